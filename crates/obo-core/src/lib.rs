@@ -1,1 +1,47 @@
-//! Being built.
+//! Protocol and policy of `obo`: what a bearer token is, when it is valid, and how one is exchanged.
+//!
+//! Nothing here does I/O, reads a clock or draws random numbers: time and randomness are arguments. The tower side
+//! is the `obo` crate, which re-exports what its users need.
+//!
+//! The types carry the proofs. An [`UnverifiedJwt`] shows only its header and its issuer, to route it to a key; a
+//! [`Validated`] is made by [`Policy::verify`] alone; a [`SubjectToken`] is taken from a `Validated` alone, so a token
+//! that this service has not validated cannot be offered for exchange (RFC 8693 section 2.1).
+
+mod actor;
+mod audience;
+mod cache_key;
+pub mod challenge;
+mod claims;
+mod crypto;
+pub mod dialect;
+mod error;
+mod exchange;
+mod issuer;
+mod json;
+mod jwk;
+mod jwt;
+pub mod metadata;
+mod policy;
+mod scope;
+mod signing;
+mod time;
+mod token;
+mod token_endpoint;
+mod validated;
+
+pub use actor::{ActorId, CurrentActor, PriorActors};
+pub use audience::{Audience, Resource};
+pub use cache_key::{CacheKey, CacheSecret};
+pub use crypto::Algorithm;
+pub use error::{ConfigError, TokenError};
+pub use exchange::{ExchangeRequest, IssuedToken, Target, TokenType};
+pub use issuer::{Issuer, https_or_loopback};
+pub use jwk::{KeySet, KeySetError, Selection, VerificationKey};
+pub use jwt::UnverifiedJwt;
+pub use policy::{MAX_LEEWAY, Policy, Profile};
+pub use scope::Scope;
+pub use signing::SigningKey;
+pub use time::UnixTime;
+pub use token::{ActorToken, BearerToken, Secret, SubjectToken};
+pub use token_endpoint::{ErrorClass, TokenEndpointError, TokenRequest};
+pub use validated::{PrincipalKind, Validated};

@@ -1,0 +1,165 @@
+use std::fmt;
+
+use serde::de::{DeserializeSeed, Deserializer, MapAccess, Visitor};
+
+use crate::json::{Name, Names, NonEmpty, Skip, Trace};
+
+/// The most nested actors a token may have (TX-27).
+pub(crate) const MAX_ACTORS: usize = 16;
+
+/// Who an actor is: its subject within an issuer (RFC 8693 section 4.1).
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ActorId {
+    issuer: String,
+    subject: String,
+}
+
+impl ActorId {
+    /// The actor `subject` of `issuer`.
+    pub fn new(issuer: impl Into<String>, subject: impl Into<String>) -> Self {
+        Self {
+            issuer: issuer.into(),
+            subject: subject.into(),
+        }
+    }
+
+    /// The issuer within which the subject is unique.
+    pub fn issuer(&self) -> &str {
+        &self.issuer
+    }
+
+    /// The actor's subject.
+    pub fn subject(&self) -> &str {
+        &self.subject
+    }
+}
+
+/// The service that acts for the user now: the outermost `act` of the token (RFC 8693 section 4.1).
+///
+/// This is the only actor that access rules may consider; whoever acted before is in [`PriorActors`], for audit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CurrentActor {
+    id: ActorId,
+    client_id: Option<String>,
+}
+
+impl CurrentActor {
+    /// Who the actor is. An `act` without `iss` is of the token's own issuer.
+    pub fn id(&self) -> &ActorId {
+        &self.id
+    }
+
+    /// The actor's subject.
+    pub fn subject(&self) -> &str {
+        &self.id.subject
+    }
+
+    /// The `client_id` member of `act`, where the authorization server writes one.
+    pub fn client_id(&self) -> Option<&str> {
+        self.client_id.as_deref()
+    }
+}
+
+/// Whoever acted before the current actor, the latest first: history for audit records, never for access rules.
+///
+/// RFC 8693 section 4.1: prior actors "are not to be considered in access control decisions". So this type gives them
+/// as text alone.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PriorActors(Vec<ActorId>);
+
+impl PriorActors {
+    /// The subjects, the latest first, to be written into an audit record.
+    pub fn audit(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(|actor| actor.subject.as_str())
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+/// One `act` object as it stands in a token.
+pub(crate) struct Act {
+    iss: Option<String>,
+    sub: String,
+    client_id: Option<String>,
+}
+
+/// Splits a chain, outermost first, into who acts now and who acted before.
+pub(crate) fn split(chain: Vec<Act>, issuer: &str) -> (Option<CurrentActor>, PriorActors) {
+    let mut ids = chain.into_iter().map(|act| CurrentActor {
+        id: ActorId {
+            issuer: act.iss.unwrap_or_else(|| issuer.to_owned()),
+            subject: act.sub,
+        },
+        client_id: act.client_id,
+    });
+    let current = ids.next();
+    (current, PriorActors(ids.map(|actor| actor.id).collect()))
+}
+
+/// Reads an `act` object and all it nests into a chain, outermost first (TX-26, TX-27).
+pub(crate) struct ActSeed<'a> {
+    pub(crate) chain: &'a mut Vec<Act>,
+    pub(crate) trace: &'a Trace,
+}
+
+impl<'de> DeserializeSeed<'de> for ActSeed<'_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_map(self)
+    }
+}
+
+impl<'de> Visitor<'de> for ActSeed<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object with a string `sub`")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        use serde::de::Error;
+        if self.chain.len() >= MAX_ACTORS {
+            return Err(self.trace.too_deep());
+        }
+        let position = self.chain.len();
+        self.chain.push(Act {
+            iss: None,
+            sub: String::new(),
+            client_id: None,
+        });
+        let (mut iss, mut sub, mut client_id) = (None, None, None);
+        let mut names = Names::default();
+        while let Some(name) = map.next_key_seed(Name)? {
+            match &*name {
+                "iss" => iss = Some(map.next_value_seed(NonEmpty)?),
+                "sub" => sub = Some(map.next_value_seed(NonEmpty)?),
+                "client_id" => client_id = Some(map.next_value_seed(NonEmpty)?),
+                "act" => map.next_value_seed(ActSeed {
+                    chain: self.chain,
+                    trace: self.trace,
+                })?,
+                _ => map.next_value_seed(Skip(self.trace))?,
+            }
+            names.push(name);
+        }
+        names.check(self.trace)?;
+        let sub = sub.ok_or_else(|| A::Error::custom("`act` has no `sub`"))?;
+        if let Some(act) = self.chain.get_mut(position) {
+            *act = Act {
+                iss,
+                sub,
+                client_id,
+            };
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,171 @@
+//! Bearer challenges (RFC 6750 section 3), built from a closed set of strings: never from bytes of a request.
+
+use http::HeaderValue;
+
+use crate::{Scope, TokenError};
+
+/// The `error` of a challenge (RFC 6750 section 3.1, RFC 9470 section 3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum BearerError {
+    /// The request is malformed: status 400.
+    InvalidRequest,
+    /// The token is not acceptable: status 401.
+    InvalidToken,
+    /// The token is good and does not suffice: status 403.
+    InsufficientScope,
+    /// The user must authenticate again or more strongly: status 401.
+    InsufficientUserAuthentication,
+}
+
+impl BearerError {
+    /// The value of the `error` parameter.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::InvalidRequest => "invalid_request",
+            Self::InvalidToken => "invalid_token",
+            Self::InsufficientScope => "insufficient_scope",
+            Self::InsufficientUserAuthentication => "insufficient_user_authentication",
+        }
+    }
+}
+
+/// One `Bearer` challenge.
+///
+/// Each parameter appears at most once (RFC 6750 section 3), and there is none that tells how a token failed (BT-19).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Challenge {
+    error: Option<BearerError>,
+    scope: Option<Scope>,
+    acr_values: Vec<String>,
+    max_age: Option<u64>,
+}
+
+impl Challenge {
+    /// The challenge to a request without credentials.
+    pub fn bare() -> Self {
+        Self::default()
+    }
+
+    /// A challenge that says what went wrong.
+    pub fn error(error: BearerError) -> Self {
+        Self {
+            error: Some(error),
+            ..Self::default()
+        }
+    }
+
+    /// Says which scope the request needs; an empty one is left out.
+    #[must_use]
+    pub fn scope(mut self, scope: &Scope) -> Self {
+        self.scope = (!scope.is_empty()).then(|| scope.clone());
+        self
+    }
+
+    /// Says which authentication context classes would do, in order of preference (RFC 9470 section 3).
+    ///
+    /// Values with a character that a quoted string would have to escape are left out.
+    #[must_use]
+    pub fn acr_values<V: Into<String>>(mut self, values: impl IntoIterator<Item = V>) -> Self {
+        self.acr_values = values
+            .into_iter()
+            .map(Into::into)
+            .filter(|value| Scope::new([value]).is_ok())
+            .collect();
+        self
+    }
+
+    /// Says how many seconds ago the user may have authenticated (RFC 9470 section 3).
+    #[must_use]
+    pub fn max_age(mut self, seconds: u64) -> Self {
+        self.max_age = Some(seconds);
+        self
+    }
+
+    /// The value of the `WWW-Authenticate` header.
+    pub fn to_header_value(&self) -> HeaderValue {
+        let mut parameters = Vec::new();
+        if let Some(error) = self.error {
+            parameters.push(format!("error=\"{}\"", error.code()));
+        }
+        if let Some(scope) = &self.scope {
+            parameters.push(format!("scope=\"{scope}\""));
+        }
+        if !self.acr_values.is_empty() {
+            parameters.push(format!("acr_values=\"{}\"", self.acr_values.join(" ")));
+        }
+        if let Some(max_age) = self.max_age {
+            parameters.push(format!("max_age=\"{max_age}\""));
+        }
+        if parameters.is_empty() {
+            return HeaderValue::from_static("Bearer");
+        }
+        // All parts are visible ASCII by their types; if that ever breaks, the bare challenge is the safe answer.
+        HeaderValue::try_from(format!("Bearer {}", parameters.join(", ")))
+            .unwrap_or(HeaderValue::from_static("Bearer"))
+    }
+}
+
+impl From<&TokenError> for BearerError {
+    /// Malformed credentials are a malformed request; everything else is the token's fault.
+    fn from(error: &TokenError) -> Self {
+        match error {
+            TokenError::Credentials(_) => Self::InvalidRequest,
+            _ => Self::InvalidToken,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn bt_10_bt_13_su_01_golden_challenges() {
+        let text = |challenge: Challenge| challenge.to_header_value().to_str().unwrap().to_owned();
+        assert_eq!(text(Challenge::bare()), "Bearer");
+        assert_eq!(
+            text(Challenge::error(BearerError::InvalidToken)),
+            r#"Bearer error="invalid_token""#
+        );
+        assert_eq!(
+            text(
+                Challenge::error(BearerError::InsufficientScope)
+                    .scope(&Scope::new(["b", "a"]).unwrap())
+            ),
+            r#"Bearer error="insufficient_scope", scope="a b""#
+        );
+        assert_eq!(
+            text(
+                Challenge::error(BearerError::InsufficientUserAuthentication)
+                    .acr_values(["gold", "silver"])
+                    .max_age(5)
+            ),
+            r#"Bearer error="insufficient_user_authentication", acr_values="gold silver", max_age="5""#
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn bt_14_bt_15_every_challenge_has_each_parameter_once_and_no_escape(
+            values in proptest::collection::vec(".{0,12}", 0..4),
+            scope in ".{0,20}",
+        ) {
+            let scope = Scope::parse(&scope).unwrap_or_default();
+            let value = Challenge::error(BearerError::InsufficientUserAuthentication)
+                .scope(&scope)
+                .acr_values(values)
+                .to_header_value();
+            let text = value.to_str().unwrap();
+            prop_assert!(!text.contains('\\'));
+            let parameters: Vec<_> = text["Bearer ".len()..].split(", ").collect();
+            for name in ["error=\"", "scope=\"", "acr_values=\""] {
+                let of_name = parameters.iter().filter(|p| p.starts_with(name));
+                prop_assert!(of_name.clone().count() <= 1);
+                for parameter in of_name {
+                    prop_assert_eq!(parameter.matches('"').count(), 2);
+                }
+            }
+        }
+    }
+}

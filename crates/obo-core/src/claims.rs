@@ -1,0 +1,127 @@
+//! The claims that decide: RFC 7519 section 4.1, RFC 9068 section 2.2, RFC 8693 section 4.
+
+use std::fmt;
+
+use serde::de::{Deserializer as _, Error, MapAccess, Visitor};
+
+use crate::actor::{Act, ActSeed, MAX_ACTORS};
+use crate::json::{Name, Names, NonEmpty, NumericDate, OneOrMany, Skip, Trace};
+use crate::{Scope, TokenError, UnixTime};
+
+/// The registered claims of one token, typed but not yet judged.
+#[derive(Default)]
+pub(crate) struct Claims {
+    pub(crate) iss: Option<String>,
+    pub(crate) sub: Option<String>,
+    pub(crate) aud: Option<Vec<String>>,
+    pub(crate) exp: Option<UnixTime>,
+    pub(crate) nbf: Option<UnixTime>,
+    pub(crate) iat: Option<UnixTime>,
+    pub(crate) jti: Option<String>,
+    pub(crate) client_id: Option<String>,
+    pub(crate) scope: Option<Scope>,
+    pub(crate) acr: Option<String>,
+    pub(crate) auth_time: Option<UnixTime>,
+    /// Outermost first.
+    pub(crate) actors: Vec<Act>,
+    pub(crate) bound: bool,
+    /// The member that shows that this is another kind of JWT.
+    pub(crate) other_kind: Option<&'static str>,
+}
+
+impl Claims {
+    /// Reads a payload once, strictly: no member twice at any depth, no wrong type where a type is known.
+    pub(crate) fn parse(payload: &[u8]) -> Result<Self, TokenError> {
+        let trace = Trace::default();
+        let mut json = serde_json::Deserializer::from_slice(payload);
+        (&mut json)
+            .deserialize_map(ClaimsVisitor { trace: &trace })
+            .and_then(|claims| json.end().map(|()| claims))
+            .map_err(|_| trace.explain("payload", MAX_ACTORS))
+    }
+}
+
+struct ClaimsVisitor<'t> {
+    trace: &'t Trace,
+}
+
+/// Reads the next value into a slot that must be empty.
+macro_rules! once {
+    ($self:ident, $map:ident, $slot:expr, $name:literal, $seed:expr) => {{
+        if $slot.is_some() {
+            return Err($self.trace.duplicate());
+        }
+        $self.trace.member.set(Some($name));
+        $slot = Some($map.next_value_seed($seed)?);
+        $self.trace.member.set(None);
+    }};
+}
+
+impl<'de> Visitor<'de> for ClaimsVisitor<'_> {
+    type Value = Claims;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a claims set")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Claims, A::Error> {
+        let mut claims = Claims::default();
+        let (mut scope, mut act): (Option<String>, Option<()>) = (None, None);
+        let mut names = Names::default();
+        while let Some(name) = map.next_key_seed(Name)? {
+            match &*name {
+                "iss" => once!(self, map, claims.iss, "iss", NonEmpty),
+                "sub" => once!(self, map, claims.sub, "sub", NonEmpty),
+                "aud" => once!(self, map, claims.aud, "aud", OneOrMany),
+                "exp" => once!(self, map, claims.exp, "exp", NumericDate),
+                "nbf" => once!(self, map, claims.nbf, "nbf", NumericDate),
+                "iat" => once!(self, map, claims.iat, "iat", NumericDate),
+                "jti" => once!(self, map, claims.jti, "jti", NonEmpty),
+                "client_id" => once!(self, map, claims.client_id, "client_id", NonEmpty),
+                "acr" => once!(self, map, claims.acr, "acr", NonEmpty),
+                "auth_time" => once!(self, map, claims.auth_time, "auth_time", NumericDate),
+                "scope" => once!(self, map, scope, "scope", Text),
+                "act" => once!(
+                    self,
+                    map,
+                    act,
+                    "act",
+                    ActSeed {
+                        chain: &mut claims.actors,
+                        trace: self.trace
+                    }
+                ),
+                other => {
+                    match other {
+                        "cnf" => claims.bound = true,
+                        "nonce" => claims.other_kind = Some("`nonce` is of an ID token"),
+                        "at_hash" => claims.other_kind = Some("`at_hash` is of an ID token"),
+                        "c_hash" => claims.other_kind = Some("`c_hash` is of an ID token"),
+                        "events" => claims.other_kind = Some("`events` is of an event token"),
+                        _ => {}
+                    }
+                    map.next_value_seed(Skip(self.trace))?;
+                    names.push(name);
+                }
+            }
+        }
+        names.check(self.trace)?;
+        if let Some(scope) = scope {
+            self.trace.member.set(Some("scope"));
+            let scope = Scope::parse(&scope).ok_or_else(|| A::Error::custom("no scope"))?;
+            claims.scope = Some(scope);
+        }
+        Ok(claims)
+    }
+}
+
+/// A string that may be empty.
+struct Text;
+
+impl<'de> serde::de::DeserializeSeed<'de> for Text {
+    type Value = String;
+
+    fn deserialize<D: serde::Deserializer<'de>>(self, deserializer: D) -> Result<String, D::Error> {
+        serde::Deserialize::deserialize(deserializer)
+    }
+}

@@ -1,0 +1,172 @@
+//! The only file that names the cryptography crates: algorithms, public keys parsed once, signing, digests.
+
+use aws_lc_rs::encoding::AsDer as _;
+use aws_lc_rs::signature::{self, ParsedPublicKey, RsaPublicKeyComponents};
+use jsonwebtoken::crypto::aws_lc::DEFAULT_PROVIDER;
+
+/// A signature algorithm of RFC 7518 and RFC 8037 that this crate verifies: asymmetric ones alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum Algorithm {
+    /// RSASSA-PKCS1-v1_5 with SHA-256.
+    Rs256,
+    /// RSASSA-PKCS1-v1_5 with SHA-384.
+    Rs384,
+    /// RSASSA-PKCS1-v1_5 with SHA-512.
+    Rs512,
+    /// RSASSA-PSS with SHA-256.
+    Ps256,
+    /// RSASSA-PSS with SHA-384.
+    Ps384,
+    /// RSASSA-PSS with SHA-512.
+    Ps512,
+    /// ECDSA on P-256 with SHA-256.
+    Es256,
+    /// ECDSA on P-384 with SHA-384.
+    Es384,
+    /// Ed25519, also named `EdDSA` (RFC 9864 section 2.2).
+    Ed25519,
+}
+
+impl Algorithm {
+    /// Every algorithm, in the order of their names.
+    pub const ALL: [Self; 9] = [
+        Self::Rs256,
+        Self::Rs384,
+        Self::Rs512,
+        Self::Ps256,
+        Self::Ps384,
+        Self::Ps512,
+        Self::Es256,
+        Self::Es384,
+        Self::Ed25519,
+    ];
+
+    /// The algorithm of that `alg` value; names are case-sensitive (RFC 7515 section 4.1.1).
+    pub fn from_name(alg: &str) -> Option<Self> {
+        Some(match alg {
+            "RS256" => Self::Rs256,
+            "RS384" => Self::Rs384,
+            "RS512" => Self::Rs512,
+            "PS256" => Self::Ps256,
+            "PS384" => Self::Ps384,
+            "PS512" => Self::Ps512,
+            "ES256" => Self::Es256,
+            "ES384" => Self::Es384,
+            "EdDSA" | "Ed25519" => Self::Ed25519,
+            _ => return None,
+        })
+    }
+
+    /// The `alg` value that is written for it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Rs256 => "RS256",
+            Self::Rs384 => "RS384",
+            Self::Rs512 => "RS512",
+            Self::Ps256 => "PS256",
+            Self::Ps384 => "PS384",
+            Self::Ps512 => "PS512",
+            Self::Es256 => "ES256",
+            Self::Es384 => "ES384",
+            Self::Ed25519 => "EdDSA",
+        }
+    }
+
+    fn verification(self) -> &'static dyn signature::VerificationAlgorithm {
+        match self {
+            Self::Rs256 => &signature::RSA_PKCS1_2048_8192_SHA256,
+            Self::Rs384 => &signature::RSA_PKCS1_2048_8192_SHA384,
+            Self::Rs512 => &signature::RSA_PKCS1_2048_8192_SHA512,
+            Self::Ps256 => &signature::RSA_PSS_2048_8192_SHA256,
+            Self::Ps384 => &signature::RSA_PSS_2048_8192_SHA384,
+            Self::Ps512 => &signature::RSA_PSS_2048_8192_SHA512,
+            Self::Es256 => &signature::ECDSA_P256_SHA256_FIXED,
+            Self::Es384 => &signature::ECDSA_P384_SHA384_FIXED,
+            Self::Ed25519 => &signature::ED25519,
+        }
+    }
+
+    fn signing(self) -> jsonwebtoken::Algorithm {
+        match self {
+            Self::Rs256 => jsonwebtoken::Algorithm::RS256,
+            Self::Rs384 => jsonwebtoken::Algorithm::RS384,
+            Self::Rs512 => jsonwebtoken::Algorithm::RS512,
+            Self::Ps256 => jsonwebtoken::Algorithm::PS256,
+            Self::Ps384 => jsonwebtoken::Algorithm::PS384,
+            Self::Ps512 => jsonwebtoken::Algorithm::PS512,
+            Self::Es256 => jsonwebtoken::Algorithm::ES256,
+            Self::Es384 => jsonwebtoken::Algorithm::ES384,
+            Self::Ed25519 => jsonwebtoken::Algorithm::EdDSA,
+        }
+    }
+}
+
+/// A public key parsed for one algorithm.
+#[derive(Debug)]
+pub(crate) struct PublicKey(ParsedPublicKey);
+
+impl PublicKey {
+    pub(crate) fn rsa(algorithm: Algorithm, n: &[u8], e: &[u8]) -> Option<Self> {
+        let der = RsaPublicKeyComponents { n, e }.as_der().ok()?;
+        Self::parse(algorithm, der.as_ref())
+    }
+
+    /// `bytes` is the uncompressed point of an elliptic curve key, or the 32 bytes of an Ed25519 key.
+    pub(crate) fn parse(algorithm: Algorithm, bytes: &[u8]) -> Option<Self> {
+        ParsedPublicKey::new(algorithm.verification(), bytes)
+            .ok()
+            .map(Self)
+    }
+
+    pub(crate) fn verifies(&self, message: &[u8], signature: &[u8]) -> bool {
+        self.0.verify_sig(message, signature).is_ok()
+    }
+}
+
+/// A private key for one algorithm.
+#[derive(Clone)]
+pub(crate) struct PrivateKey {
+    algorithm: Algorithm,
+    key: jsonwebtoken::EncodingKey,
+}
+
+impl PrivateKey {
+    pub(crate) fn from_pem(algorithm: Algorithm, pem: &[u8]) -> Option<Self> {
+        let key = match algorithm {
+            Algorithm::Es256 | Algorithm::Es384 => jsonwebtoken::EncodingKey::from_ec_pem(pem),
+            Algorithm::Ed25519 => jsonwebtoken::EncodingKey::from_ed_pem(pem),
+            _ => jsonwebtoken::EncodingKey::from_rsa_pem(pem),
+        }
+        .ok()?;
+        let key = Self { algorithm, key };
+        // The provider looks at the key when it signs; a key that cannot sign is a configuration error now.
+        key.sign(b"").map(|_| key)
+    }
+
+    pub(crate) fn algorithm(&self) -> Algorithm {
+        self.algorithm
+    }
+
+    pub(crate) fn sign(&self, message: &[u8]) -> Option<Vec<u8>> {
+        // The factory is called directly: the process-wide default panics when features unify badly.
+        let signer =
+            (DEFAULT_PROVIDER.signer_factory)(&self.algorithm.signing(), &self.key).ok()?;
+        signer.try_sign(message).ok()
+    }
+}
+
+/// HMAC-SHA-256 of the parts, each preceded by its length.
+pub(crate) fn keyed_digest<'a>(key: &[u8; 32], parts: impl Iterator<Item = &'a [u8]>) -> [u8; 32] {
+    let key = aws_lc_rs::hmac::Key::new(aws_lc_rs::hmac::HMAC_SHA256, key);
+    let mut mac = aws_lc_rs::hmac::Context::with_key(&key);
+    for part in parts {
+        mac.update(&(part.len() as u64).to_be_bytes());
+        mac.update(part);
+    }
+    let mut digest = [0; 32];
+    for (to, from) in digest.iter_mut().zip(mac.sign().as_ref()) {
+        *to = *from;
+    }
+    digest
+}

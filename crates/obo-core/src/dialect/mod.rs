@@ -1,0 +1,42 @@
+//! How authorization servers differ in the exchange: one file each, RFC 8693 itself as the default.
+
+mod rfc8693;
+
+use std::fmt;
+
+use bytes::Bytes;
+
+pub use rfc8693::Rfc8693;
+
+use crate::{
+    ConfigError, ExchangeRequest, IssuedToken, Issuer, TokenEndpointError, TokenRequest, UnixTime,
+};
+
+/// How one kind of authorization server wants to be asked, and what its answers mean. Pure: no I/O, no clock.
+pub trait Dialect: fmt::Debug + Send + Sync + 'static {
+    /// The name by which configuration and cache keys tell dialects apart.
+    fn name(&self) -> &'static str;
+
+    /// The form to send to `server`; client authentication is added to it afterwards.
+    ///
+    /// # Errors
+    ///
+    /// When this kind of server cannot be asked for what `request` wants.
+    fn request(
+        &self,
+        request: &ExchangeRequest,
+        server: &Issuer,
+    ) -> Result<TokenRequest, ConfigError>;
+
+    /// What the answer to `request` means at the time `now`.
+    ///
+    /// # Errors
+    ///
+    /// The class of the failure; a token that must not be used is one.
+    fn response(
+        &self,
+        request: &ExchangeRequest,
+        response: &http::Response<Bytes>,
+        now: UnixTime,
+    ) -> Result<IssuedToken, TokenEndpointError>;
+}

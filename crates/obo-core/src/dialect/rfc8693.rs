@@ -1,0 +1,333 @@
+//! RFC 8693 as it is written: <https://www.rfc-editor.org/rfc/rfc8693>.
+
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use bytes::Bytes;
+use http::{Response, StatusCode, header};
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::Dialect;
+use crate::exchange::extra_parameter;
+use crate::{
+    ConfigError, ErrorClass, ExchangeRequest, IssuedToken, Issuer, Scope, TokenEndpointError,
+    TokenRequest, TokenType, UnixTime,
+};
+
+const GRANT: &str = "urn:ietf:params:oauth:grant-type:token-exchange";
+const MAX_RETRY_AFTER: Duration = Duration::from_secs(300);
+const MAX_LIFETIME: f64 = 24.0 * 3600.0;
+
+/// The token exchange grant (RFC 8693), strict by default, with knobs for servers that deviate by little.
+#[derive(Clone, Debug, Default)]
+pub struct Rfc8693 {
+    issued_type_may_be_missing: bool,
+    extra: Vec<(String, String)>,
+}
+
+impl Rfc8693 {
+    /// The grant as written.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Takes an answer without `issued_token_type`, which section 2.2.1 requires, as an access token.
+    #[must_use]
+    pub fn issued_type_may_be_missing(mut self) -> Self {
+        self.issued_type_may_be_missing = true;
+        self
+    }
+
+    /// Sends a further parameter with every exchange.
+    ///
+    /// # Errors
+    ///
+    /// When the exchange itself decides the parameter.
+    pub fn extra_parameter(
+        mut self,
+        name: impl Into<String>,
+        value: impl Into<String>,
+    ) -> Result<Self, ConfigError> {
+        let name = name.into();
+        extra_parameter(&name)?;
+        self.extra.push((name, value.into()));
+        Ok(self)
+    }
+}
+
+impl Dialect for Rfc8693 {
+    fn name(&self) -> &'static str {
+        "rfc8693"
+    }
+
+    fn request(
+        &self,
+        request: &ExchangeRequest,
+        server: &Issuer,
+    ) -> Result<TokenRequest, ConfigError> {
+        let mut form = TokenRequest::new(GRANT);
+        form.push("subject_token", request.subject().subject_token().expose());
+        form.push(
+            "subject_token_type",
+            request.subject_token_type(server).as_str(),
+        );
+        if let Some(actor) = request.actor() {
+            form.push("actor_token", actor.expose());
+            form.push("actor_token_type", actor.token_type().as_str());
+        }
+        if let Some(requested) = request.requested_type() {
+            form.push("requested_token_type", requested.as_str());
+        }
+        for audience in request.target().audiences() {
+            form.push("audience", audience.as_str());
+        }
+        for resource in request.target().resources() {
+            form.push("resource", resource.as_str());
+        }
+        form.push("scope", request.target().scope().to_string());
+        for (name, value) in &self.extra {
+            form.push(name.clone(), value.clone());
+        }
+        Ok(form)
+    }
+
+    fn response(
+        &self,
+        request: &ExchangeRequest,
+        response: &Response<Bytes>,
+        now: UnixTime,
+    ) -> Result<IssuedToken, TokenEndpointError> {
+        if response.status() != StatusCode::OK {
+            return Err(refusal(response));
+        }
+        if !is_json(response) {
+            return Err(unusable("the answer is not `application/json`"));
+        }
+        let answer: Answer = serde_json::from_slice(response.body())
+            .map_err(|_| unusable("the answer is not the JSON object of RFC 8693 section 2.2.1"))?;
+        self.accept(request, answer, now)
+    }
+}
+
+/// Unknown members are ignored (RFC 6749 section 5.1), a refresh token among them (TX-18).
+#[derive(Deserialize)]
+struct Answer {
+    access_token: Option<String>,
+    token_type: Option<String>,
+    issued_token_type: Option<String>,
+    #[serde(default)]
+    expires_in: Value,
+    scope: Option<String>,
+}
+
+impl Rfc8693 {
+    fn accept(
+        &self,
+        request: &ExchangeRequest,
+        answer: Answer,
+        now: UnixTime,
+    ) -> Result<IssuedToken, TokenEndpointError> {
+        let token = answer
+            .access_token
+            .ok_or_else(|| unusable("the answer has no `access_token`"))?;
+        let token_type = answer
+            .token_type
+            .ok_or_else(|| unusable("the answer has no `token_type`"))?;
+        if !token_type.eq_ignore_ascii_case("bearer") {
+            return Err(unusable(
+                "`token_type` is not `Bearer`: the token cannot be sent as one",
+            ));
+        }
+        self.check_issued_type(request, answer.issued_token_type)?;
+        let issued = IssuedToken::bearer(&token).ok_or_else(|| {
+            unusable("`access_token` is no bearer token (RFC 6750 section 2.1) of at most 16 KiB")
+        })?;
+        if token == request.subject().subject_token().expose() {
+            return Err(unusable(
+                "the server handed the subject token back instead of a new one",
+            ));
+        }
+        let scope = granted(request.target().scope(), answer.scope.as_deref())?;
+        let expires_at = check_as_jwt(request, &token, now)?;
+        let expires_in = seconds(&answer.expires_in);
+        if expires_in == Some(Duration::ZERO) && expires_at.is_some_and(|at| at <= now) {
+            return Err(unusable("the issued token has expired already"));
+        }
+        Ok(issued
+            .with_expires_in(expires_in)
+            .with_expires_at(expires_at)
+            .with_scope(scope))
+    }
+
+    /// What was issued must be what was asked for, or an access token when nothing was (TX-07, TX-13).
+    fn check_issued_type(
+        &self,
+        request: &ExchangeRequest,
+        issued: Option<String>,
+    ) -> Result<(), TokenEndpointError> {
+        let Some(issued) = issued.map(TokenType::new) else {
+            return if self.issued_type_may_be_missing {
+                Ok(())
+            } else {
+                Err(unusable("the answer has no `issued_token_type`"))
+            };
+        };
+        let expected = match request.requested_type() {
+            Some(requested) => issued == *requested,
+            None => issued == TokenType::ACCESS_TOKEN || issued == TokenType::JWT,
+        };
+        if expected {
+            Ok(())
+        } else {
+            Err(unusable(
+                "`issued_token_type` is not the type of token that was asked for",
+            ))
+        }
+    }
+}
+
+fn unusable(problem: &'static str) -> TokenEndpointError {
+    TokenEndpointError::unusable(problem)
+}
+
+fn is_json(response: &Response<Bytes>) -> bool {
+    response
+        .headers()
+        .get(header::CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+        .and_then(|value| value.split(';').next())
+        .is_some_and(|media_type| media_type.trim().eq_ignore_ascii_case("application/json"))
+}
+
+/// Absent means as requested (RFC 8693 section 2.2.1); wider than requested is refused.
+fn granted(requested: &Scope, granted: Option<&str>) -> Result<Scope, TokenEndpointError> {
+    let Some(granted) = granted else {
+        return Ok(requested.clone());
+    };
+    let granted = Scope::parse(granted).ok_or_else(|| unusable("`scope` is malformed"))?;
+    if !requested.is_empty() && !requested.contains_all(&granted) {
+        return Err(unusable("a wider `scope` was granted than asked for"));
+    }
+    Ok(granted)
+}
+
+/// `expires_in` as a JSON number; anything else counts as missing (TE-07), and a day is the most.
+fn seconds(expires_in: &Value) -> Option<Duration> {
+    let seconds = expires_in.as_f64()?;
+    Some(Duration::from_secs_f64(seconds.clamp(0.0, MAX_LIFETIME)))
+}
+
+/// An access token is opaque to its client, but where it is a JWT, what it says may refuse it or shorten its use
+/// (AT-14): it must be addressed to the target, be of the same user, and not have expired.
+fn check_as_jwt(
+    request: &ExchangeRequest,
+    token: &str,
+    now: UnixTime,
+) -> Result<Option<UnixTime>, TokenEndpointError> {
+    let mut segments = token.split('.');
+    let (Some(_), Some(payload), Some(_), None) = (
+        segments.next(),
+        segments.next(),
+        segments.next(),
+        segments.next(),
+    ) else {
+        return Ok(None);
+    };
+    let Some(Value::Object(claims)) = URL_SAFE_NO_PAD
+        .decode(payload)
+        .ok()
+        .and_then(|json| serde_json::from_slice(&json).ok())
+    else {
+        return Ok(None);
+    };
+    if !addressed_to_target(request, claims.get("aud")) {
+        return Err(unusable(
+            "the issued token is not addressed to the audience that was asked for",
+        ));
+    }
+    let text = |name| claims.get(name).and_then(Value::as_str);
+    let subject = request.subject();
+    let same_issuer = text("iss") == Some(subject.issuer().as_str());
+    if same_issuer && text("sub") != Some(subject.subject()) {
+        return Err(unusable("the issued token is of another subject"));
+    }
+    let expires_at = claims
+        .get("exp")
+        .and_then(Value::as_f64)
+        .filter(|exp| (0.0..1e15).contains(exp))
+        .map(|exp| UnixTime::from_duration(Duration::from_secs_f64(exp)));
+    if expires_at.is_some_and(|at| at <= now) {
+        return Err(unusable("the issued token has expired already"));
+    }
+    Ok(expires_at)
+}
+
+fn addressed_to_target(request: &ExchangeRequest, aud: Option<&Value>) -> bool {
+    let target = request.target();
+    let wanted = |aud: &str| {
+        target.audiences().iter().any(|a| a.as_str() == aud)
+            || target.resources().iter().any(|r| r.as_str() == aud)
+    };
+    match aud {
+        Some(Value::String(aud)) => wanted(aud),
+        Some(Value::Array(many)) => many.iter().filter_map(Value::as_str).any(wanted),
+        _ => false,
+    }
+}
+
+/// What a refusal means (RFC 6749 section 5.2, RFC 8693 section 2.2.2, RFC 9470).
+fn refusal(response: &Response<Bytes>) -> TokenEndpointError {
+    #[derive(Deserialize)]
+    struct Refusal {
+        error: String,
+        error_description: Option<String>,
+        acr_values: Option<String>,
+        max_age: Option<u64>,
+    }
+    let status = response.status();
+    let retry_after = retry_after(response);
+    let told: Option<Refusal> = serde_json::from_slice(response.body()).ok();
+    let class = match (status, told.as_ref().map(|refusal| refusal.error.as_str())) {
+        (StatusCode::TOO_MANY_REQUESTS, _) | (_, Some("slow_down")) => ErrorClass::Throttled,
+        (_, Some("temporarily_unavailable")) => ErrorClass::Transient,
+        (status, _) if status.is_server_error() => ErrorClass::Transient,
+        // Section 2.2.2 gives `invalid_request` to a subject token that is "invalid for any reason"; the form itself is
+        // built by this crate.
+        (_, Some("invalid_request" | "invalid_grant" | "invalid_token")) => {
+            ErrorClass::SubjectInvalid
+        }
+        (_, Some("invalid_target" | "invalid_scope" | "access_denied")) => ErrorClass::TargetDenied,
+        (_, Some("interaction_required" | "insufficient_user_authentication")) => {
+            ErrorClass::StepUp
+        }
+        (
+            _,
+            Some(
+                "invalid_client"
+                | "unauthorized_client"
+                | "unsupported_grant_type"
+                | "use_dpop_nonce"
+                | "invalid_dpop_proof",
+            ),
+        )
+        | (StatusCode::UNAUTHORIZED, None) => ErrorClass::ClientMisconfigured,
+        _ => ErrorClass::AnswerUnusable,
+    };
+    let error = TokenEndpointError::new(class, format!("the token endpoint answered {status}"))
+        .with_retry_after(retry_after);
+    match told {
+        None => error,
+        Some(told) => error
+            .with_step_up(told.acr_values.as_deref(), told.max_age)
+            .with_oauth(&told.error, told.error_description.as_deref()),
+    }
+}
+
+/// `Retry-After` in seconds, at most five minutes; dates count as not said.
+fn retry_after(response: &Response<Bytes>) -> Option<Duration> {
+    let value = response.headers().get(header::RETRY_AFTER)?;
+    let seconds: u64 = value.to_str().ok()?.trim().parse().ok()?;
+    Some(Duration::from_secs(seconds).min(MAX_RETRY_AFTER))
+}

@@ -1,0 +1,153 @@
+use std::fmt;
+
+/// Why a token was refused; every variant is the token's fault and becomes RFC 6750 `invalid_token`, save where noted.
+///
+/// No variant holds bytes of a token. [`code`](Self::code) is the stable label for metrics; `Display` is for logs and
+/// names what was expected, so it is never sent to the caller.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum TokenError {
+    /// Not `Bearer` 1*SP token68 (RFC 6750 section 2.1): the request is malformed, `invalid_request`.
+    #[error("credentials are not of the form `Bearer <token68>`: {0}")]
+    Credentials(&'static str),
+    /// Longer than the size limit (JW-35).
+    #[error("token is longer than {limit} bytes")]
+    TooLong {
+        /// The limit in bytes.
+        limit: usize,
+    },
+    /// Not three segments of strict base64url holding JSON objects (RFC 7515 section 7.1).
+    #[error("not a compact JWS: {0}")]
+    Malformed(&'static str),
+    /// A header member that this implementation must refuse (`crit`, `b64`, `zip`, nested content).
+    #[error("header member `{0}` is not supported")]
+    Header(&'static str),
+    /// The algorithm is none of those allowed for the issuer.
+    #[error("algorithm is not allowed for this issuer")]
+    Algorithm,
+    /// The header `typ` is none of those the profile accepts (RFC 9068 section 4).
+    #[error("header `typ` is not accepted by the issuer's profile; expected {expected}")]
+    Type {
+        /// The accepted types.
+        expected: &'static str,
+    },
+    /// `iss` names no configured issuer.
+    #[error("issuer is not trusted; trusted: {trusted}")]
+    UnknownIssuer {
+        /// The configured issuers.
+        trusted: String,
+    },
+    /// No published key of the issuer has this `kid`, or none fits a token without one.
+    #[error("no key of the issuer fits the token")]
+    UnknownKey,
+    /// Several published keys fit the token (JW-19).
+    #[error("several keys of the issuer fit the token; it must name one by `kid`")]
+    AmbiguousKey,
+    /// The signature does not verify.
+    #[error("signature does not verify")]
+    Signature,
+    /// `aud` names none of the identifiers of this resource server.
+    #[error("token is not addressed to this service; expected audience {expected}")]
+    Audience {
+        /// The identifiers of this service.
+        expected: String,
+    },
+    /// Past `exp` plus leeway.
+    #[error("token has expired")]
+    Expired,
+    /// Before `nbf` minus leeway.
+    #[error("token is not valid yet")]
+    NotYetValid,
+    /// `iat` lies in the future beyond leeway.
+    #[error("token claims to be issued in the future")]
+    IssuedInFuture,
+    /// A claim the profile requires is absent.
+    #[error("claim `{0}` is required by the issuer's profile")]
+    MissingClaim(&'static str),
+    /// A claim has the wrong type or an empty value.
+    #[error("claim `{0}` is malformed")]
+    InvalidClaim(&'static str),
+    /// A member occurs twice (RFC 7515 section 4, RFC 7519 section 4).
+    #[error("a member occurs twice in the {0}")]
+    DuplicateMember(&'static str),
+    /// An ID token or another kind of JWT, not an access token.
+    #[error("this is not an access token: {0}")]
+    NotAnAccessToken(&'static str),
+    /// Bound to a key (`cnf`) that this service does not check (RFC 8705, RFC 9449).
+    #[error("token is sender-constrained (`cnf`) and no check for its binding is configured")]
+    Binding,
+    /// More nested actors than the limit.
+    #[error("more than {limit} nested actors")]
+    ActorDepth {
+        /// The limit.
+        limit: usize,
+    },
+    /// The service's own claims type does not read these claims.
+    #[error("claims do not have the shape this service asks for")]
+    CustomClaims,
+}
+
+impl TokenError {
+    /// The stable, low-cardinality name of this error, for metrics and logs.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Credentials(_) => "malformed_credentials",
+            Self::TooLong { .. } => "token_too_long",
+            Self::Malformed(_) => "malformed_token",
+            Self::Header(_) => "unsupported_header",
+            Self::Algorithm => "algorithm_not_allowed",
+            Self::Type { .. } => "wrong_type",
+            Self::UnknownIssuer { .. } => "unknown_issuer",
+            Self::UnknownKey => "unknown_key",
+            Self::AmbiguousKey => "ambiguous_key",
+            Self::Signature => "bad_signature",
+            Self::Audience { .. } => "wrong_audience",
+            Self::Expired => "expired",
+            Self::NotYetValid => "not_yet_valid",
+            Self::IssuedInFuture => "issued_in_future",
+            Self::MissingClaim(_) => "missing_claim",
+            Self::InvalidClaim(_) => "invalid_claim",
+            Self::DuplicateMember(_) => "duplicate_member",
+            Self::NotAnAccessToken(_) => "not_an_access_token",
+            Self::Binding => "binding_not_checked",
+            Self::ActorDepth { .. } => "actor_depth",
+            Self::CustomClaims => "custom_claims",
+        }
+    }
+}
+
+/// A mistake in the configuration, found when it is built: which field, what is wrong with it, what to write instead.
+#[derive(Clone, PartialEq, Eq)]
+pub struct ConfigError {
+    field: &'static str,
+    problem: String,
+}
+
+impl ConfigError {
+    /// An error of `field`; `problem` says what is wrong and what is expected, and never quotes a secret.
+    pub fn new(field: &'static str, problem: impl Into<String>) -> Self {
+        Self {
+            field,
+            problem: problem.into(),
+        }
+    }
+
+    /// The field at fault, such as `issuer` or `audience`.
+    pub fn field(&self) -> &'static str {
+        self.field
+    }
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.field, self.problem)
+    }
+}
+
+impl fmt::Debug for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ConfigError({self})")
+    }
+}
+
+impl std::error::Error for ConfigError {}

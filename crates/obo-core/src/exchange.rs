@@ -1,0 +1,308 @@
+use std::borrow::Cow;
+use std::fmt;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::HeaderValue;
+use zeroize::Zeroizing;
+
+use crate::token::{MAX_TOKEN, is_token68};
+use crate::{ActorToken, Audience, ConfigError, Issuer, Resource, Scope, UnixTime, Validated};
+
+/// A token type identifier (RFC 8693 section 3).
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct TokenType(Cow<'static, str>);
+
+impl TokenType {
+    /// An OAuth access token of the given authorization server, whatever its format.
+    pub const ACCESS_TOKEN: Self = Self(Cow::Borrowed(
+        "urn:ietf:params:oauth:token-type:access_token",
+    ));
+    /// An OAuth refresh token.
+    pub const REFRESH_TOKEN: Self = Self(Cow::Borrowed(
+        "urn:ietf:params:oauth:token-type:refresh_token",
+    ));
+    /// An OpenID Connect ID token.
+    pub const ID_TOKEN: Self = Self(Cow::Borrowed("urn:ietf:params:oauth:token-type:id_token"));
+    /// A SAML 1.1 assertion.
+    pub const SAML1: Self = Self(Cow::Borrowed("urn:ietf:params:oauth:token-type:saml1"));
+    /// A SAML 2.0 assertion.
+    pub const SAML2: Self = Self(Cow::Borrowed("urn:ietf:params:oauth:token-type:saml2"));
+    /// Any JWT.
+    pub const JWT: Self = Self(Cow::Borrowed("urn:ietf:params:oauth:token-type:jwt"));
+
+    /// Any other type, kept as it is.
+    pub fn new(urn: impl Into<String>) -> Self {
+        Self(Cow::Owned(urn.into()))
+    }
+
+    /// The URI.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// For whom a token is asked: the audience or resource it will be addressed to, and the scope it shall have.
+///
+/// One target and the least scope per exchange (TX-40).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Target {
+    audiences: Vec<Audience>,
+    resources: Vec<Resource>,
+    scope: Scope,
+}
+
+impl Target {
+    /// A service by its logical name, sent as `audience` (RFC 8693 section 2.1).
+    pub fn audience(audience: Audience) -> Self {
+        Self {
+            audiences: vec![audience],
+            resources: Vec::new(),
+            scope: Scope::default(),
+        }
+    }
+
+    /// A service by its URI, sent as `resource` (RFC 8707 section 2).
+    pub fn resource(resource: Resource) -> Self {
+        Self {
+            audiences: Vec::new(),
+            resources: vec![resource],
+            scope: Scope::default(),
+        }
+    }
+
+    /// Names a further audience of the same service.
+    #[must_use]
+    pub fn and_audience(mut self, audience: Audience) -> Self {
+        self.audiences.push(audience);
+        self
+    }
+
+    /// Names a further resource of the same service.
+    #[must_use]
+    pub fn and_resource(mut self, resource: Resource) -> Self {
+        self.resources.push(resource);
+        self
+    }
+
+    /// Asks for this scope; without it the authorization server decides.
+    #[must_use]
+    pub fn with_scope(mut self, scope: Scope) -> Self {
+        self.scope = scope;
+        self
+    }
+
+    /// The audiences, in order.
+    pub fn audiences(&self) -> &[Audience] {
+        &self.audiences
+    }
+
+    /// The resources, in order.
+    pub fn resources(&self) -> &[Resource] {
+        &self.resources
+    }
+
+    /// The scope asked for; empty when the authorization server decides.
+    pub fn scope(&self) -> &Scope {
+        &self.scope
+    }
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names = self.audiences.iter().map(Audience::as_str);
+        for (i, name) in names
+            .chain(self.resources.iter().map(Resource::as_str))
+            .enumerate()
+        {
+            if i > 0 {
+                f.write_str(", ")?;
+            }
+            write!(f, "{name:?}")?;
+        }
+        Ok(())
+    }
+}
+
+/// One exchange to make: whose token, for whom, with which actor.
+///
+/// It starts from a [`Validated`], so that what is offered was addressed to this service (TX-38).
+#[derive(Clone, Debug)]
+pub struct ExchangeRequest {
+    subject: Validated,
+    target: Target,
+    actor: Option<ActorToken>,
+    requested_type: Option<TokenType>,
+}
+
+impl ExchangeRequest {
+    /// Exchanges the token of `subject` for one addressed to `target`.
+    pub fn new(subject: &Validated, target: Target) -> Self {
+        Self {
+            subject: subject.clone(),
+            target,
+            actor: None,
+            requested_type: None,
+        }
+    }
+
+    /// Names the acting service by a token of its own, where the server does not infer it.
+    #[must_use]
+    pub fn with_actor(mut self, actor: ActorToken) -> Self {
+        self.actor = Some(actor);
+        self
+    }
+
+    /// Asks for a type of token; without it the authorization server decides.
+    #[must_use]
+    pub fn with_requested_type(mut self, token_type: TokenType) -> Self {
+        self.requested_type = Some(token_type);
+        self
+    }
+
+    /// The subject on whose behalf the token is asked.
+    pub fn subject(&self) -> &Validated {
+        &self.subject
+    }
+
+    /// For whom.
+    pub fn target(&self) -> &Target {
+        &self.target
+    }
+
+    /// The acting service's own token.
+    pub fn actor(&self) -> Option<&ActorToken> {
+        self.actor.as_ref()
+    }
+
+    /// The type asked for.
+    pub fn requested_type(&self) -> Option<&TokenType> {
+        self.requested_type.as_ref()
+    }
+
+    /// What the subject token is to `server`: its own access token, or somebody else's JWT (RFC 8693 section 3).
+    pub fn subject_token_type(&self, server: &Issuer) -> TokenType {
+        if self.subject.issuer() == server {
+            TokenType::ACCESS_TOKEN
+        } else {
+            TokenType::JWT
+        }
+    }
+}
+
+/// The token an exchange gave: ready to be sent to the one target it was asked for.
+///
+/// The header value is marked sensitive and the bytes are wiped when the last clone is dropped.
+#[derive(Clone)]
+pub struct IssuedToken {
+    authorization: HeaderValue,
+    /// The lifetime the server stated, counted from when the request was sent.
+    expires_in: Option<Duration>,
+    /// The token's own expiry, where it is a JWT: it only shortens (AT-14).
+    expires_at: Option<UnixTime>,
+    scope: Scope,
+}
+
+const SCHEME: &str = "Bearer ";
+
+impl IssuedToken {
+    /// Takes a bearer token; `None` when it is no token68 of at most 16 KiB and so must never become a header.
+    pub fn bearer(token: &str) -> Option<Self> {
+        if token.len() > MAX_TOKEN || !is_token68(token.as_bytes()) {
+            return None;
+        }
+        let value = Zeroizing::new([SCHEME, token].concat().into_bytes());
+        let mut authorization = HeaderValue::from_maybe_shared(Bytes::from_owner(value)).ok()?;
+        authorization.set_sensitive(true);
+        Some(Self {
+            authorization,
+            expires_in: None,
+            expires_at: None,
+            scope: Scope::default(),
+        })
+    }
+
+    /// The same token with the lifetime the server stated (`expires_in`).
+    #[must_use]
+    pub fn with_expires_in(mut self, expires_in: Option<Duration>) -> Self {
+        self.expires_in = expires_in;
+        self
+    }
+
+    /// The same token with the expiry it carries itself.
+    #[must_use]
+    pub fn with_expires_at(mut self, expires_at: Option<UnixTime>) -> Self {
+        self.expires_at = expires_at;
+        self
+    }
+
+    /// The same token with the scope that was granted.
+    #[must_use]
+    pub fn with_scope(mut self, scope: Scope) -> Self {
+        self.scope = scope;
+        self
+    }
+
+    /// The value of the `Authorization` header, marked sensitive.
+    pub fn authorization(&self) -> &HeaderValue {
+        &self.authorization
+    }
+
+    /// The granted scope.
+    pub fn scope(&self) -> &Scope {
+        &self.scope
+    }
+
+    /// How long the token is good for, from the start of the request that fetched it; 60 s when nobody said (TX-16).
+    pub fn lifetime(&self, request_start: UnixTime) -> Duration {
+        let own = self.expires_at.map(|at| at.saturating_since(request_start));
+        match (self.expires_in, own) {
+            (Some(stated), Some(own)) => stated.min(own),
+            (stated, None) => stated.unwrap_or(UNSTATED_LIFETIME),
+            // A lifetime is never taken from the token alone (AT-14): it may only shorten the default.
+            (None, Some(own)) => own.min(UNSTATED_LIFETIME),
+        }
+    }
+}
+
+/// How long a token of unstated lifetime is used (TX-16).
+pub(crate) const UNSTATED_LIFETIME: Duration = Duration::from_secs(60);
+
+impl fmt::Debug for IssuedToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("IssuedToken")
+            .field("expires_in", &self.expires_in)
+            .field("scope", &self.scope)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Names of form parameters that the exchange itself decides, so that extra ones may not.
+pub(crate) const RESERVED: &[&str] = &[
+    "grant_type",
+    "subject_token",
+    "subject_token_type",
+    "actor_token",
+    "actor_token_type",
+    "requested_token_type",
+    "audience",
+    "resource",
+    "scope",
+    "client_id",
+    "client_secret",
+    "client_assertion",
+    "client_assertion_type",
+    "assertion",
+    "requested_token_use",
+];
+
+/// Refuses an extra parameter that would override one of the exchange's own.
+pub(crate) fn extra_parameter(name: &str) -> Result<(), ConfigError> {
+    if RESERVED.contains(&name) {
+        return Err(ConfigError::new(
+            "extra_parameters",
+            format!("{name:?} is decided by the exchange itself and cannot be set"),
+        ));
+    }
+    Ok(())
+}

@@ -1,0 +1,238 @@
+//! Strict reading of JSON objects: each member once, each type as expected, and a record of which member was wrong.
+
+use std::borrow::Cow;
+use std::cell::Cell;
+use std::fmt;
+
+use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
+
+use crate::{TokenError, UnixTime};
+
+/// Where a strict reader is, so that an error can name the member and say what was wrong.
+#[derive(Default)]
+pub(crate) struct Trace {
+    pub(crate) member: Cell<Option<&'static str>>,
+    duplicate: Cell<bool>,
+    too_deep: Cell<bool>,
+}
+
+impl Trace {
+    pub(crate) fn duplicate<E: Error>(&self) -> E {
+        self.duplicate.set(true);
+        E::custom("a member occurs twice")
+    }
+
+    pub(crate) fn too_deep<E: Error>(&self) -> E {
+        self.too_deep.set(true);
+        E::custom("nested too deep")
+    }
+
+    /// What the failure of a reader over `part` means.
+    pub(crate) fn explain(&self, part: &'static str, actor_limit: usize) -> TokenError {
+        if self.duplicate.get() {
+            TokenError::DuplicateMember(part)
+        } else if self.too_deep.get() {
+            TokenError::ActorDepth { limit: actor_limit }
+        } else if let Some(member) = self.member.get() {
+            TokenError::InvalidClaim(member)
+        } else {
+            TokenError::Malformed(part)
+        }
+    }
+}
+
+/// The names of members that nobody asked for, to find one that occurs twice.
+#[derive(Default)]
+pub(crate) struct Names<'de>(Vec<Cow<'de, str>>);
+
+impl<'de> Names<'de> {
+    pub(crate) fn push(&mut self, name: Cow<'de, str>) {
+        self.0.push(name);
+    }
+
+    pub(crate) fn check<E: Error>(mut self, trace: &Trace) -> Result<(), E> {
+        self.0.sort_unstable();
+        if self.0.windows(2).any(|pair| pair.first() == pair.last()) {
+            return Err(trace.duplicate());
+        }
+        Ok(())
+    }
+}
+
+/// A member's name, borrowed where the text allows it.
+pub(crate) struct Name;
+
+impl<'de> DeserializeSeed<'de> for Name {
+    type Value = Cow<'de, str>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        deserializer.deserialize_str(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Name {
+    type Value = Cow<'de, str>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a member name")
+    }
+
+    fn visit_borrowed_str<E>(self, name: &'de str) -> Result<Self::Value, E> {
+        Ok(Cow::Borrowed(name))
+    }
+
+    fn visit_str<E>(self, name: &str) -> Result<Self::Value, E> {
+        Ok(Cow::Owned(name.to_owned()))
+    }
+}
+
+/// Walks over a value without keeping it; an object with a member twice is an error at any depth (JW-12).
+pub(crate) struct Skip<'t>(pub(crate) &'t Trace);
+
+impl<'de> DeserializeSeed<'de> for Skip<'_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Skip<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("any value")
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_str<E>(self, _: &str) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_unit<E>(self) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
+        while seq.next_element_seed(Skip(self.0))?.is_some() {}
+        Ok(())
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        let mut names = Names::default();
+        while let Some(name) = map.next_key_seed(Name)? {
+            names.push(name);
+            map.next_value_seed(Skip(self.0))?;
+        }
+        names.check(self.0)
+    }
+}
+
+/// A string that is not empty (JW-30).
+pub(crate) struct NonEmpty;
+
+impl<'de> DeserializeSeed<'de> for NonEmpty {
+    type Value = String;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<String, D::Error> {
+        deserializer.deserialize_str(self)
+    }
+}
+
+impl Visitor<'_> for NonEmpty {
+    type Value = String;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a string that is not empty")
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<String, E> {
+        if text.is_empty() {
+            return Err(E::custom("empty"));
+        }
+        Ok(text.to_owned())
+    }
+}
+
+/// One non-empty string, or an array of them (RFC 7519 section 4.1.3).
+pub(crate) struct OneOrMany;
+
+impl<'de> DeserializeSeed<'de> for OneOrMany {
+    type Value = Vec<String>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Vec<String>, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for OneOrMany {
+    type Value = Vec<String>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a string or an array of strings")
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<Vec<String>, E> {
+        NonEmpty.visit_str(text).map(|one| vec![one])
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Vec<String>, A::Error> {
+        let mut many = Vec::new();
+        while let Some(one) = seq.next_element_seed(NonEmpty)? {
+            many.push(one);
+        }
+        Ok(many)
+    }
+}
+
+/// A NumericDate: a number of seconds, not negative, at most 2^53 (RFC 7519 section 2, JW-28).
+pub(crate) struct NumericDate;
+
+const MAX_SECONDS: u64 = 1 << 53;
+
+impl<'de> DeserializeSeed<'de> for NumericDate {
+    type Value = UnixTime;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<UnixTime, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl Visitor<'_> for NumericDate {
+    type Value = UnixTime;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("seconds since the epoch")
+    }
+
+    fn visit_u64<E: Error>(self, seconds: u64) -> Result<UnixTime, E> {
+        if seconds > MAX_SECONDS {
+            return Err(E::custom("out of range"));
+        }
+        Ok(UnixTime::from_secs(seconds))
+    }
+
+    fn visit_f64<E: Error>(self, seconds: f64) -> Result<UnixTime, E> {
+        if !(0.0..=MAX_SECONDS as f64).contains(&seconds) {
+            return Err(E::custom("out of range"));
+        }
+        std::time::Duration::try_from_secs_f64(seconds)
+            .map(UnixTime::from_duration)
+            .map_err(E::custom)
+    }
+}

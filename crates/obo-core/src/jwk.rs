@@ -1,0 +1,286 @@
+//! JSON Web Key Sets (RFC 7517), read key by key: an odd key is skipped and counted, never fatal (JW-20).
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::Arc;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde::Deserialize;
+
+use crate::crypto::{Algorithm, PublicKey};
+
+const RSA: [Algorithm; 6] = [
+    Algorithm::Rs256,
+    Algorithm::Rs384,
+    Algorithm::Rs512,
+    Algorithm::Ps256,
+    Algorithm::Ps384,
+    Algorithm::Ps512,
+];
+
+/// A published key that may verify signatures, parsed once for each algorithm it fits.
+pub struct VerificationKey {
+    kid: Option<String>,
+    keys: Vec<(Algorithm, PublicKey)>,
+}
+
+impl VerificationKey {
+    /// The key's name in its set.
+    pub fn kid(&self) -> Option<&str> {
+        self.kid.as_deref()
+    }
+
+    /// Whether the key may be used with `algorithm`: type, curve and the JWK's own `alg` agree (RFC 8725 section 3.1).
+    pub fn fits(&self, algorithm: Algorithm) -> bool {
+        self.for_algorithm(algorithm).is_some()
+    }
+
+    pub(crate) fn for_algorithm(&self, algorithm: Algorithm) -> Option<&PublicKey> {
+        self.keys
+            .iter()
+            .find(|(alg, _)| *alg == algorithm)
+            .map(|(_, key)| key)
+    }
+}
+
+impl fmt::Debug for VerificationKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let algorithms: Vec<_> = self.keys.iter().map(|(alg, _)| alg).collect();
+        write!(f, "VerificationKey({:?}, {algorithms:?})", self.kid)
+    }
+}
+
+/// Why a document is not a usable key set.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum KeySetError {
+    /// Not a JSON object with an array `keys`.
+    #[error("the document is not a JWK Set (RFC 7517 section 5)")]
+    NotAKeySet,
+    /// It has keys, and none of them can verify a signature that this crate accepts.
+    #[error("none of the {0} keys of the set is usable")]
+    NoUsableKey(usize),
+}
+
+/// The usable keys of one issuer.
+#[derive(Debug, Default)]
+pub struct KeySet {
+    keys: Vec<Arc<VerificationKey>>,
+    by_kid: HashMap<String, Vec<usize>>,
+    skipped: usize,
+}
+
+/// What a set has for a token.
+#[derive(Debug)]
+pub enum Selection<'s> {
+    /// The one key that fits.
+    Key(&'s Arc<VerificationKey>),
+    /// No key has that `kid`, or none fits a token without one: a refresh may bring it.
+    Unknown,
+    /// The named key does not fit the algorithm: no refresh can mend that.
+    Misfit,
+    /// Several keys fit.
+    Ambiguous,
+}
+
+impl KeySet {
+    /// Reads a JWK Set; a set without any entry is a withdrawal of all keys, and valid.
+    ///
+    /// # Errors
+    ///
+    /// [`KeySetError`] when the document is none, or has entries of which none is usable.
+    pub fn parse(document: &[u8]) -> Result<Self, KeySetError> {
+        #[derive(Deserialize)]
+        struct Document {
+            keys: Vec<serde_json::Value>,
+        }
+        let Document { keys: entries } =
+            serde_json::from_slice(document).map_err(|_| KeySetError::NotAKeySet)?;
+        let total = entries.len();
+        let keys: Vec<_> = entries
+            .into_iter()
+            .filter_map(usable_key)
+            .map(Arc::new)
+            .collect();
+        if keys.is_empty() && total > 0 {
+            return Err(KeySetError::NoUsableKey(total));
+        }
+        let mut by_kid: HashMap<String, Vec<usize>> = HashMap::new();
+        for (i, key) in keys.iter().enumerate() {
+            if let Some(kid) = &key.kid {
+                by_kid.entry(kid.clone()).or_default().push(i);
+            }
+        }
+        Ok(Self {
+            skipped: total - keys.len(),
+            keys,
+            by_kid,
+        })
+    }
+
+    /// The key for a token that names `kid` and `algorithm`; without a `kid`, the one key that fits (JW-19).
+    pub fn select(&self, kid: Option<&str>, algorithm: Algorithm) -> Selection<'_> {
+        let Some(kid) = kid else {
+            return only(self.keys.iter(), algorithm, Selection::Unknown);
+        };
+        match self.by_kid.get(kid) {
+            None => Selection::Unknown,
+            Some(positions) => {
+                let named = positions.iter().filter_map(|i| self.keys.get(*i));
+                only(named, algorithm, Selection::Misfit)
+            }
+        }
+    }
+
+    /// How many keys are usable.
+    pub fn len(&self) -> usize {
+        self.keys.len()
+    }
+
+    /// Whether no key is usable.
+    pub fn is_empty(&self) -> bool {
+        self.keys.is_empty()
+    }
+
+    /// How many entries of the document were skipped.
+    pub fn skipped(&self) -> usize {
+        self.skipped
+    }
+}
+
+fn only<'s>(
+    keys: impl Iterator<Item = &'s Arc<VerificationKey>>,
+    algorithm: Algorithm,
+    none: Selection<'s>,
+) -> Selection<'s> {
+    let mut fitting = keys.filter(|key| key.fits(algorithm));
+    match (fitting.next(), fitting.next()) {
+        (None, _) => none,
+        (Some(key), None) => Selection::Key(key),
+        (Some(_), Some(_)) => Selection::Ambiguous,
+    }
+}
+
+#[derive(Deserialize)]
+struct Jwk {
+    kty: String,
+    kid: Option<String>,
+    r#use: Option<String>,
+    key_ops: Option<Vec<String>>,
+    alg: Option<String>,
+    crv: Option<String>,
+    n: Option<String>,
+    e: Option<String>,
+    x: Option<String>,
+    y: Option<String>,
+    d: Option<serde_json::Value>,
+}
+
+fn usable_key(entry: serde_json::Value) -> Option<VerificationKey> {
+    let jwk: Jwk = serde_json::from_value(entry).ok()?;
+    // A set that publishes private members has given the key away.
+    let for_verifying = jwk.r#use.as_deref().is_none_or(|u| u == "sig")
+        && jwk
+            .key_ops
+            .as_ref()
+            .is_none_or(|ops| ops.iter().any(|op| op == "verify"))
+        && jwk.d.is_none();
+    if !for_verifying {
+        return None;
+    }
+    let declared = match &jwk.alg {
+        Some(alg) => Some(Algorithm::from_name(alg)?),
+        None => None,
+    };
+    let fits = |algorithm: &Algorithm| declared.is_none_or(|declared| declared == *algorithm);
+    let keys: Vec<_> = match (jwk.kty.as_str(), jwk.crv.as_deref()) {
+        ("RSA", _) => {
+            let (n, e) = (bytes(jwk.n.as_deref())?, bytes(jwk.e.as_deref())?);
+            if !sound_rsa(&n, &e) {
+                return None;
+            }
+            RSA.into_iter()
+                .filter(fits)
+                .filter_map(|alg| Some((alg, PublicKey::rsa(alg, &n, &e)?)))
+                .collect()
+        }
+        ("EC", Some(crv)) => {
+            let (algorithm, length) = match crv {
+                "P-256" => (Algorithm::Es256, 32),
+                "P-384" => (Algorithm::Es384, 48),
+                _ => return None,
+            };
+            let (x, y) = (bytes(jwk.x.as_deref())?, bytes(jwk.y.as_deref())?);
+            if x.len() != length || y.len() != length || !fits(&algorithm) {
+                return None;
+            }
+            let point = [&[4], x.as_slice(), y.as_slice()].concat();
+            vec![(algorithm, PublicKey::parse(algorithm, &point)?)]
+        }
+        ("OKP", Some("Ed25519")) => {
+            let x = bytes(jwk.x.as_deref())?;
+            if x.len() != 32 || has_small_order(&x) || !fits(&Algorithm::Ed25519) {
+                return None;
+            }
+            vec![(
+                Algorithm::Ed25519,
+                PublicKey::parse(Algorithm::Ed25519, &x)?,
+            )]
+        }
+        _ => return None,
+    };
+    (!keys.is_empty()).then_some(VerificationKey { kid: jwk.kid, keys })
+}
+
+fn bytes(member: Option<&str>) -> Option<Vec<u8>> {
+    URL_SAFE_NO_PAD.decode(member?).ok()
+}
+
+/// 2048 to 8192 bits, odd, with an odd exponent of at least 3 and at most 32 bits (RFC 7518 section 3.3).
+fn sound_rsa(n: &[u8], e: &[u8]) -> bool {
+    let significant = |number: &[u8]| -> Vec<u8> {
+        let zeros = number.iter().take_while(|b| **b == 0).count();
+        number.get(zeros..).unwrap_or_default().to_vec()
+    };
+    let odd = |number: &[u8]| number.last().is_some_and(|last| last % 2 == 1);
+    let (n, e) = (significant(n), significant(e));
+    let leading = n.first().map_or(0, |first| first.leading_zeros() as usize);
+    let bits = (n.len() * 8).saturating_sub(leading);
+    (2048..=8192).contains(&bits) && odd(&n) && odd(&e) && e.len() <= 4 && e.as_slice() != [1]
+}
+
+/// Whether an Ed25519 key is a point of small order, under which any message can be "signed".
+///
+/// The y coordinates of all such points, canonical or not, with the sign bit cleared: 0, 1, -1, the two of order 8,
+/// and the non-canonical p and p + 1.
+fn has_small_order(key: &[u8]) -> bool {
+    const ORDER_8: [[u8; 32]; 2] = [
+        [
+            0x26, 0xe8, 0x95, 0x8f, 0xc2, 0xb2, 0x27, 0xb0, 0x45, 0xc3, 0xf4, 0x89, 0xf2, 0xef,
+            0x98, 0xf0, 0xd5, 0xdf, 0xac, 0x05, 0xd3, 0xc6, 0x33, 0x39, 0xb1, 0x38, 0x02, 0x88,
+            0x6d, 0x53, 0xfc, 0x05,
+        ],
+        [
+            0xc7, 0x17, 0x6a, 0x70, 0x3d, 0x4d, 0xd8, 0x4f, 0xba, 0x3c, 0x0b, 0x76, 0x0d, 0x10,
+            0x67, 0x0f, 0x2a, 0x20, 0x53, 0xfa, 0x2c, 0x39, 0xcc, 0xc6, 0x4e, 0xc7, 0xfd, 0x77,
+            0x92, 0xac, 0x03, 0x7a,
+        ],
+    ];
+    let mut y = key.to_vec();
+    if let Some(last) = y.last_mut() {
+        *last &= 0x7f;
+    }
+    if ORDER_8.iter().any(|point| point.as_slice() == y) {
+        return true;
+    }
+    let (Some((first, rest)), Some((last, middle))) =
+        (y.split_first(), y.get(1..).and_then(<[u8]>::split_last))
+    else {
+        return true;
+    };
+    let zero_or_one = *first <= 1 && rest.iter().all(|b| *b == 0);
+    let around_p =
+        matches!(first, 0xec..=0xee) && middle.iter().all(|b| *b == 0xff) && *last == 0x7f;
+    zero_or_one || around_p
+}

@@ -1,0 +1,173 @@
+use std::fmt;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde::de::{Deserializer as _, MapAccess, Visitor};
+
+use crate::claims::Claims;
+use crate::crypto::Algorithm;
+use crate::json::{Name, Names, NonEmpty, Skip, Trace};
+use crate::{BearerToken, TokenError};
+
+const MAX_HEADER: usize = 4 * 1024;
+const MAX_KID: usize = 256;
+
+/// A JWT whose form was checked and nothing else: it shows what is needed to find a key, and its claims to nobody.
+///
+/// Form means RFC 7515 section 7.1 without leniency: three segments of canonical base64url without padding, a header
+/// and a payload that are JSON objects in which no member occurs twice, no `crit`, `b64` or nested content.
+pub struct UnverifiedJwt<'a> {
+    pub(crate) token: &'a str,
+    pub(crate) header: Header,
+    pub(crate) claims: Claims,
+    pub(crate) payload: Vec<u8>,
+    pub(crate) signing_input: &'a str,
+    pub(crate) signature: &'a str,
+}
+
+impl<'a> UnverifiedJwt<'a> {
+    /// Reads the compact serialisation.
+    ///
+    /// # Errors
+    ///
+    /// A [`TokenError`] naming the part that is wrong; an algorithm this crate does not know is refused here.
+    pub fn parse(token: BearerToken<'a>) -> Result<Self, TokenError> {
+        let token = token.expose();
+        let (signing_input, signature) = token
+            .rsplit_once('.')
+            .ok_or(TokenError::Malformed("it must have three segments"))?;
+        let (header, payload) = signing_input
+            .split_once('.')
+            .filter(|(_, payload)| !payload.contains('.'))
+            .ok_or(TokenError::Malformed("it must have three segments"))?;
+        if header.len() > MAX_HEADER {
+            return Err(TokenError::TooLong { limit: MAX_HEADER });
+        }
+        let header = Header::parse(&decode(header, "header")?)?;
+        let payload = decode(payload, "payload")?;
+        Ok(Self {
+            token,
+            header,
+            claims: Claims::parse(&payload)?,
+            payload,
+            signing_input,
+            signature,
+        })
+    }
+
+    /// The algorithm the header names.
+    pub fn algorithm(&self) -> Algorithm {
+        self.header.alg
+    }
+
+    /// The key the header names.
+    pub fn kid(&self) -> Option<&str> {
+        self.header.kid.as_deref()
+    }
+
+    /// The issuer the payload claims, to choose among configured ones and for nothing else (JW-18).
+    pub fn issuer(&self) -> Option<&str> {
+        self.claims.iss.as_deref()
+    }
+}
+
+impl fmt::Debug for UnverifiedJwt<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "UnverifiedJwt({:?}, [redacted])", self.header.alg)
+    }
+}
+
+fn decode(segment: &str, part: &'static str) -> Result<Vec<u8>, TokenError> {
+    URL_SAFE_NO_PAD
+        .decode(segment)
+        .map_err(|_| TokenError::Malformed(part))
+}
+
+/// The JOSE header members that matter; all that could select a key or change the meaning are refused or ignored.
+pub(crate) struct Header {
+    pub(crate) alg: Algorithm,
+    pub(crate) kid: Option<String>,
+    pub(crate) typ: Option<String>,
+}
+
+impl Header {
+    fn parse(json: &[u8]) -> Result<Self, TokenError> {
+        let trace = Trace::default();
+        let mut json = serde_json::Deserializer::from_slice(json);
+        let raw = (&mut json)
+            .deserialize_map(HeaderVisitor { trace: &trace })
+            .and_then(|header| json.end().map(|()| header))
+            .map_err(|_| match trace.explain("header", 0) {
+                TokenError::InvalidClaim(member) => TokenError::Header(member),
+                error => error,
+            })?;
+        if let Some(member) = raw.refused {
+            return Err(TokenError::Header(member));
+        }
+        if raw.kid.as_ref().is_some_and(|kid| kid.len() > MAX_KID) {
+            return Err(TokenError::TooLong { limit: MAX_KID });
+        }
+        Ok(Self {
+            alg: raw
+                .alg
+                .and_then(|alg| Algorithm::from_name(&alg))
+                .ok_or(TokenError::Algorithm)?,
+            kid: raw.kid,
+            typ: raw.typ,
+        })
+    }
+}
+
+#[derive(Default)]
+struct RawHeader {
+    alg: Option<String>,
+    kid: Option<String>,
+    typ: Option<String>,
+    refused: Option<&'static str>,
+}
+
+struct HeaderVisitor<'t> {
+    trace: &'t Trace,
+}
+
+impl<'de> Visitor<'de> for HeaderVisitor<'_> {
+    type Value = RawHeader;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JOSE header")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<RawHeader, A::Error> {
+        let mut header = RawHeader::default();
+        let mut names = Names::default();
+        let text = |map: &mut A, member| {
+            self.trace.member.set(Some(member));
+            let text = map.next_value_seed(NonEmpty)?;
+            self.trace.member.set(None);
+            Ok(Some(text))
+        };
+        while let Some(name) = map.next_key_seed(Name)? {
+            match &*name {
+                "alg" => header.alg = text(&mut map, "alg")?,
+                "kid" => header.kid = text(&mut map, "kid")?,
+                "typ" => header.typ = text(&mut map, "typ")?,
+                other => {
+                    // Key material in a header (`jwk`, `jku`, `x5c`, `x5u`) is skipped like any unknown member: keys
+                    // come from the issuer's set alone (RFC 8725 section 3.10).
+                    header.refused = match other {
+                        "crit" => Some("crit"),
+                        "b64" => Some("b64"),
+                        "zip" => Some("zip"),
+                        "cty" => Some("cty"),
+                        "enc" => Some("enc"),
+                        _ => header.refused,
+                    };
+                    map.next_value_seed(Skip(self.trace))?;
+                }
+            }
+            names.push(name);
+        }
+        names.check(self.trace)?;
+        Ok(header)
+    }
+}

@@ -1,0 +1,314 @@
+use std::any::Any;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde::de::DeserializeOwned;
+
+use crate::claims::Claims;
+use crate::validated::{Facts, Typed};
+use crate::{
+    Algorithm, Audience, ConfigError, Issuer, PrincipalKind, SubjectToken, TokenError, UnixTime,
+    UnverifiedJwt, Validated, VerificationKey, actor,
+};
+
+/// The most leeway that may be configured.
+pub const MAX_LEEWAY: Duration = Duration::from_secs(300);
+
+/// The longest signature: RSA with 8192 bits; base64 may ask for up to two bytes more.
+const MAX_SIGNATURE: usize = 1024 + 2;
+
+/// Which kind of token an issuer sends: the accepted `typ` and the claims it must have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Profile {
+    /// Whether `typ` may be `JWT` or absent besides `at+jwt`.
+    plain_typ: bool,
+    expected_typ: &'static str,
+    /// Whether `client_id`, `iat` and `jti` must be there besides `iss`, `sub`, `aud` and `exp`.
+    full_claims: bool,
+}
+
+impl Profile {
+    /// RFC 9068: `typ` is `at+jwt`; `iss`, `sub`, `aud`, `exp`, `client_id`, `iat` and `jti` are required.
+    pub const RFC9068: Self = Self {
+        plain_typ: false,
+        expected_typ: "at+jwt",
+        full_claims: true,
+    };
+
+    /// For servers that send `typ` `JWT` or none: `iss`, `sub`, `aud` and `exp` are required, what else is there is
+    /// checked, and ID tokens are still refused.
+    pub const LENIENT: Self = Self {
+        plain_typ: true,
+        expected_typ: "at+jwt, JWT or none",
+        full_claims: false,
+    };
+
+    /// Media types compare without case and without `application/` (RFC 7515 section 4.1.9).
+    fn accepts_typ(&self, typ: Option<&str>) -> bool {
+        let Some(typ) = typ else {
+            return self.plain_typ;
+        };
+        let name = match typ.get(..12) {
+            Some(prefix) if prefix.eq_ignore_ascii_case("application/") => {
+                typ.get(12..).unwrap_or_default()
+            }
+            _ => typ,
+        };
+        name.eq_ignore_ascii_case("at+jwt") || (self.plain_typ && name.eq_ignore_ascii_case("jwt"))
+    }
+}
+
+type ReadClaims = fn(&[u8]) -> Option<Typed>;
+
+/// What tokens of one issuer must be to be accepted by this service.
+///
+/// One policy binds an issuer to its audiences, profile, algorithms and leeway; nothing of it is shared with another
+/// issuer's (RFC 8725 section 3.8).
+#[derive(Clone)]
+pub struct Policy {
+    issuer: Issuer,
+    audiences: Vec<Audience>,
+    profile: Profile,
+    algorithms: Vec<Algorithm>,
+    leeway: Duration,
+    read_claims: Option<ReadClaims>,
+}
+
+impl Policy {
+    /// Tokens of `issuer` addressed to `audience`, under the profile of RFC 9068, with 60 s of leeway.
+    pub fn new(issuer: Issuer, audience: Audience) -> Self {
+        Self {
+            issuer,
+            audiences: vec![audience],
+            profile: Profile::RFC9068,
+            algorithms: Algorithm::ALL.to_vec(),
+            leeway: Duration::from_secs(60),
+            read_claims: None,
+        }
+    }
+
+    /// Accepts tokens addressed to `audience` as well; audiences are alternatives, compared exactly (RI-03).
+    #[must_use]
+    pub fn or_audience(mut self, audience: Audience) -> Self {
+        self.audiences.push(audience);
+        self
+    }
+
+    /// Expects another profile than RFC 9068.
+    #[must_use]
+    pub fn profile(mut self, profile: Profile) -> Self {
+        self.profile = profile;
+        self
+    }
+
+    /// Allows these algorithms alone.
+    ///
+    /// # Errors
+    ///
+    /// When the list is empty.
+    pub fn algorithms(
+        mut self,
+        algorithms: impl IntoIterator<Item = Algorithm>,
+    ) -> Result<Self, ConfigError> {
+        self.algorithms = algorithms.into_iter().collect();
+        if self.algorithms.is_empty() {
+            return Err(ConfigError::new(
+                "algorithms",
+                "is empty, so that no token could pass; name at least one",
+            ));
+        }
+        Ok(self)
+    }
+
+    /// Tolerates clocks that differ by up to `leeway`.
+    ///
+    /// # Errors
+    ///
+    /// Beyond [`MAX_LEEWAY`].
+    pub fn leeway(mut self, leeway: Duration) -> Result<Self, ConfigError> {
+        if leeway > MAX_LEEWAY {
+            return Err(ConfigError::new(
+                "leeway",
+                format!("{leeway:?} is more than {MAX_LEEWAY:?}; mend the clock instead"),
+            ));
+        }
+        self.leeway = leeway;
+        Ok(self)
+    }
+
+    /// Reads the payload into `C` as well; a token whose claims do not fit is refused.
+    #[must_use]
+    pub fn claims<C: DeserializeOwned + Send + Sync + 'static>(mut self) -> Self {
+        self.read_claims = Some(|payload| {
+            let claims: C = serde_json::from_slice(payload).ok()?;
+            Some(Arc::new(claims) as Arc<dyn Any + Send + Sync>)
+        });
+        self
+    }
+
+    /// The issuer this policy is for.
+    pub fn issuer(&self) -> &Issuer {
+        &self.issuer
+    }
+
+    /// Whether tokens may be signed with `algorithm`.
+    pub fn allows(&self, algorithm: Algorithm) -> bool {
+        self.algorithms.contains(&algorithm)
+    }
+
+    /// Judges a token under one of the issuer's keys.
+    ///
+    /// The signature comes last among the checks since it costs the most; nothing of the token is shown before it.
+    ///
+    /// # Errors
+    ///
+    /// The first rule the token breaks.
+    pub fn verify(
+        &self,
+        jwt: UnverifiedJwt<'_>,
+        key: &VerificationKey,
+        now: UnixTime,
+    ) -> Result<Validated, TokenError> {
+        let algorithm = jwt.header.alg;
+        if !self.allows(algorithm) {
+            return Err(TokenError::Algorithm);
+        }
+        let key = key.for_algorithm(algorithm).ok_or(TokenError::Algorithm)?;
+        if !self.profile.accepts_typ(jwt.header.typ.as_deref()) {
+            return Err(TokenError::Type {
+                expected: self.profile.expected_typ,
+            });
+        }
+        let required = self.check(&jwt.claims, now)?;
+        if !signed(&jwt, key) {
+            return Err(TokenError::Signature);
+        }
+        let typed = match self.read_claims {
+            Some(read) => Some(read(&jwt.payload).ok_or(TokenError::CustomClaims)?),
+            None => None,
+        };
+        Ok(self.admit(jwt.token, jwt.claims, required, typed))
+    }
+
+    fn check(&self, claims: &Claims, now: UnixTime) -> Result<Required, TokenError> {
+        if claims.iss.as_deref() != Some(self.issuer.as_str()) {
+            return Err(TokenError::UnknownIssuer {
+                trusted: self.issuer.to_string(),
+            });
+        }
+        let aud = claims.aud.as_ref().ok_or(TokenError::MissingClaim("aud"))?;
+        if !self
+            .audiences
+            .iter()
+            .any(|own| aud.iter().any(|a| a == own.as_str()))
+        {
+            let expected: Vec<_> = self.audiences.iter().map(Audience::as_str).collect();
+            return Err(TokenError::Audience {
+                expected: expected.join(" or "),
+            });
+        }
+        let required = Required {
+            subject: claims.sub.clone().ok_or(TokenError::MissingClaim("sub"))?,
+            expires_at: claims.exp.ok_or(TokenError::MissingClaim("exp"))?,
+        };
+        self.check_times(claims, required.expires_at, now)?;
+        if let Some(reason) = claims.other_kind {
+            return Err(TokenError::NotAnAccessToken(reason));
+        }
+        if self.profile.full_claims {
+            for (present, name) in [
+                (claims.client_id.is_some(), "client_id"),
+                (claims.iat.is_some(), "iat"),
+                (claims.jti.is_some(), "jti"),
+            ] {
+                if !present {
+                    return Err(TokenError::MissingClaim(name));
+                }
+            }
+        }
+        if claims.bound {
+            return Err(TokenError::Binding);
+        }
+        Ok(required)
+    }
+
+    /// A token ends at `exp` and starts at `nbf` and `iat`, each with leeway (RFC 7519 sections 4.1.4 to 4.1.6).
+    fn check_times(
+        &self,
+        claims: &Claims,
+        expires_at: UnixTime,
+        now: UnixTime,
+    ) -> Result<(), TokenError> {
+        let latest = now.saturating_add(self.leeway);
+        if now >= expires_at.saturating_add(self.leeway) {
+            return Err(TokenError::Expired);
+        }
+        if claims.nbf.is_some_and(|nbf| nbf > latest) {
+            return Err(TokenError::NotYetValid);
+        }
+        if claims.iat.is_some_and(|iat| iat > latest) {
+            return Err(TokenError::IssuedInFuture);
+        }
+        Ok(())
+    }
+
+    fn admit(
+        &self,
+        token: &str,
+        claims: Claims,
+        required: Required,
+        typed: Option<Typed>,
+    ) -> Validated {
+        let kind = if claims.client_id.as_ref() == Some(&required.subject) {
+            PrincipalKind::Service
+        } else {
+            PrincipalKind::User
+        };
+        let (current_actor, prior_actors) = actor::split(claims.actors, self.issuer.as_str());
+        Validated::new(Facts {
+            issuer: self.issuer.clone(),
+            subject: required.subject,
+            kind,
+            audience: claims.aud.unwrap_or_default(),
+            client_id: claims.client_id,
+            scope: claims.scope.unwrap_or_default(),
+            current_actor,
+            prior_actors,
+            expires_at: required.expires_at,
+            token_id: claims.jti,
+            acr: claims.acr,
+            auth_time: claims.auth_time,
+            typed,
+            token: SubjectToken::new(token),
+        })
+    }
+}
+
+struct Required {
+    subject: String,
+    expires_at: UnixTime,
+}
+
+fn signed(jwt: &UnverifiedJwt<'_>, key: &crate::crypto::PublicKey) -> bool {
+    let mut signature = [0; MAX_SIGNATURE];
+    URL_SAFE_NO_PAD
+        .decode_slice(jwt.signature, &mut signature)
+        .ok()
+        .and_then(|length| signature.get(..length))
+        .is_some_and(|signature| key.verifies(jwt.signing_input.as_bytes(), signature))
+}
+
+impl fmt::Debug for Policy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Policy")
+            .field("issuer", &self.issuer)
+            .field("audiences", &self.audiences)
+            .field("profile", &self.profile)
+            .field("algorithms", &self.algorithms)
+            .field("leeway", &self.leeway)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,109 @@
+use std::collections::BTreeSet;
+use std::fmt;
+
+use crate::ConfigError;
+
+/// A set of scope values (RFC 6749 section 3.3): case-sensitive, without order; empty is a set like any other.
+#[derive(Clone, Default, PartialEq, Eq, Hash)]
+pub struct Scope(BTreeSet<Box<str>>);
+
+impl Scope {
+    /// A scope of the given values, each one scope-token.
+    ///
+    /// # Errors
+    ///
+    /// When a value is empty or has a character outside scope-token: space, quote, backslash, control, non-ASCII.
+    pub fn new<V: AsRef<str>>(values: impl IntoIterator<Item = V>) -> Result<Self, ConfigError> {
+        values
+            .into_iter()
+            .map(|value| {
+                let value = value.as_ref();
+                if value.is_empty() {
+                    return Err(ConfigError::new("scope", "a scope value is empty"));
+                }
+                if !value.bytes().all(is_scope_char) {
+                    return Err(ConfigError::new(
+                        "scope",
+                        format!("{value:?} must be visible ASCII without space, quote and backslash; give several values separately"),
+                    ));
+                }
+                Ok(value.into())
+            })
+            .collect::<Result<_, _>>()
+            .map(Self)
+    }
+
+    /// Reads the `scope` string of a claim or an answer (RFC 8693 section 4.2); `None` when a value is no scope-token.
+    pub fn parse(scope: &str) -> Option<Self> {
+        scope
+            .split(' ')
+            .filter(|value| !value.is_empty())
+            .map(|value| value.bytes().all(is_scope_char).then(|| value.into()))
+            .collect::<Option<_>>()
+            .map(Self)
+    }
+
+    /// Whether `value` is one of the values, compared whole.
+    pub fn contains(&self, value: &str) -> bool {
+        self.0.contains(value)
+    }
+
+    /// Whether all values of `other` are in this set.
+    pub fn contains_all(&self, other: &Self) -> bool {
+        other.0.is_subset(&self.0)
+    }
+
+    /// Whether there are no values.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The values, sorted.
+    pub fn iter(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(AsRef::as_ref)
+    }
+}
+
+fn is_scope_char(b: u8) -> bool {
+    matches!(b, 0x21 | 0x23..=0x5b | 0x5d..=0x7e)
+}
+
+impl fmt::Display for Scope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (i, value) in self.iter().enumerate() {
+            if i > 0 {
+                f.write_str(" ")?;
+            }
+            f.write_str(value)?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Scope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Scope({:?})", self.to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tx_34_scope_is_a_case_sensitive_set_of_whole_values() {
+        let scope = Scope::parse("orders:read  b a").unwrap();
+        assert!(scope.contains("orders:read"));
+        assert!(!scope.contains("orders") && !scope.contains("Orders:read") && !scope.contains(""));
+        assert_eq!(scope, Scope::new(["a", "b", "orders:read"]).unwrap());
+        assert_eq!(Scope::parse("").unwrap(), Scope::default());
+        assert!(Scope::parse("a\"b").is_none());
+    }
+
+    #[test]
+    fn empty_and_compound_values_are_configuration_errors() {
+        for bad in ["", "a b", "a\"", "ü", "a\n"] {
+            assert_eq!(Scope::new([bad]).unwrap_err().field(), "scope");
+        }
+    }
+}

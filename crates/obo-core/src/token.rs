@@ -1,0 +1,165 @@
+//! The tokens and secrets of this crate: redacted in `Debug`, without `Display` or `Serialize`, wiped when dropped.
+
+use std::fmt;
+use std::sync::Arc;
+
+use zeroize::Zeroizing;
+
+use crate::TokenError;
+
+/// The longest token that is read at all, in bytes (JW-35).
+pub(crate) const MAX_TOKEN: usize = 16 * 1024;
+
+/// A secret: a client secret, an assertion, a token in a request that is being built.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(Zeroizing<String>);
+
+impl Secret {
+    /// Takes the secret over; the text it came from is not kept anywhere else by this crate.
+    pub fn new(secret: impl Into<String>) -> Self {
+        Self(Zeroizing::new(secret.into()))
+    }
+
+    /// The secret itself, for the one place that must send it.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret([redacted])")
+    }
+}
+
+/// A bearer token as a request carries it: well-formed by RFC 6750 section 2.1, and nothing more is known of it.
+#[derive(Clone, Copy)]
+pub struct BearerToken<'a>(&'a str);
+
+impl<'a> BearerToken<'a> {
+    /// Reads the value of one `Authorization` header line.
+    ///
+    /// `None` means that the line holds other credentials than `Bearer`, which counts as none (BT-10).
+    ///
+    /// # Errors
+    ///
+    /// [`TokenError::Credentials`] when the scheme is `Bearer` and what follows is not 1*SP token68 with nothing
+    /// behind it; [`TokenError::TooLong`] beyond 16 KiB.
+    pub fn from_authorization(value: &'a [u8]) -> Option<Result<Self, TokenError>> {
+        let scheme_end = value.iter().position(|b| *b == b' ');
+        let (scheme, rest) = value.split_at(scheme_end.unwrap_or(value.len()));
+        if !scheme.eq_ignore_ascii_case(b"bearer") {
+            return None;
+        }
+        let spaces = rest.iter().take_while(|b| **b == b' ').count();
+        Some(Self::from_token68(rest.get(spaces..).unwrap_or_default()))
+    }
+
+    /// Takes a token that did not come in a header, under the same grammar.
+    ///
+    /// # Errors
+    ///
+    /// As [`from_authorization`](Self::from_authorization).
+    pub fn parse(token: &'a str) -> Result<Self, TokenError> {
+        Self::from_token68(token.as_bytes())
+    }
+
+    fn from_token68(token: &'a [u8]) -> Result<Self, TokenError> {
+        if token.len() > MAX_TOKEN {
+            return Err(TokenError::TooLong { limit: MAX_TOKEN });
+        }
+        if !is_token68(token) {
+            return Err(TokenError::Credentials(
+                "the token must be one run of letters, digits, `-._~+/` and trailing `=`",
+            ));
+        }
+        let token = std::str::from_utf8(token).map_err(|_| TokenError::Credentials("not ASCII"))?;
+        Ok(Self(token))
+    }
+
+    /// The token's text, for the parser and for the subject token made of it.
+    pub fn expose(self) -> &'a str {
+        self.0
+    }
+}
+
+impl fmt::Debug for BearerToken<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("BearerToken([redacted])")
+    }
+}
+
+/// Whether `token` is the token68 of RFC 9110 section 11.2, the b64token of RFC 6750.
+pub(crate) fn is_token68(token: &[u8]) -> bool {
+    let padding = token.iter().rev().take_while(|b| **b == b'=').count();
+    let body = token.get(..token.len() - padding).unwrap_or_default();
+    !body.is_empty()
+        && body.iter().all(|b| {
+            b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_' | b'~' | b'+' | b'/')
+        })
+}
+
+/// The user's token as this service validated it: what an exchange offers as `subject_token`.
+///
+/// Only a [`Validated`](crate::Validated) gives one (TX-38), so it was addressed to this service.
+#[derive(Clone)]
+pub struct SubjectToken(Arc<Zeroizing<Box<str>>>);
+
+impl SubjectToken {
+    pub(crate) fn new(token: &str) -> Self {
+        Self(Arc::new(Zeroizing::new(token.into())))
+    }
+
+    /// The token's text, for a dialect that writes the exchange request.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for SubjectToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SubjectToken([redacted])")
+    }
+}
+
+/// The token of the acting service itself: what an exchange offers as `actor_token` (RFC 8693 section 2.1).
+///
+/// It carries its type, since RFC 8693 forbids one without the other (TX-03), and a stable identity, so that a
+/// renewed token of the same actor does not empty the cache.
+#[derive(Clone)]
+pub struct ActorToken {
+    token: Secret,
+    token_type: crate::TokenType,
+    identity: Arc<str>,
+}
+
+impl ActorToken {
+    /// The actor's token of the given type; `identity` names the actor and the generation of its credential.
+    pub fn new(token: Secret, token_type: crate::TokenType, identity: impl Into<Arc<str>>) -> Self {
+        Self {
+            token,
+            token_type,
+            identity: identity.into(),
+        }
+    }
+
+    /// The token's text, for a dialect that writes the exchange request.
+    pub fn expose(&self) -> &str {
+        self.token.expose()
+    }
+
+    /// The token's type.
+    pub fn token_type(&self) -> &crate::TokenType {
+        &self.token_type
+    }
+
+    pub(crate) fn identity(&self) -> &str {
+        &self.identity
+    }
+}
+
+impl fmt::Debug for ActorToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ActorToken([redacted], {:?})", self.identity)
+    }
+}

@@ -1,0 +1,263 @@
+//! The token endpoint: what is sent to it (RFC 6749 section 3.2) and what its refusals mean (section 5.2).
+
+use std::borrow::Cow;
+use std::fmt;
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use http::HeaderValue;
+use zeroize::Zeroizing;
+
+use crate::Secret;
+
+/// A request to the token endpoint: ordered form pairs, since `audience` and `resource` may repeat (TX-05).
+#[derive(Clone, Debug)]
+pub struct TokenRequest {
+    pairs: Vec<(Cow<'static, str>, Secret)>,
+    basic: Option<HeaderValue>,
+}
+
+impl TokenRequest {
+    /// A request under a grant type.
+    pub fn new(grant_type: &str) -> Self {
+        Self {
+            pairs: vec![(Cow::Borrowed("grant_type"), Secret::new(grant_type))],
+            basic: None,
+        }
+    }
+
+    /// Adds a parameter; an empty value is left out, since it would count as absent (RFC 6749 section 3.2).
+    pub fn push(&mut self, name: impl Into<Cow<'static, str>>, value: impl Into<String>) {
+        let value = Secret::new(value);
+        if !value.expose().is_empty() {
+            self.pairs.push((name.into(), value));
+        }
+    }
+
+    /// Authenticates the client by HTTP Basic (RFC 6749 section 2.3.1): each part form-encoded, then joined.
+    ///
+    /// Of the characters, those are encoded that must be: most servers do not decode `-`, `_` and `.`.
+    pub fn set_basic(&mut self, client_id: &str, secret: &Secret) {
+        let encode =
+            |text: &str| -> String { form_urlencoded::byte_serialize(text.as_bytes()).collect() };
+        let pair = Zeroizing::new(format!("{}:{}", encode(client_id), encode(secret.expose())));
+        let value =
+            Zeroizing::new(format!("Basic {}", STANDARD.encode(pair.as_bytes())).into_bytes());
+        // Base64 is always a header value; without one the server answers `invalid_client`, which is a clear error.
+        self.basic = HeaderValue::from_maybe_shared(Bytes::from_owner(value))
+            .ok()
+            .map(|mut value| {
+                value.set_sensitive(true);
+                value
+            });
+    }
+
+    /// The `Authorization` header, where the client authenticates by one.
+    pub fn authorization(&self) -> Option<&HeaderValue> {
+        self.basic.as_ref()
+    }
+
+    /// The body, `application/x-www-form-urlencoded` (RFC 6749 appendix B); it holds secrets.
+    pub fn body(&self) -> Bytes {
+        let mut form = form_urlencoded::Serializer::new(String::new());
+        for (name, value) in &self.pairs {
+            form.append_pair(name, value.expose());
+        }
+        Bytes::from_owner(Zeroizing::new(form.finish().into_bytes()))
+    }
+
+    /// The parameters' names and values in order, for tests of a dialect.
+    pub fn pairs(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.pairs
+            .iter()
+            .map(|(name, value)| (&**name, value.expose()))
+    }
+}
+
+/// What an exchange's failure means, and so what is done about it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ErrorClass {
+    /// The user's token is not acceptable (any more): the caller needs a new one.
+    SubjectInvalid,
+    /// The server will not issue a token for this target or scope to this client or user.
+    TargetDenied,
+    /// The user must authenticate again or more strongly.
+    StepUp,
+    /// This service's own credential or request is wrong.
+    ClientMisconfigured,
+    /// The server asks to slow down.
+    Throttled,
+    /// Transport, timeout or 5xx: it may pass.
+    Transient,
+    /// An answer that cannot be used: not JSON, wrong type, audience, subject, scope or grammar.
+    AnswerUnusable,
+}
+
+impl ErrorClass {
+    /// The stable name, for metrics and logs.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::SubjectInvalid => "subject_invalid",
+            Self::TargetDenied => "target_denied",
+            Self::StepUp => "step_up",
+            Self::ClientMisconfigured => "client_misconfigured",
+            Self::Throttled => "throttled",
+            Self::Transient => "transient",
+            Self::AnswerUnusable => "answer_unusable",
+        }
+    }
+}
+
+/// A failed exchange as the token endpoint told it.
+///
+/// The server's words are untrusted: cut to 200 characters, without control characters, for logs alone (TE-09).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TokenEndpointError {
+    class: ErrorClass,
+    problem: Cow<'static, str>,
+    oauth_code: Option<String>,
+    retry_after: Option<Duration>,
+    acr_values: Vec<String>,
+    max_age: Option<u64>,
+}
+
+const MAX_WORDS: usize = 200;
+
+impl TokenEndpointError {
+    /// A failure of a class; `problem` says what happened.
+    pub fn new(class: ErrorClass, problem: impl Into<Cow<'static, str>>) -> Self {
+        Self {
+            class,
+            problem: problem.into(),
+            oauth_code: None,
+            retry_after: None,
+            acr_values: Vec::new(),
+            max_age: None,
+        }
+    }
+
+    /// An answer that cannot be used.
+    pub fn unusable(problem: &'static str) -> Self {
+        Self::new(ErrorClass::AnswerUnusable, problem)
+    }
+
+    /// The same failure with the server's `error` and `error_description`.
+    #[must_use]
+    pub fn with_oauth(mut self, code: &str, description: Option<&str>) -> Self {
+        self.oauth_code = Some(printable(code));
+        if let Some(description) = description {
+            self.problem = format!("{}: {}", self.problem, printable(description)).into();
+        }
+        self
+    }
+
+    /// The same failure with the pause the server asks for.
+    #[must_use]
+    pub fn with_retry_after(mut self, retry_after: Option<Duration>) -> Self {
+        self.retry_after = retry_after;
+        self
+    }
+
+    /// The same failure with what a stronger authentication must satisfy (RFC 9470).
+    #[must_use]
+    pub fn with_step_up(mut self, acr_values: Option<&str>, max_age: Option<u64>) -> Self {
+        self.acr_values = acr_values
+            .and_then(crate::Scope::parse)
+            .map(|_| {
+                let values = acr_values.unwrap_or_default().split(' ');
+                values
+                    .filter(|v| !v.is_empty())
+                    .map(str::to_owned)
+                    .collect()
+            })
+            .unwrap_or_default();
+        self.max_age = max_age;
+        self
+    }
+
+    /// What the failure means.
+    pub fn class(&self) -> ErrorClass {
+        self.class
+    }
+
+    /// The server's `error` (RFC 6749 section 5.2), printable and cut.
+    pub fn oauth_code(&self) -> Option<&str> {
+        self.oauth_code.as_deref()
+    }
+
+    /// The pause the server asks for.
+    pub fn retry_after(&self) -> Option<Duration> {
+        self.retry_after
+    }
+
+    /// The authentication context classes a step-up asks for.
+    pub fn acr_values(&self) -> &[String] {
+        &self.acr_values
+    }
+
+    /// The age in seconds a step-up allows.
+    pub fn max_age(&self) -> Option<u64> {
+        self.max_age
+    }
+}
+
+impl fmt::Display for TokenEndpointError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.oauth_code {
+            Some(code) => write!(f, "{} ({code})", self.problem),
+            None => f.write_str(&self.problem),
+        }
+    }
+}
+
+impl std::error::Error for TokenEndpointError {}
+
+fn printable(text: &str) -> String {
+    text.chars()
+        .filter(|c| !c.is_control())
+        .take(MAX_WORDS)
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn te_02_tx_05_values_round_trip_and_keep_their_order() {
+        let mut request = TokenRequest::new("g");
+        for value in ["a+b&c=d e", "é", "a+b&c=d e"] {
+            request.push("audience", value);
+        }
+        request.push("scope", "");
+        let body = request.body();
+        assert_eq!(
+            &body[..],
+            b"grant_type=g&audience=a%2Bb%26c%3Dd+e&audience=%C3%A9&audience=a%2Bb%26c%3Dd+e"
+        );
+    }
+
+    #[test]
+    fn ca_01_basic_encodes_id_and_secret_apart_and_only_what_must_be() {
+        let mut request = TokenRequest::new("g");
+        request.set_basic("a-b_c.d", &Secret::new("s:%+ é"));
+        let header = request.authorization().unwrap();
+        assert!(header.is_sensitive());
+        let encoded = header.to_str().unwrap().strip_prefix("Basic ").unwrap();
+        assert_eq!(
+            STANDARD.decode(encoded).unwrap(),
+            b"a-b_c.d:s%3A%25%2B+%C3%A9"
+        );
+    }
+
+    #[test]
+    fn te_09_the_servers_words_are_cut_and_cleaned() {
+        let error = TokenEndpointError::new(ErrorClass::TargetDenied, "refused")
+            .with_oauth("invalid_target\r\nx", Some(&"a\r\nb".repeat(1000)));
+        let text = error.to_string();
+        assert!(!text.contains(['\r', '\n']) && text.len() < 300, "{text}");
+        assert!(!format!("{error:?}").contains("\\r"));
+    }
+}
