@@ -1,0 +1,137 @@
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use crate::public_key::PublicKey;
+use crate::state::State;
+
+/// A registered confidential client; each method takes effect at once.
+///
+/// Nothing is allowed that was not said: no exchange target, no audience, no way to authenticate.
+#[derive(Clone)]
+pub struct Client {
+    state: Arc<State>,
+    id: String,
+}
+
+#[derive(Clone, Default)]
+pub(crate) struct Registration {
+    pub(crate) id: String,
+    pub(crate) secret: Option<String>,
+    pub(crate) keys: Vec<PublicKey>,
+    pub(crate) impersonates: bool,
+    pub(crate) raw_basic: bool,
+    exchange_targets: BTreeSet<String>,
+    request_targets: BTreeSet<String>,
+    /// Scopes by target; without an entry for any target every scope is granted.
+    scopes: BTreeMap<String, BTreeSet<String>>,
+}
+
+impl Client {
+    pub(crate) fn register(state: Arc<State>, id: &str) -> Self {
+        let client = Self {
+            state,
+            id: id.to_owned(),
+        };
+        client.change(|registration| registration.id = id.to_owned())
+    }
+
+    /// The client identifier.
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// Accepts this secret, by `client_secret_basic` and `client_secret_post`, in place of an earlier one.
+    pub fn secret(self, secret: &str) -> Self {
+        self.change(|registration| registration.secret = Some(secret.to_owned()))
+    }
+
+    /// Reads this client's Basic credentials without form-decoding them, as some products do.
+    ///
+    /// The default is what RFC 6749 §2.3.1 asks for.
+    pub fn raw_basic(self) -> Self {
+        self.change(|registration| registration.raw_basic = true)
+    }
+
+    /// Adds a key for `private_key_jwt`: SubjectPublicKeyInfo in PEM.
+    ///
+    /// # Panics
+    ///
+    /// When the text is not a PEM `PUBLIC KEY`.
+    pub fn public_key_pem(self, pem: &str) -> Self {
+        let key = PublicKey::from_pem(pem).expect("a PEM block labelled PUBLIC KEY");
+        self.change(|registration| registration.keys.push(key))
+    }
+
+    /// Adds a key for `private_key_jwt`: a public JWK.
+    ///
+    /// # Panics
+    ///
+    /// When the value is not a public RSA, P-256, P-384 or Ed25519 JWK.
+    pub fn jwk(self, jwk: Value) -> Self {
+        let key = PublicKey::from_jwk(&jwk).expect("a public RSA, P-256, P-384 or Ed25519 JWK");
+        self.change(|registration| registration.keys.push(key))
+    }
+
+    /// Allows exchanges for this target, be it asked for as `audience` or as `resource`.
+    pub fn may_exchange_to(self, target: &str) -> Self {
+        self.change(|registration| registration.exchange_targets.extend([target.to_owned()]))
+    }
+
+    /// Allows client credentials tokens for this target, be it asked for as `audience` or as `resource`.
+    pub fn may_request(self, target: &str) -> Self {
+        self.change(|registration| registration.request_targets.extend([target.to_owned()]))
+    }
+
+    /// Turns this client's exchanges into impersonation: the issued token has no `act` (RFC 8693 §1.1).
+    pub fn impersonates(self) -> Self {
+        self.change(|registration| registration.impersonates = true)
+    }
+
+    /// Allows a scope at a target, and from then on none that is not allowed like this.
+    ///
+    /// A scope is granted only when it is allowed at every requested target (RFC 8693 §2.1.1).
+    pub fn scope_allowed(self, target: &str, scope: &str) -> Self {
+        self.change(|registration| {
+            registration
+                .scopes
+                .entry(target.to_owned())
+                .or_default()
+                .extend([scope.to_owned()]);
+        })
+    }
+
+    fn change(self, edit: impl FnOnce(&mut Registration)) -> Self {
+        edit(self.state.clients().entry(self.id.clone()).or_default());
+        self
+    }
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client")
+            .field("id", &self.id)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Registration {
+    pub(crate) fn may_exchange_to(&self, target: &str) -> bool {
+        self.exchange_targets.contains(target)
+    }
+
+    pub(crate) fn may_request(&self, target: &str) -> bool {
+        self.request_targets.contains(target)
+    }
+
+    pub(crate) fn may_have(&self, scope: &str, targets: &[String]) -> bool {
+        let allowed_at = |target| {
+            self.scopes
+                .get(target)
+                .is_some_and(|scopes| scopes.contains(scope))
+        };
+        self.scopes.is_empty() || targets.iter().all(allowed_at)
+    }
+}

@@ -1,0 +1,112 @@
+//! The socket: listening, stopped and listening again on the same port.
+
+use std::future::poll_fn;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Poll;
+
+use axum::Router;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::server::conn::auto;
+use hyper_util::service::TowerToHyperService;
+use tokio::net::{TcpListener, TcpSocket};
+use tokio::task::AbortHandle;
+
+pub(crate) struct Listener {
+    addr: SocketAddr,
+    socket: Arc<Mutex<Socket>>,
+}
+
+#[derive(Default)]
+struct Socket {
+    listening: Option<TcpListener>,
+    /// Bound but not listening: connections are refused, and nobody else gets the port.
+    reserved: Option<TcpSocket>,
+    tasks: Vec<AbortHandle>,
+}
+
+impl Listener {
+    pub(crate) fn bind() -> Self {
+        let socket = reserve(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)));
+        let addr = socket.local_addr().expect("address of a bound socket");
+        Self {
+            addr,
+            socket: Arc::new(Mutex::new(Socket {
+                reserved: Some(socket),
+                ..Socket::default()
+            })),
+        }
+    }
+
+    pub(crate) fn addr(&self) -> SocketAddr {
+        self.addr
+    }
+
+    /// Starts to accept; does nothing if it does already.
+    pub(crate) fn start(&self, router: Router) {
+        let mut socket = lock(&self.socket);
+        if let Some(reserved) = socket.reserved.take() {
+            socket.listening = Some(reserved.listen(1024).expect("listening on a bound socket"));
+            let accepting = tokio::spawn(accept(Arc::clone(&self.socket), router));
+            socket.tasks.push(accepting.abort_handle());
+        }
+    }
+
+    /// Refuses new connections and closes the open ones; does nothing if that is so already.
+    pub(crate) fn stop(&self) {
+        let mut socket = lock(&self.socket);
+        socket.close();
+        if socket.reserved.is_none() {
+            socket.reserved = Some(reserve(self.addr));
+        }
+    }
+}
+
+impl Drop for Listener {
+    fn drop(&mut self) {
+        lock(&self.socket).close();
+    }
+}
+
+impl Socket {
+    fn close(&mut self) {
+        self.listening = None;
+        self.tasks.drain(..).for_each(|task| task.abort());
+    }
+}
+
+async fn accept(socket: Arc<Mutex<Socket>>, router: Router) {
+    // The listener stays in the shared state instead of this task, so that `stop` closes it at once.
+    let next = || {
+        poll_fn(|cx| match &lock(&socket).listening {
+            Some(listener) => listener.poll_accept(cx).map(Some),
+            None => Poll::Ready(None),
+        })
+    };
+    while let Some(accepted) = next().await {
+        let Ok((stream, _)) = accepted else { continue };
+        let service = TowerToHyperService::new(router.clone());
+        let connection = tokio::spawn(async move {
+            let http = auto::Builder::new(TokioExecutor::new());
+            // A client that goes away early is not the server's failure.
+            let _ = http.serve_connection(TokioIo::new(stream), service).await;
+        });
+        let mut socket = lock(&socket);
+        socket.tasks.retain(|task| !task.is_finished());
+        socket.tasks.push(connection.abort_handle());
+        if socket.listening.is_none() {
+            socket.close();
+        }
+    }
+}
+
+fn reserve(addr: SocketAddr) -> TcpSocket {
+    let socket = TcpSocket::new_v4().expect("a socket");
+    socket.set_reuseaddr(true).expect("SO_REUSEADDR");
+    socket.bind(addr).expect("a free loopback port");
+    socket
+}
+
+fn lock(socket: &Mutex<Socket>) -> MutexGuard<'_, Socket> {
+    socket.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,168 @@
+//! One request: read, recorded, held up by faults, answered by its endpoint, edited by faults.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::{Body, Bytes, to_bytes};
+use axum::extract::{Request, State as Shared};
+use axum::response::{IntoResponse, Response};
+use http::request::Parts;
+use http::{HeaderValue, Method, StatusCode, header};
+use serde_json::Value;
+
+use crate::form::is_form;
+use crate::state::State;
+use crate::{Endpoint, Fault, Recorded, metadata, token_endpoint};
+
+const MAX_BODY: usize = 1 << 20;
+
+pub(crate) fn router(state: Arc<State>) -> Router {
+    Router::new().fallback(serve).with_state(state)
+}
+
+async fn serve(Shared(state): Shared<Arc<State>>, request: Request) -> Response {
+    let (parts, body) = request.into_parts();
+    let Ok(body) = to_bytes(body, MAX_BODY).await else {
+        return StatusCode::PAYLOAD_TOO_LARGE.into_response();
+    };
+    let endpoint = route(&state, parts.uri.path());
+    let (index, form) = record(&state, endpoint, &parts, &body);
+    let response = match endpoint {
+        Some(endpoint) => misbehaving(&state, endpoint, &parts, form).await,
+        None => StatusCode::NOT_FOUND.into_response(),
+    };
+    state.requests()[index].status = Some(response.status().as_u16());
+    response
+}
+
+fn route(state: &State, path: &str) -> Option<Endpoint> {
+    // RFC 8414 §3.1 puts the well-known part before the issuer's path, OpenID Connect after it.
+    if path.strip_prefix("/.well-known/oauth-authorization-server") == Some(&state.path) {
+        return Some(Endpoint::OAuthMetadata);
+    }
+    match path.strip_prefix(state.path.as_str())? {
+        "/.well-known/openid-configuration" => Some(Endpoint::OpenIdConfiguration),
+        "/jwks" => Some(Endpoint::Jwks),
+        "/token" => Some(Endpoint::Token),
+        _ => None,
+    }
+}
+
+type Pairs = Vec<(String, String)>;
+
+fn record(
+    state: &State,
+    endpoint: Option<Endpoint>,
+    parts: &Parts,
+    body: &Bytes,
+) -> (usize, Pairs) {
+    let form: Pairs = match is_form(&parts.headers) {
+        true => form_urlencoded::parse(body).into_owned().collect(),
+        false => Vec::new(),
+    };
+    let mut requests = state.requests();
+    requests.push(Recorded {
+        endpoint,
+        method: parts.method.clone(),
+        path: parts.uri.path().to_owned(),
+        query: parts.uri.query().map(str::to_owned),
+        headers: parts.headers.clone(),
+        form: form.clone(),
+        status: None,
+    });
+    let index = requests.len() - 1;
+    drop(requests);
+    state.arrived.send_replace(());
+    (index, form)
+}
+
+async fn misbehaving(state: &State, endpoint: Endpoint, parts: &Parts, form: Pairs) -> Response {
+    let mut healed = state.healed.subscribe();
+    let faults = state.faults().next(endpoint);
+    for fault in &faults {
+        match fault {
+            Fault::Delay(time) => tokio::time::sleep(*time).await,
+            Fault::Hang => healed
+                .changed()
+                .await
+                .expect("the sender lives in the state"),
+            _ => {}
+        }
+    }
+    if let Some(response) = faults.iter().find_map(instead) {
+        return response;
+    }
+    let response = answer(state, endpoint, parts, form);
+    edited(state, endpoint, &faults, response).await
+}
+
+fn answer(state: &State, endpoint: Endpoint, parts: &Parts, form: Pairs) -> Response {
+    let allowed = if endpoint == Endpoint::Token {
+        Method::POST
+    } else {
+        Method::GET
+    };
+    if parts.method != allowed {
+        return (
+            StatusCode::METHOD_NOT_ALLOWED,
+            [(header::ALLOW, allowed.as_str().to_owned())],
+        )
+            .into_response();
+    }
+    match endpoint {
+        Endpoint::Token => token_endpoint::answer(state, parts, form),
+        Endpoint::Jwks => json(state.keys().body()),
+        Endpoint::Discovery | Endpoint::OpenIdConfiguration | Endpoint::OAuthMetadata => {
+            json(metadata::document(state).to_string())
+        }
+    }
+}
+
+/// The answer a fault gives in place of the endpoint's own.
+fn instead(fault: &Fault) -> Option<Response> {
+    let status = |code: u16| StatusCode::from_u16(code).expect("an HTTP status");
+    match fault {
+        Fault::Status(code) => Some(status(*code).into_response()),
+        Fault::RetryAfter(code, value) => {
+            let value = HeaderValue::from_str(value).expect("a header value");
+            Some((status(*code), [(header::RETRY_AFTER, value)]).into_response())
+        }
+        Fault::Body(body) => Some(json(body.clone())),
+        _ => None,
+    }
+}
+
+async fn edited(
+    state: &State,
+    endpoint: Endpoint,
+    faults: &[Fault],
+    response: Response,
+) -> Response {
+    let wrong_issuer = serde_json::json!({ "issuer": format!("{}/other", state.issuer) });
+    let edits = faults.iter().filter_map(|fault| match fault {
+        Fault::Merge(members) => Some(members),
+        Fault::WrongIssuer if Endpoint::Discovery.covers(endpoint) => Some(&wrong_issuer),
+        _ => None,
+    });
+    let edits: Vec<_> = edits.filter_map(Value::as_object).flatten().collect();
+    if edits.is_empty() || !response.status().is_success() {
+        return response;
+    }
+    let (mut parts, body) = response.into_parts();
+    let body = to_bytes(body, usize::MAX).await.expect("a body in memory");
+    let Ok(Value::Object(mut members)) = serde_json::from_slice(&body) else {
+        return Response::from_parts(parts, Body::from(body));
+    };
+    for (name, value) in edits {
+        match value {
+            Value::Null => members.remove(name),
+            value => members.insert(name.clone(), value.clone()),
+        };
+    }
+    parts.headers.remove(header::CONTENT_LENGTH);
+    Response::from_parts(parts, Body::from(Value::Object(members).to_string()))
+}
+
+fn json(body: String) -> Response {
+    ([(header::CONTENT_TYPE, "application/json")], body).into_response()
+}

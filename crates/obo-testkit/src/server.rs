@@ -1,0 +1,221 @@
+use std::fmt;
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use crate::listener::Listener;
+use crate::router::router;
+use crate::state::State;
+use crate::{Builder, Client, Endpoint, Fault, Recorded, TokenBuilder};
+
+/// A running authorization server on a loopback port; stops when the last clone is dropped.
+#[derive(Clone)]
+pub struct AuthorizationServer {
+    state: Arc<State>,
+    listener: Arc<Listener>,
+}
+
+/// Starting, stopping, and where things are.
+impl AuthorizationServer {
+    /// Starts a server with the defaults: no issuer path, RS256.
+    pub async fn start() -> Self {
+        Self::builder().start().await
+    }
+
+    /// Options to set before the start.
+    pub fn builder() -> Builder {
+        Builder::new()
+    }
+
+    pub(crate) fn serve(state: Arc<State>, listener: Listener) -> Self {
+        listener.start(router(Arc::clone(&state)));
+        Self {
+            state,
+            listener: Arc::new(listener),
+        }
+    }
+
+    /// The issuer identifier, `http://127.0.0.1:PORT` and the issuer path.
+    pub fn issuer(&self) -> &str {
+        &self.state.issuer
+    }
+
+    /// The URL of the token endpoint.
+    pub fn token_endpoint(&self) -> String {
+        self.state.token_endpoint()
+    }
+
+    /// The URL of the JWK Set.
+    pub fn jwks_uri(&self) -> String {
+        self.state.jwks_uri()
+    }
+
+    /// Takes the server down: open connections are closed, new ones refused, the port stays reserved.
+    pub fn stop(&self) {
+        self.listener.stop();
+    }
+
+    /// Brings the server back on the same port, with the same keys and clients.
+    pub async fn resume(&self) {
+        self.listener.start(router(Arc::clone(&self.state)));
+    }
+
+    /// Adds seconds to the wall clock that the server reads; negative ones set it back.
+    pub fn set_clock_offset(&self, seconds: i64) {
+        self.state.set_clock_offset(seconds);
+    }
+
+    /// Sets how long tokens from the token endpoint live, in seconds; the default is 300.
+    pub fn set_token_lifetime(&self, seconds: i64) {
+        self.state.set_lifetime(seconds);
+    }
+
+    /// Grants the allowed ones of several requested targets, instead of refusing them all.
+    ///
+    /// RFC 8693 §2.1.1 leaves the choice to the server; the default is to refuse.
+    pub fn set_narrows_targets(&self, narrows: bool) {
+        self.state.set_narrows_targets(narrows);
+    }
+}
+
+/// Tokens and clients.
+impl AuthorizationServer {
+    /// An access token for a user, requested by the client `test-app`.
+    pub fn user(&self, sub: &str) -> TokenBuilder {
+        TokenBuilder::access_token(Arc::clone(&self.state), sub, "test-app")
+    }
+
+    /// An access token a service got for itself: `sub` equals `client_id`.
+    pub fn service(&self, client_id: &str) -> TokenBuilder {
+        TokenBuilder::access_token(Arc::clone(&self.state), client_id, client_id)
+    }
+
+    /// An ID token of OpenID Connect, signed with the same key: no resource server may accept it.
+    pub fn id_token(&self, sub: &str, client_id: &str) -> TokenBuilder {
+        TokenBuilder::id_token(Arc::clone(&self.state), sub, client_id)
+    }
+
+    /// Registers a confidential client, or returns to one registered before.
+    pub fn client(&self, client_id: &str) -> Client {
+        Client::register(Arc::clone(&self.state), client_id)
+    }
+}
+
+/// Keys.
+impl AuthorizationServer {
+    /// Makes and publishes a new key of the default algorithm and signs with it from now on; its `kid`.
+    ///
+    /// Old keys stay published.
+    pub fn rotate(&self) -> String {
+        self.state.keys().add(self.state.signing).kid
+    }
+
+    /// The `kid` that tokens carry now.
+    pub fn kid(&self) -> String {
+        self.state.keys().current(self.state.signing).kid
+    }
+
+    /// Takes a key out of the published set; the server still accepts subject tokens it signed.
+    pub fn withdraw(&self, kid: &str) {
+        self.state.keys().withdraw(kid);
+    }
+
+    /// Empties the published set.
+    pub fn withdraw_all(&self) {
+        self.state.keys().withdraw_all();
+    }
+
+    /// Publishes one more entry, however odd.
+    pub fn publish_extra_jwk(&self, jwk: Value) {
+        self.state.keys().publish_extra(jwk);
+    }
+
+    /// Serves this text instead of the JWK Set; `None` ends the lie.
+    pub fn replace_jwks(&self, body: Option<String>) {
+        self.state.keys().replace_body(body);
+    }
+}
+
+/// Misbehaviour.
+impl AuthorizationServer {
+    /// Makes an endpoint misbehave until [`heal`](Self::heal); several faults add up.
+    pub fn fault(&self, endpoint: Endpoint, fault: Fault) {
+        self.state.faults().stand(endpoint, fault);
+    }
+
+    /// Makes an endpoint misbehave for one request; several such faults are used up one per request.
+    ///
+    /// The request that meets one does not meet the standing faults.
+    pub fn fault_once(&self, endpoint: Endpoint, fault: Fault) {
+        self.state.faults().once(endpoint, fault);
+    }
+
+    /// Makes every endpoint misbehave until [`heal`](Self::heal).
+    pub fn misbehave(&self, fault: Fault) {
+        for endpoint in [Endpoint::Token, Endpoint::Jwks, Endpoint::Discovery] {
+            self.fault(endpoint, fault.clone());
+        }
+    }
+
+    /// Ends all faults and lets hanging requests go on.
+    pub fn heal(&self) {
+        self.state.faults().clear();
+        self.state.healed.send_replace(());
+    }
+}
+
+/// What was asked.
+impl AuthorizationServer {
+    /// Every request so far, in order of arrival.
+    pub fn requests(&self) -> Vec<Recorded> {
+        self.state.requests().clone()
+    }
+
+    /// How many requests the token endpoint received.
+    pub fn token_requests(&self) -> usize {
+        self.received(Endpoint::Token)
+    }
+
+    /// How many requests the JWK Set received.
+    pub fn jwks_requests(&self) -> usize {
+        self.received(Endpoint::Jwks)
+    }
+
+    /// How many requests the two metadata documents received.
+    pub fn discovery_requests(&self) -> usize {
+        self.received(Endpoint::Discovery)
+    }
+
+    /// Returns once an endpoint has received this many requests since the start, answered or not.
+    ///
+    /// For tests of what happens while a request hangs; no need to sleep.
+    pub async fn wait_for_requests(&self, endpoint: Endpoint, count: usize) {
+        let mut arrived = self.state.arrived.subscribe();
+        while self.received(endpoint) < count {
+            arrived
+                .changed()
+                .await
+                .expect("the sender lives in our own state");
+        }
+    }
+
+    fn received(&self, endpoint: Endpoint) -> usize {
+        let requests = self.state.requests();
+        requests
+            .iter()
+            .filter(|request| {
+                request
+                    .endpoint
+                    .is_some_and(|served| endpoint.covers(served))
+            })
+            .count()
+    }
+}
+
+impl fmt::Debug for AuthorizationServer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AuthorizationServer")
+            .field("issuer", &self.state.issuer)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,295 @@
+//! RFC 6749 §2.3 and RFC 7523: exactly one method, each one strict.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use obo_testkit::{Alg, AuthorizationServer, SigningKey, TokenBuilder};
+use serde_json::json;
+
+use crate::wire::{Answer, FORM, basic, encode, post, post_raw, server};
+
+const GRANT: (&str, &str) = ("grant_type", "client_credentials");
+const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
+
+fn invalid_client() -> (u16, String) {
+    (401, "invalid_client".to_owned())
+}
+
+/// An assertion as a token signed with the client's key: the builder can bend every part of it.
+fn assertion(idp: &AuthorizationServer, key: &SigningKey) -> TokenBuilder {
+    let claims = idp
+        .service("service-k")
+        .without("client_id")
+        .issuer("service-k")
+        .audience(idp.issuer());
+    claims
+        .typ(Some("client-authentication+jwt"))
+        .kid(None)
+        .sign_with(key)
+}
+
+async fn assert_with(idp: &AuthorizationServer, assertion: &str) -> Answer {
+    post(
+        idp,
+        &[
+            GRANT,
+            ("client_assertion_type", ASSERTION_TYPE),
+            ("client_assertion", assertion),
+        ],
+    )
+    .await
+}
+
+async fn authorized(idp: &AuthorizationServer, authorization: &str) -> Answer {
+    post_raw(idp, FORM, &[authorization], encode(&[GRANT])).await
+}
+
+#[tokio::test]
+async fn ca_01_basic_credentials_are_form_encoded_one_by_one() {
+    let idp = server().await;
+    let (id, secret) = ("häuser:& co", "p:%41+ é&=");
+    idp.client(id).secret(secret);
+    assert_eq!(authorized(&idp, &basic(id, secret)).await.status, 200);
+    let raw = format!("Basic {}", STANDARD.encode(format!("{id}:{secret}")));
+    assert_eq!(authorized(&idp, &raw).await.error(), invalid_client());
+    idp.client("plain").secret("a=b");
+    let raw = format!("Basic {}", STANDARD.encode("plain:a=b"));
+    assert_eq!(authorized(&idp, &raw).await.error(), invalid_client());
+}
+
+#[tokio::test]
+async fn ca_01_a_client_with_the_raw_quirk_is_not_decoded() {
+    let idp = server().await;
+    let (id, secret) = ("raw client", "p:%41+ é&=");
+    idp.client(id).secret(secret).raw_basic();
+    let raw = format!("Basic {}", STANDARD.encode(format!("{id}:{secret}")));
+    assert_eq!(authorized(&idp, &raw).await.status, 200);
+    assert_eq!(
+        authorized(&idp, &basic(id, secret)).await.error(),
+        invalid_client()
+    );
+}
+
+#[tokio::test]
+async fn te_04_every_way_to_fail_basic_is_invalid_client() {
+    let idp = server().await;
+    idp.client("keyless");
+    for authorization in [
+        basic("service-a", "wrong"),
+        basic("service-a", ""),
+        basic("nobody", "s3cret"),
+        basic("keyless", ""),
+        "Basic".to_owned(),
+        "Basic !!!".to_owned(),
+        format!("Basic {}", STANDARD.encode("no colon")),
+        "Bearer s3cret".to_owned(),
+    ] {
+        let answer = authorized(&idp, &authorization).await;
+        assert_eq!(answer.error(), invalid_client(), "{authorization}");
+        assert!(answer.header("www-authenticate").starts_with("Basic "));
+    }
+    assert_eq!(
+        authorized(
+            &idp,
+            &basic("service-a", "s3cret").replace("Basic", "basic")
+        )
+        .await
+        .status,
+        200
+    );
+}
+
+#[tokio::test]
+async fn client_secret_post_is_accepted() {
+    let idp = server().await;
+    let post_secret = async |secret| {
+        post(
+            &idp,
+            &[GRANT, ("client_id", "service-a"), ("client_secret", secret)],
+        )
+        .await
+    };
+    assert_eq!(post_secret("s3cret").await.status, 200);
+    assert_eq!(post_secret("wrong").await.error(), invalid_client());
+    assert_eq!(
+        post(&idp, &[GRANT, ("client_secret", "s3cret")])
+            .await
+            .error()
+            .1,
+        "invalid_request"
+    );
+}
+
+#[tokio::test]
+async fn ca_02_more_than_one_method_is_refused() {
+    let idp = server().await;
+    let authorization = basic("service-a", "s3cret");
+    let both = encode(&[
+        GRANT,
+        ("client_id", "service-a"),
+        ("client_secret", "s3cret"),
+    ]);
+    assert_eq!(
+        post_raw(&idp, FORM, &[&authorization], both).await.error(),
+        (400, "invalid_request".to_owned())
+    );
+    let twice = post_raw(
+        &idp,
+        FORM,
+        &[&authorization, &authorization],
+        encode(&[GRANT]),
+    )
+    .await;
+    assert_eq!(twice.error(), (400, "invalid_request".to_owned()));
+    let named = encode(&[GRANT, ("client_id", "service-a")]);
+    assert_eq!(
+        post_raw(&idp, FORM, &[&authorization], named).await.status,
+        200
+    );
+    let misnamed = encode(&[GRANT, ("client_id", "service-x")]);
+    assert_eq!(
+        post_raw(&idp, FORM, &[&authorization], misnamed)
+            .await
+            .error()
+            .1,
+        "invalid_request"
+    );
+}
+
+#[tokio::test]
+async fn private_key_jwt_works_with_every_algorithm_by_jwk_and_by_pem() {
+    for alg in [Alg::Rs256, Alg::Ps512, Alg::Es256, Alg::Es384, Alg::EdDsa] {
+        let idp = server().await;
+        let (by_jwk, by_pem) = (SigningKey::generate(alg), SigningKey::generate(alg));
+        idp.client("service-k")
+            .jwk(by_jwk.public_jwk("k1"))
+            .public_key_pem(&by_pem.public_pem());
+        for key in [&by_jwk, &by_pem] {
+            assert_eq!(
+                assert_with(&idp, &assertion(&idp, key).mint()).await.status,
+                200,
+                "{alg:?}"
+            );
+        }
+        let stranger = SigningKey::generate(alg);
+        assert_eq!(
+            assert_with(&idp, &assertion(&idp, &stranger).mint())
+                .await
+                .error(),
+            invalid_client()
+        );
+    }
+}
+
+#[tokio::test]
+async fn ca_08_the_assertion_is_addressed_to_exactly_the_issuer() {
+    let idp = server().await;
+    let key = SigningKey::generate(Alg::Es256);
+    idp.client("service-k").jwk(key.public_jwk("k1"));
+    let with = |aud: serde_json::Value| assertion(&idp, &key).claim("aud", aud).mint();
+    for aud in [json!(idp.issuer()), json!([idp.issuer()])] {
+        assert_eq!(assert_with(&idp, &with(aud)).await.status, 200);
+    }
+    for aud in [
+        json!(idp.token_endpoint()),
+        json!([idp.issuer(), idp.token_endpoint()]),
+        json!(format!("{}/", idp.issuer())),
+        json!([]),
+        json!(null),
+    ] {
+        assert_eq!(
+            assert_with(&idp, &with(aud.clone())).await.error(),
+            invalid_client(),
+            "{aud}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn ca_08_typ_may_be_absent_but_not_another() {
+    let idp = server().await;
+    let key = SigningKey::generate(Alg::Es256);
+    idp.client("service-k").jwk(key.public_jwk("k1"));
+    let with = |typ| assertion(&idp, &key).typ(typ).mint();
+    for typ in [
+        None,
+        Some("JWT"),
+        Some("client-authentication+jwt"),
+        Some("application/client-authentication+jwt"),
+    ] {
+        assert_eq!(assert_with(&idp, &with(typ)).await.status, 200, "{typ:?}");
+    }
+    for typ in [Some("at+jwt"), Some("dpop+jwt"), Some("")] {
+        assert_eq!(
+            assert_with(&idp, &with(typ)).await.error(),
+            invalid_client(),
+            "{typ:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn ca_10_an_assertion_is_accepted_once() {
+    let idp = server().await;
+    let key = SigningKey::generate(Alg::Es256);
+    idp.client("service-k").jwk(key.public_jwk("k1"));
+    let once = assertion(&idp, &key).mint();
+    assert_eq!(assert_with(&idp, &once).await.status, 200);
+    assert_eq!(assert_with(&idp, &once).await.error(), invalid_client());
+    let next = assertion(&idp, &key).mint();
+    assert_eq!(assert_with(&idp, &next).await.status, 200);
+}
+
+#[tokio::test]
+async fn ca_04_each_claim_of_the_assertion_is_needed() {
+    let idp = server().await;
+    let key = SigningKey::generate(Alg::Es256);
+    idp.client("service-k").jwk(key.public_jwk("k1"));
+    let good = || assertion(&idp, &key);
+    for bad in [
+        good().without("iss"),
+        good().without("sub"),
+        good().without("aud"),
+        good().without("exp"),
+        good().without("jti"),
+        good().issuer("service-x"),
+        good().claim("sub", "alice"),
+        good().expires_in(-1),
+        good().not_before(60),
+        good().kid(Some("k2")),
+    ] {
+        assert_eq!(
+            assert_with(&idp, &bad.mint()).await.error(),
+            invalid_client(),
+            "{bad:?}"
+        );
+    }
+    let wrong_type = [
+        GRANT,
+        ("client_assertion_type", "jwt"),
+        ("client_assertion", &good().mint()),
+    ];
+    assert_eq!(post(&idp, &wrong_type).await.error(), invalid_client());
+    assert_eq!(assert_with(&idp, &good().mint()).await.status, 200);
+}
+
+#[tokio::test]
+async fn jw_03_the_alg_of_a_registered_jwk_binds() {
+    let idp = server().await;
+    let key = SigningKey::generate(Alg::Rs256);
+    let mut jwk = key.public_jwk("k1");
+    jwk["alg"] = json!("RS512");
+    idp.client("service-k").jwk(jwk);
+    let signed = assertion(&idp, &key).mint();
+    assert_eq!(assert_with(&idp, &signed).await.error(), invalid_client());
+    idp.client("service-k").jwk(key.public_jwk("k2"));
+    assert_eq!(assert_with(&idp, &signed).await.status, 200);
+}
+
+#[tokio::test]
+async fn ca_08_a_typ_that_is_not_text_is_not_an_absent_one() {
+    let idp = server().await;
+    let key = SigningKey::generate(Alg::Es256);
+    idp.client("service-k").jwk(key.public_jwk("k1"));
+    let odd = assertion(&idp, &key).header("typ", 7).mint();
+    assert_eq!(assert_with(&idp, &odd).await.error(), invalid_client());
+}

@@ -1,0 +1,181 @@
+//! The published key set and its life.
+
+use jsonwebtoken::jwk::JwkSet;
+use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
+use obo_testkit::{Alg, AuthorizationServer, SigningKey};
+use serde_json::{Value, json};
+
+use crate::wire::{exchange, get, header_of, server};
+
+async fn published(idp: &AuthorizationServer) -> Vec<Value> {
+    get(&idp.jwks_uri()).await.json()["keys"]
+        .as_array()
+        .unwrap()
+        .clone()
+}
+
+async fn kids(idp: &AuthorizationServer) -> Vec<String> {
+    published(idp)
+        .await
+        .iter()
+        .map(|jwk| jwk["kid"].as_str().unwrap().to_owned())
+        .collect()
+}
+
+/// Verifies with a library that is not ours.
+async fn verifies(idp: &AuthorizationServer, token: &str) -> bool {
+    let set: JwkSet = serde_json::from_value(json!({ "keys": published(idp).await })).unwrap();
+    let header = jsonwebtoken::decode_header(token).unwrap();
+    let Some(jwk) = set.find(header.kid.as_deref().unwrap()) else {
+        return false;
+    };
+    let mut validation = Validation::new(header.alg);
+    validation.set_audience(&["service-a"]);
+    jsonwebtoken::decode::<Value>(token, &DecodingKey::from_jwk(jwk).unwrap(), &validation).is_ok()
+}
+
+#[tokio::test]
+async fn jw_39_the_key_set_names_every_key_and_holds_no_private_member() {
+    let idp = server().await;
+    let keys = published(&idp).await;
+    let types: Vec<_> = keys
+        .iter()
+        .map(|jwk| (jwk["kty"].as_str().unwrap(), jwk["alg"].as_str().unwrap()))
+        .collect();
+    assert_eq!(types, [("RSA", "RS256"), ("EC", "ES256"), ("OKP", "EdDSA")]);
+    for jwk in &keys {
+        assert!(jwk["kid"].is_string() && jwk["use"] == "sig", "{jwk}");
+        for private in ["d", "p", "q", "dp", "dq", "qi", "oth", "k"] {
+            assert_eq!(jwk.get(private), None);
+        }
+    }
+    assert_eq!(
+        get(&idp.jwks_uri()).await.header("content-type"),
+        "application/json"
+    );
+}
+
+#[tokio::test]
+async fn at_07_every_algorithm_verifies_with_the_published_key() {
+    let idp = server().await;
+    for alg in Alg::ALL {
+        let token = idp.user("alice").audience("service-a").alg(alg).mint();
+        assert_eq!(header_of(&token)["alg"], alg.as_str());
+        assert!(verifies(&idp, &token).await, "{alg:?}");
+        let forged = idp
+            .user("alice")
+            .audience("service-a")
+            .sign_with(&SigningKey::generate(alg))
+            .mint();
+        assert!(!verifies(&idp, &forged).await, "{alg:?}");
+    }
+    let default = idp.user("alice").mint();
+    assert_eq!(header_of(&default)["alg"], "RS256");
+}
+
+#[tokio::test]
+async fn at_07_the_default_algorithm_can_be_chosen() {
+    let idp = AuthorizationServer::builder()
+        .signing(Alg::Es384)
+        .start()
+        .await;
+    let token = idp.user("alice").audience("service-a").mint();
+    assert_eq!(
+        (
+            header_of(&token)["alg"].clone(),
+            published(&idp).await.len()
+        ),
+        ("ES384".into(), 4)
+    );
+    assert!(verifies(&idp, &token).await);
+}
+
+#[test]
+fn private_pem_is_read_by_another_library() {
+    for (alg, theirs) in [
+        (Alg::Rs256, Algorithm::RS256),
+        (Alg::Es256, Algorithm::ES256),
+        (Alg::Es384, Algorithm::ES384),
+        (Alg::EdDsa, Algorithm::EdDSA),
+    ] {
+        let key = SigningKey::generate(alg);
+        let pem = key.private_pem();
+        let private = match theirs {
+            Algorithm::RS256 => EncodingKey::from_rsa_pem(pem.as_bytes()),
+            Algorithm::EdDSA => EncodingKey::from_ed_pem(pem.as_bytes()),
+            _ => EncodingKey::from_ec_pem(pem.as_bytes()),
+        };
+        let claims = json!({ "sub": "x" });
+        let token = jsonwebtoken::encode(&Header::new(theirs), &claims, &private.unwrap()).unwrap();
+        let public = serde_json::from_value(key.public_jwk("k")).unwrap();
+        let mut validation = Validation::new(theirs);
+        validation.required_spec_claims.clear();
+        let public = DecodingKey::from_jwk(&public).unwrap();
+        assert!(
+            jsonwebtoken::decode::<Value>(&token, &public, &validation).is_ok(),
+            "{alg:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn rotation_signs_with_a_new_key_and_keeps_the_old_one_published() {
+    let idp = server().await;
+    let (old, before) = (idp.kid(), idp.user("alice").audience("service-a").mint());
+    let new = idp.rotate();
+    let after = idp.user("alice").audience("service-a").mint();
+    assert_ne!(old, new);
+    assert_eq!(
+        (
+            header_of(&before)["kid"].clone(),
+            header_of(&after)["kid"].clone()
+        ),
+        (old.into(), new.into())
+    );
+    assert!(verifies(&idp, &before).await && verifies(&idp, &after).await);
+}
+
+#[tokio::test]
+async fn a_withdrawn_key_is_gone_for_others_but_known_to_the_server() {
+    let idp = server().await;
+    let token = idp.user("alice").audience("service-a").mint();
+    idp.rotate();
+    idp.withdraw(header_of(&token)["kid"].as_str().unwrap());
+    assert!(!verifies(&idp, &token).await);
+    assert_eq!(
+        exchange(&idp, "service-a", &token, &[("audience", "service-b")])
+            .await
+            .status,
+        200
+    );
+    idp.withdraw_all();
+    assert!(published(&idp).await.is_empty());
+}
+
+#[tokio::test]
+async fn the_key_set_can_hold_odd_entries_and_lie() {
+    let idp = server().await;
+    idp.publish_extra_jwk(json!({ "kty": "AKP", "alg": "ML-DSA-44", "kid": "odd" }));
+    idp.publish_extra_jwk(Value::Null);
+    assert_eq!(
+        published(&idp).await[3..],
+        [
+            json!({ "kty": "AKP", "alg": "ML-DSA-44", "kid": "odd" }),
+            Value::Null
+        ]
+    );
+    idp.replace_jwks(Some("not json".to_owned()));
+    assert_eq!(get(&idp.jwks_uri()).await.body, "not json");
+    idp.replace_jwks(None);
+    idp.withdraw("odd");
+    assert_eq!(published(&idp).await.len(), 4);
+}
+
+#[tokio::test]
+async fn two_servers_share_neither_key_nor_kid() {
+    let (one, two) = (server().await, server().await);
+    let mine = kids(&one).await;
+    assert!(kids(&two).await.iter().all(|kid| !mine.contains(kid)));
+    let (mine, theirs) = (published(&one).await, published(&two).await);
+    assert_ne!(mine[0]["n"], theirs[0]["n"]);
+}

@@ -1,0 +1,22 @@
+//! The server from outside: over a socket, by the public API, against the rows of the conformance checklist.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a failed assumption fails the test"
+)]
+
+mod wire;
+
+mod actors;
+mod client_authentication;
+mod faults;
+mod keys;
+mod lifecycle;
+mod metadata;
+mod minted_tokens;
+mod recording;
+mod targets_and_scopes;
+mod token_endpoint;
+mod token_exchange;
