@@ -1,1 +1,50 @@
-fn main() {}
+//! Tasks of the workspace: `cargo xtask <verb>`, one file per verb.
+
+mod ci;
+mod shell;
+mod test;
+mod tidy;
+
+use std::env;
+use std::path::Path;
+use std::process::ExitCode;
+
+const USAGE: &str = "\
+usage: cargo xtask <verb>
+
+  test   unit and integration tests, then doctests
+  tidy   the house rules a program can check
+  ci     everything CI runs: fmt, tidy, clippy, test, features, docs, deny
+";
+
+/// The crates users depend on; what they pull in is ours to answer for.
+const PUBLISHED: [&str; 5] = ["obo-core", "obo", "obo-axum", "obo-tonic", "obo-testkit"];
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = env::args().skip(1).collect();
+    let verb: fn() -> shell::Result = match arguments.as_slice() {
+        [verb] if verb == "test" => test::run,
+        [verb] if verb == "tidy" => tidy::run,
+        [verb] if verb == "ci" => ci::run,
+        _ => {
+            eprint!("{USAGE}");
+            return ExitCode::from(2);
+        }
+    };
+    match enter_root().and_then(|()| verb()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Verbs name files and packages from the workspace root, wherever they were called.
+fn enter_root() -> shell::Result {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .ok_or("xtask has no parent directory")?;
+    env::set_current_dir(root)?;
+    Ok(())
+}

@@ -1,0 +1,124 @@
+//! `cargo xtask ci`: every check, cheapest first, stopping at the first that fails.
+
+use std::time::Instant;
+
+use crate::shell::{self, cargo, show, works};
+use crate::{PUBLISHED, test, tidy};
+
+pub(crate) fn run() -> shell::Result {
+    let mut skipped = Vec::new();
+    let mut step = |name, outcome: fn() -> shell::Result<Outcome>| -> shell::Result {
+        if let Outcome::Skipped(why) = timed(name, outcome)? {
+            skipped.push(format!("{name} ({why})"));
+        }
+        Ok(())
+    };
+    step("fmt", fmt)?;
+    step("tidy", || done(tidy::run()))?;
+    step("clippy", clippy)?;
+    step("test", || done(test::run()))?;
+    step("features", || done(features()))?;
+    step("docs", || done(docs()))?;
+    step("deny", deny)?;
+    println!("{}", summary(&skipped));
+    Ok(())
+}
+
+enum Outcome {
+    Passed,
+    /// The tool of this step is not installed.
+    Skipped(&'static str),
+}
+
+fn fmt() -> shell::Result<Outcome> {
+    if !works(&mut cargo("fmt --version")) {
+        return Ok(Outcome::Skipped("rustfmt is not installed"));
+    }
+    done(show(&mut cargo("fmt --all -- --check")))
+}
+
+fn clippy() -> shell::Result<Outcome> {
+    if !works(&mut cargo("clippy --version")) {
+        return Ok(Outcome::Skipped("clippy is not installed"));
+    }
+    done(show(&mut cargo(
+        "clippy --workspace --all-targets -- -D warnings",
+    )))
+}
+
+/// Each published crate alone, then `obo` with each of its features alone: in the
+/// workspace, cargo unifies features and hides one that is missing.
+fn features() -> shell::Result {
+    for package in PUBLISHED {
+        show(&mut cargo(&format!("check -p {package}")))?;
+    }
+    show(&mut cargo("check -p obo --no-default-features"))?;
+    for feature in ["default-client", "tracing"] {
+        show(&mut cargo(&format!(
+            "check -p obo --no-default-features --features {feature}"
+        )))?;
+    }
+    Ok(())
+}
+
+fn docs() -> shell::Result {
+    show(cargo("doc --workspace --no-deps").env("RUSTDOCFLAGS", "-D warnings"))
+}
+
+fn deny() -> shell::Result<Outcome> {
+    if !works(&mut cargo("deny --version")) {
+        return Ok(Outcome::Skipped("cargo-deny is not installed"));
+    }
+    done(show(&mut cargo("deny check bans licenses sources")))
+}
+
+fn done(result: shell::Result) -> shell::Result<Outcome> {
+    result.map(|()| Outcome::Passed)
+}
+
+fn timed(name: &str, step: fn() -> shell::Result<Outcome>) -> shell::Result<Outcome> {
+    println!("== {name}");
+    let started = Instant::now();
+    let result = step();
+    let seconds = started.elapsed().as_secs_f32();
+    match result {
+        Ok(outcome) => {
+            match &outcome {
+                Outcome::Passed => println!("== {name}: passed in {seconds:.1} s"),
+                Outcome::Skipped(why) => println!("== {name}: skipped, {why}"),
+            }
+            Ok(outcome)
+        }
+        Err(error) => {
+            println!("== {name}: FAILED after {seconds:.1} s");
+            Err(format!("ci stopped at step `{name}`: {error}").into())
+        }
+    }
+}
+
+fn summary(skipped: &[String]) -> String {
+    if skipped.is_empty() {
+        "ci: all steps passed".to_owned()
+    } else {
+        format!("ci: passed, but skipped: {}", skipped.join(", "))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failure_names_its_step() {
+        let failed = timed("docs", || Err("no page".into())).map(|_| ());
+        let error = failed.unwrap_err().to_string();
+        assert_eq!(error, "ci stopped at step `docs`: no page");
+    }
+
+    #[test]
+    fn a_skipped_step_is_named_at_the_end() {
+        let skipped = ["deny (cargo-deny is not installed)".to_owned()];
+        assert!(summary(&skipped).contains("deny (cargo-deny is not installed)"));
+        assert_eq!(summary(&[]), "ci: all steps passed");
+    }
+}
