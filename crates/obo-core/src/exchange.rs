@@ -108,6 +108,18 @@ impl Target {
     }
 }
 
+impl From<Audience> for Target {
+    fn from(audience: Audience) -> Self {
+        Self::audience(audience)
+    }
+}
+
+impl From<Resource> for Target {
+    fn from(resource: Resource) -> Self {
+        Self::resource(resource)
+    }
+}
+
 impl fmt::Display for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let names = self.audiences.iter().map(Audience::as_str);

@@ -63,12 +63,13 @@ impl Validated {
         }
     }
 
-    /// The same proof with the claims type that the policy was asked to read; `None` for any other type.
+    /// The same proof with the claims type that the policy was asked to read, or with `()`; `None` for any other type.
     pub fn with_claims<C: Send + Sync + 'static>(&self) -> Option<Validated<C>> {
-        let typed = Arc::clone(self.facts.typed.as_ref()?);
+        let none: Typed = Arc::clone(&NO_CLAIMS) as Typed;
+        let claims = self.facts.typed.clone().filter(|typed| typed.is::<C>());
         Some(Validated {
             facts: Arc::clone(&self.facts),
-            claims: typed.downcast().ok()?,
+            claims: claims.unwrap_or(none).downcast().ok()?,
         })
     }
 }

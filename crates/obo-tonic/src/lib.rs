@@ -1,1 +1,25 @@
-//! Being built.
+//! Tonic's view of `obo`: who calls, which rules a method has, and clients that call on behalf of a user.
+//!
+//! The inbound side is [`obo::BearerAuthLayer`] itself, given to `tonic::transport::Server::layer`. Inside it:
+//!
+//! ```
+//! # type Sku = (); type Level = ();
+//! use tonic::{Request, Response, Status};
+//!
+//! async fn level(request: Request<Sku>) -> Result<Response<Level>, Status> {
+//!     let caller = obo_tonic::caller(&request)?;
+//!     Ok(Response::new(Level::default()))
+//! }
+//! ```
+//!
+//! The outbound side is an [`OnBehalfOf`] around a channel, which a generated client takes in the channel's place.
+
+mod accessors;
+mod on_behalf_of;
+mod require;
+mod status;
+
+pub use accessors::{caller, caller_with_claims};
+pub use on_behalf_of::{CallerInterceptor, OnBehalfOf, ResponseFuture, carry};
+pub use require::{RequireInterceptor, require};
+pub use status::{exchange_error, status};

@@ -1,1 +1,58 @@
-//! Being built.
+//! On behalf of: tower middleware that validates the bearer token coming in and, per downstream audience, exchanges it
+//! for the token going out, so that the service called knows the user *and* the service that calls for them.
+//!
+//! - **Inbound:** a [`BearerAuthLayer`] around any HTTP or gRPC service admits requests with an access token that a
+//!   [`ResourceServer`] accepts, and puts a [`Validated`] into their extensions. [`Rule`]s say who may do what.
+//! - **Outbound:** a [`TokenExchange`] trades the caller's token for one addressed to a [`Destination`] (RFC 8693); the
+//!   [`OnBehalfOf`] service puts it on each request of the client it wraps.
+//!
+//! Both fail closed. A request without an acceptable token reaches no handler; a call without an exchanged token is not
+//! made, and the caller's own token is never forwarded.
+//!
+//! `obo-axum` and `obo-tonic` have the extractors and accessors; `obo-testkit` is an authorization server for tests.
+
+mod answer;
+mod authorization_server;
+pub mod bearer;
+mod client_auth;
+mod clock;
+mod destination;
+mod error;
+pub mod exchange;
+mod flight;
+mod http;
+mod jwks;
+mod observe;
+pub mod on_behalf_of;
+mod random;
+mod rejection;
+pub mod require;
+mod resource_server;
+
+#[doc(no_inline)]
+pub use obo_core::metadata::ServerMetadata;
+#[doc(no_inline)]
+pub use obo_core::{
+    ActorId, ActorToken, Algorithm, Audience, BearerToken, CacheKey, CacheSecret, ConfigError,
+    CurrentActor, ErrorClass, ExchangeRequest, IssuedToken, Issuer, MAX_LEEWAY, Policy,
+    PrincipalKind, PriorActors, Profile, Resource, Scope, Secret, SigningKey, SubjectToken, Target,
+    TokenEndpointError, TokenError, TokenRequest, TokenType, UnixTime, Validated, challenge,
+    dialect,
+};
+pub(crate) use obo_core::{KeySet, Selection, UnverifiedJwt, VerificationKey, https_or_loopback};
+
+pub use self::http::HttpService;
+pub use answer::Answer;
+pub use authorization_server::AuthorizationServer;
+pub use bearer::{BearerAuth, BearerAuthLayer};
+pub use client_auth::{
+    Attempt, Authenticating, Client, ClientAuth, ClientSecretBasic, ClientSecretPost, PrivateKeyJwt,
+};
+pub use clock::{Clock, TestClock};
+pub use destination::{Destination, Destinations};
+pub use error::{BoxError, CallError, ExchangeError, ExchangeErrorKind};
+pub use exchange::{Exchanged, TokenExchange, TokenSource};
+pub use on_behalf_of::{OnBehalfOf, OnBehalfOfLayer};
+pub use rejection::Rejection;
+pub use require::{AllowedActor, Require, RequireLayer, Rule};
+pub use resource_server::ResourceServer;

@@ -1,0 +1,58 @@
+use axum_core::extract::{FromRequestParts, OptionalFromRequestParts};
+use http::request::Parts;
+use obo::{Rejection, Validated};
+
+use crate::Error;
+
+/// The caller of this request: a user, or a service for itself.
+///
+/// `C` is the type of further claims that the issuer's policy reads ([`Policy::claims`](obo::Policy::claims)). As
+/// `Option<Authenticated>` it is `None` for a caller without credentials, which only a layer that
+/// [allows them](obo::BearerAuthLayer::allow_anonymous) lets pass.
+///
+/// Without a caller the request is refused as if the layer had done it. What the caller may do is for an
+/// [`obo::Rule`].
+#[derive(Clone, Debug)]
+pub struct Authenticated<C = ()>(pub Validated<C>);
+
+impl<C, S> FromRequestParts<S> for Authenticated<C>
+where
+    C: Send + Sync + 'static,
+    S: Sync,
+{
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Error> {
+        caller(parts)?
+            .ok_or(Rejection::MissingCredentials)
+            .map(Self)
+            .map_err(|rejection| Error::of_request(rejection, parts))
+    }
+}
+
+impl<C, S> OptionalFromRequestParts<S> for Authenticated<C>
+where
+    C: Send + Sync + 'static,
+    S: Sync,
+{
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Option<Self>, Error> {
+        Ok(caller(parts)?.map(Self))
+    }
+}
+
+/// The caller, if any; an error where nobody has told the policy to read `C`.
+pub(crate) fn caller<C: Send + Sync + 'static>(
+    parts: &Parts,
+) -> Result<Option<Validated<C>>, Error> {
+    let Some(caller) = parts.extensions.get::<Validated>() else {
+        return Ok(None);
+    };
+    let typed = caller.with_claims().ok_or(Rejection::Misconfigured(
+        "a handler asks for claims of a type that the policy does not read; see Policy::claims",
+    ));
+    typed
+        .map(Some)
+        .map_err(|rejection| Error::of_request(rejection, parts))
+}

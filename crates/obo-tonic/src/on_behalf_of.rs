@@ -1,0 +1,104 @@
+use std::fmt;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use http::{Request, Response};
+use obo::{BoxError, CallError, Validated};
+use pin_project_lite::pin_project;
+use tonic::Status;
+use tonic::service::Interceptor;
+use tower_service::Service;
+
+use crate::status::not_called;
+
+/// A channel for generated clients that calls on behalf of a user: its error is a [`Status`], so that `?` keeps the
+/// code, and [`exchange_error`](crate::exchange_error) finds why a call was not made.
+#[derive(Clone, Debug)]
+pub struct OnBehalfOf<S>(obo::OnBehalfOf<S>);
+
+impl<S> OnBehalfOf<S> {
+    /// Around a channel in an [`obo::OnBehalfOfLayer`].
+    pub fn new(service: obo::OnBehalfOf<S>) -> Self {
+        Self(service)
+    }
+
+    /// This channel for calls on behalf of `caller`.
+    #[must_use]
+    pub fn on_behalf_of<C>(&self, caller: &Validated<C>) -> Self
+    where
+        S: Clone,
+    {
+        Self(self.0.on_behalf_of(caller))
+    }
+}
+
+impl<S, B, R> Service<Request<B>> for OnBehalfOf<S>
+where
+    S: Service<Request<B>, Response = Response<R>> + Clone,
+    S::Error: Into<BoxError>,
+{
+    type Response = Response<R>;
+    type Error = Status;
+    type Future = ResponseFuture<obo::on_behalf_of::ResponseFuture<S, B>>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Status>> {
+        self.0.poll_ready(cx).map_err(to_status)
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        ResponseFuture {
+            future: self.0.call(request),
+        }
+    }
+}
+
+fn to_status<E: Into<BoxError>>(error: CallError<E>) -> Status {
+    match error {
+        CallError::Exchange(error) => not_called(error),
+        CallError::Inner(error) => Status::from_error(error.into()),
+    }
+}
+
+pin_project! {
+    /// The future of [`OnBehalfOf`].
+    pub struct ResponseFuture<F> {
+        #[pin]
+        future: F,
+    }
+}
+
+impl<F, R, E> Future for ResponseFuture<F>
+where
+    F: Future<Output = Result<R, CallError<E>>>,
+    E: Into<BoxError>,
+{
+    type Output = Result<R, Status>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        Poll::Ready(ready!(self.project().future.poll(cx)).map_err(to_status))
+    }
+}
+
+impl<F> fmt::Debug for ResponseFuture<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ResponseFuture(..)")
+    }
+}
+
+/// Carries a caller into the extensions of outgoing calls, where an [`OnBehalfOf`] without one of its own finds it.
+///
+/// `StockClient::with_interceptor(stock, obo_tonic::carry(&caller))`
+pub fn carry<C>(caller: &Validated<C>) -> CallerInterceptor {
+    CallerInterceptor(caller.untyped())
+}
+
+/// The interceptor that [`carry`] makes.
+#[derive(Clone, Debug)]
+pub struct CallerInterceptor(Validated);
+
+impl Interceptor for CallerInterceptor {
+    fn call(&mut self, mut request: tonic::Request<()>) -> Result<tonic::Request<()>, Status> {
+        request.extensions_mut().insert(self.0.clone());
+        Ok(request)
+    }
+}

@@ -1,0 +1,33 @@
+use std::error::Error as _;
+use std::sync::Arc;
+
+use obo::{Answer, ExchangeError};
+use tonic::metadata::{MetadataMap, MetadataValue};
+use tonic::{Code, Status};
+
+/// A refusal as a gRPC status, with the challenge in its metadata (`www-authenticate`).
+pub fn status(answer: &Answer) -> Status {
+    let mut metadata = MetadataMap::new();
+    let challenge = answer
+        .challenge()
+        .and_then(|value| MetadataValue::try_from(value.as_bytes()).ok());
+    if let Some(challenge) = challenge {
+        metadata.insert("www-authenticate", challenge);
+    }
+    if let Some(seconds) = answer.retry_after() {
+        metadata.insert("retry-after", seconds.into());
+    }
+    Status::with_metadata(Code::from(answer.grpc_code()), answer.message(), metadata)
+}
+
+/// The failed exchange behind the status of a call that was not made; `None` when the called service sent the status.
+pub fn exchange_error(status: &Status) -> Option<&ExchangeError> {
+    status.source()?.downcast_ref()
+}
+
+/// The status of a call that was not made; it keeps the error as its source.
+pub(crate) fn not_called(error: ExchangeError) -> Status {
+    let mut status = status(&error.answer());
+    status.set_source(Arc::new(error));
+    status
+}

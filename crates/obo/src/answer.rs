@@ -1,0 +1,171 @@
+use std::time::Duration;
+
+use http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::{HeaderMap, HeaderValue, Response, StatusCode};
+
+use crate::challenge::Challenge;
+
+/// How a refusal is told to whoever called this service: as an HTTP response or as a gRPC status.
+///
+/// It is built from a closed set of texts: nothing of a token, of a request or of an authorization server's words is in
+/// it (BT-19).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answer {
+    status: StatusCode,
+    grpc_code: GrpcCode,
+    message: &'static str,
+    challenge: Option<Challenge>,
+    retry_after: Option<Duration>,
+}
+
+/// The codes of gRPC that a refusal may have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum GrpcCode {
+    PermissionDenied = 7,
+    Internal = 13,
+    Unavailable = 14,
+    Unauthenticated = 16,
+}
+
+impl Answer {
+    pub(crate) fn new(status: StatusCode, grpc_code: GrpcCode, message: &'static str) -> Self {
+        Self {
+            status,
+            grpc_code,
+            message,
+            challenge: None,
+            retry_after: None,
+        }
+    }
+
+    pub(crate) fn with_challenge(mut self, challenge: Challenge) -> Self {
+        self.challenge = Some(challenge);
+        self
+    }
+
+    pub(crate) fn with_retry_after(mut self, retry_after: Option<Duration>) -> Self {
+        self.retry_after = retry_after;
+        self
+    }
+
+    /// The status of an HTTP response.
+    pub fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    /// The code of a gRPC status: 7, 13, 14 or 16.
+    pub fn grpc_code(&self) -> i32 {
+        self.grpc_code as i32
+    }
+
+    /// The message of a gRPC status.
+    pub fn message(&self) -> &'static str {
+        self.message
+    }
+
+    /// The value of `WWW-Authenticate` (RFC 6750 section 3).
+    pub fn challenge(&self) -> Option<HeaderValue> {
+        self.challenge.as_ref().map(Challenge::to_header_value)
+    }
+
+    /// The value of `Retry-After` in whole seconds, rounded up.
+    pub fn retry_after(&self) -> Option<u64> {
+        self.retry_after
+            .map(|pause| pause.as_secs() + u64::from(pause.subsec_nanos() > 0))
+    }
+
+    /// The response to a request with these headers, with an empty body.
+    ///
+    /// A gRPC request is answered as gRPC: status 200, `grpc-status` in the headers ("trailers-only"), its own content
+    /// type; any other as HTTP.
+    pub fn to_response<B: Default>(&self, request: &HeaderMap) -> Response<B> {
+        let mut response = Response::new(B::default());
+        if let Some(content_type) = grpc_content_type(request) {
+            let headers = response.headers_mut();
+            headers.insert(CONTENT_TYPE, content_type.clone());
+            headers.insert("grpc-status", HeaderValue::from(self.grpc_code()));
+            headers.insert("grpc-message", HeaderValue::from_static(self.message));
+        } else {
+            *response.status_mut() = self.status;
+        }
+        if let Some(challenge) = self.challenge() {
+            response.headers_mut().append(WWW_AUTHENTICATE, challenge);
+        }
+        if let Some(seconds) = self.retry_after() {
+            response
+                .headers_mut()
+                .insert(RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        response
+    }
+}
+
+/// The content type of a gRPC or gRPC-Web request: `application/grpc` alone or followed by `+`, `;` or `-web`.
+fn grpc_content_type(request: &HeaderMap) -> Option<&HeaderValue> {
+    const GRPC: &[u8] = b"application/grpc";
+    let value = request.get(CONTENT_TYPE)?;
+    let bytes = value.as_bytes();
+    let (start, rest) = bytes.split_at_checked(GRPC.len())?;
+    let is_grpc = start.eq_ignore_ascii_case(GRPC)
+        && (rest.is_empty()
+            || rest.starts_with(b"+")
+            || rest.starts_with(b";")
+            || rest.starts_with(b"-web"));
+    is_grpc.then_some(value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answered(content_type: Option<&'static str>) -> Response<()> {
+        let mut request = HeaderMap::new();
+        if let Some(content_type) = content_type {
+            request.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+        }
+        Answer::new(
+            StatusCode::UNAUTHORIZED,
+            GrpcCode::Unauthenticated,
+            "no credentials",
+        )
+        .with_challenge(Challenge::bare())
+        .with_retry_after(Some(Duration::from_millis(1500)))
+        .to_response(&request)
+    }
+
+    #[test]
+    fn gr_01_grpc_requests_are_answered_as_grpc() {
+        for grpc in [
+            "application/grpc",
+            "application/grpc+proto",
+            "application/grpc;charset=utf-8",
+            "application/grpc-web",
+            "application/grpc-web+proto",
+            "application/grpc-web-text",
+            "Application/gRPC",
+        ] {
+            let response = answered(Some(grpc));
+            assert_eq!(response.status(), 200, "{grpc}");
+            assert_eq!(response.headers()["content-type"], grpc);
+            assert_eq!(response.headers()["grpc-status"], "16");
+            assert_eq!(response.headers()["grpc-message"], "no credentials");
+            assert_eq!(response.headers()["www-authenticate"], "Bearer");
+        }
+    }
+
+    #[test]
+    fn gr_01_other_requests_are_answered_as_http() {
+        for other in [
+            None,
+            Some("application/json"),
+            Some("application/grpcx"),
+            Some("text/application/grpc"),
+        ] {
+            let response = answered(other);
+            assert_eq!(response.status(), 401, "{other:?}");
+            assert!(!response.headers().contains_key("grpc-status"));
+            assert_eq!(response.headers()["www-authenticate"], "Bearer");
+            assert_eq!(response.headers()["retry-after"], "2");
+        }
+    }
+}

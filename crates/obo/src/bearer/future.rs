@@ -1,0 +1,140 @@
+use std::fmt;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use http::{Request, Response};
+use pin_project_lite::pin_project;
+use tower_service::Service;
+
+use super::BearerAuthLayer;
+use crate::jwks::Refresh;
+use crate::{Rejection, observe};
+
+pin_project! {
+    /// The future of [`BearerAuth`](super::BearerAuth).
+    pub struct ResponseFuture<S, B>
+    where
+        S: Service<Request<B>>,
+    {
+        #[pin]
+        state: State<S, B>,
+    }
+}
+
+pin_project! {
+    #[project = StateProjection]
+    enum State<S, B>
+    where
+        S: Service<Request<B>>,
+    {
+        Refused {
+            response: Option<S::Response>,
+        },
+        Waiting {
+            refresh: Refresh,
+            // Taken when the wait is over.
+            pending: Option<Pending<S, B>>,
+        },
+        Passed {
+            #[pin]
+            future: S::Future,
+        },
+    }
+}
+
+struct Pending<S, B> {
+    layer: BearerAuthLayer,
+    request: Request<B>,
+    ready: S,
+}
+
+impl<S, B, R> ResponseFuture<S, B>
+where
+    S: Service<Request<B>, Response = Response<R>>,
+    R: Default,
+{
+    pub(super) fn passed(future: S::Future) -> Self {
+        Self {
+            state: State::Passed { future },
+        }
+    }
+
+    pub(super) fn refused(rejection: &Rejection, request: &Request<B>) -> Self {
+        Self {
+            state: refusal(rejection, request),
+        }
+    }
+
+    pub(super) fn waiting(
+        refresh: Refresh,
+        layer: BearerAuthLayer,
+        request: Request<B>,
+        ready: S,
+    ) -> Self {
+        let pending = Some(Pending {
+            layer,
+            request,
+            ready,
+        });
+        Self {
+            state: State::Waiting { refresh, pending },
+        }
+    }
+}
+
+fn refusal<S, B, R>(rejection: &Rejection, request: &Request<B>) -> State<S, B>
+where
+    S: Service<Request<B>, Response = Response<R>>,
+    R: Default,
+{
+    observe::refused(rejection);
+    State::Refused {
+        response: Some(rejection.answer().to_response(request.headers())),
+    }
+}
+
+impl<S, B, R> Future for ResponseFuture<S, B>
+where
+    S: Service<Request<B>, Response = Response<R>>,
+    R: Default,
+{
+    type Output = Result<Response<R>, S::Error>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut state = self.project().state;
+        loop {
+            let next = match state.as_mut().project() {
+                StateProjection::Passed { future } => return future.poll(cx),
+                StateProjection::Refused { response } => {
+                    return match response.take() {
+                        Some(response) => Poll::Ready(Ok(response)),
+                        // Polled again after it was done, which the contract of futures leaves open.
+                        None => Poll::Pending,
+                    };
+                }
+                StateProjection::Waiting { refresh, pending } => {
+                    let refreshed = ready!(Pin::new(refresh).poll(cx));
+                    let Some(mut waited) = pending.take() else {
+                        return Poll::Pending;
+                    };
+                    match waited.layer.admit_after(&mut waited.request, refreshed) {
+                        Ok(()) => State::Passed {
+                            future: waited.ready.call(waited.request),
+                        },
+                        Err(rejection) => refusal(&rejection, &waited.request),
+                    }
+                }
+            };
+            state.set(next);
+        }
+    }
+}
+
+impl<S, B> fmt::Debug for ResponseFuture<S, B>
+where
+    S: Service<Request<B>>,
+{
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ResponseFuture(..)")
+    }
+}

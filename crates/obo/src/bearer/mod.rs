@@ -1,0 +1,26 @@
+//! The inbound side: a layer that admits requests with a valid access token and answers all others itself.
+//!
+//! What happens to a request, in this order:
+//!
+//! 1. No `Authorization` line, or one of another scheme: 401 with a bare challenge, or on as anonymous where the layer
+//!    [allows that](BearerAuthLayer::allow_anonymous). Several lines, or a token in the query beside the header: 400.
+//! 2. `Bearer` 1*SP token68 and nothing else, at most 16 KiB; then a compact JWS read strictly: canonical base64url, no
+//!    member twice, no `crit`.
+//! 3. The `iss` claim chooses one of the configured issuers, compared exactly. Any other costs no I/O.
+//! 4. The `kid` chooses a key of that issuer. A known one is at hand; an unknown one waits for a shared, rationed fetch.
+//!    Without keys the answer is 503, never 401.
+//! 5. The issuer's policy judges type, issuer, audience, times, required claims and, last, the signature.
+//! 6. The [`Validated`](crate::Validated) goes into the request's extensions and the request to the inner service.
+//!
+//! A refusal is a response with an empty body. A gRPC request is answered as gRPC, without needing tonic.
+//!
+//! What it does not check: what the caller may do. That is for [`Rule`](crate::Rule)s.
+
+mod credentials;
+mod future;
+mod layer;
+mod service;
+
+pub use future::ResponseFuture;
+pub use layer::BearerAuthLayer;
+pub use service::BearerAuth;

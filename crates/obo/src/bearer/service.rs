@@ -1,0 +1,112 @@
+use std::mem;
+use std::task::{Context, Poll};
+
+use http::{Request, Response};
+use tower_service::Service;
+
+use super::credentials::credentials;
+use super::{BearerAuthLayer, ResponseFuture};
+use crate::jwks::{Refresh, RefreshError};
+use crate::resource_server::Verdict;
+use crate::{Rejection, Validated, observe};
+
+/// The service that [`BearerAuthLayer`] makes.
+#[derive(Clone, Debug)]
+pub struct BearerAuth<S> {
+    inner: S,
+    layer: BearerAuthLayer,
+}
+
+impl<S> BearerAuth<S> {
+    pub(super) fn new(inner: S, layer: BearerAuthLayer) -> Self {
+        Self { inner, layer }
+    }
+}
+
+/// What becomes of a request.
+enum Step {
+    Pass,
+    Refuse(Rejection),
+    Wait(Refresh),
+}
+
+impl<S, B, R> Service<Request<B>> for BearerAuth<S>
+where
+    S: Service<Request<B>, Response = Response<R>> + Clone,
+    R: Default,
+{
+    type Response = Response<R>;
+    type Error = S::Error;
+    type Future = ResponseFuture<S, B>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, mut request: Request<B>) -> Self::Future {
+        match self.layer.admit(&mut request) {
+            Step::Pass => ResponseFuture::passed(self.inner.call(request)),
+            Step::Refuse(rejection) => ResponseFuture::refused(&rejection, &request),
+            Step::Wait(refresh) => {
+                // The service that was polled ready goes along; its clone has still to be.
+                let clone = self.inner.clone();
+                let ready = mem::replace(&mut self.inner, clone);
+                ResponseFuture::waiting(refresh, self.layer.clone(), request, ready)
+            }
+        }
+    }
+}
+
+impl BearerAuthLayer {
+    fn admit<B>(&self, request: &mut Request<B>) -> Step {
+        let verdict = match credentials(request.headers(), request.uri()) {
+            Ok(Some(token)) => self.server.judge(token),
+            Ok(None) => return self.anonymous(request).into(),
+            Err(rejection) => return Step::Refuse(rejection),
+        };
+        match verdict {
+            Verdict::Admitted(caller) => pass(request, caller).into(),
+            Verdict::Refused(rejection) => Step::Refuse(rejection),
+            Verdict::Wait(refresh) => Step::Wait(refresh),
+        }
+    }
+
+    /// Judges a request after the wait; there is no second one.
+    pub(super) fn admit_after<B>(
+        &self,
+        request: &mut Request<B>,
+        refreshed: Result<(), RefreshError>,
+    ) -> Result<(), Rejection> {
+        match credentials(request.headers(), request.uri())? {
+            Some(token) => {
+                let caller = self.server.judge_again(token, refreshed)?;
+                pass(request, caller)
+            }
+            None => self.anonymous(request),
+        }
+    }
+
+    fn anonymous<B>(&self, request: &mut Request<B>) -> Result<(), Rejection> {
+        if !self.anonymous {
+            return Err(Rejection::MissingCredentials);
+        }
+        // What another layer may have admitted is not admitted by this one.
+        request.extensions_mut().remove::<Validated>();
+        Ok(())
+    }
+}
+
+fn pass<B>(request: &mut Request<B>, caller: Validated) -> Result<(), Rejection> {
+    observe::allowed(&caller);
+    request.extensions_mut().insert(caller);
+    Ok(())
+}
+
+impl From<Result<(), Rejection>> for Step {
+    fn from(decided: Result<(), Rejection>) -> Self {
+        match decided {
+            Ok(()) => Self::Pass,
+            Err(rejection) => Self::Refuse(rejection),
+        }
+    }
+}

@@ -1,0 +1,50 @@
+//! How this service proves to the authorization server who it is: one file per method, named as IANA registers it.
+//!
+//! Prefer a method without a shared secret (RFC 9700 section 2.5): [`PrivateKeyJwt`].
+//!
+//! A method of your own is an implementation of [`ClientAuth`] in your own crate.
+
+mod client;
+mod client_secret_basic;
+mod client_secret_post;
+mod private_key_jwt;
+
+use std::fmt;
+use std::pin::Pin;
+
+pub use client::Client;
+pub use client_secret_basic::ClientSecretBasic;
+pub use client_secret_post::ClientSecretPost;
+pub use private_key_jwt::PrivateKeyJwt;
+
+use crate::{Issuer, TokenEndpointError, TokenRequest, UnixTime};
+
+/// What a client authenticates for: one attempt at one authorization server.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct Attempt<'a> {
+    /// Who this service is.
+    pub client_id: &'a str,
+    /// The authorization server.
+    pub server: &'a Issuer,
+    /// The time of the attempt.
+    pub now: UnixTime,
+}
+
+/// What [`ClientAuth::authenticate`] returns.
+pub type Authenticating<'a> =
+    Pin<Box<dyn Future<Output = Result<(), TokenEndpointError>> + Send + 'a>>;
+
+/// A client authentication method (RFC 6749 section 2.3).
+pub trait ClientAuth: fmt::Debug + Send + Sync + 'static {
+    /// Adds the credentials of one attempt to `request`; called anew for each attempt, retries included (CA-09).
+    ///
+    /// # Errors
+    ///
+    /// `ClientMisconfigured` when there is no usable credential, `Transient` when its source does not answer.
+    fn authenticate<'a>(
+        &'a self,
+        request: &'a mut TokenRequest,
+        attempt: Attempt<'a>,
+    ) -> Authenticating<'a>;
+}

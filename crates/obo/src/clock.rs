@@ -1,0 +1,69 @@
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use crate::UnixTime;
+
+/// The wall clock that tokens are judged by: the system's, or a [`TestClock`]'s.
+///
+/// Durations (cache lifetimes, cooldowns, deadlines) are measured on tokio's monotonic clock instead.
+#[derive(Clone, Debug, Default)]
+pub struct Clock(Option<TestClock>);
+
+impl Clock {
+    /// The system's clock.
+    pub fn system() -> Self {
+        Self(None)
+    }
+
+    /// What time it is; a system clock set before 1970 reads as 1970.
+    pub fn now(&self) -> UnixTime {
+        match &self.0 {
+            Some(clock) => clock.now(),
+            None => UnixTime::from_duration(
+                SystemTime::now()
+                    .duration_since(UNIX_EPOCH)
+                    .unwrap_or_default(),
+            ),
+        }
+    }
+}
+
+impl From<TestClock> for Clock {
+    fn from(clock: TestClock) -> Self {
+        Self(Some(clock))
+    }
+}
+
+/// A wall clock that stands still until a test moves it; clones show the same time.
+#[derive(Clone)]
+pub struct TestClock(Arc<AtomicU64>);
+
+impl TestClock {
+    /// A clock that shows `time`, to the second.
+    pub fn new(time: UnixTime) -> Self {
+        Self(Arc::new(AtomicU64::new(time.as_secs())))
+    }
+
+    /// What the clock shows.
+    pub fn now(&self) -> UnixTime {
+        UnixTime::from_secs(self.0.load(Ordering::SeqCst))
+    }
+
+    /// Moves the clock forward by whole seconds.
+    pub fn advance(&self, by: Duration) {
+        self.set(self.now().saturating_add(by));
+    }
+
+    /// Sets the clock to any time, earlier ones included.
+    pub fn set(&self, time: UnixTime) {
+        self.0.store(time.as_secs(), Ordering::SeqCst);
+    }
+}
+
+impl fmt::Debug for TestClock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "TestClock({:?})", self.now())
+    }
+}

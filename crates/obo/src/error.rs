@@ -1,0 +1,241 @@
+use std::borrow::Cow;
+use std::error::Error;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::StatusCode;
+
+use crate::answer::{Answer, GrpcCode};
+use crate::challenge::{BearerError, Challenge};
+use crate::rejection::{step_up, unauthenticated};
+use crate::{ErrorClass, Target, TokenEndpointError};
+
+/// An error of a service that is not this project's.
+pub type BoxError = Box<dyn Error + Send + Sync>;
+
+/// Why there is no token for a call on behalf of a user; the call was not made.
+///
+/// `Display` names the target and what the authorization server said, for logs; [`answer`](Self::answer) is what may be
+/// told to whoever called this service.
+#[derive(Clone)]
+pub struct ExchangeError(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    kind: ExchangeErrorKind,
+    /// For whom the token was to be, printable.
+    target: Option<String>,
+    problem: Cow<'static, str>,
+    source: Option<TokenEndpointError>,
+}
+
+/// What kind of failure an [`ExchangeError`] is, and so who can mend it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ExchangeErrorKind {
+    /// There is no validated caller to call for.
+    NoSubject,
+    /// The request goes to a place that is no configured destination.
+    UnknownDestination,
+    /// The caller's token has expired, or the authorization server does not accept it.
+    SubjectInvalid,
+    /// The authorization server issues no token for this target or scope to this service or user.
+    TargetDenied,
+    /// The user must authenticate again or more strongly.
+    StepUp,
+    /// This service's own credential or configuration is wrong.
+    ClientMisconfigured,
+    /// The authorization server asks to slow down.
+    Throttled,
+    /// The authorization server cannot be reached or has a fault that may pass.
+    Transient,
+    /// The authorization server's answer cannot be used.
+    AnswerUnusable,
+    /// This service has too many exchanges under way.
+    Overloaded,
+}
+
+impl ExchangeErrorKind {
+    fn code(self) -> &'static str {
+        match self {
+            Self::NoSubject => "no_subject",
+            Self::UnknownDestination => "unknown_destination",
+            Self::SubjectInvalid => ErrorClass::SubjectInvalid.code(),
+            Self::TargetDenied => ErrorClass::TargetDenied.code(),
+            Self::StepUp => ErrorClass::StepUp.code(),
+            Self::ClientMisconfigured => ErrorClass::ClientMisconfigured.code(),
+            Self::Throttled => ErrorClass::Throttled.code(),
+            Self::Transient => ErrorClass::Transient.code(),
+            Self::AnswerUnusable => ErrorClass::AnswerUnusable.code(),
+            Self::Overloaded => "overloaded",
+        }
+    }
+}
+
+impl From<ErrorClass> for ExchangeErrorKind {
+    fn from(class: ErrorClass) -> Self {
+        match class {
+            ErrorClass::SubjectInvalid => Self::SubjectInvalid,
+            ErrorClass::TargetDenied => Self::TargetDenied,
+            ErrorClass::StepUp => Self::StepUp,
+            ErrorClass::ClientMisconfigured => Self::ClientMisconfigured,
+            ErrorClass::Throttled => Self::Throttled,
+            ErrorClass::Transient => Self::Transient,
+            ErrorClass::AnswerUnusable => Self::AnswerUnusable,
+        }
+    }
+}
+
+/// When to try again after a failure whose end nobody told.
+const PAUSE: Duration = Duration::from_secs(1);
+
+impl ExchangeError {
+    pub(crate) fn new(
+        kind: ExchangeErrorKind,
+        target: Option<&Target>,
+        problem: impl Into<Cow<'static, str>>,
+    ) -> Self {
+        Self(Arc::new(Inner {
+            kind,
+            target: target.map(ToString::to_string),
+            problem: problem.into(),
+            source: None,
+        }))
+    }
+
+    pub(crate) fn of_token_endpoint(target: &Target, source: TokenEndpointError) -> Self {
+        Self(Arc::new(Inner {
+            kind: source.class().into(),
+            target: Some(target.to_string()),
+            problem: Cow::Borrowed("the exchange failed"),
+            source: Some(source),
+        }))
+    }
+
+    /// What kind of failure it is.
+    pub fn kind(&self) -> ExchangeErrorKind {
+        self.0.kind
+    }
+
+    /// The stable, low-cardinality name of the kind, for metrics and logs.
+    pub fn code(&self) -> &'static str {
+        self.0.kind.code()
+    }
+
+    /// The authorization server's own `error` (RFC 6749 section 5.2), printable and cut: for logs, not to decide on.
+    pub fn oauth_code(&self) -> Option<&str> {
+        self.0.source.as_ref()?.oauth_code()
+    }
+
+    /// Whether the same call may succeed later without anybody changing anything.
+    pub fn is_retryable(&self) -> bool {
+        matches!(
+            self.0.kind,
+            ExchangeErrorKind::Throttled
+                | ExchangeErrorKind::Transient
+                | ExchangeErrorKind::Overloaded
+        )
+    }
+
+    /// What may be told to whoever called this service.
+    pub fn answer(&self) -> Answer {
+        use ExchangeErrorKind as Kind;
+        let source = self.0.source.as_ref();
+        let later = source
+            .and_then(TokenEndpointError::retry_after)
+            .unwrap_or(PAUSE);
+        match self.0.kind {
+            Kind::NoSubject => unauthenticated("no bearer credentials", Challenge::bare()),
+            Kind::SubjectInvalid => {
+                unauthenticated("invalid token", Challenge::error(BearerError::InvalidToken))
+            }
+            Kind::StepUp => step_up(
+                source
+                    .map(TokenEndpointError::acr_values)
+                    .unwrap_or_default(),
+                source.and_then(TokenEndpointError::max_age),
+            ),
+            Kind::TargetDenied => Answer::new(
+                StatusCode::FORBIDDEN,
+                GrpcCode::PermissionDenied,
+                "a service behind this one may not be called for this user",
+            ),
+            Kind::UnknownDestination | Kind::ClientMisconfigured => Answer::new(
+                StatusCode::INTERNAL_SERVER_ERROR,
+                GrpcCode::Internal,
+                "internal error",
+            ),
+            Kind::AnswerUnusable => Answer::new(
+                StatusCode::BAD_GATEWAY,
+                GrpcCode::Internal,
+                "internal error",
+            ),
+            Kind::Throttled | Kind::Transient | Kind::Overloaded => Answer::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                GrpcCode::Unavailable,
+                "try again later",
+            )
+            .with_retry_after(Some(later)),
+        }
+    }
+}
+
+impl fmt::Display for ExchangeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("no token")?;
+        if let Some(target) = &self.0.target {
+            write!(f, " for audience {target}")?;
+        }
+        write!(f, ": {}", self.0.problem)?;
+        match &self.0.source {
+            Some(source) => write!(f, ": {source}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl fmt::Debug for ExchangeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "ExchangeError({:?}, {:?})",
+            self.0.kind,
+            self.to_string()
+        )
+    }
+}
+
+impl Error for ExchangeError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.0.source.as_ref().map(|source| source as _)
+    }
+}
+
+/// Why a call on behalf of a user failed: before it was made, or in the inner service.
+#[derive(Clone, Debug)]
+pub enum CallError<E> {
+    /// There was no token; the inner service was not called.
+    Exchange(ExchangeError),
+    /// The inner service failed.
+    Inner(E),
+}
+
+impl<E: fmt::Display> fmt::Display for CallError<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Exchange(error) => error.fmt(f),
+            Self::Inner(error) => error.fmt(f),
+        }
+    }
+}
+
+impl<E: Error + 'static> Error for CallError<E> {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        // Transparent: each variant prints its error itself.
+        match self {
+            Self::Exchange(error) => error.source(),
+            Self::Inner(error) => error.source(),
+        }
+    }
+}

@@ -1,0 +1,12 @@
+//! The exchange engine: a validated caller and a target in, a token for that target out.
+//!
+//! A token at hand is given at once. Otherwise one request to the authorization server serves all who ask for the same
+//! token at the same time; it runs in a task of its own, so that a caller that goes away changes nothing for the others.
+
+mod cache;
+mod future;
+mod token_endpoint;
+mod token_exchange;
+
+pub use future::ResponseFuture;
+pub use token_exchange::{Exchanged, TokenExchange, TokenSource};

@@ -1,0 +1,76 @@
+//! One exchange over HTTP: ask in the server's dialect, authenticate, send, judge the answer.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::{HeaderValue, Request, header};
+
+use crate::client_auth::Attempt;
+use crate::dialect::Dialect;
+use crate::http::Limits;
+use crate::{
+    AuthorizationServer, Client, Clock, ErrorClass, ExchangeError, ExchangeRequest, IssuedToken,
+    TokenEndpointError,
+};
+
+const LIMITS: Limits = Limits {
+    body: 256 * 1024,
+    deadline: Duration::from_secs(5),
+};
+
+#[derive(Clone, Debug)]
+pub(super) struct TokenEndpoint {
+    pub(super) server: AuthorizationServer,
+    pub(super) client: Client,
+    pub(super) dialect: Arc<dyn Dialect>,
+    pub(super) clock: Clock,
+}
+
+impl TokenEndpoint {
+    pub(super) async fn exchange(
+        &self,
+        request: &ExchangeRequest,
+    ) -> Result<IssuedToken, ExchangeError> {
+        self.attempt(request)
+            .await
+            .map_err(|error| ExchangeError::of_token_endpoint(request.target(), error))
+    }
+
+    async fn attempt(&self, request: &ExchangeRequest) -> Result<IssuedToken, TokenEndpointError> {
+        let transient = |error: &dyn ToString| {
+            TokenEndpointError::new(ErrorClass::Transient, error.to_string())
+        };
+        let metadata = self.server.metadata().await.map_err(|e| transient(&e))?;
+        let url = metadata.token_endpoint.as_deref().ok_or_else(|| {
+            misconfigured("the authorization server's metadata has no `token_endpoint`")
+        })?;
+        let issuer = self.server.issuer();
+        let mut form = self
+            .dialect
+            .request(request, issuer)
+            .map_err(|error| misconfigured(error.to_string()))?;
+        let attempt = Attempt {
+            client_id: self.client.id(),
+            server: issuer,
+            now: self.clock.now(),
+        };
+        self.client.authenticate(&mut form, attempt).await?;
+
+        let mut post = Request::post(url)
+            .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
+            .header(header::ACCEPT, "application/json")
+            .body(form.body())
+            .map_err(|error| misconfigured(error.to_string()))?;
+        if let Some(authorization) = form.authorization() {
+            let value: HeaderValue = authorization.clone();
+            post.headers_mut().insert(header::AUTHORIZATION, value);
+        }
+        let answer = self.server.http().send(post, LIMITS).await;
+        let answer = answer.map_err(|e| transient(&e))?;
+        self.dialect.response(request, &answer, self.clock.now())
+    }
+}
+
+fn misconfigured(problem: impl Into<std::borrow::Cow<'static, str>>) -> TokenEndpointError {
+    TokenEndpointError::new(ErrorClass::ClientMisconfigured, problem)
+}

@@ -1,0 +1,186 @@
+use std::fmt;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::TryFutureExt as _;
+use http::{Request, Response};
+use http_body::Body;
+use http_body_util::combinators::UnsyncBoxBody;
+use http_body_util::{BodyExt as _, Collected, LengthLimitError, Limited};
+use tower::util::BoxCloneSyncService;
+use tower::{Service, ServiceExt as _};
+
+use crate::BoxError;
+
+/// The HTTP client behind discovery, key sets and exchanges: any tower service of `http::Request<Bytes>`.
+///
+/// Timeouts, retries, proxies, mutual TLS and tracing are layers of that service; on top of them this project puts a
+/// total deadline and a cap on the answer's size. The service must not follow redirects: one that does would post a
+/// client's secret to wherever it is sent (TE-06).
+///
+/// ```
+/// use bytes::Bytes;
+/// use http_body_util::Full;
+/// use obo::HttpService;
+///
+/// // Any client will do; this one answers by itself.
+/// let client = tower::service_fn(|_request: http::Request<Bytes>| async {
+///     Ok::<_, std::convert::Infallible>(http::Response::new(Full::new(Bytes::from_static(b"{}"))))
+/// });
+/// let http = HttpService::new(client);
+/// ```
+#[derive(Clone)]
+pub struct HttpService(Erased);
+
+type Erased =
+    BoxCloneSyncService<Request<Bytes>, Response<UnsyncBoxBody<Bytes, BoxError>>, BoxError>;
+
+impl HttpService {
+    /// Takes a client; a clone of it serves each request.
+    pub fn new<S, B>(client: S) -> Self
+    where
+        S: Service<Request<Bytes>, Response = Response<B>> + Clone + Send + Sync + 'static,
+        S::Future: Send + 'static,
+        S::Error: Into<BoxError>,
+        B: Body<Data = Bytes> + Send + 'static,
+        B::Error: Into<BoxError>,
+    {
+        Self(BoxCloneSyncService::new(
+            client
+                .map_response(|response: Response<B>| {
+                    response.map(|body| body.map_err(Into::into).boxed_unsync())
+                })
+                .map_err(Into::into),
+        ))
+    }
+
+    /// The client that comes with this crate: TLS by rustls, no redirects, proxies as the environment names them.
+    #[cfg(feature = "default-client")]
+    pub fn default_client() -> Self {
+        super::default_client::new()
+    }
+
+    pub(crate) async fn send(
+        &self,
+        request: Request<Bytes>,
+        limits: Limits,
+    ) -> Result<Response<Bytes>, HttpError> {
+        let answer = async {
+            let response = self
+                .0
+                .clone()
+                .oneshot(request)
+                .await
+                .map_err(HttpError::of)?;
+            let (parts, body) = response.into_parts();
+            let body = collect(body, limits.body)
+                .await
+                .map_err(|error| match error.downcast::<LengthLimitError>() {
+                    Ok(_) => HttpError(format!("the answer is longer than {} bytes", limits.body)),
+                    Err(error) => HttpError::of(error),
+                })?;
+            Ok(Response::from_parts(parts, body))
+        };
+        match tokio::time::timeout(limits.deadline, answer).await {
+            Ok(answer) => answer,
+            Err(_) => Err(HttpError(format!("no answer within {:?}", limits.deadline))),
+        }
+    }
+}
+
+/// A function of its own: inside an async block the compiler loses the lifetime of the boxed error.
+fn collect(
+    body: UnsyncBoxBody<Bytes, BoxError>,
+    most: usize,
+) -> impl Future<Output = Result<Bytes, BoxError>> + Send {
+    Limited::new(body, most)
+        .collect()
+        .map_ok(Collected::to_bytes)
+}
+
+impl fmt::Debug for HttpService {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("HttpService(..)")
+    }
+}
+
+/// What one request may cost.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limits {
+    /// The longest answer, in bytes after decompression.
+    pub(crate) body: usize,
+    /// From connecting to the last byte of the answer.
+    pub(crate) deadline: Duration,
+}
+
+/// No answer: what went wrong, cause after cause.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub(crate) struct HttpError(String);
+
+impl HttpError {
+    fn of(error: BoxError) -> Self {
+        let mut text = error.to_string();
+        let mut cause = error.source();
+        while let Some(error) = cause {
+            let next = error.to_string();
+            // Some errors print their cause themselves.
+            if !text.ends_with(&next) {
+                text = format!("{text}: {next}");
+            }
+            cause = error.source();
+        }
+        Self(text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use http_body_util::Full;
+
+    const LIMITS: Limits = Limits {
+        body: 4,
+        deadline: Duration::from_secs(5),
+    };
+
+    async fn send<F>(
+        answer: impl Fn() -> F + Clone + Send + Sync + 'static,
+    ) -> Result<Bytes, String>
+    where
+        F: Future<Output = Result<Response<Full<Bytes>>, BoxError>> + Send + 'static,
+    {
+        let client = tower::service_fn(move |_: Request<Bytes>| answer());
+        let answer = HttpService::new(client)
+            .send(Request::new(Bytes::new()), LIMITS)
+            .await;
+        answer
+            .map(Response::into_body)
+            .map_err(|error| error.to_string())
+    }
+
+    #[tokio::test]
+    async fn te_06_an_answer_is_capped() {
+        let body = |text: &'static str| move || async move { Ok(Response::new(text.into())) };
+        assert_eq!(send(body("1234")).await.unwrap(), "1234");
+        let error = send(body("12345")).await.unwrap_err();
+        assert_eq!(error, "the answer is longer than 4 bytes");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn te_06_an_answer_has_a_deadline() {
+        let error = send(std::future::pending).await.unwrap_err();
+        assert_eq!(error, "no answer within 5s");
+    }
+
+    #[tokio::test]
+    async fn an_error_names_its_causes_once() {
+        let error = send(|| async {
+            let inner = std::io::Error::other("refused");
+            Err(std::io::Error::other(std::io::Error::other(inner)).into())
+        })
+        .await
+        .unwrap_err();
+        assert_eq!(error, "refused");
+    }
+}

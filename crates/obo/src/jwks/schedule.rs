@@ -1,0 +1,92 @@
+//! When to fetch: a calendar without I/O, driven by instants that are handed in.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+/// How old a set may be when it is renewed at the latest; renewal begins at half of it.
+pub(crate) const MAX_AGE: Duration = Duration::from_secs(300);
+/// How old a set that cannot be renewed may get.
+pub(crate) const HARD_LIMIT: Duration = Duration::from_secs(24 * 3600);
+/// How long after one fetch for an unknown `kid` the next may follow.
+pub(crate) const COOLDOWN: Duration = Duration::from_secs(30);
+/// How long after the first failure the next attempt may follow; it doubles with each, up to the cooldown.
+pub(crate) const FIRST_BACKOFF: Duration = Duration::from_millis(500);
+
+/// What has been tried, and so what may be tried.
+#[derive(Debug, Default)]
+pub(crate) struct Schedule {
+    last_attempt: Option<Instant>,
+    last_for_unknown_key: Option<Instant>,
+    failures: u32,
+    due: Option<Instant>,
+    doubting: bool,
+}
+
+impl Schedule {
+    /// A fetch begins.
+    pub(crate) fn begin(&mut self, now: Instant) {
+        self.last_attempt = Some(now);
+    }
+
+    pub(crate) fn succeeded(&mut self, now: Instant) {
+        self.failures = 0;
+        self.doubting = false;
+        self.due = Some(now + MAX_AGE / 2);
+    }
+
+    /// An empty set came where there was none before: ask once more before believing it.
+    pub(crate) fn doubted(&mut self, now: Instant) {
+        self.failures = 0;
+        self.doubting = true;
+        self.due = Some(now + COOLDOWN);
+    }
+
+    pub(crate) fn failed(&mut self, now: Instant) {
+        self.due = Some(now + self.backoff());
+        self.failures = self.failures.saturating_add(1);
+    }
+
+    fn backoff(&self) -> Duration {
+        (FIRST_BACKOFF * 2_u32.saturating_pow(self.failures.min(16))).min(COOLDOWN)
+    }
+
+    /// Whether the set should be renewed beside the requests.
+    pub(crate) fn is_due(&self, now: Instant) -> bool {
+        self.due.is_some_and(|due| now >= due)
+    }
+
+    /// Whether nobody has asked for so long that the set must be renewed before it is used: an idle service would
+    /// otherwise accept a withdrawn key (JW-22).
+    pub(crate) fn is_forgotten(&self, now: Instant) -> bool {
+        self.last_attempt
+            .is_some_and(|last| now.saturating_duration_since(last) >= MAX_AGE)
+    }
+
+    /// How long an attempt without any set must still wait; the first failures are retried within a second.
+    pub(crate) fn pause_without_set(&self, now: Instant) -> Option<Duration> {
+        let last = self.last_attempt.filter(|_| self.failures > 0)?;
+        let pause = FIRST_BACKOFF.saturating_sub(now.saturating_duration_since(last));
+        (!pause.is_zero()).then_some(pause)
+    }
+
+    /// Takes the ration for an unknown key, if there is one.
+    pub(crate) fn take_for_unknown_key(&mut self, now: Instant) -> bool {
+        let free = self
+            .last_for_unknown_key
+            .is_none_or(|last| now.saturating_duration_since(last) >= COOLDOWN);
+        if free {
+            self.last_for_unknown_key = Some(now);
+        }
+        free
+    }
+
+    /// Whether the last set was empty and not believed.
+    pub(crate) fn is_doubting(&self) -> bool {
+        self.doubting
+    }
+
+    pub(crate) fn last_failed(&self) -> bool {
+        self.failures > 0
+    }
+}

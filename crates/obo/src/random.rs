@@ -1,0 +1,26 @@
+//! Randomness from the operating system.
+
+use crate::CacheSecret;
+
+/// A secret for one cache; `None` when the system gives no randomness.
+pub(crate) fn cache_secret() -> Option<CacheSecret> {
+    let mut bytes = [0; 32];
+    getrandom::fill(&mut bytes).ok()?;
+    Some(CacheSecret::new(bytes))
+}
+
+/// 128 random bits in hexadecimal: a `jti`.
+pub(crate) fn token_id() -> Option<String> {
+    let mut bytes = [0; 16];
+    getrandom::fill(&mut bytes).ok()?;
+    Some(format!("{:032x}", u128::from_be_bytes(bytes)))
+}
+
+/// A number from 0 up to 1, for jitter alone.
+pub(crate) fn fraction() -> f64 {
+    let mut bytes = [0; 4];
+    match getrandom::fill(&mut bytes) {
+        Ok(()) => f64::from(u32::from_be_bytes(bytes)) / (f64::from(u32::MAX) + 1.0),
+        Err(_) => 0.0,
+    }
+}

@@ -1,0 +1,140 @@
+use std::time::Duration;
+
+use http::StatusCode;
+
+use crate::answer::{Answer, GrpcCode};
+use crate::challenge::{BearerError, Challenge};
+use crate::{Scope, TokenError};
+
+/// Why a request was refused: one type, whether the layer, a rule, an extractor or a handler raises it.
+///
+/// [`answer`](Self::answer) is what the caller is told; `Display` is for logs and says more.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Rejection {
+    /// No bearer credentials: 401 with a bare challenge (RFC 6750 section 3.1), gRPC 16.
+    #[error("the request has no bearer credentials")]
+    MissingCredentials,
+    /// Credentials that are sent twice or in two ways: 400 `invalid_request` (RFC 6750 section 2), gRPC 16.
+    #[error("the request is malformed: {0}")]
+    InvalidRequest(&'static str),
+    /// The token is refused: 401 `invalid_token`, or 400 `invalid_request` when it is no token at all; gRPC 16.
+    #[error(transparent)]
+    Token(#[from] TokenError),
+    /// The token's scope does not suffice: 403 `insufficient_scope` with the scope that is needed, gRPC 7.
+    #[error("the token lacks scope; needed: {needed}")]
+    InsufficientScope {
+        /// What is needed.
+        needed: Scope,
+    },
+    /// The current actor may not do this, or there is none where one is needed: 403 `insufficient_scope`, gRPC 7.
+    #[error("the current actor is refused: {0}")]
+    Actor(&'static str),
+    /// The caller is a service where a user is needed, or the other way round: 403 `insufficient_scope`, gRPC 7.
+    #[error("the subject is refused: {0}")]
+    Subject(&'static str),
+    /// The user must authenticate again or more strongly: 401 `insufficient_user_authentication` (RFC 9470), gRPC 16.
+    #[error("the user must authenticate again or more strongly")]
+    StepUp {
+        /// Acceptable authentication context classes, in order of preference.
+        acr_values: Vec<String>,
+        /// How many seconds ago the user may have authenticated.
+        max_age: Option<u64>,
+    },
+    /// The service asks for something that its own configuration does not provide: 500, gRPC 13.
+    #[error("the service is misconfigured: {0}")]
+    Misconfigured(&'static str),
+    /// The issuer's keys cannot be had, so that no token can be judged: 503, gRPC 14.
+    #[error("the keys of the issuer are not available: {problem}")]
+    Unavailable {
+        /// What went wrong.
+        problem: String,
+        /// When to try again.
+        retry_after: Duration,
+    },
+}
+
+impl Rejection {
+    /// The stable, low-cardinality name of this reason, for metrics and logs.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::MissingCredentials => "missing_credentials",
+            Self::InvalidRequest(_) => "invalid_request",
+            Self::Token(error) => error.code(),
+            Self::InsufficientScope { .. } => "insufficient_scope",
+            Self::Actor(_) => "actor_refused",
+            Self::Subject(_) => "subject_refused",
+            Self::StepUp { .. } => "step_up",
+            Self::Misconfigured(_) => "misconfigured",
+            Self::Unavailable { .. } => "keys_unavailable",
+        }
+    }
+
+    /// What the caller is told.
+    pub fn answer(&self) -> Answer {
+        match self {
+            Self::MissingCredentials => unauthenticated("no bearer credentials", Challenge::bare()),
+            Self::InvalidRequest(_) => malformed(),
+            Self::Token(error) => match BearerError::from(error) {
+                BearerError::InvalidRequest => malformed(),
+                error => unauthenticated("invalid token", Challenge::error(error)),
+            },
+            Self::InsufficientScope { needed } => denied(
+                "insufficient scope",
+                Challenge::error(BearerError::InsufficientScope).scope(needed),
+            ),
+            Self::Actor(_) => denied(
+                "actor not allowed",
+                Challenge::error(BearerError::InsufficientScope),
+            ),
+            Self::Subject(_) => denied(
+                "subject not allowed",
+                Challenge::error(BearerError::InsufficientScope),
+            ),
+            Self::StepUp {
+                acr_values,
+                max_age,
+            } => step_up(acr_values, *max_age),
+            Self::Misconfigured(_) => Answer::new(
+                StatusCode::INTERNAL_SERVER_ERROR,
+                GrpcCode::Internal,
+                "internal error",
+            ),
+            Self::Unavailable { retry_after, .. } => Answer::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                GrpcCode::Unavailable,
+                "tokens cannot be validated at the moment",
+            )
+            .with_retry_after(Some(*retry_after)),
+        }
+    }
+}
+
+pub(crate) fn unauthenticated(message: &'static str, challenge: Challenge) -> Answer {
+    Answer::new(StatusCode::UNAUTHORIZED, GrpcCode::Unauthenticated, message)
+        .with_challenge(challenge)
+}
+
+pub(crate) fn step_up(acr_values: &[String], max_age: Option<u64>) -> Answer {
+    let mut challenge = Challenge::error(BearerError::InsufficientUserAuthentication)
+        .acr_values(acr_values.iter().cloned());
+    if let Some(seconds) = max_age {
+        challenge = challenge.max_age(seconds);
+    }
+    unauthenticated("stronger user authentication needed", challenge)
+}
+
+fn malformed() -> Answer {
+    let challenge = Challenge::error(BearerError::InvalidRequest);
+    Answer::new(
+        StatusCode::BAD_REQUEST,
+        GrpcCode::Unauthenticated,
+        "malformed credentials",
+    )
+    .with_challenge(challenge)
+}
+
+fn denied(message: &'static str, challenge: Challenge) -> Answer {
+    Answer::new(StatusCode::FORBIDDEN, GrpcCode::PermissionDenied, message)
+        .with_challenge(challenge)
+}

@@ -1,0 +1,117 @@
+use std::fmt;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use http::{Request, Response};
+use pin_project_lite::pin_project;
+use tower_layer::Layer;
+use tower_service::Service;
+
+use super::Rule;
+use crate::{Validated, observe};
+
+/// Lets requests pass whose caller satisfies a [`Rule`]; it goes inside a [`BearerAuthLayer`](crate::BearerAuthLayer).
+///
+/// Where that layer is missing, there is no caller and every request is refused.
+#[derive(Clone, Debug)]
+pub struct RequireLayer(Arc<Rule>);
+
+impl RequireLayer {
+    /// Requires `rule` of every request.
+    pub fn new(rule: Rule) -> Self {
+        Self(Arc::new(rule))
+    }
+}
+
+impl<S> Layer<S> for RequireLayer {
+    type Service = Require<S>;
+
+    fn layer(&self, inner: S) -> Require<S> {
+        Require {
+            inner,
+            rule: Arc::clone(&self.0),
+        }
+    }
+}
+
+/// The service that [`RequireLayer`] makes.
+#[derive(Clone, Debug)]
+pub struct Require<S> {
+    inner: S,
+    rule: Arc<Rule>,
+}
+
+impl<S, B, R> Service<Request<B>> for Require<S>
+where
+    S: Service<Request<B>, Response = Response<R>>,
+    R: Default,
+{
+    type Response = Response<R>;
+    type Error = S::Error;
+    type Future = ResponseFuture<S::Future, R>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        let checked = self.rule.check(request.extensions().get::<Validated>());
+        let state = match checked {
+            Ok(()) => State::Passed {
+                future: self.inner.call(request),
+            },
+            Err(rejection) => {
+                observe::refused(&rejection);
+                let response = rejection.answer().to_response(request.headers());
+                State::Refused {
+                    response: Some(response),
+                }
+            }
+        };
+        ResponseFuture { state }
+    }
+}
+
+pin_project! {
+    /// The future of [`Require`].
+    pub struct ResponseFuture<F, R> {
+        #[pin]
+        state: State<F, R>,
+    }
+}
+
+pin_project! {
+    #[project = StateProjection]
+    enum State<F, R> {
+        Passed {
+            #[pin]
+            future: F,
+        },
+        Refused {
+            response: Option<Response<R>>,
+        },
+    }
+}
+
+impl<F, R, E> Future for ResponseFuture<F, R>
+where
+    F: Future<Output = Result<Response<R>, E>>,
+{
+    type Output = F::Output;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
+        match self.project().state.project() {
+            StateProjection::Passed { future } => future.poll(cx),
+            StateProjection::Refused { response } => response
+                .take()
+                .map_or(Poll::Pending, |response| Poll::Ready(Ok(response))),
+        }
+    }
+}
+
+impl<F, R> fmt::Debug for ResponseFuture<F, R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ResponseFuture(..)")
+    }
+}

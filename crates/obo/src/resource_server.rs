@@ -1,0 +1,215 @@
+use std::fmt;
+use std::sync::Arc;
+
+use crate::jwks::{Jwks, Lookup, Refresh, RefreshError};
+use crate::{
+    Audience, AuthorizationServer, BearerToken, Clock, ConfigError, Policy, Rejection, TokenError,
+    UnverifiedJwt, Validated,
+};
+
+/// Who this service is and whom it trusts: its audience, and for each issuer a policy and keys.
+///
+/// Clones share keys. Keys are fetched at first need and never shared between issuers; a token of an issuer that is not
+/// configured causes no I/O (RFC 8725 section 3.8).
+///
+/// ```
+/// use obo::{Audience, Issuer, ResourceServer};
+///
+/// let idp = Issuer::new("https://idp.example.com/realms/corp")?;
+/// let server = ResourceServer::new(Audience::new("service-a")?, idp);
+/// # Ok::<(), obo::ConfigError>(())
+/// ```
+#[derive(Clone)]
+pub struct ResourceServer {
+    trusted: Arc<Vec<Trusted>>,
+    clock: Clock,
+}
+
+#[derive(Clone)]
+struct Trusted {
+    policy: Policy,
+    jwks: Jwks,
+}
+
+/// What is known of a token now.
+pub(crate) enum Verdict {
+    Admitted(Validated),
+    Refused(Rejection),
+    /// Judge again when this is over.
+    Wait(Refresh),
+}
+
+impl ResourceServer {
+    /// Accepts RFC 9068 access tokens of one authorization server that are addressed to `audience`.
+    pub fn new(audience: Audience, server: impl Into<AuthorizationServer>) -> Self {
+        let server = server.into();
+        let policy = Policy::new(server.issuer().clone(), audience);
+        Self {
+            trusted: Arc::new(vec![Trusted {
+                policy,
+                jwks: Jwks::new(server),
+            }]),
+            clock: Clock::system(),
+        }
+    }
+
+    /// Accepts tokens of one authorization server under `policy`.
+    ///
+    /// # Errors
+    ///
+    /// When the policy is for another issuer.
+    pub fn with_policy(
+        policy: Policy,
+        server: impl Into<AuthorizationServer>,
+    ) -> Result<Self, ConfigError> {
+        let nobody = Self {
+            trusted: Arc::default(),
+            clock: Clock::system(),
+        };
+        nobody.trust(policy, server)
+    }
+
+    /// Accepts tokens of a further authorization server, under its own policy.
+    ///
+    /// # Errors
+    ///
+    /// When the policy is for another issuer, or the issuer is trusted already.
+    pub fn trust(
+        mut self,
+        policy: Policy,
+        server: impl Into<AuthorizationServer>,
+    ) -> Result<Self, ConfigError> {
+        let server = server.into();
+        if policy.issuer() != server.issuer() {
+            return Err(ConfigError::new(
+                "issuer",
+                format!(
+                    "the policy is for {}, the authorization server is {}",
+                    policy.issuer(),
+                    server.issuer()
+                ),
+            ));
+        }
+        if self.find(server.issuer().as_str()).is_some() {
+            return Err(ConfigError::new(
+                "issuer",
+                format!("{} is configured twice", server.issuer()),
+            ));
+        }
+        Arc::make_mut(&mut self.trusted).push(Trusted {
+            policy,
+            jwks: Jwks::new(server),
+        });
+        Ok(self)
+    }
+
+    /// Judges expiry by another clock than the system's.
+    #[must_use]
+    pub fn clock(mut self, clock: impl Into<Clock>) -> Self {
+        self.clock = clock.into();
+        self
+    }
+
+    /// Validates a token that did not come in a header: the first message of a socket, a queue's item.
+    ///
+    /// # Errors
+    ///
+    /// The same [`Rejection`] that the layer would answer with.
+    pub async fn validate(&self, token: &str) -> Result<Validated, Rejection> {
+        let token = BearerToken::parse(token)?;
+        match self.judge(token) {
+            Verdict::Admitted(caller) => Ok(caller),
+            Verdict::Refused(rejection) => Err(rejection),
+            Verdict::Wait(refresh) => {
+                let refreshed = refresh.await;
+                self.judge_again(token, refreshed)
+            }
+        }
+    }
+
+    /// Judges a token with the keys at hand, without waiting.
+    pub(crate) fn judge(&self, token: BearerToken<'_>) -> Verdict {
+        self.decide(token, |trusted, jwt| {
+            trusted.jwks.lookup(jwt.kid(), jwt.algorithm())
+        })
+    }
+
+    /// Judges a token after the wait that the first judgement asked for.
+    pub(crate) fn judge_again(
+        &self,
+        token: BearerToken<'_>,
+        refreshed: Result<(), RefreshError>,
+    ) -> Result<Validated, Rejection> {
+        let verdict = self.decide(token, |trusted, jwt| {
+            trusted
+                .jwks
+                .lookup_again(jwt.kid(), jwt.algorithm(), refreshed)
+        });
+        match verdict {
+            Verdict::Admitted(caller) => Ok(caller),
+            Verdict::Refused(rejection) => Err(rejection),
+            // `lookup_again` never asks to wait.
+            Verdict::Wait(_) => Err(TokenError::UnknownKey.into()),
+        }
+    }
+
+    fn decide(
+        &self,
+        token: BearerToken<'_>,
+        lookup: impl FnOnce(&Trusted, &UnverifiedJwt<'_>) -> Lookup,
+    ) -> Verdict {
+        let (jwt, trusted) = match self.route(token) {
+            Ok(routed) => routed,
+            Err(error) => return Verdict::Refused(error.into()),
+        };
+        match lookup(trusted, &jwt) {
+            Lookup::Key(key) => match trusted.policy.verify(jwt, &key, self.clock.now()) {
+                Ok(caller) => Verdict::Admitted(caller),
+                Err(error) => Verdict::Refused(error.into()),
+            },
+            Lookup::Refused(error) => Verdict::Refused(error.into()),
+            Lookup::Wait(refresh) => Verdict::Wait(refresh),
+            Lookup::Unavailable(error) => Verdict::Refused(Rejection::Unavailable {
+                problem: error.problem,
+                retry_after: error.retry_after,
+            }),
+        }
+    }
+
+    /// The token's parts and the issuer it is judged by; neither an unknown issuer nor an algorithm that is not allowed
+    /// gets as far as the keys (JW-01, JW-18).
+    fn route<'t>(
+        &self,
+        token: BearerToken<'t>,
+    ) -> Result<(UnverifiedJwt<'t>, &Trusted), TokenError> {
+        let jwt = UnverifiedJwt::parse(token)?;
+        let issuer = jwt.issuer().ok_or(TokenError::MissingClaim("iss"))?;
+        let trusted = self.find(issuer).ok_or_else(|| TokenError::UnknownIssuer {
+            trusted: self.issuers().collect::<Vec<_>>().join(", "),
+        })?;
+        if !trusted.policy.allows(jwt.algorithm()) {
+            return Err(TokenError::Algorithm);
+        }
+        Ok((jwt, trusted))
+    }
+
+    fn find(&self, issuer: &str) -> Option<&Trusted> {
+        self.trusted
+            .iter()
+            .find(|trusted| trusted.policy.issuer().as_str() == issuer)
+    }
+
+    fn issuers(&self) -> impl Iterator<Item = &str> {
+        self.trusted
+            .iter()
+            .map(|trusted| trusted.policy.issuer().as_str())
+    }
+}
+
+impl fmt::Debug for ResourceServer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let policies = self.trusted.iter().map(|trusted| &trusted.policy);
+        f.write_str("ResourceServer")?;
+        f.debug_list().entries(policies).finish()
+    }
+}
