@@ -1,1 +1,12 @@
-//! Being built.
+//! What the examples share: the generated stock service, and the chain of three services that `bin/chain.rs` walks.
+
+pub mod chain;
+
+/// The gRPC service that ServiceB offers, generated from `proto/stock.proto`.
+#[allow(missing_docs, unreachable_pub, clippy::all, clippy::pedantic)]
+pub mod stock {
+    tonic::include_proto!("stock");
+}
+
+/// What an example's `main` fails with.
+pub type BoxError = Box<dyn std::error::Error + Send + Sync>;

@@ -11,7 +11,10 @@ use obo::{BoxError, CallError, ExchangeError, Rejection};
 ///
 /// The response has the status and the challenge of [`obo::Answer`] and an empty body; `Display` says more, for logs.
 #[derive(Debug)]
-pub struct Error {
+pub struct Error(Box<Inner>);
+
+#[derive(Debug)]
+struct Inner {
     cause: Cause,
     /// The headers that tell a gRPC request from others.
     request: HeaderMap,
@@ -28,22 +31,22 @@ enum Cause {
 impl Error {
     pub(crate) fn of_request(rejection: Rejection, parts: &Parts) -> Self {
         let content_type = parts.headers.get(header::CONTENT_TYPE);
-        Self {
+        Self(Box::new(Inner {
             cause: Cause::Rejection(rejection),
             request: content_type
                 .map(|value| (header::CONTENT_TYPE, value.clone()))
                 .into_iter()
                 .collect(),
-        }
+        }))
     }
 }
 
 impl From<Cause> for Error {
     fn from(cause: Cause) -> Self {
-        Self {
+        Self(Box::new(Inner {
             cause,
             request: HeaderMap::new(),
-        }
+        }))
     }
 }
 
@@ -70,18 +73,18 @@ impl<E: Into<BoxError>> From<CallError<E>> for Error {
 
 impl IntoResponse for Error {
     fn into_response(self) -> Response {
-        let answer = match &self.cause {
+        let answer = match &self.0.cause {
             Cause::Rejection(rejection) => rejection.answer(),
             Cause::Exchange(error) => error.answer(),
             Cause::Downstream(_) => return StatusCode::BAD_GATEWAY.into_response(),
         };
-        answer.to_response::<Body>(&self.request)
+        answer.to_response::<Body>(&self.0.request)
     }
 }
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.cause {
+        match &self.0.cause {
             Cause::Rejection(rejection) => rejection.fmt(f),
             Cause::Exchange(error) => error.fmt(f),
             Cause::Downstream(error) => error.fmt(f),
@@ -91,7 +94,7 @@ impl fmt::Display for Error {
 
 impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match &self.cause {
+        match &self.0.cause {
             Cause::Rejection(rejection) => rejection.source(),
             Cause::Exchange(error) => error.source(),
             Cause::Downstream(error) => error.source(),

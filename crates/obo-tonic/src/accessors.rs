@@ -8,10 +8,6 @@ use crate::status;
 /// # Errors
 ///
 /// `UNAUTHENTICATED` when there is none: no layer, or one that allows anonymous callers.
-#[expect(
-    clippy::result_large_err,
-    reason = "it is what a tonic handler returns"
-)]
 pub fn caller<T>(request: &Request<T>) -> Result<&Validated, Status> {
     request
         .extensions()
@@ -24,10 +20,6 @@ pub fn caller<T>(request: &Request<T>) -> Result<&Validated, Status> {
 /// # Errors
 ///
 /// As [`caller`]; `INTERNAL` when the policy does not read `C`.
-#[expect(
-    clippy::result_large_err,
-    reason = "it is what a tonic handler returns"
-)]
 pub fn caller_with_claims<C, T>(request: &Request<T>) -> Result<Validated<C>, Status>
 where
     C: Send + Sync + 'static,

@@ -80,7 +80,8 @@ impl Jwks {
         let now = Instant::now();
         let set = self.0.set.load();
         let Some(set) = set.as_ref().filter(|set| now - set.at < HARD_LIMIT) else {
-            return match self.0.schedule().pause_without_set(now) {
+            let pause = self.0.schedule().pause_without_set(now);
+            return match pause {
                 None => self.wait(),
                 Some(pause) => Lookup::Unavailable(RefreshError {
                     problem: "the last fetch failed".to_owned(),

@@ -1,0 +1,17 @@
+//! Three services in one process, over real sockets: A (axum) calls B (tonic), B calls C (axum), each on behalf of the
+//! user whose token it received.
+
+mod calls;
+mod hop;
+pub mod refusals;
+mod report;
+mod service_a;
+mod service_b;
+mod service_c;
+mod start;
+
+pub use report::Report;
+pub use service_a::{Called, Orders, service_a};
+pub use service_b::service_b;
+pub use service_c::{Received, service_c};
+pub use start::Chain;

@@ -1,0 +1,174 @@
+//! ServiceA: an axum service that users call, which calls ServiceB on behalf of them.
+
+use std::time::Instant;
+
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use axum::{Json, Router};
+use bytes::Bytes;
+use http::{Request, StatusCode};
+use http_body_util::Empty;
+use hyper_util::client::legacy::{Client, connect::HttpConnector};
+use obo::{BearerAuthLayer, RequireLayer, ResourceServer, Rule};
+use obo_axum::Authenticated;
+use serde::{Deserialize, Serialize};
+use tonic::transport::Channel;
+use tonic::{Code, Status};
+use tower::ServiceExt as _;
+
+use super::hop;
+use crate::BoxError;
+use crate::stock::stock_client::StockClient;
+use crate::stock::{Hop, Sku};
+
+type HttpClient = Client<HttpConnector, Empty<Bytes>>;
+
+#[derive(Clone)]
+struct Services {
+    stock: obo_tonic::OnBehalfOf<Channel>,
+    /// The authorization server does not let ServiceA reach ServiceC.
+    ledger: obo::OnBehalfOf<HttpClient>,
+    ledger_uri: String,
+}
+
+/// What `/orders` answers: the calls that were made for it.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Orders {
+    /// How many pieces there are.
+    pub pieces: u32,
+    /// The calls, in order.
+    pub hops: Vec<Called>,
+}
+
+/// One call as the called service saw it.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Called {
+    /// Who called.
+    pub from: String,
+    /// Who was called.
+    pub to: String,
+    /// To whom the token was addressed.
+    pub audience: String,
+    /// On whose behalf.
+    pub subject: String,
+    /// Who acted, then who acted before.
+    pub actors: Vec<String>,
+    /// "received", "exchanged" or "cached".
+    pub token: String,
+    /// How long the call took.
+    pub micros: u64,
+}
+
+impl From<Hop> for Called {
+    fn from(hop: Hop) -> Self {
+        Self {
+            from: hop.from,
+            to: hop.to,
+            audience: hop.audience,
+            subject: hop.subject,
+            actors: hop.actors,
+            token: hop.token,
+            micros: hop.micros,
+        }
+    }
+}
+
+/// The service, which accepts tokens by `server` and calls others through these clients.
+///
+/// # Errors
+///
+/// When a rule is no rule.
+pub fn service_a(
+    server: ResourceServer,
+    stock: obo::OnBehalfOf<Channel>,
+    ledger: obo::OnBehalfOf<HttpClient>,
+    ledger_uri: String,
+) -> Result<Router, BoxError> {
+    let may_read = RequireLayer::new(Rule::scopes(["orders:read"])?.and(Rule::user()));
+    Ok(Router::new()
+        .route("/orders", get(orders))
+        .route("/ledger", get(entries))
+        .route_layer(may_read)
+        .layer(BearerAuthLayer::new(server))
+        .with_state(Services {
+            stock: obo_tonic::OnBehalfOf::new(stock),
+            ledger,
+            ledger_uri,
+        }))
+}
+
+async fn orders(
+    Authenticated(caller): Authenticated,
+    State(services): State<Services>,
+) -> Result<Json<Orders>, ApiError> {
+    let mut client = StockClient::new(services.stock.on_behalf_of(&caller));
+    let started = Instant::now();
+    let level = client.level(Sku { id: "tea".into() }).await?;
+    let (_, level, extensions) = level.into_parts();
+    let mut hops = vec![hop::seen("alice's app", "service-a", &caller)];
+    hops.extend(level.hops);
+    if let Some(to_b) = hops.get_mut(1) {
+        hop::called(to_b, extensions.get(), started.elapsed());
+    }
+    Ok(Json(Orders {
+        pieces: level.pieces,
+        hops: hops.into_iter().map(Called::from).collect(),
+    }))
+}
+
+async fn entries(
+    Authenticated(caller): Authenticated,
+    State(services): State<Services>,
+) -> Result<StatusCode, ApiError> {
+    let request = Request::get(services.ledger_uri).body(Empty::new());
+    let request = request.map_err(|_| ApiError::Status(Status::internal("no URI")))?;
+    let ledger = services.ledger.on_behalf_of(&caller);
+    let response = ledger
+        .oneshot(request)
+        .await
+        .map_err(obo_axum::Error::from)?;
+    Ok(response.status())
+}
+
+/// How ServiceA answers when a call fails: as the failed exchange says, or by the status of the called service.
+enum ApiError {
+    NotCalled(obo_axum::Error),
+    Status(Status),
+}
+
+impl From<obo_axum::Error> for ApiError {
+    fn from(error: obo_axum::Error) -> Self {
+        Self::NotCalled(error)
+    }
+}
+
+impl From<Status> for ApiError {
+    fn from(status: Status) -> Self {
+        match obo_tonic::exchange_error(&status) {
+            Some(error) => Self::NotCalled(error.clone().into()),
+            None => Self::Status(status),
+        }
+    }
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        match self {
+            Self::NotCalled(error) => (
+                [(
+                    "x-reason",
+                    error.to_string().replace(|c: char| !c.is_ascii(), "?"),
+                )],
+                error.into_response(),
+            )
+                .into_response(),
+            Self::Status(status) => match status.code() {
+                Code::PermissionDenied => StatusCode::FORBIDDEN,
+                Code::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+                _ => StatusCode::BAD_GATEWAY,
+            }
+            .into_response(),
+        }
+    }
+}
