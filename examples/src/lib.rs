@@ -8,5 +8,10 @@ pub mod stock {
     tonic::include_proto!("stock");
 }
 
+/// The README's snippets, compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+pub struct Readme;
+
 /// What an example's `main` fails with.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;

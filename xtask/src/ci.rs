@@ -20,6 +20,7 @@ pub(crate) fn run() -> shell::Result {
     step("features", || done(features()))?;
     step("docs", || done(docs()))?;
     step("deny", deny)?;
+    step("example", || done(example()))?;
     println!("{}", summary(&skipped));
     Ok(())
 }
@@ -70,6 +71,11 @@ fn deny() -> shell::Result<Outcome> {
         return Ok(Outcome::Skipped("cargo-deny is not installed"));
     }
     done(show(&mut cargo("deny check bans licenses sources")))
+}
+
+/// The README's first command.
+fn example() -> shell::Result {
+    show(&mut cargo("run -p obo-examples --bin chain"))
 }
 
 fn done(result: shell::Result) -> shell::Result<Outcome> {

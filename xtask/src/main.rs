@@ -14,7 +14,7 @@ usage: cargo xtask <verb>
 
   test   unit and integration tests, then doctests
   tidy   the house rules a program can check
-  ci     everything CI runs: fmt, tidy, clippy, test, features, docs, deny
+  ci     everything CI runs: fmt, tidy, clippy, test, features, docs, deny, example
 ";
 
 /// The crates users depend on; what they pull in is ours to answer for.

@@ -1,103 +1,86 @@
+use std::error::Error as StdError;
 use std::fmt;
 
 use axum_core::body::Body;
 use axum_core::response::{IntoResponse, Response};
 use http::request::Parts;
 use http::{HeaderMap, StatusCode, header};
-use obo::{BoxError, CallError, ExchangeError, Rejection};
+use obo::{Answer, BoxError, ExchangeError, Rejection};
 
-/// A refusal or a failed call as a handler returns it: `?` makes it of a [`Rejection`], an [`ExchangeError`] or a
-/// [`CallError`].
+/// What a handler returns when it refuses a request or fails: `?` makes it of any error.
 ///
-/// The response has the status and the challenge of [`obo::Answer`] and an empty body; `Display` says more, for logs.
-#[derive(Debug)]
+/// Where the error is, or was caused by, a [`Rejection`] or an [`ExchangeError`], the response has the status and the
+/// challenge of its [`Answer`], so that a call that could not be made for a user is told to the caller by its class:
+/// through a [`CallError`](obo::CallError) and through the status of a generated tonic client alike. Any other error is
+/// a plain 500. The body is empty; `Display` and [`cause`](Self::cause) say more, for logs.
+///
+/// As with other types that are made of any error, it is none itself.
 pub struct Error(Box<Inner>);
 
-#[derive(Debug)]
 struct Inner {
-    cause: Cause,
+    cause: BoxError,
     /// The headers that tell a gRPC request from others.
     request: HeaderMap,
-}
-
-#[derive(Debug)]
-enum Cause {
-    Rejection(Rejection),
-    Exchange(ExchangeError),
-    /// The service behind this one could not be called: 502.
-    Downstream(BoxError),
 }
 
 impl Error {
     pub(crate) fn of_request(rejection: Rejection, parts: &Parts) -> Self {
         let content_type = parts.headers.get(header::CONTENT_TYPE);
         Self(Box::new(Inner {
-            cause: Cause::Rejection(rejection),
+            cause: rejection.into(),
             request: content_type
                 .map(|value| (header::CONTENT_TYPE, value.clone()))
                 .into_iter()
                 .collect(),
         }))
     }
+
+    /// The error that this was made of.
+    pub fn cause(&self) -> &(dyn StdError + Send + Sync + 'static) {
+        &*self.0.cause
+    }
+
+    /// What the caller is told; `None` means a plain 500.
+    pub fn answer(&self) -> Option<Answer> {
+        let mut cause: Option<&(dyn StdError + 'static)> = Some(&*self.0.cause);
+        while let Some(error) = cause {
+            let rejection = error.downcast_ref().map(Rejection::answer);
+            let answer = rejection.or_else(|| error.downcast_ref().map(ExchangeError::answer));
+            if answer.is_some() {
+                return answer;
+            }
+            cause = error.source();
+        }
+        None
+    }
 }
 
-impl From<Cause> for Error {
-    fn from(cause: Cause) -> Self {
+impl<E: StdError + Send + Sync + 'static> From<E> for Error {
+    fn from(error: E) -> Self {
         Self(Box::new(Inner {
-            cause,
+            cause: error.into(),
             request: HeaderMap::new(),
         }))
     }
 }
 
-impl From<Rejection> for Error {
-    fn from(rejection: Rejection) -> Self {
-        Cause::Rejection(rejection).into()
-    }
-}
-
-impl From<ExchangeError> for Error {
-    fn from(error: ExchangeError) -> Self {
-        Cause::Exchange(error).into()
-    }
-}
-
-impl<E: Into<BoxError>> From<CallError<E>> for Error {
-    fn from(error: CallError<E>) -> Self {
-        match error {
-            CallError::Exchange(error) => error.into(),
-            CallError::Inner(error) => Cause::Downstream(error.into()).into(),
-        }
-    }
-}
-
 impl IntoResponse for Error {
     fn into_response(self) -> Response {
-        let answer = match &self.0.cause {
-            Cause::Rejection(rejection) => rejection.answer(),
-            Cause::Exchange(error) => error.answer(),
-            Cause::Downstream(_) => return StatusCode::BAD_GATEWAY.into_response(),
-        };
-        answer.to_response::<Body>(&self.0.request)
+        match self.answer() {
+            Some(answer) => answer.to_response::<Body>(&self.0.request),
+            None => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+        }
     }
 }
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.0.cause {
-            Cause::Rejection(rejection) => rejection.fmt(f),
-            Cause::Exchange(error) => error.fmt(f),
-            Cause::Downstream(error) => error.fmt(f),
-        }
+        self.0.cause.fmt(f)
     }
 }
 
-impl std::error::Error for Error {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match &self.0.cause {
-            Cause::Rejection(rejection) => rejection.source(),
-            Cause::Exchange(error) => error.source(),
-            Cause::Downstream(error) => error.source(),
-        }
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.cause.fmt(f)
     }
 }

@@ -26,6 +26,7 @@ struct Inner {
     kind: ExchangeErrorKind,
     /// For whom the token was to be, printable.
     target: Option<String>,
+    /// What happened, where the token endpoint does not tell.
     problem: Cow<'static, str>,
     source: Option<TokenEndpointError>,
 }
@@ -108,7 +109,7 @@ impl ExchangeError {
         Self(Arc::new(Inner {
             kind: source.class().into(),
             target: Some(target.to_string()),
-            problem: Cow::Borrowed("the exchange failed"),
+            problem: Cow::Borrowed(""),
             source: Some(source),
         }))
     }
@@ -187,10 +188,9 @@ impl fmt::Display for ExchangeError {
         if let Some(target) = &self.0.target {
             write!(f, " for audience {target}")?;
         }
-        write!(f, ": {}", self.0.problem)?;
         match &self.0.source {
             Some(source) => write!(f, ": {source}"),
-            None => Ok(()),
+            None => write!(f, ": {}", self.0.problem),
         }
     }
 }
@@ -221,21 +221,20 @@ pub enum CallError<E> {
     Inner(E),
 }
 
-impl<E: fmt::Display> fmt::Display for CallError<E> {
+impl<E> fmt::Display for CallError<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Exchange(error) => error.fmt(f),
-            Self::Inner(error) => error.fmt(f),
-        }
+        f.write_str(match self {
+            Self::Exchange(_) => "the call was not made",
+            Self::Inner(_) => "the call failed",
+        })
     }
 }
 
 impl<E: Error + 'static> Error for CallError<E> {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
-        // Transparent: each variant prints its error itself.
         match self {
-            Self::Exchange(error) => error.source(),
-            Self::Inner(error) => error.source(),
+            Self::Exchange(error) => Some(error),
+            Self::Inner(error) => Some(error),
         }
     }
 }

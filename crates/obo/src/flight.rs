@@ -179,7 +179,9 @@ mod tests {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .build()
             .unwrap();
-        let landing = runtime.block_on(async { flights.join((), || counted.work()).unwrap() });
+        let entered = runtime.enter();
+        let landing = flights.join((), || counted.work()).unwrap();
+        drop(entered);
         drop(runtime);
         assert!(landing.now_or_never().unwrap().is_err());
         assert!(flights.lock().is_empty());

@@ -38,13 +38,13 @@ async fn main() -> Result<ExitCode, BoxError> {
 fn walk(title: &str, (status, orders): (u16, Option<Orders>), token: &str, report: &mut Report) {
     println!("\n{title}");
     println!(
-        "  {:<27}{:<12}{:<9}{:<25}{:<11}time",
+        "  {:<27}{:<12}{:<9}{:<31}{:<11}time",
         "call", "audience", "subject", "acting (before: prior)", "token"
     );
     let hops = orders.map(|orders| orders.hops).unwrap_or_default();
     for hop in &hops {
         println!(
-            "  {:<27}{:<12}{:<9}{:<25}{:<11}{}",
+            "  {:<27}{:<12}{:<9}{:<31}{:<11}{}",
             format!("{} -> {}", hop.from, hop.to),
             hop.audience,
             hop.subject,

@@ -121,54 +121,30 @@ async fn entries(
     Authenticated(caller): Authenticated,
     State(services): State<Services>,
 ) -> Result<StatusCode, ApiError> {
-    let request = Request::get(services.ledger_uri).body(Empty::new());
-    let request = request.map_err(|_| ApiError::Status(Status::internal("no URI")))?;
+    let request = Request::get(services.ledger_uri).body(Empty::new())?;
     let ledger = services.ledger.on_behalf_of(&caller);
-    let response = ledger
-        .oneshot(request)
-        .await
-        .map_err(obo_axum::Error::from)?;
-    Ok(response.status())
+    Ok(ledger.oneshot(request).await?.status())
 }
 
-/// How ServiceA answers when a call fails: as the failed exchange says, or by the status of the called service.
-enum ApiError {
-    NotCalled(obo_axum::Error),
-    Status(Status),
-}
+/// An error as ServiceA answers it, and in a header why, for the trace; a real service would log that.
+struct ApiError(obo_axum::Error);
 
-impl From<obo_axum::Error> for ApiError {
-    fn from(error: obo_axum::Error) -> Self {
-        Self::NotCalled(error)
-    }
-}
-
-impl From<Status> for ApiError {
-    fn from(status: Status) -> Self {
-        match obo_tonic::exchange_error(&status) {
-            Some(error) => Self::NotCalled(error.clone().into()),
-            None => Self::Status(status),
-        }
+impl<E: std::error::Error + Send + Sync + 'static> From<E> for ApiError {
+    fn from(error: E) -> Self {
+        Self(error.into())
     }
 }
 
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
-        match self {
-            Self::NotCalled(error) => (
-                [(
-                    "x-reason",
-                    error.to_string().replace(|c: char| !c.is_ascii(), "?"),
-                )],
-                error.into_response(),
-            )
-                .into_response(),
-            Self::Status(status) => match status.code() {
-                Code::PermissionDenied => StatusCode::FORBIDDEN,
-                Code::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
-                _ => StatusCode::BAD_GATEWAY,
-            }
-            .into_response(),
+        let cause = self.0.cause();
+        let reason = cause.source().map_or(cause.to_string(), |e| e.to_string());
+        // ServiceB could not go on, or not now: what its status says is the caller's answer as well.
+        let status = cause.downcast_ref().map(Status::code);
+        match (self.0.answer(), status) {
+            (None, Some(Code::PermissionDenied)) => StatusCode::FORBIDDEN.into_response(),
+            (None, Some(Code::Unavailable)) => StatusCode::SERVICE_UNAVAILABLE.into_response(),
+            _ => ([("x-reason", reason)], self.0).into_response(),
         }
     }
 }
