@@ -4,9 +4,18 @@ use std::borrow::Cow;
 use std::cell::Cell;
 use std::fmt;
 
+use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 
 use crate::{TokenError, UnixTime};
+
+/// Reads a JSON object, and not the array of values that serde takes for a struct as well.
+pub(crate) fn object<'de, T: Deserialize<'de>>(json: &'de [u8]) -> Option<T> {
+    let first = json.iter().find(|byte| !byte.is_ascii_whitespace());
+    first
+        .filter(|byte| **byte == b'{')
+        .and_then(|_| serde_json::from_slice(json).ok())
+}
 
 /// Where a strict reader is, so that an error can name the member and say what was wrong.
 #[derive(Default)]

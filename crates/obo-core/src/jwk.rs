@@ -7,8 +7,11 @@ use std::sync::Arc;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Deserialize;
+use serde::de::IgnoredAny;
+use serde_json::value::RawValue;
 
 use crate::crypto::{Algorithm, PublicKey};
+use crate::json;
 
 const RSA: [Algorithm; 6] = [
     Algorithm::Rs256,
@@ -92,11 +95,11 @@ impl KeySet {
     /// [`KeySetError`] when the document is none, or has entries of which none is usable.
     pub fn parse(document: &[u8]) -> Result<Self, KeySetError> {
         #[derive(Deserialize)]
-        struct Document {
-            keys: Vec<serde_json::Value>,
+        struct Document<'a> {
+            #[serde(borrow)]
+            keys: Vec<&'a RawValue>,
         }
-        let Document { keys: entries } =
-            serde_json::from_slice(document).map_err(|_| KeySetError::NotAKeySet)?;
+        let Document { keys: entries } = json::object(document).ok_or(KeySetError::NotAKeySet)?;
         let total = entries.len();
         let keys: Vec<_> = entries
             .into_iter()
@@ -174,18 +177,35 @@ struct Jwk {
     e: Option<String>,
     x: Option<String>,
     y: Option<String>,
-    d: Option<serde_json::Value>,
+    d: Option<IgnoredAny>,
+    p: Option<IgnoredAny>,
+    q: Option<IgnoredAny>,
+    dp: Option<IgnoredAny>,
+    dq: Option<IgnoredAny>,
+    qi: Option<IgnoredAny>,
+    oth: Option<IgnoredAny>,
+    k: Option<IgnoredAny>,
 }
 
-fn usable_key(entry: serde_json::Value) -> Option<VerificationKey> {
-    let jwk: Jwk = serde_json::from_value(entry).ok()?;
-    // A set that publishes private members has given the key away.
+impl Jwk {
+    /// A set that publishes private members has given the key away.
+    fn is_given_away(&self) -> bool {
+        let private = [
+            self.d, self.p, self.q, self.dp, self.dq, self.qi, self.oth, self.k,
+        ];
+        private.iter().any(Option::is_some)
+    }
+}
+
+/// The text is kept raw until here, so that what JSON cannot hold breaks its own entry alone.
+fn usable_key(entry: &RawValue) -> Option<VerificationKey> {
+    let jwk: Jwk = json::object(entry.get().as_bytes())?;
     let for_verifying = jwk.r#use.as_deref().is_none_or(|u| u == "sig")
         && jwk
             .key_ops
             .as_ref()
             .is_none_or(|ops| ops.iter().any(|op| op == "verify"))
-        && jwk.d.is_none();
+        && !jwk.is_given_away();
     if !for_verifying {
         return None;
     }

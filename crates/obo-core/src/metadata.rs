@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use crate::{ConfigError, Issuer, https_or_loopback};
+use crate::{ConfigError, Issuer, https_or_loopback, json};
 
 /// Where the authorization server keeps what this project needs.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,7 +43,7 @@ impl ServerMetadata {
             jwks_uri: Option<String>,
             token_endpoint: Option<String>,
         }
-        let document: Document = serde_json::from_slice(document).map_err(|_| {
+        let document: Document = json::object(document).ok_or_else(|| {
             ConfigError::new(
                 "metadata",
                 "the discovery document is not a JSON object with a string `issuer`",
