@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::cell::Cell;
 use std::fmt;
+use std::time::Duration;
 
 use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
@@ -218,30 +219,18 @@ impl<'de> DeserializeSeed<'de> for NumericDate {
     type Value = UnixTime;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<UnixTime, D::Error> {
-        deserializer.deserialize_any(self)
-    }
-}
-
-impl Visitor<'_> for NumericDate {
-    type Value = UnixTime;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("seconds since the epoch")
-    }
-
-    fn visit_u64<E: Error>(self, seconds: u64) -> Result<UnixTime, E> {
-        if seconds > MAX_SECONDS {
-            return Err(E::custom("out of range"));
-        }
-        Ok(UnixTime::from_secs(seconds))
-    }
-
-    fn visit_f64<E: Error>(self, seconds: f64) -> Result<UnixTime, E> {
-        if !(0.0..=MAX_SECONDS as f64).contains(&seconds) {
-            return Err(E::custom("out of range"));
-        }
-        std::time::Duration::try_from_secs_f64(seconds)
-            .map(UnixTime::from_duration)
-            .map_err(E::custom)
+        // Not a visitor of our own: `serde_json/arbitrary_precision`, which any crate of the build may turn on, gives
+        // fractions to `serde_json::Number` alone.
+        let number = serde_json::Number::deserialize(deserializer)?;
+        let time = match (number.as_u64(), number.as_f64()) {
+            (Some(seconds), _) if seconds <= MAX_SECONDS => Some(UnixTime::from_secs(seconds)),
+            (None, Some(seconds)) if (0.0..=MAX_SECONDS as f64).contains(&seconds) => {
+                Duration::try_from_secs_f64(seconds)
+                    .ok()
+                    .map(UnixTime::from_duration)
+            }
+            _ => None,
+        };
+        time.ok_or_else(|| D::Error::custom("out of range"))
     }
 }
