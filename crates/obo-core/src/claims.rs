@@ -66,7 +66,8 @@ impl<'de> Visitor<'de> for ClaimsVisitor<'_> {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Claims, A::Error> {
         let mut claims = Claims::default();
-        let (mut scope, mut act): (Option<String>, Option<()>) = (None, None);
+        let (mut scope, mut typ): (Option<String>, Option<String>) = (None, None);
+        let mut act: Option<()> = None;
         let mut names = Names::default();
         while let Some(name) = map.next_key_seed(Name)? {
             match &*name {
@@ -81,6 +82,7 @@ impl<'de> Visitor<'de> for ClaimsVisitor<'_> {
                 "acr" => once!(self, map, claims.acr, "acr", NonEmpty),
                 "auth_time" => once!(self, map, claims.auth_time, "auth_time", NumericDate),
                 "scope" => once!(self, map, scope, "scope", Text),
+                "typ" => once!(self, map, typ, "typ", Text),
                 "act" => once!(
                     self,
                     map,
@@ -97,6 +99,7 @@ impl<'de> Visitor<'de> for ClaimsVisitor<'_> {
                         "nonce" => claims.other_kind = Some("`nonce` is of an ID token"),
                         "at_hash" => claims.other_kind = Some("`at_hash` is of an ID token"),
                         "c_hash" => claims.other_kind = Some("`c_hash` is of an ID token"),
+                        "s_hash" => claims.other_kind = Some("`s_hash` is of an ID token"),
                         "events" => claims.other_kind = Some("`events` is of an event token"),
                         _ => {}
                     }
@@ -111,8 +114,18 @@ impl<'de> Visitor<'de> for ClaimsVisitor<'_> {
             let scope = Scope::parse(&scope).ok_or_else(|| A::Error::custom("no scope"))?;
             claims.scope = Some(scope);
         }
+        if typ.is_some_and(|typ| is_other_kind(&typ)) {
+            claims.other_kind = Some("the claim `typ` names another kind");
+        }
         Ok(claims)
     }
+}
+
+/// Some servers sign every kind of token under the header `typ` `JWT` and tell them apart by a claim of that name.
+fn is_other_kind(typ: &str) -> bool {
+    ["ID", "Refresh", "Offline", "Logout"]
+        .iter()
+        .any(|other| typ.eq_ignore_ascii_case(other))
 }
 
 /// A string that may be empty.
