@@ -32,7 +32,8 @@ pub struct CacheKey([u8; 32]);
 const VERSION: &[u8] = b"1";
 
 impl CacheKey {
-    /// The key of `request` as `client_id` makes it to `server` in `dialect`.
+    /// The key of `request` as `client_id` makes it to `server` in the dialect of that
+    /// [`identity`](crate::dialect::Dialect::identity).
     pub fn new(
         secret: &CacheSecret,
         server: &Issuer,
@@ -46,13 +47,15 @@ impl CacheKey {
         let mut resources: Vec<_> = target.resources().iter().map(|r| r.as_str()).collect();
         audiences.sort_unstable();
         resources.sort_unstable();
-        let counts = [
+        let counts: Vec<u8> = [
             audiences.len(),
             resources.len(),
             usize::from(request.actor().is_some()),
             usize::from(request.requested_type().is_some()),
         ]
-        .map(|count| count as u8);
+        .into_iter()
+        .flat_map(|count| (count as u64).to_be_bytes())
+        .collect();
         let scope = target.scope().to_string();
         let actor = request.actor();
         let fields = [

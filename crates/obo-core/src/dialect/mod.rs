@@ -2,6 +2,7 @@
 
 mod rfc8693;
 
+use std::borrow::Cow;
 use std::fmt;
 
 use bytes::Bytes;
@@ -14,8 +15,16 @@ use crate::{
 
 /// How one kind of authorization server wants to be asked, and what its answers mean. Pure: no I/O, no clock.
 pub trait Dialect: fmt::Debug + Send + Sync + 'static {
-    /// The name by which configuration and cache keys tell dialects apart.
+    /// The name by which configuration tells dialects apart.
     fn name(&self) -> &'static str;
+
+    /// What tells this dialect from others in a [`CacheKey`](crate::CacheKey): its name, and every setting that shapes
+    /// what is asked for or accepted (TX-41).
+    ///
+    /// It may hold values of parameters, so it is for cache keys alone, never for logs.
+    fn identity(&self) -> Cow<'_, str> {
+        Cow::Borrowed(self.name())
+    }
 
     /// The form to send to `server`; client authentication is added to it afterwards.
     ///
