@@ -62,6 +62,16 @@ impl Resource {
     /// When it is not an absolute URI, or has a fragment or a query.
     pub fn new(resource: impl Into<Arc<str>>) -> Result<Self, ConfigError> {
         let resource = resource.into();
+        // A URL parser takes blanks away, and what was given is sent as it is.
+        if resource
+            .chars()
+            .any(|c| c.is_whitespace() || c.is_control())
+        {
+            return Err(ConfigError::new(
+                "resource",
+                format!("{resource:?} has blanks or control characters"),
+            ));
+        }
         let url = Url::parse(&resource).map_err(|_| {
             ConfigError::new(
                 "resource",

@@ -86,6 +86,10 @@ pub fn https_or_loopback(field: &'static str, url: &str) -> Result<Url, ConfigEr
     if url.is_empty() {
         return Err(ConfigError::new(field, "is empty; give an https URL"));
     }
+    // A URL parser takes blanks away, and what was given is compared and joined as it is.
+    if url.chars().any(|c| c.is_whitespace() || c.is_control()) {
+        return Err(ConfigError::new(field, "has blanks or control characters"));
+    }
     let parsed = Url::parse(url)
         .map_err(|error| ConfigError::new(field, format!("not an absolute URL: {error}")))?;
     if !parsed.username().is_empty() || parsed.password().is_some() {
@@ -152,6 +156,10 @@ mod tests {
             "https://h/#f",
             "file:///etc/passwd",
             "https://user:pw@h/",
+            "https://h ",
+            " https://h",
+            "https://h/\n",
+            "ht\ttps://h",
         ] {
             let error = Issuer::new(bad).unwrap_err();
             assert_eq!(error.field(), "issuer", "{bad}");
