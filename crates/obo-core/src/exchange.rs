@@ -310,6 +310,9 @@ pub(crate) const RESERVED: &[&str] = &[
 
 /// Refuses an extra parameter that would override one of the exchange's own.
 pub(crate) fn extra_parameter(name: &str) -> Result<(), ConfigError> {
+    if name.is_empty() {
+        return Err(ConfigError::new("extra_parameters", "a name is empty"));
+    }
     if RESERVED.contains(&name) {
         return Err(ConfigError::new(
             "extra_parameters",

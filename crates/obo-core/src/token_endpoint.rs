@@ -125,6 +125,9 @@ pub struct TokenEndpointError {
 
 const MAX_WORDS: usize = 200;
 
+/// The longest `acr_values` that is passed on, in bytes: it ends in a header.
+const MAX_ACR_VALUES: usize = 1024;
+
 impl TokenEndpointError {
     /// A failure of a class; `problem` says what happened.
     pub fn new(class: ErrorClass, problem: impl Into<Cow<'static, str>>) -> Self {
@@ -164,15 +167,13 @@ impl TokenEndpointError {
     #[must_use]
     pub fn with_step_up(mut self, acr_values: Option<&str>, max_age: Option<u64>) -> Self {
         self.acr_values = acr_values
-            .and_then(crate::Scope::parse)
-            .map(|_| {
-                let values = acr_values.unwrap_or_default().split(' ');
-                values
-                    .filter(|v| !v.is_empty())
-                    .map(str::to_owned)
-                    .collect()
-            })
-            .unwrap_or_default();
+            .filter(|values| values.len() <= MAX_ACR_VALUES)
+            .filter(|values| crate::Scope::parse(values).is_some())
+            .into_iter()
+            .flat_map(|values| values.split(' '))
+            .filter(|value| !value.is_empty())
+            .map(str::to_owned)
+            .collect();
         self.max_age = max_age;
         self
     }
@@ -214,9 +215,10 @@ impl fmt::Display for TokenEndpointError {
 
 impl std::error::Error for TokenEndpointError {}
 
+/// Letters of any language and the printable ASCII: no line separator, no change of direction, no escape.
 fn printable(text: &str) -> String {
     text.chars()
-        .filter(|c| !c.is_control())
+        .filter(|c| matches!(c, ' '..='~') || c.is_alphanumeric())
         .take(MAX_WORDS)
         .collect()
 }

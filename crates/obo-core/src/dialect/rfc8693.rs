@@ -1,5 +1,7 @@
 //! RFC 8693 as it is written: <https://www.rfc-editor.org/rfc/rfc8693>.
 
+use std::borrow::Cow;
+use std::fmt;
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -7,13 +9,15 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
 use http::{Response, StatusCode, header};
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
+use serde_json::value::RawValue;
 
 use super::Dialect;
 use crate::exchange::extra_parameter;
 use crate::{
-    ConfigError, ErrorClass, ExchangeRequest, IssuedToken, Issuer, Scope, TokenEndpointError,
-    TokenRequest, TokenType, UnixTime,
+    ConfigError, ErrorClass, ExchangeRequest, IssuedToken, Issuer, Scope, Secret,
+    TokenEndpointError, TokenRequest, TokenType, UnixTime, json,
 };
 
 const GRANT: &str = "urn:ietf:params:oauth:grant-type:token-exchange";
@@ -21,10 +25,10 @@ const MAX_RETRY_AFTER: Duration = Duration::from_secs(300);
 const MAX_LIFETIME: f64 = 24.0 * 3600.0;
 
 /// The token exchange grant (RFC 8693), strict by default, with knobs for servers that deviate by little.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub struct Rfc8693 {
     issued_type_may_be_missing: bool,
-    extra: Vec<(String, String)>,
+    extra: Vec<(String, Secret)>,
 }
 
 impl Rfc8693 {
@@ -44,7 +48,7 @@ impl Rfc8693 {
     ///
     /// # Errors
     ///
-    /// When the exchange itself decides the parameter.
+    /// When the exchange itself decides the parameter, or it is set already: none may repeat (RFC 6749 section 3.2).
     pub fn extra_parameter(
         mut self,
         name: impl Into<String>,
@@ -52,7 +56,13 @@ impl Rfc8693 {
     ) -> Result<Self, ConfigError> {
         let name = name.into();
         extra_parameter(&name)?;
-        self.extra.push((name, value.into()));
+        if self.extra.iter().any(|(own, _)| *own == name) {
+            return Err(ConfigError::new(
+                "extra_parameters",
+                format!("{name:?} is set twice"),
+            ));
+        }
+        self.extra.push((name, Secret::new(value)));
         Ok(self)
     }
 }
@@ -62,11 +72,33 @@ impl Dialect for Rfc8693 {
         "rfc8693"
     }
 
+    fn identity(&self) -> Cow<'_, str> {
+        if self.extra.is_empty() && !self.issued_type_may_be_missing {
+            return Cow::Borrowed(self.name());
+        }
+        let mut pairs: Vec<_> = self
+            .extra
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.expose()))
+            .collect();
+        pairs.sort_unstable();
+        let lenient = if self.issued_type_may_be_missing {
+            "-untyped"
+        } else {
+            ""
+        };
+        let form = form_urlencoded::Serializer::new(String::new())
+            .extend_pairs(pairs)
+            .finish();
+        Cow::Owned(format!("{}{lenient}?{form}", self.name()))
+    }
+
     fn request(
         &self,
         request: &ExchangeRequest,
         server: &Issuer,
     ) -> Result<TokenRequest, ConfigError> {
+        check_types(request)?;
         let mut form = TokenRequest::new(GRANT);
         form.push("subject_token", request.subject().subject_token().expose());
         form.push(
@@ -88,7 +120,7 @@ impl Dialect for Rfc8693 {
         }
         form.push("scope", request.target().scope().to_string());
         for (name, value) in &self.extra {
-            form.push(name.clone(), value.clone());
+            form.push(name.clone(), value.expose());
         }
         Ok(form)
     }
@@ -100,25 +132,61 @@ impl Dialect for Rfc8693 {
         now: UnixTime,
     ) -> Result<IssuedToken, TokenEndpointError> {
         if response.status() != StatusCode::OK {
-            return Err(refusal(response));
+            return Err(refusal(request, response));
         }
         if !is_json(response) {
             return Err(unusable("the answer is not `application/json`"));
         }
-        let answer: Answer = serde_json::from_slice(response.body())
-            .map_err(|_| unusable("the answer is not the JSON object of RFC 8693 section 2.2.1"))?;
+        let answer: Answer<'_> = json::object(response.body()).ok_or_else(|| {
+            unusable("the answer is not the JSON object of RFC 8693 section 2.2.1")
+        })?;
         self.accept(request, answer, now)
     }
 }
 
+impl fmt::Debug for Rfc8693 {
+    /// Names of parameters alone: a value may be a secret.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<_> = self.extra.iter().map(|(name, _)| name).collect();
+        f.debug_struct("Rfc8693")
+            .field(
+                "issued_type_may_be_missing",
+                &self.issued_type_may_be_missing,
+            )
+            .field("extra", &names)
+            .finish()
+    }
+}
+
+/// Refuses what cannot be asked for: half an actor (TX-03), a token that outlives the user's session (TX-18).
+fn check_types(request: &ExchangeRequest) -> Result<(), ConfigError> {
+    if request
+        .actor()
+        .is_some_and(|actor| actor.expose().is_empty() || actor.token_type().as_str().is_empty())
+    {
+        return Err(ConfigError::new(
+            "actor_token",
+            "the token or its type is empty; give both or no actor (RFC 8693 section 2.1)",
+        ));
+    }
+    if request.requested_type() == Some(&TokenType::REFRESH_TOKEN) {
+        return Err(ConfigError::new(
+            "requested_token_type",
+            "a refresh token cannot be sent downstream; ask for an access token",
+        ));
+    }
+    Ok(())
+}
+
 /// Unknown members are ignored (RFC 6749 section 5.1), a refresh token among them (TX-18).
 #[derive(Deserialize)]
-struct Answer {
+struct Answer<'a> {
     access_token: Option<String>,
     token_type: Option<String>,
     issued_token_type: Option<String>,
-    #[serde(default)]
-    expires_in: Value,
+    /// Raw, since a number that no float holds is still a number.
+    #[serde(borrow)]
+    expires_in: Option<&'a RawValue>,
     scope: Option<String>,
 }
 
@@ -126,11 +194,12 @@ impl Rfc8693 {
     fn accept(
         &self,
         request: &ExchangeRequest,
-        answer: Answer,
+        answer: Answer<'_>,
         now: UnixTime,
     ) -> Result<IssuedToken, TokenEndpointError> {
         let token = answer
             .access_token
+            .map(Secret::new)
             .ok_or_else(|| unusable("the answer has no `access_token`"))?;
         let token_type = answer
             .token_type
@@ -141,27 +210,24 @@ impl Rfc8693 {
             ));
         }
         self.check_issued_type(request, answer.issued_token_type)?;
-        let issued = IssuedToken::bearer(&token).ok_or_else(|| {
+        let issued = IssuedToken::bearer(token.expose()).ok_or_else(|| {
             unusable("`access_token` is no bearer token (RFC 6750 section 2.1) of at most 16 KiB")
         })?;
-        if token == request.subject().subject_token().expose() {
+        if token.expose() == request.subject().subject_token().expose() {
             return Err(unusable(
                 "the server handed the subject token back instead of a new one",
             ));
         }
         let scope = granted(request.target().scope(), answer.scope.as_deref())?;
-        let expires_at = check_as_jwt(request, &token, now)?;
-        let expires_in = seconds(&answer.expires_in);
-        if expires_in == Some(Duration::ZERO) && expires_at.is_some_and(|at| at <= now) {
-            return Err(unusable("the issued token has expired already"));
-        }
+        let expires_at = check_as_jwt(request, token.expose(), now)?;
         Ok(issued
-            .with_expires_in(expires_in)
+            .with_expires_in(answer.expires_in.and_then(seconds))
             .with_expires_at(expires_at)
             .with_scope(scope))
     }
 
-    /// What was issued must be what was asked for, or an access token when nothing was (TX-07, TX-13).
+    /// What was issued must be what was asked for; when nothing was, what a bearer token can be: an access token, or a
+    /// JWT that the server says is used as one (`token_type`) (TX-07, TX-13).
     fn check_issued_type(
         &self,
         request: &ExchangeRequest,
@@ -214,8 +280,8 @@ fn granted(requested: &Scope, granted: Option<&str>) -> Result<Scope, TokenEndpo
 }
 
 /// `expires_in` as a JSON number; anything else counts as missing (TE-07), and a day is the most.
-fn seconds(expires_in: &Value) -> Option<Duration> {
-    let seconds = expires_in.as_f64()?;
+fn seconds(expires_in: &RawValue) -> Option<Duration> {
+    let seconds: f64 = expires_in.get().parse().ok()?;
     Some(Duration::from_secs_f64(seconds.clamp(0.0, MAX_LIFETIME)))
 }
 
@@ -249,15 +315,16 @@ fn check_as_jwt(
     }
     let text = |name| claims.get(name).and_then(Value::as_str);
     let subject = request.subject();
-    let same_issuer = text("iss") == Some(subject.issuer().as_str());
+    // Only another issuer has names of its own for the user; without one, it is the name we know or a wrong one.
+    let same_issuer = text("iss").is_none_or(|iss| iss == subject.issuer().as_str());
     if same_issuer && text("sub") != Some(subject.subject()) {
         return Err(unusable("the issued token is of another subject"));
     }
     let expires_at = claims
         .get("exp")
         .and_then(Value::as_f64)
-        .filter(|exp| (0.0..1e15).contains(exp))
-        .map(|exp| UnixTime::from_duration(Duration::from_secs_f64(exp)));
+        .filter(|exp| *exp < 1e15)
+        .map(|exp| UnixTime::from_duration(Duration::from_secs_f64(exp.max(0.0))));
     if expires_at.is_some_and(|at| at <= now) {
         return Err(unusable("the issued token has expired already"));
     }
@@ -278,20 +345,22 @@ fn addressed_to_target(request: &ExchangeRequest, aud: Option<&Value>) -> bool {
 }
 
 /// What a refusal means (RFC 6749 section 5.2, RFC 8693 section 2.2.2, RFC 9470).
-fn refusal(response: &Response<Bytes>) -> TokenEndpointError {
+fn refusal(request: &ExchangeRequest, response: &Response<Bytes>) -> TokenEndpointError {
+    /// All but `error` is raw: an odd detail must not hide what happened.
     #[derive(Deserialize)]
-    struct Refusal {
+    struct Refusal<'a> {
         error: String,
-        error_description: Option<String>,
-        acr_values: Option<String>,
-        max_age: Option<u64>,
+        #[serde(borrow)]
+        error_description: Option<&'a RawValue>,
+        acr_values: Option<&'a RawValue>,
+        max_age: Option<&'a RawValue>,
     }
     let status = response.status();
     let retry_after = retry_after(response);
-    let told: Option<Refusal> = serde_json::from_slice(response.body()).ok();
+    let told: Option<Refusal<'_>> = json::object(response.body());
     let class = match (status, told.as_ref().map(|refusal| refusal.error.as_str())) {
         (StatusCode::TOO_MANY_REQUESTS, _) | (_, Some("slow_down")) => ErrorClass::Throttled,
-        (_, Some("temporarily_unavailable")) => ErrorClass::Transient,
+        (_, Some("temporarily_unavailable" | "server_error")) => ErrorClass::Transient,
         (status, _) if status.is_server_error() => ErrorClass::Transient,
         // Section 2.2.2 gives `invalid_request` to a subject token that is "invalid for any reason"; the form itself is
         // built by this crate.
@@ -317,17 +386,51 @@ fn refusal(response: &Response<Bytes>) -> TokenEndpointError {
     };
     let error = TokenEndpointError::new(class, format!("the token endpoint answered {status}"))
         .with_retry_after(retry_after);
-    match told {
-        None => error,
-        Some(told) => error
-            .with_step_up(told.acr_values.as_deref(), told.max_age)
-            .with_oauth(&told.error, told.error_description.as_deref()),
+    let Some(told) = told else {
+        return error;
+    };
+    let description: Option<String> = lenient(told.error_description);
+    let error = error.with_oauth(
+        &without_tokens(request, &told.error),
+        description
+            .map(|text| without_tokens(request, &text))
+            .as_deref(),
+    );
+    if class != ErrorClass::StepUp {
+        return error;
     }
+    let acr_values: Option<String> = lenient(told.acr_values);
+    error.with_step_up(acr_values.as_deref(), told.max_age.and_then(max_age))
+}
+
+fn lenient<T: DeserializeOwned>(json: Option<&RawValue>) -> Option<T> {
+    serde_json::from_str(json?.get()).ok()
+}
+
+/// `max_age` as a number, or as the text it is in a challenge.
+fn max_age(json: &RawValue) -> Option<u64> {
+    let seconds: f64 = json.get().trim_matches('"').parse().ok()?;
+    (0.0..1e15).contains(&seconds).then_some(seconds as u64)
+}
+
+/// Some servers quote the token they refuse.
+fn without_tokens(request: &ExchangeRequest, text: &str) -> String {
+    let actor = request.actor().map_or("", |actor| actor.expose());
+    [request.subject().subject_token().expose(), actor]
+        .into_iter()
+        .filter(|token| !token.is_empty())
+        .fold(text.to_owned(), |text, token| {
+            text.replace(token, "[redacted]")
+        })
 }
 
 /// `Retry-After` in seconds, at most five minutes; dates count as not said.
 fn retry_after(response: &Response<Bytes>) -> Option<Duration> {
     let value = response.headers().get(header::RETRY_AFTER)?;
-    let seconds: u64 = value.to_str().ok()?.trim().parse().ok()?;
-    Some(Duration::from_secs(seconds).min(MAX_RETRY_AFTER))
+    let digits = value.to_str().ok()?.trim();
+    if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    let seconds = digits.parse().map_or(MAX_RETRY_AFTER, Duration::from_secs);
+    Some(seconds.min(MAX_RETRY_AFTER))
 }
