@@ -5,35 +5,46 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::de::{Deserializer as _, MapAccess, Visitor};
 
 use crate::claims::Claims;
-use crate::crypto::Algorithm;
+use crate::crypto::{Algorithm, PublicKey};
 use crate::json::{Name, Names, NonEmpty, Skip, Trace};
 use crate::{BearerToken, TokenError};
 
 const MAX_HEADER: usize = 4 * 1024;
 const MAX_KID: usize = 256;
 
+/// The longest signature: RSA with 8192 bits; base64 may ask for up to two bytes more.
+const MAX_SIGNATURE: usize = 1024 + 2;
+
 /// A JWT whose form was checked and nothing else: it shows what is needed to find a key, and its claims to nobody.
 ///
 /// Form means RFC 7515 section 7.1 without leniency: three segments of canonical base64url without padding, a header
 /// and a payload that are JSON objects in which no member occurs twice, no `crit`, `b64` or nested content.
+///
+/// The claims are out of reach until [`Policy::verify`](crate::Policy::verify) has judged them (JW-37):
+///
+/// ```compile_fail,E0616
+/// fn subject(jwt: obo_core::UnverifiedJwt<'_>) -> Option<String> {
+///     jwt.claims.sub
+/// }
+/// ```
 pub struct UnverifiedJwt<'a> {
     pub(crate) token: &'a str,
-    pub(crate) header: Header,
+    pub(crate) jws: Jws<'a>,
     pub(crate) claims: Claims,
-    pub(crate) payload: Vec<u8>,
-    pub(crate) signing_input: &'a str,
-    pub(crate) signature: &'a str,
 }
 
-impl<'a> UnverifiedJwt<'a> {
-    /// Reads the compact serialisation.
-    ///
-    /// # Errors
-    ///
-    /// A [`TokenError`] naming the part that is wrong; an algorithm this crate does not know is refused here.
-    pub fn parse(token: BearerToken<'a>) -> Result<Self, TokenError> {
-        let token = token.expose();
+/// The compact form taken apart: the header read, the payload decoded and not looked into.
+pub(crate) struct Jws<'a> {
+    pub(crate) header: Header,
+    pub(crate) payload: Vec<u8>,
+    signing_input: &'a str,
+    signature: &'a str,
+}
+
+impl<'a> Jws<'a> {
+    pub(crate) fn parse(token: BearerToken<'a>) -> Result<Self, TokenError> {
         let (signing_input, signature) = token
+            .expose()
             .rsplit_once('.')
             .ok_or(TokenError::Malformed("it must have three segments"))?;
         let (header, payload) = signing_input
@@ -43,26 +54,47 @@ impl<'a> UnverifiedJwt<'a> {
         if header.len() > MAX_HEADER {
             return Err(TokenError::TooLong { limit: MAX_HEADER });
         }
-        let header = Header::parse(&decode(header, "header")?)?;
-        let payload = decode(payload, "payload")?;
         Ok(Self {
-            token,
-            header,
-            claims: Claims::parse(&payload)?,
-            payload,
+            header: Header::parse(&decode(header, "header")?)?,
+            payload: decode(payload, "payload")?,
             signing_input,
             signature,
         })
     }
 
+    pub(crate) fn is_signed_by(&self, key: &PublicKey) -> bool {
+        let mut signature = [0; MAX_SIGNATURE];
+        URL_SAFE_NO_PAD
+            .decode_slice(self.signature, &mut signature)
+            .ok()
+            .and_then(|length| signature.get(..length))
+            .is_some_and(|signature| key.verifies(self.signing_input.as_bytes(), signature))
+    }
+}
+
+impl<'a> UnverifiedJwt<'a> {
+    /// Reads the compact serialisation.
+    ///
+    /// # Errors
+    ///
+    /// A [`TokenError`] naming the part that is wrong; an algorithm this crate does not know is refused here.
+    pub fn parse(token: BearerToken<'a>) -> Result<Self, TokenError> {
+        let jws = Jws::parse(token)?;
+        Ok(Self {
+            token: token.expose(),
+            claims: Claims::parse(&jws.payload)?,
+            jws,
+        })
+    }
+
     /// The algorithm the header names.
     pub fn algorithm(&self) -> Algorithm {
-        self.header.alg
+        self.jws.header.alg
     }
 
     /// The key the header names.
     pub fn kid(&self) -> Option<&str> {
-        self.header.kid.as_deref()
+        self.jws.header.kid.as_deref()
     }
 
     /// The issuer the payload claims, to choose among configured ones and for nothing else (JW-18).
@@ -73,7 +105,7 @@ impl<'a> UnverifiedJwt<'a> {
 
 impl fmt::Debug for UnverifiedJwt<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "UnverifiedJwt({:?}, [redacted])", self.header.alg)
+        write!(f, "UnverifiedJwt({:?}, [redacted])", self.jws.header.alg)
     }
 }
 

@@ -28,6 +28,8 @@ mod time;
 mod token;
 mod token_endpoint;
 mod validated;
+#[cfg(test)]
+mod wycheproof;
 
 pub use actor::{ActorId, CurrentActor, PriorActors};
 pub use audience::{Audience, Resource};

@@ -3,8 +3,6 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::de::DeserializeOwned;
 
 use crate::claims::Claims;
@@ -16,9 +14,6 @@ use crate::{
 
 /// The most leeway that may be configured.
 pub const MAX_LEEWAY: Duration = Duration::from_secs(300);
-
-/// The longest signature: RSA with 8192 bits; base64 may ask for up to two bytes more.
-const MAX_SIGNATURE: usize = 1024 + 2;
 
 /// Which kind of token an issuer sends: the accepted `typ` and the claims it must have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -172,22 +167,22 @@ impl Policy {
         key: &VerificationKey,
         now: UnixTime,
     ) -> Result<Validated, TokenError> {
-        let algorithm = jwt.header.alg;
+        let algorithm = jwt.jws.header.alg;
         if !self.allows(algorithm) {
             return Err(TokenError::Algorithm);
         }
         let key = key.for_algorithm(algorithm).ok_or(TokenError::Algorithm)?;
-        if !self.profile.accepts_typ(jwt.header.typ.as_deref()) {
+        if !self.profile.accepts_typ(jwt.jws.header.typ.as_deref()) {
             return Err(TokenError::Type {
                 expected: self.profile.expected_typ,
             });
         }
         let required = self.check(&jwt.claims, now)?;
-        if !signed(&jwt, key) {
+        if !jwt.jws.is_signed_by(key) {
             return Err(TokenError::Signature);
         }
         let typed = match self.read_claims {
-            Some(read) => Some(read(&jwt.payload).ok_or(TokenError::CustomClaims)?),
+            Some(read) => Some(read(&jwt.jws.payload).ok_or(TokenError::CustomClaims)?),
             None => None,
         };
         Ok(self.admit(jwt.token, jwt.claims, required, typed))
@@ -290,15 +285,6 @@ impl Policy {
 struct Required {
     subject: String,
     expires_at: UnixTime,
-}
-
-fn signed(jwt: &UnverifiedJwt<'_>, key: &crate::crypto::PublicKey) -> bool {
-    let mut signature = [0; MAX_SIGNATURE];
-    URL_SAFE_NO_PAD
-        .decode_slice(jwt.signature, &mut signature)
-        .ok()
-        .and_then(|length| signature.get(..length))
-        .is_some_and(|signature| key.verifies(jwt.signing_input.as_bytes(), signature))
 }
 
 impl fmt::Debug for Policy {
