@@ -64,6 +64,16 @@ impl CurrentActor {
 ///
 /// RFC 8693 section 4.1: prior actors "are not to be considered in access control decisions". So this type gives them
 /// as text alone.
+///
+/// A rule that takes a [`CurrentActor`] cannot be handed one of these (TX-25):
+///
+/// ```compile_fail,E0308
+/// fn may_call(_: &obo_core::CurrentActor) -> bool { true }
+///
+/// fn rule(caller: &obo_core::Validated) -> bool {
+///     may_call(caller.prior_actors())
+/// }
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PriorActors(Vec<ActorId>);
 

@@ -114,6 +114,10 @@ pub(crate) fn is_token68(token: &[u8]) -> bool {
 /// The user's token as this service validated it: what an exchange offers as `subject_token`.
 ///
 /// Only a [`Validated`](crate::Validated) gives one (TX-38), so it was addressed to this service.
+///
+/// ```compile_fail,E0624
+/// let smuggled = obo_core::SubjectToken::new("eyJ...");
+/// ```
 #[derive(Clone)]
 pub struct SubjectToken(Arc<Zeroizing<Box<str>>>);
 
