@@ -1,5 +1,6 @@
 //! Tasks of the workspace: `cargo xtask <verb>`, one file per verb.
 
+mod bench;
 mod ci;
 mod shell;
 mod test;
@@ -14,6 +15,7 @@ usage: cargo xtask <verb>
 
   test   unit and integration tests, then doctests
   tidy   the house rules a program can check
+  bench  what a request costs, as ratios to what cannot be avoided
   ci     everything CI runs: fmt, tidy, clippy, test, features, docs, deny, example
 ";
 
@@ -25,6 +27,7 @@ fn main() -> ExitCode {
     let verb: fn() -> shell::Result = match arguments.as_slice() {
         [verb] if verb == "test" => test::run,
         [verb] if verb == "tidy" => tidy::run,
+        [verb] if verb == "bench" => bench::run,
         [verb] if verb == "ci" => ci::run,
         _ => {
             eprint!("{USAGE}");

@@ -154,6 +154,18 @@ impl Policy {
         self.algorithms.contains(&algorithm)
     }
 
+    /// Checks that a token which this policy has accepted is not past its `exp` plus leeway by now.
+    ///
+    /// # Errors
+    ///
+    /// [`TokenError::Expired`].
+    pub fn check_expiry(&self, caller: &Validated, now: UnixTime) -> Result<(), TokenError> {
+        if now >= caller.expires_at().saturating_add(self.leeway) {
+            return Err(TokenError::Expired);
+        }
+        Ok(())
+    }
+
     /// Judges a token under one of the issuer's keys.
     ///
     /// The signature comes last among the checks since it costs the most; nothing of the token is shown before it.

@@ -28,6 +28,7 @@ mod random;
 mod rejection;
 pub mod require;
 mod resource_server;
+mod verified_tokens;
 
 #[doc(no_inline)]
 pub use obo_core::metadata::ServerMetadata;

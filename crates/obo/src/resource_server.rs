@@ -2,6 +2,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::jwks::{Jwks, Lookup, Refresh, RefreshError};
+use crate::verified_tokens::{Verified, VerifiedTokens};
 use crate::{
     Audience, AuthorizationServer, BearerToken, Clock, ConfigError, Policy, Rejection, TokenError,
     UnverifiedJwt, Validated,
@@ -23,6 +24,7 @@ use crate::{
 pub struct ResourceServer {
     trusted: Arc<Vec<Trusted>>,
     clock: Clock,
+    verified: Option<Arc<VerifiedTokens>>,
 }
 
 #[derive(Clone)]
@@ -44,12 +46,15 @@ impl ResourceServer {
     pub fn new(audience: Audience, server: impl Into<AuthorizationServer>) -> Self {
         let server = server.into();
         let policy = Policy::new(server.issuer().clone(), audience);
+        let jwks = Jwks::new(server);
+        Self::of(vec![Trusted { policy, jwks }])
+    }
+
+    fn of(trusted: Vec<Trusted>) -> Self {
         Self {
-            trusted: Arc::new(vec![Trusted {
-                policy,
-                jwks: Jwks::new(server),
-            }]),
+            trusted: Arc::new(trusted),
             clock: Clock::system(),
+            verified: Some(Arc::new(VerifiedTokens::new())),
         }
     }
 
@@ -62,11 +67,7 @@ impl ResourceServer {
         policy: Policy,
         server: impl Into<AuthorizationServer>,
     ) -> Result<Self, ConfigError> {
-        let nobody = Self {
-            trusted: Arc::default(),
-            clock: Clock::system(),
-        };
-        nobody.trust(policy, server)
+        Self::of(Vec::new()).trust(policy, server)
     }
 
     /// Accepts tokens of a further authorization server, under its own policy.
@@ -100,13 +101,28 @@ impl ResourceServer {
             policy,
             jwks: Jwks::new(server),
         });
-        Ok(self)
+        Ok(self.forgetting())
     }
 
     /// Judges expiry by another clock than the system's.
     #[must_use]
     pub fn clock(mut self, clock: impl Into<Clock>) -> Self {
         self.clock = clock.into();
+        self.forgetting()
+    }
+
+    /// Verifies every token anew, also one whose very bytes were verified before.
+    ///
+    /// By default such a token is remembered until it expires or its issuer publishes other keys, in at most 64 MiB.
+    #[must_use]
+    pub fn without_token_cache(mut self) -> Self {
+        self.verified = None;
+        self
+    }
+
+    /// What one configuration has accepted, another one judges anew.
+    fn forgetting(mut self) -> Self {
+        self.verified = self.verified.map(|_| Arc::new(VerifiedTokens::new()));
         self
     }
 
@@ -129,6 +145,9 @@ impl ResourceServer {
 
     /// Judges a token with the keys at hand, without waiting.
     pub(crate) fn judge(&self, token: BearerToken<'_>) -> Verdict {
+        if let Some(caller) = self.recall(token) {
+            return Verdict::Admitted(caller);
+        }
         self.decide(token, |trusted, jwt| {
             trusted.jwks.lookup(jwt.kid(), jwt.algorithm())
         })
@@ -153,20 +172,48 @@ impl ResourceServer {
         }
     }
 
+    /// The caller of a token whose very bytes were verified before, while its keys are published and it has not expired.
+    fn recall(&self, token: BearerToken<'_>) -> Option<Validated> {
+        let tokens = self.verified.as_ref()?;
+        let known = tokens.get(token)?;
+        let trusted = self.trusted.get(known.issuer)?;
+        let holds = trusted.jwks.vouches(known.generation)
+            && trusted
+                .policy
+                .check_expiry(&known.caller, self.clock.now())
+                .is_ok();
+        if !holds {
+            tokens.remove(token);
+            return None;
+        }
+        Some(known.caller)
+    }
+
     fn decide(
         &self,
         token: BearerToken<'_>,
         lookup: impl FnOnce(&Trusted, &UnverifiedJwt<'_>) -> Lookup,
     ) -> Verdict {
-        let (jwt, trusted) = match self.route(token) {
+        let (jwt, issuer, trusted) = match self.route(token) {
             Ok(routed) => routed,
             Err(error) => return Verdict::Refused(error.into()),
         };
         match lookup(trusted, &jwt) {
-            Lookup::Key(key) => match trusted.policy.verify(jwt, &key, self.clock.now()) {
-                Ok(caller) => Verdict::Admitted(caller),
-                Err(error) => Verdict::Refused(error.into()),
-            },
+            Lookup::Key(key, generation) => {
+                match trusted.policy.verify(jwt, &key, self.clock.now()) {
+                    Ok(caller) => {
+                        if let Some(verified) = &self.verified {
+                            verified.insert(Verified {
+                                caller: caller.clone(),
+                                issuer,
+                                generation,
+                            });
+                        }
+                        Verdict::Admitted(caller)
+                    }
+                    Err(error) => Verdict::Refused(error.into()),
+                }
+            }
             Lookup::Refused(error) => Verdict::Refused(error.into()),
             Lookup::Wait(refresh) => Verdict::Wait(refresh),
             Lookup::Unavailable(error) => Verdict::Refused(Rejection::Unavailable {
@@ -181,22 +228,22 @@ impl ResourceServer {
     fn route<'t>(
         &self,
         token: BearerToken<'t>,
-    ) -> Result<(UnverifiedJwt<'t>, &Trusted), TokenError> {
+    ) -> Result<(UnverifiedJwt<'t>, usize, &Trusted), TokenError> {
         let jwt = UnverifiedJwt::parse(token)?;
         let issuer = jwt.issuer().ok_or(TokenError::MissingClaim("iss"))?;
-        let trusted = self.find(issuer).ok_or_else(|| TokenError::UnknownIssuer {
-            trusted: self.issuers().collect::<Vec<_>>().join(", "),
+        let (position, trusted) = self.find(issuer).ok_or_else(|| {
+            let trusted = self.issuers().collect::<Vec<_>>().join(", ");
+            TokenError::UnknownIssuer { trusted }
         })?;
         if !trusted.policy.allows(jwt.algorithm()) {
             return Err(TokenError::Algorithm);
         }
-        Ok((jwt, trusted))
+        Ok((jwt, position, trusted))
     }
 
-    fn find(&self, issuer: &str) -> Option<&Trusted> {
-        self.trusted
-            .iter()
-            .find(|trusted| trusted.policy.issuer().as_str() == issuer)
+    fn find(&self, issuer: &str) -> Option<(usize, &Trusted)> {
+        let mut trusted = self.trusted.iter().enumerate();
+        trusted.find(|(_, trusted)| trusted.policy.issuer().as_str() == issuer)
     }
 
     fn issuers(&self) -> impl Iterator<Item = &str> {

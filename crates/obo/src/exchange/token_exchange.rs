@@ -164,7 +164,7 @@ impl TokenExchange {
             secret,
             endpoint.server.issuer(),
             endpoint.client.id(),
-            endpoint.dialect.name(),
+            &endpoint.dialect.identity(),
             &request,
         );
         if let Some(token) = store.tokens.get(&key) {

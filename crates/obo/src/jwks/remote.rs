@@ -5,6 +5,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
+use bytes::Bytes;
 use http::StatusCode;
 use tokio::time::Instant;
 
@@ -33,13 +34,19 @@ struct Inner {
 }
 
 struct Published {
-    keys: KeySet,
+    keys: Arc<KeySet>,
+    document: Bytes,
+    /// Counts documents that differ: what was verified under one is not vouched for by another.
+    generation: u64,
     at: Instant,
+    /// Until then nothing needs to be done about the set's age.
+    fresh_until: Instant,
 }
 
 /// What the set has for a token.
 pub(crate) enum Lookup {
-    Key(Arc<VerificationKey>),
+    /// The key, and the generation of the set it is in.
+    Key(Arc<VerificationKey>, u64),
     Refused(TokenError),
     /// Nothing as yet: ask again after this.
     Wait(Refresh),
@@ -79,7 +86,7 @@ impl Jwks {
     pub(crate) fn lookup(&self, kid: Option<&str>, algorithm: Algorithm) -> Lookup {
         let now = Instant::now();
         let set = self.0.set.load();
-        let Some(set) = set.as_ref().filter(|set| now - set.at < HARD_LIMIT) else {
+        let Some(set) = set.as_ref().filter(|set| set.is_usable(now)) else {
             let pause = self.0.schedule().pause_without_set(now);
             return match pause {
                 None => self.wait(),
@@ -89,23 +96,38 @@ impl Jwks {
                 }),
             };
         };
+        if !self.is_tended(set, now) {
+            return self.wait();
+        }
+        match set.select(kid, algorithm) {
+            Selected::Lookup(lookup) => lookup,
+            Selected::Unknown => self.unknown(now),
+        }
+    }
+
+    /// Whether the set of that generation is the one that is published now.
+    pub(crate) fn vouches(&self, generation: u64) -> bool {
+        let now = Instant::now();
+        let set = self.0.set.load();
+        set.as_ref().is_some_and(|set| {
+            set.generation == generation && set.is_usable(now) && self.is_tended(set, now)
+        })
+    }
+
+    /// Starts a renewal that is due; false when the set must not be used before one.
+    fn is_tended(&self, set: &Published, now: Instant) -> bool {
+        if now < set.fresh_until {
+            return true;
+        }
         let (is_due, is_forgotten) = {
             let schedule = self.0.schedule();
             (schedule.is_due(now), schedule.is_forgotten(now))
         };
-        if is_forgotten {
-            return self.wait();
-        }
-        if is_due {
+        if is_due && !is_forgotten {
             // It goes on by itself.
             let _ = self.refresh();
         }
-        match set.keys.select(kid, algorithm) {
-            Selection::Key(key) => Lookup::Key(Arc::clone(key)),
-            Selection::Misfit => Lookup::Refused(TokenError::Algorithm),
-            Selection::Ambiguous => Lookup::Refused(TokenError::AmbiguousKey),
-            Selection::Unknown => self.unknown(now),
-        }
+        !is_forgotten
     }
 
     /// As [`lookup`](Self::lookup) after a wait for `refreshed`: it never asks to wait again.
@@ -117,13 +139,11 @@ impl Jwks {
     ) -> Lookup {
         let now = Instant::now();
         let set = self.0.set.load();
-        let set = set.as_ref().filter(|set| now - set.at < HARD_LIMIT);
-        match (set.map(|set| set.keys.select(kid, algorithm)), refreshed) {
-            (Some(Selection::Key(key)), _) => Lookup::Key(Arc::clone(key)),
-            (Some(Selection::Misfit), _) => Lookup::Refused(TokenError::Algorithm),
-            (Some(Selection::Ambiguous), _) => Lookup::Refused(TokenError::AmbiguousKey),
-            (Some(Selection::Unknown), Ok(())) => Lookup::Refused(TokenError::UnknownKey),
+        let set = set.as_ref().filter(|set| set.is_usable(now));
+        match (set.map(|set| set.select(kid, algorithm)), refreshed) {
+            (Some(Selected::Lookup(lookup)), _) => lookup,
             (_, Err(error)) => Lookup::Unavailable(error),
+            (Some(Selected::Unknown), Ok(())) => Lookup::Refused(TokenError::UnknownKey),
             (None, Ok(())) => Lookup::Unavailable(RefreshError::new("the key set is outdated")),
         }
     }
@@ -162,9 +182,53 @@ impl Jwks {
     }
 }
 
+/// What a set says of a token.
+enum Selected {
+    Lookup(Lookup),
+    Unknown,
+}
+
+impl Published {
+    fn is_usable(&self, now: Instant) -> bool {
+        now.saturating_duration_since(self.at) < HARD_LIMIT
+    }
+
+    fn select(&self, kid: Option<&str>, algorithm: Algorithm) -> Selected {
+        Selected::Lookup(match self.keys.select(kid, algorithm) {
+            Selection::Key(key) => Lookup::Key(Arc::clone(key), self.generation),
+            Selection::Misfit => Lookup::Refused(TokenError::Algorithm),
+            Selection::Ambiguous => Lookup::Refused(TokenError::AmbiguousKey),
+            Selection::Unknown => return Selected::Unknown,
+        })
+    }
+}
+
 impl Inner {
     fn schedule(&self) -> MutexGuard<'_, Schedule> {
         self.schedule.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn publish(&self, set: Published) {
+        self.set.store(Some(Arc::new(set)));
+    }
+
+    /// The set to publish after a fetch: the same document again is the same generation.
+    fn next(&self, keys: KeySet, document: Bytes, at: Instant, fresh_until: Instant) -> Published {
+        let known = self.set.load_full();
+        let (keys, generation) = match known {
+            Some(known) if known.document == document => {
+                (Arc::clone(&known.keys), known.generation)
+            }
+            Some(known) => (Arc::new(keys), known.generation + 1),
+            None => (Arc::new(keys), 0),
+        };
+        Published {
+            keys,
+            document,
+            generation,
+            at,
+            fresh_until,
+        }
     }
 }
 
@@ -183,20 +247,24 @@ async fn refresh(inner: Arc<Inner>) -> Result<(), RefreshError> {
     let mut schedule = inner.schedule();
     let issuer = inner.server.issuer();
     match fetched {
-        Ok(keys) => {
+        Ok((keys, document)) => {
             observe::keys_fetched(issuer, keys.len(), keys.skipped());
-            let had_keys = inner
-                .set
-                .load()
-                .as_ref()
-                .is_some_and(|set| !set.keys.is_empty());
+            let known = inner.set.load_full();
             // A set that is suddenly empty withdraws every key; a server's hiccup looks the same, so it takes two.
-            if keys.is_empty() && had_keys && !schedule.is_doubting() {
-                schedule.doubted(now);
-            } else {
-                schedule.succeeded(now);
-                let published = Published { keys, at: now };
-                inner.set.store(Some(Arc::new(published)));
+            match known.filter(|known| keys.is_empty() && !known.keys.is_empty()) {
+                Some(known) if !schedule.is_doubting() => {
+                    let fresh_until = schedule.doubted(now);
+                    inner.publish(Published {
+                        keys: Arc::clone(&known.keys),
+                        document: known.document.clone(),
+                        fresh_until,
+                        ..*known
+                    });
+                }
+                _ => {
+                    let fresh_until = schedule.succeeded(now);
+                    inner.publish(inner.next(keys, document, now, fresh_until));
+                }
             }
             Ok(())
         }
@@ -208,7 +276,7 @@ async fn refresh(inner: Arc<Inner>) -> Result<(), RefreshError> {
     }
 }
 
-async fn fetch(server: &AuthorizationServer) -> Result<KeySet, RefreshError> {
+async fn fetch(server: &AuthorizationServer) -> Result<(KeySet, Bytes), RefreshError> {
     let metadata = server.metadata().await.map_err(RefreshError::new)?;
     let url = metadata
         .jwks_uri
@@ -224,5 +292,8 @@ async fn fetch(server: &AuthorizationServer) -> Result<KeySet, RefreshError> {
         let status = answer.status();
         return Err(RefreshError::new(format_args!("{url} answered {status}")));
     }
-    KeySet::parse(answer.body()).map_err(|error| RefreshError::new(format_args!("{url}: {error}")))
+    let document = answer.into_body();
+    let keys = KeySet::parse(&document)
+        .map_err(|error| RefreshError::new(format_args!("{url}: {error}")))?;
+    Ok((keys, document))
 }

@@ -29,17 +29,22 @@ impl Schedule {
         self.last_attempt = Some(now);
     }
 
-    pub(crate) fn succeeded(&mut self, now: Instant) {
-        self.failures = 0;
+    /// The set was fetched; until the instant given back nothing needs to be done.
+    pub(crate) fn succeeded(&mut self, now: Instant) -> Instant {
         self.doubting = false;
-        self.due = Some(now + MAX_AGE / 2);
+        self.ended(now + MAX_AGE / 2)
     }
 
     /// An empty set came where there was none before: ask once more before believing it.
-    pub(crate) fn doubted(&mut self, now: Instant) {
-        self.failures = 0;
+    pub(crate) fn doubted(&mut self, now: Instant) -> Instant {
         self.doubting = true;
-        self.due = Some(now + COOLDOWN);
+        self.ended(now + COOLDOWN)
+    }
+
+    fn ended(&mut self, due: Instant) -> Instant {
+        self.failures = 0;
+        self.due = Some(due);
+        due
     }
 
     pub(crate) fn failed(&mut self, now: Instant) {

@@ -1,0 +1,110 @@
+//! What the inbound side costs, as ratios to the work that cannot be avoided: `cargo xtask bench`.
+//!
+//! F is one signature verification on a parsed key, H one SHA-256 of the token. Each figure is the median of rounds that
+//! take turns, so that a machine that slows down slows all of them; ratios hold from machine to machine, times do not.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "a benchmark that cannot run stops"
+)]
+
+mod floor;
+mod rounds;
+mod service;
+
+use obo_testkit::Alg;
+use rounds::{Figure, measure};
+
+fn main() {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    println!(
+        "{:<44}{:>10}{:>9}{:>10}{:>13}",
+        "path", "ns", "ratio", "target", "allocations"
+    );
+    for alg in [Alg::Rs256, Alg::Es256, Alg::EdDsa] {
+        runtime.block_on(signature(alg));
+    }
+    runtime.block_on(warm());
+    runtime.block_on(refusals());
+}
+
+/// A token seen for the first time.
+async fn signature(alg: Alg) {
+    let (target, most) = match alg {
+        Alg::Rs256 => (1.20, Some(20)),
+        _ => (1.10, None),
+    };
+    let cold = service::Loaded::new(alg, service::Cache::Off).await;
+    let floor = floor::Floor::new(&cold.key, &cold.tokens[0]);
+    let mut bare = service::bare();
+    let mut layered = cold.service.clone();
+    let request = || cold.request(0);
+    let [f, bare_time, layered_time] = measure([
+        &mut || floor.verify(),
+        &mut || service::call(&mut bare, request()),
+        &mut || service::call(&mut layered, request()),
+    ]);
+    let allocations = rounds::allocations(|| service::call(&mut layered, request()))
+        - rounds::allocations(|| service::call(&mut bare, request()));
+    let name = alg.as_str();
+    Figure::new(format!("F, one {name} verification"), f).print();
+    Figure::new(
+        format!("cold {name}, over the bare service"),
+        layered_time - bare_time,
+    )
+    .ratio(f, "F", target)
+    .allocations(allocations, most)
+    .print();
+}
+
+/// A token seen before: the hottest, and one of ten thousand.
+async fn warm() {
+    for count in [1, 10_000] {
+        let warm = service::Loaded::with_tokens(Alg::Es256, service::Cache::On, count).await;
+        let floor = floor::Floor::new(&warm.key, &warm.tokens[0]);
+        let mut bare = service::bare();
+        let mut layered = warm.service.clone();
+        let mut turn = 0;
+        let mut bare_turn = 0;
+        let [h, bare_time, layered_time] = measure([
+            &mut || floor.hash(),
+            &mut || {
+                bare_turn += 7919;
+                service::call(&mut bare, warm.request(bare_turn % count));
+            },
+            &mut || {
+                turn += 7919;
+                service::call(&mut layered, warm.request(turn % count));
+            },
+        ]);
+        let allocations = rounds::allocations(|| service::call(&mut layered, warm.request(0)))
+            - rounds::allocations(|| service::call(&mut bare, warm.request(0)));
+        Figure::new("H, one SHA-256 of the token".to_owned(), h).print();
+        Figure::new(
+            format!("warm, {count} tokens, over the bare service"),
+            layered_time - bare_time,
+        )
+        .ratio(h, "H", 1.3)
+        .allocations(allocations, Some(4))
+        .print();
+    }
+}
+
+/// Refusals that need no signature.
+async fn refusals() {
+    let loaded = service::Loaded::new(Alg::Rs256, service::Cache::Off).await;
+    let floor = floor::Floor::new(&loaded.key, &loaded.tokens[0]);
+    for (name, request) in loaded.refused() {
+        let mut layered = loaded.service.clone();
+        let [f, time] = measure([&mut || floor.verify(), &mut || {
+            service::call(&mut layered, request());
+        }]);
+        Figure::new(format!("refused: {name}"), time)
+            .ratio(f, "F", 1.0)
+            .print();
+    }
+}

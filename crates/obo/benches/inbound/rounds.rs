@@ -1,0 +1,80 @@
+//! Rounds that take turns, and figures that are printed.
+
+use std::time::Instant;
+
+const ROUNDS: usize = 41;
+const CALLS: u32 = 400;
+
+/// The median time of one call of each, in nanoseconds.
+pub(crate) fn measure<const N: usize>(mut works: [&mut dyn FnMut(); N]) -> [f64; N] {
+    let mut times = [(); N].map(|()| Vec::with_capacity(ROUNDS));
+    for round in 0..=ROUNDS {
+        for (work, times) in works.iter_mut().zip(&mut times) {
+            let started = Instant::now();
+            for _ in 0..CALLS {
+                work();
+            }
+            // The first round warms up.
+            if round > 0 {
+                times.push(started.elapsed().as_secs_f64() * 1e9 / f64::from(CALLS));
+            }
+        }
+    }
+    times.map(|mut times| {
+        times.sort_by(f64::total_cmp);
+        times.get(ROUNDS / 2).copied().unwrap_or_default()
+    })
+}
+
+/// How many allocations one call makes.
+pub(crate) fn allocations(mut work: impl FnMut()) -> i64 {
+    work();
+    allocation_counter::measure(work).count_total as i64
+}
+
+/// One line of the report.
+pub(crate) struct Figure {
+    name: String,
+    nanoseconds: f64,
+    ratio: Option<(f64, &'static str, f64)>,
+    allocations: Option<(i64, Option<i64>)>,
+}
+
+impl Figure {
+    pub(crate) fn new(name: String, nanoseconds: f64) -> Self {
+        Self {
+            name,
+            nanoseconds,
+            ratio: None,
+            allocations: None,
+        }
+    }
+
+    pub(crate) fn ratio(mut self, floor: f64, unit: &'static str, target: f64) -> Self {
+        self.ratio = Some((self.nanoseconds / floor, unit, target));
+        self
+    }
+
+    pub(crate) fn allocations(mut self, count: i64, most: Option<i64>) -> Self {
+        self.allocations = Some((count, most));
+        self
+    }
+
+    pub(crate) fn print(&self) {
+        let (ratio, target) = match self.ratio {
+            Some((ratio, unit, target)) => {
+                (format!("{ratio:.2} {unit}"), format!("<= {target:.2}"))
+            }
+            None => Default::default(),
+        };
+        let allocations = match self.allocations {
+            Some((count, Some(most))) => format!("{count} (<= {most})"),
+            Some((count, None)) => count.to_string(),
+            None => String::new(),
+        };
+        println!(
+            "{:<44}{:>10.0}{ratio:>9}{target:>10}{allocations:>13}",
+            self.name, self.nanoseconds
+        );
+    }
+}

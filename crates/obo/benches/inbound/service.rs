@@ -1,0 +1,165 @@
+//! The service under the layer, and requests to it.
+
+use std::convert::Infallible;
+use std::future::{Ready, ready};
+use std::hint::black_box;
+use std::task::{Context, Poll};
+
+use futures_util::FutureExt as _;
+use http::{HeaderValue, Request, Response, header};
+use obo::{Audience, BearerAuth, BearerAuthLayer, Issuer, Policy, ResourceServer};
+use obo_testkit::{Alg, AuthorizationServer, SigningKey};
+use serde::Deserialize;
+use tower::{Layer as _, Service};
+
+/// What a service asks of its tokens beyond the registered claims.
+#[derive(Deserialize)]
+struct Extra {
+    #[serde(rename = "tenant")]
+    _tenant: String,
+    #[serde(rename = "roles")]
+    _roles: Vec<String>,
+}
+
+#[derive(Clone)]
+pub(crate) struct Bare;
+
+impl Service<Request<()>> for Bare {
+    type Response = Response<()>;
+    type Error = Infallible;
+    type Future = Ready<Result<Response<()>, Infallible>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<()>) -> Self::Future {
+        black_box(&request);
+        ready(Ok(Response::new(())))
+    }
+}
+
+pub(crate) fn bare() -> Bare {
+    Bare
+}
+
+pub(crate) fn call<S>(service: &mut S, request: Request<()>)
+where
+    S: Service<Request<()>, Response = Response<()>, Error = Infallible>,
+{
+    let response = service.call(request).now_or_never();
+    black_box(response.expect("an answer without waiting").unwrap());
+}
+
+/// Whether tokens that were seen before are remembered.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Cache {
+    On,
+    Off,
+}
+
+/// Makes the same request again and again.
+pub(crate) type MakeRequest = Box<dyn Fn() -> Request<()>>;
+
+/// A layer that has its keys, and tokens for it.
+pub(crate) struct Loaded {
+    pub(crate) service: BearerAuth<Bare>,
+    pub(crate) key: SigningKey,
+    pub(crate) tokens: Vec<String>,
+    headers: Vec<HeaderValue>,
+    idp: AuthorizationServer,
+}
+
+impl Loaded {
+    pub(crate) async fn new(alg: Alg, cache: Cache) -> Self {
+        Self::with_tokens(alg, cache, 1).await
+    }
+
+    pub(crate) async fn with_tokens(alg: Alg, cache: Cache, count: usize) -> Self {
+        let idp = AuthorizationServer::start().await;
+        let key = SigningKey::generate(alg);
+        idp.publish_extra_jwk(key.public_jwk("bench"));
+        let tokens: Vec<_> = (0..count).map(|i| token(&idp, &key, i)).collect();
+        let issuer = Issuer::new(idp.issuer()).unwrap();
+        let policy = Policy::new(issuer.clone(), Audience::new("service-a").unwrap());
+        let server = ResourceServer::with_policy(policy.claims::<Extra>(), issuer).unwrap();
+        let server = match cache {
+            Cache::On => server,
+            Cache::Off => server.without_token_cache(),
+        };
+        for token in &tokens {
+            server.validate(token).await.unwrap();
+        }
+        let headers = tokens
+            .iter()
+            .map(|token| HeaderValue::try_from(format!("Bearer {token}")).unwrap())
+            .collect();
+        Self {
+            service: BearerAuthLayer::new(server).layer(Bare),
+            key,
+            tokens,
+            headers,
+            idp,
+        }
+    }
+
+    pub(crate) fn request(&self, token: usize) -> Request<()> {
+        let mut request = Request::new(());
+        let value = self.headers[token].clone();
+        request.headers_mut().insert(header::AUTHORIZATION, value);
+        request
+    }
+
+    /// Requests that are refused without looking at a signature.
+    pub(crate) fn refused(&self) -> Vec<(&'static str, MakeRequest)> {
+        let with = |value: String| -> MakeRequest {
+            let value = HeaderValue::try_from(value).unwrap();
+            Box::new(move || {
+                let mut request = Request::new(());
+                request
+                    .headers_mut()
+                    .insert(header::AUTHORIZATION, value.clone());
+                request
+            })
+        };
+        let user = || {
+            self.idp
+                .user("alice")
+                .audience("service-a")
+                .sign_with(&self.key)
+        };
+        let of = |token: String| format!("Bearer {token}");
+        vec![
+            ("no credentials", Box::new(|| Request::new(()))),
+            ("malformed", with("Bearer a b".to_owned())),
+            ("no JWT", with("Bearer opaque".to_owned())),
+            (
+                "wrong algorithm",
+                with(of(user().header("alg", "HS256").mint())),
+            ),
+            (
+                "another issuer",
+                with(of(user().issuer("https://other.example").mint())),
+            ),
+        ]
+    }
+}
+
+/// A token of 25 claims and about 900 bytes of JSON.
+fn token(idp: &AuthorizationServer, key: &SigningKey, i: usize) -> String {
+    let mut token = idp
+        .user(&format!("user-{i:05}"))
+        .audience("service-a")
+        .scope("orders:read orders:write stock:read")
+        .expires_in(3600)
+        .claim("tenant", "corp")
+        .claim("roles", vec!["buyer", "approver", "auditor"])
+        .actor("service-d");
+    for n in 0..15 {
+        token = token.claim(
+            &format!("extension_{n:02}"),
+            format!("value {n} of some length"),
+        );
+    }
+    token.sign_with(key).kid(Some("bench")).mint()
+}

@@ -1,0 +1,90 @@
+//! Tokens that were verified before, so that the same bytes need neither crypto nor JSON again.
+//!
+//! The key is the whole token, compared byte by byte: no collision of hashes can give one token's caller to another.
+
+use std::hash::{Hash, Hasher};
+
+use quick_cache::sync::{Cache, DefaultLifecycle};
+use quick_cache::{Equivalent, Weighter};
+
+use crate::{BearerToken, SubjectToken, Validated};
+
+/// Room for tokens and callers, in bytes.
+const CAPACITY: u64 = 64 * 1024 * 1024;
+/// What an entry costs beside its text.
+const OVERHEAD: u64 = 768;
+/// Beside the token there are the claims read from it.
+const COPIES: u64 = 2;
+
+/// The verified tokens of one [`ResourceServer`](crate::ResourceServer), under its policies alone.
+pub(crate) struct VerifiedTokens(Cache<Key, Verified, Weight, foldhash::quality::RandomState>);
+
+#[derive(Clone)]
+pub(crate) struct Verified {
+    pub(crate) caller: Validated,
+    /// Which of the server's issuers it is of.
+    pub(crate) issuer: usize,
+    /// The generation of the key set that vouches for it.
+    pub(crate) generation: u64,
+}
+
+impl VerifiedTokens {
+    pub(crate) fn new() -> Self {
+        Self(Cache::with(
+            1024,
+            CAPACITY,
+            Weight,
+            foldhash::quality::RandomState::default(),
+            DefaultLifecycle::default(),
+        ))
+    }
+
+    pub(crate) fn get(&self, token: BearerToken<'_>) -> Option<Verified> {
+        self.0.get(&Text(token.expose()))
+    }
+
+    pub(crate) fn insert(&self, verified: Verified) {
+        let key = Key(verified.caller.subject_token().clone());
+        self.0.insert(key, verified);
+    }
+
+    pub(crate) fn remove(&self, token: BearerToken<'_>) {
+        self.0.remove(&Text(token.expose()));
+    }
+}
+
+/// The token as the caller's own proof holds it, so that its text is in memory once.
+struct Key(SubjectToken);
+
+impl Hash for Key {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.expose().hash(state);
+    }
+}
+
+impl PartialEq for Key {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.expose() == other.0.expose()
+    }
+}
+
+impl Eq for Key {}
+
+/// The token as a request holds it.
+#[derive(Hash)]
+struct Text<'a>(&'a str);
+
+impl Equivalent<Key> for Text<'_> {
+    fn equivalent(&self, key: &Key) -> bool {
+        self.0 == key.0.expose()
+    }
+}
+
+#[derive(Clone)]
+struct Weight;
+
+impl Weighter<Key, Verified> for Weight {
+    fn weight(&self, key: &Key, _: &Verified) -> u64 {
+        COPIES * key.0.expose().len() as u64 + OVERHEAD
+    }
+}
