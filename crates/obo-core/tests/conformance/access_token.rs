@@ -1,0 +1,307 @@
+//! What makes an access token of this service: RFC 9068.
+
+use std::time::Duration;
+
+use obo_core::{Audience, KeySet, MAX_LEEWAY, Policy, PrincipalKind, TokenError, UnixTime};
+
+use crate::judge::{
+    AUDIENCE, ISSUER, NOW, issuer, judge, key_set, lenient, lenient_verdict, published, refusal,
+    strict, verdict,
+};
+use crate::signer::{FORGER, P256, RSA};
+use crate::token::Token;
+
+#[test]
+fn at_02_the_strict_profile_requires_seven_claims() {
+    verdict(&Token::new().mint()).unwrap();
+    for claim in ["aud", "sub", "exp", "client_id", "iat", "jti"] {
+        let token = Token::new().without_claim(claim).mint();
+        assert_eq!(refusal(&token), TokenError::MissingClaim(claim));
+    }
+    let token = Token::new().without_claim("iss").mint();
+    assert!(matches!(refusal(&token), TokenError::UnknownIssuer { .. }));
+}
+
+#[test]
+fn at_02_the_lenient_profile_requires_four_and_checks_the_others_when_present() {
+    for claim in ["client_id", "iat", "jti"] {
+        let token = Token::new().without_claim(claim);
+        lenient_verdict(&token.mint()).expect(claim);
+        for odd in ["null", "[]", "{}"] {
+            let token = Token::new().claim(claim, odd).mint();
+            let error = lenient_verdict(&token).unwrap_err();
+            assert_eq!(error, TokenError::InvalidClaim(claim), "{odd}");
+        }
+    }
+    for claim in ["aud", "sub", "exp"] {
+        let token = Token::new().without_claim(claim).mint();
+        let error = lenient_verdict(&token).unwrap_err();
+        assert_eq!(error, TokenError::MissingClaim(claim));
+    }
+}
+
+#[test]
+fn at_03_the_issuer_is_equal_code_point_by_code_point() {
+    for iss in [
+        "https://idp.example/t/",
+        "https://idp.example/T",
+        "https://IDP.example/t",
+        "HTTPS://idp.example/t",
+        "https://idp.example:443/t",
+        "https://idp.example/./t",
+        "https://idp.example/%74",
+        "https://idp.example",
+        "https://idp.example/t2",
+        "https://idp.example.attacker.example/t",
+        " https://idp.example/t",
+        "https://idp.example/t ",
+        "https://idp.example/t\\u0000",
+    ] {
+        let token = Token::new().claim("iss", format!("\"{iss}\"")).mint();
+        let error = refusal(&token);
+        assert!(matches!(error, TokenError::UnknownIssuer { .. }), "{iss}");
+    }
+    let escaped = ISSUER.replace('/', "\\/");
+    let token = Token::new().claim("iss", format!("\"{escaped}\"")).mint();
+    verdict(&token).unwrap();
+}
+
+#[test]
+fn jw_17_a_key_of_one_issuer_never_verifies_a_token_of_another() {
+    let other = "https://other.example";
+    let theirs = Policy::new(
+        obo_core::Issuer::new(other).unwrap(),
+        Audience::new(AUDIENCE).unwrap(),
+    );
+    // Same `kid`, swapped keys: each issuer's policy goes with its own set.
+    let (our_keys, their_keys) = (key_set(&[P256.jwk("")]), key_set(&[FORGER.jwk("")]));
+    let ours_by_us = Token::new();
+    let theirs_by_them = Token::new()
+        .claim("iss", format!("\"{other}\""))
+        .signed_by(&FORGER, "ES256");
+    judge(&strict(), &our_keys, &ours_by_us.mint(), NOW).unwrap();
+    judge(&theirs, &their_keys, &theirs_by_them.mint(), NOW).unwrap();
+    let ours_by_them = Token::new().signed_by(&FORGER, "ES256").mint();
+    assert_eq!(
+        judge(&strict(), &our_keys, &ours_by_them, NOW).unwrap_err(),
+        TokenError::Signature
+    );
+    for token in [ours_by_us.mint(), ours_by_them] {
+        let error = judge(&theirs, &their_keys, &token, NOW).unwrap_err();
+        assert!(matches!(error, TokenError::UnknownIssuer { .. }));
+    }
+}
+
+/// What the token is refused for does not depend on whether its signature is good.
+#[test]
+fn at_05_a_signature_of_a_key_that_is_not_published_is_refused() {
+    let token = Token::new().signed_by(&FORGER, "ES256").mint();
+    assert_eq!(refusal(&token), TokenError::Signature);
+    assert_eq!(lenient_verdict(&token).unwrap_err(), TokenError::Signature);
+    let nobody = KeySet::parse(br#"{"keys":[]}"#).unwrap();
+    let token = Token::new().mint();
+    assert_eq!(
+        judge(&strict(), &nobody, &token, NOW).unwrap_err(),
+        TokenError::UnknownKey
+    );
+}
+
+#[test]
+fn at_04_aud_must_name_this_service() {
+    for aud in [
+        r#""service-a""#,
+        r#"["service-a"]"#,
+        r#"["x","service-a","y"]"#,
+    ] {
+        let validated = verdict(&Token::new().claim("aud", aud).mint()).expect(aud);
+        assert!(validated.audience().any(|a| a == "service-a"));
+    }
+    for aud in [
+        r#""service-b""#,
+        r#"["x","y","z"]"#,
+        "[]",
+        r#""service""#,
+        r#""service-a2""#,
+        r#""xservice-a""#,
+        r#""Service-A""#,
+        r#""service-a ""#,
+        r#""service-a service-b""#,
+        r#""service-a/""#,
+        r#""*""#,
+    ] {
+        let expected = TokenError::Audience {
+            expected: AUDIENCE.into(),
+        };
+        assert_eq!(refusal(&Token::new().claim("aud", aud).mint()), expected);
+        let lenient = lenient_verdict(&Token::new().claim("aud", aud).mint());
+        assert_eq!(lenient.unwrap_err(), expected, "{aud}");
+    }
+}
+
+#[test]
+fn ri_03_at_04_configured_audiences_are_alternatives_compared_exactly() {
+    let with_slash = Audience::new("https://a.example/").unwrap();
+    let policy = strict().or_audience(with_slash);
+    let judge = |aud: &str| {
+        let token = Token::new().claim("aud", format!("\"{aud}\"")).mint();
+        judge(&policy, &published(), &token, NOW)
+    };
+    judge("service-a").unwrap();
+    judge("https://a.example/").unwrap();
+    let refused = judge("https://a.example").unwrap_err();
+    assert!(matches!(refused, TokenError::Audience { .. }));
+}
+
+#[test]
+fn at_06_jw_25_a_token_ends_at_exp_plus_leeway() {
+    let at = |now: u64, leeway: u64| {
+        let policy = strict().leeway(Duration::from_secs(leeway)).unwrap();
+        let token = Token::new().claim("exp", "1000").claim("iat", "900").mint();
+        judge(&policy, &published(), &token, UnixTime::from_secs(now)).map(drop)
+    };
+    for (now, leeway, valid) in [
+        (999, 0, true),
+        (1000, 0, false),
+        (1001, 0, false),
+        (999, 60, true),
+        (1000, 60, true),
+        (1059, 60, true),
+        (1060, 60, false),
+        (1061, 60, false),
+        (1299, 300, true),
+        (1300, 300, false),
+        (u64::MAX, 60, false),
+    ] {
+        let expected = if valid {
+            Ok(())
+        } else {
+            Err(TokenError::Expired)
+        };
+        assert_eq!(at(now, leeway), expected, "{now} with {leeway}");
+    }
+    let default = |now| {
+        let token = Token::new().claim("exp", "1000").claim("iat", "900").mint();
+        judge(&strict(), &published(), &token, UnixTime::from_secs(now)).is_ok()
+    };
+    assert!(default(1059) && !default(1060), "60 s by default");
+}
+
+#[test]
+fn at_06_leeway_is_minutes_at_most() {
+    strict().leeway(MAX_LEEWAY).unwrap();
+    let error = strict()
+        .leeway(MAX_LEEWAY + Duration::from_nanos(1))
+        .unwrap_err();
+    assert_eq!(error.field(), "leeway");
+}
+
+#[test]
+fn at_11_a_client_for_itself_is_a_service_and_never_a_user() {
+    let kind = |token: Token| verdict(&token.mint()).unwrap().kind();
+    assert_eq!(kind(Token::new()), PrincipalKind::User);
+    let own = Token::new().claim("sub", "\"spa\"");
+    assert_eq!(kind(own), PrincipalKind::Service);
+    let other_case = Token::new().claim("sub", "\"SPA\"");
+    assert_eq!(kind(other_case), PrincipalKind::User);
+}
+
+#[test]
+fn at_13_jw_33_an_id_token_of_the_same_server_is_refused() {
+    let id_token = || {
+        Token::new()
+            .header("typ", "\"JWT\"")
+            .claim("azp", "\"service-a\"")
+            .claim("auth_time", "1799999000")
+    };
+    assert!(matches!(
+        refusal(&id_token().mint()),
+        TokenError::Type { .. }
+    ));
+    lenient_verdict(&id_token().mint()).unwrap();
+    for (claim, value) in [
+        ("nonce", "\"n\""),
+        ("at_hash", "\"h\""),
+        ("c_hash", "\"h\""),
+        ("s_hash", "\"h\""),
+        ("events", "{}"),
+        ("typ", "\"ID\""),
+        ("typ", "\"Refresh\""),
+        ("typ", "\"Offline\""),
+        ("typ", "\"Logout\""),
+    ] {
+        let token = id_token().claim(claim, value).mint();
+        let error = lenient_verdict(&token).unwrap_err();
+        assert!(
+            matches!(error, TokenError::NotAnAccessToken(_)),
+            "{claim} {value}: {error:?}"
+        );
+    }
+    for typ in ["\"Bearer\"", "\"DPoP\"", "\"at+jwt\"", "\"\""] {
+        let token = id_token().claim("typ", typ).mint();
+        lenient_verdict(&token).expect(typ);
+    }
+    for odd in ["7", "null", "[\"ID\"]"] {
+        let token = id_token().claim("typ", odd).mint();
+        let error = lenient_verdict(&token).unwrap_err();
+        assert_eq!(error, TokenError::InvalidClaim("typ"), "{odd}");
+    }
+}
+
+#[test]
+fn at_13_an_id_token_is_refused_by_the_strict_profile_even_under_the_right_typ() {
+    let token = Token::new().claim("nonce", "\"n\"").mint();
+    let error = refusal(&token);
+    assert!(matches!(error, TokenError::NotAnAccessToken(_)));
+}
+
+#[test]
+fn a_sender_constrained_token_is_refused_where_nobody_checks_the_binding() {
+    for cnf in [r#"{"jkt":"x"}"#, r#"{"x5t#S256":"x"}"#, "{}", "null"] {
+        let token = Token::new().claim("cnf", cnf).mint();
+        assert_eq!(refusal(&token), TokenError::Binding, "{cnf}");
+        let lenient = lenient_verdict(&token);
+        assert_eq!(lenient.unwrap_err(), TokenError::Binding);
+    }
+}
+
+#[test]
+fn jw_38_a_principal_is_issuer_and_subject() {
+    let other = "https://other.example";
+    let theirs = Policy::new(
+        obo_core::Issuer::new(other).unwrap(),
+        Audience::new(AUDIENCE).unwrap(),
+    );
+    let ours = verdict(&Token::new().mint()).unwrap();
+    let token = Token::new().claim("iss", format!("\"{other}\"")).mint();
+    let theirs = judge(&theirs, &published(), &token, NOW).unwrap();
+    assert_eq!(ours.subject(), theirs.subject());
+    let principal = |v: &obo_core::Validated| (v.issuer().clone(), v.subject().to_owned());
+    let both = std::collections::HashSet::from([principal(&ours), principal(&theirs)]);
+    assert_eq!(both.len(), 2);
+    assert_eq!(ours.issuer(), &issuer());
+}
+
+#[test]
+fn jw_36_typed_claims_are_read_from_the_verified_payload_or_refuse_the_token() {
+    #[derive(serde::Deserialize)]
+    struct Tenant {
+        tenant: u32,
+    }
+    let policy = lenient().claims::<Tenant>();
+    let token = Token::new().claim("tenant", "7").signed_by(&RSA, "RS256");
+    let validated = judge(&policy, &published(), &token.mint(), NOW).unwrap();
+    let typed = validated.with_claims::<Tenant>().unwrap();
+    assert_eq!(typed.claims().tenant, 7);
+    assert!(validated.with_claims::<String>().is_none());
+    for token in [Token::new(), Token::new().claim("tenant", "\"7\"")] {
+        let error = judge(&policy, &published(), &token.mint(), NOW).unwrap_err();
+        assert_eq!(error, TokenError::CustomClaims);
+    }
+    let plain = verdict(&Token::new().claim("tenant", "7").mint()).unwrap();
+    assert!(plain.with_claims::<Tenant>().is_none());
+    let forged = Token::new()
+        .claim("tenant", "7")
+        .signed_by(&FORGER, "ES256");
+    let error = judge(&policy, &published(), &forged.mint(), NOW).unwrap_err();
+    assert_eq!(error, TokenError::Signature);
+}

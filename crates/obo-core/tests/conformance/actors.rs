@@ -1,0 +1,165 @@
+//! The actor claim: RFC 8693 section 4.
+
+use obo_core::{ActorId, TokenError, Validated};
+
+use crate::judge::{ISSUER, lenient_verdict, refusal, verdict};
+use crate::token::Token;
+
+fn with_act(act: &str) -> Result<Validated, TokenError> {
+    verdict(&Token::new().claim("act", act).mint())
+}
+
+fn chain(depth: usize) -> String {
+    let opened: String = (0..depth)
+        .map(|i| format!(r#"{{"sub":"s{i}","act":"#))
+        .collect();
+    let opened = opened.trim_end_matches(r#","act":"#);
+    format!("{opened}{}", "}".repeat(depth))
+}
+
+/// What an allow-list is asked: the outermost actor and nobody else.
+fn allows(trusted: &str, validated: &Validated) -> bool {
+    validated
+        .current_actor()
+        .is_some_and(|actor| *actor.id() == ActorId::new(ISSUER, trusted))
+}
+
+#[test]
+fn tx_24_only_the_outermost_actor_is_the_current_one() {
+    let trusted_inside = with_act(r#"{"sub":"evil","act":{"sub":"trusted"}}"#).unwrap();
+    assert!(!allows("trusted", &trusted_inside));
+    let trusted_outside = with_act(r#"{"sub":"trusted","act":{"sub":"evil"}}"#).unwrap();
+    assert!(allows("trusted", &trusted_outside));
+    // The nested object may come before the members of the outer one.
+    let reordered = with_act(r#"{"act":{"sub":"trusted"},"sub":"evil"}"#).unwrap();
+    assert!(!allows("trusted", &reordered) && allows("evil", &reordered));
+    assert_eq!(reordered.prior_actors().len(), 1);
+}
+
+#[test]
+fn tx_25_prior_actors_are_text_for_an_audit_record() {
+    let validated = with_act(&chain(3)).unwrap();
+    let prior: Vec<&str> = validated.prior_actors().audit().collect();
+    assert_eq!(prior, ["s1", "s2"]);
+    assert_eq!(validated.current_actor().unwrap().subject(), "s0");
+    let direct = verdict(&Token::new().mint()).unwrap();
+    assert!(direct.current_actor().is_none() && direct.prior_actors().is_empty());
+}
+
+#[test]
+fn tx_26_a_malformed_act_is_not_an_absent_one() {
+    for bad in [
+        "null",
+        "\"service-b\"",
+        "1",
+        "true",
+        "[]",
+        r#"[{"sub":"a"}]"#,
+        "{}",
+        r#"{"iss":"https://idp.example/t"}"#,
+        r#"{"client_id":"b"}"#,
+        r#"{"sub":""}"#,
+        r#"{"sub":null}"#,
+        r#"{"sub":1}"#,
+        r#"{"sub":["a"]}"#,
+        r#"{"Sub":"a"}"#,
+        r#"{"sub":"a","iss":1}"#,
+        r#"{"sub":"a","iss":null}"#,
+        r#"{"sub":"a","iss":""}"#,
+        r#"{"sub":"a","client_id":1}"#,
+        r#"{"sub":"a","client_id":""}"#,
+        r#"{"sub":"a","act":null}"#,
+        r#"{"sub":"a","act":"b"}"#,
+        r#"{"sub":"a","act":[]}"#,
+        r#"{"sub":"a","act":{}}"#,
+        r#"{"sub":"a","act":{"sub":""}}"#,
+        r#"{"sub":"a","act":{"sub":"b","iss":1}}"#,
+        r#"{"sub":"a","act":{"sub":"b","act":{}}}"#,
+    ] {
+        let token = Token::new().claim("act", bad).mint();
+        assert_eq!(refusal(&token), TokenError::InvalidClaim("act"), "{bad}");
+        assert_eq!(
+            lenient_verdict(&token).unwrap_err(),
+            TokenError::InvalidClaim("act"),
+            "{bad}"
+        );
+    }
+}
+
+#[test]
+fn tx_27_sixteen_actors_and_no_more() {
+    assert_eq!(with_act(&chain(16)).unwrap().prior_actors().len(), 15);
+    for depth in [17, 18, 100, 400] {
+        let error = with_act(&chain(depth)).unwrap_err();
+        assert_eq!(error, TokenError::ActorDepth { limit: 16 }, "{depth}");
+    }
+    // 10 000 of the shortest that nest, cut off by the token's own limit before any parsing.
+    let deep = r#"{"act":"#.repeat(10_000);
+    assert_eq!(
+        with_act(&deep).unwrap_err(),
+        TokenError::TooLong { limit: 16 * 1024 }
+    );
+}
+
+#[test]
+fn tx_28_an_actor_is_its_subject_within_an_issuer() {
+    let id = |act: &str| {
+        let validated = with_act(act).unwrap();
+        validated.current_actor().unwrap().id().clone()
+    };
+    let bare = id(r#"{"sub":"b"}"#);
+    assert_eq!(bare, ActorId::new(ISSUER, "b"));
+    assert_eq!(bare, id(r#"{"sub":"b","iss":"https://idp.example/t"}"#));
+    for other in [
+        r#"{"sub":"b","iss":"https://other.example"}"#,
+        r#"{"sub":"b","iss":"https://idp.example/t/"}"#,
+        r#"{"sub":"B"}"#,
+    ] {
+        assert_ne!(bare, id(other), "{other}");
+    }
+}
+
+#[test]
+fn tx_29_exp_nbf_and_aud_inside_act_mean_nothing() {
+    for more in [
+        r#""exp":1"#,
+        r#""nbf":9000000000"#,
+        r#""aud":"service-z""#,
+        r#""exp":"garbage","aud":7"#,
+    ] {
+        let validated = with_act(&format!(r#"{{"sub":"b",{more}}}"#)).expect(more);
+        assert_eq!(validated.current_actor().unwrap().subject(), "b");
+    }
+    // Nor do they stand in for the token's own.
+    let token = Token::new()
+        .without_claim("exp")
+        .claim("act", r#"{"sub":"b","exp":1800000300}"#);
+    assert_eq!(refusal(&token.mint()), TokenError::MissingClaim("exp"));
+}
+
+#[test]
+fn tx_33_the_client_is_not_the_actor() {
+    let token = Token::new()
+        .claim("client_id", "\"service-b\"")
+        .claim("azp", "\"service-b\"");
+    let validated = verdict(&token.mint()).unwrap();
+    assert_eq!(validated.client_id(), Some("service-b"));
+    assert!(validated.current_actor().is_none());
+    let acting = verdict(&token.claim("act", r#"{"sub":"c"}"#).mint()).unwrap();
+    assert_eq!(acting.current_actor().unwrap().subject(), "c");
+    assert_eq!(acting.current_actor().unwrap().client_id(), None);
+    let named = with_act(r#"{"sub":"c","client_id":"cc"}"#).unwrap();
+    assert_eq!(named.current_actor().unwrap().client_id(), Some("cc"));
+}
+
+#[test]
+fn tx_36_may_act_is_no_actor() {
+    for may_act in [r#"{"sub":"b"}"#, r#"{"sub":"b","iss":"x"}"#, "\"b\"", "[]"] {
+        let validated = verdict(&Token::new().claim("may_act", may_act).mint()).expect(may_act);
+        assert!(validated.current_actor().is_none());
+        assert!(validated.prior_actors().is_empty());
+    }
+    let nested = with_act(r#"{"sub":"b","may_act":{"sub":"c"}}"#).unwrap();
+    assert_eq!(nested.current_actor().unwrap().subject(), "b");
+    assert!(nested.prior_actors().is_empty());
+}

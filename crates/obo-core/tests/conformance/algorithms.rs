@@ -1,0 +1,231 @@
+//! Algorithms: RFC 7518, RFC 8037, RFC 8725 section 3.1, RFC 9864.
+
+use aws_lc_rs::hmac;
+use obo_core::{Algorithm, KeySet, TokenError, UnverifiedJwt, VerificationKey};
+
+use crate::judge::{NOW, judge, key_set, published, refusal, strict, verdict};
+use crate::signer::{ED25519, P256, P384, RSA, Signer, b64};
+use crate::token::Token;
+
+static SIGNERS: [&std::sync::LazyLock<Signer>; 4] = [&RSA, &P256, &P384, &ED25519];
+
+#[test]
+fn at_07_jw_01_every_default_algorithm_verifies_and_its_absence_from_the_list_refuses_it() {
+    for signer in SIGNERS {
+        for alg in signer.algorithms() {
+            let token = Token::new().signed_by(signer, alg).mint();
+            verdict(&token).expect(alg);
+            let own = Algorithm::from_name(alg).unwrap();
+            let others = Algorithm::ALL.into_iter().filter(|a| *a != own);
+            let policy = strict().algorithms(others).unwrap();
+            let refused = judge(&policy, &published(), &token, NOW).unwrap_err();
+            assert_eq!(refused, TokenError::Algorithm, "{alg}");
+            let alone = strict().algorithms([own]).unwrap();
+            judge(&alone, &published(), &token, NOW).expect(alg);
+        }
+    }
+    let error = strict().algorithms([]).unwrap_err();
+    assert_eq!(error.field(), "algorithms");
+}
+
+/// The policy itself refuses, even if its caller forgot to ask before it looked for a key.
+#[test]
+fn jw_01_a_disallowed_algorithm_is_refused_by_the_policy_alone() {
+    let policy = strict().algorithms([Algorithm::Rs256]).unwrap();
+    let token = Token::new().mint();
+    let keys = published();
+    let key = key_of(&keys, "p256", Algorithm::Es256);
+    let jwt = UnverifiedJwt::parse(obo_core::BearerToken::parse(&token).unwrap()).unwrap();
+    assert_eq!(
+        policy.verify(jwt, key, NOW).unwrap_err(),
+        TokenError::Algorithm
+    );
+}
+
+fn key_of<'s>(keys: &'s KeySet, kid: &str, algorithm: Algorithm) -> &'s VerificationKey {
+    match keys.select(Some(kid), algorithm) {
+        obo_core::Selection::Key(key) => key,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn jw_02_at_05_none_and_every_other_spelling_are_refused() {
+    for alg in [
+        "none",
+        "None",
+        "NONE",
+        "nOnE",
+        "",
+        " none",
+        "rs256",
+        "Es256",
+        "ES256 ",
+        "ES256\\u0000",
+        "ES256K",
+        "ES512",
+        "Ed448",
+        "EDDSA",
+        "eddsa",
+        "RSA-OAEP",
+        "dir",
+        "HS256",
+        "HS384",
+        "HS512",
+    ] {
+        let token = Token::new().header("alg", &format!("\"{alg}\"")).mint();
+        let expected = if alg.is_empty() {
+            TokenError::Header("alg")
+        } else {
+            TokenError::Algorithm
+        };
+        assert_eq!(refusal(&token), expected, "{alg}");
+    }
+    let missing = Token::new().without_header("alg").mint();
+    assert_eq!(refusal(&missing), TokenError::Algorithm);
+    for odd in ["null", "1", "[\"ES256\"]", "{}", "true"] {
+        let token = Token::new().header("alg", odd).mint();
+        assert_eq!(refusal(&token), TokenError::Header("alg"), "{odd}");
+    }
+    let unsigned = Token::new().header("alg", "\"none\"").mint();
+    let (message, _) = unsigned.rsplit_once('.').unwrap();
+    assert_eq!(refusal(&format!("{message}.")), TokenError::Algorithm);
+}
+
+#[test]
+fn jw_03_the_algorithm_must_fit_the_type_and_curve_of_the_key() {
+    let keys = published();
+    for signer in SIGNERS {
+        for other in SIGNERS {
+            for alg in other.algorithms() {
+                let token = Token::new()
+                    .signed_by(signer, alg)
+                    .header("kid", &format!("\"{}\"", signer.kid()))
+                    .mint();
+                let fits = signer.algorithms().contains(alg);
+                assert_eq!(verdict(&token).is_ok(), fits, "{alg} by {}", signer.kid());
+                if !fits {
+                    assert_eq!(refusal(&token), TokenError::Algorithm);
+                    let own = Algorithm::from_name(signer.algorithms()[0]).unwrap();
+                    let key = key_of(&keys, signer.kid(), own);
+                    let bearer = obo_core::BearerToken::parse(&token).unwrap();
+                    let jwt = UnverifiedJwt::parse(bearer).unwrap();
+                    let error = strict().verify(jwt, key, NOW).unwrap_err();
+                    assert_eq!(error, TokenError::Algorithm);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn jw_03_jw_04_a_public_key_is_no_hmac_secret() {
+    for signer in SIGNERS {
+        for secret in [
+            signer.public_bytes().to_vec(),
+            signer.jwk("").into_bytes(),
+            b64(signer.public_bytes()).into_bytes(),
+        ] {
+            let unsigned = Token::new()
+                .signed_by(signer, "HS256")
+                .header("alg", "\"HS256\"")
+                .mint();
+            let (message, _) = unsigned.rsplit_once('.').unwrap();
+            let key = hmac::Key::new(hmac::HMAC_SHA256, &secret);
+            let tag = hmac::sign(&key, message.as_bytes());
+            let token = format!("{message}.{}", b64(tag));
+            assert_eq!(refusal(&token), TokenError::Algorithm);
+        }
+    }
+}
+
+#[test]
+fn jw_05_jw_06_the_two_names_of_ed25519_are_one_and_bind_the_curve() {
+    for jwk_alg in ["", r#""alg":"EdDSA""#, r#""alg":"Ed25519""#] {
+        let keys = key_set(&[ED25519.jwk(jwk_alg), P256.jwk("")]);
+        for alg in ["EdDSA", "Ed25519"] {
+            let token = Token::new().signed_by(&ED25519, alg).mint();
+            judge(&strict(), &keys, &token, NOW).expect(alg);
+            let only = strict().algorithms([Algorithm::Ed25519]).unwrap();
+            judge(&only, &keys, &token, NOW).expect(alg);
+            let without = strict().algorithms([Algorithm::Es256]).unwrap();
+            let refused = judge(&without, &keys, &token, NOW).unwrap_err();
+            assert_eq!(refused, TokenError::Algorithm);
+            let on_p256 = Token::new().signed_by(&P256, alg).mint();
+            let refused = judge(&strict(), &keys, &on_p256, NOW).unwrap_err();
+            assert_eq!(refused, TokenError::Algorithm);
+        }
+    }
+}
+
+/// ASN.1 DER of an R ‖ S signature, as many libraries give it.
+fn der(signature: &[u8]) -> Vec<u8> {
+    let integer = |half: &[u8]| {
+        let mut value: Vec<u8> = half.iter().copied().skip_while(|b| *b == 0).collect();
+        if value.first().is_none_or(|first| *first >= 0x80) {
+            value.insert(0, 0);
+        }
+        [vec![2, value.len() as u8], value].concat()
+    };
+    let (r, s) = signature.split_at(signature.len() / 2);
+    let body = [integer(r), integer(s)].concat();
+    [vec![0x30, body.len() as u8], body].concat()
+}
+
+#[test]
+fn jw_08_an_ecdsa_signature_is_r_and_s_of_fixed_length() {
+    for (signer, alg) in [(&P256, "ES256"), (&P384, "ES384")] {
+        let token = Token::new().signed_by(signer, alg).mint();
+        verdict(&token).unwrap();
+        let (message, _) = token.rsplit_once('.').unwrap();
+        let good = signer.sign(alg, message.as_bytes());
+        let half = good.len() / 2;
+        let (r, s) = good.split_at(half);
+        let zero = vec![0; half];
+        let ones = vec![0xff; half];
+        for bad in [
+            der(&good),
+            [r, &zero].concat(),
+            [&zero, s].concat(),
+            [zero.as_slice(), &zero].concat(),
+            [ones.as_slice(), &ones].concat(),
+            [s, r].concat(),
+            [&[0], r, &[0], s].concat(),
+            good[..good.len() - 1].to_vec(),
+            [good.as_slice(), &[0]].concat(),
+            r.to_vec(),
+            Vec::new(),
+        ] {
+            let token = format!("{message}.{}", b64(&bad));
+            assert_eq!(refusal(&token), TokenError::Signature, "{alg} {bad:?}");
+        }
+    }
+}
+
+#[test]
+fn jw_08_an_rsa_or_ed25519_signature_has_one_length() {
+    for (signer, alg) in [(&RSA, "RS256"), (&RSA, "PS256"), (&ED25519, "EdDSA")] {
+        let token = Token::new().signed_by(signer, alg).mint();
+        verdict(&token).unwrap();
+        let (message, _) = token.rsplit_once('.').unwrap();
+        let good = signer.sign(alg, message.as_bytes());
+        for bad in [
+            good[1..].to_vec(),
+            [&[0], good.as_slice()].concat(),
+            [good.as_slice(), &[0]].concat(),
+            vec![0; good.len()],
+            vec![1],
+            vec![7; 1025],
+            vec![7; 3000],
+            Vec::new(),
+        ] {
+            let token = format!("{message}.{}", b64(&bad));
+            assert_eq!(
+                refusal(&token),
+                TokenError::Signature,
+                "{alg} {}",
+                bad.len()
+            );
+        }
+    }
+}

@@ -1,0 +1,117 @@
+//! The `Authorization` header: RFC 6750 section 2.1, RFC 9110 section 11.
+
+use obo_core::{BearerToken, TokenError};
+use proptest::prelude::*;
+
+use crate::judge::verdict;
+use crate::token::Token;
+
+fn token_of(line: &[u8]) -> Option<Result<String, TokenError>> {
+    BearerToken::from_authorization(line).map(|read| read.map(|t| t.expose().to_owned()))
+}
+
+fn is_malformed(line: &[u8]) -> bool {
+    matches!(token_of(line), Some(Err(TokenError::Credentials(_))))
+}
+
+#[test]
+fn bt_02_the_scheme_has_no_case() {
+    for scheme in ["Bearer", "bearer", "BEARER", "BeArEr"] {
+        let line = format!("{scheme} abc");
+        assert_eq!(
+            token_of(line.as_bytes()),
+            Some(Ok("abc".into())),
+            "{scheme}"
+        );
+    }
+    for other in ["Basic", "DPoP", "Bearer2", "Beare", "Bearer,", "\u{200b}"] {
+        let line = format!("{other} abc");
+        assert_eq!(token_of(line.as_bytes()), None, "{other}");
+    }
+}
+
+#[test]
+fn bt_03_spaces_before_the_token_and_nothing_after_it() {
+    for good in ["Bearer abc", "Bearer   abc"] {
+        assert_eq!(token_of(good.as_bytes()), Some(Ok("abc".into())), "{good}");
+    }
+    for bad in [
+        "Bearer a b",
+        "Bearer a,b",
+        "Bearer a, Bearer b",
+        "Bearer abc ",
+        "Bearer \tabc",
+        "Bearer abc\t",
+        "Bearer a;b",
+        "Bearer \"abc\"",
+    ] {
+        assert!(is_malformed(bad.as_bytes()), "{bad:?}");
+    }
+}
+
+#[test]
+fn bt_03_only_a_space_ends_the_scheme() {
+    for other in ["Bearer\tabc", " Bearer abc", "Bearer=abc", "Bearer:abc", ""] {
+        assert_eq!(token_of(other.as_bytes()), None, "{other:?}");
+    }
+}
+
+#[test]
+fn bt_04_the_token_is_token68_byte_by_byte() {
+    for byte in 0..=u8::MAX {
+        let line = [b"Bearer a", &[byte][..], b"b"].concat();
+        let allowed = byte.is_ascii_alphanumeric() || b"-._~+/".contains(&byte);
+        let accepted = matches!(token_of(&line), Some(Ok(_)));
+        assert_eq!(accepted, allowed, "{byte:#x}");
+    }
+}
+
+#[test]
+fn bt_04_padding_only_at_the_end_and_never_alone() {
+    for good in ["Bearer a=", "Bearer a=="] {
+        assert!(matches!(token_of(good.as_bytes()), Some(Ok(_))), "{good}");
+    }
+    for bad in ["Bearer", "Bearer ", "Bearer   ", "Bearer =", "Bearer a=b"] {
+        assert!(is_malformed(bad.as_bytes()), "{bad:?}");
+    }
+}
+
+#[test]
+fn jw_35_a_header_longer_than_16_kib_is_refused() {
+    let line = |length: usize| format!("Bearer {}", "a".repeat(length));
+    assert!(matches!(token_of(line(16 * 1024).as_bytes()), Some(Ok(_))));
+    for length in [16 * 1024 + 1, 1 << 20] {
+        assert_eq!(
+            token_of(line(length).as_bytes()),
+            Some(Err(TokenError::TooLong { limit: 16 * 1024 }))
+        );
+    }
+}
+
+/// Lines of every kind: noise, noise behind the scheme, and a valid token with noise in it.
+fn lines() -> impl Strategy<Value = Vec<u8>> {
+    let valid = Token::new().mint();
+    let noise = || proptest::collection::vec(any::<u8>(), 1..40);
+    let behind = |bytes: Vec<u8>| [b"Bearer ".to_vec(), bytes].concat();
+    let segments = proptest::collection::vec("[A-Za-z0-9_=~+/-]{0,40}", 0..7);
+    prop_oneof![
+        proptest::collection::vec(any::<u8>(), 0..200),
+        noise().prop_map(behind),
+        segments.prop_map(move |s| behind(s.join(".").into_bytes())),
+        (any::<proptest::sample::Index>(), noise()).prop_map(move |(at, noise)| {
+            let mut bytes = valid.clone().into_bytes();
+            let at = at.index(bytes.len());
+            bytes.splice(at..at, noise);
+            behind(bytes)
+        }),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn jw_09_bt_04_no_noise_in_a_header_panics_or_passes(line in lines()) {
+        if let Some(Ok(token)) = token_of(&line) {
+            prop_assert!(verdict(&token).is_err(), "{token}");
+        }
+    }
+}

@@ -1,0 +1,217 @@
+//! The field table: every claim that decides, in every way it can be wrong. RFC 7519 section 4.
+
+use obo_core::{Scope, TokenError};
+
+use crate::judge::{AUDIENCE, ISSUER, lenient_verdict, refusal, verdict};
+use crate::token::Token;
+
+fn invalid(claim: &'static str) -> TokenError {
+    TokenError::InvalidClaim(claim)
+}
+
+fn issuer_unknown() -> TokenError {
+    TokenError::UnknownIssuer {
+        trusted: ISSUER.into(),
+    }
+}
+
+fn not_for_us() -> TokenError {
+    TokenError::Audience {
+        expected: AUDIENCE.into(),
+    }
+}
+
+/// A value of each wrong type.
+const WRONG_FOR_TEXT: [&str; 5] = ["1", "true", "{}", "[]", "[\"alice\"]"];
+
+#[test]
+fn jw_30_missing_null_wrong_type_and_empty_text() {
+    for claim in ["iss", "sub", "jti", "client_id", "acr"] {
+        for bad in WRONG_FOR_TEXT.iter().chain(&["null", "\"\""]) {
+            let token = Token::new().claim(claim, *bad).mint();
+            assert_eq!(refusal(&token), invalid(claim), "{bad}");
+            assert_eq!(
+                lenient_verdict(&token).unwrap_err(),
+                invalid(claim),
+                "{bad}"
+            );
+        }
+    }
+    let own_issuer = format!("[\"{ISSUER}\"]");
+    let token = Token::new().claim("iss", own_issuer).mint();
+    assert_eq!(refusal(&token), invalid("iss"));
+}
+
+#[test]
+fn jw_29_aud_is_text_or_an_array_of_text() {
+    for bad in [
+        "null",
+        "1",
+        "true",
+        "\"\"",
+        "{}",
+        r#"{"service-a":1}"#,
+        r#"["service-a",1]"#,
+        r#"["service-a",null]"#,
+        r#"["service-a",["x"]]"#,
+        r#"["service-a",""]"#,
+        r#"[["service-a"]]"#,
+    ] {
+        let token = Token::new().claim("aud", bad).mint();
+        assert_eq!(refusal(&token), invalid("aud"), "{bad}");
+    }
+    let token = Token::new().claim("aud", "[]").mint();
+    assert_eq!(refusal(&token), not_for_us());
+}
+
+#[test]
+fn at_03_at_04_jw_16_prefix_suffix_and_case_are_other_values() {
+    for (claim, own, error) in [
+        ("iss", ISSUER, issuer_unknown()),
+        ("aud", AUDIENCE, not_for_us()),
+    ] {
+        for other in [
+            own[..own.len() - 1].to_owned(),
+            own[1..].to_owned(),
+            format!("{own}x"),
+            format!("x{own}"),
+            own.to_uppercase(),
+            format!("{own}\\u0000"),
+            format!("{own}\\u200b"),
+            own.replacen('e', "е", 1),
+        ] {
+            let token = Token::new().claim(claim, format!("\"{other}\"")).mint();
+            assert_eq!(refusal(&token), error, "{other}");
+        }
+    }
+}
+
+/// Length alone is no fault below the limit of the token; it is never a match either.
+#[test]
+fn jw_35_huge_values() {
+    let huge = format!("\"{}\"", "x".repeat(10_000));
+    for (claim, error) in [("iss", issuer_unknown()), ("aud", not_for_us())] {
+        let token = Token::new().claim(claim, huge.as_str()).mint();
+        assert_eq!(refusal(&token), error);
+    }
+    for claim in ["sub", "jti", "client_id", "acr", "scope", "x"] {
+        let token = Token::new().claim(claim, huge.as_str()).mint();
+        verdict(&token).expect(claim);
+    }
+    for claim in ["exp", "nbf", "iat", "auth_time"] {
+        let token = Token::new().claim(claim, "9".repeat(5_000)).mint();
+        assert_eq!(refusal(&token), invalid(claim));
+    }
+    let many: Vec<_> = (0..1_000).map(|i| format!("\"a{i}\"")).collect();
+    let token = Token::new().claim("aud", format!("[{}]", many.join(",")));
+    assert_eq!(refusal(&token.mint()), not_for_us());
+}
+
+#[test]
+fn jw_12_a_claim_occurs_once() {
+    let duplicate = TokenError::DuplicateMember("payload");
+    for (claim, same, other) in [
+        ("iss", "\"https://idp.example/t\"", "\"https://x.example\""),
+        ("sub", "\"alice\"", "\"root\""),
+        ("aud", "\"service-a\"", "[\"service-a\"]"),
+        ("exp", "1800000300", "1"),
+        ("nbf", "1", "2"),
+        ("iat", "1800000000", "1"),
+        ("jti", "\"t-1\"", "\"t-2\""),
+        ("client_id", "\"spa\"", "\"x\""),
+        ("acr", "\"1\"", "\"2\""),
+        ("auth_time", "1", "2"),
+        ("scope", "\"a\"", "\"a b\""),
+        ("act", r#"{"sub":"a"}"#, r#"{"sub":"b"}"#),
+        ("cnf", "{}", "{}"),
+        ("may_act", "{}", "{}"),
+        ("anything", "1", "1"),
+    ] {
+        for second in [same, other] {
+            let token = Token::new().claim(claim, same).second_claim(claim, second);
+            assert_eq!(refusal(&token.mint()), duplicate, "{claim}");
+            let lenient = lenient_verdict(&token.mint());
+            assert_eq!(lenient.unwrap_err(), duplicate, "{claim}");
+        }
+    }
+}
+
+#[test]
+fn jw_12_two_spellings_of_a_name_are_one_name() {
+    for escaped in ["s\\u0075b", "\\u0073\\u0075\\u0062"] {
+        let token = Token::new().second_claim(escaped, "\"root\"").mint();
+        assert_eq!(refusal(&token), TokenError::DuplicateMember("payload"));
+    }
+}
+
+#[test]
+fn jw_12_a_member_occurs_once_at_any_depth() {
+    for (claim, json) in [
+        ("act", r#"{"sub":"a","sub":"b"}"#),
+        ("act", r#"{"sub":"a","iss":"x","iss":"x"}"#),
+        ("act", r#"{"sub":"a","act":{"sub":"b"},"act":{"sub":"c"}}"#),
+        ("act", r#"{"sub":"a","act":{"sub":"b","sub":"c"}}"#),
+        ("act", r#"{"sub":"a","x":1,"x":1}"#),
+        ("may_act", r#"{"sub":"a","sub":"b"}"#),
+        ("x", r#"{"a":1,"a":1}"#),
+        ("x", r#"[{"a":{"b":1,"b":2}}]"#),
+    ] {
+        let token = Token::new().claim(claim, json).mint();
+        let expected = TokenError::DuplicateMember("payload");
+        assert_eq!(refusal(&token), expected, "{json}");
+    }
+    let siblings = Token::new().claim("x", r#"[{"a":1},{"a":1}]"#).mint();
+    verdict(&siblings).unwrap();
+}
+
+#[test]
+fn tx_34_scope_is_one_string() {
+    let scope = |json: &str| verdict(&Token::new().claim("scope", json).mint());
+    for (json, values) in [
+        ("\"\"", &[][..]),
+        ("\"a\"", &["a"]),
+        ("\"b a b\"", &["a", "b"]),
+        ("\"orders:read\"", &["orders:read"]),
+    ] {
+        let validated = scope(json).expect(json);
+        assert_eq!(validated.scope(), &Scope::new(values).unwrap(), "{json}");
+    }
+    assert!(verdict(&Token::new().mint()).unwrap().scope().is_empty());
+    let read = scope("\"orders:read-all\"").unwrap();
+    assert!(!read.scope().contains("orders:read") && !read.scope().contains("read"));
+    assert!(!read.scope().contains("ORDERS:READ-ALL"));
+    for bad in [
+        "[\"a\"]",
+        "[]",
+        "null",
+        "1",
+        "{}",
+        "true",
+        "\"a\\tb\"",
+        "\"a\\nb\"",
+        "\"a\\\"b\"",
+        "\"a\\\\b\"",
+        "\"ü\"",
+        "\"a\\u0000\"",
+    ] {
+        let token = Token::new().claim("scope", bad).mint();
+        assert_eq!(refusal(&token), invalid("scope"), "{bad}");
+        assert_eq!(lenient_verdict(&token).unwrap_err(), invalid("scope"));
+    }
+}
+
+#[test]
+fn jw_20_unknown_claims_of_any_shape_are_no_fault() {
+    for json in [
+        "null",
+        "-1",
+        "-1.5",
+        "18446744073709551615",
+        "1e300",
+        "\"\"",
+        "[]",
+        r#"[{"a":[null,true,-1,1.5,"x"]}]"#,
+    ] {
+        verdict(&Token::new().claim("groups", json).mint()).expect(json);
+    }
+}

@@ -1,0 +1,260 @@
+//! The compact serialisation without leniency: RFC 7515 sections 5.2 and 7.1.
+
+use obo_core::TokenError;
+
+use crate::judge::{refusal, verdict};
+use crate::signer::{P256, b64};
+use crate::token::{Token, seal};
+
+const TOO_FEW_OR_MANY: TokenError = TokenError::Malformed("it must have three segments");
+
+fn parts(token: &str) -> [String; 3] {
+    let parts: Vec<_> = token.split('.').map(str::to_owned).collect();
+    parts.try_into().unwrap()
+}
+
+fn sealed(header: &str, payload: &str) -> String {
+    seal(&P256, "ES256", header.as_bytes(), payload.as_bytes())
+}
+
+#[test]
+fn jw_09_exactly_three_segments() {
+    let token = Token::new().mint();
+    verdict(&token).unwrap();
+    let [header, payload, signature] = parts(&token);
+    for bad in [
+        header.clone(),
+        format!("{header}.{payload}"),
+        format!("{token}."),
+        format!(".{token}"),
+        format!("{token}.{signature}"),
+    ] {
+        assert_eq!(refusal(&bad), TOO_FEW_OR_MANY, "{bad}");
+    }
+    for (bad, part) in [
+        (format!(".{payload}.{signature}"), "header"),
+        (format!("{header}..{signature}"), "payload"),
+        ("..".to_owned(), "header"),
+    ] {
+        assert_eq!(refusal(&bad), TokenError::Malformed(part), "{bad}");
+    }
+    assert_eq!(
+        refusal(&format!("{header}.{payload}.")),
+        TokenError::Signature
+    );
+}
+
+#[test]
+fn at_08_jw_34_an_encrypted_token_is_refused_cleanly() {
+    let header = b64(r#"{"alg":"RSA-OAEP-256","enc":"A256GCM","kid":"rsa"}"#);
+    for jwe in [
+        format!("{header}.a2V5.aXY.dGV4dA.dGFn"),
+        format!("{header}...."),
+    ] {
+        assert_eq!(refusal(&jwe), TOO_FEW_OR_MANY);
+    }
+    let enc = Token::new().header("enc", "\"A256GCM\"").mint();
+    assert_eq!(refusal(&enc), TokenError::Header("enc"));
+}
+
+#[test]
+fn jw_09_padding_whitespace_and_the_other_alphabet_are_refused() {
+    let token = Token::new().mint();
+    let [header, payload, signature] = parts(&token);
+    for (i, part) in [&header, &payload, &signature].into_iter().enumerate() {
+        for bad in [
+            format!("{part}="),
+            format!("{part}=="),
+            format!("{part}\n"),
+            format!(" {part}"),
+            format!("{part}?"),
+            format!("+{}", &part[1..]),
+            format!("/{}", &part[1..]),
+        ] {
+            let mut changed = [header.clone(), payload.clone(), signature.clone()];
+            changed[i] = bad.clone();
+            verdict(&changed.join(".")).expect_err(&bad);
+        }
+    }
+}
+
+/// The signature covers the text, so that a signer who writes it that way is the one to be refused.
+#[test]
+fn jw_09_a_signed_segment_in_another_spelling_is_refused() {
+    let signed = |header: &str, claims: &str| {
+        let message = format!("{header}.{claims}");
+        let signature = b64(P256.sign("", message.as_bytes()));
+        format!("{message}.{signature}")
+    };
+    // Until one byte is over, so that the last character has four bits too many.
+    let spelled = |json: String| {
+        let blanks = (0..3)
+            .find(|blanks| (json.len() + blanks) % 3 == 1)
+            .unwrap();
+        b64(format!("{json}{}", " ".repeat(blanks)))
+    };
+    let token = Token::new()
+        .header("x", "\"~~~???>>>\"")
+        .claim("x", "\"~~~???>>>\"");
+    let (header, claims) = (spelled(token.header_json()), spelled(token.claims_json()));
+    verdict(&signed(&header, &claims)).unwrap();
+    for respell in [
+        |part: &str| part.replace(['-', '_'], "/"),
+        |part: &str| part.replace('-', "+").replace('_', "/"),
+        |part: &str| format!("{}{}", &part[..part.len() - 1], next(part)),
+        |part: &str| format!("{part}~"),
+    ] {
+        let bad = respell(&header);
+        assert_ne!(bad, header);
+        assert_eq!(
+            refusal(&signed(&bad, &claims)),
+            TokenError::Malformed("header"),
+            "{bad}"
+        );
+        let bad = respell(&claims);
+        assert_ne!(bad, claims);
+        assert_eq!(
+            refusal(&signed(&header, &bad)),
+            TokenError::Malformed("payload"),
+            "{bad}"
+        );
+    }
+}
+
+/// The character that stands for the same bits and one that should be zero.
+fn next(part: &str) -> char {
+    let last = part.as_bytes()[part.len() - 1];
+    char::from(last + 1)
+}
+
+#[test]
+fn jw_09_bits_behind_the_last_byte_must_be_zero() {
+    const ALPHABET: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    let token = Token::new().mint();
+    let [header, payload, signature] = parts(&token);
+    // 64 bytes are 86 characters, of which the last has four bits too many.
+    let (rest, last) = signature.split_at(85);
+    let value = ALPHABET
+        .iter()
+        .position(|c| *c == last.as_bytes()[0])
+        .unwrap();
+    for bits in 1..16 {
+        let other = char::from(ALPHABET[value | bits]);
+        let twin = format!("{header}.{payload}.{rest}{other}");
+        assert_eq!(refusal(&twin), TokenError::Signature, "{other}");
+    }
+}
+
+#[test]
+fn jw_10_other_serialisations_are_no_token() {
+    let token = Token::new().mint();
+    let [header, payload, signature] = parts(&token);
+    for json in [
+        format!(r#"{{"protected":"{header}","payload":"{payload}","signature":"{signature}"}}"#),
+        format!(
+            r#"{{"payload":"{payload}","signatures":[{{"protected":"{header}","signature":"{signature}"}}]}}"#
+        ),
+    ] {
+        assert!(matches!(refusal(&json), TokenError::Credentials(_)));
+        assert_eq!(refusal(&b64(&json)), TOO_FEW_OR_MANY);
+    }
+}
+
+#[test]
+fn jw_09_header_and_payload_are_json_objects_and_nothing_behind_them() {
+    let token = Token::new();
+    let (header, claims) = (token.header_json(), token.claims_json());
+    verdict(&sealed(&header, &claims)).unwrap();
+    verdict(&sealed(&header, &format!(" {claims}\n"))).unwrap();
+    for wrap in [
+        |json: &str| format!("[{json}]"),
+        |json: &str| format!("{json}{json}"),
+        |json: &str| format!("{json}x"),
+        |json: &str| format!("\u{feff}{json}"),
+        |json: &str| format!("{json}\0"),
+        |_: &str| "null".to_owned(),
+        |_: &str| "\"text\"".to_owned(),
+        |_: &str| "1".to_owned(),
+        |_: &str| String::new(),
+        |json: &str| json.trim_end_matches('}').to_owned(),
+        |json: &str| json.replacen(',', ",,", 1),
+        |json: &str| json.replacen('}', ",}", 1),
+        |json: &str| json.replace('"', "'"),
+        |json: &str| format!("/**/{json}"),
+    ] {
+        let bad = wrap(&claims);
+        assert_eq!(
+            refusal(&sealed(&header, &bad)),
+            TokenError::Malformed("payload"),
+            "{bad}"
+        );
+        let bad = wrap(&header);
+        assert_eq!(
+            refusal(&sealed(&bad, &claims)),
+            TokenError::Malformed("header"),
+            "{bad}"
+        );
+    }
+}
+
+#[test]
+fn jw_09_text_must_be_utf_8() {
+    for bytes in [&b"\xff"[..], b"\xc3", b"\xed\xa0\x80", b"\xfe\xff"] {
+        let payload = [b"{\"x\":\"", bytes, b"\"}"].concat();
+        let token = Token::new().payload(payload).mint();
+        assert_eq!(refusal(&token), TokenError::Malformed("payload"));
+    }
+    let surrogate = Token::new().claim("x", r#""\ud800""#).mint();
+    assert_eq!(refusal(&surrogate), TokenError::Malformed("payload"));
+}
+
+#[test]
+fn jw_35_a_token_of_8_kb_is_read_and_one_of_a_megabyte_is_not() {
+    let sized = |length: usize| {
+        let text = format!("\"{}\"", "x".repeat(length));
+        Token::new().claim("x", text).mint()
+    };
+    let token = sized(6_000);
+    assert!((8_000..16_000).contains(&token.len()));
+    verdict(&token).unwrap();
+    for length in [13_000, 1 << 20] {
+        assert_eq!(
+            refusal(&sized(length)),
+            TokenError::TooLong { limit: 16 * 1024 }
+        );
+    }
+}
+
+#[test]
+fn jw_35_a_header_longer_than_4_kib_is_refused() {
+    let sized = |length: usize| {
+        let text = format!("\"{}\"", "x".repeat(length));
+        Token::new().header("x", &text).mint()
+    };
+    verdict(&sized(2_500)).unwrap();
+    assert_eq!(refusal(&sized(3_500)), TokenError::TooLong { limit: 4096 });
+}
+
+#[test]
+fn tx_27_deep_json_is_refused_without_overflowing_the_stack() {
+    for (open, close) in [("[", "]"), (r#"{"a":"#, "}")] {
+        for depth in [200, 2_000] {
+            let deep = format!("{}1{}", open.repeat(depth), close.repeat(depth));
+            let unclosed = open.repeat(depth);
+            for json in [&deep, &unclosed] {
+                if json.len() < 10_000 {
+                    let token = Token::new().claim("x", json.as_str()).mint();
+                    assert_eq!(refusal(&token), TokenError::Malformed("payload"));
+                }
+                if json.len() < 2_500 {
+                    let token = Token::new().header("x", json).mint();
+                    assert_eq!(refusal(&token), TokenError::Malformed("header"));
+                }
+            }
+        }
+    }
+    let unclosed = Token::new().claim("x", "[".repeat(10_000)).mint();
+    assert_eq!(refusal(&unclosed), TokenError::Malformed("payload"));
+    let shallow = format!("{}1{}", "[".repeat(100), "]".repeat(100));
+    verdict(&Token::new().claim("x", shallow).mint()).unwrap();
+}

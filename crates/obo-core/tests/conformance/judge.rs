@@ -1,0 +1,69 @@
+//! One resource server, one issuer, a stopped clock.
+
+use obo_core::{
+    Audience, BearerToken, Issuer, KeySet, Policy, Profile, Selection, TokenError, UnixTime,
+    UnverifiedJwt, Validated,
+};
+
+use crate::signer::{ED25519, P256, P384, RSA};
+
+pub(crate) const NOW: UnixTime = UnixTime::from_secs(1_800_000_000);
+pub(crate) const ISSUER: &str = "https://idp.example/t";
+pub(crate) const AUDIENCE: &str = "service-a";
+
+pub(crate) fn issuer() -> Issuer {
+    Issuer::new(ISSUER).unwrap()
+}
+
+/// RFC 9068 as the crate gives it.
+pub(crate) fn strict() -> Policy {
+    Policy::new(issuer(), Audience::new(AUDIENCE).unwrap())
+}
+
+pub(crate) fn lenient() -> Policy {
+    strict().profile(Profile::LENIENT)
+}
+
+/// A key set of these entries.
+pub(crate) fn key_set(entries: &[String]) -> KeySet {
+    KeySet::parse(format!(r#"{{"keys":[{}]}}"#, entries.join(",")).as_bytes()).unwrap()
+}
+
+/// The set the issuer publishes: one key of each type.
+pub(crate) fn published() -> KeySet {
+    key_set(&[RSA.jwk(""), P256.jwk(""), P384.jwk(""), ED25519.jwk("")])
+}
+
+/// The way a token goes: grammar, form, key, policy.
+pub(crate) fn judge(
+    policy: &Policy,
+    keys: &KeySet,
+    token: &str,
+    now: UnixTime,
+) -> Result<Validated, TokenError> {
+    let jwt = UnverifiedJwt::parse(BearerToken::parse(token)?)?;
+    if !policy.allows(jwt.algorithm()) {
+        return Err(TokenError::Algorithm);
+    }
+    let key = match keys.select(jwt.kid(), jwt.algorithm()) {
+        Selection::Key(key) => key,
+        Selection::Unknown => return Err(TokenError::UnknownKey),
+        Selection::Misfit => return Err(TokenError::Algorithm),
+        Selection::Ambiguous => return Err(TokenError::AmbiguousKey),
+    };
+    policy.verify(jwt, key, now)
+}
+
+/// The verdict of the RFC 9068 policy now.
+pub(crate) fn verdict(token: &str) -> Result<Validated, TokenError> {
+    judge(&strict(), &published(), token, NOW)
+}
+
+/// The verdict of the lenient policy now.
+pub(crate) fn lenient_verdict(token: &str) -> Result<Validated, TokenError> {
+    judge(&lenient(), &published(), token, NOW)
+}
+
+pub(crate) fn refusal(token: &str) -> TokenError {
+    verdict(token).unwrap_err()
+}

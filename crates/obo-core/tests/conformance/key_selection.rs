@@ -1,0 +1,131 @@
+//! Which key of a set a token means: RFC 7515 section 4.1.4, RFC 7517 section 5.
+
+use std::sync::LazyLock;
+
+use obo_core::{Algorithm, KeySet, KeySetError, Selection, TokenError};
+
+use crate::judge::{NOW, judge, key_set, strict};
+use crate::signer::{ED25519, FORGER, P256, RSA, Signer};
+use crate::token::Token;
+
+static SECOND: LazyLock<Signer> = LazyLock::new(|| Signer::p256("second"));
+
+#[test]
+fn jw_19_without_a_kid_exactly_one_key_must_fit() {
+    let token = Token::new().without_header("kid").mint();
+    let judge = |keys: &KeySet| judge(&strict(), keys, &token, NOW).map(drop);
+    let none = key_set(&[RSA.jwk("")]);
+    assert_eq!(judge(&none), Err(TokenError::UnknownKey));
+    let one = key_set(&[RSA.jwk(""), P256.jwk(""), ED25519.jwk("")]);
+    assert_eq!(judge(&one), Ok(()));
+    let two = key_set(&[P256.jwk(""), SECOND.jwk("")]);
+    assert_eq!(judge(&two), Err(TokenError::AmbiguousKey));
+    let other_use = key_set(&[P256.jwk(""), SECOND.jwk(r#""use":"enc""#)]);
+    assert_eq!(judge(&other_use), Ok(()));
+}
+
+#[test]
+fn jw_19_the_alg_of_the_keys_may_leave_one() {
+    let token = Token::new().signed_by(&RSA, "PS256").without_header("kid");
+    let keys = key_set(&[RSA.jwk(r#""alg":"PS256""#), RSA.jwk(r#""alg":"RS256""#)]);
+    judge(&strict(), &keys, &token.mint(), NOW).unwrap();
+    let keys = key_set(&[RSA.jwk(r#""alg":"PS256""#), RSA.jwk("")]);
+    assert_eq!(
+        judge(&strict(), &keys, &token.mint(), NOW).unwrap_err(),
+        TokenError::AmbiguousKey
+    );
+}
+
+#[test]
+fn jw_16_jw_21_a_kid_means_its_key_and_no_other() {
+    let keys = key_set(&[P256.jwk(""), SECOND.jwk(""), RSA.jwk("")]);
+    judge(&strict(), &keys, &Token::new().mint(), NOW).unwrap();
+    for (kid, error) in [
+        ("second", TokenError::Signature),
+        ("rsa", TokenError::Algorithm),
+        ("unknown", TokenError::UnknownKey),
+    ] {
+        let token = Token::new().header("kid", &format!("\"{kid}\"")).mint();
+        let refused = judge(&strict(), &keys, &token, NOW).unwrap_err();
+        assert_eq!(refused, error, "{kid}");
+    }
+}
+
+/// An unknown name may be worth a refresh, a name that does not fit is not.
+#[test]
+fn jw_21_unknown_and_misfit_are_told_apart() {
+    let keys = key_set(&[P256.jwk(""), RSA.jwk("")]);
+    let select = |kid| keys.select(kid, Algorithm::Es256);
+    assert!(matches!(select(Some("p256")), Selection::Key(_)));
+    assert!(matches!(select(Some("rsa")), Selection::Misfit));
+    assert!(matches!(select(Some("new")), Selection::Unknown));
+    assert!(matches!(select(Some("")), Selection::Unknown));
+    assert!(matches!(
+        keys.select(None, Algorithm::Ed25519),
+        Selection::Unknown
+    ));
+}
+
+#[test]
+fn jw_19_two_keys_of_one_name_are_told_apart_by_type_alone() {
+    // Same kid, two types: the algorithm decides.
+    let rsa_as_p256 = format!(r#"{{{},"kid":"p256"}}"#, RSA.key_members());
+    let keys = key_set(&[rsa_as_p256, P256.jwk("")]);
+    judge(&strict(), &keys, &Token::new().mint(), NOW).unwrap();
+    // Same kid, same type: nothing does.
+    let keys = key_set(&[P256.jwk(""), FORGER.jwk("")]);
+    for signer in [&P256, &FORGER] {
+        let token = Token::new().signed_by(signer, "ES256").mint();
+        let error = judge(&strict(), &keys, &token, NOW).unwrap_err();
+        assert_eq!(error, TokenError::AmbiguousKey);
+    }
+}
+
+#[test]
+fn jw_20_an_empty_set_is_a_withdrawal_and_a_set_without_usable_keys_a_fault() {
+    for empty in [r#"{"keys":[]}"#, r#" {"x":{"keys":[1]},"keys":[ ]} "#] {
+        let keys = KeySet::parse(empty.as_bytes()).unwrap();
+        assert!(keys.is_empty() && keys.skipped() == 0);
+        let token = Token::new().mint();
+        let error = judge(&strict(), &keys, &token, NOW).unwrap_err();
+        assert_eq!(error, TokenError::UnknownKey);
+    }
+    let unusable = br#"{"keys":[null,{"kty":"oct","k":"AA"},{"kty":"AKP"}]}"#;
+    assert_eq!(
+        KeySet::parse(unusable).unwrap_err(),
+        KeySetError::NoUsableKey(3)
+    );
+}
+
+#[test]
+fn jw_20_what_is_no_key_set_is_a_fault_and_never_a_withdrawal() {
+    for document in [
+        "",
+        "null",
+        "[]",
+        "[[]]",
+        r#"[{"keys":[]}]"#,
+        "{}",
+        r#"{"keys":null}"#,
+        r#"{"keys":{}}"#,
+        r#"{"keys":""}"#,
+        r#"{"Keys":[]}"#,
+        r#"{"keys":[],"keys":[]}"#,
+        r#"{"keys":[]"#,
+        r#"{"keys":[]} x"#,
+        r#"{"keys":[,]}"#,
+        "<html></html>",
+        "\u{feff}{\"keys\":[]}",
+        "{\"error\":\"down\"}",
+    ] {
+        let error = KeySet::parse(document.as_bytes()).unwrap_err();
+        assert_eq!(error, KeySetError::NotAKeySet, "{document}");
+    }
+    let utf_16: Vec<u8> = r#"{"keys":[]}"#.encode_utf16().flat_map(u16::to_le_bytes).collect();
+    assert_eq!(KeySet::parse(&utf_16).unwrap_err(), KeySetError::NotAKeySet);
+    let deep = format!(r#"{{"keys":{}"#, "[".repeat(100_000));
+    assert_eq!(
+        KeySet::parse(deep.as_bytes()).unwrap_err(),
+        KeySetError::NotAKeySet
+    );
+}

@@ -1,0 +1,24 @@
+//! Protocol and policy by their public API, against the rows of the conformance checklist.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a failed assumption fails the test"
+)]
+
+mod judge;
+mod signer;
+mod token;
+
+mod access_token;
+mod actors;
+mod algorithms;
+mod authorization;
+mod claims;
+mod compact_form;
+mod forgery;
+mod jose_header;
+mod key_hygiene;
+mod key_selection;
+mod numeric_date;

@@ -1,0 +1,165 @@
+//! Times: RFC 7519 sections 2 and 4.1.4 to 4.1.6.
+
+use std::time::Duration;
+
+use obo_core::{TokenError, UnixTime};
+use proptest::prelude::*;
+
+use crate::judge::{NOW, judge, published, refusal, strict, verdict};
+use crate::token::Token;
+
+#[test]
+fn jw_25_exp_is_required() {
+    let missing = Token::new().without_claim("exp").mint();
+    assert_eq!(refusal(&missing), TokenError::MissingClaim("exp"));
+    let null = Token::new().claim("exp", "null").mint();
+    assert_eq!(refusal(&null), TokenError::InvalidClaim("exp"));
+}
+
+#[test]
+fn jw_26_jw_27_nbf_and_iat_are_not_in_the_future_beyond_leeway() {
+    for (claim, error) in [
+        ("nbf", TokenError::NotYetValid),
+        ("iat", TokenError::IssuedInFuture),
+    ] {
+        let at = |offset: &str| {
+            let time = format!("{}{offset}", NOW.as_secs() + 60);
+            verdict(&Token::new().claim(claim, time).mint()).map(drop)
+        };
+        assert_eq!(at(""), Ok(()), "{claim}");
+        assert_eq!(at(".0"), Ok(()), "{claim}");
+        assert_eq!(at(".5"), Err(error.clone()), "{claim}");
+        let later = (NOW.as_secs() + 61).to_string();
+        assert_eq!(refusal(&Token::new().claim(claim, later).mint()), error);
+        verdict(&Token::new().claim(claim, "0").mint()).expect(claim);
+    }
+}
+
+#[test]
+fn jw_28_a_numeric_date_is_a_number_from_zero_to_two_to_the_53() {
+    for good in [
+        "1800000100",
+        "1800000100.0",
+        "1800000100.5",
+        "1.8000001e9",
+        "18000001E+2",
+        "9007199254740992",
+    ] {
+        verdict(&Token::new().claim("exp", good).mint()).expect(good);
+    }
+    for bad in [
+        "\"1800000100\"",
+        "null",
+        "true",
+        "[1800000100]",
+        "{}",
+        "-1",
+        "-1800000100",
+        "-0.1",
+        "9007199254740993",
+        "9223372036854775807",
+        "9223372036854775808",
+        "18446744073709551615",
+        "18446744073709551616",
+        "1e16",
+        "1e300",
+        "1e400",
+        "-1e400",
+        "1e99999999999",
+        "NaN",
+        "Infinity",
+        "0x6b49d200",
+        "1_800_000_100",
+        "+1800000100",
+        "01800000100",
+        "1800000100.",
+    ] {
+        for claim in ["exp", "nbf", "iat", "auth_time"] {
+            let token = Token::new().claim(claim, bad).mint();
+            let error = refusal(&token);
+            let syntax = TokenError::Malformed("payload");
+            assert!(
+                error == TokenError::InvalidClaim(claim) || error == syntax,
+                "{claim} {bad}: {error:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn jw_28_a_wrongly_typed_time_is_not_an_absent_one() {
+    for claim in ["nbf", "iat", "auth_time"] {
+        verdict(&Token::new().claim(claim, "1").mint()).expect(claim);
+        let token = Token::new().claim(claim, "\"1\"").mint();
+        assert_eq!(refusal(&token), TokenError::InvalidClaim(claim));
+    }
+}
+
+#[test]
+fn jw_40_time_arithmetic_saturates() {
+    let end = UnixTime::from_duration(Duration::MAX);
+    assert_eq!(end.saturating_add(Duration::from_secs(1)), end);
+    let start = UnixTime::from_secs(0);
+    assert_eq!(start.saturating_since(end), Duration::ZERO);
+    assert_eq!(end.saturating_since(start), Duration::MAX);
+    let token = Token::new().mint();
+    let error = judge(&strict(), &published(), &token, end).unwrap_err();
+    assert_eq!(error, TokenError::Expired);
+    let error = judge(&strict(), &published(), &token, start).unwrap_err();
+    assert_eq!(error, TokenError::IssuedInFuture);
+}
+
+/// Milliseconds, so that a fraction is exact in the model.
+const MAX: i128 = (1 << 53) * 1000;
+
+/// Times close to the limits of something.
+fn millis() -> impl Strategy<Value = i128> {
+    let now = i128::from(NOW.as_secs()) * 1000;
+    prop_oneof![
+        -2_000..2_000_i128,
+        now - 400_000..now + 400_000,
+        MAX - 5_000..=MAX + 5_000,
+        Just(i128::from(i64::MAX) * 1000),
+        Just(i128::from(u64::MAX) * 1000),
+    ]
+    // Whole seconds where the number is too big for a float to hold the fraction.
+    .prop_map(|ms| {
+        if ms > 1_000_000_000_000_000 {
+            ms / 1000 * 1000
+        } else {
+            ms / 500 * 500
+        }
+    })
+}
+
+fn json(ms: i128) -> String {
+    let sign = if ms < 0 { "-" } else { "" };
+    let (seconds, rest) = (ms.abs() / 1000, ms.abs() % 1000);
+    match rest {
+        0 => format!("{sign}{seconds}"),
+        _ => format!("{sign}{seconds}.{rest:03}"),
+    }
+}
+
+proptest! {
+    #[test]
+    fn jw_28_jw_25_jw_26_jw_27_times_follow_an_exact_model(
+        exp in millis(),
+        nbf in proptest::option::of(millis()),
+        iat in millis(),
+        leeway in 0_u64..=300,
+        now in prop_oneof![Just(NOW.as_secs()), 0_u64..4000, Just(u64::MAX)],
+    ) {
+        let mut token = Token::new().claim("exp", json(exp)).claim("iat", json(iat));
+        if let Some(nbf) = nbf {
+            token = token.claim("nbf", json(nbf));
+        }
+        let (at, slack) = (i128::from(now) * 1000, i128::from(leeway) * 1000);
+        let readable = |ms: i128| (0..=MAX).contains(&ms);
+        let valid = readable(exp) && readable(iat) && nbf.is_none_or(readable)
+            && at < exp + slack && iat <= at + slack && nbf.is_none_or(|nbf| nbf <= at + slack);
+        let policy = strict().leeway(Duration::from_secs(leeway)).unwrap();
+        let result = judge(&policy, &published(), &token.mint(), UnixTime::from_secs(now));
+        prop_assert_eq!(result.is_ok(), valid, "{:?}", result.map(drop));
+    }
+}
