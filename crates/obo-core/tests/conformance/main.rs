@@ -10,15 +10,22 @@
 mod judge;
 mod signer;
 mod token;
+mod wire;
 
 mod access_token;
 mod actors;
 mod algorithms;
 mod authorization;
+mod cache_key;
 mod claims;
 mod compact_form;
+mod exchange_answer;
+mod exchange_lifetime;
+mod exchange_refusal;
+mod exchange_request;
 mod forgery;
 mod jose_header;
 mod key_hygiene;
 mod key_selection;
 mod numeric_date;
+mod redaction;

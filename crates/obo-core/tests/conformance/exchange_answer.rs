@@ -1,0 +1,309 @@
+//! What an answer must be before its token becomes a header: RFC 8693 section 2.2.1.
+
+use bytes::Bytes;
+use http::{Response, header};
+use obo_core::dialect::{Dialect, Rfc8693};
+use obo_core::{ErrorClass, IssuedToken, Resource, Scope, Target, TokenType};
+
+use crate::judge::{ISSUER, NOW};
+use crate::signer::b64;
+use crate::wire::{ACCESS_TOKEN, JWT, accept, alice, answer, for_service_b, issued, read, with};
+
+/// The answer is refused as a whole, and for nothing else than being unusable.
+fn unusable(body: &str) {
+    let error = accept(body).expect_err(body);
+    assert_eq!(error.class(), ErrorClass::AnswerUnusable, "{body}");
+    assert!(error.oauth_code().is_none());
+}
+
+fn jwt(claims: &str) -> String {
+    format!("{}.{}.c2ln", b64(r#"{"alg":"ES256"}"#), b64(claims))
+}
+
+fn text(token: &IssuedToken) -> &str {
+    token.authorization().to_str().unwrap()
+}
+
+#[test]
+fn tx_13_the_answer_has_token_type_and_issued_type() {
+    assert_eq!(text(&accept(&issued("opaque")).unwrap()), "Bearer opaque");
+    for member in ["access_token", "token_type", "issued_token_type"] {
+        for odd in ["", "null", "1", "[]", "{}", "\"\"", "true"] {
+            unusable(&with(member, odd));
+        }
+    }
+}
+
+#[test]
+fn tx_13_a_missing_issued_type_is_for_a_server_known_to_omit_it() {
+    let lenient = Rfc8693::new().issued_type_may_be_missing();
+    let request = for_service_b(&[]);
+    let read = |body: String| lenient.response(&request, &answer(200, body), NOW);
+    read(with("issued_token_type", "")).unwrap();
+    for other in [
+        "\"urn:ietf:params:oauth:token-type:refresh_token\"",
+        "\"\"",
+        "1",
+    ] {
+        read(with("issued_token_type", other)).expect_err(other);
+    }
+    read(with("token_type", "")).unwrap_err();
+}
+
+#[test]
+fn tx_14_tx_15_only_a_bearer_token_is_presented() {
+    for bearer in ["Bearer", "bearer", "BEARER"] {
+        accept(&with("token_type", &format!("\"{bearer}\""))).expect(bearer);
+    }
+    for other in ["N_A", "n_a", "DPoP", "mac", "Bearer ", "Bearer,DPoP", "PoP"] {
+        unusable(&with("token_type", &format!("\"{other}\"")));
+    }
+}
+
+#[test]
+fn tx_07_the_issued_type_is_the_requested_one() {
+    let of_type = |urn: &str| with("issued_token_type", &format!("\"{urn}\""));
+    let asked = |t| for_service_b(&[]).with_requested_type(t);
+    read(&asked(TokenType::ACCESS_TOKEN), &of_type(ACCESS_TOKEN)).unwrap();
+    read(&asked(TokenType::JWT), &of_type(JWT)).unwrap();
+    read(&asked(TokenType::ACCESS_TOKEN), &of_type(JWT)).unwrap_err();
+    read(&asked(TokenType::JWT), &of_type(ACCESS_TOKEN)).unwrap_err();
+    // With nothing asked for, the server chooses among what a bearer token can be.
+    accept(&of_type(ACCESS_TOKEN)).unwrap();
+    accept(&of_type(JWT)).unwrap();
+    for other in [
+        "urn:ietf:params:oauth:token-type:refresh_token",
+        "urn:ietf:params:oauth:token-type:id_token",
+        "urn:ietf:params:oauth:token-type:saml1",
+        "urn:ietf:params:oauth:token-type:saml2",
+        "urn:ietf:params:oauth:token-type:id-jag",
+        "urn:ietf:params:oauth:token-type:Access_Token",
+        "access_token",
+        "N_A",
+    ] {
+        unusable(&of_type(other));
+    }
+}
+
+#[test]
+fn tx_17_scope_is_what_was_granted_and_never_wider_than_asked() {
+    let request = for_service_b(&["a", "b"]);
+    let granted = |json: &str| read(&request, &with("scope", json));
+    let scope = |values: &[&str]| Scope::new(values).unwrap();
+    assert_eq!(granted("").unwrap().scope(), &scope(&["a", "b"]));
+    assert_eq!(granted("null").unwrap().scope(), &scope(&["a", "b"]));
+    assert_eq!(granted("\"b a\"").unwrap().scope(), &scope(&["a", "b"]));
+    assert_eq!(granted("\"b\"").unwrap().scope(), &scope(&["b"]));
+    assert_eq!(granted("\"\"").unwrap().scope(), &scope(&[]));
+    for wider in ["\"a b c\"", "\"c\"", "\"A\"", "\"a\\tb\"", "[\"a\"]", "1"] {
+        granted(wider).expect_err(wider);
+    }
+    // Nothing asked for: the server decides, and says what it decided.
+    let decided = accept(&with("scope", "\"x y\"")).unwrap();
+    assert_eq!(decided.scope(), &scope(&["x", "y"]));
+}
+
+#[test]
+fn te_05_tx_18_unknown_members_are_ignored_and_a_refresh_token_is_not_kept() {
+    for (name, json) in [
+        ("refresh_token", "\"r3fr3sh\""),
+        ("refresh_token", "null"),
+        ("refresh_expires_in", "1e400"),
+        ("not-before-policy", "0"),
+        ("error", "null"),
+        ("x", "{\"a\":[1,{}]}"),
+    ] {
+        let token = accept(&with(name, json)).expect(json);
+        assert_eq!(text(&token), "Bearer opaque");
+        assert!(!format!("{token:?}").contains("r3fr3sh"));
+    }
+}
+
+#[test]
+fn te_06_the_answer_is_json_and_says_so() {
+    let request = for_service_b(&[]);
+    let of = |content_type: Option<&str>, body: &[u8]| {
+        let mut response = Response::new(Bytes::copy_from_slice(body));
+        if let Some(value) = content_type {
+            let value = header::HeaderValue::from_str(value).unwrap();
+            response.headers_mut().insert(header::CONTENT_TYPE, value);
+        }
+        Rfc8693::new().response(&request, &response, NOW).map(drop)
+    };
+    let body = issued("opaque");
+    for good in [
+        "application/json",
+        "Application/JSON",
+        "application/json;charset=UTF-8",
+        "application/json ; charset=utf-8",
+    ] {
+        of(Some(good), body.as_bytes()).expect(good);
+    }
+    for bad in [
+        None,
+        Some(""),
+        Some("text/html"),
+        Some("text/plain"),
+        Some("application/jsonp"),
+        Some("application/json, text/html"),
+        Some("application/x-www-form-urlencoded"),
+    ] {
+        let error = of(bad, body.as_bytes()).unwrap_err();
+        assert_eq!(error.class(), ErrorClass::AnswerUnusable, "{bad:?}");
+    }
+    let utf_16: Vec<u8> = body.encode_utf16().flat_map(u16::to_le_bytes).collect();
+    for bytes in [utf_16.as_slice(), b"", b"\xff", b"<html>"] {
+        of(Some("application/json"), bytes).unwrap_err();
+    }
+}
+
+#[test]
+fn te_06_broken_documents_are_unusable() {
+    for body in [
+        "null",
+        "[]",
+        "\"opaque\"",
+        "{",
+        "{}",
+        r#"{"error":"invalid_grant"}"#,
+        r#"{"error":"invalid_grant","error_description":"x"}"#,
+    ] {
+        unusable(body);
+    }
+    // An array in the order of the members is not the object.
+    unusable(&format!(r#"["opaque","Bearer","{ACCESS_TOKEN}",300,null]"#));
+    unusable(&format!("{}x", issued("opaque")));
+    unusable(&with("x", &"[".repeat(100_000)));
+    let twice = with("access_token", "\"a\",\"access_token\":\"b\"");
+    unusable(&twice);
+    let error = Rfc8693::new()
+        .response(&for_service_b(&[]), &answer(201, issued("opaque")), NOW)
+        .unwrap_err();
+    assert_eq!(error.class(), ErrorClass::AnswerUnusable);
+}
+
+#[test]
+fn bt_20_te_06_the_token_obeys_the_bearer_grammar() {
+    for good in ["a", "A-._~+/0==", &"x".repeat(16 * 1024)] {
+        let token = accept(&issued(good)).unwrap();
+        assert_eq!(text(&token), format!("Bearer {good}"));
+        assert!(token.authorization().is_sensitive());
+    }
+    for bad in [
+        "a b",
+        "a,b",
+        " a",
+        "a ",
+        "=",
+        "a=b",
+        "a\\r\\nX-Evil: 1",
+        "a\\u0000",
+        "a\\tb",
+        "é",
+        "a;b",
+        "a\\\"b",
+        "Bearer a",
+        &"x".repeat(16 * 1024 + 1),
+        &"x".repeat(1 << 20),
+    ] {
+        unusable(&issued(bad));
+        assert!(IssuedToken::bearer(bad).is_none());
+    }
+}
+
+#[test]
+fn ri_02_the_subject_token_handed_back_is_refused() {
+    let request = for_service_b(&[]);
+    let own = request.subject().subject_token().expose();
+    let error = read(&request, &issued(own)).unwrap_err();
+    assert_eq!(error.class(), ErrorClass::AnswerUnusable);
+    assert!(error.to_string().contains("handed the subject token back"));
+    assert!(!format!("{error:?} {error}").contains(own));
+}
+
+#[test]
+fn at_14_a_jwt_for_another_audience_is_refused() {
+    let claims = |aud: &str| {
+        issued(&jwt(&format!(
+            r#"{{"iss":"{ISSUER}","sub":"alice","aud":{aud}}}"#
+        )))
+    };
+    for good in [r#""service-b""#, r#"["x","service-b"]"#] {
+        accept(&claims(good)).expect(good);
+    }
+    for bad in [
+        r#""service-a""#,
+        r#""service-B""#,
+        r#""service-b2""#,
+        r#"["service-a"]"#,
+        "[]",
+        "null",
+        "1",
+        r#"{"service-b":1}"#,
+        r#"[["service-b"]]"#,
+        r#""""#,
+    ] {
+        unusable(&claims(bad));
+    }
+    unusable(&issued(&jwt(r#"{"sub":"alice"}"#)));
+    let by_uri = Target::resource(Resource::new("https://b.example/").unwrap());
+    let request = obo_core::ExchangeRequest::new(&alice(), by_uri);
+    read(&request, &claims(r#""https://b.example/""#)).unwrap();
+    read(&request, &claims(r#""https://b.example""#)).unwrap_err();
+}
+
+#[test]
+fn at_14_jw_38_a_jwt_of_another_subject_is_refused() {
+    let claims = |rest: &str| issued(&jwt(&format!(r#"{{"aud":"service-b"{rest}}}"#)));
+    let own = format!(r#","iss":"{ISSUER}""#);
+    accept(&claims(&format!(r#"{own},"sub":"alice""#))).unwrap();
+    for bad in [
+        r#","sub":"bob""#,
+        r#","sub":"Alice""#,
+        r#","sub":"""#,
+        r#","sub":null"#,
+        r#","sub":["alice"]"#,
+        "",
+    ] {
+        unusable(&claims(&format!("{own}{bad}")));
+    }
+    // Without a readable issuer there is no other namespace the subject could belong to.
+    for iss in ["", r#","iss":null"#, r#","iss":["x"]"#] {
+        accept(&claims(&format!(r#"{iss},"sub":"alice""#))).expect(iss);
+        unusable(&claims(&format!(r#"{iss},"sub":"bob""#)));
+    }
+    // Another issuer has names of its own for the same user.
+    let foreign = r#","iss":"https://other.example","sub":"u-17""#;
+    accept(&claims(foreign)).unwrap();
+}
+
+#[test]
+fn at_14_a_token_that_is_no_jwt_is_taken_as_it_is() {
+    for opaque in [
+        "opaque",
+        "a.b",
+        "a.b.c",
+        "a.b.c.d.e",
+        &format!("a.{}.c", b64("[]")),
+        &format!("a.{}.c", b64("not json")),
+    ] {
+        accept(&issued(opaque)).expect(opaque);
+    }
+}
+
+#[test]
+fn at_14_a_jwt_that_has_expired_is_refused() {
+    let claims = |exp: &str| {
+        issued(&jwt(&format!(
+            r#"{{"iss":"{ISSUER}","sub":"alice","aud":"service-b","exp":{exp}}}"#
+        )))
+    };
+    let now = NOW.as_secs();
+    accept(&claims(&(now + 1).to_string())).unwrap();
+    for expired in [now.to_string(), (now - 1).to_string(), format!("{now}.0")] {
+        unusable(&claims(&expired));
+    }
+    for expired in ["0", "-1", "-1e300", "1"] {
+        unusable(&claims(expired));
+    }
+}

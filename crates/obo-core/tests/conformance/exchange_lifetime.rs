@@ -1,0 +1,139 @@
+//! How long an issued token is used: RFC 8693 section 2.2.1.
+
+use std::time::Duration;
+
+use obo_core::{ErrorClass, IssuedToken, UnixTime};
+
+use crate::judge::{ISSUER, NOW};
+use crate::signer::b64;
+use crate::wire::{accept, issued, with};
+
+const DAY: u64 = 24 * 3600;
+
+fn lifetime(body: &str) -> Duration {
+    accept(body).expect(body).lifetime(NOW)
+}
+
+#[test]
+fn tx_16_a_token_of_unstated_lifetime_is_used_for_a_minute() {
+    for missing in ["", "null"] {
+        let body = with("expires_in", missing);
+        assert_eq!(lifetime(&body), Duration::from_secs(60));
+    }
+}
+
+#[test]
+fn tx_16_zero_and_negative_lifetimes_are_used_once_and_never_kept() {
+    for none in ["0", "0.0", "-0", "-1", "-3600", "-1e20", "-1e400", "-0.5"] {
+        assert_eq!(
+            lifetime(&with("expires_in", none)),
+            Duration::ZERO,
+            "{none}"
+        );
+    }
+}
+
+#[test]
+fn te_07_a_number_of_seconds_is_capped_at_a_day() {
+    for (stated, seconds) in [
+        ("1", 1),
+        ("300", 300),
+        ("3600.0", 3600),
+        ("3.6e3", 3600),
+        ("86400", DAY),
+        ("86401", DAY),
+        ("1e20", DAY),
+        ("1e308", DAY),
+        ("1e400", DAY),
+        ("9223372036854775807", DAY),
+        ("18446744073709551616", DAY),
+        (&"9".repeat(400), DAY),
+    ] {
+        assert_eq!(
+            lifetime(&with("expires_in", stated)),
+            Duration::from_secs(seconds),
+            "{stated}"
+        );
+    }
+    let fraction = lifetime(&with("expires_in", "0.5"));
+    assert_eq!(fraction, Duration::from_millis(500));
+}
+
+#[test]
+fn te_07_what_is_no_number_counts_as_missing() {
+    for odd in [
+        "\"300\"",
+        "\"\"",
+        "\"soon\"",
+        "\"Infinity\"",
+        "true",
+        "[]",
+        "[300]",
+        "{}",
+        "{\"value\":300}",
+    ] {
+        assert_eq!(
+            lifetime(&with("expires_in", odd)),
+            Duration::from_secs(60),
+            "{odd}"
+        );
+    }
+    for no_json in ["NaN", "Infinity", "-", "0x10", "1_000", "+1"] {
+        let error = accept(&with("expires_in", no_json)).unwrap_err();
+        assert_eq!(error.class(), ErrorClass::AnswerUnusable, "{no_json}");
+    }
+}
+
+fn jwt(exp: &str, expires_in: &str) -> String {
+    let claims = format!(r#"{{"iss":"{ISSUER}","sub":"alice","aud":"service-b","exp":{exp}}}"#);
+    let token = format!("{}.{}.c2ln", b64("{}"), b64(claims));
+    let body = issued(&token);
+    if expires_in.is_empty() {
+        body.replace(r#","expires_in":300"#, "")
+    } else {
+        body.replace(":300", &format!(":{expires_in}"))
+    }
+}
+
+#[test]
+fn at_14_tx_42_the_expiry_of_a_jwt_only_shortens() {
+    let at = |seconds: u64| (NOW.as_secs() + seconds).to_string();
+    for (exp, expires_in, seconds) in [
+        (at(100), "300", 100),
+        (at(900), "300", 300),
+        (at(30), "", 30),
+        (at(900), "", 60),
+        (at(900), "0", 0),
+        (at(900), "\"300\"", 60),
+        ("9e14".to_owned(), "300", 300),
+        ("1e300".to_owned(), "300", 300),
+        ("\"soon\"".to_owned(), "300", 300),
+        ("null".to_owned(), "300", 300),
+    ] {
+        let body = jwt(&exp, expires_in);
+        assert_eq!(
+            lifetime(&body),
+            Duration::from_secs(seconds),
+            "{exp} {expires_in}"
+        );
+    }
+}
+
+#[test]
+fn tx_42_the_lifetime_counts_from_the_start_of_the_request() {
+    let token = IssuedToken::bearer("opaque")
+        .unwrap()
+        .with_expires_in(Some(Duration::from_secs(300)))
+        .with_expires_at(Some(UnixTime::from_secs(1000)));
+    for (start, seconds) in [(0, 300), (700, 300), (900, 100), (1000, 0), (5000, 0)] {
+        assert_eq!(
+            token.lifetime(UnixTime::from_secs(start)),
+            Duration::from_secs(seconds),
+            "{start}"
+        );
+    }
+    let unstated = IssuedToken::bearer("opaque").unwrap();
+    assert_eq!(unstated.lifetime(NOW), Duration::from_secs(60));
+    let forever = unstated.with_expires_at(Some(UnixTime::from_duration(Duration::MAX)));
+    assert_eq!(forever.lifetime(NOW), Duration::from_secs(60));
+}

@@ -1,0 +1,251 @@
+//! What a refusal means: RFC 6749 section 5.2, RFC 8693 section 2.2.2, RFC 9470.
+
+use std::time::Duration;
+
+use http::{HeaderValue, header};
+use obo_core::dialect::{Dialect, Rfc8693};
+use obo_core::{ActorToken, ErrorClass, Secret, TokenEndpointError, TokenType};
+
+use crate::judge::NOW;
+use crate::wire::{answer, for_service_b};
+
+fn refusal(status: u16, body: &str) -> TokenEndpointError {
+    Rfc8693::new()
+        .response(&for_service_b(&[]), &answer(status, body), NOW)
+        .expect_err(body)
+}
+
+fn class(status: u16, body: &str) -> ErrorClass {
+    refusal(status, body).class()
+}
+
+fn error(code: &str) -> String {
+    format!(r#"{{"error":"{code}"}}"#)
+}
+
+#[test]
+fn tx_21_tx_20_every_error_code_has_its_class() {
+    for (code, expected) in [
+        ("invalid_request", ErrorClass::SubjectInvalid),
+        ("invalid_grant", ErrorClass::SubjectInvalid),
+        ("invalid_token", ErrorClass::SubjectInvalid),
+        ("invalid_target", ErrorClass::TargetDenied),
+        ("invalid_scope", ErrorClass::TargetDenied),
+        ("access_denied", ErrorClass::TargetDenied),
+        ("interaction_required", ErrorClass::StepUp),
+        ("insufficient_user_authentication", ErrorClass::StepUp),
+        ("invalid_client", ErrorClass::ClientMisconfigured),
+        ("unauthorized_client", ErrorClass::ClientMisconfigured),
+        ("unsupported_grant_type", ErrorClass::ClientMisconfigured),
+        ("slow_down", ErrorClass::Throttled),
+        ("temporarily_unavailable", ErrorClass::Transient),
+        ("server_error", ErrorClass::Transient),
+        ("Invalid_Grant", ErrorClass::AnswerUnusable),
+        ("something_else", ErrorClass::AnswerUnusable),
+        ("", ErrorClass::AnswerUnusable),
+    ] {
+        let refusal = refusal(400, &error(code));
+        assert_eq!(refusal.class(), expected, "{code}");
+        assert_eq!(refusal.oauth_code(), Some(code));
+    }
+    assert_eq!(
+        class(401, &error("invalid_client")),
+        ErrorClass::ClientMisconfigured
+    );
+    assert_eq!(
+        class(403, &error("access_denied")),
+        ErrorClass::TargetDenied
+    );
+}
+
+#[test]
+fn tx_21_the_status_decides_where_the_code_does_not() {
+    let html = "<html>busy</html>";
+    for (status, body, expected) in [
+        (429, "", ErrorClass::Throttled),
+        (429, html, ErrorClass::Throttled),
+        (429, r#"{"error":"invalid_grant"}"#, ErrorClass::Throttled),
+        (500, "", ErrorClass::Transient),
+        (502, html, ErrorClass::Transient),
+        (503, r#"{"error":"invalid_grant"}"#, ErrorClass::Transient),
+        (599, "null", ErrorClass::Transient),
+        (401, "", ErrorClass::ClientMisconfigured),
+        (401, html, ErrorClass::ClientMisconfigured),
+        (401, "{}", ErrorClass::ClientMisconfigured),
+        (400, "", ErrorClass::AnswerUnusable),
+        (400, "{}", ErrorClass::AnswerUnusable),
+        (400, "[]", ErrorClass::AnswerUnusable),
+        (400, r#"["invalid_grant"]"#, ErrorClass::AnswerUnusable),
+        (
+            400,
+            r#"["invalid_grant",null,null,null]"#,
+            ErrorClass::AnswerUnusable,
+        ),
+        (400, r#"{"error":null}"#, ErrorClass::AnswerUnusable),
+        (
+            400,
+            r#"{"error":{"code":"invalid_grant"}}"#,
+            ErrorClass::AnswerUnusable,
+        ),
+        (403, "", ErrorClass::AnswerUnusable),
+        (404, html, ErrorClass::AnswerUnusable),
+        (302, "", ErrorClass::AnswerUnusable),
+        (307, "", ErrorClass::AnswerUnusable),
+        (204, "", ErrorClass::AnswerUnusable),
+    ] {
+        assert_eq!(class(status, body), expected, "{status} {body}");
+    }
+}
+
+/// One odd member besides must not turn an expired user token into a broken server.
+#[test]
+fn tx_21_odd_details_do_not_hide_the_error() {
+    for details in [
+        r#""error_description":null"#,
+        r#""error_description":7"#,
+        r#""error_description":["a"]"#,
+        r#""acr_values":["gold"]"#,
+        r#""acr_values":null"#,
+        r#""max_age":"300""#,
+        r#""max_age":-1"#,
+        r#""max_age":1.5"#,
+        r#""max_age":1e400"#,
+        r#""error_codes":[1e400]"#,
+        r#""timestamp":"2026-01-01","trace":{"id":1}"#,
+    ] {
+        let body = format!(r#"{{"error":"interaction_required",{details}}}"#);
+        let refusal = refusal(400, &body);
+        assert_eq!(refusal.class(), ErrorClass::StepUp, "{details}");
+        assert_eq!(refusal.oauth_code(), Some("interaction_required"));
+    }
+}
+
+#[test]
+fn su_06_a_step_up_says_what_it_asks_for() {
+    let code = "insufficient_user_authentication";
+    let with = |details: &str| refusal(400, &format!(r#"{{"error":"{code}",{details}}}"#));
+    let asked = with(r#""acr_values":"gold silver","max_age":300"#);
+    assert_eq!(asked.acr_values(), ["gold", "silver"]);
+    assert_eq!(asked.max_age(), Some(300));
+    let zero = with(r#""max_age":0"#);
+    assert_eq!((zero.max_age(), zero.acr_values().len()), (Some(0), 0));
+    for (details, max_age) in [
+        (r#""max_age":"300""#, Some(300)),
+        (r#""max_age":300.0"#, Some(300)),
+        (r#""max_age":-1"#, None),
+        (r#""max_age":"soon""#, None),
+        (r#""max_age":null"#, None),
+    ] {
+        assert_eq!(with(details).max_age(), max_age, "{details}");
+    }
+    for odd in [
+        r#""acr_values":"a\"b""#,
+        r#""acr_values":"a\r\nb""#,
+        r#""acr_values":"é""#,
+        r#""acr_values":7"#,
+    ] {
+        assert!(with(odd).acr_values().is_empty(), "{odd}");
+    }
+    let long = format!(r#""acr_values":"{}""#, "a ".repeat(50_000));
+    assert!(with(&long).acr_values().is_empty());
+}
+
+/// Only a step-up may tell the caller to authenticate differently.
+#[test]
+fn su_06_hints_of_other_errors_are_not_kept() {
+    for code in ["invalid_grant", "invalid_target", "x"] {
+        let body = format!(r#"{{"error":"{code}","acr_values":"gold","max_age":1}}"#);
+        let refusal = refusal(400, &body);
+        assert!(refusal.acr_values().is_empty(), "{code}");
+        assert_eq!(refusal.max_age(), None, "{code}");
+    }
+}
+
+#[test]
+fn te_09_the_words_of_the_server_are_cut_and_cannot_break_a_log_line() {
+    for evil in [
+        "a\\r\\nb",
+        "a\\u0000b",
+        "a\\u001b[31mb",
+        "a\\u0085b",
+        "a\\u2028b",
+        "a\\u2029b",
+        "a\\u202eb",
+        "a\\u200bb",
+        "a\\u007fb",
+    ] {
+        let body = format!(r#"{{"error":"invalid_target{evil}","error_description":"{evil}"}}"#);
+        let refusal = refusal(400, &body);
+        let told = format!("{refusal} {refusal:?} {:?}", refusal.oauth_code());
+        assert!(
+            told.chars().all(|c| (' '..='~').contains(&c)),
+            "{evil}: {told:?}"
+        );
+        assert!(!told.contains("\\u"), "{told}");
+    }
+    let long = "x".repeat(100_000);
+    let body = format!(r#"{{"error":"{long}","error_description":"{long}"}}"#);
+    let refusal = refusal(400, &body);
+    assert!(refusal.to_string().len() < 500);
+    assert!(format!("{refusal:?}").len() < 800);
+}
+
+#[test]
+fn te_09_a_readable_description_stays_readable() {
+    let body = r#"{"error":"invalid_grant","error_description":"Gültigkeit: 5 min (AS-17)"}"#;
+    let text = refusal(400, body).to_string();
+    assert!(text.contains("Gültigkeit: 5 min (AS-17)"), "{text}");
+    assert!(text.contains("invalid_grant") && text.contains("400"));
+}
+
+/// Some servers quote what they refuse.
+#[test]
+fn te_09_ob_01_a_token_that_the_server_echoes_is_not_repeated() {
+    let actor = ActorToken::new(Secret::new("actor-t0ken"), TokenType::JWT, "a#1");
+    let request = for_service_b(&[]).with_actor(actor);
+    let token = request.subject().subject_token().expose().to_owned();
+    let quoted = format!("token {token} by actor-t0ken refused");
+    for body in [
+        format!(r#"{{"error":"invalid_grant","error_description":"{quoted}"}}"#),
+        format!(r#"{{"error":"{quoted}"}}"#),
+        quoted.clone(),
+    ] {
+        let error = Rfc8693::new()
+            .response(&request, &answer(400, body), NOW)
+            .unwrap_err();
+        let told = format!("{error} {error:?} {:?}", error.oauth_code());
+        assert!(!told.contains(&token[..20]), "{told}");
+        assert!(!told.contains("actor-t0ken"), "{told}");
+    }
+}
+
+#[test]
+fn te_08_the_pause_asked_for_is_capped() {
+    let after = |value: &str| {
+        let mut response = answer(429, "");
+        let value = HeaderValue::from_str(value).unwrap();
+        response.headers_mut().insert(header::RETRY_AFTER, value);
+        Rfc8693::new()
+            .response(&for_service_b(&[]), &response, NOW)
+            .unwrap_err()
+            .retry_after()
+    };
+    for (value, seconds) in [
+        ("0", Some(0)),
+        ("7", Some(7)),
+        (" 7 ", Some(7)),
+        ("300", Some(300)),
+        ("301", Some(300)),
+        ("18446744073709551616", Some(300)),
+        ("99999999999999999999999999", Some(300)),
+        ("-1", None),
+        ("+7", None),
+        ("1.5", None),
+        ("", None),
+        ("soon", None),
+        ("Fri, 15 Jan 2027 08:00:00 GMT", None),
+    ] {
+        assert_eq!(after(value), seconds.map(Duration::from_secs), "{value}");
+    }
+    assert_eq!(refusal(503, "").retry_after(), None);
+}

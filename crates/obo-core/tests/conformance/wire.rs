@@ -1,0 +1,70 @@
+//! One exchange with one authorization server: what is sent, and answers as literal bytes.
+
+use bytes::Bytes;
+use http::{Response, header};
+use obo_core::dialect::{Dialect, Rfc8693};
+use obo_core::{
+    Audience, ExchangeRequest, IssuedToken, Scope, Target, TokenEndpointError, Validated,
+};
+
+use crate::judge::{NOW, verdict};
+use crate::token::Token;
+
+pub(crate) const ACCESS_TOKEN: &str = "urn:ietf:params:oauth:token-type:access_token";
+pub(crate) const JWT: &str = "urn:ietf:params:oauth:token-type:jwt";
+
+/// The user whose token is exchanged.
+pub(crate) fn alice() -> Validated {
+    verdict(&Token::new().mint()).unwrap()
+}
+
+/// An exchange for `service-b`, with this scope or none.
+pub(crate) fn for_service_b(scope: &[&str]) -> ExchangeRequest {
+    let target = Target::audience(Audience::new("service-b").unwrap());
+    ExchangeRequest::new(&alice(), target.with_scope(Scope::new(scope).unwrap()))
+}
+
+pub(crate) fn answer(status: u16, body: impl Into<Vec<u8>>) -> Response<Bytes> {
+    Response::builder()
+        .status(status)
+        .header(header::CONTENT_TYPE, "application/json")
+        .body(Bytes::from(body.into()))
+        .unwrap()
+}
+
+/// What the strict dialect makes of a 200 with this body.
+pub(crate) fn read(
+    request: &ExchangeRequest,
+    body: &str,
+) -> Result<IssuedToken, TokenEndpointError> {
+    Rfc8693::new().response(request, &answer(200, body), NOW)
+}
+
+/// The same for the usual request.
+pub(crate) fn accept(body: &str) -> Result<IssuedToken, TokenEndpointError> {
+    read(&for_service_b(&[]), body)
+}
+
+/// A complete answer with one member changed, added, or removed where `json` is empty.
+pub(crate) fn with(name: &str, json: &str) -> String {
+    let members = [
+        ("access_token", "\"opaque\"".to_owned()),
+        ("token_type", "\"Bearer\"".to_owned()),
+        ("issued_token_type", format!("\"{ACCESS_TOKEN}\"")),
+        ("expires_in", "300".to_owned()),
+    ];
+    let mut members: Vec<_> = members
+        .into_iter()
+        .filter(|(own, _)| *own != name)
+        .map(|(own, value)| format!("\"{own}\":{value}"))
+        .collect();
+    if !json.is_empty() {
+        members.push(format!("\"{name}\":{json}"));
+    }
+    format!("{{{}}}", members.join(","))
+}
+
+/// A complete answer with this access token.
+pub(crate) fn issued(token: &str) -> String {
+    with("access_token", &format!("\"{token}\""))
+}
