@@ -1,5 +1,6 @@
 //! How authorization servers differ in the exchange: one file each, RFC 8693 itself as the default.
 
+mod refusal;
 mod rfc8693;
 
 use std::borrow::Cow;

@@ -9,19 +9,18 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
 use http::{Response, StatusCode, header};
 use serde::Deserialize;
-use serde::de::DeserializeOwned;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::Dialect;
+use super::refusal::refusal;
 use crate::exchange::extra_parameter;
 use crate::{
-    ConfigError, ErrorClass, ExchangeRequest, IssuedToken, Issuer, Scope, Secret,
-    TokenEndpointError, TokenRequest, TokenType, UnixTime, json,
+    ConfigError, ExchangeRequest, IssuedToken, Issuer, Scope, Secret, TokenEndpointError,
+    TokenRequest, TokenType, UnixTime, json,
 };
 
 const GRANT: &str = "urn:ietf:params:oauth:grant-type:token-exchange";
-const MAX_RETRY_AFTER: Duration = Duration::from_secs(300);
 const MAX_LIFETIME: f64 = 24.0 * 3600.0;
 
 /// The token exchange grant (RFC 8693), strict by default, with knobs for servers that deviate by little.
@@ -342,95 +341,4 @@ fn addressed_to_target(request: &ExchangeRequest, aud: Option<&Value>) -> bool {
         Some(Value::Array(many)) => many.iter().filter_map(Value::as_str).any(wanted),
         _ => false,
     }
-}
-
-/// What a refusal means (RFC 6749 section 5.2, RFC 8693 section 2.2.2, RFC 9470).
-fn refusal(request: &ExchangeRequest, response: &Response<Bytes>) -> TokenEndpointError {
-    /// All but `error` is raw: an odd detail must not hide what happened.
-    #[derive(Deserialize)]
-    struct Refusal<'a> {
-        error: String,
-        #[serde(borrow)]
-        error_description: Option<&'a RawValue>,
-        acr_values: Option<&'a RawValue>,
-        max_age: Option<&'a RawValue>,
-    }
-    let status = response.status();
-    let retry_after = retry_after(response);
-    let told: Option<Refusal<'_>> = json::object(response.body());
-    let class = match (status, told.as_ref().map(|refusal| refusal.error.as_str())) {
-        (StatusCode::TOO_MANY_REQUESTS, _) | (_, Some("slow_down")) => ErrorClass::Throttled,
-        (_, Some("temporarily_unavailable" | "server_error")) => ErrorClass::Transient,
-        (status, _) if status.is_server_error() => ErrorClass::Transient,
-        // Section 2.2.2 gives `invalid_request` to a subject token that is "invalid for any reason"; the form itself is
-        // built by this crate.
-        (_, Some("invalid_request" | "invalid_grant" | "invalid_token")) => {
-            ErrorClass::SubjectInvalid
-        }
-        (_, Some("invalid_target" | "invalid_scope" | "access_denied")) => ErrorClass::TargetDenied,
-        (_, Some("interaction_required" | "insufficient_user_authentication")) => {
-            ErrorClass::StepUp
-        }
-        (
-            _,
-            Some(
-                "invalid_client"
-                | "unauthorized_client"
-                | "unsupported_grant_type"
-                | "use_dpop_nonce"
-                | "invalid_dpop_proof",
-            ),
-        )
-        | (StatusCode::UNAUTHORIZED, None) => ErrorClass::ClientMisconfigured,
-        _ => ErrorClass::AnswerUnusable,
-    };
-    let error = TokenEndpointError::new(class, format!("the token endpoint answered {status}"))
-        .with_retry_after(retry_after);
-    let Some(told) = told else {
-        return error;
-    };
-    let description: Option<String> = lenient(told.error_description);
-    let error = error.with_oauth(
-        &without_tokens(request, &told.error),
-        description
-            .map(|text| without_tokens(request, &text))
-            .as_deref(),
-    );
-    if class != ErrorClass::StepUp {
-        return error;
-    }
-    let acr_values: Option<String> = lenient(told.acr_values);
-    error.with_step_up(acr_values.as_deref(), told.max_age.and_then(max_age))
-}
-
-fn lenient<T: DeserializeOwned>(json: Option<&RawValue>) -> Option<T> {
-    serde_json::from_str(json?.get()).ok()
-}
-
-/// `max_age` as a number, or as the text it is in a challenge.
-fn max_age(json: &RawValue) -> Option<u64> {
-    let seconds: f64 = json.get().trim_matches('"').parse().ok()?;
-    (0.0..1e15).contains(&seconds).then_some(seconds as u64)
-}
-
-/// Some servers quote the token they refuse.
-fn without_tokens(request: &ExchangeRequest, text: &str) -> String {
-    let actor = request.actor().map_or("", |actor| actor.expose());
-    [request.subject().subject_token().expose(), actor]
-        .into_iter()
-        .filter(|token| !token.is_empty())
-        .fold(text.to_owned(), |text, token| {
-            text.replace(token, "[redacted]")
-        })
-}
-
-/// `Retry-After` in seconds, at most five minutes; dates count as not said.
-fn retry_after(response: &Response<Bytes>) -> Option<Duration> {
-    let value = response.headers().get(header::RETRY_AFTER)?;
-    let digits = value.to_str().ok()?.trim();
-    if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
-        return None;
-    }
-    let seconds = digits.parse().map_or(MAX_RETRY_AFTER, Duration::from_secs);
-    Some(seconds.min(MAX_RETRY_AFTER))
 }
