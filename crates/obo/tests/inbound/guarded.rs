@@ -1,0 +1,139 @@
+//! A service behind the layer, which notes who was let in.
+
+use std::convert::Infallible;
+use std::sync::{Arc, Mutex};
+
+use http::{Request, Response, header};
+use obo::{
+    Audience, AuthorizationServer, BearerAuthLayer, Issuer, RequireLayer, ResourceServer, Rule,
+    Validated,
+};
+use tower::{ServiceBuilder, ServiceExt as _, service_fn};
+
+/// The challenge to a token that is refused.
+pub(crate) const INVALID_TOKEN: &str = r#"Bearer error="invalid_token""#;
+/// The challenge to credentials that are none.
+pub(crate) const INVALID_REQUEST: &str = r#"Bearer error="invalid_request""#;
+/// The challenge to a token that does not suffice, without naming what would.
+pub(crate) const INSUFFICIENT: &str = r#"Bearer error="insufficient_scope""#;
+
+/// The layer around a service that answers everything with "inner".
+#[derive(Clone)]
+pub(crate) struct Guarded {
+    layer: BearerAuthLayer,
+    rule: Option<RequireLayer>,
+    admitted: Arc<Mutex<Vec<Option<Validated>>>>,
+}
+
+impl Guarded {
+    pub(crate) fn new(layer: BearerAuthLayer) -> Self {
+        Self {
+            layer,
+            rule: None,
+            admitted: Arc::default(),
+        }
+    }
+
+    /// Lets only callers in that satisfy this rule.
+    pub(crate) fn requires(mut self, rule: Rule) -> Self {
+        self.rule = Some(RequireLayer::new(rule));
+        self
+    }
+
+    /// Accepts tokens of one server that are addressed to `service-a`.
+    pub(crate) fn by(server: AuthorizationServer) -> Self {
+        Self::new(BearerAuthLayer::new(service_a(server)))
+    }
+
+    /// As [`by`](Self::by) a server on a socket, through the default client.
+    pub(crate) fn over_socket(idp: &obo_testkit::AuthorizationServer) -> Self {
+        Self::by(Issuer::new(idp.issuer()).unwrap().into())
+    }
+
+    pub(crate) async fn send(&self, request: Request<()>) -> Response<String> {
+        let admitted = Arc::clone(&self.admitted);
+        let inner = service_fn(move |request: Request<()>| {
+            let caller = request.extensions().get().cloned();
+            admitted.lock().unwrap().push(caller);
+            async { Ok::<_, Infallible>(Response::new("inner".to_owned())) }
+        });
+        let service = ServiceBuilder::new()
+            .layer(&self.layer)
+            .option_layer(self.rule.clone())
+            .service(inner);
+        service.oneshot(request).await.unwrap()
+    }
+
+    /// Sends a request with this `Authorization` line.
+    pub(crate) async fn with(&self, line: impl AsRef<[u8]>) -> Response<String> {
+        self.send(with_line(line)).await
+    }
+
+    /// Sends a request with this token; the status.
+    pub(crate) async fn status(&self, token: &str) -> u16 {
+        self.with(format!("Bearer {token}")).await.status().as_u16()
+    }
+
+    /// Sends a request with this token, which is let in; as whom.
+    pub(crate) async fn caller(&self, token: &str) -> Validated {
+        assert_eq!(self.status(token).await, 200);
+        self.last().unwrap()
+    }
+
+    /// Sends a request with this token, which is refused as invalid.
+    pub(crate) async fn refuses(&self, token: &str, why: &str) {
+        self.answers(token, 401, INVALID_TOKEN, why).await;
+    }
+
+    /// Sends a request with this token, which is refused because its scope, actor or subject does not do.
+    pub(crate) async fn denies(&self, token: &str, challenge: &str) {
+        self.answers(token, 403, challenge, challenge).await;
+    }
+
+    async fn answers(&self, token: &str, status: u16, challenge: &str, why: &str) {
+        let before = self.admitted();
+        let response = self.with(format!("Bearer {token}")).await;
+        assert_refused(&response, status, &[challenge], why);
+        assert_eq!(self.admitted(), before, "{why}");
+    }
+
+    /// How many requests reached the service.
+    pub(crate) fn admitted(&self) -> usize {
+        self.admitted.lock().unwrap().len()
+    }
+
+    /// The caller of the last request that reached the service.
+    pub(crate) fn last(&self) -> Option<Validated> {
+        self.admitted.lock().unwrap().last().unwrap().clone()
+    }
+}
+
+pub(crate) fn service_a(server: AuthorizationServer) -> ResourceServer {
+    ResourceServer::new(Audience::new("service-a").unwrap(), server)
+}
+
+pub(crate) fn with_line(line: impl AsRef<[u8]>) -> Request<()> {
+    let request = Request::get("/orders").header(header::AUTHORIZATION, line.as_ref());
+    request.body(()).unwrap()
+}
+
+pub(crate) fn challenges<B>(response: &Response<B>) -> Vec<&str> {
+    let values = response.headers().get_all(header::WWW_AUTHENTICATE);
+    values.iter().map(|value| value.to_str().unwrap()).collect()
+}
+
+/// The response has this status and these challenges, and nothing else.
+pub(crate) fn assert_refused(
+    response: &Response<String>,
+    status: u16,
+    challenge: &[&str],
+    why: &str,
+) {
+    assert_eq!(
+        (response.status().as_u16(), challenges(response)),
+        (status, challenge.to_vec()),
+        "{why}"
+    );
+    assert_eq!(response.body(), "", "{why}");
+    assert_eq!(response.headers().len(), challenge.len(), "{why}");
+}

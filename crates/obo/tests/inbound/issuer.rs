@@ -1,0 +1,202 @@
+//! An issuer whose documents are answered in the process: without sockets, paused time does not run ahead of it.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use bytes::Bytes;
+use http::{Request, Response, header};
+use http_body_util::Full;
+use obo::{AuthorizationServer, HttpService, Issuer, ServerMetadata};
+use obo_testkit::{Alg, SigningKey, TokenBuilder};
+use serde_json::json;
+use tokio::sync::watch;
+use tower::service_fn;
+
+/// Where the documents are, from the issuer on.
+pub(crate) const JWKS: &str = "/jwks";
+pub(crate) const OPENID: &str = "/.well-known/openid-configuration";
+pub(crate) const OAUTH: &str = "/.well-known/oauth-authorization-server";
+
+/// How a document is answered.
+#[derive(Clone)]
+pub(crate) enum Reply {
+    Body(String),
+    Status(u16),
+    /// A status with one header.
+    Header(u16, header::HeaderName, &'static str),
+    /// The connection breaks.
+    Reset,
+    /// No answer until [`FakeIssuer::heal`].
+    Hang,
+}
+
+/// The issuer; clones are the same one.
+#[derive(Clone)]
+pub(crate) struct FakeIssuer {
+    issuer: String,
+    mint: obo_testkit::AuthorizationServer,
+    state: Arc<Mutex<State>>,
+    arrived: watch::Sender<usize>,
+    healed: watch::Sender<()>,
+}
+
+#[derive(Default)]
+struct State {
+    published: Vec<(String, SigningKey)>,
+    signing: Option<(String, SigningKey)>,
+    replies: HashMap<String, Reply>,
+    requests: Vec<String>,
+}
+
+impl FakeIssuer {
+    /// An issuer that publishes one key, `k1`.
+    pub(crate) async fn new() -> Self {
+        Self::named("https://idp.example").await
+    }
+
+    pub(crate) async fn named(issuer: &str) -> Self {
+        let fake = Self {
+            issuer: issuer.to_owned(),
+            mint: obo_testkit::AuthorizationServer::start().await,
+            state: Arc::default(),
+            arrived: watch::Sender::new(0),
+            healed: watch::Sender::new(()),
+        };
+        fake.rotate("k1");
+        fake
+    }
+
+    /// Publishes a new key and signs with it from now on.
+    pub(crate) fn rotate(&self, kid: &str) {
+        let key = (kid.to_owned(), SigningKey::generate(Alg::Es256));
+        let mut state = self.state();
+        state.published.push(key.clone());
+        state.signing = Some(key);
+    }
+
+    /// Publishes a key of this name no longer.
+    pub(crate) fn withdraw(&self, kid: &str) {
+        self.state().published.retain(|(name, _)| name != kid);
+    }
+
+    pub(crate) fn withdraw_all(&self) {
+        self.state().published.clear();
+    }
+
+    /// Answers one document otherwise, until healed.
+    pub(crate) fn reply(&self, path: &str, reply: Reply) {
+        self.state().replies.insert(path.to_owned(), reply);
+    }
+
+    /// Answers all documents as they are, those that were asked for before included.
+    pub(crate) fn heal(&self) {
+        self.state().replies.clear();
+        self.healed.send_replace(());
+    }
+
+    /// A token for `service-a`, signed with the latest key.
+    pub(crate) fn token(&self) -> TokenBuilder {
+        let (kid, key) = self.state().signing.clone().unwrap();
+        let alice = self.mint.user("alice").issuer(&self.issuer);
+        alice
+            .audience("service-a")
+            .scope("orders:read")
+            .sign_with(&key)
+            .kid(Some(&kid))
+    }
+
+    /// This issuer as one to discover.
+    pub(crate) fn server(&self) -> AuthorizationServer {
+        AuthorizationServer::discover(self.id(), self.http())
+    }
+
+    /// This issuer with its key set given.
+    pub(crate) fn known(&self) -> AuthorizationServer {
+        let jwks_uri = format!("{}{JWKS}", self.issuer);
+        let metadata = ServerMetadata::new(Some(&jwks_uri), None).unwrap();
+        AuthorizationServer::with_metadata(self.id(), metadata, self.http())
+    }
+
+    pub(crate) fn id(&self) -> Issuer {
+        Issuer::new(&*self.issuer).unwrap()
+    }
+
+    /// How often the key set was asked for.
+    pub(crate) fn fetches(&self) -> usize {
+        let requests = &self.state().requests;
+        requests.iter().filter(|path| *path == JWKS).count()
+    }
+
+    /// What was asked for, in order.
+    pub(crate) fn requests(&self) -> Vec<String> {
+        self.state().requests.clone()
+    }
+
+    /// Returns once this many requests have come, answered or not.
+    pub(crate) async fn arrived(&self, count: usize) {
+        let mut arrived = self.arrived.subscribe();
+        arrived.wait_for(|seen| *seen >= count).await.unwrap();
+    }
+
+    fn http(&self) -> HttpService {
+        let fake = self.clone();
+        HttpService::new(service_fn(move |request: Request<Bytes>| {
+            let fake = fake.clone();
+            async move { fake.answer(&request.uri().to_string()).await }
+        }))
+    }
+
+    async fn answer(&self, url: &str) -> Result<Response<Full<Bytes>>, std::io::Error> {
+        let path = url.strip_prefix(&self.issuer).unwrap_or(url);
+        let mut healed = self.healed.subscribe();
+        let reply = {
+            let mut state = self.state();
+            state.requests.push(path.to_owned());
+            state.replies.get(path).cloned()
+        };
+        self.arrived.send_modify(|seen| *seen += 1);
+        let response = match reply {
+            None => self.document(path),
+            Some(Reply::Body(body)) => Response::new(body),
+            Some(Reply::Status(status)) => answer(status),
+            Some(Reply::Header(status, name, value)) => {
+                let mut response = answer(status);
+                response.headers_mut().insert(name, value.parse().unwrap());
+                response
+            }
+            Some(Reply::Reset) => return Err(std::io::ErrorKind::ConnectionReset.into()),
+            Some(Reply::Hang) => {
+                healed.changed().await.unwrap();
+                self.document(path)
+            }
+        };
+        Ok(response.map(|body| Full::new(body.into())))
+    }
+
+    fn document(&self, path: &str) -> Response<String> {
+        let jwks_uri = format!("{}{JWKS}", self.issuer);
+        match path {
+            JWKS => {
+                let state = self.state();
+                let published = state.published.iter();
+                let keys: Vec<_> = published.map(|(kid, key)| key.public_jwk(kid)).collect();
+                Response::new(json!({ "keys": keys }).to_string())
+            }
+            OPENID | OAUTH => {
+                Response::new(json!({ "issuer": self.issuer, "jwks_uri": jwks_uri }).to_string())
+            }
+            _ => answer(404),
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap()
+    }
+}
+
+fn answer(status: u16) -> Response<String> {
+    Response::builder()
+        .status(status)
+        .body(String::new())
+        .unwrap()
+}

@@ -1,0 +1,155 @@
+//! Several issuers in one resource server, and what no configuration may say.
+
+use obo::{
+    Audience, BearerAuthLayer, Policy, Rejection, ResourceServer, Rule, TokenError, Validated,
+};
+use obo_testkit::AuthorizationServer;
+use serde::Deserialize;
+
+use crate::guarded::{Guarded, service_a};
+use crate::issuer::FakeIssuer;
+
+fn policy(idp: &FakeIssuer) -> Policy {
+    Policy::new(idp.id(), Audience::new("service-a").unwrap())
+}
+
+async fn both() -> (FakeIssuer, FakeIssuer, ResourceServer) {
+    let a = FakeIssuer::named("https://a.example").await;
+    let b = FakeIssuer::named("https://b.example").await;
+    let server = service_a(a.server()).trust(policy(&b), b.server()).unwrap();
+    (a, b, server)
+}
+
+#[tokio::test]
+async fn jw_17_jw_38_keys_of_one_issuer_never_verify_a_token_of_another() {
+    let (a, b, server) = both().await;
+    let guarded = Guarded::new(BearerAuthLayer::new(server));
+    for (own, other) in [(&a, &b), (&b, &a)] {
+        let caller = guarded.caller(&own.token().mint()).await;
+        assert_eq!((caller.issuer(), caller.subject()), (&own.id(), "alice"));
+        let swapped = own.token().issuer(other.id().as_str()).mint();
+        guarded
+            .refuses(
+                &swapped,
+                "signed with the other issuer's key of the same name",
+            )
+            .await;
+    }
+}
+
+#[tokio::test]
+async fn jw_17_each_issuer_has_its_own_audience() {
+    let (a, b, _) = both().await;
+    let for_b = Policy::new(b.id(), Audience::new("service-a-at-b").unwrap());
+    let server = service_a(a.server()).trust(for_b, b.server()).unwrap();
+    let guarded = Guarded::new(BearerAuthLayer::new(server));
+    guarded
+        .refuses(&b.token().mint(), "addressed as the other issuer does")
+        .await;
+    let token = b.token().claim("aud", "service-a-at-b").mint();
+    assert_eq!(guarded.status(&token).await, 200);
+}
+
+#[tokio::test]
+async fn jw_18_an_unknown_issuer_causes_no_request() {
+    let trusted = AuthorizationServer::start().await;
+    let unknown = AuthorizationServer::start().await;
+    let guarded = Guarded::over_socket(&trusted);
+    let token = unknown.user("alice").audience("service-a").mint();
+    guarded.refuses(&token, "an unknown issuer").await;
+    assert!(unknown.requests().is_empty() && trusted.requests().is_empty());
+}
+
+#[tokio::test]
+async fn jw_01_an_algorithm_that_is_not_allowed_causes_no_request() {
+    let idp = FakeIssuer::new().await;
+    let policy = policy(&idp).algorithms([obo::Algorithm::Rs256]).unwrap();
+    let server = ResourceServer::with_policy(policy, idp.server()).unwrap();
+    let refused = server.validate(&idp.token().mint()).await.unwrap_err();
+    assert_eq!(refused, Rejection::Token(TokenError::Algorithm));
+    assert!(idp.requests().is_empty());
+}
+
+#[tokio::test]
+async fn a_token_that_did_not_come_in_a_header_is_judged_alike() {
+    let idp = FakeIssuer::new().await;
+    let server = service_a(idp.server());
+    let alice = server.validate(&idp.token().mint()).await.unwrap();
+    assert_eq!(alice.subject(), "alice");
+    let refused = |token: String| {
+        let server = server.clone();
+        async move { server.validate(&token).await.unwrap_err() }
+    };
+    assert_eq!(
+        refused(idp.token().expires_in(-61).mint()).await,
+        Rejection::Token(TokenError::Expired)
+    );
+    assert_eq!(refused(String::new()).await.code(), "malformed_credentials");
+    assert_eq!(
+        refused("Bearer x".to_owned()).await.code(),
+        "malformed_credentials"
+    );
+    assert_eq!(refused("x".to_owned()).await.code(), "malformed_token");
+}
+
+#[derive(Debug, Deserialize, PartialEq)]
+struct Tenant {
+    tenant: String,
+}
+
+#[tokio::test]
+async fn claims_of_a_type_of_ones_own_are_read_once_and_found_later() {
+    let idp = FakeIssuer::new().await;
+    let server =
+        ResourceServer::with_policy(policy(&idp).claims::<Tenant>(), idp.server()).unwrap();
+    let guarded = Guarded::new(BearerAuthLayer::new(server));
+    let caller = guarded
+        .caller(&idp.token().claim("tenant", "t1").mint())
+        .await;
+    let typed: Validated<Tenant> = caller.with_claims().unwrap();
+    assert_eq!(typed.claims().tenant, "t1");
+    assert_eq!(
+        typed.untyped().with_claims::<Tenant>().unwrap().claims(),
+        typed.claims()
+    );
+    assert!(caller.with_claims::<()>().is_some());
+    assert!(caller.with_claims::<String>().is_none());
+}
+
+#[tokio::test]
+async fn a_service_that_asks_for_no_claims_finds_none() {
+    let idp = FakeIssuer::new().await;
+    let guarded = Guarded::by(idp.server());
+    let caller = guarded
+        .caller(&idp.token().claim("tenant", "t1").mint())
+        .await;
+    assert!(caller.with_claims::<Tenant>().is_none());
+    assert!(caller.with_claims::<()>().is_some());
+}
+
+#[tokio::test]
+async fn a_configuration_that_trusts_in_two_ways_is_refused() {
+    let (a, b, server) = both().await;
+    let twice = server.clone().trust(policy(&b), b.server()).unwrap_err();
+    assert_eq!(twice.field(), "issuer");
+    assert!(twice.to_string().contains("https://b.example"), "{twice}");
+    let crossed = ResourceServer::with_policy(policy(&a), b.server()).unwrap_err();
+    assert_eq!(crossed.field(), "issuer");
+    assert!(
+        crossed.to_string().contains("https://a.example"),
+        "{crossed}"
+    );
+}
+
+#[test]
+fn a_rule_that_requires_nothing_is_refused() {
+    assert_eq!(Rule::scopes::<&str>([]).unwrap_err().field(), "scope");
+    for bad in ["", "a b", "a\"b", "ä"] {
+        assert_eq!(Rule::scopes([bad]).unwrap_err().field(), "scope", "{bad:?}");
+    }
+    assert_eq!(Rule::actors::<&str>([]).unwrap_err().field(), "actors");
+    assert_eq!(
+        Rule::actors(["service-b", ""]).unwrap_err().field(),
+        "actors"
+    );
+}

@@ -1,0 +1,148 @@
+//! What a caller may do.
+
+use http::Request;
+use obo::{ActorId, AllowedActor, Rejection, RequireLayer, Rule, Validated};
+use serde_json::json;
+use tower::{ServiceBuilder, ServiceExt as _, service_fn};
+
+use crate::guarded::{Guarded, INSUFFICIENT, assert_refused};
+use crate::issuer::FakeIssuer;
+
+async fn requiring(rule: Rule) -> (FakeIssuer, Guarded) {
+    let idp = FakeIssuer::new().await;
+    let guarded = Guarded::by(idp.known()).requires(rule);
+    (idp, guarded)
+}
+
+#[tokio::test]
+async fn bt_13_a_token_without_the_scope_is_told_which_one_is_needed() {
+    let rule = Rule::scopes(["orders:write", "orders:read"]).unwrap();
+    let (idp, guarded) = requiring(rule).await;
+    let needed = r#"Bearer error="insufficient_scope", scope="orders:read orders:write""#;
+    guarded.denies(&idp.token().mint(), needed).await;
+    for almost in [
+        "orders",
+        "orders:read orders:WRITE",
+        "orders:read,orders:write",
+        "",
+    ] {
+        guarded
+            .denies(&idp.token().claim("scope", almost).mint(), needed)
+            .await;
+    }
+    guarded
+        .denies(&idp.token().without("scope").mint(), needed)
+        .await;
+    for enough in ["orders:write orders:read", "a orders:read b orders:write"] {
+        let token = idp.token().claim("scope", enough).mint();
+        assert_eq!(guarded.status(&token).await, 200, "{enough}");
+    }
+}
+
+#[tokio::test]
+async fn tx_28_an_actor_is_its_issuer_and_its_subject() {
+    let (idp, _) = requiring(Rule::user()).await;
+    let of = |issuer: Option<&str>| {
+        let act = match issuer {
+            Some(issuer) => json!({ "iss": issuer, "sub": "service-b" }),
+            None => json!({ "sub": "service-b" }),
+        };
+        idp.token().claim("act", act).mint()
+    };
+    let own = idp.id();
+    let bare = Rule::actors(["service-b"]).unwrap();
+    let qualified = Rule::actors([ActorId::new(own.as_str(), "service-b")]).unwrap();
+    for rule in [bare, qualified] {
+        let guarded = Guarded::by(idp.known()).requires(rule);
+        assert_eq!(guarded.status(&of(None)).await, 200);
+        assert_eq!(guarded.status(&of(Some(own.as_str()))).await, 200);
+        guarded
+            .denies(&of(Some("https://idp.example/")), INSUFFICIENT)
+            .await;
+        guarded
+            .denies(&of(Some("https://evil.example")), INSUFFICIENT)
+            .await;
+    }
+    let foreign = ActorId::new("https://partner.example", "service-b");
+    let guarded = Guarded::by(idp.known()).requires(Rule::actors([foreign]).unwrap());
+    assert_eq!(
+        guarded.status(&of(Some("https://partner.example"))).await,
+        200
+    );
+    guarded.denies(&of(None), INSUFFICIENT).await;
+}
+
+#[tokio::test]
+async fn tx_32_actors_of_several_issuers_stand_on_one_list() {
+    let partner = AllowedActor::from(ActorId::new("https://partner.example", "service-p"));
+    let rule = Rule::actors([AllowedActor::from("service-b"), partner]).unwrap();
+    let (idp, guarded) = requiring(rule).await;
+    assert_eq!(
+        guarded.status(&idp.token().actor("service-b").mint()).await,
+        200
+    );
+    guarded
+        .denies(&idp.token().actor("service-p").mint(), INSUFFICIENT)
+        .await;
+    let act = json!({ "iss": "https://partner.example", "sub": "service-p" });
+    assert_eq!(
+        guarded.status(&idp.token().claim("act", act).mint()).await,
+        200
+    );
+}
+
+#[tokio::test]
+async fn both_halves_of_a_rule_must_hold_and_the_first_that_does_not_answers() {
+    let rule = Rule::scopes(["orders:read"])
+        .unwrap()
+        .and(Rule::any_actor());
+    let (idp, guarded) = requiring(rule.and(Rule::user())).await;
+    let scope = r#"Bearer error="insufficient_scope", scope="orders:read""#;
+    assert_eq!(
+        guarded.status(&idp.token().actor("service-b").mint()).await,
+        200
+    );
+    guarded.denies(&idp.token().mint(), INSUFFICIENT).await;
+    let without_both = idp.token().without("scope");
+    guarded.denies(&without_both.mint(), scope).await;
+    let a_service = idp.token().actor("service-b").client_id("alice");
+    guarded.denies(&a_service.mint(), INSUFFICIENT).await;
+}
+
+#[tokio::test]
+async fn a_route_without_the_bearer_layer_refuses_everyone() {
+    let service = ServiceBuilder::new()
+        .layer(RequireLayer::new(Rule::no_actor()))
+        .service(service_fn(|_: Request<()>| async {
+            panic!("nobody was validated");
+            #[allow(unreachable_code)]
+            Ok::<_, std::convert::Infallible>(http::Response::new(String::new()))
+        }));
+    let response = service.oneshot(Request::new(())).await.unwrap();
+    assert_refused(&response, 401, &["Bearer"], "no layer");
+}
+
+#[tokio::test]
+async fn a_handler_checks_the_same_rule_as_a_layer() {
+    let (idp, guarded) = requiring(Rule::user()).await;
+    let caller = guarded.caller(&idp.token().mint()).await;
+    assert_eq!(Rule::user().check(&caller), Ok(()));
+    assert_eq!(
+        Rule::any_actor().check(&caller).unwrap_err().code(),
+        "actor_refused"
+    );
+    assert_eq!(
+        Rule::service().check(&caller).unwrap_err().code(),
+        "subject_refused"
+    );
+    let needed = Rule::scopes(["orders:write"]).unwrap();
+    assert_eq!(
+        needed.check(&caller).unwrap_err().code(),
+        "insufficient_scope"
+    );
+    let nobody: Option<&Validated> = None;
+    assert_eq!(
+        Rule::user().check(nobody),
+        Err(Rejection::MissingCredentials)
+    );
+}

@@ -1,0 +1,305 @@
+//! Access tokens (RFC 9068) and actors (RFC 8693 section 4) end to end: minted by a server on a socket, whose keys the
+//! layer fetches.
+
+use std::time::Duration;
+
+use obo::{
+    Audience, BearerAuthLayer, Clock, Issuer, Policy, PrincipalKind, Profile, ResourceServer, Rule,
+    TestClock, UnixTime,
+};
+use obo_testkit::{Alg, AuthorizationServer, TokenBuilder};
+use serde_json::{Value, json};
+
+use crate::guarded::{Guarded, INSUFFICIENT};
+
+async fn start() -> (AuthorizationServer, Guarded) {
+    let idp = AuthorizationServer::start().await;
+    let guarded = Guarded::over_socket(&idp);
+    (idp, guarded)
+}
+
+fn alice(idp: &AuthorizationServer) -> TokenBuilder {
+    idp.user("alice").audience("service-a")
+}
+
+fn policy(idp: &AuthorizationServer) -> Policy {
+    let issuer = Issuer::new(idp.issuer()).unwrap();
+    Policy::new(issuer, Audience::new("service-a").unwrap())
+}
+
+fn with_policy(idp: &AuthorizationServer, policy: Policy) -> ResourceServer {
+    ResourceServer::with_policy(policy, Issuer::new(idp.issuer()).unwrap()).unwrap()
+}
+
+#[tokio::test]
+async fn at_01_only_an_access_token_type_is_accepted() {
+    let (idp, guarded) = start().await;
+    for typ in [
+        "at+jwt",
+        "AT+JWT",
+        "application/at+jwt",
+        "Application/At+Jwt",
+    ] {
+        assert_eq!(
+            guarded.status(&alice(&idp).typ(Some(typ)).mint()).await,
+            200,
+            "{typ}"
+        );
+    }
+    for typ in [
+        None,
+        Some("JWT"),
+        Some("id_token+jwt"),
+        Some("at"),
+        Some("text/at+jwt"),
+    ] {
+        guarded
+            .refuses(&alice(&idp).typ(typ).mint(), &format!("{typ:?}"))
+            .await;
+    }
+}
+
+#[tokio::test]
+async fn at_02_every_claim_of_the_profile_is_required() {
+    let (idp, strict) = start().await;
+    let lenient = with_policy(&idp, policy(&idp).profile(Profile::LENIENT));
+    let lenient = Guarded::new(BearerAuthLayer::new(lenient));
+    for (claim, is_optional) in [
+        ("iss", false),
+        ("exp", false),
+        ("aud", false),
+        ("sub", false),
+        ("client_id", true),
+        ("iat", true),
+        ("jti", true),
+    ] {
+        let token = alice(&idp).without(claim).mint();
+        strict.refuses(&token, claim).await;
+        let expected = if is_optional { 200 } else { 401 };
+        assert_eq!(lenient.status(&token).await, expected, "{claim}");
+        lenient
+            .refuses(&alice(&idp).claim(claim, Value::Null).mint(), claim)
+            .await;
+    }
+}
+
+#[tokio::test]
+async fn at_03_the_issuer_is_compared_code_point_by_code_point() {
+    let idp = AuthorizationServer::builder()
+        .issuer_path("/realms/corp")
+        .start()
+        .await;
+    let guarded = Guarded::over_socket(&idp);
+    let own = idp.issuer();
+    for other in [
+        format!("{own}/"),
+        own.replace("/corp", "/Corp"),
+        own.replace("http:", "HTTP:"),
+        own.replace("/corp", "/%63orp"),
+        own.replace("127.0.0.1", "localhost"),
+        format!(" {own}"),
+    ] {
+        guarded
+            .refuses(&alice(&idp).issuer(&other).mint(), &other)
+            .await;
+    }
+    guarded
+        .refuses(&alice(&idp).claim("iss", json!([own])).mint(), "a list")
+        .await;
+    assert!(idp.requests().is_empty());
+    assert_eq!(guarded.status(&alice(&idp).mint()).await, 200);
+}
+
+#[tokio::test]
+async fn at_04_the_token_must_be_addressed_to_this_service() {
+    let (idp, guarded) = start().await;
+    for good in [
+        json!("service-a"),
+        json!(["service-b", "service-a", "service-c"]),
+    ] {
+        assert_eq!(
+            guarded.status(&alice(&idp).claim("aud", good).mint()).await,
+            200
+        );
+    }
+    for bad in [
+        json!("service-b"),
+        json!("SERVICE-A"),
+        json!("service-a/"),
+        json!("service-a service-b"),
+        json!(""),
+        json!([]),
+        json!(["service-b"]),
+        json!(["service-a", 1]),
+        json!([["service-a"]]),
+        json!({ "service-a": true }),
+        json!(1),
+        json!(null),
+    ] {
+        let token = alice(&idp).claim("aud", bad.clone()).mint();
+        guarded.refuses(&token, &bad.to_string()).await;
+    }
+}
+
+#[tokio::test]
+async fn at_05_every_algorithm_is_verified_with_the_issuers_key() {
+    let (idp, guarded) = start().await;
+    let tokens: Vec<_> = Alg::ALL.map(|alg| alice(&idp).alg(alg).mint()).into();
+    for token in &tokens {
+        assert_eq!(guarded.caller(token).await.subject(), "alice");
+    }
+    let (first, second) = (&tokens[0], &tokens[1]);
+    let (unsigned, _) = first.rsplit_once('.').unwrap();
+    let (_, foreign) = second.rsplit_once('.').unwrap();
+    guarded
+        .refuses(&format!("{unsigned}.{foreign}"), "of another token")
+        .await;
+    let none = alice(&idp).header("alg", "none").mint();
+    guarded.refuses(&none, "alg none").await;
+    let (unsigned, _) = none.rsplit_once('.').unwrap();
+    guarded
+        .refuses(&format!("{unsigned}."), "alg none without signature")
+        .await;
+}
+
+#[tokio::test]
+async fn at_06_a_token_ends_at_its_expiry_plus_leeway() {
+    const EXP: u64 = 2_000_000_000;
+    let idp = AuthorizationServer::start().await;
+    let clock = TestClock::new(UnixTime::from_secs(EXP - 1));
+    let default = with_policy(&idp, policy(&idp)).clock(clock.clone());
+    let none = with_policy(&idp, policy(&idp).leeway(Duration::ZERO).unwrap());
+    let none = none.clock(Clock::from(clock.clone()));
+    let guarded = [default, none].map(|server| Guarded::new(BearerAuthLayer::new(server)));
+    let token = alice(&idp).claim("exp", EXP).mint();
+    for (now, with_leeway, without) in [
+        (EXP - 1, 200, 200),
+        (EXP, 200, 401),
+        (EXP + 59, 200, 401),
+        (EXP + 60, 401, 401),
+        (EXP + 61, 401, 401),
+        (u64::MAX, 401, 401),
+    ] {
+        clock.set(UnixTime::from_secs(now));
+        assert_eq!(guarded[0].status(&token).await, with_leeway, "{now}");
+        assert_eq!(guarded[1].status(&token).await, without, "{now}");
+    }
+}
+
+#[tokio::test]
+async fn at_11_a_client_for_itself_is_a_service_and_no_user() {
+    let (idp, guarded) = start().await;
+    let users = guarded.clone().requires(Rule::user());
+    let services = guarded.clone().requires(Rule::service());
+    let service = idp.service("service-x").audience("service-a").mint();
+    assert_eq!(
+        guarded.caller(&service).await.kind(),
+        PrincipalKind::Service
+    );
+    users.denies(&service, INSUFFICIENT).await;
+    assert_eq!(services.status(&service).await, 200);
+    let user = alice(&idp).mint();
+    assert_eq!(guarded.caller(&user).await.kind(), PrincipalKind::User);
+    assert_eq!(users.status(&user).await, 200);
+    services.denies(&user, INSUFFICIENT).await;
+}
+
+#[tokio::test]
+async fn at_13_an_id_token_of_the_same_server_is_no_access_token() {
+    let idp = AuthorizationServer::start().await;
+    let lenient = with_policy(&idp, policy(&idp).profile(Profile::LENIENT));
+    let guarded = [
+        Guarded::over_socket(&idp),
+        Guarded::new(BearerAuthLayer::new(lenient)),
+    ];
+    for guarded in guarded {
+        let id_token = idp.id_token("alice", "service-a").claim("nonce", "n");
+        guarded.refuses(&id_token.mint(), "an ID token").await;
+        let posing = id_token.claim("client_id", "app").claim("jti", "j");
+        guarded
+            .refuses(&posing.typ(Some("at+jwt")).mint(), "posing")
+            .await;
+    }
+}
+
+#[tokio::test]
+async fn tx_24_tx_32_only_the_outermost_actor_counts() {
+    let (idp, guarded) = start().await;
+    let guarded = guarded.requires(Rule::actors(["service-b"]).unwrap());
+    let outer_forbidden = alice(&idp).actor("service-b").actor("service-x");
+    guarded.denies(&outer_forbidden.mint(), INSUFFICIENT).await;
+    let outer_allowed = alice(&idp).actor("service-x").actor("service-b").mint();
+    let caller = guarded.caller(&outer_allowed).await;
+    assert_eq!(caller.current_actor().unwrap().subject(), "service-b");
+    assert_eq!(Vec::from_iter(caller.prior_actors().audit()), ["service-x"]);
+}
+
+#[tokio::test]
+async fn tx_26_a_malformed_actor_is_refused_and_never_taken_for_none() {
+    let (idp, guarded) = start().await;
+    for bad in [
+        json!("service-b"),
+        json!(null),
+        json!(["service-b"]),
+        json!(1),
+        json!({}),
+        json!({ "client_id": "service-b" }),
+        json!({ "sub": "" }),
+        json!({ "sub": 1 }),
+        json!({ "sub": ["service-b"] }),
+        json!({ "sub": "service-b", "iss": 1 }),
+        json!({ "sub": "service-b", "client_id": null }),
+        json!({ "sub": "service-b", "act": null }),
+        json!({ "sub": "service-b", "act": "service-x" }),
+        json!({ "sub": "service-b", "act": { "iss": "https://x.example" } }),
+    ] {
+        guarded
+            .refuses(
+                &alice(&idp).claim("act", bad.clone()).mint(),
+                &bad.to_string(),
+            )
+            .await;
+    }
+}
+
+#[tokio::test]
+async fn tx_32_a_route_for_actors_alone_refuses_the_user_itself() {
+    let (idp, guarded) = start().await;
+    let direct = alice(&idp).mint();
+    let by_a_service = alice(&idp).actor("service-x").mint();
+    for rule in [Rule::any_actor(), Rule::actors(["service-x"]).unwrap()] {
+        let guarded = guarded.clone().requires(rule);
+        guarded.denies(&direct, INSUFFICIENT).await;
+        assert_eq!(guarded.status(&by_a_service).await, 200);
+    }
+    let users_alone = guarded.requires(Rule::no_actor());
+    users_alone.denies(&by_a_service, INSUFFICIENT).await;
+    assert_eq!(users_alone.status(&direct).await, 200);
+}
+
+#[tokio::test]
+async fn tx_33_the_client_is_not_the_actor() {
+    let (idp, guarded) = start().await;
+    let token = alice(&idp)
+        .client_id("service-b")
+        .claim("azp", "service-b")
+        .mint();
+    let caller = guarded.caller(&token).await;
+    assert_eq!(
+        (caller.client_id(), caller.current_actor()),
+        (Some("service-b"), None)
+    );
+    let for_service_b = guarded.requires(Rule::actors(["service-b"]).unwrap());
+    for_service_b.denies(&token, INSUFFICIENT).await;
+}
+
+#[tokio::test]
+async fn tx_36_who_may_act_does_not_act() {
+    let (idp, guarded) = start().await;
+    let token = alice(&idp).may_act(json!({ "sub": "service-b" })).mint();
+    assert_eq!(guarded.caller(&token).await.current_actor(), None);
+    guarded
+        .requires(Rule::any_actor())
+        .denies(&token, INSUFFICIENT)
+        .await;
+}
