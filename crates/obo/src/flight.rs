@@ -74,6 +74,11 @@ where
         Ok(landing)
     }
 
+    /// The flight of `key` that is under way, if there is one.
+    pub(crate) fn under_way(&self, key: &K) -> Option<Landing<T>> {
+        self.lock().get(key).cloned()
+    }
+
     fn lock(&self) -> MutexGuard<'_, HashMap<K, Landing<T>>> {
         self.under_way
             .lock()

@@ -87,6 +87,9 @@ impl Jwks {
         let now = Instant::now();
         let set = self.0.set.load();
         let Some(set) = set.as_ref().filter(|set| set.is_usable(now)) else {
+            if let Some(refresh) = self.under_way() {
+                return Lookup::Wait(refresh);
+            }
             let pause = self.0.schedule().pause_without_set(now);
             return match pause {
                 None => self.wait(),
@@ -101,7 +104,7 @@ impl Jwks {
         }
         match set.select(kid, algorithm) {
             Selected::Lookup(lookup) => lookup,
-            Selected::Unknown => self.unknown(now),
+            Selected::Unknown => self.unknown(kid, algorithm, now),
         }
     }
 
@@ -149,19 +152,24 @@ impl Jwks {
     }
 
     /// A rotation that this service has not seen yet, or a made-up name: one fetch per cooldown tells.
-    fn unknown(&self, now: Instant) -> Lookup {
+    fn unknown(&self, kid: Option<&str>, algorithm: Algorithm, now: Instant) -> Lookup {
         let mut schedule = self.0.schedule();
+        // Under the lock, so that whoever comes after the one who took the ration finds the fetch.
+        if let Some(refresh) = self.under_way() {
+            return Lookup::Wait(refresh);
+        }
         if schedule.take_for_unknown_key(now) {
-            drop(schedule);
             return self.wait();
         }
-        if schedule.last_failed() {
-            return Lookup::Unavailable(RefreshError {
+        let last_fetch = match schedule.last_failed() {
+            true => Err(RefreshError {
                 problem: "the key is not known and the last fetch failed".to_owned(),
                 retry_after: COOLDOWN,
-            });
-        }
-        Lookup::Refused(TokenError::UnknownKey)
+            }),
+            false => Ok(()),
+        };
+        // A fetch may have landed since the set was read.
+        self.lookup_again(kid, algorithm, last_fetch)
     }
 
     fn wait(&self) -> Lookup {
@@ -174,11 +182,12 @@ impl Jwks {
     /// Starts a fetch or joins the one under way.
     fn refresh(&self) -> Option<Refresh> {
         let inner = Arc::clone(&self.0);
-        let flight = self.0.flights.join((), || {
-            inner.schedule().begin(Instant::now());
-            refresh(inner)
-        });
+        let flight = self.0.flights.join((), || refresh(inner));
         flight.ok().map(Refresh)
+    }
+
+    fn under_way(&self) -> Option<Refresh> {
+        self.0.flights.under_way(&()).map(Refresh)
     }
 }
 
@@ -242,6 +251,7 @@ impl RefreshError {
 }
 
 async fn refresh(inner: Arc<Inner>) -> Result<(), RefreshError> {
+    inner.schedule().begin(Instant::now());
     let fetched = fetch(&inner.server).await;
     let now = Instant::now();
     let mut schedule = inner.schedule();

@@ -137,3 +137,11 @@ pub(crate) fn assert_refused(
     assert_eq!(response.body(), "", "{why}");
     assert_eq!(response.headers().len(), challenge.len(), "{why}");
 }
+
+/// The response says that the keys are not there, and when to try again.
+pub(crate) fn assert_unavailable(response: &Response<String>, retry_after: &str) {
+    assert_eq!(response.status(), 503);
+    assert_eq!(response.headers()[header::RETRY_AFTER], retry_after);
+    assert!(challenges(response).is_empty());
+    assert_eq!(response.body(), "");
+}

@@ -138,6 +138,14 @@ impl FakeIssuer {
         arrived.wait_for(|seen| *seen >= count).await.unwrap();
     }
 
+    /// The document that publishes the keys.
+    pub(crate) fn key_set(&self) -> String {
+        let state = self.state();
+        let published = state.published.iter();
+        let keys: Vec<_> = published.map(|(kid, key)| key.public_jwk(kid)).collect();
+        json!({ "keys": keys }).to_string()
+    }
+
     fn http(&self) -> HttpService {
         let fake = self.clone();
         HttpService::new(service_fn(move |request: Request<Bytes>| {
@@ -176,12 +184,7 @@ impl FakeIssuer {
     fn document(&self, path: &str) -> Response<String> {
         let jwks_uri = format!("{}{JWKS}", self.issuer);
         match path {
-            JWKS => {
-                let state = self.state();
-                let published = state.published.iter();
-                let keys: Vec<_> = published.map(|(kid, key)| key.public_jwk(kid)).collect();
-                Response::new(json!({ "keys": keys }).to_string())
-            }
+            JWKS => Response::new(self.key_set()),
             OPENID | OAUTH => {
                 Response::new(json!({ "issuer": self.issuer, "jwks_uri": jwks_uri }).to_string())
             }

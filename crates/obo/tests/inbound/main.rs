@@ -11,9 +11,17 @@
 mod guarded;
 mod issuer;
 
+mod any_bytes;
+mod bounds;
+mod discovery;
 mod grpc;
 mod header;
 mod issuers;
+mod keys_outage;
+mod keys_rotation;
+mod keys_start;
+mod readiness;
+mod redaction;
 mod refusals;
 mod rules;
 mod tokens;

@@ -1,0 +1,128 @@
+//! Where the keys are: discovery documents, the right one and the wrong ones.
+
+use std::time::Duration;
+
+use obo::Rejection;
+use obo_testkit::{AuthorizationServer, Endpoint, Fault};
+use tokio::time::advance;
+
+use crate::guarded::{Guarded, service_a};
+use crate::issuer::{FakeIssuer, JWKS, OAUTH, OPENID, Reply};
+
+fn reason(rejection: Rejection) -> String {
+    match rejection {
+        Rejection::Unavailable { problem, .. } => problem,
+        other => panic!("not 503: {other}"),
+    }
+}
+
+#[tokio::test]
+async fn md_01_a_document_of_another_issuer_is_not_used() {
+    let idp = AuthorizationServer::start().await;
+    idp.fault(Endpoint::Discovery, Fault::WrongIssuer);
+    let server = service_a(obo::Issuer::new(idp.issuer()).unwrap().into());
+    let token = idp.user("alice").audience("service-a").mint();
+    let problem = reason(server.validate(&token).await.unwrap_err());
+    assert!(
+        problem.contains(idp.issuer()) && problem.contains("another issuer"),
+        "{problem}"
+    );
+    assert_eq!((idp.discovery_requests(), idp.jwks_requests()), (1, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn md_04_the_next_well_known_place_is_tried_where_nothing_is() {
+    for missing in [404, 405] {
+        let idp = FakeIssuer::new().await;
+        idp.reply(OPENID, Reply::Status(missing));
+        assert_eq!(
+            Guarded::by(idp.server()).status(&idp.token().mint()).await,
+            200
+        );
+        assert_eq!(idp.requests(), [OPENID, OAUTH, JWKS]);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn md_04_any_other_failure_stops_there() {
+    for failure in [
+        Reply::Status(500),
+        Reply::Status(403),
+        Reply::Status(410),
+        Reply::Header(302, http::header::LOCATION, "https://evil.example/"),
+        Reply::Reset,
+        Reply::Hang,
+        Reply::Body("<html>".to_owned()),
+        Reply::Body(r#"{"issuer":"https://idp.example/"}"#.to_owned()),
+        Reply::Body(format!(r#"{{"x":"{}"}}"#, "x".repeat(256 * 1024))),
+    ] {
+        let idp = FakeIssuer::new().await;
+        idp.reply(OPENID, failure);
+        assert_eq!(
+            Guarded::by(idp.server()).status(&idp.token().mint()).await,
+            503
+        );
+        assert_eq!(idp.requests(), [OPENID]);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn md_04_where_there_is_nothing_at_all_the_reason_says_what_to_do() {
+    let idp = FakeIssuer::new().await;
+    idp.reply(OPENID, Reply::Status(404));
+    idp.reply(OAUTH, Reply::Status(404));
+    let refused = service_a(idp.server()).validate(&idp.token().mint()).await;
+    let problem = reason(refused.unwrap_err());
+    assert!(problem.contains("give the metadata"), "{problem}");
+    assert_eq!(idp.requests(), [OPENID, OAUTH]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn md_07_a_key_set_that_is_missing_or_anywhere_but_at_https_is_not_fetched() {
+    let idp = FakeIssuer::new().await;
+    for (jwks_uri, why) in [
+        ("", "jwks_uri"),
+        (r#","jwks_uri":"http://idp.example/jwks""#, "https"),
+        (r#","jwks_uri":"file:///etc/keys""#, "https"),
+        (r#","jwks_uri":7"#, "discovery document"),
+    ] {
+        let document = format!(r#"{{"issuer":"https://idp.example"{jwks_uri}}}"#);
+        idp.reply(OPENID, Reply::Body(document));
+        let refused = service_a(idp.server()).validate(&idp.token().mint()).await;
+        let problem = reason(refused.unwrap_err());
+        assert!(problem.contains(why), "{problem}");
+    }
+    assert_eq!(idp.fetches(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn md_07_a_key_set_may_be_where_the_document_says() {
+    let idp = FakeIssuer::new().await;
+    let elsewhere = "https://keys.example/set";
+    let document = format!(r#"{{"issuer":"https://idp.example","jwks_uri":"{elsewhere}"}}"#);
+    idp.reply(OPENID, Reply::Body(document));
+    idp.reply(elsewhere, Reply::Body(idp.key_set()));
+    assert_eq!(
+        Guarded::by(idp.server()).status(&idp.token().mint()).await,
+        200
+    );
+    assert_eq!(idp.requests(), [OPENID, elsewhere]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_discovered_is_believed_for_an_hour_and_beyond_it_while_the_document_is_gone() {
+    let idp = FakeIssuer::new().await;
+    let guarded = Guarded::by(idp.server());
+    let discoveries = || idp.requests().iter().filter(|path| *path == OPENID).count();
+    let token = idp.token().mint();
+    for _ in 0..11 {
+        assert_eq!(guarded.status(&token).await, 200);
+        advance(Duration::from_secs(300)).await;
+    }
+    assert_eq!((discoveries(), idp.fetches()), (1, 11));
+    idp.reply(OPENID, Reply::Status(500));
+    advance(Duration::from_secs(300)).await;
+    idp.rotate("k2");
+    assert_eq!(guarded.status(&idp.token().mint()).await, 200);
+    assert_eq!((discoveries(), idp.fetches()), (2, 12));
+}

@@ -1,0 +1,104 @@
+//! A server that is down, slow or broken after it was well.
+
+use std::time::Duration;
+
+use futures_util::FutureExt as _;
+use tokio::time::{Instant, advance};
+
+use crate::guarded::Guarded;
+use crate::issuer::{FakeIssuer, JWKS, Reply};
+
+async fn running() -> (FakeIssuer, Guarded, String) {
+    let idp = FakeIssuer::new().await;
+    let guarded = Guarded::by(idp.known());
+    let token = idp.token().mint();
+    assert_eq!(guarded.status(&token).await, 200);
+    (idp, guarded, token)
+}
+
+#[tokio::test(start_paused = true)]
+async fn known_keys_are_answered_at_once_while_the_server_hangs() {
+    let (idp, guarded, token) = running().await;
+    idp.reply(JWKS, Reply::Hang);
+    for _ in 0..600 {
+        advance(Duration::from_secs(1)).await;
+        let status = guarded.status(&token).now_or_never();
+        assert_eq!(status, Some(200), "without waiting");
+        tokio::task::yield_now().await;
+    }
+    assert!(idp.fetches() > 2, "it is tried meanwhile");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_unknown_key_does_not_delay_known_ones() {
+    let (idp, guarded, token) = running().await;
+    idp.reply(JWKS, Reply::Hang);
+    let unknown = idp.token().kid(Some("k9")).mint();
+    let known = async {
+        idp.arrived(2).await;
+        assert_eq!(guarded.status(&token).now_or_never(), Some(200));
+    };
+    let started = Instant::now();
+    let (status, ()) = tokio::join!(guarded.status(&unknown), known);
+    assert_eq!((status, started.elapsed().as_secs()), (503, 5));
+}
+
+#[tokio::test(start_paused = true)]
+async fn jw_23_a_set_that_cannot_be_renewed_is_used_for_a_day_and_no_longer() {
+    let (idp, guarded, token) = running().await;
+    idp.reply(JWKS, Reply::Reset);
+    for hour in 1..24 {
+        advance(Duration::from_secs(3600)).await;
+        assert_eq!(guarded.status(&token).await, 200, "after {hour} hours");
+    }
+    advance(Duration::from_secs(3599)).await;
+    assert_eq!(guarded.status(&token).await, 200);
+    advance(Duration::from_secs(1)).await;
+    assert_eq!(guarded.status(&token).await, 503);
+    idp.heal();
+    advance(Duration::from_millis(500)).await;
+    assert_eq!(guarded.status(&token).await, 200);
+}
+
+#[tokio::test(start_paused = true)]
+async fn jw_23_broken_documents_keep_the_set_and_are_asked_for_ever_less_often() {
+    for broken in [
+        Reply::Status(500),
+        Reply::Status(204),
+        Reply::Header(302, http::header::LOCATION, "https://evil.example/jwks"),
+        Reply::Reset,
+        Reply::Body("<html>502</html>".to_owned()),
+        Reply::Body(String::new()),
+        Reply::Body("[]".to_owned()),
+        Reply::Body("null".to_owned()),
+        Reply::Body(r#"{"keys":null}"#.to_owned()),
+        Reply::Body(r#"{"keys":{}}"#.to_owned()),
+        Reply::Body(r#"{"keys":[null,7]}"#.to_owned()),
+        Reply::Body(r#"{"keys":[]"#.to_owned()),
+        Reply::Body(format!(r#"{{"keys":[{}]}}"#, "null,".repeat(1 << 18))),
+    ] {
+        let (idp, guarded, token) = running().await;
+        idp.reply(JWKS, broken);
+        advance(Duration::from_secs(150)).await;
+        for _ in 0..300 {
+            assert_eq!(guarded.status(&token).await, 200);
+            tokio::task::yield_now().await;
+            advance(Duration::from_secs(1)).await;
+        }
+        assert!(
+            (8..=17).contains(&idp.fetches()),
+            "{} fetches",
+            idp.fetches()
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn jw_20_odd_keys_do_not_spoil_the_others() {
+    let (idp, _, token) = running().await;
+    let sound = idp.key_set();
+    let keys = sound.strip_prefix(r#"{"keys":["#).unwrap();
+    let odd = r#"{"kty":"AKP","alg":"ML-DSA-44","kid":"a"},null,{"kty":"oct","k":"AA"}"#;
+    idp.reply(JWKS, Reply::Body(format!(r#"{{"keys":[{odd},{keys}"#)));
+    assert_eq!(Guarded::by(idp.known()).status(&token).await, 200);
+}

@@ -1,0 +1,158 @@
+//! New keys, withdrawn keys, and names that were made up.
+
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use tokio::time::advance;
+
+use crate::guarded::Guarded;
+use crate::issuer::{FakeIssuer, JWKS, Reply};
+
+const COOLDOWN: Duration = Duration::from_secs(30);
+
+/// An issuer and a layer that has fetched its keys, with a token that it accepts.
+async fn running() -> (FakeIssuer, Guarded, String) {
+    let idp = FakeIssuer::new().await;
+    let guarded = Guarded::by(idp.known());
+    let token = idp.token().mint();
+    assert_eq!(guarded.status(&token).await, 200);
+    (idp, guarded, token)
+}
+
+#[tokio::test(start_paused = true)]
+async fn jw_22_a_new_key_is_accepted_at_the_first_try() {
+    let (idp, guarded, old) = running().await;
+    idp.rotate("k2");
+    assert_eq!(guarded.status(&idp.token().mint()).await, 200);
+    assert_eq!(guarded.status(&old).await, 200);
+    assert_eq!(idp.fetches(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn jw_21_many_requests_with_the_new_key_share_one_fetch() {
+    let (idp, guarded, _) = running().await;
+    idp.rotate("k2");
+    idp.reply(JWKS, Reply::Hang);
+    let tokens: Vec<_> = (0..50).map(|_| idp.token().mint()).collect();
+    let all = join_all(tokens.iter().map(|token| guarded.status(token)));
+    let healed = async {
+        idp.arrived(2).await;
+        idp.heal();
+    };
+    let (statuses, ()) = tokio::join!(all, healed);
+    assert!(statuses.iter().all(|status| *status == 200), "{statuses:?}");
+    assert_eq!(idp.fetches(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn jw_21_made_up_keys_cause_one_fetch_per_cooldown() {
+    let (idp, guarded, token) = running().await;
+    for round in 1..=3 {
+        for i in 0..1000 {
+            let made_up = idp.token().kid(Some(&format!("{round}-{i}"))).mint();
+            guarded.refuses(&made_up, "made up").await;
+        }
+        assert_eq!(idp.fetches(), 1 + round);
+        assert_eq!(guarded.status(&token).await, 200);
+        advance(COOLDOWN).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn jw_21_a_rotation_during_a_flood_is_seen_after_the_cooldown() {
+    let (idp, guarded, _) = running().await;
+    guarded
+        .refuses(&idp.token().kid(Some("made-up")).mint(), "made up")
+        .await;
+    idp.rotate("k2");
+    let new = idp.token().mint();
+    advance(COOLDOWN - Duration::from_millis(1)).await;
+    guarded.refuses(&new, "within the cooldown").await;
+    advance(Duration::from_millis(1)).await;
+    assert_eq!(guarded.status(&new).await, 200);
+    assert_eq!(idp.fetches(), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn jw_21_an_unknown_key_cannot_be_judged_while_the_server_is_down() {
+    let (idp, guarded, token) = running().await;
+    idp.reply(JWKS, Reply::Status(500));
+    idp.rotate("k2");
+    let new = idp.token().mint();
+    assert_eq!(guarded.status(&new).await, 503, "the fetch failed");
+    assert_eq!(guarded.status(&new).await, 503, "the last fetch failed");
+    assert_eq!(guarded.status(&token).await, 200);
+    assert_eq!(idp.fetches(), 2);
+    idp.heal();
+    advance(COOLDOWN).await;
+    assert_eq!(guarded.status(&new).await, 200);
+}
+
+#[tokio::test(start_paused = true)]
+async fn jw_22_a_withdrawn_key_is_refused_within_the_maximum_age() {
+    let (idp, guarded, old) = running().await;
+    idp.rotate("k2");
+    idp.withdraw("k1");
+    for _ in 0..30 {
+        advance(Duration::from_secs(10)).await;
+        guarded.status(&old).await;
+        tokio::task::yield_now().await;
+    }
+    guarded.refuses(&old, "withdrawn 300 seconds ago").await;
+    assert_eq!(guarded.status(&idp.token().mint()).await, 200);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_emptied_set_is_believed_the_second_time_and_then_every_token_is_invalid() {
+    let (idp, guarded, token) = running().await;
+    idp.withdraw_all();
+    advance(Duration::from_secs(150)).await;
+    assert_eq!(
+        guarded.status(&token).await,
+        200,
+        "renewed beside this request"
+    );
+    idp.arrived(2).await;
+    advance(COOLDOWN - Duration::from_millis(1)).await;
+    assert_eq!(guarded.status(&token).await, 200, "not believed yet");
+    assert_eq!(idp.fetches(), 2);
+    advance(Duration::from_millis(1)).await;
+    assert_eq!(
+        guarded.status(&token).await,
+        200,
+        "confirmed beside this request"
+    );
+    idp.arrived(3).await;
+    guarded.refuses(&token, "every key is withdrawn").await;
+    guarded.refuses(&token, "and stays so").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_emptied_set_that_was_a_hiccup_withdraws_nothing() {
+    let (idp, guarded, token) = running().await;
+    idp.reply(JWKS, Reply::Body(r#"{"keys":[]}"#.to_owned()));
+    advance(Duration::from_secs(150)).await;
+    assert_eq!(guarded.status(&token).await, 200);
+    idp.arrived(2).await;
+    idp.heal();
+    advance(COOLDOWN).await;
+    assert_eq!(guarded.status(&token).await, 200);
+    idp.arrived(3).await;
+    idp.reply(JWKS, Reply::Body(r#"{"keys":[]}"#.to_owned()));
+    advance(Duration::from_secs(150)).await;
+    assert_eq!(guarded.status(&token).await, 200);
+    idp.arrived(4).await;
+    assert_eq!(guarded.status(&token).await, 200, "the doubt begins anew");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_without_keys_at_the_start_makes_every_token_invalid() {
+    let idp = FakeIssuer::new().await;
+    idp.withdraw_all();
+    let guarded = Guarded::by(idp.known());
+    guarded
+        .refuses(&idp.token().mint(), "no key is published")
+        .await;
+    idp.rotate("k2");
+    assert_eq!(guarded.status(&idp.token().mint()).await, 200);
+}

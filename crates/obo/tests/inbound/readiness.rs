@@ -1,0 +1,116 @@
+//! The contract of tower: only a service that was polled ready is called, and a caller may go away at any time.
+
+use std::cell::Cell;
+use std::convert::Infallible;
+use std::future::{Ready, ready};
+use std::task::{Context, Poll};
+
+use futures_util::FutureExt as _;
+use http::{Request, Response};
+use obo::{BearerAuthLayer, RequireLayer, Rule};
+use tower::{Layer as _, Service, ServiceExt as _};
+
+use crate::guarded::{Guarded, service_a, with_line};
+use crate::issuer::{FakeIssuer, JWKS, Reply};
+
+/// Must be polled ready before each call, and its clones anew.
+#[derive(Default)]
+struct Strict {
+    is_ready: Cell<bool>,
+}
+
+impl Clone for Strict {
+    fn clone(&self) -> Self {
+        Self::default()
+    }
+}
+
+impl Service<Request<()>> for Strict {
+    type Response = Response<String>;
+    type Error = Infallible;
+    type Future = Ready<Result<Response<String>, Infallible>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        self.is_ready.set(true);
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, _: Request<()>) -> Self::Future {
+        assert!(self.is_ready.take(), "called without being ready");
+        ready(Ok(Response::new("inner".to_owned())))
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn only_the_instance_that_was_polled_ready_is_called() {
+    let idp = FakeIssuer::new().await;
+    let rule = RequireLayer::new(Rule::user());
+    let layer = BearerAuthLayer::new(service_a(idp.known()));
+    let mut service = layer.layer(rule.layer(Strict::default()));
+    let request = || with_line(format!("Bearer {}", idp.token().mint()));
+
+    let waiting = service.ready().await.unwrap().call(request());
+    assert_eq!(waiting.await.unwrap().body(), "inner");
+    let at_once = service.ready().await.unwrap().call(request());
+    assert_eq!(at_once.now_or_never().unwrap().unwrap().body(), "inner");
+    let refused = service.ready().await.unwrap().call(Request::new(()));
+    assert_eq!(refused.await.unwrap().status(), 401);
+
+    idp.rotate("k2");
+    let first = service.ready().await.unwrap().call(request());
+    let second = service.ready().await.unwrap().call(request());
+    assert_eq!(second.await.unwrap().body(), "inner");
+    assert_eq!(first.await.unwrap().body(), "inner");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_service_that_is_not_ready_makes_the_layer_not_ready() {
+    #[derive(Clone)]
+    struct Busy;
+    impl Service<Request<()>> for Busy {
+        type Response = Response<()>;
+        type Error = &'static str;
+        type Future = Ready<Result<Response<()>, &'static str>>;
+        fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), &'static str>> {
+            Poll::Pending
+        }
+        fn call(&mut self, _: Request<()>) -> Self::Future {
+            panic!("never ready");
+        }
+    }
+    let idp = FakeIssuer::new().await;
+    let layer = BearerAuthLayer::new(service_a(idp.known()));
+    assert!(layer.layer(Busy).ready().now_or_never().is_none());
+    let layer = RequireLayer::new(Rule::user());
+    assert!(layer.layer(Busy).ready().now_or_never().is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_caller_that_goes_away_does_not_end_the_fetch_for_others() {
+    let idp = FakeIssuer::new().await;
+    idp.reply(JWKS, Reply::Hang);
+    let guarded = Guarded::by(idp.known());
+    let token = idp.token().mint();
+    let mut leader = Box::pin(guarded.status(&token));
+    assert!((&mut leader).now_or_never().is_none());
+    let mut other = Box::pin(guarded.status(&token));
+    assert!((&mut other).now_or_never().is_none());
+    idp.arrived(1).await;
+    drop(leader);
+    idp.heal();
+    assert_eq!(other.await, 200);
+    assert_eq!((idp.fetches(), guarded.admitted()), (1, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_fetch_goes_on_when_everyone_has_gone_away() {
+    let idp = FakeIssuer::new().await;
+    idp.reply(JWKS, Reply::Hang);
+    let guarded = Guarded::by(idp.known());
+    let token = idp.token().mint();
+    assert!(guarded.status(&token).now_or_never().is_none());
+    idp.arrived(1).await;
+    idp.heal();
+    assert_eq!(guarded.status(&token).await, 200);
+    assert_eq!((idp.fetches(), guarded.admitted()), (1, 1));
+}

@@ -1,0 +1,141 @@
+//! OB-01: nothing of a token is in what this crate prints or tells its logs.
+
+use std::io::Write;
+use std::sync::{Arc, Mutex};
+
+use obo::{BearerAuthLayer, RequireLayer, Rule};
+use tracing_subscriber::fmt::MakeWriter;
+
+use crate::guarded::{Guarded, service_a};
+use crate::issuer::{FakeIssuer, JWKS, Reply};
+
+/// Whether any run of eight bytes of the token is in the text.
+fn holds(text: &str, token: &str) -> bool {
+    token.as_bytes().windows(8).any(|run| {
+        let run = std::str::from_utf8(run).unwrap();
+        text.contains(run)
+    })
+}
+
+#[tokio::test]
+async fn ob_01_nothing_that_can_be_printed_holds_a_token() {
+    let idp = FakeIssuer::new().await;
+    let server = service_a(idp.known());
+    let layer = BearerAuthLayer::new(server.clone());
+    let guarded = Guarded::new(layer.clone());
+    let good = idp.token().mint();
+    let caller = guarded.caller(&good).await;
+    let mut printed = format!(
+        "{caller:?} {server:?} {layer:?} {:?} {:?}",
+        tower::Layer::layer(&layer, ()),
+        RequireLayer::new(Rule::user())
+    );
+    assert!(!holds(&printed, &good), "{printed}");
+    assert!(printed.contains("https://idp.example") && printed.contains("service-a"));
+
+    let unknown = idp.token().kid(Some("unknown-key-name")).mint();
+    for bad in [
+        unknown,
+        idp.token().expires_in(-61).mint(),
+        idp.token()
+            .issuer("https://evil.example/with-a-long-path")
+            .mint(),
+        idp.token().claim("aud", "another-service-than-this").mint(),
+        idp.token().claim("act", "an-actor-of-wrong-type").mint(),
+        idp.token().header("alg", "some-odd-algorithm").mint(),
+        idp.token().typ(Some("some-odd-type")).mint(),
+        format!("{good}{good}"),
+        format!("{good} {good}"),
+    ] {
+        let rejection = server.validate(&bad).await.unwrap_err();
+        printed = format!("{rejection} {rejection:?} {:?}", rejection.answer());
+        assert!(!holds(&printed, &bad), "{printed}");
+        for claimed in [
+            "unknown-key",
+            "evil.example",
+            "another-service",
+            "an-actor",
+            "some-odd",
+        ] {
+            assert!(!printed.contains(claimed), "{printed}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn ob_01_ob_05_no_log_holds_a_token() {
+    let log = Log::default();
+    let subscriber = tracing_subscriber::fmt()
+        .with_max_level(tracing::Level::TRACE)
+        .with_ansi(false)
+        .with_writer(log.clone())
+        .finish();
+    let _guard = tracing::subscriber::set_default(subscriber);
+
+    let idp = obo_testkit::AuthorizationServer::start().await;
+    let over_socket = Guarded::over_socket(&idp).requires(Rule::user());
+    let admitted = idp.user("alice").audience("service-a").mint();
+    let expired = idp
+        .user("alice")
+        .audience("service-a")
+        .expires_in(-61)
+        .mint();
+    let denied = idp.service("service-x").audience("service-a").mint();
+    assert_eq!(over_socket.status(&admitted).await, 200);
+    assert_eq!(over_socket.status(&expired).await, 401);
+    assert_eq!(over_socket.status(&denied).await, 403);
+
+    let fake = FakeIssuer::new().await;
+    fake.reply(JWKS, Reply::Reset);
+    let unavailable = fake.token().mint();
+    assert_eq!(Guarded::by(fake.known()).status(&unavailable).await, 503);
+    let in_query = http::Request::get(format!("/?access_token={admitted}"));
+    assert_eq!(
+        over_socket.send(in_query.body(()).unwrap()).await.status(),
+        401
+    );
+
+    let text = log.text();
+    for token in [&admitted, &expired, &denied, &unavailable] {
+        assert!(!holds(&text, token));
+    }
+    for said in [
+        "request allowed",
+        r#"code="expired""#,
+        r#"code="subject_refused""#,
+        r#"code="keys_unavailable""#,
+        r#"code="missing_credentials""#,
+        "key set fetched",
+        "key set not available",
+    ] {
+        assert!(text.contains(said), "{said} is not in:\n{text}");
+    }
+}
+
+/// What was logged.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Log {
+    fn text(&self) -> String {
+        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
+    }
+}
+
+impl Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+impl<'w> MakeWriter<'w> for Log {
+    type Writer = Self;
+
+    fn make_writer(&'w self) -> Self {
+        self.clone()
+    }
+}
