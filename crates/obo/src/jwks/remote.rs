@@ -122,15 +122,16 @@ impl Jwks {
         if now < set.fresh_until {
             return true;
         }
-        let (is_due, is_forgotten) = {
+        let (is_due, must_renew) = {
             let schedule = self.0.schedule();
-            (schedule.is_due(now), schedule.is_forgotten(now))
+            let age = now.saturating_duration_since(set.at);
+            (schedule.is_due(now), schedule.must_renew(age, now))
         };
-        if is_due && !is_forgotten {
+        if is_due && !must_renew {
             // It goes on by itself.
             let _ = self.refresh();
         }
-        !is_forgotten
+        !must_renew
     }
 
     /// As [`lookup`](Self::lookup) after a wait for `refreshed`: it never asks to wait again.
@@ -251,7 +252,6 @@ impl RefreshError {
 }
 
 async fn refresh(inner: Arc<Inner>) -> Result<(), RefreshError> {
-    inner.schedule().begin(Instant::now());
     let fetched = fetch(&inner.server).await;
     let now = Instant::now();
     let mut schedule = inner.schedule();

@@ -10,13 +10,15 @@ pub(crate) const MAX_AGE: Duration = Duration::from_secs(300);
 pub(crate) const HARD_LIMIT: Duration = Duration::from_secs(24 * 3600);
 /// How long after one fetch for an unknown `kid` the next may follow.
 pub(crate) const COOLDOWN: Duration = Duration::from_secs(30);
+/// How recent a failed attempt must be to speak for an outage; under traffic there is one at least this often.
+const RECENT: Duration = Duration::from_secs(60);
 /// How long after the first failure the next attempt may follow; it doubles with each, up to the cooldown.
 pub(crate) const FIRST_BACKOFF: Duration = Duration::from_millis(500);
 
 /// What has been tried, and so what may be tried.
 #[derive(Debug, Default)]
 pub(crate) struct Schedule {
-    last_attempt: Option<Instant>,
+    last_failure: Option<Instant>,
     last_for_unknown_key: Option<Instant>,
     failures: u32,
     due: Option<Instant>,
@@ -24,11 +26,6 @@ pub(crate) struct Schedule {
 }
 
 impl Schedule {
-    /// A fetch begins.
-    pub(crate) fn begin(&mut self, now: Instant) {
-        self.last_attempt = Some(now);
-    }
-
     /// The set was fetched; until the instant given back nothing needs to be done.
     pub(crate) fn succeeded(&mut self, now: Instant) -> Instant {
         self.doubting = false;
@@ -42,12 +39,14 @@ impl Schedule {
     }
 
     fn ended(&mut self, due: Instant) -> Instant {
+        self.last_failure = None;
         self.failures = 0;
         self.due = Some(due);
         due
     }
 
     pub(crate) fn failed(&mut self, now: Instant) {
+        self.last_failure = Some(now);
         self.due = Some(now + self.backoff());
         self.failures = self.failures.saturating_add(1);
     }
@@ -61,17 +60,19 @@ impl Schedule {
         self.due.is_some_and(|due| now >= due)
     }
 
-    /// Whether nobody has asked for so long that the set must be renewed before it is used: an idle service would
-    /// otherwise accept a withdrawn key (JW-22).
-    pub(crate) fn is_forgotten(&self, now: Instant) -> bool {
-        self.last_attempt
-            .is_some_and(|last| now.saturating_duration_since(last) >= MAX_AGE)
+    /// Whether a set of this age must be renewed before it is used: a service without traffic would otherwise accept a
+    /// withdrawn key (JW-22). During an outage it need not, since waiting would only slow the requests down.
+    pub(crate) fn must_renew(&self, age: Duration, now: Instant) -> bool {
+        let in_outage = self
+            .last_failure
+            .is_some_and(|last| now.saturating_duration_since(last) < RECENT);
+        age >= MAX_AGE && self.is_due(now) && !in_outage
     }
 
     /// How long an attempt without any set must still wait; the first failures are retried within a second.
     pub(crate) fn pause_without_set(&self, now: Instant) -> Option<Duration> {
-        let last = self.last_attempt.filter(|_| self.failures > 0)?;
-        let pause = FIRST_BACKOFF.saturating_sub(now.saturating_duration_since(last));
+        let since = now.saturating_duration_since(self.last_failure?);
+        let pause = FIRST_BACKOFF.saturating_sub(since);
         (!pause.is_zero()).then_some(pause)
     }
 
@@ -92,6 +93,6 @@ impl Schedule {
     }
 
     pub(crate) fn last_failed(&self) -> bool {
-        self.failures > 0
+        self.last_failure.is_some()
     }
 }

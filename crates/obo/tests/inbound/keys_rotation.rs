@@ -103,6 +103,35 @@ async fn jw_22_a_withdrawn_key_is_refused_within_the_maximum_age() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn jw_22_a_service_without_traffic_accepts_no_withdrawn_key_afterwards() {
+    let (idp, guarded, old) = running().await;
+    idp.rotate("k2");
+    idp.withdraw("k1");
+    advance(Duration::from_secs(300)).await;
+    idp.reply(JWKS, Reply::Hang);
+    let healed = async {
+        idp.arrived(2).await;
+        let late = guarded.refuses(&old, "while the set is renewed");
+        tokio::join!(late, async { idp.heal() });
+    };
+    tokio::join!(guarded.refuses(&old, "the first after the pause"), healed);
+}
+
+#[tokio::test(start_paused = true)]
+async fn jw_22_an_outage_long_ago_does_not_prolong_the_life_of_a_withdrawn_key() {
+    let (idp, guarded, old) = running().await;
+    idp.reply(JWKS, Reply::Status(500));
+    advance(Duration::from_secs(160)).await;
+    assert_eq!(guarded.status(&old).await, 200);
+    idp.arrived(2).await;
+    idp.heal();
+    idp.rotate("k2");
+    idp.withdraw("k1");
+    advance(Duration::from_secs(299)).await;
+    guarded.refuses(&old, "the set is 459 seconds old").await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_emptied_set_is_believed_the_second_time_and_then_every_token_is_invalid() {
     let (idp, guarded, token) = running().await;
     idp.withdraw_all();
