@@ -5,3 +5,6 @@ mod rule;
 
 pub use layer::{Require, RequireLayer, ResponseFuture};
 pub use rule::{AllowedActor, Rule};
+
+#[cfg(test)]
+mod tests;

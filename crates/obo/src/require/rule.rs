@@ -1,6 +1,11 @@
+use std::time::Duration;
+
 use crate::{
-    ActorId, ConfigError, CurrentActor, Issuer, PrincipalKind, Rejection, Scope, Validated,
+    ActorId, Clock, ConfigError, CurrentActor, Issuer, PrincipalKind, Rejection, Scope, Validated,
 };
+
+/// How far a user's `auth_time` may lie ahead of this service's clock.
+const LEEWAY: Duration = Duration::from_secs(60);
 
 /// What a caller must be or have; a caller without a valid token satisfies no rule.
 ///
@@ -12,7 +17,10 @@ use crate::{
 /// # Ok::<(), obo::ConfigError>(())
 /// ```
 #[derive(Clone, Debug)]
-pub struct Rule(Vec<Requirement>);
+pub struct Rule {
+    requirements: Vec<Requirement>,
+    clock: Clock,
+}
 
 #[derive(Clone, Debug)]
 enum Requirement {
@@ -21,6 +29,9 @@ enum Requirement {
     Actors(Vec<AllowedActor>),
     NoActor,
     Kind(PrincipalKind),
+    Acr(Vec<String>),
+    MaxAge(Duration),
+    AnyOf(Vec<Rule>),
 }
 
 /// An actor on a list: by its name within the token's own issuer, or by its full identity (RFC 8693 section 4.1).
@@ -65,6 +76,13 @@ impl AllowedActor {
 }
 
 impl Rule {
+    fn of(requirement: Requirement) -> Self {
+        Self {
+            requirements: vec![requirement],
+            clock: Clock::system(),
+        }
+    }
+
     /// The token has all of these scope values (RFC 6750 section 3.1).
     ///
     /// # Errors
@@ -78,12 +96,12 @@ impl Rule {
                 "is empty, so that every token would do; name at least one value",
             ));
         }
-        Ok(Self(vec![Requirement::Scopes(scope)]))
+        Ok(Self::of(Requirement::Scopes(scope)))
     }
 
     /// A service acts for the subject, whichever it is: no direct call by the user's own client.
     pub fn any_actor() -> Self {
-        Self(vec![Requirement::AnyActor])
+        Self::of(Requirement::AnyActor)
     }
 
     /// One of these services acts for the subject now; who acted before does not matter (RFC 8693 section 4.1).
@@ -101,28 +119,83 @@ impl Rule {
                 "the list or a name in it is empty; name the services that may act",
             ));
         }
-        Ok(Self(vec![Requirement::Actors(actors)]))
+        Ok(Self::of(Requirement::Actors(actors)))
     }
 
     /// No service acts for the subject.
     pub fn no_actor() -> Self {
-        Self(vec![Requirement::NoActor])
+        Self::of(Requirement::NoActor)
     }
 
     /// The subject is a user.
     pub fn user() -> Self {
-        Self(vec![Requirement::Kind(PrincipalKind::User)])
+        Self::of(Requirement::Kind(PrincipalKind::User))
     }
 
     /// The subject is a service that calls for itself.
     pub fn service() -> Self {
-        Self(vec![Requirement::Kind(PrincipalKind::Service)])
+        Self::of(Requirement::Kind(PrincipalKind::Service))
+    }
+
+    /// The user has authenticated by one of these context classes, given in order of preference (RFC 9470 section 3).
+    ///
+    /// A token without `acr` does not satisfy it.
+    ///
+    /// # Errors
+    ///
+    /// When there are none, or one cannot stand in a challenge: it is empty or has a blank, a quote or a backslash.
+    pub fn acr<V: Into<String>>(values: impl IntoIterator<Item = V>) -> Result<Self, ConfigError> {
+        let values: Vec<String> = values.into_iter().map(Into::into).collect();
+        if values.is_empty() || Scope::new(&values).is_err() {
+            return Err(ConfigError::new(
+                "acr_values",
+                "there are none, or one is empty or has a blank, a quote or a backslash",
+            ));
+        }
+        Ok(Self::of(Requirement::Acr(values)))
+    }
+
+    /// The user has authenticated at most this long ago, to the second (RFC 9470 section 3).
+    ///
+    /// A token without `auth_time` does not satisfy it.
+    pub fn max_age(age: Duration) -> Self {
+        Self::of(Requirement::MaxAge(age))
+    }
+
+    /// One of these rules; where none is satisfied, the refusal is the first one's.
+    ///
+    /// # Errors
+    ///
+    /// When there are none.
+    pub fn any_of(rules: impl IntoIterator<Item = Self>) -> Result<Self, ConfigError> {
+        let rules: Vec<Self> = rules.into_iter().collect();
+        if rules.is_empty() {
+            return Err(ConfigError::new(
+                "any_of",
+                "there is no alternative, so that nobody could pass",
+            ));
+        }
+        Ok(Self::of(Requirement::AnyOf(rules)))
     }
 
     /// Both this rule and `other`.
     #[must_use]
     pub fn and(mut self, other: Self) -> Self {
-        self.0.extend(other.0);
+        self.requirements.extend(other.requirements);
+        self
+    }
+
+    /// Judges [`max_age`](Self::max_age) by another clock than the system's.
+    #[must_use]
+    pub fn clock(mut self, clock: impl Into<Clock>) -> Self {
+        self.clock = clock.into();
+        for requirement in &mut self.requirements {
+            if let Requirement::AnyOf(rules) = requirement {
+                for rule in rules {
+                    *rule = rule.clone().clock(self.clock.clone());
+                }
+            }
+        }
         self
     }
 
@@ -136,7 +209,47 @@ impl Rule {
         caller: impl Into<Option<&'c Validated<C>>>,
     ) -> Result<(), Rejection> {
         let caller = caller.into().ok_or(Rejection::MissingCredentials)?;
-        self.0.iter().try_for_each(|need| need.check(caller))
+        self.check_caller(caller)
+    }
+
+    fn check_caller<C>(&self, caller: &Validated<C>) -> Result<(), Rejection> {
+        self.requirements.iter().try_for_each(|need| match need {
+            Requirement::Acr(_) | Requirement::MaxAge(_) if !self.is_met(need, caller) => {
+                Err(self.step_up())
+            }
+            _ => need.check(caller),
+        })
+    }
+
+    /// Whether the user has authenticated as this asks for.
+    fn is_met<C>(&self, need: &Requirement, caller: &Validated<C>) -> bool {
+        match (need, caller.acr(), caller.auth_time()) {
+            (Requirement::Acr(values), Some(acr), _) => values.iter().any(|value| value == acr),
+            (Requirement::MaxAge(age), _, Some(at)) => {
+                let now = self.clock.now();
+                at <= now.saturating_add(LEEWAY) && now.saturating_since(at) <= *age
+            }
+            _ => false,
+        }
+    }
+
+    /// All that this rule asks of the user's authentication, so that one new token satisfies it.
+    fn step_up(&self) -> Rejection {
+        let mut acr_values = Vec::new();
+        let mut max_age: Option<u64> = None;
+        for need in &self.requirements {
+            match need {
+                Requirement::Acr(values) => acr_values.clone_from(values),
+                Requirement::MaxAge(age) => {
+                    max_age = Some(max_age.map_or(age.as_secs(), |least| least.min(age.as_secs())));
+                }
+                _ => {}
+            }
+        }
+        Rejection::StepUp {
+            acr_values,
+            max_age,
+        }
     }
 }
 
@@ -157,6 +270,14 @@ impl Requirement {
                     .is_some_and(|actor| allowed.iter().any(|a| a.is(actor, caller.issuer()))) =>
             {
                 Err(Rejection::Actor("it is not on the list of this route"))
+            }
+            Self::AnyOf(rules) => {
+                let mut refusals = rules.iter().map(|rule| rule.check_caller(caller));
+                let first = refusals.next().unwrap_or(Ok(()));
+                if first.is_ok() || refusals.any(|refusal| refusal.is_ok()) {
+                    return Ok(());
+                }
+                first
             }
             Self::NoActor if actor.is_some() => {
                 Err(Rejection::Actor("this may not be called by a service"))

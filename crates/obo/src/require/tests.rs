@@ -1,0 +1,104 @@
+use std::time::Duration;
+
+use obo_testkit::{AuthorizationServer, TokenBuilder};
+
+use super::Rule;
+use crate::{
+    Audience, Clock, Issuer, Policy, Profile, Rejection, ResourceServer, TestClock, UnixTime,
+    Validated,
+};
+
+async fn caller(edit: impl FnOnce(TokenBuilder) -> TokenBuilder) -> Validated {
+    let idp = AuthorizationServer::start().await;
+    let issuer = Issuer::new(idp.issuer()).unwrap();
+    let policy = Policy::new(issuer.clone(), Audience::new("service-a").unwrap());
+    let server = ResourceServer::with_policy(policy.profile(Profile::LENIENT), issuer).unwrap();
+    let token = edit(idp.user("alice").audience("service-a")).mint();
+    server.validate(&token).await.unwrap()
+}
+
+fn challenge(refused: Result<(), Rejection>) -> String {
+    let answer = refused.unwrap_err().answer();
+    assert_eq!((answer.status().as_u16(), answer.grpc_code()), (401, 16));
+    answer.challenge().unwrap().to_str().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn su_01_su_02_acr_is_one_of_those_in_the_rule() {
+    let rule = Rule::acr(["gold", "silver"]).unwrap();
+    for good in ["gold", "silver"] {
+        rule.check(&caller(|t| t.claim("acr", good)).await).unwrap();
+    }
+    for bad in ["bronze", "Gold", "gold silver"] {
+        let refused = rule.check(&caller(|t| t.claim("acr", bad)).await);
+        assert_eq!(
+            challenge(refused),
+            r#"Bearer error="insufficient_user_authentication", acr_values="gold silver""#
+        );
+    }
+    assert!(rule.check(&caller(|t| t).await).is_err());
+}
+
+#[tokio::test]
+async fn su_03_at_09_auth_time_is_neither_too_old_nor_absent_nor_in_the_future() {
+    let now = Clock::system().now();
+    let clock = TestClock::new(now);
+    let rule = Rule::max_age(Duration::from_secs(300)).clock(clock.clone());
+    let user = caller(|t| t.claim("auth_time", now.as_secs())).await;
+    rule.check(&user).unwrap();
+    clock.advance(Duration::from_secs(300));
+    rule.check(&user).unwrap();
+    clock.advance(Duration::from_secs(1));
+    assert_eq!(
+        challenge(rule.check(&user)),
+        r#"Bearer error="insufficient_user_authentication", max_age="300""#
+    );
+    clock.set(UnixTime::from_secs(now.as_secs() - 60));
+    rule.check(&user).unwrap();
+    clock.set(UnixTime::from_secs(now.as_secs() - 61));
+    assert!(rule.check(&user).is_err());
+    assert!(rule.check(&caller(|t| t).await).is_err());
+}
+
+#[tokio::test]
+async fn su_01_one_challenge_says_all_that_the_rule_asks_for() {
+    let rule = Rule::acr(["gold"])
+        .unwrap()
+        .and(Rule::max_age(Duration::from_secs(60)));
+    let strong = |t: TokenBuilder| t.claim("acr", "gold");
+    assert_eq!(
+        challenge(rule.check(&caller(strong).await)),
+        r#"Bearer error="insufficient_user_authentication", acr_values="gold", max_age="60""#
+    );
+}
+
+#[tokio::test]
+async fn one_of_several_rules_is_enough() {
+    let rule = Rule::any_of([
+        Rule::scopes(["a", "b"]).unwrap(),
+        Rule::scopes(["c"]).unwrap().and(Rule::no_actor()),
+    ])
+    .unwrap();
+    rule.check(&caller(|t| t.scope("a b")).await).unwrap();
+    rule.check(&caller(|t| t.scope("c")).await).unwrap();
+    for bad in [
+        caller(|t| t.scope("a")).await,
+        caller(|t| t.scope("c").actor("service-x")).await,
+    ] {
+        let answer = rule.check(&bad).unwrap_err().answer();
+        assert_eq!(answer.status(), 403);
+        assert_eq!(
+            answer.challenge().unwrap(),
+            r#"Bearer error="insufficient_scope", scope="a b""#
+        );
+    }
+    assert_eq!(Rule::any_of([]).unwrap_err().field(), "any_of");
+}
+
+#[test]
+fn an_acr_that_cannot_stand_in_a_challenge_is_a_configuration_error() {
+    for bad in [&[][..], &[""], &["a b"], &["a\""]] {
+        let values = bad.iter().copied();
+        assert_eq!(Rule::acr(values).unwrap_err().field(), "acr_values");
+    }
+}
