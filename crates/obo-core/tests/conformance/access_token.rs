@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use obo_core::{Audience, KeySet, MAX_LEEWAY, Policy, PrincipalKind, TokenError, UnixTime};
+use obo_core::{
+    Audience, BearerToken, KeySet, MAX_LEEWAY, Policy, PrincipalKind, TokenError, UnixTime,
+    UnverifiedJwt,
+};
 
 use crate::judge::{
     AUDIENCE, ISSUER, NOW, issuer, judge, key_set, lenient, lenient_verdict, published, refusal,
@@ -92,7 +95,24 @@ fn jw_17_a_key_of_one_issuer_never_verifies_a_token_of_another() {
     }
 }
 
-/// What the token is refused for does not depend on whether its signature is good.
+#[test]
+fn jw_18_the_issuer_is_shown_unverified_to_route_by_and_trusted_by_nobody() {
+    let issuer_of = |token: &str| {
+        let jwt = UnverifiedJwt::parse(BearerToken::parse(token).unwrap()).unwrap();
+        jwt.issuer().map(str::to_owned)
+    };
+    let forged = Token::new().signed_by(&FORGER, "ES256").mint();
+    assert_eq!(issuer_of(&forged).as_deref(), Some(ISSUER));
+    assert_eq!(refusal(&forged), TokenError::Signature);
+    let unknown = Token::new().claim("iss", "\"https://x.example\"").mint();
+    assert_eq!(issuer_of(&unknown).as_deref(), Some("https://x.example"));
+    assert!(matches!(
+        refusal(&unknown),
+        TokenError::UnknownIssuer { .. }
+    ));
+    assert_eq!(issuer_of(&Token::new().without_claim("iss").mint()), None);
+}
+
 #[test]
 fn at_05_a_signature_of_a_key_that_is_not_published_is_refused() {
     let token = Token::new().signed_by(&FORGER, "ES256").mint();

@@ -183,7 +183,7 @@ fn te_06_broken_documents_are_unusable() {
 }
 
 #[test]
-fn bt_20_te_06_the_token_obeys_the_bearer_grammar() {
+fn the_token_obeys_the_bearer_grammar() {
     for good in ["a", "A-._~+/0==", &"x".repeat(16 * 1024)] {
         let token = accept(&issued(good)).unwrap();
         assert_eq!(text(&token), format!("Bearer {good}"));
@@ -212,7 +212,7 @@ fn bt_20_te_06_the_token_obeys_the_bearer_grammar() {
 }
 
 #[test]
-fn ri_02_the_subject_token_handed_back_is_refused() {
+fn the_subject_token_handed_back_is_refused() {
     let request = for_service_b(&[]);
     let own = request.subject().subject_token().expose();
     let error = read(&request, &issued(own)).unwrap_err();

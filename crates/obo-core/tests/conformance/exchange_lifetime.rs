@@ -96,7 +96,7 @@ fn jwt(exp: &str, expires_in: &str) -> String {
 }
 
 #[test]
-fn at_14_tx_42_the_expiry_of_a_jwt_only_shortens() {
+fn at_14_the_expiry_of_a_jwt_only_shortens() {
     let at = |seconds: u64| (NOW.as_secs() + seconds).to_string();
     for (exp, expires_in, seconds) in [
         (at(100), "300", 100),
@@ -120,7 +120,7 @@ fn at_14_tx_42_the_expiry_of_a_jwt_only_shortens() {
 }
 
 #[test]
-fn tx_42_the_lifetime_counts_from_the_start_of_the_request() {
+fn tx_16_the_lifetime_counts_from_the_start_of_the_request() {
     let token = IssuedToken::bearer("opaque")
         .unwrap()
         .with_expires_in(Some(Duration::from_secs(300)))

@@ -129,7 +129,7 @@ fn tx_21_odd_details_do_not_hide_the_error() {
 }
 
 #[test]
-fn su_06_a_step_up_says_what_it_asks_for() {
+fn tx_21_a_step_up_says_what_it_asks_for() {
     let code = "insufficient_user_authentication";
     let with = |details: &str| refusal(400, &format!(r#"{{"error":"{code}",{details}}}"#));
     let asked = with(r#""acr_values":"gold silver","max_age":300"#);
@@ -160,7 +160,7 @@ fn su_06_a_step_up_says_what_it_asks_for() {
 
 /// Only a step-up may tell the caller to authenticate differently.
 #[test]
-fn su_06_hints_of_other_errors_are_not_kept() {
+fn tx_21_hints_of_other_errors_are_not_kept() {
     for code in ["invalid_grant", "invalid_target", "x"] {
         let body = format!(r#"{{"error":"{code}","acr_values":"gold","max_age":1}}"#);
         let refusal = refusal(400, &body);

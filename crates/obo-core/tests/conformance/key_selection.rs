@@ -37,7 +37,7 @@ fn jw_19_the_alg_of_the_keys_may_leave_one() {
 }
 
 #[test]
-fn jw_16_jw_21_a_kid_means_its_key_and_no_other() {
+fn jw_16_a_kid_means_its_key_and_no_other() {
     let keys = key_set(&[P256.jwk(""), SECOND.jwk(""), RSA.jwk("")]);
     judge(&strict(), &keys, &Token::new().mint(), NOW).unwrap();
     for (kid, error) in [
@@ -53,7 +53,7 @@ fn jw_16_jw_21_a_kid_means_its_key_and_no_other() {
 
 /// An unknown name may be worth a refresh, a name that does not fit is not.
 #[test]
-fn jw_21_unknown_and_misfit_are_told_apart() {
+fn jw_16_unknown_and_misfit_are_told_apart() {
     let keys = key_set(&[P256.jwk(""), RSA.jwk("")]);
     let select = |kid| keys.select(kid, Algorithm::Es256);
     assert!(matches!(select(Some("p256")), Selection::Key(_)));

@@ -96,7 +96,7 @@ fn jw_28_a_wrongly_typed_time_is_not_an_absent_one() {
 }
 
 #[test]
-fn jw_40_time_arithmetic_saturates() {
+fn jw_28_time_arithmetic_saturates() {
     let end = UnixTime::from_duration(Duration::MAX);
     assert_eq!(end.saturating_add(Duration::from_secs(1)), end);
     let start = UnixTime::from_secs(0);
