@@ -1,5 +1,6 @@
 use std::fmt;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
@@ -12,7 +13,7 @@ use tokio::time::Instant;
 use super::schedule::{COOLDOWN, FIRST_BACKOFF, HARD_LIMIT, Schedule};
 use crate::authorization_server::get;
 use crate::flight::{Flights, Landing};
-use crate::http::Limits;
+use crate::http::{Limits, retry_after};
 use crate::{
     Algorithm, AuthorizationServer, KeySet, Selection, TokenError, VerificationKey, observe,
 };
@@ -29,6 +30,8 @@ pub(crate) struct Jwks(Arc<Inner>);
 struct Inner {
     server: AuthorizationServer,
     set: ArcSwapOption<Published>,
+    /// Whether the set's own instant says when it is due; if not, the schedule does.
+    is_fresh: AtomicBool,
     schedule: Mutex<Schedule>,
     flights: Arc<Flights<(), Result<(), RefreshError>>>,
 }
@@ -77,6 +80,7 @@ impl Jwks {
         Self(Arc::new(Inner {
             server,
             set: ArcSwapOption::empty(),
+            is_fresh: AtomicBool::new(false),
             schedule: Mutex::default(),
             flights: Flights::new(1),
         }))
@@ -90,7 +94,7 @@ impl Jwks {
             if let Some(refresh) = self.under_way() {
                 return Lookup::Wait(refresh);
             }
-            let pause = self.0.schedule().pause_without_set(now);
+            let pause = self.0.schedule().pause(now);
             return match pause {
                 None => self.wait(),
                 Some(pause) => Lookup::Unavailable(RefreshError {
@@ -119,7 +123,7 @@ impl Jwks {
 
     /// Starts a renewal that is due; false when the set must not be used before one.
     fn is_tended(&self, set: &Published, now: Instant) -> bool {
-        if now < set.fresh_until {
+        if now < set.fresh_until && self.0.is_fresh.load(Ordering::Acquire) {
             return true;
         }
         let (is_due, must_renew) = {
@@ -165,7 +169,7 @@ impl Jwks {
         let last_fetch = match schedule.last_failed() {
             true => Err(RefreshError {
                 problem: "the key is not known and the last fetch failed".to_owned(),
-                retry_after: COOLDOWN,
+                retry_after: schedule.pause(now).unwrap_or(COOLDOWN),
             }),
             false => Ok(()),
         };
@@ -218,13 +222,18 @@ impl Inner {
         self.schedule.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn publish(&self, set: Published) {
-        self.set.store(Some(Arc::new(set)));
-    }
-
-    /// The set to publish after a fetch: the same document again is the same generation.
-    fn next(&self, keys: KeySet, document: Bytes, at: Instant, fresh_until: Instant) -> Published {
+    fn publish(&self, keys: KeySet, document: Bytes, now: Instant) {
         let known = self.set.load_full();
+        let mut schedule = self.schedule();
+        // A set that is suddenly empty withdraws every key; a server's hiccup looks the same, so it takes two.
+        let withdraws_all = known.as_ref().is_some_and(|known| {
+            keys.is_empty() && known.is_usable(now) && !known.keys.is_empty()
+        });
+        if withdraws_all && !schedule.believes_empty(now) {
+            self.is_fresh.store(false, Ordering::Release);
+            return;
+        }
+        // The same document again is the same generation.
         let (keys, generation) = match known {
             Some(known) if known.document == document => {
                 (Arc::clone(&known.keys), known.generation)
@@ -232,13 +241,15 @@ impl Inner {
             Some(known) => (Arc::new(keys), known.generation + 1),
             None => (Arc::new(keys), 0),
         };
-        Published {
+        let fresh_until = schedule.succeeded(now);
+        self.set.store(Some(Arc::new(Published {
             keys,
             document,
             generation,
-            at,
+            at: now,
             fresh_until,
-        }
+        })));
+        self.is_fresh.store(true, Ordering::Release);
     }
 }
 
@@ -249,45 +260,36 @@ impl RefreshError {
             retry_after: FIRST_BACKOFF,
         }
     }
+
+    /// With the pause that the server asks for.
+    fn asking_for(mut self, pause: Option<Duration>) -> Self {
+        self.retry_after = pause.unwrap_or_default().max(FIRST_BACKOFF);
+        self
+    }
 }
 
 async fn refresh(inner: Arc<Inner>) -> Result<(), RefreshError> {
     let fetched = fetch(&inner.server).await;
-    let now = Instant::now();
-    let mut schedule = inner.schedule();
     let issuer = inner.server.issuer();
     match fetched {
         Ok((keys, document)) => {
             observe::keys_fetched(issuer, keys.len(), keys.skipped());
-            let known = inner.set.load_full();
-            // A set that is suddenly empty withdraws every key; a server's hiccup looks the same, so it takes two.
-            match known.filter(|known| keys.is_empty() && !known.keys.is_empty()) {
-                Some(known) if !schedule.is_doubting() => {
-                    let fresh_until = schedule.doubted(now);
-                    inner.publish(Published {
-                        keys: Arc::clone(&known.keys),
-                        document: known.document.clone(),
-                        fresh_until,
-                        ..*known
-                    });
-                }
-                _ => {
-                    let fresh_until = schedule.succeeded(now);
-                    inner.publish(inner.next(keys, document, now, fresh_until));
-                }
-            }
+            inner.publish(keys, document, Instant::now());
             Ok(())
         }
         Err(error) => {
             observe::keys_unavailable(issuer, &error.problem);
-            schedule.failed(now);
+            inner.schedule().failed(Instant::now(), error.retry_after);
             Err(error)
         }
     }
 }
 
 async fn fetch(server: &AuthorizationServer) -> Result<(KeySet, Bytes), RefreshError> {
-    let metadata = server.metadata().await.map_err(RefreshError::new)?;
+    let metadata = server
+        .metadata()
+        .await
+        .map_err(|error| RefreshError::new(&error).asking_for(error.retry_after))?;
     let url = metadata
         .jwks_uri
         .as_deref()
@@ -300,7 +302,8 @@ async fn fetch(server: &AuthorizationServer) -> Result<(KeySet, Bytes), RefreshE
         .map_err(RefreshError::new)?;
     if answer.status() != StatusCode::OK {
         let status = answer.status();
-        return Err(RefreshError::new(format_args!("{url} answered {status}")));
+        let error = RefreshError::new(format_args!("{url} answered {status}"));
+        return Err(error.asking_for(retry_after(answer.headers())));
     }
     let document = answer.into_body();
     let keys = KeySet::parse(&document)

@@ -19,35 +19,39 @@ pub(crate) const FIRST_BACKOFF: Duration = Duration::from_millis(500);
 #[derive(Debug, Default)]
 pub(crate) struct Schedule {
     last_failure: Option<Instant>,
+    /// Until when the server is left alone after a failure.
+    paused_until: Option<Instant>,
     last_for_unknown_key: Option<Instant>,
     failures: u32,
     due: Option<Instant>,
-    doubting: bool,
+    empty_since: Option<Instant>,
 }
 
 impl Schedule {
-    /// The set was fetched; until the instant given back nothing needs to be done.
+    /// A set was fetched; it is due for renewal at the instant given back.
     pub(crate) fn succeeded(&mut self, now: Instant) -> Instant {
-        self.doubting = false;
-        self.ended(now + MAX_AGE / 2)
-    }
-
-    /// An empty set came where there was none before: ask once more before believing it.
-    pub(crate) fn doubted(&mut self, now: Instant) -> Instant {
-        self.doubting = true;
-        self.ended(now + COOLDOWN)
-    }
-
-    fn ended(&mut self, due: Instant) -> Instant {
         self.last_failure = None;
         self.failures = 0;
+        self.empty_since = None;
+        let due = now + MAX_AGE / 2;
         self.due = Some(due);
         due
     }
 
-    pub(crate) fn failed(&mut self, now: Instant) {
+    /// An empty set came where there was none before: it is believed when one comes again a cooldown later.
+    pub(crate) fn believes_empty(&mut self, now: Instant) -> bool {
+        self.last_failure = None;
+        self.failures = 0;
+        let due = *self.empty_since.get_or_insert(now) + COOLDOWN;
+        self.due = Some(due);
+        now >= due
+    }
+
+    /// A fetch failed; none follows before `pause` is over.
+    pub(crate) fn failed(&mut self, now: Instant, pause: Duration) {
         self.last_failure = Some(now);
-        self.due = Some(now + self.backoff());
+        self.paused_until = Some(now + pause);
+        self.due = Some(now + self.backoff().max(pause));
         self.failures = self.failures.saturating_add(1);
     }
 
@@ -69,27 +73,22 @@ impl Schedule {
         age >= MAX_AGE && self.is_due(now) && !in_outage
     }
 
-    /// How long an attempt without any set must still wait; the first failures are retried within a second.
-    pub(crate) fn pause_without_set(&self, now: Instant) -> Option<Duration> {
-        let since = now.saturating_duration_since(self.last_failure?);
-        let pause = FIRST_BACKOFF.saturating_sub(since);
+    /// How long the server must still be left alone, even by those who have no set or an unknown key.
+    pub(crate) fn pause(&self, now: Instant) -> Option<Duration> {
+        let pause = self.paused_until?.saturating_duration_since(now);
         (!pause.is_zero()).then_some(pause)
     }
 
     /// Takes the ration for an unknown key, if there is one.
     pub(crate) fn take_for_unknown_key(&mut self, now: Instant) -> bool {
-        let free = self
-            .last_for_unknown_key
-            .is_none_or(|last| now.saturating_duration_since(last) >= COOLDOWN);
+        let free = self.pause(now).is_none()
+            && self
+                .last_for_unknown_key
+                .is_none_or(|last| now.saturating_duration_since(last) >= COOLDOWN);
         if free {
             self.last_for_unknown_key = Some(now);
         }
         free
-    }
-
-    /// Whether the last set was empty and not believed.
-    pub(crate) fn is_doubting(&self) -> bool {
-        self.doubting
     }
 
     pub(crate) fn last_failed(&self) -> bool {

@@ -61,6 +61,16 @@ async fn jw_23_a_set_that_cannot_be_renewed_is_used_for_a_day_and_no_longer() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn jw_23_an_emptied_set_ends_the_outage_of_an_outdated_one() {
+    let (idp, guarded, token) = running().await;
+    idp.withdraw_all();
+    advance(Duration::from_secs(24 * 3600)).await;
+    guarded
+        .refuses(&token, "there is no older set to go on with")
+        .await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn jw_23_broken_documents_keep_the_set_and_are_asked_for_ever_less_often() {
     for broken in [
         Reply::Status(500),

@@ -157,6 +157,19 @@ async fn an_emptied_set_is_believed_the_second_time_and_then_every_token_is_inva
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_emptied_set_is_not_confirmed_by_whoever_makes_up_a_key() {
+    let (idp, guarded, token) = running().await;
+    idp.withdraw_all();
+    advance(Duration::from_secs(150)).await;
+    assert_eq!(guarded.status(&token).await, 200);
+    idp.arrived(2).await;
+    guarded
+        .refuses(&idp.token().kid(Some("made-up")).mint(), "made up")
+        .await;
+    assert_eq!((idp.fetches(), guarded.status(&token).await), (3, 200));
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_emptied_set_that_was_a_hiccup_withdraws_nothing() {
     let (idp, guarded, token) = running().await;
     idp.reply(JWKS, Reply::Body(r#"{"keys":[]}"#.to_owned()));
