@@ -8,7 +8,7 @@ use http::{Request, StatusCode, header};
 use tokio::time::Instant;
 
 use crate::flight::Flights;
-use crate::http::Limits;
+use crate::http::{Limits, retry_after};
 use crate::{HttpService, Issuer, ServerMetadata};
 
 /// How long a discovery document is believed.
@@ -46,6 +46,8 @@ struct Discovered {
 pub(crate) struct DiscoveryError {
     issuer: Issuer,
     problem: String,
+    /// How long the server asks to be left alone.
+    pub(crate) retry_after: Option<Duration>,
 }
 
 impl AuthorizationServer {
@@ -115,6 +117,7 @@ impl Inner {
         DiscoveryError {
             issuer: self.issuer.clone(),
             problem: problem.to_string(),
+            retry_after: None,
         }
     }
 }
@@ -139,7 +142,12 @@ async fn discover(server: Arc<Inner>) -> Result<Arc<ServerMetadata>, DiscoveryEr
                 return Ok(metadata);
             }
             StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED => {}
-            status => return Err(server.error(format_args!("{url} answered {status}"))),
+            status => {
+                return Err(DiscoveryError {
+                    retry_after: retry_after(answer.headers()),
+                    ..server.error(format_args!("{url} answered {status}"))
+                });
+            }
         }
     }
     Err(server.error("no discovery document at any of the well-known places; give the metadata"))

@@ -5,6 +5,7 @@
 //!   issuer (JW-21).
 //! - A set goes on being used while it cannot be renewed, up to a hard limit (JW-23).
 
+mod next_look;
 mod remote;
 mod schedule;
 

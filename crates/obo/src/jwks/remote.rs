@@ -1,6 +1,5 @@
 use std::fmt;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
@@ -10,6 +9,7 @@ use bytes::Bytes;
 use http::StatusCode;
 use tokio::time::Instant;
 
+use super::next_look::NextLook;
 use super::schedule::{COOLDOWN, FIRST_BACKOFF, HARD_LIMIT, Schedule};
 use crate::authorization_server::get;
 use crate::flight::{Flights, Landing};
@@ -30,9 +30,9 @@ pub(crate) struct Jwks(Arc<Inner>);
 struct Inner {
     server: AuthorizationServer,
     set: ArcSwapOption<Published>,
-    /// Whether the set's own instant says when it is due; if not, the schedule does.
-    is_fresh: AtomicBool,
     schedule: Mutex<Schedule>,
+    /// When the schedule is to be asked next, for requests that have no time to lock it.
+    next_look: NextLook,
     flights: Arc<Flights<(), Result<(), RefreshError>>>,
 }
 
@@ -42,8 +42,6 @@ struct Published {
     /// Counts documents that differ: what was verified under one is not vouched for by another.
     generation: u64,
     at: Instant,
-    /// Until then nothing needs to be done about the set's age.
-    fresh_until: Instant,
 }
 
 /// What the set has for a token.
@@ -80,8 +78,8 @@ impl Jwks {
         Self(Arc::new(Inner {
             server,
             set: ArcSwapOption::empty(),
-            is_fresh: AtomicBool::new(false),
             schedule: Mutex::default(),
+            next_look: NextLook::new(),
             flights: Flights::new(1),
         }))
     }
@@ -123,7 +121,7 @@ impl Jwks {
 
     /// Starts a renewal that is due; false when the set must not be used before one.
     fn is_tended(&self, set: &Published, now: Instant) -> bool {
-        if now < set.fresh_until && self.0.is_fresh.load(Ordering::Acquire) {
+        if !self.0.next_look.has_come(now) {
             return true;
         }
         let (is_due, must_renew) = {
@@ -226,11 +224,11 @@ impl Inner {
         let known = self.set.load_full();
         let mut schedule = self.schedule();
         // A set that is suddenly empty withdraws every key; a server's hiccup looks the same, so it takes two.
-        let withdraws_all = known.as_ref().is_some_and(|known| {
-            keys.is_empty() && known.is_usable(now) && !known.keys.is_empty()
-        });
+        let withdraws_all = known
+            .as_ref()
+            .is_some_and(|known| keys.is_empty() && known.is_usable(now) && !known.keys.is_empty());
         if withdraws_all && !schedule.believes_empty(now) {
-            self.is_fresh.store(false, Ordering::Release);
+            self.next_look.set(schedule.due());
             return;
         }
         // The same document again is the same generation.
@@ -241,15 +239,14 @@ impl Inner {
             Some(known) => (Arc::new(keys), known.generation + 1),
             None => (Arc::new(keys), 0),
         };
-        let fresh_until = schedule.succeeded(now);
         self.set.store(Some(Arc::new(Published {
             keys,
             document,
             generation,
             at: now,
-            fresh_until,
         })));
-        self.is_fresh.store(true, Ordering::Release);
+        schedule.succeeded(now);
+        self.next_look.set(schedule.due());
     }
 }
 
@@ -279,7 +276,9 @@ async fn refresh(inner: Arc<Inner>) -> Result<(), RefreshError> {
         }
         Err(error) => {
             observe::keys_unavailable(issuer, &error.problem);
-            inner.schedule().failed(Instant::now(), error.retry_after);
+            let mut schedule = inner.schedule();
+            schedule.failed(Instant::now(), error.retry_after);
+            inner.next_look.set(schedule.due());
             Err(error)
         }
     }

@@ -28,14 +28,11 @@ pub(crate) struct Schedule {
 }
 
 impl Schedule {
-    /// A set was fetched; it is due for renewal at the instant given back.
-    pub(crate) fn succeeded(&mut self, now: Instant) -> Instant {
+    pub(crate) fn succeeded(&mut self, now: Instant) {
         self.last_failure = None;
         self.failures = 0;
         self.empty_since = None;
-        let due = now + MAX_AGE / 2;
-        self.due = Some(due);
-        due
+        self.due = Some(now + MAX_AGE / 2);
     }
 
     /// An empty set came where there was none before: it is believed when one comes again a cooldown later.
@@ -57,6 +54,11 @@ impl Schedule {
 
     fn backoff(&self) -> Duration {
         (FIRST_BACKOFF * 2_u32.saturating_pow(self.failures.min(16))).min(COOLDOWN)
+    }
+
+    /// When the set should be renewed.
+    pub(crate) fn due(&self) -> Option<Instant> {
+        self.due
     }
 
     /// Whether the set should be renewed beside the requests.
