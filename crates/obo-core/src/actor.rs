@@ -1,7 +1,9 @@
 use std::fmt;
+use std::sync::Arc;
 
 use serde::de::{DeserializeSeed, Deserializer, MapAccess, Visitor};
 
+use crate::Issuer;
 use crate::json::{Name, Names, NonEmpty, Skip, Trace};
 
 /// The most nested actors a token may have (TX-27).
@@ -10,13 +12,13 @@ pub(crate) const MAX_ACTORS: usize = 16;
 /// Who an actor is: its subject within an issuer (RFC 8693 section 4.1).
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ActorId {
-    issuer: String,
+    issuer: Arc<str>,
     subject: String,
 }
 
 impl ActorId {
     /// The actor `subject` of `issuer`.
-    pub fn new(issuer: impl Into<String>, subject: impl Into<String>) -> Self {
+    pub fn new(issuer: impl Into<Arc<str>>, subject: impl Into<String>) -> Self {
         Self {
             issuer: issuer.into(),
             subject: subject.into(),
@@ -102,10 +104,10 @@ pub(crate) struct Act {
 }
 
 /// Splits a chain, outermost first, into who acts now and who acted before.
-pub(crate) fn split(chain: Vec<Act>, issuer: &str) -> (Option<CurrentActor>, PriorActors) {
+pub(crate) fn split(chain: Vec<Act>, issuer: &Issuer) -> (Option<CurrentActor>, PriorActors) {
     let mut ids = chain.into_iter().map(|act| CurrentActor {
         id: ActorId {
-            issuer: act.iss.unwrap_or_else(|| issuer.to_owned()),
+            issuer: act.iss.map_or_else(|| issuer.shared(), Into::into),
             subject: act.sub,
         },
         client_id: act.client_id,

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use serde::de::{Deserializer as _, Error, MapAccess, Visitor};
+use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, Visitor};
 
 use crate::actor::{Act, ActSeed, MAX_ACTORS};
 use crate::json::{Name, Names, NonEmpty, NumericDate, OneOrMany, Skip, Trace};
@@ -66,7 +66,7 @@ impl<'de> Visitor<'de> for ClaimsVisitor<'_> {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Claims, A::Error> {
         let mut claims = Claims::default();
-        let (mut scope, mut typ): (Option<String>, Option<String>) = (None, None);
+        let mut typ: Option<String> = None;
         let mut act: Option<()> = None;
         let mut names = Names::default();
         while let Some(name) = map.next_key_seed(Name)? {
@@ -81,7 +81,7 @@ impl<'de> Visitor<'de> for ClaimsVisitor<'_> {
                 "client_id" => once!(self, map, claims.client_id, "client_id", NonEmpty),
                 "acr" => once!(self, map, claims.acr, "acr", NonEmpty),
                 "auth_time" => once!(self, map, claims.auth_time, "auth_time", NumericDate),
-                "scope" => once!(self, map, scope, "scope", Text),
+                "scope" => once!(self, map, claims.scope, "scope", ScopeSeed),
                 "typ" => once!(self, map, typ, "typ", Text),
                 "act" => once!(
                     self,
@@ -109,11 +109,6 @@ impl<'de> Visitor<'de> for ClaimsVisitor<'_> {
             }
         }
         names.check(self.trace)?;
-        if let Some(scope) = scope {
-            self.trace.member.set(Some("scope"));
-            let scope = Scope::parse(&scope).ok_or_else(|| A::Error::custom("no scope"))?;
-            claims.scope = Some(scope);
-        }
         if typ.is_some_and(|typ| is_other_kind(&typ)) {
             claims.other_kind = Some("the claim `typ` names another kind");
         }
@@ -128,13 +123,36 @@ fn is_other_kind(typ: &str) -> bool {
         .any(|other| typ.eq_ignore_ascii_case(other))
 }
 
+/// One string of values, space-separated (RFC 8693 section 4.2).
+struct ScopeSeed;
+
+impl<'de> DeserializeSeed<'de> for ScopeSeed {
+    type Value = Scope;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Scope, D::Error> {
+        deserializer.deserialize_str(self)
+    }
+}
+
+impl Visitor<'_> for ScopeSeed {
+    type Value = Scope;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("scope values in one string")
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<Scope, E> {
+        Scope::parse(text).ok_or_else(|| E::custom("no scope"))
+    }
+}
+
 /// A string that may be empty.
 struct Text;
 
-impl<'de> serde::de::DeserializeSeed<'de> for Text {
+impl<'de> DeserializeSeed<'de> for Text {
     type Value = String;
 
-    fn deserialize<D: serde::Deserializer<'de>>(self, deserializer: D) -> Result<String, D::Error> {
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<String, D::Error> {
         serde::Deserialize::deserialize(deserializer)
     }
 }

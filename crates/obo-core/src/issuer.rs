@@ -41,6 +41,10 @@ impl Issuer {
         &self.0
     }
 
+    pub(crate) fn shared(&self) -> Arc<str> {
+        Arc::clone(&self.0)
+    }
+
     /// Where the metadata document may be, in the order to try: OpenID Connect Discovery section 4 (appended),
     /// RFC 8414 section 3 (inserted), and OpenID Connect's name inserted.
     pub fn well_known_urls(&self) -> Vec<String> {

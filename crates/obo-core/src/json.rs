@@ -55,8 +55,14 @@ impl Trace {
 #[derive(Default)]
 pub(crate) struct Names<'de>(Vec<Cow<'de, str>>);
 
+/// Room for the members of most objects, so that their names are allocated for once.
+const USUAL: usize = 24;
+
 impl<'de> Names<'de> {
     pub(crate) fn push(&mut self, name: Cow<'de, str>) {
+        if self.0.is_empty() {
+            self.0.reserve(USUAL);
+        }
         self.0.push(name);
     }
 

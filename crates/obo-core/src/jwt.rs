@@ -1,12 +1,13 @@
+use std::borrow::Cow;
 use std::fmt;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use serde::de::{Deserializer as _, MapAccess, Visitor};
+use serde::de::{Deserializer as _, Error as _, MapAccess, Visitor};
 
 use crate::claims::Claims;
 use crate::crypto::{Algorithm, PublicKey};
-use crate::json::{Name, Names, NonEmpty, Skip, Trace};
+use crate::json::{Name, Names, Skip, Trace};
 use crate::{BearerToken, TokenError};
 
 const MAX_HEADER: usize = 4 * 1024;
@@ -54,9 +55,15 @@ impl<'a> Jws<'a> {
         if header.len() > MAX_HEADER {
             return Err(TokenError::TooLong { limit: MAX_HEADER });
         }
+        let mut json = [0; MAX_HEADER / 4 * 3 + 3];
+        let length = URL_SAFE_NO_PAD
+            .decode_slice(header, &mut json)
+            .map_err(|_| TokenError::Malformed("header"))?;
         Ok(Self {
-            header: Header::parse(&decode(header, "header")?)?,
-            payload: decode(payload, "payload")?,
+            header: Header::parse(json.get(..length).unwrap_or_default())?,
+            payload: URL_SAFE_NO_PAD
+                .decode(payload)
+                .map_err(|_| TokenError::Malformed("payload"))?,
             signing_input,
             signature,
         })
@@ -109,17 +116,42 @@ impl fmt::Debug for UnverifiedJwt<'_> {
     }
 }
 
-fn decode(segment: &str, part: &'static str) -> Result<Vec<u8>, TokenError> {
-    URL_SAFE_NO_PAD
-        .decode(segment)
-        .map_err(|_| TokenError::Malformed(part))
-}
-
 /// The JOSE header members that matter; all that could select a key or change the meaning are refused or ignored.
 pub(crate) struct Header {
     pub(crate) alg: Algorithm,
     pub(crate) kid: Option<String>,
-    pub(crate) typ: Option<String>,
+    pub(crate) typ: Typ,
+}
+
+/// What the header says the token is (RFC 7515 section 4.1.9).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Typ {
+    AccessToken,
+    Jwt,
+    Absent,
+    Other,
+}
+
+impl Typ {
+    /// Media types compare without case and without `application/`.
+    fn of(typ: Option<&str>) -> Self {
+        let Some(typ) = typ else {
+            return Self::Absent;
+        };
+        let name = match typ.get(..12) {
+            Some(prefix) if prefix.eq_ignore_ascii_case("application/") => {
+                typ.get(12..).unwrap_or_default()
+            }
+            _ => typ,
+        };
+        if name.eq_ignore_ascii_case("at+jwt") {
+            Self::AccessToken
+        } else if name.eq_ignore_ascii_case("jwt") {
+            Self::Jwt
+        } else {
+            Self::Other
+        }
+    }
 }
 
 impl Header {
@@ -144,17 +176,17 @@ impl Header {
                 .alg
                 .and_then(|alg| Algorithm::from_name(&alg))
                 .ok_or(TokenError::Algorithm)?,
-            kid: raw.kid,
-            typ: raw.typ,
+            kid: raw.kid.map(Cow::into_owned),
+            typ: Typ::of(raw.typ.as_deref()),
         })
     }
 }
 
 #[derive(Default)]
-struct RawHeader {
-    alg: Option<String>,
-    kid: Option<String>,
-    typ: Option<String>,
+struct RawHeader<'de> {
+    alg: Option<Cow<'de, str>>,
+    kid: Option<Cow<'de, str>>,
+    typ: Option<Cow<'de, str>>,
     refused: Option<&'static str>,
 }
 
@@ -163,18 +195,21 @@ struct HeaderVisitor<'t> {
 }
 
 impl<'de> Visitor<'de> for HeaderVisitor<'_> {
-    type Value = RawHeader;
+    type Value = RawHeader<'de>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a JOSE header")
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<RawHeader, A::Error> {
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<RawHeader<'de>, A::Error> {
         let mut header = RawHeader::default();
         let mut names = Names::default();
         let text = |map: &mut A, member| {
             self.trace.member.set(Some(member));
-            let text = map.next_value_seed(NonEmpty)?;
+            let text = map.next_value_seed(Name)?;
+            if text.is_empty() {
+                return Err(A::Error::custom("empty"));
+            }
             self.trace.member.set(None);
             Ok(Some(text))
         };

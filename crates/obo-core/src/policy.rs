@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde::de::DeserializeOwned;
 
 use crate::claims::Claims;
+use crate::jwt::Typ;
 use crate::validated::{Facts, Typed};
 use crate::{
     Algorithm, Audience, ConfigError, Issuer, PrincipalKind, SubjectToken, TokenError, UnixTime,
@@ -41,18 +42,12 @@ impl Profile {
         full_claims: false,
     };
 
-    /// Media types compare without case and without `application/` (RFC 7515 section 4.1.9).
-    fn accepts_typ(&self, typ: Option<&str>) -> bool {
-        let Some(typ) = typ else {
-            return self.plain_typ;
-        };
-        let name = match typ.get(..12) {
-            Some(prefix) if prefix.eq_ignore_ascii_case("application/") => {
-                typ.get(12..).unwrap_or_default()
-            }
-            _ => typ,
-        };
-        name.eq_ignore_ascii_case("at+jwt") || (self.plain_typ && name.eq_ignore_ascii_case("jwt"))
+    fn accepts_typ(&self, typ: Typ) -> bool {
+        match typ {
+            Typ::AccessToken => true,
+            Typ::Jwt | Typ::Absent => self.plain_typ,
+            Typ::Other => false,
+        }
     }
 }
 
@@ -175,7 +170,7 @@ impl Policy {
     /// The first rule the token breaks.
     pub fn verify(
         &self,
-        jwt: UnverifiedJwt<'_>,
+        mut jwt: UnverifiedJwt<'_>,
         key: &VerificationKey,
         now: UnixTime,
     ) -> Result<Validated, TokenError> {
@@ -184,12 +179,12 @@ impl Policy {
             return Err(TokenError::Algorithm);
         }
         let key = key.for_algorithm(algorithm).ok_or(TokenError::Algorithm)?;
-        if !self.profile.accepts_typ(jwt.jws.header.typ.as_deref()) {
+        if !self.profile.accepts_typ(jwt.jws.header.typ) {
             return Err(TokenError::Type {
                 expected: self.profile.expected_typ,
             });
         }
-        let required = self.check(&jwt.claims, now)?;
+        let required = self.check(&mut jwt.claims, now)?;
         if !jwt.jws.is_signed_by(key) {
             return Err(TokenError::Signature);
         }
@@ -200,7 +195,7 @@ impl Policy {
         Ok(self.admit(jwt.token, jwt.claims, required, typed))
     }
 
-    fn check(&self, claims: &Claims, now: UnixTime) -> Result<Required, TokenError> {
+    fn check(&self, claims: &mut Claims, now: UnixTime) -> Result<Required, TokenError> {
         if claims.iss.as_deref() != Some(self.issuer.as_str()) {
             return Err(TokenError::UnknownIssuer {
                 trusted: self.issuer.to_string(),
@@ -218,7 +213,7 @@ impl Policy {
             });
         }
         let required = Required {
-            subject: claims.sub.clone().ok_or(TokenError::MissingClaim("sub"))?,
+            subject: claims.sub.take().ok_or(TokenError::MissingClaim("sub"))?,
             expires_at: claims.exp.ok_or(TokenError::MissingClaim("exp"))?,
         };
         self.check_times(claims, required.expires_at, now)?;
@@ -274,7 +269,7 @@ impl Policy {
         } else {
             PrincipalKind::User
         };
-        let (current_actor, prior_actors) = actor::split(claims.actors, self.issuer.as_str());
+        let (current_actor, prior_actors) = actor::split(claims.actors, &self.issuer);
         Validated::new(Facts {
             issuer: self.issuer.clone(),
             subject: required.subject,

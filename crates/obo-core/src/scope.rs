@@ -1,11 +1,13 @@
-use std::collections::BTreeSet;
 use std::fmt;
 
 use crate::ConfigError;
 
 /// A set of scope values (RFC 6749 section 3.3): case-sensitive, without order; empty is a set like any other.
 #[derive(Clone, Default, PartialEq, Eq, Hash)]
-pub struct Scope(BTreeSet<Box<str>>);
+pub struct Scope(
+    /// The values, sorted, each once, with one space between two.
+    Box<str>,
+);
 
 impl Scope {
     /// A scope of the given values, each one scope-token.
@@ -14,43 +16,47 @@ impl Scope {
     ///
     /// When a value is empty or has a character outside scope-token: space, quote, backslash, control, non-ASCII.
     pub fn new<V: AsRef<str>>(values: impl IntoIterator<Item = V>) -> Result<Self, ConfigError> {
-        values
-            .into_iter()
-            .map(|value| {
-                let value = value.as_ref();
-                if value.is_empty() {
-                    return Err(ConfigError::new("scope", "a scope value is empty"));
-                }
-                if !value.bytes().all(is_scope_char) {
-                    return Err(ConfigError::new(
-                        "scope",
-                        format!("{value:?} must be visible ASCII without space, quote and backslash; give several values separately"),
-                    ));
-                }
-                Ok(value.into())
-            })
-            .collect::<Result<_, _>>()
-            .map(Self)
+        let values: Vec<V> = values.into_iter().collect();
+        for value in &values {
+            let value = value.as_ref();
+            if value.is_empty() {
+                return Err(ConfigError::new("scope", "a scope value is empty"));
+            }
+            if !value.bytes().all(is_scope_char) {
+                return Err(ConfigError::new(
+                    "scope",
+                    format!(
+                        "{value:?} must be visible ASCII without space, quote and backslash; give several values separately"
+                    ),
+                ));
+            }
+        }
+        Ok(Self::of(values.iter().map(AsRef::as_ref).collect()))
+    }
+
+    fn of(mut values: Vec<&str>) -> Self {
+        values.sort_unstable();
+        values.dedup();
+        Self(values.join(" ").into())
     }
 
     /// Reads the `scope` string of a claim or an answer (RFC 8693 section 4.2); `None` when a value is no scope-token.
     pub fn parse(scope: &str) -> Option<Self> {
-        scope
-            .split(' ')
-            .filter(|value| !value.is_empty())
-            .map(|value| value.bytes().all(is_scope_char).then(|| value.into()))
-            .collect::<Option<_>>()
-            .map(Self)
+        if !scope.bytes().all(|b| b == b' ' || is_scope_char(b)) {
+            return None;
+        }
+        let values = scope.split(' ').filter(|value| !value.is_empty());
+        Some(Self::of(values.collect()))
     }
 
     /// Whether `value` is one of the values, compared whole.
     pub fn contains(&self, value: &str) -> bool {
-        self.0.contains(value)
+        self.iter().any(|own| own == value)
     }
 
     /// Whether all values of `other` are in this set.
     pub fn contains_all(&self, other: &Self) -> bool {
-        other.0.is_subset(&self.0)
+        other.iter().all(|value| self.contains(value))
     }
 
     /// Whether there are no values.
@@ -60,7 +66,7 @@ impl Scope {
 
     /// The values, sorted.
     pub fn iter(&self) -> impl Iterator<Item = &str> {
-        self.0.iter().map(AsRef::as_ref)
+        self.0.split(' ').filter(|value| !value.is_empty())
     }
 }
 
@@ -70,19 +76,13 @@ fn is_scope_char(b: u8) -> bool {
 
 impl fmt::Display for Scope {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (i, value) in self.iter().enumerate() {
-            if i > 0 {
-                f.write_str(" ")?;
-            }
-            f.write_str(value)?;
-        }
-        Ok(())
+        f.write_str(&self.0)
     }
 }
 
 impl fmt::Debug for Scope {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Scope({:?})", self.to_string())
+        write!(f, "Scope({:?})", self.0)
     }
 }
 

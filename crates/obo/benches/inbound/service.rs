@@ -17,8 +17,8 @@ use tower::{Layer as _, Service};
 struct Extra {
     #[serde(rename = "tenant")]
     _tenant: String,
-    #[serde(rename = "roles")]
-    _roles: Vec<String>,
+    #[serde(rename = "level")]
+    _level: u32,
 }
 
 #[derive(Clone)]
@@ -153,6 +153,7 @@ fn token(idp: &AuthorizationServer, key: &SigningKey, i: usize) -> String {
         .scope("orders:read orders:write stock:read")
         .expires_in(3600)
         .claim("tenant", "corp")
+        .claim("level", 3)
         .claim("roles", vec!["buyer", "approver", "auditor"])
         .actor("service-d");
     for n in 0..15 {
