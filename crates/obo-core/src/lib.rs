@@ -44,6 +44,6 @@ pub use policy::{MAX_LEEWAY, Policy, Profile};
 pub use scope::Scope;
 pub use signing::SigningKey;
 pub use time::UnixTime;
-pub use token::{ActorToken, BearerToken, Secret, SubjectToken};
+pub use token::{ActorToken, BearerCredentials, BearerToken, Secret, SubjectToken};
 pub use token_endpoint::{ErrorClass, TokenEndpointError, TokenRequest};
 pub use validated::{PrincipalKind, Validated};

@@ -44,34 +44,58 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// A bearer token as a request carries it: well-formed by RFC 6750 section 2.1, and nothing more is known of it.
+/// What follows the scheme `Bearer` in an `Authorization` header, not yet known to be a token.
 #[derive(Clone, Copy)]
-pub struct BearerToken<'a>(&'a str);
+pub struct BearerCredentials<'a>(&'a [u8]);
 
-impl<'a> BearerToken<'a> {
-    /// Reads the value of one `Authorization` header line.
-    ///
-    /// `None` means that the line holds other credentials than `Bearer`, which counts as none (BT-10).
-    ///
-    /// # Errors
-    ///
-    /// [`TokenError::Credentials`] when the scheme is `Bearer` and what follows is not 1*SP token68 with nothing
-    /// behind it; [`TokenError::TooLong`] beyond 16 KiB.
-    pub fn from_authorization(value: &'a [u8]) -> Option<Result<Self, TokenError>> {
+impl<'a> BearerCredentials<'a> {
+    /// Takes the value of one `Authorization` header line; `None` when its scheme is not `Bearer` (BT-10).
+    pub fn of_authorization(value: &'a [u8]) -> Option<Self> {
         let scheme_end = value.iter().position(|b| *b == b' ');
         let (scheme, rest) = value.split_at(scheme_end.unwrap_or(value.len()));
         if !scheme.eq_ignore_ascii_case(b"bearer") {
             return None;
         }
         let spaces = rest.iter().take_while(|b| **b == b' ').count();
-        Some(Self::from_token68(rest.get(spaces..).unwrap_or_default()))
+        Some(Self(rest.get(spaces..).unwrap_or_default()))
     }
 
+    /// Takes a token that did not come in a header.
+    pub fn of_token(token: &'a str) -> Self {
+        Self(token.as_bytes())
+    }
+
+    /// The token, by the grammar of RFC 6750 section 2.1: token68 with nothing behind it.
+    ///
+    /// # Errors
+    ///
+    /// As [`BearerToken::parse`].
+    pub fn token(self) -> Result<BearerToken<'a>, TokenError> {
+        BearerToken::from_token68(self.0)
+    }
+
+    /// The bytes, to compare them with those of a token that is known already.
+    pub fn as_bytes(self) -> &'a [u8] {
+        self.0
+    }
+}
+
+impl fmt::Debug for BearerCredentials<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("BearerCredentials([redacted])")
+    }
+}
+
+/// A bearer token as a request carries it: well-formed by RFC 6750 section 2.1, and nothing more is known of it.
+#[derive(Clone, Copy)]
+pub struct BearerToken<'a>(&'a str);
+
+impl<'a> BearerToken<'a> {
     /// Takes a token that did not come in a header, under the same grammar.
     ///
     /// # Errors
     ///
-    /// As [`from_authorization`](Self::from_authorization).
+    /// [`TokenError::Credentials`] when it is not token68; [`TokenError::TooLong`] beyond 16 KiB.
     pub fn parse(token: &'a str) -> Result<Self, TokenError> {
         Self::from_token68(token.as_bytes())
     }
@@ -105,10 +129,11 @@ impl fmt::Debug for BearerToken<'_> {
 pub(crate) fn is_token68(token: &[u8]) -> bool {
     let padding = token.iter().rev().take_while(|b| **b == b'=').count();
     let body = token.get(..token.len() - padding).unwrap_or_default();
-    !body.is_empty()
-        && body.iter().all(|b| {
-            b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_' | b'~' | b'+' | b'/')
-        })
+    // All bytes are looked at, without a way out at the first odd one: that is what the compiler makes wide.
+    let odd = body.iter().fold(false, |odd, b| {
+        odd | !(b.is_ascii_alphanumeric() | matches!(b, b'-' | b'.' | b'_' | b'~' | b'+' | b'/'))
+    });
+    !body.is_empty() && !odd
 }
 
 /// The user's token as this service validated it: what an exchange offers as `subject_token`.

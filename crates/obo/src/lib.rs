@@ -34,13 +34,15 @@ mod verified_tokens;
 pub use obo_core::metadata::ServerMetadata;
 #[doc(no_inline)]
 pub use obo_core::{
-    ActorId, ActorToken, Algorithm, Audience, BearerToken, CacheKey, CacheSecret, ConfigError,
-    CurrentActor, ErrorClass, ExchangeRequest, IssuedToken, Issuer, MAX_LEEWAY, Policy,
-    PrincipalKind, PriorActors, Profile, Resource, Scope, Secret, SigningKey, SubjectToken, Target,
+    ActorId, ActorToken, Algorithm, Audience, CacheKey, CacheSecret, ConfigError, CurrentActor,
+    ErrorClass, ExchangeRequest, IssuedToken, Issuer, MAX_LEEWAY, Policy, PrincipalKind,
+    PriorActors, Profile, Resource, Scope, Secret, SigningKey, SubjectToken, Target,
     TokenEndpointError, TokenError, TokenRequest, TokenType, UnixTime, Validated, challenge,
     dialect,
 };
-pub(crate) use obo_core::{KeySet, Selection, UnverifiedJwt, VerificationKey, https_or_loopback};
+pub(crate) use obo_core::{
+    BearerCredentials, KeySet, Selection, UnverifiedJwt, VerificationKey, https_or_loopback,
+};
 
 pub use self::http::HttpService;
 pub use answer::Answer;

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use crate::jwks::{Jwks, Lookup, Refresh, RefreshError};
 use crate::verified_tokens::{Verified, VerifiedTokens};
 use crate::{
-    Audience, AuthorizationServer, BearerToken, Clock, ConfigError, Policy, Rejection, TokenError,
-    UnverifiedJwt, Validated,
+    Audience, AuthorizationServer, BearerCredentials, Clock, ConfigError, Policy, Rejection,
+    TokenError, UnverifiedJwt, Validated,
 };
 
 /// Who this service is and whom it trusts: its audience, and for each issuer a policy and keys.
@@ -132,23 +132,23 @@ impl ResourceServer {
     ///
     /// The same [`Rejection`] that the layer would answer with.
     pub async fn validate(&self, token: &str) -> Result<Validated, Rejection> {
-        let token = BearerToken::parse(token)?;
-        match self.judge(token) {
+        let found = BearerCredentials::of_token(token);
+        match self.judge(found) {
             Verdict::Admitted(caller) => Ok(caller),
             Verdict::Refused(rejection) => Err(rejection),
             Verdict::Wait(refresh) => {
                 let refreshed = refresh.await;
-                self.judge_again(token, refreshed)
+                self.judge_again(found, refreshed)
             }
         }
     }
 
     /// Judges a token with the keys at hand, without waiting.
-    pub(crate) fn judge(&self, token: BearerToken<'_>) -> Verdict {
-        if let Some(caller) = self.recall(token) {
+    pub(crate) fn judge(&self, found: BearerCredentials<'_>) -> Verdict {
+        if let Some(caller) = self.recall(found) {
             return Verdict::Admitted(caller);
         }
-        self.decide(token, |trusted, jwt| {
+        self.decide(found, |trusted, jwt| {
             trusted.jwks.lookup(jwt.kid(), jwt.algorithm())
         })
     }
@@ -156,10 +156,10 @@ impl ResourceServer {
     /// Judges a token after the wait that the first judgement asked for.
     pub(crate) fn judge_again(
         &self,
-        token: BearerToken<'_>,
+        found: BearerCredentials<'_>,
         refreshed: Result<(), RefreshError>,
     ) -> Result<Validated, Rejection> {
-        let verdict = self.decide(token, |trusted, jwt| {
+        let verdict = self.decide(found, |trusted, jwt| {
             trusted
                 .jwks
                 .lookup_again(jwt.kid(), jwt.algorithm(), refreshed)
@@ -173,9 +173,9 @@ impl ResourceServer {
     }
 
     /// The caller of a token whose very bytes were verified before, while its keys are published and it has not expired.
-    fn recall(&self, token: BearerToken<'_>) -> Option<Validated> {
+    fn recall(&self, found: BearerCredentials<'_>) -> Option<Validated> {
         let tokens = self.verified.as_ref()?;
-        let known = tokens.get(token)?;
+        let known = tokens.get(found.as_bytes())?;
         let trusted = self.trusted.get(known.issuer)?;
         let holds = trusted.jwks.vouches(known.generation)
             && trusted
@@ -183,7 +183,7 @@ impl ResourceServer {
                 .check_expiry(&known.caller, self.clock.now())
                 .is_ok();
         if !holds {
-            tokens.remove(token);
+            tokens.remove(found.as_bytes());
             return None;
         }
         Some(known.caller)
@@ -191,10 +191,10 @@ impl ResourceServer {
 
     fn decide(
         &self,
-        token: BearerToken<'_>,
+        found: BearerCredentials<'_>,
         lookup: impl FnOnce(&Trusted, &UnverifiedJwt<'_>) -> Lookup,
     ) -> Verdict {
-        let (jwt, issuer, trusted) = match self.route(token) {
+        let (jwt, issuer, trusted) = match self.route(found) {
             Ok(routed) => routed,
             Err(error) => return Verdict::Refused(error.into()),
         };
@@ -227,9 +227,9 @@ impl ResourceServer {
     /// gets as far as the keys (JW-01, JW-18).
     fn route<'t>(
         &self,
-        token: BearerToken<'t>,
+        found: BearerCredentials<'t>,
     ) -> Result<(UnverifiedJwt<'t>, usize, &Trusted), TokenError> {
-        let jwt = UnverifiedJwt::parse(token)?;
+        let jwt = UnverifiedJwt::parse(found.token()?)?;
         let issuer = jwt.issuer().ok_or(TokenError::MissingClaim("iss"))?;
         let (position, trusted) = self.find(issuer).ok_or_else(|| {
             let trusted = self.issuers().collect::<Vec<_>>().join(", ");

@@ -7,7 +7,7 @@ use std::hash::{Hash, Hasher};
 use quick_cache::sync::{Cache, DefaultLifecycle};
 use quick_cache::{Equivalent, Weighter};
 
-use crate::{BearerToken, SubjectToken, Validated};
+use crate::{SubjectToken, Validated};
 
 /// Room for tokens and callers, in bytes.
 const CAPACITY: u64 = 64 * 1024 * 1024;
@@ -39,8 +39,8 @@ impl VerifiedTokens {
         ))
     }
 
-    pub(crate) fn get(&self, token: BearerToken<'_>) -> Option<Verified> {
-        self.0.get(&Text(token.expose()))
+    pub(crate) fn get(&self, token: &[u8]) -> Option<Verified> {
+        self.0.get(&Bytes(token))
     }
 
     pub(crate) fn insert(&self, verified: Verified) {
@@ -48,8 +48,8 @@ impl VerifiedTokens {
         self.0.insert(key, verified);
     }
 
-    pub(crate) fn remove(&self, token: BearerToken<'_>) {
-        self.0.remove(&Text(token.expose()));
+    pub(crate) fn remove(&self, token: &[u8]) {
+        self.0.remove(&Bytes(token));
     }
 }
 
@@ -58,7 +58,7 @@ struct Key(SubjectToken);
 
 impl Hash for Key {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        self.0.expose().hash(state);
+        self.0.expose().as_bytes().hash(state);
     }
 }
 
@@ -72,11 +72,11 @@ impl Eq for Key {}
 
 /// The token as a request holds it.
 #[derive(Hash)]
-struct Text<'a>(&'a str);
+struct Bytes<'a>(&'a [u8]);
 
-impl Equivalent<Key> for Text<'_> {
+impl Equivalent<Key> for Bytes<'_> {
     fn equivalent(&self, key: &Key) -> bool {
-        self.0 == key.0.expose()
+        self.0 == key.0.expose().as_bytes()
     }
 }
 

@@ -1,13 +1,15 @@
 //! The `Authorization` header: RFC 6750 section 2.1, RFC 9110 section 11.
 
-use obo_core::{BearerToken, TokenError};
+use obo_core::{BearerCredentials, TokenError};
 use proptest::prelude::*;
 
 use crate::judge::verdict;
 use crate::token::Token;
 
 fn token_of(line: &[u8]) -> Option<Result<String, TokenError>> {
-    BearerToken::from_authorization(line).map(|read| read.map(|t| t.expose().to_owned()))
+    BearerCredentials::of_authorization(line)
+        .map(|c| c.token())
+        .map(|read| read.map(|t| t.expose().to_owned()))
 }
 
 fn is_malformed(line: &[u8]) -> bool {

@@ -50,7 +50,7 @@ proptest! {
         let at = at.index(bytes.len());
         bytes[at] ^= 1 << bit;
         let line = [b"Bearer ", bytes.as_slice()].concat();
-        if let Some(Ok(flipped)) = obo_core::BearerToken::from_authorization(&line) {
+        if let Some(Ok(flipped)) = obo_core::BearerCredentials::of_authorization(&line).map(|c| c.token()) {
             prop_assert!(verdict(flipped.expose()).is_err());
             prop_assert!(lenient_verdict(flipped.expose()).is_err());
         }

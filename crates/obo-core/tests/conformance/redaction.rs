@@ -4,8 +4,8 @@ use std::fmt::Debug;
 
 use obo_core::dialect::{Dialect, Rfc8693};
 use obo_core::{
-    ActorToken, Algorithm, BearerToken, CacheKey, CacheSecret, IssuedToken, Secret, SigningKey,
-    TokenError, TokenType, UnverifiedJwt,
+    ActorToken, Algorithm, BearerCredentials, BearerToken, CacheKey, CacheSecret, IssuedToken,
+    Secret, SigningKey, TokenError, TokenType, UnverifiedJwt,
 };
 
 use crate::judge::{issuer, lenient, published, strict, verdict};
@@ -35,7 +35,7 @@ fn ca_16_ob_01_the_debug_form_of_an_inbound_token_holds_nothing_of_it() {
     let line = format!("Bearer {token}");
     let texts = [
         debug(&bearer),
-        debug(&BearerToken::from_authorization(line.as_bytes())),
+        debug(&BearerCredentials::of_authorization(line.as_bytes()).map(|c| c.token())),
         debug(&UnverifiedJwt::parse(bearer).unwrap()),
         debug(&validated),
         debug(&validated.untyped()),

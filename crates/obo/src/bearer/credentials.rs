@@ -1,12 +1,12 @@
 use http::{HeaderMap, Uri, header};
 
-use crate::{BearerToken, Rejection};
+use crate::{BearerCredentials, Rejection};
 
-/// The bearer token of a request; `None` when there are no credentials, or some of another scheme (BT-10).
+/// The bearer credentials of a request; `None` when there are no credentials, or some of another scheme (BT-10).
 pub(super) fn credentials<'r>(
     headers: &'r HeaderMap,
     uri: &Uri,
-) -> Result<Option<BearerToken<'r>>, Rejection> {
+) -> Result<Option<BearerCredentials<'r>>, Rejection> {
     let mut lines = headers.get_all(header::AUTHORIZATION).iter();
     let Some(line) = lines.next() else {
         return Ok(None);
@@ -14,16 +14,15 @@ pub(super) fn credentials<'r>(
     if lines.next().is_some() {
         return Err(Rejection::InvalidRequest("several `Authorization` lines"));
     }
-    let Some(token) = BearerToken::from_authorization(line.as_bytes()) else {
+    let Some(found) = BearerCredentials::of_authorization(line.as_bytes()) else {
         return Ok(None);
     };
-    let token = token?;
     if uri.query().is_some_and(has_token) {
         return Err(Rejection::InvalidRequest(
             "a token in the query beside the one in the header",
         ));
     }
-    Ok(Some(token))
+    Ok(Some(found))
 }
 
 /// A token in the query is never read (RFC 9700 section 4.3.2), only noticed.

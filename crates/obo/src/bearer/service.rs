@@ -60,7 +60,7 @@ where
 impl BearerAuthLayer {
     fn admit<B>(&self, request: &mut Request<B>) -> Step {
         let verdict = match credentials(request.headers(), request.uri()) {
-            Ok(Some(token)) => self.server.judge(token),
+            Ok(Some(found)) => self.server.judge(found),
             Ok(None) => return self.anonymous(request).into(),
             Err(rejection) => return Step::Refuse(rejection),
         };
@@ -78,8 +78,8 @@ impl BearerAuthLayer {
         refreshed: Result<(), RefreshError>,
     ) -> Result<(), Rejection> {
         match credentials(request.headers(), request.uri())? {
-            Some(token) => {
-                let caller = self.server.judge_again(token, refreshed)?;
+            Some(found) => {
+                let caller = self.server.judge_again(found, refreshed)?;
                 pass(request, caller)
             }
             None => self.anonymous(request),
