@@ -1,0 +1,62 @@
+//! A router behind the layer, called without a socket.
+
+use axum::Router;
+use axum::body::Body;
+use http::{HeaderMap, Request, StatusCode, header};
+use http_body_util::BodyExt as _;
+use obo::{Audience, BearerAuthLayer, Issuer, Policy, ResourceServer};
+use obo_testkit::{AuthorizationServer, TokenBuilder};
+use tower::ServiceExt as _;
+
+/// The challenge to a token that does not suffice.
+pub(crate) const INSUFFICIENT: &str = r#"Bearer error="insufficient_scope""#;
+
+/// What a request got.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Got {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: String,
+}
+
+impl Got {
+    /// It was refused: with this status, this challenge and nothing else.
+    pub(crate) fn assert_refused(&self, status: u16, challenge: Option<&str>) {
+        assert_eq!((self.status.as_u16(), &*self.body), (status, ""));
+        let challenges = self.headers.get_all(header::WWW_AUTHENTICATE).iter();
+        assert_eq!(Vec::from_iter(challenges), Vec::from_iter(challenge));
+    }
+}
+
+pub(crate) fn alice(idp: &AuthorizationServer) -> TokenBuilder {
+    idp.user("alice").audience("service-a")
+}
+
+pub(crate) fn policy(idp: &AuthorizationServer) -> Policy {
+    let issuer = Issuer::new(idp.issuer()).unwrap();
+    Policy::new(issuer, Audience::new("service-a").unwrap())
+}
+
+pub(crate) fn bearer(idp: &AuthorizationServer, policy: Policy) -> BearerAuthLayer {
+    let issuer = Issuer::new(idp.issuer()).unwrap();
+    BearerAuthLayer::new(ResourceServer::with_policy(policy, issuer).unwrap())
+}
+
+pub(crate) fn with_token(path: &str, token: &str) -> Request<Body> {
+    let request = Request::get(path).header(header::AUTHORIZATION, format!("Bearer {token}"));
+    request.body(Body::empty()).unwrap()
+}
+
+pub(crate) fn without_token(path: &str) -> Request<Body> {
+    Request::get(path).body(Body::empty()).unwrap()
+}
+
+pub(crate) async fn call(router: &Router, request: Request<Body>) -> Got {
+    let (parts, body) = router.clone().oneshot(request).await.unwrap().into_parts();
+    let body = body.collect().await.unwrap().to_bytes();
+    Got {
+        status: parts.status,
+        headers: parts.headers,
+        body: String::from_utf8(body.to_vec()).unwrap(),
+    }
+}

@@ -1,0 +1,204 @@
+//! What a handler returns with `?`.
+
+use std::convert::Infallible;
+use std::error::Error as _;
+
+use axum::Router;
+use axum::extract::State;
+use axum::response::IntoResponse as _;
+use axum::routing::get;
+use http::{Request, Response, StatusCode};
+use obo::{
+    Audience, CallError, Client, ClientSecretBasic, Destination, ExchangeError, ExchangeErrorKind,
+    Issuer, Rejection, RequireLayer, Rule, TokenError, TokenExchange, Validated,
+};
+use obo_axum::{Authenticated, Error};
+use obo_testkit::{AuthorizationServer, Endpoint, Fault};
+use tower::{Layer as _, ServiceExt as _, service_fn};
+
+use crate::app::{INSUFFICIENT, alice, bearer, call, policy, with_token};
+
+async fn nothing() {}
+
+/// A route whose layer requires the rule, and one whose handler does.
+fn both_ways(rule: Rule) -> Router {
+    let in_handler = |State(rule): State<Rule>, Authenticated(caller): Authenticated| async move {
+        rule.check(&caller)?;
+        Ok::<_, Error>(())
+    };
+    let layer = RequireLayer::new(rule.clone());
+    Router::new()
+        .route("/layer", get(nothing).layer(layer))
+        .route("/handler", get(in_handler).with_state(rule))
+}
+
+#[tokio::test]
+async fn bt_13_a_handler_and_a_layer_give_the_same_answer() {
+    let idp = AuthorizationServer::start().await;
+    let scope = Some(r#"Bearer error="insufficient_scope", scope="orders:read orders:write""#);
+    for (rule, challenge) in [
+        (
+            Rule::scopes(["orders:write", "orders:read"]).unwrap(),
+            scope,
+        ),
+        (Rule::any_actor(), Some(INSUFFICIENT)),
+        (Rule::actors(["service-b"]).unwrap(), Some(INSUFFICIENT)),
+        (Rule::service(), Some(INSUFFICIENT)),
+    ] {
+        let router = both_ways(rule).layer(bearer(&idp, policy(&idp)));
+        let token = alice(&idp).mint();
+        let by_layer = call(&router, with_token("/layer", &token)).await;
+        by_layer.assert_refused(403, challenge);
+        assert_eq!(
+            call(&router, with_token("/handler", &token)).await,
+            by_layer
+        );
+    }
+    let router = both_ways(Rule::user()).layer(bearer(&idp, policy(&idp)));
+    for path in ["/layer", "/handler"] {
+        let got = call(&router, with_token(path, &alice(&idp).mint())).await;
+        assert_eq!(got.status, 200, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn bt_09_every_rejection_is_answered_as_the_layer_does() {
+    let step_up = Rejection::StepUp {
+        acr_values: vec!["gold".to_owned()],
+        max_age: None,
+    };
+    for rejection in [
+        Rejection::MissingCredentials,
+        Rejection::InvalidRequest("x"),
+        TokenError::Expired.into(),
+        Rejection::Misconfigured("x"),
+        step_up,
+    ] {
+        let error = Error::from(rejection.clone());
+        assert_eq!(error.to_string(), rejection.to_string());
+        let response = error.into_response();
+        let expected: Response<String> = rejection.answer().to_response(&http::HeaderMap::new());
+        assert_eq!(response.status(), expected.status());
+        assert_eq!(response.headers(), expected.headers());
+    }
+}
+
+/// ServiceA, which asks for a token for `service-b` and calls it, each with its own kind of error.
+struct Calling {
+    exchange: TokenExchange,
+    to_b: Destination,
+}
+
+impl Calling {
+    fn new(idp: &AuthorizationServer) -> Self {
+        idp.client("service-a")
+            .secret("s3cret")
+            .may_exchange_to("service-b");
+        let secret = ClientSecretBasic::new("s3cret").unwrap();
+        let client = Client::new("service-a", secret).unwrap();
+        let audience = Audience::new("service-b").unwrap();
+        Self {
+            exchange: TokenExchange::new(Issuer::new(idp.issuer()).unwrap(), client),
+            to_b: Destination::new("https://b.example", audience).unwrap(),
+        }
+    }
+
+    async fn token(&self, caller: &Validated, audience: &str) -> Result<(), ExchangeError> {
+        let audience = Audience::new(audience).unwrap();
+        self.exchange.token(caller, audience).await.map(drop)
+    }
+
+    async fn call<E: Clone + Send + 'static>(
+        &self,
+        caller: &Validated,
+        uri: &str,
+        outcome: Result<(), E>,
+    ) -> Result<(), CallError<E>> {
+        let service_b = service_fn(move |_: Request<()>| {
+            let outcome = outcome.clone();
+            async { outcome.map(Response::new) }
+        });
+        let service_b = self.exchange.to(self.to_b.clone()).layer(service_b);
+        let request = Request::get(uri).body(()).unwrap();
+        let called = service_b.on_behalf_of(caller).oneshot(request).await;
+        called.map(drop)
+    }
+}
+
+async fn validated(idp: &AuthorizationServer) -> Validated {
+    let issuer = Issuer::new(idp.issuer()).unwrap();
+    let server = obo::ResourceServer::new(Audience::new("service-a").unwrap(), issuer);
+    server.validate(&alice(idp).mint()).await.unwrap()
+}
+
+/// What becomes of an error that a handler returns with `?`.
+fn answer(result: Result<(), impl Into<Error>>) -> (u16, Response<axum::body::Body>) {
+    let error: Error = result.unwrap_err().into();
+    let response = error.into_response();
+    (response.status().as_u16(), response)
+}
+
+#[tokio::test]
+async fn a_failed_exchange_is_answered_by_its_kind() {
+    let idp = AuthorizationServer::start().await;
+    let (calling, caller) = (Calling::new(&idp), validated(&idp).await);
+    calling.token(&caller, "service-b").await.unwrap();
+
+    let denied = calling.token(&caller, "service-z").await;
+    assert_eq!(
+        denied.as_ref().unwrap_err().kind(),
+        ExchangeErrorKind::TargetDenied
+    );
+    let (status, response) = answer(denied);
+    assert_eq!((status, response.headers().len()), (403, 0));
+
+    idp.fault(Endpoint::Token, Fault::RetryAfter(503, "7".to_owned()));
+    let down = calling.token(&caller, "service-y").await;
+    let (status, response) = answer(down);
+    assert_eq!(
+        (status, &response.headers()["retry-after"]),
+        (503, &"7".parse().unwrap())
+    );
+}
+
+#[tokio::test]
+async fn a_failed_call_is_answered_by_why_it_failed() {
+    let idp = AuthorizationServer::start().await;
+    let (calling, caller) = (Calling::new(&idp), validated(&idp).await);
+    let called = calling
+        .call::<Infallible>(&caller, "https://b.example/", Ok(()))
+        .await;
+    assert!(called.is_ok());
+
+    let elsewhere = calling
+        .call::<Infallible>(&caller, "https://c.example/", Ok(()))
+        .await;
+    let (status, response) = answer(elsewhere);
+    assert_eq!((status, response.headers().len()), (500, 0));
+
+    let refused = || calling.call(&caller, "https://b.example/", Err(std::fmt::Error));
+    let (status, _) = answer(refused().await);
+    assert_eq!(status, StatusCode::BAD_GATEWAY);
+    let error = Error::from(refused().await.unwrap_err());
+    assert_eq!(error.to_string(), std::fmt::Error.to_string());
+}
+
+#[tokio::test]
+async fn ob_01_an_error_says_for_the_logs_what_the_answer_does_not() {
+    let idp = AuthorizationServer::start().await;
+    let (calling, caller) = (Calling::new(&idp), validated(&idp).await);
+    let error = Error::from(calling.token(&caller, "service-z").await.unwrap_err());
+    let printed = format!("{error} {error:?}");
+    assert!(
+        printed.contains("service-z") && printed.contains("invalid_target"),
+        "{printed}"
+    );
+    assert!(error.source().is_some());
+    let token = caller.subject_token().expose();
+    assert!(
+        !printed.contains(token.rsplit_once('.').unwrap().1),
+        "{printed}"
+    );
+    let signature = token.rsplit_once('.').unwrap().1;
+    assert!(!format!("{:?}", Authenticated(caller.clone())).contains(signature));
+}

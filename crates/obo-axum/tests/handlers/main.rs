@@ -1,0 +1,13 @@
+//! Handlers behind the layer: who they see, and how what they return is answered.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a failed assumption fails the test"
+)]
+
+mod app;
+
+mod callers;
+mod errors;
