@@ -1,0 +1,135 @@
+//! Who calls, which rule holds, and how a refusal becomes a status; without a socket to the service.
+
+use obo::{
+    Audience, Issuer, Policy, Rejection, ResourceServer, Rule, Scope, TokenError, Validated,
+};
+use obo_testkit::AuthorizationServer;
+use serde::Deserialize;
+use tonic::service::Interceptor as _;
+use tonic::{Code, Request, Status};
+
+use crate::whoami::{accepts, token};
+
+#[derive(Deserialize)]
+struct Tenant {
+    tenant: String,
+}
+
+async fn of(server: ResourceServer, token: &str) -> Request<()> {
+    let mut request = Request::new(());
+    let caller = server.validate(token).await.unwrap();
+    request.extensions_mut().insert(caller);
+    request
+}
+
+fn challenge(status: &Status) -> Option<&str> {
+    let value = status.metadata().get("www-authenticate")?;
+    Some(value.to_str().unwrap())
+}
+
+#[tokio::test]
+async fn gr_11_a_method_sees_whom_the_layer_validated() {
+    let idp = AuthorizationServer::start().await;
+    let request = of(accepts(&idp, "service-b"), &token(&idp).mint()).await;
+    assert_eq!(obo_tonic::caller(&request).unwrap().subject(), "alice");
+}
+
+#[tokio::test]
+async fn gr_02_without_a_caller_the_status_is_unauthenticated() {
+    let nobody = Request::new(());
+    let by_accessor = obo_tonic::caller(&nobody).unwrap_err();
+    let with_claims = obo_tonic::caller_with_claims::<Tenant, _>(&nobody)
+        .err()
+        .unwrap();
+    let by_rule = obo_tonic::require(Rule::user()).call(nobody).unwrap_err();
+    for status in [by_accessor, with_claims, by_rule] {
+        assert_eq!(status.code(), Code::Unauthenticated);
+        assert_eq!(challenge(&status), Some("Bearer"));
+    }
+}
+
+#[tokio::test]
+async fn claims_of_a_type_of_ones_own_are_there_when_the_policy_reads_them() {
+    let idp = AuthorizationServer::start().await;
+    let issuer = Issuer::new(idp.issuer()).unwrap();
+    let policy = Policy::new(issuer.clone(), Audience::new("service-b").unwrap());
+    let reads = ResourceServer::with_policy(policy.claims::<Tenant>(), issuer).unwrap();
+    let token = token(&idp).claim("tenant", "t1").mint();
+    let typed: Validated<Tenant> = obo_tonic::caller_with_claims(&of(reads, &token).await).unwrap();
+    assert_eq!((typed.subject(), &*typed.claims().tenant), ("alice", "t1"));
+
+    let unread = of(accepts(&idp, "service-b"), &token).await;
+    let status = obo_tonic::caller_with_claims::<Tenant, _>(&unread)
+        .err()
+        .unwrap();
+    assert_eq!((status.code(), challenge(&status)), (Code::Internal, None));
+    assert!(obo_tonic::caller_with_claims::<(), _>(&unread).is_ok());
+}
+
+#[tokio::test]
+async fn gr_03_a_caller_that_the_rule_does_not_let_in_is_denied() {
+    let idp = AuthorizationServer::start().await;
+    let request = || async { of(accepts(&idp, "service-b"), &token(&idp).mint()).await };
+    let insufficient = r#"Bearer error="insufficient_scope""#;
+    for (rule, denied) in [
+        (
+            Rule::scopes(["stock:read"]).unwrap().and(Rule::user()),
+            None,
+        ),
+        (
+            Rule::scopes(["stock:write"]).unwrap(),
+            Some(r#"Bearer error="insufficient_scope", scope="stock:write""#),
+        ),
+        (Rule::actors(["service-a"]).unwrap(), Some(insufficient)),
+        (Rule::service(), Some(insufficient)),
+    ] {
+        let decided = obo_tonic::require(rule).call(request().await);
+        let status = decided.err();
+        assert_eq!(status.as_ref().and_then(challenge), denied);
+        if let Some(status) = status {
+            assert_eq!(status.code(), Code::PermissionDenied);
+        }
+    }
+}
+
+#[test]
+fn gr_04_gr_06_each_refusal_has_its_code_and_its_challenge() {
+    let step_up = Rejection::StepUp {
+        acr_values: vec!["gold".to_owned()],
+        max_age: None,
+    };
+    let unavailable = Rejection::Unavailable {
+        problem: "the key endpoint is down".to_owned(),
+        retry_after: std::time::Duration::from_millis(1500),
+    };
+    let needed = Scope::parse("a").unwrap();
+    for (rejection, code) in [
+        (Rejection::MissingCredentials, Code::Unauthenticated),
+        (Rejection::InvalidRequest("x"), Code::Unauthenticated),
+        (TokenError::Expired.into(), Code::Unauthenticated),
+        (step_up, Code::Unauthenticated),
+        (
+            Rejection::InsufficientScope { needed },
+            Code::PermissionDenied,
+        ),
+        (Rejection::Actor("x"), Code::PermissionDenied),
+        (Rejection::Subject("x"), Code::PermissionDenied),
+        (Rejection::Misconfigured("x"), Code::Internal),
+        (unavailable, Code::Unavailable),
+    ] {
+        let answer = rejection.answer();
+        let status = obo_tonic::status(&answer);
+        assert_eq!((status.code(), status.message()), (code, answer.message()));
+        let expected = answer.challenge();
+        assert_eq!(
+            challenge(&status),
+            expected.as_ref().map(|value| value.to_str().unwrap())
+        );
+        let retry_after = status
+            .metadata()
+            .get("retry-after")
+            .map(|value| value.to_str().unwrap());
+        assert_eq!(retry_after, (code == Code::Unavailable).then_some("2"));
+        assert!(!status.message().contains("key endpoint"));
+    }
+}

@@ -1,0 +1,134 @@
+//! The layer on tonic's own server, seen by tonic's client and by a plain HTTP/2 client.
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+
+use bytes::Bytes;
+use futures_util::stream;
+use http::header::{AUTHORIZATION, CONTENT_TYPE};
+use http_body_util::combinators::UnsyncBoxBody;
+use http_body_util::{BodyExt as _, Full, StreamBody};
+use hyper_util::client::legacy::Client;
+use hyper_util::rt::TokioExecutor;
+use obo::Rule;
+use obo_testkit::{AuthorizationServer, Endpoint, Fault};
+use tonic::Code;
+
+use crate::whoami::{PATH, call, channel, serve, token, with_token};
+
+type Body = UnsyncBoxBody<Bytes, Infallible>;
+
+/// The whole answer in headers: status, gRPC status, challenge; there is neither a message nor a trailer.
+async fn refused(
+    address: SocketAddr,
+    content_type: &str,
+    line: Option<&str>,
+    body: Body,
+) -> (u16, String, Option<String>) {
+    let client = Client::builder(TokioExecutor::new())
+        .http2_only(true)
+        .build_http();
+    let mut request = http::Request::post(format!("http://{address}{PATH}"))
+        .header(CONTENT_TYPE, content_type)
+        .header("te", "trailers");
+    if let Some(line) = line {
+        request = request.header(AUTHORIZATION, line);
+    }
+    let response = client.request(request.body(body).unwrap()).await.unwrap();
+    let (parts, body) = response.into_parts();
+    let rest = body.collect().await.unwrap();
+    assert!(rest.trailers().is_none() && rest.to_bytes().is_empty());
+    assert_eq!(parts.headers[CONTENT_TYPE], content_type);
+    let text = |name: &str| {
+        let value = parts.headers.get(name)?;
+        Some(value.to_str().unwrap().to_owned())
+    };
+    let status = parts.status.as_u16();
+    (
+        status,
+        text("grpc-status").unwrap(),
+        text("www-authenticate"),
+    )
+}
+
+/// One empty message.
+fn message() -> Body {
+    Full::new(Bytes::from_static(&[0; 5])).boxed_unsync()
+}
+
+#[tokio::test]
+async fn gr_01_gr_02_a_refusal_is_http_200_with_the_status_in_the_headers() {
+    let idp = AuthorizationServer::start().await;
+    let service = serve(&idp, None).await;
+    let invalid = || Some(r#"Bearer error="invalid_token""#.to_owned());
+    let expired = format!("Bearer {}", token(&idp).expires_in(-61).mint());
+    for content_type in ["application/grpc", "application/grpc+proto"] {
+        for (line, challenge) in [
+            (None, Some("Bearer".to_owned())),
+            (Some("Bearer x"), invalid()),
+            (Some(&*expired), invalid()),
+            (
+                Some("Bearer"),
+                Some(r#"Bearer error="invalid_request""#.to_owned()),
+            ),
+        ] {
+            let got = refused(service, content_type, line, message()).await;
+            assert_eq!(got, (200, "16".to_owned(), challenge), "{line:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn gr_03_a_rule_of_an_interceptor_is_answered_alike() {
+    let idp = AuthorizationServer::start().await;
+    let service = serve(&idp, Some(Rule::actors(["service-a"]).unwrap())).await;
+    let direct = format!("Bearer {}", token(&idp).mint());
+    let (status, code, challenge) =
+        refused(service, "application/grpc", Some(&direct), message()).await;
+    assert_eq!((status, &*code), (200, "7"));
+    assert_eq!(challenge.unwrap(), r#"Bearer error="insufficient_scope""#);
+}
+
+#[tokio::test]
+async fn gr_08_a_refusal_does_not_wait_for_the_body() {
+    let idp = AuthorizationServer::start().await;
+    let service = serve(&idp, None).await;
+    let endless = || StreamBody::new(stream::pending()).boxed_unsync();
+    let (_, code, _) = refused(service, "application/grpc", Some("Bearer x"), endless()).await;
+    assert_eq!(code, "16");
+}
+
+#[tokio::test]
+async fn gr_01_gr_03_gr_04_a_client_sees_the_codes() {
+    let idp = AuthorizationServer::start().await;
+    let anyone = channel(serve(&idp, None).await);
+    let by_a = channel(serve(&idp, Some(Rule::actors(["service-a"]).unwrap())).await);
+    let code = |channel: &tonic::transport::Channel, token: Option<String>| {
+        let called = call(channel.clone(), with_token(token.as_deref()));
+        async { called.await.map_err(|status| status.code()) }
+    };
+    let alice = token(&idp).mint();
+    let acting = token(&idp).actor("service-a").mint();
+    let another = token(&idp).actor("service-a").actor("service-x").mint();
+    assert_eq!(
+        code(&anyone, Some(alice.clone())).await,
+        Ok("alice by nobody".to_owned())
+    );
+    assert_eq!(
+        code(&by_a, Some(acting)).await,
+        Ok("alice by service-a".to_owned())
+    );
+    assert_eq!(code(&by_a, Some(alice)).await, Err(Code::PermissionDenied));
+    assert_eq!(
+        code(&by_a, Some(another)).await,
+        Err(Code::PermissionDenied)
+    );
+    assert_eq!(code(&anyone, None).await, Err(Code::Unauthenticated));
+
+    idp.fault(Endpoint::Jwks, Fault::Status(500));
+    let without_keys = channel(serve(&idp, None).await);
+    let unavailable = call(without_keys, with_token(Some(&token(&idp).mint()))).await;
+    let status = unavailable.unwrap_err();
+    assert_eq!(status.code(), Code::Unavailable);
+    assert_eq!(status.metadata().get("retry-after").unwrap(), "1");
+}

@@ -1,0 +1,145 @@
+//! A gRPC service that answers with who calls it, written by hand: messages are bytes.
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::task::{Context, Poll};
+
+use bytes::{Buf as _, BufMut as _, Bytes};
+use futures_util::future::{BoxFuture, FutureExt as _};
+use obo::{Audience, BearerAuthLayer, Issuer, ResourceServer, Rule};
+use obo_testkit::{AuthorizationServer, TokenBuilder};
+use tokio::net::TcpListener;
+use tokio_stream::wrappers::TcpListenerStream;
+use tonic::body::Body;
+use tonic::client::GrpcService;
+use tonic::codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder};
+use tonic::server::NamedService;
+use tonic::service::interceptor::InterceptedService;
+use tonic::transport::{Channel, Server};
+use tonic::{Request, Response, Status};
+use tower::{Service, service_fn};
+
+pub(crate) const PATH: &str = "/test.Whoami/Call";
+
+/// Answers `subject by actor`.
+#[derive(Clone)]
+struct Whoami;
+
+impl NamedService for Whoami {
+    const NAME: &'static str = "test.Whoami";
+}
+
+impl Service<http::Request<Body>> for Whoami {
+    type Response = http::Response<Body>;
+    type Error = Infallible;
+    type Future = BoxFuture<'static, Result<Self::Response, Infallible>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: http::Request<Body>) -> Self::Future {
+        let method = service_fn(|request: Request<Bytes>| async move {
+            let caller = obo_tonic::caller(&request)?;
+            let actor = caller
+                .current_actor()
+                .map_or("nobody", |actor| actor.subject());
+            let answer = format!("{} by {actor}", caller.subject());
+            Ok::<_, Status>(Response::new(Bytes::from(answer)))
+        });
+        let answer = async move { Ok(tonic::server::Grpc::new(Raw).unary(method, request).await) };
+        answer.boxed()
+    }
+}
+
+/// Messages as they are.
+#[derive(Clone)]
+struct Raw;
+
+impl Codec for Raw {
+    type Encode = Bytes;
+    type Decode = Bytes;
+    type Encoder = Self;
+    type Decoder = Self;
+
+    fn encoder(&mut self) -> Self {
+        Self
+    }
+
+    fn decoder(&mut self) -> Self {
+        Self
+    }
+}
+
+impl Encoder for Raw {
+    type Item = Bytes;
+    type Error = Status;
+
+    fn encode(&mut self, item: Bytes, buffer: &mut EncodeBuf<'_>) -> Result<(), Status> {
+        buffer.put(item);
+        Ok(())
+    }
+}
+
+impl Decoder for Raw {
+    type Item = Bytes;
+    type Error = Status;
+
+    fn decode(&mut self, buffer: &mut DecodeBuf<'_>) -> Result<Option<Bytes>, Status> {
+        Ok(Some(buffer.copy_to_bytes(buffer.remaining())))
+    }
+}
+
+pub(crate) fn token(idp: &AuthorizationServer) -> TokenBuilder {
+    idp.user("alice").audience("service-b").scope("stock:read")
+}
+
+pub(crate) fn accepts(idp: &AuthorizationServer, audience: &str) -> ResourceServer {
+    let issuer = Issuer::new(idp.issuer()).unwrap();
+    ResourceServer::new(Audience::new(audience).unwrap(), issuer)
+}
+
+/// Serves as `service-b` on a socket, and requires the rule by an interceptor where there is one.
+pub(crate) async fn serve(idp: &AuthorizationServer, rule: Option<Rule>) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let layer = BearerAuthLayer::new(accepts(idp, "service-b"));
+    let mut server = Server::builder().layer(layer);
+    let router = match rule {
+        Some(rule) => server.add_service(InterceptedService::new(Whoami, obo_tonic::require(rule))),
+        None => server.add_service(Whoami),
+    };
+    tokio::spawn(router.serve_with_incoming(TcpListenerStream::new(listener)));
+    address
+}
+
+pub(crate) fn channel(address: SocketAddr) -> Channel {
+    let endpoint = Channel::from_shared(format!("http://{address}")).unwrap();
+    endpoint.connect_lazy()
+}
+
+/// Calls the service as a generated client does.
+pub(crate) async fn call<S>(channel: S, request: Request<Bytes>) -> Result<String, Status>
+where
+    S: GrpcService<Body>,
+    S::ResponseBody: Send + 'static,
+    <S::ResponseBody as http_body::Body>::Error: Into<obo::BoxError>,
+    S::Error: Into<obo::BoxError>,
+{
+    let mut client = tonic::client::Grpc::new(channel);
+    let ready = client.ready().await;
+    ready.map_err(|error| Status::from_error(error.into()))?;
+    let path = http::uri::PathAndQuery::from_static(PATH);
+    let response = client.unary(request, path, Raw).await?;
+    Ok(String::from_utf8(response.into_inner().to_vec()).unwrap())
+}
+
+/// A request with this token, or without any.
+pub(crate) fn with_token(token: Option<&str>) -> Request<Bytes> {
+    let mut request = Request::new(Bytes::new());
+    if let Some(token) = token {
+        let value = format!("Bearer {token}").parse().unwrap();
+        request.metadata_mut().insert("authorization", value);
+    }
+    request
+}
