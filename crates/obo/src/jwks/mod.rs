@@ -3,7 +3,9 @@
 //! - A known key is answered at once, whatever a fetch is doing meanwhile.
 //! - An unknown key waits for one shared fetch, and such fetches are rationed, so that made-up `kid`s cannot flood the
 //!   issuer (JW-21).
-//! - A set goes on being used while it cannot be renewed, up to a hard limit (JW-23).
+//! - A set beyond its maximum age is renewed before it is used (JW-22), save in an outage: then it goes on being used
+//!   without waiting, up to a hard limit (JW-23).
+//! - A server that asks for a pause (`Retry-After`) gets it.
 
 mod next_look;
 mod remote;

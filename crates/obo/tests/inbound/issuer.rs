@@ -1,11 +1,15 @@
 //! An issuer whose documents are answered in the process: without sockets, paused time does not run ahead of it.
 
 use std::collections::HashMap;
+use std::convert::Infallible;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use bytes::Bytes;
+use futures_util::stream::{self, StreamExt as _};
 use http::{Request, Response, header};
-use http_body_util::Full;
+use http_body::Frame;
+use http_body_util::combinators::UnsyncBoxBody;
+use http_body_util::{BodyExt as _, Full, StreamBody};
 use obo::{AuthorizationServer, HttpService, Issuer, ServerMetadata};
 use obo_testkit::{Alg, SigningKey, TokenBuilder};
 use serde_json::json;
@@ -28,6 +32,10 @@ pub(crate) enum Reply {
     Reset,
     /// No answer until [`FakeIssuer::heal`].
     Hang,
+    /// The answer begins and does not go on.
+    Half,
+    /// The answer does not end.
+    Endless,
 }
 
 /// The issuer; clones are the same one.
@@ -154,7 +162,7 @@ impl FakeIssuer {
         }))
     }
 
-    async fn answer(&self, url: &str) -> Result<Response<Full<Bytes>>, std::io::Error> {
+    async fn answer(&self, url: &str) -> Result<Response<Body>, std::io::Error> {
         let path = url.strip_prefix(&self.issuer).unwrap_or(url);
         let mut healed = self.healed.subscribe();
         let reply = {
@@ -177,8 +185,16 @@ impl FakeIssuer {
                 healed.changed().await.unwrap();
                 self.document(path)
             }
+            Some(Reply::Half) => {
+                let rest = stream::once(async { chunk() }).chain(stream::pending());
+                return Ok(Response::new(StreamBody::new(rest).boxed_unsync()));
+            }
+            Some(Reply::Endless) => {
+                let chunks = stream::repeat_with(chunk);
+                return Ok(Response::new(StreamBody::new(chunks).boxed_unsync()));
+            }
         };
-        Ok(response.map(|body| Full::new(body.into())))
+        Ok(response.map(|body| Full::new(body.into()).boxed_unsync()))
     }
 
     fn document(&self, path: &str) -> Response<String> {
@@ -195,6 +211,12 @@ impl FakeIssuer {
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap()
     }
+}
+
+type Body = UnsyncBoxBody<Bytes, Infallible>;
+
+fn chunk() -> Result<Frame<Bytes>, Infallible> {
+    Ok(Frame::data(Bytes::from_static(&[b' '; 1024])))
 }
 
 fn answer(status: u16) -> Response<String> {

@@ -3,11 +3,12 @@
 use obo::{
     Audience, BearerAuthLayer, Policy, Rejection, ResourceServer, Rule, TokenError, Validated,
 };
-use obo_testkit::AuthorizationServer;
+use obo_testkit::{Alg, AuthorizationServer, SigningKey};
 use serde::Deserialize;
+use serde_json::json;
 
 use crate::guarded::{Guarded, service_a};
-use crate::issuer::FakeIssuer;
+use crate::issuer::{FakeIssuer, JWKS};
 
 fn policy(idp: &FakeIssuer) -> Policy {
     Policy::new(idp.id(), Audience::new("service-a").unwrap())
@@ -58,6 +59,25 @@ async fn jw_18_an_unknown_issuer_causes_no_request() {
     let token = unknown.user("alice").audience("service-a").mint();
     guarded.refuses(&token, "an unknown issuer").await;
     assert!(unknown.requests().is_empty() && trusted.requests().is_empty());
+}
+
+#[tokio::test]
+async fn jw_15_a_key_in_the_token_itself_is_neither_used_nor_fetched() {
+    let idp = FakeIssuer::new().await;
+    let guarded = Guarded::by(idp.known());
+    assert_eq!(guarded.status(&idp.token().mint()).await, 200);
+    let own = SigningKey::generate(Alg::Es256);
+    let url = "https://evil.example/keys";
+    for (member, value) in [
+        ("jwk", own.public_jwk("k1")),
+        ("jku", json!(url)),
+        ("x5u", json!(url)),
+        ("x5c", json!(["MIIB"])),
+    ] {
+        let forged = idp.token().sign_with(&own).header(member, value).mint();
+        guarded.refuses(&forged, member).await;
+    }
+    assert_eq!(idp.requests(), [JWKS]);
 }
 
 #[tokio::test]

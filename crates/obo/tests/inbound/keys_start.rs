@@ -65,6 +65,8 @@ async fn bt_18_each_way_to_fail_is_503_and_retried_within_a_second() {
         Reply::Header(302, http::header::LOCATION, "https://evil.example/jwks"),
         Reply::Reset,
         Reply::Hang,
+        Reply::Half,
+        Reply::Endless,
         Reply::Body("<html>".to_owned()),
         Reply::Body("[]".to_owned()),
         Reply::Body("null".to_owned()),
