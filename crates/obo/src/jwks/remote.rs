@@ -89,9 +89,6 @@ impl Jwks {
         let now = Instant::now();
         let set = self.0.set.load();
         let Some(set) = set.as_ref().filter(|set| set.is_usable(now)) else {
-            if let Some(refresh) = self.under_way() {
-                return Lookup::Wait(refresh);
-            }
             let pause = self.0.schedule().pause(now);
             return match pause {
                 None => self.wait(),

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
+use http::header::RETRY_AFTER;
 use tokio::time::{Instant, advance};
 
 use crate::guarded::Guarded;
@@ -104,6 +105,27 @@ async fn jw_23_broken_documents_keep_the_set_and_are_asked_for_ever_less_often()
             idp.fetches()
         );
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pause_that_the_server_asks_for_holds_for_renewals_and_for_unknown_keys() {
+    let (idp, guarded, token) = running().await;
+    idp.reply(JWKS, Reply::Header(429, RETRY_AFTER, "120"));
+    advance(Duration::from_secs(150)).await;
+    assert_eq!(guarded.status(&token).await, 200);
+    idp.arrived(2).await;
+    idp.heal();
+    idp.rotate("k2");
+    let new = idp.token().mint();
+    for _ in 0..119 {
+        advance(Duration::from_secs(1)).await;
+        assert_eq!(guarded.status(&token).await, 200);
+        assert_eq!(guarded.status(&new).await, 503);
+    }
+    assert_eq!(idp.fetches(), 2);
+    advance(Duration::from_secs(1)).await;
+    assert_eq!(guarded.status(&new).await, 200);
+    assert_eq!(idp.fetches(), 3);
 }
 
 #[tokio::test(start_paused = true)]
