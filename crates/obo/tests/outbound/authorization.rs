@@ -1,0 +1,78 @@
+//! The header that goes out: the issued token alone, and nothing goes out without it.
+
+use http::{Request, header};
+use obo::{ExchangeErrorKind, TokenSource};
+use obo_testkit::{Endpoint, Fault};
+use tower::ServiceExt as _;
+
+use crate::setup::{Setup, assert_answer, claims};
+
+#[tokio::test]
+async fn bt_20_the_issued_token_replaces_every_authorization_header() {
+    let setup = Setup::start().await;
+    let inbound = setup.idp.user("alice").audience("service-a").mint();
+    let caller = setup.validated(&inbound).await;
+    let (service, downstream) = setup.to_b();
+    let request = Request::get("/stock")
+        .header(header::AUTHORIZATION, format!("Bearer {inbound}"))
+        .header(header::AUTHORIZATION, "Basic dTpw")
+        .header("x-trace", "kept")
+        .body(())
+        .unwrap();
+    let response = service.on_behalf_of(&caller).oneshot(request).await;
+    let source = response.unwrap().extensions().get().copied();
+    assert_eq!(source, Some(TokenSource::Exchange));
+
+    let authorization = downstream.authorization();
+    assert!(authorization.is_sensitive());
+    assert_eq!(claims(&authorization)["aud"], "service-b");
+    assert_eq!(claims(&authorization)["sub"], "alice");
+    let headers = &downstream.received()[0];
+    assert_eq!(headers["x-trace"], "kept");
+    let printed = format!("{headers:?}");
+    assert!(printed.contains("Sensitive"), "{printed}");
+    let values = headers.values().map(|value| value.as_bytes());
+    let mut leaks = values.filter(|value| String::from_utf8_lossy(value).contains(&inbound));
+    assert_eq!(leaks.next(), None);
+}
+
+#[tokio::test]
+async fn tx_38_without_a_validated_caller_nothing_is_asked_or_called() {
+    let setup = Setup::start().await;
+    let (service, downstream) = setup.to_b();
+    let token = setup.idp.user("alice").audience("service-a").mint();
+    let request = Request::get("/")
+        .header(header::AUTHORIZATION, format!("Bearer {token}"))
+        .body(())
+        .unwrap();
+    let error = exchange_error(service.oneshot(request).await);
+    assert_eq!(error.kind(), ExchangeErrorKind::NoSubject);
+    assert_answer(&error);
+    assert!(downstream.received().is_empty());
+    assert_eq!(setup.idp.requests().len(), 0);
+}
+
+#[tokio::test]
+async fn tx_39_a_failed_exchange_calls_nobody_and_the_next_call_asks_again() {
+    let setup = Setup::start().await;
+    let caller = setup.caller("alice").await;
+    let (service, downstream) = setup.to_b();
+    let service = service.on_behalf_of(&caller);
+    setup.idp.fault(Endpoint::Token, Fault::Status(500));
+    for asked in 1..=2 {
+        let error = exchange_error(service.clone().oneshot(Request::new(())).await);
+        assert_eq!(error.kind(), ExchangeErrorKind::Transient);
+        assert_eq!(setup.idp.token_requests(), asked);
+    }
+    assert!(downstream.received().is_empty());
+    setup.idp.heal();
+    service.oneshot(Request::new(())).await.unwrap();
+    assert_eq!(downstream.received().len(), 1);
+}
+
+fn exchange_error<T, E>(called: Result<T, obo::CallError<E>>) -> obo::ExchangeError {
+    match called {
+        Err(obo::CallError::Exchange(error)) => error,
+        _ => panic!("an exchange that should have failed did not"),
+    }
+}

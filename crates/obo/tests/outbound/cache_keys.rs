@@ -1,0 +1,152 @@
+//! Who shares a token: calls of one caller to one target, and nobody else.
+
+use std::future::ready;
+use std::sync::Arc;
+
+use futures_util::FutureExt as _;
+use http::Request;
+use obo::{
+    ActorToken, ExchangeRequest, Exchanged, Scope, Secret, Target, TokenExchange, TokenSource,
+    TokenType, Validated,
+};
+use serde_json::json;
+use tokio::task::JoinSet;
+use tower::ServiceExt as _;
+
+use crate::setup::{Setup, audience, claims};
+use crate::stub::{Stub, issued};
+
+#[tokio::test]
+async fn tx_41_the_second_call_has_the_token_at_hand() {
+    let setup = Setup::start().await;
+    let caller = setup.caller("alice").await;
+    let (service, downstream) = setup.to_b();
+    for expected in [TokenSource::Exchange, TokenSource::Cache] {
+        let service = service.on_behalf_of(&caller);
+        let response = service.oneshot(Request::new(())).await.unwrap();
+        assert_eq!(response.extensions().get(), Some(&expected));
+    }
+    assert_eq!(setup.idp.token_requests(), 1);
+    let received = downstream.received();
+    assert_eq!(received[0]["authorization"], received[1]["authorization"]);
+}
+
+#[tokio::test]
+async fn tx_41_clones_share_and_other_configurations_do_not() {
+    let setup = Setup::start().await;
+    let caller = setup.caller("alice").await;
+    let exchange = setup.exchange();
+    let with = async |exchange: TokenExchange| {
+        let exchanged = exchange.token(&caller, audience("service-b")).await;
+        exchanged.unwrap().source()
+    };
+    assert_eq!(with(exchange.clone()).await, TokenSource::Exchange);
+    assert_eq!(with(exchange.clone()).await, TokenSource::Cache);
+    let other = exchange.clone().dialect(obo::dialect::Rfc8693::new());
+    assert_eq!(with(other).await, TokenSource::Exchange);
+    let other = exchange.clone().clock(obo::Clock::system());
+    assert_eq!(with(other).await, TokenSource::Exchange);
+    assert_eq!(with(setup.exchange()).await, TokenSource::Exchange);
+}
+
+/// Requests that differ from each other in one thing each.
+async fn different_requests(setup: &Setup) -> Vec<ExchangeRequest> {
+    let token = setup.idp.user("alice").audience("service-a");
+    let caller = setup.validated(&token.mint()).await;
+    // The same user, with another token: after a step-up, or of another session.
+    let again = setup.validated(&token.claim("acr", "gold").mint()).await;
+    let other = setup.caller("bob").await;
+    let to = |name: &str| Target::audience(audience(name));
+    let scope = |values: &[&str]| Scope::new(values).unwrap();
+    let resource = obo::Resource::new("urn:service-b").unwrap();
+    let plain = || ExchangeRequest::new(&caller, to("service-b"));
+    let of = |caller: &Validated| ExchangeRequest::new(caller, to("service-b"));
+    let target = |target: Target| ExchangeRequest::new(&caller, target);
+    let actor = |name: &'static str, kind| ActorToken::new(Secret::new("actor"), kind, name);
+    vec![
+        plain(),
+        of(&again),
+        of(&other),
+        target(to("service-c")),
+        target(to("service-b").and_audience(audience("service-c"))),
+        target(Target::audience(audience("urn:service-b"))),
+        target(Target::resource(resource.clone())),
+        target(to("service-b").and_resource(resource)),
+        target(to("service-b").with_scope(scope(&["read"]))),
+        target(to("service-b").with_scope(scope(&["read", "write"]))),
+        plain().with_requested_type(TokenType::ACCESS_TOKEN),
+        plain().with_actor(actor("a", TokenType::JWT)),
+        plain().with_actor(actor("b", TokenType::JWT)),
+        plain().with_actor(actor("a", TokenType::ACCESS_TOKEN)),
+    ]
+}
+
+#[tokio::test]
+async fn tx_41_whatever_differs_in_one_thing_has_a_token_of_its_own() {
+    let setup = Setup::start().await;
+    let stub = Stub::new(&setup, |number| {
+        ready(issued(&format!("t{number}"), json!({})))
+    });
+    let exchange = stub.exchange();
+    let requests = different_requests(&setup).await;
+    for round in 0..2 {
+        for (number, request) in requests.iter().enumerate() {
+            let exchanged = exchange.clone().oneshot(request.clone()).await.unwrap();
+            let value = exchanged.token().authorization();
+            assert_eq!(value, &*format!("Bearer t{number}"), "round {round}");
+        }
+    }
+    assert_eq!(stub.requests(), requests.len());
+}
+
+#[tokio::test]
+async fn tx_41_the_order_of_audiences_and_a_renewed_actor_token_change_nothing() {
+    let setup = Setup::start().await;
+    let stub = Stub::new(&setup, |_| ready(issued("t", json!({}))));
+    let (exchange, caller) = (stub.exchange(), setup.caller("alice").await);
+    for (first, second, actor) in [("b", "c", "old"), ("c", "b", "new")] {
+        let target = Target::audience(audience(first)).and_audience(audience(second));
+        let actor = ActorToken::new(Secret::new(actor), TokenType::JWT, "service-a/1");
+        let request = ExchangeRequest::new(&caller, target).with_actor(actor);
+        exchange.clone().oneshot(request).await.unwrap();
+    }
+    assert_eq!(stub.requests(), 1);
+}
+
+const USERS: usize = 100;
+const AUDIENCES: usize = 20;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn tx_41_tx_44_many_users_and_audiences_at_once_never_share_a_token() {
+    let setup = Setup::start().await;
+    for number in 0..AUDIENCES {
+        let client = setup.idp.client("service-a");
+        client.may_exchange_to(&format!("audience-{number}"));
+    }
+    let exchange = setup.exchange();
+    let mut calls = JoinSet::new();
+    for user in 0..USERS {
+        let caller = Arc::new(setup.caller(&format!("user-{user}")).await);
+        for round in 0..3 {
+            let (exchange, caller) = (exchange.clone(), Arc::clone(&caller));
+            calls.spawn(async move { all_audiences(exchange, &caller, user, round).await });
+        }
+    }
+    calls.join_all().await;
+    assert_eq!(setup.idp.token_requests(), USERS * AUDIENCES);
+}
+
+/// Asks for a token for each audience, each round in another order; every third asker goes away at once and comes back.
+async fn all_audiences(exchange: TokenExchange, caller: &Validated, user: usize, round: usize) {
+    for step in 0..AUDIENCES {
+        let number = (step * [1, 7, 11][round] + user) % AUDIENCES;
+        let name = format!("audience-{number}");
+        if (step + round + user).is_multiple_of(3) {
+            drop(exchange.token(caller, audience(&name)).now_or_never());
+        }
+        let exchanged: Exchanged = exchange.token(caller, audience(&name)).await.unwrap();
+        let claims = claims(exchanged.token().authorization());
+        assert_eq!(claims["aud"], *name);
+        assert_eq!(claims["sub"], format!("user-{user}"));
+    }
+}

@@ -1,0 +1,192 @@
+//! How `service-a` proves who it is, as the authorization server sees it.
+
+use std::fs;
+use std::path::PathBuf;
+
+use http::header;
+use obo::{
+    Algorithm, Client, ClientAuth, ClientSecretBasic, ClientSecretPost, PrivateKeyJwt, Secret,
+    SigningKey, TokenExchange,
+};
+use obo_testkit::{Alg, Endpoint, Fault, Recorded};
+
+use crate::setup::{SECRET, Setup, audience, issuer, part};
+
+const ODD_SECRETS: [&str; 5] = ["with:colon", "50%25", "a+b", "two words", "é=&ü"];
+
+/// The request of one exchange to a new target as a client of this identifier.
+async fn exchanged(setup: &Setup, id: &str, auth: impl ClientAuth) -> Recorded {
+    setup.idp.client(id).may_exchange_to("service-b");
+    let token = setup.idp.user("alice").audience("service-a").audience(id);
+    let caller = setup.validated(&token.mint()).await;
+    let exchange = TokenExchange::new(issuer(&setup.idp), Client::new(id, auth).unwrap());
+    let exchanged = exchange.token(&caller, audience("service-b")).await;
+    exchanged.unwrap();
+    setup.asked()
+}
+
+/// Which of the three methods a request uses; more than one is none of them (CA-02).
+fn methods(asked: &Recorded) -> Vec<&'static str> {
+    assert_eq!(asked.query, None);
+    let basic = asked.headers.contains_key(header::AUTHORIZATION);
+    [
+        ("basic", basic),
+        ("post", asked.param("client_secret").is_some()),
+        ("assertion", asked.param("client_assertion").is_some()),
+    ]
+    .into_iter()
+    .filter_map(|(method, used)| used.then_some(method))
+    .collect()
+}
+
+#[tokio::test]
+async fn ca_01_basic_sends_any_identifier_and_secret_to_a_strict_server() {
+    let setup = Setup::start().await;
+    for odd in ODD_SECRETS {
+        let id = format!("service {odd}");
+        setup.idp.client(&id).secret(odd);
+        exchanged(&setup, &id, ClientSecretBasic::new(odd).unwrap()).await;
+    }
+}
+
+#[tokio::test]
+async fn ca_01_basic_suits_a_server_that_does_not_decode_when_nothing_needs_it() {
+    let setup = Setup::start().await;
+    let plain = "Plain-s3cret_of.a";
+    setup.idp.client("service-a").secret(plain).raw_basic();
+    let auth = ClientSecretBasic::new(plain).unwrap();
+    exchanged(&setup, "service-a", auth).await;
+}
+
+#[tokio::test]
+async fn ca_02_basic_is_in_the_header_alone() {
+    let setup = Setup::start().await;
+    let auth = ClientSecretBasic::new(SECRET).unwrap();
+    let asked = exchanged(&setup, "service-a", auth).await;
+    assert_eq!(methods(&asked), ["basic"]);
+}
+
+#[tokio::test]
+async fn ca_02_post_is_in_the_body_alone_whatever_the_secret() {
+    let setup = Setup::start().await;
+    for odd in ODD_SECRETS {
+        setup.idp.client("service-a").secret(odd);
+        let auth = ClientSecretPost::new(odd).unwrap();
+        let asked = exchanged(&setup, "service-a", auth).await;
+        assert_eq!(methods(&asked), ["post"]);
+        assert_eq!(asked.params("client_secret"), [odd]);
+        assert_eq!(asked.params("client_id"), ["service-a"]);
+    }
+}
+
+fn private_key(setup: &Setup) -> SigningKey {
+    let key = obo_testkit::SigningKey::generate(Alg::Es256);
+    setup.idp.client("service-a").jwk(key.public_jwk("k1"));
+    let pem = Secret::new(key.private_pem());
+    SigningKey::from_pem(Algorithm::Es256, &pem).unwrap()
+}
+
+#[tokio::test]
+async fn ca_03_ca_04_ca_05_ca_07_an_assertion_names_the_client_and_the_issuer_alone() {
+    let setup = Setup::start().await;
+    let auth = PrivateKeyJwt::new(private_key(&setup).with_kid("k1"));
+    let asked = exchanged(&setup, "service-a", auth).await;
+    assert_eq!(methods(&asked), ["assertion"]);
+    let of_jwt = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
+    assert_eq!(asked.params("client_assertion_type"), [of_jwt]);
+
+    let assertion = asked.param("client_assertion").unwrap();
+    let header = part(assertion, 0);
+    assert_eq!(header["typ"], "client-authentication+jwt");
+    assert_eq!(
+        (&header["alg"], &header["kid"]),
+        (&"ES256".into(), &"k1".into())
+    );
+    let claims = part(assertion, 1);
+    assert_eq!(claims["iss"], "service-a");
+    assert_eq!(claims["sub"], "service-a");
+    assert_eq!(claims["aud"], setup.idp.issuer());
+    let seconds = |claim: &str| claims[claim].as_u64().unwrap();
+    assert_eq!(seconds("exp") - seconds("iat"), 60);
+}
+
+#[tokio::test]
+async fn ca_13_a_client_id_beside_an_assertion_is_its_subject() {
+    let setup = Setup::start().await;
+    let auth = PrivateKeyJwt::new(private_key(&setup));
+    let asked = exchanged(&setup, "service-a", auth).await;
+    assert!(
+        asked
+            .params("client_id")
+            .iter()
+            .all(|id| *id == "service-a")
+    );
+}
+
+#[tokio::test]
+async fn ca_09_ca_10_each_attempt_signs_anew_after_a_failure_too() {
+    let setup = Setup::start().await;
+    let auth = PrivateKeyJwt::new(private_key(&setup));
+    let client = Client::new("service-a", auth).unwrap();
+    let exchange = TokenExchange::new(issuer(&setup.idp), client);
+    let caller = setup.caller("alice").await;
+    setup.idp.fault_once(Endpoint::Token, Fault::Status(500));
+    let mut ids = Vec::new();
+    for succeeds in [false, true] {
+        let exchanged = exchange.token(&caller, audience("service-b")).await;
+        assert_eq!(exchanged.is_ok(), succeeds);
+        let asked = setup.asked();
+        let claims = part(asked.param("client_assertion").unwrap(), 1);
+        ids.push(claims["jti"].as_str().unwrap().to_owned());
+    }
+    assert!(ids[0].len() >= 16 && ids[0] != ids[1], "{ids:?}");
+}
+
+#[test]
+fn ca_16_an_empty_identifier_or_secret_is_found_when_built() {
+    let basic = ClientSecretBasic::new("").unwrap_err();
+    assert_eq!(basic.field(), "client_secret");
+    let post = ClientSecretPost::new("").unwrap_err();
+    assert_eq!(post.field(), "client_secret");
+    let auth = ClientSecretPost::new("x").unwrap();
+    assert_eq!(Client::new("", auth).unwrap_err().field(), "client_id");
+}
+
+fn file(name: &str, content: &[u8]) -> PathBuf {
+    let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
+    fs::write(&path, content).unwrap();
+    path
+}
+
+#[tokio::test]
+async fn ca_12_a_key_is_read_from_a_pem_file() {
+    let setup = Setup::start().await;
+    let key = obo_testkit::SigningKey::generate(Alg::EdDsa);
+    setup.idp.client("service-a").jwk(key.public_jwk("k2"));
+    let path = file("ed25519.pem", key.private_pem().as_bytes());
+    let auth = PrivateKeyJwt::from_pem_file(Algorithm::Ed25519, path, Some("k2")).unwrap();
+    let asked = exchanged(&setup, "service-a", auth).await;
+    let header = part(asked.param("client_assertion").unwrap(), 0);
+    assert_eq!(header["kid"], "k2");
+}
+
+#[test]
+fn ca_16_a_key_file_that_will_not_do_is_named_and_not_quoted() {
+    let es256 = obo_testkit::SigningKey::generate(Alg::Es256).private_pem();
+    let inside = &es256[40..80];
+    let cut = &es256[..es256.len() / 2];
+    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR"));
+    for (path, algorithm) in [
+        (folder.join("no-such-file.pem"), Algorithm::Es256),
+        (folder, Algorithm::Es256),
+        (file("empty.pem", b""), Algorithm::Es256),
+        (file("cut.pem", cut.as_bytes()), Algorithm::Es256),
+        (file("es256.pem", es256.as_bytes()), Algorithm::Rs256),
+        (file("no-text.pem", b"\xff\xfe secret"), Algorithm::Es256),
+    ] {
+        let error = PrivateKeyJwt::from_pem_file(algorithm, &path, None).unwrap_err();
+        assert_eq!(error.field(), "private_key");
+        let told = format!("{error} {error:?}");
+        assert!(!told.contains(inside) && !told.contains("secret"), "{told}");
+    }
+}

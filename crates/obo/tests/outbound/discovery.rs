@@ -1,0 +1,88 @@
+//! Where the token endpoint is: discovered, given, or nowhere.
+
+use obo::ServerMetadata;
+use obo::{AuthorizationServer, ExchangeErrorKind as Kind, HttpService, TokenExchange};
+use obo_testkit::{Endpoint, Fault};
+use serde_json::json;
+
+use crate::setup::{Setup, audience, client, issuer};
+
+fn discovering(setup: &Setup) -> TokenExchange {
+    TokenExchange::new(issuer(&setup.idp), client())
+}
+
+#[tokio::test]
+async fn md_08_the_token_endpoint_is_discovered_once() {
+    let setup = Setup::start().await;
+    let caller = setup.caller("alice").await;
+    let before = setup.idp.discovery_requests();
+    setup.idp.client("service-a").may_exchange_to("service-c");
+    let exchange = discovering(&setup);
+    for name in ["service-b", "service-c"] {
+        exchange.token(&caller, audience(name)).await.unwrap();
+    }
+    assert_eq!(setup.idp.discovery_requests(), before + 1);
+}
+
+fn given(setup: &Setup, token_endpoint: Option<&str>) -> TokenExchange {
+    let metadata = ServerMetadata::new(None, token_endpoint).unwrap();
+    let http = HttpService::default_client();
+    let server = AuthorizationServer::with_metadata(issuer(&setup.idp), metadata, http);
+    TokenExchange::new(server, client())
+}
+
+#[tokio::test]
+async fn md_09_with_the_places_given_nothing_is_discovered() {
+    let setup = Setup::start().await;
+    let caller = setup.caller("alice").await;
+    let before = setup.idp.discovery_requests();
+    let exchange = given(&setup, Some(&setup.idp.token_endpoint()));
+    exchange
+        .token(&caller, audience("service-b"))
+        .await
+        .unwrap();
+    assert_eq!(setup.idp.discovery_requests(), before);
+}
+
+#[tokio::test]
+async fn a_server_without_token_endpoint_is_a_mistake_of_ours() {
+    let setup = Setup::start().await;
+    let caller = setup.caller("alice").await;
+    let refused = given(&setup, None)
+        .token(&caller, audience("service-b"))
+        .await;
+    assert_eq!(refused.unwrap_err().kind(), Kind::ClientMisconfigured);
+
+    let none = Fault::Merge(json!({ "token_endpoint": null }));
+    setup.idp.fault(Endpoint::Discovery, none);
+    let refused = discovering(&setup)
+        .token(&caller, audience("service-b"))
+        .await;
+    assert_eq!(refused.unwrap_err().kind(), Kind::ClientMisconfigured);
+}
+
+#[tokio::test]
+async fn md_01_nothing_is_sent_anywhere_when_discovery_fails_and_the_next_call_tries_again() {
+    let setup = Setup::start().await;
+    let caller = setup.caller("alice").await;
+    let exchange = discovering(&setup);
+    for fault in [
+        Fault::Status(500),
+        Fault::Status(404),
+        Fault::WrongIssuer,
+        Fault::Body("<html>".to_owned()),
+        Fault::Merge(json!({ "token_endpoint": "http://idp.example/token\r\n" })),
+    ] {
+        setup.idp.fault(Endpoint::Discovery, fault.clone());
+        let refused = exchange.token(&caller, audience("service-b")).await;
+        let error = refused.unwrap_err();
+        assert_eq!(error.kind(), Kind::Transient, "{fault:?}");
+        assert!(!error.to_string().contains(['\r', '\n']), "{error}");
+        setup.idp.heal();
+    }
+    assert_eq!(setup.idp.token_requests(), 0);
+    exchange
+        .token(&caller, audience("service-b"))
+        .await
+        .unwrap();
+}

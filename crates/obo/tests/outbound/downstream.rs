@@ -1,0 +1,59 @@
+//! What stands for the service called: it notes what reaches it and insists on being polled ready.
+
+use std::convert::Infallible;
+use std::future::{Ready, ready};
+use std::mem;
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll};
+
+use http::{HeaderMap, HeaderValue, Request, Response, header};
+use tower::Service;
+
+#[derive(Default)]
+pub(crate) struct Downstream {
+    received: Arc<Mutex<Vec<HeaderMap>>>,
+    ready: bool,
+}
+
+impl Downstream {
+    pub(crate) fn received(&self) -> Vec<HeaderMap> {
+        self.received.lock().unwrap().clone()
+    }
+
+    /// The one `Authorization` value of the last request.
+    pub(crate) fn authorization(&self) -> HeaderValue {
+        let headers = self.received().pop().expect("a request");
+        let mut values = headers.get_all(header::AUTHORIZATION).iter();
+        let value = values.next().expect("an Authorization header").clone();
+        assert!(values.next().is_none(), "several Authorization headers");
+        value
+    }
+}
+
+impl Clone for Downstream {
+    /// A clone has still to be polled ready, as with a concurrency limit.
+    fn clone(&self) -> Self {
+        Self {
+            received: Arc::clone(&self.received),
+            ready: false,
+        }
+    }
+}
+
+impl<B> Service<Request<B>> for Downstream {
+    type Response = Response<()>;
+    type Error = Infallible;
+    type Future = Ready<Result<Response<()>, Infallible>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        self.ready = true;
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        assert!(mem::take(&mut self.ready), "called without being ready");
+        let mut received = self.received.lock().unwrap();
+        received.push(request.headers().clone());
+        ready(Ok(Response::new(())))
+    }
+}

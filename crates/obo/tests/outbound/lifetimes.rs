@@ -1,0 +1,197 @@
+//! How long a token is used, on a paused clock: the least of all limits, less a margin, and never past the caller's.
+
+use std::future::ready;
+use std::time::Duration;
+
+use obo::{Clock, ExchangeErrorKind, TestClock, TokenExchange, TokenSource, Validated};
+use serde_json::{Value, json};
+
+use crate::setup::{Setup, audience};
+use crate::stub::{Stub, issued};
+
+/// A caller for an hour, an exchange, and both clocks standing still.
+struct Clocks {
+    caller: Validated,
+    wall: TestClock,
+    stub: Stub,
+    exchange: TokenExchange,
+}
+
+impl Clocks {
+    async fn start(caller_lives: i64, token: impl FnOnce(&Setup) -> String, more: Value) -> Self {
+        let setup = Setup::start().await;
+        let wall = TestClock::new(Clock::system().now());
+        let subject = setup.idp.user("alice").audience("service-a");
+        let subject = subject.expires_in(caller_lives).mint();
+        let caller = setup.validated(&subject).await;
+        let token = token(&setup);
+        let stub = Stub::new(&setup, move |_| ready(issued(&token, more.clone())));
+        // Only now: real sockets and a paused clock do not go together.
+        tokio::time::pause();
+        let exchange = stub.exchange().clock(wall.clone());
+        Self {
+            caller,
+            wall,
+            stub,
+            exchange,
+        }
+    }
+
+    async fn opaque(more: Value) -> Self {
+        Self::start(36_000, |_| "opaque".to_owned(), more).await
+    }
+
+    async fn pass(&self, seconds: u64) {
+        let seconds = Duration::from_secs(seconds);
+        self.wall.advance(seconds);
+        tokio::time::advance(seconds).await;
+    }
+
+    async fn source(&self) -> TokenSource {
+        let exchanged = self.exchange.token(&self.caller, audience("service-b"));
+        exchanged.await.unwrap().source()
+    }
+
+    /// Asserts that a token is used up to `kept` seconds and no longer than `gone`, which leaves room for the jitter.
+    async fn assert_used(&self, kept: u64, gone: u64) {
+        assert_eq!(self.source().await, TokenSource::Exchange);
+        self.pass(kept).await;
+        assert_eq!(self.source().await, TokenSource::Cache, "after {kept} s");
+        self.pass(gone - kept).await;
+        assert_eq!(self.source().await, TokenSource::Exchange, "after {gone} s");
+        assert_eq!(self.stub.requests(), 2);
+    }
+}
+
+#[tokio::test]
+async fn tx_42_a_fifth_of_the_lifetime_is_left_unused_and_a_minute_at_most() {
+    let short = Clocks::opaque(json!({ "expires_in": 100 })).await;
+    short.assert_used(77, 80).await;
+}
+
+#[tokio::test]
+async fn tx_42_of_a_long_lifetime_a_minute_is_left_unused() {
+    let long = Clocks::opaque(json!({ "expires_in": 1000 })).await;
+    long.assert_used(933, 940).await;
+}
+
+#[tokio::test]
+async fn tx_16_a_missing_lifetime_is_a_minute() {
+    let clocks = Clocks::opaque(json!({ "expires_in": null })).await;
+    clocks.assert_used(46, 48).await;
+}
+
+#[tokio::test]
+async fn te_07_a_lifetime_that_is_no_number_counts_as_missing() {
+    for odd in [json!("3600"), json!([]), json!({}), json!(true), json!("x")] {
+        let clocks = Clocks::opaque(json!({ "expires_in": odd })).await;
+        clocks.assert_used(46, 48).await;
+    }
+}
+
+#[tokio::test]
+async fn tx_16_a_zero_or_negative_lifetime_is_used_once() {
+    for none in [json!(0), json!(-1), json!(-1e300), json!(0.0)] {
+        let clocks = Clocks::opaque(json!({ "expires_in": none })).await;
+        for asked in 1..=3 {
+            assert_eq!(clocks.source().await, TokenSource::Exchange);
+            assert_eq!(clocks.stub.requests(), asked);
+        }
+    }
+}
+
+#[tokio::test]
+async fn te_07_a_huge_lifetime_is_an_hour() {
+    for huge in [
+        json!(1e20),
+        json!(u64::MAX),
+        json!(f64::MAX),
+        json!(86_400.5),
+    ] {
+        let clocks = Clocks::opaque(json!({ "expires_in": huge })).await;
+        clocks.assert_used(3530, 3540).await;
+    }
+}
+
+#[tokio::test]
+async fn tx_42_the_callers_own_expiry_caps_it() {
+    let clocks = Clocks::start(200, |_| "opaque".to_owned(), json!({})).await;
+    clocks.assert_used(150, 161).await;
+}
+
+#[tokio::test]
+async fn tx_42_an_expired_caller_is_refused_without_asking_even_when_a_token_is_at_hand() {
+    let clocks = Clocks::start(300, |_| "opaque".to_owned(), json!({})).await;
+    clocks.source().await;
+    // The wall clock alone: tokens at hand are on the monotonic one.
+    clocks.wall.advance(Duration::from_secs(301));
+    let refused = clocks.exchange.token(&clocks.caller, audience("service-b"));
+    let error = refused.await.unwrap_err();
+    assert_eq!(error.kind(), ExchangeErrorKind::SubjectInvalid);
+    assert_eq!(clocks.stub.requests(), 1);
+}
+
+impl Drop for Clocks {
+    fn drop(&mut self) {
+        tokio::time::resume();
+    }
+}
+
+fn jwt_for(seconds: i64) -> impl FnOnce(&Setup) -> String {
+    move |setup| {
+        let token = setup.idp.user("alice").audience("service-b");
+        token.expires_in(seconds).mint()
+    }
+}
+
+#[tokio::test]
+async fn at_14_a_tokens_own_expiry_shortens_what_was_stated() {
+    let stated = json!({ "expires_in": 3000 });
+    let clocks = Clocks::start(36_000, jwt_for(100), stated).await;
+    assert_eq!(clocks.source().await, TokenSource::Exchange);
+    clocks.pass(75).await;
+    assert_eq!(clocks.source().await, TokenSource::Cache);
+    clocks.pass(6).await;
+    assert_eq!(clocks.source().await, TokenSource::Exchange);
+}
+
+#[tokio::test]
+async fn at_14_a_tokens_own_expiry_lengthens_nothing() {
+    let clocks = Clocks::start(36_000, jwt_for(3000), json!({ "expires_in": 100 })).await;
+    clocks.assert_used(77, 80).await;
+}
+
+#[tokio::test]
+async fn at_14_a_tokens_own_expiry_is_not_taken_for_a_lifetime_nobody_stated() {
+    let clocks = Clocks::start(36_000, jwt_for(3000), json!({ "expires_in": null })).await;
+    clocks.assert_used(46, 48).await;
+}
+
+#[tokio::test]
+async fn tx_43_what_the_server_issues_is_not_used_past_the_callers_token() {
+    let setup = Setup::start().await;
+    setup.idp.set_token_lifetime(36_000);
+    let token = setup.idp.user("alice").audience("service-a").expires_in(90);
+    let caller = setup.validated(&token.mint()).await;
+    let exchanged = setup.exchange().token(&caller, audience("service-b")).await;
+    let issued = crate::setup::claims(exchanged.unwrap().token().authorization());
+    assert!(issued["exp"].as_u64().unwrap() <= caller.expires_at().as_secs());
+}
+
+#[tokio::test]
+async fn tx_42_the_lifetime_counts_from_when_the_request_was_sent() {
+    let setup = Setup::start().await;
+    let caller = setup.caller("alice").await;
+    let stub = Stub::new(&setup, |_| async {
+        tokio::time::sleep(Duration::from_secs(4)).await;
+        issued("opaque", json!({ "expires_in": 10 }))
+    });
+    let exchange = stub.exchange();
+    tokio::time::pause();
+    let target = || audience("service-b");
+    exchange.token(&caller, target()).await.unwrap();
+    // 10 s less a margin of 2 s, of which the exchange itself took 4 s.
+    tokio::time::advance(Duration::from_millis(4100)).await;
+    let exchanged = exchange.token(&caller, target()).await.unwrap();
+    assert_eq!(exchanged.source(), TokenSource::Exchange);
+}

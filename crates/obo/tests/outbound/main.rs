@@ -1,0 +1,28 @@
+//! The outbound side by its public API: what is asked of an authorization server, and what comes of its answers.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a failed assumption fails the test"
+)]
+
+mod downstream;
+mod raw_server;
+mod setup;
+mod stub;
+
+mod any_answer;
+mod authorization;
+mod cache_keys;
+mod client_authentication;
+mod destinations;
+mod discovery;
+mod lifetimes;
+mod no_secrets;
+mod readiness;
+mod refused_answers;
+mod seams;
+mod server_faults;
+mod single_flight;
+mod wire;

@@ -1,0 +1,156 @@
+//! No token, secret or assertion is printed, be it by `Debug`, by an error or in a log.
+
+use std::fmt::Debug;
+use std::future::ready;
+use std::io::Write;
+use std::sync::{Arc, Mutex};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use http::Request;
+use obo::{
+    Algorithm, Client, ClientSecretBasic, ClientSecretPost, PrivateKeyJwt, Secret, SigningKey,
+    TokenExchange,
+};
+use obo_testkit::{Alg, Endpoint, Fault};
+use serde_json::json;
+use tower::ServiceExt as _;
+use tracing_subscriber::filter::LevelFilter;
+
+use crate::setup::{SECRET, Setup, audience, client, issuer, to_b};
+use crate::stub::{Stub, json as answer};
+
+/// Long enough to be no accident, short enough to find a secret that was cut.
+const PIECE: usize = 16;
+
+/// Fails when any piece of a secret is in `told`.
+fn assert_without(told: &str, secrets: &[&str]) {
+    for secret in secrets {
+        // The header of a JWT is the same for all of a server's tokens and gives nothing away.
+        let start = secret.find('.').map_or(0, |dot| dot + 1);
+        let secret = &secret.as_bytes()[start..];
+        for piece in secret.chunks(PIECE).filter(|piece| piece.len() == PIECE) {
+            let piece = std::str::from_utf8(piece).unwrap();
+            assert!(!told.contains(piece), "{piece} is in: {told}");
+        }
+    }
+}
+
+fn printed(values: &[&dyn Debug]) -> String {
+    let lines = values
+        .iter()
+        .map(|value| format!("{value:?}\n{value:#?}\n"));
+    lines.collect()
+}
+
+#[tokio::test]
+async fn ca_16_debug_shows_no_secret() {
+    let setup = Setup::start().await;
+    let subject = setup.idp.user("alice").audience("service-a").mint();
+    let caller = setup.validated(&subject).await;
+    let pem = obo_testkit::SigningKey::generate(Alg::Es256).private_pem();
+    let key = SigningKey::from_pem(Algorithm::Es256, &Secret::new(&*pem)).unwrap();
+    let jwt = PrivateKeyJwt::new(key);
+    let by_key = Client::new("service-a", jwt.clone()).unwrap();
+    let basic = ClientSecretBasic::new(SECRET).unwrap();
+    let post = ClientSecretPost::new(SECRET).unwrap();
+
+    let exchange = setup.exchange();
+    let exchanged = exchange.token(&caller, audience("service-b")).await;
+    let exchanged = exchanged.unwrap();
+    let issued = exchanged.token().authorization().to_str().unwrap();
+    let (service, _) = to_b(&exchange);
+    let service = service.on_behalf_of(&caller);
+    let call = service.clone().oneshot(Request::new(()));
+    let request = obo::ExchangeRequest::new(&caller, audience("service-b").into());
+    let token = exchange.clone().oneshot(request.clone());
+    let told = printed(&[
+        &by_key,
+        &client(),
+        &jwt,
+        &basic,
+        &post,
+        &exchange,
+        &exchanged,
+        exchanged.token(),
+        &service,
+        &call,
+        &request,
+        &token,
+        &caller,
+    ]);
+    let body: String = pem.lines().filter(|line| !line.starts_with('-')).collect();
+    assert_without(&told, &[&subject, issued, SECRET, &body]);
+}
+
+#[tokio::test]
+async fn te_09_the_servers_words_are_cut_and_cleaned_and_told_to_nobody() {
+    let setup = Setup::start().await;
+    let caller = setup.caller("alice").await;
+    let long = format!("line\r\nx-admin: 1\u{1b}[31m\"{}", "z".repeat(100_000));
+    let words = long.clone();
+    let stub = Stub::new(&setup, move |_| {
+        let told = json!({ "error": "invalid_target\r\nx", "error_description": words });
+        ready(answer(400, &told))
+    });
+    let error = stub.exchange().token(&caller, audience("service-b")).await;
+    let error = error.unwrap_err();
+    let told = format!("{error}{error:?}{:?}", error.oauth_code());
+    assert!(!told.contains(['\r', '\n', '\u{1b}']), "{told}");
+    assert!(told.len() < 1500, "{} bytes", told.len());
+    let response = error.answer().to_response::<()>(&http::HeaderMap::new());
+    let answered = format!("{response:?}");
+    assert!(!answered.contains("line") && !answered.contains("invalid_target"));
+}
+
+/// What `tracing` was told, to be read afterwards.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn ob_01_nothing_secret_is_logged_at_any_level() {
+    let log = Log::default();
+    let writer = log.clone();
+    let subscriber = tracing_subscriber::fmt()
+        .with_max_level(LevelFilter::TRACE)
+        .with_writer(move || writer.clone())
+        .finish();
+    let _logging = tracing::subscriber::set_default(subscriber);
+
+    let setup = Setup::start().await;
+    let subject = setup.idp.user("alice").audience("service-a").mint();
+    let caller = setup.validated(&subject).await;
+    let key = obo_testkit::SigningKey::generate(Alg::Es256);
+    setup.idp.client("service-a").jwk(key.public_jwk("k"));
+    let key = SigningKey::from_pem(Algorithm::Es256, &Secret::new(key.private_pem())).unwrap();
+    let by_key = Client::new("service-a", PrivateKeyJwt::new(key)).unwrap();
+    let mut secrets = vec![subject, SECRET.to_owned(), STANDARD.encode(SECRET)];
+    for client in [client(), by_key] {
+        let (service, downstream) = to_b(&TokenExchange::new(issuer(&setup.idp), client));
+        let service = service.on_behalf_of(&caller);
+        setup.idp.fault_once(Endpoint::Token, Fault::Status(500));
+        service.clone().oneshot(Request::new(())).await.unwrap_err();
+        service.oneshot(Request::new(())).await.unwrap();
+        let issued = downstream.authorization();
+        secrets.push(issued.to_str().unwrap().to_owned());
+        let asked = setup.asked();
+        secrets.extend(asked.param("client_assertion").map(str::to_owned));
+        let basic = asked.headers.get("authorization");
+        secrets.extend(basic.map(|value| value.to_str().unwrap().to_owned()));
+    }
+
+    let told = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    assert!(told.contains("token exchanged") && told.contains("token not exchanged"));
+    let secrets: Vec<_> = secrets.iter().map(String::as_str).collect();
+    assert_without(&told, &secrets);
+}

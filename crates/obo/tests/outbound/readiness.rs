@@ -1,0 +1,98 @@
+//! The contract of tower services: backpressure of the inner service is kept, its errors are passed on.
+
+use std::future::{Ready, poll_fn, ready};
+use std::task::{Context, Poll};
+
+use http::{Request, Response};
+use obo::{CallError, Destinations, OnBehalfOf, OnBehalfOfLayer, TokenExchange};
+use obo_testkit::{Endpoint, Fault};
+use tower::{Layer as _, Service, ServiceExt};
+
+use crate::downstream::Downstream;
+use crate::setup::{Setup, URI_OF_B, audience};
+
+#[tokio::test]
+async fn only_the_service_that_was_polled_ready_is_called() {
+    let setup = Setup::start().await;
+    let caller = setup.caller("alice").await;
+    let (service, downstream) = setup.to_b();
+    let mut service = service.on_behalf_of(&caller);
+    // The first exchanges, the second has the token at hand; `Downstream` panics when called unready.
+    for _ in 0..2 {
+        let service = ServiceExt::<Request<()>>::ready(&mut service).await;
+        service.unwrap().call(Request::new(())).await.unwrap();
+    }
+    assert_eq!(downstream.received().len(), 2);
+}
+
+#[tokio::test]
+async fn calls_under_way_do_not_use_each_others_readiness() {
+    let setup = Setup::start().await;
+    let caller = setup.caller("alice").await;
+    let (service, downstream) = setup.to_b();
+    let mut service = service.on_behalf_of(&caller);
+    setup.idp.fault(Endpoint::Token, Fault::Hang);
+    let mut calls = Vec::new();
+    for _ in 0..3 {
+        let ready = ServiceExt::<Request<()>>::ready(&mut service).await;
+        calls.push(tokio::spawn(ready.unwrap().call(Request::new(()))));
+    }
+    setup.idp.wait_for_requests(Endpoint::Token, 1).await;
+    setup.idp.heal();
+    for call in calls {
+        call.await.unwrap().unwrap();
+    }
+    assert_eq!(downstream.received().len(), 3);
+    assert_eq!(setup.idp.token_requests(), 1);
+}
+
+/// Never ready, or ready and then failing.
+#[derive(Clone)]
+struct Broken {
+    unready: bool,
+}
+
+impl Service<Request<()>> for Broken {
+    type Response = Response<()>;
+    type Error = &'static str;
+    type Future = Ready<Result<Response<()>, &'static str>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), &'static str>> {
+        match self.unready {
+            true => Poll::Ready(Err("not ready")),
+            false => Poll::Ready(Ok(())),
+        }
+    }
+
+    fn call(&mut self, _: Request<()>) -> Self::Future {
+        ready(Err("broken"))
+    }
+}
+
+#[tokio::test]
+async fn errors_of_the_inner_service_are_told_apart() {
+    let setup = Setup::start().await;
+    let caller = setup.caller("alice").await;
+    let destination = obo::Destination::new(URI_OF_B, audience("service-b")).unwrap();
+    let layer = setup.exchange().to(destination);
+    let mut service = layer.layer(Broken { unready: true }).on_behalf_of(&caller);
+    let error = poll_fn(|cx| service.poll_ready(cx)).await.unwrap_err();
+    assert!(matches!(error, CallError::Inner("not ready")));
+    assert_eq!(setup.idp.token_requests(), 0);
+
+    let service = layer.layer(Broken { unready: false }).on_behalf_of(&caller);
+    let error = service.oneshot(Request::new(())).await.unwrap_err();
+    assert!(matches!(error, CallError::Inner("broken")));
+    assert_eq!(error.to_string(), "broken");
+}
+
+#[test]
+fn services_can_be_cloned_and_sent_whatever_the_body_is() {
+    fn anywhere<T: Clone + Send + Sync + 'static>() {}
+    fn sent<T: Send>(_: impl FnOnce(OnBehalfOf<Downstream>, Request<Box<dyn Send>>) -> T) {}
+    anywhere::<OnBehalfOf<Downstream>>();
+    anywhere::<OnBehalfOfLayer>();
+    anywhere::<TokenExchange>();
+    anywhere::<Destinations>();
+    sent(|mut service, request| service.call(request));
+}

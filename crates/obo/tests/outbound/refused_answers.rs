@@ -1,0 +1,369 @@
+//! Answers of the token endpoint that give no token, each with its class: nothing is called, nothing is kept.
+
+use std::future::ready;
+
+use http::Request;
+use obo::{CallError, ExchangeError, ExchangeErrorKind as Kind, Scope, Target};
+use obo_testkit::{Endpoint, Fault};
+use serde_json::{Value, json};
+use tower::ServiceExt as _;
+
+use crate::setup::{Setup, assert_answer, audience, to_b};
+use crate::stub::{Answer, Stub, issued};
+
+/// The error of a call whose exchange is answered like this.
+async fn refused(setup: &Setup, stub: &Stub) -> ExchangeError {
+    let caller = setup.caller("alice").await;
+    let (service, downstream) = to_b(&stub.exchange());
+    let service = service.on_behalf_of(&caller);
+    for asked in 1..=2 {
+        let called = service.clone().oneshot(Request::new(())).await;
+        let Err(CallError::Exchange(error)) = called else {
+            panic!("called: {:?}", stub.asked());
+        };
+        assert!(downstream.received().is_empty());
+        assert_eq!(stub.requests(), asked, "kept: {error}");
+        if asked == 2 {
+            assert_answer(&error);
+            return error;
+        }
+    }
+    unreachable!()
+}
+
+async fn refused_body(
+    setup: &Setup,
+    answer: impl Fn() -> Answer + Clone + Send + Sync + 'static,
+) -> ExchangeError {
+    refused(setup, &Stub::new(setup, move |_| ready(answer()))).await
+}
+
+#[tokio::test]
+async fn tx_13_tx_14_tx_15_a_token_that_is_no_bearer_access_token_is_unusable() {
+    let setup = Setup::start().await;
+    let urn = |kind: &str| format!("urn:ietf:params:oauth:token-type:{kind}");
+    for wrong in [
+        json!({ "token_type": "N_A" }),
+        json!({ "token_type": "DPoP" }),
+        json!({ "token_type": "mac" }),
+        json!({ "token_type": "" }),
+        json!({ "token_type": 1 }),
+        json!({ "token_type": null }),
+        json!({ "issued_token_type": null }),
+        json!({ "issued_token_type": "access_token" }),
+        json!({ "issued_token_type": urn("refresh_token") }),
+        json!({ "issued_token_type": urn("id_token") }),
+        json!({ "issued_token_type": urn("saml2") }),
+        json!({ "access_token": null }),
+        json!({ "access_token": 7 }),
+        json!({ "access_token": [] }),
+    ] {
+        let answer = wrong.clone();
+        let error = refused_body(&setup, move || issued("opaque", answer.clone())).await;
+        assert_eq!(error.kind(), Kind::AnswerUnusable, "{wrong}");
+    }
+}
+
+#[tokio::test]
+async fn tx_14_bearer_is_bearer_in_any_case() {
+    let setup = Setup::start().await;
+    let caller = setup.caller("alice").await;
+    for spelled in ["bearer", "BEARER", "bEaReR"] {
+        let answer = json!({ "token_type": spelled });
+        let stub = Stub::new(&setup, move |_| ready(issued("opaque", answer.clone())));
+        let exchanged = stub.exchange().token(&caller, audience("service-b")).await;
+        let value = exchanged.unwrap().token().authorization().clone();
+        assert_eq!(value, "Bearer opaque");
+    }
+}
+
+#[tokio::test]
+async fn tx_39_a_token_that_is_no_header_value_is_unusable() {
+    let setup = Setup::start().await;
+    for token in [
+        "",
+        "a b",
+        "a,b",
+        "a\r\nx-admin: 1",
+        "a\0",
+        "\n",
+        "é",
+        "a=b",
+        "=",
+        "a\u{7f}",
+    ] {
+        let error = refused_body(&setup, move || issued(token, json!({}))).await;
+        assert_eq!(error.kind(), Kind::AnswerUnusable, "{token:?}");
+    }
+    for length in [16 * 1024 + 1, 200 * 1024] {
+        let error = refused_body(&setup, move || issued(&"a".repeat(length), json!({}))).await;
+        assert_eq!(error.kind(), Kind::AnswerUnusable, "{length}");
+    }
+}
+
+/// A token as the server issues it, but for other claims.
+fn jwt(setup: &Setup, claims: &Value) -> String {
+    let token = setup.idp.user("alice").audience("service-b");
+    let claims = claims.as_object().unwrap();
+    let token = claims
+        .iter()
+        .fold(token, |token, (name, value)| match value {
+            Value::Null => token.without(name),
+            value => token.claim(name, value.clone()),
+        });
+    token.mint()
+}
+
+#[tokio::test]
+async fn at_14_what_a_token_says_of_itself_may_refuse_it() {
+    let setup = Setup::start().await;
+    let now = obo::Clock::system().now().as_secs();
+    for wrong in [
+        json!({ "aud": "service-c" }),
+        json!({ "aud": ["service-c", "service-bb"] }),
+        json!({ "aud": null }),
+        json!({ "aud": {} }),
+        json!({ "sub": "bob" }),
+        json!({ "sub": null }),
+        json!({ "sub": ["alice"] }),
+        json!({ "exp": now - 1 }),
+        json!({ "exp": 0 }),
+    ] {
+        let token = jwt(&setup, &wrong);
+        let error = refused_body(&setup, move || issued(&token, json!({}))).await;
+        assert_eq!(error.kind(), Kind::AnswerUnusable, "{wrong}");
+    }
+    let caller = setup.caller("alice").await;
+    for right in [json!({}), json!({ "aud": ["service-c", "service-b"] })] {
+        let token = jwt(&setup, &right);
+        let stub = Stub::new(&setup, move |_| ready(issued(&token, json!({}))));
+        let exchanged = stub.exchange().token(&caller, audience("service-b")).await;
+        exchanged.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn tx_39_the_subject_token_handed_back_is_unusable() {
+    let setup = Setup::start().await;
+    let token = setup
+        .idp
+        .user("alice")
+        .audience("service-a")
+        .audience("service-b");
+    let token = token.mint();
+    let caller = setup.validated(&token).await;
+    let stub = Stub::new(&setup, move |_| ready(issued(&token, json!({}))));
+    let exchanged = stub.exchange().token(&caller, audience("service-b")).await;
+    assert_eq!(exchanged.unwrap_err().kind(), Kind::AnswerUnusable);
+}
+
+#[tokio::test]
+async fn tx_17_a_wider_scope_is_refused_and_a_narrower_one_is_told() {
+    let setup = Setup::start().await;
+    let caller = setup.caller("alice").await;
+    for (granted, expected) in [
+        (json!("read write admin"), None),
+        (json!("READ"), None),
+        (json!("re\"ad"), None),
+        (json!(["read"]), None),
+        (json!("write"), Some("write")),
+        (json!(""), Some("")),
+        (json!(null), Some("read write")),
+    ] {
+        let answer = json!({ "scope": granted });
+        let stub = Stub::new(&setup, move |_| ready(issued("opaque", answer.clone())));
+        let scope = Scope::new(["read", "write"]).unwrap();
+        let target = Target::audience(audience("service-b")).with_scope(scope);
+        let exchanged = stub.exchange().token(&caller, target).await;
+        match expected {
+            Some(scope) => assert_eq!(exchanged.unwrap().token().scope().to_string(), scope),
+            None => assert_eq!(exchanged.unwrap_err().kind(), Kind::AnswerUnusable),
+        }
+    }
+}
+
+#[tokio::test]
+async fn te_06_what_is_no_json_object_is_unusable() {
+    let setup = Setup::start().await;
+    let utf16 = "{\"access_token\":\"a\"}"
+        .encode_utf16()
+        .flat_map(u16::to_le_bytes);
+    let utf16: Vec<u8> = utf16.collect();
+    for body in [
+        b"".to_vec(),
+        b"{".to_vec(),
+        b"[]".to_vec(),
+        b"null".to_vec(),
+        b"\"token\"".to_vec(),
+        b"{\"access_token\":\"a\"".to_vec(),
+        b"{\"access_token\":\"a\",\"access_token\":\"b\",\"token_type\":\"Bearer\"}".to_vec(),
+        b"{\"error\":\"invalid_grant\"}".to_vec(),
+        utf16,
+    ] {
+        let told = String::from_utf8_lossy(&body).into_owned();
+        let answer = move || {
+            let mut answer = issued("opaque", json!({}));
+            *answer.body_mut() = body.clone().into();
+            answer
+        };
+        let error = refused_body(&setup, answer).await;
+        assert_eq!(error.kind(), Kind::AnswerUnusable, "{told}");
+        assert!(
+            told.len() < 4 || !error.to_string().contains(&told),
+            "{error}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn te_06_an_answer_of_another_media_type_is_unusable() {
+    let setup = Setup::start().await;
+    for media_type in [
+        "text/html",
+        "application/jsonp",
+        "text/json",
+        "application/jwt",
+        "",
+    ] {
+        let answer = move || {
+            let mut answer = issued("opaque", json!({}));
+            let value = media_type.parse().unwrap();
+            answer.headers_mut().insert("content-type", value);
+            answer
+        };
+        let error = refused_body(&setup, answer).await;
+        assert_eq!(error.kind(), Kind::AnswerUnusable, "{media_type}");
+    }
+}
+
+#[tokio::test]
+async fn tx_21_each_refusal_has_its_class() {
+    let setup = Setup::start().await;
+    for (status, body, kind) in [
+        (400, r#"{"error":"invalid_request"}"#, Kind::SubjectInvalid),
+        (400, r#"{"error":"invalid_grant"}"#, Kind::SubjectInvalid),
+        (400, r#"{"error":"invalid_target"}"#, Kind::TargetDenied),
+        (400, r#"{"error":"invalid_scope"}"#, Kind::TargetDenied),
+        (403, r#"{"error":"access_denied"}"#, Kind::TargetDenied),
+        (400, r#"{"error":"interaction_required"}"#, Kind::StepUp),
+        (
+            400,
+            r#"{"error":"insufficient_user_authentication"}"#,
+            Kind::StepUp,
+        ),
+        (
+            401,
+            r#"{"error":"invalid_client"}"#,
+            Kind::ClientMisconfigured,
+        ),
+        (
+            400,
+            r#"{"error":"invalid_client"}"#,
+            Kind::ClientMisconfigured,
+        ),
+        (
+            400,
+            r#"{"error":"unauthorized_client"}"#,
+            Kind::ClientMisconfigured,
+        ),
+        (
+            400,
+            r#"{"error":"unsupported_grant_type"}"#,
+            Kind::ClientMisconfigured,
+        ),
+        (401, "", Kind::ClientMisconfigured),
+        (400, r#"{"error":"slow_down"}"#, Kind::Throttled),
+        (429, "<html>", Kind::Throttled),
+        (
+            503,
+            r#"{"error":"temporarily_unavailable"}"#,
+            Kind::Transient,
+        ),
+        (500, r#"{"error":"invalid_grant"}"#, Kind::Transient),
+        (502, "<html>bad gateway</html>", Kind::Transient),
+        (400, r#"{"error":"something_new"}"#, Kind::AnswerUnusable),
+        (400, r#"{"error":7}"#, Kind::AnswerUnusable),
+        (404, "not found", Kind::AnswerUnusable),
+        (
+            201,
+            r#"{"access_token":"a","token_type":"Bearer"}"#,
+            Kind::AnswerUnusable,
+        ),
+        (204, "", Kind::AnswerUnusable),
+        (302, "", Kind::AnswerUnusable),
+    ] {
+        let answer = move || {
+            let mut answer = issued("", json!({}));
+            *answer.status_mut() = http::StatusCode::from_u16(status).unwrap();
+            *answer.body_mut() = body.into();
+            answer
+        };
+        let error = refused_body(&setup, answer).await;
+        assert_eq!(error.kind(), kind, "{status} {body}");
+    }
+}
+
+#[tokio::test]
+async fn tx_21_the_servers_own_refusals_have_their_class() {
+    let setup = Setup::start().await;
+    let caller = setup.caller("alice").await;
+    let denied = setup.exchange().token(&caller, audience("service-z")).await;
+    let denied = denied.unwrap_err();
+    assert_eq!(denied.kind(), Kind::TargetDenied);
+    assert_eq!(denied.oauth_code(), Some("invalid_target"));
+    assert!(denied.to_string().contains("\"service-z\""), "{denied}");
+
+    setup.idp.client("service-a").secret("another");
+    let denied = setup.exchange().token(&caller, audience("service-b")).await;
+    assert_eq!(denied.unwrap_err().kind(), Kind::ClientMisconfigured);
+}
+
+#[tokio::test]
+async fn te_08_a_pause_the_server_asks_for_is_passed_on_within_bounds() {
+    let setup = Setup::start().await;
+    let caller = setup.caller("alice").await;
+    for (status, asked, told, kind) in [
+        (429, "7", 7, Kind::Throttled),
+        (503, "7", 7, Kind::Transient),
+        (429, "999999999", 300, Kind::Throttled),
+        (429, "soon", 1, Kind::Throttled),
+        (429, "-1", 1, Kind::Throttled),
+    ] {
+        let fault = Fault::RetryAfter(status, asked.to_owned());
+        setup.idp.fault_once(Endpoint::Token, fault);
+        let refused = setup.exchange().token(&caller, audience("service-b")).await;
+        let error = refused.unwrap_err();
+        assert_eq!(error.kind(), kind);
+        assert_eq!(error.answer().retry_after(), Some(told), "{asked}");
+    }
+}
+
+#[tokio::test]
+async fn tx_21_a_step_up_tells_our_caller_what_is_missing() {
+    let setup = Setup::start().await;
+    let error = refused_body(&setup, || {
+        let body = json!({
+            "error": "insufficient_user_authentication",
+            "acr_values": "gold \"silver\"",
+            "max_age": 30,
+        });
+        crate::stub::json(400, &body)
+    })
+    .await;
+    let challenge = error.answer().challenge().unwrap();
+    let challenge = challenge.to_str().unwrap();
+    assert!(challenge.contains("error=\"insufficient_user_authentication\""));
+    assert!(challenge.contains("max_age"), "{challenge}");
+    assert!(!challenge.contains("silver"), "{challenge}");
+}
+
+#[tokio::test]
+async fn tx_18_a_refresh_token_beside_the_token_changes_nothing() {
+    let setup = Setup::start().await;
+    let caller = setup.caller("alice").await;
+    let more = json!({ "refresh_token": "r3fresh", "unknown": { "member": [1] } });
+    setup.idp.fault(Endpoint::Token, Fault::Merge(more));
+    let exchanged = setup.exchange().token(&caller, audience("service-b")).await;
+    let told = format!("{:?}", exchanged.unwrap());
+    assert!(!told.contains("r3fresh"), "{told}");
+}

@@ -1,0 +1,174 @@
+//! What outsiders plug in: tower around the exchange, a dialect and a client authentication of their own.
+
+use std::future::ready;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::Response;
+use http_body_util::Full;
+use obo::dialect::Dialect;
+use obo::{
+    Attempt, Authenticating, Client, ClientAuth, ConfigError, ErrorClass, ExchangeErrorKind,
+    ExchangeRequest, IssuedToken, Issuer, TokenEndpointError, TokenExchange, TokenRequest,
+    TokenSource, UnixTime,
+};
+use serde_json::json;
+use tower::{Service as _, ServiceBuilder, ServiceExt as _};
+
+use crate::setup::{Setup, audience, client};
+use crate::stub::{Stub, issued};
+
+#[tokio::test]
+async fn an_exchange_is_a_service_that_layers_go_around() {
+    let setup = Setup::start().await;
+    let caller = setup.caller("alice").await;
+    let request = ExchangeRequest::new(&caller, audience("service-b").into());
+    let mut exchange = ServiceBuilder::new()
+        .map_request(|request: ExchangeRequest| request)
+        .service(setup.exchange());
+    for expected in [TokenSource::Exchange, TokenSource::Cache] {
+        let exchange = exchange.ready().await.unwrap();
+        let exchanged = exchange.call(request.clone()).await.unwrap();
+        assert_eq!(exchanged.source(), expected);
+    }
+}
+
+/// A broker that takes an assertion and answers with the token as text.
+#[derive(Debug)]
+struct Broker;
+
+impl Dialect for Broker {
+    fn name(&self) -> &'static str {
+        "broker"
+    }
+
+    fn request(&self, request: &ExchangeRequest, _: &Issuer) -> Result<TokenRequest, ConfigError> {
+        let audiences = request.target().audiences();
+        let for_whom = audiences.first().ok_or_else(|| {
+            ConfigError::new("target", "this broker knows services by audience alone")
+        })?;
+        let mut form = TokenRequest::new("urn:broker");
+        form.push("assertion", request.subject().subject_token().expose());
+        form.push("for", for_whom.as_str());
+        Ok(form)
+    }
+
+    fn response(
+        &self,
+        _: &ExchangeRequest,
+        response: &Response<Bytes>,
+        _: UnixTime,
+    ) -> Result<IssuedToken, TokenEndpointError> {
+        let denied = || TokenEndpointError::new(ErrorClass::TargetDenied, "the broker says no");
+        if response.status() != 200 {
+            return Err(denied());
+        }
+        let token = std::str::from_utf8(response.body()).map_err(|_| denied())?;
+        let issued = IssuedToken::bearer(token).ok_or_else(denied)?;
+        Ok(issued.with_expires_in(Some(Duration::from_secs(300))))
+    }
+}
+
+fn text(status: u16, body: &'static str) -> Response<Full<Bytes>> {
+    let answer = Response::builder().status(status);
+    answer.body(Full::from(body)).unwrap()
+}
+
+#[tokio::test]
+async fn a_dialect_of_an_outsider_asks_and_judges_in_its_own_way() {
+    let setup = Setup::start().await;
+    let token = setup.idp.user("alice").audience("service-a").mint();
+    let caller = setup.validated(&token).await;
+    let stub = Stub::new(&setup, |number| {
+        ready(match number {
+            0 => text(409, "no"),
+            _ => text(200, "from-the-broker"),
+        })
+    });
+    let exchange = stub.exchange().dialect(Broker);
+    let error = exchange.token(&caller, audience("service-b")).await;
+    assert_eq!(error.unwrap_err().kind(), ExchangeErrorKind::TargetDenied);
+    let exchanged = exchange.token(&caller, audience("service-b")).await;
+    let exchanged = exchanged.unwrap();
+    assert_eq!(exchanged.token().authorization(), "Bearer from-the-broker");
+    let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+    let expected = [
+        pair("grant_type", "urn:broker"),
+        pair("assertion", &token),
+        pair("for", "service-b"),
+    ];
+    assert_eq!(stub.asked(), expected);
+
+    let resource = obo::Resource::new("https://b.example").unwrap();
+    let error = exchange.token(&caller, resource).await.unwrap_err();
+    assert_eq!(error.kind(), ExchangeErrorKind::ClientMisconfigured);
+    assert_eq!(stub.requests(), 2);
+}
+
+/// Proves itself by a ticket from somewhere else, which is not always to be had.
+#[derive(Debug)]
+struct Ticket(Result<&'static str, ErrorClass>);
+
+impl ClientAuth for Ticket {
+    fn authenticate<'a>(
+        &'a self,
+        request: &'a mut TokenRequest,
+        attempt: Attempt<'a>,
+    ) -> Authenticating<'a> {
+        Box::pin(async move {
+            tokio::task::yield_now().await;
+            let ticket = self
+                .0
+                .map_err(|class| TokenEndpointError::new(class, "no ticket"))?;
+            request.push("client_id", attempt.client_id);
+            request.push("ticket", format!("{ticket} for {}", attempt.server));
+            Ok(())
+        })
+    }
+}
+
+#[tokio::test]
+async fn a_client_authentication_of_an_outsider_adds_what_it_wants() {
+    let setup = Setup::start().await;
+    let caller = setup.caller("alice").await;
+    let stub = Stub::new(&setup, |_| ready(issued("opaque", json!({}))));
+    let with = |ticket| {
+        let client = Client::new("service-a", Ticket(ticket)).unwrap();
+        TokenExchange::new(stub.server.clone(), client)
+    };
+    let exchanged = with(Ok("t1")).token(&caller, audience("service-b")).await;
+    exchanged.unwrap();
+    let asked = stub.asked();
+    let ticket = asked.iter().find(|(name, _)| name == "ticket").unwrap();
+    assert_eq!(ticket.1, format!("t1 for {}", setup.idp.issuer()));
+
+    for (class, kind) in [
+        (ErrorClass::Transient, ExchangeErrorKind::Transient),
+        (
+            ErrorClass::ClientMisconfigured,
+            ExchangeErrorKind::ClientMisconfigured,
+        ),
+    ] {
+        let refused = with(Err(class)).token(&caller, audience("service-b")).await;
+        assert_eq!(refused.unwrap_err().kind(), kind);
+    }
+    assert_eq!(stub.requests(), 1);
+}
+
+#[tokio::test]
+async fn extra_parameters_are_sent_and_reserved_ones_refused() {
+    let setup = Setup::start().await;
+    let caller = setup.caller("alice").await;
+    let dialect = obo::dialect::Rfc8693::new().extra_parameter("tenant", "t 1");
+    let exchange = TokenExchange::new(crate::setup::issuer(&setup.idp), client());
+    let exchange = exchange.dialect(dialect.unwrap());
+    exchange
+        .token(&caller, audience("service-b"))
+        .await
+        .unwrap();
+    assert_eq!(setup.asked().params("tenant"), ["t 1"]);
+    for reserved in ["audience", "client_secret", "subject_token", "scope"] {
+        let dialect = obo::dialect::Rfc8693::new().extra_parameter(reserved, "x");
+        assert_eq!(dialect.unwrap_err().field(), "extra_parameters");
+    }
+}

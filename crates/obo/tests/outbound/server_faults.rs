@@ -1,0 +1,178 @@
+//! A token endpoint that is down, slow, broken or sends elsewhere.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::Request;
+use obo::{CallError, ExchangeError, ExchangeErrorKind as Kind, TokenExchange};
+use obo_testkit::{Endpoint, Fault};
+use tokio::io::AsyncWriteExt as _;
+use tokio::net::TcpStream;
+use tower::ServiceExt as _;
+
+use crate::raw_server::RawServer;
+use crate::setup::{Setup, assert_answer, to_b};
+
+const HEAD: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n";
+
+async fn refused(setup: &Setup, exchange: &TokenExchange) -> ExchangeError {
+    let caller = setup.caller("alice").await;
+    let (service, downstream) = to_b(exchange);
+    let called = service
+        .on_behalf_of(&caller)
+        .oneshot(Request::new(()))
+        .await;
+    assert!(downstream.received().is_empty());
+    let Err(CallError::Exchange(error)) = called else {
+        panic!("called without a token");
+    };
+    assert_answer(&error);
+    error
+}
+
+/// The error when each connection ends like this after the request was read; each call asks anew.
+async fn broken<F>(answer: impl Fn(TcpStream) -> F + Send + 'static) -> ExchangeError
+where
+    F: Future<Output = ()> + Send + 'static,
+{
+    let setup = Setup::start().await;
+    let server = RawServer::start(answer).await;
+    let exchange = server.exchange(&setup);
+    refused(&setup, &exchange).await;
+    let error = refused(&setup, &exchange).await;
+    assert!(server.requests() >= 2);
+    error
+}
+
+async fn write(stream: &mut TcpStream, bytes: &[u8]) {
+    // The other side may have gone away already, as it should.
+    let _ = stream.write_all(bytes).await;
+}
+
+#[tokio::test]
+async fn tx_39_a_server_that_is_down_is_transient() {
+    let setup = Setup::start().await;
+    let caller = setup.caller("alice").await;
+    let (service, downstream) = setup.to_b();
+    let service = service.on_behalf_of(&caller);
+    setup.idp.stop();
+    let called = service.clone().oneshot(Request::new(())).await;
+    let Err(CallError::Exchange(error)) = called else {
+        panic!("called without a token");
+    };
+    assert_eq!(error.kind(), Kind::Transient);
+    assert!(downstream.received().is_empty());
+    setup.idp.resume().await;
+    service.oneshot(Request::new(())).await.unwrap();
+}
+
+#[tokio::test]
+async fn te_06_a_server_that_hangs_is_given_up_at_the_deadline() {
+    let setup = Setup::start().await;
+    let caller = setup.caller("alice").await;
+    setup.idp.fault(Endpoint::Token, Fault::Hang);
+    let (service, downstream) = setup.to_b();
+    let call = service.on_behalf_of(&caller).oneshot(Request::new(()));
+    let call = tokio::spawn(call);
+    setup.idp.wait_for_requests(Endpoint::Token, 1).await;
+    tokio::time::pause();
+    tokio::time::advance(Duration::from_secs(5)).await;
+    let Err(CallError::Exchange(error)) = call.await.unwrap() else {
+        panic!("called without a token");
+    };
+    assert_eq!(error.kind(), Kind::Transient);
+    assert!(error.to_string().contains("no answer within 5s"), "{error}");
+    assert!(downstream.received().is_empty());
+}
+
+#[tokio::test]
+async fn te_06_a_body_that_drips_is_given_up_at_the_same_deadline() {
+    let setup = Setup::start().await;
+    let server = RawServer::start(|mut stream| async move {
+        write(&mut stream, HEAD).await;
+        write(&mut stream, b"content-length: 1000\r\n\r\n").await;
+        loop {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            write(&mut stream, b" ").await;
+        }
+    })
+    .await;
+    let exchange = server.exchange(&setup);
+    let caller = setup.caller("alice").await;
+    let (service, _) = to_b(&exchange);
+    let call = tokio::spawn(service.on_behalf_of(&caller).oneshot(Request::new(())));
+    server.request().await;
+    tokio::time::pause();
+    let started = tokio::time::Instant::now();
+    let error = call.await.unwrap().unwrap_err();
+    assert!(error.to_string().contains("no answer within 5s"), "{error}");
+    assert!(started.elapsed() <= Duration::from_secs(6));
+}
+
+#[tokio::test]
+async fn te_06_a_connection_that_ends_early_is_transient() {
+    let closed = broken(|stream| async move { drop(stream) }).await;
+    assert_eq!(closed.kind(), Kind::Transient, "{closed}");
+    let reset = broken(|stream| async move { stream.set_zero_linger().unwrap() }).await;
+    assert_eq!(reset.kind(), Kind::Transient, "{reset}");
+    let half = broken(|mut stream| async move {
+        write(&mut stream, HEAD).await;
+        write(
+            &mut stream,
+            b"content-length: 100\r\n\r\n{\"access_token\":\"abc",
+        )
+        .await;
+    })
+    .await;
+    assert_eq!(half.kind(), Kind::Transient, "{half}");
+    let garbage = broken(|mut stream| async move { write(&mut stream, b"\x16\x03\x01").await });
+    assert_eq!(garbage.await.kind(), Kind::Transient);
+}
+
+#[tokio::test]
+async fn te_06_a_flood_of_headers_is_cut_off() {
+    let many = broken(|mut stream| async move {
+        write(&mut stream, HEAD).await;
+        let headers: String = (0..10_000).map(|i| format!("x-{i}: y\r\n")).collect();
+        write(&mut stream, headers.as_bytes()).await;
+        write(&mut stream, b"\r\n{}").await;
+    });
+    assert_eq!(many.await.kind(), Kind::Transient);
+    let endless = broken(|mut stream| async move {
+        write(&mut stream, HEAD).await;
+        while stream.write_all(&[b'x'; 65536]).await.is_ok() {}
+    });
+    assert_eq!(endless.await.kind(), Kind::Transient);
+}
+
+#[tokio::test]
+async fn te_06_bt_21_a_redirect_is_not_followed_so_that_no_secret_is_posted_elsewhere() {
+    for status in ["301", "302", "303", "307", "308"] {
+        let elsewhere = RawServer::start(|stream| async move { drop(stream) }).await;
+        let location: Arc<str> = elsewhere.url.as_str().into();
+        let error = broken(move |mut stream| {
+            let location = Arc::clone(&location);
+            async move {
+                let answer = format!(
+                    "HTTP/1.1 {status} Moved\r\nlocation: {location}\r\ncontent-length: 0\r\n\r\n"
+                );
+                write(&mut stream, answer.as_bytes()).await;
+            }
+        })
+        .await;
+        assert_eq!(error.kind(), Kind::AnswerUnusable, "{status}");
+        assert_eq!(elsewhere.requests(), 0, "{status}");
+    }
+}
+
+#[tokio::test]
+async fn te_06_a_slow_answer_within_the_deadline_is_used() {
+    let setup = Setup::start().await;
+    let delay = Fault::Delay(Duration::from_millis(50));
+    setup.idp.fault(Endpoint::Token, delay);
+    let caller = setup.caller("alice").await;
+    let (service, downstream) = setup.to_b();
+    let service = service.on_behalf_of(&caller);
+    service.oneshot(Request::new(())).await.unwrap();
+    assert_eq!(downstream.received().len(), 1);
+}

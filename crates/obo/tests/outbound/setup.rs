@@ -1,0 +1,113 @@
+//! An authorization server, its client `service-a`, and callers whose tokens `service-a` has validated.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use obo::{
+    Audience, Client, ClientSecretBasic, Destination, ExchangeError, ExchangeErrorKind, Issuer,
+    OnBehalfOf, ResourceServer, TokenExchange, Validated,
+};
+use obo_testkit::{Alg, AuthorizationServer, Endpoint, Recorded};
+use serde_json::Value;
+use tower::Layer as _;
+
+use crate::downstream::Downstream;
+
+pub(crate) const SECRET: &str = "the-secret-of-service-a";
+pub(crate) const URI_OF_B: &str = "https://service-b.example";
+
+pub(crate) struct Setup {
+    pub(crate) idp: AuthorizationServer,
+    server: obo::AuthorizationServer,
+    at_a: ResourceServer,
+}
+
+impl Setup {
+    pub(crate) async fn start() -> Self {
+        let idp = AuthorizationServer::builder()
+            .signing(Alg::Es256)
+            .start()
+            .await;
+        let client = idp.client("service-a").secret(SECRET);
+        client.may_exchange_to("service-b");
+        let server = obo::AuthorizationServer::from(issuer(&idp));
+        let at_a = ResourceServer::new(audience("service-a"), server.clone());
+        Self { idp, server, at_a }
+    }
+
+    pub(crate) fn exchange(&self) -> TokenExchange {
+        TokenExchange::new(self.server.clone(), client())
+    }
+
+    /// A call to ServiceB, as a service around what stands for it.
+    pub(crate) fn to_b(&self) -> (OnBehalfOf<Downstream>, Downstream) {
+        to_b(&self.exchange())
+    }
+
+    pub(crate) async fn caller(&self, user: &str) -> Validated {
+        let token = self.idp.user(user).audience("service-a");
+        self.validated(&token.mint()).await
+    }
+
+    pub(crate) async fn validated(&self, token: &str) -> Validated {
+        self.at_a.validate(token).await.unwrap()
+    }
+
+    /// The last request to the token endpoint.
+    pub(crate) fn asked(&self) -> Recorded {
+        let requests = self.idp.requests();
+        let mut asked = requests
+            .iter()
+            .rev()
+            .filter(|request| request.endpoint == Some(Endpoint::Token));
+        asked.next().expect("a token request").clone()
+    }
+}
+
+pub(crate) fn to_b(exchange: &TokenExchange) -> (OnBehalfOf<Downstream>, Downstream) {
+    let service_b = Destination::new(URI_OF_B, audience("service-b")).unwrap();
+    let downstream = Downstream::default();
+    (exchange.to(service_b).layer(downstream.clone()), downstream)
+}
+
+pub(crate) fn issuer(idp: &AuthorizationServer) -> Issuer {
+    Issuer::new(idp.issuer()).unwrap()
+}
+
+pub(crate) fn audience(name: &str) -> Audience {
+    Audience::new(name).unwrap()
+}
+
+pub(crate) fn client() -> Client {
+    Client::new("service-a", ClientSecretBasic::new(SECRET).unwrap()).unwrap()
+}
+
+/// One part of a JWT: 0 is the header, 1 the claims.
+pub(crate) fn part(jwt: &str, index: usize) -> Value {
+    let part = jwt.split('.').nth(index).expect("a compact JWS");
+    serde_json::from_slice(&URL_SAFE_NO_PAD.decode(part).unwrap()).unwrap()
+}
+
+/// The claims of the token in an `Authorization` value.
+pub(crate) fn claims(authorization: &http::HeaderValue) -> Value {
+    let value = authorization.to_str().unwrap();
+    part(value.strip_prefix("Bearer ").unwrap(), 1)
+}
+
+/// What our own caller is told: HTTP status and gRPC code by the table of error classes.
+pub(crate) fn assert_answer(error: &ExchangeError) {
+    use ExchangeErrorKind as Kind;
+    let answer = error.answer();
+    let expected = match error.kind() {
+        Kind::NoSubject | Kind::SubjectInvalid | Kind::StepUp => (401, 16),
+        Kind::TargetDenied => (403, 7),
+        Kind::ClientMisconfigured | Kind::UnknownDestination => (500, 13),
+        Kind::AnswerUnusable => (502, 13),
+        Kind::Throttled | Kind::Transient | Kind::Overloaded => (503, 14),
+        other => panic!("a kind without a row: {other:?}"),
+    };
+    let got = (answer.status().as_u16(), answer.grpc_code());
+    assert_eq!(got, expected, "{error}");
+    assert_eq!(answer.challenge().is_some(), got.0 == 401, "{error}");
+    assert_eq!(answer.retry_after().is_some(), got.0 == 503, "{error}");
+    assert_eq!(error.is_retryable(), got.0 == 503, "{error}");
+}

@@ -1,0 +1,189 @@
+//! Many who want the same token at the same time: one request, whatever becomes of it or of those who wait (TX-44).
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use futures_util::FutureExt as _;
+use obo::{
+    Attempt, Authenticating, Client, ClientAuth, ExchangeError, ExchangeErrorKind as Kind,
+    Exchanged, TokenExchange, TokenRequest, TokenSource, Validated,
+};
+use serde_json::json;
+use tokio::sync::Semaphore;
+
+use crate::setup::{Setup, assert_answer, audience};
+use crate::stub::{Answer, Stub, issued};
+
+type Call<'a> = Pin<Box<dyn Future<Output = Result<Exchanged, ExchangeError>> + Send + 'a>>;
+
+/// Callers who have all asked, and none of whom has an answer yet.
+fn asking<'a>(exchange: &'a TokenExchange, caller: &'a Validated, many: usize) -> Vec<Call<'a>> {
+    let asking = (0..many).map(|_| {
+        let mut call: Call<'a> = Box::pin(exchange.token(caller, audience("service-b")));
+        assert!((&mut call).now_or_never().is_none());
+        call
+    });
+    asking.collect()
+}
+
+/// A token endpoint that holds each request back until the gate has a permit for it.
+fn gated(setup: &Setup, answer: fn(usize) -> Answer) -> (Stub, Arc<Semaphore>) {
+    let gate = Arc::new(Semaphore::new(0));
+    let held = Arc::clone(&gate);
+    let stub = Stub::new(setup, move |number| {
+        let held = Arc::clone(&held);
+        async move {
+            held.acquire().await.unwrap().forget();
+            answer(number)
+        }
+    });
+    (stub, gate)
+}
+
+#[tokio::test]
+async fn tx_44_a_thousand_callers_make_one_request() {
+    let setup = Setup::start().await;
+    let caller = setup.caller("alice").await;
+    let (stub, gate) = gated(&setup, |_| issued("opaque", json!({})));
+    let exchange = stub.exchange();
+    let calls = asking(&exchange, &caller, 1000);
+    gate.add_permits(1);
+    for call in calls {
+        let exchanged = call.await.unwrap();
+        assert_eq!(exchanged.source(), TokenSource::Exchange);
+        assert_eq!(exchanged.token().authorization(), "Bearer opaque");
+    }
+    assert_eq!(stub.requests(), 1);
+    let later = exchange.token(&caller, audience("service-b")).await;
+    assert_eq!(later.unwrap().source(), TokenSource::Cache);
+}
+
+#[tokio::test]
+async fn tx_44_a_failure_is_shared_by_those_who_wait_and_kept_for_nobody() {
+    let setup = Setup::start().await;
+    let caller = setup.caller("alice").await;
+    let (stub, gate) = gated(&setup, |number| match number {
+        0 => crate::stub::json(400, &json!({ "error": "invalid_target" })),
+        _ => issued("opaque", json!({})),
+    });
+    let exchange = stub.exchange();
+    let calls = asking(&exchange, &caller, 1000);
+    gate.add_permits(1);
+    for call in calls {
+        assert_eq!(call.await.unwrap_err().kind(), Kind::TargetDenied);
+    }
+    assert_eq!(stub.requests(), 1);
+    gate.add_permits(1);
+    let later = exchange.token(&caller, audience("service-b")).await;
+    assert_eq!(later.unwrap().source(), TokenSource::Exchange);
+    assert_eq!(stub.requests(), 2);
+}
+
+#[tokio::test]
+async fn tx_44_a_leader_that_goes_away_leaves_the_others_their_token() {
+    let setup = Setup::start().await;
+    let caller = setup.caller("alice").await;
+    let (stub, gate) = gated(&setup, |_| issued("opaque", json!({})));
+    let exchange = stub.exchange();
+    let mut calls = asking(&exchange, &caller, 10);
+    drop(calls.drain(..5));
+    gate.add_permits(1);
+    for call in calls {
+        call.await.unwrap();
+    }
+    assert_eq!(stub.requests(), 1);
+}
+
+#[tokio::test]
+async fn tx_44_a_token_nobody_waits_for_any_more_is_at_hand_for_the_next() {
+    let setup = Setup::start().await;
+    let caller = setup.caller("alice").await;
+    let (stub, gate) = gated(&setup, |_| issued("opaque", json!({})));
+    let exchange = stub.exchange();
+    drop(asking(&exchange, &caller, 3));
+    gate.add_permits(1);
+    exchange
+        .token(&caller, audience("service-b"))
+        .await
+        .unwrap();
+    let later = exchange.token(&caller, audience("service-b")).await;
+    assert_eq!(later.unwrap().source(), TokenSource::Cache);
+    assert_eq!(stub.requests(), 1);
+}
+
+/// Does to its first attempt what a test wants, and lets later ones be.
+struct First(fn() -> Authenticating<'static>, AtomicUsize);
+
+impl std::fmt::Debug for First {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("First")
+    }
+}
+
+impl ClientAuth for First {
+    fn authenticate<'a>(&'a self, _: &'a mut TokenRequest, _: Attempt<'a>) -> Authenticating<'a> {
+        match self.1.fetch_add(1, Ordering::SeqCst) {
+            0 => (self.0)(),
+            _ => Box::pin(std::future::ready(Ok(()))),
+        }
+    }
+}
+
+/// An exchange whose first attempt to authenticate goes like this.
+fn exchange_with(stub: &Stub, first: fn() -> Authenticating<'static>) -> TokenExchange {
+    let auth = First(first, AtomicUsize::new(0));
+    TokenExchange::new(stub.server.clone(), Client::new("service-a", auth).unwrap())
+}
+
+#[tokio::test]
+async fn tx_44_a_panic_fails_those_who_wait_and_no_later_call() {
+    let setup = Setup::start().await;
+    let caller = setup.caller("alice").await;
+    let stub = Stub::new(&setup, |_| std::future::ready(issued("opaque", json!({}))));
+    for panics in [
+        (|| panic!("of the test")) as fn() -> Authenticating<'static>,
+        || Box::pin(async { panic!("of the test, later") }),
+    ] {
+        let exchange = exchange_with(&stub, panics);
+        for call in asking(&exchange, &caller, 10) {
+            let error = call.await.unwrap_err();
+            assert_eq!(error.kind(), Kind::Transient);
+            assert_answer(&error);
+        }
+        exchange
+            .token(&caller, audience("service-b"))
+            .await
+            .unwrap();
+    }
+}
+
+#[tokio::test]
+async fn tx_44_flights_are_capped_and_the_call_too_many_is_told_so() {
+    let setup = Setup::start().await;
+    let caller = setup.caller("alice").await;
+    let (stub, gate) = gated(&setup, |_| issued("opaque", json!({})));
+    let exchange = stub.exchange();
+    let mut calls: Vec<_> = (0..1024)
+        .map(|n| Box::pin(exchange.token(&caller, audience(&format!("service-{n}")))))
+        .collect();
+    for call in &mut calls {
+        assert!(call.now_or_never().is_none());
+    }
+    let error = exchange.token(&caller, audience("one-more")).await;
+    let error = error.unwrap_err();
+    assert_eq!(error.kind(), Kind::Overloaded);
+    assert_answer(&error);
+    // Whoever wants a token that is on its way takes no further place.
+    let mut joined = Box::pin(exchange.token(&caller, audience("service-0")));
+    assert!((&mut joined).now_or_never().is_none());
+
+    gate.add_permits(1024);
+    for call in calls {
+        call.await.unwrap();
+    }
+    joined.await.unwrap();
+    gate.add_permits(1);
+    exchange.token(&caller, audience("one-more")).await.unwrap();
+    assert_eq!(stub.requests(), 1025);
+}

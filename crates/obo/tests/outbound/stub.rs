@@ -1,0 +1,87 @@
+//! A token endpoint in the process: no socket, so that a paused clock stands still, and any answer at all.
+
+use std::sync::{Arc, Mutex};
+
+use bytes::Bytes;
+use http::{Request, Response, header};
+use http_body_util::Full;
+use obo::ServerMetadata;
+use obo::{AuthorizationServer, HttpService, TokenExchange};
+use serde_json::{Value, json};
+use tower::service_fn;
+
+use crate::setup::{Setup, client, issuer};
+
+pub(crate) type Answer = Response<Full<Bytes>>;
+
+pub(crate) struct Stub {
+    pub(crate) server: AuthorizationServer,
+    requests: Arc<Mutex<Vec<Request<Bytes>>>>,
+}
+
+impl Stub {
+    /// Answers in place of the setup's own token endpoint; `answer` gets the number of the request, from 0.
+    pub(crate) fn new<F>(
+        setup: &Setup,
+        answer: impl Fn(usize) -> F + Clone + Send + Sync + 'static,
+    ) -> Self
+    where
+        F: Future<Output = Answer> + Send + 'static,
+    {
+        let requests: Arc<Mutex<Vec<Request<Bytes>>>> = Arc::default();
+        let noted = Arc::clone(&requests);
+        let http = HttpService::new(service_fn(move |request: Request<Bytes>| {
+            let mut requests = noted.lock().unwrap();
+            requests.push(request);
+            let answer = answer(requests.len() - 1);
+            async move { Ok::<_, std::convert::Infallible>(answer.await) }
+        }));
+        let metadata = ServerMetadata::new(None, Some("https://idp.example/token")).unwrap();
+        Self {
+            server: AuthorizationServer::with_metadata(issuer(&setup.idp), metadata, http),
+            requests,
+        }
+    }
+
+    pub(crate) fn exchange(&self) -> TokenExchange {
+        TokenExchange::new(self.server.clone(), client())
+    }
+
+    pub(crate) fn requests(&self) -> usize {
+        self.requests.lock().unwrap().len()
+    }
+
+    /// The form of the last request.
+    pub(crate) fn asked(&self) -> Vec<(String, String)> {
+        let requests = self.requests.lock().unwrap();
+        let body = requests.last().expect("a request").body();
+        form_urlencoded::parse(body).into_owned().collect()
+    }
+}
+
+pub(crate) fn json(status: u16, body: &Value) -> Answer {
+    let body = Full::from(body.to_string());
+    Response::builder()
+        .status(status)
+        .header(header::CONTENT_TYPE, "application/json")
+        .body(body)
+        .unwrap()
+}
+
+/// A success with an opaque token; `more` adds or replaces members, `null` removes them.
+pub(crate) fn issued(token: &str, more: Value) -> Answer {
+    let mut answer = json!({
+        "access_token": token,
+        "token_type": "Bearer",
+        "issued_token_type": "urn:ietf:params:oauth:token-type:access_token",
+        "expires_in": 300,
+    });
+    let members = answer.as_object_mut().unwrap();
+    for (name, value) in more.as_object().cloned().unwrap_or_default() {
+        match value {
+            Value::Null => members.remove(&name),
+            value => members.insert(name, value),
+        };
+    }
+    json(200, &answer)
+}
