@@ -164,18 +164,21 @@ impl Place {
     fn of_request(uri: &Uri) -> Option<Self> {
         let scheme = uri.scheme_str()?;
         let host = uri.host()?;
-        let port = match (uri.port_u16(), scheme) {
-            (Some(port), _) => port,
-            (None, "https") => 443,
-            (None, "http") => 80,
-            (None, _) => return None,
+        // Neither user information nor a port that is no number, which clients take for the scheme's own.
+        let port: u16 = match (uri.authority()?.as_str().strip_prefix(host)?, scheme) {
+            ("" | ":", "https") => 443,
+            ("" | ":", "http") => 80,
+            (port, _) => port.strip_prefix(':')?.parse().ok()?,
         };
         let path = uri.path();
         let lower = path.to_ascii_lowercase();
         let ambiguous = ["%2e", "%2f", "%5c", "\\"]
             .iter()
             .any(|odd| lower.contains(odd))
-            || path.split('/').any(|segment| matches!(segment, "." | ".."));
+            // What follows a semicolon is no part of the segment's name to some servers.
+            || path
+                .split(['/', ';'])
+                .any(|segment| matches!(segment, "." | ".."));
         (!ambiguous).then(|| Self {
             scheme: scheme.to_owned(),
             authority: format!("{}:{port}", host.to_ascii_lowercase()),
@@ -246,6 +249,10 @@ mod tests {
             "https://h.example.evil/",
             "https://evil/h.example",
             "https://sub.h.example/",
+            "https://h.example.:443/",
+            "https://h.example:99999/",
+            "https://user@h.example/",
+            "https://h.example:443@h.example/",
             "/x",
         ] {
             assert!(!covers("https://h.example", other), "{other}");
@@ -264,6 +271,7 @@ mod tests {
             "https://h/a/b/../c",
             "https://h/a/b/%2E%2e/c",
             "https://h/a/b/..%2fc",
+            "https://h/a/b/..;x/c",
             "https://h//a/b",
         ] {
             assert!(!covers("https://h/a/b", other), "{other}");

@@ -55,6 +55,7 @@ async fn bt_21_any_other_place_is_refused_before_anything_is_asked() {
         "https://shared.example:8443/",
         "https://shared.example:8443/cc",
         "https://shared.example:8443/c/../b",
+        "https://shared.example:8443/c/..;/b",
         "https://shared.example:8443/c/%2E%2E/b",
         "https://shared.example/c",
         "/c",
