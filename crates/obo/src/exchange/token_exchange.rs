@@ -147,13 +147,8 @@ impl TokenExchange {
     pub(crate) fn exchange(&self, request: ExchangeRequest) -> ResponseFuture {
         let Engine { endpoint, store } = &*self.0;
         let target = request.target();
-        if request.subject().expires_at() <= endpoint.clock.now() {
-            let problem = "the caller's own token has expired";
-            return ResponseFuture::failed(ExchangeError::new(
-                ExchangeErrorKind::SubjectInvalid,
-                Some(target),
-                problem,
-            ));
+        if let Err(error) = self.0.check_subject(&request) {
+            return ResponseFuture::failed(error);
         }
         let Some(secret) = &store.secret else {
             let problem = "the system gives no randomness to key the cache with";
@@ -203,7 +198,11 @@ impl Engine {
             return Ok(token);
         }
         let (start, started_at) = (Instant::now(), self.endpoint.clock.now());
-        let exchanged = self.endpoint.exchange(&request).await;
+        let mut exchanged = self.endpoint.exchange(&request).await;
+        if exchanged.is_ok() {
+            // The answer may have taken longer than the caller's token lived.
+            exchanged = self.check_subject(&request).and(exchanged);
+        }
         match &exchanged {
             Ok(token) => {
                 observe::exchanged(&request.target().to_string());
@@ -217,6 +216,16 @@ impl Engine {
             Err(error) => observe::not_exchanged(error),
         }
         exchanged
+    }
+
+    /// Nothing is done for a caller whose own token has expired, whatever is at hand.
+    fn check_subject(&self, request: &ExchangeRequest) -> Result<(), ExchangeError> {
+        if request.subject().expires_at() > self.endpoint.clock.now() {
+            return Ok(());
+        }
+        let problem = "the caller's own token has expired";
+        let kind = ExchangeErrorKind::SubjectInvalid;
+        Err(ExchangeError::new(kind, Some(request.target()), problem))
     }
 }
 

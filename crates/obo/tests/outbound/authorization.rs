@@ -1,11 +1,15 @@
 //! The header that goes out: the issued token alone, and nothing goes out without it.
 
+use std::future::ready;
+
 use http::{Request, header};
 use obo::{ExchangeErrorKind, TokenSource};
 use obo_testkit::{Endpoint, Fault};
+use serde_json::json;
 use tower::ServiceExt as _;
 
-use crate::setup::{Setup, assert_answer, claims};
+use crate::setup::{Setup, assert_answer, claims, to_b};
+use crate::stub::{Stub, issued};
 
 #[tokio::test]
 async fn bt_20_the_issued_token_replaces_every_authorization_header() {
@@ -68,6 +72,23 @@ async fn tx_39_a_failed_exchange_calls_nobody_and_the_next_call_asks_again() {
     setup.idp.heal();
     service.oneshot(Request::new(())).await.unwrap();
     assert_eq!(downstream.received().len(), 1);
+}
+
+#[tokio::test]
+async fn tx_42_a_caller_whose_token_ran_out_during_the_exchange_is_not_called_for() {
+    let setup = Setup::start().await;
+    let caller = setup.caller("alice").await;
+    let clock = obo::TestClock::new(obo::Clock::system().now());
+    let (advanced, lived) = (clock.clone(), std::time::Duration::from_secs(301));
+    let stub = Stub::new(&setup, move |_| {
+        advanced.advance(lived);
+        ready(issued("opaque", json!({})))
+    });
+    let (service, downstream) = to_b(&stub.exchange().clock(clock));
+    let called = service.on_behalf_of(&caller).oneshot(Request::new(()));
+    let error = exchange_error(called.await);
+    assert_eq!(error.kind(), ExchangeErrorKind::SubjectInvalid);
+    assert!(downstream.received().is_empty());
 }
 
 fn exchange_error<T, E>(called: Result<T, obo::CallError<E>>) -> obo::ExchangeError {
