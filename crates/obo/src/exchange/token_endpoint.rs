@@ -18,6 +18,9 @@ const LIMITS: Limits = Limits {
     deadline: Duration::from_secs(5),
 };
 
+/// From the look for the endpoint to the judged answer: discovery and a client authentication that hangs count too.
+const DEADLINE: Duration = Duration::from_secs(10);
+
 #[derive(Clone, Debug)]
 pub(super) struct TokenEndpoint {
     pub(super) server: AuthorizationServer,
@@ -31,8 +34,13 @@ impl TokenEndpoint {
         &self,
         request: &ExchangeRequest,
     ) -> Result<IssuedToken, ExchangeError> {
-        self.attempt(request)
+        let late = || {
+            let problem = format!("the exchange was not over within {DEADLINE:?}");
+            TokenEndpointError::new(ErrorClass::Transient, problem)
+        };
+        tokio::time::timeout(DEADLINE, self.attempt(request))
             .await
+            .unwrap_or_else(|_| Err(late()))
             .map_err(|error| ExchangeError::of_token_endpoint(request.target(), error))
     }
 

@@ -3,6 +3,7 @@
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use obo::{
@@ -156,6 +157,23 @@ async fn tx_44_a_panic_fails_those_who_wait_and_no_later_call() {
             .await
             .unwrap();
     }
+}
+
+#[tokio::test]
+async fn tx_44_a_client_authentication_that_hangs_is_given_up_too() {
+    let setup = Setup::start().await;
+    let caller = setup.caller("alice").await;
+    let stub = Stub::new(&setup, |_| std::future::ready(issued("opaque", json!({}))));
+    let exchange = exchange_with(&stub, || Box::pin(std::future::pending()));
+    tokio::time::pause();
+    let call = exchange.token(&caller, audience("service-b"));
+    let error = tokio::time::timeout(Duration::from_secs(15), call).await;
+    assert_eq!(error.unwrap().unwrap_err().kind(), Kind::Transient);
+    assert_eq!(stub.requests(), 0);
+    exchange
+        .token(&caller, audience("service-b"))
+        .await
+        .unwrap();
 }
 
 #[tokio::test]
