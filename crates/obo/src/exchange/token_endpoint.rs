@@ -7,7 +7,7 @@ use http::{HeaderValue, Request, header};
 
 use crate::client_auth::Attempt;
 use crate::dialect::Dialect;
-use crate::http::Limits;
+use crate::http::{HttpError, Limits};
 use crate::{
     AuthorizationServer, Client, Clock, ErrorClass, ExchangeError, ExchangeRequest, IssuedToken,
     TokenEndpointError,
@@ -73,8 +73,13 @@ impl TokenEndpoint {
             let value: HeaderValue = authorization.clone();
             post.headers_mut().insert(header::AUTHORIZATION, value);
         }
-        let answer = self.server.http().send(post, LIMITS).await;
-        let answer = answer.map_err(|e| transient(&e))?;
+        let sent = self.server.http().send(post, LIMITS).await;
+        let answer = sent.map_err(|error| match error {
+            HttpError::TooLong(_) => {
+                TokenEndpointError::new(ErrorClass::AnswerUnusable, error.to_string())
+            }
+            HttpError::NoAnswer(_) => transient(&error),
+        })?;
         self.dialect.response(request, &answer, self.clock.now())
     }
 }

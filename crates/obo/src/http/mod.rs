@@ -5,4 +5,4 @@ mod default_client;
 mod service;
 
 pub use service::HttpService;
-pub(crate) use service::{Limits, retry_after};
+pub(crate) use service::{HttpError, Limits, retry_after};

@@ -76,14 +76,17 @@ impl HttpService {
             let body = collect(body, limits.body)
                 .await
                 .map_err(|error| match error.downcast::<LengthLimitError>() {
-                    Ok(_) => HttpError(format!("the answer is longer than {} bytes", limits.body)),
+                    Ok(_) => HttpError::TooLong(limits.body),
                     Err(error) => HttpError::of(error),
                 })?;
             Ok(Response::from_parts(parts, body))
         };
         match tokio::time::timeout(limits.deadline, answer).await {
             Ok(answer) => answer,
-            Err(_) => Err(HttpError(format!("no answer within {:?}", limits.deadline))),
+            Err(_) => Err(HttpError::NoAnswer(format!(
+                "no answer within {:?}",
+                limits.deadline
+            ))),
         }
     }
 }
@@ -123,10 +126,16 @@ pub(crate) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     Some(Duration::from_secs(seconds).min(MAX_RETRY_AFTER))
 }
 
-/// No answer: what went wrong, cause after cause.
+/// No answer that could be read.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub(crate) struct HttpError(String);
+pub(crate) enum HttpError {
+    /// There was one, and more of it than this many bytes: asking again gets no better one.
+    #[error("the answer is longer than {0} bytes")]
+    TooLong(usize),
+    /// There was none: what went wrong, cause after cause.
+    #[error("{0}")]
+    NoAnswer(String),
+}
 
 impl HttpError {
     fn of(error: BoxError) -> Self {
@@ -140,7 +149,7 @@ impl HttpError {
             }
             cause = error.source();
         }
-        Self(text)
+        Self::NoAnswer(text)
     }
 }
 

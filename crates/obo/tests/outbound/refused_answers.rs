@@ -95,7 +95,7 @@ async fn tx_39_a_token_that_is_no_header_value_is_unusable() {
         let error = refused_body(&setup, move || issued(token, json!({}))).await;
         assert_eq!(error.kind(), Kind::AnswerUnusable, "{token:?}");
     }
-    for length in [16 * 1024 + 1, 200 * 1024] {
+    for length in [16 * 1024 + 1, 200 * 1024, 1024 * 1024] {
         let error = refused_body(&setup, move || issued(&"a".repeat(length), json!({}))).await;
         assert_eq!(error.kind(), Kind::AnswerUnusable, "{length}");
     }

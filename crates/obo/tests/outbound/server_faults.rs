@@ -130,6 +130,21 @@ async fn te_06_a_connection_that_ends_early_is_transient() {
 }
 
 #[tokio::test]
+async fn te_06_an_endless_body_is_cut_off() {
+    let error = broken(|mut stream| async move {
+        write(&mut stream, HEAD).await;
+        write(&mut stream, b"\r\n").await;
+        while stream.write_all(&[b' '; 65536]).await.is_ok() {}
+    })
+    .await;
+    assert_eq!(error.kind(), Kind::AnswerUnusable);
+    assert!(
+        error.to_string().contains("longer than 262144 bytes"),
+        "{error}"
+    );
+}
+
+#[tokio::test]
 async fn te_06_a_flood_of_headers_is_cut_off() {
     let many = broken(|mut stream| async move {
         write(&mut stream, HEAD).await;
