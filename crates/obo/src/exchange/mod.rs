@@ -4,6 +4,7 @@
 //! token at the same time; it runs in a task of its own, so that a caller that goes away changes nothing for the others.
 
 mod cache;
+mod echo;
 mod future;
 mod token_endpoint;
 mod token_exchange;

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::{HeaderValue, Request, header};
+use http::{HeaderValue, Request, StatusCode, header};
 
+use super::echo::without_echo;
 use crate::client_auth::Attempt;
 use crate::dialect::Dialect;
 use crate::http::{HttpError, Limits};
@@ -74,12 +75,15 @@ impl TokenEndpoint {
             post.headers_mut().insert(header::AUTHORIZATION, value);
         }
         let sent = self.server.http().send(post, LIMITS).await;
-        let answer = sent.map_err(|error| match error {
+        let mut answer = sent.map_err(|error| match error {
             HttpError::TooLong(_) => {
                 TokenEndpointError::new(ErrorClass::AnswerUnusable, error.to_string())
             }
             HttpError::NoAnswer(_) => transient(&error),
         })?;
+        if answer.status() != StatusCode::OK {
+            answer = answer.map(|body| without_echo(&form, body));
+        }
         self.dialect.response(request, &answer, self.clock.now())
     }
 }

@@ -9,8 +9,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::Request;
 use obo::{
-    Algorithm, Client, ClientSecretBasic, ClientSecretPost, PrivateKeyJwt, Secret, SigningKey,
-    TokenExchange,
+    Algorithm, Client, ClientSecretBasic, ClientSecretPost, ExchangeErrorKind, PrivateKeyJwt,
+    Secret, SigningKey, TokenExchange,
 };
 use obo_testkit::{Alg, Endpoint, Fault};
 use serde_json::json;
@@ -101,6 +101,38 @@ async fn te_09_the_servers_words_are_cut_and_cleaned_and_told_to_nobody() {
     let response = error.answer().to_response::<()>(&http::HeaderMap::new());
     let answered = format!("{response:?}");
     assert!(!answered.contains("line") && !answered.contains("invalid_target"));
+}
+
+#[tokio::test]
+async fn ob_01_a_server_that_repeats_what_it_got_makes_no_error_tell_it() {
+    let setup = Setup::start().await;
+    let subject = setup.idp.user("alice").audience("service-a").mint();
+    let caller = setup.validated(&subject).await;
+    let post = ClientSecretPost::new(SECRET).unwrap();
+    let client = Client::new("service-a", post).unwrap();
+    for (repeated, kind) in [
+        (subject.clone(), ExchangeErrorKind::SubjectInvalid),
+        (
+            format!("cannot parse {subject}: bad"),
+            ExchangeErrorKind::SubjectInvalid,
+        ),
+        (
+            format!("wrong secret {SECRET}!"),
+            ExchangeErrorKind::SubjectInvalid,
+        ),
+    ] {
+        let stub = Stub::new(&setup, move |_| {
+            let told = json!({ "error": "invalid_request", "error_description": repeated });
+            ready(answer(400, &told))
+        });
+        let exchange = TokenExchange::new(stub.server.clone(), client.clone());
+        let error = exchange.token(&caller, audience("service-b")).await;
+        let error = error.unwrap_err();
+        assert_eq!(error.kind(), kind);
+        let source = std::error::Error::source(&error).unwrap();
+        let told = format!("{error} {error:?} {source} {source:?}");
+        assert_without(&told, &[&subject, SECRET]);
+    }
 }
 
 /// What `tracing` was told, to be read afterwards.
