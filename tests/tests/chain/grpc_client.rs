@@ -1,0 +1,132 @@
+//! A generated client around a channel that calls on behalf of a user.
+
+use obo::{
+    Client, ClientSecretBasic, Destination, ExchangeErrorKind, TokenExchange, TokenSource,
+    Validated,
+};
+use obo_examples::chain::Chain;
+use obo_examples::stock::stock_client::StockClient;
+use obo_examples::stock::{Availability, Sku};
+use obo_testkit::AuthorizationServer;
+use obo_tonic::{OnBehalfOf, carry, exchange_error};
+use tonic::transport::Channel;
+use tonic::{Code, Response, Status};
+use tower_layer::Layer as _;
+
+use crate::setup::{audience, caller, issuer};
+
+type Stock = OnBehalfOf<Channel>;
+
+/// A channel to `uri` as `service-a` has one, with tokens for `to`.
+fn stock(chain: &Chain, client: &str, uri: &str, to: &str) -> Stock {
+    let secret = "s3cret-of-the-client";
+    let registered = chain.idp.client(client).secret(secret);
+    registered.may_exchange_to("service-b");
+    let auth = ClientSecretBasic::new(secret).unwrap();
+    let exchange = TokenExchange::new(issuer(chain), Client::new(client, auth).unwrap());
+    let destination = Destination::new(uri, audience(to)).unwrap();
+    let channel = Channel::from_shared(uri.to_owned()).unwrap();
+    OnBehalfOf::new(exchange.to(destination).layer(channel.connect_lazy()))
+}
+
+fn stock_of_b(chain: &Chain) -> Stock {
+    stock(
+        chain,
+        "service-a",
+        &format!("http://{}", chain.b),
+        "service-b",
+    )
+}
+
+async fn alice(chain: &Chain) -> Validated {
+    caller(chain, "service-a", &chain.token_of("alice")).await
+}
+
+/// What a handler does: `?` alone makes its status of the call's.
+async fn level(stock: Stock, caller: &Validated) -> Result<Response<Availability>, Status> {
+    let mut client = StockClient::with_interceptor(stock, carry(caller));
+    let level = client.level(Sku { id: "tea".into() }).await?;
+    Ok(level)
+}
+
+#[tokio::test]
+async fn gr_10_an_interceptor_carries_the_caller_into_each_call() {
+    let chain = Chain::start().await.unwrap();
+    let (stock, caller) = (stock_of_b(&chain), alice(&chain).await);
+    for expected in [TokenSource::Exchange, TokenSource::Cache] {
+        let response = level(stock.clone(), &caller).await.unwrap();
+        assert_eq!(response.extensions().get(), Some(&expected));
+        let at_b = &response.get_ref().hops[0];
+        assert_eq!((&*at_b.subject, &*at_b.audience), ("alice", "service-b"));
+        assert_eq!(at_b.actors, ["service-a"]);
+    }
+}
+
+#[tokio::test]
+async fn gr_10_a_client_may_be_of_one_caller_and_beats_the_interceptor() {
+    let chain = Chain::start().await.unwrap();
+    let bob = caller(&chain, "service-a", &chain.token_of("bob")).await;
+    let stock = stock_of_b(&chain).on_behalf_of(&alice(&chain).await);
+    let response = level(stock, &bob).await.unwrap();
+    assert_eq!(response.get_ref().hops[0].subject, "alice");
+}
+
+#[tokio::test]
+async fn tx_38_gr_02_a_call_for_nobody_is_unauthenticated_and_not_made() {
+    let chain = Chain::start().await.unwrap();
+    let mut client = StockClient::new(stock_of_b(&chain));
+    let status = client.level(Sku { id: "tea".into() }).await.unwrap_err();
+    assert_eq!(status.code(), Code::Unauthenticated);
+    assert_eq!(status.metadata().get("www-authenticate").unwrap(), "Bearer");
+    let error = exchange_error(&status).unwrap();
+    assert_eq!(error.kind(), ExchangeErrorKind::NoSubject);
+    assert_eq!(chain.idp.token_requests(), 0);
+}
+
+#[tokio::test]
+async fn tx_39_gr_03_a_refused_exchange_keeps_its_code_and_its_cause() {
+    let chain = Chain::start().await.unwrap();
+    let uri = format!("http://{}", chain.b);
+    let stock = stock(&chain, "service-a", &uri, "service-z");
+    let status = level(stock, &alice(&chain).await).await.unwrap_err();
+    assert_eq!(status.code(), Code::PermissionDenied);
+    let error = exchange_error(&status).unwrap();
+    assert_eq!(error.kind(), ExchangeErrorKind::TargetDenied);
+    assert!(!status.message().contains("service-z"), "{status}");
+}
+
+#[tokio::test]
+async fn gr_04_without_the_authorization_server_a_call_is_unavailable() {
+    let chain = Chain::start().await.unwrap();
+    let (stock, caller) = (stock_of_b(&chain), alice(&chain).await);
+    chain.idp.stop();
+    let status = level(stock, &caller).await.unwrap_err();
+    assert_eq!(status.code(), Code::Unavailable);
+    assert_eq!(status.metadata().get("retry-after").unwrap(), "1");
+    let error = exchange_error(&status).unwrap();
+    assert_eq!(error.kind(), ExchangeErrorKind::Transient);
+}
+
+#[tokio::test]
+async fn gr_10_the_called_services_own_status_comes_through() {
+    let chain = Chain::start().await.unwrap();
+    let uri = format!("http://{}", chain.b);
+    let stock = stock(&chain, "service-x", &uri, "service-b");
+    let token = chain.idp.user("alice").audience("service-x").mint();
+    let at_x = caller(&chain, "service-x", &token).await;
+    let status = level(stock, &at_x).await.unwrap_err();
+    assert_eq!(status.code(), Code::PermissionDenied);
+    assert!(exchange_error(&status).is_none());
+}
+
+#[tokio::test]
+async fn gr_10_a_channel_to_nowhere_keeps_the_transports_code() {
+    let chain = Chain::start().await.unwrap();
+    // Its port stays reserved, so that nobody listens there.
+    let nobody = AuthorizationServer::start().await;
+    nobody.stop();
+    let stock = stock(&chain, "service-a", nobody.issuer(), "service-b");
+    let status = level(stock, &alice(&chain).await).await.unwrap_err();
+    assert_eq!(status.code(), Code::Unavailable, "{status:?}");
+    assert!(exchange_error(&status).is_none());
+}

@@ -1,0 +1,14 @@
+//! Three services over real sockets, each calling the next on behalf of the user: who is known where, and what is
+//! refused.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a failed assumption fails the test"
+)]
+
+mod grpc_client;
+mod refusals;
+mod setup;
+mod walk;

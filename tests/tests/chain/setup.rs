@@ -1,0 +1,49 @@
+//! A plain HTTP client, and callers as the services of the chain know them.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use bytes::Bytes;
+use http::{Request, Response, header};
+use http_body_util::Empty;
+use hyper_util::client::legacy::Client;
+use hyper_util::rt::TokioExecutor;
+use obo::{Audience, Exchanged, Issuer, ResourceServer, Validated};
+use obo_examples::chain::Chain;
+use serde_json::Value;
+
+pub(crate) fn audience(name: &str) -> Audience {
+    Audience::new(name).unwrap()
+}
+
+pub(crate) fn issuer(chain: &Chain) -> Issuer {
+    Issuer::new(chain.idp.issuer()).unwrap()
+}
+
+/// The status and the headers that a service answers a token with.
+pub(crate) async fn get(uri: &str, token: &str) -> Response<()> {
+    let client = Client::builder(TokioExecutor::new()).build_http();
+    let request = Request::get(uri)
+        .header(header::AUTHORIZATION, format!("Bearer {token}"))
+        .body(Empty::<Bytes>::new());
+    let response = client.request(request.unwrap()).await.unwrap();
+    response.map(drop)
+}
+
+/// The caller of `service` whose token this is.
+pub(crate) async fn caller(chain: &Chain, service: &str, token: &str) -> Validated {
+    let server = ResourceServer::new(audience(service), issuer(chain));
+    server.validate(token).await.unwrap()
+}
+
+/// What ServiceB knows when ServiceA calls it for alice.
+pub(crate) async fn alice_at_b(chain: &Chain) -> Validated {
+    let token = chain.idp.user("alice").audience("service-b");
+    caller(chain, "service-b", &token.actor("service-a").mint()).await
+}
+
+/// The claims of an exchanged token, read without our own code.
+pub(crate) fn claims(exchanged: &Exchanged) -> Value {
+    let value = exchanged.token().authorization().to_str().unwrap();
+    let claims = value.split('.').nth(1).expect("a JWT");
+    serde_json::from_slice(&URL_SAFE_NO_PAD.decode(claims).unwrap()).unwrap()
+}
