@@ -1,5 +1,6 @@
 use bytes::Bytes;
 use http::{Request, Response};
+use reqwest::{Client, ClientBuilder};
 use tower::service_fn;
 
 use super::HttpService;
@@ -8,19 +9,23 @@ use crate::BoxError;
 const USER_AGENT: &str = concat!("obo/", env!("CARGO_PKG_VERSION"));
 
 pub(super) fn new() -> HttpService {
-    let client = reqwest::Client::builder()
-        .redirect(reqwest::redirect::Policy::none())
-        .user_agent(USER_AGENT)
-        .build();
-    match client {
-        Ok(client) => HttpService::new(service_fn(move |request: Request<Bytes>| {
-            let client = client.clone();
-            async move {
-                let request = reqwest::Request::try_from(request)?;
-                let response = client.execute(request).await?;
-                Ok::<_, BoxError>(Response::<reqwest::Body>::from(response))
-            }
-        })),
+    let encrypted = client(Client::builder());
+    // `http` is for loopback alone (TE-01): through a proxy it would carry secrets over the network in the clear.
+    let loopback = client(Client::builder().no_proxy().tls_certs_only([]));
+    match encrypted.and_then(|encrypted| Ok((encrypted, loopback?))) {
+        Ok((encrypted, loopback)) => {
+            HttpService::new(service_fn(move |request: Request<Bytes>| {
+                let client = match request.uri().scheme_str() {
+                    Some(scheme) if scheme.eq_ignore_ascii_case("http") => loopback.clone(),
+                    _ => encrypted.clone(),
+                };
+                async move {
+                    let request = reqwest::Request::try_from(request)?;
+                    let response = client.execute(request).await?;
+                    Ok::<_, BoxError>(Response::<reqwest::Body>::from(response))
+                }
+            }))
+        }
         // Without roots or a provider there is no TLS: each request says so, and none leaves.
         Err(error) => {
             let problem = format!("the HTTP client could not be set up: {error}");
@@ -30,4 +35,11 @@ pub(super) fn new() -> HttpService {
             }))
         }
     }
+}
+
+fn client(builder: ClientBuilder) -> reqwest::Result<Client> {
+    builder
+        .redirect(reqwest::redirect::Policy::none())
+        .user_agent(USER_AGENT)
+        .build()
 }

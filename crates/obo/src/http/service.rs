@@ -54,7 +54,8 @@ impl HttpService {
         ))
     }
 
-    /// The client that comes with this crate: TLS by rustls, no redirects, proxies as the environment names them.
+    /// The client that comes with this crate: TLS by rustls, no redirects, proxies as the environment names them, though
+    /// never for `http`, which is for loopback.
     #[cfg(feature = "default-client")]
     pub fn default_client() -> Self {
         super::default_client::new()

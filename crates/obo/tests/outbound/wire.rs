@@ -1,5 +1,8 @@
 //! What the authorization server sees of an exchange.
 
+use std::env;
+use std::process::Command;
+
 use http::{Method, header};
 use obo::ServerMetadata;
 use obo::{Destination, Issuer, Resource, Scope, Target};
@@ -151,4 +154,20 @@ fn te_01_a_token_goes_to_https_or_loopback_alone() {
         ServerMetadata::new(None, Some(loopback)).unwrap();
         Destination::new(loopback, audience("service-b")).unwrap();
     }
+}
+
+/// In a process of its own, since the client reads the environment.
+#[test]
+fn te_01_plain_http_never_goes_through_a_proxy() {
+    let test = "wire::tx_01_te_01_an_exchange_is_a_form_posted_to_the_token_endpoint";
+    let nobody = "http://127.0.0.1:1";
+    let run = Command::new(env::current_exe().unwrap())
+        .args(["--exact", test])
+        .envs(["HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"].map(|name| (name, nobody)))
+        .env_remove("NO_PROXY")
+        .env_remove("no_proxy")
+        .output()
+        .unwrap();
+    let told = String::from_utf8_lossy(&run.stdout);
+    assert!(run.status.success() && told.contains("1 passed"), "{told}");
 }
