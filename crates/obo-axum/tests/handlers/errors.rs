@@ -1,7 +1,6 @@
 //! What a handler returns with `?`.
 
 use std::convert::Infallible;
-use std::error::Error as _;
 
 use axum::Router;
 use axum::extract::State;
@@ -178,9 +177,11 @@ async fn a_failed_call_is_answered_by_why_it_failed() {
 
     let refused = || calling.call(&caller, "https://b.example/", Err(std::fmt::Error));
     let (status, _) = answer(refused().await);
-    assert_eq!(status, StatusCode::BAD_GATEWAY);
+    assert_eq!(status, StatusCode::INTERNAL_SERVER_ERROR);
     let error = Error::from(refused().await.unwrap_err());
-    assert_eq!(error.to_string(), std::fmt::Error.to_string());
+    assert_eq!(error.to_string(), "the call failed");
+    let source = error.cause().source().unwrap();
+    assert!(source.is::<std::fmt::Error>());
 }
 
 #[tokio::test]
@@ -193,7 +194,7 @@ async fn ob_01_an_error_says_for_the_logs_what_the_answer_does_not() {
         printed.contains("service-z") && printed.contains("invalid_target"),
         "{printed}"
     );
-    assert!(error.source().is_some());
+    assert!(error.cause().source().is_some());
     let token = caller.subject_token().expose();
     assert!(
         !printed.contains(token.rsplit_once('.').unwrap().1),
