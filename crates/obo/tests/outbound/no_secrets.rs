@@ -157,7 +157,8 @@ async fn ob_01_nothing_secret_is_logged_at_any_level() {
         .with_max_level(LevelFilter::TRACE)
         .with_writer(move || writer.clone())
         .finish();
-    let _logging = tracing::subscriber::set_default(subscriber);
+    // For all threads: what other tests of this process log must hold no secret either.
+    tracing::subscriber::set_global_default(subscriber).unwrap();
 
     let setup = Setup::start().await;
     let subject = setup.idp.user("alice").audience("service-a").mint();
