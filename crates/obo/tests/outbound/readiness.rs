@@ -83,7 +83,7 @@ async fn errors_of_the_inner_service_are_told_apart() {
     let service = layer.layer(Broken { unready: false }).on_behalf_of(&caller);
     let error = service.oneshot(Request::new(())).await.unwrap_err();
     assert!(matches!(error, CallError::Inner("broken")));
-    assert_eq!(error.to_string(), "broken");
+    assert_eq!(error.to_string(), "the call failed");
 }
 
 #[test]
