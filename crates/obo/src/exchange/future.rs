@@ -47,6 +47,7 @@ impl Future for ResponseFuture {
             State::Waiting { landing, lost } => {
                 let landed = ready!(Pin::new(landing).poll(cx));
                 let issued = landed.unwrap_or_else(|_| Err(lost.clone()));
+                self.0 = State::Known(None);
                 Poll::Ready(issued.map(|token| Exchanged {
                     token,
                     source: TokenSource::Exchange,

@@ -23,5 +23,6 @@ mod keys_start;
 mod readiness;
 mod redaction;
 mod refusals;
+mod remembered;
 mod rules;
 mod tokens;

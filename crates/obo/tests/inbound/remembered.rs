@@ -1,0 +1,163 @@
+//! Tokens whose very bytes were verified before.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use obo::{Audience, Clock, Policy, Rejection, ResourceServer, TestClock, TokenError};
+use serde::{Deserialize, Deserializer};
+use tokio::time::advance;
+
+use crate::issuer::{FakeIssuer, JWKS, Reply};
+
+thread_local! {
+    static READ: Arc<AtomicUsize> = Arc::default();
+}
+
+/// Claims that count how often they are read.
+struct Counted;
+
+impl<'de> Deserialize<'de> for Counted {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        READ.with(|read| read.fetch_add(1, Ordering::SeqCst));
+        serde::de::IgnoredAny::deserialize(deserializer).map(|_| Self)
+    }
+}
+
+/// How often claims were read since the last time this was asked.
+fn reads() -> usize {
+    READ.with(|read| read.swap(0, Ordering::SeqCst))
+}
+
+fn policy(idp: &FakeIssuer) -> Policy {
+    Policy::new(idp.id(), Audience::new("service-a").unwrap()).claims::<Counted>()
+}
+
+async fn running() -> (FakeIssuer, ResourceServer, String) {
+    let idp = FakeIssuer::new().await;
+    let server = ResourceServer::with_policy(policy(&idp), idp.known()).unwrap();
+    let token = idp.token().mint();
+    server.validate(&token).await.unwrap();
+    assert_eq!(reads(), 1);
+    (idp, server, token)
+}
+
+/// Some seconds under traffic, in which a fetch beside the requests can end.
+async fn pass(server: &ResourceServer, token: &str, seconds: u64) {
+    for _ in 0..seconds {
+        advance(Duration::from_secs(1)).await;
+        let _ = server.validate(token).await;
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_same_bytes_are_read_once() {
+    let (idp, server, token) = running().await;
+    let first = server.validate(&token).await.unwrap();
+    let clone = server.clone().validate(&token).await.unwrap();
+    assert_eq!((first.subject(), clone.subject()), ("alice", "alice"));
+    assert_eq!(reads(), 0);
+    server.validate(&idp.token().mint()).await.unwrap();
+    assert_eq!(reads(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn it_can_be_turned_off() {
+    let (idp, server, token) = running().await;
+    let server = server.without_token_cache();
+    for _ in 0..2 {
+        server.validate(&token).await.unwrap();
+    }
+    assert_eq!(reads(), 2);
+    assert_eq!(idp.fetches(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn jw_09_an_altered_token_is_not_the_one_that_was_remembered() {
+    let (_, server, token) = running().await;
+    for at in [0, token.len() / 2, token.len() - 1] {
+        let mut other = token.clone().into_bytes();
+        other[at] = if other[at] == b'A' { b'B' } else { b'A' };
+        let other = String::from_utf8(other).unwrap();
+        server.validate(&other).await.unwrap_err();
+    }
+    for other in [
+        format!("{token}="),
+        format!("{token} "),
+        token[1..].to_owned(),
+    ] {
+        server.validate(&other).await.unwrap_err();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_one_server_has_accepted_another_one_judges_itself() {
+    let (idp, server, token) = running().await;
+    let elsewhere = Policy::new(idp.id(), Audience::new("service-z").unwrap());
+    let elsewhere = ResourceServer::with_policy(elsewhere, idp.known()).unwrap();
+    let refused = elsewhere.validate(&token).await.unwrap_err();
+    assert!(matches!(
+        refused,
+        Rejection::Token(TokenError::Audience { .. })
+    ));
+
+    let other = FakeIssuer::named("https://other.example").await;
+    let audience = Audience::new("service-a").unwrap();
+    let both = server.trust(Policy::new(other.id(), audience), other.known());
+    both.unwrap().validate(&token).await.unwrap();
+    assert_eq!(reads(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn at_06_a_remembered_token_expires() {
+    let idp = FakeIssuer::new().await;
+    let clock = TestClock::new(Clock::system().now());
+    let server = ResourceServer::with_policy(policy(&idp), idp.known()).unwrap();
+    let server = server.clock(clock.clone());
+    let token = idp.token().mint();
+    let caller = server.validate(&token).await.unwrap();
+    let leeway = Duration::from_secs(60);
+    clock.set(
+        caller
+            .expires_at()
+            .saturating_add(leeway - Duration::from_secs(1)),
+    );
+    server.validate(&token).await.unwrap();
+    assert_eq!(reads(), 1);
+    clock.advance(Duration::from_secs(1));
+    let refused = server.validate(&token).await.unwrap_err();
+    assert_eq!(refused, TokenError::Expired.into());
+}
+
+#[tokio::test(start_paused = true)]
+async fn jw_22_other_published_keys_make_it_be_verified_again() {
+    let (idp, server, token) = running().await;
+    pass(&server, &token, 151).await;
+    assert_eq!(idp.fetches(), 2);
+    assert_eq!(reads(), 0, "the same document again");
+
+    idp.rotate("k2");
+    pass(&server, &token, 151).await;
+    assert_eq!((idp.fetches(), reads()), (3, 1), "another document");
+
+    idp.withdraw("k1");
+    pass(&server, &token, 151).await;
+    let refused = server.validate(&token).await.unwrap_err();
+    assert_eq!(refused, TokenError::UnknownKey.into());
+}
+
+#[tokio::test(start_paused = true)]
+async fn jw_23_it_is_not_remembered_longer_than_its_keys() {
+    let (idp, server, token) = running().await;
+    idp.reply(JWKS, Reply::Reset);
+    for _ in 0..24 {
+        server.validate(&token).await.unwrap();
+        advance(Duration::from_secs(3600)).await;
+    }
+    let refused = server.validate(&token).await.unwrap_err();
+    assert!(
+        matches!(refused, Rejection::Unavailable { .. }),
+        "{refused}"
+    );
+}
