@@ -33,7 +33,9 @@ impl Claims {
     /// Reads a payload once, strictly: no member twice at any depth, no wrong type where a type is known.
     pub(crate) fn parse(payload: &[u8]) -> Result<Self, TokenError> {
         let trace = Trace::default();
-        let mut json = serde_json::Deserializer::from_slice(payload);
+        // Checked as a whole, so that the reader need not check string by string.
+        let payload = std::str::from_utf8(payload).map_err(|_| TokenError::Malformed("payload"))?;
+        let mut json = serde_json::Deserializer::from_str(payload);
         (&mut json)
             .deserialize_map(ClaimsVisitor { trace: &trace })
             .and_then(|claims| json.end().map(|()| claims))
