@@ -43,7 +43,7 @@ fn clippy() -> shell::Result<Outcome> {
         return Ok(Outcome::Skipped("clippy is not installed"));
     }
     done(show(&mut cargo(
-        "clippy --workspace --all-targets -- -D warnings",
+        "clippy --workspace --all-targets --all-features -- -D warnings",
     )))
 }
 
@@ -54,7 +54,7 @@ fn features() -> shell::Result {
         show(&mut cargo(&format!("check -p {package}")))?;
     }
     show(&mut cargo("check -p obo --no-default-features"))?;
-    for feature in ["default-client", "tracing"] {
+    for feature in ["default-client", "tracing", "metrics"] {
         show(&mut cargo(&format!(
             "check -p obo --no-default-features --features {feature}"
         )))?;

@@ -4,9 +4,9 @@ use crate::shell::{self, cargo, show, works};
 
 pub(crate) fn run() -> shell::Result {
     if works(&mut cargo("nextest --version")) {
-        show(&mut cargo("nextest run --workspace"))?;
+        show(&mut cargo("nextest run --workspace --all-features"))?;
     } else {
-        show(&mut cargo("test --workspace --all-targets"))?;
+        show(&mut cargo("test --workspace --all-features --all-targets"))?;
     }
-    show(&mut cargo("test --workspace --doc"))
+    show(&mut cargo("test --workspace --all-features --doc"))
 }

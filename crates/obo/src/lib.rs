@@ -36,7 +36,7 @@ pub use obo_core::metadata::ServerMetadata;
 pub use obo_core::{
     ActorId, ActorToken, Algorithm, Audience, CacheKey, CacheSecret, ConfigError, CurrentActor,
     ErrorClass, ExchangeRequest, IssuedToken, Issuer, MAX_LEEWAY, Policy, PrincipalKind,
-    PriorActors, Profile, Resource, Scope, Secret, SigningKey, SubjectToken, Target,
+    PriorActors, Profile, PseudonymKey, Resource, Scope, Secret, SigningKey, SubjectToken, Target,
     TokenEndpointError, TokenError, TokenRequest, TokenType, UnixTime, Validated, challenge,
     dialect,
 };

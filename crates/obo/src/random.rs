@@ -4,9 +4,14 @@ use crate::CacheSecret;
 
 /// A secret for one cache; `None` when the system gives no randomness.
 pub(crate) fn cache_secret() -> Option<CacheSecret> {
+    bytes().map(CacheSecret::new)
+}
+
+/// A key; `None` when the system gives no randomness.
+pub(crate) fn bytes() -> Option<[u8; 32]> {
     let mut bytes = [0; 32];
     getrandom::fill(&mut bytes).ok()?;
-    Some(CacheSecret::new(bytes))
+    Some(bytes)
 }
 
 /// 128 random bits in hexadecimal: a `jti`.

@@ -5,7 +5,7 @@ use crate::jwks::{Jwks, Lookup, Refresh, RefreshError};
 use crate::verified_tokens::{Verified, VerifiedTokens};
 use crate::{
     Audience, AuthorizationServer, BearerCredentials, Clock, ConfigError, Policy, Rejection,
-    TokenError, UnverifiedJwt, Validated,
+    TokenError, UnverifiedJwt, Validated, observe,
 };
 
 /// Who this service is and whom it trusts: its audience, and for each issuer a policy and keys.
@@ -145,8 +145,12 @@ impl ResourceServer {
 
     /// Judges a token with the keys at hand, without waiting.
     pub(crate) fn judge(&self, found: BearerCredentials<'_>) -> Verdict {
-        if let Some(caller) = self.recall(found) {
-            return Verdict::Admitted(caller);
+        if self.verified.is_some() {
+            let known = self.recall(found);
+            observe::recalled(known.is_some());
+            if let Some(caller) = known {
+                return Verdict::Admitted(caller);
+            }
         }
         self.decide(found, |trusted, jwt| {
             trusted.jwks.lookup(jwt.kid(), jwt.algorithm())

@@ -87,7 +87,7 @@ where
     S: Service<Request<B>, Response = Response<R>>,
     R: Default,
 {
-    observe::refused(rejection);
+    observe::refused(request, rejection, None);
     State::Refused {
         response: Some(rejection.answer().to_response(request.headers())),
     }

@@ -97,7 +97,7 @@ impl BearerAuthLayer {
 }
 
 fn pass<B>(request: &mut Request<B>, caller: Validated) -> Result<(), Rejection> {
-    observe::allowed(&caller);
+    observe::allowed(request, &caller);
     request.extensions_mut().insert(caller);
     Ok(())
 }

@@ -162,7 +162,9 @@ impl TokenExchange {
             &endpoint.dialect.identity(),
             &request,
         );
-        if let Some(token) = store.tokens.get(&key) {
+        let at_hand = store.tokens.get(&key);
+        observe::at_hand(at_hand.is_some());
+        if let Some(token) = at_hand {
             return ResponseFuture::at_hand(token);
         }
         let overloaded = ExchangeError::new(
@@ -203,18 +205,16 @@ impl Engine {
             // The answer may have taken longer than the caller's token lived.
             exchanged = self.check_subject(&request).and(exchanged);
         }
-        match &exchanged {
-            Ok(token) => {
-                observe::exchanged(&request.target().to_string());
-                // Neither the server's word, nor the token's own, nor the caller's session is outlived (TX-42).
-                let session = request.subject().expires_at().saturating_since(started_at);
-                let lifetime = token.lifetime(started_at).min(session);
-                self.store
-                    .tokens
-                    .insert(key, token.clone(), start, lifetime, random::fraction());
-            }
-            Err(error) => observe::not_exchanged(error),
+        if let Ok(token) = &exchanged {
+            // Neither the server's word, nor the token's own, nor the caller's session is outlived (TX-42).
+            let session = request.subject().expires_at().saturating_since(started_at);
+            let lifetime = token.lifetime(started_at).min(session);
+            self.store
+                .tokens
+                .insert(key, token.clone(), start, lifetime, random::fraction());
         }
+        let outcome = exchanged.as_ref().map(|_| ());
+        observe::exchanged(request.target(), outcome, start.elapsed());
         exchanged
     }
 

@@ -62,7 +62,7 @@ where
                 future: self.inner.call(request),
             },
             Err(rejection) => {
-                observe::refused(&rejection);
+                observe::refused(&request, &rejection, request.extensions().get());
                 let response = rejection.answer().to_response(request.headers());
                 State::Refused {
                     response: Some(response),

@@ -1,0 +1,121 @@
+#![cfg_attr(
+    not(all(feature = "tracing", feature = "metrics")),
+    allow(unused_variables)
+)]
+
+use http::Request;
+
+use crate::{Rejection, Validated};
+
+/// Where the audit trail is told.
+#[cfg(feature = "tracing")]
+const AUDIT: &str = "obo::audit";
+
+/// A request went on, for this caller.
+pub(crate) fn allowed<B>(request: &Request<B>, caller: &Validated) {
+    count!(
+        "obo_requests_total",
+        "outcome" => "allowed",
+        "code" => "ok",
+        "issuer" => caller.issuer().as_str().to_owned(),
+    );
+    #[cfg(feature = "tracing")]
+    if tracing::enabled!(target: AUDIT, tracing::Level::DEBUG) {
+        let told = told::Caller::of(caller);
+        tracing::event!(
+            target: AUDIT,
+            tracing::Level::DEBUG,
+            decision = "allow",
+            method = request.method().as_str(),
+            path = request.uri().path(),
+            issuer = told.issuer,
+            subject = told.subject,
+            actor = told.actor,
+            actor_issuer = told.actor_issuer,
+            prior_actors = told.prior_actors,
+            client_id = told.client_id,
+            audience = told.audience,
+            jti = told.jti,
+            "request allowed"
+        );
+    }
+}
+
+/// A request was refused; the caller is known where a rule refused it.
+pub(crate) fn refused<B>(request: &Request<B>, rejection: &Rejection, caller: Option<&Validated>) {
+    count!(
+        "obo_requests_total",
+        "outcome" => "refused",
+        "code" => rejection.code(),
+        // What an unverified token says of its issuer is no label.
+        "issuer" => caller.map_or("", |caller| caller.issuer().as_str()).to_owned(),
+    );
+    #[cfg(feature = "tracing")]
+    if tracing::enabled!(target: AUDIT, tracing::Level::INFO) {
+        let told = caller.map(told::Caller::of).unwrap_or_default();
+        tracing::event!(
+            target: AUDIT,
+            tracing::Level::INFO,
+            decision = "deny",
+            code = rejection.code(),
+            reason = %rejection,
+            method = request.method().as_str(),
+            path = request.uri().path(),
+            issuer = told.issuer,
+            subject = told.subject,
+            actor = told.actor,
+            actor_issuer = told.actor_issuer,
+            prior_actors = told.prior_actors,
+            client_id = told.client_id,
+            audience = told.audience,
+            jti = told.jti,
+            "request refused"
+        );
+    }
+}
+
+/// Whether a token's very bytes were verified before.
+pub(crate) fn recalled(hit: bool) {
+    count!("obo_token_cache_total", "result" => if hit { "hit" } else { "miss" });
+}
+
+/// What of a caller goes into an audit record.
+#[cfg(feature = "tracing")]
+mod told {
+    use std::sync::LazyLock;
+
+    use crate::{PseudonymKey, Validated, random};
+
+    /// Without randomness there are no pseudonyms, rather than names.
+    static KEY: LazyLock<Option<PseudonymKey>> =
+        LazyLock::new(|| random::bytes().map(PseudonymKey::new));
+
+    #[derive(Default)]
+    pub(super) struct Caller<'c> {
+        pub(super) issuer: Option<&'c str>,
+        pub(super) subject: Option<String>,
+        pub(super) actor: Option<&'c str>,
+        pub(super) actor_issuer: Option<&'c str>,
+        pub(super) prior_actors: Option<String>,
+        pub(super) client_id: Option<&'c str>,
+        pub(super) audience: Option<String>,
+        pub(super) jti: Option<&'c str>,
+    }
+
+    impl<'c> Caller<'c> {
+        pub(super) fn of(caller: &'c Validated) -> Self {
+            let actor = caller.current_actor();
+            let prior: Vec<_> = caller.prior_actors().audit().collect();
+            Self {
+                issuer: Some(caller.issuer().as_str()),
+                subject: KEY.as_ref().map(|key| key.of(caller)),
+                actor: actor.map(|actor| actor.subject()),
+                actor_issuer: actor.map(|actor| actor.id().issuer()),
+                prior_actors: (!prior.is_empty()).then(|| prior.join(" ")),
+                client_id: caller.client_id(),
+                audience: Some(caller.audience().collect::<Vec<_>>().join(" ")),
+                jti: caller.token_id(),
+            }
+        }
+    }
+}

@@ -1,0 +1,13 @@
+//! What is told to `tracing` and `metrics`, in one place: no call site needs a `cfg`, and none can tell a token.
+//!
+//! `docs/observability.md` lists events and metrics with their fields and labels.
+
+#[macro_use]
+mod shim;
+mod inbound;
+mod keys;
+mod outbound;
+
+pub(crate) use inbound::{allowed, recalled, refused};
+pub(crate) use keys::{keys_fetched, keys_unavailable};
+pub(crate) use outbound::{at_hand, exchanged};

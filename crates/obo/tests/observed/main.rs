@@ -1,0 +1,12 @@
+//! What the people who run a service see of it: audit events and metrics.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a failed assumption fails the test"
+)]
+
+mod audit;
+mod counted;
+mod running;

@@ -1,0 +1,49 @@
+//! A guarded service and an exchange, at a real authorization server.
+
+use std::convert::Infallible;
+
+use http::{Request, Response, header};
+use obo::{
+    Audience, BearerAuthLayer, Client, ClientSecretBasic, Issuer, RequireLayer, ResourceServer,
+    Rule, TokenExchange,
+};
+use obo_testkit::AuthorizationServer;
+use tower::{ServiceBuilder, ServiceExt as _, service_fn};
+
+pub(crate) struct Running {
+    pub(crate) idp: AuthorizationServer,
+    pub(crate) server: ResourceServer,
+    pub(crate) exchange: TokenExchange,
+}
+
+impl Running {
+    pub(crate) async fn start() -> Self {
+        let idp = AuthorizationServer::start().await;
+        let issuer = Issuer::new(idp.issuer()).unwrap();
+        let client = idp.client("service-a").secret("s3cret");
+        client.may_exchange_to("service-b");
+        let secret = ClientSecretBasic::new("s3cret").unwrap();
+        let client = Client::new("service-a", secret).unwrap();
+        Self {
+            server: ResourceServer::new(Audience::new("service-a").unwrap(), issuer.clone()),
+            exchange: TokenExchange::new(issuer, client),
+            idp,
+        }
+    }
+
+    /// Asks for `/orders?secret`, which service-d may; the status.
+    pub(crate) async fn call(&self, token: Option<&str>) -> u16 {
+        let mut request = Request::get("/orders?secret=1");
+        if let Some(token) = token {
+            request = request.header(header::AUTHORIZATION, format!("Bearer {token}"));
+        }
+        let service = ServiceBuilder::new()
+            .layer(BearerAuthLayer::new(self.server.clone()))
+            .layer(RequireLayer::new(Rule::actors(["service-d"]).unwrap()))
+            .service(service_fn(|_: Request<()>| async {
+                Ok::<_, Infallible>(Response::new(()))
+            }));
+        let response = service.oneshot(request.body(()).unwrap()).await.unwrap();
+        response.status().as_u16()
+    }
+}
