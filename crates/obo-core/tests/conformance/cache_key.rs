@@ -125,6 +125,8 @@ fn tx_41_changing_any_one_input_changes_the_key() {
     let variants = [
         Inputs::new(),
         change(|i| i.server = "https://other.example".into()),
+        // To both, the subject token is somebody else's JWT: nothing but the name tells them apart.
+        change(|i| i.server = "https://third.example".into()),
         change(|i| i.client = "service-x".into()),
         change(|i| i.dialect = "other".into()),
         change(|i| i.subject = 1),

@@ -1,5 +1,7 @@
 //! What may verify a signature: RFC 7517, RFC 7518 sections 3 and 6, RFC 8037.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use obo_core::{Algorithm, KeySet, KeySetError, Selection, TokenError};
 
 use crate::judge::{NOW, judge, key_set, strict};
@@ -265,6 +267,11 @@ fn jw_03_a_point_off_the_curve_or_of_another_length_is_skipped() {
         format!(r#"{{"kty":"EC","crv":"{crv}","x":"{x}","y":"{y}"}}"#)
     };
     kept(&ec("P-384", x, y));
+    let point = [x, y]
+        .map(|half| URL_SAFE_NO_PAD.decode(half).unwrap())
+        .concat();
+    // The point itself, cut in another place.
+    let (short, long) = point.split_at(47);
     let zero = b64([0; 48]);
     for odd in [
         ec("P-384", y, x),
@@ -272,6 +279,7 @@ fn jw_03_a_point_off_the_curve_or_of_another_length_is_skipped() {
         ec("P-384", &zero, &zero),
         ec("P-384", &b64([0xff; 48]), &b64([0xff; 48])),
         ec("P-256", x, y),
+        ec("P-384", &b64(short), &b64(long)),
         ec("P-384", &format!("AAAA{x}"), y),
         ec("P-384", x, &y[..60]),
     ] {
