@@ -1,4 +1,4 @@
-//! Tokens at hand: bounded by bytes, each used until shortly before it expires.
+//! Outcomes at hand: tokens until shortly before they expire, refusals for a moment; bounded by bytes.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use quick_cache::Weighter;
 use quick_cache::sync::Cache;
 use tokio::time::Instant;
 
-use crate::{CacheKey, IssuedToken};
+use crate::{CacheKey, ExchangeError, ExchangeErrorKind, IssuedToken};
 
 /// Room for the tokens and for what keeps them, in bytes.
 const CAPACITY: u64 = 64 * 1024 * 1024;
@@ -23,9 +23,17 @@ const JITTER_PART: f64 = 0.1;
 
 pub(super) struct TokenCache(Cache<CacheKey, Entry, Weight>);
 
+/// The longest that a caller is told again that its token is not accepted.
+const SUBJECT_INVALID: Duration = Duration::from_secs(30);
+/// How long a caller is told again that a target is denied: a grant may come any time.
+const TARGET_DENIED: Duration = Duration::from_secs(5);
+
+/// What an exchange gave.
+pub(super) type Outcome = Result<IssuedToken, ExchangeError>;
+
 #[derive(Clone)]
 struct Entry {
-    token: IssuedToken,
+    outcome: Outcome,
     usable_until: Instant,
 }
 
@@ -34,7 +42,8 @@ struct Weight;
 
 impl Weighter<CacheKey, Entry> for Weight {
     fn weight(&self, _: &CacheKey, entry: &Entry) -> u64 {
-        entry.token.authorization().len() as u64 + OVERHEAD
+        let token = entry.outcome.as_ref();
+        token.map_or(OVERHEAD, |token| token.authorization().len() as u64) + OVERHEAD
     }
 }
 
@@ -43,10 +52,10 @@ impl TokenCache {
         Self(Cache::with_weighter(10_000, CAPACITY, Weight))
     }
 
-    pub(super) fn get(&self, key: &CacheKey) -> Option<IssuedToken> {
+    pub(super) fn get(&self, key: &CacheKey) -> Option<Outcome> {
         let entry = self.0.get(key)?;
         if Instant::now() < entry.usable_until {
-            return Some(entry.token);
+            return Some(entry.outcome);
         }
         self.0
             .remove_if(key, |entry| Instant::now() >= entry.usable_until);
@@ -62,15 +71,28 @@ impl TokenCache {
         lifetime: Duration,
         fraction: f64,
     ) {
-        let usable_until = request_start + usable(lifetime, fraction);
+        self.keep(key, Ok(token), request_start + usable(lifetime, fraction));
+    }
+
+    /// Keeps a refusal that asking again would not change, while the caller's own token lives; others are not kept.
+    pub(super) fn insert_refusal(&self, key: CacheKey, error: &ExchangeError, session: Duration) {
+        let most = match error.kind() {
+            ExchangeErrorKind::SubjectInvalid => SUBJECT_INVALID,
+            ExchangeErrorKind::TargetDenied => TARGET_DENIED,
+            // Only another token of the caller's mends it.
+            ExchangeErrorKind::StepUp => MAX_LIFETIME,
+            _ => return,
+        };
+        self.keep(key, Err(error.clone()), Instant::now() + session.min(most));
+    }
+
+    fn keep(&self, key: CacheKey, outcome: Outcome, usable_until: Instant) {
         if usable_until > Instant::now() {
-            self.0.insert(
-                key,
-                Entry {
-                    token,
-                    usable_until,
-                },
-            );
+            let entry = Entry {
+                outcome,
+                usable_until,
+            };
+            self.0.insert(key, entry);
         }
     }
 }

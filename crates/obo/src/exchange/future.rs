@@ -19,8 +19,8 @@ enum State {
 }
 
 impl ResponseFuture {
-    pub(super) fn at_hand(token: IssuedToken) -> Self {
-        Self(State::Known(Some(Ok(Exchanged {
+    pub(super) fn at_hand(outcome: Result<IssuedToken, ExchangeError>) -> Self {
+        Self(State::Known(Some(outcome.map(|token| Exchanged {
             token,
             source: TokenSource::Cache,
         }))))

@@ -6,6 +6,8 @@
 mod cache;
 mod echo;
 mod future;
+mod pause;
+mod retry;
 mod token_endpoint;
 mod token_exchange;
 

@@ -1,4 +1,4 @@
-//! One exchange over HTTP: ask in the server's dialect, authenticate, send, judge the answer.
+//! One attempt at an exchange over HTTP: ask in the server's dialect, authenticate, send, judge the answer.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -6,11 +6,12 @@ use std::time::Duration;
 use http::{HeaderValue, Request, StatusCode, header};
 
 use super::echo::without_echo;
+use super::pause::Pause;
 use crate::client_auth::Attempt;
 use crate::dialect::Dialect;
 use crate::http::{HttpError, Limits};
 use crate::{
-    AuthorizationServer, Client, Clock, ErrorClass, ExchangeError, ExchangeRequest, IssuedToken,
+    AuthorizationServer, Client, Clock, ErrorClass, ExchangeRequest, IssuedToken,
     TokenEndpointError,
 };
 
@@ -19,33 +20,21 @@ const LIMITS: Limits = Limits {
     deadline: Duration::from_secs(5),
 };
 
-/// From the look for the endpoint to the judged answer: discovery and a client authentication that hangs count too.
-const DEADLINE: Duration = Duration::from_secs(10);
-
 #[derive(Clone, Debug)]
 pub(super) struct TokenEndpoint {
     pub(super) server: AuthorizationServer,
     pub(super) client: Client,
     pub(super) dialect: Arc<dyn Dialect>,
     pub(super) clock: Clock,
+    pub(super) pause: Arc<Pause>,
 }
 
 impl TokenEndpoint {
-    pub(super) async fn exchange(
+    /// One attempt.
+    pub(super) async fn attempt(
         &self,
         request: &ExchangeRequest,
-    ) -> Result<IssuedToken, ExchangeError> {
-        let late = || {
-            let problem = format!("the exchange was not over within {DEADLINE:?}");
-            TokenEndpointError::new(ErrorClass::Transient, problem)
-        };
-        tokio::time::timeout(DEADLINE, self.attempt(request))
-            .await
-            .unwrap_or_else(|_| Err(late()))
-            .map_err(|error| ExchangeError::of_token_endpoint(request.target(), error))
-    }
-
-    async fn attempt(&self, request: &ExchangeRequest) -> Result<IssuedToken, TokenEndpointError> {
+    ) -> Result<IssuedToken, TokenEndpointError> {
         let transient = |error: &dyn ToString| {
             TokenEndpointError::new(ErrorClass::Transient, error.to_string())
         };

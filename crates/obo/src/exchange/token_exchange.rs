@@ -91,6 +91,7 @@ impl TokenExchange {
                 client,
                 dialect: Arc::new(Rfc8693::new()),
                 clock: Clock::system(),
+                pause: Arc::default(),
             },
             store: Store::new(),
         }))
@@ -164,8 +165,8 @@ impl TokenExchange {
         );
         let at_hand = store.tokens.get(&key);
         observe::at_hand(at_hand.is_some());
-        if let Some(token) = at_hand {
-            return ResponseFuture::at_hand(token);
+        if let Some(outcome) = at_hand {
+            return ResponseFuture::at_hand(outcome);
         }
         let overloaded = ExchangeError::new(
             ExchangeErrorKind::Overloaded,
@@ -196,8 +197,8 @@ impl Engine {
         request: ExchangeRequest,
     ) -> Result<IssuedToken, ExchangeError> {
         // Whoever missed the cache just before another flight ended comes here after it.
-        if let Some(token) = self.store.tokens.get(&key) {
-            return Ok(token);
+        if let Some(outcome) = self.store.tokens.get(&key) {
+            return outcome;
         }
         let (start, started_at) = (Instant::now(), self.endpoint.clock.now());
         let mut exchanged = self.endpoint.exchange(&request).await;
@@ -205,13 +206,15 @@ impl Engine {
             // The answer may have taken longer than the caller's token lived.
             exchanged = self.check_subject(&request).and(exchanged);
         }
-        if let Ok(token) = &exchanged {
-            // Neither the server's word, nor the token's own, nor the caller's session is outlived (TX-42).
-            let session = request.subject().expires_at().saturating_since(started_at);
-            let lifetime = token.lifetime(started_at).min(session);
-            self.store
-                .tokens
-                .insert(key, token.clone(), start, lifetime, random::fraction());
+        // Neither the server's word, nor the token's own, nor the caller's session is outlived (TX-42).
+        let session = request.subject().expires_at().saturating_since(started_at);
+        let tokens = &self.store.tokens;
+        match &exchanged {
+            Ok(token) => {
+                let lifetime = token.lifetime(started_at).min(session);
+                tokens.insert(key, token.clone(), start, lifetime, random::fraction());
+            }
+            Err(error) => tokens.insert_refusal(key, error, session),
         }
         let outcome = exchanged.as_ref().map(|_| ());
         observe::exchanged(request.target(), outcome, start.elapsed());

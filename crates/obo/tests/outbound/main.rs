@@ -22,6 +22,7 @@ mod lifetimes;
 mod no_secrets;
 mod readiness;
 mod refused_answers;
+mod retries;
 mod seams;
 mod server_faults;
 mod single_flight;

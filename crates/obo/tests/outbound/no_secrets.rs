@@ -171,7 +171,7 @@ async fn ob_01_nothing_secret_is_logged_at_any_level() {
     for client in [client(), by_key] {
         let (service, downstream) = to_b(&TokenExchange::new(issuer(&setup.idp), client));
         let service = service.on_behalf_of(&caller);
-        setup.idp.fault_once(Endpoint::Token, Fault::Status(500));
+        setup.idp.fault_once(Endpoint::Token, Fault::Status(400));
         service.clone().oneshot(Request::new(())).await.unwrap_err();
         service.oneshot(Request::new(())).await.unwrap();
         let issued = downstream.authorization();

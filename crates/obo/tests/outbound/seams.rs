@@ -59,7 +59,7 @@ impl Dialect for Broker {
         response: &Response<Bytes>,
         _: UnixTime,
     ) -> Result<IssuedToken, TokenEndpointError> {
-        let denied = || TokenEndpointError::new(ErrorClass::TargetDenied, "the broker says no");
+        let denied = || TokenEndpointError::new(ErrorClass::AnswerUnusable, "the broker says no");
         if response.status() != 200 {
             return Err(denied());
         }
@@ -87,7 +87,7 @@ async fn a_dialect_of_an_outsider_asks_and_judges_in_its_own_way() {
     });
     let exchange = stub.exchange().dialect(Broker);
     let error = exchange.token(&caller, audience("service-b")).await;
-    assert_eq!(error.unwrap_err().kind(), ExchangeErrorKind::TargetDenied);
+    assert_eq!(error.unwrap_err().kind(), ExchangeErrorKind::AnswerUnusable);
     let exchanged = exchange.token(&caller, audience("service-b")).await;
     let exchanged = exchanged.unwrap();
     assert_eq!(exchanged.token().authorization(), "Bearer from-the-broker");

@@ -65,14 +65,14 @@ async fn tx_44_a_failure_is_shared_by_those_who_wait_and_kept_for_nobody() {
     let setup = Setup::start().await;
     let caller = setup.caller("alice").await;
     let (stub, gate) = gated(&setup, |number| match number {
-        0 => crate::stub::json(400, &json!({ "error": "invalid_target" })),
+        0 => crate::stub::json(400, &json!({ "error": "invalid_client" })),
         _ => issued("opaque", json!({})),
     });
     let exchange = stub.exchange();
     let calls = asking(&exchange, &caller, 1000);
     gate.add_permits(1);
     for call in calls {
-        assert_eq!(call.await.unwrap_err().kind(), Kind::TargetDenied);
+        assert_eq!(call.await.unwrap_err().kind(), Kind::ClientMisconfigured);
     }
     assert_eq!(stub.requests(), 1);
     gate.add_permits(1);

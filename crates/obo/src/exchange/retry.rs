@@ -1,0 +1,89 @@
+//! Several attempts at one exchange: only for what may pass, within one deadline, and never against the server's wish.
+
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep, timeout_at};
+
+use super::token_endpoint::TokenEndpoint;
+use crate::{ErrorClass, ExchangeError, ExchangeRequest, IssuedToken, TokenEndpointError, random};
+
+/// From the look for the endpoint to the judged answer, all attempts together: discovery and a client authentication that
+/// hangs count too.
+const DEADLINE: Duration = Duration::from_secs(10);
+/// How often a failure that may pass is tried again (TE-08).
+const RETRIES: u32 = 2;
+/// The longest wait before the first retry; it doubles with the next.
+const FIRST_BACKOFF: Duration = Duration::from_millis(200);
+/// How long a server that throttles without saying so is left alone.
+const UNSTATED_PAUSE: Duration = Duration::from_secs(1);
+
+impl TokenEndpoint {
+    /// Exchanges, with retries.
+    pub(super) async fn exchange(
+        &self,
+        request: &ExchangeRequest,
+    ) -> Result<IssuedToken, ExchangeError> {
+        let deadline = Instant::now() + DEADLINE;
+        let late = || {
+            let problem = format!("the exchange was not over within {DEADLINE:?}");
+            TokenEndpointError::new(ErrorClass::Transient, problem)
+        };
+        timeout_at(deadline, self.attempts(request, deadline))
+            .await
+            .unwrap_or_else(|_| Err(late()))
+            .map_err(|error| ExchangeError::of_token_endpoint(request.target(), error))
+    }
+
+    async fn attempts(
+        &self,
+        request: &ExchangeRequest,
+        deadline: Instant,
+    ) -> Result<IssuedToken, TokenEndpointError> {
+        self.wait_out_pause(deadline).await?;
+        for retry in 0..RETRIES {
+            let error = match self.attempt(request).await {
+                Ok(token) => return Ok(token),
+                Err(error) => error,
+            };
+            // An attempt that hung for half of the time is not worth the other half.
+            if deadline - Instant::now() <= DEADLINE / 2 {
+                return Err(error);
+            }
+            match error.class() {
+                ErrorClass::Throttled => {
+                    self.pause
+                        .extend(error.retry_after().unwrap_or(UNSTATED_PAUSE));
+                }
+                ErrorClass::Transient => match error.retry_after() {
+                    Some(pause) => self.pause.extend(pause),
+                    None => sleep(backoff(retry)).await,
+                },
+                _ => return Err(error),
+            }
+            if self.pause.remaining() > deadline - Instant::now() {
+                return Err(error);
+            }
+            self.wait_out_pause(deadline).await?;
+        }
+        self.attempt(request).await
+    }
+
+    /// Waits until the server may be asked again; fails at once where that is past the deadline.
+    async fn wait_out_pause(&self, deadline: Instant) -> Result<(), TokenEndpointError> {
+        let pause = self.pause.remaining();
+        if pause > deadline - Instant::now() {
+            let problem = "the authorization server asked to be left alone";
+            let error = TokenEndpointError::new(ErrorClass::Throttled, problem);
+            return Err(error.with_retry_after(Some(pause)));
+        }
+        if !pause.is_zero() {
+            sleep(pause).await;
+        }
+        Ok(())
+    }
+}
+
+/// Between nothing and the longest wait, so that those who failed together do not come back together.
+fn backoff(retry: u32) -> Duration {
+    (FIRST_BACKOFF * 2_u32.pow(retry)).mul_f64(random::fraction())
+}

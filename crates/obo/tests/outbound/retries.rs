@@ -1,0 +1,211 @@
+//! What is tried again, how often, and when.
+
+use std::future::{pending, ready};
+use std::time::Duration;
+
+use futures_util::FutureExt as _;
+use http::header::RETRY_AFTER;
+use obo::{ExchangeError, ExchangeErrorKind as Kind};
+use serde_json::json;
+use tokio::time::{Instant, advance};
+
+use crate::setup::{Setup, audience};
+use crate::stub::{Answer, Stub, issued};
+
+fn status(code: u16) -> Answer {
+    let mut answer = crate::stub::json(code, &json!({}));
+    *answer.body_mut() = Default::default();
+    answer
+}
+
+fn later(code: u16, seconds: &'static str) -> Answer {
+    let mut answer = status(code);
+    answer
+        .headers_mut()
+        .insert(RETRY_AFTER, seconds.parse().unwrap());
+    answer
+}
+
+async fn failed(stub: &Stub, setup: &Setup) -> ExchangeError {
+    let caller = setup.caller("alice").await;
+    tokio::time::pause();
+    let exchanged = stub.exchange().token(&caller, audience("service-b")).await;
+    tokio::time::resume();
+    exchanged.unwrap_err()
+}
+
+#[tokio::test]
+async fn te_08_only_what_may_pass_is_tried_again() {
+    let setup = Setup::start().await;
+    for (answer, requests, kind) in [
+        (status(500), 3, Kind::Transient),
+        (status(503), 3, Kind::Transient),
+        (status(429), 3, Kind::Throttled),
+        (status(400), 1, Kind::AnswerUnusable),
+        (status(401), 1, Kind::ClientMisconfigured),
+        (status(404), 1, Kind::AnswerUnusable),
+        (status(200), 1, Kind::AnswerUnusable),
+        (
+            crate::stub::json(400, &json!({"error": "invalid_grant"})),
+            1,
+            Kind::SubjectInvalid,
+        ),
+        (
+            crate::stub::json(400, &json!({"error": "invalid_target"})),
+            1,
+            Kind::TargetDenied,
+        ),
+    ] {
+        let code = answer.status();
+        let stub = Stub::new(&setup, move |_| ready(answer.clone()));
+        let error = failed(&stub, &setup).await;
+        assert_eq!((stub.requests(), error.kind()), (requests, kind), "{code}");
+    }
+}
+
+#[tokio::test]
+async fn te_08_a_failure_that_passes_is_not_seen_by_the_caller() {
+    let setup = Setup::start().await;
+    let caller = setup.caller("alice").await;
+    for failures in 1..=2 {
+        let stub = Stub::new(&setup, move |number| {
+            ready(match number < failures {
+                true => status(502),
+                false => issued("opaque", json!({})),
+            })
+        });
+        let exchange = stub.exchange();
+        exchange
+            .token(&caller, audience("service-b"))
+            .await
+            .unwrap();
+        assert_eq!(stub.requests(), failures + 1);
+    }
+}
+
+#[tokio::test]
+async fn te_08_a_pause_within_the_deadline_is_kept_by_all_and_then_it_goes_on() {
+    let setup = Setup::start().await;
+    let (alice, bob) = (setup.caller("alice").await, setup.caller("bob").await);
+    let stub = Stub::new(&setup, |number| {
+        ready(match number {
+            0 => later(429, "4"),
+            _ => issued("opaque", json!({})),
+        })
+    });
+    let exchange = stub.exchange();
+    tokio::time::pause();
+    let started = Instant::now();
+    let first = tokio::spawn({
+        let exchange = exchange.clone();
+        async move { exchange.token(&alice, audience("service-b")).await }
+    });
+    tokio::task::yield_now().await;
+    advance(Duration::from_secs(1)).await;
+    assert_eq!(stub.requests(), 1);
+    exchange.token(&bob, audience("service-b")).await.unwrap();
+    assert!(started.elapsed() >= Duration::from_secs(4));
+    first.await.unwrap().unwrap();
+    assert_eq!(stub.requests(), 3);
+}
+
+#[tokio::test]
+async fn te_08_a_pause_past_the_deadline_fails_everyone_at_once_until_it_is_over() {
+    let setup = Setup::start().await;
+    let (alice, bob) = (setup.caller("alice").await, setup.caller("bob").await);
+    let stub = Stub::new(&setup, |number| {
+        ready(match number {
+            0 => later(503, "60"),
+            _ => issued("opaque", json!({})),
+        })
+    });
+    let exchange = stub.exchange();
+    tokio::time::pause();
+    let started = Instant::now();
+    let first = exchange.token(&alice, audience("service-b")).await;
+    assert_eq!(first.unwrap_err().answer().retry_after(), Some(60));
+    advance(Duration::from_secs(10)).await;
+    let second = exchange.token(&bob, audience("service-b")).await;
+    let second = second.unwrap_err();
+    assert_eq!(second.kind(), Kind::Throttled);
+    assert_eq!(second.answer().retry_after(), Some(50));
+    assert_eq!((stub.requests(), started.elapsed().as_secs()), (1, 10));
+    advance(Duration::from_secs(50)).await;
+    exchange.token(&bob, audience("service-b")).await.unwrap();
+}
+
+#[tokio::test]
+async fn te_08_an_attempt_that_hung_is_not_followed_by_another() {
+    let setup = Setup::start().await;
+    let stub = Stub::new(&setup, |_| pending());
+    let caller = setup.caller("alice").await;
+    tokio::time::pause();
+    let started = Instant::now();
+    let exchange = stub.exchange();
+    let error = exchange.token(&caller, audience("service-b")).await;
+    assert_eq!(error.unwrap_err().kind(), Kind::Transient);
+    assert_eq!((stub.requests(), started.elapsed().as_secs()), (1, 5));
+    assert!(
+        exchange
+            .token(&caller, audience("service-b"))
+            .now_or_never()
+            .is_none()
+    );
+}
+
+/// A refusal for as long as it is asked for within `kept`, and a question to the server after it.
+async fn kept_for(setup: &Setup, error: &'static str, kept: Duration) {
+    let stub = Stub::new(setup, move |number| {
+        ready(match number {
+            0 => crate::stub::json(400, &json!({ "error": error })),
+            _ => issued("opaque", json!({})),
+        })
+    });
+    let (alice, bob) = (setup.caller("alice").await, setup.caller("bob").await);
+    let exchange = stub.exchange();
+    tokio::time::pause();
+    let ask = || exchange.token(&alice, audience("service-b"));
+    let first = ask().await.unwrap_err();
+    advance(kept - Duration::from_millis(1)).await;
+    let again = ask()
+        .now_or_never()
+        .expect("an answer at hand")
+        .unwrap_err();
+    assert_eq!((again.kind(), stub.requests()), (first.kind(), 1));
+
+    exchange.token(&bob, audience("service-b")).await.unwrap();
+    exchange.token(&alice, audience("service-c")).await.unwrap();
+    assert_eq!(stub.requests(), 3, "nobody else's, and for no other target");
+    advance(Duration::from_millis(1)).await;
+    ask().await.unwrap();
+    tokio::time::resume();
+}
+
+#[tokio::test]
+async fn tx_21_a_refusal_is_kept_by_its_class_and_for_its_caller_and_target_alone() {
+    let setup = Setup::start().await;
+    kept_for(&setup, "invalid_grant", Duration::from_secs(30)).await;
+    kept_for(&setup, "invalid_target", Duration::from_secs(5)).await;
+}
+
+#[tokio::test]
+async fn su_08_a_step_up_is_asked_for_until_another_token_comes() {
+    let setup = Setup::start().await;
+    let stub = Stub::new(&setup, |number| {
+        ready(match number {
+            0 => crate::stub::json(400, &json!({ "error": "interaction_required" })),
+            _ => issued("opaque", json!({})),
+        })
+    });
+    let (weak, strong) = (setup.caller("alice").await, setup.caller("alice").await);
+    let exchange = stub.exchange();
+    for _ in 0..2 {
+        let refused = exchange.token(&weak, audience("service-b")).await;
+        assert_eq!(refused.unwrap_err().kind(), Kind::StepUp);
+    }
+    exchange
+        .token(&strong, audience("service-b"))
+        .await
+        .unwrap();
+    assert_eq!(stub.requests(), 2);
+}
