@@ -38,6 +38,9 @@ impl ActorId {
 
 /// The service that acts for the user now: the outermost `act` of the token (RFC 8693 section 4.1).
 ///
+/// Without `act` there is none, unless the issuer's profile says that the
+/// [client is the actor](crate::Profile::client_is_actor).
+///
 /// This is the only actor that access rules may consider; whoever acted before is in [`PriorActors`], for audit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CurrentActor {
@@ -46,6 +49,14 @@ pub struct CurrentActor {
 }
 
 impl CurrentActor {
+    /// The client of a token, where a profile takes it for the actor.
+    pub(crate) fn client(client_id: &str, issuer: &Issuer) -> Self {
+        Self {
+            id: ActorId::new(issuer.shared(), client_id),
+            client_id: Some(client_id.to_owned()),
+        }
+    }
+
     /// Who the actor is. An `act` without `iss` is of the token's own issuer.
     pub fn id(&self) -> &ActorId {
         &self.id
@@ -56,7 +67,8 @@ impl CurrentActor {
         &self.id.subject
     }
 
-    /// The `client_id` member of `act`, where the authorization server writes one.
+    /// The `client_id` member of `act`, where the authorization server writes one, or the client that is the actor by
+    /// the issuer's profile.
     pub fn client_id(&self) -> Option<&str> {
         self.client_id.as_deref()
     }

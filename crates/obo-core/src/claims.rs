@@ -1,12 +1,14 @@
 //! The claims that decide: RFC 7519 section 4.1, RFC 9068 section 2.2, RFC 8693 section 4.
 
+use std::borrow::Cow;
 use std::fmt;
 
-use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, Visitor};
+use serde::de::{Deserializer, MapAccess, Visitor};
 
 use crate::actor::{Act, ActSeed, MAX_ACTORS};
-use crate::json::{Name, Names, NonEmpty, NumericDate, OneOrMany, Skip, Trace};
-use crate::{Scope, TokenError, UnixTime};
+use crate::json::{Name, NonEmpty, NumericDate, OneOrMany, Trace};
+use crate::others::{Members, Others};
+use crate::{TokenError, UnixTime, values};
 
 /// The registered claims of one token, typed but not yet judged.
 #[derive(Default)]
@@ -18,33 +20,77 @@ pub(crate) struct Claims {
     pub(crate) nbf: Option<UnixTime>,
     pub(crate) iat: Option<UnixTime>,
     pub(crate) jti: Option<String>,
-    pub(crate) client_id: Option<String>,
-    pub(crate) scope: Option<Scope>,
     pub(crate) acr: Option<String>,
     pub(crate) auth_time: Option<UnixTime>,
     /// Outermost first.
     pub(crate) actors: Vec<Act>,
     pub(crate) bound: bool,
-    /// The member that shows that this is another kind of JWT.
+    /// The member that shows that this is an ID token, from most servers.
+    pub(crate) id_token: Option<&'static str>,
+    /// The member that shows that this is another kind of JWT, whoever sends it.
     pub(crate) other_kind: Option<&'static str>,
+    /// What servers differ in, such as scope and client: the issuer's profile says where it is.
+    pub(crate) others: Others,
 }
 
 impl Claims {
     /// Reads a payload once, strictly: no member twice at any depth, no wrong type where a type is known.
-    pub(crate) fn parse(payload: &[u8]) -> Result<Self, TokenError> {
+    pub(crate) fn parse(payload: Vec<u8>) -> Result<Self, TokenError> {
         let trace = Trace::default();
         // Checked as a whole, so that the reader need not check string by string.
-        let payload = std::str::from_utf8(payload).map_err(|_| TokenError::Malformed("payload"))?;
-        let mut json = serde_json::Deserializer::from_str(payload);
-        (&mut json)
-            .deserialize_map(ClaimsVisitor { trace: &trace })
+        let text = std::str::from_utf8(&payload).map_err(|_| TokenError::Malformed("payload"))?;
+        let mut json = serde_json::Deserializer::from_str(text);
+        let visitor = ClaimsVisitor {
+            payload: &payload,
+            trace: &trace,
+        };
+        let (mut claims, members) = (&mut json)
+            .deserialize_map(visitor)
             .and_then(|claims| json.end().map(|()| claims))
-            .map_err(|_| trace.explain("payload", MAX_ACTORS))
+            .map_err(|_| trace.explain("payload", MAX_ACTORS))?;
+        claims.others = members.of(payload);
+        if let Some(typ) = claims.others.json("typ") {
+            let typ = values::text(typ).ok_or(TokenError::InvalidClaim("typ"))?;
+            if is_other_kind(&typ) {
+                claims.other_kind = Some("the claim `typ` names another kind");
+            }
+        }
+        Ok(claims)
+    }
+
+    /// The text of a claim, where it is text.
+    pub(crate) fn text(&self, name: &str) -> Option<Cow<'_, str>> {
+        let own = match name {
+            "iss" => &self.iss,
+            "sub" => &self.sub,
+            "jti" => &self.jti,
+            "acr" => &self.acr,
+            _ => return values::text(self.others.json(name)?),
+        };
+        own.as_deref().map(Cow::Borrowed)
+    }
+
+    /// Whether there is a claim of this name, and it is not null.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        match name {
+            "iss" => self.iss.is_some(),
+            "sub" => self.sub.is_some(),
+            "aud" => self.aud.is_some(),
+            "exp" => self.exp.is_some(),
+            "nbf" => self.nbf.is_some(),
+            "iat" => self.iat.is_some(),
+            "jti" => self.jti.is_some(),
+            "acr" => self.acr.is_some(),
+            "auth_time" => self.auth_time.is_some(),
+            "act" => !self.actors.is_empty(),
+            _ => self.others.json(name).is_some_and(|json| json != "null"),
+        }
     }
 }
 
-struct ClaimsVisitor<'t> {
-    trace: &'t Trace,
+struct ClaimsVisitor<'a> {
+    payload: &'a [u8],
+    trace: &'a Trace,
 }
 
 /// Reads the next value into a slot that must be empty.
@@ -60,17 +106,16 @@ macro_rules! once {
 }
 
 impl<'de> Visitor<'de> for ClaimsVisitor<'_> {
-    type Value = Claims;
+    type Value = (Claims, Members);
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a claims set")
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Claims, A::Error> {
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
         let mut claims = Claims::default();
-        let mut typ: Option<String> = None;
         let mut act: Option<()> = None;
-        let mut names = Names::default();
+        let mut members = Members::default();
         while let Some(name) = map.next_key_seed(Name)? {
             match &*name {
                 "iss" => once!(self, map, claims.iss, "iss", NonEmpty),
@@ -80,11 +125,8 @@ impl<'de> Visitor<'de> for ClaimsVisitor<'_> {
                 "nbf" => once!(self, map, claims.nbf, "nbf", NumericDate),
                 "iat" => once!(self, map, claims.iat, "iat", NumericDate),
                 "jti" => once!(self, map, claims.jti, "jti", NonEmpty),
-                "client_id" => once!(self, map, claims.client_id, "client_id", NonEmpty),
                 "acr" => once!(self, map, claims.acr, "acr", NonEmpty),
                 "auth_time" => once!(self, map, claims.auth_time, "auth_time", NumericDate),
-                "scope" => once!(self, map, claims.scope, "scope", ScopeSeed),
-                "typ" => once!(self, map, typ, "typ", Text),
                 "act" => once!(
                     self,
                     map,
@@ -98,23 +140,19 @@ impl<'de> Visitor<'de> for ClaimsVisitor<'_> {
                 other => {
                     match other {
                         "cnf" => claims.bound = true,
-                        "nonce" => claims.other_kind = Some("`nonce` is of an ID token"),
-                        "at_hash" => claims.other_kind = Some("`at_hash` is of an ID token"),
-                        "c_hash" => claims.other_kind = Some("`c_hash` is of an ID token"),
-                        "s_hash" => claims.other_kind = Some("`s_hash` is of an ID token"),
+                        "nonce" => claims.id_token = Some("`nonce` is of an ID token"),
+                        "at_hash" => claims.id_token = Some("`at_hash` is of an ID token"),
+                        "c_hash" => claims.id_token = Some("`c_hash` is of an ID token"),
+                        "s_hash" => claims.id_token = Some("`s_hash` is of an ID token"),
                         "events" => claims.other_kind = Some("`events` is of an event token"),
                         _ => {}
                     }
-                    map.next_value_seed(Skip(self.trace))?;
-                    names.push(name);
+                    members.read(self.payload, name, &mut map, self.trace)?;
                 }
             }
         }
-        names.check(self.trace)?;
-        if typ.is_some_and(|typ| is_other_kind(&typ)) {
-            claims.other_kind = Some("the claim `typ` names another kind");
-        }
-        Ok(claims)
+        members.seal(self.payload, self.trace)?;
+        Ok((claims, members))
     }
 }
 
@@ -123,38 +161,4 @@ fn is_other_kind(typ: &str) -> bool {
     ["ID", "Refresh", "Offline", "Logout"]
         .iter()
         .any(|other| typ.eq_ignore_ascii_case(other))
-}
-
-/// One string of values, space-separated (RFC 8693 section 4.2).
-struct ScopeSeed;
-
-impl<'de> DeserializeSeed<'de> for ScopeSeed {
-    type Value = Scope;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Scope, D::Error> {
-        deserializer.deserialize_str(self)
-    }
-}
-
-impl Visitor<'_> for ScopeSeed {
-    type Value = Scope;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("scope values in one string")
-    }
-
-    fn visit_str<E: Error>(self, text: &str) -> Result<Scope, E> {
-        Scope::parse(text).ok_or_else(|| E::custom("no scope"))
-    }
-}
-
-/// A string that may be empty.
-struct Text;
-
-impl<'de> DeserializeSeed<'de> for Text {
-    type Value = String;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<String, D::Error> {
-        serde::Deserialize::deserialize(deserializer)
-    }
 }

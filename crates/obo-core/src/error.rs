@@ -67,6 +67,9 @@ pub enum TokenError {
     /// A claim has the wrong type or an empty value.
     #[error("claim `{0}` is malformed")]
     InvalidClaim(&'static str),
+    /// A claim has not the value that the profile asks for, such as another tenant's.
+    #[error("claim `{0}` has not the value that the issuer's profile asks for")]
+    UnexpectedClaim(&'static str),
     /// A member occurs twice (RFC 7515 section 4, RFC 7519 section 4).
     #[error("a member occurs twice in the {0}")]
     DuplicateMember(&'static str),
@@ -107,6 +110,7 @@ impl TokenError {
             Self::IssuedInFuture => "issued_in_future",
             Self::MissingClaim(_) => "missing_claim",
             Self::InvalidClaim(_) => "invalid_claim",
+            Self::UnexpectedClaim(_) => "unexpected_claim",
             Self::DuplicateMember(_) => "duplicate_member",
             Self::NotAnAccessToken(_) => "not_an_access_token",
             Self::Binding => "binding_not_checked",

@@ -34,16 +34,16 @@ pub struct UnverifiedJwt<'a> {
     pub(crate) claims: Claims,
 }
 
-/// The compact form taken apart: the header read, the payload decoded and not looked into.
+/// The compact form taken apart, with the header read.
 pub(crate) struct Jws<'a> {
     pub(crate) header: Header,
-    pub(crate) payload: Vec<u8>,
     signing_input: &'a str,
     signature: &'a str,
 }
 
 impl<'a> Jws<'a> {
-    pub(crate) fn parse(token: BearerToken<'a>) -> Result<Self, TokenError> {
+    /// The form and the payload, decoded and not looked into.
+    pub(crate) fn parse(token: BearerToken<'a>) -> Result<(Self, Vec<u8>), TokenError> {
         let (signing_input, signature) = token
             .expose()
             .rsplit_once('.')
@@ -59,14 +59,15 @@ impl<'a> Jws<'a> {
         let length = URL_SAFE_NO_PAD
             .decode_slice(header, &mut json)
             .map_err(|_| TokenError::Malformed("header"))?;
-        Ok(Self {
+        let jws = Self {
             header: Header::parse(json.get(..length).unwrap_or_default())?,
-            payload: URL_SAFE_NO_PAD
-                .decode(payload)
-                .map_err(|_| TokenError::Malformed("payload"))?,
             signing_input,
             signature,
-        })
+        };
+        let payload = URL_SAFE_NO_PAD
+            .decode(payload)
+            .map_err(|_| TokenError::Malformed("payload"))?;
+        Ok((jws, payload))
     }
 
     pub(crate) fn is_signed_by(&self, key: &PublicKey) -> bool {
@@ -86,10 +87,10 @@ impl<'a> UnverifiedJwt<'a> {
     ///
     /// A [`TokenError`] naming the part that is wrong; an algorithm this crate does not know is refused here.
     pub fn parse(token: BearerToken<'a>) -> Result<Self, TokenError> {
-        let jws = Jws::parse(token)?;
+        let (jws, payload) = Jws::parse(token)?;
         Ok(Self {
             token: token.expose(),
-            claims: Claims::parse(&jws.payload)?,
+            claims: Claims::parse(payload)?,
             jws,
         })
     }
@@ -120,23 +121,29 @@ impl fmt::Debug for UnverifiedJwt<'_> {
 pub(crate) struct Header {
     pub(crate) alg: Algorithm,
     pub(crate) kid: Option<String>,
-    pub(crate) typ: Typ,
+    /// `None` is another kind of JWT.
+    pub(crate) typ: Option<Typ>,
 }
 
-/// What the header says the token is (RFC 7515 section 4.1.9).
+/// What the header of an access token may say it is (RFC 7515 section 4.1.9).
+///
+/// These and no others: each further kind of JWT has a `typ` of its own, which is never that of an access token (RFC
+/// 8725 section 3.11).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Typ {
+pub enum Typ {
+    /// `at+jwt` or `application/at+jwt` (RFC 9068 section 2.1).
     AccessToken,
+    /// `JWT`, which ID tokens have as well.
     Jwt,
+    /// No `typ` at all.
     Absent,
-    Other,
 }
 
 impl Typ {
     /// Media types compare without case and without `application/`.
-    fn of(typ: Option<&str>) -> Self {
+    fn of(typ: Option<&str>) -> Option<Self> {
         let Some(typ) = typ else {
-            return Self::Absent;
+            return Some(Self::Absent);
         };
         let name = match typ.get(..12) {
             Some(prefix) if prefix.eq_ignore_ascii_case("application/") => {
@@ -145,11 +152,11 @@ impl Typ {
             _ => typ,
         };
         if name.eq_ignore_ascii_case("at+jwt") {
-            Self::AccessToken
+            Some(Self::AccessToken)
         } else if name.eq_ignore_ascii_case("jwt") {
-            Self::Jwt
+            Some(Self::Jwt)
         } else {
-            Self::Other
+            None
         }
     }
 }

@@ -6,50 +6,14 @@ use std::time::Duration;
 use serde::de::DeserializeOwned;
 
 use crate::claims::Claims;
-use crate::jwt::Typ;
 use crate::validated::{Facts, Typed};
 use crate::{
-    Algorithm, Audience, ConfigError, Issuer, PrincipalKind, SubjectToken, TokenError, UnixTime,
-    UnverifiedJwt, Validated, VerificationKey, actor,
+    Algorithm, Audience, ConfigError, Issuer, PrincipalKind, Profile, Scope, SubjectToken,
+    TokenError, UnixTime, UnverifiedJwt, Validated, VerificationKey, actor,
 };
 
 /// The most leeway that may be configured.
 pub const MAX_LEEWAY: Duration = Duration::from_secs(300);
-
-/// Which kind of token an issuer sends: the accepted `typ` and the claims it must have.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Profile {
-    /// Whether `typ` may be `JWT` or absent besides `at+jwt`.
-    plain_typ: bool,
-    expected_typ: &'static str,
-    /// Whether `client_id`, `iat` and `jti` must be there besides `iss`, `sub`, `aud` and `exp`.
-    full_claims: bool,
-}
-
-impl Profile {
-    /// RFC 9068: `typ` is `at+jwt`; `iss`, `sub`, `aud`, `exp`, `client_id`, `iat` and `jti` are required.
-    pub const RFC9068: Self = Self {
-        plain_typ: false,
-        expected_typ: "at+jwt",
-        full_claims: true,
-    };
-
-    /// For servers that send `typ` `JWT` or none: `iss`, `sub`, `aud` and `exp` are required, what else is there is
-    /// checked, and ID tokens are still refused.
-    pub const LENIENT: Self = Self {
-        plain_typ: true,
-        expected_typ: "at+jwt, JWT or none",
-        full_claims: false,
-    };
-
-    fn accepts_typ(&self, typ: Typ) -> bool {
-        match typ {
-            Typ::AccessToken => true,
-            Typ::Jwt | Typ::Absent => self.plain_typ,
-            Typ::Other => false,
-        }
-    }
-}
 
 type ReadClaims = fn(&[u8]) -> Option<Typed>;
 
@@ -179,62 +143,62 @@ impl Policy {
             return Err(TokenError::Algorithm);
         }
         let key = key.for_algorithm(algorithm).ok_or(TokenError::Algorithm)?;
-        if !self.profile.accepts_typ(jwt.jws.header.typ) {
-            return Err(TokenError::Type {
-                expected: self.profile.expected_typ,
-            });
-        }
-        let required = self.check(&mut jwt.claims, now)?;
+        self.profile.check_type(jwt.jws.header.typ)?;
+        let judged = self.check(&mut jwt.claims, now)?;
         if !jwt.jws.is_signed_by(key) {
             return Err(TokenError::Signature);
         }
         let typed = match self.read_claims {
-            Some(read) => Some(read(&jwt.jws.payload).ok_or(TokenError::CustomClaims)?),
+            Some(read) => Some(read(jwt.claims.others.payload()).ok_or(TokenError::CustomClaims)?),
             None => None,
         };
-        Ok(self.admit(jwt.token, jwt.claims, required, typed))
+        Ok(self.admit(jwt.token, jwt.claims, judged, typed))
     }
 
-    fn check(&self, claims: &mut Claims, now: UnixTime) -> Result<Required, TokenError> {
+    fn check(&self, claims: &mut Claims, now: UnixTime) -> Result<Judged, TokenError> {
         if claims.iss.as_deref() != Some(self.issuer.as_str()) {
             return Err(TokenError::UnknownIssuer {
                 trusted: self.issuer.to_string(),
             });
         }
-        let aud = claims.aud.as_ref().ok_or(TokenError::MissingClaim("aud"))?;
-        if !self
-            .audiences
-            .iter()
-            .any(|own| aud.iter().any(|a| a == own.as_str()))
-        {
+        let client_id = self.profile.client(claims)?;
+        let client = client_id.as_deref();
+        self.check_audience(claims.aud.as_deref(), client)?;
+        let expires_at = claims.exp.ok_or(TokenError::MissingClaim("exp"))?;
+        self.check_times(claims, expires_at, now)?;
+        self.profile.check(claims, client, &self.issuer)?;
+        let kind = self.profile.kind(claims, client, &self.issuer);
+        let scope = self.profile.scope(claims)?;
+        if claims.bound {
+            return Err(TokenError::Binding);
+        }
+        Ok(Judged {
+            subject: claims.sub.take().ok_or(TokenError::MissingClaim("sub"))?,
+            kind,
+            client_id,
+            scope,
+            expires_at,
+        })
+    }
+
+    fn check_audience(
+        &self,
+        aud: Option<&[String]>,
+        client: Option<&str>,
+    ) -> Result<(), TokenError> {
+        let is_own = |name: &str| self.audiences.iter().any(|own| own.as_str() == name);
+        let addressed = match aud {
+            Some(aud) => aud.iter().any(|name| is_own(name)),
+            None if self.profile.is_addressed_by_client() => client.is_some_and(is_own),
+            None => return Err(TokenError::MissingClaim("aud")),
+        };
+        if !addressed {
             let expected: Vec<_> = self.audiences.iter().map(Audience::as_str).collect();
             return Err(TokenError::Audience {
                 expected: expected.join(" or "),
             });
         }
-        let required = Required {
-            subject: claims.sub.take().ok_or(TokenError::MissingClaim("sub"))?,
-            expires_at: claims.exp.ok_or(TokenError::MissingClaim("exp"))?,
-        };
-        self.check_times(claims, required.expires_at, now)?;
-        if let Some(reason) = claims.other_kind {
-            return Err(TokenError::NotAnAccessToken(reason));
-        }
-        if self.profile.full_claims {
-            for (present, name) in [
-                (claims.client_id.is_some(), "client_id"),
-                (claims.iat.is_some(), "iat"),
-                (claims.jti.is_some(), "jti"),
-            ] {
-                if !present {
-                    return Err(TokenError::MissingClaim(name));
-                }
-            }
-        }
-        if claims.bound {
-            return Err(TokenError::Binding);
-        }
-        Ok(required)
+        Ok(())
     }
 
     /// A token ends at `exp` and starts at `nbf` and `iat`, each with leeway (RFC 7519 sections 4.1.4 to 4.1.6).
@@ -261,25 +225,32 @@ impl Policy {
         &self,
         token: &str,
         claims: Claims,
-        required: Required,
+        judged: Judged,
         typed: Option<Typed>,
     ) -> Validated {
-        let kind = if claims.client_id.as_ref() == Some(&required.subject) {
-            PrincipalKind::Service
-        } else {
-            PrincipalKind::User
-        };
-        let (current_actor, prior_actors) = actor::split(claims.actors, &self.issuer);
+        let profile = &self.profile;
+        let (roles, groups) = (profile.roles(&claims), profile.groups(&claims));
+        let entitlements = profile.entitlements(&claims);
+        let (mut current_actor, prior_actors) = actor::split(claims.actors, &self.issuer);
+        if current_actor.is_none() && judged.kind == PrincipalKind::User {
+            current_actor = profile.acting_client(judged.client_id.as_deref(), &self.issuer);
+        }
         Validated::new(Facts {
             issuer: self.issuer.clone(),
-            subject: required.subject,
-            kind,
-            audience: claims.aud.unwrap_or_default(),
-            client_id: claims.client_id,
-            scope: claims.scope.unwrap_or_default(),
+            subject: judged.subject,
+            kind: judged.kind,
+            // Without `aud`, it was the client that addressed the token to this service.
+            audience: claims
+                .aud
+                .unwrap_or_else(|| judged.client_id.iter().cloned().collect()),
+            client_id: judged.client_id,
+            scope: judged.scope,
+            roles,
+            groups,
+            entitlements,
             current_actor,
             prior_actors,
-            expires_at: required.expires_at,
+            expires_at: judged.expires_at,
             token_id: claims.jti,
             acr: claims.acr,
             auth_time: claims.auth_time,
@@ -289,8 +260,12 @@ impl Policy {
     }
 }
 
-struct Required {
+/// What was found in claims that are in order.
+struct Judged {
     subject: String,
+    kind: PrincipalKind,
+    client_id: Option<String>,
+    scope: Scope,
     expires_at: UnixTime,
 }
 

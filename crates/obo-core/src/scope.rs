@@ -45,6 +45,9 @@ impl Scope {
         if !scope.bytes().all(|b| b == b' ' || is_scope_char(b)) {
             return None;
         }
+        if is_sorted(scope) {
+            return Some(Self(scope.into()));
+        }
         let values = scope.split(' ').filter(|value| !value.is_empty());
         Some(Self::of(values.collect()))
     }
@@ -68,6 +71,13 @@ impl Scope {
     pub fn iter(&self) -> impl Iterator<Item = &str> {
         self.0.split(' ').filter(|value| !value.is_empty())
     }
+}
+
+/// Whether the text is a set as we write it, so that it can be taken as it is.
+fn is_sorted(scope: &str) -> bool {
+    let values = || scope.split(' ');
+    scope.is_empty()
+        || (values().all(|value| !value.is_empty()) && values().is_sorted_by(|a, b| a < b))
 }
 
 fn is_scope_char(b: u8) -> bool {
@@ -98,6 +108,13 @@ mod tests {
         assert_eq!(scope, Scope::new(["a", "b", "orders:read"]).unwrap());
         assert_eq!(Scope::parse("").unwrap(), Scope::default());
         assert!(Scope::parse("a\"b").is_none());
+        let [a, ab] = [["a", "a"], ["a", "b"]].map(|values| Scope::new(values).unwrap());
+        for same in ["a", " a", "a ", "a a", " a  a "] {
+            assert_eq!(Scope::parse(same).unwrap(), a, "{same:?}");
+        }
+        for same in ["a b", "b a", " a b", "a  b", "a b ", "a b a"] {
+            assert_eq!(Scope::parse(same).unwrap(), ab, "{same:?}");
+        }
     }
 
     #[test]

@@ -2,6 +2,7 @@ use std::any::Any;
 use std::fmt;
 use std::sync::{Arc, LazyLock};
 
+use crate::values::Values;
 use crate::{CurrentActor, Issuer, PriorActors, Scope, SubjectToken, UnixTime};
 
 /// Whether a subject is a person or a client acting for itself (RFC 9068 sections 2.2 and 5).
@@ -9,7 +10,7 @@ use crate::{CurrentActor, Issuer, PriorActors, Scope, SubjectToken, UnixTime};
 pub enum PrincipalKind {
     /// A user, through a client.
     User,
-    /// A client for itself: `sub` equals `client_id`.
+    /// A client for itself: `sub` equals `client_id`, or what the issuer's profile goes by instead.
     Service,
 }
 
@@ -22,6 +23,9 @@ pub(crate) struct Facts {
     pub(crate) audience: Vec<String>,
     pub(crate) client_id: Option<String>,
     pub(crate) scope: Scope,
+    pub(crate) roles: Values,
+    pub(crate) groups: Values,
+    pub(crate) entitlements: Values,
     pub(crate) current_actor: Option<CurrentActor>,
     pub(crate) prior_actors: PriorActors,
     pub(crate) expires_at: UnixTime,
@@ -108,6 +112,24 @@ impl<C> Validated<C> {
     /// The granted scope.
     pub fn scope(&self) -> &Scope {
         &self.facts.scope
+    }
+
+    /// The subject's roles (`roles`, RFC 9068 section 2.2.3.1), from where the issuer's profile has them.
+    ///
+    /// As many servers write them: strings, or objects with the name as `value` (RFC 7643 section 4.1.2). What is neither
+    /// is left out, and fails no token (AT-10). Names are compared exactly.
+    pub fn roles(&self) -> impl Iterator<Item = &str> {
+        self.facts.roles.iter()
+    }
+
+    /// The subject's groups (`groups`), as [`roles`](Self::roles); of an object `value` is the group's identifier.
+    pub fn groups(&self) -> impl Iterator<Item = &str> {
+        self.facts.groups.iter()
+    }
+
+    /// The subject's entitlements (`entitlements`), as [`roles`](Self::roles).
+    pub fn entitlements(&self) -> impl Iterator<Item = &str> {
+        self.facts.entitlements.iter()
     }
 
     /// Everyone the token is addressed to; this service is among them.

@@ -20,7 +20,7 @@ fn verifies(keys: &Value, jws: &Value) -> bool {
     let Ok(set) = KeySet::parse(set.to_string().as_bytes()) else {
         return false;
     };
-    let Ok(jws) = BearerToken::parse(&text).and_then(Jws::parse) else {
+    let Ok((jws, _)) = BearerToken::parse(&text).and_then(Jws::parse) else {
         return false;
     };
     let Selection::Key(key) = set.select(jws.header.kid.as_deref(), jws.header.alg) else {

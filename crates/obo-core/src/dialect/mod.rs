@@ -1,5 +1,6 @@
 //! How authorization servers differ in the exchange: one file each, RFC 8693 itself as the default.
 
+mod profiles;
 mod refusal;
 mod rfc8693;
 
@@ -8,6 +9,7 @@ use std::fmt;
 
 use bytes::Bytes;
 
+pub(crate) use profiles::{profile, profile_names};
 pub use rfc8693::Rfc8693;
 
 use crate::{

@@ -1,0 +1,159 @@
+//! What a profile finds in a token's claims.
+
+use crate::claims::Claims;
+use crate::values::{self, Values};
+use crate::{CurrentActor, Issuer, PrincipalKind, Profile, Scope, TokenError, Typ};
+
+use super::{Listed, ScopeForm};
+
+impl Profile {
+    pub(crate) fn check_type(&self, typ: Option<Typ>) -> Result<(), TokenError> {
+        if typ.is_some_and(|typ| self.types.contains(&typ)) {
+            return Ok(());
+        }
+        let names = [Typ::AccessToken, Typ::Jwt, Typ::Absent].map(|typ| self.types.contains(&typ));
+        Err(TokenError::Type {
+            expected: match names {
+                [true, true, true] => "at+jwt, JWT or none",
+                [true, true, false] => "at+jwt or JWT",
+                [true, false, true] => "at+jwt or none",
+                [true, false, false] => "at+jwt",
+                [false, true, true] => "JWT or none",
+                [false, true, false] => "JWT",
+                [false, false, _] => "none",
+            },
+        })
+    }
+
+    /// Whether the client stands for an audience that is not there.
+    pub(crate) fn is_addressed_by_client(&self) -> bool {
+        self.client_is_audience
+    }
+
+    /// The actor that a client is by this profile.
+    pub(crate) fn acting_client(
+        &self,
+        client: Option<&str>,
+        issuer: &Issuer,
+    ) -> Option<CurrentActor> {
+        let client = client.filter(|_| self.client_is_actor)?;
+        Some(CurrentActor::client(client, issuer))
+    }
+
+    /// The client that requested the token: the first of the profile's claims that is there.
+    pub(crate) fn client(&self, claims: &Claims) -> Result<Option<String>, TokenError> {
+        for name in self.client.iter().copied() {
+            if let Some(json) = claims.others.json(name) {
+                let client = values::non_empty(json).ok_or(TokenError::InvalidClaim(name))?;
+                return Ok(Some(client.into_owned()));
+            }
+        }
+        match self.client.first() {
+            Some(name) if self.client_required => Err(TokenError::MissingClaim(name)),
+            _ => Ok(None),
+        }
+    }
+
+    /// The granted scope: of the first of the profile's claims that is there, in a form that the profile has for it.
+    pub(crate) fn scope(&self, claims: &Claims) -> Result<Scope, TokenError> {
+        let mut sources = self.scope.iter();
+        let found =
+            sources.find_map(|source| Some((source.claim, claims.others.json(source.claim)?)));
+        let Some((claim, json)) = found else {
+            return Ok(Scope::default());
+        };
+        let forms = self.scope.iter().filter(|source| source.claim == claim);
+        forms
+            .filter_map(|source| match source.form {
+                ScopeForm::Text => Scope::parse(&values::text(json)?),
+                ScopeForm::Array => values::scope_array(json),
+            })
+            .next()
+            .ok_or(TokenError::InvalidClaim(claim))
+    }
+
+    /// Checks that this is an access token, with all that the profile asks for.
+    pub(crate) fn check(
+        &self,
+        claims: &Claims,
+        client: Option<&str>,
+        issuer: &Issuer,
+    ) -> Result<(), TokenError> {
+        let id_token = claims.id_token.filter(|_| !self.id_token_claims);
+        if let Some(reason) = claims.other_kind.or(id_token) {
+            return Err(TokenError::NotAnAccessToken(reason));
+        }
+        if self
+            .refused
+            .iter()
+            .any(|mark| mark.holds(claims, client, issuer))
+        {
+            return Err(TokenError::NotAnAccessToken(
+                "the issuer's profile says that such a token is another kind",
+            ));
+        }
+        if let Some(missing) = self.required.iter().find(|name| !claims.has(name)) {
+            return Err(TokenError::MissingClaim(missing));
+        }
+        for mark in self.expected.iter() {
+            if !mark.holds(claims, client, issuer) {
+                let claim = mark.claim();
+                return Err(if mark.needs_claim() && !claims.has(claim) {
+                    TokenError::MissingClaim(claim)
+                } else {
+                    TokenError::UnexpectedClaim(claim)
+                });
+            }
+        }
+        Ok(())
+    }
+
+    pub(crate) fn kind(
+        &self,
+        claims: &Claims,
+        client: Option<&str>,
+        issuer: &Issuer,
+    ) -> PrincipalKind {
+        let mut marks = self.service.iter();
+        if marks.any(|mark| mark.holds(claims, client, issuer)) {
+            PrincipalKind::Service
+        } else {
+            PrincipalKind::User
+        }
+    }
+
+    pub(crate) fn roles(&self, claims: &Claims) -> Values {
+        self.roles.read(claims)
+    }
+
+    pub(crate) fn groups(&self, claims: &Claims) -> Values {
+        self.groups.read(claims)
+    }
+
+    pub(crate) fn entitlements(&self, claims: &Claims) -> Values {
+        Listed::At(&["entitlements"]).read(claims)
+    }
+}
+
+impl Listed {
+    fn read(self, claims: &Claims) -> Values {
+        match self {
+            Self::At(path) => {
+                let (first, rest) = match path {
+                    [first, rest @ ..] => (first, rest),
+                    [] => return Values::default(),
+                };
+                let outer = claims.others.json(first);
+                let json = rest
+                    .iter()
+                    .fold(outer, |json, name| values::member(json?, name));
+                json.map(Values::parse).unwrap_or_default()
+            }
+            Self::KeysOf(name) => claims
+                .others
+                .json(name)
+                .map(Values::keys)
+                .unwrap_or_default(),
+        }
+    }
+}
