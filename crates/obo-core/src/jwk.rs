@@ -13,6 +13,10 @@ use serde_json::value::RawValue;
 use crate::crypto::{Algorithm, PublicKey};
 use crate::json;
 
+/// The most usable keys of one set: each is parsed for every algorithm that it fits, and a document of a megabyte would
+/// have thousands.
+const MAX_KEYS: usize = 1000;
+
 const RSA: [Algorithm; 6] = [
     Algorithm::Rs256,
     Algorithm::Rs384,
@@ -64,6 +68,12 @@ pub enum KeySetError {
     /// It has keys, and none of them can verify a signature that this crate accepts.
     #[error("none of the {0} keys of the set is usable")]
     NoUsableKey(usize),
+    /// It has more usable keys than any issuer needs.
+    #[error("the set has more than {limit} usable keys")]
+    TooManyKeys {
+        /// The limit.
+        limit: usize,
+    },
 }
 
 /// The usable keys of one issuer.
@@ -92,7 +102,7 @@ impl KeySet {
     ///
     /// # Errors
     ///
-    /// [`KeySetError`] when the document is none, or has entries of which none is usable.
+    /// [`KeySetError`] when the document is none, has entries of which none is usable, or more than 1,000 usable ones.
     pub fn parse(document: &[u8]) -> Result<Self, KeySetError> {
         #[derive(Deserialize)]
         struct Document<'a> {
@@ -105,7 +115,11 @@ impl KeySet {
             .into_iter()
             .filter_map(usable_key)
             .map(Arc::new)
+            .take(MAX_KEYS + 1)
             .collect();
+        if keys.len() > MAX_KEYS {
+            return Err(KeySetError::TooManyKeys { limit: MAX_KEYS });
+        }
         if keys.is_empty() && total > 0 {
             return Err(KeySetError::NoUsableKey(total));
         }

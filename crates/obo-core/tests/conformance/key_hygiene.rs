@@ -328,3 +328,17 @@ fn jw_03_an_ed25519_key_has_32_bytes() {
         skipped(&okp(&vec![9; length]));
     }
 }
+
+#[test]
+fn jw_24_a_set_has_a_thousand_usable_keys_at_most() {
+    let set = |usable: usize| {
+        let keys = std::iter::repeat_n(P256.jwk(""), usable);
+        let odd = std::iter::repeat_n("null".to_owned(), 100);
+        let keys: Vec<_> = odd.chain(keys).collect();
+        KeySet::parse(format!(r#"{{"keys":[{}]}}"#, keys.join(",")).as_bytes())
+    };
+    let most = set(1000).unwrap();
+    assert_eq!((most.len(), most.skipped()), (1000, 100));
+    let limit = 1000;
+    assert_eq!(set(1001).unwrap_err(), KeySetError::TooManyKeys { limit });
+}
