@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 use crate::flight::Flights;
 use crate::http::{Limits, retry_after};
-use crate::{HttpService, Issuer, ServerMetadata};
+use crate::{ConfigError, HttpService, Issuer, KeyRefresh, ServerMetadata};
 
 /// How long a discovery document is believed.
 const MAX_AGE: Duration = Duration::from_secs(3600);
@@ -25,7 +25,10 @@ const LIMITS: Limits = Limits {
 /// are given. Nothing of a document is used unless it names exactly this issuer (RFC 8414 section 3.3). Clones share
 /// what was discovered; give the same value to both the inbound and the outbound side.
 #[derive(Clone)]
-pub struct AuthorizationServer(Arc<Inner>);
+pub struct AuthorizationServer {
+    inner: Arc<Inner>,
+    key_refresh: KeyRefresh,
+}
 
 struct Inner {
     issuer: Issuer,
@@ -62,27 +65,55 @@ impl AuthorizationServer {
     }
 
     fn new(issuer: Issuer, http: HttpService, given: Option<Arc<ServerMetadata>>) -> Self {
-        Self(Arc::new(Inner {
+        let inner = Inner {
             issuer,
             http,
             given,
             discovered: ArcSwapOption::empty(),
             flights: Flights::new(1),
-        }))
+        };
+        Self {
+            inner: Arc::new(inner),
+            key_refresh: KeyRefresh::new(),
+        }
+    }
+
+    /// Fetches this server's keys by another schedule than [`KeyRefresh::new`]'s, where tokens are validated.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use obo::{Audience, AuthorizationServer, Issuer, KeyRefresh, ResourceServer};
+    ///
+    /// let idp = AuthorizationServer::from(Issuer::new("https://idp.example.com")?)
+    ///     .key_refresh(KeyRefresh::new().max_age(Duration::from_secs(600)))?;
+    /// let server = ResourceServer::new(Audience::new("service-a")?, idp);
+    /// # Ok::<(), obo::ConfigError>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// When a duration is out of its bounds; the error's field is the name of the method that set it.
+    pub fn key_refresh(mut self, key_refresh: KeyRefresh) -> Result<Self, ConfigError> {
+        self.key_refresh = key_refresh.checked()?;
+        Ok(self)
     }
 
     /// The issuer.
     pub fn issuer(&self) -> &Issuer {
-        &self.0.issuer
+        &self.inner.issuer
     }
 
     pub(crate) fn http(&self) -> &HttpService {
-        &self.0.http
+        &self.inner.http
+    }
+
+    pub(crate) fn keys_refreshed(&self) -> KeyRefresh {
+        self.key_refresh
     }
 
     /// The places; an outdated document goes on being used while a new one cannot be had.
     pub(crate) async fn metadata(&self) -> Result<Arc<ServerMetadata>, DiscoveryError> {
-        let inner = &self.0;
+        let inner = &self.inner;
         if let Some(given) = &inner.given {
             return Ok(Arc::clone(given));
         }
@@ -162,6 +193,6 @@ pub(crate) fn get(url: &str) -> Result<Request<Bytes>, http::Error> {
 
 impl fmt::Debug for AuthorizationServer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "AuthorizationServer({:?})", self.0.issuer.as_str())
+        write!(f, "AuthorizationServer({:?})", self.inner.issuer.as_str())
     }
 }

@@ -55,6 +55,7 @@ pub use clock::{Clock, TestClock};
 pub use destination::{Destination, Destinations};
 pub use error::{BoxError, CallError, ExchangeError, ExchangeErrorKind};
 pub use exchange::{Exchanged, TokenExchange, TokenSource};
+pub use jwks::{KeyRefresh, KeyStatus};
 pub use on_behalf_of::{OnBehalfOf, OnBehalfOfLayer};
 pub use rejection::Rejection;
 pub use require::{AllowedActor, Require, RequireLayer, Rule};

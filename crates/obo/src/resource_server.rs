@@ -1,11 +1,13 @@
 use std::fmt;
 use std::sync::Arc;
 
+use futures_util::future::join_all;
+
 use crate::jwks::{Jwks, Lookup, Refresh, RefreshError};
 use crate::verified_tokens::{Verified, VerifiedTokens};
 use crate::{
-    Audience, AuthorizationServer, BearerCredentials, Clock, ConfigError, Policy, Rejection,
-    TokenError, UnverifiedJwt, Validated, observe,
+    Audience, AuthorizationServer, BearerCredentials, Clock, ConfigError, KeyStatus, Policy,
+    Rejection, TokenError, UnverifiedJwt, Validated, observe,
 };
 
 /// Who this service is and whom it trusts: its audience, and for each issuer a policy and keys.
@@ -141,6 +143,38 @@ impl ResourceServer {
                 self.judge_again(found, refreshed)
             }
         }
+    }
+
+    /// Fetches the keys of every issuer unless they are at hand: call it before serving, so that the first request need
+    /// not wait and a mistake in the configuration shows at the start. Without it they are fetched at first need.
+    ///
+    /// It ends within 5 s, and respects the pause after a failure, so it may be called again and again.
+    ///
+    /// # Errors
+    ///
+    /// [`Rejection::Unavailable`] when the keys of an issuer cannot be had, with the issuer's name.
+    pub async fn ready(&self) -> Result<(), Rejection> {
+        let issuers = self.trusted.iter().map(|trusted| async {
+            trusted.jwks.ready().await.map_err(|error| {
+                let problem = format!("{}: {}", trusted.policy.issuer(), error.problem);
+                Rejection::Unavailable {
+                    problem,
+                    retry_after: error.retry_after,
+                }
+            })
+        });
+        join_all(issuers).await.into_iter().collect()
+    }
+
+    /// How it stands with the keys of each issuer, for a readiness probe or a metric; it neither waits nor causes I/O.
+    ///
+    /// ```
+    /// # fn of(server: &obo::ResourceServer) -> bool {
+    /// server.key_status().all(|status| status.is_usable())
+    /// # }
+    /// ```
+    pub fn key_status(&self) -> impl Iterator<Item = KeyStatus> {
+        self.trusted.iter().map(|trusted| trusted.jwks.status())
     }
 
     /// Judges a token with the keys at hand, without waiting.

@@ -2,7 +2,9 @@
 
 #[cfg(feature = "default-client")]
 mod default_client;
+mod freshness;
 mod service;
 
+pub(crate) use freshness::freshness;
 pub use service::HttpService;
 pub(crate) use service::{HttpError, Limits, retry_after};

@@ -5,10 +5,15 @@
 //!   issuer (JW-21).
 //! - A set beyond its maximum age is renewed before it is used (JW-22), save in an outage: then it goes on being used
 //!   without waiting, up to a hard limit (JW-23).
+//! - What a server says of the age of its answer is heeded between a floor and the configured maximum (JW-24).
 //! - A server that asks for a pause (`Retry-After`) gets it.
 
+mod key_refresh;
 mod next_look;
 mod remote;
 mod schedule;
+mod status;
 
+pub use key_refresh::KeyRefresh;
 pub(crate) use remote::{Jwks, Lookup, Refresh, RefreshError};
+pub use status::KeyStatus;

@@ -7,21 +7,23 @@ use std::time::Duration;
 use arc_swap::ArcSwapOption;
 use bytes::Bytes;
 use http::StatusCode;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout_at};
 
 use super::next_look::NextLook;
-use super::schedule::{COOLDOWN, FIRST_BACKOFF, HARD_LIMIT, Schedule};
+use super::schedule::{FIRST_BACKOFF, Schedule};
+use super::{KeyRefresh, KeyStatus};
 use crate::authorization_server::get;
 use crate::flight::{Flights, Landing};
-use crate::http::{Limits, retry_after};
+use crate::http::{Limits, freshness, retry_after};
 use crate::{
-    Algorithm, AuthorizationServer, KeySet, Selection, TokenError, VerificationKey, observe,
+    Algorithm, AuthorizationServer, KeySet, Selection, TokenError, VerificationKey, observe, random,
 };
 
-const LIMITS: Limits = Limits {
-    body: 1024 * 1024,
-    deadline: Duration::from_secs(5),
-};
+/// The longest document, in bytes after decompression.
+const MOST_BYTES: usize = 1024 * 1024;
+
+/// From the look for the set's place to the last byte of it: a discovery counts too.
+const DEADLINE: Duration = Duration::from_secs(5);
 
 /// The key set of one issuer.
 #[derive(Clone)]
@@ -29,6 +31,7 @@ pub(crate) struct Jwks(Arc<Inner>);
 
 struct Inner {
     server: AuthorizationServer,
+    key_refresh: KeyRefresh,
     set: ArcSwapOption<Published>,
     schedule: Mutex<Schedule>,
     /// When the schedule is to be asked next, for requests that have no time to lock it.
@@ -42,6 +45,10 @@ struct Published {
     /// Counts documents that differ: what was verified under one is not vouched for by another.
     generation: u64,
     at: Instant,
+    /// From when on it is renewed before it is used, outages aside.
+    outdated_from: Instant,
+    /// From when on it is not used, outages or not.
+    useless_from: Instant,
 }
 
 /// What the set has for a token.
@@ -57,6 +64,8 @@ pub(crate) enum Lookup {
 /// Why there are no keys, or no new ones.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct RefreshError {
+    /// Stable and of low cardinality.
+    pub(crate) code: &'static str,
     pub(crate) problem: String,
     pub(crate) retry_after: Duration,
 }
@@ -69,16 +78,20 @@ impl Future for Refresh {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let landed = ready!(Pin::new(&mut self.0).poll(cx));
-        Poll::Ready(landed.unwrap_or_else(|_| Err(RefreshError::new("the fetch was interrupted"))))
+        Poll::Ready(
+            landed.unwrap_or_else(|_| Err(RefreshError::interrupted("the fetch was interrupted"))),
+        )
     }
 }
 
 impl Jwks {
     pub(crate) fn new(server: AuthorizationServer) -> Self {
+        let key_refresh = server.keys_refreshed();
         Self(Arc::new(Inner {
             server,
+            key_refresh,
             set: ArcSwapOption::empty(),
-            schedule: Mutex::default(),
+            schedule: Mutex::new(Schedule::new(key_refresh)),
             next_look: NextLook::new(),
             flights: Flights::new(1),
         }))
@@ -89,14 +102,7 @@ impl Jwks {
         let now = Instant::now();
         let set = self.0.set.load();
         let Some(set) = set.as_ref().filter(|set| set.is_usable(now)) else {
-            let pause = self.0.schedule().pause(now);
-            return match pause {
-                None => self.wait(),
-                Some(pause) => Lookup::Unavailable(RefreshError {
-                    problem: "the last fetch failed".to_owned(),
-                    retry_after: pause,
-                }),
-            };
+            return self.wait_unless_paused(now);
         };
         if !self.is_tended(set, now) {
             return self.wait();
@@ -104,6 +110,41 @@ impl Jwks {
         match set.select(kid, algorithm) {
             Selected::Lookup(lookup) => lookup,
             Selected::Unknown => self.unknown(kid, algorithm, now),
+        }
+    }
+
+    /// Fetches the keys unless they are at hand.
+    pub(crate) async fn ready(&self) -> Result<(), RefreshError> {
+        let now = Instant::now();
+        let lookup = match self.0.usable(now) {
+            None => self.wait_unless_paused(now),
+            Some(set) if self.is_tended(&set, now) => return Ok(()),
+            Some(_) => self.wait(),
+        };
+        let refreshed = match lookup {
+            Lookup::Wait(refresh) => refresh.await,
+            Lookup::Unavailable(error) => Err(error),
+            Lookup::Key(..) | Lookup::Refused(_) => Ok(()),
+        };
+        match self.0.usable(Instant::now()) {
+            // An older set may go on being used.
+            Some(_) => Ok(()),
+            None => refreshed.and(Err(RefreshError::outdated())),
+        }
+    }
+
+    /// How it stands with the keys; neither waits nor fetches.
+    pub(crate) fn status(&self) -> KeyStatus {
+        let now = Instant::now();
+        let set = self.0.set.load();
+        let set = set.as_ref();
+        KeyStatus {
+            issuer: self.0.server.issuer().clone(),
+            is_usable: set.is_some_and(|set| set.is_usable(now)),
+            keys: set.map_or(0, |set| set.keys.len()),
+            skipped: set.map_or(0, |set| set.keys.skipped()),
+            age: set.map(|set| now.saturating_duration_since(set.at)),
+            last_error: self.0.schedule().last_error(),
         }
     }
 
@@ -123,8 +164,8 @@ impl Jwks {
         }
         let (is_due, must_renew) = {
             let schedule = self.0.schedule();
-            let age = now.saturating_duration_since(set.at);
-            (schedule.is_due(now), schedule.must_renew(age, now))
+            let must_renew = now >= set.outdated_from && schedule.must_renew_outdated(now);
+            (schedule.is_due(now), must_renew)
         };
         if is_due && !must_renew {
             // It goes on by itself.
@@ -141,13 +182,12 @@ impl Jwks {
         refreshed: Result<(), RefreshError>,
     ) -> Lookup {
         let now = Instant::now();
-        let set = self.0.set.load();
-        let set = set.as_ref().filter(|set| set.is_usable(now));
+        let set = self.0.usable(now);
         match (set.map(|set| set.select(kid, algorithm)), refreshed) {
             (Some(Selected::Lookup(lookup)), _) => lookup,
             (_, Err(error)) => Lookup::Unavailable(error),
             (Some(Selected::Unknown), Ok(())) => Lookup::Refused(TokenError::UnknownKey),
-            (None, Ok(())) => Lookup::Unavailable(RefreshError::new("the key set is outdated")),
+            (None, Ok(())) => Lookup::Unavailable(RefreshError::outdated()),
         }
     }
 
@@ -161,21 +201,39 @@ impl Jwks {
         if schedule.take_for_unknown_key(now) {
             return self.wait();
         }
-        let last_fetch = match schedule.last_failed() {
-            true => Err(RefreshError {
+        let last_fetch = match schedule.last_error() {
+            Some(code) => Err(RefreshError {
+                code,
                 problem: "the key is not known and the last fetch failed".to_owned(),
-                retry_after: schedule.pause(now).unwrap_or(COOLDOWN),
+                retry_after: schedule.pause(now).unwrap_or(self.0.key_refresh.cooldown),
             }),
-            false => Ok(()),
+            None => Ok(()),
         };
         // A fetch may have landed since the set was read.
         self.lookup_again(kid, algorithm, last_fetch)
     }
 
+    fn wait_unless_paused(&self, now: Instant) -> Lookup {
+        let paused = {
+            let schedule = self.0.schedule();
+            schedule.pause(now).zip(schedule.last_error())
+        };
+        match paused {
+            None => self.wait(),
+            Some((pause, code)) => Lookup::Unavailable(RefreshError {
+                code,
+                problem: "the last fetch failed".to_owned(),
+                retry_after: pause,
+            }),
+        }
+    }
+
     fn wait(&self) -> Lookup {
         match self.refresh() {
             Some(refresh) => Lookup::Wait(refresh),
-            None => Lookup::Unavailable(RefreshError::new("the fetch could not be started")),
+            None => {
+                Lookup::Unavailable(RefreshError::interrupted("the fetch could not be started"))
+            }
         }
     }
 
@@ -199,7 +257,7 @@ enum Selected {
 
 impl Published {
     fn is_usable(&self, now: Instant) -> bool {
-        now.saturating_duration_since(self.at) < HARD_LIMIT
+        now < self.useless_from
     }
 
     fn select(&self, kid: Option<&str>, algorithm: Algorithm) -> Selected {
@@ -217,7 +275,16 @@ impl Inner {
         self.schedule.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn publish(&self, keys: KeySet, document: Bytes, now: Instant) {
+    fn usable(&self, now: Instant) -> Option<Arc<Published>> {
+        self.set.load_full().filter(|set| set.is_usable(now))
+    }
+
+    fn publish(&self, fetched: Fetched, now: Instant) {
+        let Fetched {
+            keys,
+            document,
+            fresh_for,
+        } = fetched;
         let known = self.set.load_full();
         let mut schedule = self.schedule();
         // A set that is suddenly empty withdraws every key; a server's hiccup looks the same, so it takes two.
@@ -236,23 +303,35 @@ impl Inner {
             Some(known) => (Arc::new(keys), known.generation + 1),
             None => (Arc::new(keys), 0),
         };
+        let max_age = self.key_refresh.max_age_of(fresh_for);
         self.set.store(Some(Arc::new(Published {
             keys,
             document,
             generation,
             at: now,
+            outdated_from: now + max_age,
+            useless_from: now + self.key_refresh.stale_if_error,
         })));
-        schedule.succeeded(now);
+        schedule.succeeded(now, max_age);
         self.next_look.set(schedule.due());
     }
 }
 
 impl RefreshError {
-    fn new(problem: impl fmt::Display) -> Self {
+    fn new(code: &'static str, problem: impl fmt::Display) -> Self {
         Self {
+            code,
             problem: problem.to_string(),
             retry_after: FIRST_BACKOFF,
         }
+    }
+
+    fn interrupted(problem: &'static str) -> Self {
+        Self::new("interrupted", problem)
+    }
+
+    fn outdated() -> Self {
+        Self::new("outdated", "the key set is outdated")
     }
 
     /// With the pause that the server asks for.
@@ -266,43 +345,62 @@ async fn refresh(inner: Arc<Inner>) -> Result<(), RefreshError> {
     let fetched = fetch(&inner.server).await;
     let issuer = inner.server.issuer();
     match fetched {
-        Ok((keys, document)) => {
-            observe::keys_fetched(issuer, keys.len(), keys.skipped());
-            inner.publish(keys, document, Instant::now());
+        Ok(fetched) => {
+            observe::keys_fetched(issuer, fetched.keys.len(), fetched.keys.skipped());
+            inner.publish(fetched, Instant::now());
             Ok(())
         }
         Err(error) => {
-            observe::keys_unavailable(issuer, &error.problem);
+            observe::keys_unavailable(issuer, error.code, &error.problem);
+            let (code, pause) = (error.code, error.retry_after);
             let mut schedule = inner.schedule();
-            schedule.failed(Instant::now(), error.retry_after);
+            schedule.failed(Instant::now(), code, pause, random::fraction());
             inner.next_look.set(schedule.due());
             Err(error)
         }
     }
 }
 
-async fn fetch(server: &AuthorizationServer) -> Result<(KeySet, Bytes), RefreshError> {
-    let metadata = server
-        .metadata()
+/// A document that can be used, and how long its server calls it fresh.
+struct Fetched {
+    keys: KeySet,
+    document: Bytes,
+    fresh_for: Option<Duration>,
+}
+
+async fn fetch(server: &AuthorizationServer) -> Result<Fetched, RefreshError> {
+    let deadline = Instant::now() + DEADLINE;
+    let undiscovered = |problem: &dyn fmt::Display| RefreshError::new("discovery_failed", problem);
+    let metadata = timeout_at(deadline, server.metadata())
         .await
-        .map_err(|error| RefreshError::new(&error).asking_for(error.retry_after))?;
+        .map_err(|_| undiscovered(&format_args!("no discovery within {DEADLINE:?}")))?
+        .map_err(|error| undiscovered(&error).asking_for(error.retry_after))?;
     let url = metadata
         .jwks_uri
         .as_deref()
-        .ok_or_else(|| RefreshError::new("the metadata has no `jwks_uri`"))?;
-    let request = get(url).map_err(RefreshError::new)?;
-    let answer = server
-        .http()
-        .send(request, LIMITS)
-        .await
-        .map_err(RefreshError::new)?;
+        .ok_or_else(|| undiscovered(&"the metadata has no `jwks_uri`"))?;
+    let limits = Limits {
+        body: MOST_BYTES,
+        deadline: deadline.saturating_duration_since(Instant::now()),
+    };
+    let answer = match get(url) {
+        Ok(request) => server.http().send(request, limits).await,
+        Err(error) => return Err(undiscovered(&error)),
+    };
+    let answer = answer.map_err(|error| RefreshError::new("no_answer", error))?;
     if answer.status() != StatusCode::OK {
         let status = answer.status();
-        let error = RefreshError::new(format_args!("{url} answered {status}"));
+        let problem = format_args!("{url} answered {status}");
+        let error = RefreshError::new("refused", problem);
         return Err(error.asking_for(retry_after(answer.headers())));
     }
+    let fresh_for = freshness(answer.headers());
     let document = answer.into_body();
     let keys = KeySet::parse(&document)
-        .map_err(|error| RefreshError::new(format_args!("{url}: {error}")))?;
-    Ok((keys, document))
+        .map_err(|error| RefreshError::new("unusable_key_set", format_args!("{url}: {error}")))?;
+    Ok(Fetched {
+        keys,
+        document,
+        fresh_for,
+    })
 }

@@ -4,21 +4,20 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// How old a set may be when it is renewed at the latest; renewal begins at half of it.
-pub(crate) const MAX_AGE: Duration = Duration::from_secs(300);
-/// How old a set that cannot be renewed may get.
-pub(crate) const HARD_LIMIT: Duration = Duration::from_secs(24 * 3600);
-/// How long after one fetch for an unknown `kid` the next may follow.
-pub(crate) const COOLDOWN: Duration = Duration::from_secs(30);
-/// How recent a failed attempt must be to speak for an outage; under traffic there is one at least this often.
-const RECENT: Duration = Duration::from_secs(60);
+use super::KeyRefresh;
+
+/// For how long after an attempt was due the failed one before it speaks for an outage; under traffic an attempt starts
+/// when it is due, and ends sooner than this.
+const GRACE: Duration = Duration::from_secs(60);
 /// How long after the first failure the next attempt may follow; it doubles with each, up to the cooldown.
 pub(crate) const FIRST_BACKOFF: Duration = Duration::from_millis(500);
 
 /// What has been tried, and so what may be tried.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Schedule {
-    last_failure: Option<Instant>,
+    refresh: KeyRefresh,
+    /// The code of the error that the last attempt ended with.
+    last_error: Option<&'static str>,
     /// Until when the server is left alone after a failure.
     paused_until: Option<Instant>,
     last_for_unknown_key: Option<Instant>,
@@ -28,32 +27,54 @@ pub(crate) struct Schedule {
 }
 
 impl Schedule {
-    pub(crate) fn succeeded(&mut self, now: Instant) {
-        self.last_failure = None;
+    pub(crate) fn new(refresh: KeyRefresh) -> Self {
+        Self {
+            refresh,
+            last_error: None,
+            paused_until: None,
+            last_for_unknown_key: None,
+            failures: 0,
+            due: None,
+            empty_since: None,
+        }
+    }
+
+    /// A set came that may get that old.
+    pub(crate) fn succeeded(&mut self, now: Instant, max_age: Duration) {
+        self.last_error = None;
         self.failures = 0;
         self.empty_since = None;
-        self.due = Some(now + MAX_AGE / 2);
+        self.due = Some(now + max_age / 2);
     }
 
     /// An empty set came where there was none before: it is believed when one comes again a cooldown later.
     pub(crate) fn believes_empty(&mut self, now: Instant) -> bool {
-        self.last_failure = None;
+        self.last_error = None;
         self.failures = 0;
-        let due = *self.empty_since.get_or_insert(now) + COOLDOWN;
+        let due = *self.empty_since.get_or_insert(now) + self.refresh.cooldown;
         self.due = Some(due);
         now >= due
     }
 
     /// A fetch failed; none follows before `pause` is over.
-    pub(crate) fn failed(&mut self, now: Instant, pause: Duration) {
-        self.last_failure = Some(now);
+    ///
+    /// `jitter` is a number from 0 up to 1 at random: replicas that failed together do not come back together.
+    pub(crate) fn failed(
+        &mut self,
+        now: Instant,
+        error: &'static str,
+        pause: Duration,
+        jitter: f64,
+    ) {
+        self.last_error = Some(error);
         self.paused_until = Some(now + pause);
-        self.due = Some(now + self.backoff().max(pause));
+        let backoff = self.backoff().mul_f64(1.0 - jitter.clamp(0.0, 1.0) / 4.0);
+        self.due = Some(now + backoff.max(pause));
         self.failures = self.failures.saturating_add(1);
     }
 
     fn backoff(&self) -> Duration {
-        (FIRST_BACKOFF * 2_u32.saturating_pow(self.failures.min(16))).min(COOLDOWN)
+        (FIRST_BACKOFF * 2_u32.saturating_pow(self.failures.min(16))).min(self.refresh.cooldown)
     }
 
     /// When the set should be renewed.
@@ -66,13 +87,11 @@ impl Schedule {
         self.due.is_some_and(|due| now >= due)
     }
 
-    /// Whether a set of this age must be renewed before it is used: a service without traffic would otherwise accept a
-    /// withdrawn key (JW-22). During an outage it need not, since waiting would only slow the requests down.
-    pub(crate) fn must_renew(&self, age: Duration, now: Instant) -> bool {
-        let in_outage = self
-            .last_failure
-            .is_some_and(|last| now.saturating_duration_since(last) < RECENT);
-        age >= MAX_AGE && self.is_due(now) && !in_outage
+    /// Whether a set past its maximum age must be renewed before it is used: a service without traffic would otherwise
+    /// accept a withdrawn key (JW-22). During an outage it need not, since waiting would only slow the requests down.
+    pub(crate) fn must_renew_outdated(&self, now: Instant) -> bool {
+        let in_outage = self.last_failed() && self.due.is_some_and(|due| now < due + GRACE);
+        self.is_due(now) && !in_outage
     }
 
     /// How long the server must still be left alone, even by those who have no set or an unknown key.
@@ -86,14 +105,36 @@ impl Schedule {
         let free = self.pause(now).is_none()
             && self
                 .last_for_unknown_key
-                .is_none_or(|last| now.saturating_duration_since(last) >= COOLDOWN);
+                .is_none_or(|last| now.saturating_duration_since(last) >= self.refresh.cooldown);
         if free {
             self.last_for_unknown_key = Some(now);
         }
         free
     }
 
+    pub(crate) fn last_error(&self) -> Option<&'static str> {
+        self.last_error
+    }
+
     pub(crate) fn last_failed(&self) -> bool {
-        self.last_failure.is_some()
+        self.last_error.is_some()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_double_up_to_the_cooldown_and_jitter_takes_up_to_a_quarter() {
+        let now = Instant::now();
+        for (jitter, part) in [(0.0, 1.0), (0.5, 0.875), (1.0, 0.75)] {
+            let mut schedule = Schedule::new(KeyRefresh::new());
+            for seconds in [0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 30.0, 30.0] {
+                schedule.failed(now, "no_answer", Duration::ZERO, jitter);
+                let pause = schedule.due().unwrap() - now;
+                assert_eq!(pause, Duration::from_secs_f64(seconds * part));
+            }
+        }
     }
 }

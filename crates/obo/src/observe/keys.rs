@@ -32,15 +32,16 @@ pub(crate) fn keys_fetched(issuer: &Issuer, usable: usize, skipped: usize) {
 }
 
 /// A key set did not come.
-pub(crate) fn keys_unavailable(issuer: &Issuer, problem: &str) {
+pub(crate) fn keys_unavailable(issuer: &Issuer, code: &'static str, problem: &str) {
     count!(
         "obo_key_set_fetches_total",
-        "outcome" => "failed",
+        "outcome" => code,
         "issuer" => issuer.as_str().to_owned(),
     );
     event!(
         WARN,
         issuer = issuer.as_str(),
+        code,
         problem,
         "key set not available"
     );

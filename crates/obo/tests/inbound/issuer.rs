@@ -28,6 +28,8 @@ pub(crate) enum Reply {
     Status(u16),
     /// A status with one header.
     Header(u16, header::HeaderName, &'static str),
+    /// The document as it is, with this `Cache-Control`.
+    Fresh(&'static str),
     /// The connection breaks.
     Reset,
     /// No answer until [`FakeIssuer::heal`].
@@ -178,6 +180,12 @@ impl FakeIssuer {
             Some(Reply::Header(status, name, value)) => {
                 let mut response = answer(status);
                 response.headers_mut().insert(name, value.parse().unwrap());
+                response
+            }
+            Some(Reply::Fresh(said)) => {
+                let mut response = self.document(path);
+                let value = said.parse().unwrap();
+                response.headers_mut().insert(header::CACHE_CONTROL, value);
                 response
             }
             Some(Reply::Reset) => return Err(std::io::ErrorKind::ConnectionReset.into()),

@@ -1,0 +1,174 @@
+//! How old a key set may get: as configured, and as the server says.
+
+use std::time::Duration;
+
+use obo::{AuthorizationServer, KeyRefresh};
+use serde_json::{Value, json};
+use tokio::time::advance;
+
+use crate::guarded::Guarded;
+use crate::issuer::{FakeIssuer, JWKS, Reply};
+
+const fn seconds(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
+
+/// A server whose only key was withdrawn after it was fetched, and a token of that key, `age` later and without traffic
+/// in between.
+async fn withdrawn(
+    idp: &FakeIssuer,
+    server: AuthorizationServer,
+    age: Duration,
+) -> (Guarded, String) {
+    let guarded = Guarded::by(server);
+    let old = idp.token().mint();
+    assert_eq!(guarded.status(&old).await, 200);
+    idp.withdraw_all();
+    idp.rotate("k2");
+    advance(age).await;
+    (guarded, old)
+}
+
+#[tokio::test(start_paused = true)]
+async fn jw_24_a_server_says_how_old_its_keys_may_get_between_floor_and_ceiling() {
+    for (said, age) in [
+        ("max-age=0", 60),
+        ("no-store", 60),
+        ("max-age=59", 60),
+        ("public, max-age=120", 120),
+        ("max-age=315360000", 300),
+        ("public", 300),
+    ] {
+        let idp = FakeIssuer::new().await;
+        idp.reply(JWKS, Reply::Fresh(said));
+        let (guarded, old) = withdrawn(&idp, idp.known(), seconds(age - 1)).await;
+        assert_eq!(guarded.status(&old).await, 200, "{said}");
+
+        let idp = FakeIssuer::new().await;
+        idp.reply(JWKS, Reply::Fresh(said));
+        let (guarded, old) = withdrawn(&idp, idp.known(), seconds(age)).await;
+        guarded.refuses(&old, said).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn jw_24_a_server_that_forbids_to_keep_its_keys_is_not_asked_at_each_request() {
+    let idp = FakeIssuer::new().await;
+    idp.reply(JWKS, Reply::Fresh("no-store, max-age=0"));
+    let guarded = Guarded::by(idp.known());
+    let token = idp.token().mint();
+    for _ in 0..600 {
+        assert_eq!(guarded.status(&token).await, 200);
+        tokio::task::yield_now().await;
+        advance(Duration::from_millis(100)).await;
+    }
+    assert_eq!(idp.fetches(), 2, "within a minute");
+}
+
+#[tokio::test(start_paused = true)]
+async fn jw_22_a_configured_maximum_age_is_kept_whatever_the_server_allows() {
+    let refresh = KeyRefresh::new().max_age(seconds(600));
+    for (age, status) in [(599, 200), (600, 401)] {
+        let idp = FakeIssuer::new().await;
+        idp.reply(JWKS, Reply::Fresh("max-age=3600"));
+        let server = idp.known().key_refresh(refresh).unwrap();
+        let (guarded, old) = withdrawn(&idp, server, seconds(age)).await;
+        assert_eq!(guarded.status(&old).await, status, "after {age} seconds");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn jw_21_a_configured_cooldown_rations_the_fetches_for_unknown_keys() {
+    let idp = FakeIssuer::new().await;
+    let refresh = KeyRefresh::new().cooldown(seconds(5));
+    let guarded = Guarded::by(idp.known().key_refresh(refresh).unwrap());
+    assert_eq!(guarded.status(&idp.token().mint()).await, 200);
+    let made_up = idp.token().kid(Some("made-up")).mint();
+    guarded.refuses(&made_up, "made up").await;
+    idp.rotate("k2");
+    let new = idp.token().mint();
+    advance(seconds(5) - Duration::from_millis(1)).await;
+    guarded.refuses(&new, "within the cooldown").await;
+    advance(Duration::from_millis(1)).await;
+    assert_eq!(guarded.status(&new).await, 200);
+}
+
+#[tokio::test(start_paused = true)]
+async fn jw_23_a_configured_limit_ends_the_use_of_a_set_that_cannot_be_renewed() {
+    let idp = FakeIssuer::new().await;
+    let refresh = KeyRefresh::new().stale_if_error(seconds(600));
+    let guarded = Guarded::by(idp.known().key_refresh(refresh).unwrap());
+    let token = idp.token().mint();
+    assert_eq!(guarded.status(&token).await, 200);
+    idp.reply(JWKS, Reply::Reset);
+    advance(seconds(599)).await;
+    assert_eq!(guarded.status(&token).await, 200);
+    advance(seconds(1)).await;
+    assert_eq!(guarded.status(&token).await, 503);
+}
+
+#[tokio::test]
+async fn a_duration_out_of_its_bounds_is_refused_by_its_name_in_whatever_order_it_is_set() {
+    let idp = FakeIssuer::new().await;
+    let field = |refresh: KeyRefresh| {
+        let checked = idp.known().key_refresh(refresh);
+        checked.err().map(|error| error.field())
+    };
+    let new = KeyRefresh::new;
+    let day = 24 * 3600;
+    for (refresh, at_fault) in [
+        (new(), None),
+        (new().max_age(seconds(60)), None),
+        (new().max_age(seconds(59)), Some("max_age")),
+        (new().max_age(seconds(day)), None),
+        (
+            new().max_age(seconds(day) + Duration::from_nanos(1)),
+            Some("max_age"),
+        ),
+        (new().max_age(Duration::MAX), Some("max_age")),
+        (new().cooldown(seconds(1)), None),
+        (new().cooldown(Duration::ZERO), Some("cooldown")),
+        (new().cooldown(seconds(151)), Some("cooldown")),
+        (new().cooldown(seconds(151)).max_age(seconds(302)), None),
+        (new().max_age(seconds(302)).cooldown(seconds(151)), None),
+        (new().stale_if_error(seconds(300)), None),
+        (new().stale_if_error(seconds(299)), Some("stale_if_error")),
+        (new().stale_if_error(seconds(7 * day)), None),
+        (
+            new().stale_if_error(seconds(7 * day + 1)),
+            Some("stale_if_error"),
+        ),
+    ] {
+        assert_eq!(field(refresh), at_fault, "{refresh:?}");
+    }
+}
+
+/// The published keys and so many more entries, each with a name of its own.
+fn with_more(idp: &FakeIssuer, more: usize) -> Reply {
+    let mut set: Value = serde_json::from_str(&idp.key_set()).unwrap();
+    let keys = set["keys"].as_array_mut().unwrap();
+    let key = keys[0].clone();
+    keys.extend((0..more).map(|i| {
+        let mut key = key.clone();
+        key["kid"] = json!(format!("another-{i}"));
+        key
+    }));
+    Reply::Body(set.to_string())
+}
+
+#[tokio::test(start_paused = true)]
+async fn jw_24_a_set_of_too_many_keys_is_refused_and_the_old_one_kept() {
+    let idp = FakeIssuer::new().await;
+    let guarded = Guarded::by(idp.known());
+    idp.reply(JWKS, with_more(&idp, 999));
+    let old = idp.token().mint();
+    assert_eq!(guarded.status(&old).await, 200);
+    idp.rotate("k2");
+    let new = idp.token().mint();
+    idp.reply(JWKS, with_more(&idp, 999));
+    assert_eq!(guarded.status(&new).await, 503, "1,001 keys");
+    assert_eq!(guarded.status(&old).await, 200);
+    advance(seconds(30)).await;
+    idp.reply(JWKS, with_more(&idp, 998));
+    assert_eq!(guarded.status(&new).await, 200, "1,000 keys");
+}

@@ -1,0 +1,200 @@
+//! Keys before the first request, what a probe is told of them, and what is left when nobody wants them any more.
+
+use std::time::Duration;
+
+use futures_util::FutureExt as _;
+use futures_util::future::join_all;
+use obo::{KeyStatus, Policy, Rejection, ResourceServer};
+use tokio::runtime::Handle;
+use tokio::time::{Instant, advance};
+
+use crate::guarded::{Guarded, service_a};
+use crate::issuer::{FakeIssuer, JWKS, OPENID, Reply};
+
+/// A server that trusts both issuers.
+fn trusting(one: &FakeIssuer, other: &FakeIssuer) -> ResourceServer {
+    let policy = Policy::new(other.id(), obo::Audience::new("service-a").unwrap());
+    service_a(one.known()).trust(policy, other.known()).unwrap()
+}
+
+fn status(server: &ResourceServer) -> KeyStatus {
+    let mut statuses = server.key_status();
+    let status = statuses.next().unwrap();
+    assert!(statuses.next().is_none());
+    status
+}
+
+fn unavailable(refused: Result<(), Rejection>) -> (String, Duration) {
+    match refused.unwrap_err() {
+        Rejection::Unavailable {
+            problem,
+            retry_after,
+        } => (problem, retry_after),
+        other => panic!("not 503: {other}"),
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn bt_18_a_server_that_is_ready_lets_no_first_request_wait() {
+    let (one, other) = (
+        FakeIssuer::new().await,
+        FakeIssuer::named("https://other.example").await,
+    );
+    let server = trusting(&one, &other);
+    server.ready().await.unwrap();
+    assert_eq!((one.fetches(), other.fetches()), (1, 1));
+    let guarded = Guarded::new(obo::BearerAuthLayer::new(server.clone()));
+    for idp in [&one, &other] {
+        let token = idp.token().mint();
+        assert_eq!(guarded.status(&token).now_or_never(), Some(200));
+    }
+    server.ready().await.unwrap();
+    assert_eq!((one.fetches(), other.fetches()), (1, 1), "they are at hand");
+}
+
+#[tokio::test(start_paused = true)]
+async fn bt_18_a_server_that_is_not_ready_says_whose_keys_it_lacks() {
+    let (one, other) = (
+        FakeIssuer::new().await,
+        FakeIssuer::named("https://other.example").await,
+    );
+    let server = trusting(&one, &other);
+    other.reply(JWKS, Reply::Status(500));
+    let (problem, retry_after) = unavailable(server.ready().await);
+    assert!(problem.starts_with("https://other.example: "), "{problem}");
+    assert_eq!(retry_after, Duration::from_millis(500));
+    other.heal();
+    unavailable(server.ready().await);
+    assert_eq!(other.fetches(), 1, "within the pause");
+    advance(Duration::from_millis(500)).await;
+    server.ready().await.unwrap();
+    assert_eq!((one.fetches(), other.fetches()), (1, 2));
+}
+
+#[tokio::test(start_paused = true)]
+async fn bt_18_to_get_ready_takes_one_fetch_and_five_seconds_at_most() {
+    let idp = FakeIssuer::new().await;
+    for path in [OPENID, JWKS] {
+        let server = service_a(idp.server());
+        idp.heal();
+        idp.reply(path, Reply::Hang);
+        let (started, before) = (Instant::now(), idp.requests().len());
+        for refused in join_all((0..50).map(|_| server.ready())).await {
+            unavailable(refused);
+        }
+        assert_eq!(started.elapsed().as_secs(), 5, "{path}");
+        let asked = idp.requests().split_off(before);
+        assert_eq!(asked.iter().filter(|asked| *asked == path).count(), 1);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn jw_24_a_slow_discovery_and_a_slow_key_set_have_one_deadline_together() {
+    let idp = FakeIssuer::new().await;
+    let server = service_a(idp.server());
+    idp.reply(OPENID, Reply::Hang);
+    let started = Instant::now();
+    let slow = async {
+        idp.arrived(1).await;
+        advance(Duration::from_secs(3)).await;
+        idp.heal();
+        idp.reply(JWKS, Reply::Hang);
+    };
+    let (refused, ()) = tokio::join!(server.ready(), slow);
+    unavailable(refused);
+    assert_eq!((started.elapsed().as_secs(), idp.fetches()), (5, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn jw_23_an_outdated_set_is_ready_while_it_may_be_used() {
+    let idp = FakeIssuer::new().await;
+    let server = service_a(idp.known());
+    server.ready().await.unwrap();
+    idp.reply(JWKS, Reply::Status(500));
+    advance(Duration::from_secs(300)).await;
+    server.ready().await.unwrap();
+    assert_eq!(idp.fetches(), 2, "it was tried");
+    advance(Duration::from_secs(24 * 3600)).await;
+    unavailable(server.ready().await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn ob_07_the_status_tells_of_keys_age_and_failure_without_asking_the_issuer() {
+    let idp = FakeIssuer::new().await;
+    let server = service_a(idp.known());
+    let nothing = status(&server);
+    assert_eq!(nothing.issuer(), &idp.id());
+    assert!(!nothing.is_usable());
+    assert_eq!((nothing.keys(), nothing.skipped()), (0, 0));
+    assert_eq!((nothing.age(), nothing.last_error()), (None, None));
+
+    let sound = idp.key_set();
+    let odd = sound.replace(r#""keys":["#, r#""keys":[null,7,"#);
+    idp.reply(JWKS, Reply::Body(odd));
+    server.ready().await.unwrap();
+    advance(Duration::from_secs(400)).await;
+    let fetched = status(&server);
+    assert!(fetched.is_usable());
+    assert_eq!((fetched.keys(), fetched.skipped()), (1, 2));
+    assert_eq!(fetched.age(), Some(Duration::from_secs(400)));
+    assert_eq!(fetched.last_error(), None);
+
+    idp.reply(JWKS, Reply::Status(500));
+    server.ready().await.unwrap();
+    let failing = status(&server);
+    assert!(failing.is_usable());
+    assert_eq!(failing.last_error(), Some("refused"));
+    advance(Duration::from_secs(24 * 3600)).await;
+    assert!(!status(&server).is_usable());
+    assert_eq!(idp.fetches(), 2, "the status asks for nothing");
+}
+
+#[tokio::test(start_paused = true)]
+async fn ob_07_each_way_to_fail_has_a_code() {
+    let idp = FakeIssuer::new().await;
+    for (path, reply, code) in [
+        (OPENID, Reply::Status(500), "discovery_failed"),
+        (OPENID, Reply::Hang, "discovery_failed"),
+        (JWKS, Reply::Reset, "no_answer"),
+        (JWKS, Reply::Hang, "no_answer"),
+        (JWKS, Reply::Endless, "no_answer"),
+        (JWKS, Reply::Status(503), "refused"),
+        (JWKS, Reply::Body("[]".to_owned()), "unusable_key_set"),
+    ] {
+        let server = service_a(idp.server());
+        idp.reply(path, reply);
+        unavailable(server.ready().await);
+        assert_eq!(status(&server).last_error(), Some(code));
+        idp.heal();
+        advance(Duration::from_millis(500)).await;
+        server.ready().await.unwrap();
+        assert_eq!(status(&server).last_error(), None);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_fetch_under_way_ends_in_time_and_nothing_is_left_of_a_server_that_was_dropped() {
+    let idp = FakeIssuer::new().await;
+    let tasks = || Handle::current().metrics().num_alive_tasks();
+    let before = tasks();
+    for (path, server, asked) in [(JWKS, idp.known(), 1), (OPENID, idp.server(), 2)] {
+        let server = service_a(server);
+        idp.reply(path, Reply::Hang);
+        assert!(server.ready().now_or_never().is_none());
+        drop(server);
+        idp.arrived(asked).await;
+        assert!(tasks() > before, "{path}");
+        advance(Duration::from_secs(5)).await;
+        for _ in 0..10 {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(tasks(), before, "{path}");
+    }
+    idp.heal();
+    let server = service_a(idp.server());
+    server.ready().await.unwrap();
+    let asked = idp.requests().len();
+    drop(server);
+    advance(Duration::from_secs(24 * 3600)).await;
+    assert_eq!((tasks(), idp.requests().len()), (before, asked));
+}
