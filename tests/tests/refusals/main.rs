@@ -1,0 +1,17 @@
+//! One table of what is refused and how, held against three servers: the layer in plain tower, around an axum router,
+//! and in tonic's own server, whose raw HTTP/2 responses are looked at. Each row is sent as HTTP and as gRPC.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a failed assumption fails the test"
+)]
+
+mod draft;
+mod expected;
+mod servers;
+mod world;
+
+mod fields;
+mod rejections;

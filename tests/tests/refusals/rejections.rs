@@ -1,0 +1,157 @@
+//! Every reason to refuse a request, each raised by a request.
+
+use std::collections::BTreeSet;
+
+use obo_testkit::{Alg, Endpoint, Fault, SigningKey};
+
+use crate::draft::Draft;
+use crate::expected::{
+    ACTOR, INVALID, MALFORMED, MISCONFIGURED, MISSING, Refusal, SCOPE, STEP_UP, SUBJECT,
+    UNAVAILABLE,
+};
+use crate::servers::{CALL, MISREAD};
+use crate::world::{Sent, World};
+
+/// The code of the rejection, the request that causes it, and the answer.
+type Row = (&'static str, Sent, Refusal);
+
+fn requests(world: &World) -> Vec<Row> {
+    let good = world.sign(&world.draft());
+    let line = format!("Bearer {good}");
+    let query = format!("{CALL}?access_token={good}");
+    vec![
+        ("missing_credentials", Sent::lines([]), MISSING),
+        ("missing_credentials", Sent::lines([]).to(&query), MISSING),
+        ("missing_credentials", Sent::lines(["Basic YTpi"]), MISSING),
+        ("missing_credentials", Sent::lines([""]), MISSING),
+        ("invalid_request", Sent::lines([&line, &line]), MALFORMED),
+        ("invalid_request", Sent::token(&good).to(&query), MALFORMED),
+        ("malformed_credentials", Sent::token("a b"), MALFORMED),
+        ("malformed_credentials", Sent::lines(["Bearer"]), MALFORMED),
+        (
+            "misconfigured",
+            Sent::token(&good).to(MISREAD),
+            MISCONFIGURED,
+        ),
+    ]
+}
+
+fn at(draft: &Draft, claim: &str, offset: i64) -> String {
+    let time: i64 = draft.claims.text(claim).parse().unwrap();
+    (time + offset).to_string()
+}
+
+fn tokens(world: &World) -> Vec<Row> {
+    let base = world.draft();
+    let signed = |draft: &Draft| Sent::token(&world.sign(draft));
+    let claim = |name: &str, text: &str| signed(&base.clone().claim(name, text));
+    let header = |name: &str, text: &str| signed(&base.clone().header(name, text));
+    let mut twice = base.clone();
+    twice.claims.repeat("custom", "1");
+    twice.claims.repeat("custom", "1");
+    let deep = (0..17).fold(String::new(), |inner, _| {
+        let inner = if inner.is_empty() {
+            inner
+        } else {
+            format!(r#","act":{inner}"#)
+        };
+        format!(r#"{{"sub":"service-b"{inner}}}"#)
+    });
+    let foreign = base.sign(&SigningKey::generate(Alg::Es256));
+    let mut of_one_of_two = base.clone().header("alg", r#""EdDSA""#);
+    of_one_of_two.header.remove("kid");
+    let invalid = [
+        ("token_too_long", Sent::token(&"a".repeat(17_000))),
+        ("malformed_token", Sent::token("x")),
+        ("malformed_token", Sent::token("a.b.c.d.e")),
+        ("unsupported_header", header("crit", r#"["exp"]"#)),
+        ("algorithm_not_allowed", header("alg", r#""HS256""#)),
+        ("algorithm_not_allowed", header("alg", r#""none""#)),
+        ("wrong_type", header("typ", r#""JWT""#)),
+        ("unknown_issuer", claim("iss", r#""https://evil.example""#)),
+        ("unknown_key", header("kid", r#""k-of-nobody""#)),
+        ("ambiguous_key", signed(&of_one_of_two)),
+        ("bad_signature", Sent::token(&foreign)),
+        ("wrong_audience", claim("aud", r#""service-b""#)),
+        ("expired", claim("exp", &at(&base, "exp", -361))),
+        ("not_yet_valid", claim("nbf", &at(&base, "nbf", 120))),
+        ("issued_in_future", claim("iat", &at(&base, "iat", 120))),
+        ("missing_claim", signed(&base.clone().without("jti"))),
+        ("invalid_claim", claim("sub", "1")),
+        ("duplicate_member", signed(&twice)),
+        ("not_an_access_token", claim("nonce", r#""n""#)),
+        ("binding_not_checked", claim("cnf", r#"{"jkt":"x"}"#)),
+        ("actor_depth", claim("act", &deep)),
+        ("custom_claims", claim("tenant", "1")),
+    ];
+    let mut rows: Vec<Row> = invalid
+        .into_iter()
+        .map(|(code, sent)| (code, sent, INVALID))
+        .collect();
+    rows.extend([
+        ("insufficient_scope", claim("scope", r#""stock""#), SCOPE),
+        ("actor_refused", signed(&base.clone().without("act")), ACTOR),
+        (
+            "actor_refused",
+            claim("act", r#"{"sub":"service-x"}"#),
+            ACTOR,
+        ),
+        ("subject_refused", claim("client_id", r#""alice""#), SUBJECT),
+        ("step_up", claim("acr", r#""silver""#), STEP_UP),
+        ("step_up", signed(&base.clone().without("acr")), STEP_UP),
+    ]);
+    rows
+}
+
+/// The code that the token of a request is refused with, by the server or then by the rule.
+async fn code(world: &World, sent: &Sent) -> Option<&'static str> {
+    let [line] = &*sent.authorization else {
+        return None;
+    };
+    let refused = match world.server.validate(line.strip_prefix("Bearer ")?).await {
+        Ok(caller) => world.rule.check(&caller),
+        Err(rejection) => Err(rejection),
+    };
+    refused.err().map(|rejection| rejection.code())
+}
+
+async fn check(world: &World, (expected, sent, refusal): &Row) {
+    let code = code(world, sent).await;
+    assert!(
+        code.is_none_or(|code| code == *expected),
+        "{expected}: {code:?}"
+    );
+    world.refuses(sent, *refusal, expected).await;
+}
+
+#[tokio::test]
+async fn bt_09_bt_10_bt_11_gr_01_gr_05_requests_without_usable_credentials() {
+    let world = World::start().await;
+    for row in &requests(&world) {
+        check(&world, row).await;
+    }
+}
+
+#[tokio::test]
+async fn bt_09_bt_12_bt_13_bt_19_gr_02_gr_03_each_reason_to_refuse_a_token() {
+    let world = World::start().await;
+    let rows = tokens(&world);
+    for row in &rows {
+        check(&world, row).await;
+        assert_eq!(code(&world, &row.1).await, Some(row.0));
+    }
+    let codes: BTreeSet<_> = rows.iter().map(|(code, ..)| code).collect();
+    assert_eq!(codes.len(), 24);
+}
+
+#[tokio::test]
+async fn bt_18_gr_04_without_keys_every_server_is_unavailable() {
+    let world = World::start().await;
+    world.idp.fault(Endpoint::Jwks, Fault::Status(500));
+    let sent = Sent::token(&world.sign(&world.draft()));
+    check(&world, &("keys_unavailable", sent.clone(), UNAVAILABLE)).await;
+    assert_eq!(code(&world, &sent).await, Some("keys_unavailable"));
+    let evil = world.draft().claim("iss", r#""https://evil.example""#);
+    let sent = Sent::token(&world.sign(&evil));
+    check(&world, &("unknown_issuer", sent, INVALID)).await;
+}

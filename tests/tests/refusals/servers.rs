@@ -1,0 +1,192 @@
+//! The same layers around the same service in three kinds of server.
+
+use std::collections::BTreeSet;
+use std::convert::Infallible;
+use std::future::{Ready, ready};
+use std::marker::PhantomData;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll};
+
+use axum::Router;
+use bytes::Bytes;
+use http::{HeaderMap, Request, Response, header};
+use http_body_util::{BodyExt as _, Full};
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
+use obo::{BearerAuthLayer, Rejection, RequireLayer, Validated};
+use tokio::net::TcpListener;
+use tonic::server::NamedService;
+use tonic::transport::Server;
+use tonic::transport::server::TcpIncoming;
+use tower::{Service, ServiceBuilder, ServiceExt as _};
+
+use crate::expected::Got;
+
+pub(crate) const CALL: &str = "/test.Probe/Call";
+/// Where the service asks for claims that the policy does not read.
+pub(crate) const MISREAD: &str = "/test.Probe/Misread";
+
+/// The callers of the requests that reached the service.
+type Callers = Arc<Mutex<Vec<Validated>>>;
+
+/// Notes who calls and answers with nothing.
+struct Probe<R>(Callers, PhantomData<fn() -> R>);
+
+impl<R> Clone for Probe<R> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0), PhantomData)
+    }
+}
+
+impl<R> NamedService for Probe<R> {
+    const NAME: &'static str = "test.Probe";
+}
+
+impl<B, R: Default> Service<Request<B>> for Probe<R> {
+    type Response = Response<R>;
+    type Error = Infallible;
+    type Future = Ready<Result<Response<R>, Infallible>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        let caller = request.extensions().get::<Validated>().unwrap();
+        if request.uri().path() == MISREAD && caller.with_claims::<String>().is_none() {
+            let answer = Rejection::Misconfigured("no such claims").answer();
+            return ready(Ok(answer.to_response(request.headers())));
+        }
+        self.0.lock().unwrap().push(caller.clone());
+        ready(Ok(Response::new(R::default())))
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Kind {
+    Plain,
+    Axum,
+    Tonic,
+}
+
+impl Kind {
+    pub(crate) const ALL: [Self; 3] = [Self::Plain, Self::Axum, Self::Tonic];
+}
+
+pub(crate) struct Servers {
+    bearer: BearerAuthLayer,
+    require: RequireLayer,
+    callers: Callers,
+    tonic: SocketAddr,
+    client: Client<HttpConnector, Full<Bytes>>,
+}
+
+impl Servers {
+    pub(crate) async fn start(bearer: BearerAuthLayer, require: RequireLayer) -> Self {
+        let callers = Callers::default();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let tonic = listener.local_addr().unwrap();
+        let server = Server::builder()
+            // A refusal of a huge token is to be the layer's, not the transport's.
+            .http2_max_header_list_size(64 * 1024)
+            .layer(bearer.clone())
+            .layer(require.clone())
+            .add_service(Probe::<tonic::body::Body>(
+                Arc::clone(&callers),
+                PhantomData,
+            ));
+        // Else each answer waits for an acknowledgement of the one before.
+        let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
+        tokio::spawn(server.serve_with_incoming(incoming));
+        let mut connector = HttpConnector::new();
+        connector.set_nodelay(true);
+        Self {
+            bearer,
+            require,
+            callers,
+            tonic,
+            client: Client::builder(TokioExecutor::new())
+                .http2_only(true)
+                .build(connector),
+        }
+    }
+
+    fn probe<R>(&self) -> Probe<R> {
+        Probe(Arc::clone(&self.callers), PhantomData)
+    }
+
+    /// Sends a request to one of the servers; it has the URI's path and query alone.
+    pub(crate) async fn send(&self, kind: Kind, mut request: Request<Full<Bytes>>) -> Got {
+        let layers = ServiceBuilder::new()
+            .layer(&self.bearer)
+            .layer(&self.require);
+        let response = match kind {
+            Kind::Plain => {
+                let service = layers.service(self.probe::<Full<Bytes>>());
+                got(service.oneshot(request).await.unwrap()).await
+            }
+            Kind::Axum => {
+                let routes = Router::new()
+                    .route_service(CALL, self.probe::<axum::body::Body>())
+                    .route_service(MISREAD, self.probe::<axum::body::Body>());
+                let router = routes.layer(
+                    ServiceBuilder::new()
+                        .layer(self.bearer.clone())
+                        .layer(self.require.clone()),
+                );
+                let request = request.map(axum::body::Body::new);
+                got(router.oneshot(request).await.unwrap()).await
+            }
+            Kind::Tonic => {
+                let uri = format!("http://{}{}", self.tonic, request.uri());
+                *request.uri_mut() = uri.parse().unwrap();
+                got(self.client.request(request).await.unwrap()).await
+            }
+        };
+        Got {
+            reached: self.callers.lock().unwrap().len(),
+            ..response
+        }
+    }
+
+    /// Whose requests have reached the service since the last time this was asked.
+    pub(crate) fn take_callers(&self) -> Vec<Validated> {
+        std::mem::take(&mut self.callers.lock().unwrap())
+    }
+}
+
+async fn got<B>(response: Response<B>) -> Got
+where
+    B: http_body::Body,
+    B::Error: std::fmt::Debug,
+{
+    let (parts, body) = response.into_parts();
+    let rest = body.collect().await.unwrap();
+    let trailers = rest.trailers().is_some();
+    Got {
+        status: parts.status.as_u16(),
+        headers: lines(parts.headers),
+        rest: (rest.to_bytes().len(), trailers),
+        reached: 0,
+    }
+}
+
+/// The headers one by one, each of them once, without those of the transport.
+fn lines(mut headers: HeaderMap) -> BTreeSet<String> {
+    headers.remove(header::DATE);
+    headers.remove(header::CONTENT_LENGTH);
+    let lines = headers.iter().map(|(name, value)| {
+        let value = value.to_str().unwrap();
+        format!("{name}: {value}")
+    });
+    let all: Vec<String> = lines.collect();
+    let distinct = all.iter().cloned().collect();
+    assert_eq!(
+        all.len(),
+        std::collections::BTreeSet::len(&distinct),
+        "{all:?}"
+    );
+    distinct
+}

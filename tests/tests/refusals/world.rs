@@ -1,0 +1,143 @@
+//! An authorization server, the service that trusts it in three servers, and tokens.
+
+use bytes::Bytes;
+use http::{Request, header};
+use http_body_util::Full;
+use obo::{
+    Audience, BearerAuthLayer, Issuer, Policy, RequireLayer, ResourceServer, Rule, Validated,
+};
+use obo_testkit::{Alg, AuthorizationServer, SigningKey};
+use serde::Deserialize;
+use serde_json::json;
+
+use crate::draft::{Draft, Members};
+use crate::expected::Refusal;
+use crate::servers::{CALL, Kind, Servers};
+
+/// As what a request is sent: plain HTTP, and gRPC.
+const PROTOCOLS: [Option<&str>; 2] = [None, Some("application/grpc+proto")];
+
+/// Claims of the service's own.
+#[derive(Deserialize)]
+struct Tenancy {
+    #[serde(rename = "tenant")]
+    _tenant: Option<String>,
+}
+
+pub(crate) struct World {
+    pub(crate) idp: AuthorizationServer,
+    pub(crate) key: SigningKey,
+    pub(crate) server: ResourceServer,
+    pub(crate) rule: Rule,
+    servers: Servers,
+}
+
+impl World {
+    pub(crate) async fn start() -> Self {
+        let idp = AuthorizationServer::start().await;
+        let key = SigningKey::generate(Alg::Es256);
+        // One key that signs, and two of a kind between which only a `kid` could choose.
+        let alike =
+            ["k-ed-1", "k-ed-2"].map(|kid| SigningKey::generate(Alg::EdDsa).public_jwk(kid));
+        let keys = json!({ "keys": [key.public_jwk("k-es"), alike[0], alike[1]] });
+        idp.replace_jwks(Some(keys.to_string()));
+        let issuer = Issuer::new(idp.issuer()).unwrap();
+        let policy = Policy::new(issuer.clone(), Audience::new("service-a").unwrap());
+        let server = ResourceServer::with_policy(policy.claims::<Tenancy>(), issuer).unwrap();
+        let rule = Rule::scopes(["stock:read"])
+            .unwrap()
+            .and(Rule::actors(["service-b"]).unwrap())
+            .and(Rule::user())
+            .and(Rule::acr(["gold"]).unwrap());
+        let bearer = BearerAuthLayer::new(server.clone());
+        let servers = Servers::start(bearer, RequireLayer::new(rule.clone())).await;
+        Self {
+            idp,
+            key,
+            server,
+            rule,
+            servers,
+        }
+    }
+
+    /// A token that satisfies everything.
+    pub(crate) fn draft(&self) -> Draft {
+        let token = self.idp.user("alice").audience("service-a");
+        let token = token.scope("stock:read").actor("service-b");
+        let claims = token.claim("acr", "gold").not_before(0).claims();
+        let header = json!({ "alg": "ES256", "kid": "k-es", "typ": "at+jwt" });
+        Draft {
+            header: Members::of(&header),
+            claims: Members::of(&claims),
+        }
+    }
+
+    pub(crate) fn sign(&self, draft: &Draft) -> String {
+        draft.sign(&self.key)
+    }
+
+    /// Sends the request to each server in each protocol: the response is this one, and the service was not called.
+    pub(crate) async fn refuses(&self, sent: &Sent, refusal: Refusal, why: &str) {
+        for kind in Kind::ALL {
+            for grpc in PROTOCOLS {
+                let got = self.servers.send(kind, sent.request(grpc)).await;
+                assert_eq!(got, refusal.response(grpc), "{why}: {kind:?}, {grpc:?}");
+            }
+        }
+    }
+
+    /// Sends the request to each server in each protocol, which lets it in; as whom.
+    pub(crate) async fn admits(&self, sent: &Sent, why: &str) -> Validated {
+        let mut caller = None;
+        for kind in Kind::ALL {
+            for grpc in PROTOCOLS {
+                let got = self.servers.send(kind, sent.request(grpc)).await;
+                let seen = (got.status, got.reached);
+                assert_eq!(seen, (200, 1), "{why}: {kind:?}, {grpc:?}: {got:?}");
+                caller = self.servers.take_callers().pop();
+            }
+        }
+        caller.unwrap()
+    }
+}
+
+/// A request as it is sent.
+#[derive(Clone)]
+pub(crate) struct Sent {
+    pub(crate) uri: String,
+    pub(crate) authorization: Vec<String>,
+}
+
+impl Sent {
+    /// With these `Authorization` lines.
+    pub(crate) fn lines<const N: usize>(lines: [&str; N]) -> Self {
+        Self {
+            uri: CALL.to_owned(),
+            authorization: lines.map(str::to_owned).to_vec(),
+        }
+    }
+
+    pub(crate) fn token(token: &str) -> Self {
+        Self::lines([&format!("Bearer {token}")])
+    }
+
+    pub(crate) fn to(self, uri: &str) -> Self {
+        Self {
+            uri: uri.to_owned(),
+            ..self
+        }
+    }
+
+    fn request(&self, grpc: Option<&str>) -> Request<Full<Bytes>> {
+        let mut request = Request::post(&self.uri).header("te", "trailers");
+        if let Some(content_type) = grpc {
+            request = request.header(header::CONTENT_TYPE, content_type);
+        }
+        for line in &self.authorization {
+            request = request.header(header::AUTHORIZATION, line);
+        }
+        // One empty gRPC message.
+        let body = Full::new(Bytes::from_static(&[0; 5]));
+        request.body(body).unwrap()
+    }
+}
