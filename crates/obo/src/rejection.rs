@@ -33,6 +33,9 @@ pub enum Rejection {
     /// The caller is a service where a user is needed, or the other way round: 403 `insufficient_scope`, gRPC 7.
     #[error("the subject is refused: {0}")]
     Subject(&'static str),
+    /// The path has no rule, so nobody may call it: 403 `insufficient_scope`, gRPC 7.
+    #[error("no rule is given for this path, so that nobody may call it")]
+    NoRule,
     /// The user must authenticate again or more strongly: 401 `insufficient_user_authentication` (RFC 9470), gRPC 16.
     #[error("the user must authenticate again or more strongly")]
     StepUp {
@@ -64,6 +67,7 @@ impl Rejection {
             Self::InsufficientScope { .. } => "insufficient_scope",
             Self::Actor(_) => "actor_refused",
             Self::Subject(_) => "subject_refused",
+            Self::NoRule => "no_rule",
             Self::StepUp { .. } => "step_up",
             Self::Misconfigured(_) => "misconfigured",
             Self::Unavailable { .. } => "keys_unavailable",
@@ -89,6 +93,10 @@ impl Rejection {
             ),
             Self::Subject(_) => denied(
                 "subject not allowed",
+                Challenge::error(BearerError::InsufficientScope),
+            ),
+            Self::NoRule => denied(
+                "not allowed",
                 Challenge::error(BearerError::InsufficientScope),
             ),
             Self::StepUp {

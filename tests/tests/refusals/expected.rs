@@ -58,6 +58,12 @@ pub(crate) const SUBJECT: Refusal = refusal(
     "subject not allowed",
     Some(r#"Bearer error="insufficient_scope""#),
 );
+pub(crate) const NO_RULE: Refusal = refusal(
+    403,
+    "7",
+    "not allowed",
+    Some(r#"Bearer error="insufficient_scope""#),
+);
 pub(crate) const STEP_UP: Refusal = refusal(
     401,
     "16",

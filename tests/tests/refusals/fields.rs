@@ -126,7 +126,7 @@ fn respelled(field: &str, text: &str, damage: &str) -> String {
 async fn check(world: &World, draft: &Draft, expected: Option<Refusal>, why: &str) {
     let sent = Sent::token(&world.sign(draft));
     let Some(refusal) = expected else {
-        let caller = world.admits(&sent, why).await;
+        let caller = world.admits(&sent, why).await.unwrap();
         let claim = |name| serde_json::from_str::<String>(draft.claims.text(name)).unwrap();
         assert_eq!(caller.subject(), claim("sub"), "{why}");
         assert_eq!(caller.client_id(), Some(&*claim("client_id")), "{why}");

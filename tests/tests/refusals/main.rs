@@ -14,4 +14,5 @@ mod servers;
 mod world;
 
 mod fields;
+mod paths;
 mod rejections;

@@ -29,7 +29,7 @@ pub(crate) const CALL: &str = "/test.Probe/Call";
 pub(crate) const MISREAD: &str = "/test.Probe/Misread";
 
 /// The callers of the requests that reached the service.
-type Callers = Arc<Mutex<Vec<Validated>>>;
+type Callers = Arc<Mutex<Vec<Option<Validated>>>>;
 
 /// Notes who calls and answers with nothing.
 struct Probe<R>(Callers, PhantomData<fn() -> R>);
@@ -54,13 +54,36 @@ impl<B, R: Default> Service<Request<B>> for Probe<R> {
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        let caller = request.extensions().get::<Validated>().unwrap();
-        if request.uri().path() == MISREAD && caller.with_claims::<String>().is_none() {
+        let caller = request.extensions().get::<Validated>();
+        let reads = caller.is_some_and(|caller| caller.with_claims::<String>().is_some());
+        if request.uri().path() == MISREAD && !reads {
             let answer = Rejection::Misconfigured("no such claims").answer();
             return ready(Ok(answer.to_response(request.headers())));
         }
-        self.0.lock().unwrap().push(caller.clone());
+        self.0.lock().unwrap().push(caller.cloned());
         ready(Ok(Response::new(R::default())))
+    }
+}
+
+/// The same service where tonic looks for the health checks.
+#[derive(Clone)]
+struct Health<S>(S);
+
+impl<S> NamedService for Health<S> {
+    const NAME: &'static str = "grpc.health.v1.Health";
+}
+
+impl<S: Service<B>, B> Service<B> for Health<S> {
+    type Response = S::Response;
+    type Error = S::Error;
+    type Future = S::Future;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.0.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: B) -> Self::Future {
+        self.0.call(request)
     }
 }
 
@@ -88,15 +111,14 @@ impl Servers {
         let callers = Callers::default();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let tonic = listener.local_addr().unwrap();
+        let probe = Probe::<tonic::body::Body>(Arc::clone(&callers), PhantomData);
         let server = Server::builder()
             // A refusal of a huge token is to be the layer's, not the transport's.
             .http2_max_header_list_size(64 * 1024)
             .layer(bearer.clone())
             .layer(require.clone())
-            .add_service(Probe::<tonic::body::Body>(
-                Arc::clone(&callers),
-                PhantomData,
-            ));
+            .add_service(probe.clone())
+            .add_service(Health(probe));
         // Else each answer waits for an acknowledgement of the one before.
         let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
         tokio::spawn(server.serve_with_incoming(incoming));
@@ -128,9 +150,7 @@ impl Servers {
                 got(service.oneshot(request).await.unwrap()).await
             }
             Kind::Axum => {
-                let routes = Router::new()
-                    .route_service(CALL, self.probe::<axum::body::Body>())
-                    .route_service(MISREAD, self.probe::<axum::body::Body>());
+                let routes = Router::new().fallback_service(self.probe::<axum::body::Body>());
                 let router = routes.layer(
                     ServiceBuilder::new()
                         .layer(self.bearer.clone())
@@ -152,7 +172,7 @@ impl Servers {
     }
 
     /// Whose requests have reached the service since the last time this was asked.
-    pub(crate) fn take_callers(&self) -> Vec<Validated> {
+    pub(crate) fn take_callers(&self) -> Vec<Option<Validated>> {
         std::mem::take(&mut self.callers.lock().unwrap())
     }
 }

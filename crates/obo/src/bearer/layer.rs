@@ -3,7 +3,8 @@ use std::fmt;
 use tower_layer::Layer;
 
 use super::BearerAuth;
-use crate::ResourceServer;
+use super::open::Open;
+use crate::{ConfigError, ResourceServer};
 
 /// Admits requests with an access token that a [`ResourceServer`] accepts.
 ///
@@ -24,7 +25,7 @@ use crate::ResourceServer;
 #[derive(Clone)]
 pub struct BearerAuthLayer {
     pub(super) server: ResourceServer,
-    pub(super) anonymous: bool,
+    pub(super) open: Open,
 }
 
 impl BearerAuthLayer {
@@ -32,14 +33,53 @@ impl BearerAuthLayer {
     pub fn new(server: ResourceServer) -> Self {
         Self {
             server,
-            anonymous: false,
+            open: Open::default(),
         }
     }
 
     /// Lets requests without credentials pass, without a [`Validated`](crate::Validated); bad ones are still refused.
     #[must_use]
     pub fn allow_anonymous(mut self) -> Self {
-        self.anonymous = true;
+        self.open.all = true;
+        self
+    }
+
+    /// Lets requests to these paths pass without credentials, as [`allow_anonymous`](Self::allow_anonymous) does: health
+    /// checks, gRPC reflection, documents for everybody. Bad credentials are refused there too.
+    ///
+    /// A path is compared whole, without its query and as it was sent: never as a prefix, never decoded, and inside a
+    /// nested axum router without what the router has stripped. Rules further inside still refuse a request without a
+    /// caller; see [`RuleTable::public_paths`](crate::RuleTable::public_paths).
+    ///
+    /// ```
+    /// # use obo::{Audience, BearerAuthLayer, Issuer, ResourceServer};
+    /// # let idp = Issuer::new("https://idp.example.com/realms/corp")?;
+    /// # let server = ResourceServer::new(Audience::new("service-a")?, idp);
+    /// let layer = BearerAuthLayer::new(server)
+    ///     .public_paths(["/healthz", "/grpc.health.v1.Health/Check"])?;
+    /// # Ok::<(), obo::ConfigError>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// When a path is listed twice, or is none: a pattern, an escape, a query, an empty or a dot segment.
+    pub fn public_paths<P: AsRef<str>>(
+        mut self,
+        paths: impl IntoIterator<Item = P>,
+    ) -> Result<Self, ConfigError> {
+        for path in paths {
+            self.open.add(path.as_ref())?;
+        }
+        Ok(self)
+    }
+
+    /// Lets CORS preflights pass without credentials, for a CORS layer further inside to answer; gRPC-Web needs them too.
+    ///
+    /// Browsers send them so: `OPTIONS` with `Origin` and `Access-Control-Request-Method`. A CORS layer around this one
+    /// answers them itself and makes this needless. Whatever else is inside answers `OPTIONS` to anybody then.
+    #[must_use]
+    pub fn allow_preflight(mut self) -> Self {
+        self.open.preflight = true;
         self
     }
 }
@@ -56,7 +96,7 @@ impl fmt::Debug for BearerAuthLayer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("BearerAuthLayer")
             .field("server", &self.server)
-            .field("anonymous", &self.anonymous)
+            .field("open", &self.open)
             .finish()
     }
 }

@@ -3,7 +3,8 @@
 //! What happens to a request, in this order:
 //!
 //! 1. No `Authorization` line, or one of another scheme: 401 with a bare challenge, or on as anonymous where the layer
-//!    [allows that](BearerAuthLayer::allow_anonymous). Several lines, or a token in the query beside the header: 400.
+//!    allows that for [all requests](BearerAuthLayer::allow_anonymous), for [its path](BearerAuthLayer::public_paths) or
+//!    for [preflights](BearerAuthLayer::allow_preflight). Several lines, or a token in the query beside the header: 400.
 //! 2. `Bearer` 1*SP token68 and nothing else, at most 16 KiB; then a compact JWS read strictly: canonical base64url, no
 //!    member twice, no `crit`.
 //! 3. The `iss` claim chooses one of the configured issuers, compared exactly. Any other costs no I/O.
@@ -19,6 +20,7 @@
 mod credentials;
 mod future;
 mod layer;
+mod open;
 mod service;
 
 pub use future::ResponseFuture;

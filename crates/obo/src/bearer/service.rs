@@ -87,7 +87,7 @@ impl BearerAuthLayer {
     }
 
     fn anonymous<B>(&self, request: &mut Request<B>) -> Result<(), Rejection> {
-        if !self.anonymous {
+        if !self.open.covers(request) {
             return Err(Rejection::MissingCredentials);
         }
         // What another layer may have admitted is not admitted by this one.

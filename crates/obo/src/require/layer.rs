@@ -8,19 +8,30 @@ use pin_project_lite::pin_project;
 use tower_layer::Layer;
 use tower_service::Service;
 
-use super::Rule;
+use super::{Rule, RuleTable};
 use crate::{Validated, observe};
 
 /// Lets requests pass whose caller satisfies a [`Rule`]; it goes inside a [`BearerAuthLayer`](crate::BearerAuthLayer).
 ///
 /// Where that layer is missing, there is no caller and every request is refused.
 #[derive(Clone, Debug)]
-pub struct RequireLayer(Arc<Rule>);
+pub struct RequireLayer(Arc<Rules>);
+
+#[derive(Debug)]
+enum Rules {
+    One(Rule),
+    ByPath(RuleTable),
+}
 
 impl RequireLayer {
     /// Requires `rule` of every request.
     pub fn new(rule: Rule) -> Self {
-        Self(Arc::new(rule))
+        Self(Arc::new(Rules::One(rule)))
+    }
+
+    /// Requires of every request what `table` says of its path.
+    pub fn by_path(table: RuleTable) -> Self {
+        Self(Arc::new(Rules::ByPath(table)))
     }
 }
 
@@ -30,7 +41,7 @@ impl<S> Layer<S> for RequireLayer {
     fn layer(&self, inner: S) -> Require<S> {
         Require {
             inner,
-            rule: Arc::clone(&self.0),
+            rules: Arc::clone(&self.0),
         }
     }
 }
@@ -39,7 +50,7 @@ impl<S> Layer<S> for RequireLayer {
 #[derive(Clone, Debug)]
 pub struct Require<S> {
     inner: S,
-    rule: Arc<Rule>,
+    rules: Arc<Rules>,
 }
 
 impl<S, B, R> Service<Request<B>> for Require<S>
@@ -56,7 +67,11 @@ where
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        let checked = self.rule.check(request.extensions().get::<Validated>());
+        let caller = request.extensions().get::<Validated>();
+        let checked = match &*self.rules {
+            Rules::One(rule) => rule.check(caller),
+            Rules::ByPath(table) => table.check(request.uri().path(), caller),
+        };
         let state = match checked {
             Ok(()) => State::Passed {
                 future: self.inner.call(request),

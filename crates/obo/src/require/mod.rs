@@ -2,9 +2,11 @@
 
 mod layer;
 mod rule;
+mod rule_table;
 
 pub use layer::{Require, RequireLayer, ResponseFuture};
 pub use rule::{AllowedActor, Rule};
+pub use rule_table::RuleTable;
 
 #[cfg(test)]
 mod tests;

@@ -22,6 +22,7 @@ mod keys_outage;
 mod keys_rotation;
 mod keys_start;
 mod keys_status;
+mod paths;
 mod readiness;
 mod redaction;
 mod refusals;

@@ -1,0 +1,118 @@
+//! Paths and preflights that need no token, and tables of rules.
+
+use http::{Method, Request, header};
+use obo::{BearerAuthLayer, ConfigError, Rejection, Rule, RuleTable, Validated};
+
+use crate::guarded::{Guarded, INVALID_TOKEN, assert_refused, service_a};
+use crate::issuer::FakeIssuer;
+
+fn layer(idp: &FakeIssuer) -> BearerAuthLayer {
+    BearerAuthLayer::new(service_a(idp.known()))
+}
+
+/// What a browser sends before a gRPC-Web call to another origin.
+fn preflight() -> Request<()> {
+    Request::options("/stock.Stock/Level")
+        .header(header::ORIGIN, "https://app.example")
+        .header(header::ACCESS_CONTROL_REQUEST_METHOD, "POST")
+        .header(
+            header::ACCESS_CONTROL_REQUEST_HEADERS,
+            "authorization,x-grpc-web",
+        )
+        .body(())
+        .unwrap()
+}
+
+#[tokio::test]
+async fn bt_22_gr_09_a_preflight_passes_where_the_layer_allows_it() {
+    let idp = FakeIssuer::new().await;
+    let closed = Guarded::new(layer(&idp));
+    assert_refused(&closed.send(preflight()).await, 401, &["Bearer"], "closed");
+    assert_eq!(closed.admitted(), 0);
+    let open = Guarded::new(layer(&idp).allow_preflight());
+    assert_eq!(open.send(preflight()).await.status(), 200);
+    assert!(open.last().is_none());
+}
+
+#[tokio::test]
+async fn bt_22_gr_09_what_is_no_preflight_needs_a_token() {
+    let idp = FakeIssuer::new().await;
+    let open = Guarded::new(layer(&idp).allow_preflight());
+    for name in [header::ORIGIN, header::ACCESS_CONTROL_REQUEST_METHOD] {
+        let mut request = preflight();
+        request.headers_mut().remove(&name);
+        assert_refused(&open.send(request).await, 401, &["Bearer"], name.as_str());
+    }
+    for method in [Method::GET, Method::POST, Method::HEAD] {
+        let mut request = preflight();
+        *request.method_mut() = method.clone();
+        assert_refused(&open.send(request).await, 401, &["Bearer"], method.as_str());
+    }
+    let mut request = preflight();
+    request
+        .headers_mut()
+        .insert(header::AUTHORIZATION, "Bearer x".parse().unwrap());
+    assert_refused(
+        &open.send(request).await,
+        401,
+        &[INVALID_TOKEN],
+        "bad token",
+    );
+    assert_eq!(open.admitted(), 0);
+}
+
+#[tokio::test]
+async fn bt_22_an_open_path_has_no_caller_of_another_layer() {
+    let idp = FakeIssuer::new().await;
+    let caller: Validated = Guarded::by(idp.known()).caller(&idp.token().mint()).await;
+    let open = Guarded::new(layer(&idp).public_paths(["/healthz"]).unwrap());
+    let mut request = Request::get("/healthz").body(()).unwrap();
+    request.extensions_mut().insert(caller);
+    assert_eq!(open.send(request).await.status(), 200);
+    assert!(open.last().is_none());
+}
+
+#[tokio::test]
+async fn bt_22_gr_09_a_path_that_is_none_or_listed_twice_is_a_configuration_error() {
+    let idp = FakeIssuer::new().await;
+    let public = |paths: &[&str]| layer(&idp).public_paths(paths).map(drop);
+    let rules = |paths: &[&str]| {
+        let rules = paths.iter().map(|path| (path, Rule::user()));
+        RuleTable::new(rules).map(drop)
+    };
+    let open = |paths: &[&str]| {
+        let table = RuleTable::new([("/a", Rule::user())]).unwrap();
+        table.public_paths(paths).map(drop)
+    };
+    let field = |built: Result<(), ConfigError>| built.unwrap_err().field();
+    for bad in [
+        &["/b", "/b"][..],
+        &["healthz"],
+        &["/a/*"],
+        &["/b?x"],
+        &["//b"],
+        &["/b/.."],
+    ] {
+        assert_eq!(field(public(bad)), "public_paths", "{bad:?}");
+        assert_eq!(field(rules(bad)), "rule_table", "{bad:?}");
+        assert_eq!(field(open(bad)), "rule_table", "{bad:?}");
+    }
+    assert_eq!(field(open(&["/a"])), "rule_table");
+    let twice = layer(&idp)
+        .public_paths(["/a"])
+        .unwrap()
+        .public_paths(["/a"]);
+    assert_eq!(field(twice.map(drop)), "public_paths");
+}
+
+#[test]
+fn bt_22_a_table_is_checked_as_a_value_too() {
+    let table = RuleTable::new([("/a", Rule::user())]).unwrap();
+    let nobody: Option<&Validated> = None;
+    for path in ["/a", "/b"] {
+        let refused = table.check(path, nobody);
+        assert_eq!(refused, Err(Rejection::MissingCredentials));
+    }
+    let table = table.public_paths(["/b"]).unwrap();
+    assert_eq!(table.check("/b", nobody), Ok(()));
+}

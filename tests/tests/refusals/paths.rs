@@ -1,0 +1,124 @@
+//! What is open and what each path requires, decided on the whole path as it was sent.
+
+use obo::{RequireLayer, Rule, RuleTable};
+
+use crate::expected::{INVALID, MISSING, NO_RULE, Refusal, SCOPE};
+use crate::servers::CALL;
+use crate::world::{Sent, World};
+
+const HEALTH: &str = "/grpc.health.v1.Health/Check";
+const LEVEL: &str = "/test.Probe/Level";
+const ADJUST: &str = "/test.Probe/Adjust";
+
+/// Other spellings of [`CALL`], some of which other servers would take for it.
+const ALMOST: [&str; 12] = [
+    "/test.Probe/Call/",
+    "/test.Probe/Call/x",
+    "/test.Probe/Callx",
+    "/test.Probe/Cal",
+    "/test.Probe/call",
+    "/test.Probe//Call",
+    "//test.Probe/Call",
+    "/test.Probe/./Call",
+    "/test.Probe/x/../Call",
+    "/test.Probe/%43all",
+    "/test.Probe%2FCall",
+    "/test.Probe/Call;x",
+];
+
+fn table() -> RuleTable {
+    let rules = [
+        (LEVEL, Rule::scopes(["stock:read"]).unwrap()),
+        (ADJUST, Rule::scopes(["stock:write"]).unwrap()),
+    ];
+    RuleTable::new(rules).unwrap()
+}
+
+/// Two paths are open, two have rules.
+async fn world() -> World {
+    World::guarded(|bearer, _| {
+        let open = [CALL, HEALTH];
+        let table = table().public_paths(open).unwrap();
+        let bearer = bearer.public_paths(open).unwrap();
+        (bearer, RequireLayer::by_path(table))
+    })
+    .await
+}
+
+#[tokio::test]
+async fn bt_22_gr_09_an_open_path_needs_no_token_and_takes_no_bad_one() {
+    let world = world().await;
+    let good = world.sign(&world.draft());
+    for open in [CALL, HEALTH, "/test.Probe/Call?x=/admin"] {
+        let anonymous = world.admits(&Sent::lines([]).to(open), open).await;
+        assert!(anonymous.is_none(), "{open}");
+        let alice = world.admits(&Sent::token(&good).to(open), open).await;
+        assert_eq!(alice.unwrap().subject(), "alice");
+        let bad = Sent::token("x").to(open);
+        world.refuses(&bad, INVALID, open).await;
+    }
+}
+
+#[tokio::test]
+async fn bt_22_no_other_spelling_of_an_open_path_is_open() {
+    let world = world().await;
+    let good = world.sign(&world.draft());
+    for almost in ALMOST {
+        let anonymous = Sent::lines([]).to(almost);
+        world.refuses(&anonymous, MISSING, almost).await;
+        let alice = Sent::token(&good).to(almost);
+        world.refuses(&alice, NO_RULE, almost).await;
+    }
+}
+
+#[tokio::test]
+async fn gr_09_a_health_check_is_closed_unless_it_is_listed() {
+    let world = World::start().await;
+    let anonymous = Sent::lines([]).to(HEALTH);
+    world.refuses(&anonymous, MISSING, "closed").await;
+    let with_a_token = Sent::token(&world.sign(&world.draft())).to(HEALTH);
+    world.admits(&with_a_token, "closed").await.unwrap();
+}
+
+#[tokio::test]
+async fn bt_13_bt_22_gr_03_each_path_has_its_own_rule_and_no_other_is_allowed() {
+    const WRITE: Refusal = Refusal {
+        challenge: Some(r#"Bearer error="insufficient_scope", scope="stock:write""#),
+        ..SCOPE
+    };
+    let world = world().await;
+    let good = world.sign(&world.draft());
+    let at = |path: &str| Sent::token(&good).to(path);
+    world.admits(&at(LEVEL), "read").await.unwrap();
+    world.refuses(&at(ADJUST), WRITE, "write").await;
+    world
+        .refuses(&at("/test.Probe/Other"), NO_RULE, "other")
+        .await;
+    let writer = world.draft().claim("scope", r#""stock:write""#);
+    let writer = world.sign(&writer);
+    let at = |path: &str| Sent::token(&writer).to(path);
+    world.admits(&at(ADJUST), "write").await.unwrap();
+    world.refuses(&at(LEVEL), SCOPE, "read").await;
+    for path in [LEVEL, ADJUST, "/test.Probe/Other"] {
+        world
+            .refuses(&Sent::lines([]).to(path), MISSING, path)
+            .await;
+    }
+}
+
+#[tokio::test]
+async fn bt_22_a_rule_for_all_others_does_not_cover_what_may_be_another_path() {
+    let world = World::guarded(|bearer, _| {
+        let table = RuleTable::new([(CALL, Rule::service())]).unwrap();
+        (bearer, RequireLayer::by_path(table.otherwise(Rule::user())))
+    })
+    .await;
+    let good = world.sign(&world.draft());
+    let at = |path: &str| Sent::token(&good).to(path);
+    for other in ["/test.Probe/Level", "/test.Probe/a%20b"] {
+        world.admits(&at(other), other).await.unwrap();
+    }
+    for odd in &ALMOST[5..] {
+        world.refuses(&at(odd), NO_RULE, odd).await;
+    }
+}
