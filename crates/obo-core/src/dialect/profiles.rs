@@ -2,7 +2,9 @@
 
 use crate::Profile;
 
-const PROFILES: &[(&str, fn() -> Profile)] = &[
+type Named = (&'static str, fn() -> Profile);
+
+const PROFILES: &[Named] = &[
     ("rfc9068", || Profile::RFC9068),
     ("lenient", || Profile::LENIENT),
 ];
