@@ -1,3 +1,4 @@
+use std::borrow::Cow;
 use std::fmt;
 
 /// Why a token was refused; every variant is the token's fault and becomes RFC 6750 `invalid_token`, save where noted.
@@ -123,7 +124,7 @@ impl TokenError {
 /// A mistake in the configuration, found when it is built: which field, what is wrong with it, what to write instead.
 #[derive(Clone, PartialEq, Eq)]
 pub struct ConfigError {
-    field: &'static str,
+    field: Cow<'static, str>,
     problem: String,
 }
 
@@ -131,14 +132,23 @@ impl ConfigError {
     /// An error of `field`; `problem` says what is wrong and what is expected, and never quotes a secret.
     pub fn new(field: &'static str, problem: impl Into<String>) -> Self {
         Self {
-            field,
+            field: Cow::Borrowed(field),
             problem: problem.into(),
         }
     }
 
-    /// The field at fault, such as `issuer` or `audience`.
-    pub fn field(&self) -> &'static str {
-        self.field
+    /// The same error with the place its field is at, such as `issuers[1]`.
+    #[must_use]
+    pub fn within(self, place: &str) -> Self {
+        Self {
+            field: format!("{place}.{}", self.field).into(),
+            ..self
+        }
+    }
+
+    /// The field at fault, such as `issuer` or `audience`; of a configuration file, its path.
+    pub fn field(&self) -> &str {
+        &self.field
     }
 }
 

@@ -13,6 +13,7 @@ mod cache_key;
 pub mod challenge;
 mod claims;
 mod crypto;
+mod deserialize;
 pub mod dialect;
 mod error;
 mod exchange;

@@ -16,6 +16,7 @@ mod authorization_server;
 pub mod bearer;
 mod client_auth;
 mod clock;
+mod config;
 mod destination;
 mod error;
 mod exact_path;
@@ -53,6 +54,7 @@ pub use client_auth::{
     Attempt, Authenticating, Client, ClientAuth, ClientSecretBasic, ClientSecretPost, PrivateKeyJwt,
 };
 pub use clock::{Clock, TestClock};
+pub use config::ResourceServerConfig;
 pub use destination::{Destination, Destinations};
 pub use error::{BoxError, CallError, ExchangeError, ExchangeErrorKind};
 pub use exchange::{Exchanged, TokenExchange, TokenSource};

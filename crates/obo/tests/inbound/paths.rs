@@ -84,7 +84,7 @@ async fn bt_22_gr_09_a_path_that_is_none_or_listed_twice_is_a_configuration_erro
         let table = RuleTable::new([("/a", Rule::user())]).unwrap();
         table.public_paths(paths).map(drop)
     };
-    let field = |built: Result<(), ConfigError>| built.unwrap_err().field();
+    let field = |built: Result<(), ConfigError>| built.unwrap_err().field().to_owned();
     for bad in [
         &["/b", "/b"][..],
         &["healthz"],

@@ -1,0 +1,154 @@
+//! The inbound side as a configuration file spells it.
+
+use std::borrow::Cow;
+use std::time::Duration;
+
+use serde::{Deserialize, Deserializer};
+
+use crate::{
+    Algorithm, Audience, AuthorizationServer, ConfigError, HttpService, Issuer, KeyRefresh, Policy,
+    Profile, ResourceServer, ServerMetadata,
+};
+
+/// A [`ResourceServer`] as TOML, YAML or any other format that serde reads.
+///
+/// | key | meaning |
+/// | --- | --- |
+/// | `audiences` | the identifiers of this service, one of which a token must carry in `aud` |
+/// | `issuers` | whom it trusts: a list of the following |
+/// | `issuers.issuer` | the issuer identifier, exactly as tokens carry it in `iss` |
+/// | `issuers.profile` | the kind of tokens it sends, by [`Profile::named`]; without it RFC 9068 |
+/// | `issuers.audiences` | instead of the service's `audiences`, for this issuer alone |
+/// | `issuers.algorithms` | the accepted signature algorithms; without it all that this crate knows |
+/// | `issuers.leeway` | how far clocks may differ, such as `"60s"` |
+/// | `issuers.jwks_uri` | where the keys are, for an issuer without a discovery document |
+/// | `issuers.cooldown`, `max_age`, `stale_if_error` | when keys are fetched, as [`KeyRefresh`] |
+///
+/// Other keys are refused. A value that is wrong by itself is an error of the file's reader, which knows the place; one
+/// that does not go with another is a [`ConfigError`] that names the field by its path.
+///
+/// ```
+/// # use obo::ResourceServerConfig;
+/// let config: ResourceServerConfig = toml::from_str(r#"
+///     audiences = ["https://api.example.com/orders"]
+///     issuers = [
+///         { issuer = "https://idp.example.com/realms/corp" },
+///         { issuer = "https://login.example.org", profile = "lenient", leeway = "30s" },
+///     ]
+/// "#)?;
+/// let server = config.build()?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ResourceServerConfig {
+    audiences: Vec<Audience>,
+    issuers: Vec<IssuerConfig>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct IssuerConfig {
+    issuer: Issuer,
+    profile: Option<Profile>,
+    audiences: Option<Vec<Audience>>,
+    algorithms: Option<Vec<Algorithm>>,
+    leeway: Option<Span>,
+    jwks_uri: Option<String>,
+    cooldown: Option<Span>,
+    max_age: Option<Span>,
+    stale_if_error: Option<Span>,
+}
+
+impl ResourceServerConfig {
+    /// The resource server, with the default client.
+    ///
+    /// # Errors
+    ///
+    /// What does not go together, such as two entries of one issuer; the field is a path like `issuers[1].leeway`.
+    #[cfg(feature = "default-client")]
+    pub fn build(self) -> Result<ResourceServer, ConfigError> {
+        self.build_with(&HttpService::default_client())
+    }
+
+    /// The resource server, with keys fetched through `http`.
+    ///
+    /// # Errors
+    ///
+    /// As those of the build with the default client.
+    pub fn build_with(self, http: &HttpService) -> Result<ResourceServer, ConfigError> {
+        let mut server: Option<ResourceServer> = None;
+        for (i, issuer) in self.issuers.into_iter().enumerate() {
+            let place = format!("issuers[{i}]");
+            let (policy, idp) = issuer
+                .build(&self.audiences, http)
+                .map_err(|error| error.within(&place))?;
+            let with_it = match server {
+                None => ResourceServer::with_policy(policy, idp),
+                Some(server) => server.trust(policy, idp),
+            };
+            server = Some(with_it.map_err(|error| error.within(&place))?);
+        }
+        server.ok_or_else(|| {
+            let problem = "there are none, so that no token could pass; name at least one";
+            ConfigError::new("issuers", problem)
+        })
+    }
+}
+
+impl IssuerConfig {
+    fn build(
+        self,
+        audiences: &[Audience],
+        http: &HttpService,
+    ) -> Result<(Policy, AuthorizationServer), ConfigError> {
+        let mut own = self.audiences.as_deref().unwrap_or(audiences).iter();
+        let first = own.next().ok_or_else(|| {
+            let problem = "there are none; name what tokens for this service carry in `aud`";
+            ConfigError::new("audiences", problem)
+        })?;
+        let policy = Policy::new(self.issuer.clone(), first.clone());
+        let mut policy = own.fold(policy, |policy, other| policy.or_audience(other.clone()));
+        if let Some(profile) = self.profile {
+            policy = policy.profile(profile);
+        }
+        if let Some(algorithms) = self.algorithms {
+            policy = policy.algorithms(algorithms)?;
+        }
+        if let Some(Span(leeway)) = self.leeway {
+            policy = policy.leeway(leeway)?;
+        }
+        let server = match &self.jwks_uri {
+            None => AuthorizationServer::discover(self.issuer, http.clone()),
+            Some(uri) => {
+                let metadata = ServerMetadata::new(Some(uri), None)?;
+                AuthorizationServer::with_metadata(self.issuer, metadata, http.clone())
+            }
+        };
+        let mut refresh = KeyRefresh::new();
+        if let Some(Span(cooldown)) = self.cooldown {
+            refresh = refresh.cooldown(cooldown);
+        }
+        if let Some(Span(max_age)) = self.max_age {
+            refresh = refresh.max_age(max_age);
+        }
+        if let Some(Span(stale_if_error)) = self.stale_if_error {
+            refresh = refresh.stale_if_error(stale_if_error);
+        }
+        Ok((policy, server.key_refresh(refresh)?))
+    }
+}
+
+/// A duration as people write it: `"90s"`, `"5m"`, `"24h"`.
+#[derive(Clone, Copy, Debug)]
+struct Span(Duration);
+
+impl<'de> Deserialize<'de> for Span {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = Cow::<str>::deserialize(deserializer)?;
+        humantime::parse_duration(&text).map(Self).map_err(|_| {
+            let problem = format!("{text:?} is no duration; write one like \"90s\" or \"5m\"");
+            serde::de::Error::custom(problem)
+        })
+    }
+}

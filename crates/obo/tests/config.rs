@@ -1,0 +1,173 @@
+//! A resource server from a file: it does what the same one built by hand does, and every mistake is found and named.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a failed assumption fails the test"
+)]
+
+use obo::{Rejection, ResourceServerConfig, TokenError};
+use obo_testkit::{Alg, AuthorizationServer};
+
+fn read(toml: &str) -> Result<ResourceServerConfig, String> {
+    toml::from_str(toml).map_err(|error| error.to_string())
+}
+
+#[tokio::test]
+async fn a_file_says_all_that_decides() {
+    let (strict, lenient) =
+        tokio::join!(AuthorizationServer::start(), AuthorizationServer::start());
+    let server = read(&format!(
+        r#"
+        audiences = ["service-a", "https://a.example"]
+        [[issuers]]
+        issuer = "{}"
+        [[issuers]]
+        issuer = "{}"
+        profile = "lenient"
+        audiences = ["other-name"]
+        algorithms = ["ES256"]
+        leeway = "5s"
+        jwks_uri = "{}"
+        cooldown = "10s"
+        max_age = "2m"
+        stale_if_error = "1h"
+        "#,
+        strict.issuer(),
+        lenient.issuer(),
+        lenient.jwks_uri(),
+    ));
+    let server = server.unwrap().build().unwrap();
+    let refused = |rejection: Rejection| match rejection {
+        Rejection::Token(error) => error.code(),
+        other => panic!("{other}"),
+    };
+    for audience in ["service-a", "https://a.example"] {
+        let token = strict.user("alice").audience(audience);
+        server.validate(&token.mint()).await.unwrap();
+        let plain = token.typ(Some("JWT")).mint();
+        let refusal = server.validate(&plain).await.map_err(refused);
+        assert_eq!(refusal.unwrap_err(), "wrong_type");
+    }
+    let token = || {
+        lenient
+            .user("alice")
+            .audience("other-name")
+            .typ(Some("JWT"))
+    };
+    let es256 = token().alg(Alg::Es256);
+    server.validate(&es256.mint()).await.unwrap();
+    for (token, code) in [
+        (token(), "algorithm_not_allowed"),
+        (token().alg(Alg::Es256).expires_in(-6), "expired"),
+        (
+            lenient.user("alice").audience("service-a").alg(Alg::Es256),
+            "wrong_audience",
+        ),
+    ] {
+        let refusal = server.validate(&token.mint()).await.map_err(refused);
+        assert_eq!(refusal.unwrap_err(), code);
+    }
+    assert_eq!(lenient.discovery_requests(), 0);
+    let elsewhere = strict.user("alice").issuer("https://else.example").mint();
+    let refusal = server.validate(&elsewhere).await.unwrap_err();
+    assert!(matches!(
+        refusal,
+        Rejection::Token(TokenError::UnknownIssuer { .. })
+    ));
+}
+
+#[test]
+fn a_value_that_is_wrong_by_itself_is_found_where_it_stands() {
+    let issuer = r#"issuer = "https://idp.example""#;
+    for (file, place, problem) in [
+        (
+            r#"audiences = [""]"#.to_owned(),
+            "line 1",
+            "audience: is empty",
+        ),
+        ("audiences = 7".to_owned(), "line 1", "expected a sequence"),
+        (
+            "audiences = [\"a\"]\nissuers = [{ issuer = \"http://idp.example\" }]".to_owned(),
+            "line 2",
+            "plain http",
+        ),
+        (
+            format!("audiences = [\"a\"]\nissuers = [{{ {issuer}, profile = \"strict\" }}]"),
+            "line 2",
+            "profile \"strict\" is none of rfc9068, lenient",
+        ),
+        (
+            format!("audiences = [\"a\"]\nissuers = [{{ {issuer}, algorithms = [\"HS256\"] }}]"),
+            "line 2",
+            "algorithm \"HS256\" is none of RS256",
+        ),
+        (
+            format!("audiences = [\"a\"]\nissuers = [{{ {issuer}, leeway = \"soon\" }}]"),
+            "line 2",
+            "\"soon\" is no duration",
+        ),
+        (
+            format!("audiences = [\"a\"]\nissuers = [{{ {issuer}, audience = \"a\" }}]"),
+            "line 2",
+            "unknown field `audience`",
+        ),
+        (
+            format!("audiences = [\"a\"]\nissuers = [{{ {issuer} }}]\nleeway = \"1s\""),
+            "line 3",
+            "unknown field `leeway`",
+        ),
+        ("issuers = []".to_owned(), "", "missing field `audiences`"),
+        (
+            "audiences = [\"a\"]".to_owned(),
+            "",
+            "missing field `issuers`",
+        ),
+    ] {
+        let error = read(&file).unwrap_err();
+        assert!(error.contains(place) && error.contains(problem), "{error}");
+    }
+}
+
+#[test]
+fn values_that_do_not_go_together_are_named_by_their_path() {
+    let idp = r#"issuer = "https://idp.example""#;
+    let other = r#"issuer = "https://other.example""#;
+    for (audiences, issuers, field) in [
+        ("", format!("{{ {idp} }}"), "issuers[0].audiences"),
+        ("\"a\"", String::new(), "issuers"),
+        (
+            "\"a\"",
+            format!("{{ {idp} }}, {{ {idp} }}"),
+            "issuers[1].issuer",
+        ),
+        (
+            "\"a\"",
+            format!("{{ {idp} }}, {{ {other}, audiences = [] }}"),
+            "issuers[1].audiences",
+        ),
+        (
+            "\"a\"",
+            format!("{{ {idp}, algorithms = [] }}"),
+            "issuers[0].algorithms",
+        ),
+        (
+            "\"a\"",
+            format!("{{ {idp}, leeway = \"301s\" }}"),
+            "issuers[0].leeway",
+        ),
+        (
+            "\"a\"",
+            format!("{{ {idp}, max_age = \"1s\" }}"),
+            "issuers[0].max_age",
+        ),
+        (
+            "\"a\"",
+            format!("{{ {idp}, jwks_uri = \"http://idp.example/jwks\" }}"),
+            "issuers[0].jwks_uri",
+        ),
+    ] {
+        let file = format!("audiences = [{audiences}]\nissuers = [{issuers}]");
+        let error = read(&file).unwrap().build().unwrap_err();
+        assert_eq!(error.field(), field, "{error}");
+    }
+}
