@@ -5,25 +5,33 @@ use std::time::Duration;
 use arc_swap::ArcSwapOption;
 use bytes::Bytes;
 use http::{Request, StatusCode, header};
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
 use crate::flight::Flights;
 use crate::http::{Limits, retry_after};
-use crate::{ConfigError, HttpService, Issuer, KeyRefresh, ServerMetadata};
+use crate::{ConfigError, HttpService, Issuer, KeyRefresh, ServerMetadata, observe};
 
-/// How long a discovery document is believed.
+/// How long a discovery document is believed before it is renewed beside its use.
 const MAX_AGE: Duration = Duration::from_secs(3600);
+
+/// How long after a renewal that failed the next may follow.
+const COOLDOWN: Duration = Duration::from_secs(60);
+
+/// For all well-known places together.
+const DEADLINE: Duration = Duration::from_secs(5);
 
 const LIMITS: Limits = Limits {
     body: 256 * 1024,
-    deadline: Duration::from_secs(5),
+    deadline: DEADLINE,
 };
 
 /// An authorization server: its issuer, and where its keys and its token endpoint are.
 ///
 /// The places come from the discovery document (OpenID Connect Discovery, RFC 8414), which is fetched at first need, or
-/// are given. Nothing of a document is used unless it names exactly this issuer (RFC 8414 section 3.3). Clones share
-/// what was discovered; give the same value to both the inbound and the outbound side.
+/// are given. Nothing of a document is used unless it names exactly this issuer (RFC 8414 section 3.3). A document that
+/// is an hour old is renewed beside its use, so only who has none waits for one, 5 s at most.
+///
+/// Clones share what was discovered; give the same value to both the inbound and the outbound side.
 #[derive(Clone)]
 pub struct AuthorizationServer {
     inner: Arc<Inner>,
@@ -40,7 +48,7 @@ struct Inner {
 
 struct Discovered {
     metadata: Arc<ServerMetadata>,
-    at: Instant,
+    renew_at: Instant,
 }
 
 /// Why the places are not known.
@@ -111,27 +119,26 @@ impl AuthorizationServer {
         self.key_refresh
     }
 
-    /// The places; an outdated document goes on being used while a new one cannot be had.
+    /// The places. Only who has none waits; an outdated document is used at once, while one renewal goes on beside.
     pub(crate) async fn metadata(&self) -> Result<Arc<ServerMetadata>, DiscoveryError> {
         let inner = &self.inner;
         if let Some(given) = &inner.given {
             return Ok(Arc::clone(given));
         }
         let known = inner.discovered.load_full();
-        if let Some(known) = known.as_ref().filter(|known| known.at.elapsed() < MAX_AGE) {
+        let is_due = |known: &Arc<Discovered>| Instant::now() >= known.renew_at;
+        if let Some(known) = known.as_ref().filter(|known| !is_due(known)) {
             return Ok(Arc::clone(&known.metadata));
         }
         let flight = inner.flights.join((), || discover(Arc::clone(inner)));
-        let discovered = match flight {
+        if let Some(known) = known {
+            return Ok(Arc::clone(&known.metadata));
+        }
+        match flight {
             Ok(landing) => landing.await.ok(),
             Err(_) => None,
-        };
-        match (discovered, known) {
-            (Some(Ok(metadata)), _) => Ok(metadata),
-            (_, Some(known)) => Ok(Arc::clone(&known.metadata)),
-            (Some(Err(error)), None) => Err(error),
-            (None, None) => Err(inner.error("the fetch was interrupted")),
         }
+        .unwrap_or_else(|| Err(inner.error("the fetch was interrupted")))
     }
 }
 
@@ -144,6 +151,37 @@ impl From<Issuer> for AuthorizationServer {
 }
 
 impl Inner {
+    fn keep(&self, metadata: &Arc<ServerMetadata>, fresh_for: Duration) {
+        self.discovered.store(Some(Arc::new(Discovered {
+            metadata: Arc::clone(metadata),
+            renew_at: Instant::now() + fresh_for,
+        })));
+    }
+
+    /// Tries the well-known places in order; the next one only where this one says that nothing is there (MD-04).
+    async fn look(&self) -> Result<Arc<ServerMetadata>, DiscoveryError> {
+        for url in self.issuer.well_known_urls() {
+            let request = get(&url).map_err(|error| self.error(error))?;
+            let answer = self.http.send(request, LIMITS).await;
+            let answer = answer.map_err(|error| self.error(error))?;
+            match answer.status() {
+                StatusCode::OK => {
+                    return ServerMetadata::parse(&self.issuer, answer.body())
+                        .map(Arc::new)
+                        .map_err(|error| self.error(error));
+                }
+                StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED => {}
+                status => {
+                    return Err(DiscoveryError {
+                        retry_after: retry_after(answer.headers()),
+                        ..self.error(format_args!("{url} answered {status}"))
+                    });
+                }
+            }
+        }
+        Err(self.error("no discovery document at any of the well-known places; give the metadata"))
+    }
+
     fn error(&self, problem: impl fmt::Display) -> DiscoveryError {
         DiscoveryError {
             issuer: self.issuer.clone(),
@@ -153,35 +191,22 @@ impl Inner {
     }
 }
 
-/// Tries the well-known places in order; the next one only where this one says that nothing is there (MD-04).
+/// Fetches a document and keeps it; where that fails, the one that is known lives on for a while.
 async fn discover(server: Arc<Inner>) -> Result<Arc<ServerMetadata>, DiscoveryError> {
-    for url in server.issuer.well_known_urls() {
-        let answer = server
-            .http
-            .send(get(&url).map_err(|e| server.error(e))?, LIMITS)
-            .await
-            .map_err(|error| server.error(error))?;
-        match answer.status() {
-            StatusCode::OK => {
-                let metadata = ServerMetadata::parse(&server.issuer, answer.body())
-                    .map_err(|error| server.error(error))?;
-                let metadata = Arc::new(metadata);
-                server.discovered.store(Some(Arc::new(Discovered {
-                    metadata: Arc::clone(&metadata),
-                    at: Instant::now(),
-                })));
-                return Ok(metadata);
-            }
-            StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED => {}
-            status => {
-                return Err(DiscoveryError {
-                    retry_after: retry_after(answer.headers()),
-                    ..server.error(format_args!("{url} answered {status}"))
-                });
+    let found = timeout(DEADLINE, server.look()).await;
+    let found = found
+        .unwrap_or_else(|_| Err(server.error(format_args!("no document within {DEADLINE:?}"))));
+    match &found {
+        Ok(metadata) => server.keep(metadata, MAX_AGE),
+        Err(error) => {
+            if let Some(known) = server.discovered.load_full() {
+                observe::not_rediscovered(&server.issuer, &error.problem);
+                let pause = error.retry_after.unwrap_or_default().max(COOLDOWN);
+                server.keep(&known.metadata, pause);
             }
         }
     }
-    Err(server.error("no discovery document at any of the well-known places; give the metadata"))
+    found
 }
 
 /// A request for a JSON document.

@@ -46,3 +46,13 @@ pub(crate) fn keys_unavailable(issuer: &Issuer, code: &'static str, problem: &st
         "key set not available"
     );
 }
+
+/// A discovery document could not be renewed; the known one goes on being used.
+pub(crate) fn not_rediscovered(issuer: &Issuer, problem: &str) {
+    event!(
+        WARN,
+        issuer = issuer.as_str(),
+        problem,
+        "discovery document not renewed"
+    );
+}

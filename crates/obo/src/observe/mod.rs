@@ -9,5 +9,5 @@ mod keys;
 mod outbound;
 
 pub(crate) use inbound::{allowed, recalled, refused};
-pub(crate) use keys::{keys_fetched, keys_unavailable};
+pub(crate) use keys::{keys_fetched, keys_unavailable, not_rediscovered};
 pub(crate) use outbound::{at_hand, exchanged};

@@ -2,12 +2,16 @@
 
 use std::time::Duration;
 
-use obo::Rejection;
+use http::header::RETRY_AFTER;
+use obo::{Rejection, ResourceServer};
 use obo_testkit::{AuthorizationServer, Endpoint, Fault};
-use tokio::time::advance;
+use tokio::time::{Instant, advance};
 
 use crate::guarded::{Guarded, service_a};
 use crate::issuer::{FakeIssuer, JWKS, OAUTH, OPENID, Reply};
+use crate::log::Log;
+
+const HOUR: Duration = Duration::from_secs(3600);
 
 fn reason(rejection: Rejection) -> String {
     match rejection {
@@ -125,4 +129,92 @@ async fn what_was_discovered_is_believed_for_an_hour_and_beyond_it_while_the_doc
     idp.rotate("k2");
     assert_eq!(guarded.status(&idp.token().mint()).await, 200);
     assert_eq!((discoveries(), idp.fetches()), (2, 12));
+}
+
+/// An issuer that was discovered an hour ago, and a server that will need its places at the next token.
+async fn discovered_an_hour_ago() -> (FakeIssuer, ResourceServer, String) {
+    let idp = FakeIssuer::new().await;
+    let server = service_a(idp.server());
+    server.ready().await.unwrap();
+    idp.rotate("k2");
+    advance(HOUR).await;
+    let token = idp.token().mint();
+    (idp, server, token)
+}
+
+fn discoveries(idp: &FakeIssuer) -> usize {
+    idp.requests().iter().filter(|path| *path == OPENID).count()
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_outdated_document_is_used_at_once_while_a_new_one_does_not_come() {
+    for failure in [Reply::Hang, Reply::Half, Reply::Status(500), Reply::Reset] {
+        let (idp, server, token) = discovered_an_hour_ago().await;
+        idp.reply(OPENID, failure);
+        let started = Instant::now();
+        server.validate(&token).await.unwrap();
+        assert_eq!(started.elapsed(), Duration::ZERO);
+        assert_eq!(discoveries(&idp), 2, "one renewal beside it");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_outdated_document_is_renewed_beside_its_use() {
+    let (idp, server, token) = discovered_an_hour_ago().await;
+    let moved = "https://keys.example/set";
+    let document = format!(r#"{{"issuer":"https://idp.example","jwks_uri":"{moved}"}}"#);
+    idp.reply(OPENID, Reply::Body(document));
+    idp.reply(moved, Reply::Body(idp.key_set()));
+    server.validate(&token).await.unwrap();
+    idp.arrived(4).await;
+    advance(Duration::from_secs(300)).await;
+    server.validate(&token).await.unwrap();
+    assert_eq!((discoveries(&idp), idp.fetches()), (2, 2));
+    assert_eq!(idp.requests().last().unwrap(), moved);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_renewal_that_failed_is_followed_by_a_pause() {
+    for (reply, pause) in [
+        (Reply::Status(500), 60),
+        (Reply::Header(429, RETRY_AFTER, "1"), 60),
+        (Reply::Header(429, RETRY_AFTER, "120"), 120),
+    ] {
+        let (idp, server, _) = discovered_an_hour_ago().await;
+        idp.reply(OPENID, reply);
+        let ask = async || {
+            // A set that is past its last limit is fetched whenever it is asked for.
+            idp.reply(JWKS, Reply::Reset);
+            let _ = server.ready().await;
+            advance(Duration::from_millis(500)).await;
+        };
+        advance(23 * HOUR).await;
+        for _ in 0..2 * pause {
+            ask().await;
+        }
+        assert_eq!(discoveries(&idp), 2);
+        ask().await;
+        assert_eq!(discoveries(&idp), 3, "after {pause} seconds");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn md_01_a_new_document_of_another_issuer_is_logged_and_not_used() {
+    let (idp, server, token) = discovered_an_hour_ago().await;
+    let evil = r#"{"issuer":"https://evil.example","jwks_uri":"https://evil.example/jwks"}"#;
+    idp.reply(OPENID, Reply::Body(evil.to_owned()));
+    let (log, _guard) = Log::capture();
+    server.validate(&token).await.unwrap();
+    advance(Duration::from_secs(300)).await;
+    server.validate(&token).await.unwrap();
+    let asked = idp.requests();
+    assert!(!asked.iter().any(|url| url.contains("evil")), "{asked:?}");
+    let told = log.text();
+    let line = told.lines().find(|line| line.contains("not renewed"));
+    let line = line.expect("an event");
+    assert!(
+        line.contains("WARN") && line.contains("another issuer"),
+        "{line}"
+    );
+    assert!(line.contains("https://idp.example"), "{line}");
 }

@@ -10,6 +10,7 @@
 
 mod guarded;
 mod issuer;
+mod log;
 
 mod any_bytes;
 mod bounds;

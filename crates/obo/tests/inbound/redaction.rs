@@ -1,13 +1,10 @@
 //! OB-01: nothing of a token is in what this crate prints or tells its logs.
 
-use std::io::Write;
-use std::sync::{Arc, Mutex};
-
 use obo::{BearerAuthLayer, RequireLayer, Rule};
-use tracing_subscriber::fmt::MakeWriter;
 
 use crate::guarded::{Guarded, service_a};
 use crate::issuer::{FakeIssuer, JWKS, Reply};
+use crate::log::Log;
 
 /// Whether any run of eight bytes of the token is in the text.
 fn holds(text: &str, token: &str) -> bool {
@@ -64,14 +61,7 @@ async fn ob_01_nothing_that_can_be_printed_holds_a_token() {
 
 #[tokio::test]
 async fn ob_01_ob_05_no_log_holds_a_token() {
-    let log = Log::default();
-    let subscriber = tracing_subscriber::fmt()
-        .with_max_level(tracing::Level::TRACE)
-        .with_ansi(false)
-        .with_writer(log.clone())
-        .finish();
-    let _guard = tracing::subscriber::set_default(subscriber);
-
+    let (log, _guard) = Log::capture();
     let idp = obo_testkit::AuthorizationServer::start().await;
     let over_socket = Guarded::over_socket(&idp).requires(Rule::user());
     let admitted = idp.user("alice").audience("service-a").mint();
@@ -109,33 +99,5 @@ async fn ob_01_ob_05_no_log_holds_a_token() {
         "key set not available",
     ] {
         assert!(text.contains(said), "{said} is not in:\n{text}");
-    }
-}
-
-/// What was logged.
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl Log {
-    fn text(&self) -> String {
-        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
-    }
-}
-
-impl Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().write(bytes)
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
-
-impl<'w> MakeWriter<'w> for Log {
-    type Writer = Self;
-
-    fn make_writer(&'w self) -> Self {
-        self.clone()
     }
 }

@@ -1,11 +1,20 @@
 //! Where the token endpoint is: discovered, given, or nowhere.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::Request;
 use obo::ServerMetadata;
 use obo::{AuthorizationServer, ExchangeErrorKind as Kind, HttpService, TokenExchange};
 use obo_testkit::{Endpoint, Fault};
 use serde_json::json;
+use tokio::time::{Instant, advance};
+use tower::service_fn;
 
 use crate::setup::{Setup, audience, client, issuer};
+use crate::stub::{issued, json as answer};
 
 fn discovering(setup: &Setup) -> TokenExchange {
     TokenExchange::new(issuer(&setup.idp), client())
@@ -85,4 +94,43 @@ async fn md_01_nothing_is_sent_anywhere_when_discovery_fails_and_the_next_call_t
         .token(&caller, audience("service-b"))
         .await
         .unwrap();
+}
+
+#[tokio::test]
+async fn md_01_no_exchange_waits_for_a_new_document_while_there_is_an_old_one() {
+    let setup = Setup::start().await;
+    let caller = setup.caller("alice").await;
+    tokio::time::pause();
+    let id = issuer(&setup.idp);
+    let document = json!({ "issuer": id.as_str(), "token_endpoint": "https://idp.example/token" });
+    let discoveries = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&discoveries);
+    let http = HttpService::new(service_fn(move |request: Request<Bytes>| {
+        let (document, discoveries) = (document.clone(), Arc::clone(&counted));
+        async move {
+            if request.method() == http::Method::POST {
+                return Ok(issued("a-token-for-b", json!({ "expires_in": 0 })));
+            }
+            // The first one is answered, no other.
+            if discoveries.fetch_add(1, Ordering::SeqCst) > 0 {
+                std::future::pending::<()>().await;
+            }
+            Ok::<_, std::convert::Infallible>(answer(200, &document))
+        }
+    }));
+    let exchange = TokenExchange::new(AuthorizationServer::discover(id, http), client());
+    exchange
+        .token(&caller, audience("service-b"))
+        .await
+        .unwrap();
+    advance(Duration::from_secs(3600)).await;
+    let started = Instant::now();
+    for _ in 0..10 {
+        exchange
+            .token(&caller, audience("service-b"))
+            .await
+            .unwrap();
+    }
+    assert_eq!(started.elapsed(), Duration::ZERO);
+    assert_eq!(discoveries.load(Ordering::SeqCst), 2);
 }
