@@ -6,8 +6,8 @@ use futures_util::future::join_all;
 use crate::jwks::{Jwks, Lookup, Refresh, RefreshError};
 use crate::verified_tokens::{Verified, VerifiedTokens};
 use crate::{
-    Audience, AuthorizationServer, BearerCredentials, Clock, ConfigError, KeyStatus, Policy,
-    Rejection, TokenError, UnverifiedJwt, Validated, observe,
+    Audience, AuthorizationServer, BearerCredentials, Clock, ConfigError, Issuer, KeyStatus,
+    Policy, Rejection, TokenError, UnverifiedJwt, Validated, observe,
 };
 
 /// Who this service is and whom it trusts: its audience, and for each issuer a policy and keys.
@@ -270,7 +270,7 @@ impl ResourceServer {
         let jwt = UnverifiedJwt::parse(found.token()?)?;
         let issuer = jwt.issuer().ok_or(TokenError::MissingClaim("iss"))?;
         let (position, trusted) = self.find(issuer).ok_or_else(|| {
-            let trusted = self.issuers().collect::<Vec<_>>().join(", ");
+            let trusted = Vec::from_iter(self.issuers().map(Issuer::as_str)).join(", ");
             TokenError::UnknownIssuer { trusted }
         })?;
         if !trusted.policy.allows(jwt.algorithm()) {
@@ -284,10 +284,9 @@ impl ResourceServer {
         trusted.find(|(_, trusted)| trusted.policy.issuer().as_str() == issuer)
     }
 
-    fn issuers(&self) -> impl Iterator<Item = &str> {
-        self.trusted
-            .iter()
-            .map(|trusted| trusted.policy.issuer().as_str())
+    /// Whom this service trusts.
+    pub(crate) fn issuers(&self) -> impl Iterator<Item = &Issuer> {
+        self.trusted.iter().map(|trusted| trusted.policy.issuer())
     }
 }
 

@@ -11,3 +11,4 @@ mod app;
 
 mod callers;
 mod errors;
+mod protected_resource;

@@ -10,11 +10,11 @@ use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt as _, Full, StreamBody};
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
-use obo::Rule;
+use obo::{BearerAuthLayer, ProtectedResource, Resource, Rule};
 use obo_testkit::{AuthorizationServer, Endpoint, Fault};
 use tonic::Code;
 
-use crate::whoami::{PATH, call, channel, serve, token, with_token};
+use crate::whoami::{PATH, accepts, call, channel, serve, serve_behind, token, with_token};
 
 type Body = UnsyncBoxBody<Bytes, Infallible>;
 
@@ -131,4 +131,37 @@ async fn gr_01_gr_03_gr_04_a_client_sees_the_codes() {
     let status = unavailable.unwrap_err();
     assert_eq!(status.code(), Code::Unavailable);
     assert_eq!(status.metadata().get("retry-after").unwrap(), "1");
+}
+
+#[tokio::test]
+async fn pr_04_statuses_of_accessors_and_interceptors_name_the_metadata_of_the_service() {
+    let idp = AuthorizationServer::start().await;
+    let server = accepts(&idp, "service-b");
+    let identifier = Resource::new("https://stock.example").unwrap();
+    let resource = ProtectedResource::new(identifier, &server).unwrap();
+    let layer = BearerAuthLayer::new(server).allow_anonymous();
+    let layer = layer.protected_resource(&resource);
+    let named = r#"resource_metadata="https://stock.example/.well-known/oauth-protected-resource""#;
+    let by_accessor = serve_behind(layer.clone(), None).await;
+    let by_interceptor = serve_behind(layer, Some(Rule::service())).await;
+    let alice = format!("Bearer {}", token(&idp).mint());
+    for (service, line, code, challenge) in [
+        (by_accessor, None, "16", format!("Bearer {named}")),
+        (by_interceptor, None, "16", format!("Bearer {named}")),
+        (
+            by_interceptor,
+            Some(&*alice),
+            "7",
+            format!(r#"Bearer {named}, error="insufficient_scope""#),
+        ),
+        (
+            by_accessor,
+            Some("Bearer x"),
+            "16",
+            format!(r#"Bearer {named}, error="invalid_token""#),
+        ),
+    ] {
+        let got = refused(service, "application/grpc", line, message()).await;
+        assert_eq!(got, (200, code.to_owned(), Some(challenge)), "{line:?}");
+    }
 }

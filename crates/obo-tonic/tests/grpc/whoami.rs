@@ -101,9 +101,13 @@ pub(crate) fn accepts(idp: &AuthorizationServer, audience: &str) -> ResourceServ
 
 /// Serves as `service-b` on a socket, and requires the rule by an interceptor where there is one.
 pub(crate) async fn serve(idp: &AuthorizationServer, rule: Option<Rule>) -> SocketAddr {
+    serve_behind(BearerAuthLayer::new(accepts(idp, "service-b")), rule).await
+}
+
+/// As [`serve`], behind this layer.
+pub(crate) async fn serve_behind(layer: BearerAuthLayer, rule: Option<Rule>) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    let layer = BearerAuthLayer::new(accepts(idp, "service-b"));
     let mut server = Server::builder().layer(layer);
     let router = match rule {
         Some(rule) => server.add_service(InterceptedService::new(Whoami, obo_tonic::require(rule))),

@@ -7,6 +7,7 @@ use pin_project_lite::pin_project;
 use tower_service::Service;
 
 use super::BearerAuthLayer;
+use super::resource_metadata::ResourceMetadata;
 use crate::jwks::Refresh;
 use crate::{Rejection, observe};
 
@@ -18,6 +19,7 @@ pin_project! {
     {
         #[pin]
         state: State<S, B>,
+        metadata: Option<ResourceMetadata>,
     }
 }
 
@@ -56,12 +58,14 @@ where
     pub(super) fn passed(future: S::Future) -> Self {
         Self {
             state: State::Passed { future },
+            metadata: None,
         }
     }
 
     pub(super) fn refused(rejection: &Rejection, request: &Request<B>) -> Self {
         Self {
             state: refusal(rejection, request),
+            metadata: None,
         }
     }
 
@@ -78,7 +82,13 @@ where
         });
         Self {
             state: State::Waiting { refresh, pending },
+            metadata: None,
         }
+    }
+
+    /// Names this metadata in the challenges of the response.
+    pub(super) fn naming(self, metadata: Option<ResourceMetadata>) -> Self {
+        Self { metadata, ..self }
     }
 }
 
@@ -101,13 +111,20 @@ where
     type Output = Result<Response<R>, S::Error>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let mut state = self.project().state;
+        let this = self.project();
+        let (mut state, metadata) = (this.state, &*this.metadata);
+        let named = |mut response: Response<R>| {
+            if let Some(metadata) = metadata {
+                metadata.add_to(response.headers_mut());
+            }
+            response
+        };
         loop {
             let next = match state.as_mut().project() {
-                StateProjection::Passed { future } => return future.poll(cx),
+                StateProjection::Passed { future } => return future.poll(cx).map_ok(named),
                 StateProjection::Refused { response } => {
                     return match response.take() {
-                        Some(response) => Poll::Ready(Ok(response)),
+                        Some(response) => Poll::Ready(Ok(named(response))),
                         // Polled again after it was done, which the contract of futures leaves open.
                         None => Poll::Pending,
                     };

@@ -4,7 +4,8 @@ use tower_layer::Layer;
 
 use super::BearerAuth;
 use super::open::Open;
-use crate::{ConfigError, ResourceServer};
+use super::resource_metadata::ResourceMetadata;
+use crate::{ConfigError, ProtectedResource, ResourceServer};
 
 /// Admits requests with an access token that a [`ResourceServer`] accepts.
 ///
@@ -26,6 +27,7 @@ use crate::{ConfigError, ResourceServer};
 pub struct BearerAuthLayer {
     pub(super) server: ResourceServer,
     pub(super) open: Open,
+    pub(super) metadata: Option<ResourceMetadata>,
 }
 
 impl BearerAuthLayer {
@@ -34,6 +36,7 @@ impl BearerAuthLayer {
         Self {
             server,
             open: Open::default(),
+            metadata: None,
         }
     }
 
@@ -82,6 +85,16 @@ impl BearerAuthLayer {
         self.open.preflight = true;
         self
     }
+
+    /// Names the metadata of this service in each `Bearer` challenge, by `resource_metadata` (RFC 9728 section 5.1).
+    ///
+    /// All responses that pass are looked at, so challenges of rules, extractors and handlers have it too, also where a
+    /// gRPC status carries them in the headers. One that has it already keeps what it says.
+    #[must_use]
+    pub fn protected_resource(mut self, resource: &ProtectedResource) -> Self {
+        self.metadata = Some(ResourceMetadata::of(resource));
+        self
+    }
 }
 
 impl<S> Layer<S> for BearerAuthLayer {
@@ -97,6 +110,7 @@ impl fmt::Debug for BearerAuthLayer {
         f.debug_struct("BearerAuthLayer")
             .field("server", &self.server)
             .field("open", &self.open)
+            .field("metadata", &self.metadata)
             .finish()
     }
 }

@@ -13,7 +13,9 @@
 //! 5. The issuer's policy judges type, issuer, audience, times, required claims and, last, the signature.
 //! 6. The [`Validated`](crate::Validated) goes into the request's extensions and the request to the inner service.
 //!
-//! A refusal is a response with an empty body. A gRPC request is answered as gRPC, without needing tonic.
+//! A refusal is a response with an empty body. A gRPC request is answered as gRPC, without needing tonic. Where the layer
+//! knows the service's [`ProtectedResource`](crate::ProtectedResource), each `Bearer` challenge names its metadata,
+//! whether this layer, a rule or a handler raised it.
 //!
 //! What it does not check: what the caller may do. That is for [`Rule`](crate::Rule)s.
 
@@ -21,6 +23,7 @@ mod credentials;
 mod future;
 mod layer;
 mod open;
+mod resource_metadata;
 mod service;
 
 pub use future::ResponseFuture;

@@ -44,7 +44,7 @@ where
     }
 
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
-        match self.layer.admit(&mut request) {
+        let future = match self.layer.admit(&mut request) {
             Step::Pass => ResponseFuture::passed(self.inner.call(request)),
             Step::Refuse(rejection) => ResponseFuture::refused(&rejection, &request),
             Step::Wait(refresh) => {
@@ -53,7 +53,8 @@ where
                 let ready = mem::replace(&mut self.inner, clone);
                 ResponseFuture::waiting(refresh, self.layer.clone(), request, ready)
             }
-        }
+        };
+        future.naming(self.layer.metadata.clone())
     }
 }
 

@@ -24,6 +24,7 @@ mod keys_rotation;
 mod keys_start;
 mod keys_status;
 mod paths;
+mod protected_resource;
 mod readiness;
 mod redaction;
 mod refusals;

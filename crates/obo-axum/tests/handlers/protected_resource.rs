@@ -1,0 +1,63 @@
+//! RFC 9728 on a router: the document outside the layer, and its name in what extractors and handlers say.
+
+use axum::Router;
+use axum::routing::get;
+use http::Request;
+use obo::{BearerAuthLayer, Issuer, ProtectedResource, Resource, ResourceServer, Rule};
+use obo_axum::{Authenticated, Error};
+use obo_testkit::AuthorizationServer;
+
+use crate::app::{alice, call, policy, with_token, without_token};
+
+const PATH: &str = "/.well-known/oauth-protected-resource/orders";
+const NAMED: &str =
+    r#"resource_metadata="https://api.example/.well-known/oauth-protected-resource/orders""#;
+
+async fn whoever(Authenticated(caller): Authenticated) -> Result<(), Error> {
+    Rule::service().check(&caller)?;
+    Ok(())
+}
+
+fn router(idp: &AuthorizationServer) -> Router {
+    let issuer = Issuer::new(idp.issuer()).unwrap();
+    let server = ResourceServer::with_policy(policy(idp), issuer).unwrap();
+    let identifier = Resource::new("https://api.example/orders").unwrap();
+    let resource = ProtectedResource::new(identifier, &server).unwrap();
+    let layer = BearerAuthLayer::new(server).allow_anonymous();
+    Router::new()
+        .route("/orders", get(whoever))
+        .layer(layer.protected_resource(&resource))
+        .route_service(resource.well_known_path(), resource.service())
+}
+
+#[tokio::test]
+async fn pr_07_the_document_is_served_to_whoever_asks() {
+    let idp = AuthorizationServer::start().await;
+    let router = router(&idp);
+    let got = call(&router, without_token(PATH)).await;
+    assert_eq!(got.status, 200);
+    assert_eq!(got.headers["content-type"], "application/json");
+    assert!(got.body.contains(idp.issuer()), "{}", got.body);
+    assert_eq!(call(&router, with_token(PATH, "x")).await, got);
+    let head = Request::head(PATH).body(axum::body::Body::empty());
+    let head = call(&router, head.unwrap()).await;
+    assert_eq!((head.status, &*head.body), (got.status, ""));
+    assert_eq!(head.headers["content-length"], got.body.len().to_string());
+    let post = Request::post(PATH).body(axum::body::Body::empty());
+    assert_eq!(call(&router, post.unwrap()).await.status, 405);
+    assert!(idp.requests().is_empty());
+}
+
+#[tokio::test]
+async fn pr_04_challenges_of_extractors_and_handlers_name_the_document() {
+    let idp = AuthorizationServer::start().await;
+    let router = router(&idp);
+    let by_extractor = call(&router, without_token("/orders")).await;
+    by_extractor.assert_refused(401, Some(&format!("Bearer {NAMED}")));
+    let by_layer = call(&router, with_token("/orders", "x")).await;
+    let invalid = format!(r#"Bearer {NAMED}, error="invalid_token""#);
+    by_layer.assert_refused(401, Some(&invalid));
+    let by_handler = call(&router, with_token("/orders", &alice(&idp).mint())).await;
+    let denied = format!(r#"Bearer {NAMED}, error="insufficient_scope""#);
+    by_handler.assert_refused(403, Some(&denied));
+}

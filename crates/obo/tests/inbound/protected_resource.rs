@@ -1,0 +1,248 @@
+//! RFC 9728: the document that names the issuers, and the challenges that name the document.
+
+use std::convert::Infallible;
+
+use bytes::Bytes;
+use http::header::{ALLOW, AUTHORIZATION, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE};
+use http::header::{HeaderValue, WWW_AUTHENTICATE};
+use http::{Method, Request, Response};
+use http_body_util::BodyExt as _;
+use obo::{
+    Audience, BearerAuthLayer, Policy, ProtectedResource, Rejection, RequireLayer, Resource,
+    ResourceServer, Rule, Scope,
+};
+use serde_json::{Value, json};
+use tower::{ServiceBuilder, ServiceExt as _, service_fn};
+
+use crate::guarded::{Guarded, challenges, service_a, with_line};
+use crate::issuer::{FakeIssuer, JWKS, Reply};
+
+const NAMED: &str =
+    r#"resource_metadata="https://api.example/.well-known/oauth-protected-resource/orders""#;
+
+fn resource(identifier: &str, server: &ResourceServer) -> ProtectedResource {
+    ProtectedResource::new(Resource::new(identifier).unwrap(), server).unwrap()
+}
+
+fn members(resource: &ProtectedResource) -> Value {
+    serde_json::from_slice(&resource.document()).unwrap()
+}
+
+async fn answered(resource: &ProtectedResource, method: Method) -> Response<Bytes> {
+    let request = Request::builder().method(method).body(()).unwrap();
+    let response = resource.service().oneshot(request).await.unwrap();
+    let (parts, body) = response.into_parts();
+    Response::from_parts(parts, body.collect().await.unwrap().to_bytes())
+}
+
+/// The layer of a service that is known as `https://api.example/orders`.
+fn naming(server: ResourceServer) -> BearerAuthLayer {
+    let resource = resource("https://api.example/orders", &server);
+    BearerAuthLayer::new(server).protected_resource(&resource)
+}
+
+#[tokio::test]
+async fn pr_01_the_well_known_name_is_inserted_before_the_resources_path() {
+    let server = service_a(FakeIssuer::new().await.known());
+    let name = "/.well-known/oauth-protected-resource";
+    for (identifier, origin, path) in [
+        ("https://h", "https://h", ""),
+        ("https://h/", "https://h", ""),
+        ("https://h/v1", "https://h", "/v1"),
+        ("https://h/v1/", "https://h", "/v1/"),
+        ("https://h:8443/a/b", "https://h:8443", "/a/b"),
+        ("http://127.0.0.1:3000/v1", "http://127.0.0.1:3000", "/v1"),
+    ] {
+        let resource = resource(identifier, &server);
+        assert_eq!(resource.well_known_path(), format!("{name}{path}"));
+        assert_eq!(resource.url(), format!("{origin}{name}{path}"));
+    }
+}
+
+#[tokio::test]
+async fn pr_01_an_identifier_that_clients_would_spell_otherwise_is_a_configuration_error() {
+    let server = service_a(FakeIssuer::new().await.known());
+    for identifier in [
+        "http://h",
+        "urn:example:orders",
+        "https://user@h/v1",
+        "https://H/v1",
+        "https://h:443/v1",
+        "https://h/a/../b",
+        "https://h/{id}",
+        r#"https://h/"x""#,
+        "https://h/\u{e9}",
+        r"https://h\v1",
+    ] {
+        let resource = Resource::new(identifier).unwrap();
+        let error = ProtectedResource::new(resource, &server).unwrap_err();
+        assert_eq!(error.field(), "resource", "{identifier}");
+    }
+}
+
+#[tokio::test]
+async fn pr_01_pr_07_the_document_is_public_cacheable_json_at_get_and_head() {
+    let server = service_a(FakeIssuer::new().await.known());
+    let resource = resource("https://api.example/orders", &server);
+    for method in [Method::GET, Method::HEAD] {
+        let response = answered(&resource, method.clone()).await;
+        let headers = response.headers();
+        assert_eq!(response.status(), 200);
+        assert_eq!(headers[CONTENT_TYPE], "application/json");
+        assert_eq!(headers[CACHE_CONTROL], "public, max-age=3600");
+        let length = resource.document().len().to_string();
+        assert_eq!(headers[CONTENT_LENGTH], length);
+        let body = match method {
+            Method::GET => resource.document(),
+            _ => Bytes::new(),
+        };
+        assert_eq!(response.body(), &body);
+    }
+    for method in [Method::POST, Method::PUT, Method::DELETE, Method::OPTIONS] {
+        let response = answered(&resource, method).await;
+        assert_eq!(response.status(), 405);
+        assert_eq!(response.headers()[ALLOW], "GET, HEAD");
+        assert_eq!(response.body(), "");
+    }
+}
+
+#[tokio::test]
+async fn pr_02_pr_03_the_document_says_what_is_configured_and_changes_with_it() {
+    let (one, other) = (
+        FakeIssuer::new().await,
+        FakeIssuer::named("https://other.example").await,
+    );
+    let server = service_a(one.known());
+    for identifier in [
+        "https://api.example",
+        "https://api.example/",
+        "https://api.example/a",
+    ] {
+        let expected = json!({
+            "resource": identifier,
+            "authorization_servers": ["https://idp.example"],
+            "bearer_methods_supported": ["header"],
+        });
+        assert_eq!(members(&resource(identifier, &server)), expected);
+    }
+    let policy = Policy::new(other.id(), Audience::new("service-a").unwrap());
+    let server = server.trust(policy, other.known()).unwrap();
+    let both = resource("https://api.example", &server);
+    let issuers = json!(["https://idp.example", "https://other.example"]);
+    assert_eq!(members(&both)["authorization_servers"], issuers);
+    let scopes = Scope::new(["orders:write", "orders:read"]).unwrap();
+    let scoped = both.clone().scopes_supported(scopes);
+    let supported = json!(["orders:read", "orders:write"]);
+    assert_eq!(members(&scoped)["scopes_supported"], supported);
+    let none = scoped.scopes_supported(Scope::default());
+    assert_eq!(members(&none), members(&both), "no empty array");
+}
+
+#[tokio::test]
+async fn pr_04_each_refusal_of_layer_and_rules_names_the_document_once() {
+    let idp = FakeIssuer::new().await;
+    let server = service_a(idp.known());
+    let rule = Rule::scopes(["a"]).unwrap();
+    let guarded = Guarded::new(naming(server)).requires(rule);
+    let named = |rest: &str| format!("Bearer {NAMED}{rest}");
+    let good = format!("Bearer {}", idp.token().mint());
+    let bad = format!("Bearer {}", idp.token().expires_in(-61).mint());
+    for (line, status, rest) in [
+        (None, 401, ""),
+        (Some("Basic YTpi"), 401, ""),
+        (Some(&*bad), 401, r#", error="invalid_token""#),
+        (Some("Bearer a b"), 400, r#", error="invalid_request""#),
+        (
+            Some(&*good),
+            403,
+            r#", error="insufficient_scope", scope="a""#,
+        ),
+    ] {
+        let mut request = Request::new(());
+        if let Some(line) = line {
+            request
+                .headers_mut()
+                .insert(AUTHORIZATION, line.parse().unwrap());
+        }
+        let response = guarded.send(request.clone()).await;
+        assert_eq!(response.status(), status, "{line:?}");
+        assert_eq!(challenges(&response), [named(rest)]);
+
+        let grpc = HeaderValue::from_static("application/grpc");
+        request.headers_mut().insert(CONTENT_TYPE, grpc);
+        let response = guarded.send(request).await;
+        assert_eq!(response.status(), 200);
+        assert_eq!(challenges(&response), [named(rest)], "trailers-only");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn pr_04_a_refusal_after_a_wait_names_the_document_and_a_missing_key_set_does_not() {
+    let idp = FakeIssuer::new().await;
+    let guarded = Guarded::new(naming(service_a(idp.known())));
+    idp.reply(JWKS, Reply::Status(500));
+    let token = format!("Bearer {}", idp.token().mint());
+    let response = guarded.with(&token).await;
+    assert_eq!(response.status(), 503);
+    assert!(challenges(&response).is_empty());
+    idp.heal();
+    tokio::time::advance(std::time::Duration::from_millis(500)).await;
+    let expired = format!("Bearer {}", idp.token().expires_in(-61).mint());
+    let response = guarded.with(&expired).await;
+    assert_eq!(response.status(), 401);
+    assert!(challenges(&response)[0].contains(NAMED));
+    let response = guarded.with(&token).await;
+    assert_eq!(
+        (response.status().as_u16(), response.headers().len()),
+        (200, 0)
+    );
+}
+
+/// The challenges of a service that answers an admitted request like this, behind these layers.
+async fn said(idp: &FakeIssuer, layers: usize, answer: Response<String>) -> Vec<String> {
+    let layer = naming(service_a(idp.known()));
+    let inner = service_fn(move |_: Request<()>| {
+        let answer = answer.clone();
+        async { Ok::<_, Infallible>(answer) }
+    });
+    let service = ServiceBuilder::new()
+        .layer(layer.clone())
+        .option_layer((layers > 1).then_some(layer))
+        .option_layer((layers > 2).then(|| RequireLayer::new(Rule::service())))
+        .service(inner);
+    let request = with_line(format!("Bearer {}", idp.token().mint()));
+    let response = service.oneshot(request).await.unwrap();
+    let said = challenges(&response).into_iter();
+    said.map(str::to_owned).collect()
+}
+
+#[tokio::test]
+async fn pr_04_bt_14_bt_16_what_a_handler_says_is_kept_and_completed_once() {
+    let idp = FakeIssuer::new().await;
+    let named = format!("Bearer {NAMED}");
+    let of_handler = Rejection::MissingCredentials.answer();
+    let answer: Response<String> = of_handler.to_response(&http::HeaderMap::new());
+    assert_eq!(said(&idp, 1, answer.clone()).await, [&*named]);
+    assert_eq!(said(&idp, 2, answer).await, [&*named]);
+
+    let mut several = Response::new(String::new());
+    *several.status_mut() = http::StatusCode::UNAUTHORIZED;
+    let own = r#"Bearer realm="b", resource_metadata="https://other.example/x""#;
+    for line in [r#"Basic realm="a, Bearer""#, "Bearer", own] {
+        let line = HeaderValue::from_static(line);
+        several.headers_mut().append(WWW_AUTHENTICATE, line);
+    }
+    let expected = [r#"Basic realm="a, Bearer""#, &*named, own];
+    assert_eq!(said(&idp, 1, several).await, expected);
+
+    let by_rule = said(&idp, 3, Response::new(String::new())).await;
+    let expected = format!(r#"{named}, error="insufficient_scope""#);
+    assert_eq!(by_rule, [expected]);
+}
+
+#[tokio::test]
+async fn pr_04_a_layer_that_knows_no_document_names_none() {
+    let idp = FakeIssuer::new().await;
+    let guarded = Guarded::by(idp.known());
+    assert_eq!(challenges(&guarded.with("Basic YTpi").await), ["Bearer"]);
+}
