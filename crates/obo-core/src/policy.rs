@@ -113,13 +113,18 @@ impl Policy {
         self.algorithms.contains(&algorithm)
     }
 
+    /// The moment from which a token that this policy has accepted is expired: its `exp` plus leeway.
+    pub fn accepts_until(&self, caller: &Validated) -> UnixTime {
+        caller.expires_at().saturating_add(self.leeway)
+    }
+
     /// Checks that a token which this policy has accepted is not past its `exp` plus leeway by now.
     ///
     /// # Errors
     ///
     /// [`TokenError::Expired`].
     pub fn check_expiry(&self, caller: &Validated, now: UnixTime) -> Result<(), TokenError> {
-        if now >= caller.expires_at().saturating_add(self.leeway) {
+        if now >= self.accepts_until(caller) {
             return Err(TokenError::Expired);
         }
         Ok(())

@@ -79,30 +79,66 @@ impl Answer {
     /// A gRPC request is answered as gRPC: status 200, `grpc-status` in the headers ("trailers-only"), its own content
     /// type; any other as HTTP.
     pub fn to_response<B: Default>(&self, request: &HeaderMap) -> Response<B> {
-        let mut response = Response::new(B::default());
-        if let Some(content_type) = grpc_content_type(request) {
-            let headers = response.headers_mut();
-            headers.insert(CONTENT_TYPE, content_type.clone());
-            headers.insert("grpc-status", HeaderValue::from(self.grpc_code()));
-            headers.insert("grpc-message", HeaderValue::from_static(self.message));
-        } else {
-            *response.status_mut() = self.status;
-        }
-        if let Some(challenge) = self.challenge() {
-            response.headers_mut().append(WWW_AUTHENTICATE, challenge);
-        }
-        if let Some(seconds) = self.retry_after() {
-            response
-                .headers_mut()
-                .insert(RETRY_AFTER, HeaderValue::from(seconds));
-        }
-        response
+        Protocol::of(request).response(self)
     }
 }
 
+/// What a request speaks, and so its refusal: gRPC of some content type, or HTTP alone.
+pub(crate) struct Protocol(Option<HeaderValue>);
+
+impl Protocol {
+    pub(crate) fn of(request: &HeaderMap) -> Self {
+        Self(grpc_content_type(request).cloned())
+    }
+
+    /// The whole response, with an empty body.
+    pub(crate) fn response<B: Default>(&self, answer: &Answer) -> Response<B> {
+        let mut response = Response::new(B::default());
+        match &self.0 {
+            Some(content_type) => {
+                let headers = response.headers_mut();
+                headers.insert(CONTENT_TYPE, content_type.clone());
+                answer.put_grpc_status(headers);
+            }
+            None => *response.status_mut() = answer.status,
+        }
+        answer.put_challenge(response.headers_mut());
+        response
+    }
+
+    /// The trailers that end a response which has begun; gRPC alone has them, gRPC-Web writes them into the body.
+    pub(crate) fn trailers(&self, answer: &Answer) -> Option<HeaderMap> {
+        let content_type = self.0.as_ref()?.as_bytes();
+        if content_type.get(GRPC.len()) == Some(&b'-') {
+            return None;
+        }
+        let mut trailers = HeaderMap::new();
+        answer.put_grpc_status(&mut trailers);
+        answer.put_challenge(&mut trailers);
+        Some(trailers)
+    }
+}
+
+impl Answer {
+    fn put_grpc_status(&self, headers: &mut HeaderMap) {
+        headers.insert("grpc-status", HeaderValue::from(self.grpc_code()));
+        headers.insert("grpc-message", HeaderValue::from_static(self.message));
+    }
+
+    fn put_challenge(&self, headers: &mut HeaderMap) {
+        if let Some(challenge) = self.challenge() {
+            headers.append(WWW_AUTHENTICATE, challenge);
+        }
+        if let Some(seconds) = self.retry_after() {
+            headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
+        }
+    }
+}
+
+const GRPC: &[u8] = b"application/grpc";
+
 /// The content type of a gRPC or gRPC-Web request: `application/grpc` alone or followed by `+`, `;` or `-web`.
 fn grpc_content_type(request: &HeaderMap) -> Option<&HeaderValue> {
-    const GRPC: &[u8] = b"application/grpc";
     let value = request.get(CONTENT_TYPE)?;
     let bytes = value.as_bytes();
     let (start, rest) = bytes.split_at_checked(GRPC.len())?;

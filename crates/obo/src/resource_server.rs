@@ -1,5 +1,6 @@
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::future::join_all;
 
@@ -282,6 +283,15 @@ impl ResourceServer {
     fn find(&self, issuer: &str) -> Option<(usize, &Trusted)> {
         let mut trusted = self.trusted.iter().enumerate();
         trusted.find(|(_, trusted)| trusted.policy.issuer().as_str() == issuer)
+    }
+
+    /// How long this server goes on accepting the caller's token; one of an issuer that it does not know has no leeway.
+    pub(crate) fn time_left(&self, caller: &Validated) -> Duration {
+        let until = match self.find(caller.issuer().as_str()) {
+            Some((_, trusted)) => trusted.policy.accepts_until(caller),
+            None => caller.expires_at(),
+        };
+        until.saturating_since(self.clock.now())
     }
 
     /// Whom this service trusts.

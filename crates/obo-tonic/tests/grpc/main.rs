@@ -12,3 +12,4 @@ mod whoami;
 mod accessors;
 mod on_behalf_of;
 mod over_socket;
+mod streams;

@@ -54,7 +54,7 @@ impl Service<http::Request<Body>> for Whoami {
 
 /// Messages as they are.
 #[derive(Clone)]
-struct Raw;
+pub(crate) struct Raw;
 
 impl Codec for Raw {
     type Encode = Bytes;

@@ -17,7 +17,8 @@
 //! knows the service's [`ProtectedResource`](crate::ProtectedResource), each `Bearer` challenge names its metadata,
 //! whether this layer, a rule or a handler raised it.
 //!
-//! What it does not check: what the caller may do. That is for [`Rule`](crate::Rule)s.
+//! What it does not check: what the caller may do. That is for [`Rule`](crate::Rule)s. And the token is judged once, before
+//! the body is read: a stream goes on when it expires, unless an [`ExpiryLayer`](crate::ExpiryLayer) ends it.
 
 mod credentials;
 mod future;

@@ -7,7 +7,11 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 
 use http::{Request, Response};
-use obo::{BearerAuth, BearerAuthLayer, Rejection, Require, RequireLayer, ResourceServer, Rule};
+use obo::expiry::ExpiryBody;
+use obo::{
+    BearerAuth, BearerAuthLayer, Expiry, ExpiryLayer, Rejection, Require, RequireLayer,
+    ResourceServer, Rule,
+};
 use tower::{Layer as _, Service, ServiceExt as _};
 
 use crate::guarded::service_a;
@@ -38,6 +42,8 @@ fn layers_and_services_can_be_shared_between_threads() {
     shared::<BearerAuth<Any<()>>>();
     shared::<RequireLayer>();
     shared::<Require<Any<()>>>();
+    shared::<ExpiryLayer>();
+    shared::<Expiry<Any<()>>>();
     shared::<ResourceServer>();
     shared::<Rule>();
     shared::<Rejection>();
@@ -45,6 +51,8 @@ fn layers_and_services_can_be_shared_between_threads() {
     fn sent<T: Send>() {}
     sent::<<BearerAuth<Any<()>> as Service<Request<Vec<u8>>>>::Future>();
     sent::<<Require<Any<()>> as Service<Request<Vec<u8>>>>::Future>();
+    sent::<<Expiry<Any<()>> as Service<Request<Vec<u8>>>>::Future>();
+    sent::<ExpiryBody<Vec<u8>>>();
 }
 
 #[tokio::test]

@@ -15,6 +15,7 @@ mod log;
 mod any_bytes;
 mod bounds;
 mod discovery;
+mod expiry;
 mod grpc;
 mod header;
 mod issuers;

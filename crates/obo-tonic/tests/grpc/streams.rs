@@ -1,0 +1,140 @@
+//! Calls on tonic's own server that are under way when their token expires.
+
+use std::convert::Infallible;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::future::{BoxFuture, FutureExt as _};
+use futures_util::stream::{self, BoxStream, StreamExt as _};
+use obo::{BearerAuthLayer, ExpiryLayer};
+use obo_testkit::AuthorizationServer;
+use tokio::net::TcpListener;
+use tokio::time::{Instant, timeout};
+use tokio_stream::wrappers::TcpListenerStream;
+use tonic::body::Body;
+use tonic::server::NamedService;
+use tonic::transport::{Channel, Server};
+use tonic::{Code, Request, Response, Status, Streaming};
+use tower::layer::util::{Identity, Stack};
+use tower::{Service, service_fn};
+
+use crate::whoami::{Raw, accepts, channel, token, with_token};
+
+const SUBSCRIBE: &str = "/test.Prices/Subscribe";
+const UPLOAD: &str = "/test.Prices/Upload";
+/// The token's life and the policy's leeway.
+const LIFE: Duration = Duration::from_secs(300 + 60);
+const LEEWAY: Duration = Duration::from_secs(60);
+
+/// Sends one price and then none; takes uploads that do not end.
+#[derive(Clone)]
+struct Prices;
+
+impl NamedService for Prices {
+    const NAME: &'static str = "test.Prices";
+}
+
+impl Service<http::Request<Body>> for Prices {
+    type Response = http::Response<Body>;
+    type Error = Infallible;
+    type Future = BoxFuture<'static, Result<Self::Response, Infallible>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: http::Request<Body>) -> Self::Future {
+        let subscribe = service_fn(|_: Request<Bytes>| async {
+            let first = stream::iter([Ok(Bytes::from_static(b"1"))]);
+            let prices: BoxStream<'_, _> = first.chain(stream::pending()).boxed();
+            Ok::<_, Status>(Response::new(prices))
+        });
+        let upload = service_fn(|request: Request<Streaming<Bytes>>| async {
+            let mut prices = request.into_inner();
+            while prices.message().await?.is_some() {}
+            Ok::<_, Status>(Response::new(Bytes::new()))
+        });
+        async move {
+            let mut grpc = tonic::server::Grpc::new(Raw);
+            Ok(match request.uri().path() {
+                SUBSCRIBE => grpc.server_streaming(subscribe, request).await,
+                _ => grpc.client_streaming(upload, request).await,
+            })
+        }
+        .boxed()
+    }
+}
+
+/// A channel to the service behind both layers, or the first alone, and a token.
+///
+/// Time stands still but for the jumps to the next timer, of which there is none but the expiry's.
+async fn serve(ends: bool) -> (Channel, String) {
+    let idp = AuthorizationServer::start().await;
+    let server = accepts(&idp, "service-b");
+    let token = token(&idp).mint();
+    server.validate(&token).await.unwrap();
+    tokio::time::pause();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let incoming = TcpListenerStream::new(listener);
+    let bearer = Server::builder().layer(BearerAuthLayer::new(server.clone()));
+    if ends {
+        let mut server = bearer.layer(ExpiryLayer::new(server));
+        tokio::spawn(server.add_service(Prices).serve_with_incoming(incoming));
+    } else {
+        let mut server: Server<Stack<BearerAuthLayer, Identity>> = bearer;
+        tokio::spawn(server.add_service(Prices).serve_with_incoming(incoming));
+    }
+    (channel(address), token)
+}
+
+async fn subscribe(channel: Channel, token: &str) -> Streaming<Bytes> {
+    let mut client = tonic::client::Grpc::new(channel);
+    client.ready().await.unwrap();
+    let path = http::uri::PathAndQuery::from_static(SUBSCRIBE);
+    let request = with_token(Some(token));
+    let response = client.server_streaming(request, path, Raw).await.unwrap();
+    let mut prices = response.into_inner();
+    assert_eq!(prices.message().await.unwrap().unwrap(), "1");
+    prices
+}
+
+fn assert_expired(status: &Status, start: Instant) {
+    assert_eq!(status.code(), Code::Unauthenticated);
+    assert_eq!(status.message(), "invalid token");
+    let challenge = status.metadata().get("www-authenticate").unwrap();
+    assert_eq!(challenge, r#"Bearer error="invalid_token""#);
+    // The token was made a moment before the clock stood still.
+    let early = LIFE.saturating_sub(start.elapsed());
+    assert!(early < LEEWAY / 2, "{early:?} too early");
+    assert!(start.elapsed() <= LIFE);
+}
+
+#[tokio::test]
+async fn gr_08_a_subscription_ends_when_its_token_expires() {
+    let (channel, token) = serve(true).await;
+    let start = Instant::now();
+    let mut prices = subscribe(channel, &token).await;
+    assert_expired(&prices.message().await.unwrap_err(), start);
+}
+
+#[tokio::test]
+async fn gr_08_an_upload_ends_when_its_token_expires() {
+    let (channel, token) = serve(true).await;
+    let start = Instant::now();
+    let mut client = tonic::client::Grpc::new(channel);
+    client.ready().await.unwrap();
+    let path = http::uri::PathAndQuery::from_static(UPLOAD);
+    let endless = with_token(Some(&token)).map(|_| stream::pending::<Bytes>());
+    let refused = client.client_streaming(endless, path, Raw).await;
+    assert_expired(&refused.map(|_: Response<Bytes>| ()).unwrap_err(), start);
+}
+
+#[tokio::test]
+async fn gr_08_without_the_layer_a_token_is_judged_at_the_start_alone() {
+    let (channel, token) = serve(false).await;
+    let mut prices = subscribe(channel, &token).await;
+    let longer = timeout(LIFE * 10, prices.message()).await;
+    assert!(longer.is_err(), "{longer:?}");
+}

@@ -1,0 +1,144 @@
+use std::fmt;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use http::HeaderMap;
+use http_body::{Body, Frame, SizeHint};
+use pin_project_lite::pin_project;
+use tokio::time::{Instant, Sleep, sleep_until};
+
+use crate::answer::Protocol;
+use crate::{BoxError, Rejection, TokenError, observe};
+
+/// When a request's token expires, and how its caller is told.
+pub(super) struct Deadline {
+    pub(super) at: Instant,
+    pub(super) protocol: Protocol,
+}
+
+impl Deadline {
+    /// `None` when it is further away than the clock counts.
+    pub(super) fn after(left: Duration, request: &HeaderMap) -> Option<Self> {
+        Some(Self {
+            at: Instant::now().checked_add(left)?,
+            protocol: Protocol::of(request),
+        })
+    }
+}
+
+/// The refusal that an expired token gets.
+pub(super) fn expired() -> Rejection {
+    let rejection = Rejection::Token(TokenError::Expired);
+    observe::refused(&rejection);
+    rejection
+}
+
+pin_project! {
+    /// A response body that ends when the token of its request expires.
+    ///
+    /// A gRPC body ends with the trailers of a refusal, any other with that [`Rejection`] as its error.
+    pub struct ExpiryBody<B> {
+        #[pin]
+        state: State<B>,
+    }
+}
+
+pin_project! {
+    #[project = StateProjection]
+    enum State<B> {
+        Endless {
+            #[pin]
+            inner: B,
+        },
+        Running {
+            #[pin]
+            inner: B,
+            #[pin]
+            timer: Sleep,
+            protocol: Protocol,
+        },
+        Ended,
+    }
+}
+
+impl<B> ExpiryBody<B> {
+    pub(super) fn new(inner: B, deadline: Option<Deadline>) -> Self {
+        let state = match deadline {
+            Some(Deadline { at, protocol }) => State::Running {
+                inner,
+                timer: sleep_until(at),
+                protocol,
+            },
+            None => State::Endless { inner },
+        };
+        Self { state }
+    }
+}
+
+/// Without a deadline, as the body of a refusal.
+impl<B: Default> Default for ExpiryBody<B> {
+    fn default() -> Self {
+        Self::new(B::default(), None)
+    }
+}
+
+impl<B> Body for ExpiryBody<B>
+where
+    B: Body,
+    B::Error: Into<BoxError>,
+{
+    type Data = B::Data;
+    type Error = BoxError;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<B::Data>, BoxError>>> {
+        let mut state = self.project().state;
+        let last = match state.as_mut().project() {
+            StateProjection::Endless { inner } => return inner.poll_frame(cx).map_err(Into::into),
+            StateProjection::Running {
+                inner,
+                timer,
+                protocol,
+            } => {
+                // Asked first, for a body that is never out of frames would not let the timer have its turn.
+                if Instant::now() < timer.deadline() {
+                    if let Poll::Ready(frame) = inner.poll_frame(cx) {
+                        return Poll::Ready(frame.map(|frame| frame.map_err(Into::into)));
+                    }
+                    ready!(timer.poll(cx));
+                }
+                let rejection = expired();
+                match protocol.trailers(&rejection.answer()) {
+                    Some(trailers) => Ok(Frame::trailers(trailers)),
+                    None => Err(rejection.into()),
+                }
+            }
+            StateProjection::Ended => return Poll::Ready(None),
+        };
+        state.set(State::Ended);
+        Poll::Ready(Some(last))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match &self.state {
+            State::Endless { inner } | State::Running { inner, .. } => inner.is_end_stream(),
+            State::Ended => true,
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match &self.state {
+            State::Endless { inner } | State::Running { inner, .. } => inner.size_hint(),
+            State::Ended => SizeHint::with_exact(0),
+        }
+    }
+}
+
+impl<B> fmt::Debug for ExpiryBody<B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ExpiryBody(..)")
+    }
+}

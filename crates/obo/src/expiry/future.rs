@@ -1,0 +1,92 @@
+use std::fmt;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use http::Response;
+use pin_project_lite::pin_project;
+use tokio::time::{Sleep, sleep_until};
+
+use super::ExpiryBody;
+use super::body::{Deadline, expired};
+
+pin_project! {
+    /// The future of [`Expiry`](super::Expiry).
+    pub struct ResponseFuture<F> {
+        #[pin]
+        state: State<F>,
+    }
+}
+
+pin_project! {
+    #[project = StateProjection]
+    enum State<F> {
+        Endless {
+            #[pin]
+            future: F,
+        },
+        Running {
+            #[pin]
+            future: F,
+            #[pin]
+            timer: Sleep,
+            // Taken when the response is there.
+            deadline: Option<Deadline>,
+        },
+        Ended,
+    }
+}
+
+impl<F> ResponseFuture<F> {
+    pub(super) fn new(future: F, deadline: Option<Deadline>) -> Self {
+        let state = match deadline {
+            Some(deadline) => State::Running {
+                future,
+                timer: sleep_until(deadline.at),
+                deadline: Some(deadline),
+            },
+            None => State::Endless { future },
+        };
+        Self { state }
+    }
+}
+
+impl<F, R, E> Future for ResponseFuture<F>
+where
+    F: Future<Output = Result<Response<R>, E>>,
+    R: Default,
+{
+    type Output = Result<Response<ExpiryBody<R>>, E>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut state = self.project().state;
+        let (ended, deadline) = match state.as_mut().project() {
+            StateProjection::Endless { future } => (future.poll(cx), None),
+            StateProjection::Running {
+                future,
+                timer,
+                deadline,
+            } => match future.poll(cx) {
+                Poll::Ready(ended) => (Poll::Ready(ended), deadline.take()),
+                Poll::Pending => {
+                    std::task::ready!(timer.poll(cx));
+                    let Some(deadline) = deadline.take() else {
+                        return Poll::Pending;
+                    };
+                    // What is under way inside is dropped before its caller is told.
+                    state.set(State::Ended);
+                    let answer = expired().answer();
+                    return Poll::Ready(Ok(deadline.protocol.response(&answer)));
+                }
+            },
+            // Polled again after it was done, which the contract of futures leaves open.
+            StateProjection::Ended => return Poll::Pending,
+        };
+        ended.map_ok(|response| response.map(|body| ExpiryBody::new(body, deadline)))
+    }
+}
+
+impl<F> fmt::Debug for ResponseFuture<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ResponseFuture(..)")
+    }
+}

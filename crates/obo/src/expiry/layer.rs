@@ -1,0 +1,80 @@
+use std::task::{Context, Poll};
+
+use http::{Request, Response};
+use tower_layer::Layer;
+use tower_service::Service;
+
+use super::future::ResponseFuture;
+use super::{ExpiryBody, body::Deadline};
+use crate::{ResourceServer, Validated};
+
+/// Ends requests when their token expires; it goes inside a [`BearerAuthLayer`](crate::BearerAuthLayer).
+///
+/// ```
+/// use obo::{Audience, BearerAuthLayer, ExpiryLayer, Issuer, ResourceServer};
+/// use tower::ServiceBuilder;
+///
+/// # async fn prices(_: http::Request<String>) -> Result<http::Response<String>, std::convert::Infallible> {
+/// #     Ok(http::Response::new(String::new()))
+/// # }
+/// let idp = Issuer::new("https://idp.example.com/realms/corp")?;
+/// let server = ResourceServer::new(Audience::new("service-a")?, idp);
+/// let service = ServiceBuilder::new()
+///     .layer(BearerAuthLayer::new(server.clone()))
+///     .layer(ExpiryLayer::new(server))
+///     .service_fn(prices);
+/// # Ok::<(), obo::ConfigError>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct ExpiryLayer {
+    server: ResourceServer,
+}
+
+impl ExpiryLayer {
+    /// Ends requests at the moment from which `server`, whose [`BearerAuthLayer`](crate::BearerAuthLayer) is around this
+    /// one, would refuse their token.
+    pub fn new(server: ResourceServer) -> Self {
+        Self { server }
+    }
+}
+
+impl<S> Layer<S> for ExpiryLayer {
+    type Service = Expiry<S>;
+
+    fn layer(&self, inner: S) -> Expiry<S> {
+        Expiry {
+            inner,
+            layer: self.clone(),
+        }
+    }
+}
+
+/// The service that [`ExpiryLayer`] makes.
+#[derive(Clone, Debug)]
+pub struct Expiry<S> {
+    inner: S,
+    layer: ExpiryLayer,
+}
+
+impl<S, B, R> Service<Request<B>> for Expiry<S>
+where
+    S: Service<Request<B>, Response = Response<R>>,
+    R: Default,
+{
+    type Response = Response<ExpiryBody<R>>;
+    type Error = S::Error;
+    type Future = ResponseFuture<S::Future>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        let caller = request.extensions().get::<Validated>();
+        let deadline = caller.and_then(|caller| {
+            let left = self.layer.server.time_left(caller);
+            Deadline::after(left, request.headers())
+        });
+        ResponseFuture::new(self.inner.call(request), deadline)
+    }
+}

@@ -1,0 +1,24 @@
+//! Requests that end when their token does, for streams that outlive it.
+//!
+//! A token is validated once, when its request starts. Without this layer, a stream goes on for as long as both ends
+//! like; a server-sent event or a gRPC subscription may then be served for days after the token has expired. An
+//! [`ExpiryLayer`] inside the [`BearerAuthLayer`](crate::BearerAuthLayer) ends it at the moment from which the server
+//! would refuse the token: its `exp` plus the leeway of the issuer's policy.
+//!
+//! - Before the response has begun, the request is refused as any expired token is: 401, or gRPC 16.
+//! - A gRPC response that has begun ends with the trailers `grpc-status: 16` and `grpc-message: invalid token`.
+//! - Any other response that has begun, gRPC-Web among them, fails: the server resets the stream or cuts the connection,
+//!   so that nobody takes what came for the whole.
+//!
+//! In each case what was under way inside is dropped. Requests without a caller have no end.
+//!
+//! What it does not do: look again whether a token was revoked; end a connection that was upgraded (a WebSocket), which
+//! is no response body; stop a task that a handler has spawned.
+
+mod body;
+mod future;
+mod layer;
+
+pub use body::ExpiryBody;
+pub use future::ResponseFuture;
+pub use layer::{Expiry, ExpiryLayer};

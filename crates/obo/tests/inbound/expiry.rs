@@ -1,0 +1,251 @@
+//! Requests that are under way when their token expires.
+
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::stream::{self, StreamExt as _};
+use futures_util::{FutureExt as _, future};
+use http::{HeaderMap, Request, Response, header};
+use http_body::{Body as _, Frame};
+use http_body_util::combinators::UnsyncBoxBody;
+use http_body_util::{BodyExt as _, Full, StreamBody};
+use obo::expiry::ExpiryBody;
+use obo::{
+    Audience, BearerAuthLayer, Clock, ExpiryLayer, Policy, ResourceServer, TestClock, TokenError,
+};
+use tokio::time::{Instant, advance};
+use tower::{ServiceBuilder, ServiceExt as _, service_fn};
+
+use crate::guarded::{INVALID_TOKEN, challenges};
+use crate::issuer::FakeIssuer;
+
+/// How long the token lives from now on, and what the policy adds, in seconds.
+const LIFE: u64 = 300;
+const LEEWAY: u64 = 60;
+const SECOND: Duration = Duration::from_secs(1);
+
+const GRPC: &str = "application/grpc+proto";
+
+type Body = UnsyncBoxBody<Bytes, Infallible>;
+
+/// A server and a token that it accepts.
+struct Setup {
+    server: ResourceServer,
+    token: String,
+}
+
+impl Setup {
+    async fn new(leeway: u64, expires_at: Option<u64>) -> Self {
+        let idp = FakeIssuer::new().await;
+        let clock = TestClock::new(Clock::system().now());
+        let policy = Policy::new(idp.id(), Audience::new("service-a").unwrap());
+        let policy = policy.leeway(Duration::from_secs(leeway)).unwrap();
+        let server = ResourceServer::with_policy(policy, idp.known()).unwrap();
+        let expires_at = expires_at.unwrap_or(clock.now().as_secs() + LIFE);
+        let setup = Self {
+            server: server.clock(clock),
+            token: idp.token().claim("exp", expires_at).mint(),
+        };
+        // With the keys at hand, no timer but the expiry's is at work.
+        setup.server.validate(&setup.token).await.unwrap();
+        setup
+    }
+
+    fn request(&self, content_type: &str) -> Request<()> {
+        let request = anonymous(content_type);
+        let (mut parts, ()) = request.into_parts();
+        let line = format!("Bearer {}", self.token).parse().unwrap();
+        parts.headers.insert(header::AUTHORIZATION, line);
+        Request::from_parts(parts, ())
+    }
+
+    /// The response of a service in both layers.
+    async fn send<F: Future<Output = Body>>(
+        &self,
+        request: Request<()>,
+        answer: impl Fn() -> F + Clone,
+    ) -> Response<ExpiryBody<Body>> {
+        let inner = service_fn(|_: Request<()>| {
+            let answer = answer();
+            async { Ok::<_, Infallible>(Response::new(answer.await)) }
+        });
+        let service = ServiceBuilder::new()
+            .layer(BearerAuthLayer::new(self.server.clone()).allow_anonymous())
+            .layer(ExpiryLayer::new(self.server.clone()))
+            .service(inner);
+        service.oneshot(request).await.unwrap()
+    }
+
+    /// The body of a response that has begun.
+    async fn stream(&self, request: Request<()>, body: impl Fn() -> Body + Clone) -> Streaming {
+        let response = self.send(request, || future::ready(body())).await;
+        assert_eq!(response.status(), 200);
+        Box::pin(response.into_body())
+    }
+}
+
+type Streaming = Pin<Box<ExpiryBody<Body>>>;
+
+fn anonymous(content_type: &str) -> Request<()> {
+    let request = Request::get("/prices").header(header::CONTENT_TYPE, content_type);
+    request.body(()).unwrap()
+}
+
+/// One frame, and then nothing for ever.
+fn quiet() -> Body {
+    let first = stream::iter([Ok(Frame::data(Bytes::from_static(b"first")))]);
+    StreamBody::new(first.chain(stream::pending())).boxed_unsync()
+}
+
+/// Frames without end.
+fn busy() -> Body {
+    let frame = || Ok(Frame::data(Bytes::from_static(b"more")));
+    StreamBody::new(stream::repeat_with(frame)).boxed_unsync()
+}
+
+async fn data(body: &mut Streaming) -> Bytes {
+    body.frame().await.unwrap().unwrap().into_data().unwrap()
+}
+
+/// Lets all but the last second before the end pass; the stream goes on.
+async fn last_second(body: &mut Streaming, life: u64) {
+    assert_eq!(data(body).await, "first");
+    advance(Duration::from_secs(life) - SECOND).await;
+    assert!(body.frame().now_or_never().is_none());
+}
+
+fn assert_unauthenticated(trailers: &HeaderMap) {
+    assert_eq!(trailers["grpc-status"], "16");
+    assert_eq!(trailers["grpc-message"], "invalid token");
+    assert_eq!(trailers["www-authenticate"], INVALID_TOKEN);
+    assert_eq!(trailers.len(), 3);
+}
+
+fn assert_expired(body: Option<Result<Frame<Bytes>, obo::BoxError>>) {
+    let error = body.unwrap().unwrap_err();
+    let rejection = error.downcast_ref::<obo::Rejection>().unwrap();
+    assert_eq!(rejection, &obo::Rejection::Token(TokenError::Expired));
+}
+
+#[tokio::test(start_paused = true)]
+async fn gr_08_a_grpc_stream_ends_with_trailers_when_its_token_expires() {
+    for leeway in [0, LEEWAY] {
+        let setup = Setup::new(leeway, None).await;
+        let mut body = setup.stream(setup.request(GRPC), quiet).await;
+        last_second(&mut body, LIFE + leeway).await;
+        advance(SECOND).await;
+        let last = body.frame().await.unwrap().unwrap();
+        assert_unauthenticated(last.trailers_ref().unwrap());
+        assert!(body.is_end_stream());
+        assert!(body.frame().await.is_none());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn gr_08_any_other_stream_breaks_off_when_its_token_expires() {
+    let setup = Setup::new(LEEWAY, None).await;
+    for other in ["", "text/event-stream", "application/grpc-web-text+proto"] {
+        let mut body = setup.stream(setup.request(other), quiet).await;
+        last_second(&mut body, LIFE + LEEWAY).await;
+        advance(SECOND).await;
+        assert_expired(body.frame().await);
+        assert!(body.frame().await.is_none());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn gr_08_who_waits_for_a_stream_is_woken_at_its_end() {
+    let setup = Setup::new(LEEWAY, None).await;
+    let mut body = setup.stream(setup.request(GRPC), quiet).await;
+    let start = Instant::now();
+    data(&mut body).await;
+    let last = body.frame().await.unwrap().unwrap();
+    assert_unauthenticated(last.trailers_ref().unwrap());
+    assert_eq!(start.elapsed().as_secs(), LIFE + LEEWAY);
+}
+
+#[tokio::test(start_paused = true)]
+async fn gr_08_a_stream_that_never_pauses_ends_too() {
+    let setup = Setup::new(LEEWAY, None).await;
+    let mut body = setup.stream(setup.request(""), busy).await;
+    for _ in 0..LIFE + LEEWAY {
+        assert_eq!(data(&mut body).await, "more");
+        advance(SECOND).await;
+    }
+    assert_expired(body.frame().await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn gr_08_what_is_under_way_is_dropped_at_the_end() {
+    let setup = Setup::new(LEEWAY, None).await;
+    let held = Arc::new(());
+    let holding = || {
+        let held = Arc::clone(&held);
+        let frames = stream::pending().map(move |frame: Result<Frame<Bytes>, Infallible>| {
+            let _ = &held;
+            frame
+        });
+        StreamBody::new(frames).boxed_unsync()
+    };
+    let mut body = setup.stream(setup.request(""), holding).await;
+    assert_eq!(Arc::strong_count(&held), 2);
+    assert_expired(body.frame().await);
+    assert_eq!(Arc::strong_count(&held), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn gr_02_gr_08_a_request_that_is_not_answered_in_time_is_refused() {
+    let setup = Setup::new(LEEWAY, None).await;
+    let start = Instant::now();
+    let response = setup.send(setup.request(""), future::pending::<Body>).await;
+    assert_eq!(start.elapsed().as_secs(), LIFE + LEEWAY);
+    assert_eq!(response.status(), 401);
+    assert_eq!(challenges(&response), [INVALID_TOKEN]);
+    let response = setup
+        .send(setup.request(GRPC), future::pending::<Body>)
+        .await;
+    assert_eq!(response.status(), 200);
+    assert_eq!(response.headers()["grpc-status"], "16");
+    assert_eq!(response.headers()[header::CONTENT_TYPE], GRPC);
+    assert_eq!(challenges(&response), [INVALID_TOKEN]);
+    assert!(response.into_body().is_end_stream());
+}
+
+#[tokio::test(start_paused = true)]
+async fn gr_08_what_ends_by_itself_is_left_as_it_is() {
+    let setup = Setup::new(LEEWAY, None).await;
+    let mut trailers = HeaderMap::new();
+    trailers.insert("grpc-status", "0".parse().unwrap());
+    let body = || {
+        let frames = [
+            Frame::data(Bytes::from_static(b"all")),
+            Frame::trailers(trailers.clone()),
+        ];
+        StreamBody::new(stream::iter(frames.map(Ok))).boxed_unsync()
+    };
+    let streamed = setup.stream(setup.request(GRPC), body).await;
+    let collected = streamed.collect().await.unwrap();
+    assert_eq!(collected.trailers(), Some(&trailers));
+    assert_eq!(collected.to_bytes(), "all");
+    let whole = || Full::new(Bytes::from_static(b"all")).boxed_unsync();
+    let mut body = setup.stream(setup.request(""), whole).await;
+    assert_eq!(body.size_hint().exact(), Some(3));
+    assert!(!body.is_end_stream());
+    assert_eq!(data(&mut body).await, "all");
+    assert!(body.is_end_stream());
+}
+
+#[tokio::test(start_paused = true)]
+async fn gr_08_a_stream_for_nobody_and_one_for_ever_go_on() {
+    let setup = Setup::new(LEEWAY, Some(1 << 53)).await;
+    let year = Duration::from_secs(365 * 24 * 60 * 60);
+    for request in [anonymous(GRPC), setup.request(GRPC)] {
+        let mut body = setup.stream(request, quiet).await;
+        data(&mut body).await;
+        advance(year).await;
+        assert!(body.frame().now_or_never().is_none());
+    }
+}

@@ -1,0 +1,45 @@
+//! A stream of events that the client takes to be endless.
+
+use axum::Router;
+use axum::body::Body;
+use axum::routing::get;
+use bytes::Bytes;
+use futures_util::stream::{self, StreamExt as _};
+use http::{Request, header};
+use http_body_util::{BodyExt as _, Empty};
+use hyper_util::client::legacy::Client;
+use hyper_util::rt::TokioExecutor;
+use tokio::time::Instant;
+
+use crate::setup::{LEEWAY, LIFE, serve};
+
+async fn events() -> Body {
+    let first = stream::iter([Ok::<_, std::convert::Infallible>("first")]);
+    Body::from_stream(first.chain(stream::pending()))
+}
+
+#[tokio::test]
+async fn gr_08_a_stream_over_http_1_and_2_breaks_off_when_its_token_expires() {
+    for http2 in [false, true] {
+        let (address, token) = serve(Router::new().route("/events", get(events))).await;
+        let client = Client::builder(TokioExecutor::new())
+            .http2_only(http2)
+            .build_http();
+        let start = Instant::now();
+        let request = Request::get(format!("http://{address}/events"))
+            .header(header::AUTHORIZATION, format!("Bearer {token}"))
+            .body(Empty::<Bytes>::new());
+        let response = client.request(request.unwrap()).await.unwrap();
+        assert_eq!(response.status(), 200);
+        let mut body = response.into_body();
+        let first = body.frame().await.unwrap().unwrap();
+        assert_eq!(first.into_data().unwrap(), "first");
+        // An error, and not the end that a whole response has.
+        body.frame().await.unwrap().unwrap_err();
+        // The token was made a moment before the clock stood still.
+        let early = LIFE.saturating_sub(start.elapsed());
+        assert!(early < LEEWAY / 2, "{early:?} too early");
+        assert!(start.elapsed() <= LIFE);
+        tokio::time::resume();
+    }
+}

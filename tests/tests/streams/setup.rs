@@ -1,0 +1,31 @@
+//! An axum server in the layers, whose clock stands still but for jumps to the next timer.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use axum::Router;
+use obo::{Audience, BearerAuthLayer, ExpiryLayer, Issuer, ResourceServer};
+use obo_testkit::AuthorizationServer;
+use tokio::net::TcpListener;
+
+/// The token's life and the policy's leeway.
+pub(crate) const LIFE: Duration = Duration::from_secs(300 + 60);
+pub(crate) const LEEWAY: Duration = Duration::from_secs(60);
+
+/// Serves the routes inside both layers; a token for them.
+pub(crate) async fn serve(routes: Router) -> (SocketAddr, String) {
+    let idp = AuthorizationServer::start().await;
+    let issuer = Issuer::new(idp.issuer()).unwrap();
+    let server = ResourceServer::new(Audience::new("service-a").unwrap(), issuer);
+    let token = idp.user("alice").audience("service-a").mint();
+    // With the keys at hand, no timer but the expiry's is at work.
+    server.validate(&token).await.unwrap();
+    tokio::time::pause();
+    let routes = routes
+        .layer(ExpiryLayer::new(server.clone()))
+        .layer(BearerAuthLayer::new(server));
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move { axum::serve(listener, routes).await });
+    (address, token)
+}
