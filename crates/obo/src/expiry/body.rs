@@ -30,7 +30,7 @@ impl Deadline {
 /// The refusal that an expired token gets.
 pub(super) fn expired() -> Rejection {
     let rejection = Rejection::Token(TokenError::Expired);
-    observe::refused(&rejection);
+    observe::stream_ended(&rejection);
     rejection
 }
 

@@ -74,6 +74,12 @@ pub(crate) fn refused<B>(request: &Request<B>, rejection: &Rejection, caller: Op
     }
 }
 
+/// A response was ended, since the token of its request has expired.
+pub(crate) fn stream_ended(rejection: &Rejection) {
+    count!("obo_streams_ended_total", "code" => rejection.code());
+    event!(INFO, code = rejection.code(), "stream ended");
+}
+
 /// Whether a token's very bytes were verified before.
 pub(crate) fn recalled(hit: bool) {
     count!("obo_token_cache_total", "result" => if hit { "hit" } else { "miss" });

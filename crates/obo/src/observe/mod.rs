@@ -8,6 +8,6 @@ mod inbound;
 mod keys;
 mod outbound;
 
-pub(crate) use inbound::{allowed, recalled, refused};
+pub(crate) use inbound::{allowed, recalled, refused, stream_ended};
 pub(crate) use keys::{keys_fetched, keys_unavailable, not_rediscovered};
 pub(crate) use outbound::{at_hand, exchanged};
