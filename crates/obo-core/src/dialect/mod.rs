@@ -1,8 +1,19 @@
-//! How authorization servers differ in the exchange: one file each, RFC 8693 itself as the default.
+//! How authorization servers differ: one file each.
+//!
+//! Inbound, a product's difference is data, a [`Profile`](crate::Profile), and [`Profile::named`](crate::Profile::named)
+//! finds it by name. Outbound it is a [`Dialect`], with RFC 8693 itself as the default.
 
+pub mod auth0;
+pub mod authentik;
+pub mod cognito;
+pub mod entra;
+pub mod google;
+pub mod keycloak;
+pub mod okta;
 mod profiles;
 mod refusal;
 mod rfc8693;
+pub mod zitadel;
 
 use std::borrow::Cow;
 use std::fmt;

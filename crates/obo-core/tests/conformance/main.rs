@@ -28,4 +28,6 @@ mod jose_header;
 mod key_hygiene;
 mod key_selection;
 mod numeric_date;
+mod presets;
+mod profile;
 mod redaction;

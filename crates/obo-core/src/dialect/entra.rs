@@ -1,0 +1,92 @@
+//! Microsoft Entra ID.
+//!
+//! Shapes from the vendor's [access token claims reference][claims] and its sample tokens of both versions; nothing here
+//! was run against the service.
+//!
+//! Which version a resource gets is its own setting (`accessTokenAcceptedVersion`), so a policy names one: version 2.0 by
+//! [`issuer`] and [`profile`], version 1.0 by [`issuer_v1`] and [`profile_v1`]. Several tenants are a policy each; no
+//! issuer stands for all of them (EN-06).
+//!
+//! ```
+//! use obo_core::{Audience, Policy, dialect::entra};
+//!
+//! let audience = Audience::new("6e74172b-be56-4843-9ff4-e66a39bb12e3")?;
+//! let issuer = entra::issuer("72f988bf-86f1-41af-91ab-2d7cd011db47")?;
+//! let policy = Policy::new(issuer, audience).profile(entra::profile());
+//! # Ok::<(), obo_core::ConfigError>(())
+//! ```
+//!
+//! - `sub` is another one in each resource; `tid` with `oid` is the user everywhere (EN-09). They are read with
+//!   [`Policy::claims`](crate::Policy::claims).
+//! - Scope (`scp`) is what a user has consented to, and roles are a permission of the user or of the calling application;
+//!   neither is read as the other (EN-08).
+//! - There is no `act`; [`Profile::client_is_actor`] makes the immediate caller the actor.
+//!
+//! [claims]: https://learn.microsoft.com/en-us/entra/identity-platform/access-token-claims-reference
+
+use crate::{ConfigError, Issuer, Mark, Profile, ScopeFrom, Typ};
+
+/// Access tokens of version 2.0, of the tenant that the issuer names.
+pub fn profile() -> Profile {
+    either()
+        .expects(Mark::is("ver", "2.0"))
+        .client_from(["azp"])
+}
+
+/// Access tokens of version 1.0, of the tenant that the issuer names.
+pub fn profile_v1() -> Profile {
+    either()
+        .expects(Mark::is("ver", "1.0"))
+        .client_from(["appid"])
+}
+
+/// An ID token has neither `azp` nor `appid`. A token without `scp` has no user in it, also where the optional claim
+/// `idtyp` that says so is not configured.
+fn either() -> Profile {
+    Profile::LENIENT
+        .types([Typ::Jwt])
+        .requires("iat")
+        .requires_client()
+        .expects(Mark::in_issuer("tid"))
+        .scope_from([ScopeFrom::text("scp")])
+        .service_if([
+            Mark::is("idtyp", "app"),
+            Mark::absent("scp"),
+            Mark::SUBJECT_IS_CLIENT,
+        ])
+}
+
+/// The issuer of a tenant's tokens of version 2.0, `https://login.microsoftonline.com/{tenant}/v2.0`.
+///
+/// National clouds have other hosts: give [`Issuer::new`] what their tokens have in `iss`.
+///
+/// # Errors
+///
+/// When `tenant` is not a tenant's GUID: `common`, `organizations` and `consumers` are no tenants, and tokens do not name
+/// a tenant by its domain.
+pub fn issuer(tenant: &str) -> Result<Issuer, ConfigError> {
+    check_guid(tenant)?;
+    Issuer::new(format!("https://login.microsoftonline.com/{tenant}/v2.0"))
+}
+
+/// The issuer of a tenant's tokens of version 1.0, `https://sts.windows.net/{tenant}/`.
+///
+/// # Errors
+///
+/// As [`issuer`].
+pub fn issuer_v1(tenant: &str) -> Result<Issuer, ConfigError> {
+    check_guid(tenant)?;
+    Issuer::new(format!("https://sts.windows.net/{tenant}/"))
+}
+
+fn check_guid(tenant: &str) -> Result<(), ConfigError> {
+    let groups = tenant.split('-').map(str::len);
+    let digits = |byte: u8| byte == b'-' || matches!(byte, b'0'..=b'9' | b'a'..=b'f');
+    if groups.eq([8, 4, 4, 4, 12]) && tenant.bytes().all(digits) {
+        return Ok(());
+    }
+    Err(ConfigError::new(
+        "tenant",
+        format!("{tenant:?} is not a tenant's GUID in lower case, as tokens have it in `tid`"),
+    ))
+}

@@ -1,0 +1,114 @@
+//! <https://docs.aws.amazon.com/cognito/latest/developerguide/amazon-cognito-user-pools-using-the-access-token.html>
+
+use obo_core::dialect::cognito;
+use obo_core::{Audience, Policy, PrincipalKind, TokenError};
+use serde_json::json;
+
+use super::{Recorded, scope};
+
+const CLIENT: &str = "1example23456789";
+
+fn pool() -> Policy {
+    let issuer = cognito::issuer("us-west-2_example").unwrap();
+    Policy::new(issuer, Audience::new(CLIENT).unwrap()).profile(cognito::profile())
+}
+
+fn user() -> Recorded {
+    Recorded::new(
+        None,
+        r#"{
+          "sub": "aaaaaaaa-bbbb-cccc-dddd-eeeeeeeeeeee",
+          "device_key": "aaaaaaaa-bbbb-cccc-dddd-eeeeeeeeeeee", "cognito:groups": ["testgroup"],
+          "iss": "https://cognito-idp.us-west-2.amazonaws.com/us-west-2_example", "version": 2,
+          "client_id": "1example23456789", "origin_jti": "aaaaaaaa-bbbb-cccc-dddd-eeeeeeeeeeee",
+          "event_id": "aaaaaaaa-bbbb-cccc-dddd-eeeeeeeeeeee", "token_use": "access",
+          "scope": "phone openid profile resourceserver.1/appclient2 email", "auth_time": 1676313851,
+          "exp": 1676317451, "iat": 1676313851, "jti": "aaaaaaaa-bbbb-cccc-dddd-eeeeeeeeeeee",
+          "username": "my-test-user"
+        }"#,
+    )
+}
+
+fn not_for_us() -> TokenError {
+    TokenError::Audience {
+        expected: CLIENT.into(),
+    }
+}
+
+#[test]
+fn at_04_ot_01_without_aud_the_client_is_the_configured_one() {
+    let caller = user().under(&pool()).unwrap();
+    assert_eq!(caller.subject(), "aaaaaaaa-bbbb-cccc-dddd-eeeeeeeeeeee");
+    assert_eq!(caller.client_id(), Some(CLIENT));
+    assert!(caller.audience().eq([CLIENT]));
+    assert!(
+        caller
+            .scope()
+            .contains_all(&scope(["openid", "resourceserver.1/appclient2"]))
+    );
+    assert!(caller.groups().eq(["testgroup"]));
+    assert_eq!(caller.kind(), PrincipalKind::User);
+
+    assert_eq!(
+        user().with("client_id", "2other").refusal(&pool()),
+        not_for_us()
+    );
+    let nobodys = user().without("client_id").refusal(&pool());
+    assert_eq!(nobodys, TokenError::MissingClaim("client_id"));
+    for odd in [json!(""), json!([CLIENT]), json!(null)] {
+        let refused = user().with("client_id", odd).refusal(&pool());
+        assert_eq!(refused, TokenError::InvalidClaim("client_id"));
+    }
+}
+
+#[test]
+fn at_04_an_aud_that_is_there_decides_alone() {
+    let api = "https://orders.example.com";
+    let bound = user().with("aud", api);
+    assert_eq!(bound.refusal(&pool()), not_for_us());
+    assert_eq!(user().with("aud", json!([])).refusal(&pool()), not_for_us());
+    let with_api = pool().or_audience(Audience::new(api).unwrap());
+    bound.under(&with_api).unwrap();
+    // Whatever client it is of: the client asked for this resource.
+    bound.with("client_id", "2other").under(&with_api).unwrap();
+}
+
+#[test]
+fn at_13_an_id_token_is_refused_though_its_aud_is_the_client() {
+    let id_token = Recorded::new(
+        None,
+        r#"{
+          "sub": "aaaaaaaa-bbbb-cccc-dddd-eeeeeeeeeeee", "cognito:groups": ["test-group-a"],
+          "email_verified": true, "iss": "https://cognito-idp.us-west-2.amazonaws.com/us-west-2_example",
+          "cognito:username": "my-test-user", "origin_jti": "aaaaaaaa-bbbb-cccc-dddd-eeeeeeeeeeee",
+          "aud": "1example23456789", "event_id": "64f513be-32db-42b0-b78e-b02127b4f463",
+          "token_use": "id", "auth_time": 1676312777, "exp": 1676316377, "iat": 1676312777,
+          "jti": "aaaaaaaa-bbbb-cccc-dddd-eeeeeeeeeeee", "email": "my-test-user@example.com"
+        }"#,
+    );
+    let refused = id_token.refusal(&pool());
+    assert_eq!(refused, TokenError::MissingClaim("client_id"));
+    let refused = id_token.with("client_id", CLIENT).refusal(&pool());
+    assert_eq!(refused, TokenError::UnexpectedClaim("token_use"));
+    let refused = user().without("token_use").refusal(&pool());
+    assert_eq!(refused, TokenError::MissingClaim("token_use"));
+}
+
+#[test]
+fn at_11_a_client_for_itself_is_a_service() {
+    let token = user().without("username").with("sub", CLIENT);
+    for token in [token.clone(), token.with("sub", "x")] {
+        let caller = token.under(&pool()).unwrap();
+        assert_eq!(caller.kind(), PrincipalKind::Service);
+    }
+}
+
+#[test]
+fn a_pool_is_named_with_its_region() {
+    let issuer = cognito::issuer("eu-central-1_AbC").unwrap();
+    let expected = "https://cognito-idp.eu-central-1.amazonaws.com/eu-central-1_AbC";
+    assert_eq!(issuer.as_str(), expected);
+    for bad in ["", "_", "eu_", "_x", "evil.example/_x", "eu_a/b", "eu_a_b"] {
+        assert_eq!(cognito::issuer(bad).unwrap_err().field(), "pool", "{bad}");
+    }
+}

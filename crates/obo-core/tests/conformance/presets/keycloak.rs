@@ -1,0 +1,130 @@
+//! <https://www.keycloak.org/docs/latest/server_admin/>
+
+use obo_core::dialect::keycloak;
+use obo_core::{Issuer, PrincipalKind, Profile, TokenError};
+use serde_json::json;
+
+use super::{Recorded, policy, roles, scope};
+
+const REALM: &str = "https://sso.example.com/realms/corp";
+
+fn under(profile: Profile) -> obo_core::Policy {
+    policy(REALM, "orders", profile)
+}
+
+fn user() -> Recorded {
+    Recorded::new(
+        Some("JWT"),
+        r#"{
+          "exp": 1735689900, "iat": 1735689600, "auth_time": 1735689590,
+          "jti": "onrtac:4a1f0f3e-6a3c-4b65-8f9b-3a4c0e8f2d11",
+          "iss": "https://sso.example.com/realms/corp", "aud": ["orders", "account"],
+          "sub": "b7c86a4e-5d6b-4b1c-93b6-0a4a2f2f3a0e", "typ": "Bearer", "azp": "web-shop",
+          "sid": "c0f6a1f1-2a41-4a3a-9a0b-7c8a6a4b1234", "acr": "1",
+          "allowed-origins": ["https://shop.example.com"],
+          "realm_access": {"roles": ["default-roles-corp", "offline_access", "uma_authorization"]},
+          "resource_access": {"orders": {"roles": ["approver"]}, "account": {"roles": ["manage-account"]}},
+          "scope": "openid profile email", "email_verified": true, "name": "Alice Liddell",
+          "preferred_username": "alice", "given_name": "Alice", "family_name": "Liddell",
+          "email": "alice@example.com"
+        }"#,
+    )
+}
+
+fn service_account() -> Recorded {
+    Recorded::new(
+        Some("JWT"),
+        r#"{
+          "exp": 1735689900, "iat": 1735689600, "jti": "trrtcc:19b582b8-28c5-4a7e-ae0b-0500e11c6bd4",
+          "iss": "https://sso.example.com/realms/corp", "aud": "orders",
+          "sub": "d952cf23-bf92-4c8f-a3ff-4972b4f2bc5b", "typ": "Bearer", "azp": "stock", "acr": "1",
+          "realm_access": {"roles": ["default-roles-corp"]}, "scope": "profile email",
+          "clientHost": "10.0.0.7", "email_verified": false,
+          "preferred_username": "service-account-stock", "clientAddress": "10.0.0.7", "client_id": "stock"
+        }"#,
+    )
+}
+
+#[test]
+fn kc_08_ot_01_a_user_by_an_access_token_under_either_header() {
+    for typ in ["JWT", "at+jwt"] {
+        let caller = user().typ(Some(typ)).under(&under(keycloak::profile()));
+        let caller = caller.unwrap();
+        assert_eq!(caller.subject(), "b7c86a4e-5d6b-4b1c-93b6-0a4a2f2f3a0e");
+        assert_eq!(caller.client_id(), Some("web-shop"));
+        assert_eq!(caller.scope(), &scope(["openid", "profile", "email"]));
+        assert_eq!(caller.kind(), PrincipalKind::User);
+        assert!(roles(&caller).contains(&"uma_authorization"));
+    }
+    let of_client = keycloak::profile().roles_from(&["resource_access", "orders", "roles"]);
+    assert_eq!(
+        roles(&user().under(&under(of_client)).unwrap()),
+        ["approver"]
+    );
+}
+
+#[test]
+fn kc_08_at_13_other_kinds_of_token_are_refused() {
+    let policy = under(keycloak::profile());
+    for kind in ["ID", "Refresh", "Offline", "Logout"] {
+        let refused = user().with("typ", kind).refusal(&policy);
+        assert!(matches!(refused, TokenError::NotAnAccessToken(_)), "{kind}");
+    }
+    for kind in ["DPoP", "Serialized-ID", "bearer"] {
+        let refused = user().with("typ", kind).refusal(&policy);
+        assert_eq!(refused, TokenError::UnexpectedClaim("typ"), "{kind}");
+    }
+    let untyped = user().without("typ").refusal(&policy);
+    assert_eq!(untyped, TokenError::MissingClaim("typ"));
+    let hashed = user()
+        .with("at_hash", "MTIzNDU2Nzg5MDEyMzQ1Ng")
+        .refusal(&policy);
+    assert!(matches!(hashed, TokenError::NotAnAccessToken(_)));
+}
+
+#[test]
+fn at_11_a_service_account_is_a_service_by_any_of_its_marks() {
+    let policy = under(keycloak::profile());
+    let by_name = service_account().without("client_id");
+    let by_note = service_account().without("preferred_username");
+    let by_old_note = by_note
+        .clone()
+        .without("client_id")
+        .with("clientId", "stock");
+    for token in [service_account(), by_name, by_note, by_old_note] {
+        let caller = token.under(&policy).unwrap();
+        assert_eq!(caller.kind(), PrincipalKind::Service);
+        assert_eq!(caller.client_id(), Some("stock"));
+    }
+}
+
+#[test]
+fn kc_05_tx_33_the_client_is_the_actor_where_the_policy_says_so() {
+    let plain = user().under(&under(keycloak::profile())).unwrap();
+    assert!(plain.current_actor().is_none());
+    let mapped = under(keycloak::profile().client_is_actor());
+    let caller = user().under(&mapped).unwrap();
+    assert_eq!(caller.current_actor().unwrap().subject(), "web-shop");
+    let act = json!({"sub": "6a1b", "client_id": "gateway"});
+    let delegated = user().with("act", act).under(&mapped).unwrap();
+    assert_eq!(delegated.current_actor().unwrap().subject(), "6a1b");
+    let alone = service_account().under(&mapped).unwrap();
+    assert!(alone.current_actor().is_none());
+}
+
+#[test]
+fn tx_34_an_array_of_scope_values_is_refused() {
+    let array = user().with("scope", json!(["openid"]));
+    let refused = array.refusal(&under(keycloak::profile()));
+    assert_eq!(refused, TokenError::InvalidClaim("scope"));
+}
+
+#[test]
+fn an_issuer_is_one_realm() {
+    let realm = keycloak::issuer("https://sso.example.com", "corp").unwrap();
+    assert_eq!(realm, Issuer::new(REALM).unwrap());
+    for bad in ["", "corp/", "a/b"] {
+        let error = keycloak::issuer("https://sso.example.com", bad).unwrap_err();
+        assert_eq!(error.field(), "realm");
+    }
+}

@@ -1,0 +1,379 @@
+//! What a profile is made of: where scope, client, roles and kind are read, and what a token must have.
+
+use obo_core::{
+    Mark, Policy, PrincipalKind, Profile, Scope, ScopeFrom, TokenError, Typ, Validated,
+};
+
+use crate::judge::{NOW, judge, lenient_verdict, published, refusal, strict, verdict};
+use crate::token::Token;
+
+fn under(profile: Profile, token: &Token) -> Result<Validated, TokenError> {
+    let policy: Policy = strict().profile(profile);
+    judge(&policy, &published(), &token.mint(), NOW)
+}
+
+fn scope(values: &[&str]) -> Scope {
+    Scope::new(values).unwrap()
+}
+
+#[test]
+fn profiles_have_names() {
+    assert_eq!(Profile::named("rfc9068"), Some(Profile::RFC9068));
+    assert_eq!(Profile::named("lenient"), Some(Profile::LENIENT));
+    for name in Profile::names() {
+        assert!(Profile::named(name).is_some(), "{name}");
+    }
+    for unknown in ["", "Lenient", "rfc9068 ", "any", "none"] {
+        assert_eq!(Profile::named(unknown), None);
+    }
+}
+
+#[test]
+fn tx_34_an_array_is_a_scope_only_where_the_profile_says_so() {
+    let array = Token::new().claim("scope", r#"["b","a"]"#);
+    assert_eq!(refusal(&array.mint()), TokenError::InvalidClaim("scope"));
+    let lenient = lenient_verdict(&array.mint()).unwrap_err();
+    assert_eq!(lenient, TokenError::InvalidClaim("scope"));
+    let arrays = Profile::LENIENT.scope_from([ScopeFrom::array("scope")]);
+    let caller = under(arrays.clone(), &array).unwrap();
+    assert_eq!(caller.scope(), &scope(&["a", "b"]));
+    let text = Token::new().claim("scope", "\"a b\"");
+    let refused = under(arrays, &text).unwrap_err();
+    assert_eq!(refused, TokenError::InvalidClaim("scope"));
+    let either = Profile::LENIENT.scope_from([ScopeFrom::text("scope"), ScopeFrom::array("scope")]);
+    for token in [array, text] {
+        let caller = under(either.clone(), &token).unwrap();
+        assert_eq!(caller.scope(), &scope(&["a", "b"]));
+    }
+}
+
+#[test]
+fn tx_34_ot_01_the_first_claim_that_is_there_is_the_scope() {
+    let profile = Profile::LENIENT.scope_from([ScopeFrom::text("scope"), ScopeFrom::array("scp")]);
+    let both = Token::new()
+        .claim("scope", "\"a\"")
+        .claim("scp", r#"["b"]"#);
+    let granted =
+        |token: &Token| under(profile.clone(), token).map(|caller| caller.scope().clone());
+    assert_eq!(granted(&both), Ok(scope(&["a"])));
+    assert_eq!(
+        granted(&both.clone().without_claim("scope")),
+        Ok(scope(&["b"]))
+    );
+    assert_eq!(granted(&Token::new()), Ok(scope(&[])));
+    assert_eq!(granted(&both.claim("scope", "\"\"")), Ok(scope(&[])));
+    let odd = Token::new().claim("scope", "7").claim("scp", r#"["b"]"#);
+    assert_eq!(granted(&odd), Err(TokenError::InvalidClaim("scope")));
+    let odd = Token::new().claim("scp", "\"b\"");
+    assert_eq!(granted(&odd), Err(TokenError::InvalidClaim("scp")));
+}
+
+/// What a profile does not read may have any form, and grants nothing.
+#[test]
+fn ot_01_claims_of_other_products_mean_nothing() {
+    let token = Token::new()
+        .claim("scp", r#"["admin"]"#)
+        .claim("azp", "7")
+        .claim("appid", "\"x\"")
+        .claim("cid", "[]")
+        .claim("idtyp", "\"app\"")
+        .claim("tid", "{}");
+    let caller = verdict(&token.mint()).unwrap();
+    assert!(caller.scope().is_empty());
+    assert_eq!(caller.client_id(), Some("spa"));
+    assert_eq!(caller.kind(), PrincipalKind::User);
+}
+
+#[test]
+fn ot_01_the_first_claim_that_is_there_is_the_client() {
+    let profile = Profile::LENIENT.client_from(["azp", "cid"]);
+    let client = |token: &Token| {
+        let caller = under(profile.clone(), token)?;
+        Ok(caller.client_id().map(str::to_owned))
+    };
+    assert_eq!(client(&Token::new()), Ok(None));
+    let both = Token::new()
+        .claim("azp", "\"\\u0061\"")
+        .claim("cid", "\"c\"");
+    assert_eq!(client(&both), Ok(Some("a".into())));
+    assert_eq!(client(&both.without_claim("azp")), Ok(Some("c".into())));
+    for odd in ["\"\"", "null", "1", "[\"a\"]"] {
+        let token = Token::new().claim("azp", odd).claim("cid", "\"c\"");
+        assert_eq!(
+            client(&token),
+            Err(TokenError::InvalidClaim("azp")),
+            "{odd}"
+        );
+    }
+    let required = under(profile.clone().requires_client(), &Token::new());
+    assert_eq!(required.unwrap_err(), TokenError::MissingClaim("azp"));
+}
+
+#[test]
+fn at_02_a_profile_requires_claims_and_values() {
+    let profile = Profile::LENIENT
+        .requires("uti")
+        .expects(Mark::is("tenant", "corp".to_owned()));
+    let token = Token::new().claim("uti", "1").claim("tenant", "\"corp\"");
+    under(profile.clone(), &token).unwrap();
+    for missing in ["uti", "tenant"] {
+        let token = token.clone().without_claim(missing);
+        let refused = under(profile.clone(), &token).unwrap_err();
+        assert_eq!(refused, TokenError::MissingClaim(missing));
+        let refused = under(profile.clone(), &token.claim(missing, "null")).unwrap_err();
+        assert_eq!(refused, TokenError::MissingClaim(missing));
+    }
+    for other in ["\"Corp\"", "\"corp \"", "\"\"", "[\"corp\"]", "{}", "1"] {
+        let refused = under(profile.clone(), &token.clone().claim("tenant", other));
+        let expected = TokenError::UnexpectedClaim("tenant");
+        assert_eq!(refused.unwrap_err(), expected, "{other}");
+    }
+}
+
+#[test]
+fn jw_12_the_claims_a_profile_picks_occur_once() {
+    let profile = Profile::LENIENT.client_from(["azp"]);
+    for (claim, first, second) in [
+        ("azp", "\"a\"", "\"b\""),
+        ("a\\u007ap", "\"a\"", "\"b\""),
+        ("scp", "[]", "[]"),
+        ("tid", "1", "1"),
+        ("roles", "[]", "[\"x\"]"),
+    ] {
+        let plain = claim.replace("\\u007a", "z");
+        let token = Token::new()
+            .claim(&plain, first)
+            .second_claim(claim, second);
+        let refused = under(profile.clone(), &token).unwrap_err();
+        assert_eq!(refused, TokenError::DuplicateMember("payload"), "{claim}");
+    }
+    let inside = Token::new().claim("roles", r#"[{"value":"a","value":"b"}]"#);
+    assert_eq!(
+        refusal(&inside.mint()),
+        TokenError::DuplicateMember("payload")
+    );
+    let escaped = Token::new().claim("\\u0061zp", "\"a\"");
+    let caller = under(profile, &escaped).unwrap();
+    assert_eq!(caller.client_id(), Some("a"));
+}
+
+#[test]
+fn at_10_roles_groups_and_entitlements_are_strings_or_scim_values() {
+    let token = Token::new()
+        .claim("roles", r#"["buyer",{"value":"auditor","primary":true}]"#)
+        .claim(
+            "groups",
+            r#"[{"value":"e9e30dba","display":"Tour Guides","$ref":"https://x/Groups/e9e30dba"}]"#,
+        )
+        .claim("entitlements", r#""reports""#);
+    for validated in [verdict(&token.mint()), lenient_verdict(&token.mint())] {
+        let caller = validated.unwrap();
+        assert!(caller.roles().eq(["buyer", "auditor"]));
+        assert!(caller.groups().eq(["e9e30dba"]));
+        assert!(caller.entitlements().eq(["reports"]));
+    }
+    let none = verdict(&Token::new().mint()).unwrap();
+    assert_eq!(
+        none.roles()
+            .chain(none.groups())
+            .chain(none.entitlements())
+            .count(),
+        0
+    );
+}
+
+#[test]
+fn at_10_a_rich_group_fails_no_token() {
+    for rich in [
+        "null",
+        "7",
+        "{}",
+        "[[],[[\"root\"]]]",
+        r#"[{"value":{"value":"root"}}]"#,
+        r#"[{"display":"root"},null,1.5,true]"#,
+        r#"["a\u0000root"]"#,
+    ] {
+        let token = Token::new().claim("groups", rich).claim("roles", rich);
+        let caller = verdict(&token.mint()).expect(rich);
+        assert_eq!(caller.groups().chain(caller.roles()).count(), 0, "{rich}");
+    }
+}
+
+#[test]
+fn at_11_a_profile_says_what_a_service_is() {
+    let kind = |profile: &Profile, token: &Token| under(profile.clone(), token).unwrap().kind();
+    let by_client = Profile::LENIENT.client_from(["cid"]);
+    let own = Token::new().claim("cid", "\"alice\"");
+    assert_eq!(kind(&by_client, &own), PrincipalKind::Service);
+    let by_claim = Profile::LENIENT.service_if([Mark::is("idtyp", "app"), Mark::absent("scp")]);
+    let user = Token::new().claim("scp", "\"a\"");
+    assert_eq!(kind(&by_claim, &user), PrincipalKind::User);
+    let app = user.clone().claim("idtyp", "\"app\"");
+    assert_eq!(kind(&by_claim, &app), PrincipalKind::Service);
+    assert_eq!(kind(&by_claim, &Token::new()), PrincipalKind::Service);
+    let by_name = Profile::LENIENT.service_if([
+        Mark::starts_with("name", "service-"),
+        Mark::ends_with("sub", "@clients"),
+    ]);
+    assert_eq!(kind(&by_name, &user), PrincipalKind::User);
+    let named = user.clone().claim("name", "\"service-b\"");
+    assert_eq!(kind(&by_name, &named), PrincipalKind::Service);
+    let suffixed = user.claim("sub", "\"b@clients\"");
+    assert_eq!(kind(&by_name, &suffixed), PrincipalKind::Service);
+}
+
+#[test]
+fn tx_33_with_the_mapping_the_client_is_the_actor_unless_there_is_one() {
+    let mapped = Profile::RFC9068.client_is_actor();
+    let caller = under(mapped.clone(), &Token::new()).unwrap();
+    let actor = caller.current_actor().unwrap();
+    assert_eq!(actor.id().issuer(), caller.issuer().as_str());
+    assert_eq!((actor.subject(), actor.client_id()), ("spa", Some("spa")));
+    let act = Token::new().claim("act", r#"{"sub":"service-b"}"#);
+    let caller = under(mapped.clone(), &act).unwrap();
+    let actor = caller.current_actor().unwrap();
+    assert_eq!((actor.subject(), actor.client_id()), ("service-b", None));
+    assert!(caller.prior_actors().is_empty());
+    let alone = Token::new().claim("sub", "\"spa\"");
+    let caller = under(mapped.clone(), &alone).unwrap();
+    assert!(caller.current_actor().is_none());
+    let without_client = under(
+        Profile::LENIENT.client_is_actor(),
+        &Token::new().without_claim("client_id"),
+    );
+    assert!(without_client.unwrap().current_actor().is_none());
+    let unmapped = verdict(&Token::new().mint()).unwrap();
+    assert!(unmapped.current_actor().is_none());
+}
+
+#[test]
+fn at_04_a_client_is_an_audience_only_where_the_profile_says_so_and_aud_is_absent() {
+    let token = Token::new().claim("client_id", "\"service-a\"");
+    let without = token.clone().without_claim("aud");
+    assert_eq!(refusal(&without.mint()), TokenError::MissingClaim("aud"));
+    let profile = Profile::RFC9068.client_is_audience();
+    under(profile.clone(), &without).unwrap();
+    for aud in ["[]", "\"service-b\""] {
+        let refused = under(profile.clone(), &token.clone().claim("aud", aud));
+        assert!(matches!(refused, Err(TokenError::Audience { .. })), "{aud}");
+    }
+    let nobody = without.without_claim("client_id");
+    let refused = under(Profile::LENIENT.client_is_audience(), &nobody);
+    assert!(matches!(refused, Err(TokenError::Audience { .. })));
+}
+
+#[test]
+fn at_13_another_sign_of_an_id_token_may_replace_the_usual_ones() {
+    let nonce = Token::new().claim("nonce", "\"n\"");
+    let profile = Profile::RFC9068
+        .danger_id_token_claims()
+        .refuses(Mark::absent("uid"));
+    let refused = under(profile.clone(), &nonce);
+    assert!(matches!(refused, Err(TokenError::NotAnAccessToken(_))));
+    under(profile.clone(), &nonce.claim("uid", "1")).unwrap();
+    for (claim, value) in [("events", "{}"), ("typ", "\"ID\"")] {
+        let token = Token::new().claim("uid", "1").claim(claim, value);
+        let refused = under(profile.clone(), &token);
+        assert!(
+            matches!(refused, Err(TokenError::NotAnAccessToken(_))),
+            "{claim}"
+        );
+    }
+}
+
+/// Tokens of a kind of their own, and a profile's own kinds.
+#[test]
+fn jw_31_every_kind_of_jwt_but_the_profiles_is_refused() {
+    const OTHERS: [&str; 12] = [
+        "dpop+jwt",
+        "client-authentication+jwt",
+        "token-introspection+jwt",
+        "txntoken+jwt",
+        "oauth-id-jag+jwt",
+        "wit+jwt",
+        "wpt+jwt",
+        "logout+jwt",
+        "secevent+jwt",
+        "id_token+jwt",
+        "application/jwt+x",
+        "JOSE",
+    ];
+    let all = [
+        (Typ::AccessToken, Token::new()),
+        (Typ::Jwt, Token::new().header("typ", "\"JWT\"")),
+        (Typ::Absent, Token::new().without_header("typ")),
+    ];
+    let sets: [&[Typ]; 5] = [
+        &[Typ::AccessToken],
+        &[Typ::Jwt],
+        &[Typ::AccessToken, Typ::Jwt],
+        &[Typ::AccessToken, Typ::Jwt, Typ::Absent],
+        &[],
+    ];
+    for types in sets {
+        let profile = Profile::LENIENT.types(types.iter().copied());
+        for (typ, token) in &all {
+            let accepted = under(profile.clone(), token).is_ok();
+            assert_eq!(accepted, types.contains(typ), "{typ:?} in {types:?}");
+        }
+        for other in OTHERS {
+            let token = Token::new().header("typ", &format!("\"{other}\""));
+            let refused = under(profile.clone(), &token);
+            assert!(matches!(refused, Err(TokenError::Type { .. })), "{other}");
+        }
+    }
+    for name in Profile::names() {
+        let profile = Profile::named(name).unwrap();
+        for other in OTHERS {
+            let token = Token::new().header("typ", &format!("\"{other}\""));
+            let refused = under(profile.clone(), &token);
+            assert!(matches!(refused, Err(TokenError::Type { .. })), "{name}");
+        }
+    }
+}
+
+/// Whatever is kept as text was read as JSON to the last detail.
+#[test]
+fn a_claim_that_no_profile_reads_is_json_all_the_same() {
+    for bad in [
+        r#""\ud800""#,
+        r#""\x""#,
+        "\"a\tb\"",
+        "01",
+        "1.",
+        "+1",
+        "1e999",
+        "tru",
+        "[1,]",
+        r#"{"a":1,}"#,
+        r#"{a:1}"#,
+        r#"["\ud800"]"#,
+        "'a'",
+        "NaN",
+        "",
+    ] {
+        let token = Token::new().claim("x", bad);
+        assert_eq!(
+            refusal(&token.mint()),
+            TokenError::Malformed("payload"),
+            "{bad}"
+        );
+    }
+    let mut bytes = Token::new()
+        .claims_json()
+        .replace('}', r#","x":"~"}"#)
+        .into_bytes();
+    let tilde = bytes.iter().position(|byte| *byte == b'~').unwrap();
+    bytes[tilde] = 0xff;
+    let token = Token::new().payload(bytes);
+    assert_eq!(refusal(&token.mint()), TokenError::Malformed("payload"));
+    for good in [
+        r#""\ud83d\ude00""#,
+        "-0",
+        "1E-9",
+        "[[[[{}]]]]",
+        " [ 1 , null ] ",
+    ] {
+        verdict(&Token::new().claim("x", good).mint()).expect(good);
+    }
+}
