@@ -30,7 +30,8 @@ pub enum Rejection {
     /// The current actor may not do this, or there is none where one is needed: 403 `insufficient_scope`, gRPC 7.
     #[error("the current actor is refused: {0}")]
     Actor(&'static str),
-    /// The caller is a service where a user is needed, or the other way round: 403 `insufficient_scope`, gRPC 7.
+    /// The caller is a service where a user is needed, or the other way round, or lacks a role: 403
+    /// `insufficient_scope`, gRPC 7.
     #[error("the subject is refused: {0}")]
     Subject(&'static str),
     /// The path has no rule, so nobody may call it: 403 `insufficient_scope`, gRPC 7.

@@ -29,6 +29,7 @@ enum Requirement {
     Actors(Vec<AllowedActor>),
     NoActor,
     Kind(PrincipalKind),
+    Roles(Vec<String>),
     Acr(Vec<String>),
     MaxAge(Duration),
     AnyOf(Vec<Rule>),
@@ -135,6 +136,27 @@ impl Rule {
     /// The subject is a service that calls for itself.
     pub fn service() -> Self {
         Self::of(Requirement::Kind(PrincipalKind::Service))
+    }
+
+    /// The subject has all of these roles ([`Validated::roles`]), compared exactly.
+    ///
+    /// A token without them is refused with 403 `insufficient_scope` that names no scope: a role is not asked for, it is
+    /// given by whoever administers the issuer.
+    ///
+    /// # Errors
+    ///
+    /// When there are none, or a name is empty.
+    pub fn roles<V: Into<String>>(
+        values: impl IntoIterator<Item = V>,
+    ) -> Result<Self, ConfigError> {
+        let roles: Vec<String> = values.into_iter().map(Into::into).collect();
+        if roles.is_empty() || roles.iter().any(String::is_empty) {
+            return Err(ConfigError::new(
+                "roles",
+                "the list or a name in it is empty; name the roles that are needed",
+            ));
+        }
+        Ok(Self::of(Requirement::Roles(roles)))
     }
 
     /// The user has authenticated by one of these context classes, given in order of preference (RFC 9470 section 3).
@@ -278,6 +300,13 @@ impl Requirement {
                     return Ok(());
                 }
                 first
+            }
+            Self::Roles(needed)
+                if !needed
+                    .iter()
+                    .all(|role| caller.roles().any(|own| own == role)) =>
+            {
+                Err(Rejection::Subject("it lacks a role that this needs"))
             }
             Self::NoActor if actor.is_some() => {
                 Err(Rejection::Actor("this may not be called by a service"))

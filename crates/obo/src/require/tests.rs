@@ -1,6 +1,7 @@
 use std::time::Duration;
 
 use obo_testkit::{AuthorizationServer, TokenBuilder};
+use serde_json::json;
 
 use super::Rule;
 use crate::{
@@ -93,6 +94,47 @@ async fn one_of_several_rules_is_enough() {
         );
     }
     assert_eq!(Rule::any_of([]).unwrap_err().field(), "any_of");
+}
+
+#[tokio::test]
+async fn at_10_bt_12_all_roles_of_the_rule_are_needed_and_no_scope_is_named() {
+    let rule = Rule::roles(["buyer", "auditor"]).unwrap();
+    for roles in [
+        json!(["auditor", "buyer", "x"]),
+        json!([{"value": "buyer", "display": "Buyers"}, "auditor"]),
+    ] {
+        rule.check(&caller(|t| t.claim("roles", roles)).await)
+            .unwrap();
+    }
+    for roles in [
+        json!(["buyer"]),
+        json!(["Buyer", "auditor"]),
+        json!("buyer auditor"),
+        json!(["buyer auditor"]),
+        json!([{"display": "buyer"}, "auditor"]),
+        json!({"buyer": {}, "auditor": {}}),
+        json!(7),
+    ] {
+        let refused = rule.check(&caller(|t| t.claim("roles", roles)).await);
+        let answer = refused.unwrap_err().answer();
+        assert_eq!((answer.status().as_u16(), answer.grpc_code()), (403, 7));
+        let challenge = answer.challenge().unwrap();
+        assert_eq!(challenge, r#"Bearer error="insufficient_scope""#);
+    }
+    // EN-08: neither a scope nor a group is a role.
+    let scopes = caller(|t| {
+        t.scope("buyer auditor")
+            .claim("groups", ["buyer", "auditor"])
+    });
+    assert!(rule.check(&scopes.await).is_err());
+}
+
+#[test]
+fn a_rule_without_roles_is_a_configuration_error() {
+    for bad in [&[][..], &[""], &["buyer", ""]] {
+        let roles = bad.iter().copied();
+        assert_eq!(Rule::roles(roles).unwrap_err().field(), "roles");
+    }
 }
 
 #[test]
