@@ -26,6 +26,7 @@ mod keys_start;
 mod keys_status;
 mod paths;
 mod protected_resource;
+mod profiles;
 mod readiness;
 mod redaction;
 mod refusals;
