@@ -1,6 +1,6 @@
 //! Microsoft Entra ID.
 //!
-//! Shapes from the vendor's [access token claims reference][claims] and its sample tokens of both versions; nothing here
+//! Shapes put together from the vendor's [access token claims reference][claims]; they were not captured, and nothing here
 //! was run against the service.
 //!
 //! Which version a resource gets is its own setting (`accessTokenAcceptedVersion`), so a policy names one: version 2.0 by

@@ -1,7 +1,7 @@
 //! Keycloak.
 //!
-//! Shapes from the vendor's [server administration guide][guide] (token mappers, service accounts) and from tokens of
-//! version 26 as they are published in its documentation; nothing here was run against the server.
+//! Shapes put together from the vendor's [server administration guide][guide] (token mappers, service accounts); they were
+//! not captured, and nothing here was run against the server.
 //!
 //! - Every kind of token has the header `typ` `JWT` (access tokens have `at+jwt` where the client's option is on), and
 //!   the claim `typ` tells them apart: `Bearer`, `ID`, `Refresh` (KC-08).

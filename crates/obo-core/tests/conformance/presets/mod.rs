@@ -1,6 +1,5 @@
-//! Tokens as products' documentation shows them, under the products' profiles.
-//!
-//! Recorded: members, forms and kinds of value. Changed: who signed.
+//! Tokens as products' documentation shows or describes them, under the products' profiles: literals of the same members,
+//! forms and kinds of value, signed here. None was captured from a running product.
 
 use obo_core::{Audience, Issuer, Policy, Profile, Scope, TokenError, UnixTime, Validated};
 use serde_json::{Map, Value};
@@ -23,7 +22,7 @@ fn policy(issuer: &str, audience: &str, profile: Profile) -> Policy {
     Policy::new(issuer, Audience::new(audience).unwrap()).profile(profile)
 }
 
-/// A recorded token, to be changed and judged.
+/// A token as documented, to be changed and judged.
 #[derive(Clone)]
 struct Recorded {
     typ: Option<&'static str>,
