@@ -38,8 +38,8 @@ impl Claims {
     pub(crate) fn parse(payload: Vec<u8>) -> Result<Self, TokenError> {
         let trace = Trace::default();
         // Checked as a whole, so that the reader need not check string by string.
-        let text = std::str::from_utf8(&payload).map_err(|_| TokenError::Malformed("payload"))?;
-        let mut json = serde_json::Deserializer::from_str(text);
+        let payload = String::from_utf8(payload).map_err(|_| TokenError::Malformed("payload"))?;
+        let mut json = serde_json::Deserializer::from_str(&payload);
         let visitor = ClaimsVisitor {
             payload: &payload,
             trace: &trace,
@@ -89,7 +89,7 @@ impl Claims {
 }
 
 struct ClaimsVisitor<'a> {
-    payload: &'a [u8],
+    payload: &'a str,
     trace: &'a Trace,
 }
 

@@ -13,7 +13,7 @@ use crate::json::{Skip, Trace};
 /// Which of them matter is known only once the issuer has led to a policy, and a token is read before that.
 #[derive(Default)]
 pub(crate) struct Others {
-    payload: Vec<u8>,
+    payload: String,
     members: Members,
 }
 
@@ -22,13 +22,12 @@ impl Others {
     pub(crate) fn json(&self, name: &str) -> Option<&str> {
         let Members(members) = &self.members;
         let found = members
-            .binary_search_by(|member| member.name.of(&self.payload).cmp(name.as_bytes()))
+            .binary_search_by(|member| member.name.of(&self.payload).cmp(name))
             .ok()?;
-        let value = members.get(found)?.value.clone();
-        std::str::from_utf8(self.payload.get(value)?).ok()
+        self.payload.get(members.get(found)?.value.clone())
     }
 
-    pub(crate) fn payload(&self) -> &[u8] {
+    pub(crate) fn payload(&self) -> &str {
         &self.payload
     }
 }
@@ -44,7 +43,7 @@ impl Members {
     /// Reads the value of the member `name`, as strictly as one that is skipped.
     pub(crate) fn read<'de, A: MapAccess<'de>>(
         &mut self,
-        payload: &[u8],
+        payload: &str,
         name: Cow<'de, str>,
         map: &mut A,
         trace: &Trace,
@@ -66,7 +65,7 @@ impl Members {
     }
 
     /// Sorts the members, of which no two may have the same name.
-    pub(crate) fn seal<E: Error>(&mut self, payload: &[u8], trace: &Trace) -> Result<(), E> {
+    pub(crate) fn seal<E: Error>(&mut self, payload: &str, trace: &Trace) -> Result<(), E> {
         self.0
             .sort_unstable_by(|a, b| a.name.of(payload).cmp(b.name.of(payload)));
         let mut pairs = self.0.windows(2);
@@ -76,7 +75,7 @@ impl Members {
         Ok(())
     }
 
-    pub(crate) fn of(self, payload: Vec<u8>) -> Others {
+    pub(crate) fn of(self, payload: String) -> Others {
         Others {
             payload,
             members: self,
@@ -96,10 +95,10 @@ enum Name {
 }
 
 impl Name {
-    fn of<'a>(&'a self, payload: &'a [u8]) -> &'a [u8] {
+    fn of<'a>(&'a self, payload: &'a str) -> &'a str {
         match self {
             Self::At(range) => payload.get(range.clone()).unwrap_or_default(),
-            Self::Unescaped(name) => name.as_bytes(),
+            Self::Unescaped(name) => name,
         }
     }
 }
@@ -115,7 +114,7 @@ fn check<E: Error>(json: &str, trace: &Trace) -> Result<(), E> {
 }
 
 /// Where `part` stands in `whole`.
-fn span(whole: &[u8], part: &str) -> Option<Range<usize>> {
+fn span(whole: &str, part: &str) -> Option<Range<usize>> {
     let start = part.as_ptr().addr().checked_sub(whole.as_ptr().addr())?;
     let end = start.checked_add(part.len())?;
     (end <= whole.len()).then_some(start..end)

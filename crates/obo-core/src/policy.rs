@@ -15,7 +15,7 @@ use crate::{
 /// The most leeway that may be configured.
 pub const MAX_LEEWAY: Duration = Duration::from_secs(300);
 
-type ReadClaims = fn(&[u8]) -> Option<Typed>;
+type ReadClaims = fn(&str) -> Option<Typed>;
 
 /// What tokens of one issuer must be to be accepted by this service.
 ///
@@ -97,7 +97,7 @@ impl Policy {
     #[must_use]
     pub fn claims<C: DeserializeOwned + Send + Sync + 'static>(mut self) -> Self {
         self.read_claims = Some(|payload| {
-            let claims: C = serde_json::from_slice(payload).ok()?;
+            let claims: C = serde_json::from_str(payload).ok()?;
             Some(Arc::new(claims) as Arc<dyn Any + Send + Sync>)
         });
         self
