@@ -16,7 +16,7 @@ use obo::expiry::ExpiryBody;
 use obo::{
     Audience, BearerAuthLayer, Clock, ExpiryLayer, Policy, ResourceServer, TestClock, TokenError,
 };
-use tokio::time::{Instant, advance};
+use tokio::time::{Instant, advance, timeout};
 use tower::{ServiceBuilder, ServiceExt as _, service_fn};
 
 use crate::guarded::{INVALID_TOKEN, challenges};
@@ -25,6 +25,8 @@ use crate::issuer::FakeIssuer;
 /// How long the token lives from now on, and what the policy adds, in seconds.
 const LIFE: u64 = 300;
 const LEEWAY: u64 = 60;
+/// No stream of a token goes on as long as this.
+const LONGER: Duration = Duration::from_secs(10 * (LIFE + LEEWAY));
 const SECOND: Duration = Duration::from_secs(1);
 
 const GRPC: &str = "application/grpc+proto";
@@ -76,7 +78,8 @@ impl Setup {
             .layer(BearerAuthLayer::new(self.server.clone()).allow_anonymous())
             .layer(ExpiryLayer::new(self.server.clone()))
             .service(inner);
-        service.oneshot(request).await.unwrap()
+        let response = timeout(LONGER, service.oneshot(request)).await;
+        response.expect("an end").unwrap()
     }
 
     /// The body of a response that has begun.
@@ -162,8 +165,8 @@ async fn gr_08_who_waits_for_a_stream_is_woken_at_its_end() {
     let mut body = setup.stream(setup.request(GRPC), quiet).await;
     let start = Instant::now();
     data(&mut body).await;
-    let last = body.frame().await.unwrap().unwrap();
-    assert_unauthenticated(last.trailers_ref().unwrap());
+    let last = timeout(LONGER, body.frame()).await.expect("an end");
+    assert_unauthenticated(last.unwrap().unwrap().trailers_ref().unwrap());
     assert_eq!(start.elapsed().as_secs(), LIFE + LEEWAY);
 }
 

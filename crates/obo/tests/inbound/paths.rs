@@ -62,6 +62,41 @@ async fn bt_22_gr_09_what_is_no_preflight_needs_a_token() {
 }
 
 #[tokio::test]
+async fn bt_22_only_the_whole_path_is_open() {
+    let idp = FakeIssuer::new().await;
+    let open = Guarded::new(layer(&idp).public_paths(["/public", "/a/b"]).unwrap());
+    let get = |path: &str| Request::get(path).body(()).unwrap();
+    for path in [
+        "/public",
+        "/public?x=/admin",
+        "/a/b",
+        "https://a.example/a/b",
+    ] {
+        assert_eq!(open.send(get(path)).await.status(), 200, "{path}");
+    }
+    let admitted = open.admitted();
+    for path in [
+        "/public/",
+        "/public/admin",
+        "/public/../admin",
+        "/publicx",
+        "/publi",
+        "/PUBLIC",
+        "//public",
+        "/admin/../public",
+        "/%70ublic",
+        "/a%2Fb",
+        "/a//b",
+        "/a/b/..;/c",
+        "/admin?/public",
+        "/",
+    ] {
+        assert_refused(&open.send(get(path)).await, 401, &["Bearer"], path);
+    }
+    assert_eq!(open.admitted(), admitted);
+}
+
+#[tokio::test]
 async fn bt_22_an_open_path_has_no_caller_of_another_layer() {
     let idp = FakeIssuer::new().await;
     let caller: Validated = Guarded::by(idp.known()).caller(&idp.token().mint()).await;
