@@ -8,12 +8,14 @@
 //! - What a server says of the age of its answer is heeded between a floor and the configured maximum (JW-24).
 //! - A server that asks for a pause (`Retry-After`) gets it.
 
+mod fetch;
 mod key_refresh;
 mod next_look;
 mod remote;
 mod schedule;
 mod status;
 
+pub(crate) use fetch::RefreshError;
 pub use key_refresh::KeyRefresh;
-pub(crate) use remote::{Jwks, Lookup, Refresh, RefreshError};
+pub(crate) use remote::{Jwks, Lookup, Refresh};
 pub use status::KeyStatus;

@@ -1,29 +1,19 @@
-use std::fmt;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
 use bytes::Bytes;
-use http::StatusCode;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::Instant;
 
+use super::fetch::{Fetched, RefreshError, fetch};
 use super::next_look::NextLook;
-use super::schedule::{FIRST_BACKOFF, Schedule};
+use super::schedule::Schedule;
 use super::{KeyRefresh, KeyStatus};
-use crate::authorization_server::get;
 use crate::flight::{Flights, Landing};
-use crate::http::{Limits, freshness, retry_after};
 use crate::{
     Algorithm, AuthorizationServer, KeySet, Selection, TokenError, VerificationKey, observe, random,
 };
-
-/// The longest document, in bytes after decompression.
-const MOST_BYTES: usize = 1024 * 1024;
-
-/// From the look for the set's place to the last byte of it: a discovery counts too.
-const DEADLINE: Duration = Duration::from_secs(5);
 
 /// The key set of one issuer.
 #[derive(Clone)]
@@ -59,15 +49,6 @@ pub(crate) enum Lookup {
     /// Nothing as yet: ask again after this.
     Wait(Refresh),
     Unavailable(RefreshError),
-}
-
-/// Why there are no keys, or no new ones.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct RefreshError {
-    /// Stable and of low cardinality.
-    pub(crate) code: &'static str,
-    pub(crate) problem: String,
-    pub(crate) retry_after: Duration,
 }
 
 /// A fetch under way, shared by all who wait for it.
@@ -317,30 +298,6 @@ impl Inner {
     }
 }
 
-impl RefreshError {
-    fn new(code: &'static str, problem: impl fmt::Display) -> Self {
-        Self {
-            code,
-            problem: problem.to_string(),
-            retry_after: FIRST_BACKOFF,
-        }
-    }
-
-    fn interrupted(problem: &'static str) -> Self {
-        Self::new("interrupted", problem)
-    }
-
-    fn outdated() -> Self {
-        Self::new("outdated", "the key set is outdated")
-    }
-
-    /// With the pause that the server asks for.
-    fn asking_for(mut self, pause: Option<Duration>) -> Self {
-        self.retry_after = pause.unwrap_or_default().max(FIRST_BACKOFF);
-        self
-    }
-}
-
 async fn refresh(inner: Arc<Inner>) -> Result<(), RefreshError> {
     let fetched = fetch(&inner.server).await;
     let issuer = inner.server.issuer();
@@ -359,48 +316,4 @@ async fn refresh(inner: Arc<Inner>) -> Result<(), RefreshError> {
             Err(error)
         }
     }
-}
-
-/// A document that can be used, and how long its server calls it fresh.
-struct Fetched {
-    keys: KeySet,
-    document: Bytes,
-    fresh_for: Option<Duration>,
-}
-
-async fn fetch(server: &AuthorizationServer) -> Result<Fetched, RefreshError> {
-    let deadline = Instant::now() + DEADLINE;
-    let undiscovered = |problem: &dyn fmt::Display| RefreshError::new("discovery_failed", problem);
-    let metadata = timeout_at(deadline, server.metadata())
-        .await
-        .map_err(|_| undiscovered(&format_args!("no discovery within {DEADLINE:?}")))?
-        .map_err(|error| undiscovered(&error).asking_for(error.retry_after))?;
-    let url = metadata
-        .jwks_uri
-        .as_deref()
-        .ok_or_else(|| undiscovered(&"the metadata has no `jwks_uri`"))?;
-    let limits = Limits {
-        body: MOST_BYTES,
-        deadline: deadline.saturating_duration_since(Instant::now()),
-    };
-    let answer = match get(url) {
-        Ok(request) => server.http().send(request, limits).await,
-        Err(error) => return Err(undiscovered(&error)),
-    };
-    let answer = answer.map_err(|error| RefreshError::new("no_answer", error))?;
-    if answer.status() != StatusCode::OK {
-        let status = answer.status();
-        let problem = format_args!("{url} answered {status}");
-        let error = RefreshError::new("refused", problem);
-        return Err(error.asking_for(retry_after(answer.headers())));
-    }
-    let fresh_for = freshness(answer.headers());
-    let document = answer.into_body();
-    let keys = KeySet::parse(&document)
-        .map_err(|error| RefreshError::new("unusable_key_set", format_args!("{url}: {error}")))?;
-    Ok(Fetched {
-        keys,
-        document,
-        fresh_for,
-    })
 }
