@@ -18,11 +18,11 @@ const MAX_AGE: Duration = Duration::from_secs(3600);
 const COOLDOWN: Duration = Duration::from_secs(60);
 
 /// For all well-known places together.
-const DEADLINE: Duration = Duration::from_secs(5);
+pub(crate) const DISCOVERY_DEADLINE: Duration = Duration::from_secs(5);
 
 const LIMITS: Limits = Limits {
     body: 256 * 1024,
-    deadline: DEADLINE,
+    deadline: DISCOVERY_DEADLINE,
 };
 
 /// An authorization server: its issuer, and where its keys and its token endpoint are.
@@ -193,9 +193,10 @@ impl Inner {
 
 /// Fetches a document and keeps it; where that fails, the one that is known lives on for a while.
 async fn discover(server: Arc<Inner>) -> Result<Arc<ServerMetadata>, DiscoveryError> {
-    let found = timeout(DEADLINE, server.look()).await;
-    let found = found
-        .unwrap_or_else(|_| Err(server.error(format_args!("no document within {DEADLINE:?}"))));
+    let found = timeout(DISCOVERY_DEADLINE, server.look()).await;
+    let found = found.unwrap_or_else(|_| {
+        Err(server.error(format_args!("no document within {DISCOVERY_DEADLINE:?}")))
+    });
     match &found {
         Ok(metadata) => server.keep(metadata, MAX_AGE),
         Err(error) => {

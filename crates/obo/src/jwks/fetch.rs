@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::StatusCode;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::Instant;
 
 use super::schedule::FIRST_BACKOFF;
-use crate::authorization_server::get;
+use crate::authorization_server::{DISCOVERY_DEADLINE, get};
 use crate::http::{Limits, freshness, retry_after};
 use crate::{AuthorizationServer, KeySet};
 
@@ -16,7 +16,7 @@ use crate::{AuthorizationServer, KeySet};
 const MOST_BYTES: usize = 1024 * 1024;
 
 /// From the look for the set's place to the last byte of it: a discovery counts too.
-const DEADLINE: Duration = Duration::from_secs(5);
+const DEADLINE: Duration = DISCOVERY_DEADLINE;
 
 /// Why there are no keys, or no new ones.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,9 +61,10 @@ pub(super) struct Fetched {
 pub(super) async fn fetch(server: &AuthorizationServer) -> Result<Fetched, RefreshError> {
     let deadline = Instant::now() + DEADLINE;
     let undiscovered = |problem: &dyn fmt::Display| RefreshError::new("discovery_failed", problem);
-    let metadata = timeout_at(deadline, server.metadata())
+    // It has a deadline of its own, and what it takes is taken from the rest.
+    let metadata = server
+        .metadata()
         .await
-        .map_err(|_| undiscovered(&format_args!("no discovery within {DEADLINE:?}")))?
         .map_err(|error| undiscovered(&error).asking_for(error.retry_after))?;
     let url = metadata
         .jwks_uri

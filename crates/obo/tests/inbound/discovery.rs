@@ -71,6 +71,17 @@ async fn md_04_any_other_failure_stops_there() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn md_04_all_well_known_places_have_one_deadline_together() {
+    let idp = FakeIssuer::new().await;
+    idp.reply(OPENID, Reply::Slow(3, 404));
+    idp.reply(OAUTH, Reply::Hang);
+    let started = Instant::now();
+    reason(service_a(idp.server()).ready().await.unwrap_err());
+    assert_eq!(started.elapsed().as_secs(), 5);
+    assert_eq!(idp.requests(), [OPENID, OAUTH]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn md_04_where_there_is_nothing_at_all_the_reason_says_what_to_do() {
     let idp = FakeIssuer::new().await;
     idp.reply(OPENID, Reply::Status(404));

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::convert::Infallible;
 use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::stream::{self, StreamExt as _};
@@ -32,6 +33,8 @@ pub(crate) enum Reply {
     Fresh(&'static str),
     /// The connection breaks.
     Reset,
+    /// A status, after so many seconds.
+    Slow(u64, u16),
     /// No answer until [`FakeIssuer::heal`].
     Hang,
     /// The answer begins and does not go on.
@@ -187,6 +190,10 @@ impl FakeIssuer {
                 let value = said.parse().unwrap();
                 response.headers_mut().insert(header::CACHE_CONTROL, value);
                 response
+            }
+            Some(Reply::Slow(seconds, status)) => {
+                tokio::time::sleep(Duration::from_secs(seconds)).await;
+                answer(status)
             }
             Some(Reply::Reset) => return Err(std::io::ErrorKind::ConnectionReset.into()),
             Some(Reply::Hang) => {
