@@ -10,7 +10,7 @@ use http_body_util::{BodyExt as _, Collected, LengthLimitError, Limited};
 use tower::util::BoxCloneSyncService;
 use tower::{Service, ServiceExt as _};
 
-use crate::BoxError;
+use crate::{BoxError, observe};
 
 /// The HTTP client behind discovery, key sets and exchanges: any tower service of `http::Request<Bytes>`.
 ///
@@ -62,6 +62,17 @@ impl HttpService {
     }
 
     pub(crate) async fn send(
+        &self,
+        request: Request<Bytes>,
+        limits: Limits,
+    ) -> Result<Response<Bytes>, HttpError> {
+        let call = observe::ClientCall::new(&request);
+        let answer = call.within(self.answer(request, limits)).await;
+        call.ended(&answer);
+        answer
+    }
+
+    async fn answer(
         &self,
         request: Request<Bytes>,
         limits: Limits,
@@ -139,6 +150,15 @@ pub(crate) enum HttpError {
 }
 
 impl HttpError {
+    /// The stable, low-cardinality name of this error, for spans.
+    #[cfg(feature = "tracing")]
+    pub(crate) fn code(&self) -> &'static str {
+        match self {
+            Self::TooLong(_) => "answer_too_long",
+            Self::NoAnswer(_) => "no_answer",
+        }
+    }
+
     fn of(error: BoxError) -> Self {
         let mut text = error.to_string();
         let mut cause = error.source();

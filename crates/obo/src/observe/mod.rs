@@ -4,10 +4,12 @@
 
 #[macro_use]
 mod shim;
+mod client;
 mod inbound;
 mod keys;
 mod outbound;
 
+pub(crate) use client::ClientCall;
 pub(crate) use inbound::{allowed, recalled, refused, stream_ended};
 pub(crate) use keys::{keys_fetched, keys_unavailable, not_rediscovered};
 pub(crate) use outbound::{at_hand, exchanged};

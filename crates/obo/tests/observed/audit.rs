@@ -1,47 +1,5 @@
-use std::io::Write;
-use std::sync::{Arc, Mutex};
-
-use tracing_subscriber::fmt::MakeWriter;
-
+use crate::log::{Log, has};
 use crate::running::Running;
-
-/// What was logged.
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().extend(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
-
-impl MakeWriter<'_> for Log {
-    type Writer = Self;
-
-    fn make_writer(&self) -> Self {
-        self.clone()
-    }
-}
-
-impl Log {
-    /// The audit events, each a line.
-    fn audit(&self) -> Vec<String> {
-        let text = String::from_utf8(self.0.lock().unwrap().clone()).unwrap();
-        let lines = text.lines().filter(|line| line.contains("obo::audit"));
-        lines.map(str::to_owned).collect()
-    }
-}
-
-fn has(event: &str, fields: &[&str]) {
-    for field in fields {
-        assert!(event.contains(field), "{field} in {event}");
-    }
-}
 
 #[tokio::test]
 async fn ob_08_ob_06_allow_and_deny_are_told_with_who_and_why() {
@@ -62,7 +20,7 @@ async fn ob_08_ob_06_allow_and_deny_are_told_with_who_and_why() {
     assert_eq!(running.call(None).await, 401);
 
     // A refusal by a rule comes after the layer has let the request pass.
-    let events = log.audit();
+    let events = log.lines("obo::audit");
     let [allow, _, by_rule, _, of_bob, no_token, nothing] = events.as_slice() else {
         panic!("{events:#?}");
     };

@@ -9,4 +9,6 @@
 
 mod audit;
 mod counted;
+mod log;
 mod running;
+mod spans;
