@@ -66,7 +66,7 @@ pub(crate) struct Loaded {
     pub(crate) service: BearerAuth<Bare>,
     pub(crate) key: SigningKey,
     pub(crate) tokens: Vec<String>,
-    headers: Vec<HeaderValue>,
+    lines: Vec<String>,
     idp: AuthorizationServer,
 }
 
@@ -90,22 +90,21 @@ impl Loaded {
         for token in &tokens {
             server.validate(token).await.unwrap();
         }
-        let headers = tokens
-            .iter()
-            .map(|token| HeaderValue::try_from(format!("Bearer {token}")).unwrap())
-            .collect();
+        let lines = tokens.iter().map(|token| format!("Bearer {token}"));
+        let lines = lines.collect();
         Self {
             service: BearerAuthLayer::new(server).layer(Bare),
             key,
             tokens,
-            headers,
+            lines,
             idp,
         }
     }
 
     pub(crate) fn request(&self, token: usize) -> Request<()> {
         let mut request = Request::new(());
-        let value = self.headers[token].clone();
+        // Copied, as a server does that reads it from a socket: what the layer sees is in the processor's cache.
+        let value = HeaderValue::from_str(&self.lines[token]).unwrap();
         request.headers_mut().insert(header::AUTHORIZATION, value);
         request
     }
