@@ -4,7 +4,7 @@ use std::fmt;
 use axum_core::body::Body;
 use axum_core::response::{IntoResponse, Response};
 use http::request::Parts;
-use http::{HeaderMap, StatusCode, header};
+use http::{HeaderMap, Method, StatusCode, header};
 use obo::{Answer, BoxError, ExchangeError, Rejection};
 
 /// What a handler returns when it refuses a request or fails: `?` makes it of any error.
@@ -19,8 +19,9 @@ pub struct Error(Box<Inner>);
 
 struct Inner {
     cause: BoxError,
-    /// The headers that tell a gRPC request from others.
-    request: HeaderMap,
+    /// The method and the headers that tell a gRPC request from others.
+    method: Method,
+    headers: HeaderMap,
 }
 
 impl Error {
@@ -28,7 +29,8 @@ impl Error {
         let content_type = parts.headers.get(header::CONTENT_TYPE);
         Self(Box::new(Inner {
             cause: rejection.into(),
-            request: content_type
+            method: parts.method.clone(),
+            headers: content_type
                 .map(|value| (header::CONTENT_TYPE, value.clone()))
                 .into_iter()
                 .collect(),
@@ -59,7 +61,8 @@ impl<E: StdError + Send + Sync + 'static> From<E> for Error {
     fn from(error: E) -> Self {
         Self(Box::new(Inner {
             cause: error.into(),
-            request: HeaderMap::new(),
+            method: Method::default(),
+            headers: HeaderMap::new(),
         }))
     }
 }
@@ -67,7 +70,7 @@ impl<E: StdError + Send + Sync + 'static> From<E> for Error {
 impl IntoResponse for Error {
     fn into_response(self) -> Response {
         match self.answer() {
-            Some(answer) => answer.to_response::<Body>(&self.0.request),
+            Some(answer) => answer.to_response::<Body>(&self.0.method, &self.0.headers),
             None => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
         }
     }

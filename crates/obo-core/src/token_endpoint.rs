@@ -17,6 +17,7 @@ use crate::Secret;
 pub struct TokenRequest {
     pairs: Vec<(Cow<'static, str>, Secret)>,
     basic: Option<HeaderValue>,
+    basic_secret: Option<Secret>,
 }
 
 impl TokenRequest {
@@ -25,6 +26,7 @@ impl TokenRequest {
         Self {
             pairs: vec![(Cow::Borrowed("grant_type"), Secret::new(grant_type))],
             basic: None,
+            basic_secret: None,
         }
     }
 
@@ -40,6 +42,7 @@ impl TokenRequest {
     ///
     /// Of the characters, those are encoded that must be: most servers do not decode `-`, `_` and `.`.
     pub fn set_basic(&mut self, client_id: &str, secret: &Secret) {
+        self.basic_secret = Some(secret.clone());
         let encode =
             |text: &str| -> String { form_urlencoded::byte_serialize(text.as_bytes()).collect() };
         let pair = Zeroizing::new(format!("{}:{}", encode(client_id), encode(secret.expose())));
@@ -52,6 +55,11 @@ impl TokenRequest {
                 value.set_sensitive(true);
                 value
             });
+    }
+
+    /// The secret in the `Authorization` header, to keep it out of what is told of an answer.
+    pub fn basic_secret(&self) -> Option<&str> {
+        self.basic_secret.as_ref().map(Secret::expose)
     }
 
     /// The `Authorization` header, where the client authenticates by one.

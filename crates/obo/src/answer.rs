@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
-use http::{HeaderMap, HeaderValue, Response, StatusCode};
+use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
 
 use crate::challenge::Challenge;
 
@@ -74,12 +74,13 @@ impl Answer {
             .map(|pause| pause.as_secs() + u64::from(pause.subsec_nanos() > 0))
     }
 
-    /// The response to a request with these headers, with an empty body.
+    /// The response to a request of this method with these headers, with an empty body.
     ///
     /// A gRPC request is answered as gRPC: status 200, `grpc-status` in the headers ("trailers-only"), its own content
-    /// type; any other as HTTP.
-    pub fn to_response<B: Default>(&self, request: &HeaderMap) -> Response<B> {
-        Protocol::of(request).response(self)
+    /// type; any other as HTTP. Such a request is a POST: whoever asks by another method and calls that gRPC is told 401
+    /// or 403, since what stands between may go by the status alone.
+    pub fn to_response<B: Default>(&self, method: &Method, headers: &HeaderMap) -> Response<B> {
+        Protocol::of(method, headers).response(self)
     }
 }
 
@@ -87,8 +88,9 @@ impl Answer {
 pub(crate) struct Protocol(Option<HeaderValue>);
 
 impl Protocol {
-    pub(crate) fn of(request: &HeaderMap) -> Self {
-        Self(grpc_content_type(request).cloned())
+    pub(crate) fn of(method: &Method, headers: &HeaderMap) -> Self {
+        let content_type = grpc_content_type(headers).filter(|_| method == Method::POST);
+        Self(content_type.cloned())
     }
 
     /// The whole response, with an empty body.
@@ -154,7 +156,7 @@ fn grpc_content_type(request: &HeaderMap) -> Option<&HeaderValue> {
 mod tests {
     use super::*;
 
-    fn answered(content_type: Option<&'static str>) -> Response<()> {
+    fn answered(method: Method, content_type: Option<&'static str>) -> Response<()> {
         let mut request = HeaderMap::new();
         if let Some(content_type) = content_type {
             request.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
@@ -166,7 +168,7 @@ mod tests {
         )
         .with_challenge(Challenge::bare())
         .with_retry_after(Some(Duration::from_millis(1500)))
-        .to_response(&request)
+        .to_response(&method, &request)
     }
 
     #[test]
@@ -180,7 +182,7 @@ mod tests {
             "application/grpc-web-text",
             "Application/gRPC",
         ] {
-            let response = answered(Some(grpc));
+            let response = answered(Method::POST, Some(grpc));
             assert_eq!(response.status(), 200, "{grpc}");
             assert_eq!(response.headers()["content-type"], grpc);
             assert_eq!(response.headers()["grpc-status"], "16");
@@ -197,11 +199,20 @@ mod tests {
             Some("application/grpcx"),
             Some("text/application/grpc"),
         ] {
-            let response = answered(other);
+            let response = answered(Method::POST, other);
             assert_eq!(response.status(), 401, "{other:?}");
             assert!(!response.headers().contains_key("grpc-status"));
             assert_eq!(response.headers()["www-authenticate"], "Bearer");
             assert_eq!(response.headers()["retry-after"], "2");
+        }
+    }
+
+    #[test]
+    fn gr_01_what_is_no_post_is_no_grpc() {
+        for method in [Method::GET, Method::HEAD, Method::OPTIONS, Method::PUT] {
+            let response = answered(method, Some("application/grpc"));
+            assert_eq!(response.status(), 401);
+            assert!(!response.headers().contains_key("grpc-status"));
         }
     }
 }

@@ -1,5 +1,5 @@
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
@@ -25,6 +25,9 @@ const LIMITS: Limits = Limits {
     deadline: DISCOVERY_DEADLINE,
 };
 
+/// How long after a failure the next look for a document may follow, where there is none yet.
+const PAUSE: Duration = Duration::from_millis(500);
+
 /// An authorization server: its issuer, and where its keys and its token endpoint are.
 ///
 /// The places come from the discovery document (OpenID Connect Discovery, RFC 8414), which is fetched at first need, or
@@ -43,6 +46,8 @@ struct Inner {
     http: HttpService,
     given: Option<Arc<ServerMetadata>>,
     discovered: ArcSwapOption<Discovered>,
+    /// The last failure while there was no document, and until when the server is left alone.
+    failed: Mutex<Option<(Instant, DiscoveryError)>>,
     flights: Arc<Flights<(), Result<Arc<ServerMetadata>, DiscoveryError>>>,
 }
 
@@ -78,6 +83,7 @@ impl AuthorizationServer {
             http,
             given,
             discovered: ArcSwapOption::empty(),
+            failed: Mutex::default(),
             flights: Flights::new(1),
         };
         Self {
@@ -130,6 +136,11 @@ impl AuthorizationServer {
         if let Some(known) = known.as_ref().filter(|known| !is_due(known)) {
             return Ok(Arc::clone(&known.metadata));
         }
+        if known.is_none()
+            && let Some(error) = inner.failed_just_now()
+        {
+            return Err(error);
+        }
         let flight = inner.flights.join((), || discover(Arc::clone(inner)));
         if let Some(known) = known {
             return Ok(Arc::clone(&known.metadata));
@@ -151,6 +162,17 @@ impl From<Issuer> for AuthorizationServer {
 }
 
 impl Inner {
+    fn failed(&self) -> MutexGuard<'_, Option<(Instant, DiscoveryError)>> {
+        self.failed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The failure that is too recent to ask again.
+    fn failed_just_now(&self) -> Option<DiscoveryError> {
+        let failed = self.failed().clone();
+        let (_, error) = failed.filter(|(until, _)| Instant::now() < *until)?;
+        Some(error)
+    }
+
     fn keep(&self, metadata: &Arc<ServerMetadata>, fresh_for: Duration) {
         self.discovered.store(Some(Arc::new(Discovered {
             metadata: Arc::clone(metadata),
@@ -200,10 +222,13 @@ async fn discover(server: Arc<Inner>) -> Result<Arc<ServerMetadata>, DiscoveryEr
     match &found {
         Ok(metadata) => server.keep(metadata, MAX_AGE),
         Err(error) => {
+            let asked = error.retry_after.unwrap_or_default();
             if let Some(known) = server.discovered.load_full() {
                 observe::not_rediscovered(&server.issuer, &error.problem);
-                let pause = error.retry_after.unwrap_or_default().max(COOLDOWN);
-                server.keep(&known.metadata, pause);
+                server.keep(&known.metadata, asked.max(COOLDOWN));
+            } else {
+                let until = Instant::now() + asked.max(PAUSE);
+                *server.failed() = Some((until, error.clone()));
             }
         }
     }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use http::Uri;
 use url::Url;
 
+use crate::exact_path::is_unambiguous;
 use crate::{ConfigError, Scope, Target, https_or_loopback};
 
 /// A service that is called on behalf of users: where it is, and for whom its tokens are asked.
@@ -86,12 +87,14 @@ impl Destination {
         &self.target
     }
 
-    /// Whether a request to `uri` goes here. A request of a channel has no authority: it goes wherever the channel does.
+    /// Whether a request to `uri` goes here. A request of a channel has no authority: it goes wherever the channel does,
+    /// and still at or below the path.
     pub(crate) fn is_meant_by(&self, uri: &Uri) -> bool {
-        match uri.authority() {
+        let is_here = match uri.authority() {
             None => true,
-            Some(_) => Place::of_request(uri).is_some_and(|place| self.place.covers(&place)),
-        }
+            Some(_) => Place::of_request(uri).is_some_and(|place| self.place.is_at(&place)),
+        };
+        is_here && self.place.covers(uri.path())
     }
 }
 
@@ -129,9 +132,11 @@ impl Destinations {
 
     pub(crate) fn find(&self, uri: &Uri) -> Option<&Destination> {
         let place = Place::of_request(uri)?;
-        self.0
-            .iter()
-            .find(|destination| destination.place.covers(&place))
+        let mut there = self.0.iter().filter(|known| known.place.is_at(&place));
+        // Where paths tell destinations apart, a path that servers read differently is none of them.
+        let is_clear =
+            is_unambiguous(&place.path) || there.clone().all(|d| d.place.path.is_empty());
+        there.find(|destination| is_clear && destination.place.covers(&place.path))
     }
 }
 
@@ -158,9 +163,7 @@ impl Place {
         }
     }
 
-    /// The place of a request, if it has one that every server reads alike.
-    ///
-    /// A path with `..`, an encoded slash or the like may mean one thing here and another there: it has none.
+    /// The place of a request, if it has one.
     fn of_request(uri: &Uri) -> Option<Self> {
         let scheme = uri.scheme_str()?;
         let host = uri.host()?;
@@ -170,29 +173,23 @@ impl Place {
             ("" | ":", "http") => 80,
             (port, _) => port.strip_prefix(':')?.parse().ok()?,
         };
-        let path = uri.path();
-        let lower = path.to_ascii_lowercase();
-        let ambiguous = ["%2e", "%2f", "%5c", "\\"]
-            .iter()
-            .any(|odd| lower.contains(odd))
-            // What follows a semicolon is no part of the segment's name to some servers.
-            || path
-                .split(['/', ';'])
-                .any(|segment| matches!(segment, "." | ".."));
-        (!ambiguous).then(|| Self {
+        Some(Self {
             scheme: scheme.to_owned(),
             authority: format!("{}:{port}", host.to_ascii_lowercase()),
-            path: path.to_owned(),
+            path: uri.path().to_owned(),
         })
     }
 
-    fn covers(&self, request: &Self) -> bool {
-        self.scheme == request.scheme
-            && self.authority == request.authority
-            && request
-                .path
-                .strip_prefix(&self.path)
-                .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    fn is_at(&self, request: &Self) -> bool {
+        self.scheme == request.scheme && self.authority == request.authority
+    }
+
+    /// Whether `path` is at or below this place's, as every server reads it.
+    fn covers(&self, path: &str) -> bool {
+        let below = path.strip_prefix(&self.path);
+        self.path.is_empty()
+            || is_unambiguous(path)
+                && below.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
     }
 }
 
@@ -295,5 +292,37 @@ mod tests {
         assert_eq!(error.field(), "destinations");
         assert!(error.to_string().contains("https://h:443"), "{error}");
         Destinations::new([]).unwrap_err();
+    }
+
+    #[test]
+    fn bt_21_a_request_without_authority_keeps_to_the_path() {
+        let stock = destination("https://h/stock.Stock").unwrap();
+        let meant = |uri: &str| stock.is_meant_by(&uri.parse().unwrap());
+        assert!(meant("/stock.Stock/Level"));
+        for other in [
+            "/ledger.Ledger/Entries",
+            "/stock.Stocks/Level",
+            "/stock.Stock/../ledger.Ledger/Entries",
+            "/",
+        ] {
+            assert!(!meant(other), "{other}");
+        }
+        assert!(
+            destination("https://h")
+                .unwrap()
+                .is_meant_by(&"/x".parse().unwrap())
+        );
+    }
+
+    #[test]
+    fn bt_21_a_path_that_servers_read_differently_is_not_the_broader_destinations() {
+        let known = [
+            destination("https://h").unwrap(),
+            destination("https://h/a").unwrap(),
+        ];
+        let known = Destinations::new(known).unwrap();
+        for odd in ["https://h/%61/x", "https://h//a/x", "https://h/b/../a/x"] {
+            assert!(known.find(&odd.parse().unwrap()).is_none(), "{odd}");
+        }
     }
 }

@@ -65,5 +65,5 @@ pub use jwks::{KeyRefresh, KeyStatus};
 pub use on_behalf_of::{OnBehalfOf, OnBehalfOfLayer};
 pub use protected_resource::{ProtectedResource, ProtectedResourceService};
 pub use rejection::Rejection;
-pub use require::{AllowedActor, Require, RequireLayer, Rule, RuleTable};
+pub use require::{Party, Require, RequireLayer, Rule, RuleTable};
 pub use resource_server::ResourceServer;

@@ -58,7 +58,7 @@ impl<B, R: Default> Service<Request<B>> for Probe<R> {
         let reads = caller.is_some_and(|caller| caller.with_claims::<String>().is_some());
         if request.uri().path() == MISREAD && !reads {
             let answer = Rejection::Misconfigured("no such claims").answer();
-            return ready(Ok(answer.to_response(request.headers())));
+            return ready(Ok(answer.to_response(request.method(), request.headers())));
         }
         self.0.lock().unwrap().push(caller.cloned());
         ready(Ok(Response::new(R::default())))

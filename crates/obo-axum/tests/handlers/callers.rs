@@ -1,7 +1,7 @@
 //! The extractors.
 
 use axum::Router;
-use axum::routing::get;
+use axum::routing::{any, get};
 use http::{HeaderValue, header};
 use obo_axum::{Authenticated, User};
 use obo_testkit::AuthorizationServer;
@@ -44,10 +44,10 @@ async fn user_of_tenant(User(caller): User<Tenant>) -> String {
 
 fn routes() -> Router {
     Router::new()
-        .route("/anyone", get(anyone))
+        .route("/anyone", any(anyone))
         .route("/maybe", get(maybe))
-        .route("/user", get(user))
-        .route("/of-tenant", get(of_tenant))
+        .route("/user", any(user))
+        .route("/of-tenant", any(of_tenant))
         .route("/maybe-of-tenant", get(maybe_of_tenant))
         .route("/user-of-tenant", get(user_of_tenant))
 }
@@ -166,6 +166,7 @@ async fn gr_01_an_extractor_refuses_grpc_callers_as_grpc() {
         request
             .headers_mut()
             .insert(header::CONTENT_TYPE, grpc.clone());
+        *request.method_mut() = http::Method::POST;
         let got = call(&router, request).await;
         assert_eq!((got.status.as_u16(), &*got.body), (200, ""));
         assert_eq!(got.headers["grpc-status"], code);

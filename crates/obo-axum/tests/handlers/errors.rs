@@ -76,7 +76,9 @@ async fn bt_09_every_rejection_is_answered_as_the_layer_does() {
         let error = Error::from(rejection.clone());
         assert_eq!(error.to_string(), rejection.to_string());
         let response = error.into_response();
-        let expected: Response<String> = rejection.answer().to_response(&http::HeaderMap::new());
+        let expected: Response<String> = rejection
+            .answer()
+            .to_response(&http::Method::GET, &http::HeaderMap::new());
         assert_eq!(response.status(), expected.status());
         assert_eq!(response.headers(), expected.headers());
     }

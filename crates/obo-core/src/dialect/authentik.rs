@@ -8,7 +8,8 @@
 //! - `aud` is the client that the token was issued to, so a service shares its provider's client identifier, or is named
 //!   by the token exchange.
 //! - The user of a client for itself is made by the server, and named after the provider. A service account that signs in
-//!   with a password of its own looks like a person, and [`kind`](crate::Validated::kind) is then `User`.
+//!   with a password of its own looks like a person, and [`kind`](crate::Validated::kind) is then `User`. Where people may
+//!   choose their names, one who ends it in `-client_credentials` looks like a client: do not go by the kind there.
 //!
 //! [docs]: https://docs.goauthentik.io/add-secure-apps/providers/oauth2/
 

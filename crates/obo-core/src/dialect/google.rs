@@ -6,7 +6,10 @@
 //! Access tokens are opaque, and no resource server but the vendor's own can read them. What a service sends to another,
 //! and what platforms check in front of one, is an ID token that a service account got for the other's URL. This profile
 //! takes those and no user's: the client (`azp`) must be the subject itself, which a person's sign-in never has. They
-//! carry no scope, so rules are about the subject.
+//! carry no scope.
+//!
+//! Anybody can get such a token: whoever asks chooses the audience, and every service account of every customer has this
+//! issuer. So `aud` admits nobody in particular. Name the accounts that may call, by a rule on the subject, on every route.
 //!
 //! [types]: https://cloud.google.com/docs/authentication/token-types
 //! [calls]: https://cloud.google.com/run/docs/authenticating/service-to-service

@@ -26,11 +26,10 @@ pub fn profile() -> Profile {
         .expects(Mark::is("typ", "Bearer"))
         .client_from(["azp"])
         // The subject of a service account is a user of its own. Its session notes are claims by the scope
-        // `service_account`, and its user name is made from the client's.
+        // `service_account`. Its user name is no mark: people may choose theirs.
         .service_if([
             Mark::present("client_id"),
             Mark::present("clientId"),
-            Mark::starts_with("preferred_username", "service-account-"),
             Mark::SUBJECT_IS_CLIENT,
         ])
         .roles_from(&["realm_access", "roles"])

@@ -99,7 +99,11 @@ where
 {
     observe::refused(request, rejection, None);
     State::Refused {
-        response: Some(rejection.answer().to_response(request.headers())),
+        response: Some(
+            rejection
+                .answer()
+                .to_response(request.method(), request.headers()),
+        ),
     }
 }
 

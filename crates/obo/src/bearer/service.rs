@@ -93,6 +93,7 @@ impl BearerAuthLayer {
         }
         // What another layer may have admitted is not admitted by this one.
         request.extensions_mut().remove::<Validated>();
+        observe::anonymous(request);
         Ok(())
     }
 }

@@ -21,16 +21,30 @@ const PUBLIC: &[&str] = &[
 /// Shorter words are no piece of a token that would be of use to anybody.
 const SHORTEST: usize = 8;
 
-/// The body without words that are, hold or are part of a secret of the request; a body that is no text stays as it is.
+/// The body without the secrets of the request, and without words that hold one or are part of one; a body that is no text
+/// stays as it is.
 pub(super) fn without_echo(request: &TokenRequest, body: Bytes) -> Bytes {
     let Ok(text) = std::str::from_utf8(&body) else {
         return body;
     };
+    let basic = request
+        .authorization()
+        .and_then(|value| value.to_str().ok());
+    let basic = basic.and_then(|value| value.strip_prefix("Basic "));
     let secrets: Vec<&str> = request
         .pairs()
-        .filter(|(name, value)| !PUBLIC.contains(name) && value.len() >= SHORTEST)
+        .filter(|(name, _)| !PUBLIC.contains(name))
         .map(|(_, value)| value)
+        .chain(request.basic_secret())
+        .chain(basic)
+        .filter(|secret| secret.len() >= SHORTEST)
         .collect();
+    // Whole ones first, as they are and as a form spells them: they may hold what ends a word.
+    let text = secrets.iter().fold(text.to_owned(), |text, secret| {
+        let spelled: String = form_urlencoded::byte_serialize(secret.as_bytes()).collect();
+        text.replace(secret, "[redacted]")
+            .replace(&spelled, "[redacted]")
+    });
     let is_echo = |word: &str| {
         word.len() >= SHORTEST
             && secrets
@@ -74,9 +88,24 @@ mod tests {
                 r#"{"d":"bad '[redacted]'."}"#,
             ),
             ("token=eyJhbGciOi.eyJz... é", "token=[redacted]... é"),
-            ("x.eyJhbGciOi.eyJzdWIiOi.c2lnbmF0dXJl", "[redacted]"),
+            ("x.eyJhbGciOi.eyJzdWIiOi.c2lnbmF0dXJl", "x.[redacted]"),
         ] {
             assert_eq!(told(said), shown);
+        }
+    }
+
+    #[test]
+    fn ob_01_a_secret_of_any_characters_is_taken_out() {
+        let secret = crate::Secret::new("abc!def&ghi jkl");
+        let mut by_post = TokenRequest::new("g");
+        by_post.push("client_secret", secret.expose());
+        let mut by_basic = TokenRequest::new("g");
+        by_basic.set_basic("service-a", &secret);
+        for request in [by_post, by_basic] {
+            for said in ["no: abc!def&ghi jkl?", "no: abc%21def%26ghi+jkl?"] {
+                let body = without_echo(&request, Bytes::from_static(said.as_bytes()));
+                assert_eq!(body, "no: [redacted]?");
+            }
         }
     }
 

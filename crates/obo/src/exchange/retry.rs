@@ -39,33 +39,27 @@ impl TokenEndpoint {
         request: &ExchangeRequest,
         deadline: Instant,
     ) -> Result<IssuedToken, TokenEndpointError> {
-        self.wait_out_pause(deadline).await?;
-        for retry in 0..RETRIES {
+        let mut retry = 0;
+        loop {
+            self.wait_out_pause(deadline).await?;
             let error = match self.attempt(request).await {
                 Ok(token) => return Ok(token),
                 Err(error) => error,
             };
-            // An attempt that hung for half of the time is not worth the other half.
-            if deadline - Instant::now() <= DEADLINE / 2 {
-                return Err(error);
-            }
+            let asked = error.retry_after();
             match error.class() {
-                ErrorClass::Throttled => {
-                    self.pause
-                        .extend(error.retry_after().unwrap_or(UNSTATED_PAUSE));
-                }
-                ErrorClass::Transient => match error.retry_after() {
-                    Some(pause) => self.pause.extend(pause),
-                    None => sleep(backoff(retry)).await,
-                },
+                ErrorClass::Throttled => self.pause.extend(asked.unwrap_or(UNSTATED_PAUSE)),
+                ErrorClass::Transient => self.pause.extend(asked.unwrap_or_default()),
                 _ => return Err(error),
             }
-            if self.pause.remaining() > deadline - Instant::now() {
+            let left = deadline - Instant::now();
+            // An attempt that hung for half of the time is not worth the other half.
+            if retry == RETRIES || left <= DEADLINE / 2 || self.pause.remaining() > left {
                 return Err(error);
             }
-            self.wait_out_pause(deadline).await?;
+            sleep(backoff(retry)).await;
+            retry += 1;
         }
-        self.attempt(request).await
     }
 
     /// Waits until the server may be asked again; fails at once where that is past the deadline.
@@ -77,7 +71,8 @@ impl TokenEndpoint {
             return Err(error.with_retry_after(Some(pause)));
         }
         if !pause.is_zero() {
-            sleep(pause).await;
+            // Those who waited for the same moment do not come back at it together.
+            sleep(pause + backoff(0)).await;
         }
         Ok(())
     }

@@ -38,7 +38,10 @@ impl TokenEndpoint {
         let transient = |error: &dyn ToString| {
             TokenEndpointError::new(ErrorClass::Transient, error.to_string())
         };
-        let metadata = self.server.metadata().await.map_err(|e| transient(&e))?;
+        let metadata = self.server.metadata().await.map_err(|error| {
+            let retry_after = error.retry_after;
+            transient(&error).with_retry_after(retry_after)
+        })?;
         let url = metadata.token_endpoint.as_deref().ok_or_else(|| {
             misconfigured("the authorization server's metadata has no `token_endpoint`")
         })?;

@@ -3,7 +3,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use http::HeaderMap;
+use http::{HeaderMap, Method};
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 use tokio::time::{Instant, Sleep, sleep_until};
@@ -19,10 +19,10 @@ pub(super) struct Deadline {
 
 impl Deadline {
     /// `None` when it is further away than the clock counts.
-    pub(super) fn after(left: Duration, request: &HeaderMap) -> Option<Self> {
+    pub(super) fn after(left: Duration, method: &Method, request: &HeaderMap) -> Option<Self> {
         Some(Self {
             at: Instant::now().checked_add(left)?,
-            protocol: Protocol::of(request),
+            protocol: Protocol::of(method, request),
         })
     }
 }

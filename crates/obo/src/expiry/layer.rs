@@ -73,7 +73,7 @@ where
         let caller = request.extensions().get::<Validated>();
         let deadline = caller.and_then(|caller| {
             let left = self.layer.server.time_left(caller);
-            Deadline::after(left, request.headers())
+            Deadline::after(left, request.method(), request.headers())
         });
         ResponseFuture::new(self.inner.call(request), deadline)
     }

@@ -266,13 +266,14 @@ impl Inner {
             document,
             fresh_for,
         } = fetched;
+        let max_age = self.key_refresh.max_age_of(fresh_for);
         let known = self.set.load_full();
         let mut schedule = self.schedule();
         // A set that is suddenly empty withdraws every key; a server's hiccup looks the same, so it takes two.
         let withdraws_all = known
             .as_ref()
             .is_some_and(|known| keys.is_empty() && known.is_usable(now) && !known.keys.is_empty());
-        if withdraws_all && !schedule.believes_empty(now) {
+        if withdraws_all && !schedule.believes_empty(now, max_age) {
             self.next_look.set(schedule.due());
             return;
         }
@@ -284,7 +285,6 @@ impl Inner {
             Some(known) => (Arc::new(keys), known.generation + 1),
             None => (Arc::new(keys), 0),
         };
-        let max_age = self.key_refresh.max_age_of(fresh_for);
         self.set.store(Some(Arc::new(Published {
             keys,
             document,

@@ -47,11 +47,12 @@ impl Schedule {
         self.due = Some(now + max_age / 2);
     }
 
-    /// An empty set came where there was none before: it is believed when one comes again a cooldown later.
-    pub(crate) fn believes_empty(&mut self, now: Instant) -> bool {
+    /// An empty set came where there was none before: it is believed when one comes again a cooldown later, or sooner where
+    /// the keys may not get that old.
+    pub(crate) fn believes_empty(&mut self, now: Instant, max_age: Duration) -> bool {
         self.last_error = None;
         self.failures = 0;
-        let due = *self.empty_since.get_or_insert(now) + self.refresh.cooldown;
+        let due = *self.empty_since.get_or_insert(now) + self.refresh.cooldown.min(max_age / 2);
         self.due = Some(due);
         now >= due
     }

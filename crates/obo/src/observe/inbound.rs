@@ -41,6 +41,26 @@ pub(crate) fn allowed<B>(request: &Request<B>, caller: &Validated) {
     }
 }
 
+/// A request went on without a caller, since the layer lets it.
+pub(crate) fn anonymous<B>(request: &Request<B>) {
+    count!(
+        "obo_requests_total",
+        "outcome" => "allowed",
+        "code" => "anonymous",
+        "issuer" => String::new(),
+    );
+    #[cfg(feature = "tracing")]
+    tracing::event!(
+        target: AUDIT,
+        tracing::Level::DEBUG,
+        decision = "allow",
+        code = "anonymous",
+        method = request.method().as_str(),
+        path = request.uri().path(),
+        "request allowed without a caller"
+    );
+}
+
 /// A request was refused; the caller is known where a rule refused it.
 pub(crate) fn refused<B>(request: &Request<B>, rejection: &Rejection, caller: Option<&Validated>) {
     count!(

@@ -10,6 +10,6 @@ mod keys;
 mod outbound;
 
 pub(crate) use client::ClientCall;
-pub(crate) use inbound::{allowed, recalled, refused, stream_ended};
+pub(crate) use inbound::{allowed, anonymous, recalled, refused, stream_ended};
 pub(crate) use keys::{keys_fetched, keys_unavailable, not_rediscovered};
 pub(crate) use outbound::{at_hand, exchanged};

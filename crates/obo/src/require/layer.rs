@@ -78,7 +78,8 @@ where
             },
             Err(rejection) => {
                 observe::refused(&request, &rejection, request.extensions().get());
-                let response = rejection.answer().to_response(request.headers());
+                let answer = rejection.answer();
+                let response = answer.to_response(request.method(), request.headers());
                 State::Refused {
                     response: Some(response),
                 }

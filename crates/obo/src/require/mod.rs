@@ -5,7 +5,7 @@ mod rule;
 mod rule_table;
 
 pub use layer::{Require, RequireLayer, ResponseFuture};
-pub use rule::{AllowedActor, Rule};
+pub use rule::{Party, Rule};
 pub use rule_table::RuleTable;
 
 #[cfg(test)]

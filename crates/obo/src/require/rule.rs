@@ -1,8 +1,6 @@
 use std::time::Duration;
 
-use crate::{
-    ActorId, Clock, ConfigError, CurrentActor, Issuer, PrincipalKind, Rejection, Scope, Validated,
-};
+use crate::{ActorId, Clock, ConfigError, Issuer, PrincipalKind, Rejection, Scope, Validated};
 
 /// How far a user's `auth_time` may lie ahead of this service's clock.
 const LEEWAY: Duration = Duration::from_secs(60);
@@ -26,23 +24,25 @@ pub struct Rule {
 enum Requirement {
     Scopes(Scope),
     AnyActor,
-    Actors(Vec<AllowedActor>),
+    Actors(Vec<Party>),
     NoActor,
     Kind(PrincipalKind),
+    Subjects(Vec<Party>),
     Roles(Vec<String>),
     Acr(Vec<String>),
     MaxAge(Duration),
     AnyOf(Vec<Rule>),
 }
 
-/// An actor on a list: by its name within the token's own issuer, or by its full identity (RFC 8693 section 4.1).
+/// A party on a list, actor or subject: by its name within the token's own issuer, or by its full identity (RFC 8693 section
+/// 4.1).
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct AllowedActor {
+pub struct Party {
     issuer: Option<String>,
     subject: String,
 }
 
-impl From<&str> for AllowedActor {
+impl From<&str> for Party {
     fn from(subject: &str) -> Self {
         Self {
             issuer: None,
@@ -51,7 +51,7 @@ impl From<&str> for AllowedActor {
     }
 }
 
-impl From<String> for AllowedActor {
+impl From<String> for Party {
     fn from(subject: String) -> Self {
         Self {
             issuer: None,
@@ -60,7 +60,7 @@ impl From<String> for AllowedActor {
     }
 }
 
-impl From<ActorId> for AllowedActor {
+impl From<ActorId> for Party {
     fn from(id: ActorId) -> Self {
         Self {
             issuer: Some(id.issuer().to_owned()),
@@ -69,10 +69,23 @@ impl From<ActorId> for AllowedActor {
     }
 }
 
-impl AllowedActor {
-    fn is(&self, actor: &CurrentActor, own_issuer: &Issuer) -> bool {
-        let issuer = self.issuer.as_deref().unwrap_or(own_issuer.as_str());
-        actor.id().issuer() == issuer && actor.subject() == self.subject
+impl Party {
+    fn is(&self, issuer: &str, subject: &str, own_issuer: &Issuer) -> bool {
+        let named = self.issuer.as_deref().unwrap_or(own_issuer.as_str());
+        issuer == named && subject == self.subject
+    }
+
+    /// Parties of which there is at least one, each with a name.
+    fn list<P: Into<Self>>(
+        field: &'static str,
+        parties: impl IntoIterator<Item = P>,
+    ) -> Result<Vec<Self>, ConfigError> {
+        let parties: Vec<Self> = parties.into_iter().map(Into::into).collect();
+        if parties.is_empty() || parties.iter().any(|party| party.subject.is_empty()) {
+            let problem = "the list or a name in it is empty; name those who may";
+            return Err(ConfigError::new(field, problem));
+        }
+        Ok(parties)
     }
 }
 
@@ -110,17 +123,21 @@ impl Rule {
     /// # Errors
     ///
     /// When the list is empty, or a name is.
-    pub fn actors<A: Into<AllowedActor>>(
+    pub fn actors<A: Into<Party>>(
         actors: impl IntoIterator<Item = A>,
     ) -> Result<Self, ConfigError> {
-        let actors: Vec<AllowedActor> = actors.into_iter().map(Into::into).collect();
-        if actors.is_empty() || actors.iter().any(|actor| actor.subject.is_empty()) {
-            return Err(ConfigError::new(
-                "actors",
-                "the list or a name in it is empty; name the services that may act",
-            ));
-        }
-        Ok(Self::of(Requirement::Actors(actors)))
+        Party::list("actors", actors).map(|actors| Self::of(Requirement::Actors(actors)))
+    }
+
+    /// The subject is one of these, user or service.
+    ///
+    /// # Errors
+    ///
+    /// When the list is empty, or a name is.
+    pub fn subjects<P: Into<Party>>(
+        subjects: impl IntoIterator<Item = P>,
+    ) -> Result<Self, ConfigError> {
+        Party::list("subjects", subjects).map(|subjects| Self::of(Requirement::Subjects(subjects)))
     }
 
     /// No service acts for the subject.
@@ -288,10 +305,22 @@ impl Requirement {
                 "nobody acts for the subject, and this needs a service that does",
             )),
             Self::Actors(allowed)
-                if !actor
-                    .is_some_and(|actor| allowed.iter().any(|a| a.is(actor, caller.issuer()))) =>
+                if !actor.is_some_and(|actor| {
+                    let (issuer, subject) = (actor.id().issuer(), actor.subject());
+                    allowed
+                        .iter()
+                        .any(|party| party.is(issuer, subject, caller.issuer()))
+                }) =>
             {
                 Err(Rejection::Actor("it is not on the list of this route"))
+            }
+            Self::Subjects(allowed)
+                if !allowed.iter().any(|party| {
+                    let own = caller.issuer();
+                    party.is(own.as_str(), caller.subject(), own)
+                }) =>
+            {
+                Err(Rejection::Subject("it is not on the list of this route"))
             }
             Self::AnyOf(rules) => {
                 let mut refusals = rules.iter().map(|rule| rule.check_caller(caller));

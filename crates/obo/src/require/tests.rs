@@ -144,3 +144,28 @@ fn an_acr_that_cannot_stand_in_a_challenge_is_a_configuration_error() {
         assert_eq!(Rule::acr(values).unwrap_err().field(), "acr_values");
     }
 }
+
+#[tokio::test]
+async fn jw_38_a_listed_subject_is_one_of_its_issuer() {
+    let user = caller(|t| t).await;
+    let of = |issuer: &str, subject: &str| {
+        let party = crate::ActorId::new(issuer, subject);
+        Rule::subjects([party]).unwrap().check(&user)
+    };
+    Rule::subjects(["bob", "alice"])
+        .unwrap()
+        .check(&user)
+        .unwrap();
+    of(user.issuer().as_str(), "alice").unwrap();
+    for refused in [
+        Rule::subjects(["bob", "Alice", "alic"])
+            .unwrap()
+            .check(&user),
+        of("https://other.example", "alice"),
+    ] {
+        let answer = refused.unwrap_err().answer();
+        assert_eq!((answer.status().as_u16(), answer.grpc_code()), (403, 7));
+    }
+    assert_eq!(Rule::subjects([""]).unwrap_err().field(), "subjects");
+    assert_eq!(Rule::subjects::<&str>([]).unwrap_err().field(), "subjects");
+}

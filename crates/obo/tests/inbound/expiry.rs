@@ -93,7 +93,7 @@ impl Setup {
 type Streaming = Pin<Box<ExpiryBody<Body>>>;
 
 fn anonymous(content_type: &str) -> Request<()> {
-    let request = Request::get("/prices").header(header::CONTENT_TYPE, content_type);
+    let request = Request::post("/prices").header(header::CONTENT_TYPE, content_type);
     request.body(()).unwrap()
 }
 

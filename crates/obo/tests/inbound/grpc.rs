@@ -25,6 +25,7 @@ async fn refused(
         let mut request = request();
         let value = HeaderValue::from_static(content_type);
         request.headers_mut().insert(header::CONTENT_TYPE, value);
+        *request.method_mut() = http::Method::POST;
         let response = guarded.send(request).await;
         assert_eq!(response.status(), 200, "{content_type}");
         assert_eq!(response.headers()[header::CONTENT_TYPE], content_type);
@@ -108,6 +109,7 @@ async fn gr_01_other_content_types_are_answered_as_http() {
         let mut request = with_line("Bearer x");
         let value = HeaderValue::from_static(other);
         request.headers_mut().insert(header::CONTENT_TYPE, value);
+        *request.method_mut() = http::Method::POST;
         let response = guarded.send(request).await;
         assert_eq!(response.status(), 401, "{other}");
         assert!(response.headers().get("grpc-status").is_none());

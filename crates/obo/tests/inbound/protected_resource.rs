@@ -170,6 +170,7 @@ async fn pr_04_each_refusal_of_layer_and_rules_names_the_document_once() {
 
         let grpc = HeaderValue::from_static("application/grpc");
         request.headers_mut().insert(CONTENT_TYPE, grpc);
+        *request.method_mut() = http::Method::POST;
         let response = guarded.send(request).await;
         assert_eq!(response.status(), 200);
         assert_eq!(challenges(&response), [named(rest)], "trailers-only");
@@ -221,7 +222,8 @@ async fn pr_04_bt_14_bt_16_what_a_handler_says_is_kept_and_completed_once() {
     let idp = FakeIssuer::new().await;
     let named = format!("Bearer {NAMED}");
     let of_handler = Rejection::MissingCredentials.answer();
-    let answer: Response<String> = of_handler.to_response(&http::HeaderMap::new());
+    let answer: Response<String> =
+        of_handler.to_response(&http::Method::GET, &http::HeaderMap::new());
     assert_eq!(said(&idp, 1, answer.clone()).await, [&*named]);
     assert_eq!(said(&idp, 2, answer).await, [&*named]);
 

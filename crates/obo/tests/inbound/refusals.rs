@@ -130,7 +130,9 @@ fn bt_09_every_rejection_has_the_challenge_of_its_status() {
         (Rejection::Misconfigured("x"), 500, None),
         (unavailable, 503, None),
     ] {
-        let response: Response<String> = rejection.answer().to_response(&http::HeaderMap::new());
+        let response: Response<String> = rejection
+            .answer()
+            .to_response(&http::Method::GET, &http::HeaderMap::new());
         assert_eq!(response.status(), status, "{rejection}");
         assert_eq!(
             challenges(&response),
@@ -152,7 +154,9 @@ async fn bt_16_challenges_of_others_stay() {
     };
     let refusing = service_fn(|_: Request<()>| async {
         let answer = Rejection::MissingCredentials.answer();
-        Ok::<_, std::convert::Infallible>(answer.to_response::<String>(&http::HeaderMap::new()))
+        Ok::<_, std::convert::Infallible>(
+            answer.to_response::<String>(&http::Method::GET, &http::HeaderMap::new()),
+        )
     });
     let inside = ServiceBuilder::new()
         .layer(BearerAuthLayer::new(service_a(idp.known())))

@@ -1,7 +1,7 @@
 //! What a caller may do.
 
 use http::Request;
-use obo::{ActorId, AllowedActor, Rejection, RequireLayer, Rule, Validated};
+use obo::{ActorId, Party, Rejection, RequireLayer, Rule, Validated};
 use serde_json::json;
 use tower::{ServiceBuilder, ServiceExt as _, service_fn};
 
@@ -74,8 +74,8 @@ async fn tx_28_an_actor_is_its_issuer_and_its_subject() {
 
 #[tokio::test]
 async fn tx_32_actors_of_several_issuers_stand_on_one_list() {
-    let partner = AllowedActor::from(ActorId::new("https://partner.example", "service-p"));
-    let rule = Rule::actors([AllowedActor::from("service-b"), partner]).unwrap();
+    let partner = Party::from(ActorId::new("https://partner.example", "service-p"));
+    let rule = Rule::actors([Party::from("service-b"), partner]).unwrap();
     let (idp, guarded) = requiring(rule).await;
     assert_eq!(
         guarded.status(&idp.token().actor("service-b").mint()).await,

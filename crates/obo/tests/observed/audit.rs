@@ -1,3 +1,9 @@
+use std::convert::Infallible;
+
+use http::{Request, Response};
+use obo::BearerAuthLayer;
+use tower::{Layer as _, ServiceExt as _, service_fn};
+
 use crate::log::{Log, has};
 use crate::running::Running;
 
@@ -53,6 +59,26 @@ async fn ob_08_ob_06_allow_and_deny_are_told_with_who_and_why() {
     }
     assert_eq!(pseudonym(allow), pseudonym(by_rule));
     assert_ne!(pseudonym(allow), pseudonym(of_bob));
+}
+
+#[tokio::test]
+async fn ob_08_who_passes_without_a_caller_is_told_as_well() {
+    let log = Log::default();
+    let subscriber = tracing_subscriber::fmt()
+        .with_ansi(false)
+        .with_max_level(tracing::Level::DEBUG)
+        .with_writer(log.clone())
+        .finish();
+    let _guard = tracing::subscriber::set_default(subscriber);
+    let running = Running::start().await;
+    let layer = BearerAuthLayer::new(running.server).allow_anonymous();
+    let service = layer.layer(service_fn(|_: Request<()>| async {
+        Ok::<_, Infallible>(Response::new(()))
+    }));
+    service.oneshot(Request::new(())).await.unwrap();
+    let events = log.lines("obo::audit");
+    assert_eq!(events.len(), 1);
+    has(&events[0], &[r#"decision="allow""#, r#"code="anonymous""#]);
 }
 
 fn pseudonym(event: &str) -> &str {

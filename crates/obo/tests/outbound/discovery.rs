@@ -74,7 +74,6 @@ async fn a_server_without_token_endpoint_is_a_mistake_of_ours() {
 async fn md_01_nothing_is_sent_anywhere_when_discovery_fails_and_the_next_call_tries_again() {
     let setup = Setup::start().await;
     let caller = setup.caller("alice").await;
-    let exchange = discovering(&setup);
     for fault in [
         Fault::Status(500),
         Fault::Status(404),
@@ -83,6 +82,7 @@ async fn md_01_nothing_is_sent_anywhere_when_discovery_fails_and_the_next_call_t
         Fault::Merge(json!({ "token_endpoint": "http://idp.example/token\r\n" })),
     ] {
         setup.idp.fault(Endpoint::Discovery, fault.clone());
+        let exchange = discovering(&setup);
         let refused = exchange.token(&caller, audience("service-b")).await;
         let error = refused.unwrap_err();
         assert_eq!(error.kind(), Kind::Transient, "{fault:?}");
@@ -90,7 +90,7 @@ async fn md_01_nothing_is_sent_anywhere_when_discovery_fails_and_the_next_call_t
         setup.idp.heal();
     }
     assert_eq!(setup.idp.token_requests(), 0);
-    exchange
+    discovering(&setup)
         .token(&caller, audience("service-b"))
         .await
         .unwrap();
@@ -133,4 +133,29 @@ async fn md_01_no_exchange_waits_for_a_new_document_while_there_is_an_old_one() 
     }
     assert_eq!(started.elapsed(), Duration::ZERO);
     assert_eq!(discoveries.load(Ordering::SeqCst), 2);
+}
+
+#[tokio::test]
+async fn te_08_a_server_without_a_document_is_left_alone_for_as_long_as_it_asks() {
+    let setup = Setup::start().await;
+    let caller = setup.caller("alice").await;
+    let asked = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&asked);
+    let http = HttpService::new(service_fn(move |_: Request<Bytes>| {
+        counted.fetch_add(1, Ordering::SeqCst);
+        let answer = http::Response::builder()
+            .status(429)
+            .header("retry-after", "60");
+        std::future::ready(answer.body(http_body_util::Full::<Bytes>::default()))
+    }));
+    let server = AuthorizationServer::discover(issuer(&setup.idp), http);
+    let exchange = TokenExchange::new(server, client());
+    tokio::time::pause();
+    for requests in [1, 1, 2] {
+        let refused = exchange.token(&caller, audience("service-b")).await;
+        let answer = refused.unwrap_err().answer();
+        assert_eq!((answer.status().as_u16(), answer.grpc_code()), (503, 14));
+        assert_eq!(asked.load(Ordering::SeqCst), requests);
+        advance(Duration::from_secs(30)).await;
+    }
 }

@@ -98,7 +98,9 @@ async fn te_09_the_servers_words_are_cut_and_cleaned_and_told_to_nobody() {
     let told = format!("{error}{error:?}{:?}", error.oauth_code());
     assert!(!told.contains(['\r', '\n', '\u{1b}']), "{told}");
     assert!(told.len() < 1500, "{} bytes", told.len());
-    let response = error.answer().to_response::<()>(&http::HeaderMap::new());
+    let response = error
+        .answer()
+        .to_response::<()>(&http::Method::GET, &http::HeaderMap::new());
     let answered = format!("{response:?}");
     assert!(!answered.contains("line") && !answered.contains("invalid_target"));
 }

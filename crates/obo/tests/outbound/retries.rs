@@ -209,3 +209,22 @@ async fn su_08_a_step_up_is_asked_for_until_another_token_comes() {
         .unwrap();
     assert_eq!(stub.requests(), 2);
 }
+
+#[tokio::test]
+async fn te_08_the_last_attempts_pause_holds_for_the_next_caller() {
+    let setup = Setup::start().await;
+    let (alice, bob) = (setup.caller("alice").await, setup.caller("bob").await);
+    let stub = Stub::new(&setup, |number| {
+        ready(match number {
+            0..3 => status(429),
+            _ => issued("opaque", json!({})),
+        })
+    });
+    let exchange = stub.exchange();
+    tokio::time::pause();
+    let first = exchange.token(&alice, audience("service-b")).await;
+    assert_eq!(first.unwrap_err().kind(), Kind::Throttled);
+    let failed = Instant::now();
+    exchange.token(&bob, audience("service-b")).await.unwrap();
+    assert!(failed.elapsed() >= Duration::from_secs(1));
+}

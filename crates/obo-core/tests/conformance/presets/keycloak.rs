@@ -85,13 +85,19 @@ fn kc_08_at_13_other_kinds_of_token_are_refused() {
 #[test]
 fn at_11_a_service_account_is_a_service_by_any_of_its_marks() {
     let policy = under(keycloak::profile());
-    let by_name = service_account().without("client_id");
+    let by_name_alone = service_account().without("client_id");
+    let named = by_name_alone.under(&policy).unwrap();
+    assert_eq!(
+        named.kind(),
+        PrincipalKind::User,
+        "people choose their names"
+    );
     let by_note = service_account().without("preferred_username");
     let by_old_note = by_note
         .clone()
         .without("client_id")
         .with("clientId", "stock");
-    for token in [service_account(), by_name, by_note, by_old_note] {
+    for token in [service_account(), by_note, by_old_note] {
         let caller = token.under(&policy).unwrap();
         assert_eq!(caller.kind(), PrincipalKind::Service);
         assert_eq!(caller.client_id(), Some("stock"));
