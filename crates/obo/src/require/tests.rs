@@ -2,8 +2,10 @@ use std::time::Duration;
 
 use obo_testkit::{AuthorizationServer, TokenBuilder};
 use serde_json::json;
+use tower::{ServiceExt as _, service_fn};
+use tower_layer::Layer as _;
 
-use super::Rule;
+use super::{RequireLayer, Rule};
 use crate::{
     Audience, Clock, Issuer, Policy, Profile, Rejection, ResourceServer, TestClock, UnixTime,
     Validated,
@@ -168,4 +170,23 @@ async fn jw_38_a_listed_subject_is_one_of_its_issuer() {
     }
     assert_eq!(Rule::subjects([""]).unwrap_err().field(), "subjects");
     assert_eq!(Rule::subjects::<&str>([]).unwrap_err().field(), "subjects");
+}
+
+#[tokio::test]
+async fn su_05_a_layer_and_a_handler_ask_for_stronger_authentication_alike() {
+    let user = caller(|t| t.claim("acr", "bronze")).await;
+    let rule = Rule::acr(["gold"]).unwrap();
+    let raised = rule.check(&user).unwrap_err().answer();
+    let mut request = http::Request::new(());
+    request.extensions_mut().insert(user);
+    let service = RequireLayer::new(rule).layer(service_fn(|_: http::Request<()>| async {
+        Ok::<_, std::convert::Infallible>(http::Response::new(()))
+    }));
+    let by_layer = service.oneshot(request).await.unwrap();
+    assert_eq!(by_layer.status(), raised.status());
+    assert_eq!(
+        by_layer.headers().get("www-authenticate"),
+        raised.challenge().as_ref()
+    );
+    assert_eq!(by_layer.status(), 401);
 }
