@@ -17,6 +17,9 @@
 //! knows the service's [`ProtectedResource`](crate::ProtectedResource), each `Bearer` challenge names its metadata,
 //! whether this layer, a rule or a handler raised it.
 //!
+//! A proxy that asks this service for permission and goes by the status alone (forward authentication) must not pass on a
+//! POST with a content type of gRPC: its refusal has the status 200.
+//!
 //! What it does not check: what the caller may do. That is for [`Rule`](crate::Rule)s. And the token is judged once, before
 //! the body is read: a stream goes on when it expires, unless an [`ExpiryLayer`](crate::ExpiryLayer) ends it.
 
