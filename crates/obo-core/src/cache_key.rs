@@ -23,7 +23,7 @@ impl fmt::Debug for CacheSecret {
 
 /// What identifies one exchanged token: a keyed digest over everything that shaped it (TX-41).
 ///
-/// The subject enters by its token's bytes, never by a name: two users, or one user before and after a step-up, never
+/// The subject enters by its whole token, as its SHA-256, never by a name: two users, or one user before and after a step-up, never
 /// share an entry.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct CacheKey([u8; 32]);
@@ -63,7 +63,7 @@ impl CacheKey {
             server.as_str().as_bytes(),
             client_id.as_bytes(),
             dialect.as_bytes(),
-            request.subject().subject_token().expose().as_bytes(),
+            request.subject().subject_token().digest(),
             subject_type.as_str().as_bytes(),
             &counts,
             scope.as_bytes(),

@@ -156,6 +156,19 @@ impl PrivateKey {
     }
 }
 
+/// SHA-256.
+pub(crate) fn digest(bytes: &[u8]) -> [u8; 32] {
+    copied(aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, bytes).as_ref())
+}
+
+fn copied(from: &[u8]) -> [u8; 32] {
+    let mut digest = [0; 32];
+    for (to, from) in digest.iter_mut().zip(from) {
+        *to = *from;
+    }
+    digest
+}
+
 /// HMAC-SHA-256 of the parts, each preceded by its length.
 pub(crate) fn keyed_digest<'a>(key: &[u8; 32], parts: impl Iterator<Item = &'a [u8]>) -> [u8; 32] {
     let key = aws_lc_rs::hmac::Key::new(aws_lc_rs::hmac::HMAC_SHA256, key);
@@ -164,9 +177,5 @@ pub(crate) fn keyed_digest<'a>(key: &[u8; 32], parts: impl Iterator<Item = &'a [
         mac.update(&(part.len() as u64).to_be_bytes());
         mac.update(part);
     }
-    let mut digest = [0; 32];
-    for (to, from) in digest.iter_mut().zip(mac.sign().as_ref()) {
-        *to = *from;
-    }
-    digest
+    copied(mac.sign().as_ref())
 }

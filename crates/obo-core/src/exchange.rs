@@ -1,5 +1,6 @@
 use std::borrow::Cow;
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -142,17 +143,17 @@ impl fmt::Display for Target {
 #[derive(Clone, Debug)]
 pub struct ExchangeRequest {
     subject: Validated,
-    target: Target,
+    target: Arc<Target>,
     actor: Option<ActorToken>,
     requested_type: Option<TokenType>,
 }
 
 impl ExchangeRequest {
     /// Exchanges the token of `subject` for one addressed to `target`.
-    pub fn new(subject: &Validated, target: Target) -> Self {
+    pub fn new(subject: &Validated, target: impl Into<Arc<Target>>) -> Self {
         Self {
             subject: subject.clone(),
-            target,
+            target: target.into(),
             actor: None,
             requested_type: None,
         }

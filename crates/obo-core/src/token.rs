@@ -1,11 +1,12 @@
 //! The tokens and secrets of this crate: redacted in `Debug`, without `Display` or `Serialize`, wiped when dropped.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use zeroize::Zeroizing;
 
 use crate::TokenError;
+use crate::crypto::digest;
 
 /// The longest token that is read at all, in bytes (JW-35).
 pub(crate) const MAX_TOKEN: usize = 16 * 1024;
@@ -144,16 +145,30 @@ pub(crate) fn is_token68(token: &[u8]) -> bool {
 /// let smuggled = obo_core::SubjectToken::new("eyJ...");
 /// ```
 #[derive(Clone)]
-pub struct SubjectToken(Arc<Zeroizing<Box<str>>>);
+pub struct SubjectToken(Arc<Subject>);
+
+struct Subject {
+    text: Zeroizing<Box<str>>,
+    /// Made at first need, for all who share the token.
+    digest: OnceLock<[u8; 32]>,
+}
 
 impl SubjectToken {
     pub(crate) fn new(token: &str) -> Self {
-        Self(Arc::new(Zeroizing::new(token.into())))
+        Self(Arc::new(Subject {
+            text: Zeroizing::new(token.into()),
+            digest: OnceLock::new(),
+        }))
     }
 
     /// The token's text, for a dialect that writes the exchange request.
     pub fn expose(&self) -> &str {
-        &self.0
+        &self.0.text
+    }
+
+    /// SHA-256 of the text: what stands for the token in the keys of a cache.
+    pub(crate) fn digest(&self) -> &[u8; 32] {
+        self.0.digest.get_or_init(|| digest(self.0.text.as_bytes()))
     }
 }
 

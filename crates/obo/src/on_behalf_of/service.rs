@@ -1,12 +1,13 @@
 use std::fmt;
 use std::mem;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use http::{Request, Response};
 use tower_service::Service;
 
 use super::{OnBehalfOfLayer, ResponseFuture};
-use crate::{CallError, ExchangeError, ExchangeErrorKind, ExchangeRequest, Validated};
+use crate::{CallError, Destination, ExchangeError, ExchangeErrorKind, ExchangeRequest, Validated};
 
 /// A client whose requests carry tokens on behalf of a user; an [`OnBehalfOfLayer`] makes it.
 #[derive(Clone)]
@@ -44,11 +45,11 @@ impl<S> OnBehalfOf<S> {
             .or_else(|| request.extensions().get::<Validated>());
         let uri = request.uri();
         let destination = self.layer.destination(uri);
-        let target = destination.map(|destination| &**destination.target());
+        let target = destination.map(Destination::target);
         let Some(subject) = subject else {
             return Err(ExchangeError::new(
                 ExchangeErrorKind::NoSubject,
-                target,
+                target.map(|target| &**target),
                 "neither this client nor the request says on whose behalf it calls; \
                  use `on_behalf_of`, or put the caller into the request's extensions",
             ));
@@ -61,7 +62,7 @@ impl<S> OnBehalfOf<S> {
                 format!("{host:?}, as the request spells its URI, is no configured destination"),
             ));
         };
-        Ok(ExchangeRequest::new(subject, target.clone()))
+        Ok(ExchangeRequest::new(subject, Arc::clone(target)))
     }
 }
 

@@ -62,7 +62,7 @@ async fn ca_16_debug_shows_no_secret() {
     let (service, _) = to_b(&exchange);
     let service = service.on_behalf_of(&caller);
     let call = service.clone().oneshot(Request::new(()));
-    let request = obo::ExchangeRequest::new(&caller, audience("service-b").into());
+    let request = obo::ExchangeRequest::new(&caller, obo::Target::from(audience("service-b")));
     let token = exchange.clone().oneshot(request.clone());
     let told = printed(&[
         &by_key,

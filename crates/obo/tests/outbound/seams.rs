@@ -22,7 +22,7 @@ use crate::stub::{Stub, issued};
 async fn an_exchange_is_a_service_that_layers_go_around() {
     let setup = Setup::start().await;
     let caller = setup.caller("alice").await;
-    let request = ExchangeRequest::new(&caller, audience("service-b").into());
+    let request = ExchangeRequest::new(&caller, obo::Target::from(audience("service-b")));
     let mut exchange = ServiceBuilder::new()
         .map_request(|request: ExchangeRequest| request)
         .service(setup.exchange());
