@@ -47,16 +47,13 @@ impl CacheKey {
         let mut resources: Vec<_> = target.resources().iter().map(|r| r.as_str()).collect();
         audiences.sort_unstable();
         resources.sort_unstable();
-        let counts: Vec<u8> = [
+        let counts = [
             audiences.len(),
             resources.len(),
             usize::from(request.actor().is_some()),
             usize::from(request.requested_type().is_some()),
         ]
-        .into_iter()
-        .flat_map(|count| (count as u64).to_be_bytes())
-        .collect();
-        let scope = target.scope().to_string();
+        .map(|count| (count as u64).to_be_bytes());
         let actor = request.actor();
         let fields = [
             VERSION,
@@ -65,8 +62,8 @@ impl CacheKey {
             dialect.as_bytes(),
             request.subject().subject_token().digest(),
             subject_type.as_str().as_bytes(),
-            &counts,
-            scope.as_bytes(),
+            counts.as_flattened(),
+            target.scope().as_str().as_bytes(),
         ];
         let optional = actor
             .into_iter()

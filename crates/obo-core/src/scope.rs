@@ -67,6 +67,11 @@ impl Scope {
         self.0.is_empty()
     }
 
+    /// The values in one string, sorted.
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+
     /// The values, sorted.
     pub fn iter(&self) -> impl Iterator<Item = &str> {
         self.0.split(' ').filter(|value| !value.is_empty())
