@@ -8,8 +8,8 @@ use http::{Request, StatusCode, header};
 use tokio::time::{Instant, timeout};
 
 use crate::flight::Flights;
-use crate::http::{Limits, retry_after};
-use crate::{ConfigError, HttpService, Issuer, KeyRefresh, ServerMetadata, observe};
+use crate::http::Limits;
+use crate::{ConfigError, HttpService, Issuer, KeyRefresh, ServerMetadata, observe, retry_after};
 
 /// How long a discovery document is believed before it is renewed beside its use.
 const MAX_AGE: Duration = Duration::from_secs(3600);

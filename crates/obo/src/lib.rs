@@ -46,6 +46,7 @@ pub use obo_core::{
 };
 pub(crate) use obo_core::{
     BearerCredentials, KeySet, Selection, UnverifiedJwt, VerificationKey, https_or_loopback,
+    retry_after,
 };
 
 pub use self::http::HttpService;

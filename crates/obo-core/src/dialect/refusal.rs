@@ -1,15 +1,11 @@
 //! Refusals of the token endpoint: RFC 6749 section 5.2, RFC 8693 section 2.2.2, RFC 9470.
 
-use std::time::Duration;
-
 use bytes::Bytes;
-use http::{Response, StatusCode, header};
+use http::{Response, StatusCode};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::{ErrorClass, ExchangeRequest, TokenEndpointError, json};
-
-const MAX_RETRY_AFTER: Duration = Duration::from_secs(300);
+use crate::{ErrorClass, ExchangeRequest, TokenEndpointError, json, retry_after};
 
 /// What a refusal means, and what of its words may be kept.
 pub(super) fn refusal(request: &ExchangeRequest, response: &Response<Bytes>) -> TokenEndpointError {
@@ -23,7 +19,7 @@ pub(super) fn refusal(request: &ExchangeRequest, response: &Response<Bytes>) -> 
         max_age: Option<&'a RawValue>,
     }
     let status = response.status();
-    let retry_after = retry_after(response);
+    let retry_after = retry_after(response.headers());
     let told: Option<Refusal<'_>> = json::object(response.body());
     let class = match (status, told.as_ref().map(|refusal| refusal.error.as_str())) {
         (StatusCode::TOO_MANY_REQUESTS, _) | (_, Some("slow_down")) => ErrorClass::Throttled,
@@ -91,15 +87,4 @@ fn without_tokens(request: &ExchangeRequest, text: &str) -> String {
         .fold(text.to_owned(), |text, token| {
             text.replace(token, "[redacted]")
         })
-}
-
-/// `Retry-After` in seconds, at most five minutes; dates count as not said.
-fn retry_after(response: &Response<Bytes>) -> Option<Duration> {
-    let value = response.headers().get(header::RETRY_AFTER)?;
-    let digits = value.to_str().ok()?.trim();
-    if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
-        return None;
-    }
-    let seconds = digits.parse().map_or(MAX_RETRY_AFTER, Duration::from_secs);
-    Some(seconds.min(MAX_RETRY_AFTER))
 }

@@ -7,4 +7,4 @@ mod service;
 
 pub(crate) use freshness::freshness;
 pub use service::HttpService;
-pub(crate) use service::{HttpError, Limits, retry_after};
+pub(crate) use service::{HttpError, Limits};

@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::TryFutureExt as _;
-use http::{HeaderMap, Request, Response, header};
+use http::{Request, Response};
 use http_body::Body;
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt as _, Collected, LengthLimitError, Limited};
@@ -126,16 +126,6 @@ pub(crate) struct Limits {
     pub(crate) body: usize,
     /// From connecting to the last byte of the answer.
     pub(crate) deadline: Duration,
-}
-
-/// The longest pause that a server may ask for.
-const MAX_RETRY_AFTER: Duration = Duration::from_secs(300);
-
-/// `Retry-After` in seconds, at most five minutes; dates count as not said.
-pub(crate) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    let value = headers.get(header::RETRY_AFTER)?.to_str().ok()?;
-    let seconds = value.trim().parse().ok()?;
-    Some(Duration::from_secs(seconds).min(MAX_RETRY_AFTER))
 }
 
 /// No answer that could be read.

@@ -9,8 +9,8 @@ use tokio::time::Instant;
 
 use super::schedule::FIRST_BACKOFF;
 use crate::authorization_server::{DISCOVERY_DEADLINE, get};
-use crate::http::{Limits, freshness, retry_after};
-use crate::{AuthorizationServer, KeySet};
+use crate::http::{Limits, freshness};
+use crate::{AuthorizationServer, KeySet, retry_after};
 
 /// The longest document, in bytes after decompression.
 const MOST_BYTES: usize = 1024 * 1024;

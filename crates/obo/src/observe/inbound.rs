@@ -11,6 +11,29 @@ use crate::{Rejection, Validated};
 #[cfg(feature = "tracing")]
 const AUDIT: &str = "obo::audit";
 
+/// One event of the audit trail: its own fields, then those of the request and of the caller.
+#[cfg(feature = "tracing")]
+macro_rules! audit {
+    ($level:ident, $request:ident, $told:ident, $message:literal, $($own:tt)*) => {
+        tracing::event!(
+            target: AUDIT,
+            tracing::Level::$level,
+            $($own)*,
+            method = $request.method().as_str(),
+            path = $request.uri().path(),
+            issuer = $told.issuer,
+            subject = $told.subject,
+            actor = $told.actor,
+            actor_issuer = $told.actor_issuer,
+            prior_actors = $told.prior_actors,
+            client_id = $told.client_id,
+            audience = $told.audience,
+            jti = $told.jti,
+            $message
+        )
+    };
+}
+
 /// A request went on, for this caller.
 pub(crate) fn allowed<B>(request: &Request<B>, caller: &Validated) {
     count!(
@@ -22,22 +45,7 @@ pub(crate) fn allowed<B>(request: &Request<B>, caller: &Validated) {
     #[cfg(feature = "tracing")]
     if tracing::enabled!(target: AUDIT, tracing::Level::DEBUG) {
         let told = told::Caller::of(caller);
-        tracing::event!(
-            target: AUDIT,
-            tracing::Level::DEBUG,
-            decision = "allow",
-            method = request.method().as_str(),
-            path = request.uri().path(),
-            issuer = told.issuer,
-            subject = told.subject,
-            actor = told.actor,
-            actor_issuer = told.actor_issuer,
-            prior_actors = told.prior_actors,
-            client_id = told.client_id,
-            audience = told.audience,
-            jti = told.jti,
-            "request allowed"
-        );
+        audit!(DEBUG, request, told, "request allowed", decision = "allow");
     }
 }
 
@@ -73,23 +81,14 @@ pub(crate) fn refused<B>(request: &Request<B>, rejection: &Rejection, caller: Op
     #[cfg(feature = "tracing")]
     if tracing::enabled!(target: AUDIT, tracing::Level::INFO) {
         let told = caller.map(told::Caller::of).unwrap_or_default();
-        tracing::event!(
-            target: AUDIT,
-            tracing::Level::INFO,
+        audit!(
+            INFO,
+            request,
+            told,
+            "request refused",
             decision = "deny",
             code = rejection.code(),
-            reason = %rejection,
-            method = request.method().as_str(),
-            path = request.uri().path(),
-            issuer = told.issuer,
-            subject = told.subject,
-            actor = told.actor,
-            actor_issuer = told.actor_issuer,
-            prior_actors = told.prior_actors,
-            client_id = told.client_id,
-            audience = told.audience,
-            jti = told.jti,
-            "request refused"
+            reason = %rejection
         );
     }
 }
