@@ -25,7 +25,7 @@ impl fmt::Debug for CacheSecret {
 ///
 /// The subject enters by its whole token, as its SHA-256, never by a name: two users, or one user before and after a step-up, never
 /// share an entry.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct CacheKey([u8; 32]);
 
 /// Changes when the fields or their order do.

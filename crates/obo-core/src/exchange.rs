@@ -146,6 +146,7 @@ pub struct ExchangeRequest {
     target: Arc<Target>,
     actor: Option<ActorToken>,
     requested_type: Option<TokenType>,
+    is_fresh: bool,
 }
 
 impl ExchangeRequest {
@@ -156,6 +157,7 @@ impl ExchangeRequest {
             target: target.into(),
             actor: None,
             requested_type: None,
+            is_fresh: false,
         }
     }
 
@@ -173,6 +175,18 @@ impl ExchangeRequest {
         self
     }
 
+    /// Asks for a token that is issued now, also where one is at hand.
+    #[must_use]
+    pub fn fresh(mut self) -> Self {
+        self.is_fresh = true;
+        self
+    }
+
+    /// Whether a token at hand will not do.
+    pub fn is_fresh(&self) -> bool {
+        self.is_fresh
+    }
+
     /// The subject on whose behalf the token is asked.
     pub fn subject(&self) -> &Validated {
         &self.subject
@@ -180,6 +194,11 @@ impl ExchangeRequest {
 
     /// For whom.
     pub fn target(&self) -> &Target {
+        &self.target
+    }
+
+    /// For whom, to share it.
+    pub fn shared_target(&self) -> &Arc<Target> {
         &self.target
     }
 

@@ -255,6 +255,7 @@ impl Policy {
             entitlements,
             current_actor,
             prior_actors,
+            issued_at: claims.iat,
             expires_at: judged.expires_at,
             token_id: claims.jti,
             acr: claims.acr,

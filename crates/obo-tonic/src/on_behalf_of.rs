@@ -3,23 +3,28 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use http::{Request, Response};
+use obo::on_behalf_of::Replay;
 use obo::{BoxError, CallError, Validated};
 use pin_project_lite::pin_project;
 use tonic::Status;
+use tonic::body::Body;
 use tonic::service::Interceptor;
 use tower_service::Service;
 
 use crate::status::not_called;
 
+/// The longest request that is kept to be sent again, in bytes.
+const MOST_REPLAYED: usize = 64 * 1024;
+
 /// A channel for generated clients that calls on behalf of a user: its error is a [`Status`], so that `?` keeps the
 /// code, and [`exchange_error`](crate::exchange_error) finds why a call was not made.
 #[derive(Clone, Debug)]
-pub struct OnBehalfOf<S>(obo::OnBehalfOf<S>);
+pub struct OnBehalfOf<S>(obo::OnBehalfOf<S, Replay<Body>>);
 
 impl<S> OnBehalfOf<S> {
     /// Around a channel in an [`obo::OnBehalfOfLayer`].
     pub fn new(service: obo::OnBehalfOf<S>) -> Self {
-        Self(service)
+        Self(service.replay(Replay::never()))
     }
 
     /// This channel for calls on behalf of `caller`.
@@ -30,22 +35,37 @@ impl<S> OnBehalfOf<S> {
     {
         Self(self.0.on_behalf_of(caller))
     }
+
+    /// Makes a call once more, with a new token, when the called service answers `UNAUTHENTICATED` to the first.
+    ///
+    /// It is for services that refuse a token before they do anything, as [`obo::BearerAuthLayer`] does. A request of up to
+    /// 64 KiB that was sent to its end is sent again, one that is still streamed is not.
+    #[must_use]
+    pub fn replay(self) -> Self {
+        Self(self.0.replay(Replay::recorded(MOST_REPLAYED, Body::new)))
+    }
+
+    /// This channel with a token that is issued for each call, also where one is at hand.
+    #[must_use]
+    pub fn fresh(self) -> Self {
+        Self(self.0.fresh())
+    }
 }
 
-impl<S, B, R> Service<Request<B>> for OnBehalfOf<S>
+impl<S, R> Service<Request<Body>> for OnBehalfOf<S>
 where
-    S: Service<Request<B>, Response = Response<R>> + Clone,
+    S: Service<Request<Body>, Response = Response<R>> + Clone,
     S::Error: Into<BoxError>,
 {
     type Response = Response<R>;
     type Error = Status;
-    type Future = ResponseFuture<obo::on_behalf_of::ResponseFuture<S, B>>;
+    type Future = ResponseFuture<obo::on_behalf_of::ResponseFuture<S, Body>>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Status>> {
         self.0.poll_ready(cx).map_err(to_status)
     }
 
-    fn call(&mut self, request: Request<B>) -> Self::Future {
+    fn call(&mut self, request: Request<Body>) -> Self::Future {
         ResponseFuture {
             future: self.0.call(request),
         }

@@ -1,22 +1,29 @@
 //! A client that calls on behalf of the user it was called by.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use obo::{
-    Audience, Client, ClientSecretBasic, Destination, ExchangeErrorKind, Issuer, Rule,
-    TokenExchange, Validated,
+    Audience, Client, ClientSecretBasic, Destination, ExchangeErrorKind, Issuer, OnBehalfOfLayer,
+    Rule, TokenExchange, Validated,
 };
 use obo_testkit::AuthorizationServer;
 use obo_tonic::OnBehalfOf;
-use tonic::Code;
+use tonic::body::Body;
 use tonic::service::interceptor::InterceptedService;
 use tonic::transport::Channel;
-use tower::Layer as _;
+use tonic::{Code, Request, Status};
+use tower::{Layer as _, Service as _, ServiceExt as _, service_fn};
 
 use crate::whoami::{accepts, call, channel, serve, token, with_token};
 
 /// ServiceA's client of ServiceB.
 fn client(idp: &AuthorizationServer, service: SocketAddr, audience: &str) -> OnBehalfOf<Channel> {
+    OnBehalfOf::new(layer(idp, service, audience).layer(channel(service)))
+}
+
+fn layer(idp: &AuthorizationServer, service: SocketAddr, audience: &str) -> OnBehalfOfLayer {
     idp.client("service-a")
         .secret("s3cret")
         .may_exchange_to("service-b");
@@ -24,8 +31,7 @@ fn client(idp: &AuthorizationServer, service: SocketAddr, audience: &str) -> OnB
     let own = Client::new("service-a", secret).unwrap();
     let exchange = TokenExchange::new(Issuer::new(idp.issuer()).unwrap(), own);
     let audience = Audience::new(audience).unwrap();
-    let to_b = Destination::new(&format!("http://{service}"), audience).unwrap();
-    OnBehalfOf::new(exchange.to(to_b).layer(channel(service)))
+    exchange.to(Destination::new(&format!("http://{service}"), audience).unwrap())
 }
 
 /// The caller of ServiceA.
@@ -97,4 +103,61 @@ async fn a_service_that_cannot_be_reached_is_unavailable() {
     let status = call(stock, with_token(None)).await.unwrap_err();
     assert_eq!(status.code(), Code::Unavailable);
     assert!(obo_tonic::exchange_error(&status).is_none());
+}
+
+#[tokio::test]
+async fn gr_10_a_call_that_is_unauthenticated_is_made_once_more_with_a_new_token() {
+    let idp = AuthorizationServer::start().await;
+    let service = serve(&idp, None).await;
+    let caller = caller(&idp).await;
+    for (replays, expected) in [(true, Ok("alice by service-a")), (false, Err(()))] {
+        let (channel, calls) = (channel(service), Arc::new(AtomicUsize::new(0)));
+        let counted = Arc::clone(&calls);
+        // The service reads every request; what it answers to the first is replaced.
+        let rejecting = service_fn(move |request: http::Request<Body>| {
+            let (mut channel, counted) = (channel.clone(), Arc::clone(&counted));
+            async move {
+                let answer = channel.ready().await?.call(request).await?;
+                Ok::<_, tonic::transport::Error>(match counted.fetch_add(1, Ordering::SeqCst) {
+                    0 => Status::unauthenticated("of the test").into_http(),
+                    _ => answer,
+                })
+            }
+        });
+        let stock = OnBehalfOf::new(layer(&idp, service, "service-b").layer(rejecting));
+        let stock = stock.on_behalf_of(&caller);
+        let stock = if replays { stock.replay() } else { stock };
+        let before = idp.token_requests();
+        let answer = call(stock, with_token(None)).await;
+        let answer = answer.as_deref().map_err(|status| {
+            assert_eq!(status.code(), Code::Unauthenticated);
+        });
+        assert_eq!(answer, expected);
+        let made = (calls.load(Ordering::SeqCst), idp.token_requests() - before);
+        assert_eq!(made, if replays { (2, 2) } else { (1, 1) });
+    }
+}
+
+#[tokio::test]
+async fn gr_10_a_stream_that_is_still_sent_is_not_sent_again() {
+    let idp = AuthorizationServer::start().await;
+    let nowhere = SocketAddr::from(([127, 0, 0, 1], 1));
+    let calls = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&calls);
+    let rejecting = service_fn(move |_: http::Request<Body>| {
+        counted.fetch_add(1, Ordering::SeqCst);
+        let answer = Status::unauthenticated("of the test").into_http::<Body>();
+        async { Ok::<_, tonic::transport::Error>(answer) }
+    });
+    let stock = OnBehalfOf::new(layer(&idp, nowhere, "service-b").layer(rejecting));
+    let stock = stock.replay().on_behalf_of(&caller(&idp).await);
+    let messages = Request::new(futures_util::stream::pending());
+    let mut client = tonic::client::Grpc::new(stock);
+    client.ready().await.unwrap();
+    let path = http::uri::PathAndQuery::from_static(crate::whoami::PATH);
+    let answer = client
+        .client_streaming(messages, path, crate::whoami::Raw)
+        .await;
+    assert_eq!(answer.unwrap_err().code(), Code::Unauthenticated);
+    assert_eq!((calls.load(Ordering::SeqCst), idp.token_requests()), (1, 1));
 }

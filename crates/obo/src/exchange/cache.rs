@@ -1,122 +1,200 @@
-//! Outcomes at hand: tokens until shortly before they expire, refusals for a moment; bounded by bytes.
+//! Outcomes at hand, by subject: tokens until shortly before they expire, refusals for a moment; bounded by bytes.
 
+use std::hash::{BuildHasher as _, Hash, RandomState};
+use std::sync::Arc;
 use std::time::Duration;
 
-use quick_cache::Weighter;
-use quick_cache::sync::Cache;
+use quick_cache::sync::{Cache, EntryAction, EntryResult};
+use quick_cache::{DefaultHashBuilder, Lifecycle, Weighter};
 use tokio::time::Instant;
 
-use crate::{CacheKey, ExchangeError, ExchangeErrorKind, IssuedToken};
+use super::bounds::CacheBounds;
+use super::entries::{Entries, Hit, Outcome, Rejected};
+use super::lifetime::{renewed_after, usable};
+use crate::{CacheKey, ExchangeError, ExchangeErrorKind, IssuedToken, Issuer, observe, random};
 
-/// Room for the tokens and for what keeps them, in bytes.
-const CAPACITY: u64 = 64 * 1024 * 1024;
-/// What an entry costs beside its token.
-const OVERHEAD: u64 = 200;
-/// No token is used for longer than this, whatever its server says.
-const MAX_LIFETIME: Duration = Duration::from_secs(3600);
-/// How long before its end a token is let go at the latest.
-const MAX_MARGIN: Duration = Duration::from_secs(60);
-/// The part of a short lifetime that is left unused.
-const MARGIN_PART: f64 = 0.2;
-/// The part of the margin by which entries differ, so that they do not all end at once.
-const JITTER_PART: f64 = 0.1;
-
-pub(super) struct TokenCache(Cache<CacheKey, Entry, Weight>);
+/// What an entry costs beside its token, in bytes.
+const ENTRY: usize = 240;
+/// What a subject costs beside its entries, in bytes.
+const SUBJECT: usize = 160;
 
 /// The longest that a caller is told again that its token is not accepted.
 const SUBJECT_INVALID: Duration = Duration::from_secs(30);
 /// How long a caller is told again that a target is denied: a grant may come any time.
 const TARGET_DENIED: Duration = Duration::from_secs(5);
 
-/// What an exchange gave.
-pub(super) type Outcome = Result<IssuedToken, ExchangeError>;
+pub(super) struct TokenCache {
+    subjects: Cache<SubjectId, Arc<Entries>, Weight, DefaultHashBuilder, Evictions>,
+    hasher: RandomState,
+    bounds: CacheBounds,
+}
 
-#[derive(Clone)]
-struct Entry {
-    outcome: Outcome,
-    usable_until: Instant,
+/// A user or this service itself, by a keyed hash: who shares one shares the room for entries, and never an entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct SubjectId(u64);
+
+/// Where an outcome is.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Place {
+    pub(super) subject: SubjectId,
+    pub(super) key: CacheKey,
 }
 
 #[derive(Clone)]
 struct Weight;
 
-impl Weighter<CacheKey, Entry> for Weight {
-    fn weight(&self, _: &CacheKey, entry: &Entry) -> u64 {
-        let token = entry.outcome.as_ref();
-        token.map_or(OVERHEAD, |token| token.authorization().len() as u64) + OVERHEAD
+impl Weighter<SubjectId, Arc<Entries>> for Weight {
+    fn weight(&self, _: &SubjectId, entries: &Arc<Entries>) -> u64 {
+        let (tokens, count) = entries.size();
+        (tokens + count * ENTRY + SUBJECT) as u64
+    }
+}
+
+#[derive(Clone)]
+struct Evictions;
+
+impl Lifecycle<SubjectId, Arc<Entries>> for Evictions {
+    type RequestState = ();
+
+    fn on_evict(&self, (): &mut (), _: SubjectId, entries: Arc<Entries>) {
+        let (_, count) = entries.size();
+        observe::let_go("capacity", count);
     }
 }
 
 impl TokenCache {
-    pub(super) fn new() -> Self {
-        Self(Cache::with_weighter(10_000, CAPACITY, Weight))
-    }
-
-    pub(super) fn get(&self, key: &CacheKey) -> Option<Outcome> {
-        let entry = self.0.get(key)?;
-        if Instant::now() < entry.usable_until {
-            return Some(entry.outcome);
+    pub(super) fn new(bounds: CacheBounds) -> Self {
+        let subjects = Cache::with(
+            10_000,
+            bounds.bytes,
+            Weight,
+            DefaultHashBuilder::default(),
+            Evictions,
+        );
+        Self {
+            subjects,
+            hasher: RandomState::new(),
+            bounds,
         }
-        self.0
-            .remove_if(key, |entry| Instant::now() >= entry.usable_until);
-        None
     }
 
-    /// Keeps a token that is good for `lifetime` from `request_start`; one that hardly lives is not kept.
+    pub(super) fn subject(&self, issuer: &Issuer, subject: &str) -> SubjectId {
+        self.id((issuer.as_str(), subject))
+    }
+
+    fn id(&self, of: impl Hash) -> SubjectId {
+        SubjectId(self.hasher.hash_one(of))
+    }
+
+    pub(super) fn get(&self, place: &Place) -> Option<Hit> {
+        let entries = self.subjects.get(&place.subject)?;
+        entries.get(&place.key, Instant::now())
+    }
+
+    /// Keeps a token that is good for `lifetime` from `request_start`, no longer than the caller's `session`; one that
+    /// hardly lives is not kept.
     pub(super) fn insert(
         &self,
-        key: CacheKey,
+        place: Place,
         token: IssuedToken,
         request_start: Instant,
         lifetime: Duration,
-        fraction: f64,
+        session: Duration,
     ) {
-        self.keep(key, Ok(token), request_start + usable(lifetime, fraction));
+        let fraction = random::fraction();
+        let usable = usable(lifetime.min(session).min(self.bounds.lifetime), fraction);
+        // A new token of a session that ends first would not be used for longer.
+        let renewed = renewed_after(usable, fraction).filter(|_| lifetime < session);
+        self.keep(
+            place,
+            Ok(token),
+            request_start + usable,
+            renewed.map(|after| request_start + after),
+        );
     }
 
     /// Keeps a refusal that asking again would not change, while the caller's own token lives; others are not kept.
-    pub(super) fn insert_refusal(&self, key: CacheKey, error: &ExchangeError, session: Duration) {
+    pub(super) fn insert_refusal(&self, place: Place, error: &ExchangeError, session: Duration) {
+        let now = Instant::now();
         let most = match error.kind() {
             ExchangeErrorKind::SubjectInvalid => SUBJECT_INVALID,
             ExchangeErrorKind::TargetDenied => TARGET_DENIED,
             // Only another token of the caller's mends it.
-            ExchangeErrorKind::StepUp => MAX_LIFETIME,
-            _ => return,
+            ExchangeErrorKind::StepUp => self.bounds.lifetime,
+            // What is at hand stays good: the next one is fetched later.
+            _ => return self.change(&place, |entries| entries.postpone(&place.key, now)),
         };
-        self.keep(key, Err(error.clone()), Instant::now() + session.min(most));
+        let until = now + session.min(most).min(self.bounds.lifetime);
+        self.keep(place, Err(error.clone()), until, None);
     }
 
-    fn keep(&self, key: CacheKey, outcome: Outcome, usable_until: Instant) {
-        if usable_until > Instant::now() {
-            let entry = Entry {
-                outcome,
-                usable_until,
-            };
-            self.0.insert(key, entry);
+    fn keep(
+        &self,
+        place: Place,
+        outcome: Outcome,
+        usable_until: Instant,
+        renew_at: Option<Instant>,
+    ) {
+        if usable_until <= Instant::now() {
+            return;
+        }
+        let most = self.bounds.entries_per_subject;
+        let insert = |entries: &mut Entries, outcome| {
+            entries.insert(place.key, outcome, usable_until, renew_at, most);
+        };
+        let known = self
+            .subjects
+            .entry(&place.subject, None, |_, entries: &mut Arc<Entries>| {
+                insert(Arc::make_mut(entries), outcome.clone());
+                EntryAction::Retain(Arc::clone(entries))
+            });
+        match known {
+            // What has grown in its place makes no room for itself.
+            EntryResult::Retained(entries) => {
+                if self.subjects.weight() > self.subjects.capacity() {
+                    self.subjects.insert(place.subject, entries);
+                }
+            }
+            EntryResult::Vacant(room) => {
+                let mut entries = Entries::default();
+                insert(&mut entries, outcome);
+                // Room that was cleared meanwhile stays empty.
+                let _ = room.insert(Arc::new(entries));
+            }
+            EntryResult::Removed(..) | EntryResult::Replaced(..) | EntryResult::Timeout => {}
         }
     }
-}
 
-/// The lifetime less a margin of 20 %, at most a minute, less up to a tenth of the margin at random.
-fn usable(lifetime: Duration, fraction: f64) -> Duration {
-    let lifetime = lifetime.min(MAX_LIFETIME);
-    let margin = lifetime.mul_f64(MARGIN_PART).min(MAX_MARGIN);
-    let jitter = margin.mul_f64(JITTER_PART * fraction.clamp(0.0, 1.0));
-    lifetime.saturating_sub(margin).saturating_sub(jitter)
-}
+    /// Lets a token go that a downstream service rejected.
+    pub(super) fn reject(&self, place: &Place, token: &IssuedToken) -> Rejected {
+        let now = Instant::now();
+        let mut rejected = Rejected::Gone;
+        self.change(place, |entries| {
+            rejected = entries.reject(&place.key, token, now);
+        });
+        if rejected == Rejected::Gone {
+            observe::let_go("rejected", 1);
+        }
+        rejected
+    }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+    /// Lets everything of a subject go.
+    pub(super) fn forget(&self, subject: SubjectId) {
+        if let Some((_, entries)) = self.subjects.remove(&subject) {
+            observe::let_go("revoked", entries.size().1);
+        }
+    }
 
-    #[test]
-    fn tx_42_a_margin_is_left_unused() {
-        let seconds =
-            |lifetime, fraction| usable(Duration::from_secs(lifetime), fraction).as_secs_f64();
-        assert_eq!(seconds(100, 0.0), 80.0);
-        assert_eq!(seconds(100, 1.0), 78.0);
-        assert_eq!(seconds(600, 0.0), 540.0);
-        assert_eq!(seconds(0, 0.5), 0.0);
-        assert_eq!(seconds(u64::MAX, 0.0), 3540.0);
+    fn change(&self, place: &Place, change: impl FnOnce(&mut Entries)) {
+        if !self.subjects.contains_key(&place.subject) {
+            return;
+        }
+        let changed = self
+            .subjects
+            .entry(&place.subject, None, |_, entries: &mut Arc<Entries>| {
+                change(Arc::make_mut(entries));
+                EntryAction::Retain(())
+            });
+        drop(changed);
     }
 }

@@ -1,10 +1,14 @@
 use std::fmt;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
+use super::cache::Place;
+use super::engine::interrupted;
+use super::entries::Outcome;
 use super::{Exchanged, TokenSource};
 use crate::flight::Landing;
-use crate::{ExchangeError, IssuedToken};
+use crate::{ExchangeError, Target};
 
 /// The future of [`TokenExchange`](super::TokenExchange); dropping it leaves the exchange to those who still wait.
 pub struct ResponseFuture(State);
@@ -12,29 +16,27 @@ pub struct ResponseFuture(State);
 enum State {
     Known(Option<Result<Exchanged, ExchangeError>>),
     Waiting {
-        landing: Landing<Result<IssuedToken, ExchangeError>>,
-        /// The error of a flight that panicked or met the end of the runtime.
-        lost: ExchangeError,
+        landing: Landing<Outcome>,
+        place: Place,
+        target: Arc<Target>,
     },
 }
 
 impl ResponseFuture {
-    pub(super) fn at_hand(outcome: Result<IssuedToken, ExchangeError>) -> Self {
-        Self(State::Known(Some(outcome.map(|token| Exchanged {
-            token,
-            source: TokenSource::Cache,
-        }))))
+    pub(super) fn known(outcome: Result<Exchanged, ExchangeError>) -> Self {
+        Self(State::Known(Some(outcome)))
     }
 
     pub(super) fn failed(error: ExchangeError) -> Self {
-        Self(State::Known(Some(Err(error))))
+        Self::known(Err(error))
     }
 
-    pub(super) fn waiting(
-        landing: Landing<Result<IssuedToken, ExchangeError>>,
-        lost: ExchangeError,
-    ) -> Self {
-        Self(State::Waiting { landing, lost })
+    pub(super) fn waiting(landing: Landing<Outcome>, place: Place, target: Arc<Target>) -> Self {
+        Self(State::Waiting {
+            landing,
+            place,
+            target,
+        })
     }
 }
 
@@ -44,13 +46,19 @@ impl Future for ResponseFuture {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         match &mut self.0 {
             State::Known(known) => known.take().map_or(Poll::Pending, Poll::Ready),
-            State::Waiting { landing, lost } => {
+            State::Waiting {
+                landing,
+                place,
+                target,
+            } => {
                 let landed = ready!(Pin::new(landing).poll(cx));
-                let issued = landed.unwrap_or_else(|_| Err(lost.clone()));
+                let issued = landed.unwrap_or_else(|_| Err(interrupted(target)));
+                let place = *place;
                 self.0 = State::Known(None);
                 Poll::Ready(issued.map(|token| Exchanged {
                     token,
                     source: TokenSource::Exchange,
+                    place,
                 }))
             }
         }

@@ -3,13 +3,20 @@
 //! A token at hand is given at once. Otherwise one request to the authorization server serves all who ask for the same
 //! token at the same time; it runs in a task of its own, so that a caller that goes away changes nothing for the others.
 
+mod bounds;
+mod breaker;
 mod cache;
 mod echo;
+mod engine;
+mod entries;
 mod future;
+mod lifetime;
 mod pause;
 mod retry;
+mod revocations;
 mod token_endpoint;
 mod token_exchange;
 
+pub use bounds::CacheBounds;
 pub use future::ResponseFuture;
 pub use token_exchange::{Exchanged, TokenExchange, TokenSource};

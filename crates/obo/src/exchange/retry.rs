@@ -7,9 +7,6 @@ use tokio::time::{Instant, sleep, timeout_at};
 use super::token_endpoint::TokenEndpoint;
 use crate::{ErrorClass, ExchangeError, ExchangeRequest, IssuedToken, TokenEndpointError, random};
 
-/// From the look for the endpoint to the judged answer, all attempts together: discovery and a client authentication that
-/// hangs count too.
-const DEADLINE: Duration = Duration::from_secs(10);
 /// How often a failure that may pass is tried again (TE-08).
 const RETRIES: u32 = 2;
 /// The longest wait before the first retry; it doubles with the next.
@@ -18,20 +15,34 @@ const FIRST_BACKOFF: Duration = Duration::from_millis(200);
 const UNSTATED_PAUSE: Duration = Duration::from_secs(1);
 
 impl TokenEndpoint {
-    /// Exchanges, with retries.
+    /// Exchanges, with retries; discovery and a client authentication that hangs are in its deadline too.
     pub(super) async fn exchange(
         &self,
         request: &ExchangeRequest,
     ) -> Result<IssuedToken, ExchangeError> {
-        let deadline = Instant::now() + DEADLINE;
-        let late = || {
-            let problem = format!("the exchange was not over within {DEADLINE:?}");
-            TokenEndpointError::new(ErrorClass::Transient, problem)
-        };
-        timeout_at(deadline, self.attempts(request, deadline))
+        self.guarded(request)
             .await
-            .unwrap_or_else(|_| Err(late()))
             .map_err(|error| ExchangeError::of_token_endpoint(request.target(), error))
+    }
+
+    async fn guarded(&self, request: &ExchangeRequest) -> Result<IssuedToken, TokenEndpointError> {
+        let pass = self.breaker.pass().map_err(|left| {
+            let problem = "the authorization server kept failing and is left alone for a moment";
+            TokenEndpointError::new(ErrorClass::Transient, problem).with_retry_after(Some(left))
+        })?;
+        let deadline = Instant::now() + self.deadline;
+        let exchanged = timeout_at(deadline, self.attempts(request, deadline)).await;
+        let exchanged = exchanged.unwrap_or_else(|_| {
+            let problem = format!("the exchange was not over within {:?}", self.deadline);
+            Err(TokenEndpointError::new(ErrorClass::Transient, problem))
+        });
+        match exchanged.as_ref().map_err(TokenEndpointError::class) {
+            Err(ErrorClass::Transient) => pass.failed(),
+            // Nobody may have been asked.
+            Err(ErrorClass::Throttled) => drop(pass),
+            _ => pass.answered(),
+        }
+        exchanged
     }
 
     async fn attempts(
@@ -54,7 +65,7 @@ impl TokenEndpoint {
             }
             let left = deadline - Instant::now();
             // An attempt that hung for half of the time is not worth the other half.
-            if retry == RETRIES || left <= DEADLINE / 2 || self.pause.remaining() > left {
+            if retry == RETRIES || left <= self.deadline / 2 || self.pause.remaining() > left {
                 return Err(error);
             }
             sleep(backoff(retry)).await;

@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use http::{HeaderValue, Request, StatusCode, header};
 
+use super::breaker::Breaker;
 use super::echo::without_echo;
 use super::pause::Pause;
 use crate::client_auth::Attempt;
-use crate::dialect::Dialect;
+use crate::dialect::{Dialect, Rfc8693};
 use crate::http::{HttpError, Limits};
 use crate::{
     AuthorizationServer, Client, Clock, ErrorClass, ExchangeRequest, IssuedToken,
@@ -20,16 +21,35 @@ const LIMITS: Limits = Limits {
     deadline: Duration::from_secs(5),
 };
 
+/// How long an exchange may take, unless set.
+const DEADLINE: Duration = Duration::from_secs(10);
+
 #[derive(Clone, Debug)]
 pub(super) struct TokenEndpoint {
     pub(super) server: AuthorizationServer,
     pub(super) client: Client,
     pub(super) dialect: Arc<dyn Dialect>,
     pub(super) clock: Clock,
+    /// From the look for the endpoint to the judged answer, all attempts together.
+    pub(super) deadline: Duration,
     pub(super) pause: Arc<Pause>,
+    pub(super) breaker: Arc<Breaker>,
 }
 
 impl TokenEndpoint {
+    pub(super) fn new(server: AuthorizationServer, client: Client) -> Self {
+        let breaker = Breaker::new(server.issuer().clone());
+        Self {
+            server,
+            client,
+            dialect: Arc::new(Rfc8693::new()),
+            clock: Clock::system(),
+            deadline: DEADLINE,
+            pause: Arc::default(),
+            breaker: Arc::new(breaker),
+        }
+    }
+
     /// One attempt.
     pub(super) async fn attempt(
         &self,

@@ -1,23 +1,20 @@
 use std::fmt;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
-use tokio::time::Instant;
 use tower_service::Service;
 
-use super::cache::TokenCache;
+use super::bounds::CacheBounds;
+use super::cache::Place;
+use super::engine::{Engine, Limits};
 use super::future::ResponseFuture;
 use super::token_endpoint::TokenEndpoint;
-use crate::dialect::{Dialect, Rfc8693};
-use crate::flight::Flights;
+use crate::dialect::Dialect;
 use crate::{
-    AuthorizationServer, CacheKey, CacheSecret, Client, Clock, Destination, Destinations,
-    ExchangeError, ExchangeErrorKind, ExchangeRequest, IssuedToken, OnBehalfOfLayer, Target,
-    Validated, observe, random,
+    AuthorizationServer, Client, Clock, ConfigError, Destination, Destinations, ExchangeError,
+    ExchangeRequest, IssuedToken, Issuer, OnBehalfOfLayer, Target, UnixTime, Validated,
 };
-
-/// The most exchanges under way at the same time.
-const MAX_FLIGHTS: usize = 1024;
 
 /// Exchanges tokens at one authorization server, as one client: a service of [`ExchangeRequest`]s with a cache.
 ///
@@ -41,24 +38,12 @@ const MAX_FLIGHTS: usize = 1024;
 #[derive(Clone)]
 pub struct TokenExchange(Arc<Engine>);
 
-#[derive(Clone)]
-struct Engine {
-    endpoint: TokenEndpoint,
-    store: Arc<Store>,
-}
-
-struct Store {
-    tokens: TokenCache,
-    flights: Arc<Flights<CacheKey, Result<IssuedToken, ExchangeError>>>,
-    /// Without one, nothing can be kept apart safely, so nothing is exchanged.
-    secret: Option<CacheSecret>,
-}
-
 /// A token, and where it came from.
 #[derive(Clone, Debug)]
 pub struct Exchanged {
     pub(super) token: IssuedToken,
     pub(super) source: TokenSource,
+    pub(super) place: Place,
 }
 
 impl Exchanged {
@@ -85,39 +70,68 @@ pub enum TokenSource {
 impl TokenExchange {
     /// Exchanges at `server` as `client`, by RFC 8693.
     pub fn new(server: impl Into<AuthorizationServer>, client: Client) -> Self {
-        Self(Arc::new(Engine {
-            endpoint: TokenEndpoint {
-                server: server.into(),
-                client,
-                dialect: Arc::new(Rfc8693::new()),
-                clock: Clock::system(),
-                pause: Arc::default(),
-            },
-            store: Store::new(),
-        }))
+        let endpoint = TokenEndpoint::new(server.into(), client);
+        Self(Engine::new(endpoint, Limits::default()))
     }
 
     /// Asks in another dialect than RFC 8693's.
     #[must_use]
     pub fn dialect(self, dialect: impl Dialect) -> Self {
-        self.change(|endpoint| endpoint.dialect = Arc::new(dialect))
+        self.change(|endpoint, _| endpoint.dialect = Arc::new(dialect))
     }
 
     /// Judges expiry by another clock than the system's.
     #[must_use]
     pub fn clock(self, clock: impl Into<Clock>) -> Self {
-        self.change(|endpoint| endpoint.clock = clock.into())
+        self.change(|endpoint, _| endpoint.clock = clock.into())
     }
 
-    /// The same with a changed endpoint, and so with a store of its own: what one configuration got, another one
-    /// never gives out.
-    fn change(self, change: impl FnOnce(&mut TokenEndpoint)) -> Self {
+    /// Keeps more or less at hand, or for longer or shorter.
+    ///
+    /// # Errors
+    ///
+    /// When a bound is none.
+    pub fn cache(self, bounds: CacheBounds) -> Result<Self, ConfigError> {
+        let bounds = bounds.checked()?;
+        Ok(self.change(|_, limits| limits.cache = bounds))
+    }
+
+    /// Gives an exchange up after this long, all its attempts together; 10 s unless set.
+    ///
+    /// Callers who wait for less, or who go away, change nothing for the others.
+    ///
+    /// # Errors
+    ///
+    /// When it is less than a second or more than a minute.
+    pub fn deadline(self, deadline: Duration) -> Result<Self, ConfigError> {
+        if deadline < Duration::from_secs(1) || deadline > Duration::from_secs(60) {
+            let problem = format!("{deadline:?} is not between 1 s and 60 s");
+            return Err(ConfigError::new("deadline", problem));
+        }
+        Ok(self.change(|endpoint, _| endpoint.deadline = deadline))
+    }
+
+    /// How many exchanges may be under way at the same time, 1,024 unless set; the next one fails as `Overloaded`.
+    ///
+    /// # Errors
+    ///
+    /// When it is 0.
+    pub fn concurrency(self, most: usize) -> Result<Self, ConfigError> {
+        if most == 0 {
+            return Err(ConfigError::new(
+                "concurrency",
+                "is 0: nothing would be exchanged",
+            ));
+        }
+        Ok(self.change(|_, limits| limits.flights = most))
+    }
+
+    /// The same with a change, and so with a store of its own: what one configuration got, another one never gives out.
+    fn change(self, change: impl FnOnce(&mut TokenEndpoint, &mut Limits)) -> Self {
         let mut endpoint = self.0.endpoint.clone();
-        change(&mut endpoint);
-        Self(Arc::new(Engine {
-            endpoint,
-            store: Store::new(),
-        }))
+        let mut limits = self.0.limits;
+        change(&mut endpoint, &mut limits);
+        Self(Engine::new(endpoint, limits))
     }
 
     /// A layer for a client that calls this one destination, such as a channel.
@@ -144,101 +158,22 @@ impl TokenExchange {
             .await
     }
 
-    /// The token at hand, or a future of it.
+    /// Lets go of all that is at hand for a user, and of the right to get more: their tokens that were issued until
+    /// `issued_until` are refused from now on, also to work that goes on without a request.
+    ///
+    /// To be called when the user logs out, such as by a logout token (OpenID Connect Back-Channel Logout), whose `iat` is
+    /// the time. It concerns this exchange alone: the inbound side goes on accepting those tokens until they expire.
+    pub fn revoke(&self, issuer: &Issuer, subject: &str, issued_until: UnixTime) {
+        self.0.revoke(issuer, subject, issued_until);
+    }
+
     pub(crate) fn exchange(&self, request: ExchangeRequest) -> ResponseFuture {
-        let Engine { endpoint, store } = &*self.0;
-        let target = request.target();
-        if let Err(error) = self.0.check_subject(&request) {
-            return ResponseFuture::failed(error);
-        }
-        let Some(secret) = &store.secret else {
-            let problem = "the system gives no randomness to key the cache with";
-            let kind = ExchangeErrorKind::ClientMisconfigured;
-            return ResponseFuture::failed(ExchangeError::new(kind, Some(target), problem));
-        };
-        let key = CacheKey::new(
-            secret,
-            endpoint.server.issuer(),
-            endpoint.client.id(),
-            &endpoint.dialect.identity(),
-            &request,
-        );
-        let at_hand = store.tokens.get(&key);
-        observe::at_hand(at_hand.is_some());
-        if let Some(outcome) = at_hand {
-            return ResponseFuture::at_hand(outcome);
-        }
-        let overloaded = ExchangeError::new(
-            ExchangeErrorKind::Overloaded,
-            Some(target),
-            "too many exchanges are under way",
-        );
-        let lost = ExchangeError::new(
-            ExchangeErrorKind::Transient,
-            Some(target),
-            "the exchange was interrupted",
-        );
-        let flight = store.flights.join(key, || {
-            let engine = Arc::clone(&self.0);
-            async move { engine.fly(key, request).await }
-        });
-        match flight {
-            Ok(landing) => ResponseFuture::waiting(landing, lost),
-            Err(_) => ResponseFuture::failed(overloaded),
-        }
-    }
-}
-
-impl Engine {
-    /// One exchange in a task of its own; a success is stored before the flight ends.
-    async fn fly(
-        &self,
-        key: CacheKey,
-        request: ExchangeRequest,
-    ) -> Result<IssuedToken, ExchangeError> {
-        // Whoever missed the cache just before another flight ended comes here after it.
-        if let Some(outcome) = self.store.tokens.get(&key) {
-            return outcome;
-        }
-        let (start, started_at) = (Instant::now(), self.endpoint.clock.now());
-        let mut exchanged = self.endpoint.exchange(&request).await;
-        if exchanged.is_ok() {
-            // The answer may have taken longer than the caller's token lived.
-            exchanged = self.check_subject(&request).and(exchanged);
-        }
-        // Neither the server's word, nor the token's own, nor the caller's session is outlived (TX-42).
-        let session = request.subject().expires_at().saturating_since(started_at);
-        let tokens = &self.store.tokens;
-        match &exchanged {
-            Ok(token) => {
-                let lifetime = token.lifetime(started_at).min(session);
-                tokens.insert(key, token.clone(), start, lifetime, random::fraction());
-            }
-            Err(error) => tokens.insert_refusal(key, error, session),
-        }
-        let outcome = exchanged.as_ref().map(|_| ());
-        observe::exchanged(request.target(), outcome, start.elapsed());
-        exchanged
+        self.0.exchange(request)
     }
 
-    /// Nothing is done for a caller whose own token has expired, whatever is at hand.
-    fn check_subject(&self, request: &ExchangeRequest) -> Result<(), ExchangeError> {
-        if request.subject().expires_at() > self.endpoint.clock.now() {
-            return Ok(());
-        }
-        let problem = "the caller's own token has expired";
-        let kind = ExchangeErrorKind::SubjectInvalid;
-        Err(ExchangeError::new(kind, Some(request.target()), problem))
-    }
-}
-
-impl Store {
-    fn new() -> Arc<Self> {
-        Arc::new(Self {
-            tokens: TokenCache::new(),
-            flights: Flights::new(MAX_FLIGHTS),
-            secret: random::cache_secret(),
-        })
+    /// Lets a token go that the downstream service rejected; whether another one may do.
+    pub(crate) fn reject(&self, exchanged: &Exchanged) -> bool {
+        self.0.reject(exchanged)
     }
 }
 

@@ -12,4 +12,4 @@ mod outbound;
 pub(crate) use client::ClientCall;
 pub(crate) use inbound::{allowed, anonymous, recalled, refused, stream_ended};
 pub(crate) use keys::{keys_fetched, keys_unavailable, not_rediscovered};
-pub(crate) use outbound::{at_hand, exchanged};
+pub(crate) use outbound::{UnderWay, at_hand, breaker, exchanged, let_go};

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use crate::{ExchangeError, Target};
+use crate::{ExchangeError, Issuer, Target};
 
 /// Whether a token for a call was at hand.
 pub(crate) fn at_hand(hit: bool) {
@@ -38,6 +38,53 @@ pub(crate) fn exchanged(target: &Target, outcome: Result<(), &ExchangeError>, to
                 "token not exchanged"
             );
         }
+    }
+}
+
+/// Tokens or refusals at hand were let go.
+pub(crate) fn let_go(cause: &'static str, entries: usize) {
+    #[cfg(feature = "metrics")]
+    metrics::counter!("obo_exchange_cache_evictions_total", "cause" => cause)
+        .increment(entries as u64);
+}
+
+/// An authorization server that keeps failing is left alone, or is asked again.
+pub(crate) fn breaker(issuer: &Issuer, is_open: bool) {
+    gauge!(
+        "obo_exchange_breaker_open",
+        if is_open { 1.0 } else { 0.0 },
+        "issuer" => issuer.as_str().to_owned(),
+    );
+    if is_open {
+        event!(
+            WARN,
+            issuer = issuer.as_str(),
+            "authorization server left alone for a moment"
+        );
+    } else {
+        event!(
+            WARN,
+            issuer = issuer.as_str(),
+            "authorization server answers again"
+        );
+    }
+}
+
+/// An exchange is under way for as long as this lives.
+pub(crate) struct UnderWay(());
+
+impl UnderWay {
+    pub(crate) fn new() -> Self {
+        #[cfg(feature = "metrics")]
+        metrics::gauge!("obo_exchanges_under_way").increment(1.0);
+        Self(())
+    }
+}
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        #[cfg(feature = "metrics")]
+        metrics::gauge!("obo_exchanges_under_way").decrement(1.0);
     }
 }
 

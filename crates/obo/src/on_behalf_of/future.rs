@@ -2,12 +2,15 @@ use std::fmt;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
+use http::request::Parts;
 use http::{Request, Response, header};
 use pin_project_lite::pin_project;
 use tower_service::Service;
 
+use super::downstream::rejects_token;
+use super::replay::Again;
 use crate::exchange::ResponseFuture as Exchanging;
-use crate::{CallError, ExchangeError, TokenSource};
+use crate::{CallError, ExchangeError, ExchangeRequest, Exchanged, TokenExchange};
 
 pin_project! {
     /// The future of [`OnBehalfOf`](super::OnBehalfOf).
@@ -17,6 +20,9 @@ pin_project! {
     {
         #[pin]
         state: State<S, B>,
+        exchange: TokenExchange,
+        // Taken when the token of the first attempt is rejected.
+        second: Option<Second<S, B>>,
     }
 }
 
@@ -27,14 +33,19 @@ pin_project! {
         S: Service<Request<B>>,
     {
         Exchanging {
-            exchange: Exchanging,
+            exchanging: Exchanging,
             // Taken when the token is there.
-            pending: Option<(Request<B>, S)>,
+            pending: Option<Pending<S, B>>,
+        },
+        Readying {
+            exchanged: Exchanged,
+            // Taken when the inner service is ready.
+            pending: Option<Pending<S, B>>,
         },
         Calling {
             #[pin]
             future: S::Future,
-            source: TokenSource,
+            exchanged: Exchanged,
         },
         Failed {
             error: Option<ExchangeError>,
@@ -42,22 +53,95 @@ pin_project! {
     }
 }
 
+/// A request that has still to be sent, and the service for it.
+struct Pending<S, B> {
+    request: Request<B>,
+    inner: S,
+    is_ready: bool,
+}
+
+/// What a second attempt takes, where there may be one.
+pub(super) struct Second<S, B> {
+    pub(super) wanted: ExchangeRequest,
+    pub(super) parts: Parts,
+    pub(super) body: Again<B>,
+    pub(super) inner: S,
+}
+
+impl<S, B> Second<S, B> {
+    /// The request once more, if its body can be had.
+    fn pending(self) -> Option<(ExchangeRequest, Pending<S, B>)> {
+        let body = (self.body)()?;
+        let pending = Pending {
+            request: Request::from_parts(self.parts, body),
+            inner: self.inner,
+            is_ready: false,
+        };
+        Some((self.wanted, pending))
+    }
+}
+
 impl<S, B> ResponseFuture<S, B>
 where
     S: Service<Request<B>>,
 {
-    pub(super) fn exchanging(exchange: Exchanging, request: Request<B>, ready: S) -> Self {
+    /// Calls the service, which is ready, when the token is there.
+    pub(super) fn exchanging(
+        exchange: TokenExchange,
+        wanted: ExchangeRequest,
+        request: Request<B>,
+        inner: S,
+        second: Option<Second<S, B>>,
+    ) -> Self {
+        let pending = Pending {
+            request,
+            inner,
+            is_ready: true,
+        };
         Self {
-            state: State::Exchanging {
-                exchange,
-                pending: Some((request, ready)),
-            },
+            state: State::exchanging(&exchange, wanted, pending),
+            exchange,
+            second,
         }
     }
 
-    pub(super) fn failed(error: ExchangeError) -> Self {
+    pub(super) fn failed(exchange: TokenExchange, error: ExchangeError) -> Self {
         Self {
             state: State::Failed { error: Some(error) },
+            exchange,
+            second: None,
+        }
+    }
+}
+
+impl<S, B> State<S, B>
+where
+    S: Service<Request<B>>,
+{
+    fn exchanging(
+        exchange: &TokenExchange,
+        wanted: ExchangeRequest,
+        pending: Pending<S, B>,
+    ) -> Self {
+        Self::Exchanging {
+            exchanging: exchange.exchange(wanted),
+            pending: Some(pending),
+        }
+    }
+
+    fn calling(exchanged: Exchanged, pending: Pending<S, B>) -> Self {
+        let Pending {
+            mut request,
+            mut inner,
+            ..
+        } = pending;
+        let authorization = exchanged.token().authorization().clone();
+        request
+            .headers_mut()
+            .insert(header::AUTHORIZATION, authorization);
+        Self::Calling {
+            future: inner.call(request),
+            exchanged,
         }
     }
 }
@@ -69,38 +153,47 @@ where
     type Output = Result<Response<R>, CallError<S::Error>>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let mut state = self.project().state;
+        let mut this = self.project();
         loop {
-            match state.as_mut().project() {
-                StateProjection::Calling { future, source } => {
-                    let mut response = ready!(future.poll(cx)).map_err(CallError::Inner)?;
-                    response.extensions_mut().insert(*source);
-                    return Poll::Ready(Ok(response));
+            let next = match this.state.as_mut().project() {
+                StateProjection::Exchanging {
+                    exchanging,
+                    pending,
+                } => {
+                    let exchanged = ready!(Pin::new(exchanging).poll(cx));
+                    let exchanged = exchanged.map_err(CallError::Exchange)?;
+                    match pending.take() {
+                        Some(pending) if pending.is_ready => State::calling(exchanged, pending),
+                        pending => State::Readying { exchanged, pending },
+                    }
                 }
-                StateProjection::Failed { error } => {
-                    return match error.take() {
-                        Some(error) => Poll::Ready(Err(CallError::Exchange(error))),
-                        // Polled again after it was done, which the contract of futures leaves open.
-                        None => Poll::Pending,
-                    };
-                }
-                StateProjection::Exchanging { exchange, pending } => {
-                    let exchanged =
-                        ready!(Pin::new(exchange).poll(cx)).map_err(CallError::Exchange)?;
-                    let Some((mut request, mut ready)) = pending.take() else {
+                StateProjection::Readying { exchanged, pending } => {
+                    let Some(waiting) = pending else {
                         return Poll::Pending;
                     };
-                    let authorization = exchanged.token().authorization().clone();
-                    request
-                        .headers_mut()
-                        .insert(header::AUTHORIZATION, authorization);
-                    let next = State::Calling {
-                        future: ready.call(request),
-                        source: exchanged.source(),
-                    };
-                    state.set(next);
+                    ready!(waiting.inner.poll_ready(cx)).map_err(CallError::Inner)?;
+                    match pending.take() {
+                        Some(pending) => State::calling(exchanged.clone(), pending),
+                        None => return Poll::Pending,
+                    }
                 }
-            }
+                StateProjection::Calling { future, exchanged } => {
+                    let mut response = ready!(future.poll(cx)).map_err(CallError::Inner)?;
+                    let may_try_again = rejects_token(&response) && this.exchange.reject(exchanged);
+                    let second = this.second.take().filter(|_| may_try_again);
+                    let Some((wanted, pending)) = second.and_then(Second::pending) else {
+                        response.extensions_mut().insert(exchanged.source());
+                        return Poll::Ready(Ok(response));
+                    };
+                    State::exchanging(this.exchange, wanted, pending)
+                }
+                StateProjection::Failed { error } => match error.take() {
+                    Some(error) => return Poll::Ready(Err(CallError::Exchange(error))),
+                    // Polled again after it was done, which the contract of futures leaves open.
+                    None => return Poll::Pending,
+                },
+            };
+            this.state.set(next);
         }
     }
 }

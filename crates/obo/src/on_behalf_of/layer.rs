@@ -1,14 +1,17 @@
 use http::Uri;
 use tower_layer::Layer;
 
-use super::OnBehalfOf;
+use super::{OnBehalfOf, Replay};
 use crate::{Destination, Destinations, TokenExchange};
 
 /// Gives a client's requests tokens on behalf of their caller; [`TokenExchange::to`] and
 /// [`TokenExchange::to_any`] make it.
+///
+/// `R` is how requests are [replayed](Replay), `()` if they are not.
 #[derive(Clone, Debug)]
-pub struct OnBehalfOfLayer {
+pub struct OnBehalfOfLayer<R = ()> {
     pub(super) exchange: TokenExchange,
+    pub(super) replay: R,
     route: Route,
 }
 
@@ -22,6 +25,7 @@ impl OnBehalfOfLayer {
     pub(crate) fn to(exchange: TokenExchange, destination: Destination) -> Self {
         Self {
             exchange,
+            replay: (),
             route: Route::Fixed(destination),
         }
     }
@@ -29,7 +33,22 @@ impl OnBehalfOfLayer {
     pub(crate) fn to_any(exchange: TokenExchange, destinations: Destinations) -> Self {
         Self {
             exchange,
+            replay: (),
             route: Route::ByUri(destinations),
+        }
+    }
+}
+
+impl<R> OnBehalfOfLayer<R> {
+    /// Sends a request once more, with a new token, when the called service rejects the token of the first time.
+    ///
+    /// Without it such a token is let go too, so that the next request has a new one.
+    #[must_use]
+    pub fn replay<B>(self, replay: Replay<B>) -> OnBehalfOfLayer<Replay<B>> {
+        OnBehalfOfLayer {
+            exchange: self.exchange,
+            replay,
+            route: self.route,
         }
     }
 
@@ -41,10 +60,10 @@ impl OnBehalfOfLayer {
     }
 }
 
-impl<S> Layer<S> for OnBehalfOfLayer {
-    type Service = OnBehalfOf<S>;
+impl<S, R: Clone> Layer<S> for OnBehalfOfLayer<R> {
+    type Service = OnBehalfOf<S, R>;
 
-    fn layer(&self, inner: S) -> OnBehalfOf<S> {
+    fn layer(&self, inner: S) -> OnBehalfOf<S, R> {
         OnBehalfOf::new(inner, self.clone())
     }
 }

@@ -9,13 +9,20 @@
 //! 3. A token for the destination's target: at hand, or exchanged. None: no call.
 //! 4. `Authorization` is set to it, marked sensitive, replacing whatever was there; then the ready inner service is
 //!    called. The response's extensions say where the token came from ([`TokenSource`](crate::TokenSource)).
+//! 5. An answer that rejects the token (401, gRPC `UNAUTHENTICATED`) lets it go. Where the request can be
+//!    [replayed](Replay) it is sent once more, with a new token. A second such answer is passed on, as are all others.
 //!
 //! The caller's own token never goes out.
 
+mod downstream;
 mod future;
 mod layer;
+mod recorded;
+mod replay;
 mod service;
 
 pub use future::ResponseFuture;
 pub use layer::OnBehalfOfLayer;
+pub use recorded::RecordedBody;
+pub use replay::Replay;
 pub use service::OnBehalfOf;

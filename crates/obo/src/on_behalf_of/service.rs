@@ -6,23 +6,39 @@ use std::task::{Context, Poll};
 use http::{Request, Response};
 use tower_service::Service;
 
-use super::{OnBehalfOfLayer, ResponseFuture};
+use super::future::Second;
+use super::{OnBehalfOfLayer, Replay, ResponseFuture};
 use crate::{CallError, Destination, ExchangeError, ExchangeErrorKind, ExchangeRequest, Validated};
 
 /// A client whose requests carry tokens on behalf of a user; an [`OnBehalfOfLayer`] makes it.
+///
+/// `R` is how it [replays](Replay) requests, `()` if it does not.
 #[derive(Clone)]
-pub struct OnBehalfOf<S> {
+pub struct OnBehalfOf<S, R = ()> {
     inner: S,
-    layer: OnBehalfOfLayer,
+    layer: OnBehalfOfLayer<R>,
     subject: Option<Validated>,
+    is_fresh: bool,
 }
 
-impl<S> OnBehalfOf<S> {
-    pub(super) fn new(inner: S, layer: OnBehalfOfLayer) -> Self {
+impl<S, R> OnBehalfOf<S, R> {
+    /// The same client with requests replayed, as [`OnBehalfOfLayer::replay`].
+    #[must_use]
+    pub fn replay<B>(self, replay: Replay<B>) -> OnBehalfOf<S, Replay<B>> {
+        OnBehalfOf {
+            inner: self.inner,
+            layer: self.layer.replay(replay),
+            subject: self.subject,
+            is_fresh: self.is_fresh,
+        }
+    }
+
+    pub(super) fn new(inner: S, layer: OnBehalfOfLayer<R>) -> Self {
         Self {
             inner,
             layer,
             subject: None,
+            is_fresh: false,
         }
     }
 
@@ -31,11 +47,19 @@ impl<S> OnBehalfOf<S> {
     pub fn on_behalf_of<C>(&self, caller: &Validated<C>) -> Self
     where
         S: Clone,
+        R: Clone,
     {
         Self {
             subject: Some(caller.untyped()),
             ..self.clone()
         }
+    }
+
+    /// This client with a token that is issued for each call, also where one is at hand.
+    #[must_use]
+    pub fn fresh(mut self) -> Self {
+        self.is_fresh = true;
+        self
     }
 
     fn exchange_for<B>(&self, request: &Request<B>) -> Result<ExchangeRequest, ExchangeError> {
@@ -62,7 +86,20 @@ impl<S> OnBehalfOf<S> {
                 format!("{host:?}, as the request spells its URI, is no configured destination"),
             ));
         };
-        Ok(ExchangeRequest::new(subject, Arc::clone(target)))
+        let wanted = ExchangeRequest::new(subject, Arc::clone(target));
+        Ok(match self.is_fresh {
+            true => wanted.fresh(),
+            false => wanted,
+        })
+    }
+
+    /// The service that was polled ready; its clone has still to be.
+    fn take_ready(&mut self) -> S
+    where
+        S: Clone,
+    {
+        let clone = self.inner.clone();
+        mem::replace(&mut self.inner, clone)
     }
 }
 
@@ -79,20 +116,51 @@ where
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
+        let exchange = self.layer.exchange.clone();
         match self.exchange_for(&request) {
-            Ok(exchange) => {
-                // The service that was polled ready goes along; its clone has still to be.
-                let clone = self.inner.clone();
-                let ready = mem::replace(&mut self.inner, clone);
-                let exchange = self.layer.exchange.exchange(exchange);
-                ResponseFuture::exchanging(exchange, request, ready)
+            Ok(wanted) => {
+                let ready = self.take_ready();
+                ResponseFuture::exchanging(exchange, wanted, request, ready, None)
             }
-            Err(error) => ResponseFuture::failed(error),
+            Err(error) => ResponseFuture::failed(exchange, error),
         }
     }
 }
 
-impl<S> fmt::Debug for OnBehalfOf<S> {
+impl<S, B, R> Service<Request<B>> for OnBehalfOf<S, Replay<B>>
+where
+    S: Service<Request<B>, Response = Response<R>> + Clone,
+    B: Send + 'static,
+{
+    type Response = Response<R>;
+    type Error = CallError<S::Error>;
+    type Future = ResponseFuture<S, B>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        self.inner.poll_ready(cx).map_err(CallError::Inner)
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        let exchange = self.layer.exchange.clone();
+        let wanted = match self.exchange_for(&request) {
+            Ok(wanted) => wanted,
+            Err(error) => return ResponseFuture::failed(exchange, error),
+        };
+        let (parts, body) = request.into_parts();
+        let (body, again) = self.layer.replay.prepare(body);
+        let second = again.map(|again| Second {
+            wanted: wanted.clone(),
+            parts: parts.clone(),
+            body: again,
+            inner: self.inner.clone(),
+        });
+        let request = Request::from_parts(parts, body);
+        let ready = self.take_ready();
+        ResponseFuture::exchanging(exchange, wanted, request, ready, second)
+    }
+}
+
+impl<S, R: fmt::Debug> fmt::Debug for OnBehalfOf<S, R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("OnBehalfOf")
             .field("layer", &self.layer)

@@ -1,5 +1,6 @@
 //! What stands for the service called: it notes what reaches it and insists on being polled ready.
 
+use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::future::{Ready, ready};
 use std::mem;
@@ -12,12 +13,24 @@ use tower::Service;
 #[derive(Default)]
 pub(crate) struct Downstream {
     received: Arc<Mutex<Vec<HeaderMap>>>,
+    /// What it answers, in this order; 200 afterwards.
+    answers: Arc<Mutex<VecDeque<Response<()>>>>,
     ready: bool,
 }
 
 impl Downstream {
     pub(crate) fn received(&self) -> Vec<HeaderMap> {
         self.received.lock().unwrap().clone()
+    }
+
+    /// Answers the next request that none was given for yet like this.
+    pub(crate) fn answer(&self, status: u16, headers: &[(&'static str, &'static str)]) {
+        let mut response = Response::builder().status(status);
+        for (name, value) in headers {
+            response = response.header(*name, *value);
+        }
+        let mut answers = self.answers.lock().unwrap();
+        answers.push_back(response.body(()).unwrap());
     }
 
     /// The one `Authorization` value of the last request.
@@ -35,6 +48,7 @@ impl Clone for Downstream {
     fn clone(&self) -> Self {
         Self {
             received: Arc::clone(&self.received),
+            answers: Arc::clone(&self.answers),
             ready: false,
         }
     }
@@ -54,6 +68,7 @@ impl<B> Service<Request<B>> for Downstream {
         assert!(mem::take(&mut self.ready), "called without being ready");
         let mut received = self.received.lock().unwrap();
         received.push(request.headers().clone());
-        ready(Ok(Response::new(())))
+        let answer = self.answers.lock().unwrap().pop_front();
+        ready(Ok(answer.unwrap_or_default()))
     }
 }

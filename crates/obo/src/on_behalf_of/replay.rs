@@ -1,0 +1,116 @@
+use std::fmt;
+
+use bytes::Bytes;
+use http_body::Body;
+
+use super::RecordedBody;
+
+/// How a request is sent a second time, after the called service rejected the token of the first.
+///
+/// A service that refuses a token has not read the request, so that sending it again does nothing twice. It is done once,
+/// with a token that was issued since, and only where the body can be had again.
+///
+/// ```
+/// use bytes::Bytes;
+/// use http_body_util::{Empty, Full};
+/// use obo::on_behalf_of::Replay;
+///
+/// let bodies_at_hand = Replay::<Full<Bytes>>::copied(|body| Some(body.clone()));
+/// let no_bodies = Replay::<Empty<Bytes>>::copied(|body| Some(*body));
+/// ```
+pub struct Replay<B>(How<B>);
+
+enum How<B> {
+    Never,
+    Copied(fn(&B) -> Option<B>),
+    Recorded {
+        record: Record<B>,
+        most: usize,
+        wrap: Wrap<B>,
+    },
+}
+
+type Wrap<B> = fn(RecordedBody<B>) -> B;
+type Record<B> = fn(B, usize, Wrap<B>) -> (B, Again<B>);
+
+/// The body for the second time, if it can be had.
+pub(super) type Again<B> = Box<dyn FnOnce() -> Option<B> + Send>;
+
+impl<B> Replay<B> {
+    /// Sends nothing twice.
+    pub fn never() -> Self {
+        Self(How::Never)
+    }
+
+    /// Takes a copy before the body is sent; `None` for a body that cannot be copied.
+    pub fn copied(copy: fn(&B) -> Option<B>) -> Self {
+        Self(How::Copied(copy))
+    }
+
+    /// Keeps what is sent of a body, as long as that is at most `most` bytes; a body that is longer, or that was not sent
+    /// to its end, is not sent again, such as the messages of a stream. `wrap` makes a body of one that is recorded.
+    pub fn recorded(most: usize, wrap: fn(RecordedBody<B>) -> B) -> Self
+    where
+        B: Body<Data = Bytes> + Send + 'static,
+    {
+        Self(How::Recorded { record, most, wrap })
+    }
+
+    /// The body to send, and how to have it again.
+    pub(super) fn prepare(&self, body: B) -> (B, Option<Again<B>>)
+    where
+        B: Send + 'static,
+    {
+        match self.0 {
+            How::Never => (body, None),
+            How::Copied(copy) => {
+                let again = copy(&body);
+                (
+                    body,
+                    again.map(|again| Box::new(|| Some(again)) as Again<B>),
+                )
+            }
+            How::Recorded { record, most, wrap } => {
+                let (body, again) = record(body, most, wrap);
+                (body, Some(again))
+            }
+        }
+    }
+}
+
+fn record<B>(body: B, most: usize, wrap: Wrap<B>) -> (B, Again<B>)
+where
+    B: Body<Data = Bytes> + Send + 'static,
+{
+    let (recorded, record) = RecordedBody::new(body, most);
+    (
+        wrap(recorded),
+        Box::new(move || record.replayed().map(wrap)),
+    )
+}
+
+impl<B> Clone for Replay<B> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<B> Copy for Replay<B> {}
+
+impl<B> Clone for How<B> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<B> Copy for How<B> {}
+
+impl<B> fmt::Debug for Replay<B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.0 {
+            How::Never => "Replay::never",
+            How::Copied(_) => "Replay::copied",
+            How::Recorded { .. } => "Replay::recorded",
+        })
+    }
+}

@@ -1,0 +1,104 @@
+//! What is at hand is bounded: in bytes, per subject and in time.
+
+use std::time::Duration;
+
+use obo::exchange::CacheBounds;
+use obo::{TokenExchange, TokenSource, Validated};
+use serde_json::json;
+
+use crate::setup::{Setup, audience};
+use crate::stub::{Stub, issued};
+
+async fn source(exchange: &TokenExchange, caller: &Validated, service: usize) -> TokenSource {
+    let target = audience(&format!("service-{service}"));
+    exchange.token(caller, target).await.unwrap().source()
+}
+
+async fn stub(setup: &Setup) -> Stub {
+    Stub::new(setup, |number| async move {
+        issued(&format!("{number:a>1000}"), json!({ "expires_in": 3600 }))
+    })
+}
+
+#[tokio::test]
+async fn of_one_subject_those_that_end_first_make_room_for_others() {
+    let setup = Setup::start().await;
+    let stub = stub(&setup).await;
+    let bounds = CacheBounds::new().entries_per_subject(10);
+    let exchange = stub.exchange().cache(bounds).unwrap();
+    let (alice, bob) = (setup.caller("alice").await, setup.caller("bob").await);
+    source(&exchange, &bob, 0).await;
+    for service in 0..100 {
+        source(&exchange, &alice, service).await;
+    }
+    let mut kept = 0;
+    for service in 0..100 {
+        // In the order they were asked for, so that none is counted that this loop put there.
+        let at_hand = exchange.token(&alice, audience(&format!("service-{}", 99 - service)));
+        kept += usize::from(at_hand.await.unwrap().source() == TokenSource::Cache);
+        if service == 9 {
+            break;
+        }
+    }
+    assert!((1..=10).contains(&kept), "{kept}");
+    assert_eq!(source(&exchange, &bob, 0).await, TokenSource::Cache);
+}
+
+#[tokio::test]
+async fn all_together_they_take_no_more_bytes_than_they_may() {
+    let setup = Setup::start().await;
+    let stub = stub(&setup).await;
+    // Room for some 50 tokens of 1,000 bytes, however they are spread over users.
+    let bounds = CacheBounds::new().bytes(64 * 1024);
+    for services_each in [1, 20] {
+        let exchange = stub.exchange().cache(bounds).unwrap();
+        let mut callers = Vec::new();
+        for user in 0..200 / services_each {
+            callers.push(setup.caller(&format!("user-{user}")).await);
+        }
+        let before = stub.requests();
+        for round in 0..2 {
+            for service in 0..services_each {
+                for caller in &callers {
+                    source(&exchange, caller, service).await;
+                }
+            }
+            let asked = stub.requests() - before;
+            // Were all kept, the second round would ask for nothing.
+            assert!(asked >= 200 + round * 130, "{services_each}: {asked}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_lifetime_of_nothing_keeps_nothing() {
+    let setup = Setup::start().await;
+    let stub = stub(&setup).await;
+    let bounds = CacheBounds::new().lifetime(Duration::ZERO);
+    let exchange = stub.exchange().cache(bounds).unwrap();
+    let alice = setup.caller("alice").await;
+    for _ in 0..3 {
+        assert_eq!(source(&exchange, &alice, 0).await, TokenSource::Exchange);
+    }
+}
+
+#[tokio::test]
+async fn bounds_that_are_none_are_refused() {
+    let setup = Setup::start().await;
+    let exchange = || setup.exchange();
+    let field =
+        |result: Result<TokenExchange, obo::ConfigError>| result.unwrap_err().field().to_owned();
+    let bounds = CacheBounds::new;
+    let day = Duration::from_secs(86_401);
+    assert_eq!(
+        field(exchange().cache(bounds().entries_per_subject(0))),
+        "entries_per_subject"
+    );
+    assert_eq!(field(exchange().cache(bounds().lifetime(day))), "lifetime");
+    assert_eq!(field(exchange().deadline(Duration::ZERO)), "deadline");
+    assert_eq!(
+        field(exchange().deadline(Duration::from_secs(61))),
+        "deadline"
+    );
+    assert_eq!(field(exchange().concurrency(0)), "concurrency");
+}

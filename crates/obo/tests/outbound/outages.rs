@@ -1,0 +1,106 @@
+//! An authorization server that keeps failing is left alone, for everybody's sake; one that refuses is not.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use obo::{ExchangeErrorKind as Kind, TokenExchange, Validated};
+use serde_json::json;
+
+use crate::setup::{Setup, assert_answer, audience};
+use crate::stub::{Answer, Stub, issued, json};
+
+/// A token endpoint that answers 500 while it is down.
+fn switched(setup: &Setup) -> (Stub, Arc<AtomicBool>) {
+    let is_up = Arc::new(AtomicBool::new(false));
+    let up = Arc::clone(&is_up);
+    let stub = Stub::new(setup, move |_| {
+        let answer: Answer = match up.load(Ordering::SeqCst) {
+            true => issued("opaque", json!({})),
+            false => json(500, &json!({})),
+        };
+        async move { answer }
+    });
+    (stub, is_up)
+}
+
+async fn fails(exchange: &TokenExchange, caller: &Validated, service: usize) -> Kind {
+    let target = audience(&format!("service-{service}"));
+    let error = exchange.token(caller, target).await.unwrap_err();
+    assert_answer(&error);
+    error.kind()
+}
+
+#[tokio::test]
+async fn after_five_failed_exchanges_nobody_asks_until_one_goes_ahead() {
+    let setup = Setup::start().await;
+    let caller = setup.caller("alice").await;
+    let (stub, is_up) = switched(&setup);
+    let exchange = stub.exchange();
+    tokio::time::pause();
+    for service in 0..5 {
+        assert_eq!(fails(&exchange, &caller, service).await, Kind::Transient);
+    }
+    let asked = stub.requests();
+    assert_eq!(asked, 15);
+    for service in 0..100 {
+        assert_eq!(fails(&exchange, &caller, service).await, Kind::Transient);
+    }
+    assert_eq!(stub.requests(), asked);
+
+    tokio::time::advance(Duration::from_secs(1)).await;
+    assert_eq!(fails(&exchange, &caller, 0).await, Kind::Transient);
+    assert_eq!(stub.requests(), asked + 3);
+    assert_eq!(fails(&exchange, &caller, 1).await, Kind::Transient);
+    assert_eq!(stub.requests(), asked + 3);
+
+    is_up.store(true, Ordering::SeqCst);
+    tokio::time::advance(Duration::from_secs(2)).await;
+    for service in 0..5 {
+        let target = audience(&format!("service-{service}"));
+        exchange.token(&caller, target).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_token_at_hand_is_given_while_the_server_is_left_alone() {
+    let setup = Setup::start().await;
+    let caller = setup.caller("alice").await;
+    let (stub, is_up) = switched(&setup);
+    let exchange = stub.exchange();
+    tokio::time::pause();
+    is_up.store(true, Ordering::SeqCst);
+    exchange.token(&caller, audience("at-hand")).await.unwrap();
+    is_up.store(false, Ordering::SeqCst);
+    for service in 0..6 {
+        fails(&exchange, &caller, service).await;
+    }
+    exchange.token(&caller, audience("at-hand")).await.unwrap();
+}
+
+#[tokio::test]
+async fn refusals_leave_it_to_the_others_however_many_there_are() {
+    let setup = Setup::start().await;
+    let caller = setup.caller("alice").await;
+    for (status, code) in [
+        (400, "invalid_request"),
+        (400, "invalid_grant"),
+        (400, "invalid_target"),
+        (401, "invalid_client"),
+        (400, "interaction_required"),
+        (400, "nonsense"),
+    ] {
+        let stub = Stub::new(&setup, move |number| {
+            let answer = match number {
+                0..20 => json(status, &json!({ "error": code })),
+                _ => issued("opaque", json!({})),
+            };
+            async move { answer }
+        });
+        let exchange = stub.exchange();
+        for service in 0..20 {
+            fails(&exchange, &caller, service).await;
+        }
+        exchange.token(&caller, audience("another")).await.unwrap();
+    }
+}

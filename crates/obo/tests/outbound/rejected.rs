@@ -1,0 +1,218 @@
+//! The called service rejects the token it was sent: it is let go, and where the request can be had again it is sent once
+//! more with a new one.
+
+use std::sync::Arc;
+
+use http::{Request, Response, StatusCode};
+use obo::on_behalf_of::Replay;
+use obo::{Destination, ExchangeErrorKind, OnBehalfOf, TokenSource};
+use obo_testkit::{Endpoint, Fault};
+use tokio::sync::Barrier;
+use tower::{Layer as _, Service, ServiceExt as _, service_fn};
+
+use crate::downstream::Downstream;
+use crate::setup::{Setup, URI_OF_B, audience};
+
+const INVALID_TOKEN: [(&str, &str); 1] = [("www-authenticate", "Bearer error=\"invalid_token\"")];
+
+/// A caller, a call to ServiceB that is replayed, and what stands for ServiceB.
+async fn replayed(setup: &Setup) -> (OnBehalfOf<Downstream, Replay<&'static str>>, Downstream) {
+    let service_b = Destination::new(URI_OF_B, audience("service-b")).unwrap();
+    let downstream = Downstream::default();
+    let layer = setup.exchange().to(service_b);
+    let layer = layer.replay(Replay::copied(|body: &&'static str| Some(*body)));
+    let to_b = layer.layer(downstream.clone());
+    (to_b.on_behalf_of(&setup.caller("alice").await), downstream)
+}
+
+fn request() -> Request<&'static str> {
+    Request::post(format!("{URI_OF_B}/stock"))
+        .header("x-of-the-caller", "kept")
+        .body("tea")
+        .unwrap()
+}
+
+async fn call<S, B>(service: &mut S, request: Request<B>) -> Response<()>
+where
+    S: Service<Request<B>, Response = Response<()>>,
+    S::Error: std::fmt::Debug,
+{
+    service.ready().await.unwrap().call(request).await.unwrap()
+}
+
+fn source(response: &Response<()>) -> TokenSource {
+    *response.extensions().get().unwrap()
+}
+
+#[tokio::test]
+async fn gr_10_a_rejected_token_is_exchanged_again_and_the_request_sent_once_more() {
+    let setup = Setup::start().await;
+    let (mut to_b, downstream) = replayed(&setup).await;
+    call(&mut to_b, request()).await;
+    downstream.answer(401, &INVALID_TOKEN);
+    let response = call(&mut to_b, request()).await;
+    assert_eq!(response.status(), 200);
+    assert_eq!(source(&response), TokenSource::Exchange);
+
+    let [first, rejected, second] = downstream.received().try_into().unwrap();
+    assert_eq!(first["authorization"], rejected["authorization"]);
+    assert_ne!(rejected["authorization"], second["authorization"]);
+    assert_eq!(second["x-of-the-caller"], "kept");
+    assert_eq!(setup.idp.token_requests(), 2);
+    assert_eq!(
+        source(&call(&mut to_b, request()).await),
+        TokenSource::Cache
+    );
+}
+
+#[tokio::test]
+async fn gr_10_a_grpc_status_in_the_headers_rejects_a_token_too() {
+    let setup = Setup::start().await;
+    let (mut to_b, downstream) = replayed(&setup).await;
+    downstream.answer(200, &[("grpc-status", "16")]);
+    let response = call(&mut to_b, request()).await;
+    assert!(response.headers().is_empty());
+    assert_eq!(
+        (downstream.received().len(), setup.idp.token_requests()),
+        (2, 2)
+    );
+}
+
+#[tokio::test]
+async fn gr_10_a_second_rejection_reaches_the_caller() {
+    let setup = Setup::start().await;
+    let (mut to_b, downstream) = replayed(&setup).await;
+    downstream.answer(401, &INVALID_TOKEN);
+    downstream.answer(401, &INVALID_TOKEN);
+    let response = call(&mut to_b, request()).await;
+    assert_eq!(response.status(), StatusCode::UNAUTHORIZED);
+    assert_eq!(response.headers()["www-authenticate"], INVALID_TOKEN[0].1);
+    assert_eq!(
+        (downstream.received().len(), setup.idp.token_requests()),
+        (2, 2)
+    );
+}
+
+#[tokio::test]
+async fn gr_10_a_service_that_rejects_everything_causes_one_exchange_more_and_no_storm() {
+    let setup = Setup::start().await;
+    let (mut to_b, downstream) = replayed(&setup).await;
+    for _ in 0..100 {
+        downstream.answer(401, &INVALID_TOKEN);
+    }
+    for _ in 0..50 {
+        assert_eq!(call(&mut to_b, request()).await.status(), 401);
+    }
+    assert_eq!(
+        (downstream.received().len(), setup.idp.token_requests()),
+        (51, 2)
+    );
+}
+
+#[tokio::test]
+async fn gr_10_without_a_replay_the_next_call_has_a_new_token() {
+    let setup = Setup::start().await;
+    let (to_b, downstream) = setup.to_b();
+    let mut to_b = to_b.on_behalf_of(&setup.caller("alice").await);
+    downstream.answer(401, &INVALID_TOKEN);
+    assert_eq!(call(&mut to_b, request()).await.status(), 401);
+    assert_eq!(setup.idp.token_requests(), 1);
+    let response = call(&mut to_b, request()).await;
+    assert_eq!(source(&response), TokenSource::Exchange);
+}
+
+#[tokio::test]
+async fn gr_10_a_body_that_cannot_be_copied_is_not_sent_again() {
+    let setup = Setup::start().await;
+    let (to_b, downstream) = setup.to_b();
+    let mut to_b = to_b
+        .replay(Replay::copied(|_: &&'static str| None))
+        .on_behalf_of(&setup.caller("alice").await);
+    downstream.answer(401, &INVALID_TOKEN);
+    assert_eq!(call(&mut to_b, request()).await.status(), 401);
+    assert_eq!(
+        (downstream.received().len(), setup.idp.token_requests()),
+        (1, 1)
+    );
+}
+
+#[tokio::test]
+async fn gr_10_a_lack_of_rights_lets_no_token_go() {
+    let setup = Setup::start().await;
+    let (mut to_b, downstream) = replayed(&setup).await;
+    downstream.answer(
+        403,
+        &[("www-authenticate", "Bearer error=\"insufficient_scope\"")],
+    );
+    downstream.answer(200, &[("grpc-status", "7")]);
+    downstream.answer(503, &[]);
+    for _ in 0..3 {
+        call(&mut to_b, request()).await;
+    }
+    assert_eq!(
+        source(&call(&mut to_b, request()).await),
+        TokenSource::Cache
+    );
+    assert_eq!(
+        (downstream.received().len(), setup.idp.token_requests()),
+        (4, 1)
+    );
+}
+
+#[tokio::test]
+async fn gr_10_many_who_were_rejected_together_share_the_new_token() {
+    let setup = Setup::start().await;
+    let caller = setup.caller("alice").await;
+    let exchange = setup.exchange();
+    let first = exchange
+        .token(&caller, audience("service-b"))
+        .await
+        .unwrap();
+    let first = first.token().authorization().clone();
+    // Nobody has an answer before all have sent the token that is rejected.
+    let together = Arc::new(Barrier::new(20));
+    let service_b = service_fn(move |request: Request<&'static str>| {
+        let (first, together) = (first.clone(), Arc::clone(&together));
+        async move {
+            let mut response = Response::new(());
+            if request.headers()["authorization"] == first {
+                together.wait().await;
+                *response.status_mut() = StatusCode::UNAUTHORIZED;
+            }
+            Ok::<_, std::convert::Infallible>(response)
+        }
+    });
+    let layer = exchange.to(Destination::new(URI_OF_B, audience("service-b")).unwrap());
+    let layer = layer.replay(Replay::copied(|body: &&'static str| Some(*body)));
+    let to_b = layer.layer(service_b).on_behalf_of(&caller);
+    let calls = (0..20).map(|_| {
+        let mut to_b = to_b.clone();
+        async move { call(&mut to_b, request()).await.status() }
+    });
+    let statuses = futures_util::future::join_all(calls).await;
+    assert!(statuses.iter().all(|status| *status == 200), "{statuses:?}");
+    assert_eq!(setup.idp.token_requests(), 2);
+}
+
+#[tokio::test]
+async fn tx_39_when_no_new_token_can_be_had_the_failure_is_told_and_nothing_is_sent() {
+    let setup = Setup::start().await;
+    let (mut to_b, downstream) = replayed(&setup).await;
+    call(&mut to_b, request()).await;
+    downstream.answer(401, &INVALID_TOKEN);
+    let refused = r#"{"error":"invalid_grant"}"#;
+    setup.idp.fault(Endpoint::Token, Fault::Status(400));
+    setup
+        .idp
+        .fault(Endpoint::Token, Fault::Body(refused.into()));
+    let error = to_b
+        .ready()
+        .await
+        .unwrap()
+        .call(request())
+        .await
+        .unwrap_err();
+    let obo::CallError::Exchange(error) = error;
+    assert_eq!(error.kind(), ExchangeErrorKind::AnswerUnusable);
+    assert_eq!(downstream.received().len(), 2);
+}
