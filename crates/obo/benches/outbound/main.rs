@@ -6,6 +6,7 @@
     reason = "a benchmark that cannot run stops"
 )]
 
+mod memory;
 #[path = "../inbound/rounds.rs"]
 mod rounds;
 
@@ -29,6 +30,7 @@ fn main() {
         .build()
         .unwrap();
     runtime.block_on(at_hand());
+    memory::print();
 }
 
 fn answer(request: Request<()>) -> Ready<Result<Response<()>, Infallible>> {

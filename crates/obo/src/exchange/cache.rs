@@ -9,7 +9,7 @@ use quick_cache::{DefaultHashBuilder, Lifecycle, Weighter};
 use tokio::time::Instant;
 
 use super::bounds::CacheBounds;
-use super::entries::{Entries, Hit, Outcome, Rejected};
+use super::entries::{Entries, Hit, Outcome};
 use super::lifetime::{renewed_after, usable};
 use crate::{CacheKey, ExchangeError, ExchangeErrorKind, IssuedToken, Issuer, observe, random};
 
@@ -23,8 +23,15 @@ const SUBJECT_INVALID: Duration = Duration::from_secs(30);
 /// How long a caller is told again that a target is denied: a grant may come any time.
 const TARGET_DENIED: Duration = Duration::from_secs(5);
 
+/// How long after a downstream service rejected a token the next one is not let go for the same reason: the service rejects
+/// whatever it is sent.
+const REJECTION_HOLDS: Duration = Duration::from_secs(30);
+/// How many rejections are remembered.
+const REJECTIONS: usize = 10_000;
+
 pub(super) struct TokenCache {
     subjects: Cache<SubjectId, Arc<Entries>, Weight, DefaultHashBuilder, Evictions>,
+    rejections: Cache<CacheKey, Instant>,
     hasher: RandomState,
     bounds: CacheBounds,
 }
@@ -73,6 +80,7 @@ impl TokenCache {
         );
         Self {
             subjects,
+            rejections: Cache::new(REJECTIONS),
             hasher: RandomState::new(),
             bounds,
         }
@@ -165,17 +173,24 @@ impl TokenCache {
         }
     }
 
-    /// Lets a token go that a downstream service rejected.
-    pub(super) fn reject(&self, place: &Place, token: &IssuedToken) -> Rejected {
-        let now = Instant::now();
-        let mut rejected = Rejected::Gone;
-        self.change(place, |entries| {
-            rejected = entries.reject(&place.key, token, now);
-        });
-        if rejected == Rejected::Gone {
-            observe::let_go("rejected", 1);
+    /// Lets a token go that a downstream service rejected; whether another one may do.
+    pub(super) fn reject(&self, place: &Place, token: &IssuedToken) -> bool {
+        let is_at_hand = self
+            .subjects
+            .get(&place.subject)
+            .is_some_and(|entries| entries.has(&place.key, token));
+        if !is_at_hand {
+            return true;
         }
-        rejected
+        let now = Instant::now();
+        let last = self.rejections.get(&place.key);
+        if last.is_some_and(|at| now < at + REJECTION_HOLDS) {
+            return false;
+        }
+        self.rejections.insert(place.key, now);
+        self.change(place, |entries| entries.remove(&place.key, token));
+        observe::let_go("rejected", 1);
+        true
     }
 
     /// Lets everything of a subject go.

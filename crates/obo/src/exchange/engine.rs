@@ -6,7 +6,7 @@ use tokio::time::Instant;
 
 use super::bounds::CacheBounds;
 use super::cache::{Place, SubjectId, TokenCache};
-use super::entries::{Outcome, Rejected};
+use super::entries::Outcome;
 use super::future::ResponseFuture;
 use super::revocations::Revocations;
 use super::token_endpoint::TokenEndpoint;
@@ -190,7 +190,7 @@ impl Engine {
     }
 
     pub(super) fn reject(&self, exchanged: &Exchanged) -> bool {
-        self.tokens.reject(&exchanged.place, &exchanged.token) == Rejected::Gone
+        self.tokens.reject(&exchanged.place, &exchanged.token)
     }
 }
 
