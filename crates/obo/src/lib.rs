@@ -27,6 +27,7 @@ mod http;
 mod jwks;
 mod observe;
 pub mod on_behalf_of;
+mod path_table;
 mod protected_resource;
 mod random;
 mod rejection;

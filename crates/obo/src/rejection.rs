@@ -34,8 +34,8 @@ pub enum Rejection {
     /// `insufficient_scope`, gRPC 7.
     #[error("the subject is refused: {0}")]
     Subject(&'static str),
-    /// The path has no rule, so nobody may call it: 403 `insufficient_scope`, gRPC 7.
-    #[error("no rule is given for this path, so that nobody may call it")]
+    /// The path has no rule for the method, so nobody may call it: 403 `insufficient_scope`, gRPC 7.
+    #[error("no rule is given for this path and method, so that nobody may call it")]
     NoRule,
     /// The user must authenticate again or more strongly: 401 `insufficient_user_authentication` (RFC 9470), gRPC 16.
     #[error("the user must authenticate again or more strongly")]

@@ -48,7 +48,8 @@ impl BearerAuthLayer {
     }
 
     /// Lets requests to these paths pass without credentials, as [`allow_anonymous`](Self::allow_anonymous) does: health
-    /// checks, gRPC reflection, documents for everybody. Bad credentials are refused there too.
+    /// checks, gRPC reflection, documents for everybody. Bad credentials are refused there too. As `"GET /docs"` a path is
+    /// open to that method alone, and HEAD goes with GET.
     ///
     /// A path is compared whole, without its query and as it was sent: never as a prefix, never decoded, and inside a
     /// nested axum router without what the router has stripped. Rules further inside still refuse a request without a
@@ -59,13 +60,14 @@ impl BearerAuthLayer {
     /// # let idp = Issuer::new("https://idp.example.com/realms/corp")?;
     /// # let server = ResourceServer::new(Audience::new("service-a")?, idp);
     /// let layer = BearerAuthLayer::new(server)
-    ///     .public_paths(["/healthz", "/grpc.health.v1.Health/Check"])?;
+    ///     .public_paths(["/healthz", "GET /docs", "/grpc.health.v1.Health/Check"])?;
     /// # Ok::<(), obo::ConfigError>(())
     /// ```
     ///
     /// # Errors
     ///
-    /// When a path is listed twice, or is none: a pattern, an escape, a query, an empty or a dot segment.
+    /// When an entry is listed twice, its path is none (a pattern, an escape, a query, an empty or a dot segment), or its
+    /// method is none, such as `get`.
     pub fn public_paths<P: AsRef<str>>(
         mut self,
         paths: impl IntoIterator<Item = P>,

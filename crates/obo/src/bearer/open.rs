@@ -1,35 +1,31 @@
-use std::collections::HashSet;
 use std::sync::Arc;
 
 use http::{Method, Request, header};
 
 use crate::ConfigError;
-use crate::exact_path::ExactPath;
+use crate::path_table::{Found, PathTable};
 
 /// The requests that need no token; one that is sent all the same is judged.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Open {
     pub(super) all: bool,
     pub(super) preflight: bool,
-    paths: Arc<HashSet<ExactPath>>,
+    paths: Arc<PathTable<()>>,
 }
 
 impl Open {
     pub(super) fn add(&mut self, path: &str) -> Result<(), ConfigError> {
-        let listed = ExactPath::parse("public_paths", path)?;
-        if !Arc::make_mut(&mut self.paths).insert(listed) {
-            return Err(ConfigError::new(
-                "public_paths",
-                format!("{path:?} is listed twice"),
-            ));
-        }
-        Ok(())
+        Arc::make_mut(&mut self.paths).insert("public_paths", path, ())
     }
 
     pub(super) fn covers<B>(&self, request: &Request<B>) -> bool {
         self.all
-            || self.paths.contains(request.uri().path())
+            || self.lists(request.method(), request.uri().path())
             || self.preflight && is_preflight(request)
+    }
+
+    fn lists(&self, method: &Method, path: &str) -> bool {
+        matches!(self.paths.find(method, path), Found::Value(()))
     }
 }
 

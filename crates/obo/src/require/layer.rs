@@ -29,7 +29,7 @@ impl RequireLayer {
         Self(Arc::new(Rules::One(rule)))
     }
 
-    /// Requires of every request what `table` says of its path.
+    /// Requires of every request what `table` says of its method and path.
     pub fn by_path(table: RuleTable) -> Self {
         Self(Arc::new(Rules::ByPath(table)))
     }
@@ -70,7 +70,7 @@ where
         let caller = request.extensions().get::<Validated>();
         let checked = match &*self.rules {
             Rules::One(rule) => rule.check(caller),
-            Rules::ByPath(table) => table.check(request.uri().path(), caller),
+            Rules::ByPath(table) => table.check(request.method(), request.uri().path(), caller),
         };
         let state = match checked {
             Ok(()) => State::Passed {

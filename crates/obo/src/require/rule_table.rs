@@ -1,52 +1,61 @@
-use std::collections::HashMap;
+use http::Method;
 
 use super::Rule;
-use crate::exact_path::{ExactPath, is_unambiguous};
+use crate::exact_path::is_unambiguous;
+use crate::path_table::{Found, PathTable};
 use crate::{ConfigError, Rejection, Validated};
 
-/// Which [`Rule`] each request path has, for the whole of an HTTP or gRPC server; a path that is not listed is denied.
+/// Which [`Rule`] each request has by its path, or by its method and path, for the whole of an HTTP or gRPC server; one
+/// that is not listed is denied.
 ///
-/// A gRPC method's path is `/package.Service/Method`. Paths are compared whole and as they were sent, never as a prefix
-/// and never decoded, so `//admin`, `/public/../admin` and `/%61dmin` are not listed even where `/admin` is. Inside a
-/// nested axum router, they are what the router has left of them.
+/// An entry is for `"/path"` with any method, or for `"METHOD /path"`, which goes first. HEAD takes the entry of GET
+/// unless it has its own. A path that is listed for other methods alone is denied, also where there is a rule for
+/// [all others](Self::otherwise).
+///
+/// A gRPC method's path is `/package.Service/Method`; gRPC knows POST alone, so its entries need no method. Paths are
+/// compared whole and as they were sent, never as a prefix and never decoded, so `//admin`, `/public/../admin` and
+/// `/%61dmin` are not listed even where `/admin` is. Inside a nested axum router, they are what the router has left of
+/// them. The method is the request's own: what lets a header override it has to come before this.
 ///
 /// ```
 /// use obo::{RequireLayer, Rule, RuleTable};
 ///
 /// let table = RuleTable::new([
-///     ("/stock.Stock/Level", Rule::scopes(["stock:read"])?),
+///     ("GET /orders", Rule::scopes(["orders:read"])?),
+///     ("POST /orders", Rule::scopes(["orders:write"])?),
 ///     ("/stock.Stock/Adjust", Rule::scopes(["stock:write"])?.and(Rule::actors(["service-a"])?)),
 /// ])?
-/// .public_paths(["/grpc.health.v1.Health/Check"])?;
+/// .public_paths(["GET /docs", "/grpc.health.v1.Health/Check"])?;
 /// let layer = RequireLayer::by_path(table);
 /// # Ok::<(), obo::ConfigError>(())
 /// ```
 #[derive(Clone, Debug)]
 pub struct RuleTable {
     /// Nothing is required where there is no rule.
-    paths: HashMap<ExactPath, Option<Rule>>,
+    rules: PathTable<Option<Rule>>,
     otherwise: Option<Rule>,
 }
 
 impl RuleTable {
-    /// Requires of each path its own rule.
+    /// Requires of each entry its own rule.
     ///
     /// # Errors
     ///
-    /// When a path is listed twice, or is none: a pattern, an escape, a query, an empty or a dot segment.
+    /// When an entry is listed twice, its path is none (a pattern, an escape, a query, an empty or a dot segment), or its
+    /// method is none, such as `get`.
     pub fn new<P: AsRef<str>>(
         rules: impl IntoIterator<Item = (P, Rule)>,
     ) -> Result<Self, ConfigError> {
         let table = Self {
-            paths: HashMap::new(),
+            rules: PathTable::default(),
             otherwise: None,
         };
-        rules.into_iter().try_fold(table, |table, (path, rule)| {
-            table.with(path.as_ref(), Some(rule))
+        rules.into_iter().try_fold(table, |table, (entry, rule)| {
+            table.with(entry.as_ref(), Some(rule))
         })
     }
 
-    /// Requires nothing of these paths, not even a caller; where they need no token, the
+    /// Requires nothing of these entries, not even a caller; where they need no token, the
     /// [`BearerAuthLayer`](crate::BearerAuthLayer::public_paths) is to know as well.
     ///
     /// # Errors
@@ -58,7 +67,7 @@ impl RuleTable {
     ) -> Result<Self, ConfigError> {
         paths
             .into_iter()
-            .try_fold(self, |table, path| table.with(path.as_ref(), None))
+            .try_fold(self, |table, entry| table.with(entry.as_ref(), None))
     }
 
     /// Requires this of every path that is not listed, instead of denying it.
@@ -70,31 +79,27 @@ impl RuleTable {
         self
     }
 
-    fn with(mut self, path: &str, rule: Option<Rule>) -> Result<Self, ConfigError> {
-        let path_as_listed = ExactPath::parse("rule_table", path)?;
-        if self.paths.insert(path_as_listed, rule).is_some() {
-            return Err(ConfigError::new(
-                "rule_table",
-                format!("{path:?} is listed twice; combine rules by `Rule::and`"),
-            ));
-        }
+    fn with(mut self, entry: &str, rule: Option<Rule>) -> Result<Self, ConfigError> {
+        self.rules.insert("rule_table", entry, rule)?;
         Ok(self)
     }
 
-    /// Checks the caller of a request to `path`, which is the URI's path without its query.
+    /// Checks the caller of a request with this method to `path`, which is the URI's path without its query.
     ///
     /// # Errors
     ///
-    /// What the path's rule refuses; [`Rejection::NoRule`] where it has none.
+    /// What the entry's rule refuses; [`Rejection::NoRule`] where there is none.
     pub fn check<'c, C: 'c>(
         &self,
+        method: &Method,
         path: &str,
         caller: impl Into<Option<&'c Validated<C>>>,
     ) -> Result<(), Rejection> {
-        let rule = match self.paths.get(path) {
-            Some(None) => return Ok(()),
-            Some(Some(rule)) => Some(rule),
-            None => self.otherwise.as_ref().filter(|_| is_unambiguous(path)),
+        let rule = match self.rules.find(method, path) {
+            Found::Value(None) => return Ok(()),
+            Found::Value(Some(rule)) => Some(rule),
+            Found::OtherMethods => None,
+            Found::Nothing => self.otherwise.as_ref().filter(|_| is_unambiguous(path)),
         };
         let caller = caller.into().ok_or(Rejection::MissingCredentials)?;
         rule.ok_or(Rejection::NoRule)?.check(caller)

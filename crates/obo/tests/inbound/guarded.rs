@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use http::{Request, Response, header};
 use obo::{
     Audience, AuthorizationServer, BearerAuthLayer, Issuer, RequireLayer, ResourceServer, Rule,
-    Validated,
+    RuleTable, Validated,
 };
 use tower::{ServiceBuilder, ServiceExt as _, service_fn};
 
@@ -37,6 +37,12 @@ impl Guarded {
     /// Lets only callers in that satisfy this rule.
     pub(crate) fn requires(mut self, rule: Rule) -> Self {
         self.rule = Some(RequireLayer::new(rule));
+        self
+    }
+
+    /// Lets only requests in that the table allows.
+    pub(crate) fn requires_by(mut self, table: RuleTable) -> Self {
+        self.rule = Some(RequireLayer::by_path(table));
         self
     }
 

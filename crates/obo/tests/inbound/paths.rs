@@ -97,6 +97,22 @@ async fn bt_22_only_the_whole_path_is_open() {
 }
 
 #[tokio::test]
+async fn bt_22_a_path_may_be_open_to_one_method_alone() {
+    let idp = FakeIssuer::new().await;
+    let open = Guarded::new(layer(&idp).public_paths(["GET /docs"]).unwrap());
+    let to = |method: Method| Request::builder().method(method).uri("/docs");
+    for method in [Method::GET, Method::HEAD] {
+        let response = open.send(to(method.clone()).body(()).unwrap()).await;
+        assert_eq!(response.status(), 200, "{method}");
+    }
+    for method in [Method::POST, Method::DELETE, Method::OPTIONS] {
+        let response = open.send(to(method.clone()).body(()).unwrap()).await;
+        assert_refused(&response, 401, &["Bearer"], method.as_str());
+    }
+    assert_eq!(open.admitted(), 2);
+}
+
+#[tokio::test]
 async fn bt_22_an_open_path_has_no_caller_of_another_layer() {
     let idp = FakeIssuer::new().await;
     let caller: Validated = Guarded::by(idp.known()).caller(&idp.token().mint()).await;
@@ -127,6 +143,8 @@ async fn bt_22_gr_09_a_path_that_is_none_or_listed_twice_is_a_configuration_erro
         &["/b?x"],
         &["//b"],
         &["/b/.."],
+        &["get /b"],
+        &["POST /b", "POST /b"],
     ] {
         assert_eq!(field(public(bad)), "public_paths", "{bad:?}");
         assert_eq!(field(rules(bad)), "rule_table", "{bad:?}");
@@ -145,9 +163,11 @@ fn bt_22_a_table_is_checked_as_a_value_too() {
     let table = RuleTable::new([("/a", Rule::user())]).unwrap();
     let nobody: Option<&Validated> = None;
     for path in ["/a", "/b"] {
-        let refused = table.check(path, nobody);
+        let refused = table.check(&Method::GET, path, nobody);
         assert_eq!(refused, Err(Rejection::MissingCredentials));
     }
-    let table = table.public_paths(["/b"]).unwrap();
-    assert_eq!(table.check("/b", nobody), Ok(()));
+    let table = table.public_paths(["GET /b"]).unwrap();
+    assert_eq!(table.check(&Method::GET, "/b", nobody), Ok(()));
+    let refused = table.check(&Method::PUT, "/b", nobody);
+    assert_eq!(refused, Err(Rejection::MissingCredentials));
 }

@@ -1,7 +1,7 @@
 //! What a caller may do.
 
-use http::Request;
-use obo::{ActorId, Party, Rejection, RequireLayer, Rule, Validated};
+use http::{Method, Request, header};
+use obo::{ActorId, Party, Rejection, RequireLayer, Rule, RuleTable, Validated};
 use serde_json::json;
 use tower::{ServiceBuilder, ServiceExt as _, service_fn};
 
@@ -107,6 +107,49 @@ async fn both_halves_of_a_rule_must_hold_and_the_first_that_does_not_answers() {
     guarded.denies(&without_both.mint(), scope).await;
     let a_service = idp.token().actor("service-b").client_id("alice");
     guarded.denies(&a_service.mint(), INSUFFICIENT).await;
+}
+
+#[tokio::test]
+async fn bt_13_bt_22_each_method_of_a_path_has_its_own_rule() {
+    let idp = FakeIssuer::new().await;
+    let scope = |scope: &str| Rule::scopes([scope]).unwrap();
+    let table = RuleTable::new([
+        ("GET /orders", scope("orders:read")),
+        ("POST /orders", scope("orders:write")),
+        ("HEAD /stock", scope("stock:head")),
+        ("GET /stock", scope("stock:read")),
+        ("/stock", scope("stock:write")),
+    ]);
+    // The rule for all others is no rule for other methods of a path that is listed.
+    let table = table.unwrap().otherwise(Rule::user());
+    let guarded = Guarded::by(idp.known()).requires_by(table);
+    let needed = |scope: &str| format!(r#"Bearer error="insufficient_scope", scope="{scope}""#);
+    for (method, path, scope) in [
+        (Method::GET, "/orders", Some("orders:read")),
+        (Method::HEAD, "/orders", Some("orders:read")),
+        (Method::POST, "/orders", Some("orders:write")),
+        (Method::HEAD, "/stock", Some("stock:head")),
+        (Method::GET, "/stock", Some("stock:read")),
+        (Method::PUT, "/stock", Some("stock:write")),
+        (Method::DELETE, "/orders", None),
+        (Method::from_bytes(b"get").unwrap(), "/orders", None),
+    ] {
+        let why = format!("{method} {path}");
+        let send = async |scope: &str| {
+            let token = idp.token().claim("scope", scope).mint();
+            let request = Request::builder().method(&method).uri(path);
+            let request = request.header(header::AUTHORIZATION, format!("Bearer {token}"));
+            guarded.send(request.body(()).unwrap()).await
+        };
+        let challenge = scope.map_or_else(|| INSUFFICIENT.to_owned(), needed);
+        assert_refused(&send("other").await, 403, &[&challenge], &why);
+        let all = send("orders:read orders:write stock:head stock:read stock:write").await;
+        let expected = if scope.is_some() { 200 } else { 403 };
+        assert_eq!(all.status(), expected, "{why}");
+        if let Some(scope) = scope {
+            assert_eq!(send(scope).await.status(), 200, "{why}");
+        }
+    }
 }
 
 #[tokio::test]
