@@ -81,21 +81,27 @@ impl Challenge {
         self
     }
 
+    /// What the request needs: `scope`, `acr_values` and `max_age`, those that are set.
+    pub fn needed(&self) -> Vec<(&'static str, String)> {
+        let acr_values = (!self.acr_values.is_empty()).then(|| self.acr_values.join(" "));
+        [
+            ("scope", self.scope.as_ref().map(Scope::to_string)),
+            ("acr_values", acr_values),
+            ("max_age", self.max_age.map(|seconds| seconds.to_string())),
+        ]
+        .into_iter()
+        .filter_map(|(name, value)| Some((name, value?)))
+        .collect()
+    }
+
     /// The value of the `WWW-Authenticate` header.
     pub fn to_header_value(&self) -> HeaderValue {
-        let mut parameters = Vec::new();
-        if let Some(error) = self.error {
-            parameters.push(format!("error=\"{}\"", error.code()));
-        }
-        if let Some(scope) = &self.scope {
-            parameters.push(format!("scope=\"{scope}\""));
-        }
-        if !self.acr_values.is_empty() {
-            parameters.push(format!("acr_values=\"{}\"", self.acr_values.join(" ")));
-        }
-        if let Some(max_age) = self.max_age {
-            parameters.push(format!("max_age=\"{max_age}\""));
-        }
+        let error = self.error.map(|error| ("error", error.code().to_owned()));
+        let parameters: Vec<_> = error
+            .into_iter()
+            .chain(self.needed())
+            .map(|(name, value)| format!("{name}=\"{value}\""))
+            .collect();
         if parameters.is_empty() {
             return HeaderValue::from_static("Bearer");
         }

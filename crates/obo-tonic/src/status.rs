@@ -5,7 +5,8 @@ use obo::{Answer, ExchangeError};
 use tonic::metadata::{MetadataMap, MetadataValue};
 use tonic::{Code, Status};
 
-/// A refusal as a gRPC status, with the challenge in its metadata (`www-authenticate`).
+/// A refusal as a gRPC status, with the challenge in its metadata (`www-authenticate`) and a `google.rpc.ErrorInfo` in its
+/// [details](Answer::grpc_details).
 pub fn status(answer: &Answer) -> Status {
     let mut metadata = MetadataMap::new();
     let challenge = answer
@@ -17,7 +18,12 @@ pub fn status(answer: &Answer) -> Status {
     if let Some(seconds) = answer.retry_after() {
         metadata.insert("retry-after", seconds.into());
     }
-    Status::with_metadata(Code::from(answer.grpc_code()), answer.message(), metadata)
+    Status::with_details_and_metadata(
+        Code::from(answer.grpc_code()),
+        answer.message(),
+        answer.grpc_details().into(),
+        metadata,
+    )
 }
 
 /// The failed exchange behind the status of a call that was not made; `None` when the called service sent the status.

@@ -1,9 +1,12 @@
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD_NO_PAD;
 use http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
 
 use crate::challenge::Challenge;
+use crate::error_info;
 
 /// How a refusal is told to whoever called this service: as an HTTP response or as a gRPC status.
 ///
@@ -11,6 +14,7 @@ use crate::challenge::Challenge;
 /// it (BT-19).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Answer {
+    reason: &'static str,
     status: StatusCode,
     grpc_code: GrpcCode,
     message: &'static str,
@@ -28,8 +32,14 @@ pub(crate) enum GrpcCode {
 }
 
 impl Answer {
-    pub(crate) fn new(status: StatusCode, grpc_code: GrpcCode, message: &'static str) -> Self {
+    pub(crate) fn new(
+        reason: &'static str,
+        status: StatusCode,
+        grpc_code: GrpcCode,
+        message: &'static str,
+    ) -> Self {
         Self {
+            reason,
             status,
             grpc_code,
             message,
@@ -63,6 +73,23 @@ impl Answer {
         self.message
     }
 
+    /// The details of a gRPC status, `grpc-status-details-bin` before it is base64: a `google.rpc.Status` with one
+    /// `google.rpc.ErrorInfo`, so that programs of any language can tell the reasons apart.
+    ///
+    /// - `reason` is the [code](crate::Rejection::code) in upper case, such as `INSUFFICIENT_SCOPE`; whatever is wrong with
+    ///   a token is `INVALID_TOKEN`, as in a challenge;
+    /// - `domain` is `obo`;
+    /// - `metadata` has what is needed: `scope`, `acr_values`, `max_age`. Beyond 1 KiB it is left out.
+    pub fn grpc_details(&self) -> Vec<u8> {
+        let needed = self.challenge.as_ref().map(Challenge::needed);
+        error_info::encode(
+            self.grpc_code as u8,
+            self.message,
+            self.reason,
+            &needed.unwrap_or_default(),
+        )
+    }
+
     /// The value of `WWW-Authenticate` (RFC 6750 section 3).
     pub fn challenge(&self) -> Option<HeaderValue> {
         self.challenge.as_ref().map(Challenge::to_header_value)
@@ -76,8 +103,8 @@ impl Answer {
 
     /// The response to a request of this method with these headers, with an empty body.
     ///
-    /// A gRPC request is answered as gRPC: status 200, `grpc-status` in the headers ("trailers-only"), its own content
-    /// type; any other as HTTP. Such a request is a POST: whoever asks by another method and calls that gRPC is told 401
+    /// A gRPC request is answered as gRPC: status 200, `grpc-status` and the [details](Self::grpc_details) in the headers
+    /// ("trailers-only"), its own content type; any other as HTTP. Such a request is a POST: whoever asks by another method and calls that gRPC is told 401
     /// or 403, since what stands between may go by the status alone.
     pub fn to_response<B: Default>(&self, method: &Method, headers: &HeaderMap) -> Response<B> {
         Protocol::of(method, headers).response(self)
@@ -125,6 +152,10 @@ impl Answer {
     fn put_grpc_status(&self, headers: &mut HeaderMap) {
         headers.insert("grpc-status", HeaderValue::from(self.grpc_code()));
         headers.insert("grpc-message", HeaderValue::from_static(self.message));
+        let details = STANDARD_NO_PAD.encode(self.grpc_details());
+        if let Ok(details) = HeaderValue::try_from(details) {
+            headers.insert("grpc-status-details-bin", details);
+        }
     }
 
     fn put_challenge(&self, headers: &mut HeaderMap) {
@@ -162,6 +193,7 @@ mod tests {
             request.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
         }
         Answer::new(
+            "missing_credentials",
             StatusCode::UNAUTHORIZED,
             GrpcCode::Unauthenticated,
             "no credentials",

@@ -146,33 +146,40 @@ impl ExchangeError {
         let later = source
             .and_then(TokenEndpointError::retry_after)
             .unwrap_or(PAUSE);
+        let code = self.code();
         match self.0.kind {
-            Kind::NoSubject => unauthenticated("no bearer credentials", Challenge::bare()),
+            Kind::NoSubject => unauthenticated(code, "no bearer credentials", Challenge::bare()),
             Kind::SubjectInvalid => {
-                unauthenticated("invalid token", Challenge::error(BearerError::InvalidToken))
+                let challenge = Challenge::error(BearerError::InvalidToken);
+                unauthenticated(code, "invalid token", challenge)
             }
             Kind::StepUp => step_up(
+                code,
                 source
                     .map(TokenEndpointError::acr_values)
                     .unwrap_or_default(),
                 source.and_then(TokenEndpointError::max_age),
             ),
             Kind::TargetDenied => Answer::new(
+                code,
                 StatusCode::FORBIDDEN,
                 GrpcCode::PermissionDenied,
                 "a service behind this one may not be called for this user",
             ),
             Kind::UnknownDestination | Kind::ClientMisconfigured => Answer::new(
+                code,
                 StatusCode::INTERNAL_SERVER_ERROR,
                 GrpcCode::Internal,
                 "internal error",
             ),
             Kind::AnswerUnusable => Answer::new(
+                code,
                 StatusCode::BAD_GATEWAY,
                 GrpcCode::Internal,
                 "internal error",
             ),
             Kind::Throttled | Kind::Transient | Kind::Overloaded => Answer::new(
+                code,
                 StatusCode::SERVICE_UNAVAILABLE,
                 GrpcCode::Unavailable,
                 "try again later",

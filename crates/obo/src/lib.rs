@@ -19,6 +19,7 @@ mod clock;
 mod config;
 mod destination;
 mod error;
+mod error_info;
 mod exact_path;
 pub mod exchange;
 pub mod expiry;

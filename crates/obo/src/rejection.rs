@@ -77,39 +77,36 @@ impl Rejection {
 
     /// What the caller is told.
     pub fn answer(&self) -> Answer {
+        let denied = |message, challenge| denied(self.code(), message, challenge);
+        let insufficient = Challenge::error(BearerError::InsufficientScope);
         match self {
-            Self::MissingCredentials => unauthenticated("no bearer credentials", Challenge::bare()),
+            Self::MissingCredentials => {
+                unauthenticated(self.code(), "no bearer credentials", Challenge::bare())
+            }
             Self::InvalidRequest(_) => malformed(),
             Self::Token(error) => match BearerError::from(error) {
                 BearerError::InvalidRequest => malformed(),
-                error => unauthenticated("invalid token", Challenge::error(error)),
+                // How it is invalid is for the logs (BT-19).
+                error => unauthenticated(error.code(), "invalid token", Challenge::error(error)),
             },
-            Self::InsufficientScope { needed } => denied(
-                "insufficient scope",
-                Challenge::error(BearerError::InsufficientScope).scope(needed),
-            ),
-            Self::Actor(_) => denied(
-                "actor not allowed",
-                Challenge::error(BearerError::InsufficientScope),
-            ),
-            Self::Subject(_) => denied(
-                "subject not allowed",
-                Challenge::error(BearerError::InsufficientScope),
-            ),
-            Self::NoRule => denied(
-                "not allowed",
-                Challenge::error(BearerError::InsufficientScope),
-            ),
+            Self::InsufficientScope { needed } => {
+                denied("insufficient scope", insufficient.scope(needed))
+            }
+            Self::Actor(_) => denied("actor not allowed", insufficient),
+            Self::Subject(_) => denied("subject not allowed", insufficient),
+            Self::NoRule => denied("not allowed", insufficient),
             Self::StepUp {
                 acr_values,
                 max_age,
-            } => step_up(acr_values, *max_age),
+            } => step_up(self.code(), acr_values, *max_age),
             Self::Misconfigured(_) => Answer::new(
+                self.code(),
                 StatusCode::INTERNAL_SERVER_ERROR,
                 GrpcCode::Internal,
                 "internal error",
             ),
             Self::Unavailable { retry_after, .. } => Answer::new(
+                self.code(),
                 StatusCode::SERVICE_UNAVAILABLE,
                 GrpcCode::Unavailable,
                 "tokens cannot be validated at the moment",
@@ -119,31 +116,36 @@ impl Rejection {
     }
 }
 
-pub(crate) fn unauthenticated(message: &'static str, challenge: Challenge) -> Answer {
-    Answer::new(StatusCode::UNAUTHORIZED, GrpcCode::Unauthenticated, message)
-        .with_challenge(challenge)
+pub(crate) fn unauthenticated(
+    reason: &'static str,
+    message: &'static str,
+    challenge: Challenge,
+) -> Answer {
+    let status = StatusCode::UNAUTHORIZED;
+    Answer::new(reason, status, GrpcCode::Unauthenticated, message).with_challenge(challenge)
 }
 
-pub(crate) fn step_up(acr_values: &[String], max_age: Option<u64>) -> Answer {
+pub(crate) fn step_up(reason: &'static str, acr_values: &[String], max_age: Option<u64>) -> Answer {
     let mut challenge = Challenge::error(BearerError::InsufficientUserAuthentication)
         .acr_values(acr_values.iter().cloned());
     if let Some(seconds) = max_age {
         challenge = challenge.max_age(seconds);
     }
-    unauthenticated("stronger user authentication needed", challenge)
+    unauthenticated(reason, "stronger user authentication needed", challenge)
 }
 
 fn malformed() -> Answer {
-    let challenge = Challenge::error(BearerError::InvalidRequest);
+    let error = BearerError::InvalidRequest;
     Answer::new(
+        error.code(),
         StatusCode::BAD_REQUEST,
         GrpcCode::Unauthenticated,
         "malformed credentials",
     )
-    .with_challenge(challenge)
+    .with_challenge(Challenge::error(error))
 }
 
-fn denied(message: &'static str, challenge: Challenge) -> Answer {
-    Answer::new(StatusCode::FORBIDDEN, GrpcCode::PermissionDenied, message)
-        .with_challenge(challenge)
+fn denied(reason: &'static str, message: &'static str, challenge: Challenge) -> Answer {
+    let status = StatusCode::FORBIDDEN;
+    Answer::new(reason, status, GrpcCode::PermissionDenied, message).with_challenge(challenge)
 }

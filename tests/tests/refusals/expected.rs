@@ -1,6 +1,11 @@
 //! What a refusal looks like on the wire, to the last header.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD_NO_PAD;
+use tonic::{Code, Status};
+use tonic_types::{ErrorDetails, StatusExt as _};
 
 /// A refusal, as HTTP and as gRPC.
 #[derive(Clone, Copy, Debug)]
@@ -8,6 +13,10 @@ pub(crate) struct Refusal {
     pub(crate) status: u16,
     pub(crate) grpc_status: &'static str,
     pub(crate) grpc_message: &'static str,
+    /// The reason in the details.
+    pub(crate) reason: &'static str,
+    /// What is needed, in challenge and details alike.
+    pub(crate) needed: Option<(&'static str, &'static str)>,
     pub(crate) challenge: Option<&'static str>,
     pub(crate) retry_after: Option<&'static str>,
 }
@@ -16,64 +25,93 @@ const fn refusal(
     status: u16,
     grpc_status: &'static str,
     grpc_message: &'static str,
+    reason: &'static str,
     challenge: Option<&'static str>,
 ) -> Refusal {
     Refusal {
         status,
         grpc_status,
         grpc_message,
+        reason,
+        needed: None,
         challenge,
         retry_after: None,
     }
 }
 
-pub(crate) const MISSING: Refusal = refusal(401, "16", "no bearer credentials", Some("Bearer"));
+pub(crate) const MISSING: Refusal = refusal(
+    401,
+    "16",
+    "no bearer credentials",
+    "MISSING_CREDENTIALS",
+    Some("Bearer"),
+);
 pub(crate) const MALFORMED: Refusal = refusal(
     400,
     "16",
     "malformed credentials",
+    "INVALID_REQUEST",
     Some(r#"Bearer error="invalid_request""#),
 );
 pub(crate) const INVALID: Refusal = refusal(
     401,
     "16",
     "invalid token",
+    "INVALID_TOKEN",
     Some(r#"Bearer error="invalid_token""#),
 );
-pub(crate) const SCOPE: Refusal = refusal(
-    403,
-    "7",
-    "insufficient scope",
-    Some(r#"Bearer error="insufficient_scope", scope="stock:read""#),
-);
+pub(crate) const SCOPE: Refusal = Refusal {
+    needed: Some(("scope", "stock:read")),
+    ..refusal(
+        403,
+        "7",
+        "insufficient scope",
+        "INSUFFICIENT_SCOPE",
+        Some(r#"Bearer error="insufficient_scope", scope="stock:read""#),
+    )
+};
 pub(crate) const ACTOR: Refusal = refusal(
     403,
     "7",
     "actor not allowed",
+    "ACTOR_REFUSED",
     Some(r#"Bearer error="insufficient_scope""#),
 );
 pub(crate) const SUBJECT: Refusal = refusal(
     403,
     "7",
     "subject not allowed",
+    "SUBJECT_REFUSED",
     Some(r#"Bearer error="insufficient_scope""#),
 );
 pub(crate) const NO_RULE: Refusal = refusal(
     403,
     "7",
     "not allowed",
+    "NO_RULE",
     Some(r#"Bearer error="insufficient_scope""#),
 );
-pub(crate) const STEP_UP: Refusal = refusal(
-    401,
-    "16",
-    "stronger user authentication needed",
-    Some(r#"Bearer error="insufficient_user_authentication", acr_values="gold""#),
-);
-pub(crate) const MISCONFIGURED: Refusal = refusal(500, "13", "internal error", None);
+pub(crate) const STEP_UP: Refusal = Refusal {
+    needed: Some(("acr_values", "gold")),
+    ..refusal(
+        401,
+        "16",
+        "stronger user authentication needed",
+        "STEP_UP",
+        Some(r#"Bearer error="insufficient_user_authentication", acr_values="gold""#),
+    )
+};
+pub(crate) const MISCONFIGURED: Refusal =
+    refusal(500, "13", "internal error", "MISCONFIGURED", None);
 pub(crate) const UNAVAILABLE: Refusal = Refusal {
     retry_after: Some("1"),
-    ..refusal(503, "14", "tokens cannot be validated at the moment", None)
+    ..refusal(
+        503,
+        "14",
+        "tokens cannot be validated at the moment",
+        "KEYS_UNAVAILABLE",
+        None,
+    )
 };
 
 /// What a request got: status and headers as text, without those of the transport.
@@ -99,11 +137,25 @@ impl Refusal {
         line("content-type", grpc);
         line("grpc-status", grpc.map(|_| self.grpc_status));
         line("grpc-message", grpc.map(|_| self.grpc_message));
+        let details = self.details();
+        line("grpc-status-details-bin", grpc.map(|_| &*details));
         Got {
             status: if grpc.is_some() { 200 } else { self.status },
             headers,
             rest: (0, false),
             reached: 0,
         }
+    }
+
+    /// As another implementation writes them (GR-06).
+    fn details(&self) -> String {
+        let needed = self.needed.iter();
+        let needed: HashMap<_, _> = needed
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+            .collect();
+        let details = ErrorDetails::with_error_info(self.reason, "obo", needed);
+        let code = Code::from_bytes(self.grpc_status.as_bytes());
+        let status = Status::with_error_details(code, self.grpc_message, details);
+        STANDARD_NO_PAD.encode(status.details())
     }
 }

@@ -83,6 +83,7 @@ async fn gr_09_a_health_check_is_closed_unless_it_is_listed() {
 #[tokio::test]
 async fn bt_13_bt_22_gr_03_each_path_has_its_own_rule_and_no_other_is_allowed() {
     const WRITE: Refusal = Refusal {
+        needed: Some(("scope", "stock:write")),
         challenge: Some(r#"Bearer error="insufficient_scope", scope="stock:write""#),
         ..SCOPE
     };

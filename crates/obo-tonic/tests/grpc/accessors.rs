@@ -7,6 +7,7 @@ use obo_testkit::AuthorizationServer;
 use serde::Deserialize;
 use tonic::service::Interceptor as _;
 use tonic::{Code, Request, Status};
+use tonic_types::StatusExt as _;
 
 use crate::whoami::{accepts, token};
 
@@ -89,6 +90,49 @@ async fn gr_03_a_caller_that_the_rule_does_not_let_in_is_denied() {
         if let Some(status) = status {
             assert_eq!(status.code(), Code::PermissionDenied);
         }
+    }
+}
+
+#[test]
+fn gr_06_gr_04_the_details_say_why_and_what_is_needed() {
+    let step_up = |acr_values: &[&str], max_age| Rejection::StepUp {
+        acr_values: acr_values.iter().map(|&value| value.to_owned()).collect(),
+        max_age,
+    };
+    let needed = |scope: &str| Rejection::InsufficientScope {
+        needed: Scope::parse(scope).unwrap(),
+    };
+    let long = "a".repeat(1024);
+    let longer = "a".repeat(1025);
+    for (rejection, reason, metadata) in [
+        (
+            Rejection::MissingCredentials,
+            "MISSING_CREDENTIALS",
+            &[][..],
+        ),
+        (Rejection::InvalidRequest("x"), "INVALID_REQUEST", &[]),
+        (TokenError::Signature.into(), "INVALID_TOKEN", &[]),
+        (Rejection::NoRule, "NO_RULE", &[]),
+        (Rejection::Actor("x"), "ACTOR_REFUSED", &[]),
+        (needed("b a"), "INSUFFICIENT_SCOPE", &[("scope", "a b")]),
+        (
+            step_up(&["gold", "silver"], Some(300)),
+            "STEP_UP",
+            &[("acr_values", "gold silver"), ("max_age", "300")],
+        ),
+        (needed(&long), "INSUFFICIENT_SCOPE", &[("scope", &*long)]),
+        (needed(&longer), "INSUFFICIENT_SCOPE", &[]),
+    ] {
+        let status = obo_tonic::status(&rejection.answer());
+        let info = status.get_details_error_info().unwrap();
+        assert_eq!((&*info.reason, &*info.domain), (reason, "obo"));
+        let metadata = metadata
+            .iter()
+            .map(|&(name, value)| (name.to_owned(), value.to_owned()));
+        assert_eq!(info.metadata, metadata.collect());
+        // Not even the text for logs is in them.
+        assert!(status.details().len() < 1400);
+        assert!(!String::from_utf8_lossy(status.details()).contains("refused: x"));
     }
 }
 

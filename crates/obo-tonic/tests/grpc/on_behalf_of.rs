@@ -14,6 +14,7 @@ use tonic::body::Body;
 use tonic::service::interceptor::InterceptedService;
 use tonic::transport::Channel;
 use tonic::{Code, Request, Status};
+use tonic_types::StatusExt as _;
 use tower::{Layer as _, Service as _, ServiceExt as _, service_fn};
 
 use crate::whoami::{accepts, call, channel, serve, token, with_token};
@@ -38,6 +39,10 @@ fn layer(idp: &AuthorizationServer, service: SocketAddr, audience: &str) -> OnBe
 async fn caller(idp: &AuthorizationServer) -> Validated {
     let token = token(idp).claim("aud", "service-a").mint();
     accepts(idp, "service-a").validate(&token).await.unwrap()
+}
+
+fn reason(status: &Status) -> String {
+    status.get_details_error_info().unwrap().reason
 }
 
 #[tokio::test]
@@ -70,12 +75,14 @@ async fn tx_39_a_call_without_a_token_is_not_made_and_says_why() {
     assert_eq!(status.code(), Code::Unauthenticated);
     let error = obo_tonic::exchange_error(&status).unwrap();
     assert_eq!(error.kind(), ExchangeErrorKind::NoSubject);
+    assert_eq!(reason(&status), "NO_SUBJECT");
 
     let denied = client(&idp, nowhere, "service-z").on_behalf_of(&caller(&idp).await);
     let status = call(denied, with_token(None)).await.unwrap_err();
     assert_eq!(status.code(), Code::PermissionDenied);
     let error = obo_tonic::exchange_error(&status).unwrap();
     assert_eq!(error.kind(), ExchangeErrorKind::TargetDenied);
+    assert_eq!(reason(&status), "TARGET_DENIED");
 
     let caller = caller(&idp).await;
     idp.stop();
@@ -83,6 +90,7 @@ async fn tx_39_a_call_without_a_token_is_not_made_and_says_why() {
     let status = call(down, with_token(None)).await.unwrap_err();
     assert_eq!(status.code(), Code::Unavailable);
     assert_eq!(status.metadata().get("retry-after").unwrap(), "1");
+    assert_eq!(reason(&status), "TRANSIENT");
 }
 
 #[tokio::test]

@@ -13,6 +13,7 @@ use hyper_util::rt::TokioExecutor;
 use obo::{BearerAuthLayer, ProtectedResource, Resource, Rule};
 use obo_testkit::{AuthorizationServer, Endpoint, Fault};
 use tonic::Code;
+use tonic_types::StatusExt as _;
 
 use crate::whoami::{PATH, accepts, call, channel, serve, serve_behind, token, with_token};
 
@@ -99,13 +100,18 @@ async fn gr_08_a_refusal_does_not_wait_for_the_body() {
 }
 
 #[tokio::test]
-async fn gr_01_gr_03_gr_04_a_client_sees_the_codes() {
+async fn gr_01_gr_03_gr_04_gr_06_a_client_sees_the_codes_and_reasons() {
     let idp = AuthorizationServer::start().await;
     let anyone = channel(serve(&idp, None).await);
     let by_a = channel(serve(&idp, Some(Rule::actors(["service-a"]).unwrap())).await);
     let code = |channel: &tonic::transport::Channel, token: Option<String>| {
         let called = call(channel.clone(), with_token(token.as_deref()));
-        async { called.await.map_err(|status| status.code()) }
+        async {
+            called.await.map_err(|status| {
+                let info = status.get_details_error_info().unwrap();
+                (status.code(), info.reason)
+            })
+        }
     };
     let alice = token(&idp).mint();
     let acting = token(&idp).actor("service-a").mint();
@@ -118,12 +124,11 @@ async fn gr_01_gr_03_gr_04_a_client_sees_the_codes() {
         code(&by_a, Some(acting)).await,
         Ok("alice by service-a".to_owned())
     );
-    assert_eq!(code(&by_a, Some(alice)).await, Err(Code::PermissionDenied));
-    assert_eq!(
-        code(&by_a, Some(another)).await,
-        Err(Code::PermissionDenied)
-    );
-    assert_eq!(code(&anyone, None).await, Err(Code::Unauthenticated));
+    let denied = || Err((Code::PermissionDenied, "ACTOR_REFUSED".to_owned()));
+    assert_eq!(code(&by_a, Some(alice)).await, denied());
+    assert_eq!(code(&by_a, Some(another)).await, denied());
+    let missing = (Code::Unauthenticated, "MISSING_CREDENTIALS".to_owned());
+    assert_eq!(code(&anyone, None).await, Err(missing));
 
     idp.fault(Endpoint::Jwks, Fault::Status(500));
     let without_keys = channel(serve(&idp, None).await);

@@ -16,6 +16,7 @@ use tonic::body::Body;
 use tonic::server::NamedService;
 use tonic::transport::{Channel, Server};
 use tonic::{Code, Request, Response, Status, Streaming};
+use tonic_types::StatusExt as _;
 use tower::layer::util::{Identity, Stack};
 use tower::{Service, service_fn};
 
@@ -105,6 +106,8 @@ fn assert_expired(status: &Status, start: Instant) {
     assert_eq!(status.message(), "invalid token");
     let challenge = status.metadata().get("www-authenticate").unwrap();
     assert_eq!(challenge, r#"Bearer error="invalid_token""#);
+    let info = status.get_details_error_info().unwrap();
+    assert_eq!(info.reason, "INVALID_TOKEN");
     // The token was made a moment before the clock stood still.
     let early = LIFE.saturating_sub(start.elapsed());
     assert!(early < LEEWAY / 2, "{early:?} too early");

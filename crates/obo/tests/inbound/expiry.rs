@@ -124,7 +124,8 @@ fn assert_unauthenticated(trailers: &HeaderMap) {
     assert_eq!(trailers["grpc-status"], "16");
     assert_eq!(trailers["grpc-message"], "invalid token");
     assert_eq!(trailers["www-authenticate"], INVALID_TOKEN);
-    assert_eq!(trailers.len(), 3);
+    assert!(trailers.contains_key("grpc-status-details-bin"));
+    assert_eq!(trailers.len(), 4);
 }
 
 fn assert_expired(body: Option<Result<Frame<Bytes>, obo::BoxError>>) {
