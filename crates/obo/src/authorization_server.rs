@@ -39,6 +39,7 @@ const PAUSE: Duration = Duration::from_millis(500);
 pub struct AuthorizationServer {
     inner: Arc<Inner>,
     key_refresh: KeyRefresh,
+    is_eager: bool,
 }
 
 struct Inner {
@@ -89,6 +90,7 @@ impl AuthorizationServer {
         Self {
             inner: Arc::new(inner),
             key_refresh: KeyRefresh::new(),
+            is_eager: false,
         }
     }
 
@@ -112,6 +114,16 @@ impl AuthorizationServer {
         Ok(self)
     }
 
+    /// Does not do without this server's keys: [`ResourceServer::start`](crate::ResourceServer::start) fetches them, and
+    /// fails where they cannot be had. By default they are fetched at first need.
+    ///
+    /// For the outbound side it means nothing.
+    #[must_use]
+    pub fn eager(mut self) -> Self {
+        self.is_eager = true;
+        self
+    }
+
     /// The issuer.
     pub fn issuer(&self) -> &Issuer {
         &self.inner.issuer
@@ -119,6 +131,10 @@ impl AuthorizationServer {
 
     pub(crate) fn http(&self) -> &HttpService {
         &self.inner.http
+    }
+
+    pub(crate) fn is_eager(&self) -> bool {
+        self.is_eager
     }
 
     pub(crate) fn keys_refreshed(&self) -> KeyRefresh {

@@ -22,6 +22,7 @@ use crate::{
 /// | `issuers.algorithms` | the accepted signature algorithms; without it all that this crate knows |
 /// | `issuers.leeway` | how far clocks may differ, such as `"60s"` |
 /// | `issuers.jwks_uri` | where the keys are, for an issuer without a discovery document |
+/// | `issuers.lazy` | `false`: [`ResourceServer::start`] fetches its keys, and fails without; else at first need |
 /// | `issuers.cooldown`, `max_age`, `stale_if_error` | when keys are fetched, as [`KeyRefresh`] |
 ///
 /// Other keys are refused. A value that is wrong by itself is an error of the file's reader, which knows the place; one
@@ -32,7 +33,7 @@ use crate::{
 /// let config: ResourceServerConfig = toml::from_str(r#"
 ///     audiences = ["https://api.example.com/orders"]
 ///     issuers = [
-///         { issuer = "https://idp.example.com/realms/corp" },
+///         { issuer = "https://idp.example.com/realms/corp", lazy = false },
 ///         { issuer = "https://login.example.org", profile = "lenient", leeway = "30s" },
 ///     ]
 /// "#)?;
@@ -55,13 +56,20 @@ struct IssuerConfig {
     algorithms: Option<Vec<Algorithm>>,
     leeway: Option<Span>,
     jwks_uri: Option<String>,
+    #[serde(default = "lazy")]
+    lazy: bool,
     cooldown: Option<Span>,
     max_age: Option<Span>,
     stale_if_error: Option<Span>,
 }
 
+fn lazy() -> bool {
+    true
+}
+
 impl ResourceServerConfig {
-    /// The resource server, with the default client.
+    /// The resource server, with the default client. Nothing is fetched yet, also of issuers that are not lazy:
+    /// [`ResourceServer::start`] does it.
     ///
     /// # Errors
     ///
@@ -135,7 +143,9 @@ impl IssuerConfig {
         if let Some(Span(stale_if_error)) = self.stale_if_error {
             refresh = refresh.stale_if_error(stale_if_error);
         }
-        Ok((policy, server.key_refresh(refresh)?))
+        let server = server.key_refresh(refresh)?;
+        let server = if self.lazy { server } else { server.eager() };
+        Ok((policy, server))
     }
 }
 

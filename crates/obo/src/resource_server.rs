@@ -34,6 +34,17 @@ pub struct ResourceServer {
 struct Trusted {
     policy: Policy,
     jwks: Jwks,
+    is_eager: bool,
+}
+
+impl Trusted {
+    fn new(policy: Policy, server: AuthorizationServer) -> Self {
+        Self {
+            policy,
+            is_eager: server.is_eager(),
+            jwks: Jwks::new(server),
+        }
+    }
 }
 
 /// What is known of a token now.
@@ -49,8 +60,7 @@ impl ResourceServer {
     pub fn new(audience: Audience, server: impl Into<AuthorizationServer>) -> Self {
         let server = server.into();
         let policy = Policy::new(server.issuer().clone(), audience);
-        let jwks = Jwks::new(server);
-        Self::of(vec![Trusted { policy, jwks }])
+        Self::of(vec![Trusted::new(policy, server)])
     }
 
     fn of(trusted: Vec<Trusted>) -> Self {
@@ -100,10 +110,7 @@ impl ResourceServer {
                 format!("{} is configured twice", server.issuer()),
             ));
         }
-        Arc::make_mut(&mut self.trusted).push(Trusted {
-            policy,
-            jwks: Jwks::new(server),
-        });
+        Arc::make_mut(&mut self.trusted).push(Trusted::new(policy, server));
         Ok(self.forgetting())
     }
 
@@ -146,8 +153,28 @@ impl ResourceServer {
         }
     }
 
-    /// Fetches the keys of every issuer unless they are at hand: call it before serving, so that the first request need
-    /// not wait and a mistake in the configuration shows at the start. Without it they are fetched at first need.
+    /// Fetches the keys of the issuers that this service does not do without ([`AuthorizationServer::eager`], or
+    /// `lazy = false` in a file): call it once before serving. Those of all others are left for first need.
+    ///
+    /// ```no_run
+    /// # async fn start(config: obo::ResourceServerConfig) -> Result<(), Box<dyn std::error::Error>> {
+    /// let server = config.build()?.start().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// It ends within 5 s.
+    ///
+    /// # Errors
+    ///
+    /// [`Rejection::Unavailable`] when the keys of such an issuer cannot be had, with the issuer's name.
+    pub async fn start(self) -> Result<Self, Rejection> {
+        self.fetch(|trusted| trusted.is_eager).await?;
+        Ok(self)
+    }
+
+    /// Fetches the keys of every issuer unless they are at hand, whether or not this service does without them: so that
+    /// the first request need not wait, or for a probe. Without it they are fetched at first need.
     ///
     /// It ends within 5 s, and respects the pause after a failure, so it may be called again and again.
     ///
@@ -155,7 +182,12 @@ impl ResourceServer {
     ///
     /// [`Rejection::Unavailable`] when the keys of an issuer cannot be had, with the issuer's name.
     pub async fn ready(&self) -> Result<(), Rejection> {
-        let issuers = self.trusted.iter().map(|trusted| async {
+        self.fetch(|_| true).await
+    }
+
+    async fn fetch(&self, which: impl Fn(&Trusted) -> bool) -> Result<(), Rejection> {
+        let chosen = self.trusted.iter().filter(|trusted| which(trusted));
+        let fetched = chosen.map(|trusted| async {
             trusted.jwks.ready().await.map_err(|error| {
                 let problem = format!("{}: {}", trusted.policy.issuer(), error.problem);
                 Rejection::Unavailable {
@@ -164,7 +196,7 @@ impl ResourceServer {
                 }
             })
         });
-        join_all(issuers).await.into_iter().collect()
+        join_all(fetched).await.into_iter().collect()
     }
 
     /// How it stands with the keys of each issuer, for a readiness probe or a metric; it neither waits nor causes I/O.

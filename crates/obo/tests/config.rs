@@ -5,7 +5,7 @@
     reason = "a failed assumption fails the test"
 )]
 
-use obo::{Rejection, ResourceServerConfig, TokenError};
+use obo::{Audience, Issuer, Rejection, ResourceServer, ResourceServerConfig, TokenError};
 use obo_testkit::{Alg, AuthorizationServer};
 
 fn read(toml: &str) -> Result<ResourceServerConfig, String> {
@@ -74,6 +74,52 @@ async fn a_file_says_all_that_decides() {
         refusal,
         Rejection::Token(TokenError::UnknownIssuer { .. })
     ));
+}
+
+#[tokio::test]
+async fn start_waits_for_the_issuers_that_are_not_lazy_alone() {
+    let (up, down) = tokio::join!(AuthorizationServer::start(), AuthorizationServer::start());
+    down.stop();
+    let build = |of_up: &str, of_down: &str| {
+        let file = format!(
+            r#"
+            audiences = ["service-a"]
+            issuers = [
+                {{ issuer = "{}"{of_up} }},
+                {{ issuer = "{}"{of_down} }},
+            ]
+            "#,
+            up.issuer(),
+            down.issuer(),
+        );
+        read(&file).unwrap().build().unwrap()
+    };
+    let usable = |server: &ResourceServer| -> Vec<_> {
+        server
+            .key_status()
+            .map(|status| status.is_usable())
+            .collect()
+    };
+    for lazy in ["", ", lazy = true"] {
+        let started = build(lazy, lazy).start().await.unwrap();
+        assert_eq!(usable(&started), [false, false]);
+        assert!(up.requests().is_empty());
+    }
+    let started = build(", lazy = false", "").start().await.unwrap();
+    assert_eq!(usable(&started), [true, false]);
+    let failed = build("", ", lazy = false").start().await.unwrap_err();
+    assert!(matches!(failed, Rejection::Unavailable { .. }));
+    assert!(failed.to_string().contains(down.issuer()), "{failed}");
+    assert!(!failed.to_string().contains(up.issuer()), "{failed}");
+
+    let by_hand = |server: &AuthorizationServer| {
+        let issuer = Issuer::new(server.issuer()).unwrap();
+        let idp = obo::AuthorizationServer::from(issuer).eager();
+        ResourceServer::new(Audience::new("service-a").unwrap(), idp)
+    };
+    let started = by_hand(&up).start().await.unwrap();
+    assert_eq!(usable(&started), [true]);
+    assert_eq!(by_hand(&down).start().await.unwrap_err(), failed);
 }
 
 #[test]
