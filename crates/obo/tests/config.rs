@@ -77,6 +77,114 @@ async fn a_file_says_all_that_decides() {
 }
 
 #[tokio::test]
+async fn the_same_server_comes_of_every_format() {
+    let idp = AuthorizationServer::start().await;
+    let (issuer, jwks_uri) = (idp.issuer(), idp.jwks_uri());
+    let yaml = format!(
+        "
+        audiences: [service-a, 'https://a.example']
+        issuers:
+          - issuer: {issuer}
+            profile: lenient
+            algorithms: [ES256]
+            leeway: 5s
+            jwks_uri: {jwks_uri}
+            max_age: 2m
+            lazy: false
+          # A second one, with the defaults.
+          - issuer: https://other.example
+        "
+    );
+    let json = serde_json::json!({
+        "audiences": ["service-a", "https://a.example"],
+        "issuers": [
+            {
+                "issuer": issuer,
+                "profile": "lenient",
+                "algorithms": ["ES256"],
+                "leeway": "5s",
+                "jwks_uri": jwks_uri,
+                "max_age": "2m",
+                "lazy": false,
+            },
+            { "issuer": "https://other.example" },
+        ],
+    });
+    let of_yaml: ResourceServerConfig = serde_saphyr::from_str(&yaml).unwrap();
+    let of_json: ResourceServerConfig = serde_json::from_str(&json.to_string()).unwrap();
+    assert_eq!(format!("{of_yaml:?}"), format!("{of_json:?}"));
+    let [of_yaml, of_json] = [of_yaml, of_json].map(|config| config.build().unwrap());
+    assert_eq!(format!("{of_yaml:?}"), format!("{of_json:?}"));
+    let token = || idp.user("alice").audience("service-a").typ(Some("JWT"));
+    for server in [of_yaml, of_json] {
+        let server = server.start().await.unwrap();
+        assert!(server.key_status().next().unwrap().is_usable());
+        let es256 = token().alg(Alg::Es256);
+        server.validate(&es256.mint()).await.unwrap();
+        for bad in [token(), token().alg(Alg::Es256).expires_in(-6)] {
+            server.validate(&bad.mint()).await.unwrap_err();
+        }
+    }
+}
+
+#[test]
+fn a_mistake_is_found_where_it_stands_in_every_format() {
+    let yaml = |text: &str| serde_saphyr::from_str::<ResourceServerConfig>(text).map(drop);
+    let json = |text: &str| serde_json::from_str::<ResourceServerConfig>(text).map(drop);
+    let issuer = "issuer: https://idp.example";
+    for (file, line, problem) in [
+        (
+            format!("audiences: [a]\nissuers:\n  - {issuer}\n    audience: a"),
+            "line 4",
+            "unknown field `audience`",
+        ),
+        (
+            format!("audiences: [a]\nissuers:\n  - {issuer}\nleeway: 1s"),
+            "line 4",
+            "unknown field `leeway`",
+        ),
+        (
+            format!("audiences: [a]\nissuers:\n  - {issuer}\n    leeway: 30"),
+            "line 4",
+            "\"30\" is no duration",
+        ),
+        (
+            format!("audiences: [a]\nissuers:\n  - {issuer}\n    lazy: sometimes"),
+            "line 4",
+            "bool",
+        ),
+        (
+            format!("audiences: [a]\nissuers:\n  - {issuer}\n    lazy: true\n    lazy: false"),
+            "line 5",
+            "lazy",
+        ),
+        (
+            "audiences: [a]\nissuers:\n  - issuer: http://idp.example".to_owned(),
+            "line 3",
+            "plain http",
+        ),
+    ] {
+        let error = yaml(&file).unwrap_err().to_string();
+        assert!(error.contains(line) && error.contains(problem), "{error}");
+    }
+    for (file, line, problem) in [
+        (
+            "{\"audiences\": [\"a\"],\n\"leeway\": \"1s\"}",
+            "line 2",
+            "unknown field `leeway`",
+        ),
+        (
+            "{\"audiences\": [\"a\"],\n\"issuers\": [{\"issuer\": \"http://idp.example\"}]}",
+            "line 2",
+            "plain http",
+        ),
+    ] {
+        let error = json(file).unwrap_err().to_string();
+        assert!(error.contains(line) && error.contains(problem), "{error}");
+    }
+}
+
+#[tokio::test]
 async fn start_waits_for_the_issuers_that_are_not_lazy_alone() {
     let (up, down) = tokio::join!(AuthorizationServer::start(), AuthorizationServer::start());
     down.stop();
