@@ -1,8 +1,8 @@
 //! A generated client around a channel that calls on behalf of a user.
 
 use obo::{
-    Client, ClientSecretBasic, Destination, ExchangeErrorKind, TokenExchange, TokenSource,
-    Validated,
+    Client, ClientSecretBasic, Destination, Destinations, ExchangeErrorKind, TokenExchange,
+    TokenSource, Validated,
 };
 use obo_examples::chain::Chain;
 use obo_examples::stock::stock_client::StockClient;
@@ -17,13 +17,17 @@ use crate::setup::{audience, caller, issuer};
 
 type Stock = OnBehalfOf<Channel>;
 
-/// A channel to `uri` as `service-a` has one, with tokens for `to`.
-fn stock(chain: &Chain, client: &str, uri: &str, to: &str) -> Stock {
+fn exchange(chain: &Chain, client: &str) -> TokenExchange {
     let secret = "s3cret-of-the-client";
     let registered = chain.idp.client(client).secret(secret);
     registered.may_exchange_to("service-b");
     let auth = ClientSecretBasic::new(secret).unwrap();
-    let exchange = TokenExchange::new(issuer(chain), Client::new(client, auth).unwrap());
+    TokenExchange::new(issuer(chain), Client::new(client, auth).unwrap())
+}
+
+/// A channel to `uri` as `service-a` has one, with tokens for `to`.
+fn stock(chain: &Chain, client: &str, uri: &str, to: &str) -> Stock {
+    let exchange = exchange(chain, client);
     let destination = Destination::new(uri, audience(to)).unwrap();
     let channel = Channel::from_shared(uri.to_owned()).unwrap();
     OnBehalfOf::new(exchange.to(destination).layer(channel.connect_lazy()))
@@ -69,6 +73,28 @@ async fn gr_10_a_client_may_be_of_one_caller_and_beats_the_interceptor() {
     let stock = stock_of_b(&chain).on_behalf_of(&alice(&chain).await);
     let response = level(stock, &bob).await.unwrap();
     assert_eq!(response.get_ref().hops[0].subject, "alice");
+}
+
+#[tokio::test]
+async fn gr_10_bt_21_a_client_with_an_origin_finds_its_destination_among_many() {
+    let chain = Chain::start().await.unwrap();
+    let (exchange, uri) = (exchange(&chain, "service-a"), format!("http://{}", chain.b));
+    let to = |uri: &str| Destination::new(uri, audience("service-b")).unwrap();
+    let below = format!("{uri}/stock.Stock");
+    let known = Destinations::new([to("https://other.example"), to(&below)]).unwrap();
+    let channel = Channel::from_shared(uri.clone()).unwrap().connect_lazy();
+    let stock = OnBehalfOf::new(exchange.to_any(known.clone()).layer(channel));
+    let stock = stock.on_behalf_of(&alice(&chain).await);
+    let mut client = StockClient::with_origin(stock, uri.parse().unwrap());
+    let tea = || Sku { id: "tea".into() };
+    let response = client.level(tea()).await.unwrap();
+    assert_eq!(response.get_ref().hops[0].audience, "service-b");
+
+    known.replace(Destinations::new([to("https://other.example")]).unwrap());
+    let status = client.level(tea()).await.unwrap_err();
+    assert_eq!(status.code(), Code::Internal);
+    let error = exchange_error(&status).unwrap();
+    assert_eq!(error.kind(), ExchangeErrorKind::UnknownDestination);
 }
 
 #[tokio::test]

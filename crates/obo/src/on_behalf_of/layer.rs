@@ -1,8 +1,10 @@
+use std::sync::Arc;
+
 use http::Uri;
 use tower_layer::Layer;
 
 use super::{OnBehalfOf, Replay};
-use crate::{Destination, Destinations, TokenExchange};
+use crate::{Destination, Destinations, Target, TokenExchange};
 
 /// Gives a client's requests tokens on behalf of their caller; [`TokenExchange::to`] and
 /// [`TokenExchange::to_any`] make it.
@@ -52,10 +54,11 @@ impl<R> OnBehalfOfLayer<R> {
         }
     }
 
-    pub(super) fn destination(&self, uri: &Uri) -> Option<&Destination> {
+    /// For whom a request to `uri` needs a token, if it may go there.
+    pub(super) fn target_of(&self, uri: &Uri) -> Option<Arc<Target>> {
         match &self.route {
-            Route::Fixed(destination) => Some(destination).filter(|d| d.is_meant_by(uri)),
-            Route::ByUri(destinations) => destinations.find(uri),
+            Route::Fixed(destination) => destination.target_of(uri),
+            Route::ByUri(destinations) => destinations.target_of(uri),
         }
     }
 }

@@ -1,6 +1,5 @@
 use std::fmt;
 use std::mem;
-use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use http::{Request, Response};
@@ -8,7 +7,7 @@ use tower_service::Service;
 
 use super::future::Second;
 use super::{OnBehalfOfLayer, Replay, ResponseFuture};
-use crate::{CallError, Destination, ExchangeError, ExchangeErrorKind, ExchangeRequest, Validated};
+use crate::{CallError, ExchangeError, ExchangeErrorKind, ExchangeRequest, Validated};
 
 /// A client whose requests carry tokens on behalf of a user; an [`OnBehalfOfLayer`] makes it.
 ///
@@ -68,12 +67,11 @@ impl<S, R> OnBehalfOf<S, R> {
             .as_ref()
             .or_else(|| request.extensions().get::<Validated>());
         let uri = request.uri();
-        let destination = self.layer.destination(uri);
-        let target = destination.map(Destination::target);
+        let target = self.layer.target_of(uri);
         let Some(subject) = subject else {
             return Err(ExchangeError::new(
                 ExchangeErrorKind::NoSubject,
-                target.map(|target| &**target),
+                target.as_deref(),
                 "neither this client nor the request says on whose behalf it calls; \
                  use `on_behalf_of`, or put the caller into the request's extensions",
             ));
@@ -86,7 +84,7 @@ impl<S, R> OnBehalfOf<S, R> {
                 format!("{host:?}, as the request spells its URI, is no configured destination"),
             ));
         };
-        let wanted = ExchangeRequest::new(subject, Arc::clone(target));
+        let wanted = ExchangeRequest::new(subject, target);
         Ok(match self.is_fresh {
             true => wanted.fresh(),
             false => wanted,

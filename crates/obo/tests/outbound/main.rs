@@ -26,6 +26,7 @@ mod readiness;
 mod refused_answers;
 mod rejected;
 mod renewal;
+mod replaced;
 mod retries;
 mod revoked;
 mod seams;

@@ -1,0 +1,208 @@
+use std::sync::Arc;
+
+use http::Uri;
+use url::Url;
+
+use super::place::Place;
+use super::template::{Template, TemplateUri};
+use crate::{ConfigError, Scope, Target, https_or_loopback};
+
+/// A service that is called on behalf of users: where it is, and for whom its tokens are asked.
+///
+/// ```
+/// use obo::{Audience, Destination};
+///
+/// let stock = Destination::new("https://stock.corp.example", Audience::new("service-b")?)?
+///     .scopes(["stock:read"])?;
+/// # Ok::<(), obo::ConfigError>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Destination(
+    /// Shared, since clients are cloned for each call.
+    Arc<Parts>,
+);
+
+#[derive(Clone, Debug)]
+struct Parts {
+    /// A template's host is what follows the placeholder.
+    place: Place<'static>,
+    addressed: Addressed,
+}
+
+#[derive(Clone, Debug)]
+enum Addressed {
+    One(Arc<Target>),
+    PerLabel(Template),
+}
+
+impl Destination {
+    /// The service at `uri`, whose tokens are addressed to `target`: an audience (RFC 8693) or a resource (RFC 8707).
+    ///
+    /// A path restricts the destination to URIs at or below it.
+    ///
+    /// # Errors
+    ///
+    /// When the URI is neither `https` nor on loopback, or has a query, a fragment or user information, or a path that
+    /// servers read differently.
+    pub fn new(uri: &str, target: impl Into<Target>) -> Result<Self, ConfigError> {
+        Self::encrypted(FIELD, uri, target.into())
+    }
+
+    /// As [`new`](Self::new), for a network that encrypts below HTTP: tokens go over `http` to any host.
+    ///
+    /// # Errors
+    ///
+    /// As [`new`](Self::new), save for `http`.
+    pub fn danger_plaintext(uri: &str, target: impl Into<Target>) -> Result<Self, ConfigError> {
+        Self::plaintext(FIELD, uri, target.into())
+    }
+
+    /// Each service of a domain that you own: `{name}` in the URI stands for the first label of the host, and in the
+    /// target for the same label.
+    ///
+    /// ```
+    /// use obo::{Audience, Destination};
+    ///
+    /// // https://stock.svc.example.com is called with a token for the audience `api://stock`.
+    /// let audience = Audience::new("api://{service}")?;
+    /// let services = Destination::template("https://{service}.svc.example.com", audience)?;
+    /// # Ok::<(), obo::ConfigError>(())
+    /// ```
+    ///
+    /// The label is a whole one of letters, digits and hyphens; none that encodes other characters, such as `xn--`. Only
+    /// requests whose URI has an authority are meant, so a channel needs an exact destination. Whoever can create
+    /// hosts in the domain decides which audience is asked for; the authorization server decides which is given.
+    ///
+    /// # Errors
+    ///
+    /// As [`new`](Self::new), but loopback must be `https` too; when the URI does not start with the placeholder, or less than
+    /// two labels follow it; when an audience or resource lacks it, so that one token would be for all services. Whether
+    /// others can register names in the domain, as in `{name}.co.uk`, is not checked.
+    pub fn template(uri: &str, target: impl Into<Target>) -> Result<Self, ConfigError> {
+        Self::per_label(FIELD, uri, target.into())
+    }
+
+    pub(super) fn encrypted(
+        field: &'static str,
+        uri: &str,
+        target: Target,
+    ) -> Result<Self, ConfigError> {
+        has_no_placeholder(field, uri)?;
+        Self::at(field, &https_or_loopback(field, uri)?, target)
+    }
+
+    pub(super) fn plaintext(
+        field: &'static str,
+        uri: &str,
+        target: Target,
+    ) -> Result<Self, ConfigError> {
+        has_no_placeholder(field, uri)?;
+        let url = Url::parse(uri)
+            .map_err(|error| ConfigError::new(field, format!("not an absolute URL: {error}")))?;
+        if url.scheme() != "http" || url.host().is_none() {
+            let problem = "is not `http`, so that `danger_plaintext` is out of place";
+            return Err(ConfigError::new(field, problem));
+        }
+        Self::at(field, &url, target)
+    }
+
+    fn at(field: &'static str, url: &Url, target: Target) -> Result<Self, ConfigError> {
+        Ok(Self(Arc::new(Parts {
+            place: Place::of(field, url)?,
+            addressed: Addressed::One(Arc::new(target)),
+        })))
+    }
+
+    pub(super) fn per_label(
+        field: &'static str,
+        uri: &str,
+        target: Target,
+    ) -> Result<Self, ConfigError> {
+        let parsed = TemplateUri::parse(field, uri)?;
+        let place = Place {
+            host: parsed.domain.into(),
+            ..Place::of(field, &parsed.url)?
+        };
+        Ok(Self(Arc::new(Parts {
+            place,
+            addressed: Addressed::PerLabel(Template::new(&parsed.placeholder, target)?),
+        })))
+    }
+
+    /// Asks for tokens with these scope values; without them the authorization server decides.
+    ///
+    /// # Errors
+    ///
+    /// When one is no scope value.
+    pub fn scopes<V: AsRef<str>>(
+        self,
+        values: impl IntoIterator<Item = V>,
+    ) -> Result<Self, ConfigError> {
+        let scope = Scope::new(values)?;
+        self.change(|target| target.with_scope(scope))
+    }
+
+    pub(super) fn change(
+        mut self,
+        change: impl FnOnce(Target) -> Target,
+    ) -> Result<Self, ConfigError> {
+        let parts = Arc::make_mut(&mut self.0);
+        parts.addressed = match &parts.addressed {
+            Addressed::One(target) => Addressed::One(Arc::new(change((**target).clone()))),
+            Addressed::PerLabel(template) => Addressed::PerLabel(template.change(change)?),
+        };
+        Ok(self)
+    }
+
+    pub(super) fn place(&self) -> &Place<'static> {
+        &self.0.place
+    }
+
+    pub(super) fn is_template(&self) -> bool {
+        matches!(self.0.addressed, Addressed::PerLabel(_))
+    }
+
+    /// For whom tokens are asked for a request that goes to `request`, which is here.
+    pub(super) fn target_at(&self, request: &Place<'_>) -> Option<Arc<Target>> {
+        match &self.0.addressed {
+            Addressed::One(target) => Some(Arc::clone(target)),
+            Addressed::PerLabel(template) => template.target(request.label_and_domain()?.0),
+        }
+    }
+
+    /// For whom tokens are asked for a request to `uri`, if that goes here. A request of a channel has no authority: it
+    /// goes wherever the channel does, and still at or below the path.
+    pub(crate) fn target_of(&self, uri: &Uri) -> Option<Arc<Target>> {
+        let Parts { place, addressed } = &*self.0;
+        if !place.covers(uri.path()) {
+            return None;
+        }
+        match (addressed, uri.authority()) {
+            (Addressed::One(target), None) => Some(Arc::clone(target)),
+            (Addressed::PerLabel(_), None) => None,
+            (_, Some(_)) => {
+                let request = Place::of_request(uri)?;
+                let host = if self.is_template() {
+                    request.label_and_domain()?.1
+                } else {
+                    &request.host
+                };
+                let is_here = place.host == host
+                    && place.scheme == request.scheme
+                    && place.port == request.port;
+                is_here.then(|| self.target_at(&request))?
+            }
+        }
+    }
+}
+
+const FIELD: &str = "destination";
+
+fn has_no_placeholder(field: &'static str, uri: &str) -> Result<(), ConfigError> {
+    if uri.contains(['{', '}']) {
+        let problem =
+            "has braces, and only a template over https may have a placeholder; write an exact URI";
+        return Err(ConfigError::new(field, problem));
+    }
+    Ok(())
+}

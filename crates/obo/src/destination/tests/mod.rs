@@ -1,0 +1,19 @@
+mod exact;
+mod lookup;
+mod template;
+
+use crate::{Audience, ConfigError, Destination, Destinations};
+
+fn audience(name: &str) -> Audience {
+    Audience::new(name).unwrap()
+}
+
+fn destination(uri: &str) -> Result<Destination, ConfigError> {
+    Destination::new(uri, audience("b"))
+}
+
+/// The audience of the tokens for a request to `uri`; `None` when it may not be made.
+fn audience_at(known: &Destinations, uri: &str) -> Option<String> {
+    let target = known.target_of(&uri.parse().ok()?)?;
+    Some(target.audiences()[0].to_string())
+}
