@@ -60,7 +60,7 @@ pub use client_auth::{
 };
 pub use clock::{Clock, TestClock};
 pub use config::ResourceServerConfig;
-pub use destination::{Destination, Destinations};
+pub use destination::{Destination, Destinations, DestinationsConfig};
 pub use error::{BoxError, CallError, ExchangeError, ExchangeErrorKind};
 pub use exchange::{Exchanged, TokenExchange, TokenSource};
 pub use expiry::{Expiry, ExpiryLayer};

@@ -1,11 +1,14 @@
-//! A resource server from a file: it does what the same one built by hand does, and every mistake is found and named.
+//! What is read from a file does what the same built by hand does, and every mistake is found and named.
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
     reason = "a failed assumption fails the test"
 )]
 
-use obo::{Audience, Issuer, Rejection, ResourceServer, ResourceServerConfig, TokenError};
+use obo::{
+    Audience, DestinationsConfig, Issuer, Rejection, ResourceServer, ResourceServerConfig,
+    TokenError,
+};
 use obo_testkit::{Alg, AuthorizationServer};
 
 fn read(toml: &str) -> Result<ResourceServerConfig, String> {
@@ -324,4 +327,109 @@ fn values_that_do_not_go_together_are_named_by_their_path() {
         let error = read(&file).unwrap().build().unwrap_err();
         assert_eq!(error.field(), field, "{error}");
     }
+}
+
+fn destinations(toml: &str) -> Result<DestinationsConfig, String> {
+    #[derive(serde::Deserialize)]
+    struct Config {
+        destinations: DestinationsConfig,
+    }
+    let config: Result<Config, _> = toml::from_str(toml);
+    let config = config.map_err(|error| error.to_string());
+    config.map(|config| config.destinations)
+}
+
+#[test]
+fn bc_01_a_destination_that_is_wrong_by_itself_is_found_where_it_stands() {
+    let uri = r#"uri = "https://b.example""#;
+    for (line, problem) in [
+        (
+            format!("{{ {uri}, audience = \"\" }}"),
+            "audience: is empty",
+        ),
+        (
+            format!("{{ {uri}, audiences = [\"a\", \"\"] }}"),
+            "audience: is empty",
+        ),
+        (
+            format!("{{ {uri}, resource = \"b\" }}"),
+            "not an absolute URI",
+        ),
+        (
+            format!("{{ {uri}, audience = \"b\", scopes = [\"a b\"] }}"),
+            "\"a b\" must be visible ASCII",
+        ),
+        (
+            format!("{{ {uri}, audience = \"b\", plaintext = true }}"),
+            "unknown field `plaintext`",
+        ),
+        ("{ audience = \"b\" }".to_owned(), "missing field `uri`"),
+    ] {
+        let file = format!("destinations = [\n{{ {uri}, audience = \"b\" }},\n{line}]");
+        let error = destinations(&file).unwrap_err();
+        assert!(error.contains("line 3"), "{error}");
+        assert!(error.contains(problem), "{error}");
+    }
+}
+
+#[test]
+fn gr_10_bt_21_destinations_that_do_not_go_together_are_named_by_their_path() {
+    let first = r#"{ uri = "https://{x}.svc.example.com", audience = "{x}" }"#;
+    for (second, field) in [
+        (r#"uri = "https://b.example""#, "destinations[1].audience"),
+        (
+            r#"uri = "https://b.example", audiences = [], resources = []"#,
+            "destinations[1].audience",
+        ),
+        (
+            r#"uri = "https://b.example", audience = "b", audiences = ["b"]"#,
+            "destinations[1].audience",
+        ),
+        (
+            r#"uri = "https://b.example", resource = "urn:b", resources = ["urn:b"]"#,
+            "destinations[1].resource",
+        ),
+        (
+            r#"uri = "http://b.example", audience = "b""#,
+            "destinations[1].uri",
+        ),
+        (
+            r#"uri = "https://b.example?q", audience = "b""#,
+            "destinations[1].uri",
+        ),
+        (
+            r#"uri = "https://b.example", audience = "b", danger_plaintext = true"#,
+            "destinations[1].uri",
+        ),
+        (
+            r#"uri = "http://{x}.svc.example.com", audience = "{x}", danger_plaintext = true"#,
+            "destinations[1].uri",
+        ),
+        (
+            r#"uri = "https://{x}.com", audience = "{x}""#,
+            "destinations[1].uri",
+        ),
+        (
+            r#"uri = "https://{y}.svc.example.com", audience = "{y}""#,
+            "destinations[1].uri",
+        ),
+        (
+            r#"uri = "https://{y}.app.example.com", audience = "{x}""#,
+            "destinations[1].audience",
+        ),
+        (
+            r#"uri = "https://{y}.app.example.com", audience = "{y}", scopes = ["{x}"]"#,
+            "destinations[1].scopes",
+        ),
+        (
+            r#"uri = "https://b.example", audience = "b" }, { uri = "https://B.example:443/", audience = "c""#,
+            "destinations[2].uri",
+        ),
+    ] {
+        let file = format!("destinations = [{first}, {{ {second} }}]");
+        let error = destinations(&file).unwrap().build().unwrap_err();
+        assert_eq!(error.field(), field, "{error}");
+    }
+    let none = destinations("destinations = []").unwrap().build();
+    assert_eq!(none.unwrap_err().field(), "destinations");
 }

@@ -10,6 +10,7 @@
 //!
 //! Where paths tell destinations apart, a path that servers read differently is none of them.
 
+mod config;
 mod place;
 mod registry;
 mod single;
@@ -17,5 +18,6 @@ mod template;
 #[cfg(test)]
 mod tests;
 
+pub use config::DestinationsConfig;
 pub use registry::Destinations;
 pub use single::Destination;

@@ -1,3 +1,4 @@
+mod config;
 mod exact;
 mod lookup;
 mod template;
