@@ -72,10 +72,10 @@ where
     }
 }
 
-fn to_status<E: Into<BoxError>>(error: CallError<E>) -> Status {
+fn to_status(error: CallError) -> Status {
     match error {
         CallError::Exchange(error) => not_called(error),
-        CallError::Inner(error) => Status::from_error(error.into()),
+        CallError::Inner(error) => Status::from_error(error),
     }
 }
 
@@ -87,10 +87,9 @@ pin_project! {
     }
 }
 
-impl<F, R, E> Future for ResponseFuture<F>
+impl<F, R> Future for ResponseFuture<F>
 where
-    F: Future<Output = Result<R, CallError<E>>>,
-    E: Into<BoxError>,
+    F: Future<Output = Result<R, CallError>>,
 {
     type Output = Result<R, Status>;
 

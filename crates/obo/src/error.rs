@@ -220,15 +220,23 @@ impl Error for ExchangeError {
 }
 
 /// Why a call on behalf of a user failed: before it was made, or in the inner service.
-#[derive(Clone, Debug)]
-pub enum CallError<E> {
+///
+/// The inner service's error is boxed, as in tower's own middleware, so that every stack of layers has one.
+#[derive(Debug)]
+pub enum CallError {
     /// There was no token; the inner service was not called.
     Exchange(ExchangeError),
     /// The inner service failed.
-    Inner(E),
+    Inner(BoxError),
 }
 
-impl<E> fmt::Display for CallError<E> {
+impl CallError {
+    pub(crate) fn inner(error: impl Into<BoxError>) -> Self {
+        Self::Inner(error.into())
+    }
+}
+
+impl fmt::Display for CallError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Exchange(_) => "the call was not made",
@@ -237,11 +245,11 @@ impl<E> fmt::Display for CallError<E> {
     }
 }
 
-impl<E: Error + 'static> Error for CallError<E> {
+impl Error for CallError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
             Self::Exchange(error) => Some(error),
-            Self::Inner(error) => Some(error),
+            Self::Inner(error) => Some(&**error),
         }
     }
 }

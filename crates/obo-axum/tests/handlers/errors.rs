@@ -109,12 +109,12 @@ impl Calling {
         self.exchange.token(caller, audience).await.map(drop)
     }
 
-    async fn call<E: Clone + Send + 'static>(
+    async fn call<E: Clone + Into<obo::BoxError> + 'static>(
         &self,
         caller: &Validated,
         uri: &str,
         outcome: Result<(), E>,
-    ) -> Result<(), CallError<E>> {
+    ) -> Result<(), CallError> {
         let service_b = service_fn(move |_: Request<()>| {
             let outcome = outcome.clone();
             async { outcome.map(Response::new) }

@@ -10,7 +10,7 @@ use tower_service::Service;
 use super::downstream::rejects_token;
 use super::replay::Again;
 use crate::exchange::ResponseFuture as Exchanging;
-use crate::{CallError, ExchangeError, ExchangeRequest, Exchanged, TokenExchange};
+use crate::{BoxError, CallError, ExchangeError, ExchangeRequest, Exchanged, TokenExchange};
 
 pin_project! {
     /// The future of [`OnBehalfOf`](super::OnBehalfOf).
@@ -149,8 +149,9 @@ where
 impl<S, B, R> Future for ResponseFuture<S, B>
 where
     S: Service<Request<B>, Response = Response<R>>,
+    S::Error: Into<BoxError>,
 {
-    type Output = Result<Response<R>, CallError<S::Error>>;
+    type Output = Result<Response<R>, CallError>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut this = self.project();
@@ -171,14 +172,14 @@ where
                     let Some(waiting) = pending else {
                         return Poll::Pending;
                     };
-                    ready!(waiting.inner.poll_ready(cx)).map_err(CallError::Inner)?;
+                    ready!(waiting.inner.poll_ready(cx)).map_err(CallError::inner)?;
                     match pending.take() {
                         Some(pending) => State::calling(exchanged.clone(), pending),
                         None => return Poll::Pending,
                     }
                 }
                 StateProjection::Calling { future, exchanged } => {
-                    let mut response = ready!(future.poll(cx)).map_err(CallError::Inner)?;
+                    let mut response = ready!(future.poll(cx)).map_err(CallError::inner)?;
                     let may_try_again = rejects_token(&response) && this.exchange.reject(exchanged);
                     let second = this.second.take().filter(|_| may_try_again);
                     let Some((wanted, pending)) = second.and_then(Second::pending) else {

@@ -4,7 +4,10 @@ use http::Uri;
 use tower_layer::Layer;
 
 use super::{OnBehalfOf, Replay};
-use crate::{Destination, Destinations, Target, TokenExchange};
+use crate::{
+    Destination, Destinations, ExchangeError, ExchangeErrorKind, ExchangeRequest, Exchanged,
+    Target, TokenExchange, Validated,
+};
 
 /// Gives a client's requests tokens on behalf of their caller; [`TokenExchange::to`] and
 /// [`TokenExchange::to_any`] make it.
@@ -54,8 +57,49 @@ impl<R> OnBehalfOfLayer<R> {
         }
     }
 
-    /// For whom a request to `uri` needs a token, if it may go there.
-    pub(super) fn target_of(&self, uri: &Uri) -> Option<Arc<Target>> {
+    /// The token for a request of `caller` to `uri`, for a client that is no tower service.
+    ///
+    /// It is denied where a request would be, and has to be sent there and nowhere else.
+    ///
+    /// # Errors
+    ///
+    /// Why there is none; the caller's own token is never a substitute.
+    pub async fn token<C>(
+        &self,
+        caller: &Validated<C>,
+        uri: &Uri,
+    ) -> Result<Exchanged, ExchangeError> {
+        let wanted = self.exchange_for(Some(&caller.untyped()), uri)?;
+        self.exchange.exchange(wanted).await
+    }
+
+    /// What is to be exchanged for a request to `uri`, if it may go there.
+    pub(super) fn exchange_for(
+        &self,
+        subject: Option<&Validated>,
+        uri: &Uri,
+    ) -> Result<ExchangeRequest, ExchangeError> {
+        let target = self.target_of(uri);
+        let Some(subject) = subject else {
+            return Err(ExchangeError::new(
+                ExchangeErrorKind::NoSubject,
+                target.as_deref(),
+                "neither this client nor the request says on whose behalf it calls; \
+                 use `on_behalf_of`, or put the caller into the request's extensions",
+            ));
+        };
+        let Some(target) = target else {
+            let host = uri.host().unwrap_or("a URI without host");
+            return Err(ExchangeError::new(
+                ExchangeErrorKind::UnknownDestination,
+                None,
+                format!("{host:?}, as the request spells its URI, is no configured destination"),
+            ));
+        };
+        Ok(ExchangeRequest::new(subject, target))
+    }
+
+    fn target_of(&self, uri: &Uri) -> Option<Arc<Target>> {
         match &self.route {
             Route::Fixed(destination) => destination.target_of(uri),
             Route::ByUri(destinations) => destinations.target_of(uri),

@@ -13,6 +13,34 @@
 //!    [replayed](Replay) it is sent once more, with a new token. A second such answer is passed on, as are all others.
 //!
 //! The caller's own token never goes out.
+//!
+//! # Clients
+//!
+//! Any tower service of `http::Request` is one, with its timeouts, retries and load balancing inside or outside. A client
+//! with a request type of its own takes a line that turns one into the other, such as `reqwest`:
+//!
+//! ```
+//! # #[cfg(feature = "default-client")]
+//! # fn stock(exchange: &obo::TokenExchange, stock: obo::Destination) -> impl Sized {
+//! use tower::{Layer, service_fn};
+//!
+//! // As any client that carries tokens, one that follows no redirects.
+//! let redirects = reqwest::redirect::Policy::none();
+//! let client = reqwest::Client::builder().redirect(redirects).build().unwrap();
+//! let client = service_fn(move |request: http::Request<reqwest::Body>| {
+//!     let client = client.clone();
+//!     async move {
+//!         let response = client.execute(request.try_into()?).await?;
+//!         Ok::<http::Response<reqwest::Body>, reqwest::Error>(response.into())
+//!     }
+//! });
+//! let stock = exchange.to(stock).layer(client);
+//! # stock
+//! # }
+//! ```
+//!
+//! A client that is no service at all asks for the token: [`OnBehalfOfLayer::token`] for a URI,
+//! [`TokenExchange::token`](crate::TokenExchange::token) for an audience.
 
 mod downstream;
 mod future;

@@ -7,7 +7,7 @@ use tower_service::Service;
 
 use super::future::Second;
 use super::{OnBehalfOfLayer, Replay, ResponseFuture};
-use crate::{CallError, ExchangeError, ExchangeErrorKind, ExchangeRequest, Validated};
+use crate::{BoxError, CallError, ExchangeError, ExchangeRequest, Validated};
 
 /// A client whose requests carry tokens on behalf of a user; an [`OnBehalfOfLayer`] makes it.
 ///
@@ -66,25 +66,7 @@ impl<S, R> OnBehalfOf<S, R> {
             .subject
             .as_ref()
             .or_else(|| request.extensions().get::<Validated>());
-        let uri = request.uri();
-        let target = self.layer.target_of(uri);
-        let Some(subject) = subject else {
-            return Err(ExchangeError::new(
-                ExchangeErrorKind::NoSubject,
-                target.as_deref(),
-                "neither this client nor the request says on whose behalf it calls; \
-                 use `on_behalf_of`, or put the caller into the request's extensions",
-            ));
-        };
-        let Some(target) = target else {
-            let host = uri.host().unwrap_or("a URI without host");
-            return Err(ExchangeError::new(
-                ExchangeErrorKind::UnknownDestination,
-                None,
-                format!("{host:?}, as the request spells its URI, is no configured destination"),
-            ));
-        };
-        let wanted = ExchangeRequest::new(subject, target);
+        let wanted = self.layer.exchange_for(subject, request.uri())?;
         Ok(match self.is_fresh {
             true => wanted.fresh(),
             false => wanted,
@@ -104,13 +86,14 @@ impl<S, R> OnBehalfOf<S, R> {
 impl<S, B, R> Service<Request<B>> for OnBehalfOf<S>
 where
     S: Service<Request<B>, Response = Response<R>> + Clone,
+    S::Error: Into<BoxError>,
 {
     type Response = Response<R>;
-    type Error = CallError<S::Error>;
+    type Error = CallError;
     type Future = ResponseFuture<S, B>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
-        self.inner.poll_ready(cx).map_err(CallError::Inner)
+        self.inner.poll_ready(cx).map_err(CallError::inner)
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
@@ -128,14 +111,15 @@ where
 impl<S, B, R> Service<Request<B>> for OnBehalfOf<S, Replay<B>>
 where
     S: Service<Request<B>, Response = Response<R>> + Clone,
+    S::Error: Into<BoxError>,
     B: Send + 'static,
 {
     type Response = Response<R>;
-    type Error = CallError<S::Error>;
+    type Error = CallError;
     type Future = ResponseFuture<S, B>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
-        self.inner.poll_ready(cx).map_err(CallError::Inner)
+        self.inner.poll_ready(cx).map_err(CallError::inner)
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {

@@ -91,7 +91,7 @@ async fn tx_42_a_caller_whose_token_ran_out_during_the_exchange_is_not_called_fo
     assert!(downstream.received().is_empty());
 }
 
-fn exchange_error<T, E>(called: Result<T, obo::CallError<E>>) -> obo::ExchangeError {
+fn exchange_error<T>(called: Result<T, obo::CallError>) -> obo::ExchangeError {
     match called {
         Err(obo::CallError::Exchange(error)) => error,
         _ => panic!("an exchange that should have failed did not"),

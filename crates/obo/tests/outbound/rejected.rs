@@ -212,7 +212,9 @@ async fn tx_39_when_no_new_token_can_be_had_the_failure_is_told_and_nothing_is_s
         .call(request())
         .await
         .unwrap_err();
-    let obo::CallError::Exchange(error) = error;
+    let obo::CallError::Exchange(error) = error else {
+        panic!("{error}");
+    };
     assert_eq!(error.kind(), ExchangeErrorKind::AnswerUnusable);
     assert_eq!(downstream.received().len(), 2);
 }

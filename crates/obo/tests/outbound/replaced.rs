@@ -26,7 +26,7 @@ async fn call(client: &Client, uri: &str) -> Result<TokenSource, ExchangeErrorKi
     match client.clone().oneshot(request).await {
         Ok(response) => Ok(*response.extensions().get().unwrap()),
         Err(CallError::Exchange(error)) => Err(error.kind()),
-        Err(CallError::Inner(never)) => match never {},
+        Err(CallError::Inner(never)) => panic!("{never}"),
     }
 }
 
