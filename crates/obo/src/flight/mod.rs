@@ -1,0 +1,11 @@
+//! Single flight: work that many wait for runs once, in a task of its own.
+//!
+//! A waiter that goes away changes nothing for the work or for the others, and failure is shared exactly among those
+//! who wait for it (TX-44).
+
+mod flights;
+mod primitives;
+#[cfg(test)]
+mod tests;
+
+pub(crate) use flights::{Flights, Landing, Overloaded};

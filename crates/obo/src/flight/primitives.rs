@@ -1,0 +1,3 @@
+pub(super) use std::sync::{Mutex, MutexGuard};
+
+pub(super) use tokio::spawn;

@@ -1,0 +1,96 @@
+//! What every schedule comes to.
+
+use shuttle::future::{self, block_on};
+
+use crate::world::World;
+
+/// Random schedules, and as many that change the running task at few places only, where most faults are found.
+fn check(scenario: impl Fn() + Send + Sync + 'static + Clone) {
+    shuttle::check_random(scenario.clone(), 1000);
+    shuttle::check_pct(scenario, 1000, 3);
+}
+
+#[test]
+fn tx_44_many_make_one_request_and_all_have_its_token() {
+    check(|| {
+        block_on(async {
+            let world = World::new(8);
+            let callers: Vec<_> = (0..3).map(|_| world.spawn_token(1)).collect();
+            for caller in callers {
+                assert_eq!(caller.await.unwrap(), Ok((1, 1)));
+            }
+            assert_eq!(world.requests(1), 1);
+            assert!(world.is_quiet(1));
+        });
+    });
+}
+
+#[test]
+fn tx_44_whoever_goes_away_changes_nothing_for_the_others() {
+    check(|| {
+        block_on(async {
+            let world = World::new(8);
+            let leaver = {
+                let world = world.clone();
+                future::spawn(async move { world.give_up(1).await })
+            };
+            let stayers = [world.spawn_token(1), world.spawn_token(1)];
+            for stayer in stayers {
+                assert_eq!(stayer.await.unwrap(), Ok((1, 1)));
+            }
+            leaver.await.unwrap();
+            assert_eq!(world.requests(1), 1);
+        });
+    });
+}
+
+#[test]
+fn tx_44_keys_do_not_mix() {
+    check(|| {
+        block_on(async {
+            let world = World::new(8);
+            let callers = [1, 2, 1, 2].map(|key| (key, world.spawn_token(key)));
+            for (key, caller) in callers {
+                assert_eq!(caller.await.unwrap(), Ok((key, 1)));
+            }
+            assert_eq!((world.requests(1), world.requests(2)), (1, 1));
+        });
+    });
+}
+
+#[test]
+fn tx_44_a_failure_is_given_to_those_who_wait_and_leaves_nothing_behind() {
+    check(|| {
+        block_on(async {
+            let world = World::new(8).failing();
+            let callers: Vec<_> = (0..3).map(|_| world.spawn_token(1)).collect();
+            for caller in callers {
+                assert_eq!(caller.await.unwrap(), Err(()));
+            }
+            // Who came after it failed asked again, and nobody did so for nothing.
+            assert!((1..=3).contains(&world.requests(1)));
+            assert!(world.is_quiet(1));
+        });
+    });
+}
+
+#[test]
+fn tx_44_a_token_that_is_let_go_meanwhile_is_fetched_at_most_once_more() {
+    check(|| {
+        block_on(async {
+            let world = World::new(8);
+            let callers = [world.spawn_token(1), world.spawn_token(1)];
+            let forgetting = {
+                let world = world.clone();
+                future::spawn(async move { world.forget(1) })
+            };
+            forgetting.await.unwrap();
+            for caller in callers {
+                let (key, number) = caller.await.unwrap().unwrap();
+                assert_eq!(key, 1);
+                assert!((1..=2).contains(&number));
+            }
+            assert!((1..=2).contains(&world.requests(1)));
+        });
+    });
+}
