@@ -29,7 +29,7 @@ impl fmt::Debug for CacheSecret {
 pub struct CacheKey([u8; 32]);
 
 /// Changes when the fields or their order do.
-const VERSION: &[u8] = b"1";
+const VERSION: &[u8] = b"2";
 
 impl CacheKey {
     /// The key of `request` as `client_id` makes it to `server` in the dialect of that
@@ -52,6 +52,7 @@ impl CacheKey {
             resources.len(),
             usize::from(request.actor().is_some()),
             usize::from(request.requested_type().is_some()),
+            usize::from(target.requires_scope()),
         ]
         .map(|count| (count as u64).to_be_bytes());
         let actor = request.actor();

@@ -51,6 +51,7 @@ pub struct Target {
     audiences: Vec<Audience>,
     resources: Vec<Resource>,
     scope: Scope,
+    requires_scope: bool,
 }
 
 impl Target {
@@ -60,6 +61,7 @@ impl Target {
             audiences: vec![audience],
             resources: Vec::new(),
             scope: Scope::default(),
+            requires_scope: false,
         }
     }
 
@@ -69,6 +71,7 @@ impl Target {
             audiences: Vec::new(),
             resources: vec![resource],
             scope: Scope::default(),
+            requires_scope: false,
         }
     }
 
@@ -87,9 +90,20 @@ impl Target {
     }
 
     /// Asks for this scope; without it the authorization server decides.
+    ///
+    /// The server may grant less, which [`IssuedToken::scope`] tells (RFC 8693 section 2.2.1).
     #[must_use]
     pub fn with_scope(mut self, scope: Scope) -> Self {
         self.scope = scope;
+        self.requires_scope = false;
+        self
+    }
+
+    /// Asks for this scope and nothing less: a token that was not granted all of it is not used (TX-17).
+    #[must_use]
+    pub fn with_required_scope(mut self, scope: Scope) -> Self {
+        self.scope = scope;
+        self.requires_scope = true;
         self
     }
 
@@ -106,6 +120,11 @@ impl Target {
     /// The scope asked for; empty when the authorization server decides.
     pub fn scope(&self) -> &Scope {
         &self.scope
+    }
+
+    /// Whether a token that was granted less is not to be used.
+    pub fn requires_scope(&self) -> bool {
+        self.requires_scope
     }
 }
 

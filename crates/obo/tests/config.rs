@@ -386,6 +386,10 @@ fn gr_10_bt_21_destinations_that_do_not_go_together_are_named_by_their_path() {
             "destinations[1].audience",
         ),
         (
+            r#"uri = "https://b.example", audience = "b", scopes = ["a"], required_scopes = ["b"]"#,
+            "destinations[1].required_scopes",
+        ),
+        (
             r#"uri = "https://b.example", resource = "urn:b", resources = ["urn:b"]"#,
             "destinations[1].resource",
         ),

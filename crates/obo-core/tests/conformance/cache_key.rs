@@ -37,6 +37,7 @@ struct Inputs {
     audiences: Vec<String>,
     resources: Vec<String>,
     scope: Vec<String>,
+    requires_scope: bool,
 }
 
 impl Inputs {
@@ -51,6 +52,7 @@ impl Inputs {
             audiences: vec!["service-b".into()],
             resources: Vec::new(),
             scope: Vec::new(),
+            requires_scope: false,
         }
     }
 
@@ -76,7 +78,11 @@ impl Inputs {
                 Some(target) => target.and_resource(resource),
             });
         }
-        let target = target.unwrap().with_scope(Scope::new(&self.scope).unwrap());
+        let (target, scope) = (target.unwrap(), Scope::new(&self.scope).unwrap());
+        let target = match self.requires_scope {
+            true => target.with_required_scope(scope),
+            false => target.with_scope(scope),
+        };
         let mut request = ExchangeRequest::new(&SUBJECTS[self.subject], target);
         if let Some((identity, token_type)) = &self.actor {
             let token_type = TokenType::new(token_type.as_str());
@@ -143,6 +149,7 @@ fn tx_41_changing_any_one_input_changes_the_key() {
         change(|i| i.resources = vec!["urn:s".into()]),
         change(|i| i.scope = vec!["a".into()]),
         change(|i| i.scope = vec!["a".into(), "b".into()]),
+        change(|i| i.requires_scope = true),
     ];
     let keys: HashSet<_> = variants.iter().map(Inputs::key).collect();
     assert_eq!(keys.len(), variants.len());
@@ -212,10 +219,11 @@ fn inputs() -> impl Strategy<Value = Inputs> {
         proptest::option::of(word()),
         urns(),
         proptest::collection::vec("urn:[ab]{1,2}", 0..3),
-        proptest::collection::vec(word(), 0..3),
+        (proptest::collection::vec(word(), 0..3), any::<bool>()),
     )
         .prop_map(
-            |(server, client, dialect, subject, actor, requested, audiences, resources, scope)| {
+            |(server, client, dialect, subject, actor, requested, audiences, resources, scopes)| {
+                let (scope, requires_scope) = scopes;
                 Inputs {
                     server,
                     client,
@@ -226,6 +234,7 @@ fn inputs() -> impl Strategy<Value = Inputs> {
                     audiences,
                     resources,
                     scope,
+                    requires_scope,
                 }
             },
         )

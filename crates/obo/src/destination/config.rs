@@ -14,6 +14,7 @@ use crate::{Audience, ConfigError, Destination, Destinations, Resource, Scope};
 /// | `audience` or `audiences` | for whom its tokens are asked (RFC 8693) |
 /// | `resource` or `resources` | the same as URIs (RFC 8707); a destination needs a name of either kind |
 /// | `scopes` | the scope values to ask for; without it the authorization server decides |
+/// | `required_scopes` | the same, where a token that was granted less is not used: [`Destination::required_scopes`] |
 /// | `danger_plaintext` | `true` for `http` outside loopback, where the network encrypts: [`Destination::danger_plaintext`] |
 ///
 /// Other keys are refused. A value that is wrong by itself is an error of the file's reader, which knows the place; one
@@ -58,6 +59,7 @@ struct DestinationConfig {
     resource: Option<Resource>,
     resources: Option<Vec<Resource>>,
     scopes: Option<Scopes>,
+    required_scopes: Option<Scopes>,
     #[serde(default)]
     danger_plaintext: bool,
 }
@@ -96,9 +98,16 @@ impl DestinationConfig {
         } else {
             Destination::encrypted("uri", &self.uri, target)
         };
-        match self.scopes {
-            None => destination,
-            Some(Scopes(scope)) => destination?.change(|target| target.with_scope(scope)),
+        match (self.scopes, self.required_scopes) {
+            (None, None) => destination,
+            (Some(Scopes(scope)), None) => destination?.change(|target| target.with_scope(scope)),
+            (None, Some(Scopes(scope))) => {
+                destination?.change(|target| target.with_required_scope(scope))
+            }
+            (Some(_), Some(_)) => {
+                let problem = "is there beside `scopes`; write all into one of them";
+                Err(ConfigError::new("required_scopes", problem))
+            }
         }
     }
 }

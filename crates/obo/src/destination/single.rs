@@ -131,6 +131,8 @@ impl Destination {
 
     /// Asks for tokens with these scope values; without them the authorization server decides.
     ///
+    /// It may grant less; see [`required_scopes`](Self::required_scopes).
+    ///
     /// # Errors
     ///
     /// When one is no scope value.
@@ -140,6 +142,19 @@ impl Destination {
     ) -> Result<Self, ConfigError> {
         let scope = Scope::new(values)?;
         self.change(|target| target.with_scope(scope))
+    }
+
+    /// Asks for tokens with these scope values, and calls with none that was granted less: the call is denied then.
+    ///
+    /// # Errors
+    ///
+    /// When one is no scope value.
+    pub fn required_scopes<V: AsRef<str>>(
+        self,
+        values: impl IntoIterator<Item = V>,
+    ) -> Result<Self, ConfigError> {
+        let scope = Scope::new(values)?;
+        self.change(|target| target.with_required_scope(scope))
     }
 
     pub(super) fn change(

@@ -162,7 +162,11 @@ fn filled(pattern: &Target, placeholder: &str, label: &str) -> Result<Target, Co
         audiences.collect::<Result<_, _>>()?,
         resources.collect::<Result<_, _>>()?,
     )?;
-    Ok(target.with_scope(Scope::new(pattern.scope().iter().map(fill))?))
+    let scope = Scope::new(pattern.scope().iter().map(fill))?;
+    Ok(match pattern.requires_scope() {
+        true => target.with_required_scope(scope),
+        false => target.with_scope(scope),
+    })
 }
 
 /// The target of these names, of which there must be one at least.

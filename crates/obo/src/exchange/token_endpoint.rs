@@ -12,7 +12,7 @@ use crate::client_auth::Attempt;
 use crate::dialect::{Dialect, Rfc8693};
 use crate::http::{HttpError, Limits};
 use crate::{
-    AuthorizationServer, Client, Clock, ErrorClass, ExchangeRequest, IssuedToken,
+    AuthorizationServer, Client, Clock, ErrorClass, ExchangeRequest, IssuedToken, Target,
     TokenEndpointError,
 };
 
@@ -96,7 +96,22 @@ impl TokenEndpoint {
         if answer.status() != StatusCode::OK {
             answer = answer.map(|body| without_echo(&form, body));
         }
-        self.dialect.response(request, &answer, self.clock.now())
+        let issued = self.dialect.response(request, &answer, self.clock.now())?;
+        check_scope(request.target(), &issued)?;
+        Ok(issued)
+    }
+}
+
+/// To grant a part of the scope is to deny what needs all of it, as `invalid_scope` does (RFC 6749 section 5.2).
+fn check_scope(target: &Target, issued: &IssuedToken) -> Result<(), TokenEndpointError> {
+    let granted = issued.scope();
+    let missing = target.scope().iter().find(|value| !granted.contains(value));
+    match missing.filter(|_| target.requires_scope()) {
+        None => Ok(()),
+        Some(value) => Err(TokenEndpointError::new(
+            ErrorClass::TargetDenied,
+            format!("the server granted less scope than is required: {value:?} is missing"),
+        )),
     }
 }
 

@@ -1,14 +1,18 @@
 //! Answers of the token endpoint that give no token, each with its class: nothing is called, nothing is kept.
 
 use std::future::ready;
+use std::time::Duration;
 
 use http::Request;
-use obo::{CallError, ExchangeError, ExchangeErrorKind as Kind, Scope, Target};
+use obo::{
+    CallError, ConfigError, Destination, ExchangeError, ExchangeErrorKind as Kind, Scope, Target,
+};
 use obo_testkit::{Endpoint, Fault};
 use serde_json::{Value, json};
-use tower::ServiceExt as _;
+use tower::{Layer as _, ServiceExt as _};
 
-use crate::setup::{Setup, assert_answer, audience, to_b};
+use crate::downstream::Downstream;
+use crate::setup::{Setup, URI_OF_B, assert_answer, audience, to_b};
 use crate::stub::{Answer, Stub, issued};
 
 /// The error of a call whose exchange is answered like this.
@@ -185,6 +189,47 @@ async fn tx_17_a_wider_scope_is_refused_and_a_narrower_one_is_told() {
             None => assert_eq!(exchanged.unwrap_err().kind(), Kind::AnswerUnusable),
         }
     }
+}
+
+#[tokio::test]
+async fn tx_17_a_destination_may_refuse_a_narrower_scope() {
+    let setup = Setup::start().await;
+    let caller = setup.caller("alice").await;
+    let stub = Stub::new(&setup, |number| {
+        let granted = ["read", "read", "read write"][number];
+        ready(issued(&format!("t{number}"), json!({ "scope": granted })))
+    });
+    tokio::time::pause();
+    let (exchange, downstream) = (stub.exchange(), Downstream::default());
+    let to_b = || Destination::new(URI_OF_B, audience("service-b")).unwrap();
+    let call = |destination: Result<Destination, ConfigError>| {
+        let layer = exchange.to(destination.unwrap());
+        let service = layer.layer(downstream.clone()).on_behalf_of(&caller);
+        async move { service.oneshot(Request::new(())).await }
+    };
+    let strict = || to_b().required_scopes(["read", "write"]);
+    let lenient = || to_b().scopes(["read", "write"]);
+    let denied = async || match call(strict()).await {
+        Err(CallError::Exchange(error)) => error,
+        other => panic!("{other:?}"),
+    };
+    let error = denied().await;
+    assert_eq!(error.kind(), Kind::TargetDenied);
+    assert!(
+        error.to_string().contains("\"write\" is missing"),
+        "{error}"
+    );
+    assert_answer(&error);
+    assert!(downstream.received().is_empty());
+    // Neither gets what the other one got.
+    call(lenient()).await.unwrap();
+    assert_eq!(downstream.authorization(), "Bearer t1");
+    assert_eq!(denied().await.kind(), Kind::TargetDenied);
+    assert_eq!(stub.requests(), 2);
+    // A denial is not asked about again at once.
+    tokio::time::advance(Duration::from_secs(5)).await;
+    call(strict()).await.unwrap();
+    assert_eq!(downstream.authorization(), "Bearer t2");
 }
 
 #[tokio::test]

@@ -13,6 +13,7 @@ const FILE: &str = r#"
     uri = "https://gateway.example:8443/ledger"
     audiences = ["ledger", "ledger-v2"]
     resource = "https://ledger.example"
+    required_scopes = ["ledger:read"]
 
     [[destinations]]
     uri = "http://127.0.0.1:8080"
@@ -39,7 +40,8 @@ fn by_hand() -> Destinations {
     let destinations = [
         Destination::new("https://stock.corp.example", audience("service-b"))
             .and_then(|stock| stock.scopes(["stock:list", "stock:read"])),
-        Destination::new("https://gateway.example:8443/ledger", ledger),
+        Destination::new("https://gateway.example:8443/ledger", ledger)
+            .and_then(|ledger| ledger.required_scopes(["ledger:read"])),
         Destination::new("http://127.0.0.1:8080", local),
         Destination::danger_plaintext("http://mesh.internal", audience("mesh")),
         Destination::template(

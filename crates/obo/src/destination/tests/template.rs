@@ -161,8 +161,20 @@ fn ri_01_ri_04_every_name_of_the_target_has_the_label() {
         "https://stock.svc.example.com/v1"
     );
     assert_eq!(target.scope().to_string(), "api://stock/.default read");
+    assert!(!target.requires_scope());
     // The same one is given again.
     assert!(Arc::ptr_eq(&target, &known.target_of(&uri).unwrap()));
+}
+
+#[test]
+fn tx_17_the_scope_of_a_template_may_be_required() {
+    let destination = template(SVC, "{service}").unwrap();
+    let destination = destination.required_scopes(["{service}:read"]).unwrap();
+    let known = Destinations::new([destination]).unwrap();
+    let uri = "https://stock.svc.example.com/".parse().unwrap();
+    let target = known.target_of(&uri).unwrap();
+    assert_eq!(target.scope().to_string(), "stock:read");
+    assert!(target.requires_scope());
 }
 
 #[test]
