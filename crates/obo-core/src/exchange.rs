@@ -7,6 +7,7 @@ use bytes::Bytes;
 use http::HeaderValue;
 use zeroize::Zeroizing;
 
+use crate::dialect::Dialect;
 use crate::token::{MAX_TOKEN, is_token68};
 use crate::{ActorToken, Audience, ConfigError, Issuer, Resource, Scope, UnixTime, Validated};
 
@@ -165,6 +166,7 @@ pub struct ExchangeRequest {
     target: Arc<Target>,
     actor: Option<ActorToken>,
     requested_type: Option<TokenType>,
+    dialect: Option<Arc<dyn Dialect>>,
     is_fresh: bool,
 }
 
@@ -176,6 +178,7 @@ impl ExchangeRequest {
             target: target.into(),
             actor: None,
             requested_type: None,
+            dialect: None,
             is_fresh: false,
         }
     }
@@ -191,6 +194,13 @@ impl ExchangeRequest {
     #[must_use]
     pub fn with_requested_type(mut self, token_type: TokenType) -> Self {
         self.requested_type = Some(token_type);
+        self
+    }
+
+    /// Asks in this dialect, whatever that of the exchange is.
+    #[must_use]
+    pub fn with_dialect(mut self, dialect: Arc<dyn Dialect>) -> Self {
+        self.dialect = Some(dialect);
         self
     }
 
@@ -229,6 +239,11 @@ impl ExchangeRequest {
     /// The type asked for.
     pub fn requested_type(&self) -> Option<&TokenType> {
         self.requested_type.as_ref()
+    }
+
+    /// The dialect to ask in, where it is not that of the exchange.
+    pub fn dialect(&self) -> Option<&dyn Dialect> {
+        self.dialect.as_deref()
     }
 
     /// What the subject token is to `server`: its own access token, or somebody else's JWT (RFC 8693 section 3).

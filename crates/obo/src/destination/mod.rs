@@ -21,3 +21,4 @@ mod tests;
 pub use config::DestinationsConfig;
 pub use registry::Destinations;
 pub use single::Destination;
+pub(crate) use single::Found;

@@ -5,9 +5,10 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use http::Uri;
 
+use super::Found;
 use super::place::Place;
 use crate::exact_path::is_unambiguous;
-use crate::{ConfigError, Destination, Target};
+use crate::{ConfigError, Destination};
 
 /// The services that clients may call, told apart by scheme, host, port and path prefix; all others are denied.
 ///
@@ -62,7 +63,7 @@ impl Destinations {
         self.0.store(new.0.load_full());
     }
 
-    pub(crate) fn target_of(&self, uri: &Uri) -> Option<Arc<Target>> {
+    pub(crate) fn find(&self, uri: &Uri) -> Option<Found> {
         self.0.load().find(uri)
     }
 }
@@ -119,14 +120,14 @@ impl Registry {
         Ok(())
     }
 
-    fn find(&self, uri: &Uri) -> Option<Arc<Target>> {
+    fn find(&self, uri: &Uri) -> Option<Found> {
         let request = Place::of_request(uri)?;
         let exact = origin(&self.exact, &request.host, &request);
         let origin = exact.or_else(|| {
             let (_, domain) = request.label_and_domain()?;
             origin(&self.templates, domain, &request)
         });
-        origin?.find(&request.path)?.target_at(&request)
+        origin?.find(&request.path)?.at(&request)
     }
 }
 

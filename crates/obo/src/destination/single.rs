@@ -5,6 +5,7 @@ use url::Url;
 
 use super::place::Place;
 use super::template::{Template, TemplateUri};
+use crate::dialect::Dialect;
 use crate::{ConfigError, Scope, Target, https_or_loopback};
 
 /// A service that is called on behalf of users: where it is, and for whom its tokens are asked.
@@ -27,6 +28,15 @@ struct Parts {
     /// A template's host is what follows the placeholder.
     place: Place<'static>,
     addressed: Addressed,
+    dialect: Option<Arc<dyn Dialect>>,
+}
+
+/// How a token for a request is asked for.
+#[derive(Debug)]
+pub(crate) struct Found {
+    pub(crate) target: Arc<Target>,
+    /// Where it is not that of the exchange.
+    pub(crate) dialect: Option<Arc<dyn Dialect>>,
 }
 
 #[derive(Clone, Debug)]
@@ -88,7 +98,7 @@ impl Destination {
         target: Target,
     ) -> Result<Self, ConfigError> {
         has_no_placeholder(field, uri)?;
-        Self::at(field, &https_or_loopback(field, uri)?, target)
+        Self::exact(field, &https_or_loopback(field, uri)?, target)
     }
 
     pub(super) fn plaintext(
@@ -103,13 +113,14 @@ impl Destination {
             let problem = "is not `http`, so that `danger_plaintext` is out of place";
             return Err(ConfigError::new(field, problem));
         }
-        Self::at(field, &url, target)
+        Self::exact(field, &url, target)
     }
 
-    fn at(field: &'static str, url: &Url, target: Target) -> Result<Self, ConfigError> {
+    fn exact(field: &'static str, url: &Url, target: Target) -> Result<Self, ConfigError> {
         Ok(Self(Arc::new(Parts {
             place: Place::of(field, url)?,
             addressed: Addressed::One(Arc::new(target)),
+            dialect: None,
         })))
     }
 
@@ -126,6 +137,7 @@ impl Destination {
         Ok(Self(Arc::new(Parts {
             place,
             addressed: Addressed::PerLabel(Template::new(&parsed.placeholder, target)?),
+            dialect: None,
         })))
     }
 
@@ -157,6 +169,15 @@ impl Destination {
         self.change(|target| target.with_required_scope(scope))
     }
 
+    /// Asks for this destination's tokens in a dialect of its own, whatever that of the exchange is.
+    ///
+    /// Its [`identity`](Dialect::identity) keeps the tokens apart from those of others.
+    #[must_use]
+    pub fn dialect(mut self, dialect: impl Dialect) -> Self {
+        Arc::make_mut(&mut self.0).dialect = Some(Arc::new(dialect));
+        self
+    }
+
     pub(super) fn change(
         mut self,
         change: impl FnOnce(Target) -> Target,
@@ -177,23 +198,33 @@ impl Destination {
         matches!(self.0.addressed, Addressed::PerLabel(_))
     }
 
-    /// For whom tokens are asked for a request that goes to `request`, which is here.
-    pub(super) fn target_at(&self, request: &Place<'_>) -> Option<Arc<Target>> {
+    /// How a token is asked for when a request goes to `request`, which is here.
+    pub(super) fn at(&self, request: &Place<'_>) -> Option<Found> {
         match &self.0.addressed {
-            Addressed::One(target) => Some(Arc::clone(target)),
-            Addressed::PerLabel(template) => template.target(request.label_and_domain()?.0),
+            Addressed::One(target) => Some(self.found(Arc::clone(target))),
+            Addressed::PerLabel(template) => {
+                let (label, _) = request.label_and_domain()?;
+                template.target(label).map(|target| self.found(target))
+            }
         }
     }
 
-    /// For whom tokens are asked for a request to `uri`, if that goes here. A request of a channel has no authority: it
-    /// goes wherever the channel does, and still at or below the path.
-    pub(crate) fn target_of(&self, uri: &Uri) -> Option<Arc<Target>> {
-        let Parts { place, addressed } = &*self.0;
+    fn found(&self, target: Arc<Target>) -> Found {
+        let dialect = self.0.dialect.clone();
+        Found { target, dialect }
+    }
+
+    /// How a token is asked for when a request goes to `uri`, if that is here. A request of a channel has no authority:
+    /// it goes wherever the channel does, and still at or below the path.
+    pub(crate) fn find(&self, uri: &Uri) -> Option<Found> {
+        let Parts {
+            place, addressed, ..
+        } = &*self.0;
         if !place.covers(uri.path()) {
             return None;
         }
         match (addressed, uri.authority()) {
-            (Addressed::One(target), None) => Some(Arc::clone(target)),
+            (Addressed::One(target), None) => Some(self.found(Arc::clone(target))),
             (Addressed::PerLabel(_), None) => None,
             (_, Some(_)) => {
                 let request = Place::of_request(uri)?;
@@ -205,7 +236,7 @@ impl Destination {
                 let is_here = place.host == host
                     && place.scheme == request.scheme
                     && place.port == request.port;
-                is_here.then(|| self.target_at(&request))?
+                is_here.then(|| self.at(&request))?
             }
         }
     }

@@ -114,7 +114,7 @@ impl Engine {
             secret,
             self.endpoint.server.issuer(),
             self.endpoint.client.id(),
-            &self.endpoint.dialect.identity(),
+            &self.endpoint.dialect_of(request).identity(),
             request,
         );
         Ok(Place { subject, key })

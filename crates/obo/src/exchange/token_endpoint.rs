@@ -50,6 +50,10 @@ impl TokenEndpoint {
         }
     }
 
+    pub(super) fn dialect_of<'a>(&'a self, request: &'a ExchangeRequest) -> &'a dyn Dialect {
+        request.dialect().unwrap_or(&*self.dialect)
+    }
+
     /// One attempt.
     pub(super) async fn attempt(
         &self,
@@ -66,8 +70,8 @@ impl TokenEndpoint {
             misconfigured("the authorization server's metadata has no `token_endpoint`")
         })?;
         let issuer = self.server.issuer();
-        let mut form = self
-            .dialect
+        let dialect = self.dialect_of(request);
+        let mut form = dialect
             .request(request, issuer)
             .map_err(|error| misconfigured(error.to_string()))?;
         let attempt = Attempt {
@@ -96,7 +100,7 @@ impl TokenEndpoint {
         if answer.status() != StatusCode::OK {
             answer = answer.map(|body| without_echo(&form, body));
         }
-        let issued = self.dialect.response(request, &answer, self.clock.now())?;
+        let issued = dialect.response(request, &answer, self.clock.now())?;
         check_scope(request.target(), &issued)?;
         Ok(issued)
     }

@@ -74,7 +74,7 @@ impl TokenExchange {
         Self(Engine::new(endpoint, Limits::default()))
     }
 
-    /// Asks in another dialect than RFC 8693's.
+    /// Asks in another dialect than RFC 8693's, save for destinations with a [dialect](Destination::dialect) of their own.
     #[must_use]
     pub fn dialect(self, dialect: impl Dialect) -> Self {
         self.change(|endpoint, _| endpoint.dialect = Arc::new(dialect))

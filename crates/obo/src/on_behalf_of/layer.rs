@@ -1,12 +1,11 @@
-use std::sync::Arc;
-
 use http::Uri;
 use tower_layer::Layer;
 
 use super::{OnBehalfOf, Replay};
+use crate::destination::Found;
 use crate::{
     Destination, Destinations, ExchangeError, ExchangeErrorKind, ExchangeRequest, Exchanged,
-    Target, TokenExchange, Validated,
+    TokenExchange, Validated,
 };
 
 /// Gives a client's requests tokens on behalf of their caller; [`TokenExchange::to`] and
@@ -79,16 +78,16 @@ impl<R> OnBehalfOfLayer<R> {
         subject: Option<&Validated>,
         uri: &Uri,
     ) -> Result<ExchangeRequest, ExchangeError> {
-        let target = self.target_of(uri);
+        let found = self.find(uri);
         let Some(subject) = subject else {
             return Err(ExchangeError::new(
                 ExchangeErrorKind::NoSubject,
-                target.as_deref(),
+                found.as_ref().map(|found| &*found.target),
                 "neither this client nor the request says on whose behalf it calls; \
                  use `on_behalf_of`, or put the caller into the request's extensions",
             ));
         };
-        let Some(target) = target else {
+        let Some(found) = found else {
             let host = uri.host().unwrap_or("a URI without host");
             return Err(ExchangeError::new(
                 ExchangeErrorKind::UnknownDestination,
@@ -96,13 +95,17 @@ impl<R> OnBehalfOfLayer<R> {
                 format!("{host:?}, as the request spells its URI, is no configured destination"),
             ));
         };
-        Ok(ExchangeRequest::new(subject, target))
+        let wanted = ExchangeRequest::new(subject, found.target);
+        Ok(match found.dialect {
+            Some(dialect) => wanted.with_dialect(dialect),
+            None => wanted,
+        })
     }
 
-    fn target_of(&self, uri: &Uri) -> Option<Arc<Target>> {
+    fn find(&self, uri: &Uri) -> Option<Found> {
         match &self.route {
-            Route::Fixed(destination) => destination.target_of(uri),
-            Route::ByUri(destinations) => destinations.target_of(uri),
+            Route::Fixed(destination) => destination.find(uri),
+            Route::ByUri(destinations) => destinations.find(uri),
         }
     }
 }

@@ -4,17 +4,18 @@ use std::future::ready;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::Response;
+use http::{Request, Response};
 use http_body_util::Full;
 use obo::dialect::Dialect;
 use obo::{
-    Attempt, Authenticating, Client, ClientAuth, ConfigError, ErrorClass, ExchangeErrorKind,
-    ExchangeRequest, IssuedToken, Issuer, TokenEndpointError, TokenExchange, TokenRequest,
-    TokenSource, UnixTime,
+    Attempt, Authenticating, Client, ClientAuth, ConfigError, Destination, Destinations,
+    ErrorClass, ExchangeErrorKind, ExchangeRequest, IssuedToken, Issuer, TokenEndpointError,
+    TokenExchange, TokenRequest, TokenSource, UnixTime,
 };
 use serde_json::json;
-use tower::{Service as _, ServiceBuilder, ServiceExt as _};
+use tower::{Layer as _, Service as _, ServiceBuilder, ServiceExt as _};
 
+use crate::downstream::Downstream;
 use crate::setup::{Setup, audience, client};
 use crate::stub::{Stub, issued};
 
@@ -102,6 +103,51 @@ async fn a_dialect_of_an_outsider_asks_and_judges_in_its_own_way() {
     let resource = obo::Resource::new("https://b.example").unwrap();
     let error = exchange.token(&caller, resource).await.unwrap_err();
     assert_eq!(error.kind(), ExchangeErrorKind::ClientMisconfigured);
+    assert_eq!(stub.requests(), 2);
+}
+
+#[tokio::test]
+async fn ri_04_tx_41_a_destination_may_have_a_dialect_of_its_own() {
+    let setup = Setup::start().await;
+    let caller = setup.caller("alice").await;
+    let stub = Stub::new(&setup, |number| {
+        ready(match number {
+            0 => issued("by-rfc-8693", json!({})),
+            _ => text(200, "from-the-broker"),
+        })
+    });
+    let exchange = stub.exchange();
+    let at = |uri: &str| Destination::new(uri, audience("service-b")).unwrap();
+    let known = Destinations::new([
+        at("https://b.example"),
+        at("https://broker.example").dialect(Broker),
+    ]);
+    let downstream = Downstream::default();
+    let client = exchange.to_any(known.unwrap()).layer(downstream.clone());
+    let client = client.on_behalf_of(&caller);
+    // For the same caller and audience, neither gives out what the other one got.
+    for _ in 0..2 {
+        for (uri, token, grant) in [
+            (
+                "https://b.example/",
+                "Bearer by-rfc-8693",
+                "urn:ietf:params:oauth:grant-type:token-exchange",
+            ),
+            (
+                "https://broker.example/",
+                "Bearer from-the-broker",
+                "urn:broker",
+            ),
+        ] {
+            let asked = stub.requests();
+            let request = Request::get(uri).body(()).unwrap();
+            client.clone().oneshot(request).await.unwrap();
+            assert_eq!(downstream.authorization(), token);
+            if stub.requests() > asked {
+                assert_eq!(stub.asked()[0], ("grant_type".to_owned(), grant.to_owned()));
+            }
+        }
+    }
     assert_eq!(stub.requests(), 2);
 }
 

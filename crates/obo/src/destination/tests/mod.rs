@@ -15,6 +15,6 @@ fn destination(uri: &str) -> Result<Destination, ConfigError> {
 
 /// The audience of the tokens for a request to `uri`; `None` when it may not be made.
 fn audience_at(known: &Destinations, uri: &str) -> Option<String> {
-    let target = known.target_of(&uri.parse().ok()?)?;
+    let target = known.find(&uri.parse().ok()?)?.target;
     Some(target.audiences()[0].to_string())
 }

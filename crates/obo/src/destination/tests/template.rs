@@ -68,12 +68,12 @@ fn bt_21_a_template_means_no_other_host() {
         assert_eq!(audience_at(&svc(), other), None, "{other}");
         // The client of this one destination is as strict.
         let only = template(SVC, "{service}").unwrap();
-        let target = other.parse().ok().and_then(|uri| only.target_of(&uri));
+        let target = other.parse().ok().and_then(|uri| only.find(&uri));
         assert!(target.is_none(), "{other}");
     }
     let only = template(SVC, "{service}").unwrap();
-    let target = only.target_of(&"https://a.svc.example.com/x".parse().unwrap());
-    assert_eq!(target.unwrap().audiences(), [audience("a")]);
+    let target = only.find(&"https://a.svc.example.com/x".parse().unwrap());
+    assert_eq!(target.unwrap().target.audiences(), [audience("a")]);
 }
 
 #[test]
@@ -151,7 +151,7 @@ fn ri_01_ri_04_every_name_of_the_target_has_the_label() {
     let destination = destination.scopes(["read", "api://{service}/.default"]);
     let known = Destinations::new([destination.unwrap()]).unwrap();
     let uri = "https://stock.svc.example.com/".parse().unwrap();
-    let target = known.target_of(&uri).unwrap();
+    let target = known.find(&uri).unwrap().target;
     assert_eq!(
         target.audiences(),
         [audience("api://stock"), audience("stock")]
@@ -163,7 +163,7 @@ fn ri_01_ri_04_every_name_of_the_target_has_the_label() {
     assert_eq!(target.scope().to_string(), "api://stock/.default read");
     assert!(!target.requires_scope());
     // The same one is given again.
-    assert!(Arc::ptr_eq(&target, &known.target_of(&uri).unwrap()));
+    assert!(Arc::ptr_eq(&target, &known.find(&uri).unwrap().target));
 }
 
 #[test]
@@ -172,7 +172,7 @@ fn tx_17_the_scope_of_a_template_may_be_required() {
     let destination = destination.required_scopes(["{service}:read"]).unwrap();
     let known = Destinations::new([destination]).unwrap();
     let uri = "https://stock.svc.example.com/".parse().unwrap();
-    let target = known.target_of(&uri).unwrap();
+    let target = known.find(&uri).unwrap().target;
     assert_eq!(target.scope().to_string(), "stock:read");
     assert!(target.requires_scope());
 }
@@ -183,7 +183,7 @@ fn ri_01_a_label_that_makes_no_name_is_denied() {
     let known = Destinations::new([Destination::template(SVC, resource).unwrap()]).unwrap();
     let at = |label: &str| {
         let uri = format!("https://{label}.svc.example.com/").parse().unwrap();
-        known.target_of(&uri).map(|target| target.to_string())
+        known.find(&uri).map(|found| found.target.to_string())
     };
     assert_eq!(at("stock").as_deref(), Some("\"https://stock/\""));
     // As a whole host it would be an address, and not even one.
