@@ -3,7 +3,7 @@ use std::fmt;
 use zeroize::Zeroizing;
 
 use crate::crypto::keyed_digest;
-use crate::{ExchangeRequest, Issuer};
+use crate::{ClaimsRequest, ExchangeRequest, Issuer, Target};
 
 /// The secret under which cache keys are made, random per cache.
 pub struct CacheSecret(Zeroizing<[u8; 32]>);
@@ -28,8 +28,9 @@ impl fmt::Debug for CacheSecret {
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct CacheKey([u8; 32]);
 
-/// Changes when the fields or their order do.
-const VERSION: &[u8] = b"2";
+/// Change when the fields or their order do; and tell both kinds apart.
+const EXCHANGE: &[u8] = b"3";
+const CLIENT: &[u8] = b"client 1";
 
 impl CacheKey {
     /// The key of `request` as `client_id` makes it to `server` in the dialect of that
@@ -41,42 +42,87 @@ impl CacheKey {
         dialect: &str,
         request: &ExchangeRequest,
     ) -> Self {
-        let target = request.target();
         let subject_type = request.subject_token_type(server);
-        let mut audiences: Vec<_> = target.audiences().iter().map(|a| a.as_str()).collect();
-        let mut resources: Vec<_> = target.resources().iter().map(|r| r.as_str()).collect();
-        audiences.sort_unstable();
-        resources.sort_unstable();
-        let counts = [
-            audiences.len(),
-            resources.len(),
-            usize::from(request.actor().is_some()),
-            usize::from(request.requested_type().is_some()),
-            usize::from(target.requires_scope()),
-        ]
-        .map(|count| (count as u64).to_be_bytes());
+        let names = Names::of(request.target());
         let actor = request.actor();
+        let requested = request.requested_type().map(|t| t.as_str());
+        let claims = request.claims().map(ClaimsRequest::as_json);
+        let given = [
+            actor.is_some(),
+            requested.is_some(),
+            claims.is_some(),
+            request.target().requires_scope(),
+        ];
+        let counts = names.counts();
         let fields = [
-            VERSION,
+            EXCHANGE,
             server.as_str().as_bytes(),
             client_id.as_bytes(),
             dialect.as_bytes(),
             request.subject().subject_token().digest(),
             subject_type.as_str().as_bytes(),
             counts.as_flattened(),
-            target.scope().as_str().as_bytes(),
+            &given.map(u8::from),
+            request.target().scope().as_str().as_bytes(),
         ];
         let optional = actor
             .into_iter()
             .flat_map(|actor| [actor.identity(), actor.token_type().as_str()])
-            .chain(request.requested_type().map(|t| t.as_str()));
-        let lists = audiences.into_iter().chain(resources);
-        Self(keyed_digest(
-            &secret.0,
-            fields
-                .into_iter()
-                .chain(optional.chain(lists).map(str::as_bytes)),
-        ))
+            .chain(requested)
+            .chain(claims);
+        let texts = optional.chain(names.0.iter().flatten().copied());
+        let parts = fields.into_iter().chain(texts.map(str::as_bytes));
+        Self(keyed_digest(&secret.0, parts))
+    }
+
+    /// The key of a token that `client_id` gets for itself at `server`, for `target` or for nobody in particular; never
+    /// one of an exchange.
+    pub fn of_client(
+        secret: &CacheSecret,
+        server: &Issuer,
+        client_id: &str,
+        dialect: &str,
+        target: Option<&Target>,
+    ) -> Self {
+        let names = target.map(Names::of).unwrap_or_default();
+        let scope = target.map(|target| target.scope().as_str());
+        let counts = names.counts();
+        let fields = [
+            CLIENT,
+            server.as_str().as_bytes(),
+            client_id.as_bytes(),
+            dialect.as_bytes(),
+            counts.as_flattened(),
+            &[u8::from(target.is_some())],
+            scope.unwrap_or_default().as_bytes(),
+        ];
+        let texts = names.0.iter().flatten().map(|name| name.as_bytes());
+        Self(keyed_digest(&secret.0, fields.into_iter().chain(texts)))
+    }
+}
+
+/// The names of a target, each kind sorted: audiences, resources, other names.
+#[derive(Default)]
+struct Names<'a>([Vec<&'a str>; 3]);
+
+impl<'a> Names<'a> {
+    fn of(target: &'a Target) -> Self {
+        let mut names = [
+            target.audiences().iter().map(|a| a.as_str()).collect(),
+            target.resources().iter().map(|r| r.as_str()).collect(),
+            target.other_names().iter().map(|a| a.as_str()).collect(),
+        ];
+        names
+            .iter_mut()
+            .for_each(|kind: &mut Vec<_>| kind.sort_unstable());
+        Self(names)
+    }
+
+    /// How many of each kind, so that none borrows from its neighbour.
+    fn counts(&self) -> [[u8; 8]; 3] {
+        self.0
+            .each_ref()
+            .map(|kind| (kind.len() as u64).to_be_bytes())
     }
 }
 

@@ -2,7 +2,7 @@
 
 use http::HeaderValue;
 
-use crate::{Scope, TokenError};
+use crate::{ClaimsRequest, Scope, TokenError};
 
 /// The `error` of a challenge (RFC 6750 section 3.1, RFC 9470 section 3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -15,6 +15,8 @@ pub enum BearerError {
     InsufficientScope,
     /// The user must authenticate again or more strongly: status 401.
     InsufficientUserAuthentication,
+    /// The token lacks claims that some servers' tokens have after the user did more (EN-04): status 401.
+    InsufficientClaims,
 }
 
 impl BearerError {
@@ -25,6 +27,7 @@ impl BearerError {
             Self::InvalidToken => "invalid_token",
             Self::InsufficientScope => "insufficient_scope",
             Self::InsufficientUserAuthentication => "insufficient_user_authentication",
+            Self::InsufficientClaims => "insufficient_claims",
         }
     }
 }
@@ -38,6 +41,7 @@ pub struct Challenge {
     scope: Option<Scope>,
     acr_values: Vec<String>,
     max_age: Option<u64>,
+    claims: Option<ClaimsRequest>,
 }
 
 impl Challenge {
@@ -81,13 +85,22 @@ impl Challenge {
         self
     }
 
-    /// What the request needs: `scope`, `acr_values` and `max_age`, those that are set.
+    /// Says which claims a token needs; in base64, as the clients expect that know them (EN-04).
+    #[must_use]
+    pub fn claims(mut self, claims: &ClaimsRequest) -> Self {
+        self.claims = Some(claims.clone());
+        self
+    }
+
+    /// What the request needs: `scope`, `acr_values`, `max_age` and `claims`, those that are set.
     pub fn needed(&self) -> Vec<(&'static str, String)> {
         let acr_values = (!self.acr_values.is_empty()).then(|| self.acr_values.join(" "));
+        let claims = self.claims.as_ref().map(ClaimsRequest::to_base64);
         [
             ("scope", self.scope.as_ref().map(Scope::to_string)),
             ("acr_values", acr_values),
             ("max_age", self.max_age.map(|seconds| seconds.to_string())),
+            ("claims", claims),
         ]
         .into_iter()
         .filter_map(|(name, value)| Some((name, value?)))

@@ -9,7 +9,9 @@ use zeroize::Zeroizing;
 
 use crate::dialect::Dialect;
 use crate::token::{MAX_TOKEN, is_token68};
-use crate::{ActorToken, Audience, ConfigError, Issuer, Resource, Scope, UnixTime, Validated};
+use crate::{
+    ActorToken, Audience, ClaimsRequest, ConfigError, Issuer, Resource, Scope, UnixTime, Validated,
+};
 
 /// A token type identifier (RFC 8693 section 3).
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -53,6 +55,7 @@ pub struct Target {
     resources: Vec<Resource>,
     scope: Scope,
     requires_scope: bool,
+    other_names: Vec<Audience>,
 }
 
 impl Target {
@@ -63,6 +66,7 @@ impl Target {
             resources: Vec::new(),
             scope: Scope::default(),
             requires_scope: false,
+            other_names: Vec::new(),
         }
     }
 
@@ -73,6 +77,7 @@ impl Target {
             resources: vec![resource],
             scope: Scope::default(),
             requires_scope: false,
+            other_names: Vec::new(),
         }
     }
 
@@ -108,6 +113,15 @@ impl Target {
         self
     }
 
+    /// Accepts a token that names the service so in its `aud`, though it was asked for by another name.
+    ///
+    /// It is never sent. Some servers address what is asked for by a `resource` or a scope to a name of their own (RI-03).
+    #[must_use]
+    pub fn or_named(mut self, audience: Audience) -> Self {
+        self.other_names.push(audience);
+        self
+    }
+
     /// The audiences, in order.
     pub fn audiences(&self) -> &[Audience] {
         &self.audiences
@@ -116,6 +130,21 @@ impl Target {
     /// The resources, in order.
     pub fn resources(&self) -> &[Resource] {
         &self.resources
+    }
+
+    /// The names that a token may have for the service besides those it is asked for by.
+    pub fn other_names(&self) -> &[Audience] {
+        &self.other_names
+    }
+
+    /// Whether a token with this in `aud` is addressed to the service.
+    pub(crate) fn is_named(&self, aud: &str) -> bool {
+        let names = self.audiences.iter().chain(&self.other_names);
+        let resources = self.resources.iter().map(Resource::as_str);
+        names
+            .map(Audience::as_str)
+            .chain(resources)
+            .any(|name| name == aud)
     }
 
     /// The scope asked for; empty when the authorization server decides.
@@ -168,6 +197,7 @@ pub struct ExchangeRequest {
     requested_type: Option<TokenType>,
     dialect: Option<Arc<dyn Dialect>>,
     is_fresh: bool,
+    claims: Option<ClaimsRequest>,
 }
 
 impl ExchangeRequest {
@@ -180,6 +210,7 @@ impl ExchangeRequest {
             requested_type: None,
             dialect: None,
             is_fresh: false,
+            claims: None,
         }
     }
 
@@ -216,6 +247,15 @@ impl ExchangeRequest {
         self.is_fresh
     }
 
+    /// Asks for a token with these claims, as the service that is called wanted by its challenge (EN-05).
+    ///
+    /// A token that is at hand without them is not used. Only some dialects can say it; the others refuse the request.
+    #[must_use]
+    pub fn with_claims(mut self, claims: ClaimsRequest) -> Self {
+        self.claims = Some(claims);
+        self
+    }
+
     /// The subject on whose behalf the token is asked.
     pub fn subject(&self) -> &Validated {
         &self.subject
@@ -244,6 +284,11 @@ impl ExchangeRequest {
     /// The dialect to ask in, where it is not that of the exchange.
     pub fn dialect(&self) -> Option<&dyn Dialect> {
         self.dialect.as_deref()
+    }
+
+    /// The claims asked for.
+    pub fn claims(&self) -> Option<&ClaimsRequest> {
+        self.claims.as_ref()
     }
 
     /// What the subject token is to `server`: its own access token, or somebody else's JWT (RFC 8693 section 3).
@@ -314,6 +359,12 @@ impl IssuedToken {
         &self.authorization
     }
 
+    /// The token itself, for whoever sends it otherwise, such as an [`ActorToken`].
+    pub fn expose(&self) -> &str {
+        let value = self.authorization.to_str().unwrap_or_default();
+        value.strip_prefix(SCHEME).unwrap_or_default()
+    }
+
     /// The granted scope.
     pub fn scope(&self) -> &Scope {
         &self.scope
@@ -360,6 +411,7 @@ pub(crate) const RESERVED: &[&str] = &[
     "client_assertion_type",
     "assertion",
     "requested_token_use",
+    "claims",
 ];
 
 /// Refuses an extra parameter that would override one of the exchange's own.

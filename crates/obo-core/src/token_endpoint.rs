@@ -10,7 +10,7 @@ use bytes::Bytes;
 use http::HeaderValue;
 use zeroize::Zeroizing;
 
-use crate::Secret;
+use crate::{ClaimsRequest, ConfigError, Secret};
 
 /// A request to the token endpoint: ordered form pairs, since `audience` and `resource` may repeat (TX-05).
 #[derive(Clone, Debug)]
@@ -118,7 +118,7 @@ impl ErrorClass {
     }
 }
 
-/// A failed exchange as the token endpoint told it.
+/// Why there is no token: as the token endpoint told it, or before it was asked.
 ///
 /// The server's words are untrusted: cut to 200 characters, without control characters, for logs alone (TE-09).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -127,8 +127,16 @@ pub struct TokenEndpointError {
     problem: Cow<'static, str>,
     oauth_code: Option<String>,
     retry_after: Option<Duration>,
+    /// Boxed, since most errors have none.
+    step_up: Option<Box<StepUp>>,
+}
+
+/// What a stronger authentication must satisfy.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct StepUp {
     acr_values: Vec<String>,
     max_age: Option<u64>,
+    claims: Option<ClaimsRequest>,
 }
 
 const MAX_WORDS: usize = 200;
@@ -144,8 +152,7 @@ impl TokenEndpointError {
             problem: problem.into(),
             oauth_code: None,
             retry_after: None,
-            acr_values: Vec::new(),
-            max_age: None,
+            step_up: None,
         }
     }
 
@@ -174,7 +181,8 @@ impl TokenEndpointError {
     /// The same failure with what a stronger authentication must satisfy (RFC 9470).
     #[must_use]
     pub fn with_step_up(mut self, acr_values: Option<&str>, max_age: Option<u64>) -> Self {
-        self.acr_values = acr_values
+        let step_up = self.step_up.get_or_insert_default();
+        step_up.acr_values = acr_values
             .filter(|values| values.len() <= MAX_ACR_VALUES)
             .filter(|values| crate::Scope::parse(values).is_some())
             .into_iter()
@@ -182,7 +190,16 @@ impl TokenEndpointError {
             .filter(|value| !value.is_empty())
             .map(str::to_owned)
             .collect();
-        self.max_age = max_age;
+        step_up.max_age = max_age;
+        self
+    }
+
+    /// The same failure with the claims that a token must have, to be passed on to whoever signs the user in (EN-04).
+    #[must_use]
+    pub fn with_claims(mut self, claims: Option<ClaimsRequest>) -> Self {
+        if claims.is_some() {
+            self.step_up.get_or_insert_default().claims = claims;
+        }
         self
     }
 
@@ -203,12 +220,26 @@ impl TokenEndpointError {
 
     /// The authentication context classes a step-up asks for.
     pub fn acr_values(&self) -> &[String] {
-        &self.acr_values
+        self.step_up
+            .as_ref()
+            .map_or(&[], |step_up| &step_up.acr_values)
     }
 
     /// The age in seconds a step-up allows.
     pub fn max_age(&self) -> Option<u64> {
-        self.max_age
+        self.step_up.as_ref()?.max_age
+    }
+
+    /// The claims that a token must have, where the server asks for a step-up in this way.
+    pub fn claims(&self) -> Option<&ClaimsRequest> {
+        self.step_up.as_ref()?.claims.as_ref()
+    }
+}
+
+impl From<ConfigError> for TokenEndpointError {
+    /// What is asked for in the wrong way is this service's own mistake.
+    fn from(error: ConfigError) -> Self {
+        Self::new(ErrorClass::ClientMisconfigured, error.to_string())
     }
 }
 

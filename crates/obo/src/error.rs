@@ -88,6 +88,8 @@ impl From<ErrorClass> for ExchangeErrorKind {
     }
 }
 
+const STRONGER: &str = "stronger user authentication needed";
+
 /// When to try again after a failure whose end nobody told.
 const PAUSE: Duration = Duration::from_secs(1);
 
@@ -153,13 +155,19 @@ impl ExchangeError {
                 let challenge = Challenge::error(BearerError::InvalidToken);
                 unauthenticated(code, "invalid token", challenge)
             }
-            Kind::StepUp => step_up(
-                code,
-                source
-                    .map(TokenEndpointError::acr_values)
-                    .unwrap_or_default(),
-                source.and_then(TokenEndpointError::max_age),
-            ),
+            Kind::StepUp => match source.and_then(TokenEndpointError::claims) {
+                Some(claims) => {
+                    let challenge = Challenge::error(BearerError::InsufficientClaims);
+                    unauthenticated(code, STRONGER, challenge.claims(claims))
+                }
+                None => step_up(
+                    code,
+                    source
+                        .map(TokenEndpointError::acr_values)
+                        .unwrap_or_default(),
+                    source.and_then(TokenEndpointError::max_age),
+                ),
+            },
             Kind::TargetDenied => Answer::new(
                 code,
                 StatusCode::FORBIDDEN,

@@ -40,11 +40,11 @@ mod verified_tokens;
 pub use obo_core::metadata::ServerMetadata;
 #[doc(no_inline)]
 pub use obo_core::{
-    ActorId, ActorToken, Algorithm, Audience, CacheKey, CacheSecret, ConfigError, CurrentActor,
-    ErrorClass, ExchangeRequest, IssuedToken, Issuer, MAX_LEEWAY, Mark, Policy, PrincipalKind,
-    PriorActors, Profile, PseudonymKey, Resource, Scope, ScopeFrom, Secret, SigningKey,
-    SubjectToken, Target, TokenEndpointError, TokenError, TokenRequest, TokenType, Typ, UnixTime,
-    Validated, challenge, dialect,
+    ActorId, ActorToken, Algorithm, Audience, CacheKey, CacheSecret, ClaimsRequest, ConfigError,
+    CurrentActor, ErrorClass, ExchangeRequest, IssuedToken, Issuer, MAX_LEEWAY, Mark, Policy,
+    PrincipalKind, PriorActors, Profile, PseudonymKey, Resource, Scope, ScopeFrom, Secret,
+    SigningKey, SubjectToken, Target, TokenEndpointError, TokenError, TokenRequest, TokenType, Typ,
+    UnixTime, Validated, challenge, dialect,
 };
 pub(crate) use obo_core::{
     BearerCredentials, KeySet, Selection, UnverifiedJwt, VerificationKey, https_or_loopback,

@@ -1,7 +1,7 @@
 //! Microsoft Entra ID.
 //!
-//! Shapes put together from the vendor's [access token claims reference][claims]; they were not captured, and nothing here
-//! was run against the service.
+//! Shapes put together from the vendor's [access token claims reference][claims], its page on the [on-behalf-of
+//! flow][flow] and its [list of errors][errors]; they were not captured, and nothing here was run against the service.
 //!
 //! Which version a resource gets is its own setting (`accessTokenAcceptedVersion`), so a policy names one: version 2.0 by
 //! [`issuer`] and [`profile`], version 1.0 by [`issuer_v1`] and [`profile_v1`]. Several tenants are a policy each; no
@@ -22,9 +22,32 @@
 //!   neither is read as the other (EN-08).
 //! - There is no `act`; [`Profile::client_is_actor`] makes the immediate caller the actor.
 //!
+//! Outbound ([`on_behalf_of`]) it is not RFC 8693 but the grant for JWT assertions (EN-01), and a scope names the target.
+//! The audience is then what its tokens have in `aud`: the application's GUID (version 2.0) or its URI (version 1.0).
+//!
+//! ```
+//! use obo_core::{Audience, Scope, Target};
+//!
+//! let orders = Audience::new("6e74172b-be56-4843-9ff4-e66a39bb12e3")?;
+//! let target = Target::audience(orders).with_scope(Scope::new(["api://orders/.default"])?);
+//! # Ok::<(), obo_core::ConfigError>(())
+//! ```
+//!
+//! - Applications by themselves cannot be acted for (EN-02), so a caller without a user is refused here.
+//! - The answer has no `issued_token_type` (EN-03), its scope is spelled otherwise than `.default`, and the user has
+//!   another `sub` in each audience, so neither is compared.
+//! - Where the user must do more, the refusal has `claims`. They go to whoever signs the user in, as a challenge (EN-04);
+//!   those of a service that was called come back by
+//!   [`ExchangeRequest::with_claims`](crate::ExchangeRequest::with_claims) (EN-05).
+//! - `invalid_grant` is many things; the numbers in `error_codes` tell them apart. The vendor may change them, and one that
+//!   is not known here leaves the caller with `invalid_token`.
+//!
+//! [flow]: https://learn.microsoft.com/en-us/entra/identity-platform/v2-oauth2-on-behalf-of-flow
+//! [errors]: https://learn.microsoft.com/en-us/entra/identity-platform/reference-error-codes
 //! [claims]: https://learn.microsoft.com/en-us/entra/identity-platform/access-token-claims-reference
 
-use crate::{ConfigError, Issuer, Mark, Profile, ScopeFrom, Typ};
+use super::{Refusal, Rfc8693, TargetBy};
+use crate::{ConfigError, ErrorClass, Issuer, Mark, Profile, ScopeFrom, Typ};
 
 /// Access tokens of version 2.0, of the tenant that the issuer names.
 pub fn profile() -> Profile {
@@ -89,4 +112,50 @@ fn check_guid(tenant: &str) -> Result<(), ConfigError> {
         "tenant",
         format!("{tenant:?} is not a tenant's GUID in lower case, as tokens have it in `tid`"),
     ))
+}
+
+/// The on-behalf-of flow of version 2.0 of the token endpoint.
+pub fn on_behalf_of() -> Rfc8693 {
+    Rfc8693::new()
+        .with_name("entra")
+        .jwt_bearer()
+        .target_by(TargetBy::Scope)
+        .requires_scope()
+        .users_only()
+        .sends_claims()
+        .issued_type_may_be_missing()
+        .expires_in_may_be_text()
+        .scope_may_be_wider()
+        .pairwise_subject()
+        .classify(class)
+}
+
+/// Consent is missing, or the user is not assigned to the application that is called.
+const DENIED: &[u64] = &[65001, 90094, 50105];
+/// The user must authenticate by a second factor, register one, or pass another provider's check.
+const STEP_UP: &[u64] = &[50076, 50079, 50158];
+/// The assertion is malformed, which is told as `invalid_request`.
+const ASSERTION: &[u64] = &[50027];
+
+fn class(refusal: &Refusal<'_>) -> Option<ErrorClass> {
+    let is_any_of = |known: &[u64]| {
+        refusal
+            .error_codes()
+            .iter()
+            .any(|code| known.contains(code))
+    };
+    match refusal.error() {
+        "interaction_required" | "invalid_grant" if refusal.has_claims() => {
+            Some(ErrorClass::StepUp)
+        }
+        "interaction_required" | "invalid_grant"
+            if is_any_of(DENIED) || refusal.suberror() == "consent_required" =>
+        {
+            Some(ErrorClass::TargetDenied)
+        }
+        "invalid_grant" if is_any_of(STEP_UP) => Some(ErrorClass::StepUp),
+        "invalid_resource" => Some(ErrorClass::TargetDenied),
+        "invalid_request" if !is_any_of(ASSERTION) => Some(ErrorClass::ClientMisconfigured),
+        _ => None,
+    }
 }

@@ -1,7 +1,9 @@
 //! How authorization servers differ: one file each.
 //!
 //! Inbound, a product's difference is data, a [`Profile`](crate::Profile), and [`Profile::named`](crate::Profile::named)
-//! finds it by name. Outbound it is a [`Dialect`], with RFC 8693 itself as the default.
+//! finds it by name. Outbound it is a [`Dialect`], with RFC 8693 itself as the default. Those of products are data too:
+//! [`Rfc8693`] with the settings that the product needs, and [`named`] finds them by name. A server of your own gets a
+//! preset in your own crate, or an implementation of [`Dialect`] where data does not reach.
 
 pub mod auth0;
 pub mod authentik;
@@ -10,8 +12,10 @@ pub mod entra;
 pub mod google;
 pub mod keycloak;
 pub mod okta;
+mod presets;
 mod profiles;
 mod refusal;
+mod registration;
 mod rfc8693;
 pub mod zitadel;
 
@@ -19,13 +23,15 @@ use std::borrow::Cow;
 use std::fmt;
 
 use bytes::Bytes;
+use http::Response;
 
+pub use presets::{named, names};
 pub(crate) use profiles::{profile, profile_names};
-pub use rfc8693::Rfc8693;
+pub use refusal::Refusal;
+pub use registration::Registration;
+pub use rfc8693::{Rfc8693, TargetBy};
 
-use crate::{
-    ConfigError, ExchangeRequest, IssuedToken, Issuer, TokenEndpointError, TokenRequest, UnixTime,
-};
+use crate::{ExchangeRequest, IssuedToken, Target, TokenEndpointError, TokenRequest, UnixTime};
 
 /// How one kind of authorization server wants to be asked, and what its answers mean. Pure: no I/O, no clock.
 pub trait Dialect: fmt::Debug + Send + Sync + 'static {
@@ -35,21 +41,23 @@ pub trait Dialect: fmt::Debug + Send + Sync + 'static {
     /// What tells this dialect from others in a [`CacheKey`](crate::CacheKey): its name, and every setting that shapes
     /// what is asked for or accepted (TX-41).
     ///
-    /// It may hold values of parameters, so it is for cache keys alone, never for logs.
+    /// It may hold values of parameters, so it is for cache keys alone, never for logs. Each call asks for it, so keep it
+    /// at hand.
     fn identity(&self) -> Cow<'_, str> {
         Cow::Borrowed(self.name())
     }
 
-    /// The form to send to `server`; client authentication is added to it afterwards.
+    /// The form by which the client asks for the exchange; client authentication is added to it afterwards.
     ///
     /// # Errors
     ///
-    /// When this kind of server cannot be asked for what `request` wants.
+    /// When this kind of server cannot be asked for what `request` wants, or would refuse it: the class says which. Nothing
+    /// is sent then.
     fn request(
         &self,
         request: &ExchangeRequest,
-        server: &Issuer,
-    ) -> Result<TokenRequest, ConfigError>;
+        by: Registration<'_>,
+    ) -> Result<TokenRequest, TokenEndpointError>;
 
     /// What the answer to `request` means at the time `now`.
     ///
@@ -59,7 +67,38 @@ pub trait Dialect: fmt::Debug + Send + Sync + 'static {
     fn response(
         &self,
         request: &ExchangeRequest,
-        response: &http::Response<Bytes>,
+        response: &Response<Bytes>,
         now: UnixTime,
     ) -> Result<IssuedToken, TokenEndpointError>;
+
+    /// The form by which the client asks for a token of its own for `target` (RFC 6749 section 4.4).
+    ///
+    /// Without a target it is about this service and for nobody in particular, such as an
+    /// [`ActorToken`](crate::ActorToken). By default it is written as [`Rfc8693`] does.
+    ///
+    /// # Errors
+    ///
+    /// As [`request`](Self::request).
+    fn client_request(
+        &self,
+        target: Option<&Target>,
+        by: Registration<'_>,
+    ) -> Result<TokenRequest, TokenEndpointError> {
+        Rfc8693::new().client_request(target, by)
+    }
+
+    /// What the answer to a request for a token of the client's own means at the time `now`. By default it is judged as
+    /// [`Rfc8693`] does.
+    ///
+    /// # Errors
+    ///
+    /// As [`response`](Self::response); never one that speaks of a user.
+    fn client_response(
+        &self,
+        target: Option<&Target>,
+        response: &Response<Bytes>,
+        now: UnixTime,
+    ) -> Result<IssuedToken, TokenEndpointError> {
+        Rfc8693::new().client_response(target, response, now)
+    }
 }

@@ -1,30 +1,147 @@
 //! Refusals of the token endpoint: RFC 6749 section 5.2, RFC 8693 section 2.2.2, RFC 9470.
 
+use std::borrow::Cow;
+
 use bytes::Bytes;
 use http::{Response, StatusCode};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::{ErrorClass, ExchangeRequest, TokenEndpointError, json, retry_after};
+use crate::{ClaimsRequest, ErrorClass, ExchangeRequest, TokenEndpointError, json, retry_after};
 
-/// What a refusal means, and what of its words may be kept.
-pub(super) fn refusal(request: &ExchangeRequest, response: &Response<Bytes>) -> TokenEndpointError {
-    /// All but `error` is raw: an odd detail must not hide what happened.
-    #[derive(Deserialize)]
-    struct Refusal<'a> {
-        error: String,
-        #[serde(borrow)]
-        error_description: Option<&'a RawValue>,
-        acr_values: Option<&'a RawValue>,
-        max_age: Option<&'a RawValue>,
+/// What a server said when it refused, for a dialect to judge what it meant.
+///
+/// It is the server's text, untrusted and of any length: to be compared, never to be shown.
+#[derive(Debug)]
+pub struct Refusal<'a> {
+    status: StatusCode,
+    error: Cow<'a, str>,
+    description: String,
+    reason: String,
+    codes: Vec<u64>,
+    claims: Option<ClaimsRequest>,
+    acr_values: Option<String>,
+    max_age: Option<u64>,
+}
+
+impl<'a> Refusal<'a> {
+    /// Reads the JSON of a refusal; `None` when there is no `error`. An odd detail beside it hides nothing.
+    fn read(response: &'a Response<Bytes>) -> Option<Self> {
+        #[derive(Deserialize)]
+        struct Members<'a> {
+            #[serde(borrow)]
+            error: Cow<'a, str>,
+            error_description: Option<&'a RawValue>,
+            suberror: Option<&'a RawValue>,
+            error_codes: Option<&'a RawValue>,
+            claims: Option<&'a RawValue>,
+            acr_values: Option<&'a RawValue>,
+            max_age: Option<&'a RawValue>,
+        }
+        let told: Members<'a> = json::object(response.body())?;
+        Some(Self {
+            status: response.status(),
+            error: told.error,
+            description: text(told.error_description).unwrap_or_default(),
+            reason: text(told.suberror).unwrap_or_default(),
+            codes: told
+                .error_codes
+                .and_then(|codes| serde_json::from_str(codes.get()).ok())
+                .unwrap_or_default(),
+            claims: text(told.claims).and_then(|json| ClaimsRequest::parse(&json)),
+            acr_values: text(told.acr_values),
+            max_age: told.max_age.and_then(max_age),
+        })
     }
+
+    /// The HTTP status.
+    pub fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    /// `error` (RFC 6749 section 5.2).
+    pub fn error(&self) -> &str {
+        &self.error
+    }
+
+    /// `error_description`; empty when there is none.
+    pub fn description(&self) -> &str {
+        &self.description
+    }
+
+    /// `suberror`, which some servers have; empty when there is none.
+    pub fn suberror(&self) -> &str {
+        &self.reason
+    }
+
+    /// `error_codes`, numbers that some servers have.
+    pub fn error_codes(&self) -> &[u64] {
+        &self.codes
+    }
+
+    /// Whether the refusal has readable `claims`: what a token would have to have.
+    pub fn has_claims(&self) -> bool {
+        self.claims.is_some()
+    }
+}
+
+/// What decides the class of a refusal where it is not the standard's.
+pub(super) type Classify = fn(&Refusal<'_>) -> Option<ErrorClass>;
+
+/// What a refusal means, and what of its words may be kept. For a token of a user there is an `exchange`.
+pub(super) fn refusal(
+    exchange: Option<&ExchangeRequest>,
+    response: &Response<Bytes>,
+    classify: Option<Classify>,
+) -> TokenEndpointError {
     let status = response.status();
-    let retry_after = retry_after(response.headers());
-    let told: Option<Refusal<'_>> = json::object(response.body());
-    let class = match (status, told.as_ref().map(|refusal| refusal.error.as_str())) {
-        (StatusCode::TOO_MANY_REQUESTS, _) | (_, Some("slow_down")) => ErrorClass::Throttled,
-        (_, Some("temporarily_unavailable" | "server_error")) => ErrorClass::Transient,
-        (status, _) if status.is_server_error() => ErrorClass::Transient,
+    let told = Refusal::read(response);
+    let class = class(status, told.as_ref(), classify);
+    let class = match class {
+        // Nobody's token was shown and nobody can sign in again: what was wrong is ours.
+        ErrorClass::SubjectInvalid | ErrorClass::StepUp if exchange.is_none() => {
+            ErrorClass::ClientMisconfigured
+        }
+        class => class,
+    };
+    let error = TokenEndpointError::new(class, format!("the token endpoint answered {status}"))
+        .with_retry_after(retry_after(response.headers()));
+    let Some(told) = told else {
+        return error;
+    };
+    let description = (!told.description.is_empty()).then_some(told.description);
+    let error = error.with_oauth(
+        &without_tokens(exchange, &told.error),
+        description
+            .map(|text| without_tokens(exchange, &text))
+            .as_deref(),
+    );
+    if class != ErrorClass::StepUp {
+        return error;
+    }
+    error
+        .with_step_up(told.acr_values.as_deref(), told.max_age)
+        .with_claims(told.claims)
+}
+
+/// Overload and faults are told by the status; then the dialect decides, then the standard.
+fn class(status: StatusCode, told: Option<&Refusal<'_>>, classify: Option<Classify>) -> ErrorClass {
+    match (status, told.map(|refusal| &*refusal.error)) {
+        (StatusCode::TOO_MANY_REQUESTS, _) | (_, Some("slow_down" | "too_many_requests")) => {
+            return ErrorClass::Throttled;
+        }
+        (_, Some("temporarily_unavailable" | "server_error")) => return ErrorClass::Transient,
+        (status, _) if status.is_server_error() => return ErrorClass::Transient,
+        _ => {}
+    }
+    let own = told
+        .zip(classify)
+        .and_then(|(told, classify)| classify(told));
+    own.unwrap_or_else(|| by_the_standard(status, told.map(|refusal| &*refusal.error)))
+}
+
+fn by_the_standard(status: StatusCode, error: Option<&str>) -> ErrorClass {
+    match (status, error) {
         // Section 2.2.2 gives `invalid_request` to a subject token that is "invalid for any reason"; the form itself is
         // built by this crate.
         (_, Some("invalid_request" | "invalid_grant" | "invalid_token")) => {
@@ -46,26 +163,7 @@ pub(super) fn refusal(request: &ExchangeRequest, response: &Response<Bytes>) -> 
         )
         | (StatusCode::UNAUTHORIZED, _) => ErrorClass::ClientMisconfigured,
         _ => ErrorClass::AnswerUnusable,
-    };
-    let error = TokenEndpointError::new(class, format!("the token endpoint answered {status}"))
-        .with_retry_after(retry_after);
-    let Some(told) = told else {
-        return error;
-    };
-    let description = text(told.error_description);
-    let error = error.with_oauth(
-        &without_tokens(request, &told.error),
-        description
-            .map(|text| without_tokens(request, &text))
-            .as_deref(),
-    );
-    if class != ErrorClass::StepUp {
-        return error;
     }
-    error.with_step_up(
-        text(told.acr_values).as_deref(),
-        told.max_age.and_then(max_age),
-    )
 }
 
 fn text(json: Option<&RawValue>) -> Option<String> {
@@ -79,7 +177,10 @@ fn max_age(json: &RawValue) -> Option<u64> {
 }
 
 /// Some servers quote the token they refuse.
-fn without_tokens(request: &ExchangeRequest, text: &str) -> String {
+fn without_tokens(exchange: Option<&ExchangeRequest>, text: &str) -> String {
+    let Some(request) = exchange else {
+        return text.to_owned();
+    };
     let actor = request.actor().map_or("", |actor| actor.expose());
     [request.subject().subject_token().expose(), actor]
         .into_iter()

@@ -3,10 +3,10 @@
 use std::collections::HashSet;
 use std::sync::LazyLock;
 
-use obo_core::dialect::{Dialect, Rfc8693};
+use obo_core::dialect::{Dialect, Rfc8693, TargetBy};
 use obo_core::{
-    ActorToken, Audience, CacheKey, CacheSecret, ExchangeRequest, Issuer, Resource, Scope, Secret,
-    Target, TokenType, Validated,
+    ActorToken, Audience, CacheKey, CacheSecret, ClaimsRequest, ExchangeRequest, Issuer, Resource,
+    Scope, Secret, Target, TokenType, Validated,
 };
 use proptest::prelude::*;
 
@@ -36,8 +36,10 @@ struct Inputs {
     requested: Option<String>,
     audiences: Vec<String>,
     resources: Vec<String>,
+    other_names: Vec<String>,
     scope: Vec<String>,
     requires_scope: bool,
+    claims: Option<String>,
 }
 
 impl Inputs {
@@ -51,38 +53,40 @@ impl Inputs {
             requested: None,
             audiences: vec!["service-b".into()],
             resources: Vec::new(),
+            other_names: Vec::new(),
             scope: Vec::new(),
             requires_scope: false,
+            claims: None,
         }
     }
 
-    fn request(&self) -> ExchangeRequest {
-        let audiences = self
-            .audiences
-            .iter()
-            .map(|a| Audience::new(a.as_str()).unwrap());
-        let resources = self
-            .resources
-            .iter()
-            .map(|r| Resource::new(r.as_str()).unwrap());
+    fn target(&self) -> Target {
+        let audience = |name: &String| Audience::new(name.as_str()).unwrap();
         let mut target: Option<Target> = None;
-        for audience in audiences {
+        for audience in self.audiences.iter().map(audience) {
             target = Some(match target {
                 None => Target::audience(audience),
                 Some(target) => target.and_audience(audience),
             });
         }
-        for resource in resources {
+        for resource in &self.resources {
+            let resource = Resource::new(resource.as_str()).unwrap();
             target = Some(match target {
                 None => Target::resource(resource),
                 Some(target) => target.and_resource(resource),
             });
         }
-        let (target, scope) = (target.unwrap(), Scope::new(&self.scope).unwrap());
-        let target = match self.requires_scope {
+        let names = self.other_names.iter().map(audience);
+        let target = names.fold(target.unwrap(), Target::or_named);
+        let scope = Scope::new(&self.scope).unwrap();
+        match self.requires_scope {
             true => target.with_required_scope(scope),
             false => target.with_scope(scope),
-        };
+        }
+    }
+
+    fn request(&self) -> ExchangeRequest {
+        let target = self.target();
         let mut request = ExchangeRequest::new(&SUBJECTS[self.subject], target);
         if let Some((identity, token_type)) = &self.actor {
             let token_type = TokenType::new(token_type.as_str());
@@ -91,6 +95,10 @@ impl Inputs {
         }
         if let Some(requested) = &self.requested {
             request = request.with_requested_type(TokenType::new(requested.as_str()));
+        }
+        if let Some(claim) = &self.claims {
+            let claims = format!(r#"{{"{claim}":null}}"#);
+            request = request.with_claims(ClaimsRequest::parse(&claims).unwrap());
         }
         request
     }
@@ -110,11 +118,22 @@ impl Inputs {
         )
     }
 
+    /// The key of a token that the client gets for itself, for the same target.
+    fn client_key(&self) -> CacheKey {
+        self.of_client(Some(&self.target()))
+    }
+
+    fn of_client(&self, target: Option<&Target>) -> CacheKey {
+        let server = Issuer::new(self.server.as_str()).unwrap();
+        CacheKey::of_client(&SECRET, &server, &self.client, &self.dialect, target)
+    }
+
     /// What may differ in order or repetition and mean the same.
     fn meaning(&self) -> Self {
         let mut same = self.clone();
         same.audiences.sort();
         same.resources.sort();
+        same.other_names.sort();
         same.scope.sort();
         same.scope.dedup();
         same
@@ -147,6 +166,10 @@ fn tx_41_changing_any_one_input_changes_the_key() {
         change(|i| i.audiences.push("service-b".into())),
         change(|i| i.resources = vec!["urn:r".into()]),
         change(|i| i.resources = vec!["urn:s".into()]),
+        change(|i| i.other_names = vec!["service-c".into()]),
+        change(|i| i.other_names = vec!["service-b".into()]),
+        change(|i| i.claims = Some("t".into())),
+        change(|i| i.claims = Some("u".into())),
         change(|i| i.scope = vec!["a".into()]),
         change(|i| i.scope = vec!["a".into(), "b".into()]),
         change(|i| i.requires_scope = true),
@@ -155,6 +178,34 @@ fn tx_41_changing_any_one_input_changes_the_key() {
     assert_eq!(keys.len(), variants.len());
     let elsewhere = Inputs::new().key_under(&CacheSecret::new([8; 32]));
     assert!(elsewhere != Inputs::new().key(), "the key is keyed");
+}
+
+/// Only what shapes it: there is no user.
+#[test]
+fn tx_41_the_key_of_a_token_for_the_client_itself_is_none_of_an_exchange() {
+    let change = |change: fn(&mut Inputs)| {
+        let mut inputs = Inputs::new();
+        change(&mut inputs);
+        inputs
+    };
+    let variants = [
+        Inputs::new(),
+        change(|i| i.server = "https://other.example".into()),
+        change(|i| i.client = "service-x".into()),
+        change(|i| i.dialect = "other".into()),
+        change(|i| i.audiences = vec!["service-c".into()]),
+        change(|i| i.audiences.push("service-b".into())),
+        change(|i| i.resources = vec!["urn:r".into()]),
+        change(|i| i.other_names = vec!["service-c".into()]),
+        change(|i| i.scope = vec!["a".into()]),
+    ];
+    let own = variants.iter().map(Inputs::client_key);
+    let mut keys: HashSet<_> = own.chain([Inputs::new().of_client(None)]).collect();
+    assert_eq!(keys.len(), variants.len() + 1);
+    keys.extend(variants.iter().map(Inputs::key));
+    assert_eq!(keys.len(), 2 * variants.len() + 1);
+    let other_user = change(|i| i.subject = 2);
+    assert!(other_user.client_key() == Inputs::new().client_key());
 }
 
 #[test]
@@ -196,6 +247,7 @@ fn tx_41_the_parameters_of_a_dialect_are_part_of_its_identity() {
         with("a", "1\",\"b\":\"2"),
         with("a", "1=b=2"),
         Rfc8693::new().issued_type_may_be_missing(),
+        Rfc8693::new().with_name("other"),
     ];
     let identities: HashSet<_> = dialects.iter().map(|d| d.identity().into_owned()).collect();
     assert_eq!(identities.len(), dialects.len(), "{identities:?}");
@@ -203,6 +255,51 @@ fn tx_41_the_parameters_of_a_dialect_are_part_of_its_identity() {
     let one = with("a", "1").extra_parameter("b", "2").unwrap();
     let other = with("b", "2").extra_parameter("a", "1").unwrap();
     assert_eq!(one.identity(), other.identity());
+}
+
+#[test]
+fn tx_41_every_setting_of_a_dialect_is_part_of_its_identity() {
+    let new = Rfc8693::new;
+    let minute = std::time::Duration::from_secs(60);
+    let dialects = [
+        new(),
+        new().jwt_bearer(),
+        new().target_by(TargetBy::Audience),
+        new().target_by(TargetBy::OneAudience),
+        new().target_by(TargetBy::Resource),
+        new().target_by(TargetBy::Scope),
+        new().client_target_by(TargetBy::Scope),
+        new().requires_scope(),
+        new().subject_type(TokenType::JWT),
+        new().subject_type(TokenType::new("urn:x")),
+        new().requests_type(TokenType::JWT),
+        new().omits_requested_type(),
+        new().offers([TokenType::JWT]),
+        new().without_actor(),
+        new().requires_actor(),
+        new().actor_types([TokenType::JWT]),
+        new().users_only(),
+        new().max_actors(5),
+        new().max_actors(6),
+        new().client_in_audience(),
+        new().sends_claims(),
+        new().token_type_may_be_missing(),
+        new().issued_type_may_be_missing(),
+        new().or_issued_type(TokenType::JWT),
+        new().expires_in_may_be_text(),
+        new().unstated_lifetime(minute),
+        new().unstated_lifetime(minute * 2),
+        new().scope_may_be_wider(),
+        new().pairwise_subject(),
+        new().danger_any_audience(),
+    ];
+    let identities: HashSet<_> = dialects.iter().map(|d| d.identity().into_owned()).collect();
+    assert_eq!(identities.len(), dialects.len(), "{identities:?}");
+    let one = new().users_only().requires_scope();
+    assert_eq!(
+        one.identity(),
+        new().requires_scope().users_only().identity()
+    );
 }
 
 /// Few letters, so that neighbours often look as if a boundary had moved.
@@ -218,12 +315,26 @@ fn inputs() -> impl Strategy<Value = Inputs> {
         proptest::option::of((word(), word())),
         proptest::option::of(word()),
         urns(),
-        proptest::collection::vec("urn:[ab]{1,2}", 0..3),
+        (
+            proptest::collection::vec("urn:[ab]{1,2}", 0..3),
+            proptest::collection::vec("urn:[ab]{1,2}", 0..2),
+        ),
         (proptest::collection::vec(word(), 0..3), any::<bool>()),
+        proptest::option::of(word()),
     )
         .prop_map(
-            |(server, client, dialect, subject, actor, requested, audiences, resources, scopes)| {
-                let (scope, requires_scope) = scopes;
+            |(
+                server,
+                client,
+                dialect,
+                subject,
+                actor,
+                requested,
+                audiences,
+                (resources, other_names),
+                (scope, requires_scope),
+                claims,
+            )| {
                 Inputs {
                     server,
                     client,
@@ -233,8 +344,10 @@ fn inputs() -> impl Strategy<Value = Inputs> {
                     requested,
                     audiences,
                     resources,
+                    other_names,
                     scope,
                     requires_scope,
+                    claims,
                 }
             },
         )

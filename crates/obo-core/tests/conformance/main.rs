@@ -19,6 +19,8 @@ mod authorization;
 mod cache_key;
 mod claims;
 mod compact_form;
+mod dialect_settings;
+mod dialects;
 mod exchange_answer;
 mod exchange_lifetime;
 mod exchange_refusal;

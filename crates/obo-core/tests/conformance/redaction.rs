@@ -11,7 +11,7 @@ use obo_core::{
 use crate::judge::{issuer, lenient, published, strict, verdict};
 use crate::signer::{FORGER, P256};
 use crate::token::Token;
-use crate::wire::{alice, for_service_b};
+use crate::wire::{alice, for_service_b, form};
 
 /// Pieces of the secret that are long enough to be told by.
 fn assert_absent(secret: &str, text: &str) {
@@ -57,7 +57,7 @@ fn ca_16_ob_01_the_debug_form_of_an_outbound_request_holds_no_secret() {
     let dialect = Rfc8693::new()
         .extra_parameter("api_key", "extr4-secret")
         .unwrap();
-    let mut form = dialect.request(&request, &issuer()).unwrap();
+    let mut form = form(&dialect, &request).unwrap();
     form.push("client_secret", secret);
     form.push("client_assertion", "ass3rtion");
     form.set_basic("service-a", &Secret::new(secret));

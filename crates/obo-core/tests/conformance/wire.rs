@@ -2,12 +2,13 @@
 
 use bytes::Bytes;
 use http::{Response, header};
-use obo_core::dialect::{Dialect, Rfc8693};
+use obo_core::dialect::{Dialect, Registration, Rfc8693};
 use obo_core::{
-    Audience, ExchangeRequest, IssuedToken, Scope, Target, TokenEndpointError, Validated,
+    Audience, ExchangeRequest, IssuedToken, Scope, Target, TokenEndpointError, TokenRequest,
+    Validated,
 };
 
-use crate::judge::{NOW, verdict};
+use crate::judge::{NOW, issuer, verdict};
 use crate::token::Token;
 
 pub(crate) const ACCESS_TOKEN: &str = "urn:ietf:params:oauth:token-type:access_token";
@@ -22,6 +23,19 @@ pub(crate) fn alice() -> Validated {
 pub(crate) fn for_service_b(scope: &[&str]) -> ExchangeRequest {
     let target = Target::audience(Audience::new("service-b").unwrap());
     ExchangeRequest::new(&alice(), target.with_scope(Scope::new(scope).unwrap()))
+}
+
+/// The form by which the client `service-a` of the issuer asks.
+pub(crate) fn form(
+    dialect: &impl Dialect,
+    request: &ExchangeRequest,
+) -> Result<TokenRequest, TokenEndpointError> {
+    dialect.request(request, Registration::new(&issuer(), "service-a"))
+}
+
+/// The body as text.
+pub(crate) fn text(form: &TokenRequest) -> String {
+    String::from_utf8(form.body().to_vec()).unwrap()
 }
 
 pub(crate) fn answer(status: u16, body: impl Into<Vec<u8>>) -> Response<Bytes> {

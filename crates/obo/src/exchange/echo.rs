@@ -16,6 +16,7 @@ const PUBLIC: &[&str] = &[
     "scope",
     "client_id",
     "client_assertion_type",
+    "claims",
 ];
 
 /// Shorter words are no piece of a token that would be of use to anybody.

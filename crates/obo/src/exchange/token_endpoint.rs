@@ -9,7 +9,7 @@ use super::breaker::Breaker;
 use super::echo::without_echo;
 use super::pause::Pause;
 use crate::client_auth::Attempt;
-use crate::dialect::{Dialect, Rfc8693};
+use crate::dialect::{Dialect, Registration, Rfc8693};
 use crate::http::{HttpError, Limits};
 use crate::{
     AuthorizationServer, Client, Clock, ErrorClass, ExchangeRequest, IssuedToken, Target,
@@ -62,6 +62,10 @@ impl TokenEndpoint {
         let transient = |error: &dyn ToString| {
             TokenEndpointError::new(ErrorClass::Transient, error.to_string())
         };
+        let issuer = self.server.issuer();
+        let by = Registration::new(issuer, self.client.id());
+        let dialect = self.dialect_of(request);
+        let mut form = dialect.request(request, by)?;
         let metadata = self.server.metadata().await.map_err(|error| {
             let retry_after = error.retry_after;
             transient(&error).with_retry_after(retry_after)
@@ -69,11 +73,6 @@ impl TokenEndpoint {
         let url = metadata.token_endpoint.as_deref().ok_or_else(|| {
             misconfigured("the authorization server's metadata has no `token_endpoint`")
         })?;
-        let issuer = self.server.issuer();
-        let dialect = self.dialect_of(request);
-        let mut form = dialect
-            .request(request, issuer)
-            .map_err(|error| misconfigured(error.to_string()))?;
         let attempt = Attempt {
             client_id: self.client.id(),
             server: issuer,

@@ -16,6 +16,7 @@ mod any_answer;
 mod authorization;
 mod bounds;
 mod cache_keys;
+mod claims_challenge;
 mod client_authentication;
 mod destinations;
 mod discovery;

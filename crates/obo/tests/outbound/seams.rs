@@ -6,11 +6,11 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::Full;
-use obo::dialect::Dialect;
+use obo::dialect::{Dialect, Registration};
 use obo::{
     Attempt, Authenticating, Client, ClientAuth, ConfigError, Destination, Destinations,
-    ErrorClass, ExchangeErrorKind, ExchangeRequest, IssuedToken, Issuer, TokenEndpointError,
-    TokenExchange, TokenRequest, TokenSource, UnixTime,
+    ErrorClass, ExchangeErrorKind, ExchangeRequest, IssuedToken, TokenEndpointError, TokenExchange,
+    TokenRequest, TokenSource, UnixTime,
 };
 use serde_json::json;
 use tower::{Layer as _, Service as _, ServiceBuilder, ServiceExt as _};
@@ -43,7 +43,11 @@ impl Dialect for Broker {
         "broker"
     }
 
-    fn request(&self, request: &ExchangeRequest, _: &Issuer) -> Result<TokenRequest, ConfigError> {
+    fn request(
+        &self,
+        request: &ExchangeRequest,
+        _: Registration<'_>,
+    ) -> Result<TokenRequest, TokenEndpointError> {
         let audiences = request.target().audiences();
         let for_whom = audiences.first().ok_or_else(|| {
             ConfigError::new("target", "this broker knows services by audience alone")

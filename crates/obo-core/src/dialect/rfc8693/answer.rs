@@ -1,0 +1,262 @@
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use bytes::Bytes;
+use http::{Response, StatusCode, header};
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use serde_json::{Map, Value};
+
+use super::Rfc8693;
+use crate::dialect::refusal::refusal;
+use crate::{
+    ExchangeRequest, IssuedToken, Scope, Secret, Target, TokenEndpointError, TokenType, UnixTime,
+    json,
+};
+
+const MAX_LIFETIME: f64 = 24.0 * 3600.0;
+
+/// What was asked, and so what the answer must be.
+#[derive(Clone, Copy)]
+pub(super) enum Asked<'a> {
+    Exchange(&'a ExchangeRequest),
+    /// A token of this service itself, for a target or for nobody in particular.
+    Client(Option<&'a Target>),
+}
+
+impl<'a> Asked<'a> {
+    fn target(self) -> Option<&'a Target> {
+        match self {
+            Self::Exchange(request) => Some(request.target()),
+            Self::Client(target) => target,
+        }
+    }
+
+    fn exchange(self) -> Option<&'a ExchangeRequest> {
+        match self {
+            Self::Exchange(request) => Some(request),
+            Self::Client(_) => None,
+        }
+    }
+}
+
+/// Unknown members are ignored (RFC 6749 section 5.1), a refresh token among them (TX-18).
+#[derive(Deserialize)]
+struct Answer<'a> {
+    access_token: Option<String>,
+    token_type: Option<String>,
+    issued_token_type: Option<String>,
+    /// Raw, since a number that no float holds is still a number.
+    #[serde(borrow)]
+    expires_in: Option<&'a RawValue>,
+    scope: Option<String>,
+}
+
+impl Rfc8693 {
+    pub(super) fn judge(
+        &self,
+        asked: Asked<'_>,
+        response: &Response<Bytes>,
+        now: UnixTime,
+    ) -> Result<IssuedToken, TokenEndpointError> {
+        if response.status() != StatusCode::OK {
+            return Err(refusal(asked.exchange(), response, self.classify));
+        }
+        if !is_json(response) {
+            return Err(unusable("the answer is not `application/json`"));
+        }
+        let answer: Answer<'_> = json::object(response.body()).ok_or_else(|| {
+            unusable("the answer is not the JSON object of RFC 8693 section 2.2.1")
+        })?;
+        self.accept(asked, answer, now)
+    }
+
+    fn accept(
+        &self,
+        asked: Asked<'_>,
+        answer: Answer<'_>,
+        now: UnixTime,
+    ) -> Result<IssuedToken, TokenEndpointError> {
+        let token = answer
+            .access_token
+            .map(Secret::new)
+            .ok_or_else(|| unusable("the answer has no `access_token`"))?;
+        self.check_token_type(answer.token_type.as_deref())?;
+        if let Asked::Exchange(request) = asked {
+            self.check_issued_type(request, answer.issued_token_type)?;
+        }
+        let issued = IssuedToken::bearer(token.expose()).ok_or_else(|| {
+            unusable("`access_token` is no bearer token (RFC 6750 section 2.1) of at most 16 KiB")
+        })?;
+        let handed_back = |request: &ExchangeRequest| {
+            token.expose() == request.subject().subject_token().expose()
+        };
+        if asked.exchange().is_some_and(handed_back) {
+            return Err(unusable(
+                "the server handed the subject token back instead of a new one",
+            ));
+        }
+        let scope = self.granted(asked.target(), answer.scope.as_deref())?;
+        let expires_at = self.check_as_jwt(asked, token.expose(), now)?;
+        let stated = answer.expires_in.and_then(|raw| self.seconds(raw));
+        Ok(issued
+            .with_expires_in(stated.or(self.knobs.unstated_lifetime))
+            .with_expires_at(expires_at)
+            .with_scope(scope))
+    }
+
+    /// Only a bearer token can be sent as one; `N_A` is none by its own word (TX-14, TX-15).
+    fn check_token_type(&self, token_type: Option<&str>) -> Result<(), TokenEndpointError> {
+        match token_type {
+            None if self.knobs.token_type_may_be_missing => Ok(()),
+            None => Err(unusable("the answer has no `token_type`")),
+            Some(bearer) if bearer.eq_ignore_ascii_case("bearer") => Ok(()),
+            Some(_) => Err(unusable(
+                "`token_type` is not `Bearer`: the token cannot be sent as one",
+            )),
+        }
+    }
+
+    /// What was issued must be what was asked for; when nothing was, what a bearer token can be: an access token, or a
+    /// JWT that the server says is used as one (`token_type`) (TX-07, TX-13).
+    fn check_issued_type(
+        &self,
+        request: &ExchangeRequest,
+        issued: Option<String>,
+    ) -> Result<(), TokenEndpointError> {
+        let Some(issued) = issued.map(TokenType::new) else {
+            return if self.knobs.issued_type_may_be_missing {
+                Ok(())
+            } else {
+                Err(unusable("the answer has no `issued_token_type`"))
+            };
+        };
+        let expected = match self.requested_type(request) {
+            Some(requested) => issued == *requested,
+            None => issued == TokenType::ACCESS_TOKEN || issued == TokenType::JWT,
+        };
+        if expected || self.knobs.other_issued_types.contains(&issued) {
+            Ok(())
+        } else {
+            Err(unusable(
+                "`issued_token_type` is not the type of token that was asked for",
+            ))
+        }
+    }
+
+    /// Absent means as requested (RFC 8693 section 2.2.1); wider than requested is refused.
+    fn granted(
+        &self,
+        target: Option<&Target>,
+        granted: Option<&str>,
+    ) -> Result<Scope, TokenEndpointError> {
+        let requested = target.map(Target::scope).cloned().unwrap_or_default();
+        let Some(granted) = granted else {
+            return Ok(requested);
+        };
+        let granted = Scope::parse(granted).ok_or_else(|| unusable("`scope` is malformed"))?;
+        let is_wider = !requested.is_empty() && !requested.contains_all(&granted);
+        if is_wider && !self.knobs.scope_may_be_wider {
+            return Err(unusable("a wider `scope` was granted than asked for"));
+        }
+        Ok(granted)
+    }
+
+    /// `expires_in` as a JSON number, or as text where the server is known for it; anything else counts as missing
+    /// (TE-07), and a day is the most.
+    fn seconds(&self, expires_in: &RawValue) -> Option<Duration> {
+        let json = expires_in.get();
+        let digits = json
+            .strip_prefix('"')
+            .and_then(|text| text.strip_suffix('"'));
+        let seconds: f64 = match digits {
+            None => json.parse().ok()?,
+            Some(digits) => {
+                let is_number = digits.bytes().all(|byte| byte.is_ascii_digit());
+                let allowed = self.knobs.expires_in_may_be_text && is_number;
+                digits.parse().ok().filter(|_| allowed)?
+            }
+        };
+        Some(Duration::from_secs_f64(seconds.clamp(0.0, MAX_LIFETIME)))
+    }
+
+    /// An access token is opaque to its client, but where it is a JWT, what it says may refuse it or shorten its use
+    /// (AT-14): it must be addressed to the target, be of the same user, and not have expired.
+    fn check_as_jwt(
+        &self,
+        asked: Asked<'_>,
+        token: &str,
+        now: UnixTime,
+    ) -> Result<Option<UnixTime>, TokenEndpointError> {
+        let Some(claims) = claims_of(token) else {
+            return Ok(None);
+        };
+        let target = asked.target().filter(|_| !self.knobs.any_audience);
+        if target.is_some_and(|target| !addressed_to(target, claims.get("aud"))) {
+            return Err(unusable(
+                "the issued token is not addressed to the audience that was asked for",
+            ));
+        }
+        let exchange = asked.exchange().filter(|_| !self.knobs.pairwise_subject);
+        if exchange.is_some_and(|request| is_of_another(request, &claims)) {
+            return Err(unusable("the issued token is of another subject"));
+        }
+        let expires_at = claims
+            .get("exp")
+            .and_then(Value::as_f64)
+            .filter(|exp| *exp < 1e15)
+            .map(|exp| UnixTime::from_duration(Duration::from_secs_f64(exp.max(0.0))));
+        if expires_at.is_some_and(|at| at <= now) {
+            return Err(unusable("the issued token has expired already"));
+        }
+        Ok(expires_at)
+    }
+}
+
+fn unusable(problem: &'static str) -> TokenEndpointError {
+    TokenEndpointError::unusable(problem)
+}
+
+fn is_json(response: &Response<Bytes>) -> bool {
+    response
+        .headers()
+        .get(header::CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+        .and_then(|value| value.split(';').next())
+        .is_some_and(|media_type| media_type.trim().eq_ignore_ascii_case("application/json"))
+}
+
+/// The claims of a token that is a JWT.
+fn claims_of(token: &str) -> Option<Map<String, Value>> {
+    let mut segments = token.split('.');
+    let (Some(_), Some(payload), Some(_), None) = (
+        segments.next(),
+        segments.next(),
+        segments.next(),
+        segments.next(),
+    ) else {
+        return None;
+    };
+    let json = URL_SAFE_NO_PAD.decode(payload).ok()?;
+    serde_json::from_slice(&json).ok()
+}
+
+fn is_of_another(request: &ExchangeRequest, claims: &Map<String, Value>) -> bool {
+    let text = |name| claims.get(name).and_then(Value::as_str);
+    let subject = request.subject();
+    // Only another issuer has names of its own for the user; without one, it is the name we know or a wrong one.
+    let same_issuer = text("iss").is_none_or(|iss| iss == subject.issuer().as_str());
+    same_issuer && text("sub") != Some(subject.subject())
+}
+
+fn addressed_to(target: &Target, aud: Option<&Value>) -> bool {
+    match aud {
+        Some(Value::String(aud)) => target.is_named(aud),
+        Some(Value::Array(many)) => many
+            .iter()
+            .filter_map(Value::as_str)
+            .any(|aud| target.is_named(aud)),
+        _ => false,
+    }
+}

@@ -1,0 +1,235 @@
+use super::Rfc8693;
+use super::knobs::{Actor, Grant, TargetBy};
+use crate::dialect::Registration;
+use crate::{
+    ErrorClass, ExchangeRequest, PrincipalKind, Target, TokenEndpointError, TokenRequest, TokenType,
+};
+
+const TOKEN_EXCHANGE: &str = "urn:ietf:params:oauth:grant-type:token-exchange";
+const JWT_BEARER: &str = "urn:ietf:params:oauth:grant-type:jwt-bearer";
+const CLIENT_CREDENTIALS: &str = "client_credentials";
+
+impl Rfc8693 {
+    pub(super) fn exchange_form(
+        &self,
+        request: &ExchangeRequest,
+        by: Registration<'_>,
+    ) -> Result<TokenRequest, TokenEndpointError> {
+        self.check_subject(request, by)?;
+        self.check_actor(request)?;
+        self.check_requested_type(request)?;
+        let mut form = match self.knobs.grant {
+            Grant::TokenExchange => self.token_exchange(request, by),
+            Grant::JwtBearer => {
+                let mut form = TokenRequest::new(JWT_BEARER);
+                form.push("assertion", request.subject().subject_token().expose());
+                form.push("requested_token_use", "on_behalf_of");
+                form
+            }
+        };
+        self.push_target(&mut form, request.target(), self.knobs.target)?;
+        if let Some(claims) = request.claims() {
+            if !self.knobs.claims {
+                return Err(unsayable(
+                    "claims",
+                    "this server cannot be asked for particular claims",
+                ));
+            }
+            form.push("claims", claims.as_json());
+        }
+        self.push_extra(&mut form);
+        Ok(form)
+    }
+
+    /// The form of RFC 6749 section 4.4.2.
+    pub(super) fn client_form(
+        &self,
+        target: Option<&Target>,
+    ) -> Result<TokenRequest, TokenEndpointError> {
+        let mut form = TokenRequest::new(CLIENT_CREDENTIALS);
+        if let Some(target) = target {
+            let parameters = self.knobs.client_target.unwrap_or(self.knobs.target);
+            self.push_target(&mut form, target, parameters)?;
+        }
+        self.push_extra(&mut form);
+        Ok(form)
+    }
+
+    fn token_exchange(&self, request: &ExchangeRequest, by: Registration<'_>) -> TokenRequest {
+        let mut form = TokenRequest::new(TOKEN_EXCHANGE);
+        form.push("subject_token", request.subject().subject_token().expose());
+        let derived = request.subject_token_type(by.server);
+        let subject_type = self.knobs.subject_type.as_ref().unwrap_or(&derived);
+        form.push("subject_token_type", subject_type.as_str());
+        if let Some(actor) = request.actor() {
+            form.push("actor_token", actor.expose());
+            form.push("actor_token_type", actor.token_type().as_str());
+        }
+        if let Some(requested) = self.requested_type(request) {
+            form.push("requested_token_type", requested.as_str());
+        }
+        form
+    }
+
+    /// The type that the server is asked for.
+    pub(super) fn requested_type<'a>(
+        &'a self,
+        request: &'a ExchangeRequest,
+    ) -> Option<&'a TokenType> {
+        let asked = request.requested_type();
+        let unsaid = self.knobs.requested_type_unsaid || self.knobs.grant == Grant::JwtBearer;
+        asked
+            .or(self.knobs.requested_type.as_ref())
+            .filter(|_| !unsaid)
+    }
+
+    fn push_target(
+        &self,
+        form: &mut TokenRequest,
+        target: &Target,
+        by: TargetBy,
+    ) -> Result<(), TokenEndpointError> {
+        let (audiences, resources) = (target.audiences(), target.resources());
+        let (says_audience, says_resource) = match by {
+            TargetBy::AudienceAndResource => (true, true),
+            TargetBy::Audience | TargetBy::OneAudience => (true, false),
+            TargetBy::Resource => (false, true),
+            TargetBy::Scope => (false, false),
+        };
+        if !says_resource && !resources.is_empty() {
+            return Err(unsayable(
+                "resource",
+                "this server does not know services by `resource`; name the target otherwise",
+            ));
+        }
+        if by == TargetBy::Resource && !audiences.is_empty() {
+            return Err(unsayable(
+                "audience",
+                "this server knows services by `resource` alone; give the audience by Target::or_named",
+            ));
+        }
+        if by == TargetBy::OneAudience && audiences.len() != 1 {
+            return Err(unsayable(
+                "audience",
+                "this server issues tokens for one audience at a time; make a target of each",
+            ));
+        }
+        if self.knobs.scope_required && target.scope().is_empty() {
+            return Err(unsayable(
+                "scope",
+                "this server wants to be told a scope; give the target one",
+            ));
+        }
+        for audience in audiences.iter().filter(|_| says_audience) {
+            form.push("audience", audience.as_str());
+        }
+        for resource in resources {
+            form.push("resource", resource.as_str());
+        }
+        form.push("scope", target.scope().to_string());
+        Ok(())
+    }
+
+    fn push_extra(&self, form: &mut TokenRequest) {
+        for (name, value) in &self.extra {
+            form.push(name.clone(), value.expose());
+        }
+    }
+
+    /// Refuses what the server would refuse for the sake of this caller's token.
+    fn check_subject(
+        &self,
+        request: &ExchangeRequest,
+        by: Registration<'_>,
+    ) -> Result<(), TokenEndpointError> {
+        let subject = request.subject();
+        if self.knobs.users_only && subject.kind() != PrincipalKind::User {
+            return Err(denied(
+                "the caller is an application by itself, and this server acts for users alone",
+            ));
+        }
+        let actors = usize::from(subject.current_actor().is_some()) + subject.prior_actors().len();
+        if let Some(most) = self.knobs.max_actors.filter(|most| actors >= *most) {
+            return Err(denied(format!(
+                "the caller's token has {actors} actors already, and this server allows {most}: the chain of services is too \
+                 long"
+            )));
+        }
+        let is_named = subject.audience().any(|aud| aud == by.client_id)
+            || subject.client_id() == Some(by.client_id);
+        if self.knobs.client_in_audience && !is_named {
+            return Err(denied(format!(
+                "the caller's token does not name the client {:?} in `aud`, and this server exchanges no other; have it add \
+                 this audience",
+                by.client_id
+            )));
+        }
+        Ok(())
+    }
+
+    /// Refuses half an actor (TX-03), and one that the server does not take or misses (OT-02).
+    fn check_actor(&self, request: &ExchangeRequest) -> Result<(), TokenEndpointError> {
+        let Some(actor) = request.actor() else {
+            return match self.knobs.actor {
+                Actor::Required => Err(unsayable("actor_token", "this server wants one")),
+                _ => Ok(()),
+            };
+        };
+        if self.knobs.actor == Actor::Forbidden || self.knobs.grant == Grant::JwtBearer {
+            return Err(unsayable(
+                "actor_token",
+                "this server takes none: to it, the authenticated client is who acts",
+            ));
+        }
+        if actor.expose().is_empty() || actor.token_type().as_str().is_empty() {
+            return Err(unsayable(
+                "actor_token",
+                "the token or its type is empty; give both or no actor (RFC 8693 section 2.1)",
+            ));
+        }
+        match &self.knobs.actor_types {
+            Some(types) if !types.contains(actor.token_type()) => Err(unsayable(
+                "actor_token_type",
+                "this server takes no actor token of this type",
+            )),
+            _ => Ok(()),
+        }
+    }
+
+    /// Refuses a token that outlives the user's session (TX-18), and one that the server does not issue.
+    fn check_requested_type(&self, request: &ExchangeRequest) -> Result<(), TokenEndpointError> {
+        let Some(requested) = request.requested_type() else {
+            return Ok(());
+        };
+        if *requested == TokenType::REFRESH_TOKEN {
+            return Err(unsayable(
+                "requested_token_type",
+                "a refresh token cannot be sent downstream; ask for an access token",
+            ));
+        }
+        let is_said = self.requested_type(request).is_some();
+        let is_offered = match &self.knobs.offered {
+            Some(offered) => offered.contains(requested),
+            None => is_said || *requested == TokenType::ACCESS_TOKEN,
+        };
+        if is_offered {
+            return Ok(());
+        }
+        Err(unsayable(
+            "requested_token_type",
+            "this server does not issue tokens of this type",
+        ))
+    }
+}
+
+/// What can never be asked of this server.
+fn unsayable(parameter: &str, problem: &str) -> TokenEndpointError {
+    let problem = format!("not asked, `{parameter}`: {problem}");
+    TokenEndpointError::new(ErrorClass::ClientMisconfigured, problem)
+}
+
+/// What this server would refuse for this caller.
+fn denied(problem: impl Into<String>) -> TokenEndpointError {
+    let problem = format!("not asked: {}", problem.into());
+    TokenEndpointError::new(ErrorClass::TargetDenied, problem)
+}

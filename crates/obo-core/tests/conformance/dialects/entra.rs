@@ -1,0 +1,269 @@
+//! <https://learn.microsoft.com/en-us/entra/identity-platform/v2-oauth2-on-behalf-of-flow>, whose bodies these are.
+
+use obo_core::dialect::{Dialect as _, Registration, entra};
+use obo_core::{
+    Audience, ClaimsRequest, ErrorClass, ExchangeRequest, PrincipalKind, Target, TokenType,
+};
+
+use super::{
+    actor, audience, body, classes, jwt, not_asked, read, refusal, resource, scoped, to, unsayable,
+};
+use crate::judge::{ISSUER, NOW, issuer, verdict};
+use crate::token::Token;
+use crate::wire::{answer, text};
+
+const ORDERS: &str = "6e74172b-be56-4843-9ff4-e66a39bb12e3";
+const POLICY: &str = r#"{"access_token":{"polids":{"essential":true,"values":["9ab03e19-ed42-4168-b6b7-7001fb3e933a"]}}}"#;
+
+fn orders() -> Target {
+    scoped(audience(ORDERS), "api://orders/.default")
+}
+
+#[test]
+fn en_01_the_request_byte_by_byte() {
+    assert_eq!(
+        body(&entra::on_behalf_of(), &to(orders())),
+        "grant_type=urn%3Aietf%3Aparams%3Aoauth%3Agrant-type%3Ajwt-bearer\
+         &assertion=SUBJECT&requested_token_use=on_behalf_of&scope=api%3A%2F%2Forders%2F.default"
+    );
+}
+
+#[test]
+fn en_01_ri_04_what_cannot_be_said_is_not_asked() {
+    let dialect = entra::on_behalf_of();
+    unsayable(&dialect, &to(audience(ORDERS)), "scope");
+    let by_uri = scoped(resource("https://orders.example"), "api://orders/.default");
+    unsayable(&dialect, &to(by_uri), "resource");
+    let acting = to(orders()).with_actor(actor(TokenType::ACCESS_TOKEN));
+    unsayable(&dialect, &acting, "actor_token");
+    let jwt = to(orders()).with_requested_type(TokenType::JWT);
+    unsayable(&dialect, &jwt, "requested_token_type");
+    // What it issues anyway needs no saying.
+    let same = to(orders()).with_requested_type(TokenType::ACCESS_TOKEN);
+    assert_eq!(body(&dialect, &same), body(&dialect, &to(orders())));
+}
+
+#[test]
+fn en_02_an_application_by_itself_is_not_acted_for() {
+    let app = Token::new().claim("sub", r#""spa""#);
+    let app = verdict(&app.mint()).unwrap();
+    assert_eq!(app.kind(), PrincipalKind::Service);
+    let error = not_asked(
+        &entra::on_behalf_of(),
+        &ExchangeRequest::new(&app, orders()),
+    );
+    assert_eq!(error.class(), ErrorClass::TargetDenied);
+    assert!(error.to_string().contains("application"), "{error}");
+}
+
+#[test]
+fn en_03_en_09_the_answer_is_a_plain_token_response() {
+    // Another `sub` for the same user, and the scopes behind `.default`.
+    let token = jwt(&format!(
+        r#"{{"aud":"{ORDERS}","iss":"{ISSUER}","exp":1800003599,"sub":"pairwise","oid":"690222be"}}"#
+    ));
+    let with = |expires_in: &str| {
+        format!(
+            r#"{{"token_type":"Bearer","scope":"api://orders/Orders.Read api://orders/Orders.Write",
+                "expires_in":{expires_in},"ext_expires_in":3269,"access_token":"{token}"}}"#
+        )
+    };
+    let dialect = entra::on_behalf_of();
+    for expires_in in ["3269", r#""3269""#] {
+        let issued = read(&dialect, &to(orders()), &with(expires_in)).unwrap();
+        assert_eq!(issued.expose(), token);
+        assert_eq!(issued.lifetime(NOW).as_secs(), 3269);
+        assert!(issued.scope().contains("api://orders/Orders.Read"));
+    }
+    let elsewhere = scoped(audience("another"), "api://orders/.default");
+    read(&dialect, &to(elsewhere.clone()), &with("3269")).unwrap_err();
+    let by_either = elsewhere.or_named(Audience::new(ORDERS).unwrap());
+    read(&dialect, &to(by_either), &with("3269")).unwrap();
+}
+
+#[test]
+fn en_04_a_refusal_with_claims_asks_for_a_step_up_and_keeps_them() {
+    let body = r#"{
+        "error":"interaction_required",
+        "error_description":"AADSTS50079: Due to a configuration change made by your administrator, or because you moved to a new location, you must enroll in multifactor authentication to access '00001111-aaaa-2222-bbbb-3333cccc4444'.\r\nTrace ID: 0000aaaa-11bb-cccc-dd22-eeeeee333333",
+        "error_codes":[50079],
+        "timestamp":"2017-05-01 22:43:20Z",
+        "trace_id":"0000aaaa-11bb-cccc-dd22-eeeeee333333",
+        "correlation_id":"aaaa0000-bb11-2222-33cc-444444dddddd",
+        "claims":"{ \"access_token\" : {\"polids\":{\"essential\":true,\"values\":[\"9ab03e19-ed42-4168-b6b7-7001fb3e933a\"]}}}"
+    }"#;
+    for error in ["interaction_required", "invalid_grant"] {
+        let body = body.replace("interaction_required", error);
+        let refused = refusal(&entra::on_behalf_of(), &to(orders()), 400, &body);
+        assert_eq!(refused.class(), ErrorClass::StepUp);
+        assert_eq!(refused.claims().unwrap().as_json(), POLICY);
+        assert_eq!(refused.oauth_code(), Some(error));
+    }
+}
+
+#[test]
+fn en_04_what_is_no_claims_request_is_not_kept() {
+    let long = format!(r#"{{\"a\":\"{}\"}}"#, "x".repeat(3000));
+    for claims in [
+        r#""""#,
+        r#""[]""#,
+        r#""{""#,
+        "7",
+        "null",
+        "{}",
+        &format!("\"{long}\""),
+    ] {
+        let body = format!(r#"{{"error":"interaction_required","claims":{claims}}}"#);
+        let refused = refusal(&entra::on_behalf_of(), &to(orders()), 400, &body);
+        assert_eq!(refused.class(), ErrorClass::StepUp, "{claims}");
+        assert!(refused.claims().is_none(), "{claims}");
+    }
+    // Nobody is told to authenticate differently for the sake of another error.
+    let body = r#"{"error":"invalid_client","claims":"{\"a\":1}"}"#;
+    let refused = refusal(&entra::on_behalf_of(), &to(orders()), 401, body);
+    assert!(refused.claims().is_none());
+}
+
+#[test]
+fn en_05_the_claims_of_a_challenge_go_into_the_next_request() {
+    let claims = ClaimsRequest::parse(r#"{"access_token": {"nbf": {"essential": true}}}"#).unwrap();
+    let request = to(orders()).with_claims(claims);
+    assert_eq!(
+        body(&entra::on_behalf_of(), &request),
+        "grant_type=urn%3Aietf%3Aparams%3Aoauth%3Agrant-type%3Ajwt-bearer\
+         &assertion=SUBJECT&requested_token_use=on_behalf_of&scope=api%3A%2F%2Forders%2F.default\
+         &claims=%7B%22access_token%22%3A%7B%22nbf%22%3A%7B%22essential%22%3Atrue%7D%7D%7D"
+    );
+    unsayable(&obo_core::dialect::Rfc8693::new(), &request, "claims");
+}
+
+#[test]
+fn tx_21_every_refusal_has_its_class() {
+    let refusals = [
+        (
+            400,
+            r#"{"error":"invalid_grant","error_description":"AADSTS50013: Assertion failed signature validation.","error_codes":[50013]}"#,
+            ErrorClass::SubjectInvalid,
+        ),
+        (
+            400,
+            r#"{"error":"invalid_grant","error_description":"AADSTS500131: Assertion audience does not match the Client app presenting the assertion.","error_codes":[500131]}"#,
+            ErrorClass::SubjectInvalid,
+        ),
+        (
+            400,
+            r#"{"error":"invalid_grant","error_description":"AADSTS500133: Assertion is not within its valid time range.","error_codes":[500133]}"#,
+            ErrorClass::SubjectInvalid,
+        ),
+        (
+            400,
+            r#"{"error":"invalid_request","error_description":"AADSTS50027: JWT token is invalid or malformed.","error_codes":[50027]}"#,
+            ErrorClass::SubjectInvalid,
+        ),
+        (
+            400,
+            r#"{"error":"invalid_grant","error_description":"AADSTS65001: The user or administrator has not consented to use the application.","error_codes":[65001],"suberror":"consent_required"}"#,
+            ErrorClass::TargetDenied,
+        ),
+        (
+            400,
+            r#"{"error":"invalid_grant","error_codes":[65001]}"#,
+            ErrorClass::TargetDenied,
+        ),
+        (
+            400,
+            r#"{"error":"invalid_grant","error_codes":[7],"suberror":"consent_required"}"#,
+            ErrorClass::TargetDenied,
+        ),
+        (
+            400,
+            r#"{"error":"interaction_required","error_codes":[65001]}"#,
+            ErrorClass::TargetDenied,
+        ),
+        (
+            400,
+            r#"{"error":"invalid_grant","error_codes":[50105]}"#,
+            ErrorClass::TargetDenied,
+        ),
+        (
+            400,
+            r#"{"error":"invalid_resource","error_description":"AADSTS500011: The resource principal named api://orders was not found in the tenant.","error_codes":[500011]}"#,
+            ErrorClass::TargetDenied,
+        ),
+        (
+            400,
+            r#"{"error":"invalid_scope","error_codes":[70011]}"#,
+            ErrorClass::TargetDenied,
+        ),
+        (
+            400,
+            r#"{"error":"invalid_grant","error_codes":[50076],"suberror":"basic_action"}"#,
+            ErrorClass::StepUp,
+        ),
+        (
+            400,
+            r#"{"error":"invalid_grant","error_codes":[50079]}"#,
+            ErrorClass::StepUp,
+        ),
+        (
+            400,
+            r#"{"error":"interaction_required","error_codes":[50158]}"#,
+            ErrorClass::StepUp,
+        ),
+        (
+            401,
+            r#"{"error":"invalid_client","error_description":"AADSTS7000215: Invalid client secret provided.","error_codes":[7000215]}"#,
+            ErrorClass::ClientMisconfigured,
+        ),
+        (
+            401,
+            r#"{"error":"invalid_client","error_description":"AADSTS7000222: The provided client secret keys are expired.","error_codes":[7000222]}"#,
+            ErrorClass::ClientMisconfigured,
+        ),
+        (
+            400,
+            r#"{"error":"unauthorized_client","error_codes":[700016]}"#,
+            ErrorClass::ClientMisconfigured,
+        ),
+        (
+            400,
+            r#"{"error":"invalid_request","error_description":"AADSTS900144: The request body must contain the following parameter: 'scope'.","error_codes":[900144]}"#,
+            ErrorClass::ClientMisconfigured,
+        ),
+        (
+            429,
+            r#"{"error":"invalid_grant","error_codes":[50076]}"#,
+            ErrorClass::Throttled,
+        ),
+        (503, "", ErrorClass::Transient),
+    ];
+    classes(&entra::on_behalf_of(), &to(orders()), &refusals);
+}
+
+#[test]
+fn en_01_this_service_asks_for_itself_by_scope_too() {
+    let server = issuer();
+    let by = Registration::new(&server, "service-a");
+    let dialect = entra::on_behalf_of();
+    let form = dialect.client_request(Some(&orders()), by).unwrap();
+    assert_eq!(
+        text(&form),
+        "grant_type=client_credentials&scope=api%3A%2F%2Forders%2F.default"
+    );
+    dialect
+        .client_request(Some(&audience(ORDERS)), by)
+        .unwrap_err();
+    let body = r#"{"token_type":"Bearer","expires_in":3599,"ext_expires_in":3599,"access_token":"opaque"}"#;
+    let issued = dialect.client_response(Some(&orders()), &answer(200, body), NOW);
+    assert_eq!(issued.unwrap().expose(), "opaque");
+    // There is no user who could do more.
+    let refused = answer(
+        400,
+        format!(r#"{{"error":"interaction_required","claims":{POLICY:?}}}"#),
+    );
+    let error = dialect
+        .client_response(Some(&orders()), &refused, NOW)
+        .unwrap_err();
+    assert_eq!(error.class(), ErrorClass::ClientMisconfigured);
+    assert!(error.claims().is_none());
+}

@@ -1,0 +1,95 @@
+//! What products are asked and answer, on the wire: whole forms, answers, and refusals with their class.
+//!
+//! The bodies are those of the products' documentation or put together from the source that writes them, as each file
+//! says. None was captured from a running product.
+
+use http::StatusCode;
+use obo_core::dialect::{Dialect, Rfc8693};
+use obo_core::{
+    ActorToken, Audience, ErrorClass, ExchangeRequest, IssuedToken, Resource, Scope, Secret,
+    Target, TokenEndpointError, TokenType,
+};
+
+use crate::judge::NOW;
+use crate::signer::b64;
+use crate::wire::{alice, answer, form, text};
+
+mod entra;
+mod keycloak;
+
+const ACCESS_TOKEN: &str = "urn%3Aietf%3Aparams%3Aoauth%3Atoken-type%3Aaccess_token";
+
+fn audience(name: &str) -> Target {
+    Target::audience(Audience::new(name).unwrap())
+}
+
+fn resource(uri: &str) -> Target {
+    Target::resource(Resource::new(uri).unwrap())
+}
+
+fn scoped(target: Target, scope: &str) -> Target {
+    target.with_scope(Scope::parse(scope).unwrap())
+}
+
+/// Alice's call to the target.
+fn to(target: Target) -> ExchangeRequest {
+    ExchangeRequest::new(&alice(), target)
+}
+
+/// This service's own token, as it acts.
+fn actor(token_type: TokenType) -> ActorToken {
+    ActorToken::new(Secret::new("own-token"), token_type, "service-a#1")
+}
+
+/// The whole body, with `SUBJECT` in place of the caller's token.
+fn body(dialect: &Rfc8693, request: &ExchangeRequest) -> String {
+    let form = form(dialect, request).unwrap();
+    text(&form).replace(request.subject().subject_token().expose(), "SUBJECT")
+}
+
+/// Why nothing is sent.
+fn not_asked(dialect: &Rfc8693, request: &ExchangeRequest) -> TokenEndpointError {
+    form(dialect, request).unwrap_err()
+}
+
+fn unsayable(dialect: &Rfc8693, request: &ExchangeRequest, parameter: &str) {
+    let error = not_asked(dialect, request);
+    assert_eq!(error.class(), ErrorClass::ClientMisconfigured, "{error}");
+    assert!(
+        error.to_string().contains(&format!("`{parameter}`")),
+        "{error}"
+    );
+}
+
+fn read(
+    dialect: &Rfc8693,
+    request: &ExchangeRequest,
+    body: &str,
+) -> Result<IssuedToken, TokenEndpointError> {
+    dialect.response(request, &answer(200, body), NOW)
+}
+
+fn refusal(
+    dialect: &Rfc8693,
+    request: &ExchangeRequest,
+    status: u16,
+    body: &str,
+) -> TokenEndpointError {
+    assert_ne!(status, StatusCode::OK);
+    dialect
+        .response(request, &answer(status, body), NOW)
+        .unwrap_err()
+}
+
+/// Each refusal, as status and body, and its class.
+fn classes(dialect: &Rfc8693, request: &ExchangeRequest, refusals: &[(u16, &str, ErrorClass)]) {
+    for (status, body, class) in refusals {
+        let refused = refusal(dialect, request, *status, body);
+        assert_eq!(refused.class(), *class, "{status} {body}");
+    }
+}
+
+/// A JWT of these claims; nobody looks at its signature.
+fn jwt(claims: &str) -> String {
+    format!("{}.{}.c2ln", b64(r#"{"alg":"RS256"}"#), b64(claims))
+}
