@@ -1,12 +1,13 @@
 use std::borrow::Cow;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::HeaderValue;
 use zeroize::Zeroizing;
 
+use crate::cache_key::target_digest;
 use crate::dialect::Dialect;
 use crate::token::{MAX_TOKEN, is_token68};
 use crate::{
@@ -56,6 +57,31 @@ pub struct Target {
     scope: Scope,
     requires_scope: bool,
     other_names: Vec<Audience>,
+    digest: Digest,
+}
+
+/// Made at first need, and anew for what is made of it.
+#[derive(Default)]
+struct Digest(OnceLock<[u8; 32]>);
+
+impl Clone for Digest {
+    fn clone(&self) -> Self {
+        Self::default()
+    }
+}
+
+impl PartialEq for Digest {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl Eq for Digest {}
+
+impl fmt::Debug for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("..")
+    }
 }
 
 impl Target {
@@ -67,6 +93,7 @@ impl Target {
             scope: Scope::default(),
             requires_scope: false,
             other_names: Vec::new(),
+            digest: Digest::default(),
         }
     }
 
@@ -78,6 +105,7 @@ impl Target {
             scope: Scope::default(),
             requires_scope: false,
             other_names: Vec::new(),
+            digest: Digest::default(),
         }
     }
 
@@ -85,6 +113,7 @@ impl Target {
     #[must_use]
     pub fn and_audience(mut self, audience: Audience) -> Self {
         self.audiences.push(audience);
+        self.digest = Digest::default();
         self
     }
 
@@ -92,6 +121,7 @@ impl Target {
     #[must_use]
     pub fn and_resource(mut self, resource: Resource) -> Self {
         self.resources.push(resource);
+        self.digest = Digest::default();
         self
     }
 
@@ -102,6 +132,7 @@ impl Target {
     pub fn with_scope(mut self, scope: Scope) -> Self {
         self.scope = scope;
         self.requires_scope = false;
+        self.digest = Digest::default();
         self
     }
 
@@ -110,6 +141,7 @@ impl Target {
     pub fn with_required_scope(mut self, scope: Scope) -> Self {
         self.scope = scope;
         self.requires_scope = true;
+        self.digest = Digest::default();
         self
     }
 
@@ -119,7 +151,13 @@ impl Target {
     #[must_use]
     pub fn or_named(mut self, audience: Audience) -> Self {
         self.other_names.push(audience);
+        self.digest = Digest::default();
         self
+    }
+
+    /// What stands for the target in the keys of a cache.
+    pub(crate) fn digest(&self) -> &[u8; 32] {
+        self.digest.0.get_or_init(|| target_digest(self))
     }
 
     /// The audiences, in order.

@@ -40,7 +40,7 @@ mod wycheproof;
 
 pub use actor::{ActorId, CurrentActor, PriorActors};
 pub use audience::{Audience, Resource};
-pub use cache_key::{CacheKey, CacheSecret};
+pub use cache_key::{CacheKey, CacheKeys};
 pub use claims_request::ClaimsRequest;
 pub use crypto::Algorithm;
 pub use error::{ConfigError, TokenError};

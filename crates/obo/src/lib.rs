@@ -40,7 +40,7 @@ mod verified_tokens;
 pub use obo_core::metadata::ServerMetadata;
 #[doc(no_inline)]
 pub use obo_core::{
-    ActorId, ActorToken, Algorithm, Audience, CacheKey, CacheSecret, ClaimsRequest, ConfigError,
+    ActorId, ActorToken, Algorithm, Audience, CacheKey, CacheKeys, ClaimsRequest, ConfigError,
     CurrentActor, ErrorClass, ExchangeRequest, IssuedToken, Issuer, MAX_LEEWAY, Mark, Policy,
     PrincipalKind, PriorActors, Profile, PseudonymKey, Resource, Scope, ScopeFrom, Secret,
     SigningKey, SubjectToken, Target, TokenEndpointError, TokenError, TokenRequest, TokenType, Typ,

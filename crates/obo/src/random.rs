@@ -1,12 +1,5 @@
 //! Randomness from the operating system.
 
-use crate::CacheSecret;
-
-/// A secret for one cache; `None` when the system gives no randomness.
-pub(crate) fn cache_secret() -> Option<CacheSecret> {
-    bytes().map(CacheSecret::new)
-}
-
 /// A key; `None` when the system gives no randomness.
 pub(crate) fn bytes() -> Option<[u8; 32]> {
     let mut bytes = [0; 32];

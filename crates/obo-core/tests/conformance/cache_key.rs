@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 
 use obo_core::dialect::{Dialect, Rfc8693, TargetBy};
 use obo_core::{
-    ActorToken, Audience, CacheKey, CacheSecret, ClaimsRequest, ExchangeRequest, Issuer, Resource,
+    ActorToken, Audience, CacheKey, CacheKeys, ClaimsRequest, ExchangeRequest, Issuer, Resource,
     Scope, Secret, Target, TokenType, Validated,
 };
 use proptest::prelude::*;
@@ -13,7 +13,7 @@ use proptest::prelude::*;
 use crate::judge::{ISSUER, verdict};
 use crate::token::Token;
 
-static SECRET: LazyLock<CacheSecret> = LazyLock::new(|| CacheSecret::new([7; 32]));
+const RANDOM: [u8; 32] = [7; 32];
 
 /// One user before and after a step-up, and another user.
 static SUBJECTS: LazyLock<Vec<Validated>> = LazyLock::new(|| {
@@ -104,18 +104,16 @@ impl Inputs {
     }
 
     fn key(&self) -> CacheKey {
-        self.key_under(&SECRET)
+        self.key_under(RANDOM)
     }
 
-    fn key_under(&self, secret: &CacheSecret) -> CacheKey {
+    fn key_under(&self, random: [u8; 32]) -> CacheKey {
+        self.keys(random).exchange(&self.dialect, &self.request())
+    }
+
+    fn keys(&self, random: [u8; 32]) -> CacheKeys {
         let server = Issuer::new(self.server.as_str()).unwrap();
-        CacheKey::new(
-            secret,
-            &server,
-            &self.client,
-            &self.dialect,
-            &self.request(),
-        )
+        CacheKeys::new(random, &server, &self.client)
     }
 
     /// The key of a token that the client gets for itself, for the same target.
@@ -124,8 +122,7 @@ impl Inputs {
     }
 
     fn of_client(&self, target: Option<&Target>) -> CacheKey {
-        let server = Issuer::new(self.server.as_str()).unwrap();
-        CacheKey::of_client(&SECRET, &server, &self.client, &self.dialect, target)
+        self.keys(RANDOM).client(&self.dialect, target)
     }
 
     /// What may differ in order or repetition and mean the same.
@@ -176,7 +173,7 @@ fn tx_41_changing_any_one_input_changes_the_key() {
     ];
     let keys: HashSet<_> = variants.iter().map(Inputs::key).collect();
     assert_eq!(keys.len(), variants.len());
-    let elsewhere = Inputs::new().key_under(&CacheSecret::new([8; 32]));
+    let elsewhere = Inputs::new().key_under([8; 32]);
     assert!(elsewhere != Inputs::new().key(), "the key is keyed");
 }
 
@@ -214,7 +211,7 @@ fn tx_41_a_renewed_actor_token_keeps_the_entry() {
         let actor = ActorToken::new(Secret::new(token), TokenType::JWT, "a#1");
         let request = Inputs::new().request().with_actor(actor);
         let server = Issuer::new(ISSUER).unwrap();
-        CacheKey::new(&SECRET, &server, "c", "d", &request)
+        CacheKeys::new(RANDOM, &server, "c").exchange("d", &request)
     };
     assert!(with("one") == with("two"));
 }

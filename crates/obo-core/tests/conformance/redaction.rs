@@ -4,8 +4,8 @@ use std::fmt::Debug;
 
 use obo_core::dialect::{Dialect, Rfc8693};
 use obo_core::{
-    ActorToken, Algorithm, BearerCredentials, BearerToken, CacheKey, CacheSecret, IssuedToken,
-    Secret, SigningKey, TokenError, TokenType, UnverifiedJwt,
+    ActorToken, Algorithm, BearerCredentials, BearerToken, CacheKeys, IssuedToken, Secret,
+    SigningKey, TokenError, TokenType, UnverifiedJwt,
 };
 
 use crate::judge::{issuer, lenient, published, strict, verdict};
@@ -62,6 +62,7 @@ fn ca_16_ob_01_the_debug_form_of_an_outbound_request_holds_no_secret() {
     form.push("client_assertion", "ass3rtion");
     form.set_basic("service-a", &Secret::new(secret));
     let basic = form.authorization().unwrap().to_str().unwrap().to_owned();
+    let keys = CacheKeys::new(*b"cach3-secret-of-32-bytes-length!", &issuer(), "service-a");
     let texts = [
         debug(&form),
         debug(&form.authorization()),
@@ -69,14 +70,8 @@ fn ca_16_ob_01_the_debug_form_of_an_outbound_request_holds_no_secret() {
         debug(&actor),
         debug(&Secret::new(secret)),
         debug(&dialect),
-        debug(&CacheSecret::new(*b"cach3-secret-of-32-bytes-length!")),
-        debug(&CacheKey::new(
-            &CacheSecret::new([1; 32]),
-            &issuer(),
-            "service-a",
-            &dialect.identity(),
-            &request,
-        )),
+        debug(&keys),
+        debug(&keys.exchange(&dialect.identity(), &request)),
     ];
     for text in texts {
         for secret in [

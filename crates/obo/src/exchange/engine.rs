@@ -13,7 +13,7 @@ use super::token_endpoint::TokenEndpoint;
 use super::{Exchanged, TokenSource};
 use crate::flight::{Flights, Landing, Overloaded};
 use crate::{
-    CacheKey, CacheSecret, ExchangeError, ExchangeErrorKind, ExchangeRequest, Issuer, Target,
+    CacheKey, CacheKeys, ExchangeError, ExchangeErrorKind, ExchangeRequest, Issuer, Target,
     UnixTime, Validated, observe, random,
 };
 
@@ -24,7 +24,7 @@ pub(super) struct Engine {
     flights: Arc<Flights<CacheKey, Outcome>>,
     revocations: Revocations,
     /// Without one, nothing can be kept apart safely, so nothing is exchanged.
-    secret: Option<CacheSecret>,
+    keys: Option<CacheKeys>,
 }
 
 #[derive(Clone, Copy)]
@@ -54,13 +54,14 @@ enum Need {
 
 impl Engine {
     pub(super) fn new(endpoint: TokenEndpoint, limits: Limits) -> Arc<Self> {
+        let (server, client) = (endpoint.server.issuer(), endpoint.client.id());
         Arc::new(Self {
+            keys: random::bytes().map(|random| CacheKeys::new(random, server, client)),
             endpoint,
             limits,
             tokens: TokenCache::new(limits.cache),
             flights: Flights::new(limits.flights),
             revocations: Revocations::new(),
-            secret: random::cache_secret(),
         })
     }
 
@@ -103,20 +104,15 @@ impl Engine {
         let caller = request.subject();
         let subject = self.tokens.subject(caller.issuer(), caller.subject());
         self.check_subject(caller, subject, request.target())?;
-        let Some(secret) = &self.secret else {
+        let Some(keys) = &self.keys else {
             return Err(ExchangeError::new(
                 ExchangeErrorKind::ClientMisconfigured,
                 Some(request.target()),
                 "the system gives no randomness to key the cache with",
             ));
         };
-        let key = CacheKey::new(
-            secret,
-            self.endpoint.server.issuer(),
-            self.endpoint.client.id(),
-            &self.endpoint.dialect_of(request).identity(),
-            request,
-        );
+        let dialect = self.endpoint.dialect_of(request);
+        let key = keys.exchange(&dialect.identity(), request);
         Ok(Place { subject, key })
     }
 
