@@ -62,6 +62,9 @@ pub enum TokenError {
     /// `iat` lies in the future beyond leeway.
     #[error("token claims to be issued in the future")]
     IssuedInFuture,
+    /// Issued longer ago than the policy's maximum age plus leeway (JW-27).
+    #[error("token was issued longer ago than this service accepts")]
+    TooOld,
     /// A claim the profile requires is absent.
     #[error("claim `{0}` is required by the issuer's profile")]
     MissingClaim(&'static str),
@@ -109,6 +112,7 @@ impl TokenError {
             Self::Expired => "expired",
             Self::NotYetValid => "not_yet_valid",
             Self::IssuedInFuture => "issued_in_future",
+            Self::TooOld => "too_old",
             Self::MissingClaim(_) => "missing_claim",
             Self::InvalidClaim(_) => "invalid_claim",
             Self::UnexpectedClaim(_) => "unexpected_claim",

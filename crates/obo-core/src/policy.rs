@@ -28,6 +28,7 @@ pub struct Policy {
     profile: Profile,
     algorithms: Vec<Algorithm>,
     leeway: Duration,
+    max_token_age: Option<Duration>,
     read_claims: Option<ReadClaims>,
 }
 
@@ -40,6 +41,7 @@ impl Policy {
             profile: Profile::RFC9068,
             algorithms: Algorithm::ALL.to_vec(),
             leeway: Duration::from_secs(60),
+            max_token_age: None,
             read_claims: None,
         }
     }
@@ -93,6 +95,25 @@ impl Policy {
         Ok(self)
     }
 
+    /// Accepts a token no longer than this after it was issued, as if its `exp` were at most its `iat` plus `age`; one
+    /// without `iat` is refused. For an issuer whose tokens live longer than this service likes.
+    ///
+    /// It is the age of the token, not of the user's authentication, which `auth_time` tells and rules ask for.
+    ///
+    /// # Errors
+    ///
+    /// When it is zero.
+    pub fn max_token_age(mut self, age: Duration) -> Result<Self, ConfigError> {
+        if age.is_zero() {
+            return Err(ConfigError::new(
+                "max_token_age",
+                "is zero, so that no token could pass",
+            ));
+        }
+        self.max_token_age = Some(age);
+        Ok(self)
+    }
+
     /// Reads the payload into `C` as well; a token whose claims do not fit is refused.
     #[must_use]
     pub fn claims<C: DeserializeOwned + Send + Sync + 'static>(mut self) -> Self {
@@ -113,21 +134,45 @@ impl Policy {
         self.algorithms.contains(&algorithm)
     }
 
-    /// The moment from which a token that this policy has accepted is expired: its `exp` plus leeway.
+    /// The moment from which a token that this policy has accepted is so no more: its `exp`, or the end of its
+    /// [maximum age](Self::max_token_age), plus leeway.
     pub fn accepts_until(&self, caller: &Validated) -> UnixTime {
-        caller.expires_at().saturating_add(self.leeway)
+        let aged = caller.issued_at().and_then(|iat| self.ages_at(iat));
+        let end = caller.expires_at();
+        aged.unwrap_or(end).min(end).saturating_add(self.leeway)
     }
 
-    /// Checks that a token which this policy has accepted is not past its `exp` plus leeway by now.
+    /// Checks that a token which this policy has accepted is neither past its `exp` nor too old by now, with leeway.
     ///
     /// # Errors
     ///
-    /// [`TokenError::Expired`].
+    /// [`TokenError::Expired`], [`TokenError::TooOld`].
     pub fn check_expiry(&self, caller: &Validated, now: UnixTime) -> Result<(), TokenError> {
-        if now >= self.accepts_until(caller) {
+        self.check_end(caller.expires_at(), caller.issued_at(), now)
+    }
+
+    fn check_end(
+        &self,
+        expires_at: UnixTime,
+        issued_at: Option<UnixTime>,
+        now: UnixTime,
+    ) -> Result<(), TokenError> {
+        let is_past = |end: UnixTime| now >= end.saturating_add(self.leeway);
+        if is_past(expires_at) {
             return Err(TokenError::Expired);
         }
+        if self.max_token_age.is_some() {
+            let issued_at = issued_at.ok_or(TokenError::MissingClaim("iat"))?;
+            if self.ages_at(issued_at).is_some_and(is_past) {
+                return Err(TokenError::TooOld);
+            }
+        }
         Ok(())
+    }
+
+    /// When a token that was issued then is too old, without leeway.
+    fn ages_at(&self, issued_at: UnixTime) -> Option<UnixTime> {
+        Some(issued_at.saturating_add(self.max_token_age?))
     }
 
     /// Judges a token under one of the issuer's keys.
@@ -213,10 +258,8 @@ impl Policy {
         expires_at: UnixTime,
         now: UnixTime,
     ) -> Result<(), TokenError> {
+        self.check_end(expires_at, claims.iat, now)?;
         let latest = now.saturating_add(self.leeway);
-        if now >= expires_at.saturating_add(self.leeway) {
-            return Err(TokenError::Expired);
-        }
         if claims.nbf.is_some_and(|nbf| nbf > latest) {
             return Err(TokenError::NotYetValid);
         }
@@ -257,6 +300,7 @@ impl Policy {
             prior_actors,
             issued_at: claims.iat,
             expires_at: judged.expires_at,
+            issued_at: claims.iat,
             token_id: claims.jti,
             acr: claims.acr,
             auth_time: claims.auth_time,
@@ -283,6 +327,7 @@ impl fmt::Debug for Policy {
             .field("profile", &self.profile)
             .field("algorithms", &self.algorithms)
             .field("leeway", &self.leeway)
+            .field("max_token_age", &self.max_token_age)
             .finish_non_exhaustive()
     }
 }

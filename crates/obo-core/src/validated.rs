@@ -30,6 +30,7 @@ pub(crate) struct Facts {
     pub(crate) prior_actors: PriorActors,
     pub(crate) issued_at: Option<UnixTime>,
     pub(crate) expires_at: UnixTime,
+    pub(crate) issued_at: Option<UnixTime>,
     pub(crate) token_id: Option<String>,
     pub(crate) acr: Option<String>,
     pub(crate) auth_time: Option<UnixTime>,
@@ -146,6 +147,11 @@ impl<C> Validated<C> {
     /// When the token expires, without leeway.
     pub fn expires_at(&self) -> UnixTime {
         self.facts.expires_at
+    }
+
+    /// When the token was issued (`iat`), as it says itself.
+    pub fn issued_at(&self) -> Option<UnixTime> {
+        self.facts.issued_at
     }
 
     /// The token's identifier (`jti`).

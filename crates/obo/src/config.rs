@@ -21,6 +21,7 @@ use crate::{
 /// | `issuers.audiences` | instead of the service's `audiences`, for this issuer alone |
 /// | `issuers.algorithms` | the accepted signature algorithms; without it all that this crate knows |
 /// | `issuers.leeway` | how far clocks may differ, such as `"60s"` |
+/// | `issuers.max_token_age` | how long after its `iat` a token is accepted at most, whatever its `exp` |
 /// | `issuers.jwks_uri` | where the keys are, for an issuer without a discovery document |
 /// | `issuers.lazy` | `false`: [`ResourceServer::start`] fetches its keys, and fails without; else at first need |
 /// | `issuers.cooldown`, `max_age`, `stale_if_error` | when keys are fetched, as [`KeyRefresh`] |
@@ -55,6 +56,7 @@ struct IssuerConfig {
     audiences: Option<Vec<Audience>>,
     algorithms: Option<Vec<Algorithm>>,
     leeway: Option<Span>,
+    max_token_age: Option<Span>,
     jwks_uri: Option<String>,
     #[serde(default = "lazy")]
     lazy: bool,
@@ -125,6 +127,9 @@ impl IssuerConfig {
         }
         if let Some(Span(leeway)) = self.leeway {
             policy = policy.leeway(leeway)?;
+        }
+        if let Some(Span(age)) = self.max_token_age {
+            policy = policy.max_token_age(age)?;
         }
         let server = match &self.jwks_uri {
             None => AuthorizationServer::discover(self.issuer, http.clone()),

@@ -30,6 +30,7 @@ async fn a_file_says_all_that_decides() {
         audiences = ["other-name"]
         algorithms = ["ES256"]
         leeway = "5s"
+        max_token_age = "10m"
         jwks_uri = "{}"
         cooldown = "10s"
         max_age = "2m"
@@ -59,9 +60,11 @@ async fn a_file_says_all_that_decides() {
     };
     let es256 = token().alg(Alg::Es256);
     server.validate(&es256.mint()).await.unwrap();
+    let old = obo::Clock::system().now().as_secs() - 606;
     for (token, code) in [
         (token(), "algorithm_not_allowed"),
         (token().alg(Alg::Es256).expires_in(-6), "expired"),
+        (token().alg(Alg::Es256).claim("iat", old), "too_old"),
         (
             lenient.user("alice").audience("service-a").alg(Alg::Es256),
             "wrong_audience",
@@ -311,6 +314,11 @@ fn values_that_do_not_go_together_are_named_by_their_path() {
             "\"a\"",
             format!("{{ {idp}, leeway = \"301s\" }}"),
             "issuers[0].leeway",
+        ),
+        (
+            "\"a\"",
+            format!("{{ {idp}, max_token_age = \"0s\" }}"),
+            "issuers[0].max_token_age",
         ),
         (
             "\"a\"",

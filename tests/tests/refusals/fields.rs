@@ -15,7 +15,7 @@ const TABLE: &str = "
     aud       401      401   401   401    401     401     401    401        401
     exp       401      401   401   401    401     ok      ok     401        401
     nbf       ok       401   401   401    ok      401     ok     401        401
-    iat       401      401   401   401    ok      401     ok     401        401
+    iat       401      401   401   401    401     401     ok     401        401
     jti       401      401   401   401    ok      ok      ok     401        401
     client_id 401      401   401   401    ok      ok      ok     401        401
     scope     scope    401   401   scope  scope   scope   scope  401        401

@@ -76,6 +76,7 @@ fn tokens(world: &World) -> Vec<Row> {
         ("expired", claim("exp", &at(&base, "exp", -361))),
         ("not_yet_valid", claim("nbf", &at(&base, "nbf", 120))),
         ("issued_in_future", claim("iat", &at(&base, "iat", 120))),
+        ("too_old", claim("iat", &at(&base, "iat", -366 * 86_400))),
         ("missing_claim", signed(&base.clone().without("jti"))),
         ("invalid_claim", claim("sub", "1")),
         ("duplicate_member", signed(&twice)),
@@ -141,7 +142,7 @@ async fn bt_09_bt_12_bt_13_bt_19_gr_02_gr_03_each_reason_to_refuse_a_token() {
         assert_eq!(code(&world, &row.1).await, Some(row.0));
     }
     let codes: BTreeSet<_> = rows.iter().map(|(code, ..)| code).collect();
-    assert_eq!(codes.len(), 24);
+    assert_eq!(codes.len(), 25);
 }
 
 #[tokio::test]

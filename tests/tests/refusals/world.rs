@@ -1,5 +1,7 @@
 //! An authorization server, the service that trusts it in three servers, and tokens.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use http::{Request, header};
 use http_body_util::Full;
@@ -16,6 +18,9 @@ use crate::servers::{CALL, Kind, Servers};
 
 /// As what a request is sent: plain HTTP, and gRPC.
 const PROTOCOLS: [Option<&str>; 2] = [None, Some("application/grpc+proto")];
+
+/// How old a token may be.
+const YEAR: Duration = Duration::from_secs(365 * 86_400);
 
 /// Claims of the service's own.
 #[derive(Deserialize)]
@@ -51,7 +56,8 @@ impl World {
         idp.replace_jwks(Some(keys.to_string()));
         let issuer = Issuer::new(idp.issuer()).unwrap();
         let policy = Policy::new(issuer.clone(), Audience::new("service-a").unwrap());
-        let server = ResourceServer::with_policy(policy.claims::<Tenancy>(), issuer).unwrap();
+        let policy = policy.claims::<Tenancy>().max_token_age(YEAR).unwrap();
+        let server = ResourceServer::with_policy(policy, issuer).unwrap();
         let rule = Rule::scopes(["stock:read"])
             .unwrap()
             .and(Rule::actors(["service-b"]).unwrap())

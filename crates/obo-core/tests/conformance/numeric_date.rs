@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use obo_core::{TokenError, UnixTime};
+use obo_core::{Policy, TokenError, UnixTime};
 use proptest::prelude::*;
 
-use crate::judge::{NOW, judge, published, refusal, strict, verdict};
+use crate::judge::{NOW, judge, lenient, published, refusal, strict, verdict};
 use crate::token::Token;
 
 #[test]
@@ -93,6 +93,45 @@ fn jw_28_a_wrongly_typed_time_is_not_an_absent_one() {
         let token = Token::new().claim(claim, "\"1\"").mint();
         assert_eq!(refusal(&token), TokenError::InvalidClaim(claim));
     }
+}
+
+#[test]
+fn jw_27_a_token_may_be_no_older_than_the_policy_says() {
+    let policy = |age: u64| strict().max_token_age(Duration::from_secs(age)).unwrap();
+    let issued = |ago: u64| Token::new().claim("iat", (NOW.as_secs() - ago).to_string());
+    let verdict = |policy: &Policy, token: Token| judge(policy, &published(), &token.mint(), NOW);
+    // 60 s of leeway.
+    for ago in [0, 600, 659] {
+        let caller = verdict(&policy(600), issued(ago)).unwrap();
+        let issued_at = UnixTime::from_secs(NOW.as_secs() - ago);
+        assert_eq!(caller.issued_at(), Some(issued_at));
+        let until = policy(600).accepts_until(&caller);
+        let end = issued_at.saturating_add(Duration::from_secs(660));
+        let of_exp = strict().accepts_until(&caller);
+        assert_eq!(until, end.min(of_exp));
+        let before = UnixTime::from_secs(until.as_secs() - 1);
+        policy(600).check_expiry(&caller, before).unwrap();
+        policy(600).check_expiry(&caller, until).unwrap_err();
+    }
+    for ago in [660, 1_000_000] {
+        let error = verdict(&policy(600), issued(ago)).unwrap_err();
+        assert_eq!(error, TokenError::TooOld);
+        verdict(&strict(), issued(ago)).unwrap();
+    }
+    // It never makes a token live longer than its `exp`.
+    let old = issued(1000).claim("exp", (NOW.as_secs() - 60).to_string());
+    let error = verdict(&policy(1_000_000), old).unwrap_err();
+    assert_eq!(error, TokenError::Expired);
+
+    let leniently = |token: Token| {
+        let policy = lenient().max_token_age(Duration::from_secs(600)).unwrap();
+        verdict(&policy, token).map(drop)
+    };
+    let without = leniently(Token::new().without_claim("iat"));
+    assert_eq!(without.unwrap_err(), TokenError::MissingClaim("iat"));
+    leniently(issued(0)).unwrap();
+    let none = strict().max_token_age(Duration::ZERO).unwrap_err();
+    assert_eq!(none.field(), "max_token_age");
 }
 
 #[test]

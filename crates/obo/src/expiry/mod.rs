@@ -3,7 +3,7 @@
 //! A token is validated once, when its request starts. Without this layer, a stream goes on for as long as both ends
 //! like; a server-sent event or a gRPC subscription may then be served for days after the token has expired. An
 //! [`ExpiryLayer`] inside the [`BearerAuthLayer`](crate::BearerAuthLayer) ends it at the moment from which the server
-//! would refuse the token: its `exp` plus the leeway of the issuer's policy.
+//! would refuse the token: its `exp`, or the end of its maximum age, plus the leeway of the issuer's policy.
 //!
 //! - Before the response has begun, the request is refused as any expired token is: 401, or gRPC 16.
 //! - A gRPC response that has begun ends with the trailers `grpc-status: 16` and `grpc-message: invalid token`.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use obo::{Audience, Clock, Policy, Rejection, ResourceServer, TestClock, TokenError};
+use obo::{Audience, Clock, Policy, Rejection, ResourceServer, TestClock, TokenError, UnixTime};
 use serde::{Deserialize, Deserializer};
 use tokio::time::advance;
 
@@ -128,6 +128,28 @@ async fn at_06_a_remembered_token_expires() {
     clock.advance(Duration::from_secs(1));
     let refused = server.validate(&token).await.unwrap_err();
     assert_eq!(refused, TokenError::Expired.into());
+}
+
+#[tokio::test(start_paused = true)]
+async fn jw_27_a_remembered_token_gets_too_old() {
+    let idp = FakeIssuer::new().await;
+    let clock = TestClock::new(Clock::system().now());
+    let policy = policy(&idp)
+        .max_token_age(Duration::from_secs(120))
+        .unwrap();
+    let server = ResourceServer::with_policy(policy, idp.known()).unwrap();
+    let server = server.clock(clock.clone());
+    let token = idp.token().mint();
+    let caller = server.validate(&token).await.unwrap();
+    let end = caller.issued_at().unwrap();
+    let end = end.saturating_add(Duration::from_secs(120 + 60));
+    assert!(end < caller.expires_at());
+    clock.set(UnixTime::from_secs(end.as_secs() - 1));
+    server.validate(&token).await.unwrap();
+    assert_eq!(reads(), 1);
+    clock.set(end);
+    let refused = server.validate(&token).await.unwrap_err();
+    assert_eq!(refused, TokenError::TooOld.into());
 }
 
 #[tokio::test(start_paused = true)]
