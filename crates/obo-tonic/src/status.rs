@@ -1,12 +1,16 @@
 use std::error::Error as _;
 use std::sync::Arc;
 
-use obo::{Answer, ExchangeError};
+use http::Extensions;
+use obo::{Answer, ExchangeError, Rejection};
 use tonic::metadata::{MetadataMap, MetadataValue};
 use tonic::{Code, Status};
 
 /// A refusal as a gRPC status, with the challenge in its metadata (`www-authenticate`) and a `google.rpc.ErrorInfo` in its
 /// [details](Answer::grpc_details).
+///
+/// Its source is the [`Rejection`], which the [`BearerAuthLayer`](obo::BearerAuthLayer) around tells to the audit trail
+/// when a method or an interceptor returns it.
 pub fn status(answer: &Answer) -> Status {
     let mut metadata = MetadataMap::new();
     let challenge = answer
@@ -18,12 +22,22 @@ pub fn status(answer: &Answer) -> Status {
     if let Some(seconds) = answer.retry_after() {
         metadata.insert("retry-after", seconds.into());
     }
-    Status::with_details_and_metadata(
+    let mut status = Status::with_details_and_metadata(
         Code::from(answer.grpc_code()),
         answer.message(),
         answer.grpc_details().into(),
         metadata,
-    )
+    );
+    if let Some(rejection) = answer.rejection() {
+        obo::also_find_rejections(rejection_in);
+        status.set_source(Arc::new(rejection.clone()));
+    }
+    status
+}
+
+/// The rejection behind the status that tonic leaves in the response it makes of one.
+fn rejection_in(response: &Extensions) -> Option<&Rejection> {
+    response.get::<Status>()?.source()?.downcast_ref()
 }
 
 /// The failed exchange behind the status of a call that was not made; `None` when the called service sent the status.

@@ -6,14 +6,15 @@ use http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
 
 use crate::challenge::Challenge;
-use crate::error_info;
+use crate::{Rejection, error_info};
 
 /// How a refusal is told to whoever called this service: as an HTTP response or as a gRPC status.
 ///
-/// It is built from a closed set of texts: nothing of a token, of a request or of an authorization server's words is in
-/// it (BT-19).
+/// What it tells is built from a closed set of texts: nothing of a token, of a request or of an authorization server's
+/// words is in that (BT-19).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Answer {
+    rejection: Option<Rejection>,
     reason: &'static str,
     status: StatusCode,
     grpc_code: GrpcCode,
@@ -39,6 +40,7 @@ impl Answer {
         message: &'static str,
     ) -> Self {
         Self {
+            rejection: None,
             reason,
             status,
             grpc_code,
@@ -46,6 +48,11 @@ impl Answer {
             challenge: None,
             retry_after: None,
         }
+    }
+
+    pub(crate) fn with_rejection(mut self, rejection: &Rejection) -> Self {
+        self.rejection = Some(rejection.clone());
+        self
     }
 
     pub(crate) fn with_challenge(mut self, challenge: Challenge) -> Self {
@@ -56,6 +63,11 @@ impl Answer {
     pub(crate) fn with_retry_after(mut self, retry_after: Option<Duration>) -> Self {
         self.retry_after = retry_after;
         self
+    }
+
+    /// Why the request is refused, for logs: the response does not tell it. `None` where no [`Rejection`] was the cause.
+    pub fn rejection(&self) -> Option<&Rejection> {
+        self.rejection.as_ref()
     }
 
     /// The status of an HTTP response.
@@ -106,8 +118,15 @@ impl Answer {
     /// A gRPC request is answered as gRPC: status 200, `grpc-status` and the [details](Self::grpc_details) in the headers
     /// ("trailers-only"), its own content type; any other as HTTP. Such a request is a POST: whoever asks by another method and calls that gRPC is told 401
     /// or 403, since what stands between may go by the status alone.
+    ///
+    /// The extensions hold the [`rejection`](Self::rejection). A [`BearerAuthLayer`](crate::BearerAuthLayer) around, which
+    /// the response passes on its way out, tells it to the audit trail; so it does with any response that holds one.
     pub fn to_response<B: Default>(&self, method: &Method, headers: &HeaderMap) -> Response<B> {
-        Protocol::of(method, headers).response(self)
+        let mut response = Protocol::of(method, headers).response(self);
+        if let Some(rejection) = &self.rejection {
+            response.extensions_mut().insert(rejection.clone());
+        }
+        response
     }
 }
 

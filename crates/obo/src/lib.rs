@@ -65,6 +65,8 @@ pub use error::{BoxError, CallError, ExchangeError, ExchangeErrorKind};
 pub use exchange::{Exchanged, TokenExchange, TokenSource};
 pub use expiry::{Expiry, ExpiryLayer};
 pub use jwks::{KeyRefresh, KeyStatus};
+#[doc(hidden)]
+pub use observe::also_find_rejections;
 pub use on_behalf_of::{OnBehalfOf, OnBehalfOfLayer};
 pub use protected_resource::{ProtectedResource, ProtectedResourceService};
 pub use rejection::Rejection;

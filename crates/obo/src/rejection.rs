@@ -77,6 +77,10 @@ impl Rejection {
 
     /// What the caller is told.
     pub fn answer(&self) -> Answer {
+        self.told().with_rejection(self)
+    }
+
+    fn told(&self) -> Answer {
         let denied = |message, challenge| denied(self.code(), message, challenge);
         let insufficient = Challenge::error(BearerError::InsufficientScope);
         match self {

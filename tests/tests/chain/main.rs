@@ -8,7 +8,9 @@
     reason = "a failed assumption fails the test"
 )]
 
+mod audit;
 mod grpc_client;
+mod log;
 mod refusals;
 mod setup;
 mod walk;

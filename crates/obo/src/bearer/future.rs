@@ -8,8 +8,9 @@ use tower_service::Service;
 
 use super::BearerAuthLayer;
 use super::resource_metadata::ResourceMetadata;
+use crate::Rejection;
 use crate::jwks::Refresh;
-use crate::{Rejection, observe};
+use crate::observe::{self, Passed};
 
 pin_project! {
     /// The future of [`BearerAuth`](super::BearerAuth).
@@ -40,6 +41,7 @@ pin_project! {
         Passed {
             #[pin]
             future: S::Future,
+            passed: Passed,
         },
     }
 }
@@ -55,9 +57,9 @@ where
     S: Service<Request<B>, Response = Response<R>>,
     R: Default,
 {
-    pub(super) fn passed(future: S::Future) -> Self {
+    pub(super) fn passed(request: Request<B>, ready: &mut S) -> Self {
         Self {
-            state: State::Passed { future },
+            state: pass(request, ready),
             metadata: None,
         }
     }
@@ -92,18 +94,27 @@ where
     }
 }
 
+fn pass<S, B>(request: Request<B>, ready: &mut S) -> State<S, B>
+where
+    S: Service<Request<B>>,
+{
+    let passed = Passed::new(&request);
+    State::Passed {
+        future: ready.call(request),
+        passed,
+    }
+}
+
 fn refusal<S, B, R>(rejection: &Rejection, request: &Request<B>) -> State<S, B>
 where
     S: Service<Request<B>, Response = Response<R>>,
     R: Default,
 {
-    observe::refused(request, rejection, None);
+    let answer = rejection.answer();
+    let mut response = answer.to_response(request.method(), request.headers());
+    observe::refused(request, rejection, None, &mut response);
     State::Refused {
-        response: Some(
-            rejection
-                .answer()
-                .to_response(request.method(), request.headers()),
-        ),
+        response: Some(response),
     }
 }
 
@@ -125,7 +136,11 @@ where
         };
         loop {
             let next = match state.as_mut().project() {
-                StateProjection::Passed { future } => return future.poll(cx).map_ok(named),
+                StateProjection::Passed { future, passed } => {
+                    let mut response = ready!(future.poll(cx))?;
+                    passed.answered(&mut response);
+                    return Poll::Ready(Ok(named(response)));
+                }
                 StateProjection::Refused { response } => {
                     return match response.take() {
                         Some(response) => Poll::Ready(Ok(named(response))),
@@ -139,9 +154,7 @@ where
                         return Poll::Pending;
                     };
                     match waited.layer.admit_after(&mut waited.request, refreshed) {
-                        Ok(()) => State::Passed {
-                            future: waited.ready.call(waited.request),
-                        },
+                        Ok(()) => pass(waited.request, &mut waited.ready),
                         Err(rejection) => refusal(&rejection, &waited.request),
                     }
                 }

@@ -45,7 +45,7 @@ where
 
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
         let future = match self.layer.admit(&mut request) {
-            Step::Pass => ResponseFuture::passed(self.inner.call(request)),
+            Step::Pass => ResponseFuture::passed(request, &mut self.inner),
             Step::Refuse(rejection) => ResponseFuture::refused(&rejection, &request),
             Step::Wait(refresh) => {
                 // The service that was polled ready goes along; its clone has still to be.

@@ -3,8 +3,11 @@
     allow(unused_variables)
 )]
 
-use http::Request;
+#[cfg(feature = "tracing")]
+use http::{Method, Uri};
+use http::{Request, Response};
 
+use super::raised::{mark_told, untold};
 use crate::{Rejection, Validated};
 
 /// Where the audit trail is told.
@@ -14,13 +17,13 @@ const AUDIT: &str = "obo::audit";
 /// One event of the audit trail: its own fields, then those of the request and of the caller.
 #[cfg(feature = "tracing")]
 macro_rules! audit {
-    ($level:ident, $request:ident, $told:ident, $message:literal, $($own:tt)*) => {
+    ($level:ident, $method:expr, $uri:expr, $told:ident, $message:literal, $($own:tt)*) => {
         tracing::event!(
             target: AUDIT,
             tracing::Level::$level,
             $($own)*,
-            method = $request.method().as_str(),
-            path = $request.uri().path(),
+            method = $method.as_str(),
+            path = $uri.path(),
             issuer = $told.issuer,
             subject = $told.subject,
             actor = $told.actor,
@@ -45,7 +48,15 @@ pub(crate) fn allowed<B>(request: &Request<B>, caller: &Validated) {
     #[cfg(feature = "tracing")]
     if tracing::enabled!(target: AUDIT, tracing::Level::DEBUG) {
         let told = told::Caller::of(caller);
-        audit!(DEBUG, request, told, "request allowed", decision = "allow");
+        let (method, uri) = (request.method(), request.uri());
+        audit!(
+            DEBUG,
+            method,
+            uri,
+            told,
+            "request allowed",
+            decision = "allow"
+        );
     }
 }
 
@@ -69,8 +80,55 @@ pub(crate) fn anonymous<B>(request: &Request<B>) {
     );
 }
 
-/// A request was refused; the caller is known where a rule refused it.
-pub(crate) fn refused<B>(request: &Request<B>, rejection: &Rejection, caller: Option<&Validated>) {
+/// A request was refused, with this response; the caller is known where a rule refused it.
+pub(crate) fn refused<B, R>(
+    request: &Request<B>,
+    rejection: &Rejection,
+    caller: Option<&Validated>,
+    response: &mut Response<R>,
+) {
+    count_refused(rejection, caller);
+    #[cfg(feature = "tracing")]
+    if tracing::enabled!(target: AUDIT, tracing::Level::INFO) {
+        tell_refused(request.method(), request.uri(), rejection, caller);
+    }
+    mark_told(response.extensions_mut());
+}
+
+/// A request that the layer has let pass, should it be refused further inside.
+pub(crate) struct Passed {
+    caller: Option<Validated>,
+    /// Method and target, where anybody wants to know.
+    #[cfg(feature = "tracing")]
+    request: Option<(Method, Uri)>,
+}
+
+impl Passed {
+    pub(crate) fn new<B>(request: &Request<B>) -> Self {
+        Self {
+            caller: request.extensions().get().cloned(),
+            #[cfg(feature = "tracing")]
+            request: tracing::enabled!(target: AUDIT, tracing::Level::INFO)
+                .then(|| (request.method().clone(), request.uri().clone())),
+        }
+    }
+
+    /// Tells the refusal that the response holds, if any and unless it was told where it was raised.
+    pub(crate) fn answered<R>(&self, response: &mut Response<R>) {
+        let Some(rejection) = untold(response.extensions()) else {
+            return;
+        };
+        let caller = self.caller.as_ref();
+        count_refused(rejection, caller);
+        #[cfg(feature = "tracing")]
+        if let Some((method, uri)) = &self.request {
+            tell_refused(method, uri, rejection, caller);
+        }
+        mark_told(response.extensions_mut());
+    }
+}
+
+fn count_refused(rejection: &Rejection, caller: Option<&Validated>) {
     count!(
         "obo_requests_total",
         "outcome" => "refused",
@@ -78,19 +136,21 @@ pub(crate) fn refused<B>(request: &Request<B>, rejection: &Rejection, caller: Op
         // What an unverified token says of its issuer is no label.
         "issuer" => caller.map_or("", |caller| caller.issuer().as_str()).to_owned(),
     );
-    #[cfg(feature = "tracing")]
-    if tracing::enabled!(target: AUDIT, tracing::Level::INFO) {
-        let told = caller.map(told::Caller::of).unwrap_or_default();
-        audit!(
-            INFO,
-            request,
-            told,
-            "request refused",
-            decision = "deny",
-            code = rejection.code(),
-            reason = %rejection
-        );
-    }
+}
+
+#[cfg(feature = "tracing")]
+fn tell_refused(method: &Method, uri: &Uri, rejection: &Rejection, caller: Option<&Validated>) {
+    let told = caller.map(told::Caller::of).unwrap_or_default();
+    audit!(
+        INFO,
+        method,
+        uri,
+        told,
+        "request refused",
+        decision = "deny",
+        code = rejection.code(),
+        reason = %rejection
+    );
 }
 
 /// A response was ended, since the token of its request has expired.

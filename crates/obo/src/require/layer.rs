@@ -77,9 +77,10 @@ where
                 future: self.inner.call(request),
             },
             Err(rejection) => {
-                observe::refused(&request, &rejection, request.extensions().get());
                 let answer = rejection.answer();
-                let response = answer.to_response(request.method(), request.headers());
+                let mut response = answer.to_response(request.method(), request.headers());
+                let caller = request.extensions().get();
+                observe::refused(&request, &rejection, caller, &mut response);
                 State::Refused {
                     response: Some(response),
                 }

@@ -1,7 +1,7 @@
 use std::convert::Infallible;
 
-use http::{Request, Response};
-use obo::BearerAuthLayer;
+use http::{Request, Response, header};
+use obo::{BearerAuthLayer, Rejection};
 use tower::{Layer as _, ServiceExt as _, service_fn};
 
 use crate::log::{Log, has};
@@ -79,6 +79,48 @@ async fn ob_08_who_passes_without_a_caller_is_told_as_well() {
     let events = log.lines("obo::audit");
     assert_eq!(events.len(), 1);
     has(&events[0], &[r#"decision="allow""#, r#"code="anonymous""#]);
+}
+
+#[tokio::test]
+async fn ob_08_a_response_that_holds_a_rejection_is_told_by_the_innermost_layer_alone() {
+    let log = Log::default();
+    let subscriber = tracing_subscriber::fmt()
+        .with_ansi(false)
+        .with_writer(log.clone())
+        .finish();
+    let _guard = tracing::subscriber::set_default(subscriber);
+    let running = Running::start().await;
+    let layer = BearerAuthLayer::new(running.server);
+    let inner = layer.layer(service_fn(|request: Request<()>| async move {
+        let answer = Rejection::Actor("not today").answer();
+        let (method, headers) = (request.method(), request.headers());
+        Ok::<Response<()>, Infallible>(answer.to_response(method, headers))
+    }));
+    let token = running.idp.user("alice").audience("service-a").mint();
+    let request = Request::put("/orders?secret=1")
+        .header(header::AUTHORIZATION, format!("Bearer {token}"))
+        .body(())
+        .unwrap();
+    let response = layer.layer(inner).oneshot(request).await.unwrap();
+    assert_eq!(response.status(), 403);
+    // Layers around see it as well.
+    let held = response.extensions().get::<Rejection>();
+    assert_eq!(held, Some(&Rejection::Actor("not today")));
+
+    let events = log.lines("obo::audit");
+    assert_eq!(events.len(), 1, "{events:#?}");
+    has(
+        &events[0],
+        &[
+            r#"decision="deny""#,
+            r#"code="actor_refused""#,
+            "not today",
+            r#"method="PUT""#,
+            r#"path="/orders""#,
+            r#"client_id="test-app""#,
+        ],
+    );
+    assert!(!events[0].contains("secret"), "{}", events[0]);
 }
 
 fn pseudonym(event: &str) -> &str {
