@@ -5,14 +5,16 @@ use axum_core::body::Body;
 use axum_core::response::{IntoResponse, Response};
 use http::request::Parts;
 use http::{HeaderMap, Method, StatusCode, header};
-use obo::{Answer, BoxError, ExchangeError, Rejection};
+use obo::{Answer, BoxError, CallError, ExchangeError, Rejection};
 
 /// What a handler returns when it refuses a request or fails: `?` makes it of any error.
 ///
 /// Where the error is, or was caused by, a [`Rejection`] or an [`ExchangeError`], the response has the status and the
 /// challenge of its [`Answer`], so that a call that could not be made for a user is told to the caller by its class:
-/// through a [`CallError`](obo::CallError) and through the status of a generated tonic client alike. Any other error is
-/// a plain 500. The body is empty; `Display` and [`cause`](Self::cause) say more, for logs.
+/// through a [`CallError`] and through the status of a generated tonic client alike. A call that was made and failed is a
+/// plain 502, any other error a plain 500. The body is empty; `Display` and [`cause`](Self::cause) say more, for logs.
+///
+/// An extractor's error knows its request and answers gRPC as gRPC; one made by `?` knows none and answers as HTTP.
 ///
 /// As with other types that are made of any error, it is none itself.
 pub struct Error(Box<Inner>);
@@ -42,18 +44,25 @@ impl Error {
         &*self.0.cause
     }
 
-    /// What the caller is told; `None` means a plain 500.
+    /// What the caller is told; `None` means a plain 500 or 502.
     pub fn answer(&self) -> Option<Answer> {
-        let mut cause: Option<&(dyn StdError + 'static)> = Some(&*self.0.cause);
-        while let Some(error) = cause {
+        self.causes().find_map(|error| {
             let rejection = error.downcast_ref().map(Rejection::answer);
-            let answer = rejection.or_else(|| error.downcast_ref().map(ExchangeError::answer));
-            if answer.is_some() {
-                return answer;
-            }
-            cause = error.source();
+            rejection.or_else(|| error.downcast_ref().map(ExchangeError::answer))
+        })
+    }
+
+    /// The status where nothing in the cause is told to the caller.
+    fn status(&self) -> StatusCode {
+        match self.causes().any(|error| error.is::<CallError>()) {
+            true => StatusCode::BAD_GATEWAY,
+            false => StatusCode::INTERNAL_SERVER_ERROR,
         }
-        None
+    }
+
+    fn causes(&self) -> impl Iterator<Item = &(dyn StdError + 'static)> {
+        let first: &(dyn StdError + 'static) = &*self.0.cause;
+        std::iter::successors(Some(first), |error| error.source())
     }
 }
 
@@ -71,7 +80,7 @@ impl IntoResponse for Error {
     fn into_response(self) -> Response {
         match self.answer() {
             Some(answer) => answer.to_response::<Body>(&self.0.method, &self.0.headers),
-            None => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+            None => self.status().into_response(),
         }
     }
 }

@@ -298,7 +298,6 @@ impl Policy {
             entitlements,
             current_actor,
             prior_actors,
-            issued_at: claims.iat,
             expires_at: judged.expires_at,
             issued_at: claims.iat,
             token_id: claims.jti,

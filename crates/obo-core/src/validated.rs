@@ -28,7 +28,6 @@ pub(crate) struct Facts {
     pub(crate) entitlements: Values,
     pub(crate) current_actor: Option<CurrentActor>,
     pub(crate) prior_actors: PriorActors,
-    pub(crate) issued_at: Option<UnixTime>,
     pub(crate) expires_at: UnixTime,
     pub(crate) issued_at: Option<UnixTime>,
     pub(crate) token_id: Option<String>,
@@ -137,11 +136,6 @@ impl<C> Validated<C> {
     /// Everyone the token is addressed to; this service is among them.
     pub fn audience(&self) -> impl Iterator<Item = &str> {
         self.facts.audience.iter().map(String::as_str)
-    }
-
-    /// When the token was issued (`iat`).
-    pub fn issued_at(&self) -> Option<UnixTime> {
-        self.facts.issued_at
     }
 
     /// When the token expires, without leeway.

@@ -179,7 +179,7 @@ async fn a_failed_call_is_answered_by_why_it_failed() {
 
     let refused = || calling.call(&caller, "https://b.example/", Err(std::fmt::Error));
     let (status, _) = answer(refused().await);
-    assert_eq!(status, StatusCode::INTERNAL_SERVER_ERROR);
+    assert_eq!(status, StatusCode::BAD_GATEWAY);
     let error = Error::from(refused().await.unwrap_err());
     assert_eq!(error.to_string(), "the call failed");
     let source = error.cause().source().unwrap();
