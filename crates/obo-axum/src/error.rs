@@ -62,7 +62,9 @@ impl Error {
 
     fn causes(&self) -> impl Iterator<Item = &(dyn StdError + 'static)> {
         let first: &(dyn StdError + 'static) = &*self.0.cause;
-        std::iter::successors(Some(first), |error| error.source())
+        std::iter::successors(Some(first), |error: &&(dyn StdError + 'static)| {
+            (*error).source()
+        })
     }
 }
 

@@ -11,7 +11,8 @@ use crate::cache_key::target_digest;
 use crate::dialect::Dialect;
 use crate::token::{MAX_TOKEN, is_token68};
 use crate::{
-    ActorToken, Audience, ClaimsRequest, ConfigError, Issuer, Resource, Scope, UnixTime, Validated,
+    ActorToken, Audience, ClaimsRequest, ConfigError, Issuer, Resource, Scope, Secret, UnixTime,
+    Validated,
 };
 
 /// A token type identifier (RFC 8693 section 3).
@@ -390,6 +391,13 @@ impl IssuedToken {
     pub fn with_scope(mut self, scope: Scope) -> Self {
         self.scope = scope;
         self
+    }
+
+    /// The token alone, for the few who send it in another place than the header.
+    pub fn token(&self) -> Secret {
+        let value = self.authorization.as_bytes();
+        let token = value.get(SCHEME.len()..).unwrap_or_default();
+        Secret::new(String::from_utf8_lossy(token))
     }
 
     /// The value of the `Authorization` header, marked sensitive.

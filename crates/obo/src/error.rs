@@ -107,10 +107,10 @@ impl ExchangeError {
         }))
     }
 
-    pub(crate) fn of_token_endpoint(target: &Target, source: TokenEndpointError) -> Self {
+    pub(crate) fn of_token_endpoint(target: Option<&Target>, source: TokenEndpointError) -> Self {
         Self(Arc::new(Inner {
             kind: source.class().into(),
-            target: Some(target.to_string()),
+            target: target.map(ToString::to_string),
             problem: Cow::Borrowed(""),
             source: Some(source),
         }))

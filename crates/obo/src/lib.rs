@@ -12,6 +12,7 @@
 //! `obo-axum` and `obo-tonic` have the extractors and accessors; `obo-testkit` is an authorization server for tests.
 
 mod answer;
+pub mod app_only;
 mod authorization_server;
 pub mod bearer;
 mod client_auth;
@@ -53,6 +54,7 @@ pub(crate) use obo_core::{
 
 pub use self::http::HttpService;
 pub use answer::Answer;
+pub use app_only::{AppOnly, AppOnlyLayer};
 pub use authorization_server::AuthorizationServer;
 pub use bearer::{BearerAuth, BearerAuthLayer};
 pub use client_auth::{

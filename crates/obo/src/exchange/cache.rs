@@ -90,6 +90,11 @@ impl TokenCache {
         self.id((issuer.as_str(), subject))
     }
 
+    /// The room of a token that is nobody's.
+    pub(super) fn nobody(&self, key: &CacheKey) -> SubjectId {
+        self.id(key)
+    }
+
     fn id(&self, of: impl Hash) -> SubjectId {
         SubjectId(self.hasher.hash_one(of))
     }

@@ -1,9 +1,13 @@
 //! What a token exchange does: give what is at hand, or let one flight fetch it for all.
 
+use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
+use super::actor::{ActorSource, Kind};
+use super::ask::{Ask, Own};
 use super::bounds::CacheBounds;
 use super::cache::{Place, SubjectId, TokenCache};
 use super::entries::Outcome;
@@ -13,13 +17,14 @@ use super::token_endpoint::TokenEndpoint;
 use super::{Exchanged, TokenSource};
 use crate::flight::{Flights, Landing, Overloaded};
 use crate::{
-    CacheKey, CacheKeys, ExchangeError, ExchangeErrorKind, ExchangeRequest, Issuer, Target,
-    UnixTime, Validated, observe, random,
+    ActorToken, CacheKey, CacheKeys, ErrorClass, ExchangeError, ExchangeErrorKind, Issuer, Target,
+    TokenEndpointError, TokenType, UnixTime, Validated, observe, random,
 };
 
 pub(super) struct Engine {
     pub(super) endpoint: TokenEndpoint,
     pub(super) limits: Limits,
+    pub(super) actor: Option<ActorSource>,
     tokens: TokenCache,
     flights: Arc<Flights<CacheKey, Outcome>>,
     revocations: Revocations,
@@ -53,12 +58,17 @@ enum Need {
 }
 
 impl Engine {
-    pub(super) fn new(endpoint: TokenEndpoint, limits: Limits) -> Arc<Self> {
+    pub(super) fn new(
+        endpoint: TokenEndpoint,
+        limits: Limits,
+        actor: Option<ActorSource>,
+    ) -> Arc<Self> {
         let (server, client) = (endpoint.server.issuer(), endpoint.client.id());
         Arc::new(Self {
             keys: random::bytes().map(|random| CacheKeys::new(random, server, client)),
             endpoint,
             limits,
+            actor,
             tokens: TokenCache::new(limits.cache),
             flights: Flights::new(limits.flights),
             revocations: Revocations::new(),
@@ -66,17 +76,17 @@ impl Engine {
     }
 
     /// The token at hand, or a future of it.
-    pub(super) fn exchange(self: &Arc<Self>, request: ExchangeRequest) -> ResponseFuture {
-        let place = match self.place(&request) {
+    pub(super) fn ask(self: &Arc<Self>, ask: Ask) -> ResponseFuture {
+        let place = match self.place(&ask) {
             Ok(place) => place,
             Err(error) => return ResponseFuture::failed(error),
         };
-        let at_hand = self.tokens.get(&place).filter(|_| !request.is_fresh());
+        let at_hand = self.tokens.get(&place).filter(|_| !ask.is_fresh());
         observe::at_hand(at_hand.is_some());
         if let Some(hit) = at_hand {
             if hit.is_due {
                 // Whoever comes next profits; that there is no room for it now is no error.
-                let _ = self.join(place, request, Need::Renewal);
+                let _ = self.join(place, ask, Need::Renewal);
             }
             return ResponseFuture::known(hit.outcome.map(|token| Exchanged {
                 token,
@@ -84,52 +94,54 @@ impl Engine {
                 place,
             }));
         }
-        let need = match request.is_fresh() {
+        let need = match ask.is_fresh() {
             true => Need::Renewal,
             false => Need::Missing,
         };
-        let target = Arc::clone(request.shared_target());
-        match self.join(place, request, need) {
+        let target = ask.target().cloned();
+        match self.join(place, ask, need) {
             Ok(landing) => ResponseFuture::waiting(landing, place, target),
             Err(Overloaded) => ResponseFuture::failed(ExchangeError::new(
                 ExchangeErrorKind::Overloaded,
-                Some(&target),
+                target.as_deref(),
                 "too many exchanges are under way",
             )),
         }
     }
 
-    /// Where the outcome of a request is kept; an error when the request is one for nobody.
-    fn place(&self, request: &ExchangeRequest) -> Result<Place, ExchangeError> {
-        let caller = request.subject();
-        let subject = self.tokens.subject(caller.issuer(), caller.subject());
-        self.check_subject(caller, subject, request.target())?;
+    /// Where the outcome is kept; an error when it is for nobody.
+    fn place(&self, ask: &Ask) -> Result<Place, ExchangeError> {
+        let target = ask.target().map(|target| &**target);
+        let subject = ask
+            .caller()
+            .map(|caller| self.check_caller(caller, target))
+            .transpose()?;
         let Some(keys) = &self.keys else {
             return Err(ExchangeError::new(
                 ExchangeErrorKind::ClientMisconfigured,
-                Some(request.target()),
+                target,
                 "the system gives no randomness to key the cache with",
             ));
         };
-        let dialect = self.endpoint.dialect_of(request);
-        let key = keys.exchange(&dialect.identity(), request);
+        let key = ask.key(keys, self.endpoint.dialect_of(ask));
+        let subject = subject.unwrap_or_else(|| self.tokens.nobody(&key));
         Ok(Place { subject, key })
     }
 
     fn join(
         self: &Arc<Self>,
         place: Place,
-        request: ExchangeRequest,
+        ask: Ask,
         need: Need,
     ) -> Result<Landing<Outcome>, Overloaded> {
         self.flights.join(place.key, || {
             let engine = Arc::clone(self);
-            async move { engine.fly(place, request, need).await }
+            async move { engine.fly(place, ask, need).await }
         })
     }
 
-    /// One exchange in a task of its own; a success is stored before the flight ends.
-    async fn fly(&self, place: Place, request: ExchangeRequest, need: Need) -> Outcome {
+    /// One request in a task of its own; a success is stored before the flight ends.
+    async fn fly(self: Arc<Self>, place: Place, ask: Ask, need: Need) -> Outcome {
         // Whoever missed the cache just before another flight ended comes here after it.
         if need == Need::Missing
             && let Some(hit) = self.tokens.get(&place)
@@ -138,16 +150,21 @@ impl Engine {
         }
         let _under_way = observe::UnderWay::new();
         let (start, started_at) = (Instant::now(), self.endpoint.clock.now());
-        let mut exchanged = self.endpoint.exchange(&request).await;
-        if exchanged.is_ok() {
-            // The answer may have taken longer than the caller's token lived, or than it was not revoked.
-            let caller = request.subject();
-            let valid = self.check_subject(caller, place.subject, request.target());
-            exchanged = valid.and(exchanged);
+        let target = ask.target().cloned();
+        let mut outcome = match self.with_actor(ask.clone()).await {
+            Ok(ask) => self.endpoint.ask(&ask).await,
+            Err(error) => Err(error),
+        };
+        // The answer may have taken longer than the caller's token lived, or than it was not revoked.
+        if let (Ok(_), Some(caller)) = (&outcome, ask.caller()) {
+            let valid = self.check_caller(caller, target.as_deref());
+            outcome = valid.and(outcome);
         }
         // Neither the server's word, nor the token's own, nor the caller's session is outlived (TX-42).
-        let session = request.subject().expires_at().saturating_since(started_at);
-        match &exchanged {
+        let session = ask.caller().map_or(Duration::MAX, |caller| {
+            caller.expires_at().saturating_since(started_at)
+        });
+        match &outcome {
             Ok(token) => {
                 let lifetime = token.lifetime(started_at);
                 self.tokens
@@ -155,27 +172,68 @@ impl Engine {
             }
             Err(error) => self.tokens.insert_refusal(place, error, session),
         }
-        let outcome = exchanged.as_ref().map(|_| ());
-        observe::exchanged(request.target(), outcome, start.elapsed());
-        exchanged
+        let told = outcome.as_ref().map(|_| ());
+        observe::exchanged(target.as_deref(), told, start.elapsed());
+        outcome
+    }
+
+    /// The same with the acting service's token, where one is to be sent and the request brings none.
+    async fn with_actor(self: &Arc<Self>, ask: Ask) -> Result<Ask, ExchangeError> {
+        let (Ask::Exchange(request), Some(ActorSource(kind))) = (&ask, &self.actor) else {
+            return Ok(ask);
+        };
+        if request.actor().is_some() {
+            return Ok(ask);
+        }
+        // One store has one actor, whose token may be renewed without what is at hand getting worse.
+        let identity = "the actor of the exchange";
+        let actor = match kind {
+            Kind::Fixed(token) => token.clone(),
+            Kind::Fetched { token_type, fetch } => {
+                let fetched = timeout(self.endpoint.deadline, fetch()).await;
+                let fetched = fetched.unwrap_or_else(|_| {
+                    let problem = "the actor's own token did not come in time";
+                    Err(TokenEndpointError::new(ErrorClass::Transient, problem))
+                });
+                let token = fetched.map_err(|error| {
+                    ExchangeError::of_token_endpoint(Some(request.target()), error)
+                })?;
+                ActorToken::new(token, token_type.clone(), identity)
+            }
+            Kind::ClientCredentials(target) => {
+                let own = self.ask(Ask::Own(Own {
+                    target: target.clone(),
+                    dialect: None,
+                    is_fresh: false,
+                }));
+                // Boxed, since a flight may wait for another one.
+                let own: Pin<Box<dyn Future<Output = _> + Send>> = Box::pin(own);
+                let own = own
+                    .await
+                    .map_err(|error| without_actor(request.target(), &error))?;
+                let token = own.token().token();
+                ActorToken::new(token, TokenType::ACCESS_TOKEN, identity)
+            }
+        };
+        Ok(Ask::Exchange(request.clone().with_actor(actor)))
     }
 
     /// Nothing is done for a caller whose own token has expired or was revoked, whatever is at hand.
-    fn check_subject(
+    fn check_caller(
         &self,
         caller: &Validated,
-        subject: SubjectId,
-        target: &Target,
-    ) -> Result<(), ExchangeError> {
+        target: Option<&Target>,
+    ) -> Result<SubjectId, ExchangeError> {
+        let subject = self.tokens.subject(caller.issuer(), caller.subject());
         let problem = if caller.expires_at() <= self.endpoint.clock.now() {
             "the caller's own token has expired"
         } else if self.revocations.cover(subject, caller.issued_at()) {
             "the caller's own token was revoked"
         } else {
-            return Ok(());
+            return Ok(subject);
         };
         let kind = ExchangeErrorKind::SubjectInvalid;
-        Err(ExchangeError::new(kind, Some(target), problem))
+        Err(ExchangeError::new(kind, target, problem))
     }
 
     pub(super) fn revoke(&self, issuer: &Issuer, subject: &str, issued_until: UnixTime) {
@@ -190,8 +248,17 @@ impl Engine {
     }
 }
 
+/// That this service gets no token of its own is nothing its caller could mend.
+fn without_actor(target: &Target, error: &ExchangeError) -> ExchangeError {
+    let kind = match error.is_retryable() {
+        true => error.kind(),
+        false => ExchangeErrorKind::ClientMisconfigured,
+    };
+    ExchangeError::new(kind, Some(target), format!("for the actor, {error}"))
+}
+
 /// The error of a flight that panicked or met the end of the runtime.
-pub(super) fn interrupted(target: &Target) -> ExchangeError {
+pub(super) fn interrupted(target: Option<&Target>) -> ExchangeError {
     let kind = ExchangeErrorKind::Transient;
-    ExchangeError::new(kind, Some(target), "the exchange was interrupted")
+    ExchangeError::new(kind, target, "the exchange was interrupted")
 }

@@ -18,7 +18,7 @@ enum State {
     Waiting {
         landing: Landing<Outcome>,
         place: Place,
-        target: Arc<Target>,
+        target: Option<Arc<Target>>,
     },
 }
 
@@ -31,7 +31,11 @@ impl ResponseFuture {
         Self::known(Err(error))
     }
 
-    pub(super) fn waiting(landing: Landing<Outcome>, place: Place, target: Arc<Target>) -> Self {
+    pub(super) fn waiting(
+        landing: Landing<Outcome>,
+        place: Place,
+        target: Option<Arc<Target>>,
+    ) -> Self {
         Self(State::Waiting {
             landing,
             place,
@@ -52,7 +56,7 @@ impl Future for ResponseFuture {
                 target,
             } => {
                 let landed = ready!(Pin::new(landing).poll(cx));
-                let issued = landed.unwrap_or_else(|_| Err(interrupted(target)));
+                let issued = landed.unwrap_or_else(|_| Err(interrupted(target.as_deref())));
                 let place = *place;
                 self.0 = State::Known(None);
                 Poll::Ready(issued.map(|token| Exchanged {

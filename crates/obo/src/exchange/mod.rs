@@ -3,6 +3,8 @@
 //! A token at hand is given at once. Otherwise one request to the authorization server serves all who ask for the same
 //! token at the same time; it runs in a task of its own, so that a caller that goes away changes nothing for the others.
 
+mod actor;
+mod ask;
 mod bounds;
 mod breaker;
 mod cache;
@@ -17,6 +19,8 @@ mod revocations;
 mod token_endpoint;
 mod token_exchange;
 
+pub use actor::ActorSource;
+pub(crate) use ask::{Ask, Own};
 pub use bounds::CacheBounds;
 pub use future::ResponseFuture;
 pub use token_exchange::{Exchanged, TokenExchange, TokenSource};

@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep, timeout_at};
 
+use super::ask::Ask;
 use super::token_endpoint::TokenEndpoint;
-use crate::{ErrorClass, ExchangeError, ExchangeRequest, IssuedToken, TokenEndpointError, random};
+use crate::{ErrorClass, ExchangeError, IssuedToken, TokenEndpointError, random};
 
 /// How often a failure that may pass is tried again (TE-08).
 const RETRIES: u32 = 2;
@@ -15,23 +16,20 @@ const FIRST_BACKOFF: Duration = Duration::from_millis(200);
 const UNSTATED_PAUSE: Duration = Duration::from_secs(1);
 
 impl TokenEndpoint {
-    /// Exchanges, with retries; discovery and a client authentication that hangs are in its deadline too.
-    pub(super) async fn exchange(
-        &self,
-        request: &ExchangeRequest,
-    ) -> Result<IssuedToken, ExchangeError> {
-        self.guarded(request)
-            .await
-            .map_err(|error| ExchangeError::of_token_endpoint(request.target(), error))
+    /// Asks, with retries; discovery and a client authentication that hangs are in its deadline too.
+    pub(super) async fn ask(&self, ask: &Ask) -> Result<IssuedToken, ExchangeError> {
+        let target = ask.target().map(|target| &**target);
+        let answered = self.guarded(ask).await;
+        answered.map_err(|error| ExchangeError::of_token_endpoint(target, error))
     }
 
-    async fn guarded(&self, request: &ExchangeRequest) -> Result<IssuedToken, TokenEndpointError> {
+    async fn guarded(&self, ask: &Ask) -> Result<IssuedToken, TokenEndpointError> {
         let pass = self.breaker.pass().map_err(|left| {
             let problem = "the authorization server kept failing and is left alone for a moment";
             TokenEndpointError::new(ErrorClass::Transient, problem).with_retry_after(Some(left))
         })?;
         let deadline = Instant::now() + self.deadline;
-        let exchanged = timeout_at(deadline, self.attempts(request, deadline)).await;
+        let exchanged = timeout_at(deadline, self.attempts(ask, deadline)).await;
         let exchanged = exchanged.unwrap_or_else(|_| {
             let problem = format!("the exchange was not over within {:?}", self.deadline);
             Err(TokenEndpointError::new(ErrorClass::Transient, problem))
@@ -47,13 +45,13 @@ impl TokenEndpoint {
 
     async fn attempts(
         &self,
-        request: &ExchangeRequest,
+        ask: &Ask,
         deadline: Instant,
     ) -> Result<IssuedToken, TokenEndpointError> {
         let mut retry = 0;
         loop {
             self.wait_out_pause(deadline).await?;
-            let error = match self.attempt(request).await {
+            let error = match self.attempt(ask).await {
                 Ok(token) => return Ok(token),
                 Err(error) => error,
             };

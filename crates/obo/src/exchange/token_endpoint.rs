@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use http::{HeaderValue, Request, StatusCode, header};
 
+use super::ask::Ask;
 use super::breaker::Breaker;
 use super::echo::without_echo;
 use super::pause::Pause;
@@ -12,8 +13,7 @@ use crate::client_auth::Attempt;
 use crate::dialect::{Dialect, Registration, Rfc8693};
 use crate::http::{HttpError, Limits};
 use crate::{
-    AuthorizationServer, Client, Clock, ErrorClass, ExchangeRequest, IssuedToken, Target,
-    TokenEndpointError,
+    AuthorizationServer, Client, Clock, ErrorClass, IssuedToken, Target, TokenEndpointError,
 };
 
 const LIMITS: Limits = Limits {
@@ -50,22 +50,19 @@ impl TokenEndpoint {
         }
     }
 
-    pub(super) fn dialect_of<'a>(&'a self, request: &'a ExchangeRequest) -> &'a dyn Dialect {
-        request.dialect().unwrap_or(&*self.dialect)
+    pub(super) fn dialect_of<'a>(&'a self, ask: &'a Ask) -> &'a dyn Dialect {
+        ask.dialect().unwrap_or(&*self.dialect)
     }
 
     /// One attempt.
-    pub(super) async fn attempt(
-        &self,
-        request: &ExchangeRequest,
-    ) -> Result<IssuedToken, TokenEndpointError> {
+    pub(super) async fn attempt(&self, ask: &Ask) -> Result<IssuedToken, TokenEndpointError> {
         let transient = |error: &dyn ToString| {
             TokenEndpointError::new(ErrorClass::Transient, error.to_string())
         };
         let issuer = self.server.issuer();
         let by = Registration::new(issuer, self.client.id());
-        let dialect = self.dialect_of(request);
-        let mut form = dialect.request(request, by)?;
+        let dialect = self.dialect_of(ask);
+        let mut form = ask.form(dialect, by)?;
         let metadata = self.server.metadata().await.map_err(|error| {
             let retry_after = error.retry_after;
             transient(&error).with_retry_after(retry_after)
@@ -99,8 +96,10 @@ impl TokenEndpoint {
         if answer.status() != StatusCode::OK {
             answer = answer.map(|body| without_echo(&form, body));
         }
-        let issued = dialect.response(request, &answer, self.clock.now())?;
-        check_scope(request.target(), &issued)?;
+        let issued = ask.judge(dialect, &answer, self.clock.now())?;
+        if let Some(target) = ask.target() {
+            check_scope(target, &issued)?;
+        }
         Ok(issued)
     }
 }

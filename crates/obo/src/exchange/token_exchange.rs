@@ -5,15 +5,19 @@ use std::time::Duration;
 
 use tower_service::Service;
 
+use super::actor::ActorSource;
+use super::ask::{Ask, Own};
 use super::bounds::CacheBounds;
 use super::cache::Place;
 use super::engine::{Engine, Limits};
 use super::future::ResponseFuture;
 use super::token_endpoint::TokenEndpoint;
 use crate::dialect::Dialect;
+use crate::on_behalf_of::Route;
 use crate::{
-    AuthorizationServer, Client, Clock, ConfigError, Destination, Destinations, ExchangeError,
-    ExchangeRequest, IssuedToken, Issuer, OnBehalfOfLayer, Target, UnixTime, Validated,
+    AppOnlyLayer, AuthorizationServer, Client, Clock, ConfigError, Destination, Destinations,
+    ExchangeError, ExchangeRequest, IssuedToken, Issuer, OnBehalfOfLayer, Target, UnixTime,
+    Validated,
 };
 
 /// Exchanges tokens at one authorization server, as one client: a service of [`ExchangeRequest`]s with a cache.
@@ -71,13 +75,20 @@ impl TokenExchange {
     /// Exchanges at `server` as `client`, by RFC 8693.
     pub fn new(server: impl Into<AuthorizationServer>, client: Client) -> Self {
         let endpoint = TokenEndpoint::new(server.into(), client);
-        Self(Engine::new(endpoint, Limits::default()))
+        Self(Engine::new(endpoint, Limits::default(), None))
     }
 
     /// Asks in another dialect than RFC 8693's, save for destinations with a [dialect](Destination::dialect) of their own.
     #[must_use]
     pub fn dialect(self, dialect: impl Dialect) -> Self {
         self.change(|endpoint, _| endpoint.dialect = Arc::new(dialect))
+    }
+
+    /// Names the acting service by this token in each exchange, where the server does not infer it.
+    #[must_use]
+    pub fn actor(self, actor: ActorSource) -> Self {
+        let endpoint = self.0.endpoint.clone();
+        Self(Engine::new(endpoint, self.0.limits, Some(actor)))
     }
 
     /// Judges expiry by another clock than the system's.
@@ -131,17 +142,17 @@ impl TokenExchange {
         let mut endpoint = self.0.endpoint.clone();
         let mut limits = self.0.limits;
         change(&mut endpoint, &mut limits);
-        Self(Engine::new(endpoint, limits))
+        Self(Engine::new(endpoint, limits, self.0.actor.clone()))
     }
 
     /// A layer for a client that calls this one destination, such as a channel.
     pub fn to(&self, destination: Destination) -> OnBehalfOfLayer {
-        OnBehalfOfLayer::to(self.clone(), destination)
+        OnBehalfOfLayer::new(self.clone(), Route::Fixed(destination))
     }
 
     /// A layer for a client that calls several destinations, chosen by each request's URI.
     pub fn to_any(&self, destinations: Destinations) -> OnBehalfOfLayer {
-        OnBehalfOfLayer::to_any(self.clone(), destinations)
+        OnBehalfOfLayer::new(self.clone(), Route::ByUri(destinations))
     }
 
     /// A token for `target` on behalf of `caller`, for clients that are no tower service.
@@ -154,8 +165,35 @@ impl TokenExchange {
         caller: &Validated<C>,
         target: impl Into<Target>,
     ) -> Result<Exchanged, ExchangeError> {
-        self.exchange(ExchangeRequest::new(&caller.untyped(), target.into()))
+        self.ask(ExchangeRequest::new(&caller.untyped(), target.into()))
             .await
+    }
+
+    /// A layer for a client that calls this one destination as this service itself, without a user.
+    pub fn app_only_to(&self, destination: Destination) -> AppOnlyLayer {
+        AppOnlyLayer::new(self.clone(), Route::Fixed(destination))
+    }
+
+    /// A layer for a client that calls several destinations as this service itself, without a user.
+    pub fn app_only_to_any(&self, destinations: Destinations) -> AppOnlyLayer {
+        AppOnlyLayer::new(self.clone(), Route::ByUri(destinations))
+    }
+
+    /// A token of this service's own for `target` (RFC 6749 section 4.4), for calls that are for no user.
+    ///
+    /// # Errors
+    ///
+    /// Why there is none.
+    pub async fn app_only_token(
+        &self,
+        target: impl Into<Target>,
+    ) -> Result<Exchanged, ExchangeError> {
+        let own = Own {
+            target: Some(Arc::new(target.into())),
+            dialect: None,
+            is_fresh: false,
+        };
+        self.ask(Ask::Own(own)).await
     }
 
     /// Lets go of all that is at hand for a user, and of the right to get more: their tokens that were issued until
@@ -167,8 +205,9 @@ impl TokenExchange {
         self.0.revoke(issuer, subject, issued_until);
     }
 
-    pub(crate) fn exchange(&self, request: ExchangeRequest) -> ResponseFuture {
-        self.0.exchange(request)
+    /// The token at hand, or a future of it.
+    pub(crate) fn ask(&self, ask: impl Into<Ask>) -> ResponseFuture {
+        self.0.ask(ask.into())
     }
 
     /// Lets a token go that the downstream service rejected; whether another one may do.
@@ -187,7 +226,7 @@ impl Service<ExchangeRequest> for TokenExchange {
     }
 
     fn call(&mut self, request: ExchangeRequest) -> ResponseFuture {
-        self.exchange(request)
+        self.ask(request)
     }
 }
 

@@ -13,7 +13,13 @@ pub(crate) fn at_hand(hit: bool) {
 }
 
 /// The authorization server was asked for a token.
-pub(crate) fn exchanged(target: &Target, outcome: Result<(), &ExchangeError>, took: Duration) {
+pub(crate) fn exchanged(
+    target: Option<&Target>,
+    outcome: Result<(), &ExchangeError>,
+    took: Duration,
+) {
+    #[cfg(feature = "tracing")]
+    let target_audience = target.map(tracing::field::display);
     count!(
         "obo_exchanges_total",
         "outcome" => outcome.map_or_else(ExchangeError::code, |()| "ok"),
@@ -26,14 +32,19 @@ pub(crate) fn exchanged(target: &Target, outcome: Result<(), &ExchangeError>, to
     );
     match outcome {
         Ok(()) => {
-            event!(DEBUG, target_audience = %target, seconds = took.as_secs_f64(), "token exchanged");
+            event!(
+                DEBUG,
+                target_audience,
+                seconds = took.as_secs_f64(),
+                "token exchanged"
+            );
         }
         Err(error) => {
             event!(
                 WARN,
                 code = error.code(),
                 reason = %error,
-                target_audience = %target,
+                target_audience,
                 seconds = took.as_secs_f64(),
                 "token not exchanged"
             );
@@ -88,9 +99,12 @@ impl Drop for UnderWay {
     }
 }
 
-/// The target as configured: as many values as there are destinations.
+/// The target as configured: as many values as there are destinations; empty where there is none.
 #[cfg(feature = "metrics")]
-fn label(target: &Target) -> String {
+fn label(target: Option<&Target>) -> String {
+    let Some(target) = target else {
+        return String::new();
+    };
     let audiences = target.audiences().iter().map(|audience| audience.as_str());
     let resources = target.resources().iter().map(|resource| resource.as_str());
     audiences.chain(resources).collect::<Vec<_>>().join(" ")

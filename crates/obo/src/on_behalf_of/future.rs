@@ -1,4 +1,5 @@
 use std::fmt;
+use std::mem;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
@@ -8,9 +9,9 @@ use pin_project_lite::pin_project;
 use tower_service::Service;
 
 use super::downstream::rejects_token;
-use super::replay::Again;
-use crate::exchange::ResponseFuture as Exchanging;
-use crate::{BoxError, CallError, ExchangeError, ExchangeRequest, Exchanged, TokenExchange};
+use super::replay::{Again, Replay};
+use crate::exchange::{Ask, ResponseFuture as Exchanging};
+use crate::{BoxError, CallError, ExchangeError, Exchanged, TokenExchange};
 
 pin_project! {
     /// The future of [`OnBehalfOf`](super::OnBehalfOf).
@@ -61,16 +62,16 @@ struct Pending<S, B> {
 }
 
 /// What a second attempt takes, where there may be one.
-pub(super) struct Second<S, B> {
-    pub(super) wanted: ExchangeRequest,
-    pub(super) parts: Parts,
-    pub(super) body: Again<B>,
-    pub(super) inner: S,
+struct Second<S, B> {
+    wanted: Ask,
+    parts: Parts,
+    body: Again<B>,
+    inner: S,
 }
 
 impl<S, B> Second<S, B> {
     /// The request once more, if its body can be had.
-    fn pending(self) -> Option<(ExchangeRequest, Pending<S, B>)> {
+    fn pending(self) -> Option<(Ask, Pending<S, B>)> {
         let body = (self.body)()?;
         let pending = Pending {
             request: Request::from_parts(self.parts, body),
@@ -85,17 +86,65 @@ impl<S, B> ResponseFuture<S, B>
 where
     S: Service<Request<B>>,
 {
-    /// Calls the service, which is ready, when the token is there.
-    pub(super) fn exchanging(
+    /// Calls the inner service, which is ready, when the token is there.
+    pub(crate) fn once(
         exchange: TokenExchange,
-        wanted: ExchangeRequest,
+        wanted: Result<Ask, ExchangeError>,
         request: Request<B>,
-        inner: S,
+        inner: &mut S,
+    ) -> Self
+    where
+        S: Clone,
+    {
+        match wanted {
+            Ok(wanted) => Self::sending(exchange, wanted, request, inner, None),
+            Err(error) => Self::failed(exchange, error),
+        }
+    }
+
+    /// The same, and once more if the token is rejected.
+    pub(crate) fn replayed(
+        exchange: TokenExchange,
+        wanted: Result<Ask, ExchangeError>,
+        request: Request<B>,
+        inner: &mut S,
+        replay: &Replay<B>,
+    ) -> Self
+    where
+        S: Clone,
+        B: Send + 'static,
+    {
+        let wanted = match wanted {
+            Ok(wanted) => wanted,
+            Err(error) => return Self::failed(exchange, error),
+        };
+        let (parts, body) = request.into_parts();
+        let (body, again) = replay.prepare(body);
+        let second = again.map(|again| Second {
+            wanted: wanted.clone(),
+            parts: parts.clone(),
+            body: again,
+            inner: inner.clone(),
+        });
+        let request = Request::from_parts(parts, body);
+        Self::sending(exchange, wanted, request, inner, second)
+    }
+
+    fn sending(
+        exchange: TokenExchange,
+        wanted: Ask,
+        request: Request<B>,
+        inner: &mut S,
         second: Option<Second<S, B>>,
-    ) -> Self {
+    ) -> Self
+    where
+        S: Clone,
+    {
+        // The service that was polled ready goes along; its clone has still to be.
+        let clone = inner.clone();
         let pending = Pending {
             request,
-            inner,
+            inner: mem::replace(inner, clone),
             is_ready: true,
         };
         Self {
@@ -105,7 +154,7 @@ where
         }
     }
 
-    pub(super) fn failed(exchange: TokenExchange, error: ExchangeError) -> Self {
+    fn failed(exchange: TokenExchange, error: ExchangeError) -> Self {
         Self {
             state: State::Failed { error: Some(error) },
             exchange,
@@ -118,13 +167,9 @@ impl<S, B> State<S, B>
 where
     S: Service<Request<B>>,
 {
-    fn exchanging(
-        exchange: &TokenExchange,
-        wanted: ExchangeRequest,
-        pending: Pending<S, B>,
-    ) -> Self {
+    fn exchanging(exchange: &TokenExchange, wanted: Ask, pending: Pending<S, B>) -> Self {
         Self::Exchanging {
-            exchanging: exchange.exchange(wanted),
+            exchanging: exchange.ask(wanted),
             pending: Some(pending),
         }
     }

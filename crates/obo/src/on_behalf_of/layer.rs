@@ -1,11 +1,10 @@
 use http::Uri;
 use tower_layer::Layer;
 
+use super::route::{Route, unknown_destination};
 use super::{OnBehalfOf, Replay};
-use crate::destination::Found;
 use crate::{
-    Destination, Destinations, ExchangeError, ExchangeErrorKind, ExchangeRequest, Exchanged,
-    TokenExchange, Validated,
+    ExchangeError, ExchangeErrorKind, ExchangeRequest, Exchanged, TokenExchange, Validated,
 };
 
 /// Gives a client's requests tokens on behalf of their caller; [`TokenExchange::to`] and
@@ -19,26 +18,12 @@ pub struct OnBehalfOfLayer<R = ()> {
     route: Route,
 }
 
-#[derive(Clone, Debug)]
-enum Route {
-    Fixed(Destination),
-    ByUri(Destinations),
-}
-
 impl OnBehalfOfLayer {
-    pub(crate) fn to(exchange: TokenExchange, destination: Destination) -> Self {
+    pub(crate) fn new(exchange: TokenExchange, route: Route) -> Self {
         Self {
             exchange,
             replay: (),
-            route: Route::Fixed(destination),
-        }
-    }
-
-    pub(crate) fn to_any(exchange: TokenExchange, destinations: Destinations) -> Self {
-        Self {
-            exchange,
-            replay: (),
-            route: Route::ByUri(destinations),
+            route,
         }
     }
 }
@@ -69,7 +54,7 @@ impl<R> OnBehalfOfLayer<R> {
         uri: &Uri,
     ) -> Result<Exchanged, ExchangeError> {
         let wanted = self.exchange_for(Some(&caller.untyped()), uri)?;
-        self.exchange.exchange(wanted).await
+        self.exchange.ask(wanted).await
     }
 
     /// What is to be exchanged for a request to `uri`, if it may go there.
@@ -78,7 +63,7 @@ impl<R> OnBehalfOfLayer<R> {
         subject: Option<&Validated>,
         uri: &Uri,
     ) -> Result<ExchangeRequest, ExchangeError> {
-        let found = self.find(uri);
+        let found = self.route.find(uri);
         let Some(subject) = subject else {
             return Err(ExchangeError::new(
                 ExchangeErrorKind::NoSubject,
@@ -87,26 +72,12 @@ impl<R> OnBehalfOfLayer<R> {
                  use `on_behalf_of`, or put the caller into the request's extensions",
             ));
         };
-        let Some(found) = found else {
-            let host = uri.host().unwrap_or("a URI without host");
-            return Err(ExchangeError::new(
-                ExchangeErrorKind::UnknownDestination,
-                None,
-                format!("{host:?}, as the request spells its URI, is no configured destination"),
-            ));
-        };
+        let found = found.ok_or_else(|| unknown_destination(uri))?;
         let wanted = ExchangeRequest::new(subject, found.target);
         Ok(match found.dialect {
             Some(dialect) => wanted.with_dialect(dialect),
             None => wanted,
         })
-    }
-
-    fn find(&self, uri: &Uri) -> Option<Found> {
-        match &self.route {
-            Route::Fixed(destination) => destination.find(uri),
-            Route::ByUri(destinations) => destinations.find(uri),
-        }
     }
 }
 

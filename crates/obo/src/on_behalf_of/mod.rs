@@ -47,10 +47,12 @@ mod future;
 mod layer;
 mod recorded;
 mod replay;
+mod route;
 mod service;
 
 pub use future::ResponseFuture;
 pub use layer::OnBehalfOfLayer;
 pub use recorded::RecordedBody;
 pub use replay::Replay;
+pub(crate) use route::{Route, unknown_destination};
 pub use service::OnBehalfOf;

@@ -1,13 +1,12 @@
 use std::fmt;
-use std::mem;
 use std::task::{Context, Poll};
 
 use http::{Request, Response};
 use tower_service::Service;
 
-use super::future::Second;
 use super::{OnBehalfOfLayer, Replay, ResponseFuture};
-use crate::{BoxError, CallError, ExchangeError, ExchangeRequest, Validated};
+use crate::exchange::Ask;
+use crate::{BoxError, CallError, ExchangeError, Validated};
 
 /// A client whose requests carry tokens on behalf of a user; an [`OnBehalfOfLayer`] makes it.
 ///
@@ -61,25 +60,16 @@ impl<S, R> OnBehalfOf<S, R> {
         self
     }
 
-    fn exchange_for<B>(&self, request: &Request<B>) -> Result<ExchangeRequest, ExchangeError> {
+    fn wanted<B>(&self, request: &Request<B>) -> Result<Ask, ExchangeError> {
         let subject = self
             .subject
             .as_ref()
             .or_else(|| request.extensions().get::<Validated>());
         let wanted = self.layer.exchange_for(subject, request.uri())?;
-        Ok(match self.is_fresh {
+        Ok(Ask::Exchange(match self.is_fresh {
             true => wanted.fresh(),
             false => wanted,
-        })
-    }
-
-    /// The service that was polled ready; its clone has still to be.
-    fn take_ready(&mut self) -> S
-    where
-        S: Clone,
-    {
-        let clone = self.inner.clone();
-        mem::replace(&mut self.inner, clone)
+        }))
     }
 }
 
@@ -97,14 +87,9 @@ where
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
+        let wanted = self.wanted(&request);
         let exchange = self.layer.exchange.clone();
-        match self.exchange_for(&request) {
-            Ok(wanted) => {
-                let ready = self.take_ready();
-                ResponseFuture::exchanging(exchange, wanted, request, ready, None)
-            }
-            Err(error) => ResponseFuture::failed(exchange, error),
-        }
+        ResponseFuture::once(exchange, wanted, request, &mut self.inner)
     }
 }
 
@@ -123,22 +108,10 @@ where
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
+        let wanted = self.wanted(&request);
         let exchange = self.layer.exchange.clone();
-        let wanted = match self.exchange_for(&request) {
-            Ok(wanted) => wanted,
-            Err(error) => return ResponseFuture::failed(exchange, error),
-        };
-        let (parts, body) = request.into_parts();
-        let (body, again) = self.layer.replay.prepare(body);
-        let second = again.map(|again| Second {
-            wanted: wanted.clone(),
-            parts: parts.clone(),
-            body: again,
-            inner: self.inner.clone(),
-        });
-        let request = Request::from_parts(parts, body);
-        let ready = self.take_ready();
-        ResponseFuture::exchanging(exchange, wanted, request, ready, second)
+        let replay = &self.layer.replay;
+        ResponseFuture::replayed(exchange, wanted, request, &mut self.inner, replay)
     }
 }
 

@@ -12,7 +12,9 @@ mod raw_server;
 mod setup;
 mod stub;
 
+mod actor;
 mod any_answer;
+mod app_only;
 mod authorization;
 mod bounds;
 mod cache_keys;

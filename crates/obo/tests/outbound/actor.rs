@@ -1,0 +1,142 @@
+//! Where the actor's token comes from: nowhere, a fixed one, one that is fetched, or the service's own (OT-02).
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use obo::exchange::ActorSource;
+use obo::{
+    ActorToken, ErrorClass, ExchangeErrorKind, Secret, TokenEndpointError, TokenSource, TokenType,
+};
+use obo_testkit::{Endpoint, Recorded};
+use serde_json::json;
+
+use crate::setup::{Setup, assert_answer, audience, claims};
+use crate::stub::{Stub, issued};
+
+const ACCESS_TOKEN: &str = "urn:ietf:params:oauth:token-type:access_token";
+
+fn exchanges(setup: &Setup) -> Vec<Recorded> {
+    let asked = setup.idp.requests().into_iter();
+    let exchanges = asked.filter(|request| {
+        request.endpoint == Some(Endpoint::Token) && request.param("subject_token").is_some()
+    });
+    exchanges.collect()
+}
+
+#[tokio::test]
+async fn ot_02_by_default_no_actor_is_sent_and_the_server_derives_it() {
+    let setup = Setup::start().await;
+    let caller = setup.caller("alice").await;
+    let exchanged = setup.exchange().token(&caller, audience("service-b")).await;
+    let claims = claims(exchanged.unwrap().token().authorization());
+    assert_eq!(claims["act"]["sub"], "service-a");
+    let asked = setup.asked();
+    assert_eq!(
+        (asked.param("actor_token"), asked.param("actor_token_type")),
+        (None, None)
+    );
+}
+
+#[tokio::test]
+async fn ot_02_tx_03_a_fixed_actor_goes_with_its_type() {
+    let setup = Setup::start().await;
+    let caller = setup.caller("alice").await;
+    let token = setup.idp.service("service-a").audience("service-a").mint();
+    let actor = ActorToken::new(Secret::new(token.as_str()), TokenType::ACCESS_TOKEN, "a");
+    let exchange = setup.exchange().actor(ActorSource::fixed(actor));
+    exchange
+        .token(&caller, audience("service-b"))
+        .await
+        .unwrap();
+    let asked = setup.asked();
+    assert_eq!(asked.param("actor_token"), Some(&*token));
+    assert_eq!(asked.param("actor_token_type"), Some(ACCESS_TOKEN));
+}
+
+#[tokio::test]
+async fn ot_02_the_services_own_token_is_fetched_once_and_serves_all_users() {
+    let setup = Setup::start().await;
+    setup.idp.client("service-a").may_request("service-a");
+    let actor = ActorSource::client_credentials_for(audience("service-a"));
+    let exchange = setup.exchange().actor(actor);
+    for user in ["alice", "bob"] {
+        let caller = setup.caller(user).await;
+        let exchanged = exchange
+            .token(&caller, audience("service-b"))
+            .await
+            .unwrap();
+        let claims = claims(exchanged.token().authorization());
+        assert_eq!(
+            (&claims["sub"], &claims["act"]["sub"]),
+            (&user.into(), &"service-a".into())
+        );
+    }
+    let exchanges = exchanges(&setup);
+    assert_eq!((exchanges.len(), setup.idp.token_requests()), (2, 3));
+    assert_eq!(
+        exchanges[0].param("actor_token"),
+        exchanges[1].param("actor_token")
+    );
+    assert!(exchanges[0].param("actor_token").is_some());
+}
+
+#[tokio::test]
+async fn ot_02_an_actor_that_is_fetched_may_be_renewed_and_what_is_at_hand_stays() {
+    let setup = Setup::start().await;
+    let caller = setup.caller("alice").await;
+    let fetched = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&fetched);
+    let actor = ActorSource::fetched(TokenType::JWT, move || {
+        let number = counted.fetch_add(1, Ordering::SeqCst);
+        async move { Ok(Secret::new(format!("actor-{number}"))) }
+    });
+    let stub = Stub::new(&setup, |_| std::future::ready(issued("opaque", json!({}))));
+    let exchange = stub.exchange().actor(actor);
+    for (service, source) in [
+        ("service-b", TokenSource::Exchange),
+        ("service-b", TokenSource::Cache),
+        ("service-c", TokenSource::Exchange),
+    ] {
+        let exchanged = exchange.token(&caller, audience(service)).await.unwrap();
+        assert_eq!(exchanged.source(), source);
+    }
+    assert_eq!(fetched.load(Ordering::SeqCst), 2);
+    let asked = stub.asked();
+    assert!(asked.contains(&("actor_token".to_owned(), "actor-1".to_owned())));
+}
+
+#[tokio::test]
+async fn tx_39_without_its_actor_nothing_is_exchanged() {
+    let setup = Setup::start().await;
+    let caller = setup.caller("alice").await;
+    for class in [ErrorClass::Transient, ErrorClass::ClientMisconfigured] {
+        let actor = ActorSource::fetched(TokenType::JWT, move || async move {
+            Err(TokenEndpointError::new(class, "the platform gives none"))
+        });
+        let exchange = setup.exchange().actor(actor);
+        let error = exchange.token(&caller, audience("service-b")).await;
+        let error = error.unwrap_err();
+        assert_eq!(error.code(), class.code());
+        assert_answer(&error);
+    }
+    // No target is allowed for the service's own token.
+    let exchange = setup.exchange();
+    let exchange = exchange.actor(ActorSource::client_credentials_for(audience("service-a")));
+    let error = exchange.token(&caller, audience("service-b")).await;
+    assert_eq!(
+        error.unwrap_err().kind(),
+        ExchangeErrorKind::ClientMisconfigured
+    );
+    assert!(exchanges(&setup).is_empty());
+}
+
+#[tokio::test]
+async fn an_actor_that_hangs_is_given_up_within_the_deadline() {
+    let setup = Setup::start().await;
+    let caller = setup.caller("alice").await;
+    let actor = ActorSource::fetched(TokenType::JWT, std::future::pending);
+    let exchange = setup.exchange().actor(actor);
+    tokio::time::pause();
+    let error = exchange.token(&caller, audience("service-b")).await;
+    assert_eq!(error.unwrap_err().kind(), ExchangeErrorKind::Transient);
+}

@@ -1,0 +1,138 @@
+//! Calls that are for no user: tokens of the service's own, from the same cache, and never in place of a user's.
+
+use http::Request;
+use obo::on_behalf_of::Replay;
+use obo::{CallError, Destination, Destinations, ExchangeErrorKind, TokenSource};
+use obo_testkit::{Endpoint, Fault};
+use tower::{Layer as _, ServiceExt as _};
+
+use crate::downstream::Downstream;
+use crate::setup::{Setup, URI_OF_B, assert_answer, audience, claims};
+
+fn service_b() -> Destination {
+    Destination::new(URI_OF_B, audience("service-b")).unwrap()
+}
+
+fn request(uri: &str) -> Request<()> {
+    Request::get(uri)
+        .header("authorization", "Bearer of-somebody")
+        .body(())
+        .unwrap()
+}
+
+#[tokio::test]
+async fn the_service_calls_as_itself_and_its_token_is_kept() {
+    let setup = Setup::start().await;
+    setup.idp.client("service-a").may_request("service-b");
+    let downstream = Downstream::default();
+    let exchange = setup.exchange();
+    let to_b = exchange.app_only_to(service_b()).layer(downstream.clone());
+    for expected in [TokenSource::Exchange, TokenSource::Cache] {
+        let called = to_b.clone().oneshot(request(URI_OF_B)).await;
+        assert_eq!(called.unwrap().extensions().get(), Some(&expected));
+        let claims = claims(&downstream.authorization());
+        assert_eq!(
+            (&claims["sub"], &claims["aud"]),
+            (&"service-a".into(), &"service-b".into())
+        );
+        assert!(claims.get("act").is_none());
+    }
+    let asked = setup.asked();
+    assert_eq!(asked.param("grant_type"), Some("client_credentials"));
+    assert_eq!(asked.params("subject_token"), Vec::<&str>::new());
+    let token = exchange
+        .app_only_token(audience("service-b"))
+        .await
+        .unwrap();
+    assert_eq!(token.source(), TokenSource::Cache);
+    assert_eq!(setup.idp.token_requests(), 1);
+}
+
+#[tokio::test]
+async fn tx_41_a_users_token_and_the_services_own_are_never_taken_for_each_other() {
+    let setup = Setup::start().await;
+    setup.idp.client("service-a").may_request("service-b");
+    let exchange = setup.exchange();
+    let alice = setup.caller("alice").await;
+    let own = exchange
+        .app_only_token(audience("service-b"))
+        .await
+        .unwrap();
+    let alices = exchange.token(&alice, audience("service-b")).await.unwrap();
+    assert_eq!(alices.source(), TokenSource::Exchange);
+    assert_eq!(claims(alices.token().authorization())["sub"], "alice");
+    assert_ne!(own.token().authorization(), alices.token().authorization());
+}
+
+#[tokio::test]
+async fn tx_38_a_client_on_behalf_of_users_is_no_app_only_client_without_one() {
+    let setup = Setup::start().await;
+    setup.idp.client("service-a").may_request("service-b");
+    let (to_b, downstream) = setup.to_b();
+    let called = to_b.oneshot(request(URI_OF_B)).await;
+    let Err(CallError::Exchange(error)) = called else {
+        panic!("{called:?}");
+    };
+    assert_eq!(error.kind(), ExchangeErrorKind::NoSubject);
+    assert!(downstream.received().is_empty());
+    assert_eq!(setup.idp.token_requests(), 0);
+}
+
+#[tokio::test]
+async fn bt_21_other_destinations_are_denied_before_anything_is_sent() {
+    let setup = Setup::start().await;
+    setup.idp.client("service-a").may_request("service-b");
+    let downstream = Downstream::default();
+    let known = Destinations::new([service_b()]).unwrap();
+    let to_any = setup.exchange().app_only_to_any(known);
+    let to_any = to_any.layer(downstream.clone());
+    to_any.clone().oneshot(request(URI_OF_B)).await.unwrap();
+    let called = to_any.oneshot(request("https://elsewhere.example/")).await;
+    let Err(CallError::Exchange(error)) = called else {
+        panic!("{called:?}");
+    };
+    assert_eq!(error.kind(), ExchangeErrorKind::UnknownDestination);
+    assert_eq!(
+        (downstream.received().len(), setup.idp.token_requests()),
+        (1, 1)
+    );
+}
+
+#[tokio::test]
+async fn a_rejected_token_of_its_own_is_replaced_and_the_request_sent_once_more() {
+    let setup = Setup::start().await;
+    setup.idp.client("service-a").may_request("service-b");
+    let downstream = Downstream::default();
+    let to_b = setup.exchange().app_only_to(service_b());
+    let to_b = to_b.replay(Replay::copied(|(): &()| Some(())));
+    downstream.answer(401, &[]);
+    let called = to_b
+        .layer(downstream.clone())
+        .oneshot(request(URI_OF_B))
+        .await;
+    assert_eq!(called.unwrap().status(), 200);
+    assert_eq!(
+        (downstream.received().len(), setup.idp.token_requests()),
+        (2, 2)
+    );
+}
+
+#[tokio::test]
+async fn a_failure_is_never_told_as_the_fault_of_a_caller() {
+    let setup = Setup::start().await;
+    let exchange = setup.exchange();
+    let denied = exchange
+        .app_only_token(audience("service-z"))
+        .await
+        .unwrap_err();
+    assert_eq!(denied.kind(), ExchangeErrorKind::TargetDenied);
+    assert_answer(&denied);
+    for code in ["invalid_grant", "invalid_request", "interaction_required"] {
+        let body = format!(r#"{{"error":"{code}"}}"#);
+        setup.idp.fault_once(Endpoint::Token, Fault::Body(body));
+        let target = audience(&format!("service-of-{code}"));
+        let error = exchange.app_only_token(target).await.unwrap_err();
+        assert_answer(&error);
+        assert_ne!(error.answer().status(), 401, "{error}");
+    }
+}
