@@ -5,6 +5,7 @@ use std::borrow::Cow;
 
 use serde::de::{Deserialize, Deserializer, Error};
 
+use crate::dialect::{self, Rfc8693};
 use crate::{Algorithm, Audience, Issuer, Profile, Resource};
 
 impl<'de> Deserialize<'de> for Issuer {
@@ -42,5 +43,11 @@ impl<'de> Deserialize<'de> for Profile {
             let known = Self::names().collect::<Vec<_>>().join(", ");
             D::Error::custom(format!("profile {name:?} is none of {known}"))
         })
+    }
+}
+
+impl<'de> Deserialize<'de> for Rfc8693 {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        dialect::named(&Cow::<str>::deserialize(deserializer)?).map_err(D::Error::custom)
     }
 }

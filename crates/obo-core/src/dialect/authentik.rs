@@ -1,7 +1,10 @@
 //! authentik.
 //!
 //! Shapes from the vendor's [documentation of the OAuth2 provider][docs] and from the open source that writes the tokens
-//! (`providers/oauth2/id_token.py`); nothing here was run against the server.
+//! (`providers/oauth2/id_token.py`); outbound from its page on [token exchange][exchange]. Nothing here was run against the
+//! server.
+//!
+//! Inbound ([`profile`]):
 //!
 //! - An access token is an ID token with `azp` and `uid` put in, and may have `nonce` and `at_hash`; the two added claims
 //!   tell it. A property mapping that puts both of them into ID tokens would undo that.
@@ -11,9 +14,18 @@
 //!   with a password of its own looks like a person, and [`kind`](crate::Validated::kind) is then `User`. Where people may
 //!   choose their names, one who ends it in `-client_credentials` looks like a client: do not go by the kind there.
 //!
+//! Outbound ([`exchange`]), from 2026.x on:
+//!
+//! - `audience` is one client or application; `resource` is refused. An application's name is not what tokens have in
+//!   `aud`: give that by [`Target::or_named`](crate::Target::or_named).
+//! - An actor token, for delegation, is understood from 2026.8 on.
+//! - `invalid_grant` is told for a bad token and for a policy's refusal alike. The former is assumed.
+//!
+//! [exchange]: https://docs.goauthentik.io/add-secure-apps/providers/oauth2/token_exchange/
 //! [docs]: https://docs.goauthentik.io/add-secure-apps/providers/oauth2/
 
-use crate::{ConfigError, Issuer, Mark, Profile, Typ};
+use super::{Rfc8693, TargetBy};
+use crate::{ConfigError, Issuer, Mark, Profile, TokenType, Typ};
 
 /// Access tokens of an OAuth2 provider.
 pub fn profile() -> Profile {
@@ -43,4 +55,14 @@ pub fn issuer(server: &str, slug: &str) -> Result<Issuer, ConfigError> {
         ));
     }
     Issuer::new(format!("{server}/application/o/{slug}/"))
+}
+
+/// The token exchange of an OAuth2 provider.
+pub fn exchange() -> Rfc8693 {
+    Rfc8693::new()
+        .with_name("authentik")
+        .target_by(TargetBy::OneAudience)
+        .client_target_by(TargetBy::Scope)
+        .requests_type(TokenType::ACCESS_TOKEN)
+        .offers([TokenType::ACCESS_TOKEN])
 }

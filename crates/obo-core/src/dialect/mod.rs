@@ -12,11 +12,14 @@ pub mod entra;
 pub mod google;
 pub mod keycloak;
 pub mod okta;
+pub mod ping_federate;
 mod presets;
 mod profiles;
 mod refusal;
 mod registration;
 mod rfc8693;
+pub mod tokendings;
+pub mod wso2;
 pub mod zitadel;
 
 use std::borrow::Cow;

@@ -1,15 +1,26 @@
 //! The names by which configuration calls the dialects of products: one line each.
 
-use super::{Rfc8693, entra, keycloak};
+use super::{
+    Rfc8693, auth0, authentik, entra, google, keycloak, okta, ping_federate, tokendings, wso2,
+    zitadel,
+};
 use crate::ConfigError;
 
 type Named = (&'static str, fn() -> Rfc8693);
 
 const DIALECTS: &[Named] = &[
     ("rfc8693", Rfc8693::new),
+    ("auth0", auth0::on_behalf_of),
+    ("authentik", authentik::exchange),
     ("entra", entra::on_behalf_of),
+    ("google", google::exchange),
     ("keycloak", keycloak::exchange),
     ("keycloak-delegation", keycloak::delegation),
+    ("okta", okta::exchange),
+    ("ping-federate", ping_federate::exchange),
+    ("tokendings", tokendings::exchange),
+    ("wso2", wso2::exchange),
+    ("zitadel", zitadel::exchange),
 ];
 
 /// The dialect that configuration calls by this name: `rfc8693`, or a product's.

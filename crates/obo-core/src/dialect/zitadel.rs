@@ -1,6 +1,9 @@
 //! ZITADEL, applications whose access tokens are JWTs.
 //!
-//! Shapes from the vendor's [table of claims][claims]; nothing here was run against the server.
+//! Shapes from the vendor's [table of claims][claims], outbound from its guide to [token exchange][exchange] and the open
+//! source that answers (`internal/api/oidc/token_exchange.go`); nothing here was run against the server.
+//!
+//! Inbound ([`profile`]):
 //!
 //! - By that table an ID token has `auth_time`, `amr` and `sid` and no `jti`, and an access token the other way round.
 //! - `aud` names the project, where its scope `urn:zitadel:iam:org:project:id:{project}:aud` was asked for.
@@ -8,9 +11,23 @@
 //! - A machine is a user of its own there, and nothing in its token says so:
 //!   [`kind`](crate::Validated::kind) is then `User`. Do not take it for a person; ask for a role.
 //!
+//! Outbound ([`exchange`]):
+//!
+//! - `audience` narrows: it must be in `aud` of the caller's token or of the actor's. `resource` is refused, and so is a
+//!   scope that neither token has.
+//! - An access token is asked for as a JWT, since otherwise it is opaque and a resource server has to introspect it.
+//! - With an actor token the issued token has `act`; impersonation must be allowed in the instance, and the actor be
+//!   permitted to.
+//! - `jwt` as the type of a subject token is there an assertion signed by the client, so a caller's token is declared an
+//!   access token always.
+//!
+//! [exchange]: https://zitadel.com/docs/guides/integrate/token-exchange
 //! [claims]: https://zitadel.com/docs/apis/openidoauth/claims
 
-use crate::{Mark, Profile};
+use http::StatusCode;
+
+use super::{Refusal, Rfc8693, TargetBy};
+use crate::{ErrorClass, Mark, Profile, TokenType};
 
 /// Access tokens in the form of a JWT.
 pub fn profile() -> Profile {
@@ -22,4 +39,30 @@ pub fn profile() -> Profile {
         .refuses(Mark::present("sid"))
         .client_from(["client_id", "azp"])
         .roles_from_keys_of("urn:zitadel:iam:org:project:roles")
+}
+
+/// The token exchange of an instance.
+pub fn exchange() -> Rfc8693 {
+    Rfc8693::new()
+        .with_name("zitadel")
+        .target_by(TargetBy::Audience)
+        .client_target_by(TargetBy::Scope)
+        .subject_type(TokenType::ACCESS_TOKEN)
+        .requests_type(TokenType::JWT)
+        .offers([TokenType::JWT, TokenType::ACCESS_TOKEN])
+        .actor_types([TokenType::ACCESS_TOKEN, TokenType::ID_TOKEN])
+        .classify(class)
+}
+
+fn class(refusal: &Refusal<'_>) -> Option<ErrorClass> {
+    match refusal.error() {
+        "invalid_request" if refusal.description().starts_with("actor_token") => {
+            Some(ErrorClass::ClientMisconfigured)
+        }
+        // Impersonation is not allowed, of this user or at all.
+        "invalid_request" if refusal.status() == StatusCode::FORBIDDEN => {
+            Some(ErrorClass::TargetDenied)
+        }
+        _ => None,
+    }
 }

@@ -14,10 +14,17 @@ use crate::judge::NOW;
 use crate::signer::b64;
 use crate::wire::{alice, answer, form, text};
 
+mod auth0;
+mod authentik;
 mod entra;
 mod keycloak;
+mod names;
+mod okta;
+mod others;
+mod zitadel;
 
 const ACCESS_TOKEN: &str = "urn%3Aietf%3Aparams%3Aoauth%3Atoken-type%3Aaccess_token";
+const JWT: &str = "urn%3Aietf%3Aparams%3Aoauth%3Atoken-type%3Ajwt";
 
 fn audience(name: &str) -> Target {
     Target::audience(Audience::new(name).unwrap())

@@ -1,0 +1,44 @@
+//! Tokendings, the token service of the nais platform.
+//!
+//! Outbound alone, from the [open source][source] that answers; nothing here was run against it. Its tokens have `typ`
+//! `JWT`, so inbound there is [`Profile::LENIENT`](crate::Profile::LENIENT).
+//!
+//! - `audience` is one application, `cluster:namespace:app`, and its access policy has to name this one.
+//! - The caller's token is declared a JWT: of the platform's sign-in, or of this server with this application in `aud`.
+//! - The client authenticates by `private_key_jwt` with RS256, for no longer than two minutes.
+//! - Everything is refused as `invalid_request`; the description tells a target that is denied from a bad token.
+//! - The issued token may outlive the caller's. Here it is used no longer than that, as ever.
+//! - It issues no tokens to a client for itself.
+//!
+//! [source]: https://github.com/nais/tokendings
+
+use super::{Refusal, Rfc8693, TargetBy};
+use crate::{ErrorClass, TokenType};
+
+/// The token exchange, for one application of the platform.
+pub fn exchange() -> Rfc8693 {
+    Rfc8693::new()
+        .with_name("tokendings")
+        .target_by(TargetBy::OneAudience)
+        .subject_type(TokenType::JWT)
+        .omits_requested_type()
+        .without_actor()
+        .classify(class)
+}
+
+fn class(refusal: &Refusal<'_>) -> Option<ErrorClass> {
+    let description = refusal.description();
+    let is_of_audience =
+        description.starts_with("audience ") && description.ends_with(" is invalid");
+    match refusal.error() {
+        "invalid_request"
+            if is_of_audience || description.contains("not authorized to get token") =>
+        {
+            Some(ErrorClass::TargetDenied)
+        }
+        "invalid_request" if description.starts_with("client is not authenticated") => {
+            Some(ErrorClass::ClientMisconfigured)
+        }
+        _ => None,
+    }
+}

@@ -1,0 +1,170 @@
+//! <https://auth0.com/docs/secure/call-apis-on-users-behalf/on-behalf-of-token-exchange>
+
+use obo_core::dialect::{Dialect as _, Registration, auth0};
+use obo_core::{Audience, ErrorClass, ExchangeRequest, Scope, TokenType};
+
+use super::{
+    ACCESS_TOKEN, actor, audience, body, classes, jwt, not_asked, read, resource, scoped, to,
+    unsayable,
+};
+use crate::judge::{ISSUER, issuer, verdict};
+use crate::token::Token;
+use crate::wire::text;
+
+const API: &str = "https://b.example";
+
+#[test]
+fn tx_02_tx_07_the_request_byte_by_byte() {
+    assert_eq!(
+        body(&auth0::on_behalf_of(), &to(scoped(audience(API), "read:b"))),
+        format!(
+            "grant_type=urn%3Aietf%3Aparams%3Aoauth%3Agrant-type%3Atoken-exchange\
+             &subject_token=SUBJECT&subject_token_type={ACCESS_TOKEN}\
+             &requested_token_type={ACCESS_TOKEN}&audience=https%3A%2F%2Fb.example&scope=read%3Ab"
+        )
+    );
+}
+
+#[test]
+fn ri_04_ot_02_what_cannot_be_said_is_not_asked() {
+    let dialect = auth0::on_behalf_of();
+    unsayable(&dialect, &to(resource(API)), "resource");
+    let two = audience(API).and_audience(Audience::new("c").unwrap());
+    unsayable(&dialect, &to(two), "audience");
+    let request = to(audience(API));
+    let acting = request.clone().with_actor(actor(TokenType::ACCESS_TOKEN));
+    unsayable(&dialect, &acting, "actor_token");
+    let jwt = request.with_requested_type(TokenType::JWT);
+    unsayable(&dialect, &jwt, "requested_token_type");
+}
+
+#[test]
+fn a_chain_of_five_actors_is_not_offered() {
+    let with_actors = |count: usize| {
+        let act = (1..count).fold(r#"{"sub":"a"}"#.to_owned(), |inner, _| {
+            format!(r#"{{"sub":"a","act":{inner}}}"#)
+        });
+        let caller = verdict(&Token::new().claim("act", act).mint()).unwrap();
+        ExchangeRequest::new(&caller, audience(API))
+    };
+    body(&auth0::on_behalf_of(), &with_actors(4));
+    let error = not_asked(&auth0::on_behalf_of(), &with_actors(5));
+    assert_eq!(error.class(), ErrorClass::TargetDenied);
+    assert!(error.to_string().contains("5 actors"), "{error}");
+}
+
+#[test]
+fn tx_17_the_answer_says_scope_where_it_is_narrower() {
+    let token = jwt(&format!(
+        r#"{{"iss":"{ISSUER}","sub":"alice","aud":"{API}","exp":1800086400,"azp":"service-a","act":{{"sub":"service-a"}}}}"#
+    ));
+    let answer = |scope: &str| {
+        format!(
+            r#"{{"access_token":"{token}","issued_token_type":"urn:ietf:params:oauth:token-type:access_token",
+                {scope}"expires_in":86400,"token_type":"Bearer"}}"#
+        )
+    };
+    let request = to(scoped(audience(API), "read:b write:b"));
+    let granted = |body: &str| {
+        let issued = read(&auth0::on_behalf_of(), &request, body).unwrap();
+        issued.scope().clone()
+    };
+    let scope = |values: &[&str]| Scope::new(values).unwrap();
+    assert_eq!(granted(&answer("")), scope(&["read:b", "write:b"]));
+    assert_eq!(granted(&answer(r#""scope":"read:b","#)), scope(&["read:b"]));
+}
+
+#[test]
+fn tx_21_every_refusal_has_its_class() {
+    let refusals = [
+        (
+            400,
+            r#"{"error":"invalid_request","error_description":"Invalid subject_token"}"#,
+            ErrorClass::SubjectInvalid,
+        ),
+        (
+            400,
+            r#"{"error":"invalid_grant","error_description":"subject token expired"}"#,
+            ErrorClass::SubjectInvalid,
+        ),
+        (
+            403,
+            r#"{"error":"access_denied","error_description":"Client is not authorized to access https://b.example"}"#,
+            ErrorClass::TargetDenied,
+        ),
+        (
+            403,
+            r#"{"error":"consent_required","error_description":"Consent required"}"#,
+            ErrorClass::TargetDenied,
+        ),
+        (
+            403,
+            r#"{"error":"mfa_required","error_description":"Multifactor authentication required","mfa_token":"Fe26"}"#,
+            ErrorClass::StepUp,
+        ),
+        (
+            401,
+            r#"{"error":"invalid_client","error_description":"Unauthorized"}"#,
+            ErrorClass::ClientMisconfigured,
+        ),
+        (
+            403,
+            r#"{"error":"unauthorized_client","error_description":"Grant type not allowed for the client."}"#,
+            ErrorClass::ClientMisconfigured,
+        ),
+        (
+            429,
+            r#"{"error":"too_many_requests","error_description":"Global limit has been reached"}"#,
+            ErrorClass::Throttled,
+        ),
+        (
+            500,
+            r#"{"error":"too_many_requests","error_description":"Global limit has been reached"}"#,
+            ErrorClass::Throttled,
+        ),
+        (
+            400,
+            r#"{"error":"too_many_attempts"}"#,
+            ErrorClass::Throttled,
+        ),
+        (500, r#"{"error":"access_denied"}"#, ErrorClass::Transient),
+    ];
+    let custom = auth0::custom_exchange("urn:acme:legacy").unwrap();
+    for dialect in [auth0::on_behalf_of(), custom] {
+        classes(&dialect, &to(audience(API)), &refusals);
+    }
+}
+
+#[test]
+fn tx_02_a_custom_exchange_has_a_type_of_its_own_and_asks_for_none() {
+    let custom = auth0::custom_exchange("https://acme.example/legacy-token").unwrap();
+    let custom = custom.extra_parameter("organization", "org_1").unwrap();
+    assert_eq!(
+        body(&custom, &to(audience(API))),
+        "grant_type=urn%3Aietf%3Aparams%3Aoauth%3Agrant-type%3Atoken-exchange\
+         &subject_token=SUBJECT&subject_token_type=https%3A%2F%2Facme.example%2Flegacy-token\
+         &audience=https%3A%2F%2Fb.example&organization=org_1"
+    );
+    for bad in [
+        "",
+        "legacy",
+        "urn:ietf:params:oauth:token-type:access_token",
+        "https://auth0.com/x",
+        "http://okta.com/x",
+        "urn:auth0:x",
+    ] {
+        let error = auth0::custom_exchange(bad).unwrap_err();
+        assert_eq!(error.field(), "subject_token_type", "{bad}");
+    }
+}
+
+#[test]
+fn ot_02_this_service_asks_for_itself_by_audience() {
+    let server = issuer();
+    let by = Registration::new(&server, "service-a");
+    let form = auth0::on_behalf_of().client_request(Some(&audience(API)), by);
+    assert_eq!(
+        text(&form.unwrap()),
+        "grant_type=client_credentials&audience=https%3A%2F%2Fb.example"
+    );
+}

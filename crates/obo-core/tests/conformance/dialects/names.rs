@@ -1,0 +1,36 @@
+//! The names by which configuration calls dialects.
+
+use std::collections::HashSet;
+
+use obo_core::dialect::{self, Dialect as _, Rfc8693};
+
+#[test]
+fn dialects_have_names_which_are_their_own() {
+    let names: Vec<_> = dialect::names().collect();
+    for name in &names {
+        let dialect = dialect::named(name).unwrap();
+        assert_eq!(dialect.name(), *name);
+        assert!(dialect.identity().starts_with(name));
+        let read: Rfc8693 = serde_json::from_str(&format!("{name:?}")).unwrap();
+        assert_eq!(read.identity(), dialect.identity());
+    }
+    let distinct: HashSet<_> = names.iter().collect();
+    assert_eq!(distinct.len(), names.len());
+    let identities: HashSet<_> = names
+        .iter()
+        .map(|name| dialect::named(name).unwrap().identity().into_owned())
+        .collect();
+    assert_eq!(identities.len(), names.len());
+}
+
+#[test]
+fn a_name_that_nobody_has_is_answered_with_those_there_are() {
+    for unknown in ["", "Keycloak", "keycloak ", "azure"] {
+        let error = dialect::named(unknown).unwrap_err();
+        assert_eq!(error.field(), "dialect");
+        let told = error.to_string();
+        assert!(dialect::names().all(|name| told.contains(name)), "{told}");
+        let error = serde_json::from_str::<Rfc8693>(&format!("{unknown:?}")).unwrap_err();
+        assert!(error.to_string().contains(&told), "{error}");
+    }
+}

@@ -1,0 +1,309 @@
+//! Products of which less is known: the documentation has a request, and little of what is refused.
+
+use obo_core::dialect::{Dialect as _, Registration, google, ping_federate, tokendings, wso2};
+use obo_core::{Audience, ErrorClass, Scope, TokenType};
+
+use super::{
+    ACCESS_TOKEN, JWT, actor, audience, body, classes, jwt, read, resource, scoped, to, unsayable,
+};
+use crate::judge::{ISSUER, issuer};
+use crate::wire::text;
+
+/// <https://cloud.google.com/iam/docs/reference/sts/rest/v1/TopLevel/token>
+mod google_sts {
+    use super::*;
+
+    const POOL: &str =
+        "//iam.googleapis.com/projects/1/locations/global/workloadIdentityPools/p/providers/idp";
+    const CLOUD: &str = "https://www.googleapis.com/auth/cloud-platform";
+
+    #[test]
+    fn tx_02_the_request_byte_by_byte() {
+        let dialect = google::exchange()
+            .extra_parameter("options", r#"{"userProject":"1"}"#)
+            .unwrap();
+        assert_eq!(
+            body(&dialect, &to(scoped(audience(POOL), CLOUD))),
+            format!(
+                "grant_type=urn%3Aietf%3Aparams%3Aoauth%3Agrant-type%3Atoken-exchange\
+                 &subject_token=SUBJECT&subject_token_type={JWT}&requested_token_type={ACCESS_TOKEN}\
+                 &audience=%2F%2Fiam.googleapis.com%2Fprojects%2F1%2Flocations%2Fglobal%2FworkloadIdentityPools%2Fp%2Fproviders%2Fidp\
+                 &scope=https%3A%2F%2Fwww.googleapis.com%2Fauth%2Fcloud-platform\
+                 &options=%7B%22userProject%22%3A%221%22%7D"
+            )
+        );
+        unsayable(&google::exchange(), &to(audience(POOL)), "scope");
+        let acting = to(scoped(audience(POOL), CLOUD)).with_actor(actor(TokenType::JWT));
+        unsayable(&google::exchange(), &acting, "actor_token");
+    }
+
+    #[test]
+    fn tx_13_the_answer_is_an_opaque_access_token() {
+        let body = r#"{"access_token":"ya29.d.b0Aaekm1K","issued_token_type":"urn:ietf:params:oauth:token-type:access_token",
+            "token_type":"Bearer","expires_in":3599}"#;
+        let request = to(scoped(audience(POOL), CLOUD));
+        let issued = read(&google::exchange(), &request, body).unwrap();
+        assert_eq!(issued.authorization(), "Bearer ya29.d.b0Aaekm1K");
+    }
+
+    #[test]
+    fn tx_21_every_refusal_has_its_class() {
+        let refusals = [
+            (
+                400,
+                r#"{"error":"invalid_grant","error_description":"ID Token issued at 1 is stale to sign-in."}"#,
+                ErrorClass::SubjectInvalid,
+            ),
+            (
+                400,
+                r#"{"error":"invalid_target","error_description":"The target service indicated by the \"audience\" parameters is invalid."}"#,
+                ErrorClass::TargetDenied,
+            ),
+            (
+                401,
+                r#"{"error":"unauthorized_client","error_description":"The given credential is rejected by the attribute condition."}"#,
+                ErrorClass::TargetDenied,
+            ),
+            (
+                400,
+                r#"{"error":"invalid_scope","error_description":"Invalid OAuth scope or ID token audience provided."}"#,
+                ErrorClass::TargetDenied,
+            ),
+            (429, "", ErrorClass::Throttled),
+        ];
+        classes(
+            &google::exchange(),
+            &to(scoped(audience(POOL), CLOUD)),
+            &refusals,
+        );
+    }
+}
+
+/// <https://docs.pingidentity.com/pingfederate/latest/introduction_to_pingfederate/pf_token_exchange_grant.html>
+mod ping {
+    use super::*;
+
+    #[test]
+    fn ri_04_the_request_byte_by_byte() {
+        let target = audience("client-of-b")
+            .and_resource(obo_core::Resource::new("https://b.example").unwrap());
+        let acting = to(scoped(target, "b")).with_actor(actor(TokenType::ACCESS_TOKEN));
+        assert_eq!(
+            body(&ping_federate::exchange(), &acting),
+            format!(
+                "grant_type=urn%3Aietf%3Aparams%3Aoauth%3Agrant-type%3Atoken-exchange\
+                 &subject_token=SUBJECT&subject_token_type={ACCESS_TOKEN}\
+                 &actor_token=own-token&actor_token_type={ACCESS_TOKEN}\
+                 &audience=client-of-b&resource=https%3A%2F%2Fb.example&scope=b"
+            )
+        );
+    }
+
+    #[test]
+    fn tx_07_ri_03_the_type_and_the_audience_are_in_the_servers_words() {
+        let token = jwt(&format!(
+            r#"{{"iss":"{ISSUER}","sub":"alice","aud":"atm-b"}}"#
+        ));
+        let body = format!(
+            r#"{{"access_token":"{token}","issued_token_type":"urn:params:oauth:token-type:jwt","token_type":"Bearer","expires_in":7199}}"#
+        );
+        let target = resource("https://b.example");
+        read(&ping_federate::exchange(), &to(target.clone()), &body).unwrap_err();
+        let named = target.or_named(Audience::new("atm-b").unwrap());
+        read(&ping_federate::exchange(), &to(named.clone()), &body).unwrap();
+        let strict = obo_core::dialect::Rfc8693::new();
+        read(&strict, &to(named), &body).unwrap_err();
+    }
+
+    #[test]
+    fn tx_21_refusals_are_the_standards() {
+        let refusals = [
+            (
+                400,
+                r#"{"error":"invalid_request","error_description":"subject_token is invalid"}"#,
+                ErrorClass::SubjectInvalid,
+            ),
+            (
+                400,
+                r#"{"error":"invalid_target"}"#,
+                ErrorClass::TargetDenied,
+            ),
+            (
+                401,
+                r#"{"error":"invalid_client"}"#,
+                ErrorClass::ClientMisconfigured,
+            ),
+        ];
+        classes(&ping_federate::exchange(), &to(audience("b")), &refusals);
+    }
+}
+
+/// <https://wso2.com/asgardeo/docs/guides/authorization/delegation/>
+mod asgardeo {
+    use super::*;
+
+    #[test]
+    fn ri_04_ot_02_the_request_byte_by_byte() {
+        let target = scoped(audience("service-b"), "b_read");
+        let acting = to(target.clone()).with_actor(actor(TokenType::JWT));
+        assert_eq!(
+            body(&wso2::exchange(), &acting),
+            format!(
+                "grant_type=urn%3Aietf%3Aparams%3Aoauth%3Agrant-type%3Atoken-exchange\
+                 &subject_token=SUBJECT&subject_token_type={JWT}\
+                 &actor_token=own-token&actor_token_type={JWT}&scope=b_read"
+            )
+        );
+        unsayable(&wso2::exchange(), &to(audience("service-b")), "scope");
+        unsayable(
+            &wso2::exchange(),
+            &to(scoped(resource("urn:r"), "b_read")),
+            "resource",
+        );
+        let other = to(target).with_actor(actor(TokenType::ACCESS_TOKEN));
+        unsayable(&wso2::exchange(), &other, "actor_token_type");
+    }
+
+    #[test]
+    fn at_14_the_audience_is_among_those_that_the_application_adds() {
+        let answer = |aud: &str| {
+            let token = jwt(&format!(
+                r#"{{"iss":"{ISSUER}","sub":"alice","aud":{aud}}}"#
+            ));
+            format!(
+                r#"{{"access_token":"{token}","refresh_token":"r","scope":"b_read","token_type":"Bearer","expires_in":3600,
+                    "issued_token_type":"urn:ietf:params:oauth:token-type:jwt"}}"#
+            )
+        };
+        let request = to(scoped(audience("service-b"), "b_read"));
+        let both = answer(r#"["service-a","service-b"]"#);
+        let issued = read(&wso2::exchange(), &request, &both).unwrap();
+        assert_eq!(issued.scope(), &Scope::new(["b_read"]).unwrap());
+        read(&wso2::exchange(), &request, &answer(r#"["service-a"]"#)).unwrap_err();
+    }
+
+    #[test]
+    fn tx_21_refusals_are_the_standards() {
+        let refusals = [
+            (
+                400,
+                r#"{"error_description":"Signature or Message Authentication invalid.","error":"invalid_request"}"#,
+                ErrorClass::SubjectInvalid,
+            ),
+            (
+                400,
+                r#"{"error":"invalid_grant"}"#,
+                ErrorClass::SubjectInvalid,
+            ),
+            (
+                401,
+                r#"{"error_description":"Unsupported Client Authentication Method!","error":"invalid_client"}"#,
+                ErrorClass::ClientMisconfigured,
+            ),
+            (
+                400,
+                r#"{"error":"unauthorized_client","error_description":"The authenticated client is not authorized to use this authorization grant type"}"#,
+                ErrorClass::ClientMisconfigured,
+            ),
+        ];
+        classes(
+            &wso2::exchange(),
+            &to(scoped(audience("service-b"), "b_read")),
+            &refusals,
+        );
+    }
+}
+
+/// <https://github.com/nais/tokendings>, whose refusals these are.
+mod nais {
+    use super::*;
+
+    const APP: &str = "prod-gcp:team:service-b";
+
+    #[test]
+    fn tx_02_the_request_byte_by_byte() {
+        let request = to(audience(APP));
+        assert_eq!(
+            body(&tokendings::exchange(), &request),
+            format!(
+                "grant_type=urn%3Aietf%3Aparams%3Aoauth%3Agrant-type%3Atoken-exchange\
+                 &subject_token=SUBJECT&subject_token_type={JWT}&audience=prod-gcp%3Ateam%3Aservice-b"
+            )
+        );
+        unsayable(&tokendings::exchange(), &to(resource("urn:r")), "resource");
+        let two = audience(APP).and_audience(Audience::new("x").unwrap());
+        unsayable(&tokendings::exchange(), &to(two), "audience");
+        let acting = request.with_actor(actor(TokenType::JWT));
+        unsayable(&tokendings::exchange(), &acting, "actor_token");
+    }
+
+    #[test]
+    fn tx_13_the_answer_is_a_token_of_its_own_issuer() {
+        let token = jwt(&format!(
+            r#"{{"iss":"https://tokendings.example","idp":"{ISSUER}","sub":"alice","aud":"{APP}","client_id":"prod-gcp:team:service-a","exp":1800000300}}"#
+        ));
+        let body = format!(
+            r#"{{"access_token":"{token}","issued_token_type":"urn:ietf:params:oauth:token-type:access_token","token_type":"Bearer","expires_in":299}}"#
+        );
+        read(&tokendings::exchange(), &to(audience(APP)), &body).unwrap();
+    }
+
+    #[test]
+    fn tx_21_every_refusal_has_its_class() {
+        let refusals = [
+            (
+                400,
+                r#"{"error_description":"invalid request, validator for issuer=https://x not found","error":"invalid_request"}"#,
+                ErrorClass::SubjectInvalid,
+            ),
+            (
+                400,
+                r#"{"error_description":"token verification failed: Expired JWT","error":"invalid_request"}"#,
+                ErrorClass::SubjectInvalid,
+            ),
+            (
+                400,
+                r#"{"error_description":"audience prod-gcp:team:service-b is invalid","error":"invalid_request"}"#,
+                ErrorClass::TargetDenied,
+            ),
+            (
+                400,
+                r#"{"error_description":"client 'prod-gcp:team:service-a' is not authorized to get token with aud=prod-gcp:team:service-b","error":"invalid_request"}"#,
+                ErrorClass::TargetDenied,
+            ),
+            (
+                400,
+                r#"{"error":"access_denied"}"#,
+                ErrorClass::TargetDenied,
+            ),
+            (
+                400,
+                r#"{"error_description":"client is not authenticated","error":"invalid_request"}"#,
+                ErrorClass::ClientMisconfigured,
+            ),
+            (
+                401,
+                r#"{"error_description":"invalid client authentication for client_id=prod-gcp:team:service-a, client not registered.","error":"invalid_client"}"#,
+                ErrorClass::ClientMisconfigured,
+            ),
+        ];
+        classes(&tokendings::exchange(), &to(audience(APP)), &refusals);
+    }
+}
+
+#[test]
+fn ot_02_these_services_ask_for_themselves_as_their_exchange_names_targets() {
+    let server = issuer();
+    let by = Registration::new(&server, "service-a");
+    let target = scoped(audience("service-b"), "b_read");
+    let form = wso2::exchange().client_request(Some(&target), by);
+    assert_eq!(
+        text(&form.unwrap()),
+        "grant_type=client_credentials&scope=b_read"
+    );
+    let form = ping_federate::exchange().client_request(Some(&target), by);
+    assert_eq!(
+        text(&form.unwrap()),
+        "grant_type=client_credentials&audience=service-b&scope=b_read"
+    );
+}

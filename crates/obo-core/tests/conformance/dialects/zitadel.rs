@@ -1,0 +1,157 @@
+//! <https://zitadel.com/docs/guides/integrate/token-exchange>; refusals from the source, `internal/api/oidc`.
+
+use obo_core::dialect::{Dialect as _, Registration, zitadel};
+use obo_core::{Audience, ErrorClass, Issuer, TokenType};
+
+use super::{
+    ACCESS_TOKEN, JWT, actor, audience, body, classes, jwt, read, resource, scoped, to, unsayable,
+};
+use crate::judge::{ISSUER, issuer};
+use crate::wire::text;
+
+const PROJECT: &str = "259242039378444290";
+
+#[test]
+fn tx_02_tx_05_the_request_byte_by_byte() {
+    let two = audience(PROJECT).and_audience(Audience::new("service-b").unwrap());
+    assert_eq!(
+        body(&zitadel::exchange(), &to(scoped(two, "openid"))),
+        format!(
+            "grant_type=urn%3Aietf%3Aparams%3Aoauth%3Agrant-type%3Atoken-exchange\
+             &subject_token=SUBJECT&subject_token_type={ACCESS_TOKEN}\
+             &requested_token_type={JWT}&audience={PROJECT}&audience=service-b&scope=openid"
+        )
+    );
+}
+
+#[test]
+fn ot_02_an_actor_is_named_by_an_access_or_id_token() {
+    let request = to(audience(PROJECT));
+    let acting = request.clone().with_actor(actor(TokenType::ACCESS_TOKEN));
+    assert_eq!(
+        body(&zitadel::exchange(), &acting),
+        format!(
+            "grant_type=urn%3Aietf%3Aparams%3Aoauth%3Agrant-type%3Atoken-exchange\
+             &subject_token=SUBJECT&subject_token_type={ACCESS_TOKEN}\
+             &actor_token=own-token&actor_token_type={ACCESS_TOKEN}\
+             &requested_token_type={JWT}&audience={PROJECT}"
+        )
+    );
+    body(
+        &zitadel::exchange(),
+        &request.clone().with_actor(actor(TokenType::ID_TOKEN)),
+    );
+    let by_jwt = request.with_actor(actor(TokenType::JWT));
+    unsayable(&zitadel::exchange(), &by_jwt, "actor_token_type");
+}
+
+/// `jwt` is there an assertion of the client.
+#[test]
+fn tx_23_the_subject_is_an_access_token_whoever_issued_it() {
+    let elsewhere = Issuer::new("https://other.zitadel.example").unwrap();
+    let by = Registration::new(&elsewhere, "service-a");
+    let form = zitadel::exchange()
+        .request(&to(audience(PROJECT)), by)
+        .unwrap();
+    assert!(text(&form).contains(&format!("&subject_token_type={ACCESS_TOKEN}&")));
+}
+
+#[test]
+fn ri_04_what_cannot_be_said_is_not_asked() {
+    let dialect = zitadel::exchange();
+    unsayable(&dialect, &to(resource("https://b.example")), "resource");
+    let id_token = to(audience(PROJECT)).with_requested_type(TokenType::ID_TOKEN);
+    unsayable(&dialect, &id_token, "requested_token_type");
+}
+
+#[test]
+fn tx_07_tx_14_the_answer_is_the_jwt_that_was_asked_for() {
+    let token = jwt(&format!(
+        r#"{{"iss":"{ISSUER}","sub":"alice","aud":["{PROJECT}"],"exp":1800043199,"act":{{"iss":"{ISSUER}","sub":"service-a"}}}}"#
+    ));
+    let answer = |token_type: &str, issued: &str| {
+        format!(
+            r#"{{"access_token":"{token}","issued_token_type":"urn:ietf:params:oauth:token-type:{issued}",
+                "token_type":"{token_type}","expires_in":43199,"scope":"openid profile"}}"#
+        )
+    };
+    let request = to(audience(PROJECT));
+    read(&zitadel::exchange(), &request, &answer("Bearer", "jwt")).unwrap();
+    for other in [
+        answer("Bearer", "access_token"),
+        answer("N_A", "id_token"),
+        answer("N_A", "jwt"),
+    ] {
+        read(&zitadel::exchange(), &request, &other).unwrap_err();
+    }
+    let opaque = request.with_requested_type(TokenType::ACCESS_TOKEN);
+    read(
+        &zitadel::exchange(),
+        &opaque,
+        &answer("Bearer", "access_token"),
+    )
+    .unwrap();
+}
+
+#[test]
+fn tx_21_every_refusal_has_its_class() {
+    let refusals = [
+        (
+            400,
+            r#"{"error":"invalid_request","error_description":"subject_token invalid"}"#,
+            ErrorClass::SubjectInvalid,
+        ),
+        (
+            400,
+            r#"{"error":"invalid_target","error_description":"audience \"x\" not found in subject or actor token"}"#,
+            ErrorClass::TargetDenied,
+        ),
+        (
+            400,
+            r#"{"error":"invalid_target","error_description":"resource parameter not supported"}"#,
+            ErrorClass::TargetDenied,
+        ),
+        (
+            400,
+            r#"{"error":"invalid_scope","error_description":"scope \"admin\" not found in subject or actor token"}"#,
+            ErrorClass::TargetDenied,
+        ),
+        (
+            403,
+            r#"{"error":"invalid_request","error_description":"Errors.TokenExchange.Impersonation.PolicyDisabled"}"#,
+            ErrorClass::TargetDenied,
+        ),
+        (
+            400,
+            r#"{"error":"invalid_request","error_description":"actor_token invalid"}"#,
+            ErrorClass::ClientMisconfigured,
+        ),
+        (
+            401,
+            r#"{"error":"invalid_client","error_description":"invalid secret"}"#,
+            ErrorClass::ClientMisconfigured,
+        ),
+        (
+            400,
+            r#"{"error":"unauthorized_client"}"#,
+            ErrorClass::ClientMisconfigured,
+        ),
+        (500, r#"{"error":"server_error"}"#, ErrorClass::Transient),
+    ];
+    classes(&zitadel::exchange(), &to(audience(PROJECT)), &refusals);
+}
+
+#[test]
+fn ot_02_this_service_asks_for_itself_by_scope() {
+    let server = issuer();
+    let by = Registration::new(&server, "service-a");
+    let scope = format!("urn:zitadel:iam:org:project:id:{PROJECT}:aud");
+    let target = scoped(audience(PROJECT), &scope);
+    let form = zitadel::exchange().client_request(Some(&target), by);
+    assert_eq!(
+        text(&form.unwrap()),
+        format!(
+            "grant_type=client_credentials&scope=urn%3Azitadel%3Aiam%3Aorg%3Aproject%3Aid%3A{PROJECT}%3Aaud"
+        )
+    );
+}
