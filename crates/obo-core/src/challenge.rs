@@ -1,6 +1,11 @@
-//! Bearer challenges (RFC 6750 section 3), built from a closed set of strings: never from bytes of a request.
+//! Bearer challenges (RFC 6750 section 3): ours, built from a closed set of strings and never from bytes of a request, and
+//! those of others, read.
+
+mod received;
 
 use http::HeaderValue;
+
+pub use received::ReceivedChallenge;
 
 use crate::{ClaimsRequest, Scope, TokenError};
 
@@ -30,6 +35,30 @@ impl BearerError {
             Self::InsufficientClaims => "insufficient_claims",
         }
     }
+
+    /// The error of a challenge with this `error`, compared exactly.
+    fn from_code(code: &str) -> Option<Self> {
+        let known = [
+            Self::InvalidRequest,
+            Self::InvalidToken,
+            Self::InsufficientScope,
+            Self::InsufficientUserAuthentication,
+            Self::InsufficientClaims,
+        ];
+        known.into_iter().find(|error| error.code() == code)
+    }
+}
+
+/// The longest `acr_values` that is passed on, in bytes: it ends in a header.
+const MAX_ACR_VALUES: usize = 1024;
+
+/// The values of `acr_values` as another party wrote it; none when it is too long or has what a challenge may not have.
+pub(crate) fn acr_values(text: &str) -> Vec<String> {
+    if text.len() > MAX_ACR_VALUES || Scope::parse(text).is_none() {
+        return Vec::new();
+    }
+    let values = text.split(' ').filter(|value| !value.is_empty());
+    values.map(str::to_owned).collect()
 }
 
 /// One `Bearer` challenge.
@@ -161,6 +190,16 @@ mod tests {
                     .max_age(5)
             ),
             r#"Bearer error="insufficient_user_authentication", acr_values="gold silver", max_age="5""#
+        );
+    }
+
+    #[test]
+    fn en_04_claims_are_in_base64_of_the_standard_alphabet() {
+        let claims = ClaimsRequest::parse(r#"{"access_token": {"acrs": {"value": "c1?>"}}}"#);
+        let challenge = Challenge::error(BearerError::InsufficientClaims).claims(&claims.unwrap());
+        assert_eq!(
+            challenge.to_header_value(),
+            r#"Bearer error="insufficient_claims", claims="eyJhY2Nlc3NfdG9rZW4iOnsiYWNycyI6eyJ2YWx1ZSI6ImMxPz4ifX19""#
         );
     }
 

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use http::HeaderValue;
 use zeroize::Zeroizing;
 
-use crate::{ClaimsRequest, ConfigError, Secret};
+use crate::{ClaimsRequest, ConfigError, Secret, challenge};
 
 /// A request to the token endpoint: ordered form pairs, since `audience` and `resource` may repeat (TX-05).
 #[derive(Clone, Debug)]
@@ -141,9 +141,6 @@ struct StepUp {
 
 const MAX_WORDS: usize = 200;
 
-/// The longest `acr_values` that is passed on, in bytes: it ends in a header.
-const MAX_ACR_VALUES: usize = 1024;
-
 impl TokenEndpointError {
     /// A failure of a class; `problem` says what happened.
     pub fn new(class: ErrorClass, problem: impl Into<Cow<'static, str>>) -> Self {
@@ -182,14 +179,7 @@ impl TokenEndpointError {
     #[must_use]
     pub fn with_step_up(mut self, acr_values: Option<&str>, max_age: Option<u64>) -> Self {
         let step_up = self.step_up.get_or_insert_default();
-        step_up.acr_values = acr_values
-            .filter(|values| values.len() <= MAX_ACR_VALUES)
-            .filter(|values| crate::Scope::parse(values).is_some())
-            .into_iter()
-            .flat_map(|values| values.split(' '))
-            .filter(|value| !value.is_empty())
-            .map(str::to_owned)
-            .collect();
+        step_up.acr_values = acr_values.map(challenge::acr_values).unwrap_or_default();
         step_up.max_age = max_age;
         self
     }
