@@ -73,9 +73,12 @@ fn deny() -> shell::Result<Outcome> {
     done(show(&mut cargo("deny check bans licenses sources")))
 }
 
-/// The README's first command.
+/// The README's first command, then the other stories.
 fn example() -> shell::Result {
-    show(&mut cargo("run -p obo-examples --bin chain"))
+    for story in ["chain", "own_dialect"] {
+        show(&mut cargo(&format!("run -p obo-examples --bin {story}")))?;
+    }
+    Ok(())
 }
 
 fn done(result: shell::Result) -> shell::Result<Outcome> {

@@ -109,6 +109,7 @@ fn bt_14_bt_16_what_is_malformed_says_nothing() {
         "BearerX",
         "Bearers error=invalid_token",
         r#"error="invalid_token""#,
+        "realm=x, Bearer error=invalid_token",
         r#"Bearer error="invalid_token"#,
         r#"Bearer error="invalid_token\"#,
         r#"Bearer error="invalid_token" scope="a""#,

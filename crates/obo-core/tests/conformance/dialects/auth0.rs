@@ -1,7 +1,7 @@
 //! <https://auth0.com/docs/secure/call-apis-on-users-behalf/on-behalf-of-token-exchange>
 
 use obo_core::dialect::{Dialect as _, Registration, auth0};
-use obo_core::{Audience, ErrorClass, ExchangeRequest, Scope, TokenType};
+use obo_core::{Audience, ErrorClass, ExchangeRequest, Issuer, Scope, TokenType};
 
 use super::{
     ACCESS_TOKEN, actor, audience, body, classes, jwt, not_asked, read, resource, scoped, to,
@@ -23,6 +23,14 @@ fn tx_02_tx_07_the_request_byte_by_byte() {
              &requested_token_type={ACCESS_TOKEN}&audience=https%3A%2F%2Fb.example&scope=read%3Ab"
         )
     );
+}
+
+#[test]
+fn tx_23_a_token_of_another_tenant_is_declared_an_access_token_too() {
+    let elsewhere = Issuer::new("https://other.auth0.example/").unwrap();
+    let by = Registration::new(&elsewhere, "service-a");
+    let form = auth0::on_behalf_of().request(&to(audience(API)), by);
+    assert!(text(&form.unwrap()).contains(&format!("&subject_token_type={ACCESS_TOKEN}&")));
 }
 
 #[test]
@@ -145,6 +153,11 @@ fn tx_02_a_custom_exchange_has_a_type_of_its_own_and_asks_for_none() {
          &subject_token=SUBJECT&subject_token_type=https%3A%2F%2Facme.example%2Flegacy-token\
          &audience=https%3A%2F%2Fb.example&organization=org_1"
     );
+    assert_eq!(custom.name(), "auth0-custom");
+    let two = audience(API).and_audience(Audience::new("c").unwrap());
+    unsayable(&custom, &to(two), "audience");
+    let jwt = to(audience(API)).with_requested_type(TokenType::JWT);
+    unsayable(&custom, &jwt, "requested_token_type");
     for bad in [
         "",
         "legacy",

@@ -4,7 +4,7 @@ use obo_core::dialect::{Dialect as _, Registration, authentik};
 use obo_core::{Audience, ErrorClass, Issuer, TokenType};
 
 use super::{
-    ACCESS_TOKEN, JWT, actor, audience, body, classes, jwt, read, resource, to, unsayable,
+    ACCESS_TOKEN, JWT, actor, audience, body, classes, jwt, read, resource, scoped, to, unsayable,
 };
 use crate::judge::ISSUER;
 use crate::wire::text;
@@ -94,5 +94,17 @@ fn tx_21_every_refusal_has_its_class() {
         &authentik::exchange(),
         &to(audience("service-b")),
         &refusals,
+    );
+}
+
+#[test]
+fn ot_02_this_service_asks_for_itself_by_scope() {
+    let server = crate::judge::issuer();
+    let by = Registration::new(&server, "service-a");
+    let target = scoped(audience("service-b"), "b.read");
+    let form = authentik::exchange().client_request(Some(&target), by);
+    assert_eq!(
+        text(&form.unwrap()),
+        "grant_type=client_credentials&scope=b.read"
     );
 }

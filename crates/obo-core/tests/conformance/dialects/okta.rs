@@ -58,6 +58,8 @@ fn ri_04_ot_02_what_cannot_be_said_is_not_asked() {
     unsayable(&dialect, &to(scoped(two, "b:read")), "audience");
     let acting = to(scoped(audience(B), "b:read")).with_actor(actor(TokenType::ACCESS_TOKEN));
     unsayable(&dialect, &acting, "actor_token");
+    let jwt = to(scoped(audience(B), "b:read")).with_requested_type(TokenType::JWT);
+    unsayable(&dialect, &jwt, "requested_token_type");
 }
 
 #[test]

@@ -35,6 +35,10 @@ mod google_sts {
         unsayable(&google::exchange(), &to(audience(POOL)), "scope");
         let acting = to(scoped(audience(POOL), CLOUD)).with_actor(actor(TokenType::JWT));
         unsayable(&google::exchange(), &acting, "actor_token");
+        let two = audience(POOL).and_audience(Audience::new("x").unwrap());
+        unsayable(&google::exchange(), &to(scoped(two, CLOUD)), "audience");
+        let jwt = to(scoped(audience(POOL), CLOUD)).with_requested_type(TokenType::JWT);
+        unsayable(&google::exchange(), &jwt, "requested_token_type");
     }
 
     #[test]
@@ -162,6 +166,9 @@ mod asgardeo {
         );
         let other = to(target).with_actor(actor(TokenType::ACCESS_TOKEN));
         unsayable(&wso2::exchange(), &other, "actor_token_type");
+        let id_token = to(scoped(audience("service-b"), "b_read"));
+        let id_token = id_token.with_requested_type(TokenType::ID_TOKEN);
+        unsayable(&wso2::exchange(), &id_token, "requested_token_type");
     }
 
     #[test]
@@ -233,8 +240,10 @@ mod nais {
         unsayable(&tokendings::exchange(), &to(resource("urn:r")), "resource");
         let two = audience(APP).and_audience(Audience::new("x").unwrap());
         unsayable(&tokendings::exchange(), &to(two), "audience");
-        let acting = request.with_actor(actor(TokenType::JWT));
+        let acting = request.clone().with_actor(actor(TokenType::JWT));
         unsayable(&tokendings::exchange(), &acting, "actor_token");
+        let jwt = request.with_requested_type(TokenType::JWT);
+        unsayable(&tokendings::exchange(), &jwt, "requested_token_type");
     }
 
     #[test]

@@ -1,0 +1,117 @@
+//! An authorization server that speaks no dialect of this project's gets one in its user's own crate.
+//!
+//! The fictional Tollgate knows services by lanes, gives passes instead of tokens, and says no in its own way. Where a
+//! server is closer to RFC 8693, the settings of `Rfc8693` are enough, as in `harbour` below.
+
+use std::convert::Infallible;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Request, Response, StatusCode};
+use http_body_util::Full;
+use obo::ExchangeErrorKind::{ClientMisconfigured, TargetDenied};
+use obo::dialect::{Dialect, Registration, Rfc8693, TargetBy};
+use obo::{
+    Audience, AuthorizationServer, Client, ClientSecretBasic, ConfigError, ErrorClass,
+    ExchangeRequest, HttpService, IssuedToken, Issuer, Resource, ResourceServer, ServerMetadata,
+    TokenEndpointError, TokenExchange, TokenRequest, UnixTime,
+};
+use obo_examples::BoxError;
+use serde::Deserialize;
+use tower::service_fn;
+
+#[derive(Debug)]
+struct Tollgate;
+
+impl Dialect for Tollgate {
+    fn name(&self) -> &'static str {
+        "tollgate"
+    }
+
+    fn request(
+        &self,
+        request: &ExchangeRequest,
+        by: Registration<'_>,
+    ) -> Result<TokenRequest, TokenEndpointError> {
+        let [lane] = request.target().audiences() else {
+            Err(ConfigError::new("target", "one lane at a time"))?
+        };
+        let mut form = TokenRequest::new("urn:corp:tollgate");
+        form.push("ticket", request.subject().subject_token().expose());
+        form.push("driver", by.client_id);
+        form.push("lane", lane.as_str());
+        Ok(form)
+    }
+
+    fn response(
+        &self,
+        _: &ExchangeRequest,
+        response: &Response<Bytes>,
+        _: UnixTime,
+    ) -> Result<IssuedToken, TokenEndpointError> {
+        let failed = |class, problem| Err(TokenEndpointError::new(class, problem));
+        match response.status() {
+            StatusCode::OK => {}
+            StatusCode::CONFLICT => return failed(ErrorClass::TargetDenied, "the lane is closed"),
+            other if other.is_server_error() => return failed(ErrorClass::Transient, "a fault"),
+            _ => return failed(ErrorClass::AnswerUnusable, "no answer of Tollgate's"),
+        }
+        let no_pass = || TokenEndpointError::unusable("the answer has no pass");
+        let answer: Answer = serde_json::from_slice(response.body()).map_err(|_| no_pass())?;
+        // Only what can be sent as a bearer token becomes one.
+        let pass = IssuedToken::bearer(&answer.pass).ok_or_else(no_pass)?;
+        Ok(pass.with_expires_in(Some(Duration::from_secs(answer.seconds))))
+    }
+}
+
+#[derive(Deserialize)]
+struct Answer {
+    pass: String,
+    seconds: u64,
+}
+
+/// Another fictional server, which deviates by little: data is enough.
+fn harbour() -> Rfc8693 {
+    Rfc8693::new()
+        .with_name("harbour")
+        .target_by(TargetBy::OneAudience)
+        .issued_type_may_be_missing()
+        .classify(|refusal| (refusal.error() == "berth_taken").then_some(ErrorClass::TargetDenied))
+}
+
+/// Stands for Tollgate: its lane to the stock is open, and no other.
+async fn tollgate(request: Request<Bytes>) -> Result<Response<Full<Bytes>>, Infallible> {
+    let mut response = Response::new(Full::from(r#"{"pass":"p-1","seconds":300}"#));
+    if !request.body().ends_with(b"&driver=service-a&lane=stock") {
+        *response.status_mut() = StatusCode::CONFLICT;
+    }
+    Ok(response)
+}
+
+#[tokio::main]
+async fn main() -> Result<(), BoxError> {
+    let idp = obo_testkit::AuthorizationServer::start().await;
+    let service_a = ResourceServer::new(Audience::new("service-a")?, Issuer::new(idp.issuer())?);
+    let token = idp.user("alice").audience("service-a").mint();
+    let alice = service_a.validate(&token).await?;
+
+    let metadata = ServerMetadata::new(None, Some("https://tollgate.corp.example/pass"))?;
+    let issuer = Issuer::new("https://tollgate.corp.example")?;
+    let http = HttpService::new(service_fn(tollgate));
+    let server = AuthorizationServer::with_metadata(issuer, metadata, http);
+    let client = Client::new("service-a", ClientSecretBasic::new("s3cret")?)?;
+    let exchange = TokenExchange::new(server, client).dialect(Tollgate);
+
+    let stock = exchange.token(&alice, Audience::new("stock")?).await?;
+    println!("stock: {:?}", stock.token());
+    let vault = exchange.token(&alice, Audience::new("vault")?).await;
+    let by_uri = Resource::new("https://stock.corp.example")?;
+    let by_uri = exchange.token(&alice, by_uri).await;
+    for (refused, kind) in [(vault, TargetDenied), (by_uri, ClientMisconfigured)] {
+        let error = refused.err().ok_or("refusal expected")?;
+        println!("{error}");
+        assert_eq!(error.kind(), kind);
+    }
+    println!("{} needs settings alone", harbour().name());
+    Ok(())
+}
