@@ -1,6 +1,7 @@
 //! Refusals of the token endpoint: RFC 6749 section 5.2, RFC 8693 section 2.2.2, RFC 9470.
 
 use std::borrow::Cow;
+use std::fmt;
 
 use bytes::Bytes;
 use http::{Response, StatusCode};
@@ -12,12 +13,11 @@ use crate::{ClaimsRequest, ErrorClass, ExchangeRequest, TokenEndpointError, json
 /// What a server said when it refused, for a dialect to judge what it meant.
 ///
 /// It is the server's text, untrusted and of any length: to be compared, never to be shown.
-#[derive(Debug)]
 pub struct Refusal<'a> {
     status: StatusCode,
     error: Cow<'a, str>,
     description: String,
-    reason: String,
+    suberror: String,
     codes: Vec<u64>,
     claims: Option<ClaimsRequest>,
     acr_values: Option<String>,
@@ -43,7 +43,7 @@ impl<'a> Refusal<'a> {
             status: response.status(),
             error: told.error,
             description: text(told.error_description).unwrap_or_default(),
-            reason: text(told.suberror).unwrap_or_default(),
+            suberror: text(told.suberror).unwrap_or_default(),
             codes: told
                 .error_codes
                 .and_then(|codes| serde_json::from_str(codes.get()).ok())
@@ -71,7 +71,7 @@ impl<'a> Refusal<'a> {
 
     /// `suberror`, which some servers have; empty when there is none.
     pub fn suberror(&self) -> &str {
-        &self.reason
+        &self.suberror
     }
 
     /// `error_codes`, numbers that some servers have.
@@ -82,6 +82,16 @@ impl<'a> Refusal<'a> {
     /// Whether the refusal has readable `claims`: what a token would have to have.
     pub fn has_claims(&self) -> bool {
         self.claims.is_some()
+    }
+}
+
+impl fmt::Debug for Refusal<'_> {
+    /// Without the server's texts, which may quote a token (OB-01).
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Refusal")
+            .field("status", &self.status)
+            .field("error_codes", &self.codes)
+            .finish_non_exhaustive()
     }
 }
 

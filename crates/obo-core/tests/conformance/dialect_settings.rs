@@ -129,6 +129,8 @@ fn tx_07_the_type_to_ask_for_may_be_given_omitted_or_limited() {
             .find(|(name, _)| *name == "requested_token_type")
             .map(|(_, urn)| urn.to_owned())
     };
+    let jwt = asking(TokenType::JWT);
+    assert_eq!(asked(&new(), &jwt).as_deref(), Some(JWT));
     let given = new().requests_type(TokenType::JWT);
     assert_eq!(asked(&given, &plain).as_deref(), Some(JWT));
     let other = asking(TokenType::ACCESS_TOKEN);
@@ -387,6 +389,18 @@ fn tx_21_a_dialect_decides_what_a_refusal_means_before_the_standard() {
     ] {
         assert_eq!(class(status, body), expected, "{status} {body}");
     }
+}
+
+#[test]
+fn ob_01_a_refusal_shows_no_text_of_the_server() {
+    let shown = new().classify(|refusal| {
+        let shown = format!("{refusal:?}");
+        assert!(shown.contains("400") && !shown.contains("t0ken"), "{shown}");
+        None
+    });
+    let body = r#"{"error":"t0ken","error_description":"t0ken","suberror":"t0ken"}"#;
+    let refused = shown.response(&for_service_b(&[]), &answer(400, body), NOW);
+    refused.unwrap_err();
 }
 
 /// The claims of a refusal are kept by the class alone, whoever decided it.
