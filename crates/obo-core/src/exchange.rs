@@ -1,5 +1,6 @@
 use std::borrow::Cow;
 use std::fmt;
+use std::num::NonZeroU64;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -11,8 +12,7 @@ use crate::cache_key::target_digest;
 use crate::dialect::Dialect;
 use crate::token::{MAX_TOKEN, is_token68};
 use crate::{
-    ActorToken, Audience, ClaimsRequest, ConfigError, Issuer, Resource, Scope, Secret, UnixTime,
-    Validated,
+    ActorToken, Audience, ClaimsRequest, ConfigError, Issuer, Resource, Scope, UnixTime, Validated,
 };
 
 /// A token type identifier (RFC 8693 section 3).
@@ -346,10 +346,10 @@ impl ExchangeRequest {
 #[derive(Clone)]
 pub struct IssuedToken {
     authorization: HeaderValue,
-    /// The lifetime the server stated, counted from when the request was sent.
-    expires_in: Option<Duration>,
+    /// The lifetime the server stated in seconds, counted from when the request was sent; small, since many are kept.
+    expires_in: Option<u32>,
     /// The token's own expiry, where it is a JWT: it only shortens (AT-14).
-    expires_at: Option<UnixTime>,
+    expires_at: Option<NonZeroU64>,
     scope: Scope,
 }
 
@@ -372,17 +372,18 @@ impl IssuedToken {
         })
     }
 
-    /// The same token with the lifetime the server stated (`expires_in`).
+    /// The same token with the lifetime the server stated (`expires_in`), in whole seconds.
     #[must_use]
     pub fn with_expires_in(mut self, expires_in: Option<Duration>) -> Self {
-        self.expires_in = expires_in;
+        self.expires_in = expires_in.map(|stated| stated.as_secs().try_into().unwrap_or(u32::MAX));
         self
     }
 
     /// The same token with the expiry it carries itself.
     #[must_use]
     pub fn with_expires_at(mut self, expires_at: Option<UnixTime>) -> Self {
-        self.expires_at = expires_at;
+        self.expires_at =
+            expires_at.map(|at| NonZeroU64::MIN.saturating_add(at.as_secs().saturating_sub(1)));
         self
     }
 
@@ -391,13 +392,6 @@ impl IssuedToken {
     pub fn with_scope(mut self, scope: Scope) -> Self {
         self.scope = scope;
         self
-    }
-
-    /// The token alone, for the few who send it in another place than the header.
-    pub fn token(&self) -> Secret {
-        let value = self.authorization.as_bytes();
-        let token = value.get(SCHEME.len()..).unwrap_or_default();
-        Secret::new(String::from_utf8_lossy(token))
     }
 
     /// The value of the `Authorization` header, marked sensitive.
@@ -418,8 +412,11 @@ impl IssuedToken {
 
     /// How long the token is good for, from the start of the request that fetched it; 60 s when nobody said (TX-16).
     pub fn lifetime(&self, request_start: UnixTime) -> Duration {
-        let own = self.expires_at.map(|at| at.saturating_since(request_start));
-        match (self.expires_in, own) {
+        let own = self
+            .expires_at
+            .map(|at| UnixTime::from_secs(at.get()).saturating_since(request_start));
+        let stated = self.expires_in.map(u64::from).map(Duration::from_secs);
+        match (stated, own) {
             (Some(stated), Some(own)) => stated.min(own),
             (stated, None) => stated.unwrap_or(UNSTATED_LIFETIME),
             // A lifetime is never taken from the token alone (AT-14): it may only shorten the default.

@@ -14,7 +14,8 @@ use crate::{ErrorClass, Target, TokenEndpointError};
 /// An error of a service that is not this project's.
 pub type BoxError = Box<dyn Error + Send + Sync>;
 
-/// Why there is no token for a call on behalf of a user; the call was not made.
+/// Why there is no token that would do for a call on behalf of a user: the call was not made, or the called service wants
+/// more of the user.
 ///
 /// `Display` names the target and what the authorization server said, for logs; [`answer`](Self::answer) is what may be
 /// told to whoever called this service.
@@ -199,7 +200,7 @@ impl ExchangeError {
 
 impl fmt::Display for ExchangeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("no token")?;
+        f.write_str("no token that would do")?;
         if let Some(target) = &self.0.target {
             write!(f, " for audience {target}")?;
         }
@@ -232,7 +233,7 @@ impl Error for ExchangeError {
 /// The inner service's error is boxed, as in tower's own middleware, so that every stack of layers has one.
 #[derive(Debug)]
 pub enum CallError {
-    /// There was no token; the inner service was not called.
+    /// There was no token, so that the inner service was not called; or it was, and wants more of the user.
     Exchange(ExchangeError),
     /// The inner service failed.
     Inner(BoxError),

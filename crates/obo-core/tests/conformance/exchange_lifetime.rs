@@ -55,8 +55,8 @@ fn te_07_a_number_of_seconds_is_capped_at_a_day() {
             "{stated}"
         );
     }
-    let fraction = lifetime(&with("expires_in", "0.5"));
-    assert_eq!(fraction, Duration::from_millis(500));
+    let fraction = lifetime(&with("expires_in", "1.5"));
+    assert_eq!(fraction, Duration::from_secs(1));
 }
 
 #[test]

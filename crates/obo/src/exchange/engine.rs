@@ -17,8 +17,8 @@ use super::token_endpoint::TokenEndpoint;
 use super::{Exchanged, TokenSource};
 use crate::flight::{Flights, Landing, Overloaded};
 use crate::{
-    ActorToken, CacheKey, CacheKeys, ErrorClass, ExchangeError, ExchangeErrorKind, Issuer, Target,
-    TokenEndpointError, TokenType, UnixTime, Validated, observe, random,
+    ActorToken, CacheKey, CacheKeys, ErrorClass, ExchangeError, ExchangeErrorKind, Issuer, Secret,
+    Target, TokenEndpointError, TokenType, UnixTime, Validated, observe, random,
 };
 
 pub(super) struct Engine {
@@ -211,7 +211,7 @@ impl Engine {
                 let own = own
                     .await
                     .map_err(|error| without_actor(request.target(), &error))?;
-                let token = own.token().token();
+                let token = Secret::new(own.token().expose());
                 ActorToken::new(token, TokenType::ACCESS_TOKEN, identity)
             }
         };

@@ -2,12 +2,48 @@
 
 use http::{HeaderMap, Response, StatusCode};
 
-/// Whether another token may do better; a lack of rights (403, `PERMISSION_DENIED`) is not the token's.
-pub(super) fn rejects_token<R>(response: &Response<R>) -> bool {
-    response.status() == StatusCode::UNAUTHORIZED || is_unauthenticated(response.headers())
+use crate::challenge::{BearerError, ReceivedChallenge};
+use crate::{ErrorClass, ExchangeError, TokenEndpointError};
+
+/// The called service does not take the token.
+pub(super) enum Refusal {
+    /// It rejects the token: another one may do.
+    Token,
+    /// It wants more of the user, which no other token for the same caller has (SU-08).
+    StepUp(ExchangeError),
+}
+
+/// Reads a response's status and challenges; a lack of rights (403, `PERMISSION_DENIED`) is not the token's.
+pub(super) fn refusal<R>(response: &Response<R>) -> Option<Refusal> {
+    let headers = response.headers();
+    if response.status() != StatusCode::UNAUTHORIZED && !is_unauthenticated(headers) {
+        return None;
+    }
+    let challenges = ReceivedChallenge::all(headers);
+    let needed = challenges.iter().find_map(step_up);
+    Some(needed.map_or(Refusal::Token, |needed| {
+        Refusal::StepUp(ExchangeError::of_token_endpoint(None, needed))
+    }))
 }
 
 /// A gRPC response without messages has its status in the headers.
 fn is_unauthenticated(headers: &HeaderMap) -> bool {
     headers.get("grpc-status").is_some_and(|code| code == "16")
+}
+
+/// What the user has to do, as an error that is told to our own caller in a challenge of our own (SU-06, SU-07).
+fn step_up(challenge: &ReceivedChallenge) -> Option<TokenEndpointError> {
+    let problem = "the called service wants the user to authenticate again or more strongly";
+    let error = TokenEndpointError::new(ErrorClass::StepUp, problem);
+    match challenge.error()? {
+        BearerError::InsufficientUserAuthentication => {
+            let acr_values = challenge.acr_values().join(" ");
+            Some(error.with_step_up(Some(&acr_values), challenge.max_age()))
+        }
+        BearerError::InsufficientClaims => {
+            let claims = challenge.claims()?;
+            Some(error.with_claims(Some(claims.clone())))
+        }
+        _ => None,
+    }
 }

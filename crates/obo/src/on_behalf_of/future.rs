@@ -8,7 +8,7 @@ use http::{Request, Response, header};
 use pin_project_lite::pin_project;
 use tower_service::Service;
 
-use super::downstream::rejects_token;
+use super::downstream::{Refusal, refusal};
 use super::replay::{Again, Replay};
 use crate::exchange::{Ask, ResponseFuture as Exchanging};
 use crate::{BoxError, CallError, ExchangeError, Exchanged, TokenExchange};
@@ -225,7 +225,13 @@ where
                 }
                 StateProjection::Calling { future, exchanged } => {
                     let mut response = ready!(future.poll(cx)).map_err(CallError::inner)?;
-                    let may_try_again = rejects_token(&response) && this.exchange.reject(exchanged);
+                    let may_try_again = match refusal(&response) {
+                        None => false,
+                        Some(Refusal::Token) => this.exchange.reject(exchanged),
+                        Some(Refusal::StepUp(needed)) => {
+                            return Poll::Ready(Err(CallError::Exchange(needed)));
+                        }
+                    };
                     let second = this.second.take().filter(|_| may_try_again);
                     let Some((wanted, pending)) = second.and_then(Second::pending) else {
                         response.extensions_mut().insert(exchanged.source());

@@ -10,7 +10,8 @@
 //! 4. `Authorization` is set to it, marked sensitive, replacing whatever was there; then the ready inner service is
 //!    called. The response's extensions say where the token came from ([`TokenSource`](crate::TokenSource)).
 //! 5. An answer that rejects the token (401, gRPC `UNAUTHENTICATED`) lets it go. Where the request can be
-//!    [replayed](Replay) it is sent once more, with a new token. A second such answer is passed on, as are all others.
+//!    [replayed](Replay) it is sent once more, with a new token. One that wants more of the user (RFC 9470, a claims
+//!    challenge) is an error that says so to our own caller. A second rejection is passed on, as are all other answers.
 //!
 //! The caller's own token never goes out.
 //!

@@ -218,3 +218,67 @@ async fn tx_39_when_no_new_token_can_be_had_the_failure_is_told_and_nothing_is_s
     assert_eq!(error.kind(), ExchangeErrorKind::AnswerUnusable);
     assert_eq!(downstream.received().len(), 2);
 }
+
+/// A downstream challenge, and the one that our own caller gets for it.
+const STEP_UPS: [(&str, &str); 4] = [
+    (
+        r#"Bearer realm="b", error="insufficient_user_authentication", error_description="x", acr_values="gold silver", max_age="300""#,
+        r#"Bearer error="insufficient_user_authentication", acr_values="gold silver", max_age="300""#,
+    ),
+    (
+        r#"Basic realm="b", bearer ERROR=insufficient_user_authentication, resource_metadata="https://b.example/""#,
+        r#"Bearer error="insufficient_user_authentication""#,
+    ),
+    (
+        r#"Bearer error="insufficient_claims", claims="eyAiYSIgOiAxIH0=""#,
+        r#"Bearer error="insufficient_claims", claims="eyJhIjoxfQ==""#,
+    ),
+    (
+        r#"Bearer error="insufficient_user_authentication", acr_values="a\", evil=\"b""#,
+        r#"Bearer error="insufficient_user_authentication""#,
+    ),
+];
+
+#[tokio::test]
+async fn su_06_su_07_a_step_up_is_told_to_our_caller_in_our_own_words_and_not_tried_again() {
+    for (received, told) in STEP_UPS {
+        for headers in [vec![], vec![("grpc-status", "16")]] {
+            let setup = Setup::start().await;
+            let (mut to_b, downstream) = replayed(&setup).await;
+            let status = if headers.is_empty() { 401 } else { 200 };
+            let headers: Vec<_> = headers
+                .into_iter()
+                .chain([("www-authenticate", received)])
+                .collect();
+            downstream.answer(status, &headers);
+            let called = to_b.ready().await.unwrap().call(request()).await;
+            let Err(obo::CallError::Exchange(error)) = called else {
+                panic!("{called:?}");
+            };
+            assert_eq!(error.kind(), ExchangeErrorKind::StepUp);
+            let answer = error.answer();
+            assert_eq!((answer.status().as_u16(), answer.grpc_code()), (401, 16));
+            assert_eq!(answer.challenge().unwrap(), told);
+            assert_eq!(
+                (downstream.received().len(), setup.idp.token_requests()),
+                (1, 1)
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn su_08_only_a_new_token_of_the_caller_is_exchanged_again_after_a_step_up() {
+    let setup = Setup::start().await;
+    let (to_b, downstream) = setup.to_b();
+    let before = setup.caller("alice").await;
+    downstream.answer(401, &[("www-authenticate", STEP_UPS[0].0)]);
+    let called = to_b.on_behalf_of(&before).oneshot(request()).await;
+    called.unwrap_err();
+    // The token is good for what needs no more of the user.
+    let called = to_b.on_behalf_of(&before).oneshot(request()).await.unwrap();
+    assert_eq!(source(&called), TokenSource::Cache);
+    let after = setup.caller("alice").await;
+    let called = to_b.on_behalf_of(&after).oneshot(request()).await.unwrap();
+    assert_eq!(source(&called), TokenSource::Exchange);
+}
