@@ -12,6 +12,8 @@ pub struct ServerMetadata {
     pub jwks_uri: Option<String>,
     /// Where tokens are exchanged.
     pub token_endpoint: Option<String>,
+    /// Where tokens are exchanged by clients that authenticate by their TLS certificate, if not there (RFC 8705 section 5).
+    pub mtls_token_endpoint: Option<String>,
 }
 
 impl ServerMetadata {
@@ -21,13 +23,23 @@ impl ServerMetadata {
     ///
     /// When an endpoint is neither `https` nor on loopback.
     pub fn new(jwks_uri: Option<&str>, token_endpoint: Option<&str>) -> Result<Self, ConfigError> {
-        let checked = |field, url: Option<&str>| {
-            url.map(|url| https_or_loopback(field, url).map(|_| url.to_owned()))
-                .transpose()
-        };
+        let checked = |field, url: Option<&str>| url.map(|url| checked(field, url)).transpose();
         Ok(Self {
             jwks_uri: checked("jwks_uri", jwks_uri)?,
             token_endpoint: checked("token_endpoint", token_endpoint)?,
+            mtls_token_endpoint: None,
+        })
+    }
+
+    /// The same with another token endpoint for clients that authenticate by their TLS certificate (RFC 8705 section 5).
+    ///
+    /// # Errors
+    ///
+    /// When it is neither `https` nor on loopback.
+    pub fn with_mtls_token_endpoint(self, url: &str) -> Result<Self, ConfigError> {
+        Ok(Self {
+            mtls_token_endpoint: Some(checked("mtls_endpoint_aliases.token_endpoint", url)?),
+            ..self
         })
     }
 
@@ -41,6 +53,11 @@ impl ServerMetadata {
         struct Document {
             issuer: String,
             jwks_uri: Option<String>,
+            token_endpoint: Option<String>,
+            mtls_endpoint_aliases: Option<Aliases>,
+        }
+        #[derive(Deserialize)]
+        struct Aliases {
             token_endpoint: Option<String>,
         }
         let document: Document = json::object(document).ok_or_else(|| {
@@ -57,11 +74,20 @@ impl ServerMetadata {
                 ),
             ));
         }
-        Self::new(
+        let metadata = Self::new(
             document.jwks_uri.as_deref(),
             document.token_endpoint.as_deref(),
-        )
+        )?;
+        let aliases = document.mtls_endpoint_aliases;
+        match aliases.and_then(|aliases| aliases.token_endpoint) {
+            Some(alias) => metadata.with_mtls_token_endpoint(&alias),
+            None => Ok(metadata),
+        }
     }
+}
+
+fn checked(field: &'static str, url: &str) -> Result<String, ConfigError> {
+    https_or_loopback(field, url).map(|_| url.to_owned())
 }
 
 #[cfg(test)]
@@ -98,5 +124,25 @@ mod tests {
         let document = br#"{"issuer":"https://h","token_endpoint":"https://h/token","grant_types_supported":["authorization_code"]}"#;
         let metadata = ServerMetadata::parse(&issuer, document).unwrap();
         assert_eq!(metadata.token_endpoint.as_deref(), Some("https://h/token"));
+    }
+
+    #[test]
+    fn mt_07_the_alias_for_mutual_tls_is_read_and_held_to_the_same_rule() {
+        let issuer = Issuer::new("https://h").unwrap();
+        let parse = |aliases: &str| {
+            let document =
+                format!(r#"{{"issuer":"https://h","token_endpoint":"https://h/token"{aliases}}}"#);
+            ServerMetadata::parse(&issuer, document.as_bytes())
+        };
+        let alias = |aliases| parse(aliases).unwrap().mtls_token_endpoint;
+        assert_eq!(
+            alias(r#","mtls_endpoint_aliases":{"token_endpoint":"https://m.h/token"}"#).as_deref(),
+            Some("https://m.h/token")
+        );
+        assert_eq!(alias(r#","mtls_endpoint_aliases":{}"#), None);
+        assert_eq!(alias(""), None);
+        let plain = r#","mtls_endpoint_aliases":{"token_endpoint":"http://m.h/token"}"#;
+        let error = parse(plain).unwrap_err();
+        assert_eq!(error.field(), "mtls_endpoint_aliases.token_endpoint");
     }
 }

@@ -58,7 +58,8 @@ pub use app_only::{AppOnly, AppOnlyLayer};
 pub use authorization_server::AuthorizationServer;
 pub use bearer::{BearerAuth, BearerAuthLayer};
 pub use client_auth::{
-    Attempt, Authenticating, Client, ClientAuth, ClientSecretBasic, ClientSecretPost, PrivateKeyJwt,
+    Attempt, Authenticating, Client, ClientAuth, ClientSecretBasic, ClientSecretPost,
+    PrivateKeyJwt, SelfSignedTlsClientAuth, TlsClientAuth,
 };
 pub use clock::{Clock, TestClock};
 pub use config::ResourceServerConfig;

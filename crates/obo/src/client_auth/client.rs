@@ -43,6 +43,10 @@ impl Client {
     ) -> Authenticating<'a> {
         self.auth.authenticate(request, attempt)
     }
+
+    pub(crate) fn uses_mutual_tls(&self) -> bool {
+        self.auth.uses_mutual_tls()
+    }
 }
 
 impl fmt::Debug for Client {

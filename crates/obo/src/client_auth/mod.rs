@@ -8,6 +8,8 @@ mod client;
 mod client_secret_basic;
 mod client_secret_post;
 mod private_key_jwt;
+mod self_signed_tls_client_auth;
+mod tls_client_auth;
 
 use std::fmt;
 use std::pin::Pin;
@@ -16,6 +18,8 @@ pub use client::Client;
 pub use client_secret_basic::ClientSecretBasic;
 pub use client_secret_post::ClientSecretPost;
 pub use private_key_jwt::PrivateKeyJwt;
+pub use self_signed_tls_client_auth::SelfSignedTlsClientAuth;
+pub use tls_client_auth::TlsClientAuth;
 
 use crate::{Issuer, TokenEndpointError, TokenRequest, UnixTime};
 
@@ -27,6 +31,8 @@ pub struct Attempt<'a> {
     pub client_id: &'a str,
     /// The authorization server.
     pub server: &'a Issuer,
+    /// The URL that the request goes to.
+    pub token_endpoint: &'a str,
     /// The time of the attempt.
     pub now: UnixTime,
 }
@@ -47,4 +53,10 @@ pub trait ClientAuth: fmt::Debug + Send + Sync + 'static {
         request: &'a mut TokenRequest,
         attempt: Attempt<'a>,
     ) -> Authenticating<'a>;
+
+    /// Whether the client authenticates by its TLS certificate, so that the request goes to the server's endpoint for
+    /// mutual TLS where it has one (RFC 8705 section 5).
+    fn uses_mutual_tls(&self) -> bool {
+        false
+    }
 }

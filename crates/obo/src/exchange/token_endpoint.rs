@@ -67,12 +67,16 @@ impl TokenEndpoint {
             let retry_after = error.retry_after;
             transient(&error).with_retry_after(retry_after)
         })?;
-        let url = metadata.token_endpoint.as_deref().ok_or_else(|| {
+        let alias = metadata.mtls_token_endpoint.as_deref();
+        let alias = alias.filter(|_| self.client.uses_mutual_tls());
+        let url = alias.or(metadata.token_endpoint.as_deref());
+        let url = url.ok_or_else(|| {
             misconfigured("the authorization server's metadata has no `token_endpoint`")
         })?;
         let attempt = Attempt {
             client_id: self.client.id(),
             server: issuer,
+            token_endpoint: url,
             now: self.clock.now(),
         };
         self.client.authenticate(&mut form, attempt).await?;

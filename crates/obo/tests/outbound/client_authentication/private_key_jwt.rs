@@ -1,83 +1,12 @@
-//! How `service-a` proves who it is, as the authorization server sees it.
+//! `private_key_jwt`.
 
-use std::fs;
 use std::path::PathBuf;
 
-use http::header;
-use obo::{
-    Algorithm, Client, ClientAuth, ClientSecretBasic, ClientSecretPost, PrivateKeyJwt, Secret,
-    SigningKey, TokenExchange,
-};
-use obo_testkit::{Alg, Endpoint, Fault, Recorded};
+use obo::{Algorithm, Client, PrivateKeyJwt, Secret, SigningKey, TokenExchange};
+use obo_testkit::{Alg, Endpoint, Fault};
 
-use crate::setup::{SECRET, Setup, audience, issuer, part};
-
-const ODD_SECRETS: [&str; 5] = ["with:colon", "50%25", "a+b", "two words", "é=&ü"];
-
-/// The request of one exchange to a new target as a client of this identifier.
-async fn exchanged(setup: &Setup, id: &str, auth: impl ClientAuth) -> Recorded {
-    setup.idp.client(id).may_exchange_to("service-b");
-    let token = setup.idp.user("alice").audience("service-a").audience(id);
-    let caller = setup.validated(&token.mint()).await;
-    let exchange = TokenExchange::new(issuer(&setup.idp), Client::new(id, auth).unwrap());
-    let exchanged = exchange.token(&caller, audience("service-b")).await;
-    exchanged.unwrap();
-    setup.asked()
-}
-
-/// Which of the three methods a request uses; more than one is none of them (CA-02).
-fn methods(asked: &Recorded) -> Vec<&'static str> {
-    assert_eq!(asked.query, None);
-    let basic = asked.headers.contains_key(header::AUTHORIZATION);
-    [
-        ("basic", basic),
-        ("post", asked.param("client_secret").is_some()),
-        ("assertion", asked.param("client_assertion").is_some()),
-    ]
-    .into_iter()
-    .filter_map(|(method, used)| used.then_some(method))
-    .collect()
-}
-
-#[tokio::test]
-async fn ca_01_basic_sends_any_identifier_and_secret_to_a_strict_server() {
-    let setup = Setup::start().await;
-    for odd in ODD_SECRETS {
-        let id = format!("service {odd}");
-        setup.idp.client(&id).secret(odd);
-        exchanged(&setup, &id, ClientSecretBasic::new(odd).unwrap()).await;
-    }
-}
-
-#[tokio::test]
-async fn ca_01_basic_suits_a_server_that_does_not_decode_when_nothing_needs_it() {
-    let setup = Setup::start().await;
-    let plain = "Plain-s3cret_of.a";
-    setup.idp.client("service-a").secret(plain).raw_basic();
-    let auth = ClientSecretBasic::new(plain).unwrap();
-    exchanged(&setup, "service-a", auth).await;
-}
-
-#[tokio::test]
-async fn ca_02_basic_is_in_the_header_alone() {
-    let setup = Setup::start().await;
-    let auth = ClientSecretBasic::new(SECRET).unwrap();
-    let asked = exchanged(&setup, "service-a", auth).await;
-    assert_eq!(methods(&asked), ["basic"]);
-}
-
-#[tokio::test]
-async fn ca_02_post_is_in_the_body_alone_whatever_the_secret() {
-    let setup = Setup::start().await;
-    for odd in ODD_SECRETS {
-        setup.idp.client("service-a").secret(odd);
-        let auth = ClientSecretPost::new(odd).unwrap();
-        let asked = exchanged(&setup, "service-a", auth).await;
-        assert_eq!(methods(&asked), ["post"]);
-        assert_eq!(asked.params("client_secret"), [odd]);
-        assert_eq!(asked.params("client_id"), ["service-a"]);
-    }
-}
+use super::{exchanged, file, methods};
+use crate::setup::{Setup, audience, issuer, part};
 
 fn private_key(setup: &Setup) -> SigningKey {
     let key = obo_testkit::SigningKey::generate(Alg::Es256);
@@ -144,22 +73,6 @@ async fn ca_09_ca_10_each_attempt_signs_anew_after_a_failure_too() {
         .collect();
     assert_eq!(ids.len(), 2);
     assert!(ids[0].len() >= 16 && ids[0] != ids[1], "{ids:?}");
-}
-
-#[test]
-fn ca_16_an_empty_identifier_or_secret_is_found_when_built() {
-    let basic = ClientSecretBasic::new("").unwrap_err();
-    assert_eq!(basic.field(), "client_secret");
-    let post = ClientSecretPost::new("").unwrap_err();
-    assert_eq!(post.field(), "client_secret");
-    let auth = ClientSecretPost::new("x").unwrap();
-    assert_eq!(Client::new("", auth).unwrap_err().field(), "client_id");
-}
-
-fn file(name: &str, content: &[u8]) -> PathBuf {
-    let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
-    fs::write(&path, content).unwrap();
-    path
 }
 
 #[tokio::test]

@@ -1,0 +1,58 @@
+//! `client_secret_basic` and `client_secret_post`.
+
+use obo::{Client, ClientSecretBasic, ClientSecretPost};
+
+use super::{exchanged, methods};
+use crate::setup::{SECRET, Setup};
+
+const ODD_SECRETS: [&str; 5] = ["with:colon", "50%25", "a+b", "two words", "é=&ü"];
+
+#[tokio::test]
+async fn ca_01_basic_sends_any_identifier_and_secret_to_a_strict_server() {
+    let setup = Setup::start().await;
+    for odd in ODD_SECRETS {
+        let id = format!("service {odd}");
+        setup.idp.client(&id).secret(odd);
+        exchanged(&setup, &id, ClientSecretBasic::new(odd).unwrap()).await;
+    }
+}
+
+#[tokio::test]
+async fn ca_01_basic_suits_a_server_that_does_not_decode_when_nothing_needs_it() {
+    let setup = Setup::start().await;
+    let plain = "Plain-s3cret_of.a";
+    setup.idp.client("service-a").secret(plain).raw_basic();
+    let auth = ClientSecretBasic::new(plain).unwrap();
+    exchanged(&setup, "service-a", auth).await;
+}
+
+#[tokio::test]
+async fn ca_02_basic_is_in_the_header_alone() {
+    let setup = Setup::start().await;
+    let auth = ClientSecretBasic::new(SECRET).unwrap();
+    let asked = exchanged(&setup, "service-a", auth).await;
+    assert_eq!(methods(&asked), ["basic"]);
+}
+
+#[tokio::test]
+async fn ca_02_post_is_in_the_body_alone_whatever_the_secret() {
+    let setup = Setup::start().await;
+    for odd in ODD_SECRETS {
+        setup.idp.client("service-a").secret(odd);
+        let auth = ClientSecretPost::new(odd).unwrap();
+        let asked = exchanged(&setup, "service-a", auth).await;
+        assert_eq!(methods(&asked), ["post"]);
+        assert_eq!(asked.params("client_secret"), [odd]);
+        assert_eq!(asked.params("client_id"), ["service-a"]);
+    }
+}
+
+#[test]
+fn ca_16_an_empty_identifier_or_secret_is_found_when_built() {
+    let basic = ClientSecretBasic::new("").unwrap_err();
+    assert_eq!(basic.field(), "client_secret");
+    let post = ClientSecretPost::new("").unwrap_err();
+    assert_eq!(post.field(), "client_secret");
+    let auth = ClientSecretPost::new("x").unwrap();
+    assert_eq!(Client::new("", auth).unwrap_err().field(), "client_id");
+}

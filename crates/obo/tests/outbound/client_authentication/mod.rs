@@ -1,0 +1,45 @@
+//! How `service-a` proves who it is, as the authorization server sees it.
+
+mod client_secret;
+mod mutual_tls;
+mod private_key_jwt;
+
+use std::fs;
+use std::path::PathBuf;
+
+use http::header;
+use obo::{Client, ClientAuth, TokenExchange};
+use obo_testkit::Recorded;
+
+use crate::setup::{Setup, audience, issuer};
+
+/// The request of one exchange to a new target as a client of this identifier.
+pub(crate) async fn exchanged(setup: &Setup, id: &str, auth: impl ClientAuth) -> Recorded {
+    setup.idp.client(id).may_exchange_to("service-b");
+    let token = setup.idp.user("alice").audience("service-a").audience(id);
+    let caller = setup.validated(&token.mint()).await;
+    let exchange = TokenExchange::new(issuer(&setup.idp), Client::new(id, auth).unwrap());
+    let exchanged = exchange.token(&caller, audience("service-b")).await;
+    exchanged.unwrap();
+    setup.asked()
+}
+
+/// Which of the three methods a request uses; more than one is none of them (CA-02).
+pub(crate) fn methods(asked: &Recorded) -> Vec<&'static str> {
+    assert_eq!(asked.query, None);
+    let basic = asked.headers.contains_key(header::AUTHORIZATION);
+    [
+        ("basic", basic),
+        ("post", asked.param("client_secret").is_some()),
+        ("assertion", asked.param("client_assertion").is_some()),
+    ]
+    .into_iter()
+    .filter_map(|(method, used)| used.then_some(method))
+    .collect()
+}
+
+pub(crate) fn file(name: &str, content: &[u8]) -> PathBuf {
+    let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
+    fs::write(&path, content).unwrap();
+    path
+}

@@ -1,0 +1,92 @@
+//! `tls_client_auth` and `self_signed_tls_client_auth`.
+
+use std::convert::Infallible;
+use std::future::ready;
+use std::sync::{Arc, Mutex};
+
+use bytes::Bytes;
+use http::{Request, header};
+use obo::{
+    AuthorizationServer, Client, ClientAuth, ClientSecretPost, HttpService,
+    SelfSignedTlsClientAuth, TlsClientAuth, TokenExchange,
+};
+use serde_json::{Value, json};
+use tower::service_fn;
+
+use crate::setup::{Setup, audience, issuer};
+use crate::stub::{issued, json as answer};
+
+/// Exchanges once at a server of that metadata: the request to the token endpoint.
+async fn asked(id: &str, auth: impl ClientAuth, more: Value) -> Request<Bytes> {
+    let setup = Setup::start().await;
+    let caller = setup.caller("alice").await;
+    let posted: Arc<Mutex<Option<Request<Bytes>>>> = Arc::default();
+    let noted = Arc::clone(&posted);
+    let mut document = json!({
+        "issuer": setup.idp.issuer(),
+        "token_endpoint": "https://idp.example/token",
+    });
+    let members = document.as_object_mut().unwrap();
+    members.extend(more.as_object().unwrap().clone());
+    let http = HttpService::new(service_fn(move |request: Request<Bytes>| {
+        let reply = match request.method().as_str() {
+            "POST" => {
+                *noted.lock().unwrap() = Some(request);
+                issued("token-for-b", json!({}))
+            }
+            _ => answer(200, &document),
+        };
+        ready(Ok::<_, Infallible>(reply))
+    }));
+    let server = AuthorizationServer::discover(issuer(&setup.idp), http);
+    let exchange = TokenExchange::new(server, Client::new(id, auth).unwrap());
+    let exchanged = exchange.token(&caller, audience("service-b")).await;
+    exchanged.unwrap();
+    posted.lock().unwrap().take().unwrap()
+}
+
+fn credentials(asked: &Request<Bytes>) -> Vec<(String, String)> {
+    assert!(!asked.headers().contains_key(header::AUTHORIZATION));
+    form_urlencoded::parse(asked.body())
+        .into_owned()
+        .filter(|(name, _)| name.starts_with("client"))
+        .collect()
+}
+
+fn alias() -> Value {
+    json!({ "mtls_endpoint_aliases": { "token_endpoint": "https://mtls.idp.example/token" } })
+}
+
+#[tokio::test]
+async fn mt_06_ca_02_the_form_names_the_client_and_holds_no_credential() {
+    let ca = asked("service a", TlsClientAuth, json!({})).await;
+    let own = asked("service a", SelfSignedTlsClientAuth, json!({})).await;
+    for asked in [ca, own] {
+        let id = ("client_id".to_owned(), "service a".to_owned());
+        assert_eq!(credentials(&asked), [id]);
+        let body = std::str::from_utf8(asked.body()).unwrap();
+        assert!(body.ends_with("&client_id=service+a"), "{body}");
+    }
+}
+
+#[tokio::test]
+async fn mt_07_the_endpoint_for_mutual_tls_is_preferred_by_who_uses_it() {
+    let plain = "https://idp.example/token";
+    let with_alias = "https://mtls.idp.example/token";
+    assert_eq!(asked("a", TlsClientAuth, alias()).await.uri(), with_alias);
+    let own = asked("a", SelfSignedTlsClientAuth, alias()).await;
+    assert_eq!(own.uri(), with_alias);
+    assert_eq!(asked("a", TlsClientAuth, json!({})).await.uri(), plain);
+    let secret = ClientSecretPost::new("s3cret").unwrap();
+    assert_eq!(asked("a", secret, alias()).await.uri(), plain);
+}
+
+#[tokio::test]
+async fn sp_02_the_client_of_an_x509_svid_is_its_spiffe_id() {
+    let id = "spiffe://corp.example/ns/shop/sa/service-a";
+    let asked = asked(id, TlsClientAuth, alias()).await;
+    assert_eq!(
+        credentials(&asked),
+        [("client_id".to_owned(), id.to_owned())]
+    );
+}
