@@ -21,6 +21,9 @@ pub(crate) struct Registration {
     pub(crate) id: String,
     pub(crate) secret: Option<String>,
     pub(crate) keys: Vec<PublicKey>,
+    /// Subjects by which platforms know it, and the keys these sign with.
+    pub(crate) foreign: Vec<(String, PublicKey)>,
+    pub(crate) audience_token_endpoint: bool,
     pub(crate) impersonates: bool,
     pub(crate) raw_basic: bool,
     exchange_targets: BTreeSet<String>,
@@ -43,7 +46,8 @@ impl Client {
         &self.id
     }
 
-    /// Accepts this secret, by `client_secret_basic` and `client_secret_post`, in place of an earlier one.
+    /// Accepts this secret, by `client_secret_basic`, `client_secret_post` and `client_secret_jwt`, in place of an earlier
+    /// one.
     pub fn secret(self, secret: &str) -> Self {
         self.change(|registration| registration.secret = Some(secret.to_owned()))
     }
@@ -73,6 +77,29 @@ impl Client {
     pub fn jwk(self, jwk: Value) -> Self {
         let key = PublicKey::from_jwk(&jwk).expect("a public RSA, P-256, P-384 or Ed25519 JWK");
         self.change(|registration| registration.keys.push(key))
+    }
+
+    /// Accepts assertions that a platform signs with this key about its workload `sub`: the token of a Kubernetes service
+    /// account, or a JWT-SVID, whose `sub` is a SPIFFE ID and whose type is `jwt-spiffe`.
+    ///
+    /// # Panics
+    ///
+    /// When the value is not a public RSA, P-256, P-384 or Ed25519 JWK.
+    pub fn workload(self, sub: &str, jwk: Value) -> Self {
+        let key = PublicKey::from_jwk(&jwk).expect("a public RSA, P-256, P-384 or Ed25519 JWK");
+        self.change(|registration| registration.foreign.push((sub.to_owned(), key)))
+    }
+
+    /// Forgets the keys of `private_key_jwt`.
+    pub fn without_keys(self) -> Self {
+        self.change(|registration| registration.keys.clear())
+    }
+
+    /// Wants this client's own assertions to be addressed to the token endpoint's URL, as some products do.
+    ///
+    /// The default is the issuer and nothing else, what draft-ietf-oauth-rfc7523bis asks for.
+    pub fn audience_token_endpoint(self) -> Self {
+        self.change(|registration| registration.audience_token_endpoint = true)
     }
 
     /// Allows exchanges for this target, be it asked for as `audience` or as `resource`.

@@ -5,9 +5,9 @@ use base64::engine::general_purpose::STANDARD;
 use http::{HeaderMap, header};
 
 use crate::client::Registration;
+use crate::client_assertion;
 use crate::form::Form;
 use crate::oauth_error::OAuthError;
-use crate::private_key_jwt;
 use crate::state::State;
 
 pub(crate) fn authenticate(
@@ -21,7 +21,7 @@ pub(crate) fn authenticate(
     let client = match (header, secret, assertion) {
         (Some(header), None, None) => client_secret_basic(state, header)?,
         (None, Some(secret), None) => registered(state, form.required("client_id")?, Some(secret))?,
-        (None, None, Some(assertion)) => private_key_jwt::verify(state, form, assertion)?,
+        (None, None, Some(assertion)) => client_assertion::verify(state, form, assertion)?,
         (None, None, None) => {
             return Err(OAuthError::invalid_client(
                 "client authentication is required",

@@ -99,7 +99,7 @@ impl KeySet {
             .any(|key| {
                 let public =
                     PublicKey::from_jwk(&key.key.public_jwk(&key.kid)).expect("our own JWK");
-                public.verify(jwt.alg, jwt.message.as_bytes(), &jwt.signature)
+                jwt.is_signed_by(&public)
             })
     }
 }

@@ -24,8 +24,8 @@
 //!
 //! - **Endpoints:** both metadata documents (RFC 8414, OpenID Connect Discovery), the JWK Set, and a
 //!   token endpoint with client credentials and token exchange (RFC 8693), strict wherever the RFC
-//!   leaves room. Clients authenticate by `client_secret_basic`, `client_secret_post` or
-//!   `private_key_jwt`.
+//!   leaves room. Clients authenticate by `client_secret_basic`, `client_secret_post`,
+//!   `client_secret_jwt`, `private_key_jwt`, or an assertion of the platform they run on.
 //! - **Attacks:** [`TokenBuilder`] sets, bends or leaves out any claim and header, and signs with any
 //!   [`SigningKey`].
 //! - **Faults:** [`AuthorizationServer::fault`] makes an endpoint slow, broken or dishonest;
@@ -47,6 +47,7 @@ mod act;
 mod alg;
 mod builder;
 mod client;
+mod client_assertion;
 mod client_authentication;
 mod client_credentials;
 mod fault;
@@ -57,7 +58,6 @@ mod key_set;
 mod listener;
 mod metadata;
 mod oauth_error;
-mod private_key_jwt;
 mod public_key;
 mod random;
 mod recorded;

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::Alg;
+use crate::client_assertion::MACS;
 use crate::state::State;
 use crate::token_endpoint::GRANT_TYPES;
 
@@ -11,13 +12,14 @@ use crate::token_endpoint::GRANT_TYPES;
 /// `response_types_supported` would be an empty array, as there is no authorization endpoint:
 /// RFC 8414 §3.2 has such members left out.
 pub(crate) fn document(state: &State) -> Value {
+    let assertion_algs = [&Alg::names()[..], &MACS].concat();
     json!({
         "issuer": state.issuer,
         "token_endpoint": state.token_endpoint(),
         "jwks_uri": state.jwks_uri(),
         "grant_types_supported": GRANT_TYPES,
-        "token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post", "private_key_jwt"],
-        "token_endpoint_auth_signing_alg_values_supported": Alg::names(),
+        "token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post", "client_secret_jwt", "private_key_jwt"],
+        "token_endpoint_auth_signing_alg_values_supported": assertion_algs,
         "id_token_signing_alg_values_supported": Alg::names(),
         "subject_types_supported": ["public"],
         "service_documentation": "https://docs.rs/obo-testkit",

@@ -1,7 +1,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use aws_lc_rs::encoding::AsDer;
+use aws_lc_rs::encoding::{AsBigEndian, AsDer, Pkcs8V1Der};
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{
     self, ECDSA_P256_SHA256_FIXED_SIGNING, ECDSA_P384_SHA384_FIXED_SIGNING, EcdsaKeyPair,
@@ -79,6 +79,32 @@ impl SigningKey {
         jwk["kid"] = kid.into();
         jwk["alg"] = self.alg.as_str().into();
         jwk["use"] = "sig".into();
+        jwk
+    }
+
+    /// The private key as a JWK (RFC 7517) with `kid` and `alg`.
+    pub fn private_jwk(&self, kid: &str) -> Value {
+        let mut jwk = self.public_jwk(kid);
+        match &*self.pair {
+            Pair::Rsa(pair) => {
+                let der: Pkcs8V1Der<'_> = pair.as_der().expect("PKCS#8 encoding");
+                for (name, value) in rsa_private_members(der.as_ref()) {
+                    jwk[name] = base64url(value).into();
+                }
+            }
+            Pair::Ec(pair) => {
+                let scalar = pair.private_key().as_be_bytes().expect("the scalar");
+                jwk["d"] = base64url(scalar.as_ref()).into();
+            }
+            Pair::Ed25519(pair) => {
+                let seed = pair
+                    .seed()
+                    .expect("the seed")
+                    .as_be_bytes()
+                    .expect("its bytes");
+                jwk["d"] = base64url(seed.as_ref()).into();
+            }
+        }
         jwk
     }
 
@@ -163,6 +189,23 @@ fn rsa_components(der: &[u8]) -> (&[u8], &[u8]) {
     let (exponent, _) = der_value(rest);
     // DER puts a zero in front of an integer whose first bit is set; a JWK must not have it.
     (modulus.strip_prefix(&[0]).unwrap_or(modulus), exponent)
+}
+
+/// The private members of an RFC 8017 `RSAPrivateKey` in PKCS#8.
+fn rsa_private_members(pkcs8: &[u8]) -> impl Iterator<Item = (&'static str, &[u8])> {
+    let (sequence, _) = der_value(pkcs8);
+    let (_version, rest) = der_value(sequence);
+    let (_algorithm, rest) = der_value(rest);
+    let (private_key, _) = der_value(rest);
+    let (mut rest, _) = der_value(private_key);
+    ["version", "n", "e", "d", "p", "q", "dp", "dq", "qi"]
+        .into_iter()
+        .map(move |name| {
+            let (value, others) = der_value(rest);
+            rest = others;
+            (name, value.strip_prefix(&[0]).unwrap_or(value))
+        })
+        .skip(3)
 }
 
 fn der_value(der: &[u8]) -> (&[u8], &[u8]) {

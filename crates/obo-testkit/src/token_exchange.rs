@@ -125,8 +125,8 @@ fn check_type(parameter: &str, value: &str) -> Result<(), OAuthError> {
 fn verified<'a>(state: &State, role: &str, token: &'a str) -> Result<Token<'a>, OAuthError> {
     let refused =
         |reason: &str| OAuthError::invalid_request(format!("{role} token refused: {reason}"));
-    let jwt =
-        Jwt::parse(token).ok_or_else(|| refused("not a JWT signed with a supported algorithm"))?;
+    let jwt = Jwt::parse(token).filter(|jwt| jwt.alg.is_some());
+    let jwt = jwt.ok_or_else(|| refused("not a JWT signed with a supported algorithm"))?;
     if !state.keys().signed(&jwt) {
         return Err(refused("not signed by this server"));
     }

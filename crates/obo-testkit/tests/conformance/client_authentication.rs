@@ -1,7 +1,8 @@
 //! RFC 6749 §2.3 and RFC 7523: exactly one method, each one strict.
 
+use aws_lc_rs::hmac;
 use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use obo_testkit::{Alg, AuthorizationServer, SigningKey, TokenBuilder};
 use serde_json::json;
 
@@ -292,4 +293,105 @@ async fn ca_08_a_typ_that_is_not_text_is_not_an_absent_one() {
     idp.client("service-k").jwk(key.public_jwk("k1"));
     let odd = assertion(&idp, &key).header("typ", 7).mint();
     assert_eq!(assert_with(&idp, &odd).await.error(), invalid_client());
+}
+
+/// An assertion under a MAC, written by hand.
+fn maced(idp: &AuthorizationServer, alg: &str, secret: &str) -> String {
+    let claims = json!({
+        "iss": "service-a", "sub": "service-a", "aud": idp.issuer(),
+        "exp": 4_000_000_000_i64, "jti": alg,
+    });
+    let part = |value: serde_json::Value| URL_SAFE_NO_PAD.encode(value.to_string());
+    let message = format!("{}.{}", part(json!({ "alg": alg })), part(claims));
+    let algorithm = match alg {
+        "HS384" => hmac::HMAC_SHA384,
+        "HS512" => hmac::HMAC_SHA512,
+        _ => hmac::HMAC_SHA256,
+    };
+    let key = hmac::Key::new(algorithm, secret.as_bytes());
+    let mac = hmac::sign(&key, message.as_bytes());
+    format!("{message}.{}", URL_SAFE_NO_PAD.encode(mac))
+}
+
+#[tokio::test]
+async fn ca_11_client_secret_jwt_works_with_a_secret_that_is_long_enough() {
+    let idp = server().await;
+    for (alg, least) in [("HS256", 32), ("HS384", 48), ("HS512", 64)] {
+        let (good, short) = ("s".repeat(least), "s".repeat(least - 1));
+        idp.client("service-a").secret(&short);
+        let answer = assert_with(&idp, &maced(&idp, alg, &short)).await;
+        assert_eq!(answer.error(), invalid_client(), "{alg}");
+        idp.client("service-a").secret(&good);
+        for wrong in [maced(&idp, alg, &short), maced(&idp, "none", &good)] {
+            assert_eq!(assert_with(&idp, &wrong).await.error(), invalid_client());
+        }
+        let answer = assert_with(&idp, &maced(&idp, alg, &good)).await;
+        assert_eq!(answer.status, 200, "{alg}");
+    }
+}
+
+#[tokio::test]
+async fn ca_06_a_client_with_the_quirk_addresses_the_endpoint_and_nothing_else() {
+    let idp = server().await;
+    let key = SigningKey::generate(Alg::Es256);
+    let client = idp.client("service-k").jwk(key.public_jwk("k1"));
+    client.audience_token_endpoint();
+    let with = |aud: serde_json::Value| assertion(&idp, &key).claim("aud", aud).mint();
+    for (aud, status) in [
+        (json!(idp.token_endpoint()), 200),
+        (json!(idp.issuer()), 401),
+        (json!([idp.issuer(), idp.token_endpoint()]), 401),
+    ] {
+        assert_eq!(assert_with(&idp, &with(aud)).await.status, status);
+    }
+}
+
+#[tokio::test]
+async fn sp_01_sp_04_a_platform_speaks_for_its_workload_and_for_no_other() {
+    const SPIFFE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-spiffe";
+    let idp = server().await;
+    let (spire, cluster) = (
+        SigningKey::generate(Alg::Es256),
+        SigningKey::generate(Alg::Rs256),
+    );
+    let (svid, account) = ("spiffe://corp/a", "system:serviceaccount:shop:a");
+    idp.client("by-svid").workload(svid, spire.public_jwk("s"));
+    idp.client("by-account")
+        .workload(account, cluster.public_jwk("c"));
+    let of = |sub: &str, key: &SigningKey| {
+        let token = idp.service("x").without("client_id").without("jti");
+        token
+            .claim("sub", sub)
+            .issuer("https://platform.example")
+            .audience(idp.issuer())
+            .kid(None)
+            .sign_with(key)
+    };
+    let send = async |kind: &str, token: &TokenBuilder| {
+        let form = [
+            GRANT,
+            ("client_assertion_type", kind),
+            ("client_assertion", &token.mint()),
+        ];
+        post(&idp, &form).await.status.as_u16()
+    };
+    for (status, kind, token) in [
+        (200, SPIFFE, of(svid, &spire)),
+        (200, ASSERTION_TYPE, of(account, &cluster)),
+        (401, SPIFFE, of(account, &cluster)),
+        (401, SPIFFE, of(svid, &cluster)),
+        (401, SPIFFE, of("spiffe://corp/b", &spire)),
+        (401, ASSERTION_TYPE, of(account, &spire)),
+        (401, SPIFFE, of(svid, &spire).audience("other")),
+        (401, SPIFFE, of(svid, &spire).without("aud")),
+        (401, SPIFFE, of(svid, &spire).expires_in(-1)),
+        (
+            401,
+            "urn:ietf:params:oauth:grant-type:jwt-bearer",
+            of(svid, &spire),
+        ),
+    ] {
+        let typ = token.typ(Some("JWT"));
+        assert_eq!(send(kind, &typ).await, status, "{kind} {typ:?}");
+    }
 }

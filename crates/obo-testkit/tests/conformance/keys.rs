@@ -100,6 +100,12 @@ fn private_pem_is_read_by_another_library() {
     ] {
         let key = SigningKey::generate(alg);
         let pem = key.private_pem();
+        // The private JWK is the same key: `d` and the primes are its own, the rest is the public one.
+        let (private_jwk, public_jwk) = (key.private_jwk("k"), key.public_jwk("k"));
+        assert!(private_jwk["d"].as_str().unwrap().len() >= 42);
+        for (name, value) in public_jwk.as_object().unwrap() {
+            assert_eq!(private_jwk[name.as_str()], *value);
+        }
         let private = match theirs {
             Algorithm::RS256 => EncodingKey::from_rsa_pem(pem.as_bytes()),
             Algorithm::EdDSA => EncodingKey::from_ed_pem(pem.as_bytes()),
