@@ -1,8 +1,11 @@
-//! The only file that names the cryptography crates: algorithms, public keys parsed once, signing, digests.
+//! The only place that names the cryptography crates: algorithms, keys parsed once, digests.
+
+mod private_key;
 
 use aws_lc_rs::encoding::AsDer as _;
 use aws_lc_rs::signature::{self, ParsedPublicKey, RsaPublicKeyComponents};
-use jsonwebtoken::crypto::aws_lc::DEFAULT_PROVIDER;
+
+pub(crate) use private_key::{PrivateJwk, PrivateKey};
 
 /// A signature algorithm of RFC 7518 and RFC 8037 that this crate verifies: asymmetric ones alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -86,20 +89,6 @@ impl Algorithm {
             Self::Ed25519 => &signature::ED25519,
         }
     }
-
-    fn signing(self) -> jsonwebtoken::Algorithm {
-        match self {
-            Self::Rs256 => jsonwebtoken::Algorithm::RS256,
-            Self::Rs384 => jsonwebtoken::Algorithm::RS384,
-            Self::Rs512 => jsonwebtoken::Algorithm::RS512,
-            Self::Ps256 => jsonwebtoken::Algorithm::PS256,
-            Self::Ps384 => jsonwebtoken::Algorithm::PS384,
-            Self::Ps512 => jsonwebtoken::Algorithm::PS512,
-            Self::Es256 => jsonwebtoken::Algorithm::ES256,
-            Self::Es384 => jsonwebtoken::Algorithm::ES384,
-            Self::Ed25519 => jsonwebtoken::Algorithm::EdDSA,
-        }
-    }
 }
 
 /// A public key parsed for one algorithm.
@@ -121,38 +110,6 @@ impl PublicKey {
 
     pub(crate) fn verifies(&self, message: &[u8], signature: &[u8]) -> bool {
         self.0.verify_sig(message, signature).is_ok()
-    }
-}
-
-/// A private key for one algorithm.
-#[derive(Clone)]
-pub(crate) struct PrivateKey {
-    algorithm: Algorithm,
-    key: jsonwebtoken::EncodingKey,
-}
-
-impl PrivateKey {
-    pub(crate) fn from_pem(algorithm: Algorithm, pem: &[u8]) -> Option<Self> {
-        let key = match algorithm {
-            Algorithm::Es256 | Algorithm::Es384 => jsonwebtoken::EncodingKey::from_ec_pem(pem),
-            Algorithm::Ed25519 => jsonwebtoken::EncodingKey::from_ed_pem(pem),
-            _ => jsonwebtoken::EncodingKey::from_rsa_pem(pem),
-        }
-        .ok()?;
-        let key = Self { algorithm, key };
-        // The provider looks at the key when it signs; a key that cannot sign is a configuration error now.
-        key.sign(b"").map(|_| key)
-    }
-
-    pub(crate) fn algorithm(&self) -> Algorithm {
-        self.algorithm
-    }
-
-    pub(crate) fn sign(&self, message: &[u8]) -> Option<Vec<u8>> {
-        // The factory is called directly: the process-wide default panics when features unify badly.
-        let signer =
-            (DEFAULT_PROVIDER.signer_factory)(&self.algorithm.signing(), &self.key).ok()?;
-        signer.try_sign(message).ok()
     }
 }
 
@@ -178,4 +135,57 @@ pub(crate) fn keyed_digest<'a>(key: &[u8; 32], parts: impl Iterator<Item = &'a [
         mac.update(part);
     }
     copied(mac.sign().as_ref())
+}
+
+/// An HMAC algorithm of RFC 7518 section 3.2, by which both sides prove that they know the same secret.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum MacAlgorithm {
+    /// HMAC with SHA-256.
+    Hs256,
+    /// HMAC with SHA-384.
+    Hs384,
+    /// HMAC with SHA-512.
+    Hs512,
+}
+
+impl MacAlgorithm {
+    /// Every algorithm, in the order of their names.
+    pub const ALL: [Self; 3] = [Self::Hs256, Self::Hs384, Self::Hs512];
+
+    /// The algorithm of that `alg` value.
+    pub fn from_name(alg: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|known| known.name() == alg)
+    }
+
+    /// The `alg` value that is written for it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Hs256 => "HS256",
+            Self::Hs384 => "HS384",
+            Self::Hs512 => "HS512",
+        }
+    }
+
+    /// The fewest bytes a secret may have: those of the hash (RFC 7518 section 3.2).
+    pub fn min_secret_len(self) -> usize {
+        match self {
+            Self::Hs256 => 32,
+            Self::Hs384 => 48,
+            Self::Hs512 => 64,
+        }
+    }
+
+    /// The MAC of `message` under `secret`; `None` when the secret is too short.
+    pub(crate) fn mac(self, secret: &[u8], message: &[u8]) -> Option<Vec<u8>> {
+        let algorithm = match self {
+            Self::Hs256 => aws_lc_rs::hmac::HMAC_SHA256,
+            Self::Hs384 => aws_lc_rs::hmac::HMAC_SHA384,
+            Self::Hs512 => aws_lc_rs::hmac::HMAC_SHA512,
+        };
+        (secret.len() >= self.min_secret_len()).then(|| {
+            let key = aws_lc_rs::hmac::Key::new(algorithm, secret);
+            aws_lc_rs::hmac::sign(&key, message).as_ref().to_vec()
+        })
+    }
 }

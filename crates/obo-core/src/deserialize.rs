@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use serde::de::{Deserialize, Deserializer, Error};
 
 use crate::dialect::{self, Rfc8693};
-use crate::{Algorithm, Audience, Issuer, Profile, Resource};
+use crate::{Algorithm, Audience, Issuer, MacAlgorithm, Profile, Resource};
 
 impl<'de> Deserialize<'de> for Issuer {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -27,6 +27,16 @@ impl<'de> Deserialize<'de> for Resource {
 }
 
 impl<'de> Deserialize<'de> for Algorithm {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let name = Cow::<str>::deserialize(deserializer)?;
+        Self::from_name(&name).ok_or_else(|| {
+            let known = Self::ALL.map(Self::name).join(", ");
+            D::Error::custom(format!("algorithm {name:?} is none of {known}"))
+        })
+    }
+}
+
+impl<'de> Deserialize<'de> for MacAlgorithm {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let name = Cow::<str>::deserialize(deserializer)?;
         Self::from_name(&name).ok_or_else(|| {

@@ -141,11 +141,21 @@ impl ConfigError {
         }
     }
 
-    /// The same error with the place its field is at, such as `issuers[1]`.
+    /// The same error with the place its field is at, such as `issuers[1]`; an empty field is the place itself.
     #[must_use]
     pub fn within(self, place: &str) -> Self {
+        let field = match &*self.field {
+            "" => place.to_owned(),
+            field => format!("{place}.{field}"),
+        };
+        self.at(field)
+    }
+
+    /// The same error of a field by another name, such as that of a configuration file.
+    #[must_use]
+    pub fn at(self, field: impl Into<Cow<'static, str>>) -> Self {
         Self {
-            field: format!("{place}.{}", self.field).into(),
+            field: field.into(),
             ..self
         }
     }

@@ -42,14 +42,14 @@ pub use obo_core::metadata::ServerMetadata;
 #[doc(no_inline)]
 pub use obo_core::{
     ActorId, ActorToken, Algorithm, Audience, CacheKey, CacheKeys, ClaimsRequest, ConfigError,
-    CurrentActor, ErrorClass, ExchangeRequest, IssuedToken, Issuer, MAX_LEEWAY, Mark, Policy,
-    PrincipalKind, PriorActors, Profile, PseudonymKey, Resource, Scope, ScopeFrom, Secret,
+    CurrentActor, ErrorClass, ExchangeRequest, IssuedToken, Issuer, MAX_LEEWAY, MacAlgorithm, Mark,
+    Policy, PrincipalKind, PriorActors, Profile, PseudonymKey, Resource, Scope, ScopeFrom, Secret,
     SigningKey, SubjectToken, Target, TokenEndpointError, TokenError, TokenRequest, TokenType, Typ,
     UnixTime, Validated, challenge, dialect,
 };
 pub(crate) use obo_core::{
-    BearerCredentials, KeySet, Selection, UnverifiedJwt, VerificationKey, https_or_loopback,
-    retry_after,
+    BearerCredentials, ForeignAssertion, JwsHeader, KeySet, Selection, UnverifiedJwt,
+    VerificationKey, compact_jws, https_or_loopback, mac_signature, retry_after,
 };
 
 pub use self::http::HttpService;
@@ -58,8 +58,8 @@ pub use app_only::{AppOnly, AppOnlyLayer};
 pub use authorization_server::AuthorizationServer;
 pub use bearer::{BearerAuth, BearerAuthLayer};
 pub use client_auth::{
-    Attempt, Authenticating, Client, ClientAuth, ClientSecretBasic, ClientSecretPost,
-    PrivateKeyJwt, SelfSignedTlsClientAuth, TlsClientAuth,
+    Attempt, Authenticating, Client, ClientAssertion, ClientAuth, ClientSecretBasic,
+    ClientSecretJwt, ClientSecretPost, PrivateKeyJwt, SelfSignedTlsClientAuth, TlsClientAuth,
 };
 pub use clock::{Clock, TestClock};
 pub use config::ResourceServerConfig;

@@ -4,8 +4,8 @@ use std::fmt::Debug;
 
 use obo_core::dialect::{Dialect, Rfc8693};
 use obo_core::{
-    ActorToken, Algorithm, BearerCredentials, BearerToken, CacheKeys, IssuedToken, Secret,
-    SigningKey, TokenError, TokenType, UnverifiedJwt,
+    ActorToken, Algorithm, BearerCredentials, BearerToken, CacheKeys, IssuedToken, JwsHeader,
+    Secret, SigningKey, TokenError, TokenType, UnverifiedJwt, compact_jws,
 };
 
 use crate::judge::{issuer, lenient, published, strict, verdict};
@@ -104,7 +104,8 @@ fn ca_16_a_signing_key_shows_its_algorithm_and_no_more() {
         .with_kid("k1");
     let body: String = pem.lines().filter(|l| !l.starts_with("--")).collect();
     let claims = serde_json::json!({ "sub": "service-a" });
-    let signed = key.sign(Some("JWT"), &claims).unwrap();
+    let input = JwsHeader::new("ES256", "JWT").signing_input(&claims);
+    let signed = compact_jws(&input, &key.sign(input.as_bytes()).unwrap());
     for text in [debug(&key), debug(&signed)] {
         assert_absent(&body, &text);
         assert_absent(signed.expose(), &text);

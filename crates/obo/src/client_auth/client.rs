@@ -18,17 +18,17 @@ impl Client {
     ///
     /// When the identifier is empty.
     pub fn new(id: impl Into<Arc<str>>, auth: impl ClientAuth) -> Result<Self, ConfigError> {
-        let id = id.into();
+        Self::of(id.into(), Arc::new(auth))
+    }
+
+    pub(super) fn of(id: Arc<str>, auth: Arc<dyn ClientAuth>) -> Result<Self, ConfigError> {
         if id.is_empty() {
             return Err(ConfigError::new(
                 "client_id",
                 "is empty; give the identifier this service is registered under",
             ));
         }
-        Ok(Self {
-            id,
-            auth: Arc::new(auth),
-        })
+        Ok(Self { id, auth })
     }
 
     /// The client identifier.

@@ -1,13 +1,14 @@
 //! RFC 6749 section 2.3.1: <https://www.rfc-editor.org/rfc/rfc6749#section-2.3.1>.
 
-use std::future::ready;
+use std::path::PathBuf;
 
+use super::client_secret::ClientSecret;
 use super::{Attempt, Authenticating, ClientAuth};
 use crate::{ConfigError, Secret, TokenRequest};
 
 /// `client_secret_basic`: identifier and secret, each form-encoded, in an `Authorization: Basic` header.
 #[derive(Clone, Debug)]
-pub struct ClientSecretBasic(Secret);
+pub struct ClientSecretBasic(ClientSecret);
 
 impl ClientSecretBasic {
     /// Authenticates by this secret.
@@ -16,19 +17,18 @@ impl ClientSecretBasic {
     ///
     /// When it is empty.
     pub fn new(secret: impl Into<Secret>) -> Result<Self, ConfigError> {
-        not_empty(secret.into()).map(Self)
+        ClientSecret::fixed(secret.into()).map(Self)
     }
-}
 
-/// The secret, which is nothing without a byte.
-pub(super) fn not_empty(secret: Secret) -> Result<Secret, ConfigError> {
-    if secret.expose().is_empty() {
-        return Err(ConfigError::new(
-            "client_secret",
-            "is empty; was the variable or the file it comes from set?",
-        ));
+    /// Authenticates by the secret that the file holds at the time of each attempt, without the newline at its end: a
+    /// secret that is replaced in the file needs no restart.
+    ///
+    /// # Errors
+    ///
+    /// When the file cannot be read now or is empty. Later that is a failure of the exchange, `ClientMisconfigured`.
+    pub fn from_file(path: impl Into<PathBuf>) -> Result<Self, ConfigError> {
+        ClientSecret::file(path).map(Self)
     }
-    Ok(secret)
 }
 
 impl ClientAuth for ClientSecretBasic {
@@ -37,7 +37,9 @@ impl ClientAuth for ClientSecretBasic {
         request: &'a mut TokenRequest,
         attempt: Attempt<'a>,
     ) -> Authenticating<'a> {
-        request.set_basic(attempt.client_id, &self.0);
-        Box::pin(ready(Ok(())))
+        Box::pin(async move {
+            request.set_basic(attempt.client_id, &*self.0.read().await?);
+            Ok(())
+        })
     }
 }

@@ -1,14 +1,14 @@
 //! RFC 6749 section 2.3.1: <https://www.rfc-editor.org/rfc/rfc6749#section-2.3.1>.
 
-use std::future::ready;
+use std::path::PathBuf;
 
-use super::client_secret_basic::not_empty;
+use super::client_secret::ClientSecret;
 use super::{Attempt, Authenticating, ClientAuth};
 use crate::{ConfigError, Secret, TokenRequest};
 
 /// `client_secret_post`: identifier and secret in the form, for servers without `client_secret_basic`.
 #[derive(Clone, Debug)]
-pub struct ClientSecretPost(Secret);
+pub struct ClientSecretPost(ClientSecret);
 
 impl ClientSecretPost {
     /// Authenticates by this secret.
@@ -17,7 +17,17 @@ impl ClientSecretPost {
     ///
     /// When it is empty.
     pub fn new(secret: impl Into<Secret>) -> Result<Self, ConfigError> {
-        not_empty(secret.into()).map(Self)
+        ClientSecret::fixed(secret.into()).map(Self)
+    }
+
+    /// Authenticates by the secret that the file holds at the time of each attempt, without the newline at its end: a
+    /// secret that is replaced in the file needs no restart.
+    ///
+    /// # Errors
+    ///
+    /// When the file cannot be read now or is empty. Later that is a failure of the exchange, `ClientMisconfigured`.
+    pub fn from_file(path: impl Into<PathBuf>) -> Result<Self, ConfigError> {
+        ClientSecret::file(path).map(Self)
     }
 }
 
@@ -27,8 +37,11 @@ impl ClientAuth for ClientSecretPost {
         request: &'a mut TokenRequest,
         attempt: Attempt<'a>,
     ) -> Authenticating<'a> {
-        request.push("client_id", attempt.client_id);
-        request.push("client_secret", self.0.expose());
-        Box::pin(ready(Ok(())))
+        Box::pin(async move {
+            let secret = self.0.read().await?;
+            request.push("client_id", attempt.client_id);
+            request.push("client_secret", secret.expose());
+            Ok(())
+        })
     }
 }

@@ -1,12 +1,20 @@
 //! How this service proves to the authorization server who it is: one file per method, named as IANA registers it.
 //!
-//! Prefer a method without a shared secret (RFC 9700 section 2.5): [`PrivateKeyJwt`].
+//! Prefer a method without a shared secret (RFC 9700 section 2.5): what the platform gives ([`ClientAssertion`], the
+//! certificate of [`TlsClientAuth`]), or [`PrivateKeyJwt`].
+//!
+//! Credentials are renewed without a restart: what is in a file or behind a closure is asked for at each attempt.
 //!
 //! A method of your own is an implementation of [`ClientAuth`] in your own crate.
 
+mod assertion;
 mod client;
+mod client_assertion;
+mod client_secret;
 mod client_secret_basic;
+mod client_secret_jwt;
 mod client_secret_post;
+mod file;
 mod private_key_jwt;
 mod self_signed_tls_client_auth;
 mod tls_client_auth;
@@ -15,7 +23,9 @@ use std::fmt;
 use std::pin::Pin;
 
 pub use client::Client;
+pub use client_assertion::ClientAssertion;
 pub use client_secret_basic::ClientSecretBasic;
+pub use client_secret_jwt::ClientSecretJwt;
 pub use client_secret_post::ClientSecretPost;
 pub use private_key_jwt::PrivateKeyJwt;
 pub use self_signed_tls_client_auth::SelfSignedTlsClientAuth;
@@ -40,6 +50,9 @@ pub struct Attempt<'a> {
 /// What [`ClientAuth::authenticate`] returns.
 pub type Authenticating<'a> =
     Pin<Box<dyn Future<Output = Result<(), TokenEndpointError>> + Send + 'a>>;
+
+/// What a closure of the user's gives, sooner or later.
+type Given<T> = Pin<Box<dyn Future<Output = Result<T, TokenEndpointError>> + Send>>;
 
 /// A client authentication method (RFC 6749 section 2.3).
 pub trait ClientAuth: fmt::Debug + Send + Sync + 'static {

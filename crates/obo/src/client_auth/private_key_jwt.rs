@@ -1,35 +1,39 @@
-//! OpenID Connect Core section 9 and RFC 7523 section 2.2, as draft-ietf-oauth-rfc7523bis updates it:
-//! <https://www.rfc-editor.org/rfc/rfc7523>.
+//! OpenID Connect Core section 9: <https://openid.net/specs/openid-connect-core-1_0.html#ClientAuthentication>, and
+//! RFC 7523 section 2.2: <https://www.rfc-editor.org/rfc/rfc7523#section-2.2>, as draft-ietf-oauth-rfc7523bis updates it.
 
-use std::fs;
-use std::future::ready;
+use std::fmt;
 use std::path::Path;
-use std::time::Duration;
+use std::sync::Arc;
 
-use serde_json::json;
-
-use super::{Attempt, Authenticating, ClientAuth};
-use crate::random;
-use crate::{
-    Algorithm, ConfigError, ErrorClass, Secret, SigningKey, TokenEndpointError, TokenRequest,
-};
-
-const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
-const TYP: &str = "client-authentication+jwt";
-const LIFETIME: Duration = Duration::from_secs(60);
+use super::assertion::{self, OwnAssertion, misconfigured};
+use super::file::CredentialFile;
+use super::{Attempt, Authenticating, ClientAuth, Given};
+use crate::{Algorithm, ConfigError, SigningKey, TokenEndpointError, TokenRequest, compact_jws};
 
 /// `private_key_jwt`: an assertion signed with this service's own key, new for each attempt and good for a minute.
 ///
-/// Its audience is the authorization server's issuer identifier and nothing else, so that no other server can use it.
+/// Its audience is the authorization server's issuer identifier and nothing else, so that no other server can use it. The
+/// form has the `client_id` too, which some servers need and which is the assertion's subject.
 #[derive(Clone, Debug)]
 pub struct PrivateKeyJwt {
-    key: SigningKey,
+    algorithm: Algorithm,
+    signer: Signer,
+    assertion: OwnAssertion,
 }
+
+#[derive(Clone)]
+enum Signer {
+    Key(SigningKey),
+    Remote(Arc<RemoteSigner>),
+}
+
+type RemoteSigner = dyn Fn(Vec<u8>) -> Given<Vec<u8>> + Send + Sync;
 
 impl PrivateKeyJwt {
     /// Authenticates with this key.
     pub fn new(key: SigningKey) -> Self {
-        Self { key }
+        let (algorithm, kid) = (key.algorithm(), key.kid().map(str::to_owned));
+        Self::of(algorithm, kid.as_deref(), Signer::Key(key))
     }
 
     /// Reads a private key in PEM form (PKCS#8) from a file.
@@ -42,11 +46,10 @@ impl PrivateKeyJwt {
         path: impl AsRef<Path>,
         kid: Option<&str>,
     ) -> Result<Self, ConfigError> {
-        let path = path.as_ref();
-        let pem = fs::read_to_string(path).map(Secret::new).map_err(|error| {
-            let problem = format!("{} cannot be read: {error}", path.display());
-            ConfigError::new("private_key", problem)
-        })?;
+        let file = CredentialFile::new(path.as_ref());
+        let pem = file
+            .read_now()
+            .map_err(|problem| ConfigError::new("private_key", problem))?;
         let key = SigningKey::from_pem(algorithm, &pem)?;
         Ok(Self::new(match kid {
             Some(kid) => key.with_kid(kid),
@@ -54,17 +57,111 @@ impl PrivateKeyJwt {
         }))
     }
 
-    fn assertion(&self, attempt: Attempt<'_>) -> Option<Secret> {
-        let claims = json!({
-            "iss": attempt.client_id,
-            "sub": attempt.client_id,
-            "aud": attempt.server.as_str(),
-            "iat": attempt.now.as_secs(),
-            "exp": attempt.now.saturating_add(LIFETIME).as_secs(),
-            "jti": random::token_id()?,
-        });
-        self.key.sign(Some(TYP), &claims)
+    /// Has somebody else sign who keeps the key, such as a KMS or an HSM.
+    ///
+    /// `sign` gets the bytes to sign at each attempt and gives the signature as RFC 7518 section 3 has it; of ECDSA that is
+    /// the two numbers side by side, where many services give DER. Which key it signs with is its own affair, so a key can
+    /// be replaced at run time. It is waited for within the exchange's deadline, and must not block: a client that does
+    /// belongs into `tokio::task::spawn_blocking`.
+    ///
+    /// Its failure says by its class what happens next: `Transient` is tried again, `ClientMisconfigured` is not.
+    ///
+    /// ```
+    /// use obo::{Algorithm, ErrorClass, PrivateKeyJwt, TokenEndpointError};
+    ///
+    /// # #[derive(Clone)] struct Kms;
+    /// # impl Kms { async fn sign(&self, _: &str, _: &[u8]) -> Result<Vec<u8>, std::io::Error> { Ok(vec![]) } }
+    /// # let kms = Kms;
+    /// let auth = PrivateKeyJwt::with_signer(Algorithm::Ps256, Some("key-7"), move |input| {
+    ///     let kms = kms.clone();
+    ///     async move {
+    ///         kms.sign("keys/service-a/7", &input).await.map_err(|error| {
+    ///             TokenEndpointError::new(ErrorClass::Transient, format!("the KMS: {error}"))
+    ///         })
+    ///     }
+    /// });
+    /// ```
+    pub fn with_signer<S, F>(algorithm: Algorithm, kid: Option<&str>, sign: S) -> Self
+    where
+        S: Fn(Vec<u8>) -> F + Send + Sync + 'static,
+        F: Future<Output = Result<Vec<u8>, TokenEndpointError>> + Send + 'static,
+    {
+        let signer: Arc<RemoteSigner> = Arc::new(move |input| Box::pin(sign(input)));
+        Self::of(algorithm, kid, Signer::Remote(signer))
     }
+
+    fn of(algorithm: Algorithm, kid: Option<&str>, signer: Signer) -> Self {
+        let mut assertion = OwnAssertion::new(algorithm.name());
+        assertion.header = assertion.header.with_kid(kid);
+        Self {
+            algorithm,
+            signer,
+            assertion,
+        }
+    }
+
+    /// Names the key by its certificate too, in the header `x5t#S256`: the first certificate of a PEM text.
+    ///
+    /// Servers need it where certificates are registered instead of keys, such as Microsoft's.
+    ///
+    /// # Errors
+    ///
+    /// When the text holds no certificate, or one that is not of this key, as far as the key is here.
+    pub fn certificate(mut self, pem: &str) -> Result<Self, ConfigError> {
+        let key = match &self.signer {
+            Signer::Key(key) => Some(key),
+            Signer::Remote(_) => None,
+        };
+        self.assertion.header = self.assertion.header.with_certificate(pem, key)?;
+        Ok(self)
+    }
+
+    /// Writes `typ: JWT` in the header, for servers that do not tolerate `client-authentication+jwt`.
+    #[must_use]
+    pub fn plain_typ(mut self) -> Self {
+        self.assertion = self.assertion.with_plain_typ();
+        self
+    }
+
+    /// Addresses assertions to the token endpoint's URL instead of the issuer, for servers that demand it.
+    ///
+    /// The URL of an endpoint may come from a document that somebody else wrote. A client that is known to several servers
+    /// can so be made to sign an assertion to one of them and give it to another, who uses it. Use it for a server whose
+    /// token endpoint is given by hand, or whose discovery document is trusted as much as the server itself.
+    #[must_use]
+    pub fn danger_audience_token_endpoint(mut self) -> Self {
+        self.assertion = self.assertion.for_token_endpoint();
+        self
+    }
+
+    async fn sign(&self, input: &str) -> Result<Vec<u8>, TokenEndpointError> {
+        match &self.signer {
+            Signer::Key(key) => key
+                .sign(input.as_bytes())
+                .ok_or_else(|| misconfigured("the client assertion could not be signed")),
+            Signer::Remote(sign) => {
+                let signature = sign(input.into()).await?;
+                check_length(self.algorithm, &signature).map(|()| signature)
+            }
+        }
+    }
+}
+
+/// Finds a signature in another form than that of a JWS, which the server would not explain.
+fn check_length(algorithm: Algorithm, signature: &[u8]) -> Result<(), TokenEndpointError> {
+    let (fits, expected) = match algorithm {
+        Algorithm::Es256 | Algorithm::Ed25519 => (signature.len() == 64, "64"),
+        Algorithm::Es384 => (signature.len() == 96, "96"),
+        _ => (signature.len() >= 256, "256 or more"),
+    };
+    if fits {
+        return Ok(());
+    }
+    Err(misconfigured(format!(
+        "the signer gave {} bytes for {}, whose signatures in a JWS have {expected}; is it DER?",
+        signature.len(),
+        algorithm.name(),
+    )))
 }
 
 impl ClientAuth for PrivateKeyJwt {
@@ -73,17 +170,22 @@ impl ClientAuth for PrivateKeyJwt {
         request: &'a mut TokenRequest,
         attempt: Attempt<'a>,
     ) -> Authenticating<'a> {
-        let authenticated = match self.assertion(attempt) {
-            Some(assertion) => {
-                request.push("client_assertion_type", ASSERTION_TYPE);
-                request.push("client_assertion", assertion.expose());
-                Ok(())
-            }
-            None => Err(TokenEndpointError::new(
-                ErrorClass::ClientMisconfigured,
-                "the client assertion could not be signed",
-            )),
-        };
-        Box::pin(ready(authenticated))
+        Box::pin(async move {
+            let input = self.assertion.signing_input(attempt);
+            let input = input.ok_or_else(|| misconfigured("the system gives no randomness"))?;
+            let signed = compact_jws(&input, &self.sign(&input).await?);
+            request.push("client_id", attempt.client_id);
+            assertion::push(request, assertion::JWT_BEARER, signed.expose());
+            Ok(())
+        })
+    }
+}
+
+impl fmt::Debug for Signer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Key(key) => key.fmt(f),
+            Self::Remote(_) => f.write_str("Remote(..)"),
+        }
     }
 }

@@ -1,8 +1,10 @@
 //! `client_secret_basic` and `client_secret_post`.
 
-use obo::{Client, ClientSecretBasic, ClientSecretPost};
+use std::fs;
 
-use super::{exchanged, methods};
+use obo::{Client, ClientAuth, ClientSecretBasic, ClientSecretPost, ExchangeErrorKind};
+
+use super::{exchanged, file, methods, token};
 use crate::setup::{SECRET, Setup};
 
 const ODD_SECRETS: [&str; 5] = ["with:colon", "50%25", "a+b", "two words", "é=&ü"];
@@ -55,4 +57,50 @@ fn ca_16_an_empty_identifier_or_secret_is_found_when_built() {
     assert_eq!(post.field(), "client_secret");
     let auth = ClientSecretPost::new("x").unwrap();
     assert_eq!(Client::new("", auth).unwrap_err().field(), "client_id");
+}
+
+#[tokio::test]
+async fn ca_15_a_secret_that_is_replaced_in_its_file_needs_no_restart() {
+    let setup = Setup::start().await;
+    let path = file("rotated-secret", b"first\n");
+    let basic = Client::new("service-a", ClientSecretBasic::from_file(&path).unwrap());
+    let post = Client::new("service-a", ClientSecretPost::from_file(&path).unwrap());
+    for client in [basic.unwrap(), post.unwrap()] {
+        for (secret, content) in [
+            ("first", "first\n"),
+            ("second one", "second one\r\n"),
+            (" third ", " third "),
+        ] {
+            setup.idp.client("service-a").secret(secret);
+            fs::write(&path, content).unwrap();
+            token(&setup, &client).await.unwrap();
+        }
+        fs::write(&path, "\n").unwrap();
+        let error = token(&setup, &client).await.unwrap_err();
+        assert_eq!(error.kind(), ExchangeErrorKind::ClientMisconfigured);
+        assert!(error.to_string().contains("is empty"), "{error}");
+        fs::write(&path, "first").unwrap();
+    }
+}
+
+#[test]
+fn ca_16_a_file_without_a_secret_is_found_when_built() {
+    let too_long = vec![b'x'; 64 * 1024 + 1];
+    for path in [
+        std::path::PathBuf::from("no-such-file"),
+        file("empty-secret", b"\n"),
+        file("binary-secret", b"\xff\xfe s3cret"),
+        file("long-secret", &too_long),
+    ] {
+        for error in [
+            ClientSecretBasic::from_file(&path).map(|auth| Box::new(auth) as Box<dyn ClientAuth>),
+            ClientSecretPost::from_file(&path).map(|auth| Box::new(auth) as Box<dyn ClientAuth>),
+        ] {
+            let error = error.unwrap_err();
+            assert_eq!(error.field(), "client_secret");
+            let told = error.to_string();
+            assert!(told.contains(&*path.to_string_lossy()), "{told}");
+            assert!(!told.contains("s3cret"), "{told}");
+        }
+    }
 }

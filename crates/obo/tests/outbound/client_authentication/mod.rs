@@ -1,14 +1,17 @@
 //! How `service-a` proves who it is, as the authorization server sees it.
 
+mod client_assertion;
 mod client_secret;
+mod client_secret_jwt;
 mod mutual_tls;
 mod private_key_jwt;
+mod remote_signer;
 
 use std::fs;
 use std::path::PathBuf;
 
 use http::header;
-use obo::{Client, ClientAuth, TokenExchange};
+use obo::{Client, ClientAuth, ExchangeError, Exchanged, TokenExchange};
 use obo_testkit::Recorded;
 
 use crate::setup::{Setup, audience, issuer};
@@ -22,6 +25,13 @@ pub(crate) async fn exchanged(setup: &Setup, id: &str, auth: impl ClientAuth) ->
     let exchanged = exchange.token(&caller, audience("service-b")).await;
     exchanged.unwrap();
     setup.asked()
+}
+
+/// One exchange as a client, with nothing at hand.
+pub(crate) async fn token(setup: &Setup, client: &Client) -> Result<Exchanged, ExchangeError> {
+    let caller = setup.caller("alice").await;
+    let exchange = TokenExchange::new(issuer(&setup.idp), client.clone());
+    exchange.token(&caller, audience("service-b")).await
 }
 
 /// Which of the three methods a request uses; more than one is none of them (CA-02).

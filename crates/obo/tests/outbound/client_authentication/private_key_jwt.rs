@@ -2,8 +2,12 @@
 
 use std::path::PathBuf;
 
+use aws_lc_rs::digest::{SHA256, digest};
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use obo::{Algorithm, Client, PrivateKeyJwt, Secret, SigningKey, TokenExchange};
 use obo_testkit::{Alg, Endpoint, Fault};
+use serde_json::json;
 
 use super::{exchanged, file, methods};
 use crate::setup::{Setup, audience, issuer, part};
@@ -44,12 +48,9 @@ async fn ca_13_a_client_id_beside_an_assertion_is_its_subject() {
     let setup = Setup::start().await;
     let auth = PrivateKeyJwt::new(private_key(&setup));
     let asked = exchanged(&setup, "service-a", auth).await;
-    assert!(
-        asked
-            .params("client_id")
-            .iter()
-            .all(|id| *id == "service-a")
-    );
+    assert_eq!(asked.params("client_id"), ["service-a"]);
+    let claims = part(asked.param("client_assertion").unwrap(), 1);
+    assert_eq!(claims["sub"], "service-a");
 }
 
 #[tokio::test]
@@ -105,5 +106,135 @@ fn ca_16_a_key_file_that_will_not_do_is_named_and_not_quoted() {
         assert_eq!(error.field(), "private_key");
         let told = format!("{error} {error:?}");
         assert!(!told.contains(inside) && !told.contains("secret"), "{told}");
+    }
+}
+
+const ALGORITHMS: [(Algorithm, Alg); 9] = [
+    (Algorithm::Rs256, Alg::Rs256),
+    (Algorithm::Rs384, Alg::Rs384),
+    (Algorithm::Rs512, Alg::Rs512),
+    (Algorithm::Ps256, Alg::Ps256),
+    (Algorithm::Ps384, Alg::Ps384),
+    (Algorithm::Ps512, Alg::Ps512),
+    (Algorithm::Es256, Alg::Es256),
+    (Algorithm::Es384, Alg::Es384),
+    (Algorithm::Ed25519, Alg::EdDsa),
+];
+
+#[tokio::test]
+async fn ca_12_a_key_of_each_algorithm_signs_be_it_pem_or_jwk() {
+    let setup = Setup::start().await;
+    for (algorithm, alg) in ALGORITHMS {
+        let key = obo_testkit::SigningKey::generate(alg);
+        let client = setup.idp.client("service-a").without_keys();
+        client.jwk(key.public_jwk("of-the-key"));
+        let pem = Secret::new(key.private_pem());
+        let by_pem = SigningKey::from_pem(algorithm, &pem).unwrap();
+        assert_eq!(by_pem.kid(), None);
+        let jwk = Secret::new(key.private_jwk("of-the-key").to_string());
+        let by_jwk = SigningKey::from_jwk(algorithm, &jwk).unwrap();
+        assert_eq!(by_jwk.kid(), Some("of-the-key"));
+        for key in [by_pem, by_jwk] {
+            let asked = exchanged(&setup, "service-a", PrivateKeyJwt::new(key)).await;
+            let header = part(asked.param("client_assertion").unwrap(), 0);
+            assert_eq!(header["alg"], alg.as_str());
+        }
+    }
+}
+
+#[test]
+fn ca_12_ca_16_a_jwk_that_does_not_fit_is_refused_and_not_quoted() {
+    let good = obo_testkit::SigningKey::generate(Alg::Es256).private_jwk("k");
+    let other = obo_testkit::SigningKey::generate(Alg::Es256).private_jwk("k");
+    let rsa = obo_testkit::SigningKey::generate(Alg::Rs256).private_jwk("k");
+    let with = |name: &str, value: serde_json::Value| {
+        let mut jwk = good.clone();
+        jwk[name] = value;
+        jwk
+    };
+    let d = good["d"].as_str().unwrap();
+    for jwk in [
+        with("d", json!(null)),
+        with("d", json!(format!("{d}="))),
+        with("d", other["d"].clone()),
+        with("x", json!(null)),
+        with("crv", json!("P-384")),
+        with("kty", json!("OKP")),
+        with("alg", json!("ES384")),
+        with("use", json!("enc")),
+        json!([good]),
+        json!(d),
+        rsa,
+    ] {
+        let text = Secret::new(jwk.to_string());
+        let error = SigningKey::from_jwk(Algorithm::Es256, &text).unwrap_err();
+        assert_eq!(error.field(), "private_key");
+        let told = format!("{error} {error:?}");
+        assert!(!told.contains(&d[..8]), "{told}");
+    }
+    let without_alg = Secret::new(with("alg", json!(null)).to_string());
+    SigningKey::from_jwk(Algorithm::Es256, &without_alg).unwrap();
+}
+
+#[tokio::test]
+async fn ca_06_the_token_endpoint_is_the_audience_only_of_who_says_so() {
+    let setup = Setup::start().await;
+    let auth = PrivateKeyJwt::new(private_key(&setup));
+    setup.idp.client("service-a").audience_token_endpoint();
+    let auth = auth.danger_audience_token_endpoint();
+    let asked = exchanged(&setup, "service-a", auth).await;
+    let claims = part(asked.param("client_assertion").unwrap(), 1);
+    assert_eq!(claims["aud"], setup.idp.token_endpoint());
+}
+
+#[tokio::test]
+async fn ca_07_typ_can_be_plain_for_servers_that_tolerate_no_other() {
+    let setup = Setup::start().await;
+    let auth = PrivateKeyJwt::new(private_key(&setup)).plain_typ();
+    let asked = exchanged(&setup, "service-a", auth).await;
+    let header = part(asked.param("client_assertion").unwrap(), 0);
+    assert_eq!(header, json!({ "alg": "ES256", "typ": "JWT" }));
+}
+
+/// What stands for a certificate of the key: DER that holds its public half.
+fn certificate(key: &obo_testkit::SigningKey) -> String {
+    key.public_pem().replace("PUBLIC KEY", "CERTIFICATE")
+}
+
+#[tokio::test]
+async fn en_01_a_certificate_is_named_by_its_thumbprint() {
+    let setup = Setup::start().await;
+    for (algorithm, alg) in ALGORITHMS {
+        let key = obo_testkit::SigningKey::generate(alg);
+        let client = setup.idp.client("service-a").without_keys();
+        client.jwk(key.public_jwk("k"));
+        let pem = certificate(&key);
+        let body: String = pem.lines().filter(|line| !line.starts_with('-')).collect();
+        let der = STANDARD.decode(body).unwrap();
+        let thumbprint = URL_SAFE_NO_PAD.encode(digest(&SHA256, &der));
+        // As files have it: the key, its certificate, and that of who issued it.
+        let issuer = certificate(&obo_testkit::SigningKey::generate(alg));
+        let file = format!("{}{pem}{issuer}", key.private_pem());
+        let key = SigningKey::from_pem(algorithm, &Secret::new(file.as_str())).unwrap();
+        let auth = PrivateKeyJwt::new(key).certificate(&file).unwrap();
+        let asked = exchanged(&setup, "service-a", auth).await;
+        let header = part(asked.param("client_assertion").unwrap(), 0);
+        assert_eq!(header["x5t#S256"], thumbprint);
+    }
+}
+
+#[test]
+fn en_01_a_certificate_of_another_key_is_found_when_built() {
+    for (algorithm, alg) in ALGORITHMS {
+        let (own, other) = (
+            obo_testkit::SigningKey::generate(alg),
+            obo_testkit::SigningKey::generate(alg),
+        );
+        let pem = Secret::new(own.private_pem());
+        let auth = PrivateKeyJwt::new(SigningKey::from_pem(algorithm, &pem).unwrap());
+        for wrong in [certificate(&other), own.public_pem(), String::new()] {
+            let error = auth.clone().certificate(&wrong).unwrap_err();
+            assert_eq!(error.field(), "certificate");
+        }
     }
 }

@@ -1,0 +1,156 @@
+//! Assertions that a platform issues (RFC 7521 section 4.2, RFC 7523), and JWT-SVIDs:
+//! <https://datatracker.ietf.org/doc/draft-ietf-oauth-spiffe-client-auth/>.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::assertion::{self, misconfigured};
+use super::file::CredentialFile;
+use super::{Attempt, Authenticating, ClientAuth, Given};
+use crate::{ForeignAssertion, Secret, TokenEndpointError, TokenRequest};
+
+const JWT_SPIFFE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-spiffe";
+
+/// An assertion that the platform this service runs on signs for it, so that the service keeps no secret at all.
+///
+/// The token of a Kubernetes service account, a JWT-SVID of SPIFFE, or what a workload identity service gives. It is asked
+/// for anew at each attempt, since platforms renew it. Its grammar is checked, and that it has not expired; whether it is
+/// genuine is for the authorization server to judge.
+#[derive(Clone, Debug)]
+pub struct ClientAssertion {
+    source: Source,
+    is_svid: bool,
+    names_client: bool,
+}
+
+#[derive(Clone)]
+enum Source {
+    File(CredentialFile),
+    Remote(Arc<Remote>),
+}
+
+type Remote = dyn Fn() -> Given<Secret> + Send + Sync;
+
+impl ClientAssertion {
+    /// Sends what the file holds at the time of each attempt, without the newline at its end; 16 KiB at most.
+    ///
+    /// The file need not be there yet: what writes it may start after this service. Where it is not there when it is
+    /// needed, the exchange fails as `ClientMisconfigured`.
+    ///
+    /// ```
+    /// # use obo::{Client, ClientAssertion};
+    /// // A token that Kubernetes projects into the pod, with the issuer of the authorization server as its audience.
+    /// let token = ClientAssertion::from_file("/var/run/secrets/tokens/idp");
+    /// let client = Client::new("service-a", token)?;
+    /// # Ok::<(), obo::ConfigError>(())
+    /// ```
+    pub fn from_file(path: impl Into<PathBuf>) -> Self {
+        Self::of(Source::File(CredentialFile::new(path)))
+    }
+
+    /// Sends what `fetch` gives at each attempt.
+    ///
+    /// It is waited for within the exchange's deadline and must not block. Its failure says by its class what happens next:
+    /// `Transient` is tried again, `ClientMisconfigured` is not.
+    pub fn from_fn<S, F>(fetch: S) -> Self
+    where
+        S: Fn() -> F + Send + Sync + 'static,
+        F: Future<Output = Result<Secret, TokenEndpointError>> + Send + 'static,
+    {
+        let fetch: Arc<Remote> = Arc::new(move || Box::pin(fetch()));
+        Self::of(Source::Remote(fetch))
+    }
+
+    fn of(source: Source) -> Self {
+        Self {
+            source,
+            is_svid: false,
+            names_client: false,
+        }
+    }
+
+    /// Sends it as a JWT-SVID (`jwt-spiffe`), which must be addressed to the authorization server's issuer identifier alone.
+    ///
+    /// One that is not is refused here: a JWT-SVID for several audiences lets each of them be this service at the others.
+    #[must_use]
+    pub fn jwt_spiffe(mut self) -> Self {
+        self.is_svid = true;
+        self
+    }
+
+    /// Sends the `client_id` too, for servers that look the client up by it, such as Microsoft's.
+    ///
+    /// Without it the assertion itself says who the client is. RFC 7521 section 4.2 wants both to name the same client;
+    /// where the assertion's `sub` is a name of the platform's, the server has to know that they do.
+    #[must_use]
+    pub fn with_client_id(mut self) -> Self {
+        self.names_client = true;
+        self
+    }
+
+    async fn fetch(&self) -> Result<Secret, TokenEndpointError> {
+        match &self.source {
+            Source::File(file) => file.read().await,
+            Source::Remote(fetch) => fetch().await,
+        }
+    }
+
+    fn check(
+        &self,
+        assertion: &ForeignAssertion,
+        attempt: Attempt<'_>,
+    ) -> Result<(), &'static str> {
+        let is_over = |expires_at| expires_at <= attempt.now;
+        if assertion.expires_at().is_some_and(is_over) {
+            return Err("has expired; is what renews it running?");
+        }
+        if self.is_svid && assertion.audiences() != [attempt.server.as_str()] {
+            return Err("is not addressed to the authorization server's issuer identifier alone");
+        }
+        Ok(())
+    }
+}
+
+impl ClientAuth for ClientAssertion {
+    fn authenticate<'a>(
+        &'a self,
+        request: &'a mut TokenRequest,
+        attempt: Attempt<'a>,
+    ) -> Authenticating<'a> {
+        Box::pin(async move {
+            let text = self.fetch().await?;
+            let assertion = ForeignAssertion::parse(text)
+                .and_then(|assertion| self.check(&assertion, attempt).map(|()| assertion))
+                .map_err(|problem| misconfigured(format!("{}{problem}", self.source)))?;
+            if self.names_client {
+                request.push("client_id", attempt.client_id);
+            }
+            let assertion_type = match self.is_svid {
+                true => JWT_SPIFFE,
+                false => assertion::JWT_BEARER,
+            };
+            assertion::push(request, assertion_type, assertion.expose());
+            Ok(())
+        })
+    }
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the client assertion ")?;
+        match self {
+            Self::File(file) => write!(f, "in {} ", file.path().display()),
+            Self::Remote(_) => Ok(()),
+        }
+    }
+}
+
+impl fmt::Debug for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(file) => file.fmt(f),
+            Self::Remote(_) => f.write_str("Remote(..)"),
+        }
+    }
+}

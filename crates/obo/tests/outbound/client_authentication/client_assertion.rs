@@ -1,0 +1,188 @@
+//! Assertions that a platform signs: service account tokens and JWT-SVIDs.
+
+use std::fs;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use obo::{Client, ClientAssertion, ErrorClass, ExchangeErrorKind, Secret, TokenEndpointError};
+use obo_testkit::{Alg, Endpoint, Fault, SigningKey, TokenBuilder};
+
+use super::{exchanged, file, methods, token};
+use crate::setup::Setup;
+
+const SPIFFE_ID: &str = "spiffe://corp.example/ns/shop/sa/service-a";
+const ACCOUNT: &str = "system:serviceaccount:shop:service-a";
+
+/// A platform that signs for the workload `sub`, which is the client `service-a`.
+fn platform(setup: &Setup, sub: &str) -> impl Fn() -> TokenBuilder {
+    let key = SigningKey::generate(Alg::Es256);
+    let client = setup.idp.client("service-a");
+    client.workload(sub, key.public_jwk("p"));
+    let token = setup.idp.service("x").without("client_id").typ(Some("JWT"));
+    let token = token.issuer("https://platform.example").kid(Some("p"));
+    let token = token.claim("sub", sub).audience(setup.idp.issuer());
+    let token = token.sign_with(&key);
+    move || token.clone()
+}
+
+#[tokio::test]
+async fn ca_15_a_file_is_read_anew_for_each_exchange() {
+    let setup = Setup::start().await;
+    let issue = platform(&setup, ACCOUNT);
+    let path = file("projected-token", b"");
+    for number in ["1", "2"] {
+        let current = issue().claim("number", number).mint();
+        fs::write(&path, format!("{current}\n")).unwrap();
+        let auth = ClientAssertion::from_file(&path);
+        let asked = exchanged(&setup, "service-a", auth).await;
+        assert_eq!(methods(&asked), ["assertion"]);
+        let of_jwt = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
+        assert_eq!(asked.params("client_assertion_type"), [of_jwt]);
+        assert_eq!(asked.params("client_assertion"), [current]);
+    }
+}
+
+#[tokio::test]
+async fn ca_15_sp_05_a_token_that_was_renewed_during_an_exchange_is_used_by_its_next_attempt() {
+    let setup = Setup::start().await;
+    let issue = platform(&setup, SPIFFE_ID);
+    let calls = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&calls);
+    let tokens = [0, 1].map(|number| issue().claim("number", number).mint());
+    let given = tokens.clone();
+    let auth = ClientAssertion::from_fn(move || {
+        let number = counted.fetch_add(1, Ordering::SeqCst);
+        let svid = Secret::new(given[number].as_str());
+        async move {
+            tokio::task::yield_now().await;
+            Ok(svid)
+        }
+    });
+    let client = Client::new("service-a", auth.jwt_spiffe()).unwrap();
+    setup.idp.fault_once(Endpoint::Token, Fault::Status(500));
+    token(&setup, &client).await.unwrap();
+    let sent: Vec<String> = setup
+        .idp
+        .requests()
+        .iter()
+        .filter_map(|asked| asked.param("client_assertion"))
+        .map(str::to_owned)
+        .collect();
+    assert_eq!(sent, tokens);
+}
+
+#[tokio::test]
+async fn sp_01_a_jwt_svid_goes_under_its_own_type_and_by_itself() {
+    let setup = Setup::start().await;
+    let svid = platform(&setup, SPIFFE_ID)().mint();
+    let path = file("svid", svid.as_bytes());
+    let auth = ClientAssertion::from_file(path).jwt_spiffe();
+    let asked = exchanged(&setup, "service-a", auth).await;
+    let of_spiffe = "urn:ietf:params:oauth:client-assertion-type:jwt-spiffe";
+    assert_eq!(asked.params("client_assertion_type"), [of_spiffe]);
+    assert_eq!(asked.params("client_assertion"), [svid]);
+    assert_eq!(asked.param("client_id"), None);
+}
+
+#[tokio::test]
+async fn sp_01_a_jwt_svid_for_anybody_else_as_well_is_not_sent() {
+    let setup = Setup::start().await;
+    let issue = platform(&setup, SPIFFE_ID);
+    for wrong in [
+        issue().audience("https://other.example"),
+        issue().without("aud"),
+        issue().claim("aud", setup.idp.token_endpoint()),
+    ] {
+        let path = file("svid-of-others", wrong.mint().as_bytes());
+        let auth = ClientAssertion::from_file(path).jwt_spiffe();
+        let client = Client::new("service-a", auth).unwrap();
+        let error = token(&setup, &client).await.unwrap_err();
+        assert_eq!(error.kind(), ExchangeErrorKind::ClientMisconfigured);
+        assert!(error.to_string().contains("is not addressed to"), "{error}");
+    }
+    assert_eq!(setup.idp.token_requests(), 0);
+}
+
+#[tokio::test]
+async fn ca_13_the_client_is_named_beside_a_platforms_assertion_only_when_asked_for() {
+    let setup = Setup::start().await;
+    let path = file(
+        "token-of-account",
+        platform(&setup, ACCOUNT)().mint().as_bytes(),
+    );
+    let auth = ClientAssertion::from_file(path);
+    let asked = exchanged(&setup, "service-a", auth.clone()).await;
+    assert_eq!(asked.param("client_id"), None);
+    let asked = exchanged(&setup, "service-a", auth.with_client_id()).await;
+    assert_eq!(asked.params("client_id"), ["service-a"]);
+}
+
+#[tokio::test]
+async fn ca_15_what_is_no_usable_assertion_is_told_and_not_sent() {
+    let setup = Setup::start().await;
+    let issue = platform(&setup, ACCOUNT);
+    let expired = issue().expires_in(-1).mint();
+    let whole = issue().mint();
+    for (content, problem) in [
+        (None, "cannot be read"),
+        (Some(String::new()), "is empty"),
+        (Some("\n".to_owned()), "is empty"),
+        (Some("my-s3cret-password".to_owned()), "is not a JWT"),
+        (
+            Some(whole[..whole.len() / 2].replace('.', "")),
+            "is not a JWT",
+        ),
+        (Some(format!("{whole}\n{whole}")), "is not a JWT"),
+        (
+            Some(format!("{whole}{}", "x".repeat(16 * 1024))),
+            "is longer than 16 KiB",
+        ),
+        (Some("x".repeat(64 * 1024 + 1)), "is longer than 64 KiB"),
+        (Some(expired), "has expired"),
+    ] {
+        let path = file("odd-token", content.clone().unwrap_or_default().as_bytes());
+        if content.is_none() {
+            fs::remove_file(&path).unwrap();
+        }
+        let client = Client::new("service-a", ClientAssertion::from_file(&path)).unwrap();
+        let error = token(&setup, &client).await.unwrap_err();
+        assert_eq!(error.kind(), ExchangeErrorKind::ClientMisconfigured);
+        let told = error.to_string();
+        assert!(
+            told.contains(problem) && told.contains("odd-token"),
+            "{told}"
+        );
+        let quoted = content.filter(|content| content.len() > 8);
+        assert!(
+            quoted.is_none_or(|content| !told.contains(&content[..8])),
+            "{told}"
+        );
+    }
+    assert_eq!(setup.idp.token_requests(), 0);
+}
+
+#[tokio::test]
+async fn ca_12_ca_15_a_source_says_by_the_class_of_its_failure_what_happens_next() {
+    let setup = Setup::start().await;
+    for (class, kind, calls) in [
+        (ErrorClass::Transient, ExchangeErrorKind::Transient, 3),
+        (
+            ErrorClass::ClientMisconfigured,
+            ExchangeErrorKind::ClientMisconfigured,
+            1,
+        ),
+    ] {
+        let called = Arc::new(AtomicUsize::new(0));
+        let counted = Arc::clone(&called);
+        let auth = ClientAssertion::from_fn(move || {
+            counted.fetch_add(1, Ordering::SeqCst);
+            async move { Err(TokenEndpointError::new(class, "no identity today")) }
+        });
+        let client = Client::new("service-a", auth).unwrap();
+        let error = token(&setup, &client).await.unwrap_err();
+        assert_eq!(error.kind(), kind);
+        assert!(error.to_string().contains("no identity today"), "{error}");
+        assert_eq!(called.load(Ordering::SeqCst), calls);
+    }
+    assert_eq!(setup.idp.token_requests(), 0);
+}

@@ -1,0 +1,83 @@
+//! `client_secret_jwt`.
+
+use std::fs;
+
+use obo::{Client, ClientSecretJwt, ExchangeErrorKind, MacAlgorithm};
+
+use super::{exchanged, file, methods, token};
+use crate::setup::{Setup, part};
+
+#[tokio::test]
+async fn ca_11_the_secret_makes_the_assertion_and_stays_at_home() {
+    let setup = Setup::start().await;
+    for algorithm in MacAlgorithm::ALL {
+        let secret = "é".repeat(algorithm.min_secret_len() / 2);
+        setup.idp.client("service-a").secret(&secret);
+        let auth = ClientSecretJwt::new(algorithm, secret).unwrap();
+        let asked = exchanged(&setup, "service-a", auth).await;
+        assert_eq!(methods(&asked), ["assertion"]);
+        let of_jwt = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
+        assert_eq!(asked.params("client_assertion_type"), [of_jwt]);
+        assert_eq!(asked.params("client_id"), ["service-a"]);
+        let assertion = asked.param("client_assertion").unwrap();
+        let header = part(assertion, 0);
+        assert_eq!(header["alg"], algorithm.name());
+        assert_eq!(header["typ"], "client-authentication+jwt");
+        let claims = part(assertion, 1);
+        assert_eq!(
+            (&claims["iss"], &claims["sub"]),
+            (&"service-a".into(), &"service-a".into())
+        );
+        assert_eq!(claims["aud"], setup.idp.issuer());
+    }
+}
+
+#[tokio::test]
+async fn ca_06_ca_07_the_quirks_are_those_of_a_key() {
+    let setup = Setup::start().await;
+    let secret = "s".repeat(32);
+    let client = setup.idp.client("service-a").secret(&secret);
+    client.audience_token_endpoint();
+    let auth = ClientSecretJwt::new(MacAlgorithm::Hs256, secret).unwrap();
+    let auth = auth.plain_typ().danger_audience_token_endpoint();
+    let asked = exchanged(&setup, "service-a", auth).await;
+    let assertion = asked.param("client_assertion").unwrap();
+    assert_eq!(part(assertion, 0)["typ"], "JWT");
+    assert_eq!(part(assertion, 1)["aud"], setup.idp.token_endpoint());
+}
+
+#[test]
+fn ca_11_a_secret_shorter_than_the_hash_is_refused_when_built() {
+    for algorithm in MacAlgorithm::ALL {
+        let least = algorithm.min_secret_len();
+        for short in [String::new(), "x".repeat(20), "x".repeat(least - 1)] {
+            let path = file(&format!("short-{}", algorithm.name()), short.as_bytes());
+            let from_file = ClientSecretJwt::from_file(algorithm, path).unwrap_err();
+            let fixed = ClientSecretJwt::new(algorithm, short).unwrap_err();
+            assert_eq!(
+                (fixed.field(), from_file.field()),
+                ("client_secret", "client_secret")
+            );
+        }
+        ClientSecretJwt::new(algorithm, "x".repeat(least)).unwrap();
+    }
+}
+
+#[tokio::test]
+async fn ca_11_ca_15_a_secret_in_a_file_is_read_and_measured_each_time() {
+    let setup = Setup::start().await;
+    let path = file("rotated-mac-secret", "a".repeat(32).as_bytes());
+    let auth = ClientSecretJwt::from_file(MacAlgorithm::Hs256, &path).unwrap();
+    let client = Client::new("service-a", auth).unwrap();
+    for secret in ["b".repeat(32), "c".repeat(64)] {
+        setup.idp.client("service-a").secret(&secret);
+        fs::write(&path, format!("{secret}\n")).unwrap();
+        token(&setup, &client).await.unwrap();
+    }
+    let before = setup.idp.token_requests();
+    fs::write(&path, "d".repeat(31)).unwrap();
+    let error = token(&setup, &client).await.unwrap_err();
+    assert_eq!(error.kind(), ExchangeErrorKind::ClientMisconfigured);
+    assert!(error.to_string().contains("too short for HS256"), "{error}");
+    assert_eq!(setup.idp.token_requests(), before);
+}
