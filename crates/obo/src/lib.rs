@@ -58,8 +58,9 @@ pub use app_only::{AppOnly, AppOnlyLayer};
 pub use authorization_server::AuthorizationServer;
 pub use bearer::{BearerAuth, BearerAuthLayer};
 pub use client_auth::{
-    Attempt, Authenticating, Client, ClientAssertion, ClientAuth, ClientSecretBasic,
-    ClientSecretJwt, ClientSecretPost, PrivateKeyJwt, SelfSignedTlsClientAuth, TlsClientAuth,
+    Attempt, Authenticating, Client, ClientAssertion, ClientAuth, ClientConfig, ClientSecretBasic,
+    ClientSecretJwt, ClientSecretPost, MethodConfig, PrivateKeyJwt, SelfSignedTlsClientAuth,
+    TlsClientAuth,
 };
 pub use clock::{Clock, TestClock};
 pub use config::ResourceServerConfig;

@@ -5,10 +5,12 @@ use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use serde::Deserialize;
+
 use super::assertion::{self, misconfigured};
 use super::file::CredentialFile;
-use super::{Attempt, Authenticating, ClientAuth, Given};
-use crate::{ForeignAssertion, Secret, TokenEndpointError, TokenRequest};
+use super::{Attempt, Authenticating, ClientAuth, Given, MethodConfig};
+use crate::{ConfigError, ForeignAssertion, Secret, TokenEndpointError, TokenRequest};
 
 const JWT_SPIFFE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-spiffe";
 
@@ -153,4 +155,32 @@ impl fmt::Debug for Source {
             Self::Remote(_) => f.write_str("Remote(..)"),
         }
     }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Settings {
+    file: PathBuf,
+    #[serde(default, rename = "type")]
+    assertion_type: AssertionType,
+    #[serde(default)]
+    with_client_id: bool,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum AssertionType {
+    #[default]
+    JwtBearer,
+    JwtSpiffe,
+}
+
+pub(super) fn of_config(settings: MethodConfig) -> Result<Arc<dyn ClientAuth>, ConfigError> {
+    let settings: Settings = settings.read()?;
+    let auth = ClientAssertion {
+        is_svid: matches!(settings.assertion_type, AssertionType::JwtSpiffe),
+        names_client: settings.with_client_id,
+        ..ClientAssertion::from_file(settings.file)
+    };
+    Ok(Arc::new(auth))
 }

@@ -5,7 +5,8 @@
 //!
 //! Credentials are renewed without a restart: what is in a file or behind a closure is asked for at each attempt.
 //!
-//! A method of your own is an implementation of [`ClientAuth`] in your own crate.
+//! A method of your own is an implementation of [`ClientAuth`] in your own crate; [`ClientConfig::method`] gives it a name
+//! in configuration files.
 
 mod assertion;
 mod client;
@@ -14,8 +15,10 @@ mod client_secret;
 mod client_secret_basic;
 mod client_secret_jwt;
 mod client_secret_post;
+mod config;
 mod file;
 mod private_key_jwt;
+mod secret_config;
 mod self_signed_tls_client_auth;
 mod tls_client_auth;
 
@@ -27,11 +30,26 @@ pub use client_assertion::ClientAssertion;
 pub use client_secret_basic::ClientSecretBasic;
 pub use client_secret_jwt::ClientSecretJwt;
 pub use client_secret_post::ClientSecretPost;
+pub use config::{ClientConfig, MethodConfig};
 pub use private_key_jwt::PrivateKeyJwt;
 pub use self_signed_tls_client_auth::SelfSignedTlsClientAuth;
 pub use tls_client_auth::TlsClientAuth;
 
 use crate::{Issuer, TokenEndpointError, TokenRequest, UnixTime};
+
+/// The methods, by the names under which a [`ClientConfig`] has them.
+const METHODS: &[(&str, config::Constructor)] = &[
+    ("client_assertion_file", client_assertion::of_config),
+    ("client_secret_basic", client_secret_basic::of_config),
+    ("client_secret_jwt", client_secret_jwt::of_config),
+    ("client_secret_post", client_secret_post::of_config),
+    ("private_key_jwt", private_key_jwt::of_config),
+    (
+        "self_signed_tls_client_auth",
+        self_signed_tls_client_auth::of_config,
+    ),
+    ("tls_client_auth", tls_client_auth::of_config),
+];
 
 /// What a client authenticates for: one attempt at one authorization server.
 #[derive(Clone, Copy, Debug)]

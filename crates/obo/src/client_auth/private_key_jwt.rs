@@ -2,12 +2,15 @@
 //! RFC 7523 section 2.2: <https://www.rfc-editor.org/rfc/rfc7523#section-2.2>, as draft-ietf-oauth-rfc7523bis updates it.
 
 use std::fmt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+
+use serde::Deserialize;
 
 use super::assertion::{self, OwnAssertion, misconfigured};
 use super::file::CredentialFile;
-use super::{Attempt, Authenticating, ClientAuth, Given};
+use super::secret_config::{SecretConfig, variable};
+use super::{Attempt, Authenticating, ClientAuth, Given, MethodConfig};
 use crate::{Algorithm, ConfigError, SigningKey, TokenEndpointError, TokenRequest, compact_jws};
 
 /// `private_key_jwt`: an assertion signed with this service's own key, new for each attempt and good for a minute.
@@ -188,4 +191,51 @@ impl fmt::Debug for Signer {
             Self::Remote(_) => f.write_str("Remote(..)"),
         }
     }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Settings {
+    /// A path, where it is a string.
+    key: SecretConfig,
+    alg: Algorithm,
+    kid: Option<String>,
+    certificate: Option<PathBuf>,
+    #[serde(default)]
+    plain_typ: bool,
+    #[serde(default)]
+    danger_audience_token_endpoint: bool,
+}
+
+pub(super) fn of_config(settings: MethodConfig) -> Result<Arc<dyn ClientAuth>, ConfigError> {
+    let settings: Settings = settings.read()?;
+    let read = |field, path: PathBuf| {
+        let read = CredentialFile::new(path).read_now();
+        read.map_err(|problem| ConfigError::new(field, problem))
+    };
+    let text = match settings.key {
+        SecretConfig::Text(path) => read("key", path.expose().into())?,
+        SecretConfig::File(path) => read("key.file", path)?,
+        SecretConfig::Env(name) => variable(&name).map_err(|error| error.within("key"))?,
+    };
+    let is_jwk = text.expose().trim_start().starts_with('{');
+    let key = match is_jwk {
+        true => SigningKey::from_jwk(settings.alg, &text),
+        false => SigningKey::from_pem(settings.alg, &text),
+    };
+    let mut key = key.map_err(|error| error.at("key"))?;
+    if let Some(kid) = settings.kid {
+        key = key.with_kid(kid);
+    }
+    let mut auth = PrivateKeyJwt::new(key);
+    if let Some(path) = settings.certificate {
+        auth = auth.certificate(read("certificate", path)?.expose())?;
+    }
+    if settings.plain_typ {
+        auth = auth.plain_typ();
+    }
+    if settings.danger_audience_token_endpoint {
+        auth = auth.danger_audience_token_endpoint();
+    }
+    Ok(Arc::new(auth))
 }

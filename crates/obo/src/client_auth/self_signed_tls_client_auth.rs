@@ -1,7 +1,10 @@
 //! RFC 8705 section 2.2: <https://www.rfc-editor.org/rfc/rfc8705#section-2.2>.
 
-use super::{Attempt, Authenticating, ClientAuth, TlsClientAuth};
-use crate::TokenRequest;
+use std::sync::Arc;
+
+use super::tls_client_auth::check_true;
+use super::{Attempt, Authenticating, ClientAuth, MethodConfig, TlsClientAuth};
+use crate::{ConfigError, TokenRequest};
 
 /// `self_signed_tls_client_auth`: the certificate of the TLS connection, which is registered at the server itself.
 ///
@@ -21,4 +24,9 @@ impl ClientAuth for SelfSignedTlsClientAuth {
     fn uses_mutual_tls(&self) -> bool {
         TlsClientAuth.uses_mutual_tls()
     }
+}
+
+pub(super) fn of_config(settings: MethodConfig) -> Result<Arc<dyn ClientAuth>, ConfigError> {
+    check_true(settings)?;
+    Ok(Arc::new(SelfSignedTlsClientAuth))
 }
