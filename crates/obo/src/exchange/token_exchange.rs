@@ -25,12 +25,13 @@ use crate::{
 /// Clones share the cache; make one per process and authorization server. It needs a tokio runtime to run in.
 ///
 /// ```
-/// use obo::{Audience, Client, ClientSecretBasic, Destination, Issuer, TokenExchange};
+/// use obo::{Algorithm, Audience, Client, Destination, Issuer, PrivateKeyJwt, TokenExchange};
 /// use tower::ServiceBuilder;
 ///
 /// # fn example(channel: impl Clone) -> Result<(), obo::ConfigError> {
 /// let idp = Issuer::new("https://idp.example.com/realms/corp")?;
-/// let client = Client::new("service-a", ClientSecretBasic::new("s3cret")?)?;
+/// let key = PrivateKeyJwt::from_pem_file(Algorithm::Es256, "service-a.pem", Some("key-1"))?;
+/// let client = Client::new("service-a", key)?;
 /// let exchange = TokenExchange::new(idp, client);
 ///
 /// // One service per destination, made once and cloned freely.

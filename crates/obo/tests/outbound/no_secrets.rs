@@ -9,8 +9,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::Request;
 use obo::{
-    Algorithm, Client, ClientSecretBasic, ClientSecretPost, ExchangeErrorKind, PrivateKeyJwt,
-    Secret, SigningKey, TokenExchange,
+    Algorithm, Client, ClientAssertion, ClientSecretBasic, ClientSecretJwt, ClientSecretPost,
+    ExchangeErrorKind, MacAlgorithm, PrivateKeyJwt, Secret, SigningKey, TokenExchange,
 };
 use obo_testkit::{Alg, Endpoint, Fault};
 use serde_json::json;
@@ -54,6 +54,14 @@ async fn ca_16_debug_shows_no_secret() {
     let by_key = Client::new("service-a", jwt.clone()).unwrap();
     let basic = ClientSecretBasic::new(SECRET).unwrap();
     let post = ClientSecretPost::new(SECRET).unwrap();
+    let secret = format!("{SECRET}-{SECRET}");
+    let mac = ClientSecretJwt::new(MacAlgorithm::Hs256, secret).unwrap();
+    let jwk = obo_testkit::SigningKey::generate(Alg::Es256).private_jwk("k");
+    let scalar = jwk["d"].as_str().unwrap();
+    let jwk = SigningKey::from_jwk(Algorithm::Es256, &Secret::new(jwk.to_string())).unwrap();
+    let jwk = PrivateKeyJwt::new(jwk);
+    let given = Secret::new(&*subject);
+    let platform = ClientAssertion::from_fn(move || ready(Ok(given.clone())));
 
     let exchange = setup.exchange();
     let exchanged = exchange.token(&caller, audience("service-b")).await;
@@ -70,6 +78,9 @@ async fn ca_16_debug_shows_no_secret() {
         &jwt,
         &basic,
         &post,
+        &mac,
+        &jwk,
+        &platform,
         &exchange,
         &exchanged,
         exchanged.token(),
@@ -80,7 +91,7 @@ async fn ca_16_debug_shows_no_secret() {
         &caller,
     ]);
     let body: String = pem.lines().filter(|line| !line.starts_with('-')).collect();
-    assert_without(&told, &[&subject, issued, SECRET, &body]);
+    assert_without(&told, &[&subject, issued, SECRET, &body, scalar]);
 }
 
 #[tokio::test]
