@@ -34,9 +34,9 @@ impl ActorSource {
     /// use obo::exchange::ActorSource;
     /// use obo::{ErrorClass, Secret, TokenEndpointError, TokenType};
     ///
+    /// # async fn of_the_platform() -> Result<String, std::io::Error> { Ok(String::new()) }
     /// let actor = ActorSource::fetched(TokenType::JWT, || async {
-    ///     let token = tokio::fs::read_to_string("/var/run/secrets/tokens/actor").await;
-    ///     token.map(Secret::new).map_err(|error| {
+    ///     of_the_platform().await.map(Secret::new).map_err(|error| {
     ///         TokenEndpointError::new(ErrorClass::Transient, error.to_string())
     ///     })
     /// });
