@@ -27,6 +27,7 @@ mod keys_status;
 mod paths;
 mod profiles;
 mod protected_resource;
+mod raw_keys;
 mod readiness;
 mod redaction;
 mod refusals;

@@ -1,0 +1,238 @@
+//! Keys from a raw TCP server that resets, stops half-way, hangs, drips and lies, through the default client.
+
+use std::net::Ipv4Addr;
+use std::ops::Range;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use obo::{AuthorizationServer, HttpService, ServerMetadata};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep};
+
+use crate::guarded::Guarded;
+use crate::issuer::FakeIssuer;
+
+/// What the server does to a connection whose request it has read.
+#[derive(Clone, Copy, Debug)]
+enum Deed {
+    Close,
+    Reset,
+    CloseHalfWay,
+    ResetHalfWay,
+    Hang,
+    HangHalfWay,
+    Drip,
+    /// Says that there is more than there is.
+    LieLong,
+    /// Says that there is less than there is.
+    LieShort,
+    Endless,
+    EndlessChunks,
+    ManyHeaders,
+    NoHttp,
+    Gzip,
+    Redirect,
+}
+
+struct KeyServer {
+    url: String,
+    fetches: Arc<AtomicUsize>,
+    _accepting: JoinSet<()>,
+}
+
+impl KeyServer {
+    /// Serves the key set, but for the fetches of these numbers, to which it does that.
+    async fn start(keys: String, deed: Deed, bad: Range<usize>) -> Self {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+        let url = format!("http://{}/keys", listener.local_addr().unwrap());
+        let fetches = Arc::<AtomicUsize>::default();
+        let counted = Arc::clone(&fetches);
+        let mut accepting = JoinSet::new();
+        accepting.spawn(async move {
+            let mut connections = JoinSet::new();
+            while let Ok((stream, _)) = listener.accept().await {
+                let (keys, counted, bad) = (keys.clone(), Arc::clone(&counted), bad.clone());
+                connections.spawn(async move {
+                    serve(stream, &keys, || {
+                        let number = counted.fetch_add(1, Ordering::SeqCst);
+                        bad.contains(&number).then_some(deed)
+                    })
+                    .await
+                });
+            }
+        });
+        Self {
+            url,
+            fetches,
+            _accepting: accepting,
+        }
+    }
+
+    fn guarded(&self, idp: &FakeIssuer) -> Guarded {
+        let metadata = ServerMetadata::new(Some(&self.url), None).unwrap();
+        let http = HttpService::default_client();
+        Guarded::by(AuthorizationServer::with_metadata(idp.id(), metadata, http))
+    }
+
+    fn fetches(&self) -> usize {
+        self.fetches.load(Ordering::SeqCst)
+    }
+}
+
+async fn serve(mut stream: TcpStream, keys: &str, deed: impl FnOnce() -> Option<Deed>) {
+    let mut read = Vec::new();
+    while !read.ends_with(b"\r\n\r\n") {
+        if stream.read_buf(&mut read).await.unwrap_or(0) == 0 {
+            return;
+        }
+    }
+    match deed() {
+        None => {
+            let answer = head(keys.len(), "") + keys;
+            let _ = stream.write_all(answer.as_bytes()).await;
+        }
+        Some(deed) => {
+            // The other side may have gone away already, as it should.
+            let _ = misbehave(&mut stream, keys, deed).await;
+        }
+    }
+}
+
+fn head(length: usize, more: &str) -> String {
+    format!(
+        "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nconnection: close\r\n{more}content-length: {length}\r\n\r\n"
+    )
+}
+
+async fn misbehave(stream: &mut TcpStream, keys: &str, deed: Deed) -> std::io::Result<()> {
+    let half = &keys[..keys.len() / 2];
+    let begun = head(keys.len(), "") + half;
+    match deed {
+        Deed::Close => Ok(()),
+        Deed::Reset => stream.set_zero_linger(),
+        Deed::CloseHalfWay => stream.write_all(begun.as_bytes()).await,
+        Deed::ResetHalfWay => {
+            stream.write_all(begun.as_bytes()).await?;
+            stream.set_zero_linger()
+        }
+        Deed::Hang => std::future::pending().await,
+        Deed::HangHalfWay => {
+            stream.write_all(begun.as_bytes()).await?;
+            std::future::pending().await
+        }
+        Deed::Drip => {
+            stream.write_all(head(keys.len(), "").as_bytes()).await?;
+            for byte in keys.as_bytes() {
+                stream.write_all(&[*byte]).await?;
+                sleep(Duration::from_secs(1)).await;
+            }
+            Ok(())
+        }
+        Deed::LieLong => {
+            let answer = head(keys.len() + 1, "") + keys;
+            stream.write_all(answer.as_bytes()).await
+        }
+        Deed::LieShort => {
+            let answer = head(keys.len() / 2, "") + keys;
+            stream.write_all(answer.as_bytes()).await
+        }
+        Deed::Endless => {
+            let head = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n\r\n{\"keys\":[";
+            stream.write_all(head.as_bytes()).await?;
+            loop {
+                stream.write_all(&[b' '; 4096]).await?;
+            }
+        }
+        Deed::EndlessChunks => {
+            let head = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n";
+            stream.write_all(head.as_bytes()).await?;
+            loop {
+                stream.write_all(b"8\r\n        \r\n").await?;
+            }
+        }
+        Deed::ManyHeaders => {
+            let many: String = (0..10_000).map(|n| format!("x-{n}: {n}\r\n")).collect();
+            let answer = head(keys.len(), &many) + keys;
+            stream.write_all(answer.as_bytes()).await
+        }
+        Deed::NoHttp => stream.write_all(b"220 mail ready\r\n").await,
+        Deed::Gzip => {
+            let answer = head(3, "content-encoding: gzip\r\n") + "\u{1f}\u{b}";
+            stream.write_all(answer.as_bytes()).await
+        }
+        Deed::Redirect => {
+            let answer = "HTTP/1.1 302 Found\r\nlocation: /elsewhere\r\ncontent-length: 0\r\n\r\n";
+            stream.write_all(answer.as_bytes()).await
+        }
+    }
+}
+
+#[tokio::test]
+async fn bt_18_whatever_a_server_does_instead_is_503_and_its_keys_are_taken_once_it_is_well() {
+    for deed in [
+        Deed::Close,
+        Deed::Reset,
+        Deed::CloseHalfWay,
+        Deed::ResetHalfWay,
+        Deed::LieLong,
+        Deed::LieShort,
+        Deed::Endless,
+        Deed::EndlessChunks,
+        Deed::ManyHeaders,
+        Deed::NoHttp,
+        Deed::Gzip,
+        Deed::Redirect,
+    ] {
+        let idp = FakeIssuer::new().await;
+        // The client itself tries a connection again that was closed before an answer.
+        let server = KeyServer::start(idp.key_set(), deed, 0..4).await;
+        let (guarded, token) = (server.guarded(&idp), idp.token().mint());
+        assert_eq!(guarded.status(&token).await, 503, "{deed:?}");
+        assert!((1..=4).contains(&server.fetches()), "{deed:?}");
+        for _ in 0..5 {
+            // From here on nothing waits for the server's pauses but a jump of the clock.
+            tokio::time::pause();
+            tokio::time::advance(Duration::from_secs(60)).await;
+            tokio::time::resume();
+            if guarded.status(&token).await == 200 {
+                break;
+            }
+        }
+        assert_eq!(guarded.status(&token).await, 200, "{deed:?}");
+    }
+}
+
+#[tokio::test]
+async fn bt_18_a_server_that_takes_its_time_is_given_up_after_five_seconds() {
+    for deed in [Deed::Hang, Deed::HangHalfWay, Deed::Drip] {
+        let idp = FakeIssuer::new().await;
+        let server = KeyServer::start(idp.key_set(), deed, 0..1).await;
+        let (guarded, token) = (server.guarded(&idp), idp.token().mint());
+        // With nothing to do but to wait, the clock jumps to the next timer.
+        tokio::time::pause();
+        let started = Instant::now();
+        assert_eq!(guarded.status(&token).await, 503, "{deed:?}");
+        assert!(started.elapsed() <= Duration::from_secs(6), "{deed:?}");
+        tokio::time::resume();
+    }
+}
+
+#[tokio::test]
+async fn jw_23_known_keys_are_used_on_while_the_server_misbehaves() {
+    for deed in [Deed::Reset, Deed::Endless, Deed::NoHttp] {
+        let idp = FakeIssuer::new().await;
+        let server = KeyServer::start(idp.key_set(), deed, 1..usize::MAX).await;
+        let (guarded, token) = (server.guarded(&idp), idp.token().mint());
+        assert_eq!(guarded.status(&token).await, 200);
+        tokio::time::pause();
+        tokio::time::advance(Duration::from_secs(3600)).await;
+        tokio::time::resume();
+        for _ in 0..3 {
+            assert_eq!(guarded.status(&token).await, 200, "{deed:?}");
+        }
+        assert!(server.fetches() >= 2, "{deed:?}");
+    }
+}
