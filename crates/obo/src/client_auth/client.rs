@@ -1,14 +1,18 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::{Attempt, Authenticating, ClientAuth};
-use crate::{ConfigError, TokenRequest};
+use arc_swap::ArcSwap;
+
+use super::ClientAuth;
+use crate::ConfigError;
 
 /// Who this service is at the authorization server: its `client_id` and how it proves it.
+///
+/// Clones are one client: a proof that is [replaced](Self::replace_auth) is replaced for all of them.
 #[derive(Clone)]
 pub struct Client {
     id: Arc<str>,
-    auth: Arc<dyn ClientAuth>,
+    auth: Arc<ArcSwap<Arc<dyn ClientAuth>>>,
 }
 
 impl Client {
@@ -28,7 +32,10 @@ impl Client {
                 "is empty; give the identifier this service is registered under",
             ));
         }
-        Ok(Self { id, auth })
+        Ok(Self {
+            id,
+            auth: Arc::new(ArcSwap::from_pointee(auth)),
+        })
     }
 
     /// The client identifier.
@@ -36,16 +43,16 @@ impl Client {
         &self.id
     }
 
-    pub(crate) fn authenticate<'a>(
-        &'a self,
-        request: &'a mut TokenRequest,
-        attempt: Attempt<'a>,
-    ) -> Authenticating<'a> {
-        self.auth.authenticate(request, attempt)
+    /// Proves itself in another way from the next attempt on, as with a new key; by the same method or another one.
+    ///
+    /// Tokens at hand stay: they were issued to this client, whatever it proves itself by.
+    pub fn replace_auth(&self, auth: impl ClientAuth) {
+        self.auth.store(Arc::new(Arc::new(auth)));
     }
 
-    pub(crate) fn uses_mutual_tls(&self) -> bool {
-        self.auth.uses_mutual_tls()
+    /// What one attempt authenticates by, from the choice of the endpoint on.
+    pub(crate) fn auth(&self) -> Arc<dyn ClientAuth> {
+        Arc::clone(&self.auth.load())
     }
 }
 
@@ -53,7 +60,7 @@ impl fmt::Debug for Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Client")
             .field("id", &self.id)
-            .field("auth", &self.auth)
+            .field("auth", &self.auth())
             .finish()
     }
 }

@@ -17,11 +17,15 @@ const JWT_SPIFFE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-spiffe
 /// An assertion that the platform this service runs on signs for it, so that the service keeps no secret at all.
 ///
 /// The token of a Kubernetes service account, a JWT-SVID of SPIFFE, or what a workload identity service gives. It is asked
-/// for anew at each attempt, since platforms renew it. Its grammar is checked, and that it has not expired; whether it is
-/// genuine is for the authorization server to judge.
+/// for anew at each attempt, since platforms renew it. Its grammar is checked, that it has not expired, and that it is meant
+/// for the authorization server: by default its issuer identifier or its token endpoint is in `aud`. So a platform's token
+/// for somebody else, such as the one for the cluster's own API, is not handed out. Whether it is genuine is for the
+/// authorization server to judge.
 #[derive(Clone, Debug)]
 pub struct ClientAssertion {
     source: Source,
+    /// Whom it must be addressed to, where that is not the authorization server by a name of its own.
+    audience: Option<Box<str>>,
     is_svid: bool,
     names_client: bool,
 }
@@ -67,9 +71,18 @@ impl ClientAssertion {
     fn of(source: Source) -> Self {
         Self {
             source,
+            audience: None,
             is_svid: false,
             names_client: false,
         }
+    }
+
+    /// Expects it to be addressed to `audience`, for servers that have a name of their own for it, such as
+    /// `api://AzureADTokenExchange`.
+    #[must_use]
+    pub fn audience(mut self, audience: &str) -> Self {
+        self.audience = Some(audience.into());
+        self
     }
 
     /// Sends it as a JWT-SVID (`jwt-spiffe`), which must be addressed to the authorization server's issuer identifier alone.
@@ -107,10 +120,25 @@ impl ClientAssertion {
         if assertion.expires_at().is_some_and(is_over) {
             return Err("has expired; is what renews it running?");
         }
-        if self.is_svid && assertion.audiences() != [attempt.server.as_str()] {
-            return Err("is not addressed to the authorization server's issuer identifier alone");
+        if self.is_svid {
+            return match assertion.audiences() == [attempt.server.as_str()] {
+                true => Ok(()),
+                false => {
+                    Err("is not addressed to the authorization server's issuer identifier alone")
+                }
+            };
         }
-        Ok(())
+        let is_meant = |name: &String| match &self.audience {
+            Some(audience) => **name == **audience,
+            None => [attempt.server.as_str(), attempt.token_endpoint].contains(&name.as_str()),
+        };
+        match assertion.audiences().iter().any(is_meant) {
+            true => Ok(()),
+            false => Err(
+                "is not addressed to the authorization server; have the platform issue one for it, or \
+                 name the `audience` that the server wants",
+            ),
+        }
     }
 }
 
@@ -163,6 +191,7 @@ struct Settings {
     file: PathBuf,
     #[serde(default, rename = "type")]
     assertion_type: AssertionType,
+    audience: Option<Box<str>>,
     #[serde(default)]
     with_client_id: bool,
 }
@@ -178,6 +207,7 @@ enum AssertionType {
 pub(super) fn of_config(settings: MethodConfig) -> Result<Arc<dyn ClientAuth>, ConfigError> {
     let settings: Settings = settings.read()?;
     let auth = ClientAssertion {
+        audience: settings.audience,
         is_svid: matches!(settings.assertion_type, AssertionType::JwtSpiffe),
         names_client: settings.with_client_id,
         ..ClientAssertion::from_file(settings.file)

@@ -67,8 +67,9 @@ impl TokenEndpoint {
             let retry_after = error.retry_after;
             transient(&error).with_retry_after(retry_after)
         })?;
+        let auth = self.client.auth();
         let alias = metadata.mtls_token_endpoint.as_deref();
-        let alias = alias.filter(|_| self.client.uses_mutual_tls());
+        let alias = alias.filter(|_| auth.uses_mutual_tls());
         let url = alias.or(metadata.token_endpoint.as_deref());
         let url = url.ok_or_else(|| {
             misconfigured("the authorization server's metadata has no `token_endpoint`")
@@ -79,7 +80,7 @@ impl TokenEndpoint {
             token_endpoint: url,
             now: self.clock.now(),
         };
-        self.client.authenticate(&mut form, attempt).await?;
+        auth.authenticate(&mut form, attempt).await?;
 
         let mut post = Request::post(url)
             .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")

@@ -4,7 +4,10 @@ use std::fs;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use obo::{Client, ClientAssertion, ErrorClass, ExchangeErrorKind, Secret, TokenEndpointError};
+use obo::{
+    Client, ClientAssertion, ClientSecretBasic, ErrorClass, ExchangeErrorKind, Secret,
+    TokenEndpointError,
+};
 use obo_testkit::{Alg, Endpoint, Fault, SigningKey, TokenBuilder};
 
 use super::{exchanged, file, methods, token};
@@ -185,4 +188,56 @@ async fn ca_12_ca_15_a_source_says_by_the_class_of_its_failure_what_happens_next
         assert_eq!(called.load(Ordering::SeqCst), calls);
     }
     assert_eq!(setup.idp.token_requests(), 0);
+}
+
+#[tokio::test]
+async fn ca_15_a_platforms_token_for_somebody_else_is_not_handed_out() {
+    let setup = Setup::start().await;
+    let issue = platform(&setup, ACCOUNT);
+    let of_the_cluster = "https://kubernetes.default.svc";
+    for (aud, wanted, is_sent) in [
+        (setup.idp.issuer(), None, true),
+        (&*setup.idp.token_endpoint(), None, true),
+        (of_the_cluster, None, false),
+        (setup.idp.issuer(), Some("api://exchange"), false),
+        ("api://exchange", Some("api://exchange"), true),
+    ] {
+        let path = file("token-for", issue().claim("aud", aud).mint().as_bytes());
+        let auth = ClientAssertion::from_file(path);
+        let auth = match wanted {
+            Some(wanted) => auth.audience(wanted),
+            None => auth,
+        };
+        let before = setup.idp.token_requests();
+        let client = Client::new("service-a", auth).unwrap();
+        let got = token(&setup, &client).await;
+        assert_eq!(setup.idp.token_requests() > before, is_sent, "{aud}");
+        if !is_sent {
+            let error = got.unwrap_err();
+            assert_eq!(error.kind(), ExchangeErrorKind::ClientMisconfigured);
+            assert!(error.to_string().contains("is not addressed to"), "{error}");
+        }
+    }
+    let none = file("token-for-nobody", issue().without("aud").mint().as_bytes());
+    let client = Client::new("service-a", ClientAssertion::from_file(none)).unwrap();
+    token(&setup, &client).await.unwrap_err();
+}
+
+#[tokio::test]
+async fn ca_12_a_proof_is_replaced_for_all_clones_and_what_is_at_hand_stays() {
+    let setup = Setup::start().await;
+    let client = Client::new("service-a", ClientSecretBasic::new("outdated").unwrap()).unwrap();
+    let exchange = obo::TokenExchange::new(
+        obo::AuthorizationServer::from(crate::setup::issuer(&setup.idp)),
+        client.clone(),
+    );
+    let caller = setup.caller("alice").await;
+    let target = || crate::setup::audience("service-b");
+    let error = exchange.token(&caller, target()).await.unwrap_err();
+    assert_eq!(error.kind(), ExchangeErrorKind::ClientMisconfigured);
+    client.replace_auth(ClientSecretBasic::new(crate::setup::SECRET).unwrap());
+    exchange.token(&caller, target()).await.unwrap();
+    client.replace_auth(ClientSecretBasic::new("of no use").unwrap());
+    let kept = exchange.token(&caller, target()).await.unwrap();
+    assert_eq!(kept.source(), obo::TokenSource::Cache);
 }
