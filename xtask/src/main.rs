@@ -2,6 +2,7 @@
 
 mod bench;
 mod ci;
+mod coverage;
 mod shell;
 mod test;
 mod tidy;
@@ -13,10 +14,11 @@ use std::process::ExitCode;
 const USAGE: &str = "\
 usage: cargo xtask <verb>
 
-  test   unit and integration tests, then doctests
-  tidy   the house rules a program can check
-  bench  what a request costs, as ratios to what cannot be avoided
-  ci     everything CI runs: fmt, tidy, clippy, test, features, docs, deny, example
+  test      unit and integration tests, then doctests
+  tidy      the house rules a program can check
+  bench     what a request costs, as ratios to what cannot be avoided
+  coverage  writes docs/spec-coverage.md from the rows and the names of the tests
+  ci        everything CI runs: fmt, tidy, clippy, test, features, docs, deny, example
 ";
 
 /// The crates users depend on; what they pull in is ours to answer for.
@@ -28,6 +30,7 @@ fn main() -> ExitCode {
         [verb] if verb == "test" => test::run,
         [verb] if verb == "tidy" => tidy::run,
         [verb] if verb == "bench" => bench::run,
+        [verb] if verb == "coverage" => coverage::run,
         [verb] if verb == "ci" => ci::run,
         _ => {
             eprint!("{USAGE}");

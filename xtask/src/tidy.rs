@@ -13,8 +13,9 @@ mod manifest;
 mod module_names;
 mod prints;
 mod public_traits;
-mod rust_code;
-mod source;
+pub(crate) mod rust_code;
+pub(crate) mod source;
+mod spec_coverage;
 mod vendor_names;
 mod version_floors;
 
@@ -27,6 +28,7 @@ pub(crate) fn run() -> shell::Result {
     let mut findings = check_sources(&sources);
     findings.extend(dependency_direction::run()?);
     findings.extend(dependency_tree::run()?);
+    findings.extend(spec_coverage::run(&sources)?);
     report(sources.len(), &findings)
 }
 

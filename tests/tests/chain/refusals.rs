@@ -47,7 +47,7 @@ async fn tx_32_gr_03_a_user_herself_is_no_service() {
 }
 
 #[tokio::test]
-async fn tx_32_gr_03_a_service_that_is_not_listed_is_denied() {
+async fn tx_32_kc_07_gr_03_a_service_that_is_not_listed_is_denied() {
     assert_denied(|token| token.actor("service-x")).await;
 }
 

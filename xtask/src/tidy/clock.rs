@@ -48,7 +48,7 @@ mod tests {
     }
 
     #[test]
-    fn core_has_no_clock() {
+    fn jw_40_core_has_no_clock() {
         let path = "crates/obo-core/src/policy.rs";
         assert_eq!(lines(path, "let now = std::time::SystemTime::now();"), 1);
         assert_eq!(lines(path, "let now = Instant::now();"), 1);
@@ -73,7 +73,7 @@ mod tests {
     }
 
     #[test]
-    fn obo_reads_the_wall_clock_in_one_file() {
+    fn jw_40_obo_reads_the_wall_clock_in_one_file() {
         let code = "let now = SystemTime::now();";
         assert_eq!(lines("crates/obo/src/jwks.rs", code), 1);
         assert_eq!(lines("crates/obo/src/clock.rs", code), 0);

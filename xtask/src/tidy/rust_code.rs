@@ -5,7 +5,7 @@
 use std::ops::Range;
 
 /// Without comments, strings and character literals.
-pub(super) fn without_text(source: &str) -> String {
+pub(crate) fn without_text(source: &str) -> String {
     let mut code = String::with_capacity(source.len());
     let mut rest = source;
     while !rest.is_empty() {
@@ -43,7 +43,7 @@ pub(super) fn words(code: &str) -> impl Iterator<Item = &str> {
     code.split(|c: char| !is_word(c)).filter(|w| !w.is_empty())
 }
 
-fn is_word(c: char) -> bool {
+pub(crate) fn is_word(c: char) -> bool {
     c.is_alphanumeric() || c == '_'
 }
 

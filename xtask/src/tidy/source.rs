@@ -7,10 +7,10 @@ use std::process::Command;
 use super::rust_code;
 use crate::shell::{self, read, works};
 
-pub(super) struct Source {
+pub(crate) struct Source {
     /// From the workspace root, with `/`.
-    pub(super) path: String,
-    pub(super) text: String,
+    pub(crate) path: String,
+    pub(crate) text: String,
     /// `text` without comments, literals and test-only items, line for line; empty unless Rust.
     pub(super) code: String,
     /// How many lines are not for tests only.
@@ -18,7 +18,7 @@ pub(super) struct Source {
 }
 
 impl Source {
-    pub(super) fn new(path: &str, text: &str) -> Self {
+    pub(crate) fn new(path: &str, text: &str) -> Self {
         let (code, test_lines) = if !path.ends_with(".rs") {
             (String::new(), 0)
         } else if is_test_file(path) {
@@ -34,7 +34,7 @@ impl Source {
         }
     }
 
-    pub(super) fn is_rust(&self) -> bool {
+    pub(crate) fn is_rust(&self) -> bool {
         self.path.ends_with(".rs")
     }
 
@@ -60,7 +60,7 @@ fn is_test_file(path: &str) -> bool {
     components.next() == Some("tests.rs") || components.any(|folder| folder == "tests")
 }
 
-pub(super) fn tracked() -> shell::Result<Vec<Source>> {
+pub(crate) fn tracked() -> shell::Result<Vec<Source>> {
     let mut sources = Vec::new();
     for path in paths()? {
         // Deleted but still in the index, or not text.

@@ -275,7 +275,7 @@ fn at_13_an_id_token_is_refused_by_the_strict_profile_even_under_the_right_typ()
 }
 
 #[test]
-fn a_sender_constrained_token_is_refused_where_nobody_checks_the_binding() {
+fn mt_03_a_sender_constrained_token_is_refused_where_nobody_checks_the_binding() {
     for cnf in [r#"{"jkt":"x"}"#, r#"{"x5t#S256":"x"}"#, "{}", "null"] {
         let token = Token::new().claim("cnf", cnf).mint();
         assert_eq!(refusal(&token), TokenError::Binding, "{cnf}");

@@ -132,7 +132,7 @@ fn jw_32_at_01_typ_compares_without_case_and_application() {
 }
 
 #[test]
-fn jw_31_jw_33_at_01_a_jwt_of_another_kind_is_refused() {
+fn jw_31_jw_33_at_01_in_11_a_jwt_of_another_kind_is_refused() {
     for typ in [
         "JWT",
         "id_token+jwt",

@@ -60,7 +60,7 @@ async fn ob_01_nothing_that_can_be_printed_holds_a_token() {
 }
 
 #[tokio::test]
-async fn ob_01_ob_05_no_log_holds_a_token() {
+async fn ob_01_ob_02_ob_05_no_log_holds_a_token() {
     let (log, _guard) = Log::capture();
     let idp = obo_testkit::AuthorizationServer::start().await;
     let over_socket = Guarded::over_socket(&idp).requires(Rule::user());

@@ -8,7 +8,7 @@ use crate::log::{Log, has};
 use crate::running::Running;
 
 #[tokio::test]
-async fn ob_08_ob_06_allow_and_deny_are_told_with_who_and_why() {
+async fn ob_08_ob_06_ob_03_allow_and_deny_are_told_with_who_and_why() {
     let log = Log::default();
     let subscriber = tracing_subscriber::fmt()
         .with_ansi(false)

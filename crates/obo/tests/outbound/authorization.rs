@@ -12,7 +12,7 @@ use crate::setup::{Setup, assert_answer, claims, to_b};
 use crate::stub::{Stub, issued};
 
 #[tokio::test]
-async fn bt_20_the_issued_token_replaces_every_authorization_header() {
+async fn bt_20_bc_03_the_issued_token_replaces_every_authorization_header() {
     let setup = Setup::start().await;
     let inbound = setup.idp.user("alice").audience("service-a").mint();
     let caller = setup.validated(&inbound).await;

@@ -11,6 +11,7 @@ use tokio::sync::Barrier;
 use tower::{Layer as _, Service, ServiceExt as _, service_fn};
 
 use crate::downstream::Downstream;
+use crate::raw_server::RawServer;
 use crate::setup::{Setup, URI_OF_B, audience};
 
 const INVALID_TOKEN: [(&str, &str); 1] = [("www-authenticate", "Bearer error=\"invalid_token\"")];
@@ -281,4 +282,18 @@ async fn su_08_only_a_new_token_of_the_caller_is_exchanged_again_after_a_step_up
     let after = setup.caller("alice").await;
     let called = to_b.on_behalf_of(&after).oneshot(request()).await.unwrap();
     assert_eq!(source(&called), TokenSource::Exchange);
+}
+
+#[tokio::test]
+async fn pr_06_a_called_service_does_not_choose_where_the_callers_token_is_exchanged() {
+    let setup = Setup::start().await;
+    let (mut to_b, downstream) = replayed(&setup).await;
+    let hostile = RawServer::start(|_| async {}).await;
+    let url = &hostile.url;
+    let challenge = format!(
+        r#"Bearer error="invalid_token", resource_metadata="{url}", authorization_uri="{url}""#
+    );
+    downstream.answer(401, &[("www-authenticate", challenge.leak())]);
+    assert_eq!(call(&mut to_b, request()).await.status(), 200);
+    assert_eq!((setup.idp.token_requests(), hostile.requests()), (2, 0));
 }
