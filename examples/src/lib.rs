@@ -13,5 +13,18 @@ pub mod stock {
 #[doc = include_str!("../../README.md")]
 pub struct Readme;
 
+/// The guides' snippets, compiled.
+#[cfg(doctest)]
+pub mod guides {
+    #[doc = include_str!("../../docs/guides/protect-an-api.md")]
+    pub struct ProtectAnApi;
+    #[doc = include_str!("../../docs/guides/call-on-behalf-of-a-user.md")]
+    pub struct CallOnBehalfOfAUser;
+    #[doc = include_str!("../../docs/guides/test-with-the-testkit.md")]
+    pub struct TestWithTheTestkit;
+    #[doc = include_str!("../../docs/guides/configure-per-authorization-server.md")]
+    pub struct ConfigurePerAuthorizationServer;
+}
+
 /// What an example's `main` fails with.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;

@@ -8,6 +8,7 @@ mod dependency_direction;
 mod dependency_tree;
 mod file_size;
 mod finding;
+mod links;
 mod machine_paths;
 mod manifest;
 mod module_names;
@@ -28,6 +29,7 @@ pub(crate) fn run() -> shell::Result {
     let mut findings = check_sources(&sources);
     findings.extend(dependency_direction::run()?);
     findings.extend(dependency_tree::run()?);
+    findings.extend(links::check(&sources));
     findings.extend(spec_coverage::run(&sources)?);
     report(sources.len(), &findings)
 }

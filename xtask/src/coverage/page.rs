@@ -1,4 +1,4 @@
-//! The page: totals, then one table for each group.
+//! The page: totals, what is open, then one table for each group.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -28,7 +28,9 @@ pub(crate) fn page(rows: &Rows, tests: &[Test]) -> String {
     }
     let tests_of = |row: &Row| by_id.get(row.id.as_str()).map_or(&[][..], Vec::as_slice);
     let mut page = String::from(INTRODUCTION);
-    page.push_str(&totals(rows, &|row| !tests_of(row).is_empty()));
+    let is_tested = |row: &Row| row.compile_fail.is_some() || !tests_of(row).is_empty();
+    page.push_str(&totals(rows, &is_tested));
+    page.push_str(&open(rows, &is_tested));
     for group in &rows.groups {
         let Group {
             title,
@@ -59,11 +61,10 @@ pub(crate) fn page(rows: &Rows, tests: &[Test]) -> String {
 }
 
 /// How many rows are tested, by role and level.
-fn totals(rows: &Rows, has_tests: &dyn Fn(&Row) -> bool) -> String {
+fn totals(rows: &Rows, is_tested: &dyn Fn(&Row) -> bool) -> String {
     let count = |of: &dyn Fn(&Row) -> bool| {
         let rows = rows.iter().map(|(_, row)| row).filter(|row| of(row));
-        let (tested, open): (Vec<_>, Vec<_>) =
-            rows.partition(|row| row.compile_fail.is_some() || has_tests(row));
+        let (tested, open): (Vec<_>, Vec<_>) = rows.partition(|row| is_tested(row));
         format!("{} of {}", tested.len(), tested.len() + open.len())
     };
     let line = |name: &str, of: &dyn Fn(&Row) -> bool| {
@@ -79,6 +80,26 @@ fn totals(rows: &Rows, has_tests: &dyn Fn(&Row) -> bool) -> String {
         text.push_str(&line(role.name(), &|row| row.roles.contains(role)));
     }
     text.push_str(&line("each row once", &|_| true));
+    text
+}
+
+/// Every reason, those of whole groups first.
+fn open(rows: &Rows, is_tested: &dyn Fn(&Row) -> bool) -> String {
+    let mut text = String::from("\n## What is open\n\n");
+    for group in &rows.groups {
+        let without = |row: &&Row| row.open.is_none() && !is_tested(row);
+        if let (Some(open), count @ 1..) = (&group.open, group.rows.iter().filter(without).count())
+        {
+            let _ = writeln!(text, "- {}, {count} rows: {open}", group.title);
+        }
+    }
+    for (_, row) in rows.iter() {
+        for (how, why) in [("", &row.open), (" lacks", &row.lacks)] {
+            if let Some(why) = why {
+                let _ = writeln!(text, "- {}{how}: {why}", row.id);
+            }
+        }
+    }
     text
 }
 
@@ -141,6 +162,8 @@ mod tests {
             "| RS | 1 of 2 | 0 of 0 | 0 of 0 | 0 of 0 | 1 of 2 |",
             "| XC | 0 of 1 | 0 of 0 | 0 of 0 | 1 of 1 | 1 of 2 |",
             "| each row once | 1 of 2 | 0 of 0 | 0 of 0 | 1 of 1 | 2 of 3 |",
+            "- Group, 1 rows: Not built.",
+            "- TX-01 lacks: b",
             "## Group",
             "| TX-01 | RS | MUST | a | [tests/a.rs](../tests/a.rs): `tx_01_a`, `tx_01_b`<br>[tests/b.rs](../tests/b.rs): `tx_01_c`<br>*lacks:* b |",
             "| TX-02 | RS, XC | MUST | c | *open:* Not built. |",

@@ -1,4 +1,4 @@
-//! Rows, tests and docs/spec-coverage.md agree.
+//! Rows, tests, docs/spec-coverage.md and whatever else names a row agree.
 
 use std::collections::HashSet;
 
@@ -11,7 +11,9 @@ pub(super) fn run(sources: &[Source]) -> shell::Result<Vec<Finding>> {
     let text = |path| text_of(sources, path).unwrap_or_default();
     let rows = Rows::parse(text(ROWS))?;
     let tests = tests(sources);
-    let mut findings = unknown_ids(&rows, &tests);
+    let known: HashSet<&str> = rows.iter().map(|(_, row)| row.id.as_str()).collect();
+    let mut findings = unknown_in_names(&known, &tests);
+    findings.extend(unknown_in_text(&known, sources));
     findings.extend(rows_without_account(&rows, &tests, sources));
     if findings.is_empty() && text(PAGE) != page(&rows, &tests) {
         let remedy = "`cargo xtask coverage` writes it";
@@ -20,17 +22,43 @@ pub(super) fn run(sources: &[Source]) -> shell::Result<Vec<Finding>> {
     Ok(findings)
 }
 
-fn unknown_ids(rows: &Rows, tests: &[Test]) -> Vec<Finding> {
-    let known: HashSet<&str> = rows.iter().map(|(_, row)| row.id.as_str()).collect();
+fn unknown_in_names(known: &HashSet<&str>, tests: &[Test]) -> Vec<Finding> {
     let mut findings = Vec::new();
     for test in tests {
         for id in test.ids.iter().filter(|id| !known.contains(id.as_str())) {
-            let wrong = format!("{id} is no row");
-            let remedy = format!("see {ROWS} for those that are");
-            findings.push(Finding::defect(&test.path, test.line, wrong, remedy));
+            findings.push(no_row(id, &test.path, test.line));
         }
     }
     findings
+}
+
+/// Documents and comments name rows too.
+fn unknown_in_text(known: &HashSet<&str>, sources: &[Source]) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let of_library = |source: &&Source| source.is_rust() && source.library().is_some();
+    let documents = |source: &&Source| source.path.ends_with(".md") && source.path != PAGE;
+    for source in sources.iter().filter(|it| of_library(it) || documents(it)) {
+        for (line, text) in source.lines() {
+            let words = text.split(|c: char| !c.is_alphanumeric() && c != '-');
+            for id in words.filter(|word| is_id(word) && !known.contains(word)) {
+                findings.push(no_row(id, &source.path, line));
+            }
+        }
+    }
+    findings
+}
+
+/// Two capitals, a hyphen, two digits.
+fn is_id(word: &str) -> bool {
+    let (group, number) = word.split_once('-').unwrap_or_default();
+    let capitals = group.bytes().filter(u8::is_ascii_uppercase).count();
+    let digits = number.bytes().filter(u8::is_ascii_digit).count();
+    (capitals, digits) == (2, 2) && (group.len(), number.len()) == (2, 2)
+}
+
+fn no_row(id: &str, path: &str, line: usize) -> Finding {
+    let remedy = format!("see {ROWS} for those that are");
+    Finding::defect(path, line, format!("{id} is no row"), remedy)
 }
 
 fn rows_without_account(rows: &Rows, tests: &[Test], sources: &[Source]) -> Vec<Finding> {
@@ -155,6 +183,19 @@ mod tests {
             matches!(&*found, [one] if one.starts_with("a.rs:4: TX-99 is no row")),
             "{found:?}"
         );
+    }
+
+    #[test]
+    fn a_text_names_rows_that_are_there() {
+        let known = HashSet::from(["TX-01"]);
+        let count = |path, text| unknown_in_text(&known, &[Source::new(path, text)]).len();
+        assert_eq!(
+            count("docs/a.md", "(TX-01), AES-12, UTF-16, 11-25, tx-02"),
+            0
+        );
+        assert_eq!(count("docs/a.md", "TX-01 to TX-03"), 1);
+        assert_eq!(count("crates/obo/src/a.rs", "/// As TX-02 has it."), 1);
+        assert_eq!(count(PAGE, "TX-02"), 0);
     }
 
     #[test]

@@ -1,0 +1,93 @@
+//! What the guides say besides Rust, which the examples compile as doctests: configuration files and names.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a failed assumption fails the test"
+)]
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+
+use obo::{ClientConfig, DestinationsConfig, Profile, ResourceServerConfig, dialect};
+
+/// What any of the guides' files may have.
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Config {
+    resource_server: Option<ResourceServerConfig>,
+    client: Option<ClientConfig>,
+    destinations: Option<DestinationsConfig>,
+}
+
+fn guide(name: &str) -> String {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/guides");
+    fs::read_to_string(folder.join(name)).unwrap()
+}
+
+/// The code blocks in TOML.
+fn files(guide: &str) -> impl Iterator<Item = &str> {
+    let blocks = guide.split("```toml\n").skip(1);
+    blocks.map(|block| block.split("```").next().unwrap())
+}
+
+/// The names between backticks in a column of the first table.
+fn column(guide: &str, column: usize) -> BTreeSet<&str> {
+    let rows = guide.lines().skip_while(|line| !line.starts_with('|'));
+    let rows = rows.take_while(|line| line.starts_with('|'));
+    let cells = rows.map(|row| row.split('|').nth(column + 1).unwrap());
+    cells
+        .flat_map(|cell| cell.split('`').skip(1).step_by(2))
+        .collect()
+}
+
+#[test]
+fn every_configuration_file_builds_what_it_configures() {
+    let mut built = 0;
+    for name in [
+        "protect-an-api.md",
+        "call-on-behalf-of-a-user.md",
+        "configure-per-authorization-server.md",
+    ] {
+        let guide = guide(name);
+        for file in files(&guide) {
+            let config: Config = toml::from_str(file).unwrap_or_else(|e| panic!("{name}: {e}"));
+            built += 1;
+            if let Some(server) = config.resource_server {
+                server.build().unwrap();
+            }
+            if let Some(client) = config.client {
+                client.build().unwrap();
+            }
+            if let Some(destinations) = config.destinations {
+                destinations.build().unwrap();
+            }
+        }
+    }
+    assert_eq!(built, 3);
+}
+
+#[test]
+fn every_profile_and_dialect_is_in_the_table_and_no_other() {
+    let guide = guide("configure-per-authorization-server.md");
+    assert_eq!(column(&guide, 1), Profile::names().collect());
+    assert_eq!(column(&guide, 2), dialect::names().collect());
+}
+
+#[test]
+fn every_code_of_a_refusal_is_one() {
+    let guide = guide("protect-an-api.md");
+    let codes = column(&guide, 0);
+    assert!(codes.len() > 5, "{codes:?}");
+    let sources = [
+        include_str!("../../crates/obo/src/rejection.rs"),
+        include_str!("../../crates/obo-core/src/error.rs"),
+    ];
+    for code in codes.into_iter().filter(|code| *code != "code") {
+        let literal = format!("=> \"{code}\"");
+        assert!(
+            sources.iter().any(|source| source.contains(&literal)),
+            "{code}"
+        );
+    }
+}
