@@ -169,3 +169,42 @@ async fn gr_10_a_stream_that_is_still_sent_is_not_sent_again() {
     assert_eq!(answer.unwrap_err().code(), Code::Unauthenticated);
     assert_eq!((calls.load(Ordering::SeqCst), idp.token_requests()), (1, 1));
 }
+
+/// What something in between answers, which speaks no gRPC, and the status that a client of ours sees.
+const BARE: [(u16, Code); 10] = [
+    (400, Code::Internal),
+    (401, Code::Unauthenticated),
+    (403, Code::PermissionDenied),
+    (404, Code::Unimplemented),
+    (429, Code::Unavailable),
+    (502, Code::Unavailable),
+    (503, Code::Unavailable),
+    (504, Code::Unavailable),
+    (418, Code::Unknown),
+    (500, Code::Unknown),
+];
+
+#[tokio::test]
+async fn gr_07_a_bare_http_answer_is_a_status_and_a_grpc_status_goes_before_it() {
+    let idp = AuthorizationServer::start().await;
+    let caller = caller(&idp).await;
+    let nowhere = SocketAddr::from(([127, 0, 0, 1], 1));
+    for (bare, code) in BARE {
+        for (grpc_status, code) in [(None, code), (Some("5"), Code::NotFound)] {
+            let answering = service_fn(move |_: http::Request<Body>| async move {
+                let mut answer = http::Response::new(Body::empty());
+                *answer.status_mut() = http::StatusCode::from_u16(bare).unwrap();
+                if let Some(status) = grpc_status {
+                    let status = http::HeaderValue::from_static(status);
+                    answer.headers_mut().insert("grpc-status", status);
+                }
+                Ok::<_, tonic::transport::Error>(answer)
+            });
+            let stock = OnBehalfOf::new(layer(&idp, nowhere, "service-b").layer(answering));
+            let stock = stock.on_behalf_of(&caller);
+            let status = call(stock, with_token(None)).await.unwrap_err();
+            assert_eq!(status.code(), code, "{bare} {grpc_status:?}");
+            assert!(obo_tonic::exchange_error(&status).is_none());
+        }
+    }
+}
