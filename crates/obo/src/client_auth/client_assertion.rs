@@ -77,8 +77,7 @@ impl ClientAssertion {
         }
     }
 
-    /// Expects it to be addressed to `audience`, for servers that have a name of their own for it, such as
-    /// `api://AzureADTokenExchange`.
+    /// Expects it to be addressed to `audience`, for servers that go by a further name where they take such assertions.
     #[must_use]
     pub fn audience(mut self, audience: &str) -> Self {
         self.audience = Some(audience.into());
