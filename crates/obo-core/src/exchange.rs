@@ -86,7 +86,7 @@ impl ExchangeRequest {
         self
     }
 
-    /// Asks for a token that is issued now, also where one is at hand.
+    /// Asks for a token that is issued now, also where one is at hand; those who ask for the same at the same time share it.
     #[must_use]
     pub fn fresh(mut self) -> Self {
         self.is_fresh = true;

@@ -80,7 +80,11 @@ impl ServerMetadata {
         )?;
         let aliases = document.mtls_endpoint_aliases;
         match aliases.and_then(|aliases| aliases.token_endpoint) {
-            Some(alias) => metadata.with_mtls_token_endpoint(&alias),
+            // One that may not be used is none: those who do without it are not to be kept from the rest.
+            Some(alias) => Ok(metadata
+                .clone()
+                .with_mtls_token_endpoint(&alias)
+                .unwrap_or(metadata)),
             None => Ok(metadata),
         }
     }

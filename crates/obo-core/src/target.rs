@@ -1,5 +1,5 @@
 use std::fmt;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use crate::cache_key::target_digest;
 use crate::{Audience, Resource, Scope};
@@ -14,6 +14,8 @@ pub struct Target {
     scope: Scope,
     requires_scope: bool,
     other_names: Vec<Audience>,
+    /// How metrics name it, where there are many like it.
+    description: Option<Arc<str>>,
     digest: Digest,
 }
 
@@ -50,6 +52,7 @@ impl Target {
             scope: Scope::default(),
             requires_scope: false,
             other_names: Vec::new(),
+            description: None,
             digest: Digest::default(),
         }
     }
@@ -62,6 +65,7 @@ impl Target {
             scope: Scope::default(),
             requires_scope: false,
             other_names: Vec::new(),
+            description: None,
             digest: Digest::default(),
         }
     }
@@ -115,6 +119,23 @@ impl Target {
     /// What stands for the target in the keys of a cache.
     pub(crate) fn digest(&self) -> &[u8; 32] {
         self.digest.0.get_or_init(|| target_digest(self))
+    }
+
+    /// Has metrics count this one together with others that are described alike, such as the services of a domain.
+    #[must_use]
+    pub fn described_as(mut self, description: &str) -> Self {
+        self.description = Some(description.into());
+        self
+    }
+
+    /// What metrics count it as: its names, unless it is [described](Self::described_as) otherwise.
+    pub fn description(&self) -> String {
+        if let Some(description) = &self.description {
+            return description.to_string();
+        }
+        let audiences = self.audiences.iter().map(Audience::as_str);
+        let names = audiences.chain(self.resources.iter().map(Resource::as_str));
+        names.collect::<Vec<_>>().join(" ")
     }
 
     /// The audiences, in order.

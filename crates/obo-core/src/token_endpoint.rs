@@ -193,6 +193,20 @@ impl TokenEndpointError {
         self
     }
 
+    /// The same failure as one of this service's own, which nothing but time or a change of the service mends; nothing of it
+    /// is told to a user.
+    #[must_use]
+    pub fn of_this_service(self) -> Self {
+        match self.class {
+            ErrorClass::Transient | ErrorClass::Throttled => self,
+            _ => Self {
+                class: ErrorClass::ClientMisconfigured,
+                step_up: None,
+                ..self
+            },
+        }
+    }
+
     /// What the failure means.
     pub fn class(&self) -> ErrorClass {
         self.class

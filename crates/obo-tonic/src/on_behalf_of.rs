@@ -1,5 +1,6 @@
 use std::fmt;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use http::{Request, Response};
@@ -45,7 +46,7 @@ impl<S> OnBehalfOf<S> {
         Self(self.0.replay(Replay::recorded(MOST_REPLAYED, Body::new)))
     }
 
-    /// This channel with a token that is issued for each call, also where one is at hand.
+    /// This channel with tokens that are not at hand but issued now; calls at the same time share one.
     #[must_use]
     pub fn fresh(self) -> Self {
         Self(self.0.fresh())
@@ -75,7 +76,13 @@ where
 fn to_status(error: CallError) -> Status {
     match error {
         CallError::Exchange(error) => not_called(error),
-        CallError::Inner(error) => Status::from_error(error),
+        CallError::Inner(error) => {
+            let status = Status::from_error(error);
+            let mut told = status.clone();
+            // So that whoever looks through the causes sees that it was another service.
+            told.set_source(Arc::new(CallError::Inner(Box::new(status))));
+            told
+        }
     }
 }
 

@@ -40,7 +40,8 @@ fn rejection_in(response: &Extensions) -> Option<&Rejection> {
     response.get::<Status>()?.source()?.downcast_ref()
 }
 
-/// The failed exchange behind the status of a call that was not made; `None` when the called service sent the status.
+/// The failed exchange behind the status of a call that was not made; `None` when the called
+/// service sent the status, unless it wants the user to authenticate again or more strongly.
 pub fn exchange_error(status: &Status) -> Option<&ExchangeError> {
     status.source()?.downcast_ref()
 }

@@ -30,6 +30,8 @@ struct Inner {
     /// What happened, where the token endpoint does not tell.
     problem: Cow<'static, str>,
     source: Option<TokenEndpointError>,
+    /// It is about a token of this service's own.
+    is_own: bool,
 }
 
 /// What kind of failure an [`ExchangeError`] is, and so who can mend it.
@@ -105,6 +107,7 @@ impl ExchangeError {
             target: target.map(ToString::to_string),
             problem: problem.into(),
             source: None,
+            is_own: false,
         }))
     }
 
@@ -114,6 +117,18 @@ impl ExchangeError {
             target: target.map(ToString::to_string),
             problem: Cow::Borrowed(""),
             source: Some(source),
+            is_own: false,
+        }))
+    }
+
+    /// What is refused to this service itself is no matter of whoever called it.
+    pub(crate) fn of_own_token(target: Option<&Target>, source: TokenEndpointError) -> Self {
+        Self(Arc::new(Inner {
+            kind: source.class().into(),
+            target: target.map(ToString::to_string),
+            problem: Cow::Borrowed(""),
+            source: Some(source),
+            is_own: true,
         }))
     }
 
@@ -169,18 +184,20 @@ impl ExchangeError {
                     source.and_then(TokenEndpointError::max_age),
                 ),
             },
-            Kind::TargetDenied => Answer::new(
+            Kind::TargetDenied if !self.0.is_own => Answer::new(
                 code,
                 StatusCode::FORBIDDEN,
                 GrpcCode::PermissionDenied,
                 "a service behind this one may not be called for this user",
             ),
-            Kind::UnknownDestination | Kind::ClientMisconfigured => Answer::new(
-                code,
-                StatusCode::INTERNAL_SERVER_ERROR,
-                GrpcCode::Internal,
-                "internal error",
-            ),
+            Kind::UnknownDestination | Kind::ClientMisconfigured | Kind::TargetDenied => {
+                Answer::new(
+                    code,
+                    StatusCode::INTERNAL_SERVER_ERROR,
+                    GrpcCode::Internal,
+                    "internal error",
+                )
+            }
             Kind::AnswerUnusable => Answer::new(
                 code,
                 StatusCode::BAD_GATEWAY,
@@ -248,7 +265,7 @@ impl CallError {
 impl fmt::Display for CallError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Exchange(_) => "the call was not made",
+            Self::Exchange(_) => "there is no token that would do for the call",
             Self::Inner(_) => "the call failed",
         })
     }

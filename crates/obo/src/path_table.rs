@@ -74,6 +74,14 @@ impl<T> PathTable<T> {
         Ok(())
     }
 
+    /// Whether another path is listed that differs from this one by a slash at the end.
+    pub(crate) fn has_but_for_a_slash(&self, path: &str) -> bool {
+        match path.strip_suffix('/') {
+            Some(path) => self.0.contains_key(path),
+            None => self.0.contains_key(&*format!("{path}/")),
+        }
+    }
+
     /// The method's own value, of HEAD that of GET, else the path's (RFC 9110 section 9.3.2).
     pub(crate) fn find(&self, method: &Method, path: &str) -> Found<'_, T> {
         let Some(listed) = self.0.get(path) else {

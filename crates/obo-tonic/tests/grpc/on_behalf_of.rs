@@ -1,5 +1,6 @@
 //! A client that calls on behalf of the user it was called by.
 
+use std::error::Error as _;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -111,6 +112,8 @@ async fn a_service_that_cannot_be_reached_is_unavailable() {
     let status = call(stock, with_token(None)).await.unwrap_err();
     assert_eq!(status.code(), Code::Unavailable);
     assert!(obo_tonic::exchange_error(&status).is_none());
+    // What `obo_axum::Error` answers 502 for.
+    assert!(status.source().unwrap().is::<obo::CallError>());
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@
 //!
 //! They are a type of their own and never a fallback: a client that calls on behalf of users fails without one, and this one
 //! does not look for any. What happens to a request is the list in [`on_behalf_of`](crate::on_behalf_of), without its first
-//! step, with client credentials (RFC 6749 section 4.4) instead of an exchange, from the same cache.
+//! step and without what a called service may want of a user, with client credentials (RFC 6749 section 4.4) instead of an exchange, from the same cache.
 //!
 //! ```
 //! use obo::{Audience, Client, ClientSecretBasic, Destination, Issuer, TokenExchange};

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use serde::Deserialize;
 
 use super::assertion::{self, misconfigured};
-use super::file::CredentialFile;
+use super::file::{CredentialFile, check_path};
 use super::{Attempt, Authenticating, ClientAuth, Given, MethodConfig};
 use crate::{ConfigError, ForeignAssertion, Secret, TokenEndpointError, TokenRequest};
 
@@ -77,7 +77,8 @@ impl ClientAssertion {
         }
     }
 
-    /// Expects it to be addressed to `audience`, for servers that go by a further name where they take such assertions.
+    /// Expects it to be addressed to `audience`, for servers that go by a further name where they take such assertions; one
+    /// sent as a JWT-SVID is for the issuer identifier all the same.
     #[must_use]
     pub fn audience(mut self, audience: &str) -> Self {
         self.audience = Some(audience.into());
@@ -205,9 +206,16 @@ enum AssertionType {
 
 pub(super) fn of_config(settings: MethodConfig) -> Result<Arc<dyn ClientAuth>, ConfigError> {
     let settings: Settings = settings.read()?;
+    check_path("file", &settings.file)?;
+    let is_svid = matches!(settings.assertion_type, AssertionType::JwtSpiffe);
+    if is_svid && settings.audience.is_some() {
+        let problem =
+            "goes with `jwt-bearer` alone: a JWT-SVID is addressed to the issuer identifier";
+        return Err(ConfigError::new("audience", problem));
+    }
     let auth = ClientAssertion {
         audience: settings.audience,
-        is_svid: matches!(settings.assertion_type, AssertionType::JwtSpiffe),
+        is_svid,
         names_client: settings.with_client_id,
         ..ClientAssertion::from_file(settings.file)
     };

@@ -5,14 +5,31 @@ use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::{ErrorClass, Secret, TokenEndpointError};
+use crate::{ConfigError, ErrorClass, Secret, TokenEndpointError};
 
 /// The longest file, in bytes: no token and no key is longer.
 const MAX: u64 = 64 * 1024;
 
+/// The longest name of a file, in bytes.
+const MAX_PATH: usize = 1024;
+
 /// A file that is read anew each time.
 #[derive(Clone, Debug)]
 pub(super) struct CredentialFile(Arc<Path>);
+
+/// Refuses what is a credential itself rather than the name of a file, before anything shows it as such.
+pub(super) fn check_path(field: &'static str, path: &Path) -> Result<(), ConfigError> {
+    let text = path.to_string_lossy();
+    let is_credential = text.contains(['\n', '\r', '{'])
+        || text.contains("-----")
+        || text.matches('.').count() >= 2 && text.starts_with("ey");
+    if is_credential || text.len() > MAX_PATH {
+        let problem = "is the name of a file, and what is there is none; write the credential into a \
+                       file, or into a variable of the environment";
+        return Err(ConfigError::new(field, problem));
+    }
+    Ok(())
+}
 
 impl CredentialFile {
     pub(super) fn new(path: impl Into<PathBuf>) -> Self {

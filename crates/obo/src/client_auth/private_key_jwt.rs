@@ -8,7 +8,7 @@ use std::sync::Arc;
 use serde::Deserialize;
 
 use super::assertion::{self, OwnAssertion, misconfigured};
-use super::file::CredentialFile;
+use super::file::{CredentialFile, check_path};
 use super::secret_config::{SecretConfig, variable};
 use super::{Attempt, Authenticating, ClientAuth, Given, MethodConfig};
 use crate::{Algorithm, ConfigError, SigningKey, TokenEndpointError, TokenRequest, compact_jws};
@@ -210,6 +210,7 @@ struct Settings {
 pub(super) fn of_config(settings: MethodConfig) -> Result<Arc<dyn ClientAuth>, ConfigError> {
     let settings: Settings = settings.read()?;
     let read = |field, path: PathBuf| {
+        check_path(field, &path)?;
         let read = CredentialFile::new(path).read_now();
         read.map_err(|problem| ConfigError::new(field, problem))
     };

@@ -130,7 +130,13 @@ fn check(pattern: &Target, placeholder: &str) -> Result<(), ConfigError> {
     let resources = pattern.resources().iter().map(Resource::as_str);
     let names = audiences
         .map(|name| ("audience", name))
-        .chain(resources.map(|name| ("resource", name)));
+        .chain(resources.map(|name| ("resource", name)))
+        .chain(
+            pattern
+                .other_names()
+                .iter()
+                .map(|name| ("audience", name.as_str())),
+        );
     for (field, name) in names {
         if !name.contains(placeholder) || has_other_placeholder(name, placeholder) {
             let problem =
@@ -162,6 +168,13 @@ fn filled(pattern: &Target, placeholder: &str, label: &str) -> Result<Target, Co
         audiences.collect::<Result<_, _>>()?,
         resources.collect::<Result<_, _>>()?,
     )?;
+    let others = pattern.other_names().iter();
+    let target = others
+        .map(|name| Audience::new(fill(name.as_str())))
+        .try_fold(target, |target, name| {
+            Ok::<_, ConfigError>(target.or_named(name?))
+        })?
+        .described_as(&pattern.description());
     let scope = Scope::new(pattern.scope().iter().map(fill))?;
     Ok(match pattern.requires_scope() {
         true => target.with_required_scope(scope),

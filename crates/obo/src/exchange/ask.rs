@@ -27,14 +27,14 @@ pub(crate) struct Own {
 }
 
 impl Ask {
-    pub(super) fn caller(&self) -> Option<&Validated> {
+    pub(crate) fn caller(&self) -> Option<&Validated> {
         match self {
             Self::Exchange(request) => Some(request.subject()),
             Self::Own(_) => None,
         }
     }
 
-    pub(super) fn target(&self) -> Option<&Arc<Target>> {
+    pub(crate) fn target(&self) -> Option<&Arc<Target>> {
         match self {
             Self::Exchange(request) => Some(request.shared_target()),
             Self::Own(own) => own.target.as_ref(),

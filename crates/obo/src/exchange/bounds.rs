@@ -41,6 +41,9 @@ impl CacheBounds {
     }
 
     /// How many tokens of one subject are kept, so that no subject takes the room of all others.
+    ///
+    /// A subject is an issuer's `sub`, whatever token it comes with: a service that calls with many tokens of its own, or a
+    /// user with many sessions, needs as many entries as it has tokens times the destinations they are exchanged for.
     #[must_use]
     pub fn entries_per_subject(mut self, entries: usize) -> Self {
         self.entries_per_subject = entries;

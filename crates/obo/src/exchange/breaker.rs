@@ -3,6 +3,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::cache::SubjectId;
 use crate::{Issuer, observe, random};
 
 /// After how many failed exchanges in a row the server is left alone.
@@ -13,7 +14,9 @@ const LONGEST: Duration = Duration::from_secs(30);
 
 /// Leaves an authorization server alone that keeps failing: nobody waits for what will not come, and it can recover.
 ///
-/// Only failures that may pass count; after the time, one exchange goes ahead, and the others follow if it got an answer.
+/// Only failures that may pass count, and those of one subject alone open nothing: the fault may be in what is asked for it.
+/// After the time one exchange goes ahead, of another subject than the one before it if there is any, and the others follow
+/// if it got an answer.
 #[derive(Debug)]
 pub(super) struct Breaker {
     issuer: Issuer,
@@ -23,6 +26,10 @@ pub(super) struct Breaker {
 #[derive(Debug, Default)]
 struct State {
     failures: u32,
+    /// Whose failure was the last one that counts.
+    failed_for: Option<SubjectId>,
+    /// Whether there were failures of several subjects.
+    are_of_several: bool,
     /// How often in a row it opened.
     openings: u32,
     open_until: Option<Instant>,
@@ -33,6 +40,7 @@ struct State {
 #[derive(Debug)]
 pub(super) struct Pass<'a> {
     breaker: &'a Breaker,
+    subject: SubjectId,
     is_probe: bool,
 }
 
@@ -45,10 +53,15 @@ impl Breaker {
     }
 
     /// The right to ask, or when to try again.
-    pub(super) fn pass(&self) -> Result<Pass<'_>, Duration> {
+    pub(super) fn pass(&self, subject: SubjectId) -> Result<Pass<'_>, Duration> {
         let mut state = self.lock();
         let Some(until) = state.open_until else {
-            return Ok(self.admit(false));
+            return Ok(self.admit(subject, false));
+        };
+        // Whoever failed last leaves the way to others for a while.
+        let until = match state.failed_for == Some(subject) && state.openings > 1 {
+            true => until + LONGEST,
+            false => until,
         };
         let left = until.saturating_duration_since(Instant::now());
         if !left.is_zero() {
@@ -58,12 +71,13 @@ impl Breaker {
             return Err(FIRST);
         }
         state.is_probing = true;
-        Ok(self.admit(true))
+        Ok(self.admit(subject, true))
     }
 
-    fn admit(&self, is_probe: bool) -> Pass<'_> {
+    fn admit(&self, subject: SubjectId, is_probe: bool) -> Pass<'_> {
         Pass {
             breaker: self,
+            subject,
             is_probe,
         }
     }
@@ -91,8 +105,11 @@ impl Pass<'_> {
     pub(super) fn failed(self) {
         let mut state = self.breaker.lock();
         state.failures += 1;
+        let before = state.failed_for.replace(self.subject);
+        state.are_of_several |= before.is_some_and(|before| before != self.subject);
         let is_open = state.open_until.is_some();
-        if self.is_probe || (!is_open && state.failures >= FAILURES) {
+        let opens = !is_open && state.are_of_several && state.failures >= FAILURES;
+        if self.is_probe || opens {
             let longest = FIRST * 2_u32.pow(state.openings.min(8));
             let jitter = 1.0 - 0.2 * random::fraction();
             state.open_until = Some(Instant::now() + longest.min(LONGEST).mul_f64(jitter));
@@ -113,10 +130,23 @@ impl Drop for Pass<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::sync::atomic::{AtomicU64, Ordering};
     use tokio::time::advance;
 
+    /// A subject for each number.
+    fn of(number: u64) -> SubjectId {
+        SubjectId::numbered(number)
+    }
+
+    static NEXT: AtomicU64 = AtomicU64::new(100);
+
+    /// Of a subject that nobody else is.
+    fn pass(breaker: &Breaker) -> Result<Pass<'_>, Duration> {
+        breaker.pass(of(NEXT.fetch_add(1, Ordering::SeqCst)))
+    }
+
     fn fail(breaker: &Breaker) {
-        breaker.pass().unwrap().failed();
+        pass(breaker).unwrap().failed();
     }
 
     fn closed() -> Breaker {
@@ -138,23 +168,23 @@ mod tests {
             for _ in 1..FAILURES {
                 fail(&breaker);
             }
-            breaker.pass().unwrap().answered();
+            pass(&breaker).unwrap().answered();
         }
-        breaker.pass().unwrap();
+        pass(&breaker).unwrap();
     }
 
     #[tokio::test(start_paused = true)]
     async fn once_open_one_goes_ahead_after_the_time_and_an_answer_closes_it() {
         let breaker = opened();
-        let left = breaker.pass().unwrap_err();
+        let left = pass(&breaker).unwrap_err();
         assert!(left <= FIRST && left >= FIRST.mul_f64(0.8), "{left:?}");
         advance(FIRST).await;
-        let probe = breaker.pass().unwrap();
-        breaker.pass().unwrap_err();
+        let probe = pass(&breaker).unwrap();
+        pass(&breaker).unwrap_err();
         probe.answered();
-        breaker.pass().unwrap();
+        pass(&breaker).unwrap();
         fail(&breaker);
-        breaker.pass().unwrap();
+        pass(&breaker).unwrap();
     }
 
     #[tokio::test(start_paused = true)]
@@ -165,7 +195,7 @@ mod tests {
             advance(longest).await;
             fail(&breaker);
             longest = (longest * 2).min(LONGEST);
-            let left = breaker.pass().unwrap_err();
+            let left = pass(&breaker).unwrap_err();
             assert!(left <= longest && left >= longest.mul_f64(0.8), "{left:?}");
         }
         assert_eq!(longest, LONGEST);
@@ -175,21 +205,54 @@ mod tests {
     async fn a_probe_that_is_given_up_lets_another_one_go() {
         let breaker = opened();
         advance(FIRST).await;
-        drop(breaker.pass().unwrap());
-        breaker.pass().unwrap();
+        drop(pass(&breaker).unwrap());
+        pass(&breaker).unwrap();
     }
 
     #[tokio::test(start_paused = true)]
     async fn what_began_before_it_opened_neither_closes_nor_prolongs_it() {
         let breaker = closed();
-        let early = [(); 2].map(|()| breaker.pass().unwrap());
+        let early = [(); 2].map(|()| pass(&breaker).unwrap());
         for _ in 0..FAILURES {
             fail(&breaker);
         }
         let [answered, failed] = early;
         answered.answered();
         failed.failed();
-        let left = breaker.pass().unwrap_err();
+        let left = pass(&breaker).unwrap_err();
         assert!(left <= FIRST, "{left:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_subject_alone_opens_nothing() {
+        let breaker = closed();
+        for _ in 0..100 {
+            breaker.pass(of(1)).unwrap().failed();
+        }
+        pass(&breaker).unwrap().answered();
+        breaker.pass(of(1)).unwrap().failed();
+        for _ in 0..FAILURES - 2 {
+            breaker.pass(of(1)).unwrap().failed();
+        }
+        pass(&breaker).unwrap();
+        breaker.pass(of(2)).unwrap().failed();
+        pass(&breaker).unwrap_err();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn whoever_failed_last_leaves_the_way_to_others_for_a_while() {
+        let breaker = opened();
+        advance(FIRST).await;
+        breaker.pass(of(1)).unwrap().failed();
+        advance(FIRST * 2).await;
+        breaker.pass(of(1)).unwrap_err();
+        pass(&breaker).unwrap().answered();
+
+        let breaker = opened();
+        advance(FIRST).await;
+        breaker.pass(of(1)).unwrap().failed();
+        advance(FIRST * 2 + LONGEST).await;
+        breaker.pass(of(1)).unwrap().answered();
+        pass(&breaker).unwrap();
     }
 }

@@ -40,6 +40,13 @@ pub(super) struct TokenCache {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct SubjectId(u64);
 
+#[cfg(test)]
+impl SubjectId {
+    pub(super) fn numbered(number: u64) -> Self {
+        Self(number)
+    }
+}
+
 /// Where an outcome is.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Place {
@@ -71,8 +78,10 @@ impl Lifecycle<SubjectId, Arc<Entries>> for Evictions {
 
 impl TokenCache {
     pub(super) fn new(bounds: CacheBounds) -> Self {
+        // So few where there is little room, that one subject has room enough.
+        let expected = (bounds.bytes / 4096).clamp(1, 10_000) as usize;
         let subjects = Cache::with(
-            10_000,
+            expected,
             bounds.bytes,
             Weight,
             DefaultHashBuilder::default(),
@@ -153,7 +162,8 @@ impl TokenCache {
         }
         let most = self.bounds.entries_per_subject;
         let insert = |entries: &mut Entries, outcome| {
-            entries.insert(place.key, outcome, usable_until, renew_at, most);
+            let let_go = entries.insert(place.key, outcome, usable_until, renew_at, most);
+            observe::let_go("subject", let_go);
         };
         let known = self
             .subjects

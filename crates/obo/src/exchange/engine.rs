@@ -4,7 +4,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, timeout_at};
 
 use super::actor::{ActorSource, Kind};
 use super::ask::{Ask, Own};
@@ -27,6 +27,8 @@ pub(super) struct Engine {
     pub(super) actor: Option<ActorSource>,
     tokens: TokenCache,
     flights: Arc<Flights<CacheKey, Outcome>>,
+    /// Apart, since an exchange that is under way may wait for the actor's own token.
+    own_flights: Arc<Flights<CacheKey, Outcome>>,
     revocations: Revocations,
     /// Without one, nothing can be kept apart safely, so nothing is exchanged.
     keys: Option<CacheKeys>,
@@ -71,6 +73,7 @@ impl Engine {
             actor,
             tokens: TokenCache::new(limits.cache),
             flights: Flights::new(limits.flights),
+            own_flights: Flights::new(limits.flights),
             revocations: Revocations::new(),
         })
     }
@@ -134,7 +137,11 @@ impl Engine {
         ask: Ask,
         need: Need,
     ) -> Result<Landing<Outcome>, Overloaded> {
-        self.flights.join(place.key, || {
+        let flights = match ask {
+            Ask::Exchange(_) => &self.flights,
+            Ask::Own(_) => &self.own_flights,
+        };
+        flights.join(place.key, || {
             let engine = Arc::clone(self);
             async move { engine.fly(place, ask, need).await }
         })
@@ -151,8 +158,9 @@ impl Engine {
         let _under_way = observe::UnderWay::new();
         let (start, started_at) = (Instant::now(), self.endpoint.clock.now());
         let target = ask.target().cloned();
-        let mut outcome = match self.with_actor(ask.clone()).await {
-            Ok(ask) => self.endpoint.ask(&ask).await,
+        let deadline = start + self.endpoint.deadline;
+        let mut outcome = match self.with_actor(ask.clone(), deadline).await {
+            Ok(ask) => self.endpoint.ask(&ask, place.subject, deadline).await,
             Err(error) => Err(error),
         };
         // The answer may have taken longer than the caller's token lived, or than it was not revoked.
@@ -178,7 +186,11 @@ impl Engine {
     }
 
     /// The same with the acting service's token, where one is to be sent and the request brings none.
-    async fn with_actor(self: &Arc<Self>, ask: Ask) -> Result<Ask, ExchangeError> {
+    async fn with_actor(
+        self: &Arc<Self>,
+        ask: Ask,
+        deadline: Instant,
+    ) -> Result<Ask, ExchangeError> {
         let (Ask::Exchange(request), Some(ActorSource(kind))) = (&ask, &self.actor) else {
             return Ok(ask);
         };
@@ -190,12 +202,13 @@ impl Engine {
         let actor = match kind {
             Kind::Fixed(token) => token.clone(),
             Kind::Fetched { token_type, fetch } => {
-                let fetched = timeout(self.endpoint.deadline, fetch()).await;
+                let fetched = timeout_at(deadline, fetch()).await;
                 let fetched = fetched.unwrap_or_else(|_| {
                     let problem = "the actor's own token did not come in time";
                     Err(TokenEndpointError::new(ErrorClass::Transient, problem))
                 });
                 let token = fetched.map_err(|error| {
+                    let error = error.of_this_service();
                     ExchangeError::of_token_endpoint(Some(request.target()), error)
                 })?;
                 ActorToken::new(token, token_type.clone(), identity)

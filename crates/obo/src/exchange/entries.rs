@@ -35,7 +35,7 @@ impl Entries {
         })
     }
 
-    /// Keeps an outcome; of more than `most`, the one that ends first is let go.
+    /// Keeps an outcome; of more than `most`, the one that ends first is let go. How many that were.
     pub(super) fn insert(
         &mut self,
         key: CacheKey,
@@ -43,7 +43,7 @@ impl Entries {
         usable_until: Instant,
         renew_at: Option<Instant>,
         most: usize,
-    ) {
+    ) -> usize {
         let entry = Entry {
             outcome,
             usable_until,
@@ -51,18 +51,21 @@ impl Entries {
         };
         if let Some(known) = self.find_mut(&key) {
             *known = entry;
-            return;
+            return 0;
         }
         let now = Instant::now();
         self.0.retain(|(_, entry)| now < entry.usable_until);
+        let usable = self.0.len();
         while self.0.len() >= most {
             let first = self.0.iter().map(|(_, entry)| entry.usable_until).min();
             self.0
                 .retain(|(_, entry)| Some(entry.usable_until) != first);
         }
+        let let_go = usable - self.0.len();
         let position = self.position(&key).unwrap_or_else(|place| place);
         self.0.insert(position, (key, entry));
         self.0.shrink_to_fit();
+        let_go
     }
 
     /// Puts the next renewal off.

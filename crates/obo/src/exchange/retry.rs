@@ -5,7 +5,8 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep, timeout_at};
 
 use super::ask::Ask;
-use super::token_endpoint::TokenEndpoint;
+use super::cache::SubjectId;
+use super::token_endpoint::{Reached, TokenEndpoint};
 use crate::{ErrorClass, ExchangeError, IssuedToken, TokenEndpointError, random};
 
 /// How often a failure that may pass is tried again (TE-08).
@@ -17,26 +18,40 @@ const UNSTATED_PAUSE: Duration = Duration::from_secs(1);
 
 impl TokenEndpoint {
     /// Asks, with retries; discovery and a client authentication that hangs are in its deadline too.
-    pub(super) async fn ask(&self, ask: &Ask) -> Result<IssuedToken, ExchangeError> {
+    pub(super) async fn ask(
+        &self,
+        ask: &Ask,
+        subject: SubjectId,
+        deadline: Instant,
+    ) -> Result<IssuedToken, ExchangeError> {
         let target = ask.target().map(|target| &**target);
-        let answered = self.guarded(ask).await;
-        answered.map_err(|error| ExchangeError::of_token_endpoint(target, error))
+        let answered = self.guarded(ask, subject, deadline).await;
+        answered.map_err(|error| match ask {
+            Ask::Exchange(_) => ExchangeError::of_token_endpoint(target, error),
+            Ask::Own(_) => ExchangeError::of_own_token(target, error),
+        })
     }
 
-    async fn guarded(&self, ask: &Ask) -> Result<IssuedToken, TokenEndpointError> {
-        let pass = self.breaker.pass().map_err(|left| {
+    async fn guarded(
+        &self,
+        ask: &Ask,
+        subject: SubjectId,
+        deadline: Instant,
+    ) -> Result<IssuedToken, TokenEndpointError> {
+        let pass = self.breaker.pass(subject).map_err(|left| {
             let problem = "the authorization server kept failing and is left alone for a moment";
             TokenEndpointError::new(ErrorClass::Transient, problem).with_retry_after(Some(left))
         })?;
-        let deadline = Instant::now() + self.deadline;
-        let exchanged = timeout_at(deadline, self.attempts(ask, deadline)).await;
+        let mut reached = Reached::default();
+        let exchanged = timeout_at(deadline, self.attempts(ask, deadline, &mut reached)).await;
         let exchanged = exchanged.unwrap_or_else(|_| {
             let problem = format!("the exchange was not over within {:?}", self.deadline);
             Err(TokenEndpointError::new(ErrorClass::Transient, problem))
         });
         match exchanged.as_ref().map_err(TokenEndpointError::class) {
+            // What ended before the server was asked tells nothing of it.
+            _ if !reached.server => drop(pass),
             Err(ErrorClass::Transient) => pass.failed(),
-            // Nobody may have been asked.
             Err(ErrorClass::Throttled) => drop(pass),
             _ => pass.answered(),
         }
@@ -47,11 +62,12 @@ impl TokenEndpoint {
         &self,
         ask: &Ask,
         deadline: Instant,
+        reached: &mut Reached,
     ) -> Result<IssuedToken, TokenEndpointError> {
         let mut retry = 0;
         loop {
             self.wait_out_pause(deadline).await?;
-            let error = match self.attempt(ask).await {
+            let error = match self.attempt(ask, reached).await {
                 Ok(token) => return Ok(token),
                 Err(error) => error,
             };

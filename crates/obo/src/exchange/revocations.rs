@@ -1,4 +1,5 @@
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use quick_cache::sync::Cache;
 
@@ -11,6 +12,7 @@ const SUBJECTS: usize = 65_536;
 /// Whose tokens were revoked, and when.
 pub(super) struct Revocations {
     any: AtomicBool,
+    changing: Mutex<()>,
     at: Cache<SubjectId, UnixTime>,
 }
 
@@ -18,12 +20,15 @@ impl Revocations {
     pub(super) fn new() -> Self {
         Self {
             any: AtomicBool::new(false),
+            changing: Mutex::default(),
             at: Cache::new(SUBJECTS),
         }
     }
 
     /// Revokes what the subject's issuer issued until then.
     pub(super) fn insert(&self, subject: SubjectId, until: UnixTime) {
+        // The later time stays, also of two that come at once.
+        let _changing = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
         let known = self.at.get(&subject);
         self.at
             .insert(subject, known.map_or(until, |known| known.max(until)));

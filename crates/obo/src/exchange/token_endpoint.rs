@@ -24,6 +24,13 @@ const LIMITS: Limits = Limits {
 /// How long an exchange may take, unless set.
 const DEADLINE: Duration = Duration::from_secs(10);
 
+/// How far an exchange came.
+#[derive(Default)]
+pub(super) struct Reached {
+    /// The authorization server was asked, for its metadata or for the token.
+    pub(super) server: bool,
+}
+
 #[derive(Clone, Debug)]
 pub(super) struct TokenEndpoint {
     pub(super) server: AuthorizationServer,
@@ -55,7 +62,11 @@ impl TokenEndpoint {
     }
 
     /// One attempt.
-    pub(super) async fn attempt(&self, ask: &Ask) -> Result<IssuedToken, TokenEndpointError> {
+    pub(super) async fn attempt(
+        &self,
+        ask: &Ask,
+        reached: &mut Reached,
+    ) -> Result<IssuedToken, TokenEndpointError> {
         let transient = |error: &dyn ToString| {
             TokenEndpointError::new(ErrorClass::Transient, error.to_string())
         };
@@ -64,6 +75,7 @@ impl TokenEndpoint {
         let dialect = self.dialect_of(ask);
         let mut form = ask.form(dialect, by)?;
         let metadata = self.server.metadata().await.map_err(|error| {
+            reached.server = true;
             let retry_after = error.retry_after;
             transient(&error).with_retry_after(retry_after)
         })?;
@@ -80,7 +92,8 @@ impl TokenEndpoint {
             token_endpoint: url,
             now: self.clock.now(),
         };
-        auth.authenticate(&mut form, attempt).await?;
+        let authenticated = auth.authenticate(&mut form, attempt).await;
+        authenticated.map_err(TokenEndpointError::of_this_service)?;
 
         let mut post = Request::post(url)
             .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
@@ -91,6 +104,7 @@ impl TokenEndpoint {
             let value: HeaderValue = authorization.clone();
             post.headers_mut().insert(header::AUTHORIZATION, value);
         }
+        reached.server = true;
         let sent = self.server.http().send(post, LIMITS).await;
         let mut answer = sent.map_err(|error| match error {
             HttpError::TooLong(_) => {

@@ -201,7 +201,7 @@ impl TokenExchange {
     /// `issued_until` are refused from now on, also to work that goes on without a request.
     ///
     /// To be called when the user logs out, such as by a logout token (OpenID Connect Back-Channel Logout), whose `iat` is
-    /// the time. It concerns this exchange alone: the inbound side goes on accepting those tokens until they expire.
+    /// the time. The last 65,536 users are remembered. It concerns this exchange alone: the inbound side goes on accepting those tokens until they expire.
     pub fn revoke(&self, issuer: &Issuer, subject: &str, issued_until: UnixTime) {
         self.0.revoke(issuer, subject, issued_until);
     }

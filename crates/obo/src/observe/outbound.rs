@@ -54,6 +54,9 @@ pub(crate) fn exchanged(
 
 /// Tokens or refusals at hand were let go.
 pub(crate) fn let_go(cause: &'static str, entries: usize) {
+    if entries == 0 {
+        return;
+    }
     #[cfg(feature = "metrics")]
     metrics::counter!("obo_exchange_cache_evictions_total", "cause" => cause)
         .increment(entries as u64);
@@ -105,7 +108,5 @@ fn label(target: Option<&Target>) -> String {
     let Some(target) = target else {
         return String::new();
     };
-    let audiences = target.audiences().iter().map(|audience| audience.as_str());
-    let resources = target.resources().iter().map(|resource| resource.as_str());
-    audiences.chain(resources).collect::<Vec<_>>().join(" ")
+    target.description()
 }

@@ -3,14 +3,14 @@
 use http::{HeaderMap, Response, StatusCode};
 
 use crate::challenge::{BearerError, ReceivedChallenge};
-use crate::{ErrorClass, ExchangeError, TokenEndpointError};
+use crate::{ErrorClass, TokenEndpointError};
 
 /// The called service does not take the token.
 pub(super) enum Refusal {
     /// It rejects the token: another one may do.
     Token,
     /// It wants more of the user, which no other token for the same caller has (SU-08).
-    StepUp(ExchangeError),
+    StepUp(TokenEndpointError),
 }
 
 /// Reads a response's status and challenges; a lack of rights (403, `PERMISSION_DENIED`) is not the token's.
@@ -21,9 +21,7 @@ pub(super) fn refusal<R>(response: &Response<R>) -> Option<Refusal> {
     }
     let challenges = ReceivedChallenge::all(headers);
     let needed = challenges.iter().find_map(step_up);
-    Some(needed.map_or(Refusal::Token, |needed| {
-        Refusal::StepUp(ExchangeError::of_token_endpoint(None, needed))
-    }))
+    Some(needed.map_or(Refusal::Token, Refusal::StepUp))
 }
 
 /// A gRPC response without messages has its status in the headers.

@@ -1,6 +1,7 @@
 use std::fmt;
 use std::mem;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use http::request::Parts;
@@ -11,7 +12,7 @@ use tower_service::Service;
 use super::downstream::{Refusal, refusal};
 use super::replay::{Again, Replay};
 use crate::exchange::{Ask, ResponseFuture as Exchanging};
-use crate::{BoxError, CallError, ExchangeError, Exchanged, TokenExchange};
+use crate::{BoxError, CallError, ExchangeError, Exchanged, Target, TokenExchange};
 
 pin_project! {
     /// The future of [`OnBehalfOf`](super::OnBehalfOf).
@@ -22,6 +23,8 @@ pin_project! {
         #[pin]
         state: State<S, B>,
         exchange: TokenExchange,
+        // Whose token it is, and for whom; `None` where nothing was asked for.
+        called: Option<Called>,
         // Taken when the token of the first attempt is rejected.
         second: Option<Second<S, B>>,
     }
@@ -52,6 +55,12 @@ pin_project! {
             error: Option<ExchangeError>,
         },
     }
+}
+
+/// What is to be said of the call.
+struct Called {
+    target: Option<Arc<Target>>,
+    is_for_user: bool,
 }
 
 /// A request that has still to be sent, and the service for it.
@@ -147,9 +156,14 @@ where
             inner: mem::replace(inner, clone),
             is_ready: true,
         };
+        let called = Called {
+            target: wanted.target().cloned(),
+            is_for_user: wanted.caller().is_some(),
+        };
         Self {
             state: State::exchanging(&exchange, wanted, pending),
             exchange,
+            called: Some(called),
             second,
         }
     }
@@ -158,6 +172,7 @@ where
         Self {
             state: State::Failed { error: Some(error) },
             exchange,
+            called: None,
             second: None,
         }
     }
@@ -228,9 +243,15 @@ where
                     let may_try_again = match refusal(&response) {
                         None => false,
                         Some(Refusal::Token) => this.exchange.reject(exchanged),
-                        Some(Refusal::StepUp(needed)) => {
-                            return Poll::Ready(Err(CallError::Exchange(needed)));
-                        }
+                        Some(Refusal::StepUp(needed)) => match this.called {
+                            Some(called) if called.is_for_user => {
+                                let target = called.target.as_deref();
+                                let error = ExchangeError::of_token_endpoint(target, needed);
+                                return Poll::Ready(Err(CallError::Exchange(error)));
+                            }
+                            // There is nobody who could do more.
+                            _ => false,
+                        },
                     };
                     let second = this.second.take().filter(|_| may_try_again);
                     let Some((wanted, pending)) = second.and_then(Second::pending) else {

@@ -53,7 +53,7 @@ impl<S, R> OnBehalfOf<S, R> {
         }
     }
 
-    /// This client with a token that is issued for each call, also where one is at hand.
+    /// This client with tokens that are not at hand but issued now; calls at the same time share one.
     #[must_use]
     pub fn fresh(mut self) -> Self {
         self.is_fresh = true;

@@ -72,7 +72,8 @@ impl RuleTable {
 
     /// Requires this of every path that is not listed, instead of denying it.
     ///
-    /// A path that some servers take for another one (`//`, dot segments, `;`, needless escapes) is denied all the same.
+    /// A path that some servers take for another one (`//`, dot segments, `;`, needless escapes) is denied all the same, and so
+    /// is one that a slash at its end tells from a listed one.
     #[must_use]
     pub fn otherwise(mut self, rule: Rule) -> Self {
         self.otherwise = Some(rule);
@@ -99,7 +100,10 @@ impl RuleTable {
             Found::Value(None) => return Ok(()),
             Found::Value(Some(rule)) => Some(rule),
             Found::OtherMethods => None,
-            Found::Nothing => self.otherwise.as_ref().filter(|_| is_unambiguous(path)),
+            Found::Nothing => self
+                .otherwise
+                .as_ref()
+                .filter(|_| is_unambiguous(path) && !self.rules.has_but_for_a_slash(path)),
         };
         let caller = caller.into().ok_or(Rejection::MissingCredentials)?;
         rule.ok_or(Rejection::NoRule)?.check(caller)

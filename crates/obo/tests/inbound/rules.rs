@@ -119,6 +119,7 @@ async fn bt_13_bt_22_each_method_of_a_path_has_its_own_rule() {
         ("HEAD /stock", scope("stock:head")),
         ("GET /stock", scope("stock:read")),
         ("/stock", scope("stock:write")),
+        ("/slashed/", scope("stock:write")),
     ]);
     // The rule for all others is no rule for other methods of a path that is listed.
     let table = table.unwrap().otherwise(Rule::user());
@@ -132,6 +133,8 @@ async fn bt_13_bt_22_each_method_of_a_path_has_its_own_rule() {
         (Method::GET, "/stock", Some("stock:read")),
         (Method::PUT, "/stock", Some("stock:write")),
         (Method::DELETE, "/orders", None),
+        (Method::GET, "/orders/", None),
+        (Method::PUT, "/slashed", None),
         (Method::from_bytes(b"get").unwrap(), "/orders", None),
     ] {
         let why = format!("{method} {path}");

@@ -140,3 +140,37 @@ async fn an_actor_that_hangs_is_given_up_within_the_deadline() {
     let error = exchange.token(&caller, audience("service-b")).await;
     assert_eq!(error.unwrap_err().kind(), ExchangeErrorKind::Transient);
 }
+
+#[tokio::test]
+async fn the_actors_own_token_takes_no_place_of_those_who_wait_for_it() {
+    let setup = Setup::start().await;
+    setup.idp.client("service-a").may_request("service-a");
+    let actor = ActorSource::client_credentials_for(audience("service-a"));
+    let exchange = setup.exchange().actor(actor).concurrency(1).unwrap();
+    let caller = setup.caller("alice").await;
+    exchange
+        .token(&caller, audience("service-b"))
+        .await
+        .unwrap();
+}
+
+#[tokio::test]
+async fn what_a_source_says_of_a_user_is_told_to_none() {
+    let setup = Setup::start().await;
+    let caller = setup.caller("alice").await;
+    for class in [
+        ErrorClass::SubjectInvalid,
+        ErrorClass::StepUp,
+        ErrorClass::TargetDenied,
+    ] {
+        let actor = ActorSource::fetched(TokenType::JWT, move || async move {
+            Err(TokenEndpointError::new(class, "the platform gives none"))
+        });
+        let exchange = setup.exchange().actor(actor);
+        let error = exchange.token(&caller, audience("service-b")).await;
+        assert_eq!(
+            error.unwrap_err().kind(),
+            ExchangeErrorKind::ClientMisconfigured
+        );
+    }
+}

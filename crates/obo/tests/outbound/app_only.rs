@@ -126,7 +126,7 @@ async fn a_failure_is_never_told_as_the_fault_of_a_caller() {
         .await
         .unwrap_err();
     assert_eq!(denied.kind(), ExchangeErrorKind::TargetDenied);
-    assert_answer(&denied);
+    assert_eq!(denied.answer().status(), 500);
     for code in ["invalid_grant", "invalid_request", "interaction_required"] {
         let body = format!(r#"{{"error":"{code}"}}"#);
         setup.idp.fault_once(Endpoint::Token, Fault::Body(body));
@@ -135,4 +135,23 @@ async fn a_failure_is_never_told_as_the_fault_of_a_caller() {
         assert_answer(&error);
         assert_ne!(error.answer().status(), 401, "{error}");
     }
+}
+
+#[tokio::test]
+async fn a_step_up_is_passed_on_since_there_is_no_user_who_could() {
+    let setup = Setup::start().await;
+    setup.idp.client("service-a").may_request("service-b");
+    let downstream = Downstream::default();
+    let to_b = setup.exchange().app_only_to(service_b());
+    let challenge = r#"Bearer error="insufficient_user_authentication""#;
+    downstream.answer(401, &[("www-authenticate", challenge)]);
+    let called = to_b
+        .layer(downstream.clone())
+        .oneshot(request(URI_OF_B))
+        .await;
+    assert_eq!(called.unwrap().status(), 401);
+    assert_eq!(
+        (downstream.received().len(), setup.idp.token_requests()),
+        (1, 1)
+    );
 }

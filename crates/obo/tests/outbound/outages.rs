@@ -31,41 +31,86 @@ async fn fails(exchange: &TokenExchange, caller: &Validated, service: usize) -> 
     error.kind()
 }
 
+/// Two callers who take turns.
+async fn callers(setup: &Setup) -> [Validated; 2] {
+    [setup.caller("alice").await, setup.caller("bob").await]
+}
+
 #[tokio::test]
 async fn after_five_failed_exchanges_nobody_asks_until_one_goes_ahead() {
     let setup = Setup::start().await;
-    let caller = setup.caller("alice").await;
+    let callers = callers(&setup).await;
     let (stub, is_up) = switched(&setup);
     let exchange = stub.exchange();
     tokio::time::pause();
     for service in 0..5 {
-        assert_eq!(fails(&exchange, &caller, service).await, Kind::Transient);
+        let caller = &callers[service % 2];
+        assert_eq!(fails(&exchange, caller, service).await, Kind::Transient);
     }
     let asked = stub.requests();
     assert_eq!(asked, 15);
     for service in 0..100 {
-        assert_eq!(fails(&exchange, &caller, service).await, Kind::Transient);
+        let caller = &callers[service % 2];
+        assert_eq!(fails(&exchange, caller, service).await, Kind::Transient);
     }
     assert_eq!(stub.requests(), asked);
 
     tokio::time::advance(Duration::from_secs(1)).await;
-    assert_eq!(fails(&exchange, &caller, 0).await, Kind::Transient);
+    assert_eq!(fails(&exchange, &callers[0], 0).await, Kind::Transient);
     assert_eq!(stub.requests(), asked + 3);
-    assert_eq!(fails(&exchange, &caller, 1).await, Kind::Transient);
+    assert_eq!(fails(&exchange, &callers[1], 1).await, Kind::Transient);
     assert_eq!(stub.requests(), asked + 3);
 
     is_up.store(true, Ordering::SeqCst);
     tokio::time::advance(Duration::from_secs(2)).await;
+    // Whoever failed last does not go ahead.
+    assert_eq!(fails(&exchange, &callers[0], 0).await, Kind::Transient);
     for service in 0..5 {
-        let target = audience(&format!("service-{service}"));
-        exchange.token(&caller, target).await.unwrap();
+        for caller in callers.iter().rev() {
+            let target = audience(&format!("service-{service}"));
+            exchange.token(caller, target).await.unwrap();
+        }
     }
+}
+
+#[tokio::test]
+async fn what_fails_for_one_user_alone_keeps_it_from_nobody_else() {
+    let setup = Setup::start().await;
+    let [alice, bob] = callers(&setup).await;
+    let (stub, is_up) = switched(&setup);
+    let exchange = stub.exchange();
+    tokio::time::pause();
+    for service in 0..20 {
+        fails(&exchange, &alice, service).await;
+    }
+    is_up.store(true, Ordering::SeqCst);
+    exchange.token(&bob, audience("service-b")).await.unwrap();
+}
+
+#[tokio::test]
+async fn what_is_refused_before_the_server_is_asked_tells_nothing_of_it() {
+    let setup = Setup::start().await;
+    let callers = callers(&setup).await;
+    let (stub, _) = switched(&setup);
+    let exchange = stub.exchange().dialect(obo::dialect::keycloak::exchange());
+    tokio::time::pause();
+    let unsayable = || obo::Resource::new("https://b.example/").unwrap();
+    for service in 0..5 {
+        let caller = &callers[service % 2];
+        let error = exchange.token(caller, unsayable()).await.unwrap_err();
+        assert_eq!(error.kind(), Kind::ClientMisconfigured);
+        fails(&exchange, caller, service).await;
+    }
+    let asked = stub.requests();
+    exchange.token(&callers[0], unsayable()).await.unwrap_err();
+    fails(&exchange, &callers[1], 9).await;
+    assert_eq!(stub.requests(), asked, "it is left alone");
 }
 
 #[tokio::test]
 async fn a_token_at_hand_is_given_while_the_server_is_left_alone() {
     let setup = Setup::start().await;
-    let caller = setup.caller("alice").await;
+    let [caller, other] = callers(&setup).await;
     let (stub, is_up) = switched(&setup);
     let exchange = stub.exchange();
     tokio::time::pause();
@@ -73,7 +118,7 @@ async fn a_token_at_hand_is_given_while_the_server_is_left_alone() {
     exchange.token(&caller, audience("at-hand")).await.unwrap();
     is_up.store(false, Ordering::SeqCst);
     for service in 0..6 {
-        fails(&exchange, &caller, service).await;
+        fails(&exchange, [&caller, &other][service % 2], service).await;
     }
     exchange.token(&caller, audience("at-hand")).await.unwrap();
 }

@@ -282,3 +282,17 @@ proptest! {
         prop_assert_eq!(name, Some(format!("api://{label}")));
     }
 }
+
+#[test]
+fn ri_03_a_further_name_of_a_service_has_its_label_too() {
+    let named = Target::from(Resource::new("https://{service}.svc.example.com/").unwrap());
+    let known = |other| Destination::template(SVC, named.clone().or_named(audience(other)));
+    let known = Destinations::new([known("api://{service}").unwrap()]).unwrap();
+    let found = known.find(&"https://stock.svc.example.com/".parse().unwrap());
+    let target = found.unwrap().target;
+    assert_eq!(target.other_names(), [audience("api://stock")]);
+    // Metrics count all services of the domain as one.
+    assert_eq!(target.description(), "https://{service}.svc.example.com/");
+    let fixed = Destination::template(SVC, named.or_named(audience("everybody")));
+    assert_eq!(fixed.unwrap_err().field(), "audience");
+}

@@ -262,6 +262,26 @@ fn ca_16_a_mistake_is_named_by_its_path_and_quotes_nothing() {
             "cannot be read",
         ),
         (
+            "private_key_jwt = { key = \"-----BEGIN PRIVATE KEY----- s3cret-value\", alg = \"ES256\" }",
+            "private_key_jwt.key",
+            "is the name of a file",
+        ),
+        (
+            "private_key_jwt = { key = '{\"d\":\"s3cret-value\"}', alg = \"ES256\" }",
+            "private_key_jwt.key",
+            "is the name of a file",
+        ),
+        (
+            "client_assertion_file = { file = \"eyJhIjoxfQ.s3cret-value.eyJhIjoxfQ\" }",
+            "client_assertion_file.file",
+            "is the name of a file",
+        ),
+        (
+            "client_assertion_file = { file = \"t\", type = \"jwt-spiffe\", audience = \"x\" }",
+            "client_assertion_file.audience",
+            "goes with `jwt-bearer` alone",
+        ),
+        (
             "private_key_jwt = { key = { file = \"no-such.pem\" }, alg = \"ES256\" }",
             "private_key_jwt.key.file",
             "cannot be read",
