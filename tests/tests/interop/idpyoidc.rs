@@ -1,0 +1,192 @@
+//! `idpyoidc` from PyPI with the audience put right: an exchange with a policy of its own, and its other deviations.
+
+use std::time::Duration;
+
+use obo::{
+    ClientSecretBasic, ClientSecretPost, ExchangeErrorKind, Exchanged, Profile, Resource, Scope,
+    Target, TokenExchange, TokenSource, Validated,
+};
+
+use crate::peer::{Peer, arrived, audience, http};
+
+/// It addresses a token to the client that asked for it, so ServiceA goes by that name.
+pub(crate) const A: &str = "web-app";
+
+fn peer() -> Peer {
+    Peer::named("IDPYOIDC")
+}
+
+/// An access token of diana, and an ID token, by the code flow: whoever comes is she.
+pub(crate) async fn signed_in(peer: &Peer) -> (String, String) {
+    let callback = "http://127.0.0.1/callback";
+    let asked = [
+        ("response_type", "code"),
+        ("client_id", "web-app"),
+        ("redirect_uri", callback),
+        ("scope", "openid read write"),
+        ("state", "state"),
+        ("nonce", "nonce"),
+    ];
+    let url = format!("{}/authorization", peer.issuer());
+    let url = url::Url::parse_with_params(&url, asked).unwrap();
+    let redirect = http().get(url).send().await.unwrap();
+    let back = redirect.headers()["location"].to_str().unwrap();
+    let back = url::Url::parse(back).unwrap();
+    let code = back.query_pairs().find(|(name, _)| name == "code");
+    let code = code.unwrap().1.into_owned();
+    let form = [
+        ("grant_type", "authorization_code"),
+        ("code", &code),
+        ("redirect_uri", callback),
+        ("state", "state"),
+    ];
+    let answer = peer.post("/token", Some("web-app"), &form).await;
+    let token = |name: &str| answer[name].as_str().unwrap().to_owned();
+    (token("access_token"), token("id_token"))
+}
+
+async fn caller(peer: &Peer) -> Validated {
+    let service = peer.service_with(A, Profile::LENIENT);
+    service.validate(&signed_in(peer).await.0).await.unwrap()
+}
+
+async fn ask(exchange: &TokenExchange, caller: &Validated) -> Exchanged {
+    let target = Target::audience(audience("service-b"));
+    let target = target.with_scope(Scope::new(["read"]).unwrap());
+    exchange.token(caller, target).await.unwrap()
+}
+
+#[tokio::test]
+#[ignore = "needs the server: cargo xtask interop"]
+async fn tx_01_the_exchanged_token_arrives_at_b() {
+    let peer = peer();
+    let caller = caller(&peer).await;
+    let exchanged = ask(&peer.exchange(peer.basic("service-a")), &caller).await;
+    assert_eq!(exchanged.token().scope(), &Scope::new(["read"]).unwrap());
+    let service_b = peer.service_with("service-b", Profile::LENIENT);
+    let at_b = arrived(&service_b, &exchanged).await;
+    assert_eq!(at_b.subject(), caller.subject());
+}
+
+#[tokio::test]
+#[ignore = "needs the server: cargo xtask interop"]
+async fn at_14_the_minute_of_the_token_counts_and_not_the_ten_of_the_answer() {
+    let peer = peer();
+    let caller = caller(&peer).await;
+    let exchange = peer.exchange(peer.basic("service-a"));
+    let exchanged = ask(&exchange, &caller).await;
+    let lifetime = exchanged.token().lifetime(obo::Clock::system().now());
+    assert!(lifetime <= Duration::from_secs(61), "{lifetime:?}");
+
+    // A clock that stands still would run ahead of the sockets, so it does only while none is in use.
+    tokio::time::pause();
+    tokio::time::advance(Duration::from_secs(25)).await;
+    assert_eq!(ask(&exchange, &caller).await.source(), TokenSource::Cache);
+    tokio::time::advance(Duration::from_secs(25)).await;
+    tokio::time::resume();
+    assert_eq!(
+        ask(&exchange, &caller).await.source(),
+        TokenSource::Exchange
+    );
+}
+
+#[tokio::test]
+#[ignore = "needs the server: cargo xtask interop"]
+async fn ca_06_assertions_have_to_be_for_the_token_endpoint() {
+    let peer = peer();
+    let caller = caller(&peer).await;
+    let by_the_book = peer.exchange_as("service-k", peer.key());
+    let refused = by_the_book.token(&caller, audience("service-b")).await;
+    let refused = refused.unwrap_err();
+    assert_eq!(refused.kind(), ExchangeErrorKind::ClientMisconfigured);
+    assert_eq!(refused.oauth_code(), Some("invalid_client"));
+
+    let quirk = peer.key().danger_audience_token_endpoint();
+    ask(&peer.exchange_as("service-k", quirk), &caller).await;
+}
+
+#[tokio::test]
+#[ignore = "needs the server: cargo xtask interop"]
+async fn ca_01_basic_is_not_decoded_so_an_odd_secret_goes_by_post() {
+    let peer = peer();
+    let caller = caller(&peer).await;
+    let secret = peer.secret("service-e");
+    let basic = ClientSecretBasic::new(secret).unwrap();
+    let refused = peer.exchange_as("service-e", basic);
+    let refused = refused.token(&caller, audience("service-b")).await;
+    assert_eq!(
+        refused.unwrap_err().kind(),
+        ExchangeErrorKind::ClientMisconfigured
+    );
+    let post = ClientSecretPost::new(secret).unwrap();
+    ask(&peer.exchange_as("service-e", post), &caller).await;
+}
+
+#[tokio::test]
+#[ignore = "needs the server: cargo xtask interop"]
+async fn tx_15_a_token_of_type_access_token_is_no_bearer_token() {
+    let peer = peer();
+    let exchange = peer.exchange(peer.basic("service-a"));
+    let refused = exchange
+        .app_only_token(audience("service-b"))
+        .await
+        .unwrap_err();
+    assert_eq!(refused.kind(), ExchangeErrorKind::AnswerUnusable);
+    assert!(refused.to_string().contains("`token_type`"), "{refused}");
+}
+
+#[tokio::test]
+#[ignore = "needs the server: cargo xtask interop"]
+async fn tx_21_its_refusals_are_of_our_classes() {
+    use ExchangeErrorKind as Kind;
+    let peer = peer();
+    let caller = caller(&peer).await;
+    let wrong = ClientSecretBasic::new("wrong").unwrap();
+    let known = || peer.exchange(peer.basic("service-a"));
+    let to_b = || Target::audience(audience("service-b"));
+    let nowhere = || Target::audience(audience("https://nowhere.example/"));
+    let no_resource = Target::resource(Resource::new("https://nowhere.example/").unwrap());
+    let admin = to_b().with_scope(Scope::new(["admin"]).unwrap());
+    for (exchange, target, kind, error) in [
+        (known(), nowhere(), Kind::TargetDenied, "invalid_target"),
+        (known(), no_resource, Kind::TargetDenied, "invalid_target"),
+        (known(), admin, Kind::TargetDenied, "invalid_scope"),
+        (
+            peer.exchange_as("service-a", wrong),
+            to_b(),
+            Kind::ClientMisconfigured,
+            "invalid_client",
+        ),
+        (
+            peer.exchange(peer.basic("web-app")),
+            to_b(),
+            // What RFC 8693 has for a bad subject token, though it is the client that may not exchange.
+            Kind::SubjectInvalid,
+            "invalid_request",
+        ),
+    ] {
+        let refused = exchange.token(&caller, target).await.unwrap_err();
+        assert_eq!(
+            (refused.kind(), refused.oauth_code()),
+            (kind, Some(error)),
+            "{refused}"
+        );
+    }
+}
+
+#[tokio::test]
+#[ignore = "needs the server: cargo xtask interop"]
+async fn tx_21_a_token_of_another_issuer_is_the_subjects_fault() {
+    let peer = peer();
+    let other = obo_testkit::AuthorizationServer::start().await;
+    let token = other.user("mallory").audience(A).mint();
+    let issuer = obo::Issuer::new(other.issuer()).unwrap();
+    let service = obo::ResourceServer::new(audience(A), issuer);
+    let caller = service.validate(&token).await.unwrap();
+    let exchange = peer.exchange(peer.basic("service-a"));
+    let refused = exchange.token(&caller, audience("service-b")).await;
+    assert_eq!(
+        refused.unwrap_err().kind(),
+        ExchangeErrorKind::SubjectInvalid
+    );
+}

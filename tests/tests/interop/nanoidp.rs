@@ -1,0 +1,109 @@
+//! `nanoidp` from PyPI: long tokens full of lists, and keys that rotate at a call. It exchanges nothing.
+
+use obo::{ExchangeErrorKind, Mark, PrincipalKind, Profile, ResourceServer};
+use serde_json::Value;
+
+use crate::peer::{Peer, audience, code};
+
+fn peer() -> Peer {
+    Peer::named("NANOIDP")
+}
+
+/// Its refresh tokens differ from its access tokens in this claim.
+fn service(peer: &Peer) -> ResourceServer {
+    let profile = Profile::LENIENT.expects(Mark::is("token_use", "access"));
+    peer.service_with("service-a", profile)
+}
+
+async fn signed_in(peer: &Peer) -> Value {
+    let form = [
+        ("grant_type", "password"),
+        ("username", "alice"),
+        ("password", "alice"),
+    ];
+    peer.post("/token", Some("web-app"), &form).await
+}
+
+async fn access_token(peer: &Peer) -> String {
+    signed_in(peer).await["access_token"]
+        .as_str()
+        .unwrap()
+        .to_owned()
+}
+
+#[tokio::test]
+#[ignore = "needs the server: cargo xtask interop"]
+async fn at_10_a_long_token_keeps_its_lists() {
+    let peer = peer();
+    let token = access_token(&peer).await;
+    assert!(token.len() > 6000, "{}", token.len());
+    let caller = service(&peer).validate(&token).await.unwrap();
+    assert_eq!(caller.subject(), "alice");
+    assert_eq!(caller.client_id(), Some("web-app"));
+    assert_eq!(Vec::from_iter(caller.roles()), ["USER", "ADMIN"]);
+    assert_eq!(Vec::from_iter(caller.groups()), ["ADMINISTRATORS"]);
+    assert_eq!(caller.entitlements().count(), 100);
+    assert_eq!(
+        code(peer.service("service-a").validate(&token).await),
+        "wrong_type"
+    );
+    assert_eq!(
+        code(
+            peer.service_with("service-b", Profile::LENIENT)
+                .validate(&token)
+                .await
+        ),
+        "wrong_audience"
+    );
+}
+
+#[tokio::test]
+#[ignore = "needs the server: cargo xtask interop"]
+async fn jw_33_a_refresh_token_with_our_audience_is_no_access_token() {
+    let peer = peer();
+    let answer = signed_in(&peer).await;
+    let refresh = answer["refresh_token"].as_str().unwrap();
+    assert_eq!(
+        code(service(&peer).validate(refresh).await),
+        "unexpected_claim"
+    );
+}
+
+#[tokio::test]
+#[ignore = "needs the server: cargo xtask interop"]
+async fn at_11_client_credentials_are_a_service_and_no_user() {
+    let peer = peer();
+    let form = [("grant_type", "client_credentials")];
+    let answer = peer.post("/token", Some("web-app"), &form).await;
+    let token = answer["access_token"].as_str().unwrap();
+    let caller = service(&peer).validate(token).await.unwrap();
+    assert_eq!(caller.kind(), PrincipalKind::Service);
+}
+
+#[tokio::test]
+#[ignore = "needs the server: cargo xtask interop"]
+async fn jw_22_keys_rotate_while_both_run() {
+    let peer = peer();
+    let service = service(&peer);
+    let before = access_token(&peer).await;
+    service.validate(&before).await.unwrap();
+    peer.post("/api/keys/rotate", None, &[]).await;
+    let after = access_token(&peer).await;
+    service.validate(&after).await.unwrap();
+    service.validate(&before).await.unwrap();
+}
+
+#[tokio::test]
+#[ignore = "needs the server: cargo xtask interop"]
+async fn tx_21_a_server_without_exchange_is_our_misconfiguration() {
+    let peer = peer();
+    let token = access_token(&peer).await;
+    let caller = service(&peer).validate(&token).await.unwrap();
+    let exchange = peer.exchange(peer.basic("web-app"));
+    let refused = exchange
+        .token(&caller, audience("service-b"))
+        .await
+        .unwrap_err();
+    assert_eq!(refused.kind(), ExchangeErrorKind::ClientMisconfigured);
+    assert_eq!(refused.oauth_code(), Some("unsupported_grant_type"));
+}

@@ -1,0 +1,235 @@
+//! `oidc-provider` from npm: close to the RFCs, with an exchange and an on-behalf-of grant of the JWT bearer kind.
+
+use obo::dialect::{Rfc8693, entra};
+use obo::{
+    ClientSecretBasic, ClientSecretPost, ErrorClass, ExchangeErrorKind, PrincipalKind, Resource,
+    Scope, Target, TokenSource, Validated,
+};
+
+use crate::peer::{Peer, arrived, audience, code};
+
+const A: &str = "https://service-a.example/";
+const B: &str = "https://service-b.example/";
+const C: &str = "https://service-c.example/";
+
+fn peer() -> Peer {
+    Peer::named("OIDC_PROVIDER")
+}
+
+/// An access token for ServiceA of a user who signed in to the web application.
+async fn signed_in(peer: &Peer, user: &str) -> String {
+    let grant = ("grant_type", "urn:obo:interop:sign-in");
+    let form = [grant, ("sub", user), ("resource", A)];
+    let answer = peer.post("/token", Some("web-app"), &form).await;
+    answer["access_token"].as_str().unwrap().to_owned()
+}
+
+async fn caller(peer: &Peer) -> Validated {
+    let token = signed_in(peer, "alice").await;
+    peer.service(A).validate(&token).await.unwrap()
+}
+
+#[tokio::test]
+#[ignore = "needs the server: cargo xtask interop"]
+async fn at_01_access_tokens_pass_the_strict_profile() {
+    let peer = peer();
+    let caller = caller(&peer).await;
+    assert_eq!(caller.subject(), "alice");
+    assert_eq!(caller.kind(), PrincipalKind::User);
+    assert_eq!(caller.client_id(), Some("web-app"));
+    assert_eq!(caller.scope(), &Scope::new(["a:read", "a:write"]).unwrap());
+    assert!(caller.current_actor().is_none());
+    let token = signed_in(&peer, "alice").await;
+    assert_eq!(
+        code(peer.service(B).validate(&token).await),
+        "wrong_audience"
+    );
+}
+
+#[tokio::test]
+#[ignore = "needs the server: cargo xtask interop"]
+async fn ca_01_a_secret_that_has_to_be_encoded_authenticates_by_basic_and_by_post() {
+    let peer = peer();
+    let caller = caller(&peer).await;
+    let client = "service:a+%";
+    let secret = peer.secret(client);
+    let basic = peer.exchange_as(client, ClientSecretBasic::new(secret).unwrap());
+    let post = peer.exchange_as(client, ClientSecretPost::new(secret).unwrap());
+    for exchange in [basic, post] {
+        let exchanged = exchange.token(&caller, audience(B)).await.unwrap();
+        let at_b = arrived(&peer.service(B), &exchanged).await;
+        assert_eq!(at_b.current_actor().unwrap().subject(), client);
+    }
+}
+
+#[tokio::test]
+#[ignore = "needs the server: cargo xtask interop"]
+async fn tx_30_the_user_goes_on_to_c_and_each_service_is_named() {
+    let peer = peer();
+    let from_a = peer.exchange(peer.basic("service-a"));
+    let to_b = Target::audience(audience(B)).with_scope(Scope::new(["b:read"]).unwrap());
+    let caller = caller(&peer).await;
+    let exchanged = from_a.token(&caller, to_b.clone()).await.unwrap();
+    let again = from_a.token(&caller, to_b).await.unwrap();
+    assert_eq!(exchanged.source(), TokenSource::Exchange);
+    assert_eq!(again.source(), TokenSource::Cache);
+    let at_b = arrived(&peer.service(B), &exchanged).await;
+    assert_eq!(at_b.subject(), "alice");
+    assert_eq!(at_b.scope(), &Scope::new(["b:read"]).unwrap());
+    assert_eq!(at_b.current_actor().unwrap().subject(), "service-a");
+
+    // By `resource`, and by the key of ServiceB, whose assertion is addressed to the issuer (CA-05).
+    let from_b = peer.exchange_as("service-b", peer.key());
+    let to_c = Resource::new(C).unwrap();
+    let exchanged = from_b.token(&at_b, to_c).await.unwrap();
+    let at_c = arrived(&peer.service(C), &exchanged).await;
+    assert_eq!(at_c.subject(), "alice");
+    assert_eq!(at_c.current_actor().unwrap().subject(), "service-b");
+    assert!(
+        at_c.prior_actors()
+            .audit()
+            .any(|actor| actor.contains("service-a"))
+    );
+}
+
+#[tokio::test]
+#[ignore = "needs the server: cargo xtask interop"]
+async fn ca_06_an_assertion_for_the_token_endpoint_is_taken_too() {
+    let peer = peer();
+    let auth = peer.key().danger_audience_token_endpoint().plain_typ();
+    let exchange = peer.exchange_as("service-b", auth);
+    let own = exchange.app_only_token(Resource::new(C).unwrap()).await;
+    assert_eq!(
+        arrived(&peer.service(C), &own.unwrap()).await.subject(),
+        "service-b"
+    );
+}
+
+#[tokio::test]
+#[ignore = "needs the server: cargo xtask interop"]
+async fn en_01_on_behalf_of_by_the_jwt_bearer_grant() {
+    let peer = peer();
+    let caller = caller(&peer).await;
+    let exchange = peer.exchange(peer.basic("service-a"));
+    let exchange = exchange.dialect(entra::on_behalf_of());
+    let scope = Scope::new([format!("{B}.default")]).unwrap();
+    let target = Target::audience(audience(B)).with_scope(scope);
+    let exchanged = exchange.token(&caller, target).await.unwrap();
+    let at_b = arrived(&peer.service(B), &exchanged).await;
+    assert_eq!(at_b.subject(), "alice");
+    assert_eq!(at_b.current_actor().unwrap().subject(), "service-a");
+}
+
+#[tokio::test]
+#[ignore = "needs the server: cargo xtask interop"]
+async fn at_11_client_credentials_are_a_service_and_no_user() {
+    let peer = peer();
+    let exchange = peer.exchange(peer.basic("service-a"));
+    let target = Target::resource(Resource::new(B).unwrap());
+    let target = target.with_scope(Scope::new(["b:write"]).unwrap());
+    let own = exchange.app_only_token(target).await.unwrap();
+    let at_b = arrived(&peer.service(B), &own).await;
+    assert_eq!(at_b.kind(), PrincipalKind::Service);
+    assert_eq!(at_b.subject(), "service-a");
+    assert_eq!(at_b.scope(), &Scope::new(["b:write"]).unwrap());
+}
+
+#[tokio::test]
+#[ignore = "needs the server: cargo xtask interop"]
+async fn at_14_an_opaque_token_is_taken_as_it_is() {
+    let peer = peer();
+    let exchange = peer.exchange(peer.basic("service-a"));
+    let target = audience("https://opaque.example/");
+    let exchanged = exchange.token(&caller(&peer).await, target).await.unwrap();
+    assert!(!exchanged.token().expose().contains('.'));
+    assert!(exchanged.token().scope().contains("opaque:read"));
+}
+
+#[tokio::test]
+#[ignore = "needs the server: cargo xtask interop"]
+async fn tx_21_its_refusals_are_of_our_classes() {
+    use ExchangeErrorKind as Kind;
+    let peer = peer();
+    let caller = caller(&peer).await;
+    let wrong = ClientSecretBasic::new("wrong").unwrap();
+    let scoped = Target::audience(audience(B)).with_scope(Scope::new(["nope"]).unwrap());
+    let unknown = || Target::audience(audience("https://nowhere.example/"));
+    let to_b = || Target::audience(audience(B));
+    let known = || peer.exchange(peer.basic("service-a"));
+    for (exchange, target, kind, error) in [
+        (known(), unknown(), Kind::TargetDenied, "invalid_target"),
+        (known(), scoped, Kind::TargetDenied, "invalid_scope"),
+        (
+            peer.exchange_as("service-a", wrong),
+            to_b(),
+            Kind::ClientMisconfigured,
+            "invalid_client",
+        ),
+    ] {
+        let refused = exchange.token(&caller, target).await.unwrap_err();
+        assert_eq!(
+            (refused.kind(), refused.oauth_code()),
+            (kind, Some(error)),
+            "{refused}"
+        );
+    }
+}
+
+/// It says `invalid_request` where RFC 6749 has `unauthorized_client`, which is what RFC 8693 has for a bad subject token.
+#[tokio::test]
+#[ignore = "needs the server: cargo xtask interop"]
+async fn tx_21_a_client_without_the_grant_is_told_apart_by_a_dialect() {
+    let peer = peer();
+    let caller = caller(&peer).await;
+    let exchange = peer.exchange(peer.basic("no-exchange"));
+    let refused = exchange.token(&caller, audience(B)).await.unwrap_err();
+    assert_eq!(refused.kind(), ExchangeErrorKind::SubjectInvalid);
+    let words = "requested grant type is not allowed for this client";
+    assert!(refused.to_string().contains(words), "{refused}");
+
+    let dialect = Rfc8693::new().classify(|refusal| {
+        let ours = refusal
+            .description()
+            .contains("not allowed for this client");
+        ours.then_some(ErrorClass::ClientMisconfigured)
+    });
+    let refused = exchange.dialect(dialect).token(&caller, audience(B)).await;
+    assert_eq!(
+        refused.unwrap_err().kind(),
+        ExchangeErrorKind::ClientMisconfigured
+    );
+}
+
+#[tokio::test]
+#[ignore = "needs the server: cargo xtask interop"]
+async fn tx_21_a_token_of_another_issuer_is_the_subjects_fault() {
+    let peer = peer();
+    let other = obo_testkit::AuthorizationServer::start().await;
+    let token = other.user("mallory").audience(A).mint();
+    let issuer = obo::Issuer::new(other.issuer()).unwrap();
+    let service = obo::ResourceServer::new(audience(A), issuer);
+    let caller = service.validate(&token).await.unwrap();
+    let exchange = peer.exchange(peer.basic("service-a"));
+    let refused = exchange.token(&caller, audience(B)).await.unwrap_err();
+    assert_eq!(refused.kind(), ExchangeErrorKind::SubjectInvalid);
+    assert_eq!(refused.oauth_code(), Some("invalid_grant"));
+}
+
+#[tokio::test]
+#[ignore = "needs the server: cargo xtask interop"]
+async fn jw_22_keys_rotate_while_both_run() {
+    let peer = peer();
+    let service = peer.service(A);
+    let before = signed_in(&peer, "alice").await;
+    service.validate(&before).await.unwrap();
+    peer.post("/interop/rotate", None, &[]).await;
+    let after = signed_in(&peer, "bob").await;
+    assert_eq!(service.validate(&after).await.unwrap().subject(), "bob");
+    assert_eq!(service.validate(&before).await.unwrap().subject(), "alice");
+
+    peer.post("/interop/rotate?withdraw", None, &[]).await;
+    let fresh = Peer::named("OIDC_PROVIDER").service(A);
+    let last = signed_in(&peer, "carol").await;
+    assert_eq!(fresh.validate(&last).await.unwrap().subject(), "carol");
+    assert_eq!(code(fresh.validate(&after).await), "unknown_key");
+}

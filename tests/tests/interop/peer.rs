@@ -1,0 +1,114 @@
+//! A server of somebody else's: where it is, who its clients are, and this project's two sides pointed at it.
+
+use std::env;
+
+use obo::{
+    Algorithm, Audience, AuthorizationServer, Client, ClientAuth, ClientSecretBasic, Exchanged,
+    Issuer, Policy, PrivateKeyJwt, Profile, Rejection, ResourceServer, Secret, SigningKey,
+    TokenExchange, Validated,
+};
+use serde_json::Value;
+
+pub(crate) struct Peer {
+    told: Value,
+    pub(crate) server: AuthorizationServer,
+}
+
+impl Peer {
+    /// The server that `cargo xtask interop` started under this name.
+    pub(crate) fn named(name: &str) -> Self {
+        let variable = format!("OBO_INTEROP_{name}");
+        let told = env::var(&variable)
+            .unwrap_or_else(|_| panic!("{variable} is not set; run `cargo xtask interop`"));
+        let told: Value = serde_json::from_str(&told).unwrap();
+        let issuer = Issuer::new(told["issuer"].as_str().unwrap()).unwrap();
+        let server = AuthorizationServer::from(issuer);
+        Self { told, server }
+    }
+
+    pub(crate) fn issuer(&self) -> &Issuer {
+        self.server.issuer()
+    }
+
+    pub(crate) fn secret(&self, client: &str) -> &str {
+        self.told["secrets"][client].as_str().unwrap()
+    }
+
+    pub(crate) fn basic(&self, client: &str) -> Client {
+        let secret = ClientSecretBasic::new(self.secret(client)).unwrap();
+        Client::new(client, secret).unwrap()
+    }
+
+    /// `private_key_jwt` with the key that the server knows.
+    pub(crate) fn key(&self) -> PrivateKeyJwt {
+        let jwk = Secret::new(self.told["client_key"].to_string());
+        PrivateKeyJwt::new(SigningKey::from_jwk(Algorithm::Es256, &jwk).unwrap())
+    }
+
+    pub(crate) fn exchange(&self, client: Client) -> TokenExchange {
+        TokenExchange::new(self.server.clone(), client)
+    }
+
+    pub(crate) fn exchange_as(&self, client: &str, auth: impl ClientAuth) -> TokenExchange {
+        self.exchange(Client::new(client, auth).unwrap())
+    }
+
+    /// A service that takes the standard's access tokens.
+    pub(crate) fn service(&self, name: &str) -> ResourceServer {
+        ResourceServer::new(audience(name), self.server.clone())
+    }
+
+    pub(crate) fn service_with(&self, name: &str, profile: Profile) -> ResourceServer {
+        let policy = Policy::new(self.issuer().clone(), audience(name)).profile(profile);
+        ResourceServer::with_policy(policy, self.server.clone()).unwrap()
+    }
+
+    /// Posts a form to a path of the server, as one of its clients where one is named.
+    pub(crate) async fn post(
+        &self,
+        path: &str,
+        client: Option<&str>,
+        form: &[(&str, &str)],
+    ) -> Value {
+        let url = format!("{}{path}", self.issuer());
+        let form = url::form_urlencoded::Serializer::new(String::new())
+            .extend_pairs(form)
+            .finish();
+        let request = http()
+            .post(&url)
+            .header("content-type", "application/x-www-form-urlencoded")
+            .body(form);
+        let request = match client {
+            Some(client) => request.basic_auth(client, Some(self.secret(client))),
+            None => request,
+        };
+        let response = request.send().await.unwrap();
+        let (status, body) = (response.status(), response.text().await.unwrap());
+        assert!(status.is_success(), "{url}: {status} {body}");
+        serde_json::from_str(&body).unwrap()
+    }
+}
+
+/// Neither proxies nor redirects: what a peer answers is looked at as it is.
+pub(crate) fn http() -> reqwest::Client {
+    let client = reqwest::Client::builder().no_proxy();
+    let client = client.redirect(reqwest::redirect::Policy::none());
+    client.build().unwrap()
+}
+
+pub(crate) fn audience(name: &str) -> Audience {
+    Audience::new(name).unwrap()
+}
+
+/// Takes the issued token where it was meant for.
+pub(crate) async fn arrived(at: &ResourceServer, exchanged: &Exchanged) -> Validated {
+    at.validate(exchanged.token().expose()).await.unwrap()
+}
+
+/// Why a token is refused, as metrics have it.
+pub(crate) fn code(refused: Result<Validated, Rejection>) -> &'static str {
+    match refused {
+        Err(Rejection::Token(error)) => error.code(),
+        other => panic!("not a refused token: {other:?}"),
+    }
+}
