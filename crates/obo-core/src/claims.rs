@@ -49,10 +49,12 @@ impl Claims {
             .and_then(|claims| json.end().map(|()| claims))
             .map_err(|_| trace.explain("payload", MAX_ACTORS))?;
         claims.others = members.of(payload);
-        if let Some(typ) = claims.others.json("typ") {
-            let typ = values::text(typ).ok_or(TokenError::InvalidClaim("typ"))?;
-            if is_other_kind(&typ) {
-                claims.other_kind = Some("the claim `typ` names another kind");
+        for name in ["typ", "token_use"] {
+            if let Some(kind) = claims.others.json(name) {
+                let kind = values::text(kind).ok_or(TokenError::InvalidClaim(name))?;
+                if is_other_kind(&kind) {
+                    claims.other_kind = Some("the claim `typ` or `token_use` names another kind");
+                }
             }
         }
         Ok(claims)
@@ -156,9 +158,10 @@ impl<'de> Visitor<'de> for ClaimsVisitor<'_> {
     }
 }
 
-/// Some servers sign every kind of token under the header `typ` `JWT` and tell them apart by a claim of that name.
-fn is_other_kind(typ: &str) -> bool {
+/// Some servers sign every kind of token under the header `typ` `JWT` and tell them apart by a claim of that name, or by
+/// `token_use`.
+fn is_other_kind(kind: &str) -> bool {
     ["ID", "Refresh", "Offline", "Logout"]
         .iter()
-        .any(|other| typ.eq_ignore_ascii_case(other))
+        .any(|other| kind.eq_ignore_ascii_case(other))
 }

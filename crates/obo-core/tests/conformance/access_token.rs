@@ -248,6 +248,8 @@ fn at_13_jw_33_an_id_token_of_the_same_server_is_refused() {
         ("typ", "\"Refresh\""),
         ("typ", "\"Offline\""),
         ("typ", "\"Logout\""),
+        ("token_use", "\"id\""),
+        ("token_use", "\"refresh\""),
     ] {
         let token = id_token().claim(claim, value).mint();
         let error = lenient_verdict(&token).unwrap_err();
@@ -260,10 +262,14 @@ fn at_13_jw_33_an_id_token_of_the_same_server_is_refused() {
         let token = id_token().claim("typ", typ).mint();
         lenient_verdict(&token).expect(typ);
     }
-    for odd in ["7", "null", "[\"ID\"]"] {
-        let token = id_token().claim("typ", odd).mint();
-        let error = lenient_verdict(&token).unwrap_err();
-        assert_eq!(error, TokenError::InvalidClaim("typ"), "{odd}");
+    let access = id_token().claim("token_use", "\"access\"").mint();
+    lenient_verdict(&access).unwrap();
+    for claim in ["typ", "token_use"] {
+        for odd in ["7", "null", "[\"ID\"]"] {
+            let token = id_token().claim(claim, odd).mint();
+            let error = lenient_verdict(&token).unwrap_err();
+            assert_eq!(error, TokenError::InvalidClaim(claim), "{odd}");
+        }
     }
 }
 
