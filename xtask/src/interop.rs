@@ -46,6 +46,18 @@ const SERVERS: &[(&str, Runtime, &str, &[&str])] = &[
     ("nanoidp", Runtime::Python, "servers/nanoidp_server.py", &[]),
 ];
 
+/// A client: what runs it, and its script.
+const CLIENTS: &[(Runtime, &str)] = &[
+    (Runtime::Node, "clients/openid_client.mjs"),
+    (Runtime::Node, "clients/oauth4webapi.mjs"),
+    (Runtime::Node, "clients/jose_keys.mjs"),
+    (Runtime::Python, "clients/authlib_client.py"),
+    (Runtime::Python, "clients/pyjwt_keys.py"),
+];
+
+/// Clients that cannot talk to the testkit, and why.
+const UNABLE: &[(&str, &str)] = &[("msal", "it takes https alone, and the testkit has no TLS")];
+
 pub(crate) fn run() -> shell::Result {
     if let Some(skipped) = step()? {
         println!("interop: skipped {skipped}");
@@ -55,11 +67,13 @@ pub(crate) fn run() -> shell::Result {
 
 /// The verb as a step of CI; what was skipped is named.
 pub(crate) fn step() -> shell::Result<Option<String>> {
-    let tests = executable("test -p obo-tests --test interop --no-run")?;
+    let tests = executable("test --test interop --no-run")?;
+    let testkit = executable("build --example standalone")?;
     let budget = Budget::new(MOST);
     let installed = Installed::get(&budget)?;
     let mut matrix = Matrix::default();
     against_servers(&tests, &installed, &budget, &mut matrix)?;
+    against_clients(&testkit, &installed, &budget, &mut matrix)?;
     matrix.print();
     matrix.verdict()?;
     Ok(installed.missing())
@@ -98,9 +112,33 @@ fn against_servers(
     Ok(())
 }
 
-/// Builds something and says where it is.
+/// Their clients against the testkit.
+fn against_clients(
+    testkit: &Path,
+    installed: &Installed,
+    budget: &Budget,
+    matrix: &mut Matrix,
+) -> shell::Result {
+    let testkit = Server::start("testkit", Command::new(testkit), &installed.folder, budget)?;
+    for (runtime, script) in CLIENTS {
+        match installed.command(*runtime, script) {
+            Ok(mut command) => {
+                command.env(testkit.variable(), testkit.told());
+                matrix.add(script, &budget.output(&mut command)?);
+            }
+            Err(why) => matrix.skip(script, why),
+        }
+    }
+    for (client, why) in UNABLE {
+        matrix.skip(client, why);
+    }
+    Ok(())
+}
+
+/// Builds something, as the step of all tests does, and says where it is.
 fn executable(arguments: &str) -> shell::Result<PathBuf> {
-    let messages = read(&mut cargo(&format!("{arguments} --message-format=json")))?;
+    let build = format!("{arguments} --workspace --all-features --message-format=json");
+    let messages = read(&mut cargo(&build))?;
     let found = messages.lines().find_map(|line| {
         let message: serde_json::Value = serde_json::from_str(line).ok()?;
         message.get("executable")?.as_str().map(PathBuf::from)

@@ -28,27 +28,39 @@ impl Budget {
         self.0.saturating_duration_since(Instant::now())
     }
 
-    /// Runs a command to its end; one that is still running when the time is over is ended.
+    /// A part of what is left.
+    pub(super) fn part(&self, most: Duration) -> Self {
+        Self::new(most.min(self.left()))
+    }
+
+    /// Runs a command to its end; it fails when the time is over.
     pub(super) fn output(&self, command: &mut Command) -> shell::Result<Output> {
         let name = command.get_program().to_string_lossy().into_owned();
+        let output = self.output_in_time(command)?;
+        output.ok_or_else(|| format!("`{name}` was ended, since its time was over").into())
+    }
+
+    /// Runs a command to its end, or ends it when the time is over.
+    pub(super) fn output_in_time(&self, command: &mut Command) -> shell::Result<Option<Output>> {
         let piped = command.stdin(Stdio::null());
         let piped = piped.stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = piped
-            .spawn()
-            .map_err(|error| format!("`{name}` did not start: {error}"))?;
+        let mut child = piped.spawn().map_err(|error| {
+            let name = command.get_program().to_string_lossy();
+            format!("`{name}` did not start: {error}")
+        })?;
         let stdout = reader(child.stdout.take());
         let stderr = reader(child.stderr.take());
         let Some(status) = self.wait(&mut child)? else {
             child.kill()?;
             child.wait()?;
-            return Err(format!("`{name}` was ended, since the time of all is over").into());
+            return Ok(None);
         };
         let text = |reader: JoinHandle<String>| reader.join().unwrap_or_default();
-        Ok(Output {
+        Ok(Some(Output {
             status,
             stdout: text(stdout),
             stderr: text(stderr),
-        })
+        }))
     }
 
     fn wait(&self, child: &mut Child) -> shell::Result<Option<ExitStatus>> {
@@ -85,8 +97,10 @@ mod tests {
     fn a_command_ends_with_the_time() {
         let mut command = Command::new("sleep");
         let started = Instant::now();
-        let ended = Budget::new(Duration::from_millis(50)).output(command.arg("60"));
-        assert!(ended.is_err() && started.elapsed() < Duration::from_secs(30));
+        let ended = Budget::new(Duration::from_secs(60)).part(Duration::from_millis(50));
+        assert!(ended.output_in_time(command.arg("60")).unwrap().is_none());
+        assert!(ended.output(&mut command).is_err());
+        assert!(started.elapsed() < Duration::from_secs(30));
     }
 
     #[test]

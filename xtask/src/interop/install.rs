@@ -5,12 +5,16 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::thread;
+use std::time::Duration;
 
 use super::budget::{Budget, Output};
 use crate::shell::{self, works};
 
 const FROM: &str = "tests/interop";
 const INTO: &str = "target/interop";
+
+/// For all that one installer does; a registry that is slower counts as not reached.
+const MOST: Duration = Duration::from_secs(150);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Runtime {
@@ -90,8 +94,9 @@ fn node(home: &Path, budget: &Budget) -> shell::Result<Result<PathBuf, String>> 
         }
         let mut npm = Command::new("npm");
         npm.args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"]);
+        npm.args(["--fetch-retries=1", "--fetch-timeout=20000"]);
         npm.current_dir(home);
-        if let Some(why) = unreachable("npm", &budget.output(&mut npm)?)? {
+        if let Some(why) = unreached("npm", budget.part(MOST).output_in_time(&mut npm)?)? {
             return Ok(Err(why));
         }
         done(home, &lock)?;
@@ -122,10 +127,12 @@ fn python(home: &Path, budget: &Budget) -> shell::Result<Result<PathBuf, String>
             "install",
             "--quiet",
             "--disable-pip-version-check",
+            "--retries=2",
+            "--timeout=20",
         ]);
         // All that is needed is in the list, and nothing of it is built here.
         pip.args(["--no-deps", "--only-binary", ":all:", "--requirement"]);
-        if let Some(why) = unreachable("pip", &budget.output(pip.arg(&pins))?)? {
+        if let Some(why) = unreached("pip", budget.part(MOST).output_in_time(pip.arg(&pins))?)? {
             return Ok(Err(why));
         }
         done(home, &lock)?;
@@ -165,11 +172,14 @@ fn scripts(home: &Path, extension: &str) -> shell::Result {
 }
 
 /// Why an installer got nothing from its registry; any other failure is one of the run.
-fn unreachable(installer: &str, output: &Output) -> shell::Result<Option<String>> {
+fn unreached(installer: &str, output: Option<Output>) -> shell::Result<Option<String>> {
+    let Some(output) = output else {
+        return Ok(Some(format!("{installer} got no answer in time")));
+    };
     if output.status.success() {
         return Ok(None);
     }
-    let said = [&*output.stdout, &*output.stderr].concat();
+    let said = [output.stdout, output.stderr].concat();
     if is_of_the_network(&said) {
         return Ok(Some(format!("{installer} does not reach its registry")));
     }
@@ -177,7 +187,8 @@ fn unreachable(installer: &str, output: &Output) -> shell::Result<Option<String>
 }
 
 /// How npm and pip tell that nobody answers.
-const NETWORK: [&str; 12] = [
+const NETWORK: [&str; 13] = [
+    "network timeout",
     "ENOTFOUND",
     "EAI_AGAIN",
     "ECONNREFUSED",
@@ -208,10 +219,18 @@ mod tests {
         assert!(is_of_the_network(
             "NewConnectionError('<HTTPSConnection>: Failed to establish'"
         ));
+        assert!(is_of_the_network(
+            "npm error network timeout at: https://npm.example/vary"
+        ));
         assert!(!is_of_the_network("npm error code EINTEGRITY"));
         assert!(!is_of_the_network(
             "ERROR: No matching distribution found for nanoidp==9.9"
         ));
+    }
+
+    #[test]
+    fn a_registry_that_is_too_slow_is_not_reached() {
+        assert!(unreached("npm", None).unwrap().is_some());
     }
 
     #[test]

@@ -27,8 +27,11 @@ enum Outcome {
 impl Matrix {
     /// Reads `test NAME ... ok`, `FAILED` or `ignored, WHY` of what a program printed about one peer.
     ///
-    /// A program that fails beside its cases, or that has none, is a failed case too.
-    pub(super) fn add(&mut self, peer: &str, output: &Output) {
+    /// A line `peer NAME VERSION` names it better. A program that fails beside its cases, or that has none, is a failed case too.
+    pub(super) fn add(&mut self, named: &str, output: &Output) {
+        let said = output.stdout.lines();
+        let peer = said.filter_map(|line| line.strip_prefix("peer ")).next();
+        let peer = peer.unwrap_or(named);
         let mut cases: Vec<Case> = output.stdout.lines().filter_map(case).collect();
         let none_failed = cases.iter().all(|case| case.outcome != Outcome::Failed);
         if cases.is_empty() || (none_failed && !output.status.success()) {

@@ -1,0 +1,40 @@
+"""Cases in the form that Rust's test programs print, and what the testkit's standalone server told."""
+
+import importlib.metadata
+import json
+import os
+import sys
+import traceback
+
+import requests
+
+told = json.loads(os.environ["OBO_INTEROP_TESTKIT"])
+issuer = told["issuer"]
+ACCESS_TOKEN = "urn:ietf:params:oauth:token-type:access_token"
+TOKEN_EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"
+metadata = requests.get(f"{issuer}/.well-known/openid-configuration", timeout=10).json()
+failed = 0
+
+
+def peer(package):
+    print("peer", package, importlib.metadata.version(package))
+
+
+def test(name, run, refused_by=None):
+    """Runs a case; one that is to be refused fails where it is not."""
+    global failed
+    try:
+        try:
+            run()
+            assert refused_by is None, "it is accepted"
+        except (refused_by or ()):
+            pass
+        print(f"test {name.replace(' ', '_')} ... ok")
+    except Exception:
+        failed = 1
+        print(f"test {name.replace(' ', '_')} ... FAILED")
+        traceback.print_exc()
+
+
+def end():
+    sys.exit(failed)
