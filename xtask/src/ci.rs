@@ -1,9 +1,10 @@
 //! `cargo xtask ci`: every check, cheapest first, stopping at the first that fails.
 
+use std::borrow::Cow;
 use std::time::Instant;
 
 use crate::shell::{self, cargo, show, works};
-use crate::{PUBLISHED, test, tidy};
+use crate::{PUBLISHED, interop, test, tidy};
 
 pub(crate) fn run() -> shell::Result {
     let mut skipped = Vec::new();
@@ -21,26 +22,27 @@ pub(crate) fn run() -> shell::Result {
     step("docs", || done(docs()))?;
     step("deny", deny)?;
     step("example", || done(example()))?;
+    step("interop", interop)?;
     println!("{}", summary(&skipped));
     Ok(())
 }
 
 enum Outcome {
     Passed,
-    /// The tool of this step is not installed.
-    Skipped(&'static str),
+    /// What this step needs is not to be had, such as a tool that is not installed.
+    Skipped(Cow<'static, str>),
 }
 
 fn fmt() -> shell::Result<Outcome> {
     if !works(&mut cargo("fmt --version")) {
-        return Ok(Outcome::Skipped("rustfmt is not installed"));
+        return Ok(Outcome::Skipped("rustfmt is not installed".into()));
     }
     done(show(&mut cargo("fmt --all -- --check")))
 }
 
 fn clippy() -> shell::Result<Outcome> {
     if !works(&mut cargo("clippy --version")) {
-        return Ok(Outcome::Skipped("clippy is not installed"));
+        return Ok(Outcome::Skipped("clippy is not installed".into()));
     }
     done(show(&mut cargo(
         "clippy --workspace --all-targets --all-features -- -D warnings",
@@ -68,7 +70,7 @@ fn docs() -> shell::Result {
 
 fn deny() -> shell::Result<Outcome> {
     if !works(&mut cargo("deny --version")) {
-        return Ok(Outcome::Skipped("cargo-deny is not installed"));
+        return Ok(Outcome::Skipped("cargo-deny is not installed".into()));
     }
     done(show(&mut cargo("deny check bans licenses sources")))
 }
@@ -79,6 +81,13 @@ fn example() -> shell::Result {
         show(&mut cargo(&format!("run -p obo-examples --bin {story}")))?;
     }
     Ok(())
+}
+
+fn interop() -> shell::Result<Outcome> {
+    Ok(match interop::step()? {
+        None => Outcome::Passed,
+        Some(skipped) => Outcome::Skipped(skipped.into()),
+    })
 }
 
 fn done(result: shell::Result) -> shell::Result<Outcome> {
