@@ -254,6 +254,9 @@ impl Rfc8693 {
     ///
     /// It is not asked about overload (429, `slow_down`, `too_many_requests`) and faults (5xx, `server_error`,
     /// `temporarily_unavailable`).
+    ///
+    /// By the standard `invalid_request` is a subject token that is not accepted. Some servers say so too where this client
+    /// may not exchange at all; they are to be told by their [description](Refusal::description).
     #[must_use]
     pub fn classify(mut self, classify: fn(&Refusal<'_>) -> Option<ErrorClass>) -> Self {
         self.classify = Some(classify as Classify);
