@@ -1,12 +1,11 @@
 use std::fmt;
 use std::time::Duration;
 
-use bytes::Bytes;
-use futures_util::TryFutureExt as _;
+use bytes::{Bytes, BytesMut};
 use http::{Request, Response};
 use http_body::Body;
 use http_body_util::combinators::UnsyncBoxBody;
-use http_body_util::{BodyExt as _, Collected, LengthLimitError, Limited};
+use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use tower::util::BoxCloneSyncService;
 use tower::{Service, ServiceExt as _};
 
@@ -19,7 +18,7 @@ use crate::{BoxError, observe};
 /// client's secret to wherever it is sent (TE-06).
 ///
 /// ```
-/// use bytes::Bytes;
+/// use bytes::{Bytes, BytesMut};
 /// use http_body_util::Full;
 /// use obo::HttpService;
 ///
@@ -103,14 +102,16 @@ impl HttpService {
     }
 }
 
-/// A function of its own: inside an async block the compiler loses the lifetime of the boxed error.
-fn collect(
-    body: UnsyncBoxBody<Bytes, BoxError>,
-    most: usize,
-) -> impl Future<Output = Result<Bytes, BoxError>> + Send {
-    Limited::new(body, most)
-        .collect()
-        .map_ok(Collected::to_bytes)
+/// Into one buffer: a list of frames would cost many times their bytes when each of them is tiny.
+async fn collect(body: UnsyncBoxBody<Bytes, BoxError>, most: usize) -> Result<Bytes, BoxError> {
+    let mut body = Limited::new(body, most);
+    let mut collected = BytesMut::new();
+    while let Some(frame) = body.frame().await.transpose()? {
+        if let Ok(data) = frame.into_data() {
+            collected.extend_from_slice(&data);
+        }
+    }
+    Ok(collected.freeze())
 }
 
 impl fmt::Debug for HttpService {
