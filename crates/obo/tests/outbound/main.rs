@@ -36,3 +36,4 @@ mod seams;
 mod server_faults;
 mod single_flight;
 mod wire;
+mod wire_faults;

@@ -6,7 +6,7 @@ use std::io::Write;
 use std::sync::{Arc, Mutex};
 
 use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
 use http::Request;
 use obo::{
     Algorithm, Client, ClientAssertion, ClientSecretBasic, ClientSecretJwt, ClientSecretPost,
@@ -109,11 +109,19 @@ async fn te_09_the_servers_words_are_cut_and_cleaned_and_told_to_nobody() {
     let told = format!("{error}{error:?}{:?}", error.oauth_code());
     assert!(!told.contains(['\r', '\n', '\u{1b}']), "{told}");
     assert!(told.len() < 1500, "{} bytes", told.len());
-    let response = error
-        .answer()
-        .to_response::<()>(&http::Method::GET, &http::HeaderMap::new());
-    let answered = format!("{response:?}");
-    assert!(!answered.contains("line") && !answered.contains("invalid_target"));
+    for media_type in ["application/json", "application/grpc"] {
+        let headers = [(http::header::CONTENT_TYPE, media_type.parse().unwrap())];
+        let headers = http::HeaderMap::from_iter(headers);
+        let answer = error.answer();
+        let response = answer.to_response::<()>(&http::Method::POST, &headers);
+        let mut told = format!("{response:?}");
+        if let Some(details) = response.headers().get("grpc-status-details-bin") {
+            let details = STANDARD_NO_PAD.decode(details).unwrap();
+            told += &String::from_utf8_lossy(&details);
+        }
+        let words = ["line", "x-admin", "zzz", "invalid_target"];
+        assert!(!words.iter().any(|word| told.contains(word)), "{told}");
+    }
 }
 
 #[tokio::test]
@@ -163,7 +171,7 @@ impl Write for Log {
 }
 
 #[tokio::test]
-async fn ob_01_nothing_secret_is_logged_at_any_level() {
+async fn ob_01_tx_18_nothing_secret_is_logged_at_any_level() {
     let log = Log::default();
     let writer = log.clone();
     let subscriber = tracing_subscriber::fmt()
@@ -180,7 +188,11 @@ async fn ob_01_nothing_secret_is_logged_at_any_level() {
     setup.idp.client("service-a").jwk(key.public_jwk("k"));
     let key = SigningKey::from_pem(Algorithm::Es256, &Secret::new(key.private_pem())).unwrap();
     let by_key = Client::new("service-a", PrivateKeyJwt::new(key)).unwrap();
-    let mut secrets = vec![subject, SECRET.to_owned(), STANDARD.encode(SECRET)];
+    let refresh = "a-refresh-token-that-nobody-asked-for";
+    let merged = json!({ "refresh_token": refresh });
+    setup.idp.fault(Endpoint::Token, Fault::Merge(merged));
+    let basic = STANDARD.encode(SECRET);
+    let mut secrets = vec![subject, SECRET.to_owned(), basic, refresh.to_owned()];
     for client in [client(), by_key] {
         let (service, downstream) = to_b(&TokenExchange::new(issuer(&setup.idp), client));
         let service = service.on_behalf_of(&caller);

@@ -1,8 +1,7 @@
 //! A TCP server that reads one HTTP request per connection and then does to the connection what a test says.
 
 use std::net::Ipv4Addr;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 
 use obo::ServerMetadata;
 use obo::{AuthorizationServer, HttpService, TokenExchange};
@@ -15,7 +14,8 @@ use crate::setup::{Setup, client, issuer};
 
 pub(crate) struct RawServer {
     pub(crate) url: String,
-    requests: Arc<AtomicUsize>,
+    /// The heads of the requests.
+    requests: Arc<Mutex<Vec<String>>>,
     arrived: Arc<Notify>,
     _accepting: JoinSet<()>,
 }
@@ -27,14 +27,17 @@ impl RawServer {
     {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
         let url = format!("http://{}/token", listener.local_addr().unwrap());
-        let (requests, arrived) = (Arc::<AtomicUsize>::default(), Arc::<Notify>::default());
-        let (count, signal) = (Arc::clone(&requests), Arc::clone(&arrived));
+        let (requests, arrived) = (
+            Arc::<Mutex<Vec<String>>>::default(),
+            Arc::<Notify>::default(),
+        );
+        let (noted, signal) = (Arc::clone(&requests), Arc::clone(&arrived));
         let mut accepting = JoinSet::new();
         accepting.spawn(async move {
             let mut connections = JoinSet::new();
             while let Ok((mut stream, _)) = listener.accept().await {
-                read_request(&mut stream).await;
-                count.fetch_add(1, Ordering::SeqCst);
+                let head = read_request(&mut stream).await;
+                noted.lock().unwrap().push(head);
                 signal.notify_one();
                 connections.spawn(answer(stream));
             }
@@ -48,7 +51,12 @@ impl RawServer {
     }
 
     pub(crate) fn requests(&self) -> usize {
-        self.requests.load(Ordering::SeqCst)
+        self.heads().len()
+    }
+
+    /// The first lines and headers of the requests.
+    pub(crate) fn heads(&self) -> Vec<String> {
+        self.requests.lock().unwrap().clone()
     }
 
     /// Returns when a request has been read that nobody waited for yet.
@@ -65,8 +73,8 @@ impl RawServer {
     }
 }
 
-/// To its last byte: closing a connection with unread bytes would reset it.
-async fn read_request(stream: &mut TcpStream) {
+/// Its head, once it is read to its last byte: closing a connection with unread bytes would reset it.
+async fn read_request(stream: &mut TcpStream) -> String {
     let mut read = Vec::new();
     loop {
         let more = stream.read_buf(&mut read).await.unwrap();
@@ -81,7 +89,7 @@ async fn read_request(stream: &mut TcpStream) {
             .find(|(name, _)| name.eq_ignore_ascii_case("content-length"))
             .map_or(0, |(_, length)| length.parse().unwrap());
         if body.len() >= length {
-            return;
+            return head.to_owned();
         }
     }
 }
