@@ -24,6 +24,7 @@ mod destinations;
 mod discovery;
 mod lifetimes;
 mod no_secrets;
+mod nobody_elses_token;
 mod outages;
 mod readiness;
 mod refused_answers;

@@ -1,0 +1,235 @@
+//! Many users and audiences at once, with calls given up, renewals, rejections, failures and logouts between: whatever
+//! comes of it, no call is made with another's token.
+
+use std::collections::HashMap;
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use bytes::Bytes;
+use futures_util::FutureExt as _;
+use http::{HeaderValue, Request, Response, StatusCode};
+use http_body_util::Full;
+use obo::exchange::CacheBounds;
+use obo::on_behalf_of::Replay;
+use obo::{
+    Audience, AuthorizationServer, CallError, Clock, Destination, Destinations,
+    ExchangeErrorKind as Kind, HttpService, OnBehalfOf, ServerMetadata, TokenExchange, Validated,
+};
+use serde_json::json;
+use tokio::sync::Semaphore;
+use tokio::task::{JoinSet, yield_now};
+use tower::util::BoxCloneSyncService;
+use tower::{Layer as _, ServiceExt as _, service_fn};
+
+use crate::setup::{Setup, client, issuer, part};
+use crate::stub::{issued, json as answer};
+
+const USERS: usize = 1000;
+const AUDIENCES: usize = 10;
+const ROUNDS: usize = 3;
+
+/// Numbers that look random and are the same in each run.
+#[derive(Clone)]
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, most: usize) -> usize {
+        // SplitMix64.
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (mixed ^ (mixed >> 31)) as usize % most
+    }
+
+    fn one_in(&mut self, many: usize) -> bool {
+        self.below(many) == 0
+    }
+}
+
+/// An authorization server whose tokens are `user~audience~number`. Now and then it is late, fails or refuses.
+fn naming_server(setup: &Setup) -> (AuthorizationServer, Arc<AtomicUsize>) {
+    let asked = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&asked);
+    let http = HttpService::new(service_fn(move |request: Request<Bytes>| {
+        let number = count.fetch_add(1, Ordering::SeqCst);
+        async move {
+            let mut random = Random(number as u64);
+            for _ in 0..random.below(4) {
+                yield_now().await;
+            }
+            Ok::<Response<Full<Bytes>>, Infallible>(match random.below(40) {
+                0 => answer(400, &json!({ "error": "invalid_grant" })),
+                1 => answer(400, &json!({ "error": "invalid_target" })),
+                2 => answer(401, &json!({ "error": "invalid_client" })),
+                3 => answer(200, &json!({})),
+                _ => {
+                    let form: HashMap<_, _> = form_urlencoded::parse(request.body()).collect();
+                    let subject = part(&form["subject_token"], 1);
+                    let user = subject["sub"].as_str().unwrap();
+                    let token = format!("{user}~{}~{number}", form["audience"]);
+                    issued(&token, json!({}))
+                }
+            })
+        }
+    }));
+    let metadata = ServerMetadata::new(None, Some("https://idp.example/token")).unwrap();
+    let server = AuthorizationServer::with_metadata(issuer(&setup.idp), metadata, http);
+    (server, asked)
+}
+
+type Downstream = BoxCloneSyncService<Request<String>, Response<()>, Infallible>;
+
+/// The services: each call says for whom it is, and its host says for which audience. Now and then a token is rejected.
+fn services(calls: Arc<AtomicUsize>) -> Downstream {
+    BoxCloneSyncService::new(service_fn(move |request: Request<String>| {
+        let number = calls.fetch_add(1, Ordering::SeqCst);
+        let host = request.uri().host().unwrap();
+        let audience = host.strip_suffix(".svc.example").unwrap();
+        let expected = format!("Bearer {}~{audience}~", request.body());
+        let sent: Vec<&HeaderValue> = request.headers().get_all("authorization").iter().collect();
+        assert_eq!(sent.len(), 1);
+        let sent = sent[0].to_str().unwrap().to_owned();
+        assert!(sent.starts_with(&expected), "{sent} for {expected}");
+        async move {
+            let mut random = Random(number as u64 ^ 0xd0);
+            if random.one_in(4) {
+                yield_now().await;
+            }
+            let mut response = Response::new(());
+            if random.one_in(25) {
+                *response.status_mut() = StatusCode::UNAUTHORIZED;
+            }
+            Ok(response)
+        }
+    }))
+}
+
+/// A user in all of the population's rounds.
+struct User {
+    name: String,
+    caller: Validated,
+    is_logged_out: AtomicBool,
+}
+
+struct Population {
+    exchange: TokenExchange,
+    client: OnBehalfOf<Downstream, Replay<String>>,
+    users: Vec<User>,
+    setup: Setup,
+}
+
+impl Population {
+    /// A round of one user: a call to each audience, in an order of its own.
+    async fn round(&self, number: usize, round: usize) {
+        let user = &self.users[number];
+        let mut random = Random((number * ROUNDS + round) as u64 | 1 << 32);
+        let first = random.below(AUDIENCES);
+        for step in 0..AUDIENCES {
+            let audience = (first + step * [1, 3, 7][round % 3]) % AUDIENCES;
+            self.one_call(user, audience, &mut random).await;
+            if random.one_in(100) {
+                let now = Clock::system().now();
+                self.exchange
+                    .revoke(&issuer(&self.setup.idp), &user.name, now);
+                user.is_logged_out.store(true, Ordering::SeqCst);
+            }
+        }
+    }
+
+    async fn one_call(&self, user: &User, audience: usize, random: &mut Random) {
+        let was_logged_out = user.is_logged_out.load(Ordering::SeqCst);
+        let service = self.client.on_behalf_of(&user.caller);
+        let service = if random.one_in(10) {
+            service.fresh()
+        } else {
+            service
+        };
+        let uri = format!("https://audience-{audience}.svc.example/");
+        let request = Request::post(uri).body(user.name.clone()).unwrap();
+        let mut call = Box::pin(service.oneshot(request));
+        if random.one_in(5) {
+            // Given up, after it was polled a few times.
+            for _ in 0..=random.below(3) {
+                if (&mut call).now_or_never().is_some() {
+                    return;
+                }
+                yield_now().await;
+            }
+            return;
+        }
+        match call.await {
+            Ok(_) => assert!(!was_logged_out, "a call for {}", user.name),
+            Err(CallError::Exchange(error)) if was_logged_out => {
+                assert_eq!(error.kind(), Kind::SubjectInvalid, "{error}");
+            }
+            Err(CallError::Exchange(error)) => {
+                let expected = [
+                    Kind::SubjectInvalid,
+                    Kind::TargetDenied,
+                    Kind::ClientMisconfigured,
+                    Kind::AnswerUnusable,
+                ];
+                assert!(expected.contains(&error.kind()), "{error}");
+            }
+            Err(other) => panic!("{other}"),
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn tx_41_tx_44_of_1000_users_and_10_audiences_none_is_called_for_with_anothers_token() {
+    let setup = Setup::start().await;
+    let (server, asked) = naming_server(&setup);
+    // Less than all of it takes, so that room is made all the time.
+    let bounds = CacheBounds::new().bytes(1024 * 1024).entries_per_subject(8);
+    let exchange = TokenExchange::new(server, client()).cache(bounds).unwrap();
+    let exchange = exchange.concurrency(USERS * AUDIENCES).unwrap();
+    let audience = Audience::new("{service}").unwrap();
+    let all = Destination::template("https://{service}.svc.example", audience).unwrap();
+    let layer = exchange.to_any(Destinations::new([all]).unwrap());
+    let layer = layer.replay(Replay::copied(|body: &String| Some(body.clone())));
+    let calls = Arc::new(AtomicUsize::new(0));
+    let client = layer.layer(services(Arc::clone(&calls)));
+    let mut users = Vec::with_capacity(USERS);
+    for number in 0..USERS {
+        let name = format!("user-{number}");
+        users.push(User {
+            caller: setup.caller(&name).await,
+            name,
+            is_logged_out: AtomicBool::new(false),
+        });
+    }
+    let population = Arc::new(Population {
+        exchange,
+        client,
+        users,
+        setup,
+    });
+    // As many at once as get their answers before a deadline, on a slow machine too.
+    let places = Arc::new(Semaphore::new(400));
+    let mut rounds = JoinSet::new();
+    for number in 0..USERS {
+        for round in 0..ROUNDS {
+            let (population, places) = (Arc::clone(&population), Arc::clone(&places));
+            rounds.spawn(async move {
+                let _place = places.acquire().await.unwrap();
+                population.round(number, round).await;
+            });
+        }
+    }
+    rounds.join_all().await;
+
+    // All of it took place.
+    let logged_out = |user: &&User| user.is_logged_out.load(Ordering::SeqCst);
+    let logged_out = population.users.iter().filter(logged_out).count();
+    let (asked, calls) = (asked.load(Ordering::SeqCst), calls.load(Ordering::SeqCst));
+    let most = USERS * AUDIENCES * ROUNDS;
+    assert!(logged_out > USERS / 10, "{logged_out}");
+    assert!(calls > most / 2, "{calls}");
+    assert!(
+        asked > USERS * AUDIENCES / 2 && asked < calls,
+        "{asked} of {calls}"
+    );
+}
