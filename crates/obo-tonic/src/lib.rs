@@ -15,6 +15,7 @@
 //! The outbound side is an [`OnBehalfOf`] around a channel, which a generated client takes in the channel's place.
 
 mod accessors;
+mod intermediary;
 mod on_behalf_of;
 mod require;
 mod status;

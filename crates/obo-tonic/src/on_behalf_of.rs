@@ -12,6 +12,7 @@ use tonic::body::Body;
 use tonic::service::Interceptor;
 use tower_service::Service;
 
+use crate::intermediary::of_a_service;
 use crate::status::not_called;
 
 /// The longest request that is kept to be sent again, in bytes.
@@ -19,6 +20,9 @@ const MOST_REPLAYED: usize = 64 * 1024;
 
 /// A channel for generated clients that calls on behalf of a user: its error is a [`Status`], so that `?` keeps the
 /// code, and [`exchange_error`](crate::exchange_error) finds why a call was not made.
+///
+/// An HTTP answer that no gRPC service made, such as a proxy's page, is a [`Status`] too, by the HTTP status: 401 is
+/// `UNAUTHENTICATED`, 503 is `UNAVAILABLE`. Where there is a `grpc-status`, that is the code.
 #[derive(Clone, Debug)]
 pub struct OnBehalfOf<S>(obo::OnBehalfOf<S, Replay<Body>>);
 
@@ -96,12 +100,13 @@ pin_project! {
 
 impl<F, R> Future for ResponseFuture<F>
 where
-    F: Future<Output = Result<R, CallError>>,
+    F: Future<Output = Result<Response<R>, CallError>>,
 {
-    type Output = Result<R, Status>;
+    type Output = Result<Response<R>, Status>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        Poll::Ready(ready!(self.project().future.poll(cx)).map_err(to_status))
+        let called = ready!(self.project().future.poll(cx)).map_err(to_status);
+        Poll::Ready(called.and_then(of_a_service))
     }
 }
 

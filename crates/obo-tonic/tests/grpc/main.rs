@@ -10,6 +10,7 @@
 mod whoami;
 
 mod accessors;
+mod intermediary;
 mod on_behalf_of;
 mod over_socket;
 mod streams;

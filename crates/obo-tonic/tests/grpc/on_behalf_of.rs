@@ -25,7 +25,11 @@ fn client(idp: &AuthorizationServer, service: SocketAddr, audience: &str) -> OnB
     OnBehalfOf::new(layer(idp, service, audience).layer(channel(service)))
 }
 
-fn layer(idp: &AuthorizationServer, service: SocketAddr, audience: &str) -> OnBehalfOfLayer {
+pub(crate) fn layer(
+    idp: &AuthorizationServer,
+    service: SocketAddr,
+    audience: &str,
+) -> OnBehalfOfLayer {
     idp.client("service-a")
         .secret("s3cret")
         .may_exchange_to("service-b");
@@ -37,7 +41,7 @@ fn layer(idp: &AuthorizationServer, service: SocketAddr, audience: &str) -> OnBe
 }
 
 /// The caller of ServiceA.
-async fn caller(idp: &AuthorizationServer) -> Validated {
+pub(crate) async fn caller(idp: &AuthorizationServer) -> Validated {
     let token = token(idp).claim("aud", "service-a").mint();
     accepts(idp, "service-a").validate(&token).await.unwrap()
 }

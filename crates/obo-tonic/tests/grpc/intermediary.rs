@@ -1,0 +1,198 @@
+//! Answers that no gRPC service made: a proxy's, a load balancer's, a sign-in page.
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+
+use http::Response;
+use obo_testkit::AuthorizationServer;
+use obo_tonic::OnBehalfOf;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tonic::body::Body;
+use tonic::{Code, Status};
+use tower::{Layer as _, Service as _, ServiceExt as _, service_fn};
+
+use crate::on_behalf_of::{caller, layer};
+use crate::whoami::{call, channel, serve, with_token};
+
+/// What a generated client makes of these answers, one for each call, through the service on behalf of a user.
+async fn told(answers: Vec<Response<Body>>) -> Vec<Status> {
+    let idp = AuthorizationServer::start().await;
+    let nowhere = SocketAddr::from(([127, 0, 0, 1], 1));
+    let layer = layer(&idp, nowhere, "service-b");
+    let caller = caller(&idp).await;
+    let mut told = Vec::new();
+    for answer in answers {
+        let answer = Mutex::new(Some(answer));
+        let answer = Arc::new(answer);
+        let proxy = service_fn(move |_: http::Request<Body>| {
+            let answer = answer.lock().unwrap().take().expect("one call");
+            async { Ok::<_, Infallible>(answer) }
+        });
+        let stock = OnBehalfOf::new(layer.layer(proxy)).on_behalf_of(&caller);
+        told.push(call(stock, with_token(None)).await.unwrap_err());
+    }
+    told
+}
+
+fn answer(
+    status: u16,
+    headers: &[(&'static str, &'static str)],
+    body: &'static str,
+) -> Response<Body> {
+    let mut answer = Response::builder().status(status);
+    for (name, value) in headers {
+        answer = answer.header(*name, *value);
+    }
+    answer
+        .body(Body::new(http_body_util::Full::from(body)))
+        .unwrap()
+}
+
+const HTML: (&str, &str) = ("content-type", "text/html");
+
+#[tokio::test]
+async fn gr_07_a_bare_http_answer_has_the_code_of_its_status() {
+    let table = [
+        (400, Code::Internal),
+        (401, Code::Unauthenticated),
+        (403, Code::PermissionDenied),
+        (404, Code::Unimplemented),
+        (429, Code::Unavailable),
+        (502, Code::Unavailable),
+        (503, Code::Unavailable),
+        (504, Code::Unavailable),
+        (200, Code::Unknown),
+        (204, Code::Unknown),
+        (302, Code::Unknown),
+        (405, Code::Unknown),
+        (418, Code::Unknown),
+        (500, Code::Unknown),
+        (501, Code::Unknown),
+        (505, Code::Unknown),
+    ];
+    let page = "<html><body>An answer of a proxy</body></html>";
+    // What could be taken for the frame of an empty message is one of a proxy's answer still.
+    for body in ["", page, "\0\0\0\0\0"] {
+        let answers = table.map(|(status, _)| answer(status, &[HTML], body));
+        for (status, (sent, code)) in told(answers.into()).await.iter().zip(table) {
+            assert_eq!(status.code(), code, "{sent} with {body:?}: {status}");
+            assert!(!status.message().contains("proxy</body>"), "{status}");
+        }
+    }
+    let bare = table[..8]
+        .iter()
+        .map(|(status, _)| answer(*status, &[], page));
+    for (status, (sent, code)) in told(bare.collect()).await.iter().zip(table) {
+        assert_eq!(status.code(), code, "{sent}: {status}");
+    }
+}
+
+#[tokio::test]
+async fn gr_07_a_grpc_status_wins() {
+    const GRPC: (&str, &str) = ("content-type", "application/grpc+proto");
+    let said = |status, headers: &[_]| answer(status, headers, "");
+    let answers = vec![
+        said(401, &[("grpc-status", "7"), ("grpc-message", "no")]),
+        said(503, &[HTML, ("grpc-status", "8")]),
+        said(200, &[HTML, ("grpc-status", "5")]),
+        said(404, &[GRPC, ("grpc-status", "3")]),
+        // A gRPC service that died before it said how it ended.
+        said(503, &[GRPC]),
+    ];
+    let codes: Vec<_> = told(answers).await.iter().map(Status::code).collect();
+    assert_eq!(
+        codes,
+        [
+            Code::PermissionDenied,
+            Code::ResourceExhausted,
+            Code::NotFound,
+            Code::InvalidArgument,
+            Code::Unavailable,
+        ]
+    );
+}
+
+#[tokio::test]
+async fn gr_07_gr_10_a_bare_401_lets_the_token_go_and_is_replayed() {
+    let idp = AuthorizationServer::start().await;
+    let service = serve(&idp, None).await;
+    let caller = caller(&idp).await;
+    for replays in [false, true] {
+        let layer = layer(&idp, service, "service-b");
+        let calls = Arc::new(Mutex::new(Vec::new()));
+        let (noted, channel) = (Arc::clone(&calls), channel(service));
+        let proxy = service_fn(move |request: http::Request<Body>| {
+            let (noted, mut channel) = (Arc::clone(&noted), channel.clone());
+            async move {
+                let token = request.headers()["authorization"].clone();
+                // The service reads every request; of what it answers, the proxy replaces the second.
+                let served = channel.ready().await?.call(request).await?;
+                let mut noted = noted.lock().unwrap();
+                noted.push(token);
+                Ok::<_, tonic::transport::Error>(match noted.len() {
+                    2 => answer(401, &[HTML], "<html>"),
+                    _ => served,
+                })
+            }
+        });
+        let stock = OnBehalfOf::new(layer.layer(proxy)).on_behalf_of(&caller);
+        let stock = if replays { stock.replay() } else { stock };
+        call(stock.clone(), with_token(None)).await.unwrap();
+        let second = call(stock.clone(), with_token(None)).await;
+        match replays {
+            true => assert_eq!(second.unwrap(), "alice by service-a"),
+            false => {
+                assert_eq!(second.unwrap_err().code(), Code::Unauthenticated);
+                call(stock, with_token(None)).await.unwrap();
+            }
+        }
+        let tokens = calls.lock().unwrap().clone();
+        assert_eq!(tokens.len(), 3);
+        assert_eq!(tokens[0], tokens[1]);
+        assert_ne!(tokens[1], tokens[2]);
+    }
+}
+
+/// Over a socket, as a load balancer does it that speaks HTTP/2 and knows no backend.
+#[tokio::test]
+async fn gr_07_a_bare_answer_over_http2_has_its_code_too() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        // SETTINGS; HEADERS of stream 1 with `:status: 404`; DATA that ends the stream.
+        let settings = [0, 0, 0, 4, 0, 0, 0, 0, 0];
+        let headers = [0, 0, 1, 1, 4, 0, 0, 0, 1, 0x8d];
+        let data = [0, 0, 4, 0, 1, 0, 0, 0, 1, b'o', b'o', b'p', b's'];
+        stream.write_all(&settings).await.unwrap();
+        let mut read = Vec::new();
+        while !is_whole(&read) {
+            assert!(stream.read_buf(&mut read).await.unwrap() > 0);
+        }
+        stream.write_all(&headers).await.unwrap();
+        stream.write_all(&data).await.unwrap();
+        // Until the client goes away.
+        while stream.read_buf(&mut read).await.is_ok_and(|more| more > 0) {}
+    });
+    let idp = AuthorizationServer::start().await;
+    let stock = OnBehalfOf::new(layer(&idp, address, "service-b").layer(channel(address)));
+    let stock = stock.on_behalf_of(&caller(&idp).await);
+    let status = call(stock, with_token(None)).await.unwrap_err();
+    assert_eq!(status.code(), Code::Unimplemented, "{status}");
+}
+
+/// Whether a client's bytes hold the end of stream 1.
+fn is_whole(read: &[u8]) -> bool {
+    let mut frames = read
+        .strip_prefix(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")
+        .unwrap_or_default();
+    while let Some((&[_, a, b, kind, flags, _, _, _, stream], rest)) = frames.split_first_chunk() {
+        if kind <= 1 && stream == 1 && flags & 1 == 1 {
+            return true;
+        }
+        let length = usize::from(u16::from_be_bytes([a, b]));
+        frames = rest.get(length..).unwrap_or_default();
+    }
+    false
+}
