@@ -4,6 +4,7 @@ use serde::{Deserialize, Deserializer};
 
 use super::registry::Registry;
 use super::template::named;
+use crate::dialect::Rfc8693;
 use crate::{Audience, ConfigError, Destination, Destinations, Resource, Scope};
 
 /// [`Destinations`] as TOML, YAML or any other format that serde reads: a list of the following.
@@ -15,6 +16,7 @@ use crate::{Audience, ConfigError, Destination, Destinations, Resource, Scope};
 /// | `resource` or `resources` | the same as URIs (RFC 8707); a destination needs a name of either kind |
 /// | `scopes` | the scope values to ask for; without it the authorization server decides |
 /// | `required_scopes` | the same, where a token that was granted less is not used: [`Destination::required_scopes`] |
+/// | `dialect` | the name of the [dialect](Destination::dialect) to ask in, one of [`dialect::names`](crate::dialect::names); that of the exchange unless set |
 /// | `danger_plaintext` | `true` for `http` outside loopback, where the network encrypts: [`Destination::danger_plaintext`] |
 ///
 /// Other keys are refused. A value that is wrong by itself is an error of the file's reader, which knows the place; one
@@ -60,6 +62,7 @@ struct DestinationConfig {
     resources: Option<Vec<Resource>>,
     scopes: Option<Scopes>,
     required_scopes: Option<Scopes>,
+    dialect: Option<Rfc8693>,
     #[serde(default)]
     danger_plaintext: bool,
 }
@@ -97,6 +100,10 @@ impl DestinationConfig {
             Destination::per_label("uri", &self.uri, target)
         } else {
             Destination::encrypted("uri", &self.uri, target)
+        };
+        let destination = match self.dialect {
+            Some(dialect) => destination.map(|destination| destination.dialect(dialect)),
+            None => destination,
         };
         match (self.scopes, self.required_scopes) {
             (None, None) => destination,

@@ -1,7 +1,7 @@
 //! A file builds what code builds.
 
 use super::audience;
-use crate::{Destination, Destinations, DestinationsConfig, Resource, Target};
+use crate::{Destination, Destinations, DestinationsConfig, Resource, Target, dialect};
 
 const FILE: &str = r#"
     [[destinations]]
@@ -14,6 +14,7 @@ const FILE: &str = r#"
     audiences = ["ledger", "ledger-v2"]
     resource = "https://ledger.example"
     required_scopes = ["ledger:read"]
+    dialect = "okta"
 
     [[destinations]]
     uri = "http://127.0.0.1:8080"
@@ -29,6 +30,7 @@ const FILE: &str = r#"
     uri = "https://{service}.svc.example.com"
     audience = "api://{service}"
     scopes = ["api://{service}/.default"]
+    dialect = "entra"
 "#;
 
 fn by_hand() -> Destinations {
@@ -40,15 +42,19 @@ fn by_hand() -> Destinations {
     let destinations = [
         Destination::new("https://stock.corp.example", audience("service-b"))
             .and_then(|stock| stock.scopes(["stock:list", "stock:read"])),
-        Destination::new("https://gateway.example:8443/ledger", ledger)
-            .and_then(|ledger| ledger.required_scopes(["ledger:read"])),
+        Destination::new("https://gateway.example:8443/ledger", ledger).and_then(|ledger| {
+            ledger
+                .dialect(dialect::okta::exchange())
+                .required_scopes(["ledger:read"])
+        }),
         Destination::new("http://127.0.0.1:8080", local),
         Destination::danger_plaintext("http://mesh.internal", audience("mesh")),
         Destination::template(
             "https://{service}.svc.example.com",
             audience("api://{service}"),
         )
-        .and_then(|services| services.scopes(["api://{service}/.default"])),
+        .and_then(|services| services.scopes(["api://{service}/.default"]))
+        .map(|services| services.dialect(dialect::entra::on_behalf_of())),
     ];
     Destinations::new(destinations.map(Result::unwrap)).unwrap()
 }
@@ -72,9 +78,29 @@ fn ri_04_a_file_builds_what_code_builds() {
         ("https://orders.other.example.com/", false),
     ] {
         let uri = uri.parse().unwrap();
-        let target = by_file.find(&uri).map(|found| found.target);
-        let expected = by_hand.find(&uri).map(|found| found.target);
-        assert_eq!(target, expected, "{uri}");
-        assert_eq!(target.is_some(), is_there, "{uri}");
+        let asked_for = |destinations: &Destinations| {
+            let found = destinations.find(&uri)?;
+            let dialect = found.dialect.map(|dialect| dialect.identity().into_owned());
+            Some((found.target, dialect))
+        };
+        let (found, expected) = (asked_for(&by_file), asked_for(&by_hand));
+        assert_eq!(found, expected, "{uri}");
+        assert_eq!(found.is_some(), is_there, "{uri}");
     }
+}
+
+#[test]
+fn ri_04_a_dialect_that_there_is_not_is_refused_where_it_is_read() {
+    let file = |dialect: &str| {
+        let entry = format!("uri = 'https://b.example'\naudience = 'b'\ndialect = '{dialect}'");
+        toml::from_str::<std::collections::HashMap<String, DestinationsConfig>>(&format!(
+            "[[destinations]]\n{entry}"
+        ))
+    };
+    for name in dialect::names() {
+        file(name).unwrap();
+    }
+    let error = file("octa").unwrap_err().to_string();
+    assert!(error.contains("dialect = 'octa'"), "{error}");
+    assert!(error.contains("none of rfc8693, auth0"), "{error}");
 }
