@@ -33,6 +33,17 @@ impl CacheKeys {
         }
     }
 
+    /// The keys of tokens that are bound to the certificate of this SHA-256 thumbprint (RFC 8705 section 3.1): a client
+    /// with another certificate can use none of them (MT-08).
+    #[must_use]
+    pub fn bound_to_certificate(&self, thumbprint: &[u8; 32]) -> Self {
+        let fields = [b"x5t#S256".as_slice(), thumbprint];
+        Self {
+            secret: Zeroizing::new(keyed_digest(&self.secret, fields.into_iter())),
+            server: self.server.clone(),
+        }
+    }
+
     /// The key of an exchange in the dialect of that [`identity`](crate::dialect::Dialect::identity).
     pub fn exchange(&self, dialect: &str, request: &ExchangeRequest) -> CacheKey {
         let actor = request.actor();

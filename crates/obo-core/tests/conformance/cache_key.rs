@@ -40,6 +40,7 @@ struct Inputs {
     scope: Vec<String>,
     requires_scope: bool,
     claims: Option<String>,
+    certificate: Option<u8>,
 }
 
 impl Inputs {
@@ -57,6 +58,7 @@ impl Inputs {
             scope: Vec::new(),
             requires_scope: false,
             claims: None,
+            certificate: None,
         }
     }
 
@@ -113,7 +115,11 @@ impl Inputs {
 
     fn keys(&self, random: [u8; 32]) -> CacheKeys {
         let server = Issuer::new(self.server.as_str()).unwrap();
-        CacheKeys::new(random, &server, &self.client)
+        let keys = CacheKeys::new(random, &server, &self.client);
+        match self.certificate {
+            None => keys,
+            Some(byte) => keys.bound_to_certificate(&[byte; 32]),
+        }
     }
 
     /// The key of a token that the client gets for itself, for the same target.
@@ -138,7 +144,7 @@ impl Inputs {
 }
 
 #[test]
-fn tx_41_changing_any_one_input_changes_the_key() {
+fn tx_41_mt_08_changing_any_one_input_changes_the_key() {
     let change = |change: fn(&mut Inputs)| {
         let mut inputs = Inputs::new();
         change(&mut inputs);
@@ -170,6 +176,8 @@ fn tx_41_changing_any_one_input_changes_the_key() {
         change(|i| i.scope = vec!["a".into()]),
         change(|i| i.scope = vec!["a".into(), "b".into()]),
         change(|i| i.requires_scope = true),
+        change(|i| i.certificate = Some(0)),
+        change(|i| i.certificate = Some(1)),
     ];
     let keys: HashSet<_> = variants.iter().map(Inputs::key).collect();
     assert_eq!(keys.len(), variants.len());
@@ -195,6 +203,8 @@ fn tx_41_the_key_of_a_token_for_the_client_itself_is_none_of_an_exchange() {
         change(|i| i.resources = vec!["urn:r".into()]),
         change(|i| i.other_names = vec!["service-c".into()]),
         change(|i| i.scope = vec!["a".into()]),
+        change(|i| i.certificate = Some(0)),
+        change(|i| i.certificate = Some(1)),
     ];
     let own = variants.iter().map(Inputs::client_key);
     let mut keys: HashSet<_> = own.chain([Inputs::new().of_client(None)]).collect();
@@ -214,6 +224,13 @@ fn tx_41_a_renewed_actor_token_keeps_the_entry() {
         CacheKeys::new(RANDOM, &server, "c").exchange("d", &request)
     };
     assert!(with("one") == with("two"));
+}
+
+#[test]
+fn tx_41_a_token_that_is_asked_for_anew_takes_the_place_of_the_old_one() {
+    let keys = Inputs::new().keys(RANDOM);
+    let fresh = keys.exchange("rfc8693", &Inputs::new().request().fresh());
+    assert!(fresh == Inputs::new().key());
 }
 
 /// More names than a byte counts: no field may borrow from its neighbour.
@@ -317,7 +334,7 @@ fn inputs() -> impl Strategy<Value = Inputs> {
             proptest::collection::vec("urn:[ab]{1,2}", 0..2),
         ),
         (proptest::collection::vec(word(), 0..3), any::<bool>()),
-        proptest::option::of(word()),
+        (proptest::option::of(word()), proptest::option::of(0..3_u8)),
     )
         .prop_map(
             |(
@@ -330,7 +347,7 @@ fn inputs() -> impl Strategy<Value = Inputs> {
                 audiences,
                 (resources, other_names),
                 (scope, requires_scope),
-                claims,
+                (claims, certificate),
             )| {
                 Inputs {
                     server,
@@ -345,6 +362,7 @@ fn inputs() -> impl Strategy<Value = Inputs> {
                     scope,
                     requires_scope,
                     claims,
+                    certificate,
                 }
             },
         )

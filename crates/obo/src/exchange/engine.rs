@@ -119,16 +119,20 @@ impl Engine {
             .caller()
             .map(|caller| self.check_caller(caller, target))
             .transpose()?;
-        let Some(keys) = &self.keys else {
-            return Err(ExchangeError::new(
-                ExchangeErrorKind::ClientMisconfigured,
-                target,
-                "the system gives no randomness to key the cache with",
-            ));
-        };
-        let key = ask.key(keys, self.endpoint.dialect_of(ask));
+        let key = self.key(ask).ok_or_else(|| {
+            let problem = "the system gives no randomness to key the cache with";
+            ExchangeError::new(ExchangeErrorKind::ClientMisconfigured, target, problem)
+        })?;
         let subject = subject.unwrap_or_else(|| self.tokens.nobody(&key));
         Ok(Place { subject, key })
+    }
+
+    fn key(&self, ask: &Ask) -> Option<CacheKey> {
+        let (keys, dialect) = (self.keys.as_ref()?, self.endpoint.dialect_of(ask));
+        Some(match &self.endpoint.certificate {
+            None => ask.key(keys, dialect),
+            Some(now) => ask.key(&keys.bound_to_certificate(&now.0()), dialect),
+        })
     }
 
     fn join(
@@ -173,6 +177,8 @@ impl Engine {
             caller.expires_at().saturating_since(started_at)
         });
         match &outcome {
+            // Renewed meanwhile: to which certificate the token is bound is not known.
+            Ok(_) if self.endpoint.certificate.is_some() && self.key(&ask) != Some(place.key) => {}
             Ok(token) => {
                 let lifetime = token.lifetime(started_at);
                 self.tokens

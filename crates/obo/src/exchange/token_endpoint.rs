@@ -1,5 +1,6 @@
 //! One attempt at an exchange over HTTP: ask in the server's dialect, authenticate, send, judge the answer.
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -41,6 +42,18 @@ pub(super) struct TokenEndpoint {
     pub(super) deadline: Duration,
     pub(super) pause: Arc<Pause>,
     pub(super) breaker: Arc<Breaker>,
+    /// Where tokens are bound to the client's certificate.
+    pub(super) certificate: Option<CertificateNow>,
+}
+
+/// The thumbprint of the client's certificate at present.
+#[derive(Clone)]
+pub(super) struct CertificateNow(pub(super) Arc<dyn Fn() -> [u8; 32] + Send + Sync>);
+
+impl fmt::Debug for CertificateNow {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("CertificateNow(..)")
+    }
 }
 
 impl TokenEndpoint {
@@ -54,6 +67,7 @@ impl TokenEndpoint {
             deadline: DEADLINE,
             pause: Arc::default(),
             breaker: Arc::new(breaker),
+            certificate: None,
         }
     }
 

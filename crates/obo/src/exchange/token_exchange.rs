@@ -11,7 +11,7 @@ use super::bounds::CacheBounds;
 use super::cache::Place;
 use super::engine::{Engine, Limits};
 use super::future::ResponseFuture;
-use super::token_endpoint::TokenEndpoint;
+use super::token_endpoint::{CertificateNow, TokenEndpoint};
 use crate::dialect::Dialect;
 use crate::on_behalf_of::Route;
 use crate::{
@@ -90,6 +90,31 @@ impl TokenExchange {
     pub fn actor(self, actor: ActorSource) -> Self {
         let endpoint = self.0.endpoint.clone();
         Self(Engine::new(endpoint, self.0.limits, Some(actor)))
+    }
+
+    /// Keeps tokens apart by the certificate that this client has when they are asked for, where the server binds them to
+    /// it (RFC 8705 section 3): one that was bound to another certificate is not used, and a new one is fetched.
+    ///
+    /// `thumbprint` gives the SHA-256 of the present certificate's DER. Each call asks for it, so let it read what is at
+    /// hand. The connections, to the server and to the called services, have to be made with that certificate: it cannot be
+    /// seen from here. Nor is it checked that the server bound the token.
+    ///
+    /// ```
+    /// use std::sync::{Arc, RwLock};
+    ///
+    /// # fn example(exchange: obo::TokenExchange, first: [u8; 32]) -> obo::TokenExchange {
+    /// // Whoever renews the certificate of the connections writes its thumbprint here.
+    /// let present = Arc::new(RwLock::new(first));
+    /// exchange.bound_to_certificate(move || *present.read().unwrap_or_else(|poisoned| poisoned.into_inner()))
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn bound_to_certificate(
+        self,
+        thumbprint: impl Fn() -> [u8; 32] + Send + Sync + 'static,
+    ) -> Self {
+        let certificate = CertificateNow(Arc::new(thumbprint));
+        self.change(|endpoint, _| endpoint.certificate = Some(certificate))
     }
 
     /// Judges expiry by another clock than the system's.

@@ -2,6 +2,7 @@
 
 use std::future::ready;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
 
 use futures_util::FutureExt as _;
 use http::Request;
@@ -13,7 +14,7 @@ use serde_json::json;
 use tokio::task::JoinSet;
 use tower::ServiceExt as _;
 
-use crate::setup::{Setup, audience, claims};
+use crate::setup::{Setup, audience, claims, to_b};
 use crate::stub::{Stub, issued};
 
 #[tokio::test]
@@ -111,6 +112,70 @@ async fn tx_41_the_order_of_audiences_and_a_renewed_actor_token_change_nothing()
         exchange.clone().oneshot(request).await.unwrap();
     }
     assert_eq!(stub.requests(), 1);
+}
+
+#[tokio::test]
+async fn mt_08_another_certificate_has_tokens_of_its_own() {
+    let setup = Setup::start().await;
+    let stub = Stub::new(&setup, |number| {
+        ready(issued(&format!("t{number}"), json!({})))
+    });
+    let certificate = Arc::new(AtomicU8::new(0));
+    let present = Arc::clone(&certificate);
+    let exchange = stub.exchange();
+    let exchange = exchange.bound_to_certificate(move || [present.load(Ordering::SeqCst); 32]);
+    let (service, downstream) = to_b(&exchange);
+    let service = service.on_behalf_of(&setup.caller("alice").await);
+    for (number, token) in [
+        (0, "t0"),
+        (0, "t0"),
+        (1, "t1"),
+        (1, "t1"),
+        (2, "t2"),
+        (0, "t0"),
+    ] {
+        certificate.store(number, Ordering::SeqCst);
+        service.clone().oneshot(Request::new(())).await.unwrap();
+        assert_eq!(downstream.authorization(), &*format!("Bearer {token}"));
+    }
+    // A token of this service's own is bound alike.
+    for (number, asked) in [(0, 4), (0, 4), (1, 5)] {
+        certificate.store(number, Ordering::SeqCst);
+        exchange
+            .app_only_token(audience("service-b"))
+            .await
+            .unwrap();
+        assert_eq!(stub.requests(), asked);
+    }
+}
+
+#[tokio::test]
+async fn mt_08_a_token_whose_certificate_was_renewed_meanwhile_is_not_kept() {
+    let setup = Setup::start().await;
+    let caller = setup.caller("alice").await;
+    let certificate = Arc::new(AtomicU8::new(0));
+    let (present, renewed) = (Arc::clone(&certificate), Arc::clone(&certificate));
+    let stub = Stub::new(&setup, move |number| {
+        if number == 0 {
+            renewed.store(1, Ordering::SeqCst);
+        }
+        ready(issued(&format!("t{number}"), json!({})))
+    });
+    let exchange = stub.exchange();
+    let exchange = exchange.bound_to_certificate(move || [present.load(Ordering::SeqCst); 32]);
+    let token = async || {
+        let exchanged = exchange
+            .token(&caller, audience("service-b"))
+            .await
+            .unwrap();
+        exchanged.token().expose().to_owned()
+    };
+    assert_eq!(token().await, "t0");
+    assert_eq!(token().await, "t1");
+    certificate.store(0, Ordering::SeqCst);
+    assert_eq!(token().await, "t2");
+    certificate.store(1, Ordering::SeqCst);
+    assert_eq!(token().await, "t1");
 }
 
 const USERS: usize = 100;
