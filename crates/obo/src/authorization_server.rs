@@ -9,7 +9,9 @@ use tokio::time::{Instant, timeout};
 
 use crate::flight::Flights;
 use crate::http::Limits;
-use crate::{ConfigError, HttpService, Issuer, KeyRefresh, ServerMetadata, observe, retry_after};
+use crate::{
+    Clock, ConfigError, HttpService, Issuer, KeyRefresh, ServerMetadata, observe, retry_after,
+};
 
 /// How long a discovery document is believed before it is renewed beside its use.
 const MAX_AGE: Duration = Duration::from_secs(3600);
@@ -211,7 +213,7 @@ impl Inner {
                 StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED => {}
                 status => {
                     return Err(DiscoveryError {
-                        retry_after: retry_after(answer.headers()),
+                        retry_after: retry_after(answer.headers(), Clock::system().now()),
                         ..self.error(format_args!("{url} answered {status}"))
                     });
                 }

@@ -8,7 +8,9 @@ use http::{Response, StatusCode};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::{ClaimsRequest, ErrorClass, ExchangeRequest, TokenEndpointError, json, retry_after};
+use crate::{
+    ClaimsRequest, ErrorClass, ExchangeRequest, TokenEndpointError, UnixTime, json, retry_after,
+};
 
 /// What a server said when it refused, for a dialect to judge what it meant.
 ///
@@ -102,6 +104,7 @@ pub(super) type Classify = fn(&Refusal<'_>) -> Option<ErrorClass>;
 pub(super) fn refusal(
     exchange: Option<&ExchangeRequest>,
     response: &Response<Bytes>,
+    now: UnixTime,
     classify: Option<Classify>,
 ) -> TokenEndpointError {
     let status = response.status();
@@ -115,7 +118,7 @@ pub(super) fn refusal(
         class => class,
     };
     let error = TokenEndpointError::new(class, format!("the token endpoint answered {status}"))
-        .with_retry_after(retry_after(response.headers()));
+        .with_retry_after(retry_after(response.headers(), now));
     let Some(told) = told else {
         return error;
     };

@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use super::schedule::FIRST_BACKOFF;
 use crate::authorization_server::{DISCOVERY_DEADLINE, get};
 use crate::http::{Limits, freshness};
-use crate::{AuthorizationServer, KeySet, retry_after};
+use crate::{AuthorizationServer, Clock, KeySet, retry_after};
 
 /// The longest document, in bytes after decompression.
 const MOST_BYTES: usize = 1024 * 1024;
@@ -83,7 +83,8 @@ pub(super) async fn fetch(server: &AuthorizationServer) -> Result<Fetched, Refre
         let status = answer.status();
         let problem = format_args!("{url} answered {status}");
         let error = RefreshError::new("refused", problem);
-        return Err(error.asking_for(retry_after(answer.headers())));
+        let later = retry_after(answer.headers(), Clock::system().now());
+        return Err(error.asking_for(later));
     }
     let fresh_for = freshness(answer.headers());
     let document = answer.into_body();

@@ -376,6 +376,7 @@ async fn te_08_a_pause_the_server_asks_for_is_passed_on_within_bounds() {
         (429, "70", 70, Kind::Throttled),
         (503, "70", 70, Kind::Transient),
         (429, "999999999", 300, Kind::Throttled),
+        (429, "Fri, 31 Dec 9999 23:59:59 GMT", 300, Kind::Throttled),
     ] {
         let fault = Fault::RetryAfter(status, asked.to_owned());
         setup.idp.fault_once(Endpoint::Token, fault);

@@ -4,7 +4,7 @@ use std::future::{pending, ready};
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
-use http::header::RETRY_AFTER;
+use http::header::{DATE, RETRY_AFTER};
 use obo::{ExchangeError, ExchangeErrorKind as Kind};
 use serde_json::json;
 use tokio::time::{Instant, advance};
@@ -107,6 +107,31 @@ async fn te_08_a_pause_within_the_deadline_is_kept_by_all_and_then_it_goes_on() 
     assert!(started.elapsed() >= Duration::from_secs(4));
     first.await.unwrap().unwrap();
     assert_eq!(stub.requests(), 3);
+}
+
+#[tokio::test]
+async fn te_08_a_pause_may_be_told_as_a_date() {
+    let setup = Setup::start().await;
+    let alice = setup.caller("alice").await;
+    let stub = Stub::new(&setup, |number| {
+        let mut answer = later(503, "Wed, 21 Oct 2026 07:28:04 GMT");
+        let date = "Wed, 21 Oct 2026 07:28:00 GMT".parse().unwrap();
+        answer.headers_mut().insert(DATE, date);
+        ready(match number {
+            0 => answer,
+            _ => issued("opaque", json!({})),
+        })
+    });
+    let exchange = stub.exchange();
+    tokio::time::pause();
+    let started = Instant::now();
+    exchange.token(&alice, audience("service-b")).await.unwrap();
+    let took = started.elapsed();
+    assert!(
+        took >= Duration::from_secs(4) && took < Duration::from_secs(5),
+        "{took:?}"
+    );
+    assert_eq!(stub.requests(), 2);
 }
 
 #[tokio::test]

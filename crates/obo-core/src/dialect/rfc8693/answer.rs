@@ -61,7 +61,7 @@ impl Rfc8693 {
         now: UnixTime,
     ) -> Result<IssuedToken, TokenEndpointError> {
         if response.status() != StatusCode::OK {
-            return Err(refusal(asked.exchange(), response, self.classify));
+            return Err(refusal(asked.exchange(), response, now, self.classify));
         }
         if !is_json(response) {
             return Err(unusable("the answer is not `application/json`"));
