@@ -39,7 +39,18 @@ impl AsRef<str> for ExactPath {
 
 /// Whether no server behind this one can take the path for another one: it has no empty segment but the last, no dot
 /// segment, no path parameter, and no escape of what need not be escaped or separates segments (RFC 3986 section 6.2.2).
-pub(crate) fn is_unambiguous(path: &str) -> bool {
+///
+/// For whoever decides by the start of a path, such as a gateway that sends on what is below `/orders`: a path that is
+/// ambiguous may lead elsewhere. [`RuleTable`](crate::RuleTable) and [`Destinations`](crate::Destinations) ask it
+/// themselves.
+///
+/// ```
+/// use obo::is_unambiguous;
+///
+/// assert!(is_unambiguous("/orders/a%20b"));
+/// assert!(!is_unambiguous("/orders/..%2fadmin"));
+/// ```
+pub fn is_unambiguous(path: &str) -> bool {
     path.starts_with('/')
         && !path.contains("//")
         && !path.contains(['\\', ';'])
