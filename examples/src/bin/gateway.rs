@@ -1,0 +1,73 @@
+//! A gateway by a configuration file: `gateway --config gateway.toml`.
+//!
+//! It prints `listening on http://ADDRESS` when it is ready, and says on stderr what it refuses and why. Ctrl-C ends it
+//! after the requests that are under way. Its exit code is 2 where the configuration is wrong.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use obo_examples::BoxError;
+use obo_examples::gateway::{Config, Gateway, StartError};
+use tokio::net::TcpListener;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    tracing_subscriber::fmt()
+        .with_writer(std::io::stderr)
+        .with_max_level(tracing::Level::INFO)
+        .init();
+    match run().await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err((code, error)) => {
+            eprintln!("gateway: {error}");
+            ExitCode::from(code)
+        }
+    }
+}
+
+const FAILED: u8 = 1;
+const MISCONFIGURED: u8 = 2;
+
+async fn run() -> Result<(), (u8, BoxError)> {
+    let misconfigured = |error: BoxError| (MISCONFIGURED, error);
+    let path = path(std::env::args_os().skip(1)).map_err(misconfigured)?;
+    let of_file = |error: BoxError| (MISCONFIGURED, format!("{}: {error}", path.display()).into());
+    let text = std::fs::read_to_string(&path).map_err(|error| of_file(error.into()))?;
+    let config = Config::parse(&text).map_err(|error| of_file(error.into()))?;
+    let address = config.listen();
+    let gateway = Gateway::start(config).await.map_err(|error| match error {
+        StartError::Config(error) => of_file(error.into()),
+        StartError::Keys(error) => (FAILED, error.into()),
+    })?;
+    let listener = TcpListener::bind(address).await;
+    let listening = listener.and_then(|listener| Ok((listener.local_addr()?, listener)));
+    let (address, listener) =
+        listening.map_err(|error| (FAILED, format!("listen: {address}: {error}").into()))?;
+    println!("listening on http://{address}");
+    gateway.serve(listener, stopped()).await;
+    Ok(())
+}
+
+fn path(mut arguments: impl Iterator<Item = OsString>) -> Result<PathBuf, BoxError> {
+    match (arguments.next(), arguments.next(), arguments.next()) {
+        (Some(flag), Some(path), None) if flag == "--config" => Ok(path.into()),
+        _ => Err("usage: gateway --config FILE; examples/gateway.toml shows what is in it".into()),
+    }
+}
+
+/// Ends at Ctrl-C, or when the system asks the process to end.
+async fn stopped() {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
+            tokio::select! {
+                _ = tokio::signal::ctrl_c() => {}
+                _ = terminate.recv() => {}
+            }
+            return;
+        }
+    }
+    let _ = tokio::signal::ctrl_c().await;
+}

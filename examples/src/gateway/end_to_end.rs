@@ -1,0 +1,36 @@
+use http::header::{self, HeaderMap, HeaderName};
+
+/// Leaves the fields that are for whoever is at the other end, and takes out those that are about one connection
+/// (RFC 9110 section 7.6.1): what `Connection` names, and those that say how this message is sent.
+pub(super) fn end_to_end(headers: &mut HeaderMap) {
+    for name in named_by_connection(headers) {
+        headers.remove(name);
+    }
+    // A message that had both is read by its coding (RFC 9112 section 6.3).
+    if headers.contains_key(header::TRANSFER_ENCODING) {
+        headers.remove(header::CONTENT_LENGTH);
+    }
+    for name in [
+        header::CONNECTION,
+        HeaderName::from_static("keep-alive"),
+        header::TE,
+        header::TRAILER,
+        header::TRANSFER_ENCODING,
+        header::UPGRADE,
+    ] {
+        headers.remove(name);
+    }
+    let is_about_proxies = |name: &&HeaderName| name.as_str().starts_with("proxy-");
+    let of_proxies: Vec<_> = headers.keys().filter(is_about_proxies).cloned().collect();
+    for name in of_proxies {
+        headers.remove(name);
+    }
+}
+
+fn named_by_connection(headers: &HeaderMap) -> Vec<HeaderName> {
+    let lines = headers.get_all(header::CONNECTION).into_iter();
+    let names = lines
+        .filter_map(|line| line.to_str().ok())
+        .flat_map(|line| line.split(','));
+    names.filter_map(|name| name.trim().parse().ok()).collect()
+}

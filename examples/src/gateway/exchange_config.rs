@@ -1,0 +1,47 @@
+use obo::dialect::Rfc8693;
+use obo::{Audience, ConfigError, Destination, Issuer, Resource, Scope, Target};
+use serde::Deserialize;
+
+/// How a token for the upstream is asked for.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ExchangeConfig {
+    pub(super) issuer: Issuer,
+    audience: Option<Audience>,
+    resource: Option<Resource>,
+    #[serde(default)]
+    scopes: Vec<String>,
+    dialect: Option<Rfc8693>,
+}
+
+impl ExchangeConfig {
+    /// The place that callers' tokens are exchanged for.
+    pub(super) fn destination(
+        self,
+        uri: &str,
+        danger_plaintext: bool,
+    ) -> Result<Destination, ConfigError> {
+        let target: Target = match (self.audience, self.resource) {
+            (Some(audience), None) => audience.into(),
+            (None, Some(resource)) => resource.into(),
+            (Some(audience), Some(resource)) => Target::audience(audience).and_resource(resource),
+            (None, None) => {
+                let problem = "is not told; name the upstream as the authorization server knows it, \
+                               by `audience` or by `resource`";
+                return Err(ConfigError::new("exchange.audience", problem));
+            }
+        };
+        let scope = Scope::new(self.scopes).map_err(|error| error.at("exchange.scopes"))?;
+        let target = target.with_scope(scope);
+        let at = if danger_plaintext {
+            Destination::danger_plaintext(uri, target)
+        } else {
+            Destination::new(uri, target)
+        };
+        let at = at.map_err(|error| error.at("upstream"))?;
+        Ok(match self.dialect {
+            Some(dialect) => at.dialect(dialect),
+            None => at,
+        })
+    }
+}

@@ -1,0 +1,57 @@
+use axum::body::Body;
+use axum::response::Response;
+use http::header::{self, HeaderMap, HeaderValue};
+use http::{Response as HttpResponse, StatusCode};
+use http_body::Frame;
+use http_body_util::BodyExt as _;
+
+use super::end_to_end::end_to_end;
+use super::refusal::Refusal;
+
+const GRPC_STATUS: &str = "grpc-status";
+
+/// Makes an upstream's response one for the caller.
+///
+/// What it says of the token is about ours, which the caller neither has nor could replace.
+pub(super) fn from_upstream(response: HttpResponse<Body>) -> Result<Response, Refusal> {
+    let (parts, body) = response.into_parts();
+    let (status, mut headers) = (parts.status, parts.headers);
+    if status == StatusCode::UNAUTHORIZED || is_unauthenticated(&headers) {
+        return Err(Refusal::TokenRejected);
+    }
+    // A switch of protocols that nobody asked for; a proxy's demand that is not for the caller.
+    if status.is_informational() || status == StatusCode::PROXY_AUTHENTICATION_REQUIRED {
+        return Err(Refusal::Unusable(status));
+    }
+    end_to_end(&mut headers);
+    headers.remove(header::WWW_AUTHENTICATE);
+    // Once, also where an upstream tells it twice.
+    if let Some(length) = headers.remove(header::CONTENT_LENGTH) {
+        headers.insert(header::CONTENT_LENGTH, length);
+    }
+    // A body of unknown length: of HEAD or 304 it is empty, which says nothing of what the length would be.
+    let body = body.map_frame(|frame: Frame<_>| match frame.into_trailers() {
+        Ok(trailers) => Frame::trailers(for_caller(trailers)),
+        Err(frame) => frame,
+    });
+    let mut response = Response::new(Body::new(body));
+    *response.status_mut() = status;
+    *response.headers_mut() = headers;
+    Ok(response)
+}
+
+fn is_unauthenticated(headers: &HeaderMap) -> bool {
+    headers.get(GRPC_STATUS).is_some_and(|code| code == "16")
+}
+
+/// The trailers in which gRPC has its status.
+fn for_caller(mut trailers: HeaderMap) -> HeaderMap {
+    end_to_end(&mut trailers);
+    trailers.remove(header::WWW_AUTHENTICATE);
+    if is_unauthenticated(&trailers) {
+        trailers.insert(GRPC_STATUS, HeaderValue::from_static("13"));
+        trailers.insert("grpc-message", HeaderValue::from_static("internal error"));
+        trailers.remove("grpc-status-details-bin");
+    }
+    trailers
+}

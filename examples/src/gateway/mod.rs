@@ -1,0 +1,38 @@
+//! A gateway that is configured by a file: it validates the tokens of callers, asks each route's rule, and answers itself
+//! or sends the request on to an upstream on behalf of the caller.
+//!
+//! What happens to a request, in this order:
+//!
+//! 1. `serve`: HTTP/1.1, HTTP/2 or gRPC on one port, with limits on connections and on how long a head may take.
+//! 2. [`BearerAuthLayer`](obo::BearerAuthLayer): who calls. Without a valid token nobody learns which routes there are.
+//! 3. `route`: the path finds the route, and its [`Rule`](obo::Rule) says whether this caller may.
+//! 4. `caller` answers with what the token says, or `proxy` sends the request on: below the upstream's path and nowhere
+//!    else, without what concerns one connection alone (`to_upstream`, `end_to_end`), with a token of its own
+//!    ([`OnBehalfOf`](obo::OnBehalfOf)).
+//! 5. `upstream` makes the call, HTTP/2 for gRPC and HTTP/1.1 for all else, and gives up when nothing moves.
+//! 6. `from_upstream` turns the response into one for the caller, and `refusal` whatever went wrong into one that says
+//!    whose fault it is.
+//!
+//! The format of the file is that of `examples/gateway.toml`.
+
+mod caller;
+mod config;
+mod end_to_end;
+mod exchange_config;
+mod exchanges;
+mod from_upstream;
+mod opening;
+mod protocol;
+mod proxy;
+mod refusal;
+mod route;
+mod route_config;
+mod route_path;
+mod sending;
+mod serve;
+mod start;
+mod to_upstream;
+mod upstream;
+
+pub use config::Config;
+pub use start::{Gateway, StartError};

@@ -1,0 +1,39 @@
+use axum::extract::Request;
+use http::header::{self, HeaderMap, HeaderValue};
+use http::uri::Uri;
+use http::{Request as HttpRequest, Version};
+use http_body::Body as _;
+
+use super::end_to_end::end_to_end;
+use super::protocol::needs_http2;
+
+/// Makes a caller's request one of this gateway's own to `uri`, save for the token.
+pub(super) fn to_upstream(uri: Uri, request: Request) -> Request {
+    let (parts, body) = request.into_parts();
+    let mut headers: HeaderMap = parts.headers;
+    let tells_length = headers.contains_key(header::CONTENT_LENGTH);
+    end_to_end(&mut headers);
+    // The caller's own token is never sent on; `OnBehalfOf` would replace it as well.
+    headers.remove(header::AUTHORIZATION);
+    headers.remove(header::HOST);
+    // Its length as it was read, not as it was told.
+    headers.remove(header::CONTENT_LENGTH);
+    if let Some(length) = body.size_hint().exact().filter(|_| tells_length) {
+        headers.insert(header::CONTENT_LENGTH, length.into());
+    }
+    if needs_http2(&headers) {
+        headers.insert(header::TE, HeaderValue::from_static("trailers"));
+    }
+    // RFC 9110 section 7.6.3.
+    let via = match parts.version {
+        Version::HTTP_2 => "2.0 obo-gateway",
+        Version::HTTP_10 => "1.0 obo-gateway",
+        _ => "1.1 obo-gateway",
+    };
+    headers.append(header::VIA, HeaderValue::from_static(via));
+    let mut sent = HttpRequest::new(body);
+    *sent.method_mut() = parts.method;
+    *sent.uri_mut() = uri;
+    *sent.headers_mut() = headers;
+    sent
+}
