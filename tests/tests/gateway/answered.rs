@@ -1,0 +1,154 @@
+//! Routes that the gateway answers itself, and their rules.
+
+use serde_json::json;
+
+use crate::world::World;
+
+#[tokio::test]
+async fn the_answer_is_what_the_token_says() {
+    let world = World::start().await;
+    let token = world.alice().actor("svc-z").actor("svc-a");
+    let exp = token.claims()["exp"].clone();
+    let got = world.get(&token.mint(), "/protected").await;
+    assert_eq!(got.status, 200);
+    assert_eq!(got.field("content-type"), "application/json");
+    let mut answer = got.json();
+    let expires = answer["exp"].take().as_i64().unwrap();
+    assert!((expires - exp.as_i64().unwrap()).abs() <= 1);
+    let issuer = world.idp.issuer();
+    assert_eq!(
+        answer,
+        json!({
+            "iss": issuer,
+            "sub": "alice",
+            "kind": "user",
+            "actor": { "iss": issuer, "sub": "svc-a" },
+            "prior_actors": ["svc-z"],
+            "client_id": "alices-app",
+            "scope": "read:orders",
+            "aud": ["service-a"],
+            "exp": null,
+        })
+    );
+    let service = world.idp.service("batch").audience("service-a").mint();
+    let answer = world.get(&service, "/protected").await.json();
+    assert_eq!(
+        (&answer["kind"], &answer["actor"]),
+        (&json!("service"), &json!(null))
+    );
+}
+
+#[tokio::test]
+async fn any_method_is_answered() {
+    let world = World::start().await;
+    for method in ["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH"] {
+        let request = world.request(method, "/protected");
+        let got = world.send(request.body("ignored".into()).unwrap()).await;
+        assert_eq!(got.status, 200, "{method}");
+        assert_eq!(got.body.is_empty(), method == "HEAD", "{method}");
+    }
+}
+
+#[tokio::test]
+async fn a_rule_of_actors_is_about_those_who_act() {
+    let world = World::start().await;
+    let acted_by = |actor: Option<&str>| match actor {
+        None => world.alice().mint(),
+        Some(actor) => world.alice().actor(actor).mint(),
+    };
+    let of_other = |iss: &str, sub: &str| {
+        let act = json!({ "iss": iss, "sub": sub });
+        world.alice().claim("act", act).mint()
+    };
+    for (token, protected, acted, any) in [
+        (acted_by(None), 200, 403, 403),
+        (acted_by(Some("svc-a")), 200, 200, 200),
+        (acted_by(Some("svc-b")), 200, 403, 200),
+        (acted_by(Some("svc-c")), 403, 403, 200),
+        // Prior actors count for nothing.
+        (
+            world.alice().actor("svc-a").actor("svc-c").mint(),
+            403,
+            403,
+            200,
+        ),
+        (of_other("https://other.example", "svc-x"), 200, 403, 200),
+        (of_other("https://other.example", "svc-a"), 403, 403, 200),
+        (acted_by(Some("svc-x")), 403, 403, 200),
+    ] {
+        for (path, expected) in [
+            ("/protected", protected),
+            ("/acted", acted),
+            ("/any-actor", any),
+        ] {
+            let got = world.get(&token, path).await;
+            assert_eq!(got.status, expected, "{path}");
+            let challenge = match expected {
+                403 => r#"Bearer error="insufficient_scope""#,
+                _ => "",
+            };
+            assert_eq!(got.field("www-authenticate"), challenge, "{path}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_rule_of_scopes_needs_them_all_and_names_them() {
+    let world = World::start().await;
+    let got = world.get(&world.alice().mint(), "/scoped").await;
+    assert_eq!(got.status, 403);
+    let challenge = r#"Bearer error="insufficient_scope", scope="list:orders read:orders""#;
+    assert_eq!(got.field("www-authenticate"), challenge);
+    let token = world.alice().scope("list:orders").mint();
+    assert_eq!(world.get(&token, "/scoped").await.status, 200);
+}
+
+#[tokio::test]
+async fn without_a_valid_token_nobody_learns_which_routes_there_are() {
+    let world = World::start().await;
+    let other = world.idp.user("alice").audience("another-service").mint();
+    for path in ["/protected", "/orders/1", "/nowhere"] {
+        let got = world.get(&other, path).await;
+        let challenge = r#"Bearer error="invalid_token""#;
+        assert_eq!(
+            (got.status, got.field("www-authenticate")),
+            (401, challenge),
+            "{path}"
+        );
+        let call = world.call(&other, path).await;
+        assert_eq!(
+            (call.status, call.field("grpc-status")),
+            (200, "16"),
+            "{path}"
+        );
+    }
+    assert!(world.upstream.seen().is_empty());
+    let got = world.get(&world.alice().mint(), "/nowhere").await;
+    assert_eq!(got.status, 404);
+}
+
+#[tokio::test]
+async fn calls_find_no_service_here_and_their_refusals_are_statuses() {
+    let world = World::start().await;
+    let alice = world.alice().mint();
+    let refused = world.alice().actor("svc-c").mint();
+    for (token, path, code) in [
+        (&alice, "/protected", "12"),
+        (&alice, "/nowhere", "12"),
+        (&alice, "/scoped", "7"),
+        (&refused, "/protected", "7"),
+    ] {
+        let got = world.call(token, path).await;
+        assert_eq!(
+            (got.status, got.field("grpc-status")),
+            (200, code),
+            "{path}"
+        );
+        assert_eq!(
+            got.field("content-type"),
+            "application/grpc+proto",
+            "{path}"
+        );
+        assert!(got.body.is_empty());
+    }
+}

@@ -1,0 +1,145 @@
+//! Bodies are streamed both ways.
+
+use axum::body::Body;
+use axum::response::Response;
+use bytes::Bytes;
+use futures_util::{StreamExt as _, stream};
+use http_body::Frame;
+use http_body_util::{BodyExt as _, StreamBody};
+use tokio::sync::mpsc;
+
+use crate::world::World;
+
+/// A body of which a piece is sent when there is one.
+fn channel() -> (mpsc::UnboundedSender<&'static str>, Body) {
+    let (pieces, mut received) = mpsc::unbounded_channel::<&'static str>();
+    let frames = stream::poll_fn(move |cx| received.poll_recv(cx));
+    let frames = frames.map(|piece| Ok::<_, std::io::Error>(Frame::data(Bytes::from(piece))));
+    (pieces, Body::new(StreamBody::new(frames)))
+}
+
+async fn piece(
+    body: &mut (impl http_body::Body<Data = Bytes, Error: std::fmt::Debug> + Unpin),
+) -> Bytes {
+    body.frame().await.unwrap().unwrap().into_data().unwrap()
+}
+
+#[tokio::test]
+async fn each_piece_arrives_before_the_next_is_sent() {
+    let world = World::start().await;
+    for (client, name) in [(&world.http1, "HTTP/1.1"), (&world.http2, "HTTP/2")] {
+        let (pieces, body) = channel();
+        let request = world.request("POST", "/orders/1").body(body).unwrap();
+        pieces.send("first").unwrap();
+        let mut answer = client.request(request).await.unwrap().into_body();
+        assert_eq!(piece(&mut answer).await, "first", "{name}");
+        pieces.send("second").unwrap();
+        assert_eq!(piece(&mut answer).await, "second", "{name}");
+        drop(pieces);
+        let rest = answer.collect().await.unwrap().to_bytes();
+        assert!(rest.is_empty(), "{name}: {rest:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_large_body_goes_through_in_both_directions() {
+    const PIECE: Bytes = Bytes::from_static(&[7; 64 * 1024]);
+    const PIECES: usize = 512;
+    let world = World::start().await;
+    for client in [&world.http1, &world.http2] {
+        let frames = (0..PIECES).map(|_| Ok::<_, std::io::Error>(Frame::data(PIECE)));
+        let body = Body::new(StreamBody::new(stream::iter(frames)));
+        let request = world.request("PUT", "/orders/1").body(body).unwrap();
+        let mut answer = client.request(request).await.unwrap().into_body();
+        let mut length = 0;
+        while let Some(frame) = answer.frame().await {
+            length += frame.unwrap().into_data().unwrap().len();
+        }
+        assert_eq!(length, PIECE.len() * PIECES);
+    }
+}
+
+#[tokio::test]
+async fn a_caller_who_waits_for_permission_gets_it_and_sends() {
+    let world = World::start().await;
+    let token = world.alice().mint();
+    let request = format!(
+        "POST /orders/1 HTTP/1.1\r\nhost: a\r\nconnection: close\r\nexpect: 100-continue\r\ncontent-length: 5\r\n\
+         authorization: Bearer {token}\r\n\r\norder"
+    );
+    let got = world.raw(&request).await;
+    assert!(
+        got.contains("HTTP/1.1 200 OK\r\n") && got.ends_with("order"),
+        "{got}"
+    );
+}
+
+#[tokio::test]
+async fn a_request_that_breaks_off_is_the_callers_fault() {
+    let world = World::start().await;
+    let token = world.alice().mint();
+    let request = format!(
+        "POST /orders/1 HTTP/1.1\r\nhost: a\r\nconnection: close\r\ntransfer-encoding: chunked\r\n\
+         authorization: Bearer {token}\r\n\r\n3\r\nabc\r\nno size\r\n"
+    );
+    world.upstream.will(|request| async {
+        assert!(request.into_body().collect().await.is_err());
+        std::future::pending::<Response>().await
+    });
+    let got = world.raw(&request).await;
+    assert!(got.starts_with("HTTP/1.1 400 "), "{got}");
+}
+
+#[tokio::test]
+async fn a_caller_who_sends_no_more_is_not_waited_for() {
+    let world = World::start().await;
+    let token = world.alice().mint();
+    let request = format!(
+        "POST /impatient/1 HTTP/1.1\r\nhost: a\r\nconnection: close\r\ncontent-length: 5\r\n\
+         authorization: Bearer {token}\r\n\r\nor"
+    );
+    world.upstream.will(|request| async {
+        let _ = request.into_body().collect().await;
+        std::future::pending::<Response>().await
+    });
+    let got = world.raw(&request).await;
+    assert!(got.starts_with("HTTP/1.1 408 "), "{got}");
+}
+
+#[tokio::test]
+async fn a_length_that_contradicts_the_coding_is_not_sent_on() {
+    let world = World::start().await;
+    let token = world.alice().mint();
+    let request = format!(
+        "POST /orders/1 HTTP/1.1\r\nhost: a\r\nconnection: close\r\ncontent-length: 3\r\n\
+         transfer-encoding: chunked\r\nauthorization: Bearer {token}\r\n\r\n5\r\norder\r\n0\r\n\r\n"
+    );
+    let got = world.raw(&request).await;
+    for seen in world.upstream.seen() {
+        assert!(!seen.headers.contains_key("content-length"), "{got}");
+    }
+}
+
+#[tokio::test]
+async fn trailers_of_a_request_stay_behind() {
+    let world = World::start().await;
+    let mut trailers = http::HeaderMap::new();
+    trailers.insert("authorization", "Bearer of-the-caller".parse().unwrap());
+    let frames = [
+        Frame::data(Bytes::from_static(&[0; 5])),
+        Frame::trailers(trailers),
+    ];
+    let frames = frames.map(Ok::<_, std::io::Error>);
+    let request = world
+        .request("POST", "/stock.Stock/Level")
+        .header("content-type", "application/grpc")
+        .body(Body::new(StreamBody::new(stream::iter(frames))));
+    let (read, reading) = tokio::sync::oneshot::channel();
+    world.upstream.will(|request| async {
+        let body = request.into_body().collect().await.unwrap();
+        read.send(body.trailers().cloned()).unwrap();
+        Response::default()
+    });
+    world.http2.request(request.unwrap()).await.unwrap();
+    assert_eq!(reading.await.unwrap(), None);
+}

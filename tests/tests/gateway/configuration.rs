@@ -1,0 +1,230 @@
+//! Files that are wrong, and what is said of them.
+
+use obo_examples::gateway::{Config, Gateway, StartError};
+use obo_testkit::AuthorizationServer;
+
+const GOOD: &str = r#"
+listen = "127.0.0.1:0"
+[resource_server]
+audiences = ["orders"]
+issuers = [{ issuer = "http://127.0.0.1:9/a", profile = "lenient", leeway = "30s" }]
+[client]
+id = "service-a"
+client_secret_basic = "top-s3cret"
+[[routes]]
+path = "/orders/{*rest}"
+upstream = "http://127.0.0.1:9/base"
+exchange = { issuer = "http://127.0.0.1:9/a", audience = "service-b" }
+[[routes]]
+path = "/protected"
+actors = ["svc-a"]
+"#;
+
+async fn error(file: &str) -> String {
+    let error = match Config::parse(file) {
+        Err(error) => error,
+        Ok(config) => match Gateway::start(config).await.map(drop) {
+            Err(StartError::Config(error)) => error,
+            other => panic!("{file}: {other:?}"),
+        },
+    };
+    error.to_string()
+}
+
+#[tokio::test]
+async fn a_mistake_is_named_by_its_place() {
+    assert!(Gateway::start(Config::parse(GOOD).unwrap()).await.is_ok());
+    for (good, bad, said) in [
+        ("listen = \"127.0.0.1:0\"", "listen = 80", "listen: "),
+        ("listen = \"127.0.0.1:0\"", "", "missing field `listen`"),
+        ("[resource_server]", "[resource_serve]", "resource_serve"),
+        ("[client]", "[client", "line 6: "),
+        ("\"orders\"", "\"\"", "resource_server.audiences[0]: "),
+        (
+            "[\"orders\"]",
+            "[]",
+            "resource_server.issuers[0].audiences: there are none",
+        ),
+        (
+            "lenient",
+            "mystery",
+            "resource_server.issuers[0].profile: profile \"mystery\" is none of",
+        ),
+        (
+            "\"30s\"",
+            "\"30 parsecs\"",
+            "resource_server.issuers[0].leeway: ",
+        ),
+        ("\"30s\"", "\"30d\"", "resource_server.issuers[0].leeway: "),
+        (
+            "leeway",
+            "leewy",
+            "resource_server.issuers[0].leewy: unknown field",
+        ),
+        (
+            "http://127.0.0.1:9/a\", profile",
+            "http://idp.example/a\", profile",
+            "resource_server.issuers[0].issuer: ",
+        ),
+        (
+            "client_secret_basic",
+            "client_secret_basc",
+            "client.client_secret_basc: is no key of a client",
+        ),
+        (
+            "client_secret_basic = \"top-s3cret\"",
+            "",
+            "client: has no way to authenticate",
+        ),
+        (
+            "\"top-s3cret\"",
+            "{ env = \"NO_SUCH_VARIABLE_OF_OURS\" }",
+            "client.client_secret_basic.env: ",
+        ),
+        (
+            "[client]\nid = \"service-a\"\nclient_secret_basic = \"top-s3cret\"",
+            "",
+            "routes[0].exchange: needs a [client]",
+        ),
+        (
+            "/orders/{*rest}",
+            "/orders/{id}",
+            "routes[0].path: \"/orders/{id}\" is no path of a route",
+        ),
+        ("/orders/{*rest}", "/orders/*", "routes[0].path: "),
+        ("/orders/{*rest}", "orders", "routes[0].path: "),
+        ("/orders/{*rest}", "//{*rest}", "routes[0].path: "),
+        ("/orders/{*rest}", "/a/../{*rest}", "routes[0].path: "),
+        ("/orders/{*rest}", "/:a/{*rest}", "routes[0].path: "),
+        (
+            "/orders/{*rest}",
+            "/protected",
+            "routes[1].path: another route answers \"/protected\"",
+        ),
+        (
+            "http://127.0.0.1:9/base",
+            "http://stock.example/base",
+            "routes[0].upstream: ",
+        ),
+        (
+            "http://127.0.0.1:9/base",
+            "http://127.0.0.1:9/base?x",
+            "routes[0].upstream: must have neither query",
+        ),
+        (
+            "http://127.0.0.1:9/base",
+            "http://127.0.0.1:9/a%2fb",
+            "routes[0].upstream: ",
+        ),
+        ("http://127.0.0.1:9/base", "stock", "routes[0].upstream: "),
+        (
+            "upstream = \"http://127.0.0.1:9/base\"",
+            "",
+            "routes[0].upstream: is missing",
+        ),
+        ("exchange = {", "# {", "routes[0].exchange: is missing"),
+        (
+            "audience = \"service-b\"",
+            "dialect = \"okta\"",
+            "routes[0].exchange.audience: is not told",
+        ),
+        (
+            "audience = \"service-b\"",
+            "audience = \"service-b\", dialect = \"mine\"",
+            "routes[0].exchange.dialect: ",
+        ),
+        (
+            "audience = \"service-b\"",
+            "audience = \"service-b\", scopes = [\"a b\"]",
+            "routes[0].exchange.scopes: ",
+        ),
+        (
+            "audience = \"service-b\"",
+            "audiences = []",
+            "routes[0].exchange.audiences: unknown field",
+        ),
+        (
+            "[\"svc-a\"]",
+            "[]",
+            "routes[1].actors: the list or a name in it is empty",
+        ),
+        (
+            "[\"svc-a\"]",
+            "[7]",
+            "routes[1].actors[0]: a name, or { iss, sub }",
+        ),
+        (
+            "[\"svc-a\"]",
+            "[{ sub = \"svc-a\" }]",
+            "routes[1].actors[0]: ",
+        ),
+        ("actors = [\"svc-a\"]", "scopes = []", "routes[1].scopes: "),
+        (
+            "actors = [\"svc-a\"]",
+            "scope = [\"a\"]",
+            "routes[1].scope: unknown field",
+        ),
+        (
+            "actors = [\"svc-a\"]",
+            "timeout = \"1s\"",
+            "routes[1].upstream: is missing",
+        ),
+        (
+            "actors = [\"svc-a\"]",
+            "timeout = \"0s\"",
+            "routes[1].timeout: ",
+        ),
+    ] {
+        let file = GOOD.replacen(good, bad, 1);
+        assert_ne!(file, GOOD, "{good}");
+        let error = error(&file).await;
+        assert!(error.contains(said), "{bad:?}: {error}");
+        assert!(!error.contains("s3cret"), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn a_secret_at_the_wrong_place_is_not_quoted() {
+    for bad in [
+        GOOD.replace(
+            "[client]\nid = \"service-a\"\nclient_secret_basic =",
+            "client =",
+        ),
+        GOOD.replace("id = \"service-a\"", "id = 7"),
+        GOOD.replace(
+            "client_secret_basic = \"top-s3cret\"",
+            "client_secret_basic = \"top-s3cret",
+        ),
+        GOOD.replace(
+            "client_secret_basic = \"top-s3cret\"",
+            "client_secret_basic = [\"top-s3cret\"]",
+        ),
+        GOOD.replace("listen = \"127.0.0.1:0\"", "listen = [\"top-s3cret\"]"),
+    ] {
+        let error = error(&bad).await;
+        assert!(!error.contains("s3cret"), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn only_an_issuer_that_is_not_lazy_keeps_the_gateway_from_starting() {
+    let idp = AuthorizationServer::start().await;
+    let eager = GOOD.replace("profile = \"lenient\"", "lazy = false");
+    let start = |file: &str| Gateway::start(Config::parse(file).unwrap());
+    let error = start(&eager).await.map(drop).unwrap_err();
+    assert!(matches!(error, StartError::Keys(_)), "{error:?}");
+    assert!(
+        error.to_string().contains("http://127.0.0.1:9/a"),
+        "{error}"
+    );
+    let reachable = eager.replace("http://127.0.0.1:9/a", idp.issuer());
+    assert!(start(&reachable).await.is_ok());
+    assert_eq!((idp.jwks_requests(), idp.token_requests()), (1, 0));
+}
+
+#[tokio::test]
+async fn the_example_of_a_file_is_one() {
+    let file = include_str!("../../../examples/gateway.toml");
+    let config = Config::parse(file).unwrap();
+    Gateway::start(config).await.unwrap();
+}

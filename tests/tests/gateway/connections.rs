@@ -1,0 +1,86 @@
+//! Connections: what they may speak, and how they end.
+
+use axum::body::Body;
+use axum::response::Response;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use tokio::sync::oneshot;
+
+use crate::world::World;
+
+#[tokio::test]
+async fn requests_under_way_end_before_the_gateway_does() {
+    let mut world = World::start().await;
+    let (go_on, waiting) = oneshot::channel::<()>();
+    let (arrived, arriving) = oneshot::channel::<()>();
+    world.upstream.will(|_| async {
+        arrived.send(()).unwrap();
+        waiting.await.unwrap();
+        Response::new("done".into())
+    });
+    let request = world.request("GET", "/orders/1").body(Body::empty());
+    let answer = tokio::spawn(world.http1.request(request.unwrap()));
+    arriving.await.unwrap();
+    world.stop();
+    // Its port is closed before the request has ended.
+    while TcpStream::connect(world.address).await.is_ok() {
+        tokio::task::yield_now().await;
+    }
+    let served = world.served.take().unwrap();
+    assert!(!served.is_finished());
+    go_on.send(()).unwrap();
+    assert_eq!(answer.await.unwrap().unwrap().status(), 200);
+    served.await.unwrap();
+}
+
+#[tokio::test]
+async fn a_request_in_pieces_is_one_request() {
+    let world = World::start().await;
+    let token = world.alice().mint();
+    let request = format!("PUT /protected HTTP/1.0\r\nauthorization: Bearer {token}\r\n\r\n");
+    let mut connection = TcpStream::connect(world.address).await.unwrap();
+    connection.set_nodelay(true).unwrap();
+    for byte in request.as_bytes() {
+        connection.write_all(&[*byte]).await.unwrap();
+        connection.flush().await.unwrap();
+    }
+    let mut got = String::new();
+    connection.read_to_string(&mut got).await.unwrap();
+    assert!(got.starts_with("HTTP/1.0 200 OK\r\n"), "{got}");
+}
+
+#[tokio::test]
+async fn what_is_no_http_is_refused_and_the_next_is_served() {
+    let world = World::start().await;
+    for odd in [
+        "\0\0\0\0",
+        "PRI * HTTP/2.0\r\n\r\nXX\r\n\r\n",
+        "GET\r\n\r\n",
+        "GET / HTTP/9.9\r\n\r\n",
+    ] {
+        let mut connection = TcpStream::connect(world.address).await.unwrap();
+        connection.write_all(odd.as_bytes()).await.unwrap();
+        connection.shutdown().await.unwrap();
+        let mut back = Vec::new();
+        // It is answered 400 or closed.
+        let _ = connection.read_to_end(&mut back).await;
+        assert!(!back.starts_with(b"HTTP/1.1 2"), "{odd:?}");
+    }
+    assert_eq!(
+        world.get(&world.alice().mint(), "/protected").await.status,
+        200
+    );
+}
+
+#[tokio::test]
+async fn a_head_has_room_for_the_longest_token_and_an_end() {
+    let world = World::start().await;
+    let token = world.alice().claim("padding", "x".repeat(9_000)).mint();
+    assert!(token.len() > 12_000 && token.len() < 16 * 1024);
+    assert_eq!(world.get(&token, "/protected").await.status, 200);
+    let request = world
+        .request("GET", "/protected")
+        .header("x-long", "y".repeat(200_000));
+    let got = world.send(request.body(Body::empty()).unwrap()).await;
+    assert_eq!(got.status, 431);
+}

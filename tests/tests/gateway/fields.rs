@@ -1,0 +1,74 @@
+//! Fields that are about one connection stay on it.
+
+use axum::body::Body;
+
+use crate::world::World;
+
+#[tokio::test]
+async fn hop_by_hop_fields_go_no_further_in_either_direction() {
+    let world = World::start().await;
+    let request = world
+        .request("GET", "/orders/1")
+        .header("connection", "close, X-Hop , , x-other")
+        .header("connection", "x-third, authorization")
+        .header("x-hop", "1")
+        .header("x-other", "1")
+        .header("x-third", "1")
+        .header("keep-alive", "timeout=5")
+        .header("proxy-authorization", "Basic eDp5")
+        .header("proxy-connection", "keep-alive")
+        .header("proxy-anything", "1")
+        .header("te", "trailers, gzip")
+        .header("trailer", "x-later")
+        .header("upgrade", "websocket")
+        .header("x-kept", "1")
+        .header("x-forwarded-for", "192.0.2.1")
+        .body(Body::empty());
+    world.upstream.will_say(
+        200,
+        &[
+            ("connection", "x-hop"),
+            ("x-hop", "1"),
+            ("keep-alive", "timeout=5"),
+            ("proxy-authenticate", "Basic"),
+            ("proxy-authentication-info", "x"),
+            ("trailer", "x-later"),
+            ("x-kept", "1"),
+        ],
+    );
+    let got = world.send(request.unwrap()).await;
+    assert_eq!(got.status, 200);
+    let seen = world.upstream.only();
+    let mut sent: Vec<_> = seen.headers.keys().map(|name| name.as_str()).collect();
+    sent.sort_unstable();
+    assert_eq!(
+        sent,
+        ["authorization", "host", "via", "x-forwarded-for", "x-kept"]
+    );
+    let mut back: Vec<_> = got.headers.keys().map(|name| name.as_str()).collect();
+    back.sort_unstable();
+    // The last one is this connection's own.
+    assert_eq!(back, ["connection", "content-length", "date", "x-kept"]);
+    assert_eq!(got.field("connection"), "close");
+}
+
+#[tokio::test]
+async fn the_callers_token_is_not_sent_on_in_any_line() {
+    let world = World::start().await;
+    let token = world.alice().mint();
+    let got = world.get(&token, "/orders/1").await;
+    assert_eq!(got.status, 200);
+    for seen in world.upstream.seen() {
+        assert_eq!(seen.headers.get_all("authorization").iter().count(), 1);
+        let is_in =
+            |value: &http::HeaderValue| value.to_str().is_ok_and(|text| text.contains(&token));
+        assert!(!seen.headers.values().any(is_in), "{seen:?}");
+    }
+}
+
+#[tokio::test]
+async fn te_trailers_is_for_calls_alone() {
+    let world = World::start().await;
+    world.call(&world.alice().mint(), "/orders/1").await;
+    assert_eq!(world.upstream.only().headers["te"], "trailers");
+}

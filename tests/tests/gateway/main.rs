@@ -1,0 +1,22 @@
+//! The gateway of the examples, as a black box: requests over sockets, an authorization server, and a stub for the
+//! upstream that shows what reached it.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a failed assumption fails the test"
+)]
+
+mod upstream;
+mod world;
+
+mod answered;
+mod bodies;
+mod configuration;
+mod connections;
+mod fields;
+mod grpc;
+mod paths;
+mod proxied;
+mod rejected;

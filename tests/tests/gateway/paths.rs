@@ -1,0 +1,94 @@
+//! Where a request may lead.
+
+use crate::world::World;
+
+/// The answer to a request whose target is sent as it stands.
+async fn status(world: &World, target: &str) -> String {
+    let token = world.alice().mint();
+    let request = format!(
+        "GET {target} HTTP/1.1\r\nhost: a\r\nconnection: close\r\nauthorization: Bearer {token}\r\n\r\n"
+    );
+    let got = world.raw(&request).await;
+    got.split(' ').nth(1).unwrap_or_default().to_owned()
+}
+
+#[tokio::test]
+async fn bt_22_a_path_that_servers_read_differently_leads_nowhere() {
+    let world = World::start().await;
+    for route in ["/orders", "/plain"] {
+        for odd in [
+            "/..",
+            "/../secret",
+            "/x/../../secret",
+            "/./x",
+            "/%2e%2e/secret",
+            "/.%2E/secret",
+            "/x%2f..%2fsecret",
+            "/x%2Fy",
+            "/x%5c..",
+            "/x\\..\\y",
+            "//x",
+            "/x//y",
+            "/;/../x",
+            "/..;/x",
+            "/x;v=1",
+            "/%00%2e",
+            "/%61",
+            "/%252e%252e/x",
+            "/%",
+            "/%zz",
+            "/x/..?a=b",
+        ] {
+            let status = status(&world, &format!("{route}{odd}")).await;
+            assert!(["400", "404"].contains(&&*status), "{route}{odd}: {status}");
+        }
+    }
+    for elsewhere in [
+        "/x/../orders/1",
+        "//orders/1",
+        "/ORDERS/1",
+        "/orders%2f1",
+        "/%6frders/1",
+        "/orders",
+        "*",
+        "/orders\t/1",
+    ] {
+        let status = status(&world, elsewhere).await;
+        assert!(["400", "404"].contains(&&*status), "{elsewhere}: {status}");
+    }
+    assert!(world.upstream.seen().is_empty());
+    let alice = world.alice().mint();
+    for path in ["/orders/..", "/plain/a%2fb"] {
+        assert_eq!(
+            world.call(&alice, path).await.field("grpc-status"),
+            "3",
+            "{path}"
+        );
+    }
+    assert_eq!(world.idp.token_requests(), 0);
+}
+
+#[tokio::test]
+async fn a_plain_path_is_appended_as_it_was_sent() {
+    let world = World::start().await;
+    for (sent, arrived) in [
+        ("/orders/", "/base/"),
+        ("/orders/1", "/base/1"),
+        ("/orders/1/", "/base/1/"),
+        ("/orders/a%20b/%C3%a4?x=/../y", "/base/a%20b/%C3%a4?x=/../y"),
+        ("/orders/a..b/.c", "/base/a..b/.c"),
+        ("/orders/@evil.example:80/x", "/base/@evil.example:80/x"),
+        ("/orders/http:%20x", "/base/http:%20x"),
+        ("http://elsewhere.example/orders/2", "/base/2"),
+        ("/plain/", "/"),
+        ("/plain/?q", "/?q"),
+        ("/plain/@x", "/@x"),
+        ("/one", "/"),
+        ("/one?q", "/?q"),
+    ] {
+        assert_eq!(status(&world, sent).await, "200", "{sent}");
+        let seen = world.upstream.seen().pop().unwrap();
+        assert_eq!(seen.uri, *arrived, "{sent}");
+        assert_ne!(seen.headers["host"], "a");
+    }
+}

@@ -1,0 +1,128 @@
+//! What the upstream says of the token that it was sent.
+
+use axum::body::Body;
+use bytes::Bytes;
+use http_body_util::StreamBody;
+
+use crate::world::World;
+
+const INVALID: &[(&str, &str)] = &[("www-authenticate", r#"Bearer error="invalid_token""#)];
+
+fn order(world: &World) -> http::Request<Body> {
+    let request = world.request("POST", "/orders/1");
+    request.body("order".into()).unwrap()
+}
+
+#[tokio::test]
+async fn a_token_that_is_rejected_once_is_replaced_and_nobody_notices() {
+    let world = World::start().await;
+    world.upstream.will_say(401, INVALID);
+    let got = world.send(order(&world)).await;
+    assert_eq!((got.status, &*got.body), (200, &b"order"[..]));
+    let seen = world.upstream.seen();
+    assert_eq!(seen.len(), 2);
+    assert_ne!(
+        seen[0].headers["authorization"],
+        seen[1].headers["authorization"]
+    );
+    assert_eq!(seen[0].headers["via"], seen[1].headers["via"]);
+    assert_eq!(world.idp.token_requests(), 2);
+}
+
+#[tokio::test]
+async fn a_token_that_is_rejected_twice_is_this_gateways_fault() {
+    let world = World::start().await;
+    for _ in 0..2 {
+        world.upstream.will_say(401, INVALID);
+    }
+    let got = world.send(order(&world)).await;
+    assert_eq!((got.status, got.field("www-authenticate")), (502, ""));
+    assert_eq!(world.upstream.seen().len(), 2);
+}
+
+#[tokio::test]
+async fn a_request_that_is_too_large_to_keep_is_not_sent_again() {
+    let world = World::start().await;
+    world.upstream.will_say(401, INVALID);
+    let request = world.request("POST", "/orders/1");
+    let request = request.body(vec![b'x'; 65 * 1024].into());
+    assert_eq!(world.send(request.unwrap()).await.status, 502);
+    assert_eq!(world.upstream.seen().len(), 1);
+
+    // One that comes in pieces is kept all the same.
+    world.upstream.will_say(401, INVALID);
+    let pieces = ["or", "der"]
+        .map(|piece| Ok::<_, std::io::Error>(http_body::Frame::data(Bytes::from(piece))));
+    let body = Body::new(StreamBody::new(futures_util::stream::iter(pieces)));
+    let request = world.request("POST", "/orders/1").body(body);
+    let got = world.send(request.unwrap()).await;
+    assert_eq!((got.status, &*got.body), (200, &b"order"[..]));
+}
+
+#[tokio::test]
+async fn a_wish_for_a_stronger_user_is_the_gateways_own() {
+    let world = World::start().await;
+    let step_up = r#"Bearer realm="b", error="insufficient_user_authentication", acr_values="gold", max_age="60""#;
+    world
+        .upstream
+        .will_say(401, &[("www-authenticate", step_up)]);
+    let got = world.send(order(&world)).await;
+    let own = r#"Bearer error="insufficient_user_authentication", acr_values="gold", max_age="60""#;
+    assert_eq!((got.status, got.field("www-authenticate")), (401, own));
+    world
+        .upstream
+        .will_say(200, &[("grpc-status", "16"), ("www-authenticate", step_up)]);
+    let got = world.call(&world.alice().mint(), "/orders/1").await;
+    assert_eq!((got.status, got.field("grpc-status")), (200, "16"));
+    assert_eq!(got.field("www-authenticate"), own);
+    assert_eq!(world.upstream.seen().len(), 2);
+}
+
+#[tokio::test]
+async fn a_lack_of_rights_is_passed_on_without_what_it_says_of_the_token() {
+    let world = World::start().await;
+    let needed = r#"Bearer error="insufficient_scope", scope="b.write""#;
+    world
+        .upstream
+        .will_say(403, &[("www-authenticate", needed), ("x-reason", "no")]);
+    let got = world.send(order(&world)).await;
+    assert_eq!((got.status, got.field("www-authenticate")), (403, ""));
+    assert_eq!(got.field("x-reason"), "no");
+    assert_eq!(world.upstream.seen().len(), 1);
+}
+
+#[tokio::test]
+async fn a_call_whose_token_is_rejected_fails_as_the_gateways_own() {
+    let world = World::start().await;
+    let unauthenticated = [("content-type", "application/grpc"), ("grpc-status", "16")];
+    for _ in 0..2 {
+        world.upstream.will_say(200, &unauthenticated);
+    }
+    let got = world
+        .call(&world.alice().mint(), "/stock.Stock/Level")
+        .await;
+    assert_eq!((got.status, got.field("grpc-status")), (200, "13"));
+    assert_eq!(world.upstream.seen().len(), 2);
+
+    world.upstream.will(|_| async {
+        let mut trailers = http::HeaderMap::new();
+        trailers.insert("grpc-status", "16".parse().unwrap());
+        trailers.insert("grpc-message", "your token".parse().unwrap());
+        trailers.insert("www-authenticate", "Bearer".parse().unwrap());
+        let frames = [
+            http_body::Frame::data(Bytes::from_static(&[0; 5])),
+            http_body::Frame::trailers(trailers),
+        ];
+        let frames = frames.map(Ok::<_, std::io::Error>);
+        axum::response::Response::new(Body::new(StreamBody::new(futures_util::stream::iter(
+            frames,
+        ))))
+    });
+    let got = world
+        .call(&world.alice().mint(), "/stock.Stock/Level")
+        .await;
+    assert_eq!(&*got.body, &[0; 5]);
+    assert_eq!(got.trailers["grpc-status"], "13");
+    assert_eq!(got.trailers["grpc-message"], "internal error");
+    assert!(!got.trailers.contains_key("www-authenticate"));
+}
