@@ -146,32 +146,29 @@ impl Engine {
             Ask::Own(_) => &self.own_flights,
         };
         flights.join(place.key, || {
-            let engine = Arc::clone(self);
-            async move { engine.fly(place, ask, need).await }
+            let (engine, cause) = (Arc::clone(self), observe::Cause::here());
+            async move { engine.fly(place, ask, need, &cause).await }
         })
     }
 
     /// One request in a task of its own; a success is stored before the flight ends.
-    async fn fly(self: Arc<Self>, place: Place, ask: Ask, need: Need) -> Outcome {
+    async fn fly(
+        self: Arc<Self>,
+        place: Place,
+        ask: Ask,
+        need: Need,
+        cause: &observe::Cause,
+    ) -> Outcome {
         // Whoever missed the cache just before another flight ended comes here after it.
         if need == Need::Missing
             && let Some(hit) = self.tokens.get(&place)
         {
             return hit.outcome;
         }
-        let _under_way = observe::UnderWay::new();
-        let (start, started_at) = (Instant::now(), self.endpoint.clock.now());
         let target = ask.target().cloned();
-        let deadline = start + self.endpoint.deadline;
-        let mut outcome = match self.with_actor(ask.clone(), deadline).await {
-            Ok(ask) => self.endpoint.ask(&ask, place.subject, deadline).await,
-            Err(error) => Err(error),
-        };
-        // The answer may have taken longer than the caller's token lived, or than it was not revoked.
-        if let (Ok(_), Some(caller)) = (&outcome, ask.caller()) {
-            let valid = self.check_caller(caller, target.as_deref());
-            outcome = valid.and(outcome);
-        }
+        let under_way = observe::Exchange::new(target.as_deref(), cause);
+        let (start, started_at) = (Instant::now(), self.endpoint.clock.now());
+        let outcome = under_way.within(self.fetch(&ask, &place, start)).await;
         // Neither the server's word, nor the token's own, nor the caller's session is outlived (TX-42).
         let session = ask.caller().map_or(Duration::MAX, |caller| {
             caller.expires_at().saturating_since(started_at)
@@ -187,8 +184,19 @@ impl Engine {
             Err(error) => self.tokens.insert_refusal(place, error, session),
         }
         let told = outcome.as_ref().map(|_| ());
-        observe::exchanged(target.as_deref(), told, start.elapsed());
+        under_way.ended(target.as_deref(), told, start.elapsed());
         outcome
+    }
+
+    async fn fetch(self: &Arc<Self>, ask: &Ask, place: &Place, start: Instant) -> Outcome {
+        let deadline = start + self.endpoint.deadline;
+        let asked = self.with_actor(ask.clone(), deadline).await?;
+        let issued = self.endpoint.ask(&asked, place.subject, deadline).await?;
+        // The answer may have taken longer than the caller's token lived, or than it was not revoked.
+        if let Some(caller) = ask.caller() {
+            self.check_caller(caller, ask.target().map(|target| &**target))?;
+        }
+        Ok(issued)
     }
 
     /// The same with the acting service's token, where one is to be sent and the request brings none.

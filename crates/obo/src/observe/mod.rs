@@ -13,5 +13,5 @@ mod raised;
 pub(crate) use client::ClientCall;
 pub(crate) use inbound::{Passed, allowed, anonymous, recalled, refused, stream_ended};
 pub(crate) use keys::{keys_fetched, keys_unavailable, not_rediscovered};
-pub(crate) use outbound::{UnderWay, at_hand, breaker, exchanged, let_go};
+pub(crate) use outbound::{Cause, Exchange, at_hand, breaker, let_go};
 pub use raised::also_find_rejections;

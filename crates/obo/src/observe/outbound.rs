@@ -12,12 +12,95 @@ pub(crate) fn at_hand(hit: bool) {
     count!("obo_exchange_cache_total", "result" => if hit { "hit" } else { "miss" });
 }
 
+/// The span that was entered where an exchange was asked for.
+pub(crate) struct Cause {
+    #[cfg(feature = "tracing")]
+    span: tracing::Span,
+}
+
+impl Cause {
+    pub(crate) fn here() -> Self {
+        Self {
+            #[cfg(feature = "tracing")]
+            span: tracing::Span::current(),
+        }
+    }
+}
+
+/// An exchange with all its attempts: counted as under way while this lives, and a span of its own.
+///
+/// The span is no child of the one that it follows from: others may wait for the exchange too, and it goes on when whoever
+/// asked for it has gone away.
+pub(crate) struct Exchange {
+    #[cfg(feature = "tracing")]
+    span: tracing::Span,
+}
+
+impl Exchange {
+    pub(crate) fn new(target: Option<&Target>, cause: &Cause) -> Self {
+        #[cfg(feature = "metrics")]
+        metrics::gauge!("obo_exchanges_under_way").increment(1.0);
+        Self {
+            #[cfg(feature = "tracing")]
+            span: span(target, cause),
+        }
+    }
+
+    #[cfg(feature = "tracing")]
+    pub(crate) fn within<F: Future>(&self, work: F) -> impl Future<Output = F::Output> + use<F> {
+        use tracing::Instrument as _;
+        work.instrument(self.span.clone())
+    }
+
+    #[cfg(not(feature = "tracing"))]
+    pub(crate) fn within<F: Future>(&self, work: F) -> F {
+        work
+    }
+
+    /// There is a token, or none.
+    pub(crate) fn ended(
+        &self,
+        target: Option<&Target>,
+        outcome: Result<(), &ExchangeError>,
+        took: Duration,
+    ) {
+        #[cfg(feature = "tracing")]
+        let _entered = self.span.enter();
+        #[cfg(feature = "tracing")]
+        if let Err(error) = outcome {
+            self.span.record("error.type", error.code());
+            self.span.record("otel.status_code", "ERROR");
+        }
+        exchanged(target, outcome, took);
+    }
+}
+
+impl Drop for Exchange {
+    fn drop(&mut self) {
+        #[cfg(feature = "metrics")]
+        metrics::gauge!("obo_exchanges_under_way").decrement(1.0);
+    }
+}
+
+#[cfg(feature = "tracing")]
+fn span(target: Option<&Target>, cause: &Cause) -> tracing::Span {
+    use tracing::field::Empty;
+    let span = tracing::info_span!(
+        target: "obo",
+        parent: None,
+        "token_exchange",
+        otel.name = "token exchange",
+        otel.kind = "internal",
+        otel.status_code = Empty,
+        target_audience = target.map(tracing::field::display),
+        error.type = Empty,
+    );
+    span.follows_from(&cause.span);
+    span
+}
+
 /// The authorization server was asked for a token.
-pub(crate) fn exchanged(
-    target: Option<&Target>,
-    outcome: Result<(), &ExchangeError>,
-    took: Duration,
-) {
+fn exchanged(target: Option<&Target>, outcome: Result<(), &ExchangeError>, took: Duration) {
     #[cfg(feature = "tracing")]
     let target_audience = target.map(tracing::field::display);
     count!(
@@ -81,24 +164,6 @@ pub(crate) fn breaker(issuer: &Issuer, is_open: bool) {
             issuer = issuer.as_str(),
             "authorization server answers again"
         );
-    }
-}
-
-/// An exchange is under way for as long as this lives.
-pub(crate) struct UnderWay(());
-
-impl UnderWay {
-    pub(crate) fn new() -> Self {
-        #[cfg(feature = "metrics")]
-        metrics::gauge!("obo_exchanges_under_way").increment(1.0);
-        Self(())
-    }
-}
-
-impl Drop for UnderWay {
-    fn drop(&mut self) {
-        #[cfg(feature = "metrics")]
-        metrics::gauge!("obo_exchanges_under_way").decrement(1.0);
     }
 }
 

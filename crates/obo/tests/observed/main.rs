@@ -12,3 +12,4 @@ mod counted;
 mod log;
 mod running;
 mod spans;
+mod stub;

@@ -1,8 +1,16 @@
+use std::sync::{Arc, Mutex};
+
 use obo::Audience;
+use tracing::Instrument as _;
+use tracing::span::Id;
+use tracing_subscriber::Layer;
 use tracing_subscriber::fmt::format::FmtSpan;
+use tracing_subscriber::layer::{Context, SubscriberExt as _};
+use tracing_subscriber::registry::LookupSpan;
 
 use crate::log::{Log, has};
 use crate::running::Running;
+use crate::stub::{Stub, audience};
 
 #[tokio::test]
 async fn ob_04_requests_to_the_authorization_server_are_client_spans() {
@@ -34,7 +42,14 @@ async fn ob_04_requests_to_the_authorization_server_are_client_spans() {
         .await
         .unwrap_err();
 
-    let spans = log.lines("http_client");
+    let all = log.lines("http_client");
+    // Those of exchanges are inside theirs.
+    let spans: Vec<_> = all
+        .iter()
+        .map(|line| line[line.find("http_client").unwrap()..].to_owned())
+        .filter(|line| line.contains("close"))
+        .collect();
+    assert!(spans.len() >= 3, "{all:#?}");
     for span in &spans {
         has(
             span,
@@ -66,4 +81,78 @@ async fn ob_04_requests_to_the_authorization_server_are_client_spans() {
     has(exchanges[1], &refused);
     let down = [r#"error.type="no_answer""#, r#"otel.status_code="ERROR""#];
     has(exchanges[2], &down);
+}
+
+/// The names of spans by what they follow from.
+#[derive(Clone, Default)]
+struct Followed(Arc<Mutex<Vec<(String, String)>>>);
+
+impl<S> Layer<S> for Followed
+where
+    S: tracing::Subscriber + for<'a> LookupSpan<'a>,
+{
+    fn on_follows_from(&self, span: &Id, follows: &Id, context: Context<'_, S>) {
+        let name = |id| context.span(id).unwrap().name().to_owned();
+        let mut followed = self.0.lock().unwrap();
+        followed.push((name(span), name(follows)));
+    }
+}
+
+#[tokio::test]
+async fn ob_04_an_exchange_is_a_span_of_its_own_that_follows_from_the_call() {
+    let (log, followed) = (Log::default(), Followed::default());
+    let spans = tracing_subscriber::fmt::layer()
+        .with_ansi(false)
+        .with_span_events(FmtSpan::CLOSE)
+        .with_writer(log.clone());
+    let subscriber = tracing_subscriber::registry();
+    let subscriber = subscriber.with(spans).with(followed.clone());
+    let _guard = tracing::subscriber::set_default(subscriber);
+    let stub = Stub::start().await;
+    let alice = stub.caller("alice").await;
+    let ask = async |target: &str| {
+        let call = tracing::info_span!("call_of_the_test");
+        let asked = stub.exchange.token(&alice, audience(target));
+        asked.instrument(call).await
+    };
+    ask("service-b").await.unwrap();
+    ask("service-b").await.unwrap();
+    stub.answers((400, r#"{"error":"invalid_target"}"#));
+    ask("service-z").await.unwrap_err();
+
+    let closed = |name: &str| -> Vec<String> {
+        let lines = log.lines(name).into_iter();
+        lines.filter(|line| line.contains(": close ")).collect()
+    };
+    let exchanges: Vec<_> = closed("token_exchange")
+        .into_iter()
+        .filter(|line| !line.contains("http_client"))
+        .collect();
+    let [exchanged, denied] = exchanges.as_slice() else {
+        panic!("one for each exchange, none for what is at hand: {exchanges:#?}");
+    };
+    let common = [r#"otel.name="token exchange""#, r#"otel.kind="internal""#];
+    for (line, target) in [(exchanged, "service-b"), (denied, "service-z")] {
+        has(line, &common);
+        has(line, &[&format!("target_audience=\"{target}\"")]);
+        assert!(!line.contains("call_of_the_test"), "{line}");
+        for secret in ["t0ken-of-the-stub", "s3cret", "alice"] {
+            assert!(!line.contains(secret), "{line}");
+        }
+    }
+    assert!(!exchanged.contains("error.type"), "{exchanged}");
+    has(
+        denied,
+        &[
+            r#"error.type="target_denied""#,
+            r#"otel.status_code="ERROR""#,
+        ],
+    );
+    let requests = closed("http_client");
+    let inside = requests
+        .iter()
+        .filter(|line| line.contains("token_exchange{"));
+    assert_eq!(inside.count(), 2, "{requests:#?}");
+    let pair = ("token_exchange".to_owned(), "call_of_the_test".to_owned());
+    assert_eq!(*followed.0.lock().unwrap(), [pair.clone(), pair]);
 }

@@ -1,0 +1,80 @@
+//! An exchange whose token endpoint is in the process, so that a paused clock stands still.
+
+use std::convert::Infallible;
+use std::sync::{Arc, Mutex};
+
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body_util::Full;
+use obo::{
+    Audience, AuthorizationServer, Client, ClientSecretBasic, HttpService, Issuer, ResourceServer,
+    ServerMetadata, TokenExchange, Validated,
+};
+use tokio::sync::Semaphore;
+use tower::service_fn;
+
+pub(crate) struct Stub {
+    idp: obo_testkit::AuthorizationServer,
+    server: ResourceServer,
+    pub(crate) exchange: TokenExchange,
+    /// Status and body of the next answers.
+    pub(crate) answer: Arc<Mutex<(u16, &'static str)>>,
+    /// What an answer waits for.
+    pub(crate) gate: Arc<Semaphore>,
+}
+
+pub(crate) const ISSUED: (u16, &str) = (
+    200,
+    r#"{"access_token":"t0ken-of-the-stub","token_type":"Bearer","expires_in":300,
+    "issued_token_type":"urn:ietf:params:oauth:token-type:access_token"}"#,
+);
+
+impl Stub {
+    /// Pauses the clock, once real sockets are not needed any more.
+    pub(crate) async fn start() -> Self {
+        let idp = obo_testkit::AuthorizationServer::start().await;
+        let issuer = Issuer::new(idp.issuer()).unwrap();
+        let (answer, gate) = (
+            Arc::new(Mutex::new(ISSUED)),
+            Arc::new(Semaphore::new(Semaphore::MAX_PERMITS)),
+        );
+        let (answers, gates) = (Arc::clone(&answer), Arc::clone(&gate));
+        let http = HttpService::new(service_fn(move |_: Request<Bytes>| {
+            let (status, body) = *answers.lock().unwrap();
+            let gate = Arc::clone(&gates);
+            async move {
+                let _pass = gate.acquire().await.unwrap();
+                let answer = Response::builder().status(status);
+                let answer = answer.header("content-type", "application/json");
+                Ok::<_, Infallible>(answer.body(Full::from(body)).unwrap())
+            }
+        }));
+        let metadata = ServerMetadata::new(None, Some("https://idp.example/token")).unwrap();
+        let at = AuthorizationServer::with_metadata(issuer.clone(), metadata, http);
+        let secret = ClientSecretBasic::new("s3cret").unwrap();
+        Self {
+            server: ResourceServer::new(audience("service-a"), issuer),
+            exchange: TokenExchange::new(at, Client::new("service-a", secret).unwrap()),
+            idp,
+            answer,
+            gate,
+        }
+    }
+
+    pub(crate) fn issuer(&self) -> Issuer {
+        Issuer::new(self.idp.issuer()).unwrap()
+    }
+
+    pub(crate) async fn caller(&self, user: &str) -> Validated {
+        let token = self.idp.user(user).audience("service-a").expires_in(36_000);
+        self.server.validate(&token.mint()).await.unwrap()
+    }
+
+    pub(crate) fn answers(&self, answer: (u16, &'static str)) {
+        *self.answer.lock().unwrap() = answer;
+    }
+}
+
+pub(crate) fn audience(name: &str) -> Audience {
+    Audience::new(name).unwrap()
+}
