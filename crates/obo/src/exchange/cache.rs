@@ -1,7 +1,8 @@
 //! Outcomes at hand, by subject: tokens until shortly before they expire, refusals for a moment; bounded by bytes.
 
 use std::hash::{BuildHasher as _, Hash, RandomState};
-use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use quick_cache::sync::{Cache, EntryAction, EntryResult};
@@ -29,9 +30,13 @@ const REJECTION_HOLDS: Duration = Duration::from_secs(30);
 /// How many rejections are remembered.
 const REJECTIONS: usize = 10_000;
 
+/// How often what has expired is looked for.
+const SWEEP_EVERY: Duration = Duration::from_secs(60);
+
 pub(super) struct TokenCache {
     subjects: Cache<SubjectId, Arc<Entries>, Weight, DefaultHashBuilder, Evictions>,
     rejections: Cache<CacheKey, Instant>,
+    next_sweep: Mutex<Instant>,
     hasher: RandomState,
     bounds: CacheBounds,
 }
@@ -90,6 +95,7 @@ impl TokenCache {
         Self {
             subjects,
             rejections: Cache::new(REJECTIONS),
+            next_sweep: Mutex::new(Instant::now() + SWEEP_EVERY),
             hasher: RandomState::new(),
             bounds,
         }
@@ -206,6 +212,28 @@ impl TokenCache {
         self.change(place, |entries| entries.remove(&place.key, token));
         observe::let_go("rejected", 1);
         true
+    }
+
+    /// Lets the tokens of those go who ask for nothing any more, once in a while: they would stay until there is no room.
+    pub(super) fn sweep(&self) {
+        let now = Instant::now();
+        {
+            let mut next = self
+                .next_sweep
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
+            if now < *next {
+                return;
+            }
+            *next = now + SWEEP_EVERY;
+        }
+        let gone = AtomicUsize::new(0);
+        self.subjects.retain(|_, entries| {
+            let expired = entries.all_expired(now);
+            gone.fetch_add(expired.unwrap_or_default(), Ordering::Relaxed);
+            expired.is_none()
+        });
+        observe::let_go("expired", gone.into_inner());
     }
 
     /// Lets everything of a subject go.

@@ -183,6 +183,7 @@ impl Engine {
             }
             Err(error) => self.tokens.insert_refusal(place, error, session),
         }
+        self.tokens.sweep();
         let told = outcome.as_ref().map(|_| ());
         under_way.ended(target.as_deref(), told, start.elapsed());
         outcome

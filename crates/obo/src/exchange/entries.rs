@@ -68,6 +68,12 @@ impl Entries {
         let_go
     }
 
+    /// How many there are, where none of them can be used any more.
+    pub(super) fn all_expired(&self, now: Instant) -> Option<usize> {
+        let is_over = |(_, entry): &(_, Entry)| entry.usable_until <= now;
+        self.0.iter().all(is_over).then_some(self.0.len())
+    }
+
     /// Puts the next renewal off.
     pub(super) fn postpone(&mut self, key: &CacheKey, now: Instant) {
         if let Some(entry) = self.find_mut(key) {

@@ -6,7 +6,7 @@ use obo::Audience;
 use crate::running::Running;
 
 /// Name and labels of a metric, and its value, as one would read them.
-fn told(snapshot: Snapshot) -> Vec<(String, u64)> {
+pub(crate) fn told(snapshot: Snapshot) -> Vec<(String, i64)> {
     let metrics = snapshot.into_vec().into_iter();
     let mut told: Vec<_> = metrics
         .map(|(key, _, _, value)| {
@@ -17,9 +17,9 @@ fn told(snapshot: Snapshot) -> Vec<(String, u64)> {
                 .collect();
             let labels = labels.into_iter().collect::<Vec<_>>().join(" ");
             let count = match value {
-                DebugValue::Counter(count) => count,
-                DebugValue::Gauge(now) => now.into_inner() as u64,
-                DebugValue::Histogram(values) => values.len() as u64,
+                DebugValue::Counter(count) => count as i64,
+                DebugValue::Gauge(now) => now.into_inner() as i64,
+                DebugValue::Histogram(values) => values.len() as i64,
             };
             (format!("{} {labels}", key.name()), count)
         })

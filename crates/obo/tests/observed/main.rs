@@ -10,6 +10,7 @@
 mod audit;
 mod counted;
 mod log;
+mod outbound;
 mod running;
 mod spans;
 mod stub;

@@ -1,0 +1,215 @@
+//! What is told of exchanges: how they ended, what was let go, and how a server that fails is left alone.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::time::Duration;
+
+use futures_util::FutureExt as _;
+use http::{Request, Response, StatusCode};
+use metrics_util::debugging::{DebuggingRecorder, Snapshotter};
+use obo::exchange::CacheBounds;
+use obo::{Clock, Destination};
+use tokio::runtime::Builder;
+use tower::{Layer as _, ServiceExt as _, service_fn};
+
+use crate::counted::told;
+use crate::log::{Log, has};
+use crate::stub::{ISSUED, Stub, audience};
+
+/// Runs it on this thread, whose metrics are counted.
+fn counted<F: Future>(work: impl FnOnce(Told) -> F) -> F::Output {
+    let recorder = DebuggingRecorder::new();
+    let told = Told {
+        snapshots: recorder.snapshotter(),
+        totals: RefCell::default(),
+    };
+    let runtime = Builder::new_current_thread().enable_all().build().unwrap();
+    metrics::with_local_recorder(&recorder, || runtime.block_on(work(told)))
+}
+
+struct Told {
+    snapshots: Snapshotter,
+    totals: RefCell<HashMap<String, i64>>,
+}
+
+impl Told {
+    /// All that was added to a metric with these labels, less what was taken away. A snapshot starts each metric anew.
+    fn total(&self, name: &str, labels: &str) -> i64 {
+        let mut totals = self.totals.borrow_mut();
+        for (name, value) in told(self.snapshots.snapshot()) {
+            *totals.entry(name).or_default() += value;
+        }
+        let total = totals.get(&format!("{name} {labels}"));
+        total.copied().unwrap_or_default()
+    }
+
+    /// What a metric was set to since the last snapshot; 0 where it was not.
+    fn set(&self, name: &str, labels: &str) -> i64 {
+        self.totals.borrow_mut().clear();
+        self.total(name, labels)
+    }
+}
+
+const DOWN: (u16, &str) = (500, "{}");
+const REFUSED: (u16, &str) = (401, r#"{"error":"invalid_client"}"#);
+
+#[test]
+fn ob_07_a_server_that_is_left_alone_is_told_and_that_it_answers_again() {
+    counted(async |metrics| {
+        let log = Log::default();
+        let subscriber = tracing_subscriber::fmt()
+            .with_ansi(false)
+            .with_max_level(tracing::Level::DEBUG)
+            .with_writer(log.clone())
+            .finish();
+        let _guard = tracing::subscriber::set_default(subscriber);
+        let stub = Stub::start().await;
+        let alice = stub.caller("alice").await;
+        let issuer = format!("issuer={}", stub.issuer());
+        let is_open = || metrics.set("obo_exchange_breaker_open", &issuer);
+        let ask = |target: &str| stub.exchange.token(&alice, audience(target));
+        tokio::time::pause();
+        stub.answers(DOWN);
+        for target in ["a", "b", "c", "d", "e"] {
+            assert_eq!(is_open(), 0);
+            ask(target).await.unwrap_err();
+        }
+        assert_eq!(is_open(), 1);
+        let quoted = format!("issuer=\"{}\"", stub.issuer());
+        let left_alone = log.lines("authorization server left alone for a moment");
+        assert_eq!(left_alone.len(), 1);
+        has(&left_alone[0], &["WARN", &quoted]);
+
+        stub.answers(ISSUED);
+        tokio::time::advance(Duration::from_secs(1)).await;
+        ask("a").await.unwrap();
+        assert_eq!(is_open(), 0);
+        let again = log.lines("authorization server answers again");
+        assert_eq!(again.len(), 1);
+        has(&again[0], &["WARN", &quoted]);
+
+        let not = log.lines("token not exchanged");
+        assert_eq!(not.len(), 5);
+        has(
+            &not[0],
+            &[
+                "WARN",
+                r#"code="transient""#,
+                "target_audience=\"a\"",
+                "seconds=",
+            ],
+        );
+        let exchanged = log.lines("token exchanged");
+        assert_eq!(exchanged.len(), 1);
+        has(
+            &exchanged[0],
+            &["DEBUG", "target_audience=\"a\"", "seconds="],
+        );
+        for line in log.lines("") {
+            for secret in ["t0ken-of-the-stub", "s3cret", "alice"] {
+                assert!(!line.contains(secret), "{line}");
+            }
+        }
+    });
+}
+
+#[test]
+fn ob_07_exchanges_are_counted_by_class_and_while_they_are_under_way() {
+    counted(async |metrics| {
+        let stub = Stub::start().await;
+        let alice = stub.caller("alice").await;
+        let under_way = || metrics.total("obo_exchanges_under_way", "");
+        stub.gate
+            .forget_permits(tokio::sync::Semaphore::MAX_PERMITS);
+        let mut calls: Vec<_> = ["b", "b", "c"]
+            .map(|target| Box::pin(stub.exchange.token(&alice, audience(target))))
+            .into();
+        for call in &mut calls {
+            assert!(call.now_or_never().is_none());
+        }
+        tokio::task::yield_now().await;
+        assert_eq!(under_way(), 2);
+        // Whoever goes away leaves the exchange under way.
+        calls.truncate(2);
+        assert_eq!(under_way(), 2);
+        stub.gate.add_permits(100);
+        for call in calls {
+            call.await.unwrap();
+        }
+        stub.exchange.token(&alice, audience("c")).await.unwrap();
+        assert_eq!(under_way(), 0);
+        stub.answers(REFUSED);
+        stub.exchange
+            .token(&alice, audience("d"))
+            .await
+            .unwrap_err();
+        assert_eq!(under_way(), 0);
+
+        let ended = |labels| metrics.total("obo_exchanges_total", labels);
+        assert_eq!(ended("outcome=ok target=b"), 1);
+        assert_eq!(ended("outcome=ok target=c"), 1);
+        assert_eq!(ended("outcome=client_misconfigured target=d"), 1);
+        let misses = metrics.total("obo_exchange_cache_total", "result=miss");
+        assert!(misses >= 4, "{misses}");
+    });
+}
+
+#[test]
+fn ob_07_what_is_let_go_is_counted_by_cause() {
+    counted(async |metrics| {
+        let stub = Stub::start().await;
+        let (alice, bob) = (stub.caller("alice").await, stub.caller("bob").await);
+        let let_go = |cause: &str| {
+            let cause = format!("cause={cause}");
+            metrics.total("obo_exchange_cache_evictions_total", &cause)
+        };
+        let ask = async |exchange: &obo::TokenExchange, caller, target: usize| {
+            let target = audience(&format!("service-{target}"));
+            exchange.token(caller, target).await.unwrap();
+        };
+        tokio::time::pause();
+
+        // Room for the entries of a subject, then for all that is at hand.
+        let few = CacheBounds::new().entries_per_subject(2);
+        let few = stub.exchange.clone().cache(few).unwrap();
+        for target in 0..5 {
+            ask(&few, &alice, target).await;
+        }
+        assert_eq!(let_go("subject"), 3);
+        let small = CacheBounds::new().bytes(2048);
+        let small = stub.exchange.clone().cache(small).unwrap();
+        for target in 0..20 {
+            ask(&small, &alice, target).await;
+        }
+        assert!(let_go("capacity") > 3);
+
+        let to_b = Destination::new("https://b.example", audience("service-0")).unwrap();
+        let rejecting = service_fn(|_: Request<()>| async {
+            let mut response = Response::new(());
+            *response.status_mut() = StatusCode::UNAUTHORIZED;
+            Ok::<_, std::convert::Infallible>(response)
+        });
+        let service = stub.exchange.to(to_b).layer(rejecting);
+        let service = service.on_behalf_of(&alice);
+        service.oneshot(Request::new(())).await.unwrap();
+        assert_eq!(let_go("rejected"), 1);
+
+        let exchange = stub.exchange.clone();
+        for target in 0..3 {
+            ask(&exchange, &alice, target).await;
+        }
+        exchange.revoke(&stub.issuer(), "alice", Clock::system().now());
+        assert_eq!(let_go("revoked"), 3);
+
+        // Nobody asks for what bob had; that another one asks for something is enough for it to go.
+        ask(&exchange, &bob, 0).await;
+        ask(&exchange, &bob, 1).await;
+        let carol = stub.exchange.clone();
+        tokio::time::advance(Duration::from_secs(299)).await;
+        let own = carol.app_only_token(audience("service-0")).await;
+        own.unwrap();
+        assert_eq!(let_go("expired"), 2);
+        tokio::time::advance(Duration::from_secs(30)).await;
+        assert_eq!(let_go("expired"), 2);
+    });
+}
