@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::time::Instant;
 
 use crate::shell::{self, cargo, show, works};
-use crate::{PUBLISHED, interop, test, tidy};
+use crate::{PUBLISHED, gateway, interop, test, tidy};
 
 pub(crate) fn run() -> shell::Result {
     let mut skipped = Vec::new();
@@ -22,6 +22,7 @@ pub(crate) fn run() -> shell::Result {
     step("docs", || done(docs()))?;
     step("deny", deny)?;
     step("example", || done(example()))?;
+    step("gateway", || done(gateway::run()))?;
     step("interop", interop)?;
     println!("{}", summary(&skipped));
     Ok(())

@@ -3,6 +3,7 @@
 mod bench;
 mod ci;
 mod coverage;
+mod gateway;
 mod interop;
 mod shell;
 mod test;
@@ -19,8 +20,10 @@ usage: cargo xtask <verb>
   tidy      the house rules a program can check
   bench     what a request costs, as ratios to what cannot be avoided
   coverage  writes docs/spec-coverage.md from the rows and the names of the tests
+  gateway   the program of that name, run by files that are right and wrong
   interop   authorization servers and clients of others, in both directions
-  ci        everything CI runs: fmt, tidy, clippy, test, features, docs, deny, example, interop
+  ci        everything CI runs: fmt, tidy, clippy, test, features, docs, deny, example, gateway,
+            interop
 ";
 
 /// The crates users depend on; what they pull in is ours to answer for.
@@ -34,6 +37,7 @@ fn main() -> ExitCode {
         [verb] if verb == "bench" => bench::run,
         [verb] if verb == "coverage" => coverage::run,
         [verb] if verb == "interop" => interop::run,
+        [verb] if verb == "gateway" => gateway::run,
         [verb] if verb == "ci" => ci::run,
         _ => {
             eprint!("{USAGE}");

@@ -24,8 +24,9 @@ impl Protocol {
 }
 
 /// A gRPC request, which needs HTTP/2 from end to end; gRPC-Web does not.
-pub(super) fn needs_http2(headers: &HeaderMap) -> bool {
-    grpc_kind(headers).is_some_and(|kind| !kind.starts_with(b"-web"))
+pub(super) fn needs_http2(method: &Method, headers: &HeaderMap) -> bool {
+    let kind = grpc_kind(headers).filter(|_| method == Method::POST);
+    kind.is_some_and(|kind| !kind.starts_with(b"-web"))
 }
 
 /// What comes after `application/grpc` in the content type.

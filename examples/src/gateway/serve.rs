@@ -8,7 +8,7 @@ use hyper_util::server::conn::auto::Builder;
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::{sleep, timeout};
 
 use super::Gateway;
@@ -32,6 +32,7 @@ impl Gateway {
     pub async fn serve(self, listener: TcpListener, stop: impl Future<Output = ()>) {
         let connections = Arc::new(Semaphore::new(CONNECTIONS));
         let shutdown = GracefulShutdown::new();
+        let (stopping, serving) = watch::channel(());
         let mut stop = pin!(stop);
         loop {
             let (stream, permit) = tokio::select! {
@@ -39,11 +40,14 @@ impl Gateway {
                 () = &mut stop => break,
             };
             let (gateway, watcher) = (self.clone(), shutdown.watcher());
+            let mut serving = serving.clone();
             tokio::spawn(async move {
-                // A peer that opens a connection and says nothing is left.
-                let Ok(Ok(stream)) = timeout(HEAD, opened(stream)).await else {
-                    return;
+                // A peer that opens a connection and says nothing is left, and not waited for in the end.
+                let stream = tokio::select! {
+                    stream = timeout(HEAD, opened(stream)) => stream,
+                    _ = serving.changed() => return,
                 };
+                let Ok(Ok(stream)) = stream else { return };
                 let builder = builder();
                 let service = TowerToHyperService::new(gateway.router);
                 let connection = builder.serve_connection(TokioIo::new(stream), service);
@@ -53,7 +57,7 @@ impl Gateway {
                 drop(permit);
             });
         }
-        drop(listener);
+        drop((listener, stopping));
         if timeout(DRAIN, shutdown.shutdown()).await.is_err() {
             tracing::warn!("requests were still under way after {DRAIN:?}");
         }

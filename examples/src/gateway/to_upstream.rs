@@ -21,8 +21,10 @@ pub(super) fn to_upstream(uri: Uri, request: Request) -> Request {
     if let Some(length) = body.size_hint().exact().filter(|_| tells_length) {
         headers.insert(header::CONTENT_LENGTH, length.into());
     }
-    if needs_http2(&headers) {
+    if needs_http2(&parts.method, &headers) {
         headers.insert(header::TE, HeaderValue::from_static("trailers"));
+    } else {
+        one_line_of_cookies(&mut headers);
     }
     // RFC 9110 section 7.6.3.
     let via = match parts.version {
@@ -36,4 +38,15 @@ pub(super) fn to_upstream(uri: Uri, request: Request) -> Request {
     *sent.uri_mut() = uri;
     *sent.headers_mut() = headers;
     sent
+}
+
+/// HTTP/2 may have each cookie in a line of its own, which is for HTTP/2 alone (RFC 9113 section 8.2.3).
+fn one_line_of_cookies(headers: &mut HeaderMap) {
+    let lines = headers.get_all(header::COOKIE).into_iter();
+    let lines: Vec<&[u8]> = lines.map(HeaderValue::as_bytes).collect();
+    if lines.len() > 1
+        && let Ok(line) = HeaderValue::from_bytes(&lines.join(&b"; "[..]))
+    {
+        headers.insert(header::COOKIE, line);
+    }
 }

@@ -58,7 +58,7 @@ impl Upstream {
 
     /// The head of the response; it is waited for as long as the body of the request moves.
     async fn answer(self, request: Request<Body>) -> Result<Response<Body>, Refusal> {
-        let client = match needs_http2(request.headers()) {
+        let client = match needs_http2(request.method(), request.headers()) {
             true => self.http2,
             false => self.http1,
         };

@@ -34,6 +34,74 @@ async fn requests_under_way_end_before_the_gateway_does() {
 }
 
 #[tokio::test]
+async fn a_connection_that_says_nothing_keeps_no_gateway_from_ending() {
+    let mut world = World::start().await;
+    let mut silent = TcpStream::connect(world.address).await.unwrap();
+    // The gateway has accepted it, since it has answered one that came later.
+    assert_eq!(
+        world.get(&world.alice().mint(), "/protected").await.status,
+        200
+    );
+    world.stop();
+    let started = std::time::Instant::now();
+    world.served.take().unwrap().await.unwrap();
+    assert!(started.elapsed() < std::time::Duration::from_secs(10));
+    assert_eq!(silent.read(&mut [0]).await.unwrap(), 0);
+}
+
+#[tokio::test]
+async fn a_head_that_does_not_come_is_not_waited_for() {
+    let world = World::start().await;
+    let token = world.alice().mint();
+    assert_eq!(world.get(&token, "/protected").await.status, 200);
+    let whole =
+        format!("GET /protected HTTP/1.1\r\nhost: a\r\nauthorization: Bearer {token}\r\n\r\n");
+    // Without anything else to do, time goes on to the next timer.
+    tokio::time::pause();
+    for start in [
+        "",
+        "P",
+        "PRI * HTTP/2.0\r\n",
+        "GET / HTTP/1.1\r\nhost: ",
+        &whole,
+    ] {
+        let mut connection = TcpStream::connect(world.address).await.unwrap();
+        connection.write_all(start.as_bytes()).await.unwrap();
+        let mut back = Vec::new();
+        let started = tokio::time::Instant::now();
+        connection.read_to_end(&mut back).await.unwrap();
+        let waited = started.elapsed();
+        assert!(
+            waited <= std::time::Duration::from_secs(31),
+            "{start:?}: {waited:?}"
+        );
+        let is_answered = back.starts_with(b"HTTP/1.1 200 ");
+        assert_eq!(is_answered, start == whole, "{start:?}");
+    }
+}
+
+#[tokio::test]
+async fn an_upload_that_nobody_reads_is_refused_in_the_middle() {
+    let world = World::start().await;
+    let piece = [b'x'; 64 * 1024];
+    let mut connection = TcpStream::connect(world.address).await.unwrap();
+    let head = "POST /orders/1 HTTP/1.1\r\nhost: a\r\ncontent-length: 1000000000\r\n\r\n";
+    connection.write_all(head.as_bytes()).await.unwrap();
+    let (mut from, mut to) = connection.split();
+    let sent = async {
+        // Until the connection is closed.
+        while to.write_all(&piece).await.is_ok() {}
+    };
+    let answer = async {
+        let mut start = [0; 12];
+        from.read_exact(&mut start).await.unwrap();
+        start
+    };
+    let ((), start) = tokio::join!(sent, answer);
+    assert_eq!(&start, b"HTTP/1.1 401");
+}
+
+#[tokio::test]
 async fn a_request_in_pieces_is_one_request() {
     let world = World::start().await;
     let token = world.alice().mint();

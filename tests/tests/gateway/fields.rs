@@ -72,3 +72,17 @@ async fn te_trailers_is_for_calls_alone() {
     world.call(&world.alice().mint(), "/orders/1").await;
     assert_eq!(world.upstream.only().headers["te"], "trailers");
 }
+
+#[tokio::test]
+async fn cookies_are_one_line_outside_of_http2() {
+    let world = World::start().await;
+    let request = world
+        .request("GET", "/orders/1")
+        .header("cookie", "a=1")
+        .header("cookie", "b=2; c=3")
+        .body(Body::empty());
+    world.http2.request(request.unwrap()).await.unwrap();
+    let seen = world.upstream.only();
+    let lines: Vec<_> = seen.headers.get_all("cookie").iter().collect();
+    assert_eq!(lines, ["a=1; b=2; c=3"]);
+}

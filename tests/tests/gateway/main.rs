@@ -17,6 +17,7 @@ mod configuration;
 mod connections;
 mod fields;
 mod grpc;
+mod odd_upstreams;
 mod paths;
 mod proxied;
 mod rejected;

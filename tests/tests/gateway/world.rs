@@ -79,6 +79,11 @@ upstream = "UPSTREAM"
 exchange = { issuer = "UPSTREAM/idp", audience = "service-b" }
 
 [[routes]]
+path = "/raw/{*rest}"
+upstream = "RAW"
+exchange = { issuer = "IDP", audience = "service-b" }
+
+[[routes]]
 path = "/nobody/{*rest}"
 upstream = "NOBODY"
 exchange = { issuer = "IDP", audience = "service-b" }
@@ -95,6 +100,8 @@ type HttpClient = Client<HttpConnector, Body>;
 pub(crate) struct World {
     pub(crate) idp: AuthorizationServer,
     pub(crate) upstream: Upstream,
+    /// An upstream that a test answers for, byte by byte.
+    pub(crate) raw_upstream: TcpListener,
     /// One that the upstream stands for.
     pub(crate) other_issuer: String,
     pub(crate) address: SocketAddr,
@@ -112,11 +119,16 @@ impl World {
             .may_exchange_to("service-b")
             .may_exchange_to("https://service-b.example");
         let (upstream, url) = Upstream::start().await;
+        let raw_upstream = TcpListener::bind("127.0.0.1:0").await.unwrap();
         // Bound and never accepted from, so that nobody else has the port; closed at once.
         let nobody = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let config = CONFIG
             .replace("IDP", idp.issuer())
             .replace("UPSTREAM", &url)
+            .replace(
+                "RAW",
+                &format!("http://{}", raw_upstream.local_addr().unwrap()),
+            )
             .replace(
                 "NOBODY",
                 &format!("http://{}", nobody.local_addr().unwrap()),
@@ -132,6 +144,7 @@ impl World {
         Self {
             idp,
             upstream,
+            raw_upstream,
             other_issuer: format!("{url}/idp"),
             address,
             http1: client().build_http(),
@@ -201,6 +214,21 @@ impl World {
         let mut back = Vec::new();
         connection.read_to_end(&mut back).await.unwrap();
         String::from_utf8_lossy(&back).into_owned()
+    }
+
+    /// Answers the next request to the raw upstream with these bytes, and closes the connection; what was sent.
+    pub(crate) async fn answers_raw(&self, answer: &str) -> String {
+        let (mut connection, _) = self.raw_upstream.accept().await.unwrap();
+        let mut head = Vec::new();
+        while !head.ends_with(b"\r\n\r\n") {
+            match connection.read_u8().await {
+                Ok(byte) => head.push(byte),
+                Err(_) => break,
+            }
+        }
+        connection.write_all(answer.as_bytes()).await.unwrap();
+        connection.shutdown().await.unwrap();
+        String::from_utf8_lossy(&head).into_owned()
     }
 
     /// Tells the gateway to stop.
