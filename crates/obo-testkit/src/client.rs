@@ -28,6 +28,7 @@ pub(crate) struct Registration {
     pub(crate) raw_basic: bool,
     exchange_targets: BTreeSet<String>,
     request_targets: BTreeSet<String>,
+    introspection_targets: BTreeSet<String>,
     /// Scopes by target; without an entry for any target every scope is granted.
     scopes: BTreeMap<String, BTreeSet<String>>,
 }
@@ -112,6 +113,15 @@ impl Client {
         self.change(|registration| registration.request_targets.extend([target.to_owned()]))
     }
 
+    /// Tells this client of tokens for this audience; without it, only of those that are addressed to the client itself.
+    pub fn may_introspect(self, audience: &str) -> Self {
+        self.change(|registration| {
+            registration
+                .introspection_targets
+                .extend([audience.to_owned()])
+        })
+    }
+
     /// Turns this client's exchanges into impersonation: the issued token has no `act` (RFC 8693 §1.1).
     pub fn impersonates(self) -> Self {
         self.change(|registration| registration.impersonates = true)
@@ -151,6 +161,11 @@ impl Registration {
 
     pub(crate) fn may_request(&self, target: &str) -> bool {
         self.request_targets.contains(target)
+    }
+
+    pub(crate) fn may_introspect(&self, audiences: &[&str]) -> bool {
+        let mut audiences = audiences.iter();
+        audiences.any(|aud| *aud == self.id || self.introspection_targets.contains(*aud))
     }
 
     pub(crate) fn may_have(&self, scope: &str, targets: &[String]) -> bool {

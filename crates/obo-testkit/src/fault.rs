@@ -11,6 +11,8 @@ use serde_json::Value;
 pub enum Endpoint {
     /// The token endpoint.
     Token,
+    /// The introspection endpoint.
+    Introspection,
     /// The JWK Set.
     Jwks,
     /// Both metadata documents.

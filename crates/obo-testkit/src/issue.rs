@@ -1,4 +1,4 @@
-//! Signing what was granted: an RFC 9068 access token, and the members every answer has.
+//! Signing what was granted: an RFC 9068 access token, or an opaque one, and the members every answer has.
 
 use serde_json::{Value, json};
 
@@ -46,7 +46,10 @@ pub(crate) fn answer(state: &State, grant: Grant<'_>) -> Value {
     header.insert("alg".to_owned(), state.signing.as_str().into());
     header.insert("kid".to_owned(), key.kid.into());
 
-    let token = jwt::encode(&header, &claims, &key.key);
+    let token = match state.issues_opaque() {
+        true => state.tokens().issue(claims),
+        false => jwt::encode(&header, &claims, &key.key),
+    };
     let mut answer =
         json!({ "access_token": token, "token_type": "Bearer", "expires_in": exp - now });
     if grant.granted.differs {

@@ -45,6 +45,17 @@ impl<'a> Jwt<'a> {
         })
     }
 
+    /// The claims of a token that is none: it has neither header nor signature.
+    pub(crate) fn of_opaque(claims: Object) -> Self {
+        Self {
+            header: Object::new(),
+            claims,
+            alg: None,
+            message: "",
+            signature: Vec::new(),
+        }
+    }
+
     pub(crate) fn is_signed_by(&self, key: &PublicKey) -> bool {
         let verifies = |alg| key.verify(alg, self.message.as_bytes(), &self.signature);
         key.answers_to(self.kid()) && self.alg.is_some_and(verifies)
@@ -75,6 +86,11 @@ impl<'a> Jwt<'a> {
                 .unwrap_or_default(),
             _ => Vec::new(),
         }
+    }
+
+    /// Whether a token is valid at `now`; one without `exp` does not expire.
+    pub(crate) fn is_current(&self, now: i64) -> bool {
+        self.expiry(now).is_some() || !self.claims.contains_key("exp")
     }
 
     /// The expiry of a token that is valid at `now`; nothing if it is expired, lacks `exp` or is not valid yet.

@@ -26,6 +26,8 @@
 //!   token endpoint with client credentials and token exchange (RFC 8693), strict wherever the RFC
 //!   leaves room. Clients authenticate by `client_secret_basic`, `client_secret_post`,
 //!   `client_secret_jwt`, `private_key_jwt`, or an assertion of the platform they run on.
+//! - **Opaque tokens:** [`TokenBuilder::mint_opaque`], an introspection endpoint (RFC 7662) with signed answers where they are
+//!   asked for (RFC 9701), [`AuthorizationServer::revoke`].
 //! - **Attacks:** [`TokenBuilder`] sets, bends or leaves out any claim and header, and signs with any
 //!   [`SigningKey`].
 //! - **Faults:** [`AuthorizationServer::fault`] makes an endpoint slow, broken or dishonest;
@@ -52,12 +54,14 @@ mod client_authentication;
 mod client_credentials;
 mod fault;
 mod form;
+mod introspection;
 mod issue;
 mod jwt;
 mod key_set;
 mod listener;
 mod metadata;
 mod oauth_error;
+mod opaque;
 mod public_key;
 mod random;
 mod recorded;

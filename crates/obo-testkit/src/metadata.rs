@@ -16,6 +16,7 @@ pub(crate) fn document(state: &State) -> Value {
     json!({
         "issuer": state.issuer,
         "token_endpoint": state.token_endpoint(),
+        "introspection_endpoint": state.introspection_endpoint(),
         "jwks_uri": state.jwks_uri(),
         "grant_types_supported": GRANT_TYPES,
         "token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post", "client_secret_jwt", "private_key_jwt"],

@@ -4,7 +4,8 @@ use http::{HeaderMap, Method, header};
 
 use crate::Endpoint;
 
-const SECRET: [&str; 6] = [
+const SECRET: [&str; 7] = [
+    "token",
     "subject_token",
     "actor_token",
     "client_secret",

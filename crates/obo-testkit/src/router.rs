@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use crate::form::is_form;
 use crate::state::State;
-use crate::{Endpoint, Fault, Recorded, metadata, token_endpoint};
+use crate::{Endpoint, Fault, Recorded, introspection, metadata, token_endpoint};
 
 const MAX_BODY: usize = 1 << 20;
 
@@ -44,6 +44,7 @@ fn route(state: &State, path: &str) -> Option<Endpoint> {
         "/.well-known/openid-configuration" => Some(Endpoint::OpenIdConfiguration),
         "/jwks" => Some(Endpoint::Jwks),
         "/token" => Some(Endpoint::Token),
+        "/introspect" => Some(Endpoint::Introspection),
         _ => None,
     }
 }
@@ -97,7 +98,7 @@ async fn misbehaving(state: &State, endpoint: Endpoint, parts: &Parts, form: Pai
 }
 
 fn answer(state: &State, endpoint: Endpoint, parts: &Parts, form: Pairs) -> Response {
-    let allowed = if endpoint == Endpoint::Token {
+    let allowed = if matches!(endpoint, Endpoint::Token | Endpoint::Introspection) {
         Method::POST
     } else {
         Method::GET
@@ -111,6 +112,7 @@ fn answer(state: &State, endpoint: Endpoint, parts: &Parts, form: Pairs) -> Resp
     }
     match endpoint {
         Endpoint::Token => token_endpoint::answer(state, parts, form),
+        Endpoint::Introspection => introspection::answer(state, parts, form),
         Endpoint::Jwks => json(state.keys().body()),
         Endpoint::Discovery | Endpoint::OpenIdConfiguration | Endpoint::OAuthMetadata => {
             json(metadata::document(state).to_string())

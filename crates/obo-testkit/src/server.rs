@@ -45,6 +45,11 @@ impl AuthorizationServer {
         self.state.token_endpoint()
     }
 
+    /// The URL of the introspection endpoint.
+    pub fn introspection_endpoint(&self) -> String {
+        self.state.introspection_endpoint()
+    }
+
     /// The URL of the JWK Set.
     pub fn jwks_uri(&self) -> String {
         self.state.jwks_uri()
@@ -70,6 +75,11 @@ impl AuthorizationServer {
         self.state.set_lifetime(seconds);
     }
 
+    /// Issues opaque tokens from the token endpoint, instead of JWTs.
+    pub fn set_issues_opaque(&self, opaque: bool) {
+        self.state.set_issues_opaque(opaque);
+    }
+
     /// Grants the allowed ones of several requested targets, instead of refusing them all.
     ///
     /// RFC 8693 §2.1.1 leaves the choice to the server; the default is to refuse.
@@ -93,6 +103,11 @@ impl AuthorizationServer {
     /// An ID token of OpenID Connect, signed with the same key: no resource server may accept it.
     pub fn id_token(&self, sub: &str, client_id: &str) -> TokenBuilder {
         TokenBuilder::id_token(Arc::clone(&self.state), sub, client_id)
+    }
+
+    /// Revokes a token, a JWT or an opaque one: it is inactive to the introspection endpoint, and cannot be exchanged.
+    pub fn revoke(&self, token: &str) {
+        self.state.tokens().revoke(token);
     }
 
     /// Registers a confidential client, or returns to one registered before.
@@ -152,7 +167,12 @@ impl AuthorizationServer {
 
     /// Makes every endpoint misbehave until [`heal`](Self::heal).
     pub fn misbehave(&self, fault: Fault) {
-        for endpoint in [Endpoint::Token, Endpoint::Jwks, Endpoint::Discovery] {
+        for endpoint in [
+            Endpoint::Token,
+            Endpoint::Introspection,
+            Endpoint::Jwks,
+            Endpoint::Discovery,
+        ] {
             self.fault(endpoint, fault.clone());
         }
     }
@@ -174,6 +194,11 @@ impl AuthorizationServer {
     /// How many requests the token endpoint received.
     pub fn token_requests(&self) -> usize {
         self.received(Endpoint::Token)
+    }
+
+    /// How many requests the introspection endpoint received.
+    pub fn introspection_requests(&self) -> usize {
+        self.received(Endpoint::Introspection)
     }
 
     /// How many requests the JWK Set received.

@@ -10,6 +10,7 @@ use tokio::sync::watch;
 use crate::client::Registration;
 use crate::fault::Faults;
 use crate::key_set::KeySet;
+use crate::opaque::Tokens;
 use crate::{Alg, Recorded};
 
 pub(crate) struct State {
@@ -21,6 +22,7 @@ pub(crate) struct State {
     clients: Mutex<BTreeMap<String, Registration>>,
     /// Expiry by client and `jti` of every assertion accepted so far.
     assertions: Mutex<HashMap<(String, String), i64>>,
+    tokens: Mutex<Tokens>,
     requests: Mutex<Vec<Recorded>>,
     faults: Mutex<Faults>,
     /// Signals that a request was recorded.
@@ -30,6 +32,7 @@ pub(crate) struct State {
     clock_offset: AtomicI64,
     lifetime: AtomicI64,
     narrows_targets: AtomicBool,
+    issues_opaque: AtomicBool,
 }
 
 impl State {
@@ -41,6 +44,7 @@ impl State {
             keys: Mutex::new(KeySet::new(signing)),
             clients: Mutex::default(),
             assertions: Mutex::default(),
+            tokens: Mutex::default(),
             requests: Mutex::default(),
             faults: Mutex::default(),
             arrived: watch::Sender::new(()),
@@ -48,11 +52,16 @@ impl State {
             clock_offset: AtomicI64::new(0),
             lifetime: AtomicI64::new(300),
             narrows_targets: AtomicBool::new(false),
+            issues_opaque: AtomicBool::new(false),
         }
     }
 
     pub(crate) fn token_endpoint(&self) -> String {
         format!("{}/token", self.issuer)
+    }
+
+    pub(crate) fn introspection_endpoint(&self) -> String {
+        format!("{}/introspect", self.issuer)
     }
 
     pub(crate) fn jwks_uri(&self) -> String {
@@ -88,6 +97,14 @@ impl State {
         self.narrows_targets.store(narrows, Ordering::SeqCst);
     }
 
+    pub(crate) fn issues_opaque(&self) -> bool {
+        self.issues_opaque.load(Ordering::SeqCst)
+    }
+
+    pub(crate) fn set_issues_opaque(&self, opaque: bool) {
+        self.issues_opaque.store(opaque, Ordering::SeqCst);
+    }
+
     /// Remembers an assertion until it expires; false if it was seen before.
     pub(crate) fn first_use(&self, client_id: &str, jti: &str, exp: i64, now: i64) -> bool {
         let mut assertions = lock(&self.assertions);
@@ -103,6 +120,10 @@ impl State {
 
     pub(crate) fn clients(&self) -> MutexGuard<'_, BTreeMap<String, Registration>> {
         lock(&self.clients)
+    }
+
+    pub(crate) fn tokens(&self) -> MutexGuard<'_, Tokens> {
+        lock(&self.tokens)
     }
 
     pub(crate) fn requests(&self) -> MutexGuard<'_, Vec<Recorded>> {

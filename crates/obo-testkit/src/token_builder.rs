@@ -200,6 +200,11 @@ impl TokenBuilder {
         self
     }
 
+    /// Issues an opaque token with these claims: a random text, of which the introspection endpoint knows them.
+    pub fn mint_opaque(&self) -> String {
+        self.state.tokens().issue(self.claim_set())
+    }
+
     /// Signs the token: the compact form that goes after `Bearer`.
     pub fn mint(&self) -> String {
         let foreign_alg = self.foreign.as_ref().map(SigningKey::alg);

@@ -125,14 +125,14 @@ fn check_type(parameter: &str, value: &str) -> Result<(), OAuthError> {
 fn verified<'a>(state: &State, role: &str, token: &'a str) -> Result<Token<'a>, OAuthError> {
     let refused =
         |reason: &str| OAuthError::invalid_request(format!("{role} token refused: {reason}"));
-    let jwt = Jwt::parse(token).filter(|jwt| jwt.alg.is_some());
-    let jwt = jwt.ok_or_else(|| refused("not a JWT signed with a supported algorithm"))?;
-    if !state.keys().signed(&jwt) {
-        return Err(refused("not signed by this server"));
+    if state.tokens().is_revoked(token) {
+        return Err(refused("revoked"));
     }
-    if jwt.typ().as_deref() != Some("at+jwt") {
-        return Err(refused("not an access token"));
-    }
+    let opaque = state.tokens().claims(token);
+    let jwt = match opaque {
+        Some(claims) => Jwt::of_opaque(claims),
+        None => signed(state, token).map_err(refused)?,
+    };
     if jwt.text("iss") != Some(&state.issuer) {
         return Err(refused("issued by another server"));
     }
@@ -143,6 +143,19 @@ fn verified<'a>(state: &State, role: &str, token: &'a str) -> Result<Token<'a>, 
         .expiry(state.now())
         .ok_or_else(|| refused("expired, not valid yet, or without exp"))?;
     Ok(Token { jwt, exp })
+}
+
+/// A JWT that is an access token of this server.
+fn signed<'a>(state: &State, token: &'a str) -> Result<Jwt<'a>, &'static str> {
+    let jwt = Jwt::parse(token).filter(|jwt| jwt.alg.is_some());
+    let jwt = jwt.ok_or("not a JWT signed with a supported algorithm")?;
+    if !state.keys().signed(&jwt) {
+        return Err("not signed by this server");
+    }
+    match jwt.typ().as_deref() {
+        Some("at+jwt") => Ok(jwt),
+        _ => Err("not an access token"),
+    }
 }
 
 /// Who the user is, and how and when they authenticated, stay true from hop to hop.

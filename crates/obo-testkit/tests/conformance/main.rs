@@ -12,6 +12,7 @@ mod wire;
 mod actors;
 mod client_authentication;
 mod faults;
+mod introspection;
 mod keys;
 mod lifecycle;
 mod metadata;

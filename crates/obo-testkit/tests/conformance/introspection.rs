@@ -1,0 +1,154 @@
+//! RFC 7662 and RFC 9701: who is told what of a token.
+
+use http::{Request, header};
+use http_body_util::Full;
+use obo_testkit::{AuthorizationServer, SigningKey, TokenBuilder};
+use serde_json::json;
+
+use crate::wire::{Answer, FORM, basic, claims_of, encode, exchange, get, header_of, send, server};
+
+const SIGNED: &str = "application/token-introspection+jwt";
+
+async fn asked(
+    idp: &AuthorizationServer,
+    authorization: Option<String>,
+    accept: &str,
+    token: &str,
+) -> Answer {
+    let mut request = Request::post(idp.introspection_endpoint())
+        .header(header::CONTENT_TYPE, FORM)
+        .header(header::ACCEPT, accept);
+    if let Some(authorization) = authorization {
+        request = request.header(header::AUTHORIZATION, authorization);
+    }
+    let body = encode(&[("token", token)]);
+    send(request.body(Full::from(body)).unwrap()).await.unwrap()
+}
+
+async fn introspect(idp: &AuthorizationServer, token: &str) -> Answer {
+    let credentials = Some(basic("service-a", "s3cret"));
+    asked(idp, credentials, "application/json", token).await
+}
+
+fn alice(idp: &AuthorizationServer) -> TokenBuilder {
+    idp.user("alice").audience("service-a").scope("orders:read")
+}
+
+#[tokio::test]
+async fn in_12_an_active_token_is_told_with_its_claims_be_it_opaque_or_a_jwt() {
+    let idp = server().await;
+    for token in [alice(&idp).mint_opaque(), alice(&idp).mint()] {
+        let answer = introspect(&idp, &token).await;
+        assert_eq!(answer.status, 200);
+        assert_eq!(answer.header("content-type"), "application/json");
+        assert_eq!(answer.header("cache-control"), "no-store");
+        let said = answer.json();
+        assert_eq!(said["active"], true);
+        assert_eq!(said["token_type"], "Bearer");
+        assert_eq!(said["sub"], "alice");
+        assert_eq!(said["aud"], "service-a");
+        assert_eq!(said["scope"], "orders:read");
+        assert_eq!(said["iss"], idp.issuer());
+    }
+    assert_eq!(idp.introspection_requests(), 2);
+}
+
+#[tokio::test]
+async fn in_12_of_any_other_token_nothing_is_told() {
+    let idp = server().await;
+    let revoked = [alice(&idp).mint_opaque(), alice(&idp).mint()];
+    revoked.iter().for_each(|token| idp.revoke(token));
+    let others = [
+        "made-up".to_owned(),
+        alice(&idp).expires_in(-1).mint_opaque(),
+        alice(&idp).not_before(60).mint_opaque(),
+        idp.user("alice").audience("service-b").mint_opaque(),
+        idp.user("alice").audience("service-b").mint(),
+        alice(&idp)
+            .sign_with(&SigningKey::generate(obo_testkit::Alg::Rs256))
+            .mint(),
+        idp.id_token("alice", "service-a").mint(),
+    ];
+    for token in revoked.iter().chain(&others) {
+        let answer = introspect(&idp, token).await;
+        assert_eq!(answer.status, 200);
+        assert_eq!(answer.body, r#"{"active":false}"#);
+    }
+    idp.client("service-a").may_introspect("service-b");
+    assert_eq!(introspect(&idp, &others[3]).await.json()["active"], true);
+}
+
+#[tokio::test]
+async fn in_02_nobody_is_told_without_authentication() {
+    let idp = server().await;
+    let token = alice(&idp).mint_opaque();
+    for credentials in [None, Some(basic("service-a", "wrong"))] {
+        let answer = asked(&idp, credentials, "application/json", &token).await;
+        assert_eq!(answer.error(), (401, "invalid_client".to_owned()));
+    }
+    let read = get(&format!("{}?token={token}", idp.introspection_endpoint())).await;
+    assert_eq!(read.status, 405);
+}
+
+#[tokio::test]
+async fn in_10_a_signed_answer_is_addressed_to_who_asks() {
+    let idp = server().await;
+    let token = alice(&idp).mint_opaque();
+    let credentials = Some(basic("service-a", "s3cret"));
+    let answer = asked(&idp, credentials, SIGNED, &token).await;
+    assert_eq!(answer.header("content-type"), SIGNED);
+    let jws = String::from_utf8(answer.body.to_vec()).unwrap();
+    assert_eq!(header_of(&jws)["typ"], "token-introspection+jwt");
+    assert_eq!(header_of(&jws)["kid"], idp.kid());
+    let claims = claims_of(&jws);
+    assert_eq!(claims["iss"], idp.issuer());
+    assert_eq!(claims["aud"], "service-a");
+    assert!(claims["iat"].is_i64());
+    assert_eq!(claims["token_introspection"]["sub"], "alice");
+    assert_eq!(claims.as_object().unwrap().len(), 4);
+}
+
+#[tokio::test]
+async fn tx_12_an_opaque_token_is_exchanged_and_may_be_issued() {
+    let idp = server().await;
+    let token = alice(&idp).mint_opaque();
+    let to_b = ("audience", "service-b");
+    let issued = exchange(&idp, "service-a", &token, &[to_b]).await;
+    assert_eq!(claims_of(&issued.access_token())["sub"], "alice");
+
+    idp.set_issues_opaque(true);
+    let issued = exchange(&idp, "service-a", &token, &[to_b])
+        .await
+        .access_token();
+    assert!(!issued.contains('.'));
+    idp.client("service-b").secret("s3cret");
+    let credentials = Some(basic("service-b", "s3cret"));
+    let said = asked(&idp, credentials, "application/json", &issued)
+        .await
+        .json();
+    assert_eq!(said["act"], json!({ "sub": "service-a" }));
+
+    idp.revoke(&token);
+    let refused = exchange(&idp, "service-a", &token, &[to_b]).await;
+    assert_eq!(refused.error(), (400, "invalid_request".to_owned()));
+    assert!(refused.description().contains("revoked"));
+}
+
+#[tokio::test]
+async fn md_10_the_endpoint_is_in_the_metadata() {
+    let idp = server().await;
+    let url = format!("{}/.well-known/openid-configuration", idp.issuer());
+    let document = get(&url).await.json();
+    assert_eq!(
+        document["introspection_endpoint"],
+        idp.introspection_endpoint()
+    );
+}
+
+#[tokio::test]
+async fn ob_01_a_recorded_request_prints_no_token() {
+    let idp = server().await;
+    let token = alice(&idp).mint_opaque();
+    introspect(&idp, &token).await;
+    assert!(!format!("{:?}", idp.requests()).contains(&token));
+}
