@@ -53,6 +53,9 @@ pub enum TokenError {
         /// The identifiers of this service.
         expected: String,
     },
+    /// The issuer says that it is none of its tokens, or no more (RFC 7662 section 2.2).
+    #[error("the issuer says that the token is not active")]
+    Inactive,
     /// Past `exp` plus leeway.
     #[error("token has expired")]
     Expired,
@@ -109,6 +112,7 @@ impl TokenError {
             Self::AmbiguousKey => "ambiguous_key",
             Self::Signature => "bad_signature",
             Self::Audience { .. } => "wrong_audience",
+            Self::Inactive => "inactive",
             Self::Expired => "expired",
             Self::NotYetValid => "not_yet_valid",
             Self::IssuedInFuture => "issued_in_future",

@@ -123,6 +123,8 @@ pub(crate) struct Header {
     pub(crate) kid: Option<String>,
     /// `None` is another kind of JWT.
     pub(crate) typ: Option<Typ>,
+    /// Whether it is a signed answer of an introspection endpoint, which is never a token.
+    pub(crate) is_introspection: bool,
 }
 
 /// What the header of an access token may say it is (RFC 7515 section 4.1.9).
@@ -140,17 +142,11 @@ pub enum Typ {
 }
 
 impl Typ {
-    /// Media types compare without case and without `application/`.
     fn of(typ: Option<&str>) -> Option<Self> {
         let Some(typ) = typ else {
             return Some(Self::Absent);
         };
-        let name = match typ.get(..12) {
-            Some(prefix) if prefix.eq_ignore_ascii_case("application/") => {
-                typ.get(12..).unwrap_or_default()
-            }
-            _ => typ,
-        };
+        let name = media_type(typ);
         if name.eq_ignore_ascii_case("at+jwt") {
             Some(Self::AccessToken)
         } else if name.eq_ignore_ascii_case("jwt") {
@@ -158,6 +154,16 @@ impl Typ {
         } else {
             None
         }
+    }
+}
+
+/// Media types compare without case and without `application/`.
+fn media_type(typ: &str) -> &str {
+    match typ.get(..12) {
+        Some(prefix) if prefix.eq_ignore_ascii_case("application/") => {
+            typ.get(12..).unwrap_or_default()
+        }
+        _ => typ,
     }
 }
 
@@ -185,6 +191,9 @@ impl Header {
                 .ok_or(TokenError::Algorithm)?,
             kid: raw.kid.map(Cow::into_owned),
             typ: Typ::of(raw.typ.as_deref()),
+            is_introspection: raw.typ.is_some_and(|typ| {
+                media_type(&typ).eq_ignore_ascii_case("token-introspection+jwt")
+            }),
         })
     }
 }

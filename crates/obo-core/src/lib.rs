@@ -4,7 +4,7 @@
 //! is the `obo` crate, which re-exports what its users need.
 //!
 //! The types carry the proofs. An [`UnverifiedJwt`] shows only its header and its issuer, to route it to a key; a
-//! [`Validated`] is made by [`Policy::verify`] alone; a [`SubjectToken`] is taken from a `Validated` alone, so a token
+//! [`Validated`] is made by a [`Policy`] alone; a [`SubjectToken`] is taken from a `Validated` alone, so a token
 //! that this service has not validated cannot be offered for exchange (RFC 8693 section 2.1).
 
 mod actor;
@@ -19,6 +19,7 @@ pub mod dialect;
 mod error;
 mod exchange;
 mod foreign_assertion;
+mod introspection;
 mod issued_token;
 mod issuer;
 mod json;
@@ -49,6 +50,9 @@ pub use crypto::{Algorithm, MacAlgorithm};
 pub use error::{ConfigError, TokenError};
 pub use exchange::{ExchangeRequest, TokenType};
 pub use foreign_assertion::ForeignAssertion;
+pub use introspection::{
+    IntrospectionAnswer, SignedAnswer, ThinAnswers, TokenDigest, introspection_refusal,
+};
 pub use issued_token::IssuedToken;
 pub use issuer::{Issuer, https_or_loopback};
 pub use jwk::{KeySet, KeySetError, Selection, VerificationKey};

@@ -14,6 +14,10 @@ pub struct ServerMetadata {
     pub token_endpoint: Option<String>,
     /// Where tokens are exchanged by clients that authenticate by their TLS certificate, if not there (RFC 8705 section 5).
     pub mtls_token_endpoint: Option<String>,
+    /// Where tokens are introspected (RFC 7662 section 2).
+    pub introspection_endpoint: Option<String>,
+    /// Where tokens are introspected by clients that authenticate by their TLS certificate, if not there.
+    pub mtls_introspection_endpoint: Option<String>,
 }
 
 impl ServerMetadata {
@@ -28,6 +32,20 @@ impl ServerMetadata {
             jwks_uri: checked("jwks_uri", jwks_uri)?,
             token_endpoint: checked("token_endpoint", token_endpoint)?,
             mtls_token_endpoint: None,
+            introspection_endpoint: None,
+            mtls_introspection_endpoint: None,
+        })
+    }
+
+    /// The same with an introspection endpoint.
+    ///
+    /// # Errors
+    ///
+    /// When it is neither `https` nor on loopback.
+    pub fn with_introspection_endpoint(self, url: &str) -> Result<Self, ConfigError> {
+        Ok(Self {
+            introspection_endpoint: Some(checked("introspection_endpoint", url)?),
+            ..self
         })
     }
 
@@ -54,11 +72,13 @@ impl ServerMetadata {
             issuer: String,
             jwks_uri: Option<String>,
             token_endpoint: Option<String>,
+            introspection_endpoint: Option<String>,
             mtls_endpoint_aliases: Option<Aliases>,
         }
-        #[derive(Deserialize)]
+        #[derive(Default, Deserialize)]
         struct Aliases {
             token_endpoint: Option<String>,
+            introspection_endpoint: Option<String>,
         }
         let document: Document = json::object(document).ok_or_else(|| {
             ConfigError::new(
@@ -78,8 +98,15 @@ impl ServerMetadata {
             document.jwks_uri.as_deref(),
             document.token_endpoint.as_deref(),
         )?;
-        let aliases = document.mtls_endpoint_aliases;
-        match aliases.and_then(|aliases| aliases.token_endpoint) {
+        let aliases = document.mtls_endpoint_aliases.unwrap_or_default();
+        let metadata = Self {
+            introspection_endpoint: document.introspection_endpoint.filter(|url| is_usable(url)),
+            mtls_introspection_endpoint: aliases
+                .introspection_endpoint
+                .filter(|url| is_usable(url)),
+            ..metadata
+        };
+        match aliases.token_endpoint {
             // One that may not be used is none: those who do without it are not to be kept from the rest.
             Some(alias) => Ok(metadata
                 .clone()
@@ -88,6 +115,11 @@ impl ServerMetadata {
             None => Ok(metadata),
         }
     }
+}
+
+/// A place that few services ask at does not make the whole document useless to the others.
+fn is_usable(url: &str) -> bool {
+    https_or_loopback("introspection_endpoint", url).is_ok()
 }
 
 fn checked(field: &'static str, url: &str) -> Result<String, ConfigError> {

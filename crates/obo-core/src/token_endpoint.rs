@@ -10,9 +10,9 @@ use bytes::Bytes;
 use http::HeaderValue;
 use zeroize::Zeroizing;
 
-use crate::{ClaimsRequest, ConfigError, Secret, challenge};
+use crate::{BearerToken, ClaimsRequest, ConfigError, Secret, challenge};
 
-/// A request to the token endpoint: ordered form pairs, since `audience` and `resource` may repeat (TX-05).
+/// A request to the token endpoint, or to that for introspection: ordered form pairs, since `audience` and `resource` may repeat (TX-05).
 #[derive(Clone, Debug)]
 pub struct TokenRequest {
     pairs: Vec<(Cow<'static, str>, Secret)>,
@@ -28,6 +28,18 @@ impl TokenRequest {
             basic: None,
             basic_secret: None,
         }
+    }
+
+    /// An introspection request (RFC 7662 section 2.1), which has no grant type.
+    pub fn introspection(token: BearerToken<'_>) -> Self {
+        let mut request = Self {
+            pairs: Vec::new(),
+            basic: None,
+            basic_secret: None,
+        };
+        request.push("token", token.expose());
+        request.push("token_type_hint", "access_token");
+        request
     }
 
     /// Adds a parameter; an empty value is left out, since it would count as absent (RFC 6749 section 3.2).

@@ -1,0 +1,162 @@
+//! Token introspection (RFC 7662): what an authorization server says of a token, judged by the rules for a JWT's claims.
+
+mod refusal;
+mod signed;
+
+use std::fmt;
+use std::time::Duration;
+
+use serde::Deserialize;
+
+pub use refusal::introspection_refusal;
+pub use signed::SignedAnswer;
+
+use crate::claims::Claims;
+use crate::crypto::digest;
+use crate::{BearerToken, Policy, TokenEndpointError, TokenError, UnixTime, Validated, json};
+
+/// What the authorization server said of a token (RFC 7662 section 2.2), not judged yet.
+///
+/// Its members are out of reach until [`Policy::judge`] has judged them.
+pub struct IntrospectionAnswer(Said);
+
+enum Said {
+    Inactive,
+    /// Its members, read as the claims of a JWT are.
+    Active(Box<Result<Claims, TokenError>>),
+}
+
+/// Which members an answer may lack, where the authorization server is known for it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ThinAnswers {
+    /// Without `aud`: the authorization server decides which resource server a token is for, by who asks.
+    pub audience: bool,
+    /// Without `exp`: the token is taken to live this long from the answer on.
+    pub expiry: Option<Duration>,
+}
+
+impl IntrospectionAnswer {
+    /// Reads the JSON of an answer. Of an inactive token nothing else is read (IN-04).
+    ///
+    /// # Errors
+    ///
+    /// When it is no JSON object with a boolean `active`: that is the server's fault and says nothing of the token (IN-03).
+    pub fn parse(json: &[u8]) -> Result<Self, TokenEndpointError> {
+        #[derive(Deserialize)]
+        struct Activity {
+            active: bool,
+        }
+        let Activity { active } = json::object(json).ok_or_else(|| {
+            TokenEndpointError::unusable("the answer is no JSON object with a boolean `active`")
+        })?;
+        Ok(Self(match active {
+            false => Said::Inactive,
+            true => Said::Active(Box::new(Claims::parse(json.to_vec()))),
+        }))
+    }
+
+    fn claims(self) -> Result<Claims, TokenError> {
+        let claims = match self.0 {
+            Said::Inactive => return Err(TokenError::Inactive),
+            Said::Active(claims) => (*claims)?,
+        };
+        check_kind(&claims)?;
+        Ok(claims)
+    }
+}
+
+/// Refresh tokens can be introspected too, and a server may not look at the hint (RFC 7662 section 2.1).
+fn check_kind(claims: &Claims) -> Result<(), TokenError> {
+    if claims.has("token_type") {
+        let token_type = claims.text("token_type");
+        let token_type = token_type.ok_or(TokenError::InvalidClaim("token_type"))?;
+        if token_type.eq_ignore_ascii_case("dpop") {
+            return Err(TokenError::Binding);
+        }
+        // The second is what some servers write for the kind of token instead of how it is used.
+        let is_known = ["bearer", "access_token"]
+            .iter()
+            .any(|known| token_type.eq_ignore_ascii_case(known));
+        if !is_known {
+            return Err(TokenError::NotAnAccessToken("`token_type` is not `Bearer`"));
+        }
+    }
+    if claims.has("token_use") {
+        let token_use = claims.text("token_use");
+        if !matches!(token_use.as_deref(), Some("access" | "access_token")) {
+            return Err(TokenError::NotAnAccessToken(
+                "`token_use` names another kind",
+            ));
+        }
+    }
+    Ok(())
+}
+
+impl Policy {
+    /// Judges a token by what its issuer says of it: the rules are those for the claims of a JWT, save that `iss` may be
+    /// missing, and what `thin` allows (IN-05).
+    ///
+    /// The caller answers for that it was the issuer that was asked, about this very token.
+    ///
+    /// # Errors
+    ///
+    /// [`TokenError::Inactive`], or the first rule the answer breaks.
+    pub fn judge(
+        &self,
+        token: BearerToken<'_>,
+        answer: IntrospectionAnswer,
+        thin: ThinAnswers,
+        now: UnixTime,
+    ) -> Result<Validated, TokenError> {
+        let mut claims = answer.claims()?;
+        if claims.has("iss") {
+            self.check_issuer(&claims)?;
+        }
+        if claims.aud.is_none() && thin.audience && !self.profile.is_addressed_by_client() {
+            // It is for whoever the server says it to.
+            let audience = self.audience().map(|audience| audience.as_str().to_owned());
+            claims.aud = audience.map(|audience| vec![audience]);
+        }
+        if let (None, Some(lifetime)) = (claims.exp, thin.expiry) {
+            claims.exp = Some(now.saturating_add(lifetime));
+        }
+        self.decide(token.expose(), claims, now)
+    }
+
+    /// Checks that the issuer still vouches for a token that was verified here: that it was not revoked.
+    ///
+    /// # Errors
+    ///
+    /// [`TokenError::Inactive`], or that the answer is of another issuer's token.
+    pub fn confirm(&self, answer: IntrospectionAnswer) -> Result<(), TokenError> {
+        let claims = answer.claims()?;
+        match claims.has("iss") {
+            true => self.check_issuer(&claims),
+            false => Ok(()),
+        }
+    }
+}
+
+impl fmt::Debug for IntrospectionAnswer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let active = matches!(self.0, Said::Active(_));
+        write!(f, "IntrospectionAnswer(active: {active}, [redacted])")
+    }
+}
+
+/// SHA-256 of a token: what stands for one that is not known to be good, so that its text is not kept.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct TokenDigest([u8; 32]);
+
+impl TokenDigest {
+    /// The digest of the whole token.
+    pub fn of(token: BearerToken<'_>) -> Self {
+        Self(digest(token.expose().as_bytes()))
+    }
+}
+
+impl fmt::Debug for TokenDigest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("TokenDigest([redacted])")
+    }
+}

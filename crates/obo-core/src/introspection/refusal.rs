@@ -1,0 +1,44 @@
+use bytes::Bytes;
+use http::{Response, StatusCode};
+use serde::Deserialize;
+
+use crate::{ErrorClass, TokenEndpointError, json, retry_after};
+
+/// What an answer other than 200 means: never that the token is inactive (RFC 7662 section 2.3, IN-02, IN-03).
+///
+/// A server that refuses to say anything of a token, be it by `unsupported_token_type`, refuses this service.
+pub fn introspection_refusal(response: &Response<Bytes>) -> TokenEndpointError {
+    #[derive(Deserialize)]
+    struct Told {
+        error: String,
+    }
+    let status = response.status();
+    let (class, problem) = match status {
+        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => (
+            ErrorClass::ClientMisconfigured,
+            "the introspection endpoint does not accept this client",
+        ),
+        StatusCode::TOO_MANY_REQUESTS => (
+            ErrorClass::Throttled,
+            "the introspection endpoint asks to slow down",
+        ),
+        StatusCode::BAD_REQUEST => (
+            ErrorClass::ClientMisconfigured,
+            "the introspection endpoint refuses the request",
+        ),
+        status if status.is_server_error() => (
+            ErrorClass::Transient,
+            "the introspection endpoint has failed",
+        ),
+        _ => (
+            ErrorClass::AnswerUnusable,
+            "the introspection endpoint answered in a way that means nothing",
+        ),
+    };
+    let error = TokenEndpointError::new(class, format!("{problem}: {status}"))
+        .with_retry_after(retry_after(response.headers()));
+    match json::object::<Told>(response.body()) {
+        Some(told) => error.with_oauth(&told.error, None),
+        None => error,
+    }
+}

@@ -1,0 +1,323 @@
+//! What an authorization server says of a token (RFC 7662), judged.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Response, header};
+use obo_core::{
+    Audience, BearerToken, ErrorClass, IntrospectionAnswer, Policy, Profile, ThinAnswers,
+    TokenEndpointError, TokenError, TokenRequest, UnixTime, Validated, introspection_refusal,
+};
+
+use crate::judge::{ISSUER, NOW, lenient, strict, verdict};
+use crate::token::Token;
+
+pub(crate) const OPAQUE: &str = "opaque-token";
+
+/// The answer with the claims of a token as its members.
+pub(crate) fn answer(token: &Token) -> String {
+    token.claims_json().replacen('{', r#"{"active":true,"#, 1)
+}
+
+fn parse(answer: &str) -> Result<IntrospectionAnswer, TokenEndpointError> {
+    IntrospectionAnswer::parse(answer.as_bytes())
+}
+
+fn judged_by(policy: &Policy, thin: ThinAnswers, answer: &str) -> Result<Validated, TokenError> {
+    let token = BearerToken::parse(OPAQUE).unwrap();
+    policy.judge(token, parse(answer).unwrap(), thin, NOW)
+}
+
+fn judged(token: &Token) -> Result<Validated, TokenError> {
+    judged_by(&strict(), ThinAnswers::default(), &answer(token))
+}
+
+/// Everything that is told of a caller, but for the token.
+fn facts(caller: &Validated) -> String {
+    format!(
+        "{:?}",
+        (
+            (caller.issuer(), caller.subject(), caller.kind()),
+            (caller.client_id(), caller.scope()),
+            caller.audience().collect::<Vec<_>>(),
+            (caller.current_actor(), caller.prior_actors()),
+            (caller.expires_at(), caller.issued_at(), caller.token_id()),
+            (caller.acr(), caller.auth_time()),
+            caller.roles().collect::<Vec<_>>(),
+            caller.groups().collect::<Vec<_>>(),
+            caller.entitlements().collect::<Vec<_>>(),
+        )
+    )
+}
+
+#[test]
+fn tx_37_su_04_the_same_claims_give_the_same_caller_either_way() {
+    let user = Token::new()
+        .claim("scope", r#""orders:read stock:read""#)
+        .claim("acr", r#""gold""#)
+        .claim("auth_time", (NOW.as_secs() - 60).to_string())
+        .claim("roles", r#"["buyer",{"value":"approver"}]"#)
+        .claim("groups", r#"["g1"]"#)
+        .claim("entitlements", r#"["e1"]"#)
+        .claim("aud", r#"["service-x","service-a"]"#)
+        .claim("may_act", r#"{"sub":"service-b"}"#);
+    let delegated = user.clone().claim(
+        "act",
+        r#"{"sub":"service-b","iss":"https://other.example","client_id":"b","act":{"sub":"service-c"}}"#,
+    );
+    let service = Token::new().claim("client_id", r#""alice""#);
+    for token in [Token::new(), user, delegated, service] {
+        let (jwt, opaque) = (verdict(&token.mint()).unwrap(), judged(&token).unwrap());
+        assert_eq!(facts(&opaque), facts(&jwt));
+        assert_eq!(opaque.subject_token().expose(), OPAQUE);
+    }
+}
+
+#[test]
+fn tx_37_custom_claims_are_read_from_an_answer_too() {
+    #[derive(serde::Deserialize)]
+    struct Tenant {
+        tenant: String,
+    }
+    let policy = strict().claims::<Tenant>();
+    let told = answer(&Token::new().claim("tenant", r#""corp""#));
+    let caller = judged_by(&policy, ThinAnswers::default(), &told).unwrap();
+    assert_eq!(
+        caller.with_claims::<Tenant>().unwrap().claims().tenant,
+        "corp"
+    );
+    let without = judged_by(&policy, ThinAnswers::default(), &answer(&Token::new()));
+    assert_eq!(without.unwrap_err(), TokenError::CustomClaims);
+}
+
+#[test]
+fn in_01_the_request_is_a_form_with_the_token_and_the_hint() {
+    let request = TokenRequest::introspection(BearerToken::parse("a.b+c/d=").unwrap());
+    assert_eq!(
+        request.body(),
+        "token=a.b%2Bc%2Fd%3D&token_type_hint=access_token"
+    );
+}
+
+#[test]
+fn in_03_only_a_boolean_counts() {
+    for odd in [
+        r#"{"sub":"alice"}"#,
+        r#"{"active":"true"}"#,
+        r#"{"active":1}"#,
+        r#"{"active":null}"#,
+        r#"{"active":[true]}"#,
+        r#"{"active":true,"active":true}"#,
+        r#"{"active":false,"active":true}"#,
+        "[true]",
+        "true",
+        "null",
+        "",
+        "<html>",
+        r#"{"active":true"#,
+        r#"{"active":true}{}"#,
+        r#"{"active":true,"sub":"\ud800"#,
+    ] {
+        let error = parse(odd).unwrap_err();
+        assert_eq!(error.class(), ErrorClass::AnswerUnusable, "{odd}");
+    }
+    assert_eq!(
+        IntrospectionAnswer::parse(b"\xff{\"active\":true}")
+            .unwrap_err()
+            .class(),
+        ErrorClass::AnswerUnusable
+    );
+}
+
+#[test]
+fn in_04_nothing_else_is_read_of_an_inactive_token() {
+    let thin = ThinAnswers::default();
+    for members in [
+        String::new(),
+        format!(r#","sub":"alice","iss":"{ISSUER}","aud":"service-a""#),
+        r#","sub":1,"sub":2"#.to_owned(),
+    ] {
+        let told = format!(r#"{{"active":false{members}}}"#);
+        let refused = judged_by(&strict(), thin, &told).unwrap_err();
+        assert_eq!(refused, TokenError::Inactive, "{told}");
+        let confirmed = strict().confirm(parse(&told).unwrap());
+        assert_eq!(confirmed.unwrap_err(), TokenError::Inactive);
+    }
+}
+
+#[test]
+fn in_05_an_active_token_is_held_to_the_rules_of_a_jwt() {
+    let now = NOW.as_secs();
+    let deep = (0..17).fold(r#"{"sub":"z"}"#.to_owned(), |inner, _| {
+        format!(r#"{{"sub":"s","act":{inner}}}"#)
+    });
+    for (claim, json, code) in [
+        (
+            "iss",
+            r#""https://idp.example/other""#.to_owned(),
+            "unknown_issuer",
+        ),
+        ("iss", "[]".to_owned(), "invalid_claim"),
+        ("aud", r#""service-b""#.to_owned(), "wrong_audience"),
+        ("aud", "1".to_owned(), "invalid_claim"),
+        ("exp", (now - 61).to_string(), "expired"),
+        ("exp", format!(r#""{}""#, now + 60), "invalid_claim"),
+        ("nbf", (now + 61).to_string(), "not_yet_valid"),
+        ("iat", (now + 61).to_string(), "issued_in_future"),
+        ("sub", r#""""#.to_owned(), "invalid_claim"),
+        ("scope", "5".to_owned(), "invalid_claim"),
+        ("cnf", r#"{"jkt":"x"}"#.to_owned(), "binding_not_checked"),
+        ("act", deep, "actor_depth"),
+        ("act", r#""service-b""#.to_owned(), "invalid_claim"),
+        ("nonce", r#""n""#.to_owned(), "not_an_access_token"),
+        ("typ", r#""Refresh""#.to_owned(), "not_an_access_token"),
+    ] {
+        let token = Token::new().claim(claim, json.as_str());
+        let (opaque, jwt) = (judged(&token).unwrap_err(), verdict(&token.mint()));
+        assert_eq!(opaque.code(), code, "{claim}: {json}");
+        // A JWT with a wrong issuer is one of nobody, which is found before its claims are judged.
+        assert_eq!(opaque, jwt.unwrap_err(), "{claim}: {json}");
+    }
+    let twice = Token::new().second_claim("sub", r#""mallory""#);
+    assert_eq!(
+        judged(&twice).unwrap_err(),
+        TokenError::DuplicateMember("payload")
+    );
+    let old = strict().max_token_age(Duration::from_secs(60)).unwrap();
+    let token = answer(&Token::new().claim("iat", (now - 121).to_string()));
+    let refused = judged_by(&old, ThinAnswers::default(), &token).unwrap_err();
+    assert_eq!(refused, TokenError::TooOld);
+}
+
+#[test]
+fn in_05_the_kind_of_token_is_looked_at() {
+    for (claim, json, refused) in [
+        ("token_type", r#""Bearer""#, None),
+        ("token_type", r#""bearer""#, None),
+        ("token_type", r#""access_token""#, None),
+        ("token_use", r#""access""#, None),
+        ("token_use", r#""access_token""#, None),
+        ("token_type", r#""DPoP""#, Some("binding_not_checked")),
+        ("token_type", r#""dpop""#, Some("binding_not_checked")),
+        ("token_type", r#""mac""#, Some("not_an_access_token")),
+        (
+            "token_type",
+            r#""refresh_token""#,
+            Some("not_an_access_token"),
+        ),
+        ("token_type", "1", Some("invalid_claim")),
+        (
+            "token_use",
+            r#""refresh_token""#,
+            Some("not_an_access_token"),
+        ),
+        ("token_use", r#""id""#, Some("not_an_access_token")),
+        ("token_use", "true", Some("not_an_access_token")),
+    ] {
+        let token = Token::new().claim(claim, json);
+        let code = judged(&token).err().map(|error| error.code());
+        assert_eq!(code, refused, "{claim}: {json}");
+    }
+}
+
+#[test]
+fn in_05_the_issuer_may_go_without_saying() {
+    let caller = judged(&Token::new().without_claim("iss")).unwrap();
+    assert_eq!(caller.issuer().as_str(), ISSUER);
+}
+
+#[test]
+fn in_05_thin_answers_are_refused_unless_they_are_expected() {
+    let none = ThinAnswers::default();
+    for claim in ["aud", "exp", "sub", "iat", "jti", "client_id"] {
+        let told = answer(&Token::new().without_claim(claim));
+        let refused = judged_by(&strict(), none, &told).unwrap_err();
+        assert_eq!(refused, TokenError::MissingClaim(claim));
+    }
+    for claim in ["iat", "jti", "client_id"] {
+        let told = answer(&Token::new().without_claim(claim));
+        judged_by(&lenient(), none, &told).expect(claim);
+    }
+    let thin = ThinAnswers {
+        audience: true,
+        expiry: Some(Duration::from_secs(30)),
+    };
+    let told = answer(&Token::new().without_claim("aud").without_claim("exp"));
+    let caller = judged_by(&strict(), thin, &told).unwrap();
+    assert_eq!(caller.audience().collect::<Vec<_>>(), ["service-a"]);
+    assert_eq!(caller.expires_at(), UnixTime::from_secs(NOW.as_secs() + 30));
+    // What is there counts all the same.
+    let elsewhere = answer(&Token::new().claim("aud", r#""service-b""#));
+    let refused = judged_by(&strict(), thin, &elsewhere).unwrap_err();
+    assert_eq!(refused.code(), "wrong_audience");
+    let expired = answer(&Token::new().claim("exp", (NOW.as_secs() - 61).to_string()));
+    let refused = judged_by(&strict(), thin, &expired).unwrap_err();
+    assert_eq!(refused, TokenError::Expired);
+    // Where the client stands for the audience, it does so here too.
+    let by_client = Policy::new(strict().issuer().clone(), Audience::new("spa-2").unwrap())
+        .profile(Profile::LENIENT.client_is_audience());
+    let told = answer(&Token::new().without_claim("aud"));
+    let refused = judged_by(&by_client, thin, &told).unwrap_err();
+    assert_eq!(refused.code(), "wrong_audience");
+}
+
+#[test]
+fn in_05_a_confirmation_is_of_the_same_issuer() {
+    let confirm = |json: &str| strict().confirm(parse(json).unwrap());
+    confirm(r#"{"active":true}"#).unwrap();
+    confirm(&answer(&Token::new())).unwrap();
+    let other = confirm(r#"{"active":true,"iss":"https://other.example"}"#).unwrap_err();
+    assert_eq!(other.code(), "unknown_issuer");
+    confirm(r#"{"active":true,"sub":"a","sub":"a"}"#).unwrap_err();
+    confirm(r#"{"active":true,"token_type":"refresh_token"}"#).unwrap_err();
+}
+
+#[test]
+fn in_02_in_03_what_is_not_200_says_nothing_of_the_token() {
+    for (status, body, class, oauth) in [
+        (
+            400,
+            r#"{"error":"unsupported_token_type"}"#,
+            ErrorClass::ClientMisconfigured,
+            Some("unsupported_token_type"),
+        ),
+        (
+            400,
+            r#"{"active":false}"#,
+            ErrorClass::ClientMisconfigured,
+            None,
+        ),
+        (
+            401,
+            r#"{"error":"invalid_client"}"#,
+            ErrorClass::ClientMisconfigured,
+            Some("invalid_client"),
+        ),
+        (403, "", ErrorClass::ClientMisconfigured, None),
+        (404, r#"{"active":true}"#, ErrorClass::AnswerUnusable, None),
+        (204, "", ErrorClass::AnswerUnusable, None),
+        (302, "", ErrorClass::AnswerUnusable, None),
+        (429, "", ErrorClass::Throttled, None),
+        (500, r#"{"error":1}"#, ErrorClass::Transient, None),
+        (503, "<html>", ErrorClass::Transient, None),
+    ] {
+        let response = Response::builder()
+            .status(status)
+            .header(header::RETRY_AFTER, "7")
+            .body(Bytes::from_static(body.as_bytes()))
+            .unwrap();
+        let error = introspection_refusal(&response);
+        assert_eq!(
+            (error.class(), error.oauth_code()),
+            (class, oauth),
+            "{status}"
+        );
+        assert_eq!(error.retry_after(), Some(Duration::from_secs(7)));
+    }
+}
+
+#[test]
+fn an_answer_prints_nothing_of_the_caller() {
+    let answer = parse(&answer(&Token::new())).unwrap();
+    assert!(!format!("{answer:?}").contains("alice"));
+}

@@ -1,0 +1,139 @@
+//! Signed answers of an introspection endpoint (RFC 9701).
+
+use obo_core::{
+    Algorithm, BearerToken, ErrorClass, IntrospectionAnswer, Policy, Selection, SignedAnswer,
+    ThinAnswers, TokenEndpointError, TokenError, Validated,
+};
+
+use crate::introspection::{OPAQUE, answer};
+use crate::judge::{NOW, lenient_verdict, published, strict, verdict};
+use crate::signer::FORGER;
+use crate::token::Token;
+
+const CLIENT: &str = "service-a-client";
+
+/// A signed answer about the token that the default policy accepts.
+fn signed() -> Token {
+    let now = NOW.as_secs().to_string();
+    ["sub", "client_id", "exp", "jti"]
+        .into_iter()
+        .fold(Token::new(), Token::without_claim)
+        .header("typ", r#""token-introspection+jwt""#)
+        .claim("aud", format!("\"{CLIENT}\""))
+        .claim("iat", now)
+        .claim("token_introspection", answer(&Token::new()))
+}
+
+fn opened_by(policy: &Policy, jws: &str) -> Result<IntrospectionAnswer, TokenEndpointError> {
+    let signed = SignedAnswer::parse(jws.as_bytes())?;
+    let key = match published().select(signed.kid(), signed.algorithm()) {
+        Selection::Key(key) => key.clone(),
+        _ => return Err(TokenEndpointError::unusable("no key")),
+    };
+    policy.open(signed, &key, CLIENT, NOW)
+}
+
+fn judged(jws: &str) -> Result<Validated, TokenError> {
+    let answer = opened_by(&strict(), jws).unwrap();
+    let token = BearerToken::parse(OPAQUE).unwrap();
+    strict().judge(token, answer, ThinAnswers::default(), NOW)
+}
+
+fn is_unusable(token: &Token, why: &str) {
+    let error = opened_by(&strict(), &token.mint()).unwrap_err();
+    assert_eq!(error.class(), ErrorClass::AnswerUnusable, "{why}");
+}
+
+#[test]
+fn in_10_a_signed_answer_is_opened_and_judged() {
+    assert_eq!(judged(&signed().mint()).unwrap().subject(), "alice");
+    let long = signed().header("typ", r#""application/Token-Introspection+JWT""#);
+    judged(&long.mint()).unwrap();
+    let inactive = signed().claim("token_introspection", r#"{"active":false}"#);
+    assert_eq!(judged(&inactive.mint()).unwrap_err(), TokenError::Inactive);
+}
+
+#[test]
+fn in_10_it_must_be_a_signed_answer_of_the_issuer_for_this_client() {
+    for typ in [r#""JWT""#, r#""at+jwt""#, r#""jwt""#] {
+        is_unusable(&signed().header("typ", typ), typ);
+    }
+    is_unusable(&signed().without_header("typ"), "no typ");
+    for (claim, json) in [
+        ("iss", r#""https://idp.example/other""#),
+        ("aud", r#""service-b""#),
+        ("aud", r#"[]"#),
+        ("iat", "0"),
+        ("iat", "1800000061"),
+        ("iat", "1799999939"),
+        ("token_introspection", "[]"),
+        ("token_introspection", r#""{\"active\":true}""#),
+        ("token_introspection", r#"{"active":"true"}"#),
+    ] {
+        is_unusable(&signed().claim(claim, json), claim);
+    }
+    for claim in ["iss", "aud", "iat", "token_introspection"] {
+        is_unusable(&signed().without_claim(claim), claim);
+    }
+    let twice = signed().second_claim("token_introspection", r#"{"active":true}"#);
+    is_unusable(&twice, "twice");
+}
+
+#[test]
+fn in_10_what_is_beside_the_answer_says_nothing() {
+    let beside = signed()
+        .claim("active", "true")
+        .claim("sub", r#""mallory""#)
+        .claim("token_introspection", r#"{"active":false}"#);
+    assert_eq!(judged(&beside.mint()).unwrap_err(), TokenError::Inactive);
+    let top_level = signed()
+        .claim("active", "true")
+        .without_claim("token_introspection");
+    is_unusable(&top_level, "top level");
+}
+
+#[test]
+fn in_10_the_signature_is_of_the_issuers_key_and_algorithm() {
+    let jws = signed().mint();
+    let (message, _) = jws.rsplit_once('.').unwrap();
+    let (_, other) = signed()
+        .claim("jti", r#""x""#)
+        .mint()
+        .rsplit_once('.')
+        .map(|(a, b)| (a.to_owned(), b.to_owned()))
+        .unwrap();
+    let forged = format!("{message}.{other}");
+    let error = opened_by(&strict(), &forged).unwrap_err();
+    assert!(error.to_string().contains("signature"), "{error}");
+    is_unusable(&signed().signed_by(&FORGER, "ES256"), "another key");
+    let rsa_alone = strict().algorithms([Algorithm::Rs256]).unwrap();
+    let error = opened_by(&rsa_alone, &jws).unwrap_err();
+    assert!(error.to_string().contains("algorithm"), "{error}");
+    for odd in [
+        "",
+        "{\"active\":true}",
+        "a.b",
+        "a.b.c",
+        &jws[..jws.len() - 2],
+    ] {
+        opened_by(&strict(), odd).expect_err(odd);
+    }
+}
+
+#[test]
+fn in_11_jw_31_a_signed_answer_is_no_access_token() {
+    let full = Token::new()
+        .header("typ", r#""token-introspection+jwt""#)
+        .claim("token_introspection", answer(&Token::new()));
+    for verdict in [verdict, lenient_verdict] {
+        let refused = verdict(&full.mint()).unwrap_err();
+        assert!(matches!(refused, TokenError::Type { .. }), "{refused}");
+    }
+}
+
+#[test]
+fn a_signed_answer_prints_nothing_of_the_caller() {
+    let jws = signed().mint();
+    let signed = SignedAnswer::parse(jws.as_bytes()).unwrap();
+    assert_eq!(format!("{signed:?}"), "SignedAnswer([redacted])");
+}
