@@ -26,6 +26,7 @@ pub mod exchange;
 pub mod expiry;
 mod flight;
 mod http;
+mod introspection;
 mod jwks;
 mod observe;
 pub mod on_behalf_of;
@@ -48,7 +49,7 @@ pub use obo_core::{
     UnixTime, Validated, challenge, dialect,
 };
 pub(crate) use obo_core::{
-    BearerCredentials, ForeignAssertion, JwsHeader, KeySet, Selection, UnverifiedJwt,
+    BearerCredentials, BearerToken, ForeignAssertion, JwsHeader, KeySet, Selection, UnverifiedJwt,
     VerificationKey, compact_jws, https_or_loopback, mac_signature, retry_after,
 };
 
@@ -69,6 +70,7 @@ pub use error::{BoxError, CallError, ExchangeError, ExchangeErrorKind};
 pub use exact_path::is_unambiguous;
 pub use exchange::{Exchanged, TokenExchange, TokenSource};
 pub use expiry::{Expiry, ExpiryLayer};
+pub use introspection::Introspection;
 pub use jwks::{KeyRefresh, KeyStatus};
 #[doc(hidden)]
 pub use observe::also_find_rejections;

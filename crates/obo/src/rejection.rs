@@ -56,7 +56,21 @@ pub enum Rejection {
         /// When to try again.
         retry_after: Duration,
     },
+    /// The issuer could not be asked about the token, or did not say whether it is active (RFC 7662): 503, gRPC 14.
+    #[error("the issuer does not say whether the token is active: {problem}")]
+    IntrospectionUnavailable {
+        /// What went wrong.
+        problem: String,
+        /// When to try again.
+        retry_after: Duration,
+    },
+    /// As many tokens are being asked about as may be at the same time: 503, gRPC 14.
+    #[error("too many introspections are under way")]
+    IntrospectionOverloaded,
 }
+
+/// When to try again where too much is under way.
+const OVERLOADED: Duration = Duration::from_secs(1);
 
 impl Rejection {
     /// The stable, low-cardinality name of this reason, for metrics and logs.
@@ -72,6 +86,8 @@ impl Rejection {
             Self::StepUp { .. } => "step_up",
             Self::Misconfigured(_) => "misconfigured",
             Self::Unavailable { .. } => "keys_unavailable",
+            Self::IntrospectionUnavailable { .. } => "introspection_unavailable",
+            Self::IntrospectionOverloaded => "introspection_overloaded",
         }
     }
 
@@ -109,13 +125,11 @@ impl Rejection {
                 GrpcCode::Internal,
                 "internal error",
             ),
-            Self::Unavailable { retry_after, .. } => Answer::new(
-                self.code(),
-                StatusCode::SERVICE_UNAVAILABLE,
-                GrpcCode::Unavailable,
-                "tokens cannot be validated at the moment",
-            )
-            .with_retry_after(Some(*retry_after)),
+            Self::Unavailable { retry_after, .. }
+            | Self::IntrospectionUnavailable { retry_after, .. } => {
+                unavailable(self.code(), *retry_after)
+            }
+            Self::IntrospectionOverloaded => unavailable(self.code(), OVERLOADED),
         }
     }
 }
@@ -136,6 +150,16 @@ pub(crate) fn step_up(reason: &'static str, acr_values: &[String], max_age: Opti
         challenge = challenge.max_age(seconds);
     }
     unauthenticated(reason, "stronger user authentication needed", challenge)
+}
+
+fn unavailable(reason: &'static str, retry_after: Duration) -> Answer {
+    Answer::new(
+        reason,
+        StatusCode::SERVICE_UNAVAILABLE,
+        GrpcCode::Unavailable,
+        "tokens cannot be validated at the moment",
+    )
+    .with_retry_after(Some(retry_after))
 }
 
 fn malformed() -> Answer {

@@ -1,14 +1,19 @@
+mod judge;
+
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::join_all;
 
-use crate::jwks::{Jwks, Lookup, Refresh, RefreshError};
-use crate::verified_tokens::{Verified, VerifiedTokens};
+pub(crate) use judge::{Verdict, Wait, Waited};
+
+use crate::introspection::{Introspector, Jwts};
+use crate::jwks::Jwks;
+use crate::verified_tokens::VerifiedTokens;
 use crate::{
-    Audience, AuthorizationServer, BearerCredentials, Clock, ConfigError, Issuer, KeyStatus,
-    Policy, Rejection, TokenError, UnverifiedJwt, Validated, observe,
+    Audience, AuthorizationServer, BearerCredentials, Clock, ConfigError, Introspection, Issuer,
+    KeyStatus, Policy, Rejection, Validated,
 };
 
 /// Who this service is and whom it trusts: its audience, and for each issuer a policy and keys.
@@ -35,6 +40,7 @@ struct Trusted {
     policy: Policy,
     jwks: Jwks,
     is_eager: bool,
+    introspector: Option<Introspector>,
 }
 
 impl Trusted {
@@ -43,16 +49,28 @@ impl Trusted {
             policy,
             is_eager: server.is_eager(),
             jwks: Jwks::new(server),
+            introspector: None,
         }
     }
-}
 
-/// What is known of a token now.
-pub(crate) enum Verdict {
-    Admitted(Validated),
-    Refused(Rejection),
-    /// Judge again when this is over.
-    Wait(Refresh),
+    fn introspected(policy: Policy, server: AuthorizationServer, asked: Introspection) -> Self {
+        let trusted = Self::new(policy, server.clone());
+        let (policy, jwks) = (trusted.policy.clone(), trusted.jwks.clone());
+        Self {
+            introspector: Some(Introspector::new(asked, policy, server, jwks)),
+            ..trusted
+        }
+    }
+
+    fn asks_about(&self, jwts: Jwts) -> Option<&Introspector> {
+        let introspector = self.introspector.as_ref()?;
+        (introspector.settings().jwts == jwts).then_some(introspector)
+    }
+
+    fn needs_keys(&self) -> bool {
+        let introspector = self.introspector.as_ref();
+        introspector.is_none_or(|introspector| introspector.settings().needs_keys())
+    }
 }
 
 impl ResourceServer {
@@ -83,17 +101,86 @@ impl ResourceServer {
         Self::of(Vec::new()).trust(policy, server)
     }
 
+    /// Accepts tokens of one authorization server by asking it about them, as [`introspect`](Self::introspect).
+    ///
+    /// # Errors
+    ///
+    /// When the policy is for another issuer.
+    pub fn introspecting(
+        policy: Policy,
+        server: impl Into<AuthorizationServer>,
+        asked: Introspection,
+    ) -> Result<Self, ConfigError> {
+        Self::of(Vec::new()).introspect(policy, server, asked)
+    }
+
     /// Accepts tokens of a further authorization server, under its own policy.
     ///
     /// # Errors
     ///
     /// When the policy is for another issuer, or the issuer is trusted already.
     pub fn trust(
-        mut self,
+        self,
         policy: Policy,
         server: impl Into<AuthorizationServer>,
     ) -> Result<Self, ConfigError> {
         let server = server.into();
+        self.check_issuer(&policy, &server)?;
+        Ok(self.with(Trusted::new(policy, server)))
+    }
+
+    /// Accepts tokens of a further authorization server by asking it about them (RFC 7662), under its own policy: what it
+    /// says is judged as the claims of a JWT are, by the same profile, and gives the same [`Validated`].
+    ///
+    /// An opaque token has no issuer to route by. So one issuer of a server at most is asked about them, and it is asked
+    /// about every token that no other issuer's name is in; a JWT that names an issuer goes to that one alone, and where it
+    /// is not configured, nowhere. Which tokens are asked about is said by [`Introspection`].
+    ///
+    /// ```
+    /// use obo::{Audience, Client, ClientSecretBasic, Introspection, Issuer, Policy, ResourceServer, Secret};
+    ///
+    /// # fn of(secret: Secret) -> Result<ResourceServer, obo::ConfigError> {
+    /// let idp = Issuer::new("https://idp.example.com/realms/corp")?;
+    /// let policy = Policy::new(idp.clone(), Audience::new("service-a")?);
+    /// let client = Client::new("service-a", ClientSecretBasic::new(secret)?)?;
+    /// let server = ResourceServer::introspecting(policy, idp, Introspection::new(client))?;
+    /// # Ok(server)
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// When the policy is for another issuer, the issuer is trusted already, or another one is asked about opaque tokens.
+    pub fn introspect(
+        self,
+        policy: Policy,
+        server: impl Into<AuthorizationServer>,
+        asked: Introspection,
+    ) -> Result<Self, ConfigError> {
+        let server = server.into();
+        self.check_issuer(&policy, &server)?;
+        if let Some(other) = self.opaque().filter(|_| asked.takes_opaque_tokens()) {
+            return Err(ConfigError::new(
+                "introspection",
+                format!(
+                    "{} is asked about opaque tokens already, which name no issuer to choose by; only one can be",
+                    other.policy.issuer()
+                ),
+            ));
+        }
+        Ok(self.with(Trusted::introspected(policy, server, asked)))
+    }
+
+    fn with(mut self, trusted: Trusted) -> Self {
+        Arc::make_mut(&mut self.trusted).push(trusted);
+        self.forgetting()
+    }
+
+    fn check_issuer(
+        &self,
+        policy: &Policy,
+        server: &AuthorizationServer,
+    ) -> Result<(), ConfigError> {
         if policy.issuer() != server.issuer() {
             return Err(ConfigError::new(
                 "issuer",
@@ -110,8 +197,7 @@ impl ResourceServer {
                 format!("{} is configured twice", server.issuer()),
             ));
         }
-        Arc::make_mut(&mut self.trusted).push(Trusted::new(policy, server));
-        Ok(self.forgetting())
+        Ok(())
     }
 
     /// Judges expiry by another clock than the system's.
@@ -123,16 +209,33 @@ impl ResourceServer {
 
     /// Verifies every token anew, also one whose very bytes were verified before.
     ///
-    /// By default such a token is remembered until it expires or its issuer publishes other keys, in at most 64 MiB.
+    /// By default such a token is remembered until it expires, its issuer publishes other keys, or what its issuer said of
+    /// it is too old, in at most 64 MiB.
     #[must_use]
     pub fn without_token_cache(mut self) -> Self {
         self.verified = None;
-        self
+        self.forgetting()
+    }
+
+    /// Forgets what was found about the tokens of a user, such as when they log out: an issuer that is asked about tokens
+    /// is asked again. What is being answered at this moment may still be remembered, for its
+    /// [`max_age`](Introspection::max_age).
+    pub fn forget(&self, issuer: &Issuer, subject: &str) {
+        if let Some(verified) = &self.verified {
+            verified.forget(issuer, subject);
+        }
     }
 
     /// What one configuration has accepted, another one judges anew.
     fn forgetting(mut self) -> Self {
         self.verified = self.verified.map(|_| Arc::new(VerifiedTokens::new()));
+        let trusted = Arc::make_mut(&mut self.trusted).iter_mut().enumerate();
+        for (issuer, trusted) in trusted {
+            if let Some(introspector) = &mut trusted.introspector {
+                *introspector =
+                    introspector.within(self.clock.clone(), self.verified.clone(), issuer);
+            }
+        }
         self
     }
 
@@ -143,12 +246,12 @@ impl ResourceServer {
     /// The same [`Rejection`] that the layer would answer with.
     pub async fn validate(&self, token: &str) -> Result<Validated, Rejection> {
         let found = BearerCredentials::of_token(token);
-        match self.judge(found) {
-            Verdict::Admitted(caller) => Ok(caller),
-            Verdict::Refused(rejection) => Err(rejection),
-            Verdict::Wait(refresh) => {
-                let refreshed = refresh.await;
-                self.judge_again(found, refreshed)
+        let mut verdict = self.judge(found);
+        loop {
+            verdict = match verdict {
+                Verdict::Admitted(caller) => return Ok(caller),
+                Verdict::Refused(rejection) => return Err(rejection),
+                Verdict::Wait(wait) => self.judge_again(found, wait.await),
             }
         }
     }
@@ -186,7 +289,9 @@ impl ResourceServer {
     }
 
     async fn fetch(&self, which: impl Fn(&Trusted) -> bool) -> Result<(), Rejection> {
-        let chosen = self.trusted.iter().filter(|trusted| which(trusted));
+        let mut chosen: Vec<_> = self.keyed().collect();
+        chosen.retain(|trusted| which(trusted));
+        let chosen = chosen.into_iter();
         let fetched = chosen.map(|trusted| async {
             trusted.jwks.ready().await.map_err(|error| {
                 let problem = format!("{}: {}", trusted.policy.issuer(), error.problem);
@@ -207,109 +312,12 @@ impl ResourceServer {
     /// # }
     /// ```
     pub fn key_status(&self) -> impl Iterator<Item = KeyStatus> {
-        self.trusted.iter().map(|trusted| trusted.jwks.status())
+        self.keyed().map(|trusted| trusted.jwks.status())
     }
 
-    /// Judges a token with the keys at hand, without waiting.
-    pub(crate) fn judge(&self, found: BearerCredentials<'_>) -> Verdict {
-        if self.verified.is_some() {
-            let known = self.recall(found);
-            observe::recalled(known.is_some());
-            if let Some(caller) = known {
-                return Verdict::Admitted(caller);
-            }
-        }
-        self.decide(found, |trusted, jwt| {
-            trusted.jwks.lookup(jwt.kid(), jwt.algorithm())
-        })
-    }
-
-    /// Judges a token after the wait that the first judgement asked for.
-    pub(crate) fn judge_again(
-        &self,
-        found: BearerCredentials<'_>,
-        refreshed: Result<(), RefreshError>,
-    ) -> Result<Validated, Rejection> {
-        let verdict = self.decide(found, |trusted, jwt| {
-            trusted
-                .jwks
-                .lookup_again(jwt.kid(), jwt.algorithm(), refreshed)
-        });
-        match verdict {
-            Verdict::Admitted(caller) => Ok(caller),
-            Verdict::Refused(rejection) => Err(rejection),
-            // `lookup_again` never asks to wait.
-            Verdict::Wait(_) => Err(TokenError::UnknownKey.into()),
-        }
-    }
-
-    /// The caller of a token whose very bytes were verified before, while its keys are published and it has not expired.
-    fn recall(&self, found: BearerCredentials<'_>) -> Option<Validated> {
-        let tokens = self.verified.as_ref()?;
-        let known = tokens.get(found.as_bytes())?;
-        let trusted = self.trusted.get(known.issuer)?;
-        let holds = trusted.jwks.vouches(known.generation)
-            && trusted
-                .policy
-                .check_expiry(&known.caller, self.clock.now())
-                .is_ok();
-        if !holds {
-            tokens.remove(found.as_bytes());
-            return None;
-        }
-        Some(known.caller)
-    }
-
-    fn decide(
-        &self,
-        found: BearerCredentials<'_>,
-        lookup: impl FnOnce(&Trusted, &UnverifiedJwt<'_>) -> Lookup,
-    ) -> Verdict {
-        let (jwt, issuer, trusted) = match self.route(found) {
-            Ok(routed) => routed,
-            Err(error) => return Verdict::Refused(error.into()),
-        };
-        match lookup(trusted, &jwt) {
-            Lookup::Key(key, generation) => {
-                match trusted.policy.verify(jwt, &key, self.clock.now()) {
-                    Ok(caller) => {
-                        if let Some(verified) = &self.verified {
-                            verified.insert(Verified {
-                                caller: caller.clone(),
-                                issuer,
-                                generation,
-                            });
-                        }
-                        Verdict::Admitted(caller)
-                    }
-                    Err(error) => Verdict::Refused(error.into()),
-                }
-            }
-            Lookup::Refused(error) => Verdict::Refused(error.into()),
-            Lookup::Wait(refresh) => Verdict::Wait(refresh),
-            Lookup::Unavailable(error) => Verdict::Refused(Rejection::Unavailable {
-                problem: error.problem,
-                retry_after: error.retry_after,
-            }),
-        }
-    }
-
-    /// The token's parts and the issuer it is judged by; neither an unknown issuer nor an algorithm that is not allowed
-    /// gets as far as the keys (JW-01, JW-18).
-    fn route<'t>(
-        &self,
-        found: BearerCredentials<'t>,
-    ) -> Result<(UnverifiedJwt<'t>, usize, &Trusted), TokenError> {
-        let jwt = UnverifiedJwt::parse(found.token()?)?;
-        let issuer = jwt.issuer().ok_or(TokenError::MissingClaim("iss"))?;
-        let (position, trusted) = self.find(issuer).ok_or_else(|| {
-            let trusted = Vec::from_iter(self.issuers().map(Issuer::as_str)).join(", ");
-            TokenError::UnknownIssuer { trusted }
-        })?;
-        if !trusted.policy.allows(jwt.algorithm()) {
-            return Err(TokenError::Algorithm);
-        }
-        Ok((jwt, position, trusted))
+    /// Those whose keys are used.
+    fn keyed(&self) -> impl Iterator<Item = &Trusted> {
+        self.trusted.iter().filter(|trusted| trusted.needs_keys())
     }
 
     fn find(&self, issuer: &str) -> Option<(usize, &Trusted)> {

@@ -6,8 +6,9 @@ use std::hash::{Hash, Hasher};
 
 use quick_cache::sync::{Cache, DefaultLifecycle};
 use quick_cache::{Equivalent, Weighter};
+use tokio::time::Instant;
 
-use crate::{SubjectToken, Validated};
+use crate::{Issuer, SubjectToken, Validated};
 
 /// Room for tokens and callers, in bytes.
 const CAPACITY: u64 = 64 * 1024 * 1024;
@@ -24,8 +25,17 @@ pub(crate) struct Verified {
     pub(crate) caller: Validated,
     /// Which of the server's issuers it is of.
     pub(crate) issuer: usize,
-    /// The generation of the key set that vouches for it.
-    pub(crate) generation: u64,
+    /// The generation of the key set that vouches for it, if it was validated here.
+    pub(crate) generation: Option<u64>,
+    /// Until when what its issuer said of it holds, if it was asked.
+    pub(crate) until: Option<Instant>,
+}
+
+impl Verified {
+    /// Whether nothing more need be asked of the issuer.
+    pub(crate) fn holds(&self) -> bool {
+        self.until.is_none_or(|until| Instant::now() < until)
+    }
 }
 
 impl VerifiedTokens {
@@ -46,6 +56,13 @@ impl VerifiedTokens {
     pub(crate) fn insert(&self, verified: Verified) {
         let key = Key(verified.caller.subject_token().clone());
         self.0.insert(key, verified);
+    }
+
+    /// Lets go of all tokens of a user.
+    pub(crate) fn forget(&self, issuer: &Issuer, subject: &str) {
+        self.0.retain(|_, verified| {
+            verified.caller.issuer() != issuer || verified.caller.subject() != subject
+        });
     }
 
     pub(crate) fn remove(&self, token: &[u8]) {

@@ -2,12 +2,12 @@ use bytes::Bytes;
 use http::{Response, StatusCode};
 use serde::Deserialize;
 
-use crate::{ErrorClass, TokenEndpointError, json, retry_after};
+use crate::{ErrorClass, TokenEndpointError, UnixTime, json, retry_after};
 
 /// What an answer other than 200 means: never that the token is inactive (RFC 7662 section 2.3, IN-02, IN-03).
 ///
 /// A server that refuses to say anything of a token, be it by `unsupported_token_type`, refuses this service.
-pub fn introspection_refusal(response: &Response<Bytes>) -> TokenEndpointError {
+pub fn introspection_refusal(response: &Response<Bytes>, now: UnixTime) -> TokenEndpointError {
     #[derive(Deserialize)]
     struct Told {
         error: String,
@@ -36,7 +36,7 @@ pub fn introspection_refusal(response: &Response<Bytes>) -> TokenEndpointError {
         ),
     };
     let error = TokenEndpointError::new(class, format!("{problem}: {status}"))
-        .with_retry_after(retry_after(response.headers()));
+        .with_retry_after(retry_after(response.headers(), now));
     match json::object::<Told>(response.body()) {
         Some(told) => error.with_oauth(&told.error, None),
         None => error,

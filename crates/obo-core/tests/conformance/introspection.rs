@@ -306,7 +306,7 @@ fn in_02_in_03_what_is_not_200_says_nothing_of_the_token() {
             .header(header::RETRY_AFTER, "7")
             .body(Bytes::from_static(body.as_bytes()))
             .unwrap();
-        let error = introspection_refusal(&response);
+        let error = introspection_refusal(&response, NOW);
         assert_eq!(
             (error.class(), error.oauth_code()),
             (class, oauth),

@@ -8,9 +8,10 @@ use tower_service::Service;
 
 use super::BearerAuthLayer;
 use super::resource_metadata::ResourceMetadata;
+use super::service::Step;
 use crate::Rejection;
-use crate::jwks::Refresh;
 use crate::observe::{self, Passed};
+use crate::resource_server::Wait;
 
 pin_project! {
     /// The future of [`BearerAuth`](super::BearerAuth).
@@ -34,7 +35,7 @@ pin_project! {
             response: Option<S::Response>,
         },
         Waiting {
-            refresh: Refresh,
+            wait: Wait,
             // Taken when the wait is over.
             pending: Option<Pending<S, B>>,
         },
@@ -72,7 +73,7 @@ where
     }
 
     pub(super) fn waiting(
-        refresh: Refresh,
+        wait: Wait,
         layer: BearerAuthLayer,
         request: Request<B>,
         ready: S,
@@ -83,7 +84,7 @@ where
             ready,
         });
         Self {
-            state: State::Waiting { refresh, pending },
+            state: State::Waiting { wait, pending },
             metadata: None,
         }
     }
@@ -148,14 +149,18 @@ where
                         None => Poll::Pending,
                     };
                 }
-                StateProjection::Waiting { refresh, pending } => {
-                    let refreshed = ready!(Pin::new(refresh).poll(cx));
+                StateProjection::Waiting { wait, pending } => {
+                    let over = ready!(Pin::new(wait).poll(cx));
                     let Some(mut waited) = pending.take() else {
                         return Poll::Pending;
                     };
-                    match waited.layer.admit_after(&mut waited.request, refreshed) {
-                        Ok(()) => pass(waited.request, &mut waited.ready),
-                        Err(rejection) => refusal(&rejection, &waited.request),
+                    match waited.layer.admit_after(&mut waited.request, over) {
+                        Step::Pass => pass(waited.request, &mut waited.ready),
+                        Step::Refuse(rejection) => refusal(&rejection, &waited.request),
+                        Step::Wait(wait) => State::Waiting {
+                            wait,
+                            pending: Some(waited),
+                        },
                     }
                 }
             };

@@ -11,6 +11,9 @@
 //! 4. The `kid` chooses a key of that issuer. A known one is at hand; an unknown one waits for a shared, rationed fetch.
 //!    Without keys the answer is 503, never 401.
 //! 5. The issuer's policy judges type, issuer, audience, times, required claims and, last, the signature.
+//!
+//!    Where an issuer is [asked about its tokens](crate::ResourceServer::introspect), that takes the place of 4 and 5, or
+//!    comes after them: what it says is judged by the same policy, and no answer is 503.
 //! 6. The [`Validated`](crate::Validated) goes into the request's extensions and the request to the inner service.
 //!
 //! A refusal is a response with an empty body. A gRPC request is answered as gRPC, without needing tonic. Where the layer

@@ -6,8 +6,7 @@ use tower_service::Service;
 
 use super::credentials::credentials;
 use super::{BearerAuthLayer, ResponseFuture};
-use crate::jwks::{Refresh, RefreshError};
-use crate::resource_server::Verdict;
+use crate::resource_server::{Verdict, Wait, Waited};
 use crate::{Rejection, Validated, observe};
 
 /// The service that [`BearerAuthLayer`] makes.
@@ -24,10 +23,10 @@ impl<S> BearerAuth<S> {
 }
 
 /// What becomes of a request.
-enum Step {
+pub(super) enum Step {
     Pass,
     Refuse(Rejection),
-    Wait(Refresh),
+    Wait(Wait),
 }
 
 impl<S, B, R> Service<Request<B>> for BearerAuth<S>
@@ -47,11 +46,11 @@ where
         let future = match self.layer.admit(&mut request) {
             Step::Pass => ResponseFuture::passed(request, &mut self.inner),
             Step::Refuse(rejection) => ResponseFuture::refused(&rejection, &request),
-            Step::Wait(refresh) => {
+            Step::Wait(wait) => {
                 // The service that was polled ready goes along; its clone has still to be.
                 let clone = self.inner.clone();
                 let ready = mem::replace(&mut self.inner, clone);
-                ResponseFuture::waiting(refresh, self.layer.clone(), request, ready)
+                ResponseFuture::waiting(wait, self.layer.clone(), request, ready)
             }
         };
         future.naming(self.layer.metadata.clone())
@@ -65,26 +64,17 @@ impl BearerAuthLayer {
             Ok(None) => return self.anonymous(request).into(),
             Err(rejection) => return Step::Refuse(rejection),
         };
-        match verdict {
-            Verdict::Admitted(caller) => pass(request, caller).into(),
-            Verdict::Refused(rejection) => Step::Refuse(rejection),
-            Verdict::Wait(refresh) => Step::Wait(refresh),
-        }
+        step(request, verdict)
     }
 
-    /// Judges a request after the wait; there is no second one.
-    pub(super) fn admit_after<B>(
-        &self,
-        request: &mut Request<B>,
-        refreshed: Result<(), RefreshError>,
-    ) -> Result<(), Rejection> {
-        match credentials(request.headers(), request.uri())? {
-            Some(found) => {
-                let caller = self.server.judge_again(found, refreshed)?;
-                pass(request, caller)
-            }
-            None => self.anonymous(request),
-        }
+    /// Judges a request after a wait; there may be one for the keys, then one for the issuer's answer.
+    pub(super) fn admit_after<B>(&self, request: &mut Request<B>, over: Waited) -> Step {
+        let verdict = match credentials(request.headers(), request.uri()) {
+            Ok(Some(found)) => self.server.judge_again(found, over),
+            Ok(None) => return self.anonymous(request).into(),
+            Err(rejection) => return Step::Refuse(rejection),
+        };
+        step(request, verdict)
     }
 
     fn anonymous<B>(&self, request: &mut Request<B>) -> Result<(), Rejection> {
@@ -95,6 +85,14 @@ impl BearerAuthLayer {
         request.extensions_mut().remove::<Validated>();
         observe::anonymous(request);
         Ok(())
+    }
+}
+
+fn step<B>(request: &mut Request<B>, verdict: Verdict) -> Step {
+    match verdict {
+        Verdict::Admitted(caller) => pass(request, caller).into(),
+        Verdict::Refused(rejection) => Step::Refuse(rejection),
+        Verdict::Wait(wait) => Step::Wait(wait),
     }
 }
 

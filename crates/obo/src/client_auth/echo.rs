@@ -15,6 +15,7 @@ const PUBLIC: &[&str] = &[
     "resource",
     "scope",
     "client_id",
+    "token_type_hint",
     "client_assertion_type",
     "claims",
 ];

@@ -3,10 +3,10 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::cache::SubjectId;
-use crate::{Issuer, observe, random};
+use crate::client_auth::Reached;
+use crate::{ErrorClass, Issuer, TokenEndpointError, observe, random};
 
-/// After how many failed exchanges in a row the server is left alone.
+/// After how many failures in a row the server is left alone.
 const FAILURES: u32 = 5;
 /// For how long at first; it doubles each time.
 const FIRST: Duration = Duration::from_secs(1);
@@ -15,11 +15,13 @@ const LONGEST: Duration = Duration::from_secs(30);
 /// Leaves an authorization server alone that keeps failing: nobody waits for what will not come, and it can recover.
 ///
 /// Only failures that may pass count, and those of one subject alone open nothing: the fault may be in what is asked for it.
-/// After the time one exchange goes ahead, of another subject than the one before it if there is any, and the others follow
+/// After the time one request goes ahead, of another subject than the one before it if there is any, and the others follow
 /// if it got an answer.
 #[derive(Debug)]
-pub(super) struct Breaker {
+pub(crate) struct Breaker {
     issuer: Issuer,
+    /// Which of the server's endpoints it is before: `token` or `introspection`.
+    endpoint: &'static str,
     state: Mutex<State>,
 }
 
@@ -27,7 +29,7 @@ pub(super) struct Breaker {
 struct State {
     failures: u32,
     /// Whose failure was the last one that counts.
-    failed_for: Option<SubjectId>,
+    failed_for: Option<u64>,
     /// Whether there were failures of several subjects.
     are_of_several: bool,
     /// How often in a row it opened.
@@ -40,20 +42,43 @@ struct State {
 #[derive(Debug)]
 pub(super) struct Pass<'a> {
     breaker: &'a Breaker,
-    subject: SubjectId,
+    subject: u64,
     is_probe: bool,
 }
 
 impl Breaker {
-    pub(super) fn new(issuer: Issuer) -> Self {
+    pub(crate) fn new(issuer: Issuer, endpoint: &'static str) -> Self {
         Self {
             issuer,
+            endpoint,
             state: Mutex::default(),
         }
     }
 
+    /// Asks on behalf of `subject`, unless the server is left alone, and learns from how it ends.
+    pub(crate) async fn guard<T>(
+        &self,
+        subject: u64,
+        reached: &Reached,
+        ask: impl Future<Output = Result<T, TokenEndpointError>>,
+    ) -> Result<T, TokenEndpointError> {
+        let pass = self.pass(subject).map_err(|left| {
+            let problem = "the authorization server kept failing and is left alone for a moment";
+            TokenEndpointError::new(ErrorClass::Transient, problem).with_retry_after(Some(left))
+        })?;
+        let answered = ask.await;
+        match answered.as_ref().map_err(TokenEndpointError::class) {
+            // What ended before the server was asked tells nothing of it.
+            _ if !reached.server() => drop(pass),
+            Err(ErrorClass::Transient) => pass.failed(),
+            Err(ErrorClass::Throttled) => drop(pass),
+            _ => pass.answered(),
+        }
+        answered
+    }
+
     /// The right to ask, or when to try again.
-    pub(super) fn pass(&self, subject: SubjectId) -> Result<Pass<'_>, Duration> {
+    pub(super) fn pass(&self, subject: u64) -> Result<Pass<'_>, Duration> {
         let mut state = self.lock();
         let Some(until) = state.open_until else {
             return Ok(self.admit(subject, false));
@@ -74,7 +99,7 @@ impl Breaker {
         Ok(self.admit(subject, true))
     }
 
-    fn admit(&self, subject: SubjectId, is_probe: bool) -> Pass<'_> {
+    fn admit(&self, subject: u64, is_probe: bool) -> Pass<'_> {
         Pass {
             breaker: self,
             subject,
@@ -92,11 +117,11 @@ impl Pass<'_> {
     pub(super) fn answered(self) {
         let mut state = self.breaker.lock();
         if state.open_until.is_some() {
-            // An exchange that began before it opened says nothing about what came later.
+            // A request that began before it opened says nothing about what came later.
             if !self.is_probe {
                 return;
             }
-            observe::breaker(&self.breaker.issuer, false);
+            observe::breaker(&self.breaker.issuer, self.breaker.endpoint, false);
         }
         *state = State::default();
     }
@@ -114,7 +139,7 @@ impl Pass<'_> {
             let jitter = 1.0 - 0.2 * random::fraction();
             state.open_until = Some(Instant::now() + longest.min(LONGEST).mul_f64(jitter));
             state.openings += 1;
-            observe::breaker(&self.breaker.issuer, true);
+            observe::breaker(&self.breaker.issuer, self.breaker.endpoint, true);
         }
     }
 }
@@ -133,16 +158,11 @@ mod tests {
     use std::sync::atomic::{AtomicU64, Ordering};
     use tokio::time::advance;
 
-    /// A subject for each number.
-    fn of(number: u64) -> SubjectId {
-        SubjectId::numbered(number)
-    }
-
     static NEXT: AtomicU64 = AtomicU64::new(100);
 
     /// Of a subject that nobody else is.
     fn pass(breaker: &Breaker) -> Result<Pass<'_>, Duration> {
-        breaker.pass(of(NEXT.fetch_add(1, Ordering::SeqCst)))
+        breaker.pass(NEXT.fetch_add(1, Ordering::SeqCst))
     }
 
     fn fail(breaker: &Breaker) {
@@ -150,7 +170,7 @@ mod tests {
     }
 
     fn closed() -> Breaker {
-        Breaker::new(Issuer::new("https://idp.example").unwrap())
+        Breaker::new(Issuer::new("https://idp.example").unwrap(), "token")
     }
 
     fn opened() -> Breaker {
@@ -227,15 +247,15 @@ mod tests {
     async fn one_subject_alone_opens_nothing() {
         let breaker = closed();
         for _ in 0..100 {
-            breaker.pass(of(1)).unwrap().failed();
+            breaker.pass(1).unwrap().failed();
         }
         pass(&breaker).unwrap().answered();
-        breaker.pass(of(1)).unwrap().failed();
+        breaker.pass(1).unwrap().failed();
         for _ in 0..FAILURES - 2 {
-            breaker.pass(of(1)).unwrap().failed();
+            breaker.pass(1).unwrap().failed();
         }
         pass(&breaker).unwrap();
-        breaker.pass(of(2)).unwrap().failed();
+        breaker.pass(2).unwrap().failed();
         pass(&breaker).unwrap_err();
     }
 
@@ -243,16 +263,16 @@ mod tests {
     async fn whoever_failed_last_leaves_the_way_to_others_for_a_while() {
         let breaker = opened();
         advance(FIRST).await;
-        breaker.pass(of(1)).unwrap().failed();
+        breaker.pass(1).unwrap().failed();
         advance(FIRST * 2).await;
-        breaker.pass(of(1)).unwrap_err();
+        breaker.pass(1).unwrap_err();
         pass(&breaker).unwrap().answered();
 
         let breaker = opened();
         advance(FIRST).await;
-        breaker.pass(of(1)).unwrap().failed();
+        breaker.pass(1).unwrap().failed();
         advance(FIRST * 2 + LONGEST).await;
-        breaker.pass(of(1)).unwrap().answered();
+        breaker.pass(1).unwrap().answered();
         pass(&breaker).unwrap();
     }
 }

@@ -45,10 +45,9 @@ pub(super) struct TokenCache {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct SubjectId(u64);
 
-#[cfg(test)]
 impl SubjectId {
-    pub(super) fn numbered(number: u64) -> Self {
-        Self(number)
+    pub(super) fn number(self) -> u64 {
+        self.0
     }
 }
 

@@ -4,33 +4,18 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::{HeaderValue, Request, StatusCode, header};
-
 use super::ask::Ask;
 use super::breaker::Breaker;
-use super::echo::without_echo;
 use super::pause::Pause;
-use crate::client_auth::Attempt;
+use crate::client_auth::{AuthenticatedEndpoint, Reached};
 use crate::dialect::{Dialect, Registration, Rfc8693};
-use crate::http::{HttpError, Limits};
 use crate::{
-    AuthorizationServer, Client, Clock, ErrorClass, IssuedToken, Target, TokenEndpointError,
-};
-
-const LIMITS: Limits = Limits {
-    body: 256 * 1024,
-    deadline: Duration::from_secs(5),
+    AuthorizationServer, Client, Clock, ErrorClass, IssuedToken, ServerMetadata, Target,
+    TokenEndpointError,
 };
 
 /// How long an exchange may take, unless set.
 const DEADLINE: Duration = Duration::from_secs(10);
-
-/// How far an exchange came.
-#[derive(Default)]
-pub(super) struct Reached {
-    /// The authorization server was asked, for its metadata or for the token.
-    pub(super) server: bool,
-}
 
 #[derive(Clone, Debug)]
 pub(super) struct TokenEndpoint {
@@ -58,7 +43,7 @@ impl fmt::Debug for CertificateNow {
 
 impl TokenEndpoint {
     pub(super) fn new(server: AuthorizationServer, client: Client) -> Self {
-        let breaker = Breaker::new(server.issuer().clone());
+        let breaker = Breaker::new(server.issuer().clone(), "token");
         Self {
             server,
             client,
@@ -79,56 +64,20 @@ impl TokenEndpoint {
     pub(super) async fn attempt(
         &self,
         ask: &Ask,
-        reached: &mut Reached,
+        reached: &Reached,
     ) -> Result<IssuedToken, TokenEndpointError> {
-        let transient = |error: &dyn ToString| {
-            TokenEndpointError::new(ErrorClass::Transient, error.to_string())
-        };
         let issuer = self.server.issuer();
         let by = Registration::new(issuer, self.client.id());
         let dialect = self.dialect_of(ask);
-        let mut form = ask.form(dialect, by)?;
-        let metadata = self.server.metadata().await.map_err(|error| {
-            reached.server = true;
-            let retry_after = error.retry_after;
-            transient(&error).with_retry_after(retry_after)
-        })?;
-        let auth = self.client.auth();
-        let alias = metadata.mtls_token_endpoint.as_deref();
-        let alias = alias.filter(|_| auth.uses_mutual_tls());
-        let url = alias.or(metadata.token_endpoint.as_deref());
-        let url = url.ok_or_else(|| {
-            misconfigured("the authorization server's metadata has no `token_endpoint`")
-        })?;
-        let attempt = Attempt {
-            client_id: self.client.id(),
-            server: issuer,
-            token_endpoint: url,
-            now: self.clock.now(),
+        let form = ask.form(dialect, by)?;
+        let endpoint = AuthenticatedEndpoint {
+            server: &self.server,
+            client: &self.client,
+            clock: &self.clock,
+            accept: "application/json",
+            reached,
         };
-        let authenticated = auth.authenticate(&mut form, attempt).await;
-        authenticated.map_err(TokenEndpointError::of_this_service)?;
-
-        let mut post = Request::post(url)
-            .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
-            .header(header::ACCEPT, "application/json")
-            .body(form.body())
-            .map_err(|error| misconfigured(error.to_string()))?;
-        if let Some(authorization) = form.authorization() {
-            let value: HeaderValue = authorization.clone();
-            post.headers_mut().insert(header::AUTHORIZATION, value);
-        }
-        reached.server = true;
-        let sent = self.server.http().send(post, LIMITS).await;
-        let mut answer = sent.map_err(|error| match error {
-            HttpError::TooLong(_) => {
-                TokenEndpointError::new(ErrorClass::AnswerUnusable, error.to_string())
-            }
-            HttpError::NoAnswer(_) => transient(&error),
-        })?;
-        if answer.status() != StatusCode::OK {
-            answer = answer.map(|body| without_echo(&form, body));
-        }
+        let answer = endpoint.post(form, token_endpoint).await?;
         let issued = ask.judge(dialect, &answer, self.clock.now())?;
         if let Some(target) = ask.target() {
             check_scope(target, &issued)?;
@@ -150,6 +99,14 @@ fn check_scope(target: &Target, issued: &IssuedToken) -> Result<(), TokenEndpoin
     }
 }
 
-fn misconfigured(problem: impl Into<std::borrow::Cow<'static, str>>) -> TokenEndpointError {
-    TokenEndpointError::new(ErrorClass::ClientMisconfigured, problem)
+fn token_endpoint(
+    metadata: &ServerMetadata,
+    is_mutual_tls: bool,
+) -> Result<&str, TokenEndpointError> {
+    let alias = metadata.mtls_token_endpoint.as_deref();
+    let url = alias.filter(|_| is_mutual_tls);
+    url.or(metadata.token_endpoint.as_deref()).ok_or_else(|| {
+        let problem = "the authorization server's metadata has no `token_endpoint`";
+        TokenEndpointError::new(ErrorClass::ClientMisconfigured, problem)
+    })
 }

@@ -146,22 +146,25 @@ pub(crate) fn let_go(cause: &'static str, entries: usize) {
 }
 
 /// An authorization server that keeps failing is left alone, or is asked again.
-pub(crate) fn breaker(issuer: &Issuer, is_open: bool) {
+pub(crate) fn breaker(issuer: &Issuer, endpoint: &'static str, is_open: bool) {
     gauge!(
-        "obo_exchange_breaker_open",
+        "obo_breaker_open",
         if is_open { 1.0 } else { 0.0 },
+        "endpoint" => endpoint,
         "issuer" => issuer.as_str().to_owned(),
     );
     if is_open {
         event!(
             WARN,
             issuer = issuer.as_str(),
+            endpoint,
             "authorization server left alone for a moment"
         );
     } else {
         event!(
             WARN,
             issuer = issuer.as_str(),
+            endpoint,
             "authorization server answers again"
         );
     }

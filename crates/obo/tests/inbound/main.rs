@@ -8,6 +8,7 @@
     reason = "a failed assumption fails the test"
 )]
 
+mod asked;
 mod guarded;
 mod issuer;
 mod log;
@@ -18,6 +19,11 @@ mod discovery;
 mod expiry;
 mod grpc;
 mod header;
+mod introspection;
+mod introspection_answers;
+mod introspection_cache;
+mod introspection_load;
+mod introspection_routes;
 mod issuers;
 mod keys_age;
 mod keys_outage;

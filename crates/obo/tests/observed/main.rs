@@ -9,6 +9,7 @@
 
 mod audit;
 mod counted;
+mod introspected;
 mod log;
 mod outbound;
 mod running;

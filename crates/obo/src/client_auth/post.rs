@@ -1,0 +1,117 @@
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderValue, Request, Response, StatusCode, header};
+
+use super::echo::without_echo;
+use super::{Attempt, ClientAuth};
+use crate::http::{HttpError, Limits};
+use crate::{
+    AuthorizationServer, Client, Clock, ErrorClass, ServerMetadata, TokenEndpointError,
+    TokenRequest,
+};
+
+const LIMITS: Limits = Limits {
+    body: 256 * 1024,
+    deadline: Duration::from_secs(5),
+};
+
+/// An endpoint of an authorization server where a client authenticates: that for tokens, or for introspection.
+#[derive(Clone, Copy)]
+pub(crate) struct AuthenticatedEndpoint<'a> {
+    pub(crate) server: &'a AuthorizationServer,
+    pub(crate) client: &'a Client,
+    pub(crate) clock: &'a Clock,
+    /// The media type that is asked for.
+    pub(crate) accept: &'static str,
+    pub(crate) reached: &'a Reached,
+}
+
+/// How far a request came.
+#[derive(Debug, Default)]
+pub(crate) struct Reached(AtomicBool);
+
+impl Reached {
+    /// Whether the authorization server was asked, for its metadata or for what was wanted.
+    pub(crate) fn server(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    fn set(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+impl AuthenticatedEndpoint<'_> {
+    /// One attempt: finds the place, authenticates, sends. An answer that is not 200 repeats nothing of the request.
+    ///
+    /// `place` chooses the endpoint of the metadata, of a client that authenticates by its TLS certificate or of another.
+    pub(crate) async fn post(
+        self,
+        mut form: TokenRequest,
+        place: impl FnOnce(&ServerMetadata, bool) -> Result<&str, TokenEndpointError>,
+    ) -> Result<Response<Bytes>, TokenEndpointError> {
+        let metadata = self.server.metadata().await.map_err(|error| {
+            self.reached.set();
+            let retry_after = error.retry_after;
+            transient(&error).with_retry_after(retry_after)
+        })?;
+        let auth = self.client.auth();
+        let url = place(&metadata, auth.uses_mutual_tls())?;
+        self.send(url, &*auth, &mut form).await
+    }
+
+    /// The same where the place is given, so that no metadata is needed.
+    pub(crate) async fn post_to(
+        self,
+        url: &str,
+        mut form: TokenRequest,
+    ) -> Result<Response<Bytes>, TokenEndpointError> {
+        let auth = self.client.auth();
+        self.send(url, &*auth, &mut form).await
+    }
+
+    async fn send(
+        self,
+        url: &str,
+        auth: &dyn ClientAuth,
+        form: &mut TokenRequest,
+    ) -> Result<Response<Bytes>, TokenEndpointError> {
+        let attempt = Attempt {
+            client_id: self.client.id(),
+            server: self.server.issuer(),
+            token_endpoint: url,
+            now: self.clock.now(),
+        };
+        let authenticated = auth.authenticate(form, attempt).await;
+        authenticated.map_err(TokenEndpointError::of_this_service)?;
+        let mut post = Request::post(url)
+            .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
+            .header(header::ACCEPT, self.accept)
+            .body(form.body())
+            .map_err(|error| {
+                TokenEndpointError::new(ErrorClass::ClientMisconfigured, error.to_string())
+            })?;
+        if let Some(authorization) = form.authorization() {
+            let value: HeaderValue = authorization.clone();
+            post.headers_mut().insert(header::AUTHORIZATION, value);
+        }
+        self.reached.set();
+        let sent = self.server.http().send(post, LIMITS).await;
+        let answer = sent.map_err(|error| match error {
+            HttpError::TooLong(_) => {
+                TokenEndpointError::new(ErrorClass::AnswerUnusable, error.to_string())
+            }
+            HttpError::NoAnswer(_) => transient(&error),
+        })?;
+        Ok(match answer.status() {
+            StatusCode::OK => answer,
+            _ => answer.map(|body| without_echo(form, body)),
+        })
+    }
+}
+
+fn transient(error: &dyn ToString) -> TokenEndpointError {
+    TokenEndpointError::new(ErrorClass::Transient, error.to_string())
+}

@@ -1,0 +1,157 @@
+use std::hash::{BuildHasher as _, RandomState};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Response, StatusCode, header};
+use obo_core::{IntrospectionAnswer, SignedAnswer, introspection_refusal};
+use tokio::time::timeout;
+
+use super::Introspection;
+use crate::client_auth::{AuthenticatedEndpoint, Reached};
+use crate::exchange::{Breaker, Pause};
+use crate::jwks::{Jwks, Lookup};
+use crate::{
+    AuthorizationServer, BearerToken, Clock, ErrorClass, Policy, ServerMetadata,
+    TokenEndpointError, TokenRequest,
+};
+
+/// From the look for the place to the answer, and the keys to open it with.
+const DEADLINE: Duration = Duration::from_secs(5);
+
+const SIGNED: &str = "application/token-introspection+jwt";
+
+/// Where one issuer is asked, and how it fares.
+pub(super) struct Endpoint {
+    server: AuthorizationServer,
+    jwks: Jwks,
+    breaker: Breaker,
+    pause: Pause,
+    /// Tells tokens apart for the breaker.
+    hasher: RandomState,
+}
+
+impl Endpoint {
+    pub(super) fn new(server: AuthorizationServer, jwks: Jwks) -> Self {
+        let breaker = Breaker::new(server.issuer().clone(), "introspection");
+        Self {
+            server,
+            jwks,
+            breaker,
+            pause: Pause::default(),
+            hasher: RandomState::new(),
+        }
+    }
+
+    /// Asks once: whoever waits for it has a caller of their own who can ask again.
+    pub(super) async fn ask(
+        &self,
+        token: BearerToken<'_>,
+        settings: &Introspection,
+        policy: &Policy,
+        clock: &Clock,
+    ) -> Result<IntrospectionAnswer, TokenEndpointError> {
+        let pause = self.pause.remaining();
+        if !pause.is_zero() {
+            return Err(Pause::refusal(pause));
+        }
+        let reached = Reached::default();
+        let of_token = self.hasher.hash_one(token.expose());
+        let asked = self.breaker.guard(of_token, &reached, async {
+            let answered = async {
+                let answer = self.send(token, settings, clock, &reached).await?;
+                self.read(&answer, settings, policy, clock).await
+            };
+            timeout(DEADLINE, answered).await.unwrap_or_else(|_| {
+                let problem = format!("no answer within {DEADLINE:?}");
+                Err(TokenEndpointError::new(ErrorClass::Transient, problem))
+            })
+        });
+        asked.await.inspect_err(|error| {
+            self.pause.heed(error);
+        })
+    }
+
+    async fn send(
+        &self,
+        token: BearerToken<'_>,
+        settings: &Introspection,
+        clock: &Clock,
+        reached: &Reached,
+    ) -> Result<Response<Bytes>, TokenEndpointError> {
+        let endpoint = AuthenticatedEndpoint {
+            server: &self.server,
+            client: &settings.client,
+            clock,
+            accept: match settings.is_signed {
+                true => SIGNED,
+                false => "application/json",
+            },
+            reached,
+        };
+        let form = TokenRequest::introspection(token);
+        let answer = match &settings.endpoint {
+            Some(url) => endpoint.post_to(url, form).await?,
+            None => endpoint.post(form, place).await?,
+        };
+        match answer.status() {
+            StatusCode::OK => Ok(answer),
+            _ => Err(introspection_refusal(&answer, clock.now())),
+        }
+    }
+
+    async fn read(
+        &self,
+        answer: &Response<Bytes>,
+        settings: &Introspection,
+        policy: &Policy,
+        clock: &Clock,
+    ) -> Result<IntrospectionAnswer, TokenEndpointError> {
+        if !settings.is_signed {
+            return IntrospectionAnswer::parse(answer.body());
+        }
+        if !is_signed(answer) {
+            return Err(TokenEndpointError::unusable(
+                "the answer is not signed (`application/token-introspection+jwt`)",
+            ));
+        }
+        let signed = SignedAnswer::parse(answer.body())?;
+        let (kid, algorithm) = (signed.kid().map(str::to_owned), signed.algorithm());
+        let kid = kid.as_deref();
+        let lookup = match self.jwks.lookup(kid, algorithm) {
+            Lookup::Wait(refresh) => self.jwks.lookup_again(kid, algorithm, refresh.await),
+            found => found,
+        };
+        match lookup {
+            Lookup::Key(key, _) => policy.open(signed, &key, settings.client.id(), clock.now()),
+            Lookup::Unavailable(error) => {
+                let problem = format!("no keys to open the answer with: {}", error.problem);
+                let error_class = ErrorClass::Transient;
+                Err(TokenEndpointError::new(error_class, problem)
+                    .with_retry_after(Some(error.retry_after)))
+            }
+            Lookup::Refused(_) | Lookup::Wait(_) => Err(TokenEndpointError::unusable(
+                "no key of the issuer fits the answer",
+            )),
+        }
+    }
+}
+
+fn place(metadata: &ServerMetadata, is_mutual_tls: bool) -> Result<&str, TokenEndpointError> {
+    let alias = metadata.mtls_introspection_endpoint.as_deref();
+    let url = alias.filter(|_| is_mutual_tls);
+    url.or(metadata.introspection_endpoint.as_deref())
+        .ok_or_else(|| {
+            let problem =
+                "the authorization server's metadata has no `introspection_endpoint` with https";
+            TokenEndpointError::new(ErrorClass::ClientMisconfigured, problem)
+        })
+}
+
+fn is_signed(answer: &Response<Bytes>) -> bool {
+    answer
+        .headers()
+        .get(header::CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+        .and_then(|value| value.split(';').next())
+        .is_some_and(|media_type| media_type.trim().eq_ignore_ascii_case(SIGNED))
+}

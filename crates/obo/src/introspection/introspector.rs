@@ -1,0 +1,236 @@
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use obo_core::TokenDigest;
+use quick_cache::sync::Cache;
+use tokio::time::Instant;
+
+use super::endpoint::Endpoint;
+use super::{Introspection, Jwts};
+use crate::flight::{Flights, Landing, Overloaded};
+use crate::jwks::Jwks;
+use crate::verified_tokens::{Verified, VerifiedTokens};
+use crate::{
+    AuthorizationServer, BearerToken, Clock, ErrorClass, Policy, Rejection, Secret,
+    TokenEndpointError, TokenError, Validated, observe,
+};
+
+/// How long a token that was refused is refused again without a call.
+const REFUSED_FOR: Duration = Duration::from_secs(5);
+/// How many of them are remembered, by digest.
+const REFUSED: usize = 10_000;
+/// When to try again, where the server does not say.
+const RETRY_AFTER: Duration = Duration::from_secs(1);
+
+/// Asks one issuer about tokens, for one resource server.
+#[derive(Clone)]
+pub(crate) struct Introspector(Arc<Inner>);
+
+struct Inner {
+    settings: Introspection,
+    policy: Policy,
+    endpoint: Arc<Endpoint>,
+    clock: Clock,
+    /// Where good answers are kept, and under which of the server's issuers.
+    verified: Option<Arc<VerifiedTokens>>,
+    issuer: usize,
+    refused: Cache<TokenDigest, (Instant, TokenError)>,
+    flights: Arc<Flights<TokenDigest, Outcome>>,
+}
+
+type Outcome = Result<Validated, Rejection>;
+
+/// An answer that is under way, shared by all who wait for it.
+pub(crate) struct Asked(Landing<Outcome>);
+
+impl Future for Asked {
+    type Output = Outcome;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Outcome> {
+        let landed = ready!(Pin::new(&mut self.0).poll(cx));
+        Poll::Ready(landed.unwrap_or_else(|_| {
+            Err(Rejection::IntrospectionUnavailable {
+                problem: "the introspection was interrupted".to_owned(),
+                retry_after: RETRY_AFTER,
+            })
+        }))
+    }
+}
+
+impl Introspector {
+    pub(crate) fn new(
+        settings: Introspection,
+        policy: Policy,
+        server: AuthorizationServer,
+        jwks: Jwks,
+    ) -> Self {
+        let endpoint = Arc::new(Endpoint::new(server, jwks));
+        Self::of(settings, policy, endpoint, Clock::system(), None, 0)
+    }
+
+    fn of(
+        settings: Introspection,
+        policy: Policy,
+        endpoint: Arc<Endpoint>,
+        clock: Clock,
+        verified: Option<Arc<VerifiedTokens>>,
+        issuer: usize,
+    ) -> Self {
+        Self(Arc::new(Inner {
+            policy,
+            endpoint,
+            clock,
+            verified,
+            issuer,
+            refused: Cache::new(REFUSED),
+            flights: Flights::new(settings.concurrency),
+            settings,
+        }))
+    }
+
+    /// The same for another configuration of the resource server, which knows nothing yet.
+    pub(crate) fn within(
+        &self,
+        clock: Clock,
+        verified: Option<Arc<VerifiedTokens>>,
+        issuer: usize,
+    ) -> Self {
+        let Inner {
+            settings,
+            policy,
+            endpoint,
+            ..
+        } = &*self.0;
+        let (settings, policy) = (settings.clone(), policy.clone());
+        Self::of(
+            settings,
+            policy,
+            Arc::clone(endpoint),
+            clock,
+            verified,
+            issuer,
+        )
+    }
+
+    pub(crate) fn settings(&self) -> &Introspection {
+        &self.0.settings
+    }
+
+    /// Whether a token that does not tell its issuer is asked about, by why it does not.
+    pub(crate) fn takes(&self, error: &TokenError) -> bool {
+        match self.0.settings.jwts {
+            Jwts::Introspected => true,
+            // A JWT that cannot be read is refused, as all of its kind that cannot be validated.
+            Jwts::Validated => matches!(error, TokenError::Malformed(_)),
+            Jwts::Confirmed => false,
+        }
+    }
+
+    /// Asks about a token, or joins who does; of one that was `validated` here already, whether it was revoked.
+    pub(crate) fn ask(
+        &self,
+        token: BearerToken<'_>,
+        validated: Option<Verified>,
+    ) -> Result<Asked, Rejection> {
+        let inner = &self.0;
+        let digest = TokenDigest::of(token);
+        if let Some(error) = inner.refused(&digest) {
+            return Err(error.into());
+        }
+        let landing = inner.flights.join(digest, || {
+            let (inner, token) = (Arc::clone(inner), Secret::new(token.expose()));
+            async move { inner.fly(digest, &token, validated).await }
+        });
+        landing
+            .map(Asked)
+            .map_err(|Overloaded| Rejection::IntrospectionOverloaded)
+    }
+}
+
+impl Inner {
+    fn refused(&self, digest: &TokenDigest) -> Option<TokenError> {
+        let (until, error) = self.refused.get(digest)?;
+        (Instant::now() < until).then_some(error)
+    }
+
+    /// One call in a task of its own; what it said is stored before the flight ends.
+    async fn fly(
+        &self,
+        digest: TokenDigest,
+        token: &Secret,
+        validated: Option<Verified>,
+    ) -> Outcome {
+        let token = BearerToken::parse(token.expose())?;
+        // Whoever found nothing just before another flight ended comes here after it.
+        if let Some(known) = self.known(&digest, token) {
+            return known;
+        }
+        let start = Instant::now();
+        let outcome = self.outcome(token, validated, start).await;
+        observe::introspected(self.policy.issuer(), &outcome, start.elapsed());
+        if let Err(Rejection::Token(error)) = &outcome {
+            let until = Instant::now() + REFUSED_FOR;
+            self.refused.insert(digest, (until, error.clone()));
+        }
+        outcome
+    }
+
+    fn known(&self, digest: &TokenDigest, token: BearerToken<'_>) -> Option<Outcome> {
+        if let Some(error) = self.refused(digest) {
+            return Some(Err(error.into()));
+        }
+        let known = self.verified.as_ref()?.get(token.expose().as_bytes())?;
+        known.holds().then(|| Ok(known.caller))
+    }
+
+    async fn outcome(
+        &self,
+        token: BearerToken<'_>,
+        validated: Option<Verified>,
+        start: Instant,
+    ) -> Outcome {
+        let asked = self
+            .endpoint
+            .ask(token, &self.settings, &self.policy, &self.clock);
+        let answer = asked.await.map_err(unavailable)?;
+        let now = self.clock.now();
+        let verified = match validated {
+            Some(verified) => {
+                self.policy.confirm(answer)?;
+                // It may have expired meanwhile.
+                self.policy.check_expiry(&verified.caller, now)?;
+                verified
+            }
+            None => Verified {
+                caller: self.policy.judge(token, answer, self.settings.thin, now)?,
+                issuer: self.issuer,
+                generation: None,
+                until: None,
+            },
+        };
+        let caller = verified.caller.clone();
+        let left = caller.expires_at().saturating_since(now);
+        let until = start + self.settings.max_age.min(left);
+        if let Some(tokens) = self.verified.as_ref().filter(|_| Instant::now() < until) {
+            tokens.insert(Verified {
+                until: Some(until),
+                ..verified
+            });
+        }
+        Ok(caller)
+    }
+}
+
+fn unavailable(error: TokenEndpointError) -> Rejection {
+    let retry_after = match error.class() {
+        // Nobody but an operator mends it.
+        ErrorClass::ClientMisconfigured | ErrorClass::AnswerUnusable => RETRY_AFTER,
+        _ => error.retry_after().unwrap_or(RETRY_AFTER),
+    };
+    Rejection::IntrospectionUnavailable {
+        problem: error.to_string(),
+        retry_after,
+    }
+}

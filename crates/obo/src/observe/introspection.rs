@@ -1,0 +1,40 @@
+#![cfg_attr(
+    not(all(feature = "tracing", feature = "metrics")),
+    allow(unused_variables)
+)]
+
+use std::time::Duration;
+
+use crate::{Issuer, Rejection, Validated};
+
+/// An issuer was asked about a token.
+pub(crate) fn introspected(
+    issuer: &Issuer,
+    outcome: &Result<Validated, Rejection>,
+    elapsed: Duration,
+) {
+    let code = outcome.as_ref().map_or_else(Rejection::code, |_| "ok");
+    count!(
+        "obo_introspections_total",
+        "outcome" => code,
+        "issuer" => issuer.as_str().to_owned(),
+    );
+    measure!(
+        "obo_introspection_duration_seconds",
+        elapsed.as_secs_f64(),
+        "outcome" => code,
+    );
+    match outcome {
+        Err(Rejection::IntrospectionUnavailable { problem, .. }) => {
+            event!(
+                WARN,
+                issuer = issuer.as_str(),
+                problem,
+                "introspection not available"
+            );
+        }
+        _ => {
+            event!(DEBUG, issuer = issuer.as_str(), code, "token introspected");
+        }
+    }
+}

@@ -1,0 +1,238 @@
+//! Opaque tokens over a socket, from the request to the caller and on to the exchange.
+
+use http::Method;
+use obo::{
+    BearerAuthLayer, Client, ClientSecretBasic, Issuer, ResourceServer, Secret, TokenExchange,
+    Validated,
+};
+use obo_testkit::{Endpoint, Fault};
+
+use crate::asked::{code, over_socket, policy, service_a};
+use crate::guarded::{Guarded, assert_unavailable};
+
+#[tokio::test]
+async fn in_01_in_02_the_server_is_asked_by_an_authenticated_form() {
+    let (idp, server) = over_socket(|asked| asked).await;
+    let token = idp.user("alice").audience("service-a").mint_opaque();
+    let guarded = Guarded::new(BearerAuthLayer::new(server));
+    assert_eq!(guarded.caller(&token).await.subject(), "alice");
+    let requests = idp.requests();
+    let asked: Vec<_> = requests
+        .iter()
+        .filter(|request| request.endpoint == Some(Endpoint::Introspection))
+        .collect();
+    let [asked] = asked[..] else {
+        panic!("one call, not {}", asked.len());
+    };
+    assert_eq!((&asked.method, &asked.query), (&Method::POST, &None));
+    assert_eq!(asked.param("token"), Some(&*token));
+    assert_eq!(asked.param("token_type_hint"), Some("access_token"));
+    assert_eq!(asked.form.len(), 2);
+    assert_eq!(asked.headers["accept"], "application/json");
+    assert!(
+        asked.headers["authorization"]
+            .to_str()
+            .unwrap()
+            .starts_with("Basic ")
+    );
+    // The keys are of no use, and so not fetched.
+    assert_eq!(idp.jwks_requests(), 0);
+}
+
+#[tokio::test]
+async fn in_02_bt_18_a_client_that_is_not_accepted_is_no_fault_of_the_caller() {
+    let (idp, server) = over_socket(|asked| asked).await;
+    idp.client("service-a").secret("another");
+    let token = idp.user("alice").audience("service-a").mint_opaque();
+    let guarded = Guarded::new(BearerAuthLayer::new(server));
+    let response = guarded.with(format!("Bearer {token}")).await;
+    assert_unavailable(&response, "1");
+    idp.client("service-a").secret("s3cret");
+    assert_eq!(guarded.status(&token).await, 200);
+}
+
+/// Everything that is told of a caller, but for the token.
+fn facts(caller: &Validated) -> String {
+    format!(
+        "{:?}",
+        (
+            (caller.issuer(), caller.subject(), caller.kind()),
+            (caller.client_id(), caller.scope()),
+            caller.audience().collect::<Vec<_>>(),
+            (caller.current_actor(), caller.prior_actors()),
+            (caller.expires_at(), caller.issued_at(), caller.token_id()),
+            (caller.acr(), caller.auth_time()),
+            caller.roles().collect::<Vec<_>>(),
+        )
+    )
+}
+
+#[tokio::test]
+async fn tx_37_su_04_nothing_downstream_can_tell_which_way_a_token_was_checked() {
+    let (idp, server) = over_socket(|asked| asked).await;
+    let issuer = Issuer::new(idp.issuer()).unwrap();
+    let by_keys = ResourceServer::with_policy(policy(&issuer), issuer).unwrap();
+    let draft = idp.user("alice").audience("service-a").scope("orders:read");
+    let draft = draft.actor("service-d").actor("service-c");
+    let draft = draft.claim("acr", "gold").claim("roles", vec!["buyer"]);
+    let claims = draft.claims();
+    // The same moments and name for both.
+    let draft = ["iat", "exp", "jti"]
+        .into_iter()
+        .fold(draft, |draft, name| draft.claim(name, claims[name].clone()))
+        .claim("auth_time", claims["iat"].clone());
+    let jwt = by_keys.validate(&draft.mint()).await.unwrap();
+    let opaque = server.validate(&draft.mint_opaque()).await.unwrap();
+    assert_eq!(facts(&opaque), facts(&jwt));
+    // A JWT that is asked about is no other caller either.
+    let introspected = server.validate(&draft.mint()).await.unwrap();
+    assert_eq!(facts(&introspected), facts(&jwt));
+    assert_eq!(idp.introspection_requests(), 2);
+}
+
+#[tokio::test]
+async fn tx_38_an_opaque_token_is_exchanged_and_may_become_one() {
+    let (idp, server) = over_socket(|asked| asked).await;
+    idp.client("service-a").may_exchange_to("service-b");
+    let token = idp.user("alice").audience("service-a").mint_opaque();
+    let caller = server.validate(&token).await.unwrap();
+    let issuer = Issuer::new(idp.issuer()).unwrap();
+    let secret = ClientSecretBasic::new(Secret::new("s3cret")).unwrap();
+    let client = Client::new("service-a", secret).unwrap();
+    let exchange = TokenExchange::new(issuer.clone(), client);
+    idp.set_issues_opaque(true);
+    let audience = obo::Audience::new("service-b").unwrap();
+    let exchanged = exchange.token(&caller, audience.clone()).await.unwrap();
+    let sent = exchanged.token().expose().to_owned();
+    assert!(!sent.contains('.'));
+
+    // The next service asks about it in its turn.
+    idp.client("service-b").secret("s3cret");
+    let secret = ClientSecretBasic::new(Secret::new("s3cret")).unwrap();
+    let asked = obo::Introspection::new(Client::new("service-b", secret).unwrap());
+    let policy = obo::Policy::new(issuer.clone(), audience);
+    let next = ResourceServer::introspecting(policy, issuer, asked).unwrap();
+    let caller = next.validate(&sent).await.unwrap();
+    assert_eq!(caller.subject(), "alice");
+    assert_eq!(caller.current_actor().unwrap().subject(), "service-a");
+}
+
+#[tokio::test]
+async fn in_04_in_12_a_token_that_is_none_or_no_more_or_for_others_is_invalid() {
+    let (idp, server) = over_socket(|asked| asked).await;
+    let guarded = Guarded::new(BearerAuthLayer::new(server));
+    let alice = || idp.user("alice").audience("service-a");
+    let revoked = alice().mint_opaque();
+    idp.revoke(&revoked);
+    let elsewhere = idp.user("alice").audience("service-b").mint_opaque();
+    let expired = alice().expires_in(-1).mint_opaque();
+    for token in [&revoked, &elsewhere, &expired, "made-up"] {
+        guarded.refuses(token, token).await;
+    }
+    assert_eq!(idp.introspection_requests(), 4);
+}
+
+#[tokio::test]
+async fn in_05_what_the_server_calls_active_is_judged_here() {
+    let (idp, server) = over_socket(|asked| asked).await;
+    idp.client("service-a").may_introspect("service-b");
+    for (token, expected) in [
+        (idp.user("alice").audience("service-b"), "wrong_audience"),
+        (
+            idp.user("alice")
+                .audience("service-a")
+                .issuer("https://other.example"),
+            "unknown_issuer",
+        ),
+        (
+            idp.user("alice").audience("service-a").not_before(61),
+            "inactive",
+        ),
+        (
+            idp.user("alice").audience("service-a").issued_at(90),
+            "issued_in_future",
+        ),
+        (
+            idp.user("alice").audience("service-a").without("exp"),
+            "missing_claim",
+        ),
+        (
+            idp.user("alice").audience("service-a").claim("scope", 1),
+            "invalid_claim",
+        ),
+        (
+            idp.user("alice")
+                .audience("service-a")
+                .claim("cnf", serde_json::json!({"jkt": "x"})),
+            "binding_not_checked",
+        ),
+    ] {
+        assert_eq!(
+            code(&server, &token.mint_opaque()).await,
+            expected,
+            "{token:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn in_09_in_10_signed_answers_are_asked_for_and_no_other_is_taken() {
+    let (idp, server) = over_socket(|asked| asked.signed()).await;
+    let token = idp.user("alice").audience("service-a").mint_opaque();
+    let caller = server.validate(&token).await.unwrap();
+    assert_eq!(caller.subject(), "alice");
+    let requests = idp.requests();
+    let asked = requests
+        .iter()
+        .find(|request| request.endpoint == Some(Endpoint::Introspection));
+    assert_eq!(
+        asked.unwrap().headers["accept"],
+        "application/token-introspection+jwt"
+    );
+    assert_eq!(idp.jwks_requests(), 1);
+    assert_eq!(code(&server, "made-up").await, "inactive");
+
+    // The same in plain JSON, and under another key.
+    let plain = r#"{"active":true,"sub":"alice","aud":"service-a"}"#;
+    idp.fault_once(Endpoint::Introspection, Fault::Body(plain.to_owned()));
+    assert_eq!(code(&server, "another").await, "introspection_unavailable");
+    idp.rotate();
+    assert_eq!(code(&server, "a-third").await, "inactive");
+    idp.withdraw_all();
+    let fourth = idp.user("bob").audience("service-a").mint_opaque();
+    idp.rotate();
+    idp.withdraw_all();
+    assert_eq!(code(&server, &fourth).await, "introspection_unavailable");
+}
+
+#[tokio::test]
+async fn thin_answers_pass_where_they_are_expected() {
+    let thin = |asked: obo::Introspection| {
+        asked
+            .accepts_missing_audience()
+            .accepts_missing_expiry(std::time::Duration::from_secs(30))
+    };
+    let (idp, server) = over_socket(thin).await;
+    let said = serde_json::json!({ "aud": null, "exp": null });
+    idp.fault(Endpoint::Introspection, Fault::Merge(said));
+    let token = idp.user("alice").audience("service-a").mint_opaque();
+    let caller = server.validate(&token).await.unwrap();
+    assert_eq!(caller.audience().collect::<Vec<_>>(), ["service-a"]);
+
+    let issuer = Issuer::new(idp.issuer()).unwrap();
+    let strict = ResourceServer::introspecting(policy(&issuer), issuer, service_a()).unwrap();
+    assert_eq!(code(&strict, &token).await, "missing_claim");
+}
+
+#[tokio::test]
+async fn ob_01_an_error_repeats_nothing_of_the_token() {
+    let (idp, server) = over_socket(|asked| asked).await;
+    let token = idp.user("alice").audience("service-a").mint_opaque();
+    let said = format!(r#"{{"active":"{token}"}}"#);
+    idp.fault_once(Endpoint::Introspection, Fault::Body(said));
+    let refused = server.validate(&token).await.unwrap_err();
+    assert!(!format!("{refused} {refused:?}").contains(&token));
+    idp.revoke(&token);
+    let refused = server.validate(&token).await.unwrap_err();
+    assert!(!format!("{refused} {refused:?}").contains(&token));
+}

@@ -1,0 +1,122 @@
+//! For how long it holds what the issuer said.
+
+use std::time::Duration;
+
+use obo::{Clock, TestClock, UnixTime};
+use serde_json::json;
+use tokio::time::advance;
+
+use crate::asked::{INTROSPECT, OPAQUE, active, calls, code, in_process};
+use crate::issuer::Reply;
+
+fn seconds(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
+
+#[tokio::test(start_paused = true)]
+async fn in_06_an_active_token_is_asked_about_once_a_minute() {
+    let (idp, server) = in_process(|asked| asked).await;
+    for (pass, expected) in [(0, 1), (59, 1), (1, 2), (59, 2)] {
+        advance(seconds(pass)).await;
+        assert_eq!(code(&server, OPAQUE).await, "ok");
+        assert_eq!(calls(&idp), expected);
+    }
+    // Another token is another question.
+    assert_eq!(code(&server, "opaque-tokeN").await, "ok");
+    assert_eq!(calls(&idp), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn in_06_the_ceiling_is_configured_and_revocation_bites_then() {
+    let (idp, server) = in_process(|asked| asked.max_age(seconds(10)).unwrap()).await;
+    assert_eq!(code(&server, OPAQUE).await, "ok");
+    idp.reply(INTROSPECT, Reply::Body(r#"{"active":false}"#.to_owned()));
+    advance(seconds(9)).await;
+    assert_eq!(code(&server, OPAQUE).await, "ok");
+    advance(seconds(1)).await;
+    assert_eq!(code(&server, OPAQUE).await, "inactive");
+    assert_eq!(calls(&idp), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn in_06_without_an_age_each_request_asks() {
+    let (idp, server) = in_process(|asked| asked.max_age(Duration::ZERO).unwrap()).await;
+    for expected in 1..=3 {
+        assert_eq!(code(&server, OPAQUE).await, "ok");
+        assert_eq!(calls(&idp), expected);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn in_06_no_answer_outlives_the_token() {
+    let (idp, server) = in_process(|asked| asked).await;
+    let now = Clock::system().now();
+    let mut said = active(&idp);
+    said["exp"] = json!(now.as_secs() + 20);
+    idp.reply(INTROSPECT, Reply::Body(said.to_string()));
+    let server = server.clock(TestClock::new(UnixTime::from_secs(now.as_secs())));
+    for (pass, expected) in [(0, 1), (19, 1), (1, 2)] {
+        advance(seconds(pass)).await;
+        assert_eq!(code(&server, OPAQUE).await, "ok");
+        assert_eq!(calls(&idp), expected);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn in_06_another_configuration_asks_anew() {
+    let (idp, server) = in_process(|asked| asked).await;
+    assert_eq!(code(&server, OPAQUE).await, "ok");
+    let later = Clock::system().now().saturating_add(seconds(3600));
+    let later = server.clone().clock(TestClock::new(later));
+    assert_eq!(code(&later, OPAQUE).await, "expired");
+    assert_eq!(code(&server, OPAQUE).await, "ok");
+    assert_eq!(calls(&idp), 2);
+    let forgetful = server.without_token_cache();
+    for _ in 0..2 {
+        assert_eq!(code(&forgetful, OPAQUE).await, "ok");
+    }
+    assert_eq!(calls(&idp), 4);
+}
+
+#[tokio::test(start_paused = true)]
+async fn in_07_a_token_that_was_refused_is_refused_again_for_a_moment() {
+    let (idp, server) = in_process(|asked| asked).await;
+    idp.reply(INTROSPECT, Reply::Body(r#"{"active":false}"#.to_owned()));
+    assert_eq!(code(&server, OPAQUE).await, "inactive");
+    idp.reply(INTROSPECT, Reply::Body(active(&idp).to_string()));
+    advance(seconds(4)).await;
+    assert_eq!(code(&server, OPAQUE).await, "inactive");
+    assert_eq!(calls(&idp), 1);
+    advance(seconds(1)).await;
+    assert_eq!(code(&server, OPAQUE).await, "ok");
+}
+
+#[tokio::test(start_paused = true)]
+async fn in_06_that_there_was_no_answer_is_not_kept() {
+    let (idp, server) = in_process(|asked| asked).await;
+    for reply in [
+        Reply::Body(r#"{"active":"true"}"#.to_owned()),
+        Reply::Status(401),
+        Reply::Status(500),
+    ] {
+        idp.reply(INTROSPECT, reply);
+        assert_eq!(code(&server, OPAQUE).await, "introspection_unavailable");
+    }
+    idp.reply(INTROSPECT, Reply::Body(active(&idp).to_string()));
+    assert_eq!(code(&server, OPAQUE).await, "ok");
+    assert_eq!(calls(&idp), 4);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_tokens_of_a_user_can_be_forgotten() {
+    let (idp, server) = in_process(|asked| asked).await;
+    for forgotten in ["bob", "alice"] {
+        for token in [OPAQUE, "another"] {
+            assert_eq!(code(&server, token).await, "ok");
+        }
+        server.forget(&idp.id(), forgotten);
+    }
+    assert_eq!(calls(&idp), 2);
+    assert_eq!(code(&server, OPAQUE).await, "ok");
+    assert_eq!(calls(&idp), 3);
+}

@@ -1,0 +1,133 @@
+//! Many at once: one call for one token, and no more calls than are allowed for made-up ones.
+
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use http::header;
+use obo::{BearerAuthLayer, ResourceServer};
+use tokio::time::{Instant, advance};
+
+use crate::asked::{INTROSPECT, OPAQUE, active, calls, code, in_process};
+use crate::guarded::{Guarded, assert_unavailable};
+use crate::issuer::Reply;
+
+async fn thousand(server: &ResourceServer, token: impl Fn(usize) -> String) -> Vec<&'static str> {
+    let tokens: Vec<_> = (0..1000).map(token).collect();
+    join_all(tokens.iter().map(|token| code(server, token))).await
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_thousand_callers_with_one_new_token_cause_one_call() {
+    let (idp, server) = in_process(|asked| asked).await;
+    let codes = thousand(&server, |_| OPAQUE.to_owned()).await;
+    assert!(codes.iter().all(|code| *code == "ok"));
+    assert_eq!(calls(&idp), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn also_when_it_fails() {
+    for reply in [
+        Reply::Status(500),
+        Reply::Reset,
+        Reply::Slow(60, 200),
+        Reply::Body("<html>".to_owned()),
+    ] {
+        let (idp, server) = in_process(|asked| asked).await;
+        idp.reply(INTROSPECT, reply);
+        let codes = thousand(&server, |_| OPAQUE.to_owned()).await;
+        let failed = |code: &&str| *code == "introspection_unavailable";
+        assert!(codes.iter().all(failed));
+        assert_eq!(calls(&idp), 1);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_thousand_made_up_tokens_do_not_become_a_thousand_calls() {
+    let (idp, server) = in_process(|asked| asked.concurrency(10).unwrap()).await;
+    idp.reply(INTROSPECT, Reply::Slow(1, 200));
+    let codes = thousand(&server, |i| format!("made-up-{i}")).await;
+    let count = |wanted: &str| codes.iter().filter(|code| **code == wanted).count();
+    assert_eq!(count("introspection_overloaded"), 990);
+    assert_eq!(calls(&idp), 10);
+    // What is no token at all costs no call.
+    for odd in ["a b", "a\u{e9}", "=", &"a".repeat(16 * 1024 + 1)] {
+        assert!(["malformed_credentials", "token_too_long"].contains(&code(&server, odd).await));
+    }
+    assert_eq!(calls(&idp), 10);
+}
+
+#[tokio::test(start_paused = true)]
+async fn bt_18_an_overload_is_503() {
+    let (idp, server) = in_process(|asked| asked.concurrency(1).unwrap()).await;
+    idp.reply(INTROSPECT, Reply::Hang);
+    let guarded = Guarded::new(BearerAuthLayer::new(server));
+    let first = tokio::spawn({
+        let guarded = guarded.clone();
+        async move { guarded.status(OPAQUE).await }
+    });
+    idp.arrived(1).await;
+    let response = guarded.with("Bearer another").await;
+    assert_unavailable(&response, "1");
+    assert_eq!(first.await.unwrap(), 503);
+    assert_eq!(guarded.admitted(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_caller_who_goes_away_changes_nothing_for_the_others() {
+    let (idp, server) = in_process(|asked| asked).await;
+    idp.reply(INTROSPECT, Reply::Hang);
+    let (one, two) = (server.clone(), server.clone());
+    let first = tokio::spawn(async move { code(&one, OPAQUE).await });
+    idp.arrived(1).await;
+    let second = tokio::spawn(async move { code(&two, OPAQUE).await });
+    tokio::task::yield_now().await;
+    first.abort();
+    idp.heal();
+    idp.reply(INTROSPECT, Reply::Body(active(&idp).to_string()));
+    // Whoever hung is answered by 404 of the healed issuer, which is no answer.
+    assert_eq!(second.await.unwrap(), "introspection_unavailable");
+    assert_eq!(calls(&idp), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_keeps_failing_is_left_alone() {
+    let (idp, server) = in_process(|asked| asked).await;
+    idp.reply(INTROSPECT, Reply::Status(500));
+    for _ in 0..20 {
+        assert_eq!(code(&server, OPAQUE).await, "introspection_unavailable");
+    }
+    assert_eq!(calls(&idp), 5);
+    idp.reply(INTROSPECT, Reply::Body(active(&idp).to_string()));
+    assert_eq!(code(&server, OPAQUE).await, "introspection_unavailable");
+    advance(Duration::from_secs(1)).await;
+    assert_eq!(code(&server, OPAQUE).await, "ok");
+    assert_eq!(calls(&idp), 6);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pause_that_the_server_asks_for_is_kept_and_passed_on() {
+    for status in [429, 503] {
+        let (idp, server) = in_process(|asked| asked).await;
+        idp.reply(INTROSPECT, Reply::Header(status, header::RETRY_AFTER, "7"));
+        let guarded = Guarded::new(BearerAuthLayer::new(server));
+        for token in [OPAQUE, "another"] {
+            let response = guarded.with(format!("Bearer {token}")).await;
+            assert_unavailable(&response, "7");
+        }
+        assert_eq!(calls(&idp), 1);
+        idp.reply(INTROSPECT, Reply::Body(active(&idp).to_string()));
+        advance(Duration::from_secs(7)).await;
+        assert_eq!(guarded.status(OPAQUE).await, 200);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn bt_18_a_server_that_hangs_is_given_up_after_five_seconds() {
+    for reply in [Reply::Hang, Reply::Half] {
+        let (idp, server) = in_process(|asked| asked).await;
+        idp.reply(INTROSPECT, reply);
+        let start = Instant::now();
+        assert_eq!(code(&server, OPAQUE).await, "introspection_unavailable");
+        assert_eq!(start.elapsed().as_secs(), 5);
+    }
+}

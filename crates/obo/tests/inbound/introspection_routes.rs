@@ -1,0 +1,170 @@
+//! Which tokens are asked about: said by the configuration, never by a token's looks alone.
+
+use obo::{Issuer, Rejection, ResourceServer};
+use obo_testkit::{AuthorizationServer, TokenBuilder};
+use tokio::time::{Duration, advance, pause};
+
+use crate::asked::{code, over_socket, policy, service_a};
+
+fn good(idp: &AuthorizationServer) -> TokenBuilder {
+    idp.user("alice").audience("service-a")
+}
+
+fn issuer(idp: &AuthorizationServer) -> Issuer {
+    Issuer::new(idp.issuer()).unwrap()
+}
+
+#[tokio::test]
+async fn in_08_without_an_issuer_to_ask_an_opaque_token_goes_nowhere() {
+    let (one, two) = (
+        AuthorizationServer::start().await,
+        AuthorizationServer::start().await,
+    );
+    let server = ResourceServer::with_policy(policy(&issuer(&one)), issuer(&one)).unwrap();
+    let server = server.trust(policy(&issuer(&two)), issuer(&two)).unwrap();
+    assert_eq!(code(&server, "opaque").await, "malformed_token");
+    assert_eq!(
+        code(&server, &good(&one).mint_opaque()).await,
+        "malformed_token"
+    );
+    assert_eq!((one.requests().len(), two.requests().len()), (0, 0));
+}
+
+#[tokio::test]
+async fn in_08_a_token_that_names_another_issuer_is_not_asked_about() {
+    let (idp, server) = over_socket(|asked| asked).await;
+    let other = AuthorizationServer::start().await;
+    assert_eq!(code(&server, &good(&other).mint()).await, "unknown_issuer");
+    let server = server
+        .trust(policy(&issuer(&other)), issuer(&other))
+        .unwrap();
+    assert_eq!(code(&server, &good(&other).mint()).await, "ok");
+    assert_eq!(
+        (idp.introspection_requests(), other.introspection_requests()),
+        (0, 0)
+    );
+    // What names no issuer, or cannot be read, is for the one that is asked.
+    let unreadable = good(&idp).header("alg", "HS256").mint();
+    for (token, expected) in [
+        (good(&idp).mint(), "ok"),
+        (good(&idp).mint_opaque(), "ok"),
+        (good(&other).mint_opaque(), "inactive"),
+        (good(&other).without("iss").mint(), "inactive"),
+        (unreadable, "inactive"),
+    ] {
+        assert_eq!(code(&server, &token).await, expected);
+    }
+    assert_eq!(
+        (idp.introspection_requests(), other.introspection_requests()),
+        (5, 0)
+    );
+}
+
+#[tokio::test]
+async fn in_08_jwts_may_be_validated_by_keys_and_opaque_tokens_asked_about() {
+    let (idp, server) = over_socket(|asked| asked.for_opaque_tokens()).await;
+    assert_eq!(code(&server, &good(&idp).mint()).await, "ok");
+    for (token, expected) in [
+        (good(&idp).expires_in(-120).mint(), "expired"),
+        (
+            good(&idp).header("alg", "HS256").mint(),
+            "algorithm_not_allowed",
+        ),
+        (good(&idp).without("iss").mint(), "missing_claim"),
+        (
+            good(&idp).issuer("https://other.example").mint(),
+            "unknown_issuer",
+        ),
+    ] {
+        assert_eq!(code(&server, &token).await, expected);
+    }
+    assert_eq!(idp.introspection_requests(), 0);
+    assert_eq!(code(&server, &good(&idp).mint_opaque()).await, "ok");
+    assert_eq!(code(&server, "a.b.c").await, "inactive");
+    assert_eq!(idp.introspection_requests(), 2);
+}
+
+#[tokio::test]
+async fn jwts_may_be_validated_first_and_asked_about_then() {
+    let (idp, server) = over_socket(|asked| asked.for_revocation()).await;
+    let token = good(&idp).mint();
+    let caller = server.validate(&token).await.unwrap();
+    assert_eq!(caller.subject(), "alice");
+    assert_eq!((idp.jwks_requests(), idp.introspection_requests()), (1, 1));
+    for (token, expected) in [
+        (good(&idp).expires_in(-120).mint(), "expired"),
+        (good(&idp).mint_opaque(), "malformed_token"),
+        ("opaque".to_owned(), "malformed_token"),
+        (token.clone(), "ok"),
+    ] {
+        assert_eq!(code(&server, &token).await, expected);
+    }
+    assert_eq!(idp.introspection_requests(), 1);
+    idp.revoke(&token);
+    assert_eq!(code(&server, &token).await, "ok");
+    pause();
+    advance(Duration::from_secs(61)).await;
+    tokio::time::resume();
+    assert_eq!(code(&server, &token).await, "inactive");
+    // What the issuer calls active is of no help to what the keys do not vouch for.
+    let forged = good(&idp).sign_with(&obo_testkit::SigningKey::generate(obo_testkit::Alg::Rs256));
+    assert_eq!(code(&server, &forged.mint()).await, "bad_signature");
+    assert_eq!(idp.introspection_requests(), 2);
+}
+
+#[tokio::test]
+async fn one_issuer_of_a_server_is_asked_about_opaque_tokens() {
+    let (_, server) = over_socket(|asked| asked).await;
+    let other = Issuer::new("https://other.example").unwrap();
+    let with = |asked| {
+        server
+            .clone()
+            .introspect(policy(&other), other.clone(), asked)
+    };
+    for asked in [service_a(), service_a().for_opaque_tokens()] {
+        let error = with(asked).unwrap_err();
+        assert_eq!(error.field(), "introspection");
+        assert!(error.to_string().contains("opaque"), "{error}");
+    }
+    let both = with(service_a().for_revocation()).unwrap();
+    let twice = both.introspect(policy(&other), other.clone(), service_a().for_revocation());
+    assert_eq!(twice.unwrap_err().field(), "issuer");
+    let misplaced =
+        ResourceServer::introspecting(policy(&other), issuer_of("https://a.example"), service_a());
+    assert_eq!(misplaced.unwrap_err().field(), "issuer");
+}
+
+fn issuer_of(name: &str) -> Issuer {
+    Issuer::new(name).unwrap()
+}
+
+#[tokio::test]
+async fn settings_that_make_no_sense_are_refused() {
+    let hour = Duration::from_secs(3600);
+    service_a().max_age(hour).unwrap();
+    let error = service_a().max_age(hour + Duration::from_secs(1));
+    assert_eq!(error.unwrap_err().field(), "max_age");
+    assert_eq!(
+        service_a().concurrency(0).unwrap_err().field(),
+        "concurrency"
+    );
+    let error = service_a().endpoint("http://idp.example/introspect");
+    assert_eq!(error.unwrap_err().field(), "endpoint");
+}
+
+#[tokio::test]
+async fn an_issuer_without_an_endpoint_is_unavailable() {
+    let idp = AuthorizationServer::start().await;
+    let metadata = obo::ServerMetadata::new(None, None).unwrap();
+    let http = obo::HttpService::default_client();
+    let server = obo::AuthorizationServer::with_metadata(issuer(&idp), metadata, http);
+    let server = ResourceServer::introspecting(policy(&issuer(&idp)), server, service_a()).unwrap();
+    let refused = server.validate("opaque").await.unwrap_err();
+    let Rejection::IntrospectionUnavailable { problem, .. } = &refused else {
+        panic!("{refused}");
+    };
+    assert!(problem.contains("introspection_endpoint"), "{problem}");
+    // Nor are keys needed, so that it is ready.
+    server.ready().await.unwrap();
+    assert_eq!(server.key_status().count(), 0);
+}

@@ -1,0 +1,50 @@
+use metrics_util::debugging::DebuggingRecorder;
+use obo::{Audience, Client, ClientSecretBasic, Introspection, Issuer, Policy, ResourceServer};
+use obo_testkit::{AuthorizationServer, Endpoint, Fault};
+
+use crate::counted::told;
+
+#[test]
+fn ob_07_introspections_are_counted_by_outcome() {
+    let recorder = DebuggingRecorder::new();
+    let snapshots = recorder.snapshotter();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    let issuer = metrics::with_local_recorder(&recorder, || runtime.block_on(introspections()));
+    let told = told(snapshots.snapshot());
+    let count = |name: &str| told.iter().find(|(told, _)| told == name).unwrap().1;
+    for (outcome, times) in [("ok", 1), ("inactive", 2), ("introspection_unavailable", 5)] {
+        let labels = format!("issuer={issuer} outcome={outcome}");
+        assert_eq!(count(&format!("obo_introspections_total {labels}")), times);
+        let took = format!("obo_introspection_duration_seconds outcome={outcome}");
+        assert_eq!(count(&took), times);
+    }
+    let open = format!("obo_breaker_open endpoint=introspection issuer={issuer}");
+    assert_eq!(count(&open), 1);
+    assert_eq!(count("obo_token_cache_total result=hit"), 1);
+}
+
+/// One active token asked about twice, two made-up ones, and five calls that fail.
+async fn introspections() -> String {
+    let idp = AuthorizationServer::start().await;
+    idp.client("service-a").secret("s3cret");
+    let issuer = Issuer::new(idp.issuer()).unwrap();
+    let client = Client::new("service-a", ClientSecretBasic::new("s3cret").unwrap()).unwrap();
+    let policy = Policy::new(issuer.clone(), Audience::new("service-a").unwrap());
+    let asked = Introspection::new(client);
+    let server = ResourceServer::introspecting(policy, issuer, asked).unwrap();
+    let token = idp.user("alice").audience("service-a").mint_opaque();
+    for _ in 0..2 {
+        server.validate(&token).await.unwrap();
+    }
+    for made_up in ["one", "two"] {
+        server.validate(made_up).await.unwrap_err();
+    }
+    idp.fault(Endpoint::Introspection, Fault::Status(500));
+    for _ in 0..5 {
+        server.validate("three").await.unwrap_err();
+    }
+    idp.issuer().to_owned()
+}
