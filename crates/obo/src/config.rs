@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use serde::{Deserialize, Deserializer};
 
+use crate::introspection::IntrospectionConfig;
 use crate::{
-    Algorithm, Audience, AuthorizationServer, ConfigError, HttpService, Issuer, KeyRefresh, Policy,
-    Profile, ResourceServer, ServerMetadata,
+    Algorithm, Audience, AuthorizationServer, Client, ConfigError, HttpService, Issuer, KeyRefresh,
+    Policy, Profile, ResourceServer, ServerMetadata,
 };
 
 /// A [`ResourceServer`] as TOML, YAML or any other format that serde reads.
@@ -25,6 +26,10 @@ use crate::{
 /// | `issuers.jwks_uri` | where the keys are, for an issuer without a discovery document |
 /// | `issuers.lazy` | `false`: [`ResourceServer::start`] fetches its keys, and fails without; else at first need |
 /// | `issuers.cooldown`, `max_age`, `stale_if_error` | when keys are fetched, as [`KeyRefresh`] |
+/// | `issuers.introspection` | the issuer is asked about its tokens, as [`ResourceServer::introspect`] says: |
+/// | `… .client` | who this service is to the issuer, a [`ClientConfig`](crate::ClientConfig); without it as [`client`](Self::client) says |
+/// | `… .for` | `"all_tokens"`, or as [`Introspection`](crate::Introspection) describes `"opaque_tokens"` and `"revocation"` |
+/// | `… .endpoint`, `max_age`, `concurrency`, `signed`, `accepts_missing_audience`, `accepts_missing_expiry` | its methods of these names |
 ///
 /// Other keys are refused. A value that is wrong by itself is an error of the file's reader, which knows the place; one
 /// that does not go with another is a [`ConfigError`] that names the field by its path.
@@ -36,6 +41,7 @@ use crate::{
 ///     issuers = [
 ///         { issuer = "https://idp.example.com/realms/corp", lazy = false },
 ///         { issuer = "https://login.example.org", profile = "lenient", leeway = "30s" },
+///         { issuer = "https://opaque.example.net", introspection = { max_age = "30s", client.id = "orders", client.tls_client_auth = true } },
 ///     ]
 /// "#)?;
 /// let server = config.build()?;
@@ -46,6 +52,8 @@ use crate::{
 pub struct ResourceServerConfig {
     audiences: Vec<Audience>,
     issuers: Vec<IssuerConfig>,
+    #[serde(skip)]
+    client: Option<Client>,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -63,6 +71,7 @@ struct IssuerConfig {
     cooldown: Option<Span>,
     max_age: Option<Span>,
     stale_if_error: Option<Span>,
+    introspection: Option<IntrospectionConfig>,
 }
 
 fn lazy() -> bool {
@@ -70,6 +79,13 @@ fn lazy() -> bool {
 }
 
 impl ResourceServerConfig {
+    /// Asks as this client where an issuer's `introspection` names none: such as the one that exchanges there too.
+    #[must_use]
+    pub fn client(mut self, client: Client) -> Self {
+        self.client = Some(client);
+        self
+    }
+
     /// The resource server, with the default client. Nothing is fetched yet, also of issuers that are not lazy:
     /// [`ResourceServer::start`] does it.
     ///
@@ -88,14 +104,21 @@ impl ResourceServerConfig {
     /// As those of the build with the default client.
     pub fn build_with(self, http: &HttpService) -> Result<ResourceServer, ConfigError> {
         let mut server: Option<ResourceServer> = None;
-        for (i, issuer) in self.issuers.into_iter().enumerate() {
+        for (i, mut issuer) in self.issuers.into_iter().enumerate() {
             let place = format!("issuers[{i}]");
+            let asked = issuer.introspection.take();
+            let asked = asked.map(|asked| asked.build(self.client.as_ref()));
+            let asked = asked
+                .transpose()
+                .map_err(|error| error.within("introspection").within(&place))?;
             let (policy, idp) = issuer
                 .build(&self.audiences, http)
                 .map_err(|error| error.within(&place))?;
-            let with_it = match server {
-                None => ResourceServer::with_policy(policy, idp),
-                Some(server) => server.trust(policy, idp),
+            let with_it = match (server, asked) {
+                (None, None) => ResourceServer::with_policy(policy, idp),
+                (None, Some(asked)) => ResourceServer::introspecting(policy, idp, asked),
+                (Some(server), None) => server.trust(policy, idp),
+                (Some(server), Some(asked)) => server.introspect(policy, idp, asked),
             };
             server = Some(with_it.map_err(|error| error.within(&place))?);
         }
@@ -156,7 +179,7 @@ impl IssuerConfig {
 
 /// A duration as people write it: `"90s"`, `"5m"`, `"24h"`.
 #[derive(Clone, Copy, Debug)]
-struct Span(Duration);
+pub(crate) struct Span(pub(crate) Duration);
 
 impl<'de> Deserialize<'de> for Span {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

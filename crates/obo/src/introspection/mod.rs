@@ -5,10 +5,12 @@
 //! among the verified tokens, until the token's end or the configured age; that it is not, for a moment. That the server
 //! did not say is never kept.
 
+mod config;
 mod endpoint;
 mod introspector;
 mod settings;
 
+pub(crate) use config::IntrospectionConfig;
 pub(crate) use introspector::{Asked, Introspector};
 pub use settings::Introspection;
 pub(crate) use settings::Jwts;

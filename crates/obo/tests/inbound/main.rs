@@ -22,6 +22,7 @@ mod header;
 mod introspection;
 mod introspection_answers;
 mod introspection_cache;
+mod introspection_config;
 mod introspection_load;
 mod introspection_routes;
 mod issuers;
