@@ -78,7 +78,7 @@ fn deny() -> shell::Result<Outcome> {
 
 /// The README's first command, then the other stories.
 fn example() -> shell::Result {
-    for story in ["chain", "own_dialect"] {
+    for story in ["chain", "chain -- --opaque", "own_dialect"] {
         show(&mut cargo(&format!("run -p obo-examples --bin {story}")))?;
     }
     Ok(())

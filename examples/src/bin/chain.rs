@@ -1,15 +1,23 @@
 //! A user's token crosses three services, each call on behalf of the user; then everything that must be refused is.
 //!
+//! With `--opaque` the tokens say nothing, and each service asks the authorization server about them.
+//!
 //! Exits with a failure when anything is not as expected.
 
+use std::env;
 use std::process::ExitCode;
 
 use obo_examples::BoxError;
-use obo_examples::chain::{Chain, Orders, Report, refusals};
+use obo_examples::chain::{Chain, Orders, Report, Tokens, refusals};
 
 #[tokio::main]
 async fn main() -> Result<ExitCode, BoxError> {
-    let chain = Chain::start().await?;
+    let tokens = match env::args().nth(1).as_deref() {
+        None => Tokens::Jwts,
+        Some("--opaque") => Tokens::Opaque,
+        Some(other) => return Err(format!("unknown argument {other}; known is --opaque").into()),
+    };
+    let chain = Chain::start_with(tokens).await?;
     let mut report = Report::default();
     println!("authorization server {}", chain.idp.issuer());
     println!(
@@ -28,6 +36,9 @@ async fn main() -> Result<ExitCode, BoxError> {
     refusals::wrong_audience(&chain, &mut report).await?;
     refusals::wrong_actor(&chain, &mut report).await?;
     refusals::unreachable_target(&chain, &mut report).await?;
+    if tokens == Tokens::Opaque {
+        refusals::revoked(&chain, &mut report).await?;
+    }
 
     println!("\nthe authorization server goes down");
     refusals::server_down(&chain, &token, &mut report).await?;

@@ -14,4 +14,4 @@ pub use report::Report;
 pub use service_a::{Called, Orders, service_a};
 pub use service_b::service_b;
 pub use service_c::{Received, service_c};
-pub use start::Chain;
+pub use start::{Chain, Tokens};

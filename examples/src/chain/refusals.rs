@@ -1,6 +1,6 @@
 //! What the chain must refuse, each checked against the running services.
 
-use obo::{Audience, ExchangeErrorKind, Issuer, ResourceServer};
+use obo::{Audience, ExchangeErrorKind};
 use tonic::Code;
 
 use super::calls::get;
@@ -24,11 +24,7 @@ pub async fn wrong_audience(chain: &Chain, report: &mut Report) -> Result<(), Bo
     );
 
     // Nothing but a token that was validated can be offered, so ServiceB's client is given one that ServiceA validated.
-    let at_a = ResourceServer::new(
-        Audience::new("service-a")?,
-        Issuer::new(chain.idp.issuer())?,
-    );
-    let caller = at_a.validate(&token).await?;
+    let caller = chain.server_of_a.validate(&token).await?;
     let to_c = Audience::new("service-c")?;
     let refused = chain.exchange_of_b.token(&caller, to_c).await.err();
     report.expect(
@@ -45,30 +41,26 @@ pub async fn wrong_audience(chain: &Chain, report: &mut Report) -> Result<(), Bo
 pub async fn wrong_actor(chain: &Chain, report: &mut Report) -> Result<(), BoxError> {
     let to = |audience: &str| chain.idp.user("alice").audience(audience);
     let cases = [
-        (
-            "alice herself",
-            to("service-b").mint(),
-            to("service-c").mint(),
-        ),
+        ("alice herself", to("service-b"), to("service-c")),
         (
             "a service that is not on the list",
-            to("service-b").actor("service-x").mint(),
-            to("service-c").actor("service-x").mint(),
+            to("service-b").actor("service-x"),
+            to("service-c").actor("service-x"),
         ),
         (
             "a listed service that acted before another one",
-            to("service-b").actor("service-a").actor("service-x").mint(),
-            to("service-c").actor("service-b").actor("service-x").mint(),
+            to("service-b").actor("service-a").actor("service-x"),
+            to("service-c").actor("service-b").actor("service-x"),
         ),
     ];
     for (who, for_b, for_c) in cases {
-        let status = chain.level_from_b(&for_b).await?;
+        let status = chain.level_from_b(&chain.mint(&for_b)).await?;
         report.expect(
             &format!("{who} calls service-b: gRPC 7"),
             status.code() == Code::PermissionDenied,
             "",
         );
-        let got = get(&format!("http://{}/ledger", chain.c), &for_c).await?;
+        let got = get(&format!("http://{}/ledger", chain.c), &chain.mint(&for_c)).await?;
         report.expect(
             &format!("{who} calls service-c: 403"),
             got.status == 403,
@@ -89,6 +81,15 @@ pub async fn unreachable_target(chain: &Chain, report: &mut Report) -> Result<()
         got.status == 403 && reason.contains("service-c") && chain.requests_to_c() == before,
         reason,
     );
+    Ok(())
+}
+
+/// A token that is revoked is of no use where it is asked about.
+pub async fn revoked(chain: &Chain, report: &mut Report) -> Result<(), BoxError> {
+    let token = chain.token_of("carol");
+    chain.idp.revoke(&token);
+    let (status, _) = chain.orders(&token).await?;
+    report.expect("carol, whose token was revoked: 401", status == 401, "");
     Ok(())
 }
 

@@ -5,10 +5,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use hyper_util::client::legacy::Client as HttpClient;
 use hyper_util::rt::TokioExecutor;
 use obo::{
-    Algorithm, Audience, Client, Destination, Destinations, Issuer, PrivateKeyJwt, ResourceServer,
-    Secret, SigningKey, TokenExchange,
+    Algorithm, Audience, Client, Destination, Destinations, Introspection, Issuer, Policy,
+    PrivateKeyJwt, ResourceServer, Secret, SigningKey, TokenExchange,
 };
-use obo_testkit::{Alg, AuthorizationServer};
+use obo_testkit::{Alg, AuthorizationServer, TokenBuilder};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio_stream::wrappers::TcpListenerStream;
@@ -17,6 +17,15 @@ use tower::Layer as _;
 
 use super::{service_a, service_b, service_c};
 use crate::BoxError;
+
+/// What access tokens are like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tokens {
+    /// Each service validates them by the keys of the authorization server.
+    Jwts,
+    /// They say nothing, so each service asks the authorization server about them (RFC 7662).
+    Opaque,
+}
 
 /// The authorization server and the three services, running until this is dropped.
 #[derive(Debug)]
@@ -29,27 +38,44 @@ pub struct Chain {
     pub b: SocketAddr,
     /// Where ServiceC listens.
     pub c: SocketAddr,
+    /// What ServiceA accepts.
+    pub server_of_a: ResourceServer,
     /// ServiceB's own exchange.
     pub exchange_of_b: TokenExchange,
+    tokens: Tokens,
     requests_to_c: Arc<AtomicUsize>,
     _servers: JoinSet<()>,
 }
 
 impl Chain {
-    /// Starts everything on ports that the system picks.
+    /// Starts everything on ports that the system picks; tokens are JWTs.
     ///
     /// # Errors
     ///
     /// When a port cannot be bound, or the configuration is wrong.
     pub async fn start() -> Result<Self, BoxError> {
+        Self::start_with(Tokens::Jwts).await
+    }
+
+    /// The same with tokens of this kind.
+    ///
+    /// # Errors
+    ///
+    /// As [`start`](Self::start).
+    pub async fn start_with(tokens: Tokens) -> Result<Self, BoxError> {
         let idp = AuthorizationServer::start().await;
-        let exchange_of_a = exchange(&idp, "service-a", "service-b")?;
-        let exchange_of_b = exchange(&idp, "service-b", "service-c")?;
+        idp.set_issues_opaque(tokens == Tokens::Opaque);
+        let as_a = client(&idp, "service-a", Some("service-b"))?;
+        let as_b = client(&idp, "service-b", Some("service-c"))?;
+        let as_c = client(&idp, "service-c", None)?;
+        let server_of_a = accepts(&idp, &as_a, tokens)?;
+        let exchange_of_a = TokenExchange::new(Issuer::new(idp.issuer())?, as_a);
+        let exchange_of_b = TokenExchange::new(Issuer::new(idp.issuer())?, as_b.clone());
         let (a, b, c) = (listen().await?, listen().await?, listen().await?);
         let mut servers = JoinSet::new();
 
         let requests_to_c = Arc::new(AtomicUsize::new(0));
-        let router = service_c(accepts(&idp, "service-c")?, Arc::clone(&requests_to_c))?;
+        let router = service_c(accepts(&idp, &as_c, tokens)?, Arc::clone(&requests_to_c))?;
         let at_c = c.local_addr()?;
         servers.spawn(async move { drop(axum::serve(c, router).await) });
 
@@ -58,7 +84,7 @@ impl Chain {
         let ledger = Destination::new(&ledger_uri, Audience::new("service-c")?)?;
         let by_uri = exchange_of_b.to_any(Destinations::new([ledger.clone()])?);
         let stock = service_b(
-            accepts(&idp, "service-b")?,
+            accepts(&idp, &as_b, tokens)?,
             by_uri.layer(http.clone()),
             ledger_uri.clone(),
         )?;
@@ -70,7 +96,7 @@ impl Chain {
         let channel = Channel::from_shared(format!("http://{at_b}"))?.connect_lazy();
         let stock = Destination::new(&format!("http://{at_b}"), Audience::new("service-b")?)?;
         let router = service_a(
-            accepts(&idp, "service-a")?,
+            server_of_a.clone(),
             exchange_of_a.to(stock).layer(channel),
             exchange_of_a.to(ledger).layer(http),
             ledger_uri,
@@ -83,7 +109,9 @@ impl Chain {
             a: at_a,
             b: at_b,
             c: at_c,
+            server_of_a,
             exchange_of_b,
+            tokens,
             requests_to_c,
             _servers: servers,
         })
@@ -92,7 +120,15 @@ impl Chain {
     /// A token for ServiceA that a user got from the authorization server.
     pub fn token_of(&self, user: &str) -> String {
         let token = self.idp.user(user).audience("service-a");
-        token.scope("orders:read").mint()
+        self.mint(&token.scope("orders:read"))
+    }
+
+    /// Issues a token of the kind that the services accept.
+    pub fn mint(&self, token: &TokenBuilder) -> String {
+        match self.tokens {
+            Tokens::Jwts => token.mint(),
+            Tokens::Opaque => token.mint_opaque(),
+        }
     }
 
     /// How many requests have reached ServiceC.
@@ -102,23 +138,36 @@ impl Chain {
 }
 
 /// What a service accepts: tokens of our authorization server that are addressed to it.
-fn accepts(idp: &AuthorizationServer, audience: &str) -> Result<ResourceServer, BoxError> {
+fn accepts(
+    idp: &AuthorizationServer,
+    client: &Client,
+    tokens: Tokens,
+) -> Result<ResourceServer, BoxError> {
     let issuer = Issuer::new(idp.issuer())?;
-    Ok(ResourceServer::new(Audience::new(audience)?, issuer))
+    let audience = Audience::new(client.id())?;
+    Ok(match tokens {
+        Tokens::Jwts => ResourceServer::new(audience, issuer),
+        Tokens::Opaque => {
+            let policy = Policy::new(issuer.clone(), audience);
+            let asked = Introspection::new(client.clone());
+            ResourceServer::introspecting(policy, issuer, asked)?
+        }
+    })
 }
 
 /// Registers a service at the authorization server with a key of its own, and lets it reach one other.
-fn exchange(
+fn client(
     idp: &AuthorizationServer,
     id: &str,
-    may_reach: &str,
-) -> Result<TokenExchange, BoxError> {
+    may_reach: Option<&str>,
+) -> Result<Client, BoxError> {
     let key = obo_testkit::SigningKey::generate(Alg::Es256);
     let client = idp.client(id).jwk(key.public_jwk(id));
-    client.may_exchange_to(may_reach);
+    if let Some(other) = may_reach {
+        client.may_exchange_to(other);
+    }
     let key = SigningKey::from_pem(Algorithm::Es256, &Secret::new(key.private_pem()))?;
-    let client = Client::new(id, PrivateKeyJwt::new(key.with_kid(id)))?;
-    Ok(TokenExchange::new(Issuer::new(idp.issuer())?, client))
+    Ok(Client::new(id, PrivateKeyJwt::new(key.with_kid(id)))?)
 }
 
 async fn listen() -> std::io::Result<TcpListener> {

@@ -1,6 +1,6 @@
 //! A user's token crosses the three services.
 
-use obo_examples::chain::{Called, Chain};
+use obo_examples::chain::{Called, Chain, Tokens};
 
 use crate::setup::{alice_at_b, audience, claims};
 
@@ -11,8 +11,23 @@ fn seen(hop: &Called) -> (&str, &str, Vec<&str>) {
 
 #[tokio::test]
 async fn tx_30_every_service_knows_the_user_and_who_calls_for_her() {
-    let chain = Chain::start().await.unwrap();
-    let (status, orders) = chain.orders(&chain.token_of("alice")).await.unwrap();
+    walks(&Chain::start().await.unwrap()).await;
+}
+
+#[tokio::test]
+async fn tx_37_so_they_do_with_opaque_tokens_that_each_asks_about_once() {
+    let chain = Chain::start_with(Tokens::Opaque).await.unwrap();
+    let token = walks(&chain).await;
+    assert_eq!(chain.idp.introspection_requests(), 3);
+    let (status, _) = chain.orders(&token).await.unwrap();
+    assert_eq!((status, chain.requests_to_c()), (200, 2));
+    assert_eq!(chain.idp.introspection_requests(), 3);
+    assert_eq!(chain.idp.jwks_requests(), 0);
+}
+
+async fn walks(chain: &Chain) -> String {
+    let token = chain.token_of("alice");
+    let (status, orders) = chain.orders(&token).await.unwrap();
     assert_eq!(status, 200);
     let orders = orders.unwrap();
     let hops: Vec<_> = orders.hops.iter().map(seen).collect();
@@ -23,6 +38,7 @@ async fn tx_30_every_service_knows_the_user_and_who_calls_for_her() {
     ];
     assert_eq!(hops, expected);
     assert_eq!(chain.requests_to_c(), 1);
+    token
 }
 
 #[tokio::test]

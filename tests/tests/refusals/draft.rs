@@ -39,10 +39,13 @@ impl Members {
         self.0.push((name.to_owned(), text.to_owned()));
     }
 
-    fn to_base64url(&self) -> String {
+    pub(crate) fn json(&self) -> String {
         let members = self.0.iter().map(|(n, v)| format!("{n:?}:{v}"));
-        let json = format!("{{{}}}", members.collect::<Vec<_>>().join(","));
-        URL_SAFE_NO_PAD.encode(json)
+        format!("{{{}}}", members.collect::<Vec<_>>().join(","))
+    }
+
+    fn to_base64url(&self) -> String {
+        URL_SAFE_NO_PAD.encode(self.json())
     }
 }
 

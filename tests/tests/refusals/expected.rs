@@ -114,6 +114,11 @@ pub(crate) const UNAVAILABLE: Refusal = Refusal {
     )
 };
 
+pub(crate) const UNINTROSPECTED: Refusal = Refusal {
+    reason: "INTROSPECTION_UNAVAILABLE",
+    ..UNAVAILABLE
+};
+
 /// What a request got: status and headers as text, without those of the transport.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Got {

@@ -7,7 +7,7 @@ use obo_testkit::{Alg, Endpoint, Fault, SigningKey};
 use crate::draft::Draft;
 use crate::expected::{
     ACTOR, INVALID, MALFORMED, MISCONFIGURED, MISSING, Refusal, SCOPE, STEP_UP, SUBJECT,
-    UNAVAILABLE,
+    UNAVAILABLE, UNINTROSPECTED,
 };
 use crate::servers::{CALL, MISREAD};
 use crate::world::{Sent, World};
@@ -44,19 +44,7 @@ fn at(draft: &Draft, claim: &str, offset: i64) -> String {
 fn tokens(world: &World) -> Vec<Row> {
     let base = world.draft();
     let signed = |draft: &Draft| Sent::token(&world.sign(draft));
-    let claim = |name: &str, text: &str| signed(&base.clone().claim(name, text));
     let header = |name: &str, text: &str| signed(&base.clone().header(name, text));
-    let mut twice = base.clone();
-    twice.claims.repeat("custom", "1");
-    twice.claims.repeat("custom", "1");
-    let deep = (0..17).fold(String::new(), |inner, _| {
-        let inner = if inner.is_empty() {
-            inner
-        } else {
-            format!(r#","act":{inner}"#)
-        };
-        format!(r#"{{"sub":"service-b"{inner}}}"#)
-    });
     let foreign = base.sign(&SigningKey::generate(Alg::Es256));
     let mut of_one_of_two = base.clone().header("alg", r#""EdDSA""#);
     of_one_of_two.header.remove("kid");
@@ -68,30 +56,51 @@ fn tokens(world: &World) -> Vec<Row> {
         ("algorithm_not_allowed", header("alg", r#""HS256""#)),
         ("algorithm_not_allowed", header("alg", r#""none""#)),
         ("wrong_type", header("typ", r#""JWT""#)),
-        ("unknown_issuer", claim("iss", r#""https://evil.example""#)),
         ("unknown_key", header("kid", r#""k-of-nobody""#)),
         ("ambiguous_key", signed(&of_one_of_two)),
         ("bad_signature", Sent::token(&foreign)),
-        ("wrong_audience", claim("aud", r#""service-b""#)),
-        ("expired", claim("exp", &at(&base, "exp", -361))),
-        ("not_yet_valid", claim("nbf", &at(&base, "nbf", 120))),
-        ("issued_in_future", claim("iat", &at(&base, "iat", 120))),
-        ("too_old", claim("iat", &at(&base, "iat", -366 * 86_400))),
-        ("missing_claim", signed(&base.clone().without("jti"))),
-        ("invalid_claim", claim("sub", "1")),
-        ("duplicate_member", signed(&twice)),
-        ("not_an_access_token", claim("nonce", r#""n""#)),
-        ("binding_not_checked", claim("cnf", r#"{"jkt":"x"}"#)),
-        ("actor_depth", claim("act", &deep)),
-        ("custom_claims", claim("tenant", "1")),
     ];
     let mut rows: Vec<Row> = invalid
         .into_iter()
         .map(|(code, sent)| (code, sent, INVALID))
         .collect();
-    rows.extend([
+    let of_claims = claims(&base).into_iter();
+    rows.extend(of_claims.map(|(code, draft, refusal)| (code, signed(&draft), refusal)));
+    rows
+}
+
+/// What claims alone are refused for, whoever vouches for them.
+fn claims(base: &Draft) -> Vec<(&'static str, Draft, Refusal)> {
+    let claim = |name: &str, text: &str| base.clone().claim(name, text);
+    let mut twice = base.clone();
+    twice.claims.repeat("custom", "1");
+    twice.claims.repeat("custom", "1");
+    let deep = (0..17).fold(String::new(), |inner, _| {
+        let inner = if inner.is_empty() {
+            inner
+        } else {
+            format!(r#","act":{inner}"#)
+        };
+        format!(r#"{{"sub":"service-b"{inner}}}"#)
+    });
+    let invalid = [
+        ("unknown_issuer", claim("iss", r#""https://evil.example""#)),
+        ("wrong_audience", claim("aud", r#""service-b""#)),
+        ("expired", claim("exp", &at(base, "exp", -361))),
+        ("not_yet_valid", claim("nbf", &at(base, "nbf", 120))),
+        ("issued_in_future", claim("iat", &at(base, "iat", 120))),
+        ("too_old", claim("iat", &at(base, "iat", -366 * 86_400))),
+        ("missing_claim", base.clone().without("jti")),
+        ("invalid_claim", claim("sub", "1")),
+        ("duplicate_member", twice),
+        ("not_an_access_token", claim("nonce", r#""n""#)),
+        ("binding_not_checked", claim("cnf", r#"{"jkt":"x"}"#)),
+        ("actor_depth", claim("act", &deep)),
+        ("custom_claims", claim("tenant", "1")),
+    ];
+    let insufficient = [
         ("insufficient_scope", claim("scope", r#""stock""#), SCOPE),
-        ("actor_refused", signed(&base.clone().without("act")), ACTOR),
+        ("actor_refused", base.clone().without("act"), ACTOR),
         (
             "actor_refused",
             claim("act", r#"{"sub":"service-x"}"#),
@@ -99,9 +108,13 @@ fn tokens(world: &World) -> Vec<Row> {
         ),
         ("subject_refused", claim("client_id", r#""alice""#), SUBJECT),
         ("step_up", claim("acr", r#""silver""#), STEP_UP),
-        ("step_up", signed(&base.clone().without("acr")), STEP_UP),
-    ]);
-    rows
+        ("step_up", base.clone().without("acr"), STEP_UP),
+    ];
+    let invalid = invalid.into_iter();
+    invalid
+        .map(|(code, draft)| (code, draft, INVALID))
+        .chain(insufficient)
+        .collect()
 }
 
 /// The code that the token of a request is refused with, by the server or then by the rule.
@@ -155,4 +168,54 @@ async fn bt_18_gr_04_without_keys_every_server_is_unavailable() {
     let evil = world.draft().claim("iss", r#""https://evil.example""#);
     let sent = Sent::token(&world.sign(&evil));
     check(&world, &("unknown_issuer", sent, INVALID)).await;
+}
+
+#[tokio::test]
+async fn in_05_bt_09_bt_19_claims_are_refused_alike_where_the_issuer_tells_them() {
+    let world = World::introspecting().await;
+    for (expected, sent, refusal) in &requests(&world) {
+        // There the token is good, and has to be asked about.
+        if *expected != "misconfigured" {
+            world.refuses(sent, *refusal, expected).await;
+        }
+    }
+    assert_eq!(world.idp.introspection_requests(), 0);
+    let good = world.draft();
+    let told = |draft: &Draft| {
+        let said = draft.claims.json();
+        world.idp.heal();
+        world.idp.fault(
+            Endpoint::Introspection,
+            Fault::Body(said.replacen('{', r#"{"active":true,"#, 1)),
+        );
+    };
+    told(&good);
+    world.admits(&Sent::token("good"), "good").await;
+    for (i, (expected, draft, refusal)) in claims(&good).into_iter().enumerate() {
+        told(&draft);
+        let sent = Sent::token(&format!("opaque-{i}"));
+        check(&world, &(expected, sent.clone(), refusal)).await;
+        assert_eq!(code(&world, &sent).await, Some(expected));
+    }
+    world.idp.heal();
+    let made_up = Sent::token("made-up");
+    check(&world, &("inactive", made_up.clone(), INVALID)).await;
+    assert_eq!(code(&world, &made_up).await, Some("inactive"));
+    // One call each, for all servers and protocols together.
+    assert_eq!(world.idp.introspection_requests(), 21);
+}
+
+#[tokio::test]
+async fn bt_18_gr_04_without_an_answer_every_server_is_unavailable() {
+    let world = World::introspecting().await;
+    world
+        .idp
+        .fault(Endpoint::Introspection, Fault::Body("{}".to_owned()));
+    let sent = Sent::token("opaque");
+    check(
+        &world,
+        &("introspection_unavailable", sent.clone(), UNINTROSPECTED),
+    )
+    .await;
+    assert_eq!(code(&world, &sent).await, Some("introspection_unavailable"));
 }

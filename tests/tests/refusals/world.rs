@@ -6,7 +6,8 @@ use bytes::Bytes;
 use http::{Request, header};
 use http_body_util::Full;
 use obo::{
-    Audience, BearerAuthLayer, Issuer, Policy, RequireLayer, ResourceServer, Rule, Validated,
+    Audience, BearerAuthLayer, Client, ClientSecretBasic, ConfigError, Introspection, Issuer,
+    Policy, RequireLayer, ResourceServer, Rule, Validated,
 };
 use obo_testkit::{Alg, AuthorizationServer, SigningKey};
 use serde::Deserialize;
@@ -43,8 +44,25 @@ impl World {
         Self::guarded(|bearer, rule| (bearer, RequireLayer::new(rule))).await
     }
 
+    /// The same, where the issuer is asked about its tokens.
+    pub(crate) async fn introspecting() -> Self {
+        let client = Client::new("service-a", ClientSecretBasic::new("s3cret").unwrap());
+        let asked = Introspection::new(client.unwrap());
+        let trusting = |policy, issuer| ResourceServer::introspecting(policy, issuer, asked);
+        let world = Self::of(trusting, |bearer, rule| (bearer, RequireLayer::new(rule))).await;
+        world.idp.client("service-a").secret("s3cret");
+        world
+    }
+
     /// With layers made of the usual ones.
     pub(crate) async fn guarded(
+        layers: impl FnOnce(BearerAuthLayer, Rule) -> (BearerAuthLayer, RequireLayer),
+    ) -> Self {
+        Self::of(ResourceServer::with_policy, layers).await
+    }
+
+    async fn of(
+        trusting: impl FnOnce(Policy, Issuer) -> Result<ResourceServer, ConfigError>,
         layers: impl FnOnce(BearerAuthLayer, Rule) -> (BearerAuthLayer, RequireLayer),
     ) -> Self {
         let idp = AuthorizationServer::start().await;
@@ -57,7 +75,7 @@ impl World {
         let issuer = Issuer::new(idp.issuer()).unwrap();
         let policy = Policy::new(issuer.clone(), Audience::new("service-a").unwrap());
         let policy = policy.claims::<Tenancy>().max_token_age(YEAR).unwrap();
-        let server = ResourceServer::with_policy(policy, issuer).unwrap();
+        let server = trusting(policy, issuer).unwrap();
         let rule = Rule::scopes(["stock:read"])
             .unwrap()
             .and(Rule::actors(["service-b"]).unwrap())
