@@ -68,7 +68,7 @@ impl IssuedToken {
         &self.authorization
     }
 
-    /// The token itself, for whoever sends it otherwise, such as an [`ActorToken`].
+    /// The token itself, for whoever sends it otherwise, such as an [`ActorToken`](crate::ActorToken).
     pub fn expose(&self) -> &str {
         let value = self.authorization.to_str().unwrap_or_default();
         value.strip_prefix(SCHEME).unwrap_or_default()

@@ -88,7 +88,7 @@ impl Target {
 
     /// Asks for this scope; without it the authorization server decides.
     ///
-    /// The server may grant less, which [`IssuedToken::scope`] tells (RFC 8693 section 2.2.1).
+    /// The server may grant less, which [`IssuedToken::scope`](crate::IssuedToken::scope) tells (RFC 8693 section 2.2.1).
     #[must_use]
     pub fn with_scope(mut self, scope: Scope) -> Self {
         self.scope = scope;
