@@ -61,37 +61,43 @@ async fn signature(alg: Alg) {
     .print();
 }
 
-/// A token seen before: the hottest, and one of ten thousand.
+/// A token seen before: the hottest, and one of ten thousand; a JWT, and an opaque one.
 async fn warm() {
     for count in [1, 10_000] {
-        let warm = service::Loaded::with_tokens(Alg::Es256, service::Cache::On, count).await;
-        let floor = floor::Floor::new(&warm.key, &warm.tokens[0]);
-        let mut bare = service::bare();
-        let mut layered = warm.service.clone();
-        let mut turn = 0;
-        let mut bare_turn = 0;
-        let [h, bare_time, layered_time] = measure([
-            &mut || floor.hash(),
-            &mut || {
-                bare_turn += 7919;
-                service::call(&mut bare, warm.request(bare_turn % count));
-            },
-            &mut || {
-                turn += 7919;
-                service::call(&mut layered, warm.request(turn % count));
-            },
-        ]);
-        let allocations = rounds::allocations(|| service::call(&mut layered, warm.request(0)))
-            - rounds::allocations(|| service::call(&mut bare, warm.request(0)));
-        Figure::new("H, one SHA-256 of the token".to_owned(), h).print();
-        Figure::new(
-            format!("warm, {count} tokens, over the bare service"),
-            layered_time - bare_time,
-        )
-        .ratio(h, "H", 1.3)
-        .allocations(allocations, Some(4))
-        .print();
+        let jwts = service::Loaded::with_tokens(Alg::Es256, service::Cache::On, count).await;
+        warm_of("tokens", &jwts, count);
+        let opaque = service::Loaded::with_opaque_tokens(count).await;
+        warm_of("opaque tokens", &opaque, count);
     }
+}
+
+fn warm_of(kind: &str, warm: &service::Loaded, count: usize) {
+    let floor = floor::Floor::new(&warm.key, &warm.tokens[0]);
+    let mut bare = service::bare();
+    let mut layered = warm.service.clone();
+    let mut turn = 0;
+    let mut bare_turn = 0;
+    let [h, bare_time, layered_time] = measure([
+        &mut || floor.hash(),
+        &mut || {
+            bare_turn += 7919;
+            service::call(&mut bare, warm.request(bare_turn % count));
+        },
+        &mut || {
+            turn += 7919;
+            service::call(&mut layered, warm.request(turn % count));
+        },
+    ]);
+    let allocations = rounds::allocations(|| service::call(&mut layered, warm.request(0)))
+        - rounds::allocations(|| service::call(&mut bare, warm.request(0)));
+    Figure::new("H, one SHA-256 of a JWT".to_owned(), h).print();
+    Figure::new(
+        format!("warm, {count} {kind}, over the bare service"),
+        layered_time - bare_time,
+    )
+    .ratio(h, "H", 1.3)
+    .allocations(allocations, Some(4))
+    .print();
 }
 
 /// Refusals that need no signature.

@@ -4,11 +4,15 @@ use std::convert::Infallible;
 use std::future::{Ready, ready};
 use std::hint::black_box;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use http::{HeaderValue, Request, Response, header};
-use obo::{Audience, BearerAuth, BearerAuthLayer, Issuer, Policy, ResourceServer};
-use obo_testkit::{Alg, AuthorizationServer, SigningKey};
+use obo::{
+    Audience, BearerAuth, BearerAuthLayer, Client, ClientSecretBasic, Introspection, Issuer,
+    Policy, ResourceServer,
+};
+use obo_testkit::{Alg, AuthorizationServer, SigningKey, TokenBuilder};
 use serde::Deserialize;
 use tower::{Layer as _, Service};
 
@@ -101,6 +105,33 @@ impl Loaded {
         }
     }
 
+    /// Opaque tokens that the issuer was asked about; the first of `tokens` is a JWT with the claims of the first one.
+    pub(crate) async fn with_opaque_tokens(count: usize) -> Self {
+        let idp = AuthorizationServer::start().await;
+        idp.client("service-a").secret("s3cret");
+        let key = SigningKey::generate(Alg::Es256);
+        let issuer = Issuer::new(idp.issuer()).unwrap();
+        let policy = Policy::new(issuer.clone(), Audience::new("service-a").unwrap());
+        let secret = ClientSecretBasic::new("s3cret").unwrap();
+        let asked = Introspection::new(Client::new("service-a", secret).unwrap());
+        let asked = asked.max_age(Duration::from_secs(3600)).unwrap();
+        let server = ResourceServer::introspecting(policy.claims::<Extra>(), issuer, asked);
+        let server = server.unwrap();
+        let mut lines = Vec::with_capacity(count);
+        for i in 0..count {
+            let token = draft(&idp, i).mint_opaque();
+            server.validate(&token).await.unwrap();
+            lines.push(format!("Bearer {token}"));
+        }
+        Self {
+            service: BearerAuthLayer::new(server).layer(Bare),
+            tokens: vec![token(&idp, &key, 0)],
+            key,
+            lines,
+            idp,
+        }
+    }
+
     pub(crate) fn request(&self, token: usize) -> Request<()> {
         let mut request = Request::new(());
         // Copied, as a server does that reads it from a socket: what the layer sees is in the processor's cache.
@@ -146,6 +177,10 @@ impl Loaded {
 
 /// A token of 25 claims and about 900 bytes of JSON.
 fn token(idp: &AuthorizationServer, key: &SigningKey, i: usize) -> String {
+    draft(idp, i).sign_with(key).kid(Some("bench")).mint()
+}
+
+fn draft(idp: &AuthorizationServer, i: usize) -> TokenBuilder {
     let mut token = idp
         .user(&format!("user-{i:05}"))
         .audience("service-a")
@@ -161,5 +196,5 @@ fn token(idp: &AuthorizationServer, key: &SigningKey, i: usize) -> String {
             format!("value {n} of some length"),
         );
     }
-    token.sign_with(key).kid(Some("bench")).mint()
+    token
 }

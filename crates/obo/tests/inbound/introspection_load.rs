@@ -4,10 +4,13 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use http::header;
-use obo::{BearerAuthLayer, ResourceServer};
+use obo::{
+    Attempt, Authenticating, BearerAuthLayer, Client, ClientAuth, Introspection, ResourceServer,
+    TokenRequest,
+};
 use tokio::time::{Instant, advance};
 
-use crate::asked::{INTROSPECT, OPAQUE, active, calls, code, in_process};
+use crate::asked::{INTROSPECT, OPAQUE, active, calls, code, in_process, policy};
 use crate::guarded::{Guarded, assert_unavailable};
 use crate::issuer::Reply;
 
@@ -130,4 +133,25 @@ async fn bt_18_a_server_that_hangs_is_given_up_after_five_seconds() {
         assert_eq!(code(&server, OPAQUE).await, "introspection_unavailable");
         assert_eq!(start.elapsed().as_secs(), 5);
     }
+}
+
+/// A client whose credentials do not come.
+#[derive(Debug)]
+struct Hanging;
+
+impl ClientAuth for Hanging {
+    fn authenticate<'a>(&'a self, _: &'a mut TokenRequest, _: Attempt<'a>) -> Authenticating<'a> {
+        Box::pin(std::future::pending())
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn bt_18_so_is_a_client_authentication_that_hangs() {
+    let (idp, _) = in_process(|asked| asked).await;
+    let asked = Introspection::new(Client::new("service-a", Hanging).unwrap());
+    let asked = asked.endpoint("https://idp.example/introspect").unwrap();
+    let server = ResourceServer::introspecting(policy(&idp.id()), idp.known(), asked).unwrap();
+    let start = Instant::now();
+    assert_eq!(code(&server, OPAQUE).await, "introspection_unavailable");
+    assert_eq!((start.elapsed().as_secs(), calls(&idp)), (5, 0));
 }
