@@ -96,8 +96,9 @@ async fn a_caller_who_goes_away_changes_nothing_for_the_others() {
 async fn a_server_that_keeps_failing_is_left_alone() {
     let (idp, server) = in_process(|asked| asked).await;
     idp.reply(INTROSPECT, Reply::Status(500));
-    for _ in 0..20 {
-        assert_eq!(code(&server, OPAQUE).await, "introspection_unavailable");
+    for number in 0..20 {
+        let token = format!("opaque-{number}");
+        assert_eq!(code(&server, &token).await, "introspection_unavailable");
     }
     assert_eq!(calls(&idp), 5);
     idp.reply(INTROSPECT, Reply::Body(active(&idp).to_string()));

@@ -43,8 +43,11 @@ async fn introspections() -> String {
         server.validate(made_up).await.unwrap_err();
     }
     idp.fault(Endpoint::Introspection, Fault::Status(500));
-    for _ in 0..5 {
-        server.validate("three").await.unwrap_err();
+    for number in 0..5 {
+        server
+            .validate(&format!("failing-{number}"))
+            .await
+            .unwrap_err();
     }
     idp.issuer().to_owned()
 }

@@ -64,10 +64,14 @@ fn ob_07_a_server_that_is_left_alone_is_told_and_that_it_answers_again() {
             .finish();
         let _guard = tracing::subscriber::set_default(subscriber);
         let stub = Stub::start().await;
-        let alice = stub.caller("alice").await;
-        let issuer = format!("issuer={}", stub.issuer());
-        let is_open = || metrics.set("obo_exchange_breaker_open", &issuer);
-        let ask = |target: &str| stub.exchange.token(&alice, audience(target));
+        let callers = [stub.caller("alice").await, stub.caller("bob").await];
+        let labels = format!("endpoint=token issuer={}", stub.issuer());
+        let is_open = || metrics.set("obo_breaker_open", &labels);
+        // Of several users, since one alone opens nothing.
+        let ask = |target: &str| {
+            let caller = &callers[usize::from(target.as_bytes()[0] % 2)];
+            stub.exchange.token(caller, audience(target))
+        };
         tokio::time::pause();
         stub.answers(DOWN);
         for target in ["a", "b", "c", "d", "e"] {
