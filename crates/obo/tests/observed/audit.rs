@@ -4,7 +4,7 @@ use http::{Request, Response, header};
 use obo::{BearerAuthLayer, Rejection};
 use tower::{Layer as _, ServiceExt as _, service_fn};
 
-use crate::log::{Log, has};
+use crate::log::{Log, has, listen};
 use crate::running::Running;
 
 #[tokio::test]
@@ -15,7 +15,7 @@ async fn ob_08_ob_06_ob_03_allow_and_deny_are_told_with_who_and_why() {
         .with_max_level(tracing::Level::DEBUG)
         .with_writer(log.clone())
         .finish();
-    let _guard = tracing::subscriber::set_default(subscriber);
+    let _guard = listen(subscriber);
     let running = Running::start().await;
     let of = |user: &str| running.idp.user(user).audience("service-a");
     let allowed = of("alice").actor("service-c").actor("service-d");
@@ -69,7 +69,7 @@ async fn ob_08_who_passes_without_a_caller_is_told_as_well() {
         .with_max_level(tracing::Level::DEBUG)
         .with_writer(log.clone())
         .finish();
-    let _guard = tracing::subscriber::set_default(subscriber);
+    let _guard = listen(subscriber);
     let running = Running::start().await;
     let layer = BearerAuthLayer::new(running.server).allow_anonymous();
     let service = layer.layer(service_fn(|_: Request<()>| async {
@@ -88,7 +88,7 @@ async fn ob_08_a_response_that_holds_a_rejection_is_told_by_the_innermost_layer_
         .with_ansi(false)
         .with_writer(log.clone())
         .finish();
-    let _guard = tracing::subscriber::set_default(subscriber);
+    let _guard = listen(subscriber);
     let running = Running::start().await;
     let layer = BearerAuthLayer::new(running.server);
     let inner = layer.layer(service_fn(|request: Request<()>| async move {

@@ -13,7 +13,7 @@ use tokio::runtime::Builder;
 use tower::{Layer as _, ServiceExt as _, service_fn};
 
 use crate::counted::told;
-use crate::log::{Log, has};
+use crate::log::{Log, has, listen};
 use crate::stub::{ISSUED, Stub, audience};
 
 /// Runs it on this thread, whose metrics are counted.
@@ -62,7 +62,7 @@ fn ob_07_a_server_that_is_left_alone_is_told_and_that_it_answers_again() {
             .with_max_level(tracing::Level::DEBUG)
             .with_writer(log.clone())
             .finish();
-        let _guard = tracing::subscriber::set_default(subscriber);
+        let _guard = listen(subscriber);
         let stub = Stub::start().await;
         let callers = [stub.caller("alice").await, stub.caller("bob").await];
         let labels = format!("endpoint=token issuer={}", stub.issuer());

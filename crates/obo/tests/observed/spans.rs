@@ -8,7 +8,7 @@ use tracing_subscriber::fmt::format::FmtSpan;
 use tracing_subscriber::layer::{Context, SubscriberExt as _};
 use tracing_subscriber::registry::LookupSpan;
 
-use crate::log::{Log, has};
+use crate::log::{Log, has, listen};
 use crate::running::Running;
 use crate::stub::{Stub, audience};
 
@@ -20,7 +20,7 @@ async fn ob_04_requests_to_the_authorization_server_are_client_spans() {
         .with_span_events(FmtSpan::CLOSE)
         .with_writer(log.clone())
         .finish();
-    let _guard = tracing::subscriber::set_default(subscriber);
+    let _guard = listen(subscriber);
     let running = Running::start().await;
     let token = running.idp.user("alice").audience("service-a").mint();
     let caller = running.server.validate(&token).await.unwrap();
@@ -107,7 +107,7 @@ async fn ob_04_an_exchange_is_a_span_of_its_own_that_follows_from_the_call() {
         .with_writer(log.clone());
     let subscriber = tracing_subscriber::registry();
     let subscriber = subscriber.with(spans).with(followed.clone());
-    let _guard = tracing::subscriber::set_default(subscriber);
+    let _guard = listen(subscriber);
     let stub = Stub::start().await;
     let alice = stub.caller("alice").await;
     let ask = async |target: &str| {
