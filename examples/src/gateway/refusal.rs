@@ -2,7 +2,7 @@ use axum::body::Body;
 use axum::response::{IntoResponse as _, Response};
 use http::header::{ALLOW, CONTENT_TYPE};
 use http::{HeaderValue, StatusCode};
-use obo::{BoxError, CallError, ExchangeError, ExchangeErrorKind};
+use obo::{BoxError, CallError, ExchangeError};
 use tonic::{Code, Status};
 
 use super::protocol::Protocol;
@@ -36,10 +36,6 @@ impl Refusal {
     /// Why a call on behalf of the caller failed.
     pub(super) fn of(error: CallError) -> Self {
         match error {
-            // There is one destination, which is the upstream: what it does not cover is the path's fault.
-            CallError::Exchange(error) if error.kind() == ExchangeErrorKind::UnknownDestination => {
-                Self::AmbiguousPath
-            }
             CallError::Exchange(error) => Self::NoToken(error),
             CallError::Inner(error) => match error.downcast() {
                 Ok(refusal) => *refusal,

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use axum::body::Body;
 use http::uri::Scheme;
-use http::{Request, Response, Version};
+use http::{Request, Response};
 use hyper_rustls::HttpsConnectorBuilder;
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::{Connect, HttpConnector};
@@ -62,9 +62,7 @@ impl Upstream {
             true => self.http2,
             false => self.http1,
         };
-        let (mut parts, body) = request.into_parts();
-        // The client's own, whichever the caller's was.
-        parts.version = Version::default();
+        let (parts, body) = request.into_parts();
         let (body, mut sent) = Sending::new(body);
         let answer = client.oneshot(Request::from_parts(parts, Body::new(body)));
         let mut answer = std::pin::pin!(answer);
@@ -111,3 +109,6 @@ impl Service<Request<Body>> for Upstream {
         Box::pin(self.clone().answer(request))
     }
 }
+
+#[cfg(test)]
+mod tests;

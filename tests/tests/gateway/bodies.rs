@@ -107,17 +107,62 @@ async fn a_caller_who_sends_no_more_is_not_waited_for() {
 }
 
 #[tokio::test]
-async fn a_length_that_contradicts_the_coding_is_not_sent_on() {
+async fn a_length_is_told_once_and_not_beside_a_coding() {
     let world = World::start().await;
     let token = world.alice().mint();
-    let request = format!(
-        "POST /orders/1 HTTP/1.1\r\nhost: a\r\nconnection: close\r\ncontent-length: 3\r\n\
-         transfer-encoding: chunked\r\nauthorization: Bearer {token}\r\n\r\n5\r\norder\r\n0\r\n\r\n"
-    );
-    let got = world.raw(&request).await;
-    for seen in world.upstream.seen() {
-        assert!(!seen.headers.contains_key("content-length"), "{got}");
+    let chunked = "5\r\norder\r\n0\r\n\r\n";
+    for (fields, sent, told) in [
+        (
+            "content-length: 5\r\ncontent-length: 5",
+            "order",
+            &["5"][..],
+        ),
+        ("content-length: 0", "", &["0"]),
+        ("transfer-encoding: chunked", chunked, &[]),
+        (
+            "content-length: 3\r\ntransfer-encoding: chunked",
+            chunked,
+            &[],
+        ),
+        (
+            "transfer-encoding: chunked\r\ncontent-length: 3",
+            chunked,
+            &[],
+        ),
+    ] {
+        let request = format!(
+            "POST /orders/1 HTTP/1.1\r\nhost: a\r\nconnection: close\r\n{fields}\r\n\
+             authorization: Bearer {token}\r\n\r\n{sent}"
+        );
+        let got = world.raw(&request).await;
+        let seen = world.upstream.seen().pop().unwrap();
+        let lengths: Vec<_> = seen.headers.get_all("content-length").iter().collect();
+        assert_eq!(lengths, told, "{fields}: {got}");
     }
+    assert_eq!(world.upstream.seen().len(), 5);
+}
+
+#[tokio::test]
+async fn a_request_that_can_be_read_in_two_ways_is_refused() {
+    let world = World::start().await;
+    let token = world.alice().mint();
+    for fields in [
+        "content-length: 5\r\ncontent-length: 6",
+        "content-length: 5, 6",
+        "content-length: +5",
+        "transfer-encoding: gzip, chunked, identity",
+        "transfer-encoding: xchunked",
+        "transfer-encoding : chunked",
+        "x: a\r\n folded: b",
+    ] {
+        let request = format!(
+            "POST /orders/1 HTTP/1.1\r\nhost: a\r\nconnection: close\r\nauthorization: Bearer {token}\r\n\
+             {fields}\r\n\r\n0\r\n\r\n"
+        );
+        let got = world.raw(&request).await;
+        assert!(got.starts_with("HTTP/1.1 400 "), "{fields}: {got}");
+    }
+    assert!(world.upstream.seen().is_empty());
 }
 
 #[tokio::test]

@@ -199,7 +199,8 @@ async fn a_secret_at_the_wrong_place_is_not_quoted() {
             "client_secret_basic = \"top-s3cret\"",
             "client_secret_basic = [\"top-s3cret\"]",
         ),
-        GOOD.replace("listen = \"127.0.0.1:0\"", "listen = [\"top-s3cret\"]"),
+        GOOD.replace("actors = [\"svc-a\"]", "require_actor = \"top-s3cret\""),
+        GOOD.replace("listen = \"127.0.0.1:0\"", "listen = \"top-s3cret\""),
     ] {
         let error = error(&bad).await;
         assert!(!error.contains("s3cret"), "{error}");

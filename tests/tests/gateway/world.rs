@@ -13,7 +13,7 @@ use hyper_util::rt::TokioExecutor;
 use obo_examples::gateway::{Config, Gateway};
 use obo_testkit::{AuthorizationServer, TokenBuilder};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
@@ -108,6 +108,7 @@ pub(crate) struct World {
     pub(crate) http1: HttpClient,
     pub(crate) http2: HttpClient,
     stop: Option<oneshot::Sender<()>>,
+    _nobody: TcpSocket,
     pub(crate) served: Option<JoinHandle<()>>,
 }
 
@@ -120,8 +121,9 @@ impl World {
             .may_exchange_to("https://service-b.example");
         let (upstream, url) = Upstream::start().await;
         let raw_upstream = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        // Bound and never accepted from, so that nobody else has the port; closed at once.
-        let nobody = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        // Bound without listening: nobody else has the port, and a connection is refused.
+        let nobody = TcpSocket::new_v4().unwrap();
+        nobody.bind("127.0.0.1:0".parse().unwrap()).unwrap();
         let config = CONFIG
             .replace("IDP", idp.issuer())
             .replace("UPSTREAM", &url)
@@ -133,7 +135,6 @@ impl World {
                 "NOBODY",
                 &format!("http://{}", nobody.local_addr().unwrap()),
             );
-        drop(nobody);
         let gateway = Gateway::start(Config::parse(&config).unwrap());
         let gateway = gateway.await.unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -150,6 +151,7 @@ impl World {
             http1: client().build_http(),
             http2: client().http2_only(true).build_http(),
             stop: Some(stop),
+            _nobody: nobody,
             served: Some(served),
         }
     }
