@@ -212,7 +212,7 @@ fn in_05_the_kind_of_token_is_looked_at() {
             Some("not_an_access_token"),
         ),
         ("token_use", r#""id""#, Some("not_an_access_token")),
-        ("token_use", "true", Some("not_an_access_token")),
+        ("token_use", "true", Some("invalid_claim")),
     ] {
         let token = Token::new().claim(claim, json);
         let code = judged(&token).err().map(|error| error.code());
