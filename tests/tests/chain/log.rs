@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::sync::{Arc, Mutex};
 
-use tracing::subscriber::DefaultGuard;
+use tracing::dispatcher::DefaultGuard;
 
 /// The audit trail.
 #[derive(Clone, Default)]
@@ -18,7 +18,7 @@ impl Log {
             .with_ansi(false)
             .with_writer(move || writer.clone())
             .finish();
-        (log, tracing::subscriber::set_default(subscriber))
+        (log, crate::listen::listen(subscriber))
     }
 
     /// The refusals since the last time this was asked.

@@ -10,6 +10,8 @@
 
 mod audit;
 mod grpc_client;
+#[path = "../../../crates/obo/tests/observed/listen.rs"]
+mod listen;
 mod log;
 mod refusals;
 mod setup;

@@ -3,9 +3,10 @@
 use super::finding::Finding;
 use super::source::Source;
 
-const VENDORS: [&str; 12] = [
+const VENDORS: [&str; 13] = [
     "entra",
     "azure",
+    "microsoft",
     "keycloak",
     "okta",
     "auth0",

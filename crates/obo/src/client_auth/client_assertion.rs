@@ -94,7 +94,7 @@ impl ClientAssertion {
         self
     }
 
-    /// Sends the `client_id` too, for servers that look the client up by it, such as Microsoft's.
+    /// Sends the `client_id` too, for servers that look the client up by it.
     ///
     /// Without it the assertion itself says who the client is. RFC 7521 section 4.2 wants both to name the same client;
     /// where the assertion's `sub` is a name of the platform's, the server has to know that they do.
@@ -170,7 +170,7 @@ impl fmt::Display for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("the client assertion ")?;
         match self {
-            Self::File(file) => write!(f, "in {} ", file.path().display()),
+            Self::File(file) => write!(f, "in {file} "),
             Self::Remote(_) => Ok(()),
         }
     }

@@ -1,5 +1,6 @@
 //! Files with credentials that others renew: mounted secrets, projected tokens.
 
+use std::fmt;
 use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
@@ -14,21 +15,26 @@ const MAX: u64 = 64 * 1024;
 const MAX_PATH: usize = 1024;
 
 /// A file that is read anew each time.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(super) struct CredentialFile(Arc<Path>);
 
-/// Refuses what is a credential itself rather than the name of a file, before anything shows it as such.
+/// Refuses what is a credential itself rather than the name of a file.
 pub(super) fn check_path(field: &'static str, path: &Path) -> Result<(), ConfigError> {
-    let text = path.to_string_lossy();
-    let is_credential = text.contains(['\n', '\r', '{'])
-        || text.contains("-----")
-        || text.matches('.').count() >= 2 && text.starts_with("ey");
-    if is_credential || text.len() > MAX_PATH {
-        let problem = "is the name of a file, and what is there is none; write the credential into a \
-                       file, or into a variable of the environment";
-        return Err(ConfigError::new(field, problem));
+    if !is_credential(path) {
+        return Ok(());
     }
-    Ok(())
+    let problem = "is the name of a file, and what is there is none; write the credential into a file, or into a \
+                   variable of the environment";
+    Err(ConfigError::new(field, problem))
+}
+
+/// Whether it looks like a key or a token in the place of a file's name.
+fn is_credential(path: &Path) -> bool {
+    let text = path.to_string_lossy();
+    text.contains(['\n', '\r', '{'])
+        || text.contains("-----")
+        || text.matches('.').count() >= 2 && text.starts_with("ey")
+        || text.len() > MAX_PATH
 }
 
 impl CredentialFile {
@@ -40,11 +46,9 @@ impl CredentialFile {
     ///
     /// The error names the file and nothing of its content.
     pub(super) fn read_now(&self) -> Result<Secret, String> {
-        let path = &self.0;
-        let text =
-            read(path).map_err(|error| format!("{} cannot be read: {error}", path.display()))?;
+        let text = read(&self.0).map_err(|error| format!("{self} cannot be read: {error}"))?;
         if text.expose().is_empty() {
-            return Err(format!("{} is empty", path.display()));
+            return Err(format!("{self} is empty"));
         }
         Ok(text)
     }
@@ -56,9 +60,21 @@ impl CredentialFile {
         read.unwrap_or_else(|_| Err("reading a file was interrupted".to_owned()))
             .map_err(|problem| TokenEndpointError::new(ErrorClass::ClientMisconfigured, problem))
     }
+}
 
-    pub(super) fn path(&self) -> &Path {
-        &self.0
+/// The file's name, unless a credential was written in its place.
+impl fmt::Display for CredentialFile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match is_credential(&self.0) {
+            true => f.write_str("what is no name of a file"),
+            false => self.0.display().fmt(f),
+        }
+    }
+}
+
+impl fmt::Debug for CredentialFile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "CredentialFile({self})")
     }
 }
 

@@ -105,7 +105,7 @@ impl PrivateKeyJwt {
 
     /// Names the key by its certificate too, in the header `x5t#S256`: the first certificate of a PEM text.
     ///
-    /// Servers need it where certificates are registered instead of keys, such as Microsoft's.
+    /// Servers need it where certificates are registered instead of keys.
     ///
     /// # Errors
     ///

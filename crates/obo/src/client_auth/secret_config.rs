@@ -27,7 +27,12 @@ struct Place {
 /// What a variable of the environment holds.
 pub(super) fn variable(name: &str) -> Result<Secret, ConfigError> {
     env::var(name).map(Secret::new).map_err(|_| {
-        let problem = format!("the environment variable {name:?} is not set, or is no text");
+        // What is no usual name may be the secret itself.
+        let is_name = |b: u8| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_';
+        let problem = match name.bytes().all(is_name) {
+            true => format!("the environment variable {name:?} is not set, or is no text"),
+            false => "the environment variable of that name is not set, or is no text".to_owned(),
+        };
         ConfigError::new("env", problem)
     })
 }

@@ -2,8 +2,8 @@ use std::hash::{BuildHasher as _, RandomState};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{Response, StatusCode, header};
-use obo_core::{IntrospectionAnswer, SignedAnswer, introspection_refusal};
+use http::{Response, StatusCode};
+use obo_core::{IntrospectionAnswer, SignedAnswer, has_media_type, introspection_refusal};
 use tokio::time::timeout;
 
 use super::Introspection;
@@ -109,7 +109,7 @@ impl Endpoint {
         if !settings.is_signed {
             return IntrospectionAnswer::parse(answer.body());
         }
-        if !is_signed(answer) {
+        if !has_media_type(answer.headers(), SIGNED) {
             return Err(TokenEndpointError::unusable(
                 "the answer is not signed (`application/token-introspection+jwt`)",
             ));
@@ -145,13 +145,4 @@ fn place(metadata: &ServerMetadata, is_mutual_tls: bool) -> Result<&str, TokenEn
                 "the authorization server's metadata has no `introspection_endpoint` with https";
             TokenEndpointError::new(ErrorClass::ClientMisconfigured, problem)
         })
-}
-
-fn is_signed(answer: &Response<Bytes>) -> bool {
-    answer
-        .headers()
-        .get(header::CONTENT_TYPE)
-        .and_then(|value| value.to_str().ok())
-        .and_then(|value| value.split(';').next())
-        .is_some_and(|media_type| media_type.trim().eq_ignore_ascii_case(SIGNED))
 }

@@ -11,6 +11,8 @@
 mod asked;
 mod guarded;
 mod issuer;
+#[path = "../observed/listen.rs"]
+mod listen;
 mod log;
 
 mod any_bytes;

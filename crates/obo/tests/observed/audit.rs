@@ -4,7 +4,8 @@ use http::{Request, Response, header};
 use obo::{BearerAuthLayer, Rejection};
 use tower::{Layer as _, ServiceExt as _, service_fn};
 
-use crate::log::{Log, has, listen};
+use crate::listen::listen;
+use crate::log::{Log, has};
 use crate::running::Running;
 
 #[tokio::test]

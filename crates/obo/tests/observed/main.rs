@@ -10,6 +10,7 @@
 mod audit;
 mod counted;
 mod introspected;
+mod listen;
 mod log;
 mod outbound;
 mod running;

@@ -13,7 +13,8 @@ use tokio::runtime::Builder;
 use tower::{Layer as _, ServiceExt as _, service_fn};
 
 use crate::counted::told;
-use crate::log::{Log, has, listen};
+use crate::listen::listen;
+use crate::log::{Log, has};
 use crate::stub::{ISSUED, Stub, audience};
 
 /// Runs it on this thread, whose metrics are counted.

@@ -8,7 +8,8 @@ use tracing_subscriber::fmt::format::FmtSpan;
 use tracing_subscriber::layer::{Context, SubscriberExt as _};
 use tracing_subscriber::registry::LookupSpan;
 
-use crate::log::{Log, has, listen};
+use crate::listen::listen;
+use crate::log::{Log, has};
 use crate::running::Running;
 use crate::stub::{Stub, audience};
 

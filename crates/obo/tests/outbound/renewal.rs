@@ -16,7 +16,7 @@ struct InUse {
 }
 
 impl InUse {
-    /// Tokens named by the number of their request, good for 100 s; `failing` answers the others.
+    /// Tokens named by the number of their request, good for 100 s, or what else `answer` makes of it.
     async fn start(caller_lives: i64, answer: fn(usize) -> Answer) -> Self {
         let setup = Setup::start().await;
         let wall = TestClock::new(Clock::system().now());

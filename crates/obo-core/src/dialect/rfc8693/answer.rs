@@ -3,7 +3,7 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
-use http::{Response, StatusCode, header};
+use http::{Response, StatusCode};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
@@ -12,7 +12,7 @@ use super::Rfc8693;
 use crate::dialect::refusal::refusal;
 use crate::{
     ExchangeRequest, IssuedToken, Scope, Secret, Target, TokenEndpointError, TokenType, UnixTime,
-    json,
+    has_media_type, json,
 };
 
 const MAX_LIFETIME: f64 = 24.0 * 3600.0;
@@ -63,7 +63,7 @@ impl Rfc8693 {
         if response.status() != StatusCode::OK {
             return Err(refusal(asked.exchange(), response, now, self.classify));
         }
-        if !is_json(response) {
+        if !has_media_type(response.headers(), "application/json") {
             return Err(unusable("the answer is not `application/json`"));
         }
         let answer: Answer<'_> = json::object(response.body()).ok_or_else(|| {
@@ -216,15 +216,6 @@ impl Rfc8693 {
 
 fn unusable(problem: &'static str) -> TokenEndpointError {
     TokenEndpointError::unusable(problem)
-}
-
-fn is_json(response: &Response<Bytes>) -> bool {
-    response
-        .headers()
-        .get(header::CONTENT_TYPE)
-        .and_then(|value| value.to_str().ok())
-        .and_then(|value| value.split(';').next())
-        .is_some_and(|media_type| media_type.trim().eq_ignore_ascii_case("application/json"))
 }
 
 /// The claims of a token that is a JWT.

@@ -292,6 +292,11 @@ fn ca_16_a_mistake_is_named_by_its_path_and_quotes_nothing() {
             "is not set",
         ),
         (
+            "client_secret_basic = { env = \"s3cret-value\" }",
+            "client_secret_basic.env",
+            "of that name is not set",
+        ),
+        (
             "private_key_jwt = { key = PEM, alg = \"RS256\" }",
             "private_key_jwt.key",
             "not a PEM private key for RS256",
