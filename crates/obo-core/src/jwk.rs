@@ -4,14 +4,12 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
 use crate::crypto::{Algorithm, PublicKey};
-use crate::json;
+use crate::{base64url, json};
 
 /// The most usable keys of one set: each is parsed for every algorithm that it fits, and a document of a megabyte would
 /// have thousands.
@@ -268,7 +266,7 @@ fn usable_key(entry: &RawValue) -> Option<VerificationKey> {
 }
 
 fn bytes(member: Option<&str>) -> Option<Vec<u8>> {
-    URL_SAFE_NO_PAD.decode(member?).ok()
+    base64url::decode(member?)
 }
 
 /// 2048 to 8192 bits, odd, with an odd exponent of at least 3 and at most 32 bits (RFC 7518 section 3.3).

@@ -1,14 +1,12 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::de::{Deserializer as _, Error as _, MapAccess, Visitor};
 
 use crate::claims::Claims;
 use crate::crypto::{Algorithm, PublicKey};
 use crate::json::{Name, Names, Skip, Trace};
-use crate::{BearerToken, TokenError};
+use crate::{BearerToken, TokenError, base64url};
 
 const MAX_HEADER: usize = 4 * 1024;
 const MAX_KID: usize = 256;
@@ -56,26 +54,20 @@ impl<'a> Jws<'a> {
             return Err(TokenError::TooLong { limit: MAX_HEADER });
         }
         let mut json = [0; MAX_HEADER / 4 * 3 + 3];
-        let length = URL_SAFE_NO_PAD
-            .decode_slice(header, &mut json)
-            .map_err(|_| TokenError::Malformed("header"))?;
+        let json =
+            base64url::decode_into(header, &mut json).ok_or(TokenError::Malformed("header"))?;
         let jws = Self {
-            header: Header::parse(json.get(..length).unwrap_or_default())?,
+            header: Header::parse(json)?,
             signing_input,
             signature,
         };
-        let payload = URL_SAFE_NO_PAD
-            .decode(payload)
-            .map_err(|_| TokenError::Malformed("payload"))?;
+        let payload = base64url::decode(payload).ok_or(TokenError::Malformed("payload"))?;
         Ok((jws, payload))
     }
 
     pub(crate) fn is_signed_by(&self, key: &PublicKey) -> bool {
         let mut signature = [0; MAX_SIGNATURE];
-        URL_SAFE_NO_PAD
-            .decode_slice(self.signature, &mut signature)
-            .ok()
-            .and_then(|length| signature.get(..length))
+        base64url::decode_into(self.signature, &mut signature)
             .is_some_and(|signature| key.verifies(self.signing_input.as_bytes(), signature))
     }
 }

@@ -9,6 +9,7 @@
 
 mod actor;
 mod audience;
+mod base64url;
 mod cache_key;
 pub mod challenge;
 mod claims;
