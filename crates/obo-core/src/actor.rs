@@ -160,22 +160,25 @@ impl<'de> Visitor<'de> for ActSeed<'_> {
             sub: String::new(),
             client_id: None,
         });
-        let (mut iss, mut sub, mut client_id) = (None, None, None);
+        let (mut iss, mut sub, mut client_id, mut act) = (None, None, None, None);
+        let trace = self.trace;
         let mut names = Names::default();
         while let Some(name) = map.next_key_seed(Name)? {
             match &*name {
-                "iss" => iss = Some(map.next_value_seed(NonEmpty)?),
-                "sub" => sub = Some(map.next_value_seed(NonEmpty)?),
-                "client_id" => client_id = Some(map.next_value_seed(NonEmpty)?),
-                "act" => map.next_value_seed(ActSeed {
-                    chain: self.chain,
-                    trace: self.trace,
+                "iss" => trace.once(&mut iss, || map.next_value_seed(NonEmpty))?,
+                "sub" => trace.once(&mut sub, || map.next_value_seed(NonEmpty))?,
+                "client_id" => trace.once(&mut client_id, || map.next_value_seed(NonEmpty))?,
+                "act" => trace.once(&mut act, || {
+                    let chain = &mut *self.chain;
+                    map.next_value_seed(ActSeed { chain, trace })
                 })?,
-                _ => map.next_value_seed(Skip(self.trace))?,
+                _ => {
+                    map.next_value_seed(Skip(trace))?;
+                    names.push(name);
+                }
             }
-            names.push(name);
         }
-        names.check(self.trace)?;
+        names.check(trace)?;
         let sub = sub.ok_or_else(|| A::Error::custom("`act` has no `sub`"))?;
         if let Some(act) = self.chain.get_mut(position) {
             *act = Act {

@@ -36,6 +36,11 @@ pub(crate) fn decode(text: &str) -> Option<Vec<u8>> {
     ENGINE.decode(text).ok()
 }
 
+/// Puts the bytes behind what is in `to`.
+pub(crate) fn decode_onto(text: &str, to: &mut Vec<u8>) -> Option<()> {
+    ENGINE.decode_vec(text, to).ok()
+}
+
 /// The bytes, at the start of `room`, which may have to be two bytes longer than they are.
 pub(crate) fn decode_into<'r>(text: &str, room: &'r mut [u8]) -> Option<&'r [u8]> {
     let length = ENGINE.decode_slice(text, room).ok()?;

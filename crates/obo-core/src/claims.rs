@@ -2,25 +2,27 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::marker::PhantomData;
 
-use serde::de::{Deserializer, MapAccess, Visitor};
+use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, Visitor};
+use serde_json::value::RawValue;
 
 use crate::actor::{Act, ActSeed, MAX_ACTORS};
-use crate::json::{Name, NonEmpty, NumericDate, OneOrMany, Trace};
-use crate::others::{Members, Others};
+use crate::json::{Name, NumericDate, OneOrMany, Trace};
+use crate::payload::{Members, Payload, Span};
 use crate::{TokenError, UnixTime, values};
 
-/// The registered claims of one token, typed but not yet judged.
+/// The claims of one token: the registered ones typed but not yet judged, and where each of them all is.
 #[derive(Default)]
 pub(crate) struct Claims {
-    pub(crate) iss: Option<String>,
-    pub(crate) sub: Option<String>,
-    pub(crate) aud: Option<Vec<String>>,
+    iss: Option<Span>,
+    sub: Option<Span>,
+    pub(crate) aud: Option<OneOrMany>,
     pub(crate) exp: Option<UnixTime>,
     pub(crate) nbf: Option<UnixTime>,
     pub(crate) iat: Option<UnixTime>,
-    pub(crate) jti: Option<String>,
-    pub(crate) acr: Option<String>,
+    jti: Option<Span>,
+    acr: Option<Span>,
     pub(crate) auth_time: Option<UnixTime>,
     /// Outermost first.
     pub(crate) actors: Vec<Act>,
@@ -29,8 +31,8 @@ pub(crate) struct Claims {
     pub(crate) id_token: Option<&'static str>,
     /// The member that shows that this is another kind of JWT, whoever sends it.
     pub(crate) other_kind: Option<&'static str>,
-    /// What servers differ in, such as scope and client: the issuer's profile says where it is.
-    pub(crate) others: Others,
+    /// What servers differ in is here, such as scope and client: the issuer's profile says where.
+    pub(crate) payload: Payload,
 }
 
 impl Claims {
@@ -40,17 +42,20 @@ impl Claims {
         // Checked as a whole, so that the reader need not check string by string.
         let payload = String::from_utf8(payload).map_err(|_| TokenError::Malformed("payload"))?;
         let mut json = serde_json::Deserializer::from_str(&payload);
+        let mut members = Members::of(&payload);
         let visitor = ClaimsVisitor {
-            payload: &payload,
+            members: &mut members,
             trace: &trace,
         };
-        let (mut claims, members) = (&mut json)
+        let mut claims = (&mut json)
             .deserialize_map(visitor)
             .and_then(|claims| json.end().map(|()| claims))
             .map_err(|_| trace.explain("payload", MAX_ACTORS))?;
-        claims.others = members.of(payload);
+        let found = members.found();
+        let duplicate = TokenError::DuplicateMember("payload");
+        claims.payload = found.of(payload).ok_or(duplicate)?;
         for name in ["typ", "token_use"] {
-            if let Some(kind) = claims.others.json(name) {
+            if let Some(kind) = claims.payload.value(name) {
                 let kind = values::text(kind).ok_or(TokenError::InvalidClaim(name))?;
                 if is_other_kind(&kind) {
                     claims.other_kind = Some("the claim `typ` or `token_use` names another kind");
@@ -60,85 +65,74 @@ impl Claims {
         Ok(claims)
     }
 
+    pub(crate) fn iss(&self) -> Option<&str> {
+        self.iss.map(|iss| self.payload.at(iss))
+    }
+
+    pub(crate) fn sub(&self) -> Option<&str> {
+        self.sub.map(|sub| self.payload.at(sub))
+    }
+
+    pub(crate) fn jti(&self) -> Option<&str> {
+        self.jti.map(|jti| self.payload.at(jti))
+    }
+
+    pub(crate) fn acr(&self) -> Option<&str> {
+        self.acr.map(|acr| self.payload.at(acr))
+    }
+
     /// The text of a claim, where it is text.
     pub(crate) fn text(&self, name: &str) -> Option<Cow<'_, str>> {
-        let own = match name {
-            "iss" => &self.iss,
-            "sub" => &self.sub,
-            "jti" => &self.jti,
-            "acr" => &self.acr,
-            _ => return values::text(self.others.json(name)?),
-        };
-        own.as_deref().map(Cow::Borrowed)
+        values::text(self.payload.value(name)?)
     }
 
     /// Whether there is a claim of this name, and it is not null.
     pub(crate) fn has(&self, name: &str) -> bool {
         match name {
-            "iss" => self.iss.is_some(),
-            "sub" => self.sub.is_some(),
+            // An answer about a token may leave these to its issuer's policy.
             "aud" => self.aud.is_some(),
             "exp" => self.exp.is_some(),
-            "nbf" => self.nbf.is_some(),
-            "iat" => self.iat.is_some(),
-            "jti" => self.jti.is_some(),
-            "acr" => self.acr.is_some(),
-            "auth_time" => self.auth_time.is_some(),
-            "act" => !self.actors.is_empty(),
-            _ => self.others.json(name).is_some_and(|json| json != "null"),
+            _ => self.payload.value(name).is_some_and(|json| json != "null"),
         }
     }
 }
 
-struct ClaimsVisitor<'a> {
-    payload: &'a str,
+struct ClaimsVisitor<'a, 'de> {
+    members: &'a mut Members<'de>,
     trace: &'a Trace,
 }
 
-/// Reads the next value into a slot that must be empty.
-macro_rules! once {
-    ($self:ident, $map:ident, $slot:expr, $name:literal, $seed:expr) => {{
-        if $slot.is_some() {
-            return Err($self.trace.duplicate());
-        }
-        $self.trace.member.set(Some($name));
-        $slot = Some($map.next_value_seed($seed)?);
-        $self.trace.member.set(None);
-    }};
-}
-
-impl<'de> Visitor<'de> for ClaimsVisitor<'_> {
-    type Value = (Claims, Members);
+impl<'de> Visitor<'de> for ClaimsVisitor<'_, 'de> {
+    type Value = Claims;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a claims set")
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+    fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<Self::Value, A::Error> {
         let mut claims = Claims::default();
-        let mut act: Option<()> = None;
-        let mut members = Members::default();
+        let mut act = None;
         while let Some(name) = map.next_key_seed(Name)? {
+            let value = map.next_value::<&RawValue>()?.get();
             match &*name {
-                "iss" => once!(self, map, claims.iss, "iss", NonEmpty),
-                "sub" => once!(self, map, claims.sub, "sub", NonEmpty),
-                "aud" => once!(self, map, claims.aud, "aud", OneOrMany),
-                "exp" => once!(self, map, claims.exp, "exp", NumericDate),
-                "nbf" => once!(self, map, claims.nbf, "nbf", NumericDate),
-                "iat" => once!(self, map, claims.iat, "iat", NumericDate),
-                "jti" => once!(self, map, claims.jti, "jti", NonEmpty),
-                "acr" => once!(self, map, claims.acr, "acr", NonEmpty),
-                "auth_time" => once!(self, map, claims.auth_time, "auth_time", NumericDate),
-                "act" => once!(
-                    self,
-                    map,
-                    act,
-                    "act",
-                    ActSeed {
+                "iss" => self.text(&mut claims.iss, "iss", value)?,
+                "sub" => self.text(&mut claims.sub, "sub", value)?,
+                "aud" => self.once(&mut claims.aud, "aud", value, PhantomData)?,
+                "exp" => self.once(&mut claims.exp, "exp", value, NumericDate)?,
+                "nbf" => self.once(&mut claims.nbf, "nbf", value, NumericDate)?,
+                "iat" => self.once(&mut claims.iat, "iat", value, NumericDate)?,
+                "jti" => self.text(&mut claims.jti, "jti", value)?,
+                "acr" => self.text(&mut claims.acr, "acr", value)?,
+                "auth_time" => {
+                    self.once(&mut claims.auth_time, "auth_time", value, NumericDate)?;
+                }
+                "act" => {
+                    let seed = ActSeed {
                         chain: &mut claims.actors,
-                        trace: self.trace
-                    }
-                ),
+                        trace: self.trace,
+                    };
+                    self.once(&mut act, "act", value, seed)?;
+                }
                 other => {
                     match other {
                         "cnf" => claims.bound = true,
@@ -149,12 +143,46 @@ impl<'de> Visitor<'de> for ClaimsVisitor<'_> {
                         "events" => claims.other_kind = Some("`events` is of an event token"),
                         _ => {}
                     }
-                    members.read(self.payload, name, &mut map, self.trace)?;
+                    self.members.check(value, self.trace)?;
                 }
             }
+            self.members.push(name, value)?;
         }
-        members.seal(self.payload, self.trace)?;
-        Ok((claims, members))
+        Ok(claims)
+    }
+}
+
+impl<'de> ClaimsVisitor<'_, 'de> {
+    /// Reads a value into a slot that must be empty.
+    fn once<S: DeserializeSeed<'de>, E: Error>(
+        &self,
+        slot: &mut Option<S::Value>,
+        name: &'static str,
+        value: &'de str,
+        seed: S,
+    ) -> Result<(), E> {
+        self.trace.once(slot, || {
+            self.trace.member.set(Some(name));
+            let mut json = serde_json::Deserializer::from_str(value);
+            let value = seed.deserialize(&mut json).map_err(E::custom)?;
+            self.trace.member.set(None);
+            Ok(value)
+        })
+    }
+
+    /// Reads a text that is not empty, as [`once`](Self::once).
+    fn text<E: Error>(
+        &mut self,
+        slot: &mut Option<Span>,
+        name: &'static str,
+        value: &'de str,
+    ) -> Result<(), E> {
+        self.trace.once(slot, || {
+            self.trace.member.set(Some(name));
+            let text = values::non_empty(value).ok_or_else(|| E::custom("no text"))?;
+            self.trace.member.set(None);
+            self.members.place(text)
+        })
     }
 }
 

@@ -13,6 +13,7 @@ pub use signed::SignedAnswer;
 
 use crate::claims::Claims;
 use crate::crypto::digest;
+use crate::json::OneOrMany;
 use crate::{BearerToken, Policy, TokenEndpointError, TokenError, UnixTime, Validated, json};
 
 /// What the authorization server said of a token (RFC 7662 section 2.2), not judged yet.
@@ -115,7 +116,7 @@ impl Policy {
         if claims.aud.is_none() && thin.audience && !self.profile.is_addressed_by_client() {
             // It is for whoever the server says it to.
             let audience = self.audience().map(|audience| audience.as_str().to_owned());
-            claims.aud = audience.map(|audience| vec![audience]);
+            claims.aud = audience.map(OneOrMany::One);
         }
         if let (None, Some(lifetime)) = (claims.exp, thin.expiry) {
             claims.exp = Some(now.saturating_add(lifetime));

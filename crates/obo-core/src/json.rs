@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::cell::Cell;
 use std::fmt;
+use std::slice;
 use std::time::Duration;
 
 use serde::Deserialize;
@@ -30,6 +31,19 @@ impl Trace {
     pub(crate) fn duplicate<E: Error>(&self) -> E {
         self.duplicate.set(true);
         E::custom("a member occurs twice")
+    }
+
+    /// Reads a member into its slot, which must be empty: a member occurs once.
+    pub(crate) fn once<T, E: Error>(
+        &self,
+        slot: &mut Option<T>,
+        read: impl FnOnce() -> Result<T, E>,
+    ) -> Result<(), E> {
+        if slot.is_some() {
+            return Err(self.duplicate());
+        }
+        *slot = Some(read()?);
+        Ok(())
     }
 
     pub(crate) fn too_deep<E: Error>(&self) -> E {
@@ -186,33 +200,45 @@ impl Visitor<'_> for NonEmpty {
 }
 
 /// One non-empty string, or an array of them (RFC 7519 section 4.1.3).
-pub(crate) struct OneOrMany;
+pub(crate) enum OneOrMany {
+    One(String),
+    Many(Vec<String>),
+}
 
-impl<'de> DeserializeSeed<'de> for OneOrMany {
-    type Value = Vec<String>;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Vec<String>, D::Error> {
-        deserializer.deserialize_any(self)
+impl OneOrMany {
+    pub(crate) fn as_slice(&self) -> &[String] {
+        match self {
+            Self::One(one) => slice::from_ref(one),
+            Self::Many(many) => many,
+        }
     }
 }
 
-impl<'de> Visitor<'de> for OneOrMany {
-    type Value = Vec<String>;
+impl<'de> Deserialize<'de> for OneOrMany {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(OneOrManyVisitor)
+    }
+}
+
+struct OneOrManyVisitor;
+
+impl<'de> Visitor<'de> for OneOrManyVisitor {
+    type Value = OneOrMany;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a string or an array of strings")
     }
 
-    fn visit_str<E: Error>(self, text: &str) -> Result<Vec<String>, E> {
-        NonEmpty.visit_str(text).map(|one| vec![one])
+    fn visit_str<E: Error>(self, text: &str) -> Result<OneOrMany, E> {
+        NonEmpty.visit_str(text).map(OneOrMany::One)
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Vec<String>, A::Error> {
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<OneOrMany, A::Error> {
         let mut many = Vec::new();
         while let Some(one) = seq.next_element_seed(NonEmpty)? {
             many.push(one);
         }
-        Ok(many)
+        Ok(OneOrMany::Many(many))
     }
 }
 

@@ -1,6 +1,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use memchr::memchr_iter;
 use serde::de::{Deserializer as _, Error as _, MapAccess, Visitor};
 
 use crate::claims::Claims;
@@ -42,27 +43,26 @@ pub(crate) struct Jws<'a> {
 impl<'a> Jws<'a> {
     /// The form and the payload, decoded and not looked into.
     pub(crate) fn parse(token: BearerToken<'a>) -> Result<(Self, Vec<u8>), TokenError> {
-        let (signing_input, signature) = token
-            .expose()
-            .rsplit_once('.')
-            .ok_or(TokenError::Malformed("it must have three segments"))?;
-        let (header, payload) = signing_input
-            .split_once('.')
-            .filter(|(_, payload)| !payload.contains('.'))
-            .ok_or(TokenError::Malformed("it must have three segments"))?;
+        let token = token.expose();
+        let mut dots = memchr_iter(b'.', token.as_bytes());
+        let (Some(first), Some(second), None) = (dots.next(), dots.next(), dots.next()) else {
+            return Err(TokenError::Malformed("it must have three segments"));
+        };
+        let (header, payload) = (segment(token, 0, first), segment(token, first + 1, second));
         if header.len() > MAX_HEADER {
             return Err(TokenError::TooLong { limit: MAX_HEADER });
         }
-        let mut json = [0; MAX_HEADER / 4 * 3 + 3];
-        let json =
-            base64url::decode_into(header, &mut json).ok_or(TokenError::Malformed("header"))?;
+        // The header is done with before the payload needs the room.
+        let mut json = Vec::with_capacity(header.len().max(payload.len()) / 4 * 3 + 3);
+        base64url::decode_onto(header, &mut json).ok_or(TokenError::Malformed("header"))?;
         let jws = Self {
-            header: Header::parse(json)?,
-            signing_input,
-            signature,
+            header: Header::parse(&json)?,
+            signing_input: segment(token, 0, second),
+            signature: segment(token, second + 1, token.len()),
         };
-        let payload = base64url::decode(payload).ok_or(TokenError::Malformed("payload"))?;
-        Ok((jws, payload))
+        json.clear();
+        base64url::decode_onto(payload, &mut json).ok_or(TokenError::Malformed("payload"))?;
+        Ok((jws, json))
     }
 
     pub(crate) fn is_signed_by(&self, key: &PublicKey) -> bool {
@@ -70,6 +70,10 @@ impl<'a> Jws<'a> {
         base64url::decode_into(self.signature, &mut signature)
             .is_some_and(|signature| key.verifies(self.signing_input.as_bytes(), signature))
     }
+}
+
+fn segment(token: &str, start: usize, end: usize) -> &str {
+    token.get(start..end).unwrap_or_default()
 }
 
 impl<'a> UnverifiedJwt<'a> {
@@ -99,7 +103,7 @@ impl<'a> UnverifiedJwt<'a> {
 
     /// The issuer the payload claims, to choose among configured ones and for nothing else (JW-18).
     pub fn issuer(&self) -> Option<&str> {
-        self.claims.iss.as_deref()
+        self.claims.iss()
     }
 }
 
@@ -212,20 +216,22 @@ impl<'de> Visitor<'de> for HeaderVisitor<'_> {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<RawHeader<'de>, A::Error> {
         let mut header = RawHeader::default();
         let mut names = Names::default();
-        let text = |map: &mut A, member| {
-            self.trace.member.set(Some(member));
-            let text = map.next_value_seed(Name)?;
-            if text.is_empty() {
-                return Err(A::Error::custom("empty"));
-            }
-            self.trace.member.set(None);
-            Ok(Some(text))
+        let text = |map: &mut A, slot: &mut Option<_>, member| {
+            self.trace.once(slot, || {
+                self.trace.member.set(Some(member));
+                let text = map.next_value_seed(Name)?;
+                if text.is_empty() {
+                    return Err(A::Error::custom("empty"));
+                }
+                self.trace.member.set(None);
+                Ok(text)
+            })
         };
         while let Some(name) = map.next_key_seed(Name)? {
             match &*name {
-                "alg" => header.alg = text(&mut map, "alg")?,
-                "kid" => header.kid = text(&mut map, "kid")?,
-                "typ" => header.typ = text(&mut map, "typ")?,
+                "alg" => text(&mut map, &mut header.alg, "alg")?,
+                "kid" => text(&mut map, &mut header.kid, "kid")?,
+                "typ" => text(&mut map, &mut header.typ, "typ")?,
                 other => {
                     // Key material in a header (`jwk`, `jku`, `x5c`, `x5u`) is skipped like any unknown member: keys
                     // come from the issuer's set alone (RFC 8725 section 3.10).
@@ -238,9 +244,9 @@ impl<'de> Visitor<'de> for HeaderVisitor<'_> {
                         _ => header.refused,
                     };
                     map.next_value_seed(Skip(self.trace))?;
+                    names.push(name);
                 }
             }
-            names.push(name);
         }
         names.check(self.trace)?;
         Ok(header)

@@ -28,7 +28,7 @@ mod jwk;
 mod jwt;
 mod media_type;
 pub mod metadata;
-mod others;
+mod payload;
 mod policy;
 mod profile;
 mod pseudonym;
@@ -39,6 +39,7 @@ mod target;
 mod time;
 mod token;
 mod token_endpoint;
+mod typed;
 mod validated;
 mod values;
 #[cfg(test)]

@@ -6,16 +6,18 @@ use std::time::Duration;
 use serde::de::DeserializeOwned;
 
 use crate::claims::Claims;
+use crate::json::OneOrMany;
+use crate::payload::Payload;
 use crate::validated::{Facts, Typed};
 use crate::{
     Algorithm, Audience, ConfigError, Issuer, PrincipalKind, Profile, Scope, SubjectToken,
-    TokenError, UnixTime, UnverifiedJwt, Validated, VerificationKey, actor,
+    TokenError, UnixTime, UnverifiedJwt, Validated, VerificationKey, actor, typed,
 };
 
 /// The most leeway that may be configured.
 pub const MAX_LEEWAY: Duration = Duration::from_secs(300);
 
-type ReadClaims = fn(&str) -> Option<Typed>;
+type ReadClaims = fn(&Payload) -> Option<Typed>;
 
 /// What tokens of one issuer must be to be accepted by this service.
 ///
@@ -118,7 +120,7 @@ impl Policy {
     #[must_use]
     pub fn claims<C: DeserializeOwned + Send + Sync + 'static>(mut self) -> Self {
         self.read_claims = Some(|payload| {
-            let claims: C = serde_json::from_str(payload).ok()?;
+            let claims: C = typed::read(payload)?;
             Some(Arc::new(claims) as Arc<dyn Any + Send + Sync>)
         });
         self
@@ -189,7 +191,7 @@ impl Policy {
     /// The first rule the token breaks.
     pub fn verify(
         &self,
-        mut jwt: UnverifiedJwt<'_>,
+        jwt: UnverifiedJwt<'_>,
         key: &VerificationKey,
         now: UnixTime,
     ) -> Result<Validated, TokenError> {
@@ -200,7 +202,7 @@ impl Policy {
         let key = key.for_algorithm(algorithm).ok_or(TokenError::Algorithm)?;
         self.profile.check_type(jwt.jws.header.typ)?;
         self.check_issuer(&jwt.claims)?;
-        let judged = self.check(&mut jwt.claims, now)?;
+        let judged = self.check(&jwt.claims, now)?;
         if !jwt.jws.is_signed_by(key) {
             return Err(TokenError::Signature);
         }
@@ -211,15 +213,15 @@ impl Policy {
     pub(crate) fn decide(
         &self,
         token: &str,
-        mut claims: Claims,
+        claims: Claims,
         now: UnixTime,
     ) -> Result<Validated, TokenError> {
-        let judged = self.check(&mut claims, now)?;
+        let judged = self.check(&claims, now)?;
         self.read(token, claims, judged)
     }
 
     pub(crate) fn check_issuer(&self, claims: &Claims) -> Result<(), TokenError> {
-        if claims.iss.as_deref() != Some(self.issuer.as_str()) {
+        if claims.iss() != Some(self.issuer.as_str()) {
             return Err(TokenError::UnknownIssuer {
                 trusted: self.issuer.to_string(),
             });
@@ -234,16 +236,16 @@ impl Policy {
 
     fn read(&self, token: &str, claims: Claims, judged: Judged) -> Result<Validated, TokenError> {
         let typed = match self.read_claims {
-            Some(read) => Some(read(claims.others.payload()).ok_or(TokenError::CustomClaims)?),
+            Some(read) => Some(read(&claims.payload).ok_or(TokenError::CustomClaims)?),
             None => None,
         };
         Ok(self.admit(token, claims, judged, typed))
     }
 
-    fn check(&self, claims: &mut Claims, now: UnixTime) -> Result<Judged, TokenError> {
+    fn check(&self, claims: &Claims, now: UnixTime) -> Result<Judged, TokenError> {
         let client_id = self.profile.client(claims)?;
         let client = client_id.as_deref();
-        self.check_audience(claims.aud.as_deref(), client)?;
+        self.check_audience(claims.aud.as_ref(), client)?;
         let expires_at = claims.exp.ok_or(TokenError::MissingClaim("exp"))?;
         self.check_times(claims, expires_at, now)?;
         self.profile.check(claims, client, &self.issuer)?;
@@ -253,7 +255,10 @@ impl Policy {
             return Err(TokenError::Binding);
         }
         Ok(Judged {
-            subject: claims.sub.take().ok_or(TokenError::MissingClaim("sub"))?,
+            subject: claims
+                .sub()
+                .ok_or(TokenError::MissingClaim("sub"))?
+                .to_owned(),
             kind,
             client_id,
             scope,
@@ -263,12 +268,12 @@ impl Policy {
 
     fn check_audience(
         &self,
-        aud: Option<&[String]>,
+        aud: Option<&OneOrMany>,
         client: Option<&str>,
     ) -> Result<(), TokenError> {
         let is_own = |name: &str| self.audiences.iter().any(|own| own.as_str() == name);
         let addressed = match aud {
-            Some(aud) => aud.iter().any(|name| is_own(name)),
+            Some(aud) => aud.as_slice().iter().any(|name| is_own(name)),
             None if self.profile.is_addressed_by_client() => client.is_some_and(is_own),
             None => return Err(TokenError::MissingClaim("aud")),
         };
@@ -309,6 +314,7 @@ impl Policy {
         let profile = &self.profile;
         let (roles, groups) = (profile.roles(&claims), profile.groups(&claims));
         let entitlements = profile.entitlements(&claims);
+        let (token_id, acr) = (claims.jti().map(Into::into), claims.acr().map(Into::into));
         let (mut current_actor, prior_actors) = actor::split(claims.actors, &self.issuer);
         if current_actor.is_none() && judged.kind == PrincipalKind::User {
             current_actor = profile.acting_client(judged.client_id.as_deref(), &self.issuer);
@@ -320,7 +326,7 @@ impl Policy {
             // Without `aud`, it was the client that addressed the token to this service.
             audience: claims
                 .aud
-                .unwrap_or_else(|| judged.client_id.iter().cloned().collect()),
+                .or_else(|| judged.client_id.clone().map(OneOrMany::One)),
             client_id: judged.client_id,
             scope: judged.scope,
             roles,
@@ -330,8 +336,8 @@ impl Policy {
             prior_actors,
             expires_at: judged.expires_at,
             issued_at: claims.iat,
-            token_id: claims.jti,
-            acr: claims.acr,
+            token_id,
+            acr,
             auth_time: claims.auth_time,
             typed,
             token: SubjectToken::new(token),

@@ -80,9 +80,9 @@ impl Scope {
 
 /// Whether the text is a set as we write it, so that it can be taken as it is.
 fn is_sorted(scope: &str) -> bool {
-    let values = || scope.split(' ');
-    scope.is_empty()
-        || (values().all(|value| !value.is_empty()) && values().is_sorted_by(|a, b| a < b))
+    // A value that is empty is no more than the one before it.
+    let values = scope.as_bytes().split(|b| *b == b' ');
+    scope.is_empty() || (!scope.starts_with(' ') && values.is_sorted_by(|a, b| a < b))
 }
 
 fn is_scope_char(b: u8) -> bool {

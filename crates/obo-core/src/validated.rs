@@ -2,6 +2,7 @@ use std::any::Any;
 use std::fmt;
 use std::sync::{Arc, LazyLock};
 
+use crate::json::OneOrMany;
 use crate::values::Values;
 use crate::{CurrentActor, Issuer, PriorActors, Scope, SubjectToken, UnixTime};
 
@@ -20,7 +21,7 @@ pub(crate) struct Facts {
     pub(crate) issuer: Issuer,
     pub(crate) subject: String,
     pub(crate) kind: PrincipalKind,
-    pub(crate) audience: Vec<String>,
+    pub(crate) audience: Option<OneOrMany>,
     pub(crate) client_id: Option<String>,
     pub(crate) scope: Scope,
     pub(crate) roles: Values,
@@ -135,7 +136,11 @@ impl<C> Validated<C> {
 
     /// Everyone the token is addressed to; this service is among them.
     pub fn audience(&self) -> impl Iterator<Item = &str> {
-        self.facts.audience.iter().map(String::as_str)
+        self.facts
+            .audience
+            .iter()
+            .flat_map(OneOrMany::as_slice)
+            .map(String::as_str)
     }
 
     /// When the token expires, without leeway.

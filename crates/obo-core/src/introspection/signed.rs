@@ -5,6 +5,7 @@ use serde_json::value::RawValue;
 
 use super::IntrospectionAnswer;
 use crate::claims::Claims;
+use crate::json::OneOrMany;
 use crate::jwt::Jws;
 use crate::{Algorithm, BearerToken, Policy, TokenEndpointError, UnixTime, VerificationKey, json};
 
@@ -85,8 +86,8 @@ impl Policy {
         if self.check_issuer(&claims).is_err() {
             return Err(unusable("the answer's `iss` is not the issuer"));
         }
-        let aud = claims.aud.as_deref().unwrap_or_default();
-        if !aud.iter().any(|aud| aud == client_id) {
+        let mut aud = claims.aud.iter().flat_map(OneOrMany::as_slice);
+        if !aud.any(|aud| aud == client_id) {
             return Err(unusable("the answer is not addressed to this client"));
         }
         let iat = claims

@@ -86,7 +86,7 @@ impl Mark {
                 let mut path = issuer.as_str().split('/').skip(3);
                 text(claim).is_some_and(|text| !text.is_empty() && path.any(|part| part == text))
             }
-            Kind::SubjectIsClient => client.is_some() && client == claims.sub.as_deref(),
+            Kind::SubjectIsClient => client.is_some() && client == claims.sub(),
         }
     }
 }

@@ -43,7 +43,7 @@ impl Profile {
     /// The client that requested the token: the first of the profile's claims that is there.
     pub(crate) fn client(&self, claims: &Claims) -> Result<Option<String>, TokenError> {
         for name in self.client.iter().copied() {
-            if let Some(json) = claims.others.json(name) {
+            if let Some(json) = claims.payload.value(name) {
                 let client = values::non_empty(json).ok_or(TokenError::InvalidClaim(name))?;
                 return Ok(Some(client.into_owned()));
             }
@@ -58,7 +58,7 @@ impl Profile {
     pub(crate) fn scope(&self, claims: &Claims) -> Result<Scope, TokenError> {
         let mut sources = self.scope.iter();
         let found =
-            sources.find_map(|source| Some((source.claim, claims.others.json(source.claim)?)));
+            sources.find_map(|source| Some((source.claim, claims.payload.value(source.claim)?)));
         let Some((claim, json)) = found else {
             return Ok(Scope::default());
         };
@@ -143,15 +143,15 @@ impl Listed {
                     [first, rest @ ..] => (first, rest),
                     [] => return Values::default(),
                 };
-                let outer = claims.others.json(first);
+                let outer = claims.payload.value(first);
                 let json = rest
                     .iter()
                     .fold(outer, |json, name| values::member(json?, name));
                 json.map(Values::parse).unwrap_or_default()
             }
             Self::KeysOf(name) => claims
-                .others
-                .json(name)
+                .payload
+                .value(name)
                 .map(Values::keys)
                 .unwrap_or_default(),
         }

@@ -145,6 +145,55 @@ fn jw_12_two_spellings_of_a_name_are_one_name() {
 }
 
 #[test]
+fn jw_12_names_that_differ_in_their_beginning_are_different() {
+    let three = || {
+        Token::new()
+            .claim("1_organization", "1")
+            .claim("2_organization", "2")
+            .claim("scope", "\"a\"")
+    };
+    assert!(verdict(&three().mint()).unwrap().scope().contains("a"));
+    for again in ["1_organization", "2_organization", "\\u0031_organization"] {
+        let token = three().second_claim(again, "3").mint();
+        let duplicate = TokenError::DuplicateMember("payload");
+        assert_eq!(refusal(&token), duplicate, "{again}");
+    }
+}
+
+#[test]
+fn a_claim_is_found_by_its_whole_name() {
+    let token = Token::new()
+        .claim("scope", "\"a\"")
+        .claim("a_client_id", "\"mallory\"")
+        .claim("epocs\\u0000\\u0000\\u0000", "\"root\"")
+        .claim("scop\\u0065\\u0020", "\"root\"");
+    let caller = verdict(&token.mint()).unwrap();
+    assert_eq!(caller.client_id(), Some("spa"));
+    assert_eq!(caller.scope(), &Scope::parse("a").unwrap());
+    let two_escaped = Token::new()
+        .claim("\\u0061zp", "1")
+        .claim("\\u0073cope", "\"b\"");
+    let caller = verdict(&two_escaped.mint()).unwrap();
+    assert_eq!(caller.scope(), &Scope::parse("b").unwrap());
+}
+
+#[test]
+fn jw_12_one_name_twice_is_found_among_hundreds() {
+    let mut token = Token::new().claim("scope", "\"a\"");
+    for i in 0..500 {
+        token = token.claim(&format!("c{i}"), "0");
+    }
+    assert!(verdict(&token.mint()).unwrap().scope().contains("a"));
+    for again in ["c0", "c250", "c499", "scope"] {
+        let twice = format!("{{\"{again}\":0,");
+        let payload = token.claims_json().replacen('{', &twice, 1);
+        let refused = refusal(&Token::new().payload(payload).mint());
+        let expected = TokenError::DuplicateMember("payload");
+        assert_eq!(refused, expected, "{again}");
+    }
+}
+
+#[test]
 fn jw_12_a_member_occurs_once_at_any_depth() {
     for (claim, json) in [
         ("act", r#"{"sub":"a","sub":"b"}"#),

@@ -1,0 +1,109 @@
+//! Reads the claims into a type of the service's own. A struct takes them from where the payload has them already; any
+//! other type, and each value, is read from its JSON.
+
+use serde::de::value::BorrowedStrDeserializer;
+use serde::de::{DeserializeOwned, DeserializeSeed, Deserializer, MapAccess, Visitor};
+use serde_json::Error;
+
+use crate::payload::{Payload, Span};
+
+/// What `serde_json::from_str` makes of the whole payload.
+pub(crate) fn read<C: DeserializeOwned>(payload: &Payload) -> Option<C> {
+    C::deserialize(Whole(payload)).ok()
+}
+
+/// Lets `serde_json` do what is listed, on the JSON that `$json` gives of `self`.
+macro_rules! by_json {
+    ($json:expr; $($method:ident($($argument:ident: $type:ty),*);)*) => {$(
+        fn $method<V: Visitor<'de>>(
+            self,
+            $($argument: $type,)*
+            visitor: V,
+        ) -> Result<V::Value, Error> {
+            serde_json::Deserializer::from_str($json(self)).$method($($argument,)* visitor)
+        }
+    )*};
+    ($json:expr) => {
+        by_json! { $json;
+            deserialize_any(); deserialize_bool();
+            deserialize_i8(); deserialize_i16(); deserialize_i32(); deserialize_i64(); deserialize_i128();
+            deserialize_u8(); deserialize_u16(); deserialize_u32(); deserialize_u64(); deserialize_u128();
+            deserialize_f32(); deserialize_f64();
+            deserialize_char(); deserialize_str(); deserialize_string(); deserialize_bytes(); deserialize_byte_buf();
+            deserialize_option(); deserialize_unit(); deserialize_unit_struct(name: &'static str);
+            deserialize_newtype_struct(name: &'static str);
+            deserialize_seq(); deserialize_tuple(length: usize);
+            deserialize_tuple_struct(name: &'static str, length: usize);
+            deserialize_map(); deserialize_enum(name: &'static str, variants: &'static [&'static str]);
+            deserialize_identifier();
+        }
+    };
+}
+
+struct Whole<'de>(&'de Payload);
+
+impl<'de> Deserializer<'de> for Whole<'de> {
+    type Error = Error;
+
+    fn deserialize_struct<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        _: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Error> {
+        visitor.visit_map(Members {
+            payload: self.0,
+            rest: self.0.members(),
+            value: Span::default(),
+        })
+    }
+
+    by_json!(|whole: Self| whole.0.json());
+    by_json!(|whole: Self| whole.0.json(); deserialize_ignored_any(););
+}
+
+struct Members<'de, I> {
+    payload: &'de Payload,
+    rest: I,
+    /// Of the name that was read last.
+    value: Span,
+}
+
+impl<'de, I: Iterator<Item = (Span, Span)>> MapAccess<'de> for Members<'de, I> {
+    type Error = Error;
+
+    fn next_key_seed<K: DeserializeSeed<'de>>(
+        &mut self,
+        seed: K,
+    ) -> Result<Option<K::Value>, Error> {
+        let Some((name, value)) = self.rest.next() else {
+            return Ok(None);
+        };
+        self.value = value;
+        let name = BorrowedStrDeserializer::new(self.payload.at(name));
+        seed.deserialize(name).map(Some)
+    }
+
+    fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, Error> {
+        seed.deserialize(Value(self.payload, self.value))
+    }
+}
+
+struct Value<'de>(&'de Payload, Span);
+
+impl<'de> Deserializer<'de> for Value<'de> {
+    type Error = Error;
+
+    /// It was checked when the payload was read.
+    fn deserialize_ignored_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+        visitor.visit_unit()
+    }
+
+    by_json!(|value: Self| value.0.at(value.1));
+    by_json! { |value: Self| value.0.at(value.1);
+        deserialize_struct(name: &'static str, fields: &'static [&'static str]);
+    }
+}
+
+#[cfg(test)]
+mod tests;
