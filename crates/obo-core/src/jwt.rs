@@ -166,7 +166,8 @@ fn media_type(typ: &str) -> &str {
 impl Header {
     fn parse(json: &[u8]) -> Result<Self, TokenError> {
         let trace = Trace::default();
-        let mut json = serde_json::Deserializer::from_slice(json);
+        let json = str::from_utf8(json).map_err(|_| TokenError::Malformed("header"))?;
+        let mut json = serde_json::Deserializer::from_str(json);
         let raw = (&mut json)
             .deserialize_map(HeaderVisitor { trace: &trace })
             .and_then(|header| json.end().map(|()| header))

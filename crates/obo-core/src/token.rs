@@ -130,11 +130,14 @@ impl fmt::Debug for BearerToken<'_> {
 pub(crate) fn is_token68(token: &[u8]) -> bool {
     let padding = token.iter().rev().take_while(|b| **b == b'=').count();
     let body = token.get(..token.len() - padding).unwrap_or_default();
+    let within = |b: u8, from: u8, to: u8| b.wrapping_sub(from) <= to - from;
     // All bytes are looked at, without a way out at the first odd one: that is what the compiler makes wide.
-    let odd = body.iter().fold(false, |odd, b| {
-        odd | !(b.is_ascii_alphanumeric() | matches!(b, b'-' | b'.' | b'_' | b'~' | b'+' | b'/'))
+    let all = body.iter().fold(true, |all, &b| {
+        let letter = within(b | 0x20, b'a', b'z');
+        // `-`, `.`, `/` and the digits follow each other.
+        all & (letter | within(b, b'-', b'9') | (b == b'_') | (b == b'~') | (b == b'+'))
     });
-    !body.is_empty() && !odd
+    !body.is_empty() && all
 }
 
 /// The user's token as this service validated it: what an exchange offers as `subject_token`.
