@@ -41,7 +41,10 @@ fn tx_25_prior_actors_are_text_for_an_audit_record() {
     let validated = with_act(&chain(3)).unwrap();
     let prior: Vec<&str> = validated.prior_actors().audit().collect();
     assert_eq!(prior, ["s1", "s2"]);
-    assert_eq!(validated.current_actor().unwrap().subject(), "s0");
+    assert!(!validated.prior_actors().is_empty());
+    let current = validated.current_actor().unwrap();
+    assert_eq!(current.subject(), "s0");
+    assert_eq!((current.id().issuer(), current.id().subject()), (ISSUER, "s0"));
     let direct = verdict(&Token::new().mint()).unwrap();
     assert!(direct.current_actor().is_none() && direct.prior_actors().is_empty());
 }
