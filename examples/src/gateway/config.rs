@@ -1,6 +1,6 @@
 use std::net::SocketAddr;
 
-use obo::{ClientConfig, ConfigError, ResourceServerConfig};
+use obo::{Client, ClientConfig, ConfigError, ResourceServer, ResourceServerConfig};
 use serde::Deserialize;
 
 use super::route_config::RouteConfig;
@@ -10,8 +10,8 @@ use super::route_config::RouteConfig;
 #[serde(deny_unknown_fields)]
 pub struct Config {
     listen: SocketAddr,
-    pub(super) resource_server: ResourceServerConfig,
-    pub(super) client: Option<ClientConfig>,
+    resource_server: ResourceServerConfig,
+    client: Option<ClientConfig>,
     pub(super) routes: Vec<RouteConfig>,
 }
 
@@ -34,6 +34,30 @@ impl Config {
             };
             ConfigError::new("", unquoted(error.inner().message())).at(path)
         })
+    }
+
+    /// Who this service is where it asks for tokens, and about them.
+    pub(super) fn client(&self) -> Result<Option<Client>, ConfigError> {
+        let client = self.client.clone().map(ClientConfig::build).transpose();
+        client.map_err(|error| match error.field() {
+            "client" => error,
+            _ => error.within("client"),
+        })
+    }
+
+    /// Whose tokens are accepted; issuers are asked about them as `client`, unless they name another.
+    pub(super) fn resource_server(
+        &self,
+        client: Option<&Client>,
+    ) -> Result<ResourceServer, ConfigError> {
+        let server = self.resource_server.clone();
+        let server = match client {
+            Some(client) => server.client(client.clone()),
+            None => server,
+        };
+        server
+            .build()
+            .map_err(|error| error.within("resource_server"))
     }
 
     /// Where to listen.

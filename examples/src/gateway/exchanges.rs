@@ -1,25 +1,19 @@
 use std::collections::HashMap;
 
-use obo::{Client, ClientConfig, ConfigError, Issuer, TokenExchange};
+use obo::{Client, ConfigError, Issuer, TokenExchange};
 
 /// One exchange for each authorization server, so that all routes share what is at hand of it.
-#[derive(Default)]
 pub(super) struct Exchanges {
     client: Option<Client>,
     by_issuer: HashMap<Issuer, TokenExchange>,
 }
 
 impl Exchanges {
-    pub(super) fn new(client: Option<ClientConfig>) -> Result<Self, ConfigError> {
-        let client = client.map(ClientConfig::build).transpose();
-        let client = client.map_err(|error| match error.field() {
-            "client" => error,
-            _ => error.within("client"),
-        })?;
-        Ok(Self {
+    pub(super) fn new(client: Option<Client>) -> Self {
+        Self {
             client,
             by_issuer: HashMap::new(),
-        })
+        }
     }
 
     /// The exchange at this authorization server.

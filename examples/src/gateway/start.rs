@@ -31,9 +31,9 @@ impl Gateway {
     ///
     /// The field of the configuration that is wrong, by its path; or the issuer whose keys cannot be had.
     pub async fn start(config: Config) -> Result<Self, StartError> {
-        let server = config.resource_server.build();
-        let server = server.map_err(|error| error.within("resource_server"))?;
-        let mut exchanges = Exchanges::new(config.client)?;
+        let client = config.client()?;
+        let server = config.resource_server(client.as_ref())?;
+        let mut exchanges = Exchanges::new(client);
         let mut routes = Routes::default();
         for (i, route) in config.routes.into_iter().enumerate() {
             let added = routes.add(route, &mut exchanges);

@@ -184,6 +184,66 @@ async fn a_mistake_is_named_by_its_place() {
 }
 
 #[tokio::test]
+async fn a_mistake_in_an_introspection_is_named_by_its_place() {
+    let asking = |how: &str| {
+        let file = GOOD.replace("leeway = \"30s\"", &format!("introspection = {{ {how} }}"));
+        assert_ne!(file, GOOD);
+        file
+    };
+    assert!(
+        Gateway::start(Config::parse(&asking("")).unwrap())
+            .await
+            .is_ok()
+    );
+    for (how, said) in [
+        ("for = \"some\"", "for: unknown variant"),
+        ("max_age = \"2h\"", "max_age: "),
+        ("max_age = 60", "max_age: "),
+        ("concurrency = 0", "concurrency: "),
+        ("concurrency = -1", "concurrency: "),
+        ("signed = \"yes\"", "signed: "),
+        ("endpoint = \"http://idp.example/introspect\"", "endpoint: "),
+        ("endpoint = \"introspect\"", "endpoint: "),
+        ("accepts_missing_expiry = true", "accepts_missing_expiry: "),
+        (
+            "accept_missing_audience = true",
+            "accept_missing_audience: unknown field",
+        ),
+        ("client = { id = \"a\" }", "client: has no way to "),
+        (
+            "client = { id = \"\", client_secret_basic = \"top-s3cret\" }",
+            "client.id: ",
+        ),
+        (
+            "client = { id = \"a\", client_secret = \"top-s3cret\" }",
+            "client.client_secret: ",
+        ),
+        ("client = \"top-s3cret\"", "client: "),
+    ] {
+        let error = error(&asking(how)).await;
+        let said = format!("resource_server.issuers[0].introspection.{said}");
+        assert!(error.contains(&said), "{how}: {error}");
+        assert!(!error.contains("s3cret"), "{error}");
+    }
+
+    // Nobody to ask as: neither of its own nor the gateway's.
+    let (file, _) = GOOD.split_once("[client]").unwrap();
+    let file = file.replace("leeway = \"30s\"", "introspection = {}") + "[[routes]]\npath = \"/a\"";
+    let told = error(&file).await;
+    let said = "resource_server.issuers[0].introspection.client: is missing";
+    assert!(told.contains(said), "{told}");
+
+    let two = "}, { issuer = \"http://127.0.0.1:9/b\", introspection = {} ";
+    let two = asking("").replace(
+        "introspection = {  } ",
+        &format!("introspection = {{}} {two}"),
+    );
+    let told = error(&two).await;
+    let said = "resource_server.issuers[1].introspection: http://127.0.0.1:9/a is asked";
+    assert!(told.contains(said), "{told}");
+}
+
+#[tokio::test]
 async fn a_secret_at_the_wrong_place_is_not_quoted() {
     for bad in [
         GOOD.replace(

@@ -18,6 +18,7 @@ mod connections;
 mod fields;
 mod grpc;
 mod odd_upstreams;
+mod opaque;
 mod paths;
 mod proxied;
 mod rejected;

@@ -24,7 +24,7 @@ listen = "127.0.0.1:0"
 
 [resource_server]
 audiences = ["service-a"]
-issuers = [{ issuer = "IDP" }]
+issuers = [ISSUERS]
 
 [client]
 id = "service-a"
@@ -114,6 +114,11 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) async fn start() -> Self {
+        Self::trusting(r#"{ issuer = "IDP" }"#).await
+    }
+
+    /// With these issuers of its resource server, of which `IDP` is the one that there is.
+    pub(crate) async fn trusting(issuers: &str) -> Self {
         let idp = AuthorizationServer::start().await;
         let client = idp.client("service-a").secret("s3cret");
         client
@@ -125,6 +130,7 @@ impl World {
         let nobody = TcpSocket::new_v4().unwrap();
         nobody.bind("127.0.0.1:0".parse().unwrap()).unwrap();
         let config = CONFIG
+            .replace("ISSUERS", issuers)
             .replace("IDP", idp.issuer())
             .replace("UPSTREAM", &url)
             .replace(
