@@ -8,7 +8,7 @@ use futures_util::future::join_all;
 
 pub(crate) use judge::{Verdict, Wait, Waited};
 
-use crate::introspection::{Introspector, Jwts};
+use crate::introspection::{Forgotten, Introspector, Jwts, Kept};
 use crate::jwks::Jwks;
 use crate::verified_tokens::VerifiedTokens;
 use crate::{
@@ -33,6 +33,7 @@ pub struct ResourceServer {
     trusted: Arc<Vec<Trusted>>,
     clock: Clock,
     verified: Option<Arc<VerifiedTokens>>,
+    forgotten: Arc<Forgotten>,
 }
 
 #[derive(Clone)]
@@ -86,6 +87,7 @@ impl ResourceServer {
             trusted: Arc::new(trusted),
             clock: Clock::system(),
             verified: Some(Arc::new(VerifiedTokens::new())),
+            forgotten: Forgotten::new(),
         }
     }
 
@@ -218,9 +220,11 @@ impl ResourceServer {
     }
 
     /// Forgets what was found about the tokens of a user, such as when they log out: an issuer that is asked about tokens
-    /// is asked again. What is being answered at this moment may still be remembered, for its
-    /// [`max_age`](Introspection::max_age).
+    /// is asked again. What it is being asked at this moment is asked once more, so that nobody who comes afterwards is let
+    /// in by an answer from before.
     pub fn forget(&self, issuer: &Issuer, subject: &str) {
+        // In this order: what an answer under way has stored by then is found below, and it stores nothing more.
+        self.forgotten.insert(issuer, subject);
         if let Some(verified) = &self.verified {
             verified.forget(issuer, subject);
         }
@@ -229,11 +233,16 @@ impl ResourceServer {
     /// What one configuration has accepted, another one judges anew.
     fn forgetting(mut self) -> Self {
         self.verified = self.verified.map(|_| Arc::new(VerifiedTokens::new()));
+        self.forgotten = Forgotten::new();
         let trusted = Arc::make_mut(&mut self.trusted).iter_mut().enumerate();
         for (issuer, trusted) in trusted {
             if let Some(introspector) = &mut trusted.introspector {
-                *introspector =
-                    introspector.within(self.clock.clone(), self.verified.clone(), issuer);
+                let kept = Kept {
+                    verified: self.verified.clone(),
+                    forgotten: Arc::clone(&self.forgotten),
+                    issuer,
+                };
+                *introspector = introspector.within(self.clock.clone(), kept);
             }
         }
         self

@@ -8,6 +8,7 @@ use quick_cache::sync::Cache;
 use tokio::time::Instant;
 
 use super::endpoint::Endpoint;
+use super::forgotten::{Forgotten, Overtaken, Question};
 use super::{Introspection, Jwts};
 use crate::flight::{Flights, Landing, Overloaded};
 use crate::jwks::Jwks;
@@ -33,11 +34,19 @@ struct Inner {
     policy: Policy,
     endpoint: Arc<Endpoint>,
     clock: Clock,
-    /// Where good answers are kept, and under which of the server's issuers.
-    verified: Option<Arc<VerifiedTokens>>,
-    issuer: usize,
+    kept: Kept,
     refused: Cache<TokenDigest, (Instant, TokenError)>,
     flights: Arc<Flights<TokenDigest, Outcome>>,
+}
+
+/// What an issuer of a resource server shares with the server.
+#[derive(Clone)]
+pub(crate) struct Kept {
+    /// Where good answers are kept, if they are.
+    pub(crate) verified: Option<Arc<VerifiedTokens>>,
+    pub(crate) forgotten: Arc<Forgotten>,
+    /// Which of the server's issuers it is.
+    pub(crate) issuer: usize,
 }
 
 type Outcome = Result<Validated, Rejection>;
@@ -67,7 +76,12 @@ impl Introspector {
         jwks: Jwks,
     ) -> Self {
         let endpoint = Arc::new(Endpoint::new(server, jwks));
-        Self::of(settings, policy, endpoint, Clock::system(), None, 0)
+        let kept = Kept {
+            verified: None,
+            forgotten: Forgotten::new(),
+            issuer: 0,
+        };
+        Self::of(settings, policy, endpoint, Clock::system(), kept)
     }
 
     fn of(
@@ -75,15 +89,13 @@ impl Introspector {
         policy: Policy,
         endpoint: Arc<Endpoint>,
         clock: Clock,
-        verified: Option<Arc<VerifiedTokens>>,
-        issuer: usize,
+        kept: Kept,
     ) -> Self {
         Self(Arc::new(Inner {
             policy,
             endpoint,
             clock,
-            verified,
-            issuer,
+            kept,
             refused: Cache::new(REFUSED),
             flights: Flights::new(settings.concurrency),
             settings,
@@ -91,12 +103,7 @@ impl Introspector {
     }
 
     /// The same for another configuration of the resource server, which knows nothing yet.
-    pub(crate) fn within(
-        &self,
-        clock: Clock,
-        verified: Option<Arc<VerifiedTokens>>,
-        issuer: usize,
-    ) -> Self {
+    pub(crate) fn within(&self, clock: Clock, kept: Kept) -> Self {
         let Inner {
             settings,
             policy,
@@ -104,14 +111,7 @@ impl Introspector {
             ..
         } = &*self.0;
         let (settings, policy) = (settings.clone(), policy.clone());
-        Self::of(
-            settings,
-            policy,
-            Arc::clone(endpoint),
-            clock,
-            verified,
-            issuer,
-        )
+        Self::of(settings, policy, Arc::clone(endpoint), clock, kept)
     }
 
     pub(crate) fn settings(&self) -> &Introspection {
@@ -167,9 +167,18 @@ impl Inner {
         if let Some(known) = self.known(&digest, token) {
             return known;
         }
-        let start = Instant::now();
-        let outcome = self.outcome(token, validated, start).await;
-        observe::introspected(self.policy.issuer(), &outcome, start.elapsed());
+        // Whoever came after a user was forgotten may have joined this flight: an answer from before is none for them.
+        let outcome = loop {
+            let (start, question) = (Instant::now(), self.kept.forgotten.question());
+            let outcome = self.outcome(token, validated.clone(), start).await;
+            let told = outcome.as_ref().map(|_| ());
+            observe::introspected(self.policy.issuer(), told, start.elapsed());
+            match outcome {
+                Ok(verified) if self.keep(&verified, &question).is_err() => {}
+                Ok(verified) => break Ok(verified.caller),
+                Err(rejection) => break Err(rejection),
+            }
+        };
         if let Err(Rejection::Token(error)) = &outcome {
             let until = Instant::now() + REFUSED_FOR;
             self.refused.insert(digest, (until, error.clone()));
@@ -181,16 +190,18 @@ impl Inner {
         if let Some(error) = self.refused(digest) {
             return Some(Err(error.into()));
         }
-        let known = self.verified.as_ref()?.get(token.expose().as_bytes())?;
+        let verified = self.kept.verified.as_ref()?;
+        let known = verified.get(token.expose().as_bytes())?;
         known.holds().then(|| Ok(known.caller))
     }
 
+    /// What the issuer says, and until when that holds.
     async fn outcome(
         &self,
         token: BearerToken<'_>,
         validated: Option<Verified>,
         start: Instant,
-    ) -> Outcome {
+    ) -> Result<Verified, Rejection> {
         let asked = self
             .endpoint
             .ask(token, &self.settings, &self.policy, &self.clock);
@@ -205,21 +216,25 @@ impl Inner {
             }
             None => Verified {
                 caller: self.policy.judge(token, answer, self.settings.thin, now)?,
-                issuer: self.issuer,
+                issuer: self.kept.issuer,
                 generation: None,
                 until: None,
             },
         };
-        let caller = verified.caller.clone();
-        let left = caller.expires_at().saturating_since(now);
-        let until = start + self.settings.max_age.min(left);
-        if let Some(tokens) = self.verified.as_ref().filter(|_| Instant::now() < until) {
-            tokens.insert(Verified {
-                until: Some(until),
-                ..verified
-            });
-        }
-        Ok(caller)
+        let left = verified.caller.expires_at().saturating_since(now);
+        Ok(Verified {
+            until: Some(start + self.settings.max_age.min(left)),
+            ..verified
+        })
+    }
+
+    fn keep(&self, verified: &Verified, question: &Question) -> Result<(), Overtaken> {
+        question.unless_overtaken(&verified.caller, || {
+            let tokens = self.kept.verified.as_ref();
+            if let Some(tokens) = tokens.filter(|_| verified.holds()) {
+                tokens.insert(verified.clone());
+            }
+        })
     }
 }
 

@@ -5,15 +5,11 @@
 
 use std::time::Duration;
 
-use crate::{Issuer, Rejection, Validated};
+use crate::{Issuer, Rejection};
 
 /// An issuer was asked about a token.
-pub(crate) fn introspected(
-    issuer: &Issuer,
-    outcome: &Result<Validated, Rejection>,
-    elapsed: Duration,
-) {
-    let code = outcome.as_ref().map_or_else(Rejection::code, |_| "ok");
+pub(crate) fn introspected(issuer: &Issuer, outcome: Result<(), &Rejection>, elapsed: Duration) {
+    let code = outcome.err().map_or("ok", Rejection::code);
     count!(
         "obo_introspections_total",
         "outcome" => code,

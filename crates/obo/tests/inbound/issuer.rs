@@ -37,6 +37,8 @@ pub(crate) enum Reply {
     Slow(u64, u16),
     /// No answer until [`FakeIssuer::heal`].
     Hang,
+    /// No answer until [`FakeIssuer::release`], then this document.
+    Held(String),
     /// The answer begins and does not go on.
     Half,
     /// The answer does not end.
@@ -104,6 +106,11 @@ impl FakeIssuer {
     /// Answers all documents as they are, those that were asked for before included.
     pub(crate) fn heal(&self) {
         self.state().replies.clear();
+        self.release();
+    }
+
+    /// Answers what was asked for and held back.
+    pub(crate) fn release(&self) {
         self.healed.send_replace(());
     }
 
@@ -199,6 +206,10 @@ impl FakeIssuer {
             Some(Reply::Hang) => {
                 healed.changed().await.unwrap();
                 self.document(path)
+            }
+            Some(Reply::Held(body)) => {
+                healed.changed().await.unwrap();
+                Response::new(body)
             }
             Some(Reply::Half) => {
                 let rest = stream::once(async { chunk() }).chain(stream::pending());

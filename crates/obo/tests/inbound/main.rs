@@ -25,6 +25,7 @@ mod introspection;
 mod introspection_answers;
 mod introspection_cache;
 mod introspection_config;
+mod introspection_forgotten;
 mod introspection_load;
 mod introspection_routes;
 mod issuers;

@@ -1,0 +1,109 @@
+//! A user who is forgotten while their issuer is asked about them.
+
+use obo::ResourceServer;
+use tokio::task::JoinHandle;
+use tokio::time::Duration;
+
+use crate::asked::{INTROSPECT, OPAQUE, active, calls, code, in_process};
+use crate::issuer::{FakeIssuer, Reply};
+
+const INACTIVE: &str = r#"{"active":false}"#;
+
+/// Somebody comes with the token, and the issuer is asked about it, but has not answered yet.
+async fn asking(idp: &FakeIssuer, server: &ResourceServer) -> JoinHandle<&'static str> {
+    idp.reply(INTROSPECT, Reply::Held(active(idp).to_string()));
+    let server = server.clone();
+    let asked = calls(idp);
+    let waiting = tokio::spawn(async move { code(&server, OPAQUE).await });
+    idp.arrived(asked + 1).await;
+    waiting
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_from_before_is_asked_for_anew() {
+    let (idp, server) = in_process(|asked| asked).await;
+    let first = asking(&idp, &server).await;
+    server.forget(&idp.id(), "alice");
+    // Whoever comes now waits for the same answer, and is not let in by what was said before either.
+    let second = tokio::spawn({
+        let server = server.clone();
+        async move { code(&server, OPAQUE).await }
+    });
+    tokio::task::yield_now().await;
+    idp.reply(INTROSPECT, Reply::Body(INACTIVE.to_owned()));
+    idp.release();
+    assert_eq!(first.await.unwrap(), "inactive");
+    assert_eq!(second.await.unwrap(), "inactive");
+    assert_eq!(calls(&idp), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_from_after_is_remembered() {
+    let (idp, server) = in_process(|asked| asked).await;
+    let waiting = asking(&idp, &server).await;
+    server.forget(&idp.id(), "alice");
+    idp.reply(INTROSPECT, Reply::Body(active(&idp).to_string()));
+    idp.release();
+    assert_eq!(waiting.await.unwrap(), "ok");
+    assert_eq!(code(&server, OPAQUE).await, "ok");
+    assert_eq!(calls(&idp), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn it_is_asked_for_anew_as_often_as_the_user_is_forgotten() {
+    let (idp, server) = in_process(|asked| asked).await;
+    let waiting = asking(&idp, &server).await;
+    for asked in 1..=3 {
+        server.forget(&idp.id(), "alice");
+        idp.release();
+        idp.arrived(asked + 1).await;
+    }
+    idp.reply(INTROSPECT, Reply::Body(INACTIVE.to_owned()));
+    server.forget(&idp.id(), "alice");
+    idp.release();
+    assert_eq!(waiting.await.unwrap(), "inactive");
+    assert_eq!(calls(&idp), 5);
+}
+
+#[tokio::test(start_paused = true)]
+async fn that_others_are_forgotten_changes_nothing() {
+    let (idp, server) = in_process(|asked| asked).await;
+    let waiting = asking(&idp, &server).await;
+    server.forget(&idp.id(), "bob");
+    let other = obo::Issuer::new("https://other.example").unwrap();
+    server.forget(&other, "alice");
+    idp.release();
+    assert_eq!(waiting.await.unwrap(), "ok");
+    assert_eq!(code(&server, OPAQUE).await, "ok");
+    assert_eq!(calls(&idp), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn nor_is_anything_from_before_used_where_nothing_is_remembered() {
+    let (idp, server) = in_process(|asked| asked.max_age(Duration::ZERO).unwrap()).await;
+    for server in [server.clone(), server.without_token_cache()] {
+        let waiting = asking(&idp, &server).await;
+        server.forget(&idp.id(), "alice");
+        idp.reply(INTROSPECT, Reply::Body(INACTIVE.to_owned()));
+        idp.release();
+        assert_eq!(waiting.await.unwrap(), "inactive");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_jwt_that_the_keys_vouch_for_is_asked_about_anew_too() {
+    let (idp, server) = in_process(|asked| asked.for_revocation()).await;
+    idp.reply(INTROSPECT, Reply::Held(active(&idp).to_string()));
+    let token = idp.token().mint();
+    let waiting = tokio::spawn({
+        let server = server.clone();
+        async move { code(&server, &token).await }
+    });
+    // The keys come first.
+    idp.arrived(2).await;
+    server.forget(&idp.id(), "alice");
+    idp.reply(INTROSPECT, Reply::Body(INACTIVE.to_owned()));
+    idp.release();
+    assert_eq!(waiting.await.unwrap(), "inactive");
+    assert_eq!(calls(&idp), 2);
+}
