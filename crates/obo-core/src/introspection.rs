@@ -82,12 +82,13 @@ fn check_kind(claims: &Claims) -> Result<(), TokenError> {
             return Err(TokenError::NotAnAccessToken("`token_type` is not `Bearer`"));
         }
     }
-    if claims.has("token_use") {
-        let token_use = claims.text("token_use");
-        if !matches!(token_use.as_deref(), Some("access" | "access_token")) {
-            return Err(TokenError::NotAnAccessToken(
-                "`token_use` names another kind",
-            ));
+    for (name, problem) in [
+        ("token_use", "`token_use` names another kind"),
+        ("token_class", "`token_class` names another kind"),
+    ] {
+        let kind = claims.text(name);
+        if claims.has(name) && !matches!(kind.as_deref(), Some("access" | "access_token")) {
+            return Err(TokenError::NotAnAccessToken(problem));
         }
     }
     Ok(())

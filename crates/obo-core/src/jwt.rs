@@ -96,6 +96,19 @@ impl<'a> UnverifiedJwt<'a> {
         self.jws.header.alg
     }
 
+    /// Refuses a token that calls itself another kind by its claims `typ`, `token_use` or `events`, whoever made it and
+    /// whatever is said of it: a refresh token, an ID token.
+    ///
+    /// # Errors
+    ///
+    /// [`TokenError::NotAnAccessToken`].
+    pub fn check_kind(&self) -> Result<(), TokenError> {
+        match self.claims.other_kind {
+            Some(reason) => Err(TokenError::NotAnAccessToken(reason)),
+            None => Ok(()),
+        }
+    }
+
     /// The key the header names.
     pub fn kid(&self) -> Option<&str> {
         self.jws.header.kid.as_deref()

@@ -212,6 +212,13 @@ fn in_05_the_kind_of_token_is_looked_at() {
             Some("not_an_access_token"),
         ),
         ("token_use", r#""id""#, Some("not_an_access_token")),
+        ("token_class", r#""access_token""#, None),
+        (
+            "token_class",
+            r#""refresh_token""#,
+            Some("not_an_access_token"),
+        ),
+        ("token_class", "[]", Some("not_an_access_token")),
         ("token_use", "true", Some("invalid_claim")),
     ] {
         let token = Token::new().claim(claim, json);

@@ -176,6 +176,7 @@ impl ResourceServer {
             Err(error) => return of_no_issuer(error),
         };
         let Some(issuer) = jwt.issuer() else {
+            jwt.check_kind()?;
             return of_no_issuer(TokenError::MissingClaim("iss"));
         };
         let (position, trusted) = self.find(issuer).ok_or_else(|| {
@@ -183,6 +184,8 @@ impl ResourceServer {
             TokenError::UnknownIssuer { trusted }
         })?;
         if let Some(introspector) = trusted.asks_about(Jwts::Introspected) {
+            // Some servers say of a refresh token what they say of an access token.
+            jwt.check_kind()?;
             return Ok(Route::Introspection(token, introspector));
         }
         if !trusted.policy.allows(jwt.algorithm()) {

@@ -112,6 +112,31 @@ async fn jwts_may_be_validated_first_and_asked_about_then() {
     assert_eq!(idp.introspection_requests(), 2);
 }
 
+/// Some servers say of a refresh token what they say of an access token.
+#[tokio::test]
+async fn in_05_jw_33_a_jwt_that_calls_itself_another_kind_is_not_asked_about() {
+    let (idp, server) = over_socket(|asked| asked).await;
+    for (claim, kind) in [
+        ("typ", "Refresh"),
+        ("typ", "ID"),
+        ("token_use", "refresh"),
+        ("token_use", "id"),
+    ] {
+        let token = good(&idp).claim(claim, kind);
+        for token in [token.clone(), token.without("iss")] {
+            let told = code(&server, &token.mint()).await;
+            assert_eq!(told, "not_an_access_token", "{kind}");
+        }
+    }
+    let event = good(&idp).claim("events", serde_json::json!({}));
+    assert_eq!(code(&server, &event.mint()).await, "not_an_access_token");
+    assert_eq!(idp.introspection_requests(), 0);
+    let access = good(&idp)
+        .claim("token_use", "access")
+        .claim("typ", "Bearer");
+    assert_eq!(code(&server, &access.mint()).await, "ok");
+}
+
 #[tokio::test]
 async fn one_issuer_of_a_server_is_asked_about_opaque_tokens() {
     let (_, server) = over_socket(|asked| asked).await;
