@@ -31,6 +31,8 @@ pub(crate) struct Claims {
     pub(crate) id_token: Option<&'static str>,
     /// The member that shows that this is another kind of JWT, whoever sends it.
     pub(crate) other_kind: Option<&'static str>,
+    /// They were told by the issuer, and have the members of RFC 7662 section 2.2 beside those of the token.
+    pub(crate) of_answer: bool,
     /// What servers differ in is here, such as scope and client: the issuer's profile says where.
     pub(crate) payload: Payload,
 }
@@ -63,6 +65,15 @@ impl Claims {
             }
         }
         Ok(claims)
+    }
+
+    /// Reads what an issuer says of a token, as strictly.
+    pub(crate) fn parse_answer(json: Vec<u8>) -> Result<Self, TokenError> {
+        let claims = Self::parse(json)?;
+        Ok(Self {
+            of_answer: true,
+            ..claims
+        })
     }
 
     pub(crate) fn iss(&self) -> Option<&str> {

@@ -52,7 +52,7 @@ impl IntrospectionAnswer {
         })?;
         Ok(Self(match active {
             false => Said::Inactive,
-            true => Said::Active(Box::new(Claims::parse(json.to_vec()))),
+            true => Said::Active(Box::new(Claims::parse_answer(json.to_vec()))),
         }))
     }
 
@@ -96,7 +96,7 @@ fn check_kind(claims: &Claims) -> Result<(), TokenError> {
 
 impl Policy {
     /// Judges a token by what its issuer says of it: the rules are those for the claims of a JWT, save that `iss` may be
-    /// missing, and what `thin` allows (IN-05).
+    /// missing, that scope and client may also be where RFC 7662 section 2.2 has them, and what `thin` allows (IN-05).
     ///
     /// The caller answers for that it was the issuer that was asked, about this very token.
     ///

@@ -11,7 +11,8 @@
 //! - `aud` names this service only where an audience mapper, or a client role of it, puts it there.
 //! - There is no `act` unless delegation is on; [`Profile::client_is_actor`] makes the client the actor (KC-05).
 //! - `client_id` is in tokens of service accounts alone, so one with it is a service's. A realm that maps it into all
-//!   tokens has to say by [`Profile::service_if`] what it goes by instead.
+//!   tokens has to say by [`Profile::service_if`] what it goes by instead. An introspected token has it always, so that
+//!   only the other claims of a service account tell it there.
 //! - Roles are those of the realm. Those of one client are at `["resource_access", "<client>", "roles"]`, for
 //!   [`Profile::roles_from`].
 //!
@@ -49,6 +50,8 @@ pub fn profile() -> Profile {
         .service_if([
             Mark::present("client_id"),
             Mark::present("clientId"),
+            Mark::present("clientHost"),
+            Mark::present("clientAddress"),
             Mark::SUBJECT_IS_CLIENT,
         ])
         .roles_from(&["realm_access", "roles"])

@@ -66,6 +66,12 @@ impl Mark {
         }
     }
 
+    /// Whether it is about a member that an answer may have of every token (RFC 7662 section 2.2): that it is there says
+    /// nothing of this one.
+    pub(crate) fn is_told(&self, claims: &Claims) -> bool {
+        claims.of_answer && matches!(self.0, Kind::Present("client_id" | "username"))
+    }
+
     /// Whether it must find its claim to hold.
     pub(crate) fn needs_claim(&self) -> bool {
         !matches!(self.0, Kind::Absent(_))

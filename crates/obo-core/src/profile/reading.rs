@@ -4,7 +4,7 @@ use crate::claims::Claims;
 use crate::values::{self, Values};
 use crate::{CurrentActor, Issuer, PrincipalKind, Profile, Scope, TokenError, Typ};
 
-use super::{Listed, ScopeForm};
+use super::{Listed, ScopeForm, ScopeFrom};
 
 impl Profile {
     pub(crate) fn check_type(&self, typ: Option<Typ>) -> Result<(), TokenError> {
@@ -40,9 +40,11 @@ impl Profile {
         Some(CurrentActor::client(client, issuer))
     }
 
-    /// The client that requested the token: the first of the profile's claims that is there.
+    /// The client that requested the token: the first of the profile's claims that is there, or else what RFC 7662 has
+    /// for it.
     pub(crate) fn client(&self, claims: &Claims) -> Result<Option<String>, TokenError> {
-        for name in self.client.iter().copied() {
+        let told = claims.of_answer.then_some("client_id");
+        for name in self.client.iter().copied().chain(told) {
             if let Some(json) = claims.payload.value(name) {
                 let client = values::non_empty(json).ok_or(TokenError::InvalidClaim(name))?;
                 return Ok(Some(client.into_owned()));
@@ -54,15 +56,19 @@ impl Profile {
         }
     }
 
-    /// The granted scope: of the first of the profile's claims that is there, in a form that the profile has for it.
+    /// The granted scope: of the first of the profile's claims that is there, in a form that the profile has for it, or
+    /// else what RFC 7662 has for it.
     pub(crate) fn scope(&self, claims: &Claims) -> Result<Scope, TokenError> {
-        let mut sources = self.scope.iter();
+        const TOLD: ScopeFrom = ScopeFrom::text("scope");
+        // A profile that reads no scope at all reads none here either.
+        let told = Some(&TOLD).filter(|_| claims.of_answer && !self.scope.is_empty());
+        let sources = || self.scope.iter().chain(told);
         let found =
-            sources.find_map(|source| Some((source.claim, claims.payload.value(source.claim)?)));
+            sources().find_map(|source| Some((source.claim, claims.payload.value(source.claim)?)));
         let Some((claim, json)) = found else {
             return Ok(Scope::default());
         };
-        let forms = self.scope.iter().filter(|source| source.claim == claim);
+        let forms = sources().filter(|source| source.claim == claim);
         forms
             .filter_map(|source| match source.form {
                 ScopeForm::Text => Scope::parse(&values::text(json)?),
@@ -115,7 +121,7 @@ impl Profile {
         issuer: &Issuer,
     ) -> PrincipalKind {
         let mut marks = self.service.iter();
-        if marks.any(|mark| mark.holds(claims, client, issuer)) {
+        if marks.any(|mark| !mark.is_told(claims) && mark.holds(claims, client, issuer)) {
             PrincipalKind::Service
         } else {
             PrincipalKind::User

@@ -33,7 +33,7 @@ fn judged(token: &Token) -> Result<Validated, TokenError> {
 }
 
 /// Everything that is told of a caller, but for the token.
-fn facts(caller: &Validated) -> String {
+pub(crate) fn facts(caller: &Validated) -> String {
     format!(
         "{:?}",
         (

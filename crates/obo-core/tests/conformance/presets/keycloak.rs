@@ -86,6 +86,7 @@ fn kc_08_at_13_other_kinds_of_token_are_refused() {
 fn at_11_a_service_account_is_a_service_by_any_of_its_marks() {
     let policy = under(keycloak::profile());
     let by_name_alone = service_account().without("client_id");
+    let by_name_alone = by_name_alone.without("clientHost").without("clientAddress");
     let named = by_name_alone.under(&policy).unwrap();
     assert_eq!(
         named.kind(),
@@ -97,10 +98,27 @@ fn at_11_a_service_account_is_a_service_by_any_of_its_marks() {
         .clone()
         .without("client_id")
         .with("clientId", "stock");
-    for token in [service_account(), by_note, by_old_note] {
+    let by_its_host = service_account().without("client_id");
+    for token in [service_account(), by_note, by_old_note, by_its_host] {
         let caller = token.under(&policy).unwrap();
         assert_eq!(caller.kind(), PrincipalKind::Service);
         assert_eq!(caller.client_id(), Some("stock"));
+    }
+}
+
+#[test]
+fn at_11_in_05_the_client_of_an_answer_makes_nobody_a_service() {
+    let policy = under(keycloak::profile());
+    let told = |token: Recorded| {
+        let client = token.payload["azp"].clone();
+        let token = token.with("username", "someone").with("client_id", client);
+        token.told(&policy).unwrap().kind()
+    };
+    assert_eq!(told(user()), PrincipalKind::User);
+    assert_eq!(told(service_account()), PrincipalKind::Service);
+    for mark in ["clientHost", "clientAddress"] {
+        let by_one_mark = service_account().without(mark);
+        assert_eq!(told(by_one_mark), PrincipalKind::Service, "{mark}");
     }
 }
 

@@ -1,9 +1,13 @@
 //! Tokens as products' documentation shows or describes them, under the products' profiles: literals of the same members,
 //! forms and kinds of value, signed here. None was captured from a running product.
 
-use obo_core::{Audience, Issuer, Policy, Profile, Scope, TokenError, UnixTime, Validated};
+use obo_core::{
+    Audience, BearerToken, IntrospectionAnswer, Issuer, Policy, PrincipalKind, Profile, Scope,
+    ThinAnswers, TokenError, UnixTime, Validated,
+};
 use serde_json::{Map, Value};
 
+use crate::introspection::facts;
 use crate::judge::{judge, published};
 use crate::signer::P256;
 use crate::token::seal;
@@ -52,8 +56,41 @@ impl Recorded {
         self
     }
 
-    /// The verdict shortly after the token was issued.
+    /// The verdict shortly after the token was issued; the same, whether it was read or asked about.
     fn under(&self, policy: &Policy) -> Result<Validated, TokenError> {
+        let verdict = self.read(policy);
+        // The header's `typ` is of a JWT alone, and whoever is asked about a token of another issuer says that it is none.
+        let is_of_both = !matches!(
+            verdict,
+            Err(TokenError::Type { .. } | TokenError::UnknownIssuer { .. })
+        );
+        if is_of_both {
+            self.is_told_alike(policy, &verdict);
+        }
+        verdict
+    }
+
+    fn is_told_alike(&self, policy: &Policy, read: &Result<Validated, TokenError>) {
+        let mut token = self.clone();
+        if let Ok(caller) = read {
+            // Members of RFC 7662 that products have for every token, or for every user.
+            if let Some(client) = caller.client_id() {
+                token = token.with("client_id", client);
+            }
+            if caller.kind() == PrincipalKind::User {
+                token = token.with("username", "alice");
+            }
+        }
+        match (token.told(policy), read) {
+            (Ok(told), Ok(read)) => assert_eq!(facts(&told), facts(read)),
+            // The kind of token is looked at first there.
+            (Err(TokenError::NotAnAccessToken(_)), Err(_)) => {}
+            (told, read) => assert_eq!(told.as_ref().err(), read.as_ref().err()),
+        }
+    }
+
+    /// The verdict on the token as a JWT.
+    fn read(&self, policy: &Policy) -> Result<Validated, TokenError> {
         let kid = P256.kid();
         let typ = self
             .typ
@@ -61,8 +98,23 @@ impl Recorded {
         let header = format!(r#"{{{typ}"alg":"ES256","kid":"{kid}"}}"#);
         let payload = serde_json::to_vec(&self.payload).unwrap();
         let token = seal(&P256, "ES256", header.as_bytes(), &payload);
-        let now = self.payload["iat"].as_u64().unwrap() + 5;
-        judge(policy, &published(), &token, UnixTime::from_secs(now))
+        judge(policy, &published(), &token, self.now())
+    }
+
+    /// The verdict on an opaque token of which its issuer says the same.
+    fn told(&self, policy: &Policy) -> Result<Validated, TokenError> {
+        let told = self
+            .clone()
+            .with("active", true)
+            .with("token_type", "Bearer");
+        let answer = serde_json::to_vec(&told.payload).unwrap();
+        let answer = IntrospectionAnswer::parse(&answer).unwrap();
+        let token = BearerToken::parse("opaque").unwrap();
+        policy.judge(token, answer, ThinAnswers::default(), self.now())
+    }
+
+    fn now(&self) -> UnixTime {
+        UnixTime::from_secs(self.payload["iat"].as_u64().unwrap() + 5)
     }
 
     fn refusal(&self, policy: &Policy) -> TokenError {

@@ -4,7 +4,7 @@ use obo_core::dialect::okta;
 use obo_core::{Policy, PrincipalKind, TokenError};
 use serde_json::json;
 
-use super::{Recorded, policy, scope};
+use super::{Recorded, facts, policy, scope};
 
 fn custom_server() -> Policy {
     let issuer = "https://example.okta.com/oauth2/aus9o8wzkhckw9TLa0h7z";
@@ -60,6 +60,45 @@ fn at_11_a_client_for_itself_is_a_service() {
         let caller = token.under(&custom_server()).unwrap();
         assert_eq!(caller.kind(), PrincipalKind::Service);
     }
+}
+
+/// As the vendor's reference of the introspection endpoint has it.
+fn told_of_user() -> Recorded {
+    Recorded::new(
+        None,
+        r#"{
+          "scope": "openid email orders:read", "username": "john.doe@example.com",
+          "exp": 1467148694, "iat": 1467145094, "sub": "john.doe@example.com", "aud": "api://orders",
+          "iss": "https://example.okta.com/oauth2/aus9o8wzkhckw9TLa0h7z",
+          "jti": "AT.0mP4JKAZX1iACIT4vbEDF7LpvDVjxypPMf0D7uX39RE",
+          "client_id": "nmdP1fcyvdVO11AL7ECm", "uid": "00ujmkLgagxeRrAg20g3"
+        }"#,
+    )
+}
+
+#[test]
+fn ot_01_in_05_an_answer_has_scope_and_client_by_the_names_of_rfc_7662() {
+    let told = told_of_user().told(&custom_server()).unwrap();
+    let read = user().without("auth_time").without("groups");
+    let read = read.under(&custom_server()).unwrap();
+    assert_eq!(facts(&told), facts(&read));
+    let service = told_of_user().without("uid").without("username");
+    let service = service.with("sub", "nmdP1fcyvdVO11AL7ECm");
+    let service = service.told(&custom_server()).unwrap();
+    assert_eq!(service.kind(), PrincipalKind::Service);
+    // What a token has of its own goes first, and a JWT has nothing else.
+    let both = user().with("scope", "admin").with("client_id", "other");
+    let both = both.told(&custom_server()).unwrap();
+    assert_eq!(both.client_id(), Some("nmdP1fcyvdVO11AL7ECm"));
+    assert!(!both.scope().contains("admin"));
+    let refused = told_of_user().read(&custom_server()).unwrap_err();
+    assert_eq!(refused, TokenError::MissingClaim("cid"));
+    for (member, bad) in [("scope", json!(["openid"])), ("client_id", json!(1))] {
+        let refused = told_of_user().with(member, bad).told(&custom_server());
+        assert_eq!(refused.unwrap_err(), TokenError::InvalidClaim(member));
+    }
+    let nobody = told_of_user().without("client_id").told(&custom_server());
+    assert_eq!(nobody.unwrap_err(), TokenError::MissingClaim("cid"));
 }
 
 #[test]
