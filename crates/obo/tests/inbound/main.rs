@@ -14,6 +14,7 @@ mod issuer;
 #[path = "../observed/listen.rs"]
 mod listen;
 mod log;
+mod raw_endpoint;
 
 mod any_bytes;
 mod bounds;
@@ -25,6 +26,7 @@ mod introspection;
 mod introspection_answers;
 mod introspection_cache;
 mod introspection_config;
+mod introspection_faults;
 mod introspection_forgotten;
 mod introspection_load;
 mod introspection_routes;

@@ -1,0 +1,197 @@
+//! An introspection endpoint whose connections go wrong, through the default client.
+
+use obo::BearerAuthLayer;
+use tokio::io::AsyncWriteExt as _;
+use tokio::net::{TcpSocket, TcpStream};
+use tokio::time::{Duration, Instant, pause, sleep};
+
+use crate::asked::code;
+use crate::guarded::{Guarded, assert_unavailable};
+use crate::raw_endpoint::{RawEndpoint, asking, good, http, ok};
+
+const UNAVAILABLE: &str = "introspection_unavailable";
+
+#[tokio::test]
+async fn bt_18_nobody_listens() {
+    // Bound without listening: nobody else has the port, and a connection is refused.
+    let nobody = TcpSocket::new_v4().unwrap();
+    nobody.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let url = format!("http://{}/introspect", nobody.local_addr().unwrap());
+    let guarded = Guarded::new(BearerAuthLayer::new(asking(&url)));
+    let response = guarded.with("Bearer opaque").await;
+    assert_unavailable(&response, "1");
+    assert_eq!(guarded.admitted(), 0);
+}
+
+#[tokio::test]
+async fn bt_18_the_connection_is_reset() {
+    let endpoint = RawEndpoint::doing(|stream| async move { stream.set_zero_linger() }).await;
+    assert_eq!(code(&endpoint.server(), "opaque").await, UNAVAILABLE);
+    let endpoint = RawEndpoint::doing(|mut stream| async move {
+        stream.write_all(&ok(&good()).as_bytes()[..120]).await?;
+        stream.set_zero_linger()
+    })
+    .await;
+    assert_eq!(code(&endpoint.server(), "opaque").await, UNAVAILABLE);
+    // There is one attempt.
+    assert_eq!(endpoint.requests().len(), 1);
+}
+
+/// Writes so much of a good answer and no more, or the rest byte by byte.
+async fn stalls(
+    mut stream: TcpStream,
+    after: usize,
+    then: Option<Duration>,
+) -> std::io::Result<()> {
+    let answer = ok(&good());
+    stream.write_all(&answer.as_bytes()[..after]).await?;
+    let Some(pause) = then else {
+        return std::future::pending().await;
+    };
+    for byte in &answer.as_bytes()[after..] {
+        sleep(pause).await;
+        stream.write_all(&[*byte]).await?;
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn bt_18_whatever_it_stalls_in_it_is_given_up_after_five_seconds() {
+    let body = ok(&good()).find('{').unwrap();
+    for (after, then) in [
+        (0, None),
+        (20, None),
+        (body, None),
+        (body + 10, None),
+        (0, Some(Duration::from_secs(1))),
+        (body, Some(Duration::from_secs(1))),
+    ] {
+        let endpoint = RawEndpoint::doing(move |stream| stalls(stream, after, then)).await;
+        let server = endpoint.server();
+        let waiting = tokio::spawn(async move { code(&server, "opaque").await });
+        // A clock that stands still would run ahead of the connection, so it does only from here on.
+        endpoint.arrived(1).await;
+        pause();
+        let start = Instant::now();
+        assert_eq!(
+            waiting.await.unwrap(),
+            UNAVAILABLE,
+            "after {after}, {then:?}"
+        );
+        let seconds = start.elapsed().as_secs_f64();
+        assert!((4.0..=5.1).contains(&seconds), "{seconds} after {after}");
+        tokio::time::resume();
+    }
+}
+
+#[tokio::test]
+async fn in_03_a_flood_is_cut_off() {
+    let head = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n";
+    let fields = "x-filler: filler\r\n".repeat(10_000);
+    let chunk = format!("10000\r\n{}\r\n", " ".repeat(0x10000));
+    for (start, repeated) in [
+        (format!("{head}\r\n"), " ".repeat(0x10000)),
+        (format!("{head}transfer-encoding: chunked\r\n\r\n"), chunk),
+        (
+            format!("{head}content-length: 99999999999\r\n\r\n"),
+            " ".repeat(0x10000),
+        ),
+        (head.to_owned(), fields),
+    ] {
+        let endpoint = RawEndpoint::doing(move |mut stream| {
+            let (start, repeated) = (start.clone(), repeated.clone());
+            async move {
+                stream.write_all(start.as_bytes()).await?;
+                // Ends when the other side no longer listens.
+                loop {
+                    stream.write_all(repeated.as_bytes()).await?;
+                }
+            }
+        })
+        .await;
+        let start = Instant::now();
+        assert_eq!(code(&endpoint.server(), "opaque").await, UNAVAILABLE);
+        assert!(start.elapsed() < Duration::from_secs(4), "only in time");
+    }
+}
+
+#[tokio::test]
+async fn in_03_an_encoded_answer_is_none_and_none_is_asked_for() {
+    let utf16: Vec<u8> = "\u{feff}{\"active\":true}"
+        .encode_utf16()
+        .flat_map(u16::to_le_bytes)
+        .collect();
+    // As `gzip` begins.
+    let gzip = vec![0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3, 0xab, 0x56];
+    for (encoding, body) in [
+        ("content-type: application/json; charset=utf-16", utf16),
+        ("content-encoding: gzip", gzip),
+    ] {
+        let length = body.len();
+        let head = format!("HTTP/1.1 200 OK\r\n{encoding}\r\ncontent-length: {length}\r\n\r\n");
+        let endpoint = RawEndpoint::answering([head.into_bytes(), body].concat()).await;
+        assert_eq!(code(&endpoint.server(), "opaque").await, UNAVAILABLE);
+        let request = endpoint.requests().remove(0).to_ascii_lowercase();
+        assert!(!request.contains("accept-encoding"), "{request}");
+    }
+}
+
+#[tokio::test]
+async fn in_02_a_redirect_is_not_followed_and_nobody_else_gets_the_credentials() {
+    let elsewhere = RawEndpoint::answering(ok(&good())).await;
+    for status in [
+        "301 Moved Permanently",
+        "302 Found",
+        "303 See Other",
+        "307 Temporary Redirect",
+        "308 Permanent Redirect",
+    ] {
+        let location = format!("{status}\r\nlocation: {}", elsewhere.url);
+        let endpoint = RawEndpoint::answering(http(&location, &good())).await;
+        assert_eq!(code(&endpoint.server(), "opaque").await, UNAVAILABLE);
+        let requests = endpoint.requests();
+        assert_eq!(requests.len(), 1);
+        assert!(requests[0].contains("authorization: Basic "));
+        assert!(elsewhere.requests().is_empty(), "{status}");
+    }
+}
+
+#[tokio::test]
+async fn bt_18_when_to_try_again_is_passed_on() {
+    for (status, retry_after) in [
+        ("429 Too Many Requests", "7"),
+        ("503 Service Unavailable", "7"),
+        ("429 Too Many Requests", "86400"),
+    ] {
+        let answer = http(&format!("{status}\r\nretry-after: {retry_after}"), "{}");
+        let endpoint = RawEndpoint::answering(answer).await;
+        let guarded = Guarded::new(BearerAuthLayer::new(endpoint.server()));
+        let capped = if retry_after == "7" { "7" } else { "300" };
+        // The second is not even asked about.
+        for token in ["opaque", "another"] {
+            let response = guarded.with(format!("Bearer {token}")).await;
+            assert_unavailable(&response, capped);
+        }
+        assert_eq!(endpoint.requests().len(), 1);
+    }
+}
+
+#[tokio::test]
+async fn an_answer_nobody_asked_for_is_never_given_to_the_next_who_asks() {
+    let keep = |body: &str| ok(body).replace("connection: close\r\n", "");
+    let two = keep(r#"{"active":false}"#) + &keep(&good().replace("alice", "mallory"));
+    let endpoint = RawEndpoint::doing(move |mut stream| {
+        let two = two.clone();
+        async move {
+            stream.write_all(two.as_bytes()).await?;
+            // Kept open, so that the client may want to use it again.
+            std::future::pending().await
+        }
+    })
+    .await;
+    let server = endpoint.server();
+    for number in 1..=3 {
+        assert_eq!(code(&server, &format!("opaque-{number}")).await, "inactive");
+        assert_eq!(endpoint.requests().len(), number);
+    }
+}
