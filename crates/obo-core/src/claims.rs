@@ -33,6 +33,8 @@ pub(crate) struct Claims {
     pub(crate) other_kind: Option<&'static str>,
     /// They were told by the issuer, and have the members of RFC 7662 section 2.2 beside those of the token.
     pub(crate) of_answer: bool,
+    /// Nobody but the client is in them: its identifier was taken for the subject.
+    pub(crate) of_client: bool,
     /// What servers differ in is here, such as scope and client: the issuer's profile says where.
     pub(crate) payload: Payload,
 }
@@ -82,6 +84,12 @@ impl Claims {
 
     pub(crate) fn sub(&self) -> Option<&str> {
         self.sub.map(|sub| self.payload.at(sub))
+    }
+
+    /// Takes the client for the subject that is not there.
+    pub(crate) fn set_client_subject(&mut self, client: &str) {
+        self.sub = self.payload.append(client);
+        self.of_client = true;
     }
 
     pub(crate) fn jti(&self) -> Option<&str> {

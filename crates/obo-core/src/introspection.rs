@@ -34,6 +34,8 @@ pub struct ThinAnswers {
     pub audience: bool,
     /// Without `exp`: the token is taken to live this long from the answer on.
     pub expiry: Option<Duration>,
+    /// Without `sub`: the token is taken for the client's own, and the client for the subject.
+    pub subject: bool,
 }
 
 impl IntrospectionAnswer {
@@ -121,6 +123,15 @@ impl Policy {
         }
         if let (None, Some(lifetime)) = (claims.exp, thin.expiry) {
             claims.exp = Some(now.saturating_add(lifetime));
+        }
+        if claims.sub().is_none() && thin.subject {
+            // No user has a part in it, so that nobody who acts for one has either.
+            if !claims.actors.is_empty() {
+                return Err(TokenError::MissingClaim("sub"));
+            }
+            if let Some(client) = self.profile.client(&claims)? {
+                claims.set_client_subject(&client);
+            }
         }
         self.decide(token.expose(), claims, now)
     }

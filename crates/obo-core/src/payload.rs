@@ -39,6 +39,13 @@ impl Payload {
         self.at(self.json)
     }
 
+    /// Room for a text that is none of the JSON.
+    pub(crate) fn append(&mut self, text: &str) -> Option<Span> {
+        let span = Span::new(self.text.len(), text.len())?;
+        self.text.push_str(text);
+        Some(span)
+    }
+
     pub(crate) fn at(&self, span: Span) -> &str {
         self.text.get(span.range()).unwrap_or_default()
     }

@@ -29,7 +29,7 @@ use crate::{
 /// | `issuers.introspection` | the issuer is asked about its tokens, as [`ResourceServer::introspect`] says: |
 /// | `… .client` | who this service is to the issuer, a [`ClientConfig`](crate::ClientConfig); without it as [`client`](Self::client) says |
 /// | `… .for` | `"all_tokens"`, or as [`Introspection`](crate::Introspection) describes `"opaque_tokens"` and `"revocation"` |
-/// | `… .endpoint`, `max_age`, `concurrency`, `signed`, `accepts_missing_audience`, `accepts_missing_expiry` | its methods of these names |
+/// | `… .endpoint`, `max_age`, `concurrency`, `signed`, `accepts_missing_audience`, `accepts_missing_expiry`, `accepts_missing_subject` | its methods of these names |
 ///
 /// Other keys are refused. A value that is wrong by itself is an error of the file's reader, which knows the place; one
 /// that does not go with another is a [`ConfigError`] that names the field by its path.

@@ -121,7 +121,9 @@ impl Profile {
         issuer: &Issuer,
     ) -> PrincipalKind {
         let mut marks = self.service.iter();
-        if marks.any(|mark| !mark.is_told(claims) && mark.holds(claims, client, issuer)) {
+        let is_marked =
+            marks.any(|mark| !mark.is_told(claims) && mark.holds(claims, client, issuer));
+        if is_marked || claims.of_client {
             PrincipalKind::Service
         } else {
             PrincipalKind::User

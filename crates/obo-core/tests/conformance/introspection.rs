@@ -5,8 +5,9 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{Response, header};
 use obo_core::{
-    Audience, BearerToken, ErrorClass, IntrospectionAnswer, Policy, Profile, ThinAnswers,
-    TokenEndpointError, TokenError, TokenRequest, UnixTime, Validated, introspection_refusal,
+    Audience, BearerToken, ErrorClass, IntrospectionAnswer, Mark, Policy, PrincipalKind, Profile,
+    ThinAnswers, TokenEndpointError, TokenError, TokenRequest, UnixTime, Validated,
+    introspection_refusal,
 };
 
 use crate::judge::{ISSUER, NOW, lenient, strict, verdict};
@@ -248,6 +249,7 @@ fn in_05_thin_answers_are_refused_unless_they_are_expected() {
     let thin = ThinAnswers {
         audience: true,
         expiry: Some(Duration::from_secs(30)),
+        ..none
     };
     let told = answer(&Token::new().without_claim("aud").without_claim("exp"));
     let caller = judged_by(&strict(), thin, &told).unwrap();
@@ -266,6 +268,38 @@ fn in_05_thin_answers_are_refused_unless_they_are_expected() {
     let told = answer(&Token::new().without_claim("aud"));
     let refused = judged_by(&by_client, thin, &told).unwrap_err();
     assert_eq!(refused.code(), "wrong_audience");
+}
+
+#[test]
+fn in_05_at_11_without_a_subject_a_token_is_the_clients_own_where_that_is_expected() {
+    let none = ThinAnswers::default();
+    let thin = ThinAnswers {
+        subject: true,
+        ..none
+    };
+    let of_client = Token::new().without_claim("sub");
+    let refused = judged_by(&strict(), none, &answer(&of_client)).unwrap_err();
+    assert_eq!(refused, TokenError::MissingClaim("sub"));
+    let unmarked = lenient().profile(Profile::LENIENT.service_if([Mark::is("kind", "machine")]));
+    for policy in [strict(), lenient(), unmarked] {
+        let caller = judged_by(&policy, thin, &answer(&of_client)).unwrap();
+        assert_eq!(Some(caller.subject()), caller.client_id());
+        assert_eq!(caller.kind(), PrincipalKind::Service);
+        let user = judged_by(&policy, thin, &answer(&Token::new())).unwrap();
+        assert_eq!(
+            (user.subject(), user.kind()),
+            ("alice", PrincipalKind::User)
+        );
+    }
+    // Neither somebody who acts for nobody, nor nobody at all, nor a subject that is none.
+    for odd in [
+        of_client.clone().claim("act", r#"{"sub":"service-b"}"#),
+        of_client.without_claim("client_id"),
+        Token::new().claim("sub", "null"),
+        Token::new().claim("sub", r#""""#),
+    ] {
+        judged_by(&lenient(), thin, &answer(&odd)).unwrap_err();
+    }
 }
 
 #[test]

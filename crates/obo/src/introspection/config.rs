@@ -19,6 +19,8 @@ pub(crate) struct IntrospectionConfig {
     #[serde(default)]
     accepts_missing_audience: bool,
     accepts_missing_expiry: Option<Span>,
+    #[serde(default)]
+    accepts_missing_subject: bool,
 }
 
 #[derive(Clone, Copy, Debug, Default, Deserialize)]
@@ -64,6 +66,9 @@ impl IntrospectionConfig {
         }
         if self.accepts_missing_audience {
             asked = asked.accepts_missing_audience();
+        }
+        if self.accepts_missing_subject {
+            asked = asked.accepts_missing_subject();
         }
         if let Some(Span(lifetime)) = self.accepts_missing_expiry {
             asked = asked.accepts_missing_expiry(lifetime);

@@ -137,6 +137,17 @@ impl Introspection {
         self
     }
 
+    /// Accepts active tokens whose answer has no `sub` but a client: such a token counts as the client's own, a service's,
+    /// with the client for its subject. By default they are refused.
+    ///
+    /// For a server that leaves `sub` out where no user has a part (RFC 7662 section 2.2), and there alone: one that leaves
+    /// it out of users' tokens would turn users into their applications.
+    #[must_use]
+    pub fn accepts_missing_subject(mut self) -> Self {
+        self.thin.subject = true;
+        self
+    }
+
     pub(crate) fn takes_opaque_tokens(&self) -> bool {
         self.jwts != Jwts::Confirmed
     }

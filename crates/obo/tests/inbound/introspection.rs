@@ -2,8 +2,8 @@
 
 use http::Method;
 use obo::{
-    BearerAuthLayer, Client, ClientSecretBasic, Issuer, ResourceServer, Secret, TokenExchange,
-    Validated,
+    BearerAuthLayer, Client, ClientSecretBasic, Issuer, PrincipalKind, ResourceServer, Secret,
+    TokenExchange, Validated,
 };
 use obo_testkit::{Endpoint, Fault};
 
@@ -211,6 +211,7 @@ async fn thin_answers_pass_where_they_are_expected() {
         asked
             .accepts_missing_audience()
             .accepts_missing_expiry(std::time::Duration::from_secs(30))
+            .accepts_missing_subject()
     };
     let (idp, server) = over_socket(thin).await;
     let said = serde_json::json!({ "aud": null, "exp": null });
@@ -221,6 +222,16 @@ async fn thin_answers_pass_where_they_are_expected() {
 
     let issuer = Issuer::new(idp.issuer()).unwrap();
     let strict = ResourceServer::introspecting(policy(&issuer), issuer, service_a()).unwrap();
+    assert_eq!(code(&strict, &token).await, "missing_claim");
+    idp.heal();
+    let no_subject = serde_json::json!({ "sub": null });
+    idp.fault(Endpoint::Introspection, Fault::Merge(no_subject));
+    let token = idp.service("batch").audience("service-a").mint_opaque();
+    let caller = server.validate(&token).await.unwrap();
+    assert_eq!(
+        (caller.subject(), caller.kind()),
+        ("batch", PrincipalKind::Service)
+    );
     assert_eq!(code(&strict, &token).await, "missing_claim");
 }
 

@@ -49,17 +49,18 @@ async fn an_issuer_may_be_asked_about_its_tokens() {
     let known = Client::new("service-a", ClientSecretBasic::new("s3cret").unwrap());
     let thin = idp.user("alice").without("exp");
     idp.client("service-a").may_introspect(idp.issuer());
-    let drop_aud = serde_json::json!({ "aud": null });
-    idp.fault(Endpoint::Introspection, Fault::Merge(drop_aud));
+    let dropped = serde_json::json!({ "aud": null, "sub": null });
+    idp.fault(Endpoint::Introspection, Fault::Merge(dropped));
     let endpoint = idp.introspection_endpoint();
     let server = of(&format!(
-        r#"endpoint = "{endpoint}", max_age = "0s", concurrency = 1, accepts_missing_audience = true, accepts_missing_expiry = "10s""#
+        r#"endpoint = "{endpoint}", max_age = "0s", concurrency = 1, accepts_missing_audience = true, accepts_missing_expiry = "10s", accepts_missing_subject = true"#
     ));
     let server = server.unwrap().client(known.unwrap()).build().unwrap();
     let before = (idp.introspection_requests(), idp.discovery_requests());
     let token = thin.mint_opaque();
     for _ in 0..2 {
-        server.validate(&token).await.unwrap();
+        let caller = server.validate(&token).await.unwrap();
+        assert_eq!(Some(caller.subject()), caller.client_id());
     }
     assert_eq!(idp.introspection_requests(), before.0 + 2);
     assert_eq!(idp.discovery_requests(), before.1);
