@@ -97,6 +97,9 @@ configuration = {
                 TOKEN_EXCHANGE: exchange,
             },
         ),
+        "introspection": endpoint(
+            "introspection", "oauth2.introspection.Introspection", client_authn_method=METHODS
+        ),
     },
     # Whoever comes is diana.
     "authentication": {"anon": {
@@ -200,7 +203,23 @@ def run(name):
 
 app = Flask("idpyoidc")
 app.add_url_rule("/jwks", "jwks", lambda: server.keyjar.export_jwks())
-for name, methods in (("provider_config", ["GET"]), ("authorization", ["GET"]), ("token", ["POST"])):
+
+
+def revoke():
+    """Its revocation endpoint asks for a part of the server that is no longer there, so the token is revoked beside it."""
+    token = request.form["token"]
+    session = server.context.session_manager.get_session_info_by_token(token, grant=True)
+    session["grant"].get_token(token).revoke()
+    return ""
+
+
+app.add_url_rule("/interop/revoke", "revoke", revoke, methods=["POST"])
+for name, methods in (
+    ("provider_config", ["GET"]),
+    ("authorization", ["GET"]),
+    ("token", ["POST"]),
+    ("introspection", ["POST"]),
+):
     path = "/" + configuration["endpoint"][name]["path"]
     app.add_url_rule(path, name, lambda name=name: run(name), methods=methods)
 until_stdin_ends(

@@ -82,6 +82,10 @@ function authorizationServer(issuer) {
     features: {
       devInteractions: { enabled: false },
       clientCredentials: { enabled: true },
+      // Any service may ask about any token, but for one.
+      introspection: { enabled: true, allowedPolicy: (ctx, client) => client.clientId !== 'no-exchange' },
+      jwtIntrospection: { enabled: true },
+      revocation: { enabled: true },
       resourceIndicators: {
         enabled: true,
         getResourceServerInfo: (ctx, name) => known(name),

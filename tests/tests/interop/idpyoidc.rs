@@ -1,5 +1,7 @@
 //! `idpyoidc` from PyPI with the audience put right: an exchange with a policy of its own, and its other deviations.
 
+mod introspection;
+
 use std::time::Duration;
 
 use obo::{

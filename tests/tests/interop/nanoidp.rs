@@ -1,5 +1,7 @@
 //! `nanoidp` from PyPI: long tokens full of lists, and keys that rotate at a call. It exchanges nothing.
 
+mod introspection;
+
 use obo::{ExchangeErrorKind, PrincipalKind, Profile, ResourceServer};
 use serde_json::Value;
 

@@ -1,5 +1,7 @@
 //! `oidc-provider` from npm: close to the RFCs, with an exchange and an on-behalf-of grant of the JWT bearer kind.
 
+mod introspection;
+
 use obo::dialect::{Rfc8693, entra};
 use obo::{
     ClientSecretBasic, ClientSecretPost, ErrorClass, ExchangeErrorKind, PrincipalKind, Resource,

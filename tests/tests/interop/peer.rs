@@ -1,11 +1,12 @@
 //! A server of somebody else's: where it is, who its clients are, and this project's two sides pointed at it.
 
 use std::env;
+use std::time::Duration;
 
 use obo::{
     Algorithm, Audience, AuthorizationServer, Client, ClientAuth, ClientSecretBasic, Exchanged,
-    Issuer, Policy, PrivateKeyJwt, Profile, Rejection, ResourceServer, Secret, SigningKey,
-    TokenExchange, Validated,
+    Introspection, Issuer, Policy, PrivateKeyJwt, Profile, Rejection, ResourceServer, Secret,
+    SigningKey, TokenExchange, Validated,
 };
 use serde_json::Value;
 
@@ -63,13 +64,42 @@ impl Peer {
         ResourceServer::with_policy(policy, self.server.clone()).unwrap()
     }
 
-    /// Posts a form to a path of the server, as one of its clients where one is named.
+    /// A service under this name that asks the server about tokens.
+    pub(crate) fn asking(&self, name: &str, asked: Introspection) -> ResourceServer {
+        let policy = Policy::new(self.issuer().clone(), audience(name)).profile(Profile::LENIENT);
+        ResourceServer::introspecting(policy, self.server.clone(), asked).unwrap()
+    }
+
+    /// Posts a form to a path of the server, as one of its clients where one is named; its JSON.
     pub(crate) async fn post(
         &self,
         path: &str,
         client: Option<&str>,
         form: &[(&str, &str)],
     ) -> Value {
+        serde_json::from_str(&self.send(path, client, form, None).await).unwrap()
+    }
+
+    /// Revokes a token, as the client that has it.
+    pub(crate) async fn revoke(&self, path: &str, client: &str, token: &str) {
+        self.send(path, Some(client), &[("token", token)], None)
+            .await;
+    }
+
+    /// What the server says of a token, as the JWT that it is.
+    pub(crate) async fn signed_answer(&self, path: &str, client: &str, token: &str) -> String {
+        let form = [("token", token)];
+        let accept = Some("application/token-introspection+jwt");
+        self.send(path, Some(client), &form, accept).await
+    }
+
+    async fn send(
+        &self,
+        path: &str,
+        client: Option<&str>,
+        form: &[(&str, &str)],
+        accept: Option<&str>,
+    ) -> String {
         let url = format!("{}{path}", self.issuer());
         let form = url::form_urlencoded::Serializer::new(String::new())
             .extend_pairs(form)
@@ -77,6 +107,7 @@ impl Peer {
         let request = http()
             .post(&url)
             .header("content-type", "application/x-www-form-urlencoded")
+            .header("accept", accept.unwrap_or("*/*"))
             .body(form);
         let request = match client {
             Some(client) => request.basic_auth(client, Some(self.secret(client))),
@@ -85,7 +116,7 @@ impl Peer {
         let response = request.send().await.unwrap();
         let (status, body) = (response.status(), response.text().await.unwrap());
         assert!(status.is_success(), "{url}: {status} {body}");
-        serde_json::from_str(&body).unwrap()
+        body
     }
 }
 
@@ -103,6 +134,19 @@ pub(crate) fn audience(name: &str) -> Audience {
 /// Takes the issued token where it was meant for.
 pub(crate) async fn arrived(at: &ResourceServer, exchanged: &Exchanged) -> Validated {
     at.validate(exchanged.token().expose()).await.unwrap()
+}
+
+/// Asks as this client with each request.
+pub(crate) fn each_time(client: Client) -> Introspection {
+    Introspection::new(client).max_age(Duration::ZERO).unwrap()
+}
+
+/// Why a server does not say anything of a token.
+pub(crate) fn unavailable(refused: Result<Validated, Rejection>) -> String {
+    match refused {
+        Err(Rejection::IntrospectionUnavailable { problem, .. }) => problem,
+        other => panic!("an answer: {other:?}"),
+    }
 }
 
 /// Why a token is refused, as metrics have it.

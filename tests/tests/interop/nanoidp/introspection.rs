@@ -1,0 +1,71 @@
+//! Introspection of its JWTs (RFC 7662).
+
+use obo::{Client, ClientSecretBasic};
+
+use super::{access_token, peer, service, signed_in};
+use crate::peer::{code, each_time, unavailable};
+
+#[tokio::test]
+#[ignore = "needs the server: cargo xtask interop"]
+async fn in_01_in_04_a_token_is_good_until_it_is_revoked() {
+    let peer = peer();
+    for asked in [
+        each_time(peer.basic("web-app")),
+        each_time(peer.basic("web-app")).for_revocation(),
+    ] {
+        let asking = peer.asking("service-a", asked);
+        let token = access_token(&peer).await;
+        let caller = asking.validate(&token).await.unwrap();
+        assert_eq!(
+            (caller.subject(), caller.client_id()),
+            ("alice", Some("web-app"))
+        );
+        peer.revoke("/revoke", "web-app", &token).await;
+        assert_eq!(code(asking.validate(&token).await), "inactive");
+        // The keys know nothing of it.
+        service(&peer).validate(&token).await.unwrap();
+    }
+}
+
+#[tokio::test]
+#[ignore = "needs the server: cargo xtask interop"]
+async fn in_04_garbage_is_not_active_and_another_service_is_not_addressed() {
+    let peer = peer();
+    let asking = peer.asking("service-a", each_time(peer.basic("web-app")));
+    assert_eq!(code(asking.validate("made-up").await), "inactive");
+    let other = peer.asking("service-b", each_time(peer.basic("web-app")));
+    let token = access_token(&peer).await;
+    assert_eq!(code(other.validate(&token).await), "wrong_audience");
+}
+
+#[tokio::test]
+#[ignore = "needs the server: cargo xtask interop"]
+async fn in_02_a_client_with_a_wrong_secret_is_our_misconfiguration() {
+    let peer = peer();
+    let wrong = Client::new("web-app", ClientSecretBasic::new("wrong").unwrap());
+    let asking = peer.asking("service-a", each_time(wrong.unwrap()));
+    let told = unavailable(asking.validate(&access_token(&peer).await).await);
+    assert!(told.contains("invalid_client"), "{told}");
+}
+
+/// It calls a refresh token an active `Bearer` token, addressed as the access token is. What the token itself says tells it.
+#[tokio::test]
+#[ignore = "needs the server: cargo xtask interop"]
+async fn in_05_jw_33_a_refresh_token_that_it_calls_a_bearer_token_is_refused() {
+    let peer = peer();
+    let answer = signed_in(&peer).await;
+    let refresh = answer["refresh_token"].as_str().unwrap();
+    let form = [("token", refresh)];
+    let told = peer.post("/introspect", Some("web-app"), &form).await;
+    assert_eq!(
+        (&told["active"], &told["token_type"], &told["aud"]),
+        (&true.into(), &"Bearer".into(), &"service-a".into())
+    );
+    for asked in [
+        each_time(peer.basic("web-app")),
+        each_time(peer.basic("web-app")).for_revocation(),
+    ] {
+        let asking = peer.asking("service-a", asked);
+        assert_eq!(code(asking.validate(refresh).await), "not_an_access_token");
+    }
+}
