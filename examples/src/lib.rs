@@ -20,6 +20,8 @@ pub struct Readme;
 pub mod guides {
     #[doc = include_str!("../../docs/guides/protect-an-api.md")]
     pub struct ProtectAnApi;
+    #[doc = include_str!("../../docs/guides/ask-the-issuer.md")]
+    pub struct AskTheIssuer;
     #[doc = include_str!("../../docs/guides/call-on-behalf-of-a-user.md")]
     pub struct CallOnBehalfOfAUser;
     #[doc = include_str!("../../docs/guides/test-with-the-testkit.md")]

@@ -31,10 +31,11 @@ fn files(guide: &str) -> impl Iterator<Item = &str> {
     blocks.map(|block| block.split("```").next().unwrap())
 }
 
-/// The names between backticks in a column of the first table.
-fn column(guide: &str, column: usize) -> BTreeSet<&str> {
-    let rows = guide.lines().skip_while(|line| !line.starts_with('|'));
-    let rows = rows.take_while(|line| line.starts_with('|'));
+/// The names between backticks in a column of the table whose first column has this title.
+fn column<'a>(guide: &'a str, table: &str, column: usize) -> BTreeSet<&'a str> {
+    let title = format!("| {table} |");
+    let rows = guide.lines().skip_while(|line| !line.starts_with(&title));
+    let rows = rows.skip(1).take_while(|line| line.starts_with('|'));
     let cells = rows.map(|row| row.split('|').nth(column + 1).unwrap());
     cells
         .flat_map(|cell| cell.split('`').skip(1).step_by(2))
@@ -46,6 +47,7 @@ fn every_configuration_file_builds_what_it_configures() {
     let mut built = 0;
     for name in [
         "protect-an-api.md",
+        "ask-the-issuer.md",
         "call-on-behalf-of-a-user.md",
         "configure-per-authorization-server.md",
     ] {
@@ -64,26 +66,28 @@ fn every_configuration_file_builds_what_it_configures() {
             }
         }
     }
-    assert_eq!(built, 3);
+    assert_eq!(built, 4);
 }
 
 #[test]
 fn every_profile_and_dialect_is_in_the_table_and_no_other() {
     let guide = guide("configure-per-authorization-server.md");
-    assert_eq!(column(&guide, 1), Profile::names().collect());
-    assert_eq!(column(&guide, 2), dialect::names().collect());
+    assert_eq!(column(&guide, "product", 1), Profile::names().collect());
+    assert_eq!(column(&guide, "product", 2), dialect::names().collect());
 }
 
 #[test]
 fn every_code_of_a_refusal_is_one() {
-    let guide = guide("protect-an-api.md");
-    let codes = column(&guide, 0);
-    assert!(codes.len() > 5, "{codes:?}");
+    let guides = ["protect-an-api.md", "ask-the-issuer.md"].map(guide);
+    let codes = guides.each_ref().map(|guide| column(guide, "`code`", 0));
+    for codes in &codes {
+        assert!(codes.len() > 5, "{codes:?}");
+    }
     let sources = [
         include_str!("../../crates/obo/src/rejection.rs"),
         include_str!("../../crates/obo-core/src/error.rs"),
     ];
-    for code in codes.into_iter().filter(|code| *code != "code") {
+    for code in codes.into_iter().flatten() {
         let literal = format!("=> \"{code}\"");
         assert!(
             sources.iter().any(|source| source.contains(&literal)),
