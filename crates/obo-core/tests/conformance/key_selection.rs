@@ -56,7 +56,14 @@ fn jw_16_a_kid_means_its_key_and_no_other() {
 fn jw_16_unknown_and_misfit_are_told_apart() {
     let keys = key_set(&[P256.jwk(""), RSA.jwk("")]);
     let select = |kid| keys.select(kid, Algorithm::Es256);
-    assert!(matches!(select(Some("p256")), Selection::Key(_)));
+    let Selection::Key(key) = select(Some("p256")) else {
+        panic!("the set has it");
+    };
+    assert_eq!(key.kid(), Some("p256"));
+    assert_eq!(
+        format!("{key:?}"),
+        r#"VerificationKey(Some("p256"), [Es256])"#
+    );
     assert!(matches!(select(Some("rsa")), Selection::Misfit));
     assert!(matches!(select(Some("new")), Selection::Unknown));
     assert!(matches!(select(Some("")), Selection::Unknown));
@@ -90,6 +97,7 @@ fn jw_20_an_empty_set_is_a_withdrawal_and_a_set_without_usable_keys_a_fault() {
         let error = judge(&strict(), &keys, &token, NOW).unwrap_err();
         assert_eq!(error, TokenError::UnknownKey);
     }
+    assert!(!key_set(&[P256.jwk("")]).is_empty());
     let unusable = br#"{"keys":[null,{"kty":"oct","k":"AA"},{"kty":"AKP"}]}"#;
     assert_eq!(
         KeySet::parse(unusable).unwrap_err(),
