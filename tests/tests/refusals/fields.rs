@@ -2,9 +2,9 @@
 
 use serde_json::Value;
 
-use crate::draft::Draft;
-use crate::expected::{ACTOR, INVALID, Refusal, SCOPE};
 use crate::world::{Sent, World};
+use obo_tests::draft::Draft;
+use obo_tests::expected::{ACTOR, INVALID, Refusal, SCOPE};
 
 /// `ok` is let in, under exactly the name that the token has; `401` is `invalid_token`; `scope` and `actor` are refused
 /// by the rule.
@@ -37,7 +37,7 @@ fn damaged(base: &Draft, field: &str, damage: &str) -> Vec<Draft> {
         &base.claims
     };
     let text = members.text(field).to_owned();
-    let edited = |edit: &dyn Fn(&mut crate::draft::Members)| {
+    let edited = |edit: &dyn Fn(&mut obo_tests::draft::Members)| {
         let mut draft = base.clone();
         edit(if in_header {
             &mut draft.header

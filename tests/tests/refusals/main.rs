@@ -8,9 +8,6 @@
     reason = "a failed assumption fails the test"
 )]
 
-mod draft;
-mod expected;
-mod servers;
 mod world;
 
 mod fields;

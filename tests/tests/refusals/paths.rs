@@ -2,9 +2,9 @@
 
 use obo::{RequireLayer, Rule, RuleTable};
 
-use crate::expected::{INVALID, MISSING, NO_RULE, Refusal, SCOPE};
-use crate::servers::CALL;
 use crate::world::{Sent, World};
+use obo_tests::expected::{INVALID, MISSING, NO_RULE, Refusal, SCOPE};
+use obo_tests::servers::CALL;
 
 const HEALTH: &str = "/grpc.health.v1.Health/Check";
 const LEVEL: &str = "/test.Probe/Level";

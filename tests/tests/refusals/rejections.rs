@@ -4,13 +4,13 @@ use std::collections::BTreeSet;
 
 use obo_testkit::{Alg, Endpoint, Fault, SigningKey};
 
-use crate::draft::Draft;
-use crate::expected::{
+use crate::world::{Sent, World};
+use obo_tests::draft::Draft;
+use obo_tests::expected::{
     ACTOR, INVALID, MALFORMED, MISCONFIGURED, MISSING, Refusal, SCOPE, STEP_UP, SUBJECT,
     UNAVAILABLE, UNINTROSPECTED,
 };
-use crate::servers::{CALL, MISREAD};
-use crate::world::{Sent, World};
+use obo_tests::servers::{CALL, MISREAD};
 
 /// The code of the rejection, the request that causes it, and the answer.
 type Row = (&'static str, Sent, Refusal);

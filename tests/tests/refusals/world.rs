@@ -13,9 +13,9 @@ use obo_testkit::{Alg, AuthorizationServer, SigningKey};
 use serde::Deserialize;
 use serde_json::json;
 
-use crate::draft::{Draft, Members};
-use crate::expected::Refusal;
-use crate::servers::{CALL, Kind, Servers};
+use obo_tests::draft::{Draft, Members};
+use obo_tests::expected::Refusal;
+use obo_tests::servers::{CALL, Kind, Servers};
 
 /// As what a request is sent: plain HTTP, and gRPC.
 const PROTOCOLS: [Option<&str>; 2] = [None, Some("application/grpc+proto")];

@@ -9,16 +9,21 @@ use tonic_types::{ErrorDetails, StatusExt as _};
 
 /// A refusal, as HTTP and as gRPC.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Refusal {
-    pub(crate) status: u16,
-    pub(crate) grpc_status: &'static str,
-    pub(crate) grpc_message: &'static str,
+pub struct Refusal {
+    /// The status of HTTP.
+    pub status: u16,
+    /// The code of gRPC.
+    pub grpc_status: &'static str,
+    /// The message that goes with it.
+    pub grpc_message: &'static str,
     /// The reason in the details.
-    pub(crate) reason: &'static str,
+    pub reason: &'static str,
     /// What is needed, in challenge and details alike.
-    pub(crate) needed: Option<(&'static str, &'static str)>,
-    pub(crate) challenge: Option<&'static str>,
-    pub(crate) retry_after: Option<&'static str>,
+    pub needed: Option<(&'static str, &'static str)>,
+    /// `WWW-Authenticate`.
+    pub challenge: Option<&'static str>,
+    /// `Retry-After`.
+    pub retry_after: Option<&'static str>,
 }
 
 const fn refusal(
@@ -39,28 +44,32 @@ const fn refusal(
     }
 }
 
-pub(crate) const MISSING: Refusal = refusal(
+/// No credentials.
+pub const MISSING: Refusal = refusal(
     401,
     "16",
     "no bearer credentials",
     "MISSING_CREDENTIALS",
     Some("Bearer"),
 );
-pub(crate) const MALFORMED: Refusal = refusal(
+/// Credentials that are none by their form, or sent twice.
+pub const MALFORMED: Refusal = refusal(
     400,
     "16",
     "malformed credentials",
     "INVALID_REQUEST",
     Some(r#"Bearer error="invalid_request""#),
 );
-pub(crate) const INVALID: Refusal = refusal(
+/// A token that is refused.
+pub const INVALID: Refusal = refusal(
     401,
     "16",
     "invalid token",
     "INVALID_TOKEN",
     Some(r#"Bearer error="invalid_token""#),
 );
-pub(crate) const SCOPE: Refusal = Refusal {
+/// A token without the scope.
+pub const SCOPE: Refusal = Refusal {
     needed: Some(("scope", "stock:read")),
     ..refusal(
         403,
@@ -70,28 +79,32 @@ pub(crate) const SCOPE: Refusal = Refusal {
         Some(r#"Bearer error="insufficient_scope", scope="stock:read""#),
     )
 };
-pub(crate) const ACTOR: Refusal = refusal(
+/// Nobody who may act.
+pub const ACTOR: Refusal = refusal(
     403,
     "7",
     "actor not allowed",
     "ACTOR_REFUSED",
     Some(r#"Bearer error="insufficient_scope""#),
 );
-pub(crate) const SUBJECT: Refusal = refusal(
+/// A service where a user is needed.
+pub const SUBJECT: Refusal = refusal(
     403,
     "7",
     "subject not allowed",
     "SUBJECT_REFUSED",
     Some(r#"Bearer error="insufficient_scope""#),
 );
-pub(crate) const NO_RULE: Refusal = refusal(
+/// A path that nobody may call.
+pub const NO_RULE: Refusal = refusal(
     403,
     "7",
     "not allowed",
     "NO_RULE",
     Some(r#"Bearer error="insufficient_scope""#),
 );
-pub(crate) const STEP_UP: Refusal = Refusal {
+/// A user who must authenticate more strongly.
+pub const STEP_UP: Refusal = Refusal {
     needed: Some(("acr_values", "gold")),
     ..refusal(
         401,
@@ -101,9 +114,10 @@ pub(crate) const STEP_UP: Refusal = Refusal {
         Some(r#"Bearer error="insufficient_user_authentication", acr_values="gold""#),
     )
 };
-pub(crate) const MISCONFIGURED: Refusal =
-    refusal(500, "13", "internal error", "MISCONFIGURED", None);
-pub(crate) const UNAVAILABLE: Refusal = Refusal {
+/// The fault of the service.
+pub const MISCONFIGURED: Refusal = refusal(500, "13", "internal error", "MISCONFIGURED", None);
+/// No keys to validate tokens with.
+pub const UNAVAILABLE: Refusal = Refusal {
     retry_after: Some("1"),
     ..refusal(
         503,
@@ -114,25 +128,28 @@ pub(crate) const UNAVAILABLE: Refusal = Refusal {
     )
 };
 
-pub(crate) const UNINTROSPECTED: Refusal = Refusal {
+/// No answer about a token.
+pub const UNINTROSPECTED: Refusal = Refusal {
     reason: "INTROSPECTION_UNAVAILABLE",
     ..UNAVAILABLE
 };
 
 /// What a request got: status and headers as text, without those of the transport.
 #[derive(Debug, PartialEq)]
-pub(crate) struct Got {
-    pub(crate) status: u16,
-    pub(crate) headers: BTreeSet<String>,
+pub struct Got {
+    /// The status of HTTP.
+    pub status: u16,
+    /// Each as `name: value`.
+    pub headers: BTreeSet<String>,
     /// Bytes of body, and whether trailers followed.
-    pub(crate) rest: (usize, bool),
+    pub rest: (usize, bool),
     /// How many requests reached the inner service.
-    pub(crate) reached: usize,
+    pub reached: usize,
 }
 
 impl Refusal {
     /// The whole response: to gRPC of this content type, or to plain HTTP.
-    pub(crate) fn response(&self, grpc: Option<&str>) -> Got {
+    pub fn response(&self, grpc: Option<&str>) -> Got {
         let mut headers = BTreeSet::new();
         let mut line = |name: &str, value: Option<&str>| {
             headers.extend(value.map(|value| format!("{name}: {value}")));

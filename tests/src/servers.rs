@@ -24,9 +24,10 @@ use tower::{Service, ServiceBuilder, ServiceExt as _};
 
 use crate::expected::Got;
 
-pub(crate) const CALL: &str = "/test.Probe/Call";
+/// A method of the service.
+pub const CALL: &str = "/test.Probe/Call";
 /// Where the service asks for claims that the policy does not read.
-pub(crate) const MISREAD: &str = "/test.Probe/Misread";
+pub const MISREAD: &str = "/test.Probe/Misread";
 
 /// The callers of the requests that reached the service.
 type Callers = Arc<Mutex<Vec<Option<Validated>>>>;
@@ -87,18 +88,25 @@ impl<S: Service<B>, B> Service<B> for Health<S> {
     }
 }
 
+/// A server around the layers.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Kind {
+pub enum Kind {
+    /// No server: the layers are called.
     Plain,
+    /// An axum router, called.
     Axum,
+    /// Tonic's own, over a socket.
     Tonic,
 }
 
 impl Kind {
-    pub(crate) const ALL: [Self; 3] = [Self::Plain, Self::Axum, Self::Tonic];
+    /// Each of them.
+    pub const ALL: [Self; 3] = [Self::Plain, Self::Axum, Self::Tonic];
 }
 
-pub(crate) struct Servers {
+/// The service in each of them.
+#[allow(missing_debug_implementations, reason = "it is not looked at")]
+pub struct Servers {
     bearer: BearerAuthLayer,
     require: RequireLayer,
     callers: Callers,
@@ -107,7 +115,8 @@ pub(crate) struct Servers {
 }
 
 impl Servers {
-    pub(crate) async fn start(bearer: BearerAuthLayer, require: RequireLayer) -> Self {
+    /// Puts these layers, the first one outside, around the service.
+    pub async fn start(bearer: BearerAuthLayer, require: RequireLayer) -> Self {
         let callers = Callers::default();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let tonic = listener.local_addr().unwrap();
@@ -140,7 +149,7 @@ impl Servers {
     }
 
     /// Sends a request to one of the servers; it has the URI's path and query alone.
-    pub(crate) async fn send(&self, kind: Kind, mut request: Request<Full<Bytes>>) -> Got {
+    pub async fn send(&self, kind: Kind, mut request: Request<Full<Bytes>>) -> Got {
         let layers = ServiceBuilder::new()
             .layer(&self.bearer)
             .layer(&self.require);
@@ -172,12 +181,13 @@ impl Servers {
     }
 
     /// Whose requests have reached the service since the last time this was asked.
-    pub(crate) fn take_callers(&self) -> Vec<Option<Validated>> {
+    pub fn take_callers(&self) -> Vec<Option<Validated>> {
         std::mem::take(&mut self.callers.lock().unwrap())
     }
 }
 
-async fn got<B>(response: Response<B>) -> Got
+/// All of a response.
+pub async fn got<B>(response: Response<B>) -> Got
 where
     B: http_body::Body,
     B::Error: std::fmt::Debug,

@@ -8,26 +8,29 @@ use obo_testkit::SigningKey;
 use serde_json::Value;
 
 /// Members of a JSON object in their order, each with the text of its value; a name may stand twice.
-#[derive(Clone)]
-pub(crate) struct Members(Vec<(String, String)>);
+#[derive(Clone, Debug)]
+pub struct Members(Vec<(String, String)>);
 
 impl Members {
-    pub(crate) fn of(object: &Value) -> Self {
+    /// Those of an object.
+    pub fn of(object: &Value) -> Self {
         let members = object.as_object().unwrap().iter();
         Self(members.map(|(n, v)| (n.clone(), v.to_string())).collect())
     }
 
     /// The text of the member's value.
-    pub(crate) fn text(&self, name: &str) -> &str {
+    pub fn text(&self, name: &str) -> &str {
         let (_, value) = self.0.iter().find(|(n, _)| n == name).unwrap();
         value
     }
 
-    pub(crate) fn remove(&mut self, name: &str) {
+    /// Takes every member of that name out.
+    pub fn remove(&mut self, name: &str) {
         self.0.retain(|(n, _)| n != name);
     }
 
-    pub(crate) fn set(&mut self, name: &str, text: &str) {
+    /// Gives the first member of that name this value, or adds one.
+    pub fn set(&mut self, name: &str, text: &str) {
         match self.0.iter_mut().find(|(n, _)| n == name) {
             Some((_, value)) => text.clone_into(value),
             None => self.repeat(name, text),
@@ -35,11 +38,12 @@ impl Members {
     }
 
     /// Adds the member, whether or not there is one of that name.
-    pub(crate) fn repeat(&mut self, name: &str, text: &str) {
+    pub fn repeat(&mut self, name: &str, text: &str) {
         self.0.push((name.to_owned(), text.to_owned()));
     }
 
-    pub(crate) fn json(&self) -> String {
+    /// The object.
+    pub fn json(&self) -> String {
         let members = self.0.iter().map(|(n, v)| format!("{n:?}:{v}"));
         format!("{{{}}}", members.collect::<Vec<_>>().join(","))
     }
@@ -50,32 +54,35 @@ impl Members {
 }
 
 /// A token before it is signed.
-#[derive(Clone)]
-pub(crate) struct Draft {
-    pub(crate) header: Members,
-    pub(crate) claims: Members,
+#[derive(Clone, Debug)]
+pub struct Draft {
+    /// The JOSE header.
+    pub header: Members,
+    /// The payload.
+    pub claims: Members,
 }
 
 impl Draft {
     /// With a claim of this value, as JSON text.
-    pub(crate) fn claim(mut self, name: &str, text: &str) -> Self {
+    pub fn claim(mut self, name: &str, text: &str) -> Self {
         self.claims.set(name, text);
         self
     }
 
-    pub(crate) fn without(mut self, claim: &str) -> Self {
+    /// Without a claim.
+    pub fn without(mut self, claim: &str) -> Self {
         self.claims.remove(claim);
         self
     }
 
     /// With a header member of this value, as JSON text.
-    pub(crate) fn header(mut self, name: &str, text: &str) -> Self {
+    pub fn header(mut self, name: &str, text: &str) -> Self {
         self.header.set(name, text);
         self
     }
 
     /// The compact form, signed with ES256 whatever the header says.
-    pub(crate) fn sign(&self, key: &SigningKey) -> String {
+    pub fn sign(&self, key: &SigningKey) -> String {
         let pem = key.private_pem();
         let base64: String = pem.lines().filter(|l| !l.starts_with('-')).collect();
         let pkcs8 = STANDARD.decode(base64).unwrap();

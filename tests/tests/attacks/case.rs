@@ -1,0 +1,134 @@
+//! One attack, or one control that only looks like one.
+
+use bytes::Bytes;
+use http::{Request, header};
+use http_body_util::Full;
+use obo_tests::draft::Draft;
+use obo_tests::expected::{INVALID, MALFORMED, Refusal};
+use obo_tests::servers::CALL;
+
+/// What is to be done with it; `None` lets it in.
+pub(crate) type Expected = Option<Refusal>;
+
+pub(crate) struct Case {
+    pub(crate) name: String,
+    pub(crate) attack: Attack,
+    pub(crate) expected: Expected,
+    /// Whether the gateway can do anything for a caller that is let in.
+    pub(crate) at_gateway: bool,
+}
+
+pub(crate) enum Attack {
+    /// A request around a token that may be good.
+    Request(Sent),
+    /// A token whose form, header or signature is bent.
+    Token(String),
+    /// Claims, as JSON text, that are vouched for.
+    Claims(String),
+}
+
+impl Case {
+    fn new(name: impl Into<String>, attack: Attack, expected: Expected) -> Self {
+        Self {
+            name: name.into(),
+            attack,
+            expected,
+            at_gateway: true,
+        }
+    }
+
+    pub(crate) fn token(name: impl Into<String>, token: String, expected: Expected) -> Self {
+        Self::new(name, Attack::Token(token), expected)
+    }
+
+    /// A token that is refused as one.
+    pub(crate) fn invalid(name: impl Into<String>, token: String) -> Self {
+        Self::token(name, token, Some(INVALID))
+    }
+
+    /// A token that is none by the grammar of the header.
+    pub(crate) fn malformed(name: impl Into<String>, token: String) -> Self {
+        Self::token(name, token, Some(MALFORMED))
+    }
+
+    pub(crate) fn control(name: impl Into<String>, token: String) -> Self {
+        Self::token(name, token, None)
+    }
+
+    pub(crate) fn claims(name: impl Into<String>, draft: &Draft, expected: Expected) -> Self {
+        Self::claims_text(name, draft.claims.json(), expected)
+    }
+
+    pub(crate) fn claims_text(name: impl Into<String>, claims: String, expected: Expected) -> Self {
+        Self::new(name, Attack::Claims(claims), expected)
+    }
+
+    pub(crate) fn request(name: impl Into<String>, sent: Sent, expected: Expected) -> Self {
+        Self::new(name, Attack::Request(sent), expected)
+    }
+
+    pub(crate) fn not_at_gateway(self) -> Self {
+        Self {
+            at_gateway: false,
+            ..self
+        }
+    }
+}
+
+/// A request as it is sent.
+#[derive(Clone)]
+pub(crate) struct Sent {
+    uri: String,
+    fields: Vec<(&'static str, Vec<u8>)>,
+    body: Bytes,
+}
+
+impl Sent {
+    /// Without any credentials.
+    pub(crate) fn nothing() -> Self {
+        Self {
+            uri: CALL.to_owned(),
+            fields: Vec::new(),
+            // One empty gRPC message.
+            body: Bytes::from_static(&[0; 5]),
+        }
+    }
+
+    pub(crate) fn token(token: &str) -> Self {
+        Self::line(format!("Bearer {token}"))
+    }
+
+    /// With this `Authorization` line.
+    pub(crate) fn line(line: impl AsRef<[u8]>) -> Self {
+        Self::nothing().field("authorization", line)
+    }
+
+    pub(crate) fn field(mut self, name: &'static str, value: impl AsRef<[u8]>) -> Self {
+        self.fields.push((name, value.as_ref().to_vec()));
+        self
+    }
+
+    pub(crate) fn query(mut self, query: &str) -> Self {
+        self.uri = format!("{CALL}?{query}");
+        self
+    }
+
+    pub(crate) fn body(mut self, body: String) -> Self {
+        self.body = body.into();
+        self
+    }
+
+    /// As gRPC of this content type, or as plain HTTP.
+    pub(crate) fn to_request(&self, grpc: Option<&str>) -> Request<Full<Bytes>> {
+        let mut request = Request::post(&self.uri).header(header::TE, "trailers");
+        if let Some(content_type) = grpc {
+            request = request.header(header::CONTENT_TYPE, content_type);
+        }
+        for (name, value) in &self.fields {
+            if grpc.is_none() || *name != "content-type" {
+                request = request.header(*name, &value[..]);
+            }
+        }
+        request.body(Full::new(self.body.clone())).unwrap()
+    }
+}

@@ -1,0 +1,83 @@
+//! Tokens of one issuer, complete by default, and bent where a case says so.
+
+use std::sync::Arc;
+
+use obo_testkit::AuthorizationServer;
+use obo_tests::draft::{Draft, Members};
+use serde_json::json;
+
+use crate::signer::{Keys, Signer, base64url};
+
+/// What the resource server calls itself.
+pub(crate) const AUDIENCE: &str = "service-a";
+
+/// One of the issuers that are trusted, and the power to sign anything in its name.
+pub(crate) struct Forge {
+    pub(crate) idp: AuthorizationServer,
+    pub(crate) keys: Arc<Keys>,
+    pub(crate) audience: &'static str,
+    /// Whether its tokens may say that they are of `typ` `JWT` or nothing, and lack what RFC 9068 alone requires.
+    pub(crate) is_lenient: bool,
+}
+
+impl Forge {
+    /// A token that is let in.
+    pub(crate) fn draft(&self) -> Draft {
+        let token = self.idp.user("alice").audience(self.audience);
+        let token = token.scope("stock:read").actor("service-b");
+        let claims = token.client_id("alices-app").not_before(0).claims();
+        let typ = if self.is_lenient { "JWT" } else { "at+jwt" };
+        let header = json!({ "alg": "ES256", "kid": "k-es", "typ": typ });
+        Draft {
+            header: Members::of(&header),
+            claims: Members::of(&claims),
+        }
+    }
+
+    pub(crate) fn issuer(&self) -> &str {
+        self.idp.issuer()
+    }
+
+    /// Seconds since the epoch.
+    pub(crate) fn now(&self) -> i64 {
+        self.draft().claims.text("iat").parse().unwrap()
+    }
+
+    /// The token that is let in.
+    pub(crate) fn good(&self) -> String {
+        self.sign(&self.draft())
+    }
+
+    pub(crate) fn sign(&self, draft: &Draft) -> String {
+        self.sign_texts(&draft.header.json(), &draft.claims.json())
+    }
+
+    /// Signs with ES256 whatever the header says.
+    pub(crate) fn sign_texts(&self, header: &str, claims: &str) -> String {
+        signed(&self.keys.es, "ES256", header.as_bytes(), claims.as_bytes())
+    }
+
+    /// Signs these claims under the usual header.
+    pub(crate) fn sign_claims(&self, claims: impl AsRef<[u8]>) -> String {
+        let header = self.draft().header.json();
+        signed(&self.keys.es, "ES256", header.as_bytes(), claims.as_ref())
+    }
+
+    /// Signs the usual claims under this header.
+    pub(crate) fn sign_header(&self, header: impl AsRef<[u8]>) -> String {
+        let claims = self.draft().claims.json();
+        signed(&self.keys.es, "ES256", header.as_ref(), claims.as_bytes())
+    }
+}
+
+/// The compact form of any two texts.
+pub(crate) fn signed(signer: &Signer, alg: &str, header: &[u8], payload: &[u8]) -> String {
+    signed_segments(signer, alg, &base64url(header), &base64url(payload))
+}
+
+/// The signature is over the segments as they are.
+pub(crate) fn signed_segments(signer: &Signer, alg: &str, header: &str, payload: &str) -> String {
+    let message = format!("{header}.{payload}");
+    let signature = base64url(signer.sign(alg, &message));
+    format!("{message}.{signature}")
+}

@@ -1,0 +1,108 @@
+//! The gateway of the examples as a fourth server: over HTTP/1.1, and over HTTP/2 for gRPC.
+
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::Request;
+use axum::response::{IntoResponse as _, Response};
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
+use obo_examples::gateway::{Config, Gateway};
+use obo_tests::expected::Got;
+use obo_tests::servers::got;
+use tokio::net::TcpListener;
+
+/// The token that the upstream is to be called with, and no other.
+pub(crate) const EXCHANGED: &str = "exchanged";
+
+/// The rule of the other three servers, before an upstream.
+const ROUTE: &str = r#"
+listen = "127.0.0.1:0"
+
+[client]
+id = "service-a"
+client_secret_basic = "s3cret"
+
+[[routes]]
+path = "/test.Probe/{*method}"
+scopes = ["stock:read"]
+actors = ["service-b"]
+require_actor = true
+upstream = "UPSTREAM/test.Probe"
+exchange = { issuer = "EXCHANGE", audience = "service-b" }
+"#;
+
+pub(crate) struct GatewayServer {
+    address: SocketAddr,
+    http1: Client<HttpConnector, Full<Bytes>>,
+    http2: Client<HttpConnector, Full<Bytes>>,
+    /// The `Authorization` of each request that reached the upstream.
+    upstream: Arc<Mutex<Vec<String>>>,
+}
+
+impl GatewayServer {
+    /// Trusts the issuers of this part of the configuration, and exchanges tokens at one of them.
+    pub(crate) async fn start(resource_server: &str, exchange: &str) -> Self {
+        let upstream = Arc::default();
+        let url = start_upstream(Arc::clone(&upstream)).await;
+        let route = ROUTE
+            .replace("UPSTREAM", &url)
+            .replace("EXCHANGE", exchange);
+        let config = Config::parse(&format!("{route}\n{resource_server}")).unwrap();
+        let gateway = Gateway::start(config).await.unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        tokio::spawn(gateway.serve(listener, std::future::pending()));
+        let mut connector = HttpConnector::new();
+        connector.set_nodelay(true);
+        let client = || Client::builder(TokioExecutor::new());
+        Self {
+            address,
+            http1: client().build(connector.clone()),
+            http2: client().http2_only(true).build(connector),
+            upstream,
+        }
+    }
+
+    /// Sends a request; it has the URI's path and query alone.
+    pub(crate) async fn send(&self, mut request: http::Request<Full<Bytes>>, is_grpc: bool) -> Got {
+        let uri = format!("http://{}{}", self.address, request.uri());
+        *request.uri_mut() = uri.parse().unwrap();
+        let client = if is_grpc { &self.http2 } else { &self.http1 };
+        got(client.request(request).await.unwrap()).await
+    }
+
+    /// What the upstream was called with since the last time this was asked.
+    pub(crate) fn take_upstream(&self) -> Vec<String> {
+        std::mem::take(&mut self.upstream.lock().unwrap())
+    }
+}
+
+async fn start_upstream(seen: Arc<Mutex<Vec<String>>>) -> String {
+    let answer = move |request: Request| {
+        let authorization = request.headers()["authorization"].to_str().unwrap();
+        seen.lock().unwrap().push(authorization.to_owned());
+        let answer = answer(&request);
+        async { answer }
+    };
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let app = Router::new().fallback(answer);
+    tokio::spawn(async move { axum::serve(listener, app).await });
+    url
+}
+
+fn answer(request: &Request) -> Response {
+    match request.headers().get("content-type") {
+        Some(kind) if kind.as_bytes().starts_with(b"application/grpc") => {
+            let fields = [("content-type", "application/grpc"), ("grpc-status", "0")];
+            (fields, Body::empty()).into_response()
+        }
+        _ => Body::empty().into_response(),
+    }
+}
