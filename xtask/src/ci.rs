@@ -24,6 +24,7 @@ pub(crate) fn run() -> shell::Result {
     step("example", || done(example()))?;
     step("gateway", || done(gateway::run()))?;
     step("interop", interop)?;
+    step("fuzz", fuzz)?;
     println!("{}", summary(&skipped));
     Ok(())
 }
@@ -88,6 +89,13 @@ fn interop() -> shell::Result<Outcome> {
     Ok(match interop::step()? {
         None => Outcome::Passed,
         Some(skipped) => Outcome::Skipped(skipped.into()),
+    })
+}
+
+fn fuzz() -> shell::Result<Outcome> {
+    Ok(match crate::fuzz::smoke()? {
+        None => Outcome::Passed,
+        Some(why) => Outcome::Skipped(why),
     })
 }
 

@@ -3,6 +3,7 @@
 mod bench;
 mod ci;
 mod coverage;
+mod fuzz;
 mod gateway;
 mod interop;
 mod shell;
@@ -20,10 +21,12 @@ usage: cargo xtask <verb>
   tidy      the house rules a program can check
   bench     what a request costs, as ratios to what cannot be avoided
   coverage  writes docs/spec-coverage.md from the rows and the names of the tests
+  fuzz      [--seconds N] [target [input]]: hostile inputs for N seconds a target, 600 unless
+            said; or one input, to see a crash again
   gateway   the program of that name, run by files that are right and wrong
   interop   authorization servers and clients of others, in both directions
   ci        everything CI runs: fmt, tidy, clippy, test, features, docs, deny, example, gateway,
-            interop
+            interop, fuzz
 ";
 
 /// The crates users depend on; what they pull in is ours to answer for.
@@ -38,6 +41,7 @@ fn main() -> ExitCode {
         [verb] if verb == "coverage" => coverage::run,
         [verb] if verb == "interop" => interop::run,
         [verb] if verb == "gateway" => gateway::run,
+        [verb, ..] if verb == "fuzz" => fuzz::run,
         [verb] if verb == "ci" => ci::run,
         _ => {
             eprint!("{USAGE}");

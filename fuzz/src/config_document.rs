@@ -1,0 +1,159 @@
+//! Any configuration file, TOML or JSON: what is built of it keeps to the rules that a second reading finds, both
+//! notations mean the same, and a key that nobody knows is refused wherever it is.
+
+use std::convert::Infallible;
+
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body_util::Full;
+use obo::{Destinations, DestinationsConfig, HttpService, ResourceServer, ResourceServerConfig};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use tower::service_fn;
+
+use crate::discovery_document::is_safe;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Config {
+    resource_server: Option<ResourceServerConfig>,
+    destinations: Option<DestinationsConfig>,
+}
+
+/// # Panics
+///
+/// When it has found something.
+pub fn run(bytes: &[u8]) {
+    let Ok(text) = std::str::from_utf8(bytes) else {
+        return;
+    };
+    // Credentials are read from files and the environment, and what is there is not ours to say.
+    if text.contains("client") || text.contains('\\') {
+        return;
+    }
+    let is_json = text.trim_start().starts_with('{');
+    let document: Value = match is_json {
+        true => match serde_json::from_str(text) {
+            Ok(document) => document,
+            Err(_) => return,
+        },
+        false => match toml::from_str(text) {
+            Ok(document) => document,
+            Err(_) => return,
+        },
+    };
+    let built = built(parse(&document));
+    if !is_json {
+        assert_eq!(
+            built.is_ok(),
+            self::built(toml::from_str(text).map_err(|error| error.to_string())).is_ok()
+        );
+    }
+    let Ok((server, destinations)) = built else {
+        return;
+    };
+    if let Some(server) = server {
+        assert_server(&server, &document["resource_server"]);
+    }
+    if destinations.is_some() {
+        assert_destinations(&document["destinations"]);
+    }
+    assert_unknown_keys_are_refused(&document);
+}
+
+type Built = (Option<ResourceServer>, Option<Destinations>);
+
+fn parse<T: DeserializeOwned>(document: &Value) -> Result<T, String> {
+    serde_json::from_value(document.clone()).map_err(|error| error.to_string())
+}
+
+fn built(config: Result<Config, String>) -> Result<Built, String> {
+    let config = config?;
+    let http = HttpService::new(service_fn(|_: Request<Bytes>| async {
+        Ok::<_, Infallible>(Response::new(Full::new(Bytes::new())))
+    }));
+    let said = |error: obo::ConfigError| {
+        assert!(!error.field().is_empty(), "{error}");
+        error.to_string()
+    };
+    let server = config
+        .resource_server
+        .map(|server| server.build_with(&http));
+    let destinations = config.destinations.map(DestinationsConfig::build);
+    Ok((
+        server.transpose().map_err(said)?,
+        destinations.transpose().map_err(said)?,
+    ))
+}
+
+fn assert_server(server: &ResourceServer, said: &Value) {
+    let issuers = said["issuers"].as_array().unwrap();
+    assert_eq!(server.key_status().count(), issuers.len());
+    let mut names: Vec<_> = issuers
+        .iter()
+        .map(|issuer| issuer["issuer"].as_str().unwrap())
+        .collect();
+    names.sort_unstable();
+    names.dedup();
+    assert_eq!(names.len(), issuers.len(), "each issuer once");
+    for (status, issuer) in server.key_status().zip(issuers) {
+        let name = issuer["issuer"].as_str().unwrap();
+        assert_eq!(status.issuer().as_str(), name);
+        assert!(!status.is_usable(), "nothing was fetched");
+        assert!(is_safe(name), "{name}");
+        let audiences = issuer
+            .get("audiences")
+            .filter(|own| !own.is_null())
+            .unwrap_or(&said["audiences"]);
+        let audiences = audiences.as_array().unwrap();
+        assert!(!audiences.is_empty() && audiences.iter().all(|audience| audience != ""));
+        assert!(
+            issuer["algorithms"]
+                .as_array()
+                .is_none_or(|some| !some.is_empty())
+        );
+        if let Some(uri) = issuer["jwks_uri"].as_str() {
+            assert!(is_safe(uri), "{uri}");
+        }
+    }
+}
+
+fn assert_destinations(said: &Value) {
+    for destination in said.as_array().unwrap() {
+        let uri = destination["uri"].as_str().unwrap();
+        let is_plaintext = destination["danger_plaintext"].as_bool().unwrap_or(false);
+        // A label that stands for many may be any.
+        let one = uri
+            .find('{')
+            .zip(uri.find('}'))
+            .map_or(uri.to_owned(), |(start, end)| {
+                format!("{}label{}", &uri[..start], &uri[end + 1..])
+            });
+        assert!(is_plaintext || is_safe(&one), "{uri}");
+        let named = ["audience", "audiences", "resource", "resources"];
+        assert!(
+            named.iter().any(|name| !destination[*name].is_null()),
+            "it has a name"
+        );
+    }
+}
+
+/// At the top, in the server, in each issuer, in each destination.
+fn assert_unknown_keys_are_refused(document: &Value) {
+    let mut tables = vec![String::new(), "/resource_server".to_owned()];
+    for list in ["/resource_server/issuers", "/destinations"] {
+        let count = document
+            .pointer(list)
+            .and_then(Value::as_array)
+            .map_or(0, Vec::len);
+        tables.extend((0..count.min(3)).map(|i| format!("{list}/{i}")));
+    }
+    for table in tables {
+        let mut changed = document.clone();
+        if let Some(Value::Object(members)) = changed.pointer_mut(&table) {
+            members.insert("unknown-key".to_owned(), Value::Bool(true));
+            assert!(parse::<Config>(&changed).is_err(), "{table}");
+        }
+    }
+}

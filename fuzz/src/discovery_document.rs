@@ -1,0 +1,78 @@
+//! Any discovery document: what is taken from it is in it, of the issuer, and an address that secrets may be sent to.
+
+use obo::ServerMetadata;
+use serde_json::Value;
+use url::{Host, Url};
+
+use crate::world;
+
+/// # Panics
+///
+/// When it has found something.
+pub fn run(bytes: &[u8]) {
+    let metadata = match ServerMetadata::parse(&world::issuer(), bytes) {
+        Ok(metadata) => metadata,
+        Err(error) => {
+            assert!(!error.field().is_empty());
+            assert!(!error.to_string().contains(char::is_control), "{error:?}");
+            return;
+        }
+    };
+    // A number that this reading does not know may be in a member that nobody asked for.
+    let Ok(document) = serde_json::from_slice::<Value>(bytes) else {
+        return;
+    };
+    assert_eq!(document["issuer"], world::ISSUER);
+    let aliases = &document["mtls_endpoint_aliases"];
+    for (used, said) in [
+        (&metadata.jwks_uri, &document["jwks_uri"]),
+        (&metadata.token_endpoint, &document["token_endpoint"]),
+        (
+            &metadata.introspection_endpoint,
+            &document["introspection_endpoint"],
+        ),
+        (&metadata.mtls_token_endpoint, &aliases["token_endpoint"]),
+        (
+            &metadata.mtls_introspection_endpoint,
+            &aliases["introspection_endpoint"],
+        ),
+    ] {
+        if let Some(used) = used {
+            assert_eq!(said, used);
+            assert!(is_safe(used), "{used}");
+        }
+    }
+    // The two that everybody needs are not silently left out.
+    for (used, said) in [
+        (&metadata.jwks_uri, &document["jwks_uri"]),
+        (&metadata.token_endpoint, &document["token_endpoint"]),
+    ] {
+        assert_eq!(used.is_some(), said.is_string());
+    }
+    // What was taken can be given by hand, and asked for.
+    let jwks_uri = metadata.jwks_uri.as_deref();
+    ServerMetadata::new(jwks_uri, metadata.token_endpoint.as_deref()).unwrap();
+    for used in [&metadata.jwks_uri, &metadata.token_endpoint]
+        .into_iter()
+        .flatten()
+    {
+        assert!(used.is_ascii() || Url::parse(used).is_ok());
+    }
+}
+
+/// `https`, or on this machine; no name and password in it, nothing that would break a line.
+pub(crate) fn is_safe(address: &str) -> bool {
+    let Ok(url) = Url::parse(address) else {
+        return false;
+    };
+    let is_here = match url.host() {
+        Some(Host::Domain(name)) => name == "localhost",
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        None => return false,
+    };
+    !address.contains(|c: char| c.is_whitespace() || c.is_control())
+        && url.username().is_empty()
+        && url.password().is_none()
+        && (url.scheme() == "https" || url.scheme() == "http" && is_here)
+}

@@ -1,0 +1,111 @@
+//! Any JWK Set, against a second reading of it: how many entries, which of them may be usable, what they are called.
+//!
+//! The bytes 1 to 5 stand for the issuer's own keys, which a mutation cannot lose.
+
+use obo_core::{Algorithm, KeySet, KeySetError, Selection};
+use serde_json::Value;
+
+use crate::{signer, world};
+
+/// # Panics
+///
+/// When it has found something.
+pub fn run(bytes: &[u8]) {
+    let document = with_keys(bytes);
+    let parsed = KeySet::parse(&document);
+    let reading = serde_json::from_slice::<Value>(&document).ok();
+    let entries = reading
+        .as_ref()
+        .and_then(|document| document.get("keys")?.as_array());
+    let set = match parsed {
+        Ok(set) => set,
+        Err(error) => {
+            if error == KeySetError::NotAKeySet {
+                return;
+            }
+            assert!(
+                entries.is_none_or(|entries| !entries.is_empty()),
+                "a withdrawal"
+            );
+            return;
+        }
+    };
+    assert!(set.len() <= 1000);
+    assert_eq!(set.is_empty(), set.len() == 0);
+    if let Some(entries) = entries {
+        assert_eq!(set.len() + set.skipped(), entries.len());
+        let candidates = entries.iter().filter(|entry| may_be_usable(entry)).count();
+        assert!(set.len() <= candidates);
+        for kid in entries
+            .iter()
+            .filter_map(|entry| entry.get("kid")?.as_str())
+        {
+            assert_named(&set, kid, entries);
+        }
+    }
+    for signer in signer::ISSUER.iter() {
+        let published = signer.jwk(signer.alg);
+        let number = published
+            .get("x")
+            .or(published.get("n"))
+            .and_then(Value::as_str)
+            .unwrap();
+        let is_there = document
+            .windows(number.len())
+            .any(|part| part == number.as_bytes());
+        if is_there || !matches!(signer.alg, "EdDSA" | "ES256") {
+            continue;
+        }
+        let token = signer.mint(signer.alg, &world::claims());
+        let verdict = world::judge(&world::policy(), &set, &token, world::now());
+        assert!(verdict.is_err(), "a key that is not in the set");
+    }
+}
+
+/// A key is found by its own name, and used as it says.
+fn assert_named(set: &KeySet, kid: &str, entries: &[Value]) {
+    for algorithm in Algorithm::ALL {
+        let Selection::Key(key) = set.select(Some(kid), algorithm) else {
+            continue;
+        };
+        assert_eq!(key.kid(), Some(kid));
+        assert!(key.fits(algorithm));
+        let says_so = |entry: &Value| {
+            let alg = entry.get("alg").and_then(Value::as_str);
+            entry.get("kid").is_some_and(|own| own == kid)
+                && may_be_usable(entry)
+                && alg.is_none_or(|alg| Algorithm::from_name(alg) == Some(algorithm))
+        };
+        assert!(entries.iter().any(says_so), "{kid} {algorithm:?}");
+    }
+}
+
+fn may_be_usable(entry: &Value) -> bool {
+    let member = |name: &str| entry.get(name).filter(|value| !value.is_null());
+    let private = ["d", "p", "q", "dp", "dq", "qi", "oth", "k"];
+    matches!(
+        member("kty").and_then(Value::as_str),
+        Some("RSA" | "EC" | "OKP")
+    ) && private.iter().all(|name| member(name).is_none())
+        && member("use").is_none_or(|used| used == "sig")
+        && member("key_ops").is_none_or(|ops| {
+            ops.as_array()
+                .is_some_and(|ops| ops.iter().any(|op| op == "verify"))
+        })
+}
+
+fn with_keys(bytes: &[u8]) -> Vec<u8> {
+    let mut expanded = Vec::with_capacity(bytes.len());
+    for byte in bytes {
+        match usize::from(*byte)
+            .checked_sub(1)
+            .and_then(|i| signer::ISSUER.get(i))
+        {
+            Some(signer) => {
+                expanded.extend_from_slice(signer.jwk(signer.alg).to_string().as_bytes())
+            }
+            None => expanded.push(*byte),
+        }
+    }
+    expanded
+}

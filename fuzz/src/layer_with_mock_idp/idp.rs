@@ -1,0 +1,226 @@
+//! The authorization server in the process, and what can be known of it from outside.
+
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body_util::Full;
+use libfuzzer_sys::arbitrary::{self, Arbitrary};
+use obo::HttpService;
+use serde_json::json;
+use tokio::time::Instant;
+use tower::service_fn;
+
+use super::token::{self, KEYS, Key};
+use crate::world;
+
+/// Of [`obo::KeyRefresh`], as its documentation has them.
+const COOLDOWN: Duration = Duration::from_secs(30);
+const MAX_AGE: Duration = Duration::from_secs(300);
+const STALE_IF_ERROR: Duration = Duration::from_secs(24 * 3600);
+/// Longer than any fetch takes, so that the model need not know when within a step something came.
+const SLACK: Duration = Duration::from_secs(6);
+/// How late an answer may be so that a discovery and a fetch stay within their deadline together.
+const MOST_TENTHS: u8 = 20;
+
+/// How an answer comes.
+#[derive(Arbitrary, Clone, Debug)]
+pub(super) enum Mood {
+    Well,
+    /// With this `Cache-Control`, in seconds.
+    Fresh(u16),
+    Status(u16),
+    /// 429 and a pause in seconds.
+    Throttled(u16),
+    Reset,
+    Hang,
+    /// A document that is none.
+    Garbage(Vec<u8>),
+    /// All is well, but late by so many tenths of a second; beyond two seconds it never comes.
+    Slow(u8),
+}
+
+#[derive(Clone)]
+pub(super) struct Idp(Arc<Mutex<State>>);
+
+struct State {
+    published: u8,
+    keys: Mood,
+    discovery: Mood,
+    seen: Seen,
+    fetches: Vec<(Instant, bool)>,
+}
+
+/// What the other side was told.
+#[derive(Clone, Debug)]
+pub(super) struct Seen {
+    /// The keys of the last set that was not empty, and when it was last delivered.
+    set: Option<(u8, Instant)>,
+    /// When the first and the last of the empty sets since were delivered.
+    empty: Option<(Instant, Instant)>,
+    /// When the last attempt failed, if it came after the last set.
+    failed_at: Option<Instant>,
+    /// Whether any attempt ever failed.
+    pub(super) has_failed: bool,
+}
+
+impl Seen {
+    /// Whether whoever saw this may accept a token of this key now.
+    pub(super) fn may_know(&self, key: Key) -> bool {
+        let Some((set, at)) = self.set else {
+            return false;
+        };
+        // An old set is renewed before it is used, unless that fails; that all keys are gone is believed the second time.
+        let is_bridged = self.failed_at.is_some() || self.empty.is_some();
+        let longest = if is_bridged { STALE_IF_ERROR } else { MAX_AGE };
+        let is_withdrawn = self
+            .empty
+            .is_some_and(|(first, last)| last - first >= COOLDOWN);
+        key.is_in(set) && at.elapsed() <= longest + SLACK && !is_withdrawn
+    }
+
+    /// Whether whoever saw this has to accept a token of this key now.
+    pub(super) fn must_know(&self, key: Key) -> bool {
+        let Some((set, at)) = self.set else {
+            return false;
+        };
+        key.is_in(set) && at.elapsed() + SLACK < STALE_IF_ERROR && self.empty.is_none()
+    }
+}
+
+impl Idp {
+    pub(super) fn new() -> Self {
+        Self(Arc::new(Mutex::new(State {
+            published: 1,
+            keys: Mood::Well,
+            discovery: Mood::Well,
+            seen: Seen {
+                set: None,
+                empty: None,
+                failed_at: None,
+                has_failed: false,
+            },
+            fetches: Vec::new(),
+        })))
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap()
+    }
+
+    pub(super) fn publish(&self, bits: u8) {
+        self.state().published = bits & ((1 << KEYS) - 1);
+    }
+
+    pub(super) fn set_keys_mood(&self, mood: Mood) {
+        self.state().keys = mood;
+    }
+
+    pub(super) fn set_discovery_mood(&self, mood: Mood) {
+        self.state().discovery = mood;
+    }
+
+    pub(super) fn seen(&self) -> Seen {
+        self.state().seen.clone()
+    }
+
+    /// Within one cooldown there are one fetch for a made-up name, one that was due anyway, and the first one; those
+    /// after failures are half a second apart, less a quarter.
+    pub(super) fn assert_not_flooded(&self) {
+        let state = self.state();
+        let recent = state.fetches.iter().rev();
+        let recent = recent.take_while(|(at, _)| at.elapsed() < COOLDOWN);
+        let (well, failed): (Vec<&_>, Vec<&_>) = recent.partition(|(_, well)| *well);
+        assert!(well.len() <= 3, "{} fetches", well.len());
+        assert!(failed.len() <= 80, "{} failed fetches", failed.len());
+    }
+
+    pub(super) fn http(&self) -> HttpService {
+        let idp = self.clone();
+        HttpService::new(service_fn(move |request: Request<Bytes>| {
+            let idp = idp.clone();
+            async move { idp.answer(request.uri().path() == "/jwks").await }
+        }))
+    }
+
+    async fn answer(&self, is_keys: bool) -> Result<Response<Full<Bytes>>, std::io::Error> {
+        let (mood, document, keys) = self.state().answer(is_keys);
+        let mut response = Response::builder();
+        match mood {
+            Mood::Well => {}
+            Mood::Fresh(seconds) => {
+                response = response.header("cache-control", format!("max-age={seconds}"));
+            }
+            Mood::Slow(tenths) if tenths <= MOST_TENTHS => {
+                tokio::time::sleep(Duration::from_millis(u64::from(tenths) * 100)).await;
+            }
+            other => {
+                self.state().failed(is_keys);
+                let mut body = Bytes::new();
+                match other {
+                    Mood::Status(status) => response = response.status(status_of(status)),
+                    Mood::Throttled(pause) => {
+                        response = response.status(429).header("retry-after", pause);
+                    }
+                    Mood::Reset => return Err(std::io::ErrorKind::ConnectionReset.into()),
+                    // Whatever follows, this is no JSON.
+                    Mood::Garbage(garbage) => body = [b"!", &garbage[..]].concat().into(),
+                    Mood::Hang | Mood::Slow(_) | Mood::Well | Mood::Fresh(_) => {
+                        std::future::pending::<()>().await;
+                    }
+                }
+                return Ok(response.body(body.into()).unwrap());
+            }
+        }
+        if is_keys {
+            self.state().delivered(keys);
+        }
+        Ok(response.body(document.into()).unwrap())
+    }
+}
+
+impl State {
+    /// The mood, the document, and the keys in it.
+    fn answer(&self, is_keys: bool) -> (Mood, String, u8) {
+        if !is_keys {
+            let document =
+                json!({ "issuer": world::ISSUER, "jwks_uri": "https://idp.example/jwks" });
+            return (self.discovery.clone(), document.to_string(), 0);
+        }
+        let published = (0..KEYS).filter(|key| self.published & 1 << key != 0);
+        let document = json!({ "keys": published.map(token::jwk).collect::<Vec<_>>() });
+        (self.keys.clone(), document.to_string(), self.published)
+    }
+
+    fn failed(&mut self, is_keys: bool) {
+        let now = Instant::now();
+        self.seen.failed_at = Some(now);
+        self.seen.has_failed = true;
+        if is_keys {
+            self.fetches.push((now, false));
+        }
+    }
+
+    fn delivered(&mut self, keys: u8) {
+        let now = Instant::now();
+        self.fetches.push((now, true));
+        let seen = &mut self.seen;
+        seen.failed_at = None;
+        if keys == 0 {
+            let first = seen.empty.map_or(now, |(first, _)| first);
+            seen.empty = Some((first, now));
+        } else {
+            seen.set = Some((keys, now));
+            seen.empty = None;
+        }
+    }
+}
+
+/// Any but the one that means success.
+fn status_of(number: u16) -> u16 {
+    match 100 + number % 900 {
+        200 => 500,
+        status => status,
+    }
+}

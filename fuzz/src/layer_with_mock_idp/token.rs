@@ -1,0 +1,147 @@
+//! Tokens that are right but for what an order says.
+
+use std::sync::LazyLock;
+
+use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair as _};
+use libfuzzer_sys::arbitrary::{self, Arbitrary};
+use serde_json::{Value, json};
+
+use crate::signer::b64;
+use crate::world;
+
+/// How many keys the issuer may publish; one more is nobody's.
+pub(super) const KEYS: usize = 4;
+
+static PAIRS: LazyLock<Vec<Ed25519KeyPair>> = LazyLock::new(|| {
+    let seeds = (0..=KEYS).map(|i| [1 + i as u8; 32]);
+    seeds
+        .map(|seed| Ed25519KeyPair::from_seed_unchecked(&seed).unwrap())
+        .collect()
+});
+
+/// What a token is to be like.
+#[derive(Arbitrary, Debug)]
+pub(super) struct Order {
+    key: u8,
+    names: Named,
+    /// Seconds from now.
+    exp: i16,
+    iat: i16,
+    nbf: Option<i16>,
+    wrong: Option<Wrong>,
+}
+
+/// The `kid` of the header.
+#[derive(Arbitrary, Debug)]
+enum Named {
+    Own,
+    /// Another key of the issuer.
+    Other,
+    /// A name that nobody has heard of.
+    MadeUp(u8),
+    None,
+}
+
+#[derive(Arbitrary, Clone, Copy, Debug)]
+enum Wrong {
+    Audience,
+    Issuer,
+    Type,
+    Signature,
+}
+
+/// The key that a token is signed with.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Key {
+    index: usize,
+    /// Without a name it is found where no other could be meant.
+    is_named: bool,
+}
+
+impl Key {
+    pub(super) fn is_in(self, set: u8) -> bool {
+        set & 1 << self.index != 0 && (self.is_named || set.count_ones() == 1)
+    }
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Minted {
+    token: String,
+    /// `None` where no published key makes it a good one.
+    key: Option<Key>,
+    exp: u64,
+    starts: u64,
+}
+
+impl Minted {
+    pub(super) fn new(order: &Order, now: u64) -> Self {
+        let key = usize::from(order.key) % PAIRS.len();
+        let kid = match order.names {
+            Named::Own => Some(kid(key)),
+            Named::Other => Some(kid((key + 1) % KEYS)),
+            Named::MadeUp(n) => Some(format!("made-up-{n}")),
+            Named::None => None,
+        };
+        let is_named = kid.is_some();
+        let is_findable = kid.as_ref().is_none_or(|kid| *kid == self::kid(key));
+        let time = |offset: i16| now.saturating_add_signed(i64::from(offset));
+        let (exp, iat) = (time(order.exp), time(order.iat));
+        let mut claims = world::claims();
+        claims["exp"] = exp.into();
+        claims["iat"] = iat.into();
+        if let Some(nbf) = order.nbf {
+            claims["nbf"] = time(nbf).into();
+        }
+        let mut header = json!({ "alg": "EdDSA", "typ": "at+jwt" });
+        if let Some(kid) = kid {
+            header["kid"] = kid.into();
+        }
+        match order.wrong {
+            Some(Wrong::Audience) => claims["aud"] = "service-b".into(),
+            Some(Wrong::Issuer) => claims["iss"] = "https://other.example".into(),
+            Some(Wrong::Type) => header["typ"] = "JWT".into(),
+            Some(Wrong::Signature) | None => {}
+        }
+        Self {
+            token: seal(
+                key,
+                &header,
+                &claims,
+                matches!(order.wrong, Some(Wrong::Signature)),
+            ),
+            key: (is_findable && order.wrong.is_none() && key < KEYS).then_some(Key {
+                index: key,
+                is_named,
+            }),
+            exp,
+            starts: order.nbf.map(time).unwrap_or(0).max(iat),
+        }
+    }
+
+    pub(super) fn authorization(&self) -> String {
+        format!("Bearer {}", self.token)
+    }
+
+    /// The key that has to be published for the token to pass at that time; `None` where none is enough.
+    pub(super) fn needs(&self, wall: u64) -> Option<Key> {
+        let is_now = wall < self.exp + world::LEEWAY && self.starts <= wall + world::LEEWAY;
+        self.key.filter(|_| is_now)
+    }
+}
+
+pub(super) fn kid(key: usize) -> String {
+    format!("k{key}")
+}
+
+pub(super) fn jwk(key: usize) -> Value {
+    let x = b64(PAIRS[key].public_key().as_ref());
+    json!({ "kty": "OKP", "crv": "Ed25519", "x": x, "kid": kid(key) })
+}
+
+fn seal(key: usize, header: &Value, claims: &Value, is_bad: bool) -> String {
+    let part = |value: &Value| b64(value.to_string().as_bytes());
+    let input = format!("{}.{}", part(header), part(claims));
+    let mut signature = PAIRS[key].sign(input.as_bytes()).as_ref().to_vec();
+    signature[10] ^= u8::from(is_bad);
+    format!("{input}.{}", b64(&signature))
+}

@@ -1,0 +1,213 @@
+//! Any answer of a token endpoint: a token comes of it only where a second reading finds it there, and it is used no
+//! longer than the answer, the token itself, the caller and the service allow.
+//!
+//! The bytes 1 to 5 stand for tokens that JSON can hold: one for the target, the subject token, and three that must not
+//! be used.
+
+use std::cell::RefCell;
+use std::convert::Infallible;
+use std::sync::LazyLock;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Request, Response, StatusCode, header};
+use http_body_util::Full;
+use obo::dialect::{self, Dialect as _, Rfc8693};
+use obo::{
+    AuthorizationServer, Client, ClientSecretBasic, ExchangeRequest, HttpService, IssuedToken,
+    ServerMetadata, Target, TestClock, TokenExchange, TokenSource, Validated,
+};
+use serde_json::{Value, json};
+use tokio::runtime::Runtime;
+use tokio::time::Instant;
+use tower::service_fn;
+
+use crate::{model, signer, world};
+
+const DAY: Duration = Duration::from_secs(24 * 3600);
+const HOUR: f64 = 3600.0;
+/// How long the caller's own token is valid; see [`world::claims`].
+const CALLER: f64 = 300.0;
+/// How long the token for the target is valid.
+const ISSUED: u64 = 100;
+
+static CALLER_A: LazyLock<Validated> = LazyLock::new(world::caller);
+static TOKENS: LazyLock<Vec<String>> = LazyLock::new(|| {
+    let jwt = |change: fn(&mut Value)| {
+        let mut claims = json!({
+            "iss": world::ISSUER, "sub": "alice", "aud": "service-b", "exp": world::NOW + ISSUED,
+        });
+        change(&mut claims);
+        let signer = &signer::ISSUER[0];
+        signer.mint(signer.alg, &claims)
+    };
+    vec![
+        jwt(|_| {}),
+        CALLER_A.subject_token().expose().to_owned(),
+        jwt(|claims| claims["exp"] = (world::NOW - 1).into()),
+        jwt(|claims| claims["aud"] = "service-c".into()),
+        jwt(|claims| claims["sub"] = "bob".into()),
+    ]
+});
+static DIALECTS: LazyLock<Vec<&str>> = LazyLock::new(|| dialect::names().collect());
+
+thread_local! {
+    static RUNTIME: Runtime = world::paused();
+    static ANSWER: RefCell<Response<Bytes>> = RefCell::default();
+    /// When the endpoint was asked last.
+    static ASKED: RefCell<Option<Instant>> = const { RefCell::new(None) };
+}
+
+/// The first four bytes choose the status, the media type, a dialect, and how many tens of seconds pass before the token
+/// is asked for again; the rest is the body.
+///
+/// # Panics
+///
+/// When it has found something.
+pub fn run(bytes: &[u8]) {
+    let [status, media_type, dialect, pause, body @ ..] = bytes else {
+        return;
+    };
+    let response = answer(*status, *media_type, with_tokens(body));
+    let request = ExchangeRequest::new(&CALLER_A, target());
+    for named in [None, Some(usize::from(*dialect))] {
+        let judged = match named {
+            None => Rfc8693::new().response(&request, &response, world::now()),
+            Some(i) => {
+                let named = dialect::named(DIALECTS[i % DIALECTS.len()]).unwrap();
+                named.response(&request, &response, world::now())
+            }
+        };
+        match judged {
+            Ok(token) => assert_token(&token, &response),
+            Err(error) => {
+                let shown = format!("{error} {error:?}");
+                assert!(!shown.contains(char::is_control), "{shown:?}");
+                assert!(shown.len() < 4096);
+                assert!(TOKENS.iter().all(|token| !shown.contains(&**token)));
+            }
+        }
+    }
+    RUNTIME.with(|runtime| {
+        runtime.block_on(used(response, Duration::from_secs(u64::from(*pause) * 10)))
+    });
+}
+
+fn target() -> Target {
+    world::audience("service-b").into()
+}
+
+/// Through the cache, once, again, and after a while.
+async fn used(response: Response<Bytes>, pause: Duration) {
+    let longest = longest_use(response.body());
+    let is_success = response.status() == StatusCode::OK;
+    ANSWER.set(response);
+    ASKED.set(None);
+    let http = HttpService::new(service_fn(|_: Request<Bytes>| {
+        ASKED.set(Some(Instant::now()));
+        let answer = ANSWER.with_borrow(Clone::clone);
+        std::future::ready(Ok::<_, Infallible>(answer.map(Full::new)))
+    }));
+    let metadata = ServerMetadata::new(None, Some("https://idp.example/token")).unwrap();
+    let idp = AuthorizationServer::with_metadata(world::issuer(), metadata, http);
+    let client = Client::new("service-a", ClientSecretBasic::new("s").unwrap()).unwrap();
+    let clock = TestClock::new(world::now());
+    let exchange = TokenExchange::new(idp, client).clock(clock.clone());
+    for wait in [Duration::ZERO, Duration::ZERO, pause] {
+        tokio::time::advance(wait).await;
+        clock.advance(wait);
+        match exchange.token(&CALLER_A, target()).await {
+            Ok(exchanged) => {
+                assert!(is_success);
+                ANSWER.with_borrow(|answer| assert_token(exchanged.token(), answer));
+                assert!(
+                    clock.now().as_secs() < world::NOW + CALLER as u64,
+                    "the caller's own has ended"
+                );
+                let age = ASKED
+                    .take()
+                    .map(|asked| (asked, asked.elapsed().as_secs_f64()));
+                let (asked, age) = age.expect("it was asked for");
+                ASKED.set(Some(asked));
+                if exchanged.source() == TokenSource::Cache {
+                    assert!(age < longest, "{age} s of {longest} s");
+                }
+            }
+            Err(error) => {
+                error.answer();
+                let shown = format!("{error} {error:?}");
+                assert!(!error.to_string().contains(char::is_control), "{shown}");
+                assert!(TOKENS.iter().all(|token| !shown.contains(&**token)));
+            }
+        }
+    }
+}
+
+fn assert_token(token: &IssuedToken, response: &Response<Bytes>) {
+    assert_eq!(response.status(), StatusCode::OK);
+    let value = token.authorization();
+    assert!(value.is_sensitive());
+    let text = value.to_str().unwrap().strip_prefix("Bearer ").unwrap();
+    assert_eq!(text, token.expose());
+    let body = text.trim_end_matches('=');
+    assert!(!body.is_empty() && text.len() <= 16 * 1024);
+    assert!(
+        body.bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b"-._~+/".contains(&b))
+    );
+    assert!(
+        TOKENS[1..].iter().all(|refused| refused != text),
+        "a token that must not be used"
+    );
+    assert!(token.lifetime(world::now()) <= DAY);
+    if text == TOKENS[0] {
+        assert!(token.lifetime(world::now()) <= Duration::from_secs(ISSUED));
+    }
+    assert!(!format!("{token:?}").contains(text) || text.len() < 16);
+    if let Ok(answer) = serde_json::from_slice::<Value>(response.body()) {
+        assert_eq!(answer["access_token"], text);
+    }
+}
+
+/// How long a token of this answer may be given from the cache, in seconds.
+fn longest_use(body: &[u8]) -> f64 {
+    let Some(answer) = model::unique(body) else {
+        return HOUR.min(CALLER);
+    };
+    let stated = answer["expires_in"].as_f64().unwrap_or(60.0);
+    let own = match answer["access_token"].as_str() {
+        Some(token) if token == TOKENS[0] => ISSUED as f64,
+        _ => HOUR,
+    };
+    stated.min(own).min(CALLER).min(HOUR)
+}
+
+fn answer(status: u8, media_type: u8, body: Vec<u8>) -> Response<Bytes> {
+    let status = match status {
+        0..=127 => 200,
+        other => [400, 401, 403, 404, 429, 500, 503, 201, 302, 999][usize::from(other) % 10],
+    };
+    let media_type = match media_type {
+        0..=199 => "application/json",
+        200..=220 => "application/json;charset=UTF-8",
+        _ => "text/html",
+    };
+    let response = Response::builder()
+        .status(status)
+        .header(header::CONTENT_TYPE, media_type);
+    response.body(body.into()).unwrap()
+}
+
+fn with_tokens(bytes: &[u8]) -> Vec<u8> {
+    let mut expanded = Vec::with_capacity(bytes.len());
+    for byte in bytes {
+        match usize::from(*byte)
+            .checked_sub(1)
+            .and_then(|i| TOKENS.get(i))
+        {
+            Some(token) => expanded.extend_from_slice(token.as_bytes()),
+            None => expanded.push(*byte),
+        }
+    }
+    expanded
+}

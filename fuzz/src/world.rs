@@ -1,0 +1,81 @@
+//! One issuer, one service, and a time that stands still.
+
+use obo_core::{
+    Audience, BearerToken, Issuer, KeySet, Policy, Selection, TokenError, UnixTime, UnverifiedJwt,
+    Validated,
+};
+use serde_json::{Value, json};
+use std::sync::LazyLock;
+use tokio::runtime::{Builder, Runtime};
+
+use crate::signer;
+
+pub(crate) const ISSUER: &str = "https://idp.example/t";
+pub(crate) const AUDIENCE: &str = "service-a";
+pub(crate) const NOW: u64 = 1_800_000_000;
+pub(crate) const LEEWAY: u64 = 60;
+
+pub(crate) static PUBLISHED: LazyLock<KeySet> =
+    LazyLock::new(|| KeySet::parse(key_set().as_bytes()).unwrap());
+
+/// The document with all keys of the issuer.
+pub(crate) fn key_set() -> String {
+    let keys = signer::ISSUER.iter().map(|signer| signer.jwk(signer.alg));
+    json!({ "keys": keys.collect::<Vec<_>>() }).to_string()
+}
+
+pub(crate) fn issuer() -> Issuer {
+    Issuer::new(ISSUER).unwrap()
+}
+
+pub(crate) fn audience(name: &str) -> Audience {
+    Audience::new(name).unwrap()
+}
+
+pub(crate) fn now() -> UnixTime {
+    UnixTime::from_secs(NOW)
+}
+
+pub(crate) fn policy() -> Policy {
+    Policy::new(issuer(), audience(AUDIENCE))
+}
+
+/// The claims of a token that is accepted.
+pub(crate) fn claims() -> Value {
+    json!({
+        "iss": ISSUER, "sub": "alice", "aud": AUDIENCE, "client_id": "spa",
+        "iat": NOW, "exp": NOW + 300, "jti": "t-1", "scope": "orders:read",
+    })
+}
+
+/// The way a token goes: grammar, form, key, policy.
+pub(crate) fn judge(
+    policy: &Policy,
+    keys: &KeySet,
+    token: &str,
+    now: UnixTime,
+) -> Result<Validated, TokenError> {
+    let jwt = UnverifiedJwt::parse(BearerToken::parse(token)?)?;
+    match keys.select(jwt.kid(), jwt.algorithm()) {
+        Selection::Key(key) => policy.verify(jwt, key, now),
+        Selection::Unknown => Err(TokenError::UnknownKey),
+        Selection::Misfit => Err(TokenError::Algorithm),
+        Selection::Ambiguous => Err(TokenError::AmbiguousKey),
+    }
+}
+
+/// A runtime whose time goes on only where everything waits for it.
+pub(crate) fn paused() -> Runtime {
+    Builder::new_current_thread()
+        .enable_time()
+        .start_paused(true)
+        .build()
+        .unwrap()
+}
+
+/// The caller that a token of [`claims`] makes.
+pub(crate) fn caller() -> Validated {
+    let signer = &signer::ISSUER[0];
+    let token = signer.mint(signer.alg, &claims());
+    judge(&policy(), &PUBLISHED, &token, now()).unwrap()
+}
