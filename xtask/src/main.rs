@@ -6,6 +6,7 @@ mod coverage;
 mod fuzz;
 mod gateway;
 mod interop;
+mod peers;
 mod shell;
 mod test;
 mod tidy;
@@ -20,6 +21,7 @@ usage: cargo xtask <verb>
   test      unit and integration tests, then doctests
   tidy      the house rules a program can check
   bench     what a request costs, as ratios to what cannot be avoided
+  peers     other libraries beside this one, into docs/peers.md and the README
   coverage  writes docs/spec-coverage.md from the rows and the names of the tests
   fuzz      [--seconds N] [target [input]]: hostile inputs for N seconds a target, 600 unless
             said; or one input, to see a crash again
@@ -38,6 +40,7 @@ fn main() -> ExitCode {
         [verb] if verb == "test" => test::run,
         [verb] if verb == "tidy" => tidy::run,
         [verb] if verb == "bench" => bench::run,
+        [verb] if verb == "peers" => peers::run,
         [verb] if verb == "coverage" => coverage::run,
         [verb] if verb == "interop" => interop::run,
         [verb] if verb == "gateway" => gateway::run,

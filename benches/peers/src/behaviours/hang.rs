@@ -1,0 +1,88 @@
+//! A key endpoint that takes two seconds, and a token with an unknown `kid` that makes somebody ask it.
+
+use std::time::{Duration, Instant};
+
+use futures_util::future::join;
+use obo_testkit::{Endpoint, Fault};
+
+use super::measured::Row;
+use super::world::{World, user};
+
+const DELAY: Duration = Duration::from_secs(2);
+/// For so long, others send valid tokens.
+const WATCHED: Duration = Duration::from_secs(1);
+
+pub(super) async fn rows(worlds: &[World]) -> Vec<Row> {
+    let mut seen = Vec::new();
+    for world in worlds {
+        seen.push(hang(world).await);
+    }
+    let cells = |cell: fn(&Seen) -> String| seen.iter().map(cell).collect();
+    vec![
+        Row::new(
+            "key endpoint takes 2 s, an unknown `kid` waits for it: slowest valid request beside it",
+            cells(|seen| milliseconds(seen.slowest)),
+        )
+        .short(),
+        Row::new(
+            "… valid requests refused",
+            cells(|seen| seen.refused.to_string()),
+        ),
+        Row::new(
+            "… the unknown `kid` itself",
+            cells(|seen| {
+                let asked = if seen.asked { "" } else { ", nobody asked" };
+                format!("{} after {}{asked}", seen.status, milliseconds(seen.waited))
+            }),
+        ),
+    ]
+}
+
+struct Seen {
+    slowest: Duration,
+    refused: usize,
+    status: u16,
+    waited: Duration,
+    asked: bool,
+}
+
+async fn hang(world: &World) -> Seen {
+    let known = user(&world.idp).mint();
+    let unknown = user(&world.idp).kid(Some("unknown")).mint();
+    world.idp.fault(Endpoint::Jwks, Fault::Delay(DELAY));
+    let before = world.idp.jwks_requests();
+    let unknown = async {
+        let started = Instant::now();
+        (world.app.status(&unknown).await, started.elapsed())
+    };
+    let valid = async {
+        let asked = world.idp.wait_for_requests(Endpoint::Jwks, before + 1);
+        let asked = tokio::time::timeout(Duration::from_millis(500), asked).await;
+        let (mut slowest, mut refused) = (Duration::ZERO, 0);
+        let started = Instant::now();
+        while started.elapsed() < WATCHED {
+            let sent = Instant::now();
+            refused += usize::from(world.app.status(&known).await != 200);
+            slowest = slowest.max(sent.elapsed());
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        (slowest, refused, asked.is_ok())
+    };
+    let ((status, waited), (slowest, refused, asked)) = join(unknown, valid).await;
+    world.idp.heal();
+    Seen {
+        slowest,
+        refused,
+        status,
+        waited,
+        asked,
+    }
+}
+
+fn milliseconds(time: Duration) -> String {
+    let milliseconds = time.as_secs_f64() * 1e3;
+    match milliseconds {
+        0.0..10.0 => format!("{milliseconds:.1} ms"),
+        _ => format!("{milliseconds:.0} ms"),
+    }
+}

@@ -1,0 +1,15 @@
+//! What each does when something is not as it should be, counted at an authorization server in the process.
+
+mod hang;
+mod measured;
+mod odd_keys;
+mod refusals;
+mod requests;
+mod rotation;
+mod run;
+mod start;
+mod storm;
+mod world;
+
+pub(crate) use measured::Behaviours;
+pub(crate) use run::run;

@@ -1,0 +1,27 @@
+use std::time::Duration;
+
+use futures_util::future::join;
+
+use super::measured::Behaviours;
+use super::world::World;
+use super::{hang, odd_keys, refusals, rotation, start, storm};
+use crate::peers;
+
+/// Keys are as old when something happens to them: every pause after a first fetch that a peer has is over.
+const AGE: Duration = Duration::from_secs(65);
+
+/// Takes about three minutes, most of it waiting.
+pub(crate) async fn run() -> Behaviours {
+    let mut deviations = vec![Vec::new(); peers::all().len()];
+    let stormed = World::each().await;
+    let hanging = World::each().await;
+    let rotated = World::each().await;
+    let (_, started) = join(tokio::time::sleep(AGE), start::rows()).await;
+    let mut rows = storm::rows(&stormed).await;
+    rows.extend(hang::rows(&hanging).await);
+    rows.extend(rotation::rows(&rotated).await);
+    rows.extend(started);
+    rows.push(odd_keys::row(&mut deviations).await);
+    rows.extend(refusals::rows(&mut deviations).await);
+    Behaviours { rows, deviations }
+}

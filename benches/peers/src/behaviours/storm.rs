@@ -1,0 +1,55 @@
+//! A thousand tokens with made-up `kid`s, 32 at a time; then a key that is really new.
+
+use std::time::Duration;
+
+use futures_util::StreamExt as _;
+use futures_util::future::join_all;
+use futures_util::stream;
+
+use super::measured::Row;
+use super::world::{World, seconds, user};
+
+const REQUESTS: usize = 1_000;
+const CONCURRENCY: usize = 32;
+const PATIENCE: Duration = Duration::from_secs(90);
+
+pub(super) async fn rows(worlds: &[World]) -> Vec<Row> {
+    let mut fetches = Vec::new();
+    for world in worlds {
+        fetches.push(storm(world).await.to_string());
+    }
+    let after = join_all(worlds.iter().map(rotated)).await;
+    vec![
+        Row::new(
+            "1,000 made-up `kid`s, 32 at a time: fetches of the key set",
+            fetches,
+        )
+        .short(),
+        Row::new("… a rotation right after them is seen", after),
+    ]
+}
+
+async fn storm(world: &World) -> usize {
+    let made_up = |i: usize| {
+        user(&world.idp)
+            .kid(Some(&format!("made-up-{i:04}")))
+            .mint()
+    };
+    let tokens: Vec<_> = (0..REQUESTS).map(made_up).collect();
+    let before = world.idp.jwks_requests();
+    let statuses = stream::iter(&tokens)
+        .map(|token| world.app.status(token))
+        .buffer_unordered(CONCURRENCY);
+    let passed = statuses
+        .filter(|status| std::future::ready(*status == 200))
+        .count()
+        .await;
+    assert_eq!(passed, 0, "{} accepts unknown keys", world.peer.name);
+    world.idp.jwks_requests() - before
+}
+
+async fn rotated(world: &World) -> String {
+    world.idp.rotate();
+    let token = user(&world.idp).mint();
+    seconds(world.accepts_within(PATIENCE, &token).await, PATIENCE)
+}

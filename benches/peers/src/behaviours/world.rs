@@ -1,0 +1,71 @@
+use std::time::{Duration, Instant};
+
+use futures_util::future::join_all;
+use obo_testkit::{Alg, AuthorizationServer, TokenBuilder};
+
+use crate::app::App;
+use crate::peers::{self, AUDIENCE, Peer, SCOPE, Trust};
+
+/// One peer, and an authorization server of its own.
+pub(super) struct World {
+    pub(super) peer: Peer,
+    pub(super) idp: AuthorizationServer,
+    pub(super) app: App,
+}
+
+impl World {
+    /// One for each peer, once it accepts tokens.
+    pub(super) async fn each() -> Vec<Self> {
+        join_all(peers::all().map(Self::new)).await
+    }
+
+    async fn new(peer: Peer) -> Self {
+        let idp = server().await;
+        let app = (peer.protect)(Trust::new(&idp, Alg::Es256)).await.unwrap();
+        let world = Self { peer, idp, app };
+        let token = user(&world.idp).mint();
+        let accepted = world.accepts_within(Duration::from_secs(20), &token).await;
+        accepted.unwrap_or_else(|| panic!("{} accepts no valid token", peer.name));
+        world
+    }
+
+    /// After how long it accepts the token, asked four times a second.
+    pub(super) async fn accepts_within(&self, most: Duration, token: &str) -> Option<Duration> {
+        accepts_within(&self.app, most, token).await
+    }
+}
+
+pub(super) async fn accepts_within(app: &App, most: Duration, token: &str) -> Option<Duration> {
+    let started = Instant::now();
+    while app.status(token).await != 200 {
+        if started.elapsed() > most {
+            return None;
+        }
+        tokio::time::sleep(Duration::from_millis(250)).await;
+    }
+    Some(started.elapsed())
+}
+
+pub(super) async fn server() -> AuthorizationServer {
+    AuthorizationServer::builder()
+        .signing(Alg::Es256)
+        .start()
+        .await
+}
+
+/// A token that is in order, and outlives the program.
+pub(super) fn user(idp: &AuthorizationServer) -> TokenBuilder {
+    idp.user("alice")
+        .audience(AUDIENCE)
+        .scope(SCOPE)
+        .expires_in(3600)
+}
+
+/// Such as `0.25 s`.
+pub(super) fn seconds(time: Option<Duration>, most: Duration) -> String {
+    match time {
+        Some(time) if time < Duration::from_millis(100) => "at once".to_owned(),
+        Some(time) => format!("after {:.1} s", time.as_secs_f64()),
+        None => format!("not within {} s", most.as_secs()),
+    }
+}

@@ -1,0 +1,57 @@
+//! The work that cannot be avoided, as in the benchmark of `obo`.
+
+use std::hint::black_box;
+
+use aws_lc_rs::digest::{SHA256, digest};
+use aws_lc_rs::encoding::AsDer as _;
+use aws_lc_rs::signature::{
+    ECDSA_P256_SHA256_FIXED, ParsedPublicKey, RSA_PKCS1_2048_8192_SHA256, RsaPublicKeyComponents,
+};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use obo_testkit::{Alg, SigningKey};
+
+/// F is one signature verification on a parsed key, H one SHA-256 of the token.
+pub(crate) struct Floor {
+    key: ParsedPublicKey,
+    token: String,
+    message: Vec<u8>,
+    signature: Vec<u8>,
+}
+
+impl Floor {
+    pub(crate) fn new(key: &SigningKey, token: &str) -> Self {
+        let (message, signature) = token.rsplit_once('.').unwrap();
+        Self {
+            key: parsed(key),
+            token: token.to_owned(),
+            message: message.as_bytes().to_vec(),
+            signature: URL_SAFE_NO_PAD.decode(signature).unwrap(),
+        }
+    }
+
+    pub(crate) fn verify(&self) {
+        self.key.verify_sig(&self.message, &self.signature).unwrap();
+    }
+
+    pub(crate) fn hash(&self) {
+        black_box(digest(&SHA256, black_box(self.token.as_bytes())));
+    }
+}
+
+fn parsed(key: &SigningKey) -> ParsedPublicKey {
+    let jwk = key.public_jwk("bench");
+    let member = |name: &str| {
+        let text = jwk[name].as_str().unwrap();
+        URL_SAFE_NO_PAD.decode(text).unwrap()
+    };
+    if key.alg() == Alg::Rs256 {
+        let (n, e) = (member("n"), member("e"));
+        let components = RsaPublicKeyComponents { n: &n, e: &e };
+        let der = components.as_der().unwrap();
+        ParsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, der.as_ref()).unwrap()
+    } else {
+        let point = [vec![4], member("x"), member("y")].concat();
+        ParsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, point).unwrap()
+    }
+}

@@ -1,0 +1,35 @@
+//! The same requests through obo and through other published resource servers, side by side.
+//!
+//! `cargo run --release --manifest-path benches/peers/Cargo.toml` measures everything, prints `docs/peers.md`, and writes it
+//! and the table in the README. `-- speed` or `-- behaviours` measures one half and only prints it.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a benchmark that cannot run stops"
+)]
+
+mod app;
+mod behaviours;
+mod floor;
+mod peers;
+mod report;
+mod speed;
+
+fn main() {
+    let only = std::env::args().nth(1);
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    match only.as_deref() {
+        Some("speed") => print!("{}", speed::run(&runtime).markdown()),
+        Some("behaviours") => print!("{}", runtime.block_on(behaviours::run()).markdown()),
+        _ => {
+            let behaviours = runtime.block_on(behaviours::run());
+            let speed = speed::run(&runtime);
+            report::publish(&speed, &behaviours);
+        }
+    }
+}

@@ -1,0 +1,10 @@
+//! Who is compared, each set up as its own documentation recommends and as strictly as it can be.
+
+mod huskarl;
+mod jwt_authorizer;
+mod oauth_resource_server;
+mod obo;
+mod peer;
+mod tower_oauth2;
+
+pub(crate) use peer::{AUDIENCE, Peer, SCOPE, Trust, all};

@@ -1,0 +1,44 @@
+use axum::Router;
+use axum::routing::any;
+use obo::{
+    Algorithm, Audience, BearerAuthLayer, ConfigError, Issuer, Policy, RequireLayer,
+    ResourceServer, Rule,
+};
+use obo_axum::Authenticated;
+use obo_testkit::Alg;
+
+use super::peer::{AUDIENCE, Built, Peer, SCOPE, Trust};
+use crate::app::App;
+
+pub(super) const PEER: Peer = Peer {
+    name: "obo",
+    crypto: "aws-lc-rs",
+    setup: "`BearerAuthLayer` of a `ResourceServer`, by discovery, one algorithm",
+    has_scopes: true,
+    bare: App::bare_08,
+    protect,
+    protect_grpc: protect,
+};
+
+fn protect(trust: Trust) -> Built {
+    Box::pin(async move { router(&trust).map(App::Axum08).map_err(|e| e.to_string()) })
+}
+
+fn router(trust: &Trust) -> Result<Router, ConfigError> {
+    let issuer = Issuer::new(trust.issuer.as_str())?;
+    let algorithm = match trust.alg {
+        Alg::Rs256 => Algorithm::Rs256,
+        _ => Algorithm::Es256,
+    };
+    let policy = Policy::new(issuer.clone(), Audience::new(AUDIENCE)?).algorithms([algorithm])?;
+    let server = ResourceServer::with_policy(policy, issuer)?;
+    let mut app = Router::new().route("/orders", any(subject));
+    if trust.scoped {
+        app = app.route_layer(RequireLayer::new(Rule::scopes([SCOPE])?));
+    }
+    Ok(app.layer(BearerAuthLayer::new(server)))
+}
+
+async fn subject(Authenticated(caller): Authenticated) {
+    std::hint::black_box(caller.subject().len());
+}

@@ -1,0 +1,9 @@
+//! The tables, and where they are written.
+
+mod behaviours;
+mod markdown;
+mod publish;
+mod speed;
+mod versions;
+
+pub(crate) use publish::publish;

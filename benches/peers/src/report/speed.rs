@@ -1,0 +1,69 @@
+use obo_testkit::Alg;
+
+use super::markdown::{row, table};
+use super::versions::named;
+use crate::speed::{Cost, OfAlgorithm, Speed};
+
+impl Speed {
+    pub(crate) fn markdown(&self) -> String {
+        let rows = self.algorithms.iter().flat_map(|of| {
+            let alg = of.alg.as_str();
+            [
+                row(
+                    &format!("cold {alg}, in F"),
+                    of.cells(0, ToString::to_string),
+                ),
+                row(
+                    &format!("warm {alg}, in H"),
+                    of.cells(1, ToString::to_string),
+                ),
+                row(
+                    &format!("allocations, cold {alg}"),
+                    of.cells(0, |cost| cost.allocations.to_string()),
+                ),
+                row(
+                    &format!("allocations, warm {alg}"),
+                    of.cells(1, |cost| cost.allocations.to_string()),
+                ),
+            ]
+        });
+        let floors = self.algorithms.iter().map(|of| {
+            format!(
+                "{}: F was {:.1} µs, H {:.2} µs.\n",
+                of.alg.as_str(),
+                of.verify / 1e3,
+                of.hash / 1e3
+            )
+        });
+        let head = std::iter::once(String::new()).chain(named());
+        format!("{}\n{}", table(head, rows), floors.collect::<String>())
+    }
+
+    /// For the table in the README.
+    pub(super) fn short(&self) -> Vec<Vec<String>> {
+        let of = |alg: Alg| {
+            let found = self.algorithms.iter().find(|of| of.alg == alg);
+            found.unwrap()
+        };
+        let (rs256, es256) = (of(Alg::Rs256), of(Alg::Es256));
+        let ratio = |unit: char| move |cost: &Cost| format!("{:.2} {unit}", cost.median);
+        vec![
+            row("a new RS256 token costs", rs256.cells(0, ratio('F'))),
+            row("a new ES256 token costs", es256.cells(0, ratio('F'))),
+            row("an ES256 token seen before", es256.cells(1, ratio('H'))),
+            row(
+                "allocations: new, seen before",
+                es256
+                    .costs
+                    .iter()
+                    .map(|[cold, warm]| format!("{}, {}", cold.allocations, warm.allocations)),
+            ),
+        ]
+    }
+}
+
+impl OfAlgorithm {
+    fn cells(&self, which: usize, cell: impl Fn(&Cost) -> String) -> Vec<String> {
+        self.costs.iter().map(|costs| cell(&costs[which])).collect()
+    }
+}

@@ -1,0 +1,145 @@
+//! Rounds in which all take turns, so that a machine that slows down slows all of them.
+
+use std::hint::black_box;
+use std::time::{Duration, Instant};
+
+use obo_testkit::{Alg, AuthorizationServer, SigningKey};
+use tokio::runtime::Runtime;
+
+use super::measured::{Cost, OfAlgorithm, Speed};
+use super::tokens;
+use crate::app::{App, bearer};
+use crate::floor::Floor;
+use crate::peers::{self, Peer, Trust};
+
+const ROUNDS: usize = 41;
+/// Requests of each in a round.
+const CALLS: usize = 100;
+/// Allocations are counted as often, and the median is taken: a cache grows now and then.
+const COUNTS: usize = 9;
+
+pub(crate) fn run(runtime: &Runtime) -> Speed {
+    Speed {
+        algorithms: [Alg::Rs256, Alg::Es256]
+            .into_iter()
+            .map(|alg| of_algorithm(runtime, alg))
+            .collect(),
+    }
+}
+
+/// A peer's service and the one without it.
+struct Pair {
+    layered: App,
+    bare: App,
+}
+
+fn of_algorithm(runtime: &Runtime, alg: Alg) -> OfAlgorithm {
+    let idp = runtime.block_on(AuthorizationServer::start());
+    let key = SigningKey::generate(alg);
+    idp.publish_extra_jwk(key.public_jwk(tokens::KID));
+    // One round more, to warm up; then those whose allocations are counted; the last one is the warm one.
+    let lines = tokens::lines(&idp, &key, (ROUNDS + 1) * CALLS + COUNTS + 1);
+    let warm = lines.last().unwrap();
+    let peers = peers::all();
+    let pairs = peers.map(|peer| runtime.block_on(ready(peer, &idp, alg, warm)));
+    let floor = Floor::new(&key, warm.trim_start_matches("Bearer "));
+
+    let mut costs = peers.map(|_| [Vec::new(), Vec::new()]);
+    let (mut verify, mut hash) = (Vec::new(), Vec::new());
+    for round in 0..=ROUNDS {
+        let f = time(|| floor.verify());
+        let h = time(|| floor.hash());
+        let cold: Vec<&str> = lines[round * CALLS..][..CALLS]
+            .iter()
+            .map(String::as_str)
+            .collect();
+        let warm = vec![warm.as_str(); CALLS];
+        // Each is first in its turn.
+        for peer in (0..peers.len()).map(|at| (at + round) % peers.len()) {
+            let of = |app, lines| runtime.block_on(requests(app, lines));
+            let Pair { layered, bare } = &pairs[peer];
+            let colder = of(layered, &cold) - of(bare, &cold);
+            let warmer = of(layered, &warm) - of(bare, &warm);
+            if round > 0 {
+                costs[peer][0].push(colder / f);
+                costs[peer][1].push(warmer / h);
+            }
+        }
+        if round > 0 {
+            verify.push(f);
+            hash.push(h);
+        }
+    }
+    let counted = &lines[(ROUNDS + 1) * CALLS..][..COUNTS];
+    let cold_counts = pairs
+        .iter()
+        .map(|pair| allocations(runtime, pair, counted.iter()));
+    let warm_counts = pairs
+        .iter()
+        .map(|pair| allocations(runtime, pair, [warm; COUNTS].into_iter()));
+    let counts = cold_counts.zip(warm_counts);
+    OfAlgorithm {
+        alg,
+        verify: super::measured::median(verify),
+        hash: super::measured::median(hash),
+        costs: costs
+            .into_iter()
+            .zip(counts)
+            .map(|([cold, warm], (cold_count, warm_count))| {
+                [Cost::new(cold, cold_count), Cost::new(warm, warm_count)]
+            })
+            .collect(),
+    }
+}
+
+/// A service that has its keys, and has seen the warm token.
+async fn ready(peer: Peer, idp: &AuthorizationServer, alg: Alg, warm: &str) -> Pair {
+    let layered = (peer.protect)(Trust::new(idp, alg)).await.unwrap();
+    let started = Instant::now();
+    while layered.call(bearer(warm)).await.status() != 200 {
+        assert!(
+            started.elapsed() < Duration::from_secs(20),
+            "{} does not accept a valid token",
+            peer.name
+        );
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    Pair {
+        layered,
+        bare: (peer.bare)(),
+    }
+}
+
+/// Nanoseconds of one of these requests.
+async fn requests(app: &App, lines: &[&str]) -> f64 {
+    let started = Instant::now();
+    for line in lines {
+        let response = app.call(bearer(line)).await;
+        assert_eq!(black_box(response).status(), 200);
+    }
+    started.elapsed().as_secs_f64() * 1e9 / lines.len() as f64
+}
+
+/// Nanoseconds of one call.
+fn time(work: impl Fn()) -> f64 {
+    let started = Instant::now();
+    for _ in 0..CALLS {
+        work();
+    }
+    started.elapsed().as_secs_f64() * 1e9 / CALLS as f64
+}
+
+fn allocations<'a>(runtime: &Runtime, pair: &Pair, lines: impl Iterator<Item = &'a String>) -> i64 {
+    let count = |app: &App, line: &str| {
+        let request = bearer(line);
+        let counted = allocation_counter::measure(|| {
+            runtime.block_on(async { black_box(app.call(request).await) });
+        });
+        counted.count_total as i64
+    };
+    let mut counts: Vec<_> = lines
+        .map(|line| count(&pair.layered, line) - count(&pair.bare, line))
+        .collect();
+    counts.sort_unstable();
+    counts[counts.len() / 2]
+}

@@ -1,0 +1,31 @@
+//! Tokens of 23 claims and about 900 bytes of JSON, no two alike.
+
+use obo_testkit::{AuthorizationServer, SigningKey};
+
+use crate::peers::{AUDIENCE, SCOPE};
+
+pub(super) const KID: &str = "bench";
+
+/// The values of as many `Authorization` headers.
+pub(super) fn lines(idp: &AuthorizationServer, key: &SigningKey, count: usize) -> Vec<String> {
+    (0..count)
+        .map(|i| format!("Bearer {}", token(idp, key, i)))
+        .collect()
+}
+
+fn token(idp: &AuthorizationServer, key: &SigningKey, i: usize) -> String {
+    let mut token = idp
+        .user(&format!("user-{i:05}"))
+        .audience(AUDIENCE)
+        .scope(SCOPE)
+        .expires_in(3600)
+        .claim("tenant", "corp")
+        .claim("roles", vec!["buyer", "approver", "auditor"]);
+    for n in 0..15 {
+        token = token.claim(
+            &format!("extension_{n:02}"),
+            format!("value {n} of some length"),
+        );
+    }
+    token.sign_with(key).kid(Some(KID)).mint()
+}
