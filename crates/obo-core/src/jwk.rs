@@ -244,7 +244,7 @@ fn usable_key(entry: &RawValue) -> Option<VerificationKey> {
                 _ => return None,
             };
             let (x, y) = (bytes(jwk.x.as_deref())?, bytes(jwk.y.as_deref())?);
-            if x.len() != length || y.len() != length || !fits(&algorithm) {
+            if [x.len(), y.len()] != [length; 2] || !fits(&algorithm) {
                 return None;
             }
             let point = [&[4], x.as_slice(), y.as_slice()].concat();
