@@ -19,7 +19,10 @@ use crate::{BearerToken, Policy, TokenEndpointError, TokenError, UnixTime, Valid
 /// What the authorization server said of a token (RFC 7662 section 2.2), not judged yet.
 ///
 /// Its members are out of reach until [`Policy::judge`] has judged them.
-pub struct IntrospectionAnswer(Said);
+pub struct IntrospectionAnswer {
+    said: Said,
+    size: usize,
+}
 
 enum Said {
     Inactive,
@@ -52,14 +55,21 @@ impl IntrospectionAnswer {
         let Activity { active } = json::object(json).ok_or_else(|| {
             TokenEndpointError::unusable("the answer is no JSON object with a boolean `active`")
         })?;
-        Ok(Self(match active {
+        let said = match active {
             false => Said::Inactive,
             true => Said::Active(Box::new(Claims::parse_answer(json.to_vec()))),
-        }))
+        };
+        let size = json.len();
+        Ok(Self { said, size })
+    }
+
+    /// How many bytes it was read from, for whoever bounds what is kept of it.
+    pub fn size(&self) -> usize {
+        self.size
     }
 
     fn claims(self) -> Result<Claims, TokenError> {
-        let claims = match self.0 {
+        let claims = match self.said {
             Said::Inactive => return Err(TokenError::Inactive),
             Said::Active(claims) => (*claims)?,
         };
@@ -152,7 +162,7 @@ impl Policy {
 
 impl fmt::Debug for IntrospectionAnswer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let active = matches!(self.0, Said::Active(_));
+        let active = matches!(self.said, Said::Active(_));
         write!(f, "IntrospectionAnswer(active: {active}, [redacted])")
     }
 }

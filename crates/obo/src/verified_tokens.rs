@@ -14,8 +14,6 @@ use crate::{Issuer, SubjectToken, Validated};
 const CAPACITY: u64 = 64 * 1024 * 1024;
 /// What an entry costs beside its text.
 const OVERHEAD: u64 = 768;
-/// Beside the token there are the claims read from it.
-const COPIES: u64 = 2;
 
 /// The verified tokens of one [`ResourceServer`](crate::ResourceServer), under its policies alone.
 pub(crate) struct VerifiedTokens(Cache<Key, Verified, Weight, foldhash::quality::RandomState>);
@@ -23,6 +21,8 @@ pub(crate) struct VerifiedTokens(Cache<Key, Verified, Weight, foldhash::quality:
 #[derive(Clone)]
 pub(crate) struct Verified {
     pub(crate) caller: Validated,
+    /// How many bytes the caller was read from: of the token, or of an answer about it, which may be much longer.
+    pub(crate) size: usize,
     /// Which of the server's issuers it is of.
     pub(crate) issuer: usize,
     /// The generation of the key set that vouches for it, if it was validated here.
@@ -101,7 +101,8 @@ impl Equivalent<Key> for Bytes<'_> {
 struct Weight;
 
 impl Weighter<Key, Verified> for Weight {
-    fn weight(&self, key: &Key, _: &Verified) -> u64 {
-        COPIES * key.0.expose().len() as u64 + OVERHEAD
+    fn weight(&self, key: &Key, verified: &Verified) -> u64 {
+        let text = key.0.expose().len() + verified.size;
+        text as u64 + OVERHEAD
     }
 }

@@ -215,6 +215,7 @@ impl Inner {
                 verified
             }
             None => Verified {
+                size: answer.size(),
                 caller: self.policy.judge(token, answer, self.settings.thin, now)?,
                 issuer: self.kept.issuer,
                 generation: None,

@@ -127,6 +127,7 @@ impl ResourceServer {
                 match trusted.policy.verify(jwt, &key, self.clock.now()) {
                     Ok(caller) => self.verified(
                         Verified {
+                            size: caller.subject_token().expose().len(),
                             caller,
                             issuer,
                             generation: Some(generation),

@@ -120,3 +120,20 @@ async fn the_tokens_of_a_user_can_be_forgotten() {
     assert_eq!(code(&server, OPAQUE).await, "ok");
     assert_eq!(calls(&idp), 3);
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_is_remembered_is_bounded_by_what_was_said() {
+    const TOKENS: usize = 400;
+    let (idp, server) = in_process(|asked| asked).await;
+    let mut said = active(&idp);
+    said["filler"] = json!("x".repeat(250 * 1024));
+    idp.reply(INTROSPECT, Reply::Body(said.to_string()));
+    for round in 1..=2 {
+        for token in 0..TOKENS {
+            assert_eq!(code(&server, &format!("opaque-{token}")).await, "ok");
+        }
+        // All of them would be 100 MB: those that 64 MiB have no room for are asked about again.
+        let (asked, known) = (calls(&idp), 64 * 1024 / 250);
+        assert!(asked >= TOKENS + (round - 1) * (TOKENS - known), "{asked}");
+    }
+}
