@@ -184,4 +184,25 @@ mod tests {
         let field = error.unwrap_err().field().to_owned();
         assert_eq!(field, "mtls_endpoint_aliases.token_endpoint");
     }
+
+    #[test]
+    fn in_01_mt_07_a_place_to_introspect_at_is_read_where_it_may_be_used() {
+        let issuer = Issuer::new("https://h").unwrap();
+        for (url, is_read) in [
+            ("https://h/introspect", true),
+            ("http://127.0.0.1:9/introspect", true),
+            ("http://h/introspect", false),
+            ("/introspect", false),
+            ("file:///introspect", false),
+            ("https://user:secret@h/introspect", false),
+        ] {
+            let document = format!(
+                r#"{{"issuer":"https://h","introspection_endpoint":"{url}","mtls_endpoint_aliases":{{"introspection_endpoint":"{url}"}}}}"#
+            );
+            let metadata = ServerMetadata::parse(&issuer, document.as_bytes()).unwrap();
+            let read = is_read.then_some(url);
+            assert_eq!(metadata.introspection_endpoint.as_deref(), read);
+            assert_eq!(metadata.mtls_introspection_endpoint.as_deref(), read);
+        }
+    }
 }

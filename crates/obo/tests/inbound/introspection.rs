@@ -2,13 +2,14 @@
 
 use http::Method;
 use obo::{
-    BearerAuthLayer, Client, ClientSecretBasic, Issuer, PrincipalKind, ResourceServer, Secret,
-    TokenExchange, Validated,
+    AuthorizationServer, BearerAuthLayer, Client, ClientSecretBasic, Introspection, Issuer,
+    PrincipalKind, ResourceServer, Secret, ServerMetadata, TlsClientAuth, TokenExchange, Validated,
 };
 use obo_testkit::{Endpoint, Fault};
 
-use crate::asked::{code, over_socket, policy, service_a};
+use crate::asked::{INTROSPECT, active, code, over_socket, policy, service_a};
 use crate::guarded::{Guarded, assert_unavailable};
+use crate::issuer::{FakeIssuer, Reply};
 
 #[tokio::test]
 async fn in_01_in_02_the_server_is_asked_by_an_authenticated_form() {
@@ -109,7 +110,7 @@ async fn tx_38_an_opaque_token_is_exchanged_and_may_become_one() {
     // The next service asks about it in its turn.
     idp.client("service-b").secret("s3cret");
     let secret = ClientSecretBasic::new(Secret::new("s3cret")).unwrap();
-    let asked = obo::Introspection::new(Client::new("service-b", secret).unwrap());
+    let asked = Introspection::new(Client::new("service-b", secret).unwrap());
     let policy = obo::Policy::new(issuer.clone(), audience);
     let next = ResourceServer::introspecting(policy, issuer, asked).unwrap();
     let caller = next.validate(&sent).await.unwrap();
@@ -207,7 +208,7 @@ async fn in_09_in_10_signed_answers_are_asked_for_and_no_other_is_taken() {
 
 #[tokio::test]
 async fn thin_answers_pass_where_they_are_expected() {
-    let thin = |asked: obo::Introspection| {
+    let thin = |asked: Introspection| {
         asked
             .accepts_missing_audience()
             .accepts_missing_expiry(std::time::Duration::from_secs(30))
@@ -233,6 +234,33 @@ async fn thin_answers_pass_where_they_are_expected() {
         ("batch", PrincipalKind::Service)
     );
     assert_eq!(code(&strict, &token).await, "missing_claim");
+}
+
+#[tokio::test]
+async fn mt_07_a_client_with_a_certificate_asks_at_the_alias() {
+    const ALIAS: &str = "/mtls/introspect";
+    let idp = FakeIssuer::new().await;
+    for path in [INTROSPECT, ALIAS] {
+        idp.reply(path, Reply::Body(active(&idp).to_string()));
+    }
+    let issuer = idp.id();
+    let document = serde_json::json!({
+        "issuer": issuer.as_str(),
+        "introspection_endpoint": format!("{issuer}{INTROSPECT}"),
+        "mtls_endpoint_aliases": { "introspection_endpoint": format!("{issuer}{ALIAS}") },
+    });
+    let by_certificate = Client::new("service-a", TlsClientAuth).unwrap();
+    for (asked, path) in [
+        (service_a(), INTROSPECT),
+        (Introspection::new(by_certificate), ALIAS),
+    ] {
+        let metadata = ServerMetadata::parse(&issuer, document.to_string().as_bytes());
+        let known =
+            AuthorizationServer::with_metadata(issuer.clone(), metadata.unwrap(), idp.http());
+        let server = ResourceServer::introspecting(policy(&issuer), known, asked).unwrap();
+        assert_eq!(code(&server, "opaque").await, "ok");
+        assert_eq!(idp.requests().last().unwrap(), path);
+    }
 }
 
 #[tokio::test]

@@ -112,6 +112,37 @@ async fn jwts_may_be_validated_first_and_asked_about_then() {
     assert_eq!(idp.introspection_requests(), 2);
 }
 
+#[tokio::test]
+async fn in_08_nor_is_one_that_cannot_be_read_shown_to_another_than_it_names() {
+    let (idp, server) = over_socket(|asked| asked).await;
+    let other = AuthorizationServer::start().await;
+    let trusted = server
+        .clone()
+        .trust(policy(&issuer(&other)), issuer(&other))
+        .unwrap();
+    let of_other = || good(&other);
+    for server in [&server, &trusted] {
+        for (token, expected) in [
+            (of_other().header("alg", "HS256"), "algorithm_not_allowed"),
+            (of_other().header("alg", "none"), "algorithm_not_allowed"),
+            (of_other().header("crit", vec!["b64"]), "unsupported_header"),
+            (of_other().claim("exp", "soon"), "invalid_claim"),
+        ] {
+            assert_eq!(code(server, &token.mint()).await, expected);
+        }
+        // Of an odd form, which is for its own issuer alone all the same.
+        let four = format!("{}.x", of_other().mint());
+        assert_eq!(code(server, &four).await, "malformed_token");
+    }
+    assert_eq!(
+        (idp.introspection_requests(), other.introspection_requests()),
+        (0, 0)
+    );
+    let own = format!("{}.x", good(&idp).mint());
+    assert_eq!(code(&server, &own).await, "inactive");
+    assert_eq!(idp.introspection_requests(), 1);
+}
+
 /// Some servers say of a refresh token what they say of an access token.
 #[tokio::test]
 async fn in_05_jw_33_a_jwt_that_calls_itself_another_kind_is_not_asked_about() {

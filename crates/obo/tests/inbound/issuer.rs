@@ -166,7 +166,7 @@ impl FakeIssuer {
         json!({ "keys": keys }).to_string()
     }
 
-    fn http(&self) -> HttpService {
+    pub(crate) fn http(&self) -> HttpService {
         let fake = self.clone();
         HttpService::new(service_fn(move |request: Request<Bytes>| {
             let fake = fake.clone();
