@@ -150,11 +150,14 @@ impl Policy {
     ///
     /// # Errors
     ///
-    /// [`TokenError::Inactive`], or that the answer is of another issuer's token.
+    /// [`TokenError::Inactive`], that the answer is of another issuer's token, or of a bound one.
     pub fn confirm(&self, answer: IntrospectionAnswer) -> Result<(), TokenError> {
         let claims = answer.claims()?;
-        match claims.has("iss") {
-            true => self.check_issuer(&claims),
+        if claims.has("iss") {
+            self.check_issuer(&claims)?;
+        }
+        match claims.bound {
+            true => Err(TokenError::Binding),
             false => Ok(()),
         }
     }

@@ -228,6 +228,32 @@ fn in_05_the_kind_of_token_is_looked_at() {
     }
 }
 
+/// There is no check of a binding, by which a bound token could be accepted.
+#[test]
+fn dp_25_mt_03_a_bound_token_is_refused_either_way() {
+    for cnf in [
+        r#"{"jkt":"0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I"}"#,
+        r#"{"x5t#S256":"bwcK0esc3ACC3DB2Y5_lESsXE8o9ltc05O89jdN-dg2"}"#,
+        r#"{"unknown":1}"#,
+        "{}",
+        "null",
+    ] {
+        let bound = Token::new().claim("cnf", cnf);
+        let (read, told) = (verdict(&bound.mint()), judged(&bound));
+        assert_eq!(read.unwrap_err(), TokenError::Binding, "{cnf}");
+        assert_eq!(told.unwrap_err(), TokenError::Binding, "{cnf}");
+        // Also where the token itself does not say so.
+        let confirmed = strict().confirm(parse(&answer(&bound)).unwrap());
+        assert_eq!(confirmed.unwrap_err(), TokenError::Binding, "{cnf}");
+    }
+    for token_type in ["DPoP", "dpop", "DPOP"] {
+        let bound = Token::new().claim("token_type", format!("{token_type:?}"));
+        assert_eq!(judged(&bound).unwrap_err(), TokenError::Binding);
+        let answer = parse(&answer(&bound)).unwrap();
+        assert_eq!(strict().confirm(answer).unwrap_err(), TokenError::Binding);
+    }
+}
+
 #[test]
 fn in_05_the_issuer_may_go_without_saying() {
     let caller = judged(&Token::new().without_claim("iss")).unwrap();
