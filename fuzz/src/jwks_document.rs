@@ -1,6 +1,7 @@
 //! Any JWK Set, against a second reading of it: how many entries, which of them may be usable, what they are called.
 //!
-//! The bytes 1 to 5 stand for the issuer's own keys, which a mutation cannot lose.
+//! The bytes 1 to 5 stand for the members that are one of the issuer's own keys, which a mutation cannot lose; 17 to 21
+//! for those of another's.
 
 use obo_core::{Algorithm, KeySet, KeySetError, Selection};
 use serde_json::Value;
@@ -44,7 +45,7 @@ pub fn run(bytes: &[u8]) {
         }
     }
     for signer in signer::ISSUER.iter() {
-        let published = signer.jwk(signer.alg);
+        let published = signer.key();
         let number = published
             .get("x")
             .or(published.get("n"))
@@ -97,15 +98,16 @@ fn may_be_usable(entry: &Value) -> bool {
 fn with_keys(bytes: &[u8]) -> Vec<u8> {
     let mut expanded = Vec::with_capacity(bytes.len());
     for byte in bytes {
-        match usize::from(*byte)
-            .checked_sub(1)
-            .and_then(|i| signer::ISSUER.get(i))
-        {
-            Some(signer) => {
-                expanded.extend_from_slice(signer.jwk(signer.alg).to_string().as_bytes())
+        let signer = match *byte {
+            own @ 1..=5 => &signer::ISSUER[usize::from(own) - 1],
+            other @ 17..=21 => &signer::FORGER[usize::from(other) - 17],
+            other => {
+                expanded.push(other);
+                continue;
             }
-            None => expanded.push(*byte),
-        }
+        };
+        let key = signer.key().to_string();
+        expanded.extend_from_slice(key.trim_matches(['{', '}']).as_bytes());
     }
     expanded
 }

@@ -8,7 +8,6 @@ use std::convert::Infallible;
 use std::time::Duration;
 
 use http::{Request, Response, header};
-use libfuzzer_sys::arbitrary::{self, Arbitrary};
 use obo::{AuthorizationServer, BearerAuthLayer, ResourceServer, TestClock, UnixTime};
 use tokio::time::Instant;
 use tower::{Layer as _, ServiceExt as _, service_fn};
@@ -17,11 +16,8 @@ use crate::world;
 use idp::{Idp, Mood};
 use token::{Minted, Order};
 
-/// What happens, in order.
-#[derive(Arbitrary, Debug)]
-pub struct Input(Vec<Step>);
-
-#[derive(Arbitrary, Debug)]
+/// What happens.
+#[derive(Debug)]
 enum Step {
     /// A new token is presented, by so many at once.
     Present(Order, u8),
@@ -33,11 +29,26 @@ enum Step {
     Keys(Mood),
     Discovery(Mood),
     /// Both clocks go on by so many seconds.
-    Wait(u16),
-    /// So many hours pass.
-    WaitHours(u8),
-    /// The wall clock alone is set, forward or back.
+    Wait(u64),
+    /// The wall clock alone is set, forward or back by so many seconds.
     Jump(i16),
+}
+
+impl Step {
+    /// A step is eight bytes: which one it is, and what it is about.
+    fn of([step, rest @ ..]: [u8; 8]) -> Self {
+        let number = u16::from_le_bytes([rest[0], rest[1]]);
+        match step % 8 {
+            0 | 1 => Self::Present(Order::of(rest), step / 8),
+            2 => Self::Again(rest[0]),
+            3 => Self::Publish(rest[0]),
+            4 => Self::Keys(Mood::of(rest)),
+            5 => Self::Discovery(Mood::of(rest)),
+            6 if step & 8 == 0 => Self::Wait(u64::from(number)),
+            6 => Self::Wait(u64::from(number % 256) * 3600),
+            _ => Self::Jump(number.cast_signed()),
+        }
+    }
 }
 
 /// The most steps of one run, so that no run takes long.
@@ -46,11 +57,12 @@ const MOST: usize = 64;
 /// # Panics
 ///
 /// When it has found something.
-pub fn run(input: Input) {
+pub fn run(bytes: &[u8]) {
     let runtime = world::paused();
     runtime.block_on(async {
         let mut run = Run::new();
-        for step in input.0.into_iter().take(MOST) {
+        let steps = bytes.chunks_exact(8).take(MOST);
+        for step in steps.filter_map(|step| step.try_into().ok().map(Step::of)) {
             run.take(step).await;
         }
     });
@@ -81,21 +93,19 @@ impl Run {
         match step {
             Step::Present(order, many) => {
                 let minted = Minted::new(&order, self.clock.now().as_secs());
-                self.present(&minted, 1 + usize::from(many % 8)).await;
                 self.presented.push(minted);
+                let last = self.presented.len() - 1;
+                self.present(last, 1 + usize::from(many % 8)).await;
             }
             Step::Again(which) => {
-                let count = self.presented.len().max(1);
-                let known = self.presented.get(usize::from(which) % count).cloned();
-                if let Some(minted) = known {
-                    self.present(&minted, 1).await;
+                if let Some(known) = usize::from(which).checked_rem(self.presented.len()) {
+                    self.present(known, 1).await;
                 }
             }
             Step::Publish(bits) => self.idp.publish(bits),
             Step::Keys(mood) => self.idp.set_keys_mood(mood),
             Step::Discovery(mood) => self.idp.set_discovery_mood(mood),
-            Step::Wait(seconds) => self.wait(u64::from(seconds)).await,
-            Step::WaitHours(hours) => self.wait(u64::from(hours) * 3600).await,
+            Step::Wait(seconds) => self.wait(seconds).await,
             Step::Jump(seconds) => {
                 let now = self.clock.now().as_secs();
                 let then = now.saturating_add_signed(i64::from(seconds));
@@ -110,10 +120,12 @@ impl Run {
         self.clock.advance(by);
     }
 
-    async fn present(&mut self, minted: &Minted, many: usize) {
+    async fn present(&mut self, which: usize, many: usize) {
+        let minted = &mut self.presented[which];
+        let request = minted.authorization();
         let before = self.idp.seen();
         let started = Instant::now();
-        let requests = (0..many).map(|_| tokio::spawn(self.status(minted)));
+        let requests = (0..many).map(|_| tokio::spawn(status(&self.layer, &request)));
         let requests: Vec<_> = requests.collect();
         let mut statuses = Vec::new();
         for request in requests {
@@ -127,12 +139,18 @@ impl Run {
         );
         let after = self.idp.seen();
         let wall = self.clock.now().as_secs();
-        let key = minted.needs(wall);
-        let may_pass = key.is_some_and(|key| before.may_know(key) || after.may_know(key));
-        let must_pass = key.is_some_and(|key| before.must_know(key) && after.must_know(key));
+        let may_pass = minted
+            .may_pass_with(wall)
+            .is_some_and(|key| before.may_know(key) || after.may_know(key));
+        let must_pass = minted
+            .must_pass_with(wall)
+            .is_some_and(|key| before.must_know(key) && after.must_know(key));
         for status in statuses {
             match status {
-                200 => assert!(may_pass, "{minted:?} {before:?} {after:?}"),
+                200 => {
+                    assert!(may_pass, "{minted:?} {before:?} {after:?}");
+                    minted.has_passed = true;
+                }
                 401 | 503 => assert!(!must_pass, "{status} {minted:?} {before:?} {after:?}"),
                 other => panic!("status {other}"),
             }
@@ -145,18 +163,21 @@ impl Run {
         }
         self.idp.assert_not_flooded();
     }
+}
 
-    fn status(&self, minted: &Minted) -> impl Future<Output = u16> + Send + 'static {
-        let request = Request::get("/").header(header::AUTHORIZATION, minted.authorization());
-        let request = request.body(()).unwrap();
-        let inner = service_fn(|request: Request<()>| {
-            assert!(request.extensions().get::<obo::Validated>().is_some());
-            std::future::ready(Ok::<_, Infallible>(Response::new(())))
-        });
-        let service = self.layer.layer(inner);
-        async move {
-            let response: Response<()> = service.oneshot(request).await.unwrap();
-            response.status().as_u16()
-        }
+fn status(
+    layer: &BearerAuthLayer,
+    authorization: &str,
+) -> impl Future<Output = u16> + Send + 'static {
+    let request = Request::get("/").header(header::AUTHORIZATION, authorization);
+    let request = request.body(()).unwrap();
+    let inner = service_fn(|request: Request<()>| {
+        assert!(request.extensions().get::<obo::Validated>().is_some());
+        std::future::ready(Ok::<_, Infallible>(Response::new(())))
+    });
+    let service = layer.layer(inner);
+    async move {
+        let response: Response<()> = service.oneshot(request).await.unwrap();
+        response.status().as_u16()
     }
 }

@@ -48,8 +48,15 @@ fn assert_line(line: &HeaderValue) {
         let with_other = read(&[other]);
         assert!(with_other == read_alone || with_other.is_empty() && commas(line) >= 15);
     }
-    // Nothing that is malformed is read, whatever is before it.
-    assert!(read(&[beside(b"", b", Bearer error=\"")]).is_empty());
+    // Nothing of a line with something malformed is read, whatever is before it.
+    for malformed in [
+        &b", Bearer error=\""[..],
+        b", Bearer a b",
+        b", Bearer a=b c=d",
+        b", \"\"",
+    ] {
+        assert!(read(&[beside(b"", malformed)]).is_empty());
+    }
 }
 
 fn commas(line: &HeaderValue) -> usize {

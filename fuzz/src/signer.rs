@@ -75,7 +75,15 @@ impl Signer {
 
     /// The public key, published as `kid`.
     pub(crate) fn jwk(&self, kid: &str) -> serde_json::Value {
-        let mut jwk = match &self.pair {
+        let mut jwk = self.key();
+        jwk["kid"] = kid.into();
+        jwk["alg"] = self.alg.into();
+        jwk
+    }
+
+    /// The public key, without a name.
+    pub(crate) fn key(&self) -> serde_json::Value {
+        match &self.pair {
             Pair::Rsa(pair, _) => {
                 let (n, e) = rsa_components(pair.public_key().as_ref());
                 serde_json::json!({ "kty": "RSA", "n": b64(n), "e": b64(e) })
@@ -93,10 +101,7 @@ impl Signer {
                 let x = b64(pair.public_key().as_ref());
                 serde_json::json!({ "kty": "OKP", "crv": "Ed25519", "x": x })
             }
-        };
-        jwk["kid"] = kid.into();
-        jwk["alg"] = self.alg.into();
-        jwk
+        }
     }
 }
 

@@ -1,5 +1,3 @@
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|input: obo_fuzz::layer_with_mock_idp::Input| {
-    obo_fuzz::layer_with_mock_idp::run(input)
-});
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| obo_fuzz::layer_with_mock_idp::run(bytes));

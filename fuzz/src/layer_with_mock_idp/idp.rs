@@ -6,7 +6,6 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::Full;
-use libfuzzer_sys::arbitrary::{self, Arbitrary};
 use obo::HttpService;
 use serde_json::json;
 use tokio::time::Instant;
@@ -25,7 +24,7 @@ const SLACK: Duration = Duration::from_secs(6);
 const MOST_TENTHS: u8 = 20;
 
 /// How an answer comes.
-#[derive(Arbitrary, Clone, Debug)]
+#[derive(Clone, Debug)]
 pub(super) enum Mood {
     Well,
     /// With this `Cache-Control`, in seconds.
@@ -39,6 +38,22 @@ pub(super) enum Mood {
     Garbage(Vec<u8>),
     /// All is well, but late by so many tenths of a second; beyond two seconds it never comes.
     Slow(u8),
+}
+
+impl Mood {
+    pub(super) fn of([mood, rest @ ..]: [u8; 7]) -> Self {
+        let number = u16::from_le_bytes([rest[0], rest[1]]);
+        match mood % 8 {
+            0 => Self::Well,
+            1 => Self::Fresh(number),
+            2 => Self::Status(number),
+            3 => Self::Throttled(number),
+            4 => Self::Reset,
+            5 => Self::Hang,
+            6 => Self::Garbage(rest.into()),
+            _ => Self::Slow(rest[0]),
+        }
+    }
 }
 
 #[derive(Clone)]

@@ -3,7 +3,6 @@
 use std::sync::LazyLock;
 
 use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair as _};
-use libfuzzer_sys::arbitrary::{self, Arbitrary};
 use serde_json::{Value, json};
 
 use crate::signer::b64;
@@ -20,7 +19,7 @@ static PAIRS: LazyLock<Vec<Ed25519KeyPair>> = LazyLock::new(|| {
 });
 
 /// What a token is to be like.
-#[derive(Arbitrary, Debug)]
+#[derive(Debug)]
 pub(super) struct Order {
     key: u8,
     names: Named,
@@ -32,7 +31,7 @@ pub(super) struct Order {
 }
 
 /// The `kid` of the header.
-#[derive(Arbitrary, Debug)]
+#[derive(Debug)]
 enum Named {
     Own,
     /// Another key of the issuer.
@@ -42,12 +41,36 @@ enum Named {
     None,
 }
 
-#[derive(Arbitrary, Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug)]
 enum Wrong {
     Audience,
     Issuer,
     Type,
     Signature,
+}
+
+impl Order {
+    pub(super) fn of([key, kind, exp, exp_high, iat, nbf, name]: [u8; 7]) -> Self {
+        Self {
+            key,
+            names: match kind % 8 {
+                0..=3 => Named::Own,
+                4 => Named::Other,
+                5 | 6 => Named::MadeUp(name),
+                _ => Named::None,
+            },
+            exp: i16::from_le_bytes([exp, exp_high]),
+            iat: i16::from(iat.cast_signed()),
+            nbf: (nbf != 0).then_some(i16::from(nbf.cast_signed())),
+            wrong: match kind / 8 {
+                1 => Some(Wrong::Audience),
+                2 => Some(Wrong::Issuer),
+                3 => Some(Wrong::Type),
+                4 => Some(Wrong::Signature),
+                _ => None,
+            },
+        }
+    }
 }
 
 /// The key that a token is signed with.
@@ -71,6 +94,8 @@ pub(super) struct Minted {
     key: Option<Key>,
     exp: u64,
     starts: u64,
+    /// Whether it was accepted once.
+    pub(super) has_passed: bool,
 }
 
 impl Minted {
@@ -115,6 +140,7 @@ impl Minted {
             }),
             exp,
             starts: order.nbf.map(time).unwrap_or(0).max(iat),
+            has_passed: false,
         }
     }
 
@@ -123,9 +149,17 @@ impl Minted {
     }
 
     /// The key that has to be published for the token to pass at that time; `None` where none is enough.
-    pub(super) fn needs(&self, wall: u64) -> Option<Key> {
-        let is_now = wall < self.exp + world::LEEWAY && self.starts <= wall + world::LEEWAY;
-        self.key.filter(|_| is_now)
+    pub(super) fn may_pass_with(&self, wall: u64) -> Option<Key> {
+        let is_ended = wall >= self.exp + world::LEEWAY;
+        // A token that began its life does not lose it when the clock is set back: it is remembered.
+        let is_early = self.starts > wall + world::LEEWAY && !self.has_passed;
+        self.key.filter(|_| !is_ended && !is_early)
+    }
+
+    /// The key with which the token has to pass.
+    pub(super) fn must_pass_with(&self, wall: u64) -> Option<Key> {
+        let key = self.may_pass_with(wall);
+        key.filter(|_| self.starts <= wall + world::LEEWAY)
     }
 }
 
