@@ -10,6 +10,7 @@ use obo_tests::servers::CALL;
 /// What is to be done with it; `None` lets it in.
 pub(crate) type Expected = Option<Refusal>;
 
+#[derive(Clone)]
 pub(crate) struct Case {
     pub(crate) name: String,
     pub(crate) attack: Attack,
@@ -18,6 +19,7 @@ pub(crate) struct Case {
     pub(crate) at_gateway: bool,
 }
 
+#[derive(Clone)]
 pub(crate) enum Attack {
     /// A request around a token that may be good.
     Request(Sent),
@@ -67,6 +69,10 @@ impl Case {
         Self::new(name, Attack::Request(sent), expected)
     }
 
+    pub(crate) fn expecting(self, expected: Expected) -> Self {
+        Self { expected, ..self }
+    }
+
     pub(crate) fn not_at_gateway(self) -> Self {
         Self {
             at_gateway: false,
@@ -101,6 +107,12 @@ impl Sent {
     /// With this `Authorization` line.
     pub(crate) fn line(line: impl AsRef<[u8]>) -> Self {
         Self::nothing().field("authorization", line)
+    }
+
+    /// The token of its one `Authorization` line.
+    pub(crate) fn bearer(&self) -> Option<&str> {
+        let (_, line) = self.fields.first()?;
+        str::from_utf8(line).ok()?.strip_prefix("Bearer ")
     }
 
     pub(crate) fn field(mut self, name: &'static str, value: impl AsRef<[u8]>) -> Self {

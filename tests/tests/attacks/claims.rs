@@ -320,7 +320,7 @@ fn others(of: &Target<'_>) -> Vec<Case> {
         ("aud ", r#""x""#),
         ("may_act", r#"{"sub":"service-x"}"#),
         ("is_admin", "true"),
-        ("active", "true"),
+        ("Active", "true"),
         ("user", r#""admin""#),
         ("__proto__", r#"{"sub":"admin"}"#),
         ("", "1"),

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
@@ -60,7 +61,12 @@ impl GatewayServer {
         tokio::spawn(gateway.serve(listener, std::future::pending()));
         let mut connector = HttpConnector::new();
         connector.set_nodelay(true);
-        let client = || Client::builder(TokioExecutor::new());
+        let client = || {
+            let mut client = Client::builder(TokioExecutor::new());
+            // The gateway closes connections that are idle for longer, also just when a request comes.
+            client.pool_idle_timeout(Duration::from_secs(5));
+            client
+        };
         Self {
             address,
             http1: client().build(connector.clone()),

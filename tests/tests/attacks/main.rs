@@ -13,14 +13,17 @@ mod case;
 mod forge;
 mod gateway;
 mod key_sets;
+mod places;
 mod score;
 mod signer;
 mod target;
+mod told;
 mod trap;
 mod world;
 
 mod actors;
 mod algorithms;
+mod answers;
 mod claims;
 mod duplicates;
 mod embedded;
@@ -33,4 +36,5 @@ mod sizes;
 mod times;
 mod types;
 
+mod introspected;
 mod validated;

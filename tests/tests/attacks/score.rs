@@ -1,7 +1,7 @@
 //! What came of the cases.
 
-use std::collections::HashMap;
-use std::fmt::Write as _;
+use std::collections::{BTreeMap, HashMap};
+use std::fmt::{self, Write as _};
 
 use obo_tests::expected::Got;
 
@@ -23,6 +23,8 @@ struct Line {
     controls: usize,
     refused: usize,
     admitted: usize,
+    /// How many tokens are refused for each reason that the answer does not tell.
+    reasons: BTreeMap<&'static str, usize>,
 }
 
 impl Score {
@@ -84,6 +86,18 @@ impl Score {
         }
     }
 
+    /// Why the token of a case is refused; one that only the rule refuses is a good one.
+    pub(crate) fn reason(&mut self, case: &Case, code: Option<&'static str>) {
+        let is_refused = case.expected.is_some_and(|refusal| refusal.status != 403);
+        if is_refused != code.is_some() {
+            let failure = format!("{}: {}: refused for {code:?}", self.family, case.name);
+            self.failures.push(failure);
+        }
+        if let Some(code) = code {
+            *self.line().reasons.entry(code).or_default() += 1;
+        }
+    }
+
     pub(crate) fn expect(&mut self, what: &str, expected: usize, found: usize) {
         if expected != found {
             let family = self.family;
@@ -94,28 +108,37 @@ impl Score {
 
     /// Says how it went, and fails when a case did not go as expected.
     pub(crate) fn settle(self) {
+        let world = self.world;
         let mut report = String::new();
-        let sum = |count: fn(&Line) -> usize| self.lines.iter().map(count).sum::<usize>();
+        let mut sum = Line::default();
         for line in &self.lines {
-            writeln!(
-                report,
-                "{} {:<12} {:>4} attacks: {:>5} requests refused; {:>3} controls: {:>4} requests admitted",
-                self.world, line.family, line.attacks, line.refused, line.controls, line.admitted
-            )
-            .unwrap();
+            writeln!(report, "{world} {:<12} {line}", line.family).unwrap();
+            let reasons = line
+                .reasons
+                .iter()
+                .map(|(code, times)| format!("{code} {times}"));
+            writeln!(report, "    {}", reasons.collect::<Vec<_>>().join(", ")).unwrap();
+            sum.attacks += line.attacks;
+            sum.refused += line.refused;
+            sum.controls += line.controls;
+            sum.admitted += line.admitted;
         }
         println!(
-            "{report}{} attack cases: {} tokens and requests, {} times refused exactly; {} controls, {} times admitted; \
-             {} otherwise",
-            self.world,
-            sum(|line| line.attacks),
-            sum(|line| line.refused),
-            sum(|line| line.controls),
-            sum(|line| line.admitted),
-            self.failures.len(),
+            "{report}{world} attack cases: {sum}; {} otherwise",
+            self.failures.len()
         );
         let failures = self.failures.join("\n");
-        assert!(failures.is_empty(), "{}\n{failures}", self.world);
+        assert!(failures.is_empty(), "{world}\n{failures}");
+    }
+}
+
+impl fmt::Display for Line {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{:>4} attacks, refused exactly in {:>5} requests; {:>3} controls, admitted in {:>4}",
+            self.attacks, self.refused, self.controls, self.admitted
+        )
     }
 }
 

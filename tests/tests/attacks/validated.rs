@@ -10,9 +10,9 @@ use crate::{
     signatures, sizes, times, types,
 };
 
-type Family = (&'static str, fn(&Target<'_>) -> Vec<Case>);
+pub(crate) type Family = (&'static str, fn(&Target<'_>) -> Vec<Case>);
 
-const FAMILIES: [Family; 13] = [
+pub(crate) const FAMILIES: [Family; 13] = [
     ("times", times::cases),
     ("claims", claims::cases),
     ("actors", actors::cases),
@@ -34,13 +34,7 @@ async fn attack(kind: KeySetKind, name: &'static str) {
     for (family, cases) in FAMILIES {
         for at in [&world.strict, &world.lenient] {
             score.family(family);
-            let target = Target {
-                at,
-                other: &world.other,
-                attacker: &world.attacker,
-                trap: &world.trap.url,
-            };
-            world.run(at, cases(&target), &mut score).await;
+            world.run(at, cases(&world.target(at)), &mut score).await;
         }
     }
     world.check_fetches(&mut score);

@@ -1,0 +1,207 @@
+//! Tokens that their issuer is asked about.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use obo::{
+    Audience, Client, ClientSecretBasic, Introspection, Issuer, Policy, Profile, ResourceServer,
+};
+use obo_testkit::AuthorizationServer as Idp;
+use obo_tests::expected::{INVALID, UNINTROSPECTED};
+use serde::de::IgnoredAny;
+
+use crate::case::{Attack, Case, Sent};
+use crate::forge::{AUDIENCE, Forge};
+use crate::places::Places;
+use crate::score::Score;
+use crate::signer::Keys;
+use crate::target::Target;
+use crate::told::{IntrospectionEndpoint, Told};
+use crate::trap::Trap;
+use crate::validated::FAMILIES;
+use crate::{answers, header_forms};
+
+struct World {
+    at: Forge,
+    /// Not trusted here.
+    other: Forge,
+    attacker: Keys,
+    endpoint: IntrospectionEndpoint,
+    places: Places,
+    /// How many tokens there were, each of another name.
+    tokens: usize,
+}
+
+impl World {
+    async fn start(is_lenient: bool) -> Self {
+        let forge = async || Forge {
+            idp: Idp::start().await,
+            keys: Arc::new(Keys::generate()),
+            audience: AUDIENCE,
+            is_lenient,
+        };
+        let (at, other) = (forge().await, forge().await);
+        let (endpoint, url) = IntrospectionEndpoint::start().await;
+        let (server, file) = (asking(&at, &url), configured(&at, &url));
+        let places = Places::start(server, &file, &at.idp, Trap::set().await).await;
+        Self {
+            at,
+            other,
+            attacker: Keys::generate(),
+            endpoint,
+            places,
+            tokens: 0,
+        }
+    }
+
+    fn target(&self) -> Target<'_> {
+        Target {
+            at: &self.at,
+            other: &self.other,
+            attacker: &self.attacker,
+            trap: &self.places.trap.url,
+        }
+    }
+
+    /// A token that its issuer will tell this of.
+    fn opaque(&mut self, told: Told) -> String {
+        self.tokens += 1;
+        let token = name(self.tokens);
+        self.endpoint.will_tell(&token, told);
+        token
+    }
+
+    /// The case where the claims are told, and not signed: the issuer knows of no other token.
+    fn told(&mut self, case: Case) -> (Case, Sent) {
+        match &case.attack {
+            Attack::Request(sent) => (case.clone(), sent.clone()),
+            Attack::Token(token) => {
+                let sent = Sent::token(token);
+                let expected = case.expected.unwrap_or(INVALID);
+                (case.expecting(Some(expected)), sent)
+            }
+            Attack::Claims(claims) => {
+                let said = claims.replacen('{', r#"{"active":true,"#, 1);
+                let sent = Sent::token(&self.opaque(Told::json(said.clone())));
+                // What is no JSON is no answer about the token.
+                let is_json = serde_json::from_str::<IgnoredAny>(&said).is_ok();
+                match is_json {
+                    true => (case, sent),
+                    false => (case.expecting(Some(UNINTROSPECTED)), sent),
+                }
+            }
+        }
+    }
+
+    async fn run(&mut self, cases: Vec<Case>, score: &mut Score) {
+        let cases: Vec<_> = cases.into_iter().map(|case| self.told(case)).collect();
+        self.places.run(&cases, score).await;
+    }
+
+    /// Nobody is asked about what is no token, or a token that names another issuer (IN-08).
+    fn check_asked(&self, score: &mut Score) {
+        let asked = self.endpoint.asked();
+        let of_others = asked
+            .iter()
+            .filter(|token| names_another(token, self.at.issuer()));
+        score.expect(
+            "tokens of others that were asked about",
+            0,
+            of_others.count(),
+        );
+        let made: BTreeSet<_> = (1..=self.tokens).map(name).collect();
+        let missing = made.difference(&asked).count();
+        score.expect("opaque tokens that were not asked about", 0, missing);
+        score.expect("key sets", 0, self.at.idp.jwks_requests());
+    }
+}
+
+/// An opaque token, which may have dots.
+fn name(number: usize) -> String {
+    format!("opaque.{number}.token")
+}
+
+/// Whether a JWT that is well-formed names somebody else as its issuer.
+fn names_another(token: &str, issuer: &str) -> bool {
+    use base64::Engine as _;
+    let engine = base64::engine::general_purpose::URL_SAFE_NO_PAD;
+    let parts: Vec<_> = token.split('.').map(|part| engine.decode(part)).collect();
+    let [Ok(header), Ok(claims), Ok(_)] = &parts[..] else {
+        return false;
+    };
+    let object = |json: &[u8]| serde_json::from_slice::<serde_json::Value>(json).ok();
+    let iss = object(claims).and_then(|claims| claims["iss"].as_str().map(str::to_owned));
+    object(header).is_some() && iss.is_some_and(|iss| iss != issuer)
+}
+
+fn asking(at: &Forge, url: &str) -> ResourceServer {
+    let client = Client::new("service-a", ClientSecretBasic::new("s3cret").unwrap()).unwrap();
+    let asked = Introspection::new(client).endpoint(url).unwrap();
+    let issuer = Issuer::new(at.issuer()).unwrap();
+    let policy = Policy::new(issuer.clone(), Audience::new(AUDIENCE).unwrap());
+    let policy = match at.is_lenient {
+        true => policy.profile(Profile::LENIENT),
+        false => policy,
+    };
+    ResourceServer::introspecting(policy, issuer, asked).unwrap()
+}
+
+/// The same as a configuration file has it.
+fn configured(at: &Forge, url: &str) -> String {
+    let profile = if at.is_lenient { "lenient" } else { "rfc9068" };
+    format!(
+        "[resource_server]\naudiences = [{AUDIENCE:?}]\n[[resource_server.issuers]]\nissuer = {:?}\n\
+         profile = {profile:?}\nintrospection = {{ endpoint = {url:?}, client = {{ id = \"service-a\", client_secret_basic = \"s3cret\" }} }}\n",
+        at.issuer()
+    )
+}
+
+async fn attack(name: &'static str, is_lenient: bool, families: &[&'static str]) {
+    let mut world = World::start(is_lenient).await;
+    let mut score = Score::of(name);
+    for family in families {
+        score.family(family);
+        let (_, cases) = FAMILIES
+            .into_iter()
+            .find(|(name, _)| name == family)
+            .unwrap();
+        let cases = cases(&world.target());
+        world.run(cases, &mut score).await;
+    }
+    score.family("header forms");
+    let good = world.at.draft().claims.json();
+    let good = good.replacen('{', r#"{"active":true,"#, 1);
+    let good = world.opaque(Told::json(good));
+    world.run(header_forms::cases(&good), &mut score).await;
+    score.family("answers");
+    let answers = answers::answers(&world.target());
+    let mut cases = Vec::new();
+    for (name, told, expected) in answers {
+        let sent = Sent::token(&world.opaque(told));
+        cases.push(Case::request(name, sent, expected));
+    }
+    world.run(cases, &mut score).await;
+    world.check_asked(&mut score);
+    score.settle();
+}
+
+/// What depends on claims, and on the form of tokens that the issuer does not know.
+const ALL: [&str; 7] = [
+    "times",
+    "claims",
+    "actors",
+    "issuers",
+    "duplicates",
+    "sizes",
+    "encodings",
+];
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn in_03_in_05_in_08_hostile_tokens_that_the_issuer_is_asked_about() {
+    attack("introspected", false, &ALL).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn in_05_claims_that_the_issuer_tells_are_judged_leniently() {
+    attack("introspected leniently", true, &ALL[..3]).await;
+}
