@@ -368,6 +368,11 @@ fn inputs() -> impl Strategy<Value = Inputs> {
         )
 }
 
+/// Where a text is cut into nine parts.
+fn cuts() -> impl Strategy<Value = Vec<proptest::sample::Index>> {
+    proptest::collection::vec(any::<proptest::sample::Index>(), 8)
+}
+
 proptest! {
     #[test]
     fn tx_41_two_exchanges_share_a_key_exactly_when_they_mean_the_same(
@@ -399,5 +404,50 @@ proptest! {
         prop_assert_eq!(one.key() == two.key(), one == two);
         let swapped = Inputs { client: one.dialect.clone(), dialect: one.client.clone(), ..one.clone() };
         prop_assert_eq!(one.key() == swapped.key(), one == swapped);
+    }
+
+    /// Every field of variable length, in the order in which they are digested, so that each has each for a neighbour.
+    #[test]
+    fn tx_41_however_a_text_is_spread_over_the_fields_the_key_tells(
+        text in "[ab]{6,12}",
+        one in cuts(),
+        two in cuts(),
+    ) {
+        let spread = |cuts: &[proptest::sample::Index]| {
+            let mut at: Vec<_> = cuts.iter().map(|cut| cut.index(text.len() + 1)).collect();
+            at.sort_unstable();
+            let part = |i: usize| {
+                let start = i.checked_sub(1).map_or(0, |before| at[before]);
+                text[start..at.get(i).copied().unwrap_or(text.len())].to_owned()
+            };
+            let mut inputs = Inputs::new();
+            (inputs.client, inputs.dialect) = (part(0), part(1));
+            inputs.actor = Some((part(2), part(3)));
+            inputs.requested = Some(part(4));
+            inputs.claims = Some(part(5));
+            // Names and scope values are not empty.
+            inputs.audiences = vec![format!("n{}", part(6)), format!("n{}", part(7))];
+            inputs.scope = vec![format!("s{}", part(8))];
+            inputs
+        };
+        let (one, two) = (spread(&one), spread(&two));
+        prop_assert_eq!(one.key() == two.key(), one.meaning() == two.meaning());
+    }
+
+    /// The same texts given as one parameter are not those of another.
+    #[test]
+    fn tx_41_what_is_absent_lends_its_place_to_nobody(
+        texts in proptest::collection::vec(proptest::sample::select(vec!["", r#"{"a":null}"#]), 3),
+        one in any::<[bool; 3]>(),
+        two in any::<[bool; 3]>(),
+    ) {
+        let of = |[actor, requested, claims]: [bool; 3]| {
+            let mut inputs = Inputs::new();
+            inputs.actor = actor.then(|| (texts[0].into(), texts[1].into()));
+            inputs.requested = requested.then(|| texts[2].into());
+            inputs.claims = claims.then(|| "a".into());
+            inputs
+        };
+        prop_assert_eq!(of(one).key() == of(two).key(), one == two);
     }
 }

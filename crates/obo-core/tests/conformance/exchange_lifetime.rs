@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use obo_core::{ErrorClass, IssuedToken, UnixTime};
+use proptest::prelude::*;
 
 use crate::judge::{ISSUER, NOW};
 use crate::signer::b64;
@@ -136,4 +137,62 @@ fn tx_16_the_lifetime_counts_from_the_start_of_the_request() {
     assert_eq!(unstated.lifetime(NOW), Duration::from_secs(60));
     let forever = unstated.with_expires_at(Some(UnixTime::from_duration(Duration::MAX)));
     assert_eq!(forever.lifetime(NOW), Duration::from_secs(60));
+}
+
+/// Numbers of seconds near the limits of something, as JSON has them.
+fn seconds() -> impl Strategy<Value = i128> {
+    prop_oneof![
+        -5..5_i128,
+        0..200_i128,
+        86_390..86_410_i128,
+        proptest::sample::select(vec![
+            i128::from(u32::MAX),
+            i128::from(u32::MAX) + 1,
+            i128::from(i64::MIN),
+            i128::from(i64::MAX),
+            i128::from(u64::MAX),
+            i128::from(u64::MAX) + 1,
+            i128::MAX,
+        ]),
+    ]
+}
+
+/// The least of what was stated, what the token says of itself and the cap; a minute where nothing was stated.
+fn model(stated: Option<i128>, own: Option<i128>, cap: i128) -> i128 {
+    let stated = stated.map_or(60, |stated| stated.clamp(0, cap));
+    own.map_or(stated, |own| stated.min(own.max(0)))
+}
+
+proptest! {
+    #[test]
+    fn tx_16_te_07_at_14_a_lifetime_follows_an_exact_model(
+        stated in proptest::option::of(seconds()),
+        own in proptest::option::of(prop_oneof![1..90_000_i128, Just((1 << 53) - 1_800_000_000)]),
+    ) {
+        let expires_in = stated.map(|seconds| seconds.to_string()).unwrap_or_default();
+        let body = match own {
+            Some(own) => jwt(&(i128::from(NOW.as_secs()) + own).to_string(), &expires_in),
+            None => with("expires_in", &expires_in),
+        };
+        let expected = model(stated, own, i128::from(DAY));
+        prop_assert_eq!(i128::try_from(lifetime(&body).as_secs()).unwrap(), expected, "{}", body);
+        prop_assert_eq!(lifetime(&body).subsec_nanos(), 0);
+    }
+
+    #[test]
+    fn tx_16_at_14_an_issued_token_lives_as_an_exact_model_says(
+        stated in proptest::option::of(prop_oneof![0..100_000_u64, Just(u64::MAX)]),
+        expires_at in proptest::option::of(prop_oneof![0..100_000_u64, Just(u64::MAX)]),
+        start in prop_oneof![0..100_000_u64, Just(u64::MAX)],
+    ) {
+        let token = IssuedToken::bearer("opaque")
+            .unwrap()
+            .with_expires_in(stated.map(Duration::from_secs))
+            .with_expires_at(expires_at.map(UnixTime::from_secs));
+        // A token that ended at the start of time ended a second later.
+        let own = expires_at.map(|at| i128::from(at.max(1)) - i128::from(start));
+        let expected = model(stated.map(i128::from), own, i128::from(u32::MAX));
+        let lifetime = token.lifetime(UnixTime::from_secs(start));
+        prop_assert_eq!(i128::from(lifetime.as_secs()), expected);
+    }
 }

@@ -7,13 +7,25 @@ use proptest::prelude::*;
 use proptest::sample::Index;
 
 use crate::judge::{lenient_verdict, verdict};
-use crate::signer::{ED25519, FORGER, P256, RSA, b64};
+use crate::signer::{ED25519, FORGER, P256, P384, RSA, Signer, b64};
 use crate::token::{Token, seal};
+
+/// A second signer with a key of each kind, under the names of those that are published.
+static SECOND: LazyLock<Vec<(Signer, &'static str)>> = LazyLock::new(|| {
+    vec![
+        (Signer::p256("p256"), "ES256"),
+        (Signer::p384("p384"), "ES384"),
+        (Signer::rsa("rsa"), "RS256"),
+        (Signer::rsa("rsa"), "PS512"),
+        (Signer::ed25519("ed25519"), "EdDSA"),
+    ]
+});
 
 /// One valid token per kind of key, so that what is proved holds for each.
 static VALID: LazyLock<Vec<String>> = LazyLock::new(|| {
     let tokens = vec![
         Token::new().signed_by(&P256, "ES256").mint(),
+        Token::new().signed_by(&P384, "ES384").mint(),
         Token::new().signed_by(&RSA, "RS256").mint(),
         Token::new().signed_by(&RSA, "PS256").mint(),
         Token::new().signed_by(&ED25519, "EdDSA").mint(),
@@ -41,6 +53,45 @@ fn edits() -> impl Strategy<Value = (&'static str, &'static str)> {
         ("jti", "\"t-2\""),
         ("x", "1"),
     ])
+}
+
+/// Names of claims, those that decide most of all.
+fn member() -> impl Strategy<Value = String> {
+    let known = [
+        "iss",
+        "sub",
+        "aud",
+        "exp",
+        "nbf",
+        "iat",
+        "jti",
+        "client_id",
+        "scope",
+        "act",
+        "cnf",
+        "acr",
+    ];
+    let known = proptest::sample::select(known.to_vec()).prop_map(str::to_owned);
+    prop_oneof![4 => known, 1 => "[a-z_]{1,8}"]
+}
+
+/// Values of any kind.
+fn json() -> impl Strategy<Value = serde_json::Value> {
+    let leaf = prop_oneof![
+        Just(serde_json::Value::Null),
+        any::<bool>().prop_map(Into::into),
+        any::<i64>().prop_map(Into::into),
+        "[ -~]{0,9}".prop_map(Into::into),
+        proptest::sample::select(vec!["alice", "service-a", "https://idp.example/t"])
+            .prop_map(Into::into),
+    ];
+    leaf.prop_recursive(2, 6, 3, |inner| {
+        prop_oneof![
+            proptest::collection::vec(inner.clone(), 0..3).prop_map(Into::into),
+            proptest::collection::btree_map("[a-z]{1,3}", inner, 0..3)
+                .prop_map(|members| serde_json::Value::Object(members.into_iter().collect())),
+        ]
+    })
 }
 
 proptest! {
@@ -87,6 +138,41 @@ proptest! {
         }
         prop_assert!(verdict(&token.mint()).is_err());
         prop_assert!(lenient_verdict(&token.mint()).is_err());
+    }
+
+    #[test]
+    fn at_05_jw_36_no_claims_of_a_second_signer_pass(
+        second in 0..5_usize,
+        edits in proptest::collection::vec((member(), json()), 0..5),
+        dropped in proptest::option::of(member()),
+        named in any::<bool>(),
+    ) {
+        let (signer, alg) = &SECOND[second];
+        let kid = format!("\"{}\"", signer.kid());
+        let mut token = Token::new().header("alg", &format!("\"{alg}\"")).header("kid", &kid);
+        for (name, value) in &edits {
+            token = token.claim(name, value.to_string());
+        }
+        if let Some(name) = dropped {
+            token = token.without_claim(&name);
+        }
+        if !named {
+            token = token.without_header("kid");
+        }
+        let (header, claims) = (token.header_json(), token.claims_json());
+        let sealed = seal(signer, alg, header.as_bytes(), claims.as_bytes());
+        prop_assert!(verdict(&sealed).is_err());
+        prop_assert!(lenient_verdict(&sealed).is_err());
+    }
+
+    #[test]
+    fn jw_36_the_same_claims_of_a_second_signer_fail_by_their_signature(second in 0..5_usize) {
+        let (signer, alg) = &SECOND[second];
+        let kid = format!("\"{}\"", signer.kid());
+        let token = Token::new().header("alg", &format!("\"{alg}\"")).header("kid", &kid);
+        let (header, claims) = (token.header_json(), token.claims_json());
+        let sealed = seal(signer, alg, header.as_bytes(), claims.as_bytes());
+        prop_assert_eq!(verdict(&sealed).map(drop), Err(TokenError::Signature));
     }
 
     #[test]

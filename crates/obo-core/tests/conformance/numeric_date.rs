@@ -201,4 +201,35 @@ proptest! {
         let result = judge(&policy, &published(), &token.mint(), UnixTime::from_secs(now));
         prop_assert_eq!(result.is_ok(), valid, "{:?}", result.map(drop));
     }
+
+    /// One moment ends a token, however it is asked: for a new one, for one that was accepted, and for what outlives it.
+    #[test]
+    fn jw_25_jw_27_a_token_ends_when_an_exact_model_says(
+        exp in 1..4000_i64,
+        age in 0..4000_i64,
+        max_age in proptest::option::of(prop_oneof![1_u64..4000, Just(u64::MAX)]),
+        leeway in 0_u64..=300,
+        later in prop_oneof![0_u64..8000, Just(u64::MAX - NOW.as_secs())],
+    ) {
+        let now = i128::from(NOW.as_secs());
+        let (exp, iat) = (now + i128::from(exp), now - i128::from(age));
+        let token = Token::new().claim("exp", exp.to_string()).claim("iat", iat.to_string());
+        let mut policy = strict().leeway(Duration::from_secs(leeway)).unwrap();
+        if let Some(age) = max_age {
+            policy = policy.max_token_age(Duration::from_secs(age)).unwrap();
+        }
+        let aged = max_age.map(|age| iat + i128::from(age));
+        let end = aged.map_or(exp, |aged| aged.min(exp)) + i128::from(leeway);
+
+        let token = token.mint();
+        let at = UnixTime::from_secs(NOW.as_secs() + later);
+        let is_over = now + i128::from(later) >= end;
+        prop_assert_eq!(judge(&policy, &published(), &token, at).is_err(), is_over);
+        let Ok(caller) = judge(&policy, &published(), &token, NOW) else {
+            prop_assert!(now >= end);
+            return Ok(());
+        };
+        prop_assert_eq!(policy.check_expiry(&caller, at).is_err(), is_over);
+        prop_assert_eq!(i128::from(policy.accepts_until(&caller).as_secs()), end);
+    }
 }

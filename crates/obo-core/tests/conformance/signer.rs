@@ -31,7 +31,7 @@ enum Pair {
 }
 
 impl Signer {
-    fn rsa(kid: &'static str) -> Self {
+    pub(crate) fn rsa(kid: &'static str) -> Self {
         let pair = Pair::Rsa(RsaKeyPair::generate(KeySize::Rsa2048).unwrap());
         Self { kid, pair }
     }
@@ -42,13 +42,13 @@ impl Signer {
         Self { kid, pair }
     }
 
-    fn p384(kid: &'static str) -> Self {
+    pub(crate) fn p384(kid: &'static str) -> Self {
         let pair = EcdsaKeyPair::generate(&ECDSA_P384_SHA384_FIXED_SIGNING).unwrap();
         let pair = Pair::Ec(pair, "P-384");
         Self { kid, pair }
     }
 
-    fn ed25519(kid: &'static str) -> Self {
+    pub(crate) fn ed25519(kid: &'static str) -> Self {
         let pair = Pair::Ed25519(Ed25519KeyPair::generate().unwrap());
         Self { kid, pair }
     }
