@@ -2,7 +2,7 @@
 
 use obo::ResourceServer;
 use tokio::task::JoinHandle;
-use tokio::time::Duration;
+use tokio::time::{Duration, timeout};
 
 use crate::asked::{INTROSPECT, OPAQUE, active, calls, code, in_process};
 use crate::issuer::{FakeIssuer, Reply};
@@ -56,7 +56,8 @@ async fn it_is_asked_for_anew_as_often_as_the_user_is_forgotten() {
     for asked in 1..=3 {
         server.forget(&idp.id(), "alice");
         idp.release();
-        idp.arrived(asked + 1).await;
+        let asked_again = timeout(Duration::from_secs(60), idp.arrived(asked + 1));
+        asked_again.await.unwrap();
     }
     idp.reply(INTROSPECT, Reply::Body(INACTIVE.to_owned()));
     server.forget(&idp.id(), "alice");
