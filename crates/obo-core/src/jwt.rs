@@ -278,3 +278,19 @@ impl<'de> Visitor<'de> for HeaderVisitor<'_> {
         Ok(header)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use base64::Engine as _;
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
+    use super::*;
+
+    #[test]
+    fn jw_07_there_is_room_for_the_signature_of_the_longest_rsa_key() {
+        let mut room = [0; MAX_SIGNATURE];
+        let signature = URL_SAFE_NO_PAD.encode([7; 8192 / 8]);
+        let decoded = base64url::decode_into(&signature, &mut room);
+        assert_eq!(decoded, Some(&[7; 8192 / 8][..]));
+    }
+}

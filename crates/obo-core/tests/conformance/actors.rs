@@ -44,7 +44,10 @@ fn tx_25_prior_actors_are_text_for_an_audit_record() {
     assert!(!validated.prior_actors().is_empty());
     let current = validated.current_actor().unwrap();
     assert_eq!(current.subject(), "s0");
-    assert_eq!((current.id().issuer(), current.id().subject()), (ISSUER, "s0"));
+    assert_eq!(
+        (current.id().issuer(), current.id().subject()),
+        (ISSUER, "s0")
+    );
     let direct = verdict(&Token::new().mint()).unwrap();
     assert!(direct.current_actor().is_none() && direct.prior_actors().is_empty());
 }

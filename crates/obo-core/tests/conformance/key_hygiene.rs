@@ -320,6 +320,26 @@ fn jw_03_ed25519_points_of_small_order_are_skipped() {
 }
 
 #[test]
+fn jw_03_what_only_begins_or_ends_like_a_point_of_small_order_is_kept() {
+    let point = |first, middle, last| {
+        let mut point = [middle; 32];
+        (point[0], point[31]) = (first, last);
+        point
+    };
+    for (first, middle, last) in [
+        (0, 1, 0),
+        (1, 0, 1),
+        (2, 0, 0),
+        (0xeb, 0xff, 0x7f),
+        (0xef, 0xff, 0x7f),
+        (0xed, 0xff, 0x7e),
+        (0xed, 0xfe, 0x7f),
+    ] {
+        kept(&okp(&point(first, middle, last)));
+    }
+}
+
+#[test]
 fn jw_03_an_ed25519_key_has_32_bytes() {
     let jwk: serde_json::Value = serde_json::from_str(&ED25519.jwk("")).unwrap();
     let x = jwk["x"].as_str().unwrap();

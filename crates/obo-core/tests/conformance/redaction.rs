@@ -44,7 +44,7 @@ fn ca_16_ob_01_the_debug_form_of_an_inbound_token_holds_nothing_of_it() {
     ];
     for text in texts {
         assert_absent(&token, &text);
-        assert!(!text.is_empty());
+        assert!(!text.trim().is_empty());
     }
 }
 
@@ -120,7 +120,7 @@ fn ca_16_a_signing_key_shows_its_algorithm_and_no_more() {
 #[test]
 fn ca_16_policies_and_keys_can_be_printed() {
     for text in [debug(&strict()), debug(&lenient()), debug(&published())] {
-        assert!(!text.is_empty());
+        assert!(!text.trim().is_empty());
         assert_absent(alice().subject_token().expose(), &text);
     }
 }
