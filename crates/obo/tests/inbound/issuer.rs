@@ -31,6 +31,8 @@ pub(crate) enum Reply {
     Header(u16, header::HeaderName, &'static str),
     /// The document as it is, with this `Cache-Control`.
     Fresh(&'static str),
+    /// A document of this media type.
+    Typed(&'static str, String),
     /// The connection breaks.
     Reset,
     /// A status, after so many seconds.
@@ -190,6 +192,12 @@ impl FakeIssuer {
             Some(Reply::Header(status, name, value)) => {
                 let mut response = answer(status);
                 response.headers_mut().insert(name, value.parse().unwrap());
+                response
+            }
+            Some(Reply::Typed(media_type, body)) => {
+                let mut response = Response::new(body);
+                let value = media_type.parse().unwrap();
+                response.headers_mut().insert(header::CONTENT_TYPE, value);
                 response
             }
             Some(Reply::Fresh(said)) => {

@@ -30,6 +30,7 @@ mod introspection_faults;
 mod introspection_forgotten;
 mod introspection_load;
 mod introspection_routes;
+mod introspection_signed;
 mod issuers;
 mod keys_age;
 mod keys_outage;
