@@ -1,11 +1,16 @@
 //! One attack, or one control that only looks like one.
 
 use bytes::Bytes;
-use http::{Request, header};
+use http::{Method, Request, header};
 use http_body_util::Full;
 use obo_tests::draft::Draft;
 use obo_tests::expected::{INVALID, MALFORMED, Refusal};
 use obo_tests::servers::CALL;
+
+use crate::target::Target;
+
+/// Makes the cases of a family.
+pub(crate) type Cases = fn(&Target<'_>) -> Vec<Case>;
 
 /// What is to be done with it; `None` lets it in.
 pub(crate) type Expected = Option<Refusal>;
@@ -17,6 +22,8 @@ pub(crate) struct Case {
     pub(crate) expected: Expected,
     /// Whether the gateway can do anything for a caller that is let in.
     pub(crate) at_gateway: bool,
+    /// Whether HTTP/1.1 leaves the request as it is.
+    pub(crate) over_http1: bool,
 }
 
 #[derive(Clone)]
@@ -36,6 +43,7 @@ impl Case {
             attack,
             expected,
             at_gateway: true,
+            over_http1: true,
         }
     }
 
@@ -73,6 +81,13 @@ impl Case {
         Self { expected, ..self }
     }
 
+    pub(crate) fn not_over_http1(self) -> Self {
+        Self {
+            over_http1: false,
+            ..self
+        }
+    }
+
     pub(crate) fn not_at_gateway(self) -> Self {
         Self {
             at_gateway: false,
@@ -84,6 +99,7 @@ impl Case {
 /// A request as it is sent.
 #[derive(Clone)]
 pub(crate) struct Sent {
+    method: Method,
     uri: String,
     fields: Vec<(&'static str, Vec<u8>)>,
     body: Bytes,
@@ -93,6 +109,7 @@ impl Sent {
     /// Without any credentials.
     pub(crate) fn nothing() -> Self {
         Self {
+            method: Method::POST,
             uri: CALL.to_owned(),
             fields: Vec::new(),
             // One empty gRPC message.
@@ -120,6 +137,21 @@ impl Sent {
         self
     }
 
+    pub(crate) fn method(mut self, method: &str) -> Self {
+        self.method = method.parse().unwrap();
+        self
+    }
+
+    /// Whether it is gRPC where it has that content type.
+    pub(crate) fn may_be_grpc(&self) -> bool {
+        self.method == Method::POST
+    }
+
+    pub(crate) fn to(mut self, uri: &str) -> Self {
+        uri.clone_into(&mut self.uri);
+        self
+    }
+
     pub(crate) fn query(mut self, query: &str) -> Self {
         self.uri = format!("{CALL}?{query}");
         self
@@ -132,7 +164,10 @@ impl Sent {
 
     /// As gRPC of this content type, or as plain HTTP.
     pub(crate) fn to_request(&self, grpc: Option<&str>) -> Request<Full<Bytes>> {
-        let mut request = Request::post(&self.uri).header(header::TE, "trailers");
+        let mut request = Request::builder()
+            .method(&self.method)
+            .uri(&self.uri)
+            .header(header::TE, "trailers");
         if let Some(content_type) = grpc {
             request = request.header(header::CONTENT_TYPE, content_type);
         }

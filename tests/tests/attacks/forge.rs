@@ -38,6 +38,15 @@ impl Forge {
         self.idp.issuer()
     }
 
+    /// As configuration calls it.
+    pub(crate) fn profile(&self) -> &'static str {
+        if self.is_lenient {
+            "lenient"
+        } else {
+            "rfc9068"
+        }
+    }
+
     /// Seconds since the epoch.
     pub(crate) fn now(&self) -> i64 {
         self.draft().claims.text("iat").parse().unwrap()

@@ -16,7 +16,8 @@ use hyper_util::rt::TokioExecutor;
 use obo_examples::gateway::{Config, Gateway};
 use obo_tests::expected::Got;
 use obo_tests::servers::got;
-use tokio::net::TcpListener;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
 
 /// The token that the upstream is to be called with, and no other.
 pub(crate) const EXCHANGED: &str = "exchanged";
@@ -81,6 +82,16 @@ impl GatewayServer {
         *request.uri_mut() = uri.parse().unwrap();
         let client = if is_grpc { &self.http2 } else { &self.http1 };
         got(client.request(request).await.unwrap()).await
+    }
+
+    /// Sends these bytes on a connection of their own; all that comes back until it is closed.
+    pub(crate) async fn raw(&self, bytes: &[u8]) -> String {
+        let mut connection = TcpStream::connect(self.address).await.unwrap();
+        // It may be closed before all is sent.
+        let _ = connection.write_all(bytes).await;
+        let mut back = Vec::new();
+        let _ = connection.read_to_end(&mut back).await;
+        String::from_utf8_lossy(&back).into_owned()
     }
 
     /// What the upstream was called with since the last time this was asked.

@@ -9,6 +9,7 @@ pub(crate) fn cases(token: &str) -> Vec<Case> {
     let mut cases = lines(token);
     cases.extend(several(token));
     cases.extend(elsewhere(token));
+    cases.extend(methods(token));
     cases
 }
 
@@ -140,6 +141,18 @@ fn lines(t: &str) -> Vec<Case> {
         "Bearer 00000000-0000-0000-0000-000000000000",
     ] {
         cases.push(line(unknown.to_owned(), Some(INVALID)));
+    }
+    // HTTP/1.1 takes what is around a value away, and nobody else does.
+    for (before, after, expected) in [
+        ("", " ", MALFORMED),
+        ("", "\t", MALFORMED),
+        ("", "   ", MALFORMED),
+        (" ", "", MISSING),
+        ("\t", "", MISSING),
+        (" ", " ", MISSING),
+    ] {
+        let around = line(format!("{before}Bearer {t}{after}"), Some(expected));
+        cases.push(around.not_over_http1());
     }
     for padding in ["=", "==", "===="] {
         cases.push(line(format!("Bearer {t}{padding}"), Some(INVALID)));
@@ -273,6 +286,74 @@ fn elsewhere(t: &str) -> Vec<Case> {
         ),
     ] {
         cases.push(Case::request(what, sent, Some(MISSING)));
+    }
+    cases
+}
+
+/// No method and no path is without a rule for who may, and none tells which there are.
+fn methods(t: &str) -> Vec<Case> {
+    let mut cases = Vec::new();
+    for method in [
+        "GET", "HEAD", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "PROPFIND", "QUERY", "PRI",
+        "FOO", "get", "post",
+    ] {
+        let to = |sent: Sent| sent.method(method).body(String::new());
+        for (what, sent, expected) in [
+            ("nobody", Sent::nothing(), MISSING),
+            ("a bad token", Sent::token("x"), INVALID),
+            ("no token", Sent::line(format!("Bearer {t} b")), MALFORMED),
+            (
+                "nobody, as another method",
+                Sent::nothing().field("x-http-method-override", "OPTIONS"),
+                MISSING,
+            ),
+        ] {
+            cases.push(Case::request(
+                format!("{method} by {what}"),
+                to(sent),
+                Some(expected),
+            ));
+        }
+    }
+    let preflight = Sent::nothing().method("OPTIONS").body(String::new());
+    let preflight = preflight.field("origin", "https://a.test");
+    let preflight = preflight.field("access-control-request-method", "GET");
+    cases.push(Case::request(
+        "a preflight that nobody allowed",
+        preflight,
+        Some(MISSING),
+    ));
+    for path in [
+        "/",
+        "/admin",
+        "/healthz",
+        "/metrics",
+        "/.well-known/jwks.json",
+        "/.well-known/oauth-protected-resource",
+        "/favicon.ico",
+        "/grpc.health.v1.Health/Check",
+        "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo",
+        "/test.Probe/call",
+        "/test.Probe//Call",
+        "/test.Probe/../admin",
+        "/test.Probe/%2e%2e/admin",
+        "//test.Probe/Call",
+        "/test.Probe/Call%00",
+        "/test.Probe/Call;jsessionid=1",
+        "/test.Probe/Call?x=/healthz",
+        "/%",
+        "/%zz",
+    ] {
+        cases.push(Case::request(
+            format!("{path} by nobody"),
+            Sent::nothing().to(path),
+            Some(MISSING),
+        ));
+        cases.push(Case::request(
+            format!("{path} by a bad token"),
+            Sent::token("x").to(path),
+            Some(INVALID),
+        ));
     }
     cases
 }

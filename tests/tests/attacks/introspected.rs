@@ -3,9 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use obo::{
-    Audience, Client, ClientSecretBasic, Introspection, Issuer, Policy, Profile, ResourceServer,
-};
+use obo::{Audience, Introspection, Issuer, Policy, Profile, ResourceServer};
 use obo_testkit::AuthorizationServer as Idp;
 use obo_tests::expected::{INVALID, UNINTROSPECTED};
 use serde::de::IgnoredAny;
@@ -19,6 +17,7 @@ use crate::target::Target;
 use crate::told::{IntrospectionEndpoint, Told};
 use crate::trap::Trap;
 use crate::validated::FAMILIES;
+use crate::world::{CLIENT, client, issuer_in};
 use crate::{answers, header_forms};
 
 struct World {
@@ -101,9 +100,10 @@ impl World {
     /// Nobody is asked about what is no token, or a token that names another issuer (IN-08).
     fn check_asked(&self, score: &mut Score) {
         let asked = self.endpoint.asked();
-        let of_others = asked
-            .iter()
-            .filter(|token| names_another(token, self.at.issuer()));
+        let of_others = asked.iter().filter(|token| {
+            let iss = issuer_in(token);
+            iss.is_some_and(|iss| iss.is_string() && iss != self.at.issuer())
+        });
         score.expect(
             "tokens of others that were asked about",
             0,
@@ -121,22 +121,8 @@ fn name(number: usize) -> String {
     format!("opaque.{number}.token")
 }
 
-/// Whether a JWT that is well-formed names somebody else as its issuer.
-fn names_another(token: &str, issuer: &str) -> bool {
-    use base64::Engine as _;
-    let engine = base64::engine::general_purpose::URL_SAFE_NO_PAD;
-    let parts: Vec<_> = token.split('.').map(|part| engine.decode(part)).collect();
-    let [Ok(header), Ok(claims), Ok(_)] = &parts[..] else {
-        return false;
-    };
-    let object = |json: &[u8]| serde_json::from_slice::<serde_json::Value>(json).ok();
-    let iss = object(claims).and_then(|claims| claims["iss"].as_str().map(str::to_owned));
-    object(header).is_some() && iss.is_some_and(|iss| iss != issuer)
-}
-
 fn asking(at: &Forge, url: &str) -> ResourceServer {
-    let client = Client::new("service-a", ClientSecretBasic::new("s3cret").unwrap()).unwrap();
-    let asked = Introspection::new(client).endpoint(url).unwrap();
+    let asked = Introspection::new(client()).endpoint(url).unwrap();
     let issuer = Issuer::new(at.issuer()).unwrap();
     let policy = Policy::new(issuer.clone(), Audience::new(AUDIENCE).unwrap());
     let policy = match at.is_lenient {
@@ -148,11 +134,11 @@ fn asking(at: &Forge, url: &str) -> ResourceServer {
 
 /// The same as a configuration file has it.
 fn configured(at: &Forge, url: &str) -> String {
-    let profile = if at.is_lenient { "lenient" } else { "rfc9068" };
     format!(
         "[resource_server]\naudiences = [{AUDIENCE:?}]\n[[resource_server.issuers]]\nissuer = {:?}\n\
-         profile = {profile:?}\nintrospection = {{ endpoint = {url:?}, client = {{ id = \"service-a\", client_secret_basic = \"s3cret\" }} }}\n",
-        at.issuer()
+         profile = {:?}\nintrospection = {{ endpoint = {url:?}, {CLIENT} }}\n",
+        at.issuer(),
+        at.profile()
     )
 }
 

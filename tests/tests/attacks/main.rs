@@ -37,4 +37,5 @@ mod times;
 mod types;
 
 mod introspected;
+mod raw;
 mod validated;

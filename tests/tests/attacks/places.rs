@@ -20,7 +20,7 @@ const CONCURRENCY: usize = 24;
 pub(crate) struct Places {
     server: ResourceServer,
     servers: Servers,
-    gateway: GatewayServer,
+    pub(crate) gateway: GatewayServer,
     pub(crate) trap: Trap,
 }
 
@@ -58,8 +58,13 @@ impl Places {
                 .into_iter()
                 .chain([Place::Gateway])
             {
-                if case.at_gateway || !matches!(place, Place::Gateway) {
-                    requests.extend(PROTOCOLS.map(|grpc| (case, sent, place, grpc)));
+                let is_gateway = matches!(place, Place::Gateway);
+                if case.at_gateway || !is_gateway {
+                    let over = PROTOCOLS.into_iter().filter(|grpc| {
+                        // Of the four servers, one speaks HTTP/1.1, where no gRPC is.
+                        case.over_http1 || !is_gateway || grpc.is_some()
+                    });
+                    requests.extend(over.map(|grpc| (case, sent, place, grpc)));
                 }
             }
         }
@@ -73,16 +78,17 @@ impl Places {
         let at_gateway = admitted(|place| matches!(place, Place::Gateway));
         let answers = requests.into_iter().map(async |(case, sent, place, grpc)| {
             let got = self.send(sent, place, grpc).await;
-            (case, place, grpc, got)
+            let answered_as = grpc.filter(|_| sent.may_be_grpc());
+            (
+                case,
+                format!("{place:?} {}", grpc.unwrap_or("http")),
+                answered_as,
+                got,
+            )
         });
         let mut answers = stream::iter(answers).buffer_unordered(CONCURRENCY);
         while let Some((case, place, grpc, got)) = answers.next().await {
-            score.answer(
-                case,
-                &format!("{place:?} {}", grpc.unwrap_or("http")),
-                grpc,
-                &got,
-            );
+            score.answer(case, &place, grpc, &got);
         }
         let reached = self.servers.take_callers();
         let reached_upstream = self.gateway.take_upstream();

@@ -30,6 +30,7 @@ impl Told {
 #[derive(Clone, Default)]
 pub(crate) struct IntrospectionEndpoint {
     told: Arc<Mutex<HashMap<String, Told>>>,
+    told_of_all: Arc<Mutex<Option<Told>>>,
     asked: Arc<Mutex<BTreeSet<String>>>,
 }
 
@@ -54,6 +55,11 @@ impl IntrospectionEndpoint {
         self.told.lock().unwrap().insert(token.to_owned(), told);
     }
 
+    /// Tells this of each token that nothing else is told of.
+    pub(crate) fn will_tell_of_all(&self, told: Told) {
+        *self.told_of_all.lock().unwrap() = Some(told);
+    }
+
     /// The tokens that it was asked about.
     pub(crate) fn asked(&self) -> BTreeSet<String> {
         self.asked.lock().unwrap().clone()
@@ -62,6 +68,7 @@ impl IntrospectionEndpoint {
     fn answer(&self, token: &str) -> Response {
         self.asked.lock().unwrap().insert(token.to_owned());
         let told = self.told.lock().unwrap().get(token).cloned();
+        let told = told.or_else(|| self.told_of_all.lock().unwrap().clone());
         let told = told.unwrap_or_else(|| Told::json(r#"{"active":false}"#));
         let mut response = told.body.into_response();
         *response.status_mut() = StatusCode::from_u16(told.status).unwrap();

@@ -1,18 +1,15 @@
 //! Tokens that the keys of their issuer vouch for, or do not.
 
-use crate::case::Case;
+use crate::case::Cases;
 use crate::key_sets::KeySetKind;
 use crate::score::Score;
-use crate::target::Target;
-use crate::world::World;
+use crate::world::{Asked, World};
 use crate::{
     actors, algorithms, claims, duplicates, embedded, encodings, header_forms, issuers, rogue_keys,
     signatures, sizes, times, types,
 };
 
-pub(crate) type Family = (&'static str, fn(&Target<'_>) -> Vec<Case>);
-
-pub(crate) const FAMILIES: [Family; 13] = [
+pub(crate) const FAMILIES: [(&str, Cases); 13] = [
     ("times", times::cases),
     ("claims", claims::cases),
     ("actors", actors::cases),
@@ -29,15 +26,28 @@ pub(crate) const FAMILIES: [Family; 13] = [
 ];
 
 async fn attack(kind: KeySetKind, name: &'static str) {
-    let world = World::start(kind).await;
+    let mut world = World::start(kind, Asked::None).await;
     let mut score = Score::of(name);
     for (family, cases) in FAMILIES {
-        for at in [&world.strict, &world.lenient] {
+        for is_lenient in [false, true] {
             score.family(family);
-            world.run(at, cases(&world.target(at)), &mut score).await;
+            world.run(is_lenient, cases, &mut score).await;
         }
     }
     world.check_fetches(&mut score);
+    score.settle();
+}
+
+/// Where the issuer is asked as well, the same holds, whatever it says.
+async fn attack_asking(asked: Asked, name: &'static str) {
+    let mut world = World::start(KeySetKind::Hostile, asked).await;
+    let mut score = Score::of(name);
+    for (family, cases) in FAMILIES {
+        score.family(family);
+        world.run(false, cases, &mut score).await;
+    }
+    world.check_fetches(&mut score);
+    world.check_asked(&mut score);
     score.settle();
 }
 
@@ -54,4 +64,14 @@ async fn hostile_tokens_with_an_odd_key_set() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn hostile_tokens_with_a_hostile_key_set() {
     attack(KeySetKind::Hostile, "hostile").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn in_08_hostile_tokens_where_opaque_ones_are_asked_about() {
+    attack_asking(Asked::Opaque, "opaque asked").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn in_08_hostile_tokens_where_good_ones_are_asked_about_for_revocation() {
+    attack_asking(Asked::ForRevocation, "revocation").await;
 }

@@ -1,18 +1,27 @@
 //! Issuers that are trusted by their keys.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use obo::{Audience, AuthorizationServer, Issuer, KeyRefresh, Policy, Profile, ResourceServer};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use obo::{
+    Audience, AuthorizationServer, Client, ClientSecretBasic, Introspection, Issuer, KeyRefresh,
+    Policy, Profile, ResourceServer,
+};
 use obo_testkit::AuthorizationServer as Idp;
+use serde_json::{Map, Value};
 
-use crate::case::{Attack, Case, Sent};
+use crate::case::{Attack, Case, Cases, Sent};
 use crate::forge::{AUDIENCE, Forge};
+use crate::gateway::GatewayServer;
 use crate::key_sets::KeySetKind;
 use crate::places::Places;
 use crate::score::Score;
 use crate::signer::Keys;
 use crate::target::Target;
+use crate::told::{IntrospectionEndpoint, Told};
 use crate::trap::Trap;
 
 /// How the second audience is called, of the issuer that has one of its own.
@@ -20,16 +29,29 @@ pub(crate) const OTHER_AUDIENCE: &str = "service-a-of-the-others";
 
 pub(crate) struct World {
     /// Under RFC 9068.
-    pub(crate) strict: Forge,
-    pub(crate) lenient: Forge,
+    strict: Forge,
+    lenient: Forge,
     /// Trusted too, with keys of its own under the same names, and for another audience.
     other: Forge,
     attacker: Keys,
     places: Places,
+    endpoint: IntrospectionEndpoint,
+    /// The tokens so far that their issuer's keys vouch for.
+    vouched_for: BTreeSet<String>,
+}
+
+/// Which tokens of the strict issuer it is asked about, too.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Asked {
+    None,
+    /// Those that are no JWTs.
+    Opaque,
+    /// Those that its keys vouch for.
+    ForRevocation,
 }
 
 impl World {
-    pub(crate) async fn start(kind: KeySetKind) -> Self {
+    pub(crate) async fn start(kind: KeySetKind, asked: Asked) -> Self {
         let (keys, other_keys) = (Arc::new(Keys::generate()), Arc::new(Keys::generate()));
         let (attacker, trap) = (Keys::generate(), Trap::set().await);
         let forge = async |keys: &Arc<Keys>, audience, is_lenient| {
@@ -46,7 +68,15 @@ impl World {
         let lenient = forge(&keys, AUDIENCE, true).await;
         let other = forge(&other_keys, OTHER_AUDIENCE, false).await;
         let forges = [&strict, &lenient, &other];
-        let (server, file) = (trusting(&forges), configured(&forges));
+        let (endpoint, url) = IntrospectionEndpoint::start().await;
+        if asked == Asked::ForRevocation {
+            // Whoever asks it before the keys are asked lets everything in.
+            let says = strict.draft().claims.json();
+            let says = says.replacen('{', r#"{"active":true,"#, 1);
+            endpoint.will_tell_of_all(Told::json(says));
+        }
+        let asked = (asked, &*url);
+        let (server, file) = (trusting(&forges, asked), configured(&forges, asked));
         let places = Places::start(server, &file, &strict.idp, trap).await;
         Self {
             strict,
@@ -54,10 +84,21 @@ impl World {
             other,
             attacker,
             places,
+            endpoint,
+            vouched_for: BTreeSet::new(),
         }
     }
 
-    pub(crate) fn target<'w>(&'w self, at: &'w Forge) -> Target<'w> {
+    pub(crate) fn gateway(&self) -> &GatewayServer {
+        &self.places.gateway
+    }
+
+    /// A token that is let in.
+    pub(crate) fn good(&self) -> String {
+        self.strict.good()
+    }
+
+    fn target<'w>(&'w self, at: &'w Forge) -> Target<'w> {
         Target {
             at,
             other: &self.other,
@@ -66,7 +107,13 @@ impl World {
         }
     }
 
-    pub(crate) async fn run(&self, of: &Forge, cases: Vec<Case>, score: &mut Score) {
+    pub(crate) async fn run(&mut self, is_lenient: bool, cases: Cases, score: &mut Score) {
+        let of = if is_lenient {
+            &self.lenient
+        } else {
+            &self.strict
+        };
+        let cases = cases(&self.target(of));
         let sent = |case: &Case| match &case.attack {
             Attack::Request(sent) => sent.clone(),
             Attack::Token(token) => Sent::token(token),
@@ -77,19 +124,61 @@ impl World {
             (case, sent)
         };
         let cases: Vec<_> = cases.into_iter().map(with_request).collect();
+        let good = cases
+            .iter()
+            .filter(|(case, _)| case.expected.is_none_or(|refusal| refusal.status == 403));
+        let good = good.filter_map(|(_, sent)| sent.bearer());
+        self.vouched_for.extend(good.map(str::to_owned));
         self.places.run(&cases, score).await;
     }
 
     /// Keys are fetched once for each of the two resource servers, and once more for all made-up names together.
     pub(crate) fn check_fetches(&self, score: &mut Score) {
-        for (name, forge) in [("strict", &self.strict), ("lenient", &self.lenient)] {
-            score.expect(&format!("key sets of {name}"), 4, forge.idp.jwks_requests());
-        }
-        score.expect("key sets of the other", 2, self.other.idp.jwks_requests());
+        let fetches = |forge: &Forge| forge.idp.jwks_requests();
+        score.expect("key sets of strict", 4, fetches(&self.strict));
+        let lenient = fetches(&self.lenient);
+        score.expect(
+            "key sets of lenient",
+            if lenient == 0 { 0 } else { 4 },
+            lenient,
+        );
+        score.expect("key sets of the other", 2, fetches(&self.other));
+    }
+
+    /// Nobody is asked about a JWT before its issuer's keys vouch for it.
+    pub(crate) fn check_asked(&self, score: &mut Score) {
+        let asked = self.endpoint.asked();
+        let jwts = asked.iter().filter(|token| issuer_in(token).is_some());
+        let forged = jwts.filter(|token| !self.vouched_for.contains(*token));
+        score.expect("forged tokens that were asked about", 0, forged.count());
+        score.expect(
+            "lack of tokens that were asked about",
+            0,
+            usize::from(asked.is_empty()),
+        );
     }
 }
 
-fn trusting(forges: &[&Forge]) -> ResourceServer {
+/// What a well-formed JWT says of its issuer.
+pub(crate) fn issuer_in(token: &str) -> Option<Value> {
+    let parts: Vec<_> = token
+        .split('.')
+        .map(|part| URL_SAFE_NO_PAD.decode(part))
+        .collect();
+    let [Ok(header), Ok(claims), Ok(_)] = &parts[..] else {
+        return None;
+    };
+    let object = |json: &[u8]| serde_json::from_slice::<Map<String, Value>>(json).ok();
+    object(header)?;
+    object(claims)?.get("iss").cloned()
+}
+
+/// Who this service is to its authorization server.
+pub(crate) fn client() -> Client {
+    Client::new("service-a", ClientSecretBasic::new("s3cret").unwrap()).unwrap()
+}
+
+fn trusting(forges: &[&Forge], (asked, url): (Asked, &str)) -> ResourceServer {
     let hour = Duration::from_secs(3600);
     let refresh = KeyRefresh::new().max_age(hour).cooldown(hour / 2);
     let mut server: Option<ResourceServer> = None;
@@ -103,9 +192,16 @@ fn trusting(forges: &[&Forge]) -> ResourceServer {
         let idp = AuthorizationServer::from(issuer)
             .key_refresh(refresh)
             .unwrap();
-        let with_it = match server {
-            None => ResourceServer::with_policy(policy, idp),
-            Some(server) => server.trust(policy, idp),
+        let introspection = Introspection::new(client()).endpoint(url).unwrap();
+        let with_it = match (server, asked) {
+            (Some(server), _) => server.trust(policy, idp),
+            (None, Asked::None) => ResourceServer::with_policy(policy, idp),
+            (None, Asked::Opaque) => {
+                ResourceServer::introspecting(policy, idp, introspection.for_opaque_tokens())
+            }
+            (None, Asked::ForRevocation) => {
+                ResourceServer::introspecting(policy, idp, introspection.for_revocation())
+            }
         };
         server = Some(with_it.unwrap());
     }
@@ -113,16 +209,28 @@ fn trusting(forges: &[&Forge]) -> ResourceServer {
 }
 
 /// The same as a configuration file has it.
-fn configured(forges: &[&Forge]) -> String {
+fn configured(forges: &[&Forge], (asked, url): (Asked, &str)) -> String {
+    let mut purpose = match asked {
+        Asked::None => None,
+        Asked::Opaque => Some("opaque_tokens"),
+        Asked::ForRevocation => Some("revocation"),
+    };
     let issuers = forges.iter().map(|forge| {
-        let profile = if forge.is_lenient { "lenient" } else { "rfc9068" };
+        let introspection = purpose.take().map(|purpose| {
+            format!("introspection = {{ for = {purpose:?}, endpoint = {url:?}, {CLIENT} }}")
+        });
         format!(
-            "[[resource_server.issuers]]\nissuer = {:?}\nprofile = {profile:?}\naudiences = [{:?}]\n\
-             max_age = \"1h\"\ncooldown = \"30m\"\n",
+            "[[resource_server.issuers]]\nissuer = {:?}\nprofile = {:?}\naudiences = [{:?}]\n\
+             max_age = \"1h\"\ncooldown = \"30m\"\n{}\n",
             forge.issuer(),
-            forge.audience
+            forge.profile(),
+            forge.audience,
+            introspection.unwrap_or_default(),
         )
     });
     let issuers: String = issuers.collect();
     format!("[resource_server]\naudiences = [{AUDIENCE:?}]\n{issuers}")
 }
+
+/// The client in that file.
+pub(crate) const CLIENT: &str = r#"client = { id = "service-a", client_secret_basic = "s3cret" }"#;

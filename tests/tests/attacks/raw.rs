@@ -1,0 +1,194 @@
+//! What no client would send, to the gateway over HTTP/1.1: RFC 9112.
+
+use crate::key_sets::KeySetKind;
+use crate::world::{Asked, World};
+
+const TARGET: &str = "/test.Probe/Call";
+const BARE: &str = "www-authenticate: Bearer\r\n";
+
+/// A request whose lines are these; the last one of the connection.
+fn request(lines: &[&str], body: &str) -> String {
+    let lines: String = lines.iter().map(|line| format!("{line}\r\n")).collect();
+    format!("POST {TARGET} HTTP/1.1\r\nhost: a\r\nconnection: close\r\n{lines}\r\n{body}")
+}
+
+/// The statuses of the responses that came back, in their order.
+fn statuses(back: &str) -> Vec<&str> {
+    let starts = back.split("HTTP/1.").skip(1);
+    starts
+        .map(|response| response.get(2..5).unwrap_or_default())
+        .collect()
+}
+
+#[tokio::test]
+async fn bt_05_bt_10_bt_11_what_no_client_sends_reaches_nobody() {
+    let world = World::start(KeySetKind::Clean, Asked::None).await;
+    let (gateway, token) = (world.gateway(), world.good());
+    let line = format!("authorization: Bearer {token}");
+    let refused = async |what: &str, bytes: &str, expected: &[&str]| {
+        let back = gateway.raw(bytes.as_bytes()).await;
+        assert_eq!(statuses(&back), expected, "{what}: {back}");
+        let reached = gateway.take_upstream().len();
+        let wanted = expected.iter().filter(|status| **status == "200").count();
+        assert_eq!(reached, wanted, "{what}");
+        back
+    };
+    // Two readings of one head.
+    for (what, bent) in [
+        ("NUL behind", format!("{line}\0")),
+        ("NUL within", line.replace("Bearer", "Bea\0rer")),
+        ("a fold", line.replace(' ', "\r\n ")),
+        ("a fold behind", format!("{line}\r\n b")),
+        ("a space before the colon", line.replacen(':', " :", 1)),
+        ("a lone CR", format!("{line}\rx: 1")),
+        ("no colon", line.replacen(": ", " ", 1)),
+        ("a space in the name", line.replacen("author", "author ", 1)),
+        (
+            "a letter of another script",
+            line.replacen('a', "\u{430}", 1),
+        ),
+    ] {
+        refused(what, &request(&[&bent, "content-length: 0"], ""), &["400"]).await;
+    }
+    for (what, same) in [
+        ("as it is", line.clone()),
+        (
+            "upper case",
+            line.replacen("authorization", "AUTHORIZATION", 1),
+        ),
+        ("no space", line.replacen(": ", ":", 1)),
+        ("a tab", line.replacen(": ", ":\t", 1)),
+        ("spaces around", line.replacen(": ", ":   ", 1) + "  \t "),
+    ] {
+        refused(what, &request(&[&same, "content-length: 0"], ""), &["200"]).await;
+    }
+    // Where a token is not looked for, though it is sent as a field.
+    let chunked = "transfer-encoding: chunked";
+    let trailers = format!("1\r\nx\r\n0\r\n{line}\r\n\r\n");
+    let back = refused(
+        "trailers",
+        &request(&[chunked, "trailer: authorization"], &trailers),
+        &["401"],
+    )
+    .await;
+    assert!(back.contains(BARE), "{back}");
+    let back = refused(
+        "a body that does not come",
+        &request(&["content-length: 1000000"], ""),
+        &["401"],
+    )
+    .await;
+    assert!(back.contains(BARE), "{back}");
+    refused(
+        "a body that waits to be asked for",
+        &request(&["content-length: 1000000", "expect: 100-continue"], ""),
+        &["401"],
+    )
+    .await;
+    let many: Vec<_> = (0..300).map(|i| format!("x-{i}: 1")).collect();
+    let many: Vec<&str> = many.iter().map(String::as_str).chain([&*line]).collect();
+    refused("many fields", &request(&many, ""), &["431"]).await;
+    for length in [70_000, 1_000_000] {
+        let long = format!("{line}{}", "A".repeat(length));
+        let back = gateway.raw(request(&[&long], "").as_bytes()).await;
+        // Who goes on sending may not hear the answer.
+        assert!(
+            back.is_empty() || statuses(&back) == ["431"],
+            "{length}: {back}"
+        );
+    }
+    assert_eq!(gateway.take_upstream().len(), 0);
+}
+
+#[tokio::test]
+async fn bt_10_one_request_of_a_connection_says_nothing_of_the_next() {
+    let world = World::start(KeySetKind::Clean, Asked::None).await;
+    let (gateway, token) = (world.gateway(), world.good());
+    let with = format!("authorization: Bearer {token}\r\n");
+    let head = |lines: &str| format!("POST {TARGET} HTTP/1.1\r\nhost: a\r\n{lines}");
+    let none = head("content-length: 0\r\n\r\n");
+    let good = head(&format!("{with}content-length: 0\r\n\r\n"));
+    let last = head("connection: close\r\ncontent-length: 0\r\n\r\n");
+    let hidden = good.replace("content-length: 0", "x: 1");
+    for (what, sent, expected, reached) in [
+        (
+            "good, then none",
+            format!("{good}{last}"),
+            &["200", "401"][..],
+            1,
+        ),
+        (
+            "none, then good, then none",
+            format!("{none}{good}{last}"),
+            &["401", "200", "401"],
+            1,
+        ),
+        (
+            "a request in the body of one that is refused",
+            format!(
+                "{}{good}{last}",
+                head(&format!("content-length: {}\r\n\r\n", good.len()))
+            ),
+            &["401", "401"],
+            0,
+        ),
+        (
+            "a request in a chunk",
+            format!(
+                "{}{:x}\r\n{good}\r\n0\r\n\r\n{last}",
+                head("transfer-encoding: chunked\r\n\r\n"),
+                good.len()
+            ),
+            &["401", "401"],
+            0,
+        ),
+        (
+            "a head without its end in the body",
+            format!(
+                "{}{hidden}",
+                head(&format!(
+                    "connection: close\r\ncontent-length: {}\r\n\r\n",
+                    hidden.len()
+                ))
+            ),
+            &["401"],
+            0,
+        ),
+    ] {
+        let back = gateway.raw(sent.as_bytes()).await;
+        let statuses = statuses(&back);
+        // A connection may be closed after a refusal, and then there is no further answer.
+        assert_eq!(statuses, expected[..statuses.len()], "{what}: {back}");
+        assert!(!statuses.is_empty(), "{what}");
+        assert_eq!(
+            gateway.take_upstream().len(),
+            reached.min(statuses.iter().filter(|s| **s == "200").count()),
+            "{what}"
+        );
+    }
+    // Two ways to tell the length: whichever is heeded, nobody is let in without a token.
+    for lengths in [
+        "content-length: 0\r\ncontent-length: 5\r\n",
+        "content-length: 5\r\ntransfer-encoding: chunked\r\n",
+        "transfer-encoding: chunked\r\ncontent-length: 0\r\n",
+        "transfer-encoding: xchunked\r\n",
+        "transfer-encoding: chunked, identity\r\n",
+        "transfer-encoding: identity\r\ncontent-length: 0\r\n",
+        "content-length: +5\r\n",
+        "content-length: 0x5\r\n",
+        "content-length: -1\r\n",
+        "content-length: 18446744073709551616\r\n",
+    ] {
+        let back = gateway
+            .raw(format!("{}\r\n0\r\n\r\n{last}", head(lengths)).as_bytes())
+            .await;
+        let statuses = statuses(&back);
+        assert!(
+            statuses
+                .iter()
+                .all(|status| ["400", "401"].contains(status)),
+            "{lengths}: {back}"
+        );
+        assert_eq!(gateway.take_upstream().len(), 0, "{lengths}");
+    }
+}
