@@ -28,6 +28,7 @@ mod jwk;
 mod jwt;
 mod media_type;
 pub mod metadata;
+mod named_issuer;
 mod payload;
 mod policy;
 mod profile;

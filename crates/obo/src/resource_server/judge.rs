@@ -166,8 +166,11 @@ impl ResourceServer {
     /// (JW-01, JW-18), and nothing that names another issuer is asked about (IN-08).
     fn route<'t>(&self, found: BearerCredentials<'t>) -> Result<Route<'t, '_>, TokenError> {
         let token = found.token()?;
-        let of_no_issuer = |error| match self.opaque().and_then(|it| it.introspector.as_ref()) {
-            Some(introspector) if introspector.takes(&error) => {
+        let of_no_issuer = |error| match self.opaque().map(|it| (&it.introspector, &it.policy)) {
+            Some((Some(introspector), policy))
+                if introspector.takes(&error)
+                    && UnverifiedJwt::may_be_of(token, policy.issuer()) =>
+            {
                 Ok(Route::Introspection(token, introspector))
             }
             _ => Err(error),

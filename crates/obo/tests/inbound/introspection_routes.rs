@@ -61,6 +61,48 @@ async fn in_08_a_token_that_names_another_issuer_is_not_asked_about() {
 }
 
 #[tokio::test]
+async fn in_08_a_token_of_another_issuer_is_not_asked_about_though_it_cannot_be_read() {
+    let (idp, server) = over_socket(|asked| asked).await;
+    let other = AuthorizationServer::start().await;
+    let trusting = server
+        .clone()
+        .trust(policy(&issuer(&other)), issuer(&other))
+        .unwrap();
+    // Such as an algorithm that is newer than this crate.
+    let of = |idp: &AuthorizationServer, name: &str, value: serde_json::Value| {
+        good(idp).header(name, value).mint()
+    };
+    let unreadable = [
+        ("alg", "ML-DSA-65".into()),
+        ("alg", "HS256".into()),
+        ("crit", serde_json::json!(["exp"])),
+        ("kid", 1.into()),
+        ("x", "x".repeat(5_000).into()),
+    ];
+    for (name, value) in unreadable {
+        let (own, foreign) = (of(&idp, name, value.clone()), of(&other, name, value));
+        for server in [&server, &trusting] {
+            let asked = idp.introspection_requests();
+            assert_ne!(code(server, &foreign).await, "inactive", "{name}");
+            assert_eq!(idp.introspection_requests(), asked, "{name}");
+            // What becomes of its own is the issuer's to say.
+            code(server, &own).await;
+            assert_eq!(idp.introspection_requests(), asked + 1, "{name}");
+        }
+    }
+    let odd = good(&other).claim("act", "no actor").mint();
+    assert_eq!(code(&server, &odd).await, "invalid_claim");
+    // One that is encrypted may tell its issuer in the header (RFC 7519 section 5.3).
+    let encrypted = good(&other)
+        .header("enc", "A256GCM")
+        .header("iss", other.issuer())
+        .mint();
+    let header = encrypted.split('.').next().unwrap();
+    let encrypted = format!("{header}.AA.AA.AA.AA");
+    assert_eq!(code(&server, &encrypted).await, "malformed_token");
+}
+
+#[tokio::test]
 async fn in_08_jwts_may_be_validated_by_keys_and_opaque_tokens_asked_about() {
     let (idp, server) = over_socket(|asked| asked.for_opaque_tokens()).await;
     assert_eq!(code(&server, &good(&idp).mint()).await, "ok");
