@@ -9,6 +9,7 @@ use crate::target::Target;
 pub(crate) fn cases(of: &Target<'_>) -> Vec<Case> {
     let mut cases = spelt(of);
     cases.extend(crossed(of));
+    cases.extend(unreadable(of));
     cases
 }
 
@@ -151,6 +152,58 @@ fn crossed(of: &Target<'_>) -> Vec<Case> {
     ));
     let nobody = of.at.draft().without("iss");
     cases.push(Case::invalid("no iss", of.at.sign(&nobody)));
+    cases
+}
+
+/// The other's tokens that cannot be read here, which are its own matter where somebody is asked about tokens (IN-08).
+fn unreadable(of: &Target<'_>) -> Vec<Case> {
+    let mut cases = Vec::new();
+    for (name, value) in [
+        ("alg", r#""ML-DSA-65""#),
+        ("alg", r#""ES512""#),
+        ("alg", r#""HS256""#),
+        ("alg", "1"),
+        ("crit", r#"["x"]"#),
+        ("zip", r#""DEF""#),
+        ("cty", r#""JWT""#),
+        ("kid", "1"),
+        ("typ", "[]"),
+    ] {
+        let draft = of.other.draft().header(name, value);
+        let token = of.other.sign(&draft);
+        cases.push(Case::invalid(format!("the other's, {name} {value}"), token));
+    }
+    for (name, value) in [
+        ("exp", r#""x""#),
+        ("sub", "1"),
+        ("act", "[]"),
+        ("aud", "{}"),
+        ("x", r#"{"a":1,"a":1}"#),
+    ] {
+        let token = of.other.sign(&of.other.draft().claim(name, value));
+        cases.push(Case::invalid(format!("the other's, {name} {value}"), token));
+    }
+    let (own, other) = (of.at.issuer(), of.other.issuer());
+    for (what, claims) in [
+        ("both", format!(r#"{{"iss":{own:?},"iss":{other:?}}}"#)),
+        (
+            "both, the other first",
+            format!(r#"{{"iss":{other:?},"iss":{own:?}}}"#),
+        ),
+        (
+            "both in an array",
+            format!(r#"{{"iss":[{own:?},{other:?}]}}"#),
+        ),
+        (
+            "with an escape",
+            format!(r#"{{"\u0069ss":{other:?},"exp":"x"}}"#),
+        ),
+    ] {
+        cases.push(Case::invalid(
+            format!("names {what}"),
+            of.at.sign_claims(claims),
+        ));
+    }
     cases
 }
 

@@ -159,7 +159,7 @@ impl World {
     }
 }
 
-/// What a well-formed JWT says of its issuer.
+/// What a well-formed JWT says of its issuer; of two, the last one.
 pub(crate) fn issuer_in(token: &str) -> Option<Value> {
     let parts: Vec<_> = token
         .split('.')
