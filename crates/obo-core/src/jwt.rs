@@ -2,12 +2,11 @@ use std::borrow::Cow;
 use std::fmt;
 
 use memchr::memchr_iter;
-use serde::Deserialize;
 use serde::de::{Deserializer as _, Error as _, MapAccess, Visitor};
 
 use crate::claims::Claims;
 use crate::crypto::{Algorithm, PublicKey};
-use crate::json::{self, Name, Names, Skip, Trace};
+use crate::json::{Name, Names, Skip, Trace};
 use crate::{BearerToken, TokenError, base64url};
 
 const MAX_HEADER: usize = 4 * 1024;
@@ -90,17 +89,6 @@ impl<'a> UnverifiedJwt<'a> {
             claims: Claims::parse(payload)?,
             jws,
         })
-    }
-
-    /// The issuer that a token names although [`parse`](Self::parse) refuses it, such as for its algorithm: so that it is
-    /// shown to nobody else.
-    pub fn stated_issuer(token: BearerToken<'_>) -> Option<String> {
-        #[derive(Deserialize)]
-        struct Named {
-            iss: String,
-        }
-        let payload = base64url::decode(token.expose().split('.').nth(1)?)?;
-        json::object(&payload).map(|Named { iss }| iss)
     }
 
     /// The algorithm the header names.

@@ -177,7 +177,6 @@ impl ResourceServer {
         };
         let jwt = match UnverifiedJwt::parse(token) {
             Ok(jwt) => jwt,
-            Err(error) if self.is_of_another(token) => return Err(error),
             Err(error) => return of_no_issuer(error),
         };
         let Some(issuer) = jwt.issuer() else {
@@ -197,16 +196,6 @@ impl ResourceServer {
             return Err(TokenError::Algorithm);
         }
         Ok(Route::Keys(jwt, position, trusted))
-    }
-
-    /// Whether a token that cannot be read names an issuer that is not asked about such.
-    fn is_of_another(&self, token: BearerToken<'_>) -> bool {
-        UnverifiedJwt::stated_issuer(token).is_some_and(|stated| {
-            let asked = self
-                .opaque()
-                .map(|trusted| trusted.policy.issuer().as_str());
-            asked != Some(&*stated)
-        })
     }
 
     /// The issuer that is asked about tokens that name none.
