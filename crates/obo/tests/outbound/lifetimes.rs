@@ -4,6 +4,7 @@ use std::future::ready;
 use std::time::Duration;
 
 use obo::{Clock, ExchangeErrorKind, TestClock, TokenExchange, TokenSource, Validated};
+use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use crate::setup::{Setup, audience};
@@ -198,4 +199,68 @@ async fn tx_42_the_lifetime_counts_from_when_the_request_was_sent() {
     tokio::time::advance(Duration::from_millis(4100)).await;
     let exchanged = exchange.token(&caller, target()).await.unwrap();
     assert_eq!(exchanged.source(), TokenSource::Exchange);
+}
+
+/// Lifetimes that a server may state, `None` where it is silent or no number.
+fn stated() -> impl Strategy<Value = (Value, Option<f64>)> {
+    prop_oneof![
+        Just((Value::Null, None)),
+        Just((json!("300"), None)),
+        Just((json!([300]), None)),
+        (-2..900_i64).prop_map(|seconds| (json!(seconds), Some(seconds as f64))),
+        (0.0..900_f64).prop_map(|seconds| (json!(seconds), Some(seconds))),
+        proptest::sample::select(vec![i64::MIN, 3599, 86_401, i64::MAX])
+            .prop_map(|seconds| (json!(seconds), Some(seconds as f64))),
+    ]
+}
+
+proptest! {
+    // Each starts an authorization server.
+    #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn tx_42_tx_16_no_answer_makes_a_token_outlive_its_bounds(
+        (expires_in, stated) in stated(),
+        own in proptest::option::of(2..4000_i64),
+        caller_lives in 30..4000_i64,
+        steps in proptest::collection::vec(1..400_u64, 1..12),
+    ) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let more = json!({ "expires_in": expires_in });
+            let clocks = match own {
+                Some(own) => Clocks::start(caller_lives, jwt_for(own), more).await,
+                None => Clocks::start(caller_lives, |_| "opaque".to_owned(), more).await,
+            };
+            let start = clocks.wall.now();
+            let own_end = |passed: f64| own.map_or(f64::MAX, |own| own as f64 - passed);
+            let (mut passed, mut asked_at, mut asked) = (0.0, 0.0, 0);
+            for step in steps {
+                let outcome = clocks.exchange.token(&clocks.caller, audience("service-b")).await;
+                // A renewal beside the use goes on in its own task.
+                tokio::task::yield_now().await;
+                match &outcome {
+                    Ok(exchanged) if exchanged.source() == TokenSource::Cache => {
+                        let longest = stated.unwrap_or(60.0).min(3600.0);
+                        prop_assert!(passed - asked_at < longest, "{passed} {asked_at} {longest}");
+                    }
+                    Ok(_) => {}
+                    Err(error) => prop_assert!(
+                        passed >= caller_lives as f64 - 2.0 || own_end(passed) <= 2.0,
+                        "{error}"
+                    ),
+                }
+                if outcome.is_ok() {
+                    prop_assert!(passed < caller_lives as f64 + 2.0, "past the caller's own");
+                    prop_assert!(own_end(passed) > -2.0, "past its own end");
+                }
+                if clocks.stub.requests() > asked {
+                    (asked, asked_at) = (clocks.stub.requests(), passed);
+                }
+                clocks.pass(step).await;
+                passed = clocks.wall.now().saturating_since(start).as_secs_f64();
+            }
+            Ok(())
+        })?;
+    }
 }
