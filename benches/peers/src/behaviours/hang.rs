@@ -23,7 +23,7 @@ pub(super) async fn rows(worlds: &[World]) -> Vec<Row> {
             "key endpoint takes 2 s, an unknown `kid` waits for it: slowest valid request beside it",
             cells(|seen| milliseconds(seen.slowest)),
         )
-        .short(),
+        .short("slowest valid request while a key fetch hangs for 2 s"),
         Row::new(
             "… valid requests refused",
             cells(|seen| seen.refused.to_string()),

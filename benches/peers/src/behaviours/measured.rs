@@ -2,8 +2,8 @@
 pub(crate) struct Row {
     pub(crate) name: String,
     pub(crate) cells: Vec<String>,
-    /// Whether it goes into the short table.
-    pub(crate) is_short: bool,
+    /// Its name in the short table, if it goes there.
+    pub(crate) short: Option<&'static str>,
 }
 
 impl Row {
@@ -11,13 +11,13 @@ impl Row {
         Self {
             name: name.to_owned(),
             cells,
-            is_short: false,
+            short: None,
         }
     }
 
-    pub(super) fn short(self) -> Self {
+    pub(super) fn short(self, name: &'static str) -> Self {
         Self {
-            is_short: true,
+            short: Some(name),
             ..self
         }
     }

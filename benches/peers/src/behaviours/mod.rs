@@ -4,6 +4,7 @@ mod hang;
 mod measured;
 mod odd_keys;
 mod refusals;
+mod renewal;
 mod requests;
 mod rotation;
 mod run;

@@ -33,12 +33,12 @@ pub(super) async fn rows(deviations: &mut [Vec<String>]) -> Vec<Row> {
             "requests that must be refused: are",
             cells(Seen::must_be_refused, Seen::is_refused),
         )
-        .short(),
+        .short("bad requests that are refused"),
         Row::new(
             "… with the status and challenge of RFC 6750, or of gRPC",
             cells(Seen::must_be_refused, Seen::is_as_expected),
         )
-        .short(),
+        .short("… with the status and challenge of the RFC, or of gRPC"),
         Row::new(
             "requests that look odd and must pass: do",
             cells(|seen| !seen.must_be_refused(), Seen::is_as_expected),

@@ -21,7 +21,7 @@ pub(super) async fn rows(worlds: &[World]) -> Vec<Row> {
             "… tokens of the new key are accepted",
             cells(|seen| seconds(seen.accepted, PATIENCE)),
         )
-        .short(),
+        .short("a rotation is seen"),
         Row::new(
             "… fetches of the key set until then",
             cells(|seen| seen.fetches.to_string()),

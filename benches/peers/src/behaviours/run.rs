@@ -4,14 +4,21 @@ use futures_util::future::join;
 
 use super::measured::Behaviours;
 use super::world::World;
-use super::{hang, odd_keys, refusals, rotation, start, storm};
+use super::{hang, odd_keys, refusals, renewal, rotation, start, storm};
 use crate::peers;
 
 /// Keys are as old when something happens to them: every pause after a first fetch that a peer has is over.
 const AGE: Duration = Duration::from_secs(65);
 
-/// Takes about three minutes, most of it waiting.
+/// Takes about six minutes, most of it waiting.
 pub(crate) async fn run() -> Behaviours {
+    let (mut behaviours, renewal) = join(sudden(), renewal::rows()).await;
+    behaviours.rows.extend(renewal);
+    behaviours
+}
+
+/// All but what has to be waited for.
+async fn sudden() -> Behaviours {
     let mut deviations = vec![Vec::new(); peers::all().len()];
     let stormed = World::each().await;
     let hanging = World::each().await;
@@ -21,7 +28,7 @@ pub(crate) async fn run() -> Behaviours {
     rows.extend(hang::rows(&hanging).await);
     rows.extend(rotation::rows(&rotated).await);
     rows.extend(started);
-    rows.push(odd_keys::row(&mut deviations).await);
+    rows.extend(odd_keys::rows(&mut deviations).await);
     rows.extend(refusals::rows(&mut deviations).await);
     Behaviours { rows, deviations }
 }

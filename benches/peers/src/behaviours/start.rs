@@ -28,7 +28,7 @@ pub(super) async fn rows() -> Vec<Row> {
             "… server back after 3 s of requests: tokens accepted",
             cells(|seen| &seen[2]),
         )
-        .short(),
+        .short("started before its authorization server: recovers"),
     ]
 }
 

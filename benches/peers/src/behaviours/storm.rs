@@ -24,7 +24,7 @@ pub(super) async fn rows(worlds: &[World]) -> Vec<Row> {
             "1,000 made-up `kid`s, 32 at a time: fetches of the key set",
             fetches,
         )
-        .short(),
+        .short("fetches of keys at 1,000 made-up `kid`s"),
         Row::new("… a rotation right after them is seen", after),
     ]
 }

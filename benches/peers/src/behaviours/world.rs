@@ -36,8 +36,17 @@ impl World {
 }
 
 pub(super) async fn accepts_within(app: &App, most: Duration, token: &str) -> Option<Duration> {
+    answers_within(app, most, token, 200).await
+}
+
+pub(super) async fn answers_within(
+    app: &App,
+    most: Duration,
+    token: &str,
+    status: u16,
+) -> Option<Duration> {
     let started = Instant::now();
-    while app.status(token).await != 200 {
+    while app.status(token).await != status {
         if started.elapsed() > most {
             return None;
         }

@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use axum::Router;
 use axum::routing::any;
 use huskarl_axum::extractors::ValidatedToken;
@@ -15,7 +17,7 @@ use crate::app::App;
 pub(super) const PEER: Peer = Peer {
     name: "huskarl-axum",
     crypto: "RustCrypto",
-    setup: "`ValidatorLayer` of an `Rfc9068Validator`, one algorithm, `JwksStartup::SeedEmpty` so that it starts without the server",
+    setup: "`ValidatorLayer` of an `Rfc9068Validator`, one algorithm, `JwksStartup::SeedEmpty` so that it starts without the server, keys for 5 min as in its guide (the default is 1 h)",
     has_scopes: true,
     bare: App::bare_08,
     protect,
@@ -28,6 +30,7 @@ fn protect(trust: Trust) -> Built {
         let keys = JwksSource::builder()
             .http_client(client.map_err(|e| e.to_string())?)
             .startup(JwksStartup::SeedEmpty)
+            .ttl(Duration::from_secs(300))
             .build();
         let jwks_uri = trust.jwks_uri.parse();
         let validator = Rfc9068Validator::builder()

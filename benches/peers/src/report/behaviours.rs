@@ -24,7 +24,7 @@ impl Behaviours {
 
     /// For the table in the README.
     pub(super) fn short(&self) -> impl Iterator<Item = Vec<String>> {
-        let rows = self.rows.iter().filter(|row| row.is_short);
-        rows.map(|of| row(of.name.trim_start_matches("… "), of.cells.iter().cloned()))
+        let rows = self.rows.iter();
+        rows.filter_map(|of| Some(row(of.short?, of.cells.iter().cloned())))
     }
 }

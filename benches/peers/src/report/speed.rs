@@ -46,13 +46,17 @@ impl Speed {
             found.unwrap()
         };
         let (rs256, es256) = (of(Alg::Rs256), of(Alg::Es256));
-        let ratio = |unit: char| move |cost: &Cost| format!("{:.2} {unit}", cost.median);
+        let new = rs256.costs.iter().zip(&es256.costs);
+        let new = new
+            .map(|([rs256, _], [es256, _])| format!("{:.2} F, {:.2} F", rs256.ratio, es256.ratio));
         vec![
-            row("a new RS256 token costs", rs256.cells(0, ratio('F'))),
-            row("a new ES256 token costs", es256.cells(0, ratio('F'))),
-            row("an ES256 token seen before", es256.cells(1, ratio('H'))),
+            row("a new token, RS256 and ES256", new),
             row(
-                "allocations: new, seen before",
+                "a token seen before, ES256",
+                es256.cells(1, |cost| format!("{:.2} H", cost.ratio)),
+            ),
+            row(
+                "allocations, new and seen before",
                 es256
                     .costs
                     .iter()

@@ -1,6 +1,10 @@
 use std::fmt;
+use std::ops::Range;
 
 use obo_testkit::Alg;
+
+/// The spread is told by as many parts of the run.
+const PARTS: usize = 5;
 
 /// What was measured.
 pub(crate) struct Speed {
@@ -19,36 +23,67 @@ pub(crate) struct OfAlgorithm {
 
 /// What a request costs over the bare service.
 pub(crate) struct Cost {
-    pub(crate) median: f64,
-    /// Of every ten rounds, one was below and one above.
+    pub(crate) ratio: f64,
+    /// The lowest and the highest of the parts of the run.
     low: f64,
     high: f64,
     pub(crate) allocations: i64,
 }
 
-impl Cost {
-    pub(super) fn new(mut ratios: Vec<f64>, allocations: i64) -> Self {
-        ratios.sort_by(f64::total_cmp);
-        let at = |part: usize| ratios[(ratios.len() - 1) * part / 10];
-        Self {
-            median: at(5),
-            low: at(1),
-            high: at(9),
+impl fmt::Display for Cost {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            ratio, low, high, ..
+        } = self;
+        write!(f, "{ratio:.2} ({low:.2}–{high:.2})")
+    }
+}
+
+/// For each round, nanoseconds of a request to one peer's service and to the one without it.
+#[derive(Default)]
+pub(super) struct Times {
+    pub(super) cold: Pairs,
+    pub(super) warm: Pairs,
+}
+
+impl Times {
+    pub(super) fn push(&mut self, cold: (f64, f64), warm: (f64, f64)) {
+        self.cold.push(cold);
+        self.warm.push(warm);
+    }
+}
+
+#[derive(Default)]
+pub(super) struct Pairs {
+    layered: Vec<f64>,
+    bare: Vec<f64>,
+}
+
+impl Pairs {
+    fn push(&mut self, (layered, bare): (f64, f64)) {
+        self.layered.push(layered);
+        self.bare.push(bare);
+    }
+
+    /// In units of `floor`, which was measured in the same rounds.
+    pub(super) fn cost(&self, floor: &[f64], allocations: i64) -> Cost {
+        let ratio = |part: Range<usize>| {
+            let of = |times: &[f64]| median(&times[part.clone()]);
+            (of(&self.layered) - of(&self.bare)) / of(floor)
+        };
+        let length = floor.len() / PARTS;
+        let parts = || (0..PARTS).map(|part| ratio(part * length..(part + 1) * length));
+        Cost {
+            ratio: ratio(0..floor.len()),
+            low: parts().fold(f64::INFINITY, f64::min),
+            high: parts().fold(f64::NEG_INFINITY, f64::max),
             allocations,
         }
     }
 }
 
-impl fmt::Display for Cost {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            median, low, high, ..
-        } = self;
-        write!(f, "{median:.2} ({low:.2}–{high:.2})")
-    }
-}
-
-pub(super) fn median(mut values: Vec<f64>) -> f64 {
+pub(super) fn median(values: &[f64]) -> f64 {
+    let mut values = values.to_vec();
     values.sort_by(f64::total_cmp);
     values[values.len() / 2]
 }

@@ -6,15 +6,15 @@ use std::time::{Duration, Instant};
 use obo_testkit::{Alg, AuthorizationServer, SigningKey};
 use tokio::runtime::Runtime;
 
-use super::measured::{Cost, OfAlgorithm, Speed};
+use super::measured::{OfAlgorithm, Speed, Times, median};
 use super::tokens;
 use crate::app::{App, bearer};
 use crate::floor::Floor;
 use crate::peers::{self, Peer, Trust};
 
-const ROUNDS: usize = 41;
-/// Requests of each in a round.
-const CALLS: usize = 100;
+const ROUNDS: usize = 250;
+/// Requests of each in a round: few, so that most rounds are over before another program gets the processor.
+const CALLS: usize = 16;
 /// Allocations are counted as often, and the median is taken: a cache grows now and then.
 const COUNTS: usize = 9;
 
@@ -44,30 +44,26 @@ fn of_algorithm(runtime: &Runtime, alg: Alg) -> OfAlgorithm {
     let pairs = peers.map(|peer| runtime.block_on(ready(peer, &idp, alg, warm)));
     let floor = Floor::new(&key, warm.trim_start_matches("Bearer "));
 
-    let mut costs = peers.map(|_| [Vec::new(), Vec::new()]);
+    let mut times = peers.map(|_| Times::default());
     let (mut verify, mut hash) = (Vec::new(), Vec::new());
     for round in 0..=ROUNDS {
-        let f = time(|| floor.verify());
-        let h = time(|| floor.hash());
-        let cold: Vec<&str> = lines[round * CALLS..][..CALLS]
-            .iter()
-            .map(String::as_str)
-            .collect();
-        let warm = vec![warm.as_str(); CALLS];
+        let floors = (time(|| floor.verify()), time(|| floor.hash()));
+        let cold: Vec<_> = lines[round * CALLS..][..CALLS].iter().collect();
+        let warm = vec![warm; CALLS];
         // Each is first in its turn.
         for peer in (0..peers.len()).map(|at| (at + round) % peers.len()) {
             let of = |app, lines| runtime.block_on(requests(app, lines));
             let Pair { layered, bare } = &pairs[peer];
-            let colder = of(layered, &cold) - of(bare, &cold);
-            let warmer = of(layered, &warm) - of(bare, &warm);
+            let cold = (of(layered, &cold), of(bare, &cold));
+            let warm = (of(layered, &warm), of(bare, &warm));
+            // The first round warms up.
             if round > 0 {
-                costs[peer][0].push(colder / f);
-                costs[peer][1].push(warmer / h);
+                times[peer].push(cold, warm);
             }
         }
         if round > 0 {
-            verify.push(f);
-            hash.push(h);
+            verify.push(floors.0);
+            hash.push(floors.1);
         }
     }
     let counted = &lines[(ROUNDS + 1) * CALLS..][..COUNTS];
@@ -80,13 +76,13 @@ fn of_algorithm(runtime: &Runtime, alg: Alg) -> OfAlgorithm {
     let counts = cold_counts.zip(warm_counts);
     OfAlgorithm {
         alg,
-        verify: super::measured::median(verify),
-        hash: super::measured::median(hash),
-        costs: costs
-            .into_iter()
+        verify: median(&verify),
+        hash: median(&hash),
+        costs: times
+            .iter()
             .zip(counts)
-            .map(|([cold, warm], (cold_count, warm_count))| {
-                [Cost::new(cold, cold_count), Cost::new(warm, warm_count)]
+            .map(|(times, (cold, warm))| {
+                [times.cold.cost(&verify, cold), times.warm.cost(&hash, warm)]
             })
             .collect(),
     }
@@ -111,7 +107,7 @@ async fn ready(peer: Peer, idp: &AuthorizationServer, alg: Alg, warm: &str) -> P
 }
 
 /// Nanoseconds of one of these requests.
-async fn requests(app: &App, lines: &[&str]) -> f64 {
+async fn requests(app: &App, lines: &[&String]) -> f64 {
     let started = Instant::now();
     for line in lines {
         let response = app.call(bearer(line)).await;
