@@ -121,7 +121,7 @@ fn is_minted(line: &[u8]) -> bool {
     let only_spaces = line[space..line.len() - token.len()]
         .iter()
         .all(|byte| *byte == b' ');
-    line[..space].to_ascii_lowercase() == b"bearer"
+    line[..space].eq_ignore_ascii_case(b"bearer")
         && only_spaces
         && TOKENS.iter().any(|minted| minted.as_bytes() == token)
 }

@@ -65,6 +65,10 @@ pub(crate) fn smoke() -> shell::Result<Option<Cow<'static, str>>> {
     }
     let targets = targets()?;
     let built = Built::of(&targets)?;
+    if works(&mut cargo("clippy --version")) {
+        // After the build, of which it uses what build scripts made.
+        show(with_counters("clippy", &host()?).args(["--", "-D", "warnings"]))?;
+    }
     for target in &targets {
         built.fuzz(target, &Effort::Runs(SMOKE_RUNS))?;
     }
@@ -127,20 +131,32 @@ fn targets() -> shell::Result<Vec<String>> {
     Ok(names)
 }
 
+fn host() -> shell::Result<String> {
+    let version = read(&mut cargo("-vV"))?;
+    let host = version.lines().find_map(|line| line.strip_prefix("host: "));
+    Ok(host
+        .ok_or("cargo does not say which host this is")?
+        .to_owned())
+}
+
+/// With the host named, the flags are not those of build scripts.
+fn with_counters(verb: &str, host: &str) -> Command {
+    let manifest = "--release --locked --manifest-path fuzz/Cargo.toml";
+    let mut command = cargo(&format!(
+        "{verb} {manifest} --target-dir {OUTPUT} --target {host}"
+    ));
+    command.env("CARGO_ENCODED_RUSTFLAGS", FLAGS.join("\x1f"));
+    command
+}
+
 struct Built {
     programs: PathBuf,
 }
 
 impl Built {
-    /// With the host named, the flags are not those of build scripts.
     fn of(targets: &[String]) -> shell::Result<Self> {
-        let version = read(&mut cargo("-vV"))?;
-        let host = version.lines().find_map(|line| line.strip_prefix("host: "));
-        let host = host.ok_or("cargo does not say which host this is")?;
-        let build = "build --release --locked --manifest-path fuzz/Cargo.toml --target-dir";
-        let mut build = cargo(build);
-        build.args([OUTPUT, "--target", host]);
-        build.env("CARGO_ENCODED_RUSTFLAGS", FLAGS.join("\x1f"));
+        let host = host()?;
+        let mut build = with_counters("build", &host);
         for target in targets {
             build.args(["--bin", target]);
         }
