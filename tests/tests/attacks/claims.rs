@@ -78,6 +78,100 @@ pub(crate) fn cases(of: &Target<'_>) -> Vec<Case> {
     cases.extend(audience(of));
     cases.extend(scope(of));
     cases.extend(others(of));
+    cases.extend(grammar(of));
+    cases
+}
+
+/// What is no JSON, or no number that a computer has, where nobody looks at the value and where somebody does.
+fn grammar(of: &Target<'_>) -> Vec<Case> {
+    let mut cases = Vec::new();
+    let no_json = [
+        "",
+        "tru",
+        "True",
+        "nul",
+        "None",
+        "undefined",
+        "NaN",
+        "01",
+        "1.",
+        ".5",
+        "+1",
+        "-",
+        "--1",
+        "1e",
+        "1e+",
+        "0x1",
+        "1_0",
+        "'x'",
+        "\"x",
+        "x\"",
+        "\"\\x\"",
+        "\"\\u12\"",
+        "\"\\u12g4\"",
+        "\"\\\"",
+        "\"a\nb\"",
+        "\"a\tb\"",
+        "\"a\u{0}b\"",
+        "\"a\u{1f}b\"",
+        "[",
+        "[1",
+        "[1,]",
+        "[,1]",
+        "[1 2]",
+        "{",
+        "{\"a\"}",
+        "{\"a\":}",
+        "{\"a\":1,}",
+        "{a:1}",
+        "{1:1}",
+        "{null:1}",
+        "1 2",
+        "1,",
+        "\u{feff}1",
+        "\u{a0}1",
+        "/**/1",
+        "1//",
+        "(1)",
+        "<1>",
+        "`1`",
+        "\u{201c}x\u{201d}",
+    ];
+    for claim in ["custom", "sub", "scope", "act"] {
+        cases.extend(of_claim(
+            of,
+            claim,
+            &no_json.map(|text| (text, Some(INVALID))),
+        ));
+    }
+    for text in [
+        "1e400",
+        "-1e400",
+        "[1e999]",
+        r#"{"a":1e400}"#,
+        r#""\ud800""#,
+        r#"["\udfff"]"#,
+        r#"{"\ud800":1}"#,
+    ] {
+        cases.extend(of_claim(of, "custom", &[(text, Some(INVALID))]));
+    }
+    for text in [
+        "-0",
+        "0e0",
+        "1e308",
+        "1E-400",
+        "123456789012345678901234567890",
+        "\"\u{7f}\"",
+        "\"\u{2028}\"",
+        "\"\u{fffe}\"",
+        r#""\u0000""#,
+        r#""\/\b\f""#,
+        " 1 ",
+        "\t\n\r [ ]",
+        "\"\u{202e}\"",
+    ] {
+        cases.extend(of_claim(of, "custom", &[(text, None)]));
+    }
     cases
 }
 

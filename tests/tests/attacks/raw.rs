@@ -192,3 +192,19 @@ async fn bt_10_one_request_of_a_connection_says_nothing_of_the_next() {
         assert_eq!(gateway.take_upstream().len(), 0, "{lengths}");
     }
 }
+
+#[tokio::test]
+async fn a_token_that_ends_within_leeway_is_let_in_and_exchanged_no_more() {
+    let world = World::start(KeySetKind::Clean, Asked::None).await;
+    let line = format!("authorization: Bearer {}", world.ending(-10));
+    let back = world
+        .gateway()
+        .raw(request(&[&line, "content-length: 0"], "").as_bytes())
+        .await;
+    assert_eq!(statuses(&back), ["401"], "{back}");
+    assert!(
+        back.contains("www-authenticate: Bearer error=\"invalid_token\"\r\n"),
+        "{back}"
+    );
+    assert_eq!(world.gateway().take_upstream().len(), 0);
+}

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt::{self, Write as _};
+use std::io::Write as _;
 
 use obo_tests::expected::Got;
 
@@ -106,6 +107,20 @@ impl Score {
         }
     }
 
+    /// Each of these was the reason for some refusal.
+    pub(crate) fn expect_reasons(&mut self, reasons: &[&'static str]) {
+        for reason in reasons {
+            if !self
+                .lines
+                .iter()
+                .any(|line| line.reasons.contains_key(reason))
+            {
+                self.failures
+                    .push(format!("nothing was refused for {reason}"));
+            }
+        }
+    }
+
     /// Says how it went, and fails when a case did not go as expected.
     pub(crate) fn settle(self) {
         let world = self.world;
@@ -123,10 +138,14 @@ impl Score {
             sum.controls += line.controls;
             sum.admitted += line.admitted;
         }
-        println!(
-            "{report}{world} attack cases: {sum}; {} otherwise",
-            self.failures.len()
-        );
+        // Not by `println`, which is not shown of a test that passes.
+        let mut out = std::io::stdout();
+        let otherwise = self.failures.len();
+        writeln!(
+            out,
+            "{report}{world} attack cases: {sum}; {otherwise} otherwise"
+        )
+        .unwrap();
         let failures = self.failures.join("\n");
         assert!(failures.is_empty(), "{world}\n{failures}");
     }

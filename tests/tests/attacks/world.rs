@@ -98,6 +98,12 @@ impl World {
         self.strict.good()
     }
 
+    /// One that ends so many seconds from now.
+    pub(crate) fn ending(&self, seconds: i64) -> String {
+        let exp = (self.strict.now() + seconds).to_string();
+        self.strict.sign(&self.strict.draft().claim("exp", &exp))
+    }
+
     fn target<'w>(&'w self, at: &'w Forge) -> Target<'w> {
         Target {
             at,
