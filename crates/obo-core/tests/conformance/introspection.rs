@@ -5,12 +5,13 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{Response, header};
 use obo_core::{
-    Audience, BearerToken, ErrorClass, IntrospectionAnswer, Mark, Policy, PrincipalKind, Profile,
-    ThinAnswers, TokenEndpointError, TokenError, TokenRequest, UnixTime, Validated,
-    introspection_refusal,
+    Audience, BearerToken, ErrorClass, IntrospectionAnswer, Issuer, Mark, Policy, PrincipalKind,
+    Profile, ThinAnswers, TokenEndpointError, TokenError, TokenRequest, UnixTime, UnverifiedJwt,
+    Validated, introspection_refusal,
 };
 
 use crate::judge::{ISSUER, NOW, lenient, strict, verdict};
+use crate::signer::b64;
 use crate::token::Token;
 
 pub(crate) const OPAQUE: &str = "opaque-token";
@@ -380,6 +381,49 @@ fn in_02_in_03_what_is_not_200_says_nothing_of_the_token() {
             "{status}"
         );
         assert_eq!(error.retry_after(), Some(Duration::from_secs(7)));
+    }
+}
+
+#[test]
+fn in_08_a_token_may_be_of_an_issuer_unless_it_names_another() {
+    let issuer = Issuer::new("https://idp.example").unwrap();
+    let may_be =
+        |token: &str| UnverifiedJwt::may_be_of(BearerToken::parse(token).unwrap(), &issuer);
+    let own = r#"{"iss":"https://idp.example"}"#;
+    for neither in [
+        own,
+        r#"{"iss":"https:\u002f/idp.example"}"#,
+        "{}",
+        "[]",
+        "1",
+        "x",
+        r#"{"sub":"https://b"}"#,
+        r#"{"iss":"https://b"}}"#,
+    ] {
+        let segment = b64(neither.as_bytes());
+        assert!(may_be(&format!("{segment}.{segment}.AA")), "{neither}");
+    }
+    for other in [
+        r#"{"iss":"https://b"}"#,
+        r#"{"iss":"https://idp.example/"}"#,
+        r#"{"iss":""}"#,
+        r#"{"iss":null}"#,
+        r#"{"iss":["https://idp.example"]}"#,
+        r#"{"iss":"https://idp.example","iss":"https://b"}"#,
+        r#"{"iss":"https://b","iss":"https://idp.example"}"#,
+        r#"{"\u0069ss":"https://b","a":{"a":1,"a":1},"exp":"x"}"#,
+    ] {
+        let (own, other_segment) = (b64(own.as_bytes()), b64(other.as_bytes()));
+        for form in [
+            format!("{own}.{other_segment}.AA"),
+            format!("{other_segment}.{own}.AA"),
+            format!("{other_segment}.AA.AA.AA.AA"),
+        ] {
+            assert!(!may_be(&form), "{other}");
+        }
+    }
+    for opaque in ["opaque", "a.b.c", "...", "AA"] {
+        assert!(may_be(opaque), "{opaque}");
     }
 }
 
