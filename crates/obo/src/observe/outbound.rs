@@ -137,12 +137,11 @@ fn exchanged(target: Option<&Target>, outcome: Result<(), &ExchangeError>, took:
 
 /// Tokens or refusals at hand were let go.
 pub(crate) fn let_go(cause: &'static str, entries: usize) {
-    if entries == 0 {
-        return;
-    }
     #[cfg(feature = "metrics")]
-    metrics::counter!("obo_exchange_cache_evictions_total", "cause" => cause)
-        .increment(entries as u64);
+    if entries > 0 {
+        metrics::counter!("obo_exchange_cache_evictions_total", "cause" => cause)
+            .increment(entries as u64);
+    }
 }
 
 /// An authorization server that keeps failing is left alone, or is asked again.
