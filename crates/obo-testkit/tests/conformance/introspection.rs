@@ -135,6 +135,25 @@ async fn tx_12_an_opaque_token_is_exchanged_and_may_be_issued() {
 }
 
 #[tokio::test]
+async fn tx_10_an_issued_token_outlives_the_one_it_was_had_for() {
+    let idp = server().await;
+    idp.client("service-a").may_introspect("service-b");
+    for issues_opaque in [false, true] {
+        idp.set_issues_opaque(issues_opaque);
+        let subject = alice(&idp).mint_opaque();
+        let to_b = ("audience", "service-b");
+        let issued = exchange(&idp, "service-a", &subject, &[to_b]).await;
+        let issued = issued.access_token();
+
+        idp.revoke(&subject);
+        assert_eq!(introspect(&idp, &subject).await.json()["active"], false);
+        assert_eq!(introspect(&idp, &issued).await.json()["active"], true);
+        idp.revoke(&issued);
+        assert_eq!(introspect(&idp, &issued).await.json()["active"], false);
+    }
+}
+
+#[tokio::test]
 async fn md_10_the_endpoint_is_in_the_metadata() {
     let idp = server().await;
     let url = format!("{}/.well-known/openid-configuration", idp.issuer());
