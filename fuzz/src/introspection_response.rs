@@ -1,7 +1,8 @@
 //! Any introspection answer, plain or signed, against a second reading of what an active token must be.
 
 use obo_core::{
-    BearerToken, IntrospectionAnswer, Selection, SignedAnswer, ThinAnswers, TokenEndpointError,
+    BearerToken, IntrospectionAnswer, PrincipalKind, Selection, SignedAnswer, ThinAnswers,
+    TokenEndpointError,
 };
 use serde_json::Value;
 use std::time::Duration;
@@ -10,7 +11,7 @@ use crate::{model, signer, world};
 
 const CLIENT: &str = "service-a";
 
-/// The lower bits of the first byte say what the answer may lack; the upper ones what the rest is: 0, a plain answer; 1,
+/// The lowest and the highest bits of the first byte say what the answer may lack; the others what the rest is: 0, a plain answer; 1,
 /// the payload of one that the issuer signs; 2, that of one signed by a key that nobody publishes; 3, a signed answer as
 /// it is.
 ///
@@ -24,12 +25,13 @@ pub fn run(bytes: &[u8]) {
     let thin = ThinAnswers {
         audience: choice & 1 != 0,
         expiry: (choice & 2 != 0).then_some(Duration::from_secs(30)),
+        subject: choice & 128 != 0,
     };
     let signer = usize::from(choice >> 2 & 3);
     let header =
         |alg: &str| format!(r#"{{"alg":"{alg}","kid":"{alg}","typ":"token-introspection+jwt"}}"#);
     let seal = |signer: &signer::Signer| signer.seal(header(signer.alg).as_bytes(), rest);
-    match choice >> 4 {
+    match choice >> 4 & 7 {
         0 => judged(IntrospectionAnswer::parse(rest), rest, thin),
         1 => {
             let answer = opened(seal(&signer::ISSUER[signer]).as_bytes());
@@ -79,7 +81,7 @@ fn judged(answer: Result<IntrospectionAnswer, TokenEndpointError>, json: &[u8], 
         assert!(verdict.is_err(), "what is not confirmed is not accepted");
         return;
     }
-    let members = model::unique(json).expect("each member once");
+    let members: Value = serde_json::from_slice(json).expect("JSON");
     assert_eq!(members["active"], true);
     if let Some(kind) = members.get("token_type").filter(|kind| !kind.is_null()) {
         let kind = kind.as_str().unwrap().to_ascii_lowercase();
@@ -88,6 +90,13 @@ fn judged(answer: Result<IntrospectionAnswer, TokenEndpointError>, json: &[u8], 
     let Ok(caller) = verdict else {
         return;
     };
+    let mut members = model::unique(json).expect("each member once");
+    if thin.subject && members.get("sub").is_none() {
+        assert!(members.get("act").is_none(), "who acts for nobody");
+        assert!(members.get("username").is_none_or(Value::is_null));
+        assert_eq!(caller.kind(), PrincipalKind::Service);
+        members["sub"] = members["client_id"].clone();
+    }
     model::assert_claims(&members, world::NOW);
     let has = |name: &str| members.get(name).is_some_and(|value| !value.is_null());
     assert!(has("aud") || thin.audience);

@@ -135,8 +135,8 @@ impl Policy {
             claims.exp = Some(now.saturating_add(lifetime));
         }
         if claims.sub().is_none() && thin.subject {
-            // No user has a part in it, so that nobody who acts for one has either.
-            if !claims.actors.is_empty() {
+            // Where a user has a part in it, be it that somebody acts for them, it is not the client's own.
+            if !claims.actors.is_empty() || claims.has("username") {
                 return Err(TokenError::MissingClaim("sub"));
             }
             if let Some(client) = self.profile.client(&claims)? {

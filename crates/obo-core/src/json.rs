@@ -3,7 +3,6 @@
 use std::borrow::Cow;
 use std::cell::Cell;
 use std::fmt;
-use std::slice;
 use std::time::Duration;
 
 use serde::Deserialize;
@@ -202,15 +201,26 @@ impl Visitor<'_> for NonEmpty {
 /// One non-empty string, or an array of them (RFC 7519 section 4.1.3).
 pub(crate) enum OneOrMany {
     One(String),
-    Many(Vec<String>),
+    /// In one text, so that many short ones take little more room than they took in the JSON.
+    Many {
+        text: String,
+        ends: Vec<u32>,
+    },
 }
 
 impl OneOrMany {
-    pub(crate) fn as_slice(&self) -> &[String] {
-        match self {
-            Self::One(one) => slice::from_ref(one),
-            Self::Many(many) => many,
-        }
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &str> {
+        let (text, ends, one) = match self {
+            Self::One(one) => ("", [].as_slice(), Some(one.as_str())),
+            Self::Many { text, ends } => (text.as_str(), ends.as_slice(), None),
+        };
+        let mut start = 0;
+        let many = ends.iter().map(move |end| {
+            let name = text.get(start..*end as usize);
+            start = *end as usize;
+            name.unwrap_or_default()
+        });
+        one.into_iter().chain(many)
     }
 }
 
@@ -234,11 +244,14 @@ impl<'de> Visitor<'de> for OneOrManyVisitor {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<OneOrMany, A::Error> {
-        let mut many = Vec::new();
+        let (mut text, mut ends) = (String::new(), Vec::new());
         while let Some(one) = seq.next_element_seed(NonEmpty)? {
-            many.push(one);
+            text.push_str(&one);
+            ends.push(u32::try_from(text.len()).map_err(A::Error::custom)?);
         }
-        Ok(OneOrMany::Many(many))
+        text.shrink_to_fit();
+        ends.shrink_to_fit();
+        Ok(OneOrMany::Many { text, ends })
     }
 }
 
@@ -264,5 +277,23 @@ impl<'de> DeserializeSeed<'de> for NumericDate {
             _ => None,
         };
         time.ok_or_else(|| D::Error::custom("out of range"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn many_short_names_take_little_more_room_than_their_json() {
+        let names = vec!["a"; 1_000];
+        let json = serde_json::to_string(&names).unwrap();
+        let read: OneOrMany = serde_json::from_str(&json).unwrap();
+        assert_eq!(read.iter().collect::<Vec<_>>(), names);
+        let OneOrMany::Many { text, ends } = read else {
+            panic!("it was an array");
+        };
+        let room = text.capacity() + ends.capacity() * size_of::<u32>();
+        assert!(room < json.len() * 3 / 2, "{room}");
     }
 }

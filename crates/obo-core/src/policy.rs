@@ -273,7 +273,7 @@ impl Policy {
     ) -> Result<(), TokenError> {
         let is_own = |name: &str| self.audiences.iter().any(|own| own.as_str() == name);
         let addressed = match aud {
-            Some(aud) => aud.as_slice().iter().any(|name| is_own(name)),
+            Some(aud) => aud.iter().any(is_own),
             None if self.profile.is_addressed_by_client() => client.is_some_and(is_own),
             None => return Err(TokenError::MissingClaim("aud")),
         };

@@ -20,7 +20,9 @@ macro_rules! by_json {
             $($argument: $type,)*
             visitor: V,
         ) -> Result<V::Value, Error> {
-            serde_json::Deserializer::from_str($json(self)).$method($($argument,)* visitor)
+            let mut json = serde_json::Deserializer::from_str($json(self));
+            let value = (&mut json).$method($($argument,)* visitor)?;
+            json.end().map(|()| value)
         }
     )*};
     ($json:expr) => {

@@ -136,11 +136,7 @@ impl<C> Validated<C> {
 
     /// Everyone the token is addressed to; this service is among them.
     pub fn audience(&self) -> impl Iterator<Item = &str> {
-        self.facts
-            .audience
-            .iter()
-            .flat_map(OneOrMany::as_slice)
-            .map(String::as_str)
+        self.facts.audience.iter().flat_map(OneOrMany::iter)
     }
 
     /// When the token expires, without leeway.

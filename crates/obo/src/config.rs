@@ -79,7 +79,8 @@ fn lazy() -> bool {
 }
 
 impl ResourceServerConfig {
-    /// Asks as this client where an issuer's `introspection` names none: such as the one that exchanges there too.
+    /// Asks as this client where an issuer's `introspection` names none: such as the one that exchanges there too. That is
+    /// one issuer at most, since a client is known to one, and its secret is nothing for any other.
     #[must_use]
     pub fn client(mut self, client: Client) -> Self {
         self.client = Some(client);
@@ -104,10 +105,14 @@ impl ResourceServerConfig {
     /// As those of the build with the default client.
     pub fn build_with(self, http: &HttpService) -> Result<ResourceServer, ConfigError> {
         let mut server: Option<ResourceServer> = None;
+        let mut client = self.client.as_ref();
         for (i, mut issuer) in self.issuers.into_iter().enumerate() {
             let place = format!("issuers[{i}]");
             let asked = issuer.introspection.take();
-            let asked = asked.map(|asked| asked.build(self.client.as_ref()));
+            let asked = asked.map(|asked| match asked.names_client() {
+                true => asked.build(None),
+                false => asked.build(client.take()),
+            });
             let asked = asked
                 .transpose()
                 .map_err(|error| error.within("introspection").within(&place))?;

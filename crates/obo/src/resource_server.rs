@@ -212,7 +212,7 @@ impl ResourceServer {
     /// Verifies every token anew, also one whose very bytes were verified before.
     ///
     /// By default such a token is remembered until it expires, its issuer publishes other keys, or what its issuer said of
-    /// it is too old, in at most 64 MiB.
+    /// it is too old, in at most 64 MiB; what claims of a type of the service's own take beyond their JSON comes on top.
     #[must_use]
     pub fn without_token_cache(mut self) -> Self {
         self.verified = None;

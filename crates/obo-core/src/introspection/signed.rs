@@ -86,7 +86,7 @@ impl Policy {
         if self.check_issuer(&claims).is_err() {
             return Err(unusable("the answer's `iss` is not the issuer"));
         }
-        let mut aud = claims.aud.iter().flat_map(OneOrMany::as_slice);
+        let mut aud = claims.aud.iter().flat_map(OneOrMany::iter);
         if !aud.any(|aud| aud == client_id) {
             return Err(unusable("the answer is not addressed to this client"));
         }

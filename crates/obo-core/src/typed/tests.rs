@@ -124,3 +124,23 @@ fn every_other_type_is_read_from_the_json() {
     assert!(read::<()>(JSON).is_none() && read::<String>(JSON).is_none());
     assert!(read::<(u8,)>(JSON).is_none() && read::<Kind>(JSON).is_none());
 }
+
+#[test]
+fn a_number_is_read_to_its_end() {
+    #[derive(Debug, Deserialize)]
+    #[expect(dead_code, reason = "shown by `Debug` alone")]
+    struct Limits<N> {
+        limit: N,
+        other: Option<N>,
+    }
+    for number in ["1", "1.9", "1e30", "-2.5", "-3", "1E0", "\"1\""] {
+        for json in [
+            format!(r#"{{"limit":{number}}}"#),
+            format!(r#"{{"limit":1,"other":{number}}}"#),
+        ] {
+            read::<Limits<u128>>(&json);
+            read::<Limits<i128>>(&json);
+            read::<Limits<i64>>(&json);
+        }
+    }
+}

@@ -321,6 +321,7 @@ fn in_05_at_11_without_a_subject_a_token_is_the_clients_own_where_that_is_expect
     // Neither somebody who acts for nobody, nor nobody at all, nor a subject that is none.
     for odd in [
         of_client.clone().claim("act", r#"{"sub":"service-b"}"#),
+        of_client.clone().claim("username", r#""alice""#),
         of_client.without_claim("client_id"),
         Token::new().claim("sub", "null"),
         Token::new().claim("sub", r#""""#),

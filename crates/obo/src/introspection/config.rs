@@ -33,6 +33,11 @@ enum Purpose {
 }
 
 impl IntrospectionConfig {
+    /// Whether it says as whom to ask.
+    pub(crate) fn names_client(&self) -> bool {
+        self.client.is_some()
+    }
+
     /// Asks as the client that is named here, or else as the `known` one.
     pub(crate) fn build(self, known: Option<&Client>) -> Result<Introspection, ConfigError> {
         let client = match (self.client, known) {
@@ -42,7 +47,8 @@ impl IntrospectionConfig {
             })?,
             (None, Some(known)) => known.clone(),
             (None, None) => {
-                let problem = "is missing: name who this service is to the issuer it asks";
+                let problem = "is missing: name who this service is to this issuer; what the whole file is given is for one \
+                               issuer alone";
                 return Err(ConfigError::new("client", problem));
             }
         };
@@ -71,7 +77,7 @@ impl IntrospectionConfig {
             asked = asked.accepts_missing_subject();
         }
         if let Some(Span(lifetime)) = self.accepts_missing_expiry {
-            asked = asked.accepts_missing_expiry(lifetime);
+            asked = asked.accepts_missing_expiry(lifetime)?;
         }
         Ok(asked)
     }

@@ -6,6 +6,8 @@ use crate::{Client, ConfigError, https_or_loopback};
 
 /// The longest that an answer may be relied on.
 const MAX_AGE: Duration = Duration::from_secs(3600);
+/// The longest that a token may be taken to live of which nobody says how long.
+const MAX_LIFETIME: Duration = Duration::from_secs(86_400);
 
 /// Of which tokens of an issuer the authorization server is asked (RFC 7662), as whom, and for how long its answer holds.
 ///
@@ -131,10 +133,17 @@ impl Introspection {
 
     /// Accepts active tokens whose answer has no `exp`: such a token counts as valid for `lifetime` from the answer on, for
     /// what outlives the request. By default they are refused.
-    #[must_use]
-    pub fn accepts_missing_expiry(mut self, lifetime: Duration) -> Self {
+    ///
+    /// # Errors
+    ///
+    /// When it is zero or more than a day.
+    pub fn accepts_missing_expiry(mut self, lifetime: Duration) -> Result<Self, ConfigError> {
+        if lifetime.is_zero() || lifetime > MAX_LIFETIME {
+            let problem = format!("{lifetime:?} is not between zero and {MAX_LIFETIME:?}");
+            return Err(ConfigError::new("accepts_missing_expiry", problem));
+        }
         self.thin.expiry = Some(lifetime);
-        self
+        Ok(self)
     }
 
     /// Accepts active tokens whose answer has no `sub` but a client: such a token counts as the client's own, a service's,

@@ -212,6 +212,7 @@ async fn thin_answers_pass_where_they_are_expected() {
         asked
             .accepts_missing_audience()
             .accepts_missing_expiry(std::time::Duration::from_secs(30))
+            .unwrap()
             .accepts_missing_subject()
     };
     let (idp, server) = over_socket(thin).await;

@@ -103,6 +103,14 @@ fn a_mistake_in_an_introspection_is_named_by_its_path() {
         (&format!(r#"{client}, max_age = "2h""#), "max_age"),
         (&format!("{client}, concurrency = 0"), "concurrency"),
         (
+            &format!(r#"{client}, accepts_missing_expiry = "0s""#),
+            "accepts_missing_expiry",
+        ),
+        (
+            &format!(r#"{client}, accepts_missing_expiry = "25h""#),
+            "accepts_missing_expiry",
+        ),
+        (
             &format!(r#"{client}, endpoint = "http://two.example/introspect""#),
             "endpoint",
         ),
@@ -124,4 +132,24 @@ fn a_mistake_in_an_introspection_is_named_by_its_path() {
     ));
     let error = twice.unwrap().build().unwrap_err();
     assert_eq!(error.field(), "issuers[1].introspection");
+}
+
+#[test]
+fn the_client_of_the_file_is_for_one_issuer_alone() {
+    let of = |second: &str| {
+        let file = read(&format!(
+            r#"
+            audiences = ["service-a"]
+            issuers = [
+                {{ issuer = "https://one.example", introspection = {{}} }},
+                {{ issuer = "https://two.example", introspection = {{ for = "revocation" {second} }} }},
+            ]
+            "#
+        ));
+        let client = Client::new("service-a", ClientSecretBasic::new("s3cret").unwrap());
+        file.unwrap().client(client.unwrap()).build()
+    };
+    let error = of("").unwrap_err();
+    assert_eq!(error.field(), "issuers[1].introspection.client");
+    of(r#", client = { id = "service-a", tls_client_auth = true }"#).unwrap();
 }
