@@ -250,6 +250,24 @@ fn tx_34_scope_is_one_string() {
 }
 
 #[test]
+fn at_02_su_04_what_a_token_says_is_what_is_told_of_its_caller() {
+    let token = Token::new()
+        .claim("jti", r#""t-\u0031""#)
+        .claim("acr", r#""gold""#)
+        .claim("auth_time", "1799999940");
+    let caller = verdict(&token.mint()).unwrap();
+    assert_eq!(caller.token_id(), Some("t-1"));
+    assert_eq!(caller.acr(), Some("gold"));
+    assert_eq!(caller.auth_time().unwrap().as_secs(), 1_799_999_940);
+    assert_eq!(caller.audience().collect::<Vec<_>>(), [AUDIENCE]);
+    let bare = lenient_verdict(&Token::new().without_claim("jti").mint()).unwrap();
+    assert_eq!(
+        (bare.token_id(), bare.acr(), bare.auth_time()),
+        (None, None, None)
+    );
+}
+
+#[test]
 fn jw_20_unknown_claims_of_any_shape_are_no_fault() {
     for json in [
         "null",
