@@ -28,6 +28,7 @@ fn main() {
     for alg in [Alg::Rs256, Alg::Es256, Alg::EdDsa] {
         runtime.block_on(signature(alg));
     }
+    runtime.block_on(remembered());
     runtime.block_on(warm());
     runtime.block_on(refusals());
 }
@@ -59,6 +60,33 @@ async fn signature(alg: Alg) {
     .ratio(f, "F", target)
     .allocations(allocations, most)
     .print();
+}
+
+/// Tokens that nobody remembers any more, each of them remembered in place of another one: there is room for a third of
+/// them.
+async fn remembered() {
+    const COUNT: usize = 50_000;
+    let cold = service::Loaded::with_tokens(Alg::Es256, service::Cache::On, COUNT).await;
+    let floor = floor::Floor::new(&cold.key, &cold.tokens[0]);
+    let mut bare = service::bare();
+    let mut layered = cold.service.clone();
+    // The first ones are there still.
+    let (mut turn, mut bare_turn) = (COUNT / 5 * 2, COUNT / 5 * 2);
+    let [f, bare_time, layered_time] = measure([
+        &mut || floor.verify(),
+        &mut || {
+            bare_turn += 1;
+            service::call(&mut bare, cold.request(bare_turn % COUNT));
+        },
+        &mut || {
+            turn += 1;
+            service::call(&mut layered, cold.request(turn % COUNT));
+        },
+    ]);
+    let name = "cold ES256, remembered, over the bare service";
+    Figure::new(name.to_owned(), layered_time - bare_time)
+        .ratio(f, "F", 1.10)
+        .print();
 }
 
 /// A token seen before: the hottest, and one of ten thousand; a JWT, and an opaque one.
