@@ -160,6 +160,8 @@ mod tests {
             "https://h/#f",
             "file:///etc/passwd",
             "https://user:pw@h/",
+            "https://user@h/",
+            "https://:pw@h/",
             "https://h ",
             " https://h",
             "https://h/\n",

@@ -1,7 +1,7 @@
 //! Algorithms: RFC 7518, RFC 8037, RFC 8725 section 3.1, RFC 9864.
 
 use aws_lc_rs::hmac;
-use obo_core::{Algorithm, KeySet, TokenError, UnverifiedJwt, VerificationKey};
+use obo_core::{Algorithm, KeySet, MacAlgorithm, TokenError, UnverifiedJwt, VerificationKey};
 
 use crate::judge::{NOW, judge, key_set, published, refusal, strict, verdict};
 use crate::signer::{ED25519, P256, P384, RSA, Signer, b64};
@@ -40,6 +40,20 @@ fn jw_01_a_disallowed_algorithm_is_refused_by_the_policy_alone() {
         policy.verify(jwt, key, NOW).unwrap_err(),
         TokenError::Algorithm
     );
+}
+
+#[test]
+fn jw_01_each_algorithm_has_one_name_that_is_written_for_it() {
+    for algorithm in Algorithm::ALL {
+        assert_eq!(Algorithm::from_name(algorithm.name()), Some(algorithm));
+    }
+    for mac in MacAlgorithm::ALL {
+        let name = format!("{mac:?}").to_uppercase();
+        assert_eq!(mac.name(), name);
+        assert_eq!(MacAlgorithm::from_name(&name), Some(mac));
+        assert_eq!(Algorithm::from_name(&name), None);
+    }
+    assert_eq!(MacAlgorithm::from_name("RS256"), None);
 }
 
 fn key_of<'s>(keys: &'s KeySet, kid: &str, algorithm: Algorithm) -> &'s VerificationKey {
