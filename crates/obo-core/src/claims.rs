@@ -202,7 +202,7 @@ impl<'de> ClaimsVisitor<'_, 'de> {
 
 /// Some servers sign every kind of token under the header `typ` `JWT` and tell them apart by a claim of that name, or by
 /// `token_use`.
-fn is_other_kind(kind: &str) -> bool {
+pub(crate) fn is_other_kind(kind: &str) -> bool {
     ["ID", "Refresh", "Offline", "Logout"]
         .iter()
         .any(|other| kind.eq_ignore_ascii_case(other))

@@ -96,16 +96,20 @@ impl<'a> UnverifiedJwt<'a> {
         self.jws.header.alg
     }
 
-    /// Refuses a token that calls itself another kind by its claims `typ`, `token_use` or `events`, whoever made it and
-    /// whatever is said of it: a refresh token, an ID token.
+    /// Refuses a token that says itself that it is none to be taken from its bearer, whoever made it and whatever is said
+    /// of it: by its claims `typ`, `token_use` or `events` it is another kind, such as a refresh token or an ID token, or
+    /// by `cnf` it is bound to a key (MT-03).
+    ///
+    /// [`check_unread`](Self::check_unread) does so for one that cannot be read.
     ///
     /// # Errors
     ///
-    /// [`TokenError::NotAnAccessToken`].
-    pub fn check_kind(&self) -> Result<(), TokenError> {
-        match self.claims.other_kind {
-            Some(reason) => Err(TokenError::NotAnAccessToken(reason)),
-            None => Ok(()),
+    /// [`TokenError::NotAnAccessToken`] or [`TokenError::Binding`].
+    pub fn check_bearer(&self) -> Result<(), TokenError> {
+        match (self.claims.other_kind, self.claims.bound) {
+            (Some(reason), _) => Err(TokenError::NotAnAccessToken(reason)),
+            (None, true) => Err(TokenError::Binding),
+            (None, false) => Ok(()),
         }
     }
 

@@ -28,7 +28,6 @@ mod jwk;
 mod jwt;
 mod media_type;
 pub mod metadata;
-mod named_issuer;
 mod payload;
 mod policy;
 mod profile;
@@ -41,6 +40,7 @@ mod time;
 mod token;
 mod token_endpoint;
 mod typed;
+mod unread;
 mod validated;
 mod values;
 #[cfg(test)]

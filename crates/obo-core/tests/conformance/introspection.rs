@@ -385,11 +385,65 @@ fn in_02_in_03_what_is_not_200_says_nothing_of_the_token() {
     }
 }
 
+fn unread(token: &str, issuer: &Issuer) -> Result<(), TokenError> {
+    let token = BearerToken::parse(token).unwrap();
+    UnverifiedJwt::check_unread(token, issuer, TokenError::Algorithm)
+}
+
+#[test]
+fn in_05_jw_33_mt_03_what_a_token_says_itself_counts_though_it_cannot_be_read() {
+    let issuer = Issuer::new("https://idp.example").unwrap();
+    let header = b64(br#"{"alg":"HS256","typ":"JWT"}"#);
+    for (payload, code) in [
+        (r#"{"typ":"Bearer","token_use":"access"}"#, None),
+        (r#"{"a":{"cnf":1,"typ":"Refresh"}}"#, None),
+        (r#"{"typ":"Refresh"}"#, Some("not_an_access_token")),
+        (
+            r#"{"typ":"rEFRESH","typ":"x"}"#,
+            Some("not_an_access_token"),
+        ),
+        (
+            r#"{"typ":"x","typ":"Refresh"}"#,
+            Some("not_an_access_token"),
+        ),
+        (r#"{"t\u0079p":"\u0049D"}"#, Some("not_an_access_token")),
+        (
+            r#"{"act":null,"typ":"Offline"}"#,
+            Some("not_an_access_token"),
+        ),
+        (r#"{"token_use":"refresh"}"#, Some("not_an_access_token")),
+        (r#"{"token_use":["refresh"]}"#, Some("not_an_access_token")),
+        (r#"{"typ":null}"#, Some("not_an_access_token")),
+        (r#"{"events":{}}"#, Some("not_an_access_token")),
+        (r#"{"cnf":{"jkt":"x"}}"#, Some("binding_not_checked")),
+        (r#"{"cnf":null}"#, Some("binding_not_checked")),
+        (
+            r#"{"iss":"https://b","typ":"Refresh"}"#,
+            Some("algorithm_not_allowed"),
+        ),
+    ] {
+        let segment = b64(payload.as_bytes());
+        for form in [
+            format!("{header}.{segment}.AA"),
+            format!("{header}.{segment}.AA.AA"),
+            format!("{segment}.AA.AA.AA.AA"),
+        ] {
+            let refused = unread(&form, &issuer).err().map(|error| error.code());
+            assert_eq!(refused, code, "{payload}");
+        }
+    }
+}
+
 #[test]
 fn in_08_a_token_may_be_of_an_issuer_unless_it_names_another() {
     let issuer = Issuer::new("https://idp.example").unwrap();
-    let may_be =
-        |token: &str| UnverifiedJwt::may_be_of(BearerToken::parse(token).unwrap(), &issuer);
+    let may_be = |token: &str| match unread(token, &issuer) {
+        Ok(()) => true,
+        Err(error) => {
+            assert_eq!(error, TokenError::Algorithm);
+            false
+        }
+    };
     let own = r#"{"iss":"https://idp.example"}"#;
     for neither in [
         own,

@@ -166,21 +166,22 @@ impl ResourceServer {
     /// (JW-01, JW-18), and nothing that names another issuer is asked about (IN-08).
     fn route<'t>(&self, found: BearerCredentials<'t>) -> Result<Route<'t, '_>, TokenError> {
         let token = found.token()?;
-        let of_no_issuer = |error| match self.opaque().map(|it| (&it.introspector, &it.policy)) {
-            Some((Some(introspector), policy))
-                if introspector.takes(&error)
-                    && UnverifiedJwt::may_be_of(token, policy.issuer()) =>
-            {
-                Ok(Route::Introspection(token, introspector))
-            }
-            _ => Err(error),
+        let of_no_issuer = |unread| {
+            let asked = self.opaque().and_then(|trusted| {
+                let introspector = trusted.introspector.as_ref()?;
+                Some((introspector, trusted.policy.issuer()))
+            });
+            let Some((introspector, issuer)) = asked.filter(|(it, _)| it.takes(&unread)) else {
+                return Err(unread);
+            };
+            UnverifiedJwt::check_unread(token, issuer, unread)?;
+            Ok(Route::Introspection(token, introspector))
         };
         let jwt = match UnverifiedJwt::parse(token) {
             Ok(jwt) => jwt,
             Err(error) => return of_no_issuer(error),
         };
         let Some(issuer) = jwt.issuer() else {
-            jwt.check_kind()?;
             return of_no_issuer(TokenError::MissingClaim("iss"));
         };
         let (position, trusted) = self.find(issuer).ok_or_else(|| {
@@ -188,8 +189,8 @@ impl ResourceServer {
             TokenError::UnknownIssuer { trusted }
         })?;
         if let Some(introspector) = trusted.asks_about(Jwts::Introspected) {
-            // Some servers say of a refresh token what they say of an access token.
-            jwt.check_kind()?;
+            // Some servers say of a refresh token what they say of an access token, and leave out that one is bound.
+            jwt.check_bearer()?;
             return Ok(Route::Introspection(token, introspector));
         }
         if !trusted.policy.allows(jwt.algorithm()) {

@@ -4,7 +4,7 @@ use obo::{Issuer, Rejection, ResourceServer};
 use obo_testkit::{AuthorizationServer, TokenBuilder};
 use tokio::time::{Duration, advance, pause};
 
-use crate::asked::{code, over_socket, policy, service_a};
+use crate::asked::{calls, code, in_process, over_socket, policy, service_a};
 
 fn good(idp: &AuthorizationServer) -> TokenBuilder {
     idp.user("alice").audience("service-a")
@@ -208,6 +208,48 @@ async fn in_05_jw_33_a_jwt_that_calls_itself_another_kind_is_not_asked_about() {
         .claim("token_use", "access")
         .claim("typ", "Bearer");
     assert_eq!(code(&server, &access.mint()).await, "ok");
+}
+
+/// The issuer calls all of them active, and says nothing else against them.
+#[tokio::test]
+async fn in_05_jw_33_dp_25_mt_03_nor_is_one_that_is_bound_or_cannot_be_read_here() {
+    let (idp, server) = in_process(|asked| asked).await;
+    let (refresh, event, bound) = (
+        ("typ", "Refresh".into()),
+        ("events", serde_json::json!({})),
+        ("cnf", serde_json::json!({ "jkt": "x" })),
+    );
+    let used = ("token_use", "refresh".into());
+    let kinds = [
+        (refresh, "not_an_access_token"),
+        (used, "not_an_access_token"),
+        (event, "not_an_access_token"),
+        (bound, "binding_not_checked"),
+    ];
+    for ((claim, value), expected) in kinds {
+        let token = idp.token().claim(claim, value);
+        let odd = [
+            token.clone(),
+            token.clone().without("iss"),
+            token.clone().header("alg", "HS256"),
+            token.clone().header("alg", "HS512"),
+            token.clone().header("alg", "none"),
+            token.clone().header("crit", vec!["x"]),
+            token.clone().claim("act", serde_json::Value::Null),
+            token.claim("exp", "soon"),
+        ];
+        for token in odd {
+            let token = token.mint();
+            assert_eq!(code(&server, &token).await, expected, "{claim}");
+            let four = format!("{token}.x");
+            assert_eq!(code(&server, &four).await, expected, "{claim}");
+        }
+    }
+    assert_eq!(calls(&idp), 0);
+    // Those that say nothing of the kind are the issuer's to judge.
+    for token in [idp.token(), idp.token().header("alg", "HS256")] {
+        assert_eq!(code(&server, &token.mint()).await, "ok");
+    }
 }
 
 #[tokio::test]
