@@ -220,14 +220,17 @@ impl ResourceServer {
     }
 
     /// Forgets what was found about the tokens of a user, such as when they log out: an issuer that is asked about tokens
-    /// is asked again. What it is being asked at this moment is asked once more, so that nobody who comes afterwards is let
-    /// in by an answer from before.
+    /// is asked again.
+    ///
+    /// Whoever comes after it returned is not let in by an answer from before, also where the issuer is being asked about
+    /// the same token already. Whoever waits for such an answer has it asked for anew, twice at most: a user who is
+    /// forgotten each time is refused with [`Rejection::IntrospectionUnavailable`].
     pub fn forget(&self, issuer: &Issuer, subject: &str) {
-        // In this order: what an answer under way has stored by then is found below, and it stores nothing more.
-        self.forgotten.insert(issuer, subject);
-        if let Some(verified) = &self.verified {
-            verified.forget(issuer, subject);
-        }
+        self.forgotten.forget(issuer, subject, || {
+            if let Some(verified) = &self.verified {
+                verified.forget(issuer, subject);
+            }
+        });
     }
 
     /// What one configuration has accepted, another one judges anew.

@@ -1,5 +1,6 @@
 use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasher as _, RandomState};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::{Issuer, Validated};
@@ -7,6 +8,8 @@ use crate::{Issuer, Validated};
 /// Who was forgotten while an issuer is asked, so that what was asked before is not relied on after.
 pub(crate) struct Forgotten {
     questions: Mutex<Questions>,
+    /// How often somebody was forgotten.
+    epoch: AtomicU64,
     hasher: RandomState,
 }
 
@@ -30,16 +33,28 @@ impl Forgotten {
     pub(crate) fn new() -> Arc<Self> {
         Arc::new(Self {
             questions: Mutex::default(),
+            epoch: AtomicU64::new(0),
             hasher: RandomState::new(),
         })
     }
 
-    /// What is being asked about the subject now is not relied on from now on.
-    pub(crate) fn insert(&self, issuer: &Issuer, subject: &str) {
+    /// Forgets a subject, of which `clear` lets go of what is remembered: what is being asked about it now is not relied
+    /// on from now on.
+    ///
+    /// In this order: what an answer under way has stored by then is found by `clear`, and it stores nothing more. The
+    /// epoch is last, so that nothing of the new one has found what was remembered before.
+    pub(crate) fn forget(&self, issuer: &Issuer, subject: &str, clear: impl FnOnce()) {
         let subject = self.digest(issuer, subject);
         for forgotten in self.lock().under_way.values_mut() {
             forgotten.insert(subject);
         }
+        clear();
+        self.epoch.fetch_add(1, Ordering::AcqRel);
+    }
+
+    /// Tells what began before somebody was forgotten from what came after.
+    pub(crate) fn epoch(&self) -> u64 {
+        self.epoch.load(Ordering::Acquire)
     }
 
     pub(crate) fn question(self: &Arc<Self>) -> Question {
@@ -85,5 +100,19 @@ impl Question {
 impl Drop for Question {
     fn drop(&mut self) {
         self.forgotten.lock().under_way.remove(&self.id);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_of_an_epoch_finds_what_was_remembered_before_it() {
+        let forgotten = Forgotten::new();
+        let issuer = Issuer::new("https://idp.example").unwrap();
+        let before = forgotten.epoch();
+        forgotten.forget(&issuer, "alice", || assert_eq!(forgotten.epoch(), before));
+        assert_ne!(forgotten.epoch(), before);
     }
 }

@@ -22,6 +22,8 @@ use crate::{
 const REFUSED_FOR: Duration = Duration::from_secs(5);
 /// How many of them are remembered, by digest.
 const REFUSED: usize = 10_000;
+/// How often it is asked about a token whose user is forgotten each time.
+const QUESTIONS: usize = 3;
 /// When to try again, where the server does not say.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
 
@@ -36,7 +38,8 @@ struct Inner {
     clock: Clock,
     kept: Kept,
     refused: Cache<TokenDigest, (Instant, TokenError)>,
-    flights: Arc<Flights<TokenDigest, Outcome>>,
+    /// By epoch too: whoever comes after a user was forgotten joins no flight from before.
+    flights: Arc<Flights<(TokenDigest, u64), Outcome>>,
 }
 
 /// What an issuer of a resource server shares with the server.
@@ -139,7 +142,8 @@ impl Introspector {
         if let Some(error) = inner.refused(&digest) {
             return Err(error.into());
         }
-        let landing = inner.flights.join(digest, || {
+        let epoch = inner.kept.forgotten.epoch();
+        let landing = inner.flights.join((digest, epoch), || {
             let (inner, token) = (Arc::clone(inner), Secret::new(token.expose()));
             async move { inner.fly(digest, &token, validated).await }
         });
@@ -155,7 +159,7 @@ impl Inner {
         (Instant::now() < until).then_some(error)
     }
 
-    /// One call in a task of its own; what it said is stored before the flight ends.
+    /// In a task of its own; what was said is stored before the flight ends.
     async fn fly(
         &self,
         digest: TokenDigest,
@@ -163,27 +167,32 @@ impl Inner {
         validated: Option<Verified>,
     ) -> Outcome {
         let token = BearerToken::parse(token.expose())?;
-        // Whoever found nothing just before another flight ended comes here after it.
-        if let Some(known) = self.known(&digest, token) {
-            return known;
-        }
-        // Whoever came after a user was forgotten may have joined this flight: an answer from before is none for them.
-        let outcome = loop {
+        for _ in 0..QUESTIONS {
+            // Whoever found nothing just before another flight ended comes here after it.
+            if let Some(known) = self.known(&digest, token) {
+                return known;
+            }
             let (start, question) = (Instant::now(), self.kept.forgotten.question());
             let outcome = self.outcome(token, validated.clone(), start).await;
             let told = outcome.as_ref().map(|_| ());
             observe::introspected(self.policy.issuer(), told, start.elapsed());
             match outcome {
+                // Whoever waits for it would be let in by what was said before.
                 Ok(verified) if self.keep(&verified, &question).is_err() => {}
-                Ok(verified) => break Ok(verified.caller),
-                Err(rejection) => break Err(rejection),
+                Ok(verified) => return Ok(verified.caller),
+                Err(rejection) => {
+                    if let Rejection::Token(error) = &rejection {
+                        let until = Instant::now() + REFUSED_FOR;
+                        self.refused.insert(digest, (until, error.clone()));
+                    }
+                    return Err(rejection);
+                }
             }
-        };
-        if let Err(Rejection::Token(error)) = &outcome {
-            let until = Instant::now() + REFUSED_FOR;
-            self.refused.insert(digest, (until, error.clone()));
         }
-        outcome
+        Err(Rejection::IntrospectionUnavailable {
+            problem: "the user was forgotten each time that the issuer was asked".to_owned(),
+            retry_after: RETRY_AFTER,
+        })
     }
 
     fn known(&self, digest: &TokenDigest, token: BearerToken<'_>) -> Option<Outcome> {

@@ -24,12 +24,39 @@ async fn an_answer_from_before_is_asked_for_anew() {
     let (idp, server) = in_process(|asked| asked).await;
     let first = asking(&idp, &server).await;
     server.forget(&idp.id(), "alice");
-    // Whoever comes now waits for the same answer, and is not let in by what was said before either.
+    idp.reply(INTROSPECT, Reply::Body(INACTIVE.to_owned()));
+    // Whoever comes now does not wait for the answer from before.
+    let second = timeout(Duration::from_secs(1), code(&server, OPAQUE));
+    assert_eq!(second.await.unwrap(), "inactive");
+    idp.release();
+    assert_eq!(first.await.unwrap(), "inactive");
+    assert_eq!(calls(&idp), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn nor_is_it_shared_with_whoever_comes_after_though_it_is_about_another_user() {
+    let (idp, server) = in_process(|asked| asked).await;
+    let first = asking(&idp, &server).await;
+    // Whose token it is is not known before the answer.
+    server.forget(&idp.id(), "bob");
+    idp.reply(INTROSPECT, Reply::Body(active(&idp).to_string()));
+    let second = timeout(Duration::from_secs(1), code(&server, OPAQUE));
+    assert_eq!(second.await.unwrap(), "ok");
+    idp.release();
+    assert_eq!(first.await.unwrap(), "ok");
+    assert_eq!(calls(&idp), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_waits_for_one_from_before_has_it_asked_for_anew() {
+    let (idp, server) = in_process(|asked| asked).await;
+    let first = asking(&idp, &server).await;
     let second = tokio::spawn({
         let server = server.clone();
         async move { code(&server, OPAQUE).await }
     });
     tokio::task::yield_now().await;
+    server.forget(&idp.id(), "alice");
     idp.reply(INTROSPECT, Reply::Body(INACTIVE.to_owned()));
     idp.release();
     assert_eq!(first.await.unwrap(), "inactive");
@@ -50,20 +77,29 @@ async fn an_answer_from_after_is_remembered() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn it_is_asked_for_anew_as_often_as_the_user_is_forgotten() {
-    let (idp, server) = in_process(|asked| asked).await;
-    let waiting = asking(&idp, &server).await;
-    for asked in 1..=3 {
-        server.forget(&idp.id(), "alice");
-        idp.release();
-        let asked_again = timeout(Duration::from_secs(60), idp.arrived(asked + 1));
-        asked_again.await.unwrap();
+async fn it_is_asked_for_anew_twice_however_often_the_user_is_forgotten() {
+    for is_last_one_good in [true, false] {
+        let (idp, server) = in_process(|asked| asked).await;
+        let waiting = asking(&idp, &server).await;
+        for asked in 1..=2 {
+            server.forget(&idp.id(), "alice");
+            idp.release();
+            let asked_again = timeout(Duration::from_secs(60), idp.arrived(asked + 1));
+            asked_again.await.unwrap();
+        }
+        if is_last_one_good {
+            idp.release();
+            assert_eq!(waiting.await.unwrap(), "ok");
+        } else {
+            server.forget(&idp.id(), "alice");
+            idp.release();
+            assert_eq!(waiting.await.unwrap(), "introspection_unavailable");
+        }
+        assert_eq!(calls(&idp), 3);
+        // That there was none is not kept.
+        idp.reply(INTROSPECT, Reply::Body(active(&idp).to_string()));
+        assert_eq!(code(&server, OPAQUE).await, "ok");
     }
-    idp.reply(INTROSPECT, Reply::Body(INACTIVE.to_owned()));
-    server.forget(&idp.id(), "alice");
-    idp.release();
-    assert_eq!(waiting.await.unwrap(), "inactive");
-    assert_eq!(calls(&idp), 5);
 }
 
 #[tokio::test(start_paused = true)]
