@@ -3,6 +3,7 @@
 mod refusal;
 mod signed;
 
+use std::collections::HashSet;
 use std::fmt;
 use std::time::Duration;
 
@@ -14,11 +15,13 @@ pub use signed::SignedAnswer;
 use crate::claims::Claims;
 use crate::crypto::digest;
 use crate::json::OneOrMany;
-use crate::{BearerToken, Policy, TokenEndpointError, TokenError, UnixTime, Validated, json};
+use crate::{
+    BearerToken, Policy, TokenEndpointError, TokenError, UnixTime, Validated, json, values,
+};
 
 /// What the authorization server said of a token (RFC 7662 section 2.2), not judged yet.
 ///
-/// Its members are out of reach until [`Policy::judge`] has judged them.
+/// Its members are out of reach until [`Policy::judge`] or [`Policy::confirm`] has judged them.
 pub struct IntrospectionAnswer {
     said: Said,
     size: usize,
@@ -26,9 +29,20 @@ pub struct IntrospectionAnswer {
 
 enum Said {
     Inactive,
-    /// Its members, read as the claims of a JWT are.
-    Active(Box<Result<Claims, TokenError>>),
+    /// The whole of it.
+    Active(Vec<u8>),
 }
+
+/// What may speak against a token that was verified here: that the answer is about another one or another kind, or that it
+/// is bound.
+const CONFIRMING: [&str; 6] = [
+    "iss",
+    "cnf",
+    "token_type",
+    "token_use",
+    "token_class",
+    "typ",
+];
 
 /// Which members an answer may lack, where the authorization server is known for it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -57,7 +71,7 @@ impl IntrospectionAnswer {
         })?;
         let said = match active {
             false => Said::Inactive,
-            true => Said::Active(Box::new(Claims::parse_answer(json.to_vec()))),
+            true => Said::Active(json.to_vec()),
         };
         let size = json.len();
         Ok(Self { said, size })
@@ -68,13 +82,41 @@ impl IntrospectionAnswer {
         self.size
     }
 
+    /// Its members, read as the claims of a JWT are.
     fn claims(self) -> Result<Claims, TokenError> {
-        let claims = match self.said {
-            Said::Inactive => return Err(TokenError::Inactive),
-            Said::Active(claims) => (*claims)?,
-        };
+        let claims = Claims::parse_answer(self.active()?)?;
         check_kind(&claims)?;
         Ok(claims)
+    }
+
+    /// Those that confirm, read in the same way; nothing may be told twice all the same.
+    fn confirming_claims(self) -> Result<Claims, TokenError> {
+        let json = self.active()?;
+        let json = str::from_utf8(&json).map_err(|_| TokenError::Malformed("payload"))?;
+        let (mut names, mut told, mut is_twice) = (HashSet::new(), Vec::new(), false);
+        let read = values::members(json, |name, value| {
+            is_twice |= !names.insert(name.to_owned());
+            if CONFIRMING.contains(&name) {
+                told.push(format!(r#""{name}":{value}"#));
+            }
+        });
+        read.ok_or(TokenError::Malformed("payload"))?;
+        if is_twice {
+            return Err(TokenError::DuplicateMember("payload"));
+        }
+        let claims = Claims::parse_answer(format!("{{{}}}", told.join(",")).into_bytes())?;
+        check_kind(&claims)?;
+        match claims.other_kind {
+            Some(reason) => Err(TokenError::NotAnAccessToken(reason)),
+            None => Ok(claims),
+        }
+    }
+
+    fn active(self) -> Result<Vec<u8>, TokenError> {
+        match self.said {
+            Said::Inactive => Err(TokenError::Inactive),
+            Said::Active(json) => Ok(json),
+        }
     }
 }
 
@@ -148,11 +190,15 @@ impl Policy {
 
     /// Checks that the issuer still vouches for a token that was verified here: that it was not revoked.
     ///
+    /// Its own claims count. Of the answer those members are read that would speak against it: `active`, `iss`, `cnf`,
+    /// `token_type`, `token_use`, `token_class`, `typ`.
+    ///
     /// # Errors
     ///
-    /// [`TokenError::Inactive`], that the answer is of another issuer's token, or of a bound one.
+    /// [`TokenError::Inactive`], that the answer is of another issuer's token, of another kind, or of a bound one, or that
+    /// one of its members is there twice.
     pub fn confirm(&self, answer: IntrospectionAnswer) -> Result<(), TokenError> {
-        let claims = answer.claims()?;
+        let claims = answer.confirming_claims()?;
         if claims.has("iss") {
             self.check_issuer(&claims)?;
         }

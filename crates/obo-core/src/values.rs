@@ -51,7 +51,7 @@ fn elements<'j>(json: &'j str, each: impl FnMut(&'j str)) -> Option<()> {
 }
 
 /// Hands over the members of a JSON object; `None` for any other value.
-fn members<'j>(json: &'j str, each: impl FnMut(&str, &'j str)) -> Option<()> {
+pub(crate) fn members<'j>(json: &'j str, each: impl FnMut(&str, &'j str)) -> Option<()> {
     struct Members<F>(F);
 
     impl<'de, F: FnMut(&str, &'de str)> Visitor<'de> for Members<F> {

@@ -341,6 +341,50 @@ fn in_05_a_confirmation_is_of_the_same_issuer() {
     confirm(r#"{"active":true,"token_type":"refresh_token"}"#).unwrap_err();
 }
 
+/// The token itself has been judged by them.
+#[test]
+fn in_05_other_members_say_nothing_against_a_token_that_was_verified() {
+    let confirm = |member: &str| {
+        let told = format!(r#"{{"active":true,{member}}}"#);
+        strict().confirm(parse(&told).unwrap())
+    };
+    for odd in [
+        r#""aud":1"#,
+        r#""aud":"service-b""#,
+        r#""aud":null"#,
+        r#""exp":"soon""#,
+        r#""exp":1"#,
+        r#""nbf":"2020-01-01T00:00:00Z""#,
+        r#""iat":-1"#,
+        r#""sub":null"#,
+        r#""jti":5"#,
+        r#""act":null"#,
+        r#""scope":[]"#,
+        r#""client_id":{"cnf":1,"a":1,"a":1}"#,
+        r#""events":{}"#,
+        r#""typ":"Bearer","token_use":"access""#,
+    ] {
+        confirm(odd).expect(odd);
+    }
+    for (member, code) in [
+        (r#""iss":null"#, "invalid_claim"),
+        (r#""iss":"https://other.example""#, "unknown_issuer"),
+        (r#""cnf":null"#, "binding_not_checked"),
+        (r#""c\u006ef":{}"#, "binding_not_checked"),
+        (r#""token_type":"DPoP""#, "binding_not_checked"),
+        (r#""token_type":"N_A""#, "not_an_access_token"),
+        (r#""token_use":"refresh""#, "not_an_access_token"),
+        (r#""token_class":"id""#, "not_an_access_token"),
+        (r#""typ":"Refresh""#, "not_an_access_token"),
+        (r#""typ":1"#, "invalid_claim"),
+        (r#""typ":"Bearer","t\u0079p":"Bearer""#, "duplicate_member"),
+        (r#""cnf":{"a":1,"a":1}"#, "duplicate_member"),
+        (r#""aud":1,"aud":1"#, "duplicate_member"),
+    ] {
+        assert_eq!(confirm(member).unwrap_err().code(), code, "{member}");
+    }
+}
+
 #[test]
 fn in_02_in_03_what_is_not_200_says_nothing_of_the_token() {
     for (status, body, class, oauth) in [

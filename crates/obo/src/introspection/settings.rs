@@ -64,7 +64,8 @@ impl Introspection {
 
     /// Validates JWTs by the issuer's keys and then asks whether they were revoked; tokens that are no JWTs are refused.
     ///
-    /// Garbage and expired tokens cost no call then. What the token says counts; of the answer, that it is active.
+    /// Garbage and expired tokens cost no call then. What the token says counts; of the answer, that it is active and not
+    /// about a bound token or one of another kind or issuer.
     #[must_use]
     pub fn for_revocation(mut self) -> Self {
         self.jwts = Jwts::Confirmed;
