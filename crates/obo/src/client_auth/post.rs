@@ -38,6 +38,11 @@ impl Reached {
         self.0.load(Ordering::Relaxed)
     }
 
+    /// Counts as not asked: what it answered may be due to what it was asked, and tells nothing of how it fares.
+    pub(crate) fn disregard(&self) {
+        self.0.store(false, Ordering::Relaxed);
+    }
+
     fn set(&self) {
         self.0.store(true, Ordering::Relaxed);
     }

@@ -18,6 +18,13 @@ use crate::{
 /// From the look for the place to the answer, and the keys to open it with.
 const DEADLINE: Duration = Duration::from_secs(5);
 
+/// What a server answers that is down or has too much to do, whatever it is asked.
+const OVERWHELMED: [StatusCode; 3] = [
+    StatusCode::BAD_GATEWAY,
+    StatusCode::SERVICE_UNAVAILABLE,
+    StatusCode::GATEWAY_TIMEOUT,
+];
+
 const SIGNED: &str = "application/token-introspection+jwt";
 
 /// Where one issuer is asked, and how it fares.
@@ -43,9 +50,13 @@ impl Endpoint {
     }
 
     /// Asks once: whoever waits for it has a caller of their own who can ask again.
+    ///
+    /// A token that no key vouches for may be made up so that the server fails over it, which is not held against the
+    /// server: otherwise a few of them would shut out all others.
     pub(super) async fn ask(
         &self,
         token: BearerToken<'_>,
+        is_vouched_for: bool,
         settings: &Introspection,
         policy: &Policy,
         clock: &Clock,
@@ -59,6 +70,14 @@ impl Endpoint {
         let asked = self.breaker.guard(of_token, &reached, async {
             let answered = async {
                 let answer = self.send(token, settings, clock, &reached).await?;
+                let status = answer.status();
+                if status != StatusCode::OK {
+                    let is_of_token = status.is_server_error() && !OVERWHELMED.contains(&status);
+                    if is_of_token && !is_vouched_for {
+                        reached.disregard();
+                    }
+                    return Err(introspection_refusal(&answer, clock.now()));
+                }
                 self.read(&answer, settings, policy, clock).await
             };
             timeout(DEADLINE, answered).await.unwrap_or_else(|_| {
@@ -89,13 +108,9 @@ impl Endpoint {
             reached,
         };
         let form = TokenRequest::introspection(token);
-        let answer = match &settings.endpoint {
-            Some(url) => endpoint.post_to(url, form).await?,
-            None => endpoint.post(form, place).await?,
-        };
-        match answer.status() {
-            StatusCode::OK => Ok(answer),
-            _ => Err(introspection_refusal(&answer, clock.now())),
+        match &settings.endpoint {
+            Some(url) => endpoint.post_to(url, form).await,
+            None => endpoint.post(form, place).await,
         }
     }
 

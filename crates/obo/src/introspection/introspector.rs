@@ -211,9 +211,11 @@ impl Inner {
         validated: Option<Verified>,
         start: Instant,
     ) -> Result<Verified, Rejection> {
+        let is_vouched_for = validated.is_some();
+        let (settings, policy) = (&self.settings, &self.policy);
         let asked = self
             .endpoint
-            .ask(token, &self.settings, &self.policy, &self.clock);
+            .ask(token, is_vouched_for, settings, policy, &self.clock);
         let answer = asked.await.map_err(unavailable)?;
         let now = self.clock.now();
         let verified = match validated {

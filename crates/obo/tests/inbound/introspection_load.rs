@@ -94,18 +94,55 @@ async fn a_caller_who_goes_away_changes_nothing_for_the_others() {
 
 #[tokio::test(start_paused = true)]
 async fn a_server_that_keeps_failing_is_left_alone() {
-    let (idp, server) = in_process(|asked| asked).await;
+    // What is answered by those alone that fail whatever they are asked; 500 may be due to the token, and is below.
+    for reply in [
+        Reply::Status(502),
+        Reply::Status(503),
+        Reply::Status(504),
+        Reply::Reset,
+        Reply::Half,
+        Reply::Hang,
+    ] {
+        let (idp, server) = in_process(|asked| asked).await;
+        idp.reply(INTROSPECT, reply);
+        for number in 0..20 {
+            let token = format!("opaque-{number}");
+            assert_eq!(code(&server, &token).await, "introspection_unavailable");
+        }
+        assert_eq!(calls(&idp), 5);
+        idp.reply(INTROSPECT, Reply::Body(active(&idp).to_string()));
+        assert_eq!(code(&server, OPAQUE).await, "introspection_unavailable");
+        advance(Duration::from_secs(1)).await;
+        assert_eq!(code(&server, OPAQUE).await, "ok");
+        assert_eq!(calls(&idp), 6);
+    }
+}
+
+/// Otherwise whoever knows what a server fails over shuts out all others.
+#[tokio::test(start_paused = true)]
+async fn one_that_fails_over_made_up_tokens_goes_on_to_be_asked_about_others() {
+    for status in [500, 501] {
+        let (idp, server) = in_process(|asked| asked).await;
+        idp.reply(INTROSPECT, Reply::Status(status));
+        for number in 0..20 {
+            let token = format!("made-up-{number}");
+            assert_eq!(code(&server, &token).await, "introspection_unavailable");
+        }
+        assert_eq!(calls(&idp), 20);
+        idp.reply(INTROSPECT, Reply::Body(active(&idp).to_string()));
+        assert_eq!(code(&server, OPAQUE).await, "ok");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_that_fails_over_tokens_that_the_keys_vouch_for_is_left_alone() {
+    let (idp, server) = in_process(|asked| asked.for_revocation()).await;
     idp.reply(INTROSPECT, Reply::Status(500));
-    for number in 0..20 {
-        let token = format!("opaque-{number}");
+    for _ in 0..20 {
+        let token = idp.token().mint();
         assert_eq!(code(&server, &token).await, "introspection_unavailable");
     }
     assert_eq!(calls(&idp), 5);
-    idp.reply(INTROSPECT, Reply::Body(active(&idp).to_string()));
-    assert_eq!(code(&server, OPAQUE).await, "introspection_unavailable");
-    advance(Duration::from_secs(1)).await;
-    assert_eq!(code(&server, OPAQUE).await, "ok");
-    assert_eq!(calls(&idp), 6);
 }
 
 #[tokio::test(start_paused = true)]
