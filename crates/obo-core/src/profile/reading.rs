@@ -43,7 +43,8 @@ impl Profile {
     /// The client that requested the token: the first of the profile's claims that is there, or else what RFC 7662 has
     /// for it.
     pub(crate) fn client(&self, claims: &Claims) -> Result<Option<String>, TokenError> {
-        let told = claims.of_answer.then_some("client_id");
+        // A profile that reads no client at all reads none here either.
+        let told = Some("client_id").filter(|_| claims.of_answer && !self.client.is_empty());
         for name in self.client.iter().copied().chain(told) {
             if let Some(json) = claims.payload.value(name) {
                 let client = values::non_empty(json).ok_or(TokenError::InvalidClaim(name))?;

@@ -6,8 +6,8 @@ use bytes::Bytes;
 use http::{Response, header};
 use obo_core::{
     Audience, BearerToken, ErrorClass, IntrospectionAnswer, Issuer, Mark, Policy, PrincipalKind,
-    Profile, ThinAnswers, TokenEndpointError, TokenError, TokenRequest, UnixTime, UnverifiedJwt,
-    Validated, introspection_refusal,
+    Profile, Scope, ThinAnswers, TokenEndpointError, TokenError, TokenRequest, UnixTime,
+    UnverifiedJwt, Validated, introspection_refusal,
 };
 
 use crate::judge::{ISSUER, NOW, lenient, strict, verdict};
@@ -328,6 +328,27 @@ fn in_05_at_11_without_a_subject_a_token_is_the_clients_own_where_that_is_expect
     ] {
         judged_by(&lenient(), thin, &answer(&odd)).unwrap_err();
     }
+}
+
+#[test]
+fn in_05_a_profile_that_reads_no_client_or_scope_reads_none_of_an_answer_either() {
+    let none = lenient().profile(Profile::LENIENT.client_from([]).scope_from([]));
+    let told = answer(&Token::new().claim("scope", r#""orders:read""#));
+    let caller = judged_by(&none, ThinAnswers::default(), &told).unwrap();
+    assert_eq!(caller.client_id(), None);
+    assert_eq!(caller.scope(), &Scope::default());
+    // Nor does one stand for the subject.
+    let thin = ThinAnswers {
+        subject: true,
+        ..ThinAnswers::default()
+    };
+    let told = answer(&Token::new().without_claim("sub"));
+    let refused = judged_by(&none, thin, &told).unwrap_err();
+    assert_eq!(refused, TokenError::MissingClaim("sub"));
+    // One that reads others reads what RFC 7662 has as well.
+    let other = lenient().profile(Profile::LENIENT.client_from(["cid"]));
+    let caller = judged_by(&other, ThinAnswers::default(), &answer(&Token::new())).unwrap();
+    assert!(caller.client_id().is_some());
 }
 
 #[test]
