@@ -2,10 +2,11 @@
 //!
 //! The key is the whole token, compared byte by byte: no collision of hashes can give one token's caller to another.
 
+use std::cell::RefCell;
 use std::hash::{Hash, Hasher};
 
-use quick_cache::sync::{Cache, DefaultLifecycle};
-use quick_cache::{Equivalent, Weighter};
+use quick_cache::sync::Cache;
+use quick_cache::{Equivalent, Lifecycle, Weighter};
 use tokio::time::Instant;
 
 use crate::{Issuer, SubjectToken, Validated};
@@ -16,7 +17,12 @@ const CAPACITY: u64 = 64 * 1024 * 1024;
 const OVERHEAD: u64 = 768;
 
 /// The verified tokens of one [`ResourceServer`](crate::ResourceServer), under its policies alone.
-pub(crate) struct VerifiedTokens(Cache<Key, Verified, Weight, foldhash::quality::RandomState>);
+///
+/// A caller has claims of the application's own types, and what is done when they are dropped is the application's. So
+/// nothing is dropped while a lock is held: it could be wanted there again.
+pub(crate) struct VerifiedTokens(
+    Cache<Key, Verified, Weight, foldhash::quality::RandomState, Outlast>,
+);
 
 #[derive(Clone)]
 pub(crate) struct Verified {
@@ -45,7 +51,7 @@ impl VerifiedTokens {
             CAPACITY,
             Weight,
             foldhash::quality::RandomState::default(),
-            DefaultLifecycle::default(),
+            Outlast,
         ))
     }
 
@@ -53,15 +59,24 @@ impl VerifiedTokens {
         self.0.get(&Bytes(token))
     }
 
-    pub(crate) fn insert(&self, verified: Verified) {
+    /// What has to go for it is handed over, to be dropped when no lock is held.
+    pub(crate) fn insert(&self, verified: Verified) -> impl Sized + use<> {
         let key = Key(verified.caller.subject_token().clone());
-        self.0.insert(key, verified);
+        let mut evicted = Vec::new();
+        self.0.insert_with_lifecycle(key, verified, &mut evicted);
+        evicted
     }
 
     /// Lets go of all tokens of a user.
     pub(crate) fn forget(&self, issuer: &Issuer, subject: &str) {
+        let gone = RefCell::new(Vec::new());
         self.0.retain(|_, verified| {
-            verified.caller.issuer() != issuer || verified.caller.subject() != subject
+            let caller = &verified.caller;
+            let goes = caller.issuer() == issuer && caller.subject() == subject;
+            if goes {
+                gone.borrow_mut().push(caller.clone());
+            }
+            !goes
         });
     }
 
@@ -94,6 +109,18 @@ struct Bytes<'a>(&'a [u8]);
 impl Equivalent<Key> for Bytes<'_> {
     fn equivalent(&self, key: &Key) -> bool {
         self.0 == key.0.expose().as_bytes()
+    }
+}
+
+/// Has what is evicted or replaced outlast the lock.
+#[derive(Clone)]
+struct Outlast;
+
+impl Lifecycle<Key, Verified> for Outlast {
+    type RequestState = Vec<Verified>;
+
+    fn on_evict(&self, state: &mut Self::RequestState, _: Key, verified: Verified) {
+        state.push(verified);
     }
 }
 

@@ -80,20 +80,20 @@ impl Forgotten {
 }
 
 impl Question {
-    /// Does `remember`, unless the caller was forgotten since; nobody is forgotten while it is done.
-    pub(crate) fn unless_overtaken(
+    /// Does `remember`, unless the caller was forgotten since; nobody is forgotten while it is done, so that what it lets
+    /// go of is handed over.
+    pub(crate) fn unless_overtaken<T>(
         &self,
         caller: &Validated,
-        remember: impl FnOnce(),
-    ) -> Result<(), Overtaken> {
+        remember: impl FnOnce() -> T,
+    ) -> Result<T, Overtaken> {
         let subject = self.forgotten.digest(caller.issuer(), caller.subject());
         let questions = self.forgotten.lock();
         let since = questions.under_way.get(&self.id);
         if since.is_some_and(|since| since.contains(&subject)) {
             return Err(Overtaken);
         }
-        remember();
-        Ok(())
+        Ok(remember())
     }
 }
 

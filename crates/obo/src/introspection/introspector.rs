@@ -241,12 +241,12 @@ impl Inner {
     }
 
     fn keep(&self, verified: &Verified, question: &Question) -> Result<(), Overtaken> {
-        question.unless_overtaken(&verified.caller, || {
+        let let_go = question.unless_overtaken(&verified.caller, || {
             let tokens = self.kept.verified.as_ref();
-            if let Some(tokens) = tokens.filter(|_| verified.holds()) {
-                tokens.insert(verified.clone());
-            }
-        })
+            let tokens = tokens.filter(|_| verified.holds())?;
+            Some(tokens.insert(verified.clone()))
+        });
+        let_go.map(drop)
     }
 }
 

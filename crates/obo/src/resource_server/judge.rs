@@ -157,7 +157,7 @@ impl ResourceServer {
             };
         }
         if let Some(tokens) = &self.verified {
-            tokens.insert(verified);
+            drop(tokens.insert(verified));
         }
         Verdict::Admitted(caller)
     }

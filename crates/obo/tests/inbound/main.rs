@@ -26,6 +26,7 @@ mod introspection;
 mod introspection_answers;
 mod introspection_cache;
 mod introspection_config;
+mod introspection_dropped;
 mod introspection_faults;
 mod introspection_forgotten;
 mod introspection_load;
