@@ -30,11 +30,14 @@ const LIMITS: Limits = Limits {
 /// How long after a failure the next look for a document may follow, where there is none yet.
 const PAUSE: Duration = Duration::from_millis(500);
 
+/// How long after a document was found the next may be looked for, where what it says leads nowhere.
+const PATIENCE: Duration = Duration::from_secs(1);
+
 /// An authorization server: its issuer, and where its keys and its token endpoint are.
 ///
 /// The places come from the discovery document (OpenID Connect Discovery, RFC 8414), which is fetched at first need, or
 /// are given. Nothing of a document is used unless it names exactly this issuer (RFC 8414 section 3.3). A document that
-/// is an hour old is renewed beside its use, so only who has none waits for one, 5 s at most.
+/// is an hour old is renewed beside its use, and so is one whose places fail; only who has none waits for one, 5 s at most.
 ///
 /// Clones share what was discovered; give the same value to both the inbound and the outbound side.
 #[derive(Clone)]
@@ -57,6 +60,8 @@ struct Inner {
 struct Discovered {
     metadata: Arc<ServerMetadata>,
     renew_at: Instant,
+    /// The earliest that it is renewed, be it in doubt.
+    renew_from: Instant,
 }
 
 /// Why the places are not known.
@@ -169,6 +174,24 @@ impl AuthorizationServer {
         }
         .unwrap_or_else(|| Err(inner.error("the fetch was interrupted")))
     }
+
+    /// Tells that what these places say led nowhere: the document may be wrong, or was and is mended, so that it is renewed
+    /// at its next use and not when it is an hour old.
+    pub(crate) fn doubt(&self, metadata: &Arc<ServerMetadata>) {
+        let discovered = &self.inner.discovered;
+        let Some(known) = discovered.load_full() else {
+            return;
+        };
+        if Arc::ptr_eq(&known.metadata, metadata) && known.renew_from < known.renew_at {
+            let doubted = Arc::new(Discovered {
+                metadata: Arc::clone(metadata),
+                renew_at: known.renew_from,
+                renew_from: known.renew_from,
+            });
+            // Unless it was renewed just now.
+            discovered.compare_and_swap(&Some(known), Some(doubted));
+        }
+    }
 }
 
 #[cfg(feature = "default-client")]
@@ -191,10 +214,13 @@ impl Inner {
         Some(error)
     }
 
-    fn keep(&self, metadata: &Arc<ServerMetadata>, fresh_for: Duration) {
+    /// Believes a document for `fresh_for`; in doubt, for `at_least`.
+    fn keep(&self, metadata: &Arc<ServerMetadata>, fresh_for: Duration, at_least: Duration) {
+        let now = Instant::now();
         self.discovered.store(Some(Arc::new(Discovered {
             metadata: Arc::clone(metadata),
-            renew_at: Instant::now() + fresh_for,
+            renew_at: now + fresh_for,
+            renew_from: now + at_least,
         })));
     }
 
@@ -238,12 +264,13 @@ async fn discover(server: Arc<Inner>) -> Result<Arc<ServerMetadata>, DiscoveryEr
         Err(server.error(format_args!("no document within {DISCOVERY_DEADLINE:?}")))
     });
     match &found {
-        Ok(metadata) => server.keep(metadata, MAX_AGE),
+        Ok(metadata) => server.keep(metadata, MAX_AGE, PATIENCE),
         Err(error) => {
             let asked = error.retry_after.unwrap_or_default();
             if let Some(known) = server.discovered.load_full() {
                 observe::not_rediscovered(&server.issuer, &error.problem);
-                server.keep(&known.metadata, asked.max(COOLDOWN));
+                let pause = asked.max(COOLDOWN);
+                server.keep(&known.metadata, pause, pause);
             } else {
                 let until = Instant::now() + asked.max(PAUSE);
                 *server.failed() = Some((until, error.clone()));

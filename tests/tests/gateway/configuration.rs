@@ -238,6 +238,15 @@ async fn a_mistake_in_an_introspection_is_named_by_its_place() {
         "introspection = {  } ",
         &format!("introspection = {{}} {two}"),
     );
+    // What the gateway has is for one authorization server alone.
+    let told = error(&two).await;
+    let said = "resource_server.issuers[1].introspection.client: is missing";
+    assert!(told.contains(said), "{told}");
+    let own = "{ client = { id = \"b\", client_secret_basic = \"s3cret\" } } ";
+    let two = two.replace(
+        "9/b\", introspection = {} ",
+        &format!("9/b\", introspection = {own}"),
+    );
     let told = error(&two).await;
     let said = "resource_server.issuers[1].introspection: http://127.0.0.1:9/a is asked";
     assert!(told.contains(said), "{told}");

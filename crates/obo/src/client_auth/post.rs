@@ -17,6 +17,13 @@ const LIMITS: Limits = Limits {
     deadline: Duration::from_secs(5),
 };
 
+/// What a server answers where the endpoint is not.
+const NOWHERE: [StatusCode; 3] = [
+    StatusCode::NOT_FOUND,
+    StatusCode::METHOD_NOT_ALLOWED,
+    StatusCode::GONE,
+];
+
 /// An endpoint of an authorization server where a client authenticates: that for tokens, or for introspection.
 #[derive(Clone, Copy)]
 pub(crate) struct AuthenticatedEndpoint<'a> {
@@ -63,8 +70,18 @@ impl AuthenticatedEndpoint<'_> {
             transient(&error).with_retry_after(retry_after)
         })?;
         let auth = self.client.auth();
-        let url = place(&metadata, auth.uses_mutual_tls())?;
-        self.send(url, &*auth, &mut form).await
+        let url = place(&metadata, auth.uses_mutual_tls()).inspect_err(|_| {
+            self.server.doubt(&metadata);
+        })?;
+        let sent = self.send(url, &*auth, &mut form).await;
+        let leads_nowhere = match &sent {
+            Ok(answer) => NOWHERE.contains(&answer.status()),
+            Err(error) => error.class() == ErrorClass::Transient,
+        };
+        if leads_nowhere {
+            self.server.doubt(&metadata);
+        }
+        sent
     }
 
     /// The same where the place is given, so that no metadata is needed.

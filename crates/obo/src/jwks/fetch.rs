@@ -66,10 +66,20 @@ pub(super) async fn fetch(server: &AuthorizationServer) -> Result<Fetched, Refre
         .metadata()
         .await
         .map_err(|error| undiscovered(&error).asking_for(error.retry_after))?;
-    let url = metadata
-        .jwks_uri
-        .as_deref()
-        .ok_or_else(|| undiscovered(&"the metadata has no `jwks_uri`"))?;
+    let fetched = fetch_at(server, metadata.jwks_uri.as_deref(), deadline).await;
+    if fetched.is_err() {
+        server.doubt(&metadata);
+    }
+    fetched
+}
+
+async fn fetch_at(
+    server: &AuthorizationServer,
+    url: Option<&str>,
+    deadline: Instant,
+) -> Result<Fetched, RefreshError> {
+    let undiscovered = |problem: &dyn fmt::Display| RefreshError::new("discovery_failed", problem);
+    let url = url.ok_or_else(|| undiscovered(&"the metadata has no `jwks_uri`"))?;
     let limits = Limits {
         body: MOST_BYTES,
         deadline: deadline.saturating_duration_since(Instant::now()),

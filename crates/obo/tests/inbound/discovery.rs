@@ -142,6 +142,26 @@ async fn what_was_discovered_is_believed_for_an_hour_and_beyond_it_while_the_doc
     assert_eq!((discoveries(), idp.fetches()), (2, 12));
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_document_that_leads_nowhere_is_renewed_before_it_is_old() {
+    for nowhere in ["", r#","jwks_uri":"https://idp.example/gone""#] {
+        let idp = FakeIssuer::new().await;
+        let document = format!(r#"{{"issuer":"https://idp.example"{nowhere}}}"#);
+        idp.reply(OPENID, Reply::Body(document));
+        let guarded = Guarded::by(idp.server());
+        let token = idp.token().mint();
+        assert_eq!(guarded.status(&token).await, 503);
+        idp.heal();
+        let started = Instant::now();
+        while guarded.status(&token).await != 200 {
+            advance(Duration::from_millis(250)).await;
+            assert!(started.elapsed() < Duration::from_secs(5), "{nowhere}");
+        }
+        let discoveries = idp.requests().iter().filter(|path| *path == OPENID).count();
+        assert_eq!(discoveries, 2, "{nowhere}");
+    }
+}
+
 /// An issuer that was discovered an hour ago, and a server that will need its places at the next token.
 async fn discovered_an_hour_ago() -> (FakeIssuer, ResourceServer, String) {
     let idp = FakeIssuer::new().await;

@@ -159,3 +159,44 @@ async fn te_08_a_server_without_a_document_is_left_alone_for_as_long_as_it_asks(
         advance(Duration::from_secs(30)).await;
     }
 }
+
+#[tokio::test]
+async fn a_document_that_leads_nowhere_is_renewed_before_it_is_old() {
+    let setup = Setup::start().await;
+    let caller = setup.caller("alice").await;
+    tokio::time::pause();
+    for nowhere in [json!(null), json!("https://idp.example/gone")] {
+        let id = issuer(&setup.idp);
+        let document = |endpoint| json!({ "issuer": id.as_str(), "token_endpoint": endpoint });
+        let wrong = document(nowhere.clone());
+        let right = document(json!("https://idp.example/token"));
+        let discoveries = Arc::new(AtomicUsize::new(0));
+        let counted = Arc::clone(&discoveries);
+        let http = HttpService::new(service_fn(move |request: Request<Bytes>| {
+            let answer = match (request.method(), request.uri().path()) {
+                (&http::Method::POST, "/token") => issued("a-token-for-b", json!({})),
+                (&http::Method::POST, _) => answer(404, &json!({})),
+                // The first one is wrong, no other.
+                _ => match counted.fetch_add(1, Ordering::SeqCst) {
+                    0 => answer(200, &wrong),
+                    _ => answer(200, &right),
+                },
+            };
+            std::future::ready(Ok::<_, std::convert::Infallible>(answer))
+        }));
+        let server = AuthorizationServer::discover(issuer(&setup.idp), http);
+        let exchange = TokenExchange::new(server, client());
+        let ask = || exchange.token(&caller, audience("service-b"));
+        // Nobody makes it two documents in the same second.
+        for _ in 0..5 {
+            ask().await.unwrap_err();
+        }
+        assert_eq!(discoveries.load(Ordering::SeqCst), 1, "{nowhere}");
+        // This one uses it for the last time, unless its failure is kept.
+        advance(Duration::from_secs(90)).await;
+        let _ = ask().await;
+        advance(Duration::from_secs(90)).await;
+        ask().await.unwrap();
+        assert_eq!(discoveries.load(Ordering::SeqCst), 2, "{nowhere}");
+    }
+}
