@@ -108,8 +108,18 @@ impl PublicKey {
             .map(Self)
     }
 
+    fn bytes(&self) -> &[u8] {
+        self.0.as_ref()
+    }
+
     pub(crate) fn verifies(&self, message: &[u8], signature: &[u8]) -> bool {
         self.0.verify_sig(message, signature).is_ok()
+    }
+}
+
+impl PartialEq for PublicKey {
+    fn eq(&self, other: &Self) -> bool {
+        self.bytes() == other.bytes()
     }
 }
 

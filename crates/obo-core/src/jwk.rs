@@ -41,6 +41,10 @@ impl VerificationKey {
         self.for_algorithm(algorithm).is_some()
     }
 
+    fn is_same(&self, other: &Self, algorithm: Algorithm) -> bool {
+        self.for_algorithm(algorithm) == other.for_algorithm(algorithm)
+    }
+
     pub(crate) fn for_algorithm(&self, algorithm: Algorithm) -> Option<&PublicKey> {
         self.keys
             .iter()
@@ -170,10 +174,11 @@ fn only<'s>(
     none: Selection<'s>,
 ) -> Selection<'s> {
     let mut fitting = keys.filter(|key| key.fits(algorithm));
-    match (fitting.next(), fitting.next()) {
-        (None, _) => none,
-        (Some(key), None) => Selection::Key(key),
-        (Some(_), Some(_)) => Selection::Ambiguous,
+    match fitting.next() {
+        None => none,
+        // A key that is listed twice is one key.
+        Some(key) if fitting.all(|other| other.is_same(key, algorithm)) => Selection::Key(key),
+        Some(_) => Selection::Ambiguous,
     }
 }
 

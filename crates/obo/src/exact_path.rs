@@ -38,7 +38,8 @@ impl AsRef<str> for ExactPath {
 }
 
 /// Whether no server behind this one can take the path for another one: it has no empty segment but the last, no dot
-/// segment, no path parameter, and no escape of what need not be escaped or separates segments (RFC 3986 section 6.2.2).
+/// segment, no path parameter, and no escape of what need not be escaped or separates segments (RFC 3986 section 6.2.2),
+/// of a control character, or of an overlong form.
 ///
 /// For whoever decides by the start of a path, such as a gateway that sends on what is below `/orders`: a path that is
 /// ambiguous may lead elsewhere. [`RuleTable`](crate::RuleTable) and [`Destinations`](crate::Destinations) ask it
@@ -62,7 +63,12 @@ fn is_needed_escape(rest: &str) -> bool {
     rest.get(..2)
         .filter(|hex| hex.bytes().all(|b| b.is_ascii_hexdigit()))
         .and_then(|hex| u8::from_str_radix(hex, 16).ok())
-        .is_some_and(|b| !b.is_ascii_alphanumeric() && !b"-._~/\\;%".contains(&b))
+        .is_some_and(|b| !b.is_ascii_alphanumeric() && !b"-._~/\\;%".contains(&b) && may_be_text(b))
+}
+
+/// Some servers end a path at a control character, and some read what is too long for UTF-8 as the ASCII it stands for.
+fn may_be_text(b: u8) -> bool {
+    !b.is_ascii_control() && !matches!(b, 0xc0 | 0xc1)
 }
 
 #[cfg(test)]
@@ -131,6 +137,10 @@ mod tests {
             "/a%2",
             "/a%zz",
             "/a%+1",
+            "/a%00",
+            "/a%0d%0ab",
+            "/a%7F",
+            "/a%c0%ae",
             "/a;x/b",
             "/a%3bx",
             "/a\\b",

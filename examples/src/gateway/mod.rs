@@ -4,6 +4,7 @@
 //! What happens to a request, in this order:
 //!
 //! 1. `serve`: HTTP/1.1, HTTP/2 or gRPC on one port, with limits on connections and on how long a head may take.
+//!    `well_formed` refuses what no route could answer.
 //! 2. [`BearerAuthLayer`](obo::BearerAuthLayer): who calls. Without a valid token nobody learns which routes there are.
 //! 3. `route`: the path finds the route, and its [`Rule`](obo::Rule) says whether this caller may.
 //! 4. `caller` answers with what the token says, or `proxy` sends the request on: below the upstream's path and nowhere
@@ -33,6 +34,7 @@ mod serve;
 mod start;
 mod to_upstream;
 mod upstream;
+mod well_formed;
 
 pub use config::Config;
 pub use start::{Gateway, StartError};

@@ -57,8 +57,8 @@ impl Proxy {
         caller: &Validated,
         request: Request,
     ) -> Result<Response, Refusal> {
-        // TRACE answers with the request, and so with the token in it (RFC 9110 section 9.3.8).
-        if matches!(*request.method(), Method::TRACE | Method::CONNECT) {
+        // It answers with the request, and so with the token in it (RFC 9110 section 9.3.8).
+        if request.method() == Method::TRACE {
             return Err(Refusal::Method);
         }
         let uri = self.uri(request.uri()).ok_or(Refusal::AmbiguousPath)?;

@@ -20,6 +20,8 @@ pub(super) enum Refusal {
     BrokenRequest(BoxError),
     #[error("the caller sends no more of its request")]
     SlowRequest,
+    #[error("the request does not say once which host it is for")]
+    Host,
     #[error(transparent)]
     NoToken(ExchangeError),
     #[error("the upstream rejects the token that was issued for it")]
@@ -52,6 +54,7 @@ impl Refusal {
                 return answer.to_response::<Body>(&protocol.method, &protocol.headers);
             }
             Self::NoRoute => (404, Code::Unimplemented, "no such service"),
+            Self::Host => (400, Code::InvalidArgument, "which host?"),
             Self::AmbiguousPath => (400, Code::InvalidArgument, "ambiguous path"),
             Self::Method => (405, Code::Unimplemented, "no such method"),
             Self::BrokenRequest(_) => (400, Code::Cancelled, "the request broke off"),

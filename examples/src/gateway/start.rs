@@ -6,6 +6,7 @@ use super::exchanges::Exchanges;
 use super::protocol::Protocol;
 use super::refusal::Refusal;
 use super::route::Routes;
+use super::well_formed::well_formed;
 
 /// A gateway that is ready to serve.
 #[derive(Clone, Debug)]
@@ -46,7 +47,8 @@ impl Gateway {
             router: routes
                 .router()?
                 .fallback(no_route)
-                .layer(BearerAuthLayer::new(server)),
+                .layer(BearerAuthLayer::new(server))
+                .layer(axum::middleware::from_fn(well_formed)),
         })
     }
 }

@@ -21,9 +21,17 @@ pub(super) fn to_upstream(uri: Uri, request: Request) -> Request {
     if let Some(length) = body.size_hint().exact().filter(|_| tells_length) {
         headers.insert(header::CONTENT_LENGTH, length.into());
     }
+    let has_unknown_length = body.size_hint().exact().is_none() && !body.is_end_stream();
     if needs_http2(&parts.method, &headers) {
         headers.insert(header::TE, HeaderValue::from_static("trailers"));
     } else {
+        // The client would leave out the body of a GET whose length it does not know.
+        if has_unknown_length {
+            headers.insert(
+                header::TRANSFER_ENCODING,
+                HeaderValue::from_static("chunked"),
+            );
+        }
         one_line_of_cookies(&mut headers);
     }
     // RFC 9110 section 7.6.3.

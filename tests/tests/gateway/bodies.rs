@@ -6,7 +6,7 @@ use bytes::Bytes;
 use futures_util::{StreamExt as _, stream};
 use http_body::Frame;
 use http_body_util::{BodyExt as _, StreamBody};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 
 use crate::world::World;
 
@@ -187,4 +187,30 @@ async fn trailers_of_a_request_stay_behind() {
     });
     world.http2.request(request.unwrap()).await.unwrap();
     assert_eq!(reading.await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn a_body_of_unknown_length_goes_along_whatever_the_method() {
+    let world = World::start().await;
+    for client in [&world.http1, &world.http2] {
+        for method in ["GET", "DELETE", "OPTIONS", "POST"] {
+            let (got, seen) = oneshot::channel();
+            world.upstream.will(|request| async {
+                let body = request.into_body().collect().await.unwrap().to_bytes();
+                got.send(body).unwrap();
+                Response::new(Body::empty())
+            });
+            let frames = stream::iter(["or", "der"])
+                .map(|piece| Ok::<_, std::io::Error>(Frame::data(Bytes::from(piece))));
+            let request = world.request(method, "/orders/1");
+            // The client would leave it out of its own GET as well.
+            let request = match std::ptr::eq(client, &world.http1) {
+                true => request.header("transfer-encoding", "chunked"),
+                false => request,
+            };
+            let request = request.body(Body::new(StreamBody::new(frames))).unwrap();
+            assert_eq!(client.request(request).await.unwrap().status(), 200);
+            assert_eq!(seen.await.unwrap(), "order", "{method}");
+        }
+    }
 }

@@ -152,3 +152,32 @@ async fn a_head_has_room_for_the_longest_token_and_an_end() {
     let got = world.send(request.body(Body::empty()).unwrap()).await;
     assert_eq!(got.status, 431);
 }
+
+#[tokio::test]
+async fn what_no_route_could_answer_is_refused_before_all_else() {
+    let world = World::start().await;
+    let token = world.alice().mint();
+    let status = async |head: &str| {
+        let mut connection = TcpStream::connect(world.address).await.unwrap();
+        let request = format!("{head}authorization: Bearer {token}\r\nconnection: close\r\n\r\n");
+        connection.write_all(request.as_bytes()).await.unwrap();
+        let mut back = [0; 12];
+        connection.read_exact(&mut back).await.unwrap();
+        str::from_utf8(&back[9..]).unwrap().to_owned()
+    };
+    for (head, expected) in [
+        ("GET /protected HTTP/1.1\r\nhost: a\r\n", "200"),
+        ("GET /protected HTTP/1.1\r\nhost: a.example:80\r\n", "200"),
+        ("GET /protected HTTP/1.1\r\nhost: [::1]:80\r\n", "200"),
+        ("GET /protected HTTP/1.0\r\n", "200"),
+        ("GET /protected HTTP/1.1\r\n", "400"),
+        ("GET /protected HTTP/1.1\r\nhost: a\r\nhost: a\r\n", "400"),
+        ("GET /protected HTTP/1.1\r\nhost: a b\r\n", "400"),
+        ("GET /protected HTTP/1.1\r\nhost: me@a\r\n", "400"),
+        ("GET /protected HTTP/1.1\r\nhost: a/b\r\n", "400"),
+        ("CONNECT /protected HTTP/1.1\r\nhost: a\r\n", "405"),
+        ("CONNECT a:443 HTTP/1.1\r\nhost: a:443\r\n", "405"),
+    ] {
+        assert_eq!(status(head).await, expected, "{head:?}");
+    }
+}

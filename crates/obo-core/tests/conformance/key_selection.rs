@@ -29,7 +29,10 @@ fn jw_19_the_alg_of_the_keys_may_leave_one() {
     let token = Token::new().signed_by(&RSA, "PS256").without_header("kid");
     let keys = key_set(&[RSA.jwk(r#""alg":"PS256""#), RSA.jwk(r#""alg":"RS256""#)]);
     judge(&strict(), &keys, &token.mint(), NOW).unwrap();
-    let keys = key_set(&[RSA.jwk(r#""alg":"PS256""#), RSA.jwk("")]);
+    let token = Token::new()
+        .signed_by(&SECOND, "ES256")
+        .without_header("kid");
+    let keys = key_set(&[P256.jwk(""), SECOND.jwk(r#""alg":"ES256""#)]);
     assert_eq!(
         judge(&strict(), &keys, &token.mint(), NOW).unwrap_err(),
         TokenError::AmbiguousKey
@@ -79,6 +82,25 @@ fn jw_19_two_keys_of_one_name_are_told_apart_by_type_alone() {
     let rsa_as_p256 = format!(r#"{{{},"kid":"p256"}}"#, RSA.key_members());
     let keys = key_set(&[rsa_as_p256, P256.jwk("")]);
     judge(&strict(), &keys, &Token::new().mint(), NOW).unwrap();
+    // The same key twice is one key, also where one entry says less of it.
+    let twice = [
+        P256.jwk(""),
+        P256.jwk(r#""alg":"ES256","use":"sig""#),
+        P256.jwk(""),
+    ];
+    judge(&strict(), &key_set(&twice), &Token::new().mint(), NOW).unwrap();
+    let unnamed = Token::new().without_header("kid").mint();
+    judge(&strict(), &key_set(&twice), &unnamed, NOW).unwrap();
+    let rsa = Token::new().signed_by(&RSA, "RS256").mint();
+    let twice = [
+        RSA.jwk(r#""alg":"RS256""#),
+        RSA.jwk(r#""alg":"PS256""#),
+        RSA.jwk(""),
+    ];
+    judge(&strict(), &key_set(&twice), &rsa, NOW).unwrap();
+    let third = [P256.jwk(""), P256.jwk(""), FORGER.jwk("")];
+    let error = judge(&strict(), &key_set(&third), &Token::new().mint(), NOW).unwrap_err();
+    assert_eq!(error, TokenError::AmbiguousKey);
     // Same kid, same type: nothing does.
     let keys = key_set(&[P256.jwk(""), FORGER.jwk("")]);
     for signer in [&P256, &FORGER] {
