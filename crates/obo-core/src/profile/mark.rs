@@ -72,11 +72,6 @@ impl Mark {
         claims.of_answer && matches!(self.0, Kind::Present("client_id" | "username"))
     }
 
-    /// Whether it must find its claim to hold.
-    pub(crate) fn needs_claim(&self) -> bool {
-        !matches!(self.0, Kind::Absent(_))
-    }
-
     pub(crate) fn holds(&self, claims: &Claims, client: Option<&str>, issuer: &Issuer) -> bool {
         let text = |claim| claims.text(claim);
         match &self.0 {

@@ -105,10 +105,9 @@ impl Profile {
         for mark in self.expected.iter() {
             if !mark.holds(claims, client, issuer) {
                 let claim = mark.claim();
-                return Err(if mark.needs_claim() && !claims.has(claim) {
-                    TokenError::MissingClaim(claim)
-                } else {
-                    TokenError::UnexpectedClaim(claim)
+                return Err(match claims.has(claim) {
+                    true => TokenError::UnexpectedClaim(claim),
+                    false => TokenError::MissingClaim(claim),
                 });
             }
         }
