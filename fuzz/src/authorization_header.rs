@@ -50,7 +50,7 @@ fn server() -> ResourceServer {
 pub fn run(bytes: &[u8]) {
     let lines: Vec<Vec<u8>> = bytes
         .split(|byte| *byte == b'\n')
-        .map(with_tokens)
+        .map(|line| world::with_tokens(line, &TOKENS))
         .collect();
     for line in &lines {
         // Bytes that no header value can have do not come this far, and do no harm where they come from elsewhere.
@@ -96,20 +96,6 @@ fn service() -> BearerAuth<
         std::future::ready(Ok(Response::new(())))
     });
     LAYER.with(|layer| layer.layer(inner))
-}
-
-fn with_tokens(line: &[u8]) -> Vec<u8> {
-    let mut expanded = Vec::with_capacity(line.len());
-    for byte in line {
-        match usize::from(*byte)
-            .checked_sub(1)
-            .and_then(|i| TOKENS.get(i))
-        {
-            Some(token) => expanded.extend_from_slice(token.as_bytes()),
-            None => expanded.push(*byte),
-        }
-    }
-    expanded
 }
 
 /// The second reading.

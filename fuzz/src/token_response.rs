@@ -68,7 +68,7 @@ pub fn run(bytes: &[u8]) {
     let [status, media_type, dialect, pause, body @ ..] = bytes else {
         return;
     };
-    let response = answer(*status, *media_type, with_tokens(body));
+    let response = answer(*status, *media_type, world::with_tokens(body, &TOKENS));
     let request = ExchangeRequest::new(&CALLER_A, target());
     let chosen = DIALECTS.get(usize::from(*dialect) % (DIALECTS.len() + 1));
     let (chosen, refused) = match chosen {
@@ -198,18 +198,4 @@ fn answer(status: u8, media_type: u8, body: Vec<u8>) -> Response<Bytes> {
         .status(status)
         .header(header::CONTENT_TYPE, media_type);
     response.body(body.into()).unwrap()
-}
-
-fn with_tokens(bytes: &[u8]) -> Vec<u8> {
-    let mut expanded = Vec::with_capacity(bytes.len());
-    for byte in bytes {
-        match usize::from(*byte)
-            .checked_sub(1)
-            .and_then(|i| TOKENS.get(i))
-        {
-            Some(token) => expanded.extend_from_slice(token.as_bytes()),
-            None => expanded.push(*byte),
-        }
-    }
-    expanded
 }

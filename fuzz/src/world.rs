@@ -79,3 +79,18 @@ pub(crate) fn caller() -> Validated {
     let token = signer.mint(signer.alg, &claims());
     judge(&policy(), &PUBLISHED, &token, now()).unwrap()
 }
+
+/// The bytes with a token in place of each that is a number of one, from 1 on.
+pub(crate) fn with_tokens(bytes: &[u8], tokens: &[String]) -> Vec<u8> {
+    let mut expanded = Vec::with_capacity(bytes.len());
+    for byte in bytes {
+        match usize::from(*byte)
+            .checked_sub(1)
+            .and_then(|i| tokens.get(i))
+        {
+            Some(token) => expanded.extend_from_slice(token.as_bytes()),
+            None => expanded.push(*byte),
+        }
+    }
+    expanded
+}

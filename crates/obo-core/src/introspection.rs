@@ -3,7 +3,6 @@
 mod refusal;
 mod signed;
 
-use std::collections::HashSet;
 use std::fmt;
 use std::time::Duration;
 
@@ -14,7 +13,7 @@ pub use signed::SignedAnswer;
 
 use crate::claims::Claims;
 use crate::crypto::digest;
-use crate::json::OneOrMany;
+use crate::json::{Names, OneOrMany, Trace};
 use crate::{
     BearerToken, Policy, TokenEndpointError, TokenError, UnixTime, Validated, json, values,
 };
@@ -93,17 +92,17 @@ impl IntrospectionAnswer {
     fn confirming_claims(self) -> Result<Claims, TokenError> {
         let json = self.active()?;
         let json = str::from_utf8(&json).map_err(|_| TokenError::Malformed("payload"))?;
-        let (mut names, mut told, mut is_twice) = (HashSet::new(), Vec::new(), false);
+        let (mut names, mut told) = (Names::default(), Vec::new());
         let read = values::members(json, |name, value| {
-            is_twice |= !names.insert(name.to_owned());
+            names.push(name.to_owned().into());
             if CONFIRMING.contains(&name) {
                 told.push(format!(r#""{name}":{value}"#));
             }
         });
         read.ok_or(TokenError::Malformed("payload"))?;
-        if is_twice {
-            return Err(TokenError::DuplicateMember("payload"));
-        }
+        names
+            .check(&Trace::default())
+            .map_err(|_: serde_json::Error| TokenError::DuplicateMember("payload"))?;
         let claims = Claims::parse_answer(format!("{{{}}}", told.join(",")).into_bytes())?;
         check_kind(&claims)?;
         match claims.other_kind {

@@ -12,7 +12,8 @@ use zeroize::Zeroizing;
 
 use crate::{BearerToken, ClaimsRequest, ConfigError, Secret, challenge};
 
-/// A request to the token endpoint, or to that for introspection: ordered form pairs, since `audience` and `resource` may repeat (TX-05).
+/// A request to the token endpoint, or to that for introspection: ordered form pairs, since `audience` and `resource` may
+/// repeat (TX-05).
 #[derive(Clone, Debug)]
 pub struct TokenRequest {
     pairs: Vec<(Cow<'static, str>, Secret)>,

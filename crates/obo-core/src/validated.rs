@@ -40,8 +40,8 @@ pub(crate) struct Facts {
 
 /// The proof that a token was validated: who calls, for whom, with which rights, until when.
 ///
-/// Only a [`Policy`](crate::Policy) makes one: of a JWT, or of what the issuer says of a token. It is an `Arc` inside: clone it freely. `C` is the type of
-/// the claims beyond the registered ones; the layer stores a `Validated<()>`, and
+/// Only a [`Policy`](crate::Policy) makes one: of a JWT, or of what the issuer says of a token. It is an `Arc` inside:
+/// clone it freely. `C` is the type of the claims beyond the registered ones; the layer stores a `Validated<()>`, and
 /// [`with_claims`](Validated::with_claims) gives the typed view of it.
 ///
 /// What it does not say: that the caller may do what it asks. Scopes and actors are for rules to check.
