@@ -164,7 +164,7 @@ impl AuthorizationServer {
         {
             return Err(error);
         }
-        let flight = inner.flights.join((), || discover(Arc::clone(inner)));
+        let flight = inner.flights.join((), 0, || discover(Arc::clone(inner)));
         if let Some(known) = known {
             return Ok(Arc::clone(&known.metadata));
         }

@@ -132,6 +132,43 @@ impl ExchangeError {
         }))
     }
 
+    /// The rejection of this service's own credential, whatever it was presented for.
+    pub(crate) fn rejects_client(&self) -> Option<&TokenEndpointError> {
+        let source = self.0.source.as_ref()?;
+        let is_of_client = self.0.kind == ExchangeErrorKind::ClientMisconfigured
+            && (source.status() == Some(StatusCode::UNAUTHORIZED)
+                || source.oauth_code() == Some("invalid_client"));
+        is_of_client.then_some(source)
+    }
+
+    /// Whether the server would say the same again, since the set-up is wrong.
+    pub(crate) fn is_of_the_setup(&self) -> bool {
+        match self.0.kind {
+            ExchangeErrorKind::AnswerUnusable => true,
+            // Without a response it was noticed here, which costs the server nothing.
+            ExchangeErrorKind::ClientMisconfigured => {
+                let source = self.0.source.as_ref();
+                source.is_some_and(|source| source.status().is_some())
+            }
+            _ => false,
+        }
+    }
+
+    /// What it takes in memory, in bytes.
+    pub(crate) fn size(&self) -> usize {
+        let source = self.0.source.as_ref().map_or(0, |source| {
+            let claims = source.claims().map_or(0, |claims| claims.as_json().len());
+            let acr_values = source.acr_values().iter().map(String::len);
+            source.to_string().len() + claims + acr_values.sum::<usize>()
+        });
+        let target = self.0.target.as_ref().map_or(0, String::len);
+        size_of::<Inner>()
+            + size_of::<TokenEndpointError>()
+            + target
+            + self.0.problem.len()
+            + source
+    }
+
     /// What kind of failure it is.
     pub fn kind(&self) -> ExchangeErrorKind {
         self.0.kind

@@ -59,9 +59,9 @@ impl World {
             return Err(token);
         }
         let world = self.clone();
-        let joined = self
-            .flights
-            .join(key, move || async move { world.fly(key).await });
+        let joined =
+            self.flights
+                .join(key, key.into(), move || async move { world.fly(key).await });
         Ok(joined.unwrap_or_else(|Overloaded| panic!("there is room")))
     }
 

@@ -50,7 +50,7 @@ impl Reached {
         self.0.store(false, Ordering::Relaxed);
     }
 
-    fn set(&self) {
+    pub(crate) fn set(&self) {
         self.0.store(true, Ordering::Relaxed);
     }
 }

@@ -16,6 +16,7 @@ use crate::ConfigError;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CacheBounds {
     pub(super) bytes: u64,
+    pub(super) bytes_per_subject: Option<u64>,
     pub(super) entries_per_subject: usize,
     pub(super) lifetime: Duration,
 }
@@ -24,10 +25,11 @@ pub struct CacheBounds {
 const MAX_LIFETIME: Duration = Duration::from_secs(24 * 3600);
 
 impl CacheBounds {
-    /// 64 MiB, 256 entries of one subject, an hour.
+    /// 64 MiB, of which one subject may have a sixteenth and 256 entries, and an hour.
     pub fn new() -> Self {
         Self {
             bytes: 64 * 1024 * 1024,
+            bytes_per_subject: None,
             entries_per_subject: 256,
             lifetime: Duration::from_secs(3600),
         }
@@ -37,6 +39,14 @@ impl CacheBounds {
     #[must_use]
     pub fn bytes(mut self, bytes: u64) -> Self {
         self.bytes = bytes;
+        self
+    }
+
+    /// Room for the entries of one subject, in bytes, so that no subject takes the room of all others; a sixteenth of
+    /// [`bytes`](Self::bytes) by default. A subject's entries that expire first are evicted for its new ones.
+    #[must_use]
+    pub fn bytes_per_subject(mut self, bytes: u64) -> Self {
+        self.bytes_per_subject = Some(bytes);
         self
     }
 
@@ -55,6 +65,12 @@ impl CacheBounds {
     pub fn lifetime(mut self, lifetime: Duration) -> Self {
         self.lifetime = lifetime;
         self
+    }
+
+    /// The room of one subject, in bytes.
+    pub(super) fn of_one_subject(&self) -> usize {
+        let bytes = self.bytes_per_subject.unwrap_or(self.bytes / 16);
+        usize::try_from(bytes).unwrap_or(usize::MAX)
     }
 
     pub(super) fn checked(self) -> Result<Self, ConfigError> {

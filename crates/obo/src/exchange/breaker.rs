@@ -1,278 +1,427 @@
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::client_auth::Reached;
-use crate::{ErrorClass, Issuer, TokenEndpointError, observe, random};
+use super::admission::{Asker, Distinct};
+use crate::{observe, random};
 
-/// After how many failures in a row the server is left alone.
+/// After how many failures in a row it opens.
 const FAILURES: u32 = 5;
 /// For how long at first; it doubles each time.
 const FIRST: Duration = Duration::from_secs(1);
 const LONGEST: Duration = Duration::from_secs(30);
+/// For how long one that was served speaks against failures that may be due to what was requested.
+const GRACE: Duration = Duration::from_secs(10);
+/// How many subjects with failures are told from newcomers.
+const SUBJECTS: usize = 64;
 
-/// Leaves an authorization server alone that keeps failing: nobody waits for what will not come, and it can recover.
+/// Which failures open a breaker, and who may pass an open one.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Rule {
+    /// How many subjects must have failed.
+    pub(super) subjects: usize,
+    /// How many targets must have failed.
+    pub(super) targets: usize,
+    /// How many requests of subjects without a failure pass in each period while it is open.
+    pub(super) newcomers: u32,
+}
+
+/// Stops requests to what keeps failing: callers fail fast, and the server can recover.
 ///
-/// Only failures that may pass count, and those of one subject alone open nothing: the fault may be in what is asked for it.
-/// After the time one request goes ahead, of another subject than the one before it if there is any, and the others follow
-/// if it got an answer.
+/// It opens after [`FAILURES`] failures in a row that are of as many subjects and targets as its [`Rule`] demands. A failure
+/// that may be due to the request itself opens nothing for [`GRACE`] after a request was served. When its time is over, one
+/// request goes ahead, and the others follow if that one is served. Until then a few newcomers pass: if hostile subjects
+/// opened it, the first of the others closes it.
 #[derive(Debug)]
-pub(crate) struct Breaker {
-    issuer: Issuer,
-    /// Which of the server's endpoints it is before: `token` or `introspection`.
-    endpoint: &'static str,
+pub(super) struct Breaker {
+    rule: Rule,
+    /// What is reported when it opens and closes.
+    label: Option<observe::Endpoint>,
     state: Mutex<State>,
 }
 
 #[derive(Debug, Default)]
 struct State {
     failures: u32,
-    /// Whose failure was the last one that counts.
-    failed_for: Option<u64>,
-    /// Whether there were failures of several subjects.
-    are_of_several: bool,
-    /// How often in a row it opened.
-    openings: u32,
-    open_until: Option<Instant>,
-    is_probing: bool,
+    failing: Distinct,
+    /// The subjects with failures, as far as there is room.
+    failed: Vec<u64>,
+    served_at: Option<Instant>,
+    open: Option<Open>,
 }
 
-/// The right to ask; one that is dropped unused tells nothing.
 #[derive(Debug)]
-pub(super) struct Pass<'a> {
-    breaker: &'a Breaker,
-    subject: u64,
-    is_probe: bool,
+struct Open {
+    until: Instant,
+    /// How often in a row.
+    openings: u32,
+    is_probing: bool,
+    /// How many newcomers may still pass in this period.
+    newcomers: u32,
+    /// Whose request went ahead last and failed.
+    probed_for: Option<u64>,
+}
+
+/// The right to send a request. Dropped without a word of its outcome, it says nothing.
+#[derive(Debug)]
+pub(super) struct Pass {
+    breaker: Arc<Breaker>,
+    asker: Asker,
+    kind: Kind,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    /// It was closed.
+    Closed,
+    /// The one request that goes ahead when the time is over.
+    Probe,
+    /// A request of a subject that has not failed.
+    Newcomer,
 }
 
 impl Breaker {
-    pub(crate) fn new(issuer: Issuer, endpoint: &'static str) -> Self {
+    pub(super) fn new(rule: Rule, label: Option<observe::Endpoint>) -> Self {
         Self {
-            issuer,
-            endpoint,
+            rule,
+            label,
             state: Mutex::default(),
         }
     }
 
-    /// Asks on behalf of `subject`, unless the server is left alone, and learns from how it ends.
-    pub(crate) async fn guard<T>(
-        &self,
-        subject: u64,
-        reached: &Reached,
-        ask: impl Future<Output = Result<T, TokenEndpointError>>,
-    ) -> Result<T, TokenEndpointError> {
-        let pass = self.pass(subject).map_err(|left| {
-            let problem = "the authorization server kept failing and is left alone for a moment";
-            TokenEndpointError::new(ErrorClass::Transient, problem).with_retry_after(Some(left))
-        })?;
-        let answered = ask.await;
-        match answered.as_ref().map_err(TokenEndpointError::class) {
-            // What ended before the server was asked tells nothing of it.
-            _ if !reached.server() => drop(pass),
-            Err(ErrorClass::Transient) => pass.failed(),
-            Err(ErrorClass::Throttled) => drop(pass),
-            _ => pass.answered(),
-        }
-        answered
+    /// The right to send a request, or when to try again.
+    pub(super) fn pass(self: &Arc<Self>, asker: Asker) -> Result<Pass, Duration> {
+        let kind = self.lock().kind_of_pass(asker.subject)?;
+        Ok(self.passing(asker, kind))
     }
 
-    /// The right to ask, or when to try again.
-    pub(super) fn pass(&self, subject: u64) -> Result<Pass<'_>, Duration> {
-        let mut state = self.lock();
-        let Some(until) = state.open_until else {
-            return Ok(self.admit(subject, false));
-        };
-        // Whoever failed last leaves the way to others for a while.
-        let until = match state.failed_for == Some(subject) && state.openings > 1 {
-            true => until + LONGEST,
-            false => until,
-        };
-        let left = until.saturating_duration_since(Instant::now());
-        if !left.is_zero() {
-            return Err(left);
-        }
-        if state.is_probing {
-            return Err(FIRST);
-        }
-        state.is_probing = true;
-        Ok(self.admit(subject, true))
+    /// The right to report on a request that no breaker had to let pass.
+    pub(super) fn admit(self: &Arc<Self>, asker: Asker) -> Pass {
+        self.passing(asker, Kind::Closed)
     }
 
-    fn admit(&self, subject: u64, is_probe: bool) -> Pass<'_> {
+    fn passing(self: &Arc<Self>, asker: Asker, kind: Kind) -> Pass {
         Pass {
-            breaker: self,
-            subject,
-            is_probe,
+            breaker: Arc::clone(self),
+            asker,
+            kind,
+        }
+    }
+
+    /// A request was served that began before the breaker was made.
+    pub(super) fn served(&self) {
+        let mut state = self.lock();
+        if state.open.is_none() {
+            state.reset();
         }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+
+    fn report(&self, is_open: bool) {
+        if let Some(label) = &self.label {
+            observe::breaker(label, is_open);
+        }
+    }
 }
 
-impl Pass<'_> {
-    /// The server answered, be it with a refusal.
-    pub(super) fn answered(self) {
+impl State {
+    fn kind_of_pass(&mut self, subject: u64) -> Result<Kind, Duration> {
+        let Some(open) = &mut self.open else {
+            return Ok(Kind::Closed);
+        };
+        // The subject whose request went ahead and failed leaves the way to others for a while.
+        let until = match open.probed_for == Some(subject) {
+            true => open.until + LONGEST,
+            false => open.until,
+        };
+        let left = until.saturating_duration_since(Instant::now());
+        if left.is_zero() && !open.is_probing {
+            open.is_probing = true;
+            return Ok(Kind::Probe);
+        }
+        if open.newcomers > 0 && !self.failed.contains(&subject) {
+            open.newcomers -= 1;
+            return Ok(Kind::Newcomer);
+        }
+        Err(if left.is_zero() { FIRST } else { left })
+    }
+
+    fn reset(&mut self) {
+        *self = Self {
+            served_at: Some(Instant::now()),
+            ..Self::default()
+        };
+    }
+
+    fn add(&mut self, asker: Asker) {
+        self.failures += 1;
+        self.failing.insert(asker);
+        if self.failed.len() < SUBJECTS && !self.failed.contains(&asker.subject) {
+            self.failed.push(asker.subject);
+        }
+    }
+
+    fn opens(&self, rule: Rule, is_of_server: bool) -> bool {
+        let is_recent = |at: Instant| at.elapsed() < GRACE;
+        self.failures >= FAILURES
+            && self.failing.are(rule.subjects, rule.targets)
+            && (is_of_server || !self.served_at.is_some_and(is_recent))
+    }
+}
+
+impl Pass {
+    /// The server served the request or refused it.
+    pub(super) fn served(self) {
         let mut state = self.breaker.lock();
-        if state.open_until.is_some() {
+        if state.open.is_some() {
             // A request that began before it opened says nothing about what came later.
-            if !self.is_probe {
+            if self.kind == Kind::Closed {
                 return;
             }
-            observe::breaker(&self.breaker.issuer, self.breaker.endpoint, false);
+            self.breaker.report(false);
         }
-        *state = State::default();
+        state.reset();
     }
 
-    /// It failed in a way that may pass.
-    pub(super) fn failed(self) {
+    /// The request failed in a way that may pass; `is_of_server` if what was requested cannot be the reason.
+    pub(super) fn failed(self, is_of_server: bool) {
         let mut state = self.breaker.lock();
-        state.failures += 1;
-        let before = state.failed_for.replace(self.subject);
-        state.are_of_several |= before.is_some_and(|before| before != self.subject);
-        let is_open = state.open_until.is_some();
-        let opens = !is_open && state.are_of_several && state.failures >= FAILURES;
-        if self.is_probe || opens {
-            let longest = FIRST * 2_u32.pow(state.openings.min(8));
-            let jitter = 1.0 - 0.2 * random::fraction();
-            state.open_until = Some(Instant::now() + longest.min(LONGEST).mul_f64(jitter));
-            state.openings += 1;
-            observe::breaker(&self.breaker.issuer, self.breaker.endpoint, true);
+        state.add(self.asker);
+        let before = match &state.open {
+            None if !state.opens(self.breaker.rule, is_of_server) => return,
+            Some(_) if self.kind != Kind::Probe => return,
+            before => before.as_ref().map_or(0, |open| open.openings),
+        };
+        let longest = (FIRST * 2_u32.pow(before.min(8))).min(LONGEST);
+        let jitter = 1.0 - 0.2 * random::fraction();
+        state.open = Some(Open {
+            until: Instant::now() + longest.mul_f64(jitter),
+            openings: before + 1,
+            is_probing: false,
+            newcomers: self.breaker.rule.newcomers,
+            probed_for: (before > 0 && self.breaker.rule.subjects > 1)
+                .then_some(self.asker.subject),
+        });
+        if before == 0 {
+            self.breaker.report(true);
         }
     }
 }
 
-impl Drop for Pass<'_> {
+impl Drop for Pass {
     fn drop(&mut self) {
-        if self.is_probe {
-            self.breaker.lock().is_probing = false;
+        if self.kind == Kind::Probe
+            && let Some(open) = &mut self.breaker.lock().open
+        {
+            open.is_probing = false;
+        }
+    }
+}
+
+impl Drop for Breaker {
+    fn drop(&mut self) {
+        if self.lock().open.is_some() {
+            self.report(false);
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use std::sync::atomic::{AtomicU64, Ordering};
+
     use tokio::time::advance;
+
+    use super::*;
 
     static NEXT: AtomicU64 = AtomicU64::new(100);
 
-    /// Of a subject that nobody else is.
-    fn pass(breaker: &Breaker) -> Result<Pass<'_>, Duration> {
-        breaker.pass(NEXT.fetch_add(1, Ordering::SeqCst))
+    /// A subject and a target that no other request is for.
+    fn newcomer() -> Asker {
+        let number = NEXT.fetch_add(1, Ordering::SeqCst);
+        Asker {
+            subject: number,
+            target: number,
+        }
     }
 
-    fn fail(breaker: &Breaker) {
-        pass(breaker).unwrap().failed();
+    fn of_subject(subject: u64) -> Asker {
+        Asker {
+            subject,
+            ..newcomer()
+        }
     }
 
-    fn closed() -> Breaker {
-        Breaker::new(Issuer::new("https://idp.example").unwrap(), "token")
+    fn closed(newcomers: u32) -> Arc<Breaker> {
+        let rule = Rule {
+            subjects: 3,
+            targets: 3,
+            newcomers,
+        };
+        Arc::new(Breaker::new(rule, None))
     }
 
-    fn opened() -> Breaker {
-        let breaker = closed();
+    fn fail(breaker: &Arc<Breaker>) {
+        breaker.pass(newcomer()).unwrap().failed(true);
+    }
+
+    fn opened(newcomers: u32) -> Arc<Breaker> {
+        let breaker = closed(newcomers);
         for _ in 0..FAILURES {
             fail(&breaker);
         }
         breaker
     }
 
+    fn is_open(breaker: &Arc<Breaker>) -> bool {
+        breaker.lock().open.is_some()
+    }
+
     #[tokio::test(start_paused = true)]
-    async fn an_answer_between_failures_keeps_it_closed() {
-        let breaker = closed();
+    async fn a_served_request_keeps_it_closed() {
+        let breaker = closed(0);
         for _ in 0..3 {
             for _ in 1..FAILURES {
                 fail(&breaker);
             }
-            pass(&breaker).unwrap().answered();
+            breaker.pass(newcomer()).unwrap().served();
         }
-        pass(&breaker).unwrap();
+        assert!(!is_open(&breaker));
     }
 
     #[tokio::test(start_paused = true)]
-    async fn once_open_one_goes_ahead_after_the_time_and_an_answer_closes_it() {
-        let breaker = opened();
-        let left = pass(&breaker).unwrap_err();
+    async fn one_request_goes_ahead_and_closes_it() {
+        let breaker = opened(0);
+        let left = breaker.pass(newcomer()).unwrap_err();
         assert!(left <= FIRST && left >= FIRST.mul_f64(0.8), "{left:?}");
         advance(FIRST).await;
-        let probe = pass(&breaker).unwrap();
-        pass(&breaker).unwrap_err();
-        probe.answered();
-        pass(&breaker).unwrap();
+        let probe = breaker.pass(newcomer()).unwrap();
+        breaker.pass(newcomer()).unwrap_err();
+        probe.served();
+        breaker.pass(newcomer()).unwrap();
         fail(&breaker);
-        pass(&breaker).unwrap();
+        breaker.pass(newcomer()).unwrap();
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_failed_probe_doubles_the_time_up_to_the_longest() {
-        let breaker = opened();
+    async fn a_failed_probe_doubles_the_time() {
+        let breaker = opened(0);
         let mut longest = FIRST;
         for _ in 0..8 {
             advance(longest).await;
             fail(&breaker);
             longest = (longest * 2).min(LONGEST);
-            let left = pass(&breaker).unwrap_err();
+            let left = breaker.pass(newcomer()).unwrap_err();
             assert!(left <= longest && left >= longest.mul_f64(0.8), "{left:?}");
         }
         assert_eq!(longest, LONGEST);
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_probe_that_is_given_up_lets_another_one_go() {
-        let breaker = opened();
+    async fn a_dropped_probe_lets_another_go() {
+        let breaker = opened(0);
         advance(FIRST).await;
-        drop(pass(&breaker).unwrap());
-        pass(&breaker).unwrap();
+        drop(breaker.pass(newcomer()).unwrap());
+        breaker.pass(newcomer()).unwrap();
     }
 
     #[tokio::test(start_paused = true)]
-    async fn what_began_before_it_opened_neither_closes_nor_prolongs_it() {
-        let breaker = closed();
-        let early = [(); 2].map(|()| pass(&breaker).unwrap());
+    async fn earlier_requests_change_nothing_when_open() {
+        let breaker = closed(0);
+        let early = [(); 2].map(|()| breaker.pass(newcomer()).unwrap());
         for _ in 0..FAILURES {
             fail(&breaker);
         }
-        let [answered, failed] = early;
-        answered.answered();
-        failed.failed();
-        let left = pass(&breaker).unwrap_err();
+        let [served, failed] = early;
+        served.served();
+        failed.failed(true);
+        let left = breaker.pass(newcomer()).unwrap_err();
         assert!(left <= FIRST, "{left:?}");
     }
 
     #[tokio::test(start_paused = true)]
-    async fn one_subject_alone_opens_nothing() {
-        let breaker = closed();
-        for _ in 0..100 {
-            breaker.pass(1).unwrap().failed();
+    async fn two_subjects_open_nothing() {
+        let breaker = closed(0);
+        for turn in 0..100 {
+            breaker.pass(of_subject(turn % 2)).unwrap().failed(true);
         }
-        pass(&breaker).unwrap().answered();
-        breaker.pass(1).unwrap().failed();
-        for _ in 0..FAILURES - 2 {
-            breaker.pass(1).unwrap().failed();
-        }
-        pass(&breaker).unwrap();
-        breaker.pass(2).unwrap().failed();
-        pass(&breaker).unwrap_err();
+        assert!(!is_open(&breaker));
+        breaker.pass(of_subject(2)).unwrap().failed(true);
+        assert!(is_open(&breaker));
     }
 
     #[tokio::test(start_paused = true)]
-    async fn whoever_failed_last_leaves_the_way_to_others_for_a_while() {
-        let breaker = opened();
-        advance(FIRST).await;
-        breaker.pass(1).unwrap().failed();
-        advance(FIRST * 2).await;
-        breaker.pass(1).unwrap_err();
-        pass(&breaker).unwrap().answered();
+    async fn two_targets_open_nothing() {
+        let breaker = closed(0);
+        for turn in 0..100 {
+            let asker = Asker {
+                target: turn % 2,
+                ..newcomer()
+            };
+            breaker.pass(asker).unwrap().failed(true);
+        }
+        assert!(!is_open(&breaker));
+    }
 
-        let breaker = opened();
+    #[tokio::test(start_paused = true)]
+    async fn the_failed_probe_leaves_the_way_to_others() {
+        let breaker = opened(0);
         advance(FIRST).await;
-        breaker.pass(1).unwrap().failed();
+        breaker.pass(of_subject(1)).unwrap().failed(true);
+        advance(FIRST * 2).await;
+        breaker.pass(of_subject(1)).unwrap_err();
+        breaker.pass(newcomer()).unwrap().served();
+
+        let breaker = opened(0);
+        advance(FIRST).await;
+        breaker.pass(of_subject(1)).unwrap().failed(true);
         advance(FIRST * 2 + LONGEST).await;
-        breaker.pass(1).unwrap().answered();
-        pass(&breaker).unwrap();
+        breaker.pass(of_subject(1)).unwrap().served();
+        breaker.pass(newcomer()).unwrap();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_newcomer_closes_what_others_opened() {
+        let breaker = closed(2);
+        for turn in 0..9 {
+            if let Ok(pass) = breaker.pass(of_subject(turn % 3)) {
+                pass.failed(true);
+            }
+        }
+        assert!(is_open(&breaker));
+        breaker.pass(newcomer()).unwrap().served();
+        assert!(!is_open(&breaker));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn few_newcomers_pass_in_a_period() {
+        let breaker = opened(2);
+        for _ in 0..2 {
+            fail(&breaker);
+        }
+        breaker.pass(newcomer()).unwrap_err();
+        advance(FIRST).await;
+        fail(&breaker);
+        for _ in 0..2 {
+            fail(&breaker);
+        }
+        breaker.pass(newcomer()).unwrap_err();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn requests_at_fault_open_nothing_while_others_pass() {
+        let breaker = closed(0);
+        breaker.pass(newcomer()).unwrap().served();
+        for _ in 0..50 {
+            breaker.pass(newcomer()).unwrap().failed(false);
+        }
+        assert!(!is_open(&breaker));
+        advance(GRACE).await;
+        breaker.pass(newcomer()).unwrap().failed(false);
+        assert!(is_open(&breaker));
     }
 }

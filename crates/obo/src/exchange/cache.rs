@@ -2,27 +2,25 @@
 
 use std::hash::{BuildHasher as _, Hash, RandomState};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use quick_cache::sync::{Cache, EntryAction, EntryResult};
-use quick_cache::{DefaultHashBuilder, Lifecycle, Weighter};
+use quick_cache::{DefaultHashBuilder, Lifecycle, OptionsBuilder, Weighter};
 use tokio::time::Instant;
 
 use super::bounds::CacheBounds;
-use super::entries::{Entries, Hit, Outcome};
+use super::entries::{Entries, Hit, Outcome, Room};
 use super::lifetime::{renewed_after, usable};
 use crate::{CacheKey, ExchangeError, ExchangeErrorKind, IssuedToken, Issuer, observe, random};
-
-/// What an entry costs beside its token, in bytes.
-const ENTRY: usize = 240;
-/// What a subject costs beside its entries, in bytes.
-const SUBJECT: usize = 160;
 
 /// The longest that a caller is told again that its token is not accepted.
 const SUBJECT_INVALID: Duration = Duration::from_secs(30);
 /// How long a caller is told again that a target is denied: a grant may come any time.
 const TARGET_DENIED: Duration = Duration::from_secs(5);
+
+/// How long an outcome is kept that says that the set-up is wrong.
+pub(super) const SETUP: Duration = Duration::from_secs(1);
 
 /// How long after a downstream service rejected a token the next one is not let go for the same reason: the service rejects
 /// whatever it is sent.
@@ -34,7 +32,10 @@ const REJECTIONS: usize = 10_000;
 const SWEEP_EVERY: Duration = Duration::from_secs(60);
 
 pub(super) struct TokenCache {
+    /// In one shard: shards of their own bounds would let a few large subjects evict others while there is room.
     subjects: Cache<SubjectId, Arc<Entries>, Weight, DefaultHashBuilder, Evictions>,
+    /// Held by whatever changes `subjects`: what one change takes away, no other one puts back.
+    changing: Mutex<()>,
     rejections: Cache<CacheKey, Instant>,
     next_sweep: Mutex<Instant>,
     hasher: RandomState,
@@ -63,8 +64,7 @@ struct Weight;
 
 impl Weighter<SubjectId, Arc<Entries>> for Weight {
     fn weight(&self, _: &SubjectId, entries: &Arc<Entries>) -> u64 {
-        let (tokens, count) = entries.size();
-        (tokens + count * ENTRY + SUBJECT) as u64
+        entries.size() as u64
     }
 }
 
@@ -75,24 +75,27 @@ impl Lifecycle<SubjectId, Arc<Entries>> for Evictions {
     type RequestState = ();
 
     fn on_evict(&self, (): &mut (), _: SubjectId, entries: Arc<Entries>) {
-        let (_, count) = entries.size();
-        observe::let_go("capacity", count);
+        observe::let_go("capacity", entries.len());
     }
 }
 
 impl TokenCache {
     pub(super) fn new(bounds: CacheBounds) -> Self {
-        // So few where there is little room, that one subject has room enough.
         let expected = (bounds.bytes / 4096).clamp(1, 10_000) as usize;
-        let subjects = Cache::with(
-            expected,
-            bounds.bytes,
-            Weight,
-            DefaultHashBuilder::default(),
-            Evictions,
-        );
+        let one_shard = OptionsBuilder::new()
+            .shards(1)
+            .estimated_items_capacity(expected)
+            .weight_capacity(bounds.bytes)
+            .build();
+        let (hasher, evictions) = (DefaultHashBuilder::default(), Evictions);
+        let subjects = match one_shard {
+            Ok(options) => Cache::with_options(options, Weight, hasher, evictions),
+            // The builder fails only if one of the two capacities is missing.
+            Err(_) => Cache::with(expected, bounds.bytes, Weight, hasher, evictions),
+        };
         Self {
             subjects,
+            changing: Mutex::default(),
             rejections: Cache::new(REJECTIONS),
             next_sweep: Mutex::new(Instant::now() + SWEEP_EVERY),
             hasher: RandomState::new(),
@@ -104,13 +107,18 @@ impl TokenCache {
         self.id((issuer.as_str(), subject))
     }
 
+    /// A number that stands for a target, or for anything else that can be hashed.
+    pub(super) fn number(&self, of: impl Hash) -> u64 {
+        self.hasher.hash_one(of)
+    }
+
     /// The room of a token that is nobody's.
     pub(super) fn nobody(&self, key: &CacheKey) -> SubjectId {
         self.id(key)
     }
 
     fn id(&self, of: impl Hash) -> SubjectId {
-        SubjectId(self.hasher.hash_one(of))
+        SubjectId(self.number(of))
     }
 
     pub(super) fn get(&self, place: &Place) -> Option<Hit> {
@@ -148,7 +156,8 @@ impl TokenCache {
             ExchangeErrorKind::TargetDenied => TARGET_DENIED,
             // Only another token of the caller's mends it.
             ExchangeErrorKind::StepUp => self.bounds.lifetime,
-            // What is at hand stays good: the next one is fetched later.
+            _ if error.is_of_the_setup() && !self.has_token(&place, now) => SETUP,
+            // A cached token stays usable: the next one is fetched later.
             _ => return self.change(&place, |entries| entries.postpone(&place.key, now)),
         };
         let until = now + session.min(most).min(self.bounds.lifetime);
@@ -165,9 +174,13 @@ impl TokenCache {
         if usable_until <= Instant::now() {
             return;
         }
-        let most = self.bounds.entries_per_subject;
+        let _changing = self.lock();
+        let room = Room {
+            entries: self.bounds.entries_per_subject,
+            bytes: self.bounds.of_one_subject(),
+        };
         let insert = |entries: &mut Entries, outcome| {
-            let let_go = entries.insert(place.key, outcome, usable_until, renew_at, most);
+            let let_go = entries.insert(place.key, outcome, usable_until, renew_at, room);
             observe::let_go("subject", let_go);
         };
         let known = self
@@ -186,7 +199,7 @@ impl TokenCache {
             EntryResult::Vacant(room) => {
                 let mut entries = Entries::default();
                 insert(&mut entries, outcome);
-                // Room that was cleared meanwhile stays empty.
+                // Fails if the room was cleared meanwhile: it stays empty.
                 let _ = room.insert(Arc::new(entries));
             }
             EntryResult::Removed(..) | EntryResult::Replaced(..) | EntryResult::Timeout => {}
@@ -226,6 +239,7 @@ impl TokenCache {
             }
             *next = now + SWEEP_EVERY;
         }
+        let _changing = self.lock();
         let gone = AtomicUsize::new(0);
         self.subjects.retain(|_, entries| {
             let expired = entries.all_expired(now);
@@ -237,12 +251,23 @@ impl TokenCache {
 
     /// Lets everything of a subject go.
     pub(super) fn forget(&self, subject: SubjectId) {
+        let _changing = self.lock();
         if let Some((_, entries)) = self.subjects.remove(&subject) {
-            observe::let_go("revoked", entries.size().1);
+            observe::let_go("revoked", entries.len());
         }
     }
 
+    fn has_token(&self, place: &Place, now: Instant) -> bool {
+        let entries = self.subjects.get(&place.subject);
+        entries.is_some_and(|entries| entries.has_token(&place.key, now))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, ()> {
+        self.changing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn change(&self, place: &Place, change: impl FnOnce(&mut Entries)) {
+        let _changing = self.lock();
         if !self.subjects.contains_key(&place.subject) {
             return;
         }

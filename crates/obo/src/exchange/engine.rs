@@ -7,9 +7,11 @@ use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
 
 use super::actor::{ActorSource, Kind};
+use super::admission::Asker;
 use super::ask::{Ask, Own};
 use super::bounds::CacheBounds;
 use super::cache::{Place, SubjectId, TokenCache};
+use super::client_rejection::ClientRejection;
 use super::entries::Outcome;
 use super::future::ResponseFuture;
 use super::revocations::Revocations;
@@ -30,6 +32,7 @@ pub(super) struct Engine {
     /// Apart, since an exchange that is under way may wait for the actor's own token.
     own_flights: Arc<Flights<CacheKey, Outcome>>,
     revocations: Revocations,
+    client_rejection: ClientRejection,
     /// Without one, nothing can be kept apart safely, so nothing is exchanged.
     keys: Option<CacheKeys>,
 }
@@ -75,6 +78,7 @@ impl Engine {
             flights: Flights::new(limits.flights),
             own_flights: Flights::new(limits.flights),
             revocations: Revocations::new(),
+            client_rejection: ClientRejection::default(),
         })
     }
 
@@ -84,7 +88,8 @@ impl Engine {
             Ok(place) => place,
             Err(error) => return ResponseFuture::failed(error),
         };
-        let at_hand = self.tokens.get(&place).filter(|_| !ask.is_fresh());
+        let at_hand = self.tokens.get(&place);
+        let at_hand = at_hand.filter(|hit| !ask.is_fresh() || hit.is_of_the_setup());
         observe::at_hand(at_hand.is_some());
         if let Some(hit) = at_hand {
             if hit.is_due {
@@ -96,6 +101,9 @@ impl Engine {
                 source: TokenSource::Cache,
                 place,
             }));
+        }
+        if let Some(error) = self.rejected(&ask) {
+            return ResponseFuture::failed(error);
         }
         let need = match ask.is_fresh() {
             true => Need::Renewal,
@@ -145,7 +153,7 @@ impl Engine {
             Ask::Exchange(_) => &self.flights,
             Ask::Own(_) => &self.own_flights,
         };
-        flights.join(place.key, || {
+        flights.join(place.key, place.subject.number(), || {
             let (engine, cause) = (Arc::clone(self), observe::Cause::here());
             async move { engine.fly(place, ask, need, &cause).await }
         })
@@ -173,6 +181,17 @@ impl Engine {
         let session = ask.caller().map_or(Duration::MAX, |caller| {
             caller.expires_at().saturating_since(started_at)
         });
+        let rejects_client = match outcome.as_ref().map_err(ExchangeError::rejects_client) {
+            Ok(_) => {
+                self.client_rejection.issued();
+                false
+            }
+            Err(Some(error)) => {
+                let credential = self.endpoint.client.auth();
+                self.client_rejection.record(credential, error)
+            }
+            Err(None) => false,
+        };
         match &outcome {
             // Renewed meanwhile: to which certificate the token is bound is not known.
             Ok(_) if self.endpoint.certificate.is_some() && self.key(&ask) != Some(place.key) => {}
@@ -181,6 +200,7 @@ impl Engine {
                 self.tokens
                     .insert(place, token.clone(), start, lifetime, session);
             }
+            Err(_) if rejects_client => {}
             Err(error) => self.tokens.insert_refusal(place, error, session),
         }
         self.tokens.sweep();
@@ -192,7 +212,11 @@ impl Engine {
     async fn fetch(self: &Arc<Self>, ask: &Ask, place: &Place, start: Instant) -> Outcome {
         let deadline = start + self.endpoint.deadline;
         let asked = self.with_actor(ask.clone(), deadline).await?;
-        let issued = self.endpoint.ask(&asked, place.subject, deadline).await?;
+        let asker = Asker {
+            subject: place.subject.number(),
+            target: self.tokens.number(ask.target().map(ToString::to_string)),
+        };
+        let issued = self.endpoint.ask(&asked, asker, deadline).await?;
         // The answer may have taken longer than the caller's token lived, or than it was not revoked.
         if let Some(caller) = ask.caller() {
             self.check_caller(caller, ask.target().map(|target| &**target))?;
@@ -246,13 +270,33 @@ impl Engine {
         Ok(Ask::Exchange(request.clone().with_actor(actor)))
     }
 
+    /// The rejection of our own credential, for as long as asking again would change nothing.
+    fn rejected(&self, ask: &Ask) -> Option<ExchangeError> {
+        let error = self.client_rejection.of(&self.endpoint.client.auth())?;
+        let target = ask.target().map(|target| &**target);
+        Some(match ask {
+            Ask::Exchange(_) => ExchangeError::of_token_endpoint(target, error),
+            Ask::Own(_) => ExchangeError::of_own_token(target, error),
+        })
+    }
+
     /// Nothing is done for a caller whose own token has expired or was revoked, whatever is at hand.
     fn check_caller(
         &self,
         caller: &Validated,
         target: Option<&Target>,
     ) -> Result<SubjectId, ExchangeError> {
-        let subject = self.tokens.subject(caller.issuer(), caller.subject());
+        let issuer = caller.issuer();
+        if !self.endpoint.takes_subjects_of(issuer) {
+            let kind = ExchangeErrorKind::ClientMisconfigured;
+            let problem = format!(
+                "the caller's token is of issuer {issuer:?}, and tokens are exchanged at {:?}: exchange it at \
+                 its own issuer, or allow it with `allow_subjects_of`",
+                self.endpoint.server.issuer(),
+            );
+            return Err(ExchangeError::new(kind, target, problem));
+        }
+        let subject = self.tokens.subject(issuer, caller.subject());
         let problem = if caller.expires_at() <= self.endpoint.clock.now() {
             "the caller's own token has expired"
         } else if self.revocations.cover(subject, caller.issued_at()) {

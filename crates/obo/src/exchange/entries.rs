@@ -4,6 +4,11 @@ use tokio::time::Instant;
 
 use crate::{CacheKey, ExchangeError, IssuedToken};
 
+/// What an entry takes besides its outcome, in bytes.
+const ENTRY: usize = 240;
+/// What a subject takes besides its entries, in bytes.
+const SUBJECT: usize = 160;
+
 /// What an exchange gave.
 pub(super) type Outcome = Result<IssuedToken, ExchangeError>;
 
@@ -14,6 +19,8 @@ pub(super) struct Entries(Vec<(CacheKey, Entry)>);
 #[derive(Clone)]
 struct Entry {
     outcome: Outcome,
+    /// What it takes in memory, in bytes.
+    size: usize,
     usable_until: Instant,
     /// When it is fetched anew beside its use.
     renew_at: Option<Instant>,
@@ -26,6 +33,28 @@ pub(super) struct Hit {
     pub(super) is_due: bool,
 }
 
+/// How much one subject may have.
+#[derive(Clone, Copy)]
+pub(super) struct Room {
+    pub(super) entries: usize,
+    pub(super) bytes: usize,
+}
+
+impl Hit {
+    /// Whether it says that the set-up is wrong, so that not even a fresh token can be had for a moment.
+    pub(super) fn is_of_the_setup(&self) -> bool {
+        let error = self.outcome.as_ref().err();
+        error.is_some_and(ExchangeError::is_of_the_setup)
+    }
+}
+
+fn size(outcome: &Outcome) -> usize {
+    match outcome {
+        Ok(token) => token.authorization().len(),
+        Err(error) => error.size(),
+    }
+}
+
 impl Entries {
     pub(super) fn get(&self, key: &CacheKey, now: Instant) -> Option<Hit> {
         let entry = self.find(key).filter(|entry| now < entry.usable_until)?;
@@ -35,37 +64,44 @@ impl Entries {
         })
     }
 
-    /// Keeps an outcome; of more than `most`, the one that ends first is let go. How many that were.
+    /// Keeps an outcome; of more than fit into `room`, those that end first are evicted. How many that were.
     pub(super) fn insert(
         &mut self,
         key: CacheKey,
         outcome: Outcome,
         usable_until: Instant,
         renew_at: Option<Instant>,
-        most: usize,
+        room: Room,
     ) -> usize {
         let entry = Entry {
+            size: ENTRY + size(&outcome),
             outcome,
             usable_until,
             renew_at,
         };
-        if let Some(known) = self.find_mut(&key) {
-            *known = entry;
+        let now = Instant::now();
+        self.0
+            .retain(|(known, entry)| now < entry.usable_until && *known != key);
+        let usable = self.0.len();
+        if room.bytes < SUBJECT + entry.size {
             return 0;
         }
-        let now = Instant::now();
-        self.0.retain(|(_, entry)| now < entry.usable_until);
-        let usable = self.0.len();
-        while self.0.len() >= most {
+        while self.0.len() >= room.entries || room.bytes < self.size() + entry.size {
             let first = self.0.iter().map(|(_, entry)| entry.usable_until).min();
             self.0
                 .retain(|(_, entry)| Some(entry.usable_until) != first);
         }
-        let let_go = usable - self.0.len();
+        let evicted = usable - self.0.len();
         let position = self.position(&key).unwrap_or_else(|place| place);
         self.0.insert(position, (key, entry));
         self.0.shrink_to_fit();
-        let_go
+        evicted
+    }
+
+    /// Whether there is a token that can be used.
+    pub(super) fn has_token(&self, key: &CacheKey, now: Instant) -> bool {
+        let entry = self.find(key);
+        entry.is_some_and(|entry| entry.outcome.is_ok() && now < entry.usable_until)
     }
 
     /// How many there are, where none of them can be used any more.
@@ -98,13 +134,14 @@ impl Entries {
         }
     }
 
-    /// The tokens' bytes and how many entries there are.
-    pub(super) fn size(&self) -> (usize, usize) {
-        let tokens = self.0.iter().map(|(_, entry)| {
-            let token = entry.outcome.as_ref();
-            token.map_or(0, |token| token.authorization().len())
-        });
-        (tokens.sum(), self.0.len())
+    /// What all of it takes in memory, in bytes.
+    pub(super) fn size(&self) -> usize {
+        let entries = self.0.iter().map(|(_, entry)| entry.size);
+        SUBJECT + entries.sum::<usize>()
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
     }
 
     fn position(&self, key: &CacheKey) -> Result<usize, usize> {

@@ -4,24 +4,25 @@
 //! token at the same time; it runs in a task of its own, so that a caller that goes away changes nothing for the others.
 
 mod actor;
+mod admission;
 mod ask;
 mod bounds;
 mod breaker;
 mod cache;
+mod client_rejection;
 mod engine;
 mod entries;
 mod future;
 mod lifetime;
-mod pause;
+mod pauses;
 mod retry;
 mod revocations;
 mod token_endpoint;
 mod token_exchange;
 
 pub use actor::ActorSource;
+pub(crate) use admission::{Admission, Asker};
 pub(crate) use ask::{Ask, Own};
 pub use bounds::CacheBounds;
-pub(crate) use breaker::Breaker;
 pub use future::ResponseFuture;
-pub(crate) use pause::Pause;
 pub use token_exchange::{Exchanged, TokenExchange, TokenSource};

@@ -4,9 +4,8 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep, timeout_at};
 
+use super::admission::{Admission, Asker};
 use super::ask::Ask;
-use super::cache::SubjectId;
-use super::pause::Pause;
 use super::token_endpoint::TokenEndpoint;
 use crate::client_auth::Reached;
 use crate::{ErrorClass, ExchangeError, IssuedToken, TokenEndpointError, random};
@@ -21,11 +20,11 @@ impl TokenEndpoint {
     pub(super) async fn ask(
         &self,
         ask: &Ask,
-        subject: SubjectId,
+        asker: Asker,
         deadline: Instant,
     ) -> Result<IssuedToken, ExchangeError> {
         let target = ask.target().map(|target| &**target);
-        let answered = self.guarded(ask, subject, deadline).await;
+        let answered = self.guarded(ask, asker, deadline).await;
         answered.map_err(|error| match ask {
             Ask::Exchange(_) => ExchangeError::of_token_endpoint(target, error),
             Ask::Own(_) => ExchangeError::of_own_token(target, error),
@@ -35,41 +34,45 @@ impl TokenEndpoint {
     async fn guarded(
         &self,
         ask: &Ask,
-        subject: SubjectId,
+        asker: Asker,
         deadline: Instant,
     ) -> Result<IssuedToken, TokenEndpointError> {
         let reached = Reached::default();
         let exchange = async {
-            let exchanged = timeout_at(deadline, self.attempts(ask, deadline, &reached)).await;
+            let attempts = self.attempts(ask, asker, deadline, &reached);
+            let exchanged = timeout_at(deadline, attempts).await;
             exchanged.unwrap_or_else(|_| {
                 let problem = format!("the exchange was not over within {:?}", self.deadline);
                 Err(TokenEndpointError::new(ErrorClass::Transient, problem))
             })
         };
-        self.breaker
-            .guard(subject.number(), &reached, exchange)
+        let target = ask.target().map(|target| &**target);
+        self.admission
+            .guard(asker, target, &reached, exchange)
             .await
     }
 
     async fn attempts(
         &self,
         ask: &Ask,
+        asker: Asker,
         deadline: Instant,
         reached: &Reached,
     ) -> Result<IssuedToken, TokenEndpointError> {
         let mut retry = 0;
         loop {
-            self.wait_out_pause(deadline).await?;
+            self.wait_out_pause(asker, deadline).await?;
             let error = match self.attempt(ask, reached).await {
                 Ok(token) => return Ok(token),
                 Err(error) => error,
             };
-            if !self.pause.heed(&error) {
+            if !matches!(error.class(), ErrorClass::Throttled | ErrorClass::Transient) {
                 return Err(error);
             }
+            self.admission.record_pause(asker, &error);
             let left = deadline - Instant::now();
             // An attempt that hung for half of the time is not worth the other half.
-            if retry == RETRIES || left <= self.deadline / 2 || self.pause.remaining() > left {
+            if retry == RETRIES || left <= self.deadline / 2 || self.admission.pause(asker) > left {
                 return Err(error);
             }
             sleep(backoff(retry)).await;
@@ -78,10 +81,14 @@ impl TokenEndpoint {
     }
 
     /// Waits until the server may be asked again; fails at once where that is past the deadline.
-    async fn wait_out_pause(&self, deadline: Instant) -> Result<(), TokenEndpointError> {
-        let pause = self.pause.remaining();
+    async fn wait_out_pause(
+        &self,
+        asker: Asker,
+        deadline: Instant,
+    ) -> Result<(), TokenEndpointError> {
+        let pause = self.admission.pause(asker);
         if pause > deadline - Instant::now() {
-            return Err(Pause::refusal(pause));
+            return Err(Admission::paused(pause));
         }
         if !pause.is_zero() {
             // Those who waited for the same moment do not come back at it together.

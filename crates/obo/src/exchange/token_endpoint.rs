@@ -4,13 +4,12 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::admission::Admission;
 use super::ask::Ask;
-use super::breaker::Breaker;
-use super::pause::Pause;
 use crate::client_auth::{AuthenticatedEndpoint, Reached};
 use crate::dialect::{Dialect, Registration, Rfc8693};
 use crate::{
-    AuthorizationServer, Client, Clock, ErrorClass, IssuedToken, ServerMetadata, Target,
+    AuthorizationServer, Client, Clock, ErrorClass, IssuedToken, Issuer, ServerMetadata, Target,
     TokenEndpointError,
 };
 
@@ -25,8 +24,9 @@ pub(super) struct TokenEndpoint {
     pub(super) clock: Clock,
     /// From the look for the endpoint to the judged answer, all attempts together.
     pub(super) deadline: Duration,
-    pub(super) pause: Arc<Pause>,
-    pub(super) breaker: Arc<Breaker>,
+    pub(super) admission: Arc<Admission>,
+    /// The issuers besides the server's own whose tokens may be sent to it.
+    pub(super) subject_issuers: Vec<Issuer>,
     /// Where tokens are bound to the client's certificate.
     pub(super) certificate: Option<CertificateNow>,
 }
@@ -43,21 +43,26 @@ impl fmt::Debug for CertificateNow {
 
 impl TokenEndpoint {
     pub(super) fn new(server: AuthorizationServer, client: Client) -> Self {
-        let breaker = Breaker::new(server.issuer().clone(), "token");
+        let admission = Admission::of_token_endpoint(server.issuer().clone());
         Self {
             server,
             client,
             dialect: Arc::new(Rfc8693::new()),
             clock: Clock::system(),
             deadline: DEADLINE,
-            pause: Arc::default(),
-            breaker: Arc::new(breaker),
+            admission: Arc::new(admission),
+            subject_issuers: Vec::new(),
             certificate: None,
         }
     }
 
     pub(super) fn dialect_of<'a>(&'a self, ask: &'a Ask) -> &'a dyn Dialect {
         ask.dialect().unwrap_or(&*self.dialect)
+    }
+
+    /// Whether a subject token of this issuer may be sent to the server.
+    pub(super) fn takes_subjects_of(&self, issuer: &Issuer) -> bool {
+        issuer == self.server.issuer() || self.subject_issuers.contains(issuer)
     }
 
     /// One attempt.

@@ -85,6 +85,15 @@ impl TokenExchange {
         self.change(|endpoint, _| endpoint.dialect = Arc::new(dialect))
     }
 
+    /// Also exchanges the tokens of another issuer at this server, which has to trust it.
+    ///
+    /// By default a caller's token goes to the server of its own issuer only: any other server would see a token that was
+    /// not made for it. An example is Entra ID, whose tokens of version 1 have the issuer `https://sts.windows.net/…`.
+    #[must_use]
+    pub fn allow_subjects_of(self, issuer: Issuer) -> Self {
+        self.change(|endpoint, _| endpoint.subject_issuers.push(issuer))
+    }
+
     /// Names the acting service by this token in each exchange, where the server does not infer it.
     #[must_use]
     pub fn actor(self, actor: ActorSource) -> Self {

@@ -2,7 +2,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use futures_util::FutureExt as _;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, Semaphore};
 
 use super::{Flights, Overloaded};
 
@@ -33,9 +33,9 @@ impl Counted {
 async fn tx_44_many_share_one_flight_and_a_dropped_waiter_changes_nothing() {
     let flights = Flights::new(8);
     let counted = Counted::new();
-    let first = flights.join((), || counted.work()).unwrap();
+    let first = flights.join((), 0, || counted.work()).unwrap();
     let others: Vec<_> = (0..99)
-        .map(|_| flights.join((), || counted.work()).unwrap())
+        .map(|_| flights.join((), 0, || counted.work()).unwrap())
         .collect();
     drop(first);
     counted.go.notify_one();
@@ -44,31 +44,68 @@ async fn tx_44_many_share_one_flight_and_a_dropped_waiter_changes_nothing() {
     }
     assert_eq!(counted.started.load(Ordering::SeqCst), 1);
     counted.go.notify_one();
-    let later = flights.join((), || counted.work()).unwrap();
+    let later = flights.join((), 0, || counted.work()).unwrap();
     assert_eq!(later.await, Ok(1));
 }
 
 #[tokio::test]
 async fn a_panicking_flight_is_lost_and_leaves_the_map() {
     let flights: Arc<Flights<u8, ()>> = Flights::new(1);
-    let lost = flights.join(1, || async { panic!("of the test") }).unwrap();
+    let lost = flights
+        .join(1, 0, || async { panic!("of the test") })
+        .unwrap();
     assert!(lost.await.is_err());
-    assert_eq!(flights.join(1, || async {}).unwrap().await, Ok(()));
+    assert_eq!(flights.join(1, 0, || async {}).unwrap().await, Ok(()));
 }
 
 #[tokio::test]
 async fn flights_are_capped() {
     let flights = Flights::new(1);
     let counted = Counted::new();
-    let landing = flights.join(1, || counted.work()).unwrap();
+    let landing = flights.join(1, 0, || counted.work()).unwrap();
     assert!(matches!(
-        flights.join(2, || counted.work()),
+        flights.join(2, 0, || counted.work()),
         Err(Overloaded)
     ));
     counted.go.notify_one();
     landing.await.unwrap();
     counted.go.notify_one();
-    flights.join(2, || counted.work()).unwrap().await.unwrap();
+    flights
+        .join(2, 0, || counted.work())
+        .unwrap()
+        .await
+        .unwrap();
+}
+
+#[tokio::test]
+async fn one_owner_leaves_room_for_others() {
+    let flights: Arc<Flights<u64, ()>> = Flights::new(128);
+    let gate = Arc::new(Semaphore::new(0));
+    let join = |key, owner| {
+        let gate = Arc::clone(&gate);
+        flights.join(key, owner, || async move {
+            let _ = gate.acquire().await;
+        })
+    };
+    let mut landings = Vec::new();
+    for key in 0..128 {
+        landings.push(join(key, 1).unwrap());
+    }
+    assert!(join(128, 1).is_err());
+    // The share of each other owner is a 64th of the places.
+    for owner in 2..66 {
+        for number in 0..2 {
+            landings.push(join(1000 * owner + number, owner).unwrap());
+        }
+        assert!(join(1000 * owner + 2, owner).is_err());
+    }
+    assert_eq!(landings.len(), 256);
+    assert!(join(999, 70).is_err());
+    gate.close();
+    for landing in landings {
+        landing.await.unwrap();
+    }
+    assert!(join(999, 70).is_ok());
 }
 
 #[test]
@@ -79,7 +116,7 @@ fn a_runtime_that_shuts_down_leaves_no_waiter_hanging() {
         .build()
         .unwrap();
     let entered = runtime.enter();
-    let landing = flights.join((), || counted.work()).unwrap();
+    let landing = flights.join((), 0, || counted.work()).unwrap();
     drop(entered);
     drop(runtime);
     assert!(landing.now_or_never().unwrap().is_err());

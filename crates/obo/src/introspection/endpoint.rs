@@ -8,7 +8,7 @@ use tokio::time::timeout;
 
 use super::Introspection;
 use crate::client_auth::{AuthenticatedEndpoint, Reached};
-use crate::exchange::{Breaker, Pause};
+use crate::exchange::{Admission, Asker};
 use crate::jwks::{Jwks, Lookup};
 use crate::{
     AuthorizationServer, BearerToken, Clock, ErrorClass, Policy, ServerMetadata,
@@ -31,20 +31,18 @@ const SIGNED: &str = "application/token-introspection+jwt";
 pub(super) struct Endpoint {
     server: AuthorizationServer,
     jwks: Jwks,
-    breaker: Breaker,
-    pause: Pause,
-    /// Tells tokens apart for the breaker.
+    admission: Admission,
+    /// Tells tokens apart for the circuit breaker.
     hasher: RandomState,
 }
 
 impl Endpoint {
     pub(super) fn new(server: AuthorizationServer, jwks: Jwks) -> Self {
-        let breaker = Breaker::new(server.issuer().clone(), "introspection");
+        let admission = Admission::of_introspection(server.issuer().clone());
         Self {
             server,
             jwks,
-            breaker,
-            pause: Pause::default(),
+            admission,
             hasher: RandomState::new(),
         }
     }
@@ -61,13 +59,16 @@ impl Endpoint {
         policy: &Policy,
         clock: &Clock,
     ) -> Result<IntrospectionAnswer, TokenEndpointError> {
-        let pause = self.pause.remaining();
+        let asker = Asker {
+            subject: self.hasher.hash_one(token.expose()),
+            target: 0,
+        };
+        let pause = self.admission.pause(asker);
         if !pause.is_zero() {
-            return Err(Pause::refusal(pause));
+            return Err(Admission::paused(pause));
         }
         let reached = Reached::default();
-        let of_token = self.hasher.hash_one(token.expose());
-        let asked = self.breaker.guard(of_token, &reached, async {
+        let asked = self.admission.guard(asker, None, &reached, async {
             let answered = async {
                 let answer = self.send(token, settings, clock, &reached).await?;
                 let status = answer.status();
@@ -85,14 +86,13 @@ impl Endpoint {
                     _ => error.with_status(status),
                 })
             };
-            timeout(DEADLINE, answered).await.unwrap_or_else(|_| {
+            let answered = timeout(DEADLINE, answered).await.unwrap_or_else(|_| {
                 let problem = format!("no answer within {DEADLINE:?}");
                 Err(TokenEndpointError::new(ErrorClass::Transient, problem))
-            })
+            });
+            answered.inspect_err(|error| self.admission.record_pause(asker, error))
         });
-        asked.await.inspect_err(|error| {
-            self.pause.heed(error);
-        })
+        asked.await
     }
 
     async fn send(

@@ -1,3 +1,4 @@
+use std::hash::{BuildHasher as _, RandomState};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -40,6 +41,8 @@ struct Inner {
     refused: Cache<TokenDigest, (Instant, TokenError)>,
     /// By epoch too: whoever comes after a user was forgotten joins no flight from before.
     flights: Arc<Flights<(TokenDigest, u64), Outcome>>,
+    /// Tells subjects apart for the flights.
+    hasher: RandomState,
 }
 
 /// What an issuer of a resource server shares with the server.
@@ -101,6 +104,7 @@ impl Introspector {
             kept,
             refused: Cache::new(REFUSED),
             flights: Flights::new(settings.concurrency),
+            hasher: RandomState::new(),
             settings,
         }))
     }
@@ -143,7 +147,11 @@ impl Introspector {
             return Err(error.into());
         }
         let epoch = inner.kept.forgotten.epoch();
-        let landing = inner.flights.join((digest, epoch), || {
+        // All tokens that no key vouches for share one share of the flights: they are forged for nothing.
+        let owner = validated.as_ref().map_or(0, |verified| {
+            inner.hasher.hash_one(verified.caller.subject())
+        });
+        let landing = inner.flights.join((digest, epoch), owner, || {
             let (inner, token) = (Arc::clone(inner), Secret::new(token.expose()));
             async move { inner.fly(digest, &token, validated).await }
         });

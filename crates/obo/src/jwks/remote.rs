@@ -221,7 +221,7 @@ impl Jwks {
     /// Starts a fetch or joins the one under way.
     fn refresh(&self) -> Option<Refresh> {
         let inner = Arc::clone(&self.0);
-        let flight = self.0.flights.join((), || refresh(inner));
+        let flight = self.0.flights.join((), 0, || refresh(inner));
         flight.ok().map(Refresh)
     }
 

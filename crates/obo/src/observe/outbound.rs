@@ -144,27 +144,62 @@ pub(crate) fn let_go(cause: &'static str, entries: usize) {
     }
 }
 
-/// An authorization server that keeps failing is left alone, or is asked again.
-pub(crate) fn breaker(issuer: &Issuer, endpoint: &'static str, is_open: bool) {
-    gauge!(
-        "obo_breaker_open",
-        if is_open { 1.0 } else { 0.0 },
-        "endpoint" => endpoint,
-        "issuer" => issuer.as_str().to_owned(),
-    );
+/// What a circuit breaker is of: an endpoint of an authorization server, or one target of it.
+#[derive(Clone, Debug)]
+pub(crate) struct Endpoint {
+    issuer: Issuer,
+    /// `token` or `introspection`.
+    name: &'static str,
+    target: Option<String>,
+}
+
+impl Endpoint {
+    pub(crate) fn new(issuer: Issuer, name: &'static str) -> Self {
+        Self {
+            issuer,
+            name,
+            target: None,
+        }
+    }
+
+    pub(crate) fn of_target(&self, target: &Target) -> Self {
+        Self {
+            target: Some(target.to_string()),
+            ..self.clone()
+        }
+    }
+}
+
+/// A circuit breaker opened or closed.
+pub(crate) fn breaker(of: &Endpoint, is_open: bool) {
+    #[cfg(feature = "metrics")]
+    {
+        let issuer = of.issuer.as_str().to_owned();
+        let open = metrics::gauge!("obo_breaker_open", "endpoint" => of.name, "issuer" => issuer);
+        match is_open {
+            true => open.increment(1.0),
+            false => open.decrement(1.0),
+        }
+    }
+    #[cfg(feature = "tracing")]
+    let (issuer, endpoint) = (of.issuer.as_str(), of.name);
+    #[cfg(feature = "tracing")]
+    let target_audience = of.target.as_deref();
     if is_open {
         event!(
             WARN,
-            issuer = issuer.as_str(),
+            issuer,
             endpoint,
-            "authorization server left alone for a moment"
+            target_audience,
+            "circuit breaker opened"
         );
     } else {
         event!(
             WARN,
-            issuer = issuer.as_str(),
+            issuer,
             endpoint,
-            "authorization server answers again"
+            target_audience,
+            "circuit breaker closed"
         );
     }
 }

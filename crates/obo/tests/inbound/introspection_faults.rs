@@ -168,12 +168,22 @@ async fn bt_18_when_to_try_again_is_passed_on() {
         let endpoint = RawEndpoint::answering(answer).await;
         let guarded = Guarded::new(BearerAuthLayer::new(endpoint.server()));
         let capped = if retry_after == "7" { "7" } else { "300" };
-        // The second is not even asked about.
-        for token in ["opaque", "another"] {
+        // A token is not asked about within its pause, and no token within that of several.
+        for (token, asked) in [
+            ("opaque", 1),
+            ("opaque", 1),
+            ("another", 2),
+            ("a-third", 3),
+            ("a-fourth", 3),
+        ] {
             let response = guarded.with(format!("Bearer {token}")).await;
-            assert_unavailable(&response, capped);
+            match (token, retry_after) {
+                // What several are asked to wait holds for the others for a minute.
+                ("a-fourth", "86400") => assert_unavailable(&response, "60"),
+                _ => assert_unavailable(&response, capped),
+            }
+            assert_eq!(endpoint.requests().len(), asked, "{token}");
         }
-        assert_eq!(endpoint.requests().len(), 1);
     }
 }
 

@@ -151,11 +151,17 @@ async fn a_pause_that_the_server_asks_for_is_kept_and_passed_on() {
         let (idp, server) = in_process(|asked| asked).await;
         idp.reply(INTROSPECT, Reply::Header(status, header::RETRY_AFTER, "7"));
         let guarded = Guarded::new(BearerAuthLayer::new(server));
-        for token in [OPAQUE, "another"] {
+        for (token, asked) in [
+            (OPAQUE, 1),
+            (OPAQUE, 1),
+            ("another", 2),
+            ("a-third", 3),
+            ("a-fourth", 3),
+        ] {
             let response = guarded.with(format!("Bearer {token}")).await;
             assert_unavailable(&response, "7");
+            assert_eq!(calls(&idp), asked, "{token}");
         }
-        assert_eq!(calls(&idp), 1);
         idp.reply(INTROSPECT, Reply::Body(active(&idp).to_string()));
         advance(Duration::from_secs(7)).await;
         assert_eq!(guarded.status(OPAQUE).await, 200);

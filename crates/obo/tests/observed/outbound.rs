@@ -55,7 +55,7 @@ const DOWN: (u16, &str) = (500, "{}");
 const REFUSED: (u16, &str) = (401, r#"{"error":"invalid_client"}"#);
 
 #[test]
-fn ob_07_a_server_that_is_left_alone_is_told_and_that_it_answers_again() {
+fn ob_07_a_server_that_is_opened_is_told_and_that_it_answers_again() {
     counted(async |metrics| {
         let log = Log::default();
         let subscriber = tracing_subscriber::fmt()
@@ -65,12 +65,16 @@ fn ob_07_a_server_that_is_left_alone_is_told_and_that_it_answers_again() {
             .finish();
         let _guard = listen(subscriber);
         let stub = Stub::start().await;
-        let callers = [stub.caller("alice").await, stub.caller("bob").await];
+        let callers = [
+            stub.caller("alice").await,
+            stub.caller("bob").await,
+            stub.caller("carol").await,
+        ];
         let labels = format!("endpoint=token issuer={}", stub.issuer());
         let is_open = || metrics.set("obo_breaker_open", &labels);
-        // Of several users, since one alone opens nothing.
+        // Of three users, since one or two open nothing.
         let ask = |target: &str| {
-            let caller = &callers[usize::from(target.as_bytes()[0] % 2)];
+            let caller = &callers[usize::from(target.as_bytes()[0] % 3)];
             stub.exchange.token(caller, audience(target))
         };
         tokio::time::pause();
@@ -81,15 +85,15 @@ fn ob_07_a_server_that_is_left_alone_is_told_and_that_it_answers_again() {
         }
         assert_eq!(is_open(), 1);
         let quoted = format!("issuer=\"{}\"", stub.issuer());
-        let left_alone = log.lines("authorization server left alone for a moment");
-        assert_eq!(left_alone.len(), 1);
-        has(&left_alone[0], &["WARN", &quoted]);
+        let opened = log.lines("circuit breaker opened");
+        assert_eq!(opened.len(), 1);
+        has(&opened[0], &["WARN", &quoted]);
 
         stub.answers(ISSUED);
         tokio::time::advance(Duration::from_secs(1)).await;
         ask("a").await.unwrap();
         assert_eq!(is_open(), 0);
-        let again = log.lines("authorization server answers again");
+        let again = log.lines("circuit breaker closed");
         assert_eq!(again.len(), 1);
         has(&again[0], &["WARN", &quoted]);
 

@@ -23,6 +23,7 @@ mod client_authentication;
 mod destinations;
 mod discovery;
 mod lifetimes;
+mod neighbours;
 mod no_secrets;
 mod nobody_elses_token;
 mod outages;

@@ -198,6 +198,9 @@ async fn ob_01_tx_18_nothing_secret_is_logged_at_any_level() {
         let service = service.on_behalf_of(&caller);
         setup.idp.fault_once(Endpoint::Token, Fault::Status(400));
         service.clone().oneshot(Request::new(())).await.unwrap_err();
+        tokio::time::pause();
+        tokio::time::advance(std::time::Duration::from_secs(1)).await;
+        tokio::time::resume();
         service.oneshot(Request::new(())).await.unwrap();
         let issued = downstream.authorization();
         secrets.push(issued.to_str().unwrap().to_owned());

@@ -31,9 +31,13 @@ async fn fails(exchange: &TokenExchange, caller: &Validated, service: usize) -> 
     error.kind()
 }
 
-/// Two callers who take turns.
-async fn callers(setup: &Setup) -> [Validated; 2] {
-    [setup.caller("alice").await, setup.caller("bob").await]
+/// Three callers who take turns: two are not enough to speak of others.
+async fn callers(setup: &Setup) -> [Validated; 3] {
+    [
+        setup.caller("alice").await,
+        setup.caller("bob").await,
+        setup.caller("carol").await,
+    ]
 }
 
 #[tokio::test]
@@ -44,13 +48,13 @@ async fn after_five_failed_exchanges_nobody_asks_until_one_goes_ahead() {
     let exchange = stub.exchange();
     tokio::time::pause();
     for service in 0..5 {
-        let caller = &callers[service % 2];
+        let caller = &callers[service % 3];
         assert_eq!(fails(&exchange, caller, service).await, Kind::Transient);
     }
     let asked = stub.requests();
     assert_eq!(asked, 15);
     for service in 0..100 {
-        let caller = &callers[service % 2];
+        let caller = &callers[service % 3];
         assert_eq!(fails(&exchange, caller, service).await, Kind::Transient);
     }
     assert_eq!(stub.requests(), asked);
@@ -76,7 +80,7 @@ async fn after_five_failed_exchanges_nobody_asks_until_one_goes_ahead() {
 #[tokio::test]
 async fn what_fails_for_one_user_alone_keeps_it_from_nobody_else() {
     let setup = Setup::start().await;
-    let [alice, bob] = callers(&setup).await;
+    let [alice, bob, _] = callers(&setup).await;
     let (stub, is_up) = switched(&setup);
     let exchange = stub.exchange();
     tokio::time::pause();
@@ -96,7 +100,7 @@ async fn what_is_refused_before_the_server_is_asked_tells_nothing_of_it() {
     tokio::time::pause();
     let unsayable = || obo::Resource::new("https://b.example/").unwrap();
     for service in 0..5 {
-        let caller = &callers[service % 2];
+        let caller = &callers[service % 3];
         let error = exchange.token(caller, unsayable()).await.unwrap_err();
         assert_eq!(error.kind(), Kind::ClientMisconfigured);
         fails(&exchange, caller, service).await;
@@ -110,16 +114,20 @@ async fn what_is_refused_before_the_server_is_asked_tells_nothing_of_it() {
 #[tokio::test]
 async fn a_token_at_hand_is_given_while_the_server_is_left_alone() {
     let setup = Setup::start().await;
-    let [caller, other] = callers(&setup).await;
+    let [caller, other, third] = callers(&setup).await;
     let (stub, is_up) = switched(&setup);
     let exchange = stub.exchange();
     tokio::time::pause();
     is_up.store(true, Ordering::SeqCst);
     exchange.token(&caller, audience("at-hand")).await.unwrap();
     is_up.store(false, Ordering::SeqCst);
+    tokio::time::advance(Duration::from_secs(10)).await;
     for service in 0..6 {
-        fails(&exchange, [&caller, &other][service % 2], service).await;
+        fails(&exchange, [&caller, &other, &third][service % 3], service).await;
     }
+    let asked = stub.requests();
+    fails(&exchange, &caller, 7).await;
+    assert_eq!(stub.requests(), asked, "the circuit breaker is open");
     exchange.token(&caller, audience("at-hand")).await.unwrap();
 }
 
@@ -143,9 +151,14 @@ async fn refusals_leave_it_to_the_others_however_many_there_are() {
             async move { answer }
         });
         let exchange = stub.exchange();
+        tokio::time::pause();
         for service in 0..20 {
             fails(&exchange, &caller, service).await;
+            // A rejected client is not presented again within a second.
+            tokio::time::advance(Duration::from_secs(1)).await;
         }
+        assert_eq!(stub.requests(), 20);
+        tokio::time::resume();
         exchange.token(&caller, audience("another")).await.unwrap();
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use http::header::{DATE, RETRY_AFTER};
-use obo::{ExchangeError, ExchangeErrorKind as Kind};
+use obo::{ExchangeError, ExchangeErrorKind as Kind, Validated};
 use serde_json::json;
 use tokio::time::{Instant, advance};
 
@@ -83,10 +83,20 @@ async fn te_08_a_failure_that_passes_is_not_seen_by_the_caller() {
     }
 }
 
+/// Callers by name, each validated.
+async fn callers<const N: usize>(setup: &Setup, names: [&str; N]) -> Vec<Validated> {
+    let mut callers = Vec::new();
+    for name in names {
+        callers.push(setup.caller(name).await);
+    }
+    callers
+}
+
+/// TE-08
 #[tokio::test]
-async fn te_08_a_pause_within_the_deadline_is_kept_by_all_and_then_it_goes_on() {
+async fn a_short_pause_is_waited_out() {
     let setup = Setup::start().await;
-    let (alice, bob) = (setup.caller("alice").await, setup.caller("bob").await);
+    let alice = setup.caller("alice").await;
     let stub = Stub::new(&setup, |number| {
         ready(match number {
             0 => later(429, "4"),
@@ -96,17 +106,88 @@ async fn te_08_a_pause_within_the_deadline_is_kept_by_all_and_then_it_goes_on() 
     let exchange = stub.exchange();
     tokio::time::pause();
     let started = Instant::now();
-    let first = tokio::spawn({
-        let exchange = exchange.clone();
-        async move { exchange.token(&alice, audience("service-b")).await }
-    });
-    tokio::task::yield_now().await;
-    advance(Duration::from_secs(1)).await;
-    assert_eq!(stub.requests(), 1);
-    exchange.token(&bob, audience("service-b")).await.unwrap();
+    exchange.token(&alice, audience("service-b")).await.unwrap();
     assert!(started.elapsed() >= Duration::from_secs(4));
-    first.await.unwrap().unwrap();
+    assert_eq!(stub.requests(), 2);
+}
+
+/// TE-08
+#[tokio::test]
+async fn a_pause_of_one_user_holds_for_nobody_else() {
+    let setup = Setup::start().await;
+    let [alice, bob] = &callers(&setup, ["alice", "bob"]).await[..] else {
+        panic!("two callers");
+    };
+    for answer in [later(429, "300"), later(503, "300")] {
+        let stub = Stub::new(&setup, move |number| {
+            ready(match number {
+                0 => answer.clone(),
+                _ => issued("opaque", json!({})),
+            })
+        });
+        let exchange = stub.exchange();
+        tokio::time::pause();
+        exchange.token(alice, audience("b")).await.unwrap_err();
+        let again = exchange.token(alice, audience("b")).await.unwrap_err();
+        assert_eq!(again.kind(), Kind::Throttled);
+        assert_eq!(stub.requests(), 1);
+        exchange.token(bob, audience("b")).await.unwrap();
+        exchange.token(alice, audience("c")).await.unwrap();
+        assert_eq!(stub.requests(), 3);
+        tokio::time::resume();
+    }
+}
+
+/// TE-08
+#[tokio::test]
+async fn a_pause_of_several_users_holds_for_all() {
+    let setup = Setup::start().await;
+    let callers = callers(&setup, ["alice", "bob", "carol", "dave"]).await;
+    let stub = Stub::new(&setup, |number| {
+        ready(match number {
+            0..3 => later(503, "60"),
+            _ => issued("opaque", json!({})),
+        })
+    });
+    let exchange = stub.exchange();
+    tokio::time::pause();
+    for caller in &callers[..3] {
+        let error = exchange.token(caller, audience("b")).await.unwrap_err();
+        assert_eq!(error.answer().retry_after(), Some(60));
+    }
+    advance(Duration::from_secs(10)).await;
+    let dave = exchange.token(&callers[3], audience("b")).await;
+    let error = dave.unwrap_err();
+    assert_eq!(error.kind(), Kind::Throttled);
+    assert_eq!(error.answer().retry_after(), Some(50));
     assert_eq!(stub.requests(), 3);
+    // All three were told over one target.
+    exchange.token(&callers[3], audience("c")).await.unwrap();
+    advance(Duration::from_secs(50)).await;
+    exchange.token(&callers[3], audience("b")).await.unwrap();
+}
+
+/// TE-08
+#[tokio::test]
+async fn several_targets_pause_the_whole_endpoint() {
+    let setup = Setup::start().await;
+    let callers = callers(&setup, ["alice", "bob", "carol", "dave"]).await;
+    let stub = Stub::new(&setup, |number| {
+        ready(match number {
+            0..3 => later(429, "60"),
+            _ => issued("opaque", json!({})),
+        })
+    });
+    let exchange = stub.exchange();
+    tokio::time::pause();
+    for (caller, target) in callers.iter().zip(["a", "b", "c"]) {
+        exchange.token(caller, audience(target)).await.unwrap_err();
+    }
+    let error = exchange.token(&callers[3], audience("d")).await;
+    assert_eq!(error.unwrap_err().kind(), Kind::Throttled);
+    assert_eq!(stub.requests(), 3);
+    advance(Duration::from_secs(60)).await;
+    exchange.token(&callers[3], audience("d")).await.unwrap();
 }
 
 #[tokio::test]
@@ -132,31 +213,6 @@ async fn te_08_a_pause_may_be_told_as_a_date() {
         "{took:?}"
     );
     assert_eq!(stub.requests(), 2);
-}
-
-#[tokio::test]
-async fn te_08_a_pause_past_the_deadline_fails_everyone_at_once_until_it_is_over() {
-    let setup = Setup::start().await;
-    let (alice, bob) = (setup.caller("alice").await, setup.caller("bob").await);
-    let stub = Stub::new(&setup, |number| {
-        ready(match number {
-            0 => later(503, "60"),
-            _ => issued("opaque", json!({})),
-        })
-    });
-    let exchange = stub.exchange();
-    tokio::time::pause();
-    let started = Instant::now();
-    let first = exchange.token(&alice, audience("service-b")).await;
-    assert_eq!(first.unwrap_err().answer().retry_after(), Some(60));
-    advance(Duration::from_secs(10)).await;
-    let second = exchange.token(&bob, audience("service-b")).await;
-    let second = second.unwrap_err();
-    assert_eq!(second.kind(), Kind::Throttled);
-    assert_eq!(second.answer().retry_after(), Some(50));
-    assert_eq!((stub.requests(), started.elapsed().as_secs()), (1, 10));
-    advance(Duration::from_secs(50)).await;
-    exchange.token(&bob, audience("service-b")).await.unwrap();
 }
 
 #[tokio::test]
@@ -235,10 +291,11 @@ async fn su_08_a_step_up_is_asked_for_until_another_token_comes() {
     assert_eq!(stub.requests(), 2);
 }
 
+/// TE-08
 #[tokio::test]
-async fn te_08_the_last_attempts_pause_holds_for_the_next_caller() {
+async fn the_last_attempts_pause_holds_next_time() {
     let setup = Setup::start().await;
-    let (alice, bob) = (setup.caller("alice").await, setup.caller("bob").await);
+    let alice = setup.caller("alice").await;
     let stub = Stub::new(&setup, |number| {
         ready(match number {
             0..3 => status(429),
@@ -250,6 +307,6 @@ async fn te_08_the_last_attempts_pause_holds_for_the_next_caller() {
     let first = exchange.token(&alice, audience("service-b")).await;
     assert_eq!(first.unwrap_err().kind(), Kind::Throttled);
     let failed = Instant::now();
-    exchange.token(&bob, audience("service-b")).await.unwrap();
+    exchange.token(&alice, audience("service-b")).await.unwrap();
     assert!(failed.elapsed() >= Duration::from_secs(1));
 }

@@ -99,6 +99,8 @@ async fn a_dialect_of_an_outsider_asks_and_judges_in_its_own_way() {
     let source = error.source().and_then(|source| source.downcast_ref());
     let status = source.and_then(TokenEndpointError::status);
     assert_eq!(status, Some(StatusCode::CONFLICT));
+    tokio::time::pause();
+    tokio::time::advance(Duration::from_secs(1)).await;
     let exchanged = exchange.token(&caller, audience("service-b")).await;
     let exchanged = exchanged.unwrap();
     assert_eq!(exchanged.token().authorization(), "Bearer from-the-broker");

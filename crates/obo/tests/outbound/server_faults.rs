@@ -40,6 +40,9 @@ where
     let server = RawServer::start(answer).await;
     let exchange = server.exchange(&setup);
     refused(&setup, &exchange).await;
+    tokio::time::pause();
+    tokio::time::advance(Duration::from_secs(1)).await;
+    tokio::time::resume();
     let error = refused(&setup, &exchange).await;
     assert!(server.requests() >= 2);
     error

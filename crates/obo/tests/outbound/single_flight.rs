@@ -60,8 +60,9 @@ async fn tx_44_a_thousand_callers_make_one_request() {
     assert_eq!(later.unwrap().source(), TokenSource::Cache);
 }
 
+/// TX-44
 #[tokio::test]
-async fn tx_44_a_failure_is_shared_by_those_who_wait_and_kept_for_nobody() {
+async fn a_failure_is_shared_by_its_waiters() {
     let setup = Setup::start().await;
     let caller = setup.caller("alice").await;
     let (stub, gate) = gated(&setup, |number| match number {
@@ -76,6 +77,8 @@ async fn tx_44_a_failure_is_shared_by_those_who_wait_and_kept_for_nobody() {
     }
     assert_eq!(stub.requests(), 1);
     gate.add_permits(1);
+    tokio::time::pause();
+    tokio::time::advance(Duration::from_secs(1)).await;
     let later = exchange.token(&caller, audience("service-b")).await;
     assert_eq!(later.unwrap().source(), TokenSource::Exchange);
     assert_eq!(stub.requests(), 2);
@@ -192,16 +195,21 @@ async fn tx_44_flights_are_capped_and_the_call_too_many_is_told_so() {
     let error = error.unwrap_err();
     assert_eq!(error.kind(), Kind::Overloaded);
     assert_answer(&error);
+    // Another subject still gets its share.
+    let bob = setup.caller("bob").await;
+    let mut of_bob = Box::pin(exchange.token(&bob, audience("service-b")));
+    assert!((&mut of_bob).now_or_never().is_none());
     // Whoever wants a token that is on its way takes no further place.
     let mut joined = Box::pin(exchange.token(&caller, audience("service-0")));
     assert!((&mut joined).now_or_never().is_none());
 
-    gate.add_permits(1024);
+    gate.add_permits(1025);
     for call in calls {
         call.await.unwrap();
     }
     joined.await.unwrap();
+    of_bob.await.unwrap();
     gate.add_permits(1);
     exchange.token(&caller, audience("one-more")).await.unwrap();
-    assert_eq!(stub.requests(), 1025);
+    assert_eq!(stub.requests(), 1026);
 }

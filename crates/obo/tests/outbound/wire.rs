@@ -9,7 +9,7 @@ use obo::{Destination, Issuer, Resource, Scope, Target};
 use tower::{Layer as _, Service as _};
 
 use crate::downstream::Downstream;
-use crate::setup::{Setup, URI_OF_B, audience};
+use crate::setup::{Setup, URI_OF_B, audience, issuer};
 
 const GRANT: &str = "urn:ietf:params:oauth:grant-type:token-exchange";
 const ACCESS_TOKEN: &str = "urn:ietf:params:oauth:token-type:access_token";
@@ -53,7 +53,7 @@ async fn tx_02_tx_23_an_access_token_of_the_same_server_is_called_one() {
 async fn tx_23_a_token_of_another_server_is_a_jwt() {
     let (setup, foreign) = (Setup::start().await, Setup::start().await);
     let caller = foreign.caller("alice").await;
-    let exchange = setup.exchange();
+    let exchange = setup.exchange().allow_subjects_of(issuer(&foreign.idp));
     let refused = exchange.token(&caller, audience("service-b")).await;
     refused.unwrap_err();
     assert_eq!(setup.asked().params("subject_token_type"), [JWT]);

@@ -1,0 +1,181 @@
+//! Hostile subjects among others: a model of the server, in virtual time.
+
+use std::sync::Mutex;
+
+use tokio::time::{Instant, advance};
+
+use super::*;
+
+/// What the server does with a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fate {
+    Served,
+    Fails(StatusCode),
+    Hangs,
+    Throttles,
+}
+
+struct World {
+    admission: Admission,
+    sent: Mutex<Vec<(Asker, Instant)>>,
+}
+
+impl World {
+    fn new() -> Self {
+        let issuer = Issuer::new("https://idp.example").unwrap();
+        Self {
+            admission: Admission::of_token_endpoint(issuer),
+            sent: Mutex::default(),
+        }
+    }
+
+    /// One exchange; whether it was served.
+    async fn exchange(&self, asker: Asker, fate: Fate) -> bool {
+        if !self.admission.pause(asker).is_zero() {
+            return false;
+        }
+        let reached = Reached::default();
+        let request = async {
+            self.sent.lock().unwrap().push((asker, Instant::now()));
+            reached.set();
+            let error = match fate {
+                Fate::Served => return Ok(()),
+                Fate::Fails(status) => {
+                    TokenEndpointError::new(ErrorClass::Transient, "fails").with_status(status)
+                }
+                Fate::Hangs => {
+                    advance(Duration::from_secs(5)).await;
+                    TokenEndpointError::new(ErrorClass::Transient, "hangs")
+                }
+                Fate::Throttles => TokenEndpointError::new(ErrorClass::Throttled, "throttles")
+                    .with_status(StatusCode::TOO_MANY_REQUESTS)
+                    .with_retry_after(Some(Duration::from_secs(300))),
+            };
+            self.admission.record_pause(asker, &error);
+            Err(error)
+        };
+        let outcome = self.admission.guard(asker, None, &reached, request).await;
+        outcome.is_ok()
+    }
+
+    fn sent(&self) -> usize {
+        self.sent.lock().unwrap().len()
+    }
+}
+
+const WELL: u64 = 1000;
+const FATES: [Fate; 5] = [
+    Fate::Fails(StatusCode::INTERNAL_SERVER_ERROR),
+    Fate::Fails(StatusCode::BAD_GATEWAY),
+    Fate::Fails(StatusCode::SERVICE_UNAVAILABLE),
+    Fate::Hangs,
+    Fate::Throttles,
+];
+
+/// Hostile askers fail as they can `per_turn` times between two requests of others, who must all be served.
+async fn others_are_served(hostile: &[Asker], others: impl Fn(u64) -> Asker, per_turn: usize) {
+    for fate in FATES {
+        let world = World::new();
+        let mut next = hostile.iter().cycle();
+        for turn in 0..100 {
+            for asker in next.by_ref().take(per_turn) {
+                world.exchange(*asker, fate).await;
+                advance(Duration::from_millis(3)).await;
+            }
+            let asker = others(turn);
+            assert!(
+                world.exchange(asker, Fate::Served).await,
+                "{asker:?} was kept out by {fate:?} in turn {turn}"
+            );
+        }
+    }
+}
+
+fn asker(subject: u64, target: u64) -> Asker {
+    Asker { subject, target }
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_account_keeps_nobody_out() {
+    let hostile: Vec<_> = (0..50).map(|target| asker(1, target)).collect();
+    for per_turn in [1, 20, 200] {
+        others_are_served(&hostile, |turn| asker(WELL + turn, turn % 50), per_turn).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn two_accounts_in_turns_keep_nobody_out() {
+    let turns: Vec<_> = (0..100).map(|n| asker(1 + n % 2, n / 2 % 20)).collect();
+    for per_turn in [1, 20, 200] {
+        others_are_served(&turns, |turn| asker(WELL + turn % 7, turn % 20), per_turn).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_broken_target_keeps_no_other_out() {
+    let broken: Vec<_> = (0..60).map(|n| asker(n, n % 2)).collect();
+    for per_turn in [1, 20, 200] {
+        // The same users, of whom each has failed over the broken targets.
+        others_are_served(&broken, |turn| asker(turn % 60, 2 + turn % 3), per_turn).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn ten_accounts_keep_newcomers_out_of_nothing() {
+    let hostile: Vec<_> = (0..200).map(|n| asker(n % 10, n / 10)).collect();
+    for fate in FATES {
+        // Ten can agree that the server asked all to wait: that is not told from the truth.
+        if fate == Fate::Throttles {
+            continue;
+        }
+        let world = World::new();
+        for (turn, hostile) in hostile.iter().enumerate() {
+            world.exchange(*hostile, fate).await;
+            if turn % 20 == 19 {
+                let other = asker(WELL + turn as u64, 5);
+                assert!(world.exchange(other, Fate::Served).await, "{fate:?} {turn}");
+            }
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn few_requests_reach_a_server_that_is_down() {
+    let world = World::new();
+    let down = Fate::Fails(StatusCode::BAD_GATEWAY);
+    for number in 0..60_000 {
+        world.exchange(asker(number % 500, number % 7), down).await;
+        advance(Duration::from_millis(1)).await;
+    }
+    // A minute: six periods, each with a probe and four newcomers, for the endpoint and each target.
+    assert!(world.sent() < 200, "{} were sent", world.sent());
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_asker_sends_ever_less_while_it_fails() {
+    let world = World::new();
+    let broken = Fate::Fails(StatusCode::INTERNAL_SERVER_ERROR);
+    for _ in 0..60_000 {
+        world.exchange(asker(1, 1), broken).await;
+        advance(Duration::from_millis(1)).await;
+    }
+    assert!(world.sent() <= 12, "{} were sent", world.sent());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refusal_of_its_own_prolongs_nothing() {
+    let world = World::new();
+    for number in 0..5 {
+        let down = Fate::Fails(StatusCode::SERVICE_UNAVAILABLE);
+        world.exchange(asker(number, number), down).await;
+    }
+    for _ in 0..100 {
+        let sent = world.sent();
+        world.exchange(asker(0, 0), Fate::Served).await;
+        if world.sent() > sent {
+            return;
+        }
+        advance(Duration::from_millis(10)).await;
+    }
+    panic!("a second later, nothing was sent");
+}
