@@ -153,7 +153,7 @@ async fn ob_07_the_status_tells_of_keys_age_and_failure_without_asking_the_issue
 async fn ob_07_each_way_to_fail_has_a_code() {
     let idp = FakeIssuer::new().await;
     for (path, reply, code) in [
-        (OPENID, Reply::Status(500), "discovery_failed"),
+        (OPENID, Reply::Status(503), "discovery_failed"),
         (OPENID, Reply::Hang, "discovery_failed"),
         (JWKS, Reply::Reset, "no_answer"),
         (JWKS, Reply::Hang, "no_answer"),
