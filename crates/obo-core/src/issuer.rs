@@ -153,7 +153,7 @@ pub(crate) fn absolute(
         ("http", _) => Err(ConfigError::new(
             field,
             format!(
-                "{url:?} is plain http; use https (http is for loopback hosts, and for an issuer of `danger_http`)"
+                "{url:?} is plain http; use https (http is for loopback hosts only, unless `danger_http` allows it for an issuer)"
             ),
         )),
         (scheme, _) => Err(ConfigError::new(

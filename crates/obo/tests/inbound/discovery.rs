@@ -285,3 +285,49 @@ async fn md_01_a_new_document_of_another_issuer_is_logged_and_not_used() {
     );
     assert!(line.contains("https://idp.example"), "{line}");
 }
+
+/// MD-05
+#[tokio::test(start_paused = true)]
+async fn plain_http_issuer_serves_its_own_host_alone() {
+    let issuer = "http://idp:8080/t";
+    let idp = FakeIssuer::named(issuer).await;
+    let discover = || {
+        let issuer = obo::Issuer::danger_http(issuer).unwrap();
+        service_a(obo::AuthorizationServer::discover(issuer, idp.http()))
+    };
+    discover().validate(&idp.token().mint()).await.unwrap();
+    assert_eq!(idp.requests(), [OPENID, JWKS]);
+    let elsewhere = format!(r#"{{"issuer":"{issuer}","jwks_uri":"http://elsewhere/jwks"}}"#);
+    idp.reply(OPENID, Reply::Body(elsewhere));
+    let problem = reason(discover().ready().await.unwrap_err());
+    assert!(problem.contains("plain http"), "{problem}");
+    assert_eq!(idp.fetches(), 1);
+}
+
+/// MD-01
+#[tokio::test(start_paused = true)]
+async fn document_of_another_issuer_shows_both_spellings() {
+    let idp = FakeIssuer::new().await;
+    idp.reply(
+        OPENID,
+        Reply::Body(r#"{"issuer":"https://idp.example/"}"#.to_owned()),
+    );
+    let problem = reason(service_a(idp.server()).ready().await.unwrap_err());
+    for part in [
+        r#""https://idp.example/""#,
+        r#""https://idp.example""#,
+        "slash at the end",
+    ] {
+        assert!(problem.contains(part), "{problem}");
+    }
+}
+
+/// MD-08
+#[tokio::test(start_paused = true)]
+async fn keys_are_had_without_a_usable_token_endpoint() {
+    let idp = FakeIssuer::new().await;
+    let document = r#"{"issuer":"https://idp.example","jwks_uri":"https://idp.example/jwks","token_endpoint":"http://inside.example/token","introspection_endpoint":7,"mtls_endpoint_aliases":[]}"#;
+    idp.reply(OPENID, Reply::Body(document.to_owned()));
+    let server = service_a(idp.server());
+    server.validate(&idp.token().mint()).await.unwrap();
+}
