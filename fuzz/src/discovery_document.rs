@@ -42,12 +42,24 @@ pub fn run(bytes: &[u8]) {
             assert!(is_safe(used), "{used}");
         }
     }
-    // The two that everybody needs are not silently left out.
-    for (used, said) in [
-        (&metadata.jwks_uri, &document["jwks_uri"]),
-        (&metadata.token_endpoint, &document["token_endpoint"]),
+    // What may be used is not left out, and why something is left out can be said.
+    for (member, used, said) in [
+        ("jwks_uri", &metadata.jwks_uri, &document["jwks_uri"]),
+        (
+            "token_endpoint",
+            &metadata.token_endpoint,
+            &document["token_endpoint"],
+        ),
+        (
+            "introspection_endpoint",
+            &metadata.introspection_endpoint,
+            &document["introspection_endpoint"],
+        ),
     ] {
-        assert_eq!(used.is_some(), said.is_string());
+        assert_eq!(used.is_some(), said.as_str().is_some_and(is_safe), "{said}");
+        let error = metadata.missing(member);
+        assert_eq!(error.field(), member);
+        assert!(!error.to_string().contains(char::is_control), "{error:?}");
     }
     // What was taken can be given by hand, and asked for.
     let jwks_uri = metadata.jwks_uri.as_deref();

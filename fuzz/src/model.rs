@@ -2,16 +2,28 @@
 
 use std::fmt;
 
-use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
+use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
+use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 use crate::world::{AUDIENCE, ISSUER, LEEWAY};
 
 /// A JSON value in which no member occurs twice, at any depth.
 pub(crate) fn unique(json: &[u8]) -> Option<Value> {
-    serde_json::from_slice::<Unique>(json)
-        .ok()
-        .map(|unique| unique.0)
+    read(text(json)?)
+}
+
+/// The members of an object, each as it is written: what nobody reads in a document may be anything that has the form of
+/// JSON, nested and numbered beyond what this reading holds.
+pub(crate) fn members(json: &[u8]) -> Option<Vec<(String, &str)>> {
+    let Members(members) = serde_json::from_str(text(json)?).ok()?;
+    let members = members.into_iter().map(|(name, raw)| (name, raw.get()));
+    Some(members.collect())
+}
+
+fn text(json: &[u8]) -> Option<&str> {
+    let raw: &RawValue = serde_json::from_slice(json).ok()?;
+    Some(raw.get())
 }
 
 /// Panics unless this header and these claims, signed by the issuer as `alg`, may be accepted at `now`.
@@ -63,62 +75,54 @@ pub(crate) fn assert_claims(claims: &Value, now: u64) {
     assert!(claims.get("cnf").is_none(), "nobody checks the binding");
 }
 
-struct Unique(Value);
-
-impl<'de> Deserialize<'de> for Unique {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(UniqueVisitor).map(Self)
+/// Reads value by value: a number beyond the range of a double is JSON all the same, though nothing that a token may
+/// rest on, so it stands here as `false`.
+fn read(json: &str) -> Option<Value> {
+    match json.as_bytes().first()? {
+        b'{' => {
+            let Members(raw) = serde_json::from_str(json).ok()?;
+            let mut members = Map::new();
+            for (name, value) in raw {
+                let value = read(value.get())?;
+                if members.insert(name, value).is_some() {
+                    return None;
+                }
+            }
+            Some(members.into())
+        }
+        b'[' => {
+            let raw: Vec<&RawValue> = serde_json::from_str(json).ok()?;
+            let values = raw.into_iter().map(|value| read(value.get()));
+            values.collect::<Option<Vec<_>>>().map(Value::from)
+        }
+        b'-' | b'0'..=b'9' => Some(serde_json::from_str(json).unwrap_or(Value::Bool(false))),
+        _ => serde_json::from_str(json).ok(),
     }
 }
 
-struct UniqueVisitor;
+/// The members of an object in their order, also those that occur twice.
+struct Members<'a>(Vec<(String, &'a RawValue)>);
 
-impl<'de> Visitor<'de> for UniqueVisitor {
-    type Value = Value;
+impl<'de: 'a, 'a> Deserialize<'de> for Members<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct MembersVisitor;
 
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("JSON")
-    }
+        impl<'de> Visitor<'de> for MembersVisitor {
+            type Value = Members<'de>;
 
-    fn visit_unit<E>(self) -> Result<Value, E> {
-        Ok(Value::Null)
-    }
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
 
-    fn visit_bool<E>(self, value: bool) -> Result<Value, E> {
-        Ok(value.into())
-    }
-
-    fn visit_u64<E>(self, value: u64) -> Result<Value, E> {
-        Ok(value.into())
-    }
-
-    fn visit_i64<E>(self, value: i64) -> Result<Value, E> {
-        Ok(value.into())
-    }
-
-    fn visit_f64<E>(self, value: f64) -> Result<Value, E> {
-        Ok(value.into())
-    }
-
-    fn visit_str<E>(self, value: &str) -> Result<Value, E> {
-        Ok(value.into())
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Value, A::Error> {
-        let mut values = Vec::new();
-        while let Some(Unique(value)) = seq.next_element()? {
-            values.push(value);
-        }
-        Ok(values.into())
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Value, A::Error> {
-        let mut members = Map::new();
-        while let Some((name, Unique(value))) = map.next_entry::<String, _>()? {
-            if members.insert(name, value).is_some() {
-                return Err(A::Error::custom("a member occurs twice"));
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let mut members = Vec::new();
+                while let Some(member) = map.next_entry()? {
+                    members.push(member);
+                }
+                Ok(Members(members))
             }
         }
-        Ok(members.into())
+
+        deserializer.deserialize_map(MembersVisitor)
     }
 }

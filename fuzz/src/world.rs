@@ -12,6 +12,9 @@ use crate::signer;
 
 pub(crate) const ISSUER: &str = "https://idp.example/t";
 pub(crate) const AUDIENCE: &str = "service-a";
+/// Who the user is in each audience, where a product gives them another `sub` in each.
+pub(crate) const OBJECT: &str = "0-a";
+pub(crate) const TENANT: &str = "t";
 pub(crate) const NOW: u64 = 1_800_000_000;
 pub(crate) const LEEWAY: u64 = 60;
 
@@ -45,6 +48,7 @@ pub(crate) fn claims() -> Value {
     json!({
         "iss": ISSUER, "sub": "alice", "aud": AUDIENCE, "client_id": "spa",
         "iat": NOW, "exp": NOW + 300, "jti": "t-1", "scope": "orders:read",
+        "oid": OBJECT, "tid": TENANT,
     })
 }
 

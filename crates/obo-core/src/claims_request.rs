@@ -5,15 +5,14 @@ use base64::Engine as _;
 use base64::alphabet;
 use base64::engine::DecodePaddingMode;
 use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig, STANDARD};
-use serde_json::{Map, Value};
 
 use crate::json;
 
 /// Claims that a token must have: the JSON object of the `claims` parameter (OpenID Connect Core section 5.5).
 ///
 /// A server that wants the user to do more sends one with its refusal, and whoever signs the user in passes it on: the
-/// *claims challenge*. It is another party's text, so it is read as JSON and written anew without white space, and beyond
-/// 2 KiB it is none: it ends in a header.
+/// *claims challenge*. It is another party's text: it is checked as JSON with each member once, its white space is removed,
+/// and the rest is kept as it is. It is at most 2 KiB long, since it ends in a header.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct ClaimsRequest(Arc<str>);
 
@@ -28,13 +27,13 @@ const LENIENT: GeneralPurposeConfig =
 const EITHER_PADDING: GeneralPurpose = GeneralPurpose::new(&alphabet::STANDARD, LENIENT);
 
 impl ClaimsRequest {
-    /// Reads the JSON text; `None` when it is no object or is too long.
+    /// Reads the JSON text; `None` if it is not an object with each member once, or is too long.
     pub fn parse(json: &str) -> Option<Self> {
         if json.len() > MAX_TEXT {
             return None;
         }
-        let object: Map<String, Value> = json::object(json.as_bytes())?;
-        let minified = serde_json::to_string(&object).ok()?;
+        let json = json::strict_object(json)?;
+        let minified = json::without_white_space(json);
         (minified.len() <= MAX).then(|| Self(minified.into()))
     }
 
@@ -84,6 +83,47 @@ mod tests {
         assert_eq!(ClaimsRequest::parse(spaced).unwrap().as_json(), minified);
         for bad in ["", "{", "[]", "null", "\"{}\"", "{}x", "[{\"a\":1}]"] {
             assert!(ClaimsRequest::parse(bad).is_none(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn numbers_keep_their_digits() {
+        for number in [
+            "7.7774777e32",
+            "1E5",
+            "-0",
+            "0.10",
+            "1e-7",
+            "18446744073709551616",
+            "5e-324",
+        ] {
+            let json = format!(r#"{{"a":{{"b":[{number}]}}}}"#);
+            let claims = ClaimsRequest::parse(&json).unwrap();
+            assert_eq!(claims.as_json(), json);
+            assert_eq!(
+                ClaimsRequest::from_base64(&claims.to_base64()),
+                Some(claims)
+            );
+        }
+    }
+
+    #[test]
+    fn strings_keep_their_escapes_and_spaces() {
+        let json = r#"{ "a \"\\" : "\u0041 \t \/", "\\\"" : [ "x\\", " " ] }"#;
+        let kept = r#"{"a \"\\":"\u0041 \t \/","\\\"":["x\\"," "]}"#;
+        assert_eq!(ClaimsRequest::parse(json).unwrap().as_json(), kept);
+    }
+
+    #[test]
+    fn ambiguous_claims_requests_are_rejected() {
+        for bad in [
+            r#"{"a":1,"a":1}"#,
+            r#"{"a":{"b":1,"\u0062":2}}"#,
+            r#"{"a":1e999}"#,
+            "\u{feff}{}",
+            r#"{"a":"\ud800"}"#,
+        ] {
+            assert_eq!(ClaimsRequest::parse(bad), None, "{bad}");
         }
     }
 

@@ -164,6 +164,10 @@ impl ConfigError {
         }
     }
 
+    pub(crate) fn problem(&self) -> &str {
+        &self.problem
+    }
+
     /// The field at fault, such as `issuer` or `audience`; of a configuration file, its path.
     pub fn field(&self) -> &str {
         &self.field

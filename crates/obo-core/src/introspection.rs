@@ -15,7 +15,8 @@ use crate::claims::Claims;
 use crate::crypto::digest;
 use crate::json::{Names, OneOrMany, Trace};
 use crate::{
-    BearerToken, Policy, TokenEndpointError, TokenError, UnixTime, Validated, json, values,
+    BearerToken, ErrorClass, Policy, TokenEndpointError, TokenError, UnixTime, Validated, json,
+    values,
 };
 
 /// What the authorization server said of a token (RFC 7662 section 2.2), not judged yet.
@@ -66,7 +67,10 @@ impl IntrospectionAnswer {
             active: bool,
         }
         let Activity { active } = json::object(json).ok_or_else(|| {
-            TokenEndpointError::unusable("the answer is no JSON object with a boolean `active`")
+            let mark = json::mark(json);
+            let problem =
+                format!("the response is not a JSON object with a boolean `active`{mark}");
+            TokenEndpointError::new(ErrorClass::AnswerUnusable, problem)
         })?;
         let said = match active {
             false => Said::Inactive,

@@ -27,6 +27,34 @@ impl Issuer {
     pub fn new(issuer: impl Into<Arc<str>>) -> Result<Self, ConfigError> {
         let issuer = issuer.into();
         let url = https_or_loopback("issuer", &issuer)?;
+        Self::of(issuer, &url)
+    }
+
+    /// Takes an issuer identifier that may be plain `http` on any host, such as a server beside this one in a compose file
+    /// or a cluster.
+    ///
+    /// Anyone on the way can read client secrets and tokens, and replace the keys that tokens are verified with. It holds
+    /// for the issuer's discovery document and for those of its endpoints that are on the issuer's own host.
+    ///
+    /// ```
+    /// use obo_core::Issuer;
+    ///
+    /// let address = "http://keycloak:8080/realms/corp";
+    /// assert!(Issuer::new(address).is_err());
+    /// let issuer = Issuer::danger_http(address)?;
+    /// # Ok::<(), obo_core::ConfigError>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Those of [`new`](Self::new), except that any host may have `http`.
+    pub fn danger_http(issuer: impl Into<Arc<str>>) -> Result<Self, ConfigError> {
+        let issuer = issuer.into();
+        let url = absolute("issuer", &issuer, |_| true)?;
+        Self::of(issuer, &url)
+    }
+
+    fn of(issuer: Arc<str>, url: &Url) -> Result<Self, ConfigError> {
         if url.query().is_some() || url.fragment().is_some() {
             return Err(ConfigError::new(
                 "issuer",
@@ -39,6 +67,17 @@ impl Issuer {
     /// The identifier as it was given.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// Reads the URL of one of the issuer's endpoints: `https`, or plain `http` to a loopback host or, for an issuer of
+    /// [`danger_http`](Self::danger_http), to the issuer's own host.
+    pub(crate) fn endpoint(&self, field: &'static str, url: &str) -> Result<Url, ConfigError> {
+        let own = Url::parse(&self.0)
+            .ok()
+            .filter(|own| own.scheme() == "http");
+        absolute(field, url, |host| {
+            is_loopback(host) || own.as_ref().and_then(Url::host).as_ref() == Some(host)
+        })
     }
 
     pub(crate) fn shared(&self) -> Arc<str> {
@@ -87,6 +126,15 @@ impl fmt::Debug for Issuer {
 ///
 /// Names `field` when it is not such a URL, or when it carries user information.
 pub fn https_or_loopback(field: &'static str, url: &str) -> Result<Url, ConfigError> {
+    absolute(field, url, is_loopback)
+}
+
+/// Reads an absolute URL of `https`, or of `http` to a host that may have it.
+pub(crate) fn absolute(
+    field: &'static str,
+    url: &str,
+    may_be_plain: impl Fn(&Host<&str>) -> bool,
+) -> Result<Url, ConfigError> {
     if url.is_empty() {
         return Err(ConfigError::new(field, "is empty; give an https URL"));
     }
@@ -101,10 +149,12 @@ pub fn https_or_loopback(field: &'static str, url: &str) -> Result<Url, ConfigEr
     }
     match (parsed.scheme(), parsed.host()) {
         ("https", Some(_)) => Ok(parsed),
-        ("http", Some(host)) if is_loopback(&host) => Ok(parsed),
+        ("http", Some(host)) if may_be_plain(&host) => Ok(parsed),
         ("http", _) => Err(ConfigError::new(
             field,
-            format!("{url:?} is plain http; use https (http is for loopback hosts only)"),
+            format!(
+                "{url:?} is plain http; use https (http is for loopback hosts only, unless `danger_http` allows it for an issuer)"
+            ),
         )),
         (scheme, _) => Err(ConfigError::new(
             field,
@@ -177,6 +227,61 @@ mod tests {
             "http://localhost:1",
         ] {
             Issuer::new(good).unwrap();
+        }
+    }
+
+    /// MD-05
+    #[test]
+    fn plain_http_beyond_loopback_needs_danger() {
+        for host in [
+            "keycloak:8080",
+            "10.0.0.7",
+            "[fd00::7]:80",
+            "idp.svc.cluster.local",
+        ] {
+            let address = format!("http://{host}/realms/corp");
+            Issuer::new(&*address).unwrap_err();
+            let issuer = Issuer::danger_http(&*address).unwrap();
+            assert_eq!(issuer.as_str(), address);
+        }
+        for bad in [
+            "",
+            "ftp://h",
+            "http://u:p@h",
+            "http://h/?q",
+            "http://h/#f",
+            "http://h x",
+        ] {
+            Issuer::danger_http(bad).unwrap_err();
+        }
+        let secure = Issuer::danger_http("https://h").unwrap();
+        assert_eq!(secure, Issuer::new("https://h").unwrap());
+    }
+
+    /// MD-07
+    #[test]
+    fn plain_http_is_for_the_issuers_own_host() {
+        let plain = Issuer::danger_http("http://idp:8080/t").unwrap();
+        let secure = Issuer::new("https://idp:8080/t").unwrap();
+        let on_loopback = Issuer::new("http://127.0.0.1:8080").unwrap();
+        for (url, is_plain_ok) in [
+            ("http://idp:8080/keys", true),
+            ("http://idp/keys", true),
+            ("https://elsewhere/keys", true),
+            ("http://elsewhere/keys", false),
+            ("http://idp.elsewhere/keys", false),
+            ("http://user@idp/keys", false),
+            ("/keys", false),
+        ] {
+            assert_eq!(
+                plain.endpoint("jwks_uri", url).is_ok(),
+                is_plain_ok,
+                "{url}"
+            );
+            for issuer in [&secure, &on_loopback] {
+                let is_ok = issuer.endpoint("jwks_uri", url).is_ok();
+                assert_eq!(is_ok, url.starts_with("https://"), "{url}");
+            }
         }
     }
 

@@ -2,20 +2,72 @@
 
 use std::borrow::Cow;
 use std::cell::Cell;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
 use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
+use serde_json::value::RawValue;
+use serde_json::{Map, Value};
 
 use crate::{TokenError, UnixTime};
 
 /// Reads a JSON object, and not the array of values that serde takes for a struct as well.
+///
+/// The text is UTF-8 to its end, also in members that are not read; otherwise those may hold anything that JSON has.
 pub(crate) fn object<'de, T: Deserialize<'de>>(json: &'de [u8]) -> Option<T> {
-    let first = json.iter().find(|byte| !byte.is_ascii_whitespace());
-    first
-        .filter(|byte| **byte == b'{')
-        .and_then(|_| serde_json::from_slice(json).ok())
+    let text = str::from_utf8(json).ok()?;
+    let is_object = text.trim_ascii_start().starts_with('{');
+    is_object.then(|| serde_json::from_str(text).ok())?
+}
+
+/// What an error adds where a text is not JSON for its first character alone, which no editor shows.
+pub(crate) fn mark(json: &[u8]) -> &'static str {
+    match has_byte_order_mark(json) {
+        true => {
+            "; it starts with a byte-order mark, which JSON must not have (RFC 8259 section 8.1)"
+        }
+        false => "",
+    }
+}
+
+/// Whether a text starts with a byte-order mark.
+pub fn has_byte_order_mark(text: &[u8]) -> bool {
+    text.starts_with(b"\xef\xbb\xbf")
+}
+
+/// The text of a JSON object in which no member occurs twice, at any depth, and every number and string can be held.
+pub(crate) fn strict_object(text: &str) -> Option<&str> {
+    let text = text.trim_ascii();
+    let mut json = serde_json::Deserializer::from_str(text);
+    let read = Skip(&Trace::default()).deserialize(&mut json);
+    let is_read = text.starts_with('{') && read.is_ok() && json.end().is_ok();
+    is_read.then_some(text)
+}
+
+/// The same JSON text without the white space between its parts.
+pub(crate) fn without_white_space(text: &str) -> String {
+    let (mut in_string, mut is_escaped) = (false, false);
+    let is_kept = |c: &char| {
+        match c {
+            '"' if !is_escaped => in_string = !in_string,
+            ' ' | '\t' | '\n' | '\r' if !in_string => return false,
+            _ => {}
+        }
+        is_escaped = *c == '\\' && !is_escaped;
+        true
+    };
+    text.chars().filter(is_kept).collect()
+}
+
+/// The members of a JSON object, of which the last of a name counts. A value that cannot be held, such as a number beyond
+/// the range of a double, is null and does not hide the others.
+pub(crate) fn members(json: &[u8]) -> Option<Map<String, Value>> {
+    let raw: BTreeMap<String, &RawValue> = object(json)?;
+    let read = |value: &RawValue| serde_json::from_str(value.get()).unwrap_or_default();
+    let members = raw.into_iter().map(|(name, value)| (name, read(value)));
+    Some(members.collect())
 }
 
 /// Where a strict reader is, so that an error can name the member and say what was wrong.

@@ -9,7 +9,7 @@ use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
 use crate::crypto::{Algorithm, PublicKey};
-use crate::{base64url, json};
+use crate::{base64url, integer, json};
 
 /// The most usable keys of one set: each is parsed for every algorithm that it fits, and a document of a megabyte would
 /// have thousands.
@@ -84,7 +84,27 @@ pub struct KeySet {
     keys: Vec<Arc<VerificationKey>>,
     by_kid: HashMap<String, Vec<usize>>,
     skipped: usize,
+    first_skipped: Vec<SkippedKey>,
 }
+
+/// An entry of a key set that is not used, for a log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SkippedKey {
+    /// Its place in `keys`, from 0 on.
+    pub position: usize,
+    /// Why it is not used.
+    pub reason: &'static str,
+}
+
+impl fmt::Display for SkippedKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "keys[{}] {}", self.position, self.reason)
+    }
+}
+
+/// Of how many skipped entries the reasons are kept.
+const MAX_REASONS: usize = 16;
 
 /// What a set has for a token.
 #[derive(Debug)]
@@ -113,14 +133,18 @@ impl KeySet {
         }
         let Document { keys: entries } = json::object(document).ok_or(KeySetError::NotAKeySet)?;
         let total = entries.len();
-        let keys: Vec<_> = entries
-            .into_iter()
-            .filter_map(usable_key)
-            .map(Arc::new)
-            .take(MAX_KEYS + 1)
-            .collect();
-        if keys.len() > MAX_KEYS {
-            return Err(KeySetError::TooManyKeys { limit: MAX_KEYS });
+        let (mut keys, mut first_skipped) = (Vec::new(), Vec::new());
+        for (position, entry) in entries.into_iter().enumerate() {
+            match usable_key(entry) {
+                Ok(key) => keys.push(Arc::new(key)),
+                Err(reason) if first_skipped.len() < MAX_REASONS => {
+                    first_skipped.push(SkippedKey { position, reason });
+                }
+                Err(_) => {}
+            }
+            if keys.len() > MAX_KEYS {
+                return Err(KeySetError::TooManyKeys { limit: MAX_KEYS });
+            }
         }
         if keys.is_empty() && total > 0 {
             return Err(KeySetError::NoUsableKey(total));
@@ -135,6 +159,7 @@ impl KeySet {
             skipped: total - keys.len(),
             keys,
             by_kid,
+            first_skipped,
         })
     }
 
@@ -165,6 +190,11 @@ impl KeySet {
     /// How many entries of the document were skipped.
     pub fn skipped(&self) -> usize {
         self.skipped
+    }
+
+    /// Why the first 16 of them were skipped.
+    pub fn first_skipped(&self) -> &[SkippedKey] {
+        &self.first_skipped
     }
 }
 
@@ -214,77 +244,105 @@ impl Jwk {
     }
 }
 
-/// The text is kept raw until here, so that what JSON cannot hold breaks its own entry alone.
-fn usable_key(entry: &RawValue) -> Option<VerificationKey> {
-    let jwk: Jwk = json::object(entry.get().as_bytes())?;
-    let for_verifying = jwk.r#use.as_deref().is_none_or(|u| u == "sig")
-        && jwk
-            .key_ops
-            .as_ref()
-            .is_none_or(|ops| ops.iter().any(|op| op == "verify"))
-        && !jwk.is_given_away();
-    if !for_verifying {
-        return None;
+/// The key of an entry, or why it has none. The text is kept raw until here, so that what JSON cannot hold breaks its own
+/// entry alone.
+fn usable_key(entry: &RawValue) -> Result<VerificationKey, &'static str> {
+    let jwk: Jwk = json::object(entry.get().as_bytes())
+        .ok_or("is not a JSON object with a `kty`, or a member has another type than expected")?;
+    if jwk.is_given_away() {
+        return Err("has a private member, so that anybody could sign with it");
+    }
+    if jwk.r#use.as_deref().is_some_and(|used| used != "sig") {
+        return Err("has a `use` other than `sig`");
+    }
+    let verifies = |ops: &Vec<String>| ops.iter().any(|op| op == "verify");
+    if !jwk.key_ops.as_ref().is_none_or(verifies) {
+        return Err("has `key_ops` without `verify`");
     }
     let declared = match &jwk.alg {
-        Some(alg) => Some(Algorithm::from_name(alg)?),
+        Some(alg) => Some(Algorithm::from_name(alg).ok_or("has an `alg` that is not supported")?),
         None => None,
     };
-    let fits = |algorithm: &Algorithm| declared.is_none_or(|declared| declared == *algorithm);
-    let keys: Vec<_> = match (jwk.kty.as_str(), jwk.crv.as_deref()) {
-        ("RSA", _) => {
-            let (n, e) = (bytes(jwk.n.as_deref())?, bytes(jwk.e.as_deref())?);
-            if !sound_rsa(&n, &e) {
-                return None;
-            }
-            RSA.into_iter()
-                .filter(fits)
-                .filter_map(|alg| Some((alg, PublicKey::rsa(alg, &n, &e)?)))
-                .collect()
-        }
-        ("EC", Some(crv)) => {
-            let (algorithm, length) = match crv {
-                "P-256" => (Algorithm::Es256, 32),
-                "P-384" => (Algorithm::Es384, 48),
-                _ => return None,
-            };
-            let (x, y) = (bytes(jwk.x.as_deref())?, bytes(jwk.y.as_deref())?);
-            if [x.len(), y.len()] != [length; 2] || !fits(&algorithm) {
-                return None;
-            }
-            let point = [&[4], x.as_slice(), y.as_slice()].concat();
-            vec![(algorithm, PublicKey::parse(algorithm, &point)?)]
-        }
-        ("OKP", Some("Ed25519")) => {
-            let x = bytes(jwk.x.as_deref())?;
-            if x.len() != 32 || has_small_order(&x) || !fits(&Algorithm::Ed25519) {
-                return None;
-            }
-            vec![(
-                Algorithm::Ed25519,
-                PublicKey::parse(Algorithm::Ed25519, &x)?,
-            )]
-        }
-        _ => return None,
+    let keys = match (jwk.kty.as_str(), jwk.crv.as_deref()) {
+        ("RSA", _) => rsa_keys(&jwk, declared)?,
+        ("EC", Some("P-256")) => vec![ec_key(&jwk, declared, Algorithm::Es256, 32)?],
+        ("EC", Some("P-384")) => vec![ec_key(&jwk, declared, Algorithm::Es384, 48)?],
+        ("OKP", Some("Ed25519")) => vec![ed25519_key(&jwk, declared)?],
+        _ => return Err("has a `kty` or a `crv` that is not supported"),
     };
-    (!keys.is_empty()).then_some(VerificationKey { kid: jwk.kid, keys })
+    Ok(VerificationKey { kid: jwk.kid, keys })
+}
+
+const OTHER_ALG: &str = "has an `alg` that does not fit its `kty` and `crv`";
+
+fn rsa_keys(
+    jwk: &Jwk,
+    declared: Option<Algorithm>,
+) -> Result<Vec<(Algorithm, PublicKey)>, &'static str> {
+    let numbers = bytes(jwk.n.as_deref()).zip(bytes(jwk.e.as_deref()));
+    let (n, e) = numbers.ok_or("has no `n` and `e` in base64url")?;
+    let (n, e) = (integer::significant(&n), integer::significant(&e));
+    if !sound_rsa(n, e) {
+        return Err("is not an RSA key of 2048 to 8192 bits with an odd exponent of at least 3");
+    }
+    let fitting = RSA
+        .into_iter()
+        .filter(|algorithm| declared.is_none_or(|declared| declared == *algorithm))
+        .map(|algorithm| Some((algorithm, PublicKey::rsa(algorithm, n, e)?)));
+    let keys: Vec<_> = fitting.collect::<Option<_>>().ok_or("is not an RSA key")?;
+    match keys.is_empty() {
+        true => Err(OTHER_ALG),
+        false => Ok(keys),
+    }
+}
+
+fn ec_key(
+    jwk: &Jwk,
+    declared: Option<Algorithm>,
+    algorithm: Algorithm,
+    length: usize,
+) -> Result<(Algorithm, PublicKey), &'static str> {
+    if declared.is_some_and(|declared| declared != algorithm) {
+        return Err(OTHER_ALG);
+    }
+    let halves = bytes(jwk.x.as_deref()).zip(bytes(jwk.y.as_deref()));
+    let (x, y) = halves.ok_or("has no `x` and `y` in base64url")?;
+    let point = integer::of_length(&x, length)
+        .zip(integer::of_length(&y, length))
+        .map(|(x, y)| [&[4], x, y].concat())
+        .ok_or("has an `x` or a `y` of another length than its curve's")?;
+    let key = PublicKey::parse(algorithm, &point).ok_or("is not a point of its curve")?;
+    Ok((algorithm, key))
+}
+
+fn ed25519_key(
+    jwk: &Jwk,
+    declared: Option<Algorithm>,
+) -> Result<(Algorithm, PublicKey), &'static str> {
+    let algorithm = Algorithm::Ed25519;
+    if declared.is_some_and(|declared| declared != algorithm) {
+        return Err(OTHER_ALG);
+    }
+    let x = bytes(jwk.x.as_deref()).filter(|x| x.len() == 32);
+    let x = x.ok_or("has no `x` of 32 bytes in base64url")?;
+    if has_small_order(&x) {
+        return Err("is a point of small order, under which anything is signed");
+    }
+    let key = PublicKey::parse(algorithm, &x).ok_or("is not a point of its curve")?;
+    Ok((algorithm, key))
 }
 
 fn bytes(member: Option<&str>) -> Option<Vec<u8>> {
     base64url::decode(member?)
 }
 
-/// 2048 to 8192 bits, odd, with an odd exponent of at least 3 and at most 32 bits (RFC 7518 section 3.3).
+/// 2048 to 8192 bits, odd, with an odd exponent of at least 3 and at most 32 bits (RFC 7518 section 3.3); both without zeros
+/// in front.
 fn sound_rsa(n: &[u8], e: &[u8]) -> bool {
-    let significant = |number: &[u8]| -> Vec<u8> {
-        let zeros = number.iter().take_while(|b| **b == 0).count();
-        number.get(zeros..).unwrap_or_default().to_vec()
-    };
     let odd = |number: &[u8]| number.last().is_some_and(|last| last % 2 == 1);
-    let (n, e) = (significant(n), significant(e));
     let leading = n.first().map_or(0, |first| first.leading_zeros() as usize);
     let bits = (n.len() * 8).saturating_sub(leading);
-    (2048..=8192).contains(&bits) && odd(&n) && odd(&e) && e.len() <= 4 && e.as_slice() != [1]
+    (2048..=8192).contains(&bits) && odd(n) && odd(e) && e.len() <= 4 && e != [1]
 }
 
 /// Whether an Ed25519 key is a point of small order, under which any message can be "signed".

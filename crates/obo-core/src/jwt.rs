@@ -238,7 +238,8 @@ impl<'de> Visitor<'de> for HeaderVisitor<'_> {
             self.trace.once(slot, || {
                 self.trace.member.set(Some(member));
                 let text = map.next_value_seed(Name)?;
-                if text.is_empty() {
+                // A key may have the empty name (RFC 7517 section 4.5); the two others mean nothing then.
+                if text.is_empty() && member != "kid" {
                     return Err(A::Error::custom("empty"));
                 }
                 self.trace.member.set(None);

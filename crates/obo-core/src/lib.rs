@@ -20,6 +20,7 @@ pub mod dialect;
 mod error;
 mod exchange;
 mod foreign_assertion;
+mod integer;
 mod introspection;
 mod issued_token;
 mod issuer;
@@ -59,7 +60,8 @@ pub use introspection::{
 };
 pub use issued_token::IssuedToken;
 pub use issuer::{Issuer, https_or_loopback};
-pub use jwk::{KeySet, KeySetError, Selection, VerificationKey};
+pub use json::has_byte_order_mark;
+pub use jwk::{KeySet, KeySetError, Selection, SkippedKey, VerificationKey};
 pub use jwt::{Typ, UnverifiedJwt};
 pub use media_type::has_media_type;
 pub use policy::{MAX_LEEWAY, Policy};

@@ -1,11 +1,16 @@
 //! Authorization server metadata (RFC 8414 section 2, OpenID Connect Discovery section 3).
 
 use serde::Deserialize;
+use serde_json::value::RawValue;
 
+use crate::issuer::absolute;
 use crate::{ConfigError, Issuer, https_or_loopback, json};
 
 /// Where the authorization server keeps what this project needs.
-#[derive(Clone, Debug, PartialEq, Eq)]
+///
+/// A place that a document does not have is `None`, and so is one that may not be used, such as plain `http`: a service
+/// needs some of them only. [`missing`](Self::missing) says why one is `None`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ServerMetadata {
     /// Where its keys are published.
@@ -18,6 +23,9 @@ pub struct ServerMetadata {
     pub introspection_endpoint: Option<String>,
     /// Where tokens are introspected by clients that authenticate by their TLS certificate, if not there.
     pub mtls_introspection_endpoint: Option<String>,
+    /// Members of the document that may not be used, and why.
+    unusable: Vec<(&'static str, String)>,
+    may_be_plain: bool,
 }
 
 impl ServerMetadata {
@@ -27,14 +35,52 @@ impl ServerMetadata {
     ///
     /// When an endpoint is neither `https` nor on loopback.
     pub fn new(jwks_uri: Option<&str>, token_endpoint: Option<&str>) -> Result<Self, ConfigError> {
-        let checked = |field, url: Option<&str>| url.map(|url| checked(field, url)).transpose();
+        Self::default().with(jwks_uri, token_endpoint)
+    }
+
+    /// Metadata given by hand with endpoints that may be plain `http` on any host, for an issuer of
+    /// [`Issuer::danger_http`]: anyone on the way can read secrets and tokens and replace the keys.
+    ///
+    /// It holds for the endpoints that are added to it too.
+    ///
+    /// # Errors
+    ///
+    /// If an endpoint is neither `https` nor `http`.
+    pub fn danger_http(
+        jwks_uri: Option<&str>,
+        token_endpoint: Option<&str>,
+    ) -> Result<Self, ConfigError> {
+        let plain = Self {
+            may_be_plain: true,
+            ..Self::default()
+        };
+        plain.with(jwks_uri, token_endpoint)
+    }
+
+    fn with(
+        self,
+        jwks_uri: Option<&str>,
+        token_endpoint: Option<&str>,
+    ) -> Result<Self, ConfigError> {
+        let checked =
+            |field, url: Option<&str>| url.map(|url| self.checked(field, url)).transpose();
+        let (jwks_uri, token_endpoint) = (
+            checked("jwks_uri", jwks_uri)?,
+            checked("token_endpoint", token_endpoint)?,
+        );
         Ok(Self {
-            jwks_uri: checked("jwks_uri", jwks_uri)?,
-            token_endpoint: checked("token_endpoint", token_endpoint)?,
-            mtls_token_endpoint: None,
-            introspection_endpoint: None,
-            mtls_introspection_endpoint: None,
+            jwks_uri,
+            token_endpoint,
+            ..self
         })
+    }
+
+    fn checked(&self, field: &'static str, url: &str) -> Result<String, ConfigError> {
+        let checked = match self.may_be_plain {
+            true => absolute(field, url, |_| true),
+            false => https_or_loopback(field, url),
+        };
+        checked.map(|_| url.to_owned())
     }
 
     /// The same with an introspection endpoint.
@@ -44,7 +90,7 @@ impl ServerMetadata {
     /// When it is neither `https` nor on loopback.
     pub fn with_introspection_endpoint(self, url: &str) -> Result<Self, ConfigError> {
         Ok(Self {
-            introspection_endpoint: Some(checked("introspection_endpoint", url)?),
+            introspection_endpoint: Some(self.checked("introspection_endpoint", url)?),
             ..self
         })
     }
@@ -56,74 +102,105 @@ impl ServerMetadata {
     /// When it is neither `https` nor on loopback.
     pub fn with_mtls_token_endpoint(self, url: &str) -> Result<Self, ConfigError> {
         Ok(Self {
-            mtls_token_endpoint: Some(checked("mtls_endpoint_aliases.token_endpoint", url)?),
+            mtls_token_endpoint: Some(self.checked("mtls_endpoint_aliases.token_endpoint", url)?),
             ..self
         })
     }
 
+    /// Why a member such as `jwks_uri` is `None`, for those that need it.
+    pub fn missing(&self, member: &'static str) -> ConfigError {
+        let unusable = self.unusable.iter().find(|(name, _)| *name == member);
+        let problem = match unusable {
+            Some((_, problem)) => format!("the metadata has one that may not be used: {problem}"),
+            None => format!("the metadata has no `{member}`"),
+        };
+        ConfigError::new(member, problem)
+    }
+
     /// Reads a discovery document; nothing of it is used unless its `issuer` is exactly `expected` (MD-01).
+    ///
+    /// A member that may not be used, or is not text, counts as absent; see [`missing`](Self::missing).
     ///
     /// # Errors
     ///
-    /// Names the member at fault.
+    /// If the text is not a JSON object with the issuer as its `issuer`.
     pub fn parse(expected: &Issuer, document: &[u8]) -> Result<Self, ConfigError> {
         #[derive(Deserialize)]
-        struct Document {
+        struct Document<'a> {
             issuer: String,
-            jwks_uri: Option<String>,
-            token_endpoint: Option<String>,
-            introspection_endpoint: Option<String>,
-            mtls_endpoint_aliases: Option<Aliases>,
+            #[serde(borrow)]
+            jwks_uri: Option<&'a RawValue>,
+            token_endpoint: Option<&'a RawValue>,
+            introspection_endpoint: Option<&'a RawValue>,
+            mtls_endpoint_aliases: Option<&'a RawValue>,
         }
         #[derive(Default, Deserialize)]
-        struct Aliases {
-            token_endpoint: Option<String>,
-            introspection_endpoint: Option<String>,
+        struct Aliases<'a> {
+            #[serde(borrow)]
+            token_endpoint: Option<&'a RawValue>,
+            introspection_endpoint: Option<&'a RawValue>,
         }
-        let document: Document = json::object(document).ok_or_else(|| {
-            ConfigError::new(
-                "metadata",
-                "the discovery document is not a JSON object with a string `issuer`",
-            )
+        let document: Document<'_> = json::object(document).ok_or_else(|| {
+            let mark = json::mark(document);
+            let problem =
+                format!("the discovery document is not a JSON object with a string `issuer`{mark}");
+            ConfigError::new("metadata", problem)
         })?;
         if document.issuer != expected.as_str() {
-            return Err(ConfigError::new(
-                "issuer",
-                format!(
-                    "the discovery document is of another issuer than {expected}; configure the issuer exactly as the server spells it"
-                ),
-            ));
+            return Err(other_issuer(expected, &document.issuer));
         }
-        let metadata = Self::new(
-            document.jwks_uri.as_deref(),
-            document.token_endpoint.as_deref(),
-        )?;
-        let aliases = document.mtls_endpoint_aliases.unwrap_or_default();
-        let metadata = Self {
-            introspection_endpoint: document.introspection_endpoint.filter(|url| is_usable(url)),
-            mtls_introspection_endpoint: aliases
-                .introspection_endpoint
-                .filter(|url| is_usable(url)),
-            ..metadata
+        let mut unusable = Vec::new();
+        let mut place = |member: &'static str, value: Option<&RawValue>| {
+            let read = match serde_json::from_str::<String>(value?.get()) {
+                Ok(url) => expected.endpoint(member, &url).map(|_| url),
+                Err(_) => Err(ConfigError::new(member, "it is not a string")),
+            };
+            read.map_err(|error| unusable.push((member, error.problem().to_owned())))
+                .ok()
         };
-        match aliases.token_endpoint {
-            // One that may not be used is none: those who do without it are not to be kept from the rest.
-            Some(alias) => Ok(metadata
-                .clone()
-                .with_mtls_token_endpoint(&alias)
-                .unwrap_or(metadata)),
-            None => Ok(metadata),
-        }
+        let aliases = document.mtls_endpoint_aliases;
+        let aliases: Aliases<'_> = aliases
+            .and_then(|aliases| json::object(aliases.get().as_bytes()))
+            .unwrap_or_default();
+        Ok(Self {
+            jwks_uri: place("jwks_uri", document.jwks_uri),
+            token_endpoint: place("token_endpoint", document.token_endpoint),
+            introspection_endpoint: place(
+                "introspection_endpoint",
+                document.introspection_endpoint,
+            ),
+            mtls_token_endpoint: place(
+                "mtls_endpoint_aliases.token_endpoint",
+                aliases.token_endpoint,
+            ),
+            mtls_introspection_endpoint: place(
+                "mtls_endpoint_aliases.introspection_endpoint",
+                aliases.introspection_endpoint,
+            ),
+            unusable,
+            may_be_plain: false,
+        })
     }
 }
 
-/// A place that few services ask at does not make the whole document useless to the others.
-fn is_usable(url: &str) -> bool {
-    https_or_loopback("introspection_endpoint", url).is_ok()
-}
+/// How much of a document's `issuer` an error quotes.
+const MAX_QUOTED: usize = 256;
 
-fn checked(field: &'static str, url: &str) -> Result<String, ConfigError> {
-    https_or_loopback(field, url).map(|_| url.to_owned())
+/// Both spellings, since most often it is one server that is spelled in two ways.
+fn other_issuer(expected: &Issuer, seen: &str) -> ConfigError {
+    let without_slash = |issuer: &str| issuer.strip_suffix('/').unwrap_or(issuer).to_owned();
+    let hint = match without_slash(seen) == without_slash(expected.as_str()) {
+        true => "they differ in the slash at the end only; ",
+        false => "",
+    };
+    let seen: String = seen.chars().take(MAX_QUOTED).collect();
+    ConfigError::new(
+        "issuer",
+        format!(
+            "the discovery document is of another issuer: it has {seen:?}, and {:?} is configured; {hint}configure the issuer exactly as the server spells it",
+            expected.as_str()
+        ),
+    )
 }
 
 #[cfg(test)]
@@ -149,9 +226,101 @@ mod tests {
             ("token_endpoint", "http://h/token"),
         ] {
             let document = format!(r#"{{"issuer":"https://h","{member}":"{bad}"}}"#);
-            let error = ServerMetadata::parse(&issuer, document.as_bytes()).unwrap_err();
+            let metadata = ServerMetadata::parse(&issuer, document.as_bytes()).unwrap();
+            assert_eq!(
+                (metadata.jwks_uri.as_ref(), metadata.token_endpoint.as_ref()),
+                (None, None)
+            );
+            let error = metadata.missing(member);
             assert_eq!(error.field(), member);
+            assert!(error.to_string().contains("https"), "{error}");
         }
+    }
+
+    /// MD-08
+    #[test]
+    fn unusable_member_counts_as_absent() {
+        let issuer = Issuer::new("https://h").unwrap();
+        let members = [
+            "jwks_uri",
+            "token_endpoint",
+            "introspection_endpoint",
+            "mtls_endpoint_aliases",
+        ];
+        for odd in members {
+            for value in [
+                "42",
+                "null",
+                "\"\"",
+                "\"/x\"",
+                "\"http://in/x\"",
+                "[]",
+                "{}",
+                "1e999",
+                "true",
+            ] {
+                let member = |name: &&str| {
+                    match (*name == odd, *name) {
+                    (true, name) => format!(r#""{name}":{value}"#),
+                    (false, "mtls_endpoint_aliases") => {
+                        r#""mtls_endpoint_aliases":{"token_endpoint":"https://m/t","introspection_endpoint":"https://m/i"}"#.to_owned()
+                    }
+                    (false, name) => format!(r#""{name}":"https://h/{name}""#),
+                }
+                };
+                let rest = Vec::from_iter(members.iter().map(member)).join(",");
+                let document = format!(r#"{{"issuer":"https://h",{rest}}}"#);
+                let read = ServerMetadata::parse(&issuer, document.as_bytes()).unwrap();
+                let found = [
+                    read.jwks_uri.is_some(),
+                    read.token_endpoint.is_some(),
+                    read.introspection_endpoint.is_some(),
+                    read.mtls_token_endpoint.is_some(),
+                ];
+                assert_eq!(found, members.map(|name| name != odd), "{document}");
+                assert_eq!(read.mtls_introspection_endpoint.is_some(), found[3]);
+                assert_eq!(read.missing(odd).field(), odd);
+            }
+        }
+    }
+
+    /// MD-01
+    #[test]
+    fn another_issuer_is_quoted_as_spelled() {
+        let issuer = Issuer::new("https://h/t").unwrap();
+        let error = |other: &str| {
+            let document = serde_json::json!({ "issuer": other }).to_string();
+            let error = ServerMetadata::parse(&issuer, document.as_bytes());
+            error.unwrap_err().to_string()
+        };
+        let slash = error("https://h/t/");
+        assert!(
+            slash.contains("\"https://h/t/\"") && slash.contains("\"https://h/t\""),
+            "{slash}"
+        );
+        assert!(slash.contains("slash at the end"), "{slash}");
+        let other = error("https://evil\n\u{1b}");
+        assert!(
+            !other.contains("slash") && !other.contains(char::is_control),
+            "{other}"
+        );
+        assert!(error(&"x".repeat(100_000)).len() < 1000);
+    }
+
+    /// MD-09
+    #[test]
+    fn plain_http_by_hand_needs_danger() {
+        let (keys, token) = ("http://idp:8080/keys", "http://idp:8080/token");
+        ServerMetadata::new(Some(keys), None).unwrap_err();
+        let plain = ServerMetadata::danger_http(Some(keys), Some(token)).unwrap();
+        let plain = plain
+            .with_introspection_endpoint("http://idp:8080/ask")
+            .unwrap();
+        assert_eq!(
+            plain.introspection_endpoint.as_deref(),
+            Some("http://idp:8080/ask")
+        );
+        ServerMetadata::danger_http(Some("ftp://idp/keys"), None).unwrap_err();
     }
 
     #[test]

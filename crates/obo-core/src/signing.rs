@@ -45,8 +45,9 @@ impl SigningKey {
             let problem = format!("{problem} for {}", algorithm.name());
             ConfigError::new("private_key", problem)
         };
-        let jwk: PrivateJwk<'_> =
-            json::object(jwk.expose().as_bytes()).ok_or_else(|| wrong("not a private JWK"))?;
+        let text = jwk.expose().as_bytes();
+        let jwk: PrivateJwk<'_> = json::object(text)
+            .ok_or_else(|| wrong(&format!("not a private JWK{}", json::mark(text))))?;
         let names_it = |alg: &str| Algorithm::from_name(alg) == Some(algorithm);
         if !jwk.alg.as_deref().is_none_or(names_it) {
             return Err(wrong(

@@ -9,8 +9,8 @@ use crate::token_endpoint::GRANT_TYPES;
 
 /// Built from the configured issuer, never from the `Host` header.
 ///
-/// `response_types_supported` would be an empty array, as there is no authorization endpoint:
-/// RFC 8414 §3.2 has such members left out.
+/// RFC 8414 section 2 requires `response_types_supported`, and section 3.2 has no empty arrays. There is no authorization
+/// endpoint, so the one value is `none`, which is registered for responses without a code or a token.
 pub(crate) fn document(state: &State) -> Value {
     let assertion_algs = [&Alg::names()[..], &MACS].concat();
     json!({
@@ -18,6 +18,7 @@ pub(crate) fn document(state: &State) -> Value {
         "token_endpoint": state.token_endpoint(),
         "introspection_endpoint": state.introspection_endpoint(),
         "jwks_uri": state.jwks_uri(),
+        "response_types_supported": ["none"],
         "grant_types_supported": GRANT_TYPES,
         "token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post", "client_secret_jwt", "private_key_jwt"],
         "token_endpoint_auth_signing_alg_values_supported": assertion_algs,

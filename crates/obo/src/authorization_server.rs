@@ -8,7 +8,7 @@ use http::{Request, StatusCode, header};
 use tokio::time::{Instant, timeout};
 
 use crate::flight::Flights;
-use crate::http::Limits;
+use crate::http::{HttpError, Limits};
 use crate::{
     Clock, ConfigError, HttpService, Issuer, KeyRefresh, ServerMetadata, observe, retry_after,
 };
@@ -164,7 +164,9 @@ impl AuthorizationServer {
         {
             return Err(error);
         }
-        let flight = inner.flights.join((), 0, || discover(Arc::clone(inner)));
+        let flight = inner.flights.join((), 0, || {
+            observe::Cause::here().within(discover(Arc::clone(inner)))
+        });
         if let Some(known) = known {
             return Ok(Arc::clone(&known.metadata));
         }
@@ -224,28 +226,41 @@ impl Inner {
         })));
     }
 
-    /// Tries the well-known places in order; the next one only where this one says that nothing is there (MD-04).
+    /// Tries the well-known places in order, until one has a document (MD-04).
+    ///
+    /// Whatever else is at a place, be it a page, a refusal or a failure, says nothing of the next. A server that does not
+    /// respond, or asks to be left alone, is not asked further.
     async fn look(&self) -> Result<Arc<ServerMetadata>, DiscoveryError> {
+        let mut seen = Vec::new();
         for url in self.issuer.well_known_urls() {
-            let request = get(&url).map_err(|error| self.error(error))?;
-            let answer = self.http.send(request, LIMITS).await;
-            let answer = answer.map_err(|error| self.error(error))?;
-            match answer.status() {
-                StatusCode::OK => {
-                    return ServerMetadata::parse(&self.issuer, answer.body())
-                        .map(Arc::new)
-                        .map_err(|error| self.error(error));
+            let request = get(&url, DOCUMENT).map_err(|error| self.error(error))?;
+            let response = match self.http.send(request, LIMITS).await {
+                Ok(response) => response,
+                Err(error @ HttpError::TooLong(_)) => {
+                    seen.push(format!("{url}: {error}"));
+                    continue;
                 }
-                StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED => {}
-                status => {
+                Err(error) => return Err(self.error(error)),
+            };
+            match response.status() {
+                StatusCode::OK => match ServerMetadata::parse(&self.issuer, response.body()) {
+                    Ok(metadata) => return Ok(Arc::new(metadata)),
+                    Err(error) if error.field() == "issuer" => return Err(self.error(error)),
+                    Err(error) => seen.push(format!("{url}: {error}")),
+                },
+                status @ (StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE) => {
                     return Err(DiscoveryError {
-                        retry_after: retry_after(answer.headers(), Clock::system().now()),
+                        retry_after: retry_after(response.headers(), Clock::system().now()),
                         ..self.error(format_args!("{url} answered {status}"))
                     });
                 }
+                status => seen.push(format!("{url} answered {status}")),
             }
         }
-        Err(self.error("no discovery document at any of the well-known places; give the metadata"))
+        Err(self.error(format_args!(
+            "no discovery document at any of the well-known places ({}); correct the issuer, or give the metadata by `AuthorizationServer::with_metadata`",
+            seen.join("; ")
+        )))
     }
 
     fn error(&self, problem: impl fmt::Display) -> DiscoveryError {
@@ -280,10 +295,15 @@ async fn discover(server: Arc<Inner>) -> Result<Arc<ServerMetadata>, DiscoveryEr
     found
 }
 
+/// A server that cannot send what is named first may send anything: what comes is judged by what it is.
+const DOCUMENT: &str = "application/json, */*;q=0.1";
+/// RFC 7517 section 8.5.2.
+pub(crate) const KEY_SET: &str = "application/jwk-set+json, application/json;q=0.9, */*;q=0.1";
+
 /// A request for a JSON document.
-pub(crate) fn get(url: &str) -> Result<Request<Bytes>, http::Error> {
+pub(crate) fn get(url: &str, accept: &'static str) -> Result<Request<Bytes>, http::Error> {
     Request::get(url)
-        .header(header::ACCEPT, "application/json")
+        .header(header::ACCEPT, accept)
         .body(Bytes::new())
 }
 

@@ -50,7 +50,8 @@ pub use obo_core::{
 };
 pub(crate) use obo_core::{
     BearerCredentials, BearerToken, ForeignAssertion, JwsHeader, KeySet, Selection, UnverifiedJwt,
-    VerificationKey, compact_jws, https_or_loopback, mac_signature, retry_after,
+    VerificationKey, compact_jws, has_byte_order_mark, https_or_loopback, mac_signature,
+    retry_after,
 };
 
 pub use self::http::HttpService;

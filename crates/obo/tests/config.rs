@@ -236,6 +236,31 @@ async fn start_waits_for_the_issuers_that_are_not_lazy_alone() {
     assert_eq!(by_hand(&down).start().await.unwrap_err(), failed);
 }
 
+/// MD-05
+#[test]
+fn plain_http_issuer_needs_danger_in_files() {
+    let file = |keys: &str| format!("audiences = [\"a\"]\nissuers = [{{ {keys} }}]");
+    let plain = r#"issuer = "http://idp:8080/t""#;
+    for keys in [
+        format!("{plain}, danger_http = true"),
+        format!(r#"{plain}, danger_http = true, jwks_uri = "http://idp:8080/keys""#),
+        r#"issuer = "https://idp.example", danger_http = true"#.to_owned(),
+    ] {
+        read(&file(&keys)).unwrap().build().unwrap();
+    }
+    for keys in [plain.to_owned(), format!("{plain}, danger_http = false")] {
+        let error = read(&file(&keys)).unwrap_err().to_string();
+        assert!(error.contains("plain http"), "{error}");
+        assert!(
+            error.contains("danger_http") && error.contains("line 2"),
+            "{error}"
+        );
+    }
+    let keys = r#"issuer = "https://idp.example", jwks_uri = "http://idp.example/keys""#;
+    let error = read(&file(keys)).unwrap().build().unwrap_err();
+    assert_eq!(error.field(), "issuers[0].jwks_uri");
+}
+
 #[test]
 fn a_value_that_is_wrong_by_itself_is_found_where_it_stands() {
     let issuer = r#"issuer = "https://idp.example""#;

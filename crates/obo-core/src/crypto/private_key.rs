@@ -16,6 +16,7 @@ use serde::de::{Deserializer, Error, Visitor};
 use zeroize::Zeroizing;
 
 use super::Algorithm;
+use crate::integer;
 
 /// A private key for one algorithm.
 #[derive(Clone)]
@@ -79,9 +80,12 @@ impl PrivateKey {
     }
 
     /// Takes a private JWK, whose public half must belong to it.
-    pub(crate) fn from_jwk(algorithm: Algorithm, jwk: &PrivateJwk<'_>) -> Option<Self> {
+    pub(crate) fn from_jwk<'j>(algorithm: Algorithm, jwk: &'j PrivateJwk<'_>) -> Option<Self> {
         let d = jwk.d.bytes();
-        let octets = |member: &Option<Octets>| Some(member.as_ref()?.bytes().to_vec());
+        let number = |member: &Option<Octets>| {
+            let bytes = member.as_ref()?.bytes();
+            Some(Zeroizing::new(integer::significant(bytes).to_vec()))
+        };
         let kty = match family(algorithm) {
             Family::Rsa(_) => "RSA",
             Family::Ec(..) => "EC",
@@ -92,29 +96,33 @@ impl PrivateKey {
         }
         let pair = match family(algorithm) {
             Family::Rsa(encoding) => {
-                let prime = |member: &'_ Option<Octets>| octets(member).map(Zeroizing::new);
                 let components = KeyPairComponents {
                     public_key: RsaPublicKeyComponents {
-                        n: Zeroizing::new(octets(&jwk.n)?),
-                        e: Zeroizing::new(octets(&jwk.e)?),
+                        n: number(&jwk.n)?,
+                        e: number(&jwk.e)?,
                     },
-                    d: Zeroizing::new(d.to_vec()),
-                    p: prime(&jwk.p)?,
-                    q: prime(&jwk.q)?,
-                    dP: prime(&jwk.dp)?,
-                    dQ: prime(&jwk.dq)?,
-                    qInv: prime(&jwk.qi)?,
+                    d: Zeroizing::new(integer::significant(d).to_vec()),
+                    p: number(&jwk.p)?,
+                    q: number(&jwk.q)?,
+                    dP: number(&jwk.dp)?,
+                    dQ: number(&jwk.dq)?,
+                    qInv: number(&jwk.qi)?,
                 };
                 rsa(RsaKeyPair::from_components(&components).ok()?, encoding)
             }
             Family::Ec(curve, crv) if jwk.crv.as_deref() == Some(crv) => {
+                let length = if crv == "P-256" { 32 } else { 48 };
+                let half = |member: &'j Option<Octets>| {
+                    integer::of_length(member.as_ref()?.bytes(), length)
+                };
                 // SEC 1 uncompressed point: 0x04, x, y.
-                let point = [vec![4], octets(&jwk.x)?, octets(&jwk.y)?].concat();
+                let point = [&[4], half(&jwk.x)?, half(&jwk.y)?].concat();
+                let d = integer::of_length(d, length)?;
                 let pair = EcdsaKeyPair::from_private_key_and_public_key(curve, d, &point);
                 Pair::Ec(Arc::new(pair.ok()?))
             }
             Family::Ed25519 if jwk.crv.as_deref() == Some("Ed25519") => {
-                let pair = Ed25519KeyPair::from_seed_and_public_key(d, &octets(&jwk.x)?);
+                let pair = Ed25519KeyPair::from_seed_and_public_key(d, jwk.x.as_ref()?.bytes());
                 Pair::Ed25519(Arc::new(pair.ok()?))
             }
             _ => return None,

@@ -35,7 +35,7 @@
 //!
 //! - Applications by themselves cannot be acted for (EN-02), so a caller without a user is refused here.
 //! - The answer has no `issued_token_type` (EN-03), its scope is spelled otherwise than `.default`, and the user has
-//!   another `sub` in each audience, so neither is compared.
+//!   another `sub` in each audience, so neither is compared. `oid` and `tid` are, where both tokens have them.
 //! - Where the user must do more, the refusal has `claims`. They go to whoever signs the user in, as a challenge (EN-04);
 //!   those of a service that was called come back by
 //!   [`ExchangeRequest::with_claims`](crate::ExchangeRequest::with_claims) (EN-05).
@@ -127,6 +127,7 @@ pub fn on_behalf_of() -> Rfc8693 {
         .expires_in_may_be_text()
         .scope_may_be_wider()
         .pairwise_subject()
+        .user_claims(["oid", "tid"])
         .classify(class)
 }
 

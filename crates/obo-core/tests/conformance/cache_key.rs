@@ -305,6 +305,8 @@ fn tx_41_every_setting_of_a_dialect_is_part_of_its_identity() {
         new().unstated_lifetime(minute * 2),
         new().scope_may_be_wider(),
         new().pairwise_subject(),
+        new().user_claims(["oid"]),
+        new().user_claims(["oid", "tid"]),
         new().danger_any_audience(),
     ];
     let identities: HashSet<_> = dialects.iter().map(|d| d.identity().into_owned()).collect();

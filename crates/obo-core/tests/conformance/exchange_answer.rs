@@ -277,6 +277,43 @@ fn at_14_jw_38_a_jwt_of_another_subject_is_refused() {
     accept(&claims(foreign)).unwrap();
 }
 
+/// AT-14
+#[test]
+fn odd_number_does_not_hide_the_other_claims() {
+    let claims = |rest: &str| {
+        let token = jwt(&format!(r#"{{"big":1e999,"iss":"{ISSUER}"{rest}}}"#));
+        issued(&token)
+    };
+    accept(&claims(r#","sub":"alice","aud":"service-b""#)).unwrap();
+    for bad in [
+        r#","sub":"alice","aud":"service-c""#,
+        r#","sub":"bob","aud":"service-b""#,
+        r#","sub":"alice","aud":1e999"#,
+    ] {
+        unusable(&claims(bad));
+    }
+}
+
+/// TX-13
+#[test]
+fn response_is_utf8_to_its_end() {
+    let body = issued("opaque").replacen('{', r#"{"unread":"?","#, 1);
+    accept(&body).unwrap();
+    let mut bytes = body.into_bytes();
+    let place = bytes.iter().position(|byte| *byte == b'?').unwrap();
+    bytes[place] = 0x90;
+    let response = answer(200, bytes);
+    let error = Rfc8693::new().response(&for_service_b(&[]), &response, NOW);
+    assert_eq!(error.unwrap_err().class(), ErrorClass::AnswerUnusable);
+}
+
+/// TX-13
+#[test]
+fn byte_order_mark_is_named() {
+    let error = accept(&format!("\u{feff}{}", issued("opaque"))).unwrap_err();
+    assert!(error.to_string().contains("byte-order mark"), "{error}");
+}
+
 #[test]
 fn at_14_a_token_that_is_no_jwt_is_taken_as_it_is() {
     for opaque in [

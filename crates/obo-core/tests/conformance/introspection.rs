@@ -553,3 +553,35 @@ fn an_answer_prints_nothing_of_the_caller() {
     let answer = parse(&answer(&Token::new())).unwrap();
     assert!(!format!("{answer:?}").contains("alice"));
 }
+
+/// IN-05
+#[test]
+fn unread_member_may_hold_any_number() {
+    let confirm = |json: &str| strict().confirm(parse(json).unwrap());
+    for number in [
+        "180E0001800000000000",
+        "-1e999",
+        "1e-999",
+        "123456789012345678901234567890",
+    ] {
+        let rest = format!(r#""big":{number},"deep":{{"a":[{number}]}}"#);
+        confirm(&format!(r#"{{{rest},"active":true}}"#)).unwrap();
+    }
+    // What a token rests on is read whole, as in a JWT.
+    let token = Token::new().claim("big", "1e999");
+    assert_eq!(
+        judged(&token).unwrap_err(),
+        TokenError::Malformed("payload")
+    );
+    assert_eq!(
+        verdict(&token.mint()).unwrap_err(),
+        TokenError::Malformed("payload")
+    );
+}
+
+/// IN-03
+#[test]
+fn byte_order_mark_is_named() {
+    let error = parse("\u{feff}{\"active\":true}").unwrap_err();
+    assert!(error.to_string().contains("byte-order mark"), "{error}");
+}

@@ -77,6 +77,70 @@ fn jw_07_rsa_numbers_are_odd_and_the_exponent_at_least_three() {
     skipped(&rsa(&[], &[1, 0, 1]));
 }
 
+/// JW-20
+#[test]
+fn zeros_before_an_integer_are_ignored() {
+    for signer in [&RSA, &P256, &P384] {
+        let jwk: serde_json::Value = serde_json::from_str(&signer.jwk("")).unwrap();
+        for member in ["n", "e", "x", "y"] {
+            let Some(number) = jwk[member].as_str() else {
+                continue;
+            };
+            for zeros in [1, 2, 7] {
+                let number = URL_SAFE_NO_PAD.decode(number).unwrap();
+                let mut padded = jwk.clone();
+                padded[member] = b64([vec![0; zeros], number].concat()).into();
+                let keys = kept(&padded.to_string());
+                let token = Token::new().signed_by(signer, signer.algorithms()[0]);
+                judge(&strict(), &keys, &token.mint(), NOW).unwrap();
+            }
+        }
+    }
+    // An octet string is not a number.
+    let jwk: serde_json::Value = serde_json::from_str(&ED25519.jwk("")).unwrap();
+    let x = URL_SAFE_NO_PAD.decode(jwk["x"].as_str().unwrap()).unwrap();
+    skipped(&okp(&[vec![0], x].concat()));
+}
+
+/// JW-20
+#[test]
+fn skipped_keys_have_position_and_reason() {
+    let odd = [
+        RSA.jwk(r#""use":"enc""#),
+        P256.jwk(""),
+        "null".to_owned(),
+        r#"{"kty":"AKP","alg":"ML-DSA-65"}"#.to_owned(),
+        P384.jwk(r#""d":"AA""#),
+        rsa(&modulus(1024), &[3]),
+        P384.jwk(r#""alg":"ES256""#),
+        P384.jwk(r#""key_ops":["sign"]"#),
+    ];
+    let keys = key_set(&odd);
+    let shown: Vec<_> = keys
+        .first_skipped()
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+    for (position, part) in [
+        (0, "`use`"),
+        (2, "JSON object"),
+        (3, "`alg`"),
+        (4, "private"),
+        (5, "2048"),
+        (6, "`alg`"),
+        (7, "`key_ops`"),
+    ] {
+        let place = format!("keys[{position}] ");
+        let found = shown.iter().find(|line| line.starts_with(&place));
+        assert!(found.is_some_and(|line| line.contains(part)), "{shown:?}");
+    }
+    let many: Vec<_> = std::iter::repeat_n("null".to_owned(), 100)
+        .chain([P256.jwk("")])
+        .collect();
+    let keys = key_set(&many);
+    assert_eq!((keys.skipped(), keys.first_skipped().len()), (100, 16));
+}
+
 #[test]
 fn jw_04_a_symmetric_key_in_a_published_set_is_ignored() {
     for oct in [
@@ -280,7 +344,7 @@ fn jw_03_a_point_off_the_curve_or_of_another_length_is_skipped() {
         ec("P-384", &b64([0xff; 48]), &b64([0xff; 48])),
         ec("P-256", x, y),
         ec("P-384", &b64(short), &b64(long)),
-        ec("P-384", &format!("AAAA{x}"), y),
+        ec("P-384", &format!("AAAB{x}"), y),
         ec("P-384", x, &y[..60]),
     ] {
         skipped(&odd);

@@ -110,6 +110,21 @@ fn jw_19_two_keys_of_one_name_are_told_apart_by_type_alone() {
     }
 }
 
+/// JW-16
+#[test]
+fn empty_kid_names_a_key() {
+    let named = format!(r#"{{{},"kid":""}}"#, P256.key_members());
+    let nameless = format!("{{{}}}", FORGER.key_members());
+    let keys = key_set(&[named, nameless]);
+    let token = |kid: &str| Token::new().header("kid", kid).mint();
+    judge(&strict(), &keys, &token("\"\""), NOW).unwrap();
+    let error = judge(&strict(), &keys, &token("\"p256\""), NOW).unwrap_err();
+    assert_eq!(error, TokenError::UnknownKey);
+    let unnamed = Token::new().without_header("kid").mint();
+    let error = judge(&strict(), &keys, &unnamed, NOW).unwrap_err();
+    assert_eq!(error, TokenError::AmbiguousKey);
+}
+
 #[test]
 fn jw_20_an_empty_set_is_a_withdrawal_and_a_set_without_usable_keys_a_fault() {
     for empty in [r#"{"keys":[]}"#, r#" {"x":{"keys":[1]},"keys":[ ]} "#] {

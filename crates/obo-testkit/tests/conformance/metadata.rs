@@ -3,7 +3,7 @@
 use http::Request;
 use http_body_util::Full;
 use obo_testkit::AuthorizationServer;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::wire::{get, send};
 
@@ -36,7 +36,11 @@ async fn md_10_both_documents_are_served_and_agree() {
                 .values()
                 .all(|value| *value != Value::Array(Vec::new()))
         );
-        assert_eq!(document.get("response_types_supported"), None);
+        // Required by RFC 8414 section 2, of a server without an authorization endpoint.
+        for required in ["issuer", "token_endpoint"] {
+            assert!(document[required].is_string(), "{required}");
+        }
+        assert_eq!(document["response_types_supported"], json!(["none"]));
         assert_eq!(get(&idp.jwks_uri()).await.status, 200);
     }
 }

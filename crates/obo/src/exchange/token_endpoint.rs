@@ -113,7 +113,8 @@ fn token_endpoint(
     let alias = metadata.mtls_token_endpoint.as_deref();
     let url = alias.filter(|_| is_mutual_tls);
     url.or(metadata.token_endpoint.as_deref()).ok_or_else(|| {
-        let problem = "the authorization server's metadata has no `token_endpoint`";
+        let error = metadata.missing("token_endpoint");
+        let problem = format!("the authorization server's {error}");
         TokenEndpointError::new(ErrorClass::ClientMisconfigured, problem)
     })
 }

@@ -10,22 +10,20 @@ const USER_AGENT: &str = concat!("obo/", env!("CARGO_PKG_VERSION"));
 
 pub(super) fn new() -> HttpService {
     let encrypted = client(Client::builder());
-    // `http` is for loopback alone (TE-01): through a proxy it would carry secrets over the network in the clear.
-    let loopback = client(Client::builder().no_proxy().tls_certs_only([]));
-    match encrypted.and_then(|encrypted| Ok((encrypted, loopback?))) {
-        Ok((encrypted, loopback)) => {
-            HttpService::new(service_fn(move |request: Request<Bytes>| {
-                let client = match request.uri().scheme_str() {
-                    Some(scheme) if scheme.eq_ignore_ascii_case("http") => loopback.clone(),
-                    _ => encrypted.clone(),
-                };
-                async move {
-                    let request = reqwest::Request::try_from(request)?;
-                    let response = client.execute(request).await?;
-                    Ok::<_, BoxError>(Response::<reqwest::Body>::from(response))
-                }
-            }))
-        }
+    // `http` is for loopback (TE-01) and for what is called dangerous: a proxy would carry secrets further in the clear.
+    let plain = client(Client::builder().no_proxy().tls_certs_only([]));
+    match encrypted.and_then(|encrypted| Ok((encrypted, plain?))) {
+        Ok((encrypted, plain)) => HttpService::new(service_fn(move |request: Request<Bytes>| {
+            let client = match request.uri().scheme_str() {
+                Some(scheme) if scheme.eq_ignore_ascii_case("http") => plain.clone(),
+                _ => encrypted.clone(),
+            };
+            async move {
+                let request = reqwest::Request::try_from(request)?;
+                let response = client.execute(request).await?;
+                Ok::<_, BoxError>(Response::<reqwest::Body>::from(response))
+            }
+        })),
         // Without roots or a provider there is no TLS: each request says so, and none leaves.
         Err(error) => {
             let problem = format!("the HTTP client could not be set up: {error}");

@@ -2,7 +2,8 @@ use std::fmt;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use http::{Request, Response};
+use http::header::ACCEPT_ENCODING;
+use http::{HeaderValue, Request, Response};
 use http_body::Body;
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
@@ -54,17 +55,20 @@ impl HttpService {
     }
 
     /// The client that comes with this crate: TLS by rustls, no redirects, proxies as the environment names them, though
-    /// never for `http`, which is for loopback.
+    /// never for `http`, which is for loopback and for issuers of [`Issuer::danger_http`](crate::Issuer::danger_http).
     #[cfg(feature = "default-client")]
     pub fn default_client() -> Self {
         super::default_client::new()
     }
 
+    /// Sends a request that asks for no content coding, since nothing here decodes one.
     pub(crate) async fn send(
         &self,
-        request: Request<Bytes>,
+        mut request: Request<Bytes>,
         limits: Limits,
     ) -> Result<Response<Bytes>, HttpError> {
+        let identity = HeaderValue::from_static("identity");
+        request.headers_mut().insert(ACCEPT_ENCODING, identity);
         let call = observe::ClientCall::new(&request);
         let answer = call.within(self.answer(request, limits)).await;
         call.ended(&answer);
@@ -188,6 +192,26 @@ mod tests {
         answer
             .map(Response::into_body)
             .map_err(|error| error.to_string())
+    }
+
+    #[tokio::test]
+    async fn no_content_coding_is_asked_for() {
+        let seen = std::sync::Arc::new(std::sync::Mutex::new(Vec::new()));
+        let told = std::sync::Arc::clone(&seen);
+        let client = tower::service_fn(move |request: Request<Bytes>| {
+            let accepted = request.headers().get_all(ACCEPT_ENCODING);
+            told.lock().unwrap().extend(accepted.iter().cloned());
+            async { Ok::<_, BoxError>(Response::new(Full::new(Bytes::new()))) }
+        });
+        let http = HttpService::new(client);
+        let plain = Request::new(Bytes::new());
+        let mut coded = plain.clone();
+        let gzip = HeaderValue::from_static("gzip");
+        coded.headers_mut().append(ACCEPT_ENCODING, gzip);
+        for request in [plain, coded] {
+            http.send(request, LIMITS).await.unwrap();
+        }
+        assert_eq!(*seen.lock().unwrap(), ["identity", "identity"]);
     }
 
     #[tokio::test]

@@ -161,8 +161,8 @@ fn place(metadata: &ServerMetadata, is_mutual_tls: bool) -> Result<&str, TokenEn
     let url = alias.filter(|_| is_mutual_tls);
     url.or(metadata.introspection_endpoint.as_deref())
         .ok_or_else(|| {
-            let problem =
-                "the authorization server's metadata has no `introspection_endpoint` with https";
+            let error = metadata.missing("introspection_endpoint");
+            let problem = format!("the authorization server's {error}");
             TokenEndpointError::new(ErrorClass::ClientMisconfigured, problem)
         })
 }

@@ -8,9 +8,9 @@ use http::StatusCode;
 use tokio::time::Instant;
 
 use super::schedule::FIRST_BACKOFF;
-use crate::authorization_server::{DISCOVERY_DEADLINE, get};
+use crate::authorization_server::{DISCOVERY_DEADLINE, KEY_SET, get};
 use crate::http::{Limits, freshness};
-use crate::{AuthorizationServer, Clock, KeySet, retry_after};
+use crate::{AuthorizationServer, Clock, KeySet, ServerMetadata, has_byte_order_mark, retry_after};
 
 /// The longest document, in bytes after decompression.
 const MOST_BYTES: usize = 1024 * 1024;
@@ -66,7 +66,7 @@ pub(super) async fn fetch(server: &AuthorizationServer) -> Result<Fetched, Refre
         .metadata()
         .await
         .map_err(|error| undiscovered(&error).asking_for(error.retry_after))?;
-    let fetched = fetch_at(server, metadata.jwks_uri.as_deref(), deadline).await;
+    let fetched = fetch_at(server, &metadata, deadline).await;
     if fetched.is_err() {
         server.doubt(&metadata);
     }
@@ -75,16 +75,19 @@ pub(super) async fn fetch(server: &AuthorizationServer) -> Result<Fetched, Refre
 
 async fn fetch_at(
     server: &AuthorizationServer,
-    url: Option<&str>,
+    metadata: &ServerMetadata,
     deadline: Instant,
 ) -> Result<Fetched, RefreshError> {
     let undiscovered = |problem: &dyn fmt::Display| RefreshError::new("discovery_failed", problem);
-    let url = url.ok_or_else(|| undiscovered(&"the metadata has no `jwks_uri`"))?;
+    let url = metadata
+        .jwks_uri
+        .as_deref()
+        .ok_or_else(|| undiscovered(&metadata.missing("jwks_uri")))?;
     let limits = Limits {
         body: MOST_BYTES,
         deadline: deadline.saturating_duration_since(Instant::now()),
     };
-    let answer = match get(url) {
+    let answer = match get(url, KEY_SET) {
         Ok(request) => server.http().send(request, limits).await,
         Err(error) => return Err(undiscovered(&error)),
     };
@@ -98,8 +101,13 @@ async fn fetch_at(
     }
     let fresh_for = freshness(answer.headers());
     let document = answer.into_body();
-    let keys = KeySet::parse(&document)
-        .map_err(|error| RefreshError::new("unusable_key_set", format_args!("{url}: {error}")))?;
+    let keys = KeySet::parse(&document).map_err(|error| {
+        let mark = match has_byte_order_mark(&document) {
+            true => "; it starts with a byte-order mark, which JSON must not have",
+            false => "",
+        };
+        RefreshError::new("unusable_key_set", format_args!("{url}: {error}{mark}"))
+    })?;
     Ok(Fetched {
         keys,
         document,

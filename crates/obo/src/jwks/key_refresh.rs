@@ -13,7 +13,7 @@ const MOST_STALE_IF_ERROR: Duration = Duration::from_secs(7 * 24 * 3600);
 ///
 /// Under traffic a request with a known key never waits for a fetch, whatever is set here; the first one after a time
 /// without any does, where the set is past its maximum age by then. The maximum age bounds how long a withdrawn
-/// key is still accepted, the cooldown how often made-up key names make the issuer be asked, and the last limit how long
+/// key is still accepted, the cooldown how often forged key names and signatures make the issuer be asked, and the last limit how long
 /// an outage of the issuer is bridged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct KeyRefresh {
@@ -32,8 +32,10 @@ impl KeyRefresh {
         }
     }
 
-    /// How long after a fetch for an unknown `kid` the next such fetch may follow, and the longest pause after failures:
-    /// from 1 s to half the maximum age.
+    /// How fast fetches for unknown keys, and for signatures that do not verify, may follow each other: three at once, then
+    /// one per third of the cooldown. It is also the longest pause after failures; from 1 s to half the maximum age.
+    ///
+    /// Forged names without end hide a new key for a third of the cooldown at most.
     #[must_use]
     pub fn cooldown(mut self, cooldown: Duration) -> Self {
         self.cooldown = cooldown;

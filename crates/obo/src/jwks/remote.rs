@@ -1,3 +1,4 @@
+use std::hash::{BuildHasher as _, RandomState};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, ready};
@@ -27,6 +28,8 @@ struct Inner {
     /// When the schedule is to be asked next, for requests that have no time to lock it.
     next_look: NextLook,
     flights: Arc<Flights<(), Result<(), RefreshError>>>,
+    /// Names of keys are a stranger's text, so what stands for them is keyed.
+    hasher: RandomState,
 }
 
 struct Published {
@@ -75,6 +78,7 @@ impl Jwks {
             schedule: Mutex::new(Schedule::new(key_refresh)),
             next_look: NextLook::new(),
             flights: Flights::new(1),
+            hasher: RandomState::new(),
         }))
     }
 
@@ -172,14 +176,14 @@ impl Jwks {
         }
     }
 
-    /// A rotation that this service has not seen yet, or a made-up name: one fetch per cooldown tells.
+    /// A rotation that this service has not seen yet, or a forged name: a fetch tells, as long as the budget lasts.
     fn unknown(&self, kid: Option<&str>, algorithm: Algorithm, now: Instant) -> Lookup {
         let mut schedule = self.0.schedule();
-        // Under the lock, so that whoever comes after the one who took the ration finds the fetch.
+        // Under the lock, so that whoever comes after the one who took from the budget finds the fetch.
         if let Some(refresh) = self.under_way() {
             return Lookup::Wait(refresh);
         }
-        if schedule.take_for_unknown_key(now) {
+        if schedule.take_for(self.0.name("unknown", kid), now) {
             return self.wait();
         }
         let last_fetch = match schedule.last_error() {
@@ -192,6 +196,17 @@ impl Jwks {
         };
         // A fetch may have landed since the set was read.
         self.lookup_again(kid, algorithm, last_fetch)
+    }
+
+    /// What to wait for before a token is refused whose signature does not verify by the key it names: the key may have
+    /// been replaced under its old name. The fetch is from the same budget as those for unknown keys.
+    pub(crate) fn doubt(&self, kid: Option<&str>) -> Option<Refresh> {
+        let mut schedule = self.0.schedule();
+        if let Some(refresh) = self.under_way() {
+            return Some(refresh);
+        }
+        let is_taken = schedule.take_for(self.0.name("signature", kid), Instant::now());
+        is_taken.then(|| self.refresh())?
     }
 
     fn wait_unless_paused(&self, now: Instant) -> Lookup {
@@ -221,7 +236,10 @@ impl Jwks {
     /// Starts a fetch or joins the one under way.
     fn refresh(&self) -> Option<Refresh> {
         let inner = Arc::clone(&self.0);
-        let flight = self.0.flights.join((), 0, || refresh(inner));
+        let flight = self
+            .0
+            .flights
+            .join((), 0, || observe::Cause::here().within(refresh(inner)));
         flight.ok().map(Refresh)
     }
 
@@ -252,6 +270,11 @@ impl Published {
 }
 
 impl Inner {
+    /// What stands for a key, for the schedule's budget.
+    fn name(&self, why: &str, kid: Option<&str>) -> u64 {
+        self.hasher.hash_one((why, kid))
+    }
+
     fn schedule(&self) -> MutexGuard<'_, Schedule> {
         self.schedule.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -282,8 +305,11 @@ impl Inner {
             Some(known) if known.document == document => {
                 (Arc::clone(&known.keys), known.generation)
             }
-            Some(known) => (Arc::new(keys), known.generation + 1),
-            None => (Arc::new(keys), 0),
+            known => {
+                observe::keys_skipped(self.server.issuer(), &keys);
+                let generation = known.map_or(0, |known| known.generation + 1);
+                (Arc::new(keys), generation)
+            }
         };
         self.set.store(Some(Arc::new(Published {
             keys,

@@ -1,5 +1,6 @@
 //! When to fetch: a calendar without I/O, driven by instants that are handed in.
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -12,6 +13,15 @@ const GRACE: Duration = Duration::from_secs(60);
 /// How long after the first failure the next attempt may follow; it doubles with each, up to the cooldown.
 pub(crate) const FIRST_BACKOFF: Duration = Duration::from_millis(500);
 
+/// How many fetches may follow at once for keys that the set does not explain; one more comes with each such part of the
+/// cooldown.
+///
+/// More than one, so that a forged `kid` does not hide a rotation behind it. Whoever forges names without end has the set
+/// fetched once per part, and so cannot hide a rotation for longer than that either.
+const BUDGET: u32 = 3;
+/// How many names are remembered, so that one of them alone does not use up the budget.
+const MAX_NAMES: usize = 16;
+
 /// What has been tried, and so what may be tried.
 #[derive(Debug)]
 pub(crate) struct Schedule {
@@ -20,7 +30,10 @@ pub(crate) struct Schedule {
     last_error: Option<&'static str>,
     /// Until when the server is left alone after a failure.
     paused_until: Option<Instant>,
-    last_for_unknown_key: Option<Instant>,
+    /// When the budget is full again, if it is not.
+    budget_full_at: Option<Instant>,
+    /// Who had the last fetches of the budget, and when.
+    asked_for: VecDeque<(u64, Instant)>,
     failures: u32,
     due: Option<Instant>,
     empty_since: Option<Instant>,
@@ -32,7 +45,8 @@ impl Schedule {
             refresh,
             last_error: None,
             paused_until: None,
-            last_for_unknown_key: None,
+            budget_full_at: None,
+            asked_for: VecDeque::new(),
             failures: 0,
             due: None,
             empty_since: None,
@@ -101,16 +115,25 @@ impl Schedule {
         (!pause.is_zero()).then_some(pause)
     }
 
-    /// Takes the ration for an unknown key, if there is one.
-    pub(crate) fn take_for_unknown_key(&mut self, now: Instant) -> bool {
-        let free = self.pause(now).is_none()
-            && self
-                .last_for_unknown_key
-                .is_none_or(|last| now.saturating_duration_since(last) >= self.refresh.cooldown);
-        if free {
-            self.last_for_unknown_key = Some(now);
+    /// Takes a fetch from the budget for what the set does not explain, an unknown key or a signature that does not verify.
+    ///
+    /// `name` stands for the key: one alone has a single fetch per part of the cooldown, so that a client that keeps
+    /// sending the same bad token leaves the rest to others.
+    pub(crate) fn take_for(&mut self, name: u64, now: Instant) -> bool {
+        let part = self.refresh.cooldown / BUDGET;
+        self.asked_for.retain(|(_, at)| now < *at + part);
+        let was_asked_for = self.asked_for.iter().any(|(asked, _)| *asked == name);
+        let full_at = self.budget_full_at.map_or(now, |at| at.max(now));
+        let is_empty = full_at + part > now + part * BUDGET;
+        if was_asked_for || is_empty || self.pause(now).is_some() {
+            return false;
         }
-        free
+        self.budget_full_at = Some(full_at + part);
+        if self.asked_for.len() == MAX_NAMES {
+            self.asked_for.pop_front();
+        }
+        self.asked_for.push_back((name, now));
+        true
     }
 
     pub(crate) fn last_error(&self) -> Option<&'static str> {

@@ -3,7 +3,7 @@
     allow(unused_variables)
 )]
 
-use crate::Issuer;
+use crate::{Issuer, KeySet};
 
 /// A key set came.
 pub(crate) fn keys_fetched(issuer: &Issuer, usable: usize, skipped: usize) {
@@ -29,6 +29,25 @@ pub(crate) fn keys_fetched(issuer: &Issuer, usable: usize, skipped: usize) {
         skipped,
         "key set fetched"
     );
+}
+
+/// A set came whose document is another one than the last, and not all of its keys are used: once for each such document.
+pub(crate) fn keys_skipped(issuer: &Issuer, keys: &KeySet) {
+    #[cfg(feature = "tracing")]
+    if keys.skipped() > 0 {
+        let reasons: Vec<_> = keys
+            .first_skipped()
+            .iter()
+            .map(|key| key.to_string())
+            .collect();
+        event!(
+            INFO,
+            issuer = issuer.as_str(),
+            skipped = keys.skipped(),
+            reasons = reasons.join("; "),
+            "keys of the set skipped"
+        );
+    }
 }
 
 /// A key set did not come.

@@ -4,6 +4,7 @@
 
 #[macro_use]
 mod shim;
+mod cause;
 mod client;
 mod inbound;
 mod introspection;
@@ -11,9 +12,10 @@ mod keys;
 mod outbound;
 mod raised;
 
+pub(crate) use cause::Cause;
 pub(crate) use client::ClientCall;
 pub(crate) use inbound::{Passed, allowed, anonymous, recalled, refused, stream_ended};
 pub(crate) use introspection::introspected;
-pub(crate) use keys::{keys_fetched, keys_unavailable, not_rediscovered};
-pub(crate) use outbound::{Cause, Endpoint, Exchange, at_hand, breaker, let_go};
+pub(crate) use keys::{keys_fetched, keys_skipped, keys_unavailable, not_rediscovered};
+pub(crate) use outbound::{Endpoint, Exchange, at_hand, breaker, let_go};
 pub use raised::also_find_rejections;

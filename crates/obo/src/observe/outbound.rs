@@ -5,26 +5,12 @@
 
 use std::time::Duration;
 
+use super::Cause;
 use crate::{ExchangeError, Issuer, Target};
 
 /// Whether a token for a call was at hand.
 pub(crate) fn at_hand(hit: bool) {
     count!("obo_exchange_cache_total", "result" => if hit { "hit" } else { "miss" });
-}
-
-/// The span that was entered where an exchange was asked for.
-pub(crate) struct Cause {
-    #[cfg(feature = "tracing")]
-    span: tracing::Span,
-}
-
-impl Cause {
-    pub(crate) fn here() -> Self {
-        Self {
-            #[cfg(feature = "tracing")]
-            span: tracing::Span::current(),
-        }
-    }
 }
 
 /// An exchange with all its attempts: counted as under way while this lives, and a span of its own.

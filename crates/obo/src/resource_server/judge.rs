@@ -62,6 +62,18 @@ impl Verdict {
     }
 }
 
+/// Refuses a token, unless the key that it names may have been replaced under that name and nobody looked just now.
+fn doubted(trusted: &Trusted, kid: Option<&str>, error: TokenError, is_first: bool) -> Verdict {
+    let speaks_of_key = matches!(error, TokenError::Signature | TokenError::Algorithm);
+    let refresh = (is_first && speaks_of_key)
+        .then(|| trusted.jwks.doubt(kid))
+        .flatten();
+    match refresh {
+        Some(refresh) => Verdict::Wait(Wait::Keys(refresh)),
+        None => Verdict::Refused(error.into()),
+    }
+}
+
 impl ResourceServer {
     /// Judges a token with the keys at hand, without waiting.
     pub(crate) fn judge(&self, found: BearerCredentials<'_>) -> Verdict {
@@ -72,7 +84,7 @@ impl ResourceServer {
                 return Verdict::Admitted(caller);
             }
         }
-        self.decide(found, |trusted, jwt| {
+        self.decide(found, true, |trusted, jwt| {
             trusted.jwks.lookup(jwt.kid(), jwt.algorithm())
         })
     }
@@ -81,7 +93,7 @@ impl ResourceServer {
     pub(crate) fn judge_again(&self, found: BearerCredentials<'_>, over: Waited) -> Verdict {
         match over {
             // Here `lookup_again` never asks to wait, but the issuer may have to be asked next.
-            Waited::Keys(refreshed) => self.decide(found, |trusted, jwt| {
+            Waited::Keys(refreshed) => self.decide(found, false, |trusted, jwt| {
                 trusted
                     .jwks
                     .lookup_again(jwt.kid(), jwt.algorithm(), refreshed)
@@ -113,6 +125,7 @@ impl ResourceServer {
     fn decide(
         &self,
         found: BearerCredentials<'_>,
+        is_first: bool,
         lookup: impl FnOnce(&Trusted, &UnverifiedJwt<'_>) -> Lookup,
     ) -> Verdict {
         let (jwt, issuer, trusted) = match self.route(found) {
@@ -135,10 +148,10 @@ impl ResourceServer {
                         },
                         trusted,
                     ),
-                    Err(error) => Verdict::Refused(error.into()),
+                    Err(error) => doubted(trusted, key.kid(), error, is_first),
                 }
             }
-            Lookup::Refused(error) => Verdict::Refused(error.into()),
+            Lookup::Refused(error) => doubted(trusted, jwt.kid(), error, is_first),
             Lookup::Wait(refresh) => Verdict::Wait(Wait::Keys(refresh)),
             Lookup::Unavailable(error) => Verdict::Refused(Rejection::Unavailable {
                 problem: error.problem,

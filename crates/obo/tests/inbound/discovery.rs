@@ -34,11 +34,28 @@ async fn md_01_a_document_of_another_issuer_is_not_used() {
     assert_eq!((idp.discovery_requests(), idp.jwks_requests()), (1, 0));
 }
 
+/// MD-04
 #[tokio::test(start_paused = true)]
-async fn md_04_the_next_well_known_place_is_tried_where_nothing_is() {
-    for missing in [404, 405] {
+async fn anything_but_a_document_leads_to_the_next_place() {
+    for nothing in [
+        Reply::Status(404),
+        Reply::Status(405),
+        Reply::Status(403),
+        Reply::Status(401),
+        Reply::Status(410),
+        Reply::Status(500),
+        Reply::Status(204),
+        Reply::Header(302, http::header::LOCATION, "https://evil.example/"),
+        Reply::Typed("text/html", "<html>sign in</html>".to_owned()),
+        Reply::Body(String::new()),
+        Reply::Body("[]".to_owned()),
+        Reply::Body("{}".to_owned()),
+        Reply::Body(r#"{"issuer":7}"#.to_owned()),
+        Reply::Body("\u{feff}{}".to_owned()),
+        Reply::Body(format!(r#"{{"x":"{}"}}"#, "x".repeat(256 * 1024))),
+    ] {
         let idp = FakeIssuer::new().await;
-        idp.reply(OPENID, Reply::Status(missing));
+        idp.reply(OPENID, nothing);
         assert_eq!(
             Guarded::by(idp.server()).status(&idp.token().mint()).await,
             200
@@ -47,18 +64,36 @@ async fn md_04_the_next_well_known_place_is_tried_where_nothing_is() {
     }
 }
 
+/// MD-04
+#[tokio::test(start_paused = true)]
+async fn issuer_with_a_path_has_three_places() {
+    let idp = FakeIssuer::named("https://idp.example/t").await;
+    let [appended, inserted, last] = [
+        "https://idp.example/t/.well-known/openid-configuration",
+        "https://idp.example/.well-known/oauth-authorization-server/t",
+        "https://idp.example/.well-known/openid-configuration/t",
+    ];
+    idp.reply(OPENID, Reply::Status(403));
+    idp.reply(inserted, Reply::Body("<html>".to_owned()));
+    let document = r#"{"issuer":"https://idp.example/t","jwks_uri":"https://idp.example/t/jwks"}"#;
+    idp.reply(last, Reply::Body(document.to_owned()));
+    service_a(idp.server()).ready().await.unwrap();
+    assert_eq!(idp.requests(), [OPENID, inserted, last, JWKS]);
+    idp.reply(last, Reply::Status(404));
+    let problem = reason(service_a(idp.server()).ready().await.unwrap_err());
+    for seen in [appended, "403", inserted, "JSON object", last, "404"] {
+        assert!(problem.contains(seen), "{seen}: {problem}");
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn md_04_any_other_failure_stops_there() {
     for failure in [
-        Reply::Status(500),
-        Reply::Status(403),
-        Reply::Status(410),
-        Reply::Header(302, http::header::LOCATION, "https://evil.example/"),
+        Reply::Status(503),
+        Reply::Header(429, RETRY_AFTER, "7"),
         Reply::Reset,
         Reply::Hang,
-        Reply::Body("<html>".to_owned()),
         Reply::Body(r#"{"issuer":"https://idp.example/"}"#.to_owned()),
-        Reply::Body(format!(r#"{{"x":"{}"}}"#, "x".repeat(256 * 1024))),
     ] {
         let idp = FakeIssuer::new().await;
         idp.reply(OPENID, failure);
@@ -89,6 +124,7 @@ async fn md_04_where_there_is_nothing_at_all_the_reason_says_what_to_do() {
     let refused = service_a(idp.server()).validate(&idp.token().mint()).await;
     let problem = reason(refused.unwrap_err());
     assert!(problem.contains("give the metadata"), "{problem}");
+    assert!(problem.contains("with_metadata"), "{problem}");
     assert_eq!(idp.requests(), [OPENID, OAUTH]);
 }
 
@@ -99,7 +135,7 @@ async fn md_07_a_key_set_that_is_missing_or_anywhere_but_at_https_is_not_fetched
         ("", "jwks_uri"),
         (r#","jwks_uri":"http://idp.example/jwks""#, "https"),
         (r#","jwks_uri":"file:///etc/keys""#, "https"),
-        (r#","jwks_uri":7"#, "discovery document"),
+        (r#","jwks_uri":7"#, "not a string"),
     ] {
         let document = format!(r#"{{"issuer":"https://idp.example"{jwks_uri}}}"#);
         idp.reply(OPENID, Reply::Body(document));
@@ -207,7 +243,7 @@ async fn an_outdated_document_is_renewed_beside_its_use() {
 #[tokio::test(start_paused = true)]
 async fn a_renewal_that_failed_is_followed_by_a_pause() {
     for (reply, pause) in [
-        (Reply::Status(500), 60),
+        (Reply::Status(503), 60),
         (Reply::Header(429, RETRY_AFTER, "1"), 60),
         (Reply::Header(429, RETRY_AFTER, "120"), 120),
     ] {
@@ -248,4 +284,50 @@ async fn md_01_a_new_document_of_another_issuer_is_logged_and_not_used() {
         "{line}"
     );
     assert!(line.contains("https://idp.example"), "{line}");
+}
+
+/// MD-05
+#[tokio::test(start_paused = true)]
+async fn plain_http_issuer_serves_its_own_host_alone() {
+    let issuer = "http://idp:8080/t";
+    let idp = FakeIssuer::named(issuer).await;
+    let discover = || {
+        let issuer = obo::Issuer::danger_http(issuer).unwrap();
+        service_a(obo::AuthorizationServer::discover(issuer, idp.http()))
+    };
+    discover().validate(&idp.token().mint()).await.unwrap();
+    assert_eq!(idp.requests(), [OPENID, JWKS]);
+    let elsewhere = format!(r#"{{"issuer":"{issuer}","jwks_uri":"http://elsewhere/jwks"}}"#);
+    idp.reply(OPENID, Reply::Body(elsewhere));
+    let problem = reason(discover().ready().await.unwrap_err());
+    assert!(problem.contains("plain http"), "{problem}");
+    assert_eq!(idp.fetches(), 1);
+}
+
+/// MD-01
+#[tokio::test(start_paused = true)]
+async fn document_of_another_issuer_shows_both_spellings() {
+    let idp = FakeIssuer::new().await;
+    idp.reply(
+        OPENID,
+        Reply::Body(r#"{"issuer":"https://idp.example/"}"#.to_owned()),
+    );
+    let problem = reason(service_a(idp.server()).ready().await.unwrap_err());
+    for part in [
+        r#""https://idp.example/""#,
+        r#""https://idp.example""#,
+        "slash at the end",
+    ] {
+        assert!(problem.contains(part), "{problem}");
+    }
+}
+
+/// MD-08
+#[tokio::test(start_paused = true)]
+async fn keys_are_had_without_a_usable_token_endpoint() {
+    let idp = FakeIssuer::new().await;
+    let document = r#"{"issuer":"https://idp.example","jwks_uri":"https://idp.example/jwks","token_endpoint":"http://inside.example/token","introspection_endpoint":7,"mtls_endpoint_aliases":[]}"#;
+    idp.reply(OPENID, Reply::Body(document.to_owned()));
+    let server = service_a(idp.server());
+    server.validate(&idp.token().mint()).await.unwrap();
 }

@@ -91,6 +91,11 @@ impl FakeIssuer {
         state.signing = Some(key);
     }
 
+    /// Publishes a key that it does not sign with.
+    pub(crate) fn publish(&self, kid: &str, key: &SigningKey) {
+        self.state().published.push((kid.to_owned(), key.clone()));
+    }
+
     /// Publishes a key of this name no longer.
     pub(crate) fn withdraw(&self, kid: &str) {
         self.state().published.retain(|(name, _)| name != kid);

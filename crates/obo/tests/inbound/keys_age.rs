@@ -80,14 +80,16 @@ async fn jw_22_a_configured_maximum_age_is_kept_whatever_the_server_allows() {
 #[tokio::test(start_paused = true)]
 async fn jw_21_a_configured_cooldown_rations_the_fetches_for_unknown_keys() {
     let idp = FakeIssuer::new().await;
-    let refresh = KeyRefresh::new().cooldown(seconds(5));
+    let refresh = KeyRefresh::new().cooldown(seconds(6));
     let guarded = Guarded::by(idp.known().key_refresh(refresh).unwrap());
     assert_eq!(guarded.status(&idp.token().mint()).await, 200);
-    let made_up = idp.token().kid(Some("made-up")).mint();
-    guarded.refuses(&made_up, "made up").await;
+    for forged in ["forged-1", "forged-2", "forged-3"] {
+        let forged = idp.token().kid(Some(forged)).mint();
+        guarded.refuses(&forged, "forged").await;
+    }
     idp.rotate("k2");
     let new = idp.token().mint();
-    advance(seconds(5) - Duration::from_millis(1)).await;
+    advance(seconds(2) - Duration::from_millis(1)).await;
     guarded.refuses(&new, "within the cooldown").await;
     advance(Duration::from_millis(1)).await;
     assert_eq!(guarded.status(&new).await, 200);

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use futures_util::future::join_all;
+use obo_testkit::{Alg, SigningKey};
 use tokio::time::advance;
 
 use crate::guarded::Guarded;
@@ -44,33 +45,145 @@ async fn jw_21_many_requests_with_the_new_key_share_one_fetch() {
     assert_eq!(idp.fetches(), 2);
 }
 
+/// JW-21
 #[tokio::test(start_paused = true)]
-async fn jw_21_made_up_keys_cause_one_fetch_per_cooldown() {
+async fn thousand_forged_kids_cause_three_fetches() {
     let (idp, guarded, token) = running().await;
     for round in 1..=3 {
         for i in 0..1000 {
-            let made_up = idp.token().kid(Some(&format!("{round}-{i}"))).mint();
-            guarded.refuses(&made_up, "made up").await;
+            let forged = idp.token().kid(Some(&format!("{round}-{i}"))).mint();
+            guarded.refuses(&forged, "forged").await;
         }
-        assert_eq!(idp.fetches(), 1 + round);
+        assert_eq!(idp.fetches(), 1 + 3 * round);
         assert_eq!(guarded.status(&token).await, 200);
         advance(COOLDOWN).await;
     }
 }
 
+/// JW-21
 #[tokio::test(start_paused = true)]
-async fn jw_21_a_rotation_during_a_flood_is_seen_after_the_cooldown() {
+async fn forged_kid_hides_no_rotation() {
     let (idp, guarded, _) = running().await;
-    guarded
-        .refuses(&idp.token().kid(Some("made-up")).mint(), "made up")
-        .await;
+    for i in 0..2 {
+        let forged = idp.token().kid(Some(&format!("forged-{i}"))).mint();
+        guarded.refuses(&forged, "forged").await;
+    }
+    idp.rotate("k2");
+    assert_eq!(guarded.status(&idp.token().mint()).await, 200);
+    assert_eq!(idp.fetches(), 4);
+}
+
+/// JW-21
+#[tokio::test(start_paused = true)]
+async fn one_bad_token_repeated_costs_one_fetch() {
+    let (idp, guarded, _) = running().await;
+    let own = SigningKey::generate(Alg::Es256);
+    let unknown = idp.token().kid(Some("forged")).mint();
+    let unsigned = idp.token().sign_with(&own).mint();
+    for bad in [unknown, unsigned] {
+        let before = idp.fetches();
+        for _ in 0..100 {
+            guarded.refuses(&bad, "forged").await;
+        }
+        assert_eq!(idp.fetches(), before + 1);
+    }
+    idp.rotate("k2");
+    assert_eq!(guarded.status(&idp.token().mint()).await, 200);
+}
+
+/// JW-21
+#[tokio::test(start_paused = true)]
+async fn endless_forging_hides_a_rotation_for_ten_seconds() {
+    let (idp, guarded, _) = running().await;
+    let mut count = 0;
+    let mut forge = async |seconds: u64| {
+        for _ in 0..seconds * 4 {
+            count += 1;
+            let forged = idp.token().kid(Some(&format!("forged-{count}"))).mint();
+            guarded.refuses(&forged, "forged").await;
+            advance(Duration::from_millis(250)).await;
+        }
+    };
+    forge(600).await;
+    let before = idp.fetches();
+    forge(60).await;
+    // Six of the budget, and one that was due at most.
+    assert!((6..=7).contains(&(idp.fetches() - before)));
+    idp.rotate("k2");
+    forge(10).await;
+    assert_eq!(guarded.status(&idp.token().mint()).await, 200);
+}
+
+/// JW-21
+#[tokio::test(start_paused = true)]
+async fn empty_budget_refuses_until_a_third_of_cooldown() {
+    let (idp, guarded, _) = running().await;
+    for i in 0..10 {
+        let forged = idp.token().kid(Some(&format!("forged-{i}"))).mint();
+        guarded.refuses(&forged, "forged").await;
+    }
     idp.rotate("k2");
     let new = idp.token().mint();
-    advance(COOLDOWN - Duration::from_millis(1)).await;
-    guarded.refuses(&new, "within the cooldown").await;
+    advance(COOLDOWN / 3 - Duration::from_millis(1)).await;
+    guarded
+        .refuses(&new, "within a third of the cooldown")
+        .await;
     advance(Duration::from_millis(1)).await;
     assert_eq!(guarded.status(&new).await, 200);
+    assert_eq!(idp.fetches(), 5);
+}
+
+/// JW-22
+#[tokio::test(start_paused = true)]
+async fn key_replaced_under_its_name_is_found() {
+    let (idp, guarded, old) = running().await;
+    idp.withdraw("k1");
+    idp.rotate("k1");
+    assert_eq!(guarded.status(&idp.token().mint()).await, 200);
+    guarded.refuses(&old, "of the key that was replaced").await;
+    assert_eq!(idp.fetches(), 2, "one fetch for one name");
+    // A key of another type under the same name.
+    advance(COOLDOWN).await;
+    idp.withdraw("k1");
+    let rsa = SigningKey::generate(Alg::Rs256);
+    idp.publish("k1", &rsa);
+    let token = idp.token().sign_with(&rsa).mint();
+    assert_eq!(guarded.status(&token).await, 200);
     assert_eq!(idp.fetches(), 3);
+}
+
+/// JW-21
+#[tokio::test(start_paused = true)]
+async fn bad_signatures_stay_within_the_budget() {
+    let (idp, guarded, token) = running().await;
+    let own = SigningKey::generate(Alg::Es256);
+    for kid in ["k2", "k3", "k4", "k5"] {
+        idp.rotate(kid);
+    }
+    advance(COOLDOWN * 10).await;
+    assert_eq!(guarded.status(&token).await, 200);
+    let before = idp.fetches();
+    for _ in 0..50 {
+        for kid in ["k1", "k2", "k3", "k4", "k5"] {
+            let forged = idp.token().sign_with(&own).kid(Some(kid)).mint();
+            guarded.refuses(&forged, "forged").await;
+        }
+    }
+    assert_eq!(idp.fetches(), before + 3);
+}
+
+/// JW-21
+#[tokio::test(start_paused = true)]
+async fn bad_signature_is_401_while_keys_cannot_be_fetched() {
+    let (idp, guarded, token) = running().await;
+    idp.reply(JWKS, Reply::Status(500));
+    let own = SigningKey::generate(Alg::Es256);
+    let forged = idp.token().sign_with(&own).mint();
+    for _ in 0..3 {
+        guarded.refuses(&forged, "forged").await;
+    }
+    assert_eq!(guarded.status(&token).await, 200);
+    assert_eq!(idp.fetches(), 2);
 }
 
 #[tokio::test(start_paused = true)]

@@ -10,6 +10,7 @@ use tokio::time::{Instant, advance};
 
 use crate::guarded::{Guarded, service_a};
 use crate::issuer::{FakeIssuer, JWKS, OPENID, Reply};
+use crate::log::Log;
 
 /// A server that trusts both issuers.
 fn trusting(one: &FakeIssuer, other: &FakeIssuer) -> ResourceServer {
@@ -153,7 +154,7 @@ async fn ob_07_the_status_tells_of_keys_age_and_failure_without_asking_the_issue
 async fn ob_07_each_way_to_fail_has_a_code() {
     let idp = FakeIssuer::new().await;
     for (path, reply, code) in [
-        (OPENID, Reply::Status(500), "discovery_failed"),
+        (OPENID, Reply::Status(503), "discovery_failed"),
         (OPENID, Reply::Hang, "discovery_failed"),
         (JWKS, Reply::Reset, "no_answer"),
         (JWKS, Reply::Hang, "no_answer"),
@@ -197,4 +198,102 @@ async fn a_fetch_under_way_ends_in_time_and_nothing_is_left_of_a_server_that_was
     drop(server);
     advance(Duration::from_secs(24 * 3600)).await;
     assert_eq!((tasks(), idp.requests().len()), (before, asked));
+}
+
+/// OB-07
+#[tokio::test(start_paused = true)]
+async fn skipped_keys_are_logged_once_per_set() {
+    let idp = FakeIssuer::new().await;
+    let guarded = Guarded::by(idp.known());
+    let token = idp.token().mint();
+    let with = |odd: &str| idp.key_set().replacen('[', &format!("[{odd},"), 1);
+    idp.reply(JWKS, Reply::Body(with(r#"{"kty":"RSA","use":"enc"}"#)));
+    let (log, _guard) = Log::capture();
+    let logged = || {
+        let text = log.text();
+        let lines = text
+            .lines()
+            .filter(|line| line.contains("keys of the set skipped"));
+        lines.map(str::to_owned).collect::<Vec<_>>()
+    };
+    for renewal in 1..=3 {
+        assert_eq!(guarded.status(&token).await, 200);
+        idp.arrived(renewal).await;
+        advance(Duration::from_secs(301)).await;
+    }
+    let [line] = &logged()[..] else {
+        panic!("{:?}", logged());
+    };
+    for part in [
+        "INFO",
+        "https://idp.example",
+        "skipped=1",
+        "keys[0]",
+        "`use`",
+    ] {
+        assert!(line.contains(part), "{line}");
+    }
+    idp.reply(JWKS, Reply::Body(with("null")));
+    assert_eq!(guarded.status(&token).await, 200);
+    let again = logged();
+    assert!(
+        again.len() == 2 && again[1].contains("JSON object"),
+        "{again:?}"
+    );
+    // A set of which all keys are used says nothing.
+    idp.heal();
+    advance(Duration::from_secs(301)).await;
+    assert_eq!(guarded.status(&token).await, 200);
+    assert_eq!(logged().len(), 2);
+}
+
+/// JW-20
+#[tokio::test(start_paused = true)]
+async fn byte_order_mark_before_keys_is_named() {
+    let idp = FakeIssuer::new().await;
+    let marked = format!("\u{feff}{}", idp.key_set());
+    idp.reply(JWKS, Reply::Body(marked));
+    let (problem, _) = unavailable(service_a(idp.known()).ready().await);
+    assert!(problem.contains("byte-order mark"), "{problem}");
+}
+
+/// JW-20
+#[tokio::test(start_paused = true)]
+async fn keys_are_asked_for_by_their_media_type() {
+    use http::header::ACCEPT;
+    let idp = FakeIssuer::new().await;
+    let seen: std::sync::Arc<std::sync::Mutex<Vec<(String, String)>>> = Default::default();
+    let told = seen.clone();
+    let keys = idp.key_set();
+    let http = obo::HttpService::new(tower::service_fn(
+        move |request: http::Request<bytes::Bytes>| {
+            let accept = request.headers()[ACCEPT].to_str().unwrap().to_owned();
+            told.lock()
+                .unwrap()
+                .push((request.uri().path().to_owned(), accept));
+            let body = match request.uri().path() {
+                "/jwks" => keys.clone(),
+                _ => r#"{"issuer":"https://idp.example","jwks_uri":"https://idp.example/jwks"}"#
+                    .to_owned(),
+            };
+            async {
+                Ok::<_, std::convert::Infallible>(http::Response::new(http_body_util::Full::new(
+                    bytes::Bytes::from(body),
+                )))
+            }
+        },
+    ));
+    let server = obo::AuthorizationServer::discover(idp.id(), http);
+    service_a(server).ready().await.unwrap();
+    let seen = seen.lock().unwrap();
+    let [(_, discovery), (_, keys)] = &seen[..] else {
+        panic!("{seen:?}");
+    };
+    assert!(
+        discovery.starts_with("application/json") && discovery.contains("*/*"),
+        "{discovery}"
+    );
+    let order = ["application/jwk-set+json", "application/json", "*/*"];
+    let places = order.map(|kind| keys.find(kind).unwrap());
+    assert!(places.is_sorted() && places[0] == 0, "{keys}");
 }

@@ -84,6 +84,31 @@ async fn ob_04_requests_to_the_authorization_server_are_client_spans() {
     has(exchanges[2], &down);
 }
 
+/// OB-04
+#[tokio::test]
+async fn key_fetches_run_in_the_span_that_caused_them() {
+    let log = Log::default();
+    let subscriber = tracing_subscriber::fmt()
+        .with_ansi(false)
+        .with_max_level(tracing::Level::DEBUG)
+        .with_span_events(FmtSpan::CLOSE)
+        .with_writer(log.clone())
+        .finish();
+    let _guard = listen(subscriber);
+    let running = Running::start().await;
+    let token = running.idp.user("alice").audience("service-a").mint();
+    let span = tracing::info_span!("incoming_call");
+    let validated = running.server.validate(&token).instrument(span);
+    validated.await.unwrap();
+    for part in ["/.well-known/", "url.path=\"/jwks\"", "key set fetched"] {
+        let lines = log.lines(part);
+        assert!(!lines.is_empty(), "{part}");
+        for line in &lines {
+            assert!(line.contains("incoming_call"), "{line}");
+        }
+    }
+}
+
 /// The names of spans by what they follow from.
 #[derive(Clone, Default)]
 struct Followed(Arc<Mutex<Vec<(String, String)>>>);

@@ -11,8 +11,8 @@ use serde_json::{Map, Value};
 use super::Rfc8693;
 use crate::dialect::refusal::refusal;
 use crate::{
-    ExchangeRequest, IssuedToken, Scope, Secret, Target, TokenEndpointError, TokenType, UnixTime,
-    has_media_type, json,
+    ErrorClass, ExchangeRequest, IssuedToken, Scope, Secret, Target, TokenEndpointError, TokenType,
+    UnixTime, has_media_type, json,
 };
 
 const MAX_LIFETIME: f64 = 24.0 * 3600.0;
@@ -67,7 +67,10 @@ impl Rfc8693 {
             return Err(unusable("the answer is not `application/json`"));
         }
         let answer: Answer<'_> = json::object(response.body()).ok_or_else(|| {
-            unusable("the answer is not the JSON object of RFC 8693 section 2.2.1")
+            let mark = json::mark(response.body());
+            let problem =
+                format!("the response is not the JSON object of RFC 8693 section 2.2.1{mark}");
+            TokenEndpointError::new(ErrorClass::AnswerUnusable, problem)
         })?;
         self.accept(asked, answer, now)
     }
@@ -198,8 +201,11 @@ impl Rfc8693 {
                 "the issued token is not addressed to the audience that was asked for",
             ));
         }
-        let exchange = asked.exchange().filter(|_| !self.knobs.pairwise_subject);
-        if exchange.is_some_and(|request| is_of_another(request, &claims)) {
+        let is_of_another = |request| {
+            let by_subject = !self.knobs.pairwise_subject && has_other_subject(request, &claims);
+            by_subject || has_other_claims(&self.knobs.user_claims, request, &claims)
+        };
+        if asked.exchange().is_some_and(is_of_another) {
             return Err(unusable("the issued token is of another subject"));
         }
         let expires_at = claims
@@ -230,10 +236,27 @@ fn claims_of(token: &str) -> Option<Map<String, Value>> {
         return None;
     };
     let json = URL_SAFE_NO_PAD.decode(payload).ok()?;
-    serde_json::from_slice(&json).ok()
+    json::members(&json)
 }
 
-fn is_of_another(request: &ExchangeRequest, claims: &Map<String, Value>) -> bool {
+/// Whether one of these claims is in both tokens and differs.
+fn has_other_claims(
+    names: &[&'static str],
+    request: &ExchangeRequest,
+    issued: &Map<String, Value>,
+) -> bool {
+    if names.is_empty() {
+        return false;
+    }
+    let own = claims_of(request.subject().subject_token().expose()).unwrap_or_default();
+    let differs = |name: &&str| {
+        let pair = own.get(*name).zip(issued.get(*name));
+        pair.is_some_and(|(own, issued)| !own.is_null() && !issued.is_null() && own != issued)
+    };
+    names.iter().any(differs)
+}
+
+fn has_other_subject(request: &ExchangeRequest, claims: &Map<String, Value>) -> bool {
     let text = |name| claims.get(name).and_then(Value::as_str);
     let subject = request.subject();
     // Only another issuer has names of its own for the user; without one, it is the name we know or a wrong one.

@@ -50,6 +50,7 @@ pub(super) struct Knobs {
     pub(super) unstated_lifetime: Option<Duration>,
     pub(super) scope_may_be_wider: bool,
     pub(super) pairwise_subject: bool,
+    pub(super) user_claims: Vec<&'static str>,
     pub(super) any_audience: bool,
 }
 
@@ -239,6 +240,16 @@ impl Rfc8693 {
     #[must_use]
     pub fn pairwise_subject(self) -> Self {
         self.set(|knobs| knobs.pairwise_subject = true)
+    }
+
+    /// Rejects an issued JWT in which one of these claims differs from the caller's: with them a server with pairwise
+    /// subjects names a user everywhere.
+    ///
+    /// A claim that only one of the two tokens has is not compared.
+    #[must_use]
+    pub fn user_claims(self, names: impl IntoIterator<Item = &'static str>) -> Self {
+        let names = names.into_iter().collect();
+        self.set(|knobs| knobs.user_claims = names)
     }
 
     /// Does not check to whom an issued JWT is addressed.

@@ -81,6 +81,36 @@ fn en_03_en_09_the_answer_is_a_plain_token_response() {
     read(&dialect, &to(by_either), &with("3269")).unwrap();
 }
 
+/// EN-09
+#[test]
+fn token_of_another_object_id_is_rejected() {
+    let caller = Token::new().claim("oid", r#""a""#).claim("tid", r#""t""#);
+    let app_of = |claims: &str| {
+        let token = jwt(&format!(
+            r#"{{"aud":"{ORDERS}","iss":"{ISSUER}","sub":"pairwise"{claims}}}"#
+        ));
+        format!(r#"{{"token_type":"Bearer","expires_in":300,"access_token":"{token}"}}"#)
+    };
+    for (claims, is_taken) in [
+        (r#","oid":"a","tid":"t""#, true),
+        (r#","oid":"b","tid":"t""#, false),
+        (r#","oid":"a","tid":"u""#, false),
+        (r#","oid":"A","tid":"t""#, false),
+        (r#","oid":["a"]"#, false),
+        (r#","oid":"b","big":1e999"#, false),
+        (r#","oid":"b","oid":"b""#, false),
+        (r#","oid":null"#, true),
+        (r#","tid":"t""#, true),
+        ("", true),
+    ] {
+        let request = ExchangeRequest::new(&verdict(&caller.mint()).unwrap(), orders());
+        let issued = read(&entra::on_behalf_of(), &request, &app_of(claims));
+        assert_eq!(issued.is_ok(), is_taken, "{claims}");
+        // The caller's token has neither claim: there is nothing to compare.
+        read(&entra::on_behalf_of(), &to(orders()), &app_of(claims)).unwrap();
+    }
+}
+
 #[test]
 fn en_04_a_refusal_with_claims_asks_for_a_step_up_and_keeps_them() {
     let body = r#"{

@@ -142,6 +142,35 @@ async fn ca_12_a_key_of_each_algorithm_signs_be_it_pem_or_jwk() {
     }
 }
 
+/// CA-12
+#[test]
+fn zeros_before_private_integers_are_ignored() {
+    for (algorithm, alg) in ALGORITHMS {
+        if alg == Alg::EdDsa {
+            continue;
+        }
+        let key = obo_testkit::SigningKey::generate(alg);
+        for member in ["n", "e", "d", "p", "q", "dp", "dq", "qi", "x", "y"] {
+            let mut jwk = key.private_jwk("k");
+            let Some(number) = jwk[member].as_str() else {
+                continue;
+            };
+            let number = URL_SAFE_NO_PAD.decode(number).unwrap();
+            jwk[member] = URL_SAFE_NO_PAD
+                .encode([&[0, 0], &number[..]].concat())
+                .into();
+            let jwk = Secret::new(jwk.to_string());
+            let key = SigningKey::from_jwk(algorithm, &jwk);
+            assert!(key.unwrap().sign(b"m").is_some(), "{member}");
+        }
+    }
+    let mut seed = obo_testkit::SigningKey::generate(Alg::EdDsa).private_jwk("k");
+    let octets = URL_SAFE_NO_PAD.decode(seed["d"].as_str().unwrap()).unwrap();
+    seed["d"] = URL_SAFE_NO_PAD.encode([&[0], &octets[..]].concat()).into();
+    let seed = Secret::new(seed.to_string());
+    SigningKey::from_jwk(Algorithm::Ed25519, &seed).unwrap_err();
+}
+
 #[test]
 fn ca_12_ca_16_a_jwk_that_does_not_fit_is_refused_and_not_quoted() {
     let good = obo_testkit::SigningKey::generate(Alg::Es256).private_jwk("k");
