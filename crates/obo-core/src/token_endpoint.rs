@@ -7,7 +7,7 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use http::HeaderValue;
+use http::{HeaderValue, StatusCode};
 use zeroize::Zeroizing;
 
 use crate::{BearerToken, ClaimsRequest, ConfigError, Secret, challenge};
@@ -138,6 +138,7 @@ impl ErrorClass {
 pub struct TokenEndpointError {
     class: ErrorClass,
     problem: Cow<'static, str>,
+    status: Option<StatusCode>,
     oauth_code: Option<String>,
     retry_after: Option<Duration>,
     /// Boxed, since most errors have none.
@@ -160,6 +161,7 @@ impl TokenEndpointError {
         Self {
             class,
             problem: problem.into(),
+            status: None,
             oauth_code: None,
             retry_after: None,
             step_up: None,
@@ -169,6 +171,13 @@ impl TokenEndpointError {
     /// An answer that cannot be used.
     pub fn unusable(problem: &'static str) -> Self {
         Self::new(ErrorClass::AnswerUnusable, problem)
+    }
+
+    /// The same failure with the HTTP status of the response that it was read from.
+    #[must_use]
+    pub fn with_status(mut self, status: StatusCode) -> Self {
+        self.status = Some(status);
+        self
     }
 
     /// The same failure with the server's `error` and `error_description`.
@@ -223,6 +232,13 @@ impl TokenEndpointError {
     /// What the failure means.
     pub fn class(&self) -> ErrorClass {
         self.class
+    }
+
+    /// The HTTP status of the response; `None` if there was no response, as when the connection failed or timed out.
+    ///
+    /// A status speaks of the request that it answers. No response speaks of the server.
+    pub fn status(&self) -> Option<StatusCode> {
+        self.status
     }
 
     /// The server's `error` (RFC 6749 section 5.2), printable and cut.

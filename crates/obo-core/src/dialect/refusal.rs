@@ -118,6 +118,7 @@ pub(super) fn refusal(
         class => class,
     };
     let error = TokenEndpointError::new(class, format!("the token endpoint answered {status}"))
+        .with_status(status)
         .with_retry_after(retry_after(response.headers(), now));
     let Some(told) = told else {
         return error;

@@ -36,6 +36,7 @@ pub fn introspection_refusal(response: &Response<Bytes>, now: UnixTime) -> Token
         ),
     };
     let error = TokenEndpointError::new(class, format!("{problem}: {status}"))
+        .with_status(status)
         .with_retry_after(retry_after(response.headers(), now));
     match json::object::<Told>(response.body()) {
         Some(told) => error.with_oauth(&told.error, None),

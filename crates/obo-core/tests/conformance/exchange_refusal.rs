@@ -61,6 +61,16 @@ fn tx_21_tx_20_every_error_code_has_its_class() {
 }
 
 #[test]
+fn refusal_keeps_the_status() {
+    for status in [400, 401, 403, 429, 500, 503, 599] {
+        for body in ["", &error("server_error"), &error("invalid_grant")] {
+            let told = refusal(status, body).status();
+            assert_eq!(told.map(|told| told.as_u16()), Some(status), "{body}");
+        }
+    }
+}
+
+#[test]
 fn tx_21_the_status_decides_where_the_code_does_not() {
     let html = "<html>busy</html>";
     for (status, body, expected) in [

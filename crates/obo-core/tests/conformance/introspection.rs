@@ -447,6 +447,7 @@ fn in_02_in_03_what_is_not_200_says_nothing_of_the_token() {
             "{status}"
         );
         assert_eq!(error.retry_after(), Some(Duration::from_secs(7)));
+        assert_eq!(error.status().map(|told| told.as_u16()), Some(status));
     }
 }
 

@@ -78,7 +78,9 @@ impl TokenEndpoint {
             reached,
         };
         let answer = endpoint.post(form, token_endpoint).await?;
-        let issued = ask.judge(dialect, &answer, self.clock.now())?;
+        let issued = ask
+            .judge(dialect, &answer, self.clock.now())
+            .map_err(|error| error.with_status(answer.status()))?;
         if let Some(target) = ask.target() {
             check_scope(target, &issued)?;
         }

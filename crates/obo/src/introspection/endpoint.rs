@@ -78,7 +78,12 @@ impl Endpoint {
                     }
                     return Err(introspection_refusal(&answer, clock.now()));
                 }
-                self.read(&answer, settings, policy, clock).await
+                let read = self.read(&answer, settings, policy, clock).await;
+                read.map_err(|error| match error.class() {
+                    // The keys to open it with could not be had: that is another server's response.
+                    ErrorClass::Transient => error,
+                    _ => error.with_status(status),
+                })
             };
             timeout(DEADLINE, answered).await.unwrap_or_else(|_| {
                 let problem = format!("no answer within {DEADLINE:?}");

@@ -1,10 +1,11 @@
 //! What outsiders plug in: tower around the exchange, a dialect and a client authentication of their own.
 
+use std::error::Error as _;
 use std::future::ready;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{Request, Response};
+use http::{Request, Response, StatusCode};
 use http_body_util::Full;
 use obo::dialect::{Dialect, Registration};
 use obo::{
@@ -92,7 +93,12 @@ async fn a_dialect_of_an_outsider_asks_and_judges_in_its_own_way() {
     });
     let exchange = stub.exchange().dialect(Broker);
     let error = exchange.token(&caller, audience("service-b")).await;
-    assert_eq!(error.unwrap_err().kind(), ExchangeErrorKind::AnswerUnusable);
+    let error = error.unwrap_err();
+    assert_eq!(error.kind(), ExchangeErrorKind::AnswerUnusable);
+    // The dialect says nothing of the status; the exchange knows it.
+    let source = error.source().and_then(|source| source.downcast_ref());
+    let status = source.and_then(TokenEndpointError::status);
+    assert_eq!(status, Some(StatusCode::CONFLICT));
     let exchanged = exchange.token(&caller, audience("service-b")).await;
     let exchanged = exchanged.unwrap();
     assert_eq!(exchanged.token().authorization(), "Bearer from-the-broker");

@@ -1,10 +1,11 @@
 //! A token endpoint that is down, slow, broken or sends elsewhere.
 
+use std::error::Error as _;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::Request;
-use obo::{CallError, ExchangeError, ExchangeErrorKind as Kind, TokenExchange};
+use http::{Request, StatusCode};
+use obo::{CallError, ExchangeError, ExchangeErrorKind as Kind, TokenEndpointError, TokenExchange};
 use obo_testkit::{Endpoint, Fault};
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
@@ -42,6 +43,15 @@ where
     let error = refused(&setup, &exchange).await;
     assert!(server.requests() >= 2);
     error
+}
+
+/// The HTTP status that the failure is told with.
+fn status(error: &ExchangeError) -> Option<StatusCode> {
+    let source = error.source().unwrap();
+    source
+        .downcast_ref::<TokenEndpointError>()
+        .unwrap()
+        .status()
 }
 
 async fn write(stream: &mut TcpStream, bytes: &[u8]) {
@@ -108,6 +118,7 @@ async fn te_06_a_body_that_drips_is_given_up_at_the_same_deadline() {
         panic!("the call was made");
     };
     assert!(error.to_string().contains("no answer within 5s"), "{error}");
+    assert_eq!(status(&error), None);
     assert!(started.elapsed() <= Duration::from_secs(6));
 }
 
@@ -127,8 +138,25 @@ async fn te_06_a_connection_that_ends_early_is_transient() {
     })
     .await;
     assert_eq!(half.kind(), Kind::Transient, "{half}");
+    assert_eq!([closed, reset, half].each_ref().map(status), [None; 3]);
     let garbage = broken(|mut stream| async move { write(&mut stream, b"\x16\x03\x01").await });
     assert_eq!(garbage.await.kind(), Kind::Transient);
+}
+
+#[tokio::test]
+async fn failure_of_the_server_keeps_its_status() {
+    for line in [
+        "500 Internal Server Error",
+        "503 Service Unavailable",
+        "418 Teapot",
+    ] {
+        let error = broken(move |mut stream| async move {
+            let head = format!("HTTP/1.1 {line}\r\ncontent-length: 0\r\n\r\n");
+            write(&mut stream, head.as_bytes()).await;
+        });
+        let status = status(&error.await).map(|status| status.as_u16().to_string());
+        assert_eq!(status.as_deref(), line.get(..3));
+    }
 }
 
 #[tokio::test]
