@@ -1,5 +1,6 @@
 //! Token introspection (RFC 7662): what an authorization server says of a token, judged by the rules for a JWT's claims.
 
+mod issued;
 mod refusal;
 mod signed;
 

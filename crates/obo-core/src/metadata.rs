@@ -18,6 +18,8 @@ pub struct ServerMetadata {
     pub introspection_endpoint: Option<String>,
     /// Where tokens are introspected by clients that authenticate by their TLS certificate, if not there.
     pub mtls_introspection_endpoint: Option<String>,
+    /// The grants that it lists, where it lists any (RFC 8414 section 2).
+    pub grant_types: Option<Vec<String>>,
 }
 
 impl ServerMetadata {
@@ -34,6 +36,7 @@ impl ServerMetadata {
             mtls_token_endpoint: None,
             introspection_endpoint: None,
             mtls_introspection_endpoint: None,
+            grant_types: None,
         })
     }
 
@@ -61,6 +64,12 @@ impl ServerMetadata {
         })
     }
 
+    /// Whether the server lists its grants and this one is not among them.
+    pub fn leaves_out_grant(&self, grant_type: &str) -> bool {
+        let grants = self.grant_types.as_ref();
+        grants.is_some_and(|grants| !grants.iter().any(|grant| grant == grant_type))
+    }
+
     /// Reads a discovery document; nothing of it is used unless its `issuer` is exactly `expected` (MD-01).
     ///
     /// # Errors
@@ -74,6 +83,7 @@ impl ServerMetadata {
             token_endpoint: Option<String>,
             introspection_endpoint: Option<String>,
             mtls_endpoint_aliases: Option<Aliases>,
+            grant_types_supported: Option<serde_json::Value>,
         }
         #[derive(Default, Deserialize)]
         struct Aliases {
@@ -99,7 +109,11 @@ impl ServerMetadata {
             document.token_endpoint.as_deref(),
         )?;
         let aliases = document.mtls_endpoint_aliases.unwrap_or_default();
+        // It explains a refusal and decides nothing, so that an odd list is none.
+        let grants = document.grant_types_supported;
+        let grant_types = grants.and_then(|grants| serde_json::from_value(grants).ok());
         let metadata = Self {
+            grant_types,
             introspection_endpoint: document.introspection_endpoint.filter(|url| is_usable(url)),
             mtls_introspection_endpoint: aliases
                 .introspection_endpoint
@@ -203,6 +217,22 @@ mod tests {
             let read = is_read.then_some(url);
             assert_eq!(metadata.introspection_endpoint.as_deref(), read);
             assert_eq!(metadata.mtls_introspection_endpoint.as_deref(), read);
+        }
+    }
+
+    /// MD-10
+    #[test]
+    fn listed_grants_are_read() {
+        let issuer = Issuer::new("https://h").unwrap();
+        let leaves_out = |grants: &str| {
+            let document = format!(r#"{{"issuer":"https://h","grant_types_supported":{grants}}}"#);
+            let metadata = ServerMetadata::parse(&issuer, document.as_bytes()).unwrap();
+            metadata.leaves_out_grant("urn:x")
+        };
+        assert!(leaves_out(r#"["authorization_code","urn:X"]"#));
+        assert!(leaves_out("[]"));
+        for none in [r#"["urn:x"]"#, "null", "7", r#""urn:y""#, r#"["a",7]"#] {
+            assert!(!leaves_out(none), "{none}");
         }
     }
 }

@@ -217,6 +217,17 @@ impl TokenEndpointError {
         self
     }
 
+    /// The same failure as one of this service's set-up, with what explains it.
+    #[must_use]
+    pub fn of_setup(self, why: &str) -> Self {
+        Self {
+            class: ErrorClass::ClientMisconfigured,
+            problem: format!("{}; {why}", self.problem).into(),
+            step_up: None,
+            ..self
+        }
+    }
+
     /// The same failure as one of this service's own, which nothing but time or a change of the service mends; nothing of it
     /// is told to a user.
     #[must_use]

@@ -22,6 +22,7 @@ mod claims_challenge;
 mod client_authentication;
 mod destinations;
 mod discovery;
+mod introspect_issued;
 mod lifetimes;
 mod no_secrets;
 mod nobody_elses_token;
