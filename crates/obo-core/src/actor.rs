@@ -4,7 +4,7 @@ use std::sync::Arc;
 use serde::de::{DeserializeSeed, Deserializer, MapAccess, Visitor};
 
 use crate::Issuer;
-use crate::json::{Name, Names, NonEmpty, Skip, Trace};
+use crate::json::{Name, Names, NonEmpty, Nullable, Skip, Trace};
 
 /// The most nested actors a token may have (TX-27).
 pub(crate) const MAX_ACTORS: usize = 16;
@@ -111,8 +111,16 @@ impl PriorActors {
 /// One `act` object as it stands in a token.
 pub(crate) struct Act {
     iss: Option<String>,
-    sub: String,
+    /// Where there is none, there is a client.
+    sub: Option<String>,
     client_id: Option<String>,
+}
+
+impl Act {
+    /// Whether the client alone says who the actor is.
+    pub(crate) fn has_no_subject(&self) -> bool {
+        self.sub.is_none()
+    }
 }
 
 /// Splits a chain, outermost first, into who acts now and who acted before.
@@ -120,7 +128,10 @@ pub(crate) fn split(chain: Vec<Act>, issuer: &Issuer) -> (Option<CurrentActor>, 
     let mut ids = chain.into_iter().map(|act| CurrentActor {
         id: ActorId {
             issuer: act.iss.map_or_else(|| issuer.shared(), Into::into),
-            subject: act.sub,
+            subject: act
+                .sub
+                .or_else(|| act.client_id.clone())
+                .unwrap_or_default(),
         },
         client_id: act.client_id,
     });
@@ -132,6 +143,8 @@ pub(crate) fn split(chain: Vec<Act>, issuer: &Issuer) -> (Option<CurrentActor>, 
 pub(crate) struct ActSeed<'a> {
     pub(crate) chain: &'a mut Vec<Act>,
     pub(crate) trace: &'a Trace,
+    /// Whether a member that is null is absent.
+    pub(crate) may_be_null: bool,
 }
 
 impl<'de> DeserializeSeed<'de> for ActSeed<'_> {
@@ -146,7 +159,7 @@ impl<'de> Visitor<'de> for ActSeed<'_> {
     type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object with a string `sub`")
+        f.write_str("an object with a string `sub` or `client_id`")
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
@@ -157,20 +170,28 @@ impl<'de> Visitor<'de> for ActSeed<'_> {
         let position = self.chain.len();
         self.chain.push(Act {
             iss: None,
-            sub: String::new(),
+            sub: None,
             client_id: None,
         });
         let (mut iss, mut sub, mut client_id, mut act) = (None, None, None, None);
-        let trace = self.trace;
+        let (trace, may_be_null) = (self.trace, self.may_be_null);
+        let text = Nullable {
+            seed: NonEmpty,
+            may_be_null,
+        };
         let mut names = Names::default();
         while let Some(name) = map.next_key_seed(Name)? {
             match &*name {
-                "iss" => trace.once(&mut iss, || map.next_value_seed(NonEmpty))?,
-                "sub" => trace.once(&mut sub, || map.next_value_seed(NonEmpty))?,
-                "client_id" => trace.once(&mut client_id, || map.next_value_seed(NonEmpty))?,
+                "iss" => trace.once(&mut iss, || map.next_value_seed(text))?,
+                "sub" => trace.once(&mut sub, || map.next_value_seed(text))?,
+                "client_id" => trace.once(&mut client_id, || map.next_value_seed(text))?,
                 "act" => trace.once(&mut act, || {
-                    let chain = &mut *self.chain;
-                    map.next_value_seed(ActSeed { chain, trace })
+                    let seed = ActSeed {
+                        chain: &mut *self.chain,
+                        trace,
+                        may_be_null,
+                    };
+                    map.next_value_seed(Nullable { seed, may_be_null })
                 })?,
                 _ => {
                     map.next_value_seed(Skip(trace))?;
@@ -179,10 +200,13 @@ impl<'de> Visitor<'de> for ActSeed<'_> {
             }
         }
         names.check(trace)?;
-        let sub = sub.ok_or_else(|| A::Error::custom("`act` has no `sub`"))?;
+        let (sub, client_id) = (sub.flatten(), client_id.flatten());
+        if sub.is_none() && client_id.is_none() {
+            return Err(A::Error::custom("`act` has no `sub`"));
+        }
         if let Some(act) = self.chain.get_mut(position) {
             *act = Act {
-                iss,
+                iss: iss.flatten(),
                 sub,
                 client_id,
             };

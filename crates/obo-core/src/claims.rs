@@ -42,6 +42,10 @@ pub(crate) struct Claims {
 impl Claims {
     /// Reads a payload once, strictly: no member twice at any depth, no wrong type where a type is known.
     pub(crate) fn parse(payload: Vec<u8>) -> Result<Self, TokenError> {
+        Self::read(payload, false)
+    }
+
+    fn read(payload: Vec<u8>, of_answer: bool) -> Result<Self, TokenError> {
         let trace = Trace::default();
         // Checked as a whole, so that the reader need not check string by string.
         let payload = String::from_utf8(payload).map_err(|_| TokenError::Malformed("payload"))?;
@@ -50,6 +54,7 @@ impl Claims {
         let visitor = ClaimsVisitor {
             members: &mut members,
             trace: &trace,
+            of_answer,
         };
         let mut claims = (&mut json)
             .deserialize_map(visitor)
@@ -58,6 +63,10 @@ impl Claims {
         let found = members.found();
         let duplicate = TokenError::DuplicateMember("payload");
         claims.payload = found.of(payload).ok_or(duplicate)?;
+        if of_answer {
+            claims.of_answer = true;
+            claims.payload.leave_out_null();
+        }
         for name in ["typ", "token_use"] {
             if let Some(kind) = claims.payload.value(name) {
                 let kind = values::text(kind).ok_or(TokenError::InvalidClaim(name))?;
@@ -69,13 +78,10 @@ impl Claims {
         Ok(claims)
     }
 
-    /// Reads what an issuer says of a token, as strictly.
+    /// Reads what an issuer says of a token, as strictly, except that a member that is null is absent: servers write so what
+    /// they do not have, whereas nothing puts a null into a token.
     pub(crate) fn parse_answer(json: Vec<u8>) -> Result<Self, TokenError> {
-        let claims = Self::parse(json)?;
-        Ok(Self {
-            of_answer: true,
-            ..claims
-        })
+        Self::read(json, true)
     }
 
     pub(crate) fn iss(&self) -> Option<&str> {
@@ -114,6 +120,7 @@ impl Claims {
 struct ClaimsVisitor<'a, 'de> {
     members: &'a mut Members<'de>,
     trace: &'a Trace,
+    of_answer: bool,
 }
 
 impl<'de> Visitor<'de> for ClaimsVisitor<'_, 'de> {
@@ -128,6 +135,10 @@ impl<'de> Visitor<'de> for ClaimsVisitor<'_, 'de> {
         let mut act = None;
         while let Some(name) = map.next_key_seed(Name)? {
             let value = map.next_value::<&RawValue>()?.get();
+            if self.of_answer && value == "null" {
+                self.members.push(name, value)?;
+                continue;
+            }
             match &*name {
                 "iss" => self.text(&mut claims.iss, "iss", value)?,
                 "sub" => self.text(&mut claims.sub, "sub", value)?,
@@ -144,6 +155,7 @@ impl<'de> Visitor<'de> for ClaimsVisitor<'_, 'de> {
                     let seed = ActSeed {
                         chain: &mut claims.actors,
                         trace: self.trace,
+                        may_be_null: self.of_answer,
                     };
                     self.once(&mut act, "act", value, seed)?;
                 }

@@ -3,7 +3,7 @@ use std::fmt;
 
 /// Why a token was refused; every variant is the token's fault and becomes RFC 6750 `invalid_token`, save where noted.
 ///
-/// No variant holds bytes of a token. [`code`](Self::code) is the stable label for metrics; `Display` is for logs and
+/// No variant holds bytes of a token; a value that was seen in its claims is cut and without control characters. [`code`](Self::code) is the stable label for metrics; `Display` is for logs and
 /// names what was expected, so it is never sent to the caller.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -27,10 +27,15 @@ pub enum TokenError {
     #[error("algorithm is not allowed for this issuer")]
     Algorithm,
     /// The header `typ` is none of those the profile accepts (RFC 9068 section 4).
-    #[error("header `typ` is not accepted by the issuer's profile; expected {expected}")]
+    #[error(
+        "header `typ` is {seen}; the issuer's profile expects {expected}{}",
+        hint_of_type(seen)
+    )]
     Type {
         /// The accepted types.
         expected: &'static str,
+        /// What the header has, cut.
+        seen: String,
     },
     /// `iss` names no configured issuer.
     #[error("issuer is not trusted; trusted: {trusted}")]
@@ -48,10 +53,15 @@ pub enum TokenError {
     #[error("signature does not verify")]
     Signature,
     /// `aud` names none of the identifiers of this resource server.
-    #[error("token is not addressed to this service; expected audience {expected}")]
+    #[error(
+        "token is addressed to {seen} and not to this service; expected audience {expected}; `Policy::or_audience` accepts \
+         another name of this service"
+    )]
     Audience {
         /// The identifiers of this service.
         expected: String,
+        /// Whom the token names, cut.
+        seen: String,
     },
     /// The issuer says that it is none of its tokens, or no more (RFC 7662 section 2.2).
     #[error("the issuer says that the token is not active")]
@@ -69,10 +79,10 @@ pub enum TokenError {
     #[error("token was issued longer ago than this service accepts")]
     TooOld,
     /// A claim the profile requires is absent.
-    #[error("claim `{0}` is required by the issuer's profile")]
+    #[error("claim `{0}` is missing, and the issuer's profile requires it{hint}", hint = hint_of_missing(.0))]
     MissingClaim(&'static str),
     /// A claim has the wrong type or an empty value.
-    #[error("claim `{0}` is malformed")]
+    #[error("claim `{0}` is malformed{hint}", hint = hint_of_invalid(.0))]
     InvalidClaim(&'static str),
     /// A claim has not the value that the profile asks for, such as another tenant's.
     #[error("claim `{0}` has not the value that the issuer's profile asks for")]
@@ -93,8 +103,11 @@ pub enum TokenError {
         limit: usize,
     },
     /// The service's own claims type does not read these claims.
-    #[error("claims do not have the shape this service asks for")]
-    CustomClaims,
+    #[error("claims do not have the shape this service asks for: {problem}")]
+    CustomClaims {
+        /// The claim that is missing or does not fit, without its value.
+        problem: String,
+    },
 }
 
 impl TokenError {
@@ -124,8 +137,47 @@ impl TokenError {
             Self::NotAnAccessToken(_) => "not_an_access_token",
             Self::Binding => "binding_not_checked",
             Self::ActorDepth { .. } => "actor_depth",
-            Self::CustomClaims => "custom_claims",
+            Self::CustomClaims { .. } => "custom_claims",
         }
+    }
+}
+
+/// The setting under which this type is accepted; another one is quoted.
+fn hint_of_type(seen: &str) -> &'static str {
+    match seen {
+        "at+jwt" | "JWT" | "none" => "; `Profile::LENIENT` (`profile = \"lenient\"`) accepts it",
+        _ => "",
+    }
+}
+
+/// The setting under which a token without this claim is accepted.
+fn hint_of_missing(claim: &str) -> &'static str {
+    match claim {
+        "aud" => {
+            "; `Profile::client_is_audience` compares the client instead, and `Introspection::accepts_missing_audience` \
+             accepts such a response"
+        }
+        "exp" => "; `Introspection::accepts_missing_expiry` accepts such a response",
+        "sub" => {
+            "; `Introspection::accepts_missing_subject` accepts such a response about a client"
+        }
+        "iat" | "jti" | "client_id" => {
+            "; `Profile::LENIENT` (`profile = \"lenient\"`) does not require it"
+        }
+        _ => "",
+    }
+}
+
+/// The setting under which another form of this claim is accepted.
+fn hint_of_invalid(claim: &str) -> &'static str {
+    match claim {
+        "scope" | "scp" => {
+            "; `Profile::scope_text_or_array` accepts a string and an array of single values"
+        }
+        "act" => {
+            "; each actor has a `sub`, unless `Profile::allow_actor_without_subject` accepts its `client_id`"
+        }
+        _ => "",
     }
 }
 

@@ -1,5 +1,6 @@
 //! Token introspection (RFC 7662): what an authorization server says of a token, judged by the rules for a JWT's claims.
 
+mod issued;
 mod refusal;
 mod signed;
 
@@ -7,6 +8,7 @@ use std::fmt;
 use std::time::Duration;
 
 use serde::Deserialize;
+use serde_json::value::RawValue;
 
 pub use refusal::introspection_refusal;
 pub use signed::SignedAnswer;
@@ -63,8 +65,9 @@ impl IntrospectionAnswer {
     /// When it is no JSON object with a boolean `active`: that is the server's fault and says nothing of the token (IN-03).
     pub fn parse(json: &[u8]) -> Result<Self, TokenEndpointError> {
         #[derive(Deserialize)]
-        struct Activity {
-            active: bool,
+        struct Activity<'a> {
+            #[serde(borrow)]
+            active: Option<&'a RawValue>,
         }
         let Activity { active } = json::object(json).ok_or_else(|| {
             let mark = json::mark(json);
@@ -72,7 +75,16 @@ impl IntrospectionAnswer {
                 format!("the response is not a JSON object with a boolean `active`{mark}");
             TokenEndpointError::new(ErrorClass::AnswerUnusable, problem)
         })?;
-        let said = match active {
+        let is_active = match active.map(RawValue::get) {
+            Some("true") => true,
+            Some("false") => false,
+            Some(_) => {
+                let problem = "`active` of the response is not a boolean";
+                return Err(TokenEndpointError::unusable(problem));
+            }
+            None => return Err(refusal::without_activity(json)),
+        };
+        let said = match is_active {
             false => Said::Inactive,
             true => Said::Active(json.to_vec()),
         };
@@ -153,7 +165,8 @@ fn check_kind(claims: &Claims) -> Result<(), TokenError> {
 
 impl Policy {
     /// Judges a token by what its issuer says of it: the rules are those for the claims of a JWT, save that `iss` may be
-    /// missing, that scope and client may also be where RFC 7662 section 2.2 has them, and what `thin` allows (IN-05).
+    /// missing, that scope and client may also be where RFC 7662 section 2.2 has them, and what `thin` allows (IN-05). A
+    /// token that is a JWT must not name only others itself, as for [`check_own_audience`](Self::check_own_audience).
     ///
     /// The caller answers for that it was the issuer that was asked, about this very token.
     ///
@@ -168,6 +181,7 @@ impl Policy {
         now: UnixTime,
     ) -> Result<Validated, TokenError> {
         let mut claims = answer.claims()?;
+        self.check_own_audience(token)?;
         if claims.has("iss") {
             self.check_issuer(&claims)?;
         }

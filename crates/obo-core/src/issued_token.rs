@@ -7,7 +7,9 @@ use http::HeaderValue;
 use zeroize::Zeroizing;
 
 use crate::token::{MAX_TOKEN, is_token68};
-use crate::{Scope, UnixTime};
+use crate::{Scope, UnixTime, base64url};
+
+type Claims = serde_json::Map<String, serde_json::Value>;
 
 /// The token an exchange gave: ready to be sent to the one target it was asked for.
 ///
@@ -72,6 +74,14 @@ impl IssuedToken {
     pub fn expose(&self) -> &str {
         let value = self.authorization.to_str().unwrap_or_default();
         value.strip_prefix(SCHEME).unwrap_or_default()
+    }
+
+    /// Whether it has the form of a JWT. A [dialect](crate::dialect::Dialect) can then read for whom it is.
+    pub fn is_jwt(&self) -> bool {
+        let mut segments = self.expose().split('.');
+        let payload = segments.nth(1).and_then(base64url::decode);
+        segments.count() == 1
+            && payload.is_some_and(|json| serde_json::from_slice::<Claims>(&json).is_ok())
     }
 
     /// The granted scope.

@@ -224,7 +224,42 @@ impl<'de> Visitor<'de> for Skip<'_> {
     }
 }
 
+/// A value that may be null where that means absent.
+#[derive(Clone, Copy)]
+pub(crate) struct Nullable<S> {
+    pub(crate) seed: S,
+    pub(crate) may_be_null: bool,
+}
+
+impl<'de, S: DeserializeSeed<'de>> DeserializeSeed<'de> for Nullable<S> {
+    type Value = Option<S::Value>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        deserializer.deserialize_option(self)
+    }
+}
+
+impl<'de, S: DeserializeSeed<'de>> Visitor<'de> for Nullable<S> {
+    type Value = Option<S::Value>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a value")
+    }
+
+    fn visit_none<E: Error>(self) -> Result<Self::Value, E> {
+        match self.may_be_null {
+            true => Ok(None),
+            false => Err(E::custom("null")),
+        }
+    }
+
+    fn visit_some<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        self.seed.deserialize(deserializer).map(Some)
+    }
+}
+
 /// A string that is not empty (JW-30).
+#[derive(Clone, Copy)]
 pub(crate) struct NonEmpty;
 
 impl<'de> DeserializeSeed<'de> for NonEmpty {

@@ -7,6 +7,7 @@ use serde::de::{Deserializer as _, Error as _, MapAccess, Visitor};
 use crate::claims::Claims;
 use crate::crypto::{Algorithm, PublicKey};
 use crate::json::{Name, Names, Skip, Trace};
+use crate::seen::seen;
 use crate::{BearerToken, TokenError, base64url};
 
 const MAX_HEADER: usize = 4 * 1024;
@@ -136,6 +137,8 @@ pub(crate) struct Header {
     pub(crate) kid: Option<String>,
     /// `None` is another kind of JWT.
     pub(crate) typ: Option<Typ>,
+    /// What another kind is called, for logs.
+    pub(crate) other_typ: Option<String>,
     /// Whether it is a signed answer of an introspection endpoint, which is never a token.
     pub(crate) is_introspection: bool,
 }
@@ -155,6 +158,15 @@ pub enum Typ {
 }
 
 impl Typ {
+    /// How a header spells it.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::AccessToken => "at+jwt",
+            Self::Jwt => "JWT",
+            Self::Absent => "none",
+        }
+    }
+
     fn of(typ: Option<&str>) -> Option<Self> {
         let Some(typ) = typ else {
             return Some(Self::Absent);
@@ -205,6 +217,11 @@ impl Header {
                 .ok_or(TokenError::Algorithm)?,
             kid: raw.kid.map(Cow::into_owned),
             typ: Typ::of(raw.typ.as_deref()),
+            other_typ: raw
+                .typ
+                .as_deref()
+                .filter(|typ| Typ::of(Some(typ)).is_none())
+                .map(seen),
             is_introspection: raw.typ.is_some_and(|typ| {
                 media_type(&typ).eq_ignore_ascii_case("token-introspection+jwt")
             }),

@@ -23,6 +23,8 @@ pub struct ServerMetadata {
     pub introspection_endpoint: Option<String>,
     /// Where tokens are introspected by clients that authenticate by their TLS certificate, if not there.
     pub mtls_introspection_endpoint: Option<String>,
+    /// The grants that it lists, where it lists any (RFC 8414 section 2).
+    pub grant_types: Option<Vec<String>>,
     /// Members of the document that may not be used, and why.
     unusable: Vec<(&'static str, String)>,
     may_be_plain: bool,
@@ -107,6 +109,12 @@ impl ServerMetadata {
         })
     }
 
+    /// Whether the server lists its grants and this one is not among them.
+    pub fn leaves_out_grant(&self, grant_type: &str) -> bool {
+        let grants = self.grant_types.as_ref();
+        grants.is_some_and(|grants| !grants.iter().any(|grant| grant == grant_type))
+    }
+
     /// Why a member such as `jwks_uri` is `None`, for those that need it.
     pub fn missing(&self, member: &'static str) -> ConfigError {
         let unusable = self.unusable.iter().find(|(name, _)| *name == member);
@@ -133,6 +141,7 @@ impl ServerMetadata {
             token_endpoint: Option<&'a RawValue>,
             introspection_endpoint: Option<&'a RawValue>,
             mtls_endpoint_aliases: Option<&'a RawValue>,
+            grant_types_supported: Option<&'a RawValue>,
         }
         #[derive(Default, Deserialize)]
         struct Aliases<'a> {
@@ -162,7 +171,11 @@ impl ServerMetadata {
         let aliases: Aliases<'_> = aliases
             .and_then(|aliases| json::object(aliases.get().as_bytes()))
             .unwrap_or_default();
+        // It explains a refusal and decides nothing, so an odd list counts as absent.
+        let grants = document.grant_types_supported;
+        let grant_types = grants.and_then(|grants| serde_json::from_str(grants.get()).ok());
         Ok(Self {
+            grant_types,
             jwks_uri: place("jwks_uri", document.jwks_uri),
             token_endpoint: place("token_endpoint", document.token_endpoint),
             introspection_endpoint: place(
@@ -372,6 +385,22 @@ mod tests {
             let read = is_read.then_some(url);
             assert_eq!(metadata.introspection_endpoint.as_deref(), read);
             assert_eq!(metadata.mtls_introspection_endpoint.as_deref(), read);
+        }
+    }
+
+    /// MD-10
+    #[test]
+    fn listed_grants_are_read() {
+        let issuer = Issuer::new("https://h").unwrap();
+        let leaves_out = |grants: &str| {
+            let document = format!(r#"{{"issuer":"https://h","grant_types_supported":{grants}}}"#);
+            let metadata = ServerMetadata::parse(&issuer, document.as_bytes()).unwrap();
+            metadata.leaves_out_grant("urn:x")
+        };
+        assert!(leaves_out(r#"["authorization_code","urn:X"]"#));
+        assert!(leaves_out("[]"));
+        for none in [r#"["urn:x"]"#, "null", "7", r#""urn:y""#, r#"["a",7]"#] {
+            assert!(!leaves_out(none), "{none}");
         }
     }
 }

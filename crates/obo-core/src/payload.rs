@@ -28,6 +28,13 @@ impl Payload {
         Some(self.at(found.value))
     }
 
+    /// Takes members that are null for absent.
+    pub(crate) fn leave_out_null(&mut self) {
+        let text = &self.text;
+        let value = |member: &Member| text.get(member.value.range());
+        self.members.retain(|member| value(member) != Some("null"));
+    }
+
     /// Where every name and its value is.
     pub(crate) fn members(&self) -> impl Iterator<Item = (Span, Span)> {
         let members = self.members.iter();

@@ -8,6 +8,7 @@ use serde::de::DeserializeOwned;
 use crate::claims::Claims;
 use crate::json::OneOrMany;
 use crate::payload::Payload;
+use crate::seen::all_seen;
 use crate::validated::{Facts, Typed};
 use crate::{
     Algorithm, Audience, ConfigError, Issuer, PrincipalKind, Profile, Scope, SubjectToken,
@@ -17,7 +18,7 @@ use crate::{
 /// The most leeway that may be configured.
 pub const MAX_LEEWAY: Duration = Duration::from_secs(300);
 
-type ReadClaims = fn(&Payload) -> Option<Typed>;
+type ReadClaims = fn(&Payload) -> Result<Typed, String>;
 
 /// What tokens of one issuer must be to be accepted by this service.
 ///
@@ -121,7 +122,7 @@ impl Policy {
     pub fn claims<C: DeserializeOwned + Send + Sync + 'static>(mut self) -> Self {
         self.read_claims = Some(|payload| {
             let claims: C = typed::read(payload)?;
-            Some(Arc::new(claims) as Arc<dyn Any + Send + Sync>)
+            Ok(Arc::new(claims) as Arc<dyn Any + Send + Sync>)
         });
         self
     }
@@ -200,7 +201,7 @@ impl Policy {
             return Err(TokenError::Algorithm);
         }
         let key = key.for_algorithm(algorithm).ok_or(TokenError::Algorithm)?;
-        self.profile.check_type(jwt.jws.header.typ)?;
+        self.profile.check_type(&jwt.jws.header)?;
         self.check_issuer(&jwt.claims)?;
         let judged = self.check(&jwt.claims, now)?;
         if !jwt.jws.is_signed_by(key) {
@@ -236,7 +237,10 @@ impl Policy {
 
     fn read(&self, token: &str, claims: Claims, judged: Judged) -> Result<Validated, TokenError> {
         let typed = match self.read_claims {
-            Some(read) => Some(read(&claims.payload).ok_or(TokenError::CustomClaims)?),
+            Some(read) => {
+                let read = read(&claims.payload);
+                Some(read.map_err(|problem| TokenError::CustomClaims { problem })?)
+            }
             None => None,
         };
         Ok(self.admit(token, claims, judged, typed))
@@ -248,6 +252,7 @@ impl Policy {
         self.check_audience(claims.aud.as_ref(), client)?;
         let expires_at = claims.exp.ok_or(TokenError::MissingClaim("exp"))?;
         self.check_times(claims, expires_at, now)?;
+        self.profile.check_actors(&claims.actors)?;
         self.profile.check(claims, client, &self.issuer)?;
         let kind = self.profile.kind(claims, client, &self.issuer);
         let scope = self.profile.scope(claims)?;
@@ -271,19 +276,33 @@ impl Policy {
         aud: Option<&OneOrMany>,
         client: Option<&str>,
     ) -> Result<(), TokenError> {
-        let is_own = |name: &str| self.audiences.iter().any(|own| own.as_str() == name);
+        let is_own = |name: &str| self.is_audience(name);
         let addressed = match aud {
             Some(aud) => aud.iter().any(is_own),
             None if self.profile.is_addressed_by_client() => client.is_some_and(is_own),
             None => return Err(TokenError::MissingClaim("aud")),
         };
-        if !addressed {
-            let expected: Vec<_> = self.audiences.iter().map(Audience::as_str).collect();
-            return Err(TokenError::Audience {
-                expected: expected.join(" or "),
-            });
+        match addressed {
+            true => Ok(()),
+            false => Err(self.elsewhere(match aud {
+                Some(aud) => all_seen(aud.iter()),
+                None => all_seen(client),
+            })),
         }
-        Ok(())
+    }
+
+    /// Why a token that is addressed to others is refused.
+    pub(crate) fn elsewhere(&self, seen: String) -> TokenError {
+        let expected: Vec<_> = self.audiences.iter().map(Audience::as_str).collect();
+        TokenError::Audience {
+            expected: expected.join(" or "),
+            seen,
+        }
+    }
+
+    /// Whether this is one of the audiences.
+    pub(crate) fn is_audience(&self, name: &str) -> bool {
+        self.audiences.iter().any(|own| own.as_str() == name)
     }
 
     /// A token ends at `exp` and starts at `nbf` and `iat`, each with leeway (RFC 7519 sections 4.1.4 to 4.1.6).

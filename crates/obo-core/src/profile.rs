@@ -36,6 +36,8 @@ pub struct Profile {
     client_required: bool,
     client_is_audience: bool,
     client_is_actor: bool,
+    actor_without_subject: bool,
+    scope_text_or_array: bool,
     id_token_claims: bool,
     roles: Listed,
     groups: Listed,
@@ -106,6 +108,8 @@ impl Profile {
         client_required: false,
         client_is_audience: false,
         client_is_actor: false,
+        actor_without_subject: false,
+        scope_text_or_array: false,
         id_token_claims: false,
         roles: Listed::At(&["roles"]),
         groups: Listed::At(&["groups"]),
@@ -196,6 +200,23 @@ impl Profile {
     #[must_use]
     pub fn client_is_actor(mut self) -> Self {
         self.client_is_actor = true;
+        self
+    }
+
+    /// Accepts an actor in `act` that has `client_id` and no `sub`: the client within its `iss` is then who acts.
+    ///
+    /// For a server that identifies actors so, against RFC 8693 section 4.1. An actor's client and another actor's subject
+    /// may have the same name there; access rules cannot tell them apart.
+    #[must_use]
+    pub fn allow_actor_without_subject(mut self) -> Self {
+        self.actor_without_subject = true;
+        self
+    }
+
+    /// Reads scope from a string and from an array of single values alike, whatever claim it is in.
+    #[must_use]
+    pub fn scope_text_or_array(mut self) -> Self {
+        self.scope_text_or_array = true;
         self
     }
 

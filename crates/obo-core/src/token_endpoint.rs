@@ -10,6 +10,7 @@ use bytes::Bytes;
 use http::{HeaderValue, StatusCode};
 use zeroize::Zeroizing;
 
+use crate::seen::printable;
 use crate::{BearerToken, ClaimsRequest, ConfigError, Secret, challenge};
 
 /// A request to the token endpoint, or to that for introspection: ordered form pairs, since `audience` and `resource` may
@@ -183,9 +184,10 @@ impl TokenEndpointError {
     /// The same failure with the server's `error` and `error_description`.
     #[must_use]
     pub fn with_oauth(mut self, code: &str, description: Option<&str>) -> Self {
-        self.oauth_code = Some(printable(code));
+        self.oauth_code = Some(printable(code, MAX_WORDS));
         if let Some(description) = description {
-            self.problem = format!("{}: {}", self.problem, printable(description)).into();
+            self.problem =
+                format!("{}: {}", self.problem, printable(description, MAX_WORDS)).into();
         }
         self
     }
@@ -213,6 +215,17 @@ impl TokenEndpointError {
             self.step_up.get_or_insert_default().claims = claims;
         }
         self
+    }
+
+    /// The same failure as one of this service's set-up, with what explains it.
+    #[must_use]
+    pub fn of_setup(self, why: &str) -> Self {
+        Self {
+            class: ErrorClass::ClientMisconfigured,
+            problem: format!("{}; {why}", self.problem).into(),
+            step_up: None,
+            ..self
+        }
     }
 
     /// The same failure as one of this service's own, which nothing but time or a change of the service mends; nothing of it
@@ -286,14 +299,6 @@ impl fmt::Display for TokenEndpointError {
 }
 
 impl std::error::Error for TokenEndpointError {}
-
-/// Letters of any language and the printable ASCII: no line separator, no change of direction, no escape.
-fn printable(text: &str) -> String {
-    text.chars()
-        .filter(|c| matches!(c, ' '..='~') || c.is_alphanumeric())
-        .take(MAX_WORDS)
-        .collect()
-}
 
 #[cfg(test)]
 mod tests {

@@ -1,16 +1,44 @@
 //! Reads the claims into a type of the service's own. A struct takes them from where the payload has them already; any
 //! other type, and each value, is read from its JSON.
 
+use std::cell::Cell;
+
 use serde::de::value::BorrowedStrDeserializer;
 use serde::de::{DeserializeOwned, DeserializeSeed, Deserializer, MapAccess, Visitor};
 use serde_json::Error;
 
 use crate::payload::{Payload, Span};
+use crate::seen::printable;
 
-/// What `serde_json::from_str` makes of the whole payload.
-pub(crate) fn read<C: DeserializeOwned>(payload: &Payload) -> Option<C> {
-    C::deserialize(Whole(payload)).ok()
+/// What `serde_json::from_str` makes of the whole payload, or which claim does not fit.
+pub(crate) fn read<C: DeserializeOwned>(payload: &Payload) -> Result<C, String> {
+    let at_fault = Cell::new(None);
+    let read = C::deserialize(Whole(payload, &at_fault));
+    read.map_err(|error| {
+        let error = error.to_string();
+        let missing = missing_field(&error);
+        match (at_fault.get(), missing) {
+            (None, Some(missing)) => format!("claim `{missing}` is missing"),
+            (None, None) => "they are not what its type asks for".to_owned(),
+            (Some(name), missing) => {
+                let name = printable(payload.at(name), MAX_NAME);
+                match missing {
+                    Some(missing) => format!("`{missing}` is missing in claim `{name}`"),
+                    None => format!("claim `{name}` is not what its type asks for"),
+                }
+            }
+        }
+    })
 }
+
+/// The field that an error says is missing. Another error may hold values of the token, so nothing of it is shown.
+fn missing_field(error: &str) -> Option<&str> {
+    let rest = error.strip_prefix("missing field `")?;
+    rest.split('`').next()
+}
+
+/// The most of a claim's name that is shown.
+const MAX_NAME: usize = 64;
 
 /// Lets `serde_json` do what is listed, on the JSON that `$json` gives of `self`.
 macro_rules! by_json {
@@ -42,9 +70,10 @@ macro_rules! by_json {
     };
 }
 
-struct Whole<'de>(&'de Payload);
+/// With the place for the name of the claim that does not fit.
+struct Whole<'de, 'f>(&'de Payload, &'f Cell<Option<Span>>);
 
-impl<'de> Deserializer<'de> for Whole<'de> {
+impl<'de> Deserializer<'de> for Whole<'de, '_> {
     type Error = Error;
 
     fn deserialize_struct<V: Visitor<'de>>(
@@ -56,7 +85,9 @@ impl<'de> Deserializer<'de> for Whole<'de> {
         visitor.visit_map(Members {
             payload: self.0,
             rest: self.0.members(),
+            name: Span::default(),
             value: Span::default(),
+            at_fault: self.1,
         })
     }
 
@@ -64,14 +95,16 @@ impl<'de> Deserializer<'de> for Whole<'de> {
     by_json!(|whole: Self| whole.0.json(); deserialize_ignored_any(););
 }
 
-struct Members<'de, I> {
+struct Members<'de, 'f, I> {
     payload: &'de Payload,
     rest: I,
-    /// Of the name that was read last.
+    /// The one that was read last, and its value.
+    name: Span,
     value: Span,
+    at_fault: &'f Cell<Option<Span>>,
 }
 
-impl<'de, I: Iterator<Item = (Span, Span)>> MapAccess<'de> for Members<'de, I> {
+impl<'de, I: Iterator<Item = (Span, Span)>> MapAccess<'de> for Members<'de, '_, I> {
     type Error = Error;
 
     fn next_key_seed<K: DeserializeSeed<'de>>(
@@ -81,13 +114,14 @@ impl<'de, I: Iterator<Item = (Span, Span)>> MapAccess<'de> for Members<'de, I> {
         let Some((name, value)) = self.rest.next() else {
             return Ok(None);
         };
-        self.value = value;
+        (self.name, self.value) = (name, value);
         let name = BorrowedStrDeserializer::new(self.payload.at(name));
         seed.deserialize(name).map(Some)
     }
 
     fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, Error> {
-        seed.deserialize(Value(self.payload, self.value))
+        let read = seed.deserialize(Value(self.payload, self.value));
+        read.inspect_err(|_| self.at_fault.set(Some(self.name)))
     }
 }
 

@@ -50,6 +50,15 @@ fn elements<'j>(json: &'j str, each: impl FnMut(&'j str)) -> Option<()> {
         .ok()
 }
 
+/// The texts that are not empty in a JSON string or an array; what is neither has none.
+pub(crate) fn texts(json: &str) -> Vec<Cow<'_, str>> {
+    let mut texts = Vec::new();
+    if elements(json, |element| texts.extend(non_empty(element))).is_none() {
+        texts.extend(non_empty(json));
+    }
+    texts
+}
+
 /// Hands over the members of a JSON object; `None` for any other value.
 pub(crate) fn members<'j>(json: &'j str, each: impl FnMut(&str, &'j str)) -> Option<()> {
     struct Members<F>(F);

@@ -21,6 +21,7 @@ use crate::{
 /// | `issuers.issuer` | the issuer identifier, exactly as tokens carry it in `iss` |
 /// | `issuers.danger_http` | `true`: `issuer` and its endpoints may be plain `http` on any host, as [`Issuer::danger_http`] says |
 /// | `issuers.profile` | the kind of tokens it sends, by [`Profile::named`]; without it RFC 9068 |
+/// | `issuers.client_is_actor`, `scope_text_or_array`, `allow_actor_without_subject` | `true`: as the methods of [`Profile`] of these names, on top of `profile` |
 /// | `issuers.audiences` | instead of the service's `audiences`, for this issuer alone |
 /// | `issuers.algorithms` | the accepted signature algorithms; without it all that this crate knows |
 /// | `issuers.leeway` | how far clocks may differ, such as `"60s"` |
@@ -66,6 +67,12 @@ struct IssuerConfig {
     #[serde(default)]
     danger_http: bool,
     profile: Option<Profile>,
+    #[serde(default)]
+    client_is_actor: bool,
+    #[serde(default)]
+    scope_text_or_array: bool,
+    #[serde(default)]
+    allow_actor_without_subject: bool,
     audiences: Option<Vec<Audience>>,
     algorithms: Option<Vec<Algorithm>>,
     leeway: Option<Span>,
@@ -169,9 +176,17 @@ impl IssuerConfig {
         })?;
         let policy = Policy::new(self.issuer.clone(), first.clone());
         let mut policy = own.fold(policy, |policy, other| policy.or_audience(other.clone()));
-        if let Some(profile) = self.profile {
-            policy = policy.profile(profile);
+        let mut profile = self.profile.unwrap_or(Profile::RFC9068);
+        if self.client_is_actor {
+            profile = profile.client_is_actor();
         }
+        if self.scope_text_or_array {
+            profile = profile.scope_text_or_array();
+        }
+        if self.allow_actor_without_subject {
+            profile = profile.allow_actor_without_subject();
+        }
+        policy = policy.profile(profile);
         if let Some(algorithms) = self.algorithms {
             policy = policy.algorithms(algorithms)?;
         }

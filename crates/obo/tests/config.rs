@@ -133,6 +133,44 @@ async fn the_same_server_comes_of_every_format() {
     }
 }
 
+#[tokio::test]
+async fn profile_settings_are_read_from_a_file() {
+    let idp = AuthorizationServer::start().await;
+    let server = |settings: &str| {
+        let issuer = idp.issuer();
+        let file = format!(
+            "audiences = ['service-a']\nissuers = [{{ issuer = '{issuer}', profile = 'lenient'{settings} }}]"
+        );
+        read(&file).unwrap().build().unwrap()
+    };
+    let token = || idp.user("alice").audience("service-a");
+    let by_array = token().claim("scope", serde_json::json!(["b", "a"])).mint();
+    let by_client = token()
+        .claim("act", serde_json::json!({ "client_id": "service-b" }))
+        .mint();
+    let plain = token().mint();
+
+    let strict = server("");
+    strict.validate(&by_array).await.unwrap_err();
+    strict.validate(&by_client).await.unwrap_err();
+    let caller = strict.validate(&plain).await.unwrap();
+    assert!(caller.current_actor().is_none());
+
+    let scoped = server(", scope_text_or_array = true");
+    let caller = scoped.validate(&by_array).await.unwrap();
+    assert_eq!(caller.scope(), &obo::Scope::new(["a", "b"]).unwrap());
+    let by_actor = server(", allow_actor_without_subject = true");
+    let caller = by_actor.validate(&by_client).await.unwrap();
+    assert_eq!(caller.current_actor().unwrap().subject(), "service-b");
+    let by_client = server(", client_is_actor = true");
+    let caller = by_client.validate(&plain).await.unwrap();
+    assert_eq!(
+        caller.current_actor().map(obo::CurrentActor::subject),
+        caller.client_id()
+    );
+    assert!(caller.client_id().is_some());
+}
+
 #[test]
 fn a_mistake_is_found_where_it_stands_in_every_format() {
     let yaml = |text: &str| serde_saphyr::from_str::<ResourceServerConfig>(text).map(drop);

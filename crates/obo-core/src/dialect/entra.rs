@@ -39,15 +39,18 @@
 //! - Where the user must do more, the refusal has `claims`. They go to whoever signs the user in, as a challenge (EN-04);
 //!   those of a service that was called come back by
 //!   [`ExchangeRequest::with_claims`](crate::ExchangeRequest::with_claims) (EN-05).
-//! - `invalid_grant` is many things; the numbers in `error_codes` tell them apart. The vendor may change them, and one that
-//!   is not known here leaves the caller with `invalid_token`.
+//! - `invalid_grant` is many things; the numbers in `error_codes` tell them apart. A caller gets 401 only for a number that
+//!   a new sign-in fixes, so that a fault of this service causes no loop of sign-ins. The vendor may change the numbers:
+//!   one that is not known here is a target that is denied.
 //!
 //! [flow]: https://learn.microsoft.com/en-us/entra/identity-platform/v2-oauth2-on-behalf-of-flow
 //! [errors]: https://learn.microsoft.com/en-us/entra/identity-platform/reference-error-codes
 //! [claims]: https://learn.microsoft.com/en-us/entra/identity-platform/access-token-claims-reference
 
-use super::{Refusal, Rfc8693, TargetBy};
-use crate::{ConfigError, ErrorClass, Issuer, Mark, Profile, ScopeFrom, Typ};
+mod refusals;
+
+use super::{Rfc8693, TargetBy};
+use crate::{ConfigError, Issuer, Mark, Profile, ScopeFrom, Typ};
 
 /// Access tokens of version 2.0, of the tenant that the issuer names.
 pub fn profile() -> Profile {
@@ -128,35 +131,5 @@ pub fn on_behalf_of() -> Rfc8693 {
         .scope_may_be_wider()
         .pairwise_subject()
         .user_claims(["oid", "tid"])
-        .classify(class)
-}
-
-/// Consent is missing, or the user is not assigned to the application that is called.
-const DENIED: &[u64] = &[65001, 90094, 50105];
-/// The user must authenticate by a second factor, register one, or pass another provider's check.
-const STEP_UP: &[u64] = &[50076, 50079, 50158];
-/// The assertion is malformed, which is told as `invalid_request`.
-const ASSERTION: &[u64] = &[50027];
-
-fn class(refusal: &Refusal<'_>) -> Option<ErrorClass> {
-    let is_any_of = |known: &[u64]| {
-        refusal
-            .error_codes()
-            .iter()
-            .any(|code| known.contains(code))
-    };
-    match refusal.error() {
-        "interaction_required" | "invalid_grant" if refusal.has_claims() => {
-            Some(ErrorClass::StepUp)
-        }
-        "interaction_required" | "invalid_grant"
-            if is_any_of(DENIED) || refusal.suberror() == "consent_required" =>
-        {
-            Some(ErrorClass::TargetDenied)
-        }
-        "invalid_grant" if is_any_of(STEP_UP) => Some(ErrorClass::StepUp),
-        "invalid_resource" => Some(ErrorClass::TargetDenied),
-        "invalid_request" if !is_any_of(ASSERTION) => Some(ErrorClass::ClientMisconfigured),
-        _ => None,
-    }
+        .classify(refusals::class)
 }

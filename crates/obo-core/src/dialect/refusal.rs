@@ -117,9 +117,12 @@ pub(super) fn refusal(
         }
         class => class,
     };
-    let error = TokenEndpointError::new(class, format!("the token endpoint answered {status}"))
-        .with_status(status)
-        .with_retry_after(retry_after(response.headers(), now));
+    let error = TokenEndpointError::new(
+        class,
+        format!("the token endpoint refused with status {status}"),
+    )
+    .with_status(status)
+    .with_retry_after(retry_after(response.headers(), now));
     let Some(told) = told else {
         return error;
     };
@@ -136,6 +139,17 @@ pub(super) fn refusal(
     error
         .with_step_up(told.acr_values.as_deref(), told.max_age)
         .with_claims(told.claims)
+}
+
+/// The refusal in a response of status 200, which some servers send: one with an `error`.
+pub(super) fn refusal_in_success(
+    exchange: Option<&ExchangeRequest>,
+    response: &Response<Bytes>,
+    now: UnixTime,
+    classify: Option<Classify>,
+) -> Option<TokenEndpointError> {
+    let told = Refusal::read(response)?;
+    (!told.error.is_empty()).then(|| refusal(exchange, response, now, classify))
 }
 
 /// Overload and faults are told by the status; then the dialect decides, then the standard.
@@ -157,10 +171,19 @@ fn class(status: StatusCode, told: Option<&Refusal<'_>>, classify: Option<Classi
 fn by_the_standard(status: StatusCode, error: Option<&str>) -> ErrorClass {
     match (status, error) {
         // Section 2.2.2 gives `invalid_request` to a subject token that is "invalid for any reason"; the form itself is
-        // built by this crate.
-        (_, Some("invalid_request" | "invalid_grant" | "invalid_token")) => {
-            ErrorClass::SubjectInvalid
-        }
+        // built by this crate. The last four are no standard's, but servers send them.
+        (
+            _,
+            Some(
+                "invalid_request"
+                | "invalid_grant"
+                | "invalid_token"
+                | "invalid_subject_token"
+                | "token_expired"
+                | "token_revoked"
+                | "token_inactive",
+            ),
+        ) => ErrorClass::SubjectInvalid,
         (_, Some("invalid_target" | "invalid_scope" | "access_denied")) => ErrorClass::TargetDenied,
         (_, Some("interaction_required" | "insufficient_user_authentication")) => {
             ErrorClass::StepUp
@@ -171,11 +194,15 @@ fn by_the_standard(status: StatusCode, error: Option<&str>) -> ErrorClass {
                 "invalid_client"
                 | "unauthorized_client"
                 | "unsupported_grant_type"
+                | "invalid_actor_token"
                 | "use_dpop_nonce"
                 | "invalid_dpop_proof",
             ),
         )
-        | (StatusCode::UNAUTHORIZED, _) => ErrorClass::ClientMisconfigured,
+        | (StatusCode::UNAUTHORIZED, None | Some("")) => ErrorClass::ClientMisconfigured,
+        // RFC 6749 section 5.2 has `invalid_client` for a credential of ours, so that another error is about the user's.
+        (StatusCode::UNAUTHORIZED, Some(_)) => ErrorClass::SubjectInvalid,
+        (StatusCode::FORBIDDEN, Some(error)) if !error.is_empty() => ErrorClass::TargetDenied,
         _ => ErrorClass::AnswerUnusable,
     }
 }

@@ -8,10 +8,6 @@ use crate::{ErrorClass, TokenEndpointError, UnixTime, json, retry_after};
 ///
 /// A server that refuses to say anything of a token, be it by `unsupported_token_type`, refuses this service.
 pub fn introspection_refusal(response: &Response<Bytes>, now: UnixTime) -> TokenEndpointError {
-    #[derive(Deserialize)]
-    struct Told {
-        error: String,
-    }
     let status = response.status();
     let (class, problem) = match status {
         StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => (
@@ -38,8 +34,33 @@ pub fn introspection_refusal(response: &Response<Bytes>, now: UnixTime) -> Token
     let error = TokenEndpointError::new(class, format!("{problem}: {status}"))
         .with_status(status)
         .with_retry_after(retry_after(response.headers(), now));
-    match json::object::<Told>(response.body()) {
-        Some(told) => error.with_oauth(&told.error, None),
+    match error_in(response.body()) {
+        Some(told) => error.with_oauth(&told, None),
         None => error,
     }
+}
+
+/// What a response of status 200 without `active` means: some servers refuse so, with an `error`.
+pub(super) fn without_activity(json: &[u8]) -> TokenEndpointError {
+    let Some(told) = error_in(json).filter(|told| !told.is_empty()) else {
+        return TokenEndpointError::unusable("the response has no `active`");
+    };
+    let class = match &*told {
+        "invalid_client" | "unauthorized_client" | "invalid_request" | "access_denied" => {
+            ErrorClass::ClientMisconfigured
+        }
+        "slow_down" | "too_many_requests" => ErrorClass::Throttled,
+        "server_error" | "temporarily_unavailable" => ErrorClass::Transient,
+        _ => ErrorClass::AnswerUnusable,
+    };
+    let problem = "the introspection endpoint refuses, in a response of status 200";
+    TokenEndpointError::new(class, problem).with_oauth(&told, None)
+}
+
+fn error_in(json: &[u8]) -> Option<String> {
+    #[derive(Deserialize)]
+    struct Told {
+        error: String,
+    }
+    json::object(json).map(|told: Told| told.error)
 }

@@ -20,7 +20,8 @@ enum Kind {
 }
 
 impl Mark {
-    /// The subject is the client (RFC 9068 section 2.2), whatever claim the profile reads the client from.
+    /// The subject is the client (RFC 9068 section 2.2), whatever claim the profile reads the client from: its identifier,
+    /// or `client:` and its identifier, as some servers write it.
     pub const SUBJECT_IS_CLIENT: Self = Self(Kind::SubjectIsClient);
 
     /// The claim is exactly this text.
@@ -87,7 +88,11 @@ impl Mark {
                 let mut path = issuer.as_str().split('/').skip(3);
                 text(claim).is_some_and(|text| !text.is_empty() && path.any(|part| part == text))
             }
-            Kind::SubjectIsClient => client.is_some() && client == claims.sub(),
+            Kind::SubjectIsClient => {
+                let sub = claims.sub();
+                let after_kind = || sub.and_then(|sub| sub.strip_prefix("client:"));
+                client.is_some() && (client == sub || client == after_kind())
+            }
         }
     }
 }

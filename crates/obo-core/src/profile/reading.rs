@@ -1,17 +1,20 @@
 //! What a profile finds in a token's claims.
 
+use crate::actor::Act;
 use crate::claims::Claims;
+use crate::jwt::Header;
 use crate::values::{self, Values};
 use crate::{CurrentActor, Issuer, PrincipalKind, Profile, Scope, TokenError, Typ};
 
 use super::{Listed, ScopeForm, ScopeFrom};
 
 impl Profile {
-    pub(crate) fn check_type(&self, typ: Option<Typ>) -> Result<(), TokenError> {
-        if typ.is_some_and(|typ| self.types.contains(&typ)) {
+    pub(crate) fn check_type(&self, header: &Header) -> Result<(), TokenError> {
+        if header.typ.is_some_and(|typ| self.types.contains(&typ)) {
             return Ok(());
         }
         let names = [Typ::AccessToken, Typ::Jwt, Typ::Absent].map(|typ| self.types.contains(&typ));
+        let other = header.other_typ.as_deref().unwrap_or_default();
         Err(TokenError::Type {
             expected: match names {
                 [true, true, true] => "at+jwt, JWT or none",
@@ -22,7 +25,21 @@ impl Profile {
                 [false, true, false] => "JWT",
                 [false, false, _] => "none",
             },
+            seen: match header.typ {
+                Some(typ) => typ.name(),
+                None => other,
+            }
+            .to_owned(),
         })
+    }
+
+    /// Refuses an actor that its client alone names, where the profile does not allow it.
+    pub(crate) fn check_actors(&self, actors: &[Act]) -> Result<(), TokenError> {
+        let mut actors = actors.iter();
+        match !self.actor_without_subject && actors.any(Act::has_no_subject) {
+            true => Err(TokenError::InvalidClaim("act")),
+            false => Ok(()),
+        }
     }
 
     /// Whether the client stands for an audience that is not there.
@@ -72,6 +89,10 @@ impl Profile {
         let forms = sources().filter(|source| source.claim == claim);
         forms
             .filter_map(|source| match source.form {
+                _ if self.scope_text_or_array => {
+                    let text = values::text(json).and_then(|text| Scope::parse(&text));
+                    text.or_else(|| values::scope_array(json))
+                }
                 ScopeForm::Text => Scope::parse(&values::text(json)?),
                 ScopeForm::Array => values::scope_array(json),
             })

@@ -149,12 +149,15 @@ fn at_04_aud_must_name_this_service() {
         r#""service-a/""#,
         r#""*""#,
     ] {
-        let expected = TokenError::Audience {
-            expected: AUDIENCE.into(),
+        let refused = refusal(&Token::new().claim("aud", aud).mint());
+        let TokenError::Audience { expected, seen } = &refused else {
+            panic!("{refused}");
         };
-        assert_eq!(refusal(&Token::new().claim("aud", aud).mint()), expected);
+        assert_eq!(expected, AUDIENCE);
+        let names = aud.trim_matches(['[', ']']).replace(',', ", ");
+        assert_eq!(seen, if names.is_empty() { "none" } else { &names });
         let lenient = lenient_verdict(&Token::new().claim("aud", aud).mint());
-        assert_eq!(lenient.unwrap_err(), expected, "{aud}");
+        assert_eq!(lenient.unwrap_err(), refused, "{aud}");
     }
 }
 
@@ -319,9 +322,16 @@ fn jw_36_typed_claims_are_read_from_the_verified_payload_or_refuse_the_token() {
     let typed = validated.with_claims::<Tenant>().unwrap();
     assert_eq!(typed.claims().tenant, 7);
     assert!(validated.with_claims::<String>().is_none());
-    for token in [Token::new(), Token::new().claim("tenant", "\"7\"")] {
+    for (token, problem) in [
+        (Token::new(), "claim `tenant` is missing"),
+        (
+            Token::new().claim("tenant", "\"s3cr3t\""),
+            "claim `tenant` is not what its type asks for",
+        ),
+    ] {
         let error = judge(&policy, &published(), &token.mint(), NOW).unwrap_err();
-        assert_eq!(error, TokenError::CustomClaims);
+        let problem = problem.to_owned();
+        assert_eq!(error, TokenError::CustomClaims { problem });
     }
     let plain = verdict(&Token::new().claim("tenant", "7").mint()).unwrap();
     assert!(plain.with_claims::<Tenant>().is_none());

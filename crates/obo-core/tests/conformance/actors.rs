@@ -1,8 +1,8 @@
 //! The actor claim: RFC 8693 section 4.
 
-use obo_core::{ActorId, TokenError, Validated};
+use obo_core::{ActorId, Profile, TokenError, Validated};
 
-use crate::judge::{ISSUER, lenient_verdict, refusal, verdict};
+use crate::judge::{ISSUER, NOW, judge, lenient, lenient_verdict, published, refusal, verdict};
 use crate::token::Token;
 
 fn with_act(act: &str) -> Result<Validated, TokenError> {
@@ -168,4 +168,43 @@ fn tx_36_may_act_is_no_actor() {
     let nested = with_act(r#"{"sub":"b","may_act":{"sub":"c"}}"#).unwrap();
     assert_eq!(nested.current_actor().unwrap().subject(), "b");
     assert!(nested.prior_actors().is_empty());
+}
+
+/// TX-28
+#[test]
+fn actor_by_client_is_a_setting() {
+    let policy = lenient().profile(Profile::LENIENT.allow_actor_without_subject());
+    let judged = |act: &str| {
+        let token = Token::new().claim("act", act).mint();
+        judge(&policy, &published(), &token, NOW)
+    };
+    let caller = judged(r#"{"client_id":"b","iss":"https://o","act":{"client_id":"c"}}"#).unwrap();
+    let actor = caller.current_actor().unwrap();
+    assert_eq!(*actor.id(), ActorId::new("https://o", "b"));
+    assert_eq!(actor.client_id(), Some("b"));
+    assert_eq!(caller.prior_actors().audit().collect::<Vec<_>>(), ["c"]);
+    let own = judged(r#"{"client_id":"b"}"#).unwrap();
+    assert_eq!(
+        *own.current_actor().unwrap().id(),
+        ActorId::new(ISSUER, "b")
+    );
+    let named = judged(r#"{"client_id":"b","sub":"s"}"#).unwrap();
+    assert_eq!(named.current_actor().unwrap().subject(), "s");
+    for bad in [
+        "{}",
+        r#"{"iss":"https://o"}"#,
+        r#"{"sub":"","client_id":"b"}"#,
+        r#"{"client_id":""}"#,
+        r#"{"client_id":"b","act":{}}"#,
+    ] {
+        assert_eq!(
+            judged(bad).unwrap_err(),
+            TokenError::InvalidClaim("act"),
+            "{bad}"
+        );
+    }
+    // One actor deep inside counts too.
+    let nested = with_act(r#"{"sub":"b","act":{"client_id":"c"}}"#).unwrap_err();
+    assert_eq!(nested, TokenError::InvalidClaim("act"));
+    assert!(nested.to_string().contains("allow_actor_without_subject"));
 }

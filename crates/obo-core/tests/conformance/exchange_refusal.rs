@@ -70,6 +70,84 @@ fn refusal_keeps_the_status() {
     }
 }
 
+/// TX-21
+#[test]
+fn only_invalid_client_is_our_credential() {
+    for code in [
+        "token_revoked",
+        "token_expired",
+        "invalid_subject_token",
+        "invalid_token",
+        "who",
+    ] {
+        assert_eq!(
+            class(401, &error(code)),
+            ErrorClass::SubjectInvalid,
+            "{code}"
+        );
+    }
+    for code in ["token_revoked", "token_expired", "invalid_subject_token"] {
+        for status in [400, 403] {
+            let refused = class(status, &error(code));
+            assert_eq!(refused, ErrorClass::SubjectInvalid, "{status} {code}");
+        }
+    }
+    for code in [
+        "invalid_client",
+        "unauthorized_client",
+        "invalid_actor_token",
+    ] {
+        let refused = class(401, &error(code));
+        assert_eq!(refused, ErrorClass::ClientMisconfigured, "{code}");
+    }
+    // Of a token of this service itself no user is told.
+    let own = Rfc8693::new().client_response(None, &answer(401, error("token_revoked")), NOW);
+    assert_eq!(own.unwrap_err().class(), ErrorClass::ClientMisconfigured);
+}
+
+/// TX-21
+#[test]
+fn unknown_error_with_403_denies_the_target() {
+    for code in ["forbidden", "policy_violation", "not_allowed"] {
+        assert_eq!(class(403, &error(code)), ErrorClass::TargetDenied, "{code}");
+        assert_eq!(
+            class(400, &error(code)),
+            ErrorClass::AnswerUnusable,
+            "{code}"
+        );
+    }
+    assert_eq!(
+        class(403, &error("invalid_client")),
+        ErrorClass::ClientMisconfigured
+    );
+}
+
+/// TX-21
+#[test]
+fn error_in_a_200_is_that_error() {
+    for (code, expected) in [
+        ("invalid_grant", ErrorClass::SubjectInvalid),
+        ("invalid_target", ErrorClass::TargetDenied),
+        ("invalid_client", ErrorClass::ClientMisconfigured),
+        ("server_error", ErrorClass::Transient),
+        ("slow_down", ErrorClass::Throttled),
+        ("bad_verification_code", ErrorClass::AnswerUnusable),
+    ] {
+        let more = r#""access_token":"a","token_type":"Bearer","error_description":"why""#;
+        for body in [error(code), format!(r#"{{"error":"{code}",{more}}}"#)] {
+            let refused = refusal(200, &body);
+            assert_eq!(refused.class(), expected, "{body}");
+            assert_eq!(refused.oauth_code(), Some(code));
+        }
+    }
+    // What says nothing is no refusal.
+    for none in ["null", "\"\"", "{}", "7"] {
+        let body = crate::wire::with("error", none);
+        let issued = Rfc8693::new().response(&for_service_b(&[]), &answer(200, body), NOW);
+        issued.expect(none);
+    }
+}
+
 #[test]
 fn tx_21_the_status_decides_where_the_code_does_not() {
     let html = "<html>busy</html>";
@@ -84,7 +162,8 @@ fn tx_21_the_status_decides_where_the_code_does_not() {
         (401, "", ErrorClass::ClientMisconfigured),
         (401, html, ErrorClass::ClientMisconfigured),
         (401, "{}", ErrorClass::ClientMisconfigured),
-        (401, r#"{"error":"who"}"#, ErrorClass::ClientMisconfigured),
+        (401, r#"{"error":""}"#, ErrorClass::ClientMisconfigured),
+        (401, r#"{"error":7}"#, ErrorClass::ClientMisconfigured),
         (
             401,
             r#"{"error":"invalid_grant"}"#,
@@ -106,6 +185,8 @@ fn tx_21_the_status_decides_where_the_code_does_not() {
             ErrorClass::AnswerUnusable,
         ),
         (403, "", ErrorClass::AnswerUnusable),
+        (403, html, ErrorClass::AnswerUnusable),
+        (403, r#"{"error":""}"#, ErrorClass::AnswerUnusable),
         (404, html, ErrorClass::AnswerUnusable),
         (302, "", ErrorClass::AnswerUnusable),
         (307, "", ErrorClass::AnswerUnusable),

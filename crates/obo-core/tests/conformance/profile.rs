@@ -199,6 +199,50 @@ fn at_10_a_rich_group_fails_no_token() {
     }
 }
 
+/// AT-11
+#[test]
+fn client_prefix_of_the_client_is_a_service() {
+    let kind = |sub: &str, client: &str| {
+        let token = Token::new().claim("sub", format!("{sub:?}"));
+        let token = token.claim("client_id", format!("{client:?}"));
+        under(Profile::LENIENT, &token).unwrap().kind()
+    };
+    for (sub, client) in [("a", "a"), ("client:a", "a"), ("client:a", "client:a")] {
+        assert_eq!(kind(sub, client), PrincipalKind::Service, "{sub}");
+    }
+    for (sub, client) in [
+        ("client:a", "b"),
+        ("client:", "a"),
+        ("Client:a", "a"),
+        ("client:client:a", "a"),
+        ("a", "client:a"),
+        ("user:a", "a"),
+    ] {
+        assert_eq!(kind(sub, client), PrincipalKind::User, "{sub}");
+    }
+}
+
+/// TX-34
+#[test]
+fn one_setting_reads_scope_in_either_form() {
+    for (profile, claim) in [
+        (Profile::LENIENT, "scope"),
+        (
+            Profile::LENIENT.scope_from([ScopeFrom::array("scp")]),
+            "scp",
+        ),
+        (Profile::LENIENT.scope_from([ScopeFrom::text("scp")]), "scp"),
+    ] {
+        let profile = profile.scope_text_or_array();
+        for json in [r#""b a""#, r#"["b","a"]"#] {
+            let caller = under(profile.clone(), &Token::new().claim(claim, json)).unwrap();
+            assert_eq!(caller.scope(), &Scope::new(["a", "b"]).unwrap(), "{json}");
+        }
+        let refused = under(profile, &Token::new().claim(claim, r#"["a b"]"#));
+        assert_eq!(refused.unwrap_err().code(), "invalid_claim");
+    }
+}
+
 #[test]
 fn at_11_a_profile_says_what_a_service_is() {
     let kind = |profile: &Profile, token: &Token| under(profile.clone(), token).unwrap().kind();

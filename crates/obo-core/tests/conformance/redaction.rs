@@ -131,14 +131,12 @@ fn ob_01_bt_19_no_refusal_repeats_bytes_of_the_token() {
     let quoted = format!("\"{marker}\"");
     let tokens = [
         Token::new().claim("iss", quoted.as_str()).mint(),
-        Token::new().claim("aud", quoted.as_str()).mint(),
         Token::new().claim("exp", quoted.as_str()).mint(),
         Token::new().claim("act", quoted.as_str()).mint(),
         Token::new().claim("cnf", quoted.as_str()).mint(),
         Token::new().claim("nonce", quoted.as_str()).mint(),
         Token::new().claim(marker, "{").mint(),
         Token::new().header("alg", &quoted).mint(),
-        Token::new().header("typ", &quoted).mint(),
         Token::new().header("kid", &quoted).mint(),
         Token::new().header("crit", &quoted).mint(),
         Token::new().header(marker, "}").mint(),
@@ -158,6 +156,26 @@ fn ob_01_bt_19_no_refusal_repeats_bytes_of_the_token() {
         let error: TokenError = verdict(&token).unwrap_err();
         let text = format!("{error} {error:?} {}", error.code());
         assert!(!text.contains(marker), "{text}");
+        assert_absent(&token, &text);
+    }
+}
+
+/// BT-19
+#[test]
+fn refusal_shows_audience_and_type_cut_and_cleaned() {
+    let value = format!("service-b\\r\\nx\\u202e{}", "y".repeat(1_000));
+    let quoted = format!("\"{value}\"");
+    for token in [
+        Token::new().claim("aud", quoted.as_str()),
+        Token::new().claim("aud", format!("[{quoted},{quoted}]")),
+        Token::new().header("typ", &quoted),
+    ] {
+        let token = token.mint();
+        let error = verdict(&token).unwrap_err();
+        let text = format!("{error} {error:?}");
+        assert!(error.to_string().contains("service-bxyyy"), "{text}");
+        assert!(!text.contains(['\r', '\n', '\u{202e}']), "{text}");
+        assert!(text.len() < 1_000, "{text}");
         assert_absent(&token, &text);
     }
 }

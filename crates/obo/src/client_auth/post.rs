@@ -3,6 +3,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderValue, Request, Response, StatusCode, header};
+use serde::Deserialize;
+use serde::de::IgnoredAny;
 
 use super::echo::without_echo;
 use super::{Attempt, ClientAuth};
@@ -56,7 +58,7 @@ impl Reached {
 }
 
 impl AuthenticatedEndpoint<'_> {
-    /// One attempt: finds the place, authenticates, sends. An answer that is not 200 repeats nothing of the request.
+    /// One attempt: finds the place, authenticates, sends. A response that refuses repeats nothing of the request.
     ///
     /// `place` chooses the endpoint of the metadata, of a client that authenticates by its TLS certificate or of another.
     pub(crate) async fn post(
@@ -127,11 +129,21 @@ impl AuthenticatedEndpoint<'_> {
             }
             HttpError::NoAnswer(_) => transient(&error),
         })?;
-        Ok(match answer.status() {
-            StatusCode::OK => answer,
-            _ => answer.map(|body| without_echo(form, body)),
+        Ok(match is_refusal(&answer) {
+            false => answer,
+            true => answer.map(|body| without_echo(form, body)),
         })
     }
+}
+
+/// Whether errors may be made of the body: some servers refuse with status 200 and an `error`.
+fn is_refusal(answer: &Response<Bytes>) -> bool {
+    #[derive(Deserialize)]
+    struct Told {
+        error: Option<IgnoredAny>,
+    }
+    let told = || serde_json::from_slice(answer.body());
+    answer.status() != StatusCode::OK || told().is_ok_and(|told: Told| told.error.is_some())
 }
 
 fn transient(error: &dyn ToString) -> TokenEndpointError {

@@ -2,15 +2,20 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
+
+use http::StatusCode;
+use obo_core::{IntrospectionAnswer, introspection_refusal};
 
 use super::admission::Admission;
 use super::ask::Ask;
 use crate::client_auth::{AuthenticatedEndpoint, Reached};
 use crate::dialect::{Dialect, Registration, Rfc8693};
+use crate::introspection::introspection_endpoint;
 use crate::{
-    AuthorizationServer, Client, Clock, ErrorClass, IssuedToken, Issuer, ServerMetadata, Target,
-    TokenEndpointError,
+    AuthorizationServer, BearerToken, Client, Clock, ErrorClass, IssuedToken, Issuer,
+    ServerMetadata, Target, TokenEndpointError, TokenRequest,
 };
 
 /// How long an exchange may take, unless set.
@@ -29,6 +34,10 @@ pub(super) struct TokenEndpoint {
     pub(super) subject_issuers: Vec<Issuer>,
     /// Where tokens are bound to the client's certificate.
     pub(super) certificate: Option<CertificateNow>,
+    /// Whether it was seen to grant what its metadata does not list.
+    offers_unlisted: Arc<AtomicBool>,
+    /// Whether an opaque token is introspected before it is used.
+    pub(super) introspects_issued: bool,
 }
 
 /// The thumbprint of the client's certificate at present.
@@ -53,6 +62,8 @@ impl TokenEndpoint {
             admission: Arc::new(admission),
             subject_issuers: Vec::new(),
             certificate: None,
+            offers_unlisted: Arc::default(),
+            introspects_issued: false,
         }
     }
 
@@ -82,15 +93,82 @@ impl TokenEndpoint {
             accept: "application/json",
             reached,
         };
-        let answer = endpoint.post(form, token_endpoint).await?;
+        let grant = form.pairs().find(|(name, _)| *name == "grant_type");
+        let grant = grant.map(|(_, grant)| grant.to_owned());
+        let mut unlisted = None;
+        let asked = endpoint.post(form, |metadata, is_mutual_tls| {
+            unlisted = grant.filter(|grant| metadata.leaves_out_grant(grant));
+            token_endpoint(metadata, is_mutual_tls)
+        });
+        let answer = asked.await?;
         let issued = ask
             .judge(dialect, &answer, self.clock.now())
-            .map_err(|error| error.with_status(answer.status()))?;
-        if let Some(target) = ask.target() {
-            check_scope(target, &issued)?;
+            .map_err(|error| {
+                let error = error.with_status(answer.status());
+                match &unlisted {
+                    Some(grant) if self.lacks_grant(&error) => without_grant(error, grant),
+                    _ => error,
+                }
+            })?;
+        if unlisted.is_some() {
+            self.offers_unlisted.store(true, Ordering::Relaxed);
         }
-        Ok(issued)
+        let Some(target) = ask.target() else {
+            return Ok(issued);
+        };
+        check_scope(target, &issued)?;
+        match self.introspects_issued && !issued.is_jwt() {
+            true => self.introspected(endpoint, issued, target).await,
+            false => Ok(issued),
+        }
     }
+
+    /// The token, if the server says that it is for the target.
+    async fn introspected(
+        &self,
+        endpoint: AuthenticatedEndpoint<'_>,
+        issued: IssuedToken,
+        target: &Target,
+    ) -> Result<IssuedToken, TokenEndpointError> {
+        let token = BearerToken::parse(issued.expose());
+        let token = token.map_err(|error| {
+            TokenEndpointError::new(ErrorClass::AnswerUnusable, error.to_string())
+        })?;
+        let form = TokenRequest::introspection(token);
+        let answer = endpoint.post(form, introspection_endpoint).await?;
+        let now = self.clock.now();
+        if answer.status() != StatusCode::OK {
+            return Err(introspection_refusal(&answer, now));
+        }
+        IntrospectionAnswer::parse(answer.body())
+            .and_then(|said| said.confirm_issued(issued, target, now))
+            .map_err(|error| error.with_status(answer.status()))
+    }
+
+    /// Whether a server may refuse so a grant that it does not offer at all; some have no code for it.
+    fn lacks_grant(&self, error: &TokenEndpointError) -> bool {
+        let is_of_grant = matches!(
+            error.oauth_code(),
+            None | Some("unsupported_grant_type" | "unauthorized_client" | "invalid_request")
+        );
+        let is_denied = error.class() == ErrorClass::TargetDenied;
+        error.status() == Some(StatusCode::BAD_REQUEST)
+            && is_of_grant
+            && !is_denied
+            && !self.offers_unlisted.load(Ordering::Relaxed)
+    }
+}
+
+/// The user can do nothing about it, and a new sign-in would be refused in the same way.
+fn without_grant(error: TokenEndpointError, grant: &str) -> TokenEndpointError {
+    error.of_setup(&format!(
+        "the server's metadata does not list the grant {grant} in `grant_types_supported`: it may \
+         not offer {}",
+        match grant {
+            "urn:ietf:params:oauth:grant-type:token-exchange" => "token exchange",
+            _ => "it",
+        }
+    ))
 }
 
 /// To grant a part of the scope is to deny what needs all of it, as `invalid_scope` does (RFC 6749 section 5.2).

@@ -126,6 +126,17 @@ impl TokenExchange {
         self.change(|endpoint, _| endpoint.certificate = Some(certificate))
     }
 
+    /// Introspects each issued token that is not a JWT (RFC 7662), as this client, before it is used: it must be active and
+    /// name the target in `aud`.
+    ///
+    /// Nothing else checks for whom an opaque token is: a server that ignores the parameter by which it was asked issues a
+    /// token for another service, which would be sent to this one. It costs one more request for each exchange, none for a
+    /// cached token. The server has to let this client introspect tokens of others, and tell it `aud`.
+    #[must_use]
+    pub fn introspect_issued(self) -> Self {
+        self.change(|endpoint, _| endpoint.introspects_issued = true)
+    }
+
     /// Judges expiry by another clock than the system's.
     #[must_use]
     pub fn clock(self, clock: impl Into<Clock>) -> Self {

@@ -115,7 +115,7 @@ impl Endpoint {
         let form = TokenRequest::introspection(token);
         match &settings.endpoint {
             Some(url) => endpoint.post_to(url, form).await,
-            None => endpoint.post(form, place).await,
+            None => endpoint.post(form, introspection_endpoint).await,
         }
     }
 
@@ -156,7 +156,10 @@ impl Endpoint {
     }
 }
 
-fn place(metadata: &ServerMetadata, is_mutual_tls: bool) -> Result<&str, TokenEndpointError> {
+pub(crate) fn introspection_endpoint(
+    metadata: &ServerMetadata,
+    is_mutual_tls: bool,
+) -> Result<&str, TokenEndpointError> {
     let alias = metadata.mtls_introspection_endpoint.as_deref();
     let url = alias.filter(|_| is_mutual_tls);
     url.or(metadata.introspection_endpoint.as_deref())

@@ -12,6 +12,7 @@ mod introspector;
 mod settings;
 
 pub(crate) use config::IntrospectionConfig;
+pub(crate) use endpoint::introspection_endpoint;
 pub(crate) use forgotten::Forgotten;
 pub(crate) use introspector::{Asked, Introspector, Kept};
 pub use settings::Introspection;

@@ -125,7 +125,7 @@ impl Introspection {
     /// the token is for this service.
     ///
     /// For a server that answers each resource server about its own tokens alone (RFC 7662 section 4). Otherwise whoever
-    /// has a token for another service of that server may use it here.
+    /// has a token for another service of that server may use it here; a JWT is refused if its own `aud` names only others.
     #[must_use]
     pub fn accepts_missing_audience(mut self) -> Self {
         self.thin.audience = true;

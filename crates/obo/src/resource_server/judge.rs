@@ -182,12 +182,13 @@ impl ResourceServer {
         let of_no_issuer = |unread| {
             let asked = self.opaque().and_then(|trusted| {
                 let introspector = trusted.introspector.as_ref()?;
-                Some((introspector, trusted.policy.issuer()))
+                Some((introspector, &trusted.policy))
             });
-            let Some((introspector, issuer)) = asked.filter(|(it, _)| it.takes(&unread)) else {
+            let Some((introspector, policy)) = asked.filter(|(it, _)| it.takes(&unread)) else {
                 return Err(unread);
             };
-            UnverifiedJwt::check_unread(token, issuer, unread)?;
+            UnverifiedJwt::check_unread(token, policy.issuer(), unread)?;
+            policy.check_own_audience(token)?;
             Ok(Route::Introspection(token, introspector))
         };
         let jwt = match UnverifiedJwt::parse(token) {
@@ -204,6 +205,7 @@ impl ResourceServer {
         if let Some(introspector) = trusted.asks_about(Jwts::Introspected) {
             // Some servers say of a refresh token what they say of an access token, and leave out that one is bound.
             jwt.check_bearer()?;
+            trusted.policy.check_own_audience(token)?;
             return Ok(Route::Introspection(token, introspector));
         }
         if !trusted.policy.allows(jwt.algorithm()) {

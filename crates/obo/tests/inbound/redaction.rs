@@ -37,25 +37,47 @@ async fn ob_01_nothing_that_can_be_printed_holds_a_token() {
         idp.token()
             .issuer("https://evil.example/with-a-long-path")
             .mint(),
-        idp.token().claim("aud", "another-service-than-this").mint(),
         idp.token().claim("act", "an-actor-of-wrong-type").mint(),
         idp.token().header("alg", "some-odd-algorithm").mint(),
-        idp.token().typ(Some("some-odd-type")).mint(),
         format!("{good}{good}"),
         format!("{good} {good}"),
     ] {
         let rejection = server.validate(&bad).await.unwrap_err();
         printed = format!("{rejection} {rejection:?} {:?}", rejection.answer());
         assert!(!holds(&printed, &bad), "{printed}");
-        for claimed in [
-            "unknown-key",
-            "evil.example",
-            "another-service",
-            "an-actor",
-            "some-odd",
-        ] {
+        for claimed in ["unknown-key", "evil.example", "an-actor", "some-odd"] {
             assert!(!printed.contains(claimed), "{printed}");
         }
+    }
+}
+
+/// OB-01, BT-19
+#[tokio::test]
+async fn audience_and_type_are_for_logs_alone() {
+    let idp = FakeIssuer::new().await;
+    let guarded = Guarded::by(idp.known());
+    for (bad, seen) in [
+        (
+            idp.token().claim("aud", "another-service").mint(),
+            "another-service",
+        ),
+        (
+            idp.token().typ(Some("some-odd-type")).mint(),
+            "some-odd-type",
+        ),
+    ] {
+        let rejection = service_a(idp.known()).validate(&bad).await.unwrap_err();
+        let printed = format!("{rejection} {rejection:?}");
+        assert!(
+            printed.contains(seen) && !holds(&printed, &bad),
+            "{printed}"
+        );
+        let request = http::Request::get("/").header("authorization", format!("Bearer {bad}"));
+        let response = guarded.send(request.body(()).unwrap()).await;
+        assert_eq!(response.status(), 401);
+        let (head, body) = response.into_parts();
+        let told = format!("{:?} {body:?}", head.headers);
+        assert!(!told.contains(seen), "{told}");
     }
 }
 

@@ -14,7 +14,7 @@ use tokio::time::{Instant, advance};
 use tower::service_fn;
 
 use crate::setup::{Setup, audience, client, issuer};
-use crate::stub::{issued, json as answer};
+use crate::stub::{Answer, issued, json as answer};
 
 fn discovering(setup: &Setup) -> TokenExchange {
     TokenExchange::new(issuer(&setup.idp), client())
@@ -199,4 +199,90 @@ async fn a_document_that_leads_nowhere_is_renewed_before_it_is_old() {
         ask().await.unwrap();
         assert_eq!(discoveries.load(Ordering::SeqCst), 2, "{nowhere}");
     }
+}
+
+/// An exchange at a server that lists these grants, if any, and refuses or grants as `respond` says.
+fn listing(
+    setup: &Setup,
+    grants: serde_json::Value,
+    respond: impl Fn(&Request<Bytes>) -> Answer + Clone + Send + Sync + 'static,
+) -> TokenExchange {
+    let id = issuer(&setup.idp);
+    let document = json!({
+        "issuer": id.as_str(),
+        "token_endpoint": "https://idp.example/token",
+        "grant_types_supported": grants,
+    });
+    let http = HttpService::new(service_fn(move |request: Request<Bytes>| {
+        let answer = match *request.method() {
+            http::Method::POST => respond(&request),
+            _ => answer(200, &document),
+        };
+        std::future::ready(Ok::<_, std::convert::Infallible>(answer))
+    }));
+    TokenExchange::new(AuthorizationServer::discover(id, http), client())
+}
+
+/// MD-08
+#[tokio::test]
+async fn grant_that_metadata_leaves_out_is_named() {
+    let setup = Setup::start().await;
+    let caller = setup.caller("alice").await;
+    let refused = |grants: &serde_json::Value, status: u16, code: &'static str| {
+        let refusal = move |_: &Request<Bytes>| answer(status, &json!({ "error": code }));
+        let exchange = listing(&setup, grants.clone(), refusal);
+        let caller = caller.clone();
+        async move {
+            let outcome = exchange.token(&caller, audience("service-b")).await;
+            let error = outcome.unwrap_err();
+            let is_named = error.to_string().contains("`grant_types_supported`");
+            (
+                error.kind(),
+                error.oauth_code().unwrap().to_owned(),
+                is_named,
+            )
+        }
+    };
+    let without = json!(["authorization_code"]);
+    for code in [
+        "unsupported_grant_type",
+        "unauthorized_client",
+        "invalid_request",
+    ] {
+        let told = refused(&without, 400, code).await;
+        assert_eq!(told, (Kind::ClientMisconfigured, code.to_owned(), true));
+    }
+    let exchange = json!(["urn:ietf:params:oauth:grant-type:token-exchange"]);
+    for (grants, status, code, kind) in [
+        (&exchange, 400, "invalid_request", Kind::SubjectInvalid),
+        (&json!(null), 400, "invalid_request", Kind::SubjectInvalid),
+        (&without, 400, "invalid_grant", Kind::SubjectInvalid),
+        (&without, 400, "invalid_target", Kind::TargetDenied),
+        (&without, 401, "invalid_client", Kind::ClientMisconfigured),
+    ] {
+        let told = refused(grants, status, code).await;
+        assert_eq!(told, (kind, code.to_owned(), false));
+    }
+}
+
+/// MD-08
+#[tokio::test]
+async fn grant_that_was_granted_is_offered() {
+    let setup = Setup::start().await;
+    let (alice, bob) = (setup.caller("alice").await, setup.caller("bob").await);
+    let of_alice = alice.subject_token().expose().to_owned();
+    let respond = move |request: &Request<Bytes>| {
+        let form = String::from_utf8(request.body().to_vec()).unwrap();
+        match form.contains(&of_alice) {
+            true => issued("opaque", json!({})),
+            false => answer(400, &json!({ "error": "invalid_request" })),
+        }
+    };
+    let exchange = listing(&setup, json!(["authorization_code"]), respond);
+    for (caller, kind) in [(&bob, Err(Kind::ClientMisconfigured)), (&alice, Ok(()))] {
+        let outcome = exchange.token(caller, audience("service-b")).await;
+        assert_eq!(outcome.map(drop).map_err(|error| error.kind()), kind);
+    }
+    let outcome = exchange.token(&bob, audience("service-c")).await;
+    assert_eq!(outcome.unwrap_err().kind(), Kind::SubjectInvalid);
 }

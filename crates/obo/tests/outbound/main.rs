@@ -22,6 +22,7 @@ mod claims_challenge;
 mod client_authentication;
 mod destinations;
 mod discovery;
+mod introspect_issued;
 mod lifetimes;
 mod neighbours;
 mod no_secrets;

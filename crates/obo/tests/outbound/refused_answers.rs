@@ -13,7 +13,7 @@ use tower::{Layer as _, ServiceExt as _};
 
 use crate::downstream::Downstream;
 use crate::setup::{Setup, URI_OF_B, assert_answer, audience, to_b};
-use crate::stub::{Answer, Stub, issued};
+use crate::stub::{Answer, Stub, issued, json as json_response};
 
 /// The error of a call whose exchange is answered like this.
 async fn refused(setup: &Setup, stub: &Stub) -> ExchangeError {
@@ -253,7 +253,7 @@ async fn te_06_what_is_no_json_object_is_unusable() {
         b"\"token\"".to_vec(),
         b"{\"access_token\":\"a\"".to_vec(),
         b"{\"access_token\":\"a\",\"access_token\":\"b\",\"token_type\":\"Bearer\"}".to_vec(),
-        b"{\"error\":\"invalid_grant\"}".to_vec(),
+        b"{\"error\":null}".to_vec(),
         utf16,
     ] {
         let told = String::from_utf8_lossy(&body).into_owned();
@@ -268,6 +268,37 @@ async fn te_06_what_is_no_json_object_is_unusable() {
             told.len() < 4 || !error.to_string().contains(&told),
             "{error}"
         );
+    }
+}
+
+/// TX-21
+#[tokio::test]
+async fn error_in_a_200_has_its_class() {
+    let setup = Setup::start().await;
+    for (code, kind) in [
+        ("invalid_grant", Kind::SubjectInvalid),
+        ("invalid_target", Kind::TargetDenied),
+        ("invalid_client", Kind::ClientMisconfigured),
+        ("who", Kind::AnswerUnusable),
+    ] {
+        let answer = move || json_response(200, &json!({ "error": code }));
+        let error = refused_body(&setup, answer).await;
+        assert_eq!(error.kind(), kind, "{code}");
+        assert_eq!(error.oauth_code(), Some(code));
+    }
+}
+
+/// TX-13
+#[tokio::test]
+async fn token_for_another_target_is_unusable() {
+    let setup = Setup::start().await;
+    for member in ["audience", "resource"] {
+        for other in [json!("ServiceA"), json!(["ServiceA"])] {
+            let more = json!({ member: other });
+            let error = refused_body(&setup, move || issued("opaque", more.clone())).await;
+            assert_eq!(error.kind(), Kind::AnswerUnusable, "{member}");
+            assert!(error.to_string().contains("ServiceA"), "{error}");
+        }
     }
 }
 

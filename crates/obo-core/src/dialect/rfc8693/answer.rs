@@ -1,3 +1,4 @@
+use std::borrow::Cow;
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -9,10 +10,11 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 use super::Rfc8693;
-use crate::dialect::refusal::refusal;
+use crate::dialect::refusal::{refusal, refusal_in_success};
+use crate::seen::{all_seen, seen};
 use crate::{
     ErrorClass, ExchangeRequest, IssuedToken, Scope, Secret, Target, TokenEndpointError, TokenType,
-    UnixTime, has_media_type, json,
+    UnixTime, has_media_type, json, values,
 };
 
 const MAX_LIFETIME: f64 = 24.0 * 3600.0;
@@ -42,15 +44,19 @@ impl<'a> Asked<'a> {
 }
 
 /// Unknown members are ignored (RFC 6749 section 5.1), a refresh token among them (TX-18).
+///
+/// All are raw, so that an error names the member at fault; one that is null is absent.
 #[derive(Deserialize)]
 struct Answer<'a> {
-    access_token: Option<String>,
-    token_type: Option<String>,
-    issued_token_type: Option<String>,
-    /// Raw, since a number that no float holds is still a number.
     #[serde(borrow)]
+    access_token: Option<&'a RawValue>,
+    token_type: Option<&'a RawValue>,
+    issued_token_type: Option<&'a RawValue>,
     expires_in: Option<&'a RawValue>,
-    scope: Option<String>,
+    scope: Option<&'a RawValue>,
+    /// No standard's, but servers tell by it what they issued the token for.
+    audience: Option<&'a RawValue>,
+    resource: Option<&'a RawValue>,
 }
 
 impl Rfc8693 {
@@ -60,11 +66,15 @@ impl Rfc8693 {
         response: &Response<Bytes>,
         now: UnixTime,
     ) -> Result<IssuedToken, TokenEndpointError> {
+        let exchange = asked.exchange();
         if response.status() != StatusCode::OK {
-            return Err(refusal(asked.exchange(), response, now, self.classify));
+            return Err(refusal(exchange, response, now, self.classify));
+        }
+        if let Some(refused) = refusal_in_success(exchange, response, now, self.classify) {
+            return Err(refused);
         }
         if !has_media_type(response.headers(), "application/json") {
-            return Err(unusable("the answer is not `application/json`"));
+            return Err(unusable("the response is not `application/json`"));
         }
         let answer: Answer<'_> = json::object(response.body()).ok_or_else(|| {
             let mark = json::mark(response.body());
@@ -81,13 +91,13 @@ impl Rfc8693 {
         answer: Answer<'_>,
         now: UnixTime,
     ) -> Result<IssuedToken, TokenEndpointError> {
-        let token = answer
-            .access_token
+        let token = text("access_token", answer.access_token)?
             .map(Secret::new)
-            .ok_or_else(|| unusable("the answer has no `access_token`"))?;
-        self.check_token_type(answer.token_type.as_deref())?;
+            .ok_or_else(|| unusable("the response has no `access_token`"))?;
+        self.check_token_type(text("token_type", answer.token_type)?.as_deref())?;
         if let Asked::Exchange(request) = asked {
-            self.check_issued_type(request, answer.issued_token_type)?;
+            let issued = text("issued_token_type", answer.issued_token_type)?;
+            self.check_issued_type(request, issued)?;
         }
         let issued = IssuedToken::bearer(token.expose()).ok_or_else(|| {
             unusable("`access_token` is no bearer token (RFC 6750 section 2.1) of at most 16 KiB")
@@ -100,7 +110,10 @@ impl Rfc8693 {
                 "the server handed the subject token back instead of a new one",
             ));
         }
-        let scope = self.granted(asked.target(), answer.scope.as_deref())?;
+        let scope = self.granted(asked.target(), answer.scope)?;
+        for (name, value) in [("audience", answer.audience), ("resource", answer.resource)] {
+            self.check_named(asked, name, value)?;
+        }
         let expires_at = self.check_as_jwt(asked, token.expose(), now)?;
         let stated = answer.expires_in.and_then(|raw| self.seconds(raw));
         Ok(issued
@@ -113,11 +126,14 @@ impl Rfc8693 {
     fn check_token_type(&self, token_type: Option<&str>) -> Result<(), TokenEndpointError> {
         match token_type {
             None if self.knobs.token_type_may_be_missing => Ok(()),
-            None => Err(unusable("the answer has no `token_type`")),
-            Some(bearer) if bearer.eq_ignore_ascii_case("bearer") => Ok(()),
-            Some(_) => Err(unusable(
-                "`token_type` is not `Bearer`: the token cannot be sent as one",
+            None => Err(unusable(
+                "the response has no `token_type`; `Rfc8693::token_type_may_be_missing` takes it",
             )),
+            Some(bearer) if bearer.eq_ignore_ascii_case("bearer") => Ok(()),
+            Some(other) => Err(unusable(format!(
+                "`token_type` is {} and not `Bearer`: the token cannot be sent as one",
+                seen(other)
+            ))),
         }
     }
 
@@ -132,7 +148,10 @@ impl Rfc8693 {
             return if self.knobs.issued_type_may_be_missing {
                 Ok(())
             } else {
-                Err(unusable("the answer has no `issued_token_type`"))
+                Err(unusable(
+                    "the response has no `issued_token_type`; `Rfc8693::issued_type_may_be_missing` \
+                     takes it",
+                ))
             };
         };
         let expected = match self.requested_type(request) {
@@ -142,9 +161,11 @@ impl Rfc8693 {
         if expected || self.knobs.other_issued_types.contains(&issued) {
             Ok(())
         } else {
-            Err(unusable(
-                "`issued_token_type` is not the type of token that was asked for",
-            ))
+            Err(unusable(format!(
+                "`issued_token_type` is {} and not the type of token that was asked for; \
+                 `Rfc8693::or_issued_type` takes it",
+                seen(issued.as_str())
+            )))
         }
     }
 
@@ -152,18 +173,57 @@ impl Rfc8693 {
     fn granted(
         &self,
         target: Option<&Target>,
-        granted: Option<&str>,
+        granted: Option<&RawValue>,
     ) -> Result<Scope, TokenEndpointError> {
         let requested = target.map(Target::scope).cloned().unwrap_or_default();
-        let Some(granted) = granted else {
+        let Some(granted) = granted.map(RawValue::get) else {
             return Ok(requested);
         };
-        let granted = Scope::parse(granted).ok_or_else(|| unusable("`scope` is malformed"))?;
-        let is_wider = !requested.is_empty() && !requested.contains_all(&granted);
+        let granted = match values::text(granted) {
+            Some(granted) => Scope::parse(&granted),
+            None if self.knobs.scope_text_or_array => values::scope_array(granted),
+            None if granted.starts_with('[') => {
+                return Err(unusable(
+                    "`scope` is an array and not a string; `Rfc8693::scope_text_or_array` takes both",
+                ));
+            }
+            None => None,
+        };
+        let granted = granted.ok_or_else(|| unusable("`scope` is malformed"))?;
+        let wider = || granted.iter().filter(|value| !requested.contains(value));
+        let is_wider = !requested.is_empty() && wider().next().is_some();
         if is_wider && !self.knobs.scope_may_be_wider {
-            return Err(unusable("a wider `scope` was granted than asked for"));
+            return Err(unusable(format!(
+                "a wider `scope` was granted than requested: {} was not asked for; \
+                 `Rfc8693::scope_may_be_wider` takes it",
+                all_seen(wider())
+            )));
         }
         Ok(granted)
+    }
+
+    /// Refuses a token that the server says is for others: it may ignore the parameter by which it was asked.
+    fn check_named(
+        &self,
+        asked: Asked<'_>,
+        name: &str,
+        value: Option<&RawValue>,
+    ) -> Result<(), TokenEndpointError> {
+        let target = asked.target().filter(|_| !self.knobs.any_audience);
+        let (Some(target), Some(value)) = (target, value) else {
+            return Ok(());
+        };
+        let names = values::texts(value.get());
+        // What names nothing contradicts nothing.
+        let is_other = !names.is_empty() && !names.iter().any(|name| target.is_named(name));
+        match is_other {
+            false => Ok(()),
+            true => Err(unusable(format!(
+                "`{name}` of the response says that the token is for {} and not for {target}; \
+                 `Target::or_named` takes another name of the same service",
+                all_seen(names.iter().map(|name| &**name))
+            ))),
+        }
     }
 
     /// `expires_in` as a JSON number, or as text where the server is known for it; anything else counts as missing
@@ -197,9 +257,12 @@ impl Rfc8693 {
         };
         let target = asked.target().filter(|_| !self.knobs.any_audience);
         if target.is_some_and(|target| !addressed_to(target, claims.get("aud"))) {
-            return Err(unusable(
-                "the issued token is not addressed to the audience that was asked for",
-            ));
+            let names = claims.get("aud").map(names).unwrap_or_default();
+            return Err(unusable(format!(
+                "the issued token is not addressed to the audience that was asked for: `aud` names {}; \
+                 `Target::or_named` takes another name of the same service",
+                all_seen(names)
+            )));
         }
         let is_of_another = |request| {
             let by_subject = !self.knobs.pairwise_subject && has_other_subject(request, &claims);
@@ -220,8 +283,20 @@ impl Rfc8693 {
     }
 }
 
-fn unusable(problem: &'static str) -> TokenEndpointError {
-    TokenEndpointError::unusable(problem)
+fn unusable(problem: impl Into<Cow<'static, str>>) -> TokenEndpointError {
+    TokenEndpointError::new(ErrorClass::AnswerUnusable, problem)
+}
+
+/// A member that must be text where it is there.
+fn text(
+    name: &'static str,
+    value: Option<&RawValue>,
+) -> Result<Option<String>, TokenEndpointError> {
+    let read = value.map(|value| {
+        let text = serde_json::from_str(value.get()).ok();
+        text.ok_or_else(|| unusable(format!("`{name}` of the response is not a string")))
+    });
+    read.transpose()
 }
 
 /// The claims of a token that is a JWT.
@@ -265,12 +340,17 @@ fn has_other_subject(request: &ExchangeRequest, claims: &Map<String, Value>) -> 
 }
 
 fn addressed_to(target: &Target, aud: Option<&Value>) -> bool {
+    aud.map(names)
+        .unwrap_or_default()
+        .into_iter()
+        .any(|aud| target.is_named(aud))
+}
+
+/// The names in `aud`.
+fn names(aud: &Value) -> Vec<&str> {
     match aud {
-        Some(Value::String(aud)) => target.is_named(aud),
-        Some(Value::Array(many)) => many
-            .iter()
-            .filter_map(Value::as_str)
-            .any(|aud| target.is_named(aud)),
-        _ => false,
+        Value::String(aud) => vec![aud],
+        Value::Array(many) => many.iter().filter_map(Value::as_str).collect(),
+        _ => Vec::new(),
     }
 }

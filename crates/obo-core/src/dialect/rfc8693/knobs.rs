@@ -49,6 +49,7 @@ pub(super) struct Knobs {
     pub(super) expires_in_may_be_text: bool,
     pub(super) unstated_lifetime: Option<Duration>,
     pub(super) scope_may_be_wider: bool,
+    pub(super) scope_text_or_array: bool,
     pub(super) pairwise_subject: bool,
     pub(super) user_claims: Vec<&'static str>,
     pub(super) any_audience: bool,
@@ -236,6 +237,12 @@ impl Rfc8693 {
         self.set(|knobs| knobs.scope_may_be_wider = true)
     }
 
+    /// Reads `scope` of a response from a string and from an array of single values alike.
+    #[must_use]
+    pub fn scope_text_or_array(self) -> Self {
+        self.set(|knobs| knobs.scope_text_or_array = true)
+    }
+
     /// Does not compare the subject of an issued JWT: the server gives a user another name in each audience (EN-09).
     #[must_use]
     pub fn pairwise_subject(self) -> Self {
@@ -252,7 +259,7 @@ impl Rfc8693 {
         self.set(|knobs| knobs.user_claims = names)
     }
 
-    /// Does not check to whom an issued JWT is addressed.
+    /// Does not check to whom an issued JWT is addressed, nor what `audience` and `resource` of a response name.
     ///
     /// A server that falls back to a default audience is then not found out here. Where the name in `aud` is known, give
     /// it by [`Target::or_named`](crate::Target::or_named) instead.

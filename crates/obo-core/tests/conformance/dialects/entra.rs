@@ -173,12 +173,12 @@ fn tx_21_every_refusal_has_its_class() {
         (
             400,
             r#"{"error":"invalid_grant","error_description":"AADSTS50013: Assertion failed signature validation.","error_codes":[50013]}"#,
-            ErrorClass::SubjectInvalid,
+            ErrorClass::ClientMisconfigured,
         ),
         (
             400,
             r#"{"error":"invalid_grant","error_description":"AADSTS500131: Assertion audience does not match the Client app presenting the assertion.","error_codes":[500131]}"#,
-            ErrorClass::SubjectInvalid,
+            ErrorClass::ClientMisconfigured,
         ),
         (
             400,
@@ -268,6 +268,102 @@ fn tx_21_every_refusal_has_its_class() {
         (503, "", ErrorClass::Transient),
     ];
     classes(&entra::on_behalf_of(), &to(orders()), &refusals);
+}
+
+/// EN-04
+#[test]
+fn only_numbers_that_sign_in_fixes_are_401() {
+    let class = |error: &str, number: u64, more: &str| {
+        let body = format!(r#"{{"error":"{error}","error_codes":[{number}]{more}}}"#);
+        refusal(&entra::on_behalf_of(), &to(orders()), 400, &body).class()
+    };
+    for (numbers, expected) in [
+        (
+            // The client, its credential, its registration, or the tenant.
+            [
+                500131, 50013, 7000215, 7000218, 7000222, 700016, 700027, 90002, 7000114, 50194,
+            ]
+            .as_slice(),
+            ErrorClass::ClientMisconfigured,
+        ),
+        (
+            // A policy, an assignment, an account.
+            &[500011, 53003, 530032, 50105, 50057, 65004, 16003, 424242],
+            ErrorClass::TargetDenied,
+        ),
+        (&[50076, 50078, 50074, 500121], ErrorClass::StepUp),
+        (
+            &[500133, 50173, 50132, 700082, 70043],
+            ErrorClass::SubjectInvalid,
+        ),
+        (&[50033, 90033, 90024], ErrorClass::Transient),
+        (&[90055, 50196], ErrorClass::Throttled),
+    ] {
+        for number in numbers {
+            assert_eq!(class("invalid_grant", *number, ""), expected, "{number}");
+        }
+    }
+    for number in [500131, 7000218, 53003, 65001] {
+        let refused = class("interaction_required", number, "");
+        assert!(!matches!(
+            refused,
+            ErrorClass::SubjectInvalid | ErrorClass::StepUp
+        ));
+    }
+    let claims = r#","claims":"{\"a\":1}""#;
+    let refused = class("invalid_grant", 500131, claims);
+    assert_eq!(refused, ErrorClass::ClientMisconfigured);
+    for (suberror, expected) in [
+        ("basic_action", ErrorClass::StepUp),
+        ("token_expired", ErrorClass::SubjectInvalid),
+        ("message_only", ErrorClass::TargetDenied),
+    ] {
+        let suberror = format!(r#","suberror":"{suberror}""#);
+        assert_eq!(class("invalid_grant", 424242, &suberror), expected);
+    }
+}
+
+/// EN-04
+#[test]
+fn description_tells_where_the_number_does_not() {
+    let class = |status: u16, body: &str| {
+        let body = format!("{{{body}}}");
+        refusal(&entra::on_behalf_of(), &to(orders()), status, &body).class()
+    };
+    let described = |error: &str, number: u64, words: &str| {
+        format!(
+            r#""error":"{error}","error_codes":[{number}],"error_description":"AADSTS{number}: {words}""#
+        )
+    };
+    for (words, expected) in [
+        (
+            "Assertion is not within its valid time range.",
+            ErrorClass::SubjectInvalid,
+        ),
+        ("The assertion has expired.", ErrorClass::SubjectInvalid),
+        (
+            "Assertion failed signature validation.",
+            ErrorClass::ClientMisconfigured,
+        ),
+    ] {
+        let refused = class(400, &described("invalid_grant", 50013, words));
+        assert_eq!(refused, expected, "{words}");
+        let refused = class(400, &described("invalid_request", 50027, words));
+        assert_eq!(refused, expected, "{words}");
+    }
+    // Without `error_codes`, the number is in the text.
+    for (words, expected) in [
+        ("AADSTS500131: audience", ErrorClass::ClientMisconfigured),
+        ("AADSTS50173: revoked", ErrorClass::SubjectInvalid),
+        ("AADSTS65001: consent", ErrorClass::TargetDenied),
+        ("no number", ErrorClass::SubjectInvalid),
+    ] {
+        let body = format!(r#""error":"invalid_grant","error_description":"{words}""#);
+        assert_eq!(class(400, &body), expected, "{words}");
+    }
+    // This vendor has 401 for the client alone.
+    let odd = r#""error":"something_new","error_codes":[1]"#;
+    assert_eq!(class(401, odd), ErrorClass::ClientMisconfigured);
 }
 
 #[test]

@@ -29,9 +29,10 @@ fn user() -> Recorded {
     )
 }
 
-fn not_for_us() -> TokenError {
+fn not_for_us(seen: &str) -> TokenError {
     TokenError::Audience {
         expected: CLIENT.into(),
+        seen: seen.to_owned(),
     }
 }
 
@@ -51,22 +52,29 @@ fn at_04_ot_01_without_aud_the_client_is_the_configured_one() {
 
     assert_eq!(
         user().with("client_id", "2other").refusal(&pool()),
-        not_for_us()
+        not_for_us(r#""2other""#)
     );
     let nobodys = user().without("client_id").refusal(&pool());
     assert_eq!(nobodys, TokenError::MissingClaim("client_id"));
-    for odd in [json!(""), json!([CLIENT]), json!(null)] {
+    for odd in [json!(""), json!([CLIENT])] {
         let refused = user().with("client_id", odd).refusal(&pool());
         assert_eq!(refused, TokenError::InvalidClaim("client_id"));
     }
+    // Null is malformed in a token, and absent in a response about one.
+    let null = user().with("client_id", json!(null));
+    let refused = null.read(&pool()).unwrap_err();
+    assert_eq!(refused, TokenError::InvalidClaim("client_id"));
+    let refused = null.told(&pool()).unwrap_err();
+    assert_eq!(refused, TokenError::MissingClaim("client_id"));
 }
 
 #[test]
 fn at_04_an_aud_that_is_there_decides_alone() {
     let api = "https://orders.example.com";
     let bound = user().with("aud", api);
-    assert_eq!(bound.refusal(&pool()), not_for_us());
-    assert_eq!(user().with("aud", json!([])).refusal(&pool()), not_for_us());
+    assert_eq!(bound.refusal(&pool()), not_for_us(&format!("{api:?}")));
+    let nobody = user().with("aud", json!([])).refusal(&pool());
+    assert_eq!(nobody, not_for_us("none"));
     let with_api = pool().or_audience(Audience::new(api).unwrap());
     bound.under(&with_api).unwrap();
     // Whatever client it is of: the client asked for this resource.

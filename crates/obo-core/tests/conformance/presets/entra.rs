@@ -216,8 +216,14 @@ fn tx_34_scope_in_another_form_or_claim_is_not_this_products() {
 
 #[test]
 fn jw_31_the_header_says_jwt() {
-    for typ in [None, Some("at+jwt"), Some("dpop+jwt")] {
+    for (typ, seen) in [
+        (None, "none"),
+        (Some("at+jwt"), "at+jwt"),
+        (Some("dpop+jwt"), r#""dpop+jwt""#),
+    ] {
         let refused = v2().typ(typ).refusal(&v2_policy(TENANT));
-        assert_eq!(refused, TokenError::Type { expected: "JWT" });
+        let seen = seen.to_owned();
+        let expected = "JWT";
+        assert_eq!(refused, TokenError::Type { expected, seen });
     }
 }

@@ -1,0 +1,134 @@
+//! An opaque token that was issued is introspected before it is used, where that is asked for.
+
+use std::convert::Infallible;
+use std::sync::{Arc, Mutex};
+
+use bytes::Bytes;
+use http::Request;
+use obo::{AuthorizationServer, ExchangeError, ExchangeErrorKind as Kind, HttpService};
+use obo::{Exchanged, ServerMetadata, TokenExchange, TokenSource};
+use serde_json::{Value, json};
+use tower::service_fn;
+
+use crate::setup::{Setup, audience, client, issuer};
+use crate::stub::{Answer, issued, json as answer};
+
+struct Introspected {
+    exchange: TokenExchange,
+    /// The paths that were asked, in order.
+    asked: Arc<Mutex<Vec<String>>>,
+}
+
+impl Introspected {
+    /// A server that issues this token and says this of it.
+    fn new(setup: &Setup, token: &str, said: Answer) -> Self {
+        let asked = Arc::<Mutex<Vec<String>>>::default();
+        let (noted, token) = (Arc::clone(&asked), token.to_owned());
+        let http = HttpService::new(service_fn(move |request: Request<Bytes>| {
+            let path = request.uri().path().to_owned();
+            let response = match &*path {
+                "/token" => issued(&token, json!({})),
+                _ => said.clone(),
+            };
+            noted.lock().unwrap().push(path);
+            std::future::ready(Ok::<_, Infallible>(response))
+        }));
+        let metadata = ServerMetadata::new(None, Some("https://idp.example/token"))
+            .and_then(|it| it.with_introspection_endpoint("https://idp.example/introspect"));
+        let server =
+            AuthorizationServer::with_metadata(issuer(&setup.idp), metadata.unwrap(), http);
+        Self {
+            exchange: TokenExchange::new(server, client()).introspect_issued(),
+            asked,
+        }
+    }
+
+    async fn token(&self, setup: &Setup) -> Result<Exchanged, ExchangeError> {
+        let caller = setup.caller("alice").await;
+        self.exchange.token(&caller, audience("service-b")).await
+    }
+
+    fn asked(&self) -> Vec<String> {
+        self.asked.lock().unwrap().clone()
+    }
+}
+
+fn said(members: Value) -> Answer {
+    answer(200, &members)
+}
+
+#[tokio::test]
+async fn opaque_token_for_the_target_is_used() {
+    let setup = Setup::start().await;
+    for aud in [json!("service-b"), json!(["x", "service-b"])] {
+        let active = said(json!({ "active": true, "aud": aud }));
+        let idp = Introspected::new(&setup, "opaque", active);
+        let caller = setup.caller("alice").await;
+        for source in [TokenSource::Exchange, TokenSource::Cache] {
+            let exchanged = idp.exchange.token(&caller, audience("service-b")).await;
+            assert_eq!(exchanged.unwrap().source(), source);
+        }
+        assert_eq!(idp.asked(), ["/token", "/introspect"]);
+        idp.exchange
+            .app_only_token(audience("service-b"))
+            .await
+            .unwrap();
+        assert_eq!(idp.asked().len(), 4);
+    }
+}
+
+#[tokio::test]
+async fn opaque_token_for_another_is_refused() {
+    let setup = Setup::start().await;
+    for members in [
+        json!({ "active": true, "aud": "ServiceA" }),
+        json!({ "active": true, "aud": ["ServiceA"] }),
+        json!({ "active": true, "aud": null }),
+        json!({ "active": true }),
+        json!({ "active": true, "aud": 7 }),
+        json!({ "active": false }),
+        json!({ "aud": "service-b" }),
+        json!({ "active": true, "aud": "service-b", "token_type": "refresh_token" }),
+        json!({ "active": true, "aud": "service-b", "cnf": { "jkt": "x" } }),
+        json!({ "active": true, "aud": "service-b", "exp": 1 }),
+    ] {
+        let idp = Introspected::new(&setup, "opaque", said(members.clone()));
+        let error = idp.token(&setup).await.unwrap_err();
+        assert_eq!(error.kind(), Kind::AnswerUnusable, "{members}");
+        let own = idp.exchange.app_only_token(audience("service-b")).await;
+        own.unwrap_err();
+    }
+    let idp = Introspected::new(
+        &setup,
+        "opaque",
+        said(json!({ "active": true, "aud": "c" })),
+    );
+    let error = idp.token(&setup).await.unwrap_err();
+    assert!(error.to_string().contains(r#"`aud` names "c""#), "{error}");
+}
+
+#[tokio::test]
+async fn refused_introspection_is_no_token() {
+    let setup = Setup::start().await;
+    for (status, kind) in [
+        (401, Kind::ClientMisconfigured),
+        (403, Kind::ClientMisconfigured),
+        (404, Kind::AnswerUnusable),
+    ] {
+        let idp = Introspected::new(&setup, "opaque", answer(status, &json!({})));
+        assert_eq!(
+            idp.token(&setup).await.unwrap_err().kind(),
+            kind,
+            "{status}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn issued_jwt_is_not_introspected() {
+    let setup = Setup::start().await;
+    let token = setup.idp.user("alice").audience("service-b").mint();
+    let idp = Introspected::new(&setup, &token, said(json!({ "active": false })));
+    idp.token(&setup).await.unwrap();
+    assert_eq!(idp.asked(), ["/token"]);
+}
