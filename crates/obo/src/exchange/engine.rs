@@ -80,11 +80,12 @@ impl Engine {
 
     /// The token at hand, or a future of it.
     pub(super) fn ask(self: &Arc<Self>, ask: Ask) -> ResponseFuture {
-        let place = match self.place(&ask) {
+        let wall = self.endpoint.clock.now();
+        let place = match self.place(&ask, wall) {
             Ok(place) => place,
             Err(error) => return ResponseFuture::failed(error),
         };
-        let at_hand = self.tokens.get(&place).filter(|_| !ask.is_fresh());
+        let at_hand = self.tokens.get(&place, wall).filter(|_| !ask.is_fresh());
         observe::at_hand(at_hand.is_some());
         if let Some(hit) = at_hand {
             if hit.is_due {
@@ -113,11 +114,11 @@ impl Engine {
     }
 
     /// Where the outcome is kept; an error when it is for nobody.
-    fn place(&self, ask: &Ask) -> Result<Place, ExchangeError> {
+    fn place(&self, ask: &Ask, wall: UnixTime) -> Result<Place, ExchangeError> {
         let target = ask.target().map(|target| &**target);
         let subject = ask
             .caller()
-            .map(|caller| self.check_caller(caller, target))
+            .map(|caller| self.check_caller(caller, target, wall))
             .transpose()?;
         let key = self.key(ask).ok_or_else(|| {
             let problem = "the system gives no randomness to key the cache with";
@@ -161,7 +162,7 @@ impl Engine {
     ) -> Outcome {
         // Whoever missed the cache just before another flight ended comes here after it.
         if need == Need::Missing
-            && let Some(hit) = self.tokens.get(&place)
+            && let Some(hit) = self.tokens.get(&place, self.endpoint.clock.now())
         {
             return hit.outcome;
         }
@@ -171,7 +172,7 @@ impl Engine {
         let outcome = under_way.within(self.fetch(&ask, &place, start)).await;
         // Neither the server's word, nor the token's own, nor the caller's session is outlived (TX-42).
         let session = ask.caller().map_or(Duration::MAX, |caller| {
-            caller.expires_at().saturating_since(started_at)
+            caller.ends_at().saturating_since(started_at)
         });
         match &outcome {
             // Renewed meanwhile: to which certificate the token is bound is not known.
@@ -179,11 +180,14 @@ impl Engine {
             Ok(token) => {
                 let lifetime = token.lifetime(started_at);
                 self.tokens
-                    .insert(place, token.clone(), start, lifetime, session);
+                    .insert(place, token.clone(), (start, started_at), lifetime, session);
             }
-            Err(error) => self.tokens.insert_refusal(place, error, session),
+            Err(error) => {
+                let wall = self.endpoint.clock.now();
+                self.tokens.insert_refusal(place, error, session, wall);
+            }
         }
-        self.tokens.sweep();
+        self.tokens.sweep(self.endpoint.clock.now());
         let told = outcome.as_ref().map(|_| ());
         under_way.ended(target.as_deref(), told, start.elapsed());
         outcome
@@ -195,7 +199,8 @@ impl Engine {
         let issued = self.endpoint.ask(&asked, place.subject, deadline).await?;
         // The answer may have taken longer than the caller's token lived, or than it was not revoked.
         if let Some(caller) = ask.caller() {
-            self.check_caller(caller, ask.target().map(|target| &**target))?;
+            let target = ask.target().map(|target| &**target);
+            self.check_caller(caller, target, self.endpoint.clock.now())?;
         }
         Ok(issued)
     }
@@ -251,9 +256,10 @@ impl Engine {
         &self,
         caller: &Validated,
         target: Option<&Target>,
+        wall: UnixTime,
     ) -> Result<SubjectId, ExchangeError> {
         let subject = self.tokens.subject(caller.issuer(), caller.subject());
-        let problem = if caller.expires_at() <= self.endpoint.clock.now() {
+        let problem = if caller.ends_at() <= wall {
             "the caller's own token has expired"
         } else if self.revocations.cover(subject, caller.issued_at()) {
             "the caller's own token was revoked"

@@ -2,7 +2,7 @@
 
 use tokio::time::Instant;
 
-use crate::{CacheKey, ExchangeError, IssuedToken};
+use crate::{CacheKey, ExchangeError, IssuedToken, UnixTime};
 
 /// What an exchange gave.
 pub(super) type Outcome = Result<IssuedToken, ExchangeError>;
@@ -15,8 +15,17 @@ pub(super) struct Entries(Vec<(CacheKey, Entry)>);
 struct Entry {
     outcome: Outcome,
     usable_until: Instant,
+    /// The same end on the wall clock, which a suspended machine or a corrected clock does not put off.
+    ends_at: UnixTime,
     /// When it is fetched anew beside its use.
     renew_at: Option<Instant>,
+}
+
+impl Entry {
+    /// The earlier of both ends counts.
+    fn is_usable(&self, now: Instant, wall: UnixTime) -> bool {
+        now < self.usable_until && wall < self.ends_at
+    }
 }
 
 /// What is at hand.
@@ -27,8 +36,8 @@ pub(super) struct Hit {
 }
 
 impl Entries {
-    pub(super) fn get(&self, key: &CacheKey, now: Instant) -> Option<Hit> {
-        let entry = self.find(key).filter(|entry| now < entry.usable_until)?;
+    pub(super) fn get(&self, key: &CacheKey, now: Instant, wall: UnixTime) -> Option<Hit> {
+        let entry = self.find(key).filter(|entry| entry.is_usable(now, wall))?;
         Some(Hit {
             outcome: entry.outcome.clone(),
             is_due: entry.renew_at.is_some_and(|at| at <= now),
@@ -40,13 +49,14 @@ impl Entries {
         &mut self,
         key: CacheKey,
         outcome: Outcome,
-        usable_until: Instant,
+        (usable_until, ends_at): (Instant, UnixTime),
         renew_at: Option<Instant>,
         most: usize,
     ) -> usize {
         let entry = Entry {
             outcome,
             usable_until,
+            ends_at,
             renew_at,
         };
         if let Some(known) = self.find_mut(&key) {
@@ -69,8 +79,8 @@ impl Entries {
     }
 
     /// How many there are, where none of them can be used any more.
-    pub(super) fn all_expired(&self, now: Instant) -> Option<usize> {
-        let is_over = |(_, entry): &(_, Entry)| entry.usable_until <= now;
+    pub(super) fn all_expired(&self, now: Instant, wall: UnixTime) -> Option<usize> {
+        let is_over = |(_, entry): &(_, Entry)| !entry.is_usable(now, wall);
         self.0.iter().all(is_over).then_some(self.0.len())
     }
 

@@ -36,5 +36,6 @@ mod revoked;
 mod seams;
 mod server_faults;
 mod single_flight;
+mod wall_clock;
 mod wire;
 mod wire_faults;
