@@ -70,6 +70,16 @@ struct Pending<S, B> {
     is_ready: bool,
 }
 
+impl<S: Clone, B> Pending<S, B> {
+    /// Leaves the service's readiness, such as a permit, to others while there is no token.
+    fn release(&mut self) {
+        if self.is_ready {
+            self.inner = self.inner.clone();
+            self.is_ready = false;
+        }
+    }
+}
+
 /// What a second attempt takes, where there may be one.
 struct Second<S, B> {
     wanted: Ask,
@@ -208,7 +218,7 @@ where
 
 impl<S, B, R> Future for ResponseFuture<S, B>
 where
-    S: Service<Request<B>, Response = Response<R>>,
+    S: Service<Request<B>, Response = Response<R>> + Clone,
     S::Error: Into<BoxError>,
 {
     type Output = Result<Response<R>, CallError>;
@@ -221,7 +231,12 @@ where
                     exchanging,
                     pending,
                 } => {
-                    let exchanged = ready!(Pin::new(exchanging).poll(cx));
+                    let Poll::Ready(exchanged) = Pin::new(exchanging).poll(cx) else {
+                        if let Some(pending) = pending {
+                            pending.release();
+                        }
+                        return Poll::Pending;
+                    };
                     let exchanged = exchanged.map_err(CallError::Exchange)?;
                     match pending.take() {
                         Some(pending) if pending.is_ready => State::calling(exchanged, pending),
