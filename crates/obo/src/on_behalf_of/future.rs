@@ -254,7 +254,10 @@ where
                     }
                 }
                 StateProjection::Calling { future, exchanged } => {
-                    let mut response = ready!(future.poll(cx)).map_err(CallError::inner)?;
+                    let called = ready!(future.poll(cx));
+                    // Dropped below unless it is used: what is still sent of the body is not recorded any more.
+                    let second = this.second.take();
+                    let mut response = called.map_err(CallError::inner)?;
                     let may_try_again = match refusal(&response) {
                         None => false,
                         Some(Refusal::Token) => this.exchange.reject(exchanged),
@@ -268,7 +271,7 @@ where
                             _ => false,
                         },
                     };
-                    let second = this.second.take().filter(|_| may_try_again);
+                    let second = second.filter(|_| may_try_again);
                     let Some((wanted, pending)) = second.and_then(Second::pending) else {
                         response.extensions_mut().insert(exchanged.source());
                         return Poll::Ready(Ok(response));
