@@ -98,6 +98,9 @@ impl Engine {
                 place,
             }));
         }
+        if let Some(caller) = ask.caller() {
+            self.revocations.saw(caller);
+        }
         let need = match ask.is_fresh() {
             true => Need::Renewal,
             false => Need::Missing,
@@ -261,7 +264,7 @@ impl Engine {
         let subject = self.tokens.subject(caller.issuer(), caller.subject());
         let problem = if caller.ends_at() <= wall {
             "the caller's own token has expired"
-        } else if self.revocations.cover(subject, caller.issued_at()) {
+        } else if self.revocations.cover(subject, caller, wall) {
             "the caller's own token was revoked"
         } else {
             return Ok(subject);
@@ -273,7 +276,8 @@ impl Engine {
     pub(super) fn revoke(&self, issuer: &Issuer, subject: &str, issued_until: UnixTime) {
         let subject = self.tokens.subject(issuer, subject);
         // In this order: what comes between is refused, and what was kept before goes.
-        self.revocations.insert(subject, issued_until);
+        self.revocations
+            .insert(subject, issued_until, self.endpoint.clock.now());
         self.tokens.forget(subject);
     }
 
