@@ -116,6 +116,15 @@ pub enum ErrorClass {
     AnswerUnusable,
 }
 
+/// One of the two tokens of an exchange.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum RefusedToken {
+    /// The user's.
+    Subject,
+    /// The acting service's.
+    Actor,
+}
+
 impl ErrorClass {
     /// The stable name, for metrics and logs.
     pub fn code(self) -> &'static str {
@@ -140,6 +149,7 @@ pub struct TokenEndpointError {
     problem: Cow<'static, str>,
     oauth_code: Option<String>,
     retry_after: Option<Duration>,
+    refused_token: Option<RefusedToken>,
     /// Boxed, since most errors have none.
     step_up: Option<Box<StepUp>>,
 }
@@ -162,6 +172,7 @@ impl TokenEndpointError {
             problem: problem.into(),
             oauth_code: None,
             retry_after: None,
+            refused_token: None,
             step_up: None,
         }
     }
@@ -169,6 +180,18 @@ impl TokenEndpointError {
     /// An answer that cannot be used.
     pub fn unusable(problem: &'static str) -> Self {
         Self::new(ErrorClass::AnswerUnusable, problem)
+    }
+
+    /// The same failure with which of the two tokens of an exchange it is about, as far as the server says.
+    #[must_use]
+    pub fn with_refused_token(mut self, refused_token: Option<RefusedToken>) -> Self {
+        self.refused_token = refused_token;
+        self
+    }
+
+    /// Which of the two tokens of an exchange the server says it refuses, if it says so.
+    pub fn refused_token(&self) -> Option<RefusedToken> {
+        self.refused_token
     }
 
     /// The same failure with the server's `error` and `error_description`.

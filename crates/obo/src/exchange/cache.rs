@@ -223,6 +223,16 @@ impl TokenCache {
         true
     }
 
+    /// Evicts a token that the authorization server may not accept any more, if it is still what is cached.
+    pub(super) fn evict(&self, place: &Place, token: &IssuedToken) {
+        let mut is_cached = false;
+        self.change(place, |entries| {
+            is_cached = entries.has(&place.key, token);
+            entries.remove(&place.key, token);
+        });
+        observe::let_go("rejected", usize::from(is_cached));
+    }
+
     /// Lets the tokens of those go who ask for nothing any more, once in a while: they would stay until there is no room.
     pub(super) fn sweep(&self, wall: UnixTime) {
         let now = Instant::now();

@@ -7,11 +7,13 @@ use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
 
 use super::actor::{ActorSource, Kind};
+use super::actor_health::ActorHealth;
 use super::ask::{Ask, Own};
 use super::bounds::CacheBounds;
 use super::cache::{Place, SubjectId, TokenCache};
 use super::entries::Outcome;
 use super::future::ResponseFuture;
+use super::own_actor::{Renewal, SentActor};
 use super::revocations::Revocations;
 use super::token_endpoint::TokenEndpoint;
 use super::{Exchanged, TokenSource};
@@ -25,7 +27,8 @@ pub(super) struct Engine {
     pub(super) endpoint: TokenEndpoint,
     pub(super) limits: Limits,
     pub(super) actor: Option<ActorSource>,
-    tokens: TokenCache,
+    pub(super) actors: ActorHealth,
+    pub(super) tokens: TokenCache,
     flights: Arc<Flights<CacheKey, Outcome>>,
     /// Apart, since an exchange that is under way may wait for the actor's own token.
     own_flights: Arc<Flights<CacheKey, Outcome>>,
@@ -71,6 +74,7 @@ impl Engine {
             endpoint,
             limits,
             actor,
+            actors: ActorHealth::new(),
             tokens: TokenCache::new(limits.cache),
             flights: Flights::new(limits.flights),
             own_flights: Flights::new(limits.flights),
@@ -198,8 +202,12 @@ impl Engine {
 
     async fn fetch(self: &Arc<Self>, ask: &Ask, place: &Place, start: Instant) -> Outcome {
         let deadline = start + self.endpoint.deadline;
-        let asked = self.with_actor(ask.clone(), deadline).await?;
-        let issued = self.endpoint.ask(&asked, place.subject, deadline).await?;
+        let (asked, sent) = self.with_actor(ask.clone(), deadline).await?;
+        let issued = self.endpoint.ask(&asked, place.subject, deadline).await;
+        let issued = match sent {
+            Some(sent) => self.over_actor(ask, place, sent, issued, deadline).await?,
+            None => issued?,
+        };
         // The answer may have taken longer than the caller's token lived, or than it was not revoked.
         if let Some(caller) = ask.caller() {
             let target = ask.target().map(|target| &**target);
@@ -209,21 +217,21 @@ impl Engine {
     }
 
     /// The same with the acting service's token, where one is to be sent and the request brings none.
-    async fn with_actor(
+    pub(super) async fn with_actor(
         self: &Arc<Self>,
         ask: Ask,
         deadline: Instant,
-    ) -> Result<Ask, ExchangeError> {
+    ) -> Result<(Ask, Option<SentActor>), ExchangeError> {
         let (Ask::Exchange(request), Some(ActorSource(kind))) = (&ask, &self.actor) else {
-            return Ok(ask);
+            return Ok((ask, None));
         };
         if request.actor().is_some() {
-            return Ok(ask);
+            return Ok((ask, None));
         }
         // One store has one actor, whose token may be renewed without what is at hand getting worse.
         let identity = "the actor of the exchange";
-        let actor = match kind {
-            Kind::Fixed(token) => token.clone(),
+        let (actor, source) = match kind {
+            Kind::Fixed(token) => (token.clone(), Renewal::None),
             Kind::Fetched { token_type, fetch } => {
                 let fetched = timeout_at(deadline, fetch()).await;
                 let fetched = fetched.unwrap_or_else(|_| {
@@ -234,7 +242,8 @@ impl Engine {
                     let error = error.of_this_service();
                     ExchangeError::of_token_endpoint(Some(request.target()), error)
                 })?;
-                ActorToken::new(token, token_type.clone(), identity)
+                let token = ActorToken::new(token, token_type.clone(), identity);
+                (token, Renewal::Fetched)
             }
             Kind::ClientCredentials(target) => {
                 let own = self.ask(Ask::Own(Own {
@@ -248,10 +257,13 @@ impl Engine {
                     .await
                     .map_err(|error| without_actor(request.target(), &error))?;
                 let token = Secret::new(own.token().expose());
-                ActorToken::new(token, TokenType::ACCESS_TOKEN, identity)
+                let token = ActorToken::new(token, TokenType::ACCESS_TOKEN, identity);
+                (token, Renewal::Own(Box::new(own)))
             }
         };
-        Ok(Ask::Exchange(request.clone().with_actor(actor)))
+        let asked = Ask::Exchange(request.clone().with_actor(actor.clone()));
+        let token = actor;
+        Ok((asked, Some(SentActor { token, source })))
     }
 
     /// Nothing is done for a caller whose own token has expired or was revoked, whatever is at hand.

@@ -13,6 +13,7 @@ mod setup;
 mod stub;
 
 mod actor;
+mod actor_refused;
 mod any_answer;
 mod app_only;
 mod authorization;
