@@ -75,5 +75,5 @@ pub use signing::{JwsHeader, SigningKey, compact_jws, mac_signature};
 pub use target::Target;
 pub use time::UnixTime;
 pub use token::{ActorToken, BearerCredentials, BearerToken, Secret, SubjectToken};
-pub use token_endpoint::{ErrorClass, TokenEndpointError, TokenRequest};
+pub use token_endpoint::{ErrorClass, RefusedToken, TokenEndpointError, TokenRequest};
 pub use validated::{PrincipalKind, Validated};

@@ -101,6 +101,9 @@ impl Policy {
     /// Accepts a token no longer than this after it was issued, as if its `exp` were at most its `iat` plus `age`; one
     /// without `iat` is refused. For an issuer whose tokens live longer than this service likes.
     ///
+    /// The end holds outbound too: after it, nothing is exchanged for the caller and no token is renewed
+    /// ([`Validated::ends_at`]).
+    ///
     /// It is the age of the token, not of the user's authentication, which `auth_time` tells and rules ask for.
     ///
     /// # Errors
@@ -146,7 +149,7 @@ impl Policy {
     /// [maximum age](Self::max_token_age), plus leeway.
     pub fn accepts_until(&self, caller: &Validated) -> UnixTime {
         let aged = caller.issued_at().and_then(|iat| self.ages_at(iat));
-        let end = caller.expires_at();
+        let end = caller.ends_at();
         aged.unwrap_or(end).min(end).saturating_add(self.leeway)
     }
 
@@ -354,6 +357,10 @@ impl Policy {
             current_actor,
             prior_actors,
             expires_at: judged.expires_at,
+            ends_at: claims
+                .iat
+                .and_then(|iat| self.ages_at(iat))
+                .map_or(judged.expires_at, |aged| aged.min(judged.expires_at)),
             issued_at: claims.iat,
             token_id,
             acr,

@@ -117,6 +117,15 @@ pub enum ErrorClass {
     AnswerUnusable,
 }
 
+/// One of the two tokens of an exchange.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum RefusedToken {
+    /// The user's.
+    Subject,
+    /// The acting service's.
+    Actor,
+}
+
 impl ErrorClass {
     /// The stable name, for metrics and logs.
     pub fn code(self) -> &'static str {
@@ -142,6 +151,7 @@ pub struct TokenEndpointError {
     status: Option<StatusCode>,
     oauth_code: Option<String>,
     retry_after: Option<Duration>,
+    refused_token: Option<RefusedToken>,
     /// Boxed, since most errors have none.
     step_up: Option<Box<StepUp>>,
 }
@@ -165,6 +175,7 @@ impl TokenEndpointError {
             status: None,
             oauth_code: None,
             retry_after: None,
+            refused_token: None,
             step_up: None,
         }
     }
@@ -179,6 +190,18 @@ impl TokenEndpointError {
     pub fn with_status(mut self, status: StatusCode) -> Self {
         self.status = Some(status);
         self
+    }
+
+    /// The same failure with which of the two tokens of an exchange it is about, as far as the server says.
+    #[must_use]
+    pub fn with_refused_token(mut self, refused_token: Option<RefusedToken>) -> Self {
+        self.refused_token = refused_token;
+        self
+    }
+
+    /// Which of the two tokens of an exchange the server says it refuses, if it says so.
+    pub fn refused_token(&self) -> Option<RefusedToken> {
+        self.refused_token
     }
 
     /// The same failure with the server's `error` and `error_description`.

@@ -30,6 +30,7 @@ pub(crate) struct Facts {
     pub(crate) current_actor: Option<CurrentActor>,
     pub(crate) prior_actors: PriorActors,
     pub(crate) expires_at: UnixTime,
+    pub(crate) ends_at: UnixTime,
     pub(crate) issued_at: Option<UnixTime>,
     pub(crate) token_id: Option<String>,
     pub(crate) acr: Option<String>,
@@ -139,9 +140,15 @@ impl<C> Validated<C> {
         self.facts.audience.iter().flat_map(OneOrMany::iter)
     }
 
-    /// When the token expires, without leeway.
+    /// When the token expires (`exp`), without leeway; this service may [stop earlier](Self::ends_at).
     pub fn expires_at(&self) -> UnixTime {
         self.facts.expires_at
+    }
+
+    /// When this service stops using the token, without leeway: at its `exp`, or at the end of the policy's
+    /// [maximum age](crate::Policy::max_token_age), whichever comes first.
+    pub fn ends_at(&self) -> UnixTime {
+        self.facts.ends_at
     }
 
     /// When the token was issued (`iat`), as it says itself.

@@ -10,7 +10,8 @@ use tokio::time::{Instant, timeout};
 use crate::flight::Flights;
 use crate::http::{HttpError, Limits};
 use crate::{
-    Clock, ConfigError, HttpService, Issuer, KeyRefresh, ServerMetadata, observe, retry_after,
+    Clock, ConfigError, HttpService, Issuer, KeyRefresh, ServerMetadata, UnixTime, observe,
+    retry_after,
 };
 
 /// How long a discovery document is believed before it is renewed beside its use.
@@ -60,6 +61,8 @@ struct Inner {
 struct Discovered {
     metadata: Arc<ServerMetadata>,
     renew_at: Instant,
+    /// The same on the wall clock, which goes on while the machine sleeps.
+    outdated_at: UnixTime,
     /// The earliest that it is renewed, be it in doubt.
     renew_from: Instant,
 }
@@ -149,13 +152,18 @@ impl AuthorizationServer {
     }
 
     /// The places. Only who has none waits; an outdated document is used at once, while one renewal goes on beside.
-    pub(crate) async fn metadata(&self) -> Result<Arc<ServerMetadata>, DiscoveryError> {
+    pub(crate) async fn metadata(
+        &self,
+        clock: &Clock,
+    ) -> Result<Arc<ServerMetadata>, DiscoveryError> {
         let inner = &self.inner;
         if let Some(given) = &inner.given {
             return Ok(Arc::clone(given));
         }
         let known = inner.discovered.load_full();
-        let is_due = |known: &Arc<Discovered>| Instant::now() >= known.renew_at;
+        let is_due = |known: &Arc<Discovered>| {
+            Instant::now() >= known.renew_at || clock.now() >= known.outdated_at
+        };
         if let Some(known) = known.as_ref().filter(|known| !is_due(known)) {
             return Ok(Arc::clone(&known.metadata));
         }
@@ -165,7 +173,8 @@ impl AuthorizationServer {
             return Err(error);
         }
         let flight = inner.flights.join((), 0, || {
-            observe::Cause::here().within(discover(Arc::clone(inner)))
+            let (inner, clock) = (Arc::clone(inner), clock.clone());
+            observe::Cause::here().within(discover(inner, clock))
         });
         if let Some(known) = known {
             return Ok(Arc::clone(&known.metadata));
@@ -188,6 +197,7 @@ impl AuthorizationServer {
             let doubted = Arc::new(Discovered {
                 metadata: Arc::clone(metadata),
                 renew_at: known.renew_from,
+                outdated_at: known.outdated_at,
                 renew_from: known.renew_from,
             });
             // Unless it was renewed just now.
@@ -217,11 +227,18 @@ impl Inner {
     }
 
     /// Believes a document for `fresh_for`; in doubt, for `at_least`.
-    fn keep(&self, metadata: &Arc<ServerMetadata>, fresh_for: Duration, at_least: Duration) {
+    fn keep(
+        &self,
+        metadata: &Arc<ServerMetadata>,
+        fresh_for: Duration,
+        at_least: Duration,
+        wall: UnixTime,
+    ) {
         let now = Instant::now();
         self.discovered.store(Some(Arc::new(Discovered {
             metadata: Arc::clone(metadata),
             renew_at: now + fresh_for,
+            outdated_at: wall.saturating_add(fresh_for),
             renew_from: now + at_least,
         })));
     }
@@ -273,19 +290,19 @@ impl Inner {
 }
 
 /// Fetches a document and keeps it; where that fails, the one that is known lives on for a while.
-async fn discover(server: Arc<Inner>) -> Result<Arc<ServerMetadata>, DiscoveryError> {
+async fn discover(server: Arc<Inner>, clock: Clock) -> Result<Arc<ServerMetadata>, DiscoveryError> {
     let found = timeout(DISCOVERY_DEADLINE, server.look()).await;
     let found = found.unwrap_or_else(|_| {
         Err(server.error(format_args!("no document within {DISCOVERY_DEADLINE:?}")))
     });
     match &found {
-        Ok(metadata) => server.keep(metadata, MAX_AGE, PATIENCE),
+        Ok(metadata) => server.keep(metadata, MAX_AGE, PATIENCE, clock.now()),
         Err(error) => {
             let asked = error.retry_after.unwrap_or_default();
             if let Some(known) = server.discovered.load_full() {
                 observe::not_rediscovered(&server.issuer, &error.problem);
                 let pause = asked.max(COOLDOWN);
-                server.keep(&known.metadata, pause, pause);
+                server.keep(&known.metadata, pause, pause, clock.now());
             } else {
                 let until = Instant::now() + asked.max(PAUSE);
                 *server.failed() = Some((until, error.clone()));

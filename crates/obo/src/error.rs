@@ -9,7 +9,7 @@ use http::StatusCode;
 use crate::answer::{Answer, GrpcCode};
 use crate::challenge::{BearerError, Challenge};
 use crate::rejection::{step_up, unauthenticated};
-use crate::{ErrorClass, Target, TokenEndpointError};
+use crate::{ErrorClass, RefusedToken, Target, TokenEndpointError};
 
 /// An error of a service that is not this project's.
 pub type BoxError = Box<dyn Error + Send + Sync>;
@@ -27,7 +27,7 @@ struct Inner {
     kind: ExchangeErrorKind,
     /// For whom the token was to be, printable.
     target: Option<String>,
-    /// What happened, where the token endpoint does not tell.
+    /// What happened, where the token endpoint does not tell, or not all of it.
     problem: Cow<'static, str>,
     source: Option<TokenEndpointError>,
     /// It is about a token of this service's own.
@@ -136,8 +136,10 @@ impl ExchangeError {
     pub(crate) fn rejects_client(&self) -> Option<&TokenEndpointError> {
         let source = self.0.source.as_ref()?;
         let is_of_client = self.0.kind == ExchangeErrorKind::ClientMisconfigured
-            && (source.status() == Some(StatusCode::UNAUTHORIZED)
-                || source.oauth_code() == Some("invalid_client"));
+            && match source.oauth_code() {
+                Some(code) => code == "invalid_client",
+                None => source.status() == Some(StatusCode::UNAUTHORIZED),
+            };
         is_of_client.then_some(source)
     }
 
@@ -167,6 +169,34 @@ impl ExchangeError {
             + target
             + self.0.problem.len()
             + source
+    }
+
+    /// Whether the server says that it refuses the acting service's token.
+    pub(crate) fn is_of_actor(&self) -> bool {
+        let refused = self.0.source.as_ref().and_then(|it| it.refused_token());
+        refused == Some(RefusedToken::Actor)
+    }
+
+    /// Whether the server refuses the acting service's token, or does not say which of the two tokens it refuses.
+    pub(crate) fn may_be_of_actor(&self) -> bool {
+        let refused = self.0.source.as_ref().and_then(|it| it.refused_token());
+        match refused {
+            Some(RefusedToken::Actor) => true,
+            Some(RefusedToken::Subject) => false,
+            None => self.0.kind == ExchangeErrorKind::SubjectInvalid,
+        }
+    }
+
+    /// The same failure as one of this service, whose token the server may have refused.
+    pub(crate) fn of_actor(&self) -> Self {
+        let source = self.0.source.clone();
+        Self(Arc::new(Inner {
+            kind: ExchangeErrorKind::ClientMisconfigured,
+            target: self.0.target.clone(),
+            problem: Cow::Borrowed("the acting service's own token may not be accepted"),
+            source: source.map(TokenEndpointError::of_this_service),
+            is_own: false,
+        }))
     }
 
     /// What kind of failure it is.
@@ -259,7 +289,8 @@ impl fmt::Display for ExchangeError {
             write!(f, " for audience {target}")?;
         }
         match &self.0.source {
-            Some(source) => write!(f, ": {source}"),
+            Some(source) if self.0.problem.is_empty() => write!(f, ": {source}"),
+            Some(source) => write!(f, ": {}: {source}", self.0.problem),
             None => write!(f, ": {}", self.0.problem),
         }
     }

@@ -49,9 +49,9 @@ pub use obo_core::{
     UnixTime, Validated, challenge, dialect,
 };
 pub(crate) use obo_core::{
-    BearerCredentials, BearerToken, ForeignAssertion, JwsHeader, KeySet, Selection, UnverifiedJwt,
-    VerificationKey, compact_jws, has_byte_order_mark, https_or_loopback, mac_signature,
-    retry_after,
+    BearerCredentials, BearerToken, ForeignAssertion, JwsHeader, KeySet, RefusedToken, Selection,
+    UnverifiedJwt, VerificationKey, compact_jws, has_byte_order_mark, https_or_loopback,
+    mac_signature, retry_after,
 };
 
 pub use self::http::HttpService;

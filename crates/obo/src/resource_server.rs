@@ -2,7 +2,6 @@ mod judge;
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
 
 use futures_util::future::join_all;
 
@@ -13,7 +12,7 @@ use crate::jwks::Jwks;
 use crate::verified_tokens::VerifiedTokens;
 use crate::{
     Audience, AuthorizationServer, BearerCredentials, Clock, ConfigError, Introspection, Issuer,
-    KeyStatus, Policy, Rejection, Validated,
+    KeyStatus, Policy, Rejection, UnixTime, Validated,
 };
 
 /// Who this service is and whom it trusts: its audience, and for each issuer a policy and keys.
@@ -239,6 +238,7 @@ impl ResourceServer {
         self.forgotten = Forgotten::new();
         let trusted = Arc::make_mut(&mut self.trusted).iter_mut().enumerate();
         for (issuer, trusted) in trusted {
+            trusted.jwks = trusted.jwks.by_clock(&self.clock);
             if let Some(introspector) = &mut trusted.introspector {
                 let kept = Kept {
                     verified: self.verified.clone(),
@@ -337,13 +337,16 @@ impl ResourceServer {
         trusted.find(|(_, trusted)| trusted.policy.issuer().as_str() == issuer)
     }
 
-    /// How long this server goes on accepting the caller's token; one of an issuer that it does not know has no leeway.
-    pub(crate) fn time_left(&self, caller: &Validated) -> Duration {
-        let until = match self.find(caller.issuer().as_str()) {
+    /// Until when this server accepts the caller's token; one of an issuer that it does not know has no leeway.
+    pub(crate) fn accepted_until(&self, caller: &Validated) -> UnixTime {
+        match self.find(caller.issuer().as_str()) {
             Some((_, trusted)) => trusted.policy.accepts_until(caller),
-            None => caller.expires_at(),
-        };
-        until.saturating_since(self.clock.now())
+            None => caller.ends_at(),
+        }
+    }
+
+    pub(crate) fn wall_clock(&self) -> &Clock {
+        &self.clock
     }
 
     /// Whom this service trusts.

@@ -9,7 +9,7 @@ use quick_cache::sync::Cache;
 use quick_cache::{Equivalent, Lifecycle, Weighter};
 use tokio::time::Instant;
 
-use crate::{Issuer, SubjectToken, Validated};
+use crate::{Issuer, SubjectToken, UnixTime, Validated};
 
 /// Room for tokens and callers, in bytes.
 const CAPACITY: u64 = 64 * 1024 * 1024;
@@ -33,14 +33,15 @@ pub(crate) struct Verified {
     pub(crate) issuer: usize,
     /// The generation of the key set that vouches for it, if it was validated here.
     pub(crate) generation: Option<u64>,
-    /// Until when what its issuer said of it holds, if it was asked.
-    pub(crate) until: Option<Instant>,
+    /// Until when what its issuer said of it holds on each clock, if it was asked: the earlier end counts.
+    pub(crate) until: Option<(Instant, UnixTime)>,
 }
 
 impl Verified {
     /// Whether nothing more need be asked of the issuer.
-    pub(crate) fn holds(&self) -> bool {
-        self.until.is_none_or(|until| Instant::now() < until)
+    pub(crate) fn holds(&self, wall: UnixTime) -> bool {
+        self.until
+            .is_none_or(|(until, ends_at)| wall < ends_at && Instant::now() < until)
     }
 }
 

@@ -9,7 +9,8 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::{
-    ClaimsRequest, ErrorClass, ExchangeRequest, TokenEndpointError, UnixTime, json, retry_after,
+    ClaimsRequest, ErrorClass, ExchangeRequest, RefusedToken, TokenEndpointError, UnixTime, json,
+    retry_after,
 };
 
 /// What a server said when it refused, for a dialect to judge what it meant.
@@ -126,13 +127,13 @@ pub(super) fn refusal(
     let Some(told) = told else {
         return error;
     };
+    let code = without_tokens(exchange, &told.error);
     let description = (!told.description.is_empty()).then_some(told.description);
-    let error = error.with_oauth(
-        &without_tokens(exchange, &told.error),
-        description
-            .map(|text| without_tokens(exchange, &text))
-            .as_deref(),
-    );
+    let description = description.map(|text| without_tokens(exchange, &text));
+    let refused = refused_token(class, &code, description.as_deref());
+    let error = error
+        .with_oauth(&code, description.as_deref())
+        .with_refused_token(refused);
     if class != ErrorClass::StepUp {
         return error;
     }
@@ -204,6 +205,29 @@ fn by_the_standard(status: StatusCode, error: Option<&str>) -> ErrorClass {
         (StatusCode::UNAUTHORIZED, Some(_)) => ErrorClass::SubjectInvalid,
         (StatusCode::FORBIDDEN, Some(error)) if !error.is_empty() => ErrorClass::TargetDenied,
         _ => ErrorClass::AnswerUnusable,
+    }
+}
+
+/// Which of the two tokens of an exchange is refused, by the code or else by the words.
+///
+/// The codes of the standard are for both (RFC 8693 section 2.2.2); others that count against the user name one.
+fn refused_token(class: ErrorClass, code: &str, description: Option<&str>) -> Option<RefusedToken> {
+    if code.contains("actor") {
+        return Some(RefusedToken::Actor);
+    }
+    let words = match (class, code) {
+        (
+            ErrorClass::SubjectInvalid | ErrorClass::AnswerUnusable,
+            "invalid_request" | "invalid_grant" | "invalid_token",
+        )
+        | (ErrorClass::AnswerUnusable, _) => description.unwrap_or_default().to_ascii_lowercase(),
+        (ErrorClass::SubjectInvalid, _) => return Some(RefusedToken::Subject),
+        _ => return None,
+    };
+    match (words.contains("actor"), words.contains("subject")) {
+        (true, false) => Some(RefusedToken::Actor),
+        (false, true) => Some(RefusedToken::Subject),
+        _ => None,
     }
 }
 

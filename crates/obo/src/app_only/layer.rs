@@ -14,7 +14,7 @@ use crate::{ExchangeError, TokenExchange};
 pub struct AppOnlyLayer<R = ()> {
     pub(super) exchange: TokenExchange,
     pub(super) replay: R,
-    route: Route,
+    pub(super) route: Route,
 }
 
 impl AppOnlyLayer {

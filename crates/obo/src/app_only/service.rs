@@ -36,8 +36,9 @@ where
         self.inner.poll_ready(cx).map_err(CallError::inner)
     }
 
-    fn call(&mut self, request: Request<B>) -> Self::Future {
+    fn call(&mut self, mut request: Request<B>) -> Self::Future {
         let wanted = self.layer.wanted(request.uri());
+        self.layer.route.correct_host(&mut request);
         let exchange = self.layer.exchange.clone();
         ResponseFuture::once(exchange, wanted, request, &mut self.inner)
     }
@@ -57,8 +58,9 @@ where
         self.inner.poll_ready(cx).map_err(CallError::inner)
     }
 
-    fn call(&mut self, request: Request<B>) -> Self::Future {
+    fn call(&mut self, mut request: Request<B>) -> Self::Future {
         let wanted = self.layer.wanted(request.uri());
+        self.layer.route.correct_host(&mut request);
         let exchange = self.layer.exchange.clone();
         let replay = &self.layer.replay;
         ResponseFuture::replayed(exchange, wanted, request, &mut self.inner, replay)

@@ -39,6 +39,10 @@ pin_project! {
             // Taken when the wait is over.
             pending: Option<Pending<S, B>>,
         },
+        Readying {
+            // Taken when the inner service is ready.
+            pending: Option<Pending<S, B>>,
+        },
         Passed {
             #[pin]
             future: S::Future,
@@ -50,7 +54,7 @@ pin_project! {
 struct Pending<S, B> {
     layer: BearerAuthLayer,
     request: Request<B>,
-    ready: S,
+    inner: S,
 }
 
 impl<S, B, R> ResponseFuture<S, B>
@@ -76,12 +80,12 @@ where
         wait: Wait,
         layer: BearerAuthLayer,
         request: Request<B>,
-        ready: S,
+        inner: S,
     ) -> Self {
         let pending = Some(Pending {
             layer,
             request,
-            ready,
+            inner,
         });
         Self {
             state: State::Waiting { wait, pending },
@@ -155,12 +159,24 @@ where
                         return Poll::Pending;
                     };
                     match waited.layer.admit_after(&mut waited.request, over) {
-                        Step::Pass => pass(waited.request, &mut waited.ready),
+                        Step::Pass => State::Readying {
+                            pending: Some(waited),
+                        },
                         Step::Refuse(rejection) => refusal(&rejection, &waited.request),
                         Step::Wait(wait) => State::Waiting {
                             wait,
                             pending: Some(waited),
                         },
+                    }
+                }
+                StateProjection::Readying { pending } => {
+                    let Some(waiting) = pending else {
+                        return Poll::Pending;
+                    };
+                    ready!(waiting.inner.poll_ready(cx))?;
+                    match pending.take() {
+                        Some(mut waited) => pass(waited.request, &mut waited.inner),
+                        None => return Poll::Pending,
                     }
                 }
             };

@@ -16,6 +16,9 @@
 //!    comes after them: what it says is judged by the same policy, and no answer is 503.
 //! 6. The [`Validated`](crate::Validated) goes into the request's extensions and the request to the inner service.
 //!
+//! A request that waits for keys or for the issuer leaves the readiness of the inner service, such as the permit of a
+//! concurrency limit, to others; a clone of the service is polled ready after the wait.
+//!
 //! A refusal is a response with an empty body. A gRPC request is answered as gRPC, without needing tonic. Where the layer
 //! knows the service's [`ProtectedResource`](crate::ProtectedResource), each `Bearer` challenge names its metadata,
 //! whether this layer, a rule or a handler raised it.

@@ -1,4 +1,3 @@
-use std::mem;
 use std::task::{Context, Poll};
 
 use http::{Request, Response};
@@ -47,10 +46,9 @@ where
             Step::Pass => ResponseFuture::passed(request, &mut self.inner),
             Step::Refuse(rejection) => ResponseFuture::refused(&rejection, &request),
             Step::Wait(wait) => {
-                // The service that was polled ready goes along; its clone has still to be.
-                let clone = self.inner.clone();
-                let ready = mem::replace(&mut self.inner, clone);
-                ResponseFuture::waiting(wait, self.layer.clone(), request, ready)
+                // What makes this service ready, such as a permit, is left to others: a clone is polled after the wait.
+                self.inner = self.inner.clone();
+                ResponseFuture::waiting(wait, self.layer.clone(), request, self.inner.clone())
             }
         };
         future.naming(self.layer.metadata.clone())

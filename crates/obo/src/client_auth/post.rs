@@ -66,7 +66,7 @@ impl AuthenticatedEndpoint<'_> {
         mut form: TokenRequest,
         place: impl FnOnce(&ServerMetadata, bool) -> Result<&str, TokenEndpointError>,
     ) -> Result<Response<Bytes>, TokenEndpointError> {
-        let metadata = self.server.metadata().await.map_err(|error| {
+        let metadata = self.server.metadata(self.clock).await.map_err(|error| {
             self.reached.set();
             let retry_after = error.retry_after;
             transient(&error).with_retry_after(retry_after)

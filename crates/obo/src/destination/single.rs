@@ -190,6 +190,15 @@ impl Destination {
         Ok(self)
     }
 
+    /// What `Host` says of a request to this destination; a template has no single one.
+    pub(crate) fn host(&self) -> Option<String> {
+        let Place { host, port, .. } = &self.0.place;
+        (!self.is_template()).then(|| match (self.0.place.scheme.as_ref(), *port) {
+            ("https", 443) | ("http", 80) => host.to_string(),
+            _ => format!("{host}:{port}"),
+        })
+    }
+
     pub(super) fn place(&self) -> &Place<'static> {
         &self.0.place
     }

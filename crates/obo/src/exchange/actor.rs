@@ -7,6 +7,11 @@ use crate::{ActorToken, Secret, Target, TokenEndpointError, TokenType};
 /// Whose token names the acting service, where a server does not infer it from how the client authenticates (OT-02).
 ///
 /// Without one no `actor_token` is sent.
+///
+/// If the server refuses an exchange and the actor's token may be the reason, the token is fetched once more and the
+/// exchange is tried once more with it. What the server does not say clearly about the user's token is not blamed on the
+/// user: it is [`ClientMisconfigured`](crate::ExchangeErrorKind::ClientMisconfigured), unless the same actor works for
+/// others in the meantime.
 #[derive(Clone, Debug)]
 pub struct ActorSource(pub(super) Kind);
 

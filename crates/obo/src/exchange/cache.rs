@@ -12,7 +12,9 @@ use tokio::time::Instant;
 use super::bounds::CacheBounds;
 use super::entries::{Entries, Hit, Outcome, Room};
 use super::lifetime::{renewed_after, usable};
-use crate::{CacheKey, ExchangeError, ExchangeErrorKind, IssuedToken, Issuer, observe, random};
+use crate::{
+    CacheKey, ExchangeError, ExchangeErrorKind, IssuedToken, Issuer, UnixTime, observe, random,
+};
 
 /// The longest that a caller is told again that its token is not accepted.
 const SUBJECT_INVALID: Duration = Duration::from_secs(30);
@@ -121,18 +123,19 @@ impl TokenCache {
         SubjectId(self.number(of))
     }
 
-    pub(super) fn get(&self, place: &Place) -> Option<Hit> {
+    /// What is cached there and has ended on neither clock; `wall` is the time of the wall clock.
+    pub(super) fn get(&self, place: &Place, wall: UnixTime) -> Option<Hit> {
         let entries = self.subjects.get(&place.subject)?;
-        entries.get(&place.key, Instant::now())
+        entries.get(&place.key, Instant::now(), wall)
     }
 
-    /// Keeps a token that is good for `lifetime` from `request_start`, no longer than the caller's `session`; one that
-    /// hardly lives is not kept.
+    /// Keeps a token that is good for `lifetime` from when it was requested, which is given on both clocks, no longer than
+    /// the caller's `session`; one that hardly lives is not kept.
     pub(super) fn insert(
         &self,
         place: Place,
         token: IssuedToken,
-        request_start: Instant,
+        (request_start, started_at): (Instant, UnixTime),
         lifetime: Duration,
         session: Duration,
     ) {
@@ -143,13 +146,19 @@ impl TokenCache {
         self.keep(
             place,
             Ok(token),
-            request_start + usable,
+            (request_start + usable, started_at.saturating_add(usable)),
             renewed.map(|after| request_start + after),
         );
     }
 
     /// Keeps a refusal that asking again would not change, while the caller's own token lives; others are not kept.
-    pub(super) fn insert_refusal(&self, place: Place, error: &ExchangeError, session: Duration) {
+    pub(super) fn insert_refusal(
+        &self,
+        place: Place,
+        error: &ExchangeError,
+        session: Duration,
+        wall: UnixTime,
+    ) {
         let now = Instant::now();
         let most = match error.kind() {
             ExchangeErrorKind::SubjectInvalid => SUBJECT_INVALID,
@@ -160,18 +169,19 @@ impl TokenCache {
             // A cached token stays usable: the next one is fetched later.
             _ => return self.change(&place, |entries| entries.postpone(&place.key, now)),
         };
-        let until = now + session.min(most).min(self.bounds.lifetime);
-        self.keep(place, Err(error.clone()), until, None);
+        let most = session.min(most).min(self.bounds.lifetime);
+        let end = (now + most, wall.saturating_add(most));
+        self.keep(place, Err(error.clone()), end, None);
     }
 
     fn keep(
         &self,
         place: Place,
         outcome: Outcome,
-        usable_until: Instant,
+        end: (Instant, UnixTime),
         renew_at: Option<Instant>,
     ) {
-        if usable_until <= Instant::now() {
+        if end.0 <= Instant::now() {
             return;
         }
         let _changing = self.lock();
@@ -180,7 +190,7 @@ impl TokenCache {
             bytes: self.bounds.of_one_subject(),
         };
         let insert = |entries: &mut Entries, outcome| {
-            let let_go = entries.insert(place.key, outcome, usable_until, renew_at, room);
+            let let_go = entries.insert(place.key, outcome, end, renew_at, room);
             observe::let_go("subject", let_go);
         };
         let known = self
@@ -226,8 +236,18 @@ impl TokenCache {
         true
     }
 
+    /// Evicts a token that the authorization server may not accept any more, if it is still what is cached.
+    pub(super) fn evict(&self, place: &Place, token: &IssuedToken) {
+        let mut is_cached = false;
+        self.change(place, |entries| {
+            is_cached = entries.has(&place.key, token);
+            entries.remove(&place.key, token);
+        });
+        observe::let_go("rejected", usize::from(is_cached));
+    }
+
     /// Lets the tokens of those go who ask for nothing any more, once in a while: they would stay until there is no room.
-    pub(super) fn sweep(&self) {
+    pub(super) fn sweep(&self, wall: UnixTime) {
         let now = Instant::now();
         {
             let mut next = self
@@ -242,7 +262,7 @@ impl TokenCache {
         let _changing = self.lock();
         let gone = AtomicUsize::new(0);
         self.subjects.retain(|_, entries| {
-            let expired = entries.all_expired(now);
+            let expired = entries.all_expired(now, wall);
             gone.fetch_add(expired.unwrap_or_default(), Ordering::Relaxed);
             expired.is_none()
         });

@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
 
 use super::actor::{ActorSource, Kind};
+use super::actor_health::ActorHealth;
 use super::admission::Asker;
 use super::ask::{Ask, Own};
 use super::bounds::CacheBounds;
@@ -14,6 +15,7 @@ use super::cache::{Place, SubjectId, TokenCache};
 use super::client_rejection::ClientRejection;
 use super::entries::Outcome;
 use super::future::ResponseFuture;
+use super::own_actor::{Renewal, SentActor};
 use super::revocations::Revocations;
 use super::token_endpoint::TokenEndpoint;
 use super::{Exchanged, TokenSource};
@@ -27,7 +29,8 @@ pub(super) struct Engine {
     pub(super) endpoint: TokenEndpoint,
     pub(super) limits: Limits,
     pub(super) actor: Option<ActorSource>,
-    tokens: TokenCache,
+    pub(super) actors: ActorHealth,
+    pub(super) tokens: TokenCache,
     flights: Arc<Flights<CacheKey, Outcome>>,
     /// Apart, since an exchange that is under way may wait for the actor's own token.
     own_flights: Arc<Flights<CacheKey, Outcome>>,
@@ -74,6 +77,7 @@ impl Engine {
             endpoint,
             limits,
             actor,
+            actors: ActorHealth::new(),
             tokens: TokenCache::new(limits.cache),
             flights: Flights::new(limits.flights),
             own_flights: Flights::new(limits.flights),
@@ -84,11 +88,12 @@ impl Engine {
 
     /// The token at hand, or a future of it.
     pub(super) fn ask(self: &Arc<Self>, ask: Ask) -> ResponseFuture {
-        let place = match self.place(&ask) {
+        let wall = self.endpoint.clock.now();
+        let place = match self.place(&ask, wall) {
             Ok(place) => place,
             Err(error) => return ResponseFuture::failed(error),
         };
-        let at_hand = self.tokens.get(&place);
+        let at_hand = self.tokens.get(&place, wall);
         let at_hand = at_hand.filter(|hit| !ask.is_fresh() || hit.is_of_the_setup());
         observe::at_hand(at_hand.is_some());
         if let Some(hit) = at_hand {
@@ -101,6 +106,9 @@ impl Engine {
                 source: TokenSource::Cache,
                 place,
             }));
+        }
+        if let Some(caller) = ask.caller() {
+            self.revocations.saw(caller);
         }
         if let Some(error) = self.rejected(&ask) {
             return ResponseFuture::failed(error);
@@ -121,11 +129,11 @@ impl Engine {
     }
 
     /// Where the outcome is kept; an error when it is for nobody.
-    fn place(&self, ask: &Ask) -> Result<Place, ExchangeError> {
+    fn place(&self, ask: &Ask, wall: UnixTime) -> Result<Place, ExchangeError> {
         let target = ask.target().map(|target| &**target);
         let subject = ask
             .caller()
-            .map(|caller| self.check_caller(caller, target))
+            .map(|caller| self.check_caller(caller, target, wall))
             .transpose()?;
         let key = self.key(ask).ok_or_else(|| {
             let problem = "the system gives no randomness to key the cache with";
@@ -169,7 +177,7 @@ impl Engine {
     ) -> Outcome {
         // Whoever missed the cache just before another flight ended comes here after it.
         if need == Need::Missing
-            && let Some(hit) = self.tokens.get(&place)
+            && let Some(hit) = self.tokens.get(&place, self.endpoint.clock.now())
         {
             return hit.outcome;
         }
@@ -179,7 +187,7 @@ impl Engine {
         let outcome = under_way.within(self.fetch(&ask, &place, start)).await;
         // Neither the server's word, nor the token's own, nor the caller's session is outlived (TX-42).
         let session = ask.caller().map_or(Duration::MAX, |caller| {
-            caller.expires_at().saturating_since(started_at)
+            caller.ends_at().saturating_since(started_at)
         });
         let rejects_client = match outcome.as_ref().map_err(ExchangeError::rejects_client) {
             Ok(_) => {
@@ -198,12 +206,15 @@ impl Engine {
             Ok(token) => {
                 let lifetime = token.lifetime(started_at);
                 self.tokens
-                    .insert(place, token.clone(), start, lifetime, session);
+                    .insert(place, token.clone(), (start, started_at), lifetime, session);
             }
             Err(_) if rejects_client => {}
-            Err(error) => self.tokens.insert_refusal(place, error, session),
+            Err(error) => {
+                let wall = self.endpoint.clock.now();
+                self.tokens.insert_refusal(place, error, session, wall);
+            }
         }
-        self.tokens.sweep();
+        self.tokens.sweep(self.endpoint.clock.now());
         let told = outcome.as_ref().map(|_| ());
         under_way.ended(target.as_deref(), told, start.elapsed());
         outcome
@@ -211,35 +222,37 @@ impl Engine {
 
     async fn fetch(self: &Arc<Self>, ask: &Ask, place: &Place, start: Instant) -> Outcome {
         let deadline = start + self.endpoint.deadline;
-        let asked = self.with_actor(ask.clone(), deadline).await?;
-        let asker = Asker {
-            subject: place.subject.number(),
-            target: self.tokens.number(ask.target().map(ToString::to_string)),
+        let (asked, sent) = self.with_actor(ask.clone(), deadline).await?;
+        let asker = self.asker(ask, place);
+        let issued = self.endpoint.ask(&asked, asker, deadline).await;
+        let issued = match sent {
+            Some(sent) => self.over_actor(ask, place, sent, issued, deadline).await?,
+            None => issued?,
         };
-        let issued = self.endpoint.ask(&asked, asker, deadline).await?;
         // The answer may have taken longer than the caller's token lived, or than it was not revoked.
         if let Some(caller) = ask.caller() {
-            self.check_caller(caller, ask.target().map(|target| &**target))?;
+            let target = ask.target().map(|target| &**target);
+            self.check_caller(caller, target, self.endpoint.clock.now())?;
         }
         Ok(issued)
     }
 
     /// The same with the acting service's token, where one is to be sent and the request brings none.
-    async fn with_actor(
+    pub(super) async fn with_actor(
         self: &Arc<Self>,
         ask: Ask,
         deadline: Instant,
-    ) -> Result<Ask, ExchangeError> {
+    ) -> Result<(Ask, Option<SentActor>), ExchangeError> {
         let (Ask::Exchange(request), Some(ActorSource(kind))) = (&ask, &self.actor) else {
-            return Ok(ask);
+            return Ok((ask, None));
         };
         if request.actor().is_some() {
-            return Ok(ask);
+            return Ok((ask, None));
         }
         // One store has one actor, whose token may be renewed without what is at hand getting worse.
         let identity = "the actor of the exchange";
-        let actor = match kind {
-            Kind::Fixed(token) => token.clone(),
+        let (actor, source) = match kind {
+            Kind::Fixed(token) => (token.clone(), Renewal::None),
             Kind::Fetched { token_type, fetch } => {
                 let fetched = timeout_at(deadline, fetch()).await;
                 let fetched = fetched.unwrap_or_else(|_| {
@@ -250,7 +263,8 @@ impl Engine {
                     let error = error.of_this_service();
                     ExchangeError::of_token_endpoint(Some(request.target()), error)
                 })?;
-                ActorToken::new(token, token_type.clone(), identity)
+                let token = ActorToken::new(token, token_type.clone(), identity);
+                (token, Renewal::Fetched)
             }
             Kind::ClientCredentials(target) => {
                 let own = self.ask(Ask::Own(Own {
@@ -264,10 +278,21 @@ impl Engine {
                     .await
                     .map_err(|error| without_actor(request.target(), &error))?;
                 let token = Secret::new(own.token().expose());
-                ActorToken::new(token, TokenType::ACCESS_TOKEN, identity)
+                let token = ActorToken::new(token, TokenType::ACCESS_TOKEN, identity);
+                (token, Renewal::Own(Box::new(own)))
             }
         };
-        Ok(Ask::Exchange(request.clone().with_actor(actor)))
+        let asked = Ask::Exchange(request.clone().with_actor(actor.clone()));
+        let token = actor;
+        Ok((asked, Some(SentActor { token, source })))
+    }
+
+    /// For whom and for what a request is, as circuit breakers and pauses tell them apart.
+    pub(super) fn asker(&self, ask: &Ask, place: &Place) -> Asker {
+        Asker {
+            subject: place.subject.number(),
+            target: self.tokens.number(ask.target().map(ToString::to_string)),
+        }
     }
 
     /// The rejection of our own credential, for as long as asking again would change nothing.
@@ -285,6 +310,7 @@ impl Engine {
         &self,
         caller: &Validated,
         target: Option<&Target>,
+        wall: UnixTime,
     ) -> Result<SubjectId, ExchangeError> {
         let issuer = caller.issuer();
         if !self.endpoint.takes_subjects_of(issuer) {
@@ -297,9 +323,9 @@ impl Engine {
             return Err(ExchangeError::new(kind, target, problem));
         }
         let subject = self.tokens.subject(issuer, caller.subject());
-        let problem = if caller.expires_at() <= self.endpoint.clock.now() {
+        let problem = if caller.ends_at() <= wall {
             "the caller's own token has expired"
-        } else if self.revocations.cover(subject, caller.issued_at()) {
+        } else if self.revocations.cover(subject, caller, wall) {
             "the caller's own token was revoked"
         } else {
             return Ok(subject);
@@ -311,7 +337,8 @@ impl Engine {
     pub(super) fn revoke(&self, issuer: &Issuer, subject: &str, issued_until: UnixTime) {
         let subject = self.tokens.subject(issuer, subject);
         // In this order: what comes between is refused, and what was kept before goes.
-        self.revocations.insert(subject, issued_until);
+        self.revocations
+            .insert(subject, issued_until, self.endpoint.clock.now());
         self.tokens.forget(subject);
     }
 

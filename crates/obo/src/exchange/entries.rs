@@ -2,7 +2,7 @@
 
 use tokio::time::Instant;
 
-use crate::{CacheKey, ExchangeError, IssuedToken};
+use crate::{CacheKey, ExchangeError, IssuedToken, UnixTime};
 
 /// What an entry takes besides its outcome, in bytes.
 const ENTRY: usize = 240;
@@ -22,8 +22,17 @@ struct Entry {
     /// What it takes in memory, in bytes.
     size: usize,
     usable_until: Instant,
+    /// The same end on the wall clock, which a suspended machine or a corrected clock does not put off.
+    ends_at: UnixTime,
     /// When it is fetched anew beside its use.
     renew_at: Option<Instant>,
+}
+
+impl Entry {
+    /// The earlier of both ends counts.
+    fn is_usable(&self, now: Instant, wall: UnixTime) -> bool {
+        now < self.usable_until && wall < self.ends_at
+    }
 }
 
 /// What is at hand.
@@ -56,8 +65,8 @@ fn size(outcome: &Outcome) -> usize {
 }
 
 impl Entries {
-    pub(super) fn get(&self, key: &CacheKey, now: Instant) -> Option<Hit> {
-        let entry = self.find(key).filter(|entry| now < entry.usable_until)?;
+    pub(super) fn get(&self, key: &CacheKey, now: Instant, wall: UnixTime) -> Option<Hit> {
+        let entry = self.find(key).filter(|entry| entry.is_usable(now, wall))?;
         Some(Hit {
             outcome: entry.outcome.clone(),
             is_due: entry.renew_at.is_some_and(|at| at <= now),
@@ -69,7 +78,7 @@ impl Entries {
         &mut self,
         key: CacheKey,
         outcome: Outcome,
-        usable_until: Instant,
+        (usable_until, ends_at): (Instant, UnixTime),
         renew_at: Option<Instant>,
         room: Room,
     ) -> usize {
@@ -77,6 +86,7 @@ impl Entries {
             size: ENTRY + size(&outcome),
             outcome,
             usable_until,
+            ends_at,
             renew_at,
         };
         let now = Instant::now();
@@ -105,8 +115,8 @@ impl Entries {
     }
 
     /// How many there are, where none of them can be used any more.
-    pub(super) fn all_expired(&self, now: Instant) -> Option<usize> {
-        let is_over = |(_, entry): &(_, Entry)| entry.usable_until <= now;
+    pub(super) fn all_expired(&self, now: Instant, wall: UnixTime) -> Option<usize> {
+        let is_over = |(_, entry): &(_, Entry)| !entry.is_usable(now, wall);
         self.0.iter().all(is_over).then_some(self.0.len())
     }
 

@@ -4,6 +4,7 @@
 //! token at the same time; it runs in a task of its own, so that a caller that goes away changes nothing for the others.
 
 mod actor;
+mod actor_health;
 mod admission;
 mod ask;
 mod bounds;
@@ -14,6 +15,7 @@ mod engine;
 mod entries;
 mod future;
 mod lifetime;
+mod own_actor;
 mod pauses;
 mod retry;
 mod revocations;

@@ -242,11 +242,17 @@ impl TokenExchange {
         self.ask(Ask::Own(own)).await
     }
 
-    /// Lets go of all that is at hand for a user, and of the right to get more: their tokens that were issued until
-    /// `issued_until` are refused from now on, also to work that goes on without a request.
+    /// Evicts all cached tokens of a user, and refuses their own tokens that were issued until `issued_until` from now on,
+    /// also to background work.
     ///
-    /// To be called when the user logs out, such as by a logout token (OpenID Connect Back-Channel Logout), whose `iat` is
-    /// the time. The last 65,536 users are remembered. It concerns this exchange alone: the inbound side goes on accepting those tokens until they expire.
+    /// Call it when the user logs out, such as on a logout token (OpenID Connect Back-Channel Logout), whose `iat` is the
+    /// time. The last 65,536 users are remembered. It concerns this exchange alone: the inbound side accepts those tokens
+    /// until they expire.
+    ///
+    /// Tokens say when they were issued in whole seconds. One of the very second of `issued_until` is refused if this
+    /// exchange has seen it before; otherwise it is accepted, since the token of a user who logs in again at once looks the
+    /// same, and would be refused for as long as it lives. A token without `iat` is judged by its `auth_time`; one without
+    /// both is refused for a day.
     pub fn revoke(&self, issuer: &Issuer, subject: &str, issued_until: UnixTime) {
         self.0.revoke(issuer, subject, issued_until);
     }

@@ -1,27 +1,31 @@
 use std::fmt;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
 
 use http::{HeaderMap, Method};
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
-use tokio::time::{Instant, Sleep, sleep_until};
 
+use super::countdown::{Countdown, End};
 use crate::answer::Protocol;
-use crate::{BoxError, Rejection, TokenError, observe};
+use crate::{BoxError, Clock, Rejection, TokenError, UnixTime, observe};
 
 /// When a request's token expires, and how its caller is told.
 pub(super) struct Deadline {
-    pub(super) at: Instant,
+    pub(super) end: End,
     pub(super) protocol: Protocol,
 }
 
 impl Deadline {
     /// `None` when it is further away than the clock counts.
-    pub(super) fn after(left: Duration, method: &Method, request: &HeaderMap) -> Option<Self> {
+    pub(super) fn new(
+        wall: UnixTime,
+        clock: &Clock,
+        method: &Method,
+        request: &HeaderMap,
+    ) -> Option<Self> {
         Some(Self {
-            at: Instant::now().checked_add(left)?,
+            end: End::new(wall, clock)?,
             protocol: Protocol::of(method, request),
         })
     }
@@ -55,7 +59,7 @@ pin_project! {
             #[pin]
             inner: B,
             #[pin]
-            timer: Sleep,
+            timer: Countdown,
             protocol: Protocol,
         },
         Ended,
@@ -65,9 +69,9 @@ pin_project! {
 impl<B> ExpiryBody<B> {
     pub(super) fn new(inner: B, deadline: Option<Deadline>) -> Self {
         let state = match deadline {
-            Some(Deadline { at, protocol }) => State::Running {
+            Some(Deadline { end, protocol }) => State::Running {
                 inner,
-                timer: sleep_until(at),
+                timer: Countdown::new(end),
                 protocol,
             },
             None => State::Endless { inner },
@@ -100,11 +104,11 @@ where
             StateProjection::Endless { inner } => return inner.poll_frame(cx).map_err(Into::into),
             StateProjection::Running {
                 inner,
-                timer,
+                mut timer,
                 protocol,
             } => {
                 // Asked first, for a body that is never out of frames would not let the timer have its turn.
-                if Instant::now() < timer.deadline() {
+                if !timer.as_mut().is_over() {
                     if let Poll::Ready(frame) = inner.poll_frame(cx) {
                         return Poll::Ready(frame.map(|frame| frame.map_err(Into::into)));
                     }

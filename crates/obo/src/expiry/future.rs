@@ -4,10 +4,10 @@ use std::task::{Context, Poll};
 
 use http::Response;
 use pin_project_lite::pin_project;
-use tokio::time::{Sleep, sleep_until};
 
 use super::ExpiryBody;
 use super::body::{Deadline, expired};
+use super::countdown::Countdown;
 
 pin_project! {
     /// The future of [`Expiry`](super::Expiry).
@@ -28,7 +28,7 @@ pin_project! {
             #[pin]
             future: F,
             #[pin]
-            timer: Sleep,
+            timer: Countdown,
             // Taken when the response is there.
             deadline: Option<Deadline>,
         },
@@ -41,7 +41,7 @@ impl<F> ResponseFuture<F> {
         let state = match deadline {
             Some(deadline) => State::Running {
                 future,
-                timer: sleep_until(deadline.at),
+                timer: Countdown::new(deadline.end.clone()),
                 deadline: Some(deadline),
             },
             None => State::Endless { future },

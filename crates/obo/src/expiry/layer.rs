@@ -72,8 +72,9 @@ where
     fn call(&mut self, request: Request<B>) -> Self::Future {
         let caller = request.extensions().get::<Validated>();
         let deadline = caller.and_then(|caller| {
-            let left = self.layer.server.time_left(caller);
-            Deadline::after(left, request.method(), request.headers())
+            let (server, headers) = (&self.layer.server, request.headers());
+            let until = server.accepted_until(caller);
+            Deadline::new(until, server.wall_clock(), request.method(), headers)
         });
         ResponseFuture::new(self.inner.call(request), deadline)
     }

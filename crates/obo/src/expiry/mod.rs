@@ -10,12 +10,16 @@
 //! - Any other response that has begun, gRPC-Web among them, fails: the server resets the stream or cuts the connection,
 //!   so that nobody takes what came for the whole.
 //!
+//! The end holds by the wall clock too, which is read every 5 s while the request is under way: a token that expires while
+//! the machine sleeps ends its streams within that time after it wakes up, and so does a clock that is set forward.
+//!
 //! In each case what was under way inside is dropped. Requests without a caller have no end.
 //!
 //! What it does not do: look again whether a token was revoked; end a connection that was upgraded (a WebSocket), which
 //! is no response body; stop a task that a handler has spawned.
 
 mod body;
+mod countdown;
 mod future;
 mod layer;
 

@@ -137,8 +137,9 @@ impl Endpoint {
         let signed = SignedAnswer::parse(answer.body())?;
         let (kid, algorithm) = (signed.kid().map(str::to_owned), signed.algorithm());
         let kid = kid.as_deref();
-        let lookup = match self.jwks.lookup(kid, algorithm) {
-            Lookup::Wait(refresh) => self.jwks.lookup_again(kid, algorithm, refresh.await),
+        let jwks = self.jwks.by_clock(clock);
+        let lookup = match jwks.lookup(kid, algorithm) {
+            Lookup::Wait(refresh) => jwks.lookup_again(kid, algorithm, refresh.await),
             found => found,
         };
         match lookup {

@@ -16,7 +16,7 @@ use crate::jwks::Jwks;
 use crate::verified_tokens::{Verified, VerifiedTokens};
 use crate::{
     AuthorizationServer, BearerToken, Clock, ErrorClass, Policy, Rejection, Secret,
-    TokenEndpointError, TokenError, Validated, observe,
+    TokenEndpointError, TokenError, UnixTime, Validated, observe,
 };
 
 /// How long a token that was refused is refused again without a call.
@@ -38,7 +38,8 @@ struct Inner {
     endpoint: Arc<Endpoint>,
     clock: Clock,
     kept: Kept,
-    refused: Cache<TokenDigest, (Instant, TokenError)>,
+    /// Until when on each clock.
+    refused: Cache<TokenDigest, ((Instant, UnixTime), TokenError)>,
     /// By epoch too: whoever comes after a user was forgotten joins no flight from before.
     flights: Arc<Flights<(TokenDigest, u64), Outcome>>,
     /// Tells subjects apart for the flights.
@@ -163,8 +164,8 @@ impl Introspector {
 
 impl Inner {
     fn refused(&self, digest: &TokenDigest) -> Option<TokenError> {
-        let (until, error) = self.refused.get(digest)?;
-        (Instant::now() < until).then_some(error)
+        let ((until, ends_at), error) = self.refused.get(digest)?;
+        (Instant::now() < until && self.clock.now() < ends_at).then_some(error)
     }
 
     /// In a task of its own; what was said is stored before the flight ends.
@@ -180,17 +181,19 @@ impl Inner {
             if let Some(known) = self.known(&digest, token) {
                 return known;
             }
-            let (start, question) = (Instant::now(), self.kept.forgotten.question());
+            let start = (Instant::now(), self.clock.now());
+            let question = self.kept.forgotten.question();
             let outcome = self.outcome(token, validated.clone(), start).await;
             let told = outcome.as_ref().map(|_| ());
-            observe::introspected(self.policy.issuer(), told, start.elapsed());
+            observe::introspected(self.policy.issuer(), told, start.0.elapsed());
             match outcome {
                 // Whoever waits for it would be let in by what was said before.
                 Ok(verified) if self.keep(&verified, &question).is_err() => {}
                 Ok(verified) => return Ok(verified.caller),
                 Err(rejection) => {
                     if let Rejection::Token(error) = &rejection {
-                        let until = Instant::now() + REFUSED_FOR;
+                        let ends_at = self.clock.now().saturating_add(REFUSED_FOR);
+                        let until = (Instant::now() + REFUSED_FOR, ends_at);
                         self.refused.insert(digest, (until, error.clone()));
                     }
                     return Err(rejection);
@@ -209,7 +212,7 @@ impl Inner {
         }
         let verified = self.kept.verified.as_ref()?;
         let known = verified.get(token.expose().as_bytes())?;
-        known.holds().then(|| Ok(known.caller))
+        known.holds(self.clock.now()).then(|| Ok(known.caller))
     }
 
     /// What the issuer says, and until when that holds.
@@ -217,7 +220,7 @@ impl Inner {
         &self,
         token: BearerToken<'_>,
         validated: Option<Verified>,
-        start: Instant,
+        (start, started_at): (Instant, UnixTime),
     ) -> Result<Verified, Rejection> {
         let is_vouched_for = validated.is_some();
         let (settings, policy) = (&self.settings, &self.policy);
@@ -241,9 +244,10 @@ impl Inner {
                 until: None,
             },
         };
-        let left = verified.caller.expires_at().saturating_since(now);
+        let left = verified.caller.ends_at().saturating_since(now);
+        let holds_for = self.settings.max_age.min(left);
         Ok(Verified {
-            until: Some(start + self.settings.max_age.min(left)),
+            until: Some((start + holds_for, started_at.saturating_add(holds_for))),
             ..verified
         })
     }
@@ -251,7 +255,7 @@ impl Inner {
     fn keep(&self, verified: &Verified, question: &Question) -> Result<(), Overtaken> {
         let let_go = question.unless_overtaken(&verified.caller, || {
             let tokens = self.kept.verified.as_ref();
-            let tokens = tokens.filter(|_| verified.holds())?;
+            let tokens = tokens.filter(|_| verified.holds(self.clock.now()))?;
             Some(tokens.insert(verified.clone()))
         });
         let_go.map(drop)

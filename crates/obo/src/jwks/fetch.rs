@@ -58,12 +58,15 @@ pub(super) struct Fetched {
     pub(super) fresh_for: Option<Duration>,
 }
 
-pub(super) async fn fetch(server: &AuthorizationServer) -> Result<Fetched, RefreshError> {
+pub(super) async fn fetch(
+    server: &AuthorizationServer,
+    clock: &Clock,
+) -> Result<Fetched, RefreshError> {
     let deadline = Instant::now() + DEADLINE;
     let undiscovered = |problem: &dyn fmt::Display| RefreshError::new("discovery_failed", problem);
     // It has a deadline of its own, and what it takes is taken from the rest.
     let metadata = server
-        .metadata()
+        .metadata(clock)
         .await
         .map_err(|error| undiscovered(&error).asking_for(error.retry_after))?;
     let fetched = fetch_at(server, &metadata, deadline).await;

@@ -1,5 +1,6 @@
 use std::hash::{BuildHasher as _, RandomState};
 use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, ready};
 
@@ -13,12 +14,13 @@ use super::schedule::Schedule;
 use super::{KeyRefresh, KeyStatus};
 use crate::flight::{Flights, Landing};
 use crate::{
-    Algorithm, AuthorizationServer, KeySet, Selection, TokenError, VerificationKey, observe, random,
+    Algorithm, AuthorizationServer, Clock, KeySet, Selection, TokenError, UnixTime,
+    VerificationKey, observe, random,
 };
 
-/// The key set of one issuer.
+/// The key set of one issuer, and the wall clock that says beside the monotonic one how old it is.
 #[derive(Clone)]
-pub(crate) struct Jwks(Arc<Inner>);
+pub(crate) struct Jwks(Arc<Inner>, Clock);
 
 struct Inner {
     server: AuthorizationServer,
@@ -42,6 +44,11 @@ struct Published {
     outdated_from: Instant,
     /// From when on it is not used, outages or not.
     useless_from: Instant,
+    /// The same two on the wall clock, which goes on while the machine sleeps.
+    outdated_at: UnixTime,
+    useless_at: UnixTime,
+    /// Whether it was noticed that the wall clock has left the other one behind.
+    is_jump_noticed: AtomicBool,
 }
 
 /// What the set has for a token.
@@ -71,7 +78,7 @@ impl Future for Refresh {
 impl Jwks {
     pub(crate) fn new(server: AuthorizationServer) -> Self {
         let key_refresh = server.keys_refreshed();
-        Self(Arc::new(Inner {
+        let inner = Arc::new(Inner {
             server,
             key_refresh,
             set: ArcSwapOption::empty(),
@@ -79,17 +86,23 @@ impl Jwks {
             next_look: NextLook::new(),
             flights: Flights::new(1),
             hasher: RandomState::new(),
-        }))
+        });
+        Self(inner, Clock::system())
+    }
+
+    /// The same set by another wall clock.
+    pub(crate) fn by_clock(&self, clock: &Clock) -> Self {
+        Self(Arc::clone(&self.0), clock.clone())
     }
 
     /// The key for a token that names `kid` and `algorithm`; never waits by itself.
     pub(crate) fn lookup(&self, kid: Option<&str>, algorithm: Algorithm) -> Lookup {
-        let now = Instant::now();
+        let (now, wall) = (Instant::now(), self.1.now());
         let set = self.0.set.load();
-        let Some(set) = set.as_ref().filter(|set| set.is_usable(now)) else {
+        let Some(set) = set.as_ref().filter(|set| set.is_usable(now, wall)) else {
             return self.wait_unless_paused(now);
         };
-        if !self.is_tended(set, now) {
+        if !self.is_tended(set, now, wall) {
             return self.wait();
         }
         match set.select(kid, algorithm) {
@@ -100,10 +113,10 @@ impl Jwks {
 
     /// Fetches the keys unless they are at hand.
     pub(crate) async fn ready(&self) -> Result<(), RefreshError> {
-        let now = Instant::now();
-        let lookup = match self.0.usable(now) {
+        let (now, wall) = (Instant::now(), self.1.now());
+        let lookup = match self.0.usable(now, wall) {
             None => self.wait_unless_paused(now),
-            Some(set) if self.is_tended(&set, now) => return Ok(()),
+            Some(set) if self.is_tended(&set, now, wall) => return Ok(()),
             Some(_) => self.wait(),
         };
         let refreshed = match lookup {
@@ -111,7 +124,7 @@ impl Jwks {
             Lookup::Unavailable(error) => Err(error),
             Lookup::Key(..) | Lookup::Refused(_) => Ok(()),
         };
-        match self.0.usable(Instant::now()) {
+        match self.0.usable(Instant::now(), self.1.now()) {
             // An older set may go on being used.
             Some(_) => Ok(()),
             None => refreshed.and(Err(RefreshError::outdated())),
@@ -120,12 +133,12 @@ impl Jwks {
 
     /// How it stands with the keys; neither waits nor fetches.
     pub(crate) fn status(&self) -> KeyStatus {
-        let now = Instant::now();
+        let (now, wall) = (Instant::now(), self.1.now());
         let set = self.0.set.load();
         let set = set.as_ref();
         KeyStatus {
             issuer: self.0.server.issuer().clone(),
-            is_usable: set.is_some_and(|set| set.is_usable(now)),
+            is_usable: set.is_some_and(|set| set.is_usable(now, wall)),
             keys: set.map_or(0, |set| set.keys.len()),
             skipped: set.map_or(0, |set| set.keys.skipped()),
             age: set.map(|set| now.saturating_duration_since(set.at)),
@@ -134,22 +147,25 @@ impl Jwks {
     }
 
     /// Whether the set of that generation is the one that is published now.
-    pub(crate) fn vouches(&self, generation: u64) -> bool {
+    pub(crate) fn vouches(&self, generation: u64, wall: UnixTime) -> bool {
         let now = Instant::now();
         let set = self.0.set.load();
         set.as_ref().is_some_and(|set| {
-            set.generation == generation && set.is_usable(now) && self.is_tended(set, now)
+            set.generation == generation
+                && set.is_usable(now, wall)
+                && self.is_tended(set, now, wall)
         })
     }
 
     /// Starts a renewal that is due; false when the set must not be used before one.
-    fn is_tended(&self, set: &Published, now: Instant) -> bool {
+    fn is_tended(&self, set: &Published, now: Instant, wall: UnixTime) -> bool {
+        self.0.notice_jump(set, now, wall);
         if !self.0.next_look.has_come(now) {
             return true;
         }
         let (is_due, must_renew) = {
             let schedule = self.0.schedule();
-            let must_renew = now >= set.outdated_from && schedule.must_renew_outdated(now);
+            let must_renew = set.is_outdated(now, wall) && schedule.must_renew_outdated(now);
             (schedule.is_due(now), must_renew)
         };
         if is_due && !must_renew {
@@ -166,8 +182,7 @@ impl Jwks {
         algorithm: Algorithm,
         refreshed: Result<(), RefreshError>,
     ) -> Lookup {
-        let now = Instant::now();
-        let set = self.0.usable(now);
+        let set = self.0.usable(Instant::now(), self.1.now());
         match (set.map(|set| set.select(kid, algorithm)), refreshed) {
             (Some(Selected::Lookup(lookup)), _) => lookup,
             (_, Err(error)) => Lookup::Unavailable(error),
@@ -235,11 +250,10 @@ impl Jwks {
 
     /// Starts a fetch or joins the one under way.
     fn refresh(&self) -> Option<Refresh> {
-        let inner = Arc::clone(&self.0);
-        let flight = self
-            .0
-            .flights
-            .join((), 0, || observe::Cause::here().within(refresh(inner)));
+        let (inner, clock) = (Arc::clone(&self.0), self.1.clone());
+        let flight = self.0.flights.join((), 0, || {
+            observe::Cause::here().within(refresh(inner, clock))
+        });
         flight.ok().map(Refresh)
     }
 
@@ -255,8 +269,12 @@ enum Selected {
 }
 
 impl Published {
-    fn is_usable(&self, now: Instant) -> bool {
-        now < self.useless_from
+    fn is_usable(&self, now: Instant, wall: UnixTime) -> bool {
+        now < self.useless_from && wall < self.useless_at
+    }
+
+    fn is_outdated(&self, now: Instant, wall: UnixTime) -> bool {
+        now >= self.outdated_from || wall >= self.outdated_at
     }
 
     fn select(&self, kid: Option<&str>, algorithm: Algorithm) -> Selected {
@@ -279,11 +297,28 @@ impl Inner {
         self.schedule.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn usable(&self, now: Instant) -> Option<Arc<Published>> {
-        self.set.load_full().filter(|set| set.is_usable(now))
+    fn usable(&self, now: Instant, wall: UnixTime) -> Option<Arc<Published>> {
+        let set = self.set.load_full();
+        set.filter(|set| set.is_usable(now, wall))
     }
 
-    fn publish(&self, fetched: Fetched, now: Instant) {
+    /// Makes a renewal due, once, where a set is outdated by the wall clock alone: the machine slept, or the clock was set.
+    fn notice_jump(&self, set: &Published, now: Instant, wall: UnixTime) {
+        if wall < set.outdated_at
+            || now >= set.outdated_from
+            || set.is_jump_noticed.load(Ordering::Acquire)
+        {
+            return;
+        }
+        let mut schedule = self.schedule();
+        if !set.is_jump_noticed.load(Ordering::Acquire) {
+            schedule.jumped(now);
+            self.next_look.set(schedule.due());
+            set.is_jump_noticed.store(true, Ordering::Release);
+        }
+    }
+
+    fn publish(&self, fetched: Fetched, now: Instant, wall: UnixTime) {
         let Fetched {
             keys,
             document,
@@ -293,9 +328,9 @@ impl Inner {
         let known = self.set.load_full();
         let mut schedule = self.schedule();
         // A set that is suddenly empty withdraws every key; a server's hiccup looks the same, so it takes two.
-        let withdraws_all = known
-            .as_ref()
-            .is_some_and(|known| keys.is_empty() && known.is_usable(now) && !known.keys.is_empty());
+        let withdraws_all = known.as_ref().is_some_and(|known| {
+            keys.is_empty() && known.is_usable(now, wall) && !known.keys.is_empty()
+        });
         if withdraws_all && !schedule.believes_empty(now, max_age) {
             self.next_look.set(schedule.due());
             return;
@@ -318,19 +353,22 @@ impl Inner {
             at: now,
             outdated_from: now + max_age,
             useless_from: now + self.key_refresh.stale_if_error,
+            outdated_at: wall.saturating_add(max_age),
+            useless_at: wall.saturating_add(self.key_refresh.stale_if_error),
+            is_jump_noticed: AtomicBool::new(false),
         })));
         schedule.succeeded(now, max_age);
         self.next_look.set(schedule.due());
     }
 }
 
-async fn refresh(inner: Arc<Inner>) -> Result<(), RefreshError> {
-    let fetched = fetch(&inner.server).await;
+async fn refresh(inner: Arc<Inner>, clock: Clock) -> Result<(), RefreshError> {
+    let fetched = fetch(&inner.server, &clock).await;
     let issuer = inner.server.issuer();
     match fetched {
         Ok(fetched) => {
             observe::keys_fetched(issuer, fetched.keys.len(), fetched.keys.skipped());
-            inner.publish(fetched, Instant::now());
+            inner.publish(fetched, Instant::now(), clock.now());
             Ok(())
         }
         Err(error) => {

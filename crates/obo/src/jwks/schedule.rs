@@ -88,6 +88,13 @@ impl Schedule {
         self.failures = self.failures.saturating_add(1);
     }
 
+    /// The wall clock says that the set is outdated: it is due now, save where an outage has set a time already.
+    pub(crate) fn jumped(&mut self, now: Instant) {
+        if !self.last_failed() {
+            self.due = Some(now);
+        }
+    }
+
     fn backoff(&self) -> Duration {
         (FIRST_BACKOFF * 2_u32.saturating_pow(self.failures.min(16))).min(self.refresh.cooldown)
     }

@@ -70,6 +70,16 @@ struct Pending<S, B> {
     is_ready: bool,
 }
 
+impl<S: Clone, B> Pending<S, B> {
+    /// Leaves the service's readiness, such as a permit, to others while there is no token.
+    fn release(&mut self) {
+        if self.is_ready {
+            self.inner = self.inner.clone();
+            self.is_ready = false;
+        }
+    }
+}
+
 /// What a second attempt takes, where there may be one.
 struct Second<S, B> {
     wanted: Ask,
@@ -208,7 +218,7 @@ where
 
 impl<S, B, R> Future for ResponseFuture<S, B>
 where
-    S: Service<Request<B>, Response = Response<R>>,
+    S: Service<Request<B>, Response = Response<R>> + Clone,
     S::Error: Into<BoxError>,
 {
     type Output = Result<Response<R>, CallError>;
@@ -221,7 +231,12 @@ where
                     exchanging,
                     pending,
                 } => {
-                    let exchanged = ready!(Pin::new(exchanging).poll(cx));
+                    let Poll::Ready(exchanged) = Pin::new(exchanging).poll(cx) else {
+                        if let Some(pending) = pending {
+                            pending.release();
+                        }
+                        return Poll::Pending;
+                    };
                     let exchanged = exchanged.map_err(CallError::Exchange)?;
                     match pending.take() {
                         Some(pending) if pending.is_ready => State::calling(exchanged, pending),
@@ -239,7 +254,10 @@ where
                     }
                 }
                 StateProjection::Calling { future, exchanged } => {
-                    let mut response = ready!(future.poll(cx)).map_err(CallError::inner)?;
+                    let called = ready!(future.poll(cx));
+                    // Dropped below unless it is used: what is still sent of the body is not recorded any more.
+                    let second = this.second.take();
+                    let mut response = called.map_err(CallError::inner)?;
                     let may_try_again = match refusal(&response) {
                         None => false,
                         Some(Refusal::Token) => this.exchange.reject(exchanged),
@@ -253,7 +271,7 @@ where
                             _ => false,
                         },
                     };
-                    let second = this.second.take().filter(|_| may_try_again);
+                    let second = second.filter(|_| may_try_again);
                     let Some((wanted, pending)) = second.and_then(Second::pending) else {
                         response.extensions_mut().insert(exchanged.source());
                         return Poll::Ready(Ok(response));

@@ -15,7 +15,7 @@ use crate::{
 pub struct OnBehalfOfLayer<R = ()> {
     pub(super) exchange: TokenExchange,
     pub(super) replay: R,
-    route: Route,
+    pub(super) route: Route,
 }
 
 impl OnBehalfOfLayer {

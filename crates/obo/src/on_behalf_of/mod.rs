@@ -7,8 +7,9 @@
 //! 2. The destination: the one this client is for, or the one that the request's scheme, host, port and path name
 //!    exactly. None: no call, and nothing was sent anywhere.
 //! 3. A token for the destination's target: at hand, or exchanged. None: no call.
-//! 4. `Authorization` is set to it, marked sensitive, replacing whatever was there; then the ready inner service is
-//!    called. The response's extensions say where the token came from ([`TokenSource`](crate::TokenSource)).
+//! 4. `Authorization` is set to it, marked sensitive, replacing whatever was there, and a `Host` header to the
+//!    destination's authority; then the ready inner service is called. It is not held while a token is awaited: a clone
+//!    of it is polled ready afterwards. The response's extensions say where the token came from ([`TokenSource`](crate::TokenSource)).
 //! 5. An answer that rejects the token (401, gRPC `UNAUTHENTICATED`) lets it go. Where the request can be
 //!    [replayed](Replay) it is sent once more, with a new token. One that wants more of the user (RFC 9470, a claims
 //!    challenge) is an error that says so to our own caller. A second rejection is passed on, as are all other answers.

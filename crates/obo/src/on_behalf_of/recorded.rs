@@ -1,4 +1,3 @@
-use std::collections::VecDeque;
 use std::fmt;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -9,8 +8,13 @@ use http::HeaderMap;
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 
+/// What a trailer takes besides its text, in bytes.
+const TRAILER: usize = 64;
+
 pin_project! {
     /// A body that keeps what was sent of it, or one that is sent again.
+    ///
+    /// What is sent again has the same bytes and trailers, in fewer frames.
     pub struct RecordedBody<B> {
         #[pin]
         source: Source<B>,
@@ -23,83 +27,111 @@ pin_project! {
         First {
             #[pin]
             body: B,
-            record: Record,
+            record: Arc<Mutex<Kept>>,
         },
         Again {
-            frames: VecDeque<Sent>,
+            data: Option<Bytes>,
+            trailers: Option<HeaderMap>,
         },
     }
 }
 
-/// What was sent.
-#[derive(Clone)]
+/// What was sent; once it is dropped, nothing more is kept.
 pub(super) struct Record(Arc<Mutex<Kept>>);
 
+/// One buffer, so that neither the number of frames nor the buffers they are cut from count for more than their bytes.
 struct Kept {
-    frames: VecDeque<Sent>,
-    /// How many more bytes may be kept.
-    room: usize,
+    data: Vec<u8>,
+    trailers: Option<HeaderMap>,
+    /// The most bytes that may be kept.
+    most: usize,
     is_whole: bool,
-    is_too_long: bool,
-}
-
-enum Sent {
-    Data(Bytes),
-    Trailers(HeaderMap),
+    /// Too much was sent, or the body is not sent again.
+    is_given_up: bool,
 }
 
 impl<B: Body<Data = Bytes>> RecordedBody<B> {
     pub(super) fn new(body: B, most: usize) -> (Self, Record) {
-        let record = Record(Arc::new(Mutex::new(Kept {
-            frames: VecDeque::new(),
-            room: most,
+        let record = Arc::new(Mutex::new(Kept {
+            data: Vec::new(),
+            trailers: None,
+            most,
             is_whole: body.is_end_stream(),
-            is_too_long: false,
-        })));
+            is_given_up: false,
+        }));
         let source = Source::First {
             body,
-            record: record.clone(),
+            record: Arc::clone(&record),
         };
-        (Self { source }, record)
+        (Self { source }, Record(record))
     }
 }
 
 impl Record {
     /// The same body again, if all of it was sent and kept.
     pub(super) fn replayed<B>(self) -> Option<RecordedBody<B>> {
-        let mut kept = self.lock();
-        let frames = std::mem::take(&mut kept.frames);
-        (kept.is_whole && !kept.is_too_long).then_some(RecordedBody {
-            source: Source::Again { frames },
+        let mut kept = lock(&self.0);
+        let (data, trailers) = (std::mem::take(&mut kept.data), kept.trailers.take());
+        (kept.is_whole && !kept.is_given_up).then_some(RecordedBody {
+            source: Source::Again {
+                data: (!data.is_empty()).then(|| data.into()),
+                trailers,
+            },
         })
     }
+}
 
-    fn lock(&self) -> MutexGuard<'_, Kept> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+impl Drop for Record {
+    fn drop(&mut self) {
+        lock(&self.0).give_up();
     }
+}
 
-    fn keep(&self, frame: &Frame<Bytes>, is_last: bool) {
-        let mut kept = self.lock();
-        kept.is_whole = is_last;
-        if kept.is_too_long {
+fn lock(record: &Mutex<Kept>) -> MutexGuard<'_, Kept> {
+    record.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Kept {
+    fn keep(&mut self, frame: &Frame<Bytes>, is_last: bool) {
+        self.is_whole = is_last;
+        if self.is_given_up {
             return;
         }
-        if let Some(data) = frame.data_ref() {
-            if data.len() > kept.room {
-                kept.is_too_long = true;
-                kept.frames.clear();
-                return;
+        let room = self.most - self.data.len();
+        match (frame.data_ref(), frame.trailers_ref()) {
+            (Some(data), _) if data.len() <= room && self.trailers.is_none() => self.append(data),
+            (None, Some(trailers)) if size(trailers) <= room && self.trailers.is_none() => {
+                self.trailers = Some(trailers.clone());
             }
-            kept.room -= data.len();
-            kept.frames.push_back(Sent::Data(data.clone()));
-        } else if let Some(trailers) = frame.trailers_ref() {
-            kept.frames.push_back(Sent::Trailers(trailers.clone()));
+            // Too long, or in an order that no body has.
+            (Some(_), _) | (None, Some(_)) => self.give_up(),
+            // A kind of frame that means nothing here.
+            (None, None) => {}
         }
     }
 
-    fn ended(&self) {
-        self.lock().is_whole = true;
+    /// Grows to twice the size at a time, and never beyond the most.
+    fn append(&mut self, data: &[u8]) {
+        let needed = self.data.len() + data.len();
+        if needed > self.data.capacity() {
+            let room = needed.max(2 * self.data.len()).min(self.most);
+            self.data.reserve_exact(room - self.data.len());
+        }
+        self.data.extend_from_slice(data);
     }
+
+    fn give_up(&mut self) {
+        self.is_given_up = true;
+        self.data = Vec::new();
+        self.trailers = None;
+    }
+}
+
+fn size(trailers: &HeaderMap) -> usize {
+    let texts = trailers
+        .iter()
+        .map(|(name, value)| TRAILER + name.as_str().len() + value.len());
+    texts.sum()
 }
 
 impl<B: Body<Data = Bytes>> Body for RecordedBody<B> {
@@ -114,16 +146,15 @@ impl<B: Body<Data = Bytes>> Body for RecordedBody<B> {
             SourceProjection::First { mut body, record } => {
                 let frame = ready!(body.as_mut().poll_frame(cx)).transpose()?;
                 match &frame {
-                    Some(frame) => record.keep(frame, body.is_end_stream()),
-                    None => record.ended(),
+                    Some(frame) => lock(record).keep(frame, body.is_end_stream()),
+                    None => lock(record).is_whole = true,
                 }
                 Poll::Ready(frame.map(Ok))
             }
-            SourceProjection::Again { frames } => {
-                Poll::Ready(frames.pop_front().map(|frame| match frame {
-                    Sent::Data(data) => Ok(Frame::data(data)),
-                    Sent::Trailers(trailers) => Ok(Frame::trailers(trailers)),
-                }))
+            SourceProjection::Again { data, trailers } => {
+                let data = data.take().map(Frame::data);
+                let frame = data.or_else(|| trailers.take().map(Frame::trailers));
+                Poll::Ready(frame.map(Ok))
             }
         }
     }
@@ -131,19 +162,15 @@ impl<B: Body<Data = Bytes>> Body for RecordedBody<B> {
     fn is_end_stream(&self) -> bool {
         match &self.source {
             Source::First { body, .. } => body.is_end_stream(),
-            Source::Again { frames } => frames.is_empty(),
+            Source::Again { data, trailers } => data.is_none() && trailers.is_none(),
         }
     }
 
     fn size_hint(&self) -> SizeHint {
         match &self.source {
             Source::First { body, .. } => body.size_hint(),
-            Source::Again { frames } => {
-                let data = frames.iter().map(|frame| match frame {
-                    Sent::Data(data) => data.len() as u64,
-                    Sent::Trailers(_) => 0,
-                });
-                SizeHint::with_exact(data.sum())
+            Source::Again { data, .. } => {
+                SizeHint::with_exact(data.as_ref().map_or(0, |data| data.len() as u64))
             }
         }
     }
@@ -204,5 +231,87 @@ mod tests {
         first.frame().now_or_never().unwrap().unwrap().unwrap();
         let again: RecordedBody<Full<Bytes>> = record.replayed().unwrap();
         assert_eq!(text(again).await, "ab");
+    }
+
+    /// The bytes of memory that a record of at most `most` holds after these frames.
+    async fn held(most: usize, frames: Vec<Frame<Bytes>>) -> usize {
+        let frames = frames.into_iter().map(Ok::<_, std::io::Error>);
+        let body = StreamBody::new(futures_util::stream::iter(frames));
+        let (mut first, record) = RecordedBody::new(body, most);
+        while first.frame().await.is_some() {}
+        let kept = lock(&record.0);
+        kept.data.capacity() + kept.trailers.as_ref().map_or(0, size)
+    }
+
+    #[tokio::test]
+    async fn no_frames_hold_more_than_was_configured() {
+        let byte = || Frame::data(Bytes::from_static(b"x"));
+        let large = || Frame::data(Bytes::from(vec![0; 60_000]));
+        let empty = || Frame::data(Bytes::new());
+        let trailers = |count: usize| {
+            let pairs = (0..count).map(|i| {
+                let name = http::HeaderName::from_bytes(format!("t-{i}").as_bytes());
+                (name.unwrap(), http::HeaderValue::from_static(""))
+            });
+            Frame::trailers(pairs.collect())
+        };
+        let most = 64 * 1024;
+        for (frames, least) in [
+            ((0..65_000).map(|_| byte()).collect(), 65_000),
+            ((0..70_000).map(|_| byte()).collect(), 0),
+            ((0..100_000).map(|_| empty()).collect(), 0),
+            (vec![large()], 60_000),
+            (vec![large(), large()], 0),
+            (vec![byte(), trailers(3)], 3 * TRAILER),
+            (vec![byte(), trailers(2000)], 0),
+            (vec![trailers(3), trailers(3), byte()], 0),
+        ] {
+            let held = held(most, frames).await;
+            assert!((least..=most).contains(&held), "{held}, at least {least}");
+        }
+    }
+
+    #[tokio::test]
+    async fn slices_pin_no_buffers() {
+        let buffer = Bytes::from(vec![0; 1 << 20]);
+        let slices = (0..100).map(|at| Ok::<_, std::io::Error>(Frame::data(buffer.slice(at..=at))));
+        let slices: Vec<_> = slices.collect();
+        let (first, record) =
+            RecordedBody::new(StreamBody::new(futures_util::stream::iter(slices)), 100);
+        first.collect().await.unwrap();
+        assert!(buffer.is_unique());
+        let again: RecordedBody<Full<Bytes>> = record.replayed().unwrap();
+        assert_eq!(again.size_hint().exact(), Some(100));
+    }
+
+    #[tokio::test]
+    async fn a_dropped_record_keeps_nothing() {
+        let (mut first, record) = RecordedBody::new(pieces(&["ab", "cd"]), 100);
+        first.frame().await.unwrap().unwrap();
+        let kept = Arc::clone(&record.0);
+        drop(record);
+        first.frame().await.unwrap().unwrap();
+        let kept = lock(&kept);
+        assert_eq!((kept.data.capacity(), kept.is_given_up), (0, true));
+    }
+
+    #[tokio::test]
+    async fn trailers_are_sent_again() {
+        let trailers: HeaderMap = [("t".parse().unwrap(), "1".parse().unwrap())]
+            .into_iter()
+            .collect();
+        let frames = [
+            Frame::data(Bytes::from_static(b"a")),
+            Frame::data(Bytes::new()),
+            Frame::data(Bytes::from_static(b"b")),
+            Frame::trailers(trailers.clone()),
+        ];
+        let frames = futures_util::stream::iter(frames.map(Ok::<_, std::io::Error>));
+        let (first, record) = RecordedBody::new(StreamBody::new(frames), 200);
+        first.collect().await.unwrap();
+        let again: RecordedBody<Full<Bytes>> = record.replayed().unwrap();
+        let again = again.collect().await.unwrap();
+        assert_eq!(again.trailers(), Some(&trailers));
+        assert_eq!(again.to_bytes(), "ab");
     }
 }

@@ -47,8 +47,9 @@ impl<B> Replay<B> {
         Self(How::Copied(copy))
     }
 
-    /// Keeps what is sent of a body, as long as that is at most `most` bytes; a body that is longer, or that was not sent
-    /// to its end, is not sent again, such as the messages of a stream. `wrap` makes a body of one that is recorded.
+    /// Keeps what is sent of a body until the response begins, at most `most` bytes of memory, whatever its frames are; a
+    /// body that is longer, or that was not sent to its end, is not sent again, such as the messages of a stream. `wrap`
+    /// makes a body of one that is recorded.
     pub fn recorded(most: usize, wrap: fn(RecordedBody<B>) -> B) -> Self
     where
         B: Body<Data = Bytes> + Send + 'static,

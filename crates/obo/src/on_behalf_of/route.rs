@@ -1,4 +1,4 @@
-use http::Uri;
+use http::{HeaderValue, Request, Uri, header};
 
 use crate::destination::Found;
 use crate::{Destination, Destinations, ExchangeError, ExchangeErrorKind};
@@ -15,6 +15,25 @@ impl Route {
         match self {
             Self::Fixed(destination) => destination.find(uri),
             Self::ByUri(destinations) => destinations.find(uri),
+        }
+    }
+
+    /// Makes a `Host` that the request brings name the destination, so that no token reaches another virtual host there.
+    pub(crate) fn correct_host<B>(&self, request: &mut Request<B>) {
+        if !request.headers().contains_key(header::HOST) {
+            return;
+        }
+        match self.host(request.uri()) {
+            Some(host) => request.headers_mut().insert(header::HOST, host),
+            None => request.headers_mut().remove(header::HOST),
+        };
+    }
+
+    fn host(&self, uri: &Uri) -> Option<HeaderValue> {
+        match (uri.authority(), self) {
+            (Some(authority), _) => HeaderValue::from_str(authority.as_str()).ok(),
+            (None, Self::Fixed(destination)) => destination.host()?.try_into().ok(),
+            (None, Self::ByUri(_)) => None,
         }
     }
 }

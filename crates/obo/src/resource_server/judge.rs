@@ -108,13 +108,11 @@ impl ResourceServer {
         let tokens = self.verified.as_ref()?;
         let known = tokens.get(found.as_bytes())?;
         let trusted = self.trusted.get(known.issuer)?;
-        let is_vouched_for = |generation| trusted.jwks.vouches(generation);
+        let now = self.clock.now();
+        let is_vouched_for = |generation| trusted.jwks.vouches(generation, now);
         let holds = known.generation.is_none_or(is_vouched_for)
-            && known.holds()
-            && trusted
-                .policy
-                .check_expiry(&known.caller, self.clock.now())
-                .is_ok();
+            && known.holds(now)
+            && trusted.policy.check_expiry(&known.caller, now).is_ok();
         if !holds {
             tokens.remove(found.as_bytes());
             return None;

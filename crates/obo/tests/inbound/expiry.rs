@@ -37,6 +37,7 @@ type Body = UnsyncBoxBody<Bytes, Infallible>;
 struct Setup {
     server: ResourceServer,
     token: String,
+    wall: TestClock,
 }
 
 impl Setup {
@@ -48,7 +49,8 @@ impl Setup {
         let server = ResourceServer::with_policy(policy, idp.known()).unwrap();
         let expires_at = expires_at.unwrap_or(clock.now().as_secs() + LIFE);
         let setup = Self {
-            server: server.clock(clock),
+            server: server.clock(clock.clone()),
+            wall: clock,
             token: idp.token().claim("exp", expires_at).mint(),
         };
         // With the keys at hand, no timer but the expiry's is at work.
@@ -252,4 +254,64 @@ async fn gr_08_a_stream_for_nobody_and_one_for_ever_go_on() {
         advance(year).await;
         assert!(body.frame().now_or_never().is_none());
     }
+}
+
+/// The wall clock is looked at this often.
+const LOOK: Duration = Duration::from_secs(5);
+
+/// GR-08
+#[tokio::test(start_paused = true)]
+async fn a_stream_ends_after_a_suspend() {
+    for body in [quiet, busy] {
+        let setup = Setup::new(LEEWAY, None).await;
+        let mut body = setup.stream(setup.request(GRPC), body).await;
+        data(&mut body).await;
+        setup.wall.advance(Duration::from_secs(LIFE + LEEWAY));
+        let _ = body.frame().now_or_never();
+        advance(LOOK).await;
+        let last = timeout(LOOK, body.frame()).await.expect("an end");
+        assert_unauthenticated(last.unwrap().unwrap().trailers_ref().unwrap());
+    }
+}
+
+/// GR-08
+#[tokio::test(start_paused = true)]
+async fn who_waits_is_woken_after_a_suspend() {
+    let setup = Setup::new(LEEWAY, None).await;
+    let mut body = setup.stream(setup.request(""), quiet).await;
+    data(&mut body).await;
+    setup.wall.advance(Duration::from_secs(LIFE + LEEWAY));
+    let last = timeout(LOOK, body.frame()).await;
+    assert_expired(last.expect("an end"));
+}
+
+/// GR-02
+#[tokio::test(start_paused = true)]
+async fn a_pending_request_ends_after_a_suspend() {
+    let setup = Setup::new(LEEWAY, None).await;
+    let wall = setup.wall.clone();
+    let sleeping = || {
+        let wall = wall.clone();
+        async move {
+            wall.advance(Duration::from_secs(LIFE + LEEWAY));
+            future::pending::<Body>().await
+        }
+    };
+    let start = Instant::now();
+    let response = setup.send(setup.request(""), sleeping).await;
+    assert_eq!(response.status(), 401);
+    assert!(start.elapsed() <= LOOK);
+}
+
+/// GR-08
+#[tokio::test(start_paused = true)]
+async fn a_clock_set_back_prolongs_no_stream() {
+    let setup = Setup::new(LEEWAY, None).await;
+    let mut body = setup.stream(setup.request(""), quiet).await;
+    data(&mut body).await;
+    let early = setup.wall.now().as_secs() - 3600;
+    setup.wall.set(obo::UnixTime::from_secs(early));
+    let start = Instant::now();
+    assert_expired(timeout(LONGER, body.frame()).await.expect("an end"));
+    assert_eq!(start.elapsed().as_secs(), LIFE + LEEWAY);
 }

@@ -48,3 +48,4 @@ mod refusals;
 mod remembered;
 mod rules;
 mod tokens;
+mod wall_clock;

@@ -8,8 +8,10 @@ use std::task::{Context, Poll};
 use futures_util::FutureExt as _;
 use http::{Request, Response};
 use obo::{BearerAuthLayer, RequireLayer, Rule};
+use tower::limit::ConcurrencyLimit;
 use tower::{Layer as _, Service, ServiceExt as _};
 
+use crate::asked::{INTROSPECT, OPAQUE, in_process};
 use crate::guarded::{Guarded, service_a, with_line};
 use crate::issuer::{FakeIssuer, JWKS, Reply};
 
@@ -113,4 +115,112 @@ async fn a_fetch_goes_on_when_everyone_has_gone_away() {
     idp.heal();
     assert_eq!(guarded.status(&token).await, 200);
     assert_eq!((idp.fetches(), guarded.admitted()), (1, 1));
+}
+
+/// A service that lets one request in at a time, in the layer of a server.
+fn limited(server: obo::ResourceServer) -> obo::bearer::BearerAuth<ConcurrencyLimit<Guarding>> {
+    let inner = tower::service_fn(inner as fn(Request<()>) -> _);
+    BearerAuthLayer::new(server).layer(ConcurrencyLimit::new(inner, 1))
+}
+
+type Guarding =
+    tower::util::ServiceFn<fn(Request<()>) -> Ready<Result<Response<String>, Infallible>>>;
+
+fn inner(_: Request<()>) -> Ready<Result<Response<String>, Infallible>> {
+    ready(Ok(Response::new("inner".to_owned())))
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_wait_for_keys_holds_no_permit() {
+    let idp = FakeIssuer::new().await;
+    let mut service = limited(service_a(idp.known()));
+    let request = |token: &str| with_line(format!("Bearer {token}"));
+    let known = idp.token().mint();
+    let first = service.ready().await.unwrap().call(request(&known));
+    first.await.unwrap();
+
+    idp.rotate("k2");
+    idp.reply(JWKS, Reply::Hang);
+    let mut waiting = service
+        .ready()
+        .await
+        .unwrap()
+        .call(request(&idp.token().mint()));
+    assert!((&mut waiting).now_or_never().is_none());
+    for _ in 0..3 {
+        let mut other = service.clone();
+        let other = other.ready().await.unwrap().call(request(&known));
+        assert_eq!(other.now_or_never().unwrap().unwrap().body(), "inner");
+        let again = service.ready().await.unwrap().call(request(&known));
+        assert_eq!(again.now_or_never().unwrap().unwrap().body(), "inner");
+    }
+    idp.heal();
+    assert_eq!(waiting.await.unwrap().body(), "inner");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_wait_for_introspection_holds_no_permit() {
+    let (idp, server) = in_process(|asked| asked).await;
+    let mut service = limited(server);
+    let request = |token: &str| with_line(format!("Bearer {token}"));
+    service
+        .ready()
+        .await
+        .unwrap()
+        .call(request(OPAQUE))
+        .await
+        .unwrap();
+    idp.reply(
+        INTROSPECT,
+        Reply::Held(crate::asked::active(&idp).to_string()),
+    );
+    let mut waiting = service.ready().await.unwrap().call(request("another"));
+    assert!((&mut waiting).now_or_never().is_none());
+    idp.arrived(2).await;
+    let other = service.ready().await.unwrap().call(request(OPAQUE));
+    assert_eq!(other.now_or_never().unwrap().unwrap().body(), "inner");
+    idp.release();
+    assert_eq!(waiting.await.unwrap().body(), "inner");
+}
+
+#[tokio::test(start_paused = true)]
+async fn after_a_wait_the_limit_holds() {
+    let idp = FakeIssuer::new().await;
+    let mut service = limited(service_a(idp.known()));
+    let token = idp.token().mint();
+    let request = || with_line(format!("Bearer {token}"));
+    let mut waiting = service.ready().await.unwrap().call(request());
+    // The permit is somebody else's when the keys come.
+    let holder = service.ready().await.unwrap();
+    tokio::time::timeout(std::time::Duration::from_secs(1), &mut waiting)
+        .await
+        .unwrap_err();
+    holder.call(request()).await.unwrap();
+    assert_eq!(waiting.await.unwrap().body(), "inner");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_service_that_fails_after_a_wait_is_heard() {
+    #[derive(Clone)]
+    struct Failing(bool);
+    impl Service<Request<()>> for Failing {
+        type Response = Response<String>;
+        type Error = &'static str;
+        type Future = Ready<Result<Response<String>, &'static str>>;
+        fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), &'static str>> {
+            // Ready once.
+            Poll::Ready(match std::mem::replace(&mut self.0, true) {
+                true => Err("not ready"),
+                false => Ok(()),
+            })
+        }
+        fn call(&mut self, _: Request<()>) -> Self::Future {
+            ready(Ok(Response::new("inner".to_owned())))
+        }
+    }
+    let idp = FakeIssuer::new().await;
+    let mut service = BearerAuthLayer::new(service_a(idp.known())).layer(Failing(false));
+    let request = with_line(format!("Bearer {}", idp.token().mint()));
+    let error = service.ready().await.unwrap().call(request).await;
+    assert_eq!(error.unwrap_err(), "not ready");
 }

@@ -4,7 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use obo::{Audience, Clock, Policy, Rejection, ResourceServer, TestClock, TokenError, UnixTime};
+use obo::{
+    Audience, Clock, KeyRefresh, Policy, Rejection, ResourceServer, TestClock, TokenError, UnixTime,
+};
 use serde::{Deserialize, Deserializer};
 use tokio::time::advance;
 
@@ -113,7 +115,10 @@ async fn what_one_server_has_accepted_another_one_judges_itself() {
 async fn at_06_a_remembered_token_expires() {
     let idp = FakeIssuer::new().await;
     let clock = TestClock::new(Clock::system().now());
-    let server = ResourceServer::with_policy(policy(&idp), idp.known()).unwrap();
+    // Keys that do not get too old before the token does.
+    let refresh = KeyRefresh::new().max_age(Duration::from_secs(600));
+    let known = idp.known().key_refresh(refresh).unwrap();
+    let server = ResourceServer::with_policy(policy(&idp), known).unwrap();
     let server = server.clock(clock.clone());
     let token = idp.token().mint();
     let caller = server.validate(&token).await.unwrap();

@@ -1,6 +1,6 @@
 //! For whom and to where: the subject and the destination of each request.
 
-use http::Request;
+use http::{Request, header};
 use obo::{CallError, Destination, Destinations, ExchangeErrorKind, OnBehalfOf};
 use tower::{Layer as _, ServiceExt as _};
 
@@ -119,4 +119,65 @@ async fn tx_38_the_caller_given_beats_the_one_in_the_request() {
     assert_eq!(claims(&downstream.authorization())["sub"], "bob");
     // The service they were made from is nobody's.
     service.oneshot(get("/")).await.unwrap_err();
+}
+
+/// BT-21
+#[tokio::test]
+async fn host_names_the_destination() {
+    let setup = Setup::start().await;
+    let caller = setup.caller("alice").await;
+    let downstream = Downstream::default();
+    let exchange = setup.exchange();
+    let to = |uri| Destination::new(uri, audience("service-b")).unwrap();
+    let many = Destinations::new([to("https://b.example"), to("https://b.example:8443")]).unwrap();
+    let many = exchange.to_any(many).layer(downstream.clone());
+    let channel = |uri| exchange.to(to(uri)).layer(downstream.clone());
+    for (service, uri, host) in [
+        (many.clone(), "https://b.example/", "b.example"),
+        (many, "https://b.example:8443/x?y", "b.example:8443"),
+        (
+            channel("https://b.example"),
+            "https://b.example/",
+            "b.example",
+        ),
+        (channel("https://b.example"), "/x", "b.example"),
+        (channel("https://b.example:443/x"), "/x", "b.example"),
+        (channel("https://b.example:444"), "/x", "b.example:444"),
+        (channel("http://127.0.0.1:80"), "/", "127.0.0.1"),
+        (channel("http://[::1]:8080"), "/", "[::1]:8080"),
+    ] {
+        let mut request = get(uri);
+        let headers = request.headers_mut();
+        headers.append(header::HOST, "another.example".parse().unwrap());
+        headers.append(header::HOST, "a-third.example".parse().unwrap());
+        let service = service.on_behalf_of(&caller);
+        service.clone().oneshot(request).await.unwrap();
+        let seen = downstream.received().pop().unwrap();
+        let hosts: Vec<_> = seen.get_all(header::HOST).iter().collect();
+        assert_eq!(hosts, [host], "{uri}");
+        // Where the request has none, its client writes it.
+        service.oneshot(get(uri)).await.unwrap();
+        assert!(
+            !downstream
+                .received()
+                .pop()
+                .unwrap()
+                .contains_key(header::HOST)
+        );
+    }
+}
+
+/// BT-21
+#[tokio::test]
+async fn own_calls_name_the_destination_too() {
+    let setup = Setup::start().await;
+    setup.idp.client("service-a").may_request("service-b");
+    let downstream = Downstream::default();
+    let to_b = Destination::new("https://b.example", audience("service-b")).unwrap();
+    let service = setup.exchange().app_only_to(to_b).layer(downstream.clone());
+    let mut request = get("/x");
+    let other = "another.example".parse().unwrap();
+    request.headers_mut().insert(header::HOST, other);
+    service.oneshot(request).await.unwrap();
+    assert_eq!(downstream.received()[0][header::HOST], "b.example");
 }

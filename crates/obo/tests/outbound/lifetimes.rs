@@ -132,7 +132,7 @@ async fn tx_42_the_callers_own_expiry_caps_it() {
 async fn tx_42_an_expired_caller_is_refused_without_asking_even_when_a_token_is_at_hand() {
     let clocks = Clocks::start(300, |_| "opaque".to_owned(), json!({})).await;
     clocks.source().await;
-    // The wall clock alone: tokens at hand are on the monotonic one.
+    // The wall clock alone.
     clocks.wall.advance(Duration::from_secs(301));
     let refused = clocks.exchange.token(&clocks.caller, audience("service-b"));
     let error = refused.await.unwrap_err();

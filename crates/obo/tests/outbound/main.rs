@@ -13,6 +13,7 @@ mod setup;
 mod stub;
 
 mod actor;
+mod actor_refused;
 mod any_answer;
 mod app_only;
 mod authorization;
@@ -38,5 +39,6 @@ mod revoked;
 mod seams;
 mod server_faults;
 mod single_flight;
+mod wall_clock;
 mod wire;
 mod wire_faults;

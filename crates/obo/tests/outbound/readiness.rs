@@ -3,9 +3,11 @@
 use std::future::{Ready, poll_fn, ready};
 use std::task::{Context, Poll};
 
+use futures_util::FutureExt as _;
 use http::{Request, Response};
 use obo::{CallError, Destinations, OnBehalfOf, OnBehalfOfLayer, TokenExchange};
 use obo_testkit::{Endpoint, Fault};
+use tower::limit::ConcurrencyLimit;
 use tower::{Layer as _, Service, ServiceExt};
 
 use crate::downstream::Downstream;
@@ -95,4 +97,57 @@ fn services_can_be_cloned_and_sent_whatever_the_body_is() {
     anywhere::<TokenExchange>();
     anywhere::<Destinations>();
     sent(|mut service, request| service.call(request));
+}
+
+#[tokio::test]
+async fn a_wait_for_a_token_holds_no_permit() {
+    let setup = Setup::start().await;
+    let (alice, bob) = (setup.caller("alice").await, setup.caller("bob").await);
+    let destination = obo::Destination::new(URI_OF_B, audience("service-b")).unwrap();
+    let limited = ConcurrencyLimit::new(Downstream::default(), 1);
+    let service = setup.exchange().to(destination).layer(limited);
+    let mut of_alice = service.on_behalf_of(&alice);
+    let mut of_bob = service.on_behalf_of(&bob);
+    let bobs = ServiceExt::<Request<()>>::ready(&mut of_bob).await.unwrap();
+    bobs.call(Request::new(())).await.unwrap();
+
+    setup.idp.fault(Endpoint::Token, Fault::Hang);
+    let ready = ServiceExt::<Request<()>>::ready(&mut of_alice).await;
+    let mut waiting = ready.unwrap().call(Request::new(()));
+    assert!((&mut waiting).now_or_never().is_none());
+    setup.idp.wait_for_requests(Endpoint::Token, 1).await;
+    for _ in 0..3 {
+        let bobs = ServiceExt::<Request<()>>::ready(&mut of_bob).await.unwrap();
+        let called = bobs.call(Request::new(())).now_or_never();
+        called.expect("at once").unwrap();
+    }
+    setup.idp.heal();
+    waiting.await.unwrap();
+}
+
+#[tokio::test]
+async fn own_calls_wait_without_a_permit() {
+    let setup = Setup::start().await;
+    let client = setup.idp.client("service-a");
+    client.may_request("service-b").may_request("service-c");
+    let limited = ConcurrencyLimit::new(Downstream::default(), 1);
+    let exchange = setup.exchange();
+    let to = |uri, name| {
+        let destination = obo::Destination::new(uri, audience(name)).unwrap();
+        exchange.app_only_to(destination).layer(limited.clone())
+    };
+    let (mut to_b, mut to_c) = (
+        to(URI_OF_B, "service-b"),
+        to("https://c.example", "service-c"),
+    );
+    let ready = ServiceExt::<Request<()>>::ready(&mut to_b).await.unwrap();
+    ready.call(Request::new(())).await.unwrap();
+    setup.idp.fault(Endpoint::Token, Fault::Hang);
+    let ready = ServiceExt::<Request<()>>::ready(&mut to_c).await.unwrap();
+    let mut waiting = ready.call(Request::new(()));
+    assert!((&mut waiting).now_or_never().is_none());
+    let ready = ServiceExt::<Request<()>>::ready(&mut to_b).await.unwrap();
+    ready.call(Request::new(())).await.unwrap();
+    setup.idp.heal();
+    waiting.await.unwrap();
 }

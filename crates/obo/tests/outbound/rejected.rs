@@ -297,3 +297,28 @@ async fn pr_06_a_called_service_does_not_choose_where_the_callers_token_is_excha
     assert_eq!(call(&mut to_b, request()).await.status(), 200);
     assert_eq!((setup.idp.token_requests(), hostile.requests()), (2, 0));
 }
+
+#[tokio::test]
+async fn a_response_frees_what_was_kept() {
+    let setup = Setup::start().await;
+    let alice = setup.caller("alice").await;
+    let service_b = Destination::new(URI_OF_B, audience("service-b")).unwrap();
+    let layer = setup.exchange().to(service_b);
+    let layer = layer.replay(Replay::copied(|body: &Arc<str>| Some(Arc::clone(body))));
+    for inner in [Ok(200), Ok(500), Err("broken")] {
+        let service = service_fn(move |_: Request<Arc<str>>| async move {
+            inner.map(|status| Response::builder().status(status).body(()).unwrap())
+        });
+        let mut to_b = layer.layer(service).on_behalf_of(&alice);
+        let body: Arc<str> = "tea".into();
+        let request = Request::post(URI_OF_B).body(Arc::clone(&body)).unwrap();
+        let mut calling = Box::pin(to_b.ready().await.unwrap().call(request));
+        let called = (&mut calling).await;
+        assert_eq!(called.is_ok(), inner.is_ok());
+        assert_eq!(
+            Arc::strong_count(&body),
+            1,
+            "while the future is still there"
+        );
+    }
+}

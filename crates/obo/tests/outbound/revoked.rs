@@ -39,7 +39,7 @@ async fn tokens_issued_after_it_are_taken() {
     let alice = setup.caller("alice").await;
     exchange.token(&alice, audience("service-b")).await.unwrap();
     let old = setup.idp.user("alice").audience("service-a");
-    let old = setup.validated(&old.claim("iat", before).mint()).await;
+    let old = setup.validated(&old.claim("iat", before - 1).mint()).await;
     exchange
         .token(&old, audience("service-b"))
         .await
@@ -90,4 +90,97 @@ async fn work_beside_the_request_goes_on_until_the_callers_token_ends_and_then_s
     let error = work.await.unwrap().unwrap_err();
     assert_eq!(error.kind(), ExchangeErrorKind::SubjectInvalid);
     assert!(error.to_string().contains("expired"), "{error}");
+}
+
+/// A time that no token of a test is issued at by itself.
+fn some_second() -> u64 {
+    Clock::system().now().as_secs() - 100
+}
+
+/// A caller whose token has these claims instead of `iat`.
+async fn dated(setup: &Setup, claims: &[(&str, u64)]) -> obo::Validated {
+    let mut token = setup.idp.user("alice").audience("service-a");
+    if claims.iter().all(|(name, _)| *name != "iat") {
+        token = token.without("iat");
+    }
+    for (name, value) in claims {
+        token = token.claim(name, *value);
+    }
+    setup.validated(&token.mint()).await
+}
+
+async fn is_taken(exchange: &obo::TokenExchange, caller: &obo::Validated) -> bool {
+    let exchanged = exchange.token(caller, audience("service-b")).await;
+    let error = exchanged.map_err(|error| error.kind()).err();
+    assert!(error.is_none_or(|kind| kind == ExchangeErrorKind::SubjectInvalid));
+    error.is_none()
+}
+
+#[tokio::test]
+async fn a_login_in_the_second_of_a_logout_works() {
+    let setup = Setup::start().await;
+    let exchange = setup.exchange();
+    let second = some_second();
+    let before = dated(&setup, &[("iat", second)]).await;
+    assert!(is_taken(&exchange, &before).await);
+    // To a fraction, as a clock says it.
+    let logout = UnixTime::from_duration(Duration::from_millis(second * 1000 + 400));
+    exchange.revoke(&issuer(&setup.idp), "alice", logout);
+    assert!(!is_taken(&exchange, &before).await);
+    let after = dated(&setup, &[("iat", second)]).await;
+    for _ in 0..2 {
+        assert!(is_taken(&exchange, &after).await);
+        assert!(!is_taken(&exchange, &before).await);
+    }
+    // It was seen by the time of the next logout.
+    exchange.revoke(&issuer(&setup.idp), "alice", UnixTime::from_secs(second));
+    assert!(!is_taken(&exchange, &after).await);
+}
+
+#[tokio::test]
+async fn a_refused_token_was_seen_too() {
+    let setup = Setup::start().await;
+    let second = some_second();
+    let caller = dated(&setup, &[("iat", second)]).await;
+    let stub = Stub::new(&setup, |_| async {
+        crate::stub::json(503, &json!({ "error": "temporarily_unavailable" }))
+    });
+    let exchange = stub.exchange();
+    exchange
+        .token(&caller, audience("service-b"))
+        .await
+        .unwrap_err();
+    exchange.revoke(&issuer(&setup.idp), "alice", UnixTime::from_secs(second));
+    assert!(!is_taken(&exchange, &caller).await);
+}
+
+#[tokio::test]
+async fn the_second_before_a_logout_is_refused() {
+    let setup = Setup::start().await;
+    let exchange = setup.exchange();
+    let second = some_second();
+    exchange.revoke(&issuer(&setup.idp), "alice", UnixTime::from_secs(second));
+    for (issued_at, expected) in [(second - 1, false), (second, true), (second + 1, true)] {
+        let unseen = dated(&setup, &[("iat", issued_at)]).await;
+        assert_eq!(is_taken(&exchange, &unseen).await, expected);
+    }
+}
+
+#[tokio::test]
+async fn an_undated_token_goes_by_its_login() {
+    let setup = Setup::lenient().await;
+    let wall = obo::TestClock::new(Clock::system().now());
+    let stub = Stub::new(&setup, |_| async { issued("opaque", json!({})) });
+    let exchange = stub.exchange().clock(wall.clone());
+    let logout = some_second();
+    exchange.revoke(&issuer(&setup.idp), "alice", UnixTime::from_secs(logout));
+    let old = dated(&setup, &[("auth_time", logout - 1)]).await;
+    let new = dated(&setup, &[("auth_time", logout + 1)]).await;
+    let exp = wall.now().as_secs() + 2 * 86_400;
+    let neither = dated(&setup, &[("exp", exp)]).await;
+    assert!(!is_taken(&exchange, &old).await);
+    assert!(is_taken(&exchange, &new).await);
+    assert!(!is_taken(&exchange, &neither).await);
+    wall.advance(Duration::from_secs(86_400));
+    assert!(is_taken(&exchange, &neither).await);
 }

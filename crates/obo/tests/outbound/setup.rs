@@ -4,7 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use obo::{
     Audience, Client, ClientSecretBasic, Destination, ExchangeError, ExchangeErrorKind, Issuer,
-    OnBehalfOf, ResourceServer, TokenExchange, Validated,
+    OnBehalfOf, Policy, Profile, ResourceServer, TokenExchange, Validated,
 };
 use obo_testkit::{Alg, AuthorizationServer, Endpoint, Recorded};
 use serde_json::Value;
@@ -32,6 +32,15 @@ impl Setup {
         let server = obo::AuthorizationServer::from(issuer(&idp));
         let at_a = ResourceServer::new(audience("service-a"), server.clone());
         Self { idp, server, at_a }
+    }
+
+    /// One whose callers' tokens need not say when they were issued.
+    pub(crate) async fn lenient() -> Self {
+        let setup = Self::start().await;
+        let policy = Policy::new(issuer(&setup.idp), audience("service-a"));
+        let policy = policy.profile(Profile::LENIENT);
+        let at_a = ResourceServer::with_policy(policy, setup.server.clone()).unwrap();
+        Self { at_a, ..setup }
     }
 
     pub(crate) fn exchange(&self) -> TokenExchange {

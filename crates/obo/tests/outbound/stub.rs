@@ -28,12 +28,26 @@ impl Stub {
     where
         F: Future<Output = Answer> + Send + 'static,
     {
+        Self::by_request(setup, move |_, number| answer(number))
+    }
+
+    /// The same, by the form of the request too.
+    pub(crate) fn by_request<F>(
+        setup: &Setup,
+        answer: impl Fn(&[(String, String)], usize) -> F + Clone + Send + Sync + 'static,
+    ) -> Self
+    where
+        F: Future<Output = Answer> + Send + 'static,
+    {
         let requests: Arc<Mutex<Vec<Request<Bytes>>>> = Arc::default();
         let noted = Arc::clone(&requests);
         let http = HttpService::new(service_fn(move |request: Request<Bytes>| {
+            let form: Vec<_> = form_urlencoded::parse(request.body())
+                .into_owned()
+                .collect();
             let mut requests = noted.lock().unwrap();
             requests.push(request);
-            let answer = answer(requests.len() - 1);
+            let answer = answer(&form, requests.len() - 1);
             async move { Ok::<_, std::convert::Infallible>(answer.await) }
         }));
         let metadata = ServerMetadata::new(None, Some("https://idp.example/token")).unwrap();

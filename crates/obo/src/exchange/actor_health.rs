@@ -1,0 +1,102 @@
+use std::hash::{BuildHasher as _, RandomState};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use quick_cache::sync::Cache;
+use tokio::time::Instant;
+
+use crate::{ActorToken, CacheKey};
+
+/// How long after a token was replaced the next one may be, if nothing was issued with it.
+const REPLACED_EVERY: Duration = Duration::from_secs(30);
+/// How many exchanges are remembered that failed over one of two tokens.
+const DOUBTS: usize = 10_000;
+
+/// How the acting service's own tokens fare at the server, so that its rejection of one is not blamed on users.
+///
+/// RFC 8693 section 2.2.2 has one error for both tokens of an exchange. Which one it is about shows where the same actor
+/// token works for another user, or another actor token for the same user.
+pub(super) struct ActorHealth {
+    state: Mutex<State>,
+    /// How many exchanges had succeeded when one of this key failed.
+    doubts: Cache<CacheKey, u64>,
+    hasher: RandomState,
+}
+
+/// Tokens by keyed hashes.
+#[derive(Default)]
+struct State {
+    successes: u64,
+    /// The last one that something was issued with.
+    worked: Option<u64>,
+    replaced: Option<(u64, Instant)>,
+}
+
+/// What follows where a token may have been rejected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Remedy {
+    /// Evict it, and take a new one.
+    Replace,
+    /// It was replaced already: take that one.
+    TakeNext,
+    /// A new one was rejected too, and nothing was issued with this one.
+    Nothing,
+}
+
+impl ActorHealth {
+    pub(super) fn new() -> Self {
+        Self {
+            state: Mutex::default(),
+            doubts: Cache::new(DOUBTS),
+            hasher: RandomState::new(),
+        }
+    }
+
+    pub(super) fn worked(&self, actor: &ActorToken) {
+        let actor = self.id(actor);
+        let mut state = self.lock();
+        state.worked = Some(actor);
+        state.successes += 1;
+    }
+
+    pub(super) fn has_worked(&self, actor: &ActorToken) -> bool {
+        self.lock().worked == Some(self.id(actor))
+    }
+
+    /// Notes that an exchange failed, and that it is not known over which token.
+    pub(super) fn doubt(&self, exchange: CacheKey) {
+        let successes = self.lock().successes;
+        self.doubts.insert(exchange, successes);
+    }
+
+    /// Whether the exchange failed like this before, and others have succeeded since: it is not the actor's token.
+    pub(super) fn is_of_subject(&self, exchange: &CacheKey) -> bool {
+        let before = self.doubts.get(exchange);
+        before.is_some_and(|before| before < self.lock().successes)
+    }
+
+    /// What to do about a token that may have been rejected. Of many that ask at the same time, one replaces it, and what
+    /// the server rejects whatever it is sent is not replaced over and over.
+    pub(super) fn remedy(&self, actor: &ActorToken) -> Remedy {
+        let (actor, now) = (self.id(actor), Instant::now());
+        let mut state = self.lock();
+        match state.replaced {
+            Some((replaced, _)) if replaced == actor => Remedy::TakeNext,
+            Some((_, at)) if state.worked != Some(actor) && now < at + REPLACED_EVERY => {
+                Remedy::Nothing
+            }
+            _ => {
+                state.replaced = Some((actor, now));
+                Remedy::Replace
+            }
+        }
+    }
+
+    fn id(&self, actor: &ActorToken) -> u64 {
+        self.hasher.hash_one(actor.expose())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

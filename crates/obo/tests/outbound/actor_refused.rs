@@ -1,0 +1,240 @@
+//! The authorization server does not accept the acting service's own token any more, which no user can fix.
+
+use std::collections::HashSet;
+use std::future::ready;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use obo::exchange::ActorSource;
+use obo::{ActorToken, ExchangeErrorKind as Kind, Secret, TokenExchange, TokenType, Validated};
+use serde_json::{Value, json};
+
+use crate::setup::{Setup, assert_answer, audience};
+use crate::stub::{Answer, Stub, issued, json};
+
+/// A server that numbers the service's own tokens `own-1`, `own-2`, … and accepts some of them and of the users.
+#[derive(Clone)]
+struct Server(Arc<Mutex<State>>);
+
+struct State {
+    own: usize,
+    exchanges: usize,
+    accepts: fn(&str) -> bool,
+    /// Subject tokens that are not accepted.
+    ended: HashSet<String>,
+    error: Value,
+}
+
+impl Server {
+    fn new() -> Self {
+        Self(Arc::new(Mutex::new(State {
+            own: 0,
+            exchanges: 0,
+            accepts: |_| true,
+            ended: HashSet::new(),
+            error: json!({ "error": "invalid_request" }),
+        })))
+    }
+
+    fn change(&self, change: impl FnOnce(&mut State)) {
+        change(&mut self.0.lock().unwrap());
+    }
+
+    fn accepts(&self, accepts: fn(&str) -> bool) {
+        self.change(|state| state.accepts = accepts);
+    }
+
+    fn end(&self, user: &Validated) {
+        let token = user.subject_token().expose().to_owned();
+        self.change(|state| state.ended.extend([token]));
+    }
+
+    /// How many own tokens were issued, and how many exchanges asked for.
+    fn counts(&self) -> (usize, usize) {
+        let state = self.0.lock().unwrap();
+        (state.own, state.exchanges)
+    }
+
+    fn answer(&self, form: &[(String, String)]) -> Answer {
+        let param = |name: &str| {
+            let pair = form.iter().find(|(known, _)| known == name);
+            pair.map(|(_, value)| value.as_str())
+        };
+        let mut state = self.0.lock().unwrap();
+        let Some(subject) = param("subject_token") else {
+            state.own += 1;
+            return issued(&format!("own-{}", state.own), json!({ "expires_in": 3600 }));
+        };
+        state.exchanges += 1;
+        let actor = param("actor_token").unwrap();
+        match (state.accepts)(actor) && !state.ended.contains(subject) {
+            true => issued("for-b", json!({})),
+            false => json(400, &state.error),
+        }
+    }
+
+    fn exchange(&self, setup: &Setup) -> TokenExchange {
+        let server = self.clone();
+        let stub = Stub::by_request(setup, move |form, _| ready(server.answer(form)));
+        stub.exchange()
+    }
+}
+
+async fn kind(exchange: &TokenExchange, user: &Validated) -> Result<(), Kind> {
+    let exchanged = exchange.token(user, audience("service-b")).await;
+    exchanged.map(|_| ()).map_err(|error| {
+        assert_answer(&error);
+        error.kind()
+    })
+}
+
+/// A server, and an exchange that sends own tokens of it and has done so for alice.
+async fn running(setup: &Setup) -> (Server, TokenExchange) {
+    let server = Server::new();
+    let exchange = server
+        .exchange(setup)
+        .actor(ActorSource::client_credentials());
+    kind(&exchange, &setup.caller("alice").await).await.unwrap();
+    assert_eq!(server.counts(), (1, 1));
+    (server, exchange)
+}
+
+/// OT-02
+#[tokio::test]
+async fn a_refused_own_token_is_replaced() {
+    let setup = Setup::start().await;
+    let (server, exchange) = running(&setup).await;
+    server.accepts(|actor| actor == "own-2");
+    assert_eq!(kind(&exchange, &setup.caller("bob").await).await, Ok(()));
+    assert_eq!(server.counts(), (2, 3));
+    // At once again, since the new one worked.
+    server.accepts(|actor| actor == "own-3");
+    assert_eq!(kind(&exchange, &setup.caller("carol").await).await, Ok(()));
+    assert_eq!(server.counts(), (3, 5));
+    assert_eq!(kind(&exchange, &setup.caller("dave").await).await, Ok(()));
+    assert_eq!(server.counts(), (3, 6));
+}
+
+#[tokio::test]
+async fn many_share_the_new_own_token() {
+    let setup = Setup::start().await;
+    let (server, exchange) = running(&setup).await;
+    server.accepts(|actor| actor == "own-2");
+    let mut users = Vec::new();
+    for number in 0..20 {
+        users.push(setup.caller(&format!("user-{number}")).await);
+    }
+    let asked = users.iter().map(|user| kind(&exchange, user));
+    let outcomes = futures_util::future::join_all(asked).await;
+    assert!(outcomes.iter().all(Result::is_ok), "{outcomes:?}");
+    assert_eq!(server.counts().0, 2);
+}
+
+#[tokio::test]
+async fn no_user_is_blamed_for_refused_actors() {
+    for error in [
+        json!({ "error": "invalid_request" }),
+        json!({ "error": "invalid_grant", "error_description": "Token is not active" }),
+        json!({ "error": "invalid_request", "error_description": "The actor_token is invalid" }),
+        json!({ "error": "invalid_actor_token" }),
+    ] {
+        let setup = Setup::start().await;
+        let (server, exchange) = running(&setup).await;
+        server.accepts(|_| false);
+        server.change(|state| state.error = error);
+        for number in 0..20 {
+            let user = setup.caller(&format!("user-{number}")).await;
+            assert_eq!(kind(&exchange, &user).await, Err(Kind::ClientMisconfigured));
+        }
+        // One new token, and one attempt more with it.
+        assert_eq!(server.counts(), (2, 22));
+    }
+}
+
+#[tokio::test]
+async fn refused_actors_are_replaced_again_later() {
+    let setup = Setup::start().await;
+    let (server, exchange) = running(&setup).await;
+    let bob = setup.caller("bob").await;
+    tokio::time::pause();
+    server.accepts(|_| false);
+    assert_eq!(kind(&exchange, &bob).await, Err(Kind::ClientMisconfigured));
+    tokio::time::advance(Duration::from_secs(30)).await;
+    server.accepts(|actor| actor == "own-3");
+    assert_eq!(kind(&exchange, &bob).await, Ok(()));
+    assert_eq!(server.counts(), (3, 5));
+}
+
+#[tokio::test]
+async fn a_refused_subject_is_the_users() {
+    for description in ["Invalid subject_token", "The subject token has expired"] {
+        let setup = Setup::start().await;
+        let (server, exchange) = running(&setup).await;
+        let error = json!({ "error": "invalid_request", "error_description": description });
+        server.change(|state| state.error = error);
+        let bob = setup.caller("bob").await;
+        server.end(&bob);
+        assert_eq!(kind(&exchange, &bob).await, Err(Kind::SubjectInvalid));
+        assert_eq!(server.counts(), (1, 2));
+    }
+}
+
+#[tokio::test]
+async fn an_actor_that_works_for_others_is_not_blamed() {
+    let setup = Setup::start().await;
+    let (server, exchange) = running(&setup).await;
+    let bob = setup.caller("bob").await;
+    server.end(&bob);
+    // It could be either token, and a new one of ours changes nothing.
+    assert_eq!(kind(&exchange, &bob).await, Err(Kind::ClientMisconfigured));
+    assert_eq!(server.counts(), (2, 3));
+    assert_eq!(kind(&exchange, &setup.caller("carol").await).await, Ok(()));
+    assert_eq!(kind(&exchange, &bob).await, Err(Kind::SubjectInvalid));
+    assert_eq!(server.counts(), (2, 5));
+}
+
+/// OT-02
+#[tokio::test]
+async fn a_fetched_actor_is_fetched_once_more() {
+    let setup = Setup::start().await;
+    let bob = setup.caller("bob").await;
+    for (names, expected, exchanges) in [
+        (["good", "good"], Ok(()), 1),
+        (["bad", "good"], Ok(()), 2),
+        (["bad", "worse"], Err(Kind::ClientMisconfigured), 2),
+        // The same one would be refused again.
+        (["bad", "bad"], Err(Kind::ClientMisconfigured), 1),
+    ] {
+        let names = Arc::new(Mutex::new(Vec::from_iter(names.into_iter().rev())));
+        let actor = ActorSource::fetched(TokenType::JWT, move || {
+            let name = names.lock().unwrap().pop().expect("fetched twice at most");
+            async move { Ok(Secret::new(name)) }
+        });
+        let server = Server::new();
+        server.accepts(|actor| actor == "good");
+        let exchange = server.exchange(&setup).actor(actor);
+        assert_eq!(kind(&exchange, &bob).await, expected, "{expected:?}");
+        assert_eq!(server.counts(), (0, exchanges));
+    }
+}
+
+#[tokio::test]
+async fn a_fixed_actor_is_not_blamed_on_users() {
+    let setup = Setup::start().await;
+    let server = Server::new();
+    server.accepts(|_| false);
+    let actor = ActorToken::new(Secret::new("fixed"), TokenType::JWT, "fixed");
+    let exchange = server.exchange(&setup).actor(ActorSource::fixed(actor));
+    let bob = setup.caller("bob").await;
+    let error = exchange
+        .token(&bob, audience("service-b"))
+        .await
+        .unwrap_err();
+    assert_eq!(error.kind(), Kind::ClientMisconfigured);
+    assert_eq!(error.oauth_code(), Some("invalid_request"));
+    let text = error.to_string();
+    assert!(
+        text.contains("own token") && !text.contains("fixed"),
+        "{text}"
+    );
+}
