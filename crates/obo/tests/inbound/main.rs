@@ -47,4 +47,5 @@ mod redaction;
 mod refusals;
 mod remembered;
 mod rules;
+mod spellings;
 mod tokens;
