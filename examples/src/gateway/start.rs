@@ -3,8 +3,6 @@ use obo::{BearerAuthLayer, ConfigError, Rejection};
 
 use super::Config;
 use super::exchanges::Exchanges;
-use super::protocol::Protocol;
-use super::refusal::Refusal;
 use super::route::Routes;
 use super::well_formed::well_formed;
 
@@ -40,13 +38,10 @@ impl Gateway {
             let added = routes.add(route, &mut exchanges);
             added.map_err(|error| error.within(&format!("routes[{i}]")))?;
         }
-        let no_route =
-            |protocol: Protocol| std::future::ready(Refusal::NoRoute.response(&protocol));
         let server = server.start().await?;
         Ok(Self {
             router: routes
                 .router()?
-                .fallback(no_route)
                 .layer(BearerAuthLayer::new(server))
                 .layer(axum::middleware::from_fn(well_formed)),
         })

@@ -99,7 +99,7 @@ async fn a_mistake_is_named_by_its_place() {
         (
             "/orders/{*rest}",
             "/protected",
-            "routes[1].path: another route answers \"/protected\"",
+            "routes[1].path: another route has the path \"/protected\"",
         ),
         (
             "http://127.0.0.1:9/base",

@@ -54,6 +54,12 @@ upstream = "UPSTREAM/base"
 exchange = { issuer = "IDP", audience = "service-b", scopes = ["b.read"], dialect = "rfc8693" }
 
 [[routes]]
+path = "/orders/admin"
+scopes = ["admin"]
+upstream = "UPSTREAM/admin"
+exchange = { issuer = "IDP", audience = "service-b" }
+
+[[routes]]
 path = "/stock.Stock/{*method}"
 upstream = "UPSTREAM/stock.Stock"
 exchange = { issuer = "IDP", audience = "service-b" }
