@@ -10,7 +10,7 @@
 //! - Any other response that has begun, gRPC-Web among them, fails: the server resets the stream or cuts the connection,
 //!   so that nobody takes what came for the whole.
 //!
-//! In each case what was under way inside is dropped. Requests without a caller have no end.
+//! In each case what was under way inside is dropped. Requests that the layer around let pass without a token have no end.
 //!
 //! What it does not do: look again whether a token was revoked; end a connection that was upgraded (a WebSocket), which
 //! is no response body; stop a task that a handler has spawned.

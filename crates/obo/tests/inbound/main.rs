@@ -38,6 +38,7 @@ mod keys_outage;
 mod keys_rotation;
 mod keys_start;
 mod keys_status;
+mod layer_order;
 mod paths;
 mod profiles;
 mod protected_resource;

@@ -1,9 +1,8 @@
 //! What a caller may do.
 
 use http::{Method, Request, header};
-use obo::{ActorId, Party, Rejection, RequireLayer, Rule, RuleTable, Validated};
+use obo::{ActorId, Party, Rejection, Rule, RuleTable, Validated};
 use serde_json::json;
-use tower::{ServiceBuilder, ServiceExt as _, service_fn};
 
 use crate::guarded::{Guarded, INSUFFICIENT, assert_refused};
 use crate::issuer::FakeIssuer;
@@ -153,19 +152,6 @@ async fn bt_13_bt_22_each_method_of_a_path_has_its_own_rule() {
             assert_eq!(send(scope).await.status(), 200, "{why}");
         }
     }
-}
-
-#[tokio::test]
-async fn a_route_without_the_bearer_layer_refuses_everyone() {
-    let service = ServiceBuilder::new()
-        .layer(RequireLayer::new(Rule::no_actor()))
-        .service(service_fn(|_: Request<()>| async {
-            panic!("nobody was validated");
-            #[allow(unreachable_code)]
-            Ok::<_, std::convert::Infallible>(http::Response::new(String::new()))
-        }));
-    let response = service.oneshot(Request::new(())).await.unwrap();
-    assert_refused(&response, 401, &["Bearer"], "no layer");
 }
 
 #[tokio::test]
