@@ -4,7 +4,7 @@ use axum::Router;
 use axum::extract::Request;
 use axum::response::IntoResponse as _;
 use axum::routing::{MethodRouter, any};
-use obo::{ConfigError, RequireLayer};
+use obo::{ConfigError, Issuer, RequireLayer};
 use obo_axum::Authenticated;
 use tower::ServiceExt as _;
 
@@ -23,9 +23,10 @@ impl Routes {
     pub(super) fn add(
         &mut self,
         config: RouteConfig,
+        trusted: &[Issuer],
         exchanges: &mut Exchanges,
     ) -> Result<(), ConfigError> {
-        let rule = config.rule()?;
+        let rule = config.rule(trusted)?;
         let path = config.path.clone();
         let mut answer = answering(config, exchanges)?;
         if let Some(rule) = rule {

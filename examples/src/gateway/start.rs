@@ -32,10 +32,11 @@ impl Gateway {
     pub async fn start(config: Config) -> Result<Self, StartError> {
         let client = config.client()?;
         let server = config.resource_server(client.as_ref())?;
+        let trusted: Vec<_> = server.issuers().cloned().collect();
         let mut exchanges = Exchanges::new(client);
         let mut routes = Routes::default();
         for (i, route) in config.routes.into_iter().enumerate() {
-            let added = routes.add(route, &mut exchanges);
+            let added = routes.add(route, &trusted, &mut exchanges);
             added.map_err(|error| error.within(&format!("routes[{i}]")))?;
         }
         let server = server.start().await?;

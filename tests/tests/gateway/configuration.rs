@@ -166,6 +166,16 @@ async fn a_mistake_is_named_by_its_place() {
         ),
         (
             "actors = [\"svc-a\"]",
+            "issuers = []",
+            "routes[1].issuers: is empty",
+        ),
+        (
+            "actors = [\"svc-a\"]",
+            "issuers = [\"http://127.0.0.1:9/b\"]",
+            "routes[1].issuers: \"http://127.0.0.1:9/b\" is not an issuer of the [resource_server]",
+        ),
+        (
+            "actors = [\"svc-a\"]",
             "timeout = \"1s\"",
             "routes[1].upstream: is missing",
         ),

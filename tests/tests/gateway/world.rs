@@ -35,6 +35,12 @@ path = "/protected"
 actors = ["svc-a", "svc-b", { iss = "https://other.example", sub = "svc-x" }]
 
 [[routes]]
+path = "/partners"
+issuers = ["IDP"]
+actors = [{ iss = "https://other.example", sub = "svc-x" }]
+require_actor = true
+
+[[routes]]
 path = "/acted"
 actors = ["svc-a"]
 require_actor = true
