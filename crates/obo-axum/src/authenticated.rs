@@ -1,6 +1,6 @@
 use axum_core::extract::{FromRequestParts, OptionalFromRequestParts};
 use http::request::Parts;
-use obo::{Rejection, Validated};
+use obo::{Rejection, Validated, bearer};
 
 use crate::Error;
 
@@ -10,8 +10,8 @@ use crate::Error;
 /// `Option<Authenticated>` it is `None` for a caller without credentials, which only a layer that
 /// [allows them](obo::BearerAuthLayer::allow_anonymous) lets pass.
 ///
-/// Without a caller the request is refused as if the layer had done it. What the caller may do is for an
-/// [`obo::Rule`].
+/// Without a caller the request is refused as if the layer had done it; without a layer, with 500, and the log says so.
+/// What the caller may do is for an [`obo::Rule`].
 #[derive(Clone, Debug)]
 pub struct Authenticated<C = ()>(pub Validated<C>);
 
@@ -23,7 +23,7 @@ where
     type Rejection = Error;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Error> {
-        caller(parts)?
+        caller(parts, "Authenticated")?
             .ok_or(Rejection::MissingCredentials)
             .map(Self)
             .map_err(|rejection| Error::of_request(rejection, parts))
@@ -38,21 +38,21 @@ where
     type Rejection = Error;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Option<Self>, Error> {
-        Ok(caller(parts)?.map(Self))
+        Ok(caller(parts, "Option<Authenticated>")?.map(Self))
     }
 }
 
-/// The caller, if any; an error where nobody has told the policy to read `C`.
+/// The caller, if any; an error without a layer, and if the policy does not read `C`.
 pub(crate) fn caller<C: Send + Sync + 'static>(
     parts: &Parts,
+    extractor: &'static str,
 ) -> Result<Option<Validated<C>>, Error> {
-    let Some(caller) = parts.extensions.get::<Validated>() else {
-        return Ok(None);
+    let typed = |caller: &Validated| {
+        caller.with_claims().ok_or(Rejection::Misconfigured(
+            "a handler asks for claims of a type that the policy does not read; see Policy::claims",
+        ))
     };
-    let typed = caller.with_claims().ok_or(Rejection::Misconfigured(
-        "a handler asks for claims of a type that the policy does not read; see Policy::claims",
-    ));
-    typed
-        .map(Some)
+    bearer::caller(&parts.extensions, extractor)
+        .and_then(|caller| caller.map(typed).transpose())
         .map_err(|rejection| Error::of_request(rejection, parts))
 }

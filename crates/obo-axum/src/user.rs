@@ -19,7 +19,7 @@ where
     type Rejection = Error;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Error> {
-        let caller = caller(parts)?.ok_or(Rejection::MissingCredentials);
+        let caller = caller(parts, "User")?.ok_or(Rejection::MissingCredentials);
         caller
             .and_then(|caller| Rule::user().check(&caller).map(|()| Self(caller)))
             .map_err(|rejection| Error::of_request(rejection, parts))

@@ -1,4 +1,4 @@
-use obo::{Rejection, Validated};
+use obo::{Rejection, Validated, bearer};
 use tonic::{Request, Status};
 
 use crate::status;
@@ -7,12 +7,12 @@ use crate::status;
 ///
 /// # Errors
 ///
-/// `UNAUTHENTICATED` when there is none: no layer, or one that allows anonymous callers.
+/// `UNAUTHENTICATED` if the layer let the request pass without a caller; `INTERNAL` if there is no layer, which the log
+/// says.
 pub fn caller<T>(request: &Request<T>) -> Result<&Validated, Status> {
-    request
-        .extensions()
-        .get::<Validated>()
-        .ok_or_else(|| status(&Rejection::MissingCredentials.answer()))
+    bearer::caller(request.extensions(), "obo_tonic::caller")
+        .and_then(|caller| caller.ok_or(Rejection::MissingCredentials))
+        .map_err(|rejection| status(&rejection.answer()))
 }
 
 /// The caller with the claims type that the issuer's policy reads ([`Policy::claims`](obo::Policy::claims)).

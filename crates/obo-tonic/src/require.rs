@@ -1,13 +1,13 @@
 use std::sync::Arc;
 
-use obo::{Rule, Validated};
+use obo::{Rule, bearer};
 use tonic::service::Interceptor;
 use tonic::{Request, Status};
 
 use crate::status;
 
 /// Refuses calls whose caller does not satisfy a [`Rule`], as `PERMISSION_DENIED` or, without a caller,
-/// `UNAUTHENTICATED`.
+/// `UNAUTHENTICATED`; without a layer, as `INTERNAL`.
 ///
 /// It goes inside an [`obo::BearerAuthLayer`]: `StockServer::with_interceptor(stock, obo_tonic::require(rule))`.
 pub fn require(rule: Rule) -> RequireInterceptor {
@@ -20,8 +20,8 @@ pub struct RequireInterceptor(Arc<Rule>);
 
 impl Interceptor for RequireInterceptor {
     fn call(&mut self, request: Request<()>) -> Result<Request<()>, Status> {
-        let caller = request.extensions().get::<Validated>();
-        match self.0.check(caller) {
+        let caller = bearer::caller(request.extensions(), "obo_tonic::require");
+        match caller.and_then(|caller| self.0.check(caller)) {
             Ok(()) => Ok(request),
             Err(rejection) => Err(status(&rejection.answer())),
         }

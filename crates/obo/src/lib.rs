@@ -68,7 +68,7 @@ pub use clock::{Clock, TestClock};
 pub use config::ResourceServerConfig;
 pub use destination::{Destination, Destinations, DestinationsConfig};
 pub use error::{BoxError, CallError, ExchangeError, ExchangeErrorKind};
-pub use exact_path::is_unambiguous;
+pub use exact_path::{folded_path, is_unambiguous};
 pub use exchange::{Exchanged, TokenExchange, TokenSource};
 pub use expiry::{Expiry, ExpiryLayer};
 pub use introspection::Introspection;

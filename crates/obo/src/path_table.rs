@@ -1,11 +1,11 @@
 //! What is listed by path, or by method and path: rules, and what is open to everybody.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use http::Method;
 
 use crate::ConfigError;
-use crate::exact_path::ExactPath;
+use crate::exact_path::{ExactPath, folded_path};
 
 /// The methods that may be listed. It is a closed list, since a misspelt one would leave the method that was meant to
 /// what is listed for its path.
@@ -24,7 +24,10 @@ const METHODS: [Method; 10] = [
 
 /// Values by `"/path"`, for all its methods, and by `"METHOD /path"`.
 #[derive(Clone, Debug)]
-pub(crate) struct PathTable<T>(HashMap<ExactPath, Listed<T>>);
+pub(crate) struct PathTable<T> {
+    listed: HashMap<ExactPath, Listed<T>>,
+    folded: HashSet<String>,
+}
 
 #[derive(Clone, Debug)]
 struct Listed<T> {
@@ -42,7 +45,10 @@ pub(crate) enum Found<'t, T> {
 
 impl<T> Default for PathTable<T> {
     fn default() -> Self {
-        Self(HashMap::new())
+        Self {
+            listed: HashMap::new(),
+            folded: HashSet::new(),
+        }
     }
 }
 
@@ -55,7 +61,8 @@ impl<T> PathTable<T> {
         value: T,
     ) -> Result<(), ConfigError> {
         let (method, path) = parse(field, key)?;
-        let listed = self.0.entry(path).or_insert_with(|| Listed {
+        self.folded.insert(folded_path(path.as_ref()).into_owned());
+        let listed = self.listed.entry(path).or_insert_with(|| Listed {
             any: None,
             methods: Vec::new(),
         });
@@ -74,17 +81,14 @@ impl<T> PathTable<T> {
         Ok(())
     }
 
-    /// Whether another path is listed that differs from this one by a slash at the end.
-    pub(crate) fn has_but_for_a_slash(&self, path: &str) -> bool {
-        match path.strip_suffix('/') {
-            Some(path) => self.0.contains_key(path),
-            None => self.0.contains_key(&*format!("{path}/")),
-        }
+    /// Whether some server reads the path as a listed one: it differs by letter case, a slash at the end or escapes.
+    pub(crate) fn is_near(&self, path: &str) -> bool {
+        self.folded.contains(&*folded_path(path))
     }
 
     /// The method's own value, of HEAD that of GET, else the path's (RFC 9110 section 9.3.2).
     pub(crate) fn find(&self, method: &Method, path: &str) -> Found<'_, T> {
-        let Some(listed) = self.0.get(path) else {
+        let Some(listed) = self.listed.get(path) else {
             return Found::Nothing;
         };
         let of_get = || listed.of(&Method::GET).filter(|_| method == Method::HEAD);

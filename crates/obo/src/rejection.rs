@@ -30,7 +30,7 @@ pub enum Rejection {
     /// The current actor may not do this, or there is none where one is needed: 403 `insufficient_scope`, gRPC 7.
     #[error("the current actor is refused: {0}")]
     Actor(&'static str),
-    /// The caller is a service where a user is needed, or the other way round, or lacks a role: 403
+    /// The caller is a service where a user is needed, or the other way round, lacks a role, or is of another issuer: 403
     /// `insufficient_scope`, gRPC 7.
     #[error("the subject is refused: {0}")]
     Subject(&'static str),

@@ -349,8 +349,8 @@ impl ResourceServer {
         &self.clock
     }
 
-    /// Whom this service trusts.
-    pub(crate) fn issuers(&self) -> impl Iterator<Item = &Issuer> {
+    /// The issuers whose tokens this service accepts.
+    pub fn issuers(&self) -> impl Iterator<Item = &Issuer> {
         self.trusted.iter().map(|trusted| trusted.policy.issuer())
     }
 }

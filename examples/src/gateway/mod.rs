@@ -29,6 +29,7 @@ mod refusal;
 mod route;
 mod route_config;
 mod route_path;
+mod route_table;
 mod sending;
 mod serve;
 mod start;

@@ -1,54 +1,57 @@
-use std::collections::HashSet;
 use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::Request;
+use axum::response::IntoResponse as _;
 use axum::routing::{MethodRouter, any};
-use obo::{ConfigError, RequireLayer};
+use obo::{ConfigError, Issuer, RequireLayer};
 use obo_axum::Authenticated;
+use tower::ServiceExt as _;
 
 use super::caller;
 use super::exchanges::Exchanges;
 use super::protocol::Protocol;
 use super::proxy::Proxy;
 use super::route_config::RouteConfig;
+use super::route_table::RouteTable;
 
 /// The routes that were configured.
 #[derive(Default)]
-pub(super) struct Routes {
-    router: Router,
-    patterns: HashSet<String>,
-}
+pub(super) struct Routes(RouteTable<MethodRouter>);
 
 impl Routes {
     pub(super) fn add(
         &mut self,
         config: RouteConfig,
+        trusted: &[Issuer],
         exchanges: &mut Exchanges,
     ) -> Result<(), ConfigError> {
-        let rule = config.rule()?;
-        let patterns = config.path.patterns();
+        let rule = config.rule(trusted)?;
+        let path = config.path.clone();
         let mut answer = answering(config, exchanges)?;
         if let Some(rule) = rule {
             answer = answer.layer(RequireLayer::new(rule));
         }
-        for pattern in patterns {
-            if !self.patterns.insert(pattern.clone()) {
-                let problem = format!("another route answers {pattern:?} already; leave one out");
-                return Err(ConfigError::new("path", problem));
-            }
-            let router = std::mem::take(&mut self.router);
-            self.router = router.route(&pattern, answer.clone());
-        }
-        Ok(())
+        self.0.add(path, answer).map_err(|path| {
+            let problem = format!("another route has the path \"{path}\" already; leave one out");
+            ConfigError::new("path", problem)
+        })
     }
 
     pub(super) fn router(self) -> Result<Router, ConfigError> {
-        if self.patterns.is_empty() {
+        if self.0.is_empty() {
             let problem = "there are none, so that nothing would be answered; give at least one";
             return Err(ConfigError::new("routes", problem));
         }
-        Ok(self.router)
+        let table = Arc::new(self.0);
+        let routed = async move |protocol: Protocol, request: Request| {
+            let found = table.find(request.uri().path()).cloned();
+            match found {
+                Ok(answer) => answer.oneshot(request).await.into_response(),
+                Err(refusal) => refusal.response(&protocol),
+            }
+        };
+        Ok(Router::new().fallback(routed))
     }
 }
 

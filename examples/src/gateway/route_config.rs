@@ -12,6 +12,7 @@ use super::route_path::RoutePath;
 pub(super) struct RouteConfig {
     pub(super) path: RoutePath,
     scopes: Option<Vec<String>>,
+    issuers: Option<Vec<Issuer>>,
     actors: Option<Vec<ActorConfig>>,
     #[serde(default)]
     require_actor: bool,
@@ -38,8 +39,9 @@ struct Identity {
 }
 
 impl RouteConfig {
-    /// What is asked of callers; `None` if any valid token will do.
-    pub(super) fn rule(&self) -> Result<Option<Rule>, ConfigError> {
+    /// What is required of callers, whose tokens are of one of the `trusted` issuers; `None` if any valid token is enough.
+    pub(super) fn rule(&self, trusted: &[Issuer]) -> Result<Option<Rule>, ConfigError> {
+        self.check_issuers(trusted)?;
         let scopes = self.scopes.as_ref().map(Rule::scopes).transpose();
         let scopes = scopes.map_err(|error| error.at("scopes"))?;
         let actors = self
@@ -53,7 +55,31 @@ impl RouteConfig {
             (None, true) => Some(Rule::any_actor()),
             (listed, _) => listed,
         };
-        Ok(scopes.into_iter().chain(actors).reduce(Rule::and))
+        // A single issuer is the only one that can say who acts.
+        let issuers = match &self.issuers {
+            None if actors.is_some() && trusted.len() == 1 => Some(trusted),
+            listed => listed.as_deref(),
+        };
+        let issuers = issuers
+            .map(|listed| Rule::issuers(listed.iter().cloned()))
+            .transpose()?;
+        Ok(issuers
+            .into_iter()
+            .chain(scopes)
+            .chain(actors)
+            .reduce(Rule::and))
+    }
+
+    /// Each issuer that is listed must be trusted.
+    fn check_issuers(&self, trusted: &[Issuer]) -> Result<(), ConfigError> {
+        let mut listed = self.issuers.iter().flatten();
+        match listed.find(|issuer| !trusted.contains(issuer)) {
+            Some(unknown) => {
+                let problem = format!("\"{unknown}\" is not an issuer of the [resource_server]");
+                Err(ConfigError::new("issuers", problem))
+            }
+            None => Ok(()),
+        }
     }
 }
 

@@ -1,11 +1,15 @@
-use obo::is_unambiguous;
+use std::fmt;
+
+use obo::{folded_path, is_unambiguous};
 use serde::{Deserialize, Deserializer};
 
-/// The path of a route: `/orders`, or `/orders/{*rest}` for all that is below.
+/// The path of a route: `/orders`, or `/orders/{*rest}` for all paths below it, which `/orders/` is not.
 #[derive(Clone, Debug)]
 pub(super) struct RoutePath {
     /// What comes before the rest.
     start: String,
+    /// The start as servers may read it.
+    folded: String,
     has_rest: bool,
 }
 
@@ -20,18 +24,34 @@ impl RoutePath {
         let is_path = is_unambiguous(start) && !(has_rest && start.ends_with('/'));
         let is_all = start.is_empty() && has_rest;
         (is_written_out && (is_path || is_all)).then(|| Self {
+            folded: folded_path(start).into_owned(),
             start: start.to_owned(),
             has_rest,
         })
     }
 
-    /// As axum spells it; `{*rest}` stands for at least one character.
-    pub(super) fn patterns(&self) -> Vec<String> {
-        let Self { start, has_rest } = self;
-        match has_rest {
-            false => vec![start.clone()],
-            true => vec![format!("{start}/"), format!("{start}/{{*rest}}")],
-        }
+    /// Whether both stand for the same paths.
+    pub(super) fn is_same(&self, other: &Self) -> bool {
+        self.start == other.start && self.has_rest == other.has_rest
+    }
+
+    /// Whether it is this very path.
+    pub(super) fn is_exactly(&self, path: &str) -> bool {
+        !self.has_rest && self.start == path
+    }
+
+    /// How long the start of `path` is that leads to this route for all paths below.
+    pub(super) fn leads_to(&self, path: &str) -> Option<usize> {
+        let below = path.strip_prefix(&*self.start).filter(|_| self.has_rest)?;
+        (below.len() > 1 && below.starts_with('/')).then_some(self.start.len())
+    }
+
+    /// As [`leads_to`](Self::leads_to), for all that a server may read `folded` as, the root of this route among it.
+    pub(super) fn may_lead_to(&self, folded: &str) -> Option<usize> {
+        let below = folded.strip_prefix(&*self.folded)?;
+        let is_it = below.is_empty() || self.has_rest && below.starts_with('/');
+        // The root is no path below, and so closer to it than any that is.
+        is_it.then_some(self.folded.len() + usize::from(below.is_empty()))
     }
 
     /// What comes after the start: empty, or from a slash on. `None` for what servers read differently, which may lead
@@ -39,6 +59,13 @@ impl RoutePath {
     pub(super) fn rest<'p>(&self, path: &'p str) -> Option<&'p str> {
         path.strip_prefix(&*self.start)
             .filter(|_| is_unambiguous(path))
+    }
+}
+
+impl fmt::Display for RoutePath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let rest = if self.has_rest { "/{*rest}" } else { "" };
+        write!(f, "{}{rest}", self.start)
     }
 }
 

@@ -3,8 +3,6 @@ use obo::{BearerAuthLayer, ConfigError, Rejection};
 
 use super::Config;
 use super::exchanges::Exchanges;
-use super::protocol::Protocol;
-use super::refusal::Refusal;
 use super::route::Routes;
 use super::well_formed::well_formed;
 
@@ -34,19 +32,17 @@ impl Gateway {
     pub async fn start(config: Config) -> Result<Self, StartError> {
         let client = config.client()?;
         let server = config.resource_server(client.as_ref())?;
+        let trusted: Vec<_> = server.issuers().cloned().collect();
         let mut exchanges = Exchanges::new(client);
         let mut routes = Routes::default();
         for (i, route) in config.routes.into_iter().enumerate() {
-            let added = routes.add(route, &mut exchanges);
+            let added = routes.add(route, &trusted, &mut exchanges);
             added.map_err(|error| error.within(&format!("routes[{i}]")))?;
         }
-        let no_route =
-            |protocol: Protocol| std::future::ready(Refusal::NoRoute.response(&protocol));
         let server = server.start().await?;
         Ok(Self {
             router: routes
                 .router()?
-                .fallback(no_route)
                 .layer(BearerAuthLayer::new(server))
                 .layer(axum::middleware::from_fn(well_formed)),
         })

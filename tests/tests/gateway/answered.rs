@@ -92,6 +92,28 @@ async fn a_rule_of_actors_is_about_those_who_act() {
     }
 }
 
+/// TX-28
+#[tokio::test]
+async fn of_several_issuers_one_is_named_for_others() {
+    let one = World::start().await;
+    let two = r#"{ issuer = "IDP" }, { issuer = "UPSTREAM/idp" }"#;
+    let two = World::trusting(two).await;
+    for (world, protected, any) in [(one, 200, 200), (two, 403, 403)] {
+        let act = json!({ "iss": "https://other.example", "sub": "svc-x" });
+        let token = world.alice().claim("act", act).mint();
+        for (path, expected) in [
+            ("/partners", 200),
+            ("/protected", protected),
+            ("/any-actor", any),
+        ] {
+            assert_eq!(world.get(&token, path).await.status, expected, "{path}");
+        }
+        let own = world.alice().actor("svc-x").mint();
+        assert_eq!(world.get(&own, "/partners").await.status, 403);
+        assert_eq!(world.get(&own, "/any-actor").await.status, 200);
+    }
+}
+
 #[tokio::test]
 async fn a_rule_of_scopes_needs_them_all_and_names_them() {
     let world = World::start().await;

@@ -99,7 +99,7 @@ async fn a_mistake_is_named_by_its_place() {
         (
             "/orders/{*rest}",
             "/protected",
-            "routes[1].path: another route answers \"/protected\"",
+            "routes[1].path: another route has the path \"/protected\"",
         ),
         (
             "http://127.0.0.1:9/base",
@@ -163,6 +163,16 @@ async fn a_mistake_is_named_by_its_place() {
             "actors = [\"svc-a\"]",
             "scope = [\"a\"]",
             "routes[1].scope: unknown field",
+        ),
+        (
+            "actors = [\"svc-a\"]",
+            "issuers = []",
+            "routes[1].issuers: is empty",
+        ),
+        (
+            "actors = [\"svc-a\"]",
+            "issuers = [\"http://127.0.0.1:9/b\"]",
+            "routes[1].issuers: \"http://127.0.0.1:9/b\" is not an issuer of the [resource_server]",
         ),
         (
             "actors = [\"svc-a\"]",

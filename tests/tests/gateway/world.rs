@@ -35,6 +35,12 @@ path = "/protected"
 actors = ["svc-a", "svc-b", { iss = "https://other.example", sub = "svc-x" }]
 
 [[routes]]
+path = "/partners"
+issuers = ["IDP"]
+actors = [{ iss = "https://other.example", sub = "svc-x" }]
+require_actor = true
+
+[[routes]]
 path = "/acted"
 actors = ["svc-a"]
 require_actor = true
@@ -52,6 +58,12 @@ path = "/orders/{*rest}"
 scopes = ["read:orders"]
 upstream = "UPSTREAM/base"
 exchange = { issuer = "IDP", audience = "service-b", scopes = ["b.read"], dialect = "rfc8693" }
+
+[[routes]]
+path = "/orders/admin"
+scopes = ["admin"]
+upstream = "UPSTREAM/admin"
+exchange = { issuer = "IDP", audience = "service-b" }
 
 [[routes]]
 path = "/stock.Stock/{*method}"

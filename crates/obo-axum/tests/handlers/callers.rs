@@ -88,16 +88,6 @@ async fn bt_17_an_anonymous_caller_is_nobody_or_refused_by_who_needs_one() {
 }
 
 #[tokio::test]
-async fn a_route_without_the_layer_refuses_everyone() {
-    let idp = AuthorizationServer::start().await;
-    let token = alice(&idp).mint();
-    for path in ["/anyone", "/user", "/of-tenant", "/user-of-tenant"] {
-        let got = call(&routes(), with_token(path, &token)).await;
-        got.assert_refused(401, Some("Bearer"));
-    }
-}
-
-#[tokio::test]
 async fn at_11_a_service_for_itself_is_no_user_and_one_that_acts_for_a_user_is() {
     let idp = AuthorizationServer::start().await;
     let router = routes().layer(bearer(&idp, policy(&idp).claims::<Tenant>()));

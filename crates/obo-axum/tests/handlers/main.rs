@@ -11,4 +11,5 @@ mod app;
 
 mod callers;
 mod errors;
+mod layer_order;
 mod protected_resource;

@@ -1,13 +1,15 @@
 //! Who calls, which rule holds, and how a refusal becomes a status; without a socket to the service.
 
 use obo::{
-    Audience, Issuer, Policy, Rejection, ResourceServer, Rule, Scope, TokenError, Validated,
+    Audience, BearerAuthLayer, Issuer, Policy, Rejection, ResourceServer, Rule, Scope, TokenError,
+    Validated,
 };
 use obo_testkit::AuthorizationServer;
 use serde::Deserialize;
 use tonic::service::Interceptor as _;
 use tonic::{Code, Request, Status};
 use tonic_types::StatusExt as _;
+use tower::{Layer as _, ServiceExt as _, service_fn};
 
 use crate::whoami::{accepts, token};
 
@@ -20,6 +22,20 @@ async fn of(server: ResourceServer, token: &str) -> Request<()> {
     let mut request = Request::new(());
     let caller = server.validate(token).await.unwrap();
     request.extensions_mut().insert(caller);
+    request
+}
+
+/// What is behind a layer that lets in requests without a token.
+async fn let_in_without_token(idp: &AuthorizationServer) -> Request<()> {
+    let layer = BearerAuthLayer::new(accepts(idp, "service-b")).allow_anonymous();
+    let inner = service_fn(|request: http::Request<()>| async {
+        let mut response = http::Response::new(());
+        *response.extensions_mut() = request.into_parts().0.extensions;
+        Ok::<_, std::convert::Infallible>(response)
+    });
+    let behind = layer.layer(inner).oneshot(http::Request::new(())).await;
+    let mut request = Request::new(());
+    *request.extensions_mut() = behind.unwrap().into_parts().0.extensions;
     request
 }
 
@@ -37,7 +53,8 @@ async fn gr_11_a_method_sees_whom_the_layer_validated() {
 
 #[tokio::test]
 async fn gr_02_without_a_caller_the_status_is_unauthenticated() {
-    let nobody = Request::new(());
+    let idp = AuthorizationServer::start().await;
+    let nobody = let_in_without_token(&idp).await;
     let by_accessor = obo_tonic::caller(&nobody).unwrap_err();
     let with_claims = obo_tonic::caller_with_claims::<Tenant, _>(&nobody)
         .err()
@@ -46,6 +63,22 @@ async fn gr_02_without_a_caller_the_status_is_unauthenticated() {
     for status in [by_accessor, with_claims, by_rule] {
         assert_eq!(status.code(), Code::Unauthenticated);
         assert_eq!(challenge(&status), Some("Bearer"));
+    }
+}
+
+/// GR-02
+#[test]
+fn without_a_layer_the_status_is_internal() {
+    let request = || Request::new(());
+    let by_accessor = obo_tonic::caller(&request()).unwrap_err();
+    let with_claims = obo_tonic::caller_with_claims::<Tenant, _>(&request());
+    let by_rule = obo_tonic::require(Rule::user()).call(request());
+    for status in [
+        by_accessor,
+        with_claims.err().unwrap(),
+        by_rule.unwrap_err(),
+    ] {
+        assert_eq!((status.code(), challenge(&status)), (Code::Internal, None));
     }
 }
 

@@ -15,7 +15,9 @@ use obo_testkit::{AuthorizationServer, Endpoint, Fault};
 use tonic::Code;
 use tonic_types::StatusExt as _;
 
-use crate::whoami::{PATH, accepts, call, channel, serve, serve_behind, token, with_token};
+use crate::whoami::{
+    PATH, accepts, call, channel, serve, serve_behind, serve_expiring, token, with_token,
+};
 
 type Body = UnsyncBoxBody<Bytes, Infallible>;
 
@@ -169,4 +171,22 @@ async fn pr_04_statuses_of_accessors_and_interceptors_name_the_metadata_of_the_s
         let got = refused(service, "application/grpc", line, message()).await;
         assert_eq!(got, (200, code.to_owned(), Some(challenge)), "{line:?}");
     }
+}
+
+/// GR-02
+#[tokio::test]
+async fn layer_added_first_runs_first() {
+    let idp = AuthorizationServer::start().await;
+    let alice = token(&idp).mint();
+    let called = async |expiry_is_first| {
+        let service = serve_expiring(accepts(&idp, "service-b"), expiry_is_first).await;
+        call(channel(service), with_token(Some(&alice))).await
+    };
+    assert_eq!(called(false).await.unwrap(), "alice by nobody");
+    let refused = called(true).await.unwrap_err();
+    let reason = refused.get_details_error_info().unwrap().reason;
+    assert_eq!(
+        (refused.code(), &*reason),
+        (Code::Internal, "MISCONFIGURED")
+    );
 }

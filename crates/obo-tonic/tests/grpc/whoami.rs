@@ -6,7 +6,7 @@ use std::task::{Context, Poll};
 
 use bytes::{Buf as _, BufMut as _, Bytes};
 use futures_util::future::{BoxFuture, FutureExt as _};
-use obo::{Audience, BearerAuthLayer, Issuer, ResourceServer, Rule};
+use obo::{Audience, BearerAuthLayer, ExpiryLayer, Issuer, ResourceServer, Rule};
 use obo_testkit::{AuthorizationServer, TokenBuilder};
 use tokio::net::TcpListener;
 use tokio_stream::wrappers::TcpListenerStream;
@@ -114,6 +114,26 @@ pub(crate) async fn serve_behind(layer: BearerAuthLayer, rule: Option<Rule>) -> 
         None => server.add_service(Whoami),
     };
     tokio::spawn(router.serve_with_incoming(TcpListenerStream::new(listener)));
+    address
+}
+
+/// Serves behind both layers, added to tonic's server in this order.
+pub(crate) async fn serve_expiring(server: ResourceServer, expiry_is_first: bool) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let incoming = TcpListenerStream::new(listener);
+    let bearer = BearerAuthLayer::new(server.clone());
+    let expiry = ExpiryLayer::new(server);
+    match expiry_is_first {
+        true => {
+            let mut server = Server::builder().layer(expiry).layer(bearer);
+            tokio::spawn(server.add_service(Whoami).serve_with_incoming(incoming));
+        }
+        false => {
+            let mut server = Server::builder().layer(bearer).layer(expiry);
+            tokio::spawn(server.add_service(Whoami).serve_with_incoming(incoming));
+        }
+    }
     address
 }
 

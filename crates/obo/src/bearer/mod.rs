@@ -14,7 +14,11 @@
 //!
 //!    Where an issuer is [asked about its tokens](crate::ResourceServer::introspect), that takes the place of 4 and 5, or
 //!    comes after them: what it says is judged by the same policy, and no answer is 503.
-//! 6. The [`Validated`](crate::Validated) goes into the request's extensions and the request to the inner service.
+//! 6. The [`Validated`](crate::Validated) goes into the request's extensions and the request to the inner service. Its
+//!    `Authorization` line is marked sensitive, so that no log of headers shows the token.
+//!
+//! What needs a caller must be inside of this layer: a rule, an [`ExpiryLayer`](crate::ExpiryLayer), an extractor. Outside
+//! of it, each request is refused with 500, and the log names the right order (see [`caller()`]).
 //!
 //! A request that waits for keys or for the issuer leaves the readiness of the inner service, such as the permit of a
 //! concurrency limit, to others; a clone of the service is polled ready after the wait.
@@ -29,6 +33,7 @@
 //! What it does not check: what the caller may do. That is for [`Rule`](crate::Rule)s. And the token is judged once, before
 //! the body is read: a stream goes on when it expires, unless an [`ExpiryLayer`](crate::ExpiryLayer) ends it.
 
+mod caller;
 mod credentials;
 mod future;
 mod layer;
@@ -36,6 +41,7 @@ mod open;
 mod resource_metadata;
 mod service;
 
+pub use caller::caller;
 pub use future::ResponseFuture;
 pub use layer::BearerAuthLayer;
 pub use service::BearerAuth;

@@ -1,8 +1,9 @@
 use std::task::{Context, Poll};
 
-use http::{Request, Response};
+use http::{HeaderMap, Request, Response, header};
 use tower_service::Service;
 
+use super::caller::let_pass_without;
 use super::credentials::credentials;
 use super::{BearerAuthLayer, ResponseFuture};
 use crate::resource_server::{Verdict, Wait, Waited};
@@ -80,7 +81,8 @@ impl BearerAuthLayer {
             return Err(Rejection::MissingCredentials);
         }
         // What another layer may have admitted is not admitted by this one.
-        request.extensions_mut().remove::<Validated>();
+        let_pass_without(request.extensions_mut());
+        conceal(request.headers_mut());
         observe::anonymous(request);
         Ok(())
     }
@@ -97,7 +99,15 @@ fn step<B>(request: &mut Request<B>, verdict: Verdict) -> Step {
 fn pass<B>(request: &mut Request<B>, caller: Validated) -> Result<(), Rejection> {
     observe::allowed(request, &caller);
     request.extensions_mut().insert(caller);
+    conceal(request.headers_mut());
     Ok(())
+}
+
+/// Keeps the credentials, of whatever scheme, out of logs of headers and out of the tables of HTTP/2. There is one line.
+fn conceal(headers: &mut HeaderMap) {
+    if let Some(credentials) = headers.get_mut(header::AUTHORIZATION) {
+        credentials.set_sensitive(true);
+    }
 }
 
 impl From<Result<(), Rejection>> for Step {

@@ -2,24 +2,28 @@ use std::fmt;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use http::Response;
+use http::{Request, Response};
 use pin_project_lite::pin_project;
 
 use super::ExpiryBody;
 use super::body::{Deadline, expired};
 use super::countdown::Countdown;
+use crate::{Rejection, observe};
 
 pin_project! {
     /// The future of [`Expiry`](super::Expiry).
-    pub struct ResponseFuture<F> {
+    pub struct ResponseFuture<F, R> {
         #[pin]
-        state: State<F>,
+        state: State<F, R>,
     }
 }
 
 pin_project! {
     #[project = StateProjection]
-    enum State<F> {
+    enum State<F, R> {
+        Refused {
+            response: Option<Response<R>>,
+        },
         Endless {
             #[pin]
             future: F,
@@ -36,7 +40,7 @@ pin_project! {
     }
 }
 
-impl<F> ResponseFuture<F> {
+impl<F, R> ResponseFuture<F, R> {
     pub(super) fn new(future: F, deadline: Option<Deadline>) -> Self {
         let state = match deadline {
             Some(deadline) => State::Running {
@@ -48,9 +52,23 @@ impl<F> ResponseFuture<F> {
         };
         Self { state }
     }
+
+    pub(super) fn refused<B>(rejection: &Rejection, request: &Request<B>) -> Self
+    where
+        R: Default,
+    {
+        let answer = rejection.answer();
+        let mut response = answer.to_response(request.method(), request.headers());
+        observe::refused(request, rejection, None, &mut response);
+        Self {
+            state: State::Refused {
+                response: Some(response),
+            },
+        }
+    }
 }
 
-impl<F, R, E> Future for ResponseFuture<F>
+impl<F, R, E> Future for ResponseFuture<F, R>
 where
     F: Future<Output = Result<Response<R>, E>>,
     R: Default,
@@ -60,6 +78,10 @@ where
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut state = self.project().state;
         let (ended, deadline) = match state.as_mut().project() {
+            StateProjection::Refused { response } => match response.take() {
+                Some(response) => (Poll::Ready(Ok(response)), None),
+                None => return Poll::Pending,
+            },
             StateProjection::Endless { future } => (future.poll(cx), None),
             StateProjection::Running {
                 future,
@@ -85,7 +107,7 @@ where
     }
 }
 
-impl<F> fmt::Debug for ResponseFuture<F> {
+impl<F, R> fmt::Debug for ResponseFuture<F, R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("ResponseFuture(..)")
     }

@@ -6,9 +6,12 @@ use tower_service::Service;
 
 use super::future::ResponseFuture;
 use super::{ExpiryBody, body::Deadline};
-use crate::{ResourceServer, Validated};
+use crate::{ResourceServer, bearer};
 
 /// Ends requests when their token expires; it goes inside a [`BearerAuthLayer`](crate::BearerAuthLayer).
+///
+/// If that layer is missing or further inside, every request is refused with 500 (gRPC 13), as by a
+/// [`RequireLayer`](crate::RequireLayer).
 ///
 /// ```
 /// use obo::{Audience, BearerAuthLayer, ExpiryLayer, Issuer, ResourceServer};
@@ -63,14 +66,17 @@ where
 {
     type Response = Response<ExpiryBody<R>>;
     type Error = S::Error;
-    type Future = ResponseFuture<S::Future>;
+    type Future = ResponseFuture<S::Future, R>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
         self.inner.poll_ready(cx)
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        let caller = request.extensions().get::<Validated>();
+        let caller = match bearer::caller(request.extensions(), "ExpiryLayer") {
+            Ok(caller) => caller,
+            Err(rejection) => return ResponseFuture::refused(&rejection, &request),
+        };
         let deadline = caller.and_then(|caller| {
             let (server, headers) = (&self.layer.server, request.headers());
             let until = server.accepted_until(caller);

@@ -13,7 +13,7 @@
 //! The end holds by the wall clock too, which is read every 5 s while the request is under way: a token that expires while
 //! the machine sleeps ends its streams within that time after it wakes up, and so does a clock that is set forward.
 //!
-//! In each case what was under way inside is dropped. Requests without a caller have no end.
+//! In each case what was under way inside is dropped. Requests that the layer around let pass without a token have no end.
 //!
 //! What it does not do: look again whether a token was revoked; end a connection that was upgraded (a WebSocket), which
 //! is no response body; stop a task that a handler has spawned.

@@ -80,6 +80,17 @@ pub(crate) fn anonymous<B>(request: &Request<B>) {
     );
 }
 
+/// A request came to what needs a caller, and no layer has looked for one.
+pub(crate) fn no_layer(needed_by: &'static str) {
+    event!(
+        ERROR,
+        code = "misconfigured",
+        needed_by,
+        "no BearerAuthLayer ran before {needed_by}, which refuses every request: add the layer, or change the order; in an \
+         axum Router the layer added last runs first, in a ServiceBuilder and in tonic's Server::layer the one added first"
+    );
+}
+
 /// A request was refused, with this response; the caller is known where a rule refused it.
 pub(crate) fn refused<B, R>(
     request: &Request<B>,

@@ -14,7 +14,7 @@ mod raised;
 
 pub(crate) use cause::Cause;
 pub(crate) use client::ClientCall;
-pub(crate) use inbound::{Passed, allowed, anonymous, recalled, refused, stream_ended};
+pub(crate) use inbound::{Passed, allowed, anonymous, no_layer, recalled, refused, stream_ended};
 pub(crate) use introspection::introspected;
 pub(crate) use keys::{keys_fetched, keys_skipped, keys_unavailable, not_rediscovered};
 pub(crate) use outbound::{Endpoint, Exchange, at_hand, breaker, let_go};

@@ -9,11 +9,13 @@ use tower_layer::Layer;
 use tower_service::Service;
 
 use super::{Rule, RuleTable};
-use crate::{Validated, observe};
+use crate::{bearer, observe};
 
 /// Lets requests pass whose caller satisfies a [`Rule`]; it goes inside a [`BearerAuthLayer`](crate::BearerAuthLayer).
 ///
-/// Where that layer is missing, there is no caller and every request is refused.
+/// If that layer is missing or further inside, every request is refused with 500 (gRPC 13), and the log says why. In an
+/// axum `Router` the layer added last runs first, so add the `BearerAuthLayer` after this one; in a `ServiceBuilder` and in
+/// tonic's `Server::layer` the layer added first runs first.
 #[derive(Clone, Debug)]
 pub struct RequireLayer(Arc<Rules>);
 
@@ -67,11 +69,11 @@ where
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        let caller = request.extensions().get::<Validated>();
-        let checked = match &*self.rules {
+        let caller = bearer::caller(request.extensions(), "RequireLayer");
+        let checked = caller.and_then(|caller| match &*self.rules {
             Rules::One(rule) => rule.check(caller),
             Rules::ByPath(table) => table.check(request.method(), request.uri().path(), caller),
-        };
+        });
         let state = match checked {
             Ok(()) => State::Passed {
                 future: self.inner.call(request),

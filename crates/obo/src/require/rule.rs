@@ -1,9 +1,7 @@
 use std::time::Duration;
 
+use super::requirement::{IssuerIsNamed, Requirement};
 use crate::{ActorId, Clock, ConfigError, Issuer, PrincipalKind, Rejection, Scope, Validated};
-
-/// How far a user's `auth_time` may lie ahead of this service's clock.
-const LEEWAY: Duration = Duration::from_secs(60);
 
 /// What a caller must be or have; a caller without a valid token satisfies no rule.
 ///
@@ -20,22 +18,11 @@ pub struct Rule {
     clock: Clock,
 }
 
-#[derive(Clone, Debug)]
-enum Requirement {
-    Scopes(Scope),
-    AnyActor,
-    Actors(Vec<Party>),
-    NoActor,
-    Kind(PrincipalKind),
-    Subjects(Vec<Party>),
-    Roles(Vec<String>),
-    Acr(Vec<String>),
-    MaxAge(Duration),
-    AnyOf(Vec<Rule>),
-}
-
 /// A party on a list, actor or subject: by its name within the token's own issuer, or by its full identity (RFC 8693 section
 /// 4.1).
+///
+/// An actor of another issuer than the token's counts only in a rule that names the token's issuer: see
+/// [`Rule::issuers`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Party {
     issuer: Option<String>,
@@ -70,7 +57,7 @@ impl From<ActorId> for Party {
 }
 
 impl Party {
-    fn is(&self, issuer: &str, subject: &str, own_issuer: &Issuer) -> bool {
+    pub(super) fn is(&self, issuer: &str, subject: &str, own_issuer: &Issuer) -> bool {
         let named = self.issuer.as_deref().unwrap_or(own_issuer.as_str());
         issuer == named && subject == self.subject
     }
@@ -113,12 +100,43 @@ impl Rule {
         Ok(Self::of(Requirement::Scopes(scope)))
     }
 
-    /// A service acts for the subject, whichever it is: no direct call by the user's own client.
+    /// The token is of one of these issuers.
+    ///
+    /// An issuer vouches for its own subjects and actors. A rule that names it, by this requirement itself or in a rule
+    /// [around it](Self::any_of), lets it vouch for actors of other issuers too (`act.iss`, RFC 8693 section 4.1):
+    ///
+    /// ```
+    /// use obo::{ActorId, Issuer, Rule};
+    ///
+    /// // The partner's service, where our own issuer says that it acts.
+    /// let ours = Issuer::new("https://idp.example.com/realms/corp")?;
+    /// let partner = ActorId::new("https://idp.partner.example", "service-p");
+    /// let rule = Rule::issuers([ours])?.and(Rule::actors([partner])?);
+    /// # Ok::<(), obo::ConfigError>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// If there are none.
+    pub fn issuers(issuers: impl IntoIterator<Item = Issuer>) -> Result<Self, ConfigError> {
+        let issuers: Vec<Issuer> = issuers.into_iter().collect();
+        if issuers.is_empty() {
+            let problem = "is empty, so that no token could pass; name at least one issuer";
+            return Err(ConfigError::new("issuers", problem));
+        }
+        Ok(Self::of(Requirement::Issuers(issuers)))
+    }
+
+    /// A service acts for the subject, whichever it is: no direct call by the user's own client. It must be a service of the
+    /// token's own issuer, unless the rule [names that issuer](Self::issuers).
     pub fn any_actor() -> Self {
         Self::of(Requirement::AnyActor)
     }
 
     /// One of these services acts for the subject now; who acted before does not matter (RFC 8693 section 4.1).
+    ///
+    /// A name is one within the token's own issuer. An [`ActorId`] of another issuer counts only in a rule that
+    /// [names the token's issuer](Self::issuers): otherwise each trusted issuer could speak for the services of all others.
     ///
     /// # Errors
     ///
@@ -248,28 +266,20 @@ impl Rule {
         caller: impl Into<Option<&'c Validated<C>>>,
     ) -> Result<(), Rejection> {
         let caller = caller.into().ok_or(Rejection::MissingCredentials)?;
-        self.check_caller(caller)
+        self.check_caller(caller, IssuerIsNamed(false))
     }
 
-    fn check_caller<C>(&self, caller: &Validated<C>) -> Result<(), Rejection> {
-        self.requirements.iter().try_for_each(|need| match need {
-            Requirement::Acr(_) | Requirement::MaxAge(_) if !self.is_met(need, caller) => {
-                Err(self.step_up())
-            }
-            _ => need.check(caller),
-        })
-    }
-
-    /// Whether the user has authenticated as this asks for.
-    fn is_met<C>(&self, need: &Requirement, caller: &Validated<C>) -> bool {
-        match (need, caller.acr(), caller.auth_time()) {
-            (Requirement::Acr(values), Some(acr), _) => values.iter().any(|value| value == acr),
-            (Requirement::MaxAge(age), _, Some(at)) => {
-                let now = self.clock.now();
-                at <= now.saturating_add(LEEWAY) && now.saturating_since(at) <= *age
-            }
-            _ => false,
-        }
+    pub(super) fn check_caller<C>(
+        &self,
+        caller: &Validated<C>,
+        around: IssuerIsNamed,
+    ) -> Result<(), Rejection> {
+        let mut needs = self.requirements.iter();
+        let names_it = |need: &Requirement| need.names_issuer(caller.issuer());
+        let named = IssuerIsNamed(around.0 || needs.any(names_it));
+        self.requirements
+            .iter()
+            .try_for_each(|need| need.check(caller, named, &self.clock, || self.step_up()))
     }
 
     /// All that this rule asks of the user's authentication, so that one new token satisfies it.
@@ -277,76 +287,16 @@ impl Rule {
         let mut acr_values = Vec::new();
         let mut max_age: Option<u64> = None;
         for need in &self.requirements {
-            match need {
-                Requirement::Acr(values) => acr_values.clone_from(values),
-                Requirement::MaxAge(age) => {
-                    max_age = Some(max_age.map_or(age.as_secs(), |least| least.min(age.as_secs())));
-                }
-                _ => {}
+            if let Requirement::Acr(values) = need {
+                acr_values.clone_from(values);
+            }
+            if let Requirement::MaxAge(age) = need {
+                max_age = Some(max_age.map_or(age.as_secs(), |least| least.min(age.as_secs())));
             }
         }
         Rejection::StepUp {
             acr_values,
             max_age,
-        }
-    }
-}
-
-impl Requirement {
-    fn check<C>(&self, caller: &Validated<C>) -> Result<(), Rejection> {
-        let actor = caller.current_actor();
-        match self {
-            Self::Scopes(needed) if !caller.scope().contains_all(needed) => {
-                Err(Rejection::InsufficientScope {
-                    needed: needed.clone(),
-                })
-            }
-            Self::AnyActor | Self::Actors(_) if actor.is_none() => Err(Rejection::Actor(
-                "nobody acts for the subject, and this needs a service that does",
-            )),
-            Self::Actors(allowed)
-                if !actor.is_some_and(|actor| {
-                    let (issuer, subject) = (actor.id().issuer(), actor.subject());
-                    allowed
-                        .iter()
-                        .any(|party| party.is(issuer, subject, caller.issuer()))
-                }) =>
-            {
-                Err(Rejection::Actor("it is not on the list of this route"))
-            }
-            Self::Subjects(allowed)
-                if !allowed.iter().any(|party| {
-                    let own = caller.issuer();
-                    party.is(own.as_str(), caller.subject(), own)
-                }) =>
-            {
-                Err(Rejection::Subject("it is not on the list of this route"))
-            }
-            Self::AnyOf(rules) => {
-                let mut refusals = rules.iter().map(|rule| rule.check_caller(caller));
-                let first = refusals.next().unwrap_or(Ok(()));
-                if first.is_ok() || refusals.any(|refusal| refusal.is_ok()) {
-                    return Ok(());
-                }
-                first
-            }
-            Self::Roles(needed)
-                if !needed
-                    .iter()
-                    .all(|role| caller.roles().any(|own| own == role)) =>
-            {
-                Err(Rejection::Subject("it lacks a role that this needs"))
-            }
-            Self::NoActor if actor.is_some() => {
-                Err(Rejection::Actor("this may not be called by a service"))
-            }
-            Self::Kind(PrincipalKind::User) if caller.kind() != PrincipalKind::User => {
-                Err(Rejection::Subject("it is a service, and this needs a user"))
-            }
-            Self::Kind(PrincipalKind::Service) if caller.kind() != PrincipalKind::Service => {
-                Err(Rejection::Subject("it is a user, and this is for services"))
-            }
-            _ => Ok(()),
         }
     }
 }

@@ -72,8 +72,8 @@ impl RuleTable {
 
     /// Requires this of every path that is not listed, instead of denying it.
     ///
-    /// A path that some servers take for another one (`//`, dot segments, `;`, needless escapes) is denied all the same, and so
-    /// is one that a slash at its end tells from a listed one.
+    /// A path that some servers read as another one (`//`, dot segments, `;`, needless escapes) is denied all the same. So is
+    /// one that differs from a listed path only by letter case, a slash at the end or escapes: list it, or send it as listed.
     #[must_use]
     pub fn otherwise(mut self, rule: Rule) -> Self {
         self.otherwise = Some(rule);
@@ -103,7 +103,7 @@ impl RuleTable {
             Found::Nothing => self
                 .otherwise
                 .as_ref()
-                .filter(|_| is_unambiguous(path) && !self.rules.has_but_for_a_slash(path)),
+                .filter(|_| is_unambiguous(path) && !self.rules.is_near(path)),
         };
         let caller = caller.into().ok_or(Rejection::MissingCredentials)?;
         rule.ok_or(Rejection::NoRule)?.check(caller)

@@ -1,11 +1,13 @@
 //! What a caller may do.
 
 use http::{Method, Request, header};
-use obo::{ActorId, Party, Rejection, RequireLayer, Rule, RuleTable, Validated};
+use obo::{
+    ActorId, Audience, BearerAuthLayer, Issuer, Party, Policy, Rejection, Rule, RuleTable,
+    Validated,
+};
 use serde_json::json;
-use tower::{ServiceBuilder, ServiceExt as _, service_fn};
 
-use crate::guarded::{Guarded, INSUFFICIENT, assert_refused};
+use crate::guarded::{Guarded, INSUFFICIENT, assert_refused, service_a};
 use crate::issuer::FakeIssuer;
 
 async fn requiring(rule: Rule) -> (FakeIssuer, Guarded) {
@@ -64,7 +66,10 @@ async fn tx_28_an_actor_is_its_issuer_and_its_subject() {
             .await;
     }
     let foreign = ActorId::new("https://partner.example", "service-b");
-    let guarded = Guarded::by(idp.known()).requires(Rule::actors([foreign]).unwrap());
+    let rule = Rule::actors([foreign])
+        .unwrap()
+        .and(Rule::issuers([own]).unwrap());
+    let guarded = Guarded::by(idp.known()).requires(rule);
     assert_eq!(
         guarded.status(&of(Some("https://partner.example"))).await,
         200
@@ -76,7 +81,9 @@ async fn tx_28_an_actor_is_its_issuer_and_its_subject() {
 async fn tx_32_actors_of_several_issuers_stand_on_one_list() {
     let partner = Party::from(ActorId::new("https://partner.example", "service-p"));
     let rule = Rule::actors([Party::from("service-b"), partner]).unwrap();
-    let (idp, guarded) = requiring(rule).await;
+    let idp = FakeIssuer::new().await;
+    let rule = Rule::issuers([idp.id()]).unwrap().and(rule);
+    let guarded = Guarded::by(idp.known()).requires(rule);
     assert_eq!(
         guarded.status(&idp.token().actor("service-b").mint()).await,
         200
@@ -89,6 +96,72 @@ async fn tx_32_actors_of_several_issuers_stand_on_one_list() {
         guarded.status(&idp.token().claim("act", act).mint()).await,
         200
     );
+}
+
+/// TX-28, TX-32
+#[tokio::test]
+async fn foreign_actor_needs_a_named_issuer() {
+    let idp = FakeIssuer::new().await;
+    let partner = "https://partner.example";
+    let act = json!({ "iss": partner, "sub": "service-b" });
+    let foreign = idp.token().claim("act", act).mint();
+    let own = idp.token().actor("service-b").mint();
+    let listed = || Rule::actors([ActorId::new(partner, "service-b")]).unwrap();
+    let named = || Rule::issuers([idp.id()]).unwrap();
+    let other = || Rule::issuers([Issuer::new(partner).unwrap()]).unwrap();
+    let any_of = |rules| Rule::any_of(rules).unwrap();
+    for (rule, foreign_status, own_status) in [
+        (listed(), 403, 403),
+        (Rule::any_actor(), 403, 200),
+        (any_of([listed(), Rule::any_actor()]), 403, 200),
+        (Rule::no_actor(), 403, 403),
+        (named().and(listed()), 200, 403),
+        (named().and(Rule::any_actor()), 200, 200),
+        (Rule::any_actor().and(named()), 200, 200),
+        (named().and(any_of([listed(), Rule::no_actor()])), 200, 403),
+        (any_of([Rule::service(), named().and(listed())]), 200, 403),
+        // Named in an alternative, or another one than the token's.
+        (listed().and(any_of([named(), Rule::user()])), 403, 403),
+        (any_of([named().and(Rule::service()), listed()]), 403, 403),
+        (other().and(Rule::any_actor()), 403, 403),
+        (any_of([other(), Rule::any_actor()]), 403, 200),
+    ] {
+        let why = format!("{rule:?}");
+        let guarded = Guarded::by(idp.known()).requires(rule);
+        assert_eq!(guarded.status(&foreign).await, foreign_status, "{why}");
+        assert_eq!(guarded.status(&own).await, own_status, "{why}");
+    }
+}
+
+/// JW-38
+#[tokio::test]
+async fn rule_may_require_the_issuer() {
+    let (first, second) = (
+        FakeIssuer::new().await,
+        FakeIssuer::named("https://second.example").await,
+    );
+    let server = service_a(first.known()).trust(
+        Policy::new(second.id(), Audience::new("service-a").unwrap()),
+        second.known(),
+    );
+    let server = server.unwrap();
+    let guarded = |issuers: &[&FakeIssuer]| {
+        let rule = Rule::issuers(issuers.iter().map(|issuer| issuer.id())).unwrap();
+        Guarded::new(BearerAuthLayer::new(server.clone())).requires(rule)
+    };
+    for (issuers, of_first, of_second) in [
+        (&[&first][..], 200, 403),
+        (&[&second], 403, 200),
+        (&[&first, &second], 200, 200),
+    ] {
+        let guarded = guarded(issuers);
+        assert_eq!(guarded.status(&first.token().mint()).await, of_first);
+        assert_eq!(guarded.status(&second.token().mint()).await, of_second);
+    }
+    guarded(&[&second])
+        .denies(&first.token().mint(), INSUFFICIENT)
+        .await;
+    assert_eq!(Rule::issuers([]).unwrap_err().field(), "issuers");
 }
 
 #[tokio::test]
@@ -153,19 +226,6 @@ async fn bt_13_bt_22_each_method_of_a_path_has_its_own_rule() {
             assert_eq!(send(scope).await.status(), 200, "{why}");
         }
     }
-}
-
-#[tokio::test]
-async fn a_route_without_the_bearer_layer_refuses_everyone() {
-    let service = ServiceBuilder::new()
-        .layer(RequireLayer::new(Rule::no_actor()))
-        .service(service_fn(|_: Request<()>| async {
-            panic!("nobody was validated");
-            #[allow(unreachable_code)]
-            Ok::<_, std::convert::Infallible>(http::Response::new(String::new()))
-        }));
-    let response = service.oneshot(Request::new(())).await.unwrap();
-    assert_refused(&response, 401, &["Bearer"], "no layer");
 }
 
 #[tokio::test]
