@@ -17,6 +17,7 @@
 //! The format of the file is that of `examples/gateway.toml`.
 
 mod caller;
+mod clients;
 mod config;
 mod end_to_end;
 mod exchange_config;

@@ -32,9 +32,9 @@ impl Gateway {
     ///
     /// The field of the configuration that is wrong, by its path; or the issuer whose keys cannot be had.
     pub async fn start(config: Config) -> Result<Self, StartError> {
-        let client = config.client()?;
-        let server = config.resource_server(client.as_ref())?;
-        let mut exchanges = Exchanges::new(client);
+        let clients = config.clients()?;
+        let server = config.resource_server(&clients)?;
+        let mut exchanges = Exchanges::new(clients);
         let mut routes = Routes::default();
         for (i, route) in config.routes.into_iter().enumerate() {
             let added = routes.add(route, &mut exchanges);

@@ -13,6 +13,7 @@ mod world;
 
 mod answered;
 mod bodies;
+mod clients;
 mod configuration;
 mod connections;
 mod fields;

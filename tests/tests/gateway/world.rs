@@ -27,8 +27,14 @@ audiences = ["service-a"]
 issuers = [ISSUERS]
 
 [client]
+issuer = "IDP"
 id = "service-a"
 client_secret_basic = "s3cret"
+
+[[clients]]
+issuer = "UPSTREAM/idp"
+id = "service-a-elsewhere"
+client_secret_basic = "an0ther"
 
 [[routes]]
 path = "/protected"
