@@ -3,7 +3,10 @@ use std::net::SocketAddr;
 use obo::{ConfigError, ResourceServer, ResourceServerConfig};
 use serde::Deserialize;
 
+use super::caller_headers::HeadersConfig;
 use super::clients::{ClientAt, Clients};
+use super::limits::LimitsConfig;
+use super::probes::ProbesConfig;
 use super::route_config::RouteConfig;
 
 /// The configuration file.
@@ -15,6 +18,12 @@ pub struct Config {
     client: Option<ClientAt>,
     #[serde(default)]
     clients: Vec<ClientAt>,
+    #[serde(default)]
+    pub(super) limits: LimitsConfig,
+    #[serde(default)]
+    pub(super) headers: HeadersConfig,
+    #[serde(default)]
+    pub(super) probes: ProbesConfig,
     pub(super) routes: Vec<RouteConfig>,
 }
 

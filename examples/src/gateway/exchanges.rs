@@ -1,13 +1,19 @@
 use std::collections::HashMap;
 
-use obo::{ConfigError, Issuer, TokenExchange};
+use obo::{AuthorizationServer, ConfigError, HttpService, Issuer, ServerMetadata, TokenExchange};
 
 use super::clients::Clients;
+use super::exchange_config::ExchangeConfig;
 
 /// One exchange for each authorization server, so that all routes share what is cached of it.
 pub(super) struct Exchanges {
     clients: Clients,
-    by_issuer: HashMap<Issuer, TokenExchange>,
+    by_issuer: HashMap<Issuer, Known>,
+}
+
+struct Known {
+    exchange: TokenExchange,
+    token_endpoint: Option<String>,
 }
 
 impl Exchanges {
@@ -18,10 +24,17 @@ impl Exchanges {
         }
     }
 
-    /// The exchange at this authorization server.
-    pub(super) fn at(&mut self, issuer: &Issuer) -> Result<TokenExchange, ConfigError> {
+    /// The exchange at the authorization server of a route.
+    pub(super) fn at(&mut self, config: &ExchangeConfig) -> Result<TokenExchange, ConfigError> {
+        let issuer = &config.issuer;
         if let Some(known) = self.by_issuer.get(issuer) {
-            return Ok(known.clone());
+            if known.token_endpoint == config.token_endpoint {
+                return Ok(known.exchange.clone());
+            }
+            let problem = format!(
+                "is another one than that of an earlier route for {issuer}; write the same into each of them"
+            );
+            return Err(ConfigError::new("exchange.token_endpoint", problem));
         }
         if self.clients.is_empty() {
             let problem = "needs a [client]: who this service is at the authorization server";
@@ -34,8 +47,21 @@ impl Exchanges {
             );
             return Err(ConfigError::new("exchange.issuer", problem));
         };
-        let exchange = TokenExchange::new(issuer.clone(), client.clone());
-        self.by_issuer.insert(issuer.clone(), exchange.clone());
+        let server = match &config.token_endpoint {
+            None => AuthorizationServer::from(issuer.clone()),
+            Some(url) => {
+                let metadata = ServerMetadata::new(None, Some(url));
+                let metadata = metadata.map_err(|error| error.at("exchange.token_endpoint"))?;
+                let http = HttpService::default_client();
+                AuthorizationServer::with_metadata(issuer.clone(), metadata, http)
+            }
+        };
+        let exchange = TokenExchange::new(server, client.clone());
+        let known = Known {
+            exchange: exchange.clone(),
+            token_endpoint: config.token_endpoint.clone(),
+        };
+        self.by_issuer.insert(issuer.clone(), known);
         Ok(exchange)
     }
 }

@@ -16,16 +16,25 @@
 //!
 //! The format of the file is that of `examples/gateway.toml`.
 
+mod activity;
+mod addresses;
 mod caller;
+mod caller_headers;
 mod clients;
 mod config;
+mod deadline;
 mod end_to_end;
 mod exchange_config;
 mod exchanges;
 mod from_upstream;
+mod limits;
+mod open;
 mod opening;
+mod pace;
+mod probes;
 mod protocol;
 mod proxy;
+mod receiving;
 mod refusal;
 mod route;
 mod route_config;
@@ -33,6 +42,7 @@ mod route_path;
 mod sending;
 mod serve;
 mod start;
+mod timeouts;
 mod to_upstream;
 mod upstream;
 mod well_formed;

@@ -1,4 +1,4 @@
-use obo::is_unambiguous;
+use obo::{ConfigError, is_unambiguous};
 use serde::{Deserialize, Deserializer};
 
 /// The path of a route: `/orders`, or `/orders/{*rest}` for all that is below.
@@ -31,6 +31,17 @@ impl RoutePath {
         match has_rest {
             false => vec![start.clone()],
             true => vec![format!("{start}/"), format!("{start}/{{*rest}}")],
+        }
+    }
+
+    /// The path itself, of a route that is not for all that is below it.
+    pub(super) fn exact(&self) -> Result<&str, ConfigError> {
+        match self.has_rest {
+            false => Ok(&self.start),
+            true => {
+                let problem = "is a pattern, and `public` is for one path; write it out";
+                Err(ConfigError::new("path", problem))
+            }
         }
     }
 
