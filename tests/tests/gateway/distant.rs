@@ -69,11 +69,19 @@ async fn dead_http2_connection_is_left() {
     tokio::time::pause();
     let started = Instant::now();
     assert_eq!(call().await.field("grpc-status"), "14");
-    assert!(started.elapsed() < Duration::from_secs(30), "{:?}", started.elapsed());
+    assert!(
+        started.elapsed() < Duration::from_secs(30),
+        "{:?}",
+        started.elapsed()
+    );
     tokio::time::resume();
     let got = call().await;
     assert_eq!((got.field("grpc-status"), got.body.len()), ("", 5));
-    assert!(started.elapsed() < Duration::from_secs(30), "{:?}", started.elapsed());
+    assert!(
+        started.elapsed() < Duration::from_secs(30),
+        "{:?}",
+        started.elapsed()
+    );
 }
 
 /// An upstream that answers one request on each connection, and closes it at the next.
