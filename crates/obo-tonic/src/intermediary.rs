@@ -2,6 +2,7 @@
 //! <https://github.com/grpc/grpc/blob/master/doc/http-grpc-status-mapping.md>.
 
 use http::{HeaderMap, Response, StatusCode, header};
+use obo::GrpcKind;
 use tonic::{Code, Status};
 
 /// The response, or the status of an answer by a proxy or a load balancer (GR-07).
@@ -18,9 +19,9 @@ pub(crate) fn of_a_service<B>(response: Response<B>) -> Result<Response<B>, Stat
 
 /// Whether nothing in it is of gRPC. A service that is called in the same process may leave the content type out.
 fn is_bare(status: StatusCode, headers: &HeaderMap) -> bool {
-    let is_grpc = match headers.get(header::CONTENT_TYPE) {
-        Some(value) => value.as_bytes().starts_with(b"application/grpc"),
-        None => status == StatusCode::OK,
+    let is_grpc = match headers.contains_key(header::CONTENT_TYPE) {
+        true => GrpcKind::of(headers).is_some(),
+        false => status == StatusCode::OK,
     };
     !is_grpc && !headers.contains_key("grpc-status")
 }

@@ -6,7 +6,7 @@ use http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
 
 use crate::challenge::Challenge;
-use crate::{Rejection, error_info};
+use crate::{GrpcKind, Rejection, error_info};
 
 /// How a refusal is told to whoever called this service: as an HTTP response or as a gRPC status.
 ///
@@ -187,19 +187,12 @@ impl Answer {
     }
 }
 
-const GRPC: &[u8] = b"application/grpc";
+const GRPC: &str = "application/grpc";
 
-/// The content type of a gRPC or gRPC-Web request: `application/grpc` alone or followed by `+`, `;` or `-web`.
+/// The content type of a gRPC or gRPC-Web request.
 fn grpc_content_type(request: &HeaderMap) -> Option<&HeaderValue> {
-    let value = request.get(CONTENT_TYPE)?;
-    let bytes = value.as_bytes();
-    let (start, rest) = bytes.split_at_checked(GRPC.len())?;
-    let is_grpc = start.eq_ignore_ascii_case(GRPC)
-        && (rest.is_empty()
-            || rest.starts_with(b"+")
-            || rest.starts_with(b";")
-            || rest.starts_with(b"-web"));
-    is_grpc.then_some(value)
+    GrpcKind::of(request)?;
+    request.get(CONTENT_TYPE)
 }
 
 #[cfg(test)]

@@ -57,6 +57,8 @@ pub struct ResourceServerConfig {
     issuers: Vec<IssuerConfig>,
     #[serde(skip)]
     client: Option<Client>,
+    #[serde(skip)]
+    clients: Vec<(Issuer, Client)>,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -116,6 +118,14 @@ impl ResourceServerConfig {
         self
     }
 
+    /// Asks this issuer, and no other, as this client where its `introspection` names none. A client is registered at one
+    /// authorization server, and its secret is never sent to another.
+    #[must_use]
+    pub fn client_at(mut self, issuer: Issuer, client: Client) -> Self {
+        self.clients.push((issuer, client));
+        self
+    }
+
     /// The resource server, with the default client. Nothing is fetched yet, also of issuers that are not lazy:
     /// [`ResourceServer::start`] does it.
     ///
@@ -138,9 +148,15 @@ impl ResourceServerConfig {
         for (i, mut issuer) in self.issuers.into_iter().enumerate() {
             let place = format!("issuers[{i}]");
             let asked = issuer.introspection.take();
-            let asked = asked.map(|asked| match asked.names_client() {
-                true => asked.build(None),
-                false => asked.build(client.take()),
+            let asked = asked.map(|asked| {
+                let mut known = self.clients.iter();
+                let known = known.find(|(at, _)| *at == issuer.issuer);
+                let known = match (asked.names_client(), known) {
+                    (true, _) => None,
+                    (false, Some((_, client))) => Some(client),
+                    (false, None) => client.take(),
+                };
+                asked.build(&issuer.issuer, known)
             });
             let asked = asked
                 .transpose()

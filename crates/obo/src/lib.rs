@@ -25,6 +25,7 @@ mod exact_path;
 pub mod exchange;
 pub mod expiry;
 mod flight;
+mod grpc;
 mod http;
 mod introspection;
 mod jwks;
@@ -71,6 +72,7 @@ pub use error::{BoxError, CallError, ExchangeError, ExchangeErrorKind};
 pub use exact_path::{folded_path, is_unambiguous};
 pub use exchange::{Exchanged, TokenExchange, TokenSource};
 pub use expiry::{Expiry, ExpiryLayer};
+pub use grpc::GrpcKind;
 pub use introspection::Introspection;
 pub use jwks::{KeyRefresh, KeyStatus};
 #[doc(hidden)]

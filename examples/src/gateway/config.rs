@@ -1,8 +1,12 @@
 use std::net::SocketAddr;
 
-use obo::{Client, ClientConfig, ConfigError, ResourceServer, ResourceServerConfig};
+use obo::{ConfigError, ResourceServer, ResourceServerConfig};
 use serde::Deserialize;
 
+use super::caller_headers::HeadersConfig;
+use super::clients::{ClientAt, Clients};
+use super::limits::LimitsConfig;
+use super::probes::ProbesConfig;
 use super::route_config::RouteConfig;
 
 /// The configuration file.
@@ -11,7 +15,15 @@ use super::route_config::RouteConfig;
 pub struct Config {
     listen: SocketAddr,
     resource_server: ResourceServerConfig,
-    client: Option<ClientConfig>,
+    client: Option<ClientAt>,
+    #[serde(default)]
+    clients: Vec<ClientAt>,
+    #[serde(default)]
+    pub(super) limits: LimitsConfig,
+    #[serde(default)]
+    pub(super) headers: HeadersConfig,
+    #[serde(default)]
+    pub(super) probes: ProbesConfig,
     pub(super) routes: Vec<RouteConfig>,
 }
 
@@ -25,36 +37,28 @@ impl Config {
         let file = toml::Deserializer::parse(text).map_err(|error| {
             let before = error.span().and_then(|span| text.get(..span.start));
             let line = 1 + before.unwrap_or_default().matches('\n').count();
-            ConfigError::new("", unquoted(error.message())).at(format!("line {line}"))
+            ConfigError::unquoted("", error.message()).at(format!("line {line}"))
         })?;
         serde_path_to_error::deserialize(file).map_err(|error| {
             let path = match error.path().iter().next() {
                 Some(_) => error.path().to_string(),
                 None => "the file".to_owned(),
             };
-            ConfigError::new("", unquoted(error.inner().message())).at(path)
+            ConfigError::unquoted("", error.inner().message()).at(path)
         })
     }
 
-    /// Who this service is where it asks for tokens, and about them.
-    pub(super) fn client(&self) -> Result<Option<Client>, ConfigError> {
-        let client = self.client.clone().map(ClientConfig::build).transpose();
-        client.map_err(|error| match error.field() {
-            "client" => error,
-            _ => error.within("client"),
-        })
+    /// Who this service is, at each authorization server where it exchanges tokens or asks about them.
+    pub(super) fn clients(&self) -> Result<Clients, ConfigError> {
+        let exchanges = self.routes.iter().enumerate();
+        let exchanges =
+            exchanges.filter_map(|(i, route)| Some((i, &route.exchange.as_ref()?.issuer)));
+        Clients::new(self.client.clone(), self.clients.clone(), exchanges)
     }
 
-    /// Whose tokens are accepted; issuers are asked about them as `client`, unless they name another.
-    pub(super) fn resource_server(
-        &self,
-        client: Option<&Client>,
-    ) -> Result<ResourceServer, ConfigError> {
-        let server = self.resource_server.clone();
-        let server = match client {
-            Some(client) => server.client(client.clone()),
-            None => server,
-        };
+    /// Whose tokens are accepted; an issuer is asked about them as its own client.
+    pub(super) fn resource_server(&self, clients: &Clients) -> Result<ResourceServer, ConfigError> {
+        let server = clients.of_resource_server(self.resource_server.clone());
         server
             .build()
             .map_err(|error| error.within("resource_server"))
@@ -63,16 +67,5 @@ impl Config {
     /// Where to listen.
     pub fn listen(&self) -> SocketAddr {
         self.listen
-    }
-}
-
-/// A message of serde without the value that it found.
-fn unquoted(message: &str) -> String {
-    let is_quoting = ["invalid type", "invalid value", "invalid length"]
-        .iter()
-        .any(|start| message.starts_with(start));
-    match message.rsplit_once(", expected ") {
-        Some((_, expected)) if is_quoting => format!("write {expected} here"),
-        _ => message.to_owned(),
     }
 }

@@ -12,6 +12,13 @@ pub(super) struct ExchangeConfig {
     #[serde(default)]
     scopes: Vec<String>,
     dialect: Option<Rfc8693>,
+    /// Instead of what the issuer's metadata names.
+    pub(super) token_endpoint: Option<String>,
+    /// Other issuers whose tokens may be sent to this one.
+    #[serde(default)]
+    pub(super) subject_issuers: Vec<Issuer>,
+    #[serde(default)]
+    danger_any_audience: bool,
 }
 
 impl ExchangeConfig {
@@ -39,9 +46,10 @@ impl ExchangeConfig {
             Destination::new(uri, target)
         };
         let at = at.map_err(|error| error.at("upstream"))?;
-        Ok(match self.dialect {
-            Some(dialect) => at.dialect(dialect),
-            None => at,
+        Ok(match (self.dialect, self.danger_any_audience) {
+            (Some(dialect), false) => at.dialect(dialect),
+            (dialect, true) => at.dialect(dialect.unwrap_or_default().danger_any_audience()),
+            (None, false) => at,
         })
     }
 }

@@ -5,6 +5,7 @@ use http::{Response as HttpResponse, StatusCode};
 use http_body::Frame;
 use http_body_util::BodyExt as _;
 
+use super::caller_headers::CallerHeaders;
 use super::end_to_end::end_to_end;
 use super::refusal::Refusal;
 
@@ -13,7 +14,10 @@ const GRPC_STATUS: &str = "grpc-status";
 /// Makes an upstream's response one for the caller.
 ///
 /// What it says of the token is about ours, which the caller neither has nor could replace.
-pub(super) fn from_upstream(response: HttpResponse<Body>) -> Result<Response, Refusal> {
+pub(super) fn from_upstream(
+    response: HttpResponse<Body>,
+    claims: &CallerHeaders,
+) -> Result<Response, Refusal> {
     let (parts, body) = response.into_parts();
     let (status, mut headers) = (parts.status, parts.headers);
     if status == StatusCode::UNAUTHORIZED || is_unauthenticated(&headers) {
@@ -25,6 +29,7 @@ pub(super) fn from_upstream(response: HttpResponse<Body>) -> Result<Response, Re
     }
     end_to_end(&mut headers);
     headers.remove(header::WWW_AUTHENTICATE);
+    claims.of_response(&mut headers);
     // Once, also where an upstream tells it twice.
     if let Some(length) = headers.remove(header::CONTENT_LENGTH) {
         headers.insert(header::CONTENT_LENGTH, length);

@@ -3,28 +3,42 @@
 //!
 //! What happens to a request, in this order:
 //!
-//! 1. `serve`: HTTP/1.1, HTTP/2 or gRPC on one port, with limits on connections and on how long a head may take.
-//!    `well_formed` refuses what no route could answer.
-//! 2. [`BearerAuthLayer`](obo::BearerAuthLayer): who calls. Without a valid token nobody learns which routes there are.
-//! 3. `route`: the path finds the route, and its [`Rule`](obo::Rule) says whether this caller may.
-//! 4. `caller` answers with what the token says, or `proxy` sends the request on: below the upstream's path and nowhere
-//!    else, without what concerns one connection alone (`to_upstream`, `end_to_end`), with a token of its own
-//!    ([`OnBehalfOf`](obo::OnBehalfOf)).
-//! 5. `upstream` makes the call, HTTP/2 for gRPC and HTTP/1.1 for all else, and gives up when nothing moves.
-//! 6. `from_upstream` turns the response into one for the caller, and `refusal` whatever went wrong into one that says
+//! 1. `serve`: HTTP/1.1, HTTP/2 or gRPC on one port, with limits on connections (`limits`, `addresses`), on how long a head
+//!    may take, and on how long nothing may happen on a connection (`activity`).
+//! 2. `probes` answers those who run it. `well_formed` refuses what no route could answer, such as another protocol.
+//!    `deadline` ends a gRPC call when its caller waits no longer.
+//! 3. [`BearerAuthLayer`](obo::BearerAuthLayer): who calls. Without a valid token nobody learns which routes there are,
+//!    save for public ones and for preflights (`open`).
+//! 4. `route`: the path finds the route, and its [`Rule`](obo::Rule) says whether this caller may.
+//! 5. `caller` answers with what the token says, or `proxy` sends the request on: below the upstream's path and nowhere
+//!    else, without what concerns one connection alone (`to_upstream`, `end_to_end`) and without what the caller claims to
+//!    be (`caller_headers`), with a token of its own ([`OnBehalfOf`](obo::OnBehalfOf)).
+//! 6. `upstream` makes the call, HTTP/2 for gRPC and HTTP/1.1 for all else, once more where the first attempt did nothing,
+//!    and gives up when one side does not keep `pace` (`sending`, `receiving`).
+//! 7. `from_upstream` turns the response into one for the caller, and `refusal` whatever went wrong into one that says
 //!    whose fault it is.
 //!
 //! The format of the file is that of `examples/gateway.toml`.
 
+mod activity;
+mod addresses;
 mod caller;
+mod caller_headers;
+mod clients;
 mod config;
+mod deadline;
 mod end_to_end;
 mod exchange_config;
 mod exchanges;
 mod from_upstream;
+mod limits;
+mod open;
 mod opening;
+mod pace;
+mod probes;
 mod protocol;
 mod proxy;
+mod receiving;
 mod refusal;
 mod route;
 mod route_config;
@@ -33,6 +47,7 @@ mod route_table;
 mod sending;
 mod serve;
 mod start;
+mod timeouts;
 mod to_upstream;
 mod upstream;
 mod well_formed;

@@ -4,6 +4,7 @@ use axum::extract::FromRequestParts;
 use http::header::CONTENT_TYPE;
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method};
+use obo::GrpcKind;
 
 /// As what a request was sent, and so how it is answered.
 pub(super) struct Protocol {
@@ -15,7 +16,7 @@ pub(super) struct Protocol {
 impl Protocol {
     /// A gRPC or gRPC-Web request.
     pub(super) fn is_grpc(&self) -> bool {
-        self.method == Method::POST && grpc_kind(&self.headers).is_some()
+        self.method == Method::POST && GrpcKind::of(&self.headers).is_some()
     }
 
     pub(super) fn content_type(&self) -> Option<&HeaderValue> {
@@ -25,20 +26,7 @@ impl Protocol {
 
 /// A gRPC request, which needs HTTP/2 from end to end; gRPC-Web does not.
 pub(super) fn needs_http2(method: &Method, headers: &HeaderMap) -> bool {
-    let kind = grpc_kind(headers).filter(|_| method == Method::POST);
-    kind.is_some_and(|kind| !kind.starts_with(b"-web"))
-}
-
-/// What comes after `application/grpc` in the content type.
-fn grpc_kind(headers: &HeaderMap) -> Option<&[u8]> {
-    const GRPC: &[u8] = b"application/grpc";
-    let value = headers.get(CONTENT_TYPE)?.as_bytes();
-    let (start, kind) = value.split_at_checked(GRPC.len())?;
-    let ends = match kind.first() {
-        None | Some(b'+' | b';') => true,
-        Some(_) => kind.starts_with(b"-web"),
-    };
-    (start.eq_ignore_ascii_case(GRPC) && ends).then_some(kind)
+    method == Method::POST && GrpcKind::of(headers) == Some(GrpcKind::Grpc)
 }
 
 impl<S: Sync> FromRequestParts<S> for Protocol {

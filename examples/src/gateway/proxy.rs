@@ -8,15 +8,24 @@ use obo::{ConfigError, OnBehalfOf, OnBehalfOfLayer, Validated};
 use tower::{Layer as _, ServiceExt as _};
 use url::Url;
 
+use super::caller_headers::CallerHeaders;
 use super::from_upstream::from_upstream;
 use super::refusal::Refusal;
-use super::route_config::Timeout;
 use super::route_path::RoutePath;
+use super::timeouts::Timeouts;
 use super::to_upstream::to_upstream;
 use super::upstream::Upstream;
 
 /// How much of a request is kept, in case that the upstream rejects its token and it is sent once more.
 const REPLAYED: usize = 64 * 1024;
+
+/// What all routes have in common.
+#[derive(Clone, Debug)]
+pub(super) struct How {
+    pub(super) claims: CallerHeaders,
+    /// The slowest transfer, in bytes per second.
+    pub(super) slowest: u32,
+}
 
 /// Sends the requests of one route to its upstream.
 pub(super) struct Proxy {
@@ -25,29 +34,35 @@ pub(super) struct Proxy {
     authority: Authority,
     /// The path that all requests go below, without a slash at its end.
     base: String,
-    calls: OnBehalfOf<Upstream, Replay<Body>>,
+    claims: CallerHeaders,
+    upstream: Upstream,
+    /// `None` of a public route, whose requests have no token.
+    calls: Option<OnBehalfOf<Upstream, Replay<Body>>>,
 }
 
 impl Proxy {
     pub(super) fn new(
         path: RoutePath,
         upstream: &str,
-        layer: OnBehalfOfLayer,
-        timeout: Option<Timeout>,
+        layer: Option<OnBehalfOfLayer>,
+        how: &How,
+        timeouts: Timeouts,
     ) -> Result<Self, ConfigError> {
         // In its normal form, in which the destination knows it too.
         let url = Url::parse(upstream).map(|url| url.as_str().parse::<Uri>());
         let Ok(Ok((Some(scheme), Some(authority), base))) = url.map(|url| url.map(parts)) else {
             return Err(ConfigError::new("upstream", "is no absolute URL"));
         };
-        let upstream = Upstream::new(&scheme, timeout)?;
+        let upstream = Upstream::new(&scheme, timeouts)?;
         let replay = Replay::recorded(REPLAYED, Body::new);
         Ok(Self {
             path,
             scheme,
             authority,
             base,
-            calls: layer.replay(replay).layer(upstream),
+            claims: how.claims.clone(),
+            calls: layer.map(|layer| layer.replay(replay).layer(upstream.clone())),
+            upstream,
         })
     }
 
@@ -57,15 +72,32 @@ impl Proxy {
         caller: &Validated,
         request: Request,
     ) -> Result<Response, Refusal> {
+        let Some(calls) = &self.calls else {
+            return self.send_open(request).await;
+        };
+        let request = self.request(request)?;
+        let response = calls.on_behalf_of(caller).oneshot(request).await;
+        self.answer(response.map_err(Refusal::of))
+    }
+
+    /// Sends a request without a token.
+    pub(super) async fn send_open(&self, request: Request) -> Result<Response, Refusal> {
+        let request = self.request(request)?;
+        self.answer(self.upstream.clone().oneshot(request).await)
+    }
+
+    /// The request as this gateway sends it.
+    fn request(&self, request: Request) -> Result<Request, Refusal> {
         // It answers with the request, and so with the token in it (RFC 9110 section 9.3.8).
         if request.method() == Method::TRACE {
             return Err(Refusal::Method);
         }
         let uri = self.uri(request.uri()).ok_or(Refusal::AmbiguousPath)?;
-        let calls = self.calls.on_behalf_of(caller);
-        let response = calls.oneshot(to_upstream(uri, request)).await;
-        let response = response.map_err(Refusal::of);
-        let answer = response.and_then(from_upstream);
+        Ok(to_upstream(uri, request, &self.claims))
+    }
+
+    fn answer(&self, response: Result<Response, Refusal>) -> Result<Response, Refusal> {
+        let answer = response.and_then(|response| from_upstream(response, &self.claims));
         if let Err(refusal) = &answer {
             tracing::warn!(upstream = %self.authority, "not answered: {refusal}");
         }

@@ -22,6 +22,10 @@ pub(super) enum Refusal {
     SlowRequest,
     #[error("the request does not say once which host it is for")]
     Host,
+    #[error("the request asks for another protocol, which this gateway does not switch to")]
+    Upgrade,
+    #[error("the caller's `grpc-timeout` is not up to eight digits and a unit")]
+    Timeout,
     #[error(transparent)]
     NoToken(ExchangeError),
     #[error("the upstream rejects the token that was issued for it")]
@@ -33,6 +37,8 @@ pub(super) enum Refusal {
     #[error("the upstream does not answer in time")]
     Deadline,
 }
+
+const UPGRADE: &str = "this gateway does not switch protocols: no WebSocket, no `Upgrade`";
 
 impl Refusal {
     /// Why a call on behalf of the caller failed.
@@ -56,6 +62,8 @@ impl Refusal {
             Self::NoRoute => (404, Code::Unimplemented, "no such service"),
             Self::Host => (400, Code::InvalidArgument, "which host?"),
             Self::AmbiguousPath => (400, Code::InvalidArgument, "ambiguous path"),
+            Self::Upgrade => (501, Code::Unimplemented, UPGRADE),
+            Self::Timeout => (400, Code::Internal, "malformed grpc-timeout"),
             Self::Method => (405, Code::Unimplemented, "no such method"),
             Self::BrokenRequest(_) => (400, Code::Cancelled, "the request broke off"),
             Self::SlowRequest => (408, Code::DeadlineExceeded, "the request is too slow"),
@@ -72,7 +80,10 @@ impl Refusal {
             return response;
         }
         let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let mut response = status.into_response();
+        let mut response = match self {
+            Self::Upgrade => (status, UPGRADE).into_response(),
+            _ => status.into_response(),
+        };
         if status == StatusCode::METHOD_NOT_ALLOWED {
             let allowed = HeaderValue::from_static("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS");
             response.headers_mut().insert(ALLOW, allowed);

@@ -2,6 +2,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::Request;
+use axum::middleware::from_fn_with_state;
 use axum::response::IntoResponse as _;
 use axum::routing::{MethodRouter, any};
 use obo::{ConfigError, Issuer, RequireLayer};
@@ -10,8 +11,9 @@ use tower::ServiceExt as _;
 
 use super::caller;
 use super::exchanges::Exchanges;
+use super::open::{check_public, opened, preflight_first};
 use super::protocol::Protocol;
-use super::proxy::Proxy;
+use super::proxy::{How, Proxy};
 use super::route_config::RouteConfig;
 use super::route_table::RouteTable;
 
@@ -25,12 +27,17 @@ impl Routes {
         config: RouteConfig,
         trusted: &[Issuer],
         exchanges: &mut Exchanges,
+        how: &How,
     ) -> Result<(), ConfigError> {
+        config.check()?;
         let rule = config.rule(trusted)?;
         let path = config.path.clone();
-        let mut answer = answering(config, exchanges)?;
+        let (mut answer, preflight) = answering(config, exchanges, how)?;
         if let Some(rule) = rule {
             answer = answer.layer(RequireLayer::new(rule));
+        }
+        if let Some(proxy) = preflight {
+            answer = answer.layer(from_fn_with_state(proxy, preflight_first));
         }
         self.0.add(path, answer).map_err(|path| {
             let problem = format!("another route has the path \"{path}\" already; leave one out");
@@ -55,32 +62,40 @@ impl Routes {
     }
 }
 
-fn answering(config: RouteConfig, exchanges: &mut Exchanges) -> Result<MethodRouter, ConfigError> {
-    let (upstream, exchange) = match (config.upstream, config.exchange) {
-        (Some(upstream), Some(exchange)) => (upstream, exchange),
-        (Some(_), None) => {
-            let problem = "is missing: an upstream is called on behalf of the caller alone; say at which `issuer` the \
-                           token is exchanged and for which `audience`";
-            return Err(ConfigError::new("exchange", problem));
-        }
-        (None, Some(_)) => {
-            let problem = "is missing: there is an `exchange`; say where its token is for";
-            return Err(ConfigError::new("upstream", problem));
-        }
-        (None, None) if config.danger_plaintext || config.timeout.is_some() => {
-            let problem = "is missing: `danger_plaintext` and `timeout` are about one";
-            return Err(ConfigError::new("upstream", problem));
-        }
-        (None, None) => return Ok(any(caller::answer)),
+/// What answers a route, and its proxy where that takes preflights too.
+fn answering(
+    config: RouteConfig,
+    exchanges: &mut Exchanges,
+    how: &How,
+) -> Result<(MethodRouter, Option<Arc<Proxy>>), ConfigError> {
+    let timeouts = config.timeouts(how.slowest);
+    let Some(upstream) = config.upstream else {
+        return Ok((any(caller::answer), None));
     };
-    let calls = exchanges.at(&exchange.issuer)?;
-    let destination = exchange.destination(&upstream, config.danger_plaintext)?;
-    let layer = calls.to(destination);
-    let proxy = Arc::new(Proxy::new(config.path, &upstream, layer, config.timeout)?);
-    Ok(any(
-        move |Authenticated(caller): Authenticated, protocol: Protocol, request: Request| async move {
-            let answer = proxy.send(&caller, request).await;
-            answer.unwrap_or_else(|refusal| refusal.response(&protocol))
-        },
-    ))
+    let layer = match config.exchange {
+        Some(exchange) => {
+            let calls = exchanges.at(&exchange)?;
+            Some(calls.to(exchange.destination(&upstream, config.danger_plaintext)?))
+        }
+        None => {
+            check_public(&upstream, config.danger_plaintext)?;
+            None
+        }
+    };
+    let proxy = Arc::new(Proxy::new(config.path, &upstream, layer, how, timeouts)?);
+    let preflight = config.preflight.then(|| Arc::clone(&proxy));
+    let answer = match config.public {
+        true => any(async move |protocol: Protocol, request: Request| {
+            opened(proxy.send_open(request).await, &protocol)
+        }),
+        false => any(
+            async move |Authenticated(caller): Authenticated,
+                        protocol: Protocol,
+                        request: Request| {
+                let answer = proxy.send(&caller, request).await;
+                answer.unwrap_or_else(|refusal| refusal.response(&protocol))
+            },
+        ),
+    };
+    Ok((answer, preflight))
 }

@@ -1,10 +1,9 @@
-use std::time::Duration;
-
 use obo::{ActorId, ConfigError, Issuer, Party, Rule};
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 
 use super::exchange_config::ExchangeConfig;
 use super::route_path::RoutePath;
+use super::timeouts::{Timeout, Timeouts};
 
 /// One of the `routes`.
 #[derive(Debug, Deserialize)]
@@ -20,7 +19,12 @@ pub(super) struct RouteConfig {
     pub(super) exchange: Option<ExchangeConfig>,
     #[serde(default)]
     pub(super) danger_plaintext: bool,
-    pub(super) timeout: Option<Timeout>,
+    timeout: Option<Timeout>,
+    stream_timeout: Option<Timeout>,
+    #[serde(default)]
+    pub(super) public: bool,
+    #[serde(default)]
+    pub(super) preflight: bool,
 }
 
 /// An actor of the token's own issuer by its name, or any by its full identity.
@@ -39,6 +43,56 @@ struct Identity {
 }
 
 impl RouteConfig {
+    /// Refuses what does not go together.
+    pub(super) fn check(&self) -> Result<(), ConfigError> {
+        let problem = |field, problem| Err(ConfigError::new(field, problem));
+        let asks = self.scopes.is_some() || self.actors.is_some() || self.require_actor;
+        match (&self.upstream, &self.exchange) {
+            (Some(_), Some(_)) if self.public => problem(
+                "exchange",
+                "is there beside `public`, whose requests have no token to exchange; leave one out",
+            ),
+            (_, None) if self.public && asks => problem(
+                "public",
+                "is there beside `scopes`, `actors` or `require_actor`, which need a token; leave one out",
+            ),
+            (Some(_), None) if !self.public => problem(
+                "exchange",
+                "is missing: an upstream is called on behalf of the caller alone; say at which `issuer` the token is \
+                 exchanged and for which `audience`",
+            ),
+            (None, Some(_)) => problem(
+                "upstream",
+                "is missing: there is an `exchange`; say where its token is for",
+            ),
+            (None, None) if self.public || self.preflight => problem(
+                "upstream",
+                "is missing: `public` and `preflight` are about what it is asked without a token",
+            ),
+            (None, None) if self.is_about_upstream() => problem(
+                "upstream",
+                "is missing: `danger_plaintext`, `timeout` and `stream_timeout` are about one",
+            ),
+            _ => Ok(()),
+        }
+    }
+
+    fn is_about_upstream(&self) -> bool {
+        self.danger_plaintext || self.timeout.is_some() || self.stream_timeout.is_some()
+    }
+
+    pub(super) fn timeouts(&self, slowest: u32) -> Timeouts {
+        let silence = self
+            .timeout
+            .map_or(Timeouts::SILENCE, |Timeout(silence)| silence);
+        let stream = self.stream_timeout.map(|Timeout(stream)| stream);
+        Timeouts {
+            silence,
+            stream: stream.unwrap_or(Timeouts::STREAM.max(silence)),
+            slowest,
+        }
+    }
+
     /// What is required of callers, whose tokens are of one of the `trusted` issuers; `None` if any valid token is enough.
     pub(super) fn rule(&self, trusted: &[Issuer]) -> Result<Option<Rule>, ConfigError> {
         self.check_issuers(trusted)?;
@@ -90,22 +144,6 @@ impl From<&ActorConfig> for Party {
             ActorConfig::Of(Identity { iss, sub }) => {
                 ActorId::new(iss.as_str(), sub.as_str()).into()
             }
-        }
-    }
-}
-
-/// How long nothing may move, such as `"30s"`.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Timeout(pub(super) Duration);
-
-impl<'de> Deserialize<'de> for Timeout {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        match humantime::parse_duration(&text) {
-            Ok(timeout) if !timeout.is_zero() => Ok(Self(timeout)),
-            _ => Err(serde::de::Error::custom(
-                "is no duration; write one like \"30s\" or \"5m\"",
-            )),
         }
     }
 }

@@ -1,6 +1,6 @@
 use std::fmt;
 
-use obo::{folded_path, is_unambiguous};
+use obo::{ConfigError, folded_path, is_unambiguous};
 use serde::{Deserialize, Deserializer};
 
 /// The path of a route: `/orders`, or `/orders/{*rest}` for all paths below it, which `/orders/` is not.
@@ -52,6 +52,17 @@ impl RoutePath {
         let is_it = below.is_empty() || self.has_rest && below.starts_with('/');
         // The root is no path below, and so closer to it than any that is.
         is_it.then_some(self.folded.len() + usize::from(below.is_empty()))
+    }
+
+    /// The path itself, of a route that is not for all that is below it.
+    pub(super) fn exact(&self) -> Result<&str, ConfigError> {
+        match self.has_rest {
+            false => Ok(&self.start),
+            true => {
+                let problem = "is a pattern, and `public` is for one path; write it out";
+                Err(ConfigError::new("path", problem))
+            }
+        }
     }
 
     /// What comes after the start: empty, or from a slash on. `None` for what servers read differently, which may lead

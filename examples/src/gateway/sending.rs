@@ -1,24 +1,39 @@
 use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, ready};
 
 use axum::body::Body;
-use bytes::Bytes;
+use bytes::{Buf as _, Bytes, BytesMut};
 use http_body::{Frame, SizeHint};
 use obo::BoxError;
-use pin_project_lite::pin_project;
 use tokio::sync::watch;
+use tokio::time::{Instant, Sleep, sleep_until};
 
+use super::pace::Pace;
 use super::refusal::Refusal;
 
-pin_project! {
-    /// The body of a request on its way to an upstream, which tells how far it is.
-    ///
-    /// Trailers stay behind: a server that takes them for headers would take a caller's `Authorization` for ours.
-    pub(super) struct Sending {
-        #[pin]
-        body: Body,
-        progress: watch::Sender<Progress>,
-    }
+/// How much of a request is kept until its response begins, in case that the upstream did not process it.
+const KEPT: usize = 64 * 1024;
+
+/// The body of a request on its way to an upstream, which tells how far it is.
+///
+/// Trailers stay behind: a server that takes them for headers would take a caller's `Authorization` for ours.
+pub(super) struct Sending {
+    /// What the first attempt sent.
+    again: Bytes,
+    shared: Arc<Mutex<Shared>>,
+    progress: watch::Sender<Progress>,
+    /// How the caller keeps up, and how the upstream does.
+    caller: Pace,
+    upstream: Pace,
+    timer: Option<Pin<Box<Sleep>>>,
+}
+
+/// What the attempts of one request share.
+struct Shared {
+    body: Body,
+    /// What was sent so far, if all of it fits.
+    kept: Option<BytesMut>,
 }
 
 #[derive(Default)]
@@ -26,21 +41,61 @@ struct Progress {
     /// The next piece is the caller's to send.
     awaits_caller: bool,
     is_broken: bool,
+    is_slow: bool,
+    /// The upstream has taken what there was too slowly.
+    is_stuck: bool,
 }
 
 /// How far a request was sent.
-pub(super) struct Sent(watch::Receiver<Progress>);
+#[derive(Clone)]
+pub(super) struct Sent {
+    progress: watch::Receiver<Progress>,
+    shared: Arc<Mutex<Shared>>,
+    pace: Pace,
+}
 
 impl Sending {
-    pub(super) fn new(body: Body) -> (Self, Sent) {
-        let (progress, sent) = watch::channel(Progress::default());
-        (Self { body, progress }, Sent(sent))
+    /// Sends a body whose caller, and whose upstream, keep this pace.
+    pub(super) fn new(body: Body, pace: Pace) -> (Self, Sent) {
+        let shared = Shared {
+            body,
+            kept: Some(BytesMut::new()),
+        };
+        Self::of(Arc::new(Mutex::new(shared)), Bytes::new(), pace)
+    }
+
+    fn of(shared: Arc<Mutex<Shared>>, again: Bytes, pace: Pace) -> (Self, Sent) {
+        let (sender, progress) = watch::channel(Progress::default());
+        let sending = Self {
+            again,
+            shared: Arc::clone(&shared),
+            progress: sender,
+            caller: pace,
+            upstream: pace,
+            timer: None,
+        };
+        let sent = Sent {
+            progress,
+            shared,
+            pace,
+        };
+        (sending, sent)
+    }
+
+    fn moved(&mut self, bytes: usize, is_broken: bool) {
+        let now = Instant::now();
+        self.caller.moved(now, bytes);
+        self.upstream.waits(now);
+        self.progress.send_modify(|progress| {
+            progress.awaits_caller = false;
+            progress.is_broken |= is_broken;
+        });
     }
 }
 
 /// Ends when a piece was sent; never after the last.
 pub(super) async fn moving(sent: &mut Sent) {
-    if sent.0.changed().await.is_err() {
+    if sent.progress.changed().await.is_err() {
         std::future::pending().await
     }
 }
@@ -48,45 +103,121 @@ pub(super) async fn moving(sent: &mut Sent) {
 impl Sent {
     /// Whose fault it is that the call failed.
     pub(super) fn blame(&self, error: BoxError) -> Refusal {
-        match self.0.borrow().is_broken {
-            true => Refusal::BrokenRequest(error),
-            false => Refusal::Unreachable(error),
+        let progress = self.progress.borrow();
+        match (progress.is_slow, progress.is_stuck, progress.is_broken) {
+            (true, _, _) => Refusal::SlowRequest,
+            (_, true, _) => Refusal::Deadline,
+            (_, _, true) => Refusal::BrokenRequest(error),
+            _ => Refusal::Unreachable(error),
         }
     }
 
     /// Whose fault it is that nothing moves.
     pub(super) fn blame_for_silence(&self) -> Refusal {
-        match self.0.borrow().awaits_caller {
+        match self.progress.borrow().awaits_caller {
             true => Refusal::SlowRequest,
             false => Refusal::Deadline,
         }
     }
+
+    /// The response has begun, so that nothing is sent again.
+    pub(super) fn is_answered(&self) {
+        lock(&self.shared).kept = None;
+    }
+
+    /// Whether the body is what the caller sends, so far.
+    pub(super) fn is_good(&self) -> bool {
+        let progress = self.progress.borrow();
+        !(progress.is_broken || progress.is_slow || progress.is_stuck)
+    }
+
+    /// The same body once more, if what was sent of it was kept.
+    pub(super) fn again(self) -> Option<(Sending, Sent)> {
+        let kept = lock(&self.shared).kept.take()?.freeze();
+        Some(Sending::of(Arc::clone(&self.shared), kept, self.pace))
+    }
+}
+
+impl Shared {
+    fn keep(&mut self, data: &[u8]) {
+        match &mut self.kept {
+            Some(kept) if kept.len() + data.len() <= KEPT => kept.extend_from_slice(data),
+            kept => *kept = None,
+        }
+    }
+}
+
+fn lock(shared: &Mutex<Shared>) -> MutexGuard<'_, Shared> {
+    shared.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl http_body::Body for Sending {
     type Data = Bytes;
-    type Error = axum::Error;
+    type Error = BoxError;
 
     fn poll_frame(
-        self: Pin<&mut Self>,
+        mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        let this = self.project();
-        let polled = this.body.poll_frame(cx);
-        this.progress.send_if_modified(|progress| {
-            progress.awaits_caller = polled.is_pending();
-            progress.is_broken |= matches!(polled, Poll::Ready(Some(Err(_))));
-            polled.is_ready()
-        });
-        let frame = ready!(polled).transpose()?;
-        Poll::Ready(frame.filter(Frame::is_data).map(Ok))
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        let now = Instant::now();
+        if now > self.upstream.waits(now) {
+            self.progress
+                .send_modify(|progress| progress.is_stuck = true);
+            return Poll::Ready(Some(
+                Err("the upstream takes the request too slowly".into()),
+            ));
+        }
+        self.upstream.moved(now, 0);
+        if self.again.has_remaining() {
+            let data = std::mem::take(&mut self.again);
+            self.moved(data.len(), false);
+            return Poll::Ready(Some(Ok(Frame::data(data))));
+        }
+        let polled = Pin::new(&mut lock(&self.shared).body).poll_frame(cx);
+        if polled.is_pending() {
+            let until = self.caller.waits(now);
+            self.progress.send_if_modified(|progress| {
+                progress.awaits_caller = true;
+                false
+            });
+            let timer = self
+                .timer
+                .get_or_insert_with(|| Box::pin(sleep_until(until)));
+            if timer.deadline() != until {
+                timer.as_mut().reset(until);
+            }
+            ready!(timer.as_mut().poll(cx));
+            self.progress
+                .send_modify(|progress| progress.is_slow = true);
+            return Poll::Ready(Some(Err("the caller sends its request too slowly".into())));
+        }
+        let frame = match ready!(polled).transpose() {
+            Ok(frame) => frame.and_then(|frame| frame.into_data().ok()),
+            Err(error) => {
+                self.moved(0, true);
+                return Poll::Ready(Some(Err(error.into())));
+            }
+        };
+        if let Some(data) = &frame {
+            lock(&self.shared).keep(data);
+            self.upstream.moved(now, data.len());
+        }
+        self.moved(frame.as_ref().map_or(0, Bytes::len), false);
+        Poll::Ready(frame.map(|data| Ok(Frame::data(data))))
     }
 
     fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
+        !self.again.has_remaining() && lock(&self.shared).body.is_end_stream()
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
+        let rest = lock(&self.shared).body.size_hint();
+        let again = self.again.len() as u64;
+        let mut hint = SizeHint::new();
+        hint.set_lower(rest.lower() + again);
+        if let Some(upper) = rest.upper() {
+            hint.set_upper(upper + again);
+        }
+        hint
     }
 }

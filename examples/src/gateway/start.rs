@@ -1,8 +1,14 @@
 use axum::Router;
+use axum::middleware::{from_fn, from_fn_with_state};
 use obo::{BearerAuthLayer, ConfigError, Rejection};
 
 use super::Config;
+use super::deadline::in_time;
 use super::exchanges::Exchanges;
+use super::limits::Limits;
+use super::open::closed;
+use super::probes::probes;
+use super::proxy::How;
 use super::route::Routes;
 use super::well_formed::well_formed;
 
@@ -10,6 +16,7 @@ use super::well_formed::well_formed;
 #[derive(Clone, Debug)]
 pub struct Gateway {
     pub(super) router: Router,
+    pub(super) limits: Limits,
 }
 
 /// Why a gateway does not start.
@@ -30,21 +37,42 @@ impl Gateway {
     ///
     /// The field of the configuration that is wrong, by its path; or the issuer whose keys cannot be had.
     pub async fn start(config: Config) -> Result<Self, StartError> {
-        let client = config.client()?;
-        let server = config.resource_server(client.as_ref())?;
+        let clients = config.clients()?;
+        let server = config.resource_server(&clients)?;
         let trusted: Vec<_> = server.issuers().cloned().collect();
-        let mut exchanges = Exchanges::new(client);
+        let limits = config.limits.build();
+        let how = How {
+            claims: (config.headers.build()).map_err(|error| error.within("headers"))?,
+            slowest: limits.slowest,
+        };
+        let mut exchanges = Exchanges::new(clients);
         let mut routes = Routes::default();
+        let mut auth = BearerAuthLayer::new(server.clone());
         for (i, route) in config.routes.into_iter().enumerate() {
-            let added = routes.add(route, &trusted, &mut exchanges);
-            added.map_err(|error| error.within(&format!("routes[{i}]")))?;
+            let within = |error: ConfigError| error.within(&format!("routes[{i}]"));
+            if route.public {
+                let path = route.path.exact().map_err(within)?.to_owned();
+                let opened = auth.public_paths([path]);
+                auth = opened.map_err(|error| within(error.at("path")))?;
+            }
+            if route.preflight {
+                auth = auth.allow_preflight();
+            }
+            let added = routes.add(route, &trusted, &mut exchanges, &how);
+            added.map_err(within)?;
         }
-        let server = server.start().await?;
+        let probing = config.probes.build(&server);
+        let probing = probing.map_err(|error| error.within("probes"))?;
+        server.start().await?;
         Ok(Self {
             router: routes
                 .router()?
-                .layer(BearerAuthLayer::new(server))
-                .layer(axum::middleware::from_fn(well_formed)),
+                .layer(from_fn(closed))
+                .layer(auth)
+                .layer(from_fn(in_time))
+                .layer(from_fn(well_formed))
+                .layer(from_fn_with_state(probing, probes)),
+            limits,
         })
     }
 }

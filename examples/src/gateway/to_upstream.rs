@@ -4,18 +4,24 @@ use http::uri::Uri;
 use http::{Request as HttpRequest, Version};
 use http_body::Body as _;
 
+use super::caller_headers::CallerHeaders;
+use super::deadline::Deadline;
 use super::end_to_end::end_to_end;
 use super::protocol::needs_http2;
+use super::serve::Peer;
 
 /// Makes a caller's request one of this gateway's own to `uri`, save for the token.
-pub(super) fn to_upstream(uri: Uri, request: Request) -> Request {
+pub(super) fn to_upstream(uri: Uri, request: Request, claims: &CallerHeaders) -> Request {
     let (parts, body) = request.into_parts();
     let mut headers: HeaderMap = parts.headers;
     let tells_length = headers.contains_key(header::CONTENT_LENGTH);
     end_to_end(&mut headers);
     // The caller's own token is never sent on; `OnBehalfOf` would replace it as well.
     headers.remove(header::AUTHORIZATION);
+    // The client sets it to the host of `uri`.
     headers.remove(header::HOST);
+    let peer = parts.extensions.get().map(|Peer(peer)| peer.ip());
+    claims.apply(&mut headers, peer);
     // Its length as it was read, not as it was told.
     headers.remove(header::CONTENT_LENGTH);
     if let Some(length) = body.size_hint().exact().filter(|_| tells_length) {
@@ -45,6 +51,9 @@ pub(super) fn to_upstream(uri: Uri, request: Request) -> Request {
     *sent.method_mut() = parts.method;
     *sent.uri_mut() = uri;
     *sent.headers_mut() = headers;
+    if let Some(deadline) = parts.extensions.get::<Deadline>() {
+        sent.extensions_mut().insert(*deadline);
+    }
     sent
 }
 

@@ -1,3 +1,6 @@
+mod connector;
+mod failure;
+
 use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -8,36 +11,48 @@ use http::uri::Scheme;
 use http::{Request, Response};
 use hyper_rustls::HttpsConnectorBuilder;
 use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::{Connect, HttpConnector};
+use hyper_util::client::legacy::connect::{Connect, capture_connection};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use obo::{BoxError, ConfigError};
 use tower::util::BoxCloneSyncService;
 use tower::{Service, ServiceExt as _};
 
+use self::failure::Failure;
+use super::deadline::Deadline;
 use super::protocol::needs_http2;
+use super::receiving::Receiving;
 use super::refusal::Refusal;
-use super::route_config::Timeout;
-use super::sending::{Sending, moving};
+use super::sending::{Sending, Sent, moving};
+use super::timeouts::Timeouts;
 
 type HttpClient = BoxCloneSyncService<Request<Body>, Response<Body>, BoxError>;
 
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-const TIMEOUT: Duration = Duration::from_secs(30);
+/// How long a connection without a request is kept.
+const IDLE: Duration = Duration::from_secs(30);
+/// How often the peer of an HTTP/2 connection is asked whether it is still there, and how long it may take to say so: a dead
+/// one is left after 20 s.
+const PING: Duration = Duration::from_secs(10);
+const PONG: Duration = Duration::from_secs(10);
 
 /// Calls an upstream: by HTTP/2 for gRPC, by HTTP/1.1 for all else.
 #[derive(Clone)]
 pub(super) struct Upstream {
-    http1: HttpClient,
-    http2: HttpClient,
-    timeout: Duration,
+    http1: Clients,
+    http2: Clients,
+    timeouts: Timeouts,
+}
+
+/// Connections of one version of HTTP.
+#[derive(Clone)]
+struct Clients {
+    pooled: HttpClient,
+    /// A new connection for each request.
+    fresh: HttpClient,
 }
 
 impl Upstream {
-    pub(super) fn new(scheme: &Scheme, timeout: Option<Timeout>) -> Result<Self, ConfigError> {
-        let mut tcp = HttpConnector::new();
-        tcp.enforce_http(false);
-        tcp.set_nodelay(true);
-        tcp.set_connect_timeout(Some(CONNECT_TIMEOUT));
+    pub(super) fn new(scheme: &Scheme, timeouts: Timeouts) -> Result<Self, ConfigError> {
+        let tcp = connector::tcp();
         let (http1, http2) = if *scheme == Scheme::HTTPS {
             let tls = || {
                 let tls = HttpsConnectorBuilder::new().with_native_roots();
@@ -45,44 +60,114 @@ impl Upstream {
             };
             let http1 = tls()?.enable_http1().wrap_connector(tcp.clone());
             let http2 = tls()?.enable_http2().wrap_connector(tcp);
-            (client(http1, false), client(http2, true))
+            (
+                clients(connector::marked(http1), false),
+                clients(connector::marked(http2), true),
+            )
         } else {
-            (client(tcp.clone(), false), client(tcp, true))
+            let tcp = connector::marked(tcp);
+            (clients(tcp.clone(), false), clients(tcp, true))
         };
         Ok(Self {
             http1,
             http2,
-            timeout: timeout.map_or(TIMEOUT, |Timeout(timeout)| timeout),
+            timeouts,
         })
     }
 
-    /// The head of the response; it is waited for as long as the body of the request moves.
+    /// The response to a request, which is sent once more where the first attempt did nothing.
     async fn answer(self, request: Request<Body>) -> Result<Response<Body>, Refusal> {
-        let client = match needs_http2(request.method(), request.headers()) {
-            true => self.http2,
-            false => self.http1,
-        };
+        let is_grpc = needs_http2(request.method(), request.headers());
+        let clients = if is_grpc { &self.http2 } else { &self.http1 };
         let (parts, body) = request.into_parts();
-        let (body, mut sent) = Sending::new(body);
-        let answer = client.oneshot(Request::from_parts(parts, Body::new(body)));
-        let mut answer = std::pin::pin!(answer);
+        let deadline = parts.extensions.get::<Deadline>().copied();
+        let (sending, sent) = Sending::new(body, self.timeouts.of_request(is_grpc));
+        let first = Request::from_parts(parts.clone(), Body::new(sending));
+        let answer = match self.attempt(&clients.pooled, first, &sent, deadline).await {
+            Err(Attempt::Lost(error)) => match sent.again() {
+                Some((sending, sent)) => {
+                    tracing::debug!("a request is sent once more: {error:?}");
+                    let second = Request::from_parts(parts, Body::new(sending));
+                    self.attempt(&clients.fresh, second, &sent, deadline).await
+                }
+                None => Err(Attempt::Failed(Refusal::Unreachable(error))),
+            },
+            answer => answer,
+        };
+        let response = answer.map_err(|failed| match failed {
+            Attempt::Lost(error) => Refusal::Unreachable(error),
+            Attempt::Failed(refusal) => refusal,
+        })?;
+        connector::mark_used(response.extensions());
+        let pace = self.timeouts.of_response(&response);
+        let deadline = deadline.map(|Deadline(deadline)| deadline);
+        Ok(response.map(|body| Body::new(Receiving::new(body, pace, deadline, is_grpc))))
+    }
+
+    /// The head of the response; it is waited for as long as the body of the request moves.
+    async fn attempt(
+        &self,
+        client: &HttpClient,
+        mut request: Request<Body>,
+        sent: &Sent,
+        deadline: Option<Deadline>,
+    ) -> Result<Response<Body>, Attempt> {
+        if let Some(deadline) = deadline {
+            deadline.put(request.headers_mut());
+        }
+        let method = request.method().clone();
+        let connection = capture_connection(&mut request);
+        let mut sent = sent.clone();
+        let mut answer = std::pin::pin!(client.clone().oneshot(request));
         loop {
             tokio::select! {
-                answer = &mut answer => return answer.map_err(|error| sent.blame(error)),
+                answer = &mut answer => {
+                    if answer.is_ok() {
+                        sent.is_answered();
+                    }
+                    return answer.map_err(|error| {
+                        let was_used = connector::was_used(&connection);
+                        match Failure::of(&*error).allows_another(&method, was_used) {
+                            true if sent.is_good() => Attempt::Lost(error),
+                            _ => Attempt::Failed(sent.blame(error)),
+                        }
+                    });
+                }
                 () = moving(&mut sent) => {}
-                () = tokio::time::sleep(self.timeout) => return Err(sent.blame_for_silence()),
+                () = tokio::time::sleep(self.timeouts.silence) => {
+                    return Err(Attempt::Failed(sent.blame_for_silence()));
+                }
             }
         }
     }
 }
 
-fn client<C>(connector: C, is_http2: bool) -> HttpClient
+/// How an attempt failed.
+enum Attempt {
+    /// The request did nothing, or does the same when it is sent once more.
+    Lost(BoxError),
+    Failed(Refusal),
+}
+
+fn clients(connector: impl Connect + Clone + Send + Sync + 'static, is_http2: bool) -> Clients {
+    Clients {
+        pooled: client(connector.clone(), is_http2, usize::MAX),
+        fresh: client(connector, is_http2, 0),
+    }
+}
+
+fn client<C>(connector: C, is_http2: bool, idle: usize) -> HttpClient
 where
     C: Connect + Clone + Send + Sync + 'static,
 {
     let client = Client::builder(TokioExecutor::new())
         .timer(TokioTimer::new())
         .pool_timer(TokioTimer::new())
+        .pool_idle_timeout(IDLE)
+        .pool_max_idle_per_host(idle)
+        .http2_keep_alive_interval(PING)
+        .http2_keep_alive_timeout(PONG)
+        .http2_keep_alive_while_idle(true)
         .http2_only(is_http2)
         .build(connector);
     let client = client.map_response(|response: Response<_>| response.map(Body::new));

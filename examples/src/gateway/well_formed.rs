@@ -1,15 +1,16 @@
 use axum::extract::Request;
 use axum::middleware::Next;
 use axum::response::Response;
-use http::header::HOST;
+use http::header::{CONNECTION, HOST, HeaderName, UPGRADE};
 use http::uri::Authority;
-use http::{HeaderValue, Method, Version};
+use http::{HeaderMap, HeaderValue, Method, Version};
 
 use super::protocol::Protocol;
 use super::refusal::Refusal;
 
 /// Refuses, before anything else is looked at, what no route answers: CONNECT, whose answer opens a tunnel (RFC 9110 section
-/// 9.3.6), and an HTTP/1.1 request that does not say once which host it is for (RFC 9112 section 3.2).
+/// 9.3.6), a switch to another protocol (section 7.8), and an HTTP/1.1 request that does not say once which host it is for
+/// (RFC 9112 section 3.2).
 pub(super) async fn well_formed(protocol: Protocol, request: Request, next: Next) -> Response {
     if request.method() == Method::CONNECT {
         return Refusal::Method.response(&protocol);
@@ -17,7 +18,30 @@ pub(super) async fn well_formed(protocol: Protocol, request: Request, next: Next
     if request.version() == Version::HTTP_11 && !names_one_host(&request) {
         return Refusal::Host.response(&protocol);
     }
+    if request.version() == Version::HTTP_11 && asks_for_another_protocol(request.headers()) {
+        return Refusal::Upgrade.response(&protocol);
+    }
     next.run(request).await
+}
+
+/// Clients offer `h2c` of their own accord and continue without it; a WebSocket client has nothing else to say.
+fn asks_for_another_protocol(headers: &HeaderMap) -> bool {
+    let options = values(headers, CONNECTION);
+    let is_option = options
+        .iter()
+        .any(|option| option.eq_ignore_ascii_case("upgrade"));
+    let protocols = values(headers, UPGRADE);
+    is_option
+        && protocols
+            .iter()
+            .any(|protocol| !protocol.eq_ignore_ascii_case("h2c"))
+}
+
+fn values(headers: &HeaderMap, name: HeaderName) -> Vec<&str> {
+    let lines = headers.get_all(name).into_iter();
+    let lines = lines.map(|line| line.to_str().unwrap_or("unreadable"));
+    let values = lines.flat_map(|line| line.split(',')).map(str::trim);
+    values.filter(|value| !value.is_empty()).collect()
 }
 
 fn names_one_host(request: &Request) -> bool {

@@ -262,6 +262,99 @@ async fn a_mistake_in_an_introspection_is_named_by_its_place() {
     assert!(told.contains(said), "{told}");
 }
 
+const AT_B: &str = r#"
+[[routes]]
+path = "/b/{*rest}"
+upstream = "http://127.0.0.1:9/base"
+exchange = { issuer = "http://127.0.0.1:9/b", audience = "service-b" }
+"#;
+
+#[tokio::test]
+async fn second_issuer_without_client_is_refused() {
+    let told = error(&format!("{GOOD}{AT_B}")).await;
+    for said in [
+        "routes[2].exchange.issuer: ",
+        "at http://127.0.0.1:9/a and at http://127.0.0.1:9/b",
+        "issuer = \"http://127.0.0.1:9/a\"",
+        "[[clients]] with `issuer = \"http://127.0.0.1:9/b\"`",
+    ] {
+        assert!(told.contains(said), "{told}");
+    }
+
+    // A client that says where it is registered.
+    let of_a = GOOD.replace("[client]", "[client]\nissuer = \"http://127.0.0.1:9/a\"");
+    let told = error(&format!("{of_a}{AT_B}")).await;
+    let said = "routes[2].exchange.issuer: there is no client for http://127.0.0.1:9/b";
+    assert!(told.contains(said), "{told}");
+
+    // Of another authorization server than the one that tokens are exchanged at.
+    let of_c = GOOD.replace("[client]", "[client]\nissuer = \"http://127.0.0.1:9/c\"");
+    let told = error(&of_c).await;
+    let said = "routes[0].exchange.issuer: there is no client for http://127.0.0.1:9/a";
+    assert!(told.contains(said), "{told}");
+}
+
+#[tokio::test]
+async fn routes_agree_on_subject_issuers() {
+    let also = "audience = \"service-c\", subject_issuers = [\"http://127.0.0.1:9/b\"] }";
+    let second = AT_B
+        .replace("9/b\"", "9/a\"")
+        .replace("audience = \"service-b\" }", also);
+    let told = error(&format!("{GOOD}{second}")).await;
+    let said = "routes[2].exchange.subject_issuers: is not the same as that of an earlier route";
+    assert!(told.contains(said), "{told}");
+}
+
+#[tokio::test]
+async fn introspection_elsewhere_needs_its_own_client() {
+    let of_b = "}, { issuer = \"http://127.0.0.1:9/b\", introspection = {} }]";
+    for file in [
+        GOOD.replace(" }]\n[client]", &format!("{of_b}\n[client]")),
+        GOOD.replace(
+            " }]\n[client]",
+            &format!("{of_b}\n[client]\nissuer = \"http://127.0.0.1:9/a\""),
+        ),
+    ] {
+        assert_ne!(file, GOOD);
+        let told = error(&file).await;
+        let said = "resource_server.issuers[1].introspection.client: is missing: this service has \
+                    no client of its own at http://127.0.0.1:9/b";
+        assert!(told.contains(said), "{told}");
+    }
+}
+
+#[tokio::test]
+async fn client_is_listed_once_and_with_issuer() {
+    let client = |issuer: &str| {
+        format!("[[clients]]\n{issuer}\nid = \"b\"\nclient_secret_basic = \"top-s3cret\"\n")
+    };
+    let b = client("issuer = \"http://127.0.0.1:9/b\"");
+    let two = format!("{GOOD}{AT_B}{b}");
+    assert!(Gateway::start(Config::parse(&two).unwrap()).await.is_ok());
+    for (file, said) in [
+        (
+            format!("{GOOD}{}", client("")),
+            "clients[0].issuer: is missing",
+        ),
+        (
+            format!("{two}{b}"),
+            "clients[1].issuer: http://127.0.0.1:9/b has a client already",
+        ),
+        (
+            format!("{GOOD}{}", client("issuer = \"idp\"")),
+            "clients[0]",
+        ),
+        (
+            two.replace("client_secret_basic = \"top-s3cret\"\n", "\n"),
+            "client: has no way to authenticate",
+        ),
+    ] {
+        let told = error(&file).await;
+        assert!(told.contains(said), "{told}");
+        assert!(!told.contains("s3cret"), "{told}");
+    }
+}
+
 #[tokio::test]
 async fn a_secret_at_the_wrong_place_is_not_quoted() {
     for bad in [
@@ -280,6 +373,10 @@ async fn a_secret_at_the_wrong_place_is_not_quoted() {
         ),
         GOOD.replace("actors = [\"svc-a\"]", "require_actor = \"top-s3cret\""),
         GOOD.replace("listen = \"127.0.0.1:0\"", "listen = \"top-s3cret\""),
+        GOOD.replace(
+            "leeway = \"30s\"",
+            "introspection = { for = \"top-s3cret\" }",
+        ),
     ] {
         let error = error(&bad).await;
         assert!(!error.contains("s3cret"), "{error}");

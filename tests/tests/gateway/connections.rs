@@ -181,3 +181,39 @@ async fn what_no_route_could_answer_is_refused_before_all_else() {
         assert_eq!(status(head).await, expected, "{head:?}");
     }
 }
+
+#[tokio::test]
+async fn switch_of_protocols_is_refused() {
+    let world = World::start().await;
+    let token = world.alice().mint();
+    for (fields, expected) in [
+        ("connection: upgrade\r\nupgrade: websocket", "501"),
+        (
+            "connection: keep-alive, Upgrade\r\nupgrade: WebSocket",
+            "501",
+        ),
+        ("connection: upgrade\r\nupgrade: h2c, websocket", "501"),
+        ("connection: upgrade\r\nupgrade: TLS/1.3", "501"),
+        // Offers that a client makes of its own accord.
+        (
+            "connection: upgrade, http2-settings\r\nupgrade: h2c\r\nhttp2-settings: AAMAAABk",
+            "200",
+        ),
+        ("upgrade: websocket", "200"),
+        ("connection: upgrade", "200"),
+    ] {
+        let mut connection = TcpStream::connect(world.address).await.unwrap();
+        let request = format!(
+            "GET /orders/1 HTTP/1.1\r\nhost: a\r\n{fields}\r\nauthorization: Bearer {token}\r\n\r\n"
+        );
+        connection.write_all(request.as_bytes()).await.unwrap();
+        let mut back = vec![0; 1024];
+        let read = connection.read(&mut back).await.unwrap();
+        let back = String::from_utf8_lossy(&back[..read]);
+        assert_eq!(&back[9..12], expected, "{fields}: {back}");
+        assert_eq!(back.contains("no WebSocket"), expected == "501", "{back}");
+    }
+    for seen in world.upstream.seen() {
+        assert!(!seen.headers.contains_key("upgrade"), "{seen:?}");
+    }
+}

@@ -43,7 +43,15 @@ async fn hop_by_hop_fields_go_no_further_in_either_direction() {
     sent.sort_unstable();
     assert_eq!(
         sent,
-        ["authorization", "host", "via", "x-forwarded-for", "x-kept"]
+        [
+            "authorization",
+            "forwarded",
+            "host",
+            "via",
+            "x-forwarded-for",
+            "x-forwarded-proto",
+            "x-kept"
+        ]
     );
     let mut back: Vec<_> = got.headers.keys().map(|name| name.as_str()).collect();
     back.sort_unstable();
@@ -85,4 +93,74 @@ async fn cookies_are_one_line_outside_of_http2() {
     let seen = world.upstream.only();
     let lines: Vec<_> = seen.headers.get_all("cookie").iter().collect();
     assert_eq!(lines, ["a=1; b=2; c=3"]);
+}
+
+#[tokio::test]
+async fn upstream_sees_no_claim_of_the_caller() {
+    let world = World::start().await;
+    for client in [&world.http1, &world.http2] {
+        let mut request = world.request("GET", "/orders/1");
+        for name in [
+            "forwarded",
+            "x-forwarded-for",
+            "x-forwarded-host",
+            "x-forwarded-user",
+            "x-real-ip",
+            "x-original-url",
+            "x-rewrite-url",
+            "x-http-method-override",
+            "x-auth-request-user",
+            "x-remote-user",
+            "x_user",
+            "client-cert",
+        ] {
+            request = request.header(name, "evil.example");
+        }
+        let request = request.body(Body::empty()).unwrap();
+        assert_eq!(client.request(request).await.unwrap().status(), 200);
+    }
+    for seen in world.upstream.seen() {
+        assert!(
+            !seen.headers.values().any(|value| value == "evil.example"),
+            "{seen:?}"
+        );
+        assert_eq!(seen.headers["x-forwarded-for"], "127.0.0.1");
+        assert_eq!(seen.headers["forwarded"], "for=127.0.0.1;proto=http");
+    }
+}
+
+#[tokio::test]
+async fn host_is_that_of_the_upstream() {
+    let world = World::start().await;
+    let token = world.alice().mint();
+    let got = world
+        .raw(&format!(
+            "GET /orders/1 HTTP/1.1\r\nhost: evil.example\r\nconnection: close, host\r\n\
+             authorization: Bearer {token}\r\n\r\n"
+        ))
+        .await;
+    assert!(got.starts_with("HTTP/1.1 200 "), "{got}");
+    let call = world.request_with(&token, "POST", "/stock.Stock/Level");
+    let call = call
+        .header("content-type", "application/grpc")
+        .header("host", "evil.example")
+        .body(Body::empty());
+    world.http2.request(call.unwrap()).await.unwrap();
+    for seen in world.upstream.seen() {
+        let host = seen.headers.get("host").map(|host| host.to_str().unwrap());
+        let host = host.or(seen.uri.authority().map(|authority| authority.as_str()));
+        assert_eq!(host, world.upstream_url.strip_prefix("http://"), "{seen:?}");
+        let is_evil = |value: &http::HeaderValue| value.to_str().unwrap().contains("evil");
+        assert!(!seen.headers.values().any(is_evil), "{seen:?}");
+    }
+}
+
+#[tokio::test]
+async fn cookies_are_stripped_where_configured() {
+    let world = World::configured("[headers]\ncookies = \"strip\"\n").await;
+    world.upstream.will_say(200, &[("set-cookie", "a=1")]);
+    let request = world.request("GET", "/orders/1").header("cookie", "a=1");
+    let got = world.send(request.body(Body::empty()).unwrap()).await;
+    assert_eq!((got.status, got.field("set-cookie")), (200, ""));
+    assert!(!world.upstream.only().headers.contains_key("cookie"));
 }

@@ -13,12 +13,17 @@ mod world;
 
 mod answered;
 mod bodies;
+mod clients;
 mod configuration;
 mod connections;
+mod deadlines;
+mod distant;
 mod fields;
 mod grpc;
 mod odd_upstreams;
 mod opaque;
+mod open;
 mod paths;
 mod proxied;
 mod rejected;
+mod stalls;

@@ -27,8 +27,14 @@ audiences = ["service-a"]
 issuers = [ISSUERS]
 
 [client]
+issuer = "IDP"
 id = "service-a"
 client_secret_basic = "s3cret"
+
+[[clients]]
+issuer = "UPSTREAM/idp"
+id = "service-a-elsewhere"
+client_secret_basic = "an0ther"
 
 [[routes]]
 path = "/protected"
@@ -116,6 +122,7 @@ pub(crate) struct World {
     pub(crate) raw_upstream: TcpListener,
     /// One that the upstream stands for.
     pub(crate) other_issuer: String,
+    pub(crate) upstream_url: String,
     pub(crate) address: SocketAddr,
     pub(crate) http1: HttpClient,
     pub(crate) http2: HttpClient,
@@ -131,6 +138,15 @@ impl World {
 
     /// With these issuers of its resource server, of which `IDP` is the one that there is.
     pub(crate) async fn trusting(issuers: &str) -> Self {
+        Self::with(issuers, "").await
+    }
+
+    /// With more tables in its configuration, where `IDP`, `UPSTREAM` and `RAW` stand for what there is.
+    pub(crate) async fn configured(more: &str) -> Self {
+        Self::with(r#"{ issuer = "IDP" }"#, more).await
+    }
+
+    async fn with(issuers: &str, more: &str) -> Self {
         let idp = AuthorizationServer::start().await;
         let client = idp.client("service-a").secret("s3cret");
         client
@@ -141,7 +157,7 @@ impl World {
         // Bound without listening: nobody else has the port, and a connection is refused.
         let nobody = TcpSocket::new_v4().unwrap();
         nobody.bind("127.0.0.1:0".parse().unwrap()).unwrap();
-        let config = CONFIG
+        let config = format!("{CONFIG}{more}")
             .replace("ISSUERS", issuers)
             .replace("IDP", idp.issuer())
             .replace("UPSTREAM", &url)
@@ -165,6 +181,7 @@ impl World {
             upstream,
             raw_upstream,
             other_issuer: format!("{url}/idp"),
+            upstream_url: url,
             address,
             http1: client().build_http(),
             http2: client().http2_only(true).build_http(),

@@ -88,6 +88,20 @@ async fn gr_07_a_bare_http_answer_has_the_code_of_its_status() {
     }
 }
 
+/// GR-07
+#[tokio::test]
+async fn like_grpc_is_not_grpc() {
+    let answers = [
+        "application/grpcx",
+        "application/grpc/x",
+        "application/grpc-",
+    ];
+    let answers = answers.map(|like| answer(404, &[("content-type", like)], ""));
+    for status in told(answers.into()).await {
+        assert_eq!(status.code(), Code::Unimplemented, "{status}");
+    }
+}
+
 #[tokio::test]
 async fn gr_07_a_grpc_status_wins() {
     const GRPC: (&str, &str) = ("content-type", "application/grpc+proto");

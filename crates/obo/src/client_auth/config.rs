@@ -170,7 +170,7 @@ impl MethodConfig {
                 Some(_) => error.path().to_string(),
                 None => String::new(),
             };
-            let error = ConfigError::new("", unquoted(&error.inner().to_string()));
+            let error = ConfigError::unquoted("", &error.inner().to_string());
             match path.is_empty() {
                 true => error,
                 false => error.within(&path),
@@ -181,16 +181,6 @@ impl MethodConfig {
     /// Takes a member out of a table.
     pub(super) fn remove(&mut self, member: &str) -> Option<Self> {
         self.0.as_object_mut()?.remove(member).map(Self)
-    }
-}
-
-/// A message of serde without the value that it found, which may be a secret in the wrong place.
-fn unquoted(message: &str) -> String {
-    let quotes = ["invalid type", "invalid value", "unknown variant"];
-    let is_quoting = quotes.iter().any(|start| message.starts_with(start));
-    match message.rsplit_once(", expected ") {
-        Some((_, expected)) if is_quoting => format!("expected {expected}"),
-        _ => message.to_owned(),
     }
 }
 

@@ -2,7 +2,7 @@ use serde::Deserialize;
 
 use super::Introspection;
 use crate::config::Span;
-use crate::{Client, ClientConfig, ConfigError};
+use crate::{Client, ClientConfig, ConfigError, Issuer};
 
 /// An [`Introspection`] as a configuration file spells it.
 #[derive(Clone, Debug, Deserialize)]
@@ -39,7 +39,11 @@ impl IntrospectionConfig {
     }
 
     /// Asks as the client that is named here, or else as the `known` one.
-    pub(crate) fn build(self, known: Option<&Client>) -> Result<Introspection, ConfigError> {
+    pub(crate) fn build(
+        self,
+        issuer: &Issuer,
+        known: Option<&Client>,
+    ) -> Result<Introspection, ConfigError> {
         let client = match (self.client, known) {
             (Some(client), _) => client.build().map_err(|error| match error.field() {
                 "client" => error,
@@ -47,8 +51,10 @@ impl IntrospectionConfig {
             })?,
             (None, Some(known)) => known.clone(),
             (None, None) => {
-                let problem = "is missing: name who this service is to this issuer; what the whole file is given is for one \
-                               issuer alone";
+                let problem = format!(
+                    "is missing: this service has no client of its own at {issuer}, and the client of another \
+                     authorization server is never used there; write `client = {{ id = \"…\", … }}` here"
+                );
                 return Err(ConfigError::new("client", problem));
             }
         };

@@ -20,21 +20,64 @@ fn upstream(work: Duration) -> Upstream {
         Ok::<_, BoxError>(Response::new(Body::empty()))
     });
     let client = BoxCloneSyncService::new(client);
+    let clients = Clients {
+        pooled: client.clone(),
+        fresh: client,
+    };
     Upstream {
-        http1: client.clone(),
-        http2: client,
-        timeout: 10 * SECOND,
+        http1: clients.clone(),
+        http2: clients,
+        timeouts: Timeouts {
+            silence: 10 * SECOND,
+            stream: 60 * SECOND,
+            slowest: 1,
+        },
     }
 }
 
-/// A request whose pieces come after these pauses.
+/// A request whose pieces come after these pauses, fast enough for a byte a second.
 fn request(pauses: Vec<Duration>) -> Request<Body> {
-    let frames = stream::unfold(pauses.into_iter(), |mut pauses| async {
+    pieces(pauses, b"piece of a request")
+}
+
+fn pieces(pauses: Vec<Duration>, piece: &'static [u8]) -> Request<Body> {
+    let frames = stream::unfold(pauses.into_iter(), move |mut pauses| async move {
         sleep(pauses.next()?).await;
-        let piece = Frame::data(Bytes::from_static(b"piece"));
+        let piece = Frame::data(Bytes::from_static(piece));
         Some((Ok::<_, BoxError>(piece), pauses))
     });
     Request::new(Body::new(StreamBody::new(frames)))
+}
+
+#[tokio::test(start_paused = true)]
+async fn caller_who_trickles_is_named() {
+    let started = Instant::now();
+    let refusal = upstream(SECOND)
+        .answer(pieces(vec![3 * SECOND; 1000], b"b"))
+        .await;
+    assert!(matches!(refusal, Err(Refusal::SlowRequest)));
+    assert!(started.elapsed() <= 20 * SECOND);
+}
+
+#[tokio::test(start_paused = true)]
+async fn upstream_that_takes_too_slowly_is_named() {
+    let client = service_fn(|request: Request<Body>| async move {
+        let mut body = request.into_body();
+        while let Some(frame) = body.frame().await {
+            frame?;
+            sleep(3 * SECOND).await;
+        }
+        Ok::<_, BoxError>(Response::new(Body::empty()))
+    });
+    let slow = BoxCloneSyncService::new(client);
+    let mut upstream = upstream(SECOND);
+    upstream.http1.pooled = slow;
+    let started = Instant::now();
+    let refusal = upstream
+        .answer(pieces(vec![Duration::ZERO; 1000], b"b"))
+        .await;
+    assert!(matches!(refusal, Err(Refusal::Deadline)));
+    assert!(started.elapsed() <= 20 * SECOND);
 }
 
 #[tokio::test(start_paused = true)]

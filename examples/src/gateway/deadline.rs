@@ -1,0 +1,140 @@
+use std::time::Duration;
+
+use axum::extract::Request;
+use axum::middleware::Next;
+use axum::response::Response;
+use http::{HeaderMap, HeaderName, HeaderValue};
+use tokio::time::{Instant, timeout_at};
+
+use super::protocol::Protocol;
+use super::refusal::Refusal;
+
+const GRPC_TIMEOUT: HeaderName = HeaderName::from_static("grpc-timeout");
+
+/// The most digits of a timeout.
+const DIGITS: usize = 8;
+
+/// Until when a caller waits for a gRPC call (`grpc-timeout`).
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Deadline(pub(super) Instant);
+
+/// A `grpc-timeout` that is not one.
+#[derive(Debug)]
+pub(super) struct Malformed;
+
+impl Deadline {
+    /// What the caller asked for, from now on.
+    pub(super) fn of(headers: &HeaderMap) -> Result<Option<Self>, Malformed> {
+        let mut values = headers.get_all(GRPC_TIMEOUT).iter();
+        let timeout = match (values.next(), values.next()) {
+            (None, _) => return Ok(None),
+            (Some(value), None) => parse(value.as_bytes()).ok_or(Malformed)?,
+            (Some(_), Some(_)) => return Err(Malformed),
+        };
+        // One beyond the range of the clock is none.
+        Ok(Instant::now().checked_add(timeout).map(Self))
+    }
+
+    /// Tells the next server what is left of it.
+    pub(super) fn put(self, headers: &mut HeaderMap) {
+        let left = self.0.saturating_duration_since(Instant::now());
+        if let Ok(value) = HeaderValue::try_from(written(left)) {
+            headers.insert(GRPC_TIMEOUT, value);
+        }
+    }
+}
+
+/// Ends a gRPC call at the deadline of its caller, whatever it waits for.
+pub(super) async fn in_time(protocol: Protocol, mut request: Request, next: Next) -> Response {
+    if !protocol.is_grpc() {
+        return next.run(request).await;
+    }
+    let deadline = match Deadline::of(request.headers()) {
+        Ok(Some(deadline)) => deadline,
+        Ok(None) => return next.run(request).await,
+        Err(Malformed) => return Refusal::Timeout.response(&protocol),
+    };
+    request.extensions_mut().insert(deadline);
+    match timeout_at(deadline.0, next.run(request)).await {
+        Ok(response) => response,
+        Err(_) => Refusal::Deadline.response(&protocol),
+    }
+}
+
+fn parse(value: &[u8]) -> Option<Duration> {
+    let (unit, digits) = value.split_last()?;
+    let is_number = !digits.is_empty() && digits.len() <= DIGITS;
+    let number = str::from_utf8(digits)
+        .ok()
+        .filter(|digits| is_number && digits.bytes().all(|digit| digit.is_ascii_digit()))?;
+    let number: u64 = number.parse().ok()?;
+    Some(match unit {
+        b'H' => Duration::from_secs(number * 3600),
+        b'M' => Duration::from_secs(number * 60),
+        b'S' => Duration::from_secs(number),
+        b'm' => Duration::from_millis(number),
+        b'u' => Duration::from_micros(number),
+        b'n' => Duration::from_nanos(number),
+        _ => return None,
+    })
+}
+
+/// In the finest unit that has room for it.
+fn written(left: Duration) -> String {
+    let most = 10_u128.pow(8) - 1;
+    let units = [
+        (left.as_nanos(), 'n'),
+        (left.as_micros(), 'u'),
+        (left.as_millis(), 'm'),
+        (u128::from(left.as_secs()), 'S'),
+        (u128::from(left.as_secs() / 60), 'M'),
+        (u128::from(left.as_secs() / 3600), 'H'),
+    ];
+    let fitting = units.into_iter().find(|(number, _)| *number <= most);
+    let (number, unit) = fitting.unwrap_or((most, 'H'));
+    format!("{number}{unit}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn timeout_has_eight_digits_and_a_unit() {
+        for (value, expected) in [
+            ("1S", Some(Duration::from_secs(1))),
+            ("250m", Some(Duration::from_millis(250))),
+            ("0n", Some(Duration::ZERO)),
+            ("7u", Some(Duration::from_micros(7))),
+            ("2M", Some(Duration::from_secs(120))),
+            ("99999999H", Some(Duration::from_secs(99_999_999 * 3600))),
+            ("", None),
+            ("S", None),
+            ("1", None),
+            ("1s", None),
+            ("+1S", None),
+            ("-1S", None),
+            ("1.5S", None),
+            (" 1S", None),
+            ("123456789n", None),
+        ] {
+            assert_eq!(parse(value.as_bytes()), expected, "{value:?}");
+        }
+    }
+
+    #[test]
+    fn remaining_time_is_never_written_longer() {
+        for (left, expected) in [
+            (Duration::ZERO, "0n"),
+            (Duration::from_millis(99), "99000000n"),
+            (Duration::from_millis(250), "250000u"),
+            (Duration::from_secs(100), "100000m"),
+            (Duration::from_secs(100_000), "100000S"),
+            (Duration::from_secs(u64::MAX), "99999999H"),
+        ] {
+            let written = written(left);
+            assert_eq!(written, expected);
+            assert!(parse(written.as_bytes()).is_some_and(|parsed| parsed <= left));
+        }
+    }
+}

@@ -1,0 +1,83 @@
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+/// How long one side of a transfer may let the other wait: at most `silence` at once, and in total so long and the time
+/// that the bytes so far take at the slowest rate.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Pace {
+    silence: Duration,
+    /// Bytes per second; `None` for a stream, which may be slow.
+    slowest: Option<u32>,
+    waited: Duration,
+    bytes: u64,
+    since: Option<Instant>,
+}
+
+impl Pace {
+    pub(super) fn new(silence: Duration, slowest: Option<u32>) -> Self {
+        Self {
+            silence,
+            slowest,
+            waited: Duration::ZERO,
+            bytes: 0,
+            since: None,
+        }
+    }
+
+    /// The other side waits from now on, unless it does already; until when it may.
+    pub(super) fn waits(&mut self, now: Instant) -> Instant {
+        let since = *self.since.get_or_insert(now);
+        since + self.patience()
+    }
+
+    /// The wait is over, by these bytes.
+    pub(super) fn moved(&mut self, now: Instant, bytes: usize) {
+        if let Some(since) = self.since.take() {
+            self.waited += now.saturating_duration_since(since);
+        }
+        self.bytes += bytes as u64;
+    }
+
+    /// How long the next wait may be.
+    pub(super) fn patience(&self) -> Duration {
+        let Some(slowest) = self.slowest else {
+            return self.silence;
+        };
+        let earned = Duration::from_secs(self.bytes / u64::from(slowest.max(1)));
+        let left = (self.silence + earned).saturating_sub(self.waited);
+        left.min(self.silence)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    /// Of pieces of so many bytes, each after `pause`: how many come in time, of a thousand.
+    fn pieces(pause: Duration, bytes: usize, slowest: Option<u32>) -> usize {
+        let mut now = Instant::now();
+        let mut pace = Pace::new(10 * SECOND, slowest);
+        for piece in 0..1000 {
+            if now + pause > pace.waits(now) {
+                return piece;
+            }
+            now += pause;
+            pace.moved(now, bytes);
+        }
+        1000
+    }
+
+    #[test]
+    fn trickle_ends_and_steady_transfer_continues() {
+        assert_eq!(pieces(SECOND, 1, Some(500)), 10);
+        assert_eq!(pieces(SECOND, 499, Some(500)), 1000);
+        assert_eq!(pieces(SECOND, 250, Some(500)), 19);
+        // A stream may be slow, but not silent.
+        assert_eq!(pieces(9 * SECOND, 1, None), 1000);
+        assert_eq!(pieces(11 * SECOND, 1000, None), 0);
+        assert_eq!(pieces(11 * SECOND, 1_000_000, Some(500)), 0);
+    }
+}

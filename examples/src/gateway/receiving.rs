@@ -1,0 +1,95 @@
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use axum::body::Body;
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue};
+use http_body::{Frame, SizeHint};
+use obo::BoxError;
+use tokio::time::{Instant, Sleep, sleep_until};
+use tonic::Code;
+
+use super::pace::Pace;
+
+/// The body of an upstream's response, which ends when the upstream no longer keeps pace, or at the caller's deadline.
+pub(super) struct Receiving {
+    /// `None` after the end.
+    body: Option<Body>,
+    pace: Pace,
+    deadline: Option<Instant>,
+    is_grpc: bool,
+    timer: Option<Pin<Box<Sleep>>>,
+}
+
+impl Receiving {
+    pub(super) fn new(body: Body, pace: Pace, deadline: Option<Instant>, is_grpc: bool) -> Self {
+        Self {
+            body: Some(body),
+            pace,
+            deadline,
+            is_grpc,
+            timer: None,
+        }
+    }
+
+    /// Ends the response: gRPC by a status, all else by breaking off.
+    fn end(&mut self, message: &'static str) -> Result<Frame<Bytes>, BoxError> {
+        self.body = None;
+        if !self.is_grpc {
+            return Err(message.into());
+        }
+        let mut trailers = HeaderMap::new();
+        trailers.insert("grpc-status", (Code::DeadlineExceeded as i32).into());
+        trailers.insert("grpc-message", HeaderValue::from_static(message));
+        Ok(Frame::trailers(trailers))
+    }
+}
+
+impl http_body::Body for Receiving {
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        let this = &mut *self;
+        let Some(body) = &mut this.body else {
+            return Poll::Ready(None);
+        };
+        let now = Instant::now();
+        let is_over = this.deadline.is_some_and(|deadline| now >= deadline);
+        if !is_over && let Poll::Ready(frame) = Pin::new(body).poll_frame(cx) {
+            let data = frame
+                .as_ref()
+                .and_then(|frame| frame.as_ref().ok()?.data_ref());
+            this.pace.moved(now, data.map_or(0, Bytes::len));
+            return Poll::Ready(frame.map(|frame| frame.map_err(Into::into)));
+        }
+        let silent = this.pace.waits(now);
+        let until = this
+            .deadline
+            .map_or(silent, |deadline| deadline.min(silent));
+        let timer = this
+            .timer
+            .get_or_insert_with(|| Box::pin(sleep_until(until)));
+        if timer.deadline() != until {
+            timer.as_mut().reset(until);
+        }
+        ready!(timer.as_mut().poll(cx));
+        let message = match until == silent {
+            true => "the upstream sends no more",
+            false => "the deadline has passed",
+        };
+        tracing::warn!("a response broke off: {message}");
+        Poll::Ready(Some(this.end(message)))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.as_ref().is_none_or(Body::is_end_stream)
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.as_ref().map(Body::size_hint).unwrap_or_default()
+    }
+}

@@ -1,0 +1,86 @@
+//! How long a gRPC caller waits (`grpc-timeout`).
+
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::response::Response;
+use bytes::Bytes;
+use futures_util::{StreamExt as _, stream};
+use http_body::Frame;
+use http_body_util::StreamBody;
+use tokio::time::Instant;
+
+use crate::world::{Got, World};
+
+async fn call(world: &World, timeout: &str, kind: &str) -> Got {
+    let request = world
+        .request("POST", "/stock.Stock/Level")
+        .header("content-type", kind)
+        .header("grpc-timeout", timeout)
+        .body(Body::from(Bytes::from_static(&[0; 5])));
+    Got::of(world.http2.request(request.unwrap()).await.unwrap()).await
+}
+
+const GRPC: &str = "application/grpc";
+
+#[tokio::test]
+async fn call_ends_at_the_deadline_of_its_caller() {
+    let world = World::start().await;
+    assert_eq!(call(&world, "9S", GRPC).await.status, 200);
+    tokio::time::pause();
+    for kind in [GRPC, "application/grpc-web"] {
+        let started = Instant::now();
+        world.upstream.will(|_| std::future::pending());
+        let got = call(&world, "1500m", kind).await;
+        assert_eq!((got.status, got.field("grpc-status")), (200, "4"), "{kind}");
+        let waited = started.elapsed();
+        assert!(waited >= Duration::from_millis(1500) && waited < Duration::from_secs(2));
+    }
+}
+
+#[tokio::test]
+async fn response_ends_at_the_deadline_too() {
+    let world = World::start().await;
+    assert_eq!(call(&world, "9S", GRPC).await.status, 200);
+    tokio::time::pause();
+    world.upstream.will(|_| async {
+        let message = Frame::data(Bytes::from_static(&[0; 5]));
+        let frames = stream::iter([Ok::<_, std::io::Error>(message)]).chain(stream::pending());
+        Response::builder()
+            .header("content-type", GRPC)
+            .body(Body::new(StreamBody::new(frames)))
+            .unwrap()
+    });
+    let started = Instant::now();
+    let got = call(&world, "2S", GRPC).await;
+    assert_eq!(got.body.len(), 5);
+    assert_eq!(got.trailers["grpc-status"], "4");
+    assert!(started.elapsed() < Duration::from_secs(3));
+}
+
+#[tokio::test]
+async fn upstream_is_told_the_time_that_is_left() {
+    let world = World::start().await;
+    call(&world, "1M", GRPC).await;
+    let seen = world.upstream.only();
+    let told = seen.headers["grpc-timeout"].to_str().unwrap();
+    // In milliseconds, since seconds would be coarse and microseconds have no room.
+    let left: u64 = told.strip_suffix('u').unwrap().parse().unwrap();
+    assert!(left > 10_000_000 && left < 60_000_000, "{told}");
+}
+
+#[tokio::test]
+async fn malformed_timeout_is_refused() {
+    let world = World::start().await;
+    for timeout in ["", "1", "1s", "S", "-1S", "1.5S", "123456789S"] {
+        let got = call(&world, timeout, GRPC).await;
+        assert_eq!(got.field("grpc-status"), "13", "{timeout:?}");
+    }
+    assert!(world.upstream.seen().is_empty());
+    // Of a request that is not gRPC it is a field like any other.
+    let request = world
+        .request("GET", "/orders/1")
+        .header("grpc-timeout", "x");
+    let got = world.send(request.body(Body::empty()).unwrap()).await;
+    assert_eq!(got.status, 200);
+}
