@@ -38,7 +38,7 @@ struct Inner {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ExchangeErrorKind {
-    /// There is no validated caller to call for.
+    /// This service does not say for whom it calls: neither the client nor the request has a validated caller.
     NoSubject,
     /// The request goes to a place that is no configured destination.
     UnknownDestination,
@@ -166,7 +166,6 @@ impl ExchangeError {
             .unwrap_or(PAUSE);
         let code = self.code();
         match self.0.kind {
-            Kind::NoSubject => unauthenticated(code, "no bearer credentials", Challenge::bare()),
             Kind::SubjectInvalid => {
                 let challenge = Challenge::error(BearerError::InvalidToken);
                 unauthenticated(code, "invalid token", challenge)
@@ -190,14 +189,16 @@ impl ExchangeError {
                 GrpcCode::PermissionDenied,
                 "a service behind this one may not be called for this user",
             ),
-            Kind::UnknownDestination | Kind::ClientMisconfigured | Kind::TargetDenied => {
-                Answer::new(
-                    code,
-                    StatusCode::INTERNAL_SERVER_ERROR,
-                    GrpcCode::Internal,
-                    "internal error",
-                )
-            }
+            // A forgotten `on_behalf_of` among them: to sign in again would not help the user.
+            Kind::NoSubject
+            | Kind::UnknownDestination
+            | Kind::ClientMisconfigured
+            | Kind::TargetDenied => Answer::new(
+                code,
+                StatusCode::INTERNAL_SERVER_ERROR,
+                GrpcCode::Internal,
+                "internal error",
+            ),
             Kind::AnswerUnusable => Answer::new(
                 code,
                 StatusCode::BAD_GATEWAY,
