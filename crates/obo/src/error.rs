@@ -157,6 +157,18 @@ impl ExchangeError {
         )
     }
 
+    /// For whom the token was to be.
+    #[cfg_attr(not(feature = "tracing"), allow(dead_code))]
+    pub(crate) fn target(&self) -> Option<&str> {
+        self.0.target.as_deref()
+    }
+
+    /// Whether it is about the user or their token, and not about this service or a server.
+    #[cfg_attr(not(feature = "tracing"), allow(dead_code))]
+    pub(crate) fn is_of_the_caller(&self) -> bool {
+        self.answer().status().is_client_error()
+    }
+
     /// What may be told to whoever called this service.
     pub fn answer(&self) -> Answer {
         use ExchangeErrorKind as Kind;

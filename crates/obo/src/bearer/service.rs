@@ -4,7 +4,7 @@ use std::task::{Context, Poll};
 use http::{Request, Response};
 use tower_service::Service;
 
-use super::credentials::credentials;
+use super::credentials::{absent, credentials};
 use super::{BearerAuthLayer, ResponseFuture};
 use crate::resource_server::{Verdict, Wait, Waited};
 use crate::{Rejection, Validated, observe};
@@ -79,7 +79,7 @@ impl BearerAuthLayer {
 
     fn anonymous<B>(&self, request: &mut Request<B>) -> Result<(), Rejection> {
         if !self.open.covers(request) {
-            return Err(Rejection::MissingCredentials);
+            return Err(absent(request.headers()));
         }
         // What another layer may have admitted is not admitted by this one.
         request.extensions_mut().remove::<Validated>();

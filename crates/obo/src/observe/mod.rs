@@ -15,5 +15,7 @@ pub(crate) use client::ClientCall;
 pub(crate) use inbound::{Passed, allowed, anonymous, recalled, refused, stream_ended};
 pub(crate) use introspection::introspected;
 pub(crate) use keys::{keys_fetched, keys_unavailable, not_rediscovered};
-pub(crate) use outbound::{Cause, Exchange, at_hand, breaker, let_go};
+pub(crate) use outbound::{
+    Cause, Exchange, at_hand, breaker, call_not_made, called_service_wants_more, let_go,
+};
 pub use raised::also_find_rejections;

@@ -12,6 +12,7 @@ mod counted;
 mod introspected;
 mod listen;
 mod log;
+mod not_made;
 mod outbound;
 mod running;
 mod spans;
