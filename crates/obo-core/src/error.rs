@@ -164,6 +164,11 @@ impl ConfigError {
         }
     }
 
+    /// What is wrong and what is expected.
+    pub fn problem(&self) -> &str {
+        &self.problem
+    }
+
     /// The field at fault, such as `issuer` or `audience`; of a configuration file, its path.
     pub fn field(&self) -> &str {
         &self.field

@@ -56,7 +56,7 @@ impl Reached {
 }
 
 impl AuthenticatedEndpoint<'_> {
-    /// One attempt: finds the place, authenticates, sends. An answer that is not 200 repeats nothing of the request.
+    /// One attempt: finds the place, authenticates, sends. A response that is not 200, or names an error, repeats no secret of the request.
     ///
     /// `place` chooses the endpoint of the metadata, of a client that authenticates by its TLS certificate or of another.
     pub(crate) async fn post(
@@ -127,11 +127,17 @@ impl AuthenticatedEndpoint<'_> {
             }
             HttpError::NoAnswer(_) => transient(&error),
         })?;
+        // Some servers say what is wrong in a 200.
         Ok(match answer.status() {
-            StatusCode::OK => answer,
+            StatusCode::OK if !names_error(answer.body()) => answer,
             _ => answer.map(|body| without_echo(form, body)),
         })
     }
+}
+
+fn names_error(body: &[u8]) -> bool {
+    const ERROR: &[u8] = b"\"error";
+    body.windows(ERROR.len()).any(|window| window == ERROR)
 }
 
 fn transient(error: &dyn ToString) -> TokenEndpointError {

@@ -5,6 +5,7 @@
 #[macro_use]
 mod shim;
 mod client;
+mod credentials;
 mod inbound;
 mod introspection;
 mod keys;
@@ -12,6 +13,7 @@ mod outbound;
 mod raised;
 
 pub(crate) use client::ClientCall;
+pub(crate) use credentials::{client_key_not_renewed, client_key_renewed};
 pub(crate) use inbound::{Passed, allowed, anonymous, recalled, refused, stream_ended};
 pub(crate) use introspection::introspected;
 pub(crate) use keys::{keys_fetched, keys_unavailable, not_rediscovered};

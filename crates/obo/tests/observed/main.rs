@@ -9,6 +9,7 @@
 
 mod audit;
 mod counted;
+mod credentials;
 mod introspected;
 mod listen;
 mod log;
