@@ -11,4 +11,6 @@ mod app;
 
 mod callers;
 mod errors;
+mod failures;
+mod log;
 mod protected_resource;
