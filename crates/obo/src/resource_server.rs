@@ -1,3 +1,4 @@
+mod acceptance;
 mod judge;
 
 use std::fmt;
@@ -13,7 +14,7 @@ use crate::jwks::Jwks;
 use crate::verified_tokens::VerifiedTokens;
 use crate::{
     Audience, AuthorizationServer, BearerCredentials, Clock, ConfigError, Introspection, Issuer,
-    KeyStatus, Policy, Rejection, UnixTime, Validated, expiry,
+    KeyStatus, Policy, Rejection, Validated,
 };
 
 /// Who this service is and whom it trusts: its audience, and for each issuer a policy and keys.
@@ -334,9 +335,10 @@ impl ResourceServer {
     /// # }
     /// ```
     pub fn is_ready(&self) -> bool {
-        // Each of them, so that all fetches start.
         let eager = self.keyed().filter(|trusted| trusted.is_eager);
-        eager.fold(true, |ready, trusted| trusted.jwks.has_started() && ready)
+        // Each of them is asked, so that all fetches start.
+        let missing = eager.filter(|trusted| !trusted.jwks.has_started());
+        missing.count() == 0
     }
 
     /// The state of each issuer's keys, for metrics and alerts; it neither waits nor causes I/O.
@@ -363,45 +365,6 @@ impl ResourceServer {
     fn find(&self, issuer: &str) -> Option<(usize, &Trusted)> {
         let mut trusted = self.trusted.iter().enumerate();
         trusted.find(|(_, trusted)| trusted.policy.issuer().as_str() == issuer)
-    }
-
-    /// The moment from which this server refuses the caller's token: its `exp` or the end of its maximum age, whichever
-    /// comes first, plus the leeway of the issuer's policy.
-    ///
-    /// For work that outlives its request: see [`refused`](Self::refused).
-    pub fn accepts_until<C>(&self, caller: &Validated<C>) -> UnixTime {
-        let caller = caller.untyped();
-        match self.find(caller.issuer().as_str()) {
-            Some((_, trusted)) => trusted.policy.accepts_until(&caller),
-            // Without a policy there is no leeway.
-            None => caller.expires_at(),
-        }
-    }
-
-    /// Waits until this server refuses the caller's token ([`accepts_until`](Self::accepts_until)), and gives the refusal.
-    ///
-    /// For what an [`ExpiryLayer`](crate::ExpiryLayer) cannot end: a WebSocket, which is no response body, or a task that a
-    /// handler spawns. As there, the wall clock counts too, and whether the token was revoked is not looked at again; to
-    /// find that, [`validate`](Self::validate) it from time to time.
-    ///
-    /// ```
-    /// use obo::{ResourceServer, Validated};
-    ///
-    /// # async fn close(_: u16, _: &str) {}
-    /// /// Serves a socket until its client has gone or its token has expired.
-    /// async fn socket(server: ResourceServer, caller: Validated, messages: impl Future<Output = ()>) {
-    ///     tokio::select! {
-    ///         () = messages => {}
-    ///         // 1008 is "policy violation" (RFC 6455 section 7.4.1).
-    ///         _ = server.refused(&caller) => close(1008, "token expired").await,
-    ///     }
-    /// }
-    /// ```
-    pub fn refused<C>(
-        &self,
-        caller: &Validated<C>,
-    ) -> impl Future<Output = Rejection> + Send + use<C> {
-        expiry::refused(self.accepts_until(caller), &self.clock)
     }
 
     /// How long this server goes on accepting the caller's token; one of an issuer that it does not know has no leeway.
