@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::time::Instant;
 
-use crate::shell::{self, cargo, show, works};
+use crate::shell::{self, cargo, read, show, works};
 use crate::{PUBLISHED, gateway, interop, test, tidy};
 
 pub(crate) fn run() -> shell::Result {
@@ -52,7 +52,8 @@ fn clippy() -> shell::Result<Outcome> {
 }
 
 /// Each published crate alone, then `obo` with each of its features alone: in the
-/// workspace, cargo unifies features and hides one that is missing.
+/// workspace, cargo unifies features and hides one that is missing. Then the crates on
+/// top of `obo` without its default features.
 fn features() -> shell::Result {
     for package in PUBLISHED {
         show(&mut cargo(&format!("check -p {package}")))?;
@@ -63,7 +64,34 @@ fn features() -> shell::Result {
             "check -p obo --no-default-features --features {feature}"
         )))?;
     }
+    for package in ADAPTERS {
+        show(&mut cargo(&format!(
+            "check -p {package} --no-default-features"
+        )))?;
+        let tree = read(&mut cargo(&format!(
+            "tree -p {package} --no-default-features -e normal --prefix none"
+        )))?;
+        check_without_defaults(package, &tree)?;
+    }
     Ok(())
+}
+
+/// The crates that bring `obo` along, whose users choose its features.
+const ADAPTERS: [&str; 2] = ["obo-axum", "obo-tonic"];
+/// What comes by `obo`'s default features alone.
+const BY_DEFAULT: [&str; 2] = ["reqwest", "rustls"];
+
+fn check_without_defaults(package: &str, tree: &str) -> shell::Result {
+    let mut names = tree
+        .lines()
+        .filter_map(|line| line.split_whitespace().next());
+    match names.find(|name| BY_DEFAULT.contains(name)) {
+        None => Ok(()),
+        Some(name) => Err(format!(
+            "{package} has `{name}` without default features; it must depend on obo with `default-features = false`"
+        )
+        .into()),
+    }
 }
 
 fn docs() -> shell::Result {
@@ -140,6 +168,15 @@ mod tests {
         let failed = timed("docs", || Err("no page".into())).map(|_| ());
         let error = failed.unwrap_err().to_string();
         assert_eq!(error, "ci stopped at step `docs`: no page");
+    }
+
+    #[test]
+    fn default_feature_that_comes_along_is_found() {
+        let lean = "obo-axum v0.1.0\nobo v0.1.0\nhttp v1.5.0\n";
+        check_without_defaults("obo-axum", lean).unwrap();
+        let error = check_without_defaults("obo-axum", &format!("{lean}reqwest v0.13.5 (*)\n"));
+        let error = error.unwrap_err().to_string();
+        assert!(error.starts_with("obo-axum has `reqwest`"), "{error}");
     }
 
     #[test]

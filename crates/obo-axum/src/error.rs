@@ -7,12 +7,15 @@ use http::request::Parts;
 use http::{HeaderMap, Method, StatusCode, header};
 use obo::{Answer, BoxError, CallError, ExchangeError, Rejection};
 
-/// What a handler returns when it refuses a request or fails: `?` makes it of any error.
+/// What a handler returns when it refuses a request or fails: `?` makes it of any error, a [`BoxError`] among them, which
+/// is what stacks of tower layers such as timeout and load-shed have.
 ///
 /// Where the error is, or was caused by, a [`Rejection`] or an [`ExchangeError`], the response has the status and the
 /// challenge of its [`Answer`], so that a call that could not be made for a user is told to the caller by its class:
 /// through a [`CallError`] and through the status of a generated tonic client alike. A call that was made and failed is a
-/// plain 502, any other error a plain 500. The body is empty; `Display` and [`cause`](Self::cause) say more, for logs.
+/// plain 502, any other error a plain 500. The body is empty. With the feature `tracing`, on by default,
+/// each response of 5xx is logged with its cause and the causes of that (`request failed`); `Display` and
+/// [`cause`](Self::cause) have them too.
 ///
 /// An extractor's error knows its request and answers gRPC as gRPC; one made by `?` knows none and answers as HTTP.
 ///
@@ -60,6 +63,17 @@ impl Error {
         }
     }
 
+    /// Logs why a request fails, since the response does not say it.
+    #[cfg(feature = "tracing")]
+    fn report(&self, status: StatusCode) {
+        let causes: Vec<_> = self.causes().map(ToString::to_string).collect();
+        let (status, cause) = (status.as_u16(), causes.join(": "));
+        tracing::event!(target: "obo", tracing::Level::WARN, status, cause, "request failed");
+    }
+
+    #[cfg(not(feature = "tracing"))]
+    fn report(&self, _: StatusCode) {}
+
     fn causes(&self) -> impl Iterator<Item = &(dyn StdError + 'static)> {
         let first: &(dyn StdError + 'static) = &*self.0.cause;
         std::iter::successors(Some(first), |error: &&(dyn StdError + 'static)| {
@@ -68,7 +82,7 @@ impl Error {
     }
 }
 
-impl<E: StdError + Send + Sync + 'static> From<E> for Error {
+impl<E: Into<BoxError>> From<E> for Error {
     fn from(error: E) -> Self {
         Self(Box::new(Inner {
             cause: error.into(),
@@ -80,9 +94,17 @@ impl<E: StdError + Send + Sync + 'static> From<E> for Error {
 
 impl IntoResponse for Error {
     fn into_response(self) -> Response {
-        match self.answer() {
+        let answer = self.answer();
+        let status = match &answer {
+            Some(answer) => answer.status(),
+            None => self.status(),
+        };
+        if status.is_server_error() {
+            self.report(status);
+        }
+        match answer {
             Some(answer) => answer.to_response::<Body>(&self.0.method, &self.0.headers),
-            None => self.status().into_response(),
+            None => status.into_response(),
         }
     }
 }

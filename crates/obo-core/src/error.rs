@@ -230,7 +230,8 @@ impl ConfigError {
         }
     }
 
-    pub(crate) fn problem(&self) -> &str {
+    /// What is wrong and what is expected.
+    pub fn problem(&self) -> &str {
         &self.problem
     }
 

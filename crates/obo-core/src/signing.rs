@@ -23,13 +23,11 @@ impl SigningKey {
     /// When the text is no private key that can sign with `algorithm`; nothing of it is quoted.
     pub fn from_pem(algorithm: Algorithm, pem: &Secret) -> Result<Self, ConfigError> {
         let key = PrivateKey::from_pem(algorithm, pem.expose().as_bytes()).ok_or_else(|| {
-            ConfigError::new(
-                "private_key",
-                format!(
-                    "not a PEM private key for {}; expected PKCS#8 (`BEGIN PRIVATE KEY`)",
-                    algorithm.name()
-                ),
-            )
+            let (name, found) = (algorithm.name(), found_in_pem(pem.expose()));
+            let problem = format!(
+                "not a PEM private key for {name}: {found}; expected PKCS#8 (`BEGIN PRIVATE KEY`)"
+            );
+            ConfigError::new("private_key", problem)
         })?;
         Ok(Self { key, kid: None })
     }
@@ -135,16 +133,20 @@ impl JwsHeader {
         pem: &str,
         key: Option<&SigningKey>,
     ) -> Result<Self, ConfigError> {
-        let wrong = |problem| ConfigError::new("certificate", problem);
+        let wrong = |problem: String| ConfigError::new("certificate", problem);
         let blocks = pem::parse_many(pem).unwrap_or_default();
         let certificate = blocks.iter().find(|block| block.tag() == "CERTIFICATE");
-        let der = certificate
-            .map(pem::Pem::contents)
-            .ok_or_else(|| wrong("not a PEM certificate (`BEGIN CERTIFICATE`)"))?;
+        let der = certificate.map(pem::Pem::contents).ok_or_else(|| {
+            let found = found_in_pem(pem);
+            wrong(format!(
+                "not a PEM certificate (`BEGIN CERTIFICATE`): {found}"
+            ))
+        })?;
         // Not X.509 read properly, but the mistake that is made: the certificate of another key.
         let holds = |key: &[u8]| der.windows(key.len()).any(|window| window == key);
         if key.is_some_and(|key| !holds(key.key.public_bytes())) {
-            return Err(wrong("the first certificate is not one of the private key"));
+            let problem = "the first certificate is not one of the private key";
+            return Err(wrong(problem.to_owned()));
         }
         Ok(Self {
             certificate: Some(digest(der)),
@@ -171,6 +173,45 @@ impl JwsHeader {
     }
 }
 
+/// What a text that cannot be used as PEM has in it, by its labels (RFC 7468 section 2) and without its content.
+fn found_in_pem(text: &str) -> String {
+    let begins = text.lines().filter_map(|line| {
+        let label = line.trim().strip_prefix("-----BEGIN ")?;
+        label.strip_suffix("-----")
+    });
+    let is_label = |label: &&str| {
+        label.len() <= 40
+            && label
+                .bytes()
+                .all(|b| b.is_ascii_uppercase() || b"# 0123456789".contains(&b))
+    };
+    let labels: Vec<&str> = begins.filter(is_label).take(8).collect();
+    let has = |label: &str| labels.contains(&label);
+    if labels.is_empty() {
+        let found = match text.trim_start().as_bytes().first() {
+            Some(b'{') => "found JSON, which may be a JWK",
+            _ => "found no line `-----BEGIN …-----`",
+        };
+        return found.to_owned();
+    }
+    let found = format!("found `{}`", labels.join("`, `"));
+    if has("ENCRYPTED PRIVATE KEY") {
+        return format!("{found}, which is encrypted; decrypt it with `openssl pkcs8`");
+    }
+    if has("OPENSSH PRIVATE KEY") {
+        return format!("{found}; convert it with `ssh-keygen -p -m PKCS8`");
+    }
+    let is_key =
+        |label: &&str| matches!(*label, "PRIVATE KEY" | "RSA PRIVATE KEY" | "EC PRIVATE KEY");
+    if pem::parse_many(text).map_or(0, |blocks| blocks.len()) < labels.len() {
+        format!("{found}, which is cut or broken")
+    } else if labels.iter().any(is_key) {
+        format!("{found}, whose first key is of another kind or curve")
+    } else {
+        found
+    }
+}
+
 /// The compact JWS: what was signed, and its signature.
 pub fn compact_jws(signing_input: &str, signature: &[u8]) -> Secret {
     let mut jws = String::with_capacity(signing_input.len() + 1 + signature.len().div_ceil(3) * 4);
@@ -188,6 +229,39 @@ pub fn mac_signature(algorithm: MacAlgorithm, secret: &Secret, message: &[u8]) -
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn pem_error_says_what_was_found() {
+        let block =
+            |label: &str| format!("-----BEGIN {label}-----\nc2VjcmV0\n-----END {label}-----\n");
+        let two = block("EC PARAMETERS") + &block("EC PRIVATE KEY");
+        let cut = &block("PRIVATE KEY")[..40];
+        for (text, found) in [
+            (&*block("CERTIFICATE"), "found `CERTIFICATE`;"),
+            (&block("PUBLIC KEY"), "found `PUBLIC KEY`;"),
+            (
+                &two,
+                "found `EC PARAMETERS`, `EC PRIVATE KEY`, whose first key is of another kind",
+            ),
+            (&block("ENCRYPTED PRIVATE KEY"), "is encrypted"),
+            (&block("OPENSSH PRIVATE KEY"), "`ssh-keygen -p -m PKCS8`"),
+            (cut, "found `PRIVATE KEY`, which is cut or broken"),
+            ("{\"kty\":\"EC\"}", "found JSON"),
+            ("c2VjcmV0", "found no line `-----BEGIN"),
+            ("", "found no line `-----BEGIN"),
+            ("-----BEGIN c2VjcmV0-----", "found no line `-----BEGIN"),
+        ] {
+            let error = SigningKey::from_pem(Algorithm::Es256, &Secret::new(text)).unwrap_err();
+            let error = error.to_string();
+            assert!(error.contains(found), "{error}");
+            assert!(!error.contains("c2VjcmV0"), "{error}");
+        }
+        let header = JwsHeader::new("ES256", "JWT");
+        let error = header
+            .with_certificate(&block("PRIVATE KEY"), None)
+            .unwrap_err();
+        assert!(error.to_string().contains("found `PRIVATE KEY`"), "{error}");
+    }
 
     #[test]
     fn ca_11_the_example_of_rfc_7515_has_the_mac_that_is_printed() {

@@ -15,40 +15,59 @@ use crate::{BearerToken, ClaimsRequest, ConfigError, Secret, challenge};
 
 /// A request to the token endpoint, or to that for introspection: ordered form pairs, since `audience` and `resource` may
 /// repeat (TX-05).
-#[derive(Clone, Debug)]
+///
+/// It knows which of its values are [secret](Self::secrets): all that were not said to be public. So what a client
+/// authentication method or a dialect of your own sets is kept out of errors as well.
+#[derive(Clone, Debug, Default)]
 pub struct TokenRequest {
-    pairs: Vec<(Cow<'static, str>, Secret)>,
+    pairs: Vec<Pair>,
     basic: Option<HeaderValue>,
-    basic_secret: Option<Secret>,
+    /// The secret in the header, in each form that it has there.
+    basic_secrets: Vec<Secret>,
+}
+
+#[derive(Clone, Debug)]
+struct Pair {
+    name: Cow<'static, str>,
+    value: Secret,
+    is_public: bool,
 }
 
 impl TokenRequest {
     /// A request under a grant type.
     pub fn new(grant_type: &str) -> Self {
-        Self {
-            pairs: vec![(Cow::Borrowed("grant_type"), Secret::new(grant_type))],
-            basic: None,
-            basic_secret: None,
-        }
+        let mut request = Self::default();
+        request.push_public("grant_type", grant_type);
+        request
     }
 
     /// An introspection request (RFC 7662 section 2.1), which has no grant type.
     pub fn introspection(token: BearerToken<'_>) -> Self {
-        let mut request = Self {
-            pairs: Vec::new(),
-            basic: None,
-            basic_secret: None,
-        };
+        let mut request = Self::default();
         request.push("token", token.expose());
-        request.push("token_type_hint", "access_token");
+        request.push_public("token_type_hint", "access_token");
         request
     }
 
-    /// Adds a parameter; an empty value is left out, since it would count as absent (RFC 6749 section 3.2).
+    /// Adds a parameter that is, or may be, a credential: no error and no log quotes its value.
+    ///
+    /// An empty value is left out, since it would count as absent (RFC 6749 section 3.2).
     pub fn push(&mut self, name: impl Into<Cow<'static, str>>, value: impl Into<String>) {
-        let value = Secret::new(value);
+        self.add(name.into(), Secret::new(value), false);
+    }
+
+    /// Adds a parameter that an error may quote, such as an audience; empty ones are left out as by [`push`](Self::push).
+    pub fn push_public(&mut self, name: impl Into<Cow<'static, str>>, value: impl Into<String>) {
+        self.add(name.into(), Secret::new(value), true);
+    }
+
+    fn add(&mut self, name: Cow<'static, str>, value: Secret, is_public: bool) {
         if !value.expose().is_empty() {
-            self.pairs.push((name.into(), value));
+            self.pairs.push(Pair {
+                name,
+                value,
+                is_public,
+            });
         }
     }
 
@@ -56,12 +75,12 @@ impl TokenRequest {
     ///
     /// Of the characters, those are encoded that must be: most servers do not decode `-`, `_` and `.`.
     pub fn set_basic(&mut self, client_id: &str, secret: &Secret) {
-        self.basic_secret = Some(secret.clone());
         let encode =
             |text: &str| -> String { form_urlencoded::byte_serialize(text.as_bytes()).collect() };
         let pair = Zeroizing::new(format!("{}:{}", encode(client_id), encode(secret.expose())));
-        let value =
-            Zeroizing::new(format!("Basic {}", STANDARD.encode(pair.as_bytes())).into_bytes());
+        let credentials = Secret::new(STANDARD.encode(pair.as_bytes()));
+        let value = Zeroizing::new(format!("Basic {}", credentials.expose()).into_bytes());
+        self.basic_secrets = vec![secret.clone(), credentials];
         // Base64 is always a header value; without one the server answers `invalid_client`, which is a clear error.
         self.basic = HeaderValue::from_maybe_shared(Bytes::from_owner(value))
             .ok()
@@ -71,9 +90,11 @@ impl TokenRequest {
             });
     }
 
-    /// The secret in the `Authorization` header, to keep it out of what is told of an answer.
-    pub fn basic_secret(&self) -> Option<&str> {
-        self.basic_secret.as_ref().map(Secret::expose)
+    /// The values that are secret, of parameters and header, to keep them out of what is reported of a response.
+    pub fn secrets(&self) -> impl Iterator<Item = &str> {
+        let pushed = self.pairs.iter().filter(|pair| !pair.is_public);
+        let pushed = pushed.map(|pair| &pair.value);
+        pushed.chain(&self.basic_secrets).map(Secret::expose)
     }
 
     /// The `Authorization` header, where the client authenticates by one.
@@ -84,7 +105,7 @@ impl TokenRequest {
     /// The body, `application/x-www-form-urlencoded` (RFC 6749 appendix B); it holds secrets.
     pub fn body(&self) -> Bytes {
         let mut form = form_urlencoded::Serializer::new(String::new());
-        for (name, value) in &self.pairs {
+        for Pair { name, value, .. } in &self.pairs {
             form.append_pair(name, value.expose());
         }
         Bytes::from_owner(Zeroizing::new(form.finish().into_bytes()))
@@ -94,7 +115,7 @@ impl TokenRequest {
     pub fn pairs(&self) -> impl Iterator<Item = (&str, &str)> {
         self.pairs
             .iter()
-            .map(|(name, value)| (&**name, value.expose()))
+            .map(|pair| (&*pair.name, pair.value.expose()))
     }
 }
 
@@ -339,6 +360,17 @@ mod tests {
             &body[..],
             b"grant_type=g&audience=a%2Bb%26c%3Dd+e&audience=%C3%A9&audience=a%2Bb%26c%3Dd+e"
         );
+    }
+
+    #[test]
+    fn whatever_is_not_public_is_secret() {
+        let mut request = TokenRequest::new("g");
+        request.push("badge", "7");
+        request.push("audience", "said-by-an-outsider");
+        request.push_public("audience", "service-b");
+        request.set_basic("a", &Secret::new("s"));
+        let secrets: Vec<_> = request.secrets().collect();
+        assert_eq!(secrets, ["7", "said-by-an-outsider", "s", "YTpz"]);
     }
 
     #[test]

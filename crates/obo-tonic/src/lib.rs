@@ -12,15 +12,19 @@
 //! }
 //! ```
 //!
+//! A method's own failures are statuses by [`into_status`], or by `?` in a function that returns an [`Error`].
+//!
 //! The outbound side is an [`OnBehalfOf`] around a channel, which a generated client takes in the channel's place.
 
 mod accessors;
+mod error;
 mod intermediary;
 mod on_behalf_of;
 mod require;
 mod status;
 
 pub use accessors::{caller, caller_with_claims};
+pub use error::{Error, into_status};
 pub use on_behalf_of::{CallerInterceptor, OnBehalfOf, ResponseFuture, carry};
 pub use require::{RequireInterceptor, require};
 pub use status::{exchange_error, status};

@@ -38,7 +38,7 @@ struct Inner {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ExchangeErrorKind {
-    /// There is no validated caller to call for.
+    /// This service does not say for whom it calls: neither the client nor the request has a validated caller.
     NoSubject,
     /// The request goes to a place that is no configured destination.
     UnknownDestination,
@@ -224,6 +224,18 @@ impl ExchangeError {
         )
     }
 
+    /// For whom the token was to be.
+    #[cfg_attr(not(feature = "tracing"), allow(dead_code))]
+    pub(crate) fn target(&self) -> Option<&str> {
+        self.0.target.as_deref()
+    }
+
+    /// Whether it is about the user or their token, and not about this service or a server.
+    #[cfg_attr(not(feature = "tracing"), allow(dead_code))]
+    pub(crate) fn is_of_the_caller(&self) -> bool {
+        self.answer().status().is_client_error()
+    }
+
     /// What may be told to whoever called this service.
     pub fn answer(&self) -> Answer {
         use ExchangeErrorKind as Kind;
@@ -233,7 +245,6 @@ impl ExchangeError {
             .unwrap_or(PAUSE);
         let code = self.code();
         match self.0.kind {
-            Kind::NoSubject => unauthenticated(code, "no bearer credentials", Challenge::bare()),
             Kind::SubjectInvalid => {
                 let challenge = Challenge::error(BearerError::InvalidToken);
                 unauthenticated(code, "invalid token", challenge)
@@ -257,14 +268,16 @@ impl ExchangeError {
                 GrpcCode::PermissionDenied,
                 "a service behind this one may not be called for this user",
             ),
-            Kind::UnknownDestination | Kind::ClientMisconfigured | Kind::TargetDenied => {
-                Answer::new(
-                    code,
-                    StatusCode::INTERNAL_SERVER_ERROR,
-                    GrpcCode::Internal,
-                    "internal error",
-                )
-            }
+            // A forgotten `on_behalf_of` among them: to sign in again would not help the user.
+            Kind::NoSubject
+            | Kind::UnknownDestination
+            | Kind::ClientMisconfigured
+            | Kind::TargetDenied => Answer::new(
+                code,
+                StatusCode::INTERNAL_SERVER_ERROR,
+                GrpcCode::Internal,
+                "internal error",
+            ),
             Kind::AnswerUnusable => Answer::new(
                 code,
                 StatusCode::BAD_GATEWAY,

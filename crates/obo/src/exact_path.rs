@@ -10,6 +10,13 @@ pub(crate) struct ExactPath(String);
 
 impl ExactPath {
     pub(crate) fn parse(field: &'static str, path: &str) -> Result<Self, ConfigError> {
+        if let Some(parameter) = path.split('/').find(|segment| is_parameter(segment)) {
+            let problem = format!(
+                "{path:?} has the parameter {parameter:?}, and paths here are exact: they are compared whole; list \
+                 each path, or check the rule in the handler"
+            );
+            return Err(ConfigError::new(field, problem));
+        }
         let is_written_out = path.bytes().all(|b| b.is_ascii_graphic() && b != b'%')
             && !path.contains(['?', '#', '*', '{', '}']);
         if !is_written_out || !is_unambiguous(path) {
@@ -35,6 +42,11 @@ impl AsRef<str> for ExactPath {
     fn as_ref(&self) -> &str {
         &self.0
     }
+}
+
+/// Whether routers take the segment for a parameter: `:id` or `{id}`.
+fn is_parameter(segment: &str) -> bool {
+    segment.starts_with(':') || segment.starts_with('{') && segment.ends_with('}')
 }
 
 /// Whether every server reads the path alike: no empty segment but the last, no dot segment, no path parameter, and no
@@ -138,6 +150,8 @@ mod tests {
             "*",
             "/a/*",
             "/a/{id}",
+            "/a/:id",
+            "/:a/b",
             "//a",
             "/a//b",
             "/a/../b",
@@ -155,6 +169,21 @@ mod tests {
             let error = ExactPath::parse("paths", bad).unwrap_err();
             assert_eq!(error.field(), "paths", "{bad}");
         }
+    }
+
+    #[test]
+    fn parameter_in_path_is_refused_by_name() {
+        for (path, parameter) in [
+            ("/orders/:id", "\":id\""),
+            ("/:tenant/orders", "\":tenant\""),
+            ("/orders/{id}/lines", "\"{id}\""),
+            ("/orders/{*rest}", "\"{*rest}\""),
+        ] {
+            let error = ExactPath::parse("paths", path).unwrap_err().to_string();
+            assert!(error.contains(parameter), "{error}");
+            assert!(error.contains("exact"), "{error}");
+        }
+        ExactPath::parse("paths", "/v1/orders:cancel").unwrap();
     }
 
     #[test]

@@ -15,6 +15,11 @@ pub enum Rejection {
     /// No bearer credentials: 401 with a bare challenge (RFC 6750 section 3.1), gRPC 16.
     #[error("the request has no bearer credentials")]
     MissingCredentials,
+    /// Credentials of another scheme than `Bearer`, such as `Basic`: the same response as without any.
+    #[error(
+        "the request has no bearer credentials but others ({0}); send `Authorization: Bearer` and the token"
+    )]
+    OtherScheme(&'static str),
     /// Credentials that are sent twice or in two ways: 400 `invalid_request` (RFC 6750 section 2), gRPC 16.
     #[error("the request is malformed: {0}")]
     InvalidRequest(&'static str),
@@ -76,7 +81,7 @@ impl Rejection {
     /// The stable, low-cardinality name of this reason, for metrics and logs.
     pub fn code(&self) -> &'static str {
         match self {
-            Self::MissingCredentials => "missing_credentials",
+            Self::MissingCredentials | Self::OtherScheme(_) => "missing_credentials",
             Self::InvalidRequest(_) => "invalid_request",
             Self::Token(error) => error.code(),
             Self::InsufficientScope { .. } => "insufficient_scope",
@@ -100,7 +105,7 @@ impl Rejection {
         let denied = |message, challenge| denied(self.code(), message, challenge);
         let insufficient = Challenge::error(BearerError::InsufficientScope);
         match self {
-            Self::MissingCredentials => {
+            Self::MissingCredentials | Self::OtherScheme(_) => {
                 unauthenticated(self.code(), "no bearer credentials", Challenge::bare())
             }
             Self::InvalidRequest(_) => malformed(),

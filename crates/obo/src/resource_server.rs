@@ -1,3 +1,4 @@
+mod acceptance;
 mod judge;
 
 use std::fmt;
@@ -12,7 +13,7 @@ use crate::jwks::Jwks;
 use crate::verified_tokens::VerifiedTokens;
 use crate::{
     Audience, AuthorizationServer, BearerCredentials, Clock, ConfigError, Introspection, Issuer,
-    KeyStatus, Policy, Rejection, UnixTime, Validated,
+    KeyStatus, Policy, Rejection, Validated,
 };
 
 /// Who this service is and whom it trusts: its audience, and for each issuer a policy and keys.
@@ -316,15 +317,44 @@ impl ResourceServer {
         join_all(fetched).await.into_iter().collect()
     }
 
-    /// How it stands with the keys of each issuer, for a readiness probe or a metric; it neither waits nor causes I/O.
+    /// Whether this service can take requests: for a readiness probe.
+    ///
+    /// It can as soon as it has had the keys of each [eager](AuthorizationServer::eager) issuer once. A lazy issuer never
+    /// holds readiness, since its first token fetches its keys. Once ready, it stays ready: an issuer that fails later
+    /// fails the requests with its tokens and no others.
+    ///
+    /// It does not wait. Where an eager issuer's keys are missing, they are fetched in the background, with a pause after
+    /// a failure; so it needs a tokio runtime to run in, and becomes true without [`start`](Self::start) too.
     ///
     /// ```
-    /// # fn of(server: &obo::ResourceServer) -> bool {
-    /// server.key_status().all(|status| status.is_usable())
+    /// # async fn of(server: obo::ResourceServer) -> http::StatusCode {
+    /// match server.is_ready() {
+    ///     true => http::StatusCode::OK,
+    ///     false => http::StatusCode::SERVICE_UNAVAILABLE,
+    /// }
+    /// # }
+    /// ```
+    pub fn is_ready(&self) -> bool {
+        let eager = self.keyed().filter(|trusted| trusted.is_eager);
+        // Each of them is asked, so that all fetches start.
+        let missing = eager.filter(|trusted| !trusted.jwks.has_started());
+        missing.count() == 0
+    }
+
+    /// The state of each issuer's keys, for metrics and alerts; it neither waits nor causes I/O.
+    ///
+    /// ```
+    /// # fn of(server: &obo::ResourceServer) {
+    /// for status in server.key_status().filter(|status| !status.is_usable()) {
+    ///     println!("no usable keys of {}: {:?}", status.issuer(), status.last_error());
+    /// }
     /// # }
     /// ```
     pub fn key_status(&self) -> impl Iterator<Item = KeyStatus> {
-        self.keyed().map(|trusted| trusted.jwks.status())
+        self.keyed().map(|trusted| match trusted.is_eager {
+            true => trusted.jwks.status(),
+            false => trusted.jwks.status().of_lazy(),
+        })
     }
 
     /// Those whose keys are used.
@@ -335,14 +365,6 @@ impl ResourceServer {
     fn find(&self, issuer: &str) -> Option<(usize, &Trusted)> {
         let mut trusted = self.trusted.iter().enumerate();
         trusted.find(|(_, trusted)| trusted.policy.issuer().as_str() == issuer)
-    }
-
-    /// Until when this server accepts the caller's token; one of an issuer that it does not know has no leeway.
-    pub(crate) fn accepted_until(&self, caller: &Validated) -> UnixTime {
-        match self.find(caller.issuer().as_str()) {
-            Some((_, trusted)) => trusted.policy.accepts_until(caller),
-            None => caller.ends_at(),
-        }
     }
 
     pub(crate) fn wall_clock(&self) -> &Clock {

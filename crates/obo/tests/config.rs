@@ -246,19 +246,19 @@ async fn start_waits_for_the_issuers_that_are_not_lazy_alone() {
         );
         read(&file).unwrap().build().unwrap()
     };
-    let usable = |server: &ResourceServer| -> Vec<_> {
+    let fetched = |server: &ResourceServer| -> Vec<_> {
         server
             .key_status()
-            .map(|status| status.is_usable())
+            .map(|status| status.age().is_some())
             .collect()
     };
     for lazy in ["", ", lazy = true"] {
         let started = build(lazy, lazy).start().await.unwrap();
-        assert_eq!(usable(&started), [false, false]);
+        assert_eq!(fetched(&started), [false, false]);
         assert!(up.requests().is_empty());
     }
     let started = build(", lazy = false", "").start().await.unwrap();
-    assert_eq!(usable(&started), [true, false]);
+    assert_eq!(fetched(&started), [true, false]);
     let failed = build("", ", lazy = false").start().await.unwrap_err();
     assert!(matches!(failed, Rejection::Unavailable { .. }));
     assert!(failed.to_string().contains(down.issuer()), "{failed}");
@@ -270,7 +270,7 @@ async fn start_waits_for_the_issuers_that_are_not_lazy_alone() {
         ResourceServer::new(Audience::new("service-a").unwrap(), idp)
     };
     let started = by_hand(&up).start().await.unwrap();
-    assert_eq!(usable(&started), [true]);
+    assert_eq!(fetched(&started), [true]);
     assert_eq!(by_hand(&down).start().await.unwrap_err(), failed);
 }
 

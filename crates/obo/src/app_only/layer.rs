@@ -3,7 +3,7 @@ use tower_layer::Layer;
 
 use super::AppOnly;
 use crate::exchange::{Ask, Own};
-use crate::on_behalf_of::{Replay, Route, unknown_destination};
+use crate::on_behalf_of::{Replay, Route};
 use crate::{ExchangeError, TokenExchange};
 
 /// Gives a client's requests tokens of this service's own; [`TokenExchange::app_only_to`] and
@@ -43,7 +43,7 @@ impl<R> AppOnlyLayer<R> {
         let found = self
             .route
             .find(uri)
-            .ok_or_else(|| unknown_destination(uri))?;
+            .ok_or_else(|| self.route.unknown(uri))?;
         Ok(Ask::Own(Own {
             target: Some(found.target),
             dialect: found.dialect,

@@ -4,7 +4,7 @@ use http::{HeaderMap, Request, Response, header};
 use tower_service::Service;
 
 use super::caller::let_pass_without;
-use super::credentials::credentials;
+use super::credentials::{absent, credentials};
 use super::{BearerAuthLayer, ResponseFuture};
 use crate::resource_server::{Verdict, Wait, Waited};
 use crate::{Rejection, Validated, observe};
@@ -78,7 +78,7 @@ impl BearerAuthLayer {
 
     fn anonymous<B>(&self, request: &mut Request<B>) -> Result<(), Rejection> {
         if !self.open.covers(request) {
-            return Err(Rejection::MissingCredentials);
+            return Err(absent(request.headers()));
         }
         // What another layer may have admitted is not admitted by this one.
         let_pass_without(request.extensions_mut());

@@ -39,6 +39,15 @@ impl OwnAssertion {
 
     /// What is to be signed for one attempt; `None` when the system gives no randomness.
     pub(super) fn signing_input(&self, attempt: Attempt<'_>) -> Option<String> {
+        self.signing_input_under(&self.header, attempt)
+    }
+
+    /// The same under a header that names the key of the moment.
+    pub(super) fn signing_input_under(
+        &self,
+        header: &JwsHeader,
+        attempt: Attempt<'_>,
+    ) -> Option<String> {
         let audience = match self.is_for_endpoint {
             true => attempt.token_endpoint,
             false => attempt.server.as_str(),
@@ -51,13 +60,13 @@ impl OwnAssertion {
             "exp": attempt.now.saturating_add(LIFETIME).as_secs(),
             "jti": random::token_id()?,
         });
-        Some(self.header.signing_input(&claims))
+        Some(header.signing_input(&claims))
     }
 }
 
 /// Adds an assertion to the form.
 pub(super) fn push(request: &mut TokenRequest, assertion_type: &'static str, assertion: &str) {
-    request.push("client_assertion_type", assertion_type);
+    request.push_public("client_assertion_type", assertion_type);
     request.push("client_assertion", assertion);
 }
 

@@ -41,18 +41,24 @@ type Remote = dyn Fn() -> Given<Secret> + Send + Sync;
 impl ClientAssertion {
     /// Sends what the file holds at the time of each attempt, without the newline at its end; 16 KiB at most.
     ///
-    /// The file need not be there yet: what writes it may start after this service. Where it is not there when it is
-    /// needed, the exchange fails as `ClientMisconfigured`.
+    /// For a file that is written after this service starts, use [`from_fn`](Self::from_fn).
     ///
-    /// ```
+    /// # Errors
+    ///
+    /// When the file cannot be read now or is empty. Later that is a failure of the exchange, `ClientMisconfigured`.
+    ///
+    /// ```no_run
     /// # use obo::{Client, ClientAssertion};
     /// // A token that Kubernetes projects into the pod, with the issuer of the authorization server as its audience.
-    /// let token = ClientAssertion::from_file("/var/run/secrets/tokens/idp");
+    /// let token = ClientAssertion::from_file("/var/run/secrets/tokens/idp")?;
     /// let client = Client::new("service-a", token)?;
     /// # Ok::<(), obo::ConfigError>(())
     /// ```
-    pub fn from_file(path: impl Into<PathBuf>) -> Self {
-        Self::of(Source::File(CredentialFile::new(path)))
+    pub fn from_file(path: impl Into<PathBuf>) -> Result<Self, ConfigError> {
+        let file = CredentialFile::new(path);
+        let read = file.read_now();
+        read.map_err(|problem| ConfigError::new("client_assertion", problem))?;
+        Ok(Self::of(Source::File(file)))
     }
 
     /// Sends what `fetch` gives at each attempt.
@@ -154,7 +160,7 @@ impl ClientAuth for ClientAssertion {
                 .and_then(|assertion| self.check(&assertion, attempt).map(|()| assertion))
                 .map_err(|problem| misconfigured(format!("{}{problem}", self.source)))?;
             if self.names_client {
-                request.push("client_id", attempt.client_id);
+                request.push_public("client_id", attempt.client_id);
             }
             let assertion_type = match self.is_svid {
                 true => JWT_SPIFFE,
@@ -213,11 +219,11 @@ pub(super) fn of_config(settings: MethodConfig) -> Result<Arc<dyn ClientAuth>, C
             "goes with `jwt-bearer` alone: a JWT-SVID is addressed to the issuer identifier";
         return Err(ConfigError::new("audience", problem));
     }
-    let auth = ClientAssertion {
+    let auth = ClientAssertion::from_file(settings.file).map_err(|error| error.at("file"))?;
+    Ok(Arc::new(ClientAssertion {
         audience: settings.audience,
         is_svid,
         names_client: settings.with_client_id,
-        ..ClientAssertion::from_file(settings.file)
-    };
-    Ok(Arc::new(auth))
+        ..auth
+    }))
 }

@@ -89,7 +89,7 @@ impl ClientAuth for ClientSecretJwt {
             let mac = mac.ok_or_else(|| {
                 misconfigured(format!("the client secret {}", too_short(self.algorithm)))
             })?;
-            request.push("client_id", attempt.client_id);
+            request.push_public("client_id", attempt.client_id);
             let signed = compact_jws(&input, &mac);
             assertion::push(request, assertion::JWT_BEARER, signed.expose());
             Ok(())

@@ -40,7 +40,7 @@ impl ClientAuth for ClientSecretPost {
     ) -> Authenticating<'a> {
         Box::pin(async move {
             let secret = self.0.read().await?;
-            request.push("client_id", attempt.client_id);
+            request.push_public("client_id", attempt.client_id);
             request.push("client_secret", secret.expose());
             Ok(())
         })

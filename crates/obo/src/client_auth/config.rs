@@ -18,14 +18,14 @@ use crate::{ConfigError, Secret};
 /// | `id` | the identifier this service is registered under |
 /// | `tls_client_auth`, `self_signed_tls_client_auth` | `true`: the certificate is that of the HTTP client |
 /// | `client_assertion_file` | `file`, read at each attempt; `type`, `"jwt-bearer"` unless it is `"jwt-spiffe"`; `audience`, where the server wants another than itself; `with_client_id`, if `true` |
-/// | `private_key_jwt` | `key`, a file in PEM or JWK form, or `{ env = "…" }`; `alg`; `kid`; `certificate`, a file in PEM form; `plain_typ` and `danger_audience_token_endpoint`, if `true` |
+/// | `private_key_jwt` | `key`, a file in PEM or JWK form, read at each attempt, or `{ env = "…" }`; `alg`; `kid`; `certificate`, a file in PEM form, read along with the key's; `plain_typ` and `danger_audience_token_endpoint`, if `true` |
 /// | `client_secret_basic`, `client_secret_post` | the secret; or `{ file = "…" }`, read at each attempt; or `{ env = "…" }` |
 /// | `client_secret_jwt` | the same, with `alg` beside `file` or `env` if it is not HS256 |
 ///
 /// The methods are described at their types. Other keys are refused. What is wrong is a [`ConfigError`] that names the
 /// field by its path and quotes no value.
 ///
-/// ```
+/// ```no_run
 /// # use obo::ClientConfig;
 /// #[derive(serde::Deserialize)]
 /// struct Config {

@@ -2,26 +2,12 @@
 
 use bytes::Bytes;
 
-use crate::TokenRequest;
+use crate::{Secret, TokenRequest};
 
-/// Parameters that tell nothing secret and help in an error.
-const PUBLIC: &[&str] = &[
-    "grant_type",
-    "subject_token_type",
-    "actor_token_type",
-    "requested_token_type",
-    "requested_token_use",
-    "audience",
-    "resource",
-    "scope",
-    "client_id",
-    "token_type_hint",
-    "client_assertion_type",
-    "claims",
-];
-
-/// Shorter words are no piece of a token that would be of use to anybody.
+/// A shorter word is not a piece of a secret that is of use to an attacker.
 const SHORTEST: usize = 8;
+/// A shorter secret is left where it stands: it may be any word, such as one that ends the JSON.
+const SHORTEST_SECRET: usize = 6;
 
 /// The body without the secrets of the request, and without words that hold one or are part of one; a body that is no text
 /// stays as it is.
@@ -29,29 +15,22 @@ pub(super) fn without_echo(request: &TokenRequest, body: Bytes) -> Bytes {
     let Ok(text) = std::str::from_utf8(&body) else {
         return body;
     };
-    let basic = request
-        .authorization()
-        .and_then(|value| value.to_str().ok());
-    let basic = basic.and_then(|value| value.strip_prefix("Basic "));
     let secrets: Vec<&str> = request
-        .pairs()
-        .filter(|(name, _)| !PUBLIC.contains(name))
-        .map(|(_, value)| value)
-        .chain(request.basic_secret())
-        .chain(basic)
-        .filter(|secret| secret.len() >= SHORTEST)
+        .secrets()
+        .filter(|secret| secret.len() >= SHORTEST_SECRET)
         .collect();
-    // Whole ones first, as they are and as a form spells them: they may hold what ends a word.
-    let text = secrets.iter().fold(text.to_owned(), |text, secret| {
-        let spelled: String = form_urlencoded::byte_serialize(secret.as_bytes()).collect();
-        text.replace(secret, "[redacted]")
-            .replace(&spelled, "[redacted]")
-    });
+    // Whole ones first, in each spelling: they may hold what ends a word.
+    let long = secrets.iter().filter(|secret| secret.len() >= SHORTEST);
+    let text = long
+        .flat_map(|secret| spellings(secret))
+        .fold(text.to_owned(), |text, secret| {
+            text.replace(secret.expose(), "[redacted]")
+        });
     let is_echo = |word: &str| {
-        word.len() >= SHORTEST
-            && secrets
-                .iter()
-                .any(|secret| secret.contains(word) || word.contains(secret))
+        secrets.iter().any(|secret| {
+            let is_piece = secret.contains(word) || word.contains(secret);
+            word == *secret || word.len() >= SHORTEST && secret.len() >= SHORTEST && is_piece
+        })
     };
     text.split_inclusive(|c| !in_word(c))
         .flat_map(|piece| {
@@ -62,6 +41,29 @@ pub(super) fn without_echo(request: &TokenRequest, body: Bytes) -> Bytes {
         })
         .collect::<String>()
         .into()
+}
+
+/// The secret as it is, as a form or a URL has it, and as encoders of JSON escape it.
+fn spellings(secret: &str) -> impl Iterator<Item = Secret> {
+    let form: String = form_urlencoded::byte_serialize(secret.as_bytes()).collect();
+    let quoted = serde_json::Value::from(secret).to_string();
+    let json = quoted.trim_matches('"').to_owned();
+    let escaped = |characters: &[char]| {
+        let escape =
+            |text: String, c: &char| text.replace(*c, &format!("\\u{:04x}", u32::from(*c)));
+        characters.iter().fold(json.clone(), escape)
+    };
+    [
+        secret.to_owned(),
+        form.replace('+', "%20"),
+        form,
+        json.replace('/', "\\/"),
+        escaped(&['&', '<', '>']),
+        escaped(&['&', '<', '>', '\'', '+', '=']),
+        json,
+    ]
+    .into_iter()
+    .map(Secret::new)
 }
 
 fn in_word(c: char) -> bool {
@@ -75,7 +77,7 @@ mod tests {
     fn told(body: &'static str) -> String {
         let mut request = TokenRequest::new("g");
         request.push("subject_token", "eyJhbGciOi.eyJzdWIiOi.c2lnbmF0dXJl");
-        request.push("audience", "service-b-of-the-corp");
+        request.push_public("audience", "service-b-of-the-corp");
         request.push("client_secret", "short");
         let body = without_echo(&request, Bytes::from_static(body.as_bytes()));
         String::from_utf8(body.to_vec()).unwrap()
@@ -104,10 +106,35 @@ mod tests {
         let mut by_basic = TokenRequest::new("g");
         by_basic.set_basic("service-a", &secret);
         for request in [by_post, by_basic] {
-            for said in ["no: abc!def&ghi jkl?", "no: abc%21def%26ghi+jkl?"] {
+            for said in [
+                "no: abc!def&ghi jkl?",
+                "no: abc%21def%26ghi+jkl?",
+                "no: abc%21def%26ghi%20jkl?",
+                r"no: abc!def\u0026ghi jkl?",
+            ] {
                 let body = without_echo(&request, Bytes::from_static(said.as_bytes()));
                 assert_eq!(body, "no: [redacted]?");
             }
+        }
+    }
+
+    #[test]
+    fn short_secret_is_taken_out_as_a_whole_word() {
+        let mut request = TokenRequest::new("g");
+        request.push("badge", "s3cret");
+        request.set_basic("a", &Secret::new("hunter2"));
+        let said = r#"{"d":"no 's3cret', s3crets, hunter2."}"#;
+        let body = without_echo(&request, Bytes::from_static(said.as_bytes()));
+        assert_eq!(body, r#"{"d":"no '[redacted]', s3crets, [redacted]."}"#);
+    }
+
+    #[test]
+    fn parameter_of_any_name_is_taken_out() {
+        for name in ["client_id", "claims", "audience", "api_key"] {
+            let mut request = TokenRequest::new("g");
+            request.push(name, "a-key-of-an-outsider");
+            let said = Bytes::from_static(b"bad a-key-of-an-outsider");
+            assert_eq!(without_echo(&request, said), "bad [redacted]", "{name}");
         }
     }
 

@@ -3,10 +3,11 @@
 //! Prefer a method without a shared secret (RFC 9700 section 2.5): what the platform gives ([`ClientAssertion`], the
 //! certificate of [`TlsClientAuth`]), or [`PrivateKeyJwt`].
 //!
-//! Credentials are renewed without a restart: what is in a file or behind a closure is asked for at each attempt.
+//! Credentials are renewed without a restart: a file is read, and a closure called, at each attempt. A key is parsed again
+//! when its file has changed; while the file cannot be used, the key of before is.
 //!
 //! A method of your own is an implementation of [`ClientAuth`] in your own crate; [`ClientConfig::method`] gives it a name
-//! in configuration files.
+//! in configuration files. What it sets by [`TokenRequest::push`](crate::TokenRequest::push) is kept out of errors and logs.
 
 mod assertion;
 mod client;
@@ -18,6 +19,7 @@ mod client_secret_post;
 mod config;
 mod echo;
 mod file;
+mod key_file;
 mod post;
 mod private_key_jwt;
 mod secret_config;

@@ -9,9 +9,12 @@ use serde::Deserialize;
 
 use super::assertion::{self, OwnAssertion, misconfigured};
 use super::file::{CredentialFile, check_path};
+use super::key_file::{Certificate, KeyFile};
 use super::secret_config::{SecretConfig, variable};
 use super::{Attempt, Authenticating, ClientAuth, Given, MethodConfig};
-use crate::{Algorithm, ConfigError, SigningKey, TokenEndpointError, TokenRequest, compact_jws};
+use crate::{
+    Algorithm, ConfigError, Secret, SigningKey, TokenEndpointError, TokenRequest, compact_jws,
+};
 
 /// `private_key_jwt`: an assertion signed with this service's own key, new for each attempt and good for a minute.
 ///
@@ -27,6 +30,7 @@ pub struct PrivateKeyJwt {
 #[derive(Clone)]
 enum Signer {
     Key(SigningKey),
+    File(Arc<KeyFile>),
     Remote(Arc<RemoteSigner>),
 }
 
@@ -39,25 +43,28 @@ impl PrivateKeyJwt {
         Self::of(algorithm, kid.as_deref(), Signer::Key(key))
     }
 
-    /// Reads a private key in PEM form (PKCS#8) from a file.
+    /// Authenticates with the private key in PEM form (PKCS#8) that the file holds at the time of each attempt: a key that
+    /// is replaced in the file needs no restart.
+    ///
+    /// The key is parsed again when the file has changed. While the file cannot be used, such as when it is half written,
+    /// the key of before is, and the log says so.
     ///
     /// # Errors
     ///
-    /// When the file cannot be read or holds no such key; nothing of its content is quoted.
+    /// When the file cannot be read now or holds no such key; nothing of its content is quoted.
     pub fn from_pem_file(
         algorithm: Algorithm,
         path: impl AsRef<Path>,
         kid: Option<&str>,
     ) -> Result<Self, ConfigError> {
-        let file = CredentialFile::new(path.as_ref());
-        let pem = file
-            .read_now()
-            .map_err(|problem| ConfigError::new("private_key", problem))?;
-        let key = SigningKey::from_pem(algorithm, &pem)?;
-        Ok(Self::new(match kid {
-            Some(kid) => key.with_kid(kid),
-            None => key,
-        }))
+        let (file, kid) = (CredentialFile::new(path.as_ref()), kid.map(str::to_owned));
+        let file = KeyFile::open(file, algorithm, SigningKey::from_pem, kid)?;
+        Ok(Self::of_file(algorithm, file))
+    }
+
+    fn of_file(algorithm: Algorithm, file: KeyFile) -> Self {
+        // The header is named by the key of each moment.
+        Self::of(algorithm, None, Signer::File(Arc::new(file)))
     }
 
     /// Has somebody else sign who keeps the key, such as a KMS or an HSM.
@@ -109,13 +116,23 @@ impl PrivateKeyJwt {
     ///
     /// # Errors
     ///
-    /// When the text holds no certificate, or one that is not of this key, as far as the key is here.
+    /// When the text holds no certificate, or one that is not of this key, as far as the key is here. A key file that is
+    /// replaced later by another certificate's key is not used.
     pub fn certificate(mut self, pem: &str) -> Result<Self, ConfigError> {
         let key = match &self.signer {
             Signer::Key(key) => Some(key),
             Signer::Remote(_) => None,
+            Signer::File(_) => return self.certified(Certificate::Text(pem.into())),
         };
         self.assertion.header = self.assertion.header.with_certificate(pem, key)?;
+        Ok(self)
+    }
+
+    /// With the certificate of the key in a file, which changes along with the key.
+    fn certified(mut self, certificate: Certificate) -> Result<Self, ConfigError> {
+        if let Signer::File(file) = &self.signer {
+            self.signer = Signer::File(Arc::new(file.with_certificate(certificate)?));
+        }
         Ok(self)
     }
 
@@ -137,16 +154,40 @@ impl PrivateKeyJwt {
         self
     }
 
-    async fn sign(&self, input: &str) -> Result<Vec<u8>, TokenEndpointError> {
-        match &self.signer {
-            Signer::Key(key) => key
-                .sign(input.as_bytes())
-                .ok_or_else(|| misconfigured("the client assertion could not be signed")),
-            Signer::Remote(sign) => {
-                let signature = sign(input.into()).await?;
-                check_length(self.algorithm, &signature).map(|()| signature)
+    /// The assertion of one attempt.
+    async fn signed(&self, attempt: Attempt<'_>) -> Result<Secret, TokenEndpointError> {
+        let no_randomness = || misconfigured("the system gives no randomness");
+        let by_key = |key: &SigningKey, input: &str| {
+            let signature = key.sign(input.as_bytes());
+            signature.ok_or_else(|| misconfigured("the client assertion could not be signed"))
+        };
+        let own = || {
+            self.assertion
+                .signing_input(attempt)
+                .ok_or_else(no_randomness)
+        };
+        let (input, signature) = match &self.signer {
+            Signer::Key(key) => {
+                let input = own()?;
+                let signature = by_key(key, &input)?;
+                (input, signature)
             }
-        }
+            Signer::File(file) => {
+                let loaded = file.current().await;
+                let header = loaded.name(self.assertion.header.clone())?;
+                let input = self.assertion.signing_input_under(&header, attempt);
+                let input = input.ok_or_else(no_randomness)?;
+                let signature = by_key(&loaded.key, &input)?;
+                (input, signature)
+            }
+            Signer::Remote(sign) => {
+                let input = own()?;
+                let signature = sign(input.clone().into_bytes()).await?;
+                check_length(self.algorithm, &signature)?;
+                (input, signature)
+            }
+        };
+        Ok(compact_jws(&input, &signature))
     }
 }
 
@@ -174,10 +215,8 @@ impl ClientAuth for PrivateKeyJwt {
         attempt: Attempt<'a>,
     ) -> Authenticating<'a> {
         Box::pin(async move {
-            let input = self.assertion.signing_input(attempt);
-            let input = input.ok_or_else(|| misconfigured("the system gives no randomness"))?;
-            let signed = compact_jws(&input, &self.sign(&input).await?);
-            request.push("client_id", attempt.client_id);
+            let signed = self.signed(attempt).await?;
+            request.push_public("client_id", attempt.client_id);
             assertion::push(request, assertion::JWT_BEARER, signed.expose());
             Ok(())
         })
@@ -188,6 +227,7 @@ impl fmt::Debug for Signer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Key(key) => key.fmt(f),
+            Self::File(file) => file.fmt(f),
             Self::Remote(_) => f.write_str("Remote(..)"),
         }
     }
@@ -207,30 +247,51 @@ struct Settings {
     danger_audience_token_endpoint: bool,
 }
 
+/// A private JWK or PEM.
+fn read_key(algorithm: Algorithm, text: &Secret) -> Result<SigningKey, ConfigError> {
+    match text.expose().trim_start().starts_with('{') {
+        true => SigningKey::from_jwk(algorithm, text),
+        false => SigningKey::from_pem(algorithm, text),
+    }
+}
+
 pub(super) fn of_config(settings: MethodConfig) -> Result<Arc<dyn ClientAuth>, ConfigError> {
     let settings: Settings = settings.read()?;
-    let read = |field, path: PathBuf| {
+    let alg = settings.alg;
+    let file = |field, path: PathBuf| {
         check_path(field, &path)?;
-        let read = CredentialFile::new(path).read_now();
-        read.map_err(|problem| ConfigError::new(field, problem))
+        let file = KeyFile::open(
+            CredentialFile::new(path),
+            alg,
+            read_key,
+            settings.kid.clone(),
+        );
+        let file = file.map_err(|error| error.at(field))?;
+        Ok::<_, ConfigError>(PrivateKeyJwt::of_file(alg, file))
     };
-    let text = match settings.key {
-        SecretConfig::Text(path) => read("key", path.expose().into())?,
-        SecretConfig::File(path) => read("key.file", path)?,
-        SecretConfig::Env(name) => variable(&name).map_err(|error| error.within("key"))?,
+    let mut auth = match settings.key {
+        SecretConfig::Text(path) => file("key", path.expose().into())?,
+        SecretConfig::File(path) => file("key.file", path)?,
+        SecretConfig::Env(name) => {
+            let text = variable(&name).map_err(|error| error.within("key"))?;
+            let key = read_key(alg, &text).map_err(|error| error.at("key"))?;
+            PrivateKeyJwt::new(match settings.kid {
+                Some(kid) => key.with_kid(kid),
+                None => key,
+            })
+        }
     };
-    let is_jwk = text.expose().trim_start().starts_with('{');
-    let key = match is_jwk {
-        true => SigningKey::from_jwk(settings.alg, &text),
-        false => SigningKey::from_pem(settings.alg, &text),
-    };
-    let mut key = key.map_err(|error| error.at("key"))?;
-    if let Some(kid) = settings.kid {
-        key = key.with_kid(kid);
-    }
-    let mut auth = PrivateKeyJwt::new(key);
     if let Some(path) = settings.certificate {
-        auth = auth.certificate(read("certificate", path)?.expose())?;
+        check_path("certificate", &path)?;
+        let file = CredentialFile::new(path);
+        auth = match &auth.signer {
+            Signer::File(_) => auth.certified(Certificate::File(file))?,
+            _ => {
+                let read = file.read_now();
+                let pem = read.map_err(|problem| ConfigError::new("certificate", problem))?;
+                auth.certificate(pem.expose())?
+            }
+        };
     }
     if settings.plain_typ {
         auth = auth.plain_typ();

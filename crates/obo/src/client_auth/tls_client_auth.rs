@@ -34,7 +34,7 @@ impl ClientAuth for TlsClientAuth {
         request: &'a mut TokenRequest,
         attempt: Attempt<'a>,
     ) -> Authenticating<'a> {
-        request.push("client_id", attempt.client_id);
+        request.push_public("client_id", attempt.client_id);
         Box::pin(ready(Ok(())))
     }
 

@@ -17,8 +17,10 @@ mod single;
 mod template;
 #[cfg(test)]
 mod tests;
+mod unmatched;
 
 pub use config::DestinationsConfig;
 pub use registry::Destinations;
 pub use single::Destination;
 pub(crate) use single::Found;
+pub(crate) use unmatched::Unmatched;

@@ -30,6 +30,13 @@ impl Place<'static> {
             return Err(ConfigError::new(field, problem));
         }
         let path = url.path().trim_end_matches('/');
+        if path.contains("/:") {
+            let problem = format!(
+                "{path:?} has a segment that starts with a colon, and a destination's path has no parameters: it \
+                 covers all paths at or below it; leave the segment out"
+            );
+            return Err(ConfigError::new(field, problem));
+        }
         if !path.is_empty() && !is_unambiguous(path) {
             let problem = format!(
                 "no request is ever at or below {path:?}, which servers read differently; write a path without \

@@ -66,6 +66,22 @@ impl Destinations {
     pub(crate) fn find(&self, uri: &Uri) -> Option<Found> {
         self.0.load().find(uri)
     }
+
+    /// The destinations at `host` as they are configured, in order.
+    pub(crate) fn at_host(&self, host: &str) -> Vec<String> {
+        let registry = self.0.load();
+        let host = host.to_ascii_lowercase();
+        let exact = registry.exact.get(&*host);
+        let domain = host.split_once('.').map(|(_, domain)| domain);
+        let templates = domain.and_then(|domain| registry.templates.get(domain));
+        let origins = exact.into_iter().chain(templates).flatten();
+        let mut spelled: Vec<_> = origins
+            .flat_map(|origin| origin.by_path.values())
+            .map(Destination::spelled)
+            .collect();
+        spelled.sort();
+        spelled
+    }
 }
 
 const FIELD: &str = "destinations";

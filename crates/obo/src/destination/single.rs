@@ -203,7 +203,7 @@ impl Destination {
         &self.0.place
     }
 
-    pub(super) fn is_template(&self) -> bool {
+    pub(crate) fn is_template(&self) -> bool {
         matches!(self.0.addressed, Addressed::PerLabel(_))
     }
 
@@ -214,6 +214,38 @@ impl Destination {
             Addressed::PerLabel(template) => {
                 let (label, _) = request.label_and_domain()?;
                 template.target(label).map(|target| self.found(target))
+            }
+        }
+    }
+
+    /// This destination as it is configured, if it is at `host`; without a host, wherever it is.
+    pub(crate) fn at_host(&self, host: &str) -> Vec<String> {
+        let Parts {
+            place, addressed, ..
+        } = &*self.0;
+        let host = host.to_ascii_lowercase();
+        let is_here = match addressed {
+            Addressed::One(_) => place.host == host,
+            Addressed::PerLabel(_) => host.split_once('.').is_some_and(|(_, it)| place.host == it),
+        };
+        match is_here || host.is_empty() {
+            true => vec![self.spelled()],
+            false => Vec::new(),
+        }
+    }
+
+    /// Where it is, with the placeholder of a template.
+    pub(super) fn spelled(&self) -> String {
+        let place = &self.0.place;
+        match &self.0.addressed {
+            Addressed::One(_) => place.to_string(),
+            Addressed::PerLabel(template) => {
+                let host = format!("{}.{}", template.placeholder(), place.host).into();
+                Place {
+                    host,
+                    ..place.clone()
+                }
+                .to_string()
             }
         }
     }

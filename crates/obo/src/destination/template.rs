@@ -44,6 +44,11 @@ impl Template {
         Self::new(&self.placeholder, change((*self.pattern).clone()))
     }
 
+    /// With its braces.
+    pub(super) fn placeholder(&self) -> &str {
+        &self.placeholder
+    }
+
     /// For whom tokens are asked when `label` is the first of the host; `None` when no service may be called so.
     pub(super) fn target(&self, label: &str) -> Option<Arc<Target>> {
         if !is_service(label) {

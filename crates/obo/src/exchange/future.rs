@@ -8,7 +8,7 @@ use super::engine::interrupted;
 use super::entries::Outcome;
 use super::{Exchanged, TokenSource};
 use crate::flight::Landing;
-use crate::{ExchangeError, Target};
+use crate::{ExchangeError, Target, observe};
 
 /// The future of [`TokenExchange`](super::TokenExchange); dropping it leaves the exchange to those who still wait.
 pub struct ResponseFuture(State);
@@ -25,6 +25,14 @@ enum State {
 impl ResponseFuture {
     pub(super) fn known(outcome: Result<Exchanged, ExchangeError>) -> Self {
         Self(State::Known(Some(outcome)))
+    }
+
+    /// Reports a call that is not made, unless there is an exchange to report it.
+    pub(super) fn reported(self) -> Self {
+        if let State::Known(Some(Err(error))) = &self.0 {
+            observe::call_not_made(error);
+        }
+        self
     }
 
     pub(super) fn failed(error: ExchangeError) -> Self {
@@ -56,7 +64,11 @@ impl Future for ResponseFuture {
                 target,
             } => {
                 let landed = ready!(Pin::new(landing).poll(cx));
-                let issued = landed.unwrap_or_else(|_| Err(interrupted(target.as_deref())));
+                let issued = landed.unwrap_or_else(|_| {
+                    let error = interrupted(target.as_deref());
+                    observe::call_not_made(&error);
+                    Err(error)
+                });
                 let place = *place;
                 self.0 = State::Known(None);
                 Poll::Ready(issued.map(|token| Exchanged {

@@ -259,7 +259,7 @@ impl TokenExchange {
 
     /// The token at hand, or a future of it.
     pub(crate) fn ask(&self, ask: impl Into<Ask>) -> ResponseFuture {
-        self.0.ask(ask.into())
+        self.0.ask(ask.into()).reported()
     }
 
     /// Lets a token go that the downstream service rejected; whether another one may do.

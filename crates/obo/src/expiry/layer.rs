@@ -79,7 +79,7 @@ where
         };
         let deadline = caller.and_then(|caller| {
             let (server, headers) = (&self.layer.server, request.headers());
-            let until = server.accepted_until(caller);
+            let until = server.accepts_until(caller);
             Deadline::new(until, server.wall_clock(), request.method(), headers)
         });
         ResponseFuture::new(self.inner.call(request), deadline)

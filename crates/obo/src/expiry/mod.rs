@@ -16,13 +16,16 @@
 //! In each case what was under way inside is dropped. Requests that the layer around let pass without a token have no end.
 //!
 //! What it does not do: look again whether a token was revoked; end a connection that was upgraded (a WebSocket), which
-//! is no response body; stop a task that a handler has spawned.
+//! is no response body; stop a task that a handler has spawned. For the latter two there is
+//! [`ResourceServer::refused`](crate::ResourceServer::refused), a future to wait for beside the work.
 
 mod body;
 mod countdown;
 mod future;
 mod layer;
+mod refused;
 
 pub use body::ExpiryBody;
 pub use future::ResponseFuture;
 pub use layer::{Expiry, ExpiryLayer};
+pub(crate) use refused::refused;

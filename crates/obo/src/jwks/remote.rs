@@ -136,14 +136,26 @@ impl Jwks {
         let (now, wall) = (Instant::now(), self.1.now());
         let set = self.0.set.load();
         let set = set.as_ref();
+        let last_error = self.0.schedule().last_error();
         KeyStatus {
             issuer: self.0.server.issuer().clone(),
             is_usable: set.is_some_and(|set| set.is_usable(now, wall)),
+            is_untried: set.is_none() && last_error.is_none(),
             keys: set.map_or(0, |set| set.keys.len()),
             skipped: set.map_or(0, |set| set.keys.skipped()),
             age: set.map(|set| now.saturating_duration_since(set.at)),
-            last_error: self.0.schedule().last_error(),
+            last_error,
         }
+    }
+
+    /// Whether there was a set ever; without one, fetches it in the background unless a failure is just past.
+    pub(crate) fn has_started(&self) -> bool {
+        let has_started = self.0.set.load().is_some();
+        if !has_started {
+            // The fetch goes on by itself.
+            let _ = self.wait_unless_paused(Instant::now());
+        }
+        has_started
     }
 
     /// Whether the set of that generation is the one that is published now.

@@ -9,6 +9,7 @@ use crate::Issuer;
 pub struct KeyStatus {
     pub(super) issuer: Issuer,
     pub(super) is_usable: bool,
+    pub(super) is_untried: bool,
     pub(super) keys: usize,
     pub(super) skipped: usize,
     pub(super) age: Option<Duration>,
@@ -21,11 +22,19 @@ impl KeyStatus {
         &self.issuer
     }
 
-    /// Whether tokens can be judged: there is a set, and it is not past its last limit.
+    /// Whether tokens can be validated: there is a key set that is not past its last limit, or the issuer is lazy and its
+    /// keys are still to be fetched by its first token.
     ///
-    /// False before the first fetch too, which the first token causes.
+    /// For metrics and alerts. A readiness probe asks [`ResourceServer::is_ready`](crate::ResourceServer::is_ready), since
+    /// a probe that waits for the keys of a lazy issuer keeps away the very token that would fetch them.
     pub fn is_usable(&self) -> bool {
         self.is_usable
+    }
+
+    /// The status of an issuer whose keys are fetched by its first token.
+    pub(crate) fn of_lazy(mut self) -> Self {
+        self.is_usable |= self.is_untried;
+        self
     }
 
     /// How many keys of the set are usable; 0 without a set, and when the issuer has withdrawn all.

@@ -6,6 +6,7 @@
 mod shim;
 mod cause;
 mod client;
+mod credentials;
 mod inbound;
 mod introspection;
 mod keys;
@@ -14,8 +15,11 @@ mod raised;
 
 pub(crate) use cause::Cause;
 pub(crate) use client::ClientCall;
+pub(crate) use credentials::{client_key_not_renewed, client_key_renewed};
 pub(crate) use inbound::{Passed, allowed, anonymous, no_layer, recalled, refused, stream_ended};
 pub(crate) use introspection::introspected;
 pub(crate) use keys::{keys_fetched, keys_skipped, keys_unavailable, not_rediscovered};
-pub(crate) use outbound::{Endpoint, Exchange, at_hand, breaker, let_go};
+pub(crate) use outbound::{
+    Endpoint, Exchange, at_hand, breaker, call_not_made, called_service_wants_more, let_go,
+};
 pub use raised::also_find_rejections;

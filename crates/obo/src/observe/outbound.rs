@@ -121,6 +121,42 @@ fn exchanged(target: Option<&Target>, outcome: Result<(), &ExchangeError>, took:
     }
 }
 
+/// A call was not made, and no exchange of its own has reported why.
+///
+/// What our own caller can fix is no warning.
+pub(crate) fn call_not_made(error: &ExchangeError) {
+    count!("obo_calls_not_made_total", "code" => error.code());
+    #[cfg(feature = "tracing")]
+    let target_audience = error.target();
+    if error.is_of_the_caller() {
+        event!(
+            INFO,
+            code = error.code(),
+            target_audience,
+            reason = %error,
+            "call not made"
+        );
+    } else {
+        event!(
+            WARN,
+            code = error.code(),
+            target_audience,
+            reason = %error,
+            "call not made"
+        );
+    }
+}
+
+/// A called service wants the user to authenticate again or more strongly.
+pub(crate) fn called_service_wants_more(error: &ExchangeError) {
+    event!(
+        INFO,
+        code = error.code(),
+        target_audience = error.target(),
+        "called service wants more of the user"
+    );
+}
+
 /// Tokens or refusals at hand were let go.
 pub(crate) fn let_go(cause: &'static str, entries: usize) {
     #[cfg(feature = "metrics")]

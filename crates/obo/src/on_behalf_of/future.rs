@@ -12,7 +12,7 @@ use tower_service::Service;
 use super::downstream::{Refusal, refusal};
 use super::replay::{Again, Replay};
 use crate::exchange::{Ask, ResponseFuture as Exchanging};
-use crate::{BoxError, CallError, ExchangeError, Exchanged, Target, TokenExchange};
+use crate::{BoxError, CallError, ExchangeError, Exchanged, Target, TokenExchange, observe};
 
 pin_project! {
     /// The future of [`OnBehalfOf`](super::OnBehalfOf).
@@ -179,6 +179,7 @@ where
     }
 
     fn failed(exchange: TokenExchange, error: ExchangeError) -> Self {
+        observe::call_not_made(&error);
         Self {
             state: State::Failed { error: Some(error) },
             exchange,
@@ -265,6 +266,7 @@ where
                             Some(called) if called.is_for_user => {
                                 let target = called.target.as_deref();
                                 let error = ExchangeError::of_token_endpoint(target, needed);
+                                observe::called_service_wants_more(&error);
                                 return Poll::Ready(Err(CallError::Exchange(error)));
                             }
                             // There is nobody who could do more.

@@ -1,10 +1,10 @@
 use http::Uri;
 use tower_layer::Layer;
 
-use super::route::{Route, unknown_destination};
+use super::route::Route;
 use super::{OnBehalfOf, Replay};
 use crate::{
-    ExchangeError, ExchangeErrorKind, ExchangeRequest, Exchanged, TokenExchange, Validated,
+    ExchangeError, ExchangeErrorKind, ExchangeRequest, Exchanged, TokenExchange, Validated, observe,
 };
 
 /// Gives a client's requests tokens on behalf of their caller; [`TokenExchange::to`] and
@@ -53,8 +53,10 @@ impl<R> OnBehalfOfLayer<R> {
         caller: &Validated<C>,
         uri: &Uri,
     ) -> Result<Exchanged, ExchangeError> {
-        let wanted = self.exchange_for(Some(&caller.untyped()), uri)?;
-        self.exchange.ask(wanted).await
+        let wanted = self.exchange_for(Some(&caller.untyped()), uri);
+        self.exchange
+            .ask(wanted.inspect_err(observe::call_not_made)?)
+            .await
     }
 
     /// What is to be exchanged for a request to `uri`, if it may go there.
@@ -72,7 +74,7 @@ impl<R> OnBehalfOfLayer<R> {
                  use `on_behalf_of`, or put the caller into the request's extensions",
             ));
         };
-        let found = found.ok_or_else(|| unknown_destination(uri))?;
+        let found = found.ok_or_else(|| self.route.unknown(uri))?;
         let wanted = ExchangeRequest::new(subject, found.target);
         Ok(match found.dialect {
             Some(dialect) => wanted.with_dialect(dialect),

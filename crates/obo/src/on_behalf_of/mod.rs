@@ -56,5 +56,5 @@ pub use future::ResponseFuture;
 pub use layer::OnBehalfOfLayer;
 pub use recorded::RecordedBody;
 pub use replay::Replay;
-pub(crate) use route::{Route, unknown_destination};
+pub(crate) use route::Route;
 pub use service::OnBehalfOf;

@@ -1,6 +1,6 @@
 use http::{HeaderValue, Request, Uri, header};
 
-use crate::destination::Found;
+use crate::destination::{Found, Unmatched};
 use crate::{Destination, Destinations, ExchangeError, ExchangeErrorKind};
 
 /// Where a client's requests may go.
@@ -36,14 +36,20 @@ impl Route {
             (None, Self::ByUri(_)) => None,
         }
     }
-}
 
-/// A request that may not go where it wants to.
-pub(crate) fn unknown_destination(uri: &Uri) -> ExchangeError {
-    let host = uri.host().unwrap_or("a URI without host");
-    ExchangeError::new(
-        ExchangeErrorKind::UnknownDestination,
-        None,
-        format!("{host:?}, as the request spells its URI, is no configured destination"),
-    )
+    /// The error of a request to `uri`, which is not a configured destination.
+    pub(crate) fn unknown(&self, uri: &Uri) -> ExchangeError {
+        let host = uri.host().unwrap_or_default();
+        let (configured, needs_origin) = match self {
+            Self::Fixed(destination) => (destination.at_host(host), destination.is_template()),
+            Self::ByUri(destinations) => (destinations.at_host(host), true),
+        };
+        let problem = Unmatched {
+            uri,
+            configured,
+            needs_origin,
+        };
+        let kind = ExchangeErrorKind::UnknownDestination;
+        ExchangeError::new(kind, None, problem.to_string())
+    }
 }

@@ -1,6 +1,7 @@
 //! The `Authorization` header, read by RFC 6750 and RFC 9110.
 
 use http::{Request, header};
+use obo::Rejection;
 
 use crate::guarded::{Guarded, INVALID_REQUEST, INVALID_TOKEN, assert_refused, with_line};
 use crate::issuer::FakeIssuer;
@@ -130,4 +131,33 @@ async fn bt_10_without_bearer_credentials_the_challenge_says_no_error() {
         assert_refused(&response, 401, &["Bearer"], &foreign);
     }
     assert_eq!(guarded.admitted(), 0);
+}
+
+#[tokio::test]
+async fn another_scheme_is_named_in_the_log() {
+    let (guarded, token) = guarded().await;
+    for (line, named) in [
+        ("Basic YTpi", "(Basic)"),
+        ("basic YTpi", "(Basic)"),
+        ("DPoP eyJh.e30.x", "(DPoP)"),
+        ("Negotiate", "(Negotiate)"),
+        ("Token s3cret", "(an unknown scheme)"),
+        ("Bearer: s3cret", "(an unknown scheme)"),
+        (&token, "(no scheme)"),
+    ] {
+        let response = guarded.with(line).await;
+        assert_refused(&response, 401, &["Bearer"], line);
+        let rejection = response.extensions().get::<Rejection>().unwrap();
+        assert_eq!(rejection.code(), "missing_credentials");
+        let reason = rejection.to_string();
+        assert!(reason.contains(named), "{line}: {reason}");
+        assert!(!reason.contains("malformed"), "{reason}");
+        assert!(
+            !reason.contains("s3cret") && !reason.contains(&token),
+            "{reason}"
+        );
+    }
+    let nothing = guarded.with("").await;
+    let rejection = nothing.extensions().get::<Rejection>();
+    assert_eq!(rejection, Some(&Rejection::MissingCredentials));
 }

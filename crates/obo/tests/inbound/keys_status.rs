@@ -125,7 +125,7 @@ async fn ob_07_the_status_tells_of_keys_age_and_failure_without_asking_the_issue
     let server = service_a(idp.known());
     let nothing = status(&server);
     assert_eq!(nothing.issuer(), &idp.id());
-    assert!(!nothing.is_usable());
+    assert!(nothing.is_usable(), "the first token fetches them");
     assert_eq!((nothing.keys(), nothing.skipped()), (0, 0));
     assert_eq!((nothing.age(), nothing.last_error()), (None, None));
 
@@ -148,6 +148,68 @@ async fn ob_07_the_status_tells_of_keys_age_and_failure_without_asking_the_issue
     advance(Duration::from_secs(24 * 3600)).await;
     assert!(!status(&server).is_usable());
     assert_eq!(idp.fetches(), 2, "the status asks for nothing");
+}
+
+/// A server with one eager issuer and a lazy one.
+fn eager_and_lazy(eager: &FakeIssuer, lazy: &FakeIssuer) -> ResourceServer {
+    let policy = Policy::new(lazy.id(), obo::Audience::new("service-a").unwrap());
+    let server = service_a(eager.known().eager());
+    server.trust(policy, lazy.known()).unwrap()
+}
+
+#[tokio::test(start_paused = true)]
+async fn lazy_issuer_does_not_hold_readiness() {
+    let (one, lazy) = (
+        FakeIssuer::new().await,
+        FakeIssuer::named("https://lazy.example").await,
+    );
+    let server = eager_and_lazy(&one, &lazy).start().await.unwrap();
+    assert!(server.is_ready());
+    assert!(server.key_status().all(|status| status.is_usable()));
+    assert_eq!(lazy.requests().len(), 0, "nobody asked for them");
+    let only_lazy = service_a(lazy.known());
+    assert!(only_lazy.is_ready());
+    assert_eq!(lazy.requests().len(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn failed_lazy_issuer_does_not_hold_readiness() {
+    let (one, lazy) = (
+        FakeIssuer::new().await,
+        FakeIssuer::named("https://lazy.example").await,
+    );
+    let server = eager_and_lazy(&one, &lazy).start().await.unwrap();
+    lazy.reply(JWKS, Reply::Status(500));
+    server.validate(&lazy.token().mint()).await.unwrap_err();
+    let usable: Vec<_> = server.key_status().map(|of| of.is_usable()).collect();
+    assert_eq!(usable, [true, false]);
+    assert!(server.is_ready());
+}
+
+#[tokio::test(start_paused = true)]
+async fn eager_issuer_holds_readiness_until_keys() {
+    let idp = FakeIssuer::new().await;
+    let server = service_a(idp.known().eager());
+    assert!(!server.key_status().any(|status| status.is_usable()));
+    idp.reply(JWKS, Reply::Status(500));
+    // The probe itself starts the fetch, and no second one during the pause after a failure.
+    for _ in 0..3 {
+        assert!(!server.is_ready());
+        idp.arrived(1).await;
+        for _ in 0..10 {
+            tokio::task::yield_now().await;
+        }
+    }
+    assert_eq!(idp.fetches(), 1);
+    idp.heal();
+    advance(Duration::from_millis(500)).await;
+    assert!(!server.is_ready());
+    server.ready().await.unwrap();
+    assert!(server.is_ready());
+    idp.reply(JWKS, Reply::Status(500));
+    advance(Duration::from_secs(25 * 3600)).await;
+    assert!(!status(&server).is_usable());
+    assert!(server.is_ready(), "an outage fails its tokens alone");
 }
 
 #[tokio::test(start_paused = true)]

@@ -46,6 +46,7 @@ mod raw_keys;
 mod readiness;
 mod redaction;
 mod refusals;
+mod refused;
 mod remembered;
 mod rules;
 mod spellings;

@@ -9,9 +9,11 @@
 
 mod audit;
 mod counted;
+mod credentials;
 mod introspected;
 mod listen;
 mod log;
+mod not_made;
 mod outbound;
 mod running;
 mod spans;

@@ -18,7 +18,7 @@ use crate::log::{Log, has};
 use crate::stub::{ISSUED, Stub, audience};
 
 /// Runs it on this thread, whose metrics are counted.
-fn counted<F: Future>(work: impl FnOnce(Told) -> F) -> F::Output {
+pub(crate) fn counted<F: Future>(work: impl FnOnce(Told) -> F) -> F::Output {
     let recorder = DebuggingRecorder::new();
     let told = Told {
         snapshots: recorder.snapshotter(),
@@ -28,14 +28,14 @@ fn counted<F: Future>(work: impl FnOnce(Told) -> F) -> F::Output {
     metrics::with_local_recorder(&recorder, || runtime.block_on(work(told)))
 }
 
-struct Told {
+pub(crate) struct Told {
     snapshots: Snapshotter,
     totals: RefCell<HashMap<String, i64>>,
 }
 
 impl Told {
     /// All that was added to a metric with these labels, less what was taken away. A snapshot starts each metric anew.
-    fn total(&self, name: &str, labels: &str) -> i64 {
+    pub(crate) fn total(&self, name: &str, labels: &str) -> i64 {
         let mut totals = self.totals.borrow_mut();
         for (name, value) in told(self.snapshots.snapshot()) {
             *totals.entry(name).or_default() += value;

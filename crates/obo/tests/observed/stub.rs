@@ -16,6 +16,7 @@ use tower::service_fn;
 pub(crate) struct Stub {
     idp: obo_testkit::AuthorizationServer,
     server: ResourceServer,
+    at: AuthorizationServer,
     pub(crate) exchange: TokenExchange,
     /// Status and body of the next answers.
     pub(crate) answer: Arc<Mutex<(u16, &'static str)>>,
@@ -54,11 +55,17 @@ impl Stub {
         let secret = ClientSecretBasic::new("s3cret").unwrap();
         Self {
             server: ResourceServer::new(audience("service-a"), issuer),
-            exchange: TokenExchange::new(at, Client::new("service-a", secret).unwrap()),
+            exchange: TokenExchange::new(at.clone(), Client::new("service-a", secret).unwrap()),
+            at,
             idp,
             answer,
             gate,
         }
+    }
+
+    /// An exchange as another client.
+    pub(crate) fn exchange_as(&self, client: Client) -> TokenExchange {
+        TokenExchange::new(self.at.clone(), client)
     }
 
     pub(crate) fn issuer(&self) -> Issuer {

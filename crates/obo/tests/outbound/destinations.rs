@@ -181,3 +181,91 @@ async fn own_calls_name_the_destination_too() {
     service.oneshot(request).await.unwrap();
     assert_eq!(downstream.received()[0][header::HOST], "b.example");
 }
+
+/// Why a request to `uri` is not made by a client for these places.
+async fn unmatched(places: &[&str], uri: &str) -> String {
+    let setup = Setup::start().await;
+    let at = |uri: &&str| match uri.contains('{') {
+        true => Destination::template(uri, audience("{service}")).unwrap(),
+        false => Destination::new(uri, audience("service-b")).unwrap(),
+    };
+    let layer = match places {
+        [one] => setup.exchange().to(at(one)),
+        several => {
+            let known = Destinations::new(several.iter().map(at));
+            setup.exchange().to_any(known.unwrap())
+        }
+    };
+    let caller = setup.caller("alice").await;
+    let error = layer.token(&caller, &uri.parse().unwrap()).await;
+    let error = error.unwrap_err();
+    assert_eq!(error.kind(), ExchangeErrorKind::UnknownDestination);
+    error.to_string()
+}
+
+#[tokio::test]
+async fn unknown_destination_names_what_is_configured() {
+    const PLACES: &[&str] = &[
+        "https://b.example",
+        "https://b.example:8443/c",
+        "https://{service}.svc.b.example",
+    ];
+    for (uri, expected) in [
+        (
+            "http://b.example/x?token=s3cret",
+            "http://b.example with path \"/x\" is not a configured destination; configured: https://b.example:443, \
+             https://b.example:8443/c",
+        ),
+        (
+            "https://B.example:8443/d",
+            "https://B.example:8443 with path \"/d\" is not",
+        ),
+        (
+            "http://stock.svc.b.example/",
+            "configured: https://{service}.svc.b.example:443",
+        ),
+        ("https://c.example/", "; nothing is configured at this host"),
+        (
+            "https://me:s3cret@b.example/",
+            "https://b.example with path \"/\" is not a configured destination (no URI with user information is)",
+        ),
+        (
+            "https://b.example:8443/c/../d",
+            "(servers read this path differently); configured: ",
+        ),
+    ] {
+        let error = unmatched(PLACES, uri).await;
+        assert!(error.contains(expected), "{uri}: {error}");
+        assert!(!error.contains("s3cret"), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn path_alone_names_with_origin() {
+    let several = &["https://b.example", "https://c.example"];
+    let error = unmatched(several, "/stock.Stock/Level").await;
+    assert!(
+        error.contains("\"/stock.Stock/Level\" has no origin"),
+        "{error}"
+    );
+    assert!(error.contains("`with_origin`"), "{error}");
+    // A client for one destination needs no origin, but the path.
+    let error = unmatched(&["https://b.example/api"], "/other").await;
+    let configured = "; configured: https://b.example:443/api";
+    assert!(error.ends_with(configured), "{error}");
+    let error = unmatched(&["https://{service}.svc.b.example"], "/other").await;
+    assert!(error.contains("`with_origin`"), "{error}");
+}
+
+#[test]
+fn colon_parameter_in_destination_is_refused() {
+    for uri in [
+        "https://b.example/orders/:id",
+        "https://b.example/:tenant/x",
+    ] {
+        let error = Destination::new(uri, audience("b")).unwrap_err();
+        assert_eq!(error.field(), "destination");
+        assert!(error.to_string().contains("at or below"), "{error}");
+    }
+    Destination::new("https://b.example/v1/orders:all", audience("b")).unwrap();
+}

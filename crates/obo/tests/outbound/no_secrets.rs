@@ -9,8 +9,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
 use http::Request;
 use obo::{
-    Algorithm, Client, ClientAssertion, ClientSecretBasic, ClientSecretJwt, ClientSecretPost,
-    ExchangeErrorKind, MacAlgorithm, PrivateKeyJwt, Secret, SigningKey, TokenExchange,
+    Algorithm, Attempt, Authenticating, Client, ClientAssertion, ClientAuth, ClientSecretBasic,
+    ClientSecretJwt, ClientSecretPost, ExchangeErrorKind, MacAlgorithm, PrivateKeyJwt, Secret,
+    SigningKey, TokenExchange, TokenRequest,
 };
 use obo_testkit::{Alg, Endpoint, Fault};
 use serde_json::json;
@@ -156,6 +157,48 @@ async fn ob_01_a_server_that_repeats_what_it_got_makes_no_error_tell_it() {
             let source = std::error::Error::source(&error).unwrap();
             let told = format!("{error} {error:?} {source} {source:?}");
             assert_without(&told, &[&subject, SECRET]);
+        }
+    }
+}
+
+const BADGE: &str = "badge-of-an-outsider-0123456789";
+
+/// A method of somebody else's crate, whose credential has a name that usually is not one.
+#[derive(Debug)]
+struct Badge(&'static str);
+
+impl ClientAuth for Badge {
+    fn authenticate<'a>(
+        &'a self,
+        request: &'a mut TokenRequest,
+        _: Attempt<'a>,
+    ) -> Authenticating<'a> {
+        request.push(self.0, BADGE);
+        Box::pin(ready(Ok(())))
+    }
+}
+
+#[tokio::test]
+async fn credential_of_an_outsider_is_redacted() {
+    let setup = Setup::start().await;
+    let caller = setup.caller("alice").await;
+    for name in ["badge", "client_id", "claims", "audience", "scope"] {
+        for status in [400, 200] {
+            let stub = Stub::new(&setup, move |_| {
+                let words = format!("unknown client {BADGE}, {name}");
+                let told = json!({ "error": "invalid_client", "error_description": words });
+                ready(answer(status, &told))
+            });
+            let client = Client::new("service-a", Badge(name)).unwrap();
+            let exchange = TokenExchange::new(stub.server.clone(), client);
+            let error = exchange.token(&caller, audience("service-b")).await;
+            let error = error.unwrap_err();
+            let source = std::error::Error::source(&error).unwrap();
+            let told = format!("{error} {error:?} {source} {source:?}");
+            assert!(!told.contains(&BADGE[..10]), "{told}");
+            if status == 400 {
+                assert!(told.contains("unknown client [redacted]"), "{told}");
+            }
         }
     }
 }

@@ -107,9 +107,9 @@ pub(crate) fn assert_answer(error: &ExchangeError) {
     use ExchangeErrorKind as Kind;
     let answer = error.answer();
     let expected = match error.kind() {
-        Kind::NoSubject | Kind::SubjectInvalid | Kind::StepUp => (401, 16),
+        Kind::SubjectInvalid | Kind::StepUp => (401, 16),
         Kind::TargetDenied => (403, 7),
-        Kind::ClientMisconfigured | Kind::UnknownDestination => (500, 13),
+        Kind::NoSubject | Kind::ClientMisconfigured | Kind::UnknownDestination => (500, 13),
         Kind::AnswerUnusable => (502, 13),
         Kind::Throttled | Kind::Transient | Kind::Overloaded => (503, 14),
         other => panic!("a kind without a row: {other:?}"),

@@ -23,7 +23,7 @@ impl Rfc8693 {
             Grant::JwtBearer => {
                 let mut form = TokenRequest::new(JWT_BEARER);
                 form.push("assertion", request.subject().subject_token().expose());
-                form.push("requested_token_use", "on_behalf_of");
+                form.push_public("requested_token_use", "on_behalf_of");
                 form
             }
         };
@@ -35,7 +35,7 @@ impl Rfc8693 {
                     "this server cannot be asked for particular claims",
                 ));
             }
-            form.push("claims", claims.as_json());
+            form.push_public("claims", claims.as_json());
         }
         self.push_extra(&mut form);
         Ok(form)
@@ -60,13 +60,13 @@ impl Rfc8693 {
         form.push("subject_token", request.subject().subject_token().expose());
         let derived = request.subject_token_type(by.server);
         let subject_type = self.knobs.subject_type.as_ref().unwrap_or(&derived);
-        form.push("subject_token_type", subject_type.as_str());
+        form.push_public("subject_token_type", subject_type.as_str());
         if let Some(actor) = request.actor() {
             form.push("actor_token", actor.expose());
-            form.push("actor_token_type", actor.token_type().as_str());
+            form.push_public("actor_token_type", actor.token_type().as_str());
         }
         if let Some(requested) = self.requested_type(request) {
-            form.push("requested_token_type", requested.as_str());
+            form.push_public("requested_token_type", requested.as_str());
         }
         form
     }
@@ -121,12 +121,12 @@ impl Rfc8693 {
             ));
         }
         for audience in audiences.iter().filter(|_| says_audience) {
-            form.push("audience", audience.as_str());
+            form.push_public("audience", audience.as_str());
         }
         for resource in resources {
-            form.push("resource", resource.as_str());
+            form.push_public("resource", resource.as_str());
         }
-        form.push("scope", target.scope().to_string());
+        form.push_public("scope", target.scope().to_string());
         Ok(())
     }
 

@@ -36,7 +36,7 @@ async fn ca_15_a_file_is_read_anew_for_each_exchange() {
     for number in ["1", "2"] {
         let current = issue().claim("number", number).mint();
         fs::write(&path, format!("{current}\n")).unwrap();
-        let auth = ClientAssertion::from_file(&path);
+        let auth = ClientAssertion::from_file(&path).unwrap();
         let asked = exchanged(&setup, "service-a", auth).await;
         assert_eq!(methods(&asked), ["assertion"]);
         let of_jwt = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
@@ -79,7 +79,7 @@ async fn sp_01_a_jwt_svid_goes_under_its_own_type_and_by_itself() {
     let setup = Setup::start().await;
     let svid = platform(&setup, SPIFFE_ID)().mint();
     let path = file("svid", svid.as_bytes());
-    let auth = ClientAssertion::from_file(path).jwt_spiffe();
+    let auth = ClientAssertion::from_file(path).unwrap().jwt_spiffe();
     let asked = exchanged(&setup, "service-a", auth).await;
     let of_spiffe = "urn:ietf:params:oauth:client-assertion-type:jwt-spiffe";
     assert_eq!(asked.params("client_assertion_type"), [of_spiffe]);
@@ -97,7 +97,7 @@ async fn sp_01_a_jwt_svid_for_anybody_else_as_well_is_not_sent() {
         issue().claim("aud", setup.idp.token_endpoint()),
     ] {
         let path = file("svid-of-others", wrong.mint().as_bytes());
-        let auth = ClientAssertion::from_file(path).jwt_spiffe();
+        let auth = ClientAssertion::from_file(path).unwrap().jwt_spiffe();
         let client = Client::new("service-a", auth).unwrap();
         let error = token(&setup, &client).await.unwrap_err();
         assert_eq!(error.kind(), ExchangeErrorKind::ClientMisconfigured);
@@ -113,7 +113,7 @@ async fn ca_13_the_client_is_named_beside_a_platforms_assertion_only_when_asked_
         "token-of-account",
         platform(&setup, ACCOUNT)().mint().as_bytes(),
     );
-    let auth = ClientAssertion::from_file(path);
+    let auth = ClientAssertion::from_file(path).unwrap();
     let asked = exchanged(&setup, "service-a", auth.clone()).await;
     assert_eq!(asked.param("client_id"), None);
     let asked = exchanged(&setup, "service-a", auth.with_client_id()).await;
@@ -143,11 +143,13 @@ async fn ca_15_what_is_no_usable_assertion_is_told_and_not_sent() {
         (Some("x".repeat(64 * 1024 + 1)), "is longer than 64 KiB"),
         (Some(expired), "has expired"),
     ] {
-        let path = file("odd-token", content.clone().unwrap_or_default().as_bytes());
-        if content.is_none() {
-            fs::remove_file(&path).unwrap();
+        let path = file("odd-token", whole.as_bytes());
+        let auth = ClientAssertion::from_file(&path).unwrap();
+        let client = Client::new("service-a", auth).unwrap();
+        match &content {
+            Some(content) => fs::write(&path, content).unwrap(),
+            None => fs::remove_file(&path).unwrap(),
         }
-        let client = Client::new("service-a", ClientAssertion::from_file(&path)).unwrap();
         let error = token(&setup, &client).await.unwrap_err();
         assert_eq!(error.kind(), ExchangeErrorKind::ClientMisconfigured);
         let told = error.to_string();
@@ -162,6 +164,20 @@ async fn ca_15_what_is_no_usable_assertion_is_told_and_not_sent() {
         );
     }
     assert_eq!(setup.idp.token_requests(), 0);
+}
+
+#[test]
+fn missing_assertion_file_is_found_at_the_start() {
+    let folder = std::path::PathBuf::from(env!("CARGO_TARGET_TMPDIR"));
+    for (path, problem) in [
+        (folder.join("no-such-token"), "no-such-token cannot be read"),
+        (folder, "cannot be read"),
+        (file("empty-token", b"\n"), "empty-token is empty"),
+    ] {
+        let error = ClientAssertion::from_file(path).unwrap_err();
+        assert_eq!(error.field(), "client_assertion");
+        assert!(error.to_string().contains(problem), "{error}");
+    }
 }
 
 #[tokio::test]
@@ -203,7 +219,7 @@ async fn ca_15_a_platforms_token_for_somebody_else_is_not_handed_out() {
         ("api://exchange", Some("api://exchange"), true),
     ] {
         let path = file("token-for", issue().claim("aud", aud).mint().as_bytes());
-        let auth = ClientAssertion::from_file(path);
+        let auth = ClientAssertion::from_file(path).unwrap();
         let auth = match wanted {
             Some(wanted) => auth.audience(wanted),
             None => auth,
@@ -219,7 +235,8 @@ async fn ca_15_a_platforms_token_for_somebody_else_is_not_handed_out() {
         }
     }
     let none = file("token-for-nobody", issue().without("aud").mint().as_bytes());
-    let client = Client::new("service-a", ClientAssertion::from_file(none)).unwrap();
+    let auth = ClientAssertion::from_file(none).unwrap();
+    let client = Client::new("service-a", auth).unwrap();
     token(&setup, &client).await.unwrap_err();
 }
 

@@ -1,5 +1,6 @@
 //! A client from a configuration file: it does what the same one built by hand does, and every mistake is found and named.
 
+use std::fs;
 use std::path::Path;
 
 use obo::{
@@ -277,6 +278,11 @@ fn ca_16_a_mistake_is_named_by_its_path_and_quotes_nothing() {
             "is the name of a file",
         ),
         (
+            "client_assertion_file = { file = \"no-such-token\" }",
+            "client_assertion_file.file",
+            "no-such-token cannot be read",
+        ),
+        (
             "client_assertion_file = { file = \"t\", type = \"jwt-spiffe\", audience = \"x\" }",
             "client_assertion_file.audience",
             "goes with `jwt-bearer` alone",
@@ -356,6 +362,68 @@ fn ca_16_a_configuration_shows_no_secret() {
         assert!(told.contains("service-a") && told.contains("client_secret_basic"));
         assert!(!told.contains("s3cret-value"), "{told}");
     }
+}
+
+#[tokio::test]
+async fn replaced_jwk_file_brings_its_own_kid() {
+    let setup = Setup::start().await;
+    let keys = [
+        SigningKey::generate(Alg::Es256),
+        SigningKey::generate(Alg::Es256),
+    ];
+    let path = file("replaced.jwk", b"");
+    let write = |n: usize| {
+        let kid = format!("k{n}");
+        fs::write(&path, keys[n].private_jwk(&kid).to_string()).unwrap();
+        setup.idp.client("service-a").without_keys();
+        setup.idp.client("service-a").jwk(keys[n].public_jwk(&kid));
+    };
+    write(0);
+    let method = format!(
+        "private_key_jwt = {{ key = {}, alg = \"ES256\" }}",
+        quoted(&path)
+    );
+    let client = read(&method).build().unwrap();
+    for n in [0, 1, 1, 0] {
+        write(n);
+        token(&setup, &client).await.unwrap();
+        let header = part(setup.asked().param("client_assertion").unwrap(), 0);
+        assert_eq!(header["kid"], format!("k{n}"));
+    }
+}
+
+#[tokio::test]
+async fn key_waits_for_its_certificate() {
+    let setup = Setup::start().await;
+    let keys = [
+        SigningKey::generate(Alg::Es256),
+        SigningKey::generate(Alg::Es256),
+    ];
+    for key in &keys {
+        setup.idp.client("service-a").jwk(key.public_jwk("k"));
+    }
+    let certificate = |key: &SigningKey| key.public_pem().replace("PUBLIC KEY", "CERTIFICATE");
+    let pem = file("with-cert.pem", keys[0].private_pem().as_bytes());
+    let cert = file("with-key.pem", certificate(&keys[0]).as_bytes());
+    let method = format!(
+        "private_key_jwt = {{ key = {}, alg = \"ES256\", certificate = {} }}",
+        quoted(&pem),
+        quoted(&cert),
+    );
+    let client = read(&method).build().unwrap();
+    let mut thumbprints = Vec::new();
+    for step in 0..3 {
+        match step {
+            1 => fs::write(&pem, keys[1].private_pem()).unwrap(),
+            2 => fs::write(&cert, certificate(&keys[1])).unwrap(),
+            _ => {}
+        }
+        token(&setup, &client).await.unwrap();
+        let header = part(setup.asked().param("client_assertion").unwrap(), 0);
+        thumbprints.push(header["x5t#S256"].as_str().unwrap().to_owned());
+    }
+    assert_eq!(thumbprints[0], thumbprints[1], "the key alone is not used");
+    assert_ne!(thumbprints[1], thumbprints[2]);
 }
 
 /// A method of somebody else's crate.

@@ -1,5 +1,6 @@
 //! `private_key_jwt`.
 
+use std::fs;
 use std::path::PathBuf;
 
 use aws_lc_rs::digest::{SHA256, digest};
@@ -9,7 +10,7 @@ use obo::{Algorithm, Client, PrivateKeyJwt, Secret, SigningKey, TokenExchange};
 use obo_testkit::{Alg, Endpoint, Fault};
 use serde_json::json;
 
-use super::{exchanged, file, methods};
+use super::{exchanged, file, methods, token};
 use crate::setup::{Setup, audience, issuer, part};
 
 fn private_key(setup: &Setup) -> SigningKey {
@@ -88,6 +89,45 @@ async fn ca_12_a_key_is_read_from_a_pem_file() {
     assert_eq!(header["kid"], "k2");
 }
 
+#[tokio::test]
+async fn replaced_key_file_is_used_without_restart() {
+    let setup = Setup::start().await;
+    let keys = [Alg::Es256, Alg::Es256].map(obo_testkit::SigningKey::generate);
+    let only = |key: &obo_testkit::SigningKey| {
+        let client = setup.idp.client("service-a").without_keys();
+        client.jwk(key.public_jwk("k1"));
+    };
+    let path = file("replaced.pem", keys[0].private_pem().as_bytes());
+    let auth = PrivateKeyJwt::from_pem_file(Algorithm::Es256, &path, Some("k1")).unwrap();
+    let client = Client::new("service-a", auth).unwrap();
+    only(&keys[0]);
+    token(&setup, &client).await.unwrap();
+    only(&keys[1]);
+    token(&setup, &client).await.unwrap_err();
+    fs::write(&path, keys[1].private_pem()).unwrap();
+    token(&setup, &client).await.unwrap();
+    let header = part(setup.asked().param("client_assertion").unwrap(), 0);
+    assert_eq!(header["kid"], "k1");
+}
+
+#[tokio::test]
+async fn broken_key_file_keeps_the_old_key() {
+    let setup = Setup::start().await;
+    let key = obo_testkit::SigningKey::generate(Alg::Es256);
+    setup.idp.client("service-a").jwk(key.public_jwk("k1"));
+    let path = file("broken.pem", key.private_pem().as_bytes());
+    let auth = PrivateKeyJwt::from_pem_file(Algorithm::Es256, &path, None).unwrap();
+    let client = Client::new("service-a", auth).unwrap();
+    let half = key.private_pem()[..60].to_owned();
+    let rsa = obo_testkit::SigningKey::generate(Alg::Rs256).private_pem();
+    for broken in [String::new(), half, rsa] {
+        fs::write(&path, broken).unwrap();
+        token(&setup, &client).await.unwrap();
+    }
+    fs::remove_file(&path).unwrap();
+    token(&setup, &client).await.unwrap();
+}
+
 #[test]
 fn ca_16_a_key_file_that_will_not_do_is_named_and_not_quoted() {
     let es256 = obo_testkit::SigningKey::generate(Alg::Es256).private_pem();
@@ -105,6 +145,7 @@ fn ca_16_a_key_file_that_will_not_do_is_named_and_not_quoted() {
         let error = PrivateKeyJwt::from_pem_file(algorithm, &path, None).unwrap_err();
         assert_eq!(error.field(), "private_key");
         let told = format!("{error} {error:?}");
+        assert!(told.contains(path.to_str().unwrap()), "{told}");
         assert!(!told.contains(inside) && !told.contains("secret"), "{told}");
     }
 }

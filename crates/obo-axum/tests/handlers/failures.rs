@@ -1,0 +1,91 @@
+//! Failures of this service itself: any error by `?`, and what the log has of them.
+
+use std::convert::Infallible;
+use std::time::Duration;
+
+use axum::response::IntoResponse as _;
+use http::{Request, Response};
+use obo::{BoxError, CallError, Rejection};
+use obo_axum::Error;
+use obo_testkit::AuthorizationServer;
+use tower::{Layer as _, Service, ServiceBuilder, ServiceExt as _, service_fn};
+
+use crate::errors::{Calling, validated};
+use crate::log::Log;
+
+/// What a handler returns for this error, and what is logged of it.
+fn failed(error: impl Into<Error>) -> (u16, Vec<String>) {
+    let (log, _guard) = Log::capture();
+    let response = error.into().into_response();
+    (response.status().as_u16(), log.lines("request failed"))
+}
+
+/// A handler's call of a stack of layers, whose error is a `BoxError`.
+async fn handler<S>(stack: S, uri: &str) -> Result<(), Error>
+where
+    S: Service<Request<()>, Response = Response<()>, Error = BoxError>,
+{
+    stack.oneshot(Request::get(uri).body(()).unwrap()).await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn box_error_of_a_stack_keeps_its_answer() {
+    let idp = AuthorizationServer::start().await;
+    let (calling, caller) = (Calling::new(&idp), validated(&idp).await);
+    let to_b = calling.exchange.to(calling.to_b.clone());
+    let stack = |outcome: Result<(), std::fmt::Error>| {
+        let service_b = service_fn(move |_: Request<()>| async move { outcome.map(Response::new) });
+        let client = to_b.layer(service_b).on_behalf_of(&caller);
+        let layers = ServiceBuilder::new().load_shed();
+        layers.timeout(Duration::from_secs(5)).service(client)
+    };
+    let good = handler(stack(Ok(())), "https://b.example/").await;
+    assert!(good.is_ok());
+    let elsewhere = handler(stack(Ok(())), "https://c.example/").await;
+    let (status, logged) = failed(elsewhere.unwrap_err());
+    assert_eq!(status, 500);
+    assert!(logged[0].contains("https://c.example"), "{logged:?}");
+    calling.exchange.revoke(
+        caller.issuer(),
+        caller.subject(),
+        obo::Clock::system().now(),
+    );
+    let revoked = handler(stack(Ok(())), "https://b.example/").await;
+    let (status, logged) = failed(revoked.unwrap_err());
+    assert_eq!((status, logged.len()), (401, 0));
+}
+
+#[tokio::test]
+async fn box_error_of_a_layer_is_a_plain_failure() {
+    let never =
+        service_fn(|_: Request<()>| std::future::pending::<Result<Response<()>, Infallible>>());
+    let slow = ServiceBuilder::new().timeout(Duration::from_millis(1));
+    let (status, logged) = failed(handler(slow.service(never), "/").await.unwrap_err());
+    assert_eq!(status, 500);
+    assert!(logged[0].contains("timed out"), "{logged:?}");
+
+    let called = CallError::Inner(Box::from("connection refused"));
+    let (status, logged) = failed(BoxError::from(called));
+    assert_eq!(status, 502);
+    assert!(
+        logged[0].contains("the call failed: connection refused"),
+        "{logged:?}"
+    );
+    assert!(logged[0].contains("WARN") && logged[0].contains("status=502"));
+}
+
+#[test]
+fn cause_of_a_failure_is_logged() {
+    let (status, logged) = failed("x".parse::<u32>().unwrap_err());
+    assert_eq!((status, logged.len()), (500, 1));
+    assert!(logged[0].contains("invalid digit"), "{logged:?}");
+    let (status, logged) = failed("a text");
+    assert_eq!(status, 500);
+    assert!(logged[0].contains("a text"), "{logged:?}");
+    let (status, logged) = failed(Rejection::Misconfigured("no claims type"));
+    assert_eq!(status, 500);
+    assert!(logged[0].contains("no claims type"), "{logged:?}");
+    let (status, logged) = failed(Rejection::MissingCredentials);
+    assert_eq!((status, logged.len()), (401, 0));
+}

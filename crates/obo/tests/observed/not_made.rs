@@ -1,0 +1,188 @@
+//! Calls that are not made, and that no exchange reports.
+
+use std::convert::Infallible;
+use std::time::Duration;
+
+use http::{Request, Response};
+use obo::{Clock, Destination, Destinations, OnBehalfOfLayer, TestClock, TokenExchange};
+use tower::{Layer as _, ServiceExt as _, service_fn};
+use tracing::dispatcher::DefaultGuard;
+
+use crate::listen::listen;
+use crate::log::{Log, has};
+use crate::outbound::{Told, counted};
+use crate::stub::{Stub, audience};
+
+const NOT_MADE: &str = "call not made";
+const DENIED: (u16, &str) = (400, r#"{"error":"invalid_target"}"#);
+
+fn capture() -> (Log, DefaultGuard) {
+    let log = Log::default();
+    let subscriber = tracing_subscriber::fmt()
+        .with_ansi(false)
+        .with_max_level(tracing::Level::TRACE)
+        .with_writer(log.clone())
+        .finish();
+    (log, listen(subscriber))
+}
+
+fn to_b(exchange: &TokenExchange) -> OnBehalfOfLayer {
+    exchange.to(Destination::new("https://b.example:8443/api", audience("b")).unwrap())
+}
+
+fn request(uri: &str) -> Request<()> {
+    Request::get(uri).body(()).unwrap()
+}
+
+/// The one line of the log that says so.
+fn only_line(log: &Log) -> String {
+    let lines = log.lines(NOT_MADE);
+    assert_eq!(lines.len(), 1, "{lines:?}");
+    lines[0].clone()
+}
+
+fn code_total(told: &Told, code: &str) -> i64 {
+    told.total("obo_calls_not_made_total", &format!("code={code}"))
+}
+
+#[test]
+fn unknown_destination_is_logged_once() {
+    counted(async |told| {
+        let stub = Stub::start().await;
+        let caller = stub.caller("alice").await;
+        let (log, _guard) = capture();
+        let uri = "https://b.example:8443/other?q=s3cret".parse().unwrap();
+        to_b(&stub.exchange).token(&caller, &uri).await.unwrap_err();
+        let line = only_line(&log);
+        let configured = "configured: https://b.example:8443/api";
+        let asked = "https://b.example:8443 with path \"/other\"";
+        has(
+            &line,
+            &["WARN", r#"code="unknown_destination""#, asked, configured],
+        );
+        assert!(!line.contains("s3cret"), "{line}");
+        assert_eq!(code_total(&told, "unknown_destination"), 1);
+    });
+}
+
+#[test]
+fn app_only_call_to_nowhere_is_logged_once() {
+    counted(async |told| {
+        let stub = Stub::start().await;
+        let (log, _guard) = capture();
+        let known = Destination::new("https://b.example", audience("b")).unwrap();
+        let layer = stub
+            .exchange
+            .app_only_to_any(Destinations::new([known]).unwrap());
+        let inner = service_fn(|_: Request<()>| async { Ok::<_, Infallible>(Response::new(())) });
+        let called = layer.layer(inner).oneshot(request("https://c.example/"));
+        called.await.unwrap_err();
+        has(
+            &only_line(&log),
+            &["WARN", "https://c.example", "nothing is configured"],
+        );
+        assert_eq!(code_total(&told, "unknown_destination"), 1);
+    });
+}
+
+#[test]
+fn forgotten_subject_is_logged_as_a_warning() {
+    counted(async |told| {
+        let stub = Stub::start().await;
+        let (log, _guard) = capture();
+        let inner = service_fn(|_: Request<()>| async { Ok::<_, Infallible>(Response::new(())) });
+        let client = to_b(&stub.exchange).layer(inner);
+        let called = client.oneshot(request("https://b.example:8443/api"));
+        called.await.unwrap_err();
+        let line = only_line(&log);
+        has(
+            &line,
+            &[
+                "WARN",
+                r#"code="no_subject""#,
+                "on_behalf_of",
+                r#"target_audience="#,
+            ],
+        );
+        assert_eq!(code_total(&told, "no_subject"), 1);
+    });
+}
+
+#[test]
+fn revoked_and_expired_callers_are_logged() {
+    counted(async |told| {
+        let stub = Stub::start().await;
+        let caller = stub.caller("alice").await;
+        let exchange = stub.exchange.clone();
+        let (log, _guard) = capture();
+        let clock = TestClock::new(Clock::system().now());
+        clock.advance(Duration::from_secs(36_001));
+        let late = exchange.clone().clock(clock);
+        late.token(&caller, audience("b")).await.unwrap_err();
+        has(
+            &only_line(&log),
+            &["INFO", r#"code="subject_invalid""#, "expired"],
+        );
+        exchange.revoke(&stub.issuer(), "alice", Clock::system().now());
+        exchange.token(&caller, audience("b")).await.unwrap_err();
+        has(
+            &log.lines(NOT_MADE)[1],
+            &["INFO", r#"code="subject_invalid""#, "revoked"],
+        );
+        assert_eq!(code_total(&told, "subject_invalid"), 2);
+    });
+}
+
+#[test]
+fn cached_refusal_is_logged_with_each_call() {
+    counted(async |told| {
+        let stub = Stub::start().await;
+        let caller = stub.caller("alice").await;
+        stub.answers(DENIED);
+        let (log, _guard) = capture();
+        let ask = || stub.exchange.token(&caller, audience("b"));
+        // Both wait for one exchange, which reports it.
+        let (one, other) = tokio::join!(ask(), ask());
+        one.unwrap_err();
+        other.unwrap_err();
+        assert_eq!(log.lines("token not exchanged").len(), 1);
+        assert_eq!(log.lines(NOT_MADE).len(), 0);
+        ask().await.unwrap_err();
+        assert_eq!(log.lines("token not exchanged").len(), 1);
+        has(&only_line(&log), &["INFO", r#"code="target_denied""#]);
+        assert_eq!(code_total(&told, "target_denied"), 1);
+    });
+}
+
+#[test]
+fn overload_is_logged_as_a_warning() {
+    counted(async |told| {
+        let stub = Stub::start().await;
+        let caller = stub.caller("alice").await;
+        let exchange = stub.exchange.clone().concurrency(1).unwrap();
+        let (log, _guard) = capture();
+        let ask = |name: &str| exchange.token(&caller, audience(name));
+        let (first, second) = tokio::join!(ask("b"), ask("c"));
+        first.unwrap();
+        second.unwrap_err();
+        has(&only_line(&log), &["WARN", r#"code="overloaded""#]);
+        assert_eq!(code_total(&told, "overloaded"), 1);
+    });
+}
+
+#[test]
+fn failed_actor_is_logged_once_with_its_exchange() {
+    counted(async |told| {
+        let stub = Stub::start().await;
+        let caller = stub.caller("alice").await;
+        let actor = obo::exchange::ActorSource::client_credentials();
+        let exchange = stub.exchange.clone().actor(actor);
+        stub.answers(DENIED);
+        let (log, _guard) = capture();
+        for target in ["b", "c"] {
+            exchange.token(&caller, audience(target)).await.unwrap_err();
+        }
+        assert_eq!(log.lines(NOT_MADE).len(), 0, "the exchanges report it");
+        assert_eq!(code_total(&told, "target_denied"), 0);
+    });
+}
