@@ -1,4 +1,9 @@
 //! Token introspection (RFC 7662): what an authorization server says of a token, judged by the rules for a JWT's claims.
+#![deny(
+    clippy::wildcard_enum_match_arm,
+    clippy::match_wildcard_for_single_variants,
+    reason = "a case that is not named must not pass for a good token"
+)]
 
 mod refusal;
 mod signed;

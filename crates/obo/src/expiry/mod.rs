@@ -14,6 +14,11 @@
 //!
 //! What it does not do: look again whether a token was revoked; end a connection that was upgraded (a WebSocket), which
 //! is no response body; stop a task that a handler has spawned.
+#![deny(
+    clippy::wildcard_enum_match_arm,
+    clippy::match_wildcard_for_single_variants,
+    reason = "a case that is not named must not admit a request"
+)]
 
 mod body;
 mod future;
