@@ -64,6 +64,9 @@ impl CurrentActor {
     }
 
     /// Who the actor is. An `act` without `iss` is of the token's own issuer.
+    ///
+    /// The token's issuer wrote it, whatever issuer it names: it may vouch for its own actors, and for others only if you
+    /// trust it to.
     pub fn id(&self) -> &ActorId {
         &self.id
     }
