@@ -1,3 +1,9 @@
+#![deny(
+    clippy::wildcard_enum_match_arm,
+    clippy::match_wildcard_for_single_variants,
+    reason = "a case that is not named must not pass for a good token"
+)]
+
 use std::fmt;
 use std::sync::Arc;
 
@@ -58,6 +64,9 @@ impl CurrentActor {
     }
 
     /// Who the actor is. An `act` without `iss` is of the token's own issuer.
+    ///
+    /// The token's issuer wrote it, whatever issuer it names: it may vouch for its own actors, and for others only if you
+    /// trust it to.
     pub fn id(&self) -> &ActorId {
         &self.id
     }

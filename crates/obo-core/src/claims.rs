@@ -1,4 +1,9 @@
 //! The claims that decide: RFC 7519 section 4.1, RFC 9068 section 2.2, RFC 8693 section 4.
+#![deny(
+    clippy::wildcard_enum_match_arm,
+    clippy::match_wildcard_for_single_variants,
+    reason = "a case that is not named must not pass for a good token"
+)]
 
 use std::borrow::Cow;
 use std::fmt;
@@ -9,6 +14,7 @@ use serde_json::value::RawValue;
 
 use crate::actor::{Act, ActSeed, MAX_ACTORS};
 use crate::json::{Name, NumericDate, OneOrMany, Trace};
+use crate::kind::{Kind, KindClaim};
 use crate::payload::{Members, Payload, Span};
 use crate::{TokenError, UnixTime, values};
 
@@ -31,6 +37,8 @@ pub(crate) struct Claims {
     pub(crate) id_token: Option<&'static str>,
     /// The member that shows that this is another kind of JWT, whoever sends it.
     pub(crate) other_kind: Option<&'static str>,
+    /// There is a claim that names a kind.
+    says_kind: bool,
     /// They were told by the issuer, and have the members of RFC 7662 section 2.2 beside those of the token.
     pub(crate) of_answer: bool,
     /// Nobody but the client is in them: its identifier was taken for the subject.
@@ -67,15 +75,33 @@ impl Claims {
             claims.of_answer = true;
             claims.payload.leave_out_null();
         }
-        for name in ["typ", "token_use"] {
-            if let Some(kind) = claims.payload.value(name) {
-                let kind = values::text(kind).ok_or(TokenError::InvalidClaim(name))?;
-                if is_other_kind(&kind) {
-                    claims.other_kind = Some("the claim `typ` or `token_use` names another kind");
-                }
-            }
+        if claims.says_kind {
+            claims.read_kind()?;
         }
         Ok(claims)
+    }
+
+    /// Reads what the claims say of the kind of token.
+    fn read_kind(&mut self) -> Result<(), TokenError> {
+        for claim in KindClaim::ALL {
+            let Some(json) = self.payload.value(claim.name()) else {
+                continue;
+            };
+            let said = match (claim, values::text(json)) {
+                (_, Some(value)) => claim.says(&value),
+                (KindClaim::Class | KindClaim::Type, None) if json == "null" => continue,
+                (KindClaim::Class, None) => Kind::Other,
+                (KindClaim::Typ | KindClaim::Use | KindClaim::Type, None) => {
+                    return Err(TokenError::InvalidClaim(claim.name()));
+                }
+            };
+            match said {
+                Kind::Access => {}
+                Kind::Bound => self.bound = true,
+                Kind::Other => self.other_kind = Some(claim.problem()),
+            }
+        }
+        Ok(())
     }
 
     /// Reads what an issuer says of a token, as strictly, except that a member that is null is absent: servers write so what
@@ -167,6 +193,9 @@ impl<'de> Visitor<'de> for ClaimsVisitor<'_, 'de> {
                         "c_hash" => claims.id_token = Some("`c_hash` is of an ID token"),
                         "s_hash" => claims.id_token = Some("`s_hash` is of an ID token"),
                         "events" => claims.other_kind = Some("`events` is of an event token"),
+                        "typ" | "token_use" | "token_class" | "token_type" => {
+                            claims.says_kind = true;
+                        }
                         _ => {}
                     }
                     self.members.check(value, self.trace)?;
@@ -210,12 +239,4 @@ impl<'de> ClaimsVisitor<'_, 'de> {
             self.members.place(text)
         })
     }
-}
-
-/// Some servers sign every kind of token under the header `typ` `JWT` and tell them apart by a claim of that name, or by
-/// `token_use`.
-pub(crate) fn is_other_kind(kind: &str) -> bool {
-    ["ID", "Refresh", "Offline", "Logout"]
-        .iter()
-        .any(|other| kind.eq_ignore_ascii_case(other))
 }

@@ -7,6 +7,7 @@ use serde::de::{Deserializer as _, Error as _, MapAccess, Visitor};
 use crate::claims::Claims;
 use crate::crypto::{Algorithm, PublicKey};
 use crate::json::{Name, Names, Skip, Trace};
+use crate::kind::media_type;
 use crate::seen::seen;
 use crate::{BearerToken, TokenError, base64url};
 
@@ -97,9 +98,9 @@ impl<'a> UnverifiedJwt<'a> {
         self.jws.header.alg
     }
 
-    /// Refuses a token that says itself that it is none to be taken from its bearer, whoever made it and whatever is said
-    /// of it: by its claims `typ`, `token_use` or `events` it is another kind, such as a refresh token or an ID token, or
-    /// by `cnf` it is bound to a key (MT-03).
+    /// Rejects anything but a plain bearer access token, whatever is said of it: refresh tokens, ID tokens, event tokens and
+    /// others, by the header's `typ` or the claims `typ`, `token_use`, `token_class`, `token_type` and `events`; and tokens
+    /// bound to a key (`cnf`).
     ///
     /// [`check_unread`](Self::check_unread) does so for one that cannot be read.
     ///
@@ -107,6 +108,10 @@ impl<'a> UnverifiedJwt<'a> {
     ///
     /// [`TokenError::NotAnAccessToken`] or [`TokenError::Binding`].
     pub fn check_bearer(&self) -> Result<(), TokenError> {
+        if self.jws.header.typ.is_none() {
+            let reason = "the header's `typ` names another kind";
+            return Err(TokenError::NotAnAccessToken(reason));
+        }
         match (self.claims.other_kind, self.claims.bound) {
             (Some(reason), _) => Err(TokenError::NotAnAccessToken(reason)),
             (None, true) => Err(TokenError::Binding),
@@ -179,16 +184,6 @@ impl Typ {
         } else {
             None
         }
-    }
-}
-
-/// Media types compare without case and without `application/`.
-fn media_type(typ: &str) -> &str {
-    match typ.get(..12) {
-        Some(prefix) if prefix.eq_ignore_ascii_case("application/") => {
-            typ.get(12..).unwrap_or_default()
-        }
-        _ => typ,
     }
 }
 

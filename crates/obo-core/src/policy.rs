@@ -1,3 +1,9 @@
+#![deny(
+    clippy::wildcard_enum_match_arm,
+    clippy::match_wildcard_for_single_variants,
+    reason = "a case that is not named must not pass for a good token"
+)]
+
 use std::any::Any;
 use std::fmt;
 use std::sync::Arc;

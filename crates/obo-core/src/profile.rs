@@ -1,3 +1,9 @@
+#![deny(
+    clippy::wildcard_enum_match_arm,
+    clippy::match_wildcard_for_single_variants,
+    reason = "a case that is not named must not pass for a good token"
+)]
+
 mod mark;
 mod reading;
 
@@ -91,8 +97,8 @@ impl Profile {
     };
 
     /// For servers that send `typ` `JWT` or none: `iss`, `sub`, `aud` and `exp` are required, what else is there is
-    /// checked, and ID tokens are refused where they can be told: by `nonce`, `at_hash`, `c_hash`, `s_hash`, or a claim `typ`
-    /// or `token_use`; by the latter two refresh tokens as well.
+    /// checked. ID tokens are refused where `nonce`, `at_hash`, `c_hash` or `s_hash` shows them, and all other kinds of tokens
+    /// where the claims `typ`, `token_use`, `token_class`, `token_type` or `events` do.
     ///
     /// An ID token without any of these looks like an access token. Where an audience of this service is also the
     /// `client_id` of an application that people sign in to, ask for more: [`requires_client`](Self::requires_client), or

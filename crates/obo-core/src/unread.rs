@@ -1,10 +1,16 @@
+#![deny(
+    clippy::wildcard_enum_match_arm,
+    clippy::match_wildcard_for_single_variants,
+    reason = "a case that is not named must not pass for a good token"
+)]
+
 use std::fmt;
 
 use serde::de::{Deserializer as _, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-use crate::claims::is_other_kind;
 use crate::json::Name;
+use crate::kind::{Kind, KindClaim};
 use crate::{BearerToken, Issuer, TokenError, UnverifiedJwt, base64url, values};
 
 impl UnverifiedJwt<'_> {
@@ -74,13 +80,6 @@ impl<'de> Visitor<'de> for SaidVisitor<'_> {
                     said.is_of_another |= iss.as_deref() != Some(self.0.as_str());
                     continue;
                 }
-                "typ" | "token_use" => {
-                    let kind = values::text(map.next_value::<&RawValue>()?.get());
-                    // What is no text may mean anything.
-                    kind.is_none_or(|kind| is_other_kind(&kind)).then_some(
-                        TokenError::NotAnAccessToken("its `typ` or `token_use` names another kind"),
-                    )
-                }
                 "events" => {
                     map.next_value::<IgnoredAny>()?;
                     Some(TokenError::NotAnAccessToken(
@@ -91,10 +90,22 @@ impl<'de> Visitor<'de> for SaidVisitor<'_> {
                     map.next_value::<IgnoredAny>()?;
                     Some(TokenError::Binding)
                 }
-                _ => {
-                    map.next_value::<IgnoredAny>()?;
-                    None
-                }
+                name => match KindClaim::of(name) {
+                    Some(claim) => {
+                        let value = values::text(map.next_value::<&RawValue>()?.get());
+                        // What is not text may mean anything.
+                        let kind = value.map_or(Kind::Other, |value| claim.says(&value));
+                        match kind {
+                            Kind::Access => None,
+                            Kind::Bound => Some(TokenError::Binding),
+                            Kind::Other => Some(TokenError::NotAnAccessToken(claim.problem())),
+                        }
+                    }
+                    None => {
+                        map.next_value::<IgnoredAny>()?;
+                        None
+                    }
+                },
             };
             said.refused = said.refused.or(refused);
         }

@@ -1,4 +1,9 @@
 //! Request paths as configuration lists them: compared whole, byte by byte; never as a prefix, never decoded (BT-22).
+#![deny(
+    clippy::wildcard_enum_match_arm,
+    clippy::match_wildcard_for_single_variants,
+    reason = "a case that is not named must not admit a request"
+)]
 
 use std::borrow::{Borrow, Cow};
 

@@ -1,4 +1,9 @@
 //! What is listed by path, or by method and path: rules, and what is open to everybody.
+#![deny(
+    clippy::wildcard_enum_match_arm,
+    clippy::match_wildcard_for_single_variants,
+    reason = "a case that is not named must not admit a request"
+)]
 
 use std::collections::{HashMap, HashSet};
 

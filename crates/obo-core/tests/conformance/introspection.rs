@@ -230,6 +230,50 @@ fn in_05_the_kind_of_token_is_looked_at() {
     }
 }
 
+/// AT-13, IN-05, JW-31
+#[test]
+fn kinds_are_judged_by_one_rule_on_both_ways() {
+    let issuer = Issuer::new("https://idp.example").unwrap();
+    let header = b64(br#"{"alg":"HS256","typ":"JWT"}"#);
+    let ways = |claim: &str, value: &str| {
+        let token = Token::new().claim(claim, format!("{value:?}"));
+        let payload = format!(r#"{{"{claim}":"{value}"}}"#);
+        let cannot_be_read = format!("{header}.{}.AA", b64(payload.as_bytes()));
+        [
+            verdict(&token.mint()).map(drop),
+            judged(&token).map(drop),
+            strict().confirm(parse(&answer(&token)).unwrap()),
+            unread(&cannot_be_read, &issuer),
+        ]
+        .map(|verdict| verdict.map_err(|error| error.code()))
+    };
+    for claim in ["typ", "token_use", "token_class", "token_type"] {
+        for other in [
+            "refresh_token",
+            "Refresh",
+            "rt+jwt",
+            "application/rt+jwt",
+            "id_token",
+            "ID",
+            "logout_token",
+            "logout+jwt",
+            "secevent+jwt",
+            "token-introspection+jwt",
+            "client_assertion",
+            "dpop+jwt",
+            "urn:ietf:params:oauth:token-type:refresh_token",
+        ] {
+            let refused = [Err("not_an_access_token"); 4];
+            assert_eq!(ways(claim, other), refused, "{claim}: {other}");
+        }
+        for access in ["Bearer", "access", "access_token", "at+jwt"] {
+            assert_eq!(ways(claim, access), [Ok(()); 4], "{claim}: {access}");
+        }
+    }
+    let bound = [Err("binding_not_checked"); 4];
+    assert_eq!(ways("token_type", "DPoP"), bound);
+}
+
 /// There is no check of a binding, by which a bound token could be accepted.
 #[test]
 fn dp_25_mt_03_a_bound_token_is_refused_either_way() {

@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Response, StatusCode};
-use obo_core::{IntrospectionAnswer, SignedAnswer, has_media_type, introspection_refusal};
+use obo_core::{IntrospectionAnswer, SignedAnswer, has_media_type, introspection_refusal, is_json};
 use tokio::time::timeout;
 
 use super::Introspection;
@@ -127,7 +127,11 @@ impl Endpoint {
         clock: &Clock,
     ) -> Result<IntrospectionAnswer, TokenEndpointError> {
         if !settings.is_signed {
-            return IntrospectionAnswer::parse(answer.body());
+            // A page or a document of another kind is not to be taken for one, whatever it looks like.
+            return match is_json(answer.headers()) {
+                true => IntrospectionAnswer::parse(answer.body()),
+                false => Err(TokenEndpointError::unusable(not_json(answer))),
+            };
         }
         if !has_media_type(answer.headers(), SIGNED) {
             return Err(TokenEndpointError::unusable(
@@ -154,6 +158,13 @@ impl Endpoint {
                 "no key of the issuer fits the answer",
             )),
         }
+    }
+}
+
+fn not_json(answer: &Response<Bytes>) -> &'static str {
+    match has_media_type(answer.headers(), SIGNED) {
+        true => "the response is signed; set `signed` to accept signed responses, and these alone",
+        false => "the response is not JSON by its content type; it must be `application/json`",
     }
 }
 

@@ -60,6 +60,37 @@ async fn in_02_in_03_bt_18_what_is_no_answer_is_503_and_lets_nobody_in() {
     }
 }
 
+/// IN-03
+#[tokio::test]
+async fn response_must_be_json_by_its_content_type() {
+    const JSON: &str = "content-type: application/json";
+    for (content_type, expected) in [
+        (JSON, "ok"),
+        ("content-type: application/json; charset=utf-8", "ok"),
+        ("content-type: Application/vnd.idp+JSON", "ok"),
+        ("x: y", "introspection_unavailable"),
+        ("content-type: text/html", "introspection_unavailable"),
+        ("content-type: text/plain", "introspection_unavailable"),
+        ("content-type: application/jwt", "introspection_unavailable"),
+        (
+            "content-type: application/token-introspection+jwt",
+            "introspection_unavailable",
+        ),
+    ] {
+        let answer = ok(&good()).replace(JSON, content_type);
+        let endpoint = RawEndpoint::answering(answer).await;
+        let outcome = code(&endpoint.server(), "opaque").await;
+        assert_eq!(outcome, expected, "{content_type}");
+    }
+    let page = ok(r#"{"active":false}"#).replace(JSON, "content-type: text/html");
+    let endpoint = RawEndpoint::answering(page).await;
+    let refused = endpoint.server().validate("opaque").await.unwrap_err();
+    assert!(
+        refused.to_string().contains("not JSON by its content type"),
+        "{refused}"
+    );
+}
+
 #[tokio::test]
 async fn in_04_in_05_what_is_an_answer_against_the_token_is_401() {
     let good = good();

@@ -252,6 +252,47 @@ async fn in_05_jw_33_dp_25_mt_03_nor_is_one_that_is_bound_or_cannot_be_read_here
     }
 }
 
+/// JW-31
+#[tokio::test]
+async fn header_of_another_kind_is_refused_unasked() {
+    let (idp, server) = in_process(|asked| asked).await;
+    let (other, revocable) = in_process(|asked| asked.for_revocation()).await;
+    let by_keys = crate::guarded::service_a(other.known());
+    for typ in [
+        "rt+jwt",
+        "application/rt+jwt",
+        "RT+JWT",
+        "logout+jwt",
+        "secevent+jwt",
+        "token-introspection+jwt",
+        "dpop+jwt",
+        "client-authentication+jwt",
+        "id_token",
+        "refresh",
+    ] {
+        let token = || idp.token().header("typ", typ);
+        for token in [
+            token(),
+            token().without("iss"),
+            token().header("alg", "HS256"),
+            token().header("crit", vec!["x"]),
+            token().claim("act", serde_json::Value::Null),
+        ] {
+            let code = code(&server, &token.mint()).await;
+            assert_eq!(code, "not_an_access_token", "{typ}");
+        }
+        let token = other.token().header("typ", typ).mint();
+        for server in [&revocable, &by_keys] {
+            assert_eq!(code(server, &token).await, "wrong_type", "{typ}");
+        }
+    }
+    assert_eq!((calls(&idp), calls(&other)), (0, 0));
+    for typ in ["at+jwt", "application/at+jwt", "JWT"] {
+        let token = idp.token().header("typ", typ).mint();
+        assert_eq!(code(&server, &token).await, "ok", "{typ}");
+    }
+}
+
 #[tokio::test]
 async fn one_issuer_of_a_server_is_asked_about_opaque_tokens() {
     let (_, server) = over_socket(|asked| asked).await;

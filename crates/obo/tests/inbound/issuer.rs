@@ -25,6 +25,7 @@ pub(crate) const OAUTH: &str = "/.well-known/oauth-authorization-server";
 /// How a document is answered.
 #[derive(Clone)]
 pub(crate) enum Reply {
+    /// JSON, or what is taken for it.
     Body(String),
     Status(u16),
     /// A status with one header.
@@ -192,19 +193,14 @@ impl FakeIssuer {
         self.arrived.send_modify(|seen| *seen += 1);
         let response = match reply {
             None => self.document(path),
-            Some(Reply::Body(body)) => Response::new(body),
+            Some(Reply::Body(body)) => typed("application/json", body),
             Some(Reply::Status(status)) => answer(status),
             Some(Reply::Header(status, name, value)) => {
                 let mut response = answer(status);
                 response.headers_mut().insert(name, value.parse().unwrap());
                 response
             }
-            Some(Reply::Typed(media_type, body)) => {
-                let mut response = Response::new(body);
-                let value = media_type.parse().unwrap();
-                response.headers_mut().insert(header::CONTENT_TYPE, value);
-                response
-            }
+            Some(Reply::Typed(media_type, body)) => typed(media_type, body),
             Some(Reply::Fresh(said)) => {
                 let mut response = self.document(path);
                 let value = said.parse().unwrap();
@@ -222,7 +218,7 @@ impl FakeIssuer {
             }
             Some(Reply::Held(body)) => {
                 healed.changed().await.unwrap();
-                Response::new(body)
+                typed("application/json", body)
             }
             Some(Reply::Half) => {
                 let rest = stream::once(async { chunk() }).chain(stream::pending());
@@ -263,4 +259,11 @@ fn answer(status: u16) -> Response<String> {
         .status(status)
         .body(String::new())
         .unwrap()
+}
+
+fn typed(media_type: &str, body: String) -> Response<String> {
+    let mut response = Response::new(body);
+    let value = media_type.parse().unwrap();
+    response.headers_mut().insert(header::CONTENT_TYPE, value);
+    response
 }

@@ -1,3 +1,9 @@
+#![deny(
+    clippy::wildcard_enum_match_arm,
+    clippy::match_wildcard_for_single_variants,
+    reason = "a case that is not named must not be sent"
+)]
+
 use super::Rfc8693;
 use super::knobs::{Actor, Grant, TargetBy};
 use crate::dialect::Registration;
@@ -172,7 +178,7 @@ impl Rfc8693 {
         let Some(actor) = request.actor() else {
             return match self.knobs.actor {
                 Actor::Required => Err(unsayable("actor_token", "this server wants one")),
-                _ => Ok(()),
+                Actor::Forbidden | Actor::Optional => Ok(()),
             };
         };
         if self.knobs.actor == Actor::Forbidden || self.knobs.grant == Grant::JwtBearer {

@@ -99,7 +99,7 @@ fn at_13_an_id_token_is_refused_though_its_aud_is_the_client() {
     let refused = id_token.with("client_id", CLIENT).refusal(&pool());
     assert!(matches!(refused, TokenError::NotAnAccessToken(_)));
     let refused = user().with("token_use", "other").refusal(&pool());
-    assert_eq!(refused, TokenError::UnexpectedClaim("token_use"));
+    assert!(matches!(refused, TokenError::NotAnAccessToken(_)));
     let refused = user().without("token_use").refusal(&pool());
     assert_eq!(refused, TokenError::MissingClaim("token_use"));
 }
