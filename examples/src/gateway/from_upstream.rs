@@ -4,6 +4,7 @@ use http::header::{self, HeaderMap, HeaderValue};
 use http::{Response as HttpResponse, StatusCode};
 use http_body::Frame;
 use http_body_util::BodyExt as _;
+use obo::on_behalf_of::ResponseBody;
 
 use super::end_to_end::end_to_end;
 use super::refusal::Refusal;
@@ -13,7 +14,9 @@ const GRPC_STATUS: &str = "grpc-status";
 /// Makes an upstream's response one for the caller.
 ///
 /// What it says of the token is about ours, which the caller neither has nor could replace.
-pub(super) fn from_upstream(response: HttpResponse<Body>) -> Result<Response, Refusal> {
+pub(super) fn from_upstream(
+    response: HttpResponse<ResponseBody<Body>>,
+) -> Result<Response, Refusal> {
     let (parts, body) = response.into_parts();
     let (status, mut headers) = (parts.status, parts.headers);
     if status == StatusCode::UNAUTHORIZED || is_unauthenticated(&headers) {
