@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use http::{Request, Response};
-use obo::on_behalf_of::Replay;
+use obo::on_behalf_of::{Replay, ResponseBody};
 use obo::{BoxError, CallError, Validated};
 use pin_project_lite::pin_project;
 use tonic::Status;
@@ -62,7 +62,7 @@ where
     S: Service<Request<Body>, Response = Response<R>> + Clone,
     S::Error: Into<BoxError>,
 {
-    type Response = Response<R>;
+    type Response = Response<ResponseBody<R>>;
     type Error = Status;
     type Future = ResponseFuture<obo::on_behalf_of::ResponseFuture<S, Body>>;
 

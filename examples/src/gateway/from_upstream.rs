@@ -4,6 +4,7 @@ use http::header::{self, HeaderMap, HeaderValue};
 use http::{Response as HttpResponse, StatusCode};
 use http_body::Frame;
 use http_body_util::BodyExt as _;
+use obo::on_behalf_of::ResponseBody;
 
 use super::caller_headers::CallerHeaders;
 use super::end_to_end::end_to_end;
@@ -15,7 +16,7 @@ const GRPC_STATUS: &str = "grpc-status";
 ///
 /// What it says of the token is about ours, which the caller neither has nor could replace.
 pub(super) fn from_upstream(
-    response: HttpResponse<Body>,
+    response: HttpResponse<ResponseBody<Body>>,
     claims: &CallerHeaders,
 ) -> Result<Response, Refusal> {
     let (parts, body) = response.into_parts();

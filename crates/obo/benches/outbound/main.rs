@@ -41,7 +41,7 @@ fn answer(request: Request<()>) -> Ready<Result<Response<()>, Infallible>> {
     ready(Ok(Response::new(())))
 }
 
-fn call<S: Service<Request<()>, Response = Response<()>>>(service: &mut S) {
+fn call<S: Service<Request<()>>>(service: &mut S) {
     let request = Request::get("https://b.example/stock").body(()).unwrap();
     let response = service.call(request).now_or_never();
     assert!(response.expect("an answer without waiting").is_ok());

@@ -5,7 +5,7 @@ use http::{Request, Response};
 use tower_service::Service;
 
 use super::AppOnlyLayer;
-use crate::on_behalf_of::{Replay, ResponseFuture};
+use crate::on_behalf_of::{Replay, ResponseBody, ResponseFuture};
 use crate::{BoxError, CallError};
 
 /// A client whose requests carry tokens of this service's own; an [`AppOnlyLayer`] makes it.
@@ -28,7 +28,7 @@ where
     S: Service<Request<B>, Response = Response<R>> + Clone,
     S::Error: Into<BoxError>,
 {
-    type Response = Response<R>;
+    type Response = Response<ResponseBody<R>>;
     type Error = CallError;
     type Future = ResponseFuture<S, B>;
 
@@ -50,7 +50,7 @@ where
     S::Error: Into<BoxError>,
     B: Send + 'static,
 {
-    type Response = Response<R>;
+    type Response = Response<ResponseBody<R>>;
     type Error = CallError;
     type Future = ResponseFuture<S, B>;
 

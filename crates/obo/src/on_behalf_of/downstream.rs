@@ -24,8 +24,8 @@ pub(super) fn refusal<R>(response: &Response<R>) -> Option<Refusal> {
     Some(needed.map_or(Refusal::Token, Refusal::StepUp))
 }
 
-/// A gRPC response without messages has its status in the headers.
-fn is_unauthenticated(headers: &HeaderMap) -> bool {
+/// The status of a gRPC response, in its trailers, or in the headers if there are no messages.
+pub(super) fn is_unauthenticated(headers: &HeaderMap) -> bool {
     headers.get("grpc-status").is_some_and(|code| code == "16")
 }
 

@@ -9,6 +9,7 @@ use http::{Request, Response, header};
 use pin_project_lite::pin_project;
 use tower_service::Service;
 
+use super::body::{ResponseBody, watched};
 use super::downstream::{Refusal, refusal};
 use super::replay::{Again, Replay};
 use crate::exchange::{Ask, ResponseFuture as Exchanging};
@@ -49,7 +50,8 @@ pin_project! {
         Calling {
             #[pin]
             future: S::Future,
-            exchanged: Exchanged,
+            // Taken when the response is there.
+            exchanged: Option<Exchanged>,
         },
         Failed {
             error: Option<ExchangeError>,
@@ -212,7 +214,7 @@ where
             .insert(header::AUTHORIZATION, authorization);
         Self::Calling {
             future: inner.call(request),
-            exchanged,
+            exchanged: Some(exchanged),
         }
     }
 }
@@ -222,7 +224,7 @@ where
     S: Service<Request<B>, Response = Response<R>> + Clone,
     S::Error: Into<BoxError>,
 {
-    type Output = Result<Response<R>, CallError>;
+    type Output = Result<Response<ResponseBody<R>>, CallError>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut this = self.project();
@@ -259,9 +261,12 @@ where
                     // Dropped below unless it is used: what is still sent of the body is not recorded any more.
                     let second = this.second.take();
                     let mut response = called.map_err(CallError::inner)?;
+                    let Some(exchanged) = exchanged.take() else {
+                        return Poll::Pending;
+                    };
                     let may_try_again = match refusal(&response) {
                         None => false,
-                        Some(Refusal::Token) => this.exchange.reject(exchanged),
+                        Some(Refusal::Token) => this.exchange.reject(&exchanged),
                         Some(Refusal::StepUp(needed)) => match this.called {
                             Some(called) if called.is_for_user => {
                                 let target = called.target.as_deref();
@@ -276,7 +281,7 @@ where
                     let second = second.filter(|_| may_try_again);
                     let Some((wanted, pending)) = second.and_then(Second::pending) else {
                         response.extensions_mut().insert(exchanged.source());
-                        return Poll::Ready(Ok(response));
+                        return Poll::Ready(Ok(watched(response, this.exchange, exchanged)));
                     };
                     State::exchanging(this.exchange, wanted, pending)
                 }

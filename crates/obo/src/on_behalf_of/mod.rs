@@ -13,6 +13,8 @@
 //! 5. An answer that rejects the token (401, gRPC `UNAUTHENTICATED`) lets it go. Where the request can be
 //!    [replayed](Replay) it is sent once more, with a new token. One that wants more of the user (RFC 9470, a claims
 //!    challenge) is an error that says so to our own caller. A second rejection is passed on, as are all other answers.
+//!    A gRPC response whose status comes at its end evicts the token then, and is not replayed: its [body](ResponseBody)
+//!    is watched as it is read.
 //!
 //! The caller's own token never goes out.
 //!
@@ -44,6 +46,7 @@
 //! A client that is no service at all asks for the token: [`OnBehalfOfLayer::token`] for a URI,
 //! [`TokenExchange::token`](crate::TokenExchange::token) for an audience.
 
+mod body;
 mod downstream;
 mod future;
 mod layer;
@@ -51,7 +54,9 @@ mod recorded;
 mod replay;
 mod route;
 mod service;
+mod web_frames;
 
+pub use body::ResponseBody;
 pub use future::ResponseFuture;
 pub use layer::OnBehalfOfLayer;
 pub use recorded::RecordedBody;

@@ -4,7 +4,7 @@ use std::task::{Context, Poll};
 use http::{Request, Response};
 use tower_service::Service;
 
-use super::{OnBehalfOfLayer, Replay, ResponseFuture};
+use super::{OnBehalfOfLayer, Replay, ResponseBody, ResponseFuture};
 use crate::exchange::Ask;
 use crate::{BoxError, CallError, ExchangeError, Validated};
 
@@ -78,7 +78,7 @@ where
     S: Service<Request<B>, Response = Response<R>> + Clone,
     S::Error: Into<BoxError>,
 {
-    type Response = Response<R>;
+    type Response = Response<ResponseBody<R>>;
     type Error = CallError;
     type Future = ResponseFuture<S, B>;
 
@@ -100,7 +100,7 @@ where
     S::Error: Into<BoxError>,
     B: Send + 'static,
 {
-    type Response = Response<R>;
+    type Response = Response<ResponseBody<R>>;
     type Error = CallError;
     type Future = ResponseFuture<S, B>;
 

@@ -32,6 +32,7 @@ mod outages;
 mod readiness;
 mod refused_answers;
 mod rejected;
+mod rejected_late;
 mod renewal;
 mod replaced;
 mod retries;

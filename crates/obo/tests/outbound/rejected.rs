@@ -33,15 +33,15 @@ fn request() -> Request<&'static str> {
         .unwrap()
 }
 
-async fn call<S, B>(service: &mut S, request: Request<B>) -> Response<()>
+async fn call<S, B, R>(service: &mut S, request: Request<B>) -> Response<R>
 where
-    S: Service<Request<B>, Response = Response<()>>,
+    S: Service<Request<B>, Response = Response<R>>,
     S::Error: std::fmt::Debug,
 {
     service.ready().await.unwrap().call(request).await.unwrap()
 }
 
-fn source(response: &Response<()>) -> TokenSource {
+fn source<R>(response: &Response<R>) -> TokenSource {
     *response.extensions().get().unwrap()
 }
 

@@ -1,0 +1,251 @@
+//! The frames in the body of a gRPC-Web response, read as they pass by:
+//! <https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-WEB.md>.
+
+/// How much of the trailers is kept until they are complete.
+const MOST: usize = 8 * 1024;
+
+/// Looks for the trailers, which are the last frame; messages are skipped.
+pub(super) struct WebFrames {
+    base64: Option<Base64>,
+    frames: Frames,
+}
+
+enum Frames {
+    /// A flag and the length, of which so many bytes were read.
+    Head {
+        bytes: [u8; 5],
+        read: usize,
+    },
+    Message {
+        left: usize,
+    },
+    Trailers {
+        text: Vec<u8>,
+        left: usize,
+    },
+    Done,
+}
+
+const START: Frames = Frames::Head {
+    bytes: [0; 5],
+    read: 0,
+};
+
+impl WebFrames {
+    pub(super) fn new(is_text: bool) -> Self {
+        Self {
+            base64: is_text.then(Base64::default),
+            frames: START,
+        }
+    }
+
+    /// Reads on; whether the status is `UNAUTHENTICATED`.
+    pub(super) fn says_unauthenticated(&mut self, bytes: &[u8]) -> bool {
+        let Some(base64) = &mut self.base64 else {
+            return self.frames.read(bytes);
+        };
+        bytes.iter().any(|character| match base64.read(*character) {
+            Ok(Some((bytes, length))) => {
+                let decoded = bytes.get(..length).unwrap_or_default();
+                self.frames.read(decoded)
+            }
+            Ok(None) => false,
+            Err(NotBase64) => {
+                self.frames = Frames::Done;
+                false
+            }
+        })
+    }
+}
+
+impl Frames {
+    fn read(&mut self, mut bytes: &[u8]) -> bool {
+        loop {
+            let next = match self {
+                Self::Head { bytes: head, read } => {
+                    let (missing, rest) = bytes.split_at((head.len() - *read).min(bytes.len()));
+                    bytes = rest;
+                    for (slot, byte) in head.iter_mut().skip(*read).zip(missing) {
+                        *slot = *byte;
+                    }
+                    *read += missing.len();
+                    if *read < head.len() {
+                        return false;
+                    }
+                    let [flag, length @ ..] = *head;
+                    let left = usize::try_from(u32::from_be_bytes(length)).unwrap_or(usize::MAX);
+                    match flag {
+                        0x80 => Self::Trailers {
+                            text: Vec::new(),
+                            left,
+                        },
+                        _ => Self::Message { left },
+                    }
+                }
+                Self::Message { left } => {
+                    let (message, rest) = bytes.split_at((*left).min(bytes.len()));
+                    bytes = rest;
+                    *left -= message.len();
+                    if *left > 0 {
+                        return false;
+                    }
+                    START
+                }
+                Self::Trailers { text, left } => {
+                    let (part, _) = bytes.split_at((*left).min(bytes.len()));
+                    let room = MOST - text.len();
+                    text.extend(part.iter().take(room));
+                    *left -= part.len();
+                    if *left > 0 {
+                        return false;
+                    }
+                    let is_unauthenticated = is_unauthenticated(text);
+                    *self = Self::Done;
+                    return is_unauthenticated;
+                }
+                Self::Done => return false,
+            };
+            *self = next;
+        }
+    }
+}
+
+/// Trailers in the body are lines as HTTP/1.1 writes them.
+fn is_unauthenticated(trailers: &[u8]) -> bool {
+    trailers.split(|b| *b == b'\n').any(|line| {
+        let colon = line.iter().position(|b| *b == b':');
+        let Some((name, value)) = colon.and_then(|colon| line.split_at_checked(colon)) else {
+            return false;
+        };
+        let value = value.strip_prefix(b":").unwrap_or_default();
+        name.trim_ascii().eq_ignore_ascii_case(b"grpc-status") && value.trim_ascii() == b"16"
+    })
+}
+
+/// Base64 in groups of four characters, each of which may be padded: one body is several texts, one after the other.
+#[derive(Default)]
+struct Base64 {
+    bits: u32,
+    characters: usize,
+    padding: usize,
+}
+
+struct NotBase64;
+
+impl Base64 {
+    /// What a group holds, when it is complete.
+    fn read(&mut self, character: u8) -> Result<Option<([u8; 3], usize)>, NotBase64> {
+        let value = match character {
+            b'A'..=b'Z' => character - b'A',
+            b'a'..=b'z' => character - b'a' + 26,
+            b'0'..=b'9' => character - b'0' + 52,
+            b'+' => 62,
+            b'/' => 63,
+            b'=' => {
+                self.padding += 1;
+                0
+            }
+            b'\r' | b'\n' => return Ok(None),
+            _ => return Err(NotBase64),
+        };
+        self.bits = self.bits << 6 | u32::from(value);
+        self.characters += 1;
+        if self.characters < 4 {
+            return Ok(None);
+        }
+        let group = std::mem::take(self);
+        let [_, bytes @ ..] = group.bits.to_be_bytes();
+        match group.padding {
+            padding @ 0..=2 => Ok(Some((bytes, 3 - padding))),
+            _ => Err(NotBase64),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use base64::Engine as _;
+    use base64::engine::general_purpose::STANDARD;
+
+    use super::*;
+
+    fn frame(flag: u8, payload: &[u8]) -> Vec<u8> {
+        let length = u32::try_from(payload.len()).unwrap().to_be_bytes();
+        [&[flag], &length[..], payload].concat()
+    }
+
+    fn body(trailers: &str) -> Vec<u8> {
+        [
+            frame(0, b"a message"),
+            frame(0, b""),
+            frame(1, &[0x80; 300]),
+            frame(0x80, trailers.as_bytes()),
+        ]
+        .concat()
+    }
+
+    /// Whether it is found in pieces of any size.
+    fn is_found(body: &[u8], is_text: bool) -> bool {
+        let found = [1, 2, 3, 5, 7, 64, usize::MAX].map(|size| {
+            let mut frames = WebFrames::new(is_text);
+            body.chunks(size.min(body.len()))
+                .any(|piece| frames.says_unauthenticated(piece))
+        });
+        assert!(found.iter().all(|it| *it == found[0]), "{found:?}");
+        found[0]
+    }
+
+    #[test]
+    fn a_status_is_found_in_trailers_alone() {
+        for (trailers, expected) in [
+            ("grpc-status: 16\r\n", true),
+            ("grpc-status:16", true),
+            ("grpc-message:no\r\nGRPC-Status:16\r\n", true),
+            ("grpc-status: 0\r\n", false),
+            ("grpc-status: 160\r\n", false),
+            ("x-grpc-status: 16\r\n", false),
+            ("grpc-message: grpc-status:16\r\n", false),
+            ("", false),
+        ] {
+            let body = body(trailers);
+            assert_eq!(is_found(&body, false), expected, "{trailers:?}");
+            assert_eq!(is_found(STANDARD.encode(&body).as_bytes(), true), expected);
+        }
+        assert!(!is_found(&frame(0, b"grpc-status: 16\r\n"), false));
+    }
+
+    #[test]
+    fn padded_texts_may_follow_each_other() {
+        let (message, trailers) = (frame(0, b"ab"), frame(0x80, b"grpc-status: 16"));
+        for split in 1..trailers.len() {
+            let (first, second) = trailers.split_at(split);
+            let texts = [&*message, first, second].map(|part| STANDARD.encode(part));
+            assert!(is_found(texts.concat().as_bytes(), true), "{split}");
+        }
+    }
+
+    #[test]
+    fn endless_trailers_take_little_memory() {
+        let mut frames = WebFrames::new(false);
+        assert!(!frames.says_unauthenticated(&[0x80, 0xff, 0xff, 0xff, 0xff]));
+        for _ in 0..1000 {
+            assert!(!frames.says_unauthenticated(&[b'x'; 1024]));
+        }
+        let Frames::Trailers { text, .. } = &frames.frames else {
+            panic!("not in the trailers");
+        };
+        assert!(text.capacity() <= 2 * MOST);
+    }
+
+    #[test]
+    fn what_is_not_base64_is_not_read() {
+        let text = STANDARD.encode(frame(0x80, b"grpc-status: 16"));
+        for broken in [
+            format!("!{text}"),
+            format!("===={text}"),
+            format!("\u{e9}{text}"),
+        ] {
+            assert!(!is_found(broken.as_bytes(), true), "{broken}");
+        }
+    }
+}
