@@ -149,6 +149,26 @@ fn error_names_the_member_at_fault() {
     }
 }
 
+/// OB-01
+#[test]
+fn error_shows_no_token_that_is_repeated() {
+    let request = for_service_b(&["a"]);
+    let subject = request.subject().subject_token().expose();
+    let quoted = format!("\"{subject}\"");
+    for member in [
+        "token_type",
+        "issued_token_type",
+        "scope",
+        "audience",
+        "resource",
+    ] {
+        let error = read(&request, &with(member, &quoted)).expect_err(member);
+        let shown = format!("{error} {error:?}");
+        assert!(shown.contains("[redacted]"), "{shown}");
+        assert!(!shown.contains(&subject[..12]), "{shown}");
+    }
+}
+
 /// TX-13
 #[test]
 fn response_for_another_target_is_refused() {
