@@ -254,7 +254,7 @@ async fn in_05_jw_33_dp_25_mt_03_nor_is_one_that_is_bound_or_cannot_be_read_here
 
 /// IN-08: the issuer calls all of them active, and leaves out for whom they are.
 #[tokio::test]
-async fn jwt_that_names_only_others_is_not_introspected() {
+async fn jwt_for_others_is_not_introspected() {
     let (idp, server) = in_process(|asked| asked.accepts_missing_audience()).await;
     let mut said = crate::asked::active(&idp);
     said.as_object_mut().unwrap().remove("aud");
