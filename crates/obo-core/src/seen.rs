@@ -3,9 +3,9 @@
 use std::fmt::Write as _;
 
 /// The most of one value that an error shows, in characters.
-const MAX_VALUE: usize = 64;
+const MAX_VALUE: usize = 48;
 /// The most values of a list that an error shows.
-const MAX_VALUES: usize = 4;
+const MAX_VALUES: usize = 3;
 
 /// Letters of any language and the printable ASCII: no line separator, no change of direction, no escape.
 pub(crate) fn printable(text: &str, most: usize) -> String {
@@ -46,6 +46,6 @@ mod tests {
         assert_eq!(seen(&"x".repeat(1000)).len(), MAX_VALUE + 2);
         assert_eq!(all_seen([]), "none");
         let many = ["a"; 10];
-        assert_eq!(all_seen(many), r#""a", "a", "a", "a" and 6 more"#);
+        assert_eq!(all_seen(many), r#""a", "a", "a" and 7 more"#);
     }
 }

@@ -134,7 +134,7 @@ async fn the_same_server_comes_of_every_format() {
 }
 
 #[tokio::test]
-async fn profile_settings_are_read_from_a_file() {
+async fn file_sets_profile_settings() {
     let idp = AuthorizationServer::start().await;
     let server = |settings: &str| {
         let issuer = idp.issuer();

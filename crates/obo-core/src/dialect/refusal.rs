@@ -242,7 +242,7 @@ fn max_age(json: &RawValue) -> Option<u64> {
 }
 
 /// Some servers quote the token they refuse.
-fn without_tokens(exchange: Option<&ExchangeRequest>, text: &str) -> String {
+pub(super) fn without_tokens(exchange: Option<&ExchangeRequest>, text: &str) -> String {
     let Some(request) = exchange else {
         return text.to_owned();
     };

@@ -93,7 +93,7 @@ fn at_03_at_04_jw_16_prefix_suffix_and_case_are_other_values() {
 #[test]
 fn jw_35_huge_values() {
     let huge = format!("\"{}\"", "x".repeat(10_000));
-    let seen = format!("\"{}\"", "x".repeat(64));
+    let seen = format!("\"{}\"", "x".repeat(48));
     for (claim, error) in [("iss", issuer_unknown()), ("aud", not_for_us(seen))] {
         let token = Token::new().claim(claim, huge.as_str()).mint();
         assert_eq!(refusal(&token), error);
@@ -108,7 +108,7 @@ fn jw_35_huge_values() {
     }
     let many: Vec<_> = (0..1_000).map(|i| format!("\"a{i}\"")).collect();
     let token = Token::new().claim("aud", format!("[{}]", many.join(",")));
-    let seen = r#""a0", "a1", "a2", "a3" and 996 more"#;
+    let seen = r#""a0", "a1", "a2" and 997 more"#;
     assert_eq!(refusal(&token.mint()), not_for_us(seen));
 }
 

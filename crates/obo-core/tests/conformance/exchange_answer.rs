@@ -105,7 +105,7 @@ fn tx_17_scope_is_what_was_granted_and_never_wider_than_asked() {
 
 /// TX-17
 #[test]
-fn scope_is_text_or_array_by_setting() {
+fn scope_form_is_a_setting() {
     let request = for_service_b(&["a", "b"]);
     let lenient = Rfc8693::new().scope_text_or_array();
     let read = |dialect: &Rfc8693, json: &str| {
@@ -146,6 +146,26 @@ fn error_names_the_member_at_fault() {
         let error = read(&for_service_b(&["a"]), &with(member, odd)).unwrap_err();
         assert!(error.to_string().contains(seen), "{error}");
         assert_eq!(error.class(), ErrorClass::AnswerUnusable);
+    }
+}
+
+/// OB-01
+#[test]
+fn error_redacts_repeated_tokens() {
+    let request = for_service_b(&["a"]);
+    let subject = request.subject().subject_token().expose();
+    let quoted = format!("\"{subject}\"");
+    for member in [
+        "token_type",
+        "issued_token_type",
+        "scope",
+        "audience",
+        "resource",
+    ] {
+        let error = read(&request, &with(member, &quoted)).expect_err(member);
+        let shown = format!("{error} {error:?}");
+        assert!(shown.contains("[redacted]"), "{shown}");
+        assert!(!shown.contains(&subject[..12]), "{shown}");
     }
 }
 

@@ -107,7 +107,7 @@ fn only_invalid_client_is_our_credential() {
 
 /// TX-21
 #[test]
-fn unknown_error_with_403_denies_the_target() {
+fn unknown_403_error_denies_target() {
     for code in ["forbidden", "policy_violation", "not_allowed"] {
         assert_eq!(class(403, &error(code)), ErrorClass::TargetDenied, "{code}");
         assert_eq!(
@@ -124,7 +124,7 @@ fn unknown_error_with_403_denies_the_target() {
 
 /// TX-21
 #[test]
-fn error_in_a_200_is_that_error() {
+fn error_in_200_is_that_error() {
     for (code, expected) in [
         ("invalid_grant", ErrorClass::SubjectInvalid),
         ("invalid_target", ErrorClass::TargetDenied),

@@ -450,7 +450,7 @@ fn own_audience_of_others_is_refused() {
 
 /// IN-03
 #[test]
-fn error_in_a_200_is_named() {
+fn error_in_200_is_named() {
     for (code, class) in [
         ("invalid_client", ErrorClass::ClientMisconfigured),
         ("server_error", ErrorClass::Transient),

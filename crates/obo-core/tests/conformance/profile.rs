@@ -201,7 +201,7 @@ fn at_10_a_rich_group_fails_no_token() {
 
 /// AT-11
 #[test]
-fn client_prefix_of_the_client_is_a_service() {
+fn prefixed_client_is_a_service() {
     let kind = |sub: &str, client: &str| {
         let token = Token::new().claim("sub", format!("{sub:?}"));
         let token = token.claim("client_id", format!("{client:?}"));
@@ -224,7 +224,7 @@ fn client_prefix_of_the_client_is_a_service() {
 
 /// TX-34
 #[test]
-fn one_setting_reads_scope_in_either_form() {
+fn one_setting_reads_either_scope() {
     for (profile, claim) in [
         (Profile::LENIENT, "scope"),
         (

@@ -162,7 +162,7 @@ fn ob_01_bt_19_no_refusal_repeats_bytes_of_the_token() {
 
 /// BT-19
 #[test]
-fn refusal_shows_audience_and_type_cut_and_cleaned() {
+fn refusal_shows_seen_values_cut() {
     let value = format!("service-b\\r\\nx\\u202e{}", "y".repeat(1_000));
     let quoted = format!("\"{value}\"");
     for token in [

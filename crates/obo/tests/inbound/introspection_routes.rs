@@ -293,6 +293,47 @@ async fn header_of_another_kind_is_refused_unasked() {
     }
 }
 
+/// IN-08: the issuer calls all of them active, and leaves out for whom they are.
+#[tokio::test]
+async fn jwt_for_others_is_not_introspected() {
+    let (idp, server) = in_process(|asked| asked.accepts_missing_audience()).await;
+    let mut said = crate::asked::active(&idp);
+    said.as_object_mut().unwrap().remove("aud");
+    idp.reply(
+        crate::asked::INTROSPECT,
+        crate::issuer::Reply::Body(said.to_string()),
+    );
+    let token = |aud: &serde_json::Value| idp.token().claim("aud", aud.clone());
+    for other in [
+        serde_json::json!("service-b"),
+        serde_json::json!(["service-b", "x"]),
+        serde_json::json!([]),
+    ] {
+        for token in [
+            token(&other),
+            token(&other).without("iss"),
+            token(&other).header("alg", "HS256"),
+            token(&other).claim("exp", "soon"),
+        ] {
+            assert_eq!(
+                code(&server, &token.mint()).await,
+                "wrong_audience",
+                "{other}"
+            );
+        }
+    }
+    assert_eq!(calls(&idp), 0);
+    let own = serde_json::json!(["x", "service-a"]);
+    for token in [
+        token(&own),
+        idp.token().without("aud"),
+        token(&own).header("alg", "HS256"),
+    ] {
+        assert_eq!(code(&server, &token.mint()).await, "ok");
+    }
+    assert_eq!(code(&server, crate::asked::OPAQUE).await, "ok");
+}
+
 #[tokio::test]
 async fn one_issuer_of_a_server_is_asked_about_opaque_tokens() {
     let (_, server) = over_socket(|asked| asked).await;

@@ -53,7 +53,7 @@ async fn ob_01_nothing_that_can_be_printed_holds_a_token() {
 
 /// OB-01, BT-19
 #[tokio::test]
-async fn audience_and_type_are_for_logs_alone() {
+async fn audience_and_type_reach_logs_only() {
     let idp = FakeIssuer::new().await;
     let guarded = Guarded::by(idp.known());
     for (bad, seen) in [

@@ -225,7 +225,7 @@ fn listing(
 
 /// MD-08
 #[tokio::test]
-async fn grant_that_metadata_leaves_out_is_named() {
+async fn unlisted_grant_is_named() {
     let setup = Setup::start().await;
     let caller = setup.caller("alice").await;
     let refused = |grants: &serde_json::Value, status: u16, code: &'static str| {

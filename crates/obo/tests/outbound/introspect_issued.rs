@@ -58,7 +58,7 @@ fn said(members: Value) -> Answer {
 }
 
 #[tokio::test]
-async fn opaque_token_for_the_target_is_used() {
+async fn opaque_token_for_target_is_used() {
     let setup = Setup::start().await;
     for aud in [json!("service-b"), json!(["x", "service-b"])] {
         let active = said(json!({ "active": true, "aud": aud }));

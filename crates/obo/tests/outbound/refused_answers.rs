@@ -273,7 +273,7 @@ async fn te_06_what_is_no_json_object_is_unusable() {
 
 /// TX-21
 #[tokio::test]
-async fn error_in_a_200_has_its_class() {
+async fn error_in_200_has_its_class() {
     let setup = Setup::start().await;
     for (code, kind) in [
         ("invalid_grant", Kind::SubjectInvalid),

@@ -147,7 +147,7 @@ async fn te_06_a_connection_that_ends_early_is_transient() {
 }
 
 #[tokio::test]
-async fn failure_of_the_server_keeps_its_status() {
+async fn server_failure_keeps_its_status() {
     for line in [
         "500 Internal Server Error",
         "503 Service Unavailable",

@@ -10,8 +10,8 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 use super::Rfc8693;
-use crate::dialect::refusal::{refusal, refusal_in_success};
-use crate::seen::{all_seen, seen};
+use crate::dialect::refusal::{refusal, refusal_in_success, without_tokens};
+use crate::seen::all_seen;
 use crate::{
     ErrorClass, ExchangeRequest, IssuedToken, Scope, Secret, Target, TokenEndpointError, TokenType,
     UnixTime, has_media_type, json, values,
@@ -33,6 +33,15 @@ impl<'a> Asked<'a> {
             Self::Exchange(request) => Some(request.target()),
             Self::Client(target) => target,
         }
+    }
+
+    /// Values of the response for an error, without tokens that the server repeats in them.
+    fn seen<'v>(self, values: impl IntoIterator<Item = &'v str>) -> String {
+        let values = values.into_iter();
+        let values: Vec<_> = values
+            .map(|value| without_tokens(self.exchange(), value))
+            .collect();
+        all_seen(values.iter().map(String::as_str))
     }
 
     fn exchange(self) -> Option<&'a ExchangeRequest> {
@@ -94,7 +103,8 @@ impl Rfc8693 {
         let token = text("access_token", answer.access_token)?
             .map(Secret::new)
             .ok_or_else(|| unusable("the response has no `access_token`"))?;
-        self.check_token_type(text("token_type", answer.token_type)?.as_deref())?;
+        let token_type = text("token_type", answer.token_type)?;
+        self.check_token_type(asked, token_type.as_deref())?;
         if let Asked::Exchange(request) = asked {
             let issued = text("issued_token_type", answer.issued_token_type)?;
             self.check_issued_type(request, issued)?;
@@ -110,7 +120,7 @@ impl Rfc8693 {
                 "the server handed the subject token back instead of a new one",
             ));
         }
-        let scope = self.granted(asked.target(), answer.scope)?;
+        let scope = self.granted(asked, answer.scope)?;
         for (name, value) in [("audience", answer.audience), ("resource", answer.resource)] {
             self.check_named(asked, name, value)?;
         }
@@ -123,7 +133,11 @@ impl Rfc8693 {
     }
 
     /// Only a bearer token can be sent as one; `N_A` is none by its own word (TX-14, TX-15).
-    fn check_token_type(&self, token_type: Option<&str>) -> Result<(), TokenEndpointError> {
+    fn check_token_type(
+        &self,
+        asked: Asked<'_>,
+        token_type: Option<&str>,
+    ) -> Result<(), TokenEndpointError> {
         match token_type {
             None if self.knobs.token_type_may_be_missing => Ok(()),
             None => Err(unusable(
@@ -132,7 +146,7 @@ impl Rfc8693 {
             Some(bearer) if bearer.eq_ignore_ascii_case("bearer") => Ok(()),
             Some(other) => Err(unusable(format!(
                 "`token_type` is {} and not `Bearer`: the token cannot be sent as one",
-                seen(other)
+                asked.seen([other])
             ))),
         }
     }
@@ -164,7 +178,7 @@ impl Rfc8693 {
             Err(unusable(format!(
                 "`issued_token_type` is {} and not the type of token that was asked for; \
                  `Rfc8693::or_issued_type` takes it",
-                seen(issued.as_str())
+                Asked::Exchange(request).seen([issued.as_str()])
             )))
         }
     }
@@ -172,10 +186,14 @@ impl Rfc8693 {
     /// Absent means as requested (RFC 8693 section 2.2.1); wider than requested is refused.
     fn granted(
         &self,
-        target: Option<&Target>,
+        asked: Asked<'_>,
         granted: Option<&RawValue>,
     ) -> Result<Scope, TokenEndpointError> {
-        let requested = target.map(Target::scope).cloned().unwrap_or_default();
+        let requested = asked
+            .target()
+            .map(Target::scope)
+            .cloned()
+            .unwrap_or_default();
         let Some(granted) = granted.map(RawValue::get) else {
             return Ok(requested);
         };
@@ -196,7 +214,7 @@ impl Rfc8693 {
             return Err(unusable(format!(
                 "a wider `scope` was granted than requested: {} was not asked for; \
                  `Rfc8693::scope_may_be_wider` takes it",
-                all_seen(wider())
+                asked.seen(wider())
             )));
         }
         Ok(granted)
@@ -221,7 +239,7 @@ impl Rfc8693 {
             true => Err(unusable(format!(
                 "`{name}` of the response says that the token is for {} and not for {target}; \
                  `Target::or_named` takes another name of the same service",
-                all_seen(names.iter().map(|name| &**name))
+                asked.seen(names.iter().map(|name| &**name))
             ))),
         }
     }
@@ -261,7 +279,7 @@ impl Rfc8693 {
             return Err(unusable(format!(
                 "the issued token is not addressed to the audience that was asked for: `aud` names {}; \
                  `Target::or_named` takes another name of the same service",
-                all_seen(names)
+                asked.seen(names)
             )));
         }
         let is_of_another = |request| {

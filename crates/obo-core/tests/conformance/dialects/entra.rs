@@ -272,7 +272,7 @@ fn tx_21_every_refusal_has_its_class() {
 
 /// EN-04
 #[test]
-fn only_numbers_that_sign_in_fixes_are_401() {
+fn only_sign_in_numbers_are_401() {
     let class = |error: &str, number: u64, more: &str| {
         let body = format!(r#"{{"error":"{error}","error_codes":[{number}]{more}}}"#);
         refusal(&entra::on_behalf_of(), &to(orders()), 400, &body).class()
@@ -325,7 +325,7 @@ fn only_numbers_that_sign_in_fixes_are_401() {
 
 /// EN-04
 #[test]
-fn description_tells_where_the_number_does_not() {
+fn description_decides_without_number() {
     let class = |status: u16, body: &str| {
         let body = format!("{{{body}}}");
         refusal(&entra::on_behalf_of(), &to(orders()), status, &body).class()
