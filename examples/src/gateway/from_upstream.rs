@@ -4,7 +4,6 @@ use http::header::{self, HeaderMap, HeaderValue};
 use http::{Response as HttpResponse, StatusCode};
 use http_body::Frame;
 use http_body_util::BodyExt as _;
-use obo::on_behalf_of::ResponseBody;
 
 use super::caller_headers::CallerHeaders;
 use super::end_to_end::end_to_end;
@@ -16,7 +15,7 @@ const GRPC_STATUS: &str = "grpc-status";
 ///
 /// What it says of the token is about ours, which the caller neither has nor could replace.
 pub(super) fn from_upstream(
-    response: HttpResponse<ResponseBody<Body>>,
+    response: HttpResponse<Body>,
     claims: &CallerHeaders,
 ) -> Result<Response, Refusal> {
     let (parts, body) = response.into_parts();

@@ -77,6 +77,7 @@ impl Proxy {
         };
         let request = self.request(request)?;
         let response = calls.on_behalf_of(caller).oneshot(request).await;
+        let response = response.map(|response| response.map(Body::new));
         self.answer(response.map_err(Refusal::of))
     }
 

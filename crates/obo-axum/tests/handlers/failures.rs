@@ -21,9 +21,9 @@ fn failed(error: impl Into<Error>) -> (u16, Vec<String>) {
 }
 
 /// A handler's call of a stack of layers, whose error is a `BoxError`.
-async fn handler<S>(stack: S, uri: &str) -> Result<(), Error>
+async fn handler<S, B>(stack: S, uri: &str) -> Result<(), Error>
 where
-    S: Service<Request<()>, Response = Response<()>, Error = BoxError>,
+    S: Service<Request<()>, Response = Response<B>, Error = BoxError>,
 {
     stack.oneshot(Request::get(uri).body(()).unwrap()).await?;
     Ok(())

@@ -236,3 +236,38 @@ async fn jw_23_known_keys_are_used_on_while_the_server_misbehaves() {
         assert!(server.fetches() >= 2, "{deed:?}");
     }
 }
+
+#[tokio::test]
+async fn just_closed_connection_costs_no_fetch() {
+    let idp = FakeIssuer::new().await;
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+    let url = format!("http://{}/keys", listener.local_addr().unwrap());
+    let keys = idp.key_set();
+    let requests = Arc::<AtomicUsize>::default();
+    let counted = Arc::clone(&requests);
+    // One request on each connection is answered, and the next one meets its end.
+    let _accepting = tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let (keys, counted) = (keys.clone(), Arc::clone(&counted));
+            tokio::spawn(async move {
+                let mut read = Vec::new();
+                while !read.ends_with(b"\r\n\r\n") {
+                    assert_ne!(stream.read_buf(&mut read).await.unwrap(), 0);
+                }
+                let answer = head(keys.len(), "").replace("connection: close\r\n", "") + &keys;
+                stream.write_all(answer.as_bytes()).await.unwrap();
+                if stream.read(&mut [0]).await.is_ok_and(|read| read > 0) {
+                    counted.fetch_add(1, Ordering::SeqCst);
+                }
+            });
+        }
+    });
+    let http = HttpService::default_client();
+    for _ in 0..3 {
+        let metadata = ServerMetadata::new(Some(&url), None).unwrap();
+        let server = AuthorizationServer::with_metadata(idp.id(), metadata, http.clone());
+        let guarded = Guarded::by(server);
+        assert_eq!(guarded.status(&idp.token().mint()).await, 200);
+    }
+    assert!(requests.load(Ordering::SeqCst) > 0);
+}
