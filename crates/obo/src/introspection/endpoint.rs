@@ -132,10 +132,17 @@ impl Endpoint {
         let signed = SignedAnswer::parse(answer.body())?;
         let (kid, algorithm) = (signed.kid().map(str::to_owned), signed.algorithm());
         let kid = kid.as_deref();
-        let lookup = match self.jwks.lookup(kid, algorithm) {
+        let mut lookup = match self.jwks.lookup(kid, algorithm) {
             Lookup::Wait(refresh) => self.jwks.lookup_again(kid, algorithm, refresh.await),
             found => found,
         };
+        // The key may have been replaced under its name, as for a token.
+        if let Lookup::Key(key, _) = &lookup
+            && !signed.is_signed_by(key)
+            && let Some(refresh) = self.jwks.doubt(kid)
+        {
+            lookup = self.jwks.lookup_again(kid, algorithm, refresh.await);
+        }
         match lookup {
             Lookup::Key(key, _) => policy.open(signed, &key, settings.client.id(), clock.now()),
             Lookup::Unavailable(error) => {
