@@ -2,15 +2,43 @@
 //! file's reader can say at which place the mistake is.
 
 use std::borrow::Cow;
+use std::fmt;
 
-use serde::de::{Deserialize, Deserializer, Error};
+use serde::de::{Deserialize, Deserializer, Error, MapAccess, Unexpected, Visitor};
 
 use crate::dialect::{self, Rfc8693};
 use crate::{Algorithm, Audience, Issuer, MacAlgorithm, Profile, Resource};
 
 impl<'de> Deserialize<'de> for Issuer {
+    /// A string, or `{ danger_http = "…" }` for one that may be plain `http` on any host.
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Self::new(String::deserialize(deserializer)?).map_err(D::Error::custom)
+        struct IssuerVisitor;
+
+        impl<'de> Visitor<'de> for IssuerVisitor {
+            type Value = Issuer;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an issuer as a string, or a table with `danger_http` alone")
+            }
+
+            fn visit_str<E: Error>(self, issuer: &str) -> Result<Issuer, E> {
+                Issuer::new(issuer).map_err(E::custom)
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Issuer, A::Error> {
+                let mut issuer = None;
+                while let Some(key) = map.next_key::<Cow<'_, str>>()? {
+                    if key != "danger_http" || issuer.is_some() {
+                        return Err(A::Error::invalid_value(Unexpected::Str(&key), &self));
+                    }
+                    let text: String = map.next_value()?;
+                    issuer = Some(Issuer::danger_http(text).map_err(A::Error::custom)?);
+                }
+                issuer.ok_or_else(|| A::Error::missing_field("danger_http"))
+            }
+        }
+
+        deserializer.deserialize_any(IssuerVisitor)
     }
 }
 

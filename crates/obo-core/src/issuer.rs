@@ -45,6 +45,8 @@ impl Issuer {
     /// # Ok::<(), obo_core::ConfigError>(())
     /// ```
     ///
+    /// A configuration file has `{ danger_http = "http://keycloak:8080/realms/corp" }` instead of the text.
+    ///
     /// # Errors
     ///
     /// Those of [`new`](Self::new), except that any host may have `http`.
@@ -62,6 +64,11 @@ impl Issuer {
             ));
         }
         Ok(Self(issuer))
+    }
+
+    /// Whether it is one that only [`danger_http`](Self::danger_http) takes.
+    pub fn is_plain_http(&self) -> bool {
+        https_or_loopback("issuer", &self.0).is_err()
     }
 
     /// The identifier as it was given.

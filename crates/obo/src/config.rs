@@ -3,7 +3,6 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
-use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 
 use crate::introspection::IntrospectionConfig;
@@ -18,8 +17,7 @@ use crate::{
 /// | --- | --- |
 /// | `audiences` | the identifiers of this service, one of which a token must carry in `aud` |
 /// | `issuers` | whom it trusts: a list of the following |
-/// | `issuers.issuer` | the issuer identifier, exactly as tokens carry it in `iss` |
-/// | `issuers.danger_http` | `true`: `issuer` and its endpoints may be plain `http` on any host, as [`Issuer::danger_http`] says |
+/// | `issuers.issuer` | the issuer identifier, exactly as tokens carry it in `iss`; plain `http` beyond loopback is written `{ danger_http = "http://…" }`, as [`Issuer::danger_http`] |
 /// | `issuers.profile` | the kind of tokens it sends, by [`Profile::named`]; without it RFC 9068 |
 /// | `issuers.client_is_actor`, `scope_text_or_array`, `allow_actor_without_subject` | `true`: as the methods of [`Profile`] of these names, on top of `profile` |
 /// | `issuers.audiences` | instead of the service's `audiences`, for this issuer alone |
@@ -62,12 +60,9 @@ pub struct ResourceServerConfig {
 }
 
 #[derive(Clone, Debug, Deserialize)]
-#[serde(remote = "Self", deny_unknown_fields)]
+#[serde(deny_unknown_fields)]
 struct IssuerConfig {
-    #[serde(deserialize_with = "any_issuer")]
     issuer: Issuer,
-    #[serde(default)]
-    danger_http: bool,
     profile: Option<Profile>,
     #[serde(default)]
     client_is_actor: bool,
@@ -90,23 +85,6 @@ struct IssuerConfig {
 
 fn lazy() -> bool {
     true
-}
-
-/// One that may be plain `http`, before it is known whether that is allowed.
-fn any_issuer<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Issuer, D::Error> {
-    let issuer = String::deserialize(deserializer)?;
-    Issuer::danger_http(issuer).map_err(D::Error::custom)
-}
-
-impl<'de> Deserialize<'de> for IssuerConfig {
-    /// Checks one key by another here, so that the file's reader can say where the mistake is.
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let config = Self::deserialize(deserializer)?;
-        if !config.danger_http {
-            Issuer::new(config.issuer.as_str()).map_err(D::Error::custom)?;
-        }
-        Ok(config)
-    }
 }
 
 impl ResourceServerConfig {
@@ -215,7 +193,7 @@ impl IssuerConfig {
         let server = match &self.jwks_uri {
             None => AuthorizationServer::discover(self.issuer, http.clone()),
             Some(uri) => {
-                let metadata = match self.danger_http {
+                let metadata = match self.issuer.is_plain_http() {
                     true => ServerMetadata::danger_http(Some(uri), None)?,
                     false => ServerMetadata::new(Some(uri), None)?,
                 };
@@ -247,7 +225,7 @@ impl<'de> Deserialize<'de> for Span {
         let text = Cow::<str>::deserialize(deserializer)?;
         humantime::parse_duration(&text).map(Self).map_err(|_| {
             let problem = format!("{text:?} is no duration; write one like \"90s\" or \"5m\"");
-            D::Error::custom(problem)
+            serde::de::Error::custom(problem)
         })
     }
 }

@@ -278,25 +278,42 @@ async fn start_waits_for_the_issuers_that_are_not_lazy_alone() {
 #[test]
 fn plain_http_issuer_needs_danger_in_files() {
     let file = |keys: &str| format!("audiences = [\"a\"]\nissuers = [{{ {keys} }}]");
-    let plain = r#"issuer = "http://idp:8080/t""#;
+    let danger = r#"issuer = { danger_http = "http://idp:8080/t" }"#;
     for keys in [
-        format!("{plain}, danger_http = true"),
-        format!(r#"{plain}, danger_http = true, jwks_uri = "http://idp:8080/keys""#),
-        r#"issuer = "https://idp.example", danger_http = true"#.to_owned(),
+        danger.to_owned(),
+        format!(r#"{danger}, jwks_uri = "http://idp:8080/keys""#),
+        r#"issuer = { danger_http = "https://idp.example" }"#.to_owned(),
     ] {
         read(&file(&keys)).unwrap().build().unwrap();
     }
-    for keys in [plain.to_owned(), format!("{plain}, danger_http = false")] {
-        let error = read(&file(&keys)).unwrap_err().to_string();
-        assert!(error.contains("plain http"), "{error}");
+    for (keys, problem) in [
+        (r#"issuer = "http://idp:8080/t""#, "plain http"),
+        (r#"issuer = "http://idp:8080/t""#, "danger_http"),
+        (r#"issuer = {}"#, "danger_http"),
+        (r#"issuer = { danger_http = 7 }"#, "string"),
+        (r#"issuer = { danger_http = "ftp://idp" }"#, "ftp"),
+        (r#"issuer = { http = "http://idp" }"#, "danger_http"),
+        (
+            r#"issuer = { danger_http = "http://idp", more = "x" }"#,
+            "danger_http",
+        ),
+        (r#"issuer = 7"#, "danger_http"),
+    ] {
+        let error = read(&file(keys)).unwrap_err().to_string();
         assert!(
-            error.contains("danger_http") && error.contains("line 2"),
+            error.contains(problem) && error.contains("line 2"),
             "{error}"
         );
     }
     let keys = r#"issuer = "https://idp.example", jwks_uri = "http://idp.example/keys""#;
     let error = read(&file(keys)).unwrap().build().unwrap_err();
     assert_eq!(error.field(), "issuers[0].jwks_uri");
+    let in_yaml = "audiences: [a]\nissuers:\n  - issuer: { danger_http: 'http://idp' }";
+    let of_yaml: ResourceServerConfig = serde_saphyr::from_str(in_yaml).unwrap();
+    of_yaml.build().unwrap();
+    let in_json = r#"{"audiences":["a"],"issuers":[{"issuer":{"danger_http":"http://idp"}}]}"#;
+    let of_json: ResourceServerConfig = serde_json::from_str(in_json).unwrap();
+    of_json.build().unwrap();
 }
 
 #[test]

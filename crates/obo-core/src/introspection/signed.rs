@@ -44,6 +44,12 @@ impl<'a> SignedAnswer<'a> {
     pub fn kid(&self) -> Option<&str> {
         self.jws.header.kid.as_deref()
     }
+
+    /// Whether the signature verifies by this key; nothing else is checked.
+    pub fn is_signed_by(&self, key: &VerificationKey) -> bool {
+        let key = key.for_algorithm(self.algorithm());
+        key.is_some_and(|key| self.jws.is_signed_by(key))
+    }
 }
 
 impl fmt::Debug for SignedAnswer<'_> {

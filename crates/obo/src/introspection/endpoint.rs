@@ -142,10 +142,17 @@ impl Endpoint {
         let (kid, algorithm) = (signed.kid().map(str::to_owned), signed.algorithm());
         let kid = kid.as_deref();
         let jwks = self.jwks.by_clock(clock);
-        let lookup = match jwks.lookup(kid, algorithm) {
+        let mut lookup = match jwks.lookup(kid, algorithm) {
             Lookup::Wait(refresh) => jwks.lookup_again(kid, algorithm, refresh.await),
             found => found,
         };
+        // The key may have been replaced under its name, as for a token.
+        if let Lookup::Key(key, _) = &lookup
+            && !signed.is_signed_by(key)
+            && let Some(refresh) = jwks.doubt(kid)
+        {
+            lookup = jwks.lookup_again(kid, algorithm, refresh.await);
+        }
         match lookup {
             Lookup::Key(key, _) => policy.open(signed, &key, settings.client.id(), clock.now()),
             Lookup::Unavailable(error) => {

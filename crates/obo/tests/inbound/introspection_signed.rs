@@ -93,3 +93,17 @@ async fn in_04_in_10_what_counts_is_inside() {
         assert_eq!(told.await, expected);
     }
 }
+
+/// IN-10
+#[tokio::test(start_paused = true)]
+async fn key_replaced_under_its_name_opens_responses() {
+    let (idp, server) = in_process(|asked| asked.signed()).await;
+    let say = || idp.reply(INTROSPECT, Reply::Typed(SIGNED, signed(&idp).mint()));
+    say();
+    assert_eq!(code(&server, OPAQUE).await, "ok");
+    idp.withdraw("k1");
+    idp.rotate("k1");
+    say();
+    assert_eq!(code(&server, "another-opaque-token").await, "ok");
+    assert_eq!(idp.fetches(), 2);
+}
