@@ -21,6 +21,7 @@ const KEPT: usize = 64 * 1024;
 pub(super) struct Sending {
     /// What the first attempt sent.
     again: Bytes,
+    attempt: u32,
     shared: Arc<Mutex<Shared>>,
     progress: watch::Sender<Progress>,
     /// How the caller keeps up, and how the upstream does.
@@ -34,6 +35,8 @@ struct Shared {
     body: Body,
     /// What was sent so far, if all of it fits.
     kept: Option<BytesMut>,
+    /// Which attempt the rest of the body is for.
+    attempt: u32,
 }
 
 #[derive(Default)]
@@ -60,6 +63,7 @@ impl Sending {
         let shared = Shared {
             body,
             kept: Some(BytesMut::new()),
+            attempt: 0,
         };
         Self::of(Arc::new(Mutex::new(shared)), Bytes::new(), pace)
     }
@@ -68,6 +72,7 @@ impl Sending {
         let (sender, progress) = watch::channel(Progress::default());
         let sending = Self {
             again,
+            attempt: lock(&shared).attempt,
             shared: Arc::clone(&shared),
             progress: sender,
             caller: pace,
@@ -133,7 +138,11 @@ impl Sent {
 
     /// The same body once more, if what was sent of it was kept.
     pub(super) fn again(self) -> Option<(Sending, Sent)> {
-        let kept = lock(&self.shared).kept.take()?.freeze();
+        let kept = {
+            let mut shared = lock(&self.shared);
+            shared.attempt += 1;
+            shared.kept.take()?.freeze()
+        };
         Some(Sending::of(Arc::clone(&self.shared), kept, self.pace))
     }
 }
@@ -159,6 +168,10 @@ impl http_body::Body for Sending {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        // A connection may still hold the body of an attempt that has failed.
+        if lock(&self.shared).attempt != self.attempt {
+            return Poll::Ready(Some(Err("the request is sent once more".into())));
+        }
         let now = Instant::now();
         if now > self.upstream.waits(now) {
             self.progress
@@ -219,5 +232,56 @@ impl http_body::Body for Sending {
             hint.set_upper(upper + again);
         }
         hint
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a failed assumption fails the test")]
+
+    use super::*;
+    use futures_util::stream;
+    use http_body_util::{BodyExt as _, StreamBody};
+    use std::time::Duration;
+
+    fn pieces(pieces: &[usize]) -> Body {
+        let pieces = pieces.iter().map(|length| Bytes::from(vec![b'x'; *length]));
+        let frames: Vec<_> = pieces
+            .map(|piece| Ok::<_, BoxError>(Frame::data(piece)))
+            .collect();
+        Body::new(StreamBody::new(stream::iter(frames)))
+    }
+
+    fn sending(body: Body) -> (Sending, Sent) {
+        Sending::new(body, Pace::new(Duration::from_secs(1), None))
+    }
+
+    #[tokio::test]
+    async fn second_attempt_sends_the_whole_body() {
+        for read in 0..=3 {
+            let (mut first, sent) = sending(pieces(&[1, 2, 3]));
+            for _ in 0..read {
+                first.frame().await.unwrap().unwrap();
+            }
+            let (second, _) = sent.again().unwrap();
+            // The first takes nothing of the rest.
+            assert!(first.frame().await.unwrap().is_err());
+            assert_eq!(second.collect().await.unwrap().to_bytes().len(), 6);
+        }
+    }
+
+    #[tokio::test]
+    async fn long_or_answered_request_is_not_kept() {
+        let (mut first, sent) = sending(pieces(&[KEPT, 1, 1]));
+        first.frame().await.unwrap().unwrap();
+        assert!(sent.clone().again().is_some());
+        let (mut first, sent) = sending(pieces(&[KEPT, 1, 1]));
+        for _ in 0..2 {
+            first.frame().await.unwrap().unwrap();
+        }
+        assert!(sent.again().is_none());
+        let (_first, sent) = sending(pieces(&[1]));
+        sent.is_answered();
+        assert!(sent.again().is_none());
     }
 }

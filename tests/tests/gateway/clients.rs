@@ -9,6 +9,7 @@ use obo_testkit::AuthorizationServer;
 use tokio::net::TcpListener;
 
 use crate::upstream::Upstream;
+use crate::world::World;
 
 const CONFIG: &str = r#"
 listen = "127.0.0.1:0"
@@ -77,5 +78,76 @@ async fn each_server_gets_its_own_secret() {
                 .all(|sent| *sent == format!("Basic {credentials}")),
             "{sent:?}"
         );
+    }
+}
+
+#[tokio::test]
+async fn token_endpoint_is_taken_without_discovery() {
+    let route = |path: &str, more: &str| {
+        format!(
+            "[[routes]]\npath = \"/{path}/{{*rest}}\"\nupstream = \"UPSTREAM\"\nexchange = {{ \
+             issuer = \"{}\", token_endpoint = \"UPSTREAM/token\", audience = \"service-b\"{more} }}\n",
+            "http://127.0.0.1:9/nobody"
+        )
+    };
+    let client = "[[clients]]\nissuer = \"http://127.0.0.1:9/nobody\"\nid = \"c\"\n\
+                  client_secret_basic = \"a-third\"\n";
+    let any = route("any", ", danger_any_audience = true");
+    let world = World::configured(&format!("{client}{}{any}", route("own", ""))).await;
+    for (path, audience, status) in [
+        ("/own/1", "service-b", 200),
+        ("/own/1", "service-c", 502),
+        ("/any/1", "service-c", 200),
+    ] {
+        let issued = world.idp.user("alice").audience(audience).mint();
+        world.upstream.will_answer(
+            200,
+            serde_json::json!({
+                "access_token": issued,
+                "token_type": "Bearer",
+                "issued_token_type": "urn:ietf:params:oauth:token-type:access_token",
+                "expires_in": 300,
+            }),
+        );
+        // A token of its own for each request, so that none is cached.
+        let token = world.alice().mint();
+        let request = world.request_with(&token, "GET", path).body(Body::empty());
+        let got = world.send(request.unwrap()).await;
+        assert_eq!(got.status, status, "{path} {audience}");
+    }
+    let asked = world.upstream.seen();
+    let asked = asked.iter().filter(|seen| seen.uri.path() == "/token");
+    assert_eq!(asked.count(), 3);
+}
+
+#[tokio::test]
+async fn one_issuer_has_one_token_endpoint() {
+    let route = |path: &str, token_endpoint: &str| {
+        format!(
+            "[[routes]]\npath = \"/{path}\"\nupstream = \"http://127.0.0.1:9\"\nexchange = {{ \
+             issuer = \"http://127.0.0.1:9/a\", audience = \"b\"{token_endpoint} }}\n"
+        )
+    };
+    let start = "listen = \"127.0.0.1:0\"\n[resource_server]\naudiences = [\"a\"]\n\
+                 issuers = [{ issuer = \"http://127.0.0.1:9/a\" }]\n\
+                 [client]\nid = \"c\"\nclient_secret_basic = \"top-s3cret\"\n";
+    for (first, second, said) in [
+        (
+            ", token_endpoint = \"http://127.0.0.1:9/token\"",
+            "",
+            "routes[1].exchange.token_endpoint: is another one",
+        ),
+        (
+            ", token_endpoint = \"http://idp.example/token\"",
+            "",
+            "routes[0].exchange.token_endpoint: ",
+        ),
+    ] {
+        let file = format!("{start}{}{}", route("1", first), route("2", second));
+        let error = Gateway::start(Config::parse(&file).unwrap())
+            .await
+            .map(drop);
+        let error = error.unwrap_err().to_string();
+        assert!(error.contains(said), "{error}");
     }
 }

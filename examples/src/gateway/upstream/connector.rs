@@ -142,3 +142,25 @@ impl<S: Write> Write for Marked<S> {
         self.project().stream.poll_write_vectored(cx, bytes)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::time::Instant;
+
+    /// As a server that accepts a connection and leaves the TLS handshake unanswered.
+    #[tokio::test(start_paused = true)]
+    async fn handshake_that_stalls_is_given_up() {
+        let stalled = service_fn(|_: Uri| {
+            std::future::pending::<Result<hyper_util::rt::TokioIo<tokio::net::TcpStream>, BoxError>>(
+            )
+        });
+        let client =
+            hyper_util::client::legacy::Client::builder(hyper_util::rt::TokioExecutor::new());
+        let client = client.build::<_, axum::body::Body>(marked(stalled));
+        let started = Instant::now();
+        let answer = client.get(Uri::from_static("https://stock.example/")).await;
+        assert!(answer.is_err_and(|error| error.is_connect()));
+        assert_eq!(started.elapsed(), CONNECT_TIMEOUT);
+    }
+}
