@@ -99,15 +99,14 @@ pub(crate) fn is_other_kind(typ: &str) -> bool {
         || is_token_type(name) && !is_access(name)
 }
 
-/// Whether the name is one of an access token.
+/// Whether it is a name of an access token: in any case, and otherwise as it is written here.
 fn is_access(name: &str) -> bool {
     let name = media_type(name);
     match token_type(name) {
         Some(token_type) => ["access_token", "jwt"].contains(&token_type),
-        None => {
-            name.eq_ignore_ascii_case("at+jwt")
-                || ["access", "bearer", "jwt"].contains(&&*plain(name))
-        }
+        None => ["access", "access_token", "at+jwt", "bearer", "jwt"]
+            .iter()
+            .any(|access| name.eq_ignore_ascii_case(access)),
     }
 }
 
@@ -203,7 +202,6 @@ mod tests {
             "access",
             "Access",
             "access_token",
-            "accessToken",
             "at+jwt",
             "application/at+jwt",
             "AT+JWT",
@@ -219,7 +217,18 @@ mod tests {
 
     #[test]
     fn unknown_kind_passes_as_typ_alone() {
-        for unknown in ["", "x", "token", "N_A", "mac", "Serialized-ID", "user"] {
+        for unknown in [
+            "",
+            "x",
+            "token",
+            "N_A",
+            "mac",
+            "Serialized-ID",
+            "user",
+            " Bearer",
+            "Bearer ",
+            "access token",
+        ] {
             assert_eq!(KindClaim::Typ.says(unknown), Kind::Access, "{unknown}");
             for claim in [KindClaim::Use, KindClaim::Class, KindClaim::Type] {
                 assert_eq!(claim.says(unknown), Kind::Other, "{claim:?} {unknown}");
