@@ -115,6 +115,11 @@ impl ServerMetadata {
         grants.is_some_and(|grants| !grants.iter().any(|grant| grant == grant_type))
     }
 
+    /// Whether the document has this member, and it may not be used.
+    pub fn is_unusable(&self, member: &str) -> bool {
+        self.unusable.iter().any(|(name, _)| *name == member)
+    }
+
     /// Why a member such as `jwks_uri` is `None`, for those that need it.
     pub fn missing(&self, member: &'static str) -> ConfigError {
         let unusable = self.unusable.iter().find(|(name, _)| *name == member);

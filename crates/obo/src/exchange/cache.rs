@@ -165,7 +165,7 @@ impl TokenCache {
             ExchangeErrorKind::TargetDenied => TARGET_DENIED,
             // Only another token of the caller's mends it.
             ExchangeErrorKind::StepUp => self.bounds.lifetime,
-            _ if error.is_of_the_setup() && !self.has_token(&place, now) => SETUP,
+            _ if error.is_of_the_setup() && !self.has_token(&place, wall) => SETUP,
             // A cached token stays usable: the next one is fetched later.
             _ => return self.change(&place, |entries| entries.postpone(&place.key, now)),
         };
@@ -277,9 +277,8 @@ impl TokenCache {
         }
     }
 
-    fn has_token(&self, place: &Place, now: Instant) -> bool {
-        let entries = self.subjects.get(&place.subject);
-        entries.is_some_and(|entries| entries.has_token(&place.key, now))
+    fn has_token(&self, place: &Place, wall: UnixTime) -> bool {
+        self.get(place, wall).is_some_and(|hit| hit.outcome.is_ok())
     }
 
     fn lock(&self) -> MutexGuard<'_, ()> {

@@ -175,10 +175,13 @@ impl Engine {
         need: Need,
         cause: &observe::Cause,
     ) -> Outcome {
-        // Whoever missed the cache just before another flight ended comes here after it.
+        // A call that missed the cache just before another flight ended starts this one after it.
         if need == Need::Missing
             && let Some(hit) = self.tokens.get(&place, self.endpoint.clock.now())
         {
+            if let Err(error) = &hit.outcome {
+                observe::call_not_made(error);
+            }
             return hit.outcome;
         }
         let target = ask.target().cloned();

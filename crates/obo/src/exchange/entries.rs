@@ -108,12 +108,6 @@ impl Entries {
         evicted
     }
 
-    /// Whether there is a token that can be used.
-    pub(super) fn has_token(&self, key: &CacheKey, now: Instant) -> bool {
-        let entry = self.find(key);
-        entry.is_some_and(|entry| entry.outcome.is_ok() && now < entry.usable_until)
-    }
-
     /// How many there are, where none of them can be used any more.
     pub(super) fn all_expired(&self, now: Instant, wall: UnixTime) -> Option<usize> {
         let is_over = |(_, entry): &(_, Entry)| !entry.is_usable(now, wall);

@@ -193,6 +193,11 @@ fn token_endpoint(
     url.or(metadata.token_endpoint.as_deref()).ok_or_else(|| {
         let error = metadata.missing("token_endpoint");
         let problem = format!("the authorization server's {error}");
-        TokenEndpointError::new(ErrorClass::ClientMisconfigured, problem)
+        // A document that is wrong may be fixed; one without the member is of a server that has none.
+        let class = match metadata.is_unusable("token_endpoint") {
+            true => ErrorClass::Transient,
+            false => ErrorClass::ClientMisconfigured,
+        };
+        TokenEndpointError::new(class, problem)
     })
 }
