@@ -54,8 +54,8 @@ pub enum TokenError {
     Signature,
     /// `aud` names none of the identifiers of this resource server.
     #[error(
-        "token is addressed to {seen} and not to this service; expected audience {expected}; `Policy::or_audience` accepts \
-         another name of this service"
+        "token is addressed to {seen} and not to this service; expected audience {expected}; `Policy::or_audience` (`audiences` in a \
+         file) accepts another name of this service"
     )]
     Audience {
         /// The identifiers of this service.
@@ -172,10 +172,10 @@ fn hint_of_missing(claim: &str) -> &'static str {
 fn hint_of_invalid(claim: &str) -> &'static str {
     match claim {
         "scope" | "scp" => {
-            "; `Profile::scope_text_or_array` accepts a string and an array of single values"
+            "; `Profile::scope_text_or_array` (in a file too) accepts a string and an array of single values"
         }
         "act" => {
-            "; each actor has a `sub`, unless `Profile::allow_actor_without_subject` accepts its `client_id`"
+            "; each actor has a `sub`, unless `Profile::allow_actor_without_subject` (in a file too) accepts its `client_id`"
         }
         _ => "",
     }
