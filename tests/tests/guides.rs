@@ -44,6 +44,9 @@ fn column<'a>(guide: &'a str, table: &str, column: usize) -> BTreeSet<&'a str> {
 
 #[test]
 fn every_configuration_file_builds_what_it_configures() {
+    // The platform's token is there where the service runs: building a client looks for it.
+    let token = Path::new(env!("CARGO_TARGET_TMPDIR")).join("platform-token");
+    fs::write(&token, "a.b.c").unwrap();
     let mut built = 0;
     for name in [
         "protect-an-api.md",
@@ -53,7 +56,8 @@ fn every_configuration_file_builds_what_it_configures() {
     ] {
         let guide = guide(name);
         for file in files(&guide) {
-            let config: Config = toml::from_str(file).unwrap_or_else(|e| panic!("{name}: {e}"));
+            let file = file.replace("/var/run/secrets/tokens/idp", token.to_str().unwrap());
+            let config: Config = toml::from_str(&file).unwrap_or_else(|e| panic!("{name}: {e}"));
             built += 1;
             if let Some(server) = config.resource_server {
                 server.build().unwrap();
