@@ -36,7 +36,7 @@ scopes = ["stock:read"]
 actors = ["service-b"]
 require_actor = true
 upstream = "UPSTREAM/test.Probe"
-exchange = { issuer = "EXCHANGE", audience = "service-b" }
+exchange = { issuer = "EXCHANGE", audience = "service-b", subject_issuers = [TRUSTED] }
 "#;
 
 pub(crate) struct GatewayServer {
@@ -47,6 +47,14 @@ pub(crate) struct GatewayServer {
     upstream: Arc<Mutex<Vec<String>>>,
 }
 
+/// The issuers of a configuration, quoted.
+fn issuers_in(resource_server: &str) -> Vec<&str> {
+    let lines = resource_server.lines();
+    lines
+        .filter_map(|line| line.strip_prefix("issuer = "))
+        .collect()
+}
+
 impl GatewayServer {
     /// Trusts the issuers of this part of the configuration, and exchanges tokens at one of them.
     pub(crate) async fn start(resource_server: &str, exchange: &str) -> Self {
@@ -54,7 +62,8 @@ impl GatewayServer {
         let url = start_upstream(Arc::clone(&upstream)).await;
         let route = ROUTE
             .replace("UPSTREAM", &url)
-            .replace("EXCHANGE", exchange);
+            .replace("EXCHANGE", exchange)
+            .replace("TRUSTED", &issuers_in(resource_server).join(", "));
         let config = Config::parse(&format!("{route}\n{resource_server}")).unwrap();
         let gateway = Gateway::start(config).await.unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

@@ -30,7 +30,7 @@ exchange = { issuer = "IDP_A", audience = "service-b" }
 [[routes]]
 path = "/b/{*rest}"
 upstream = "UPSTREAM"
-exchange = { issuer = "IDP_B", audience = "service-b" }
+exchange = { issuer = "IDP_B", audience = "service-b", subject_issuers = ["IDP_A"] }
 "#;
 
 #[tokio::test]
@@ -86,7 +86,7 @@ async fn token_endpoint_is_taken_without_discovery() {
     let route = |path: &str, more: &str| {
         format!(
             "[[routes]]\npath = \"/{path}/{{*rest}}\"\nupstream = \"UPSTREAM\"\nexchange = {{ \
-             issuer = \"{}\", token_endpoint = \"UPSTREAM/token\", audience = \"service-b\"{more} }}\n",
+             issuer = \"{}\", token_endpoint = \"UPSTREAM/token\", subject_issuers = [\"IDP\"], audience = \"service-b\"{more} }}\n",
             "http://127.0.0.1:9/nobody"
         )
     };
@@ -135,7 +135,7 @@ async fn one_issuer_has_one_token_endpoint() {
         (
             ", token_endpoint = \"http://127.0.0.1:9/token\"",
             "",
-            "routes[1].exchange.token_endpoint: is another one",
+            "routes[1].exchange.token_endpoint: is not the same",
         ),
         (
             ", token_endpoint = \"http://idp.example/token\"",

@@ -94,7 +94,7 @@ exchange = { issuer = "IDP", audience = "service-x" }
 [[routes]]
 path = "/elsewhere/{*rest}"
 upstream = "UPSTREAM"
-exchange = { issuer = "UPSTREAM/idp", audience = "service-b" }
+exchange = { issuer = "UPSTREAM/idp", audience = "service-b", subject_issuers = ["IDP"] }
 
 [[routes]]
 path = "/raw/{*rest}"

@@ -166,8 +166,7 @@ impl TokenCache {
             // Only another token of the caller's mends it.
             ExchangeErrorKind::StepUp => self.bounds.lifetime,
             _ if error.is_of_the_setup() && !self.has_token(&place, wall) => SETUP,
-            // A cached token stays usable: the next one is fetched later.
-            _ => return self.change(&place, |entries| entries.postpone(&place.key, now)),
+            _ => return self.postpone(&place),
         };
         let most = session.min(most).min(self.bounds.lifetime);
         let end = (now + most, wall.saturating_add(most));
@@ -275,6 +274,12 @@ impl TokenCache {
         if let Some((_, entries)) = self.subjects.remove(&subject) {
             observe::let_go("revoked", entries.len());
         }
+    }
+
+    /// Puts the next renewal of a cached token off: the token stays usable.
+    pub(super) fn postpone(&self, place: &Place) {
+        let now = Instant::now();
+        self.change(place, |entries| entries.postpone(&place.key, now));
     }
 
     fn has_token(&self, place: &Place, wall: UnixTime) -> bool {

@@ -97,8 +97,8 @@ impl Engine {
         let at_hand = at_hand.filter(|hit| !ask.is_fresh() || hit.is_of_the_setup());
         observe::at_hand(at_hand.is_some());
         if let Some(hit) = at_hand {
-            if hit.is_due {
-                // Whoever comes next profits; that there is no room for it now is no error.
+            if hit.is_due && self.rejected(&ask).is_none() {
+                // Refresh-ahead is best effort: ignore `Overloaded`.
                 let _ = self.join(place, ask, Need::Renewal);
             }
             return ResponseFuture::known(hit.outcome.map(|token| Exchanged {
@@ -211,7 +211,7 @@ impl Engine {
                 self.tokens
                     .insert(place, token.clone(), (start, started_at), lifetime, session);
             }
-            Err(_) if rejects_client => {}
+            Err(_) if rejects_client => self.tokens.postpone(&place),
             Err(error) => {
                 let wall = self.endpoint.clock.now();
                 self.tokens.insert_refusal(place, error, session, wall);
