@@ -39,13 +39,13 @@ impl Issuer {
     /// ```
     /// use obo_core::Issuer;
     ///
-    /// let address = "http://keycloak:8080/realms/corp";
+    /// let address = "http://idp:8080/realms/corp";
     /// assert!(Issuer::new(address).is_err());
     /// let issuer = Issuer::danger_http(address)?;
     /// # Ok::<(), obo_core::ConfigError>(())
     /// ```
     ///
-    /// A configuration file has `{ danger_http = "http://keycloak:8080/realms/corp" }` instead of the text.
+    /// A configuration file has `{ danger_http = "http://idp:8080/realms/corp" }` instead of the text.
     ///
     /// # Errors
     ///
@@ -241,7 +241,7 @@ mod tests {
     #[test]
     fn plain_http_beyond_loopback_needs_danger() {
         for host in [
-            "keycloak:8080",
+            "idp:8080",
             "10.0.0.7",
             "[fd00::7]:80",
             "idp.svc.cluster.local",

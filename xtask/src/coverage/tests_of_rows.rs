@@ -1,9 +1,9 @@
-//! Tests that say by their name which rows they cover.
+//! Tests that say which rows they cover: in a doc line above them, or at the start of their name.
 
 use crate::tidy::rust_code;
 use crate::tidy::source::Source;
 
-/// A test whose name starts with the ids of rows, such as `fn tx_24_tx_32_...`.
+/// A test that names rows, such as `/// TX-24, TX-32` above it or `fn tx_24_tx_32_...`.
 pub(crate) struct Test {
     /// As the rows have them: `TX-24`.
     pub(crate) ids: Vec<String>,
@@ -21,14 +21,46 @@ pub(crate) fn tests(sources: &[Source]) -> Vec<Test> {
 
 fn of_file(source: &Source) -> Vec<Test> {
     let code = rust_code::without_text(&source.text);
+    let lines: Vec<&str> = source.text.lines().collect();
     let named = test_functions(&code).into_iter();
-    let named = named.map(|(line, name)| Test {
-        ids: ids(name),
-        name: name.to_owned(),
-        path: source.path.clone(),
-        line,
+    let named = named.map(|(line, name)| {
+        let above = lines.get(..line.saturating_sub(1)).unwrap_or_default();
+        let mut ids = ids(name);
+        ids.extend(ids_above(above));
+        Test {
+            ids,
+            name: name.to_owned(),
+            path: source.path.clone(),
+            line,
+        }
     });
     named.filter(|test| !test.ids.is_empty()).collect()
+}
+
+/// The ids in the doc lines at the end of `lines`, whatever attributes follow them.
+fn ids_above(lines: &[&str]) -> Vec<String> {
+    let mut above = lines.iter().rev().map(|line| line.trim());
+    let attribute = |line: &&str| !line.is_empty() && !line.starts_with("//") && *line != "}";
+    let mut next = above.find(|line| !attribute(line));
+    let mut ids = Vec::new();
+    while let Some(text) = next.and_then(|line| line.strip_prefix("///")) {
+        let words = text.split(|c: char| !c.is_ascii_alphanumeric() && c != '-');
+        let of_line = words.filter(|word| is_id(word)).map(str::to_owned);
+        ids.splice(0..0, of_line);
+        next = above.next();
+    }
+    ids
+}
+
+/// Two capitals, a hyphen, two digits.
+fn is_id(word: &str) -> bool {
+    match word.as_bytes() {
+        [a, b, b'-', c, d] => {
+            [a, b].iter().all(|it| it.is_ascii_uppercase())
+                && [c, d].iter().all(|it| it.is_ascii_digit())
+        }
+        _ => false,
+    }
 }
 
 /// The ids at the start of a name; what comes behind the first other word is prose.
@@ -106,6 +138,16 @@ fn attribute(rest: &str) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn doc_lines_above_a_test_name_rows() {
+        let text = "/// TX-24: why, and BT-10\n/// of OB-07.\n#[tokio::test]\nasync fn claim() {}\n\n\
+                    /// AT-01 is of another.\nfn helper() {}\n\n#[test]\nfn none() {}\n";
+        let tests = of_file(&Source::new("crates/obo/tests/x.rs", text));
+        let named: Vec<_> = tests.iter().map(|test| (&*test.name, &test.ids)).collect();
+        let ids = ["TX-24", "BT-10", "OB-07"].map(str::to_owned).to_vec();
+        assert_eq!(named, [("claim", &ids)]);
+    }
 
     #[test]
     fn a_name_starts_with_its_ids() {

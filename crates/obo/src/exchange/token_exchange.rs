@@ -88,7 +88,7 @@ impl TokenExchange {
     /// Also exchanges the tokens of another issuer at this server, which has to trust it.
     ///
     /// By default a caller's token goes to the server of its own issuer only: any other server would see a token that was
-    /// not made for it. An example is Entra ID, whose tokens of version 1 have the issuer `https://sts.windows.net/…`.
+    /// not made for it. Some servers spell the issuer of their older tokens in another way than their metadata.
     #[must_use]
     pub fn allow_subjects_of(self, issuer: Issuer) -> Self {
         self.change(|endpoint, _| endpoint.subject_issuers.push(issuer))
