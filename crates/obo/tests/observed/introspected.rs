@@ -12,7 +12,9 @@ fn ob_07_introspections_are_counted_by_outcome() {
         .enable_all()
         .build()
         .unwrap();
-    let issuer = metrics::with_local_recorder(&recorder, || runtime.block_on(introspections()));
+    // The server lives on: the circuit breaker of one that is gone is not open any more.
+    let (issuer, _server) =
+        metrics::with_local_recorder(&recorder, || runtime.block_on(introspections()));
     let told = told(snapshots.snapshot());
     let count = |name: &str| told.iter().find(|(told, _)| told == name).unwrap().1;
     for (outcome, times) in [("ok", 1), ("inactive", 2), ("introspection_unavailable", 5)] {
@@ -27,7 +29,7 @@ fn ob_07_introspections_are_counted_by_outcome() {
 }
 
 /// One active token asked about twice, two made-up ones, and five calls that fail.
-async fn introspections() -> String {
+async fn introspections() -> (String, ResourceServer) {
     let idp = AuthorizationServer::start().await;
     idp.client("service-a").secret("s3cret");
     let issuer = Issuer::new(idp.issuer()).unwrap();
@@ -50,5 +52,5 @@ async fn introspections() -> String {
             .await
             .unwrap_err();
     }
-    idp.issuer().to_owned()
+    (idp.issuer().to_owned(), server)
 }
