@@ -21,6 +21,9 @@ pub struct CacheBounds {
     pub(super) lifetime: Duration,
 }
 
+/// Room for a dozen tokens, however small the cache is.
+const LEAST_OF_ONE_SUBJECT: u64 = 64 * 1024;
+
 /// No token is used for longer than this, whatever its server and the configuration say.
 const MAX_LIFETIME: Duration = Duration::from_secs(24 * 3600);
 
@@ -43,7 +46,7 @@ impl CacheBounds {
     }
 
     /// Room for the entries of one subject, in bytes, so that no subject takes the room of all others; a sixteenth of
-    /// [`bytes`](Self::bytes) by default. A subject's entries that expire first are evicted for its new ones.
+    /// [`bytes`](Self::bytes) by default, and 64 KiB at least. A subject's entries that expire first are evicted for its new ones.
     #[must_use]
     pub fn bytes_per_subject(mut self, bytes: u64) -> Self {
         self.bytes_per_subject = Some(bytes);
@@ -69,7 +72,8 @@ impl CacheBounds {
 
     /// The room of one subject, in bytes.
     pub(super) fn of_one_subject(&self) -> usize {
-        let bytes = self.bytes_per_subject.unwrap_or(self.bytes / 16);
+        let bytes = self.bytes_per_subject;
+        let bytes = bytes.unwrap_or_else(|| (self.bytes / 16).max(LEAST_OF_ONE_SUBJECT));
         usize::try_from(bytes).unwrap_or(usize::MAX)
     }
 

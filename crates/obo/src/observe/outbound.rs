@@ -3,6 +3,8 @@
     allow(unused_variables)
 )]
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use super::Cause;
@@ -168,11 +170,17 @@ pub(crate) fn let_go(cause: &'static str, entries: usize) {
 
 /// What a circuit breaker is of: an endpoint of an authorization server, or one target of it.
 #[derive(Clone, Debug)]
+#[cfg_attr(
+    not(all(feature = "tracing", feature = "metrics")),
+    allow(dead_code, reason = "it names what events and metrics are of")
+)]
 pub(crate) struct Endpoint {
     issuer: Issuer,
     /// `token` or `introspection`.
     name: &'static str,
     target: Option<String>,
+    /// How many of the endpoint's circuit breakers are open.
+    open: Arc<AtomicU32>,
 }
 
 impl Endpoint {
@@ -181,6 +189,7 @@ impl Endpoint {
             issuer,
             name,
             target: None,
+            open: Arc::default(),
         }
     }
 
@@ -194,15 +203,16 @@ impl Endpoint {
 
 /// A circuit breaker opened or closed.
 pub(crate) fn breaker(of: &Endpoint, is_open: bool) {
-    #[cfg(feature = "metrics")]
-    {
-        let issuer = of.issuer.as_str().to_owned();
-        let open = metrics::gauge!("obo_breaker_open", "endpoint" => of.name, "issuer" => issuer);
-        match is_open {
-            true => open.increment(1.0),
-            false => open.decrement(1.0),
-        }
-    }
+    let open = match is_open {
+        true => of.open.fetch_add(1, Ordering::Relaxed) + 1,
+        false => of.open.fetch_sub(1, Ordering::Relaxed).saturating_sub(1),
+    };
+    gauge!(
+        "obo_breaker_open",
+        f64::from(open),
+        "endpoint" => of.name,
+        "issuer" => of.issuer.as_str().to_owned(),
+    );
     #[cfg(feature = "tracing")]
     let (issuer, endpoint) = (of.issuer.as_str(), of.name);
     #[cfg(feature = "tracing")]

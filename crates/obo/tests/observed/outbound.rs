@@ -54,8 +54,9 @@ impl Told {
 const DOWN: (u16, &str) = (500, "{}");
 const REFUSED: (u16, &str) = (401, r#"{"error":"invalid_client"}"#);
 
+/// OB-07
 #[test]
-fn ob_07_a_server_that_is_opened_is_told_and_that_it_answers_again() {
+fn circuit_breaker_is_logged_and_counted() {
     counted(async |metrics| {
         let log = Log::default();
         let subscriber = tracing_subscriber::fmt()
