@@ -36,6 +36,8 @@ const OF_THE_SERVER: [StatusCode; 3] = [
 pub(crate) struct Asker {
     pub(crate) subject: u64,
     pub(crate) target: u64,
+    /// Whether the subject is known to be one, and not a token that may be forged: only then it may be a newcomer.
+    pub(crate) is_vouched: bool,
 }
 
 /// The subjects and the targets of some askers; of each, no more are told apart than are several.
@@ -93,7 +95,7 @@ impl Admission {
         Self::new(observe::Endpoint::new(issuer, "token"), true)
     }
 
-    /// For the introspection endpoint: each token is a subject, and there is one target.
+    /// For the introspection endpoint: there is one target, and a token that no key vouches for is a subject of its own.
     pub(crate) fn of_introspection(issuer: Issuer) -> Self {
         Self::new(observe::Endpoint::new(issuer, "introspection"), false)
     }
@@ -103,8 +105,7 @@ impl Admission {
         let rule = Rule {
             subjects: SEVERAL,
             targets,
-            // Opaque tokens are forged for nothing: that one is new says nothing for it.
-            newcomers: if has_targets { NEWCOMERS } else { 0 },
+            newcomers: NEWCOMERS,
         };
         let endpoint = Arc::new(Breaker::new(rule, Some(label.clone())));
         Self {
@@ -172,8 +173,8 @@ impl Breakers {
         let of_target = self.target(asker);
         Ok(Admitted {
             of_asker: of_asker.map(|it| it.pass(asker)).transpose()?,
-            of_target: of_target.map(|it| it.pass(asker)).transpose()?,
             of_endpoint: self.endpoint.pass(asker)?,
+            of_target: of_target.map(|it| it.pass(asker)).transpose()?,
         })
     }
 

@@ -13,8 +13,8 @@ const FIRST: Duration = Duration::from_secs(1);
 const LONGEST: Duration = Duration::from_secs(30);
 /// For how long one that was served speaks against failures that may be due to what was requested.
 const GRACE: Duration = Duration::from_secs(10);
-/// How many subjects with failures are told from newcomers.
-const SUBJECTS: usize = 64;
+/// How many subjects with failures, and how many targets that were served, are known.
+const KNOWN: usize = 64;
 
 /// Which failures open a breaker, and who may pass an open one.
 #[derive(Clone, Copy, Debug)]
@@ -23,7 +23,8 @@ pub(super) struct Rule {
     pub(super) subjects: usize,
     /// How many targets must have failed.
     pub(super) targets: usize,
-    /// How many requests of subjects without a failure pass in each period while it is open.
+    /// How many requests of newcomers pass in each period while it is open: their subject has no failure, or their target
+    /// was served the last time.
     pub(super) newcomers: u32,
 }
 
@@ -47,6 +48,8 @@ struct State {
     failing: Distinct,
     /// The subjects with failures, as far as there is room.
     failed: Vec<u64>,
+    /// The targets that were served the last time, as far as there is room; only where there are several.
+    well: Vec<u64>,
     served_at: Option<Instant>,
     open: Option<Open>,
 }
@@ -92,7 +95,7 @@ impl Breaker {
 
     /// The right to send a request, or when to try again.
     pub(super) fn pass(self: &Arc<Self>, asker: Asker) -> Result<Pass, Duration> {
-        let kind = self.lock().kind_of_pass(asker.subject)?;
+        let kind = self.lock().kind_of_pass(asker)?;
         Ok(self.passing(asker, kind))
     }
 
@@ -129,12 +132,14 @@ impl Breaker {
 }
 
 impl State {
-    fn kind_of_pass(&mut self, subject: u64) -> Result<Kind, Duration> {
+    fn kind_of_pass(&mut self, asker: Asker) -> Result<Kind, Duration> {
+        let is_newcomer = asker.is_vouched
+            && (!self.failed.contains(&asker.subject) || self.well.contains(&asker.target));
         let Some(open) = &mut self.open else {
             return Ok(Kind::Closed);
         };
         // The subject whose request went ahead and failed leaves the way to others for a while.
-        let until = match open.probed_for == Some(subject) {
+        let until = match open.probed_for == Some(asker.subject) {
             true => open.until + LONGEST,
             false => open.until,
         };
@@ -143,7 +148,7 @@ impl State {
             open.is_probing = true;
             return Ok(Kind::Probe);
         }
-        if open.newcomers > 0 && !self.failed.contains(&subject) {
+        if open.newcomers > 0 && is_newcomer {
             open.newcomers -= 1;
             return Ok(Kind::Newcomer);
         }
@@ -153,6 +158,7 @@ impl State {
     fn reset(&mut self) {
         *self = Self {
             served_at: Some(Instant::now()),
+            well: std::mem::take(&mut self.well),
             ..Self::default()
         };
     }
@@ -160,9 +166,10 @@ impl State {
     fn add(&mut self, asker: Asker) {
         self.failures += 1;
         self.failing.insert(asker);
-        if self.failed.len() < SUBJECTS && !self.failed.contains(&asker.subject) {
+        if self.failed.len() < KNOWN && !self.failed.contains(&asker.subject) {
             self.failed.push(asker.subject);
         }
+        self.well.retain(|target| *target != asker.target);
     }
 
     fn opens(&self, rule: Rule, is_of_server: bool) -> bool {
@@ -185,6 +192,13 @@ impl Pass {
             self.breaker.report(false);
         }
         state.reset();
+        let has_targets = self.breaker.rule.targets > 1;
+        if has_targets && !state.well.contains(&self.asker.target) {
+            if state.well.len() >= KNOWN {
+                state.well.remove(0);
+            }
+            state.well.push(self.asker.target);
+        }
     }
 
     /// The request failed in a way that may pass; `is_of_server` if what was requested cannot be the reason.
@@ -246,6 +260,7 @@ mod tests {
         Asker {
             subject: number,
             target: number,
+            is_vouched: true,
         }
     }
 

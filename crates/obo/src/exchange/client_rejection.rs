@@ -17,6 +17,8 @@ pub(super) struct ClientRejection(Mutex<State>);
 #[derive(Debug, Default)]
 struct State {
     issued_at: Option<Instant>,
+    /// Whose request was rejected last, since a token was issued.
+    rejected_for: Option<u64>,
     rejected: Option<Rejected>,
 }
 
@@ -32,18 +34,21 @@ impl ClientRejection {
     pub(super) fn issued(&self) {
         let mut state = self.lock();
         state.issued_at = Some(Instant::now());
+        state.rejected_for = None;
         state.rejected = None;
     }
 
-    /// Records a rejection, unless the client was issued a token just before: then it is of this one request. Whether it is
-    /// of the client.
+    /// Records a rejection. Whether it is of the client: it is of this one request if the client was issued a token just
+    /// before, or if the same subject was rejected last, who must not hold up all others again and again.
     pub(super) fn record(
         &self,
         credential: Arc<dyn ClientAuth>,
+        subject: u64,
         error: &TokenEndpointError,
     ) -> bool {
         let mut state = self.lock();
-        let is_of_client = state.issued_at.is_none_or(|at| at.elapsed() >= GRACE);
+        let is_repeated = state.rejected_for.replace(subject) == Some(subject);
+        let is_of_client = !is_repeated && state.issued_at.is_none_or(|at| at.elapsed() >= GRACE);
         if is_of_client {
             state.rejected = Some(Rejected {
                 until: Instant::now() + SETUP,

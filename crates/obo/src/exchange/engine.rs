@@ -187,6 +187,7 @@ impl Engine {
         let target = ask.target().cloned();
         let under_way = observe::Exchange::new(target.as_deref(), cause);
         let (start, started_at) = (Instant::now(), self.endpoint.clock.now());
+        let credential = self.endpoint.client.auth();
         let outcome = under_way.within(self.fetch(&ask, &place, start)).await;
         // Neither the server's word, nor the token's own, nor the caller's session is outlived (TX-42).
         let session = ask.caller().map_or(Duration::MAX, |caller| {
@@ -198,8 +199,8 @@ impl Engine {
                 false
             }
             Err(Some(error)) => {
-                let credential = self.endpoint.client.auth();
-                self.client_rejection.record(credential, error)
+                let subject = place.subject.number();
+                self.client_rejection.record(credential, subject, error)
             }
             Err(None) => false,
         };
@@ -295,6 +296,7 @@ impl Engine {
         Asker {
             subject: place.subject.number(),
             target: self.tokens.number(ask.target().map(ToString::to_string)),
+            is_vouched: true,
         }
     }
 

@@ -134,7 +134,11 @@ mod tests {
     const MINUTE: Duration = Duration::from_secs(60);
 
     fn asker(subject: u64, target: u64) -> Asker {
-        Asker { subject, target }
+        Asker {
+            subject,
+            target,
+            is_vouched: true,
+        }
     }
 
     fn throttled(pause: Duration) -> TokenEndpointError {

@@ -12,7 +12,7 @@ use crate::exchange::{Admission, Asker};
 use crate::jwks::{Jwks, Lookup};
 use crate::{
     AuthorizationServer, BearerToken, Clock, ErrorClass, Policy, ServerMetadata,
-    TokenEndpointError, TokenRequest,
+    TokenEndpointError, TokenRequest, Validated,
 };
 
 /// From the look for the place to the answer, and the keys to open it with.
@@ -54,14 +54,19 @@ impl Endpoint {
     pub(super) async fn ask(
         &self,
         token: BearerToken<'_>,
-        is_vouched_for: bool,
+        vouched: Option<&Validated>,
         settings: &Introspection,
         policy: &Policy,
         clock: &Clock,
     ) -> Result<IntrospectionAnswer, TokenEndpointError> {
+        let subject = match vouched {
+            Some(caller) => self.hasher.hash_one(caller.subject()),
+            None => self.hasher.hash_one(token.expose()),
+        };
         let asker = Asker {
-            subject: self.hasher.hash_one(token.expose()),
+            subject,
             target: 0,
+            is_vouched: vouched.is_some(),
         };
         let pause = self.admission.pause(asker);
         if !pause.is_zero() {
@@ -74,7 +79,7 @@ impl Endpoint {
                 let status = answer.status();
                 if status != StatusCode::OK {
                     let is_of_token = status.is_server_error() && !OVERWHELMED.contains(&status);
-                    if is_of_token && !is_vouched_for {
+                    if is_of_token && vouched.is_none() {
                         reached.disregard();
                     }
                     return Err(introspection_refusal(&answer, clock.now()));
@@ -90,7 +95,12 @@ impl Endpoint {
                 let problem = format!("no answer within {DEADLINE:?}");
                 Err(TokenEndpointError::new(ErrorClass::Transient, problem))
             });
-            answered.inspect_err(|error| self.admission.record_pause(asker, error))
+            answered.inspect_err(|error| {
+                // What a forged token may be the reason for is no wish of the server.
+                if reached.server() {
+                    self.admission.record_pause(asker, error);
+                }
+            })
         });
         asked.await
     }

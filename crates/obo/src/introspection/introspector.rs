@@ -222,11 +222,11 @@ impl Inner {
         validated: Option<Verified>,
         (start, started_at): (Instant, UnixTime),
     ) -> Result<Verified, Rejection> {
-        let is_vouched_for = validated.is_some();
+        let vouched = validated.as_ref().map(|verified| &verified.caller);
         let (settings, policy) = (&self.settings, &self.policy);
         let asked = self
             .endpoint
-            .ask(token, is_vouched_for, settings, policy, &self.clock);
+            .ask(token, vouched, settings, policy, &self.clock);
         let answer = asked.await.map_err(unavailable)?;
         let now = self.clock.now();
         let verified = match validated {

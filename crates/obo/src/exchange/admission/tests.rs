@@ -92,7 +92,11 @@ async fn others_are_served(hostile: &[Asker], others: impl Fn(u64) -> Asker, per
 }
 
 fn asker(subject: u64, target: u64) -> Asker {
-    Asker { subject, target }
+    Asker {
+        subject,
+        target,
+        is_vouched: true,
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -117,6 +121,64 @@ async fn a_broken_target_keeps_no_other_out() {
     for per_turn in [1, 20, 200] {
         // The same users, of whom each has failed over the broken targets.
         others_are_served(&broken, |turn| asker(turn % 60, 2 + turn % 3), per_turn).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn half_of_the_targets_keep_the_others_not_out() {
+    let broken: Vec<_> = (0..240).map(|n| asker(n % 60, n / 60)).collect();
+    for fate in FATES {
+        // That four targets and their users agree on a pause holds for all.
+        if fate == Fate::Throttles {
+            continue;
+        }
+        let world = World::new();
+        for target in 4..8 {
+            assert!(world.exchange(asker(WELL, target), Fate::Served).await);
+        }
+        for (turn, broken) in broken.iter().cycle().take(2000).enumerate() {
+            world.exchange(*broken, fate).await;
+            if turn % 20 == 19 {
+                let well = asker(turn as u64 % 60, 4 + turn as u64 % 4);
+                assert!(world.exchange(well, Fate::Served).await, "{fate:?} {turn}");
+            }
+        }
+    }
+}
+
+/// Introspection: one target, users by their tokens where keys vouch for them.
+#[tokio::test(start_paused = true)]
+async fn forged_tokens_keep_no_vouched_user_out() {
+    for fate in FATES {
+        // That several are asked to wait is not told from the truth.
+        if fate == Fate::Throttles {
+            continue;
+        }
+        let world = World {
+            admission: Admission::of_introspection(Issuer::new("https://idp.example").unwrap()),
+            sent: Mutex::default(),
+        };
+        for number in 0..2000 {
+            let forged = Asker {
+                is_vouched: false,
+                ..asker(1_000_000 + number, 0)
+            };
+            world.exchange(forged, fate).await;
+            if number % 20 == 19 {
+                let user = asker(number, 0);
+                assert!(
+                    world.exchange(user, Fate::Served).await,
+                    "{fate:?} {number}"
+                );
+            }
+        }
+        // One user with many tokens is one subject.
+        let alice = asker(7, 0);
+        for _ in 0..100 {
+            world.exchange(alice, fate).await;
+        }
+        let bob = asker(8, 0);
+        assert!(world.exchange(bob, Fate::Served).await, "{fate:?}");
     }
 }
 
