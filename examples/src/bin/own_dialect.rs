@@ -100,7 +100,10 @@ async fn main() -> Result<(), BoxError> {
     let http = HttpService::new(service_fn(tollgate));
     let server = AuthorizationServer::with_metadata(issuer, metadata, http);
     let client = Client::new("service-a", ClientSecretBasic::new("s3cret")?)?;
-    let exchange = TokenExchange::new(server, client).dialect(Tollgate);
+    // The tollgate trusts the issuer of alice's token, which is another one.
+    let exchange = TokenExchange::new(server, client)
+        .allow_subjects_of(alice.issuer().clone())
+        .dialect(Tollgate);
 
     let stock = exchange.token(&alice, Audience::new("stock")?).await?;
     println!("stock: {:?}", stock.token());

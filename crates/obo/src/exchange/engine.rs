@@ -321,7 +321,7 @@ impl Engine {
         if !self.endpoint.takes_subjects_of(issuer) {
             let kind = ExchangeErrorKind::ClientMisconfigured;
             let problem = format!(
-                "the caller's token is of issuer {issuer:?}, and tokens are exchanged at {:?}: exchange it at \
+                "the caller's token is of issuer \"{issuer}\", and tokens are exchanged at \"{}\": exchange it at \
                  its own issuer, or allow it with `allow_subjects_of`",
                 self.endpoint.server.issuer(),
             );
