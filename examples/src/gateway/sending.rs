@@ -299,7 +299,7 @@ mod tests {
     }
 
     #[test]
-    fn second_attempt_lacks_no_piece_taken_before() {
+    fn second_attempt_lacks_no_piece() {
         for _ in 0..RACES {
             let (mut first, sent) = sending(pieces(&[1; 64]));
             let start = Arc::new(Barrier::new(2));
