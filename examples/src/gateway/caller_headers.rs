@@ -153,18 +153,23 @@ enum Kind {
     Identity,
 }
 
-/// Some servers do not tell `_` from `-`.
+/// Some servers read `X_User` or `X.User` as `X-User`.
 fn kind(name: &HeaderName) -> Option<Kind> {
-    let name = name.as_str().replace('_', "-");
-    let starts_with = |start: &&&str| name.starts_with(**start);
-    let is_identity =
-        IDENTITY.contains(&&*name) || IDENTITY_PREFIXES.iter().any(|p| starts_with(&p));
-    if is_identity && name != "x-user-agent" {
+    let name = name
+        .as_str()
+        .replace(|c: char| !c.is_ascii_alphanumeric(), "-");
+    let name = name.as_str();
+    let starts_with = |prefixes: &[&str]| prefixes.iter().any(|start| name.starts_with(start));
+    if FORWARDING.contains(&name) {
+        return Some(Kind::Forwarding);
+    }
+    if name == "x-user-agent" {
+        return None;
+    }
+    if IDENTITY.contains(&name) || starts_with(&IDENTITY_PREFIXES) {
         return Some(Kind::Identity);
     }
-    let is_forwarding =
-        FORWARDING.contains(&&*name) || FORWARDING_PREFIXES.iter().any(|p| starts_with(&p));
-    is_forwarding.then_some(Kind::Forwarding)
+    starts_with(&FORWARDING_PREFIXES).then_some(Kind::Forwarding)
 }
 
 /// Where a request comes from, and what it asked for before it was rewritten.
@@ -214,62 +219,111 @@ const FORWARDING_PREFIXES: [&str; 8] = [
 ];
 
 /// Who calls, as proxies that authenticate say it to the servers behind them.
-const IDENTITY: [&str; 25] = [
+const IDENTITY: [&str; 30] = [
     "auth-user",
     "client-cert",
-    "client-cert-chain",
-    "oidc-claims",
-    "remote-user",
+    "eppn",
+    "oblix-uid",
+    "persistent-id",
+    "smuser",
     "x-access-token",
     "x-account",
     "x-account-id",
+    "x-amzn-lambda-context",
+    "x-amzn-request-context",
     "x-anonymous-consumer",
+    "x-apigateway-api-userinfo",
     "x-credential-identifier",
     "x-email",
-    "x-forwarded-access-token",
-    "x-forwarded-email",
+    "x-endpoint-api-userinfo",
+    "x-group",
     "x-groups",
     "x-id-token",
-    "x-principal",
+    "x-login",
+    "x-permissions",
+    "x-rh-identity",
     "x-role",
     "x-roles",
-    "x-subject",
-    "x-tls-client-cert",
-    "x-token-subject",
-    "x-user",
-    "x-userid",
-    "x-userinfo",
-    "x-username",
+    "x-scope",
+    "x-scopes",
+    "x-serverless-authorization",
+    "x-sub",
+    "x-uid",
+    "x-upn",
 ];
 
-const IDENTITY_PREFIXES: [&str; 27] = [
+/// Families of such fields. One too many fails a request; one too few admits a forged user.
+const IDENTITY_PREFIXES: [&str; 70] = [
     "cf-access-",
+    "cf-client-cert-",
+    "client-cert-",
     "impersonate-",
-    "oidc-claim-",
+    "iv-",
+    "mellon-",
+    "oam-",
+    "oidc-",
+    "osso-",
     "remote-",
-    "ssl-client-",
-    "tailscale-user-",
+    "saml-",
+    "shib",
+    "sm-",
+    "ssl-client",
+    "tailscale-",
+    "teleport-",
+    "x-acting-",
     "x-amzn-mtls-",
     "x-amzn-oidc-",
     "x-arr-clientcert",
-    "x-auth-",
-    "x-authenticated-",
+    "x-auth",
+    "x-claim",
     "x-client-cert",
     "x-client-dn",
+    "x-client-subject",
+    "x-client-user",
+    "x-client-verify",
     "x-consumer-",
     "x-end-user",
+    "x-forwarded-access-token",
     "x-forwarded-client-cert",
+    "x-forwarded-email",
     "x-forwarded-groups",
     "x-forwarded-preferred-username",
+    "x-forwarded-roles",
+    "x-forwarded-tls-client-cert",
     "x-forwarded-user",
     "x-goog-authenticated-user-",
     "x-goog-iap-",
-    "x-jwt-",
+    "x-hasura-",
+    "x-iap-",
+    "x-identity",
+    "x-impersonate",
+    "x-jwt",
+    "x-ldap-",
+    "x-logged-in-",
     "x-ms-client-principal",
     "x-ms-token-",
-    "x-remote-",
-    "x-ssl-",
-    "x-user-",
+    "x-mtls-",
+    "x-oauth",
+    "x-oidc-",
+    "x-on-behalf-of",
+    "x-openid-",
+    "x-pomerium-",
+    "x-principal",
+    "x-proxy-",
+    "x-remote",
+    "x-saml-",
+    "x-shib",
+    "x-spiffe-",
+    "x-ssl",
+    "x-sso-",
+    "x-subject",
+    "x-teleport-",
+    "x-tls-client",
+    "x-token-",
+    "x-user",
+    "x-vouch-",
+    "x-webauth-",
+    "x-x509-",
 ];
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 use std::collections::HashMap;
 
 use obo::{AuthorizationServer, ConfigError, HttpService, Issuer, ServerMetadata, TokenExchange};
+use url::Url;
 
 use super::clients::Clients;
 use super::exchange_config::ExchangeConfig;
@@ -61,7 +62,10 @@ impl Exchanges {
         let server = match &config.token_endpoint {
             None => AuthorizationServer::from(issuer.clone()),
             Some(url) => {
-                let metadata = ServerMetadata::new(None, Some(url));
+                let metadata = match is_on_plain_host(issuer, url) {
+                    true => ServerMetadata::danger_http(None, Some(url)),
+                    false => ServerMetadata::new(None, Some(url)),
+                };
                 let metadata = metadata.map_err(|error| error.at("exchange.token_endpoint"))?;
                 let http = HttpService::default_client();
                 AuthorizationServer::with_metadata(issuer.clone(), metadata, http)
@@ -78,4 +82,10 @@ impl Exchanges {
         self.by_issuer.insert(issuer.clone(), known);
         Ok(exchange)
     }
+}
+
+/// Whether an endpoint is on the host of its issuer that is of `danger_http`, and so may be plain `http` too.
+fn is_on_plain_host(issuer: &Issuer, endpoint: &str) -> bool {
+    let host = |url: &str| Url::parse(url).ok()?.host().map(|host| host.to_owned());
+    issuer.is_plain_http() && host(issuer.as_str()) == host(endpoint)
 }

@@ -53,10 +53,11 @@ pub(super) async fn probes(State(probes): State<Probes>, request: Request, next:
         return "live\n".into_response();
     }
     if is_read && is_at(&paths.ready) {
-        return match probes.server.ready().await {
-            Ok(()) => "ready\n".into_response(),
-            Err(rejection) => {
-                tracing::warn!("not ready: {rejection}");
+        // A lazy issuer never holds readiness: its first token fetches its keys.
+        return match probes.server.is_ready() {
+            true => "ready\n".into_response(),
+            false => {
+                tracing::warn!("not ready: keys of an issuer that is not lazy are missing");
                 (StatusCode::SERVICE_UNAVAILABLE, "keys are missing\n").into_response()
             }
         };

@@ -148,6 +148,35 @@ impl Sent {
 }
 
 impl Shared {
+    /// The next data of the caller's body, for this attempt.
+    ///
+    /// It is kept in the same step, so that a later attempt lacks nothing of what an earlier one took.
+    fn poll(
+        &mut self,
+        attempt: u32,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<Option<Bytes>, BoxError>> {
+        // A connection may still hold the body of an attempt that has failed.
+        if self.attempt != attempt {
+            return Poll::Ready(Err("the request is sent once more".into()));
+        }
+        let frame = ready!(http_body::Body::poll_frame(Pin::new(&mut self.body), cx));
+        Poll::Ready(match frame.transpose() {
+            Ok(frame) => {
+                let data = frame.and_then(|frame| frame.into_data().ok());
+                if let Some(data) = &data {
+                    self.keep(data);
+                }
+                Ok(data)
+            }
+            Err(error) => {
+                // A broken body would end early in a second attempt, as if it were whole.
+                self.kept = None;
+                Err(error.into())
+            }
+        })
+    }
+
     fn keep(&mut self, data: &[u8]) {
         match &mut self.kept {
             Some(kept) if kept.len() + data.len() <= KEPT => kept.extend_from_slice(data),
@@ -168,10 +197,6 @@ impl http_body::Body for Sending {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-        // A connection may still hold the body of an attempt that has failed.
-        if lock(&self.shared).attempt != self.attempt {
-            return Poll::Ready(Some(Err("the request is sent once more".into())));
-        }
         let now = Instant::now();
         if now > self.upstream.waits(now) {
             self.progress
@@ -186,7 +211,7 @@ impl http_body::Body for Sending {
             self.moved(data.len(), false);
             return Poll::Ready(Some(Ok(Frame::data(data))));
         }
-        let polled = Pin::new(&mut lock(&self.shared).body).poll_frame(cx);
+        let polled = lock(&self.shared).poll(self.attempt, cx);
         if polled.is_pending() {
             let until = self.caller.waits(now);
             self.progress.send_if_modified(|progress| {
@@ -204,19 +229,18 @@ impl http_body::Body for Sending {
                 .send_modify(|progress| progress.is_slow = true);
             return Poll::Ready(Some(Err("the caller sends its request too slowly".into())));
         }
-        let frame = match ready!(polled).transpose() {
-            Ok(frame) => frame.and_then(|frame| frame.into_data().ok()),
+        let data = match ready!(polled) {
+            Ok(data) => data,
             Err(error) => {
                 self.moved(0, true);
-                return Poll::Ready(Some(Err(error.into())));
+                return Poll::Ready(Some(Err(error)));
             }
         };
-        if let Some(data) = &frame {
-            lock(&self.shared).keep(data);
+        if let Some(data) = &data {
             self.upstream.moved(now, data.len());
         }
-        self.moved(frame.as_ref().map_or(0, Bytes::len), false);
-        Poll::Ready(frame.map(|data| Ok(Frame::data(data))))
+        self.moved(data.as_ref().map_or(0, Bytes::len), false);
+        Poll::Ready(data.map(|data| Ok(Frame::data(data))))
     }
 
     fn is_end_stream(&self) -> bool {
@@ -240,9 +264,13 @@ mod tests {
     #![allow(clippy::unwrap_used, reason = "a failed assumption fails the test")]
 
     use super::*;
-    use futures_util::stream;
+    use futures_util::{FutureExt as _, stream};
     use http_body_util::{BodyExt as _, StreamBody};
+    use std::sync::Barrier;
     use std::time::Duration;
+
+    /// How often two threads meet in a race test.
+    const RACES: usize = 2000;
 
     fn pieces(pieces: &[usize]) -> Body {
         let pieces = pieces.iter().map(|length| Bytes::from(vec![b'x'; *length]));
@@ -268,6 +296,33 @@ mod tests {
             assert!(first.frame().await.unwrap().is_err());
             assert_eq!(second.collect().await.unwrap().to_bytes().len(), 6);
         }
+    }
+
+    #[test]
+    fn second_attempt_lacks_no_piece() {
+        for _ in 0..RACES {
+            let (mut first, sent) = sending(pieces(&[1; 64]));
+            let start = Arc::new(Barrier::new(2));
+            let started = Arc::clone(&start);
+            let taking = std::thread::spawn(move || {
+                started.wait();
+                while let Some(Some(Ok(_))) = first.frame().now_or_never() {}
+            });
+            start.wait();
+            let (second, _) = sent.again().unwrap();
+            let body = second.collect().now_or_never().unwrap();
+            assert_eq!(body.unwrap().to_bytes().len(), 64);
+            taking.join().unwrap();
+        }
+    }
+
+    #[tokio::test]
+    async fn broken_body_has_no_second_attempt() {
+        let frames = [Ok(Frame::data(Bytes::from_static(b"x"))), Err("broken")];
+        let (mut first, sent) = sending(Body::new(StreamBody::new(stream::iter(frames))));
+        first.frame().await.unwrap().unwrap();
+        assert!(first.frame().await.unwrap().is_err());
+        assert!(sent.again().is_none());
     }
 
     #[tokio::test]

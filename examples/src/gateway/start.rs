@@ -1,6 +1,6 @@
 use axum::Router;
 use axum::middleware::{from_fn, from_fn_with_state};
-use obo::{BearerAuthLayer, ConfigError, Rejection};
+use obo::{BearerAuthLayer, ConfigError, ExpiryLayer, Rejection};
 
 use super::Config;
 use super::deadline::in_time;
@@ -63,11 +63,13 @@ impl Gateway {
         }
         let probing = config.probes.build(&server);
         let probing = probing.map_err(|error| error.within("probes"))?;
-        server.start().await?;
+        let server = server.start().await?;
         Ok(Self {
             router: routes
                 .router()?
                 .layer(from_fn(closed))
+                // Streams end with their token.
+                .layer(ExpiryLayer::new(server))
                 .layer(auth)
                 .layer(from_fn(in_time))
                 .layer(from_fn(well_formed))

@@ -151,3 +151,56 @@ async fn one_issuer_has_one_token_endpoint() {
         assert!(error.contains(said), "{error}");
     }
 }
+
+#[tokio::test]
+async fn plain_endpoint_needs_danger_on_its_host() {
+    let file = |issuer: &str, endpoint: &str| {
+        format!(
+            r#"
+listen = "127.0.0.1:0"
+[resource_server]
+audiences = ["a"]
+issuers = [{{ issuer = {issuer} }}]
+[client]
+id = "c"
+client_secret_basic = "top-s3cret"
+[[routes]]
+path = "/1"
+upstream = "http://127.0.0.1:9"
+exchange = {{ issuer = {issuer}, audience = "b", token_endpoint = "{endpoint}" }}
+"#
+        )
+    };
+    let plain = r#"{ danger_http = "http://idp.example:8080/a" }"#;
+    for (issuer, endpoint, is_good) in [
+        (plain, "http://idp.example:8080/a/token", true),
+        (plain, "http://idp.example/token", true),
+        (plain, "https://elsewhere.example/token", true),
+        (plain, "http://127.0.0.1:9/token", true),
+        (plain, "http://elsewhere.example/token", false),
+        (plain, "ftp://idp.example/token", false),
+        (plain, "token", false),
+        (
+            r#""https://idp.example/a""#,
+            "http://idp.example/token",
+            false,
+        ),
+        (
+            r#"{ danger_http = "https://idp.example/a" }"#,
+            "http://idp.example/token",
+            false,
+        ),
+    ] {
+        let config = Config::parse(&file(issuer, endpoint)).unwrap();
+        let started = Gateway::start(config).await.map(drop);
+        match started {
+            Ok(()) => assert!(is_good, "{issuer} {endpoint}"),
+            Err(error) => {
+                let error = error.to_string();
+                assert!(!is_good, "{error}");
+                let field = "routes[0].exchange.token_endpoint: ";
+                assert!(error.contains(field), "{error}");
+            }
+        }
+    }
+}

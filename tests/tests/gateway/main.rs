@@ -18,6 +18,7 @@ mod configuration;
 mod connections;
 mod deadlines;
 mod distant;
+mod expiry;
 mod fields;
 mod grpc;
 mod odd_upstreams;

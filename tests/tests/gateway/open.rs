@@ -100,6 +100,19 @@ async fn probes_need_no_token() {
 }
 
 #[tokio::test]
+async fn dead_lazy_issuer_holds_no_readiness() {
+    for dead in ["NOBODY", "NOBODY\", jwks_uri = \"NOBODY/keys"] {
+        let issuers = format!(r#"{{ issuer = "IDP" }}, {{ issuer = "{dead}", lazy = true }}"#);
+        let world = World::with(&issuers, OPEN).await;
+        assert_eq!(
+            ask(&world, "GET", "/readyz", &[]).await.status,
+            200,
+            "{dead}"
+        );
+    }
+}
+
+#[tokio::test]
 async fn mistake_in_what_is_open_is_named() {
     const START: &str = r#"
 listen = "127.0.0.1:0"

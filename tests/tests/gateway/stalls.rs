@@ -191,6 +191,40 @@ async fn response_that_is_not_read_is_let_go() {
     }
 }
 
+#[tokio::test]
+async fn busy_stream_shields_no_unread_one() {
+    let world = World::start().await;
+    let token = world.alice().mint();
+    assert_eq!(world.get(&token, "/orders/1").await.status, 200);
+    let (gone, noticed) = oneshot::channel::<()>();
+    world.upstream.will(|_| async {
+        let frames = stream::pending::<Result<Frame<Bytes>, std::io::Error>>();
+        Response::builder()
+            .header("content-type", "text/event-stream")
+            .body(Body::new(StreamBody::new(frames)))
+            .unwrap()
+    });
+    world.upstream.will(|_| async {
+        const PIECE: Bytes = Bytes::from_static(&[7; 16 * 1024]);
+        let frames = stream::repeat_with(move || {
+            let _gone_when_dropped = &gone;
+            Ok::<_, std::io::Error>(Frame::data(PIECE))
+        });
+        Response::new(Body::new(StreamBody::new(frames)))
+    });
+    // Both are on one connection.
+    let request = || {
+        let request = world.request_with(&token, "GET", "/orders/1");
+        world.http2.request(request.body(Body::empty()).unwrap())
+    };
+    let _silent = request().await.unwrap();
+    let _unread = request().await.unwrap();
+    tokio::time::pause();
+    let started = Instant::now();
+    assert!(noticed.await.is_err());
+    assert!(started.elapsed() <= 130 * SECOND, "{:?}", started.elapsed());
+}
+
 #[cfg(target_os = "linux")]
 #[tokio::test]
 async fn one_address_keeps_no_other_out() {

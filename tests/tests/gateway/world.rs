@@ -146,7 +146,8 @@ impl World {
         Self::with(r#"{ issuer = "IDP" }"#, more).await
     }
 
-    async fn with(issuers: &str, more: &str) -> Self {
+    /// With both.
+    pub(crate) async fn with(issuers: &str, more: &str) -> Self {
         let idp = AuthorizationServer::start().await;
         let client = idp.client("service-a").secret("s3cret");
         client

@@ -71,13 +71,120 @@ fn claims_of_callers_are_stripped_by_default() {
 }
 
 #[test]
+fn identity_headers_of_products_are_stripped() {
+    let identity = [
+        "cf-access-authenticated-user-email",
+        "cf-access-jwt-assertion",
+        "cf-client-cert-sha256",
+        "client-cert-chain",
+        "eppn",
+        "iv-user",
+        "mellon-name-id",
+        "oam-remote-user",
+        "oidc-access-token",
+        "oidc_claim_sub",
+        "remote-email",
+        "remote-groups",
+        "remote-name",
+        "remote-user",
+        "shib-identity-provider",
+        "shib_session_id",
+        "sm_user",
+        "ssl-client-subject-dn",
+        "ssl_client_s_dn",
+        "tailscale-user-login",
+        "teleport-jwt-assertion",
+        "x-amzn-oidc-accesstoken",
+        "x-amzn-request-context",
+        "x-apigateway-api-userinfo",
+        "x-auth-request-user",
+        "x-authentik-username",
+        "x-authenticated-userid",
+        "x-authorization",
+        "x-claim-sub",
+        "x-consumer-id",
+        "x-endpoint-api-userinfo",
+        "x-forwarded-tls-client-cert",
+        "x-forwarded-tls-client-cert-info",
+        "x-goog-authenticated-user-email",
+        "x-hasura-admin-secret",
+        "x-hasura-role",
+        "x-identity",
+        "x-jwt",
+        "x-jwt-assertion",
+        "x-ms-client-principal-name",
+        "x-ms-token-aad-id-token",
+        "x-pomerium-claim-email",
+        "x-pomerium-jwt-assertion",
+        "x-proxy-user",
+        "x-remote-group",
+        "x-shib-user",
+        "x-ssl-client-cert",
+        "x-sso-user",
+        "x-token-user-email",
+        "x-user.name",
+        "x-userinfo",
+        "x-vouch-idp-claims-groups",
+        "x-vouch-user",
+        "x-webauth-user",
+        "x.webauth.user",
+        "x_webauth_user",
+    ];
+    // None of them passes as a field about the way of the request either.
+    for forwarding in ["strip", "danger_pass"] {
+        let config = format!("forwarding = \"{forwarding}\"");
+        assert_eq!(applied(&config, &identity, ""), [""; 0], "{forwarding}");
+    }
+}
+
+#[test]
+fn address_headers_claim_no_identity() {
+    let sent = ["x-remote-addr", "x-remote-ip", "x-proxyuser-ip"];
+    let config = "forwarding = \"strip\"\nidentity = \"danger_pass\"";
+    assert_eq!(applied(config, &sent, ""), [""; 0]);
+}
+
+#[test]
 fn headers_that_claim_nothing_pass() {
     let plain = [
         "accept",
+        "accept-language",
+        "baggage",
+        "cache-control",
         "cookie",
+        "dnt",
+        "if-match",
+        "idempotency-key",
+        "origin",
+        "range",
+        "referer",
+        "sec-fetch-mode",
+        "smart-home",
+        "traceparent",
+        "tracestate",
+        "user-agent",
+        "x-amz-content-sha256",
+        "x-amzn-trace-id",
         "x-api-key",
+        "x-api-version",
+        "x-b3-traceid",
+        "x-cloud-trace-context",
+        "x-correlation-id",
+        "x-csrf-token",
+        "x-device-id",
+        "x-goog-api-client",
+        "x-goog-user-project",
+        "x-grpc-web",
+        "x-hub-signature-256",
+        "x-ms-client-request-id",
+        "x-ms-version",
         "x-request-id",
+        "x-requested-with",
+        "x-session-id",
+        "x-tenant-id",
+        "x-trace-id",
         "x-user-agent",
+        "x-xsrf-token",
     ];
     let lines = applied("forwarding = \"strip\"", &plain, "192.0.2.7");
     assert_eq!(lines.len(), plain.len(), "{lines:?}");
