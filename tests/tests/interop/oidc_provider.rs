@@ -212,6 +212,7 @@ async fn tx_21_a_token_of_another_issuer_is_the_subjects_fault() {
     let service = obo::ResourceServer::new(audience(A), issuer);
     let caller = service.validate(&token).await.unwrap();
     let exchange = peer.exchange(peer.basic("service-a"));
+    let exchange = exchange.allow_subjects_of(caller.issuer().clone());
     let refused = exchange.token(&caller, audience(B)).await.unwrap_err();
     assert_eq!(refused.kind(), ExchangeErrorKind::SubjectInvalid);
     assert_eq!(refused.oauth_code(), Some("invalid_grant"));
