@@ -89,7 +89,7 @@ impl Claims {
             };
             let said = match (claim, values::text(json)) {
                 (_, Some(value)) => claim.says(&value),
-                (KindClaim::Class | KindClaim::Type, None) if json == "null" => continue,
+                (_, None) if json == "null" && claim.may_be_null() => continue,
                 (KindClaim::Class, None) => Kind::Other,
                 (KindClaim::Typ | KindClaim::Use | KindClaim::Type, None) => {
                     return Err(TokenError::InvalidClaim(claim.name()));

@@ -55,6 +55,11 @@ impl KindClaim {
         }
     }
 
+    /// Whether null says nothing, as if the claim were absent.
+    pub(crate) fn may_be_null(self) -> bool {
+        matches!(self, Self::Class | Self::Type)
+    }
+
     pub(crate) fn says(self, value: &str) -> Kind {
         let is_other = match self {
             Self::Typ => is_other_kind(value),

@@ -92,7 +92,11 @@ impl<'de> Visitor<'de> for SaidVisitor<'_> {
                 }
                 name => match KindClaim::of(name) {
                     Some(claim) => {
-                        let value = values::text(map.next_value::<&RawValue>()?.get());
+                        let json = map.next_value::<&RawValue>()?.get();
+                        if json == "null" && claim.may_be_null() {
+                            continue;
+                        }
+                        let value = values::text(json);
                         // What is not text may mean anything.
                         let kind = value.map_or(Kind::Other, |value| claim.says(&value));
                         match kind {

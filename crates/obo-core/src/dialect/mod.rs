@@ -50,6 +50,11 @@ pub trait Dialect: fmt::Debug + Send + Sync + 'static {
         Cow::Borrowed(self.name())
     }
 
+    /// Whether the server gives a user another `sub` in each audience, so that subjects of two tokens are not compared.
+    fn has_pairwise_subjects(&self) -> bool {
+        false
+    }
+
     /// The form by which the client asks for the exchange; client authentication is added to it afterwards.
     ///
     /// # Errors

@@ -212,7 +212,7 @@ fn by_the_standard(status: StatusCode, error: Option<&str>) -> ErrorClass {
 ///
 /// The codes of the standard are for both (RFC 8693 section 2.2.2); others that count against the user name one.
 fn refused_token(class: ErrorClass, code: &str, description: Option<&str>) -> Option<RefusedToken> {
-    if code.contains("actor") {
+    if names_token(code, "actor") {
         return Some(RefusedToken::Actor);
     }
     let words = match (class, code) {
@@ -220,15 +220,30 @@ fn refused_token(class: ErrorClass, code: &str, description: Option<&str>) -> Op
             ErrorClass::SubjectInvalid | ErrorClass::AnswerUnusable,
             "invalid_request" | "invalid_grant" | "invalid_token",
         )
-        | (ErrorClass::AnswerUnusable, _) => description.unwrap_or_default().to_ascii_lowercase(),
+        | (ErrorClass::AnswerUnusable, _) => description.unwrap_or_default(),
         (ErrorClass::SubjectInvalid, _) => return Some(RefusedToken::Subject),
         _ => return None,
     };
-    match (words.contains("actor"), words.contains("subject")) {
+    match (names_token(words, "actor"), names_token(words, "subject")) {
         (true, false) => Some(RefusedToken::Actor),
         (false, true) => Some(RefusedToken::Subject),
         _ => None,
     }
+}
+
+/// Whether one of the words is `name`, alone or as in `actorToken`: "factor" is not "actor".
+fn names_token(text: &str, name: &str) -> bool {
+    let mut words = text.split(|c: char| !c.is_ascii_alphanumeric());
+    words.any(|word| {
+        let rest = word
+            .split_at_checked(name.len())
+            .filter(|(start, _)| start.eq_ignore_ascii_case(name));
+        rest.is_some_and(|(_, rest)| {
+            ["", "s", "token", "tokens"]
+                .iter()
+                .any(|suffix| rest.eq_ignore_ascii_case(suffix))
+        })
+    })
 }
 
 fn text(json: Option<&RawValue>) -> Option<String> {

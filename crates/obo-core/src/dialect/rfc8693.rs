@@ -92,6 +92,10 @@ impl Dialect for Rfc8693 {
         Cow::Borrowed(self.identity.expose())
     }
 
+    fn has_pairwise_subjects(&self) -> bool {
+        self.knobs.pairwise_subject
+    }
+
     fn request(
         &self,
         request: &ExchangeRequest,

@@ -1,11 +1,16 @@
 use super::IntrospectionAnswer;
+use crate::claims::Claims;
 use crate::json::OneOrMany;
 use crate::seen::all_seen;
-use crate::{IssuedToken, Target, TokenEndpointError, TokenError, UnixTime};
+use crate::{IssuedToken, Target, TokenEndpointError, TokenError, UnixTime, Validated};
 
 impl IntrospectionAnswer {
     /// Checks what the server says of a token that it issued: it must be active, for `target`, and not bound to a key. Its
     /// `exp` shortens the use of the token.
+    ///
+    /// With a `caller`, `sub` must name them if the response has it. A `sub` of another issuer is not compared, since the
+    /// issuer may name the same user differently. Pass no caller for a token of the client's own, and where
+    /// [the dialect's subjects are pairwise](crate::dialect::Dialect::has_pairwise_subjects).
     ///
     /// # Errors
     ///
@@ -14,6 +19,7 @@ impl IntrospectionAnswer {
         self,
         issued: IssuedToken,
         target: &Target,
+        caller: Option<&Validated>,
         now: UnixTime,
     ) -> Result<IssuedToken, TokenEndpointError> {
         let claims = self.claims().map_err(|error| unusable(&error))?;
@@ -27,12 +33,22 @@ impl IntrospectionAnswer {
                 "`aud` names {seen} and not {target}; `Target::or_named` takes another name of the same service"
             )));
         }
+        if caller.is_some_and(|caller| names_another(&claims, caller)) {
+            return Err(unusable(&"the issued token is of another subject"));
+        }
         match claims.exp {
             Some(exp) if exp <= now => Err(unusable(&TokenError::Expired)),
             Some(exp) => Ok(issued.with_expires_at(Some(exp))),
             None => Ok(issued),
         }
     }
+}
+
+fn names_another(claims: &Claims, caller: &Validated) -> bool {
+    let same_issuer = claims
+        .iss()
+        .is_none_or(|iss| iss == caller.issuer().as_str());
+    same_issuer && claims.sub().is_some_and(|sub| sub != caller.subject())
 }
 
 fn unusable(problem: &dyn std::fmt::Display) -> TokenEndpointError {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use http::{HeaderValue, header};
 use obo_core::dialect::{Dialect, Rfc8693};
-use obo_core::{ActorToken, ErrorClass, Secret, TokenEndpointError, TokenType};
+use obo_core::{ActorToken, ErrorClass, RefusedToken, Secret, TokenEndpointError, TokenType};
 
 use crate::judge::NOW;
 use crate::wire::{answer, for_service_b};
@@ -348,4 +348,30 @@ fn te_08_the_pause_asked_for_is_capped() {
         assert_eq!(after(value), seconds.map(Duration::from_secs), "{value}");
     }
     assert_eq!(refusal(503, "").retry_after(), None);
+}
+
+#[test]
+fn refused_token_is_named_by_whole_words() {
+    let (actor, subject) = (Some(RefusedToken::Actor), Some(RefusedToken::Subject));
+    for (code, description, expected) in [
+        ("invalid_actor_token", "", actor),
+        ("actor-not-allowed", "", actor),
+        ("two_factor_required", "", None),
+        ("multifactor_required", "", None),
+        ("factor", "Multi-factor authentication is required", None),
+        ("invalid_request", "The actor_token is invalid", actor),
+        ("invalid_request", "ActorToken: expired", actor),
+        ("invalid_grant", "Multi-factor authentication", None),
+        ("invalid_grant", "multifactor authentication", None),
+        ("invalid_grant", "Extractor failed", None),
+        ("invalid_grant", "The subject's session has ended", subject),
+        ("invalid_grant", "Invalid subject_token", subject),
+        ("invalid_grant", "subjective", None),
+        ("invalid_grant", "The factor of the subject", subject),
+        ("invalid_grant", "The subject names no such actor", None),
+    ] {
+        let body = format!(r#"{{"error":"{code}","error_description":"{description}"}}"#);
+        let refused = refusal(400, &body).refused_token();
+        assert_eq!(refused, expected, "{body}");
+    }
 }

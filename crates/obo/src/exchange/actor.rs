@@ -9,9 +9,12 @@ use crate::{ActorToken, Secret, Target, TokenEndpointError, TokenType};
 /// Without one no `actor_token` is sent.
 ///
 /// If the server refuses an exchange and the actor's token may be the reason, the token is fetched once more and the
-/// exchange is tried once more with it. What the server does not say clearly about the user's token is not blamed on the
-/// user: it is [`ClientMisconfigured`](crate::ExchangeErrorKind::ClientMisconfigured), unless the same actor works for
-/// others in the meantime.
+/// exchange is tried once more with it. A refusal that no new token changes causes at most one new token in 30 s.
+///
+/// A refusal that does not name the user's token is not blamed on the user: it is
+/// [`ClientMisconfigured`](crate::ExchangeErrorKind::ClientMisconfigured). It is
+/// [`SubjectInvalid`](crate::ExchangeErrorKind::SubjectInvalid) if the same actor works for others, or if the error is
+/// `invalid_grant` although the server has just issued the actor's token by client credentials.
 #[derive(Clone, Debug)]
 pub struct ActorSource(pub(super) Kind);
 

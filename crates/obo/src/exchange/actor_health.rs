@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 use crate::{ActorToken, CacheKey};
 
-/// How long after a token was replaced the next one may be, if nothing was issued with it.
+/// How long no token is replaced after a replacement that did not help.
 const REPLACED_EVERY: Duration = Duration::from_secs(30);
 /// How many exchanges are remembered that failed over one of two tokens.
 const DOUBTS: usize = 10_000;
@@ -29,7 +29,15 @@ struct State {
     successes: u64,
     /// The last one that something was issued with.
     worked: Option<u64>,
-    replaced: Option<(u64, Instant)>,
+    replaced: Option<Replaced>,
+}
+
+/// The last replacement.
+struct Replaced {
+    actor: u64,
+    at: Instant,
+    /// An exchange that was refused with the replaced token succeeded with the next one.
+    helped: bool,
 }
 
 /// What follows where a token may have been rejected.
@@ -39,7 +47,7 @@ pub(super) enum Remedy {
     Replace,
     /// It was replaced already: take that one.
     TakeNext,
-    /// A new one was rejected too, and nothing was issued with this one.
+    /// Keep it: the last replacement was moments ago and did not help.
     Nothing,
 }
 
@@ -75,18 +83,32 @@ impl ActorHealth {
         before.is_some_and(|before| before < self.lock().successes)
     }
 
-    /// What to do about a token that may have been rejected. Of many that ask at the same time, one replaces it, and what
-    /// the server rejects whatever it is sent is not replaced over and over.
+    /// Notes that an exchange succeeded after this token was replaced, so that it was the token.
+    pub(super) fn helped(&self, replaced: &ActorToken) {
+        let actor = self.id(replaced);
+        let mut state = self.lock();
+        if let Some(last) = state.replaced.as_mut().filter(|last| last.actor == actor) {
+            last.helped = true;
+        }
+    }
+
+    /// What to do about a token that may have been rejected.
+    ///
+    /// One of many concurrent exchanges replaces it. A refusal that no new token changes, such as of a user whose session
+    /// has ended, replaces a token once in [`REPLACED_EVERY`], also if the token works for others.
     pub(super) fn remedy(&self, actor: &ActorToken) -> Remedy {
         let (actor, now) = (self.id(actor), Instant::now());
         let mut state = self.lock();
-        match state.replaced {
-            Some((replaced, _)) if replaced == actor => Remedy::TakeNext,
-            Some((_, at)) if state.worked != Some(actor) && now < at + REPLACED_EVERY => {
-                Remedy::Nothing
-            }
+        let last = state.replaced.as_ref();
+        match last.filter(|last| now < last.at + REPLACED_EVERY) {
+            Some(last) if last.actor == actor => Remedy::TakeNext,
+            Some(last) if !last.helped => Remedy::Nothing,
             _ => {
-                state.replaced = Some((actor, now));
+                state.replaced = Some(Replaced {
+                    actor,
+                    at: now,
+                    helped: false,
+                });
                 Remedy::Replace
             }
         }

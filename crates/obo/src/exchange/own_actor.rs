@@ -28,10 +28,20 @@ pub(super) enum Renewal {
     Own(Box<Exchanged>),
 }
 
+/// What an exchange is tried once more with.
+enum Next {
+    Actor(Box<(Ask, SentActor)>),
+    /// Nothing: the token is one that cannot be replaced, or the source gave the same one.
+    Same,
+    /// Nothing: a token was replaced moments ago.
+    TooSoon,
+}
+
 impl Engine {
     /// The outcome, or that of one more attempt with another actor token, where the server may have rejected that one.
     ///
-    /// What is still unclear after that is not blamed on the user, who would be sent to sign in for nothing.
+    /// What is still unclear after that is not blamed on the user, who would be sent to sign in for nothing, unless
+    /// something speaks for the actor's token.
     pub(super) async fn over_actor(
         self: &Arc<Self>,
         ask: &Ask,
@@ -47,25 +57,32 @@ impl Engine {
         if !error.is_of_actor() && self.actors.is_of_subject(&place.key) {
             return Err(error);
         }
-        let error = match self.next_actor(ask, &sent, deadline).await? {
-            None => error,
-            Some((asked, next)) => {
-                let outcome = self
-                    .endpoint
-                    .ask(&asked, self.asker(ask, place), deadline)
-                    .await;
+        let (error, works) = match self.next_actor(ask, &sent, deadline).await? {
+            Next::Same => (error, false),
+            Next::TooSoon => (error, self.actors.has_worked(&sent.token)),
+            Next::Actor(next) => {
+                let (asked, next) = *next;
+                let asker = self.asker(ask, place);
+                let outcome = self.endpoint.ask(&asked, asker, deadline).await;
                 match self.unclear(&next, outcome) {
-                    Ok(clear) => return clear,
-                    // It works for others.
-                    Err(error) if !error.is_of_actor() && self.actors.has_worked(&next.token) => {
-                        return Err(error);
+                    Ok(clear) => {
+                        if clear.is_ok() {
+                            self.actors.helped(&sent.token);
+                        }
+                        return clear;
                     }
-                    Err(error) => error,
+                    Err(error) => (error, self.actors.has_worked(&next.token)),
                 }
             }
         };
         self.actors.doubt(place.key);
-        Err(error.of_actor())
+        // The server issued an own token moments ago: it has no reason to call that one invalid.
+        let is_new = matches!(sent.source, Renewal::Own(_));
+        let is_grant = error.oauth_code() == Some("invalid_grant");
+        match !error.is_of_actor() && (works || is_new && is_grant) {
+            true => Err(error),
+            false => Err(error.of_actor()),
+        }
     }
 
     /// An outcome that says nothing against the actor's token, or the error that may do so.
@@ -86,14 +103,14 @@ impl Engine {
         ask: &Ask,
         sent: &SentActor,
         deadline: Instant,
-    ) -> Result<Option<(Ask, SentActor)>, ExchangeError> {
+    ) -> Result<Next, ExchangeError> {
         let own = match &sent.source {
-            Renewal::None => return Ok(None),
+            Renewal::None => return Ok(Next::Same),
             Renewal::Fetched => None,
             Renewal::Own(own) => Some(own),
         };
         match self.actors.remedy(&sent.token) {
-            Remedy::Nothing => return Ok(None),
+            Remedy::Nothing => return Ok(Next::TooSoon),
             Remedy::TakeNext => {}
             Remedy::Replace => {
                 if let Some(own) = own {
@@ -103,6 +120,6 @@ impl Engine {
         }
         let (asked, next) = self.with_actor(ask.clone(), deadline).await?;
         let next = next.filter(|next| next.token.expose() != sent.token.expose());
-        Ok(next.map(|next| (asked, next)))
+        Ok(next.map_or(Next::Same, |next| Next::Actor(Box::new((asked, next)))))
     }
 }

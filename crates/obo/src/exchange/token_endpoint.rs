@@ -5,8 +5,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use http::StatusCode;
-use obo_core::{IntrospectionAnswer, introspection_refusal};
+use bytes::Bytes;
+use http::{Response, StatusCode};
+use obo_core::{IntrospectionAnswer, introspection_refusal, is_json};
 
 use super::admission::Admission;
 use super::ask::Ask;
@@ -15,7 +16,7 @@ use crate::dialect::{Dialect, Registration, Rfc8693};
 use crate::introspection::introspection_endpoint;
 use crate::{
     AuthorizationServer, BearerToken, Client, Clock, ErrorClass, IssuedToken, Issuer,
-    ServerMetadata, Target, TokenEndpointError, TokenRequest,
+    ServerMetadata, Target, TokenEndpointError, TokenRequest, Validated,
 };
 
 /// How long an exchange may take, unless set.
@@ -118,17 +119,21 @@ impl TokenEndpoint {
         };
         check_scope(target, &issued)?;
         match self.introspects_issued && !issued.is_jwt() {
-            true => self.introspected(endpoint, issued, target).await,
+            true => {
+                let caller = ask.caller().filter(|_| !dialect.has_pairwise_subjects());
+                self.introspected(endpoint, issued, target, caller).await
+            }
             false => Ok(issued),
         }
     }
 
-    /// The token, if the server says that it is for the target.
+    /// The token, if the server says that it is for the target and, with a caller, not of another one.
     async fn introspected(
         &self,
         endpoint: AuthenticatedEndpoint<'_>,
         issued: IssuedToken,
         target: &Target,
+        caller: Option<&Validated>,
     ) -> Result<IssuedToken, TokenEndpointError> {
         let token = BearerToken::parse(issued.expose());
         let token = token.map_err(|error| {
@@ -140,8 +145,8 @@ impl TokenEndpoint {
         if answer.status() != StatusCode::OK {
             return Err(introspection_refusal(&answer, now));
         }
-        IntrospectionAnswer::parse(answer.body())
-            .and_then(|said| said.confirm_issued(issued, target, now))
+        read_json(&answer)
+            .and_then(|said| said.confirm_issued(issued, target, caller, now))
             .map_err(|error| error.with_status(answer.status()))
     }
 
@@ -156,6 +161,18 @@ impl TokenEndpoint {
             && is_of_grant
             && !is_denied
             && !self.offers_unlisted.load(Ordering::Relaxed)
+    }
+}
+
+/// A page or a document of another kind is not a response, whatever it looks like.
+fn read_json(answer: &Response<Bytes>) -> Result<IntrospectionAnswer, TokenEndpointError> {
+    match is_json(answer.headers()) {
+        true => IntrospectionAnswer::parse(answer.body()),
+        false => Err(TokenEndpointError::new(
+            ErrorClass::AnswerUnusable,
+            "the introspection of the issued token: the response is not JSON by its content type; it must be \
+             `application/json`",
+        )),
     }
 }
 

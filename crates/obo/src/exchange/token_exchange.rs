@@ -127,7 +127,8 @@ impl TokenExchange {
     }
 
     /// Introspects each issued token that is not a JWT (RFC 7662), as this client, before it is used: it must be active and
-    /// name the target in `aud`.
+    /// name the target in `aud`. If the response has `sub`, it must be the caller's, unless the dialect's subjects are
+    /// pairwise.
     ///
     /// Nothing else checks for whom an opaque token is: a server that ignores the parameter by which it was asked issues a
     /// token for another service, which would be sent to this one. It costs one more request for each exchange, none for a

@@ -134,8 +134,9 @@ async fn many_share_the_new_own_token() {
 async fn no_user_is_blamed_for_refused_actors() {
     for error in [
         json!({ "error": "invalid_request" }),
-        json!({ "error": "invalid_grant", "error_description": "Token is not active" }),
+        json!({ "error": "invalid_token" }),
         json!({ "error": "invalid_request", "error_description": "The actor_token is invalid" }),
+        json!({ "error": "invalid_grant", "error_description": "The actor_token is invalid" }),
         json!({ "error": "invalid_actor_token" }),
     ] {
         let setup = Setup::start().await;
@@ -193,6 +194,96 @@ async fn an_actor_that_works_for_others_is_not_blamed() {
     tokio::time::advance(Duration::from_secs(1)).await;
     assert_eq!(kind(&exchange, &bob).await, Err(Kind::SubjectInvalid));
     assert_eq!(server.counts(), (2, 5));
+}
+
+#[tokio::test]
+async fn ended_session_with_new_actor_is_the_users() {
+    let setup = Setup::start().await;
+    let (server, exchange) = running(&setup).await;
+    let error = json!({ "error": "invalid_grant", "error_description": "Token is not active" });
+    server.change(|state| state.error = error);
+    let [bob, carol] = [setup.caller("bob").await, setup.caller("carol").await];
+    server.end(&bob);
+    tokio::time::pause();
+    // Also if the new token has not worked yet, and if it is not replaced again so soon.
+    for (own, exchanges) in [(2, 3), (2, 4), (3, 6)] {
+        let target = audience(&format!("service-{exchanges}"));
+        let refused = exchange.token(&bob, target).await.unwrap_err();
+        assert_eq!(refused.kind(), Kind::SubjectInvalid);
+        assert_eq!(server.counts(), (own, exchanges));
+        tokio::time::advance(Duration::from_secs(16)).await;
+    }
+    assert_eq!(kind(&exchange, &carol).await, Ok(()));
+    assert_eq!(server.counts().0, 3);
+}
+
+#[tokio::test]
+async fn ended_session_replaces_one_actor() {
+    for (error, unclear) in [
+        ("invalid_request", Kind::ClientMisconfigured),
+        ("invalid_grant", Kind::SubjectInvalid),
+    ] {
+        let setup = Setup::start().await;
+        let (server, exchange) = running(&setup).await;
+        server.change(|state| state.error = json!({ "error": error }));
+        let bob = setup.caller("bob").await;
+        server.end(&bob);
+        let mut others = Vec::new();
+        for number in 0..50 {
+            others.push(setup.caller(&format!("user-{number}")).await);
+        }
+        tokio::time::pause();
+        for (number, other) in others.iter().enumerate() {
+            let target = audience(&format!("service-{number}"));
+            let refused = exchange.token(&bob, target).await.unwrap_err();
+            let expected = match number {
+                0 => unclear,
+                // The new actor token works for others.
+                _ => Kind::SubjectInvalid,
+            };
+            assert_eq!(refused.kind(), expected, "{error} {number}");
+            assert_eq!(kind(&exchange, other).await, Ok(()), "{error} {number}");
+            tokio::time::advance(Duration::from_millis(500)).await;
+        }
+        // 50 of bob, 50 of others, alice's, and one more attempt.
+        assert_eq!(server.counts(), (2, 102), "{error}");
+        tokio::time::resume();
+    }
+}
+
+#[tokio::test]
+async fn ended_session_at_once_replaces_one_actor() {
+    let setup = Setup::start().await;
+    let (server, exchange) = running(&setup).await;
+    let bob = setup.caller("bob").await;
+    server.end(&bob);
+    let targets = Vec::from_iter((0..50).map(|number| audience(&format!("service-{number}"))));
+    let asked = targets.iter().map(|it| exchange.token(&bob, it.clone()));
+    let outcomes = futures_util::future::join_all(asked).await;
+    assert!(outcomes.iter().all(Result::is_err));
+    assert_eq!(server.counts().0, 2);
+}
+
+#[tokio::test]
+async fn reissued_actor_does_not_hide_ended_session() {
+    let setup = Setup::start().await;
+    let bob = setup.caller("bob").await;
+    for (error, expected) in [
+        ("invalid_request", Kind::ClientMisconfigured),
+        ("invalid_grant", Kind::SubjectInvalid),
+    ] {
+        // A server that gives out the same own token as long as it lives.
+        let stub = Stub::by_request(&setup, move |form, _| {
+            let is_exchange = form.iter().any(|(name, _)| name == "subject_token");
+            ready(match is_exchange {
+                true => json(400, &json!({ "error": error })),
+                false => issued("own", json!({ "expires_in": 3600 })),
+            })
+        });
+        let exchange = stub.exchange().actor(ActorSource::client_credentials());
+        assert_eq!(kind(&exchange, &bob).await, Err(expected), "{error}");
+        assert_eq!(stub.requests(), 3);
+    }
 }
 
 /// OT-02

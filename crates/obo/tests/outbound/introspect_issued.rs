@@ -4,7 +4,8 @@ use std::convert::Infallible;
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
-use http::Request;
+use http::{HeaderValue, Request, header};
+use obo::dialect::Rfc8693;
 use obo::{AuthorizationServer, ExchangeError, ExchangeErrorKind as Kind, HttpService};
 use obo::{Exchanged, ServerMetadata, TokenExchange, TokenSource};
 use serde_json::{Value, json};
@@ -131,4 +132,78 @@ async fn issued_jwt_is_not_introspected() {
     let idp = Introspected::new(&setup, &token, said(json!({ "active": false })));
     idp.token(&setup).await.unwrap();
     assert_eq!(idp.asked(), ["/token"]);
+}
+
+#[tokio::test]
+async fn introspected_sub_is_the_callers() {
+    let setup = Setup::start().await;
+    let iss = issuer(&setup.idp);
+    let iss = iss.as_str();
+    let active = |mut members: Value| {
+        members["active"] = json!(true);
+        members["aud"] = json!("service-b");
+        members
+    };
+    for (members, is_used) in [
+        (json!({}), true),
+        (json!({ "sub": null }), true),
+        (json!({ "sub": "alice" }), true),
+        (json!({ "sub": "alice", "iss": iss }), true),
+        (json!({ "sub": "mallory" }), false),
+        (json!({ "sub": "Alice" }), false),
+        (json!({ "sub": "mallory", "iss": null }), false),
+        (json!({ "sub": "mallory", "iss": iss }), false),
+        (json!({ "sub": ["alice"] }), false),
+        // Another issuer names users differently.
+        (
+            json!({ "sub": "a-1", "iss": "https://other.example" }),
+            true,
+        ),
+    ] {
+        let members = active(members);
+        let idp = Introspected::new(&setup, "opaque", said(members.clone()));
+        let outcome = idp.token(&setup).await.map_err(|error| error.kind());
+        assert_eq!(outcome.is_ok(), is_used, "{members}");
+        if let Err(kind) = outcome {
+            assert_eq!(kind, Kind::AnswerUnusable, "{members}");
+        }
+    }
+    // A pairwise name, and the service's own token, are not compared.
+    let members = active(json!({ "sub": "pairwise" }));
+    let idp = Introspected::new(&setup, "opaque", said(members));
+    let own = idp.exchange.app_only_token(audience("service-b")).await;
+    own.unwrap();
+    let pairwise = Rfc8693::new().pairwise_subject();
+    let idp = Introspected {
+        exchange: idp.exchange.dialect(pairwise),
+        ..idp
+    };
+    idp.token(&setup).await.unwrap();
+}
+
+#[tokio::test]
+async fn introspection_of_issued_is_json_by_type() {
+    let setup = Setup::start().await;
+    for (content_type, is_used) in [
+        (Some("application/json"), true),
+        (Some("application/json; charset=utf-8"), true),
+        (Some("application/x+json"), true),
+        (Some("text/html"), false),
+        (Some("text/plain"), false),
+        (Some("application/token-introspection+jwt"), false),
+        (None, false),
+    ] {
+        let mut response = said(json!({ "active": true, "aud": "service-b" }));
+        response.headers_mut().remove(header::CONTENT_TYPE);
+        if let Some(value) = content_type {
+            let value = HeaderValue::from_static(value);
+            response.headers_mut().insert(header::CONTENT_TYPE, value);
+        }
+        let idp = Introspected::new(&setup, "opaque", response);
+        let outcome = idp.token(&setup).await.map_err(|error| error.kind());
+        match is_used {
+            true => drop(outcome.unwrap()),
+            false => assert_eq!(outcome.unwrap_err(), Kind::AnswerUnusable),
+        }
+    }
 }

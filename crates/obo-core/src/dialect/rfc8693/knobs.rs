@@ -243,7 +243,7 @@ impl Rfc8693 {
         self.set(|knobs| knobs.scope_text_or_array = true)
     }
 
-    /// Does not compare the subject of an issued JWT: the server gives a user another name in each audience (EN-09).
+    /// Does not compare the subject of an issued token: the server gives a user another name in each audience (EN-09).
     #[must_use]
     pub fn pairwise_subject(self) -> Self {
         self.set(|knobs| knobs.pairwise_subject = true)
