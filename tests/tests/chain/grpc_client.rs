@@ -97,8 +97,9 @@ async fn gr_10_bt_21_a_client_with_an_origin_finds_its_destination_among_many() 
     assert_eq!(error.kind(), ExchangeErrorKind::UnknownDestination);
 }
 
+/// TX-38, GR-02
 #[tokio::test]
-async fn tx_38_gr_02_a_call_for_nobody_is_internal_and_not_made() {
+async fn call_without_subject_is_not_made() {
     let chain = Chain::start().await.unwrap();
     let mut client = StockClient::new(stock_of_b(&chain));
     let status = client.level(Sku { id: "tea".into() }).await.unwrap_err();

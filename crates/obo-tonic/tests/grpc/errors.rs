@@ -74,7 +74,7 @@ async fn every_error_of_the_library_becomes_a_status() {
 }
 
 #[test]
-fn cause_of_a_failed_method_is_logged_and_not_told() {
+fn failed_method_logs_its_cause() {
     let parse = || "s3cret".parse::<u32>().unwrap_err();
     for (error, code, cause) in [
         (BoxError::from(parse()), Code::Internal, "invalid digit"),

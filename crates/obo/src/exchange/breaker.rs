@@ -428,7 +428,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn requests_at_fault_open_nothing_while_others_pass() {
+    async fn served_requests_speak_against_failures() {
         let breaker = closed(0);
         breaker.pass(newcomer()).unwrap().served();
         for _ in 0..50 {

@@ -36,7 +36,7 @@ async fn md_01_a_document_of_another_issuer_is_not_used() {
 
 /// MD-04
 #[tokio::test(start_paused = true)]
-async fn anything_but_a_document_leads_to_the_next_place() {
+async fn other_responses_lead_to_the_next_place() {
     for nothing in [
         Reply::Status(404),
         Reply::Status(405),
@@ -306,7 +306,7 @@ async fn plain_http_issuer_serves_its_own_host_alone() {
 
 /// MD-01
 #[tokio::test(start_paused = true)]
-async fn document_of_another_issuer_shows_both_spellings() {
+async fn foreign_document_shows_both_spellings() {
     let idp = FakeIssuer::new().await;
     idp.reply(
         OPENID,

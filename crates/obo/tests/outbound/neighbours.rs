@@ -186,7 +186,7 @@ async fn refusals_have_their_weight() {
 }
 
 #[tokio::test]
-async fn an_unusable_response_is_remembered_for_a_second() {
+async fn unusable_response_is_remembered() {
     let setup = Setup::start().await;
     let [alice, bob] = [setup.caller("alice").await, setup.caller("bob").await];
     let stub = Stub::new(&setup, |_| ready(json(200, &json!({}))));

@@ -125,7 +125,7 @@ async fn a_broken_target_keeps_no_other_out() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn half_of_the_targets_keep_the_others_not_out() {
+async fn broken_targets_hold_up_no_other() {
     let broken: Vec<_> = (0..240).map(|n| asker(n % 60, n / 60)).collect();
     for fate in FATES {
         // That four targets and their users agree on a pause holds for all.
@@ -148,7 +148,7 @@ async fn half_of_the_targets_keep_the_others_not_out() {
 
 /// Introspection: one target, users by their tokens where keys vouch for them.
 #[tokio::test(start_paused = true)]
-async fn forged_tokens_keep_no_vouched_user_out() {
+async fn forged_tokens_hold_up_no_user() {
     for fate in FATES {
         // That several are asked to wait is not told from the truth.
         if fate == Fate::Throttles {
