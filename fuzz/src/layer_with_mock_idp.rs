@@ -77,8 +77,8 @@ struct Run {
 
 impl Run {
     fn new() -> Self {
-        let idp = Idp::new();
         let clock = TestClock::new(world::now());
+        let idp = Idp::new(clock.clone());
         let server = AuthorizationServer::discover(world::issuer(), idp.http());
         let server = ResourceServer::new(world::audience(world::AUDIENCE), server);
         Self {
@@ -144,7 +144,7 @@ impl Run {
             .is_some_and(|key| before.may_know(key) || after.may_know(key));
         let must_pass = minted
             .must_pass_with(wall)
-            .is_some_and(|key| before.must_know(key) && after.must_know(key));
+            .is_some_and(|key| before.must_know(key, wall) && after.must_know(key, wall));
         for status in statuses {
             match status {
                 200 => {

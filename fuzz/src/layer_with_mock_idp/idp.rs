@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::Full;
-use obo::HttpService;
+use obo::{HttpService, TestClock};
 use serde_json::json;
 use tokio::time::Instant;
 use tower::service_fn;
@@ -60,6 +60,7 @@ impl Mood {
 pub(super) struct Idp(Arc<Mutex<State>>);
 
 struct State {
+    clock: TestClock,
     published: u8,
     keys: Mood,
     discovery: Mood,
@@ -70,8 +71,8 @@ struct State {
 /// What the other side was told.
 #[derive(Clone, Debug)]
 pub(super) struct Seen {
-    /// The keys of the last set that was not empty, and when it was last delivered.
-    set: Option<(u8, Instant)>,
+    /// The keys of the last set that was not empty, and when it was last delivered, by both clocks.
+    set: Option<(u8, Instant, u64)>,
     /// When the first and the last of the empty sets since were delivered.
     empty: Option<(Instant, Instant)>,
     /// When the last attempt failed, if it came after the last set.
@@ -83,7 +84,7 @@ pub(super) struct Seen {
 impl Seen {
     /// Whether whoever saw this may accept a token of this key now.
     pub(super) fn may_know(&self, key: Key) -> bool {
-        let Some((set, at)) = self.set else {
+        let Some((set, at, _)) = self.set else {
             return false;
         };
         // An old set is renewed before it is used, unless that fails; that all keys are gone is believed the second time.
@@ -95,18 +96,22 @@ impl Seen {
         key.is_in(set) && at.elapsed() <= longest + SLACK && !is_withdrawn
     }
 
-    /// Whether whoever saw this has to accept a token of this key now.
-    pub(super) fn must_know(&self, key: Key) -> bool {
-        let Some((set, at)) = self.set else {
+    /// Whether whoever saw this has to accept a token of this key now, which is `wall` by the wall clock: a set ends on
+    /// either clock.
+    pub(super) fn must_know(&self, key: Key, wall: u64) -> bool {
+        let Some((set, at, at_wall)) = self.set else {
             return false;
         };
-        key.is_in(set) && at.elapsed() + SLACK < STALE_IF_ERROR && self.empty.is_none()
+        let by_wall = Duration::from_secs(wall.saturating_sub(at_wall));
+        let age = at.elapsed().max(by_wall);
+        key.is_in(set) && age + SLACK < STALE_IF_ERROR && self.empty.is_none()
     }
 }
 
 impl Idp {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(clock: TestClock) -> Self {
         Self(Arc::new(Mutex::new(State {
+            clock,
             published: 1,
             keys: Mood::Well,
             discovery: Mood::Well,
@@ -226,7 +231,7 @@ impl State {
             let first = seen.empty.map_or(now, |(first, _)| first);
             seen.empty = Some((first, now));
         } else {
-            seen.set = Some((keys, now));
+            seen.set = Some((keys, now, self.clock.now().as_secs()));
             seen.empty = None;
         }
     }
