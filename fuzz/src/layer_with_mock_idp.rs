@@ -110,6 +110,7 @@ impl Run {
                 let now = self.clock.now().as_secs();
                 let then = now.saturating_add_signed(i64::from(seconds));
                 self.clock.set(UnixTime::from_secs(then));
+                self.idp.jumped();
             }
         }
     }
