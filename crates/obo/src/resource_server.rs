@@ -250,7 +250,7 @@ impl ResourceServer {
                 let kept = Kept {
                     verified: self.verified.clone(),
                     forgotten: Arc::clone(&self.forgotten),
-                    issuer,
+                    issuer: u32::try_from(issuer).unwrap_or(u32::MAX),
                 };
                 *introspector = introspector.within(self.clock.clone(), kept);
             }

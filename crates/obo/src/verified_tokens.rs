@@ -4,6 +4,7 @@
 
 use std::cell::RefCell;
 use std::hash::{Hash, Hasher};
+use std::num::NonZeroU64;
 
 use quick_cache::sync::Cache;
 use quick_cache::{Equivalent, Lifecycle, Weighter};
@@ -24,15 +25,16 @@ pub(crate) struct VerifiedTokens(
     Cache<Key, Verified, Weight, foldhash::quality::RandomState, Outlast>,
 );
 
+/// Of many tokens each is a line of memory that is not cached: fields are no larger than they must be.
 #[derive(Clone)]
 pub(crate) struct Verified {
     pub(crate) caller: Validated,
     /// How many bytes the caller was read from: of the token, or of an answer about it, which may be much longer.
-    pub(crate) size: usize,
+    pub(crate) size: u32,
     /// Which of the server's issuers it is of.
-    pub(crate) issuer: usize,
+    pub(crate) issuer: u32,
     /// The generation of the key set that vouches for it, if it was validated here.
-    pub(crate) generation: Option<u64>,
+    pub(crate) generation: Option<NonZeroU64>,
     /// Until when what its issuer said of it holds on each clock, if it was asked: the earlier end counts.
     pub(crate) until: Option<(Instant, UnixTime)>,
 }
@@ -130,7 +132,7 @@ struct Weight;
 
 impl Weighter<Key, Verified> for Weight {
     fn weight(&self, key: &Key, verified: &Verified) -> u64 {
-        let text = key.0.expose().len() + verified.size;
+        let text = key.0.expose().len() + verified.size as usize;
         text as u64 + OVERHEAD
     }
 }

@@ -20,7 +20,7 @@ pub(crate) fn print() {
         let targets: Vec<_> = (0..services)
             .map(|n| Audience::new(format!("service-{n}")).unwrap())
             .collect();
-        let exchange = exchange();
+        let exchange = exchange(&callers);
         let fill = || runtime.block_on(fill(&exchange, &callers, &targets));
         let taken = allocation_counter::measure(fill).bytes_current;
         let entries = (users * services) as i64;
@@ -46,7 +46,7 @@ async fn callers(many: usize) -> Vec<Validated> {
     callers
 }
 
-fn exchange() -> TokenExchange {
+fn exchange(callers: &[Validated]) -> TokenExchange {
     let token = "a".repeat(TOKEN);
     let body = format!(
         r#"{{"access_token":"{token}","token_type":"Bearer","expires_in":3600,
@@ -61,7 +61,7 @@ fn exchange() -> TokenExchange {
         async { Ok::<_, std::convert::Infallible>(answer) }
     }));
     let metadata = ServerMetadata::new(None, Some("https://idp.example/token")).unwrap();
-    let issuer = Issuer::new("https://idp.example").unwrap();
+    let issuer = callers.first().unwrap().issuer().clone();
     let server = AuthorizationServer::with_metadata(issuer, metadata, http);
     let secret = ClientSecretBasic::new("s3cret").unwrap();
     let bounds = CacheBounds::new().bytes(8 * 1024 * 1024 * 1024);

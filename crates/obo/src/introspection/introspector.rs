@@ -53,7 +53,7 @@ pub(crate) struct Kept {
     pub(crate) verified: Option<Arc<VerifiedTokens>>,
     pub(crate) forgotten: Arc<Forgotten>,
     /// Which of the server's issuers it is.
-    pub(crate) issuer: usize,
+    pub(crate) issuer: u32,
 }
 
 type Outcome = Result<Validated, Rejection>;
@@ -237,7 +237,7 @@ impl Inner {
                 verified
             }
             None => Verified {
-                size: answer.size(),
+                size: u32::try_from(answer.size()).unwrap_or(u32::MAX),
                 caller: self.policy.judge(token, answer, self.settings.thin, now)?,
                 issuer: self.kept.issuer,
                 generation: None,

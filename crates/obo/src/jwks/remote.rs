@@ -1,4 +1,5 @@
 use std::hash::{BuildHasher as _, RandomState};
+use std::num::NonZeroU64;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -38,7 +39,7 @@ struct Published {
     keys: Arc<KeySet>,
     document: Bytes,
     /// Counts documents that differ: what was verified under one is not vouched for by another.
-    generation: u64,
+    generation: NonZeroU64,
     at: Instant,
     /// From when on it is renewed before it is used, outages aside.
     outdated_from: Instant,
@@ -54,7 +55,7 @@ struct Published {
 /// What the set has for a token.
 pub(crate) enum Lookup {
     /// The key, and the generation of the set it is in.
-    Key(Arc<VerificationKey>, u64),
+    Key(Arc<VerificationKey>, NonZeroU64),
     Refused(TokenError),
     /// Nothing as yet: ask again after this.
     Wait(Refresh),
@@ -159,7 +160,7 @@ impl Jwks {
     }
 
     /// Whether the set of that generation is the one that is published now.
-    pub(crate) fn vouches(&self, generation: u64, wall: UnixTime) -> bool {
+    pub(crate) fn vouches(&self, generation: NonZeroU64, wall: UnixTime) -> bool {
         let now = Instant::now();
         let set = self.0.set.load();
         set.as_ref().is_some_and(|set| {
@@ -354,7 +355,8 @@ impl Inner {
             }
             known => {
                 observe::keys_skipped(self.server.issuer(), &keys);
-                let generation = known.map_or(0, |known| known.generation + 1);
+                let generation =
+                    known.map_or(NonZeroU64::MIN, |known| known.generation.saturating_add(1));
                 (Arc::new(keys), generation)
             }
         };

@@ -62,6 +62,11 @@ impl Verdict {
     }
 }
 
+/// A length or an index, of which there are no more.
+fn in_u32(number: usize) -> u32 {
+    u32::try_from(number).unwrap_or(u32::MAX)
+}
+
 /// Refuses a token, unless the key that it names may have been replaced under that name and nobody looked just now.
 fn doubted(trusted: &Trusted, kid: Option<&str>, error: TokenError, is_first: bool) -> Verdict {
     let speaks_of_key = matches!(error, TokenError::Signature | TokenError::Algorithm);
@@ -107,7 +112,7 @@ impl ResourceServer {
     fn recall(&self, found: BearerCredentials<'_>) -> Option<Validated> {
         let tokens = self.verified.as_ref()?;
         let known = tokens.get(found.as_bytes())?;
-        let trusted = self.trusted.get(known.issuer)?;
+        let trusted = self.trusted.get(known.issuer as usize)?;
         let now = self.clock.now();
         let is_vouched_for = |generation| trusted.jwks.vouches(generation, now);
         let holds = known.generation.is_none_or(is_vouched_for)
@@ -138,9 +143,9 @@ impl ResourceServer {
                 match trusted.policy.verify(jwt, &key, self.clock.now()) {
                     Ok(caller) => self.verified(
                         Verified {
-                            size: caller.subject_token().expose().len(),
+                            size: in_u32(caller.subject_token().expose().len()),
                             caller,
-                            issuer,
+                            issuer: in_u32(issuer),
                             generation: Some(generation),
                             until: None,
                         },
