@@ -281,7 +281,7 @@ async fn one_address_keeps_no_other_out() {
 }
 
 #[tokio::test]
-async fn stalled_requests_of_one_caller_delay_no_other() {
+async fn stalled_requests_delay_no_other() {
     let world = World::start().await;
     let mallory = world.idp.user("mallory").audience("service-a");
     let mallory = mallory.scope("read:orders").mint();

@@ -173,7 +173,7 @@ fn overload_is_logged_as_a_warning() {
 }
 
 #[test]
-fn failed_actor_is_logged_once_with_its_exchange() {
+fn failed_actor_is_logged_once() {
     counted(async |told| {
         let stub = Stub::start().await;
         let caller = stub.caller("alice").await;

@@ -85,7 +85,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_an_idempotent_method_meets_a_close_twice() {
+    fn idempotent_requests_survive_a_close() {
         for (method, allowed) in [
             (Method::GET, true),
             (Method::HEAD, true),
