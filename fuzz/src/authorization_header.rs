@@ -11,10 +11,10 @@ use bytes::Bytes;
 use http::{HeaderValue, Request, Response, StatusCode, header};
 use http_body_util::Full;
 use obo::challenge::ReceivedChallenge;
-use obo::{
-    AuthorizationServer, BearerAuth, BearerAuthLayer, HttpService, ResourceServer, ServerMetadata,
-    TestClock, Validated,
-};
+use obo::{AuthorizationServer, BearerAuthLayer, ResourceServer, Validated};
+use obo::authorization_server::{HttpService, ServerMetadata};
+use obo::bearer::BearerAuth;
+use obo::time::TestClock;
 use obo_core::BearerCredentials;
 use tokio::runtime::Runtime;
 use tower::{Layer as _, ServiceExt as _, service_fn};

@@ -8,7 +8,8 @@ use std::convert::Infallible;
 use std::time::Duration;
 
 use http::{Request, Response, header};
-use obo::{AuthorizationServer, BearerAuthLayer, ResourceServer, TestClock, UnixTime};
+use obo::{AuthorizationServer, BearerAuthLayer, ResourceServer};
+use obo::time::{TestClock, UnixTime};
 use tokio::time::Instant;
 use tower::{Layer as _, ServiceExt as _, service_fn};
 

@@ -13,10 +13,12 @@ use bytes::Bytes;
 use http::{Request, Response, StatusCode, header};
 use http_body_util::Full;
 use obo::dialect::{self, Dialect as _, Rfc8693};
-use obo::{
-    AuthorizationServer, Client, ClientSecretBasic, ExchangeRequest, HttpService, IssuedToken,
-    ServerMetadata, Target, TestClock, TokenExchange, TokenSource, Validated,
-};
+use obo::{AuthorizationServer, Client, ClientSecretBasic, TokenExchange, Validated};
+use obo::authorization_server::{HttpService, ServerMetadata};
+use obo::destination::Target;
+use obo::exchange::TokenSource;
+use obo::time::TestClock;
+use obo::token::{ExchangeRequest, IssuedToken};
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 use tokio::time::Instant;

@@ -5,7 +5,9 @@ use axum_core::body::Body;
 use axum_core::response::{IntoResponse, Response};
 use http::request::Parts;
 use http::{HeaderMap, Method, StatusCode, header};
-use obo::{Answer, BoxError, CallError, ExchangeError, Rejection};
+use obo::error::BoxError;
+use obo::refusal::Answer;
+use obo::{CallError, ExchangeError, Rejection};
 
 /// What a handler returns when it refuses a request or fails: `?` makes it of any error, a [`BoxError`] among them, which
 /// is what stacks of tower layers such as timeout and load-shed have.

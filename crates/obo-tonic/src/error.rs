@@ -2,7 +2,8 @@ use std::error::Error as StdError;
 use std::fmt;
 use std::sync::Arc;
 
-use obo::{BoxError, CallError, ExchangeError, Rejection};
+use obo::error::BoxError;
+use obo::{CallError, ExchangeError, Rejection};
 use tonic::{Code, Status};
 
 use crate::status::{not_called, status};

@@ -4,8 +4,9 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use http::{Request, Response};
+use obo::error::BoxError;
 use obo::on_behalf_of::{Replay, ResponseBody};
-use obo::{BoxError, CallError, Validated};
+use obo::{CallError, Validated};
 use pin_project_lite::pin_project;
 use tonic::Status;
 use tonic::body::Body;
@@ -27,7 +28,7 @@ const MOST_REPLAYED: usize = 64 * 1024;
 pub struct OnBehalfOf<S>(obo::OnBehalfOf<S, Replay<Body>>);
 
 impl<S> OnBehalfOf<S> {
-    /// Around a channel in an [`obo::OnBehalfOfLayer`].
+    /// Around a channel in an [`obo::on_behalf_of::OnBehalfOfLayer`].
     pub fn new(service: obo::OnBehalfOf<S>) -> Self {
         Self(service.replay(Replay::never()))
     }

@@ -2,7 +2,8 @@ use std::error::Error as _;
 use std::sync::Arc;
 
 use http::Extensions;
-use obo::{Answer, ExchangeError, Rejection};
+use obo::refusal::Answer;
+use obo::{ExchangeError, Rejection};
 use tonic::metadata::{MetadataMap, MetadataValue};
 use tonic::{Code, Status};
 

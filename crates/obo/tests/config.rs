@@ -5,10 +5,10 @@
     reason = "a failed assumption fails the test"
 )]
 
-use obo::{
-    Audience, DestinationsConfig, Issuer, Rejection, ResourceServer, ResourceServerConfig,
-    TokenError,
-};
+use obo::config::ResourceServerConfig;
+use obo::destination::DestinationsConfig;
+use obo::error::TokenError;
+use obo::{Audience, Issuer, Rejection, ResourceServer};
 use obo_testkit::{Alg, AuthorizationServer};
 
 fn read(toml: &str) -> Result<ResourceServerConfig, String> {
@@ -60,7 +60,7 @@ async fn a_file_says_all_that_decides() {
     };
     let es256 = token().alg(Alg::Es256);
     server.validate(&es256.mint()).await.unwrap();
-    let old = obo::Clock::system().now().as_secs() - 606;
+    let old = obo::time::Clock::system().now().as_secs() - 606;
     for (token, code) in [
         (token(), "algorithm_not_allowed"),
         (token().alg(Alg::Es256).expires_in(-6), "expired"),
@@ -165,7 +165,9 @@ async fn file_sets_profile_settings() {
     let by_client = server(", client_is_actor = true");
     let caller = by_client.validate(&plain).await.unwrap();
     assert_eq!(
-        caller.current_actor().map(obo::CurrentActor::subject),
+        caller
+            .current_actor()
+            .map(obo::caller::CurrentActor::subject),
         caller.client_id()
     );
     assert!(caller.client_id().is_some());

@@ -1,6 +1,7 @@
 use std::time::Duration;
 
-use obo::{TokenSource, Validated};
+use obo::Validated;
+use obo::exchange::TokenSource;
 
 use crate::stock::Hop;
 

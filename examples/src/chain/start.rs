@@ -4,9 +4,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use hyper_util::client::legacy::Client as HttpClient;
 use hyper_util::rt::TokioExecutor;
+use obo::client::SigningKey;
+use obo::policy::Algorithm;
 use obo::{
-    Algorithm, Audience, Client, Destination, Destinations, Introspection, Issuer, Policy,
-    PrivateKeyJwt, ResourceServer, Secret, SigningKey, TokenExchange,
+    Audience, Client, Destination, Destinations, Introspection, Issuer, Policy, PrivateKeyJwt,
+    ResourceServer, Secret, TokenExchange,
 };
 use obo_testkit::{Alg, AuthorizationServer, TokenBuilder};
 use tokio::net::TcpListener;

@@ -1,6 +1,7 @@
 use axum::Json;
 use axum::response::{IntoResponse as _, Response};
-use obo::{PrincipalKind, Validated};
+use obo::Validated;
+use obo::caller::PrincipalKind;
 use obo_axum::Authenticated;
 use serde_json::{Value, json};
 

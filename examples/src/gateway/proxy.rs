@@ -3,8 +3,9 @@ use axum::extract::Request;
 use axum::response::Response;
 use http::Method;
 use http::uri::{Authority, PathAndQuery, Scheme, Uri};
+use obo::on_behalf_of::OnBehalfOfLayer;
 use obo::on_behalf_of::Replay;
-use obo::{ConfigError, OnBehalfOf, OnBehalfOfLayer, Validated};
+use obo::{ConfigError, OnBehalfOf, Validated};
 use tower::{Layer as _, ServiceExt as _};
 use url::Url;
 

@@ -2,7 +2,8 @@ use axum::body::Body;
 use axum::response::{IntoResponse as _, Response};
 use http::header::{ALLOW, CONTENT_TYPE};
 use http::{HeaderValue, StatusCode};
-use obo::{BoxError, CallError, ExchangeError};
+use obo::error::BoxError;
+use obo::{CallError, ExchangeError};
 use tonic::{Code, Status};
 
 use super::protocol::Protocol;

@@ -1,4 +1,6 @@
-use obo::{ActorId, ConfigError, Issuer, Party, Rule};
+use obo::caller::ActorId;
+use obo::require::Party;
+use obo::{ConfigError, Issuer, Rule};
 use serde::Deserialize;
 
 use super::exchange_config::ExchangeConfig;

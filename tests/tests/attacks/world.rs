@@ -6,9 +6,10 @@ use std::time::{Duration, Instant};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use obo::authorization_server::KeyRefresh;
 use obo::{
-    Audience, AuthorizationServer, Client, ClientSecretBasic, Introspection, Issuer, KeyRefresh,
-    Policy, Profile, ResourceServer,
+    Audience, AuthorizationServer, Client, ClientSecretBasic, Introspection, Issuer, Policy,
+    Profile, ResourceServer,
 };
 use obo_testkit::AuthorizationServer as Idp;
 use serde_json::{Map, Value};

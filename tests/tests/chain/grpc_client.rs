@@ -1,9 +1,8 @@
 //! A generated client around a channel that calls on behalf of a user.
 
-use obo::{
-    Client, ClientSecretBasic, Destination, Destinations, ExchangeErrorKind, TokenExchange,
-    TokenSource, Validated,
-};
+use obo::error::ExchangeErrorKind;
+use obo::exchange::TokenSource;
+use obo::{Client, ClientSecretBasic, Destination, Destinations, TokenExchange, Validated};
 use obo_examples::chain::Chain;
 use obo_examples::stock::stock_client::StockClient;
 use obo_examples::stock::{Availability, Sku};

@@ -7,7 +7,8 @@ use http::{Request, Response, header};
 use http_body_util::Empty;
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
-use obo::{Audience, Exchanged, Issuer, ResourceServer, Validated};
+use obo::exchange::Exchanged;
+use obo::{Audience, Issuer, ResourceServer, Validated};
 use obo_examples::chain::Chain;
 use serde_json::Value;
 

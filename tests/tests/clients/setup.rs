@@ -3,9 +3,10 @@
 use axum::Router;
 use axum::extract::Request;
 use http::{HeaderValue, Response, StatusCode, header};
+use obo::on_behalf_of::OnBehalfOfLayer;
 use obo::{
-    Audience, Client, ClientSecretBasic, Destination, Issuer, OnBehalfOfLayer, ResourceServer,
-    TokenExchange, Validated,
+    Audience, Client, ClientSecretBasic, Destination, Issuer, ResourceServer, TokenExchange,
+    Validated,
 };
 use obo_testkit::AuthorizationServer;
 use tokio::net::TcpListener;

@@ -4,10 +4,11 @@ mod introspection;
 
 use std::time::Duration;
 
-use obo::{
-    ClientSecretBasic, ClientSecretPost, ExchangeErrorKind, Exchanged, Profile, Resource, Scope,
-    Target, TokenExchange, TokenSource, Validated,
-};
+use obo::client::ClientSecretPost;
+use obo::destination::Target;
+use obo::error::ExchangeErrorKind;
+use obo::exchange::{Exchanged, TokenSource};
+use obo::{ClientSecretBasic, Profile, Resource, Scope, TokenExchange, Validated};
 
 use crate::peer::{Peer, arrived, audience, http};
 
@@ -77,7 +78,7 @@ async fn at_14_the_minute_of_the_token_counts_and_not_the_ten_of_the_answer() {
     let caller = caller(&peer).await;
     let exchange = peer.exchange(peer.basic("service-a"));
     let exchanged = ask(&exchange, &caller).await;
-    let lifetime = exchanged.token().lifetime(obo::Clock::system().now());
+    let lifetime = exchanged.token().lifetime(obo::time::Clock::system().now());
     assert!(lifetime <= Duration::from_secs(61), "{lifetime:?}");
 
     // A clock that stands still would run ahead of the sockets, so it does only while none is in use.

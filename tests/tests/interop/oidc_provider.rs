@@ -2,11 +2,14 @@
 
 mod introspection;
 
+use obo::caller::PrincipalKind;
+use obo::client::ClientSecretPost;
+use obo::destination::Target;
 use obo::dialect::{Rfc8693, entra};
-use obo::{
-    ClientSecretBasic, ClientSecretPost, ErrorClass, ExchangeErrorKind, PrincipalKind, Resource,
-    Scope, Target, TokenSource, Validated,
-};
+use obo::error::ExchangeErrorKind;
+use obo::exchange::TokenSource;
+use obo::token_endpoint::ErrorClass;
+use obo::{ClientSecretBasic, Resource, Scope, Validated};
 
 use crate::peer::{Peer, arrived, audience, code};
 

@@ -3,10 +3,12 @@
 use std::env;
 use std::time::Duration;
 
+use obo::client::{ClientAuth, SigningKey};
+use obo::exchange::Exchanged;
+use obo::policy::Algorithm;
 use obo::{
-    Algorithm, Audience, AuthorizationServer, Client, ClientAuth, ClientSecretBasic, Exchanged,
-    Introspection, Issuer, Policy, PrivateKeyJwt, Profile, Rejection, ResourceServer, Secret,
-    SigningKey, TokenExchange, Validated,
+    Audience, AuthorizationServer, Client, ClientSecretBasic, Introspection, Issuer, Policy,
+    PrivateKeyJwt, Profile, Rejection, ResourceServer, Secret, TokenExchange, Validated,
 };
 use serde_json::Value;
 

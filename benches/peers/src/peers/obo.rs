@@ -1,9 +1,7 @@
 use axum::Router;
 use axum::routing::any;
-use obo::{
-    Algorithm, Audience, BearerAuthLayer, ConfigError, Issuer, Policy, RequireLayer,
-    ResourceServer, Rule,
-};
+use obo::{Audience, BearerAuthLayer, ConfigError, Issuer, Policy, RequireLayer, ResourceServer, Rule};
+use obo::policy::Algorithm;
 use obo_axum::Authenticated;
 use obo_testkit::Alg;
 

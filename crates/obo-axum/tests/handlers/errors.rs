@@ -7,9 +7,10 @@ use axum::extract::State;
 use axum::response::IntoResponse as _;
 use axum::routing::get;
 use http::{Request, Response, StatusCode};
+use obo::error::{ExchangeErrorKind, TokenError};
 use obo::{
-    Audience, CallError, Client, ClientSecretBasic, Destination, ExchangeError, ExchangeErrorKind,
-    Issuer, Rejection, RequireLayer, Rule, TokenError, TokenExchange, Validated,
+    Audience, CallError, Client, ClientSecretBasic, Destination, ExchangeError, Issuer, Rejection,
+    RequireLayer, Rule, TokenExchange, Validated,
 };
 use obo_axum::{Authenticated, Error};
 use obo_testkit::{AuthorizationServer, Endpoint, Fault};
@@ -109,7 +110,7 @@ impl Calling {
         self.exchange.token(caller, audience).await.map(drop)
     }
 
-    async fn call<E: Clone + Into<obo::BoxError> + 'static>(
+    async fn call<E: Clone + Into<obo::error::BoxError> + 'static>(
         &self,
         caller: &Validated,
         uri: &str,

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use axum::response::IntoResponse as _;
 use http::{Request, Response};
-use obo::{BoxError, CallError, Rejection};
+use obo::error::BoxError;
+use obo::{CallError, Rejection};
 use obo_axum::Error;
 use obo_testkit::AuthorizationServer;
 use tower::{Layer as _, Service, ServiceBuilder, ServiceExt as _, service_fn};
@@ -49,7 +50,7 @@ async fn box_error_of_a_stack_keeps_its_answer() {
     calling.exchange.revoke(
         caller.issuer(),
         caller.subject(),
-        obo::Clock::system().now(),
+        obo::time::Clock::system().now(),
     );
     let revoked = handler(stack(Ok(())), "https://b.example/").await;
     let (status, logged) = failed(revoked.unwrap_err());

@@ -27,7 +27,11 @@
 use url::Url;
 
 use super::{Refusal, Rfc8693, TargetBy};
-use crate::{ConfigError, ErrorClass, Mark, Profile, TokenType, Typ};
+use crate::error::ConfigError;
+use crate::grant::token_endpoint::ErrorClass;
+use crate::token::token_type::TokenType;
+use crate::validate::jwt::Typ;
+use crate::validate::profile::{Mark, Profile};
 
 /// Access tokens for an API, under either of the vendor's profiles.
 pub fn profile() -> Profile {

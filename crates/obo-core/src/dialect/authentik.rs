@@ -25,7 +25,11 @@
 //! [docs]: https://docs.goauthentik.io/add-secure-apps/providers/oauth2/
 
 use super::{Rfc8693, TargetBy};
-use crate::{ConfigError, Issuer, Mark, Profile, TokenType, Typ};
+use crate::error::ConfigError;
+use crate::token::issuer::Issuer;
+use crate::token::token_type::TokenType;
+use crate::validate::jwt::Typ;
+use crate::validate::profile::{Mark, Profile};
 
 /// Access tokens of an OAuth2 provider.
 pub fn profile() -> Profile {

@@ -12,7 +12,9 @@
 //! [access]: https://docs.aws.amazon.com/cognito/latest/developerguide/amazon-cognito-user-pools-using-the-access-token.html
 //! [id]: https://docs.aws.amazon.com/cognito/latest/developerguide/amazon-cognito-user-pools-using-the-id-token.html
 
-use crate::{ConfigError, Issuer, Mark, Profile};
+use crate::error::ConfigError;
+use crate::token::issuer::Issuer;
+use crate::validate::profile::{Mark, Profile};
 
 /// Access tokens of a user pool.
 pub fn profile() -> Profile {

@@ -50,7 +50,10 @@
 mod refusals;
 
 use super::{Rfc8693, TargetBy};
-use crate::{ConfigError, Issuer, Mark, Profile, ScopeFrom, Typ};
+use crate::error::ConfigError;
+use crate::token::issuer::Issuer;
+use crate::validate::jwt::Typ;
+use crate::validate::profile::{Mark, Profile, ScopeFrom};
 
 /// Access tokens of version 2.0, of the tenant that the issuer names.
 pub fn profile() -> Profile {

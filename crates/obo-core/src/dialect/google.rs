@@ -25,7 +25,10 @@
 //! [calls]: https://cloud.google.com/run/docs/authenticating/service-to-service
 
 use super::{Refusal, Rfc8693, TargetBy};
-use crate::{ErrorClass, Mark, Profile, TokenType, Typ};
+use crate::grant::token_endpoint::ErrorClass;
+use crate::token::token_type::TokenType;
+use crate::validate::jwt::Typ;
+use crate::validate::profile::{Mark, Profile};
 
 /// ID tokens of service accounts, addressed to this service.
 pub fn profile() -> Profile {

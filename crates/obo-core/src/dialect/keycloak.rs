@@ -34,7 +34,12 @@
 use http::StatusCode;
 
 use super::{Refusal, Rfc8693, TargetBy};
-use crate::{ConfigError, ErrorClass, Issuer, Mark, Profile, TokenType, Typ};
+use crate::error::ConfigError;
+use crate::grant::token_endpoint::ErrorClass;
+use crate::token::issuer::Issuer;
+use crate::token::token_type::TokenType;
+use crate::validate::jwt::Typ;
+use crate::validate::profile::{Mark, Profile};
 
 /// Access tokens of a realm.
 pub fn profile() -> Profile {

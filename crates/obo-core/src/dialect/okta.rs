@@ -22,7 +22,8 @@
 //! [tokens]: https://developer.okta.com/docs/api/openapi/okta-oauth/guides/overview/#access-token
 
 use super::{Rfc8693, TargetBy};
-use crate::{Mark, Profile, ScopeFrom, TokenType};
+use crate::token::token_type::TokenType;
+use crate::validate::profile::{Mark, Profile, ScopeFrom};
 
 /// Access tokens of a custom authorization server.
 pub fn profile() -> Profile {

@@ -27,7 +27,9 @@
 use http::StatusCode;
 
 use super::{Refusal, Rfc8693, TargetBy};
-use crate::{ErrorClass, Mark, Profile, TokenType};
+use crate::grant::token_endpoint::ErrorClass;
+use crate::token::token_type::TokenType;
+use crate::validate::profile::{Mark, Profile};
 
 /// Access tokens in the form of a JWT.
 pub fn profile() -> Profile {

@@ -1,8 +1,8 @@
 //! Who calls, which rule holds, and how a refusal becomes a status; without a socket to the service.
 
+use obo::error::TokenError;
 use obo::{
-    Audience, BearerAuthLayer, Issuer, Policy, Rejection, ResourceServer, Rule, Scope, TokenError,
-    Validated,
+    Audience, BearerAuthLayer, Issuer, Policy, Rejection, ResourceServer, Rule, Scope, Validated,
 };
 use obo_testkit::AuthorizationServer;
 use serde::Deserialize;

@@ -2,7 +2,8 @@
 
 use std::error::Error as _;
 
-use obo::{Audience, BoxError, CallError, Client, ClientSecretBasic, Issuer, Rejection, Rule};
+use obo::error::BoxError;
+use obo::{Audience, CallError, Client, ClientSecretBasic, Issuer, Rejection, Rule};
 use obo_testkit::AuthorizationServer;
 use tonic::{Code, Status};
 

@@ -5,9 +5,10 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use obo::error::ExchangeErrorKind;
+use obo::on_behalf_of::OnBehalfOfLayer;
 use obo::{
-    Audience, Client, ClientSecretBasic, Destination, ExchangeErrorKind, Issuer, OnBehalfOfLayer,
-    Rule, TokenExchange, Validated,
+    Audience, Client, ClientSecretBasic, Destination, Issuer, Rule, TokenExchange, Validated,
 };
 use obo_testkit::AuthorizationServer;
 use obo_tonic::OnBehalfOf;

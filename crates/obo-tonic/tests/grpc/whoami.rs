@@ -147,8 +147,8 @@ pub(crate) async fn call<S>(channel: S, request: Request<Bytes>) -> Result<Strin
 where
     S: GrpcService<Body>,
     S::ResponseBody: Send + 'static,
-    <S::ResponseBody as http_body::Body>::Error: Into<obo::BoxError>,
-    S::Error: Into<obo::BoxError>,
+    <S::ResponseBody as http_body::Body>::Error: Into<obo::error::BoxError>,
+    S::Error: Into<obo::error::BoxError>,
 {
     let mut client = tonic::client::Grpc::new(channel);
     let ready = client.ready().await;

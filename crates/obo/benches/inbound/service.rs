@@ -8,9 +8,10 @@ use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use http::{HeaderValue, Request, Response, header};
+use obo::bearer::BearerAuth;
 use obo::{
-    Audience, BearerAuth, BearerAuthLayer, Client, ClientSecretBasic, Introspection, Issuer,
-    Policy, ResourceServer,
+    Audience, BearerAuthLayer, Client, ClientSecretBasic, Introspection, Issuer, Policy,
+    ResourceServer,
 };
 use obo_testkit::{Alg, AuthorizationServer, SigningKey, TokenBuilder};
 use serde::Deserialize;

@@ -3,10 +3,12 @@
 use bytes::Bytes;
 use http::{Request, Response, header};
 use http_body_util::Full;
+use obo::authorization_server::{HttpService, ServerMetadata};
 use obo::exchange::CacheBounds;
+use obo::exchange::TokenSource;
 use obo::{
-    Audience, AuthorizationServer, Client, ClientSecretBasic, HttpService, Issuer, ResourceServer,
-    ServerMetadata, TokenExchange, TokenSource, Validated,
+    Audience, AuthorizationServer, Client, ClientSecretBasic, Issuer, ResourceServer,
+    TokenExchange, Validated,
 };
 use tokio::runtime::Builder;
 use tower::service_fn;

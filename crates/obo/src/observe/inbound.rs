@@ -6,9 +6,10 @@
 #[cfg(feature = "tracing")]
 use http::{Method, Uri};
 use http::{Request, Response};
+use obo_core::Validated;
 
 use super::raised::{mark_told, untold};
-use crate::{Rejection, Validated};
+use crate::refusal::rejection::Rejection;
 
 /// Where the audit trail is told.
 #[cfg(feature = "tracing")]
@@ -180,7 +181,8 @@ pub(crate) fn recalled(hit: bool) {
 mod told {
     use std::sync::LazyLock;
 
-    use crate::{PseudonymKey, Validated, random};
+    use crate::random;
+    use obo_core::{PseudonymKey, Validated};
 
     /// Without randomness there are no pseudonyms, rather than names.
     static KEY: LazyLock<Option<PseudonymKey>> =

@@ -1,9 +1,12 @@
 //! Opaque tokens over a socket, from the request to the caller and on to the exchange.
 
 use http::Method;
+use obo::authorization_server::ServerMetadata;
+use obo::caller::PrincipalKind;
+use obo::client::TlsClientAuth;
 use obo::{
     AuthorizationServer, BearerAuthLayer, Client, ClientSecretBasic, Introspection, Issuer,
-    PrincipalKind, ResourceServer, Secret, ServerMetadata, TlsClientAuth, TokenExchange, Validated,
+    ResourceServer, Secret, TokenExchange, Validated,
 };
 use obo_testkit::{Endpoint, Fault};
 

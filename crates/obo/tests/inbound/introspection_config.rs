@@ -1,6 +1,7 @@
 //! Introspection as a configuration file spells it.
 
-use obo::{Client, ClientSecretBasic, ResourceServerConfig};
+use obo::config::ResourceServerConfig;
+use obo::{Client, ClientSecretBasic};
 use obo_testkit::{AuthorizationServer, Endpoint, Fault};
 
 fn read(toml: &str) -> Result<ResourceServerConfig, String> {

@@ -377,8 +377,8 @@ async fn settings_that_make_no_sense_are_refused() {
 #[tokio::test]
 async fn an_issuer_without_an_endpoint_is_unavailable() {
     let idp = AuthorizationServer::start().await;
-    let metadata = obo::ServerMetadata::new(None, None).unwrap();
-    let http = obo::HttpService::default_client();
+    let metadata = obo::authorization_server::ServerMetadata::new(None, None).unwrap();
+    let http = obo::authorization_server::HttpService::default_client();
     let server = obo::AuthorizationServer::with_metadata(issuer(&idp), metadata, http);
     let server = ResourceServer::introspecting(policy(&issuer(&idp)), server, service_a()).unwrap();
     let refused = server.validate("opaque").await.unwrap_err();

@@ -1,8 +1,7 @@
 //! Several issuers in one resource server, and what no configuration may say.
 
-use obo::{
-    Audience, BearerAuthLayer, Policy, Rejection, ResourceServer, Rule, TokenError, Validated,
-};
+use obo::error::TokenError;
+use obo::{Audience, BearerAuthLayer, Policy, Rejection, ResourceServer, Rule, Validated};
 use obo_testkit::{Alg, AuthorizationServer, SigningKey};
 use serde::Deserialize;
 use serde_json::json;
@@ -84,7 +83,9 @@ async fn jw_15_a_key_in_the_token_itself_is_neither_used_nor_fetched() {
 #[tokio::test]
 async fn jw_01_an_algorithm_that_is_not_allowed_causes_no_request() {
     let idp = FakeIssuer::new().await;
-    let policy = policy(&idp).algorithms([obo::Algorithm::Rs256]).unwrap();
+    let policy = policy(&idp)
+        .algorithms([obo::policy::Algorithm::Rs256])
+        .unwrap();
     let server = ResourceServer::with_policy(policy, idp.server()).unwrap();
     let refused = server.validate(&idp.token().mint()).await.unwrap_err();
     assert_eq!(refused, Rejection::Token(TokenError::Algorithm));

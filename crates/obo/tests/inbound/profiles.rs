@@ -1,6 +1,7 @@
 //! Profiles behind the layer: what one accepts is refused with 401 by another.
 
-use obo::{Audience, BearerAuthLayer, Issuer, Policy, Profile, ResourceServer, Rule, ScopeFrom};
+use obo::policy::ScopeFrom;
+use obo::{Audience, BearerAuthLayer, Issuer, Policy, Profile, ResourceServer, Rule};
 use obo_testkit::{AuthorizationServer, TokenBuilder};
 use serde_json::json;
 

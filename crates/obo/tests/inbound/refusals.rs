@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use http::{HeaderValue, Request, Response, header};
-use obo::{BearerAuthLayer, Policy, Rejection, ResourceServer, Scope, TokenError};
+use obo::error::TokenError;
+use obo::{BearerAuthLayer, Policy, Rejection, ResourceServer, Scope};
 use obo_testkit::{Alg, SigningKey, TokenBuilder};
 use serde::Deserialize;
 use tower::{ServiceBuilder, ServiceExt as _, service_fn};

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
-use obo::{Audience, Clock, Policy, Rejection, ResourceServer, TestClock, TokenError, Validated};
+use obo::error::TokenError;
+use obo::time::{Clock, TestClock};
+use obo::{Audience, Policy, Rejection, ResourceServer, Validated};
 use tokio::time::{Instant, advance, timeout};
 
 use crate::issuer::FakeIssuer;

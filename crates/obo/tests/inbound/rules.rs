@@ -1,10 +1,9 @@
 //! What a caller may do.
 
 use http::{Method, Request, header};
-use obo::{
-    ActorId, Audience, BearerAuthLayer, Issuer, Party, Policy, Rejection, Rule, RuleTable,
-    Validated,
-};
+use obo::caller::ActorId;
+use obo::require::Party;
+use obo::{Audience, BearerAuthLayer, Issuer, Policy, Rejection, Rule, RuleTable, Validated};
 use serde_json::json;
 
 use crate::guarded::{Guarded, INSUFFICIENT, assert_refused, service_a};

@@ -3,10 +3,9 @@
 
 use std::time::Duration;
 
-use obo::{
-    Audience, BearerAuthLayer, Clock, Issuer, Policy, PrincipalKind, Profile, ResourceServer, Rule,
-    TestClock, UnixTime,
-};
+use obo::caller::PrincipalKind;
+use obo::time::{Clock, TestClock, UnixTime};
+use obo::{Audience, BearerAuthLayer, Issuer, Policy, Profile, ResourceServer, Rule};
 use obo_testkit::{Alg, AuthorizationServer, TokenBuilder};
 use serde_json::{Value, json};
 

@@ -3,7 +3,8 @@
 use std::fs;
 use std::path::PathBuf;
 
-use obo::{Algorithm, Client, PrivateKeyJwt};
+use obo::policy::Algorithm;
+use obo::{Client, PrivateKeyJwt};
 use obo_testkit::{Alg, SigningKey};
 
 use crate::listen::listen;

@@ -6,9 +6,10 @@ use std::sync::{Arc, Mutex};
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::Full;
+use obo::authorization_server::{HttpService, ServerMetadata};
 use obo::{
-    Audience, AuthorizationServer, Client, ClientSecretBasic, HttpService, Issuer, ResourceServer,
-    ServerMetadata, TokenExchange, Validated,
+    Audience, AuthorizationServer, Client, ClientSecretBasic, Issuer, ResourceServer,
+    TokenExchange, Validated,
 };
 use tokio::sync::Semaphore;
 use tower::service_fn;

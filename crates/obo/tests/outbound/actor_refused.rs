@@ -5,8 +5,10 @@ use std::future::ready;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use obo::error::ExchangeErrorKind as Kind;
 use obo::exchange::ActorSource;
-use obo::{ActorToken, ExchangeErrorKind as Kind, Secret, TokenExchange, TokenType, Validated};
+use obo::token::{ActorToken, TokenType};
+use obo::{Secret, TokenExchange, Validated};
 use serde_json::{Value, json};
 
 use crate::setup::{Setup, assert_answer, audience};

@@ -1,8 +1,10 @@
 //! Calls that are for no user: tokens of the service's own, from the same cache, and never in place of a user's.
 
 use http::Request;
+use obo::error::ExchangeErrorKind;
+use obo::exchange::TokenSource;
 use obo::on_behalf_of::Replay;
-use obo::{CallError, Destination, Destinations, ExchangeErrorKind, TokenSource};
+use obo::{CallError, Destination, Destinations};
 use obo_testkit::{Endpoint, Fault};
 use tower::{Layer as _, ServiceExt as _};
 

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use obo::exchange::CacheBounds;
-use obo::{TokenExchange, TokenSource, Validated};
+use obo::exchange::TokenSource;
+use obo::{TokenExchange, Validated};
 use serde_json::json;
 
 use crate::setup::{Setup, audience};

@@ -6,10 +6,10 @@ use std::sync::atomic::{AtomicU8, Ordering};
 
 use futures_util::FutureExt as _;
 use http::Request;
-use obo::{
-    ActorToken, ExchangeRequest, Exchanged, Scope, Secret, Target, TokenExchange, TokenSource,
-    TokenType, Validated,
-};
+use obo::destination::Target;
+use obo::exchange::{Exchanged, TokenSource};
+use obo::token::{ActorToken, ExchangeRequest, TokenType};
+use obo::{Scope, Secret, TokenExchange, Validated};
 use serde_json::json;
 use tokio::task::JoinSet;
 use tower::ServiceExt as _;
@@ -45,7 +45,7 @@ async fn tx_41_clones_share_and_other_configurations_do_not() {
     assert_eq!(with(exchange.clone()).await, TokenSource::Cache);
     let other = exchange.clone().dialect(obo::dialect::Rfc8693::new());
     assert_eq!(with(other).await, TokenSource::Exchange);
-    let other = exchange.clone().clock(obo::Clock::system());
+    let other = exchange.clone().clock(obo::time::Clock::system());
     assert_eq!(with(other).await, TokenSource::Exchange);
     assert_eq!(with(setup.exchange()).await, TokenSource::Exchange);
 }

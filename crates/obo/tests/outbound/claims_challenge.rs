@@ -10,11 +10,13 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::Full;
+use obo::authorization_server::HttpService;
+use obo::destination::Target;
 use obo::dialect::entra;
-use obo::{
-    AuthorizationServer, ClaimsRequest, ExchangeErrorKind, ExchangeRequest, HttpService, Scope,
-    Target, TokenExchange, TokenSource,
-};
+use obo::error::ExchangeErrorKind;
+use obo::exchange::TokenSource;
+use obo::token::{ClaimsRequest, ExchangeRequest};
+use obo::{AuthorizationServer, Scope, TokenExchange};
 use serde_json::json;
 use tower::{ServiceExt as _, service_fn};
 

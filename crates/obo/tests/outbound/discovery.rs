@@ -6,8 +6,10 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::Request;
-use obo::ServerMetadata;
-use obo::{AuthorizationServer, ExchangeErrorKind as Kind, HttpService, TokenExchange};
+use obo::authorization_server::HttpService;
+use obo::authorization_server::ServerMetadata;
+use obo::error::ExchangeErrorKind as Kind;
+use obo::{AuthorizationServer, TokenExchange};
 use obo_testkit::{Endpoint, Fault};
 use serde_json::json;
 use tokio::time::{Instant, advance};

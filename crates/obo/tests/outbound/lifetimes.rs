@@ -3,7 +3,10 @@
 use std::future::ready;
 use std::time::Duration;
 
-use obo::{Clock, ExchangeErrorKind, TestClock, TokenExchange, TokenSource, Validated};
+use obo::error::ExchangeErrorKind;
+use obo::exchange::TokenSource;
+use obo::time::{Clock, TestClock};
+use obo::{TokenExchange, Validated};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 

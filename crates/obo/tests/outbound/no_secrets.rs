@@ -8,11 +8,14 @@ use std::sync::{Arc, Mutex};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
 use http::Request;
-use obo::{
-    Algorithm, Attempt, Authenticating, Client, ClientAssertion, ClientAuth, ClientSecretBasic,
-    ClientSecretJwt, ClientSecretPost, ExchangeErrorKind, MacAlgorithm, PrivateKeyJwt, Secret,
-    SigningKey, TokenExchange, TokenRequest,
+use obo::client::{
+    Attempt, Authenticating, ClientAssertion, ClientAuth, ClientSecretJwt, ClientSecretPost,
+    MacAlgorithm, SigningKey,
 };
+use obo::error::ExchangeErrorKind;
+use obo::policy::Algorithm;
+use obo::token_endpoint::TokenRequest;
+use obo::{Client, ClientSecretBasic, PrivateKeyJwt, Secret, TokenExchange};
 use obo_testkit::{Alg, Endpoint, Fault};
 use serde_json::json;
 use tower::ServiceExt as _;
@@ -71,7 +74,10 @@ async fn ca_16_debug_shows_no_secret() {
     let (service, _) = to_b(&exchange);
     let service = service.on_behalf_of(&caller);
     let call = service.clone().oneshot(Request::new(()));
-    let request = obo::ExchangeRequest::new(&caller, obo::Target::from(audience("service-b")));
+    let request = obo::token::ExchangeRequest::new(
+        &caller,
+        obo::destination::Target::from(audience("service-b")),
+    );
     let token = exchange.clone().oneshot(request.clone());
     let told = printed(&[
         &by_key,

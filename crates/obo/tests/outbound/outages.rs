@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use obo::{ExchangeErrorKind as Kind, TokenExchange, Validated};
+use obo::error::ExchangeErrorKind as Kind;
+use obo::{TokenExchange, Validated};
 use serde_json::json;
 
 use crate::setup::{Setup, assert_answer, audience};

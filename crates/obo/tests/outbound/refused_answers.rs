@@ -4,9 +4,9 @@ use std::future::ready;
 use std::time::Duration;
 
 use http::Request;
-use obo::{
-    CallError, ConfigError, Destination, ExchangeError, ExchangeErrorKind as Kind, Scope, Target,
-};
+use obo::destination::Target;
+use obo::error::ExchangeErrorKind as Kind;
+use obo::{CallError, ConfigError, Destination, ExchangeError, Scope};
 use obo_testkit::{Endpoint, Fault};
 use serde_json::{Value, json};
 use tower::{Layer as _, ServiceExt as _};
@@ -132,7 +132,7 @@ fn jwt(setup: &Setup, claims: &Value) -> String {
 #[tokio::test]
 async fn at_14_what_a_token_says_of_itself_may_refuse_it() {
     let setup = Setup::start().await;
-    let now = obo::Clock::system().now().as_secs();
+    let now = obo::time::Clock::system().now().as_secs();
     for wrong in [
         json!({ "aud": "service-c" }),
         json!({ "aud": ["service-c", "service-bb"] }),

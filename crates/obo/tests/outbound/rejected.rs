@@ -4,8 +4,10 @@
 use std::sync::Arc;
 
 use http::{Request, Response, StatusCode};
+use obo::error::ExchangeErrorKind;
+use obo::exchange::TokenSource;
 use obo::on_behalf_of::Replay;
-use obo::{Destination, ExchangeErrorKind, OnBehalfOf, TokenSource};
+use obo::{Destination, OnBehalfOf};
 use obo_testkit::{Endpoint, Fault};
 use tokio::sync::Barrier;
 use tower::{Layer as _, Service, ServiceExt as _, service_fn};

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use obo::{Clock, TestClock, TokenExchange, TokenSource, Validated};
+use obo::exchange::TokenSource;
+use obo::time::{Clock, TestClock};
+use obo::{TokenExchange, Validated};
 use serde_json::json;
 
 use crate::setup::{Setup, audience};
@@ -136,7 +138,10 @@ async fn a_renewal_that_is_refused_takes_the_token_away() {
 async fn whoever_wants_a_fresh_token_gets_one_and_so_do_the_others_then() {
     let used = InUse::start(36_000, numbered).await;
     used.fetch().await;
-    let wanted = obo::ExchangeRequest::new(&used.caller, obo::Target::from(audience("service-b")));
+    let wanted = obo::token::ExchangeRequest::new(
+        &used.caller,
+        obo::destination::Target::from(audience("service-b")),
+    );
     let mut exchange = used.exchange.clone();
     let fresh = tower::Service::call(&mut exchange, wanted.fresh())
         .await

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use http::header::{DATE, RETRY_AFTER};
-use obo::{ExchangeError, ExchangeErrorKind as Kind, Validated};
+use obo::error::ExchangeErrorKind as Kind;
+use obo::{ExchangeError, Validated};
 use serde_json::json;
 use tokio::time::{Instant, advance};
 

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use obo::{Clock, ExchangeErrorKind, TokenSource, UnixTime};
+use obo::error::ExchangeErrorKind;
+use obo::exchange::TokenSource;
+use obo::time::{Clock, UnixTime};
 use serde_json::json;
 
 use crate::setup::{Setup, assert_answer, audience, issuer};
@@ -79,7 +81,7 @@ async fn an_exchange_that_was_under_way_gives_no_token_any_more() {
 #[tokio::test]
 async fn work_beside_the_request_goes_on_until_the_callers_token_ends_and_then_says_so() {
     let setup = Setup::start().await;
-    let wall = obo::TestClock::new(Clock::system().now());
+    let wall = obo::time::TestClock::new(Clock::system().now());
     let exchange = setup.exchange().clock(wall.clone());
     let alice = setup.caller("alice").await;
     let work = tokio::spawn(async move {
@@ -169,7 +171,7 @@ async fn the_second_before_a_logout_is_refused() {
 #[tokio::test]
 async fn an_undated_token_goes_by_its_login() {
     let setup = Setup::lenient().await;
-    let wall = obo::TestClock::new(Clock::system().now());
+    let wall = obo::time::TestClock::new(Clock::system().now());
     let stub = Stub::new(&setup, |_| async { issued("opaque", json!({})) });
     let exchange = stub.exchange().clock(wall.clone());
     let logout = some_second();

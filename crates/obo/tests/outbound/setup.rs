@@ -2,9 +2,10 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use obo::error::ExchangeErrorKind;
 use obo::{
-    Audience, Client, ClientSecretBasic, Destination, ExchangeError, ExchangeErrorKind, Issuer,
-    OnBehalfOf, Policy, Profile, ResourceServer, TokenExchange, Validated,
+    Audience, Client, ClientSecretBasic, Destination, ExchangeError, Issuer, OnBehalfOf, Policy,
+    Profile, ResourceServer, TokenExchange, Validated,
 };
 use obo_testkit::{Alg, AuthorizationServer, Endpoint, Recorded};
 use serde_json::Value;

@@ -6,10 +6,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
-use obo::{
-    Attempt, Authenticating, Client, ClientAuth, ExchangeError, ExchangeErrorKind as Kind,
-    Exchanged, TokenExchange, TokenRequest, TokenSource, Validated,
-};
+use obo::client::{Attempt, Authenticating, ClientAuth};
+use obo::error::ExchangeErrorKind as Kind;
+use obo::exchange::{Exchanged, TokenSource};
+use obo::token_endpoint::TokenRequest;
+use obo::{Client, ExchangeError, TokenExchange, Validated};
 use serde_json::json;
 use tokio::sync::Semaphore;
 

@@ -3,10 +3,11 @@
 use std::future::ready;
 use std::time::Duration;
 
-use obo::{
-    AuthorizationServer, Clock, ExchangeErrorKind, HttpService, Issuer, Policy, ResourceServer,
-    TestClock, TokenExchange, TokenSource, UnixTime, Validated,
-};
+use obo::authorization_server::HttpService;
+use obo::error::ExchangeErrorKind;
+use obo::exchange::TokenSource;
+use obo::time::{Clock, TestClock, UnixTime};
+use obo::{AuthorizationServer, Issuer, Policy, ResourceServer, TokenExchange, Validated};
 use serde_json::{Value, json};
 use tower::service_fn;
 

@@ -10,10 +10,9 @@ use futures_util::future::join_all;
 use http::{Request, Response};
 use http_body::Frame;
 use http_body_util::StreamBody;
-use obo::{
-    AuthorizationServer, CallError, ExchangeErrorKind as Kind, HttpService, ServerMetadata,
-    TokenExchange, Validated,
-};
+use obo::authorization_server::{HttpService, ServerMetadata};
+use obo::error::ExchangeErrorKind as Kind;
+use obo::{AuthorizationServer, CallError, TokenExchange, Validated};
 use serde_json::json;
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;

@@ -4,10 +4,10 @@ use std::fs;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use obo::{
-    Client, ClientAssertion, ClientSecretBasic, ErrorClass, ExchangeErrorKind, Secret,
-    TokenEndpointError,
-};
+use obo::client::ClientAssertion;
+use obo::error::ExchangeErrorKind;
+use obo::token_endpoint::{ErrorClass, TokenEndpointError};
+use obo::{Client, ClientSecretBasic, Secret};
 use obo_testkit::{Alg, Endpoint, Fault, SigningKey, TokenBuilder};
 
 use super::{exchanged, file, methods, token};
@@ -256,5 +256,5 @@ async fn ca_12_a_proof_is_replaced_for_all_clones_and_what_is_at_hand_stays() {
     exchange.token(&caller, target()).await.unwrap();
     client.replace_auth(ClientSecretBasic::new("of no use").unwrap());
     let kept = exchange.token(&caller, target()).await.unwrap();
-    assert_eq!(kept.source(), obo::TokenSource::Cache);
+    assert_eq!(kept.source(), obo::exchange::TokenSource::Cache);
 }

@@ -3,9 +3,9 @@
 use std::fs;
 use std::path::Path;
 
-use obo::{
-    Attempt, Authenticating, ClientAuth, ClientConfig, ConfigError, MethodConfig, TokenRequest,
-};
+use obo::ConfigError;
+use obo::client::{Attempt, Authenticating, ClientAuth, ClientConfig, MethodConfig};
+use obo::token_endpoint::TokenRequest;
 use obo_testkit::{Alg, Recorded, SigningKey};
 use serde::Deserialize;
 

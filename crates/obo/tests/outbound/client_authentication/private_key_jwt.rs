@@ -6,7 +6,9 @@ use std::path::PathBuf;
 use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
-use obo::{Algorithm, Client, PrivateKeyJwt, Secret, SigningKey, TokenExchange};
+use obo::client::SigningKey;
+use obo::policy::Algorithm;
+use obo::{Client, PrivateKeyJwt, Secret, TokenExchange};
 use obo_testkit::{Alg, Endpoint, Fault};
 use serde_json::json;
 

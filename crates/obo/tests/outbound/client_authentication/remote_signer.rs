@@ -3,10 +3,11 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
-use obo::{
-    Algorithm, Client, ErrorClass, ExchangeErrorKind, PrivateKeyJwt, Secret, SigningKey,
-    TokenEndpointError,
-};
+use obo::client::SigningKey;
+use obo::error::ExchangeErrorKind;
+use obo::policy::Algorithm;
+use obo::token_endpoint::{ErrorClass, TokenEndpointError};
+use obo::{Client, PrivateKeyJwt, Secret};
 use obo_testkit::Alg;
 
 use super::{exchanged, token};
