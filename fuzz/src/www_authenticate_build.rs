@@ -3,8 +3,8 @@
 use http::HeaderMap;
 use http::header::WWW_AUTHENTICATE;
 use libfuzzer_sys::arbitrary::{self, Arbitrary};
-use obo::challenge::{BearerError, Challenge, ReceivedChallenge};
 use obo::Scope;
+use obo::challenge::{BearerError, Challenge, ReceivedChallenge};
 use obo::token::ClaimsRequest;
 
 #[derive(Arbitrary, Debug)]

@@ -4,7 +4,7 @@
 //! is the `obo` crate, which re-exports what its users need.
 //!
 //! The types carry the proofs. An [`UnverifiedJwt`] shows only its header and its issuer, to route it to a key; a
-//! [`Validated`] is made by a [`Policy`] alone; a [`SubjectToken`] is taken from a `Validated` alone, so a token
+//! [`Caller`] is made by a [`Policy`] alone; a [`SubjectToken`] is taken from a `Caller` alone, so a token
 //! that this service has not validated cannot be offered for exchange (RFC 8693 section 2.1).
 
 pub mod challenge;
@@ -43,11 +43,11 @@ pub use token::issuer::{Issuer, https_or_loopback};
 pub use token::scope::Scope;
 pub use token::token_type::TokenType;
 pub use validate::actor::{ActorId, CurrentActor, PriorActors};
-pub use validate::jwt::{Typ, UnverifiedJwt};
+pub use validate::caller::{Caller, PrincipalKind};
+pub use validate::jwt::{TokenTyp, UnverifiedJwt};
 pub use validate::policy::{MAX_LEEWAY, Policy};
-pub use validate::profile::{Mark, Profile, ScopeFrom};
+pub use validate::profile::{ClaimMatcher, Profile, ScopeClaim};
 pub use validate::pseudonym::PseudonymKey;
-pub use validate::validated::{PrincipalKind, Validated};
 pub use wire::json::has_byte_order_mark;
 pub use wire::media_type::{has_media_type, is_json};
 pub use wire::retry_after::retry_after;

@@ -2,7 +2,7 @@
 //! for the token going out, so that the service called knows the user *and* the service that calls for them.
 //!
 //! - **Inbound:** a [`BearerAuthLayer`] around any HTTP or gRPC service admits requests with an access token that a
-//!   [`ResourceServer`] accepts, and puts a [`Validated`] into their extensions. [`Rule`]s say who may do what.
+//!   [`ResourceServer`] accepts, and puts a [`Caller`] into their extensions. [`Rule`]s say who may do what.
 //! - **Outbound:** a [`TokenExchange`] trades the caller's token for one addressed to a [`Destination`] (RFC 8693); the
 //!   [`OnBehalfOf`] service puts it on each request of the client it wraps.
 //!
@@ -23,7 +23,7 @@ pub mod refusal;
 
 #[doc(no_inline)]
 pub use obo_core::{
-    Audience, ConfigError, Issuer, Policy, Profile, Resource, Scope, Secret, Validated, challenge,
+    Audience, Caller, ConfigError, Issuer, Policy, Profile, Resource, Scope, Secret, challenge,
 };
 
 pub use idp::client_auth::{Client, ClientSecretBasic, PrivateKeyJwt};
@@ -51,7 +51,7 @@ pub mod authorization_server {
     pub use obo_core::metadata::ServerMetadata;
 }
 
-/// Who a caller is: the claims of a [`Validated`] token.
+/// Who a caller is: the claims of a [`Caller`] token.
 pub mod caller {
     #[doc(no_inline)]
     pub use obo_core::{ActorId, CurrentActor, PrincipalKind, PriorActors, PseudonymKey};
@@ -95,7 +95,7 @@ pub mod error {
 /// What a [`Policy`] is made of.
 pub mod policy {
     #[doc(no_inline)]
-    pub use obo_core::{Algorithm, MAX_LEEWAY, Mark, ScopeFrom, Typ};
+    pub use obo_core::{Algorithm, ClaimMatcher, MAX_LEEWAY, ScopeClaim, TokenTyp};
 }
 
 /// The metadata of a protected resource (RFC 9728).

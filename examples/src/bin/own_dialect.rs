@@ -93,7 +93,7 @@ async fn tollgate(request: Request<Bytes>) -> Result<Response<Full<Bytes>>, Infa
 
 #[tokio::main]
 async fn main() -> Result<(), BoxError> {
-    let idp = obo_testkit::AuthorizationServer::start().await;
+    let idp = obo_testkit::TestIdp::start().await;
     let service_a = ResourceServer::new(Audience::new("service-a")?, Issuer::new(idp.issuer())?);
     let token = idp.user("alice").audience("service-a").mint();
     let alice = service_a.validate(&token).await?;

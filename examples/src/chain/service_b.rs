@@ -58,7 +58,7 @@ impl Stock for StockService {
         let started = Instant::now();
         let answer = self.ledger.clone().oneshot(call).await;
         let answer = answer.map_err(|error| match error {
-            CallError::Exchange(error) => obo_tonic::status(&error.answer()),
+            CallError::Exchange(error) => obo_tonic::status(&error.response()),
             CallError::Inner(_) => Status::unavailable("service-c does not answer"),
         })?;
         let took = started.elapsed();

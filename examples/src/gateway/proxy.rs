@@ -5,7 +5,7 @@ use http::Method;
 use http::uri::{Authority, PathAndQuery, Scheme, Uri};
 use obo::on_behalf_of::OnBehalfOfLayer;
 use obo::on_behalf_of::Replay;
-use obo::{ConfigError, OnBehalfOf, Validated};
+use obo::{Caller, ConfigError, OnBehalfOf};
 use tower::{Layer as _, ServiceExt as _};
 use url::Url;
 
@@ -70,7 +70,7 @@ impl Proxy {
     /// Sends a request on behalf of its caller.
     pub(super) async fn send(
         &self,
-        caller: &Validated,
+        caller: &Caller,
         request: Request,
     ) -> Result<Response, Refusal> {
         let Some(calls) = &self.calls else {

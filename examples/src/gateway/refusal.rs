@@ -57,7 +57,7 @@ impl Refusal {
     pub(super) fn response(&self, protocol: &Protocol) -> Response {
         let (status, code, message) = match self {
             Self::NoToken(error) => {
-                let answer = error.answer();
+                let answer = error.response();
                 return answer.to_response::<Body>(&protocol.method, &protocol.headers);
             }
             Self::NoRoute => (404, Code::Unimplemented, "no such service"),

@@ -1,5 +1,5 @@
 use obo::caller::ActorId;
-use obo::require::Party;
+use obo::require::Principal;
 use obo::{ConfigError, Issuer, Rule};
 use serde::Deserialize;
 
@@ -103,7 +103,7 @@ impl RouteConfig {
         let actors = self
             .actors
             .as_ref()
-            .map(|actors| Rule::actors(actors.iter().map(Party::from)))
+            .map(|actors| Rule::actors(actors.iter().map(Principal::from)))
             .transpose()?;
         let actors = match (actors, self.require_actor) {
             // The list is for those who act; a user who calls without a service in between is no matter of it.
@@ -139,7 +139,7 @@ impl RouteConfig {
     }
 }
 
-impl From<&ActorConfig> for Party {
+impl From<&ActorConfig> for Principal {
     fn from(actor: &ActorConfig) -> Self {
         match actor {
             ActorConfig::Own(name) => name.as_str().into(),

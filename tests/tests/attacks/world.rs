@@ -11,7 +11,7 @@ use obo::{
     Audience, AuthorizationServer, Client, ClientSecretBasic, Introspection, Issuer, Policy,
     Profile, ResourceServer,
 };
-use obo_testkit::AuthorizationServer as Idp;
+use obo_testkit::TestIdp;
 use serde_json::{Map, Value};
 
 use crate::case::{Attack, Case, Cases, Sent};
@@ -57,7 +57,7 @@ impl World {
         let (keys, other_keys) = (Arc::new(Keys::generate()), Arc::new(Keys::generate()));
         let (attacker, trap) = (Keys::generate(), Trap::set().await);
         let forge = async |keys: &Arc<Keys>, audience, is_lenient| {
-            let idp = Idp::start().await;
+            let idp = TestIdp::start().await;
             idp.replace_jwks(Some(kind.document(keys, &attacker, &trap.url)));
             Forge {
                 idp,

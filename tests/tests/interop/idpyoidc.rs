@@ -8,7 +8,7 @@ use obo::client::ClientSecretPost;
 use obo::destination::Target;
 use obo::error::ExchangeErrorKind;
 use obo::exchange::{Exchanged, TokenSource};
-use obo::{ClientSecretBasic, Profile, Resource, Scope, TokenExchange, Validated};
+use obo::{Caller, ClientSecretBasic, Profile, Resource, Scope, TokenExchange};
 
 use crate::peer::{Peer, arrived, audience, http};
 
@@ -48,12 +48,12 @@ pub(crate) async fn signed_in(peer: &Peer) -> (String, String) {
     (token("access_token"), token("id_token"))
 }
 
-async fn caller(peer: &Peer) -> Validated {
+async fn caller(peer: &Peer) -> Caller {
     let service = peer.service_with(A, Profile::LENIENT);
     service.validate(&signed_in(peer).await.0).await.unwrap()
 }
 
-async fn ask(exchange: &TokenExchange, caller: &Validated) -> Exchanged {
+async fn ask(exchange: &TokenExchange, caller: &Caller) -> Exchanged {
     let target = Target::audience(audience("service-b"));
     let target = target.with_scope(Scope::new(["read"]).unwrap());
     exchange.token(caller, target).await.unwrap()
@@ -181,7 +181,7 @@ async fn tx_21_its_refusals_are_of_our_classes() {
 #[ignore = "needs the server: cargo xtask interop"]
 async fn tx_21_a_token_of_another_issuer_is_the_subjects_fault() {
     let peer = peer();
-    let other = obo_testkit::AuthorizationServer::start().await;
+    let other = obo_testkit::TestIdp::start().await;
     let token = other.user("mallory").audience(A).mint();
     let issuer = obo::Issuer::new(other.issuer()).unwrap();
     let service = obo::ResourceServer::new(audience(A), issuer);

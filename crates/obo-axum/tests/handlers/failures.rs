@@ -8,7 +8,7 @@ use http::{Request, Response};
 use obo::error::BoxError;
 use obo::{CallError, Rejection};
 use obo_axum::Error;
-use obo_testkit::AuthorizationServer;
+use obo_testkit::TestIdp;
 use tower::{Layer as _, Service, ServiceBuilder, ServiceExt as _, service_fn};
 
 use crate::errors::{Calling, validated};
@@ -32,7 +32,7 @@ where
 
 #[tokio::test]
 async fn box_error_of_a_stack_keeps_its_answer() {
-    let idp = AuthorizationServer::start().await;
+    let idp = TestIdp::start().await;
     let (calling, caller) = (Calling::new(&idp), validated(&idp).await);
     let to_b = calling.exchange.to(calling.to_b.clone());
     let stack = |outcome: Result<(), std::fmt::Error>| {

@@ -14,7 +14,7 @@
 
 use crate::error::ConfigError;
 use crate::token::issuer::Issuer;
-use crate::validate::profile::{Mark, Profile};
+use crate::validate::profile::{ClaimMatcher, Profile};
 
 /// Access tokens of a user pool.
 pub fn profile() -> Profile {
@@ -22,9 +22,12 @@ pub fn profile() -> Profile {
         .requires("iat")
         .requires("jti")
         .requires_client()
-        .expects(Mark::is("token_use", "access"))
+        .expects(ClaimMatcher::is("token_use", "access"))
         .client_is_audience()
-        .service_if([Mark::SUBJECT_IS_CLIENT, Mark::absent("username")])
+        .service_if([
+            ClaimMatcher::SUBJECT_IS_CLIENT,
+            ClaimMatcher::absent("username"),
+        ])
         .groups_from(&["cognito:groups"])
 }
 

@@ -27,16 +27,16 @@
 use super::{Refusal, Rfc8693, TargetBy};
 use crate::grant::token_endpoint::ErrorClass;
 use crate::token::token_type::TokenType;
-use crate::validate::jwt::Typ;
-use crate::validate::profile::{Mark, Profile};
+use crate::validate::jwt::TokenTyp;
+use crate::validate::profile::{ClaimMatcher, Profile};
 
 /// ID tokens of service accounts, addressed to this service.
 pub fn profile() -> Profile {
     Profile::LENIENT
-        .types([Typ::Jwt])
+        .types([TokenTyp::Jwt])
         .requires("iat")
         .requires_client()
-        .expects(Mark::SUBJECT_IS_CLIENT)
+        .expects(ClaimMatcher::SUBJECT_IS_CLIENT)
         .scope_from([])
         .client_from(["azp"])
 }

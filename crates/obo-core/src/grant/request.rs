@@ -7,14 +7,14 @@ use crate::grant::target::Target;
 use crate::token::bearer::ActorToken;
 use crate::token::issuer::Issuer;
 use crate::token::token_type::TokenType;
-use crate::validate::validated::Validated;
+use crate::validate::caller::Caller;
 
 /// One exchange to make: whose token, for whom, with which actor.
 ///
-/// It starts from a [`Validated`], so that what is offered was addressed to this service (TX-38).
+/// It starts from a [`Caller`], so that what is offered was addressed to this service (TX-38).
 #[derive(Clone, Debug)]
 pub struct ExchangeRequest {
-    subject: Validated,
+    subject: Caller,
     target: Arc<Target>,
     actor: Option<ActorToken>,
     requested_type: Option<TokenType>,
@@ -25,7 +25,7 @@ pub struct ExchangeRequest {
 
 impl ExchangeRequest {
     /// Exchanges the token of `subject` for one addressed to `target`.
-    pub fn new(subject: &Validated, target: impl Into<Arc<Target>>) -> Self {
+    pub fn new(subject: &Caller, target: impl Into<Arc<Target>>) -> Self {
         Self {
             subject: subject.clone(),
             target: target.into(),
@@ -80,7 +80,7 @@ impl ExchangeRequest {
     }
 
     /// The subject on whose behalf the token is asked.
-    pub fn subject(&self) -> &Validated {
+    pub fn subject(&self) -> &Caller {
         &self.subject
     }
 

@@ -4,8 +4,8 @@ use crate::grant::issued_token::IssuedToken;
 use crate::grant::target::Target;
 use crate::grant::token_endpoint::TokenEndpointError;
 use crate::time::UnixTime;
+use crate::validate::caller::Caller;
 use crate::validate::claims::Claims;
-use crate::validate::validated::Validated;
 use crate::wire::json::OneOrMany;
 use crate::wire::seen::all_seen;
 
@@ -24,7 +24,7 @@ impl IntrospectionAnswer {
         self,
         issued: IssuedToken,
         target: &Target,
-        caller: Option<&Validated>,
+        caller: Option<&Caller>,
         now: UnixTime,
     ) -> Result<IssuedToken, TokenEndpointError> {
         let claims = self.claims().map_err(|error| unusable(&error))?;
@@ -49,7 +49,7 @@ impl IntrospectionAnswer {
     }
 }
 
-fn names_another(claims: &Claims, caller: &Validated) -> bool {
+fn names_another(claims: &Claims, caller: &Caller) -> bool {
     let same_issuer = claims
         .iss()
         .is_none_or(|iss| iss == caller.issuer().as_str());

@@ -25,9 +25,9 @@ use crate::grant::token_endpoint::{ErrorClass, TokenEndpointError};
 use crate::jose::crypto::digest;
 use crate::time::UnixTime;
 use crate::token::bearer::BearerToken;
+use crate::validate::caller::Caller;
 use crate::validate::claims::Claims;
 use crate::validate::policy::Policy;
-use crate::validate::validated::Validated;
 use crate::validate::values;
 use crate::wire::json;
 use crate::wire::json::{Names, OneOrMany, Trace};
@@ -165,7 +165,7 @@ impl Policy {
         answer: IntrospectionAnswer,
         thin: ThinAnswers,
         now: UnixTime,
-    ) -> Result<Validated, TokenError> {
+    ) -> Result<Caller, TokenError> {
         let mut claims = answer.claims()?;
         self.check_own_audience(token)?;
         if claims.has("iss") {

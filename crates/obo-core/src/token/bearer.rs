@@ -110,7 +110,7 @@ pub(crate) fn is_token68(token: &[u8]) -> bool {
 
 /// The user's token as this service validated it: what an exchange offers as `subject_token`.
 ///
-/// Only a [`Validated`](crate::Validated) gives one (TX-38), so it was addressed to this service.
+/// Only a [`Caller`](crate::Caller) gives one (TX-38), so it was addressed to this service.
 ///
 /// ```compile_fail,E0624
 /// let smuggled = obo_core::SubjectToken::new("eyJ...");

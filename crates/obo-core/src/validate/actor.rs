@@ -93,7 +93,7 @@ impl CurrentActor {
 /// ```compile_fail,E0308
 /// fn may_call(_: &obo_core::CurrentActor) -> bool { true }
 ///
-/// fn rule(caller: &obo_core::Validated) -> bool {
+/// fn rule(caller: &obo_core::Caller) -> bool {
 ///     may_call(caller.prior_actors())
 /// }
 /// ```

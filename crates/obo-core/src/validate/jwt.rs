@@ -143,7 +143,7 @@ pub(crate) struct Header {
     pub(crate) alg: Algorithm,
     pub(crate) kid: Option<String>,
     /// `None` is another kind of JWT.
-    pub(crate) typ: Option<Typ>,
+    pub(crate) typ: Option<TokenTyp>,
     /// What another kind is called, for logs.
     pub(crate) other_typ: Option<String>,
     /// Whether it is a signed answer of an introspection endpoint, which is never a token.
@@ -155,7 +155,7 @@ pub(crate) struct Header {
 /// These and no others: each further kind of JWT has a `typ` of its own, which is never that of an access token (RFC
 /// 8725 section 3.11).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Typ {
+pub enum TokenTyp {
     /// `at+jwt` or `application/at+jwt` (RFC 9068 section 2.1).
     AccessToken,
     /// `JWT`, which ID tokens have as well.
@@ -164,7 +164,7 @@ pub enum Typ {
     Absent,
 }
 
-impl Typ {
+impl TokenTyp {
     /// How a header spells it.
     pub(crate) fn name(self) -> &'static str {
         match self {
@@ -213,11 +213,11 @@ impl Header {
                 .and_then(|alg| Algorithm::from_name(&alg))
                 .ok_or(TokenError::Algorithm)?,
             kid: raw.kid.map(Cow::into_owned),
-            typ: Typ::of(raw.typ.as_deref()),
+            typ: TokenTyp::of(raw.typ.as_deref()),
             other_typ: raw
                 .typ
                 .as_deref()
-                .filter(|typ| Typ::of(Some(typ)).is_none())
+                .filter(|typ| TokenTyp::of(Some(typ)).is_none())
                 .map(seen),
             is_introspection: raw.typ.is_some_and(|typ| {
                 media_type(&typ).eq_ignore_ascii_case("token-introspection+jwt")

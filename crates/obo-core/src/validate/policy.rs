@@ -19,11 +19,11 @@ use crate::token::audience::Audience;
 use crate::token::bearer::SubjectToken;
 use crate::token::issuer::Issuer;
 use crate::token::scope::Scope;
+use crate::validate::caller::{Caller, Facts, PrincipalKind, Typed};
 use crate::validate::claims::Claims;
 use crate::validate::jwt::UnverifiedJwt;
 use crate::validate::payload::Payload;
 use crate::validate::profile::Profile;
-use crate::validate::validated::{Facts, PrincipalKind, Typed, Validated};
 use crate::validate::{actor, typed};
 use crate::wire::json::OneOrMany;
 use crate::wire::seen::all_seen;
@@ -115,7 +115,7 @@ impl Policy {
     /// without `iat` is refused. For an issuer whose tokens live longer than this service likes.
     ///
     /// The end holds outbound too: after it, nothing is exchanged for the caller and no token is renewed
-    /// ([`Validated::ends_at`]).
+    /// ([`Caller::ends_at`]).
     ///
     /// It is the age of the token, not of the user's authentication, which `auth_time` tells and rules ask for.
     ///
@@ -160,7 +160,7 @@ impl Policy {
 
     /// The moment from which a token that this policy has accepted is so no more: its `exp`, or the end of its
     /// [maximum age](Self::max_token_age), plus leeway.
-    pub fn accepts_until(&self, caller: &Validated) -> UnixTime {
+    pub fn accepts_until(&self, caller: &Caller) -> UnixTime {
         let aged = caller.issued_at().and_then(|iat| self.ages_at(iat));
         let end = caller.ends_at();
         aged.unwrap_or(end).min(end).saturating_add(self.leeway)
@@ -171,7 +171,7 @@ impl Policy {
     /// # Errors
     ///
     /// [`TokenError::Expired`], [`TokenError::TooOld`].
-    pub fn check_expiry(&self, caller: &Validated, now: UnixTime) -> Result<(), TokenError> {
+    pub fn check_expiry(&self, caller: &Caller, now: UnixTime) -> Result<(), TokenError> {
         self.check_end(caller.expires_at(), caller.issued_at(), now)
     }
 
@@ -211,7 +211,7 @@ impl Policy {
         jwt: UnverifiedJwt<'_>,
         key: &VerificationKey,
         now: UnixTime,
-    ) -> Result<Validated, TokenError> {
+    ) -> Result<Caller, TokenError> {
         let algorithm = jwt.jws.header.alg;
         if !self.allows(algorithm) {
             return Err(TokenError::Algorithm);
@@ -232,7 +232,7 @@ impl Policy {
         token: &str,
         claims: Claims,
         now: UnixTime,
-    ) -> Result<Validated, TokenError> {
+    ) -> Result<Caller, TokenError> {
         let judged = self.check(&claims, now)?;
         self.read(token, claims, judged)
     }
@@ -251,7 +251,7 @@ impl Policy {
         time <= now.saturating_add(self.leeway) && now <= time.saturating_add(self.leeway)
     }
 
-    fn read(&self, token: &str, claims: Claims, judged: Judged) -> Result<Validated, TokenError> {
+    fn read(&self, token: &str, claims: Claims, judged: Judged) -> Result<Caller, TokenError> {
         let typed = match self.read_claims {
             Some(read) => {
                 let read = read(&claims.payload);
@@ -339,13 +339,7 @@ impl Policy {
         Ok(())
     }
 
-    fn admit(
-        &self,
-        token: &str,
-        claims: Claims,
-        judged: Judged,
-        typed: Option<Typed>,
-    ) -> Validated {
+    fn admit(&self, token: &str, claims: Claims, judged: Judged, typed: Option<Typed>) -> Caller {
         let profile = &self.profile;
         let (roles, groups) = (profile.roles(&claims), profile.groups(&claims));
         let entitlements = profile.entitlements(&claims);
@@ -354,7 +348,7 @@ impl Policy {
         if current_actor.is_none() && judged.kind == PrincipalKind::User {
             current_actor = profile.acting_client(judged.client_id.as_deref(), &self.issuer);
         }
-        Validated::new(Facts {
+        Caller::new(Facts {
             issuer: self.issuer.clone(),
             subject: judged.subject,
             kind: judged.kind,

@@ -4,14 +4,14 @@
     reason = "a case that is not named must not pass for a good token"
 )]
 
-mod mark;
+mod claim_matcher;
 mod reading;
 
 use std::borrow::Cow;
 
-pub use mark::Mark;
+pub use claim_matcher::ClaimMatcher;
 
-use crate::validate::jwt::Typ;
+use crate::validate::jwt::TokenTyp;
 
 /// How the access tokens of one kind of authorization server look: what they must have, and where scope, client and
 /// roles are in them.
@@ -20,24 +20,24 @@ use crate::validate::jwt::Typ;
 /// per product, and a further one is made from any of them:
 ///
 /// ```
-/// use obo_core::{Mark, Profile, ScopeFrom};
+/// use obo_core::{ClaimMatcher, Profile, ScopeClaim};
 ///
 /// let profile = Profile::LENIENT
-///     .scope_from([ScopeFrom::array("scp")])
+///     .scope_from([ScopeClaim::array("scp")])
 ///     .client_from(["azp"])
-///     .expects(Mark::is("tenant", "corp"));
+///     .expects(ClaimMatcher::is("tenant", "corp"));
 /// ```
 ///
 /// What no profile turns off: `iss`, `sub` and `exp` are required, the token must be addressed to this service, and a
 /// bound token is refused where nobody checks its binding.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Profile {
-    types: Cow<'static, [Typ]>,
+    types: Cow<'static, [TokenTyp]>,
     required: Cow<'static, [&'static str]>,
-    expected: Cow<'static, [Mark]>,
-    refused: Cow<'static, [Mark]>,
-    service: Cow<'static, [Mark]>,
-    scope: Cow<'static, [ScopeFrom]>,
+    expected: Cow<'static, [ClaimMatcher]>,
+    refused: Cow<'static, [ClaimMatcher]>,
+    service: Cow<'static, [ClaimMatcher]>,
+    scope: Cow<'static, [ScopeClaim]>,
     client: Cow<'static, [&'static str]>,
     client_required: bool,
     client_is_audience: bool,
@@ -51,7 +51,7 @@ pub struct Profile {
 
 /// A claim that scope is read from, and its form.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ScopeFrom {
+pub struct ScopeClaim {
     claim: &'static str,
     form: ScopeForm,
 }
@@ -62,7 +62,7 @@ enum ScopeForm {
     Array,
 }
 
-impl ScopeFrom {
+impl ScopeClaim {
     /// One string of values, space-separated, as RFC 8693 section 4.2 has it.
     pub const fn text(claim: &'static str) -> Self {
         Self {
@@ -90,7 +90,7 @@ enum Listed {
 impl Profile {
     /// RFC 9068: `typ` is `at+jwt`; `iss`, `sub`, `aud`, `exp`, `client_id`, `iat` and `jti` are required.
     pub const RFC9068: Self = Self {
-        types: Cow::Borrowed(&[Typ::AccessToken]),
+        types: Cow::Borrowed(&[TokenTyp::AccessToken]),
         required: Cow::Borrowed(&["iat", "jti"]),
         client_required: true,
         ..Self::LENIENT
@@ -104,12 +104,12 @@ impl Profile {
     /// `client_id` of an application that people sign in to, ask for more: [`requires_client`](Self::requires_client), or
     /// what else the server puts into access tokens alone ([`requires`](Self::requires), [`expects`](Self::expects)).
     pub const LENIENT: Self = Self {
-        types: Cow::Borrowed(&[Typ::AccessToken, Typ::Jwt, Typ::Absent]),
+        types: Cow::Borrowed(&[TokenTyp::AccessToken, TokenTyp::Jwt, TokenTyp::Absent]),
         required: Cow::Borrowed(&[]),
         expected: Cow::Borrowed(&[]),
         refused: Cow::Borrowed(&[]),
         service: Cow::Borrowed(SERVICE),
-        scope: Cow::Borrowed(&[ScopeFrom::text("scope")]),
+        scope: Cow::Borrowed(&[ScopeClaim::text("scope")]),
         client: Cow::Borrowed(&["client_id"]),
         client_required: false,
         client_is_audience: false,
@@ -123,7 +123,7 @@ impl Profile {
 
     /// Accepts these header `typ` alone.
     #[must_use]
-    pub fn types(mut self, types: impl IntoIterator<Item = Typ>) -> Self {
+    pub fn types(mut self, types: impl IntoIterator<Item = TokenTyp>) -> Self {
         self.types = types.into_iter().collect();
         self
     }
@@ -137,14 +137,14 @@ impl Profile {
 
     /// Refuses tokens without this mark: an exact value, such as a tenant's.
     #[must_use]
-    pub fn expects(mut self, mark: Mark) -> Self {
+    pub fn expects(mut self, mark: ClaimMatcher) -> Self {
         self.expected.to_mut().push(mark);
         self
     }
 
     /// Refuses tokens with this mark, as another kind than an access token (RFC 8725 section 3.11).
     #[must_use]
-    pub fn refuses(mut self, mark: Mark) -> Self {
+    pub fn refuses(mut self, mark: ClaimMatcher) -> Self {
         self.refused.to_mut().push(mark);
         self
     }
@@ -152,7 +152,7 @@ impl Profile {
     /// Takes tokens with one of these marks for a service's own (RFC 9068 section 5), instead of those whose subject is
     /// their client.
     #[must_use]
-    pub fn service_if(mut self, marks: impl IntoIterator<Item = Mark>) -> Self {
+    pub fn service_if(mut self, marks: impl IntoIterator<Item = ClaimMatcher>) -> Self {
         self.service = marks.into_iter().collect();
         self
     }
@@ -160,7 +160,7 @@ impl Profile {
     /// Reads scope from these instead of `scope`: from the first claim that is there, which must have a form given for
     /// it.
     #[must_use]
-    pub fn scope_from(mut self, sources: impl IntoIterator<Item = ScopeFrom>) -> Self {
+    pub fn scope_from(mut self, sources: impl IntoIterator<Item = ScopeClaim>) -> Self {
         self.scope = sources.into_iter().collect();
         self
     }
@@ -247,4 +247,4 @@ impl Profile {
     }
 }
 
-const SERVICE: &[Mark] = &[Mark::SUBJECT_IS_CLIENT];
+const SERVICE: &[ClaimMatcher] = &[ClaimMatcher::SUBJECT_IS_CLIENT];

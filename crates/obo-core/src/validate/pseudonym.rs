@@ -3,7 +3,7 @@ use std::fmt;
 use zeroize::Zeroizing;
 
 use crate::jose::crypto::keyed_digest;
-use crate::validate::validated::Validated;
+use crate::validate::caller::Caller;
 
 /// The key under which users are named in logs and audit records without being identified (OB-06).
 ///
@@ -17,7 +17,7 @@ impl PseudonymKey {
     }
 
     /// The pseudonym of a caller's subject within its issuer, 16 hexadecimal digits.
-    pub fn of<C>(&self, caller: &Validated<C>) -> String {
+    pub fn of<C>(&self, caller: &Caller<C>) -> String {
         let parts = [caller.issuer().as_str(), caller.subject()];
         let digest = keyed_digest(&self.0, parts.into_iter().map(str::as_bytes));
         digest.iter().take(8).map(|b| format!("{b:02x}")).collect()

@@ -22,7 +22,7 @@ use crate::inbound::introspection::Introspection;
 use crate::inbound::introspection::{Forgotten, Introspector, Jwts, Kept};
 use crate::inbound::verified_tokens::VerifiedTokens;
 use crate::refusal::rejection::Rejection;
-use obo_core::{Audience, BearerCredentials, ConfigError, Issuer, Policy, Validated};
+use obo_core::{Audience, BearerCredentials, Caller, ConfigError, Issuer, Policy};
 
 /// Who this service is and whom it trusts: its audience, and for each issuer a policy and keys.
 ///
@@ -140,7 +140,7 @@ impl ResourceServer {
     }
 
     /// Accepts tokens of a further authorization server by asking it about them (RFC 7662), under its own policy: what it
-    /// says is judged as the claims of a JWT are, by the same profile, and gives the same [`Validated`].
+    /// says is judged as the claims of a JWT are, by the same profile, and gives the same [`Caller`].
     ///
     /// An opaque token has no issuer to route by. So one issuer of a server at most is asked about them, and it is asked
     /// about every token that no other issuer's name is in; a JWT that names an issuer goes to that one alone, and where it
@@ -265,7 +265,7 @@ impl ResourceServer {
     /// # Errors
     ///
     /// The same [`Rejection`] that the layer would answer with.
-    pub async fn validate(&self, token: &str) -> Result<Validated, Rejection> {
+    pub async fn validate(&self, token: &str) -> Result<Caller, Rejection> {
         let found = BearerCredentials::of_token(token);
         let mut verdict = self.judge(found);
         loop {

@@ -6,7 +6,7 @@ use std::cell::RefCell;
 use std::hash::{Hash, Hasher};
 use std::num::NonZeroU64;
 
-use obo_core::{Issuer, SubjectToken, UnixTime, Validated};
+use obo_core::{Caller, Issuer, SubjectToken, UnixTime};
 use quick_cache::sync::Cache;
 use quick_cache::{Equivalent, Lifecycle, Weighter};
 use tokio::time::Instant;
@@ -27,7 +27,7 @@ pub(crate) struct VerifiedTokens(
 /// Of many tokens each is a line of memory that is not cached: fields are no larger than they must be.
 #[derive(Clone)]
 pub(crate) struct Verified {
-    pub(crate) caller: Validated,
+    pub(crate) caller: Caller,
     /// How many bytes the caller was read from: of the token, or of an answer about it, which may be much longer.
     pub(crate) size: u32,
     /// Which of the server's issuers it is of.

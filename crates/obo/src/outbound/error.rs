@@ -11,12 +11,12 @@ use obo_core::{ErrorClass, RefusedToken, Target, TokenEndpointError};
 use crate::box_error::BoxError;
 use crate::observe;
 use crate::refusal::rejection::{step_up, unauthenticated};
-use crate::refusal::response::{Answer, GrpcCode};
+use crate::refusal::response::{GrpcCode, RefusalResponse};
 
 /// Why there is no token that would do for a call on behalf of a user: the call was not made, or the called service wants
 /// more of the user.
 ///
-/// `Display` names the target and what the authorization server said, for logs; [`answer`](Self::answer) is what may be
+/// `Display` names the target and what the authorization server said, for logs; [`response`](Self::response) is what may be
 /// told to whoever called this service.
 #[derive(Clone)]
 pub struct ExchangeError(Arc<Inner>);
@@ -229,12 +229,12 @@ impl ExchangeError {
             code: self.code(),
             target: self.0.target.as_deref(),
             reason: self,
-            is_of_the_caller: self.answer().status().is_client_error(),
+            is_of_the_caller: self.response().status().is_client_error(),
         }
     }
 
     /// What may be told to whoever called this service.
-    pub fn answer(&self) -> Answer {
+    pub fn response(&self) -> RefusalResponse {
         use ExchangeErrorKind as Kind;
         let source = self.0.source.as_ref();
         let later = source
@@ -259,7 +259,7 @@ impl ExchangeError {
                     source.and_then(TokenEndpointError::max_age),
                 ),
             },
-            Kind::TargetDenied if !self.0.is_own => Answer::new(
+            Kind::TargetDenied if !self.0.is_own => RefusalResponse::new(
                 code,
                 StatusCode::FORBIDDEN,
                 GrpcCode::PermissionDenied,
@@ -269,19 +269,19 @@ impl ExchangeError {
             Kind::NoSubject
             | Kind::UnknownDestination
             | Kind::ClientMisconfigured
-            | Kind::TargetDenied => Answer::new(
+            | Kind::TargetDenied => RefusalResponse::new(
                 code,
                 StatusCode::INTERNAL_SERVER_ERROR,
                 GrpcCode::Internal,
                 "internal error",
             ),
-            Kind::AnswerUnusable => Answer::new(
+            Kind::AnswerUnusable => RefusalResponse::new(
                 code,
                 StatusCode::BAD_GATEWAY,
                 GrpcCode::Internal,
                 "internal error",
             ),
-            Kind::Throttled | Kind::Transient | Kind::Overloaded => Answer::new(
+            Kind::Throttled | Kind::Transient | Kind::Overloaded => RefusalResponse::new(
                 code,
                 StatusCode::SERVICE_UNAVAILABLE,
                 GrpcCode::Unavailable,

@@ -6,4 +6,4 @@ pub(crate) mod rejection;
 pub(crate) mod response;
 
 pub use grpc::GrpcKind;
-pub use response::Answer;
+pub use response::RefusalResponse;

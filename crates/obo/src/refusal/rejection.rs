@@ -4,11 +4,11 @@ use http::StatusCode;
 use obo_core::challenge::{BearerError, Challenge};
 use obo_core::{Scope, TokenError};
 
-use crate::refusal::response::{Answer, GrpcCode};
+use crate::refusal::response::{GrpcCode, RefusalResponse};
 
 /// Why a request was refused: one type, whether the layer, a rule, an extractor or a handler raises it.
 ///
-/// [`answer`](Self::answer) is what the caller is told; `Display` is for logs and says more.
+/// [`response`](Self::response) is what the caller is told; `Display` is for logs and says more.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Rejection {
@@ -97,11 +97,11 @@ impl Rejection {
     }
 
     /// What the caller is told.
-    pub fn answer(&self) -> Answer {
+    pub fn response(&self) -> RefusalResponse {
         self.told().with_rejection(self)
     }
 
-    fn told(&self) -> Answer {
+    fn told(&self) -> RefusalResponse {
         let denied = |message, challenge| denied(self.code(), message, challenge);
         let insufficient = Challenge::error(BearerError::InsufficientScope);
         match self {
@@ -124,7 +124,7 @@ impl Rejection {
                 acr_values,
                 max_age,
             } => step_up(self.code(), acr_values, *max_age),
-            Self::Misconfigured(_) => Answer::new(
+            Self::Misconfigured(_) => RefusalResponse::new(
                 self.code(),
                 StatusCode::INTERNAL_SERVER_ERROR,
                 GrpcCode::Internal,
@@ -143,12 +143,17 @@ pub(crate) fn unauthenticated(
     reason: &'static str,
     message: &'static str,
     challenge: Challenge,
-) -> Answer {
+) -> RefusalResponse {
     let status = StatusCode::UNAUTHORIZED;
-    Answer::new(reason, status, GrpcCode::Unauthenticated, message).with_challenge(challenge)
+    RefusalResponse::new(reason, status, GrpcCode::Unauthenticated, message)
+        .with_challenge(challenge)
 }
 
-pub(crate) fn step_up(reason: &'static str, acr_values: &[String], max_age: Option<u64>) -> Answer {
+pub(crate) fn step_up(
+    reason: &'static str,
+    acr_values: &[String],
+    max_age: Option<u64>,
+) -> RefusalResponse {
     let mut challenge = Challenge::error(BearerError::InsufficientUserAuthentication)
         .acr_values(acr_values.iter().cloned());
     if let Some(seconds) = max_age {
@@ -157,8 +162,8 @@ pub(crate) fn step_up(reason: &'static str, acr_values: &[String], max_age: Opti
     unauthenticated(reason, "stronger user authentication needed", challenge)
 }
 
-fn unavailable(reason: &'static str, retry_after: Duration) -> Answer {
-    Answer::new(
+fn unavailable(reason: &'static str, retry_after: Duration) -> RefusalResponse {
+    RefusalResponse::new(
         reason,
         StatusCode::SERVICE_UNAVAILABLE,
         GrpcCode::Unavailable,
@@ -167,9 +172,9 @@ fn unavailable(reason: &'static str, retry_after: Duration) -> Answer {
     .with_retry_after(Some(retry_after))
 }
 
-fn malformed() -> Answer {
+fn malformed() -> RefusalResponse {
     let error = BearerError::InvalidRequest;
-    Answer::new(
+    RefusalResponse::new(
         error.code(),
         StatusCode::BAD_REQUEST,
         GrpcCode::Unauthenticated,
@@ -178,7 +183,8 @@ fn malformed() -> Answer {
     .with_challenge(Challenge::error(error))
 }
 
-fn denied(reason: &'static str, message: &'static str, challenge: Challenge) -> Answer {
+fn denied(reason: &'static str, message: &'static str, challenge: Challenge) -> RefusalResponse {
     let status = StatusCode::FORBIDDEN;
-    Answer::new(reason, status, GrpcCode::PermissionDenied, message).with_challenge(challenge)
+    RefusalResponse::new(reason, status, GrpcCode::PermissionDenied, message)
+        .with_challenge(challenge)
 }

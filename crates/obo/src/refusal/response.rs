@@ -15,7 +15,7 @@ use crate::refusal::rejection::Rejection;
 /// What it tells is built from a closed set of texts: nothing of a token, of a request or of an authorization server's
 /// words is in that (BT-19).
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Answer {
+pub struct RefusalResponse {
     rejection: Option<Rejection>,
     reason: &'static str,
     status: StatusCode,
@@ -34,7 +34,7 @@ pub(crate) enum GrpcCode {
     Unauthenticated = 16,
 }
 
-impl Answer {
+impl RefusalResponse {
     pub(crate) fn new(
         reason: &'static str,
         status: StatusCode,
@@ -142,7 +142,7 @@ impl Protocol {
     }
 
     /// The whole response, with an empty body.
-    pub(crate) fn response<B: Default>(&self, answer: &Answer) -> Response<B> {
+    pub(crate) fn response<B: Default>(&self, answer: &RefusalResponse) -> Response<B> {
         let mut response = Response::new(B::default());
         match &self.0 {
             Some(content_type) => {
@@ -157,7 +157,7 @@ impl Protocol {
     }
 
     /// The trailers that end a response which has begun; gRPC alone has them, gRPC-Web writes them into the body.
-    pub(crate) fn trailers(&self, answer: &Answer) -> Option<HeaderMap> {
+    pub(crate) fn trailers(&self, answer: &RefusalResponse) -> Option<HeaderMap> {
         let content_type = self.0.as_ref()?.as_bytes();
         if content_type.get(GRPC.len()) == Some(&b'-') {
             return None;
@@ -169,7 +169,7 @@ impl Protocol {
     }
 }
 
-impl Answer {
+impl RefusalResponse {
     fn put_grpc_status(&self, headers: &mut HeaderMap) {
         headers.insert("grpc-status", HeaderValue::from(self.grpc_code()));
         headers.insert("grpc-message", HeaderValue::from_static(self.message));
@@ -206,7 +206,7 @@ mod tests {
         if let Some(content_type) = content_type {
             request.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
         }
-        Answer::new(
+        RefusalResponse::new(
             "missing_credentials",
             StatusCode::UNAUTHORIZED,
             GrpcCode::Unauthenticated,

@@ -5,8 +5,8 @@ use obo::authorization_server::ServerMetadata;
 use obo::caller::PrincipalKind;
 use obo::client::TlsClientAuth;
 use obo::{
-    AuthorizationServer, BearerAuthLayer, Client, ClientSecretBasic, Introspection, Issuer,
-    ResourceServer, Secret, TokenExchange, Validated,
+    AuthorizationServer, BearerAuthLayer, Caller, Client, ClientSecretBasic, Introspection, Issuer,
+    ResourceServer, Secret, TokenExchange,
 };
 use obo_testkit::{Endpoint, Fault};
 
@@ -56,7 +56,7 @@ async fn in_02_bt_18_a_client_that_is_not_accepted_is_no_fault_of_the_caller() {
 }
 
 /// Everything that is told of a caller, but for the token.
-fn facts(caller: &Validated) -> String {
+fn facts(caller: &Caller) -> String {
     format!(
         "{:?}",
         (

@@ -5,7 +5,7 @@ use std::time::Duration;
 use futures_util::FutureExt as _;
 use obo::error::TokenError;
 use obo::time::{Clock, TestClock};
-use obo::{Audience, Policy, Rejection, ResourceServer, Validated};
+use obo::{Audience, Caller, Policy, Rejection, ResourceServer};
 use tokio::time::{Instant, advance, timeout};
 
 use crate::issuer::FakeIssuer;
@@ -16,7 +16,7 @@ const AGE: u64 = 120;
 
 struct Setup {
     server: ResourceServer,
-    caller: Validated,
+    caller: Caller,
     wall: TestClock,
 }
 

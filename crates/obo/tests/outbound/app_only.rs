@@ -128,14 +128,14 @@ async fn a_failure_is_never_told_as_the_fault_of_a_caller() {
         .await
         .unwrap_err();
     assert_eq!(denied.kind(), ExchangeErrorKind::TargetDenied);
-    assert_eq!(denied.answer().status(), 500);
+    assert_eq!(denied.response().status(), 500);
     for code in ["invalid_grant", "invalid_request", "interaction_required"] {
         let body = format!(r#"{{"error":"{code}"}}"#);
         setup.idp.fault_once(Endpoint::Token, Fault::Body(body));
         let target = audience(&format!("service-of-{code}"));
         let error = exchange.app_only_token(target).await.unwrap_err();
         assert_answer(&error);
-        assert_ne!(error.answer().status(), 401, "{error}");
+        assert_ne!(error.response().status(), 401, "{error}");
     }
 }
 

@@ -9,7 +9,7 @@ use http::Request;
 use obo::destination::Target;
 use obo::exchange::{Exchanged, TokenSource};
 use obo::token::{ActorToken, ExchangeRequest, TokenType};
-use obo::{Scope, Secret, TokenExchange, Validated};
+use obo::{Caller, Scope, Secret, TokenExchange};
 use serde_json::json;
 use tokio::task::JoinSet;
 use tower::ServiceExt as _;
@@ -61,7 +61,7 @@ async fn different_requests(setup: &Setup) -> Vec<ExchangeRequest> {
     let scope = |values: &[&str]| Scope::new(values).unwrap();
     let resource = obo::Resource::new("urn:service-b").unwrap();
     let plain = || ExchangeRequest::new(&caller, to("service-b"));
-    let of = |caller: &Validated| ExchangeRequest::new(caller, to("service-b"));
+    let of = |caller: &Caller| ExchangeRequest::new(caller, to("service-b"));
     let target = |target: Target| ExchangeRequest::new(&caller, target);
     let actor = |name: &'static str, kind| ActorToken::new(Secret::new("actor"), kind, name);
     vec![
@@ -202,7 +202,7 @@ async fn tx_41_tx_44_many_users_and_audiences_at_once_never_share_a_token() {
 }
 
 /// Asks for a token for each audience, each round in another order; every third asker goes away at once and comes back.
-async fn all_audiences(exchange: TokenExchange, caller: &Validated, user: usize, round: usize) {
+async fn all_audiences(exchange: TokenExchange, caller: &Caller, user: usize, round: usize) {
     for step in 0..AUDIENCES {
         let number = (step * [1, 7, 11][round] + user) % AUDIENCES;
         let name = format!("audience-{number}");

@@ -6,7 +6,7 @@ use std::time::Duration;
 use obo::error::ExchangeErrorKind;
 use obo::exchange::TokenSource;
 use obo::time::{Clock, TestClock};
-use obo::{TokenExchange, Validated};
+use obo::{Caller, TokenExchange};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -15,7 +15,7 @@ use crate::stub::{Stub, issued};
 
 /// A caller for an hour, an exchange, and both clocks standing still.
 struct Clocks {
-    caller: Validated,
+    caller: Caller,
     wall: TestClock,
     stub: Stub,
     exchange: TokenExchange,

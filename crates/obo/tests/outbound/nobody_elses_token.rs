@@ -16,8 +16,8 @@ use obo::exchange::CacheBounds;
 use obo::on_behalf_of::Replay;
 use obo::time::Clock;
 use obo::{
-    Audience, AuthorizationServer, CallError, Destination, Destinations, OnBehalfOf, TokenExchange,
-    Validated,
+    Audience, AuthorizationServer, CallError, Caller, Destination, Destinations, OnBehalfOf,
+    TokenExchange,
 };
 use serde_json::json;
 use tokio::sync::Semaphore;
@@ -112,7 +112,7 @@ fn services(calls: Arc<AtomicUsize>) -> Downstream {
 /// A user in all of the population's rounds.
 struct User {
     name: String,
-    caller: Validated,
+    caller: Caller,
     is_logged_out: AtomicBool,
 }
 

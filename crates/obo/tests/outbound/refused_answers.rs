@@ -420,7 +420,7 @@ async fn te_08_a_pause_the_server_asks_for_is_passed_on_within_bounds() {
         let refused = setup.exchange().token(&caller, audience("service-b")).await;
         let error = refused.unwrap_err();
         assert_eq!(error.kind(), kind);
-        assert_eq!(error.answer().retry_after(), Some(told), "{asked}");
+        assert_eq!(error.response().retry_after(), Some(told), "{asked}");
     }
 }
 
@@ -436,7 +436,7 @@ async fn tx_21_a_step_up_tells_our_caller_what_is_missing() {
         crate::stub::json(400, &body)
     })
     .await;
-    let challenge = error.answer().challenge().unwrap();
+    let challenge = error.response().challenge().unwrap();
     let challenge = challenge.to_str().unwrap();
     assert!(challenge.contains("error=\"insufficient_user_authentication\""));
     assert!(challenge.contains("max_age"), "{challenge}");

@@ -4,14 +4,14 @@ use std::time::Duration;
 
 use obo::exchange::TokenSource;
 use obo::time::{Clock, TestClock};
-use obo::{TokenExchange, Validated};
+use obo::{Caller, TokenExchange};
 use serde_json::json;
 
 use crate::setup::{Setup, audience};
 use crate::stub::{Answer, Stub, issued};
 
 struct InUse {
-    caller: Validated,
+    caller: Caller,
     wall: TestClock,
     stub: Stub,
     exchange: TokenExchange,

@@ -100,7 +100,7 @@ fn some_second() -> u64 {
 }
 
 /// A caller whose token has these claims instead of `iat`.
-async fn dated(setup: &Setup, claims: &[(&str, u64)]) -> obo::Validated {
+async fn dated(setup: &Setup, claims: &[(&str, u64)]) -> obo::Caller {
     let mut token = setup.idp.user("alice").audience("service-a");
     if claims.iter().all(|(name, _)| *name != "iat") {
         token = token.without("iat");
@@ -111,7 +111,7 @@ async fn dated(setup: &Setup, claims: &[(&str, u64)]) -> obo::Validated {
     setup.validated(&token.mint()).await
 }
 
-async fn is_taken(exchange: &obo::TokenExchange, caller: &obo::Validated) -> bool {
+async fn is_taken(exchange: &obo::TokenExchange, caller: &obo::Caller) -> bool {
     let exchanged = exchange.token(caller, audience("service-b")).await;
     let error = exchanged.map_err(|error| error.kind()).err();
     assert!(error.is_none_or(|kind| kind == ExchangeErrorKind::SubjectInvalid));

@@ -11,7 +11,7 @@ use crate::grant::request::ExchangeRequest;
 use crate::grant::target::Target;
 use crate::grant::token_endpoint::{ErrorClass, TokenEndpointError, TokenRequest};
 use crate::token::token_type::TokenType;
-use crate::validate::validated::PrincipalKind;
+use crate::validate::caller::PrincipalKind;
 
 const TOKEN_EXCHANGE: &str = "urn:ietf:params:oauth:grant-type:token-exchange";
 const JWT_BEARER: &str = "urn:ietf:params:oauth:grant-type:jwt-bearer";

@@ -1,14 +1,14 @@
 //! What a profile finds in a token's claims.
 
-use super::{Listed, ScopeForm, ScopeFrom};
+use super::{Listed, ScopeClaim, ScopeForm};
 use crate::error::TokenError;
 use crate::token::issuer::Issuer;
 use crate::token::scope::Scope;
 use crate::validate::actor::{Act, CurrentActor};
+use crate::validate::caller::PrincipalKind;
 use crate::validate::claims::Claims;
-use crate::validate::jwt::{Header, Typ};
+use crate::validate::jwt::{Header, TokenTyp};
 use crate::validate::profile::Profile;
-use crate::validate::validated::PrincipalKind;
 use crate::validate::values::{self, Values};
 
 impl Profile {
@@ -16,7 +16,8 @@ impl Profile {
         if header.typ.is_some_and(|typ| self.types.contains(&typ)) {
             return Ok(());
         }
-        let names = [Typ::AccessToken, Typ::Jwt, Typ::Absent].map(|typ| self.types.contains(&typ));
+        let names = [TokenTyp::AccessToken, TokenTyp::Jwt, TokenTyp::Absent]
+            .map(|typ| self.types.contains(&typ));
         let other = header.other_typ.as_deref().unwrap_or_default();
         Err(TokenError::Type {
             expected: match names {
@@ -80,7 +81,7 @@ impl Profile {
     /// The granted scope: of the first of the profile's claims that is there, in a form that the profile has for it, or
     /// else what RFC 7662 has for it.
     pub(crate) fn scope(&self, claims: &Claims) -> Result<Scope, TokenError> {
-        const TOLD: ScopeFrom = ScopeFrom::text("scope");
+        const TOLD: ScopeClaim = ScopeClaim::text("scope");
         // A profile that reads no scope at all reads none here either.
         let told = Some(&TOLD).filter(|_| claims.of_answer && !self.scope.is_empty());
         let sources = || self.scope.iter().chain(told);

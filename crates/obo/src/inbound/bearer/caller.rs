@@ -1,5 +1,5 @@
 use http::Extensions;
-use obo_core::Validated;
+use obo_core::Caller;
 
 use crate::observe;
 use crate::refusal::rejection::Rejection;
@@ -10,7 +10,7 @@ struct WithoutCaller;
 
 /// Notes that a layer let the request pass without a caller, and removes the one of a layer further outside.
 pub(super) fn let_pass_without(extensions: &mut Extensions) {
-    extensions.remove::<Validated>();
+    extensions.remove::<Caller>();
     extensions.insert(WithoutCaller);
 }
 
@@ -26,8 +26,8 @@ pub(super) fn let_pass_without(extensions: &mut Extensions) {
 pub fn caller<'e>(
     extensions: &'e Extensions,
     needed_by: &'static str,
-) -> Result<Option<&'e Validated>, Rejection> {
-    let caller = extensions.get::<Validated>();
+) -> Result<Option<&'e Caller>, Rejection> {
+    let caller = extensions.get::<Caller>();
     if caller.is_none() && extensions.get::<WithoutCaller>().is_none() {
         observe::no_layer(needed_by);
         return Err(Rejection::Misconfigured(

@@ -115,7 +115,7 @@ where
     S: Service<Request<B>, Response = Response<R>>,
     R: Default,
 {
-    let answer = rejection.answer();
+    let answer = rejection.response();
     let mut response = answer.to_response(request.method(), request.headers());
     observe::refused(request, rejection, None, &mut response);
     State::Refused {

@@ -42,7 +42,7 @@ impl BearerAuthLayer {
         }
     }
 
-    /// Lets requests without credentials pass, without a [`Validated`](crate::Validated); bad ones are still refused.
+    /// Lets requests without credentials pass, without a [`Caller`](crate::Caller); bad ones are still refused.
     #[must_use]
     pub fn allow_anonymous(mut self) -> Self {
         self.open.all = true;

@@ -14,7 +14,7 @@
 //!
 //!    Where an issuer is [asked about its tokens](crate::ResourceServer::introspect), that takes the place of 4 and 5, or
 //!    comes after them: what it says is judged by the same policy, and no answer is 503.
-//! 6. The [`Validated`](crate::Validated) goes into the request's extensions and the request to the inner service. Its
+//! 6. The [`Caller`](crate::Caller) goes into the request's extensions and the request to the inner service. Its
 //!    `Authorization` line is marked sensitive, so that no log of headers shows the token.
 //!
 //! What needs a caller must be inside of this layer: a rule, an [`ExpiryLayer`](crate::ExpiryLayer), an extractor. Outside

@@ -1,7 +1,7 @@
 use std::task::{Context, Poll};
 
 use http::{HeaderMap, Request, Response, header};
-use obo_core::Validated;
+use obo_core::Caller;
 use tower_service::Service;
 
 use super::caller::let_pass_without;
@@ -98,7 +98,7 @@ fn step<B>(request: &mut Request<B>, verdict: Verdict) -> Step {
     }
 }
 
-fn pass<B>(request: &mut Request<B>, caller: Validated) -> Result<(), Rejection> {
+fn pass<B>(request: &mut Request<B>, caller: Caller) -> Result<(), Rejection> {
     observe::allowed(request, &caller);
     request.extensions_mut().insert(caller);
     conceal(request.headers_mut());

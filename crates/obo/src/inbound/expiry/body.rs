@@ -119,7 +119,7 @@ where
                     ready!(timer.poll(cx));
                 }
                 let rejection = expired();
-                match protocol.trailers(&rejection.answer()) {
+                match protocol.trailers(&rejection.response()) {
                     Some(trailers) => Ok(Frame::trailers(trailers)),
                     None => Err(rejection.into()),
                 }

@@ -58,7 +58,7 @@ impl<F, R> ResponseFuture<F, R> {
     where
         R: Default,
     {
-        let answer = rejection.answer();
+        let answer = rejection.response();
         let mut response = answer.to_response(request.method(), request.headers());
         observe::refused(request, rejection, None, &mut response);
         Self {
@@ -97,7 +97,7 @@ where
                     };
                     // What is under way inside is dropped before its caller is told.
                     state.set(State::Ended);
-                    let answer = expired().answer();
+                    let answer = expired().response();
                     return Poll::Ready(Ok(deadline.protocol.response(&answer)));
                 }
             },

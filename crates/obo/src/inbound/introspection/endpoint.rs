@@ -4,8 +4,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{Response, StatusCode};
 use obo_core::{
-    BearerToken, ErrorClass, IntrospectionAnswer, Policy, SignedAnswer, TokenEndpointError,
-    TokenRequest, Validated, has_media_type, introspection_refusal, is_json,
+    BearerToken, Caller, ErrorClass, IntrospectionAnswer, Policy, SignedAnswer, TokenEndpointError,
+    TokenRequest, has_media_type, introspection_refusal, is_json,
 };
 use tokio::time::timeout;
 
@@ -55,7 +55,7 @@ impl Endpoint {
     pub(super) async fn ask(
         &self,
         token: BearerToken<'_>,
-        vouched: Option<&Validated>,
+        vouched: Option<&Caller>,
         settings: &Introspection,
         policy: &Policy,
         clock: &Clock,

@@ -3,7 +3,7 @@ use std::hash::{BuildHasher as _, RandomState};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use obo_core::{Issuer, Validated};
+use obo_core::{Caller, Issuer};
 
 /// Who was forgotten while an issuer is asked, so that what was asked before is not relied on after.
 pub(crate) struct Forgotten {
@@ -84,7 +84,7 @@ impl Question {
     /// go of is handed over.
     pub(crate) fn unless_overtaken<T>(
         &self,
-        caller: &Validated,
+        caller: &Caller,
         remember: impl FnOnce() -> T,
     ) -> Result<T, Overtaken> {
         let subject = self.forgotten.digest(caller.issuer(), caller.subject());

@@ -5,8 +5,8 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use obo_core::{
-    BearerToken, ErrorClass, Policy, Secret, TokenDigest, TokenEndpointError, TokenError, UnixTime,
-    Validated,
+    BearerToken, Caller, ErrorClass, Policy, Secret, TokenDigest, TokenEndpointError, TokenError,
+    UnixTime,
 };
 use quick_cache::sync::Cache;
 use tokio::time::Instant;
@@ -59,7 +59,7 @@ pub(crate) struct Kept {
     pub(crate) issuer: u32,
 }
 
-type Outcome = Result<Validated, Rejection>;
+type Outcome = Result<Caller, Rejection>;
 
 /// An answer that is under way, shared by all who wait for it.
 pub(crate) struct Asked(Landing<Outcome>);
@@ -134,7 +134,7 @@ impl Introspector {
         match self.0.settings.jwts {
             Jwts::Introspected => true,
             // A JWT that cannot be read is refused, as all of its kind that cannot be validated.
-            Jwts::Validated => matches!(error, TokenError::Malformed(_)),
+            Jwts::Caller => matches!(error, TokenError::Malformed(_)),
             Jwts::Confirmed => false,
         }
     }

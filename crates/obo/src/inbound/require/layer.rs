@@ -80,7 +80,7 @@ where
                 future: self.inner.call(request),
             },
             Err(rejection) => {
-                let answer = rejection.answer();
+                let answer = rejection.response();
                 let mut response = answer.to_response(request.method(), request.headers());
                 let caller = request.extensions().get();
                 observe::refused(&request, &rejection, caller, &mut response);

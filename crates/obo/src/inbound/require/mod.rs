@@ -11,7 +11,7 @@ pub(crate) mod rule;
 pub(crate) mod rule_table;
 
 pub use layer::{Require, ResponseFuture};
-pub use rule::Party;
+pub use rule::Principal;
 pub(crate) use rule::Rule;
 pub(crate) use rule_table::RuleTable;
 

@@ -1,8 +1,8 @@
 use std::time::Duration;
 
-use obo_core::{CurrentActor, Issuer, PrincipalKind, Scope, Validated};
+use obo_core::{Caller, CurrentActor, Issuer, PrincipalKind, Scope};
 
-use super::{Party, Rule};
+use super::{Principal, Rule};
 use crate::clock::Clock;
 use crate::refusal::rejection::Rejection;
 
@@ -15,10 +15,10 @@ pub(super) enum Requirement {
     Scopes(Scope),
     Issuers(Vec<Issuer>),
     AnyActor,
-    Actors(Vec<Party>),
+    Actors(Vec<Principal>),
     NoActor,
     Kind(PrincipalKind),
-    Subjects(Vec<Party>),
+    Subjects(Vec<Principal>),
     Roles(Vec<String>),
     Acr(Vec<String>),
     MaxAge(Duration),
@@ -37,7 +37,7 @@ impl Requirement {
     /// Whether the caller meets it; `step_up` makes the refusal of a user who has authenticated otherwise.
     pub(super) fn check<C>(
         &self,
-        caller: &Validated<C>,
+        caller: &Caller<C>,
         named: IssuerIsNamed,
         clock: &Clock,
         step_up: impl FnOnce() -> Rejection,
@@ -76,7 +76,7 @@ impl Requirement {
             },
             Self::Subjects(allowed) => {
                 let subject = caller.subject();
-                let is_it = |party: &Party| party.is(own.as_str(), subject, own);
+                let is_it = |party: &Principal| party.is(own.as_str(), subject, own);
                 met_or(allowed.iter().any(is_it), || {
                     Rejection::Subject("it is not on the list of this route")
                 })
@@ -117,7 +117,7 @@ fn met_or(is_met: bool, refusal: impl FnOnce() -> Rejection) -> Result<(), Rejec
 
 /// The current actor, if it counts: an issuer speaks for its own actors, and for those of another issuer only where the rule
 /// names it.
-fn acting<C>(caller: &Validated<C>, named: IssuerIsNamed) -> Result<&CurrentActor, Rejection> {
+fn acting<C>(caller: &Caller<C>, named: IssuerIsNamed) -> Result<&CurrentActor, Rejection> {
     let actor = caller.current_actor().ok_or(Rejection::Actor(
         "nobody acts for the subject, and this needs a service that does",
     ))?;

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use obo_core::{ActorId, ConfigError, Issuer, PrincipalKind, Scope, Validated};
+use obo_core::{ActorId, Caller, ConfigError, Issuer, PrincipalKind, Scope};
 
 use super::requirement::{IssuerIsNamed, Requirement};
 use crate::clock::Clock;
@@ -27,12 +27,12 @@ pub struct Rule {
 /// An actor of another issuer than the token's counts only in a rule that names the token's issuer: see
 /// [`Rule::issuers`].
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Party {
+pub struct Principal {
     issuer: Option<String>,
     subject: String,
 }
 
-impl From<&str> for Party {
+impl From<&str> for Principal {
     fn from(subject: &str) -> Self {
         Self {
             issuer: None,
@@ -41,7 +41,7 @@ impl From<&str> for Party {
     }
 }
 
-impl From<String> for Party {
+impl From<String> for Principal {
     fn from(subject: String) -> Self {
         Self {
             issuer: None,
@@ -50,7 +50,7 @@ impl From<String> for Party {
     }
 }
 
-impl From<ActorId> for Party {
+impl From<ActorId> for Principal {
     fn from(id: ActorId) -> Self {
         Self {
             issuer: Some(id.issuer().to_owned()),
@@ -59,7 +59,7 @@ impl From<ActorId> for Party {
     }
 }
 
-impl Party {
+impl Principal {
     pub(super) fn is(&self, issuer: &str, subject: &str, own_issuer: &Issuer) -> bool {
         let named = self.issuer.as_deref().unwrap_or(own_issuer.as_str());
         issuer == named && subject == self.subject
@@ -145,10 +145,10 @@ impl Rule {
     /// # Errors
     ///
     /// When the list is empty, or a name is.
-    pub fn actors<A: Into<Party>>(
+    pub fn actors<A: Into<Principal>>(
         actors: impl IntoIterator<Item = A>,
     ) -> Result<Self, ConfigError> {
-        Party::list("actors", actors).map(|actors| Self::of(Requirement::Actors(actors)))
+        Principal::list("actors", actors).map(|actors| Self::of(Requirement::Actors(actors)))
     }
 
     /// The subject is one of these, user or service.
@@ -156,10 +156,11 @@ impl Rule {
     /// # Errors
     ///
     /// When the list is empty, or a name is.
-    pub fn subjects<P: Into<Party>>(
+    pub fn subjects<P: Into<Principal>>(
         subjects: impl IntoIterator<Item = P>,
     ) -> Result<Self, ConfigError> {
-        Party::list("subjects", subjects).map(|subjects| Self::of(Requirement::Subjects(subjects)))
+        Principal::list("subjects", subjects)
+            .map(|subjects| Self::of(Requirement::Subjects(subjects)))
     }
 
     /// No service acts for the subject.
@@ -177,7 +178,7 @@ impl Rule {
         Self::of(Requirement::Kind(PrincipalKind::Service))
     }
 
-    /// The subject has all of these roles ([`Validated::roles`]), compared exactly.
+    /// The subject has all of these roles ([`Caller::roles`]), compared exactly.
     ///
     /// A token without them is refused with 403 `insufficient_scope` that names no scope: a role is not asked for, it is
     /// given by whoever administers the issuer.
@@ -267,7 +268,7 @@ impl Rule {
     /// The first requirement that is not met.
     pub fn check<'c, C: 'c>(
         &self,
-        caller: impl Into<Option<&'c Validated<C>>>,
+        caller: impl Into<Option<&'c Caller<C>>>,
     ) -> Result<(), Rejection> {
         let caller = caller.into().ok_or(Rejection::MissingCredentials)?;
         self.check_caller(caller, IssuerIsNamed(false))
@@ -275,7 +276,7 @@ impl Rule {
 
     pub(super) fn check_caller<C>(
         &self,
-        caller: &Validated<C>,
+        caller: &Caller<C>,
         around: IssuerIsNamed,
     ) -> Result<(), Rejection> {
         let mut needs = self.requirements.iter();

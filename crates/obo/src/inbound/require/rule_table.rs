@@ -1,5 +1,5 @@
 use http::Method;
-use obo_core::{ConfigError, Validated};
+use obo_core::{Caller, ConfigError};
 
 use super::Rule;
 use crate::inbound::path_table::{Found, PathTable};
@@ -95,7 +95,7 @@ impl RuleTable {
         &self,
         method: &Method,
         path: &str,
-        caller: impl Into<Option<&'c Validated<C>>>,
+        caller: impl Into<Option<&'c Caller<C>>>,
     ) -> Result<(), Rejection> {
         let rule = match self.rules.find(method, path) {
             Found::Value(None) => return Ok(()),

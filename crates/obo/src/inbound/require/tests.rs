@@ -1,7 +1,7 @@
 use std::time::Duration;
 
-use obo_core::{Audience, Issuer, Policy, Profile, UnixTime, Validated};
-use obo_testkit::{AuthorizationServer, TokenBuilder};
+use obo_core::{Audience, Caller, Issuer, Policy, Profile, UnixTime};
+use obo_testkit::{TestIdp, TokenBuilder};
 use serde_json::json;
 use tower::{ServiceExt as _, service_fn};
 use tower_layer::Layer as _;
@@ -12,8 +12,8 @@ use crate::clock::{Clock, TestClock};
 use crate::inbound::resource_server::ResourceServer;
 use crate::refusal::rejection::Rejection;
 
-async fn caller(edit: impl FnOnce(TokenBuilder) -> TokenBuilder) -> Validated {
-    let idp = AuthorizationServer::start().await;
+async fn caller(edit: impl FnOnce(TokenBuilder) -> TokenBuilder) -> Caller {
+    let idp = TestIdp::start().await;
     let issuer = Issuer::new(idp.issuer()).unwrap();
     let policy = Policy::new(issuer.clone(), Audience::new("service-a").unwrap());
     let server = ResourceServer::with_policy(policy.profile(Profile::LENIENT), issuer).unwrap();
@@ -22,7 +22,7 @@ async fn caller(edit: impl FnOnce(TokenBuilder) -> TokenBuilder) -> Validated {
 }
 
 fn challenge(refused: Result<(), Rejection>) -> String {
-    let answer = refused.unwrap_err().answer();
+    let answer = refused.unwrap_err().response();
     assert_eq!((answer.status().as_u16(), answer.grpc_code()), (401, 16));
     answer.challenge().unwrap().to_str().unwrap().to_owned()
 }
@@ -89,7 +89,7 @@ async fn one_of_several_rules_is_enough() {
         caller(|t| t.scope("a")).await,
         caller(|t| t.scope("c").actor("service-x")).await,
     ] {
-        let answer = rule.check(&bad).unwrap_err().answer();
+        let answer = rule.check(&bad).unwrap_err().response();
         assert_eq!(answer.status(), 403);
         assert_eq!(
             answer.challenge().unwrap(),
@@ -119,7 +119,7 @@ async fn at_10_bt_12_all_roles_of_the_rule_are_needed_and_no_scope_is_named() {
         json!(7),
     ] {
         let refused = rule.check(&caller(|t| t.claim("roles", roles)).await);
-        let answer = refused.unwrap_err().answer();
+        let answer = refused.unwrap_err().response();
         assert_eq!((answer.status().as_u16(), answer.grpc_code()), (403, 7));
         let challenge = answer.challenge().unwrap();
         assert_eq!(challenge, r#"Bearer error="insufficient_scope""#);
@@ -166,7 +166,7 @@ async fn jw_38_a_listed_subject_is_one_of_its_issuer() {
             .check(&user),
         of("https://other.example", "alice"),
     ] {
-        let answer = refused.unwrap_err().answer();
+        let answer = refused.unwrap_err().response();
         assert_eq!((answer.status().as_u16(), answer.grpc_code()), (403, 7));
     }
     assert_eq!(Rule::subjects([""]).unwrap_err().field(), "subjects");
@@ -177,7 +177,7 @@ async fn jw_38_a_listed_subject_is_one_of_its_issuer() {
 async fn su_05_a_layer_and_a_handler_ask_for_stronger_authentication_alike() {
     let user = caller(|t| t.claim("acr", "bronze")).await;
     let rule = Rule::acr(["gold"]).unwrap();
-    let raised = rule.check(&user).unwrap_err().answer();
+    let raised = rule.check(&user).unwrap_err().response();
     let mut request = http::Request::new(());
     request.extensions_mut().insert(user);
     let service = RequireLayer::new(rule).layer(service_fn(|_: http::Request<()>| async {

@@ -1,6 +1,6 @@
 //! For how long a caller is accepted, for work that outlives its request.
 
-use obo_core::{UnixTime, Validated};
+use obo_core::{Caller, UnixTime};
 
 use super::ResourceServer;
 use crate::inbound::expiry;
@@ -11,7 +11,7 @@ impl ResourceServer {
     /// comes first, plus the leeway of the issuer's policy.
     ///
     /// For work that outlives its request: see [`refused`](Self::refused).
-    pub fn accepts_until<C>(&self, caller: &Validated<C>) -> UnixTime {
+    pub fn accepts_until<C>(&self, caller: &Caller<C>) -> UnixTime {
         let caller = caller.untyped();
         match self.find(caller.issuer().as_str()) {
             Some((_, trusted)) => trusted.policy.accepts_until(&caller),
@@ -27,11 +27,11 @@ impl ResourceServer {
     /// find that, [`validate`](Self::validate) it from time to time.
     ///
     /// ```
-    /// use obo::{ResourceServer, Validated};
+    /// use obo::{ResourceServer, Caller};
     ///
     /// # async fn close(_: u16, _: &str) {}
     /// /// Serves a socket until its client has gone or its token has expired.
-    /// async fn socket(server: ResourceServer, caller: Validated, messages: impl Future<Output = ()>) {
+    /// async fn socket(server: ResourceServer, caller: Caller, messages: impl Future<Output = ()>) {
     ///     tokio::select! {
     ///         () = messages => {}
     ///         // 1008 is "policy violation" (RFC 6455 section 7.4.1).
@@ -41,7 +41,7 @@ impl ResourceServer {
     /// ```
     pub fn refused<C>(
         &self,
-        caller: &Validated<C>,
+        caller: &Caller<C>,
     ) -> impl Future<Output = Rejection> + Send + use<C> {
         expiry::refused(self.accepts_until(caller), &self.clock)
     }

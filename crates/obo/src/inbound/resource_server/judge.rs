@@ -3,7 +3,7 @@
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use obo_core::{BearerCredentials, BearerToken, Issuer, TokenError, UnverifiedJwt, Validated};
+use obo_core::{BearerCredentials, BearerToken, Caller, Issuer, TokenError, UnverifiedJwt};
 
 use super::{ResourceServer, Trusted};
 use crate::idp::jwks::{Lookup, Refresh, RefreshError};
@@ -14,7 +14,7 @@ use crate::refusal::rejection::Rejection;
 
 /// What is known of a token now.
 pub(crate) enum Verdict {
-    Admitted(Validated),
+    Admitted(Caller),
     Refused(Rejection),
     /// Judge again when this is over.
     Wait(Wait),
@@ -23,13 +23,13 @@ pub(crate) enum Verdict {
 /// What a judgement waits for.
 pub(crate) enum Wait {
     Keys(Refresh),
-    Answer(Asked),
+    RefusalResponse(Asked),
 }
 
 /// How that ended.
 pub(crate) enum Waited {
     Keys(Result<(), RefreshError>),
-    Answer(Result<Validated, Rejection>),
+    RefusalResponse(Result<Caller, Rejection>),
 }
 
 impl Future for Wait {
@@ -38,7 +38,7 @@ impl Future for Wait {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Waited> {
         match &mut *self {
             Self::Keys(refresh) => Pin::new(refresh).poll(cx).map(Waited::Keys),
-            Self::Answer(asked) => Pin::new(asked).poll(cx).map(Waited::Answer),
+            Self::RefusalResponse(asked) => Pin::new(asked).poll(cx).map(Waited::RefusalResponse),
         }
     }
 }
@@ -56,7 +56,7 @@ enum Route<'t, 's> {
 impl Verdict {
     fn of(asked: Result<Asked, Rejection>) -> Self {
         match asked {
-            Ok(asked) => Self::Wait(Wait::Answer(asked)),
+            Ok(asked) => Self::Wait(Wait::RefusalResponse(asked)),
             Err(rejection) => Self::Refused(rejection),
         }
     }
@@ -103,13 +103,13 @@ impl ResourceServer {
                     .jwks
                     .lookup_again(jwt.kid(), jwt.algorithm(), refreshed)
             }),
-            Waited::Answer(Ok(caller)) => Verdict::Admitted(caller),
-            Waited::Answer(Err(rejection)) => Verdict::Refused(rejection),
+            Waited::RefusalResponse(Ok(caller)) => Verdict::Admitted(caller),
+            Waited::RefusalResponse(Err(rejection)) => Verdict::Refused(rejection),
         }
     }
 
     /// The caller of a token whose very bytes were verified before, while its keys are published and it has not expired.
-    fn recall(&self, found: BearerCredentials<'_>) -> Option<Validated> {
+    fn recall(&self, found: BearerCredentials<'_>) -> Option<Caller> {
         let tokens = self.verified.as_ref()?;
         let known = tokens.get(found.as_bytes())?;
         let trusted = self.trusted.get(known.issuer as usize)?;

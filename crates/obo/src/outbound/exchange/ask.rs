@@ -4,8 +4,8 @@ use bytes::Bytes;
 use http::Response;
 use obo_core::dialect::{Dialect, Registration};
 use obo_core::{
-    CacheKey, CacheKeys, ExchangeRequest, IssuedToken, Target, TokenEndpointError, TokenRequest,
-    UnixTime, Validated,
+    CacheKey, CacheKeys, Caller, ExchangeRequest, IssuedToken, Target, TokenEndpointError,
+    TokenRequest, UnixTime,
 };
 
 /// What the token endpoint is asked for.
@@ -26,7 +26,7 @@ pub(crate) struct Own {
 }
 
 impl Ask {
-    pub(crate) fn caller(&self) -> Option<&Validated> {
+    pub(crate) fn caller(&self) -> Option<&Caller> {
         match self {
             Self::Exchange(request) => Some(request.subject()),
             Self::Own(_) => None,

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use obo_core::{
-    ActorToken, CacheKey, CacheKeys, ErrorClass, Issuer, Secret, Target, TokenEndpointError,
-    TokenType, UnixTime, Validated,
+    ActorToken, CacheKey, CacheKeys, Caller, ErrorClass, Issuer, Secret, Target,
+    TokenEndpointError, TokenType, UnixTime,
 };
 use tokio::time::{Instant, timeout_at};
 
@@ -315,7 +315,7 @@ impl Engine {
     /// Nothing is done for a caller whose own token has expired or was revoked, whatever is at hand.
     fn check_caller(
         &self,
-        caller: &Validated,
+        caller: &Caller,
         target: Option<&Target>,
         wall: UnixTime,
     ) -> Result<SubjectId, ExchangeError> {

@@ -3,7 +3,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use obo_core::{UnixTime, Validated};
+use obo_core::{Caller, UnixTime};
 use quick_cache::sync::Cache;
 
 use super::cache::SubjectId;
@@ -22,7 +22,7 @@ const UNDATED: Duration = Duration::from_secs(24 * 60 * 60);
 pub(super) struct Revocations {
     any: AtomicBool,
     changing: Mutex<()>,
-    marks: Cache<SubjectId, Mark>,
+    marks: Cache<SubjectId, ClaimMatcher>,
     /// Tokens by a keyed hash, with how many revocations there had been when they were first seen.
     seen: Cache<u64, u64>,
     count: AtomicU64,
@@ -30,7 +30,7 @@ pub(super) struct Revocations {
 }
 
 #[derive(Clone, Copy)]
-struct Mark {
+struct ClaimMatcher {
     until: UnixTime,
     /// Which revocation it was, from 0.
     number: u64,
@@ -53,7 +53,7 @@ impl Revocations {
     pub(super) fn insert(&self, subject: SubjectId, until: UnixTime, now: UnixTime) {
         // The later time stays, also of two that come at once.
         let _changing = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
-        let mark = Mark {
+        let mark = ClaimMatcher {
             until,
             number: self.count.fetch_add(1, Ordering::AcqRel),
             set_at: now,
@@ -66,7 +66,7 @@ impl Revocations {
     }
 
     /// Notes that a token is there, before something is exchanged for it.
-    pub(super) fn saw(&self, caller: &Validated) {
+    pub(super) fn saw(&self, caller: &Caller) {
         let count = self.count.load(Ordering::Acquire);
         let key = self.key(caller);
         // The first sight stays.
@@ -77,7 +77,7 @@ impl Revocations {
     ///
     /// One that does not say when it was issued is not older than the login that it names. One that names none is revoked
     /// for a day, once anything of its subject was.
-    pub(super) fn cover(&self, subject: SubjectId, caller: &Validated, now: UnixTime) -> bool {
+    pub(super) fn cover(&self, subject: SubjectId, caller: &Caller, now: UnixTime) -> bool {
         if !self.any.load(Ordering::Acquire) {
             return false;
         }
@@ -91,12 +91,12 @@ impl Revocations {
         issued_at < until || issued_at == until && self.was_seen_before(&mark, caller)
     }
 
-    fn was_seen_before(&self, mark: &Mark, caller: &Validated) -> bool {
+    fn was_seen_before(&self, mark: &ClaimMatcher, caller: &Caller) -> bool {
         let seen = self.seen.get(&self.key(caller));
         seen.is_some_and(|count| count <= mark.number)
     }
 
-    fn key(&self, caller: &Validated) -> u64 {
+    fn key(&self, caller: &Caller) -> u64 {
         let token = caller.subject_token().expose();
         self.hasher.hash_one((caller.issuer().as_str(), token))
     }

@@ -10,8 +10,8 @@ use http::{Response, StatusCode};
 use obo_core::dialect::{Dialect, Registration, Rfc8693};
 use obo_core::metadata::ServerMetadata;
 use obo_core::{
-    BearerToken, ErrorClass, IntrospectionAnswer, IssuedToken, Issuer, Target, TokenEndpointError,
-    TokenRequest, Validated, introspection_refusal, is_json,
+    BearerToken, Caller, ErrorClass, IntrospectionAnswer, IssuedToken, Issuer, Target,
+    TokenEndpointError, TokenRequest, introspection_refusal, is_json,
 };
 
 use super::ask::Ask;
@@ -135,7 +135,7 @@ impl TokenEndpoint {
         endpoint: AuthenticatedEndpoint<'_>,
         issued: IssuedToken,
         target: &Target,
-        caller: Option<&Validated>,
+        caller: Option<&Caller>,
     ) -> Result<IssuedToken, TokenEndpointError> {
         let token = BearerToken::parse(issued.expose());
         let token = token.map_err(|error| {

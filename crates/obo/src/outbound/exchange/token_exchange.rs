@@ -4,7 +4,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use obo_core::dialect::Dialect;
-use obo_core::{ConfigError, ExchangeRequest, IssuedToken, Issuer, Target, UnixTime, Validated};
+use obo_core::{Caller, ConfigError, ExchangeRequest, IssuedToken, Issuer, Target, UnixTime};
 use tower_service::Service;
 
 use super::actor::ActorSource;
@@ -212,7 +212,7 @@ impl TokenExchange {
     /// Why there is none; the caller's own token is never a substitute.
     pub async fn token<C>(
         &self,
-        caller: &Validated<C>,
+        caller: &Caller<C>,
         target: impl Into<Target>,
     ) -> Result<Exchanged, ExchangeError> {
         self.ask(ExchangeRequest::new(&caller.untyped(), target.into()))

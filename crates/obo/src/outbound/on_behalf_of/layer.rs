@@ -1,5 +1,5 @@
 use http::Uri;
-use obo_core::{ExchangeRequest, Validated};
+use obo_core::{Caller, ExchangeRequest};
 use tower_layer::Layer;
 
 use super::route::Route;
@@ -51,7 +51,7 @@ impl<R> OnBehalfOfLayer<R> {
     /// Why there is none; the caller's own token is never a substitute.
     pub async fn token<C>(
         &self,
-        caller: &Validated<C>,
+        caller: &Caller<C>,
         uri: &Uri,
     ) -> Result<Exchanged, ExchangeError> {
         let wanted = self.exchange_for(Some(&caller.untyped()), uri);
@@ -63,7 +63,7 @@ impl<R> OnBehalfOfLayer<R> {
     /// What is to be exchanged for a request to `uri`, if it may go there.
     pub(super) fn exchange_for(
         &self,
-        subject: Option<&Validated>,
+        subject: Option<&Caller>,
         uri: &Uri,
     ) -> Result<ExchangeRequest, ExchangeError> {
         let found = self.route.find(uri);

@@ -2,7 +2,7 @@
 //!
 //! What happens to a request, in this order:
 //!
-//! 1. The subject: the caller given to [`OnBehalfOf::on_behalf_of`], else the [`Validated`](crate::Validated) in the
+//! 1. The subject: the caller given to [`OnBehalfOf::on_behalf_of`], else the [`Caller`](crate::Caller) in the
 //!    request's own extensions. None: no call.
 //! 2. The destination: the one this client is for, or the one that the request's scheme, host, port and path name
 //!    exactly. None: no call, and nothing was sent anywhere.

@@ -2,7 +2,7 @@ use std::fmt;
 use std::task::{Context, Poll};
 
 use http::{Request, Response};
-use obo_core::Validated;
+use obo_core::Caller;
 use tower_service::Service;
 
 use super::{OnBehalfOfLayer, Replay, ResponseBody, ResponseFuture};
@@ -17,7 +17,7 @@ use crate::outbound::exchange::Ask;
 pub struct OnBehalfOf<S, R = ()> {
     inner: S,
     layer: OnBehalfOfLayer<R>,
-    subject: Option<Validated>,
+    subject: Option<Caller>,
     is_fresh: bool,
 }
 
@@ -44,7 +44,7 @@ impl<S, R> OnBehalfOf<S, R> {
 
     /// This client for calls on behalf of `caller`, whatever the requests' extensions say.
     #[must_use]
-    pub fn on_behalf_of<C>(&self, caller: &Validated<C>) -> Self
+    pub fn on_behalf_of<C>(&self, caller: &Caller<C>) -> Self
     where
         S: Clone,
         R: Clone,
@@ -66,7 +66,7 @@ impl<S, R> OnBehalfOf<S, R> {
         let subject = self
             .subject
             .as_ref()
-            .or_else(|| request.extensions().get::<Validated>());
+            .or_else(|| request.extensions().get::<Caller>());
         let wanted = self.layer.exchange_for(subject, request.uri())?;
         Ok(Ask::Exchange(match self.is_fresh {
             true => wanted.fresh(),

@@ -8,7 +8,7 @@ use obo::error::ExchangeErrorKind;
 use obo::policy::Algorithm;
 use obo::token_endpoint::{ErrorClass, TokenEndpointError};
 use obo::{Client, PrivateKeyJwt, Secret};
-use obo_testkit::Alg;
+use obo_testkit::TestAlg;
 
 use super::{exchanged, token};
 use crate::setup::{Setup, part};
@@ -34,8 +34,8 @@ impl Kms {
     }
 }
 
-fn key() -> (obo_testkit::SigningKey, SigningKey) {
-    let key = obo_testkit::SigningKey::generate(Alg::Es256);
+fn key() -> (obo_testkit::TestKey, SigningKey) {
+    let key = obo_testkit::TestKey::generate(TestAlg::Es256);
     let pem = Secret::new(key.private_pem());
     let ours = SigningKey::from_pem(Algorithm::Es256, &pem).unwrap();
     (key, ours)

@@ -6,7 +6,7 @@ use crate::validate::claims::Claims;
 /// Something in a token's claims by which a [`Profile`](crate::Profile) tells tokens apart; a claim that is no text has
 /// no text to compare.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Mark(Kind);
+pub struct ClaimMatcher(Kind);
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Kind {
@@ -19,7 +19,7 @@ enum Kind {
     SubjectIsClient,
 }
 
-impl Mark {
+impl ClaimMatcher {
     /// The subject is the client (RFC 9068 section 2.2), whatever claim the profile reads the client from: its identifier,
     /// or `client:` and its identifier, as some servers write it.
     pub const SUBJECT_IS_CLIENT: Self = Self(Kind::SubjectIsClient);

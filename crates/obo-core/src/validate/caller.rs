@@ -46,16 +46,16 @@ pub(crate) struct Facts {
 /// The proof that a token was validated: who calls, for whom, with which rights, until when.
 ///
 /// Only a [`Policy`](crate::Policy) makes one: of a JWT, or of what the issuer says of a token. It is an `Arc` inside:
-/// clone it freely. `C` is the type of the claims beyond the registered ones; the layer stores a `Validated<()>`, and
-/// [`with_claims`](Validated::with_claims) gives the typed view of it.
+/// clone it freely. `C` is the type of the claims beyond the registered ones; the layer stores a `Caller<()>`, and
+/// [`with_claims`](Caller::with_claims) gives the typed view of it.
 ///
 /// What it does not say: that the caller may do what it asks. Scopes and actors are for rules to check.
-pub struct Validated<C = ()> {
+pub struct Caller<C = ()> {
     facts: Arc<Facts>,
     claims: Arc<C>,
 }
 
-impl<C> Clone for Validated<C> {
+impl<C> Clone for Caller<C> {
     fn clone(&self) -> Self {
         Self {
             facts: Arc::clone(&self.facts),
@@ -66,7 +66,7 @@ impl<C> Clone for Validated<C> {
 
 static NO_CLAIMS: LazyLock<Arc<()>> = LazyLock::new(|| Arc::new(()));
 
-impl Validated {
+impl Caller {
     pub(crate) fn new(facts: Facts) -> Self {
         Self {
             facts: Arc::new(facts),
@@ -75,17 +75,17 @@ impl Validated {
     }
 
     /// The same proof with the claims type that the policy was asked to read, or with `()`; `None` for any other type.
-    pub fn with_claims<C: Send + Sync + 'static>(&self) -> Option<Validated<C>> {
+    pub fn with_claims<C: Send + Sync + 'static>(&self) -> Option<Caller<C>> {
         let none: Typed = Arc::clone(&NO_CLAIMS) as Typed;
         let claims = self.facts.typed.clone().filter(|typed| typed.is::<C>());
-        Some(Validated {
+        Some(Caller {
             facts: Arc::clone(&self.facts),
             claims: claims.unwrap_or(none).downcast().ok()?,
         })
     }
 }
 
-impl<C> Validated<C> {
+impl<C> Caller<C> {
     /// The issuer, one of those configured.
     pub fn issuer(&self) -> &Issuer {
         &self.facts.issuer
@@ -186,17 +186,17 @@ impl<C> Validated<C> {
     }
 
     /// The same proof without the claims type, as the outbound side takes it.
-    pub fn untyped(&self) -> Validated {
-        Validated {
+    pub fn untyped(&self) -> Caller {
+        Caller {
             facts: Arc::clone(&self.facts),
             claims: Arc::clone(&NO_CLAIMS),
         }
     }
 }
 
-impl<C> fmt::Debug for Validated<C> {
+impl<C> fmt::Debug for Caller<C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Validated")
+        f.debug_struct("Caller")
             .field("issuer", &self.facts.issuer)
             .field("kind", &self.facts.kind)
             .field("current_actor", &self.facts.current_actor)
