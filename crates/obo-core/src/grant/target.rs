@@ -1,6 +1,7 @@
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
+use crate::error::ConfigError;
 use crate::grant::digested::Text;
 use crate::token::audience::{Audience, Resource};
 use crate::token::scope::Scope;
@@ -178,6 +179,15 @@ impl Target {
 impl From<Audience> for Target {
     fn from(audience: Audience) -> Self {
         Self::audience(audience)
+    }
+}
+
+impl TryFrom<&str> for Target {
+    type Error = ConfigError;
+
+    /// The target of this audience.
+    fn try_from(audience: &str) -> Result<Self, ConfigError> {
+        Audience::new(audience).map(Self::audience)
     }
 }
 

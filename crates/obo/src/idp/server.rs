@@ -216,6 +216,16 @@ impl From<Issuer> for AuthorizationServer {
     }
 }
 
+#[cfg(feature = "default-client")]
+impl TryFrom<&str> for AuthorizationServer {
+    type Error = ConfigError;
+
+    /// Discovers the places with the default client.
+    fn try_from(issuer: &str) -> Result<Self, ConfigError> {
+        Issuer::new(issuer).map(Self::from)
+    }
+}
+
 impl Inner {
     fn failed(&self) -> MutexGuard<'_, Option<(Instant, DiscoveryError)>> {
         self.failed.lock().unwrap_or_else(PoisonError::into_inner)
