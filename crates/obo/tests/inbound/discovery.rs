@@ -9,7 +9,7 @@ use tokio::time::{Instant, advance};
 
 use crate::guarded::{Guarded, service_a};
 use crate::issuer::{FakeIssuer, JWKS, OAUTH, OPENID, Reply};
-use crate::log::Log;
+use obo_test_support::Log;
 
 const HOUR: Duration = Duration::from_secs(3600);
 

@@ -11,7 +11,7 @@ use tokio::time::{Instant, advance};
 
 use crate::guarded::{Guarded, service_a};
 use crate::issuer::{FakeIssuer, JWKS, OPENID, Reply};
-use crate::log::Log;
+use obo_test_support::Log;
 
 /// A server that trusts both issuers.
 fn trusting(one: &FakeIssuer, other: &FakeIssuer) -> ResourceServer {

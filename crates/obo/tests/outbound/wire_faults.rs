@@ -201,7 +201,7 @@ async fn te_06_of_a_body_without_end_no_more_is_taken_than_may_be() {
 }
 
 /// The most memory, in bytes, that a call took whose exchange is answered like this.
-fn taken<F>(kind: Kind, answer: impl Fn(TcpStream) -> F + Send + 'static) -> u64
+fn taken<F>(kind: Kind, answer: impl Fn(TcpStream) -> F + Clone + Send + 'static) -> u64
 where
     F: Future<Output = ()> + Send + 'static,
 {
