@@ -4,13 +4,14 @@ use std::net::Ipv4Addr;
 use std::sync::{Arc, Mutex};
 
 use obo::authorization_server::{HttpService, ServerMetadata};
-use obo::{AuthorizationServer, Issuer, ResourceServer};
+use obo::{AuthorizationServer, ResourceServer, Trust};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use crate::asked::{policy, service_a};
+use crate::asked::service_a;
+use crate::guarded;
 
 pub(crate) const ISSUER: &str = "https://idp.example";
 
@@ -98,12 +99,15 @@ async fn read(mut stream: TcpStream) -> Option<(String, TcpStream)> {
 
 /// A resource server that asks at this place about every token, through the default client.
 pub(crate) fn asking(url: &str) -> ResourceServer {
-    let issuer = Issuer::new(ISSUER).unwrap();
     let metadata = ServerMetadata::new(None, None).unwrap();
     let metadata = metadata.with_introspection_endpoint(url).unwrap();
     let http = HttpService::default_client();
-    let server = AuthorizationServer::with_metadata(issuer.clone(), metadata, http);
-    ResourceServer::introspecting(policy(&issuer), server, service_a()).unwrap()
+    let server = AuthorizationServer::builder(ISSUER)
+        .with_metadata(metadata)
+        .with_http(http)
+        .build()
+        .unwrap();
+    guarded::service_a(Trust::new(server).introspect(service_a()))
 }
 
 pub(crate) fn http(status: &str, body: &str) -> String {

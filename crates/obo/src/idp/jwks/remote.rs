@@ -77,8 +77,8 @@ impl Future for Refresh {
 }
 
 impl Jwks {
-    pub(crate) fn new(server: AuthorizationServer) -> Self {
-        let key_refresh = server.keys_refreshed();
+    /// The keys of `server`, by this wall clock.
+    pub(crate) fn new(server: AuthorizationServer, key_refresh: KeyRefresh, clock: Clock) -> Self {
         let inner = Arc::new(Inner {
             server,
             key_refresh,
@@ -88,12 +88,7 @@ impl Jwks {
             flights: Flights::new(1),
             hasher: RandomState::new(),
         });
-        Self(inner, Clock::system())
-    }
-
-    /// The same set by another wall clock.
-    pub(crate) fn by_clock(&self, clock: &Clock) -> Self {
-        Self(Arc::clone(&self.0), clock.clone())
+        Self(inner, clock)
     }
 
     /// The key for a token that names `kid` and `algorithm`; never waits by itself.
