@@ -23,7 +23,10 @@ use obo_test_support::Log;
 
 fn server(idp: &TestIdp) -> ResourceServer {
     let issuer = obo::Issuer::new(idp.issuer()).unwrap();
-    ResourceServer::new(audience("service-a"), issuer)
+    ResourceServer::builder(audience("service-a"))
+        .trust(issuer)
+        .build()
+        .unwrap()
 }
 
 async fn check(Authenticated(caller): Authenticated) -> Result<(), Error> {

@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use obo::authorization_server::{HttpService, ServerMetadata};
-use obo::{AuthorizationServer, Issuer, ResourceServer};
+use obo::{AuthorizationServer, ResourceServer, Trust};
 use obo_test_support::RawServer;
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
 
-use crate::asked::{policy, service_a};
+use crate::asked::service_a;
+use crate::guarded;
 
 pub(crate) const ISSUER: &str = "https://idp.example";
 
@@ -65,12 +66,15 @@ impl RawEndpoint {
 
 /// A resource server that asks at this place about every token, through the default client.
 pub(crate) fn asking(url: &str) -> ResourceServer {
-    let issuer = Issuer::new(ISSUER).unwrap();
     let metadata = ServerMetadata::new(None, None).unwrap();
     let metadata = metadata.with_introspection_endpoint(url).unwrap();
     let http = HttpService::default_client();
-    let server = AuthorizationServer::with_metadata(issuer.clone(), metadata, http);
-    ResourceServer::introspecting(policy(&issuer), server, service_a()).unwrap()
+    let server = AuthorizationServer::builder(ISSUER)
+        .with_metadata(metadata)
+        .with_http(http)
+        .build()
+        .unwrap();
+    guarded::service_a(Trust::new(server).introspect(service_a()))
 }
 
 pub(crate) fn http(status: &str, body: &str) -> String {

@@ -53,7 +53,13 @@ impl KeyServer {
     fn guarded(&self, idp: &FakeIssuer) -> Guarded {
         let metadata = ServerMetadata::new(Some(&self.0.url("/keys")), None).unwrap();
         let http = HttpService::default_client();
-        Guarded::by(AuthorizationServer::with_metadata(idp.id(), metadata, http))
+        Guarded::by(
+            AuthorizationServer::builder(idp.id())
+                .with_metadata(metadata)
+                .with_http(http)
+                .build()
+                .unwrap(),
+        )
     }
 
     fn fetches(&self) -> usize {
@@ -238,7 +244,11 @@ async fn just_closed_connection_costs_no_fetch() {
     let http = HttpService::default_client();
     for _ in 0..3 {
         let metadata = ServerMetadata::new(Some(&url), None).unwrap();
-        let server = AuthorizationServer::with_metadata(idp.id(), metadata, http.clone());
+        let server = AuthorizationServer::builder(idp.id())
+            .with_metadata(metadata)
+            .with_http(http.clone())
+            .build()
+            .unwrap();
         let guarded = Guarded::by(server);
         assert_eq!(guarded.status(&idp.token().mint()).await, 200);
     }

@@ -42,7 +42,11 @@ impl RawServer {
     pub(crate) fn exchange(&self, setup: &Setup) -> TokenExchange {
         let metadata = ServerMetadata::new(None, Some(&self.url)).unwrap();
         let http = HttpService::default_client();
-        let server = AuthorizationServer::with_metadata(issuer(&setup.idp), metadata, http);
+        let server = AuthorizationServer::builder(issuer(&setup.idp))
+            .with_metadata(metadata)
+            .with_http(http)
+            .build()
+            .unwrap();
         TokenExchange::new(server, client())
     }
 }

@@ -194,7 +194,11 @@ async fn te_06_of_a_body_without_end_no_more_is_taken_than_may_be() {
         async { Ok::<_, Infallible>(answer) }
     }));
     let metadata = ServerMetadata::new(None, Some("https://idp.example/token")).unwrap();
-    let server = AuthorizationServer::with_metadata(issuer(&setup.idp), metadata, http);
+    let server = AuthorizationServer::builder(issuer(&setup.idp))
+        .with_metadata(metadata)
+        .with_http(http)
+        .build()
+        .unwrap();
     let kind = refused(&TokenExchange::new(server, client()), &caller).await;
     assert_eq!(kind, Kind::AnswerUnusable);
     assert_eq!(frames.load(Ordering::SeqCst), 5);
