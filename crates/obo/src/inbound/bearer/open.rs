@@ -3,7 +3,7 @@ use std::sync::Arc;
 use http::{Method, Request, header};
 use obo_core::ConfigError;
 
-use crate::inbound::path_table::{Found, PathTable};
+use crate::inbound::by_method::{Found, PathTable};
 
 /// The requests that need no token; one that is sent all the same is judged.
 #[derive(Clone, Debug, Default)]

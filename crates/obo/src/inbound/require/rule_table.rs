@@ -2,7 +2,7 @@ use http::Method;
 use obo_core::{Caller, ConfigError};
 
 use super::Rule;
-use crate::inbound::path_table::{Found, PathTable};
+use crate::inbound::by_method::{Found, PathTable};
 use crate::path::is_unambiguous;
 use crate::refusal::rejection::Rejection;
 
