@@ -34,7 +34,7 @@ impl Routes {
         let path = config.path.clone();
         let (mut answer, preflight) = answering(config, exchanges, how)?;
         if let Some(rule) = rule {
-            answer = answer.layer(RequireLayer::new(rule));
+            answer = answer.layer(RequireLayer::new(rule)?);
         }
         if let Some(proxy) = preflight {
             answer = answer.layer(from_fn_with_state(proxy, preflight_first));

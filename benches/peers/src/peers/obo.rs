@@ -32,7 +32,7 @@ fn router(trust: &Trust) -> Result<Router, ConfigError> {
     let server = ResourceServer::with_policy(policy, issuer)?;
     let mut app = Router::new().route("/orders", any(subject));
     if trust.scoped {
-        app = app.route_layer(RequireLayer::new(Rule::scopes([SCOPE])?));
+        app = app.route_layer(RequireLayer::new(Rule::scopes([SCOPE]))?);
     }
     Ok(app.layer(BearerAuthLayer::new(server)))
 }

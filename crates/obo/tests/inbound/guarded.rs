@@ -36,7 +36,7 @@ impl Guarded {
 
     /// Lets only callers in that satisfy this rule.
     pub(crate) fn requires(mut self, rule: Rule) -> Self {
-        self.rule = Some(RequireLayer::new(rule));
+        self.rule = Some(RequireLayer::new(rule).unwrap());
         self
     }
 

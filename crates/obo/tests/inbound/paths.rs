@@ -1,6 +1,7 @@
 //! Paths and preflights that need no token, and tables of rules.
 
 use http::{Method, Request, header};
+use obo::require::RuleTableBuilder;
 use obo::{BearerAuthLayer, Caller, ConfigError, Rejection, Rule, RuleTable};
 
 use crate::guarded::{Guarded, INVALID_TOKEN, assert_refused, service_a};
@@ -128,12 +129,16 @@ async fn bt_22_gr_09_a_path_that_is_none_or_listed_twice_is_a_configuration_erro
     let idp = FakeIssuer::new().await;
     let public = |paths: &[&str]| layer(&idp).public_paths(paths).map(drop);
     let rules = |paths: &[&str]| {
-        let rules = paths.iter().map(|path| (path, Rule::user()));
-        RuleTable::new(rules).map(drop)
+        let empty = RuleTable::builder();
+        let table = paths
+            .iter()
+            .fold(empty, |t, path| t.route(path, Rule::user()));
+        table.build().map(drop)
     };
     let open = |paths: &[&str]| {
-        let table = RuleTable::new([("/a", Rule::user())]).unwrap();
-        table.public_paths(paths).map(drop)
+        let table = RuleTable::builder().route("/a", Rule::user());
+        let table = paths.iter().fold(table, RuleTableBuilder::public);
+        table.build().map(drop)
     };
     let field = |built: Result<(), ConfigError>| built.unwrap_err().field().to_owned();
     for bad in [
@@ -160,13 +165,14 @@ async fn bt_22_gr_09_a_path_that_is_none_or_listed_twice_is_a_configuration_erro
 
 #[test]
 fn bt_22_a_table_is_checked_as_a_value_too() {
-    let table = RuleTable::new([("/a", Rule::user())]).unwrap();
+    let rules = RuleTable::builder().route("/a", Rule::user());
+    let table = rules.clone().build().unwrap();
     let nobody: Option<&Caller> = None;
     for path in ["/a", "/b"] {
         let refused = table.check(&Method::GET, path, nobody);
         assert_eq!(refused, Err(Rejection::MissingCredentials));
     }
-    let table = table.public_paths(["GET /b"]).unwrap();
+    let table = rules.public("GET /b").build().unwrap();
     assert_eq!(table.check(&Method::GET, "/b", nobody), Ok(()));
     let refused = table.check(&Method::PUT, "/b", nobody);
     assert_eq!(refused, Err(Rejection::MissingCredentials));
