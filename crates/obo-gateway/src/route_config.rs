@@ -1,17 +1,19 @@
 use obo::caller::ActorId;
+use obo::path::PathPattern;
 use obo::require::Principal;
 use obo::{ConfigError, Issuer, Rule};
-use serde::Deserialize;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
 
 use super::exchange_config::ExchangeConfig;
-use super::route_path::RoutePath;
 use super::timeouts::{Timeout, Timeouts};
 
 /// One of the `routes`.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RouteConfig {
-    pub(super) path: RoutePath,
+    #[serde(deserialize_with = "pattern")]
+    pub(super) path: PathPattern,
     scopes: Option<Vec<String>>,
     issuers: Option<Vec<Issuer>>,
     actors: Option<Vec<ActorConfig>>,
@@ -146,4 +148,9 @@ impl From<&ActorConfig> for Principal {
             }
         }
     }
+}
+
+fn pattern<'de, D: Deserializer<'de>>(deserializer: D) -> Result<PathPattern, D::Error> {
+    let path = String::deserialize(deserializer)?;
+    PathPattern::new(&path).map_err(|error| D::Error::custom(error.problem()))
 }

@@ -7,6 +7,8 @@
 
 mod pattern;
 mod table;
+#[cfg(test)]
+mod table_tests;
 
 use std::borrow::Cow;
 
@@ -28,12 +30,25 @@ pub use table::{PathMatch, PathTable};
 /// assert!(!is_unambiguous("/orders/..%2fadmin"));
 /// ```
 pub fn is_unambiguous(path: &str) -> bool {
-    path.starts_with('/')
-        && !path.contains("//")
-        && !path.contains(['\\', ';'])
-        && !path.split('/').any(|segment| matches!(segment, "." | ".."))
-        && path.split('%').skip(1).all(is_needed_escape)
-        && is_text(path)
+    let is_odd = |b: u8| b == b';' || b == b'\\' || b.is_ascii_control();
+    let pairs = || path.bytes().zip(path.bytes().skip(1));
+    if !path.starts_with('/')
+        || path.bytes().fold(false, |odd, b| odd | is_odd(b))
+        || pairs().fold(false, |odd, pair| odd | (pair == (b'/', b'/')))
+    {
+        return false;
+    }
+    let has_dots = pairs().fold(false, |dots, pair| dots | (pair == (b'/', b'.')));
+    if has_dots && path.split('/').any(|segment| matches!(segment, "." | "..")) {
+        return false;
+    }
+    let is_plain = path.bytes().fold(true, |plain, b| plain & is_plain(b));
+    is_plain || path.split('%').skip(1).all(is_needed_escape) && is_text(path)
+}
+
+/// Whether the byte stands for itself: no part of an escape, nor of a character beyond ASCII.
+fn is_plain(b: u8) -> bool {
+    b.is_ascii() && b != b'%'
 }
 
 fn is_needed_escape(rest: &str) -> bool {
@@ -47,12 +62,9 @@ fn escaped(rest: &str) -> Option<u8> {
     u8::from_str_radix(hex, 16).ok().filter(|_| is_hex)
 }
 
-/// Whether the path decodes to UTF-8, in which some servers would end it at a control character.
+/// Whether the path decodes to UTF-8 without control characters, at which some servers would end it.
 fn is_text(path: &str) -> bool {
-    match path.contains('%') || !path.is_ascii() {
-        true => String::from_utf8(decoded(path)).is_ok_and(|text| !text.contains(char::is_control)),
-        false => !path.bytes().any(|b| b.is_ascii_control()),
-    }
+    String::from_utf8(decoded(path)).is_ok_and(|text| !text.contains(char::is_control))
 }
 
 /// The path with its escapes decoded; what is not an escape stays.
@@ -89,8 +101,9 @@ fn decoded(path: &str) -> Vec<u8> {
 /// ```
 pub fn folded_path(path: &str) -> Cow<'_, str> {
     let path = path.strip_suffix('/').unwrap_or(path);
-    if path.is_ascii() && !path.contains('%') {
-        return match path.bytes().any(|b| b.is_ascii_uppercase()) {
+    if path.bytes().fold(true, |plain, b| plain & is_plain(b)) {
+        let has_upper = |upper, b: u8| upper | b.is_ascii_uppercase();
+        return match path.bytes().fold(false, has_upper) {
             true => Cow::Owned(path.to_ascii_lowercase()),
             false => Cow::Borrowed(path),
         };

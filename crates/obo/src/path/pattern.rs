@@ -23,18 +23,22 @@ pub(super) enum Segment<'p> {
 }
 
 impl<'p> Segment<'p> {
+    /// A segment of a pattern; its parameters have been checked.
     fn of(segment: &'p str) -> Self {
-        let braced = segment.strip_prefix('{').and_then(|s| s.strip_suffix('}'));
-        match braced.map(|name| (name, name.strip_prefix('*'))) {
-            Some((_, Some(name))) if is_name(name) => Self::Rest,
-            Some((name, None)) if is_name(name) => Self::Parameter,
-            Some(_) | None => Self::Fixed(segment),
+        match segment.as_bytes() {
+            [b'{', b'*', ..] => Self::Rest,
+            [b'{', ..] => Self::Parameter,
+            [] | [_, ..] => Self::Fixed(segment),
         }
     }
+}
 
-    /// Whether it looks like a parameter of some router, and is not one here.
-    fn is_odd(self) -> bool {
-        matches!(self, Self::Fixed(text) if text.starts_with(':') || text.contains(['{', '}', '*']))
+/// Whether the segment looks like a parameter of some router, and is not one here.
+fn is_odd(segment: &str) -> bool {
+    let braced = segment.strip_prefix('{').and_then(|s| s.strip_suffix('}'));
+    match braced.map(|name| name.strip_prefix('*').unwrap_or(name)) {
+        Some(name) => !is_name(name),
+        None => segment.starts_with(':') || segment.contains(['{', '}', '*']),
     }
 }
 
@@ -46,11 +50,9 @@ impl PathPattern {
     /// If the text is not a path, or servers read it in different ways: it has an escape, a query, an empty segment, a dot
     /// segment, or a parameter in another form such as `:id` or `{id}.json`.
     pub fn new(text: &str) -> Result<Self, ConfigError> {
-        let backwards = text.split('/').rev().enumerate();
-        let odd = backwards.map(|(i, text)| (i, text, Segment::of(text)));
-        let mut odd =
-            odd.filter(|(i, _, segment)| segment.is_odd() || *i > 0 && *segment == Segment::Rest);
-        if let Some((_, segment, _)) = odd.next() {
+        let mut backwards = text.split('/').rev().enumerate();
+        let odd = backwards.find(|(i, s)| is_odd(s) || *i > 0 && Segment::of(s) == Segment::Rest);
+        if let Some((_, segment)) = odd {
             let problem = format!(
                 "{text:?} has the segment {segment:?}, which is not a parameter; write \"{{id}}\" for one whole \
                  segment, or \"{{*rest}}\" at the end for all that is below"
@@ -85,7 +87,7 @@ impl PathPattern {
 
     /// Whether it has no parameter, and so stands for one path alone.
     pub fn is_exact(&self) -> bool {
-        self.segments().all(|s| matches!(s, Segment::Fixed(_)))
+        !self.0.contains('{')
     }
 
     /// The pattern as it was written.
@@ -101,22 +103,19 @@ impl PathPattern {
 
     /// Whether it stands for this path, which is unambiguous, compared byte by byte.
     pub(super) fn matches(&self, path: &str) -> bool {
-        let Some(path) = path.strip_prefix('/') else {
-            return false;
-        };
-        let mut theirs = path.split('/');
-        for own in self.segments() {
-            let is_met = match (own, theirs.next()) {
-                (Segment::Fixed(own), Some(segment)) => own == segment,
-                (Segment::Parameter, Some(segment)) => !segment.is_empty(),
-                (Segment::Rest, Some(segment)) => return !segment.is_empty(),
-                (Segment::Fixed(_) | Segment::Parameter | Segment::Rest, None) => false,
-            };
-            if !is_met {
+        let (mut own, mut path) = (&*self.0, path);
+        while let Some((fixed, parameter)) = own.split_once('{') {
+            let Some(value) = path.strip_prefix(fixed) else {
                 return false;
+            };
+            let (value, after) = first_segment(value);
+            if value.is_empty() || parameter.starts_with('*') {
+                return !value.is_empty();
             }
+            own = parameter.split_once('}').map_or("", |(_, after)| after);
+            path = after;
         }
-        theirs.next().is_none()
+        own == path
     }
 
     /// What comes after each slash; empty for the slash at the end.
@@ -144,6 +143,12 @@ impl fmt::Display for PathPattern {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }
+}
+
+/// What comes before the next slash, and the slash with what comes after it.
+pub(super) fn first_segment(path: &str) -> (&str, &str) {
+    let slash = path.bytes().position(|b| b == b'/');
+    path.split_at(slash.unwrap_or(path.len()))
 }
 
 fn is_name(name: &str) -> bool {

@@ -1,10 +1,7 @@
-use std::collections::{BTreeMap, HashMap};
-use std::iter::Skip;
-use std::str::Split;
-
+use foldhash::{HashMap, HashMapExt as _};
 use obo_core::ConfigError;
 
-use super::pattern::Segment;
+use super::pattern::{Segment, first_segment};
 use super::{PathPattern, folded_path, is_unambiguous};
 
 /// Values by path, such as rules or routes, that no other spelling of the path leads around.
@@ -89,7 +86,7 @@ impl<T> PathTable<T> {
         if !is_unambiguous(path) {
             return PathMatch::Ambiguous;
         }
-        let Some(nearest) = self.folded.find(folded_path(path).split('/').skip(1)) else {
+        let Some(nearest) = self.folded.find(&folded_path(path)) else {
             return PathMatch::Unlisted;
         };
         let mut nearest = nearest.iter().filter_map(|i| self.entries.get(*i));
@@ -112,7 +109,7 @@ impl<T> PathTable<T> {
 /// Listed paths as servers may read them, by segment: in lower case, and without a slash at the end.
 #[derive(Clone, Debug, Default)]
 struct Node {
-    fixed: BTreeMap<String, Node>,
+    fixed: HashMap<String, Node>,
     parameter: Option<Box<Node>>,
     /// The patterns that end here; none for an exact path, and for the root of a pattern.
     ends: Option<Vec<usize>>,
@@ -134,14 +131,15 @@ impl Node {
     }
 
     /// The most specific patterns. A segment has at most one node of each kind, so a search visits no node twice.
-    fn find(&self, mut path: Skip<Split<'_, char>>) -> Option<&[usize]> {
-        let Some(segment) = path.next() else {
+    fn find(&self, path: &str) -> Option<&[usize]> {
+        let Some(path) = path.strip_prefix('/') else {
             return self.ends.as_deref();
         };
+        let (segment, below) = first_segment(path);
         let fixed = self.fixed.get(segment);
         fixed
-            .and_then(|node| node.find(path.clone()))
-            .or_else(|| self.parameter.as_ref()?.find(path))
+            .and_then(|node| node.find(below))
+            .or_else(|| self.parameter.as_ref()?.find(below))
             .or(self.rest.as_deref())
     }
 }
@@ -163,7 +161,8 @@ fn check_overlaps<T>(entries: &[(PathPattern, T)]) -> Result<(), ConfigError> {
         .map(|(p, s)| (*p, &**s))
         .chain(roots)
         .collect();
-    for (i, (one, shape)) in read.iter().enumerate() {
+    // Two roots that are not listed do not matter: both are denied.
+    for (i, (one, shape)) in read.iter().enumerate().take(listed.len()) {
         for (other, other_shape) in read.iter().skip(i + 1) {
             let Some(both) = overlap(shape, other_shape) else {
                 continue;
@@ -173,7 +172,7 @@ fn check_overlaps<T>(entries: &[(PathPattern, T)]) -> Result<(), ConfigError> {
                 let problem = format!("\"{other}\" is listed twice; make it one entry");
                 return Err(ConfigError::new("path", problem));
             }
-            if !is_both(shape) && !is_both(other_shape) && !listed.iter().any(|(_, s)| is_both(s)) {
+            if !is_both(shape) && !is_both(other_shape) && !read.iter().any(|(_, s)| is_both(s)) {
                 let problem = format!(
                     "\"{}\" may be read as \"{one}\" and as \"{other}\", and neither is more specific; list it too",
                     written(&both)
