@@ -14,4 +14,5 @@ mod errors;
 mod failures;
 mod layer_order;
 mod log;
+mod matched_path;
 mod protected_resource;

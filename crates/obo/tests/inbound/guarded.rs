@@ -41,8 +41,12 @@ impl Guarded {
     }
 
     /// Lets only requests in that the table allows.
-    pub(crate) fn requires_by(mut self, table: RuleTable) -> Self {
-        self.rule = Some(RequireLayer::by_path(table));
+    pub(crate) fn requires_by(self, table: RuleTable) -> Self {
+        self.requires_layer(RequireLayer::by_path(table))
+    }
+
+    pub(crate) fn requires_layer(mut self, layer: RequireLayer) -> Self {
+        self.rule = Some(layer);
         self
     }
 

@@ -151,18 +151,21 @@ impl RuleTable {
     ///
     /// # Errors
     ///
-    /// As [`check`](Self::check); [`Rejection::NoRule`] if there is no route, even with a rule for all others.
+    /// As [`check`](Self::check). [`Rejection::NoRule`] also if there is no route, or its text is near an entry, such as
+    /// `/orders/{order}` where `/orders/{id}` is listed; a rule for all others does not change that.
     pub fn check_route<'c, C: 'c>(
         &self,
         method: &Method,
         route: Option<&str>,
         caller: impl Into<Option<&'c Caller<C>>>,
     ) -> Result<(), Rejection> {
-        let found = match route.map(|route| self.rules.get(route)) {
-            Some(Some(listed)) => PathMatch::Listed(listed),
-            Some(None) => PathMatch::Unlisted,
-            None => PathMatch::Ambiguous,
-        };
+        let found = route.map_or(PathMatch::Ambiguous, |route| match self.rules.get(route) {
+            Some(listed) => PathMatch::Listed(listed),
+            None => match self.rules.find(route) {
+                PathMatch::Unlisted => PathMatch::Unlisted,
+                PathMatch::Listed(_) | PathMatch::Near | PathMatch::Ambiguous => PathMatch::Near,
+            },
+        });
         self.check_found(found, method, caller.into())
     }
 

@@ -6,8 +6,8 @@ use serde_json::json;
 use tower::{ServiceExt as _, service_fn};
 use tower_layer::Layer as _;
 
-use super::Rule;
 use super::layer::RequireLayer;
+use super::{Rule, RuleTable, RuleTableBuilder};
 use crate::clock::{Clock, TestClock};
 use crate::inbound::resource_server::ResourceServer;
 use crate::refusal::rejection::Rejection;
@@ -188,4 +188,152 @@ async fn su_05_a_layer_and_a_handler_ask_for_stronger_authentication_alike() {
         raised.challenge().as_ref()
     );
     assert_eq!(by_layer.status(), 401);
+}
+
+/// What the log says of a refusal that tells the client no more than 403 `insufficient_scope`.
+fn denied(refused: Result<(), Rejection>) -> String {
+    let refused = refused.unwrap_err();
+    assert_eq!(refused.code(), "subject_refused");
+    let response = refused.response();
+    assert_eq!((response.status().as_u16(), response.grpc_code()), (403, 7));
+    let challenge = response.challenge().unwrap();
+    assert_eq!(challenge, r#"Bearer error="insufficient_scope""#);
+    refused.to_string()
+}
+
+/// AT-10, EN-08
+#[tokio::test]
+async fn all_groups_of_the_rule_are_needed() {
+    let rule = Rule::groups(["staff", "sales"]);
+    let scim = json!([{"value": "sales", "display": "Sales"}, "staff"]);
+    for groups in [json!(["sales", "staff", "x"]), scim] {
+        rule.check(&caller(|t| t.claim("groups", groups)).await)
+            .unwrap();
+    }
+    for (claim, names) in [
+        ("groups", json!(["staff"])),
+        ("groups", json!(["Staff", "sales"])),
+        ("groups", json!("staff sales")),
+        ("roles", json!(["staff", "sales"])),
+        ("entitlements", json!(["staff", "sales"])),
+    ] {
+        let refused = rule.check(&caller(|t| t.claim(claim, names)).await);
+        let text = "the subject is refused: it is not in a group that this needs";
+        assert_eq!(denied(refused), text);
+    }
+}
+
+/// AT-10, EN-08
+#[tokio::test]
+async fn all_entitlements_of_the_rule_are_needed() {
+    let rule = Rule::entitlements(["export", "print"]);
+    let both = ["print", "export"];
+    rule.check(&caller(|t| t.claim("entitlements", both)).await)
+        .unwrap();
+    for (claim, names) in [
+        ("entitlements", json!(["export"])),
+        ("entitlements", json!("export print")),
+        ("roles", json!(["export", "print"])),
+        ("groups", json!(["export", "print"])),
+    ] {
+        let refused = rule.check(&caller(|t| t.claim(claim, names)).await);
+        let text = "the subject is refused: it lacks an entitlement that this needs";
+        assert_eq!(denied(refused), text);
+    }
+}
+
+#[tokio::test]
+async fn client_is_one_of_the_list_and_issuer() {
+    let user = caller(|t| t.client_id("shop")).await;
+    let own = user.issuer().as_str();
+    Rule::clients(["app", "shop"]).check(&user).unwrap();
+    let of = |issuer: &str| Rule::clients([obo_core::ActorId::new(issuer, "shop")]);
+    of(own).check(&user).unwrap();
+    let text = "the subject is refused: its client is not on the list of this route";
+    for rule in [
+        Rule::clients(["Shop", "sho", "alice"]),
+        of("https://other.example"),
+    ] {
+        assert_eq!(denied(rule.check(&user)), text);
+    }
+    let without = caller(|t| t.without("client_id")).await;
+    assert_eq!(without.client_id(), None);
+    assert_eq!(denied(Rule::clients(["shop"]).check(&without)), text);
+}
+
+#[tokio::test]
+async fn own_check_decides_on_the_caller() {
+    #[derive(serde::Deserialize)]
+    struct Tenant {
+        tenant: String,
+    }
+    let rule = Rule::by("it is of another tenant", |caller| {
+        let caller = caller.with_claims::<Tenant>();
+        caller.is_some_and(|caller| caller.claims().tenant == "t1")
+    });
+    let idp = TestIdp::start().await;
+    let issuer = Issuer::new(idp.issuer()).unwrap();
+    let policy = Policy::new(issuer.clone(), Audience::new("service-a").unwrap());
+    let server = ResourceServer::with_policy(policy.claims::<Tenant>(), issuer).unwrap();
+    for (tenant, is_met) in [("t1", true), ("t2", false)] {
+        let token = idp.user("alice").audience("service-a");
+        let user = server.validate(&token.claim("tenant", tenant).mint()).await;
+        let user = user.unwrap();
+        let typed = user.with_claims::<Tenant>().unwrap();
+        for refused in [rule.check(&user), rule.check(&typed)] {
+            match is_met {
+                true => refused.unwrap(),
+                false => {
+                    let text = "the subject is refused: it is of another tenant";
+                    assert_eq!(denied(refused), text);
+                }
+            }
+        }
+    }
+    // A policy that reads no such claims refuses.
+    denied(rule.check(&caller(|t| t.claim("tenant", "t1")).await));
+}
+
+#[tokio::test]
+async fn panic_in_a_check_refuses() {
+    let user = caller(|t| t).await;
+    let rule = Rule::by("it panics", |_| panic!("a mistake in the check"));
+    for rule in [rule.clone(), Rule::user().and(rule)] {
+        let refused = rule.check(&user).unwrap_err();
+        assert_eq!(refused.code(), "misconfigured");
+        assert_eq!(refused.response().status(), 500);
+    }
+}
+
+#[tokio::test]
+async fn rule_with_a_mistake_refuses() {
+    let user = caller(|t| t.scope("a")).await;
+    for rule in [
+        Rule::scopes(["a b"]),
+        Rule::user().and(Rule::scopes(["a b"])),
+        Rule::scopes(["a b"]).and(Rule::user()),
+        Rule::any_of([Rule::user(), Rule::scopes(["a b"])]),
+        Rule::scopes(["a b"]).clock(Clock::system()),
+        Rule::scopes(["a b"]).and(Rule::roles([""])),
+    ] {
+        assert_eq!(rule.mistake().unwrap().field(), "scope");
+        assert_eq!(rule.check(&user).unwrap_err().code(), "misconfigured");
+        assert_eq!(
+            RequireLayer::new(rule.clone()).unwrap_err().field(),
+            "scope"
+        );
+        let field = |table: RuleTableBuilder| table.build().unwrap_err().field().to_owned();
+        let table = RuleTable::builder().route("GET /a/{id}", rule.clone());
+        assert_eq!(field(table), r#"rule_table["GET /a/{id}"].scope"#);
+        let table = RuleTable::builder().otherwise(rule);
+        assert_eq!(field(table), "rule_table.otherwise.scope");
+    }
+    for (rule, field) in [
+        (Rule::issuers(["http://idp.example"]), "issuers"),
+        (Rule::groups([""]), "groups"),
+        (Rule::entitlements::<&str>([]), "entitlements"),
+        (Rule::clients([""]), "clients"),
+    ] {
+        assert_eq!(rule.checked().unwrap_err().field(), field);
+    }
 }
