@@ -58,11 +58,8 @@ struct Row {
     compile_fail: Option<String>,
 }
 
-struct Test {
-    ids: Vec<String>,
-    name: String,
-    place: String,
-}
+/// Rows, and the place and name of their test.
+type Test = (Vec<String>, String);
 
 struct Coverage {
     rows: Rows,
@@ -93,26 +90,20 @@ impl Coverage {
         let rows: Rows = toml::from_str(rows).map_err(|error| format!("{ROWS}: {error}"))?;
         let tests = files.iter().flat_map(|(path, text)| tests(path, text));
         let mut tests: Vec<Test> = tests.collect();
-        for Row {
-            id, compile_fail, ..
-        } in rows.group.iter().flat_map(|group| &group.rows)
-        {
-            let mut file = files
+        for row in rows.group.iter().flat_map(|group| &group.rows) {
+            let file = files
                 .iter()
-                .filter(|(path, _)| Some(path) == compile_fail.as_ref());
-            if file.any(|(_, text)| text.contains("```compile_fail") && text.contains(id)) {
-                tests.push(Test {
-                    ids: vec![id.clone()],
-                    name: "compile_fail".to_owned(),
-                    place: compile_fail.clone().unwrap_or_default(),
-                });
-            }
+                .find(|(of, _)| Some(of) == row.compile_fail.as_ref());
+            let file = file.filter(|(_, text)| text.contains("```compile_fail"));
+            let file = file.filter(|(_, text)| text.contains(&row.id));
+            tests.extend(file.map(|(path, _)| (vec![row.id.clone()], path.clone())));
         }
         Ok(Self { rows, tests })
     }
 
-    fn tests_of(&self, row: &Row) -> impl Iterator<Item = &Test> {
-        self.tests.iter().filter(|test| test.ids.contains(&row.id))
+    fn tests_of(&self, row: &Row) -> Vec<&str> {
+        let tests = self.tests.iter().filter(|(ids, _)| ids.contains(&row.id));
+        tests.map(|(_, test)| test.as_str()).collect()
     }
 
     /// Where rows and tests disagree.
@@ -124,7 +115,7 @@ impl Coverage {
                 let mut wrong = |is_wrong: bool, what: &str| {
                     findings.extend(is_wrong.then(|| format!("{ROWS}: {} {what}", row.id)));
                 };
-                let is_tested = self.tests_of(row).next().is_some();
+                let is_tested = !self.tests_of(row).is_empty();
                 let is_open = row.open.is_some();
                 let has_reason = is_open || group.open.is_some();
                 wrong(!known.insert(&row.id), "is there twice");
@@ -134,9 +125,9 @@ impl Coverage {
                 wrong(!is_tested && row.lacks.is_some(), "has no test; use `open`");
             }
         }
-        for Test { ids, place, .. } in &self.tests {
+        for (ids, test) in &self.tests {
             let unknown = ids.iter().filter(|id| !known.contains(id));
-            findings.extend(unknown.map(|id| format!("{place}: {id} is not in {ROWS}")));
+            findings.extend(unknown.map(|id| format!("{test}: {id} is not in {ROWS}")));
         }
         findings
     }
@@ -147,7 +138,7 @@ impl Coverage {
             let count = |level: &str| {
                 let rows = groups.iter().flat_map(|group| &group.rows);
                 let rows = rows.filter(|row| row.level.contains(level));
-                let is_tested = |row: &&Row| self.tests_of(row).next().is_some();
+                let is_tested = |row: &&Row| !self.tests_of(row).is_empty();
                 let tested = rows.clone().filter(is_tested).count();
                 format!("{tested} of {}", rows.count())
             };
@@ -169,14 +160,12 @@ impl Coverage {
                 let [id, level, role, rule] = [&row.id, &row.level, &row.role, &row.rule];
                 page += &format!("- **{id}** {level} ({role}): {rule}\n");
                 let tests = self.tests_of(row);
-                let tests = tests.map(|it| format!("  - `{}` {}\n", it.name, it.place));
-                let mut notes: Vec<String> = tests.collect();
-                notes.extend(row.lacks.iter().map(|it| format!("  - *lacks:* {it}\n")));
-                if notes.is_empty() {
-                    let open = row.open.iter().chain(&group.open).take(1);
-                    notes.extend(open.map(|it| format!("  - *open:* {it}\n")));
+                let mut open = row.open.iter().chain(&group.open).take(1);
+                let open = open.find(|_| tests.is_empty());
+                for (what, note) in [("lacks", row.lacks.as_ref()), ("open", open)] {
+                    page.extend(note.map(|note| format!("  - *{what}:* {note}\n")));
                 }
-                page.extend(notes);
+                page.extend(tests.iter().map(|test| format!("  - {test}\n")));
             }
         }
         page
@@ -205,8 +194,7 @@ fn tests(path: &str, text: &str) -> Vec<Test> {
             let name = name.unwrap_or_default();
             let ids = [ids_of_name(name), above].concat();
             if is_test == Some(true) && !ids.is_empty() {
-                let (name, place) = (name.to_owned(), format!("{path}:{line}"));
-                tests.push(Test { ids, name, place });
+                tests.push((ids, format!("{path}:{line}: {name}")));
             }
             (above, is_test) = (vec![], None);
         }
@@ -266,7 +254,11 @@ mod tests {
             (", open = \"x\"", TEST, "TX-02 is `open` and has tests"),
             (", open = \"x\", lacks = \"x\"", "", "TX-02 has no test"),
             (", compile_fail = \"a.rs\"", "", "TX-02 has no test"),
-            ("", unknown, "b.rs:3: TX-99 is not in docs/spec/rows.toml"),
+            (
+                "",
+                unknown,
+                "b.rs:3: b: TX-99 is not in docs/spec/rows.toml",
+            ),
         ] {
             let found = coverage(row, test).findings().join("\n");
             assert!(found.contains(wrong), "{found}");
@@ -288,7 +280,7 @@ mod tests {
         let (totals, page) = (coverage.totals(), coverage.page());
         let levels = "| 1 of 1 | 0 of 0 | 0 of 0 | 0 of 1 | 1 of 2 |";
         assert!(totals.ends_with(&format!("| Group {levels}\n| all {levels}\n")));
-        assert!(page.contains("\n- **TX-01** MUST (RS): a\n  - `tx_01_a` a.rs:2\n"));
+        assert!(page.contains("\n- **TX-01** MUST (RS): a\n  - a.rs:2: tx_01_a\n"));
         assert!(page.ends_with("\n- **TX-02** MAY (XC, AS): c\n  - *open:* Not built.\n"));
     }
 
@@ -314,7 +306,7 @@ mod tests {
         let text = "/// AT-01\nfn f() {}\n\n/// TX-24: why, AES-12, BT-10\n/// of OB-07.\n\
                     #[test]\nfn jw_28_gr_10_from_2() {}";
         let ids = ["JW-28", "GR-10", "TX-24", "BT-10", "OB-07"];
-        assert_eq!(tests("a.rs", text)[0].ids, ids);
+        assert_eq!(tests("a.rs", text)[0].0, ids);
         for name in ["at_once", "at_123_x", "a_test_of_tx_24", "tx", ""] {
             assert!(ids_of_name(name).is_empty(), "{name}");
         }

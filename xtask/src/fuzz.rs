@@ -81,9 +81,7 @@ fn counted(verb: &str) -> shell::Result<Command> {
     let host = version.lines().find_map(|line| line.strip_prefix("host: "));
     let host = host.ok_or("`cargo -vV` does not name the host")?;
     let manifest = "--release --locked --manifest-path fuzz/Cargo.toml";
-    let mut command = cargo(&format!(
-        "{verb} {manifest} --target-dir {OUTPUT} --target {host}"
-    ));
+    let mut command = cargo(&format!("{verb} {manifest} --target {host}"));
     command.env("CARGO_ENCODED_RUSTFLAGS", FLAGS.join("\x1f"));
     Ok(command)
 }
@@ -98,10 +96,8 @@ fn fuzz(targets: &[String], corpus: &str, effort: &[String]) -> shell::Result {
             fs::create_dir_all(folder)?;
         }
         let mut command = counted("run")?;
-        command
-            .args(["-q", "--bin", target, "--"])
-            .args(LIMITS.split(' '))
-            .args(effort);
+        command.args(["-q", "--bin", target, "--"]);
+        command.args(LIMITS.split(' ')).args(effort);
         command.arg(format!("-artifact_prefix={OUTPUT}/crashes/{target}-"));
         command.arg(corpus);
         let seeds = format!("fuzz/seeds/{target}");
@@ -115,10 +111,8 @@ fn fuzz(targets: &[String], corpus: &str, effort: &[String]) -> shell::Result {
             let log = fs::read(&log)?;
             return Err(crashed(target, &String::from_utf8_lossy(&log)).into());
         }
-        println!(
-            "{target}: no finding in {:.1} s",
-            started.elapsed().as_secs_f32()
-        );
+        let seconds = started.elapsed().as_secs_f32();
+        println!("{target}: no finding in {seconds:.1} s");
     }
     Ok(())
 }

@@ -4,7 +4,6 @@
 //! loopback ports of their own choice, and the tests of `tests/tests/interop` talk to them. What this machine lacks
 //! (node, python, the network) is skipped and named; everything else that goes wrong fails the run.
 
-mod matrix;
 mod process;
 
 use std::path::{Path, PathBuf};
@@ -12,7 +11,6 @@ use std::process::{Command, Output};
 use std::time::{Duration, Instant};
 use std::{env, fs, thread};
 
-use matrix::Matrix;
 use process::{Server, output, printed};
 
 use crate::shell::{self, cargo, read};
@@ -168,9 +166,96 @@ fn executable(arguments: &str) -> shell::Result<PathBuf> {
     found.ok_or_else(|| format!("`cargo {arguments}` built no program").into())
 }
 
+/// Counts of the cases that passed, failed and were skipped.
+#[derive(Clone, Copy, Default, PartialEq)]
+struct Matrix {
+    passed: usize,
+    failed: usize,
+    skipped: usize,
+}
+
+impl Matrix {
+    /// Reads `test NAME ... ok`, `FAILED` or `ignored, WHY` of what a program printed about one peer.
+    ///
+    /// A line `peer NAME VERSION` names the peer better. A program that fails without a failed case, or that has no case,
+    /// is a failed case too.
+    fn add(&mut self, named: &str, output: &Output) {
+        let (stdout, before) = (String::from_utf8_lossy(&output.stdout), *self);
+        let peer = stdout.lines().find_map(|line| line.strip_prefix("peer "));
+        for line in stdout.lines().filter_map(|line| line.strip_prefix("test ")) {
+            if let Some((case, outcome)) = line.rsplit_once(" ... ") {
+                // The module is the peer, which is named already.
+                let case = case.split_once("::").map_or(case, |(_, case)| case);
+                self.case(peer.unwrap_or(named), case, outcome);
+            }
+        }
+        if before == *self || (before.failed == self.failed && !output.status.success()) {
+            let case = format!("runs ({})", output.status);
+            self.case(peer.unwrap_or(named), &case, "FAILED");
+        }
+        if before.failed < self.failed {
+            println!("{}", printed(output));
+        }
+    }
+
+    /// Adds a peer that cannot run here.
+    fn skip(&mut self, peer: &str, why: &str) {
+        self.case(peer, "all", &format!("ignored, {why}"));
+    }
+
+    fn case(&mut self, peer: &str, case: &str, outcome: &str) {
+        match outcome {
+            "ok" => self.passed += 1,
+            outcome if outcome.starts_with("ignored") => self.skipped += 1,
+            _ => self.failed += 1,
+        }
+        println!("{peer:30}  {case:60}  {outcome}");
+    }
+
+    /// Prints the counts; fails if a case has failed.
+    fn verdict(&self) -> shell::Result {
+        let failed = self.failed;
+        println!(
+            "interop: {} passed, {failed} failed, {} skipped",
+            self.passed, self.skipped
+        );
+        match failed {
+            0 => Ok(()),
+            _ => Err(format!("{failed} cases of interop failed").into()),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn sh(script: &str) -> Output {
+        let output = Command::new("sh").args(["-c", script]).output();
+        output.unwrap()
+    }
+
+    #[test]
+    fn cases_are_counted() {
+        for (script, counts) in [
+            (
+                "echo test a::b ... ok; echo test c ... ignored, x",
+                (1, 0, 1),
+            ),
+            (
+                "echo test a ... ok; echo test b ... FAILED; exit 1",
+                (1, 1, 0),
+            ),
+            ("echo test a ... ok; exit 1", (1, 1, 0)),
+            ("echo running 0 tests; echo test result: ok", (0, 1, 0)),
+        ] {
+            let mut matrix = Matrix::default();
+            matrix.add("peer 1.0", &sh(script));
+            let found = (matrix.passed, matrix.failed, matrix.skipped);
+            assert_eq!(found, counts, "{script}");
+            assert_eq!(matrix.verdict().is_err(), counts.1 > 0);
+        }
+    }
 
     #[test]
     fn only_the_machine_is_an_excuse() {
@@ -180,13 +265,10 @@ mod tests {
             ("echo ReadTimeoutError >&2; exit 1", Some("npm: no network")),
             ("exit 0", None),
         ] {
-            let output = Command::new("sh").args(["-c", script]).output().ok();
-            assert_eq!(lacks("npm", output).unwrap().as_deref(), expected);
+            let missing = lacks("npm", Some(sh(script))).unwrap();
+            assert_eq!(missing.as_deref(), expected);
         }
-        let output = Command::new("sh")
-            .args(["-c", "echo EINTEGRITY; exit 1"])
-            .output();
-        assert!(lacks("npm", output.ok()).is_err());
+        assert!(lacks("npm", Some(sh("echo EINTEGRITY; exit 1"))).is_err());
         assert!(lacks("npm", None).unwrap().is_some());
     }
 

@@ -29,6 +29,8 @@ const USAGE: &str = "unknown verb; usage: cargo xtask <verb>
             example, interop, fuzz
 ";
 
+const PEERS: &str = "run --release --manifest-path benches/peers/Cargo.toml";
+
 fn main() -> ExitCode {
     match run() {
         Ok(()) => ExitCode::SUCCESS,
@@ -47,9 +49,7 @@ fn run() -> shell::Result {
         ["test"] => test(),
         ["arrows"] => arrows::run(),
         ["bench"] => show(&mut cargo("bench -p obo")),
-        ["peers"] => show(&mut cargo(
-            "run --release --manifest-path benches/peers/Cargo.toml",
-        )),
+        ["peers"] => show(&mut cargo(PEERS)),
         ["coverage"] => coverage::write(),
         ["interop"] => interop::run().map(drop),
         ["fuzz", ref words @ ..] => fuzz::run(words),

@@ -32,10 +32,9 @@ pub(crate) fn read(command: &mut Command) -> Result<String> {
 
 fn run(command: &mut Command) -> Result<String> {
     let line = line_of(command);
-    let output = command.stdin(Stdio::inherit()).stderr(Stdio::inherit());
-    let output = output
-        .output()
-        .map_err(|error| format!("`{line}` did not start: {error}"))?;
+    let command = command.stdin(Stdio::inherit()).stderr(Stdio::inherit());
+    let started = command.output();
+    let output = started.map_err(|error| format!("`{line}` did not start: {error}"))?;
     match output.status.success() {
         true => Ok(String::from_utf8(output.stdout)?),
         false => Err(format!("`{line}` failed: {}", output.status).into()),
