@@ -10,11 +10,11 @@ use std::sync::LazyLock;
 use bytes::Bytes;
 use http::{HeaderValue, Request, Response, StatusCode, header};
 use http_body_util::Full;
+use obo::authorization_server::{HttpService, ServerMetadata};
+use obo::bearer::BearerAuth;
 use obo::challenge::ReceivedChallenge;
-use obo::{
-    AuthorizationServer, BearerAuth, BearerAuthLayer, HttpService, ResourceServer, ServerMetadata,
-    TestClock, Validated,
-};
+use obo::time::TestClock;
+use obo::{AuthorizationServer, BearerAuthLayer, Caller, ResourceServer};
 use obo_core::BearerCredentials;
 use tokio::runtime::Runtime;
 use tower::{Layer as _, ServiceExt as _, service_fn};
@@ -32,7 +32,7 @@ static TOKENS: LazyLock<Vec<String>> = LazyLock::new(|| {
 thread_local! {
     static RUNTIME: Runtime = world::paused();
     static LAYER: BearerAuthLayer = BearerAuthLayer::new(server());
-    static ADMITTED: RefCell<Option<Validated>> = const { RefCell::new(None) };
+    static ADMITTED: RefCell<Option<Caller>> = const { RefCell::new(None) };
 }
 
 fn server() -> ResourceServer {

@@ -60,7 +60,7 @@ fn parts(bytes: &[u8]) -> (&[u8], &[u8]) {
     }
 }
 
-fn verdict(token: &str) -> Result<obo_core::Validated, TokenError> {
+fn verdict(token: &str) -> Result<obo_core::Caller, TokenError> {
     let verdict = world::judge(&world::policy(), &world::PUBLISHED, token, world::now());
     if let Err(error) = &verdict {
         let text = format!("{error} {error:?} {}", error.code());

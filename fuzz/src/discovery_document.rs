@@ -1,6 +1,6 @@
 //! Any discovery document: what is taken from it is in it, of the issuer, and an address that secrets may be sent to.
 
-use obo::ServerMetadata;
+use obo::authorization_server::ServerMetadata;
 use serde_json::Value;
 use url::{Host, Url};
 

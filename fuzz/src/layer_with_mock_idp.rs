@@ -8,7 +8,8 @@ use std::convert::Infallible;
 use std::time::Duration;
 
 use http::{Request, Response, header};
-use obo::{AuthorizationServer, BearerAuthLayer, ResourceServer, TestClock, UnixTime};
+use obo::time::{TestClock, UnixTime};
+use obo::{AuthorizationServer, BearerAuthLayer, ResourceServer};
 use tokio::time::Instant;
 use tower::{Layer as _, ServiceExt as _, service_fn};
 
@@ -173,7 +174,7 @@ fn status(
     let request = Request::get("/").header(header::AUTHORIZATION, authorization);
     let request = request.body(()).unwrap();
     let inner = service_fn(|request: Request<()>| {
-        assert!(request.extensions().get::<obo::Validated>().is_some());
+        assert!(request.extensions().get::<obo::Caller>().is_some());
         std::future::ready(Ok::<_, Infallible>(Response::new(())))
     });
     let service = layer.layer(inner);

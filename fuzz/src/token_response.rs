@@ -12,11 +12,13 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{Request, Response, StatusCode, header};
 use http_body_util::Full;
+use obo::authorization_server::{HttpService, ServerMetadata};
+use obo::destination::Target;
 use obo::dialect::{self, Dialect as _, Rfc8693};
-use obo::{
-    AuthorizationServer, Client, ClientSecretBasic, ExchangeRequest, HttpService, IssuedToken,
-    ServerMetadata, Target, TestClock, TokenExchange, TokenSource, Validated,
-};
+use obo::exchange::TokenSource;
+use obo::time::TestClock;
+use obo::token::{ExchangeRequest, IssuedToken};
+use obo::{AuthorizationServer, Caller, Client, ClientSecretBasic, TokenExchange};
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 use tokio::time::Instant;
@@ -31,7 +33,7 @@ const CALLER: f64 = 300.0;
 /// How long the token for the target is valid.
 const ISSUED: u64 = 100;
 
-static CALLER_A: LazyLock<Validated> = LazyLock::new(world::caller);
+static CALLER_A: LazyLock<Caller> = LazyLock::new(world::caller);
 static TOKENS: LazyLock<Vec<String>> = LazyLock::new(|| {
     let jwt = |change: fn(&mut Value)| {
         let mut claims = json!({
@@ -141,7 +143,7 @@ async fn used(response: Response<Bytes>, pause: Duration) {
                 }
             }
             Err(error) => {
-                error.answer();
+                error.response();
                 let shown = format!("{error} {error:?}");
                 assert!(!error.to_string().contains(char::is_control), "{shown}");
                 assert!(TOKENS.iter().all(|token| !shown.contains(&**token)));

@@ -1,8 +1,8 @@
 //! One issuer, one service, and a time that stands still.
 
 use obo_core::{
-    Audience, BearerToken, Issuer, KeySet, Policy, Selection, TokenError, UnixTime, UnverifiedJwt,
-    Validated,
+    Audience, BearerToken, Caller, Issuer, KeySet, Policy, Selection, TokenError, UnixTime,
+    UnverifiedJwt,
 };
 use serde_json::{Value, json};
 use std::sync::LazyLock;
@@ -58,7 +58,7 @@ pub(crate) fn judge(
     keys: &KeySet,
     token: &str,
     now: UnixTime,
-) -> Result<Validated, TokenError> {
+) -> Result<Caller, TokenError> {
     let jwt = UnverifiedJwt::parse(BearerToken::parse(token)?)?;
     match keys.select(jwt.kid(), jwt.algorithm()) {
         Selection::Key(key) => policy.verify(jwt, key, now),
@@ -78,7 +78,7 @@ pub(crate) fn paused() -> Runtime {
 }
 
 /// The caller that a token of [`claims`] makes.
-pub(crate) fn caller() -> Validated {
+pub(crate) fn caller() -> Caller {
     let signer = &signer::ISSUER[0];
     let token = signer.mint(signer.alg, &claims());
     judge(&policy(), &PUBLISHED, &token, now()).unwrap()

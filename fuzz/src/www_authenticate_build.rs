@@ -3,8 +3,9 @@
 use http::HeaderMap;
 use http::header::WWW_AUTHENTICATE;
 use libfuzzer_sys::arbitrary::{self, Arbitrary};
+use obo::Scope;
 use obo::challenge::{BearerError, Challenge, ReceivedChallenge};
-use obo::{ClaimsRequest, Scope};
+use obo::token::ClaimsRequest;
 
 #[derive(Arbitrary, Debug)]
 pub struct Input {

@@ -4,7 +4,7 @@ use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
-use obo_testkit::SigningKey;
+use obo_testkit::TestKey;
 use serde_json::Value;
 
 /// Members of a JSON object in their order, each with the text of its value; a name may stand twice.
@@ -82,7 +82,7 @@ impl Draft {
     }
 
     /// The compact form, signed with ES256 whatever the header says.
-    pub fn sign(&self, key: &SigningKey) -> String {
+    pub fn sign(&self, key: &TestKey) -> String {
         let pem = key.private_pem();
         let base64: String = pem.lines().filter(|l| !l.starts_with('-')).collect();
         let pkcs8 = STANDARD.decode(base64).unwrap();

@@ -15,7 +15,7 @@ use http_body_util::{BodyExt as _, Full};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
-use obo::{BearerAuthLayer, Rejection, RequireLayer, Validated};
+use obo::{BearerAuthLayer, Caller, Rejection, RequireLayer};
 use tokio::net::TcpListener;
 use tonic::server::NamedService;
 use tonic::transport::Server;
@@ -30,7 +30,7 @@ pub const CALL: &str = "/test.Probe/Call";
 pub const MISREAD: &str = "/test.Probe/Misread";
 
 /// The callers of the requests that reached the service.
-type Callers = Arc<Mutex<Vec<Option<Validated>>>>;
+type Callers = Arc<Mutex<Vec<Option<Caller>>>>;
 
 /// Notes who calls and answers with nothing.
 struct Probe<R>(Callers, PhantomData<fn() -> R>);
@@ -55,10 +55,10 @@ impl<B, R: Default> Service<Request<B>> for Probe<R> {
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        let caller = request.extensions().get::<Validated>();
+        let caller = request.extensions().get::<Caller>();
         let reads = caller.is_some_and(|caller| caller.with_claims::<String>().is_some());
         if request.uri().path() == MISREAD && !reads {
-            let answer = Rejection::Misconfigured("no such claims").answer();
+            let answer = Rejection::Misconfigured("no such claims").response();
             return ready(Ok(answer.to_response(request.method(), request.headers())));
         }
         self.0.lock().unwrap().push(caller.cloned());
@@ -181,7 +181,7 @@ impl Servers {
     }
 
     /// Whose requests have reached the service since the last time this was asked.
-    pub fn take_callers(&self) -> Vec<Option<Validated>> {
+    pub fn take_callers(&self) -> Vec<Option<Caller>> {
         std::mem::take(&mut self.callers.lock().unwrap())
     }
 }

@@ -9,7 +9,10 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
-use obo::{ClientConfig, DestinationsConfig, Profile, ResourceServerConfig, dialect};
+use obo::client::ClientConfig;
+use obo::config::ResourceServerConfig;
+use obo::destination::DestinationsConfig;
+use obo::{Profile, dialect};
 
 /// What any of the guides' files may have.
 #[derive(serde::Deserialize)]
@@ -88,7 +91,7 @@ fn every_code_of_a_refusal_is_one() {
         assert!(codes.len() > 5, "{codes:?}");
     }
     let sources = [
-        include_str!("../../crates/obo/src/rejection.rs"),
+        include_str!("../../crates/obo/src/refusal/rejection.rs"),
         include_str!("../../crates/obo-core/src/error.rs"),
     ];
     for code in codes.into_iter().flatten() {

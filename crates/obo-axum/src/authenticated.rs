@@ -1,6 +1,6 @@
 use axum_core::extract::{FromRequestParts, OptionalFromRequestParts};
 use http::request::Parts;
-use obo::{Rejection, Validated, bearer};
+use obo::{Caller, Rejection, bearer};
 
 use crate::Error;
 
@@ -13,7 +13,7 @@ use crate::Error;
 /// Without a caller the request is refused as if the layer had done it; without a layer, with 500, and the log says so.
 /// What the caller may do is for an [`obo::Rule`].
 #[derive(Clone, Debug)]
-pub struct Authenticated<C = ()>(pub Validated<C>);
+pub struct Authenticated<C = ()>(pub Caller<C>);
 
 impl<C, S> FromRequestParts<S> for Authenticated<C>
 where
@@ -46,8 +46,8 @@ where
 pub(crate) fn caller<C: Send + Sync + 'static>(
     parts: &Parts,
     extractor: &'static str,
-) -> Result<Option<Validated<C>>, Error> {
-    let typed = |caller: &Validated| {
+) -> Result<Option<Caller<C>>, Error> {
+    let typed = |caller: &Caller| {
         caller.with_claims().ok_or(Rejection::Misconfigured(
             "a handler asks for claims of a type that the policy does not read; see Policy::claims",
         ))

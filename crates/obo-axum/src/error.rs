@@ -5,13 +5,15 @@ use axum_core::body::Body;
 use axum_core::response::{IntoResponse, Response};
 use http::request::Parts;
 use http::{HeaderMap, Method, StatusCode, header};
-use obo::{Answer, BoxError, CallError, ExchangeError, Rejection};
+use obo::error::BoxError;
+use obo::refusal::RefusalResponse;
+use obo::{CallError, ExchangeError, Rejection};
 
 /// What a handler returns when it refuses a request or fails: `?` makes it of any error, a [`BoxError`] among them, which
 /// is what stacks of tower layers such as timeout and load-shed have.
 ///
 /// Where the error is, or was caused by, a [`Rejection`] or an [`ExchangeError`], the response has the status and the
-/// challenge of its [`Answer`], so that a call that could not be made for a user is told to the caller by its class:
+/// challenge of its [`RefusalResponse`], so that a call that could not be made for a user is told to the caller by its class:
 /// through a [`CallError`] and through the status of a generated tonic client alike. A call that was made and failed is a
 /// plain 502, any other error a plain 500. The body is empty. With the feature `tracing`, on by default,
 /// each response of 5xx is logged with its cause and the causes of that (`request failed`); `Display` and
@@ -48,10 +50,10 @@ impl Error {
     }
 
     /// What the caller is told; `None` means a plain 500 or 502.
-    pub fn answer(&self) -> Option<Answer> {
+    pub fn response(&self) -> Option<RefusalResponse> {
         self.causes().find_map(|error| {
-            let rejection = error.downcast_ref().map(Rejection::answer);
-            rejection.or_else(|| error.downcast_ref().map(ExchangeError::answer))
+            let rejection = error.downcast_ref().map(Rejection::response);
+            rejection.or_else(|| error.downcast_ref().map(ExchangeError::response))
         })
     }
 
@@ -94,7 +96,7 @@ impl<E: Into<BoxError>> From<E> for Error {
 
 impl IntoResponse for Error {
     fn into_response(self) -> Response {
-        let answer = self.answer();
+        let answer = self.response();
         let status = match &answer {
             Some(answer) => answer.status(),
             None => self.status(),

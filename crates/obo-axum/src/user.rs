@@ -1,6 +1,6 @@
 use axum_core::extract::FromRequestParts;
 use http::request::Parts;
-use obo::{Rejection, Rule, Validated};
+use obo::{Caller, Rejection, Rule};
 
 use crate::Error;
 use crate::authenticated::caller;
@@ -9,7 +9,7 @@ use crate::authenticated::caller;
 ///
 /// A service that acts for a user passes: the subject is the user.
 #[derive(Clone, Debug)]
-pub struct User<C = ()>(pub Validated<C>);
+pub struct User<C = ()>(pub Caller<C>);
 
 impl<C, S> FromRequestParts<S> for User<C>
 where

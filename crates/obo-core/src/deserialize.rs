@@ -7,7 +7,10 @@ use std::fmt;
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, Unexpected, Visitor};
 
 use crate::dialect::{self, Rfc8693};
-use crate::{Algorithm, Audience, Issuer, MacAlgorithm, Profile, Resource};
+use crate::jose::crypto::{Algorithm, MacAlgorithm};
+use crate::token::audience::{Audience, Resource};
+use crate::token::issuer::Issuer;
+use crate::validate::profile::Profile;
 
 impl<'de> Deserialize<'de> for Issuer {
     /// A string, or `{ danger_http = "…" }` for one that may be plain `http` on any host.

@@ -188,6 +188,13 @@ pub struct ConfigError {
     problem: String,
 }
 
+impl From<std::convert::Infallible> for ConfigError {
+    /// What needs no parsing makes no mistake.
+    fn from(never: std::convert::Infallible) -> Self {
+        match never {}
+    }
+}
+
 impl ConfigError {
     /// An error of `field`; `problem` says what is wrong and what is expected, and never quotes a secret.
     pub fn new(field: &'static str, problem: impl Into<String>) -> Self {

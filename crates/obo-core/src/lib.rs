@@ -4,77 +4,50 @@
 //! is the `obo` crate, which re-exports what its users need.
 //!
 //! The types carry the proofs. An [`UnverifiedJwt`] shows only its header and its issuer, to route it to a key; a
-//! [`Validated`] is made by a [`Policy`] alone; a [`SubjectToken`] is taken from a `Validated` alone, so a token
+//! [`Caller`] is made by a [`Policy`] alone; a [`SubjectToken`] is taken from a `Caller` alone, so a token
 //! that this service has not validated cannot be offered for exchange (RFC 8693 section 2.1).
 
-mod actor;
-mod audience;
-mod base64url;
-mod cache_key;
 pub mod challenge;
-mod claims;
-mod claims_request;
-mod crypto;
 mod deserialize;
 pub mod dialect;
 mod error;
-mod exchange;
-mod foreign_assertion;
-mod integer;
+mod grant;
 mod introspection;
-mod issued_token;
-mod issuer;
-mod json;
-mod jwk;
-mod jwt;
-mod kind;
-mod media_type;
+mod jose;
 pub mod metadata;
-mod own_audience;
-mod payload;
-mod policy;
-mod profile;
-mod pseudonym;
-mod retry_after;
-mod scope;
-mod seen;
-mod signing;
-mod target;
+mod secret;
 mod time;
 mod token;
-mod token_endpoint;
-mod typed;
-mod unread;
-mod validated;
-mod values;
-#[cfg(test)]
-mod wycheproof;
+mod validate;
+mod wire;
 
-pub use actor::{ActorId, CurrentActor, PriorActors};
-pub use audience::{Audience, Resource};
-pub use cache_key::{CacheKey, CacheKeys};
-pub use claims_request::ClaimsRequest;
-pub use crypto::{Algorithm, MacAlgorithm};
+pub use challenge::claims_request::ClaimsRequest;
 pub use error::{ConfigError, TokenError};
-pub use exchange::{ExchangeRequest, TokenType};
-pub use foreign_assertion::ForeignAssertion;
+pub use grant::cache_key::{CacheKey, CacheKeys};
+pub use grant::issued_token::IssuedToken;
+pub use grant::request::ExchangeRequest;
+pub use grant::target::Target;
+pub use grant::token_endpoint::{ErrorClass, RefusedToken, TokenEndpointError, TokenRequest};
 pub use introspection::{
     IntrospectionAnswer, SignedAnswer, ThinAnswers, TokenDigest, introspection_refusal,
 };
-pub use issued_token::IssuedToken;
-pub use issuer::{Issuer, https_or_loopback};
-pub use json::has_byte_order_mark;
-pub use jwk::{KeySet, KeySetError, Selection, SkippedKey, VerificationKey};
-pub use jwt::{Typ, UnverifiedJwt};
-pub use media_type::{has_media_type, is_json};
-pub use policy::{MAX_LEEWAY, Policy};
-pub use profile::{Mark, Profile, ScopeFrom};
-pub use pseudonym::PseudonymKey;
-pub use retry_after::retry_after;
-pub use scope::Scope;
-pub use signing::{JwsHeader, SigningKey, compact_jws, mac_signature};
-pub use target::Target;
+pub use jose::crypto::{Algorithm, MacAlgorithm};
+pub use jose::jwk::{KeySet, KeySetError, Selection, SkippedKey, VerificationKey};
+pub use jose::signing::{JwsHeader, SigningKey, compact_jws, mac_signature};
+pub use secret::Secret;
 pub use time::UnixTime;
-pub use token::{ActorToken, BearerCredentials, BearerToken, Secret, SubjectToken};
-pub use token_endpoint::{ErrorClass, RefusedToken, TokenEndpointError, TokenRequest};
-pub use validated::{PrincipalKind, Validated};
+pub use token::audience::{Audience, Resource};
+pub use token::bearer::{ActorToken, BearerCredentials, BearerToken, SubjectToken};
+pub use token::foreign_assertion::ForeignAssertion;
+pub use token::issuer::{Issuer, https_or_loopback};
+pub use token::scope::Scope;
+pub use token::token_type::TokenType;
+pub use validate::actor::{ActorId, CurrentActor, PriorActors};
+pub use validate::caller::{Caller, PrincipalKind};
+pub use validate::jwt::{TokenTyp, UnverifiedJwt};
+pub use validate::policy::{MAX_LEEWAY, Policy};
+pub use validate::profile::{ClaimMatcher, Profile, ScopeClaim};
+pub use validate::pseudonym::PseudonymKey;
+pub use wire::json::has_byte_order_mark;
+pub use wire::media_type::{has_media_type, is_json};
+pub use wire::retry_after::retry_after;

@@ -3,8 +3,9 @@
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::issuer::absolute;
-use crate::{ConfigError, Issuer, https_or_loopback, json};
+use crate::error::ConfigError;
+use crate::token::issuer::{Issuer, absolute, https_or_loopback};
+use crate::wire::json;
 
 /// Where the authorization server keeps what this project needs.
 ///

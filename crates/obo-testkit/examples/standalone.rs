@@ -6,7 +6,7 @@
 
 use std::io;
 
-use obo_testkit::{Alg, AuthorizationServer, SigningKey};
+use obo_testkit::{TestAlg, TestIdp, TestKey};
 use serde_json::{Value, json};
 
 const SECRET: &str = "the secret of service-a: 100% + more/&=?";
@@ -18,9 +18,9 @@ const OLD: &str = "service-o";
 #[tokio::main]
 async fn main() {
     // An issuer with a path is where clients mistake the places of discovery.
-    let idp = AuthorizationServer::builder().issuer_path("/realms/corp");
+    let idp = TestIdp::builder().issuer_path("/realms/corp");
     let idp = idp.start().await;
-    let key = SigningKey::generate(Alg::Es256);
+    let key = TestKey::generate(TestAlg::Es256);
     for id in ["service-a", ODD, OLD] {
         let client = idp.client(id).secret(SECRET).jwk(key.public_jwk("key-1"));
         client
@@ -49,9 +49,9 @@ async fn main() {
 }
 
 /// One token per algorithm, and one of before and after a rotation each.
-fn minted(idp: &AuthorizationServer) -> Value {
+fn minted(idp: &TestIdp) -> Value {
     let token = || idp.user("alice").audience("service-b").scope("b:read");
-    let mut minted = Vec::from(Alg::ALL.map(|alg| (alg.as_str(), token().alg(alg))));
+    let mut minted = Vec::from(TestAlg::ALL.map(|alg| (alg.as_str(), token().alg(alg))));
     minted.push(("of several audiences", token().audience("service-c")));
     minted.push(("with an actor", token().actor("service-a")));
     let before = ("before rotation", token().mint());
@@ -61,14 +61,14 @@ fn minted(idp: &AuthorizationServer) -> Value {
     minted.chain([before, after]).collect()
 }
 
-fn forged(idp: &AuthorizationServer) -> Value {
+fn forged(idp: &TestIdp) -> Value {
     let token = || idp.user("alice").audience("service-b");
     json!({
         "expired": token().expires_in(-60).issued_at(-120).mint(),
         "not valid yet": token().not_before(600).mint(),
         "of another issuer": token().issuer("https://elsewhere.example").mint(),
         "for another audience": idp.user("alice").audience("service-c").mint(),
-        "of an unknown key": token().sign_with(&SigningKey::generate(Alg::Rs256)).mint(),
+        "of an unknown key": token().sign_with(&TestKey::generate(TestAlg::Rs256)).mint(),
         "unsigned": token().header("alg", "none").mint(),
         "without subject": token().without("sub").mint(),
         "without client": token().without("client_id").mint(),

@@ -1,6 +1,6 @@
 /// A signature algorithm of RFC 7518 §3.1 or RFC 8037 that the server can sign with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Alg {
+pub enum TestAlg {
     /// RSASSA-PKCS1-v1_5 with SHA-256, the default: RFC 9068 §2.1 asks everyone to support it.
     Rs256,
     /// RSASSA-PKCS1-v1_5 with SHA-384.
@@ -21,7 +21,7 @@ pub enum Alg {
     EdDsa,
 }
 
-impl Alg {
+impl TestAlg {
     /// Every algorithm, in the order the metadata names them.
     pub const ALL: [Self; 9] = [
         Self::Rs256,

@@ -2,20 +2,20 @@ use std::sync::Arc;
 
 use crate::listener::Listener;
 use crate::state::State;
-use crate::{Alg, AuthorizationServer};
+use crate::{TestAlg, TestIdp};
 
 /// Options to set before the server starts.
 #[derive(Clone, Debug)]
 pub struct Builder {
     issuer_path: String,
-    signing: Alg,
+    signing: TestAlg,
 }
 
 impl Builder {
     pub(crate) fn new() -> Self {
         Self {
             issuer_path: String::new(),
-            signing: Alg::Rs256,
+            signing: TestAlg::Rs256,
         }
     }
 
@@ -34,7 +34,7 @@ impl Builder {
     }
 
     /// Signs with this algorithm unless a token asks for another; the default is RS256.
-    pub fn signing(mut self, alg: Alg) -> Self {
+    pub fn signing(mut self, alg: TestAlg) -> Self {
         self.signing = alg;
         self
     }
@@ -42,10 +42,10 @@ impl Builder {
     /// Binds a loopback port, makes the keys and returns once the server is listening.
     ///
     /// Asynchronous because the server runs on the tokio runtime that awaits this.
-    pub async fn start(self) -> AuthorizationServer {
+    pub async fn start(self) -> TestIdp {
         let listener = Listener::bind();
         let issuer = format!("http://{}{}", listener.addr(), self.issuer_path);
         let state = Arc::new(State::new(issuer, self.issuer_path, self.signing));
-        AuthorizationServer::serve(state, listener)
+        TestIdp::serve(state, listener)
     }
 }

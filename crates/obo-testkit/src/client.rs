@@ -11,7 +11,7 @@ use crate::state::State;
 ///
 /// Nothing is allowed that was not said: no exchange target, no audience, no way to authenticate.
 #[derive(Clone)]
-pub struct Client {
+pub struct TestClient {
     state: Arc<State>,
     id: String,
 }
@@ -33,7 +33,7 @@ pub(crate) struct Registration {
     scopes: BTreeMap<String, BTreeSet<String>>,
 }
 
-impl Client {
+impl TestClient {
     pub(crate) fn register(state: Arc<State>, id: &str) -> Self {
         let client = Self {
             state,
@@ -146,9 +146,9 @@ impl Client {
     }
 }
 
-impl fmt::Debug for Client {
+impl fmt::Debug for TestClient {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Client")
+        f.debug_struct("TestClient")
             .field("id", &self.id)
             .finish_non_exhaustive()
     }

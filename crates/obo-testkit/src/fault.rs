@@ -51,7 +51,7 @@ pub enum Fault {
     RetryAfter(u16, String),
     /// Names another issuer in the metadata documents.
     WrongIssuer,
-    /// Holds the request back until [`heal`](crate::AuthorizationServer::heal), then answers as usual.
+    /// Holds the request back until [`heal`](crate::TestIdp::heal), then answers as usual.
     Hang,
     /// Overwrites members of a successful JSON answer; `null` removes the member.
     Merge(Value),

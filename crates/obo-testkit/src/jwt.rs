@@ -5,11 +5,11 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Map, Value};
 
 use crate::public_key::PublicKey;
-use crate::{Alg, SigningKey};
+use crate::{TestAlg, TestKey};
 
 pub(crate) type Object = Map<String, Value>;
 
-pub(crate) fn encode(header: &Object, claims: &Object, key: &SigningKey) -> String {
+pub(crate) fn encode(header: &Object, claims: &Object, key: &TestKey) -> String {
     let part = |object: &Object| URL_SAFE_NO_PAD.encode(Value::Object(object.clone()).to_string());
     let message = format!("{}.{}", part(header), part(claims));
     let signature = URL_SAFE_NO_PAD.encode(key.sign(message.as_bytes()));
@@ -21,7 +21,7 @@ pub(crate) struct Jwt<'a> {
     pub(crate) header: Object,
     pub(crate) claims: Object,
     /// The signature algorithm; nothing for a MAC, or one that nobody here knows.
-    pub(crate) alg: Option<Alg>,
+    pub(crate) alg: Option<TestAlg>,
     pub(crate) message: &'a str,
     pub(crate) signature: Vec<u8>,
 }
@@ -34,7 +34,7 @@ impl<'a> Jwt<'a> {
         if header.contains_key("crit") || header.get("typ").is_some_and(|typ| !typ.is_string()) {
             return None;
         }
-        let alg = Alg::parse(header.get("alg")?.as_str()?);
+        let alg = TestAlg::parse(header.get("alg")?.as_str()?);
         let signature = URL_SAFE_NO_PAD.decode(signature).ok()?;
         Some(Self {
             claims: object(claims)?,

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::jwt::Jwt;
 use crate::public_key::PublicKey;
-use crate::{Alg, SigningKey, random};
+use crate::{TestAlg, TestKey, random};
 
 pub(crate) struct KeySet {
     keys: Vec<ServerKey>,
@@ -16,33 +16,33 @@ pub(crate) struct KeySet {
 #[derive(Clone)]
 pub(crate) struct ServerKey {
     pub(crate) kid: String,
-    pub(crate) key: SigningKey,
+    pub(crate) key: TestKey,
     published: bool,
 }
 
 impl KeySet {
     /// One RSA, one EC and one Ed25519 key, and one for `default` if that is none of them.
-    pub(crate) fn new(default: Alg) -> Self {
+    pub(crate) fn new(default: TestAlg) -> Self {
         let mut keys = Self {
             keys: Vec::new(),
             extra: Vec::new(),
             body: None,
         };
-        for alg in [Alg::Rs256, Alg::Es256, Alg::EdDsa, default] {
+        for alg in [TestAlg::Rs256, TestAlg::Es256, TestAlg::EdDsa, default] {
             keys.current(alg);
         }
         keys
     }
 
     /// The newest key of this algorithm, made and published if there is none.
-    pub(crate) fn current(&mut self, alg: Alg) -> ServerKey {
+    pub(crate) fn current(&mut self, alg: TestAlg) -> ServerKey {
         match self.keys.iter().rev().find(|key| key.key.alg() == alg) {
             Some(key) => key.clone(),
             None => self.add(alg),
         }
     }
 
-    pub(crate) fn add(&mut self, alg: Alg) -> ServerKey {
+    pub(crate) fn add(&mut self, alg: TestAlg) -> ServerKey {
         let kid = format!(
             "{}-{}",
             alg.as_str().to_ascii_lowercase(),
@@ -50,7 +50,7 @@ impl KeySet {
         );
         let key = ServerKey {
             kid,
-            key: SigningKey::generate(alg),
+            key: TestKey::generate(alg),
             published: true,
         };
         self.keys.push(key.clone());

@@ -7,9 +7,9 @@
 //! ```
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() {
-//! use obo_testkit::AuthorizationServer;
+//! use obo_testkit::TestIdp;
 //!
-//! let idp = AuthorizationServer::start().await;
+//! let idp = TestIdp::start().await;
 //! idp.client("service-a").secret("s3cret").may_exchange_to("service-b");
 //!
 //! // What ServiceA receives, and may now exchange for a token to ServiceB.
@@ -27,12 +27,12 @@
 //!   leaves room. Clients authenticate by `client_secret_basic`, `client_secret_post`,
 //!   `client_secret_jwt`, `private_key_jwt`, or an assertion of the platform they run on.
 //! - **Opaque tokens:** [`TokenBuilder::mint_opaque`], an introspection endpoint (RFC 7662) with signed answers where they are
-//!   asked for (RFC 9701), [`AuthorizationServer::revoke`].
+//!   asked for (RFC 9701), [`TestIdp::revoke`].
 //! - **Attacks:** [`TokenBuilder`] sets, bends or leaves out any claim and header, and signs with any
-//!   [`SigningKey`].
-//! - **Faults:** [`AuthorizationServer::fault`] makes an endpoint slow, broken or dishonest;
-//!   [`AuthorizationServer::stop`] takes the server down.
-//! - **Evidence:** [`AuthorizationServer::requests`] is what was asked, in order.
+//!   [`TestKey`].
+//! - **Faults:** [`TestIdp::fault`] makes an endpoint slow, broken or dishonest;
+//!   [`TestIdp::stop`] takes the server down.
+//! - **Evidence:** [`TestIdp::requests`] is what was asked, in order.
 //!
 //! The kit shares no code with the crates it tests: it writes its own JSON and signs by itself, so
 //! that a bug in an encoder cannot cancel itself out.
@@ -76,11 +76,11 @@ mod token_builder;
 mod token_endpoint;
 mod token_exchange;
 
-pub use alg::Alg;
+pub use alg::TestAlg;
 pub use builder::Builder;
-pub use client::Client;
+pub use client::TestClient;
 pub use fault::{Endpoint, Fault};
 pub use recorded::Recorded;
-pub use server::AuthorizationServer;
-pub use signing_key::SigningKey;
+pub use server::TestIdp;
+pub use signing_key::TestKey;
 pub use token_builder::TokenBuilder;

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::Alg;
+use crate::TestAlg;
 use crate::client_assertion::MACS;
 use crate::state::State;
 use crate::token_endpoint::GRANT_TYPES;
@@ -12,7 +12,7 @@ use crate::token_endpoint::GRANT_TYPES;
 /// RFC 8414 section 2 requires `response_types_supported`, and section 3.2 has no empty arrays. There is no authorization
 /// endpoint, so the one value is `none`, which is registered for responses without a code or a token.
 pub(crate) fn document(state: &State) -> Value {
-    let assertion_algs = [&Alg::names()[..], &MACS].concat();
+    let assertion_algs = [&TestAlg::names()[..], &MACS].concat();
     json!({
         "issuer": state.issuer,
         "token_endpoint": state.token_endpoint(),
@@ -22,7 +22,7 @@ pub(crate) fn document(state: &State) -> Value {
         "grant_types_supported": GRANT_TYPES,
         "token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post", "client_secret_jwt", "private_key_jwt"],
         "token_endpoint_auth_signing_alg_values_supported": assertion_algs,
-        "id_token_signing_alg_values_supported": Alg::names(),
+        "id_token_signing_alg_values_supported": TestAlg::names(),
         "subject_types_supported": ["public"],
         "service_documentation": "https://docs.rs/obo-testkit",
         "obo_testkit": "obo-testkit, never for production",

@@ -5,13 +5,13 @@ use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use serde_json::Value;
 
-use crate::Alg;
+use crate::TestAlg;
 
 #[derive(Clone)]
 pub(crate) struct PublicKey {
     kid: Option<String>,
     /// The one algorithm a JWK names, if it names one.
-    alg: Option<Alg>,
+    alg: Option<TestAlg>,
     /// SubjectPublicKeyInfo, RSAPublicKey, SEC 1 point or raw Ed25519 key: aws-lc-rs takes them all,
     /// and refuses one that is not of the algorithm's type.
     bytes: Vec<u8>,
@@ -43,7 +43,7 @@ impl PublicKey {
             _ => return None,
         };
         let alg = match text("alg") {
-            Some(name) => Some(Alg::parse(name)?),
+            Some(name) => Some(TestAlg::parse(name)?),
             None => None,
         };
         Some(Self {
@@ -61,7 +61,7 @@ impl PublicKey {
         }
     }
 
-    pub(crate) fn verify(&self, alg: Alg, message: &[u8], signature: &[u8]) -> bool {
+    pub(crate) fn verify(&self, alg: TestAlg, message: &[u8], signature: &[u8]) -> bool {
         self.alg.is_none_or(|own| own == alg)
             && UnparsedPublicKey::new(verification(alg), &self.bytes)
                 .verify(message, signature)
@@ -69,17 +69,17 @@ impl PublicKey {
     }
 }
 
-fn verification(alg: Alg) -> &'static dyn VerificationAlgorithm {
+fn verification(alg: TestAlg) -> &'static dyn VerificationAlgorithm {
     match alg {
-        Alg::Rs256 => &signature::RSA_PKCS1_2048_8192_SHA256,
-        Alg::Rs384 => &signature::RSA_PKCS1_2048_8192_SHA384,
-        Alg::Rs512 => &signature::RSA_PKCS1_2048_8192_SHA512,
-        Alg::Ps256 => &signature::RSA_PSS_2048_8192_SHA256,
-        Alg::Ps384 => &signature::RSA_PSS_2048_8192_SHA384,
-        Alg::Ps512 => &signature::RSA_PSS_2048_8192_SHA512,
-        Alg::Es256 => &signature::ECDSA_P256_SHA256_FIXED,
-        Alg::Es384 => &signature::ECDSA_P384_SHA384_FIXED,
-        Alg::EdDsa => &signature::ED25519,
+        TestAlg::Rs256 => &signature::RSA_PKCS1_2048_8192_SHA256,
+        TestAlg::Rs384 => &signature::RSA_PKCS1_2048_8192_SHA384,
+        TestAlg::Rs512 => &signature::RSA_PKCS1_2048_8192_SHA512,
+        TestAlg::Ps256 => &signature::RSA_PSS_2048_8192_SHA256,
+        TestAlg::Ps384 => &signature::RSA_PSS_2048_8192_SHA384,
+        TestAlg::Ps512 => &signature::RSA_PSS_2048_8192_SHA512,
+        TestAlg::Es256 => &signature::ECDSA_P256_SHA256_FIXED,
+        TestAlg::Es384 => &signature::ECDSA_P384_SHA384_FIXED,
+        TestAlg::EdDsa => &signature::ED25519,
     }
 }
 

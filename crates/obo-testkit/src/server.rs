@@ -6,17 +6,17 @@ use serde_json::Value;
 use crate::listener::Listener;
 use crate::router::router;
 use crate::state::State;
-use crate::{Builder, Client, Endpoint, Fault, Recorded, TokenBuilder};
+use crate::{Builder, Endpoint, Fault, Recorded, TestClient, TokenBuilder};
 
 /// A running authorization server on a loopback port; stops when the last clone is dropped.
 #[derive(Clone)]
-pub struct AuthorizationServer {
+pub struct TestIdp {
     state: Arc<State>,
     listener: Arc<Listener>,
 }
 
 /// Starting, stopping, and where things are.
-impl AuthorizationServer {
+impl TestIdp {
     /// Starts a server with the defaults: no issuer path, RS256.
     pub async fn start() -> Self {
         Self::builder().start().await
@@ -89,7 +89,7 @@ impl AuthorizationServer {
 }
 
 /// Tokens and clients.
-impl AuthorizationServer {
+impl TestIdp {
     /// An access token for a user, requested by the client `test-app`.
     pub fn user(&self, sub: &str) -> TokenBuilder {
         TokenBuilder::access_token(Arc::clone(&self.state), sub, "test-app")
@@ -111,13 +111,13 @@ impl AuthorizationServer {
     }
 
     /// Registers a confidential client, or returns to one registered before.
-    pub fn client(&self, client_id: &str) -> Client {
-        Client::register(Arc::clone(&self.state), client_id)
+    pub fn client(&self, client_id: &str) -> TestClient {
+        TestClient::register(Arc::clone(&self.state), client_id)
     }
 }
 
 /// Keys.
-impl AuthorizationServer {
+impl TestIdp {
     /// Makes and publishes a new key of the default algorithm and signs with it from now on; its `kid`.
     ///
     /// Old keys stay published.
@@ -152,7 +152,7 @@ impl AuthorizationServer {
 }
 
 /// Misbehaviour.
-impl AuthorizationServer {
+impl TestIdp {
     /// Makes an endpoint misbehave until [`heal`](Self::heal); several faults add up.
     pub fn fault(&self, endpoint: Endpoint, fault: Fault) {
         self.state.faults().stand(endpoint, fault);
@@ -185,7 +185,7 @@ impl AuthorizationServer {
 }
 
 /// What was asked.
-impl AuthorizationServer {
+impl TestIdp {
     /// Every request so far, in order of arrival.
     pub fn requests(&self) -> Vec<Recorded> {
         self.state.requests().clone()
@@ -237,9 +237,9 @@ impl AuthorizationServer {
     }
 }
 
-impl fmt::Debug for AuthorizationServer {
+impl fmt::Debug for TestIdp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("AuthorizationServer")
+        f.debug_struct("TestIdp")
             .field("issuer", &self.state.issuer)
             .finish_non_exhaustive()
     }

@@ -11,7 +11,7 @@ use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
 
-use crate::Alg;
+use crate::TestAlg;
 use crate::rsa_lease::RsaLease;
 
 /// A private key and the algorithm it signs with.
@@ -19,8 +19,8 @@ use crate::rsa_lease::RsaLease;
 /// The server makes its own; make one yourself for a client that uses `private_key_jwt`, or to
 /// forge a token with a key the server has never published.
 #[derive(Clone)]
-pub struct SigningKey {
-    alg: Alg,
+pub struct TestKey {
+    alg: TestAlg,
     pair: Arc<Pair>,
 }
 
@@ -30,15 +30,15 @@ enum Pair {
     Ed25519(Ed25519KeyPair),
 }
 
-impl SigningKey {
+impl TestKey {
     /// Makes a new key: 2048 bits for RSA, the algorithm's curve otherwise.
     ///
     /// No other key alive in this process is equal to it.
-    pub fn generate(alg: Alg) -> Self {
+    pub fn generate(alg: TestAlg) -> Self {
         let pair = match alg {
-            Alg::Es256 => Pair::Ec(ec(&ECDSA_P256_SHA256_FIXED_SIGNING)),
-            Alg::Es384 => Pair::Ec(ec(&ECDSA_P384_SHA384_FIXED_SIGNING)),
-            Alg::EdDsa => {
+            TestAlg::Es256 => Pair::Ec(ec(&ECDSA_P256_SHA256_FIXED_SIGNING)),
+            TestAlg::Es384 => Pair::Ec(ec(&ECDSA_P384_SHA384_FIXED_SIGNING)),
+            TestAlg::EdDsa => {
                 Pair::Ed25519(Ed25519KeyPair::generate().expect("Ed25519 key generation"))
             }
             _ => Pair::Rsa(RsaLease::take()),
@@ -50,7 +50,7 @@ impl SigningKey {
     }
 
     /// The algorithm this key signs with.
-    pub fn alg(&self) -> Alg {
+    pub fn alg(&self) -> TestAlg {
         self.alg
     }
 
@@ -65,7 +65,7 @@ impl SigningKey {
                 // SEC 1 uncompressed point: 0x04, x, y.
                 let point = &pair.public_key().as_ref()[1..];
                 let (x, y) = point.split_at(point.len() / 2);
-                let crv = if self.alg == Alg::Es256 {
+                let crv = if self.alg == TestAlg::Es256 {
                     "P-256"
                 } else {
                     "P-384"
@@ -126,7 +126,7 @@ impl SigningKey {
         pem("PRIVATE KEY", &der)
     }
 
-    /// The public key as SubjectPublicKeyInfo in PEM, for [`Client::public_key_pem`](crate::Client::public_key_pem).
+    /// The public key as SubjectPublicKeyInfo in PEM, for [`TestClient::public_key_pem`](crate::TestClient::public_key_pem).
     pub fn public_pem(&self) -> String {
         let der = match &*self.pair {
             Pair::Rsa(pair) => pair.public_key().as_der(),
@@ -158,9 +158,9 @@ impl SigningKey {
     }
 }
 
-impl fmt::Debug for SigningKey {
+impl fmt::Debug for TestKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SigningKey")
+        f.debug_struct("TestKey")
             .field("alg", &self.alg)
             .finish_non_exhaustive()
     }
@@ -170,15 +170,17 @@ fn ec(alg: &'static signature::EcdsaSigningAlgorithm) -> EcdsaKeyPair {
     EcdsaKeyPair::generate(alg).expect("EC key generation")
 }
 
-fn rsa_encoding(alg: Alg) -> &'static dyn RsaEncoding {
+fn rsa_encoding(alg: TestAlg) -> &'static dyn RsaEncoding {
     match alg {
-        Alg::Rs256 => &signature::RSA_PKCS1_SHA256,
-        Alg::Rs384 => &signature::RSA_PKCS1_SHA384,
-        Alg::Rs512 => &signature::RSA_PKCS1_SHA512,
-        Alg::Ps256 => &signature::RSA_PSS_SHA256,
-        Alg::Ps384 => &signature::RSA_PSS_SHA384,
-        Alg::Ps512 => &signature::RSA_PSS_SHA512,
-        Alg::Es256 | Alg::Es384 | Alg::EdDsa => panic!("{} is not an RSA algorithm", alg.as_str()),
+        TestAlg::Rs256 => &signature::RSA_PKCS1_SHA256,
+        TestAlg::Rs384 => &signature::RSA_PKCS1_SHA384,
+        TestAlg::Rs512 => &signature::RSA_PKCS1_SHA512,
+        TestAlg::Ps256 => &signature::RSA_PSS_SHA256,
+        TestAlg::Ps384 => &signature::RSA_PSS_SHA384,
+        TestAlg::Ps512 => &signature::RSA_PSS_SHA512,
+        TestAlg::Es256 | TestAlg::Es384 | TestAlg::EdDsa => {
+            panic!("{} is not an RSA algorithm", alg.as_str())
+        }
     }
 }
 

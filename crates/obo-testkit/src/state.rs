@@ -11,13 +11,13 @@ use crate::client::Registration;
 use crate::fault::Faults;
 use crate::key_set::KeySet;
 use crate::opaque::Tokens;
-use crate::{Alg, Recorded};
+use crate::{Recorded, TestAlg};
 
 pub(crate) struct State {
     pub(crate) issuer: String,
     /// The issuer's path, empty or starting with a slash.
     pub(crate) path: String,
-    pub(crate) signing: Alg,
+    pub(crate) signing: TestAlg,
     keys: Mutex<KeySet>,
     clients: Mutex<BTreeMap<String, Registration>>,
     /// Expiry by client and `jti` of every assertion accepted so far.
@@ -36,7 +36,7 @@ pub(crate) struct State {
 }
 
 impl State {
-    pub(crate) fn new(issuer: String, path: String, signing: Alg) -> Self {
+    pub(crate) fn new(issuer: String, path: String, signing: TestAlg) -> Self {
         Self {
             issuer,
             path,

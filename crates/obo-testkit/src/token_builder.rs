@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::jwt::{self, Object};
 use crate::state::State;
-use crate::{Alg, SigningKey, random};
+use crate::{TestAlg, TestKey, random};
 
 /// A token in the making: complete by default, wrong only where asked to be.
 ///
@@ -25,8 +25,8 @@ pub struct TokenBuilder {
     jti: bool,
     /// Claims set (or, with nothing, removed) by name, last one wins.
     edits: Vec<(String, Option<Value>)>,
-    alg: Option<Alg>,
-    foreign: Option<SigningKey>,
+    alg: Option<TestAlg>,
+    foreign: Option<TestKey>,
     /// Header members set (or, with nothing, removed) by name, last one wins.
     header_edits: Vec<(String, Option<Value>)>,
 }
@@ -189,13 +189,13 @@ impl TokenBuilder {
     }
 
     /// Signs with the server's key for this algorithm, which is made and published if there is none.
-    pub fn alg(mut self, alg: Alg) -> Self {
+    pub fn alg(mut self, alg: TestAlg) -> Self {
         self.alg = Some(alg);
         self
     }
 
     /// Signs with a key that is not the server's; `kid` goes on naming the server's.
-    pub fn sign_with(mut self, key: &SigningKey) -> Self {
+    pub fn sign_with(mut self, key: &TestKey) -> Self {
         self.foreign = Some(key.clone());
         self
     }
@@ -207,7 +207,7 @@ impl TokenBuilder {
 
     /// Signs the token: the compact form that goes after `Bearer`.
     pub fn mint(&self) -> String {
-        let foreign_alg = self.foreign.as_ref().map(SigningKey::alg);
+        let foreign_alg = self.foreign.as_ref().map(TestKey::alg);
         let alg = self.alg.or(foreign_alg).unwrap_or(self.state.signing);
         let own = self.state.keys().current(alg);
         let key = self.foreign.as_ref().unwrap_or(&own.key);

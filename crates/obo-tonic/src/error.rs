@@ -2,7 +2,8 @@ use std::error::Error as StdError;
 use std::fmt;
 use std::sync::Arc;
 
-use obo::{BoxError, CallError, ExchangeError, Rejection};
+use obo::error::BoxError;
+use obo::{CallError, ExchangeError, Rejection};
 use tonic::{Code, Status};
 
 use crate::status::{not_called, status};
@@ -12,7 +13,7 @@ use crate::status::{not_called, status};
 /// A method returns a [`Status`], which `?` cannot make of other crates' errors. So let a function return this one:
 ///
 /// ```
-/// use obo::{Rule, TokenExchange, Validated};
+/// use obo::{Rule, TokenExchange, Caller};
 /// use tonic::{Request, Response, Status};
 ///
 /// # struct Stock { rule: Rule, exchange: TokenExchange }
@@ -23,7 +24,7 @@ use crate::status::{not_called, status};
 ///     Ok(Response::new(()))
 /// }
 ///
-/// async fn ask(&self, caller: &Validated) -> Result<(), obo_tonic::Error> {
+/// async fn ask(&self, caller: &Caller) -> Result<(), obo_tonic::Error> {
 ///     self.rule.check(caller)?;
 ///     let token = self.exchange.token(caller, obo::Audience::new("service-b")?).await?;
 ///     # let _ = token;
@@ -80,7 +81,7 @@ pub fn into_status(error: impl Into<BoxError>) -> Status {
     };
     let told = causes(&*error).find_map(|cause| {
         let rejection = cause.downcast_ref::<Rejection>();
-        let rejection = rejection.map(|rejection| status(&rejection.answer()));
+        let rejection = rejection.map(|rejection| status(&rejection.response()));
         let exchange = || {
             cause
                 .downcast_ref::<ExchangeError>()

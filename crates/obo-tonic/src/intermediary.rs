@@ -2,7 +2,7 @@
 //! <https://github.com/grpc/grpc/blob/master/doc/http-grpc-status-mapping.md>.
 
 use http::{HeaderMap, Response, StatusCode, header};
-use obo::GrpcKind;
+use obo::refusal::GrpcKind;
 use tonic::{Code, Status};
 
 /// The response, or the status of an answer by a proxy or a load balancer (GR-07).

@@ -4,8 +4,9 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use http::{Request, Response};
+use obo::error::BoxError;
 use obo::on_behalf_of::{Replay, ResponseBody};
-use obo::{BoxError, CallError, Validated};
+use obo::{CallError, Caller};
 use pin_project_lite::pin_project;
 use tonic::Status;
 use tonic::body::Body;
@@ -27,14 +28,14 @@ const MOST_REPLAYED: usize = 64 * 1024;
 pub struct OnBehalfOf<S>(obo::OnBehalfOf<S, Replay<Body>>);
 
 impl<S> OnBehalfOf<S> {
-    /// Around a channel in an [`obo::OnBehalfOfLayer`].
+    /// Around a channel in an [`obo::on_behalf_of::OnBehalfOfLayer`].
     pub fn new(service: obo::OnBehalfOf<S>) -> Self {
         Self(service.replay(Replay::never()))
     }
 
     /// This channel for calls on behalf of `caller`.
     #[must_use]
-    pub fn on_behalf_of<C>(&self, caller: &Validated<C>) -> Self
+    pub fn on_behalf_of<C>(&self, caller: &Caller<C>) -> Self
     where
         S: Clone,
     {
@@ -119,13 +120,13 @@ impl<F> fmt::Debug for ResponseFuture<F> {
 /// Carries a caller into the extensions of outgoing calls, where an [`OnBehalfOf`] without one of its own finds it.
 ///
 /// `StockClient::with_interceptor(stock, obo_tonic::carry(&caller))`
-pub fn carry<C>(caller: &Validated<C>) -> CallerInterceptor {
+pub fn carry<C>(caller: &Caller<C>) -> CallerInterceptor {
     CallerInterceptor(caller.untyped())
 }
 
 /// The interceptor that [`carry`] makes.
 #[derive(Clone, Debug)]
-pub struct CallerInterceptor(Validated);
+pub struct CallerInterceptor(Caller);
 
 impl Interceptor for CallerInterceptor {
     fn call(&mut self, mut request: tonic::Request<()>) -> Result<tonic::Request<()>, Status> {

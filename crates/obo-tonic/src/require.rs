@@ -23,7 +23,7 @@ impl Interceptor for RequireInterceptor {
         let caller = bearer::caller(request.extensions(), "obo_tonic::require");
         match caller.and_then(|caller| self.0.check(caller)) {
             Ok(()) => Ok(request),
-            Err(rejection) => Err(status(&rejection.answer())),
+            Err(rejection) => Err(status(&rejection.response())),
         }
     }
 }

@@ -2,16 +2,17 @@ use std::error::Error as _;
 use std::sync::Arc;
 
 use http::Extensions;
-use obo::{Answer, ExchangeError, Rejection};
+use obo::refusal::RefusalResponse;
+use obo::{ExchangeError, Rejection};
 use tonic::metadata::{MetadataMap, MetadataValue};
 use tonic::{Code, Status};
 
 /// A refusal as a gRPC status, with the challenge in its metadata (`www-authenticate`) and a `google.rpc.ErrorInfo` in its
-/// [details](Answer::grpc_details).
+/// [details](RefusalResponse::grpc_details).
 ///
 /// Its source is the [`Rejection`], which the [`BearerAuthLayer`](obo::BearerAuthLayer) around tells to the audit trail
 /// when a method or an interceptor returns it.
-pub fn status(answer: &Answer) -> Status {
+pub fn status(answer: &RefusalResponse) -> Status {
     let mut metadata = MetadataMap::new();
     let challenge = answer
         .challenge()
@@ -48,7 +49,7 @@ pub fn exchange_error(status: &Status) -> Option<&ExchangeError> {
 
 /// The status of a call that was not made; it keeps the error as its source.
 pub(crate) fn not_called(error: ExchangeError) -> Status {
-    let mut status = status(&error.answer());
+    let mut status = status(&error.response());
     status.set_source(Arc::new(error));
     status
 }

@@ -3,7 +3,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use crate::UnixTime;
+use obo_core::UnixTime;
 
 /// The wall clock that tokens are judged by: the system's, or a [`TestClock`]'s.
 ///

@@ -2,7 +2,7 @@
 //! for the token going out, so that the service called knows the user *and* the service that calls for them.
 //!
 //! - **Inbound:** a [`BearerAuthLayer`] around any HTTP or gRPC service admits requests with an access token that a
-//!   [`ResourceServer`] accepts, and puts a [`Validated`] into their extensions. [`Rule`]s say who may do what.
+//!   [`ResourceServer`] accepts, and puts a [`Caller`] into their extensions. [`Rule`]s say who may do what.
 //! - **Outbound:** a [`TokenExchange`] trades the caller's token for one addressed to a [`Destination`] (RFC 8693); the
 //!   [`OnBehalfOf`] service puts it on each request of the client it wraps.
 //!
@@ -11,74 +11,115 @@
 //!
 //! `obo-axum` and `obo-tonic` have the extractors and accessors; `obo-testkit` is an authorization server for tests.
 
-mod answer;
-pub mod app_only;
-mod authorization_server;
-pub mod bearer;
-mod client_auth;
+mod box_error;
 mod clock;
-mod config;
-mod destination;
-mod error;
-mod error_info;
-mod exact_path;
-pub mod exchange;
-pub mod expiry;
-mod flight;
-mod grpc;
-mod http;
-mod introspection;
-mod jwks;
+mod idp;
+mod inbound;
 mod observe;
-pub mod on_behalf_of;
-mod path_table;
-mod protected_resource;
+mod outbound;
+pub mod path;
 mod random;
-mod rejection;
-pub mod require;
-mod resource_server;
-mod verified_tokens;
+pub mod refusal;
 
-#[doc(no_inline)]
-pub use obo_core::metadata::ServerMetadata;
 #[doc(no_inline)]
 pub use obo_core::{
-    ActorId, ActorToken, Algorithm, Audience, CacheKey, CacheKeys, ClaimsRequest, ConfigError,
-    CurrentActor, ErrorClass, ExchangeRequest, IssuedToken, Issuer, MAX_LEEWAY, MacAlgorithm, Mark,
-    Policy, PrincipalKind, PriorActors, Profile, PseudonymKey, Resource, Scope, ScopeFrom, Secret,
-    SigningKey, SubjectToken, Target, TokenEndpointError, TokenError, TokenRequest, TokenType, Typ,
-    UnixTime, Validated, challenge, dialect,
-};
-pub(crate) use obo_core::{
-    BearerCredentials, BearerToken, ForeignAssertion, JwsHeader, KeySet, RefusedToken, Selection,
-    UnverifiedJwt, VerificationKey, compact_jws, has_byte_order_mark, https_or_loopback,
-    mac_signature, retry_after,
+    Audience, Caller, ConfigError, Issuer, Policy, Profile, Resource, Scope, Secret, challenge,
 };
 
-pub use self::http::HttpService;
-pub use answer::Answer;
-pub use app_only::{AppOnly, AppOnlyLayer};
-pub use authorization_server::AuthorizationServer;
-pub use bearer::{BearerAuth, BearerAuthLayer};
-pub use client_auth::{
-    Attempt, Authenticating, Client, ClientAssertion, ClientAuth, ClientConfig, ClientSecretBasic,
-    ClientSecretJwt, ClientSecretPost, MethodConfig, PrivateKeyJwt, SelfSignedTlsClientAuth,
-    TlsClientAuth,
-};
-pub use clock::{Clock, TestClock};
-pub use config::ResourceServerConfig;
-pub use destination::{Destination, Destinations, DestinationsConfig};
-pub use error::{BoxError, CallError, ExchangeError, ExchangeErrorKind};
-pub use exact_path::{folded_path, is_unambiguous};
-pub use exchange::{Exchanged, TokenExchange, TokenSource};
-pub use expiry::{Expiry, ExpiryLayer};
-pub use grpc::GrpcKind;
-pub use introspection::Introspection;
-pub use jwks::{KeyRefresh, KeyStatus};
+pub use idp::client_auth::{Client, ClientSecretBasic, PrivateKeyJwt};
+pub use idp::server::AuthorizationServer;
+pub use inbound::bearer::{self, layer::BearerAuthLayer};
+pub use inbound::expiry::{self, layer::ExpiryLayer};
+pub use inbound::introspection::Introspection;
+pub use inbound::protected_resource::ProtectedResource;
+pub use inbound::require::{self, layer::RequireLayer, rule::Rule, rule_table::RuleTable};
+pub use inbound::resource_server::ResourceServer;
 #[doc(hidden)]
 pub use observe::also_find_rejections;
-pub use on_behalf_of::{OnBehalfOf, OnBehalfOfLayer};
-pub use protected_resource::{ProtectedResource, ProtectedResourceService};
-pub use rejection::Rejection;
-pub use require::{Party, Require, RequireLayer, Rule, RuleTable};
-pub use resource_server::ResourceServer;
+pub use outbound::app_only::{self, service::AppOnly};
+pub use outbound::destination::{Destination, Destinations};
+pub use outbound::error::{CallError, ExchangeError};
+pub use outbound::exchange::{self, token_exchange::TokenExchange};
+pub use outbound::on_behalf_of::{self, service::OnBehalfOf};
+pub use refusal::rejection::Rejection;
+
+/// What an [`AuthorizationServer`] is made of and shows: its metadata, its keys, the HTTP client to it.
+pub mod authorization_server {
+    pub use crate::idp::http::HttpService;
+    pub use crate::idp::jwks::{KeyRefresh, KeyStatus};
+    #[doc(no_inline)]
+    pub use obo_core::metadata::ServerMetadata;
+}
+
+/// Who a caller is: the claims of a [`Caller`] token.
+pub mod caller {
+    #[doc(no_inline)]
+    pub use obo_core::{ActorId, CurrentActor, PrincipalKind, PriorActors, PseudonymKey};
+}
+
+/// How this service proves to the authorization server who it is: client authentication methods (RFC 6749 section 2.3).
+pub mod client {
+    pub use crate::idp::client_auth::{
+        Attempt, Authenticating, ClientAssertion, ClientAuth, ClientConfig, ClientSecretJwt,
+        ClientSecretPost, MethodConfig, SelfSignedTlsClientAuth, TlsClientAuth,
+    };
+    #[doc(no_inline)]
+    pub use obo_core::{MacAlgorithm, SigningKey};
+}
+
+/// Configuration files of the inbound side.
+pub mod config {
+    pub use crate::inbound::config::ResourceServerConfig;
+}
+
+/// Where calls go, and for whom their tokens are.
+pub mod destination {
+    pub use crate::outbound::destination::DestinationsConfig;
+    #[doc(no_inline)]
+    pub use obo_core::Target;
+}
+
+/// How authorization servers differ: requests and responses of a token endpoint, one module per product.
+pub mod dialect {
+    pub use obo_core::dialect::*;
+}
+
+/// What goes wrong, besides a [`ConfigError`] and an [`ExchangeError`].
+pub mod error {
+    pub use crate::box_error::BoxError;
+    pub use crate::outbound::error::ExchangeErrorKind;
+    #[doc(no_inline)]
+    pub use obo_core::TokenError;
+}
+
+/// What a [`Policy`] is made of.
+pub mod policy {
+    #[doc(no_inline)]
+    pub use obo_core::{Algorithm, ClaimMatcher, MAX_LEEWAY, ScopeClaim, TokenTyp};
+}
+
+/// The metadata of a protected resource (RFC 9728).
+pub mod protected_resource {
+    pub use crate::inbound::protected_resource::ProtectedResourceService;
+}
+
+/// Clocks and times.
+pub mod time {
+    pub use crate::clock::{Clock, TestClock};
+    #[doc(no_inline)]
+    pub use obo_core::UnixTime;
+}
+
+/// The tokens of an exchange.
+pub mod token {
+    #[doc(no_inline)]
+    pub use obo_core::{
+        ActorToken, ClaimsRequest, ExchangeRequest, IssuedToken, SubjectToken, TokenType,
+    };
+}
+
+/// Requests to a token endpoint, and why they fail.
+pub mod token_endpoint {
+    #[doc(no_inline)]
+    pub use obo_core::{ErrorClass, RefusedToken, TokenEndpointError, TokenRequest};
+}

@@ -5,11 +5,11 @@
     reason = "a failed assumption fails the test"
 )]
 
-use obo::{
-    Audience, DestinationsConfig, Issuer, Rejection, ResourceServer, ResourceServerConfig,
-    TokenError,
-};
-use obo_testkit::{Alg, AuthorizationServer};
+use obo::config::ResourceServerConfig;
+use obo::destination::DestinationsConfig;
+use obo::error::TokenError;
+use obo::{Audience, Issuer, Rejection, ResourceServer};
+use obo_testkit::{TestAlg, TestIdp};
 
 fn read(toml: &str) -> Result<ResourceServerConfig, String> {
     toml::from_str(toml).map_err(|error| error.to_string())
@@ -17,8 +17,7 @@ fn read(toml: &str) -> Result<ResourceServerConfig, String> {
 
 #[tokio::test]
 async fn a_file_says_all_that_decides() {
-    let (strict, lenient) =
-        tokio::join!(AuthorizationServer::start(), AuthorizationServer::start());
+    let (strict, lenient) = tokio::join!(TestIdp::start(), TestIdp::start());
     let server = read(&format!(
         r#"
         audiences = ["service-a", "https://a.example"]
@@ -58,15 +57,18 @@ async fn a_file_says_all_that_decides() {
             .audience("other-name")
             .typ(Some("JWT"))
     };
-    let es256 = token().alg(Alg::Es256);
+    let es256 = token().alg(TestAlg::Es256);
     server.validate(&es256.mint()).await.unwrap();
-    let old = obo::Clock::system().now().as_secs() - 606;
+    let old = obo::time::Clock::system().now().as_secs() - 606;
     for (token, code) in [
         (token(), "algorithm_not_allowed"),
-        (token().alg(Alg::Es256).expires_in(-6), "expired"),
-        (token().alg(Alg::Es256).claim("iat", old), "too_old"),
+        (token().alg(TestAlg::Es256).expires_in(-6), "expired"),
+        (token().alg(TestAlg::Es256).claim("iat", old), "too_old"),
         (
-            lenient.user("alice").audience("service-a").alg(Alg::Es256),
+            lenient
+                .user("alice")
+                .audience("service-a")
+                .alg(TestAlg::Es256),
             "wrong_audience",
         ),
     ] {
@@ -84,7 +86,7 @@ async fn a_file_says_all_that_decides() {
 
 #[tokio::test]
 async fn the_same_server_comes_of_every_format() {
-    let idp = AuthorizationServer::start().await;
+    let idp = TestIdp::start().await;
     let (issuer, jwks_uri) = (idp.issuer(), idp.jwks_uri());
     let yaml = format!(
         "
@@ -125,9 +127,9 @@ async fn the_same_server_comes_of_every_format() {
     for server in [of_yaml, of_json] {
         let server = server.start().await.unwrap();
         assert!(server.key_status().next().unwrap().is_usable());
-        let es256 = token().alg(Alg::Es256);
+        let es256 = token().alg(TestAlg::Es256);
         server.validate(&es256.mint()).await.unwrap();
-        for bad in [token(), token().alg(Alg::Es256).expires_in(-6)] {
+        for bad in [token(), token().alg(TestAlg::Es256).expires_in(-6)] {
             server.validate(&bad.mint()).await.unwrap_err();
         }
     }
@@ -135,7 +137,7 @@ async fn the_same_server_comes_of_every_format() {
 
 #[tokio::test]
 async fn file_sets_profile_settings() {
-    let idp = AuthorizationServer::start().await;
+    let idp = TestIdp::start().await;
     let server = |settings: &str| {
         let issuer = idp.issuer();
         let file = format!(
@@ -165,7 +167,9 @@ async fn file_sets_profile_settings() {
     let by_client = server(", client_is_actor = true");
     let caller = by_client.validate(&plain).await.unwrap();
     assert_eq!(
-        caller.current_actor().map(obo::CurrentActor::subject),
+        caller
+            .current_actor()
+            .map(obo::caller::CurrentActor::subject),
         caller.client_id()
     );
     assert!(caller.client_id().is_some());
@@ -230,7 +234,7 @@ fn a_mistake_is_found_where_it_stands_in_every_format() {
 
 #[tokio::test]
 async fn start_waits_for_the_issuers_that_are_not_lazy_alone() {
-    let (up, down) = tokio::join!(AuthorizationServer::start(), AuthorizationServer::start());
+    let (up, down) = tokio::join!(TestIdp::start(), TestIdp::start());
     down.stop();
     let build = |of_up: &str, of_down: &str| {
         let file = format!(
@@ -264,7 +268,7 @@ async fn start_waits_for_the_issuers_that_are_not_lazy_alone() {
     assert!(failed.to_string().contains(down.issuer()), "{failed}");
     assert!(!failed.to_string().contains(up.issuer()), "{failed}");
 
-    let by_hand = |server: &AuthorizationServer| {
+    let by_hand = |server: &TestIdp| {
         let issuer = Issuer::new(server.issuer()).unwrap();
         let idp = obo::AuthorizationServer::from(issuer).eager();
         ResourceServer::new(Audience::new("service-a").unwrap(), idp)

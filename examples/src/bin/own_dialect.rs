@@ -9,12 +9,15 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
 use http_body_util::Full;
-use obo::ExchangeErrorKind::{ClientMisconfigured, TargetDenied};
+use obo::authorization_server::{HttpService, ServerMetadata};
 use obo::dialect::{Dialect, Registration, Rfc8693, TargetBy};
+use obo::error::ExchangeErrorKind::{ClientMisconfigured, TargetDenied};
+use obo::time::UnixTime;
+use obo::token::{ExchangeRequest, IssuedToken};
+use obo::token_endpoint::{ErrorClass, TokenEndpointError, TokenRequest};
 use obo::{
-    Audience, AuthorizationServer, Client, ClientSecretBasic, ConfigError, ErrorClass,
-    ExchangeRequest, HttpService, IssuedToken, Issuer, Resource, ResourceServer, ServerMetadata,
-    TokenEndpointError, TokenExchange, TokenRequest, UnixTime,
+    Audience, AuthorizationServer, Client, ClientSecretBasic, ConfigError, Issuer, Resource,
+    ResourceServer, TokenExchange,
 };
 use obo_examples::BoxError;
 use serde::Deserialize;
@@ -90,7 +93,7 @@ async fn tollgate(request: Request<Bytes>) -> Result<Response<Full<Bytes>>, Infa
 
 #[tokio::main]
 async fn main() -> Result<(), BoxError> {
-    let idp = obo_testkit::AuthorizationServer::start().await;
+    let idp = obo_testkit::TestIdp::start().await;
     let service_a = ResourceServer::new(Audience::new("service-a")?, Issuer::new(idp.issuer())?);
     let token = idp.user("alice").audience("service-a").mint();
     let alice = service_a.validate(&token).await?;

@@ -1,11 +1,12 @@
 use std::time::Duration;
 
-use obo::{TokenSource, Validated};
+use obo::Caller;
+use obo::exchange::TokenSource;
 
 use crate::stock::Hop;
 
 /// A call as the called service sees it.
-pub(super) fn seen(from: &str, to: &str, caller: &Validated) -> Hop {
+pub(super) fn seen(from: &str, to: &str, caller: &Caller) -> Hop {
     let current = caller.current_actor().map(|actor| actor.subject());
     let actors = current.into_iter().chain(caller.prior_actors().audit());
     Hop {

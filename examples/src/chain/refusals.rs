@@ -1,6 +1,7 @@
 //! What the chain must refuse, each checked against the running services.
 
-use obo::{Audience, ExchangeErrorKind};
+use obo::Audience;
+use obo::error::ExchangeErrorKind;
 use tonic::Code;
 
 use super::calls::get;

@@ -141,7 +141,7 @@ impl IntoResponse for ApiError {
         let reason = cause.source().map_or(cause.to_string(), |e| e.to_string());
         // ServiceB could not go on, or not now: what its status says is the caller's answer as well.
         let status = cause.downcast_ref().map(Status::code);
-        match (self.0.answer(), status) {
+        match (self.0.response(), status) {
             (None, Some(Code::PermissionDenied)) => StatusCode::FORBIDDEN.into_response(),
             (None, Some(Code::Unavailable)) => StatusCode::SERVICE_UNAVAILABLE.into_response(),
             _ => ([("x-reason", reason)], self.0).into_response(),

@@ -6,7 +6,8 @@ use bytes::Bytes;
 use http::{Request as HttpRequest, StatusCode};
 use http_body_util::{BodyExt as _, Empty};
 use hyper_util::client::legacy::{Client, connect::HttpConnector};
-use obo::{BearerAuthLayer, CallError, OnBehalfOf, ResourceServer, Rule, TokenSource};
+use obo::exchange::TokenSource;
+use obo::{BearerAuthLayer, CallError, OnBehalfOf, ResourceServer, Rule};
 use tonic::transport::Server;
 use tonic::transport::server::Router;
 use tonic::{Request, Response, Status};
@@ -57,7 +58,7 @@ impl Stock for StockService {
         let started = Instant::now();
         let answer = self.ledger.clone().oneshot(call).await;
         let answer = answer.map_err(|error| match error {
-            CallError::Exchange(error) => obo_tonic::status(&error.answer()),
+            CallError::Exchange(error) => obo_tonic::status(&error.response()),
             CallError::Inner(_) => Status::unavailable("service-c does not answer"),
         })?;
         let took = started.elapsed();

@@ -4,11 +4,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use hyper_util::client::legacy::Client as HttpClient;
 use hyper_util::rt::TokioExecutor;
+use obo::client::SigningKey;
+use obo::policy::Algorithm;
 use obo::{
-    Algorithm, Audience, Client, Destination, Destinations, Introspection, Issuer, Policy,
-    PrivateKeyJwt, ResourceServer, Secret, SigningKey, TokenExchange,
+    Audience, Client, Destination, Destinations, Introspection, Issuer, Policy, PrivateKeyJwt,
+    ResourceServer, Secret, TokenExchange,
 };
-use obo_testkit::{Alg, AuthorizationServer, TokenBuilder};
+use obo_testkit::{TestAlg, TestIdp, TokenBuilder};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio_stream::wrappers::TcpListenerStream;
@@ -31,7 +33,7 @@ pub enum Tokens {
 #[derive(Debug)]
 pub struct Chain {
     /// The authorization server.
-    pub idp: AuthorizationServer,
+    pub idp: TestIdp,
     /// Where ServiceA listens.
     pub a: SocketAddr,
     /// Where ServiceB listens.
@@ -63,7 +65,7 @@ impl Chain {
     ///
     /// As [`start`](Self::start).
     pub async fn start_with(tokens: Tokens) -> Result<Self, BoxError> {
-        let idp = AuthorizationServer::start().await;
+        let idp = TestIdp::start().await;
         idp.set_issues_opaque(tokens == Tokens::Opaque);
         let as_a = client(&idp, "service-a", Some("service-b"))?;
         let as_b = client(&idp, "service-b", Some("service-c"))?;
@@ -138,11 +140,7 @@ impl Chain {
 }
 
 /// What a service accepts: tokens of our authorization server that are addressed to it.
-fn accepts(
-    idp: &AuthorizationServer,
-    client: &Client,
-    tokens: Tokens,
-) -> Result<ResourceServer, BoxError> {
+fn accepts(idp: &TestIdp, client: &Client, tokens: Tokens) -> Result<ResourceServer, BoxError> {
     let issuer = Issuer::new(idp.issuer())?;
     let audience = Audience::new(client.id())?;
     Ok(match tokens {
@@ -156,12 +154,8 @@ fn accepts(
 }
 
 /// Registers a service at the authorization server with a key of its own, and lets it reach one other.
-fn client(
-    idp: &AuthorizationServer,
-    id: &str,
-    may_reach: Option<&str>,
-) -> Result<Client, BoxError> {
-    let key = obo_testkit::SigningKey::generate(Alg::Es256);
+fn client(idp: &TestIdp, id: &str, may_reach: Option<&str>) -> Result<Client, BoxError> {
+    let key = obo_testkit::TestKey::generate(TestAlg::Es256);
     let client = idp.client(id).jwk(key.public_jwk(id));
     if let Some(other) = may_reach {
         client.may_exchange_to(other);

@@ -1,6 +1,7 @@
 use axum::Json;
 use axum::response::{IntoResponse as _, Response};
-use obo::{PrincipalKind, Validated};
+use obo::Caller;
+use obo::caller::PrincipalKind;
 use obo_axum::Authenticated;
 use serde_json::{Value, json};
 
@@ -15,7 +16,7 @@ pub(super) async fn answer(Authenticated(caller): Authenticated, protocol: Proto
     }
 }
 
-fn described(caller: &Validated) -> Value {
+fn described(caller: &Caller) -> Value {
     let actor = caller.current_actor().map(|actor| {
         let id = actor.id();
         json!({ "iss": id.issuer(), "sub": id.subject() })

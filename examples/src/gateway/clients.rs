@@ -1,4 +1,6 @@
-use obo::{Client, ClientConfig, ConfigError, Issuer, ResourceServerConfig};
+use obo::client::ClientConfig;
+use obo::config::ResourceServerConfig;
+use obo::{Client, ConfigError, Issuer};
 use serde::Deserialize;
 
 /// A client, and the authorization server that it is registered at.

@@ -1,6 +1,7 @@
 use std::net::SocketAddr;
 
-use obo::{ConfigError, ResourceServer, ResourceServerConfig};
+use obo::config::ResourceServerConfig;
+use obo::{ConfigError, ResourceServer};
 use serde::Deserialize;
 
 use super::caller_headers::HeadersConfig;

@@ -1,5 +1,6 @@
+use obo::destination::Target;
 use obo::dialect::Rfc8693;
-use obo::{Audience, ConfigError, Destination, Issuer, Resource, Scope, Target};
+use obo::{Audience, ConfigError, Destination, Issuer, Resource, Scope};
 use serde::Deserialize;
 
 /// How a token for the upstream is asked for.

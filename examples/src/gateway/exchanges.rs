@@ -1,6 +1,7 @@
 use std::collections::HashMap;
 
-use obo::{AuthorizationServer, ConfigError, HttpService, Issuer, ServerMetadata, TokenExchange};
+use obo::authorization_server::{HttpService, ServerMetadata};
+use obo::{AuthorizationServer, ConfigError, Issuer, TokenExchange};
 use url::Url;
 
 use super::clients::Clients;

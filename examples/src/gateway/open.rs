@@ -4,7 +4,7 @@ use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::Response;
 use http::{Method, header};
-use obo::{Audience, ConfigError, Destination, Rejection, Validated};
+use obo::{Audience, Caller, ConfigError, Destination, Rejection};
 
 use super::protocol::Protocol;
 use super::proxy::Proxy;
@@ -32,7 +32,7 @@ pub(super) async fn preflight_first(
     let is_preflight = request.method() == Method::OPTIONS
         && headers.contains_key(header::ORIGIN)
         && headers.contains_key(header::ACCESS_CONTROL_REQUEST_METHOD);
-    match is_preflight && request.extensions().get::<Validated>().is_none() {
+    match is_preflight && request.extensions().get::<Caller>().is_none() {
         true => opened(proxy.send_open(request).await, &protocol),
         false => next.run(request).await,
     }
@@ -40,12 +40,12 @@ pub(super) async fn preflight_first(
 
 /// Keeps to itself, from requests without a token, what is not open: also which routes there are.
 pub(super) async fn closed(protocol: Protocol, request: Request, next: Next) -> Response {
-    let is_known = request.extensions().get::<Validated>().is_some();
+    let is_known = request.extensions().get::<Caller>().is_some();
     let mut response = next.run(request).await;
     if response.extensions_mut().remove::<Open>().is_some() || is_known {
         return response;
     }
-    let answer = Rejection::MissingCredentials.answer();
+    let answer = Rejection::MissingCredentials.response();
     answer.to_response(&protocol.method, &protocol.headers)
 }
 

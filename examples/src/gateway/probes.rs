@@ -2,7 +2,8 @@ use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use http::{Method, StatusCode};
-use obo::{ConfigError, ResourceServer, is_unambiguous};
+use obo::path::is_unambiguous;
+use obo::{ConfigError, ResourceServer};
 use serde::Deserialize;
 
 /// The `[probes]` of the file: paths that whoever runs this gateway asks at, without a token.

@@ -4,7 +4,7 @@ use axum::extract::FromRequestParts;
 use http::header::CONTENT_TYPE;
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method};
-use obo::GrpcKind;
+use obo::refusal::GrpcKind;
 
 /// As what a request was sent, and so how it is answered.
 pub(super) struct Protocol {

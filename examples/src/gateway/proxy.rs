@@ -3,8 +3,9 @@ use axum::extract::Request;
 use axum::response::Response;
 use http::Method;
 use http::uri::{Authority, PathAndQuery, Scheme, Uri};
+use obo::on_behalf_of::OnBehalfOfLayer;
 use obo::on_behalf_of::Replay;
-use obo::{ConfigError, OnBehalfOf, OnBehalfOfLayer, Validated};
+use obo::{Caller, ConfigError, OnBehalfOf};
 use tower::{Layer as _, ServiceExt as _};
 use url::Url;
 
@@ -69,7 +70,7 @@ impl Proxy {
     /// Sends a request on behalf of its caller.
     pub(super) async fn send(
         &self,
-        caller: &Validated,
+        caller: &Caller,
         request: Request,
     ) -> Result<Response, Refusal> {
         let Some(calls) = &self.calls else {

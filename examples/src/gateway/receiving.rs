@@ -5,7 +5,7 @@ use axum::body::Body;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue};
 use http_body::{Frame, SizeHint};
-use obo::BoxError;
+use obo::error::BoxError;
 use tokio::time::{Instant, Sleep, sleep_until};
 use tonic::Code;
 

@@ -2,7 +2,8 @@ use axum::body::Body;
 use axum::response::{IntoResponse as _, Response};
 use http::header::{ALLOW, CONTENT_TYPE};
 use http::{HeaderValue, StatusCode};
-use obo::{BoxError, CallError, ExchangeError};
+use obo::error::BoxError;
+use obo::{CallError, ExchangeError};
 use tonic::{Code, Status};
 
 use super::protocol::Protocol;
@@ -56,7 +57,7 @@ impl Refusal {
     pub(super) fn response(&self, protocol: &Protocol) -> Response {
         let (status, code, message) = match self {
             Self::NoToken(error) => {
-                let answer = error.answer();
+                let answer = error.response();
                 return answer.to_response::<Body>(&protocol.method, &protocol.headers);
             }
             Self::NoRoute => (404, Code::Unimplemented, "no such service"),

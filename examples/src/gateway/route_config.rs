@@ -1,4 +1,6 @@
-use obo::{ActorId, ConfigError, Issuer, Party, Rule};
+use obo::caller::ActorId;
+use obo::require::Principal;
+use obo::{ConfigError, Issuer, Rule};
 use serde::Deserialize;
 
 use super::exchange_config::ExchangeConfig;
@@ -101,7 +103,7 @@ impl RouteConfig {
         let actors = self
             .actors
             .as_ref()
-            .map(|actors| Rule::actors(actors.iter().map(Party::from)))
+            .map(|actors| Rule::actors(actors.iter().map(Principal::from)))
             .transpose()?;
         let actors = match (actors, self.require_actor) {
             // The list is for those who act; a user who calls without a service in between is no matter of it.
@@ -137,7 +139,7 @@ impl RouteConfig {
     }
 }
 
-impl From<&ActorConfig> for Party {
+impl From<&ActorConfig> for Principal {
     fn from(actor: &ActorConfig) -> Self {
         match actor {
             ActorConfig::Own(name) => name.as_str().into(),

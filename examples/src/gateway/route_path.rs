@@ -1,6 +1,7 @@
 use std::fmt;
 
-use obo::{ConfigError, folded_path, is_unambiguous};
+use obo::ConfigError;
+use obo::path::{folded_path, is_unambiguous};
 use serde::{Deserialize, Deserializer};
 
 /// The path of a route: `/orders`, or `/orders/{*rest}` for all paths below it, which `/orders/` is not.

@@ -1,4 +1,4 @@
-use obo::{folded_path, is_unambiguous};
+use obo::path::{folded_path, is_unambiguous};
 
 use super::refusal::Refusal;
 use super::route_path::RoutePath;

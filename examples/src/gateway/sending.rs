@@ -5,7 +5,7 @@ use std::task::{Context, Poll, ready};
 use axum::body::Body;
 use bytes::{Buf as _, Bytes, BytesMut};
 use http_body::{Frame, SizeHint};
-use obo::BoxError;
+use obo::error::BoxError;
 use tokio::sync::watch;
 use tokio::time::{Instant, Sleep, sleep_until};
 

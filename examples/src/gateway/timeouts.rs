@@ -4,7 +4,7 @@ use axum::body::Body;
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, Response};
 use http_body::Body as _;
-use obo::GrpcKind;
+use obo::refusal::GrpcKind;
 use serde::{Deserialize, Deserializer};
 
 use super::pace::Pace;

@@ -13,7 +13,8 @@ use hyper_rustls::HttpsConnectorBuilder;
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::{Connect, capture_connection};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
-use obo::{BoxError, ConfigError};
+use obo::ConfigError;
+use obo::error::BoxError;
 use tower::util::BoxCloneSyncService;
 use tower::{Service, ServiceExt as _};
 

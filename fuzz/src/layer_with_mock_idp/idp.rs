@@ -6,7 +6,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::Full;
-use obo::{HttpService, TestClock};
+use obo::authorization_server::HttpService;
+use obo::time::TestClock;
 use serde_json::json;
 use tokio::time::Instant;
 use tower::service_fn;
@@ -14,7 +15,7 @@ use tower::service_fn;
 use super::token::{self, KEYS, Key};
 use crate::world;
 
-/// Of [`obo::KeyRefresh`], as its documentation has them.
+/// Of [`obo::authorization_server::KeyRefresh`], as its documentation has them.
 const COOLDOWN: Duration = Duration::from_secs(30);
 const MAX_AGE: Duration = Duration::from_secs(300);
 const STALE_IF_ERROR: Duration = Duration::from_secs(24 * 3600);

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use obo_testkit::AuthorizationServer;
+use obo_testkit::TestIdp;
 use obo_tests::draft::{Draft, Members};
 use serde_json::json;
 
@@ -13,7 +13,7 @@ pub(crate) const AUDIENCE: &str = "service-a";
 
 /// One of the issuers that are trusted, and the power to sign anything in its name.
 pub(crate) struct Forge {
-    pub(crate) idp: AuthorizationServer,
+    pub(crate) idp: TestIdp,
     pub(crate) keys: Arc<Keys>,
     pub(crate) audience: &'static str,
     /// Whether its tokens may say that they are of `typ` `JWT` or nothing, and lack what RFC 9068 alone requires.

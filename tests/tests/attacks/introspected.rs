@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use obo::{Audience, Introspection, Issuer, Policy, Profile, ResourceServer};
-use obo_testkit::AuthorizationServer as Idp;
+use obo_testkit::TestIdp;
 use obo_tests::expected::{ACTOR, INVALID, SCOPE, UNINTROSPECTED};
 use serde::de::IgnoredAny;
 
@@ -34,7 +34,7 @@ struct World {
 impl World {
     async fn start(is_lenient: bool) -> Self {
         let forge = async || Forge {
-            idp: Idp::start().await,
+            idp: TestIdp::start().await,
             keys: Arc::new(Keys::generate()),
             audience: AUDIENCE,
             is_lenient,

@@ -2,7 +2,7 @@
 
 use futures_util::{StreamExt as _, stream};
 use obo::{BearerAuthLayer, RequireLayer, ResourceServer, Rule};
-use obo_testkit::{AuthorizationServer as Idp, Endpoint, Fault};
+use obo_testkit::{Endpoint, Fault, TestIdp};
 use obo_tests::expected::Got;
 use obo_tests::servers::{Kind, Servers};
 use serde_json::json;
@@ -35,7 +35,7 @@ impl Places {
     pub(crate) async fn start(
         server: ResourceServer,
         configured: &str,
-        idp: &Idp,
+        idp: &TestIdp,
         trap: Trap,
     ) -> Self {
         exchange_at(idp);
@@ -134,7 +134,7 @@ impl Places {
 }
 
 /// An exchange succeeds whatever is exchanged: that is for other tests to judge.
-fn exchange_at(idp: &Idp) {
+fn exchange_at(idp: &TestIdp) {
     let answer = json!({
         "access_token": EXCHANGED,
         "issued_token_type": "urn:ietf:params:oauth:token-type:access_token",

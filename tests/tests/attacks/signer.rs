@@ -8,14 +8,14 @@ use aws_lc_rs::signature::{
 };
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
-use obo_testkit::{Alg, SigningKey};
+use obo_testkit::{TestAlg, TestKey};
 use serde_json::Value;
 
 /// A key, and what is needed to sign with it against its purpose.
 pub(crate) struct Signer {
     pub(crate) kid: &'static str,
     pub(crate) alg: &'static str,
-    key: SigningKey,
+    key: TestKey,
     pair: Pair,
 }
 
@@ -26,14 +26,14 @@ enum Pair {
 }
 
 impl Signer {
-    fn new(kid: &'static str, alg: Alg) -> Self {
-        let key = SigningKey::generate(alg);
+    fn new(kid: &'static str, alg: TestAlg) -> Self {
+        let key = TestKey::generate(alg);
         let pkcs8 = der(&key.private_pem());
         let ec = |curve| Pair::Ec(EcdsaKeyPair::from_pkcs8(curve, &pkcs8).unwrap());
         let pair = match alg {
-            Alg::Es256 => ec(&ECDSA_P256_SHA256_FIXED_SIGNING),
-            Alg::Es384 => ec(&ECDSA_P384_SHA384_FIXED_SIGNING),
-            Alg::EdDsa => Pair::Ed25519(Ed25519KeyPair::from_pkcs8(&pkcs8).unwrap()),
+            TestAlg::Es256 => ec(&ECDSA_P256_SHA256_FIXED_SIGNING),
+            TestAlg::Es384 => ec(&ECDSA_P384_SHA384_FIXED_SIGNING),
+            TestAlg::EdDsa => Pair::Ed25519(Ed25519KeyPair::from_pkcs8(&pkcs8).unwrap()),
             _ => Pair::Rsa(RsaKeyPair::from_pkcs8(&pkcs8).unwrap()),
         };
         let alg = alg.as_str();
@@ -105,10 +105,10 @@ impl Keys {
     /// The names are the same at every issuer, and of an attacker.
     pub(crate) fn generate() -> Self {
         Self {
-            rsa: Signer::new("k-rsa", Alg::Rs256),
-            es: Signer::new("k-es", Alg::Es256),
-            es384: Signer::new("k-384", Alg::Es384),
-            ed: Signer::new("k-ed", Alg::EdDsa),
+            rsa: Signer::new("k-rsa", TestAlg::Rs256),
+            es: Signer::new("k-es", TestAlg::Es256),
+            es384: Signer::new("k-384", TestAlg::Es384),
+            ed: Signer::new("k-ed", TestAlg::EdDsa),
         }
     }
 

@@ -6,11 +6,12 @@ use std::time::{Duration, Instant};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use obo::authorization_server::KeyRefresh;
 use obo::{
-    Audience, AuthorizationServer, Client, ClientSecretBasic, Introspection, Issuer, KeyRefresh,
-    Policy, Profile, ResourceServer,
+    Audience, AuthorizationServer, Client, ClientSecretBasic, Introspection, Issuer, Policy,
+    Profile, ResourceServer,
 };
-use obo_testkit::AuthorizationServer as Idp;
+use obo_testkit::TestIdp;
 use serde_json::{Map, Value};
 
 use crate::case::{Attack, Case, Cases, Sent};
@@ -56,7 +57,7 @@ impl World {
         let (keys, other_keys) = (Arc::new(Keys::generate()), Arc::new(Keys::generate()));
         let (attacker, trap) = (Keys::generate(), Trap::set().await);
         let forge = async |keys: &Arc<Keys>, audience, is_lenient| {
-            let idp = Idp::start().await;
+            let idp = TestIdp::start().await;
             idp.replace_jwks(Some(kind.document(keys, &attacker, &trap.url)));
             Forge {
                 idp,

@@ -11,7 +11,7 @@ use obo_axum::{Authenticated, Error, User};
 use obo_examples::stock::stock_client::StockClient;
 use obo_examples::stock::stock_server::{Stock, StockServer};
 use obo_examples::stock::{Availability, Sku};
-use obo_testkit::AuthorizationServer;
+use obo_testkit::TestIdp;
 use tokio::net::TcpListener;
 use tonic::transport::server::TcpIncoming;
 use tonic::transport::{Channel, Server};
@@ -21,7 +21,7 @@ use tower::ServiceExt as _;
 use crate::log::Log;
 use crate::setup::audience;
 
-fn server(idp: &AuthorizationServer) -> ResourceServer {
+fn server(idp: &TestIdp) -> ResourceServer {
     let issuer = obo::Issuer::new(idp.issuer()).unwrap();
     ResourceServer::new(audience("service-a"), issuer)
 }
@@ -36,7 +36,7 @@ async fn nobody() -> Error {
 }
 
 /// Routes that refuse, each in its own way, behind two layers of which the outer one sees what the inner one has told.
-fn router(idp: &AuthorizationServer) -> Router {
+fn router(idp: &TestIdp) -> Router {
     let by_layer = get(async || ()).layer(RequireLayer::new(Rule::no_actor()));
     let bearer = BearerAuthLayer::new(server(idp));
     Router::new()
@@ -78,7 +78,7 @@ fn assert_told(log: &Log, fields: &[&str]) {
 #[tokio::test]
 async fn ob_08_a_refusal_of_layer_extractor_or_handler_is_told_once() {
     let (log, _guard) = Log::capture();
-    let idp = AuthorizationServer::start().await;
+    let idp = TestIdp::start().await;
     let router = router(&idp);
     let acting = idp.user("alice").audience("service-a").actor("service-x");
     let acting = acting.client_id("the-app").mint();
@@ -117,12 +117,12 @@ impl Stock for Direct {
     async fn level(&self, request: tonic::Request<Sku>) -> Result<Response<Availability>, Status> {
         let caller = obo_tonic::caller(&request)?;
         let checked = Rule::no_actor().check(caller);
-        checked.map_err(|rejection| obo_tonic::status(&rejection.answer()))?;
+        checked.map_err(|rejection| obo_tonic::status(&rejection.response()))?;
         Ok(Response::new(Availability::default()))
     }
 }
 
-async fn serve(idp: &AuthorizationServer, rule: Option<Rule>) -> SocketAddr {
+async fn serve(idp: &TestIdp, rule: Option<Rule>) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let bearer = BearerAuthLayer::new(server(idp)).allow_anonymous();
@@ -152,7 +152,7 @@ async fn level(address: SocketAddr, token: Option<&str>) -> Result<(), Status> {
 #[tokio::test]
 async fn ob_08_a_status_of_interceptor_or_method_is_told_once() {
     let (log, _guard) = Log::capture();
-    let idp = AuthorizationServer::start().await;
+    let idp = TestIdp::start().await;
     let direct = serve(&idp, None).await;
     let users = serve(&idp, Some(Rule::user())).await;
     let acting = idp.user("alice").audience("service-a").actor("service-x");

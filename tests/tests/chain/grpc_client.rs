@@ -1,13 +1,12 @@
 //! A generated client around a channel that calls on behalf of a user.
 
-use obo::{
-    Client, ClientSecretBasic, Destination, Destinations, ExchangeErrorKind, TokenExchange,
-    TokenSource, Validated,
-};
+use obo::error::ExchangeErrorKind;
+use obo::exchange::TokenSource;
+use obo::{Caller, Client, ClientSecretBasic, Destination, Destinations, TokenExchange};
 use obo_examples::chain::Chain;
 use obo_examples::stock::stock_client::StockClient;
 use obo_examples::stock::{Availability, Sku};
-use obo_testkit::AuthorizationServer;
+use obo_testkit::TestIdp;
 use obo_tonic::{OnBehalfOf, carry, exchange_error};
 use tonic::transport::Channel;
 use tonic::{Code, Response, Status};
@@ -42,12 +41,12 @@ fn stock_of_b(chain: &Chain) -> Stock {
     )
 }
 
-async fn alice(chain: &Chain) -> Validated {
+async fn alice(chain: &Chain) -> Caller {
     caller(chain, "service-a", &chain.token_of("alice")).await
 }
 
 /// What a handler does: `?` alone makes its status of the call's.
-async fn level(stock: Stock, caller: &Validated) -> Result<Response<Availability>, Status> {
+async fn level(stock: Stock, caller: &Caller) -> Result<Response<Availability>, Status> {
     let mut client = StockClient::with_interceptor(stock, carry(caller));
     let level = client.level(Sku { id: "tea".into() }).await?;
     Ok(level)
@@ -150,7 +149,7 @@ async fn gr_10_the_called_services_own_status_comes_through() {
 async fn gr_10_a_channel_to_nowhere_keeps_the_transports_code() {
     let chain = Chain::start().await.unwrap();
     // Its port stays reserved, so that nobody listens there.
-    let nobody = AuthorizationServer::start().await;
+    let nobody = TestIdp::start().await;
     nobody.stop();
     let stock = stock(&chain, "service-a", nobody.issuer(), "service-b");
     let status = level(stock, &alice(&chain).await).await.unwrap_err();

@@ -1,6 +1,6 @@
 //! What the services refuse, and what goes on without the authorization server.
 
-use obo::ExchangeErrorKind;
+use obo::error::ExchangeErrorKind;
 use obo_examples::chain::Chain;
 use obo_testkit::TokenBuilder;
 use tonic::Code;

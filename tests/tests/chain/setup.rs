@@ -7,7 +7,8 @@ use http::{Request, Response, header};
 use http_body_util::Empty;
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
-use obo::{Audience, Exchanged, Issuer, ResourceServer, Validated};
+use obo::exchange::Exchanged;
+use obo::{Audience, Caller, Issuer, ResourceServer};
 use obo_examples::chain::Chain;
 use serde_json::Value;
 
@@ -30,13 +31,13 @@ pub(crate) async fn get(uri: &str, token: &str) -> Response<()> {
 }
 
 /// The caller of `service` whose token this is.
-pub(crate) async fn caller(chain: &Chain, service: &str, token: &str) -> Validated {
+pub(crate) async fn caller(chain: &Chain, service: &str, token: &str) -> Caller {
     let server = ResourceServer::new(audience(service), issuer(chain));
     server.validate(token).await.unwrap()
 }
 
 /// What ServiceB knows when ServiceA calls it for alice.
-pub(crate) async fn alice_at_b(chain: &Chain) -> Validated {
+pub(crate) async fn alice_at_b(chain: &Chain) -> Caller {
     let token = chain.idp.user("alice").audience("service-b");
     caller(chain, "service-b", &token.actor("service-a").mint()).await
 }

@@ -5,7 +5,8 @@ use http::{Request, Response};
 use http_body_util::{BodyExt as _, Empty};
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
-use obo::{Destinations, ExchangeErrorKind};
+use obo::Destinations;
+use obo::error::ExchangeErrorKind;
 use tower::{Layer as _, Service as _, ServiceExt as _, service_fn};
 
 use crate::setup::{Setup, audience_of};

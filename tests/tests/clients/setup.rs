@@ -3,16 +3,16 @@
 use axum::Router;
 use axum::extract::Request;
 use http::{HeaderValue, Response, StatusCode, header};
+use obo::on_behalf_of::OnBehalfOfLayer;
 use obo::{
-    Audience, Client, ClientSecretBasic, Destination, Issuer, OnBehalfOfLayer, ResourceServer,
-    TokenExchange, Validated,
+    Audience, Caller, Client, ClientSecretBasic, Destination, Issuer, ResourceServer, TokenExchange,
 };
-use obo_testkit::AuthorizationServer;
+use obo_testkit::TestIdp;
 use tokio::net::TcpListener;
 
 pub(crate) struct Setup {
-    pub(crate) idp: AuthorizationServer,
-    pub(crate) caller: Validated,
+    pub(crate) idp: TestIdp,
+    pub(crate) caller: Caller,
     pub(crate) exchange: TokenExchange,
     /// Where ServiceB is.
     pub(crate) b: String,
@@ -20,7 +20,7 @@ pub(crate) struct Setup {
 
 impl Setup {
     pub(crate) async fn start() -> Self {
-        let idp = AuthorizationServer::start().await;
+        let idp = TestIdp::start().await;
         idp.client("service-a")
             .secret("s3cret")
             .may_exchange_to("service-b");

@@ -1,6 +1,6 @@
-//! `crates/obo/src/flight`, with other primitives.
+//! `crates/obo/src/idp/flight`, with other primitives.
 
-#[path = "../../../crates/obo/src/flight/flights.rs"]
+#[path = "../../../crates/obo/src/idp/flight/flights.rs"]
 mod flights;
 
 /// What the file takes from the standard library and from tokio otherwise.

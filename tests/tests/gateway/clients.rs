@@ -5,7 +5,7 @@ use http::{Request, header};
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
 use obo_examples::gateway::{Config, Gateway};
-use obo_testkit::AuthorizationServer;
+use obo_testkit::TestIdp;
 use tokio::net::TcpListener;
 
 use crate::upstream::Upstream;
@@ -35,10 +35,7 @@ exchange = { issuer = "IDP_B", audience = "service-b", subject_issuers = ["IDP_A
 
 #[tokio::test]
 async fn each_server_gets_its_own_secret() {
-    let (a, b) = (
-        AuthorizationServer::start().await,
-        AuthorizationServer::start().await,
-    );
+    let (a, b) = (TestIdp::start().await, TestIdp::start().await);
     a.client("service-a")
         .secret("secret-for-a")
         .may_exchange_to("service-b");

@@ -1,7 +1,7 @@
 //! Files that are wrong, and what is said of them.
 
 use obo_examples::gateway::{Config, Gateway, StartError};
-use obo_testkit::AuthorizationServer;
+use obo_testkit::TestIdp;
 
 const GOOD: &str = r#"
 listen = "127.0.0.1:0"
@@ -385,7 +385,7 @@ async fn a_secret_at_the_wrong_place_is_not_quoted() {
 
 #[tokio::test]
 async fn only_an_issuer_that_is_not_lazy_keeps_the_gateway_from_starting() {
-    let idp = AuthorizationServer::start().await;
+    let idp = TestIdp::start().await;
     let eager = GOOD.replace("profile = \"lenient\"", "lazy = false");
     let start = |file: &str| Gateway::start(Config::parse(file).unwrap());
     let error = start(&eager).await.map(drop).unwrap_err();

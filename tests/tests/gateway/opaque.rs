@@ -187,7 +187,7 @@ async fn in_08_each_mode_asks_about_its_own_kind_of_token() {
 
 #[tokio::test]
 async fn an_issuer_may_be_asked_as_another_client_and_beside_others() {
-    let other = obo_testkit::AuthorizationServer::start().await;
+    let other = obo_testkit::TestIdp::start().await;
     let client = r#"client = { id = "gateway-a", client_secret_post = "other-s3cret" }"#;
     let world = World::trusting(&format!(
         r#"{{ issuer = "{}" }}, {{ issuer = "IDP", introspection = {{ {client} }} }}"#,

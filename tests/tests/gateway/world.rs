@@ -11,7 +11,7 @@ use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use obo_examples::gateway::{Config, Gateway};
-use obo_testkit::{AuthorizationServer, TokenBuilder};
+use obo_testkit::{TestIdp, TokenBuilder};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::oneshot;
@@ -116,7 +116,7 @@ exchange = { issuer = "IDP", audience = "service-b" }
 type HttpClient = Client<HttpConnector, Body>;
 
 pub(crate) struct World {
-    pub(crate) idp: AuthorizationServer,
+    pub(crate) idp: TestIdp,
     pub(crate) upstream: Upstream,
     /// An upstream that a test answers for, byte by byte.
     pub(crate) raw_upstream: TcpListener,
@@ -148,7 +148,7 @@ impl World {
 
     /// With both.
     pub(crate) async fn with(issuers: &str, more: &str) -> Self {
-        let idp = AuthorizationServer::start().await;
+        let idp = TestIdp::start().await;
         let client = idp.client("service-a").secret("s3cret");
         client
             .may_exchange_to("service-b")

@@ -4,10 +4,11 @@ mod introspection;
 
 use std::time::Duration;
 
-use obo::{
-    ClientSecretBasic, ClientSecretPost, ExchangeErrorKind, Exchanged, Profile, Resource, Scope,
-    Target, TokenExchange, TokenSource, Validated,
-};
+use obo::client::ClientSecretPost;
+use obo::destination::Target;
+use obo::error::ExchangeErrorKind;
+use obo::exchange::{Exchanged, TokenSource};
+use obo::{Caller, ClientSecretBasic, Profile, Resource, Scope, TokenExchange};
 
 use crate::peer::{Peer, arrived, audience, http};
 
@@ -47,12 +48,12 @@ pub(crate) async fn signed_in(peer: &Peer) -> (String, String) {
     (token("access_token"), token("id_token"))
 }
 
-async fn caller(peer: &Peer) -> Validated {
+async fn caller(peer: &Peer) -> Caller {
     let service = peer.service_with(A, Profile::LENIENT);
     service.validate(&signed_in(peer).await.0).await.unwrap()
 }
 
-async fn ask(exchange: &TokenExchange, caller: &Validated) -> Exchanged {
+async fn ask(exchange: &TokenExchange, caller: &Caller) -> Exchanged {
     let target = Target::audience(audience("service-b"));
     let target = target.with_scope(Scope::new(["read"]).unwrap());
     exchange.token(caller, target).await.unwrap()
@@ -77,7 +78,7 @@ async fn at_14_the_minute_of_the_token_counts_and_not_the_ten_of_the_answer() {
     let caller = caller(&peer).await;
     let exchange = peer.exchange(peer.basic("service-a"));
     let exchanged = ask(&exchange, &caller).await;
-    let lifetime = exchanged.token().lifetime(obo::Clock::system().now());
+    let lifetime = exchanged.token().lifetime(obo::time::Clock::system().now());
     assert!(lifetime <= Duration::from_secs(61), "{lifetime:?}");
 
     // A clock that stands still would run ahead of the sockets, so it does only while none is in use.
@@ -180,7 +181,7 @@ async fn tx_21_its_refusals_are_of_our_classes() {
 #[ignore = "needs the server: cargo xtask interop"]
 async fn tx_21_a_token_of_another_issuer_is_the_subjects_fault() {
     let peer = peer();
-    let other = obo_testkit::AuthorizationServer::start().await;
+    let other = obo_testkit::TestIdp::start().await;
     let token = other.user("mallory").audience(A).mint();
     let issuer = obo::Issuer::new(other.issuer()).unwrap();
     let service = obo::ResourceServer::new(audience(A), issuer);

@@ -1,6 +1,7 @@
 //! `idpyoidc` from PyPI as it is shipped: what it exchanges is addressed to nobody.
 
-use obo::{ExchangeErrorKind, Profile};
+use obo::Profile;
+use obo::error::ExchangeErrorKind;
 
 use crate::idpyoidc::{A, signed_in};
 use crate::peer::{Peer, audience, code};

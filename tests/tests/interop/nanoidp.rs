@@ -2,7 +2,9 @@
 
 mod introspection;
 
-use obo::{ExchangeErrorKind, PrincipalKind, Profile, ResourceServer};
+use obo::caller::PrincipalKind;
+use obo::error::ExchangeErrorKind;
+use obo::{Profile, ResourceServer};
 use serde_json::Value;
 
 use crate::peer::{Peer, audience, code};

@@ -2,11 +2,14 @@
 
 mod introspection;
 
+use obo::caller::PrincipalKind;
+use obo::client::ClientSecretPost;
+use obo::destination::Target;
 use obo::dialect::{Rfc8693, entra};
-use obo::{
-    ClientSecretBasic, ClientSecretPost, ErrorClass, ExchangeErrorKind, PrincipalKind, Resource,
-    Scope, Target, TokenSource, Validated,
-};
+use obo::error::ExchangeErrorKind;
+use obo::exchange::TokenSource;
+use obo::token_endpoint::ErrorClass;
+use obo::{Caller, ClientSecretBasic, Resource, Scope};
 
 use crate::peer::{Peer, arrived, audience, code};
 
@@ -26,7 +29,7 @@ async fn signed_in(peer: &Peer, user: &str) -> String {
     answer["access_token"].as_str().unwrap().to_owned()
 }
 
-async fn caller(peer: &Peer) -> Validated {
+async fn caller(peer: &Peer) -> Caller {
     let token = signed_in(peer, "alice").await;
     peer.service(A).validate(&token).await.unwrap()
 }
@@ -206,7 +209,7 @@ async fn tx_21_a_client_without_the_grant_is_told_apart_by_a_dialect() {
 #[ignore = "needs the server: cargo xtask interop"]
 async fn tx_21_a_token_of_another_issuer_is_the_subjects_fault() {
     let peer = peer();
-    let other = obo_testkit::AuthorizationServer::start().await;
+    let other = obo_testkit::TestIdp::start().await;
     let token = other.user("mallory").audience(A).mint();
     let issuer = obo::Issuer::new(other.issuer()).unwrap();
     let service = obo::ResourceServer::new(audience(A), issuer);

@@ -3,10 +3,12 @@
 use std::env;
 use std::time::Duration;
 
+use obo::client::{ClientAuth, SigningKey};
+use obo::exchange::Exchanged;
+use obo::policy::Algorithm;
 use obo::{
-    Algorithm, Audience, AuthorizationServer, Client, ClientAuth, ClientSecretBasic, Exchanged,
-    Introspection, Issuer, Policy, PrivateKeyJwt, Profile, Rejection, ResourceServer, Secret,
-    SigningKey, TokenExchange, Validated,
+    Audience, AuthorizationServer, Caller, Client, ClientSecretBasic, Introspection, Issuer,
+    Policy, PrivateKeyJwt, Profile, Rejection, ResourceServer, Secret, TokenExchange,
 };
 use serde_json::Value;
 
@@ -132,7 +134,7 @@ pub(crate) fn audience(name: &str) -> Audience {
 }
 
 /// Takes the issued token where it was meant for.
-pub(crate) async fn arrived(at: &ResourceServer, exchanged: &Exchanged) -> Validated {
+pub(crate) async fn arrived(at: &ResourceServer, exchanged: &Exchanged) -> Caller {
     at.validate(exchanged.token().expose()).await.unwrap()
 }
 
@@ -142,7 +144,7 @@ pub(crate) fn each_time(client: Client) -> Introspection {
 }
 
 /// Why a server does not say anything of a token.
-pub(crate) fn unavailable(refused: Result<Validated, Rejection>) -> String {
+pub(crate) fn unavailable(refused: Result<Caller, Rejection>) -> String {
     match refused {
         Err(Rejection::IntrospectionUnavailable { problem, .. }) => problem,
         other => panic!("an answer: {other:?}"),
@@ -150,7 +152,7 @@ pub(crate) fn unavailable(refused: Result<Validated, Rejection>) -> String {
 }
 
 /// Why a token is refused, as metrics have it.
-pub(crate) fn code(refused: Result<Validated, Rejection>) -> &'static str {
+pub(crate) fn code(refused: Result<Caller, Rejection>) -> &'static str {
     match refused {
         Err(Rejection::Token(error)) => error.code(),
         other => panic!("not a refused token: {other:?}"),

@@ -6,10 +6,10 @@ use bytes::Bytes;
 use http::{Request, header};
 use http_body_util::Full;
 use obo::{
-    Audience, BearerAuthLayer, Client, ClientSecretBasic, ConfigError, Introspection, Issuer,
-    Policy, RequireLayer, ResourceServer, Rule, Validated,
+    Audience, BearerAuthLayer, Caller, Client, ClientSecretBasic, ConfigError, Introspection,
+    Issuer, Policy, RequireLayer, ResourceServer, Rule,
 };
-use obo_testkit::{Alg, AuthorizationServer, SigningKey};
+use obo_testkit::{TestAlg, TestIdp, TestKey};
 use serde::Deserialize;
 use serde_json::json;
 
@@ -31,8 +31,8 @@ struct Tenancy {
 }
 
 pub(crate) struct World {
-    pub(crate) idp: AuthorizationServer,
-    pub(crate) key: SigningKey,
+    pub(crate) idp: TestIdp,
+    pub(crate) key: TestKey,
     pub(crate) server: ResourceServer,
     pub(crate) rule: Rule,
     servers: Servers,
@@ -65,11 +65,11 @@ impl World {
         trusting: impl FnOnce(Policy, Issuer) -> Result<ResourceServer, ConfigError>,
         layers: impl FnOnce(BearerAuthLayer, Rule) -> (BearerAuthLayer, RequireLayer),
     ) -> Self {
-        let idp = AuthorizationServer::start().await;
-        let key = SigningKey::generate(Alg::Es256);
+        let idp = TestIdp::start().await;
+        let key = TestKey::generate(TestAlg::Es256);
         // One key that signs, and two of a kind between which only a `kid` could choose.
         let alike =
-            ["k-ed-1", "k-ed-2"].map(|kid| SigningKey::generate(Alg::EdDsa).public_jwk(kid));
+            ["k-ed-1", "k-ed-2"].map(|kid| TestKey::generate(TestAlg::EdDsa).public_jwk(kid));
         let keys = json!({ "keys": [key.public_jwk("k-es"), alike[0], alike[1]] });
         idp.replace_jwks(Some(keys.to_string()));
         let issuer = Issuer::new(idp.issuer()).unwrap();
@@ -119,7 +119,7 @@ impl World {
     }
 
     /// Sends the request to each server in each protocol, which lets it in; as whom.
-    pub(crate) async fn admits(&self, sent: &Sent, why: &str) -> Option<Validated> {
+    pub(crate) async fn admits(&self, sent: &Sent, why: &str) -> Option<Caller> {
         let mut caller = None;
         for kind in Kind::ALL {
             for grpc in PROTOCOLS {

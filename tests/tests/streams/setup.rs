@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use axum::Router;
 use obo::{Audience, BearerAuthLayer, ExpiryLayer, Issuer, ResourceServer};
-use obo_testkit::AuthorizationServer;
+use obo_testkit::TestIdp;
 use tokio::net::TcpListener;
 
 /// The token's life and the policy's leeway.
@@ -14,7 +14,7 @@ pub(crate) const LEEWAY: Duration = Duration::from_secs(60);
 
 /// Serves the routes inside both layers; a token for them.
 pub(crate) async fn serve(routes: Router) -> (SocketAddr, String) {
-    let idp = AuthorizationServer::start().await;
+    let idp = TestIdp::start().await;
     let issuer = Issuer::new(idp.issuer()).unwrap();
     let server = ResourceServer::new(Audience::new("service-a").unwrap(), issuer);
     let token = idp.user("alice").audience("service-a").mint();

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use obo_testkit::Alg;
+use obo_testkit::TestAlg;
 use serde_json::{Value, json};
 
 use super::measured::Row;
@@ -61,7 +61,7 @@ pub(super) async fn rows(deviations: &mut [Vec<String>]) -> Vec<Row> {
 async fn without_kid(peer: Peer) -> String {
     let idp = server().await;
     let token = user(&idp).kid(None).mint();
-    let app = (peer.protect)(Trust::new(&idp, Alg::Es256)).await.unwrap();
+    let app = (peer.protect)(Trust::new(&idp, TestAlg::Es256)).await.unwrap();
     match accepts_within(&app, PATIENCE, &token).await {
         Some(_) => "passes".to_owned(),
         None => "refused".to_owned(),
@@ -74,7 +74,7 @@ async fn refused(peer: Peer) -> Vec<&'static str> {
         let idp = server().await;
         idp.publish_extra_jwk(jwk);
         let token = user(&idp).mint();
-        let app = (peer.protect)(Trust::new(&idp, Alg::Es256)).await;
+        let app = (peer.protect)(Trust::new(&idp, TestAlg::Es256)).await;
         let passes = match app {
             Ok(app) => accepts_within(&app, PATIENCE, &token).await.is_some(),
             Err(_) => false,

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use axum::http::{Response, header};
 use futures_util::future::join_all;
-use obo_testkit::{Alg, SigningKey};
+use obo_testkit::{TestAlg, TestKey};
 
 use super::measured::Row;
 use super::requests::{self, Case, Expected};
@@ -111,9 +111,9 @@ impl Seen {
 
 async fn refuse(peer: Peer) -> Vec<Seen> {
     let idp = server().await;
-    let key = SigningKey::generate(Alg::Es256);
+    let key = TestKey::generate(TestAlg::Es256);
     idp.publish_extra_jwk(key.public_jwk(KID));
-    let trust = Trust::new(&idp, Alg::Es256);
+    let trust = Trust::new(&idp, TestAlg::Es256);
     let plain = (peer.protect)(trust.clone()).await.unwrap();
     let grpc = (peer.protect_grpc)(trust.clone()).await.unwrap();
     let valid = user(&idp).sign_with(&key).kid(Some(KID)).mint();

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use futures_util::future::{join, join_all};
-use obo_testkit::{Alg, SigningKey};
+use obo_testkit::{TestAlg, TestKey};
 use serde_json::json;
 
 use super::measured::Row;
@@ -40,7 +40,7 @@ async fn withdraw(world: &World) -> String {
 }
 
 async fn replace(world: &World) -> String {
-    let key = SigningKey::generate(Alg::Es256);
+    let key = TestKey::generate(TestAlg::Es256);
     let keys = json!({ "keys": [key.public_jwk(&world.idp.kid())] });
     world.idp.replace_jwks(Some(keys.to_string()));
     let token = user(&world.idp).sign_with(&key).mint();

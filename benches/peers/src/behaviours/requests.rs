@@ -4,7 +4,7 @@ use aws_lc_rs::hmac;
 use axum::http::{HeaderValue, Method, Request, Version, header};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use obo_testkit::{AuthorizationServer, SigningKey, TokenBuilder};
+use obo_testkit::{TestIdp, TestKey, TokenBuilder};
 use serde_json::json;
 
 use super::world::user;
@@ -56,7 +56,7 @@ fn of(token: &str) -> Request<()> {
 }
 
 /// `key` is published by `idp` as `kid`.
-pub(super) fn all(idp: &AuthorizationServer, key: &SigningKey, kid: &str) -> Vec<Case> {
+pub(super) fn all(idp: &TestIdp, key: &TestKey, kid: &str) -> Vec<Case> {
     let user = || user(idp).sign_with(key).kid(Some(kid));
     let valid = user().mint();
     let mut twice = of(&valid);
@@ -99,7 +99,7 @@ pub(super) fn all(idp: &AuthorizationServer, key: &SigningKey, kid: &str) -> Vec
         ),
         Case::invalid(
             "signed by another key",
-            &user().sign_with(&SigningKey::generate(key.alg())).mint(),
+            &user().sign_with(&TestKey::generate(key.alg())).mint(),
         ),
         Case::invalid(
             "`crit` of an unknown extension",
@@ -145,7 +145,7 @@ pub(super) fn all(idp: &AuthorizationServer, key: &SigningKey, kid: &str) -> Vec
 }
 
 /// For a service that requires a scope which this token lacks.
-pub(super) fn without_scope(idp: &AuthorizationServer, key: &SigningKey, kid: &str) -> Case {
+pub(super) fn without_scope(idp: &TestIdp, key: &TestKey, kid: &str) -> Case {
     let token = user(idp).claim("scope", "other").sign_with(key);
     let request = of(&token.kid(Some(kid)).mint());
     Case::new("without the scope", Expected::InsufficientScope, request)
@@ -173,7 +173,7 @@ fn unsigned(token: &TokenBuilder) -> String {
     format!("{message}.")
 }
 
-fn signed_with_public_key(token: &TokenBuilder, key: &SigningKey) -> String {
+fn signed_with_public_key(token: &TokenBuilder, key: &TestKey) -> String {
     let token = token.clone().header("alg", "HS256").mint();
     let (message, _) = token.rsplit_once('.').unwrap();
     let secret = hmac::Key::new(hmac::HMAC_SHA256, key.public_pem().as_bytes());

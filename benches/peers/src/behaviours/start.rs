@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use obo_testkit::Alg;
+use obo_testkit::TestAlg;
 
 use super::measured::Row;
 use super::world::{accepts_within, seconds, server, user};
@@ -36,7 +36,7 @@ async fn start(peer: Peer) -> [String; 3] {
     let idp = server().await;
     let token = user(&idp).mint();
     idp.stop();
-    let app = match (peer.protect)(Trust::new(&idp, Alg::Es256)).await {
+    let app = match (peer.protect)(Trust::new(&idp, TestAlg::Es256)).await {
         Ok(app) => app,
         Err(error) => return [format!("fails: {error}"), "–".to_owned(), "–".to_owned()],
     };

@@ -1,7 +1,7 @@
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
-use obo_testkit::{Alg, AuthorizationServer, TokenBuilder};
+use obo_testkit::{TestAlg, TestIdp, TokenBuilder};
 
 use crate::app::App;
 use crate::peers::{self, AUDIENCE, Peer, SCOPE, Trust};
@@ -9,7 +9,7 @@ use crate::peers::{self, AUDIENCE, Peer, SCOPE, Trust};
 /// One peer, and an authorization server of its own.
 pub(super) struct World {
     pub(super) peer: Peer,
-    pub(super) idp: AuthorizationServer,
+    pub(super) idp: TestIdp,
     pub(super) app: App,
 }
 
@@ -21,7 +21,7 @@ impl World {
 
     async fn new(peer: Peer) -> Self {
         let idp = server().await;
-        let app = (peer.protect)(Trust::new(&idp, Alg::Es256)).await.unwrap();
+        let app = (peer.protect)(Trust::new(&idp, TestAlg::Es256)).await.unwrap();
         let world = Self { peer, idp, app };
         let token = user(&world.idp).mint();
         let accepted = world.accepts_within(Duration::from_secs(20), &token).await;
@@ -55,15 +55,15 @@ pub(super) async fn answers_within(
     Some(started.elapsed())
 }
 
-pub(super) async fn server() -> AuthorizationServer {
-    AuthorizationServer::builder()
-        .signing(Alg::Es256)
+pub(super) async fn server() -> TestIdp {
+    TestIdp::builder()
+        .signing(TestAlg::Es256)
         .start()
         .await
 }
 
 /// A token that is in order, and outlives the program.
-pub(super) fn user(idp: &AuthorizationServer) -> TokenBuilder {
+pub(super) fn user(idp: &TestIdp) -> TokenBuilder {
     idp.user("alice")
         .audience(AUDIENCE)
         .scope(SCOPE)

@@ -10,7 +10,7 @@ use jwt_authorizer::layer::AuthorizationLayer;
 use jwt_authorizer::{
     IntoLayer as _, JwtAuthorizer, JwtClaims, Refresh, RefreshStrategy, Validation,
 };
-use obo_testkit::Alg;
+use obo_testkit::TestAlg;
 use serde::Deserialize;
 use tonic_012::body::{BoxBody, empty_body};
 use tower::ServiceExt as _;
@@ -64,7 +64,7 @@ fn protect_grpc(trust: Trust) -> Built {
 
 async fn layer(trust: &Trust) -> Result<AuthorizationLayer<Claims>, String> {
     let algorithm = match trust.alg {
-        Alg::Rs256 => Algorithm::RS256,
+        TestAlg::Rs256 => Algorithm::RS256,
         _ => Algorithm::ES256,
     };
     let validation = Validation::new()

@@ -1,11 +1,9 @@
 use axum::Router;
 use axum::routing::any;
-use obo::{
-    Algorithm, Audience, BearerAuthLayer, ConfigError, Issuer, Policy, RequireLayer,
-    ResourceServer, Rule,
-};
+use obo::{Audience, BearerAuthLayer, ConfigError, Issuer, Policy, RequireLayer, ResourceServer, Rule};
+use obo::policy::Algorithm;
 use obo_axum::Authenticated;
-use obo_testkit::Alg;
+use obo_testkit::TestAlg;
 
 use super::peer::{AUDIENCE, Built, Peer, SCOPE, Trust};
 use crate::app::App;
@@ -27,7 +25,7 @@ fn protect(trust: Trust) -> Built {
 fn router(trust: &Trust) -> Result<Router, ConfigError> {
     let issuer = Issuer::new(trust.issuer.as_str())?;
     let algorithm = match trust.alg {
-        Alg::Rs256 => Algorithm::Rs256,
+        TestAlg::Rs256 => Algorithm::Rs256,
         _ => Algorithm::Es256,
     };
     let policy = Policy::new(issuer.clone(), Audience::new(AUDIENCE)?).algorithms([algorithm])?;

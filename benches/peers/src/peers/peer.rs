@@ -1,6 +1,6 @@
 use std::pin::Pin;
 
-use obo_testkit::{Alg, AuthorizationServer};
+use obo_testkit::{TestAlg, TestIdp};
 
 use super::{huskarl, jwt_authorizer, oauth_resource_server, obo, tower_oauth2};
 use crate::app::App;
@@ -15,13 +15,13 @@ pub(crate) const SCOPE: &str = "orders:read";
 pub(crate) struct Trust {
     pub(crate) issuer: String,
     pub(crate) jwks_uri: String,
-    pub(crate) alg: Alg,
+    pub(crate) alg: TestAlg,
     /// Whether `SCOPE` is required.
     pub(crate) scoped: bool,
 }
 
 impl Trust {
-    pub(crate) fn new(idp: &AuthorizationServer, alg: Alg) -> Self {
+    pub(crate) fn new(idp: &TestIdp, alg: TestAlg) -> Self {
         Self {
             issuer: idp.issuer().to_owned(),
             jwks_uri: idp.jwks_uri(),

@@ -1,7 +1,7 @@
 use axum::routing::any;
 use axum::{Extension, Router};
 use jsonwebtoken_11::Algorithm;
-use obo_testkit::Alg;
+use obo_testkit::TestAlg;
 use tower_oauth2_resource_server::claims::DefaultClaims;
 use tower_oauth2_resource_server::error::StartupError;
 use tower_oauth2_resource_server::server::OAuth2ResourceServer;
@@ -32,7 +32,7 @@ fn protect(trust: Trust) -> Built {
 
 async fn router(trust: &Trust) -> Result<Router, StartupError> {
     let algorithm = match trust.alg {
-        Alg::Rs256 => Algorithm::RS256,
+        TestAlg::Rs256 => Algorithm::RS256,
         _ => Algorithm::ES256,
     };
     let claims = ClaimsValidationSpec::new()

@@ -1,4 +1,4 @@
-use obo_testkit::Alg;
+use obo_testkit::TestAlg;
 
 use super::markdown::{row, table};
 use super::versions::named;
@@ -41,11 +41,11 @@ impl Speed {
 
     /// For the table in the README.
     pub(super) fn short(&self) -> Vec<Vec<String>> {
-        let of = |alg: Alg| {
+        let of = |alg: TestAlg| {
             let found = self.algorithms.iter().find(|of| of.alg == alg);
             found.unwrap()
         };
-        let (rs256, es256) = (of(Alg::Rs256), of(Alg::Es256));
+        let (rs256, es256) = (of(TestAlg::Rs256), of(TestAlg::Es256));
         let new = rs256.costs.iter().zip(&es256.costs);
         let new = new
             .map(|([rs256, _], [es256, _])| format!("{:.2} F, {:.2} F", rs256.ratio, es256.ratio));

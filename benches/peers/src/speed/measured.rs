@@ -1,7 +1,7 @@
 use std::fmt;
 use std::ops::Range;
 
-use obo_testkit::Alg;
+use obo_testkit::TestAlg;
 
 /// The spread is told by as many parts of the run.
 const PARTS: usize = 5;
@@ -12,7 +12,7 @@ pub(crate) struct Speed {
 }
 
 pub(crate) struct OfAlgorithm {
-    pub(crate) alg: Alg,
+    pub(crate) alg: TestAlg,
     /// Nanoseconds of F.
     pub(crate) verify: f64,
     /// Nanoseconds of H.

@@ -6,7 +6,7 @@ use std::hint::black_box;
 use std::time::{Duration, Instant};
 
 use cpu_time::ThreadTime;
-use obo_testkit::{Alg, AuthorizationServer, SigningKey};
+use obo_testkit::{TestAlg, TestIdp, TestKey};
 use tokio::runtime::Runtime;
 
 use super::measured::{OfAlgorithm, Speed, Times, median};
@@ -23,7 +23,7 @@ const COUNTS: usize = 9;
 
 pub(crate) fn run(runtime: &Runtime) -> Speed {
     Speed {
-        algorithms: [Alg::Rs256, Alg::Es256]
+        algorithms: [TestAlg::Rs256, TestAlg::Es256]
             .into_iter()
             .map(|alg| of_algorithm(runtime, alg))
             .collect(),
@@ -36,9 +36,9 @@ struct Pair {
     bare: App,
 }
 
-fn of_algorithm(runtime: &Runtime, alg: Alg) -> OfAlgorithm {
-    let idp = runtime.block_on(AuthorizationServer::start());
-    let key = SigningKey::generate(alg);
+fn of_algorithm(runtime: &Runtime, alg: TestAlg) -> OfAlgorithm {
+    let idp = runtime.block_on(TestIdp::start());
+    let key = TestKey::generate(alg);
     idp.publish_extra_jwk(key.public_jwk(tokens::KID));
     // One round more, to warm up; then those whose allocations are counted; the last one is the warm one.
     let lines = tokens::lines(&idp, &key, (ROUNDS + 1) * CALLS + COUNTS + 1);
@@ -92,7 +92,7 @@ fn of_algorithm(runtime: &Runtime, alg: Alg) -> OfAlgorithm {
 }
 
 /// A service that has its keys, and has seen the warm token.
-async fn ready(peer: Peer, idp: &AuthorizationServer, alg: Alg, warm: &str) -> Pair {
+async fn ready(peer: Peer, idp: &TestIdp, alg: TestAlg, warm: &str) -> Pair {
     let layered = (peer.protect)(Trust::new(idp, alg)).await.unwrap();
     let started = Instant::now();
     while layered.call(bearer(warm)).await.status() != 200 {

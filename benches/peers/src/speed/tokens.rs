@@ -1,19 +1,19 @@
 //! Tokens of 23 claims and about 900 bytes of JSON, no two alike.
 
-use obo_testkit::{AuthorizationServer, SigningKey};
+use obo_testkit::{TestIdp, TestKey};
 
 use crate::peers::{AUDIENCE, SCOPE};
 
 pub(super) const KID: &str = "bench";
 
 /// The values of as many `Authorization` headers.
-pub(super) fn lines(idp: &AuthorizationServer, key: &SigningKey, count: usize) -> Vec<String> {
+pub(super) fn lines(idp: &TestIdp, key: &TestKey, count: usize) -> Vec<String> {
     (0..count)
         .map(|i| format!("Bearer {}", token(idp, key, i)))
         .collect()
 }
 
-fn token(idp: &AuthorizationServer, key: &SigningKey, i: usize) -> String {
+fn token(idp: &TestIdp, key: &TestKey, i: usize) -> String {
     let mut token = idp
         .user(&format!("user-{i:05}"))
         .audience(AUDIENCE)

@@ -5,7 +5,7 @@ use axum::body::Body;
 use http::{HeaderMap, Request, StatusCode, header};
 use http_body_util::BodyExt as _;
 use obo::{Audience, BearerAuthLayer, Issuer, Policy, ResourceServer};
-use obo_testkit::{AuthorizationServer, TokenBuilder};
+use obo_testkit::{TestIdp, TokenBuilder};
 use tower::ServiceExt as _;
 
 /// The challenge to a token that does not suffice.
@@ -28,16 +28,16 @@ impl Got {
     }
 }
 
-pub(crate) fn alice(idp: &AuthorizationServer) -> TokenBuilder {
+pub(crate) fn alice(idp: &TestIdp) -> TokenBuilder {
     idp.user("alice").audience("service-a")
 }
 
-pub(crate) fn policy(idp: &AuthorizationServer) -> Policy {
+pub(crate) fn policy(idp: &TestIdp) -> Policy {
     let issuer = Issuer::new(idp.issuer()).unwrap();
     Policy::new(issuer, Audience::new("service-a").unwrap())
 }
 
-pub(crate) fn bearer(idp: &AuthorizationServer, policy: Policy) -> BearerAuthLayer {
+pub(crate) fn bearer(idp: &TestIdp, policy: Policy) -> BearerAuthLayer {
     let issuer = Issuer::new(idp.issuer()).unwrap();
     BearerAuthLayer::new(ResourceServer::with_policy(policy, issuer).unwrap())
 }

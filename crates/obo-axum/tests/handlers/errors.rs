@@ -7,12 +7,13 @@ use axum::extract::State;
 use axum::response::IntoResponse as _;
 use axum::routing::get;
 use http::{Request, Response, StatusCode};
+use obo::error::{ExchangeErrorKind, TokenError};
 use obo::{
-    Audience, CallError, Client, ClientSecretBasic, Destination, ExchangeError, ExchangeErrorKind,
-    Issuer, Rejection, RequireLayer, Rule, TokenError, TokenExchange, Validated,
+    Audience, CallError, Caller, Client, ClientSecretBasic, Destination, ExchangeError, Issuer,
+    Rejection, RequireLayer, Rule, TokenExchange,
 };
 use obo_axum::{Authenticated, Error};
-use obo_testkit::{AuthorizationServer, Endpoint, Fault};
+use obo_testkit::{Endpoint, Fault, TestIdp};
 use tower::{Layer as _, ServiceExt as _, service_fn};
 
 use crate::app::{INSUFFICIENT, alice, bearer, call, policy, with_token};
@@ -33,7 +34,7 @@ fn both_ways(rule: Rule) -> Router {
 
 #[tokio::test]
 async fn bt_13_a_handler_and_a_layer_give_the_same_answer() {
-    let idp = AuthorizationServer::start().await;
+    let idp = TestIdp::start().await;
     let scope = Some(r#"Bearer error="insufficient_scope", scope="orders:read orders:write""#);
     for (rule, challenge) in [
         (
@@ -77,7 +78,7 @@ async fn bt_09_every_rejection_is_answered_as_the_layer_does() {
         assert_eq!(error.to_string(), rejection.to_string());
         let response = error.into_response();
         let expected: Response<String> = rejection
-            .answer()
+            .response()
             .to_response(&http::Method::GET, &http::HeaderMap::new());
         assert_eq!(response.status(), expected.status());
         assert_eq!(response.headers(), expected.headers());
@@ -91,7 +92,7 @@ pub(crate) struct Calling {
 }
 
 impl Calling {
-    pub(crate) fn new(idp: &AuthorizationServer) -> Self {
+    pub(crate) fn new(idp: &TestIdp) -> Self {
         idp.client("service-a")
             .secret("s3cret")
             .may_exchange_to("service-b");
@@ -104,14 +105,14 @@ impl Calling {
         }
     }
 
-    async fn token(&self, caller: &Validated, audience: &str) -> Result<(), ExchangeError> {
+    async fn token(&self, caller: &Caller, audience: &str) -> Result<(), ExchangeError> {
         let audience = Audience::new(audience).unwrap();
         self.exchange.token(caller, audience).await.map(drop)
     }
 
-    async fn call<E: Clone + Into<obo::BoxError> + 'static>(
+    async fn call<E: Clone + Into<obo::error::BoxError> + 'static>(
         &self,
-        caller: &Validated,
+        caller: &Caller,
         uri: &str,
         outcome: Result<(), E>,
     ) -> Result<(), CallError> {
@@ -126,7 +127,7 @@ impl Calling {
     }
 }
 
-pub(crate) async fn validated(idp: &AuthorizationServer) -> Validated {
+pub(crate) async fn validated(idp: &TestIdp) -> Caller {
     let issuer = Issuer::new(idp.issuer()).unwrap();
     let server = obo::ResourceServer::new(Audience::new("service-a").unwrap(), issuer);
     server.validate(&alice(idp).mint()).await.unwrap()
@@ -141,7 +142,7 @@ fn answer(result: Result<(), impl Into<Error>>) -> (u16, Response<axum::body::Bo
 
 #[tokio::test]
 async fn a_failed_exchange_is_answered_by_its_kind() {
-    let idp = AuthorizationServer::start().await;
+    let idp = TestIdp::start().await;
     let (calling, caller) = (Calling::new(&idp), validated(&idp).await);
     calling.token(&caller, "service-b").await.unwrap();
 
@@ -164,7 +165,7 @@ async fn a_failed_exchange_is_answered_by_its_kind() {
 
 #[tokio::test]
 async fn a_failed_call_is_answered_by_why_it_failed() {
-    let idp = AuthorizationServer::start().await;
+    let idp = TestIdp::start().await;
     let (calling, caller) = (Calling::new(&idp), validated(&idp).await);
     let called = calling
         .call::<Infallible>(&caller, "https://b.example/", Ok(()))
@@ -188,7 +189,7 @@ async fn a_failed_call_is_answered_by_why_it_failed() {
 
 #[tokio::test]
 async fn ob_01_an_error_says_for_the_logs_what_the_answer_does_not() {
-    let idp = AuthorizationServer::start().await;
+    let idp = TestIdp::start().await;
     let (calling, caller) = (Calling::new(&idp), validated(&idp).await);
     let error = Error::from(calling.token(&caller, "service-z").await.unwrap_err());
     let printed = format!("{error} {error:?}");

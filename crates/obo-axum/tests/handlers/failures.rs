@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use axum::response::IntoResponse as _;
 use http::{Request, Response};
-use obo::{BoxError, CallError, Rejection};
+use obo::error::BoxError;
+use obo::{CallError, Rejection};
 use obo_axum::Error;
-use obo_testkit::AuthorizationServer;
+use obo_testkit::TestIdp;
 use tower::{Layer as _, Service, ServiceBuilder, ServiceExt as _, service_fn};
 
 use crate::errors::{Calling, validated};
@@ -31,7 +32,7 @@ where
 
 #[tokio::test]
 async fn box_error_of_a_stack_keeps_its_answer() {
-    let idp = AuthorizationServer::start().await;
+    let idp = TestIdp::start().await;
     let (calling, caller) = (Calling::new(&idp), validated(&idp).await);
     let to_b = calling.exchange.to(calling.to_b.clone());
     let stack = |outcome: Result<(), std::fmt::Error>| {
@@ -49,7 +50,7 @@ async fn box_error_of_a_stack_keeps_its_answer() {
     calling.exchange.revoke(
         caller.issuer(),
         caller.subject(),
-        obo::Clock::system().now(),
+        obo::time::Clock::system().now(),
     );
     let revoked = handler(stack(Ok(())), "https://b.example/").await;
     let (status, logged) = failed(revoked.unwrap_err());

@@ -7,7 +7,7 @@ use axum::routing::{any, get};
 use http::{HeaderValue, Method, header};
 use obo::{Audience, BearerAuthLayer, ExpiryLayer, Issuer, RequireLayer, ResourceServer, Rule};
 use obo_axum::{Authenticated, User};
-use obo_testkit::AuthorizationServer;
+use obo_testkit::TestIdp;
 use tracing::dispatcher::DefaultGuard;
 
 use crate::app::{alice, bearer, call, policy, with_token, without_token};
@@ -68,7 +68,7 @@ const EXTRACTORS: [(&str, &str); 3] = [
 
 #[tokio::test]
 async fn extractor_without_layer_is_500() {
-    let idp = AuthorizationServer::start().await;
+    let idp = TestIdp::start().await;
     let token = alice(&idp).mint();
     for (path, said) in EXTRACTORS {
         for request in [with_token(path, &token), without_token(path)] {
@@ -94,7 +94,7 @@ async fn extractor_without_layer_is_500() {
 
 #[tokio::test]
 async fn layer_added_last_runs_first() {
-    let idp = AuthorizationServer::start().await;
+    let idp = TestIdp::start().await;
     let token = alice(&idp).mint();
     let server = ResourceServer::new(
         Audience::new("service-a").unwrap(),
@@ -130,7 +130,7 @@ async fn layer_added_last_runs_first() {
 
 #[tokio::test]
 async fn layer_on_some_routes_leaves_others_closed() {
-    let idp = AuthorizationServer::start().await;
+    let idp = TestIdp::start().await;
     let token = alice(&idp).mint();
     let inside = Router::new().route("/inside", get(anyone));
     let router = inside

@@ -5,7 +5,7 @@ use axum::routing::get;
 use http::Request;
 use obo::{BearerAuthLayer, Issuer, ProtectedResource, Resource, ResourceServer, Rule};
 use obo_axum::{Authenticated, Error};
-use obo_testkit::AuthorizationServer;
+use obo_testkit::TestIdp;
 
 use crate::app::{alice, call, policy, with_token, without_token};
 
@@ -18,7 +18,7 @@ async fn whoever(Authenticated(caller): Authenticated) -> Result<(), Error> {
     Ok(())
 }
 
-fn router(idp: &AuthorizationServer) -> Router {
+fn router(idp: &TestIdp) -> Router {
     let issuer = Issuer::new(idp.issuer()).unwrap();
     let server = ResourceServer::with_policy(policy(idp), issuer).unwrap();
     let identifier = Resource::new("https://api.example/orders").unwrap();
@@ -32,7 +32,7 @@ fn router(idp: &AuthorizationServer) -> Router {
 
 #[tokio::test]
 async fn pr_07_the_document_is_served_to_whoever_asks() {
-    let idp = AuthorizationServer::start().await;
+    let idp = TestIdp::start().await;
     let router = router(&idp);
     let got = call(&router, without_token(PATH)).await;
     assert_eq!(got.status, 200);
@@ -50,7 +50,7 @@ async fn pr_07_the_document_is_served_to_whoever_asks() {
 
 #[tokio::test]
 async fn pr_04_challenges_of_extractors_and_handlers_name_the_document() {
-    let idp = AuthorizationServer::start().await;
+    let idp = TestIdp::start().await;
     let router = router(&idp);
     let by_extractor = call(&router, without_token("/orders")).await;
     by_extractor.assert_refused(401, Some(&format!("Bearer {NAMED}")));

@@ -27,19 +27,23 @@
 use url::Url;
 
 use super::{Refusal, Rfc8693, TargetBy};
-use crate::{ConfigError, ErrorClass, Mark, Profile, TokenType, Typ};
+use crate::error::ConfigError;
+use crate::grant::token_endpoint::ErrorClass;
+use crate::token::token_type::TokenType;
+use crate::validate::jwt::TokenTyp;
+use crate::validate::profile::{ClaimMatcher, Profile};
 
 /// Access tokens for an API, under either of the vendor's profiles.
 pub fn profile() -> Profile {
     Profile::LENIENT
-        .types([Typ::AccessToken, Typ::Jwt])
+        .types([TokenTyp::AccessToken, TokenTyp::Jwt])
         .requires("iat")
         .requires_client()
         .client_from(["azp", "client_id"])
         .service_if([
-            Mark::ends_with("sub", "@clients"),
-            Mark::is("gty", "client-credentials"),
-            Mark::SUBJECT_IS_CLIENT,
+            ClaimMatcher::ends_with("sub", "@clients"),
+            ClaimMatcher::is("gty", "client-credentials"),
+            ClaimMatcher::SUBJECT_IS_CLIENT,
         ])
 }
 

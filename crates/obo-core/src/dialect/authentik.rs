@@ -11,7 +11,7 @@
 //! - `aud` is the client that the token was issued to, so a service shares its provider's client identifier, or is named
 //!   by the token exchange.
 //! - The user of a client for itself is made by the server, and named after the provider. A service account that signs in
-//!   with a password of its own looks like a person, and [`kind`](crate::Validated::kind) is then `User`. Where people may
+//!   with a password of its own looks like a person, and [`kind`](crate::Caller::kind) is then `User`. Where people may
 //!   choose their names, one who ends it in `-client_credentials` looks like a client: do not go by the kind there.
 //!
 //! Outbound ([`exchange`]), from 2026.x on:
@@ -25,20 +25,24 @@
 //! [docs]: https://docs.goauthentik.io/add-secure-apps/providers/oauth2/
 
 use super::{Rfc8693, TargetBy};
-use crate::{ConfigError, Issuer, Mark, Profile, TokenType, Typ};
+use crate::error::ConfigError;
+use crate::token::issuer::Issuer;
+use crate::token::token_type::TokenType;
+use crate::validate::jwt::TokenTyp;
+use crate::validate::profile::{ClaimMatcher, Profile};
 
 /// Access tokens of an OAuth2 provider.
 pub fn profile() -> Profile {
     Profile::LENIENT
-        .types([Typ::AccessToken, Typ::Jwt])
+        .types([TokenTyp::AccessToken, TokenTyp::Jwt])
         .requires("iat")
         .requires("uid")
         .requires_client()
         .danger_id_token_claims()
         .client_from(["azp"])
         .service_if([
-            Mark::ends_with("preferred_username", "-client_credentials"),
-            Mark::SUBJECT_IS_CLIENT,
+            ClaimMatcher::ends_with("preferred_username", "-client_credentials"),
+            ClaimMatcher::SUBJECT_IS_CLIENT,
         ])
 }
 

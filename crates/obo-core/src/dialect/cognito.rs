@@ -12,7 +12,9 @@
 //! [access]: https://docs.aws.amazon.com/cognito/latest/developerguide/amazon-cognito-user-pools-using-the-access-token.html
 //! [id]: https://docs.aws.amazon.com/cognito/latest/developerguide/amazon-cognito-user-pools-using-the-id-token.html
 
-use crate::{ConfigError, Issuer, Mark, Profile};
+use crate::error::ConfigError;
+use crate::token::issuer::Issuer;
+use crate::validate::profile::{ClaimMatcher, Profile};
 
 /// Access tokens of a user pool.
 pub fn profile() -> Profile {
@@ -20,9 +22,12 @@ pub fn profile() -> Profile {
         .requires("iat")
         .requires("jti")
         .requires_client()
-        .expects(Mark::is("token_use", "access"))
+        .expects(ClaimMatcher::is("token_use", "access"))
         .client_is_audience()
-        .service_if([Mark::SUBJECT_IS_CLIENT, Mark::absent("username")])
+        .service_if([
+            ClaimMatcher::SUBJECT_IS_CLIENT,
+            ClaimMatcher::absent("username"),
+        ])
         .groups_from(&["cognito:groups"])
 }
 

@@ -50,19 +50,22 @@
 mod refusals;
 
 use super::{Rfc8693, TargetBy};
-use crate::{ConfigError, Issuer, Mark, Profile, ScopeFrom, Typ};
+use crate::error::ConfigError;
+use crate::token::issuer::Issuer;
+use crate::validate::jwt::TokenTyp;
+use crate::validate::profile::{ClaimMatcher, Profile, ScopeClaim};
 
 /// Access tokens of version 2.0, of the tenant that the issuer names.
 pub fn profile() -> Profile {
     either()
-        .expects(Mark::is("ver", "2.0"))
+        .expects(ClaimMatcher::is("ver", "2.0"))
         .client_from(["azp"])
 }
 
 /// Access tokens of version 1.0, of the tenant that the issuer names.
 pub fn profile_v1() -> Profile {
     either()
-        .expects(Mark::is("ver", "1.0"))
+        .expects(ClaimMatcher::is("ver", "1.0"))
         .client_from(["appid"])
 }
 
@@ -70,15 +73,15 @@ pub fn profile_v1() -> Profile {
 /// `idtyp` that says so is not configured.
 fn either() -> Profile {
     Profile::LENIENT
-        .types([Typ::Jwt])
+        .types([TokenTyp::Jwt])
         .requires("iat")
         .requires_client()
-        .expects(Mark::in_issuer("tid"))
-        .scope_from([ScopeFrom::text("scp")])
+        .expects(ClaimMatcher::in_issuer("tid"))
+        .scope_from([ScopeClaim::text("scp")])
         .service_if([
-            Mark::is("idtyp", "app"),
-            Mark::absent("scp"),
-            Mark::SUBJECT_IS_CLIENT,
+            ClaimMatcher::is("idtyp", "app"),
+            ClaimMatcher::absent("scp"),
+            ClaimMatcher::SUBJECT_IS_CLIENT,
         ])
 }
 

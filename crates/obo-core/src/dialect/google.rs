@@ -25,15 +25,18 @@
 //! [calls]: https://cloud.google.com/run/docs/authenticating/service-to-service
 
 use super::{Refusal, Rfc8693, TargetBy};
-use crate::{ErrorClass, Mark, Profile, TokenType, Typ};
+use crate::grant::token_endpoint::ErrorClass;
+use crate::token::token_type::TokenType;
+use crate::validate::jwt::TokenTyp;
+use crate::validate::profile::{ClaimMatcher, Profile};
 
 /// ID tokens of service accounts, addressed to this service.
 pub fn profile() -> Profile {
     Profile::LENIENT
-        .types([Typ::Jwt])
+        .types([TokenTyp::Jwt])
         .requires("iat")
         .requires_client()
-        .expects(Mark::SUBJECT_IS_CLIENT)
+        .expects(ClaimMatcher::SUBJECT_IS_CLIENT)
         .scope_from([])
         .client_from(["azp"])
 }

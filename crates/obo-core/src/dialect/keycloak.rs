@@ -34,25 +34,30 @@
 use http::StatusCode;
 
 use super::{Refusal, Rfc8693, TargetBy};
-use crate::{ConfigError, ErrorClass, Issuer, Mark, Profile, TokenType, Typ};
+use crate::error::ConfigError;
+use crate::grant::token_endpoint::ErrorClass;
+use crate::token::issuer::Issuer;
+use crate::token::token_type::TokenType;
+use crate::validate::jwt::TokenTyp;
+use crate::validate::profile::{ClaimMatcher, Profile};
 
 /// Access tokens of a realm.
 pub fn profile() -> Profile {
     Profile::LENIENT
-        .types([Typ::AccessToken, Typ::Jwt])
+        .types([TokenTyp::AccessToken, TokenTyp::Jwt])
         .requires("iat")
         .requires("jti")
         .requires_client()
-        .expects(Mark::is("typ", "Bearer"))
+        .expects(ClaimMatcher::is("typ", "Bearer"))
         .client_from(["azp"])
         // The subject of a service account is a user of its own. Its session notes are claims by the scope
         // `service_account`. Its user name is no mark: people may choose theirs.
         .service_if([
-            Mark::present("client_id"),
-            Mark::present("clientId"),
-            Mark::present("clientHost"),
-            Mark::present("clientAddress"),
-            Mark::SUBJECT_IS_CLIENT,
+            ClaimMatcher::present("client_id"),
+            ClaimMatcher::present("clientId"),
+            ClaimMatcher::present("clientHost"),
+            ClaimMatcher::present("clientAddress"),
+            ClaimMatcher::SUBJECT_IS_CLIENT,
         ])
         .roles_from(&["realm_access", "roles"])
 }

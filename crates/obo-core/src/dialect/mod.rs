@@ -29,12 +29,15 @@ use bytes::Bytes;
 use http::Response;
 
 pub use presets::{named, names};
-pub(crate) use profiles::{profile, profile_names};
 pub use refusal::Refusal;
 pub use registration::Registration;
 pub use rfc8693::{Rfc8693, TargetBy};
 
-use crate::{ExchangeRequest, IssuedToken, Target, TokenEndpointError, TokenRequest, UnixTime};
+use crate::grant::issued_token::IssuedToken;
+use crate::grant::request::ExchangeRequest;
+use crate::grant::target::Target;
+use crate::grant::token_endpoint::{TokenEndpointError, TokenRequest};
+use crate::time::UnixTime;
 
 /// How one kind of authorization server wants to be asked, and what its answers mean. Pure: no I/O, no clock.
 pub trait Dialect: fmt::Debug + Send + Sync + 'static {

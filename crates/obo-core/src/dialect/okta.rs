@@ -22,7 +22,8 @@
 //! [tokens]: https://developer.okta.com/docs/api/openapi/okta-oauth/guides/overview/#access-token
 
 use super::{Rfc8693, TargetBy};
-use crate::{Mark, Profile, ScopeFrom, TokenType};
+use crate::token::token_type::TokenType;
+use crate::validate::profile::{ClaimMatcher, Profile, ScopeClaim};
 
 /// Access tokens of a custom authorization server.
 pub fn profile() -> Profile {
@@ -30,9 +31,9 @@ pub fn profile() -> Profile {
         .requires("iat")
         .requires("jti")
         .requires_client()
-        .scope_from([ScopeFrom::array("scp")])
+        .scope_from([ScopeClaim::array("scp")])
         .client_from(["cid"])
-        .service_if([Mark::SUBJECT_IS_CLIENT, Mark::absent("uid")])
+        .service_if([ClaimMatcher::SUBJECT_IS_CLIENT, ClaimMatcher::absent("uid")])
 }
 
 /// The on-behalf-of token exchange of a custom authorization server.

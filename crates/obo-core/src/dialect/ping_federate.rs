@@ -13,7 +13,7 @@
 //! [exchange]: https://docs.pingidentity.com/pingfederate/latest/introduction_to_pingfederate/pf_token_exchange_grant.html
 
 use super::Rfc8693;
-use crate::TokenType;
+use crate::token::token_type::TokenType;
 
 /// The token exchange grant.
 pub fn exchange() -> Rfc8693 {

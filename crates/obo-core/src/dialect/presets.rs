@@ -4,7 +4,7 @@ use super::{
     Rfc8693, auth0, authentik, entra, google, keycloak, okta, ping_federate, tokendings, wso2,
     zitadel,
 };
-use crate::ConfigError;
+use crate::error::ConfigError;
 
 type Named = (&'static str, fn() -> Rfc8693);
 

@@ -1,7 +1,7 @@
 //! The names by which configuration calls profiles: one line each.
 
 use super::{auth0, authentik, cognito, entra, google, keycloak, okta, zitadel};
-use crate::Profile;
+use crate::validate::profile::Profile;
 
 type Named = (&'static str, fn() -> Profile);
 
@@ -19,13 +19,17 @@ const PROFILES: &[Named] = &[
     ("zitadel", zitadel::profile),
 ];
 
-pub(crate) fn profile(name: &str) -> Option<Profile> {
-    let mut profiles = PROFILES.iter();
-    profiles
-        .find(|(own, _)| *own == name)
-        .map(|(_, profile)| profile())
-}
+impl Profile {
+    /// The profile that configuration calls by this name: `rfc9068`, `lenient`, or a product's.
+    pub fn named(name: &str) -> Option<Self> {
+        let mut profiles = PROFILES.iter();
+        profiles
+            .find(|(own, _)| *own == name)
+            .map(|(_, profile)| profile())
+    }
 
-pub(crate) fn profile_names() -> impl Iterator<Item = &'static str> {
-    PROFILES.iter().map(|(name, _)| *name)
+    /// The names that [`named`](Self::named) knows.
+    pub fn names() -> impl Iterator<Item = &'static str> {
+        PROFILES.iter().map(|(name, _)| *name)
+    }
 }

@@ -8,10 +8,12 @@ use http::{Response, StatusCode};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::{
-    ClaimsRequest, ErrorClass, ExchangeRequest, RefusedToken, TokenEndpointError, UnixTime, json,
-    retry_after,
-};
+use crate::challenge::claims_request::ClaimsRequest;
+use crate::grant::request::ExchangeRequest;
+use crate::grant::token_endpoint::{ErrorClass, RefusedToken, TokenEndpointError};
+use crate::time::UnixTime;
+use crate::wire::json;
+use crate::wire::retry_after::retry_after;
 
 /// What a server said when it refused, for a dialect to judge what it meant.
 ///

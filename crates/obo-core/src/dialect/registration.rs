@@ -1,4 +1,4 @@
-use crate::Issuer;
+use crate::token::issuer::Issuer;
 
 /// Who asks whom: a client as an authorization server has it registered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -15,9 +15,12 @@ use self::knobs::Knobs;
 pub use self::knobs::TargetBy;
 use super::refusal::Classify;
 use super::{Dialect, Registration};
-use crate::{
-    ExchangeRequest, IssuedToken, Secret, Target, TokenEndpointError, TokenRequest, UnixTime,
-};
+use crate::grant::issued_token::IssuedToken;
+use crate::grant::request::ExchangeRequest;
+use crate::grant::target::Target;
+use crate::grant::token_endpoint::{TokenEndpointError, TokenRequest};
+use crate::secret::Secret;
+use crate::time::UnixTime;
 
 /// The token exchange grant (RFC 8693), strict by default, with a setting for each way in which servers deviate.
 ///

@@ -13,7 +13,8 @@
 //! [source]: https://github.com/nais/tokendings
 
 use super::{Refusal, Rfc8693, TargetBy};
-use crate::{ErrorClass, TokenType};
+use crate::grant::token_endpoint::ErrorClass;
+use crate::token::token_type::TokenType;
 
 /// The token exchange, for one application of the platform.
 pub fn exchange() -> Rfc8693 {

@@ -12,7 +12,7 @@
 //! [delegation]: https://wso2.com/asgardeo/docs/guides/authorization/delegation/
 
 use super::{Rfc8693, TargetBy};
-use crate::TokenType;
+use crate::token::token_type::TokenType;
 
 /// The token exchange grant of an application.
 pub fn exchange() -> Rfc8693 {

@@ -9,7 +9,7 @@
 //! - `aud` names the project, where its scope `urn:zitadel:iam:org:project:id:{project}:aud` was asked for.
 //! - Scope is not in the table, so it may be empty. Roles are, and they are the names of an object's members.
 //! - A machine is a user of its own there, and nothing in its token says so:
-//!   [`kind`](crate::Validated::kind) is then `User`. Do not take it for a person; ask for a role.
+//!   [`kind`](crate::Caller::kind) is then `User`. Do not take it for a person; ask for a role.
 //!
 //! Outbound ([`exchange`]):
 //!
@@ -27,16 +27,18 @@
 use http::StatusCode;
 
 use super::{Refusal, Rfc8693, TargetBy};
-use crate::{ErrorClass, Mark, Profile, TokenType};
+use crate::grant::token_endpoint::ErrorClass;
+use crate::token::token_type::TokenType;
+use crate::validate::profile::{ClaimMatcher, Profile};
 
 /// Access tokens in the form of a JWT.
 pub fn profile() -> Profile {
     Profile::LENIENT
         .requires("iat")
         .requires("jti")
-        .refuses(Mark::present("auth_time"))
-        .refuses(Mark::present("amr"))
-        .refuses(Mark::present("sid"))
+        .refuses(ClaimMatcher::present("auth_time"))
+        .refuses(ClaimMatcher::present("amr"))
+        .refuses(ClaimMatcher::present("sid"))
         .client_from(["client_id", "azp"])
         .roles_from_keys_of("urn:zitadel:iam:org:project:roles")
 }

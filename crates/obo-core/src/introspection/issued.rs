@@ -1,8 +1,13 @@
 use super::IntrospectionAnswer;
-use crate::claims::Claims;
-use crate::json::OneOrMany;
-use crate::seen::all_seen;
-use crate::{IssuedToken, Target, TokenEndpointError, TokenError, UnixTime, Validated};
+use crate::error::TokenError;
+use crate::grant::issued_token::IssuedToken;
+use crate::grant::target::Target;
+use crate::grant::token_endpoint::TokenEndpointError;
+use crate::time::UnixTime;
+use crate::validate::caller::Caller;
+use crate::validate::claims::Claims;
+use crate::wire::json::OneOrMany;
+use crate::wire::seen::all_seen;
 
 impl IntrospectionAnswer {
     /// Checks what the server says of a token that it issued: it must be active, for `target`, and not bound to a key. Its
@@ -19,7 +24,7 @@ impl IntrospectionAnswer {
         self,
         issued: IssuedToken,
         target: &Target,
-        caller: Option<&Validated>,
+        caller: Option<&Caller>,
         now: UnixTime,
     ) -> Result<IssuedToken, TokenEndpointError> {
         let claims = self.claims().map_err(|error| unusable(&error))?;
@@ -44,7 +49,7 @@ impl IntrospectionAnswer {
     }
 }
 
-fn names_another(claims: &Claims, caller: &Validated) -> bool {
+fn names_another(claims: &Claims, caller: &Caller) -> bool {
     let same_issuer = claims
         .iss()
         .is_none_or(|iss| iss == caller.issuer().as_str());
@@ -53,5 +58,8 @@ fn names_another(claims: &Claims, caller: &Validated) -> bool {
 
 fn unusable(problem: &dyn std::fmt::Display) -> TokenEndpointError {
     let problem = format!("the introspection of the issued token: {problem}");
-    TokenEndpointError::new(crate::ErrorClass::AnswerUnusable, problem)
+    TokenEndpointError::new(
+        crate::grant::token_endpoint::ErrorClass::AnswerUnusable,
+        problem,
+    )
 }

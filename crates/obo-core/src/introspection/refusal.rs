@@ -2,7 +2,10 @@ use bytes::Bytes;
 use http::{Response, StatusCode};
 use serde::Deserialize;
 
-use crate::{ErrorClass, TokenEndpointError, UnixTime, json, retry_after};
+use crate::grant::token_endpoint::{ErrorClass, TokenEndpointError};
+use crate::time::UnixTime;
+use crate::wire::json;
+use crate::wire::retry_after::retry_after;
 
 /// What an answer other than 200 means: never that the token is inactive (RFC 7662 section 2.3, IN-02, IN-03).
 ///

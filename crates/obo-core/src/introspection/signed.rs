@@ -4,10 +4,16 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::IntrospectionAnswer;
-use crate::claims::Claims;
-use crate::json::OneOrMany;
-use crate::jwt::Jws;
-use crate::{Algorithm, BearerToken, Policy, TokenEndpointError, UnixTime, VerificationKey, json};
+use crate::grant::token_endpoint::TokenEndpointError;
+use crate::jose::crypto::Algorithm;
+use crate::jose::jwk::VerificationKey;
+use crate::time::UnixTime;
+use crate::token::bearer::BearerToken;
+use crate::validate::claims::Claims;
+use crate::validate::jwt::Jws;
+use crate::validate::policy::Policy;
+use crate::wire::json;
+use crate::wire::json::OneOrMany;
 
 /// A signed introspection answer (RFC 9701 section 5), of which the form alone was checked: it shows what is needed to find
 /// a key.

@@ -304,7 +304,7 @@ fn jw_38_a_principal_is_issuer_and_subject() {
     let token = Token::new().claim("iss", format!("\"{other}\"")).mint();
     let theirs = judge(&theirs, &published(), &token, NOW).unwrap();
     assert_eq!(ours.subject(), theirs.subject());
-    let principal = |v: &obo_core::Validated| (v.issuer().clone(), v.subject().to_owned());
+    let principal = |v: &obo_core::Caller| (v.issuer().clone(), v.subject().to_owned());
     let both = std::collections::HashSet::from([principal(&ours), principal(&theirs)]);
     assert_eq!(both.len(), 2);
     assert_eq!(ours.issuer(), &issuer());

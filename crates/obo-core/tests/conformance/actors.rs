@@ -1,11 +1,11 @@
 //! The actor claim: RFC 8693 section 4.
 
-use obo_core::{ActorId, Profile, TokenError, Validated};
+use obo_core::{ActorId, Caller, Profile, TokenError};
 
 use crate::judge::{ISSUER, NOW, judge, lenient, lenient_verdict, published, refusal, verdict};
 use crate::token::Token;
 
-fn with_act(act: &str) -> Result<Validated, TokenError> {
+fn with_act(act: &str) -> Result<Caller, TokenError> {
     verdict(&Token::new().claim("act", act).mint())
 }
 
@@ -18,7 +18,7 @@ fn chain(depth: usize) -> String {
 }
 
 /// What an allow-list is asked: the outermost actor and nobody else.
-fn allows(trusted: &str, validated: &Validated) -> bool {
+fn allows(trusted: &str, validated: &Caller) -> bool {
     validated
         .current_actor()
         .is_some_and(|actor| *actor.id() == ActorId::new(ISSUER, trusted))

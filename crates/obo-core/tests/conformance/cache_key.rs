@@ -5,8 +5,8 @@ use std::sync::LazyLock;
 
 use obo_core::dialect::{Dialect, Rfc8693, TargetBy};
 use obo_core::{
-    ActorToken, Audience, CacheKey, CacheKeys, ClaimsRequest, ExchangeRequest, Issuer, Resource,
-    Scope, Secret, Target, TokenType, Validated,
+    ActorToken, Audience, CacheKey, CacheKeys, Caller, ClaimsRequest, ExchangeRequest, Issuer,
+    Resource, Scope, Secret, Target, TokenType,
 };
 use proptest::prelude::*;
 
@@ -16,7 +16,7 @@ use crate::token::Token;
 const RANDOM: [u8; 32] = [7; 32];
 
 /// One user before and after a step-up, and another user.
-static SUBJECTS: LazyLock<Vec<Validated>> = LazyLock::new(|| {
+static SUBJECTS: LazyLock<Vec<Caller>> = LazyLock::new(|| {
     let tokens = [
         Token::new(),
         Token::new().claim("acr", "\"gold\""),

@@ -5,9 +5,9 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{Response, header};
 use obo_core::{
-    Audience, BearerToken, ErrorClass, IntrospectionAnswer, Issuer, Mark, Policy, PrincipalKind,
-    Profile, Scope, ThinAnswers, TokenEndpointError, TokenError, TokenRequest, UnixTime,
-    UnverifiedJwt, Validated, introspection_refusal,
+    Audience, BearerToken, Caller, ClaimMatcher, ErrorClass, IntrospectionAnswer, Issuer, Policy,
+    PrincipalKind, Profile, Scope, ThinAnswers, TokenEndpointError, TokenError, TokenRequest,
+    UnixTime, UnverifiedJwt, introspection_refusal,
 };
 
 use crate::judge::{ISSUER, NOW, lenient, strict, verdict};
@@ -25,17 +25,17 @@ fn parse(answer: &str) -> Result<IntrospectionAnswer, TokenEndpointError> {
     IntrospectionAnswer::parse(answer.as_bytes())
 }
 
-fn judged_by(policy: &Policy, thin: ThinAnswers, answer: &str) -> Result<Validated, TokenError> {
+fn judged_by(policy: &Policy, thin: ThinAnswers, answer: &str) -> Result<Caller, TokenError> {
     let token = BearerToken::parse(OPAQUE).unwrap();
     policy.judge(token, parse(answer).unwrap(), thin, NOW)
 }
 
-fn judged(token: &Token) -> Result<Validated, TokenError> {
+fn judged(token: &Token) -> Result<Caller, TokenError> {
     judged_by(&strict(), ThinAnswers::default(), &answer(token))
 }
 
 /// Everything that is told of a caller, but for the token.
-pub(crate) fn facts(caller: &Validated) -> String {
+pub(crate) fn facts(caller: &Caller) -> String {
     format!(
         "{:?}",
         (
@@ -523,7 +523,8 @@ fn in_05_at_11_without_a_subject_a_token_is_the_clients_own_where_that_is_expect
     let of_client = Token::new().without_claim("sub");
     let refused = judged_by(&strict(), none, &answer(&of_client)).unwrap_err();
     assert_eq!(refused, TokenError::MissingClaim("sub"));
-    let unmarked = lenient().profile(Profile::LENIENT.service_if([Mark::is("kind", "machine")]));
+    let unmarked =
+        lenient().profile(Profile::LENIENT.service_if([ClaimMatcher::is("kind", "machine")]));
     for policy in [strict(), lenient(), unmarked] {
         let caller = judged_by(&policy, thin, &answer(&of_client)).unwrap();
         assert_eq!(Some(caller.subject()), caller.client_id());

@@ -1,8 +1,8 @@
 //! One resource server, one issuer, a stopped clock.
 
 use obo_core::{
-    Audience, BearerToken, Issuer, KeySet, Policy, Profile, Selection, TokenError, UnixTime,
-    UnverifiedJwt, Validated,
+    Audience, BearerToken, Caller, Issuer, KeySet, Policy, Profile, Selection, TokenError,
+    UnixTime, UnverifiedJwt,
 };
 
 use crate::signer::{ED25519, P256, P384, RSA};
@@ -40,7 +40,7 @@ pub(crate) fn judge(
     keys: &KeySet,
     token: &str,
     now: UnixTime,
-) -> Result<Validated, TokenError> {
+) -> Result<Caller, TokenError> {
     let jwt = UnverifiedJwt::parse(BearerToken::parse(token)?)?;
     if !policy.allows(jwt.algorithm()) {
         return Err(TokenError::Algorithm);
@@ -55,12 +55,12 @@ pub(crate) fn judge(
 }
 
 /// The verdict of the RFC 9068 policy now.
-pub(crate) fn verdict(token: &str) -> Result<Validated, TokenError> {
+pub(crate) fn verdict(token: &str) -> Result<Caller, TokenError> {
     judge(&strict(), &published(), token, NOW)
 }
 
 /// The verdict of the lenient policy now.
-pub(crate) fn lenient_verdict(token: &str) -> Result<Validated, TokenError> {
+pub(crate) fn lenient_verdict(token: &str) -> Result<Caller, TokenError> {
     judge(&lenient(), &published(), token, NOW)
 }
 

@@ -1,13 +1,13 @@
 //! What a profile is made of: where scope, client, roles and kind are read, and what a token must have.
 
 use obo_core::{
-    Mark, Policy, PrincipalKind, Profile, Scope, ScopeFrom, TokenError, Typ, Validated,
+    Caller, ClaimMatcher, Policy, PrincipalKind, Profile, Scope, ScopeClaim, TokenError, TokenTyp,
 };
 
 use crate::judge::{NOW, judge, lenient_verdict, published, refusal, strict, verdict};
 use crate::token::Token;
 
-fn under(profile: Profile, token: &Token) -> Result<Validated, TokenError> {
+fn under(profile: Profile, token: &Token) -> Result<Caller, TokenError> {
     let policy: Policy = strict().profile(profile);
     judge(&policy, &published(), &token.mint(), NOW)
 }
@@ -34,13 +34,14 @@ fn tx_34_an_array_is_a_scope_only_where_the_profile_says_so() {
     assert_eq!(refusal(&array.mint()), TokenError::InvalidClaim("scope"));
     let lenient = lenient_verdict(&array.mint()).unwrap_err();
     assert_eq!(lenient, TokenError::InvalidClaim("scope"));
-    let arrays = Profile::LENIENT.scope_from([ScopeFrom::array("scope")]);
+    let arrays = Profile::LENIENT.scope_from([ScopeClaim::array("scope")]);
     let caller = under(arrays.clone(), &array).unwrap();
     assert_eq!(caller.scope(), &scope(&["a", "b"]));
     let text = Token::new().claim("scope", "\"a b\"");
     let refused = under(arrays, &text).unwrap_err();
     assert_eq!(refused, TokenError::InvalidClaim("scope"));
-    let either = Profile::LENIENT.scope_from([ScopeFrom::text("scope"), ScopeFrom::array("scope")]);
+    let either =
+        Profile::LENIENT.scope_from([ScopeClaim::text("scope"), ScopeClaim::array("scope")]);
     for token in [array, text] {
         let caller = under(either.clone(), &token).unwrap();
         assert_eq!(caller.scope(), &scope(&["a", "b"]));
@@ -49,7 +50,8 @@ fn tx_34_an_array_is_a_scope_only_where_the_profile_says_so() {
 
 #[test]
 fn tx_34_ot_01_the_first_claim_that_is_there_is_the_scope() {
-    let profile = Profile::LENIENT.scope_from([ScopeFrom::text("scope"), ScopeFrom::array("scp")]);
+    let profile =
+        Profile::LENIENT.scope_from([ScopeClaim::text("scope"), ScopeClaim::array("scp")]);
     let both = Token::new()
         .claim("scope", "\"a\"")
         .claim("scp", r#"["b"]"#);
@@ -113,7 +115,7 @@ fn ot_01_the_first_claim_that_is_there_is_the_client() {
 fn at_02_a_profile_requires_claims_and_values() {
     let profile = Profile::LENIENT
         .requires("uti")
-        .expects(Mark::is("tenant", "corp".to_owned()));
+        .expects(ClaimMatcher::is("tenant", "corp".to_owned()));
     let token = Token::new().claim("uti", "1").claim("tenant", "\"corp\"");
     under(profile.clone(), &token).unwrap();
     for missing in ["uti", "tenant"] {
@@ -228,10 +230,13 @@ fn one_setting_reads_either_scope() {
     for (profile, claim) in [
         (Profile::LENIENT, "scope"),
         (
-            Profile::LENIENT.scope_from([ScopeFrom::array("scp")]),
+            Profile::LENIENT.scope_from([ScopeClaim::array("scp")]),
             "scp",
         ),
-        (Profile::LENIENT.scope_from([ScopeFrom::text("scp")]), "scp"),
+        (
+            Profile::LENIENT.scope_from([ScopeClaim::text("scp")]),
+            "scp",
+        ),
     ] {
         let profile = profile.scope_text_or_array();
         for json in [r#""b a""#, r#"["b","a"]"#] {
@@ -249,15 +254,18 @@ fn at_11_a_profile_says_what_a_service_is() {
     let by_client = Profile::LENIENT.client_from(["cid"]);
     let own = Token::new().claim("cid", "\"alice\"");
     assert_eq!(kind(&by_client, &own), PrincipalKind::Service);
-    let by_claim = Profile::LENIENT.service_if([Mark::is("idtyp", "app"), Mark::absent("scp")]);
+    let by_claim = Profile::LENIENT.service_if([
+        ClaimMatcher::is("idtyp", "app"),
+        ClaimMatcher::absent("scp"),
+    ]);
     let user = Token::new().claim("scp", "\"a\"");
     assert_eq!(kind(&by_claim, &user), PrincipalKind::User);
     let app = user.clone().claim("idtyp", "\"app\"");
     assert_eq!(kind(&by_claim, &app), PrincipalKind::Service);
     assert_eq!(kind(&by_claim, &Token::new()), PrincipalKind::Service);
     let by_name = Profile::LENIENT.service_if([
-        Mark::starts_with("name", "service-"),
-        Mark::ends_with("sub", "@clients"),
+        ClaimMatcher::starts_with("name", "service-"),
+        ClaimMatcher::ends_with("sub", "@clients"),
     ]);
     assert_eq!(kind(&by_name, &user), PrincipalKind::User);
     let named = user.clone().claim("name", "\"service-b\"");
@@ -311,7 +319,7 @@ fn at_13_another_sign_of_an_id_token_may_replace_the_usual_ones() {
     let nonce = Token::new().claim("nonce", "\"n\"");
     let profile = Profile::RFC9068
         .danger_id_token_claims()
-        .refuses(Mark::absent("uid"));
+        .refuses(ClaimMatcher::absent("uid"));
     let refused = under(profile.clone(), &nonce);
     assert!(matches!(refused, Err(TokenError::NotAnAccessToken(_))));
     under(profile.clone(), &nonce.claim("uid", "1")).unwrap();
@@ -343,15 +351,15 @@ fn jw_31_every_kind_of_jwt_but_the_profiles_is_refused() {
         "JOSE",
     ];
     let all = [
-        (Typ::AccessToken, Token::new()),
-        (Typ::Jwt, Token::new().header("typ", "\"JWT\"")),
-        (Typ::Absent, Token::new().without_header("typ")),
+        (TokenTyp::AccessToken, Token::new()),
+        (TokenTyp::Jwt, Token::new().header("typ", "\"JWT\"")),
+        (TokenTyp::Absent, Token::new().without_header("typ")),
     ];
-    let sets: [&[Typ]; 5] = [
-        &[Typ::AccessToken],
-        &[Typ::Jwt],
-        &[Typ::AccessToken, Typ::Jwt],
-        &[Typ::AccessToken, Typ::Jwt, Typ::Absent],
+    let sets: [&[TokenTyp]; 5] = [
+        &[TokenTyp::AccessToken],
+        &[TokenTyp::Jwt],
+        &[TokenTyp::AccessToken, TokenTyp::Jwt],
+        &[TokenTyp::AccessToken, TokenTyp::Jwt, TokenTyp::Absent],
         &[],
     ];
     for types in sets {

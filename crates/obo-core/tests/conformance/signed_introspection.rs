@@ -1,8 +1,8 @@
 //! Signed answers of an introspection endpoint (RFC 9701).
 
 use obo_core::{
-    Algorithm, BearerToken, ErrorClass, IntrospectionAnswer, Policy, Selection, SignedAnswer,
-    ThinAnswers, TokenEndpointError, TokenError, Validated,
+    Algorithm, BearerToken, Caller, ErrorClass, IntrospectionAnswer, Policy, Selection,
+    SignedAnswer, ThinAnswers, TokenEndpointError, TokenError,
 };
 
 use crate::introspection::{OPAQUE, answer};
@@ -33,7 +33,7 @@ fn opened_by(policy: &Policy, jws: &str) -> Result<IntrospectionAnswer, TokenEnd
     policy.open(signed, &key, CLIENT, NOW)
 }
 
-fn judged(jws: &str) -> Result<Validated, TokenError> {
+fn judged(jws: &str) -> Result<Caller, TokenError> {
     let answer = opened_by(&strict(), jws).unwrap();
     let token = BearerToken::parse(OPAQUE).unwrap();
     strict().judge(token, answer, ThinAnswers::default(), NOW)

@@ -4,8 +4,7 @@ use bytes::Bytes;
 use http::{Response, header};
 use obo_core::dialect::{Dialect, Registration, Rfc8693};
 use obo_core::{
-    Audience, ExchangeRequest, IssuedToken, Scope, Target, TokenEndpointError, TokenRequest,
-    Validated,
+    Audience, Caller, ExchangeRequest, IssuedToken, Scope, Target, TokenEndpointError, TokenRequest,
 };
 
 use crate::judge::{NOW, issuer, verdict};
@@ -15,7 +14,7 @@ pub(crate) const ACCESS_TOKEN: &str = "urn:ietf:params:oauth:token-type:access_t
 pub(crate) const JWT: &str = "urn:ietf:params:oauth:token-type:jwt";
 
 /// The user whose token is exchanged.
-pub(crate) fn alice() -> Validated {
+pub(crate) fn alice() -> Caller {
     verdict(&Token::new().mint()).unwrap()
 }
 

@@ -3,7 +3,7 @@
 use aws_lc_rs::hmac;
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
-use obo_testkit::{Alg, AuthorizationServer, SigningKey, TokenBuilder};
+use obo_testkit::{TestAlg, TestIdp, TestKey, TokenBuilder};
 use serde_json::json;
 
 use crate::wire::{Answer, FORM, basic, encode, post, post_raw, server};
@@ -16,7 +16,7 @@ fn invalid_client() -> (u16, String) {
 }
 
 /// An assertion as a token signed with the client's key: the builder can bend every part of it.
-fn assertion(idp: &AuthorizationServer, key: &SigningKey) -> TokenBuilder {
+fn assertion(idp: &TestIdp, key: &TestKey) -> TokenBuilder {
     let claims = idp
         .service("service-k")
         .without("client_id")
@@ -28,7 +28,7 @@ fn assertion(idp: &AuthorizationServer, key: &SigningKey) -> TokenBuilder {
         .sign_with(key)
 }
 
-async fn assert_with(idp: &AuthorizationServer, assertion: &str) -> Answer {
+async fn assert_with(idp: &TestIdp, assertion: &str) -> Answer {
     post(
         idp,
         &[
@@ -40,7 +40,7 @@ async fn assert_with(idp: &AuthorizationServer, assertion: &str) -> Answer {
     .await
 }
 
-async fn authorized(idp: &AuthorizationServer, authorization: &str) -> Answer {
+async fn authorized(idp: &TestIdp, authorization: &str) -> Answer {
     post_raw(idp, FORM, &[authorization], encode(&[GRANT])).await
 }
 
@@ -158,9 +158,15 @@ async fn ca_02_more_than_one_method_is_refused() {
 
 #[tokio::test]
 async fn private_key_jwt_works_with_every_algorithm_by_jwk_and_by_pem() {
-    for alg in [Alg::Rs256, Alg::Ps512, Alg::Es256, Alg::Es384, Alg::EdDsa] {
+    for alg in [
+        TestAlg::Rs256,
+        TestAlg::Ps512,
+        TestAlg::Es256,
+        TestAlg::Es384,
+        TestAlg::EdDsa,
+    ] {
         let idp = server().await;
-        let (by_jwk, by_pem) = (SigningKey::generate(alg), SigningKey::generate(alg));
+        let (by_jwk, by_pem) = (TestKey::generate(alg), TestKey::generate(alg));
         idp.client("service-k")
             .jwk(by_jwk.public_jwk("k1"))
             .public_key_pem(&by_pem.public_pem());
@@ -171,7 +177,7 @@ async fn private_key_jwt_works_with_every_algorithm_by_jwk_and_by_pem() {
                 "{alg:?}"
             );
         }
-        let stranger = SigningKey::generate(alg);
+        let stranger = TestKey::generate(alg);
         assert_eq!(
             assert_with(&idp, &assertion(&idp, &stranger).mint())
                 .await
@@ -184,7 +190,7 @@ async fn private_key_jwt_works_with_every_algorithm_by_jwk_and_by_pem() {
 #[tokio::test]
 async fn ca_08_the_assertion_is_addressed_to_exactly_the_issuer() {
     let idp = server().await;
-    let key = SigningKey::generate(Alg::Es256);
+    let key = TestKey::generate(TestAlg::Es256);
     idp.client("service-k").jwk(key.public_jwk("k1"));
     let with = |aud: serde_json::Value| assertion(&idp, &key).claim("aud", aud).mint();
     for aud in [json!(idp.issuer()), json!([idp.issuer()])] {
@@ -208,7 +214,7 @@ async fn ca_08_the_assertion_is_addressed_to_exactly_the_issuer() {
 #[tokio::test]
 async fn ca_08_typ_may_be_absent_but_not_another() {
     let idp = server().await;
-    let key = SigningKey::generate(Alg::Es256);
+    let key = TestKey::generate(TestAlg::Es256);
     idp.client("service-k").jwk(key.public_jwk("k1"));
     let with = |typ| assertion(&idp, &key).typ(typ).mint();
     for typ in [
@@ -231,7 +237,7 @@ async fn ca_08_typ_may_be_absent_but_not_another() {
 #[tokio::test]
 async fn ca_10_an_assertion_is_accepted_once() {
     let idp = server().await;
-    let key = SigningKey::generate(Alg::Es256);
+    let key = TestKey::generate(TestAlg::Es256);
     idp.client("service-k").jwk(key.public_jwk("k1"));
     let once = assertion(&idp, &key).mint();
     assert_eq!(assert_with(&idp, &once).await.status, 200);
@@ -243,7 +249,7 @@ async fn ca_10_an_assertion_is_accepted_once() {
 #[tokio::test]
 async fn ca_04_each_claim_of_the_assertion_is_needed() {
     let idp = server().await;
-    let key = SigningKey::generate(Alg::Es256);
+    let key = TestKey::generate(TestAlg::Es256);
     idp.client("service-k").jwk(key.public_jwk("k1"));
     let good = || assertion(&idp, &key);
     for bad in [
@@ -276,7 +282,7 @@ async fn ca_04_each_claim_of_the_assertion_is_needed() {
 #[tokio::test]
 async fn jw_03_the_alg_of_a_registered_jwk_binds() {
     let idp = server().await;
-    let key = SigningKey::generate(Alg::Rs256);
+    let key = TestKey::generate(TestAlg::Rs256);
     let mut jwk = key.public_jwk("k1");
     jwk["alg"] = json!("RS512");
     idp.client("service-k").jwk(jwk);
@@ -289,14 +295,14 @@ async fn jw_03_the_alg_of_a_registered_jwk_binds() {
 #[tokio::test]
 async fn ca_08_a_typ_that_is_not_text_is_not_an_absent_one() {
     let idp = server().await;
-    let key = SigningKey::generate(Alg::Es256);
+    let key = TestKey::generate(TestAlg::Es256);
     idp.client("service-k").jwk(key.public_jwk("k1"));
     let odd = assertion(&idp, &key).header("typ", 7).mint();
     assert_eq!(assert_with(&idp, &odd).await.error(), invalid_client());
 }
 
 /// An assertion under a MAC, written by hand.
-fn maced(idp: &AuthorizationServer, alg: &str, secret: &str) -> String {
+fn maced(idp: &TestIdp, alg: &str, secret: &str) -> String {
     let claims = json!({
         "iss": "service-a", "sub": "service-a", "aud": idp.issuer(),
         "exp": 4_000_000_000_i64, "jti": alg,
@@ -333,7 +339,7 @@ async fn ca_11_client_secret_jwt_works_with_a_secret_that_is_long_enough() {
 #[tokio::test]
 async fn ca_06_a_client_with_the_quirk_addresses_the_endpoint_and_nothing_else() {
     let idp = server().await;
-    let key = SigningKey::generate(Alg::Es256);
+    let key = TestKey::generate(TestAlg::Es256);
     let client = idp.client("service-k").jwk(key.public_jwk("k1"));
     client.audience_token_endpoint();
     let with = |aud: serde_json::Value| assertion(&idp, &key).claim("aud", aud).mint();
@@ -351,14 +357,14 @@ async fn sp_01_sp_04_a_platform_speaks_for_its_workload_and_for_no_other() {
     const SPIFFE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-spiffe";
     let idp = server().await;
     let (spire, cluster) = (
-        SigningKey::generate(Alg::Es256),
-        SigningKey::generate(Alg::Rs256),
+        TestKey::generate(TestAlg::Es256),
+        TestKey::generate(TestAlg::Rs256),
     );
     let (svid, account) = ("spiffe://corp/a", "system:serviceaccount:shop:a");
     idp.client("by-svid").workload(svid, spire.public_jwk("s"));
     idp.client("by-account")
         .workload(account, cluster.public_jwk("c"));
-    let of = |sub: &str, key: &SigningKey| {
+    let of = |sub: &str, key: &TestKey| {
         let token = idp.service("x").without("client_id").without("jti");
         token
             .claim("sub", sub)

@@ -2,19 +2,14 @@
 
 use http::{Request, header};
 use http_body_util::Full;
-use obo_testkit::{AuthorizationServer, SigningKey, TokenBuilder};
+use obo_testkit::{TestIdp, TestKey, TokenBuilder};
 use serde_json::json;
 
 use crate::wire::{Answer, FORM, basic, claims_of, encode, exchange, get, header_of, send, server};
 
 const SIGNED: &str = "application/token-introspection+jwt";
 
-async fn asked(
-    idp: &AuthorizationServer,
-    authorization: Option<String>,
-    accept: &str,
-    token: &str,
-) -> Answer {
+async fn asked(idp: &TestIdp, authorization: Option<String>, accept: &str, token: &str) -> Answer {
     let mut request = Request::post(idp.introspection_endpoint())
         .header(header::CONTENT_TYPE, FORM)
         .header(header::ACCEPT, accept);
@@ -25,12 +20,12 @@ async fn asked(
     send(request.body(Full::from(body)).unwrap()).await.unwrap()
 }
 
-async fn introspect(idp: &AuthorizationServer, token: &str) -> Answer {
+async fn introspect(idp: &TestIdp, token: &str) -> Answer {
     let credentials = Some(basic("service-a", "s3cret"));
     asked(idp, credentials, "application/json", token).await
 }
 
-fn alice(idp: &AuthorizationServer) -> TokenBuilder {
+fn alice(idp: &TestIdp) -> TokenBuilder {
     idp.user("alice").audience("service-a").scope("orders:read")
 }
 
@@ -65,7 +60,7 @@ async fn in_12_of_any_other_token_nothing_is_told() {
         idp.user("alice").audience("service-b").mint_opaque(),
         idp.user("alice").audience("service-b").mint(),
         alice(&idp)
-            .sign_with(&SigningKey::generate(obo_testkit::Alg::Rs256))
+            .sign_with(&TestKey::generate(obo_testkit::TestAlg::Rs256))
             .mint(),
         idp.id_token("alice", "service-a").mint(),
     ];

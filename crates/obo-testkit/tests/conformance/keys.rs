@@ -2,19 +2,19 @@
 
 use jsonwebtoken::jwk::JwkSet;
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
-use obo_testkit::{Alg, AuthorizationServer, SigningKey};
+use obo_testkit::{TestAlg, TestIdp, TestKey};
 use serde_json::{Value, json};
 
 use crate::wire::{exchange, get, header_of, server};
 
-async fn published(idp: &AuthorizationServer) -> Vec<Value> {
+async fn published(idp: &TestIdp) -> Vec<Value> {
     get(&idp.jwks_uri()).await.json()["keys"]
         .as_array()
         .unwrap()
         .clone()
 }
 
-async fn kids(idp: &AuthorizationServer) -> Vec<String> {
+async fn kids(idp: &TestIdp) -> Vec<String> {
     published(idp)
         .await
         .iter()
@@ -23,7 +23,7 @@ async fn kids(idp: &AuthorizationServer) -> Vec<String> {
 }
 
 /// Verifies with a library that is not ours.
-async fn verifies(idp: &AuthorizationServer, token: &str) -> bool {
+async fn verifies(idp: &TestIdp, token: &str) -> bool {
     let set: JwkSet = serde_json::from_value(json!({ "keys": published(idp).await })).unwrap();
     let header = jsonwebtoken::decode_header(token).unwrap();
     let Some(jwk) = set.find(header.kid.as_deref().unwrap()) else {
@@ -58,14 +58,14 @@ async fn jw_39_the_key_set_names_every_key_and_holds_no_private_member() {
 #[tokio::test]
 async fn at_07_every_algorithm_verifies_with_the_published_key() {
     let idp = server().await;
-    for alg in Alg::ALL {
+    for alg in TestAlg::ALL {
         let token = idp.user("alice").audience("service-a").alg(alg).mint();
         assert_eq!(header_of(&token)["alg"], alg.as_str());
         assert!(verifies(&idp, &token).await, "{alg:?}");
         let forged = idp
             .user("alice")
             .audience("service-a")
-            .sign_with(&SigningKey::generate(alg))
+            .sign_with(&TestKey::generate(alg))
             .mint();
         assert!(!verifies(&idp, &forged).await, "{alg:?}");
     }
@@ -75,10 +75,7 @@ async fn at_07_every_algorithm_verifies_with_the_published_key() {
 
 #[tokio::test]
 async fn at_07_the_default_algorithm_can_be_chosen() {
-    let idp = AuthorizationServer::builder()
-        .signing(Alg::Es384)
-        .start()
-        .await;
+    let idp = TestIdp::builder().signing(TestAlg::Es384).start().await;
     let token = idp.user("alice").audience("service-a").mint();
     assert_eq!(
         (
@@ -93,12 +90,12 @@ async fn at_07_the_default_algorithm_can_be_chosen() {
 #[test]
 fn private_pem_is_read_by_another_library() {
     for (alg, theirs) in [
-        (Alg::Rs256, Algorithm::RS256),
-        (Alg::Es256, Algorithm::ES256),
-        (Alg::Es384, Algorithm::ES384),
-        (Alg::EdDsa, Algorithm::EdDSA),
+        (TestAlg::Rs256, Algorithm::RS256),
+        (TestAlg::Es256, Algorithm::ES256),
+        (TestAlg::Es384, Algorithm::ES384),
+        (TestAlg::EdDsa, Algorithm::EdDSA),
     ] {
-        let key = SigningKey::generate(alg);
+        let key = TestKey::generate(alg);
         let pem = key.private_pem();
         // The private JWK is the same key: `d` and the primes are its own, the rest is the public one.
         let (private_jwk, public_jwk) = (key.private_jwk("k"), key.public_jwk("k"));

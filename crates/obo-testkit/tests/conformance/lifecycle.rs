@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use http::Request;
 use http_body_util::Full;
-use obo_testkit::AuthorizationServer;
+use obo_testkit::TestIdp;
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
 
 use crate::wire::{claims_of, exchange, get, post_as, send, server};
 
-fn address(idp: &AuthorizationServer) -> String {
+fn address(idp: &TestIdp) -> String {
     idp.issuer().strip_prefix("http://").unwrap().to_owned()
 }
 

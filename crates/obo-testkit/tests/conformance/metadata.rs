@@ -2,7 +2,7 @@
 
 use http::Request;
 use http_body_util::Full;
-use obo_testkit::AuthorizationServer;
+use obo_testkit::TestIdp;
 use serde_json::{Value, json};
 
 use crate::wire::{get, send};
@@ -10,10 +10,7 @@ use crate::wire::{get, send};
 #[tokio::test]
 async fn md_10_both_documents_are_served_and_agree() {
     for path in ["", "/realms/corp"] {
-        let idp = AuthorizationServer::builder()
-            .issuer_path(path)
-            .start()
-            .await;
+        let idp = TestIdp::builder().issuer_path(path).start().await;
         let origin = idp.issuer().strip_suffix(path).unwrap();
         let oauth = get(&format!(
             "{origin}/.well-known/oauth-authorization-server{path}"
@@ -47,10 +44,7 @@ async fn md_10_both_documents_are_served_and_agree() {
 
 #[tokio::test]
 async fn md_10_the_well_known_part_is_inserted_for_one_and_appended_for_the_other() {
-    let idp = AuthorizationServer::builder()
-        .issuer_path("/realms/corp")
-        .start()
-        .await;
+    let idp = TestIdp::builder().issuer_path("/realms/corp").start().await;
     let origin = idp.issuer().strip_suffix("/realms/corp").unwrap();
     for wrong in [
         "/realms/corp/.well-known/oauth-authorization-server",
@@ -69,7 +63,7 @@ async fn md_10_the_well_known_part_is_inserted_for_one_and_appended_for_the_othe
 
 #[tokio::test]
 async fn md_10_the_issuer_does_not_come_from_the_host_header() {
-    let idp = AuthorizationServer::start().await;
+    let idp = TestIdp::start().await;
     let url = format!("{}/.well-known/openid-configuration", idp.issuer());
     let request = Request::get(url)
         .header("host", "evil.example")
@@ -80,7 +74,7 @@ async fn md_10_the_issuer_does_not_come_from_the_host_header() {
 
 #[tokio::test]
 async fn bc_05_the_server_says_that_it_is_for_tests_and_stays_on_loopback() {
-    let idp = AuthorizationServer::start().await;
+    let idp = TestIdp::start().await;
     assert!(idp.issuer().starts_with("http://127.0.0.1:"));
     let document = get(&format!(
         "{}/.well-known/openid-configuration",
@@ -89,7 +83,7 @@ async fn bc_05_the_server_says_that_it_is_for_tests_and_stays_on_loopback() {
     .await
     .json();
     assert_eq!(document["obo_testkit"], "obo-testkit, never for production");
-    let other = AuthorizationServer::start().await;
+    let other = TestIdp::start().await;
     assert_ne!(
         get(&idp.jwks_uri()).await.body,
         get(&other.jwks_uri()).await.body,

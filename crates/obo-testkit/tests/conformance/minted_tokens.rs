@@ -1,13 +1,13 @@
 //! What the builder writes.
 
-use obo_testkit::{Alg, AuthorizationServer, SigningKey};
+use obo_testkit::{TestAlg, TestIdp, TestKey};
 use serde_json::json;
 
 use crate::wire::{claims_of, header_of};
 
 #[tokio::test]
 async fn at_02_a_minted_token_has_every_required_claim() {
-    let idp = AuthorizationServer::start().await;
+    let idp = TestIdp::start().await;
     let token = idp
         .user("alice")
         .audience("service-a")
@@ -34,7 +34,7 @@ async fn at_02_a_minted_token_has_every_required_claim() {
 
 #[tokio::test]
 async fn at_13_an_id_token_is_no_access_token() {
-    let idp = AuthorizationServer::start().await;
+    let idp = TestIdp::start().await;
     let token = idp.id_token("alice", "app").mint();
     let claims = claims_of(&token);
     assert_eq!(
@@ -50,7 +50,7 @@ async fn at_13_an_id_token_is_no_access_token() {
 
 #[tokio::test]
 async fn anything_can_be_bent() {
-    let idp = AuthorizationServer::start().await;
+    let idp = TestIdp::start().await;
     let token = idp
         .user("alice")
         .audience("a")
@@ -85,22 +85,22 @@ async fn anything_can_be_bent() {
 
 #[tokio::test]
 async fn a_foreign_key_keeps_the_servers_kid() {
-    let idp = AuthorizationServer::start().await;
+    let idp = TestIdp::start().await;
     let token = idp
         .user("alice")
-        .sign_with(&SigningKey::generate(Alg::Rs256))
+        .sign_with(&TestKey::generate(TestAlg::Rs256))
         .mint();
     assert_eq!(header_of(&token)["kid"], idp.kid());
     let other_alg = idp
         .user("alice")
-        .sign_with(&SigningKey::generate(Alg::Es256))
+        .sign_with(&TestKey::generate(TestAlg::Es256))
         .mint();
     assert_eq!(header_of(&other_alg)["alg"], "ES256");
 }
 
 #[tokio::test]
 async fn each_token_has_its_own_jti() {
-    let idp = AuthorizationServer::start().await;
+    let idp = TestIdp::start().await;
     let alice = idp.user("alice");
     assert_ne!(
         claims_of(&alice.mint())["jti"],

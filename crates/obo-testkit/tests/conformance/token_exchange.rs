@@ -1,6 +1,6 @@
 //! RFC 8693: what goes in, what is refused, what comes out.
 
-use obo_testkit::{Alg, AuthorizationServer, SigningKey, TokenBuilder};
+use obo_testkit::{TestAlg, TestIdp, TestKey, TokenBuilder};
 
 use serde_json::json;
 
@@ -8,7 +8,7 @@ use crate::wire::{ACCESS_TOKEN, JWT, claims_of, exchange, header_of, post, post_
 
 const TO_B: (&str, &str) = ("audience", "service-b");
 
-fn alice(idp: &AuthorizationServer) -> TokenBuilder {
+fn alice(idp: &TestIdp) -> TokenBuilder {
     idp.user("alice").audience("service-a").scope("orders:read")
 }
 
@@ -84,8 +84,8 @@ async fn the_issued_token_is_a_complete_rfc_9068_token() {
 #[tokio::test]
 async fn tx_09_subject_and_actor_tokens_are_verified_in_full() {
     let idp = server().await;
-    let other = AuthorizationServer::start().await;
-    let foreign = SigningKey::generate(Alg::Rs256);
+    let other = TestIdp::start().await;
+    let foreign = TestKey::generate(TestAlg::Rs256);
     let good = alice(&idp).mint();
     let (message, _) = good.rsplit_once('.').unwrap();
     let none = alice(&idp).header("alg", "none").mint();

@@ -7,7 +7,7 @@ use http::{HeaderMap, Request, StatusCode, header};
 use http_body_util::{BodyExt, Full};
 use hyper_util::client::legacy::{Client, Error};
 use hyper_util::rt::TokioExecutor;
-use obo_testkit::AuthorizationServer;
+use obo_testkit::TestIdp;
 use serde_json::Value;
 
 pub(crate) const EXCHANGE: &str = "urn:ietf:params:oauth:grant-type:token-exchange";
@@ -73,12 +73,12 @@ pub(crate) async fn get(url: &str) -> Answer {
 }
 
 /// Posts pairs to the token endpoint, without client authentication of its own.
-pub(crate) async fn post(idp: &AuthorizationServer, pairs: &[(&str, &str)]) -> Answer {
+pub(crate) async fn post(idp: &TestIdp, pairs: &[(&str, &str)]) -> Answer {
     post_raw(idp, FORM, &[], encode(pairs)).await
 }
 
 pub(crate) async fn post_raw(
-    idp: &AuthorizationServer,
+    idp: &TestIdp,
     content_type: &str,
     authorization: &[&str],
     body: String,
@@ -92,17 +92,13 @@ pub(crate) async fn post_raw(
 }
 
 /// Posts pairs as a client whose secret is `s3cret`.
-pub(crate) async fn post_as(
-    idp: &AuthorizationServer,
-    client: &str,
-    pairs: &[(&str, &str)],
-) -> Answer {
+pub(crate) async fn post_as(idp: &TestIdp, client: &str, pairs: &[(&str, &str)]) -> Answer {
     post_raw(idp, FORM, &[&basic(client, "s3cret")], encode(pairs)).await
 }
 
 /// Exchanges a subject token as a client whose secret is `s3cret`; `more` adds or replaces parameters.
 pub(crate) async fn exchange(
-    idp: &AuthorizationServer,
+    idp: &TestIdp,
     client: &str,
     subject_token: &str,
     more: &[(&str, &str)],
@@ -147,8 +143,8 @@ fn part(token: &str, index: usize) -> Value {
 }
 
 /// A server with the client `service-a`, which may exchange to `service-b`.
-pub(crate) async fn server() -> AuthorizationServer {
-    let idp = AuthorizationServer::start().await;
+pub(crate) async fn server() -> TestIdp {
+    let idp = TestIdp::start().await;
     idp.client("service-a")
         .secret("s3cret")
         .may_exchange_to("service-b");

@@ -1,10 +1,10 @@
 //! Who calls, which rule holds, and how a refusal becomes a status; without a socket to the service.
 
+use obo::error::TokenError;
 use obo::{
-    Audience, BearerAuthLayer, Issuer, Policy, Rejection, ResourceServer, Rule, Scope, TokenError,
-    Validated,
+    Audience, BearerAuthLayer, Caller, Issuer, Policy, Rejection, ResourceServer, Rule, Scope,
 };
-use obo_testkit::AuthorizationServer;
+use obo_testkit::TestIdp;
 use serde::Deserialize;
 use tonic::service::Interceptor as _;
 use tonic::{Code, Request, Status};
@@ -26,7 +26,7 @@ async fn of(server: ResourceServer, token: &str) -> Request<()> {
 }
 
 /// What is behind a layer that lets in requests without a token.
-async fn let_in_without_token(idp: &AuthorizationServer) -> Request<()> {
+async fn let_in_without_token(idp: &TestIdp) -> Request<()> {
     let layer = BearerAuthLayer::new(accepts(idp, "service-b")).allow_anonymous();
     let inner = service_fn(|request: http::Request<()>| async {
         let mut response = http::Response::new(());
@@ -46,14 +46,14 @@ fn challenge(status: &Status) -> Option<&str> {
 
 #[tokio::test]
 async fn gr_11_a_method_sees_whom_the_layer_validated() {
-    let idp = AuthorizationServer::start().await;
+    let idp = TestIdp::start().await;
     let request = of(accepts(&idp, "service-b"), &token(&idp).mint()).await;
     assert_eq!(obo_tonic::caller(&request).unwrap().subject(), "alice");
 }
 
 #[tokio::test]
 async fn gr_02_without_a_caller_the_status_is_unauthenticated() {
-    let idp = AuthorizationServer::start().await;
+    let idp = TestIdp::start().await;
     let nobody = let_in_without_token(&idp).await;
     let by_accessor = obo_tonic::caller(&nobody).unwrap_err();
     let with_claims = obo_tonic::caller_with_claims::<Tenant, _>(&nobody)
@@ -84,12 +84,12 @@ fn without_a_layer_the_status_is_internal() {
 
 #[tokio::test]
 async fn claims_of_a_type_of_ones_own_are_there_when_the_policy_reads_them() {
-    let idp = AuthorizationServer::start().await;
+    let idp = TestIdp::start().await;
     let issuer = Issuer::new(idp.issuer()).unwrap();
     let policy = Policy::new(issuer.clone(), Audience::new("service-b").unwrap());
     let reads = ResourceServer::with_policy(policy.claims::<Tenant>(), issuer).unwrap();
     let token = token(&idp).claim("tenant", "t1").mint();
-    let typed: Validated<Tenant> = obo_tonic::caller_with_claims(&of(reads, &token).await).unwrap();
+    let typed: Caller<Tenant> = obo_tonic::caller_with_claims(&of(reads, &token).await).unwrap();
     assert_eq!((typed.subject(), &*typed.claims().tenant), ("alice", "t1"));
 
     let unread = of(accepts(&idp, "service-b"), &token).await;
@@ -102,7 +102,7 @@ async fn claims_of_a_type_of_ones_own_are_there_when_the_policy_reads_them() {
 
 #[tokio::test]
 async fn gr_03_a_caller_that_the_rule_does_not_let_in_is_denied() {
-    let idp = AuthorizationServer::start().await;
+    let idp = TestIdp::start().await;
     let request = || async { of(accepts(&idp, "service-b"), &token(&idp).mint()).await };
     let insufficient = r#"Bearer error="insufficient_scope""#;
     for (rule, denied) in [
@@ -156,7 +156,7 @@ fn gr_06_gr_04_the_details_say_why_and_what_is_needed() {
         (needed(&long), "INSUFFICIENT_SCOPE", &[("scope", &*long)]),
         (needed(&longer), "INSUFFICIENT_SCOPE", &[]),
     ] {
-        let status = obo_tonic::status(&rejection.answer());
+        let status = obo_tonic::status(&rejection.response());
         let info = status.get_details_error_info().unwrap();
         assert_eq!((&*info.reason, &*info.domain), (reason, "obo"));
         let metadata = metadata
@@ -194,7 +194,7 @@ fn gr_04_gr_06_each_refusal_has_its_code_and_its_challenge() {
         (Rejection::Misconfigured("x"), Code::Internal),
         (unavailable, Code::Unavailable),
     ] {
-        let answer = rejection.answer();
+        let answer = rejection.response();
         let status = obo_tonic::status(&answer);
         assert_eq!((status.code(), status.message()), (code, answer.message()));
         let expected = answer.challenge();

@@ -2,8 +2,9 @@
 
 use std::error::Error as _;
 
-use obo::{Audience, BoxError, CallError, Client, ClientSecretBasic, Issuer, Rejection, Rule};
-use obo_testkit::AuthorizationServer;
+use obo::error::BoxError;
+use obo::{Audience, CallError, Client, ClientSecretBasic, Issuer, Rejection, Rule};
+use obo_testkit::TestIdp;
 use tonic::{Code, Status};
 
 use crate::log::Log;
@@ -28,7 +29,7 @@ async fn method(outcome: Result<(), impl Into<obo_tonic::Error>>) -> Result<(), 
 
 #[tokio::test]
 async fn every_error_of_the_library_becomes_a_status() {
-    let idp = AuthorizationServer::start().await;
+    let idp = TestIdp::start().await;
     idp.client("service-b").secret("s3cret");
     let caller = accepts(&idp, "service-b")
         .validate(&token(&idp).mint())

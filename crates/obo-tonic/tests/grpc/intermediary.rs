@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
 use http::Response;
-use obo_testkit::AuthorizationServer;
+use obo_testkit::TestIdp;
 use obo_tonic::OnBehalfOf;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tonic::body::Body;
@@ -17,7 +17,7 @@ use crate::whoami::{call, channel, serve, with_token};
 
 /// What a generated client makes of these answers, one for each call, through the service on behalf of a user.
 async fn told(answers: Vec<Response<Body>>) -> Vec<Status> {
-    let idp = AuthorizationServer::start().await;
+    let idp = TestIdp::start().await;
     let nowhere = SocketAddr::from(([127, 0, 0, 1], 1));
     let layer = layer(&idp, nowhere, "service-b");
     let caller = caller(&idp).await;
@@ -129,7 +129,7 @@ async fn gr_07_a_grpc_status_wins() {
 
 #[tokio::test]
 async fn gr_07_gr_10_a_bare_401_lets_the_token_go_and_is_replayed() {
-    let idp = AuthorizationServer::start().await;
+    let idp = TestIdp::start().await;
     let service = serve(&idp, None).await;
     let caller = caller(&idp).await;
     for replays in [false, true] {
@@ -189,7 +189,7 @@ async fn gr_07_a_bare_answer_over_http2_has_its_code_too() {
         // Until the client goes away.
         while stream.read_buf(&mut read).await.is_ok_and(|more| more > 0) {}
     });
-    let idp = AuthorizationServer::start().await;
+    let idp = TestIdp::start().await;
     let stock = OnBehalfOf::new(layer(&idp, address, "service-b").layer(channel(address)));
     let stock = stock.on_behalf_of(&caller(&idp).await);
     let status = call(stock, with_token(None)).await.unwrap_err();

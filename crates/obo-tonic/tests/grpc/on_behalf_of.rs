@@ -5,11 +5,10 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use obo::{
-    Audience, Client, ClientSecretBasic, Destination, ExchangeErrorKind, Issuer, OnBehalfOfLayer,
-    Rule, TokenExchange, Validated,
-};
-use obo_testkit::AuthorizationServer;
+use obo::error::ExchangeErrorKind;
+use obo::on_behalf_of::OnBehalfOfLayer;
+use obo::{Audience, Caller, Client, ClientSecretBasic, Destination, Issuer, Rule, TokenExchange};
+use obo_testkit::TestIdp;
 use obo_tonic::OnBehalfOf;
 use tonic::body::Body;
 use tonic::service::interceptor::InterceptedService;
@@ -21,15 +20,11 @@ use tower::{Layer as _, Service as _, ServiceExt as _, service_fn};
 use crate::whoami::{accepts, call, channel, serve, token, with_token};
 
 /// ServiceA's client of ServiceB.
-fn client(idp: &AuthorizationServer, service: SocketAddr, audience: &str) -> OnBehalfOf<Channel> {
+fn client(idp: &TestIdp, service: SocketAddr, audience: &str) -> OnBehalfOf<Channel> {
     OnBehalfOf::new(layer(idp, service, audience).layer(channel(service)))
 }
 
-pub(crate) fn layer(
-    idp: &AuthorizationServer,
-    service: SocketAddr,
-    audience: &str,
-) -> OnBehalfOfLayer {
+pub(crate) fn layer(idp: &TestIdp, service: SocketAddr, audience: &str) -> OnBehalfOfLayer {
     idp.client("service-a")
         .secret("s3cret")
         .may_exchange_to("service-b");
@@ -41,7 +36,7 @@ pub(crate) fn layer(
 }
 
 /// The caller of ServiceA.
-pub(crate) async fn caller(idp: &AuthorizationServer) -> Validated {
+pub(crate) async fn caller(idp: &TestIdp) -> Caller {
     let token = token(idp).claim("aud", "service-a").mint();
     accepts(idp, "service-a").validate(&token).await.unwrap()
 }
@@ -52,7 +47,7 @@ fn reason(status: &Status) -> String {
 
 #[tokio::test]
 async fn tx_32_the_called_service_sees_the_user_and_who_acts() {
-    let idp = AuthorizationServer::start().await;
+    let idp = TestIdp::start().await;
     let service = serve(&idp, Some(Rule::actors(["service-a"]).unwrap())).await;
     let (stock, caller) = (client(&idp, service, "service-b"), caller(&idp).await);
 
@@ -73,7 +68,7 @@ async fn tx_32_the_called_service_sees_the_user_and_who_acts() {
 
 #[tokio::test]
 async fn tx_39_a_call_without_a_token_is_not_made_and_says_why() {
-    let idp = AuthorizationServer::start().await;
+    let idp = TestIdp::start().await;
     let nowhere = SocketAddr::from(([127, 0, 0, 1], 1));
     let nobody = call(client(&idp, nowhere, "service-b"), with_token(None)).await;
     let status = nobody.unwrap_err();
@@ -100,7 +95,7 @@ async fn tx_39_a_call_without_a_token_is_not_made_and_says_why() {
 
 #[tokio::test]
 async fn a_status_of_the_called_service_is_not_taken_for_a_failed_exchange() {
-    let idp = AuthorizationServer::start().await;
+    let idp = TestIdp::start().await;
     let service = serve(&idp, Some(Rule::actors(["service-z"]).unwrap())).await;
     let stock = client(&idp, service, "service-b").on_behalf_of(&caller(&idp).await);
     let status = call(stock, with_token(None)).await.unwrap_err();
@@ -110,7 +105,7 @@ async fn a_status_of_the_called_service_is_not_taken_for_a_failed_exchange() {
 
 #[tokio::test]
 async fn a_service_that_cannot_be_reached_is_unavailable() {
-    let idp = AuthorizationServer::start().await;
+    let idp = TestIdp::start().await;
     let nowhere = SocketAddr::from(([127, 0, 0, 1], 1));
     let stock = client(&idp, nowhere, "service-b").on_behalf_of(&caller(&idp).await);
     let status = call(stock, with_token(None)).await.unwrap_err();
@@ -122,7 +117,7 @@ async fn a_service_that_cannot_be_reached_is_unavailable() {
 
 #[tokio::test]
 async fn gr_10_a_call_that_is_unauthenticated_is_made_once_more_with_a_new_token() {
-    let idp = AuthorizationServer::start().await;
+    let idp = TestIdp::start().await;
     let service = serve(&idp, None).await;
     let caller = caller(&idp).await;
     for (replays, expected) in [(true, Ok("alice by service-a")), (false, Err(()))] {
@@ -155,7 +150,7 @@ async fn gr_10_a_call_that_is_unauthenticated_is_made_once_more_with_a_new_token
 
 #[tokio::test]
 async fn gr_10_a_stream_that_is_still_sent_is_not_sent_again() {
-    let idp = AuthorizationServer::start().await;
+    let idp = TestIdp::start().await;
     let nowhere = SocketAddr::from(([127, 0, 0, 1], 1));
     let calls = Arc::new(AtomicUsize::new(0));
     let counted = Arc::clone(&calls);
@@ -193,7 +188,7 @@ const BARE: [(u16, Code); 10] = [
 
 #[tokio::test]
 async fn gr_07_a_bare_http_answer_is_a_status_and_a_grpc_status_goes_before_it() {
-    let idp = AuthorizationServer::start().await;
+    let idp = TestIdp::start().await;
     let caller = caller(&idp).await;
     let nowhere = SocketAddr::from(([127, 0, 0, 1], 1));
     for (bare, code) in BARE {

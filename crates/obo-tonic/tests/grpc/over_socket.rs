@@ -11,7 +11,7 @@ use http_body_util::{BodyExt as _, Full, StreamBody};
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
 use obo::{BearerAuthLayer, ProtectedResource, Resource, Rule};
-use obo_testkit::{AuthorizationServer, Endpoint, Fault};
+use obo_testkit::{Endpoint, Fault, TestIdp};
 use tonic::Code;
 use tonic_types::StatusExt as _;
 
@@ -61,7 +61,7 @@ fn message() -> Body {
 
 #[tokio::test]
 async fn gr_01_gr_02_a_refusal_is_http_200_with_the_status_in_the_headers() {
-    let idp = AuthorizationServer::start().await;
+    let idp = TestIdp::start().await;
     let service = serve(&idp, None).await;
     let invalid = || Some(r#"Bearer error="invalid_token""#.to_owned());
     let expired = format!("Bearer {}", token(&idp).expires_in(-61).mint());
@@ -83,7 +83,7 @@ async fn gr_01_gr_02_a_refusal_is_http_200_with_the_status_in_the_headers() {
 
 #[tokio::test]
 async fn gr_03_a_rule_of_an_interceptor_is_answered_alike() {
-    let idp = AuthorizationServer::start().await;
+    let idp = TestIdp::start().await;
     let service = serve(&idp, Some(Rule::actors(["service-a"]).unwrap())).await;
     let direct = format!("Bearer {}", token(&idp).mint());
     let (status, code, challenge) =
@@ -94,7 +94,7 @@ async fn gr_03_a_rule_of_an_interceptor_is_answered_alike() {
 
 #[tokio::test]
 async fn gr_08_a_refusal_does_not_wait_for_the_body() {
-    let idp = AuthorizationServer::start().await;
+    let idp = TestIdp::start().await;
     let service = serve(&idp, None).await;
     let endless = || StreamBody::new(stream::pending()).boxed_unsync();
     let (_, code, _) = refused(service, "application/grpc", Some("Bearer x"), endless()).await;
@@ -103,7 +103,7 @@ async fn gr_08_a_refusal_does_not_wait_for_the_body() {
 
 #[tokio::test]
 async fn gr_01_gr_03_gr_04_gr_06_a_client_sees_the_codes_and_reasons() {
-    let idp = AuthorizationServer::start().await;
+    let idp = TestIdp::start().await;
     let anyone = channel(serve(&idp, None).await);
     let by_a = channel(serve(&idp, Some(Rule::actors(["service-a"]).unwrap())).await);
     let code = |channel: &tonic::transport::Channel, token: Option<String>| {
@@ -142,7 +142,7 @@ async fn gr_01_gr_03_gr_04_gr_06_a_client_sees_the_codes_and_reasons() {
 
 #[tokio::test]
 async fn pr_04_statuses_of_accessors_and_interceptors_name_the_metadata_of_the_service() {
-    let idp = AuthorizationServer::start().await;
+    let idp = TestIdp::start().await;
     let server = accepts(&idp, "service-b");
     let identifier = Resource::new("https://stock.example").unwrap();
     let resource = ProtectedResource::new(identifier, &server).unwrap();
@@ -176,7 +176,7 @@ async fn pr_04_statuses_of_accessors_and_interceptors_name_the_metadata_of_the_s
 /// GR-02
 #[tokio::test]
 async fn layer_added_first_runs_first() {
-    let idp = AuthorizationServer::start().await;
+    let idp = TestIdp::start().await;
     let alice = token(&idp).mint();
     let called = async |expiry_is_first| {
         let service = serve_expiring(accepts(&idp, "service-b"), expiry_is_first).await;

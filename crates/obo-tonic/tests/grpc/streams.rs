@@ -8,7 +8,7 @@ use bytes::Bytes;
 use futures_util::future::{BoxFuture, FutureExt as _};
 use futures_util::stream::{self, BoxStream, StreamExt as _};
 use obo::{BearerAuthLayer, ExpiryLayer};
-use obo_testkit::AuthorizationServer;
+use obo_testkit::TestIdp;
 use tokio::net::TcpListener;
 use tokio::time::{Instant, timeout};
 use tokio_stream::wrappers::TcpListenerStream;
@@ -71,7 +71,7 @@ impl Service<http::Request<Body>> for Prices {
 ///
 /// Time stands still but for the jumps to the next timer, of which there is none but the expiry's.
 async fn serve(ends: bool) -> (Channel, String) {
-    let idp = AuthorizationServer::start().await;
+    let idp = TestIdp::start().await;
     let server = accepts(&idp, "service-b");
     let token = token(&idp).mint();
     server.validate(&token).await.unwrap();

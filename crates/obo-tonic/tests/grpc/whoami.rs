@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 use bytes::{Buf as _, BufMut as _, Bytes};
 use futures_util::future::{BoxFuture, FutureExt as _};
 use obo::{Audience, BearerAuthLayer, ExpiryLayer, Issuer, ResourceServer, Rule};
-use obo_testkit::{AuthorizationServer, TokenBuilder};
+use obo_testkit::{TestIdp, TokenBuilder};
 use tokio::net::TcpListener;
 use tokio_stream::wrappers::TcpListenerStream;
 use tonic::body::Body;
@@ -90,17 +90,17 @@ impl Decoder for Raw {
     }
 }
 
-pub(crate) fn token(idp: &AuthorizationServer) -> TokenBuilder {
+pub(crate) fn token(idp: &TestIdp) -> TokenBuilder {
     idp.user("alice").audience("service-b").scope("stock:read")
 }
 
-pub(crate) fn accepts(idp: &AuthorizationServer, audience: &str) -> ResourceServer {
+pub(crate) fn accepts(idp: &TestIdp, audience: &str) -> ResourceServer {
     let issuer = Issuer::new(idp.issuer()).unwrap();
     ResourceServer::new(Audience::new(audience).unwrap(), issuer)
 }
 
 /// Serves as `service-b` on a socket, and requires the rule by an interceptor where there is one.
-pub(crate) async fn serve(idp: &AuthorizationServer, rule: Option<Rule>) -> SocketAddr {
+pub(crate) async fn serve(idp: &TestIdp, rule: Option<Rule>) -> SocketAddr {
     serve_behind(BearerAuthLayer::new(accepts(idp, "service-b")), rule).await
 }
 
@@ -147,8 +147,8 @@ pub(crate) async fn call<S>(channel: S, request: Request<Bytes>) -> Result<Strin
 where
     S: GrpcService<Body>,
     S::ResponseBody: Send + 'static,
-    <S::ResponseBody as http_body::Body>::Error: Into<obo::BoxError>,
-    S::Error: Into<obo::BoxError>,
+    <S::ResponseBody as http_body::Body>::Error: Into<obo::error::BoxError>,
+    S::Error: Into<obo::error::BoxError>,
 {
     let mut client = tonic::client::Grpc::new(channel);
     let ready = client.ready().await;

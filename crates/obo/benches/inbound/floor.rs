@@ -10,7 +10,7 @@ use aws_lc_rs::signature::{
 };
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use obo_testkit::{Alg, SigningKey};
+use obo_testkit::{TestAlg, TestKey};
 
 pub(crate) struct Floor {
     key: ParsedPublicKey,
@@ -20,7 +20,7 @@ pub(crate) struct Floor {
 }
 
 impl Floor {
-    pub(crate) fn new(key: &SigningKey, token: &str) -> Self {
+    pub(crate) fn new(key: &TestKey, token: &str) -> Self {
         let (message, signature) = token.rsplit_once('.').unwrap();
         Self {
             key: parsed(key),
@@ -39,20 +39,20 @@ impl Floor {
     }
 }
 
-fn parsed(key: &SigningKey) -> ParsedPublicKey {
+fn parsed(key: &TestKey) -> ParsedPublicKey {
     let jwk = key.public_jwk("bench");
     let member = |name: &str| {
         let text = jwk[name].as_str().unwrap();
         URL_SAFE_NO_PAD.decode(text).unwrap()
     };
     match key.alg() {
-        Alg::Rs256 => {
+        TestAlg::Rs256 => {
             let (n, e) = (member("n"), member("e"));
             let components = RsaPublicKeyComponents { n: &n, e: &e };
             let der = components.as_der().unwrap();
             ParsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, der.as_ref()).unwrap()
         }
-        Alg::Es256 => {
+        TestAlg::Es256 => {
             let point = [vec![4], member("x"), member("y")].concat();
             ParsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, point).unwrap()
         }

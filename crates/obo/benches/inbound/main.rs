@@ -13,7 +13,7 @@ mod floor;
 mod rounds;
 mod service;
 
-use obo_testkit::Alg;
+use obo_testkit::TestAlg;
 use rounds::{Figure, measure};
 
 fn main() {
@@ -25,7 +25,7 @@ fn main() {
         "{:<44}{:>10}{:>9}{:>10}{:>13}",
         "path", "ns", "ratio", "target", "allocations"
     );
-    for alg in [Alg::Rs256, Alg::Es256, Alg::EdDsa] {
+    for alg in [TestAlg::Rs256, TestAlg::Es256, TestAlg::EdDsa] {
         runtime.block_on(signature(alg));
     }
     runtime.block_on(remembered());
@@ -34,9 +34,9 @@ fn main() {
 }
 
 /// A token seen for the first time.
-async fn signature(alg: Alg) {
+async fn signature(alg: TestAlg) {
     let (target, most) = match alg {
-        Alg::Rs256 => (1.20, Some(20)),
+        TestAlg::Rs256 => (1.20, Some(20)),
         _ => (1.10, None),
     };
     let cold = service::Loaded::new(alg, service::Cache::Off).await;
@@ -66,7 +66,7 @@ async fn signature(alg: Alg) {
 /// them.
 async fn remembered() {
     const COUNT: usize = 50_000;
-    let cold = service::Loaded::with_tokens(Alg::Es256, service::Cache::On, COUNT).await;
+    let cold = service::Loaded::with_tokens(TestAlg::Es256, service::Cache::On, COUNT).await;
     let floor = floor::Floor::new(&cold.key, &cold.tokens[0]);
     let mut bare = service::bare();
     let mut layered = cold.service.clone();
@@ -92,7 +92,7 @@ async fn remembered() {
 /// A token seen before: the hottest, and one of ten thousand; a JWT, and an opaque one.
 async fn warm() {
     for count in [1, 10_000] {
-        let jwts = service::Loaded::with_tokens(Alg::Es256, service::Cache::On, count).await;
+        let jwts = service::Loaded::with_tokens(TestAlg::Es256, service::Cache::On, count).await;
         warm_of("tokens", &jwts, count);
         let opaque = service::Loaded::with_opaque_tokens(count).await;
         warm_of("opaque tokens", &opaque, count);
@@ -130,7 +130,7 @@ fn warm_of(kind: &str, warm: &service::Loaded, count: usize) {
 
 /// Refusals that need no signature.
 async fn refusals() {
-    let loaded = service::Loaded::new(Alg::Rs256, service::Cache::Off).await;
+    let loaded = service::Loaded::new(TestAlg::Rs256, service::Cache::Off).await;
     let floor = floor::Floor::new(&loaded.key, &loaded.tokens[0]);
     for (name, request) in loaded.refused() {
         let mut layered = loaded.service.clone();

@@ -8,11 +8,12 @@ use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use http::{HeaderValue, Request, Response, header};
+use obo::bearer::BearerAuth;
 use obo::{
-    Audience, BearerAuth, BearerAuthLayer, Client, ClientSecretBasic, Introspection, Issuer,
-    Policy, ResourceServer,
+    Audience, BearerAuthLayer, Client, ClientSecretBasic, Introspection, Issuer, Policy,
+    ResourceServer,
 };
-use obo_testkit::{Alg, AuthorizationServer, SigningKey, TokenBuilder};
+use obo_testkit::{TestAlg, TestIdp, TestKey, TokenBuilder};
 use serde::Deserialize;
 use tower::{Layer as _, Service};
 
@@ -68,20 +69,20 @@ pub(crate) type MakeRequest = Box<dyn Fn() -> Request<()>>;
 /// A layer that has its keys, and tokens for it.
 pub(crate) struct Loaded {
     pub(crate) service: BearerAuth<Bare>,
-    pub(crate) key: SigningKey,
+    pub(crate) key: TestKey,
     pub(crate) tokens: Vec<String>,
     lines: Vec<String>,
-    idp: AuthorizationServer,
+    idp: TestIdp,
 }
 
 impl Loaded {
-    pub(crate) async fn new(alg: Alg, cache: Cache) -> Self {
+    pub(crate) async fn new(alg: TestAlg, cache: Cache) -> Self {
         Self::with_tokens(alg, cache, 1).await
     }
 
-    pub(crate) async fn with_tokens(alg: Alg, cache: Cache, count: usize) -> Self {
-        let idp = AuthorizationServer::start().await;
-        let key = SigningKey::generate(alg);
+    pub(crate) async fn with_tokens(alg: TestAlg, cache: Cache, count: usize) -> Self {
+        let idp = TestIdp::start().await;
+        let key = TestKey::generate(alg);
         idp.publish_extra_jwk(key.public_jwk("bench"));
         let tokens: Vec<_> = (0..count).map(|i| token(&idp, &key, i)).collect();
         let issuer = Issuer::new(idp.issuer()).unwrap();
@@ -107,9 +108,9 @@ impl Loaded {
 
     /// Opaque tokens that the issuer was asked about; the first of `tokens` is a JWT with the claims of the first one.
     pub(crate) async fn with_opaque_tokens(count: usize) -> Self {
-        let idp = AuthorizationServer::start().await;
+        let idp = TestIdp::start().await;
         idp.client("service-a").secret("s3cret");
-        let key = SigningKey::generate(Alg::Es256);
+        let key = TestKey::generate(TestAlg::Es256);
         let issuer = Issuer::new(idp.issuer()).unwrap();
         let policy = Policy::new(issuer.clone(), Audience::new("service-a").unwrap());
         let secret = ClientSecretBasic::new("s3cret").unwrap();
@@ -176,11 +177,11 @@ impl Loaded {
 }
 
 /// A token of 25 claims and about 900 bytes of JSON.
-fn token(idp: &AuthorizationServer, key: &SigningKey, i: usize) -> String {
+fn token(idp: &TestIdp, key: &TestKey, i: usize) -> String {
     draft(idp, i).sign_with(key).kid(Some("bench")).mint()
 }
 
-fn draft(idp: &AuthorizationServer, i: usize) -> TokenBuilder {
+fn draft(idp: &TestIdp, i: usize) -> TokenBuilder {
     let mut token = idp
         .user(&format!("user-{i:05}"))
         .audience("service-a")

@@ -20,7 +20,7 @@ use http::{Request, Response};
 use obo::{
     Audience, Client, ClientSecretBasic, Destination, Issuer, ResourceServer, TokenExchange,
 };
-use obo_testkit::AuthorizationServer;
+use obo_testkit::TestIdp;
 use rounds::{Figure, allocations, measure};
 use tower::{Layer as _, Service, service_fn};
 
@@ -48,7 +48,7 @@ fn call<S: Service<Request<()>>>(service: &mut S) {
 }
 
 async fn at_hand() {
-    let idp = AuthorizationServer::start().await;
+    let idp = TestIdp::start().await;
     idp.client("service-a")
         .secret("s3cret")
         .may_exchange_to("service-b");

@@ -3,10 +3,12 @@
 use bytes::Bytes;
 use http::{Request, Response, header};
 use http_body_util::Full;
+use obo::authorization_server::{HttpService, ServerMetadata};
 use obo::exchange::CacheBounds;
+use obo::exchange::TokenSource;
 use obo::{
-    Audience, AuthorizationServer, Client, ClientSecretBasic, HttpService, Issuer, ResourceServer,
-    ServerMetadata, TokenExchange, TokenSource, Validated,
+    Audience, AuthorizationServer, Caller, Client, ClientSecretBasic, Issuer, ResourceServer,
+    TokenExchange,
 };
 use tokio::runtime::Builder;
 use tower::service_fn;
@@ -34,8 +36,8 @@ pub(crate) fn print() {
     }
 }
 
-async fn callers(many: usize) -> Vec<Validated> {
-    let idp = obo_testkit::AuthorizationServer::start().await;
+async fn callers(many: usize) -> Vec<Caller> {
+    let idp = obo_testkit::TestIdp::start().await;
     let issuer = Issuer::new(idp.issuer()).unwrap();
     let server = ResourceServer::new(Audience::new("service-a").unwrap(), issuer);
     let mut callers = Vec::with_capacity(many);
@@ -46,7 +48,7 @@ async fn callers(many: usize) -> Vec<Validated> {
     callers
 }
 
-fn exchange(callers: &[Validated]) -> TokenExchange {
+fn exchange(callers: &[Caller]) -> TokenExchange {
     let token = "a".repeat(TOKEN);
     let body = format!(
         r#"{{"access_token":"{token}","token_type":"Bearer","expires_in":3600,
@@ -70,7 +72,7 @@ fn exchange(callers: &[Validated]) -> TokenExchange {
         .unwrap()
 }
 
-async fn fill(exchange: &TokenExchange, callers: &[Validated], targets: &[Audience]) {
+async fn fill(exchange: &TokenExchange, callers: &[Caller], targets: &[Audience]) {
     for target in targets {
         for caller in callers {
             exchange.token(caller, target.clone()).await.unwrap();

@@ -1,9 +1,7 @@
 //! Spans of requests to an authorization server, by OpenTelemetry's conventions for HTTP clients.
 
 use bytes::Bytes;
-use http::{Request, Response};
-
-use crate::http::HttpError;
+use http::{Request, StatusCode};
 
 /// One request under way.
 pub(crate) struct ClientCall {
@@ -37,18 +35,17 @@ impl ClientCall {
         work.instrument(self.span.clone())
     }
 
-    /// Of an HTTP client, an answer of 4xx is a failure as well.
-    pub(crate) fn ended(&self, answer: &Result<Response<Bytes>, HttpError>) {
-        match answer {
-            Ok(answer) => {
-                let status = answer.status();
+    /// A response, or the code of the error; of an HTTP client, a 4xx response is a failure as well.
+    pub(crate) fn ended(&self, outcome: Result<StatusCode, &'static str>) {
+        match outcome {
+            Ok(status) => {
                 self.span
                     .record("http.response.status_code", status.as_u16());
                 if status.is_client_error() || status.is_server_error() {
                     self.failed(status.as_str());
                 }
             }
-            Err(error) => self.failed(error.code()),
+            Err(code) => self.failed(code),
         }
     }
 
@@ -68,5 +65,5 @@ impl ClientCall {
         work
     }
 
-    pub(crate) fn ended(&self, _: &Result<Response<Bytes>, HttpError>) {}
+    pub(crate) fn ended(&self, _: Result<StatusCode, &'static str>) {}
 }

@@ -6,9 +6,10 @@
 #[cfg(feature = "tracing")]
 use http::{Method, Uri};
 use http::{Request, Response};
+use obo_core::Caller;
 
 use super::raised::{mark_told, untold};
-use crate::{Rejection, Validated};
+use crate::refusal::rejection::Rejection;
 
 /// Where the audit trail is told.
 #[cfg(feature = "tracing")]
@@ -38,7 +39,7 @@ macro_rules! audit {
 }
 
 /// A request went on, for this caller.
-pub(crate) fn allowed<B>(request: &Request<B>, caller: &Validated) {
+pub(crate) fn allowed<B>(request: &Request<B>, caller: &Caller) {
     count!(
         "obo_requests_total",
         "outcome" => "allowed",
@@ -47,7 +48,7 @@ pub(crate) fn allowed<B>(request: &Request<B>, caller: &Validated) {
     );
     #[cfg(feature = "tracing")]
     if tracing::enabled!(target: AUDIT, tracing::Level::DEBUG) {
-        let told = told::Caller::of(caller);
+        let told = told::Logged::of(caller);
         let (method, uri) = (request.method(), request.uri());
         audit!(
             DEBUG,
@@ -95,7 +96,7 @@ pub(crate) fn no_layer(needed_by: &'static str) {
 pub(crate) fn refused<B, R>(
     request: &Request<B>,
     rejection: &Rejection,
-    caller: Option<&Validated>,
+    caller: Option<&Caller>,
     response: &mut Response<R>,
 ) {
     count_refused(rejection, caller);
@@ -108,7 +109,7 @@ pub(crate) fn refused<B, R>(
 
 /// A request that the layer has let pass, should it be refused further inside.
 pub(crate) struct Passed {
-    caller: Option<Validated>,
+    caller: Option<Caller>,
     /// Method and target, where anybody wants to know.
     #[cfg(feature = "tracing")]
     request: Option<(Method, Uri)>,
@@ -139,7 +140,7 @@ impl Passed {
     }
 }
 
-fn count_refused(rejection: &Rejection, caller: Option<&Validated>) {
+fn count_refused(rejection: &Rejection, caller: Option<&Caller>) {
     count!(
         "obo_requests_total",
         "outcome" => "refused",
@@ -150,8 +151,8 @@ fn count_refused(rejection: &Rejection, caller: Option<&Validated>) {
 }
 
 #[cfg(feature = "tracing")]
-fn tell_refused(method: &Method, uri: &Uri, rejection: &Rejection, caller: Option<&Validated>) {
-    let told = caller.map(told::Caller::of).unwrap_or_default();
+fn tell_refused(method: &Method, uri: &Uri, rejection: &Rejection, caller: Option<&Caller>) {
+    let told = caller.map(told::Logged::of).unwrap_or_default();
     audit!(
         INFO,
         method,
@@ -180,14 +181,15 @@ pub(crate) fn recalled(hit: bool) {
 mod told {
     use std::sync::LazyLock;
 
-    use crate::{PseudonymKey, Validated, random};
+    use crate::random;
+    use obo_core::{Caller, PseudonymKey};
 
     /// Without randomness there are no pseudonyms, rather than names.
     static KEY: LazyLock<Option<PseudonymKey>> =
         LazyLock::new(|| random::bytes().map(PseudonymKey::new));
 
     #[derive(Default)]
-    pub(super) struct Caller<'c> {
+    pub(super) struct Logged<'c> {
         pub(super) issuer: Option<&'c str>,
         pub(super) subject: Option<String>,
         pub(super) actor: Option<&'c str>,
@@ -198,8 +200,8 @@ mod told {
         pub(super) jti: Option<&'c str>,
     }
 
-    impl<'c> Caller<'c> {
-        pub(super) fn of(caller: &'c Validated) -> Self {
+    impl<'c> Logged<'c> {
+        pub(super) fn of(caller: &'c Caller) -> Self {
             let actor = caller.current_actor();
             let prior: Vec<_> = caller.prior_actors().audit().collect();
             Self {

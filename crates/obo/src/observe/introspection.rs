@@ -5,7 +5,9 @@
 
 use std::time::Duration;
 
-use crate::{Issuer, Rejection};
+use obo_core::Issuer;
+
+use crate::refusal::rejection::Rejection;
 
 /// An issuer was asked about a token.
 pub(crate) fn introspected(issuer: &Issuer, outcome: Result<(), &Rejection>, elapsed: Duration) {

@@ -3,7 +3,7 @@
     allow(unused_variables)
 )]
 
-use crate::{Issuer, KeySet};
+use obo_core::{Issuer, KeySet};
 
 /// A key set came.
 pub(crate) fn keys_fetched(issuer: &Issuer, usable: usize, skipped: usize) {
@@ -19,7 +19,7 @@ pub(crate) fn keys_fetched(issuer: &Issuer, usable: usize, skipped: usize) {
     );
     gauge!(
         "obo_key_set_fetched_timestamp_seconds",
-        crate::Clock::system().now().as_secs() as f64,
+        crate::clock::Clock::system().now().as_secs() as f64,
         "issuer" => issuer.as_str().to_owned(),
     );
     event!(

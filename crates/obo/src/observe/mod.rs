@@ -20,6 +20,6 @@ pub(crate) use inbound::{Passed, allowed, anonymous, no_layer, recalled, refused
 pub(crate) use introspection::introspected;
 pub(crate) use keys::{keys_fetched, keys_skipped, keys_unavailable, not_rediscovered};
 pub(crate) use outbound::{
-    Endpoint, Exchange, at_hand, breaker, call_not_made, called_service_wants_more, let_go,
+    Endpoint, Exchange, Failure, at_hand, breaker, call_not_made, called_service_wants_more, let_go,
 };
 pub use raised::also_find_rejections;

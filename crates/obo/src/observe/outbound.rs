@@ -7,8 +7,22 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
+use obo_core::{Issuer, Target};
+
 use super::Cause;
-use crate::{ExchangeError, Issuer, Target};
+
+/// What is recorded of a failed exchange or a call that is not made.
+#[cfg_attr(
+    not(all(feature = "tracing", feature = "metrics")),
+    allow(dead_code, reason = "it names what events and metrics are of")
+)]
+pub(crate) struct Failure<'e> {
+    pub(crate) code: &'static str,
+    pub(crate) target: Option<&'e str>,
+    pub(crate) reason: &'e dyn std::fmt::Display,
+    /// Whether the caller can fix it, which is no warning.
+    pub(crate) is_of_the_caller: bool,
+}
 
 /// Whether a token for a call was at hand.
 pub(crate) fn at_hand(hit: bool) {
@@ -45,21 +59,21 @@ impl Exchange {
         work
     }
 
-    /// There is a token, or none.
+    /// There is a token, unless it failed.
     pub(crate) fn ended(
         &self,
         target: Option<&Target>,
-        outcome: Result<(), &ExchangeError>,
+        failure: Option<&Failure<'_>>,
         took: Duration,
     ) {
         #[cfg(feature = "tracing")]
         let _entered = self.span.enter();
         #[cfg(feature = "tracing")]
-        if let Err(error) = outcome {
-            self.span.record("error.type", error.code());
+        if let Some(error) = failure {
+            self.span.record("error.type", error.code);
             self.span.record("otel.status_code", "ERROR");
         }
-        exchanged(target, outcome, took);
+        exchanged(target, failure, took);
     }
 }
 
@@ -88,12 +102,12 @@ fn span(target: Option<&Target>, cause: &Cause) -> tracing::Span {
 }
 
 /// The authorization server was asked for a token.
-fn exchanged(target: Option<&Target>, outcome: Result<(), &ExchangeError>, took: Duration) {
+fn exchanged(target: Option<&Target>, failure: Option<&Failure<'_>>, took: Duration) {
     #[cfg(feature = "tracing")]
     let target_audience = target.map(tracing::field::display);
     count!(
         "obo_exchanges_total",
-        "outcome" => outcome.map_or_else(ExchangeError::code, |()| "ok"),
+        "outcome" => failure.map_or("ok", |error| error.code),
         "target" => label(target),
     );
     measure!(
@@ -101,8 +115,8 @@ fn exchanged(target: Option<&Target>, outcome: Result<(), &ExchangeError>, took:
         took.as_secs_f64(),
         "target" => label(target),
     );
-    match outcome {
-        Ok(()) => {
+    match failure {
+        None => {
             event!(
                 DEBUG,
                 target_audience,
@@ -110,11 +124,11 @@ fn exchanged(target: Option<&Target>, outcome: Result<(), &ExchangeError>, took:
                 "token exchanged"
             );
         }
-        Err(error) => {
+        Some(error) => {
             event!(
                 WARN,
-                code = error.code(),
-                reason = %error,
+                code = error.code,
+                reason = %error.reason,
                 target_audience,
                 seconds = took.as_secs_f64(),
                 "token not exchanged"
@@ -126,35 +140,35 @@ fn exchanged(target: Option<&Target>, outcome: Result<(), &ExchangeError>, took:
 /// A call was not made, and no exchange of its own has reported why.
 ///
 /// What our own caller can fix is no warning.
-pub(crate) fn call_not_made(error: &ExchangeError) {
-    count!("obo_calls_not_made_total", "code" => error.code());
+pub(crate) fn call_not_made(error: &Failure<'_>) {
+    count!("obo_calls_not_made_total", "code" => error.code);
     #[cfg(feature = "tracing")]
-    let target_audience = error.target();
-    if error.is_of_the_caller() {
+    let target_audience = error.target;
+    if error.is_of_the_caller {
         event!(
             INFO,
-            code = error.code(),
+            code = error.code,
             target_audience,
-            reason = %error,
+            reason = %error.reason,
             "call not made"
         );
     } else {
         event!(
             WARN,
-            code = error.code(),
+            code = error.code,
             target_audience,
-            reason = %error,
+            reason = %error.reason,
             "call not made"
         );
     }
 }
 
 /// A called service wants the user to authenticate again or more strongly.
-pub(crate) fn called_service_wants_more(error: &ExchangeError) {
+pub(crate) fn called_service_wants_more(error: &Failure<'_>) {
     event!(
         INFO,
-        code = error.code(),
-        target_audience = error.target(),
+        code = error.code,
+        target_audience = error.target,
         "called service wants more of the user"
     );
 }

@@ -4,7 +4,7 @@ use std::sync::OnceLock;
 
 use http::Extensions;
 
-use crate::Rejection;
+use crate::refusal::rejection::Rejection;
 
 type Find = fn(&Extensions) -> Option<&Rejection>;
 

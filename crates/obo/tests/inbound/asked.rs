@@ -23,8 +23,8 @@ pub(crate) fn policy(issuer: &Issuer) -> Policy {
 /// An issuer on a socket that knows `service-a` as a client, and a server that asks it.
 pub(crate) async fn over_socket(
     how: impl FnOnce(Introspection) -> Introspection,
-) -> (obo_testkit::AuthorizationServer, ResourceServer) {
-    let idp = obo_testkit::AuthorizationServer::start().await;
+) -> (obo_testkit::TestIdp, ResourceServer) {
+    let idp = obo_testkit::TestIdp::start().await;
     idp.client("service-a").secret("s3cret");
     let issuer = Issuer::new(idp.issuer()).unwrap();
     let asked = how(service_a());

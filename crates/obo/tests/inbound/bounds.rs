@@ -7,11 +7,11 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 
 use http::{Request, Response};
+use obo::bearer::BearerAuth;
+use obo::expiry::Expiry;
 use obo::expiry::ExpiryBody;
-use obo::{
-    BearerAuth, BearerAuthLayer, Expiry, ExpiryLayer, Rejection, Require, RequireLayer,
-    ResourceServer, Rule,
-};
+use obo::require::Require;
+use obo::{BearerAuthLayer, ExpiryLayer, Rejection, RequireLayer, ResourceServer, Rule};
 use tower::{Layer as _, Service, ServiceExt as _};
 
 use crate::guarded::service_a;

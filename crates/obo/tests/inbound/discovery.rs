@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use http::header::RETRY_AFTER;
 use obo::{Rejection, ResourceServer};
-use obo_testkit::{AuthorizationServer, Endpoint, Fault};
+use obo_testkit::{Endpoint, Fault, TestIdp};
 use tokio::time::{Instant, advance};
 
 use crate::guarded::{Guarded, service_a};
@@ -22,7 +22,7 @@ fn reason(rejection: Rejection) -> String {
 
 #[tokio::test]
 async fn md_01_a_document_of_another_issuer_is_not_used() {
-    let idp = AuthorizationServer::start().await;
+    let idp = TestIdp::start().await;
     idp.fault(Endpoint::Discovery, Fault::WrongIssuer);
     let server = service_a(obo::Issuer::new(idp.issuer()).unwrap().into());
     let token = idp.user("alice").audience("service-a").mint();

@@ -12,10 +12,10 @@ use http::{HeaderMap, Request, Response, header};
 use http_body::{Body as _, Frame};
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt as _, Full, StreamBody};
+use obo::error::TokenError;
 use obo::expiry::ExpiryBody;
-use obo::{
-    Audience, BearerAuthLayer, Clock, ExpiryLayer, Policy, ResourceServer, TestClock, TokenError,
-};
+use obo::time::{Clock, TestClock};
+use obo::{Audience, BearerAuthLayer, ExpiryLayer, Policy, ResourceServer};
 use tokio::time::{Instant, advance, timeout};
 use tower::{ServiceBuilder, ServiceExt as _, service_fn};
 
@@ -130,7 +130,7 @@ fn assert_unauthenticated(trailers: &HeaderMap) {
     assert_eq!(trailers.len(), 4);
 }
 
-fn assert_expired(body: Option<Result<Frame<Bytes>, obo::BoxError>>) {
+fn assert_expired(body: Option<Result<Frame<Bytes>, obo::error::BoxError>>) {
     let error = body.unwrap().unwrap_err();
     let rejection = error.downcast_ref::<obo::Rejection>().unwrap();
     assert_eq!(rejection, &obo::Rejection::Token(TokenError::Expired));
@@ -310,7 +310,7 @@ async fn a_clock_set_back_prolongs_no_stream() {
     let mut body = setup.stream(setup.request(""), quiet).await;
     data(&mut body).await;
     let early = setup.wall.now().as_secs() - 3600;
-    setup.wall.set(obo::UnixTime::from_secs(early));
+    setup.wall.set(obo::time::UnixTime::from_secs(early));
     let start = Instant::now();
     assert_expired(timeout(LONGER, body.frame()).await.expect("an end"));
     assert_eq!(start.elapsed().as_secs(), LIFE + LEEWAY);

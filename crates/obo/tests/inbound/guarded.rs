@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex};
 
 use http::{Request, Response, header};
 use obo::{
-    Audience, AuthorizationServer, BearerAuthLayer, Issuer, RequireLayer, ResourceServer, Rule,
-    RuleTable, Validated,
+    Audience, AuthorizationServer, BearerAuthLayer, Caller, Issuer, RequireLayer, ResourceServer,
+    Rule, RuleTable,
 };
 use tower::{ServiceBuilder, ServiceExt as _, service_fn};
 
@@ -22,7 +22,7 @@ pub(crate) const INSUFFICIENT: &str = r#"Bearer error="insufficient_scope""#;
 pub(crate) struct Guarded {
     layer: BearerAuthLayer,
     rule: Option<RequireLayer>,
-    admitted: Arc<Mutex<Vec<Option<Validated>>>>,
+    admitted: Arc<Mutex<Vec<Option<Caller>>>>,
 }
 
 impl Guarded {
@@ -52,7 +52,7 @@ impl Guarded {
     }
 
     /// As [`by`](Self::by) a server on a socket, through the default client.
-    pub(crate) fn over_socket(idp: &obo_testkit::AuthorizationServer) -> Self {
+    pub(crate) fn over_socket(idp: &obo_testkit::TestIdp) -> Self {
         Self::by(Issuer::new(idp.issuer()).unwrap().into())
     }
 
@@ -81,7 +81,7 @@ impl Guarded {
     }
 
     /// Sends a request with this token, which is let in; as whom.
-    pub(crate) async fn caller(&self, token: &str) -> Validated {
+    pub(crate) async fn caller(&self, token: &str) -> Caller {
         assert_eq!(self.status(token).await, 200);
         self.last().unwrap()
     }
@@ -109,7 +109,7 @@ impl Guarded {
     }
 
     /// The caller of the last request that reached the service.
-    pub(crate) fn last(&self) -> Option<Validated> {
+    pub(crate) fn last(&self) -> Option<Caller> {
         self.admitted.lock().unwrap().last().unwrap().clone()
     }
 }

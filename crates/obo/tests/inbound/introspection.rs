@@ -1,9 +1,12 @@
 //! Opaque tokens over a socket, from the request to the caller and on to the exchange.
 
 use http::Method;
+use obo::authorization_server::ServerMetadata;
+use obo::caller::PrincipalKind;
+use obo::client::TlsClientAuth;
 use obo::{
-    AuthorizationServer, BearerAuthLayer, Client, ClientSecretBasic, Introspection, Issuer,
-    PrincipalKind, ResourceServer, Secret, ServerMetadata, TlsClientAuth, TokenExchange, Validated,
+    AuthorizationServer, BearerAuthLayer, Caller, Client, ClientSecretBasic, Introspection, Issuer,
+    ResourceServer, Secret, TokenExchange,
 };
 use obo_testkit::{Endpoint, Fault};
 
@@ -53,7 +56,7 @@ async fn in_02_bt_18_a_client_that_is_not_accepted_is_no_fault_of_the_caller() {
 }
 
 /// Everything that is told of a caller, but for the token.
-fn facts(caller: &Validated) -> String {
+fn facts(caller: &Caller) -> String {
     format!(
         "{:?}",
         (

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use obo::{Clock, TestClock, UnixTime};
+use obo::time::{Clock, TestClock, UnixTime};
 use serde_json::json;
 use tokio::time::advance;
 

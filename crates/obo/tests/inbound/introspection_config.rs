@@ -1,7 +1,8 @@
 //! Introspection as a configuration file spells it.
 
-use obo::{Client, ClientSecretBasic, ResourceServerConfig};
-use obo_testkit::{AuthorizationServer, Endpoint, Fault};
+use obo::config::ResourceServerConfig;
+use obo::{Client, ClientSecretBasic};
+use obo_testkit::{Endpoint, Fault, TestIdp};
 
 fn read(toml: &str) -> Result<ResourceServerConfig, String> {
     toml::from_str(toml).map_err(|error| error.to_string())
@@ -9,7 +10,7 @@ fn read(toml: &str) -> Result<ResourceServerConfig, String> {
 
 #[tokio::test]
 async fn an_issuer_may_be_asked_about_its_tokens() {
-    let idp = AuthorizationServer::start().await;
+    let idp = TestIdp::start().await;
     idp.client("service-a").secret("s3cret");
     let of = |introspection: &str| {
         let file = format!(

@@ -4,10 +4,9 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use http::header;
-use obo::{
-    Attempt, Authenticating, BearerAuthLayer, Client, ClientAuth, Introspection, ResourceServer,
-    TokenRequest,
-};
+use obo::client::{Attempt, Authenticating, ClientAuth};
+use obo::token_endpoint::TokenRequest;
+use obo::{BearerAuthLayer, Client, Introspection, ResourceServer};
 use tokio::time::{Instant, advance};
 
 use crate::asked::{INTROSPECT, OPAQUE, active, calls, code, in_process, policy};

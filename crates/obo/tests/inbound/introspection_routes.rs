@@ -1,25 +1,22 @@
 //! Which tokens are asked about: said by the configuration, never by a token's looks alone.
 
 use obo::{Issuer, Rejection, ResourceServer};
-use obo_testkit::{AuthorizationServer, TokenBuilder};
+use obo_testkit::{TestIdp, TokenBuilder};
 use tokio::time::{Duration, advance, pause};
 
 use crate::asked::{calls, code, in_process, over_socket, policy, service_a};
 
-fn good(idp: &AuthorizationServer) -> TokenBuilder {
+fn good(idp: &TestIdp) -> TokenBuilder {
     idp.user("alice").audience("service-a")
 }
 
-fn issuer(idp: &AuthorizationServer) -> Issuer {
+fn issuer(idp: &TestIdp) -> Issuer {
     Issuer::new(idp.issuer()).unwrap()
 }
 
 #[tokio::test]
 async fn in_08_without_an_issuer_to_ask_an_opaque_token_goes_nowhere() {
-    let (one, two) = (
-        AuthorizationServer::start().await,
-        AuthorizationServer::start().await,
-    );
+    let (one, two) = (TestIdp::start().await, TestIdp::start().await);
     let server = ResourceServer::with_policy(policy(&issuer(&one)), issuer(&one)).unwrap();
     let server = server.trust(policy(&issuer(&two)), issuer(&two)).unwrap();
     assert_eq!(code(&server, "opaque").await, "malformed_token");
@@ -33,7 +30,7 @@ async fn in_08_without_an_issuer_to_ask_an_opaque_token_goes_nowhere() {
 #[tokio::test]
 async fn in_08_a_token_that_names_another_issuer_is_not_asked_about() {
     let (idp, server) = over_socket(|asked| asked).await;
-    let other = AuthorizationServer::start().await;
+    let other = TestIdp::start().await;
     assert_eq!(code(&server, &good(&other).mint()).await, "unknown_issuer");
     let server = server
         .trust(policy(&issuer(&other)), issuer(&other))
@@ -63,15 +60,14 @@ async fn in_08_a_token_that_names_another_issuer_is_not_asked_about() {
 #[tokio::test]
 async fn in_08_a_token_of_another_issuer_is_not_asked_about_though_it_cannot_be_read() {
     let (idp, server) = over_socket(|asked| asked).await;
-    let other = AuthorizationServer::start().await;
+    let other = TestIdp::start().await;
     let trusting = server
         .clone()
         .trust(policy(&issuer(&other)), issuer(&other))
         .unwrap();
     // Such as an algorithm that is newer than this crate.
-    let of = |idp: &AuthorizationServer, name: &str, value: serde_json::Value| {
-        good(idp).header(name, value).mint()
-    };
+    let of =
+        |idp: &TestIdp, name: &str, value: serde_json::Value| good(idp).header(name, value).mint();
     let unreadable = [
         ("alg", "ML-DSA-65".into()),
         ("alg", "HS256".into()),
@@ -149,7 +145,7 @@ async fn jwts_may_be_validated_first_and_asked_about_then() {
     tokio::time::resume();
     assert_eq!(code(&server, &token).await, "inactive");
     // What the issuer calls active is of no help to what the keys do not vouch for.
-    let forged = good(&idp).sign_with(&obo_testkit::SigningKey::generate(obo_testkit::Alg::Rs256));
+    let forged = good(&idp).sign_with(&obo_testkit::TestKey::generate(obo_testkit::TestAlg::Rs256));
     assert_eq!(code(&server, &forged.mint()).await, "bad_signature");
     assert_eq!(idp.introspection_requests(), 2);
 }
@@ -157,7 +153,7 @@ async fn jwts_may_be_validated_first_and_asked_about_then() {
 #[tokio::test]
 async fn in_08_nor_is_one_that_cannot_be_read_shown_to_another_than_it_names() {
     let (idp, server) = over_socket(|asked| asked).await;
-    let other = AuthorizationServer::start().await;
+    let other = TestIdp::start().await;
     let trusted = server
         .clone()
         .trust(policy(&issuer(&other)), issuer(&other))
@@ -376,9 +372,9 @@ async fn settings_that_make_no_sense_are_refused() {
 
 #[tokio::test]
 async fn an_issuer_without_an_endpoint_is_unavailable() {
-    let idp = AuthorizationServer::start().await;
-    let metadata = obo::ServerMetadata::new(None, None).unwrap();
-    let http = obo::HttpService::default_client();
+    let idp = TestIdp::start().await;
+    let metadata = obo::authorization_server::ServerMetadata::new(None, None).unwrap();
+    let http = obo::authorization_server::HttpService::default_client();
     let server = obo::AuthorizationServer::with_metadata(issuer(&idp), metadata, http);
     let server = ResourceServer::introspecting(policy(&issuer(&idp)), server, service_a()).unwrap();
     let refused = server.validate("opaque").await.unwrap_err();

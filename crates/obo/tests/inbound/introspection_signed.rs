@@ -1,6 +1,6 @@
 //! Signed answers (RFC 9701) as they come over HTTP: whose they are, for whom, of when, and of which kind.
 
-use obo_testkit::{Alg, SigningKey, TokenBuilder};
+use obo_testkit::{TestAlg, TestKey, TokenBuilder};
 use serde_json::json;
 
 use crate::asked::{INTROSPECT, OPAQUE, active, code, in_process};
@@ -50,7 +50,7 @@ type Change = fn(TokenBuilder) -> TokenBuilder;
 async fn in_10_an_answer_of_others_or_for_others_or_of_another_time_or_kind_is_none() {
     let changes: &[(&str, Change)] = &[
         ("another key", |answer| {
-            answer.sign_with(&SigningKey::generate(Alg::Es256))
+            answer.sign_with(&TestKey::generate(TestAlg::Es256))
         }),
         ("a key that is not published", |answer| {
             answer.kid(Some("k2"))

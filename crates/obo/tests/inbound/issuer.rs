@@ -11,8 +11,9 @@ use http::{Request, Response, header};
 use http_body::Frame;
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt as _, Full, StreamBody};
-use obo::{AuthorizationServer, HttpService, Issuer, ServerMetadata};
-use obo_testkit::{Alg, SigningKey, TokenBuilder};
+use obo::authorization_server::{HttpService, ServerMetadata};
+use obo::{AuthorizationServer, Issuer};
+use obo_testkit::{TestAlg, TestKey, TokenBuilder};
 use serde_json::json;
 use tokio::sync::watch;
 use tower::service_fn;
@@ -52,7 +53,7 @@ pub(crate) enum Reply {
 #[derive(Clone)]
 pub(crate) struct FakeIssuer {
     issuer: String,
-    mint: obo_testkit::AuthorizationServer,
+    mint: obo_testkit::TestIdp,
     state: Arc<Mutex<State>>,
     arrived: watch::Sender<usize>,
     healed: watch::Sender<()>,
@@ -60,8 +61,8 @@ pub(crate) struct FakeIssuer {
 
 #[derive(Default)]
 struct State {
-    published: Vec<(String, SigningKey)>,
-    signing: Option<(String, SigningKey)>,
+    published: Vec<(String, TestKey)>,
+    signing: Option<(String, TestKey)>,
     replies: HashMap<String, Reply>,
     requests: Vec<String>,
 }
@@ -75,7 +76,7 @@ impl FakeIssuer {
     pub(crate) async fn named(issuer: &str) -> Self {
         let fake = Self {
             issuer: issuer.to_owned(),
-            mint: obo_testkit::AuthorizationServer::start().await,
+            mint: obo_testkit::TestIdp::start().await,
             state: Arc::default(),
             arrived: watch::Sender::new(0),
             healed: watch::Sender::new(()),
@@ -86,14 +87,14 @@ impl FakeIssuer {
 
     /// Publishes a new key and signs with it from now on.
     pub(crate) fn rotate(&self, kid: &str) {
-        let key = (kid.to_owned(), SigningKey::generate(Alg::Es256));
+        let key = (kid.to_owned(), TestKey::generate(TestAlg::Es256));
         let mut state = self.state();
         state.published.push(key.clone());
         state.signing = Some(key);
     }
 
     /// Publishes a key that it does not sign with.
-    pub(crate) fn publish(&self, kid: &str, key: &SigningKey) {
+    pub(crate) fn publish(&self, kid: &str, key: &TestKey) {
         self.state().published.push((kid.to_owned(), key.clone()));
     }
 

@@ -1,9 +1,8 @@
 //! Several issuers in one resource server, and what no configuration may say.
 
-use obo::{
-    Audience, BearerAuthLayer, Policy, Rejection, ResourceServer, Rule, TokenError, Validated,
-};
-use obo_testkit::{Alg, AuthorizationServer, SigningKey};
+use obo::error::TokenError;
+use obo::{Audience, BearerAuthLayer, Caller, Policy, Rejection, ResourceServer, Rule};
+use obo_testkit::{TestAlg, TestIdp, TestKey};
 use serde::Deserialize;
 use serde_json::json;
 
@@ -53,8 +52,8 @@ async fn jw_17_each_issuer_has_its_own_audience() {
 
 #[tokio::test]
 async fn jw_18_an_unknown_issuer_causes_no_request() {
-    let trusted = AuthorizationServer::start().await;
-    let unknown = AuthorizationServer::start().await;
+    let trusted = TestIdp::start().await;
+    let unknown = TestIdp::start().await;
     let guarded = Guarded::over_socket(&trusted);
     let token = unknown.user("alice").audience("service-a").mint();
     guarded.refuses(&token, "an unknown issuer").await;
@@ -66,7 +65,7 @@ async fn jw_15_a_key_in_the_token_itself_is_neither_used_nor_fetched() {
     let idp = FakeIssuer::new().await;
     let guarded = Guarded::by(idp.known());
     assert_eq!(guarded.status(&idp.token().mint()).await, 200);
-    let own = SigningKey::generate(Alg::Es256);
+    let own = TestKey::generate(TestAlg::Es256);
     let url = "https://evil.example/keys";
     for (member, value) in [
         ("jwk", own.public_jwk("k1")),
@@ -84,7 +83,9 @@ async fn jw_15_a_key_in_the_token_itself_is_neither_used_nor_fetched() {
 #[tokio::test]
 async fn jw_01_an_algorithm_that_is_not_allowed_causes_no_request() {
     let idp = FakeIssuer::new().await;
-    let policy = policy(&idp).algorithms([obo::Algorithm::Rs256]).unwrap();
+    let policy = policy(&idp)
+        .algorithms([obo::policy::Algorithm::Rs256])
+        .unwrap();
     let server = ResourceServer::with_policy(policy, idp.server()).unwrap();
     let refused = server.validate(&idp.token().mint()).await.unwrap_err();
     assert_eq!(refused, Rejection::Token(TokenError::Algorithm));
@@ -127,7 +128,7 @@ async fn claims_of_a_type_of_ones_own_are_read_once_and_found_later() {
     let caller = guarded
         .caller(&idp.token().claim("tenant", "t1").mint())
         .await;
-    let typed: Validated<Tenant> = caller.with_claims().unwrap();
+    let typed: Caller<Tenant> = caller.with_claims().unwrap();
     assert_eq!(typed.claims().tenant, "t1");
     assert_eq!(
         typed.untyped().with_claims::<Tenant>().unwrap().claims(),

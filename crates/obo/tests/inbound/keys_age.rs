@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use obo::{AuthorizationServer, KeyRefresh};
+use obo::AuthorizationServer;
+use obo::authorization_server::KeyRefresh;
 use serde_json::{Value, json};
 use tokio::time::advance;
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use obo_testkit::{Alg, SigningKey};
+use obo_testkit::{TestAlg, TestKey};
 use tokio::time::advance;
 
 use crate::guarded::Guarded;
@@ -77,7 +77,7 @@ async fn forged_kid_hides_no_rotation() {
 #[tokio::test(start_paused = true)]
 async fn one_bad_token_repeated_costs_one_fetch() {
     let (idp, guarded, _) = running().await;
-    let own = SigningKey::generate(Alg::Es256);
+    let own = TestKey::generate(TestAlg::Es256);
     let unknown = idp.token().kid(Some("forged")).mint();
     let unsigned = idp.token().sign_with(&own).mint();
     for bad in [unknown, unsigned] {
@@ -145,7 +145,7 @@ async fn key_replaced_under_its_name_is_found() {
     // A key of another type under the same name.
     advance(COOLDOWN).await;
     idp.withdraw("k1");
-    let rsa = SigningKey::generate(Alg::Rs256);
+    let rsa = TestKey::generate(TestAlg::Rs256);
     idp.publish("k1", &rsa);
     let token = idp.token().sign_with(&rsa).mint();
     assert_eq!(guarded.status(&token).await, 200);
@@ -156,7 +156,7 @@ async fn key_replaced_under_its_name_is_found() {
 #[tokio::test(start_paused = true)]
 async fn bad_signatures_stay_within_the_budget() {
     let (idp, guarded, token) = running().await;
-    let own = SigningKey::generate(Alg::Es256);
+    let own = TestKey::generate(TestAlg::Es256);
     for kid in ["k2", "k3", "k4", "k5"] {
         idp.rotate(kid);
     }
@@ -177,7 +177,7 @@ async fn bad_signatures_stay_within_the_budget() {
 async fn bad_signature_is_401_in_a_key_outage() {
     let (idp, guarded, token) = running().await;
     idp.reply(JWKS, Reply::Status(500));
-    let own = SigningKey::generate(Alg::Es256);
+    let own = TestKey::generate(TestAlg::Es256);
     let forged = idp.token().sign_with(&own).mint();
     for _ in 0..3 {
         guarded.refuses(&forged, "forged").await;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use http::header::RETRY_AFTER;
-use obo_testkit::{AuthorizationServer, Endpoint, Fault};
+use obo_testkit::{Endpoint, Fault, TestIdp};
 use tokio::time::{Instant, advance};
 
 use crate::guarded::{Guarded, assert_unavailable};
@@ -12,7 +12,7 @@ use crate::issuer::{FakeIssuer, JWKS, OPENID, Reply};
 
 #[tokio::test]
 async fn nothing_is_fetched_before_the_first_token() {
-    let idp = AuthorizationServer::start().await;
+    let idp = TestIdp::start().await;
     let guarded = Guarded::over_socket(&idp);
     assert_eq!(guarded.with("Basic YTpi").await.status(), 401);
     assert!(idp.requests().is_empty());
@@ -24,7 +24,7 @@ async fn nothing_is_fetched_before_the_first_token() {
 
 #[tokio::test]
 async fn the_first_requests_share_one_discovery_and_one_fetch() {
-    let idp = AuthorizationServer::start().await;
+    let idp = TestIdp::start().await;
     idp.fault(Endpoint::Jwks, Fault::Hang);
     let guarded = Guarded::over_socket(&idp);
     let tokens: Vec<_> = (0..50)
@@ -42,7 +42,7 @@ async fn the_first_requests_share_one_discovery_and_one_fetch() {
 
 #[tokio::test]
 async fn bt_18_without_keys_the_answer_is_503_and_after_the_return_of_the_server_200() {
-    let idp = AuthorizationServer::start().await;
+    let idp = TestIdp::start().await;
     let guarded = Guarded::over_socket(&idp);
     let token = idp.user("alice").audience("service-a").mint();
     idp.stop();

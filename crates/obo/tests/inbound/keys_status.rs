@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use futures_util::future::join_all;
-use obo::{KeyStatus, Policy, Rejection, ResourceServer};
+use obo::authorization_server::KeyStatus;
+use obo::{Policy, Rejection, ResourceServer};
 use tokio::runtime::Handle;
 use tokio::time::{Instant, advance};
 
@@ -327,7 +328,7 @@ async fn keys_are_asked_for_by_their_media_type() {
     let seen: std::sync::Arc<std::sync::Mutex<Vec<(String, String)>>> = Default::default();
     let told = seen.clone();
     let keys = idp.key_set();
-    let http = obo::HttpService::new(tower::service_fn(
+    let http = obo::authorization_server::HttpService::new(tower::service_fn(
         move |request: http::Request<bytes::Bytes>| {
             let accept = request.headers()[ACCEPT].to_str().unwrap().to_owned();
             told.lock()

@@ -165,7 +165,7 @@ async fn request_let_in_without_token_is_not_500() {
 async fn only_a_layer_says_there_is_no_caller() {
     let idp = FakeIssuer::new().await;
     let mut request = with_token(&idp);
-    request.extensions_mut().insert(None::<obo::Validated>);
+    request.extensions_mut().insert(None::<obo::Caller>);
     request.extensions_mut().insert(());
     let found = bearer::caller(request.extensions(), "a handler");
     assert_eq!(found.unwrap_err().code(), "misconfigured");

@@ -1,7 +1,7 @@
 //! Paths and preflights that need no token, and tables of rules.
 
 use http::{Method, Request, header};
-use obo::{BearerAuthLayer, ConfigError, Rejection, Rule, RuleTable, Validated};
+use obo::{BearerAuthLayer, Caller, ConfigError, Rejection, Rule, RuleTable};
 
 use crate::guarded::{Guarded, INVALID_TOKEN, assert_refused, service_a};
 use crate::issuer::FakeIssuer;
@@ -115,7 +115,7 @@ async fn bt_22_a_path_may_be_open_to_one_method_alone() {
 #[tokio::test]
 async fn bt_22_an_open_path_has_no_caller_of_another_layer() {
     let idp = FakeIssuer::new().await;
-    let caller: Validated = Guarded::by(idp.known()).caller(&idp.token().mint()).await;
+    let caller: Caller = Guarded::by(idp.known()).caller(&idp.token().mint()).await;
     let open = Guarded::new(layer(&idp).public_paths(["/healthz"]).unwrap());
     let mut request = Request::get("/healthz").body(()).unwrap();
     request.extensions_mut().insert(caller);
@@ -161,7 +161,7 @@ async fn bt_22_gr_09_a_path_that_is_none_or_listed_twice_is_a_configuration_erro
 #[test]
 fn bt_22_a_table_is_checked_as_a_value_too() {
     let table = RuleTable::new([("/a", Rule::user())]).unwrap();
-    let nobody: Option<&Validated> = None;
+    let nobody: Option<&Caller> = None;
     for path in ["/a", "/b"] {
         let refused = table.check(&Method::GET, path, nobody);
         assert_eq!(refused, Err(Rejection::MissingCredentials));

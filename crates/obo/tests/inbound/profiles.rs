@@ -1,31 +1,32 @@
 //! Profiles behind the layer: what one accepts is refused with 401 by another.
 
-use obo::{Audience, BearerAuthLayer, Issuer, Policy, Profile, ResourceServer, Rule, ScopeFrom};
-use obo_testkit::{AuthorizationServer, TokenBuilder};
+use obo::policy::ScopeClaim;
+use obo::{Audience, BearerAuthLayer, Issuer, Policy, Profile, ResourceServer, Rule};
+use obo_testkit::{TestIdp, TokenBuilder};
 use serde_json::json;
 
 use crate::guarded::{Guarded, INSUFFICIENT};
 
-fn under(idp: &AuthorizationServer, profile: Profile) -> Guarded {
+fn under(idp: &TestIdp, profile: Profile) -> Guarded {
     let issuer = Issuer::new(idp.issuer()).unwrap();
     let policy = Policy::new(issuer.clone(), Audience::new("service-a").unwrap());
     let server = ResourceServer::with_policy(policy.profile(profile), issuer).unwrap();
     Guarded::new(BearerAuthLayer::new(server))
 }
 
-fn alice(idp: &AuthorizationServer) -> TokenBuilder {
+fn alice(idp: &TestIdp) -> TokenBuilder {
     idp.user("alice").audience("service-a")
 }
 
 #[tokio::test]
 async fn tx_34_an_array_of_scope_values_is_for_profiles_that_have_it() {
-    let idp = AuthorizationServer::start().await;
+    let idp = TestIdp::start().await;
     let reads = Rule::scopes(["orders:read"]).unwrap();
     let array = alice(&idp).claim("scope", json!(["orders:read"])).mint();
     for profile in [Profile::RFC9068, Profile::LENIENT] {
         under(&idp, profile).refuses(&array, "an array").await;
     }
-    let arrays = Profile::RFC9068.scope_from([ScopeFrom::array("scope")]);
+    let arrays = Profile::RFC9068.scope_from([ScopeClaim::array("scope")]);
     let guarded = under(&idp, arrays).requires(reads.clone());
     assert_eq!(guarded.status(&array).await, 200);
     let other = alice(&idp).claim("scope", json!(["orders"])).mint();
@@ -38,7 +39,7 @@ async fn tx_34_an_array_of_scope_values_is_for_profiles_that_have_it() {
 
 #[tokio::test]
 async fn tx_33_a_rule_on_actors_sees_the_client_only_where_it_is_the_actor() {
-    let idp = AuthorizationServer::start().await;
+    let idp = TestIdp::start().await;
     let by_b = || Rule::actors(["service-b"]).unwrap();
     let token = alice(&idp).claim("client_id", "service-b").mint();
     let plain = under(&idp, Profile::RFC9068).requires(by_b());

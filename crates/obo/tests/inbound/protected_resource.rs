@@ -221,7 +221,7 @@ async fn said(idp: &FakeIssuer, layers: usize, answer: Response<String>) -> Vec<
 async fn pr_04_bt_14_bt_16_what_a_handler_says_is_kept_and_completed_once() {
     let idp = FakeIssuer::new().await;
     let named = format!("Bearer {NAMED}");
-    let of_handler = Rejection::MissingCredentials.answer();
+    let of_handler = Rejection::MissingCredentials.response();
     let answer: Response<String> =
         of_handler.to_response(&http::Method::GET, &http::HeaderMap::new());
     assert_eq!(said(&idp, 1, answer.clone()).await, [&*named]);

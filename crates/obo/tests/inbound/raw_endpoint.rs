@@ -3,7 +3,8 @@
 use std::net::Ipv4Addr;
 use std::sync::{Arc, Mutex};
 
-use obo::{AuthorizationServer, HttpService, Issuer, ResourceServer, ServerMetadata};
+use obo::authorization_server::{HttpService, ServerMetadata};
+use obo::{AuthorizationServer, Issuer, ResourceServer};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use obo::{AuthorizationServer, HttpService, ServerMetadata};
+use obo::AuthorizationServer;
+use obo::authorization_server::{HttpService, ServerMetadata};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;

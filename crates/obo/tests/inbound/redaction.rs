@@ -43,7 +43,7 @@ async fn ob_01_nothing_that_can_be_printed_holds_a_token() {
         format!("{good} {good}"),
     ] {
         let rejection = server.validate(&bad).await.unwrap_err();
-        printed = format!("{rejection} {rejection:?} {:?}", rejection.answer());
+        printed = format!("{rejection} {rejection:?} {:?}", rejection.response());
         assert!(!holds(&printed, &bad), "{printed}");
         for claimed in ["unknown-key", "evil.example", "an-actor", "some-odd"] {
             assert!(!printed.contains(claimed), "{printed}");
@@ -84,7 +84,7 @@ async fn audience_and_type_reach_logs_only() {
 #[tokio::test]
 async fn ob_01_ob_02_ob_05_no_log_holds_a_token() {
     let (log, _guard) = Log::capture();
-    let idp = obo_testkit::AuthorizationServer::start().await;
+    let idp = obo_testkit::TestIdp::start().await;
     let over_socket = Guarded::over_socket(&idp).requires(Rule::user());
     let admitted = idp.user("alice").audience("service-a").mint();
     let expired = idp

@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use http::{HeaderValue, Request, Response, header};
-use obo::{BearerAuthLayer, Policy, Rejection, ResourceServer, Scope, TokenError};
-use obo_testkit::{Alg, SigningKey, TokenBuilder};
+use obo::error::TokenError;
+use obo::{BearerAuthLayer, Policy, Rejection, ResourceServer, Scope};
+use obo_testkit::{TestAlg, TestKey, TokenBuilder};
 use serde::Deserialize;
 use tower::{ServiceBuilder, ServiceExt as _, service_fn};
 
@@ -26,7 +27,7 @@ const FAILURES: [(&str, Edit); 14] = [
     }),
     ("no issuer", |token| token.without("iss")),
     ("another key", |token| {
-        token.sign_with(&SigningKey::generate(Alg::Es256))
+        token.sign_with(&TestKey::generate(TestAlg::Es256))
     }),
     ("an unknown key", |token| token.kid(Some("k9"))),
     ("no algorithm", |token| token.header("alg", "none")),
@@ -131,7 +132,7 @@ fn bt_09_every_rejection_has_the_challenge_of_its_status() {
         (unavailable, 503, None),
     ] {
         let response: Response<String> = rejection
-            .answer()
+            .response()
             .to_response(&http::Method::GET, &http::HeaderMap::new());
         assert_eq!(response.status(), status, "{rejection}");
         assert_eq!(
@@ -153,7 +154,7 @@ async fn bt_16_challenges_of_others_stay() {
         response
     };
     let refusing = service_fn(|_: Request<()>| async {
-        let answer = Rejection::MissingCredentials.answer();
+        let answer = Rejection::MissingCredentials.response();
         Ok::<_, std::convert::Infallible>(
             answer.to_response::<String>(&http::Method::GET, &http::HeaderMap::new()),
         )

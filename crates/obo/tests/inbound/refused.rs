@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
-use obo::{Audience, Clock, Policy, Rejection, ResourceServer, TestClock, TokenError, Validated};
+use obo::error::TokenError;
+use obo::time::{Clock, TestClock};
+use obo::{Audience, Caller, Policy, Rejection, ResourceServer};
 use tokio::time::{Instant, advance, timeout};
 
 use crate::issuer::FakeIssuer;
@@ -14,7 +16,7 @@ const AGE: u64 = 120;
 
 struct Setup {
     server: ResourceServer,
-    caller: Validated,
+    caller: Caller,
     wall: TestClock,
 }
 

@@ -4,9 +4,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use obo::{
-    Audience, Clock, KeyRefresh, Policy, Rejection, ResourceServer, TestClock, TokenError, UnixTime,
-};
+use obo::authorization_server::KeyRefresh;
+use obo::error::TokenError;
+use obo::time::{Clock, TestClock, UnixTime};
+use obo::{Audience, Policy, Rejection, ResourceServer};
 use serde::{Deserialize, Deserializer};
 use tokio::time::advance;
 

@@ -1,10 +1,9 @@
 //! What a caller may do.
 
 use http::{Method, Request, header};
-use obo::{
-    ActorId, Audience, BearerAuthLayer, Issuer, Party, Policy, Rejection, Rule, RuleTable,
-    Validated,
-};
+use obo::caller::ActorId;
+use obo::require::Principal;
+use obo::{Audience, BearerAuthLayer, Caller, Issuer, Policy, Rejection, Rule, RuleTable};
 use serde_json::json;
 
 use crate::guarded::{Guarded, INSUFFICIENT, assert_refused, service_a};
@@ -79,8 +78,8 @@ async fn tx_28_an_actor_is_its_issuer_and_its_subject() {
 
 #[tokio::test]
 async fn tx_32_actors_of_several_issuers_stand_on_one_list() {
-    let partner = Party::from(ActorId::new("https://partner.example", "service-p"));
-    let rule = Rule::actors([Party::from("service-b"), partner]).unwrap();
+    let partner = Principal::from(ActorId::new("https://partner.example", "service-p"));
+    let rule = Rule::actors([Principal::from("service-b"), partner]).unwrap();
     let idp = FakeIssuer::new().await;
     let rule = Rule::issuers([idp.id()]).unwrap().and(rule);
     let guarded = Guarded::by(idp.known()).requires(rule);
@@ -246,7 +245,7 @@ async fn a_handler_checks_the_same_rule_as_a_layer() {
         needed.check(&caller).unwrap_err().code(),
         "insufficient_scope"
     );
-    let nobody: Option<&Validated> = None;
+    let nobody: Option<&Caller> = None;
     assert_eq!(
         Rule::user().check(nobody),
         Err(Rejection::MissingCredentials)

@@ -1,7 +1,7 @@
 //! Spellings of a listed path, and how three kinds of servers behind the table read them.
 
 use http::{Method, Request, header};
-use obo::{Rule, RuleTable, Validated};
+use obo::{Caller, Rule, RuleTable};
 
 use crate::guarded::{Guarded, INSUFFICIENT, assert_refused};
 use crate::issuer::FakeIssuer;
@@ -89,7 +89,7 @@ fn spellings(path: &str) -> Vec<String> {
     in_cases.filter(|path| path.starts_with('/')).collect()
 }
 
-async fn with_scope(idp: &FakeIssuer, scope: &str) -> Validated {
+async fn with_scope(idp: &FakeIssuer, scope: &str) -> Caller {
     let token = idp.token().claim("scope", scope).mint();
     Guarded::by(idp.known()).caller(&token).await
 }
@@ -113,7 +113,7 @@ async fn no_spelling_passes_by_a_weaker_rule() {
     for listed in LISTED {
         for spelling in spellings(listed) {
             let is_listed = LISTED.contains(&&*spelling);
-            let allows = |caller: &Validated| table.check(&Method::GET, &spelling, caller).is_ok();
+            let allows = |caller: &Caller| table.check(&Method::GET, &spelling, caller).is_ok();
             assert_eq!(allows(&both_scopes), is_listed, "{spelling}");
             for (name, reading) in READINGS {
                 if LISTED

@@ -3,31 +3,30 @@
 
 use std::time::Duration;
 
-use obo::{
-    Audience, BearerAuthLayer, Clock, Issuer, Policy, PrincipalKind, Profile, ResourceServer, Rule,
-    TestClock, UnixTime,
-};
-use obo_testkit::{Alg, AuthorizationServer, TokenBuilder};
+use obo::caller::PrincipalKind;
+use obo::time::{Clock, TestClock, UnixTime};
+use obo::{Audience, BearerAuthLayer, Issuer, Policy, Profile, ResourceServer, Rule};
+use obo_testkit::{TestAlg, TestIdp, TokenBuilder};
 use serde_json::{Value, json};
 
 use crate::guarded::{Guarded, INSUFFICIENT};
 
-async fn start() -> (AuthorizationServer, Guarded) {
-    let idp = AuthorizationServer::start().await;
+async fn start() -> (TestIdp, Guarded) {
+    let idp = TestIdp::start().await;
     let guarded = Guarded::over_socket(&idp);
     (idp, guarded)
 }
 
-fn alice(idp: &AuthorizationServer) -> TokenBuilder {
+fn alice(idp: &TestIdp) -> TokenBuilder {
     idp.user("alice").audience("service-a")
 }
 
-fn policy(idp: &AuthorizationServer) -> Policy {
+fn policy(idp: &TestIdp) -> Policy {
     let issuer = Issuer::new(idp.issuer()).unwrap();
     Policy::new(issuer, Audience::new("service-a").unwrap())
 }
 
-fn with_policy(idp: &AuthorizationServer, policy: Policy) -> ResourceServer {
+fn with_policy(idp: &TestIdp, policy: Policy) -> ResourceServer {
     ResourceServer::with_policy(policy, Issuer::new(idp.issuer()).unwrap()).unwrap()
 }
 
@@ -85,10 +84,7 @@ async fn at_02_every_claim_of_the_profile_is_required() {
 
 #[tokio::test]
 async fn at_03_the_issuer_is_compared_code_point_by_code_point() {
-    let idp = AuthorizationServer::builder()
-        .issuer_path("/realms/corp")
-        .start()
-        .await;
+    let idp = TestIdp::builder().issuer_path("/realms/corp").start().await;
     let guarded = Guarded::over_socket(&idp);
     let own = idp.issuer();
     for other in [
@@ -144,7 +140,7 @@ async fn at_04_the_token_must_be_addressed_to_this_service() {
 #[tokio::test]
 async fn at_05_every_algorithm_is_verified_with_the_issuers_key() {
     let (idp, guarded) = start().await;
-    let tokens: Vec<_> = Alg::ALL.map(|alg| alice(&idp).alg(alg).mint()).into();
+    let tokens: Vec<_> = TestAlg::ALL.map(|alg| alice(&idp).alg(alg).mint()).into();
     for token in &tokens {
         assert_eq!(guarded.caller(token).await.subject(), "alice");
     }
@@ -165,7 +161,7 @@ async fn at_05_every_algorithm_is_verified_with_the_issuers_key() {
 #[tokio::test]
 async fn at_06_a_token_ends_at_its_expiry_plus_leeway() {
     const EXP: u64 = 2_000_000_000;
-    let idp = AuthorizationServer::start().await;
+    let idp = TestIdp::start().await;
     let clock = TestClock::new(UnixTime::from_secs(EXP - 1));
     let default = with_policy(&idp, policy(&idp)).clock(clock.clone());
     let none = with_policy(&idp, policy(&idp).leeway(Duration::ZERO).unwrap());
@@ -206,7 +202,7 @@ async fn at_11_a_client_for_itself_is_a_service_and_no_user() {
 
 #[tokio::test]
 async fn at_13_an_id_token_of_the_same_server_is_no_access_token() {
-    let idp = AuthorizationServer::start().await;
+    let idp = TestIdp::start().await;
     let lenient = with_policy(&idp, policy(&idp).profile(Profile::LENIENT));
     let guarded = [
         Guarded::over_socket(&idp),

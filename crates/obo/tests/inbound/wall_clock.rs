@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use obo::{Clock, ResourceServer, TestClock, UnixTime};
+use obo::ResourceServer;
+use obo::time::{Clock, TestClock, UnixTime};
 use tokio::time::advance;
 
 use crate::asked::{INTROSPECT, OPAQUE, calls, code, in_process};

@@ -93,7 +93,7 @@ async fn ob_08_a_response_that_holds_a_rejection_is_told_by_the_innermost_layer_
     let running = Running::start().await;
     let layer = BearerAuthLayer::new(running.server);
     let inner = layer.layer(service_fn(|request: Request<()>| async move {
-        let answer = Rejection::Actor("not today").answer();
+        let answer = Rejection::Actor("not today").response();
         let (method, headers) = (request.method(), request.headers());
         Ok::<Response<()>, Infallible>(answer.to_response(method, headers))
     }));

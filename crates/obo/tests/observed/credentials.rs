@@ -3,8 +3,9 @@
 use std::fs;
 use std::path::PathBuf;
 
-use obo::{Algorithm, Client, PrivateKeyJwt};
-use obo_testkit::{Alg, SigningKey};
+use obo::policy::Algorithm;
+use obo::{Client, PrivateKeyJwt};
+use obo_testkit::{TestAlg, TestKey};
 
 use crate::listen::listen;
 use crate::log::{Log, has};
@@ -15,7 +16,7 @@ async fn broken_key_file_is_logged_once() {
     let stub = Stub::start().await;
     let caller = stub.caller("alice").await;
     let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("logged.pem");
-    let key = || SigningKey::generate(Alg::Es256).private_pem();
+    let key = || TestKey::generate(TestAlg::Es256).private_pem();
     fs::write(&path, key()).unwrap();
     let auth = PrivateKeyJwt::from_pem_file(Algorithm::Es256, &path, None).unwrap();
     let exchange = stub.exchange_as(Client::new("service-a", auth).unwrap());

@@ -1,6 +1,6 @@
 use metrics_util::debugging::DebuggingRecorder;
 use obo::{Audience, Client, ClientSecretBasic, Introspection, Issuer, Policy, ResourceServer};
-use obo_testkit::{AuthorizationServer, Endpoint, Fault};
+use obo_testkit::{Endpoint, Fault, TestIdp};
 
 use crate::counted::told;
 
@@ -30,7 +30,7 @@ fn ob_07_introspections_are_counted_by_outcome() {
 
 /// One active token asked about twice, two made-up ones, and five calls that fail.
 async fn introspections() -> (String, ResourceServer) {
-    let idp = AuthorizationServer::start().await;
+    let idp = TestIdp::start().await;
     idp.client("service-a").secret("s3cret");
     let issuer = Issuer::new(idp.issuer()).unwrap();
     let client = Client::new("service-a", ClientSecretBasic::new("s3cret").unwrap()).unwrap();

@@ -4,7 +4,9 @@ use std::convert::Infallible;
 use std::time::Duration;
 
 use http::{Request, Response};
-use obo::{Clock, Destination, Destinations, OnBehalfOfLayer, TestClock, TokenExchange};
+use obo::on_behalf_of::OnBehalfOfLayer;
+use obo::time::{Clock, TestClock};
+use obo::{Destination, Destinations, TokenExchange};
 use tower::{Layer as _, ServiceExt as _, service_fn};
 use tracing::dispatcher::DefaultGuard;
 

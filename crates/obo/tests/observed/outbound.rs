@@ -7,8 +7,9 @@ use std::time::Duration;
 use futures_util::FutureExt as _;
 use http::{Request, Response, StatusCode};
 use metrics_util::debugging::{DebuggingRecorder, Snapshotter};
+use obo::Destination;
 use obo::exchange::CacheBounds;
-use obo::{Clock, Destination};
+use obo::time::Clock;
 use tokio::runtime::Builder;
 use tower::{Layer as _, ServiceExt as _, service_fn};
 

@@ -7,18 +7,18 @@ use obo::{
     Audience, BearerAuthLayer, Client, ClientSecretBasic, Issuer, RequireLayer, ResourceServer,
     Rule, TokenExchange,
 };
-use obo_testkit::AuthorizationServer;
+use obo_testkit::TestIdp;
 use tower::{ServiceBuilder, ServiceExt as _, service_fn};
 
 pub(crate) struct Running {
-    pub(crate) idp: AuthorizationServer,
+    pub(crate) idp: TestIdp,
     pub(crate) server: ResourceServer,
     pub(crate) exchange: TokenExchange,
 }
 
 impl Running {
     pub(crate) async fn start() -> Self {
-        let idp = AuthorizationServer::start().await;
+        let idp = TestIdp::start().await;
         let issuer = Issuer::new(idp.issuer()).unwrap();
         let client = idp.client("service-a").secret("s3cret");
         client.may_exchange_to("service-b");

@@ -6,15 +6,16 @@ use std::sync::{Arc, Mutex};
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::Full;
+use obo::authorization_server::{HttpService, ServerMetadata};
 use obo::{
-    Audience, AuthorizationServer, Client, ClientSecretBasic, HttpService, Issuer, ResourceServer,
-    ServerMetadata, TokenExchange, Validated,
+    Audience, AuthorizationServer, Caller, Client, ClientSecretBasic, Issuer, ResourceServer,
+    TokenExchange,
 };
 use tokio::sync::Semaphore;
 use tower::service_fn;
 
 pub(crate) struct Stub {
-    idp: obo_testkit::AuthorizationServer,
+    idp: obo_testkit::TestIdp,
     server: ResourceServer,
     at: AuthorizationServer,
     pub(crate) exchange: TokenExchange,
@@ -33,7 +34,7 @@ pub(crate) const ISSUED: (u16, &str) = (
 impl Stub {
     /// Pauses the clock, once real sockets are not needed any more.
     pub(crate) async fn start() -> Self {
-        let idp = obo_testkit::AuthorizationServer::start().await;
+        let idp = obo_testkit::TestIdp::start().await;
         let issuer = Issuer::new(idp.issuer()).unwrap();
         let (answer, gate) = (
             Arc::new(Mutex::new(ISSUED)),
@@ -72,7 +73,7 @@ impl Stub {
         Issuer::new(self.idp.issuer()).unwrap()
     }
 
-    pub(crate) async fn caller(&self, user: &str) -> Validated {
+    pub(crate) async fn caller(&self, user: &str) -> Caller {
         let token = self.idp.user(user).audience("service-a").expires_in(36_000);
         self.server.validate(&token.mint()).await.unwrap()
     }

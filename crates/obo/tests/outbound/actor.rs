@@ -3,10 +3,12 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use obo::Secret;
+use obo::error::ExchangeErrorKind;
 use obo::exchange::ActorSource;
-use obo::{
-    ActorToken, ErrorClass, ExchangeErrorKind, Secret, TokenEndpointError, TokenSource, TokenType,
-};
+use obo::exchange::TokenSource;
+use obo::token::{ActorToken, TokenType};
+use obo::token_endpoint::{ErrorClass, TokenEndpointError};
 use obo_testkit::{Endpoint, Recorded};
 use serde_json::json;
 

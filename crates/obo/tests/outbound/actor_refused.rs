@@ -5,8 +5,10 @@ use std::future::ready;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use obo::error::ExchangeErrorKind as Kind;
 use obo::exchange::ActorSource;
-use obo::{ActorToken, ExchangeErrorKind as Kind, Secret, TokenExchange, TokenType, Validated};
+use obo::token::{ActorToken, TokenType};
+use obo::{Caller, Secret, TokenExchange};
 use serde_json::{Value, json};
 
 use crate::setup::{Setup, assert_answer, audience};
@@ -44,7 +46,7 @@ impl Server {
         self.change(|state| state.accepts = accepts);
     }
 
-    fn end(&self, user: &Validated) {
+    fn end(&self, user: &Caller) {
         let token = user.subject_token().expose().to_owned();
         self.change(|state| state.ended.extend([token]));
     }
@@ -80,7 +82,7 @@ impl Server {
     }
 }
 
-async fn kind(exchange: &TokenExchange, user: &Validated) -> Result<(), Kind> {
+async fn kind(exchange: &TokenExchange, user: &Caller) -> Result<(), Kind> {
     let exchanged = exchange.token(user, audience("service-b")).await;
     exchanged.map(|_| ()).map_err(|error| {
         assert_answer(&error);

@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Response, StatusCode};
-use obo::Validated;
+use obo::Caller;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
@@ -13,7 +13,7 @@ use crate::setup::{Setup, audience};
 use crate::stub::{Answer, Stub};
 
 static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().unwrap());
-static CALLER: LazyLock<(Setup, Validated)> = LazyLock::new(|| {
+static CALLER: LazyLock<(Setup, Caller)> = LazyLock::new(|| {
     RUNTIME.block_on(async {
         let setup = Setup::start().await;
         let caller = setup.caller("alice").await;
@@ -105,7 +105,7 @@ proptest! {
                 // Not a panic caught in the exchange's own task.
                 prop_assert!(!error.to_string().contains("interrupted"), "{error}");
                 prop_assert!(!error.to_string().contains(['\r', '\n']));
-                error.answer();
+                error.response();
             }
         }
     }

@@ -1,8 +1,10 @@
 //! Calls that are for no user: tokens of the service's own, from the same cache, and never in place of a user's.
 
 use http::Request;
+use obo::error::ExchangeErrorKind;
+use obo::exchange::TokenSource;
 use obo::on_behalf_of::Replay;
-use obo::{CallError, Destination, Destinations, ExchangeErrorKind, TokenSource};
+use obo::{CallError, Destination, Destinations};
 use obo_testkit::{Endpoint, Fault};
 use tower::{Layer as _, ServiceExt as _};
 
@@ -126,14 +128,14 @@ async fn a_failure_is_never_told_as_the_fault_of_a_caller() {
         .await
         .unwrap_err();
     assert_eq!(denied.kind(), ExchangeErrorKind::TargetDenied);
-    assert_eq!(denied.answer().status(), 500);
+    assert_eq!(denied.response().status(), 500);
     for code in ["invalid_grant", "invalid_request", "interaction_required"] {
         let body = format!(r#"{{"error":"{code}"}}"#);
         setup.idp.fault_once(Endpoint::Token, Fault::Body(body));
         let target = audience(&format!("service-of-{code}"));
         let error = exchange.app_only_token(target).await.unwrap_err();
         assert_answer(&error);
-        assert_ne!(error.answer().status(), 401, "{error}");
+        assert_ne!(error.response().status(), 401, "{error}");
     }
 }
 

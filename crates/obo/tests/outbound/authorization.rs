@@ -3,7 +3,8 @@
 use std::future::ready;
 
 use http::{Request, header};
-use obo::{ExchangeErrorKind, TokenSource};
+use obo::error::ExchangeErrorKind;
+use obo::exchange::TokenSource;
 use obo_testkit::{Endpoint, Fault};
 use serde_json::json;
 use tower::ServiceExt as _;
@@ -78,7 +79,7 @@ async fn tx_39_a_failed_exchange_calls_nobody_and_the_next_call_asks_again() {
 async fn tx_42_a_caller_whose_token_ran_out_during_the_exchange_is_not_called_for() {
     let setup = Setup::start().await;
     let caller = setup.caller("alice").await;
-    let clock = obo::TestClock::new(obo::Clock::system().now());
+    let clock = obo::time::TestClock::new(obo::time::Clock::system().now());
     let (advanced, lived) = (clock.clone(), std::time::Duration::from_secs(301));
     let stub = Stub::new(&setup, move |_| {
         advanced.advance(lived);

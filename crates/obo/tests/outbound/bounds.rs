@@ -3,13 +3,14 @@
 use std::time::Duration;
 
 use obo::exchange::CacheBounds;
-use obo::{TokenExchange, TokenSource, Validated};
+use obo::exchange::TokenSource;
+use obo::{Caller, TokenExchange};
 use serde_json::json;
 
 use crate::setup::{Setup, audience};
 use crate::stub::{Stub, issued};
 
-async fn source(exchange: &TokenExchange, caller: &Validated, service: usize) -> TokenSource {
+async fn source(exchange: &TokenExchange, caller: &Caller, service: usize) -> TokenSource {
     let target = audience(&format!("service-{service}"));
     exchange.token(caller, target).await.unwrap().source()
 }

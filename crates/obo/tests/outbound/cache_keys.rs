@@ -6,10 +6,10 @@ use std::sync::atomic::{AtomicU8, Ordering};
 
 use futures_util::FutureExt as _;
 use http::Request;
-use obo::{
-    ActorToken, ExchangeRequest, Exchanged, Scope, Secret, Target, TokenExchange, TokenSource,
-    TokenType, Validated,
-};
+use obo::destination::Target;
+use obo::exchange::{Exchanged, TokenSource};
+use obo::token::{ActorToken, ExchangeRequest, TokenType};
+use obo::{Caller, Scope, Secret, TokenExchange};
 use serde_json::json;
 use tokio::task::JoinSet;
 use tower::ServiceExt as _;
@@ -45,7 +45,7 @@ async fn tx_41_clones_share_and_other_configurations_do_not() {
     assert_eq!(with(exchange.clone()).await, TokenSource::Cache);
     let other = exchange.clone().dialect(obo::dialect::Rfc8693::new());
     assert_eq!(with(other).await, TokenSource::Exchange);
-    let other = exchange.clone().clock(obo::Clock::system());
+    let other = exchange.clone().clock(obo::time::Clock::system());
     assert_eq!(with(other).await, TokenSource::Exchange);
     assert_eq!(with(setup.exchange()).await, TokenSource::Exchange);
 }
@@ -61,7 +61,7 @@ async fn different_requests(setup: &Setup) -> Vec<ExchangeRequest> {
     let scope = |values: &[&str]| Scope::new(values).unwrap();
     let resource = obo::Resource::new("urn:service-b").unwrap();
     let plain = || ExchangeRequest::new(&caller, to("service-b"));
-    let of = |caller: &Validated| ExchangeRequest::new(caller, to("service-b"));
+    let of = |caller: &Caller| ExchangeRequest::new(caller, to("service-b"));
     let target = |target: Target| ExchangeRequest::new(&caller, target);
     let actor = |name: &'static str, kind| ActorToken::new(Secret::new("actor"), kind, name);
     vec![
@@ -202,7 +202,7 @@ async fn tx_41_tx_44_many_users_and_audiences_at_once_never_share_a_token() {
 }
 
 /// Asks for a token for each audience, each round in another order; every third asker goes away at once and comes back.
-async fn all_audiences(exchange: TokenExchange, caller: &Validated, user: usize, round: usize) {
+async fn all_audiences(exchange: TokenExchange, caller: &Caller, user: usize, round: usize) {
     for step in 0..AUDIENCES {
         let number = (step * [1, 7, 11][round] + user) % AUDIENCES;
         let name = format!("audience-{number}");

@@ -10,11 +10,13 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::Full;
+use obo::authorization_server::HttpService;
+use obo::destination::Target;
 use obo::dialect::entra;
-use obo::{
-    AuthorizationServer, ClaimsRequest, ExchangeErrorKind, ExchangeRequest, HttpService, Scope,
-    Target, TokenExchange, TokenSource,
-};
+use obo::error::ExchangeErrorKind;
+use obo::exchange::TokenSource;
+use obo::token::{ClaimsRequest, ExchangeRequest};
+use obo::{AuthorizationServer, Scope, TokenExchange};
 use serde_json::json;
 use tower::{ServiceExt as _, service_fn};
 
@@ -50,11 +52,11 @@ async fn en_04_su_06_claims_go_up_as_a_challenge_of_our_own() {
     assert_answer(&error);
     let encoded = STANDARD.encode(CLAIMS);
     let challenge = format!(r#"Bearer error="insufficient_claims", claims="{encoded}""#);
-    assert_eq!(error.answer().challenge().unwrap(), challenge.as_str());
+    assert_eq!(error.response().challenge().unwrap(), challenge.as_str());
 
     // Asking again with the same token would change nothing.
     let again = exchange.token(&caller, target()).await.unwrap_err();
-    assert_eq!(again.answer(), error.answer());
+    assert_eq!(again.response(), error.response());
     assert_eq!(stub.requests(), 1);
 }
 
@@ -81,7 +83,7 @@ async fn en_05_su_08_claims_of_a_downstream_pass_by_the_token_at_hand() {
     // The server says the same claims again, which is no echo of a secret.
     let refused = asking(CLAIMS).await.unwrap_err();
     let encoded = STANDARD.encode(CLAIMS);
-    let challenge = refused.answer().challenge().unwrap();
+    let challenge = refused.response().challenge().unwrap();
     assert!(challenge.to_str().unwrap().contains(&encoded));
     assert_eq!(stub.requests(), 2);
     let pair = ("claims".to_owned(), CLAIMS.to_owned());

@@ -1,7 +1,8 @@
 //! For whom and to where: the subject and the destination of each request.
 
 use http::{Request, header};
-use obo::{CallError, Destination, Destinations, ExchangeErrorKind, OnBehalfOf};
+use obo::error::ExchangeErrorKind;
+use obo::{CallError, Destination, Destinations, OnBehalfOf};
 use tower::{Layer as _, ServiceExt as _};
 
 use crate::downstream::Downstream;

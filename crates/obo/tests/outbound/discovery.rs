@@ -6,8 +6,10 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::Request;
-use obo::ServerMetadata;
-use obo::{AuthorizationServer, ExchangeErrorKind as Kind, HttpService, TokenExchange};
+use obo::authorization_server::HttpService;
+use obo::authorization_server::ServerMetadata;
+use obo::error::ExchangeErrorKind as Kind;
+use obo::{AuthorizationServer, TokenExchange};
 use obo_testkit::{Endpoint, Fault};
 use serde_json::json;
 use tokio::time::{Instant, advance};
@@ -153,7 +155,7 @@ async fn te_08_a_server_without_a_document_is_left_alone_for_as_long_as_it_asks(
     tokio::time::pause();
     for requests in [1, 1, 2] {
         let refused = exchange.token(&caller, audience("service-b")).await;
-        let answer = refused.unwrap_err().answer();
+        let answer = refused.unwrap_err().response();
         assert_eq!((answer.status().as_u16(), answer.grpc_code()), (503, 14));
         assert_eq!(asked.load(Ordering::SeqCst), requests);
         advance(Duration::from_secs(30)).await;

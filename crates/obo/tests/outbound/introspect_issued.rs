@@ -5,9 +5,13 @@ use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 use http::{HeaderValue, Request, header};
+use obo::TokenExchange;
+use obo::authorization_server::HttpService;
+use obo::authorization_server::ServerMetadata;
 use obo::dialect::Rfc8693;
-use obo::{AuthorizationServer, ExchangeError, ExchangeErrorKind as Kind, HttpService};
-use obo::{Exchanged, ServerMetadata, TokenExchange, TokenSource};
+use obo::error::ExchangeErrorKind as Kind;
+use obo::exchange::{Exchanged, TokenSource};
+use obo::{AuthorizationServer, ExchangeError};
 use serde_json::{Value, json};
 use tower::service_fn;
 

@@ -3,7 +3,10 @@
 use std::future::ready;
 use std::time::Duration;
 
-use obo::{Clock, ExchangeErrorKind, TestClock, TokenExchange, TokenSource, Validated};
+use obo::error::ExchangeErrorKind;
+use obo::exchange::TokenSource;
+use obo::time::{Clock, TestClock};
+use obo::{Caller, TokenExchange};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -12,7 +15,7 @@ use crate::stub::{Stub, issued};
 
 /// A caller for an hour, an exchange, and both clocks standing still.
 struct Clocks {
-    caller: Validated,
+    caller: Caller,
     wall: TestClock,
     stub: Stub,
     exchange: TokenExchange,

@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Request, header};
+use obo::authorization_server::{HttpService, ServerMetadata};
+use obo::error::ExchangeErrorKind as Kind;
 use obo::exchange::CacheBounds;
-use obo::{
-    AuthorizationServer, ExchangeErrorKind as Kind, HttpService, ServerMetadata, TokenExchange,
-    TokenSource,
-};
+use obo::exchange::TokenSource;
+use obo::{AuthorizationServer, TokenExchange};
 use serde_json::json;
 use tokio::time::{advance, sleep};
 use tower::service_fn;

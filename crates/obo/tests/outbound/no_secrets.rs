@@ -8,12 +8,15 @@ use std::sync::{Arc, Mutex};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
 use http::Request;
-use obo::{
-    Algorithm, Attempt, Authenticating, Client, ClientAssertion, ClientAuth, ClientSecretBasic,
-    ClientSecretJwt, ClientSecretPost, ExchangeErrorKind, MacAlgorithm, PrivateKeyJwt, Secret,
-    SigningKey, TokenExchange, TokenRequest,
+use obo::client::{
+    Attempt, Authenticating, ClientAssertion, ClientAuth, ClientSecretJwt, ClientSecretPost,
+    MacAlgorithm, SigningKey,
 };
-use obo_testkit::{Alg, Endpoint, Fault};
+use obo::error::ExchangeErrorKind;
+use obo::policy::Algorithm;
+use obo::token_endpoint::TokenRequest;
+use obo::{Client, ClientSecretBasic, PrivateKeyJwt, Secret, TokenExchange};
+use obo_testkit::{Endpoint, Fault, TestAlg};
 use serde_json::json;
 use tower::ServiceExt as _;
 use tracing_subscriber::filter::LevelFilter;
@@ -49,7 +52,7 @@ async fn ca_16_debug_shows_no_secret() {
     let setup = Setup::start().await;
     let subject = setup.idp.user("alice").audience("service-a").mint();
     let caller = setup.validated(&subject).await;
-    let pem = obo_testkit::SigningKey::generate(Alg::Es256).private_pem();
+    let pem = obo_testkit::TestKey::generate(TestAlg::Es256).private_pem();
     let key = SigningKey::from_pem(Algorithm::Es256, &Secret::new(&*pem)).unwrap();
     let jwt = PrivateKeyJwt::new(key);
     let by_key = Client::new("service-a", jwt.clone()).unwrap();
@@ -57,7 +60,7 @@ async fn ca_16_debug_shows_no_secret() {
     let post = ClientSecretPost::new(SECRET).unwrap();
     let secret = format!("{SECRET}-{SECRET}");
     let mac = ClientSecretJwt::new(MacAlgorithm::Hs256, secret).unwrap();
-    let jwk = obo_testkit::SigningKey::generate(Alg::Es256).private_jwk("k");
+    let jwk = obo_testkit::TestKey::generate(TestAlg::Es256).private_jwk("k");
     let scalar = jwk["d"].as_str().unwrap();
     let jwk = SigningKey::from_jwk(Algorithm::Es256, &Secret::new(jwk.to_string())).unwrap();
     let jwk = PrivateKeyJwt::new(jwk);
@@ -71,7 +74,10 @@ async fn ca_16_debug_shows_no_secret() {
     let (service, _) = to_b(&exchange);
     let service = service.on_behalf_of(&caller);
     let call = service.clone().oneshot(Request::new(()));
-    let request = obo::ExchangeRequest::new(&caller, obo::Target::from(audience("service-b")));
+    let request = obo::token::ExchangeRequest::new(
+        &caller,
+        obo::destination::Target::from(audience("service-b")),
+    );
     let token = exchange.clone().oneshot(request.clone());
     let told = printed(&[
         &by_key,
@@ -113,7 +119,7 @@ async fn te_09_the_servers_words_are_cut_and_cleaned_and_told_to_nobody() {
     for media_type in ["application/json", "application/grpc"] {
         let headers = [(http::header::CONTENT_TYPE, media_type.parse().unwrap())];
         let headers = http::HeaderMap::from_iter(headers);
-        let answer = error.answer();
+        let answer = error.response();
         let response = answer.to_response::<()>(&http::Method::POST, &headers);
         let mut told = format!("{response:?}");
         if let Some(details) = response.headers().get("grpc-status-details-bin") {
@@ -231,7 +237,7 @@ async fn ob_01_tx_18_nothing_secret_is_logged_at_any_level() {
     let setup = Setup::start().await;
     let subject = setup.idp.user("alice").audience("service-a").mint();
     let caller = setup.validated(&subject).await;
-    let key = obo_testkit::SigningKey::generate(Alg::Es256);
+    let key = obo_testkit::TestKey::generate(TestAlg::Es256);
     setup.idp.client("service-a").jwk(key.public_jwk("k"));
     let key = SigningKey::from_pem(Algorithm::Es256, &Secret::new(key.private_pem())).unwrap();
     let by_key = Client::new("service-a", PrivateKeyJwt::new(key)).unwrap();

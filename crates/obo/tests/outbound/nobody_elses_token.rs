@@ -10,11 +10,14 @@ use bytes::Bytes;
 use futures_util::FutureExt as _;
 use http::{HeaderValue, Request, Response, StatusCode};
 use http_body_util::Full;
+use obo::authorization_server::{HttpService, ServerMetadata};
+use obo::error::ExchangeErrorKind as Kind;
 use obo::exchange::CacheBounds;
 use obo::on_behalf_of::Replay;
+use obo::time::Clock;
 use obo::{
-    Audience, AuthorizationServer, CallError, Clock, Destination, Destinations,
-    ExchangeErrorKind as Kind, HttpService, OnBehalfOf, ServerMetadata, TokenExchange, Validated,
+    Audience, AuthorizationServer, CallError, Caller, Destination, Destinations, OnBehalfOf,
+    TokenExchange,
 };
 use serde_json::json;
 use tokio::sync::Semaphore;
@@ -109,7 +112,7 @@ fn services(calls: Arc<AtomicUsize>) -> Downstream {
 /// A user in all of the population's rounds.
 struct User {
     name: String,
-    caller: Validated,
+    caller: Caller,
     is_logged_out: AtomicBool,
 }
 

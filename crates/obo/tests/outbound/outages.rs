@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use obo::{ExchangeErrorKind as Kind, TokenExchange, Validated};
+use obo::error::ExchangeErrorKind as Kind;
+use obo::{Caller, TokenExchange};
 use serde_json::json;
 
 use crate::setup::{Setup, assert_answer, audience};
@@ -24,7 +25,7 @@ fn switched(setup: &Setup) -> (Stub, Arc<AtomicBool>) {
     (stub, is_up)
 }
 
-async fn fails(exchange: &TokenExchange, caller: &Validated, service: usize) -> Kind {
+async fn fails(exchange: &TokenExchange, caller: &Caller, service: usize) -> Kind {
     let target = audience(&format!("service-{service}"));
     let error = exchange.token(caller, target).await.unwrap_err();
     assert_answer(&error);
@@ -32,7 +33,7 @@ async fn fails(exchange: &TokenExchange, caller: &Validated, service: usize) -> 
 }
 
 /// Three callers who take turns: two are not enough to speak of others.
-async fn callers(setup: &Setup) -> [Validated; 3] {
+async fn callers(setup: &Setup) -> [Caller; 3] {
     [
         setup.caller("alice").await,
         setup.caller("bob").await,

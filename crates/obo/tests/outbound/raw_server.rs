@@ -3,8 +3,9 @@
 use std::net::Ipv4Addr;
 use std::sync::{Arc, Mutex};
 
-use obo::ServerMetadata;
-use obo::{AuthorizationServer, HttpService, TokenExchange};
+use obo::authorization_server::HttpService;
+use obo::authorization_server::ServerMetadata;
+use obo::{AuthorizationServer, TokenExchange};
 use tokio::io::AsyncReadExt as _;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Notify;

@@ -5,7 +5,8 @@ use std::task::{Context, Poll};
 
 use futures_util::FutureExt as _;
 use http::{Request, Response};
-use obo::{CallError, Destinations, OnBehalfOf, OnBehalfOfLayer, TokenExchange};
+use obo::on_behalf_of::OnBehalfOfLayer;
+use obo::{CallError, Destinations, OnBehalfOf, TokenExchange};
 use obo_testkit::{Endpoint, Fault};
 use tower::limit::ConcurrencyLimit;
 use tower::{Layer as _, Service, ServiceExt};

@@ -4,9 +4,9 @@ use std::future::ready;
 use std::time::Duration;
 
 use http::Request;
-use obo::{
-    CallError, ConfigError, Destination, ExchangeError, ExchangeErrorKind as Kind, Scope, Target,
-};
+use obo::destination::Target;
+use obo::error::ExchangeErrorKind as Kind;
+use obo::{CallError, ConfigError, Destination, ExchangeError, Scope};
 use obo_testkit::{Endpoint, Fault};
 use serde_json::{Value, json};
 use tower::{Layer as _, ServiceExt as _};
@@ -132,7 +132,7 @@ fn jwt(setup: &Setup, claims: &Value) -> String {
 #[tokio::test]
 async fn at_14_what_a_token_says_of_itself_may_refuse_it() {
     let setup = Setup::start().await;
-    let now = obo::Clock::system().now().as_secs();
+    let now = obo::time::Clock::system().now().as_secs();
     for wrong in [
         json!({ "aud": "service-c" }),
         json!({ "aud": ["service-c", "service-bb"] }),
@@ -420,7 +420,7 @@ async fn te_08_a_pause_the_server_asks_for_is_passed_on_within_bounds() {
         let refused = setup.exchange().token(&caller, audience("service-b")).await;
         let error = refused.unwrap_err();
         assert_eq!(error.kind(), kind);
-        assert_eq!(error.answer().retry_after(), Some(told), "{asked}");
+        assert_eq!(error.response().retry_after(), Some(told), "{asked}");
     }
 }
 
@@ -436,7 +436,7 @@ async fn tx_21_a_step_up_tells_our_caller_what_is_missing() {
         crate::stub::json(400, &body)
     })
     .await;
-    let challenge = error.answer().challenge().unwrap();
+    let challenge = error.response().challenge().unwrap();
     let challenge = challenge.to_str().unwrap();
     assert!(challenge.contains("error=\"insufficient_user_authentication\""));
     assert!(challenge.contains("max_age"), "{challenge}");

@@ -4,8 +4,10 @@
 use std::sync::Arc;
 
 use http::{Request, Response, StatusCode};
+use obo::error::ExchangeErrorKind;
+use obo::exchange::TokenSource;
 use obo::on_behalf_of::Replay;
-use obo::{Destination, ExchangeErrorKind, OnBehalfOf, TokenSource};
+use obo::{Destination, OnBehalfOf};
 use obo_testkit::{Endpoint, Fault};
 use tokio::sync::Barrier;
 use tower::{Layer as _, Service, ServiceExt as _, service_fn};
@@ -257,7 +259,7 @@ async fn su_06_su_07_a_step_up_is_told_to_our_caller_in_our_own_words_and_not_tr
                 panic!("{called:?}");
             };
             assert_eq!(error.kind(), ExchangeErrorKind::StepUp);
-            let answer = error.answer();
+            let answer = error.response();
             assert_eq!((answer.status().as_u16(), answer.grpc_code()), (401, 16));
             assert_eq!(answer.challenge().unwrap(), told);
             assert_eq!(

@@ -10,7 +10,8 @@ use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, Request, Response, header};
 use http_body::{Body, Frame};
 use http_body_util::BodyExt as _;
-use obo::{Destination, TokenSource};
+use obo::Destination;
+use obo::exchange::TokenSource;
 use tower::{Layer as _, ServiceExt as _, service_fn};
 
 use crate::setup::{Setup, URI_OF_B, audience};

@@ -2,14 +2,16 @@
 
 use std::time::Duration;
 
-use obo::{Clock, TestClock, TokenExchange, TokenSource, Validated};
+use obo::exchange::TokenSource;
+use obo::time::{Clock, TestClock};
+use obo::{Caller, TokenExchange};
 use serde_json::json;
 
 use crate::setup::{Setup, audience};
 use crate::stub::{Answer, Stub, issued};
 
 struct InUse {
-    caller: Validated,
+    caller: Caller,
     wall: TestClock,
     stub: Stub,
     exchange: TokenExchange,
@@ -136,7 +138,10 @@ async fn a_renewal_that_is_refused_takes_the_token_away() {
 async fn whoever_wants_a_fresh_token_gets_one_and_so_do_the_others_then() {
     let used = InUse::start(36_000, numbered).await;
     used.fetch().await;
-    let wanted = obo::ExchangeRequest::new(&used.caller, obo::Target::from(audience("service-b")));
+    let wanted = obo::token::ExchangeRequest::new(
+        &used.caller,
+        obo::destination::Target::from(audience("service-b")),
+    );
     let mut exchange = used.exchange.clone();
     let fresh = tower::Service::call(&mut exchange, wanted.fresh())
         .await

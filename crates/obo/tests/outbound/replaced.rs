@@ -1,7 +1,9 @@
 //! Destinations that are replaced while the service runs.
 
 use http::Request;
-use obo::{CallError, Destination, Destinations, ExchangeErrorKind, OnBehalfOf, TokenSource};
+use obo::error::ExchangeErrorKind;
+use obo::exchange::TokenSource;
+use obo::{CallError, Destination, Destinations, OnBehalfOf};
 use tower::{Layer as _, Service as _, ServiceExt};
 
 use crate::downstream::Downstream;

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use http::header::{DATE, RETRY_AFTER};
-use obo::{ExchangeError, ExchangeErrorKind as Kind, Validated};
+use obo::error::ExchangeErrorKind as Kind;
+use obo::{Caller, ExchangeError};
 use serde_json::json;
 use tokio::time::{Instant, advance};
 
@@ -84,7 +85,7 @@ async fn te_08_a_failure_that_passes_is_not_seen_by_the_caller() {
 }
 
 /// Callers by name, each validated.
-async fn callers<const N: usize>(setup: &Setup, names: [&str; N]) -> Vec<Validated> {
+async fn callers<const N: usize>(setup: &Setup, names: [&str; N]) -> Vec<Caller> {
     let mut callers = Vec::new();
     for name in names {
         callers.push(setup.caller(name).await);
@@ -153,13 +154,13 @@ async fn a_pause_of_several_users_holds_for_all() {
     tokio::time::pause();
     for caller in &callers[..3] {
         let error = exchange.token(caller, audience("b")).await.unwrap_err();
-        assert_eq!(error.answer().retry_after(), Some(60));
+        assert_eq!(error.response().retry_after(), Some(60));
     }
     advance(Duration::from_secs(10)).await;
     let dave = exchange.token(&callers[3], audience("b")).await;
     let error = dave.unwrap_err();
     assert_eq!(error.kind(), Kind::Throttled);
-    assert_eq!(error.answer().retry_after(), Some(50));
+    assert_eq!(error.response().retry_after(), Some(50));
     assert_eq!(stub.requests(), 3);
     // All three were told over one target.
     exchange.token(&callers[3], audience("c")).await.unwrap();

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use obo::{Clock, ExchangeErrorKind, TokenSource, UnixTime};
+use obo::error::ExchangeErrorKind;
+use obo::exchange::TokenSource;
+use obo::time::{Clock, UnixTime};
 use serde_json::json;
 
 use crate::setup::{Setup, assert_answer, audience, issuer};
@@ -79,7 +81,7 @@ async fn an_exchange_that_was_under_way_gives_no_token_any_more() {
 #[tokio::test]
 async fn work_beside_the_request_goes_on_until_the_callers_token_ends_and_then_says_so() {
     let setup = Setup::start().await;
-    let wall = obo::TestClock::new(Clock::system().now());
+    let wall = obo::time::TestClock::new(Clock::system().now());
     let exchange = setup.exchange().clock(wall.clone());
     let alice = setup.caller("alice").await;
     let work = tokio::spawn(async move {
@@ -98,7 +100,7 @@ fn some_second() -> u64 {
 }
 
 /// A caller whose token has these claims instead of `iat`.
-async fn dated(setup: &Setup, claims: &[(&str, u64)]) -> obo::Validated {
+async fn dated(setup: &Setup, claims: &[(&str, u64)]) -> obo::Caller {
     let mut token = setup.idp.user("alice").audience("service-a");
     if claims.iter().all(|(name, _)| *name != "iat") {
         token = token.without("iat");
@@ -109,7 +111,7 @@ async fn dated(setup: &Setup, claims: &[(&str, u64)]) -> obo::Validated {
     setup.validated(&token.mint()).await
 }
 
-async fn is_taken(exchange: &obo::TokenExchange, caller: &obo::Validated) -> bool {
+async fn is_taken(exchange: &obo::TokenExchange, caller: &obo::Caller) -> bool {
     let exchanged = exchange.token(caller, audience("service-b")).await;
     let error = exchanged.map_err(|error| error.kind()).err();
     assert!(error.is_none_or(|kind| kind == ExchangeErrorKind::SubjectInvalid));
@@ -169,7 +171,7 @@ async fn the_second_before_a_logout_is_refused() {
 #[tokio::test]
 async fn an_undated_token_goes_by_its_login() {
     let setup = Setup::lenient().await;
-    let wall = obo::TestClock::new(Clock::system().now());
+    let wall = obo::time::TestClock::new(Clock::system().now());
     let stub = Stub::new(&setup, |_| async { issued("opaque", json!({})) });
     let exchange = stub.exchange().clock(wall.clone());
     let logout = some_second();

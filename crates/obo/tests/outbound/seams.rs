@@ -7,12 +7,14 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
 use http_body_util::Full;
+use obo::client::{Attempt, Authenticating, ClientAuth};
 use obo::dialect::{Dialect, Registration};
-use obo::{
-    Attempt, Authenticating, Client, ClientAuth, ConfigError, Destination, Destinations,
-    ErrorClass, ExchangeErrorKind, ExchangeRequest, IssuedToken, TokenEndpointError, TokenExchange,
-    TokenRequest, TokenSource, UnixTime,
-};
+use obo::error::ExchangeErrorKind;
+use obo::exchange::TokenSource;
+use obo::time::UnixTime;
+use obo::token::{ExchangeRequest, IssuedToken};
+use obo::token_endpoint::{ErrorClass, TokenEndpointError, TokenRequest};
+use obo::{Client, ConfigError, Destination, Destinations, TokenExchange};
 use serde_json::json;
 use tower::{Layer as _, Service as _, ServiceBuilder, ServiceExt as _};
 
@@ -24,7 +26,10 @@ use crate::stub::{Stub, issued};
 async fn an_exchange_is_a_service_that_layers_go_around() {
     let setup = Setup::start().await;
     let caller = setup.caller("alice").await;
-    let request = ExchangeRequest::new(&caller, obo::Target::from(audience("service-b")));
+    let request = ExchangeRequest::new(
+        &caller,
+        obo::destination::Target::from(audience("service-b")),
+    );
     let mut exchange = ServiceBuilder::new()
         .map_request(|request: ExchangeRequest| request)
         .service(setup.exchange());

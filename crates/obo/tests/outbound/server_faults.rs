@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::{Request, StatusCode};
-use obo::{CallError, ExchangeError, ExchangeErrorKind as Kind, TokenEndpointError, TokenExchange};
+use obo::error::ExchangeErrorKind as Kind;
+use obo::token_endpoint::TokenEndpointError;
+use obo::{CallError, ExchangeError, TokenExchange};
 use obo_testkit::{Endpoint, Fault};
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;

@@ -2,11 +2,12 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use obo::error::ExchangeErrorKind;
 use obo::{
-    Audience, Client, ClientSecretBasic, Destination, ExchangeError, ExchangeErrorKind, Issuer,
-    OnBehalfOf, Policy, Profile, ResourceServer, TokenExchange, Validated,
+    Audience, Caller, Client, ClientSecretBasic, Destination, ExchangeError, Issuer, OnBehalfOf,
+    Policy, Profile, ResourceServer, TokenExchange,
 };
-use obo_testkit::{Alg, AuthorizationServer, Endpoint, Recorded};
+use obo_testkit::{Endpoint, Recorded, TestAlg, TestIdp};
 use serde_json::Value;
 use tower::Layer as _;
 
@@ -16,17 +17,14 @@ pub(crate) const SECRET: &str = "the-secret-of-service-a";
 pub(crate) const URI_OF_B: &str = "https://service-b.example";
 
 pub(crate) struct Setup {
-    pub(crate) idp: AuthorizationServer,
+    pub(crate) idp: TestIdp,
     server: obo::AuthorizationServer,
     at_a: ResourceServer,
 }
 
 impl Setup {
     pub(crate) async fn start() -> Self {
-        let idp = AuthorizationServer::builder()
-            .signing(Alg::Es256)
-            .start()
-            .await;
+        let idp = TestIdp::builder().signing(TestAlg::Es256).start().await;
         let client = idp.client("service-a").secret(SECRET);
         client.may_exchange_to("service-b");
         let server = obo::AuthorizationServer::from(issuer(&idp));
@@ -52,12 +50,12 @@ impl Setup {
         to_b(&self.exchange())
     }
 
-    pub(crate) async fn caller(&self, user: &str) -> Validated {
+    pub(crate) async fn caller(&self, user: &str) -> Caller {
         let token = self.idp.user(user).audience("service-a");
         self.validated(&token.mint()).await
     }
 
-    pub(crate) async fn validated(&self, token: &str) -> Validated {
+    pub(crate) async fn validated(&self, token: &str) -> Caller {
         self.at_a.validate(token).await.unwrap()
     }
 
@@ -78,7 +76,7 @@ pub(crate) fn to_b(exchange: &TokenExchange) -> (OnBehalfOf<Downstream>, Downstr
     (exchange.to(service_b).layer(downstream.clone()), downstream)
 }
 
-pub(crate) fn issuer(idp: &AuthorizationServer) -> Issuer {
+pub(crate) fn issuer(idp: &TestIdp) -> Issuer {
     Issuer::new(idp.issuer()).unwrap()
 }
 
@@ -105,7 +103,7 @@ pub(crate) fn claims(authorization: &http::HeaderValue) -> Value {
 /// What our own caller is told: HTTP status and gRPC code by the table of error classes.
 pub(crate) fn assert_answer(error: &ExchangeError) {
     use ExchangeErrorKind as Kind;
-    let answer = error.answer();
+    let answer = error.response();
     let expected = match error.kind() {
         Kind::SubjectInvalid | Kind::StepUp => (401, 16),
         Kind::TargetDenied => (403, 7),

@@ -6,10 +6,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
-use obo::{
-    Attempt, Authenticating, Client, ClientAuth, ExchangeError, ExchangeErrorKind as Kind,
-    Exchanged, TokenExchange, TokenRequest, TokenSource, Validated,
-};
+use obo::client::{Attempt, Authenticating, ClientAuth};
+use obo::error::ExchangeErrorKind as Kind;
+use obo::exchange::{Exchanged, TokenSource};
+use obo::token_endpoint::TokenRequest;
+use obo::{Caller, Client, ExchangeError, TokenExchange};
 use serde_json::json;
 use tokio::sync::Semaphore;
 
@@ -19,7 +20,7 @@ use crate::stub::{Answer, Stub, issued};
 type Call<'a> = Pin<Box<dyn Future<Output = Result<Exchanged, ExchangeError>> + Send + 'a>>;
 
 /// Callers who have all asked, and none of whom has an answer yet.
-fn asking<'a>(exchange: &'a TokenExchange, caller: &'a Validated, many: usize) -> Vec<Call<'a>> {
+fn asking<'a>(exchange: &'a TokenExchange, caller: &'a Caller, many: usize) -> Vec<Call<'a>> {
     let asking = (0..many).map(|_| {
         let mut call: Call<'a> = Box::pin(exchange.token(caller, audience("service-b")));
         assert!((&mut call).now_or_never().is_none());

@@ -5,8 +5,9 @@ use std::sync::{Arc, Mutex};
 use bytes::Bytes;
 use http::{Request, Response, header};
 use http_body_util::Full;
-use obo::ServerMetadata;
-use obo::{AuthorizationServer, HttpService, TokenExchange};
+use obo::authorization_server::HttpService;
+use obo::authorization_server::ServerMetadata;
+use obo::{AuthorizationServer, TokenExchange};
 use serde_json::{Value, json};
 use tower::service_fn;
 

@@ -3,10 +3,11 @@
 use std::future::ready;
 use std::time::Duration;
 
-use obo::{
-    AuthorizationServer, Clock, ExchangeErrorKind, HttpService, Issuer, Policy, ResourceServer,
-    TestClock, TokenExchange, TokenSource, UnixTime, Validated,
-};
+use obo::authorization_server::HttpService;
+use obo::error::ExchangeErrorKind;
+use obo::exchange::TokenSource;
+use obo::time::{Clock, TestClock, UnixTime};
+use obo::{AuthorizationServer, Caller, Issuer, Policy, ResourceServer, TokenExchange};
 use serde_json::{Value, json};
 use tower::service_fn;
 
@@ -19,7 +20,7 @@ const fn seconds(seconds: u64) -> Duration {
 
 /// A caller for ten hours, whose exchanges get this response, and a paused monotonic clock.
 struct Jumping {
-    caller: Validated,
+    caller: Caller,
     wall: TestClock,
     stub: Stub,
     exchange: TokenExchange,
@@ -148,7 +149,7 @@ async fn a_document_is_renewed_after_a_suspend() {
 }
 
 /// A caller whose token is good for half a day, at a service that takes tokens of up to five minutes.
-async fn aging() -> (Setup, TestClock, Validated) {
+async fn aging() -> (Setup, TestClock, Caller) {
     let setup = Setup::start().await;
     let wall = TestClock::new(Clock::system().now());
     let id = Issuer::new(setup.idp.issuer()).unwrap();

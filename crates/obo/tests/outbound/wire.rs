@@ -4,8 +4,9 @@ use std::env;
 use std::process::Command;
 
 use http::{Method, header};
-use obo::ServerMetadata;
-use obo::{Destination, Issuer, Resource, Scope, Target};
+use obo::authorization_server::ServerMetadata;
+use obo::destination::Target;
+use obo::{Destination, Issuer, Resource, Scope};
 use tower::{Layer as _, Service as _};
 
 use crate::downstream::Downstream;

@@ -10,10 +10,9 @@ use futures_util::future::join_all;
 use http::{Request, Response};
 use http_body::Frame;
 use http_body_util::StreamBody;
-use obo::{
-    AuthorizationServer, CallError, ExchangeErrorKind as Kind, HttpService, ServerMetadata,
-    TokenExchange, Validated,
-};
+use obo::authorization_server::{HttpService, ServerMetadata};
+use obo::error::ExchangeErrorKind as Kind;
+use obo::{AuthorizationServer, CallError, Caller, TokenExchange};
 use serde_json::json;
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
@@ -38,7 +37,7 @@ fn success(token: &str) -> String {
 }
 
 /// The kind of failure of a call on behalf of the caller, which reached nobody.
-async fn refused(exchange: &TokenExchange, caller: &Validated) -> Kind {
+async fn refused(exchange: &TokenExchange, caller: &Caller) -> Kind {
     let (service, downstream) = to_b(exchange);
     let service = service.on_behalf_of(caller);
     let called = service.oneshot(Request::new(())).await;

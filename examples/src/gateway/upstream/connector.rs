@@ -13,7 +13,7 @@ use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper_util::client::legacy::connect::{
     CaptureConnection, Connect, Connected, Connection, HttpConnector,
 };
-use obo::BoxError;
+use obo::error::BoxError;
 use pin_project_lite::pin_project;
 use tokio::time::timeout;
 use tower::{Service, ServiceExt as _, service_fn};

@@ -1,6 +1,7 @@
 //! Its opaque tokens (RFC 7662), and what it says of them signed (RFC 9701).
 
-use obo::{Client, ClientSecretBasic, Introspection, PrincipalKind, Profile, Scope};
+use obo::caller::PrincipalKind;
+use obo::{Client, ClientSecretBasic, Introspection, Profile, Scope};
 
 use super::{A, caller, peer, signed_in};
 use crate::peer::{Peer, audience, code, each_time, unavailable};

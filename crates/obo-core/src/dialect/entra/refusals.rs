@@ -7,8 +7,8 @@
 
 use http::StatusCode;
 
-use crate::ErrorClass;
 use crate::dialect::Refusal;
+use crate::grant::token_endpoint::ErrorClass;
 
 /// The service itself failed, or a service that it needs.
 const TRANSIENT: &[u64] = &[

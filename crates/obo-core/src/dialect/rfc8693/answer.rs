@@ -11,11 +11,18 @@ use serde_json::{Map, Value};
 
 use super::Rfc8693;
 use crate::dialect::refusal::{refusal, refusal_in_success, without_tokens};
-use crate::seen::all_seen;
-use crate::{
-    ErrorClass, ExchangeRequest, IssuedToken, Scope, Secret, Target, TokenEndpointError, TokenType,
-    UnixTime, has_media_type, json, values,
-};
+use crate::grant::issued_token::IssuedToken;
+use crate::grant::request::ExchangeRequest;
+use crate::grant::target::Target;
+use crate::grant::token_endpoint::{ErrorClass, TokenEndpointError};
+use crate::secret::Secret;
+use crate::time::UnixTime;
+use crate::token::scope::Scope;
+use crate::token::token_type::TokenType;
+use crate::validate::values;
+use crate::wire::json;
+use crate::wire::media_type::has_media_type;
+use crate::wire::seen::all_seen;
 
 const MAX_LIFETIME: f64 = 24.0 * 3600.0;
 

@@ -2,8 +2,11 @@ use std::time::Duration;
 
 use super::Rfc8693;
 use crate::dialect::refusal::{Classify, Refusal};
-use crate::exchange::extra_parameter;
-use crate::{ConfigError, ErrorClass, Secret, TokenType};
+use crate::error::ConfigError;
+use crate::grant::request::extra_parameter;
+use crate::grant::token_endpoint::ErrorClass;
+use crate::secret::Secret;
+use crate::token::token_type::TokenType;
 
 /// Which parameters tell the server for whom a token is (RI-04).
 ///

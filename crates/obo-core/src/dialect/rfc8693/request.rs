@@ -7,9 +7,11 @@
 use super::Rfc8693;
 use super::knobs::{Actor, Grant, TargetBy};
 use crate::dialect::Registration;
-use crate::{
-    ErrorClass, ExchangeRequest, PrincipalKind, Target, TokenEndpointError, TokenRequest, TokenType,
-};
+use crate::grant::request::ExchangeRequest;
+use crate::grant::target::Target;
+use crate::grant::token_endpoint::{ErrorClass, TokenEndpointError, TokenRequest};
+use crate::token::token_type::TokenType;
+use crate::validate::caller::PrincipalKind;
 
 const TOKEN_EXCHANGE: &str = "urn:ietf:params:oauth:grant-type:token-exchange";
 const JWT_BEARER: &str = "urn:ietf:params:oauth:grant-type:jwt-bearer";

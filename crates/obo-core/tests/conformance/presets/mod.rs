@@ -2,8 +2,8 @@
 //! forms and kinds of value, signed here. None was captured from a running product.
 
 use obo_core::{
-    Audience, BearerToken, IntrospectionAnswer, Issuer, Policy, PrincipalKind, Profile, Scope,
-    ThinAnswers, TokenError, UnixTime, Validated,
+    Audience, BearerToken, Caller, IntrospectionAnswer, Issuer, Policy, PrincipalKind, Profile,
+    Scope, ThinAnswers, TokenError, UnixTime,
 };
 use serde_json::{Map, Value};
 
@@ -57,7 +57,7 @@ impl Recorded {
     }
 
     /// The verdict shortly after the token was issued; the same, whether it was read or asked about.
-    fn under(&self, policy: &Policy) -> Result<Validated, TokenError> {
+    fn under(&self, policy: &Policy) -> Result<Caller, TokenError> {
         let verdict = self.read(policy);
         // The header's `typ` is of a JWT alone, and whoever is asked about a token of another issuer says that it is none.
         let is_of_both = !matches!(
@@ -70,7 +70,7 @@ impl Recorded {
         verdict
     }
 
-    fn is_told_alike(&self, policy: &Policy, read: &Result<Validated, TokenError>) {
+    fn is_told_alike(&self, policy: &Policy, read: &Result<Caller, TokenError>) {
         let mut token = self.clone();
         if let Ok(caller) = read {
             // Members of RFC 7662 that products have for every token, or for every user.
@@ -90,7 +90,7 @@ impl Recorded {
     }
 
     /// The verdict on the token as a JWT.
-    fn read(&self, policy: &Policy) -> Result<Validated, TokenError> {
+    fn read(&self, policy: &Policy) -> Result<Caller, TokenError> {
         let kid = P256.kid();
         let typ = self
             .typ
@@ -102,7 +102,7 @@ impl Recorded {
     }
 
     /// The verdict on an opaque token of which its issuer says the same.
-    fn told(&self, policy: &Policy) -> Result<Validated, TokenError> {
+    fn told(&self, policy: &Policy) -> Result<Caller, TokenError> {
         let told = self
             .clone()
             .with("active", true)
@@ -126,6 +126,6 @@ fn scope<const N: usize>(values: [&str; N]) -> Scope {
     Scope::new(values).unwrap()
 }
 
-fn roles(caller: &Validated) -> Vec<&str> {
+fn roles(caller: &Caller) -> Vec<&str> {
     caller.roles().collect()
 }

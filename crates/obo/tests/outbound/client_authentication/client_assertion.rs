@@ -4,11 +4,11 @@ use std::fs;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use obo::{
-    Client, ClientAssertion, ClientSecretBasic, ErrorClass, ExchangeErrorKind, Secret,
-    TokenEndpointError,
-};
-use obo_testkit::{Alg, Endpoint, Fault, SigningKey, TokenBuilder};
+use obo::client::ClientAssertion;
+use obo::error::ExchangeErrorKind;
+use obo::token_endpoint::{ErrorClass, TokenEndpointError};
+use obo::{Client, ClientSecretBasic, Secret};
+use obo_testkit::{Endpoint, Fault, TestAlg, TestKey, TokenBuilder};
 
 use super::{exchanged, file, methods, token};
 use crate::setup::Setup;
@@ -18,7 +18,7 @@ const ACCOUNT: &str = "system:serviceaccount:shop:service-a";
 
 /// A platform that signs for the workload `sub`, which is the client `service-a`.
 fn platform(setup: &Setup, sub: &str) -> impl Fn() -> TokenBuilder {
-    let key = SigningKey::generate(Alg::Es256);
+    let key = TestKey::generate(TestAlg::Es256);
     let client = setup.idp.client("service-a");
     client.workload(sub, key.public_jwk("p"));
     let token = setup.idp.service("x").without("client_id").typ(Some("JWT"));
@@ -256,5 +256,5 @@ async fn ca_12_a_proof_is_replaced_for_all_clones_and_what_is_at_hand_stays() {
     exchange.token(&caller, target()).await.unwrap();
     client.replace_auth(ClientSecretBasic::new("of no use").unwrap());
     let kept = exchange.token(&caller, target()).await.unwrap();
-    assert_eq!(kept.source(), obo::TokenSource::Cache);
+    assert_eq!(kept.source(), obo::exchange::TokenSource::Cache);
 }

@@ -2,7 +2,9 @@
 
 use std::fs;
 
-use obo::{Client, ClientAuth, ClientSecretBasic, ClientSecretPost, ExchangeErrorKind};
+use obo::client::{ClientAuth, ClientSecretPost};
+use obo::error::ExchangeErrorKind;
+use obo::{Client, ClientSecretBasic};
 
 use super::{exchanged, file, methods, token};
 use crate::setup::{SECRET, Setup};

@@ -2,7 +2,9 @@
 
 use std::fs;
 
-use obo::{Client, ClientSecretJwt, ExchangeErrorKind, MacAlgorithm};
+use obo::Client;
+use obo::client::{ClientSecretJwt, MacAlgorithm};
+use obo::error::ExchangeErrorKind;
 
 use super::{exchanged, file, methods, token};
 use crate::setup::{Setup, part};

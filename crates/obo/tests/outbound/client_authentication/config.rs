@@ -3,10 +3,10 @@
 use std::fs;
 use std::path::Path;
 
-use obo::{
-    Attempt, Authenticating, ClientAuth, ClientConfig, ConfigError, MethodConfig, TokenRequest,
-};
-use obo_testkit::{Alg, Recorded, SigningKey};
+use obo::ConfigError;
+use obo::client::{Attempt, Authenticating, ClientAuth, ClientConfig, MethodConfig};
+use obo::token_endpoint::TokenRequest;
+use obo_testkit::{Recorded, TestAlg, TestKey};
 use serde::Deserialize;
 
 use super::{file, methods, token};
@@ -81,7 +81,7 @@ async fn ca_11_a_secret_under_a_mac_may_have_another_algorithm() {
 #[tokio::test]
 async fn ca_12_a_key_is_in_a_file_of_either_form_with_all_that_goes_with_it() {
     let setup = Setup::start().await;
-    let key = SigningKey::generate(Alg::Es256);
+    let key = TestKey::generate(TestAlg::Es256);
     setup.idp.client("service-a").jwk(key.public_jwk("k1"));
     let pem = quoted(&file("configured.pem", key.private_pem().as_bytes()));
     let jwk = key.private_jwk("k1").to_string();
@@ -116,7 +116,7 @@ async fn ca_12_a_key_is_in_a_file_of_either_form_with_all_that_goes_with_it() {
 #[tokio::test]
 async fn ca_15_sp_01_a_platforms_assertion_is_in_a_file() {
     let setup = Setup::start().await;
-    let key = SigningKey::generate(Alg::Es256);
+    let key = TestKey::generate(TestAlg::Es256);
     let id = "spiffe://corp.example/a";
     setup
         .idp
@@ -189,9 +189,9 @@ fn ca_02_a_client_has_exactly_one_method() {
 fn ca_16_a_mistake_is_named_by_its_path_and_quotes_nothing() {
     let pem = quoted(&file(
         "error.pem",
-        SigningKey::generate(Alg::Es256).private_pem().as_bytes(),
+        TestKey::generate(TestAlg::Es256).private_pem().as_bytes(),
     ));
-    let cert = SigningKey::generate(Alg::Es256).public_pem();
+    let cert = TestKey::generate(TestAlg::Es256).public_pem();
     let cert = quoted(&file(
         "error-cert.pem",
         cert.replace("PUBLIC KEY", "CERTIFICATE").as_bytes(),
@@ -368,8 +368,8 @@ fn ca_16_a_configuration_shows_no_secret() {
 async fn replaced_jwk_file_brings_its_own_kid() {
     let setup = Setup::start().await;
     let keys = [
-        SigningKey::generate(Alg::Es256),
-        SigningKey::generate(Alg::Es256),
+        TestKey::generate(TestAlg::Es256),
+        TestKey::generate(TestAlg::Es256),
     ];
     let path = file("replaced.jwk", b"");
     let write = |n: usize| {
@@ -396,13 +396,13 @@ async fn replaced_jwk_file_brings_its_own_kid() {
 async fn key_waits_for_its_certificate() {
     let setup = Setup::start().await;
     let keys = [
-        SigningKey::generate(Alg::Es256),
-        SigningKey::generate(Alg::Es256),
+        TestKey::generate(TestAlg::Es256),
+        TestKey::generate(TestAlg::Es256),
     ];
     for key in &keys {
         setup.idp.client("service-a").jwk(key.public_jwk("k"));
     }
-    let certificate = |key: &SigningKey| key.public_pem().replace("PUBLIC KEY", "CERTIFICATE");
+    let certificate = |key: &TestKey| key.public_pem().replace("PUBLIC KEY", "CERTIFICATE");
     let pem = file("with-cert.pem", keys[0].private_pem().as_bytes());
     let cert = file("with-key.pem", certificate(&keys[0]).as_bytes());
     let method = format!(

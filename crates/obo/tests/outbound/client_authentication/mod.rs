@@ -12,7 +12,9 @@ use std::fs;
 use std::path::PathBuf;
 
 use http::header;
-use obo::{Client, ClientAuth, ExchangeError, Exchanged, TokenExchange};
+use obo::client::ClientAuth;
+use obo::exchange::Exchanged;
+use obo::{Client, ExchangeError, TokenExchange};
 use obo_testkit::Recorded;
 
 use crate::setup::{Setup, audience, issuer};

@@ -6,10 +6,9 @@ use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 use http::{Request, header};
-use obo::{
-    AuthorizationServer, Client, ClientAuth, ClientSecretPost, HttpService,
-    SelfSignedTlsClientAuth, TlsClientAuth, TokenExchange,
-};
+use obo::authorization_server::HttpService;
+use obo::client::{ClientAuth, ClientSecretPost, SelfSignedTlsClientAuth, TlsClientAuth};
+use obo::{AuthorizationServer, Client, TokenExchange};
 use serde_json::{Value, json};
 use tower::service_fn;
 

@@ -6,15 +6,17 @@ use std::path::PathBuf;
 use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
-use obo::{Algorithm, Client, PrivateKeyJwt, Secret, SigningKey, TokenExchange};
-use obo_testkit::{Alg, Endpoint, Fault};
+use obo::client::SigningKey;
+use obo::policy::Algorithm;
+use obo::{Client, PrivateKeyJwt, Secret, TokenExchange};
+use obo_testkit::{Endpoint, Fault, TestAlg};
 use serde_json::json;
 
 use super::{exchanged, file, methods, token};
 use crate::setup::{Setup, audience, issuer, part};
 
 fn private_key(setup: &Setup) -> SigningKey {
-    let key = obo_testkit::SigningKey::generate(Alg::Es256);
+    let key = obo_testkit::TestKey::generate(TestAlg::Es256);
     setup.idp.client("service-a").jwk(key.public_jwk("k1"));
     let pem = Secret::new(key.private_pem());
     SigningKey::from_pem(Algorithm::Es256, &pem).unwrap()
@@ -80,7 +82,7 @@ async fn ca_09_ca_10_each_attempt_signs_anew_after_a_failure_too() {
 #[tokio::test]
 async fn ca_12_a_key_is_read_from_a_pem_file() {
     let setup = Setup::start().await;
-    let key = obo_testkit::SigningKey::generate(Alg::EdDsa);
+    let key = obo_testkit::TestKey::generate(TestAlg::EdDsa);
     setup.idp.client("service-a").jwk(key.public_jwk("k2"));
     let path = file("ed25519.pem", key.private_pem().as_bytes());
     let auth = PrivateKeyJwt::from_pem_file(Algorithm::Ed25519, path, Some("k2")).unwrap();
@@ -92,8 +94,8 @@ async fn ca_12_a_key_is_read_from_a_pem_file() {
 #[tokio::test]
 async fn replaced_key_file_is_used_without_restart() {
     let setup = Setup::start().await;
-    let keys = [Alg::Es256, Alg::Es256].map(obo_testkit::SigningKey::generate);
-    let only = |key: &obo_testkit::SigningKey| {
+    let keys = [TestAlg::Es256, TestAlg::Es256].map(obo_testkit::TestKey::generate);
+    let only = |key: &obo_testkit::TestKey| {
         let client = setup.idp.client("service-a").without_keys();
         client.jwk(key.public_jwk("k1"));
     };
@@ -113,13 +115,13 @@ async fn replaced_key_file_is_used_without_restart() {
 #[tokio::test]
 async fn broken_key_file_keeps_the_old_key() {
     let setup = Setup::start().await;
-    let key = obo_testkit::SigningKey::generate(Alg::Es256);
+    let key = obo_testkit::TestKey::generate(TestAlg::Es256);
     setup.idp.client("service-a").jwk(key.public_jwk("k1"));
     let path = file("broken.pem", key.private_pem().as_bytes());
     let auth = PrivateKeyJwt::from_pem_file(Algorithm::Es256, &path, None).unwrap();
     let client = Client::new("service-a", auth).unwrap();
     let half = key.private_pem()[..60].to_owned();
-    let rsa = obo_testkit::SigningKey::generate(Alg::Rs256).private_pem();
+    let rsa = obo_testkit::TestKey::generate(TestAlg::Rs256).private_pem();
     for broken in [String::new(), half, rsa] {
         fs::write(&path, broken).unwrap();
         token(&setup, &client).await.unwrap();
@@ -130,7 +132,7 @@ async fn broken_key_file_keeps_the_old_key() {
 
 #[test]
 fn ca_16_a_key_file_that_will_not_do_is_named_and_not_quoted() {
-    let es256 = obo_testkit::SigningKey::generate(Alg::Es256).private_pem();
+    let es256 = obo_testkit::TestKey::generate(TestAlg::Es256).private_pem();
     let inside = &es256[40..80];
     let cut = &es256[..es256.len() / 2];
     let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR"));
@@ -150,23 +152,23 @@ fn ca_16_a_key_file_that_will_not_do_is_named_and_not_quoted() {
     }
 }
 
-const ALGORITHMS: [(Algorithm, Alg); 9] = [
-    (Algorithm::Rs256, Alg::Rs256),
-    (Algorithm::Rs384, Alg::Rs384),
-    (Algorithm::Rs512, Alg::Rs512),
-    (Algorithm::Ps256, Alg::Ps256),
-    (Algorithm::Ps384, Alg::Ps384),
-    (Algorithm::Ps512, Alg::Ps512),
-    (Algorithm::Es256, Alg::Es256),
-    (Algorithm::Es384, Alg::Es384),
-    (Algorithm::Ed25519, Alg::EdDsa),
+const ALGORITHMS: [(Algorithm, TestAlg); 9] = [
+    (Algorithm::Rs256, TestAlg::Rs256),
+    (Algorithm::Rs384, TestAlg::Rs384),
+    (Algorithm::Rs512, TestAlg::Rs512),
+    (Algorithm::Ps256, TestAlg::Ps256),
+    (Algorithm::Ps384, TestAlg::Ps384),
+    (Algorithm::Ps512, TestAlg::Ps512),
+    (Algorithm::Es256, TestAlg::Es256),
+    (Algorithm::Es384, TestAlg::Es384),
+    (Algorithm::Ed25519, TestAlg::EdDsa),
 ];
 
 #[tokio::test]
 async fn ca_12_a_key_of_each_algorithm_signs_be_it_pem_or_jwk() {
     let setup = Setup::start().await;
     for (algorithm, alg) in ALGORITHMS {
-        let key = obo_testkit::SigningKey::generate(alg);
+        let key = obo_testkit::TestKey::generate(alg);
         let client = setup.idp.client("service-a").without_keys();
         client.jwk(key.public_jwk("of-the-key"));
         let pem = Secret::new(key.private_pem());
@@ -187,10 +189,10 @@ async fn ca_12_a_key_of_each_algorithm_signs_be_it_pem_or_jwk() {
 #[test]
 fn zeros_before_private_integers_are_ignored() {
     for (algorithm, alg) in ALGORITHMS {
-        if alg == Alg::EdDsa {
+        if alg == TestAlg::EdDsa {
             continue;
         }
-        let key = obo_testkit::SigningKey::generate(alg);
+        let key = obo_testkit::TestKey::generate(alg);
         for member in ["n", "e", "d", "p", "q", "dp", "dq", "qi", "x", "y"] {
             let mut jwk = key.private_jwk("k");
             let Some(number) = jwk[member].as_str() else {
@@ -205,7 +207,7 @@ fn zeros_before_private_integers_are_ignored() {
             assert!(key.unwrap().sign(b"m").is_some(), "{member}");
         }
     }
-    let mut seed = obo_testkit::SigningKey::generate(Alg::EdDsa).private_jwk("k");
+    let mut seed = obo_testkit::TestKey::generate(TestAlg::EdDsa).private_jwk("k");
     let octets = URL_SAFE_NO_PAD.decode(seed["d"].as_str().unwrap()).unwrap();
     seed["d"] = URL_SAFE_NO_PAD.encode([&[0], &octets[..]].concat()).into();
     let seed = Secret::new(seed.to_string());
@@ -214,9 +216,9 @@ fn zeros_before_private_integers_are_ignored() {
 
 #[test]
 fn ca_12_ca_16_a_jwk_that_does_not_fit_is_refused_and_not_quoted() {
-    let good = obo_testkit::SigningKey::generate(Alg::Es256).private_jwk("k");
-    let other = obo_testkit::SigningKey::generate(Alg::Es256).private_jwk("k");
-    let rsa = obo_testkit::SigningKey::generate(Alg::Rs256).private_jwk("k");
+    let good = obo_testkit::TestKey::generate(TestAlg::Es256).private_jwk("k");
+    let other = obo_testkit::TestKey::generate(TestAlg::Es256).private_jwk("k");
+    let rsa = obo_testkit::TestKey::generate(TestAlg::Rs256).private_jwk("k");
     let with = |name: &str, value: serde_json::Value| {
         let mut jwk = good.clone();
         jwk[name] = value;
@@ -267,7 +269,7 @@ async fn ca_07_typ_can_be_plain_for_servers_that_tolerate_no_other() {
 }
 
 /// What stands for a certificate of the key: DER that holds its public half.
-fn certificate(key: &obo_testkit::SigningKey) -> String {
+fn certificate(key: &obo_testkit::TestKey) -> String {
     key.public_pem().replace("PUBLIC KEY", "CERTIFICATE")
 }
 
@@ -275,7 +277,7 @@ fn certificate(key: &obo_testkit::SigningKey) -> String {
 async fn en_01_a_certificate_is_named_by_its_thumbprint() {
     let setup = Setup::start().await;
     for (algorithm, alg) in ALGORITHMS {
-        let key = obo_testkit::SigningKey::generate(alg);
+        let key = obo_testkit::TestKey::generate(alg);
         let client = setup.idp.client("service-a").without_keys();
         client.jwk(key.public_jwk("k"));
         let pem = certificate(&key);
@@ -283,7 +285,7 @@ async fn en_01_a_certificate_is_named_by_its_thumbprint() {
         let der = STANDARD.decode(body).unwrap();
         let thumbprint = URL_SAFE_NO_PAD.encode(digest(&SHA256, &der));
         // As files have it: the key, its certificate, and that of who issued it.
-        let issuer = certificate(&obo_testkit::SigningKey::generate(alg));
+        let issuer = certificate(&obo_testkit::TestKey::generate(alg));
         let file = format!("{}{pem}{issuer}", key.private_pem());
         let key = SigningKey::from_pem(algorithm, &Secret::new(file.as_str())).unwrap();
         let auth = PrivateKeyJwt::new(key).certificate(&file).unwrap();
@@ -297,8 +299,8 @@ async fn en_01_a_certificate_is_named_by_its_thumbprint() {
 fn en_01_a_certificate_of_another_key_is_found_when_built() {
     for (algorithm, alg) in ALGORITHMS {
         let (own, other) = (
-            obo_testkit::SigningKey::generate(alg),
-            obo_testkit::SigningKey::generate(alg),
+            obo_testkit::TestKey::generate(alg),
+            obo_testkit::TestKey::generate(alg),
         );
         let pem = Secret::new(own.private_pem());
         let auth = PrivateKeyJwt::new(SigningKey::from_pem(algorithm, &pem).unwrap());

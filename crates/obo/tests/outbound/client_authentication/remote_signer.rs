@@ -3,11 +3,12 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
-use obo::{
-    Algorithm, Client, ErrorClass, ExchangeErrorKind, PrivateKeyJwt, Secret, SigningKey,
-    TokenEndpointError,
-};
-use obo_testkit::Alg;
+use obo::client::SigningKey;
+use obo::error::ExchangeErrorKind;
+use obo::policy::Algorithm;
+use obo::token_endpoint::{ErrorClass, TokenEndpointError};
+use obo::{Client, PrivateKeyJwt, Secret};
+use obo_testkit::TestAlg;
 
 use super::{exchanged, token};
 use crate::setup::{Setup, part};
@@ -33,8 +34,8 @@ impl Kms {
     }
 }
 
-fn key() -> (obo_testkit::SigningKey, SigningKey) {
-    let key = obo_testkit::SigningKey::generate(Alg::Es256);
+fn key() -> (obo_testkit::TestKey, SigningKey) {
+    let key = obo_testkit::TestKey::generate(TestAlg::Es256);
     let pem = Secret::new(key.private_pem());
     let ours = SigningKey::from_pem(Algorithm::Es256, &pem).unwrap();
     (key, ours)

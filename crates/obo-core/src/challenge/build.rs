@@ -1,0 +1,225 @@
+use http::HeaderValue;
+
+use crate::challenge::claims_request::ClaimsRequest;
+use crate::error::TokenError;
+use crate::token::scope::Scope;
+
+/// The `error` of a challenge (RFC 6750 section 3.1, RFC 9470 section 3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum BearerError {
+    /// The request is malformed: status 400.
+    InvalidRequest,
+    /// The token is not acceptable: status 401.
+    InvalidToken,
+    /// The token is good and does not suffice: status 403.
+    InsufficientScope,
+    /// The user must authenticate again or more strongly: status 401.
+    InsufficientUserAuthentication,
+    /// The token lacks claims that some servers' tokens have after the user did more (EN-04): status 401.
+    InsufficientClaims,
+}
+
+impl BearerError {
+    /// The value of the `error` parameter.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::InvalidRequest => "invalid_request",
+            Self::InvalidToken => "invalid_token",
+            Self::InsufficientScope => "insufficient_scope",
+            Self::InsufficientUserAuthentication => "insufficient_user_authentication",
+            Self::InsufficientClaims => "insufficient_claims",
+        }
+    }
+
+    /// The error of a challenge with this `error`, compared exactly.
+    pub(super) fn from_code(code: &str) -> Option<Self> {
+        let known = [
+            Self::InvalidRequest,
+            Self::InvalidToken,
+            Self::InsufficientScope,
+            Self::InsufficientUserAuthentication,
+            Self::InsufficientClaims,
+        ];
+        known.into_iter().find(|error| error.code() == code)
+    }
+}
+
+/// The longest `acr_values` that is passed on, in bytes: it ends in a header.
+const MAX_ACR_VALUES: usize = 1024;
+
+/// The values of `acr_values` as another party wrote it; none when it is too long or has what a challenge may not have.
+pub(crate) fn acr_values(text: &str) -> Vec<String> {
+    if text.len() > MAX_ACR_VALUES || Scope::parse(text).is_none() {
+        return Vec::new();
+    }
+    let values = text.split(' ').filter(|value| !value.is_empty());
+    values.map(str::to_owned).collect()
+}
+
+/// One `Bearer` challenge.
+///
+/// Each parameter appears at most once (RFC 6750 section 3), and there is none that tells how a token failed (BT-19).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Challenge {
+    error: Option<BearerError>,
+    scope: Option<Scope>,
+    acr_values: Vec<String>,
+    max_age: Option<u64>,
+    claims: Option<ClaimsRequest>,
+}
+
+impl Challenge {
+    /// The challenge to a request without credentials.
+    pub fn bare() -> Self {
+        Self::default()
+    }
+
+    /// A challenge that says what went wrong.
+    pub fn error(error: BearerError) -> Self {
+        Self {
+            error: Some(error),
+            ..Self::default()
+        }
+    }
+
+    /// Says which scope the request needs; an empty one is left out.
+    #[must_use]
+    pub fn scope(mut self, scope: &Scope) -> Self {
+        self.scope = (!scope.is_empty()).then(|| scope.clone());
+        self
+    }
+
+    /// Says which authentication context classes would do, in order of preference (RFC 9470 section 3).
+    ///
+    /// Values with a character that a quoted string would have to escape are left out.
+    #[must_use]
+    pub fn acr_values<V: Into<String>>(mut self, values: impl IntoIterator<Item = V>) -> Self {
+        self.acr_values = values
+            .into_iter()
+            .map(Into::into)
+            .filter(|value| Scope::new([value]).is_ok())
+            .collect();
+        self
+    }
+
+    /// Says how many seconds ago the user may have authenticated (RFC 9470 section 3).
+    #[must_use]
+    pub fn max_age(mut self, seconds: u64) -> Self {
+        self.max_age = Some(seconds);
+        self
+    }
+
+    /// Says which claims a token needs; in base64, as the clients expect that know them (EN-04).
+    #[must_use]
+    pub fn claims(mut self, claims: &ClaimsRequest) -> Self {
+        self.claims = Some(claims.clone());
+        self
+    }
+
+    /// What the request needs: `scope`, `acr_values`, `max_age` and `claims`, those that are set.
+    pub fn needed(&self) -> Vec<(&'static str, String)> {
+        let acr_values = (!self.acr_values.is_empty()).then(|| self.acr_values.join(" "));
+        let claims = self.claims.as_ref().map(ClaimsRequest::to_base64);
+        [
+            ("scope", self.scope.as_ref().map(Scope::to_string)),
+            ("acr_values", acr_values),
+            ("max_age", self.max_age.map(|seconds| seconds.to_string())),
+            ("claims", claims),
+        ]
+        .into_iter()
+        .filter_map(|(name, value)| Some((name, value?)))
+        .collect()
+    }
+
+    /// The value of the `WWW-Authenticate` header.
+    pub fn to_header_value(&self) -> HeaderValue {
+        let error = self.error.map(|error| ("error", error.code().to_owned()));
+        let parameters: Vec<_> = error
+            .into_iter()
+            .chain(self.needed())
+            .map(|(name, value)| format!("{name}=\"{value}\""))
+            .collect();
+        if parameters.is_empty() {
+            return HeaderValue::from_static("Bearer");
+        }
+        // All parts are visible ASCII by their types; if that ever breaks, the bare challenge is the safe answer.
+        HeaderValue::try_from(format!("Bearer {}", parameters.join(", ")))
+            .unwrap_or(HeaderValue::from_static("Bearer"))
+    }
+}
+
+impl From<&TokenError> for BearerError {
+    /// Malformed credentials are a malformed request; everything else is the token's fault.
+    fn from(error: &TokenError) -> Self {
+        match error {
+            TokenError::Credentials(_) => Self::InvalidRequest,
+            _ => Self::InvalidToken,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn bt_10_bt_13_su_01_golden_challenges() {
+        let text = |challenge: Challenge| challenge.to_header_value().to_str().unwrap().to_owned();
+        assert_eq!(text(Challenge::bare()), "Bearer");
+        assert_eq!(
+            text(Challenge::error(BearerError::InvalidToken)),
+            r#"Bearer error="invalid_token""#
+        );
+        assert_eq!(
+            text(
+                Challenge::error(BearerError::InsufficientScope)
+                    .scope(&Scope::new(["b", "a"]).unwrap())
+            ),
+            r#"Bearer error="insufficient_scope", scope="a b""#
+        );
+        assert_eq!(
+            text(
+                Challenge::error(BearerError::InsufficientUserAuthentication)
+                    .acr_values(["gold", "silver"])
+                    .max_age(5)
+            ),
+            r#"Bearer error="insufficient_user_authentication", acr_values="gold silver", max_age="5""#
+        );
+    }
+
+    #[test]
+    fn en_04_claims_are_in_base64_of_the_standard_alphabet() {
+        let claims = ClaimsRequest::parse(r#"{"access_token": {"acrs": {"value": "c1?>"}}}"#);
+        let challenge = Challenge::error(BearerError::InsufficientClaims).claims(&claims.unwrap());
+        assert_eq!(
+            challenge.to_header_value(),
+            r#"Bearer error="insufficient_claims", claims="eyJhY2Nlc3NfdG9rZW4iOnsiYWNycyI6eyJ2YWx1ZSI6ImMxPz4ifX19""#
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn bt_14_bt_15_every_challenge_has_each_parameter_once_and_no_escape(
+            values in proptest::collection::vec(".{0,12}", 0..4),
+            scope in ".{0,20}",
+        ) {
+            let scope = Scope::parse(&scope).unwrap_or_default();
+            let value = Challenge::error(BearerError::InsufficientUserAuthentication)
+                .scope(&scope)
+                .acr_values(values)
+                .to_header_value();
+            let text = value.to_str().unwrap();
+            prop_assert!(!text.contains('\\'));
+            // Names and values by turns: a value may hold what separates parameters, and no quote.
+            let parts: Vec<_> = text["Bearer ".len()..].split('"').collect();
+            let names: Vec<_> = parts.iter().step_by(2).map(|part| part.trim_start_matches(", ")).collect();
+            let (last, names) = names.split_last().unwrap();
+            prop_assert_eq!(*last, "");
+            let expected = ["error=", "scope=", "acr_values="];
+            prop_assert!(names.iter().all(|name| expected.contains(name)));
+            let distinct: std::collections::BTreeSet<_> = names.iter().collect();
+            prop_assert_eq!(distinct.len(), names.len());
+        }
+    }
+}

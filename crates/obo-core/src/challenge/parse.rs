@@ -1,0 +1,267 @@
+//! `Bearer` challenges as others send them, read by the grammar of RFC 9110 section 11.6.1 and within bounds.
+
+use http::HeaderMap;
+use http::header::WWW_AUTHENTICATE;
+
+use super::build::{BearerError, Challenge, acr_values};
+use crate::challenge::claims_request::ClaimsRequest;
+use crate::token::scope::Scope;
+
+/// A `Bearer` challenge of a service that was called: another party's text, of which only known parameters are kept.
+///
+/// ```
+/// use http::{HeaderMap, HeaderValue, header::WWW_AUTHENTICATE};
+/// use obo_core::challenge::{BearerError, ReceivedChallenge};
+///
+/// let mut headers = HeaderMap::new();
+/// let value = r#"Basic realm="b", Bearer error="insufficient_user_authentication", acr_values="gold""#;
+/// headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static(value));
+/// let challenges = ReceivedChallenge::all(&headers);
+/// assert_eq!(challenges.len(), 1);
+/// assert_eq!(challenges[0].error(), Some(BearerError::InsufficientUserAuthentication));
+/// assert_eq!(challenges[0].acr_values(), ["gold"]);
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ReceivedChallenge {
+    error: Option<BearerError>,
+    scope: Option<Scope>,
+    acr_values: Vec<String>,
+    max_age: Option<u64>,
+    claims: Option<ClaimsRequest>,
+    resource_metadata: Option<String>,
+}
+
+/// The longest line that is read, in bytes.
+const MAX_LINE: usize = 16 * 1024;
+/// The most challenges of a line, and the most parameters of one.
+const MAX_CHALLENGES: usize = 16;
+const MAX_PARAMETERS: usize = 32;
+/// The longest `resource_metadata` that is kept, in bytes.
+const MAX_URL: usize = 2048;
+
+impl ReceivedChallenge {
+    /// The `Bearer` challenges of a response, in order.
+    ///
+    /// A line that is malformed or longer than 16 KiB has none, and neither is one a challenge with a parameter twice
+    /// (RFC 6750 section 3): what it meant is anybody's guess.
+    pub fn all(headers: &HeaderMap) -> Vec<Self> {
+        headers
+            .get_all(WWW_AUTHENTICATE)
+            .iter()
+            .filter_map(|line| challenges(line.as_bytes()))
+            .flatten()
+            .filter(|challenge| challenge.scheme.eq_ignore_ascii_case("bearer"))
+            .filter_map(|challenge| Self::of(&challenge.parameters))
+            .collect()
+    }
+
+    fn of(parameters: &[(String, String)]) -> Option<Self> {
+        let mut names: Vec<_> = parameters.iter().map(|(name, _)| name).collect();
+        names.sort_unstable();
+        if names.windows(2).any(|pair| pair.first() == pair.last()) {
+            return None;
+        }
+        let value = |name| {
+            let mut parameters = parameters.iter();
+            parameters
+                .find(|(own, _)| own == name)
+                .map(|(_, value)| &**value)
+        };
+        Some(Self {
+            error: value("error").and_then(BearerError::from_code),
+            scope: value("scope").and_then(Scope::parse),
+            acr_values: value("acr_values").map(acr_values).unwrap_or_default(),
+            max_age: value("max_age")
+                .filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()))
+                .and_then(|text| text.parse().ok()),
+            claims: value("claims").and_then(ClaimsRequest::from_base64),
+            resource_metadata: value("resource_metadata")
+                .filter(|url| url.len() <= MAX_URL)
+                .map(str::to_owned),
+        })
+    }
+
+    /// What the service did not accept; `None` when it does not say, or in words that are not known here.
+    pub fn error(&self) -> Option<BearerError> {
+        self.error
+    }
+
+    /// The scope that is needed, where it says so.
+    pub fn scope(&self) -> Option<&Scope> {
+        self.scope.as_ref()
+    }
+
+    /// The authentication context classes that would do, in order of preference (RFC 9470 section 3).
+    pub fn acr_values(&self) -> &[String] {
+        &self.acr_values
+    }
+
+    /// How many seconds ago the user may have authenticated (RFC 9470 section 3).
+    pub fn max_age(&self) -> Option<u64> {
+        self.max_age
+    }
+
+    /// The claims that the token needs (EN-04).
+    pub fn claims(&self) -> Option<&ClaimsRequest> {
+        self.claims.as_ref()
+    }
+
+    /// Where the service says that its metadata is (RFC 9728 section 5.1).
+    ///
+    /// Never let it choose an authorization server to which a user's token is sent (PR-06).
+    pub fn resource_metadata(&self) -> Option<&str> {
+        self.resource_metadata.as_deref()
+    }
+
+    /// A challenge of our own that passes a step-up on to whoever called us, with the known parameters and nothing else
+    /// (SU-06, SU-07); `None` when the service does not ask for one.
+    pub fn step_up(&self) -> Option<Challenge> {
+        let error = self.error?;
+        let challenge = Challenge::error(error);
+        match error {
+            BearerError::InsufficientUserAuthentication => {
+                let challenge = challenge.acr_values(self.acr_values.iter().cloned());
+                Some(match self.max_age {
+                    Some(seconds) => challenge.max_age(seconds),
+                    None => challenge,
+                })
+            }
+            BearerError::InsufficientClaims => {
+                self.claims.as_ref().map(|claims| challenge.claims(claims))
+            }
+            _ => None,
+        }
+    }
+}
+
+/// One challenge of any scheme, the names of its parameters in lower case.
+struct Parsed {
+    scheme: String,
+    parameters: Vec<(String, String)>,
+}
+
+/// All challenges of a line; `None` when any of it is malformed.
+fn challenges(line: &[u8]) -> Option<Vec<Parsed>> {
+    if line.len() > MAX_LINE {
+        return None;
+    }
+    let mut cursor = Cursor(line);
+    let mut parsed: Vec<Parsed> = Vec::new();
+    while cursor.next_element() {
+        // An element that does not begin with a name and `=` begins a challenge.
+        match (cursor.parameter(), parsed.last_mut()) {
+            (Some(parameter), Some(challenge)) => challenge.parameters.push(parameter),
+            (Some(_), None) => return None,
+            (None, _) => {
+                let challenge = cursor.challenge()?;
+                parsed.push(challenge);
+            }
+        }
+        cursor.end_of_element()?;
+        let parameters = parsed.last().map_or(0, |last| last.parameters.len());
+        if parsed.len() > MAX_CHALLENGES || parameters > MAX_PARAMETERS {
+            return None;
+        }
+    }
+    Some(parsed)
+}
+
+/// What is left of a line. A reader that fails leaves it as it was.
+#[derive(Clone, Copy)]
+struct Cursor<'a>(&'a [u8]);
+
+impl<'a> Cursor<'a> {
+    /// Goes to the next element of the list, over empty ones; whether there is one.
+    fn next_element(&mut self) -> bool {
+        self.take_while(|byte| matches!(byte, b' ' | b'\t' | b','));
+        !self.0.is_empty()
+    }
+
+    /// After an element there is a comma or the end.
+    fn end_of_element(&mut self) -> Option<()> {
+        self.skip_blanks();
+        matches!(self.0.first(), None | Some(b',')).then_some(())
+    }
+
+    /// A scheme with its first parameter, its token68, or nothing.
+    fn challenge(&mut self) -> Option<Parsed> {
+        let scheme = self.token()?;
+        let spaces = self.take_while(|byte| byte == b' ');
+        let mut parameters = Vec::new();
+        if !spaces.is_empty() && !matches!(self.0.first(), None | Some(b',')) {
+            match self.parameter() {
+                Some(parameter) => parameters.push(parameter),
+                None => self.token68()?,
+            }
+        }
+        Some(Parsed { scheme, parameters })
+    }
+
+    /// A name, `=` with blanks around it, and a token or a quoted string.
+    fn parameter(&mut self) -> Option<(String, String)> {
+        let mut ahead = *self;
+        let name = ahead.token()?.to_ascii_lowercase();
+        ahead.skip_blanks();
+        ahead.byte(b'=')?;
+        ahead.skip_blanks();
+        let value = match ahead.byte(b'"') {
+            Some(()) => ahead.rest_of_quoted_string()?,
+            None => ahead.token()?,
+        };
+        *self = ahead;
+        Some((name, value))
+    }
+
+    fn rest_of_quoted_string(&mut self) -> Option<String> {
+        let mut text = Vec::new();
+        loop {
+            let (byte, rest) = self.0.split_first()?;
+            self.0 = rest;
+            match byte {
+                b'"' => return String::from_utf8(text).ok(),
+                b'\\' => {
+                    let (escaped, rest) = self.0.split_first()?;
+                    self.0 = rest;
+                    text.push(*escaped);
+                }
+                byte => text.push(*byte),
+            }
+        }
+    }
+
+    fn token68(&mut self) -> Option<()> {
+        let is_body = |byte: u8| {
+            byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~' | b'+' | b'/')
+        };
+        let body = self.take_while(is_body);
+        self.take_while(|byte| byte == b'=');
+        (!body.is_empty()).then_some(())
+    }
+
+    /// A token (RFC 9110 section 5.6.2).
+    fn token(&mut self) -> Option<String> {
+        let token = self
+            .take_while(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte));
+        let text = std::str::from_utf8(token).ok()?;
+        (!text.is_empty()).then(|| text.to_owned())
+    }
+
+    fn skip_blanks(&mut self) {
+        self.take_while(|byte| matches!(byte, b' ' | b'\t'));
+    }
+
+    fn byte(&mut self, expected: u8) -> Option<()> {
+        self.0 = self.0.strip_prefix(&[expected])?;
+        Some(())
+    }
+
+    fn take_while(&mut self, matches: impl Fn(u8) -> bool) -> &'a [u8] {
+        let count = self.0.iter().take_while(|byte| matches(**byte)).count();
+        let (taken, rest) = self.0.split_at(count);
+        self.0 = rest;
+        taken
+    }
+}
+
+#[cfg(test)]
+mod tests;

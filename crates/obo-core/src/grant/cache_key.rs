@@ -1,0 +1,102 @@
+use std::fmt;
+
+use zeroize::Zeroizing;
+
+use crate::challenge::claims_request::ClaimsRequest;
+use crate::grant::digested::Text;
+use crate::grant::request::ExchangeRequest;
+use crate::grant::target::Target;
+use crate::jose::crypto::keyed_digest;
+use crate::token::issuer::Issuer;
+
+/// Makes the keys of one cache: of what one client gets at one authorization server.
+pub struct CacheKeys {
+    /// Random, and different for each server and client.
+    secret: Zeroizing<[u8; 32]>,
+    server: Issuer,
+}
+
+/// What identifies one exchanged token: a keyed digest over everything that shaped it (TX-41).
+///
+/// The subject enters by its whole token, as its SHA-256, never by a name: two users, or one user before and after a step-up, never
+/// share an entry.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct CacheKey([u8; 32]);
+
+const EXCHANGE: u8 = 1;
+const CLIENT: u8 = 2;
+
+impl CacheKeys {
+    /// Keys under 32 random bytes, for what `client_id` gets at `server`.
+    pub fn new(random: [u8; 32], server: &Issuer, client_id: &str) -> Self {
+        let random = Zeroizing::new(random);
+        let fields = [server.as_str().as_bytes(), client_id.as_bytes()];
+        Self {
+            secret: Zeroizing::new(keyed_digest(&random, fields.into_iter())),
+            server: server.clone(),
+        }
+    }
+
+    /// The keys of tokens that are bound to the certificate of this SHA-256 thumbprint (RFC 8705 section 3.1): a client
+    /// with another certificate can use none of them (MT-08).
+    #[must_use]
+    pub fn bound_to_certificate(&self, thumbprint: &[u8; 32]) -> Self {
+        let fields = [b"x5t#S256".as_slice(), thumbprint];
+        Self {
+            secret: Zeroizing::new(keyed_digest(&self.secret, fields.into_iter())),
+            server: self.server.clone(),
+        }
+    }
+
+    /// The key of an exchange in the dialect of that [`identity`](crate::dialect::Dialect::identity).
+    pub fn exchange(&self, dialect: &str, request: &ExchangeRequest) -> CacheKey {
+        let actor = request.actor();
+        let requested = request.requested_type().map(|t| t.as_str());
+        let claims = request.claims().map(ClaimsRequest::as_json);
+        let given = [
+            actor.is_some(),
+            requested.is_some(),
+            claims.is_some(),
+            // What the subject token is called depends on who issued it.
+            request.subject().issuer() == &self.server,
+        ];
+        let mut text = Text::new(&self.secret, EXCHANGE);
+        text.fixed(request.subject().subject_token().digest());
+        text.fixed(request.target().digest());
+        text.fixed(&given.map(u8::from));
+        text.part(dialect);
+        if let Some(actor) = actor {
+            text.part(actor.identity());
+            text.part(actor.token_type().as_str());
+        }
+        [requested, claims]
+            .into_iter()
+            .flatten()
+            .for_each(|value| text.part(value));
+        CacheKey(text.digest())
+    }
+
+    /// The key of a token that the client gets for itself, for `target` or for nobody in particular; never one of an
+    /// exchange.
+    pub fn client(&self, dialect: &str, target: Option<&Target>) -> CacheKey {
+        let mut text = Text::new(&self.secret, CLIENT);
+        text.fixed(&[u8::from(target.is_some())]);
+        if let Some(target) = target {
+            text.fixed(target.digest());
+        }
+        text.part(dialect);
+        CacheKey(text.digest())
+    }
+}
+
+impl fmt::Debug for CacheKeys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("CacheKeys([redacted])")
+    }
+}
+
+impl fmt::Debug for CacheKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("CacheKey(..)")
+    }
+}

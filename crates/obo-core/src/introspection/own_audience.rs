@@ -1,0 +1,71 @@
+use std::fmt;
+
+use serde::de::{Deserializer as _, IgnoredAny, MapAccess, Visitor};
+use serde_json::value::RawValue;
+
+use crate::error::TokenError;
+use crate::token::bearer::BearerToken;
+use crate::validate::policy::Policy;
+use crate::validate::values;
+use crate::wire::base64url;
+use crate::wire::json::Name;
+use crate::wire::seen::all_seen;
+
+impl Policy {
+    /// Refuses a token that is a JWT and names in its own `aud` only others, whatever is said of it.
+    ///
+    /// Some servers call each of their tokens active, whoever introspects it, and leave `aud` out of the response. What
+    /// cannot be read as a JWT passes. A profile that takes the client for the audience does so where there is no `aud`.
+    ///
+    /// # Errors
+    ///
+    /// [`TokenError::Audience`], or [`TokenError::InvalidClaim`] if `aud` is neither text nor an array.
+    pub fn check_own_audience(&self, token: BearerToken<'_>) -> Result<(), TokenError> {
+        // A JWE may have it in the header (RFC 7519 section 5.3).
+        for segment in token.expose().split('.').take(2) {
+            for aud in audiences(segment).unwrap_or_default() {
+                if !aud.starts_with(['"', '[']) {
+                    return Err(TokenError::InvalidClaim("aud"));
+                }
+                let names = values::texts(&aud);
+                if !names.iter().any(|name| self.is_audience(name)) {
+                    return Err(self.elsewhere(all_seen(names.iter().map(|name| &**name))));
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The values of each `aud` in a segment, except null; `None` where the segment is no JSON object.
+fn audiences(segment: &str) -> Option<Vec<String>> {
+    let json = base64url::decode(segment)?;
+    let mut json = serde_json::Deserializer::from_slice(&json);
+    let found = json.deserialize_map(Audiences).ok()?;
+    json.end().ok().map(|()| found)
+}
+
+struct Audiences;
+
+impl<'de> Visitor<'de> for Audiences {
+    type Value = Vec<String>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Vec<String>, A::Error> {
+        let mut found = Vec::new();
+        while let Some(name) = map.next_key_seed(Name)? {
+            if name != "aud" {
+                map.next_value::<IgnoredAny>()?;
+                continue;
+            }
+            let value = map.next_value::<&RawValue>()?.get();
+            if value != "null" {
+                found.push(value.to_owned());
+            }
+        }
+        Ok(found)
+    }
+}

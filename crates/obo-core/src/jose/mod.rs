@@ -1,0 +1,5 @@
+//! Keys and signatures (RFC 7515, RFC 7517, RFC 7518). `crypto` alone names the cryptography crates.
+
+pub(crate) mod crypto;
+pub(crate) mod jwk;
+pub(crate) mod signing;

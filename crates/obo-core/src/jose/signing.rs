@@ -1,0 +1,312 @@
+//! Writing a compact JWS (RFC 7515 section 7.1): a client assertion, signed here or by somebody who has the key.
+
+use std::fmt;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
+use crate::error::ConfigError;
+use crate::jose::crypto::{Algorithm, MacAlgorithm, PrivateJwk, PrivateKey, digest};
+use crate::secret::Secret;
+use crate::wire::json;
+
+/// A private key that signs client assertions (RFC 7523 section 2.2).
+#[derive(Clone)]
+pub struct SigningKey {
+    key: PrivateKey,
+    kid: Option<String>,
+}
+
+impl SigningKey {
+    /// Reads a private key in PEM form for one algorithm: PKCS#8, PKCS#1 for RSA, or SEC 1 for elliptic curves.
+    ///
+    /// # Errors
+    ///
+    /// When the text is no private key that can sign with `algorithm`; nothing of it is quoted.
+    pub fn from_pem(algorithm: Algorithm, pem: &Secret) -> Result<Self, ConfigError> {
+        let key = PrivateKey::from_pem(algorithm, pem.expose().as_bytes()).ok_or_else(|| {
+            let (name, found) = (algorithm.name(), found_in_pem(pem.expose()));
+            let problem = format!(
+                "not a PEM private key for {name}: {found}; expected PKCS#8 (`BEGIN PRIVATE KEY`)"
+            );
+            ConfigError::new("private_key", problem)
+        })?;
+        Ok(Self { key, kid: None })
+    }
+
+    /// Reads a private JWK (RFC 7517) for one algorithm; its `kid`, if it has one, names the key.
+    ///
+    /// # Errors
+    ///
+    /// When the text is no private JWK that can sign with `algorithm`, its public half is another key's, or its `alg` or
+    /// `use` is for something else; nothing of it is quoted.
+    pub fn from_jwk(algorithm: Algorithm, jwk: &Secret) -> Result<Self, ConfigError> {
+        let wrong = |problem: &str| {
+            let problem = format!("{problem} for {}", algorithm.name());
+            ConfigError::new("private_key", problem)
+        };
+        let text = jwk.expose().as_bytes();
+        let jwk: PrivateJwk<'_> = json::object(text)
+            .ok_or_else(|| wrong(&format!("not a private JWK{}", json::mark(text))))?;
+        let names_it = |alg: &str| Algorithm::from_name(alg) == Some(algorithm);
+        if !jwk.alg.as_deref().is_none_or(names_it) {
+            return Err(wrong(
+                "the JWK's `alg` is another one and it cannot be used",
+            ));
+        }
+        if jwk.public_key_use.is_some_and(|of| of != "sig") {
+            return Err(wrong("the JWK's `use` is not `sig` and it cannot be used"));
+        }
+        let key = PrivateKey::from_jwk(algorithm, &jwk)
+            .ok_or_else(|| wrong("not a private JWK whose members are all there and fit"))?;
+        Ok(Self { key, kid: jwk.kid })
+    }
+
+    /// Names the key in the header of what it signs, as the authorization server knows it.
+    #[must_use]
+    pub fn with_kid(mut self, kid: impl Into<String>) -> Self {
+        self.kid = Some(kid.into());
+        self
+    }
+
+    /// The name of the key.
+    pub fn kid(&self) -> Option<&str> {
+        self.kid.as_deref()
+    }
+
+    /// The algorithm that it signs with.
+    pub fn algorithm(&self) -> Algorithm {
+        self.key.algorithm()
+    }
+
+    /// The signature of `message`, as a JWS has it; `None` only when the cryptography library fails.
+    pub fn sign(&self, message: &[u8]) -> Option<Vec<u8>> {
+        self.key.sign(message)
+    }
+}
+
+impl fmt::Debug for SigningKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SigningKey({:?}, [redacted])", self.key.algorithm())
+    }
+}
+
+/// The header of a JWS to be signed.
+#[derive(Clone, Debug)]
+pub struct JwsHeader {
+    alg: &'static str,
+    typ: &'static str,
+    kid: Option<String>,
+    /// SHA-256 of the certificate in DER.
+    certificate: Option<[u8; 32]>,
+}
+
+impl JwsHeader {
+    /// A header with `alg` and `typ` alone.
+    pub fn new(alg: &'static str, typ: &'static str) -> Self {
+        Self {
+            alg,
+            typ,
+            kid: None,
+            certificate: None,
+        }
+    }
+
+    /// With another `typ`.
+    #[must_use]
+    pub fn with_typ(self, typ: &'static str) -> Self {
+        Self { typ, ..self }
+    }
+
+    /// With the name of the key.
+    #[must_use]
+    pub fn with_kid(self, kid: Option<&str>) -> Self {
+        let kid = kid.map(str::to_owned);
+        Self { kid, ..self }
+    }
+
+    /// With `x5t#S256`, the thumbprint of the key's certificate (RFC 7515 section 4.1.8): the first in a PEM text.
+    ///
+    /// # Errors
+    ///
+    /// When the text holds no certificate, or not one of `key`, where the key is here.
+    pub fn with_certificate(
+        self,
+        pem: &str,
+        key: Option<&SigningKey>,
+    ) -> Result<Self, ConfigError> {
+        let wrong = |problem: String| ConfigError::new("certificate", problem);
+        let blocks = pem::parse_many(pem).unwrap_or_default();
+        let certificate = blocks.iter().find(|block| block.tag() == "CERTIFICATE");
+        let der = certificate.map(pem::Pem::contents).ok_or_else(|| {
+            let found = found_in_pem(pem);
+            wrong(format!(
+                "not a PEM certificate (`BEGIN CERTIFICATE`): {found}"
+            ))
+        })?;
+        // Not X.509 read properly, but the mistake that is made: the certificate of another key.
+        let holds = |key: &[u8]| der.windows(key.len()).any(|window| window == key);
+        if key.is_some_and(|key| !holds(key.key.public_bytes())) {
+            let problem = "the first certificate is not one of the private key";
+            return Err(wrong(problem.to_owned()));
+        }
+        Ok(Self {
+            certificate: Some(digest(der)),
+            ..self
+        })
+    }
+
+    /// The bytes to be signed: header and claims (RFC 7515 section 5.1).
+    pub fn signing_input(&self, claims: &serde_json::Value) -> String {
+        let mut header = serde_json::Map::new();
+        header.insert("alg".into(), self.alg.into());
+        header.insert("typ".into(), self.typ.into());
+        if let Some(kid) = &self.kid {
+            header.insert("kid".into(), kid.as_str().into());
+        }
+        if let Some(certificate) = &self.certificate {
+            let thumbprint = URL_SAFE_NO_PAD.encode(certificate);
+            header.insert("x5t#S256".into(), thumbprint.into());
+        }
+        let mut input = URL_SAFE_NO_PAD.encode(serde_json::Value::Object(header).to_string());
+        input.push('.');
+        URL_SAFE_NO_PAD.encode_string(claims.to_string(), &mut input);
+        input
+    }
+}
+
+/// What a text that cannot be used as PEM has in it, by its labels (RFC 7468 section 2) and without its content.
+fn found_in_pem(text: &str) -> String {
+    let begins = text.lines().filter_map(|line| {
+        let label = line.trim().strip_prefix("-----BEGIN ")?;
+        label.strip_suffix("-----")
+    });
+    let is_label = |label: &&str| {
+        label.len() <= 40
+            && label
+                .bytes()
+                .all(|b| b.is_ascii_uppercase() || b"# 0123456789".contains(&b))
+    };
+    let labels: Vec<&str> = begins.filter(is_label).take(8).collect();
+    let has = |label: &str| labels.contains(&label);
+    if labels.is_empty() {
+        let found = match text.trim_start().as_bytes().first() {
+            Some(b'{') => "found JSON, which may be a JWK",
+            _ => "found no line `-----BEGIN …-----`",
+        };
+        return found.to_owned();
+    }
+    let found = format!("found `{}`", labels.join("`, `"));
+    if has("ENCRYPTED PRIVATE KEY") {
+        return format!("{found}, which is encrypted; decrypt it with `openssl pkcs8`");
+    }
+    if has("OPENSSH PRIVATE KEY") {
+        return format!("{found}; convert it with `ssh-keygen -p -m PKCS8`");
+    }
+    let is_key =
+        |label: &&str| matches!(*label, "PRIVATE KEY" | "RSA PRIVATE KEY" | "EC PRIVATE KEY");
+    if pem::parse_many(text).map_or(0, |blocks| blocks.len()) < labels.len() {
+        format!("{found}, which is cut or broken")
+    } else if labels.iter().any(is_key) {
+        format!("{found}, whose first key is of another kind or curve")
+    } else {
+        found
+    }
+}
+
+/// The compact JWS: what was signed, and its signature.
+pub fn compact_jws(signing_input: &str, signature: &[u8]) -> Secret {
+    let mut jws = String::with_capacity(signing_input.len() + 1 + signature.len().div_ceil(3) * 4);
+    jws.push_str(signing_input);
+    jws.push('.');
+    URL_SAFE_NO_PAD.encode_string(signature, &mut jws);
+    Secret::new(jws)
+}
+
+/// The signature of a JWS by a secret that both sides know; `None` when the secret is too short for the algorithm.
+pub fn mac_signature(algorithm: MacAlgorithm, secret: &Secret, message: &[u8]) -> Option<Vec<u8>> {
+    algorithm.mac(secret.expose().as_bytes(), message)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pem_error_says_what_was_found() {
+        let block =
+            |label: &str| format!("-----BEGIN {label}-----\nc2VjcmV0\n-----END {label}-----\n");
+        let two = block("EC PARAMETERS") + &block("EC PRIVATE KEY");
+        let cut = &block("PRIVATE KEY")[..40];
+        for (text, found) in [
+            (&*block("CERTIFICATE"), "found `CERTIFICATE`;"),
+            (&block("PUBLIC KEY"), "found `PUBLIC KEY`;"),
+            (
+                &two,
+                "found `EC PARAMETERS`, `EC PRIVATE KEY`, whose first key is of another kind",
+            ),
+            (&block("ENCRYPTED PRIVATE KEY"), "is encrypted"),
+            (&block("OPENSSH PRIVATE KEY"), "`ssh-keygen -p -m PKCS8`"),
+            (cut, "found `PRIVATE KEY`, which is cut or broken"),
+            ("{\"kty\":\"EC\"}", "found JSON"),
+            ("c2VjcmV0", "found no line `-----BEGIN"),
+            ("", "found no line `-----BEGIN"),
+            ("-----BEGIN c2VjcmV0-----", "found no line `-----BEGIN"),
+        ] {
+            let error = SigningKey::from_pem(Algorithm::Es256, &Secret::new(text)).unwrap_err();
+            let error = error.to_string();
+            assert!(error.contains(found), "{error}");
+            assert!(!error.contains("c2VjcmV0"), "{error}");
+        }
+        let header = JwsHeader::new("ES256", "JWT");
+        let error = header
+            .with_certificate(&block("PRIVATE KEY"), None)
+            .unwrap_err();
+        assert!(error.to_string().contains("found `PRIVATE KEY`"), "{error}");
+    }
+
+    #[test]
+    fn ca_11_the_example_of_rfc_7515_has_the_mac_that_is_printed() {
+        let key = "AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T-1qS0gZH75aKtMN3Yj0iPS4hcgUuTwjAzZr1Z9CAow";
+        let key = URL_SAFE_NO_PAD.decode(key).unwrap();
+        let input = "eyJ0eXAiOiJKV1QiLA0KICJhbGciOiJIUzI1NiJ9.eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlfQ";
+        let mac = MacAlgorithm::Hs256.mac(&key, input.as_bytes()).unwrap();
+        let jws = compact_jws(input, &mac);
+        let (signed, signature) = jws.expose().rsplit_once('.').unwrap();
+        assert_eq!(signed, input);
+        assert_eq!(signature, "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk");
+    }
+
+    #[test]
+    fn ca_11_a_secret_shorter_than_the_hash_makes_no_mac() {
+        for algorithm in MacAlgorithm::ALL {
+            let long = Secret::new("x".repeat(algorithm.min_secret_len()));
+            let short = Secret::new("x".repeat(algorithm.min_secret_len() - 1));
+            let mac = mac_signature(algorithm, &long, b"m").unwrap();
+            assert_eq!(mac.len(), algorithm.min_secret_len());
+            assert_eq!(mac_signature(algorithm, &short, b"m"), None);
+        }
+    }
+
+    #[test]
+    fn ca_07_a_header_byte_by_byte() {
+        let header = JwsHeader::new("ES256", "client-authentication+jwt");
+        let claims = serde_json::json!({});
+        let text = |header: JwsHeader| {
+            let input = header.signing_input(&claims);
+            let header = input.strip_suffix(".e30").unwrap();
+            String::from_utf8(URL_SAFE_NO_PAD.decode(header).unwrap()).unwrap()
+        };
+        assert_eq!(
+            text(header.clone()),
+            r#"{"alg":"ES256","typ":"client-authentication+jwt"}"#
+        );
+        // `openssl dgst -sha256` of the three bytes 01 02 03.
+        let pem = "-----BEGIN CERTIFICATE-----\nAQID\n-----END CERTIFICATE-----\n";
+        let full = header.with_typ("JWT").with_kid(Some("k1"));
+        assert_eq!(
+            text(full.with_certificate(pem, None).unwrap()),
+            r#"{"alg":"ES256","kid":"k1","typ":"JWT","x5t#S256":"A5BYxvLAy0ksUzsKTRTvd8wPeKvMztUofYShogEc-4E"}"#
+        );
+    }
+}

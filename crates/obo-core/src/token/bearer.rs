@@ -1,0 +1,192 @@
+//! The tokens and secrets of this crate: redacted in `Debug`, without `Display` or `Serialize`, wiped when dropped.
+
+use std::fmt;
+use std::sync::{Arc, OnceLock};
+
+use zeroize::Zeroizing;
+
+use crate::error::TokenError;
+use crate::jose::crypto::digest;
+use crate::secret::Secret;
+use crate::token::token_type::TokenType;
+
+/// The longest token that is read at all, in bytes (JW-35).
+pub(crate) const MAX_TOKEN: usize = 16 * 1024;
+
+/// What follows the scheme `Bearer` in an `Authorization` header, not yet known to be a token.
+#[derive(Clone, Copy)]
+pub struct BearerCredentials<'a>(&'a [u8]);
+
+impl<'a> BearerCredentials<'a> {
+    /// Takes the value of one `Authorization` header line; `None` when its scheme is not `Bearer` (BT-10).
+    pub fn of_authorization(value: &'a [u8]) -> Option<Self> {
+        let scheme_end = value.iter().position(|b| *b == b' ');
+        let (scheme, rest) = value.split_at(scheme_end.unwrap_or(value.len()));
+        if !scheme.eq_ignore_ascii_case(b"bearer") {
+            return None;
+        }
+        let spaces = rest.iter().take_while(|b| **b == b' ').count();
+        Some(Self(rest.get(spaces..).unwrap_or_default()))
+    }
+
+    /// Takes a token that did not come in a header.
+    pub fn of_token(token: &'a str) -> Self {
+        Self(token.as_bytes())
+    }
+
+    /// The token, by the grammar of RFC 6750 section 2.1: token68 with nothing behind it.
+    ///
+    /// # Errors
+    ///
+    /// As [`BearerToken::parse`].
+    pub fn token(self) -> Result<BearerToken<'a>, TokenError> {
+        BearerToken::from_token68(self.0)
+    }
+
+    /// The bytes, to compare them with those of a token that is known already.
+    pub fn as_bytes(self) -> &'a [u8] {
+        self.0
+    }
+}
+
+impl fmt::Debug for BearerCredentials<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("BearerCredentials([redacted])")
+    }
+}
+
+/// A bearer token as a request carries it: well-formed by RFC 6750 section 2.1, and nothing more is known of it.
+#[derive(Clone, Copy)]
+pub struct BearerToken<'a>(&'a str);
+
+impl<'a> BearerToken<'a> {
+    /// Takes a token that did not come in a header, under the same grammar.
+    ///
+    /// # Errors
+    ///
+    /// [`TokenError::Credentials`] when it is not token68; [`TokenError::TooLong`] beyond 16 KiB.
+    pub fn parse(token: &'a str) -> Result<Self, TokenError> {
+        Self::from_token68(token.as_bytes())
+    }
+
+    fn from_token68(token: &'a [u8]) -> Result<Self, TokenError> {
+        if token.len() > MAX_TOKEN {
+            return Err(TokenError::TooLong { limit: MAX_TOKEN });
+        }
+        if !is_token68(token) {
+            return Err(TokenError::Credentials(
+                "the token must be one run of letters, digits, `-._~+/` and trailing `=`",
+            ));
+        }
+        let token = std::str::from_utf8(token).map_err(|_| TokenError::Credentials("not ASCII"))?;
+        Ok(Self(token))
+    }
+
+    /// The token's text, for the parser and for the subject token made of it.
+    pub fn expose(self) -> &'a str {
+        self.0
+    }
+}
+
+impl fmt::Debug for BearerToken<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("BearerToken([redacted])")
+    }
+}
+
+/// Whether `token` is the token68 of RFC 9110 section 11.2, the b64token of RFC 6750.
+pub(crate) fn is_token68(token: &[u8]) -> bool {
+    let padding = token.iter().rev().take_while(|b| **b == b'=').count();
+    let body = token.get(..token.len() - padding).unwrap_or_default();
+    let within = |b: u8, from: u8, to: u8| b.wrapping_sub(from) <= to - from;
+    // All bytes are looked at, without a way out at the first odd one: that is what the compiler makes wide.
+    let all = body.iter().fold(true, |all, &b| {
+        let letter = within(b | 0x20, b'a', b'z');
+        // `-`, `.`, `/` and the digits follow each other.
+        all & (letter | within(b, b'-', b'9') | (b == b'_') | (b == b'~') | (b == b'+'))
+    });
+    !body.is_empty() && all
+}
+
+/// The user's token as this service validated it: what an exchange offers as `subject_token`.
+///
+/// Only a [`Caller`](crate::Caller) gives one (TX-38), so it was addressed to this service.
+///
+/// ```compile_fail,E0624
+/// let smuggled = obo_core::SubjectToken::new("eyJ...");
+/// ```
+#[derive(Clone)]
+pub struct SubjectToken(Arc<Subject>);
+
+struct Subject {
+    text: Zeroizing<Box<str>>,
+    /// Made at first need, for all who share the token.
+    digest: OnceLock<[u8; 32]>,
+}
+
+impl SubjectToken {
+    pub(crate) fn new(token: &str) -> Self {
+        Self(Arc::new(Subject {
+            text: Zeroizing::new(token.into()),
+            digest: OnceLock::new(),
+        }))
+    }
+
+    /// The token's text, for a dialect that writes the exchange request.
+    pub fn expose(&self) -> &str {
+        &self.0.text
+    }
+
+    /// SHA-256 of the text: what stands for the token in the keys of a cache.
+    pub(crate) fn digest(&self) -> &[u8; 32] {
+        self.0.digest.get_or_init(|| digest(self.0.text.as_bytes()))
+    }
+}
+
+impl fmt::Debug for SubjectToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SubjectToken([redacted])")
+    }
+}
+
+/// The token of the acting service itself: what an exchange offers as `actor_token` (RFC 8693 section 2.1).
+///
+/// It carries its type, since RFC 8693 forbids one without the other (TX-03), and a stable identity, so that a
+/// renewed token of the same actor does not empty the cache.
+#[derive(Clone)]
+pub struct ActorToken {
+    token: Secret,
+    token_type: TokenType,
+    identity: Arc<str>,
+}
+
+impl ActorToken {
+    /// The actor's token of the given type; `identity` names the actor and the generation of its credential.
+    pub fn new(token: Secret, token_type: TokenType, identity: impl Into<Arc<str>>) -> Self {
+        Self {
+            token,
+            token_type,
+            identity: identity.into(),
+        }
+    }
+
+    /// The token's text, for a dialect that writes the exchange request.
+    pub fn expose(&self) -> &str {
+        self.token.expose()
+    }
+
+    /// The token's type.
+    pub fn token_type(&self) -> &TokenType {
+        &self.token_type
+    }
+
+    pub(crate) fn identity(&self) -> &str {
+        &self.identity
+    }
+}
+
+impl fmt::Debug for ActorToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ActorToken([redacted], {:?})", self.identity)
+    }
+}

@@ -1,0 +1,137 @@
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde::Deserialize;
+
+use crate::secret::Secret;
+use crate::time::UnixTime;
+use crate::token::bearer::MAX_TOKEN;
+use crate::wire::json;
+
+/// A client assertion that somebody else signed, such as the token of a Kubernetes service account or a JWT-SVID.
+///
+/// It is well-formed, and nothing more is known of it: whether it is genuine is for the authorization server to judge.
+#[derive(Clone, Debug)]
+pub struct ForeignAssertion {
+    text: Secret,
+    audiences: Vec<String>,
+    expires_at: Option<UnixTime>,
+}
+
+#[derive(Deserialize)]
+struct Claims {
+    aud: Option<OneOrMany>,
+    exp: Option<f64>,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum OneOrMany {
+    One(String),
+    Many(Vec<String>),
+}
+
+impl ForeignAssertion {
+    /// Reads a compact JWS of at most 16 KiB whose claims are a JSON object.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with it, without any of it.
+    pub fn parse(text: Secret) -> Result<Self, &'static str> {
+        if text.expose().len() > MAX_TOKEN {
+            return Err("is longer than 16 KiB");
+        }
+        let mut segments = text.expose().split('.');
+        let (Some(header), Some(claims), Some(signature), None) = (
+            segments.next(),
+            segments.next(),
+            segments.next(),
+            segments.next(),
+        ) else {
+            return Err("is not a JWT: three segments with a full stop between them");
+        };
+        let decoded = |segment: &str| {
+            let octets = URL_SAFE_NO_PAD.decode(segment).ok();
+            octets.filter(|octets| !octets.is_empty())
+        };
+        let (Some(_), Some(claims), Some(_)) =
+            (decoded(header), decoded(claims), decoded(signature))
+        else {
+            return Err("is not a JWT: a segment is not base64url or empty");
+        };
+        let claims: Claims =
+            json::object(&claims).ok_or("is not a JWT: its claims are no JSON object, or odd")?;
+        Ok(Self {
+            text,
+            audiences: match claims.aud {
+                Some(OneOrMany::One(audience)) => vec![audience],
+                Some(OneOrMany::Many(audiences)) => audiences,
+                None => Vec::new(),
+            },
+            // Saturating, and a negative time is the epoch.
+            expires_at: claims.exp.map(|exp| UnixTime::from_secs(exp as u64)),
+        })
+    }
+
+    /// Its text, for the one place that must send it.
+    pub fn expose(&self) -> &str {
+        self.text.expose()
+    }
+
+    /// Whom it is addressed to.
+    pub fn audiences(&self) -> &[String] {
+        &self.audiences
+    }
+
+    /// Until when it can be used, where it says so.
+    pub fn expires_at(&self) -> Option<UnixTime> {
+        self.expires_at
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn jwt(claims: &str) -> String {
+        format!("e30.{}.c2ln", URL_SAFE_NO_PAD.encode(claims))
+    }
+
+    fn parse(text: &str) -> Result<ForeignAssertion, &'static str> {
+        ForeignAssertion::parse(Secret::new(text))
+    }
+
+    #[test]
+    fn sp_01_what_it_says_of_itself_is_read() {
+        let one = parse(&jwt(r#"{"aud":"https://idp","exp":1700000000}"#)).unwrap();
+        assert_eq!(one.audiences(), ["https://idp"]);
+        assert_eq!(one.expires_at(), Some(UnixTime::from_secs(1_700_000_000)));
+        let many = parse(&jwt(r#"{"aud":["a","b"],"sub":"s","exp":-7.5}"#)).unwrap();
+        assert_eq!(many.audiences(), ["a", "b"]);
+        assert_eq!(many.expires_at(), Some(UnixTime::from_secs(0)));
+        let none = parse(&jwt("{}")).unwrap();
+        assert!(none.audiences().is_empty() && none.expires_at().is_none());
+    }
+
+    #[test]
+    fn ca_15_what_is_no_jwt_is_not_sent() {
+        let long = format!("{}{}", jwt("{}"), "x".repeat(MAX_TOKEN));
+        let good = jwt("{}");
+        for bad in [
+            "",
+            "..",
+            "s3cret",
+            "e30.e30",
+            "e30..c2ln",
+            "e30.e30.c2ln.c2ln",
+            "e30.e30.c2ln\n",
+            "e30.e30.c2ln&client_id=admin",
+            "e30.W10.c2ln",
+            &long,
+            &format!(" {good}"),
+            &jwt(r#"{"exp":"soon"}"#),
+        ] {
+            assert!(parse(bad).is_err(), "{bad}");
+        }
+        assert!(parse(&good).is_ok());
+    }
+}

@@ -1,0 +1,306 @@
+use std::fmt;
+use std::net::Ipv6Addr;
+use std::sync::Arc;
+
+use url::{Host, Url};
+
+use crate::error::ConfigError;
+
+/// The issuer identifier of an authorization server (RFC 8414 section 2), compared code point by code point.
+///
+/// ```
+/// use obo_core::Issuer;
+///
+/// let issuer = Issuer::new("https://idp.example.com/realms/corp")?;
+/// assert_ne!(issuer, Issuer::new("https://idp.example.com/realms/corp/")?);
+/// # Ok::<(), obo_core::ConfigError>(())
+/// ```
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Issuer(Arc<str>);
+
+impl Issuer {
+    /// Takes an issuer identifier as it is.
+    ///
+    /// # Errors
+    ///
+    /// When it is not an absolute `https` URL (`http` for loopback only) without query, fragment and credentials.
+    pub fn new(issuer: impl Into<Arc<str>>) -> Result<Self, ConfigError> {
+        let issuer = issuer.into();
+        let url = https_or_loopback("issuer", &issuer)?;
+        Self::of(issuer, &url)
+    }
+
+    /// Takes an issuer identifier that may be plain `http` on any host, such as a server beside this one in a compose file
+    /// or a cluster.
+    ///
+    /// Anyone on the way can read client secrets and tokens, and replace the keys that tokens are verified with. It holds
+    /// for the issuer's discovery document and for those of its endpoints that are on the issuer's own host.
+    ///
+    /// ```
+    /// use obo_core::Issuer;
+    ///
+    /// let address = "http://idp:8080/realms/corp";
+    /// assert!(Issuer::new(address).is_err());
+    /// let issuer = Issuer::danger_http(address)?;
+    /// # Ok::<(), obo_core::ConfigError>(())
+    /// ```
+    ///
+    /// A configuration file has `{ danger_http = "http://idp:8080/realms/corp" }` instead of the text.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`new`](Self::new), except that any host may have `http`.
+    pub fn danger_http(issuer: impl Into<Arc<str>>) -> Result<Self, ConfigError> {
+        let issuer = issuer.into();
+        let url = absolute("issuer", &issuer, |_| true)?;
+        Self::of(issuer, &url)
+    }
+
+    fn of(issuer: Arc<str>, url: &Url) -> Result<Self, ConfigError> {
+        if url.query().is_some() || url.fragment().is_some() {
+            return Err(ConfigError::new(
+                "issuer",
+                format!("{issuer:?} must have neither query nor fragment (RFC 8414 section 2)"),
+            ));
+        }
+        Ok(Self(issuer))
+    }
+
+    /// Whether it is one that only [`danger_http`](Self::danger_http) takes.
+    pub fn is_plain_http(&self) -> bool {
+        https_or_loopback("issuer", &self.0).is_err()
+    }
+
+    /// The identifier as it was given.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Reads the URL of one of the issuer's endpoints: `https`, or plain `http` to a loopback host or, for an issuer of
+    /// [`danger_http`](Self::danger_http), to the issuer's own host.
+    pub(crate) fn endpoint(&self, field: &'static str, url: &str) -> Result<Url, ConfigError> {
+        let own = Url::parse(&self.0)
+            .ok()
+            .filter(|own| own.scheme() == "http");
+        absolute(field, url, |host| {
+            is_loopback(host) || own.as_ref().and_then(Url::host).as_ref() == Some(host)
+        })
+    }
+
+    pub(crate) fn shared(&self) -> Arc<str> {
+        Arc::clone(&self.0)
+    }
+
+    /// Where the metadata document may be, in the order to try: OpenID Connect Discovery section 4 (appended),
+    /// RFC 8414 section 3 (inserted), and OpenID Connect's name inserted.
+    pub fn well_known_urls(&self) -> Vec<String> {
+        let trimmed = self.0.strip_suffix('/').unwrap_or(&self.0);
+        let authority_end = trimmed
+            .find("://")
+            .and_then(|scheme| {
+                trimmed[scheme + 3..]
+                    .find('/')
+                    .map(|path| scheme + 3 + path)
+            })
+            .unwrap_or(trimmed.len());
+        let (origin, path) = trimmed.split_at(authority_end);
+        let mut urls = vec![
+            format!("{trimmed}/.well-known/openid-configuration"),
+            format!("{origin}/.well-known/oauth-authorization-server{path}"),
+        ];
+        if !path.is_empty() {
+            urls.push(format!("{origin}/.well-known/openid-configuration{path}"));
+        }
+        urls
+    }
+}
+
+impl fmt::Display for Issuer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for Issuer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Issuer({:?})", self.0)
+    }
+}
+
+/// Reads an absolute URL that tokens or secrets may be sent to: `https`, or `http` to a loopback host (TE-01).
+///
+/// # Errors
+///
+/// Names `field` when it is not such a URL, or when it carries user information.
+pub fn https_or_loopback(field: &'static str, url: &str) -> Result<Url, ConfigError> {
+    absolute(field, url, is_loopback)
+}
+
+/// Reads an absolute URL of `https`, or of `http` to a host that may have it.
+pub(crate) fn absolute(
+    field: &'static str,
+    url: &str,
+    may_be_plain: impl Fn(&Host<&str>) -> bool,
+) -> Result<Url, ConfigError> {
+    if url.is_empty() {
+        return Err(ConfigError::new(field, "is empty; give an https URL"));
+    }
+    // A URL parser takes blanks away, and what was given is compared and joined as it is.
+    if url.chars().any(|c| c.is_whitespace() || c.is_control()) {
+        return Err(ConfigError::new(field, "has blanks or control characters"));
+    }
+    let parsed = Url::parse(url)
+        .map_err(|error| ConfigError::new(field, format!("not an absolute URL: {error}")))?;
+    if !parsed.username().is_empty() || parsed.password().is_some() {
+        return Err(ConfigError::new(field, "must not carry user information"));
+    }
+    match (parsed.scheme(), parsed.host()) {
+        ("https", Some(_)) => Ok(parsed),
+        ("http", Some(host)) if may_be_plain(&host) => Ok(parsed),
+        ("http", _) => Err(ConfigError::new(
+            field,
+            format!(
+                "{url:?} is plain http; use https (http is for loopback hosts only, unless `danger_http` allows it for an issuer)"
+            ),
+        )),
+        (scheme, _) => Err(ConfigError::new(
+            field,
+            format!("scheme {scheme:?} is not https"),
+        )),
+    }
+}
+
+fn is_loopback(host: &Host<&str>) -> bool {
+    match host {
+        Host::Domain(name) => *name == "localhost",
+        Host::Ipv4(address) => address.is_loopback(),
+        Host::Ipv6(address) => *address == Ipv6Addr::LOCALHOST,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn md_02_md_03_well_known_urls() {
+        let urls = |issuer: &str| Issuer::new(issuer).unwrap().well_known_urls();
+        for issuer in ["https://h", "https://h/"] {
+            assert_eq!(
+                urls(issuer),
+                [
+                    "https://h/.well-known/openid-configuration",
+                    "https://h/.well-known/oauth-authorization-server"
+                ]
+            );
+        }
+        for issuer in ["https://h/t1", "https://h/t1/"] {
+            assert_eq!(
+                urls(issuer),
+                [
+                    "https://h/t1/.well-known/openid-configuration",
+                    "https://h/.well-known/oauth-authorization-server/t1",
+                    "https://h/.well-known/openid-configuration/t1"
+                ]
+            );
+        }
+    }
+
+    #[test]
+    fn md_05_te_01_bad_issuers_are_refused_with_the_field_named() {
+        for bad in [
+            "",
+            "idp",
+            "http://idp.example",
+            "http://127.0.0.1.example",
+            "https://h/?q",
+            "https://h/#f",
+            "file:///etc/passwd",
+            "https://user:pw@h/",
+            "https://user@h/",
+            "https://:pw@h/",
+            "https://h ",
+            " https://h",
+            "https://h/\n",
+            "ht\ttps://h",
+        ] {
+            let error = Issuer::new(bad).unwrap_err();
+            assert_eq!(error.field(), "issuer", "{bad}");
+            assert!(!error.to_string().contains("pw@"), "{error}");
+        }
+        for good in [
+            "http://127.0.0.1:8080",
+            "http://[::1]/x",
+            "http://localhost:1",
+        ] {
+            Issuer::new(good).unwrap();
+        }
+    }
+
+    /// MD-05
+    #[test]
+    fn plain_http_beyond_loopback_needs_danger() {
+        for host in [
+            "idp:8080",
+            "10.0.0.7",
+            "[fd00::7]:80",
+            "idp.svc.cluster.local",
+        ] {
+            let address = format!("http://{host}/realms/corp");
+            Issuer::new(&*address).unwrap_err();
+            let issuer = Issuer::danger_http(&*address).unwrap();
+            assert_eq!(issuer.as_str(), address);
+        }
+        for bad in [
+            "",
+            "ftp://h",
+            "http://u:p@h",
+            "http://h/?q",
+            "http://h/#f",
+            "http://h x",
+        ] {
+            Issuer::danger_http(bad).unwrap_err();
+        }
+        let secure = Issuer::danger_http("https://h").unwrap();
+        assert_eq!(secure, Issuer::new("https://h").unwrap());
+    }
+
+    /// MD-07
+    #[test]
+    fn plain_http_is_for_the_issuers_own_host() {
+        let plain = Issuer::danger_http("http://idp:8080/t").unwrap();
+        let secure = Issuer::new("https://idp:8080/t").unwrap();
+        let on_loopback = Issuer::new("http://127.0.0.1:8080").unwrap();
+        for (url, is_plain_ok) in [
+            ("http://idp:8080/keys", true),
+            ("http://idp/keys", true),
+            ("https://elsewhere/keys", true),
+            ("http://elsewhere/keys", false),
+            ("http://idp.elsewhere/keys", false),
+            ("http://user@idp/keys", false),
+            ("/keys", false),
+        ] {
+            assert_eq!(
+                plain.endpoint("jwks_uri", url).is_ok(),
+                is_plain_ok,
+                "{url}"
+            );
+            for issuer in [&secure, &on_loopback] {
+                let is_ok = issuer.endpoint("jwks_uri", url).is_ok();
+                assert_eq!(is_ok, url.starts_with("https://"), "{url}");
+            }
+        }
+    }
+
+    #[test]
+    fn at_03_md_06_issuers_are_equal_only_code_point_by_code_point() {
+        let issuer = Issuer::new("https://h.example/t").unwrap();
+        for other in [
+            "https://h.example/t/",
+            "https://H.example/t",
+            "https://h.example:443/t",
+        ] {
+            assert_ne!(issuer, Issuer::new(other).unwrap());
+        }
+    }
+}

@@ -1,0 +1,225 @@
+#![deny(
+    clippy::wildcard_enum_match_arm,
+    clippy::match_wildcard_for_single_variants,
+    reason = "a case that is not named must not pass for a good token"
+)]
+
+use std::fmt;
+use std::sync::Arc;
+
+use serde::de::{DeserializeSeed, Deserializer, MapAccess, Visitor};
+
+use crate::token::issuer::Issuer;
+use crate::wire::json::{Name, Names, NonEmpty, Nullable, Skip, Trace};
+
+/// The most nested actors a token may have (TX-27).
+pub(crate) const MAX_ACTORS: usize = 16;
+
+/// Who an actor is: its subject within an issuer (RFC 8693 section 4.1).
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ActorId {
+    issuer: Arc<str>,
+    subject: String,
+}
+
+impl ActorId {
+    /// The actor `subject` of `issuer`.
+    pub fn new(issuer: impl Into<Arc<str>>, subject: impl Into<String>) -> Self {
+        Self {
+            issuer: issuer.into(),
+            subject: subject.into(),
+        }
+    }
+
+    /// The issuer within which the subject is unique.
+    pub fn issuer(&self) -> &str {
+        &self.issuer
+    }
+
+    /// The actor's subject.
+    pub fn subject(&self) -> &str {
+        &self.subject
+    }
+}
+
+/// The service that acts for the user now: the outermost `act` of the token (RFC 8693 section 4.1).
+///
+/// Without `act` there is none, unless the issuer's profile says that the
+/// [client is the actor](crate::Profile::client_is_actor).
+///
+/// This is the only actor that access rules may consider; whoever acted before is in [`PriorActors`], for audit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CurrentActor {
+    id: ActorId,
+    client_id: Option<String>,
+}
+
+impl CurrentActor {
+    /// The client of a token, where a profile takes it for the actor.
+    pub(crate) fn client(client_id: &str, issuer: &Issuer) -> Self {
+        Self {
+            id: ActorId::new(issuer.shared(), client_id),
+            client_id: Some(client_id.to_owned()),
+        }
+    }
+
+    /// Who the actor is. An `act` without `iss` is of the token's own issuer.
+    ///
+    /// The token's issuer wrote it, whatever issuer it names: it may vouch for its own actors, and for others only if you
+    /// trust it to.
+    pub fn id(&self) -> &ActorId {
+        &self.id
+    }
+
+    /// The actor's subject.
+    pub fn subject(&self) -> &str {
+        &self.id.subject
+    }
+
+    /// The `client_id` member of `act`, where the authorization server writes one, or the client that is the actor by
+    /// the issuer's profile.
+    pub fn client_id(&self) -> Option<&str> {
+        self.client_id.as_deref()
+    }
+}
+
+/// Whoever acted before the current actor, the latest first: history for audit records, never for access rules.
+///
+/// RFC 8693 section 4.1: prior actors "are not to be considered in access control decisions". So this type gives them
+/// as text alone.
+///
+/// A rule that takes a [`CurrentActor`] cannot be handed one of these (TX-25):
+///
+/// ```compile_fail,E0308
+/// fn may_call(_: &obo_core::CurrentActor) -> bool { true }
+///
+/// fn rule(caller: &obo_core::Caller) -> bool {
+///     may_call(caller.prior_actors())
+/// }
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PriorActors(Vec<ActorId>);
+
+impl PriorActors {
+    /// The subjects, the latest first, to be written into an audit record.
+    pub fn audit(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(|actor| actor.subject.as_str())
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+/// One `act` object as it stands in a token.
+pub(crate) struct Act {
+    iss: Option<String>,
+    /// Where there is none, there is a client.
+    sub: Option<String>,
+    client_id: Option<String>,
+}
+
+impl Act {
+    /// Whether the client alone says who the actor is.
+    pub(crate) fn has_no_subject(&self) -> bool {
+        self.sub.is_none()
+    }
+}
+
+/// Splits a chain, outermost first, into who acts now and who acted before.
+pub(crate) fn split(chain: Vec<Act>, issuer: &Issuer) -> (Option<CurrentActor>, PriorActors) {
+    let mut ids = chain.into_iter().map(|act| CurrentActor {
+        id: ActorId {
+            issuer: act.iss.map_or_else(|| issuer.shared(), Into::into),
+            subject: act
+                .sub
+                .or_else(|| act.client_id.clone())
+                .unwrap_or_default(),
+        },
+        client_id: act.client_id,
+    });
+    let current = ids.next();
+    (current, PriorActors(ids.map(|actor| actor.id).collect()))
+}
+
+/// Reads an `act` object and all it nests into a chain, outermost first (TX-26, TX-27).
+pub(crate) struct ActSeed<'a> {
+    pub(crate) chain: &'a mut Vec<Act>,
+    pub(crate) trace: &'a Trace,
+    /// Whether a member that is null is absent.
+    pub(crate) may_be_null: bool,
+}
+
+impl<'de> DeserializeSeed<'de> for ActSeed<'_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_map(self)
+    }
+}
+
+impl<'de> Visitor<'de> for ActSeed<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object with a string `sub` or `client_id`")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        use serde::de::Error;
+        if self.chain.len() >= MAX_ACTORS {
+            return Err(self.trace.too_deep());
+        }
+        let position = self.chain.len();
+        self.chain.push(Act {
+            iss: None,
+            sub: None,
+            client_id: None,
+        });
+        let (mut iss, mut sub, mut client_id, mut act) = (None, None, None, None);
+        let (trace, may_be_null) = (self.trace, self.may_be_null);
+        let text = Nullable {
+            seed: NonEmpty,
+            may_be_null,
+        };
+        let mut names = Names::default();
+        while let Some(name) = map.next_key_seed(Name)? {
+            match &*name {
+                "iss" => trace.once(&mut iss, || map.next_value_seed(text))?,
+                "sub" => trace.once(&mut sub, || map.next_value_seed(text))?,
+                "client_id" => trace.once(&mut client_id, || map.next_value_seed(text))?,
+                "act" => trace.once(&mut act, || {
+                    let seed = ActSeed {
+                        chain: &mut *self.chain,
+                        trace,
+                        may_be_null,
+                    };
+                    map.next_value_seed(Nullable { seed, may_be_null })
+                })?,
+                _ => {
+                    map.next_value_seed(Skip(trace))?;
+                    names.push(name);
+                }
+            }
+        }
+        names.check(trace)?;
+        let (sub, client_id) = (sub.flatten(), client_id.flatten());
+        if sub.is_none() && client_id.is_none() {
+            return Err(A::Error::custom("`act` has no `sub`"));
+        }
+        if let Some(act) = self.chain.get_mut(position) {
+            *act = Act {
+                iss: iss.flatten(),
+                sub,
+                client_id,
+            };
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,206 @@
+use std::any::Any;
+use std::fmt;
+use std::sync::{Arc, LazyLock};
+
+use crate::time::UnixTime;
+use crate::token::bearer::SubjectToken;
+use crate::token::issuer::Issuer;
+use crate::token::scope::Scope;
+use crate::validate::actor::{CurrentActor, PriorActors};
+use crate::validate::values::Values;
+use crate::wire::json::OneOrMany;
+
+/// Whether a subject is a person or a client acting for itself (RFC 9068 sections 2.2 and 5).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum PrincipalKind {
+    /// A user, through a client.
+    User,
+    /// A client for itself: `sub` equals `client_id`, or what the issuer's profile goes by instead.
+    Service,
+}
+
+pub(crate) type Typed = Arc<dyn Any + Send + Sync>;
+
+pub(crate) struct Facts {
+    pub(crate) issuer: Issuer,
+    pub(crate) subject: String,
+    pub(crate) kind: PrincipalKind,
+    pub(crate) audience: Option<OneOrMany>,
+    pub(crate) client_id: Option<String>,
+    pub(crate) scope: Scope,
+    pub(crate) roles: Values,
+    pub(crate) groups: Values,
+    pub(crate) entitlements: Values,
+    pub(crate) current_actor: Option<CurrentActor>,
+    pub(crate) prior_actors: PriorActors,
+    pub(crate) expires_at: UnixTime,
+    pub(crate) ends_at: UnixTime,
+    pub(crate) issued_at: Option<UnixTime>,
+    pub(crate) token_id: Option<String>,
+    pub(crate) acr: Option<String>,
+    pub(crate) auth_time: Option<UnixTime>,
+    pub(crate) typed: Option<Typed>,
+    pub(crate) token: SubjectToken,
+}
+
+/// The proof that a token was validated: who calls, for whom, with which rights, until when.
+///
+/// Only a [`Policy`](crate::Policy) makes one: of a JWT, or of what the issuer says of a token. It is an `Arc` inside:
+/// clone it freely. `C` is the type of the claims beyond the registered ones; the layer stores a `Caller<()>`, and
+/// [`with_claims`](Caller::with_claims) gives the typed view of it.
+///
+/// What it does not say: that the caller may do what it asks. Scopes and actors are for rules to check.
+pub struct Caller<C = ()> {
+    facts: Arc<Facts>,
+    claims: Arc<C>,
+}
+
+impl<C> Clone for Caller<C> {
+    fn clone(&self) -> Self {
+        Self {
+            facts: Arc::clone(&self.facts),
+            claims: Arc::clone(&self.claims),
+        }
+    }
+}
+
+static NO_CLAIMS: LazyLock<Arc<()>> = LazyLock::new(|| Arc::new(()));
+
+impl Caller {
+    pub(crate) fn new(facts: Facts) -> Self {
+        Self {
+            facts: Arc::new(facts),
+            claims: Arc::clone(&NO_CLAIMS),
+        }
+    }
+
+    /// The same proof with the claims type that the policy was asked to read, or with `()`; `None` for any other type.
+    pub fn with_claims<C: Send + Sync + 'static>(&self) -> Option<Caller<C>> {
+        let none: Typed = Arc::clone(&NO_CLAIMS) as Typed;
+        let claims = self.facts.typed.clone().filter(|typed| typed.is::<C>());
+        Some(Caller {
+            facts: Arc::clone(&self.facts),
+            claims: claims.unwrap_or(none).downcast().ok()?,
+        })
+    }
+}
+
+impl<C> Caller<C> {
+    /// The issuer, one of those configured.
+    pub fn issuer(&self) -> &Issuer {
+        &self.facts.issuer
+    }
+
+    /// The subject within the issuer; a principal is the pair of both, never the subject alone (JW-38).
+    pub fn subject(&self) -> &str {
+        &self.facts.subject
+    }
+
+    /// Whether the subject is a user or a service.
+    pub fn kind(&self) -> PrincipalKind {
+        self.facts.kind
+    }
+
+    /// The service that acts for the subject now, if any.
+    pub fn current_actor(&self) -> Option<&CurrentActor> {
+        self.facts.current_actor.as_ref()
+    }
+
+    /// Who acted before, for audit alone.
+    pub fn prior_actors(&self) -> &PriorActors {
+        &self.facts.prior_actors
+    }
+
+    /// The client that requested the token; it is not the actor (RFC 8693 section 4.3).
+    pub fn client_id(&self) -> Option<&str> {
+        self.facts.client_id.as_deref()
+    }
+
+    /// The granted scope.
+    pub fn scope(&self) -> &Scope {
+        &self.facts.scope
+    }
+
+    /// The subject's roles (`roles`, RFC 9068 section 2.2.3.1), from where the issuer's profile has them.
+    ///
+    /// As many servers write them: strings, or objects with the name as `value` (RFC 7643 section 4.1.2). What is neither
+    /// is left out, and fails no token (AT-10). Names are compared exactly.
+    pub fn roles(&self) -> impl Iterator<Item = &str> {
+        self.facts.roles.iter()
+    }
+
+    /// The subject's groups (`groups`), as [`roles`](Self::roles); of an object `value` is the group's identifier.
+    pub fn groups(&self) -> impl Iterator<Item = &str> {
+        self.facts.groups.iter()
+    }
+
+    /// The subject's entitlements (`entitlements`), as [`roles`](Self::roles).
+    pub fn entitlements(&self) -> impl Iterator<Item = &str> {
+        self.facts.entitlements.iter()
+    }
+
+    /// Everyone the token is addressed to; this service is among them.
+    pub fn audience(&self) -> impl Iterator<Item = &str> {
+        self.facts.audience.iter().flat_map(OneOrMany::iter)
+    }
+
+    /// When the token expires (`exp`), without leeway; this service may [stop earlier](Self::ends_at).
+    pub fn expires_at(&self) -> UnixTime {
+        self.facts.expires_at
+    }
+
+    /// When this service stops using the token, without leeway: at its `exp`, or at the end of the policy's
+    /// [maximum age](crate::Policy::max_token_age), whichever comes first.
+    pub fn ends_at(&self) -> UnixTime {
+        self.facts.ends_at
+    }
+
+    /// When the token was issued (`iat`), as it says itself.
+    pub fn issued_at(&self) -> Option<UnixTime> {
+        self.facts.issued_at
+    }
+
+    /// The token's identifier (`jti`).
+    pub fn token_id(&self) -> Option<&str> {
+        self.facts.token_id.as_deref()
+    }
+
+    /// The authentication context class (`acr`, RFC 9068 section 2.2.1).
+    pub fn acr(&self) -> Option<&str> {
+        self.facts.acr.as_deref()
+    }
+
+    /// When the user last authenticated (`auth_time`, RFC 9068 section 2.2.1).
+    pub fn auth_time(&self) -> Option<UnixTime> {
+        self.facts.auth_time
+    }
+
+    /// The token itself, for an exchange.
+    pub fn subject_token(&self) -> &SubjectToken {
+        &self.facts.token
+    }
+
+    /// The claims beyond the registered ones.
+    pub fn claims(&self) -> &C {
+        &self.claims
+    }
+
+    /// The same proof without the claims type, as the outbound side takes it.
+    pub fn untyped(&self) -> Caller {
+        Caller {
+            facts: Arc::clone(&self.facts),
+            claims: Arc::clone(&NO_CLAIMS),
+        }
+    }
+}
+
+impl<C> fmt::Debug for Caller<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Caller")
+            .field("issuer", &self.facts.issuer)
+            .field("kind", &self.facts.kind)
+            .field("current_actor", &self.facts.current_actor)
+            .field("scope", &self.facts.scope)
+            .finish_non_exhaustive()
+    }
+}

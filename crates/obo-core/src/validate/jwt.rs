@@ -1,0 +1,303 @@
+use std::borrow::Cow;
+use std::fmt;
+
+use memchr::memchr_iter;
+use serde::de::{Deserializer as _, Error as _, MapAccess, Visitor};
+
+use crate::error::TokenError;
+use crate::jose::crypto::{Algorithm, PublicKey};
+use crate::token::bearer::BearerToken;
+use crate::validate::claims::Claims;
+use crate::validate::kind::media_type;
+use crate::wire::base64url;
+use crate::wire::json::{Name, Names, Skip, Trace};
+use crate::wire::seen::seen;
+
+const MAX_HEADER: usize = 4 * 1024;
+const MAX_KID: usize = 256;
+
+/// The longest signature: RSA with 8192 bits; base64 may ask for up to two bytes more.
+const MAX_SIGNATURE: usize = 1024 + 2;
+
+/// A JWT whose form was checked and nothing else: it shows what is needed to find a key, and its claims to nobody.
+///
+/// Form means RFC 7515 section 7.1 without leniency: three segments of canonical base64url without padding, a header
+/// and a payload that are JSON objects in which no member occurs twice, no `crit`, `b64` or nested content.
+///
+/// The claims are out of reach until [`Policy::verify`](crate::Policy::verify) has judged them (JW-37):
+///
+/// ```compile_fail,E0616
+/// fn subject(jwt: obo_core::UnverifiedJwt<'_>) -> Option<String> {
+///     jwt.claims.sub
+/// }
+/// ```
+pub struct UnverifiedJwt<'a> {
+    pub(crate) token: &'a str,
+    pub(crate) jws: Jws<'a>,
+    pub(crate) claims: Claims,
+}
+
+/// The compact form taken apart, with the header read.
+pub(crate) struct Jws<'a> {
+    pub(crate) header: Header,
+    signing_input: &'a str,
+    signature: &'a str,
+}
+
+impl<'a> Jws<'a> {
+    /// The form and the payload, decoded and not looked into.
+    pub(crate) fn parse(token: BearerToken<'a>) -> Result<(Self, Vec<u8>), TokenError> {
+        let token = token.expose();
+        let mut dots = memchr_iter(b'.', token.as_bytes());
+        let (Some(first), Some(second), None) = (dots.next(), dots.next(), dots.next()) else {
+            return Err(TokenError::Malformed("it must have three segments"));
+        };
+        let (header, payload) = (segment(token, 0, first), segment(token, first + 1, second));
+        if header.len() > MAX_HEADER {
+            return Err(TokenError::TooLong { limit: MAX_HEADER });
+        }
+        // The header is done with before the payload needs the room.
+        let mut json = Vec::with_capacity(header.len().max(payload.len()) / 4 * 3 + 3);
+        base64url::decode_onto(header, &mut json).ok_or(TokenError::Malformed("header"))?;
+        let jws = Self {
+            header: Header::parse(&json)?,
+            signing_input: segment(token, 0, second),
+            signature: segment(token, second + 1, token.len()),
+        };
+        json.clear();
+        base64url::decode_onto(payload, &mut json).ok_or(TokenError::Malformed("payload"))?;
+        Ok((jws, json))
+    }
+
+    pub(crate) fn is_signed_by(&self, key: &PublicKey) -> bool {
+        let mut signature = [0; MAX_SIGNATURE];
+        base64url::decode_into(self.signature, &mut signature)
+            .is_some_and(|signature| key.verifies(self.signing_input.as_bytes(), signature))
+    }
+}
+
+fn segment(token: &str, start: usize, end: usize) -> &str {
+    token.get(start..end).unwrap_or_default()
+}
+
+impl<'a> UnverifiedJwt<'a> {
+    /// Reads the compact serialisation.
+    ///
+    /// # Errors
+    ///
+    /// A [`TokenError`] naming the part that is wrong; an algorithm this crate does not know is refused here.
+    pub fn parse(token: BearerToken<'a>) -> Result<Self, TokenError> {
+        let (jws, payload) = Jws::parse(token)?;
+        Ok(Self {
+            token: token.expose(),
+            claims: Claims::parse(payload)?,
+            jws,
+        })
+    }
+
+    /// The algorithm the header names.
+    pub fn algorithm(&self) -> Algorithm {
+        self.jws.header.alg
+    }
+
+    /// Rejects anything but a plain bearer access token, whatever is said of it: refresh tokens, ID tokens, event tokens and
+    /// others, by the header's `typ` or the claims `typ`, `token_use`, `token_class`, `token_type` and `events`; and tokens
+    /// bound to a key (`cnf`).
+    ///
+    /// [`check_unread`](Self::check_unread) does so for one that cannot be read.
+    ///
+    /// # Errors
+    ///
+    /// [`TokenError::NotAnAccessToken`] or [`TokenError::Binding`].
+    pub fn check_bearer(&self) -> Result<(), TokenError> {
+        if self.jws.header.typ.is_none() {
+            let reason = "the header's `typ` names another kind";
+            return Err(TokenError::NotAnAccessToken(reason));
+        }
+        match (self.claims.other_kind, self.claims.bound) {
+            (Some(reason), _) => Err(TokenError::NotAnAccessToken(reason)),
+            (None, true) => Err(TokenError::Binding),
+            (None, false) => Ok(()),
+        }
+    }
+
+    /// The key the header names.
+    pub fn kid(&self) -> Option<&str> {
+        self.jws.header.kid.as_deref()
+    }
+
+    /// The issuer the payload claims, to choose among configured ones and for nothing else (JW-18).
+    pub fn issuer(&self) -> Option<&str> {
+        self.claims.iss()
+    }
+}
+
+impl fmt::Debug for UnverifiedJwt<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "UnverifiedJwt({:?}, [redacted])", self.jws.header.alg)
+    }
+}
+
+/// The JOSE header members that matter; all that could select a key or change the meaning are refused or ignored.
+pub(crate) struct Header {
+    pub(crate) alg: Algorithm,
+    pub(crate) kid: Option<String>,
+    /// `None` is another kind of JWT.
+    pub(crate) typ: Option<TokenTyp>,
+    /// What another kind is called, for logs.
+    pub(crate) other_typ: Option<String>,
+    /// Whether it is a signed answer of an introspection endpoint, which is never a token.
+    pub(crate) is_introspection: bool,
+}
+
+/// What the header of an access token may say it is (RFC 7515 section 4.1.9).
+///
+/// These and no others: each further kind of JWT has a `typ` of its own, which is never that of an access token (RFC
+/// 8725 section 3.11).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TokenTyp {
+    /// `at+jwt` or `application/at+jwt` (RFC 9068 section 2.1).
+    AccessToken,
+    /// `JWT`, which ID tokens have as well.
+    Jwt,
+    /// No `typ` at all.
+    Absent,
+}
+
+impl TokenTyp {
+    /// How a header spells it.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::AccessToken => "at+jwt",
+            Self::Jwt => "JWT",
+            Self::Absent => "none",
+        }
+    }
+
+    fn of(typ: Option<&str>) -> Option<Self> {
+        let Some(typ) = typ else {
+            return Some(Self::Absent);
+        };
+        let name = media_type(typ);
+        if name.eq_ignore_ascii_case("at+jwt") {
+            Some(Self::AccessToken)
+        } else if name.eq_ignore_ascii_case("jwt") {
+            Some(Self::Jwt)
+        } else {
+            None
+        }
+    }
+}
+
+impl Header {
+    fn parse(json: &[u8]) -> Result<Self, TokenError> {
+        let trace = Trace::default();
+        let json = str::from_utf8(json).map_err(|_| TokenError::Malformed("header"))?;
+        let mut json = serde_json::Deserializer::from_str(json);
+        let raw = (&mut json)
+            .deserialize_map(HeaderVisitor { trace: &trace })
+            .and_then(|header| json.end().map(|()| header))
+            .map_err(|_| match trace.explain("header", 0) {
+                TokenError::InvalidClaim(member) => TokenError::Header(member),
+                error => error,
+            })?;
+        if let Some(member) = raw.refused {
+            return Err(TokenError::Header(member));
+        }
+        if raw.kid.as_ref().is_some_and(|kid| kid.len() > MAX_KID) {
+            return Err(TokenError::TooLong { limit: MAX_KID });
+        }
+        Ok(Self {
+            alg: raw
+                .alg
+                .and_then(|alg| Algorithm::from_name(&alg))
+                .ok_or(TokenError::Algorithm)?,
+            kid: raw.kid.map(Cow::into_owned),
+            typ: TokenTyp::of(raw.typ.as_deref()),
+            other_typ: raw
+                .typ
+                .as_deref()
+                .filter(|typ| TokenTyp::of(Some(typ)).is_none())
+                .map(seen),
+            is_introspection: raw.typ.is_some_and(|typ| {
+                media_type(&typ).eq_ignore_ascii_case("token-introspection+jwt")
+            }),
+        })
+    }
+}
+
+#[derive(Default)]
+struct RawHeader<'de> {
+    alg: Option<Cow<'de, str>>,
+    kid: Option<Cow<'de, str>>,
+    typ: Option<Cow<'de, str>>,
+    refused: Option<&'static str>,
+}
+
+struct HeaderVisitor<'t> {
+    trace: &'t Trace,
+}
+
+impl<'de> Visitor<'de> for HeaderVisitor<'_> {
+    type Value = RawHeader<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JOSE header")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<RawHeader<'de>, A::Error> {
+        let mut header = RawHeader::default();
+        let mut names = Names::default();
+        let text = |map: &mut A, slot: &mut Option<_>, member| {
+            self.trace.once(slot, || {
+                self.trace.member.set(Some(member));
+                let text = map.next_value_seed(Name)?;
+                // A key may have the empty name (RFC 7517 section 4.5); the two others mean nothing then.
+                if text.is_empty() && member != "kid" {
+                    return Err(A::Error::custom("empty"));
+                }
+                self.trace.member.set(None);
+                Ok(text)
+            })
+        };
+        while let Some(name) = map.next_key_seed(Name)? {
+            match &*name {
+                "alg" => text(&mut map, &mut header.alg, "alg")?,
+                "kid" => text(&mut map, &mut header.kid, "kid")?,
+                "typ" => text(&mut map, &mut header.typ, "typ")?,
+                other => {
+                    // Key material in a header (`jwk`, `jku`, `x5c`, `x5u`) is skipped like any unknown member: keys
+                    // come from the issuer's set alone (RFC 8725 section 3.10).
+                    header.refused = match other {
+                        "crit" => Some("crit"),
+                        "b64" => Some("b64"),
+                        "zip" => Some("zip"),
+                        "cty" => Some("cty"),
+                        "enc" => Some("enc"),
+                        _ => header.refused,
+                    };
+                    map.next_value_seed(Skip(self.trace))?;
+                    names.push(name);
+                }
+            }
+        }
+        names.check(self.trace)?;
+        Ok(header)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use base64::Engine as _;
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
+    use super::*;
+
+    #[test]
+    fn jw_07_there_is_room_for_the_signature_of_the_longest_rsa_key() {
+        let mut room = [0; MAX_SIGNATURE];
+        let signature = URL_SAFE_NO_PAD.encode([7; 8192 / 8]);
+        let decoded = base64url::decode_into(&signature, &mut room);
+        assert_eq!(decoded, Some(&[7; 8192 / 8][..]));
+    }
+}

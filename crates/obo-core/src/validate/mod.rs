@@ -1,0 +1,15 @@
+//! When a token is valid, and what it says of its caller.
+
+pub(crate) mod actor;
+pub(crate) mod caller;
+pub(crate) mod claims;
+pub(crate) mod jwt;
+pub(crate) mod kind;
+pub(crate) mod payload;
+pub(crate) mod policy;
+pub(crate) mod profile;
+pub(crate) mod pseudonym;
+pub(crate) mod typed;
+pub(crate) mod values;
+#[cfg(test)]
+mod wycheproof;

@@ -1,0 +1,209 @@
+//! The payload of a token and where its members are in it: each once, in one list for all, without a copy of a value.
+
+use std::borrow::Cow;
+use std::ops::Range;
+
+use memchr::memchr;
+use serde::de::{DeserializeSeed, Error};
+
+use crate::wire::json::{Skip, Trace};
+
+/// A JSON object, for a profile and a type of claims to pick from.
+///
+/// Which of its members matter is known only once the issuer has led to a policy, and a token is read before that.
+#[derive(Default)]
+pub(crate) struct Payload {
+    /// The JSON, and behind it what is written there with escapes, as it is meant.
+    text: String,
+    json: Span,
+    members: Vec<Member>,
+}
+
+impl Payload {
+    /// The value of a member as the JSON text it is.
+    pub(crate) fn value(&self, name: &str) -> Option<&str> {
+        let tail = tail(name);
+        let mut members = self.members.iter();
+        let found = members.find(|member| member.tail == tail && self.at(member.name) == name)?;
+        Some(self.at(found.value))
+    }
+
+    /// Takes members that are null for absent.
+    pub(crate) fn leave_out_null(&mut self) {
+        let text = &self.text;
+        let value = |member: &Member| text.get(member.value.range());
+        self.members.retain(|member| value(member) != Some("null"));
+    }
+
+    /// Where every name and its value is.
+    pub(crate) fn members(&self) -> impl Iterator<Item = (Span, Span)> {
+        let members = self.members.iter();
+        members.map(|member| (member.name, member.value))
+    }
+
+    /// The whole of the JSON.
+    pub(crate) fn json(&self) -> &str {
+        self.at(self.json)
+    }
+
+    /// Room for a text that is none of the JSON.
+    pub(crate) fn append(&mut self, text: &str) -> Option<Span> {
+        let span = Span::new(self.text.len(), text.len())?;
+        self.text.push_str(text);
+        Some(span)
+    }
+
+    pub(crate) fn at(&self, span: Span) -> &str {
+        self.text.get(span.range()).unwrap_or_default()
+    }
+}
+
+/// A place in the text.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Span {
+    start: u32,
+    end: u32,
+}
+
+impl Span {
+    #[inline]
+    fn new(start: usize, length: usize) -> Option<Self> {
+        Some(Self {
+            start: start.try_into().ok()?,
+            end: start.checked_add(length)?.try_into().ok()?,
+        })
+    }
+
+    fn range(self) -> Range<usize> {
+        self.start as usize..self.end as usize
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Member {
+    tail: u64,
+    name: Span,
+    value: Span,
+}
+
+/// The last eight bytes of a name. Two names differ there in most cases, so that few have to be compared whole.
+fn tail(name: &str) -> u64 {
+    match name.as_bytes().last_chunk() {
+        Some(tail) => u64::from_le_bytes(*tail),
+        None => name
+            .bytes()
+            .fold(0, |tail, byte| tail << 8 | u64::from(byte)),
+    }
+}
+
+/// The members of a payload while it is read.
+pub(crate) struct Members<'de> {
+    payload: &'de str,
+    has_escapes: bool,
+    unescaped: String,
+    found: Vec<Member>,
+}
+
+/// Room for the members of most payloads, so that they are allocated for once.
+const USUAL: usize = 32;
+
+impl<'de> Members<'de> {
+    pub(crate) fn of(payload: &'de str) -> Self {
+        Self {
+            payload,
+            has_escapes: memchr(b'\\', payload.as_bytes()).is_some(),
+            unescaped: String::new(),
+            found: Vec::with_capacity(USUAL),
+        }
+    }
+
+    #[inline]
+    pub(crate) fn push<E: Error>(&mut self, name: Cow<'de, str>, value: &'de str) -> Result<(), E> {
+        let member = Member {
+            tail: tail(&name),
+            name: self.place(name)?,
+            value: self.place(Cow::Borrowed(value))?,
+        };
+        self.found.push(member);
+        Ok(())
+    }
+
+    /// Where a part of the payload is. What is written there with escapes gets a place behind.
+    #[inline]
+    pub(crate) fn place<E: Error>(&mut self, part: Cow<'de, str>) -> Result<Span, E> {
+        let start = match &part {
+            Cow::Borrowed(part) => {
+                let start = part.as_ptr().addr();
+                start.checked_sub(self.payload.as_ptr().addr())
+            }
+            Cow::Owned(part) => {
+                let start = self.payload.len() + self.unescaped.len();
+                self.unescaped.push_str(part);
+                Some(start)
+            }
+        };
+        start
+            .and_then(|start| Span::new(start, part.len()))
+            .ok_or_else(|| E::custom("outside the payload"))
+    }
+
+    /// Whether a value is JSON to the last detail, without a member twice at any depth (JW-12).
+    pub(crate) fn check<E: Error>(&self, value: &str, trace: &Trace) -> Result<(), E> {
+        // What is neither nested nor escaped was checked when its end was looked for.
+        if value.starts_with('"') && !(self.has_escapes && value.contains('\\')) {
+            return Ok(());
+        }
+        let mut json = serde_json::Deserializer::from_str(value);
+        Skip(trace).deserialize(&mut json).map_err(E::custom)
+    }
+
+    /// What is needed of the members when the payload is no longer borrowed.
+    pub(crate) fn found(self) -> Found {
+        Found {
+            unescaped: self.unescaped,
+            members: self.found,
+        }
+    }
+}
+
+/// The members of a payload that was read to its end.
+pub(crate) struct Found {
+    unescaped: String,
+    members: Vec<Member>,
+}
+
+impl Found {
+    /// Puts payload and members together; `None` when two of them have the same name.
+    pub(crate) fn of(mut self, mut text: String) -> Option<Payload> {
+        let json = Span::new(0, text.len())?;
+        text.push_str(&self.unescaped);
+        if may_repeat(&self.members) {
+            let name = |member: &Member| text.get(member.name.range());
+            self.members.sort_unstable_by_key(name);
+            let mut pairs = self.members.windows(2);
+            if pairs.any(|pair| matches!(pair, [a, b] if name(a) == name(b))) {
+                return None;
+            }
+        }
+        Some(Payload {
+            text,
+            json,
+            members: self.members,
+        })
+    }
+}
+
+/// Whether two names may be the same. Most payloads are told here to have none that is twice; the others are sorted.
+fn may_repeat(members: &[Member]) -> bool {
+    let mut seen = [0_u64; 64];
+    members.iter().any(|member| {
+        // 2^64 by the golden ratio: it mixes all bits into the highest, of which twelve pick one in `seen`.
+        let place = member.tail.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 52;
+        let bit = 1 << (place % 64);
+        seen.get_mut((place / 64) as usize).is_none_or(|word| {
+            let was_set = *word & bit != 0;
+            *word |= bit;
+            was_set
+        })
+    })
+}

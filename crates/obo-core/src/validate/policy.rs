@@ -1,0 +1,401 @@
+#![deny(
+    clippy::wildcard_enum_match_arm,
+    clippy::match_wildcard_for_single_variants,
+    reason = "a case that is not named must not pass for a good token"
+)]
+
+use std::any::Any;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::de::DeserializeOwned;
+
+use crate::error::{ConfigError, TokenError};
+use crate::jose::crypto::Algorithm;
+use crate::jose::jwk::VerificationKey;
+use crate::time::UnixTime;
+use crate::token::audience::Audience;
+use crate::token::bearer::SubjectToken;
+use crate::token::issuer::Issuer;
+use crate::token::scope::Scope;
+use crate::validate::caller::{Caller, Facts, PrincipalKind, Typed};
+use crate::validate::claims::Claims;
+use crate::validate::jwt::UnverifiedJwt;
+use crate::validate::payload::Payload;
+use crate::validate::profile::Profile;
+use crate::validate::{actor, typed};
+use crate::wire::json::OneOrMany;
+use crate::wire::seen::all_seen;
+
+/// The most leeway that may be configured.
+pub const MAX_LEEWAY: Duration = Duration::from_secs(300);
+
+type ReadClaims = fn(&Payload) -> Result<Typed, String>;
+
+/// What tokens of one issuer must be to be accepted by this service.
+///
+/// One policy binds an issuer to its audiences, profile, algorithms and leeway; nothing of it is shared with another
+/// issuer's (RFC 8725 section 3.8).
+#[derive(Clone)]
+pub struct Policy {
+    issuer: Issuer,
+    audiences: Vec<Audience>,
+    pub(crate) profile: Profile,
+    algorithms: Vec<Algorithm>,
+    leeway: Duration,
+    max_token_age: Option<Duration>,
+    read_claims: Option<ReadClaims>,
+}
+
+impl Policy {
+    /// Tokens of `issuer` addressed to `audience`, under the profile of RFC 9068, with 60 s of leeway.
+    pub fn new(issuer: Issuer, audience: Audience) -> Self {
+        Self {
+            issuer,
+            audiences: vec![audience],
+            profile: Profile::RFC9068,
+            algorithms: Algorithm::ALL.to_vec(),
+            leeway: Duration::from_secs(60),
+            max_token_age: None,
+            read_claims: None,
+        }
+    }
+
+    /// Accepts tokens addressed to `audience` as well; audiences are alternatives, compared exactly (RI-03).
+    #[must_use]
+    pub fn or_audience(mut self, audience: Audience) -> Self {
+        self.audiences.push(audience);
+        self
+    }
+
+    /// Expects another profile than RFC 9068.
+    #[must_use]
+    pub fn profile(mut self, profile: Profile) -> Self {
+        self.profile = profile;
+        self
+    }
+
+    /// Allows these algorithms alone.
+    ///
+    /// # Errors
+    ///
+    /// When the list is empty.
+    pub fn algorithms(
+        mut self,
+        algorithms: impl IntoIterator<Item = Algorithm>,
+    ) -> Result<Self, ConfigError> {
+        self.algorithms = algorithms.into_iter().collect();
+        if self.algorithms.is_empty() {
+            return Err(ConfigError::new(
+                "algorithms",
+                "is empty, so that no token could pass; name at least one",
+            ));
+        }
+        Ok(self)
+    }
+
+    /// Tolerates clocks that differ by up to `leeway`.
+    ///
+    /// # Errors
+    ///
+    /// Beyond [`MAX_LEEWAY`].
+    pub fn leeway(mut self, leeway: Duration) -> Result<Self, ConfigError> {
+        if leeway > MAX_LEEWAY {
+            return Err(ConfigError::new(
+                "leeway",
+                format!("{leeway:?} is more than {MAX_LEEWAY:?}; mend the clock instead"),
+            ));
+        }
+        self.leeway = leeway;
+        Ok(self)
+    }
+
+    /// Accepts a token no longer than this after it was issued, as if its `exp` were at most its `iat` plus `age`; one
+    /// without `iat` is refused. For an issuer whose tokens live longer than this service likes.
+    ///
+    /// The end holds outbound too: after it, nothing is exchanged for the caller and no token is renewed
+    /// ([`Caller::ends_at`]).
+    ///
+    /// It is the age of the token, not of the user's authentication, which `auth_time` tells and rules ask for.
+    ///
+    /// # Errors
+    ///
+    /// When it is zero.
+    pub fn max_token_age(mut self, age: Duration) -> Result<Self, ConfigError> {
+        if age.is_zero() {
+            return Err(ConfigError::new(
+                "max_token_age",
+                "is zero, so that no token could pass",
+            ));
+        }
+        self.max_token_age = Some(age);
+        Ok(self)
+    }
+
+    /// Reads the payload into `C` as well; a token whose claims do not fit is refused.
+    #[must_use]
+    pub fn claims<C: DeserializeOwned + Send + Sync + 'static>(mut self) -> Self {
+        self.read_claims = Some(|payload| {
+            let claims: C = typed::read(payload)?;
+            Ok(Arc::new(claims) as Arc<dyn Any + Send + Sync>)
+        });
+        self
+    }
+
+    /// The issuer this policy is for.
+    pub fn issuer(&self) -> &Issuer {
+        &self.issuer
+    }
+
+    /// The first of the audiences.
+    pub(crate) fn audience(&self) -> Option<&Audience> {
+        self.audiences.first()
+    }
+
+    /// Whether tokens may be signed with `algorithm`.
+    pub fn allows(&self, algorithm: Algorithm) -> bool {
+        self.algorithms.contains(&algorithm)
+    }
+
+    /// The moment from which a token that this policy has accepted is so no more: its `exp`, or the end of its
+    /// [maximum age](Self::max_token_age), plus leeway.
+    pub fn accepts_until(&self, caller: &Caller) -> UnixTime {
+        let aged = caller.issued_at().and_then(|iat| self.ages_at(iat));
+        let end = caller.ends_at();
+        aged.unwrap_or(end).min(end).saturating_add(self.leeway)
+    }
+
+    /// Checks that a token which this policy has accepted is neither past its `exp` nor too old by now, with leeway.
+    ///
+    /// # Errors
+    ///
+    /// [`TokenError::Expired`], [`TokenError::TooOld`].
+    pub fn check_expiry(&self, caller: &Caller, now: UnixTime) -> Result<(), TokenError> {
+        self.check_end(caller.expires_at(), caller.issued_at(), now)
+    }
+
+    fn check_end(
+        &self,
+        expires_at: UnixTime,
+        issued_at: Option<UnixTime>,
+        now: UnixTime,
+    ) -> Result<(), TokenError> {
+        let is_past = |end: UnixTime| now >= end.saturating_add(self.leeway);
+        if is_past(expires_at) {
+            return Err(TokenError::Expired);
+        }
+        if self.max_token_age.is_some() {
+            let issued_at = issued_at.ok_or(TokenError::MissingClaim("iat"))?;
+            if self.ages_at(issued_at).is_some_and(is_past) {
+                return Err(TokenError::TooOld);
+            }
+        }
+        Ok(())
+    }
+
+    /// When a token that was issued then is too old, without leeway.
+    fn ages_at(&self, issued_at: UnixTime) -> Option<UnixTime> {
+        Some(issued_at.saturating_add(self.max_token_age?))
+    }
+
+    /// Judges a token under one of the issuer's keys.
+    ///
+    /// The signature comes last among the checks since it costs the most; nothing of the token is shown before it.
+    ///
+    /// # Errors
+    ///
+    /// The first rule the token breaks.
+    pub fn verify(
+        &self,
+        jwt: UnverifiedJwt<'_>,
+        key: &VerificationKey,
+        now: UnixTime,
+    ) -> Result<Caller, TokenError> {
+        let algorithm = jwt.jws.header.alg;
+        if !self.allows(algorithm) {
+            return Err(TokenError::Algorithm);
+        }
+        let key = key.for_algorithm(algorithm).ok_or(TokenError::Algorithm)?;
+        self.profile.check_type(&jwt.jws.header)?;
+        self.check_issuer(&jwt.claims)?;
+        let judged = self.check(&jwt.claims, now)?;
+        if !jwt.jws.is_signed_by(key) {
+            return Err(TokenError::Signature);
+        }
+        self.read(jwt.token, jwt.claims, judged)
+    }
+
+    /// Judges claims whose issuer is known, since it was the issuer that told them.
+    pub(crate) fn decide(
+        &self,
+        token: &str,
+        claims: Claims,
+        now: UnixTime,
+    ) -> Result<Caller, TokenError> {
+        let judged = self.check(&claims, now)?;
+        self.read(token, claims, judged)
+    }
+
+    pub(crate) fn check_issuer(&self, claims: &Claims) -> Result<(), TokenError> {
+        if claims.iss() != Some(self.issuer.as_str()) {
+            return Err(TokenError::UnknownIssuer {
+                trusted: self.issuer.to_string(),
+            });
+        }
+        Ok(())
+    }
+
+    /// Whether a time is neither past nor future, with leeway.
+    pub(crate) fn is_about_now(&self, time: UnixTime, now: UnixTime) -> bool {
+        time <= now.saturating_add(self.leeway) && now <= time.saturating_add(self.leeway)
+    }
+
+    fn read(&self, token: &str, claims: Claims, judged: Judged) -> Result<Caller, TokenError> {
+        let typed = match self.read_claims {
+            Some(read) => {
+                let read = read(&claims.payload);
+                Some(read.map_err(|problem| TokenError::CustomClaims { problem })?)
+            }
+            None => None,
+        };
+        Ok(self.admit(token, claims, judged, typed))
+    }
+
+    fn check(&self, claims: &Claims, now: UnixTime) -> Result<Judged, TokenError> {
+        let client_id = self.profile.client(claims)?;
+        let client = client_id.as_deref();
+        self.check_audience(claims.aud.as_ref(), client)?;
+        let expires_at = claims.exp.ok_or(TokenError::MissingClaim("exp"))?;
+        self.check_times(claims, expires_at, now)?;
+        self.profile.check_actors(&claims.actors)?;
+        self.profile.check(claims, client, &self.issuer)?;
+        let kind = self.profile.kind(claims, client, &self.issuer);
+        let scope = self.profile.scope(claims)?;
+        if claims.bound {
+            return Err(TokenError::Binding);
+        }
+        Ok(Judged {
+            subject: claims
+                .sub()
+                .ok_or(TokenError::MissingClaim("sub"))?
+                .to_owned(),
+            kind,
+            client_id,
+            scope,
+            expires_at,
+        })
+    }
+
+    fn check_audience(
+        &self,
+        aud: Option<&OneOrMany>,
+        client: Option<&str>,
+    ) -> Result<(), TokenError> {
+        let is_own = |name: &str| self.is_audience(name);
+        let addressed = match aud {
+            Some(aud) => aud.iter().any(is_own),
+            None if self.profile.is_addressed_by_client() => client.is_some_and(is_own),
+            None => return Err(TokenError::MissingClaim("aud")),
+        };
+        match addressed {
+            true => Ok(()),
+            false => Err(self.elsewhere(match aud {
+                Some(aud) => all_seen(aud.iter()),
+                None => all_seen(client),
+            })),
+        }
+    }
+
+    /// Why a token that is addressed to others is refused.
+    pub(crate) fn elsewhere(&self, seen: String) -> TokenError {
+        let expected: Vec<_> = self.audiences.iter().map(Audience::as_str).collect();
+        TokenError::Audience {
+            expected: expected.join(" or "),
+            seen,
+        }
+    }
+
+    /// Whether this is one of the audiences.
+    pub(crate) fn is_audience(&self, name: &str) -> bool {
+        self.audiences.iter().any(|own| own.as_str() == name)
+    }
+
+    /// A token ends at `exp` and starts at `nbf` and `iat`, each with leeway (RFC 7519 sections 4.1.4 to 4.1.6).
+    fn check_times(
+        &self,
+        claims: &Claims,
+        expires_at: UnixTime,
+        now: UnixTime,
+    ) -> Result<(), TokenError> {
+        self.check_end(expires_at, claims.iat, now)?;
+        let latest = now.saturating_add(self.leeway);
+        if claims.nbf.is_some_and(|nbf| nbf > latest) {
+            return Err(TokenError::NotYetValid);
+        }
+        if claims.iat.is_some_and(|iat| iat > latest) {
+            return Err(TokenError::IssuedInFuture);
+        }
+        Ok(())
+    }
+
+    fn admit(&self, token: &str, claims: Claims, judged: Judged, typed: Option<Typed>) -> Caller {
+        let profile = &self.profile;
+        let (roles, groups) = (profile.roles(&claims), profile.groups(&claims));
+        let entitlements = profile.entitlements(&claims);
+        let (token_id, acr) = (claims.jti().map(Into::into), claims.acr().map(Into::into));
+        let (mut current_actor, prior_actors) = actor::split(claims.actors, &self.issuer);
+        if current_actor.is_none() && judged.kind == PrincipalKind::User {
+            current_actor = profile.acting_client(judged.client_id.as_deref(), &self.issuer);
+        }
+        Caller::new(Facts {
+            issuer: self.issuer.clone(),
+            subject: judged.subject,
+            kind: judged.kind,
+            // Without `aud`, it was the client that addressed the token to this service.
+            audience: claims
+                .aud
+                .or_else(|| judged.client_id.clone().map(OneOrMany::One)),
+            client_id: judged.client_id,
+            scope: judged.scope,
+            roles,
+            groups,
+            entitlements,
+            current_actor,
+            prior_actors,
+            expires_at: judged.expires_at,
+            ends_at: claims
+                .iat
+                .and_then(|iat| self.ages_at(iat))
+                .map_or(judged.expires_at, |aged| aged.min(judged.expires_at)),
+            issued_at: claims.iat,
+            token_id,
+            acr,
+            auth_time: claims.auth_time,
+            typed,
+            token: SubjectToken::new(token),
+        })
+    }
+}
+
+/// What was found in claims that are in order.
+struct Judged {
+    subject: String,
+    kind: PrincipalKind,
+    client_id: Option<String>,
+    scope: Scope,
+    expires_at: UnixTime,
+}
+
+impl fmt::Debug for Policy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Policy")
+            .field("issuer", &self.issuer)
+            .field("audiences", &self.audiences)
+            .field("profile", &self.profile)
+            .field("algorithms", &self.algorithms)
+            .field("leeway", &self.leeway)
+            .field("max_token_age", &self.max_token_age)
+            .finish_non_exhaustive()
+    }
+}

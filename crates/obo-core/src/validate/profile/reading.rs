@@ -1,0 +1,192 @@
+//! What a profile finds in a token's claims.
+
+use super::{Listed, ScopeClaim, ScopeForm};
+use crate::error::TokenError;
+use crate::token::issuer::Issuer;
+use crate::token::scope::Scope;
+use crate::validate::actor::{Act, CurrentActor};
+use crate::validate::caller::PrincipalKind;
+use crate::validate::claims::Claims;
+use crate::validate::jwt::{Header, TokenTyp};
+use crate::validate::profile::Profile;
+use crate::validate::values::{self, Values};
+
+impl Profile {
+    pub(crate) fn check_type(&self, header: &Header) -> Result<(), TokenError> {
+        if header.typ.is_some_and(|typ| self.types.contains(&typ)) {
+            return Ok(());
+        }
+        let names = [TokenTyp::AccessToken, TokenTyp::Jwt, TokenTyp::Absent]
+            .map(|typ| self.types.contains(&typ));
+        let other = header.other_typ.as_deref().unwrap_or_default();
+        Err(TokenError::Type {
+            expected: match names {
+                [true, true, true] => "at+jwt, JWT or none",
+                [true, true, false] => "at+jwt or JWT",
+                [true, false, true] => "at+jwt or none",
+                [true, false, false] => "at+jwt",
+                [false, true, true] => "JWT or none",
+                [false, true, false] => "JWT",
+                [false, false, _] => "none",
+            },
+            seen: match header.typ {
+                Some(typ) => typ.name(),
+                None => other,
+            }
+            .to_owned(),
+        })
+    }
+
+    /// Refuses an actor that its client alone names, where the profile does not allow it.
+    pub(crate) fn check_actors(&self, actors: &[Act]) -> Result<(), TokenError> {
+        let mut actors = actors.iter();
+        match !self.actor_without_subject && actors.any(Act::has_no_subject) {
+            true => Err(TokenError::InvalidClaim("act")),
+            false => Ok(()),
+        }
+    }
+
+    /// Whether the client stands for an audience that is not there.
+    pub(crate) fn is_addressed_by_client(&self) -> bool {
+        self.client_is_audience
+    }
+
+    /// The actor that a client is by this profile.
+    pub(crate) fn acting_client(
+        &self,
+        client: Option<&str>,
+        issuer: &Issuer,
+    ) -> Option<CurrentActor> {
+        let client = client.filter(|_| self.client_is_actor)?;
+        Some(CurrentActor::client(client, issuer))
+    }
+
+    /// The client that requested the token: the first of the profile's claims that is there, or else what RFC 7662 has
+    /// for it.
+    pub(crate) fn client(&self, claims: &Claims) -> Result<Option<String>, TokenError> {
+        // A profile that reads no client at all reads none here either.
+        let told = Some("client_id").filter(|_| claims.of_answer && !self.client.is_empty());
+        for name in self.client.iter().copied().chain(told) {
+            if let Some(json) = claims.payload.value(name) {
+                let client = values::non_empty(json).ok_or(TokenError::InvalidClaim(name))?;
+                return Ok(Some(client.into_owned()));
+            }
+        }
+        match self.client.first() {
+            Some(name) if self.client_required => Err(TokenError::MissingClaim(name)),
+            _ => Ok(None),
+        }
+    }
+
+    /// The granted scope: of the first of the profile's claims that is there, in a form that the profile has for it, or
+    /// else what RFC 7662 has for it.
+    pub(crate) fn scope(&self, claims: &Claims) -> Result<Scope, TokenError> {
+        const TOLD: ScopeClaim = ScopeClaim::text("scope");
+        // A profile that reads no scope at all reads none here either.
+        let told = Some(&TOLD).filter(|_| claims.of_answer && !self.scope.is_empty());
+        let sources = || self.scope.iter().chain(told);
+        let found =
+            sources().find_map(|source| Some((source.claim, claims.payload.value(source.claim)?)));
+        let Some((claim, json)) = found else {
+            return Ok(Scope::default());
+        };
+        let forms = sources().filter(|source| source.claim == claim);
+        forms
+            .filter_map(|source| match source.form {
+                _ if self.scope_text_or_array => {
+                    let text = values::text(json).and_then(|text| Scope::parse(&text));
+                    text.or_else(|| values::scope_array(json))
+                }
+                ScopeForm::Text => Scope::parse(&values::text(json)?),
+                ScopeForm::Array => values::scope_array(json),
+            })
+            .next()
+            .ok_or(TokenError::InvalidClaim(claim))
+    }
+
+    /// Checks that this is an access token, with all that the profile asks for.
+    pub(crate) fn check(
+        &self,
+        claims: &Claims,
+        client: Option<&str>,
+        issuer: &Issuer,
+    ) -> Result<(), TokenError> {
+        let id_token = claims.id_token.filter(|_| !self.id_token_claims);
+        if let Some(reason) = claims.other_kind.or(id_token) {
+            return Err(TokenError::NotAnAccessToken(reason));
+        }
+        if self
+            .refused
+            .iter()
+            .any(|mark| mark.holds(claims, client, issuer))
+        {
+            return Err(TokenError::NotAnAccessToken(
+                "the issuer's profile says that such a token is another kind",
+            ));
+        }
+        if let Some(missing) = self.required.iter().find(|name| !claims.has(name)) {
+            return Err(TokenError::MissingClaim(missing));
+        }
+        for mark in self.expected.iter() {
+            if !mark.holds(claims, client, issuer) {
+                let claim = mark.claim();
+                return Err(match claims.has(claim) {
+                    true => TokenError::UnexpectedClaim(claim),
+                    false => TokenError::MissingClaim(claim),
+                });
+            }
+        }
+        Ok(())
+    }
+
+    pub(crate) fn kind(
+        &self,
+        claims: &Claims,
+        client: Option<&str>,
+        issuer: &Issuer,
+    ) -> PrincipalKind {
+        let mut marks = self.service.iter();
+        let is_marked =
+            marks.any(|mark| !mark.is_told(claims) && mark.holds(claims, client, issuer));
+        if is_marked || claims.of_client {
+            PrincipalKind::Service
+        } else {
+            PrincipalKind::User
+        }
+    }
+
+    pub(crate) fn roles(&self, claims: &Claims) -> Values {
+        self.roles.read(claims)
+    }
+
+    pub(crate) fn groups(&self, claims: &Claims) -> Values {
+        self.groups.read(claims)
+    }
+
+    pub(crate) fn entitlements(&self, claims: &Claims) -> Values {
+        Listed::At(&["entitlements"]).read(claims)
+    }
+}
+
+impl Listed {
+    fn read(self, claims: &Claims) -> Values {
+        match self {
+            Self::At(path) => {
+                let (first, rest) = match path {
+                    [first, rest @ ..] => (first, rest),
+                    [] => return Values::default(),
+                };
+                let outer = claims.payload.value(first);
+                let json = rest
+                    .iter()
+                    .fold(outer, |json, name| values::member(json?, name));
+                json.map(Values::parse).unwrap_or_default()
+            }
+            Self::KeysOf(name) => claims
+                .payload
+                .value(name)
+                .map(Values::keys)
+                .unwrap_or_default(),
+        }
+    }
+}

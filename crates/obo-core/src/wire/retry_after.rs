@@ -1,0 +1,92 @@
+use std::time::{Duration, UNIX_EPOCH};
+
+use http::{HeaderMap, header};
+
+use crate::time::UnixTime;
+
+/// The longest pause that a server may ask for.
+const MOST: Duration = Duration::from_secs(300);
+
+/// How long a server asks to be left alone: `Retry-After`, at most five minutes (RFC 9110 section 10.2.3).
+///
+/// A date is read against the answer's own `Date`, so that the server's clock may be wrong; without one, against `now`.
+pub fn retry_after(headers: &HeaderMap, now: UnixTime) -> Option<Duration> {
+    let asked = headers.get(header::RETRY_AFTER)?.to_str().ok()?.trim();
+    if !asked.is_empty() && asked.bytes().all(|byte| byte.is_ascii_digit()) {
+        // More digits than a number holds are a longer pause than any.
+        return Some(asked.parse().map_or(MOST, Duration::from_secs).min(MOST));
+    }
+    let until = date(asked)?;
+    let dated = headers.get(header::DATE);
+    let from = dated.and_then(|value| date(value.to_str().ok()?.trim()));
+    Some(until.saturating_since(from.unwrap_or(now)).min(MOST))
+}
+
+/// An HTTP date in any of its three forms (RFC 9110 section 5.6.7).
+fn date(text: &str) -> Option<UnixTime> {
+    let date = httpdate::parse_http_date(text).ok()?;
+    let since_epoch = date.duration_since(UNIX_EPOCH).ok()?;
+    Some(UnixTime::from_duration(since_epoch))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// 2026-10-21T07:28:00Z.
+    const NOW: UnixTime = UnixTime::from_secs(1_792_567_680);
+
+    fn asked(retry_after_value: &'static str, date: Option<&'static str>) -> Option<u64> {
+        let value = |text| http::HeaderValue::from_static(text);
+        let mut headers = HeaderMap::new();
+        headers.insert(header::RETRY_AFTER, value(retry_after_value));
+        headers.extend(date.map(|date| (header::DATE, value(date))));
+        retry_after(&headers, NOW).map(|pause| pause.as_secs())
+    }
+
+    #[test]
+    fn te_08_a_pause_is_seconds_within_bounds() {
+        assert_eq!(asked("0", None), Some(0));
+        assert_eq!(asked(" 7 ", None), Some(7));
+        for huge in ["301", "99999999999999999999999999"] {
+            assert_eq!(asked(huge, None), Some(300));
+        }
+        for unsaid in ["", "-1", "+1", "1.5", "soon", "2026-10-21T07:28:10Z"] {
+            assert_eq!(asked(unsaid, None), None, "{unsaid}");
+        }
+    }
+
+    #[test]
+    fn te_08_a_date_is_a_pause_from_the_answers_own_date_or_from_now() {
+        for ten_seconds_later in [
+            "Wed, 21 Oct 2026 07:28:10 GMT",
+            " Wed, 21 Oct 2026 07:28:10 GMT ",
+            "Wednesday, 21-Oct-26 07:28:10 GMT",
+            "Wed Oct 21 07:28:10 2026",
+        ] {
+            assert_eq!(asked(ten_seconds_later, None), Some(10));
+        }
+        let until = "Wed, 21 Oct 2026 07:28:10 GMT";
+        for (date, pause) in [
+            ("Wed, 21 Oct 2026 07:28:07 GMT", 3),
+            ("Wed, 21 Oct 2026 07:23:11 GMT", 299),
+            ("Wed, 21 Oct 2026 07:23:09 GMT", 300),
+            ("Thu, 01 Jan 1970 00:00:00 GMT", 300),
+            // It is over.
+            ("Wed, 21 Oct 2026 07:28:10 GMT", 0),
+            ("Fri, 31 Dec 9999 23:59:59 GMT", 0),
+            ("now", 10),
+        ] {
+            assert_eq!(asked(until, Some(date)), Some(pause), "{date}");
+        }
+        assert_eq!(asked("Wed, 21 Oct 2026 07:27:59 GMT", None), Some(0));
+        assert_eq!(asked("Fri, 31 Dec 9999 23:59:59 GMT", None), Some(300));
+        for no_date in [
+            "Wed, 21 Oct 2026 07:28:10 CEST",
+            "Wed, 32 Oct 2026 07:28:10 GMT",
+            "Wed, 21 Oct 1926 07:28:10 GMT",
+        ] {
+            assert_eq!(asked(no_date, None), None, "{no_date}");
+        }
+    }
+}

@@ -1,0 +1,253 @@
+//! Who may send a request to an endpoint of the authorization server now, and what its outcome says of others.
+//!
+//! Requests differ by [`Asker`]: a subject and a target. An outcome speaks of its asker first; of a target when several
+//! subjects agree, and of the endpoint when several targets do too (decision 0013). There is one [`Breaker`] for each of
+//! the three, and the [`Pauses`] that the server asked for.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::StatusCode;
+use obo_core::{ErrorClass, Issuer, Target, TokenEndpointError};
+use quick_cache::sync::Cache;
+
+use super::breaker::{Breaker, Pass, Rule};
+use super::pauses::{self, Pauses};
+use crate::idp::endpoint::Reached;
+use crate::observe;
+
+/// How many subjects, or targets, are several: two hostile accounts that take turns are not.
+pub(super) const SEVERAL: usize = 3;
+
+/// How many subjects without a failure pass an open breaker in each of its periods.
+const NEWCOMERS: u32 = 16;
+
+/// How many failing askers, and how many failing targets, are told apart; beyond it, those unused longest are forgotten.
+const MOST_FAILING: usize = 4096;
+
+/// What the server answers that is down or overloaded, whatever the request was.
+const OF_THE_SERVER: [StatusCode; 3] = [
+    StatusCode::BAD_GATEWAY,
+    StatusCode::SERVICE_UNAVAILABLE,
+    StatusCode::GATEWAY_TIMEOUT,
+];
+
+/// For whom and for what a request is, by keyed hashes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Asker {
+    pub(crate) subject: u64,
+    pub(crate) target: u64,
+    /// Whether the subject is known to be one, and not a token that may be forged: only then it may be a newcomer.
+    pub(crate) is_vouched: bool,
+}
+
+/// The subjects and the targets of some askers; of each, no more are told apart than are several.
+#[derive(Debug, Default)]
+pub(super) struct Distinct {
+    subjects: Vec<u64>,
+    targets: Vec<u64>,
+}
+
+impl Distinct {
+    pub(super) fn insert(&mut self, asker: Asker) {
+        for (known, number) in [
+            (&mut self.subjects, asker.subject),
+            (&mut self.targets, asker.target),
+        ] {
+            if known.len() < SEVERAL && !known.contains(&number) {
+                known.push(number);
+            }
+        }
+    }
+
+    /// Whether there are at least so many of each.
+    pub(super) fn are(&self, subjects: usize, targets: usize) -> bool {
+        self.subjects.len() >= subjects && self.targets.len() >= targets
+    }
+}
+
+/// What is known of one endpoint: shared by all who send requests to it.
+#[derive(Debug)]
+pub(crate) struct Admission {
+    breakers: Breakers,
+    pauses: Pauses,
+}
+
+#[derive(Debug)]
+struct Breakers {
+    label: observe::Endpoint,
+    by_asker: Cache<Asker, Arc<Breaker>>,
+    /// Apart from the endpoint's, where requests have targets.
+    by_target: Option<Cache<u64, Arc<Breaker>>>,
+    endpoint: Arc<Breaker>,
+}
+
+/// The right to send one request. Dropped without a word of its outcome, it says nothing.
+#[derive(Debug)]
+struct Admitted {
+    of_asker: Option<Pass>,
+    of_target: Option<Pass>,
+    of_endpoint: Pass,
+}
+
+impl Admission {
+    /// For the token endpoint: requests are for subjects and targets.
+    pub(crate) fn of_token_endpoint(issuer: Issuer) -> Self {
+        Self::new(observe::Endpoint::new(issuer, "token"), true)
+    }
+
+    /// For the introspection endpoint: there is one target, and a token that no key vouches for is a subject of its own.
+    pub(crate) fn of_introspection(issuer: Issuer) -> Self {
+        Self::new(observe::Endpoint::new(issuer, "introspection"), false)
+    }
+
+    fn new(label: observe::Endpoint, has_targets: bool) -> Self {
+        let targets = if has_targets { SEVERAL } else { 1 };
+        let rule = Rule {
+            subjects: SEVERAL,
+            targets,
+            newcomers: NEWCOMERS,
+        };
+        let endpoint = Arc::new(Breaker::new(rule, Some(label.clone())));
+        Self {
+            breakers: Breakers {
+                label,
+                by_asker: Cache::new(MOST_FAILING),
+                by_target: has_targets.then(|| Cache::new(MOST_FAILING)),
+                endpoint,
+            },
+            pauses: Pauses::new(targets),
+        }
+    }
+
+    /// How long the server asked this asker to wait.
+    pub(crate) fn pause(&self, asker: Asker) -> Duration {
+        self.pauses.remaining(asker)
+    }
+
+    /// The error of a request that would have to be sent within a pause.
+    pub(crate) fn paused(pause: Duration) -> TokenEndpointError {
+        pauses::refusal(pause)
+    }
+
+    /// Records the pause that a failed attempt was answered with.
+    pub(crate) fn record_pause(&self, asker: Asker, error: &TokenEndpointError) {
+        self.pauses.record(asker, error);
+    }
+
+    /// Sends a request for `asker` unless a circuit breaker is open for it, and learns from how it ends.
+    pub(crate) async fn guard<T>(
+        &self,
+        asker: Asker,
+        target: Option<&Target>,
+        reached: &Reached,
+        request: impl Future<Output = Result<T, TokenEndpointError>>,
+    ) -> Result<T, TokenEndpointError> {
+        let admitted = self.breakers.pass(asker).map_err(|left| {
+            let problem = "the authorization server kept failing: its circuit breaker is open";
+            TokenEndpointError::new(ErrorClass::Transient, problem).with_retry_after(Some(left))
+        })?;
+        let outcome = request.await;
+        match &outcome {
+            // What ended before the server was reached says nothing of it.
+            _ if !reached.server() => drop(admitted),
+            Err(error) if error.class() == ErrorClass::Throttled => drop(admitted),
+            Err(error) if error.class() == ErrorClass::Transient => {
+                let is_of_server = error
+                    .status()
+                    .is_none_or(|status| OF_THE_SERVER.contains(&status));
+                self.breakers.failed(admitted, asker, target, is_of_server);
+            }
+            _ => {
+                self.breakers.served(admitted, asker);
+                self.pauses.served(asker);
+            }
+        }
+        outcome
+    }
+}
+
+impl Breakers {
+    /// The right to send a request, or when to try again.
+    fn pass(&self, asker: Asker) -> Result<Admitted, Duration> {
+        let of_asker = self.by_asker.get(&asker);
+        let of_target = self.target(asker);
+        Ok(Admitted {
+            of_asker: of_asker.map(|it| it.pass(asker)).transpose()?,
+            of_endpoint: self.endpoint.pass(asker)?,
+            of_target: of_target.map(|it| it.pass(asker)).transpose()?,
+        })
+    }
+
+    fn target(&self, asker: Asker) -> Option<Arc<Breaker>> {
+        self.by_target.as_ref()?.get(&asker.target)
+    }
+
+    fn served(&self, admitted: Admitted, asker: Asker) {
+        admitted.of_endpoint.served();
+        match admitted.of_target {
+            Some(pass) => pass.served(),
+            // It may have begun to fail while this request was under way.
+            None => {
+                if let Some(breaker) = self.target(asker) {
+                    breaker.served();
+                }
+            }
+        }
+        if admitted.of_asker.is_some() {
+            self.by_asker.remove(&asker);
+        }
+    }
+
+    fn failed(
+        &self,
+        admitted: Admitted,
+        asker: Asker,
+        target: Option<&Target>,
+        is_of_server: bool,
+    ) {
+        admitted.of_endpoint.failed(is_of_server);
+        let of_target = admitted.of_target.or_else(|| {
+            let breakers = self.by_target.as_ref()?;
+            let rule = Rule {
+                subjects: SEVERAL,
+                targets: 1,
+                newcomers: NEWCOMERS,
+            };
+            let label = target.map(|target| self.label.of_target(target));
+            Some(entered(breakers, asker.target, rule, label).admit(asker))
+        });
+        if let Some(pass) = of_target {
+            pass.failed(is_of_server);
+        }
+        let of_asker = admitted.of_asker.unwrap_or_else(|| {
+            let rule = Rule {
+                subjects: 1,
+                targets: 1,
+                newcomers: 0,
+            };
+            entered(&self.by_asker, asker, rule, None).admit(asker)
+        });
+        // One asker's failures need no others to confirm them.
+        of_asker.failed(true);
+    }
+}
+
+/// The breaker of a key, which is made at its first failure.
+fn entered<K: Copy + Eq + std::hash::Hash>(
+    breakers: &Cache<K, Arc<Breaker>>,
+    key: K,
+    rule: Rule,
+    label: Option<observe::Endpoint>,
+) -> Arc<Breaker> {
+    let known = breakers.get_or_insert_with(&key, || {
+        Ok::<_, std::convert::Infallible>(Arc::new(Breaker::new(rule, label)))
+    });
+    match known {
+        Ok(breaker) => breaker,
+        Err(never) => match never {},
+    }
+}
+
+#[cfg(test)]
+mod tests;

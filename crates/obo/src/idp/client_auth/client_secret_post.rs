@@ -1,0 +1,54 @@
+//! RFC 6749 section 2.3.1: <https://www.rfc-editor.org/rfc/rfc6749#section-2.3.1>.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use obo_core::{ConfigError, Secret, TokenRequest};
+
+use super::client_secret::ClientSecret;
+use super::{Attempt, Authenticating, ClientAuth, MethodConfig};
+
+/// `client_secret_post`: identifier and secret in the form, for servers without `client_secret_basic`.
+#[derive(Clone, Debug)]
+pub struct ClientSecretPost(ClientSecret);
+
+impl ClientSecretPost {
+    /// Authenticates by this secret.
+    ///
+    /// # Errors
+    ///
+    /// When it is empty.
+    pub fn new(secret: impl Into<Secret>) -> Result<Self, ConfigError> {
+        ClientSecret::fixed(secret.into()).map(Self)
+    }
+
+    /// Authenticates by the secret that the file holds at the time of each attempt, without the newline at its end: a
+    /// secret that is replaced in the file needs no restart.
+    ///
+    /// # Errors
+    ///
+    /// When the file cannot be read now or is empty. Later that is a failure of the exchange, `ClientMisconfigured`.
+    pub fn from_file(path: impl Into<PathBuf>) -> Result<Self, ConfigError> {
+        ClientSecret::file(path).map(Self)
+    }
+}
+
+impl ClientAuth for ClientSecretPost {
+    fn authenticate<'a>(
+        &'a self,
+        request: &'a mut TokenRequest,
+        attempt: Attempt<'a>,
+    ) -> Authenticating<'a> {
+        Box::pin(async move {
+            let secret = self.0.read().await?;
+            request.push_public("client_id", attempt.client_id);
+            request.push("client_secret", secret.expose());
+            Ok(())
+        })
+    }
+}
+
+pub(super) fn of_config(settings: MethodConfig) -> Result<Arc<dyn ClientAuth>, ConfigError> {
+    let secret = ClientSecret::of_config(settings.read()?)?;
+    Ok(Arc::new(ClientSecretPost(secret)))
+}

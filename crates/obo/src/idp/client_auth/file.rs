@@ -1,0 +1,90 @@
+//! Files with credentials that others renew: mounted secrets, projected tokens.
+
+use std::fmt;
+use std::fs::File;
+use std::io::{self, Read as _};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use obo_core::{ConfigError, ErrorClass, Secret, TokenEndpointError};
+
+/// The longest file, in bytes: no token and no key is longer.
+const MAX: u64 = 64 * 1024;
+
+/// The longest name of a file, in bytes.
+const MAX_PATH: usize = 1024;
+
+/// A file that is read anew each time.
+#[derive(Clone)]
+pub(super) struct CredentialFile(Arc<Path>);
+
+/// Refuses what is a credential itself rather than the name of a file.
+pub(super) fn check_path(field: &'static str, path: &Path) -> Result<(), ConfigError> {
+    if !is_credential(path) {
+        return Ok(());
+    }
+    let problem = "is the name of a file, and what is there is none; write the credential into a file, or into a \
+                   variable of the environment";
+    Err(ConfigError::new(field, problem))
+}
+
+/// Whether it looks like a key or a token in the place of a file's name.
+fn is_credential(path: &Path) -> bool {
+    let text = path.to_string_lossy();
+    text.contains(['\n', '\r', '{'])
+        || text.contains("-----")
+        || text.matches('.').count() >= 2 && text.starts_with("ey")
+        || text.len() > MAX_PATH
+}
+
+impl CredentialFile {
+    pub(super) fn new(path: impl Into<PathBuf>) -> Self {
+        Self(path.into().into())
+    }
+
+    /// The file's text without the newline at its end; blocks.
+    ///
+    /// The error names the file and nothing of its content.
+    pub(super) fn read_now(&self) -> Result<Secret, String> {
+        let text = read(&self.0).map_err(|error| format!("{self} cannot be read: {error}"))?;
+        if text.expose().is_empty() {
+            return Err(format!("{self} is empty"));
+        }
+        Ok(text)
+    }
+
+    /// The same from where waiting for a disk holds up nobody.
+    pub(super) async fn read(&self) -> Result<Secret, TokenEndpointError> {
+        let file = self.clone();
+        let read = tokio::task::spawn_blocking(move || file.read_now()).await;
+        read.unwrap_or_else(|_| Err("reading a file was interrupted".to_owned()))
+            .map_err(|problem| TokenEndpointError::new(ErrorClass::ClientMisconfigured, problem))
+    }
+}
+
+/// The file's name, unless a credential was written in its place.
+impl fmt::Display for CredentialFile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match is_credential(&self.0) {
+            true => f.write_str("what is no name of a file"),
+            false => self.0.display().fmt(f),
+        }
+    }
+}
+
+impl fmt::Debug for CredentialFile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "CredentialFile({self})")
+    }
+}
+
+fn read(path: &Path) -> io::Result<Secret> {
+    let mut bytes = Vec::new();
+    File::open(path)?.take(MAX + 1).read_to_end(&mut bytes)?;
+    let text = String::from_utf8(bytes).map_err(|_| io::Error::other("it is not text"))?;
+    let text = Secret::new(text);
+    if text.expose().len() as u64 > MAX {
+        return Err(io::Error::other("it is longer than 64 KiB"));
+    }
+    Ok(Secret::new(text.expose().trim_end_matches(['\r', '\n'])))
+}

@@ -1,0 +1,95 @@
+//! How this service proves to the authorization server who it is: one file per method, named as IANA registers it.
+//!
+//! Prefer a method without a shared secret (RFC 9700 section 2.5): what the platform gives ([`ClientAssertion`], the
+//! certificate of [`TlsClientAuth`]), or [`PrivateKeyJwt`].
+//!
+//! Credentials are renewed without a restart: a file is read, and a closure called, at each attempt. A key is parsed again
+//! when its file has changed; while the file cannot be used, the key of before is.
+//!
+//! A method of your own is an implementation of [`ClientAuth`] in your own crate; [`ClientConfig::method`] gives it a name
+//! in configuration files. What it sets by [`TokenRequest::push`](crate::token_endpoint::TokenRequest::push) is kept out of errors and logs.
+
+mod assertion;
+mod client;
+mod client_assertion;
+mod client_secret;
+mod client_secret_basic;
+mod client_secret_jwt;
+mod client_secret_post;
+mod config;
+mod file;
+mod key_file;
+mod private_key_jwt;
+mod secret_config;
+mod self_signed_tls_client_auth;
+mod tls_client_auth;
+
+use std::fmt;
+use std::pin::Pin;
+
+pub use client::Client;
+pub use client_assertion::ClientAssertion;
+pub use client_secret_basic::ClientSecretBasic;
+pub use client_secret_jwt::ClientSecretJwt;
+pub use client_secret_post::ClientSecretPost;
+pub use config::{ClientConfig, MethodConfig};
+pub use private_key_jwt::PrivateKeyJwt;
+pub use self_signed_tls_client_auth::SelfSignedTlsClientAuth;
+pub use tls_client_auth::TlsClientAuth;
+
+use obo_core::{Issuer, TokenEndpointError, TokenRequest, UnixTime};
+
+/// The methods, by the names under which a [`ClientConfig`] has them.
+const METHODS: &[(&str, config::Constructor)] = &[
+    ("client_assertion_file", client_assertion::of_config),
+    ("client_secret_basic", client_secret_basic::of_config),
+    ("client_secret_jwt", client_secret_jwt::of_config),
+    ("client_secret_post", client_secret_post::of_config),
+    ("private_key_jwt", private_key_jwt::of_config),
+    (
+        "self_signed_tls_client_auth",
+        self_signed_tls_client_auth::of_config,
+    ),
+    ("tls_client_auth", tls_client_auth::of_config),
+];
+
+/// What a client authenticates for: one attempt at one authorization server.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct Attempt<'a> {
+    /// Who this service is.
+    pub client_id: &'a str,
+    /// The authorization server.
+    pub server: &'a Issuer,
+    /// The URL that the request goes to.
+    pub token_endpoint: &'a str,
+    /// The time of the attempt.
+    pub now: UnixTime,
+}
+
+/// What [`ClientAuth::authenticate`] returns.
+pub type Authenticating<'a> =
+    Pin<Box<dyn Future<Output = Result<(), TokenEndpointError>> + Send + 'a>>;
+
+/// What a closure of the user's gives, sooner or later.
+type Given<T> = Pin<Box<dyn Future<Output = Result<T, TokenEndpointError>> + Send>>;
+
+/// A client authentication method (RFC 6749 section 2.3).
+pub trait ClientAuth: fmt::Debug + Send + Sync + 'static {
+    /// Adds the credentials of one attempt to `request`; called anew for each attempt, retries included (CA-09).
+    ///
+    /// # Errors
+    ///
+    /// `ClientMisconfigured` when there is no usable credential, `Transient` when its source does not answer.
+    fn authenticate<'a>(
+        &'a self,
+        request: &'a mut TokenRequest,
+        attempt: Attempt<'a>,
+    ) -> Authenticating<'a>;
+
+    /// Whether the client authenticates by its TLS certificate, so that the request goes to the server's endpoint for
+    /// mutual TLS where it has one (RFC 8705 section 5).
+    fn uses_mutual_tls(&self) -> bool {
+        false
+    }
+}

@@ -1,0 +1,305 @@
+//! OpenID Connect Core section 9: <https://openid.net/specs/openid-connect-core-1_0.html#ClientAuthentication>, and
+//! RFC 7523 section 2.2: <https://www.rfc-editor.org/rfc/rfc7523#section-2.2>, as draft-ietf-oauth-rfc7523bis updates it.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use obo_core::{
+    Algorithm, ConfigError, Secret, SigningKey, TokenEndpointError, TokenRequest, compact_jws,
+};
+use serde::Deserialize;
+
+use super::assertion::{self, OwnAssertion, misconfigured};
+use super::file::{CredentialFile, check_path};
+use super::key_file::{Certificate, KeyFile};
+use super::secret_config::{SecretConfig, variable};
+use super::{Attempt, Authenticating, ClientAuth, Given, MethodConfig};
+
+/// `private_key_jwt`: an assertion signed with this service's own key, new for each attempt and good for a minute.
+///
+/// Its audience is the authorization server's issuer identifier and nothing else, so that no other server can use it. The
+/// form has the `client_id` too, which some servers need and which is the assertion's subject.
+#[derive(Clone, Debug)]
+pub struct PrivateKeyJwt {
+    algorithm: Algorithm,
+    signer: Signer,
+    assertion: OwnAssertion,
+}
+
+#[derive(Clone)]
+enum Signer {
+    Key(SigningKey),
+    File(Arc<KeyFile>),
+    Remote(Arc<RemoteSigner>),
+}
+
+type RemoteSigner = dyn Fn(Vec<u8>) -> Given<Vec<u8>> + Send + Sync;
+
+impl PrivateKeyJwt {
+    /// Authenticates with this key.
+    pub fn new(key: SigningKey) -> Self {
+        let (algorithm, kid) = (key.algorithm(), key.kid().map(str::to_owned));
+        Self::of(algorithm, kid.as_deref(), Signer::Key(key))
+    }
+
+    /// Authenticates with the private key in PEM form (PKCS#8) that the file holds at the time of each attempt: a key that
+    /// is replaced in the file needs no restart.
+    ///
+    /// The key is parsed again when the file has changed. While the file cannot be used, such as when it is half written,
+    /// the key of before is, and the log says so.
+    ///
+    /// # Errors
+    ///
+    /// When the file cannot be read now or holds no such key; nothing of its content is quoted.
+    pub fn from_pem_file(
+        algorithm: Algorithm,
+        path: impl AsRef<Path>,
+        kid: Option<&str>,
+    ) -> Result<Self, ConfigError> {
+        let (file, kid) = (CredentialFile::new(path.as_ref()), kid.map(str::to_owned));
+        let file = KeyFile::open(file, algorithm, SigningKey::from_pem, kid)?;
+        Ok(Self::of_file(algorithm, file))
+    }
+
+    fn of_file(algorithm: Algorithm, file: KeyFile) -> Self {
+        // The header is named by the key of each moment.
+        Self::of(algorithm, None, Signer::File(Arc::new(file)))
+    }
+
+    /// Has somebody else sign who keeps the key, such as a KMS or an HSM.
+    ///
+    /// `sign` gets the bytes to sign at each attempt and gives the signature as RFC 7518 section 3 has it; of ECDSA that is
+    /// the two numbers side by side, where many services give DER. Which key it signs with is its own affair, so a key can
+    /// be replaced at run time. It is waited for within the exchange's deadline, and must not block: a client that does
+    /// belongs into `tokio::task::spawn_blocking`.
+    ///
+    /// Its failure says by its class what happens next: `Transient` is tried again, `ClientMisconfigured` is not.
+    ///
+    /// ```
+    /// use obo::PrivateKeyJwt;
+    /// use obo::policy::Algorithm;
+    /// use obo::token_endpoint::{ErrorClass, TokenEndpointError};
+    ///
+    /// # #[derive(Clone)] struct Kms;
+    /// # impl Kms { async fn sign(&self, _: &str, _: &[u8]) -> Result<Vec<u8>, std::io::Error> { Ok(vec![]) } }
+    /// # let kms = Kms;
+    /// let auth = PrivateKeyJwt::with_signer(Algorithm::Ps256, Some("key-7"), move |input| {
+    ///     let kms = kms.clone();
+    ///     async move {
+    ///         kms.sign("keys/service-a/7", &input).await.map_err(|error| {
+    ///             TokenEndpointError::new(ErrorClass::Transient, format!("the KMS: {error}"))
+    ///         })
+    ///     }
+    /// });
+    /// ```
+    pub fn with_signer<S, F>(algorithm: Algorithm, kid: Option<&str>, sign: S) -> Self
+    where
+        S: Fn(Vec<u8>) -> F + Send + Sync + 'static,
+        F: Future<Output = Result<Vec<u8>, TokenEndpointError>> + Send + 'static,
+    {
+        let signer: Arc<RemoteSigner> = Arc::new(move |input| Box::pin(sign(input)));
+        Self::of(algorithm, kid, Signer::Remote(signer))
+    }
+
+    fn of(algorithm: Algorithm, kid: Option<&str>, signer: Signer) -> Self {
+        let mut assertion = OwnAssertion::new(algorithm.name());
+        assertion.header = assertion.header.with_kid(kid);
+        Self {
+            algorithm,
+            signer,
+            assertion,
+        }
+    }
+
+    /// Names the key by its certificate too, in the header `x5t#S256`: the first certificate of a PEM text.
+    ///
+    /// Servers need it where certificates are registered instead of keys.
+    ///
+    /// # Errors
+    ///
+    /// When the text holds no certificate, or one that is not of this key, as far as the key is here. A key file that is
+    /// replaced later by another certificate's key is not used.
+    pub fn certificate(mut self, pem: &str) -> Result<Self, ConfigError> {
+        let key = match &self.signer {
+            Signer::Key(key) => Some(key),
+            Signer::Remote(_) => None,
+            Signer::File(_) => return self.certified(Certificate::Text(pem.into())),
+        };
+        self.assertion.header = self.assertion.header.with_certificate(pem, key)?;
+        Ok(self)
+    }
+
+    /// With the certificate of the key in a file, which changes along with the key.
+    fn certified(mut self, certificate: Certificate) -> Result<Self, ConfigError> {
+        if let Signer::File(file) = &self.signer {
+            self.signer = Signer::File(Arc::new(file.with_certificate(certificate)?));
+        }
+        Ok(self)
+    }
+
+    /// Writes `typ: JWT` in the header, for servers that do not tolerate `client-authentication+jwt`.
+    #[must_use]
+    pub fn plain_typ(mut self) -> Self {
+        self.assertion = self.assertion.with_plain_typ();
+        self
+    }
+
+    /// Addresses assertions to the token endpoint's URL instead of the issuer, for servers that demand it.
+    ///
+    /// The URL of an endpoint may come from a document that somebody else wrote. A client that is known to several servers
+    /// can so be made to sign an assertion to one of them and give it to another, who uses it. Use it for a server whose
+    /// token endpoint is given by hand, or whose discovery document is trusted as much as the server itself.
+    #[must_use]
+    pub fn danger_audience_token_endpoint(mut self) -> Self {
+        self.assertion = self.assertion.for_token_endpoint();
+        self
+    }
+
+    /// The assertion of one attempt.
+    async fn signed(&self, attempt: Attempt<'_>) -> Result<Secret, TokenEndpointError> {
+        let no_randomness = || misconfigured("the system gives no randomness");
+        let by_key = |key: &SigningKey, input: &str| {
+            let signature = key.sign(input.as_bytes());
+            signature.ok_or_else(|| misconfigured("the client assertion could not be signed"))
+        };
+        let own = || {
+            self.assertion
+                .signing_input(attempt)
+                .ok_or_else(no_randomness)
+        };
+        let (input, signature) = match &self.signer {
+            Signer::Key(key) => {
+                let input = own()?;
+                let signature = by_key(key, &input)?;
+                (input, signature)
+            }
+            Signer::File(file) => {
+                let loaded = file.current().await;
+                let header = loaded.name(self.assertion.header.clone())?;
+                let input = self.assertion.signing_input_under(&header, attempt);
+                let input = input.ok_or_else(no_randomness)?;
+                let signature = by_key(&loaded.key, &input)?;
+                (input, signature)
+            }
+            Signer::Remote(sign) => {
+                let input = own()?;
+                let signature = sign(input.clone().into_bytes()).await?;
+                check_length(self.algorithm, &signature)?;
+                (input, signature)
+            }
+        };
+        Ok(compact_jws(&input, &signature))
+    }
+}
+
+/// Finds a signature in another form than that of a JWS, which the server would not explain.
+fn check_length(algorithm: Algorithm, signature: &[u8]) -> Result<(), TokenEndpointError> {
+    let (fits, expected) = match algorithm {
+        Algorithm::Es256 | Algorithm::Ed25519 => (signature.len() == 64, "64"),
+        Algorithm::Es384 => (signature.len() == 96, "96"),
+        _ => (signature.len() >= 256, "256 or more"),
+    };
+    if fits {
+        return Ok(());
+    }
+    Err(misconfigured(format!(
+        "the signer gave {} bytes for {}, whose signatures in a JWS have {expected}; is it DER?",
+        signature.len(),
+        algorithm.name(),
+    )))
+}
+
+impl ClientAuth for PrivateKeyJwt {
+    fn authenticate<'a>(
+        &'a self,
+        request: &'a mut TokenRequest,
+        attempt: Attempt<'a>,
+    ) -> Authenticating<'a> {
+        Box::pin(async move {
+            let signed = self.signed(attempt).await?;
+            request.push_public("client_id", attempt.client_id);
+            assertion::push(request, assertion::JWT_BEARER, signed.expose());
+            Ok(())
+        })
+    }
+}
+
+impl fmt::Debug for Signer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Key(key) => key.fmt(f),
+            Self::File(file) => file.fmt(f),
+            Self::Remote(_) => f.write_str("Remote(..)"),
+        }
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Settings {
+    /// A path, where it is a string.
+    key: SecretConfig,
+    alg: Algorithm,
+    kid: Option<String>,
+    certificate: Option<PathBuf>,
+    #[serde(default)]
+    plain_typ: bool,
+    #[serde(default)]
+    danger_audience_token_endpoint: bool,
+}
+
+/// A private JWK or PEM.
+fn read_key(algorithm: Algorithm, text: &Secret) -> Result<SigningKey, ConfigError> {
+    match text.expose().trim_start().starts_with('{') {
+        true => SigningKey::from_jwk(algorithm, text),
+        false => SigningKey::from_pem(algorithm, text),
+    }
+}
+
+pub(super) fn of_config(settings: MethodConfig) -> Result<Arc<dyn ClientAuth>, ConfigError> {
+    let settings: Settings = settings.read()?;
+    let alg = settings.alg;
+    let file = |field, path: PathBuf| {
+        check_path(field, &path)?;
+        let file = KeyFile::open(
+            CredentialFile::new(path),
+            alg,
+            read_key,
+            settings.kid.clone(),
+        );
+        let file = file.map_err(|error| error.at(field))?;
+        Ok::<_, ConfigError>(PrivateKeyJwt::of_file(alg, file))
+    };
+    let mut auth = match settings.key {
+        SecretConfig::Text(path) => file("key", path.expose().into())?,
+        SecretConfig::File(path) => file("key.file", path)?,
+        SecretConfig::Env(name) => {
+            let text = variable(&name).map_err(|error| error.within("key"))?;
+            let key = read_key(alg, &text).map_err(|error| error.at("key"))?;
+            PrivateKeyJwt::new(match settings.kid {
+                Some(kid) => key.with_kid(kid),
+                None => key,
+            })
+        }
+    };
+    if let Some(path) = settings.certificate {
+        check_path("certificate", &path)?;
+        let file = CredentialFile::new(path);
+        auth = match &auth.signer {
+            Signer::File(_) => auth.certified(Certificate::File(file))?,
+            _ => {
+                let read = file.read_now();
+                let pem = read.map_err(|problem| ConfigError::new("certificate", problem))?;
+                auth.certificate(pem.expose())?
+            }
+        };
+    }
+    if settings.plain_typ {
+        auth = auth.plain_typ();
+    }
+    if settings.danger_audience_token_endpoint {
+        auth = auth.danger_audience_token_endpoint();
+    }
+    Ok(Arc::new(auth))
+}

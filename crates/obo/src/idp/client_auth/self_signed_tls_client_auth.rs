@@ -1,0 +1,33 @@
+//! RFC 8705 section 2.2: <https://www.rfc-editor.org/rfc/rfc8705#section-2.2>.
+
+use std::sync::Arc;
+
+use obo_core::{ConfigError, TokenRequest};
+
+use super::tls_client_auth::check_true;
+use super::{Attempt, Authenticating, ClientAuth, MethodConfig, TlsClientAuth};
+
+/// `self_signed_tls_client_auth`: the certificate of the TLS connection, which is registered at the server itself.
+///
+/// On this side it is the same as [`TlsClientAuth`]: the form holds the `client_id` alone.
+#[derive(Clone, Copy, Debug)]
+pub struct SelfSignedTlsClientAuth;
+
+impl ClientAuth for SelfSignedTlsClientAuth {
+    fn authenticate<'a>(
+        &'a self,
+        request: &'a mut TokenRequest,
+        attempt: Attempt<'a>,
+    ) -> Authenticating<'a> {
+        TlsClientAuth.authenticate(request, attempt)
+    }
+
+    fn uses_mutual_tls(&self) -> bool {
+        TlsClientAuth.uses_mutual_tls()
+    }
+}
+
+pub(super) fn of_config(settings: MethodConfig) -> Result<Arc<dyn ClientAuth>, ConfigError> {
+    check_true(settings)?;
+    Ok(Arc::new(SelfSignedTlsClientAuth))
+}

@@ -1,0 +1,60 @@
+//! RFC 8705 section 2.1: <https://www.rfc-editor.org/rfc/rfc8705#section-2.1>.
+
+use std::future::ready;
+use std::sync::Arc;
+
+use obo_core::{ConfigError, TokenRequest};
+
+use super::{Attempt, Authenticating, ClientAuth, MethodConfig};
+
+/// `tls_client_auth`: the certificate of the TLS connection, issued by an authority that the server trusts.
+///
+/// The form holds the `client_id` alone; the certificate and its key are those of the
+/// [`HttpService`](crate::authorization_server::HttpService) that the [`AuthorizationServer`](crate::AuthorizationServer) was given, so they are
+/// renewed there. The request goes to `mtls_endpoint_aliases.token_endpoint` where the server's metadata has it.
+///
+/// With an X.509-SVID of SPIFFE the client's identifier is the SPIFFE ID, which is the URI in the certificate. Whether it
+/// is, and whether the connection has a certificate at all, is for the server to check: it cannot be seen from here.
+///
+/// ```
+/// use obo::{AuthorizationServer, Client, Issuer, TokenExchange};
+/// use obo::authorization_server::HttpService;
+/// use obo::client::TlsClientAuth;
+///
+/// # fn exchange(with_certificate: HttpService) -> Result<TokenExchange, obo::ConfigError> {
+/// let client = Client::new("spiffe://corp.example/service-a", TlsClientAuth)?;
+/// let idp = Issuer::new("https://idp.example.com")?;
+/// let idp = AuthorizationServer::discover(idp, with_certificate);
+/// # Ok(TokenExchange::new(idp, client))
+/// # }
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct TlsClientAuth;
+
+impl ClientAuth for TlsClientAuth {
+    fn authenticate<'a>(
+        &'a self,
+        request: &'a mut TokenRequest,
+        attempt: Attempt<'a>,
+    ) -> Authenticating<'a> {
+        request.push_public("client_id", attempt.client_id);
+        Box::pin(ready(Ok(())))
+    }
+
+    fn uses_mutual_tls(&self) -> bool {
+        true
+    }
+}
+
+/// There is nothing to set; `false` would be a client that does not authenticate.
+pub(super) fn check_true(settings: MethodConfig) -> Result<(), ConfigError> {
+    match settings.read::<bool>()? {
+        true => Ok(()),
+        false => Err(ConfigError::new("", "is either `true` or not there")),
+    }
+}
+
+pub(super) fn of_config(settings: MethodConfig) -> Result<Arc<dyn ClientAuth>, ConfigError> {
+    check_true(settings)?;
+    Ok(Arc::new(TlsClientAuth))
+}

@@ -1,0 +1,150 @@
+//! What a refusal repeats of the request: servers quote what they could not read, and errors end up in logs (OB-01).
+
+use bytes::Bytes;
+use obo_core::{Secret, TokenRequest};
+
+/// A shorter word is not a piece of a secret that is of use to an attacker.
+const SHORTEST: usize = 8;
+/// A shorter secret is left where it stands: it may be any word, such as one that ends the JSON.
+const SHORTEST_SECRET: usize = 6;
+
+/// The body without the secrets of the request, and without words that hold one or are part of one; a body that is no text
+/// stays as it is.
+pub(super) fn without_echo(request: &TokenRequest, body: Bytes) -> Bytes {
+    let Ok(text) = std::str::from_utf8(&body) else {
+        return body;
+    };
+    let secrets: Vec<&str> = request
+        .secrets()
+        .filter(|secret| secret.len() >= SHORTEST_SECRET)
+        .collect();
+    // Whole ones first, in each spelling: they may hold what ends a word.
+    let long = secrets.iter().filter(|secret| secret.len() >= SHORTEST);
+    let text = long
+        .flat_map(|secret| spellings(secret))
+        .fold(text.to_owned(), |text, secret| {
+            text.replace(secret.expose(), "[redacted]")
+        });
+    let is_echo = |word: &str| {
+        secrets.iter().any(|secret| {
+            let is_piece = secret.contains(word) || word.contains(secret);
+            word == *secret || word.len() >= SHORTEST && secret.len() >= SHORTEST && is_piece
+        })
+    };
+    text.split_inclusive(|c| !in_word(c))
+        .flat_map(|piece| {
+            // A full stop after a word, or the dots where it was cut.
+            let word = piece.trim_end_matches(|c| !in_word(c) || c == '.');
+            let shown = if is_echo(word) { "[redacted]" } else { word };
+            [shown, piece.get(word.len()..).unwrap_or_default()]
+        })
+        .collect::<String>()
+        .into()
+}
+
+/// The secret as it is, as a form or a URL has it, and as encoders of JSON escape it.
+fn spellings(secret: &str) -> impl Iterator<Item = Secret> {
+    let form: String = form_urlencoded::byte_serialize(secret.as_bytes()).collect();
+    let quoted = serde_json::Value::from(secret).to_string();
+    let json = quoted.trim_matches('"').to_owned();
+    let escaped = |characters: &[char]| {
+        let escape =
+            |text: String, c: &char| text.replace(*c, &format!("\\u{:04x}", u32::from(*c)));
+        characters.iter().fold(json.clone(), escape)
+    };
+    [
+        secret.to_owned(),
+        form.replace('+', "%20"),
+        form,
+        json.replace('/', "\\/"),
+        escaped(&['&', '<', '>']),
+        escaped(&['&', '<', '>', '\'', '+', '=']),
+        json,
+    ]
+    .into_iter()
+    .map(Secret::new)
+}
+
+fn in_word(c: char) -> bool {
+    c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_' | '~' | '+' | '/')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(body: &'static str) -> String {
+        let mut request = TokenRequest::new("g");
+        request.push("subject_token", "eyJhbGciOi.eyJzdWIiOi.c2lnbmF0dXJl");
+        request.push_public("audience", "service-b-of-the-corp");
+        request.push("client_secret", "short");
+        let body = without_echo(&request, Bytes::from_static(body.as_bytes()));
+        String::from_utf8(body.to_vec()).unwrap()
+    }
+
+    #[test]
+    fn ob_01_a_token_or_a_piece_of_it_is_taken_out() {
+        for (said, shown) in [
+            ("eyJhbGciOi.eyJzdWIiOi.c2lnbmF0dXJl", "[redacted]"),
+            (
+                r#"{"d":"bad 'eyJhbGciOi.eyJzdWIiOi.c2lnbmF0dXJl'."}"#,
+                r#"{"d":"bad '[redacted]'."}"#,
+            ),
+            ("token=eyJhbGciOi.eyJz... é", "token=[redacted]... é"),
+            ("x.eyJhbGciOi.eyJzdWIiOi.c2lnbmF0dXJl", "x.[redacted]"),
+        ] {
+            assert_eq!(told(said), shown);
+        }
+    }
+
+    #[test]
+    fn ob_01_a_secret_of_any_characters_is_taken_out() {
+        let secret = obo_core::Secret::new("abc!def&ghi jkl");
+        let mut by_post = TokenRequest::new("g");
+        by_post.push("client_secret", secret.expose());
+        let mut by_basic = TokenRequest::new("g");
+        by_basic.set_basic("service-a", &secret);
+        for request in [by_post, by_basic] {
+            for said in [
+                "no: abc!def&ghi jkl?",
+                "no: abc%21def%26ghi+jkl?",
+                "no: abc%21def%26ghi%20jkl?",
+                r"no: abc!def\u0026ghi jkl?",
+            ] {
+                let body = without_echo(&request, Bytes::from_static(said.as_bytes()));
+                assert_eq!(body, "no: [redacted]?");
+            }
+        }
+    }
+
+    #[test]
+    fn short_secret_is_taken_out_as_a_whole_word() {
+        let mut request = TokenRequest::new("g");
+        request.push("badge", "s3cret");
+        request.set_basic("a", &Secret::new("hunter2"));
+        let said = r#"{"d":"no 's3cret', s3crets, hunter2."}"#;
+        let body = without_echo(&request, Bytes::from_static(said.as_bytes()));
+        assert_eq!(body, r#"{"d":"no '[redacted]', s3crets, [redacted]."}"#);
+    }
+
+    #[test]
+    fn parameter_of_any_name_is_taken_out() {
+        for name in ["client_id", "claims", "audience", "api_key"] {
+            let mut request = TokenRequest::new("g");
+            request.push(name, "a-key-of-an-outsider");
+            let said = Bytes::from_static(b"bad a-key-of-an-outsider");
+            assert_eq!(without_echo(&request, said), "bad [redacted]", "{name}");
+        }
+    }
+
+    #[test]
+    fn everything_else_stays() {
+        for same in [
+            "",
+            "...",
+            r#"{"error":"invalid_target","error_description":"service-b-of-the-corp is short, é"}"#,
+        ] {
+            assert_eq!(told(same), same);
+        }
+    }
+}

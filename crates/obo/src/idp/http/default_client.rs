@@ -1,0 +1,99 @@
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Method, Request, Response};
+use reqwest::{Client, ClientBuilder};
+use tower::service_fn;
+
+use super::HttpService;
+use crate::box_error::BoxError;
+
+const USER_AGENT: &str = concat!("obo/", env!("CARGO_PKG_VERSION"));
+
+/// How long a connection without a request is kept, so that a dead one is left within this time.
+const IDLE: Duration = Duration::from_secs(25);
+/// When the peer of a silent connection is probed, how often, and how many probes may be lost: 25 s for a dead peer.
+const KEEPALIVE: Duration = Duration::from_secs(10);
+const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(5);
+const KEEPALIVE_RETRIES: u32 = 3;
+/// How long a peer may leave what was sent without a sign that it came.
+#[cfg(target_os = "linux")]
+const UNACKNOWLEDGED: Duration = Duration::from_secs(20);
+
+pub(super) fn new() -> HttpService {
+    let encrypted = client(Client::builder());
+    // `http` is for loopback (TE-01) and for what is called dangerous: a proxy would carry secrets further in the clear.
+    let plain = client(Client::builder().no_proxy().tls_certs_only([]));
+    match encrypted.and_then(|encrypted| Ok((encrypted, plain?))) {
+        Ok((encrypted, plain)) => {
+            let encrypted = DefaultClient::new(encrypted);
+            let plain = DefaultClient::new(plain);
+            HttpService::new(service_fn(move |request: Request<Bytes>| {
+                let client = match request.uri().scheme_str() {
+                    Some(scheme) if scheme.eq_ignore_ascii_case("http") => plain.clone(),
+                    _ => encrypted.clone(),
+                };
+                client.send(request)
+            }))
+        }
+        // Without roots or a provider there is no TLS: each request says so, and none leaves.
+        Err(error) => {
+            let problem = format!("the HTTP client could not be set up: {error}");
+            HttpService::new(service_fn(move |_: Request<Bytes>| {
+                let problem = problem.clone();
+                async move { Err::<Response<reqwest::Body>, BoxError>(problem.into()) }
+            }))
+        }
+    }
+}
+
+fn client(builder: ClientBuilder) -> reqwest::Result<Client> {
+    let builder = builder
+        .redirect(reqwest::redirect::Policy::none())
+        .user_agent(USER_AGENT)
+        // Another crate may turn HTTP/2 on, where a dead connection would be kept for all requests.
+        .http1_only()
+        .pool_idle_timeout(IDLE)
+        .tcp_keepalive(KEEPALIVE)
+        .tcp_keepalive_interval(KEEPALIVE_INTERVAL)
+        .tcp_keepalive_retries(KEEPALIVE_RETRIES);
+    #[cfg(target_os = "linux")]
+    let builder = builder.tcp_user_timeout(UNACKNOWLEDGED);
+    builder.build()
+}
+
+#[derive(Clone)]
+struct DefaultClient {
+    client: Client,
+    /// There was a response, so that there may be a connection from before.
+    has_responses: Arc<AtomicBool>,
+}
+
+impl DefaultClient {
+    fn new(client: Client) -> Self {
+        Self {
+            client,
+            has_responses: Arc::default(),
+        }
+    }
+
+    async fn send(self, request: Request<Bytes>) -> Result<Response<reqwest::Body>, BoxError> {
+        let request = reqwest::Request::try_from(request)?;
+        // A POST may have been processed, and an assertion in it is for one use: its sender makes another one.
+        let second = match *request.method() {
+            Method::GET if self.has_responses.load(Ordering::Relaxed) => request.try_clone(),
+            _ => None,
+        };
+        let response = match (self.client.execute(request).await, second) {
+            // The server may have closed the connection just when it was used again (RFC 9112 section 9.3.1).
+            (Err(error), Some(second)) if error.is_request() && !error.is_connect() => {
+                self.client.execute(second).await
+            }
+            (response, _) => response,
+        }?;
+        self.has_responses.store(true, Ordering::Relaxed);
+        Ok(response.into())
+    }
+}

@@ -1,0 +1,121 @@
+//! One fetch of a key set, from the look for its place to the keys.
+
+use std::fmt;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::StatusCode;
+use obo_core::metadata::ServerMetadata;
+use obo_core::{KeySet, has_byte_order_mark, retry_after};
+use tokio::time::Instant;
+
+use super::schedule::FIRST_BACKOFF;
+use crate::clock::Clock;
+use crate::idp::http::{Limits, freshness};
+use crate::idp::server::{AuthorizationServer, DISCOVERY_DEADLINE, KEY_SET, get};
+
+/// The longest document, in bytes after decompression.
+const MOST_BYTES: usize = 1024 * 1024;
+
+/// From the look for the set's place to the last byte of it: a discovery counts too.
+const DEADLINE: Duration = DISCOVERY_DEADLINE;
+
+/// Why there are no keys, or no new ones.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct RefreshError {
+    /// Stable and of low cardinality.
+    pub(crate) code: &'static str,
+    pub(crate) problem: String,
+    pub(crate) retry_after: Duration,
+}
+
+impl RefreshError {
+    fn new(code: &'static str, problem: impl fmt::Display) -> Self {
+        Self {
+            code,
+            problem: problem.to_string(),
+            retry_after: FIRST_BACKOFF,
+        }
+    }
+
+    pub(super) fn interrupted(problem: &'static str) -> Self {
+        Self::new("interrupted", problem)
+    }
+
+    pub(super) fn outdated() -> Self {
+        Self::new("outdated", "the key set is outdated")
+    }
+
+    /// With the pause that the server asks for.
+    fn asking_for(mut self, pause: Option<Duration>) -> Self {
+        self.retry_after = pause.unwrap_or_default().max(FIRST_BACKOFF);
+        self
+    }
+}
+
+/// A document that can be used, and how long its server calls it fresh.
+pub(super) struct Fetched {
+    pub(super) keys: KeySet,
+    pub(super) document: Bytes,
+    pub(super) fresh_for: Option<Duration>,
+}
+
+pub(super) async fn fetch(
+    server: &AuthorizationServer,
+    clock: &Clock,
+) -> Result<Fetched, RefreshError> {
+    let deadline = Instant::now() + DEADLINE;
+    let undiscovered = |problem: &dyn fmt::Display| RefreshError::new("discovery_failed", problem);
+    // It has a deadline of its own, and what it takes is taken from the rest.
+    let metadata = server
+        .metadata(clock)
+        .await
+        .map_err(|error| undiscovered(&error).asking_for(error.retry_after))?;
+    let fetched = fetch_at(server, &metadata, deadline).await;
+    if fetched.is_err() {
+        server.doubt(&metadata);
+    }
+    fetched
+}
+
+async fn fetch_at(
+    server: &AuthorizationServer,
+    metadata: &ServerMetadata,
+    deadline: Instant,
+) -> Result<Fetched, RefreshError> {
+    let undiscovered = |problem: &dyn fmt::Display| RefreshError::new("discovery_failed", problem);
+    let url = metadata
+        .jwks_uri
+        .as_deref()
+        .ok_or_else(|| undiscovered(&metadata.missing("jwks_uri")))?;
+    let limits = Limits {
+        body: MOST_BYTES,
+        deadline: deadline.saturating_duration_since(Instant::now()),
+    };
+    let answer = match get(url, KEY_SET) {
+        Ok(request) => server.http().send(request, limits).await,
+        Err(error) => return Err(undiscovered(&error)),
+    };
+    let answer = answer.map_err(|error| RefreshError::new("no_answer", error))?;
+    if answer.status() != StatusCode::OK {
+        let status = answer.status();
+        let problem = format_args!("{url} answered {status}");
+        let error = RefreshError::new("refused", problem);
+        let later = retry_after(answer.headers(), Clock::system().now());
+        return Err(error.asking_for(later));
+    }
+    let fresh_for = freshness(answer.headers());
+    let document = answer.into_body();
+    let keys = KeySet::parse(&document).map_err(|error| {
+        let mark = match has_byte_order_mark(&document) {
+            true => "; it starts with a byte-order mark, which JSON must not have",
+            false => "",
+        };
+        RefreshError::new("unusable_key_set", format_args!("{url}: {error}{mark}"))
+    })?;
+    Ok(Fetched {
+        keys,
+        document,
+        fresh_for,
+    })
+}

@@ -1,0 +1,217 @@
+//! What an authorization server asked for by 429 or `Retry-After`: whom it holds for, and how long.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use obo_core::{ErrorClass, TokenEndpointError};
+use tokio::time::Instant;
+
+use super::admission::{Asker, Distinct, SEVERAL};
+
+/// The pause of a server that throttles without saying for how long.
+const UNSTATED: Duration = Duration::from_secs(1);
+/// The longest that all wait because several were asked to.
+const LONGEST_FOR_ALL: Duration = Duration::from_secs(60);
+/// How many pauses are kept; beyond it, the one that ends first is removed.
+const MOST: usize = 1024;
+
+/// The pauses that run.
+///
+/// A pause holds for the subject and target of the request that was answered with it. A target pauses for all subjects, and
+/// the endpoint for all targets, while [`SEVERAL`] of them are asked to wait and nobody has been served since.
+#[derive(Debug)]
+pub(super) struct Pauses {
+    running: Mutex<Vec<Pause>>,
+    /// How many targets must agree before the whole endpoint pauses.
+    targets: usize,
+}
+
+#[derive(Debug)]
+struct Pause {
+    asker: Asker,
+    until: Instant,
+    /// Until when it speaks for others too.
+    for_all_until: Instant,
+    speaks_for_target: bool,
+    speaks_for_endpoint: bool,
+}
+
+impl Pauses {
+    pub(super) fn new(targets: usize) -> Self {
+        Self {
+            running: Mutex::default(),
+            targets,
+        }
+    }
+
+    /// How long this asker has to wait.
+    pub(super) fn remaining(&self, asker: Asker) -> Duration {
+        let now = Instant::now();
+        let running = self.lock();
+        if running.is_empty() {
+            return Duration::ZERO;
+        }
+        let own = running.iter().find(|pause| pause.asker == asker);
+        let own = own.map_or(now, |pause| pause.until);
+        let of_target =
+            |pause: &&Pause| pause.speaks_for_target && pause.asker.target == asker.target;
+        let of_target = agreed(running.iter().filter(of_target), 1);
+        let of_endpoint = running.iter().filter(|pause| pause.speaks_for_endpoint);
+        let of_endpoint = agreed(of_endpoint, self.targets);
+        let ends = [Some(own), of_target, of_endpoint];
+        let end = ends.into_iter().flatten().max().unwrap_or(now);
+        end.saturating_duration_since(now)
+    }
+
+    /// Records the pause that a response asked for, if it asked for one.
+    pub(super) fn record(&self, asker: Asker, error: &TokenEndpointError) {
+        // Without a status there was no response: whatever wait it names is our own.
+        if error.status().is_none() {
+            return;
+        }
+        let pause = match (error.class(), error.retry_after()) {
+            (ErrorClass::Throttled, asked) => asked.unwrap_or(UNSTATED),
+            (ErrorClass::Transient, Some(asked)) => asked,
+            _ => return,
+        };
+        let now = Instant::now();
+        let mut running = self.lock();
+        let before = running.iter().find(|known| known.asker == asker);
+        let until = before.map_or(now + pause, |known| known.until.max(now + pause));
+        running.retain(|known| known.asker != asker && known.until > now);
+        if running.len() >= MOST {
+            let first = running.iter().map(|known| known.until).min();
+            running.retain(|known| Some(known.until) != first);
+        }
+        running.push(Pause {
+            asker,
+            until,
+            for_all_until: until.min(now + LONGEST_FOR_ALL),
+            speaks_for_target: true,
+            speaks_for_endpoint: true,
+        });
+    }
+
+    /// The server served this asker: what others were asked is theirs alone.
+    pub(super) fn served(&self, asker: Asker) {
+        for pause in self.lock().iter_mut() {
+            pause.speaks_for_endpoint = false;
+            pause.speaks_for_target &= pause.asker.target != asker.target;
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<Pause>> {
+        self.running.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Until when at least [`SEVERAL`] subjects and so many targets are asked to wait.
+fn agreed<'a>(pauses: impl Iterator<Item = &'a Pause>, targets: usize) -> Option<Instant> {
+    let mut pauses: Vec<_> = pauses.collect();
+    // The longest first: when one makes them enough, all before it still run.
+    pauses.sort_unstable_by_key(|pause| std::cmp::Reverse(pause.for_all_until));
+    let mut agreeing = Distinct::default();
+    let last = pauses.into_iter().find(|pause| {
+        agreeing.insert(pause.asker);
+        agreeing.are(SEVERAL, targets)
+    })?;
+    Some(last.for_all_until)
+}
+
+/// The error of a request that would have to be sent within a pause.
+pub(super) fn refusal(pause: Duration) -> TokenEndpointError {
+    let problem = "the authorization server asked this service to wait (`Retry-After`)";
+    TokenEndpointError::new(ErrorClass::Throttled, problem).with_retry_after(Some(pause))
+}
+
+#[cfg(test)]
+mod tests {
+    use http::StatusCode;
+    use tokio::time::advance;
+
+    use super::*;
+
+    const MINUTE: Duration = Duration::from_secs(60);
+
+    fn asker(subject: u64, target: u64) -> Asker {
+        Asker {
+            subject,
+            target,
+            is_vouched: true,
+        }
+    }
+
+    fn throttled(pause: Duration) -> TokenEndpointError {
+        TokenEndpointError::new(ErrorClass::Throttled, "of the test")
+            .with_status(StatusCode::TOO_MANY_REQUESTS)
+            .with_retry_after(Some(pause))
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_pause_holds_for_its_asker_alone() {
+        let pauses = Pauses::new(SEVERAL);
+        for target in 0..10 {
+            pauses.record(asker(1, target), &throttled(MINUTE));
+        }
+        pauses.record(asker(2, 0), &throttled(MINUTE));
+        assert_eq!(pauses.remaining(asker(1, 0)), MINUTE);
+        assert_eq!(pauses.remaining(asker(3, 0)), Duration::ZERO);
+        assert_eq!(pauses.remaining(asker(1, 99)), Duration::ZERO);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn several_subjects_pause_their_target() {
+        let pauses = Pauses::new(SEVERAL);
+        for (subject, seconds) in [(1, 10), (2, 30), (3, 20)] {
+            let pause = Duration::from_secs(seconds);
+            pauses.record(asker(subject, 7), &throttled(pause));
+        }
+        // As long as three of them are asked to wait.
+        assert_eq!(pauses.remaining(asker(4, 7)), Duration::from_secs(10));
+        assert_eq!(pauses.remaining(asker(4, 8)), Duration::ZERO);
+        pauses.served(asker(4, 7));
+        assert_eq!(pauses.remaining(asker(4, 7)), Duration::ZERO);
+        assert_eq!(pauses.remaining(asker(2, 7)), Duration::from_secs(30));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn several_subjects_and_targets_pause_all() {
+        let pauses = Pauses::new(SEVERAL);
+        for number in 1..=3 {
+            assert_eq!(pauses.remaining(asker(9, 9)), Duration::ZERO);
+            pauses.record(asker(number, number), &throttled(5 * MINUTE));
+        }
+        assert_eq!(pauses.remaining(asker(9, 9)), LONGEST_FOR_ALL);
+        assert_eq!(pauses.remaining(asker(1, 1)), 5 * MINUTE);
+        advance(LONGEST_FOR_ALL).await;
+        assert_eq!(pauses.remaining(asker(9, 9)), Duration::ZERO);
+        pauses.record(asker(1, 1), &throttled(MINUTE));
+        pauses.served(asker(8, 8));
+        assert_eq!(pauses.remaining(asker(9, 9)), Duration::ZERO);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn only_a_response_asks_for_a_pause() {
+        let pauses = Pauses::new(1);
+        for subject in 0..5 {
+            pauses.record(asker(subject, 0), &refusal(MINUTE));
+        }
+        assert_eq!(pauses.remaining(asker(0, 0)), Duration::ZERO);
+        let denied = TokenEndpointError::new(ErrorClass::TargetDenied, "of the test")
+            .with_status(StatusCode::FORBIDDEN)
+            .with_retry_after(Some(MINUTE));
+        pauses.record(asker(0, 0), &denied);
+        assert_eq!(pauses.remaining(asker(0, 0)), Duration::ZERO);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn pauses_are_bounded() {
+        let pauses = Pauses::new(SEVERAL);
+        for subject in 0..2000 {
+            let pause = MINUTE + Duration::from_millis(subject);
+            pauses.record(asker(subject, subject % 2), &throttled(pause));
+        }
+        assert!(pauses.lock().len() <= MOST);
+        assert!(pauses.remaining(asker(1999, 1)) > MINUTE);
+    }
+}

@@ -1,0 +1,343 @@
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use arc_swap::ArcSwapOption;
+use bytes::Bytes;
+use http::{Request, StatusCode, header};
+use obo_core::metadata::ServerMetadata;
+use obo_core::{ConfigError, Issuer, UnixTime, retry_after};
+use tokio::time::{Instant, timeout};
+
+use crate::clock::Clock;
+use crate::idp::flight::Flights;
+use crate::idp::http::{HttpError, HttpService, Limits};
+use crate::idp::jwks::KeyRefresh;
+use crate::observe;
+
+/// How long a discovery document is believed before it is renewed beside its use.
+const MAX_AGE: Duration = Duration::from_secs(3600);
+
+/// How long after a renewal that failed the next may follow.
+const COOLDOWN: Duration = Duration::from_secs(60);
+
+/// For all well-known places together.
+pub(crate) const DISCOVERY_DEADLINE: Duration = Duration::from_secs(5);
+
+const LIMITS: Limits = Limits {
+    body: 256 * 1024,
+    deadline: DISCOVERY_DEADLINE,
+};
+
+/// How long after a failure the next look for a document may follow, where there is none yet.
+const PAUSE: Duration = Duration::from_millis(500);
+
+/// How long after a document was found the next may be looked for, where what it says leads nowhere.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// An authorization server: its issuer, and where its keys and its token endpoint are.
+///
+/// The places come from the discovery document (OpenID Connect Discovery, RFC 8414), which is fetched at first need, or
+/// are given. Nothing of a document is used unless it names exactly this issuer (RFC 8414 section 3.3). A document that
+/// is an hour old is renewed beside its use, and so is one whose places fail; only who has none waits for one, 5 s at most.
+///
+/// Clones share what was discovered; give the same value to both the inbound and the outbound side.
+#[derive(Clone)]
+pub struct AuthorizationServer {
+    inner: Arc<Inner>,
+    key_refresh: KeyRefresh,
+    is_eager: bool,
+}
+
+struct Inner {
+    issuer: Issuer,
+    http: HttpService,
+    given: Option<Arc<ServerMetadata>>,
+    discovered: ArcSwapOption<Discovered>,
+    /// The last failure while there was no document, and until when the server is left alone.
+    failed: Mutex<Option<(Instant, DiscoveryError)>>,
+    flights: Arc<Flights<(), Result<Arc<ServerMetadata>, DiscoveryError>>>,
+}
+
+struct Discovered {
+    metadata: Arc<ServerMetadata>,
+    renew_at: Instant,
+    /// The same on the wall clock, which goes on while the machine sleeps.
+    outdated_at: UnixTime,
+    /// The earliest that it is renewed, be it in doubt.
+    renew_from: Instant,
+}
+
+/// Why the places are not known.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("discovery of {issuer} failed: {problem}")]
+pub(crate) struct DiscoveryError {
+    issuer: Issuer,
+    problem: String,
+    /// How long the server asks to be left alone.
+    pub(crate) retry_after: Option<Duration>,
+}
+
+impl AuthorizationServer {
+    /// Discovers the places through `http`, at first need.
+    pub fn discover(issuer: Issuer, http: HttpService) -> Self {
+        Self::new(issuer, http, None)
+    }
+
+    /// Takes the places as given: no discovery (MD-09).
+    pub fn with_metadata(issuer: Issuer, metadata: ServerMetadata, http: HttpService) -> Self {
+        Self::new(issuer, http, Some(Arc::new(metadata)))
+    }
+
+    fn new(issuer: Issuer, http: HttpService, given: Option<Arc<ServerMetadata>>) -> Self {
+        let inner = Inner {
+            issuer,
+            http,
+            given,
+            discovered: ArcSwapOption::empty(),
+            failed: Mutex::default(),
+            flights: Flights::new(1),
+        };
+        Self {
+            inner: Arc::new(inner),
+            key_refresh: KeyRefresh::new(),
+            is_eager: false,
+        }
+    }
+
+    /// Fetches this server's keys by another schedule than [`KeyRefresh::new`]'s, where tokens are validated.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use obo::{Audience, AuthorizationServer, Issuer, ResourceServer};
+    /// use obo::authorization_server::KeyRefresh;
+    ///
+    /// let idp = AuthorizationServer::from(Issuer::new("https://idp.example.com")?)
+    ///     .key_refresh(KeyRefresh::new().max_age(Duration::from_secs(600)))?;
+    /// let server = ResourceServer::new(Audience::new("service-a")?, idp);
+    /// # Ok::<(), obo::ConfigError>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// When a duration is out of its bounds; the error's field is the name of the method that set it.
+    pub fn key_refresh(mut self, key_refresh: KeyRefresh) -> Result<Self, ConfigError> {
+        self.key_refresh = key_refresh.checked()?;
+        Ok(self)
+    }
+
+    /// Does not do without this server's keys: [`ResourceServer::start`](crate::ResourceServer::start) fetches them, and
+    /// fails where they cannot be had. By default they are fetched at first need.
+    ///
+    /// For the outbound side it means nothing.
+    #[must_use]
+    pub fn eager(mut self) -> Self {
+        self.is_eager = true;
+        self
+    }
+
+    /// The issuer.
+    pub fn issuer(&self) -> &Issuer {
+        &self.inner.issuer
+    }
+
+    pub(crate) fn http(&self) -> &HttpService {
+        &self.inner.http
+    }
+
+    pub(crate) fn is_eager(&self) -> bool {
+        self.is_eager
+    }
+
+    pub(crate) fn keys_refreshed(&self) -> KeyRefresh {
+        self.key_refresh
+    }
+
+    /// The places. Only who has none waits; an outdated document is used at once, while one renewal goes on beside.
+    pub(crate) async fn metadata(
+        &self,
+        clock: &Clock,
+    ) -> Result<Arc<ServerMetadata>, DiscoveryError> {
+        let inner = &self.inner;
+        if let Some(given) = &inner.given {
+            return Ok(Arc::clone(given));
+        }
+        let known = inner.discovered.load_full();
+        let is_due = |known: &Arc<Discovered>| {
+            Instant::now() >= known.renew_at || clock.now() >= known.outdated_at
+        };
+        if let Some(known) = known.as_ref().filter(|known| !is_due(known)) {
+            return Ok(Arc::clone(&known.metadata));
+        }
+        if known.is_none()
+            && let Some(error) = inner.failed_just_now()
+        {
+            return Err(error);
+        }
+        let flight = inner.flights.join((), 0, || {
+            let (inner, clock) = (Arc::clone(inner), clock.clone());
+            observe::Cause::here().within(discover(inner, clock))
+        });
+        if let Some(known) = known {
+            return Ok(Arc::clone(&known.metadata));
+        }
+        match flight {
+            Ok(landing) => landing.await.ok(),
+            Err(_) => None,
+        }
+        .unwrap_or_else(|| Err(inner.error("the fetch was interrupted")))
+    }
+
+    /// Tells that what these places say led nowhere: the document may be wrong, or was and is mended, so that it is renewed
+    /// at its next use and not when it is an hour old.
+    pub(crate) fn doubt(&self, metadata: &Arc<ServerMetadata>) {
+        let discovered = &self.inner.discovered;
+        let Some(known) = discovered.load_full() else {
+            return;
+        };
+        if Arc::ptr_eq(&known.metadata, metadata) && known.renew_from < known.renew_at {
+            let doubted = Arc::new(Discovered {
+                metadata: Arc::clone(metadata),
+                renew_at: known.renew_from,
+                outdated_at: known.outdated_at,
+                renew_from: known.renew_from,
+            });
+            // Unless it was renewed just now.
+            discovered.compare_and_swap(&Some(known), Some(doubted));
+        }
+    }
+}
+
+#[cfg(feature = "default-client")]
+impl From<Issuer> for AuthorizationServer {
+    /// Discovers the places with the default client.
+    fn from(issuer: Issuer) -> Self {
+        Self::discover(issuer, HttpService::default_client())
+    }
+}
+
+#[cfg(feature = "default-client")]
+impl TryFrom<&str> for AuthorizationServer {
+    type Error = ConfigError;
+
+    /// Discovers the places with the default client.
+    fn try_from(issuer: &str) -> Result<Self, ConfigError> {
+        Issuer::new(issuer).map(Self::from)
+    }
+}
+
+impl Inner {
+    fn failed(&self) -> MutexGuard<'_, Option<(Instant, DiscoveryError)>> {
+        self.failed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The failure that is too recent to ask again.
+    fn failed_just_now(&self) -> Option<DiscoveryError> {
+        let failed = self.failed().clone();
+        let (_, error) = failed.filter(|(until, _)| Instant::now() < *until)?;
+        Some(error)
+    }
+
+    /// Believes a document for `fresh_for`; in doubt, for `at_least`.
+    fn keep(
+        &self,
+        metadata: &Arc<ServerMetadata>,
+        fresh_for: Duration,
+        at_least: Duration,
+        wall: UnixTime,
+    ) {
+        let now = Instant::now();
+        self.discovered.store(Some(Arc::new(Discovered {
+            metadata: Arc::clone(metadata),
+            renew_at: now + fresh_for,
+            outdated_at: wall.saturating_add(fresh_for),
+            renew_from: now + at_least,
+        })));
+    }
+
+    /// Tries the well-known places in order, until one has a document (MD-04).
+    ///
+    /// Whatever else is at a place, be it a page, a refusal or a failure, says nothing of the next. A server that does not
+    /// respond, or asks to be left alone, is not asked further.
+    async fn look(&self) -> Result<Arc<ServerMetadata>, DiscoveryError> {
+        let mut seen = Vec::new();
+        for url in self.issuer.well_known_urls() {
+            let request = get(&url, DOCUMENT).map_err(|error| self.error(error))?;
+            let response = match self.http.send(request, LIMITS).await {
+                Ok(response) => response,
+                Err(error @ HttpError::TooLong(_)) => {
+                    seen.push(format!("{url}: {error}"));
+                    continue;
+                }
+                Err(error) => return Err(self.error(error)),
+            };
+            match response.status() {
+                StatusCode::OK => match ServerMetadata::parse(&self.issuer, response.body()) {
+                    Ok(metadata) => return Ok(Arc::new(metadata)),
+                    Err(error) if error.field() == "issuer" => return Err(self.error(error)),
+                    Err(error) => seen.push(format!("{url}: {error}")),
+                },
+                status @ (StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE) => {
+                    return Err(DiscoveryError {
+                        retry_after: retry_after(response.headers(), Clock::system().now()),
+                        ..self.error(format_args!("{url} answered {status}"))
+                    });
+                }
+                status => seen.push(format!("{url} answered {status}")),
+            }
+        }
+        Err(self.error(format_args!(
+            "no discovery document at any of the well-known places ({}); correct the issuer, or give the metadata by `AuthorizationServer::with_metadata`",
+            seen.join("; ")
+        )))
+    }
+
+    fn error(&self, problem: impl fmt::Display) -> DiscoveryError {
+        DiscoveryError {
+            issuer: self.issuer.clone(),
+            problem: problem.to_string(),
+            retry_after: None,
+        }
+    }
+}
+
+/// Fetches a document and keeps it; where that fails, the one that is known lives on for a while.
+async fn discover(server: Arc<Inner>, clock: Clock) -> Result<Arc<ServerMetadata>, DiscoveryError> {
+    let found = timeout(DISCOVERY_DEADLINE, server.look()).await;
+    let found = found.unwrap_or_else(|_| {
+        Err(server.error(format_args!("no document within {DISCOVERY_DEADLINE:?}")))
+    });
+    match &found {
+        Ok(metadata) => server.keep(metadata, MAX_AGE, PATIENCE, clock.now()),
+        Err(error) => {
+            let asked = error.retry_after.unwrap_or_default();
+            if let Some(known) = server.discovered.load_full() {
+                observe::not_rediscovered(&server.issuer, &error.problem);
+                let pause = asked.max(COOLDOWN);
+                server.keep(&known.metadata, pause, pause, clock.now());
+            } else {
+                let until = Instant::now() + asked.max(PAUSE);
+                *server.failed() = Some((until, error.clone()));
+            }
+        }
+    }
+    found
+}
+
+/// A server that cannot send what is named first may send anything: what comes is judged by what it is.
+const DOCUMENT: &str = "application/json, */*;q=0.1";
+/// RFC 7517 section 8.5.2.
+pub(crate) const KEY_SET: &str = "application/jwk-set+json, application/json;q=0.9, */*;q=0.1";
+
+/// A request for a JSON document.
+pub(crate) fn get(url: &str, accept: &'static str) -> Result<Request<Bytes>, http::Error> {
+    Request::get(url)
+        .header(header::ACCEPT, accept)
+        .body(Bytes::new())
+}
+
+impl fmt::Debug for AuthorizationServer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "AuthorizationServer({:?})", self.inner.issuer.as_str())
+    }
+}

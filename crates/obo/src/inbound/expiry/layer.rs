@@ -1,0 +1,89 @@
+use std::task::{Context, Poll};
+
+use http::{Request, Response};
+use tower_layer::Layer;
+use tower_service::Service;
+
+use super::ExpiryBody;
+use super::body::Deadline;
+use super::future::ResponseFuture;
+use crate::inbound::bearer;
+use crate::inbound::resource_server::ResourceServer;
+
+/// Ends requests when their token expires; it goes inside a [`BearerAuthLayer`](crate::BearerAuthLayer).
+///
+/// If that layer is missing or further inside, every request is refused with 500 (gRPC 13), as by a
+/// [`RequireLayer`](crate::RequireLayer).
+///
+/// ```
+/// use obo::{Audience, BearerAuthLayer, ExpiryLayer, Issuer, ResourceServer};
+/// use tower::ServiceBuilder;
+///
+/// # async fn prices(_: http::Request<String>) -> Result<http::Response<String>, std::convert::Infallible> {
+/// #     Ok(http::Response::new(String::new()))
+/// # }
+/// let idp = Issuer::new("https://idp.example.com/realms/corp")?;
+/// let server = ResourceServer::new(Audience::new("service-a")?, idp);
+/// let service = ServiceBuilder::new()
+///     .layer(BearerAuthLayer::new(server.clone()))
+///     .layer(ExpiryLayer::new(server))
+///     .service_fn(prices);
+/// # Ok::<(), obo::ConfigError>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct ExpiryLayer {
+    server: ResourceServer,
+}
+
+impl ExpiryLayer {
+    /// Ends requests at the moment from which `server`, whose [`BearerAuthLayer`](crate::BearerAuthLayer) is around this
+    /// one, would refuse their token.
+    pub fn new(server: ResourceServer) -> Self {
+        Self { server }
+    }
+}
+
+impl<S> Layer<S> for ExpiryLayer {
+    type Service = Expiry<S>;
+
+    fn layer(&self, inner: S) -> Expiry<S> {
+        Expiry {
+            inner,
+            layer: self.clone(),
+        }
+    }
+}
+
+/// The service that [`ExpiryLayer`] makes.
+#[derive(Clone, Debug)]
+pub struct Expiry<S> {
+    inner: S,
+    layer: ExpiryLayer,
+}
+
+impl<S, B, R> Service<Request<B>> for Expiry<S>
+where
+    S: Service<Request<B>, Response = Response<R>>,
+    R: Default,
+{
+    type Response = Response<ExpiryBody<R>>;
+    type Error = S::Error;
+    type Future = ResponseFuture<S::Future, R>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        let caller = match bearer::caller(request.extensions(), "ExpiryLayer") {
+            Ok(caller) => caller,
+            Err(rejection) => return ResponseFuture::refused(&rejection, &request),
+        };
+        let deadline = caller.and_then(|caller| {
+            let (server, headers) = (&self.layer.server, request.headers());
+            let until = server.accepts_until(caller);
+            Deadline::new(until, server.wall_clock(), request.method(), headers)
+        });
+        ResponseFuture::new(self.inner.call(request), deadline)
+    }
+}

@@ -1,0 +1,187 @@
+use std::hash::{BuildHasher as _, RandomState};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Response, StatusCode};
+use obo_core::{
+    BearerToken, Caller, ErrorClass, IntrospectionAnswer, Policy, SignedAnswer, TokenEndpointError,
+    TokenRequest, has_media_type, introspection_refusal, is_json,
+};
+use tokio::time::timeout;
+
+use super::Introspection;
+use crate::clock::Clock;
+use crate::idp::admission::{Admission, Asker};
+use crate::idp::endpoint::{AuthenticatedEndpoint, Reached, introspection_endpoint};
+use crate::idp::jwks::{Jwks, Lookup};
+use crate::idp::server::AuthorizationServer;
+
+/// From the look for the place to the answer, and the keys to open it with.
+const DEADLINE: Duration = Duration::from_secs(5);
+
+/// What a server answers that is down or has too much to do, whatever it is asked.
+const OVERWHELMED: [StatusCode; 3] = [
+    StatusCode::BAD_GATEWAY,
+    StatusCode::SERVICE_UNAVAILABLE,
+    StatusCode::GATEWAY_TIMEOUT,
+];
+
+const SIGNED: &str = "application/token-introspection+jwt";
+
+/// Where one issuer is asked, and how it fares.
+pub(super) struct Endpoint {
+    server: AuthorizationServer,
+    jwks: Jwks,
+    admission: Admission,
+    /// Tells tokens apart for the circuit breaker.
+    hasher: RandomState,
+}
+
+impl Endpoint {
+    pub(super) fn new(server: AuthorizationServer, jwks: Jwks) -> Self {
+        let admission = Admission::of_introspection(server.issuer().clone());
+        Self {
+            server,
+            jwks,
+            admission,
+            hasher: RandomState::new(),
+        }
+    }
+
+    /// Asks once: whoever waits for it has a caller of their own who can ask again.
+    ///
+    /// A token that no key vouches for may be made up so that the server fails over it, which is not held against the
+    /// server: otherwise a few of them would shut out all others.
+    pub(super) async fn ask(
+        &self,
+        token: BearerToken<'_>,
+        vouched: Option<&Caller>,
+        settings: &Introspection,
+        policy: &Policy,
+        clock: &Clock,
+    ) -> Result<IntrospectionAnswer, TokenEndpointError> {
+        let subject = match vouched {
+            Some(caller) => self.hasher.hash_one(caller.subject()),
+            None => self.hasher.hash_one(token.expose()),
+        };
+        let asker = Asker {
+            subject,
+            target: 0,
+            is_vouched: vouched.is_some(),
+        };
+        let pause = self.admission.pause(asker);
+        if !pause.is_zero() {
+            return Err(Admission::paused(pause));
+        }
+        let reached = Reached::default();
+        let asked = self.admission.guard(asker, None, &reached, async {
+            let answered = async {
+                let answer = self.send(token, settings, clock, &reached).await?;
+                let status = answer.status();
+                if status != StatusCode::OK {
+                    let is_of_token = status.is_server_error() && !OVERWHELMED.contains(&status);
+                    if is_of_token && vouched.is_none() {
+                        reached.disregard();
+                    }
+                    return Err(introspection_refusal(&answer, clock.now()));
+                }
+                let read = self.read(&answer, settings, policy, clock).await;
+                read.map_err(|error| match error.class() {
+                    // The keys to open it with could not be had: that is another server's response.
+                    ErrorClass::Transient => error,
+                    _ => error.with_status(status),
+                })
+            };
+            let answered = timeout(DEADLINE, answered).await.unwrap_or_else(|_| {
+                let problem = format!("no answer within {DEADLINE:?}");
+                Err(TokenEndpointError::new(ErrorClass::Transient, problem))
+            });
+            answered.inspect_err(|error| {
+                // What a forged token may be the reason for is no wish of the server.
+                if reached.server() {
+                    self.admission.record_pause(asker, error);
+                }
+            })
+        });
+        asked.await
+    }
+
+    async fn send(
+        &self,
+        token: BearerToken<'_>,
+        settings: &Introspection,
+        clock: &Clock,
+        reached: &Reached,
+    ) -> Result<Response<Bytes>, TokenEndpointError> {
+        let endpoint = AuthenticatedEndpoint {
+            server: &self.server,
+            client: &settings.client,
+            clock,
+            accept: match settings.is_signed {
+                true => SIGNED,
+                false => "application/json",
+            },
+            reached,
+        };
+        let form = TokenRequest::introspection(token);
+        match &settings.endpoint {
+            Some(url) => endpoint.post_to(url, form).await,
+            None => endpoint.post(form, introspection_endpoint).await,
+        }
+    }
+
+    async fn read(
+        &self,
+        answer: &Response<Bytes>,
+        settings: &Introspection,
+        policy: &Policy,
+        clock: &Clock,
+    ) -> Result<IntrospectionAnswer, TokenEndpointError> {
+        if !settings.is_signed {
+            // A page or a document of another kind is not to be taken for one, whatever it looks like.
+            return match is_json(answer.headers()) {
+                true => IntrospectionAnswer::parse(answer.body()),
+                false => Err(TokenEndpointError::unusable(not_json(answer))),
+            };
+        }
+        if !has_media_type(answer.headers(), SIGNED) {
+            return Err(TokenEndpointError::unusable(
+                "the answer is not signed (`application/token-introspection+jwt`)",
+            ));
+        }
+        let signed = SignedAnswer::parse(answer.body())?;
+        let (kid, algorithm) = (signed.kid().map(str::to_owned), signed.algorithm());
+        let kid = kid.as_deref();
+        let jwks = self.jwks.by_clock(clock);
+        let mut lookup = match jwks.lookup(kid, algorithm) {
+            Lookup::Wait(refresh) => jwks.lookup_again(kid, algorithm, refresh.await),
+            found => found,
+        };
+        // The key may have been replaced under its name, as for a token.
+        if let Lookup::Key(key, _) = &lookup
+            && !signed.is_signed_by(key)
+            && let Some(refresh) = jwks.doubt(kid)
+        {
+            lookup = jwks.lookup_again(kid, algorithm, refresh.await);
+        }
+        match lookup {
+            Lookup::Key(key, _) => policy.open(signed, &key, settings.client.id(), clock.now()),
+            Lookup::Unavailable(error) => {
+                let problem = format!("no keys to open the answer with: {}", error.problem);
+                let error_class = ErrorClass::Transient;
+                Err(TokenEndpointError::new(error_class, problem)
+                    .with_retry_after(Some(error.retry_after)))
+            }
+            Lookup::Refused(_) | Lookup::Wait(_) => Err(TokenEndpointError::unusable(
+                "no key of the issuer fits the answer",
+            )),
+        }
+    }
+}
+
+fn not_json(answer: &Response<Bytes>) -> &'static str {
+    match has_media_type(answer.headers(), SIGNED) {
+        true => "the response is signed; set `signed` to accept signed responses, and these alone",
+        false => "the response is not JSON by its content type; it must be `application/json`",
+    }
+}

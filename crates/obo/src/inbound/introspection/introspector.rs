@@ -1,0 +1,278 @@
+use std::hash::{BuildHasher as _, RandomState};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use obo_core::{
+    BearerToken, Caller, ErrorClass, Policy, Secret, TokenDigest, TokenEndpointError, TokenError,
+    UnixTime,
+};
+use quick_cache::sync::Cache;
+use tokio::time::Instant;
+
+use super::endpoint::Endpoint;
+use super::forgotten::{Forgotten, Overtaken, Question};
+use super::{Introspection, Jwts};
+use crate::clock::Clock;
+use crate::idp::flight::{Flights, Landing, Overloaded};
+use crate::idp::jwks::Jwks;
+use crate::idp::server::AuthorizationServer;
+use crate::inbound::verified_tokens::{Verified, VerifiedTokens};
+use crate::observe;
+use crate::refusal::rejection::Rejection;
+
+/// How long a token that was refused is refused again without a call.
+const REFUSED_FOR: Duration = Duration::from_secs(5);
+/// How many of them are remembered, by digest.
+const REFUSED: usize = 10_000;
+/// How often it is asked about a token whose user is forgotten each time.
+const QUESTIONS: usize = 3;
+/// When to try again, where the server does not say.
+const RETRY_AFTER: Duration = Duration::from_secs(1);
+
+/// Asks one issuer about tokens, for one resource server.
+#[derive(Clone)]
+pub(crate) struct Introspector(Arc<Inner>);
+
+struct Inner {
+    settings: Introspection,
+    policy: Policy,
+    endpoint: Arc<Endpoint>,
+    clock: Clock,
+    kept: Kept,
+    /// Until when on each clock.
+    refused: Cache<TokenDigest, ((Instant, UnixTime), TokenError)>,
+    /// By epoch too: whoever comes after a user was forgotten joins no flight from before.
+    flights: Arc<Flights<(TokenDigest, u64), Outcome>>,
+    /// Tells subjects apart for the flights.
+    hasher: RandomState,
+}
+
+/// What an issuer of a resource server shares with the server.
+#[derive(Clone)]
+pub(crate) struct Kept {
+    /// Where good answers are kept, if they are.
+    pub(crate) verified: Option<Arc<VerifiedTokens>>,
+    pub(crate) forgotten: Arc<Forgotten>,
+    /// Which of the server's issuers it is.
+    pub(crate) issuer: u32,
+}
+
+type Outcome = Result<Caller, Rejection>;
+
+/// An answer that is under way, shared by all who wait for it.
+pub(crate) struct Asked(Landing<Outcome>);
+
+impl Future for Asked {
+    type Output = Outcome;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Outcome> {
+        let landed = ready!(Pin::new(&mut self.0).poll(cx));
+        Poll::Ready(landed.unwrap_or_else(|_| {
+            Err(Rejection::IntrospectionUnavailable {
+                problem: "the introspection was interrupted".to_owned(),
+                retry_after: RETRY_AFTER,
+            })
+        }))
+    }
+}
+
+impl Introspector {
+    pub(crate) fn new(
+        settings: Introspection,
+        policy: Policy,
+        server: AuthorizationServer,
+        jwks: Jwks,
+    ) -> Self {
+        let endpoint = Arc::new(Endpoint::new(server, jwks));
+        let kept = Kept {
+            verified: None,
+            forgotten: Forgotten::new(),
+            issuer: 0,
+        };
+        Self::of(settings, policy, endpoint, Clock::system(), kept)
+    }
+
+    fn of(
+        settings: Introspection,
+        policy: Policy,
+        endpoint: Arc<Endpoint>,
+        clock: Clock,
+        kept: Kept,
+    ) -> Self {
+        Self(Arc::new(Inner {
+            policy,
+            endpoint,
+            clock,
+            kept,
+            refused: Cache::new(REFUSED),
+            flights: Flights::new(settings.concurrency),
+            hasher: RandomState::new(),
+            settings,
+        }))
+    }
+
+    /// The same for another configuration of the resource server, which knows nothing yet.
+    pub(crate) fn within(&self, clock: Clock, kept: Kept) -> Self {
+        let Inner {
+            settings,
+            policy,
+            endpoint,
+            ..
+        } = &*self.0;
+        let (settings, policy) = (settings.clone(), policy.clone());
+        Self::of(settings, policy, Arc::clone(endpoint), clock, kept)
+    }
+
+    pub(crate) fn settings(&self) -> &Introspection {
+        &self.0.settings
+    }
+
+    /// Whether a token that does not tell its issuer is asked about, by why it does not.
+    pub(crate) fn takes(&self, error: &TokenError) -> bool {
+        match self.0.settings.jwts {
+            Jwts::Introspected => true,
+            // A JWT that cannot be read is refused, as all of its kind that cannot be validated.
+            Jwts::Caller => matches!(error, TokenError::Malformed(_)),
+            Jwts::Confirmed => false,
+        }
+    }
+
+    /// Asks about a token, or joins who does; of one that was `validated` here already, whether it was revoked.
+    pub(crate) fn ask(
+        &self,
+        token: BearerToken<'_>,
+        validated: Option<Verified>,
+    ) -> Result<Asked, Rejection> {
+        let inner = &self.0;
+        let digest = TokenDigest::of(token);
+        if let Some(error) = inner.refused(&digest) {
+            return Err(error.into());
+        }
+        let epoch = inner.kept.forgotten.epoch();
+        // All tokens that no key vouches for share one share of the flights: they are forged for nothing.
+        let owner = validated.as_ref().map_or(0, |verified| {
+            inner.hasher.hash_one(verified.caller.subject())
+        });
+        let landing = inner.flights.join((digest, epoch), owner, || {
+            let (inner, token) = (Arc::clone(inner), Secret::new(token.expose()));
+            async move { inner.fly(digest, &token, validated).await }
+        });
+        landing
+            .map(Asked)
+            .map_err(|Overloaded| Rejection::IntrospectionOverloaded)
+    }
+}
+
+impl Inner {
+    fn refused(&self, digest: &TokenDigest) -> Option<TokenError> {
+        let ((until, ends_at), error) = self.refused.get(digest)?;
+        (Instant::now() < until && self.clock.now() < ends_at).then_some(error)
+    }
+
+    /// In a task of its own; what was said is stored before the flight ends.
+    async fn fly(
+        &self,
+        digest: TokenDigest,
+        token: &Secret,
+        validated: Option<Verified>,
+    ) -> Outcome {
+        let token = BearerToken::parse(token.expose())?;
+        for _ in 0..QUESTIONS {
+            // Whoever found nothing just before another flight ended comes here after it.
+            if let Some(known) = self.known(&digest, token) {
+                return known;
+            }
+            let start = (Instant::now(), self.clock.now());
+            let question = self.kept.forgotten.question();
+            let outcome = self.outcome(token, validated.clone(), start).await;
+            let told = outcome.as_ref().map(|_| ());
+            observe::introspected(self.policy.issuer(), told, start.0.elapsed());
+            match outcome {
+                // Whoever waits for it would be let in by what was said before.
+                Ok(verified) if self.keep(&verified, &question).is_err() => {}
+                Ok(verified) => return Ok(verified.caller),
+                Err(rejection) => {
+                    if let Rejection::Token(error) = &rejection {
+                        let ends_at = self.clock.now().saturating_add(REFUSED_FOR);
+                        let until = (Instant::now() + REFUSED_FOR, ends_at);
+                        self.refused.insert(digest, (until, error.clone()));
+                    }
+                    return Err(rejection);
+                }
+            }
+        }
+        Err(Rejection::IntrospectionUnavailable {
+            problem: "the user was forgotten each time that the issuer was asked".to_owned(),
+            retry_after: RETRY_AFTER,
+        })
+    }
+
+    fn known(&self, digest: &TokenDigest, token: BearerToken<'_>) -> Option<Outcome> {
+        if let Some(error) = self.refused(digest) {
+            return Some(Err(error.into()));
+        }
+        let verified = self.kept.verified.as_ref()?;
+        let known = verified.get(token.expose().as_bytes())?;
+        known.holds(self.clock.now()).then(|| Ok(known.caller))
+    }
+
+    /// What the issuer says, and until when that holds.
+    async fn outcome(
+        &self,
+        token: BearerToken<'_>,
+        validated: Option<Verified>,
+        (start, started_at): (Instant, UnixTime),
+    ) -> Result<Verified, Rejection> {
+        let vouched = validated.as_ref().map(|verified| &verified.caller);
+        let (settings, policy) = (&self.settings, &self.policy);
+        let asked = self
+            .endpoint
+            .ask(token, vouched, settings, policy, &self.clock);
+        let answer = asked.await.map_err(unavailable)?;
+        let now = self.clock.now();
+        let verified = match validated {
+            Some(verified) => {
+                self.policy.confirm(answer)?;
+                // It may have expired meanwhile.
+                self.policy.check_expiry(&verified.caller, now)?;
+                verified
+            }
+            None => Verified {
+                size: u32::try_from(answer.size()).unwrap_or(u32::MAX),
+                caller: self.policy.judge(token, answer, self.settings.thin, now)?,
+                issuer: self.kept.issuer,
+                generation: None,
+                until: None,
+            },
+        };
+        let left = verified.caller.ends_at().saturating_since(now);
+        let holds_for = self.settings.max_age.min(left);
+        Ok(Verified {
+            until: Some((start + holds_for, started_at.saturating_add(holds_for))),
+            ..verified
+        })
+    }
+
+    fn keep(&self, verified: &Verified, question: &Question) -> Result<(), Overtaken> {
+        let let_go = question.unless_overtaken(&verified.caller, || {
+            let tokens = self.kept.verified.as_ref();
+            let tokens = tokens.filter(|_| verified.holds(self.clock.now()))?;
+            Some(tokens.insert(verified.clone()))
+        });
+        let_go.map(drop)
+    }
+}
+
+fn unavailable(error: TokenEndpointError) -> Rejection {
+    let retry_after = match error.class() {
+        // Nobody but an operator mends it.
+        ErrorClass::ClientMisconfigured | ErrorClass::AnswerUnusable => RETRY_AFTER,
+        _ => error.retry_after().unwrap_or(RETRY_AFTER),
+    };
+    Rejection::IntrospectionUnavailable {
+        problem: error.to_string(),
+        retry_after,
+    }
+}

@@ -1,0 +1,48 @@
+//! For how long a caller is accepted, for work that outlives its request.
+
+use obo_core::{Caller, UnixTime};
+
+use super::ResourceServer;
+use crate::inbound::expiry;
+use crate::refusal::rejection::Rejection;
+
+impl ResourceServer {
+    /// The moment from which this server refuses the caller's token: its `exp` or the end of its maximum age, whichever
+    /// comes first, plus the leeway of the issuer's policy.
+    ///
+    /// For work that outlives its request: see [`refused`](Self::refused).
+    pub fn accepts_until<C>(&self, caller: &Caller<C>) -> UnixTime {
+        let caller = caller.untyped();
+        match self.find(caller.issuer().as_str()) {
+            Some((_, trusted)) => trusted.policy.accepts_until(&caller),
+            // Without a policy there is no leeway.
+            None => caller.ends_at(),
+        }
+    }
+
+    /// Waits until this server refuses the caller's token ([`accepts_until`](Self::accepts_until)), and gives the refusal.
+    ///
+    /// For what an [`ExpiryLayer`](crate::ExpiryLayer) cannot end: a WebSocket, which is no response body, or a task that a
+    /// handler spawns. As there, the wall clock counts too, and whether the token was revoked is not looked at again; to
+    /// find that, [`validate`](Self::validate) it from time to time.
+    ///
+    /// ```
+    /// use obo::{ResourceServer, Caller};
+    ///
+    /// # async fn close(_: u16, _: &str) {}
+    /// /// Serves a socket until its client has gone or its token has expired.
+    /// async fn socket(server: ResourceServer, caller: Caller, messages: impl Future<Output = ()>) {
+    ///     tokio::select! {
+    ///         () = messages => {}
+    ///         // 1008 is "policy violation" (RFC 6455 section 7.4.1).
+    ///         _ = server.refused(&caller) => close(1008, "token expired").await,
+    ///     }
+    /// }
+    /// ```
+    pub fn refused<C>(
+        &self,
+        caller: &Caller<C>,
+    ) -> impl Future<Output = Rejection> + Send + use<C> {
+        expiry::refused(self.accepts_until(caller), &self.clock)
+    }
+}

@@ -1,0 +1,227 @@
+//! How a token is judged: remembered, or routed to its issuer's keys or to the issuer itself.
+
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use obo_core::{BearerCredentials, BearerToken, Caller, Issuer, TokenError, UnverifiedJwt};
+
+use super::{ResourceServer, Trusted};
+use crate::idp::jwks::{Lookup, Refresh, RefreshError};
+use crate::inbound::introspection::{Asked, Introspector, Jwts};
+use crate::inbound::verified_tokens::Verified;
+use crate::observe;
+use crate::refusal::rejection::Rejection;
+
+/// What is known of a token now.
+pub(crate) enum Verdict {
+    Admitted(Caller),
+    Refused(Rejection),
+    /// Judge again when this is over.
+    Wait(Wait),
+}
+
+/// What a judgement waits for.
+pub(crate) enum Wait {
+    Keys(Refresh),
+    RefusalResponse(Asked),
+}
+
+/// How that ended.
+pub(crate) enum Waited {
+    Keys(Result<(), RefreshError>),
+    RefusalResponse(Result<Caller, Rejection>),
+}
+
+impl Future for Wait {
+    type Output = Waited;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Waited> {
+        match &mut *self {
+            Self::Keys(refresh) => Pin::new(refresh).poll(cx).map(Waited::Keys),
+            Self::RefusalResponse(asked) => Pin::new(asked).poll(cx).map(Waited::RefusalResponse),
+        }
+    }
+}
+
+/// Where a token goes.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "it lives for one call, and a box would be an allocation for each token"
+)]
+enum Route<'t, 's> {
+    Keys(UnverifiedJwt<'t>, usize, &'s Trusted),
+    Introspection(BearerToken<'t>, &'s Introspector),
+}
+
+impl Verdict {
+    fn of(asked: Result<Asked, Rejection>) -> Self {
+        match asked {
+            Ok(asked) => Self::Wait(Wait::RefusalResponse(asked)),
+            Err(rejection) => Self::Refused(rejection),
+        }
+    }
+}
+
+/// A length or an index, of which there are no more.
+fn in_u32(number: usize) -> u32 {
+    u32::try_from(number).unwrap_or(u32::MAX)
+}
+
+/// Refuses a token, unless the key that it names may have been replaced under that name and nobody looked just now.
+fn doubted(trusted: &Trusted, kid: Option<&str>, error: TokenError, is_first: bool) -> Verdict {
+    let speaks_of_key = matches!(error, TokenError::Signature | TokenError::Algorithm);
+    let refresh = (is_first && speaks_of_key)
+        .then(|| trusted.jwks.doubt(kid))
+        .flatten();
+    match refresh {
+        Some(refresh) => Verdict::Wait(Wait::Keys(refresh)),
+        None => Verdict::Refused(error.into()),
+    }
+}
+
+impl ResourceServer {
+    /// Judges a token with the keys at hand, without waiting.
+    pub(crate) fn judge(&self, found: BearerCredentials<'_>) -> Verdict {
+        if self.verified.is_some() {
+            let known = self.recall(found);
+            observe::recalled(known.is_some());
+            if let Some(caller) = known {
+                return Verdict::Admitted(caller);
+            }
+        }
+        self.decide(found, true, |trusted, jwt| {
+            trusted.jwks.lookup(jwt.kid(), jwt.algorithm())
+        })
+    }
+
+    /// Judges a token after the wait that the first judgement asked for.
+    pub(crate) fn judge_again(&self, found: BearerCredentials<'_>, over: Waited) -> Verdict {
+        match over {
+            // Here `lookup_again` never asks to wait, but the issuer may have to be asked next.
+            Waited::Keys(refreshed) => self.decide(found, false, |trusted, jwt| {
+                trusted
+                    .jwks
+                    .lookup_again(jwt.kid(), jwt.algorithm(), refreshed)
+            }),
+            Waited::RefusalResponse(Ok(caller)) => Verdict::Admitted(caller),
+            Waited::RefusalResponse(Err(rejection)) => Verdict::Refused(rejection),
+        }
+    }
+
+    /// The caller of a token whose very bytes were verified before, while its keys are published and it has not expired.
+    fn recall(&self, found: BearerCredentials<'_>) -> Option<Caller> {
+        let tokens = self.verified.as_ref()?;
+        let known = tokens.get(found.as_bytes())?;
+        let trusted = self.trusted.get(known.issuer as usize)?;
+        let now = self.clock.now();
+        let is_vouched_for = |generation| trusted.jwks.vouches(generation, now);
+        let holds = known.generation.is_none_or(is_vouched_for)
+            && known.holds(now)
+            && trusted.policy.check_expiry(&known.caller, now).is_ok();
+        if !holds {
+            tokens.remove(found.as_bytes());
+            return None;
+        }
+        Some(known.caller)
+    }
+
+    fn decide(
+        &self,
+        found: BearerCredentials<'_>,
+        is_first: bool,
+        lookup: impl FnOnce(&Trusted, &UnverifiedJwt<'_>) -> Lookup,
+    ) -> Verdict {
+        let (jwt, issuer, trusted) = match self.route(found) {
+            Ok(Route::Keys(jwt, issuer, trusted)) => (jwt, issuer, trusted),
+            Ok(Route::Introspection(token, introspector)) => {
+                return Verdict::of(introspector.ask(token, None));
+            }
+            Err(error) => return Verdict::Refused(error.into()),
+        };
+        match lookup(trusted, &jwt) {
+            Lookup::Key(key, generation) => {
+                match trusted.policy.verify(jwt, &key, self.clock.now()) {
+                    Ok(caller) => self.verified(
+                        Verified {
+                            size: in_u32(caller.subject_token().expose().len()),
+                            caller,
+                            issuer: in_u32(issuer),
+                            generation: Some(generation),
+                            until: None,
+                        },
+                        trusted,
+                    ),
+                    Err(error) => doubted(trusted, key.kid(), error, is_first),
+                }
+            }
+            Lookup::Refused(error) => doubted(trusted, jwt.kid(), error, is_first),
+            Lookup::Wait(refresh) => Verdict::Wait(Wait::Keys(refresh)),
+            Lookup::Unavailable(error) => Verdict::Refused(Rejection::Unavailable {
+                problem: error.problem,
+                retry_after: error.retry_after,
+            }),
+        }
+    }
+
+    /// What follows when the keys vouch for a token.
+    fn verified(&self, verified: Verified, trusted: &Trusted) -> Verdict {
+        let caller = verified.caller.clone();
+        if let Some(introspector) = trusted.asks_about(Jwts::Confirmed) {
+            return match BearerToken::parse(caller.subject_token().expose()) {
+                Ok(token) => Verdict::of(introspector.ask(token, Some(verified))),
+                Err(error) => Verdict::Refused(error.into()),
+            };
+        }
+        if let Some(tokens) = &self.verified {
+            drop(tokens.insert(verified));
+        }
+        Verdict::Admitted(caller)
+    }
+
+    /// How a token is judged; neither an unknown issuer nor an algorithm that is not allowed gets as far as the keys
+    /// (JW-01, JW-18), and nothing that names another issuer is asked about (IN-08).
+    fn route<'t>(&self, found: BearerCredentials<'t>) -> Result<Route<'t, '_>, TokenError> {
+        let token = found.token()?;
+        let of_no_issuer = |unread| {
+            let asked = self.opaque().and_then(|trusted| {
+                let introspector = trusted.introspector.as_ref()?;
+                Some((introspector, &trusted.policy))
+            });
+            let Some((introspector, policy)) = asked.filter(|(it, _)| it.takes(&unread)) else {
+                return Err(unread);
+            };
+            UnverifiedJwt::check_unread(token, policy.issuer(), unread)?;
+            policy.check_own_audience(token)?;
+            Ok(Route::Introspection(token, introspector))
+        };
+        let jwt = match UnverifiedJwt::parse(token) {
+            Ok(jwt) => jwt,
+            Err(error) => return of_no_issuer(error),
+        };
+        let Some(issuer) = jwt.issuer() else {
+            return of_no_issuer(TokenError::MissingClaim("iss"));
+        };
+        let (position, trusted) = self.find(issuer).ok_or_else(|| {
+            let trusted = Vec::from_iter(self.issuers().map(Issuer::as_str)).join(", ");
+            TokenError::UnknownIssuer { trusted }
+        })?;
+        if let Some(introspector) = trusted.asks_about(Jwts::Introspected) {
+            // Some servers say of a refresh token what they say of an access token, and leave out that one is bound.
+            jwt.check_bearer()?;
+            trusted.policy.check_own_audience(token)?;
+            return Ok(Route::Introspection(token, introspector));
+        }
+        if !trusted.policy.allows(jwt.algorithm()) {
+            return Err(TokenError::Algorithm);
+        }
+        Ok(Route::Keys(jwt, position, trusted))
+    }
+
+    /// The issuer that is asked about tokens that name none.
+    pub(super) fn opaque(&self) -> Option<&Trusted> {
+        self.trusted.iter().find(|trusted| {
+            let introspector = trusted.introspector.as_ref();
+            introspector.is_some_and(|it| it.settings().takes_opaque_tokens())
+        })
+    }
+}

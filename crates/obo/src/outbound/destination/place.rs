@@ -1,0 +1,104 @@
+use std::borrow::Cow;
+use std::fmt;
+
+use http::Uri;
+use obo_core::ConfigError;
+use url::Url;
+
+use crate::path::is_unambiguous;
+
+/// Scheme, host, port and path; compared exactly.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Place<'a> {
+    pub(super) scheme: Cow<'a, str>,
+    /// In lower case.
+    pub(super) host: Cow<'a, str>,
+    pub(super) port: u16,
+    /// A destination's is empty, or segments each with a slash before it.
+    pub(super) path: Cow<'a, str>,
+}
+
+impl Place<'static> {
+    /// The place of a destination.
+    pub(super) fn of(field: &'static str, url: &Url) -> Result<Self, ConfigError> {
+        if url.query().is_some()
+            || url.fragment().is_some()
+            || !url.username().is_empty()
+            || url.password().is_some()
+        {
+            let problem = "must have neither query nor fragment nor user information";
+            return Err(ConfigError::new(field, problem));
+        }
+        let path = url.path().trim_end_matches('/');
+        if path.contains("/:") {
+            let problem = format!(
+                "{path:?} has a segment that starts with a colon, and a destination's path has no parameters: it \
+                 covers all paths at or below it; leave the segment out"
+            );
+            return Err(ConfigError::new(field, problem));
+        }
+        if !path.is_empty() && !is_unambiguous(path) {
+            let problem = format!(
+                "no request is ever at or below {path:?}, which servers read differently; write a path without \
+                 empty segment, path parameter, and escape of what need not be escaped"
+            );
+            return Err(ConfigError::new(field, problem));
+        }
+        Ok(Self {
+            scheme: url.scheme().to_owned().into(),
+            host: url.host_str().unwrap_or_default().to_owned().into(),
+            port: url.port_or_known_default().unwrap_or_default(),
+            path: path.to_owned().into(),
+        })
+    }
+}
+
+impl<'a> Place<'a> {
+    /// The place of a request, if it has one.
+    pub(super) fn of_request(uri: &'a Uri) -> Option<Self> {
+        let scheme = uri.scheme_str()?;
+        let host = uri.host()?;
+        // Neither user information nor a port that is no number, which clients take for the scheme's own.
+        let port: u16 = match (uri.authority()?.as_str().strip_prefix(host)?, scheme) {
+            ("" | ":", "https") => 443,
+            ("" | ":", "http") => 80,
+            (port, _) => port.strip_prefix(':')?.parse().ok()?,
+        };
+        let host = if host.bytes().any(|b| b.is_ascii_uppercase()) {
+            Cow::Owned(host.to_ascii_lowercase())
+        } else {
+            Cow::Borrowed(host)
+        };
+        Some(Self {
+            scheme: Cow::Borrowed(scheme),
+            host,
+            port,
+            path: Cow::Borrowed(uri.path()),
+        })
+    }
+
+    /// The first label of the host, and what follows it.
+    pub(super) fn label_and_domain(&self) -> Option<(&str, &str)> {
+        self.host.split_once('.')
+    }
+
+    /// Whether `path` is at or below this place's, as every server reads it.
+    pub(super) fn covers(&self, path: &str) -> bool {
+        let below = path.strip_prefix(&*self.path);
+        self.path.is_empty()
+            || is_unambiguous(path)
+                && below.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    }
+}
+
+impl fmt::Display for Place<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            scheme,
+            host,
+            port,
+            path,
+        } = self;
+        write!(f, "{scheme}://{host}:{port}{path}")
+    }
+}

@@ -1,0 +1,359 @@
+use std::borrow::Cow;
+use std::error::Error;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::StatusCode;
+use obo_core::challenge::{BearerError, Challenge};
+use obo_core::{ErrorClass, RefusedToken, Target, TokenEndpointError};
+
+use crate::box_error::BoxError;
+use crate::observe;
+use crate::refusal::rejection::{step_up, unauthenticated};
+use crate::refusal::response::{GrpcCode, RefusalResponse};
+
+/// Why there is no token that would do for a call on behalf of a user: the call was not made, or the called service wants
+/// more of the user.
+///
+/// `Display` names the target and what the authorization server said, for logs; [`response`](Self::response) is what may be
+/// told to whoever called this service.
+#[derive(Clone)]
+pub struct ExchangeError(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    kind: ExchangeErrorKind,
+    /// For whom the token was to be, printable.
+    target: Option<String>,
+    /// What happened, where the token endpoint does not tell, or not all of it.
+    problem: Cow<'static, str>,
+    source: Option<TokenEndpointError>,
+    /// It is about a token of this service's own.
+    is_own: bool,
+}
+
+/// What kind of failure an [`ExchangeError`] is, and so who can mend it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ExchangeErrorKind {
+    /// This service does not say for whom it calls: neither the client nor the request has a validated caller.
+    NoSubject,
+    /// The request goes to a place that is no configured destination.
+    UnknownDestination,
+    /// The caller's token has expired, or the authorization server does not accept it.
+    SubjectInvalid,
+    /// The authorization server issues no token for this target or scope to this service or user.
+    TargetDenied,
+    /// The user must authenticate again or more strongly.
+    StepUp,
+    /// This service's own credential or configuration is wrong.
+    ClientMisconfigured,
+    /// The authorization server asks to slow down.
+    Throttled,
+    /// The authorization server cannot be reached or has a fault that may pass.
+    Transient,
+    /// The authorization server's answer cannot be used.
+    AnswerUnusable,
+    /// This service has too many exchanges under way.
+    Overloaded,
+}
+
+impl ExchangeErrorKind {
+    fn code(self) -> &'static str {
+        match self {
+            Self::NoSubject => "no_subject",
+            Self::UnknownDestination => "unknown_destination",
+            Self::SubjectInvalid => ErrorClass::SubjectInvalid.code(),
+            Self::TargetDenied => ErrorClass::TargetDenied.code(),
+            Self::StepUp => ErrorClass::StepUp.code(),
+            Self::ClientMisconfigured => ErrorClass::ClientMisconfigured.code(),
+            Self::Throttled => ErrorClass::Throttled.code(),
+            Self::Transient => ErrorClass::Transient.code(),
+            Self::AnswerUnusable => ErrorClass::AnswerUnusable.code(),
+            Self::Overloaded => "overloaded",
+        }
+    }
+}
+
+impl From<ErrorClass> for ExchangeErrorKind {
+    fn from(class: ErrorClass) -> Self {
+        match class {
+            ErrorClass::SubjectInvalid => Self::SubjectInvalid,
+            ErrorClass::TargetDenied => Self::TargetDenied,
+            ErrorClass::StepUp => Self::StepUp,
+            ErrorClass::ClientMisconfigured => Self::ClientMisconfigured,
+            ErrorClass::Throttled => Self::Throttled,
+            ErrorClass::Transient => Self::Transient,
+            ErrorClass::AnswerUnusable => Self::AnswerUnusable,
+        }
+    }
+}
+
+const STRONGER: &str = "stronger user authentication needed";
+
+/// When to try again after a failure whose end nobody told.
+const PAUSE: Duration = Duration::from_secs(1);
+
+impl ExchangeError {
+    pub(crate) fn new(
+        kind: ExchangeErrorKind,
+        target: Option<&Target>,
+        problem: impl Into<Cow<'static, str>>,
+    ) -> Self {
+        Self(Arc::new(Inner {
+            kind,
+            target: target.map(ToString::to_string),
+            problem: problem.into(),
+            source: None,
+            is_own: false,
+        }))
+    }
+
+    pub(crate) fn of_token_endpoint(target: Option<&Target>, source: TokenEndpointError) -> Self {
+        Self(Arc::new(Inner {
+            kind: source.class().into(),
+            target: target.map(ToString::to_string),
+            problem: Cow::Borrowed(""),
+            source: Some(source),
+            is_own: false,
+        }))
+    }
+
+    /// What is refused to this service itself is no matter of whoever called it.
+    pub(crate) fn of_own_token(target: Option<&Target>, source: TokenEndpointError) -> Self {
+        Self(Arc::new(Inner {
+            kind: source.class().into(),
+            target: target.map(ToString::to_string),
+            problem: Cow::Borrowed(""),
+            source: Some(source),
+            is_own: true,
+        }))
+    }
+
+    /// The rejection of this service's own credential, whatever it was presented for.
+    pub(crate) fn rejects_client(&self) -> Option<&TokenEndpointError> {
+        let source = self.0.source.as_ref()?;
+        let is_of_client = self.0.kind == ExchangeErrorKind::ClientMisconfigured
+            && match source.oauth_code() {
+                Some(code) => code == "invalid_client",
+                None => source.status() == Some(StatusCode::UNAUTHORIZED),
+            };
+        is_of_client.then_some(source)
+    }
+
+    /// Whether the server would say the same again, since the set-up is wrong.
+    pub(crate) fn is_of_the_setup(&self) -> bool {
+        match self.0.kind {
+            ExchangeErrorKind::AnswerUnusable => true,
+            // Without a response it was noticed here, which costs the server nothing.
+            ExchangeErrorKind::ClientMisconfigured => {
+                let source = self.0.source.as_ref();
+                source.is_some_and(|source| source.status().is_some())
+            }
+            _ => false,
+        }
+    }
+
+    /// What it takes in memory, in bytes.
+    pub(crate) fn size(&self) -> usize {
+        let source = self.0.source.as_ref().map_or(0, |source| {
+            let claims = source.claims().map_or(0, |claims| claims.as_json().len());
+            let acr_values = source.acr_values().iter().map(String::len);
+            source.to_string().len() + claims + acr_values.sum::<usize>()
+        });
+        let target = self.0.target.as_ref().map_or(0, String::len);
+        size_of::<Inner>()
+            + size_of::<TokenEndpointError>()
+            + target
+            + self.0.problem.len()
+            + source
+    }
+
+    /// Whether the server says that it refuses the acting service's token.
+    pub(crate) fn is_of_actor(&self) -> bool {
+        let refused = self.0.source.as_ref().and_then(|it| it.refused_token());
+        refused == Some(RefusedToken::Actor)
+    }
+
+    /// Whether the server refuses the acting service's token, or does not say which of the two tokens it refuses.
+    pub(crate) fn may_be_of_actor(&self) -> bool {
+        let refused = self.0.source.as_ref().and_then(|it| it.refused_token());
+        match refused {
+            Some(RefusedToken::Actor) => true,
+            Some(RefusedToken::Subject) => false,
+            None => self.0.kind == ExchangeErrorKind::SubjectInvalid,
+        }
+    }
+
+    /// The same failure as one of this service, whose token the server may have refused.
+    pub(crate) fn of_actor(&self) -> Self {
+        let source = self.0.source.clone();
+        Self(Arc::new(Inner {
+            kind: ExchangeErrorKind::ClientMisconfigured,
+            target: self.0.target.clone(),
+            problem: Cow::Borrowed("the acting service's own token may not be accepted"),
+            source: source.map(TokenEndpointError::of_this_service),
+            is_own: false,
+        }))
+    }
+
+    /// What kind of failure it is.
+    pub fn kind(&self) -> ExchangeErrorKind {
+        self.0.kind
+    }
+
+    /// The stable, low-cardinality name of the kind, for metrics and logs.
+    pub fn code(&self) -> &'static str {
+        self.0.kind.code()
+    }
+
+    /// The authorization server's own `error` (RFC 6749 section 5.2), printable and cut: for logs, not to decide on.
+    pub fn oauth_code(&self) -> Option<&str> {
+        self.0.source.as_ref()?.oauth_code()
+    }
+
+    /// Whether the same call may succeed later without anybody changing anything.
+    pub fn is_retryable(&self) -> bool {
+        matches!(
+            self.0.kind,
+            ExchangeErrorKind::Throttled
+                | ExchangeErrorKind::Transient
+                | ExchangeErrorKind::Overloaded
+        )
+    }
+
+    /// What is recorded of it.
+    pub(crate) fn failure(&self) -> observe::Failure<'_> {
+        observe::Failure {
+            code: self.code(),
+            target: self.0.target.as_deref(),
+            reason: self,
+            is_of_the_caller: self.response().status().is_client_error(),
+        }
+    }
+
+    /// What may be told to whoever called this service.
+    pub fn response(&self) -> RefusalResponse {
+        use ExchangeErrorKind as Kind;
+        let source = self.0.source.as_ref();
+        let later = source
+            .and_then(TokenEndpointError::retry_after)
+            .unwrap_or(PAUSE);
+        let code = self.code();
+        match self.0.kind {
+            Kind::SubjectInvalid => {
+                let challenge = Challenge::error(BearerError::InvalidToken);
+                unauthenticated(code, "invalid token", challenge)
+            }
+            Kind::StepUp => match source.and_then(TokenEndpointError::claims) {
+                Some(claims) => {
+                    let challenge = Challenge::error(BearerError::InsufficientClaims);
+                    unauthenticated(code, STRONGER, challenge.claims(claims))
+                }
+                None => step_up(
+                    code,
+                    source
+                        .map(TokenEndpointError::acr_values)
+                        .unwrap_or_default(),
+                    source.and_then(TokenEndpointError::max_age),
+                ),
+            },
+            Kind::TargetDenied if !self.0.is_own => RefusalResponse::new(
+                code,
+                StatusCode::FORBIDDEN,
+                GrpcCode::PermissionDenied,
+                "a service behind this one may not be called for this user",
+            ),
+            // A forgotten `on_behalf_of` among them: to sign in again would not help the user.
+            Kind::NoSubject
+            | Kind::UnknownDestination
+            | Kind::ClientMisconfigured
+            | Kind::TargetDenied => RefusalResponse::new(
+                code,
+                StatusCode::INTERNAL_SERVER_ERROR,
+                GrpcCode::Internal,
+                "internal error",
+            ),
+            Kind::AnswerUnusable => RefusalResponse::new(
+                code,
+                StatusCode::BAD_GATEWAY,
+                GrpcCode::Internal,
+                "internal error",
+            ),
+            Kind::Throttled | Kind::Transient | Kind::Overloaded => RefusalResponse::new(
+                code,
+                StatusCode::SERVICE_UNAVAILABLE,
+                GrpcCode::Unavailable,
+                "try again later",
+            )
+            .with_retry_after(Some(later)),
+        }
+    }
+}
+
+impl fmt::Display for ExchangeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("no token that would do")?;
+        if let Some(target) = &self.0.target {
+            write!(f, " for audience {target}")?;
+        }
+        match &self.0.source {
+            Some(source) if self.0.problem.is_empty() => write!(f, ": {source}"),
+            Some(source) => write!(f, ": {}: {source}", self.0.problem),
+            None => write!(f, ": {}", self.0.problem),
+        }
+    }
+}
+
+impl fmt::Debug for ExchangeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "ExchangeError({:?}, {:?})",
+            self.0.kind,
+            self.to_string()
+        )
+    }
+}
+
+impl Error for ExchangeError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.0.source.as_ref().map(|source| source as _)
+    }
+}
+
+/// Why a call on behalf of a user failed: before it was made, or in the inner service.
+///
+/// The inner service's error is boxed, as in tower's own middleware, so that every stack of layers has one.
+#[derive(Debug)]
+pub enum CallError {
+    /// There was no token, so that the inner service was not called; or it was, and wants more of the user.
+    Exchange(ExchangeError),
+    /// The inner service failed.
+    Inner(BoxError),
+}
+
+impl CallError {
+    pub(crate) fn inner(error: impl Into<BoxError>) -> Self {
+        Self::Inner(error.into())
+    }
+}
+
+impl fmt::Display for CallError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Exchange(_) => "there is no token that would do for the call",
+            Self::Inner(_) => "the call failed",
+        })
+    }
+}
+
+impl Error for CallError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::Exchange(error) => Some(error),
+            Self::Inner(error) => Some(&**error),
+        }
+    }
+}

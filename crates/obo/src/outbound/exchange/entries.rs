@@ -1,0 +1,165 @@
+//! What is at hand for one subject.
+
+use obo_core::{CacheKey, IssuedToken, UnixTime};
+use tokio::time::Instant;
+
+use crate::outbound::error::ExchangeError;
+
+/// What an entry takes besides its outcome, in bytes.
+const ENTRY: usize = 240;
+/// What a subject takes besides its entries, in bytes.
+const SUBJECT: usize = 160;
+
+/// What an exchange gave.
+pub(super) type Outcome = Result<IssuedToken, ExchangeError>;
+
+/// Tokens and refusals of one subject, sorted by key.
+#[derive(Clone, Default)]
+pub(super) struct Entries(Vec<(CacheKey, Entry)>);
+
+#[derive(Clone)]
+struct Entry {
+    outcome: Outcome,
+    /// What it takes in memory, in bytes.
+    size: usize,
+    usable_until: Instant,
+    /// The same end on the wall clock, which a suspended machine or a corrected clock does not put off.
+    ends_at: UnixTime,
+    /// When it is fetched anew beside its use.
+    renew_at: Option<Instant>,
+}
+
+impl Entry {
+    /// The earlier of both ends counts.
+    fn is_usable(&self, now: Instant, wall: UnixTime) -> bool {
+        now < self.usable_until && wall < self.ends_at
+    }
+}
+
+/// What is at hand.
+pub(super) struct Hit {
+    pub(super) outcome: Outcome,
+    /// Whether it is time to fetch the next one.
+    pub(super) is_due: bool,
+}
+
+/// How much one subject may have.
+#[derive(Clone, Copy)]
+pub(super) struct Room {
+    pub(super) entries: usize,
+    pub(super) bytes: usize,
+}
+
+impl Hit {
+    /// Whether it says that the set-up is wrong, so that not even a fresh token can be had for a moment.
+    pub(super) fn is_of_the_setup(&self) -> bool {
+        let error = self.outcome.as_ref().err();
+        error.is_some_and(ExchangeError::is_of_the_setup)
+    }
+}
+
+fn size(outcome: &Outcome) -> usize {
+    match outcome {
+        Ok(token) => token.authorization().len(),
+        Err(error) => error.size(),
+    }
+}
+
+impl Entries {
+    pub(super) fn get(&self, key: &CacheKey, now: Instant, wall: UnixTime) -> Option<Hit> {
+        let entry = self.find(key).filter(|entry| entry.is_usable(now, wall))?;
+        Some(Hit {
+            outcome: entry.outcome.clone(),
+            is_due: entry.renew_at.is_some_and(|at| at <= now),
+        })
+    }
+
+    /// Keeps an outcome; of more than fit into `room`, those that end first are evicted. How many that were.
+    pub(super) fn insert(
+        &mut self,
+        key: CacheKey,
+        outcome: Outcome,
+        (usable_until, ends_at): (Instant, UnixTime),
+        renew_at: Option<Instant>,
+        room: Room,
+    ) -> usize {
+        let entry = Entry {
+            size: ENTRY + size(&outcome),
+            outcome,
+            usable_until,
+            ends_at,
+            renew_at,
+        };
+        let now = Instant::now();
+        self.0
+            .retain(|(known, entry)| now < entry.usable_until && *known != key);
+        let usable = self.0.len();
+        if room.bytes < SUBJECT + entry.size {
+            return 0;
+        }
+        while self.0.len() >= room.entries || room.bytes < self.size() + entry.size {
+            let first = self.0.iter().map(|(_, entry)| entry.usable_until).min();
+            self.0
+                .retain(|(_, entry)| Some(entry.usable_until) != first);
+        }
+        let evicted = usable - self.0.len();
+        let position = self.position(&key).unwrap_or_else(|place| place);
+        self.0.insert(position, (key, entry));
+        self.0.shrink_to_fit();
+        evicted
+    }
+
+    /// How many there are, where none of them can be used any more.
+    pub(super) fn all_expired(&self, now: Instant, wall: UnixTime) -> Option<usize> {
+        let is_over = |(_, entry): &(_, Entry)| !entry.is_usable(now, wall);
+        self.0.iter().all(is_over).then_some(self.0.len())
+    }
+
+    /// Puts the next renewal off.
+    pub(super) fn postpone(&mut self, key: &CacheKey, now: Instant) {
+        if let Some(entry) = self.find_mut(key) {
+            let left = entry.usable_until.saturating_duration_since(now);
+            entry.renew_at = Some(now + left / 2);
+        }
+    }
+
+    /// Whether this is the token at hand.
+    pub(super) fn has(&self, key: &CacheKey, token: &IssuedToken) -> bool {
+        self.find(key)
+            .and_then(|entry| entry.outcome.as_ref().ok())
+            .is_some_and(|known| known.authorization() == token.authorization())
+    }
+
+    /// Lets `token` go, if it is what is at hand.
+    pub(super) fn remove(&mut self, key: &CacheKey, token: &IssuedToken) {
+        if self.has(key, token)
+            && let Ok(position) = self.position(key)
+        {
+            self.0.remove(position);
+        }
+    }
+
+    /// What all of it takes in memory, in bytes.
+    pub(super) fn size(&self) -> usize {
+        let entries = self.0.iter().map(|(_, entry)| entry.size);
+        SUBJECT + entries.sum::<usize>()
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    fn position(&self, key: &CacheKey) -> Result<usize, usize> {
+        self.0.binary_search_by(|(known, _)| known.cmp(key))
+    }
+
+    fn find(&self, key: &CacheKey) -> Option<&Entry> {
+        let (_, entry) = self.0.get(self.position(key).ok()?)?;
+        Some(entry)
+    }
+
+    fn find_mut(&mut self, key: &CacheKey) -> Option<&mut Entry> {
+        let position = self.position(key).ok()?;
+        self.0.get_mut(position).map(|(_, entry)| entry)
+    }
+}

@@ -1,0 +1,91 @@
+use std::fmt;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use obo_core::Target;
+
+use super::cache::Place;
+use super::engine::interrupted;
+use super::entries::Outcome;
+use super::{Exchanged, TokenSource};
+use crate::idp::flight::Landing;
+use crate::observe;
+use crate::outbound::error::ExchangeError;
+
+/// The future of [`TokenExchange`](super::TokenExchange); dropping it leaves the exchange to those who still wait.
+pub struct ResponseFuture(State);
+
+enum State {
+    Known(Option<Result<Exchanged, ExchangeError>>),
+    Waiting {
+        landing: Landing<Outcome>,
+        place: Place,
+        target: Option<Arc<Target>>,
+    },
+}
+
+impl ResponseFuture {
+    pub(super) fn known(outcome: Result<Exchanged, ExchangeError>) -> Self {
+        Self(State::Known(Some(outcome)))
+    }
+
+    /// Reports a call that is not made, unless there is an exchange to report it.
+    pub(super) fn reported(self) -> Self {
+        if let State::Known(Some(Err(error))) = &self.0 {
+            observe::call_not_made(&error.failure());
+        }
+        self
+    }
+
+    pub(super) fn failed(error: ExchangeError) -> Self {
+        Self::known(Err(error))
+    }
+
+    pub(super) fn waiting(
+        landing: Landing<Outcome>,
+        place: Place,
+        target: Option<Arc<Target>>,
+    ) -> Self {
+        Self(State::Waiting {
+            landing,
+            place,
+            target,
+        })
+    }
+}
+
+impl Future for ResponseFuture {
+    type Output = Result<Exchanged, ExchangeError>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        match &mut self.0 {
+            State::Known(known) => known.take().map_or(Poll::Pending, Poll::Ready),
+            State::Waiting {
+                landing,
+                place,
+                target,
+            } => {
+                let landed = ready!(Pin::new(landing).poll(cx));
+                let issued = landed.unwrap_or_else(|_| {
+                    let error = interrupted(target.as_deref());
+                    observe::call_not_made(&error.failure());
+                    Err(error)
+                });
+                let place = *place;
+                self.0 = State::Known(None);
+                Poll::Ready(issued.map(|token| Exchanged {
+                    token,
+                    source: TokenSource::Exchange,
+                    place,
+                }))
+            }
+        }
+    }
+}
+
+impl fmt::Debug for ResponseFuture {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ResponseFuture(..)")
+    }
+}

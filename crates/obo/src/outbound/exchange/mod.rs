@@ -1,0 +1,27 @@
+//! The exchange engine: a validated caller and a target in, a token for that target out.
+//!
+//! A token at hand is given at once. Otherwise one request to the authorization server serves all who ask for the same
+//! token at the same time; it runs in a task of its own, so that a caller that goes away changes nothing for the others.
+
+mod actor;
+mod actor_health;
+mod ask;
+mod bounds;
+mod cache;
+mod client_rejection;
+mod engine;
+mod entries;
+mod future;
+mod lifetime;
+mod own_actor;
+mod retry;
+mod revocations;
+mod token_endpoint;
+pub(crate) mod token_exchange;
+
+pub use actor::ActorSource;
+pub(crate) use ask::{Ask, Own};
+pub use bounds::CacheBounds;
+pub use future::ResponseFuture;
+pub(crate) use token_exchange::TokenExchange;
+pub use token_exchange::{Exchanged, TokenSource};

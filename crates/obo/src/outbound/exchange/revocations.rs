@@ -1,0 +1,103 @@
+use std::hash::{BuildHasher as _, RandomState};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use obo_core::{Caller, UnixTime};
+use quick_cache::sync::Cache;
+
+use super::cache::SubjectId;
+
+/// How many subjects are remembered; beyond it, those that nobody asked for are forgotten first.
+const SUBJECTS: usize = 65_536;
+/// How many tokens are remembered to have been seen.
+const TOKENS: usize = 65_536;
+/// For how long a token is refused that does not say when it was issued: longer than access tokens live.
+const UNDATED: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// Whose tokens were revoked, and when.
+///
+/// Times of tokens are in whole seconds. A token of the very second of a logout may be of before or, after a quick login,
+/// of later; what tells them apart is whether it was seen before the logout was reported.
+pub(super) struct Revocations {
+    any: AtomicBool,
+    changing: Mutex<()>,
+    marks: Cache<SubjectId, ClaimMatcher>,
+    /// Tokens by a keyed hash, with how many revocations there had been when they were first seen.
+    seen: Cache<u64, u64>,
+    count: AtomicU64,
+    hasher: RandomState,
+}
+
+#[derive(Clone, Copy)]
+struct ClaimMatcher {
+    until: UnixTime,
+    /// Which revocation it was, from 0.
+    number: u64,
+    set_at: UnixTime,
+}
+
+impl Revocations {
+    pub(super) fn new() -> Self {
+        Self {
+            any: AtomicBool::new(false),
+            changing: Mutex::default(),
+            marks: Cache::new(SUBJECTS),
+            seen: Cache::new(TOKENS),
+            count: AtomicU64::new(0),
+            hasher: RandomState::new(),
+        }
+    }
+
+    /// Revokes what the subject's issuer issued until then.
+    pub(super) fn insert(&self, subject: SubjectId, until: UnixTime, now: UnixTime) {
+        // The later time stays, also of two that come at once.
+        let _changing = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
+        let mark = ClaimMatcher {
+            until,
+            number: self.count.fetch_add(1, Ordering::AcqRel),
+            set_at: now,
+        };
+        let known = self.marks.get(&subject);
+        if known.is_none_or(|known| known.until.as_secs() <= until.as_secs()) {
+            self.marks.insert(subject, mark);
+        }
+        self.any.store(true, Ordering::Release);
+    }
+
+    /// Notes that a token is there, before something is exchanged for it.
+    pub(super) fn saw(&self, caller: &Caller) {
+        let count = self.count.load(Ordering::Acquire);
+        let key = self.key(caller);
+        // The first sight stays.
+        let _ = self.seen.get_or_insert_with(&key, || Ok::<_, ()>(count));
+    }
+
+    /// Whether a token is revoked.
+    ///
+    /// One that does not say when it was issued is not older than the login that it names. One that names none is revoked
+    /// for a day, once anything of its subject was.
+    pub(super) fn cover(&self, subject: SubjectId, caller: &Caller, now: UnixTime) -> bool {
+        if !self.any.load(Ordering::Acquire) {
+            return false;
+        }
+        let Some(mark) = self.marks.get(&subject) else {
+            return false;
+        };
+        let Some(issued_at) = caller.issued_at().or(caller.auth_time()) else {
+            return now < mark.set_at.saturating_add(UNDATED);
+        };
+        let (issued_at, until) = (issued_at.as_secs(), mark.until.as_secs());
+        issued_at < until || issued_at == until && self.was_seen_before(&mark, caller)
+    }
+
+    fn was_seen_before(&self, mark: &ClaimMatcher, caller: &Caller) -> bool {
+        let seen = self.seen.get(&self.key(caller));
+        seen.is_some_and(|count| count <= mark.number)
+    }
+
+    fn key(&self, caller: &Caller) -> u64 {
+        let token = caller.subject_token().expose();
+        self.hasher.hash_one((caller.issuer().as_str(), token))
+    }
+}

@@ -1,0 +1,165 @@
+use std::fmt;
+use std::io::IoSlice;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use bytes::Buf;
+use http::{HeaderMap, Response, StatusCode, header};
+use http_body::{Body, Frame, SizeHint};
+use pin_project_lite::pin_project;
+
+use super::downstream::is_unauthenticated;
+use super::web_frames::WebFrames;
+use crate::outbound::exchange::{Exchanged, TokenExchange};
+
+/// How many pieces of one data frame are looked at.
+const PIECES: usize = 16;
+
+pin_project! {
+    /// The body of a response to a call with a token, which it passes on as it is.
+    ///
+    /// A gRPC response says at its end how the call went, in its trailers or, for gRPC-Web, in a last frame of the body. If
+    /// it says that the token is not accepted (`UNAUTHENTICATED`), the token is evicted.
+    pub struct ResponseBody<B> {
+        #[pin]
+        inner: B,
+        watch: Option<Watch>,
+    }
+}
+
+/// The end that is awaited, and the token that it is about.
+struct Watch {
+    exchange: TokenExchange,
+    exchanged: Exchanged,
+    web: Option<WebFrames>,
+}
+
+impl<B> ResponseBody<B> {
+    fn new(inner: B, watch: Option<Watch>) -> Self {
+        Self { inner, watch }
+    }
+
+    /// The inner client's body.
+    pub fn get_ref(&self) -> &B {
+        &self.inner
+    }
+
+    /// The inner client's body, mutable.
+    pub fn get_mut(&mut self) -> &mut B {
+        &mut self.inner
+    }
+
+    /// The inner client's body; what is in its trailers is not seen any more.
+    pub fn into_inner(self) -> B {
+        self.inner
+    }
+}
+
+/// The response with a body that is watched, where it is of gRPC and its status is still to come.
+pub(super) fn watched<B>(
+    response: Response<B>,
+    exchange: &TokenExchange,
+    exchanged: Exchanged,
+) -> Response<ResponseBody<B>> {
+    let watch = kind(response.status(), response.headers()).map(|kind| Watch {
+        exchange: exchange.clone(),
+        exchanged,
+        web: kind.frames(),
+    });
+    response.map(|body| ResponseBody::new(body, watch))
+}
+
+/// A gRPC response by where its status comes.
+enum Kind {
+    Trailers,
+    Web { is_text: bool },
+}
+
+impl Kind {
+    fn frames(&self) -> Option<WebFrames> {
+        match self {
+            Self::Trailers => None,
+            Self::Web { is_text } => Some(WebFrames::new(*is_text)),
+        }
+    }
+}
+
+/// `None` for what is not of gRPC or has its status already. A service that is called in the same process may leave the
+/// content type out.
+fn kind(status: StatusCode, headers: &HeaderMap) -> Option<Kind> {
+    if headers.contains_key("grpc-status") {
+        return None;
+    }
+    let Some(content_type) = headers.get(header::CONTENT_TYPE) else {
+        return (status == StatusCode::OK).then_some(Kind::Trailers);
+    };
+    let content_type = content_type.as_bytes();
+    let end = content_type
+        .iter()
+        .position(|b| matches!(b, b'+' | b';' | b' '));
+    let media_type = content_type.get(..end.unwrap_or(content_type.len()))?;
+    let is = |name: &str| media_type.eq_ignore_ascii_case(name.as_bytes());
+    if is("application/grpc") {
+        Some(Kind::Trailers)
+    } else if is("application/grpc-web") {
+        Some(Kind::Web { is_text: false })
+    } else if is("application/grpc-web-text") {
+        Some(Kind::Web { is_text: true })
+    } else {
+        None
+    }
+}
+
+impl Watch {
+    fn rejects<D: Buf>(&mut self, frame: &Frame<D>) -> bool {
+        match (frame.data_ref(), &mut self.web) {
+            (Some(data), Some(web)) => {
+                let mut pieces = [IoSlice::new(&[]); PIECES];
+                let count = data.chunks_vectored(&mut pieces);
+                let mut pieces = pieces.iter().take(count);
+                pieces.any(|piece| web.says_unauthenticated(piece))
+            }
+            _ => frame.trailers_ref().is_some_and(is_unauthenticated),
+        }
+    }
+}
+
+impl<B: Default> Default for ResponseBody<B> {
+    fn default() -> Self {
+        Self::new(B::default(), None)
+    }
+}
+
+impl<B: Body> Body for ResponseBody<B> {
+    type Data = B::Data;
+    type Error = B::Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
+        let this = self.project();
+        let frame = ready!(this.inner.poll_frame(cx));
+        if let (Some(watch), Some(Ok(frame))) = (this.watch.as_mut(), &frame)
+            && watch.rejects(frame)
+        {
+            watch.exchange.reject(&watch.exchanged);
+            *this.watch = None;
+        }
+        Poll::Ready(frame)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.inner.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.inner.size_hint()
+    }
+}
+
+impl<B> fmt::Debug for ResponseBody<B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ResponseBody(..)")
+    }
+}

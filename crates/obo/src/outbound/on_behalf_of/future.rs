@@ -1,0 +1,308 @@
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::{fmt, mem};
+
+use http::request::Parts;
+use http::{Request, Response, header};
+use obo_core::Target;
+use pin_project_lite::pin_project;
+use tower_service::Service;
+
+use super::body::{ResponseBody, watched};
+use super::downstream::{Refusal, refusal};
+use super::replay::{Again, Replay};
+use crate::box_error::BoxError;
+use crate::observe;
+use crate::outbound::error::{CallError, ExchangeError};
+use crate::outbound::exchange::{Ask, Exchanged, ResponseFuture as Exchanging, TokenExchange};
+
+pin_project! {
+    /// The future of [`OnBehalfOf`](super::OnBehalfOf).
+    pub struct ResponseFuture<S, B>
+    where
+        S: Service<Request<B>>,
+    {
+        #[pin]
+        state: State<S, B>,
+        exchange: TokenExchange,
+        // Whose token it is, and for whom; `None` where nothing was asked for.
+        called: Option<Called>,
+        // Taken when the token of the first attempt is rejected.
+        second: Option<Second<S, B>>,
+    }
+}
+
+pin_project! {
+    #[project = StateProjection]
+    enum State<S, B>
+    where
+        S: Service<Request<B>>,
+    {
+        Exchanging {
+            exchanging: Exchanging,
+            // Taken when the token is there.
+            pending: Option<Pending<S, B>>,
+        },
+        Readying {
+            exchanged: Exchanged,
+            // Taken when the inner service is ready.
+            pending: Option<Pending<S, B>>,
+        },
+        Calling {
+            #[pin]
+            future: S::Future,
+            // Taken when the response is there.
+            exchanged: Option<Exchanged>,
+        },
+        Failed {
+            error: Option<ExchangeError>,
+        },
+    }
+}
+
+/// What is to be said of the call.
+struct Called {
+    target: Option<Arc<Target>>,
+    is_for_user: bool,
+}
+
+/// A request that has still to be sent, and the service for it.
+struct Pending<S, B> {
+    request: Request<B>,
+    inner: S,
+    is_ready: bool,
+}
+
+impl<S: Clone, B> Pending<S, B> {
+    /// Leaves the service's readiness, such as a permit, to others while there is no token.
+    fn release(&mut self) {
+        if self.is_ready {
+            self.inner = self.inner.clone();
+            self.is_ready = false;
+        }
+    }
+}
+
+/// What a second attempt takes, where there may be one.
+struct Second<S, B> {
+    wanted: Ask,
+    parts: Parts,
+    body: Again<B>,
+    inner: S,
+}
+
+impl<S, B> Second<S, B> {
+    /// The request once more, if its body can be had.
+    fn pending(self) -> Option<(Ask, Pending<S, B>)> {
+        let body = (self.body)()?;
+        let pending = Pending {
+            request: Request::from_parts(self.parts, body),
+            inner: self.inner,
+            is_ready: false,
+        };
+        Some((self.wanted, pending))
+    }
+}
+
+impl<S, B> ResponseFuture<S, B>
+where
+    S: Service<Request<B>>,
+{
+    /// Calls the inner service, which is ready, when the token is there.
+    pub(crate) fn once(
+        exchange: TokenExchange,
+        wanted: Result<Ask, ExchangeError>,
+        request: Request<B>,
+        inner: &mut S,
+    ) -> Self
+    where
+        S: Clone,
+    {
+        match wanted {
+            Ok(wanted) => Self::sending(exchange, wanted, request, inner, None),
+            Err(error) => Self::failed(exchange, error),
+        }
+    }
+
+    /// The same, and once more if the token is rejected.
+    pub(crate) fn replayed(
+        exchange: TokenExchange,
+        wanted: Result<Ask, ExchangeError>,
+        request: Request<B>,
+        inner: &mut S,
+        replay: &Replay<B>,
+    ) -> Self
+    where
+        S: Clone,
+        B: Send + 'static,
+    {
+        let wanted = match wanted {
+            Ok(wanted) => wanted,
+            Err(error) => return Self::failed(exchange, error),
+        };
+        let (parts, body) = request.into_parts();
+        let (body, again) = replay.prepare(body);
+        let second = again.map(|again| Second {
+            wanted: wanted.clone(),
+            parts: parts.clone(),
+            body: again,
+            inner: inner.clone(),
+        });
+        let request = Request::from_parts(parts, body);
+        Self::sending(exchange, wanted, request, inner, second)
+    }
+
+    fn sending(
+        exchange: TokenExchange,
+        wanted: Ask,
+        request: Request<B>,
+        inner: &mut S,
+        second: Option<Second<S, B>>,
+    ) -> Self
+    where
+        S: Clone,
+    {
+        // The service that was polled ready goes along; its clone has still to be.
+        let clone = inner.clone();
+        let pending = Pending {
+            request,
+            inner: mem::replace(inner, clone),
+            is_ready: true,
+        };
+        let called = Called {
+            target: wanted.target().cloned(),
+            is_for_user: wanted.caller().is_some(),
+        };
+        Self {
+            state: State::exchanging(&exchange, wanted, pending),
+            exchange,
+            called: Some(called),
+            second,
+        }
+    }
+
+    fn failed(exchange: TokenExchange, error: ExchangeError) -> Self {
+        observe::call_not_made(&error.failure());
+        Self {
+            state: State::Failed { error: Some(error) },
+            exchange,
+            called: None,
+            second: None,
+        }
+    }
+}
+
+impl<S, B> State<S, B>
+where
+    S: Service<Request<B>>,
+{
+    fn exchanging(exchange: &TokenExchange, wanted: Ask, pending: Pending<S, B>) -> Self {
+        Self::Exchanging {
+            exchanging: exchange.ask(wanted),
+            pending: Some(pending),
+        }
+    }
+
+    fn calling(exchanged: Exchanged, pending: Pending<S, B>) -> Self {
+        let Pending {
+            mut request,
+            mut inner,
+            ..
+        } = pending;
+        let authorization = exchanged.token().authorization().clone();
+        request
+            .headers_mut()
+            .insert(header::AUTHORIZATION, authorization);
+        Self::Calling {
+            future: inner.call(request),
+            exchanged: Some(exchanged),
+        }
+    }
+}
+
+impl<S, B, R> Future for ResponseFuture<S, B>
+where
+    S: Service<Request<B>, Response = Response<R>> + Clone,
+    S::Error: Into<BoxError>,
+{
+    type Output = Result<Response<ResponseBody<R>>, CallError>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut this = self.project();
+        loop {
+            let next = match this.state.as_mut().project() {
+                StateProjection::Exchanging {
+                    exchanging,
+                    pending,
+                } => {
+                    let Poll::Ready(exchanged) = Pin::new(exchanging).poll(cx) else {
+                        if let Some(pending) = pending {
+                            pending.release();
+                        }
+                        return Poll::Pending;
+                    };
+                    let exchanged = exchanged.map_err(CallError::Exchange)?;
+                    match pending.take() {
+                        Some(pending) if pending.is_ready => State::calling(exchanged, pending),
+                        pending => State::Readying { exchanged, pending },
+                    }
+                }
+                StateProjection::Readying { exchanged, pending } => {
+                    let Some(waiting) = pending else {
+                        return Poll::Pending;
+                    };
+                    ready!(waiting.inner.poll_ready(cx)).map_err(CallError::inner)?;
+                    match pending.take() {
+                        Some(pending) => State::calling(exchanged.clone(), pending),
+                        None => return Poll::Pending,
+                    }
+                }
+                StateProjection::Calling { future, exchanged } => {
+                    let called = ready!(future.poll(cx));
+                    // Dropped below unless it is used: what is still sent of the body is not recorded any more.
+                    let second = this.second.take();
+                    let mut response = called.map_err(CallError::inner)?;
+                    let Some(exchanged) = exchanged.take() else {
+                        return Poll::Pending;
+                    };
+                    let may_try_again = match refusal(&response) {
+                        None => false,
+                        Some(Refusal::Token) => this.exchange.reject(&exchanged),
+                        Some(Refusal::StepUp(needed)) => match this.called {
+                            Some(called) if called.is_for_user => {
+                                let target = called.target.as_deref();
+                                let error = ExchangeError::of_token_endpoint(target, needed);
+                                observe::called_service_wants_more(&error.failure());
+                                return Poll::Ready(Err(CallError::Exchange(error)));
+                            }
+                            // There is nobody who could do more.
+                            _ => false,
+                        },
+                    };
+                    let second = second.filter(|_| may_try_again);
+                    let Some((wanted, pending)) = second.and_then(Second::pending) else {
+                        response.extensions_mut().insert(exchanged.source());
+                        return Poll::Ready(Ok(watched(response, this.exchange, exchanged)));
+                    };
+                    State::exchanging(this.exchange, wanted, pending)
+                }
+                StateProjection::Failed { error } => match error.take() {
+                    Some(error) => return Poll::Ready(Err(CallError::Exchange(error))),
+                    // Polled again after it was done, which the contract of futures leaves open.
+                    None => return Poll::Pending,
+                },
+            };
+            this.state.set(next);
+        }
+    }
+}
+
+impl<S, B> fmt::Debug for ResponseFuture<S, B>
+where
+    S: Service<Request<B>>,
+{
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ResponseFuture(..)")
+    }
+}

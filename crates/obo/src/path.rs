@@ -1,0 +1,298 @@
+//! Request paths as configuration lists them: compared whole, byte by byte; never as a prefix, never decoded (BT-22).
+#![deny(
+    clippy::wildcard_enum_match_arm,
+    clippy::match_wildcard_for_single_variants,
+    reason = "a case that is not named must not admit a request"
+)]
+
+use std::borrow::{Borrow, Cow};
+
+use obo_core::ConfigError;
+
+/// A path such as `/healthz` or `/package.Service/Method` that servers do not read in different ways.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct ExactPath(String);
+
+impl ExactPath {
+    pub(crate) fn parse(field: &'static str, path: &str) -> Result<Self, ConfigError> {
+        if let Some(parameter) = path.split('/').find(|segment| is_parameter(segment)) {
+            let problem = format!(
+                "{path:?} has the parameter {parameter:?}, and paths here are exact: they are compared whole; list \
+                 each path, or check the rule in the handler"
+            );
+            return Err(ConfigError::new(field, problem));
+        }
+        let is_written_out = path.bytes().all(|b| b.is_ascii_graphic() && b != b'%')
+            && !path.contains(['?', '#', '*', '{', '}']);
+        if !is_written_out || !is_unambiguous(path) {
+            return Err(ConfigError::new(
+                field,
+                format!(
+                    "{path:?} is no exact path; write `/healthz` or `/package.Service/Method`: from the first slash \
+                     on, without pattern, query, escape, empty or dot segment"
+                ),
+            ));
+        }
+        Ok(Self(path.to_owned()))
+    }
+}
+
+impl Borrow<str> for ExactPath {
+    fn borrow(&self) -> &str {
+        &self.0
+    }
+}
+
+impl AsRef<str> for ExactPath {
+    fn as_ref(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Whether routers take the segment for a parameter: `:id` or `{id}`.
+fn is_parameter(segment: &str) -> bool {
+    segment.starts_with(':') || segment.starts_with('{') && segment.ends_with('}')
+}
+
+/// Whether every server reads the path alike: no empty segment but the last, no dot segment, no path parameter, and no
+/// escape of a character that needs none or separates segments (RFC 3986 section 6.2.2). Escapes must decode to UTF-8
+/// without control characters: some servers read an overlong form as the ASCII that it stands for.
+///
+/// Call it before you decide by the start of a path, as a gateway does that forwards all paths below `/orders`: an
+/// ambiguous path may lead elsewhere. [`RuleTable`](crate::RuleTable) and [`Destinations`](crate::Destinations) call it
+/// themselves. Whether a path is nearly another one is for [`folded_path`].
+///
+/// ```
+/// use obo::path::is_unambiguous;
+///
+/// assert!(is_unambiguous("/orders/a%20b"));
+/// assert!(!is_unambiguous("/orders/..%2fadmin"));
+/// ```
+pub fn is_unambiguous(path: &str) -> bool {
+    path.starts_with('/')
+        && !path.contains("//")
+        && !path.contains(['\\', ';'])
+        && !path.split('/').any(|segment| matches!(segment, "." | ".."))
+        && path.split('%').skip(1).all(is_needed_escape)
+        && is_text(path)
+}
+
+fn is_needed_escape(rest: &str) -> bool {
+    escaped(rest).is_some_and(|b| !b.is_ascii_alphanumeric() && !b"-._~/\\;%".contains(&b))
+}
+
+/// The byte of the escape that starts before `rest`.
+fn escaped(rest: &str) -> Option<u8> {
+    let hex = rest.get(..2)?;
+    let is_hex = hex.bytes().all(|b| b.is_ascii_hexdigit());
+    u8::from_str_radix(hex, 16).ok().filter(|_| is_hex)
+}
+
+/// Whether the path decodes to UTF-8, in which some servers would end it at a control character.
+fn is_text(path: &str) -> bool {
+    match path.contains('%') || !path.is_ascii() {
+        true => String::from_utf8(decoded(path)).is_ok_and(|text| !text.contains(char::is_control)),
+        false => !path.bytes().any(|b| b.is_ascii_control()),
+    }
+}
+
+/// The path with its escapes decoded; what is not an escape stays.
+fn decoded(path: &str) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(path.len());
+    let mut parts = path.split('%');
+    bytes.extend_from_slice(parts.next().unwrap_or_default().as_bytes());
+    for part in parts {
+        let rest = match escaped(part) {
+            Some(byte) => {
+                bytes.push(byte);
+                part.get(2..).unwrap_or_default()
+            }
+            None => {
+                bytes.push(b'%');
+                part
+            }
+        };
+        bytes.extend_from_slice(rest.as_bytes());
+    }
+    bytes
+}
+
+/// The path without what some servers ignore: letter case, the slash at the end, and escapes.
+///
+/// Two paths with the same folded path may be one path to the server behind. So a path that is not listed, though its
+/// folded path is a listed one's, must not pass by a weaker rule. [`RuleTable`](crate::RuleTable) denies it.
+///
+/// ```
+/// use obo::path::folded_path;
+///
+/// assert_eq!(folded_path("/Orders/"), folded_path("/orders"));
+/// assert_ne!(folded_path("/orders/1"), folded_path("/orders"));
+/// ```
+pub fn folded_path(path: &str) -> Cow<'_, str> {
+    let path = path.strip_suffix('/').unwrap_or(path);
+    let is_folded = |b: u8| b.is_ascii() && !b.is_ascii_uppercase() && b != b'%';
+    if path.bytes().all(is_folded) {
+        return Cow::Borrowed(path);
+    }
+    let decoded = decoded(path);
+    // By way of upper case, since `\u{17f}` has the upper case of `s`, and `\u{212a}` the lower case of `k`.
+    let upper = String::from_utf8_lossy(&decoded).to_uppercase();
+    Cow::Owned(upper.to_lowercase())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bt_22_a_listed_path_is_written_out() {
+        for good in ["/", "/healthz", "/a/", "/p.S/M", "/a-b_c~d/e:f@g"] {
+            ExactPath::parse("paths", good).unwrap();
+        }
+        for bad in [
+            "",
+            "healthz",
+            "*",
+            "/a/*",
+            "/a/{id}",
+            "/a/:id",
+            "/:a/b",
+            "//a",
+            "/a//b",
+            "/a/../b",
+            "/a/.",
+            "/a?b",
+            "/a#b",
+            "/a b",
+            "/a%20b",
+            "/%61",
+            "/ä",
+            "/a;b",
+            "/a\\b",
+            "https://h/a",
+        ] {
+            let error = ExactPath::parse("paths", bad).unwrap_err();
+            assert_eq!(error.field(), "paths", "{bad}");
+        }
+    }
+
+    #[test]
+    fn parameter_in_path_is_refused_by_name() {
+        for (path, parameter) in [
+            ("/orders/:id", "\":id\""),
+            ("/:tenant/orders", "\":tenant\""),
+            ("/orders/{id}/lines", "\"{id}\""),
+            ("/orders/{*rest}", "\"{*rest}\""),
+        ] {
+            let error = ExactPath::parse("paths", path).unwrap_err().to_string();
+            assert!(error.contains(parameter), "{error}");
+            assert!(error.contains("exact"), "{error}");
+        }
+        ExactPath::parse("paths", "/v1/orders:cancel").unwrap();
+    }
+
+    #[test]
+    fn bt_22_what_another_server_may_read_differently_is_ambiguous() {
+        for plain in [
+            "/",
+            "/a/b",
+            "/a/b/",
+            "/a%20b",
+            "/a%C3%a4",
+            "/.well-known/x",
+            "/a..b",
+        ] {
+            assert!(is_unambiguous(plain), "{plain}");
+        }
+        for odd in [
+            "",
+            "*",
+            "a",
+            "//a",
+            "/a//",
+            "/a/./b",
+            "/a/..",
+            "/../a",
+            "/a%2Fb",
+            "/a%2fb",
+            "/a%5cb",
+            "/%2e%2e/a",
+            "/%61",
+            "/a%252fb",
+            "/a%",
+            "/a%2",
+            "/a%zz",
+            "/a%+1",
+            "/a%00",
+            "/a%0d%0ab",
+            "/a%7F",
+            "/a%c0%ae",
+            "/a%c2%85b",
+            "/a;x/b",
+            "/a%3bx",
+            "/a\\b",
+            "/a%7E",
+        ] {
+            assert!(!is_unambiguous(odd), "{odd}");
+        }
+    }
+
+    /// BT-22
+    #[test]
+    fn escapes_that_are_not_utf8_are_ambiguous() {
+        for overlong in [
+            "/a/%e0%80%ae%e0%80%ae/b",
+            "/a/..%e0%80%afb",
+            "/a/%f0%80%80%ae%f0%80%80%ae/b",
+            "/a/..%f8%80%80%80%afb",
+            "/a/%fc%80%80%80%80%ae",
+            "/a/%c1%a1dmin",
+        ] {
+            assert!(!is_unambiguous(overlong), "{overlong}");
+        }
+        for stray in [
+            "/a/%af",
+            "/a/%ff",
+            "/a/%fe%ff",
+            "/a/%c3",
+            "/a/%c3b",
+            "/a/%c3/%a4",
+            "/a/%e2%82",
+            "/a/%c3%a4%a4",
+        ] {
+            assert!(!is_unambiguous(stray), "{stray}");
+        }
+        for beyond in ["/a/%ed%a0%80", "/a/%ed%bf%bf", "/a/%f4%90%80%80"] {
+            assert!(!is_unambiguous(beyond), "{beyond}");
+        }
+        for text in ["/a/%c3%a4", "/a/%E2%82%AC", "/a/%f0%9f%8d%8f", "/%ed%9f%bf"] {
+            assert!(is_unambiguous(text), "{text}");
+        }
+    }
+
+    /// BT-22
+    #[test]
+    fn spellings_of_one_path_fold_alike() {
+        for (path, folded) in [
+            ("/", ""),
+            ("", ""),
+            ("/a", "/a"),
+            ("/a/", "/a"),
+            ("/A/b", "/a/b"),
+            ("/a%3ab", "/a:b"),
+            ("/a%20b/", "/a b"),
+            ("/%c3%84", "/\u{e4}"),
+            ("/\u{c4}", "/\u{e4}"),
+            ("/%e2%84%aa", "/k"),
+            ("/%c5%bf", "/s"),
+            ("/%ef%ac%81", "/fi"),
+            ("/a%", "/a%"),
+            ("/a%zz", "/a%zz"),
+        ] {
+            assert_eq!(folded_path(path), folded, "{path}");
+        }
+        for other in ["/b", "/a/b", "/aa", "/a.", "/a%20"] {
+            assert_ne!(folded_path(other), folded_path("/a"), "{other}");
+        }
+    }
+}

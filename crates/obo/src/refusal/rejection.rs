@@ -1,0 +1,190 @@
+use std::time::Duration;
+
+use http::StatusCode;
+use obo_core::challenge::{BearerError, Challenge};
+use obo_core::{Scope, TokenError};
+
+use crate::refusal::response::{GrpcCode, RefusalResponse};
+
+/// Why a request was refused: one type, whether the layer, a rule, an extractor or a handler raises it.
+///
+/// [`response`](Self::response) is what the caller is told; `Display` is for logs and says more.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Rejection {
+    /// No bearer credentials: 401 with a bare challenge (RFC 6750 section 3.1), gRPC 16.
+    #[error("the request has no bearer credentials")]
+    MissingCredentials,
+    /// Credentials of another scheme than `Bearer`, such as `Basic`: the same response as without any.
+    #[error(
+        "the request has no bearer credentials but others ({0}); send `Authorization: Bearer` and the token"
+    )]
+    OtherScheme(&'static str),
+    /// Credentials that are sent twice or in two ways: 400 `invalid_request` (RFC 6750 section 2), gRPC 16.
+    #[error("the request is malformed: {0}")]
+    InvalidRequest(&'static str),
+    /// The token is refused: 401 `invalid_token`, or 400 `invalid_request` when it is no token at all; gRPC 16.
+    #[error(transparent)]
+    Token(#[from] TokenError),
+    /// The token's scope does not suffice: 403 `insufficient_scope` with the scope that is needed, gRPC 7.
+    #[error("the token lacks scope; needed: {needed}")]
+    InsufficientScope {
+        /// What is needed.
+        needed: Scope,
+    },
+    /// The current actor may not do this, or there is none where one is needed: 403 `insufficient_scope`, gRPC 7.
+    #[error("the current actor is refused: {0}")]
+    Actor(&'static str),
+    /// The caller is a service where a user is needed, or the other way round, lacks a role, or is of another issuer: 403
+    /// `insufficient_scope`, gRPC 7.
+    #[error("the subject is refused: {0}")]
+    Subject(&'static str),
+    /// The path has no rule for the method, so nobody may call it: 403 `insufficient_scope`, gRPC 7.
+    #[error("no rule is given for this path and method, so that nobody may call it")]
+    NoRule,
+    /// The user must authenticate again or more strongly: 401 `insufficient_user_authentication` (RFC 9470), gRPC 16.
+    #[error("the user must authenticate again or more strongly")]
+    StepUp {
+        /// Acceptable authentication context classes, in order of preference.
+        acr_values: Vec<String>,
+        /// How many seconds ago the user may have authenticated.
+        max_age: Option<u64>,
+    },
+    /// The service asks for something that its own configuration does not provide: 500, gRPC 13.
+    #[error("the service is misconfigured: {0}")]
+    Misconfigured(&'static str),
+    /// The issuer's keys cannot be had, so that no token can be judged: 503, gRPC 14.
+    #[error("the keys of the issuer are not available: {problem}")]
+    Unavailable {
+        /// What went wrong.
+        problem: String,
+        /// When to try again.
+        retry_after: Duration,
+    },
+    /// The issuer could not be asked about the token, or did not say whether it is active (RFC 7662): 503, gRPC 14.
+    #[error("the issuer does not say whether the token is active: {problem}")]
+    IntrospectionUnavailable {
+        /// What went wrong.
+        problem: String,
+        /// When to try again.
+        retry_after: Duration,
+    },
+    /// As many tokens are being asked about as may be at the same time: 503, gRPC 14.
+    #[error("too many introspections are under way")]
+    IntrospectionOverloaded,
+}
+
+/// When to try again where too much is under way.
+const OVERLOADED: Duration = Duration::from_secs(1);
+
+impl Rejection {
+    /// The stable, low-cardinality name of this reason, for metrics and logs.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::MissingCredentials | Self::OtherScheme(_) => "missing_credentials",
+            Self::InvalidRequest(_) => "invalid_request",
+            Self::Token(error) => error.code(),
+            Self::InsufficientScope { .. } => "insufficient_scope",
+            Self::Actor(_) => "actor_refused",
+            Self::Subject(_) => "subject_refused",
+            Self::NoRule => "no_rule",
+            Self::StepUp { .. } => "step_up",
+            Self::Misconfigured(_) => "misconfigured",
+            Self::Unavailable { .. } => "keys_unavailable",
+            Self::IntrospectionUnavailable { .. } => "introspection_unavailable",
+            Self::IntrospectionOverloaded => "introspection_overloaded",
+        }
+    }
+
+    /// What the caller is told.
+    pub fn response(&self) -> RefusalResponse {
+        self.told().with_rejection(self)
+    }
+
+    fn told(&self) -> RefusalResponse {
+        let denied = |message, challenge| denied(self.code(), message, challenge);
+        let insufficient = Challenge::error(BearerError::InsufficientScope);
+        match self {
+            Self::MissingCredentials | Self::OtherScheme(_) => {
+                unauthenticated(self.code(), "no bearer credentials", Challenge::bare())
+            }
+            Self::InvalidRequest(_) => malformed(),
+            Self::Token(error) => match BearerError::from(error) {
+                BearerError::InvalidRequest => malformed(),
+                // How it is invalid is for the logs (BT-19).
+                error => unauthenticated(error.code(), "invalid token", Challenge::error(error)),
+            },
+            Self::InsufficientScope { needed } => {
+                denied("insufficient scope", insufficient.scope(needed))
+            }
+            Self::Actor(_) => denied("actor not allowed", insufficient),
+            Self::Subject(_) => denied("subject not allowed", insufficient),
+            Self::NoRule => denied("not allowed", insufficient),
+            Self::StepUp {
+                acr_values,
+                max_age,
+            } => step_up(self.code(), acr_values, *max_age),
+            Self::Misconfigured(_) => RefusalResponse::new(
+                self.code(),
+                StatusCode::INTERNAL_SERVER_ERROR,
+                GrpcCode::Internal,
+                "internal error",
+            ),
+            Self::Unavailable { retry_after, .. }
+            | Self::IntrospectionUnavailable { retry_after, .. } => {
+                unavailable(self.code(), *retry_after)
+            }
+            Self::IntrospectionOverloaded => unavailable(self.code(), OVERLOADED),
+        }
+    }
+}
+
+pub(crate) fn unauthenticated(
+    reason: &'static str,
+    message: &'static str,
+    challenge: Challenge,
+) -> RefusalResponse {
+    let status = StatusCode::UNAUTHORIZED;
+    RefusalResponse::new(reason, status, GrpcCode::Unauthenticated, message)
+        .with_challenge(challenge)
+}
+
+pub(crate) fn step_up(
+    reason: &'static str,
+    acr_values: &[String],
+    max_age: Option<u64>,
+) -> RefusalResponse {
+    let mut challenge = Challenge::error(BearerError::InsufficientUserAuthentication)
+        .acr_values(acr_values.iter().cloned());
+    if let Some(seconds) = max_age {
+        challenge = challenge.max_age(seconds);
+    }
+    unauthenticated(reason, "stronger user authentication needed", challenge)
+}
+
+fn unavailable(reason: &'static str, retry_after: Duration) -> RefusalResponse {
+    RefusalResponse::new(
+        reason,
+        StatusCode::SERVICE_UNAVAILABLE,
+        GrpcCode::Unavailable,
+        "tokens cannot be validated at the moment",
+    )
+    .with_retry_after(Some(retry_after))
+}
+
+fn malformed() -> RefusalResponse {
+    let error = BearerError::InvalidRequest;
+    RefusalResponse::new(
+        error.code(),
+        StatusCode::BAD_REQUEST,
+        GrpcCode::Unauthenticated,
+        "malformed credentials",
+    )
+    .with_challenge(Challenge::error(error))
+}
+
+fn denied(reason: &'static str, message: &'static str, challenge: Challenge) -> RefusalResponse {
+    let status = StatusCode::FORBIDDEN;
+    RefusalResponse::new(reason, status, GrpcCode::PermissionDenied, message)
+        .with_challenge(challenge)
+}

@@ -1,0 +1,264 @@
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD_NO_PAD;
+use http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
+use obo_core::challenge::Challenge;
+
+use crate::refusal::error_info;
+use crate::refusal::grpc::GrpcKind;
+use crate::refusal::rejection::Rejection;
+
+/// How a refusal is told to whoever called this service: as an HTTP response or as a gRPC status.
+///
+/// What it tells is built from a closed set of texts: nothing of a token, of a request or of an authorization server's
+/// words is in that (BT-19).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RefusalResponse {
+    rejection: Option<Rejection>,
+    reason: &'static str,
+    status: StatusCode,
+    grpc_code: GrpcCode,
+    message: &'static str,
+    challenge: Option<Challenge>,
+    retry_after: Option<Duration>,
+}
+
+/// The codes of gRPC that a refusal may have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum GrpcCode {
+    PermissionDenied = 7,
+    Internal = 13,
+    Unavailable = 14,
+    Unauthenticated = 16,
+}
+
+impl RefusalResponse {
+    pub(crate) fn new(
+        reason: &'static str,
+        status: StatusCode,
+        grpc_code: GrpcCode,
+        message: &'static str,
+    ) -> Self {
+        Self {
+            rejection: None,
+            reason,
+            status,
+            grpc_code,
+            message,
+            challenge: None,
+            retry_after: None,
+        }
+    }
+
+    pub(crate) fn with_rejection(mut self, rejection: &Rejection) -> Self {
+        self.rejection = Some(rejection.clone());
+        self
+    }
+
+    pub(crate) fn with_challenge(mut self, challenge: Challenge) -> Self {
+        self.challenge = Some(challenge);
+        self
+    }
+
+    pub(crate) fn with_retry_after(mut self, retry_after: Option<Duration>) -> Self {
+        self.retry_after = retry_after;
+        self
+    }
+
+    /// Why the request is refused, for logs: the response does not tell it. `None` where no [`Rejection`] was the cause.
+    pub fn rejection(&self) -> Option<&Rejection> {
+        self.rejection.as_ref()
+    }
+
+    /// The status of an HTTP response.
+    pub fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    /// The code of a gRPC status: 7, 13, 14 or 16.
+    pub fn grpc_code(&self) -> i32 {
+        self.grpc_code as i32
+    }
+
+    /// The message of a gRPC status.
+    pub fn message(&self) -> &'static str {
+        self.message
+    }
+
+    /// The details of a gRPC status, `grpc-status-details-bin` before it is base64: a `google.rpc.Status` with one
+    /// `google.rpc.ErrorInfo`, so that programs of any language can tell the reasons apart.
+    ///
+    /// - `reason` is the [code](crate::Rejection::code) in upper case, such as `INSUFFICIENT_SCOPE`; whatever is wrong with
+    ///   a token is `INVALID_TOKEN`, as in a challenge;
+    /// - `domain` is `obo`;
+    /// - `metadata` has what is needed: `scope`, `acr_values`, `max_age`. Beyond 1 KiB it is left out.
+    pub fn grpc_details(&self) -> Vec<u8> {
+        let needed = self.challenge.as_ref().map(Challenge::needed);
+        error_info::encode(
+            self.grpc_code as u8,
+            self.message,
+            self.reason,
+            &needed.unwrap_or_default(),
+        )
+    }
+
+    /// The value of `WWW-Authenticate` (RFC 6750 section 3).
+    pub fn challenge(&self) -> Option<HeaderValue> {
+        self.challenge.as_ref().map(Challenge::to_header_value)
+    }
+
+    /// The value of `Retry-After` in whole seconds, rounded up.
+    pub fn retry_after(&self) -> Option<u64> {
+        self.retry_after
+            .map(|pause| pause.as_secs() + u64::from(pause.subsec_nanos() > 0))
+    }
+
+    /// The response to a request of this method with these headers, with an empty body.
+    ///
+    /// A gRPC request is answered as gRPC: status 200, `grpc-status` and the [details](Self::grpc_details) in the headers
+    /// ("trailers-only"), its own content type; any other as HTTP. Such a request is a POST: whoever asks by another method and calls that gRPC is told 401
+    /// or 403, since what stands between may go by the status alone.
+    ///
+    /// The extensions hold the [`rejection`](Self::rejection). A [`BearerAuthLayer`](crate::BearerAuthLayer) around, which
+    /// the response passes on its way out, tells it to the audit trail; so it does with any response that holds one.
+    pub fn to_response<B: Default>(&self, method: &Method, headers: &HeaderMap) -> Response<B> {
+        let mut response = Protocol::of(method, headers).response(self);
+        if let Some(rejection) = &self.rejection {
+            response.extensions_mut().insert(rejection.clone());
+        }
+        response
+    }
+}
+
+/// What a request speaks, and so its refusal: gRPC of some content type, or HTTP alone.
+pub(crate) struct Protocol(Option<HeaderValue>);
+
+impl Protocol {
+    pub(crate) fn of(method: &Method, headers: &HeaderMap) -> Self {
+        let content_type = grpc_content_type(headers).filter(|_| method == Method::POST);
+        Self(content_type.cloned())
+    }
+
+    /// The whole response, with an empty body.
+    pub(crate) fn response<B: Default>(&self, answer: &RefusalResponse) -> Response<B> {
+        let mut response = Response::new(B::default());
+        match &self.0 {
+            Some(content_type) => {
+                let headers = response.headers_mut();
+                headers.insert(CONTENT_TYPE, content_type.clone());
+                answer.put_grpc_status(headers);
+            }
+            None => *response.status_mut() = answer.status,
+        }
+        answer.put_challenge(response.headers_mut());
+        response
+    }
+
+    /// The trailers that end a response which has begun; gRPC alone has them, gRPC-Web writes them into the body.
+    pub(crate) fn trailers(&self, answer: &RefusalResponse) -> Option<HeaderMap> {
+        let content_type = self.0.as_ref()?.as_bytes();
+        if content_type.get(GRPC.len()) == Some(&b'-') {
+            return None;
+        }
+        let mut trailers = HeaderMap::new();
+        answer.put_grpc_status(&mut trailers);
+        answer.put_challenge(&mut trailers);
+        Some(trailers)
+    }
+}
+
+impl RefusalResponse {
+    fn put_grpc_status(&self, headers: &mut HeaderMap) {
+        headers.insert("grpc-status", HeaderValue::from(self.grpc_code()));
+        headers.insert("grpc-message", HeaderValue::from_static(self.message));
+        let details = STANDARD_NO_PAD.encode(self.grpc_details());
+        if let Ok(details) = HeaderValue::try_from(details) {
+            headers.insert("grpc-status-details-bin", details);
+        }
+    }
+
+    fn put_challenge(&self, headers: &mut HeaderMap) {
+        if let Some(challenge) = self.challenge() {
+            headers.append(WWW_AUTHENTICATE, challenge);
+        }
+        if let Some(seconds) = self.retry_after() {
+            headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
+        }
+    }
+}
+
+const GRPC: &str = "application/grpc";
+
+/// The content type of a gRPC or gRPC-Web request.
+fn grpc_content_type(request: &HeaderMap) -> Option<&HeaderValue> {
+    GrpcKind::of(request)?;
+    request.get(CONTENT_TYPE)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answered(method: Method, content_type: Option<&'static str>) -> Response<()> {
+        let mut request = HeaderMap::new();
+        if let Some(content_type) = content_type {
+            request.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+        }
+        RefusalResponse::new(
+            "missing_credentials",
+            StatusCode::UNAUTHORIZED,
+            GrpcCode::Unauthenticated,
+            "no credentials",
+        )
+        .with_challenge(Challenge::bare())
+        .with_retry_after(Some(Duration::from_millis(1500)))
+        .to_response(&method, &request)
+    }
+
+    #[test]
+    fn gr_01_grpc_requests_are_answered_as_grpc() {
+        for grpc in [
+            "application/grpc",
+            "application/grpc+proto",
+            "application/grpc;charset=utf-8",
+            "application/grpc-web",
+            "application/grpc-web+proto",
+            "application/grpc-web-text",
+            "Application/gRPC",
+        ] {
+            let response = answered(Method::POST, Some(grpc));
+            assert_eq!(response.status(), 200, "{grpc}");
+            assert_eq!(response.headers()["content-type"], grpc);
+            assert_eq!(response.headers()["grpc-status"], "16");
+            assert_eq!(response.headers()["grpc-message"], "no credentials");
+            assert_eq!(response.headers()["www-authenticate"], "Bearer");
+        }
+    }
+
+    #[test]
+    fn gr_01_other_requests_are_answered_as_http() {
+        for other in [
+            None,
+            Some("application/json"),
+            Some("application/grpcx"),
+            Some("text/application/grpc"),
+        ] {
+            let response = answered(Method::POST, other);
+            assert_eq!(response.status(), 401, "{other:?}");
+            assert!(!response.headers().contains_key("grpc-status"));
+            assert_eq!(response.headers()["www-authenticate"], "Bearer");
+            assert_eq!(response.headers()["retry-after"], "2");
+        }
+    }
+
+    #[test]
+    fn gr_01_what_is_no_post_is_no_grpc() {
+        for method in [Method::GET, Method::HEAD, Method::OPTIONS, Method::PUT] {
+            let response = answered(method, Some("application/grpc"));
+            assert_eq!(response.status(), 401);
+            assert!(!response.headers().contains_key("grpc-status"));
+        }
+    }
+}
