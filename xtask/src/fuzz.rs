@@ -11,14 +11,11 @@ use std::time::Instant;
 
 use crate::shell::{self, cargo, read, show, works};
 
-const FLAGS: [&str; 6] = [
-    "--cfg=fuzzing",
-    "-Cpasses=sancov-module",
-    "-Cllvm-args=-sanitizer-coverage-level=4",
-    "-Cllvm-args=-sanitizer-coverage-inline-8bit-counters",
-    "-Cllvm-args=-sanitizer-coverage-pc-table",
-    "-Cllvm-args=-sanitizer-coverage-trace-compares",
-];
+const FLAGS: &str = "--cfg=fuzzing -Cpasses=sancov-module \
+    -Cllvm-args=-sanitizer-coverage-level=4 \
+    -Cllvm-args=-sanitizer-coverage-inline-8bit-counters \
+    -Cllvm-args=-sanitizer-coverage-pc-table \
+    -Cllvm-args=-sanitizer-coverage-trace-compares";
 
 /// No input of these sizes takes long, except the first, for which keys are made.
 const LIMITS: &str = "-max_len=8192 -timeout=60 -rss_limit_mb=1024 -dict=fuzz/dictionary";
@@ -82,7 +79,7 @@ fn counted(verb: &str) -> shell::Result<Command> {
     let host = host.ok_or("`cargo -vV` does not name the host")?;
     let manifest = "--release --locked --manifest-path fuzz/Cargo.toml";
     let mut command = cargo(&format!("{verb} {manifest} --target {host}"));
-    command.env("CARGO_ENCODED_RUSTFLAGS", FLAGS.join("\x1f"));
+    command.env("CARGO_ENCODED_RUSTFLAGS", FLAGS.replace(' ', "\x1f"));
     Ok(command)
 }
 
@@ -139,11 +136,5 @@ mod tests {
         let text = crashed("a", log);
         assert!(text.contains("panicked at src/lib.rs:1:2:\nwhy"));
         assert!(text.ends_with("\nto replay it: cargo xtask fuzz a crashes/a-crash-1"));
-    }
-
-    #[test]
-    fn wrong_words_are_rejected() {
-        assert!(run(&["--seconds", "soon"]).is_err());
-        assert!(run(&["a", "b", "c"]).is_err());
     }
 }

@@ -20,8 +20,7 @@ const USAGE: &str = "unknown verb; usage: cargo xtask <verb>
   arrows    directions between modules and between packages, seams, names of products
   bench     what a request costs, as ratios to the work that cannot be avoided
   peers     other libraries beside this one, into docs/peers.md and the README
-  coverage  which rule of which specification has a test: totals to docs/spec-coverage.md, the
-            whole page to target/spec-coverage.md
+  coverage  which rule of which specification has a test, into docs/spec-coverage.md and target
   fuzz      [--seconds N] [target [input]]: hostile inputs for N seconds per target, 600 by
             default; or one input again, to see a crash
   interop   authorization servers and clients of others, in both directions
