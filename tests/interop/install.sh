@@ -3,7 +3,8 @@
 # for they find modules only in their own folder. Exit code 69: the last line says what this machine lacks.
 set -euo pipefail
 runtime=$1
-into=$2
+mkdir -p "$2"
+into=$(cd "$2" && pwd)
 cd "$(dirname "${BASH_SOURCE[0]}")"
 
 lacks() {
