@@ -206,7 +206,7 @@ impl http_body::Body for Watched {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::gateway::limits::LimitsConfig;
+    use crate::limits::LimitsConfig;
     use futures_util::FutureExt as _;
     use tokio::time::advance;
 

@@ -1,4 +1,4 @@
-//! The gateway of the examples, as a black box: requests over sockets, an authorization server, and a stub for the
+//! The gateway, as a black box: requests over sockets, an authorization server, and a stub for the
 //! upstream that shows what reached it.
 #![allow(
     clippy::unwrap_used,

@@ -2,7 +2,7 @@
 
 use axum::body::Body;
 use http::Request;
-use obo_examples::gateway::Config;
+use obo_gateway::Config;
 
 use crate::world::{Got, World};
 
@@ -176,7 +176,7 @@ issuers = [{ issuer = "http://127.0.0.1:9/a" }]
         let config = Config::parse(&format!("{START}{file}"));
         let error = match config {
             Err(error) => error.to_string(),
-            Ok(config) => obo_examples::gateway::Gateway::start(config)
+            Ok(config) => obo_gateway::Gateway::start(config)
                 .await
                 .map(drop)
                 .unwrap_err()

@@ -4,7 +4,7 @@ use axum::body::Body;
 use http::{Request, header};
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
-use obo_examples::gateway::{Config, Gateway};
+use obo_gateway::{Config, Gateway};
 use obo_testkit::TestIdp;
 use tokio::net::TcpListener;
 

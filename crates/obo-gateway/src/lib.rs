@@ -1,7 +1,37 @@
-//! A gateway that is configured by a file: it validates the tokens of callers, asks each route's rule, and answers itself
-//! or sends the request on to an upstream on behalf of the caller.
+//! A gateway, configured by a file: it validates the tokens of callers, checks each route's rule, and responds itself or
+//! sends the request to an upstream on behalf of the caller.
 //!
-//! What happens to a request, in this order:
+//! ```no_run
+//! use obo_gateway::{Config, Gateway};
+//! use tokio::net::TcpListener;
+//!
+//! #[tokio::main]
+//! async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//!     let config = Config::parse(&std::fs::read_to_string("gateway.toml")?)?;
+//!     let listener = TcpListener::bind(config.listen()).await?;
+//!     let gateway = Gateway::start(config).await?;
+//!     let stopped = async { drop(tokio::signal::ctrl_c().await) };
+//!     gateway.serve(listener, stopped).await;
+//!     Ok(())
+//! }
+//! ```
+//!
+//! # Configuration
+//!
+//! | key | meaning |
+//! | --- | --- |
+//! | `listen` | the address to listen on |
+//! | `resource_server` | whose tokens are accepted, and for whom they must be |
+//! | `client`, `clients` | who the gateway is at each authorization server |
+//! | `routes` | the paths; each with the rule that a caller must satisfy, and where the request goes |
+//! | `limits` | connections and how long a caller may take |
+//! | `headers` | which header fields of a caller an upstream sees |
+//! | `probes` | paths for liveness and readiness |
+//!
+//! `examples/gateway.toml` in the repository has every key with a comment. Unknown keys are rejected. A mistake is a
+//! [`ConfigError`](obo::ConfigError) that names the place, such as `routes[3].exchange.audience`, and quotes no secret.
+//!
+//! # The way of a request
 //!
 //! 1. `serve`: HTTP/1.1, HTTP/2 or gRPC on one port, with limits on connections (`limits`, `addresses`), on how long a head
 //!    may take, and on how long nothing may happen on a connection (`activity`).
@@ -17,8 +47,6 @@
 //!    and gives up when one side does not keep `pace` (`sending`, `receiving`).
 //! 7. `from_upstream` turns the response into one for the caller, and `refusal` whatever went wrong into one that says
 //!    whose fault it is.
-//!
-//! The format of the file is that of `examples/gateway.toml`.
 
 mod activity;
 mod addresses;

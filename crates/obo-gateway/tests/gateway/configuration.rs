@@ -1,6 +1,6 @@
 //! Files that are wrong, and what is said of them.
 
-use obo_examples::gateway::{Config, Gateway, StartError};
+use obo_gateway::{Config, Gateway, StartError};
 use obo_testkit::TestIdp;
 
 const GOOD: &str = r#"
@@ -401,7 +401,7 @@ async fn only_an_issuer_that_is_not_lazy_keeps_the_gateway_from_starting() {
 
 #[tokio::test]
 async fn the_example_of_a_file_is_one() {
-    let file = include_str!("../../../examples/gateway.toml");
+    let file = include_str!("../../../../examples/gateway.toml");
     let config = Config::parse(file).unwrap();
     Gateway::start(config).await.unwrap();
 }
