@@ -96,7 +96,5 @@ mod tests {
     fn failure_names_its_step() {
         let error = timed("docs", || Err("no page".into())).unwrap_err();
         assert_eq!(error.to_string(), "ci stopped at step `docs`: no page");
-        let skipped = timed("deny", || Ok(Some("not installed".to_owned())));
-        assert_eq!(skipped.unwrap().as_deref(), Some("not installed"));
     }
 }
