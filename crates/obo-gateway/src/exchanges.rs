@@ -69,7 +69,10 @@ impl Exchanges {
                 };
                 let metadata = metadata.map_err(|error| error.at("exchange.token_endpoint"))?;
                 let http = HttpService::default_client();
-                AuthorizationServer::with_metadata(issuer.clone(), metadata, http)
+                AuthorizationServer::builder(issuer.clone())
+                    .with_metadata(metadata)
+                    .with_http(http)
+                    .build()?
             }
         };
         let exchange = TokenExchange::new(server, client.clone());

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::time::Duration;
 
 use obo_core::metadata::ServerMetadata;
-use obo_core::{Algorithm, Audience, ConfigError, Issuer, Policy, Profile};
+use obo_core::{Algorithm, Audience, ConfigError, Issuer, Profile};
 use serde::{Deserialize, Deserializer};
 
 use crate::idp::client_auth::Client;
@@ -12,7 +12,8 @@ use crate::idp::http::HttpService;
 use crate::idp::jwks::KeyRefresh;
 use crate::idp::server::AuthorizationServer;
 use crate::inbound::introspection::IntrospectionConfig;
-use crate::inbound::resource_server::ResourceServer;
+use crate::inbound::resource_server::{ResourceServer, ResourceServerBuilder};
+use crate::inbound::trust::Trust;
 
 /// A [`ResourceServer`] as TOML, YAML or any other format that serde reads.
 ///
@@ -30,10 +31,10 @@ use crate::inbound::resource_server::ResourceServer;
 /// | `issuers.jwks_uri` | where the keys are, for an issuer without a discovery document |
 /// | `issuers.lazy` | `false`: [`ResourceServer::start`] fetches its keys, and fails without; else at first need |
 /// | `issuers.cooldown`, `max_age`, `stale_if_error` | when keys are fetched, as [`KeyRefresh`] |
-/// | `issuers.introspection` | the issuer is asked about its tokens, as [`ResourceServer::introspect`] says: |
+/// | `issuers.introspection` | the issuer is asked about its tokens, as [`Trust::introspect`](crate::Trust::introspect) says: |
 /// | `… .client` | who this service is to the issuer, a [`ClientConfig`](crate::client::ClientConfig); without it as [`client`](Self::client) says |
 /// | `… .for` | `"all_tokens"`, or as [`Introspection`](crate::Introspection) describes `"opaque_tokens"` and `"revocation"` |
-/// | `… .endpoint`, `max_age`, `concurrency`, `signed`, `accepts_missing_audience`, `accepts_missing_expiry`, `accepts_missing_subject` | its methods of these names |
+/// | `… .endpoint`, `max_age`, `concurrency`, `signed`, `accepts_missing_audience`, `accepts_missing_expiry`, `accepts_missing_subject` | its methods `endpoint`, `max_age`, `concurrency`, `require_signed`, `allow_missing_audience` and so on |
 ///
 /// Other keys are refused. A value that is wrong by itself is an error of the file's reader, which knows the place; one
 /// that does not go with another is a [`ConfigError`] that names the field by its path.
@@ -124,7 +125,7 @@ impl ResourceServerConfig {
     ///
     /// As those of the build with the default client.
     pub fn build_with(self, http: &HttpService) -> Result<ResourceServer, ConfigError> {
-        let mut server: Option<ResourceServer> = None;
+        let mut server: Option<ResourceServerBuilder> = None;
         let mut client = self.client.as_ref();
         for (i, mut issuer) in self.issuers.into_iter().enumerate() {
             let place = format!("issuers[{i}]");
@@ -142,37 +143,49 @@ impl ResourceServerConfig {
             let asked = asked
                 .transpose()
                 .map_err(|error| error.within("introspection").within(&place))?;
-            let (policy, idp) = issuer
-                .build(&self.audiences, http)
+            let (audience, mut trust) = issuer
+                .trust(&self.audiences, http)
                 .map_err(|error| error.within(&place))?;
-            let with_it = match (server, asked) {
-                (None, None) => ResourceServer::with_policy(policy, idp),
-                (None, Some(asked)) => ResourceServer::introspecting(policy, idp, asked),
-                (Some(server), None) => server.trust(policy, idp),
-                (Some(server), Some(asked)) => server.introspect(policy, idp, asked),
-            };
-            server = Some(with_it.map_err(|error| error.within(&place))?);
+            if let Some(asked) = asked {
+                trust = trust.introspect(asked);
+            }
+            let first = || ResourceServer::builder(audience);
+            server = Some(server.unwrap_or_else(first).trust(trust));
         }
-        server.ok_or_else(|| {
+        let server = server.ok_or_else(|| {
             let problem = "there are none, so that no token could pass; name at least one";
             ConfigError::new("issuers", problem)
+        })?;
+        server.build().map_err(|error| {
+            let field = error.field().replacen("trust", "issuers", 1);
+            let field = field.replace("allow_missing", "accepts_missing");
+            error.at(field)
         })
     }
 }
 
 impl IssuerConfig {
-    fn build(
+    /// The first of its audiences, and all else.
+    fn trust(
         self,
         audiences: &[Audience],
         http: &HttpService,
-    ) -> Result<(Policy, AuthorizationServer), ConfigError> {
-        let mut own = self.audiences.as_deref().unwrap_or(audiences).iter();
-        let first = own.next().ok_or_else(|| {
+    ) -> Result<(Audience, Trust), ConfigError> {
+        let own = self.audiences.as_deref().unwrap_or(audiences);
+        let first = own.first().ok_or_else(|| {
             let problem = "there are none; name what tokens for this service carry in `aud`";
             ConfigError::new("audiences", problem)
         })?;
-        let policy = Policy::new(self.issuer.clone(), first.clone());
-        let mut policy = own.fold(policy, |policy, other| policy.or_audience(other.clone()));
+        let is_plain_http = self.issuer.is_plain_http();
+        let mut server = AuthorizationServer::builder(self.issuer).with_http(http.clone());
+        if let Some(uri) = &self.jwks_uri {
+            server = server.with_metadata(match is_plain_http {
+                true => ServerMetadata::danger_http(Some(uri), None)?,
+                false => ServerMetadata::new(Some(uri), None)?,
+            });
+        }
+        let trust = Trust::new(server.build()?);
+        let mut trust = own.iter().cloned().fold(trust, Trust::audience);
         let mut profile = self.profile.unwrap_or(Profile::RFC9068);
         if self.client_is_actor {
             profile = profile.client_is_actor();
@@ -183,26 +196,16 @@ impl IssuerConfig {
         if self.allow_actor_without_subject {
             profile = profile.allow_actor_without_subject();
         }
-        policy = policy.profile(profile);
+        trust = trust.profile(profile);
         if let Some(algorithms) = self.algorithms {
-            policy = policy.algorithms(algorithms)?;
+            trust = trust.algorithms(algorithms);
         }
         if let Some(Span(leeway)) = self.leeway {
-            policy = policy.leeway(leeway)?;
+            trust = trust.leeway(leeway);
         }
         if let Some(Span(age)) = self.max_token_age {
-            policy = policy.max_token_age(age)?;
+            trust = trust.max_token_age(age);
         }
-        let server = match &self.jwks_uri {
-            None => AuthorizationServer::discover(self.issuer, http.clone()),
-            Some(uri) => {
-                let metadata = match self.issuer.is_plain_http() {
-                    true => ServerMetadata::danger_http(Some(uri), None)?,
-                    false => ServerMetadata::new(Some(uri), None)?,
-                };
-                AuthorizationServer::with_metadata(self.issuer, metadata, http.clone())
-            }
-        };
         let mut refresh = KeyRefresh::new();
         if let Some(Span(cooldown)) = self.cooldown {
             refresh = refresh.cooldown(cooldown);
@@ -213,9 +216,11 @@ impl IssuerConfig {
         if let Some(Span(stale_if_error)) = self.stale_if_error {
             refresh = refresh.stale_if_error(stale_if_error);
         }
-        let server = server.key_refresh(refresh)?;
-        let server = if self.lazy { server } else { server.eager() };
-        Ok((policy, server))
+        trust = trust.key_refresh(refresh);
+        if !self.lazy {
+            trust = trust.eager();
+        }
+        Ok((first.clone(), trust))
     }
 }
 

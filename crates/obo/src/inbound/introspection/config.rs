@@ -66,25 +66,25 @@ impl IntrospectionConfig {
             Purpose::Revocation => asked.for_revocation(),
         };
         if let Some(endpoint) = &self.endpoint {
-            asked = asked.endpoint(endpoint)?;
+            asked = asked.endpoint(endpoint);
         }
         if let Some(Span(age)) = self.max_age {
-            asked = asked.max_age(age)?;
+            asked = asked.max_age(age);
         }
         if let Some(most) = self.concurrency {
-            asked = asked.concurrency(most)?;
+            asked = asked.concurrency(most);
         }
         if self.signed {
-            asked = asked.signed();
+            asked = asked.require_signed();
         }
         if self.accepts_missing_audience {
-            asked = asked.accepts_missing_audience();
+            asked = asked.allow_missing_audience();
         }
         if self.accepts_missing_subject {
-            asked = asked.accepts_missing_subject();
+            asked = asked.allow_missing_subject();
         }
         if let Some(Span(lifetime)) = self.accepts_missing_expiry {
-            asked = asked.accepts_missing_expiry(lifetime)?;
+            asked = asked.allow_missing_expiry(lifetime);
         }
         Ok(asked)
     }

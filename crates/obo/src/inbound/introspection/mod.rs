@@ -13,6 +13,6 @@ mod settings;
 
 pub(crate) use config::IntrospectionConfig;
 pub(crate) use forgotten::Forgotten;
-pub(crate) use introspector::{Asked, Introspector, Kept};
+pub(crate) use introspector::{Asked, Introspector, Shared};
 pub use settings::Introspection;
-pub(crate) use settings::Jwts;
+pub(crate) use settings::{IntrospectionSettings, Jwts};
