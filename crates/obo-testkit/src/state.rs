@@ -7,11 +7,12 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use tokio::sync::watch;
 
-use crate::client::Registration;
+use crate::alg::TestAlg;
 use crate::fault::Faults;
 use crate::key_set::KeySet;
 use crate::opaque::Tokens;
-use crate::{Recorded, TestAlg};
+use crate::recorded::Recorded;
+use crate::registration::Registration;
 
 pub(crate) struct State {
     pub(crate) issuer: String,
