@@ -18,6 +18,7 @@ mod raw_endpoint;
 
 mod any_bytes;
 mod bounds;
+mod builder;
 mod discovery;
 mod expiry;
 mod grpc;
@@ -50,5 +51,6 @@ mod refused;
 mod remembered;
 mod rules;
 mod spellings;
+mod token_cache;
 mod tokens;
 mod wall_clock;
