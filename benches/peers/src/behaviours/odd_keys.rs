@@ -61,9 +61,7 @@ pub(super) async fn rows(deviations: &mut [Vec<String>]) -> Vec<Row> {
 async fn without_kid(peer: Peer) -> String {
     let idp = server().await;
     let token = user(&idp).kid(None).mint();
-    let app = (peer.protect)(Trust::new(&idp, TestAlg::Es256))
-        .await
-        .unwrap();
+    let app = (peer.protect)(Trust::new(&idp, TestAlg::Es256)).await.unwrap();
     match accepts_within(&app, PATIENCE, &token).await {
         Some(_) => "passes".to_owned(),
         None => "refused".to_owned(),
