@@ -14,6 +14,7 @@ mod issuer;
 
 mod any_bytes;
 mod bounds;
+mod builder;
 mod discovery;
 mod expiry;
 mod grpc;
@@ -47,5 +48,6 @@ mod refused;
 mod remembered;
 mod rules;
 mod spellings;
+mod token_cache;
 mod tokens;
 mod wall_clock;
