@@ -1,17 +1,19 @@
 use obo::caller::ActorId;
+use obo::path::PathPattern;
 use obo::require::Principal;
 use obo::{ConfigError, Issuer, Rule};
-use serde::Deserialize;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
 
 use super::exchange_config::ExchangeConfig;
-use super::route_path::RoutePath;
 use super::timeouts::{Timeout, Timeouts};
 
 /// One of the `routes`.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RouteConfig {
-    pub(super) path: RoutePath,
+    #[serde(deserialize_with = "pattern")]
+    pub(super) path: PathPattern,
     scopes: Option<Vec<String>>,
     issuers: Option<Vec<Issuer>>,
     actors: Option<Vec<ActorConfig>>,
@@ -98,16 +100,16 @@ impl RouteConfig {
     /// What is required of callers, whose tokens are of one of the `trusted` issuers; `None` if any valid token is enough.
     pub(super) fn rule(&self, trusted: &[Issuer]) -> Result<Option<Rule>, ConfigError> {
         self.check_issuers(trusted)?;
-        let scopes = self.scopes.as_ref().map(Rule::scopes).transpose();
-        let scopes = scopes.map_err(|error| error.at("scopes"))?;
-        let actors = self
-            .actors
+        let scopes = self
+            .scopes
             .as_ref()
-            .map(|actors| Rule::actors(actors.iter().map(Principal::from)))
-            .transpose()?;
+            .map(|values| Rule::scopes(values).checked());
+        let scopes = scopes.transpose().map_err(|error| error.at("scopes"))?;
+        let actors = self.actors.as_ref();
+        let actors = actors.map(|actors| Rule::actors(actors.iter().map(Principal::from)));
         let actors = match (actors, self.require_actor) {
             // The list is for those who act; a user who calls without a service in between is no matter of it.
-            (Some(listed), false) => Some(Rule::any_of([listed, Rule::no_actor()])?),
+            (Some(listed), false) => Some(Rule::any_of([listed, Rule::no_actor()])),
             (None, true) => Some(Rule::any_actor()),
             (listed, _) => listed,
         };
@@ -116,9 +118,7 @@ impl RouteConfig {
             None if actors.is_some() && trusted.len() == 1 => Some(trusted),
             listed => listed.as_deref(),
         };
-        let issuers = issuers
-            .map(|listed| Rule::issuers(listed.iter().cloned()))
-            .transpose()?;
+        let issuers = issuers.map(|listed| Rule::issuers(listed.iter().cloned()));
         Ok(issuers
             .into_iter()
             .chain(scopes)
@@ -148,4 +148,9 @@ impl From<&ActorConfig> for Principal {
             }
         }
     }
+}
+
+fn pattern<'de, D: Deserializer<'de>>(deserializer: D) -> Result<PathPattern, D::Error> {
+    let path = String::deserialize(deserializer)?;
+    PathPattern::new(&path).map_err(|error| D::Error::custom(error.problem()))
 }

@@ -51,8 +51,11 @@ impl Gateway {
         for (i, route) in config.routes.into_iter().enumerate() {
             let within = |error: ConfigError| error.within(&format!("routes[{i}]"));
             if route.public {
-                let path = route.path.exact().map_err(within)?.to_owned();
-                let opened = auth.public_paths([path]);
+                if !route.path.is_exact() {
+                    let problem = "is a pattern, and `public` is for one path; write it out";
+                    return Err(within(ConfigError::new("path", problem)).into());
+                }
+                let opened = auth.public_paths([route.path.as_str()]);
                 auth = opened.map_err(|error| within(error.at("path")))?;
             }
             if route.preflight {
