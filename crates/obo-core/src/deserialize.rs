@@ -6,11 +6,9 @@ use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, Unexpected, Visitor};
 
-use crate::dialect::{self, Rfc8693};
 use crate::jose::crypto::{Algorithm, MacAlgorithm};
 use crate::token::audience::{Audience, Resource};
 use crate::token::issuer::Issuer;
-use crate::validate::profile::Profile;
 
 impl<'de> Deserialize<'de> for Issuer {
     /// A string, or `{ danger_http = "…" }` for one that may be plain `http` on any host.
@@ -74,21 +72,5 @@ impl<'de> Deserialize<'de> for MacAlgorithm {
             let known = Self::ALL.map(Self::name).join(", ");
             D::Error::custom(format!("algorithm {name:?} is none of {known}"))
         })
-    }
-}
-
-impl<'de> Deserialize<'de> for Profile {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let name = Cow::<str>::deserialize(deserializer)?;
-        Self::named(&name).ok_or_else(|| {
-            let known = Self::names().collect::<Vec<_>>().join(", ");
-            D::Error::custom(format!("profile {name:?} is none of {known}"))
-        })
-    }
-}
-
-impl<'de> Deserialize<'de> for Rfc8693 {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        dialect::named(&Cow::<str>::deserialize(deserializer)?).map_err(D::Error::custom)
     }
 }

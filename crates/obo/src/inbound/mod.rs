@@ -1,7 +1,6 @@
 //! The inbound side: who calls, and what they may do.
 
 pub mod bearer;
-pub(crate) mod config;
 pub mod expiry;
 pub(crate) mod introspection;
 mod path_table;

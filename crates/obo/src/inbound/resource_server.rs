@@ -281,8 +281,8 @@ impl ResourceServer {
     /// `lazy = false` in a file): call it once before serving. Those of all others are left for first need.
     ///
     /// ```no_run
-    /// # async fn start(config: obo::config::ResourceServerConfig) -> Result<(), Box<dyn std::error::Error>> {
-    /// let server = config.build()?.start().await?;
+    /// # async fn start(server: obo::ResourceServer) -> Result<(), obo::Rejection> {
+    /// let server = server.start().await?;
     /// # Ok(())
     /// # }
     /// ```
