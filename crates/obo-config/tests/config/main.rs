@@ -11,5 +11,8 @@ mod setup;
 
 mod client;
 mod destinations;
+mod exchange;
 mod introspection;
 mod resource_server;
+mod rules;
+mod whole;

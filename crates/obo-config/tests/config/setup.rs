@@ -29,7 +29,11 @@ impl Setup {
 
     pub(crate) async fn caller(&self, user: &str) -> Caller {
         let token = self.idp.user(user).audience("service-a").scope("a b");
-        self.at_a.validate(&token.mint()).await.unwrap()
+        self.validated(&token.mint()).await
+    }
+
+    pub(crate) async fn validated(&self, token: &str) -> Caller {
+        self.at_a.validate(token).await.unwrap()
     }
 
     /// The last request to the token endpoint.
