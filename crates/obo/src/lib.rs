@@ -34,8 +34,6 @@ pub use inbound::introspection::Introspection;
 pub use inbound::protected_resource::ProtectedResource;
 pub use inbound::require::{self, layer::RequireLayer, rule::Rule, rule_table::RuleTable};
 pub use inbound::resource_server::ResourceServer;
-#[doc(hidden)]
-pub use observe::also_find_rejections;
 pub use outbound::app_only::{self, service::AppOnly};
 pub use outbound::destination::{Destination, Destinations};
 pub use outbound::error::{CallError, ExchangeError};

@@ -126,7 +126,8 @@ async fn serve(idp: &TestIdp, rule: Option<Rule>) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let bearer = BearerAuthLayer::new(server(idp)).allow_anonymous();
-    let mut layered = Server::builder().layer(bearer.clone()).layer(bearer);
+    let layered = Server::builder().layer(bearer.clone()).layer(bearer);
+    let mut layered = layered.layer(obo_tonic::RejectionLayer);
     let router = match rule {
         Some(rule) => layered.add_service(StockServer::with_interceptor(
             Direct,

@@ -2,6 +2,8 @@ use std::time::Duration;
 
 use obo_core::ConfigError;
 
+use crate::idp::schedule::{FIRST_BACKOFF, Pace};
+
 /// The shortest maximum age, whatever a configuration or a server says.
 const LEAST_MAX_AGE: Duration = Duration::from_secs(60);
 const MOST_MAX_AGE: Duration = Duration::from_secs(24 * 3600);
@@ -78,6 +80,16 @@ impl KeyRefresh {
             MOST_STALE_IF_ERROR,
         )?;
         Ok(self)
+    }
+
+    pub(crate) fn pace(self) -> Pace {
+        Pace {
+            renewals_per_age: 2,
+            patience: Duration::ZERO,
+            first_backoff: FIRST_BACKOFF,
+            cooldown: self.cooldown,
+            is_strict: true,
+        }
     }
 
     /// The maximum age of an answer that its server says is fresh for that long (JW-24).

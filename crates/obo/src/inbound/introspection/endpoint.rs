@@ -154,7 +154,7 @@ impl Endpoint {
         let kid = kid.as_deref();
         let jwks = self.jwks.by_clock(clock);
         let mut lookup = match jwks.lookup(kid, algorithm) {
-            Lookup::Wait(refresh) => jwks.lookup_again(kid, algorithm, refresh.await),
+            Lookup::Wait(refresh) => jwks.lookup_after(kid, algorithm, refresh).await,
             found => found,
         };
         // The key may have been replaced under its name, as for a token.
@@ -162,7 +162,7 @@ impl Endpoint {
             && !signed.is_signed_by(key)
             && let Some(refresh) = jwks.doubt(kid)
         {
-            lookup = jwks.lookup_again(kid, algorithm, refresh.await);
+            lookup = jwks.lookup_after(kid, algorithm, refresh).await;
         }
         match lookup {
             Lookup::Key(key, _) => policy.open(signed, &key, settings.client.id(), clock.now()),

@@ -1,7 +1,5 @@
 use std::hash::{BuildHasher as _, RandomState};
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use obo_core::{
@@ -15,7 +13,7 @@ use super::endpoint::Endpoint;
 use super::forgotten::{Forgotten, Overtaken, Question};
 use super::{Introspection, Jwts};
 use crate::clock::Clock;
-use crate::idp::flight::{Flights, Landing, Overloaded};
+use crate::idp::flight::{Flight, Flights, Interrupted, Overloaded};
 use crate::idp::jwks::Jwks;
 use crate::idp::server::AuthorizationServer;
 use crate::inbound::verified_tokens::{Verified, VerifiedTokens};
@@ -59,22 +57,17 @@ pub(crate) struct Kept {
     pub(crate) issuer: u32,
 }
 
-type Outcome = Result<Caller, Rejection>;
+pub(crate) type Outcome = Result<Caller, Rejection>;
 
-/// An answer that is under way, shared by all who wait for it.
-pub(crate) struct Asked(Landing<Outcome>);
+/// A response that is under way, shared by all who wait for it.
+pub(crate) type Asked = Flight<Outcome>;
 
-impl Future for Asked {
-    type Output = Outcome;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Outcome> {
-        let landed = ready!(Pin::new(&mut self.0).poll(cx));
-        Poll::Ready(landed.unwrap_or_else(|_| {
-            Err(Rejection::IntrospectionUnavailable {
-                problem: "the introspection was interrupted".to_owned(),
-                retry_after: RETRY_AFTER,
-            })
-        }))
+impl From<Interrupted> for Rejection {
+    fn from(_: Interrupted) -> Self {
+        Self::IntrospectionUnavailable {
+            problem: "the introspection was interrupted".to_owned(),
+            retry_after: RETRY_AFTER,
+        }
     }
 }
 
@@ -134,7 +127,7 @@ impl Introspector {
         match self.0.settings.jwts {
             Jwts::Introspected => true,
             // A JWT that cannot be read is refused, as all of its kind that cannot be validated.
-            Jwts::Caller => matches!(error, TokenError::Malformed(_)),
+            Jwts::Validated => matches!(error, TokenError::Malformed(_)),
             Jwts::Confirmed => false,
         }
     }
@@ -159,9 +152,7 @@ impl Introspector {
             let (inner, token) = (Arc::clone(inner), Secret::new(token.expose()));
             async move { inner.fly(digest, &token, validated).await }
         });
-        landing
-            .map(Asked)
-            .map_err(|Overloaded| Rejection::IntrospectionOverloaded)
+        landing.map_err(|Overloaded| Rejection::IntrospectionOverloaded)
     }
 }
 

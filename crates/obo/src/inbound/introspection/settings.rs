@@ -34,7 +34,7 @@ pub(crate) enum Jwts {
     /// They are asked about, as opaque tokens are.
     Introspected,
     /// They are validated by the issuer's keys; opaque tokens are asked about.
-    Caller,
+    Validated,
     /// They are validated, then asked about; opaque tokens are not accepted.
     Confirmed,
 }
@@ -58,7 +58,7 @@ impl Introspection {
     /// Asks only about tokens that are no JWTs; those that are, are validated by the issuer's keys, without a call.
     #[must_use]
     pub fn for_opaque_tokens(mut self) -> Self {
-        self.jwts = Jwts::Caller;
+        self.jwts = Jwts::Validated;
         self
     }
 

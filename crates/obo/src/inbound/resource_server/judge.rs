@@ -23,13 +23,13 @@ pub(crate) enum Verdict {
 /// What a judgement waits for.
 pub(crate) enum Wait {
     Keys(Refresh),
-    RefusalResponse(Asked),
+    Introspection(Asked),
 }
 
 /// How that ended.
 pub(crate) enum Waited {
     Keys(Result<(), RefreshError>),
-    RefusalResponse(Result<Caller, Rejection>),
+    Introspection(Result<Caller, Rejection>),
 }
 
 impl Future for Wait {
@@ -37,8 +37,14 @@ impl Future for Wait {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Waited> {
         match &mut *self {
-            Self::Keys(refresh) => Pin::new(refresh).poll(cx).map(Waited::Keys),
-            Self::RefusalResponse(asked) => Pin::new(asked).poll(cx).map(Waited::RefusalResponse),
+            Self::Keys(refresh) => Pin::new(refresh).poll(cx).map(|fetched| {
+                let fetched = fetched.unwrap_or_else(|interrupted| Err(interrupted.into()));
+                Waited::Keys(fetched)
+            }),
+            Self::Introspection(asked) => Pin::new(asked).poll(cx).map(|answered| {
+                let answered = answered.unwrap_or_else(|interrupted| Err(interrupted.into()));
+                Waited::Introspection(answered)
+            }),
         }
     }
 }
@@ -56,7 +62,7 @@ enum Route<'t, 's> {
 impl Verdict {
     fn of(asked: Result<Asked, Rejection>) -> Self {
         match asked {
-            Ok(asked) => Self::Wait(Wait::RefusalResponse(asked)),
+            Ok(asked) => Self::Wait(Wait::Introspection(asked)),
             Err(rejection) => Self::Refused(rejection),
         }
     }
@@ -103,8 +109,8 @@ impl ResourceServer {
                     .jwks
                     .lookup_again(jwt.kid(), jwt.algorithm(), refreshed)
             }),
-            Waited::RefusalResponse(Ok(caller)) => Verdict::Admitted(caller),
-            Waited::RefusalResponse(Err(rejection)) => Verdict::Refused(rejection),
+            Waited::Introspection(Ok(caller)) => Verdict::Admitted(caller),
+            Waited::Introspection(Err(rejection)) => Verdict::Refused(rejection),
         }
     }
 

@@ -23,7 +23,7 @@ use super::revocations::Revocations;
 use super::token_endpoint::TokenEndpoint;
 use super::{Exchanged, TokenSource};
 use crate::idp::admission::Asker;
-use crate::idp::flight::{Flights, Landing, Overloaded};
+use crate::idp::flight::{Flight, Flights, Overloaded};
 use crate::outbound::error::{ExchangeError, ExchangeErrorKind};
 use crate::{observe, random};
 
@@ -158,7 +158,7 @@ impl Engine {
         place: Place,
         ask: Ask,
         need: Need,
-    ) -> Result<Landing<Outcome>, Overloaded> {
+    ) -> Result<Flight<Outcome>, Overloaded> {
         let flights = match ask {
             Ask::Exchange(_) => &self.flights,
             Ask::Own(_) => &self.own_flights,
