@@ -5,7 +5,7 @@ use obo::dialect::{Rfc8693, TargetBy};
 use obo::token::TokenType;
 use serde::Deserialize;
 
-use crate::form::{Form, Span, True, set};
+use crate::form::{Flag, Form, Span, True, set, set_flags};
 use crate::interned::interned;
 use crate::setup::{Known, Setup};
 
@@ -84,7 +84,7 @@ impl DialectConfig {
         let base = self.base.take();
         let known = setup.find_dialect(base.as_deref().unwrap_or("rfc8693"))?;
         match known {
-            Known::Data(dialect) => self.over(dialect).map(Known::Data),
+            Known::Data(dialect) => Ok(Known::Data(Box::new(self.over(*dialect)?))),
             Known::Own(_) if self == Self::default() => Ok(known),
             Known::Own(_) => {
                 let problem = "is an implementation of its own, which has no settings in a file; write its name alone";
@@ -94,7 +94,7 @@ impl DialectConfig {
     }
 
     fn over(self, dialect: Rfc8693) -> Result<Rfc8693, ConfigError> {
-        let flags: [(_, fn(Rfc8693) -> Rfc8693); 15] = [
+        let flags: [Flag<Rfc8693>; 15] = [
             (self.jwt_bearer, Rfc8693::jwt_bearer),
             (self.requires_scope, Rfc8693::requires_scope),
             (self.omits_requested_type, Rfc8693::omits_requested_type),
@@ -117,9 +117,7 @@ impl DialectConfig {
             (self.pairwise_subject, Rfc8693::pairwise_subject),
             (self.danger_any_audience, Rfc8693::danger_any_audience),
         ];
-        let dialect = (flags.into_iter()).fold(dialect, |dialect, (flag, apply)| {
-            set(dialect, flag, |dialect, True| apply(dialect))
-        });
+        let dialect = set_flags(dialect, flags);
         let types = |types: Vec<Type>| types.into_iter().map(|Type(token_type)| token_type);
         let one = |Type(token_type)| token_type;
         let dialect = set(dialect, self.name.map(interned), Rfc8693::with_name);

@@ -105,6 +105,16 @@ impl<'de> Deserialize<'de> for True {
     }
 }
 
+/// Such a setting, and what applies it.
+pub(crate) type Flag<T> = (Option<True>, fn(T) -> T);
+
+/// Applies the settings that the file has.
+pub(crate) fn set_flags<T>(built: T, flags: impl IntoIterator<Item = Flag<T>>) -> T {
+    (flags.into_iter()).fold(built, |built, (flag, apply)| {
+        set(built, flag, |built, True| apply(built))
+    })
+}
+
 /// Scope values as a list of strings.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Scopes(pub(crate) Scope);

@@ -2,7 +2,7 @@ use obo::policy::{ClaimMatcher, ScopeClaim, TokenTyp};
 use obo::{ConfigError, Profile};
 use serde::Deserialize;
 
-use crate::form::{True, set};
+use crate::form::{Flag, True, set, set_flags};
 use crate::interned::{interned, interned_path};
 use crate::setup::Setup;
 
@@ -69,7 +69,7 @@ impl ProfileConfig {
     pub(crate) fn build(self, setup: &Setup) -> Result<Profile, ConfigError> {
         let base = self.base.as_deref();
         let profile = setup.find_profile(base.unwrap_or("rfc9068"))?;
-        let flags: [(_, fn(Profile) -> Profile); 6] = [
+        let flags: [Flag<Profile>; 6] = [
             (self.requires_client, Profile::requires_client),
             (self.client_is_audience, Profile::client_is_audience),
             (self.client_is_actor, Profile::client_is_actor),
@@ -80,9 +80,7 @@ impl ProfileConfig {
             (self.scope_text_or_array, Profile::scope_text_or_array),
             (self.danger_id_token_claims, Profile::danger_id_token_claims),
         ];
-        let profile = (flags.into_iter()).fold(profile, |profile, (flag, apply)| {
-            set(profile, flag, |profile, True| apply(profile))
-        });
+        let profile = set_flags(profile, flags);
         let names = |names: Vec<String>| names.into_iter().map(interned);
         let marks = |marks: Vec<Matcher>| marks.into_iter().map(ClaimMatcher::from);
         let types = self

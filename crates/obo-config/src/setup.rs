@@ -45,7 +45,7 @@ pub struct Setup {
 #[derive(Clone)]
 pub(crate) enum Known {
     /// One whose settings a file can change.
-    Data(Rfc8693),
+    Data(Box<Rfc8693>),
     Own(Own),
 }
 
@@ -59,14 +59,14 @@ pub(crate) struct Own {
 impl Known {
     pub(crate) fn of_exchange(self, exchange: TokenExchange) -> TokenExchange {
         match self {
-            Self::Data(dialect) => exchange.dialect(dialect),
+            Self::Data(dialect) => exchange.dialect(*dialect),
             Self::Own(own) => (own.exchange)(exchange),
         }
     }
 
     pub(crate) fn of_destination(self, destination: Destination) -> Destination {
         match self {
-            Self::Data(dialect) => destination.dialect(dialect),
+            Self::Data(dialect) => destination.dialect(*dialect),
             Self::Own(own) => (own.destination)(destination),
         }
     }
@@ -104,7 +104,7 @@ impl Setup {
     /// Adds a dialect that files may name, also as the base of a table.
     #[must_use]
     pub fn dialect(mut self, name: &'static str, dialect: Rfc8693) -> Self {
-        self.dialects.push((name, Known::Data(dialect)));
+        self.dialects.push((name, Known::Data(Box::new(dialect))));
         self
     }
 
@@ -311,7 +311,8 @@ impl Setup {
         if let Some((_, known)) = own.find(|(own, _)| *own == name) {
             return Ok(known.clone());
         }
-        dialect::named(name).map(Known::Data).map_err(|_| {
+        let named = dialect::named(name).map(Box::new).map(Known::Data);
+        named.map_err(|_| {
             let own = self.dialects.iter().map(|(name, _)| *name);
             let known = dialect::names().chain(own).collect::<Vec<_>>().join(", ");
             ConfigError::new("dialect", format!("dialect {name:?} is none of {known}"))
