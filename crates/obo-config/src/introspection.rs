@@ -57,25 +57,25 @@ impl IntrospectionConfig {
             Purpose::Revocation => asked.for_revocation(),
         };
         if let Some(endpoint) = &self.endpoint {
-            asked = asked.endpoint(endpoint)?;
+            asked = asked.endpoint(endpoint);
         }
         if let Some(age) = self.max_age {
-            asked = asked.max_age(age.into())?;
+            asked = asked.max_age(age.into());
         }
         if let Some(most) = self.concurrency {
-            asked = asked.concurrency(most)?;
+            asked = asked.concurrency(most);
         }
         if self.signed {
-            asked = asked.signed();
+            asked = asked.require_signed();
         }
         if self.accepts_missing_audience {
-            asked = asked.accepts_missing_audience();
+            asked = asked.allow_missing_audience();
         }
         if self.accepts_missing_subject {
-            asked = asked.accepts_missing_subject();
+            asked = asked.allow_missing_subject();
         }
         if let Some(lifetime) = self.accepts_missing_expiry {
-            asked = asked.accepts_missing_expiry(lifetime.into())?;
+            asked = asked.allow_missing_expiry(lifetime.into());
         }
         Ok(asked)
     }

@@ -2,7 +2,8 @@ use std::time::Duration;
 
 use obo::authorization_server::KeyRefresh;
 use obo::policy::Algorithm;
-use obo::{Audience, AuthorizationServer, ConfigError, Issuer, Policy, ResourceServer};
+use obo::resource_server::ResourceServerBuilder;
+use obo::{Audience, ConfigError, Issuer, ResourceServer, Trust};
 use serde::Deserialize;
 
 use crate::form::{Form, Span, set};
@@ -15,6 +16,7 @@ use crate::setup::Setup;
 /// | key | meaning |
 /// | --- | --- |
 /// | `audiences` | the identifiers of this service, one of which a token must carry in `aud` |
+/// | `token_cache_bytes` | the room for validated tokens, as [`ResourceServerBuilder::token_cache_bytes`] |
 /// | `issuers` | whom it trusts: a list of the following |
 /// | `issuers.issuer` | the issuer identifier, exactly as tokens carry it in `iss`; plain `http` beyond loopback is written `{ danger_http = "http://…" }`, as [`Issuer::danger_http`] |
 /// | `issuers.profile` | the kind of tokens it sends: a name, one of [`Profile::names`](obo::Profile::names) or of [`Setup::profile`]; or a table over one, as below; RFC 9068 unless set |
@@ -66,6 +68,7 @@ use crate::setup::Setup;
 pub struct ResourceServerConfig {
     audiences: Vec<Audience>,
     issuers: Vec<IssuerConfig>,
+    token_cache_bytes: Option<u64>,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -104,14 +107,23 @@ impl ResourceServerConfig {
     ///
     /// What does not go together, such as two entries of one issuer; the field is a path like `issuers[1].leeway`.
     pub fn build(self, setup: &mut Setup) -> Result<ResourceServer, ConfigError> {
-        let mut server: Option<ResourceServer> = None;
+        let mut server: Option<ResourceServerBuilder> = None;
         for (i, issuer) in self.issuers.into_iter().enumerate() {
             let trusted = issuer.trusted(server, &self.audiences, setup);
             server = Some(trusted.map_err(|error| error.within(&format!("issuers[{i}]")))?);
         }
-        server.ok_or_else(|| {
+        let server = server.ok_or_else(|| {
             let problem = "there are none, so that no token could pass; name at least one";
             ConfigError::new("issuers", problem)
+        })?;
+        let server = set(
+            server,
+            self.token_cache_bytes,
+            ResourceServerBuilder::token_cache_bytes,
+        );
+        server.build().map_err(|error| {
+            let field = error.field().replacen("trust", "issuers", 1);
+            error.at(field.replace("allow_missing", "accepts_missing"))
         })
     }
 }
@@ -119,49 +131,20 @@ impl ResourceServerConfig {
 impl IssuerConfig {
     /// The resource server that trusts this issuer, too.
     fn trusted(
-        mut self,
-        server: Option<ResourceServer>,
+        self,
+        server: Option<ResourceServerBuilder>,
         audiences: &[Audience],
         setup: &mut Setup,
-    ) -> Result<ResourceServer, ConfigError> {
-        let introspection = self.introspection.take().map(|introspection| {
-            let built = introspection.build(&self.issuer, setup);
-            built.map_err(|error| error.within("introspection"))
-        });
-        let introspection = introspection.transpose()?;
-        let idp = self.authorization_server(setup)?;
-        let policy = setup.changed(self.policy(audiences, setup)?);
-        match (server, introspection) {
-            (None, None) => ResourceServer::with_policy(policy, idp),
-            (None, Some(asked)) => ResourceServer::introspecting(policy, idp, asked),
-            (Some(server), None) => server.trust(policy, idp),
-            (Some(server), Some(asked)) => server.introspect(policy, idp, asked),
-        }
-    }
-
-    fn authorization_server(&self, setup: &mut Setup) -> Result<AuthorizationServer, ConfigError> {
-        let refresh = KeyRefresh::new();
-        let span = |span: Option<Span>| span.map(Duration::from);
-        let refresh = set(refresh, span(self.cooldown), KeyRefresh::cooldown);
-        let refresh = set(refresh, span(self.max_age), KeyRefresh::max_age);
-        let refresh = set(
-            refresh,
-            span(self.stale_if_error),
-            KeyRefresh::stale_if_error,
-        );
-        let server = setup.server(&self.issuer, self.jwks_uri.as_deref(), None)?;
-        let server = server.key_refresh(refresh)?;
-        Ok(if self.lazy { server } else { server.eager() })
-    }
-
-    fn policy(self, audiences: &[Audience], setup: &Setup) -> Result<Policy, ConfigError> {
-        let mut own = self.audiences.as_deref().unwrap_or(audiences).iter();
-        let first = own.next().ok_or_else(|| {
+    ) -> Result<ResourceServerBuilder, ConfigError> {
+        let audiences = self.audiences.as_deref().unwrap_or(audiences);
+        let first = audiences.first().cloned().ok_or_else(|| {
             let problem = "there are none; name what tokens for this service carry in `aud`";
             ConfigError::new("audiences", problem)
         })?;
-        let policy = Policy::new(self.issuer, first.clone());
-        let policy = own.fold(policy, |policy, other| policy.or_audience(other.clone()));
+        let introspection = self.introspection.map(|introspection| {
+            let built = introspection.build(&self.issuer, setup);
+            built.map_err(|error| error.within("introspection"))
+        });
         let profile = self.profile.map_or_else(ProfileConfig::default, |profile| {
             profile.table(ProfileConfig::named)
         });
@@ -175,16 +158,24 @@ impl IssuerConfig {
         if self.allow_actor_without_subject {
             profile = profile.allow_actor_without_subject();
         }
-        let mut policy = policy.profile(profile);
-        if let Some(algorithms) = self.algorithms {
-            policy = policy.algorithms(algorithms)?;
-        }
-        if let Some(leeway) = self.leeway {
-            policy = policy.leeway(leeway.into())?;
-        }
-        if let Some(age) = self.max_token_age {
-            policy = policy.max_token_age(age.into())?;
-        }
-        Ok(policy)
+        let span = |span: Option<Span>| span.map(Duration::from);
+        let refresh = KeyRefresh::new();
+        let refresh = set(refresh, span(self.cooldown), KeyRefresh::cooldown);
+        let refresh = set(refresh, span(self.max_age), KeyRefresh::max_age);
+        let refresh = set(
+            refresh,
+            span(self.stale_if_error),
+            KeyRefresh::stale_if_error,
+        );
+        let trust = Trust::new(setup.server(&self.issuer, self.jwks_uri.as_deref(), None)?);
+        let trust = audiences.iter().cloned().fold(trust, Trust::audience);
+        let trust = trust.profile(profile).key_refresh(refresh);
+        let trust = set(trust, self.algorithms, Trust::algorithms);
+        let trust = set(trust, span(self.leeway), Trust::leeway);
+        let trust = set(trust, span(self.max_token_age), Trust::max_token_age);
+        let trust = set(trust, introspection.transpose()?, Trust::introspect);
+        let trust = if self.lazy { trust } else { trust.eager() };
+        let server = server.unwrap_or_else(|| ResourceServer::builder(first));
+        Ok(server.trust(setup.changed(&self.issuer, trust)))
     }
 }

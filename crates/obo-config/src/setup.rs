@@ -5,7 +5,7 @@ use obo::authorization_server::{HttpService, ServerMetadata};
 use obo::client::ClientAuth;
 use obo::dialect::{self, Dialect, Rfc8693};
 use obo::{
-    AuthorizationServer, Client, ConfigError, Destination, Issuer, Policy, Profile, TokenExchange,
+    AuthorizationServer, Client, ConfigError, Destination, Issuer, Profile, TokenExchange, Trust,
 };
 use url::Url;
 
@@ -32,7 +32,7 @@ pub struct Setup {
     profiles: Vec<(&'static str, Profile)>,
     dialects: Vec<(&'static str, Known)>,
     methods: Vec<(&'static str, Arc<Method>)>,
-    policy: Option<Arc<dyn Fn(Policy) -> Policy + Send + Sync>>,
+    trust: Option<Arc<ChangeTrust>>,
     servers: Vec<AuthorizationServer>,
     clients: Vec<(Issuer, Client)>,
     /// For the first authorization server that needs one.
@@ -40,6 +40,8 @@ pub struct Setup {
     /// The server that had none of its own.
     claimed_by: Option<Issuer>,
 }
+
+type ChangeTrust = dyn Fn(&Issuer, Trust) -> Trust + Send + Sync;
 
 /// A dialect that a file can name.
 #[derive(Clone)]
@@ -86,7 +88,7 @@ impl Setup {
             profiles: Vec::new(),
             dialects: Vec::new(),
             methods: Vec::new(),
-            policy: None,
+            trust: None,
             servers: Vec::new(),
             clients: Vec::new(),
             unclaimed: None,
@@ -163,7 +165,7 @@ impl Setup {
         self
     }
 
-    /// Changes each issuer's policy, after the file: such as by claims of a type of your own, which no file can name.
+    /// Changes how each issuer is trusted, after the file: such as by claims of a type of your own, which no file can name.
     ///
     /// ```
     /// use obo_config::Setup;
@@ -173,11 +175,14 @@ impl Setup {
     ///     tenant: String,
     /// }
     ///
-    /// let setup = Setup::new().policy(|policy| policy.claims::<Tenant>());
+    /// let setup = Setup::new().trust(|_issuer, trust| trust.claims::<Tenant>());
     /// ```
     #[must_use]
-    pub fn policy(mut self, change: impl Fn(Policy) -> Policy + Send + Sync + 'static) -> Self {
-        self.policy = Some(Arc::new(change));
+    pub fn trust(
+        mut self,
+        change: impl Fn(&Issuer, Trust) -> Trust + Send + Sync + 'static,
+    ) -> Self {
+        self.trust = Some(Arc::new(change));
         self
     }
 
@@ -275,20 +280,20 @@ impl Setup {
         jwks_uri: Option<&str>,
         token_endpoint: Option<&str>,
     ) -> Result<AuthorizationServer, ConfigError> {
+        let builder = || AuthorizationServer::builder(issuer.clone()).with_http(self.http.clone());
         if jwks_uri.is_some() || token_endpoint.is_some() {
             let mut places = [jwks_uri, token_endpoint].into_iter().flatten();
             let metadata = match places.any(|place| is_on_plain_host(issuer, place)) {
                 true => ServerMetadata::danger_http(jwks_uri, token_endpoint)?,
                 false => ServerMetadata::new(jwks_uri, token_endpoint)?,
             };
-            let (issuer, http) = (issuer.clone(), self.http.clone());
-            return Ok(AuthorizationServer::with_metadata(issuer, metadata, http));
+            return builder().with_metadata(metadata).build();
         }
         let mut known = self.servers.iter();
         if let Some(server) = known.find(|server| server.issuer() == issuer) {
             return Ok(server.clone());
         }
-        let server = AuthorizationServer::discover(issuer.clone(), self.http.clone());
+        let server = builder().build()?;
         self.servers.push(server.clone());
         Ok(server)
     }
@@ -333,10 +338,10 @@ impl Setup {
         METHODS.iter().map(|(name, _)| *name).chain(own)
     }
 
-    pub(crate) fn changed(&self, policy: Policy) -> Policy {
-        match &self.policy {
-            Some(change) => change(policy),
-            None => policy,
+    pub(crate) fn changed(&self, issuer: &Issuer, trust: Trust) -> Trust {
+        match &self.trust {
+            Some(change) => change(issuer, trust),
+            None => trust,
         }
     }
 }

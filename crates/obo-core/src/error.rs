@@ -54,7 +54,7 @@ pub enum TokenError {
     Signature,
     /// `aud` names none of the identifiers of this resource server.
     #[error(
-        "token is addressed to {seen} and not to this service; expected audience {expected}; `Policy::or_audience` (`audiences` in a \
+        "token is addressed to {seen} and not to this service; expected audience {expected}; `Trust::audience` (`audiences` in a \
          file) accepts another name of this service"
     )]
     Audience {
@@ -154,13 +154,11 @@ fn hint_of_type(seen: &str) -> &'static str {
 fn hint_of_missing(claim: &str) -> &'static str {
     match claim {
         "aud" => {
-            "; `Profile::client_is_audience` compares the client instead, and `Introspection::accepts_missing_audience` \
+            "; `Profile::client_is_audience` compares the client instead, and `Introspection::allow_missing_audience` \
              accepts such a response"
         }
-        "exp" => "; `Introspection::accepts_missing_expiry` accepts such a response",
-        "sub" => {
-            "; `Introspection::accepts_missing_subject` accepts such a response about a client"
-        }
+        "exp" => "; `Introspection::allow_missing_expiry` accepts such a response",
+        "sub" => "; `Introspection::allow_missing_subject` accepts such a response about a client",
         "iat" | "jti" | "client_id" => {
             "; `Profile::LENIENT` (`profile = \"lenient\"`) does not require it"
         }

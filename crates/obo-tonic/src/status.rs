@@ -1,15 +1,15 @@
 use std::error::Error as _;
 use std::sync::Arc;
 
+use obo::ExchangeError;
 use obo::refusal::RefusalResponse;
-use obo::{ExchangeError, Rejection};
 use tonic::metadata::{MetadataMap, MetadataValue};
 use tonic::{Code, Status};
 
 /// A refusal as a gRPC status, with the challenge in its metadata (`www-authenticate`) and a `google.rpc.ErrorInfo` in its
 /// [details](RefusalResponse::grpc_details).
 ///
-/// Its source is the [`Rejection`], which a [`RejectionLayer`](crate::RejectionLayer) hands to the
+/// Its source is the [`Rejection`](obo::Rejection), which a [`RejectionLayer`](crate::RejectionLayer) hands to the
 /// [`BearerAuthLayer`](obo::BearerAuthLayer) when a method or an interceptor returns it.
 pub fn status(answer: &RefusalResponse) -> Status {
     let mut metadata = MetadataMap::new();

@@ -34,6 +34,7 @@ pub use inbound::introspection::Introspection;
 pub use inbound::protected_resource::ProtectedResource;
 pub use inbound::require::{self, layer::RequireLayer, rule::Rule, rule_table::RuleTable};
 pub use inbound::resource_server::ResourceServer;
+pub use inbound::trust::Trust;
 pub use outbound::app_only::{self, service::AppOnly};
 pub use outbound::destination::{Destination, Destinations};
 pub use outbound::error::{CallError, ExchangeError};
@@ -45,6 +46,7 @@ pub use refusal::rejection::Rejection;
 pub mod authorization_server {
     pub use crate::idp::http::HttpService;
     pub use crate::idp::jwks::{KeyRefresh, KeyStatus};
+    pub use crate::idp::server::AuthorizationServerBuilder;
     #[doc(no_inline)]
     pub use obo_core::metadata::ServerMetadata;
 }
@@ -87,12 +89,17 @@ pub mod error {
 /// What a [`Policy`] is made of.
 pub mod policy {
     #[doc(no_inline)]
-    pub use obo_core::{Algorithm, ClaimMatcher, MAX_LEEWAY, ScopeClaim, TokenTyp};
+    pub use obo_core::{Algorithm, ClaimMatcher, MAX_LEEWAY, PolicyBuilder, ScopeClaim, TokenTyp};
 }
 
 /// The metadata of a protected resource (RFC 9728).
 pub mod protected_resource {
     pub use crate::inbound::protected_resource::ProtectedResourceService;
+}
+
+/// What makes a [`ResourceServer`].
+pub mod resource_server {
+    pub use crate::inbound::resource_server::ResourceServerBuilder;
 }
 
 /// Clocks and times.

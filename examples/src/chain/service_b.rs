@@ -28,7 +28,7 @@ struct StockService {
 }
 
 /// What every request passes, the last one first.
-pub type Layers = Stack<RejectionLayer, Stack<BearerAuthLayer, Identity>>;
+pub(super) type Layers = Stack<RejectionLayer, Stack<BearerAuthLayer, Identity>>;
 
 /// The service, which accepts tokens by `server` and calls ServiceC through `ledger`.
 ///

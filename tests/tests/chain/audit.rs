@@ -18,12 +18,15 @@ use tonic::transport::{Channel, Server};
 use tonic::{Response, Status};
 use tower::ServiceExt as _;
 
-use crate::log::Log;
 use crate::setup::audience;
+use obo_test_support::Log;
 
 fn server(idp: &TestIdp) -> ResourceServer {
     let issuer = obo::Issuer::new(idp.issuer()).unwrap();
-    ResourceServer::new(audience("service-a"), issuer)
+    ResourceServer::builder(audience("service-a"))
+        .trust(issuer)
+        .build()
+        .unwrap()
 }
 
 async fn check(Authenticated(caller): Authenticated) -> Result<(), Error> {
@@ -65,7 +68,7 @@ async fn ask(router: &Router, path: &str, token: Option<&str>) -> u16 {
 
 /// The one refusal that was told has these fields.
 fn assert_told(log: &Log, fields: &[&str]) {
-    let refusals = log.take_refusals();
+    let refusals = log.take_lines("request refused");
     let [refusal] = &*refusals else {
         panic!("{refusals:#?}");
     };
@@ -106,7 +109,7 @@ async fn ob_08_a_refusal_of_layer_extractor_or_handler_is_told_once() {
         assert_told(&log, &[r#"code="missing_credentials""#, &path]);
     }
     assert_eq!(ask(&router, "/extractor", Some(&acting)).await, 200);
-    assert!(log.take_refusals().is_empty());
+    assert!(log.take_lines("request refused").is_empty());
 }
 
 /// Refuses a caller for whom somebody acts.
@@ -171,5 +174,5 @@ async fn ob_08_a_status_of_interceptor_or_method_is_told_once() {
         assert_told(&log, &call);
     }
     level(direct, Some(&service)).await.unwrap();
-    assert!(log.take_refusals().is_empty());
+    assert!(log.take_lines("request refused").is_empty());
 }

@@ -13,5 +13,4 @@ mod callers;
 mod errors;
 mod failures;
 mod layer_order;
-mod log;
 mod protected_resource;

@@ -1,7 +1,7 @@
 //! A resource server from a file.
 
 use obo::error::TokenError;
-use obo::{Audience, Issuer, Rejection, ResourceServer};
+use obo::{Rejection, ResourceServer};
 use obo_config::{ResourceServerConfig, Setup};
 use obo_testkit::{TestAlg, TestIdp};
 
@@ -264,9 +264,11 @@ async fn start_waits_for_the_issuers_that_are_not_lazy_alone() {
     assert!(!failed.to_string().contains(up.issuer()), "{failed}");
 
     let by_hand = |server: &TestIdp| {
-        let issuer = Issuer::new(server.issuer()).unwrap();
-        let idp = obo::AuthorizationServer::from(issuer).eager();
-        ResourceServer::new(Audience::new("service-a").unwrap(), idp)
+        let idp = obo::Trust::new(server.issuer()).eager();
+        ResourceServer::builder("service-a")
+            .trust(idp)
+            .build()
+            .unwrap()
     };
     let started = by_hand(&up).start().await.unwrap();
     assert_eq!(fetched(&started), [true]);

@@ -23,7 +23,10 @@ impl Setup {
         let idp = TestIdp::builder().signing(TestAlg::Es256).start().await;
         let client = idp.client("service-a").secret(SECRET);
         client.may_exchange_to("service-b");
-        let at_a = ResourceServer::new(audience("service-a"), issuer(&idp));
+        let at_a = ResourceServer::builder("service-a")
+            .trust(issuer(&idp))
+            .build()
+            .unwrap();
         Self { idp, at_a }
     }
 

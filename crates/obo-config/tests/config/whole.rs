@@ -271,7 +271,7 @@ async fn outsiders_profile_and_claims_are_hooks() {
     let profile = Profile::LENIENT.requires("tenant");
     let mut names = Names::new()
         .profile("corp", profile)
-        .policy(|policy| policy.claims::<Tenant>());
+        .trust(|_, trust| trust.claims::<Tenant>());
     let server = config.build(&mut names).unwrap();
     let token = || idp.user("alice").audience("a");
     let caller: Caller = server

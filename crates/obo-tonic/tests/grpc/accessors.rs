@@ -1,9 +1,7 @@
 //! Who calls, which rule holds, and how a refusal becomes a status; without a socket to the service.
 
 use obo::error::TokenError;
-use obo::{
-    Audience, BearerAuthLayer, Caller, Issuer, Policy, Rejection, ResourceServer, Rule, Scope,
-};
+use obo::{BearerAuthLayer, Caller, Rejection, ResourceServer, Rule, Scope, Trust};
 use obo_testkit::TestIdp;
 use serde::Deserialize;
 use tonic::service::Interceptor as _;
@@ -85,9 +83,9 @@ fn without_a_layer_the_status_is_internal() {
 #[tokio::test]
 async fn claims_of_a_type_of_ones_own_are_there_when_the_policy_reads_them() {
     let idp = TestIdp::start().await;
-    let issuer = Issuer::new(idp.issuer()).unwrap();
-    let policy = Policy::new(issuer.clone(), Audience::new("service-b").unwrap());
-    let reads = ResourceServer::with_policy(policy.claims::<Tenant>(), issuer).unwrap();
+    let trust = Trust::new(idp.issuer()).claims::<Tenant>();
+    let reads = ResourceServer::builder("service-b").trust(trust);
+    let reads = reads.build().unwrap();
     let token = token(&idp).claim("tenant", "t1").mint();
     let typed: Caller<Tenant> = obo_tonic::caller_with_claims(&of(reads, &token).await).unwrap();
     assert_eq!((typed.subject(), &*typed.claims().tenant), ("alice", "t1"));

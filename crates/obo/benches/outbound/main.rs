@@ -63,7 +63,10 @@ async fn at_hand() {
         );
     }
     let token = token.mint();
-    let server = ResourceServer::new(Audience::new("service-a").unwrap(), issuer);
+    let server = ResourceServer::builder("service-a")
+        .trust(issuer)
+        .build()
+        .unwrap();
     let caller = server.validate(&token).await.unwrap();
     let audience = Audience::new("service-b").unwrap();
     exchange.token(&caller, audience.clone()).await.unwrap();

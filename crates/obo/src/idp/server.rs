@@ -1,3 +1,5 @@
+mod builder;
+
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -5,13 +7,14 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{Request, StatusCode, header};
 use obo_core::metadata::ServerMetadata;
-use obo_core::{ConfigError, Issuer, retry_after};
+use obo_core::{Issuer, retry_after};
 use tokio::time::{Instant, timeout};
+
+pub use builder::AuthorizationServerBuilder;
 
 use crate::clock::Clock;
 use crate::idp::cached::{Cached, Entry};
 use crate::idp::http::{HttpError, HttpService, Limits};
-use crate::idp::jwks::KeyRefresh;
 use crate::idp::schedule::{FIRST_BACKOFF, Pace};
 use crate::observe;
 
@@ -45,11 +48,17 @@ const LIMITS: Limits = Limits {
 /// is an hour old is renewed beside its use, and so is one whose places fail; only who has none waits for one, 5 s at most.
 ///
 /// Clones share what was discovered; give the same value to both the inbound and the outbound side.
+///
+/// ```
+/// use obo::{AuthorizationServer, ResourceServer};
+///
+/// let idp = AuthorizationServer::builder("https://idp.example.com/realms/corp").build()?;
+/// let server = ResourceServer::builder("service-a").trust(idp).build()?;
+/// # Ok::<(), obo::ConfigError>(())
+/// ```
 #[derive(Clone)]
 pub struct AuthorizationServer {
     inner: Arc<Inner>,
-    key_refresh: KeyRefresh,
-    is_eager: bool,
 }
 
 struct Inner {
@@ -70,16 +79,6 @@ pub(crate) struct DiscoveryError {
 }
 
 impl AuthorizationServer {
-    /// Discovers the places through `http`, at first need.
-    pub fn discover(issuer: Issuer, http: HttpService) -> Self {
-        Self::new(issuer, http, None)
-    }
-
-    /// Takes the places as given: no discovery (MD-09).
-    pub fn with_metadata(issuer: Issuer, metadata: ServerMetadata, http: HttpService) -> Self {
-        Self::new(issuer, http, Some(Arc::new(metadata)))
-    }
-
     fn new(issuer: Issuer, http: HttpService, given: Option<Arc<ServerMetadata>>) -> Self {
         let inner = Inner {
             issuer,
@@ -89,40 +88,7 @@ impl AuthorizationServer {
         };
         Self {
             inner: Arc::new(inner),
-            key_refresh: KeyRefresh::new(),
-            is_eager: false,
         }
-    }
-
-    /// Fetches this server's keys by another schedule than [`KeyRefresh::new`]'s, where tokens are validated.
-    ///
-    /// ```
-    /// use std::time::Duration;
-    /// use obo::{Audience, AuthorizationServer, Issuer, ResourceServer};
-    /// use obo::authorization_server::KeyRefresh;
-    ///
-    /// let idp = AuthorizationServer::from(Issuer::new("https://idp.example.com")?)
-    ///     .key_refresh(KeyRefresh::new().max_age(Duration::from_secs(600)))?;
-    /// let server = ResourceServer::new(Audience::new("service-a")?, idp);
-    /// # Ok::<(), obo::ConfigError>(())
-    /// ```
-    ///
-    /// # Errors
-    ///
-    /// When a duration is out of its bounds; the error's field is the name of the method that set it.
-    pub fn key_refresh(mut self, key_refresh: KeyRefresh) -> Result<Self, ConfigError> {
-        self.key_refresh = key_refresh.checked()?;
-        Ok(self)
-    }
-
-    /// Does not do without this server's keys: [`ResourceServer::start`](crate::ResourceServer::start) fetches them, and
-    /// fails where they cannot be had. By default they are fetched at first need.
-    ///
-    /// For the outbound side it means nothing.
-    #[must_use]
-    pub fn eager(mut self) -> Self {
-        self.is_eager = true;
-        self
     }
 
     /// The issuer.
@@ -132,14 +98,6 @@ impl AuthorizationServer {
 
     pub(crate) fn http(&self) -> &HttpService {
         &self.inner.http
-    }
-
-    pub(crate) fn is_eager(&self) -> bool {
-        self.is_eager
-    }
-
-    pub(crate) fn keys_refreshed(&self) -> KeyRefresh {
-        self.key_refresh
     }
 
     /// The places. Only a caller without a document waits; an outdated one is used at once, while one renewal runs in the
@@ -180,24 +138,6 @@ impl AuthorizationServer {
     }
 }
 
-#[cfg(feature = "default-client")]
-impl From<Issuer> for AuthorizationServer {
-    /// Discovers the places with the default client.
-    fn from(issuer: Issuer) -> Self {
-        Self::discover(issuer, HttpService::default_client())
-    }
-}
-
-#[cfg(feature = "default-client")]
-impl TryFrom<&str> for AuthorizationServer {
-    type Error = ConfigError;
-
-    /// Discovers the places with the default client.
-    fn try_from(issuer: &str) -> Result<Self, ConfigError> {
-        Issuer::new(issuer).map(Self::from)
-    }
-}
-
 impl Inner {
     /// Tries the well-known places in order, until one has a document (MD-04).
     ///
@@ -231,7 +171,7 @@ impl Inner {
             }
         }
         Err(self.error(format_args!(
-            "no discovery document at any of the well-known places ({}); correct the issuer, or give the metadata by `AuthorizationServer::with_metadata`",
+            "no discovery document at any of the well-known places ({}); correct the issuer, or give the metadata by `AuthorizationServerBuilder::with_metadata`",
             seen.join("; ")
         )))
     }

@@ -7,4 +7,5 @@ mod path_table;
 pub(crate) mod protected_resource;
 pub mod require;
 pub(crate) mod resource_server;
+pub(crate) mod trust;
 mod verified_tokens;

@@ -8,7 +8,7 @@ use tower::{Layer, Service, ServiceBuilder, ServiceExt as _, service_fn};
 
 use crate::guarded::{INVALID_TOKEN, assert_refused, challenges, service_a};
 use crate::issuer::FakeIssuer;
-use crate::log::Log;
+use obo_test_support::Log;
 
 async fn ok(_: Request<()>) -> Result<Response<String>, Infallible> {
     Ok(Response::new("inner".to_owned()))

@@ -11,10 +11,6 @@
 mod asked;
 mod guarded;
 mod issuer;
-#[path = "../observed/listen.rs"]
-mod listen;
-mod log;
-mod raw_endpoint;
 
 mod any_bytes;
 mod bounds;
@@ -41,6 +37,7 @@ mod layer_order;
 mod paths;
 mod profiles;
 mod protected_resource;
+mod raw_endpoint;
 mod raw_keys;
 mod readiness;
 mod redaction;

@@ -1,17 +1,14 @@
 //! Profiles behind the layer: what one accepts is refused with 401 by another.
 
 use obo::policy::ScopeClaim;
-use obo::{Audience, BearerAuthLayer, Issuer, Policy, Profile, ResourceServer, Rule};
+use obo::{Profile, Rule, Trust};
 use obo_testkit::{TestIdp, TokenBuilder};
 use serde_json::json;
 
 use crate::guarded::{Guarded, INSUFFICIENT};
 
 fn under(idp: &TestIdp, profile: Profile) -> Guarded {
-    let issuer = Issuer::new(idp.issuer()).unwrap();
-    let policy = Policy::new(issuer.clone(), Audience::new("service-a").unwrap());
-    let server = ResourceServer::with_policy(policy.profile(profile), issuer).unwrap();
-    Guarded::new(BearerAuthLayer::new(server))
+    Guarded::by(Trust::new(idp.issuer()).profile(profile))
 }
 
 fn alice(idp: &TestIdp) -> TokenBuilder {

@@ -4,7 +4,7 @@ use obo::{BearerAuthLayer, RequireLayer, Rule};
 
 use crate::guarded::{Guarded, service_a};
 use crate::issuer::{FakeIssuer, JWKS, Reply};
-use crate::log::Log;
+use obo_test_support::Log;
 
 /// Whether any run of eight bytes of the token is in the text.
 fn holds(text: &str, token: &str) -> bool {

@@ -3,10 +3,10 @@
 use http::{Method, Request, header};
 use obo::caller::ActorId;
 use obo::require::Principal;
-use obo::{Audience, BearerAuthLayer, Caller, Issuer, Policy, Rejection, Rule, RuleTable};
+use obo::{BearerAuthLayer, Caller, Issuer, Rejection, Rule, RuleTable};
 use serde_json::json;
 
-use crate::guarded::{Guarded, INSUFFICIENT, assert_refused, service_a};
+use crate::guarded::{Guarded, INSUFFICIENT, assert_refused, builder_a};
 use crate::issuer::FakeIssuer;
 
 async fn requiring(rule: Rule) -> (FakeIssuer, Guarded) {
@@ -139,11 +139,8 @@ async fn rule_may_require_the_issuer() {
         FakeIssuer::new().await,
         FakeIssuer::named("https://second.example").await,
     );
-    let server = service_a(first.known()).trust(
-        Policy::new(second.id(), Audience::new("service-a").unwrap()),
-        second.known(),
-    );
-    let server = server.unwrap();
+    let server = builder_a(first.known()).trust(second.known());
+    let server = server.build().unwrap();
     let guarded = |issuers: &[&FakeIssuer]| {
         let rule = Rule::issuers(issuers.iter().map(|issuer| issuer.id())).unwrap();
         Guarded::new(BearerAuthLayer::new(server.clone())).requires(rule)

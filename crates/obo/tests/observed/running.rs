@@ -4,8 +4,8 @@ use std::convert::Infallible;
 
 use http::{Request, Response, header};
 use obo::{
-    Audience, BearerAuthLayer, Client, ClientSecretBasic, Issuer, RequireLayer, ResourceServer,
-    Rule, TokenExchange,
+    BearerAuthLayer, Client, ClientSecretBasic, Issuer, RequireLayer, ResourceServer, Rule,
+    TokenExchange,
 };
 use obo_testkit::TestIdp;
 use tower::{ServiceBuilder, ServiceExt as _, service_fn};
@@ -25,7 +25,10 @@ impl Running {
         let secret = ClientSecretBasic::new("s3cret").unwrap();
         let client = Client::new("service-a", secret).unwrap();
         Self {
-            server: ResourceServer::new(Audience::new("service-a").unwrap(), issuer.clone()),
+            server: ResourceServer::builder("service-a")
+                .trust(issuer.clone())
+                .build()
+                .unwrap(),
             exchange: TokenExchange::new(issuer, client),
             idp,
         }

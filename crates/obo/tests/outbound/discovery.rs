@@ -38,7 +38,11 @@ async fn md_08_the_token_endpoint_is_discovered_once() {
 fn given(setup: &Setup, token_endpoint: Option<&str>) -> TokenExchange {
     let metadata = ServerMetadata::new(None, token_endpoint).unwrap();
     let http = HttpService::default_client();
-    let server = AuthorizationServer::with_metadata(issuer(&setup.idp), metadata, http);
+    let server = AuthorizationServer::builder(issuer(&setup.idp))
+        .with_metadata(metadata)
+        .with_http(http)
+        .build()
+        .unwrap();
     TokenExchange::new(server, client())
 }
 
@@ -120,7 +124,13 @@ async fn md_01_no_exchange_waits_for_a_new_document_while_there_is_an_old_one() 
             Ok::<_, std::convert::Infallible>(answer(200, &document))
         }
     }));
-    let exchange = TokenExchange::new(AuthorizationServer::discover(id, http), client());
+    let exchange = TokenExchange::new(
+        AuthorizationServer::builder(id)
+            .with_http(http)
+            .build()
+            .unwrap(),
+        client(),
+    );
     exchange
         .token(&caller, audience("service-b"))
         .await
@@ -150,7 +160,10 @@ async fn te_08_a_server_without_a_document_is_left_alone_for_as_long_as_it_asks(
             .header("retry-after", "60");
         std::future::ready(answer.body(http_body_util::Full::<Bytes>::default()))
     }));
-    let server = AuthorizationServer::discover(issuer(&setup.idp), http);
+    let server = AuthorizationServer::builder(issuer(&setup.idp))
+        .with_http(http)
+        .build()
+        .unwrap();
     let exchange = TokenExchange::new(server, client());
     tokio::time::pause();
     for requests in [1, 1, 2] {
@@ -186,7 +199,10 @@ async fn a_document_that_leads_nowhere_is_renewed_before_it_is_old() {
             };
             std::future::ready(Ok::<_, std::convert::Infallible>(answer))
         }));
-        let server = AuthorizationServer::discover(issuer(&setup.idp), http);
+        let server = AuthorizationServer::builder(issuer(&setup.idp))
+            .with_http(http)
+            .build()
+            .unwrap();
         let exchange = TokenExchange::new(server, client());
         let ask = || exchange.token(&caller, audience("service-b"));
         // Nobody makes it two documents in the same second.
@@ -222,7 +238,13 @@ fn listing(
         };
         std::future::ready(Ok::<_, std::convert::Infallible>(answer))
     }));
-    TokenExchange::new(AuthorizationServer::discover(id, http), client())
+    TokenExchange::new(
+        AuthorizationServer::builder(id)
+            .with_http(http)
+            .build()
+            .unwrap(),
+        client(),
+    )
 }
 
 /// MD-08

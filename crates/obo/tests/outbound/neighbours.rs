@@ -33,7 +33,11 @@ where
         async move { Ok::<_, std::convert::Infallible>(response.await) }
     }));
     let metadata = ServerMetadata::new(None, Some("https://idp.example/token")).unwrap();
-    let server = AuthorizationServer::with_metadata(issuer(&setup.idp), metadata, http);
+    let server = AuthorizationServer::builder(issuer(&setup.idp))
+        .with_metadata(metadata)
+        .with_http(http)
+        .build()
+        .unwrap();
     TokenExchange::new(server, client())
 }
 

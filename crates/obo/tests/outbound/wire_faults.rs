@@ -194,14 +194,18 @@ async fn te_06_of_a_body_without_end_no_more_is_taken_than_may_be() {
         async { Ok::<_, Infallible>(answer) }
     }));
     let metadata = ServerMetadata::new(None, Some("https://idp.example/token")).unwrap();
-    let server = AuthorizationServer::with_metadata(issuer(&setup.idp), metadata, http);
+    let server = AuthorizationServer::builder(issuer(&setup.idp))
+        .with_metadata(metadata)
+        .with_http(http)
+        .build()
+        .unwrap();
     let kind = refused(&TokenExchange::new(server, client()), &caller).await;
     assert_eq!(kind, Kind::AnswerUnusable);
     assert_eq!(frames.load(Ordering::SeqCst), 5);
 }
 
 /// The most memory, in bytes, that a call took whose exchange is answered like this.
-fn taken<F>(kind: Kind, answer: impl Fn(TcpStream) -> F + Send + 'static) -> u64
+fn taken<F>(kind: Kind, answer: impl Fn(TcpStream) -> F + Clone + Send + 'static) -> u64
 where
     F: Future<Output = ()> + Send + 'static,
 {

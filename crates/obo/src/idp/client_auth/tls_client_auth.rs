@@ -16,14 +16,15 @@ use super::{Attempt, Authenticating, ClientAuth};
 /// is, and whether the connection has a certificate at all, is for the server to check: it cannot be seen from here.
 ///
 /// ```
-/// use obo::{AuthorizationServer, Client, Issuer, TokenExchange};
+/// use obo::{AuthorizationServer, Client, TokenExchange};
 /// use obo::authorization_server::HttpService;
 /// use obo::client::TlsClientAuth;
 ///
 /// # fn exchange(with_certificate: HttpService) -> Result<TokenExchange, obo::ConfigError> {
 /// let client = Client::new("spiffe://corp.example/service-a", TlsClientAuth)?;
-/// let idp = Issuer::new("https://idp.example.com")?;
-/// let idp = AuthorizationServer::discover(idp, with_certificate);
+/// let idp = AuthorizationServer::builder("https://idp.example.com")
+///     .with_http(with_certificate)
+///     .build()?;
 /// # Ok(TokenExchange::new(idp, client))
 /// # }
 /// ```

@@ -11,7 +11,7 @@ const LEAST_COOLDOWN: Duration = Duration::from_secs(1);
 const MOST_STALE_IF_ERROR: Duration = Duration::from_secs(7 * 24 * 3600);
 
 /// When the keys of an issuer are fetched anew, and how long they are used: for
-/// [`AuthorizationServer::key_refresh`](crate::AuthorizationServer::key_refresh), which checks it.
+/// [`Trust::key_refresh`](crate::Trust::key_refresh), which checks it.
 ///
 /// Under traffic a request with a known key never waits for a fetch, whatever is set here; the first one after a time
 /// without any does, where the set is past its maximum age by then. The maximum age bounds how long a withdrawn

@@ -53,20 +53,15 @@ impl From<Interrupted> for RefreshError {
 }
 
 impl Jwks {
-    pub(crate) fn new(server: AuthorizationServer) -> Self {
-        let key_refresh = server.keys_refreshed();
+    /// The keys of `server`, by this wall clock.
+    pub(crate) fn new(server: AuthorizationServer, key_refresh: KeyRefresh, clock: Clock) -> Self {
         let inner = Arc::new(Inner {
             server,
             key_refresh,
             set: Cached::new(key_refresh.pace()),
             hasher: RandomState::new(),
         });
-        Self(inner, Clock::system())
-    }
-
-    /// The same set by another wall clock.
-    pub(crate) fn by_clock(&self, clock: &Clock) -> Self {
-        Self(Arc::clone(&self.0), clock.clone())
+        Self(inner, clock)
     }
 
     /// The key for a token that names `kid` and `algorithm`; never waits by itself.

@@ -12,14 +12,15 @@ use crate::inbound::resource_server::ResourceServer;
 /// Admits requests with an access token that a [`ResourceServer`] accepts.
 ///
 /// ```
-/// use obo::{Audience, BearerAuthLayer, Issuer, ResourceServer};
+/// use obo::{BearerAuthLayer, ResourceServer};
 /// use tower::ServiceBuilder;
 ///
 /// # async fn orders(_: http::Request<String>) -> Result<http::Response<String>, std::convert::Infallible> {
 /// #     Ok(http::Response::new(String::new()))
 /// # }
-/// let idp = Issuer::new("https://idp.example.com/realms/corp")?;
-/// let server = ResourceServer::new(Audience::new("service-a")?, idp);
+/// let server = ResourceServer::builder("service-a")
+///     .trust("https://idp.example.com/realms/corp")
+///     .build()?;
 /// let service = ServiceBuilder::new()
 ///     .layer(BearerAuthLayer::new(server))
 ///     .service_fn(orders);
@@ -58,9 +59,8 @@ impl BearerAuthLayer {
     /// caller; see [`RuleTable::public_paths`](crate::RuleTable::public_paths).
     ///
     /// ```
-    /// # use obo::{Audience, BearerAuthLayer, Issuer, ResourceServer};
-    /// # let idp = Issuer::new("https://idp.example.com/realms/corp")?;
-    /// # let server = ResourceServer::new(Audience::new("service-a")?, idp);
+    /// # use obo::{BearerAuthLayer, ResourceServer};
+    /// # let server = ResourceServer::builder("service-a").trust("https://idp.example.com").build()?;
     /// let layer = BearerAuthLayer::new(server)
     ///     .public_paths(["/healthz", "GET /docs", "/grpc.health.v1.Health/Check"])?;
     /// # Ok::<(), obo::ConfigError>(())

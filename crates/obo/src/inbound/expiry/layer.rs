@@ -16,14 +16,15 @@ use crate::inbound::resource_server::ResourceServer;
 /// [`RequireLayer`](crate::RequireLayer).
 ///
 /// ```
-/// use obo::{Audience, BearerAuthLayer, ExpiryLayer, Issuer, ResourceServer};
+/// use obo::{BearerAuthLayer, ExpiryLayer, ResourceServer};
 /// use tower::ServiceBuilder;
 ///
 /// # async fn prices(_: http::Request<String>) -> Result<http::Response<String>, std::convert::Infallible> {
 /// #     Ok(http::Response::new(String::new()))
 /// # }
-/// let idp = Issuer::new("https://idp.example.com/realms/corp")?;
-/// let server = ResourceServer::new(Audience::new("service-a")?, idp);
+/// let server = ResourceServer::builder("service-a")
+///     .trust("https://idp.example.com/realms/corp")
+///     .build()?;
 /// let service = ServiceBuilder::new()
 ///     .layer(BearerAuthLayer::new(server.clone()))
 ///     .layer(ExpiryLayer::new(server))

@@ -9,7 +9,7 @@ use obo_core::{
 };
 use tokio::time::timeout;
 
-use super::Introspection;
+use super::IntrospectionSettings;
 use crate::clock::Clock;
 use crate::idp::admission::{Admission, Asker};
 use crate::idp::endpoint::{AuthenticatedEndpoint, Reached, introspection_endpoint};
@@ -56,7 +56,7 @@ impl Endpoint {
         &self,
         token: BearerToken<'_>,
         vouched: Option<&Caller>,
-        settings: &Introspection,
+        settings: &IntrospectionSettings,
         policy: &Policy,
         clock: &Clock,
     ) -> Result<IntrospectionAnswer, TokenEndpointError> {
@@ -109,7 +109,7 @@ impl Endpoint {
     async fn send(
         &self,
         token: BearerToken<'_>,
-        settings: &Introspection,
+        settings: &IntrospectionSettings,
         clock: &Clock,
         reached: &Reached,
     ) -> Result<Response<Bytes>, TokenEndpointError> {
@@ -133,7 +133,7 @@ impl Endpoint {
     async fn read(
         &self,
         answer: &Response<Bytes>,
-        settings: &Introspection,
+        settings: &IntrospectionSettings,
         policy: &Policy,
         clock: &Clock,
     ) -> Result<IntrospectionAnswer, TokenEndpointError> {
@@ -152,7 +152,7 @@ impl Endpoint {
         let signed = SignedAnswer::parse(answer.body())?;
         let (kid, algorithm) = (signed.kid().map(str::to_owned), signed.algorithm());
         let kid = kid.as_deref();
-        let jwks = self.jwks.by_clock(clock);
+        let jwks = &self.jwks;
         let mut lookup = match jwks.lookup(kid, algorithm) {
             Lookup::Wait(refresh) => jwks.lookup_after(kid, algorithm, refresh).await,
             found => found,

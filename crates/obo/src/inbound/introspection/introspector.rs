@@ -11,7 +11,7 @@ use tokio::time::Instant;
 
 use super::endpoint::Endpoint;
 use super::forgotten::{Forgotten, Overtaken, Question};
-use super::{Introspection, Jwts};
+use super::{IntrospectionSettings, Jwts};
 use crate::clock::Clock;
 use crate::idp::flight::{Flight, Flights, Interrupted, Overloaded};
 use crate::idp::jwks::Jwks;
@@ -34,11 +34,12 @@ const RETRY_AFTER: Duration = Duration::from_secs(1);
 pub(crate) struct Introspector(Arc<Inner>);
 
 struct Inner {
-    settings: Introspection,
+    settings: IntrospectionSettings,
     policy: Policy,
-    endpoint: Arc<Endpoint>,
-    clock: Clock,
-    kept: Kept,
+    endpoint: Endpoint,
+    shared: Shared,
+    /// Which of the resource server's issuers it is.
+    place: u32,
     /// Until when on each clock.
     refused: Cache<TokenDigest, ((Instant, UnixTime), TokenError)>,
     /// By epoch too: whoever comes after a user was forgotten joins no flight from before.
@@ -47,14 +48,13 @@ struct Inner {
     hasher: RandomState,
 }
 
-/// What an issuer of a resource server shares with the server.
+/// What the issuers of a resource server share.
 #[derive(Clone)]
-pub(crate) struct Kept {
-    /// Where good answers are kept, if they are.
+pub(crate) struct Shared {
+    pub(crate) clock: Clock,
+    /// Where tokens that were found valid are cached, if they are.
     pub(crate) verified: Option<Arc<VerifiedTokens>>,
     pub(crate) forgotten: Arc<Forgotten>,
-    /// Which of the server's issuers it is.
-    pub(crate) issuer: u32,
 }
 
 pub(crate) type Outcome = Result<Caller, Rejection>;
@@ -72,33 +72,20 @@ impl From<Interrupted> for Rejection {
 }
 
 impl Introspector {
+    /// Asks `server` about tokens of the issuer at this place among those of the resource server.
     pub(crate) fn new(
-        settings: Introspection,
+        settings: IntrospectionSettings,
         policy: Policy,
         server: AuthorizationServer,
         jwks: Jwks,
-    ) -> Self {
-        let endpoint = Arc::new(Endpoint::new(server, jwks));
-        let kept = Kept {
-            verified: None,
-            forgotten: Forgotten::new(),
-            issuer: 0,
-        };
-        Self::of(settings, policy, endpoint, Clock::system(), kept)
-    }
-
-    fn of(
-        settings: Introspection,
-        policy: Policy,
-        endpoint: Arc<Endpoint>,
-        clock: Clock,
-        kept: Kept,
+        shared: Shared,
+        place: u32,
     ) -> Self {
         Self(Arc::new(Inner {
             policy,
-            endpoint,
-            clock,
-            kept,
+            endpoint: Endpoint::new(server, jwks),
+            shared,
+            place,
             refused: Cache::new(REFUSED),
             flights: Flights::new(settings.concurrency),
             hasher: RandomState::new(),
@@ -106,19 +93,7 @@ impl Introspector {
         }))
     }
 
-    /// The same for another configuration of the resource server, which knows nothing yet.
-    pub(crate) fn within(&self, clock: Clock, kept: Kept) -> Self {
-        let Inner {
-            settings,
-            policy,
-            endpoint,
-            ..
-        } = &*self.0;
-        let (settings, policy) = (settings.clone(), policy.clone());
-        Self::of(settings, policy, Arc::clone(endpoint), clock, kept)
-    }
-
-    pub(crate) fn settings(&self) -> &Introspection {
+    pub(crate) fn settings(&self) -> &IntrospectionSettings {
         &self.0.settings
     }
 
@@ -143,7 +118,7 @@ impl Introspector {
         if let Some(error) = inner.refused(&digest) {
             return Err(error.into());
         }
-        let epoch = inner.kept.forgotten.epoch();
+        let epoch = inner.shared.forgotten.epoch();
         // All tokens that no key vouches for share one share of the flights: they are forged for nothing.
         let owner = validated.as_ref().map_or(0, |verified| {
             inner.hasher.hash_one(verified.caller.subject())
@@ -159,7 +134,7 @@ impl Introspector {
 impl Inner {
     fn refused(&self, digest: &TokenDigest) -> Option<TokenError> {
         let ((until, ends_at), error) = self.refused.get(digest)?;
-        (Instant::now() < until && self.clock.now() < ends_at).then_some(error)
+        (Instant::now() < until && self.shared.clock.now() < ends_at).then_some(error)
     }
 
     /// In a task of its own; what was said is stored before the flight ends.
@@ -175,8 +150,8 @@ impl Inner {
             if let Some(known) = self.known(&digest, token) {
                 return known;
             }
-            let start = (Instant::now(), self.clock.now());
-            let question = self.kept.forgotten.question();
+            let start = (Instant::now(), self.shared.clock.now());
+            let question = self.shared.forgotten.question();
             let outcome = self.outcome(token, validated.clone(), start).await;
             let told = outcome.as_ref().map(|_| ());
             observe::introspected(self.policy.issuer(), told, start.0.elapsed());
@@ -186,7 +161,7 @@ impl Inner {
                 Ok(verified) => return Ok(verified.caller),
                 Err(rejection) => {
                     if let Rejection::Token(error) = &rejection {
-                        let ends_at = self.clock.now().saturating_add(REFUSED_FOR);
+                        let ends_at = self.shared.clock.now().saturating_add(REFUSED_FOR);
                         let until = (Instant::now() + REFUSED_FOR, ends_at);
                         self.refused.insert(digest, (until, error.clone()));
                     }
@@ -204,9 +179,11 @@ impl Inner {
         if let Some(error) = self.refused(digest) {
             return Some(Err(error.into()));
         }
-        let verified = self.kept.verified.as_ref()?;
+        let verified = self.shared.verified.as_ref()?;
         let known = verified.get(token.expose().as_bytes())?;
-        known.holds(self.clock.now()).then(|| Ok(known.caller))
+        known
+            .holds(self.shared.clock.now())
+            .then(|| Ok(known.caller))
     }
 
     /// What the issuer says, and until when that holds.
@@ -220,9 +197,9 @@ impl Inner {
         let (settings, policy) = (&self.settings, &self.policy);
         let asked = self
             .endpoint
-            .ask(token, vouched, settings, policy, &self.clock);
+            .ask(token, vouched, settings, policy, &self.shared.clock);
         let answer = asked.await.map_err(unavailable)?;
-        let now = self.clock.now();
+        let now = self.shared.clock.now();
         let verified = match validated {
             Some(verified) => {
                 self.policy.confirm(answer)?;
@@ -233,7 +210,7 @@ impl Inner {
             None => Verified {
                 size: u32::try_from(answer.size()).unwrap_or(u32::MAX),
                 caller: self.policy.judge(token, answer, self.settings.thin, now)?,
-                issuer: self.kept.issuer,
+                issuer: self.place,
                 generation: None,
                 until: None,
             },
@@ -248,8 +225,8 @@ impl Inner {
 
     fn keep(&self, verified: &Verified, question: &Question) -> Result<(), Overtaken> {
         let let_go = question.unless_overtaken(&verified.caller, || {
-            let tokens = self.kept.verified.as_ref();
-            let tokens = tokens.filter(|_| verified.holds(self.clock.now()))?;
+            let tokens = self.shared.verified.as_ref();
+            let tokens = tokens.filter(|_| verified.holds(self.shared.clock.now()))?;
             Some(tokens.insert(verified.clone()))
         });
         let_go.map(drop)

@@ -11,6 +11,6 @@ mod introspector;
 mod settings;
 
 pub(crate) use forgotten::Forgotten;
-pub(crate) use introspector::{Asked, Introspector, Kept};
+pub(crate) use introspector::{Asked, Introspector, Shared};
 pub use settings::Introspection;
-pub(crate) use settings::Jwts;
+pub(crate) use settings::{IntrospectionSettings, Jwts};

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use obo_core::{Audience, Caller, Issuer, Policy, Profile, UnixTime};
+use obo_core::{Caller, Profile, UnixTime};
 use obo_testkit::{TestIdp, TokenBuilder};
 use serde_json::json;
 use tower::{ServiceExt as _, service_fn};
@@ -10,13 +10,14 @@ use super::Rule;
 use super::layer::RequireLayer;
 use crate::clock::{Clock, TestClock};
 use crate::inbound::resource_server::ResourceServer;
+use crate::inbound::trust::Trust;
 use crate::refusal::rejection::Rejection;
 
 async fn caller(edit: impl FnOnce(TokenBuilder) -> TokenBuilder) -> Caller {
     let idp = TestIdp::start().await;
-    let issuer = Issuer::new(idp.issuer()).unwrap();
-    let policy = Policy::new(issuer.clone(), Audience::new("service-a").unwrap());
-    let server = ResourceServer::with_policy(policy.profile(Profile::LENIENT), issuer).unwrap();
+    let trust = Trust::new(idp.issuer()).profile(Profile::LENIENT);
+    let server = ResourceServer::builder("service-a").trust(trust);
+    let server = server.build().unwrap();
     let token = edit(idp.user("alice").audience("service-a")).mint();
     server.validate(&token).await.unwrap()
 }
