@@ -1,9 +1,9 @@
 use obo::caller::ActorId;
-use obo::require::Principal;
+use obo::require::{Principal, RuleTableBuilder};
 use obo::{ConfigError, Issuer, Rule, RuleTable};
 use serde::Deserialize;
 
-use crate::form::Span;
+use crate::form::{Span, set};
 use crate::settings::Settings;
 
 /// A [`Rule`] as a file writes it: what a caller must be or have, all of it.
@@ -11,7 +11,8 @@ use crate::settings::Settings;
 /// | key | meaning |
 /// | --- | --- |
 /// | `scopes` | all of these scope values |
-/// | `roles` | all of these roles |
+/// | `roles`, `groups`, `entitlements` | all of these, as [`Caller::roles`](obo::Caller::roles) and its like |
+/// | `clients` | a token that was issued to one of these clients: a name within the token's own issuer, or `{ iss, sub }` |
 /// | `issuers` | a token of one of these issuers |
 /// | `subjects` | one of these subjects: a name within the token's own issuer, or `{ iss, sub }` |
 /// | `actors` | of the service that acts for the subject, one of these, likewise; a token without an actor passes |
@@ -28,6 +29,9 @@ use crate::settings::Settings;
 pub struct RuleConfig {
     scopes: Option<Vec<String>>,
     roles: Option<Vec<String>>,
+    groups: Option<Vec<String>>,
+    entitlements: Option<Vec<String>>,
+    clients: Option<Vec<Party>>,
     issuers: Option<Vec<Issuer>>,
     subjects: Option<Vec<Party>>,
     actors: Option<Vec<Party>>,
@@ -66,6 +70,9 @@ impl RuleConfig {
         let Self {
             scopes,
             roles,
+            groups,
+            entitlements,
+            clients,
             issuers,
             subjects,
             actors,
@@ -75,9 +82,11 @@ impl RuleConfig {
             max_age,
             any_of,
         } = self;
-        let lists = [scopes, roles, acr].into_iter().any(Option::is_some);
-        let parties = subjects.is_some() || actors.is_some() || issuers.is_some();
-        let others = kind.is_some() || max_age.is_some() || any_of.is_some();
+        let lists = [scopes, roles, groups, entitlements, acr]
+            .into_iter()
+            .any(Option::is_some);
+        let parties = [subjects, clients, actors].into_iter().any(Option::is_some);
+        let others = issuers.is_some() || kind.is_some() || max_age.is_some() || any_of.is_some();
         !(lists || parties || others || *require_actor)
     }
 
@@ -92,12 +101,12 @@ impl RuleConfig {
             let problem = format!("\"{unknown}\" is not an issuer of the [resource_server]");
             return Err(ConfigError::new("issuers", problem));
         }
-        let actors = match (self.actors, self.require_actor) {
+        let actors = self.actors.map(Rule::actors);
+        let actors = match (actors, self.require_actor) {
             // The list is for those who act; a user who calls without a service in between does not concern it.
-            (Some(listed), false) => Some(Rule::any_of([Rule::actors(listed)?, Rule::no_actor()])?),
-            (Some(listed), true) => Some(Rule::actors(listed)?),
+            (Some(listed), false) => Some(Rule::any_of([listed, Rule::no_actor()])),
             (None, true) => Some(Rule::any_actor()),
-            (None, false) => None,
+            (listed, _) => listed,
         };
         // A single issuer is the only one that can say who acts.
         let issuers = match self.issuers {
@@ -112,32 +121,29 @@ impl RuleConfig {
                 });
                 rule.map_err(|error| error.within(&format!("any_of[{i}]")))
             });
-            Rule::any_of(rules.collect::<Result<Vec<_>, _>>()?)
+            rules.collect::<Result<Vec<_>, _>>().map(Rule::any_of)
         });
         let rules = [
             issuers.map(Rule::issuers),
             self.scopes.map(Rule::scopes),
             self.roles.map(Rule::roles),
+            self.groups.map(Rule::groups),
+            self.entitlements.map(Rule::entitlements),
+            self.clients.map(Rule::clients),
             self.subjects.map(Rule::subjects),
-            actors.map(Ok),
-            self.kind.map(|kind| Ok(kind.rule())),
+            actors,
+            self.kind.map(Kind::rule),
             self.acr.map(Rule::acr),
-            self.max_age.map(|age| Ok(Rule::max_age(age.into()))),
-            any_of,
+            self.max_age.map(|age| Rule::max_age(age.into())),
+            any_of.transpose()?,
         ];
-        let mut all = None;
-        for rule in rules.into_iter().flatten() {
-            let rule = rule.map_err(|error| match error.field() {
-                "scope" => error.at("scopes"),
-                "acr_values" => error.at("acr"),
-                _ => error,
-            })?;
-            all = Some(match all {
-                Some(before) => Rule::and(before, rule),
-                None => rule,
-            });
-        }
-        Ok(all)
+        let all = rules.into_iter().flatten().reduce(Rule::and);
+        let checked = all.map(Rule::checked).transpose();
+        checked.map_err(|error| match error.field() {
+            "scope" => error.at("scopes"),
+            "acr_values" => error.at("acr"),
+            _ => error,
+        })
     }
 }
 
@@ -163,10 +169,10 @@ impl From<Party> for Principal {
 ///
 /// | key | meaning |
 /// | --- | --- |
-/// | `path` | as in [`RuleTable::new`], without a method |
+/// | `path` | such as `/orders/{id}` or `/orders/{*rest}`, as [`PathPattern`](obo::path::PathPattern) says |
 /// | `methods` | the methods it is about; all unless set |
 /// | `public` | `true`: it requires nothing, not even a token |
-/// | `otherwise` | `true` instead of `path`: all paths that are not listed, as [`RuleTable::otherwise`] |
+/// | `otherwise` | `true` instead of `path`: all paths that are not listed, as [`RuleTableBuilder::otherwise`] |
 /// | the rest | a [`RuleConfig`]; without any of its keys a valid token is enough |
 ///
 /// ```
@@ -179,7 +185,7 @@ impl From<Party> for Principal {
 ///
 /// let config: Config = toml::from_str(r#"
 ///     [[rules]]
-///     path = "/orders"
+///     path = "/orders/{id}"
 ///     methods = ["POST"]
 ///     scopes = ["orders:write"]
 ///     actors = ["service-a"]
@@ -224,31 +230,45 @@ impl RulesConfig {
     ///
     /// What is wrong or does not go together; the field is a path like `rules[1].scopes`.
     pub fn build(self, trusted: &[Issuer]) -> Result<Rules, ConfigError> {
-        let (mut rules, mut public, mut others) = (Vec::new(), Vec::new(), None);
+        let (mut table, mut entries, mut public) = (RuleTable::builder(), Vec::new(), Vec::new());
         for (i, entry) in self.0.into_iter().enumerate() {
             let place = format!("rules[{i}]");
             let (entry, rule) = parts(entry, trusted).map_err(|error| error.within(&place))?;
-            let methods = entry
-                .methods
-                .map(|methods| methods.into_iter().map(Some).collect());
-            for method in methods.unwrap_or_else(|| vec![None]) {
-                let path = entry.path.as_deref().unwrap_or_default();
-                let listed = match method {
-                    Some(method) => format!("{method} {path}"),
-                    None => path.to_owned(),
-                };
-                match &rule {
-                    _ if entry.otherwise => others = rule.clone(),
-                    Some(rule) => rules.push((listed, rule.clone())),
-                    None => public.push(listed),
+            let Some(path) = entry.path else {
+                table = set(table, rule, RuleTableBuilder::otherwise);
+                continue;
+            };
+            let listed = match entry.methods {
+                Some(methods) => methods
+                    .iter()
+                    .map(|method| format!("{method} {path}"))
+                    .collect(),
+                None => vec![path],
+            };
+            for entry in listed {
+                if rule.is_none() {
+                    public.push(entry.clone());
                 }
+                entries.push((i, entry, rule.clone()));
             }
         }
-        let table = RuleTable::new(rules)?.public_paths(&public)?;
-        let table = match others {
-            Some(rule) => table.otherwise(rule),
-            None => table,
+        let build = |most: usize| {
+            let first = entries.iter().take(most);
+            let table = first.fold(table.clone(), |table, (_, entry, rule)| match rule {
+                Some(rule) => table.route(entry, rule.clone()),
+                None => table.public(entry),
+            });
+            table.build()
         };
+        let table = build(entries.len()).map_err(|error| {
+            // The first entry that has this mistake, alone or with those before it.
+            let is_it = |most: &usize| build(*most).is_err_and(|e| e.problem() == error.problem());
+            let most = (1..=entries.len()).find(is_it).unwrap_or_default();
+            match entries.get(most.wrapping_sub(1)) {
+                Some((i, _, _)) => error.at(format!("rules[{i}]")),
+                None => error.at("rules"),
+            }
+        })?;
         Ok(Rules { table, public })
     }
 }
@@ -288,7 +308,7 @@ fn parts(mut settings: Settings, trusted: &[Issuer]) -> Result<(Entry, Option<Ru
         // A valid token is enough.
         false => Some(match rule.build(trusted)? {
             Some(rule) => rule,
-            None => Rule::any_of([Rule::user(), Rule::service()])?,
+            None => Rule::any_of([Rule::user(), Rule::service()]),
         }),
     };
     Ok((entry, rule))

@@ -68,8 +68,6 @@ mod receiving;
 mod refusal;
 mod route;
 mod route_config;
-mod route_path;
-mod route_table;
 mod sending;
 mod serve;
 mod start;

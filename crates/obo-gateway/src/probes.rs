@@ -2,7 +2,7 @@ use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use http::{Method, StatusCode};
-use obo::path::is_unambiguous;
+use obo::path::PathPattern;
 use obo::{ConfigError, ResourceServer};
 use serde::Deserialize;
 
@@ -24,15 +24,8 @@ pub(super) struct Probes {
 impl ProbesConfig {
     pub(super) fn build(self, server: &ResourceServer) -> Result<Probes, ConfigError> {
         for (field, path) in [("live", &self.live), ("ready", &self.ready)] {
-            let is_path = |path: &String| {
-                is_unambiguous(path)
-                    && path.bytes().all(|byte| byte.is_ascii_graphic())
-                    && !path.contains(['%', '?', '#', '*', '{', '}'])
-            };
-            if path.as_ref().is_some_and(|path| !is_path(path)) {
-                let problem = "is no exact path; write one like \"/healthz\"";
-                return Err(ConfigError::new(field, problem));
-            }
+            let path = path.as_deref().map(PathPattern::exact);
+            path.transpose().map_err(|error| error.at(field))?;
         }
         if self.live.is_some() && self.live == self.ready {
             let problem = "is the path of `live` too; write another one";

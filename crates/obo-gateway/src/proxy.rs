@@ -5,6 +5,7 @@ use http::Method;
 use http::uri::{Authority, PathAndQuery, Scheme, Uri};
 use obo::on_behalf_of::OnBehalfOfLayer;
 use obo::on_behalf_of::Replay;
+use obo::path::{PathPattern, is_unambiguous};
 use obo::{Caller, ConfigError, OnBehalfOf};
 use tower::{Layer as _, ServiceExt as _};
 use url::Url;
@@ -12,7 +13,6 @@ use url::Url;
 use super::caller_headers::CallerHeaders;
 use super::from_upstream::from_upstream;
 use super::refusal::Refusal;
-use super::route_path::RoutePath;
 use super::timeouts::Timeouts;
 use super::to_upstream::to_upstream;
 use super::upstream::Upstream;
@@ -30,7 +30,7 @@ pub(super) struct How {
 
 /// Sends the requests of one route to its upstream.
 pub(super) struct Proxy {
-    path: RoutePath,
+    path: PathPattern,
     scheme: Scheme,
     authority: Authority,
     /// The path that all requests go below, without a slash at its end.
@@ -43,7 +43,7 @@ pub(super) struct Proxy {
 
 impl Proxy {
     pub(super) fn new(
-        path: RoutePath,
+        path: PathPattern,
         upstream: &str,
         layer: Option<OnBehalfOfLayer>,
         how: &How,
@@ -106,9 +106,10 @@ impl Proxy {
         answer
     }
 
-    /// The same place below the upstream's path.
+    /// The same place below the upstream's path: what comes after the fixed start of the route's path.
     fn uri(&self, requested: &Uri) -> Option<Uri> {
-        let rest = self.path.rest(requested.path())?;
+        let rest = requested.path().strip_prefix(self.path.fixed_start());
+        let rest = rest.filter(|_| is_unambiguous(requested.path()))?;
         let below = match (&*self.base, rest) {
             ("", "") => "/".to_owned(),
             (base, rest) => format!("{base}{rest}"),

@@ -5,6 +5,7 @@ use axum::extract::Request;
 use axum::middleware::from_fn_with_state;
 use axum::response::IntoResponse as _;
 use axum::routing::{MethodRouter, any};
+use obo::path::{PathMatch, PathPattern, PathTable};
 use obo::{ConfigError, Issuer, RequireLayer, TokenExchange};
 use obo_axum::Authenticated;
 use obo_config::{DestinationConfig, RuleConfig, Settings, Setup};
@@ -15,8 +16,8 @@ use super::exchanges::Exchanges;
 use super::open::{check_public, opened, preflight_first};
 use super::protocol::Protocol;
 use super::proxy::{How, Proxy};
+use super::refusal::Refusal;
 use super::route_config::RouteConfig;
-use super::route_table::RouteTable;
 
 /// A route as the file has it, with the exchange that it shares with others.
 pub(super) struct Route {
@@ -46,7 +47,7 @@ impl Route {
 
 /// The routes that were configured.
 #[derive(Default)]
-pub(super) struct Routes(RouteTable<MethodRouter>);
+pub(super) struct Routes(Vec<(PathPattern, MethodRouter)>);
 
 impl Routes {
     pub(super) fn add(
@@ -65,15 +66,17 @@ impl Routes {
         let path = config.path.clone();
         let (mut answer, preflight) = answering(config, exchange, setup, how)?;
         if let Some(rule) = rule {
-            answer = answer.layer(RequireLayer::new(rule));
+            answer = answer.layer(RequireLayer::new(rule)?);
         }
         if let Some(proxy) = preflight {
             answer = answer.layer(from_fn_with_state(proxy, preflight_first));
         }
-        self.0.add(path, answer).map_err(|path| {
+        if self.0.iter().any(|(other, _)| *other == path) {
             let problem = format!("another route has the path \"{path}\" already; leave one out");
-            ConfigError::new("path", problem)
-        })
+            return Err(ConfigError::new("path", problem));
+        }
+        self.0.push((path, answer));
+        Ok(())
     }
 
     pub(super) fn router(self) -> Result<Router, ConfigError> {
@@ -81,12 +84,18 @@ impl Routes {
             let problem = "there are none, so that nothing would be answered; give at least one";
             return Err(ConfigError::new("routes", problem));
         }
-        let table = Arc::new(self.0);
+        let table = PathTable::new(self.0).map_err(|error| error.at("routes"))?;
+        let table = Arc::new(table);
         let routed = async move |protocol: Protocol, request: Request| {
-            let found = table.find(request.uri().path()).cloned();
-            match found {
-                Ok(answer) => answer.oneshot(request).await.into_response(),
-                Err(refusal) => refusal.response(&protocol),
+            let path = request.uri().path();
+            match table.find(path) {
+                PathMatch::Listed(route) => route.clone().oneshot(request).await.into_response(),
+                PathMatch::Ambiguous if path.starts_with('/') => {
+                    Refusal::AmbiguousPath.response(&protocol)
+                }
+                PathMatch::Ambiguous | PathMatch::Near | PathMatch::Unlisted => {
+                    Refusal::NoRoute.response(&protocol)
+                }
             }
         };
         Ok(Router::new().fallback(routed))

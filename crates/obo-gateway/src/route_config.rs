@@ -1,15 +1,17 @@
 use obo::ConfigError;
+use obo::path::PathPattern;
 use obo_config::{DestinationConfig, ExchangeConfig, RuleConfig, Settings, Span};
-use serde::Deserialize;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
 
-use super::route_path::RoutePath;
 use super::timeouts::Timeouts;
 
 /// One of the `routes`, besides its rule.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RouteConfig {
-    pub(super) path: RoutePath,
+    #[serde(deserialize_with = "pattern")]
+    pub(super) path: PathPattern,
     pub(super) upstream: Option<String>,
     exchange: Option<Settings>,
     #[serde(default)]
@@ -116,4 +118,9 @@ impl RouteConfig {
             .map(Some)
             .map_err(|error: ConfigError| error.within("exchange"))
     }
+}
+
+fn pattern<'de, D: Deserializer<'de>>(deserializer: D) -> Result<PathPattern, D::Error> {
+    let path = String::deserialize(deserializer)?;
+    PathPattern::new(&path).map_err(|error| D::Error::custom(error.problem()))
 }

@@ -93,8 +93,11 @@ async fn build(config: Config, mut setup: Setup) -> Result<(Router, Limits), Sta
     for (i, route) in read.into_iter().enumerate() {
         let within = within(i);
         if route.config.public {
-            let path = route.config.path.exact().map_err(within)?.to_owned();
-            let opened = auth.public_paths([path]);
+            if !route.config.path.is_exact() {
+                let problem = "is a pattern, and `public` is for one path; write it out";
+                return Err(within(ConfigError::new("path", problem)).into());
+            }
+            let opened = auth.public_paths([route.config.path.as_str()]);
             auth = opened.map_err(|error| within(error.at("path")))?;
         }
         if route.config.preflight {

@@ -40,7 +40,7 @@ pub fn service_b(
     ledger: OnBehalfOf<HttpClient>,
     ledger_uri: String,
 ) -> Result<Router<Layers>, BoxError> {
-    let only_service_a = obo_tonic::require(Rule::actors(["service-a"])?);
+    let only_service_a = obo_tonic::require(Rule::actors(["service-a"]))?;
     let stock = StockService { ledger, ledger_uri };
     let stock = StockServer::with_interceptor(stock, only_service_a);
     Ok(Server::builder()

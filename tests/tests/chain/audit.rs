@@ -40,7 +40,7 @@ async fn nobody() -> Error {
 
 /// Routes that refuse, each in its own way, behind two layers of which the outer one sees what the inner one has told.
 fn router(idp: &TestIdp) -> Router {
-    let by_layer = get(async || ()).layer(RequireLayer::new(Rule::no_actor()));
+    let by_layer = get(async || ()).layer(RequireLayer::new(Rule::no_actor()).unwrap());
     let bearer = BearerAuthLayer::new(server(idp));
     Router::new()
         .route("/layer", by_layer)
@@ -134,7 +134,7 @@ async fn serve(idp: &TestIdp, rule: Option<Rule>) -> SocketAddr {
     let router = match rule {
         Some(rule) => layered.add_service(StockServer::with_interceptor(
             Direct,
-            obo_tonic::require(rule),
+            obo_tonic::require(rule).unwrap(),
         )),
         None => layered.add_service(StockServer::new(Direct)),
     };

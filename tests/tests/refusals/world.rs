@@ -41,7 +41,7 @@ pub(crate) struct World {
 impl World {
     /// Requires one rule of every request.
     pub(crate) async fn start() -> Self {
-        Self::guarded(|bearer, rule| (bearer, RequireLayer::new(rule))).await
+        Self::guarded(|bearer, rule| (bearer, RequireLayer::new(rule).unwrap())).await
     }
 
     /// The same, where the issuer is asked about its tokens.
@@ -49,7 +49,10 @@ impl World {
         let client = Client::new("service-a", ClientSecretBasic::new("s3cret").unwrap());
         let asked = Introspection::new(client.unwrap());
         let asking = |trust: Trust| trust.introspect(asked);
-        let world = Self::of(asking, |bearer, rule| (bearer, RequireLayer::new(rule))).await;
+        let world = Self::of(asking, |bearer, rule| {
+            (bearer, RequireLayer::new(rule).unwrap())
+        })
+        .await;
         world.idp.client("service-a").secret("s3cret");
         world
     }
@@ -77,10 +80,9 @@ impl World {
         let server = ResourceServer::builder("service-a").trust(trust);
         let server = server.build().unwrap();
         let rule = Rule::scopes(["stock:read"])
-            .unwrap()
-            .and(Rule::actors(["service-b"]).unwrap())
+            .and(Rule::actors(["service-b"]))
             .and(Rule::user())
-            .and(Rule::acr(["gold"]).unwrap());
+            .and(Rule::acr(["gold"]));
         let (bearer, require) = layers(BearerAuthLayer::new(server.clone()), rule.clone());
         let servers = Servers::start(bearer, require).await;
         Self {

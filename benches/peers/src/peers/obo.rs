@@ -31,7 +31,7 @@ fn router(trust: &Trust) -> Result<Router, ConfigError> {
     let server = ResourceServer::builder(AUDIENCE).trust(issuer).build()?;
     let mut app = Router::new().route("/orders", any(subject));
     if trust.scoped {
-        app = app.route_layer(RequireLayer::new(Rule::scopes([SCOPE])?));
+        app = app.route_layer(RequireLayer::new(Rule::scopes([SCOPE]))?);
     }
     Ok(app.layer(BearerAuthLayer::new(server)))
 }

@@ -26,7 +26,7 @@ fn both_ways(rule: Rule) -> Router {
         rule.check(&caller)?;
         Ok::<_, Error>(())
     };
-    let layer = RequireLayer::new(rule.clone());
+    let layer = RequireLayer::new(rule.clone()).unwrap();
     Router::new()
         .route("/layer", get(nothing).layer(layer))
         .route("/handler", get(in_handler).with_state(rule))
@@ -37,12 +37,9 @@ async fn bt_13_a_handler_and_a_layer_give_the_same_answer() {
     let idp = TestIdp::start().await;
     let scope = Some(r#"Bearer error="insufficient_scope", scope="orders:read orders:write""#);
     for (rule, challenge) in [
-        (
-            Rule::scopes(["orders:write", "orders:read"]).unwrap(),
-            scope,
-        ),
+        (Rule::scopes(["orders:write", "orders:read"]), scope),
         (Rule::any_actor(), Some(INSUFFICIENT)),
-        (Rule::actors(["service-b"]).unwrap(), Some(INSUFFICIENT)),
+        (Rule::actors(["service-b"]), Some(INSUFFICIENT)),
         (Rule::service(), Some(INSUFFICIENT)),
     ] {
         let router = both_ways(rule).layer(bearer(trust(&idp)));

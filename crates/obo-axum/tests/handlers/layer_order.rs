@@ -104,7 +104,7 @@ async fn layer_added_last_runs_first() {
         BearerAuthLayer::new(server.clone()),
         ExpiryLayer::new(server),
     );
-    let rule = RequireLayer::new(Rule::user());
+    let rule = RequireLayer::new(Rule::user()).unwrap();
     for (router, said) in [
         (
             routes().layer(bearer.clone()).layer(expiry.clone()),

@@ -13,4 +13,5 @@ mod callers;
 mod errors;
 mod failures;
 mod layer_order;
+mod matched_path;
 mod protected_resource;

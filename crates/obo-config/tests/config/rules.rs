@@ -17,6 +17,12 @@ const FILE: &str = r#"
     roles = ["admin"]
 
     [[rules]]
+    path = "/teams/{team}"
+    groups = ["staff"]
+    entitlements = ["seat"]
+    clients = ["web"]
+
+    [[rules]]
     path = "/acting"
     actors = ["svc-a"]
     require_actor = true
@@ -57,9 +63,12 @@ fn read(file: &str) -> RulesConfig {
 async fn callers(setup: &Setup) -> [Caller; 3] {
     let alice = || setup.idp.user("alice").audience("service-a").scope("a b");
     let acting = alice().actor("svc-b").mint();
+    let list = |name: &str| serde_json::json!([name]);
+    let member = alice().client_id("web").claim("groups", list("staff"));
+    let member = member.claim("entitlements", list("seat")).mint();
     let service = setup.idp.service("svc-c").audience("service-a").mint();
     [
-        setup.validated(&alice().mint()).await,
+        setup.validated(&member).await,
         setup.validated(&acting).await,
         setup.validated(&service).await,
     ]
@@ -75,6 +84,7 @@ async fn file_says_who_may_do_what() {
         (Method::GET, "/orders", [true, true, false]),
         (Method::PUT, "/orders", [false; 3]),
         (Method::GET, "/admin", [false; 3]),
+        (Method::GET, "/teams/7", [true, false, false]),
         (Method::GET, "/acting", [false; 3]),
         (Method::GET, "/listed", [true, false, true]),
         (Method::GET, "/either", [true, true, false]),
@@ -118,6 +128,9 @@ fn mistake_in_a_rule_is_named_by_its_path() {
         ("path = '/b', scopes = ['a b']", "scopes"),
         ("path = '/b', scopes = 'a'", "scopes"),
         ("path = '/b', roles = []", "roles"),
+        ("path = '/b', groups = []", "groups"),
+        ("path = '/b', entitlements = ['']", "entitlements"),
+        ("path = '/b', clients = []", "clients"),
         ("path = '/b', actors = [7]", "actors[0]"),
         ("path = '/b', subjects = []", "subjects"),
         ("path = '/b', issuers = []", "issuers"),
@@ -142,10 +155,26 @@ fn mistake_in_a_rule_is_named_by_its_path() {
         assert_eq!(error.field(), format!("rules[1].{field}"), "{error}");
     }
     // What the table as a whole refuses.
-    for rules in ["[{ path = '/a' }, { path = '/a' }]", "[{ path = 'a' }]"] {
-        read(&format!("rules = {rules}"))
+    for (rules, field) in [
+        (
+            "{ path = '/a' }, { path = '/b' }, { path = '/a' }",
+            "rules[2]",
+        ),
+        ("{ path = '/a' }, { path = 'b' }", "rules[1]"),
+        (
+            "{ path = '/a' }, { path = '/b', methods = ['get'] }",
+            "rules[1]",
+        ),
+        (
+            "{ path = '/a' }, { path = '/{id}', public = true }",
+            "rules[1]",
+        ),
+        ("{ path = '/a/{x}/b' }, { path = '/a/b/{y}' }", "rules[1]"),
+    ] {
+        let error = read(&format!("rules = [{rules}]"))
             .build(&trusted)
             .unwrap_err();
+        assert_eq!(error.field(), field, "{error}");
     }
     toml::from_str::<Settings>("rules = 7")
         .unwrap()

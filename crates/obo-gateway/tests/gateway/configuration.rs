@@ -88,8 +88,8 @@ async fn a_mistake_is_named_by_its_place() {
         ),
         (
             "/orders/{*rest}",
-            "/orders/{id}",
-            "routes[0].path: \"/orders/{id}\" is no path of a route",
+            "/orders/{id}.json",
+            "routes[0].path: \"/orders/{id}.json\" has the segment \"{id}.json\", which is not a parameter",
         ),
         ("/orders/{*rest}", "/orders/*", "routes[0].path: "),
         ("/orders/{*rest}", "orders", "routes[0].path: "),
@@ -100,6 +100,11 @@ async fn a_mistake_is_named_by_its_place() {
             "/orders/{*rest}",
             "/protected",
             "routes[1].path: another route has the path \"/protected\"",
+        ),
+        (
+            "/protected",
+            "/{tenant}/open",
+            "routes: \"/orders/open\" may be read as \"/orders/{*rest}\" and as \"/{tenant}/open\"",
         ),
         (
             "http://127.0.0.1:9/base",

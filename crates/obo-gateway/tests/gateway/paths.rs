@@ -117,3 +117,56 @@ async fn slash_does_not_lead_around_an_exact_route() {
     let admin = world.alice().scope("admin").mint();
     assert_eq!(world.get(&admin, "/orders/admin").await.status, 200);
 }
+
+/// A route with parameters beside the wider `/orders/{*rest}`.
+const PARAMETERS: &str = r#"
+[[routes]]
+path = "/orders/{id}/notes"
+scopes = ["notes"]
+upstream = "UPSTREAM/noted"
+exchange = { issuer = "IDP", audience = "service-b" }
+
+[[routes]]
+path = "/tenants/{tenant}/stock/{sku}"
+upstream = "UPSTREAM/of"
+exchange = { issuer = "IDP", audience = "service-b" }
+"#;
+
+#[tokio::test]
+async fn path_from_the_first_parameter_on_is_appended() {
+    let world = World::configured(PARAMETERS).await;
+    for (sent, arrived) in [
+        ("/tenants/corp/stock/7?x", "/of/corp/stock/7?x"),
+        ("/tenants/a%20b/stock/AB-7", "/of/a%20b/stock/AB-7"),
+    ] {
+        assert_eq!(status(&world, sent).await, "200", "{sent}");
+        assert_eq!(world.upstream.seen().pop().unwrap().uri, *arrived, "{sent}");
+    }
+    let noted = world.alice().scope("notes").mint();
+    assert_eq!(world.get(&noted, "/orders/7/notes").await.status, 200);
+    let seen = world.upstream.seen().pop().unwrap();
+    assert_eq!(seen.uri, "/noted/7/notes");
+}
+
+/// BT-22
+#[tokio::test]
+async fn wider_route_takes_no_path_near_a_parameter() {
+    let world = World::configured(PARAMETERS).await;
+    for (near, expected) in [
+        ("/orders/7/notes", "403"),
+        ("/orders/7/notes/", "404"),
+        ("/orders/7/Notes", "404"),
+        ("/Orders/7/notes", "404"),
+        ("/tenants/corp/stock/", "404"),
+        ("/tenants/corp/STOCK/7", "404"),
+        ("/tenants/corp/stock/7/", "404"),
+        ("/tenants/corp//stock/7", "400"),
+        ("/tenants/corp/stock/7%2f8", "400"),
+        ("/tenants/corp/stock/..", "400"),
+        ("/tenants/corp/stock/7;v=1", "400"),
+    ] {
+        assert_eq!(status(&world, near).await, expected, "{near}");
+    }
+    assert!(world.upstream.seen().is_empty());
+    assert_eq!(status(&world, "/orders/7/notes/8").await, "200");
+}

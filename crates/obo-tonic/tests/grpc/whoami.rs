@@ -113,7 +113,10 @@ pub(crate) async fn serve_behind(layer: BearerAuthLayer, rule: Option<Rule>) -> 
     let address = listener.local_addr().unwrap();
     let mut server = Server::builder().layer(layer);
     let router = match rule {
-        Some(rule) => server.add_service(InterceptedService::new(Whoami, obo_tonic::require(rule))),
+        Some(rule) => server.add_service(InterceptedService::new(
+            Whoami,
+            obo_tonic::require(rule).unwrap(),
+        )),
         None => server.add_service(Whoami),
     };
     tokio::spawn(router.serve_with_incoming(TcpListenerStream::new(listener)));

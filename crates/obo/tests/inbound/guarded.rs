@@ -34,13 +34,17 @@ impl Guarded {
 
     /// Lets only callers in that satisfy this rule.
     pub(crate) fn requires(mut self, rule: Rule) -> Self {
-        self.rule = Some(RequireLayer::new(rule));
+        self.rule = Some(RequireLayer::new(rule).unwrap());
         self
     }
 
     /// Lets only requests in that the table allows.
-    pub(crate) fn requires_by(mut self, table: RuleTable) -> Self {
-        self.rule = Some(RequireLayer::by_path(table));
+    pub(crate) fn requires_by(self, table: RuleTable) -> Self {
+        self.requires_layer(RequireLayer::by_path(table))
+    }
+
+    pub(crate) fn requires_layer(mut self, layer: RequireLayer) -> Self {
+        self.rule = Some(layer);
         self
     }
 

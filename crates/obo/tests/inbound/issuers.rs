@@ -161,13 +161,20 @@ async fn a_configuration_that_trusts_in_two_ways_is_refused() {
 
 #[test]
 fn a_rule_that_requires_nothing_is_refused() {
-    assert_eq!(Rule::scopes::<&str>([]).unwrap_err().field(), "scope");
+    assert_eq!(Rule::scopes::<&str>([]).mistake().unwrap().field(), "scope");
     for bad in ["", "a b", "a\"b", "ä"] {
-        assert_eq!(Rule::scopes([bad]).unwrap_err().field(), "scope", "{bad:?}");
+        assert_eq!(
+            Rule::scopes([bad]).mistake().unwrap().field(),
+            "scope",
+            "{bad:?}"
+        );
     }
-    assert_eq!(Rule::actors::<&str>([]).unwrap_err().field(), "actors");
     assert_eq!(
-        Rule::actors(["service-b", ""]).unwrap_err().field(),
+        Rule::actors::<&str>([]).mistake().unwrap().field(),
+        "actors"
+    );
+    assert_eq!(
+        Rule::actors(["service-b", ""]).mistake().unwrap().field(),
         "actors"
     );
 }

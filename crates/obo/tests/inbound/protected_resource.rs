@@ -141,7 +141,7 @@ async fn pr_02_pr_03_the_document_says_what_is_configured_and_changes_with_it() 
 async fn pr_04_each_refusal_of_layer_and_rules_names_the_document_once() {
     let idp = FakeIssuer::new().await;
     let server = service_a(idp.known());
-    let rule = Rule::scopes(["a"]).unwrap();
+    let rule = Rule::scopes(["a"]);
     let guarded = Guarded::new(naming(server)).requires(rule);
     let named = |rest: &str| format!("Bearer {NAMED}{rest}");
     let good = format!("Bearer {}", idp.token().mint());
@@ -208,7 +208,7 @@ async fn said(idp: &FakeIssuer, layers: usize, answer: Response<String>) -> Vec<
     let service = ServiceBuilder::new()
         .layer(layer.clone())
         .option_layer((layers > 1).then_some(layer))
-        .option_layer((layers > 2).then(|| RequireLayer::new(Rule::service())))
+        .option_layer((layers > 2).then(|| RequireLayer::new(Rule::service()).unwrap()))
         .service(inner);
     let request = with_line(format!("Bearer {}", idp.token().mint()));
     let response = service.oneshot(request).await.unwrap();

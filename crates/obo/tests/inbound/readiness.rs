@@ -46,7 +46,7 @@ impl Service<Request<()>> for Strict {
 #[tokio::test(start_paused = true)]
 async fn only_the_instance_that_was_polled_ready_is_called() {
     let idp = FakeIssuer::new().await;
-    let rule = RequireLayer::new(Rule::user());
+    let rule = RequireLayer::new(Rule::user()).unwrap();
     let layer = BearerAuthLayer::new(service_a(idp.known()));
     let mut service = layer.layer(rule.layer(Strict::default()));
     let request = || with_line(format!("Bearer {}", idp.token().mint()));
@@ -83,7 +83,7 @@ async fn a_service_that_is_not_ready_makes_the_layer_not_ready() {
     let idp = FakeIssuer::new().await;
     let layer = BearerAuthLayer::new(service_a(idp.known()));
     assert!(layer.layer(Busy).ready().now_or_never().is_none());
-    let layer = RequireLayer::new(Rule::user());
+    let layer = RequireLayer::new(Rule::user()).unwrap();
     assert!(layer.layer(Busy).ready().now_or_never().is_none());
 }
 

@@ -25,7 +25,7 @@ async fn ob_01_nothing_that_can_be_printed_holds_a_token() {
     let mut printed = format!(
         "{caller:?} {server:?} {layer:?} {:?} {:?}",
         tower::Layer::layer(&layer, ()),
-        RequireLayer::new(Rule::user())
+        RequireLayer::new(Rule::user()).unwrap()
     );
     assert!(!holds(&printed, &good), "{printed}");
     assert!(printed.contains("https://idp.example") && printed.contains("service-a"));

@@ -217,7 +217,7 @@ async fn at_13_an_id_token_of_the_same_server_is_no_access_token() {
 #[tokio::test]
 async fn tx_24_tx_32_only_the_outermost_actor_counts() {
     let (idp, guarded) = start().await;
-    let guarded = guarded.requires(Rule::actors(["service-b"]).unwrap());
+    let guarded = guarded.requires(Rule::actors(["service-b"]));
     let outer_forbidden = alice(&idp).actor("service-b").actor("service-x");
     guarded.denies(&outer_forbidden.mint(), INSUFFICIENT).await;
     let outer_allowed = alice(&idp).actor("service-x").actor("service-b").mint();
@@ -259,7 +259,7 @@ async fn tx_32_a_route_for_actors_alone_refuses_the_user_itself() {
     let (idp, guarded) = start().await;
     let direct = alice(&idp).mint();
     let by_a_service = alice(&idp).actor("service-x").mint();
-    for rule in [Rule::any_actor(), Rule::actors(["service-x"]).unwrap()] {
+    for rule in [Rule::any_actor(), Rule::actors(["service-x"])] {
         let guarded = guarded.clone().requires(rule);
         guarded.denies(&direct, INSUFFICIENT).await;
         assert_eq!(guarded.status(&by_a_service).await, 200);
@@ -281,7 +281,7 @@ async fn tx_33_the_client_is_not_the_actor() {
         (caller.client_id(), caller.current_actor()),
         (Some("service-b"), None)
     );
-    let for_service_b = guarded.requires(Rule::actors(["service-b"]).unwrap());
+    let for_service_b = guarded.requires(Rule::actors(["service-b"]));
     for_service_b.denies(&token, INSUFFICIENT).await;
 }
 

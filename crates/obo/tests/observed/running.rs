@@ -42,7 +42,7 @@ impl Running {
         }
         let service = ServiceBuilder::new()
             .layer(BearerAuthLayer::new(self.server.clone()))
-            .layer(RequireLayer::new(Rule::actors(["service-d"]).unwrap()))
+            .layer(RequireLayer::new(Rule::actors(["service-d"])).unwrap())
             .service(service_fn(|_: Request<()>| async {
                 Ok::<_, Infallible>(Response::new(()))
             }));

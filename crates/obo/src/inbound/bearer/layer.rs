@@ -56,7 +56,7 @@ impl BearerAuthLayer {
     ///
     /// A path is compared whole, without its query and as it was sent: never as a prefix, never decoded, and inside a
     /// nested axum router without what the router has stripped. Rules further inside still refuse a request without a
-    /// caller; see [`RuleTable::public_paths`](crate::RuleTable::public_paths).
+    /// caller; see [`RuleTable`](crate::RuleTable), whose builder has public paths too.
     ///
     /// ```
     /// # use obo::{BearerAuthLayer, ResourceServer};
@@ -75,7 +75,8 @@ impl BearerAuthLayer {
         paths: impl IntoIterator<Item = P>,
     ) -> Result<Self, ConfigError> {
         for path in paths {
-            self.open.add(path.as_ref())?;
+            let added = self.open.add(path.as_ref());
+            added.map_err(|error| error.at("public_paths"))?;
         }
         Ok(self)
     }

@@ -10,10 +10,11 @@ mod requirement;
 pub(crate) mod rule;
 pub(crate) mod rule_table;
 
-pub use layer::{Require, ResponseFuture};
+pub use layer::{Require, ResponseFuture, RouteOf};
 pub use rule::Principal;
 pub(crate) use rule::Rule;
 pub(crate) use rule_table::RuleTable;
+pub use rule_table::RuleTableBuilder;
 
 #[cfg(test)]
 mod tests;
