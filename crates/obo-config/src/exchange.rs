@@ -9,7 +9,7 @@ use obo::{Audience, ConfigError, Issuer, Secret, TokenExchange};
 use serde::Deserialize;
 
 use crate::client::ClientConfig;
-use crate::dialect::{DialectConfig, Type};
+use crate::dialect::DialectConfig;
 use crate::form::{Form, Scopes, Span, set};
 use crate::setup::Setup;
 
@@ -68,7 +68,7 @@ struct ActorConfig {
     scopes: Option<Scopes>,
     file: Option<PathBuf>,
     #[serde(rename = "type")]
-    token_type: Option<Type>,
+    token_type: Option<TokenType>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
@@ -189,7 +189,7 @@ fn source(actor: Form<ActorConfig>) -> Result<ActorSource, ConfigError> {
             Ok(ActorSource::client_credentials_for(target))
         }
         (None, None, Some(path), token_type) => {
-            let token_type = token_type.map_or(TokenType::JWT, |Type(token_type)| token_type);
+            let token_type = token_type.unwrap_or(TokenType::JWT);
             read(&path).map_err(|problem| ConfigError::new("file", problem))?;
             Ok(ActorSource::fetched(token_type, move || {
                 fetch(path.clone())

@@ -10,6 +10,8 @@ use serde::de::value::MapAccessDeserializer;
 use serde::de::{Error, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
+use crate::interned::interned;
+
 /// A string, or a table of settings.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Form<T> {
@@ -105,15 +107,52 @@ impl<'de> Deserialize<'de> for True {
     }
 }
 
-/// Such a setting, and what applies it.
-pub(crate) type Flag<T> = (Option<True>, fn(T) -> T);
+/// A name that lives as long as the program.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Name(pub(crate) &'static str);
 
-/// Applies the settings that the file has.
-pub(crate) fn set_flags<T>(built: T, flags: impl IntoIterator<Item = Flag<T>>) -> T {
-    (flags.into_iter()).fold(built, |built, (flag, apply)| {
-        set(built, flag, |built, True| apply(built))
-    })
+impl<'de> Deserialize<'de> for Name {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer).map(|name| Self(interned(name)))
+    }
 }
+
+/// A table of settings over a named base: first those that are `true` or not there, by the methods of their names; then
+/// those with a value, by their type and what applies it.
+macro_rules! table_over {
+    ($base:ident, $table:ident { $($flag:ident)* } { $($key:ident: $type:ty => $apply:expr,)* }) => {
+        #[derive(Clone, Debug, Default, PartialEq, Eq, serde::Deserialize)]
+        #[serde(default, deny_unknown_fields)]
+        pub(crate) struct $table {
+            base: Option<String>,
+            $($flag: Option<$crate::form::True>,)*
+            $($key: Option<$type>,)*
+        }
+
+        impl $table {
+            /// The table that a name alone stands for.
+            pub(crate) fn named(base: String) -> Self {
+                Self {
+                    base: Some(base),
+                    ..Self::default()
+                }
+            }
+
+            /// Applies what is set.
+            fn over(self, built: $base) -> $base {
+                $(
+                    let built = match self.$flag {
+                        Some($crate::form::True) => built.$flag(),
+                        None => built,
+                    };
+                )*
+                $(let built = $crate::form::set(built, self.$key, $apply);)*
+                built
+            }
+        }
+    };
+}
+pub(crate) use table_over;
 
 /// Scope values as a list of strings.
 #[derive(Clone, Debug, PartialEq, Eq)]

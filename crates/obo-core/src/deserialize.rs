@@ -9,6 +9,7 @@ use serde::de::{Deserialize, Deserializer, Error, MapAccess, Unexpected, Visitor
 use crate::jose::crypto::{Algorithm, MacAlgorithm};
 use crate::token::audience::{Audience, Resource};
 use crate::token::issuer::Issuer;
+use crate::token::token_type::TokenType;
 
 impl<'de> Deserialize<'de> for Issuer {
     /// A string, or `{ danger_http = "…" }` for one that may be plain `http` on any host.
@@ -52,6 +53,17 @@ impl<'de> Deserialize<'de> for Audience {
 impl<'de> Deserialize<'de> for Resource {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         Self::new(String::deserialize(deserializer)?).map_err(D::Error::custom)
+    }
+}
+
+impl<'de> Deserialize<'de> for TokenType {
+    /// The name of a type in RFC 8693 section 3, such as `access_token`, or any URI.
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let name = String::deserialize(deserializer)?;
+        Ok(Self::new(match name.contains(':') {
+            true => name,
+            false => format!("urn:ietf:params:oauth:token-type:{name}"),
+        }))
     }
 }
 
