@@ -214,7 +214,7 @@ mod tests {
 
     /// With the defaults: 60 s idle, 500 bytes per second.
     fn activity() -> Arc<Activity> {
-        Activity::new(&LimitsConfig::default().build())
+        Activity::new(&LimitsConfig::default().build().unwrap())
     }
 
     /// After how long the connection ends, of ten minutes.

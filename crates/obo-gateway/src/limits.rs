@@ -1,9 +1,9 @@
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::time::Duration;
 
+use obo::ConfigError;
+use obo_config::Span;
 use serde::Deserialize;
-
-use super::timeouts::Timeout;
 
 /// The `[limits]` of the file: how much callers may take, and for how long.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -11,8 +11,8 @@ use super::timeouts::Timeout;
 pub(super) struct LimitsConfig {
     connections: Option<NonZeroUsize>,
     connections_per_address: Option<NonZeroUsize>,
-    head: Option<Timeout>,
-    idle: Option<Timeout>,
+    head: Option<Span>,
+    idle: Option<Span>,
     slowest: Option<NonZeroU32>,
 }
 
@@ -32,22 +32,22 @@ pub(super) struct Limits {
 }
 
 impl LimitsConfig {
-    pub(super) fn build(&self) -> Limits {
+    pub(super) fn build(&self) -> Result<Limits, ConfigError> {
         let connections = self.connections.map_or(10_000, NonZeroUsize::get);
         // A quarter, so that no address alone keeps the others out.
         let per_address = connections.div_ceil(4);
-        Limits {
+        let span = |field, span: Option<Span>, unset| match span {
+            Some(span) => span.positive(field),
+            None => Ok(Duration::from_secs(unset)),
+        };
+        Ok(Limits {
             connections,
             connections_per_address: self
                 .connections_per_address
                 .map_or(per_address, NonZeroUsize::get),
-            head: self
-                .head
-                .map_or(Duration::from_secs(30), |Timeout(head)| head),
-            idle: self
-                .idle
-                .map_or(Duration::from_secs(60), |Timeout(idle)| idle),
+            head: span("head", self.head, 30)?,
+            idle: span("idle", self.idle, 60)?,
             slowest: self.slowest.map_or(500, NonZeroU32::get),
-        }
+        })
     }
 }

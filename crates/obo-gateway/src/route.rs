@@ -6,8 +6,9 @@ use axum::middleware::from_fn_with_state;
 use axum::response::IntoResponse as _;
 use axum::routing::{MethodRouter, any};
 use obo::path::{PathMatch, PathPattern, PathTable};
-use obo::{ConfigError, Issuer, RequireLayer};
+use obo::{ConfigError, Issuer, RequireLayer, TokenExchange};
 use obo_axum::Authenticated;
+use obo_config::{DestinationConfig, RuleConfig, Settings, Setup};
 use tower::ServiceExt as _;
 
 use super::caller;
@@ -18,6 +19,32 @@ use super::proxy::{How, Proxy};
 use super::refusal::Refusal;
 use super::route_config::RouteConfig;
 
+/// A route as the file has it, with the exchange that it shares with others.
+pub(super) struct Route {
+    pub(super) config: RouteConfig,
+    rule: RuleConfig,
+    exchange: Option<(TokenExchange, DestinationConfig)>,
+}
+
+impl Route {
+    pub(super) fn read(
+        settings: Settings,
+        exchanges: &mut Exchanges,
+        setup: &mut Setup,
+    ) -> Result<Self, ConfigError> {
+        let (config, rule) = RouteConfig::read(settings)?;
+        let exchange = match config.exchange()? {
+            Some((exchange, destination)) => Some((exchanges.at(exchange, setup)?, destination)),
+            None => None,
+        };
+        Ok(Self {
+            config,
+            rule,
+            exchange,
+        })
+    }
+}
+
 /// The routes that were configured.
 #[derive(Default)]
 pub(super) struct Routes(Vec<(PathPattern, MethodRouter)>);
@@ -25,15 +52,19 @@ pub(super) struct Routes(Vec<(PathPattern, MethodRouter)>);
 impl Routes {
     pub(super) fn add(
         &mut self,
-        config: RouteConfig,
+        route: Route,
         trusted: &[Issuer],
-        exchanges: &mut Exchanges,
+        setup: &Setup,
         how: &How,
     ) -> Result<(), ConfigError> {
-        config.check()?;
-        let rule = config.rule(trusted)?;
+        let Route {
+            config,
+            rule,
+            exchange,
+        } = route;
+        let rule = rule.build(trusted)?;
         let path = config.path.clone();
-        let (mut answer, preflight) = answering(config, exchanges, how)?;
+        let (mut answer, preflight) = answering(config, exchange, setup, how)?;
         if let Some(rule) = rule {
             answer = answer.layer(RequireLayer::new(rule)?);
         }
@@ -74,17 +105,23 @@ impl Routes {
 /// What answers a route, and its proxy where that takes preflights too.
 fn answering(
     config: RouteConfig,
-    exchanges: &mut Exchanges,
+    exchange: Option<(TokenExchange, DestinationConfig)>,
+    setup: &Setup,
     how: &How,
 ) -> Result<(MethodRouter, Option<Arc<Proxy>>), ConfigError> {
     let timeouts = config.timeouts(how.slowest);
     let Some(upstream) = config.upstream else {
         return Ok((any(caller::answer), None));
     };
-    let layer = match config.exchange {
-        Some(exchange) => {
-            let calls = exchanges.at(&exchange)?;
-            Some(calls.to(exchange.destination(&upstream, config.danger_plaintext)?))
+    let layer = match exchange {
+        Some((exchange, destination)) => {
+            let destination = destination
+                .build(setup)
+                .map_err(|error| match error.field() {
+                    "uri" => error.at("upstream"),
+                    _ => error.within("exchange"),
+                });
+            Some(exchange.to(destination?))
         }
         None => {
             check_public(&upstream, config.danger_plaintext)?;

@@ -1,64 +1,64 @@
-use obo::caller::ActorId;
+use obo::ConfigError;
 use obo::path::PathPattern;
-use obo::require::Principal;
-use obo::{ConfigError, Issuer, Rule};
+use obo_config::{DestinationConfig, ExchangeConfig, RuleConfig, Settings, Span};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 
-use super::exchange_config::ExchangeConfig;
-use super::timeouts::{Timeout, Timeouts};
+use super::timeouts::Timeouts;
 
-/// One of the `routes`.
+/// One of the `routes`, besides its rule.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RouteConfig {
     #[serde(deserialize_with = "pattern")]
     pub(super) path: PathPattern,
-    scopes: Option<Vec<String>>,
-    issuers: Option<Vec<Issuer>>,
-    actors: Option<Vec<ActorConfig>>,
-    #[serde(default)]
-    require_actor: bool,
     pub(super) upstream: Option<String>,
-    pub(super) exchange: Option<ExchangeConfig>,
+    exchange: Option<Settings>,
     #[serde(default)]
     pub(super) danger_plaintext: bool,
-    timeout: Option<Timeout>,
-    stream_timeout: Option<Timeout>,
+    timeout: Option<Span>,
+    stream_timeout: Option<Span>,
     #[serde(default)]
     pub(super) public: bool,
     #[serde(default)]
     pub(super) preflight: bool,
 }
 
-/// An actor of the token's own issuer by its name, or any by its full identity.
-#[derive(Debug, Deserialize)]
-#[serde(untagged, expecting = "a name, or { iss, sub }")]
-enum ActorConfig {
-    Own(String),
-    Of(Identity),
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Identity {
-    iss: Issuer,
-    sub: String,
+/// What a route's `exchange` has besides the keys of an [`ExchangeConfig`] and of a [`DestinationConfig`].
+#[derive(Deserialize)]
+struct Checks {
+    #[serde(default)]
+    danger_any_audience: bool,
 }
 
 impl RouteConfig {
-    /// Refuses what does not go together.
-    pub(super) fn check(&self) -> Result<(), ConfigError> {
+    /// Reads a route and its rule, and refuses what does not go together.
+    pub(super) fn read(mut settings: Settings) -> Result<(Self, RuleConfig), ConfigError> {
+        let rule: RuleConfig = settings.take()?;
+        let route: Self = settings.read()?;
+        route.check(&rule)?;
+        Ok((route, rule))
+    }
+
+    fn check(&self, rule: &RuleConfig) -> Result<(), ConfigError> {
         let problem = |field, problem| Err(ConfigError::new(field, problem));
-        let asks = self.scopes.is_some() || self.actors.is_some() || self.require_actor;
+        for (field, span) in [
+            ("timeout", self.timeout),
+            ("stream_timeout", self.stream_timeout),
+        ] {
+            span.map(|span| span.positive(field)).transpose()?;
+        }
         match (&self.upstream, &self.exchange) {
+            (Some(upstream), _) if upstream.contains(['{', '}']) => {
+                problem("upstream", "has braces; write one exact URL")
+            }
             (Some(_), Some(_)) if self.public => problem(
                 "exchange",
                 "is there beside `public`, whose requests have no token to exchange; leave one out",
             ),
-            (_, None) if self.public && asks => problem(
+            (_, None) if self.public && !rule.is_empty() => problem(
                 "public",
-                "is there beside `scopes`, `actors` or `require_actor`, which need a token; leave one out",
+                "is there beside `scopes`, `actors` or others, which need a token; leave one out",
             ),
             (Some(_), None) if !self.public => problem(
                 "exchange",
@@ -86,10 +86,8 @@ impl RouteConfig {
     }
 
     pub(super) fn timeouts(&self, slowest: u32) -> Timeouts {
-        let silence = self
-            .timeout
-            .map_or(Timeouts::SILENCE, |Timeout(silence)| silence);
-        let stream = self.stream_timeout.map(|Timeout(stream)| stream);
+        let silence = self.timeout.map_or(Timeouts::SILENCE, Span::into);
+        let stream = self.stream_timeout.map(Span::into);
         Timeouts {
             silence,
             stream: stream.unwrap_or(Timeouts::STREAM.max(silence)),
@@ -97,56 +95,28 @@ impl RouteConfig {
         }
     }
 
-    /// What is required of callers, whose tokens are of one of the `trusted` issuers; `None` if any valid token is enough.
-    pub(super) fn rule(&self, trusted: &[Issuer]) -> Result<Option<Rule>, ConfigError> {
-        self.check_issuers(trusted)?;
-        let scopes = self
-            .scopes
-            .as_ref()
-            .map(|values| Rule::scopes(values).checked());
-        let scopes = scopes.transpose().map_err(|error| error.at("scopes"))?;
-        let actors = self.actors.as_ref();
-        let actors = actors.map(|actors| Rule::actors(actors.iter().map(Principal::from)));
-        let actors = match (actors, self.require_actor) {
-            // The list is for those who act; a user who calls without a service in between is no matter of it.
-            (Some(listed), false) => Some(Rule::any_of([listed, Rule::no_actor()])),
-            (None, true) => Some(Rule::any_actor()),
-            (listed, _) => listed,
+    /// Where callers' tokens are exchanged, and the place that they are exchanged for.
+    pub(super) fn exchange(
+        &self,
+    ) -> Result<Option<(ExchangeConfig, DestinationConfig)>, ConfigError> {
+        let (Some(settings), Some(upstream)) = (&self.exchange, &self.upstream) else {
+            return Ok(None);
         };
-        // A single issuer is the only one that can say who acts.
-        let issuers = match &self.issuers {
-            None if actors.is_some() && trusted.len() == 1 => Some(trusted),
-            listed => listed.as_deref(),
+        let read = || {
+            let mut settings = settings.clone().with("uri", upstream)?;
+            let checks: Checks = settings.take()?;
+            let mut destination: DestinationConfig = settings.take()?;
+            if self.danger_plaintext {
+                destination = destination.danger_plaintext();
+            }
+            if checks.danger_any_audience {
+                destination = destination.danger_any_audience();
+            }
+            Ok((settings.read()?, destination))
         };
-        let issuers = issuers.map(|listed| Rule::issuers(listed.iter().cloned()));
-        Ok(issuers
-            .into_iter()
-            .chain(scopes)
-            .chain(actors)
-            .reduce(Rule::and))
-    }
-
-    /// Each issuer that is listed must be trusted.
-    fn check_issuers(&self, trusted: &[Issuer]) -> Result<(), ConfigError> {
-        let mut listed = self.issuers.iter().flatten();
-        match listed.find(|issuer| !trusted.contains(issuer)) {
-            Some(unknown) => {
-                let problem = format!("\"{unknown}\" is not an issuer of the [resource_server]");
-                Err(ConfigError::new("issuers", problem))
-            }
-            None => Ok(()),
-        }
-    }
-}
-
-impl From<&ActorConfig> for Principal {
-    fn from(actor: &ActorConfig) -> Self {
-        match actor {
-            ActorConfig::Own(name) => name.as_str().into(),
-            ActorConfig::Of(Identity { iss, sub }) => {
-                ActorId::new(iss.as_str(), sub.as_str()).into()
-            }
-        }
+        read()
+            .map(Some)
+            .map_err(|error: ConfigError| error.within("exchange"))
     }
 }
 

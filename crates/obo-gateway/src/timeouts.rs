@@ -5,7 +5,6 @@ use http::header::CONTENT_TYPE;
 use http::{HeaderMap, Response};
 use http_body::Body as _;
 use obo::refusal::GrpcKind;
-use serde::{Deserialize, Deserializer};
 
 use super::pace::Pace;
 
@@ -48,20 +47,4 @@ fn is_stream(headers: &HeaderMap) -> bool {
     let content_type = headers.get(CONTENT_TYPE);
     let start = content_type.and_then(|value| value.as_bytes().get(..EVENTS.len()));
     GrpcKind::of(headers).is_some() || start.is_some_and(|start| start.eq_ignore_ascii_case(EVENTS))
-}
-
-/// A duration that is not 0, such as `"30s"`.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Timeout(pub(super) Duration);
-
-impl<'de> Deserialize<'de> for Timeout {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        match humantime::parse_duration(&text) {
-            Ok(timeout) if !timeout.is_zero() => Ok(Self(timeout)),
-            _ => Err(serde::de::Error::custom(
-                "is no duration; write one like \"30s\" or \"5m\"",
-            )),
-        }
-    }
 }

@@ -61,21 +61,15 @@ pub mod caller {
 /// How this service proves to the authorization server who it is: client authentication methods (RFC 6749 section 2.3).
 pub mod client {
     pub use crate::idp::client_auth::{
-        Attempt, Authenticating, ClientAssertion, ClientAuth, ClientConfig, ClientSecretJwt,
-        ClientSecretPost, MethodConfig, SelfSignedTlsClientAuth, TlsClientAuth,
+        Attempt, Authenticating, ClientAssertion, ClientAuth, ClientSecretJwt, ClientSecretPost,
+        SelfSignedTlsClientAuth, TlsClientAuth,
     };
     #[doc(no_inline)]
     pub use obo_core::{MacAlgorithm, SigningKey};
 }
 
-/// Configuration files of the inbound side.
-pub mod config {
-    pub use crate::inbound::config::ResourceServerConfig;
-}
-
 /// Where calls go, and for whom their tokens are.
 pub mod destination {
-    pub use crate::outbound::destination::DestinationsConfig;
     #[doc(no_inline)]
     pub use obo_core::Target;
 }

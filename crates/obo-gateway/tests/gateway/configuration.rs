@@ -131,7 +131,7 @@ async fn a_mistake_is_named_by_its_place() {
         (
             "audience = \"service-b\"",
             "dialect = \"okta\"",
-            "routes[0].exchange.audience: is not told",
+            "routes[0].exchange.audience: is missing",
         ),
         (
             "audience = \"service-b\"",
@@ -146,7 +146,12 @@ async fn a_mistake_is_named_by_its_place() {
         (
             "audience = \"service-b\"",
             "audiences = []",
-            "routes[0].exchange.audiences: unknown field",
+            "routes[0].exchange.audience: is missing",
+        ),
+        (
+            "audience = \"service-b\"",
+            "audience = \"service-b\", audiense = []",
+            "routes[0].exchange.audiense: unknown field",
         ),
         (
             "[\"svc-a\"]",

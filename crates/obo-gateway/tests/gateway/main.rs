@@ -27,4 +27,5 @@ mod open;
 mod paths;
 mod proxied;
 mod rejected;
+mod reload;
 mod stalls;

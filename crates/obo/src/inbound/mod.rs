@@ -2,7 +2,6 @@
 
 pub mod bearer;
 mod by_method;
-pub(crate) mod config;
 pub mod expiry;
 pub(crate) mod introspection;
 pub(crate) mod protected_resource;

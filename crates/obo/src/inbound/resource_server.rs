@@ -154,8 +154,8 @@ impl ResourceServer {
     /// once before serving. The keys of all others are fetched at first need.
     ///
     /// ```no_run
-    /// # async fn start(config: obo::config::ResourceServerConfig) -> Result<(), Box<dyn std::error::Error>> {
-    /// let server = config.build()?.start().await?;
+    /// # async fn start(server: obo::ResourceServer) -> Result<(), obo::Rejection> {
+    /// let server = server.start().await?;
     /// # Ok(())
     /// # }
     /// ```

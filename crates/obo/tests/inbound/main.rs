@@ -22,7 +22,6 @@ mod header;
 mod introspection;
 mod introspection_answers;
 mod introspection_cache;
-mod introspection_config;
 mod introspection_dropped;
 mod introspection_faults;
 mod introspection_forgotten;

@@ -22,10 +22,7 @@ impl Client {
     ///
     /// When the identifier is empty.
     pub fn new(id: impl Into<Arc<str>>, auth: impl ClientAuth) -> Result<Self, ConfigError> {
-        Self::of(id.into(), Arc::new(auth))
-    }
-
-    pub(super) fn of(id: Arc<str>, auth: Arc<dyn ClientAuth>) -> Result<Self, ConfigError> {
+        let id = id.into();
         if id.is_empty() {
             return Err(ConfigError::new(
                 "client_id",
@@ -34,7 +31,7 @@ impl Client {
         }
         Ok(Self {
             id,
-            auth: Arc::new(ArcSwap::from_pointee(auth)),
+            auth: Arc::new(ArcSwap::from_pointee(Arc::new(auth) as Arc<dyn ClientAuth>)),
         })
     }
 

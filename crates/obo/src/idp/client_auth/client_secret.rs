@@ -6,7 +6,6 @@ use std::path::PathBuf;
 use obo_core::{ConfigError, Secret, TokenEndpointError};
 
 use super::file::CredentialFile;
-use super::secret_config::{SecretConfig, variable};
 
 /// A client secret: one for good, or whatever a file holds at the time of an attempt.
 #[derive(Clone, Debug)]
@@ -30,15 +29,6 @@ impl ClientSecret {
         let file = CredentialFile::new(path);
         file.read_now().map_err(wrong)?;
         Ok(Self::File(file))
-    }
-
-    pub(super) fn of_config(secret: SecretConfig) -> Result<Self, ConfigError> {
-        let (place, secret) = match secret {
-            SecretConfig::Text(secret) => ("", Self::fixed(secret)),
-            SecretConfig::File(path) => ("file", Self::file(path)),
-            SecretConfig::Env(name) => ("env", Self::fixed(variable(&name)?)),
-        };
-        secret.map_err(|error| error.at(place))
     }
 
     /// The secret at this time, where nothing else is waited for; blocks.

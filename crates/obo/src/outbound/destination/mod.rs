@@ -10,7 +10,6 @@
 //!
 //! Where paths tell destinations apart, a path that servers read differently is none of them.
 
-mod config;
 mod place;
 mod registry;
 mod single;
@@ -19,7 +18,6 @@ mod template;
 mod tests;
 mod unmatched;
 
-pub use config::DestinationsConfig;
 pub use registry::Destinations;
 pub use single::Destination;
 pub(crate) use single::Found;

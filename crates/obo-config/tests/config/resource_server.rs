@@ -1,14 +1,8 @@
-//! What is read from a file does what the same built by hand does, and every mistake is found and named.
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    reason = "a failed assumption fails the test"
-)]
+//! A resource server from a file.
 
-use obo::config::ResourceServerConfig;
-use obo::destination::DestinationsConfig;
 use obo::error::TokenError;
 use obo::{Rejection, ResourceServer};
+use obo_config::{ResourceServerConfig, Setup};
 use obo_testkit::{TestAlg, TestIdp};
 
 fn read(toml: &str) -> Result<ResourceServerConfig, String> {
@@ -39,7 +33,7 @@ async fn a_file_says_all_that_decides() {
         lenient.issuer(),
         lenient.jwks_uri(),
     ));
-    let server = server.unwrap().build().unwrap();
+    let server = server.unwrap().build(&mut Setup::new()).unwrap();
     let refused = |rejection: Rejection| match rejection {
         Rejection::Token(error) => error.code(),
         other => panic!("{other}"),
@@ -121,7 +115,8 @@ async fn the_same_server_comes_of_every_format() {
     let of_yaml: ResourceServerConfig = serde_saphyr::from_str(&yaml).unwrap();
     let of_json: ResourceServerConfig = serde_json::from_str(&json.to_string()).unwrap();
     assert_eq!(format!("{of_yaml:?}"), format!("{of_json:?}"));
-    let [of_yaml, of_json] = [of_yaml, of_json].map(|config| config.build().unwrap());
+    let [of_yaml, of_json] =
+        [of_yaml, of_json].map(|config| config.build(&mut Setup::new()).unwrap());
     assert_eq!(format!("{of_yaml:?}"), format!("{of_json:?}"));
     let token = || idp.user("alice").audience("service-a").typ(Some("JWT"));
     for server in [of_yaml, of_json] {
@@ -143,7 +138,7 @@ async fn file_sets_profile_settings() {
         let file = format!(
             "audiences = ['service-a']\nissuers = [{{ issuer = '{issuer}', profile = 'lenient'{settings} }}]"
         );
-        read(&file).unwrap().build().unwrap()
+        read(&file).unwrap().build(&mut Setup::new()).unwrap()
     };
     let token = || idp.user("alice").audience("service-a");
     let by_array = token().claim("scope", serde_json::json!(["b", "a"])).mint();
@@ -248,7 +243,7 @@ async fn start_waits_for_the_issuers_that_are_not_lazy_alone() {
             up.issuer(),
             down.issuer(),
         );
-        read(&file).unwrap().build().unwrap()
+        read(&file).unwrap().build(&mut Setup::new()).unwrap()
     };
     let fetched = |server: &ResourceServer| -> Vec<_> {
         server
@@ -290,7 +285,10 @@ fn plain_http_issuer_needs_danger_in_files() {
         format!(r#"{danger}, jwks_uri = "http://idp:8080/keys""#),
         r#"issuer = { danger_http = "https://idp.example" }"#.to_owned(),
     ] {
-        read(&file(&keys)).unwrap().build().unwrap();
+        read(&file(&keys))
+            .unwrap()
+            .build(&mut Setup::new())
+            .unwrap();
     }
     for (keys, problem) in [
         (r#"issuer = "http://idp:8080/t""#, "plain http"),
@@ -312,14 +310,17 @@ fn plain_http_issuer_needs_danger_in_files() {
         );
     }
     let keys = r#"issuer = "https://idp.example", jwks_uri = "http://idp.example/keys""#;
-    let error = read(&file(keys)).unwrap().build().unwrap_err();
+    let error = read(&file(keys))
+        .unwrap()
+        .build(&mut Setup::new())
+        .unwrap_err();
     assert_eq!(error.field(), "issuers[0].jwks_uri");
     let in_yaml = "audiences: [a]\nissuers:\n  - issuer: { danger_http: 'http://idp' }";
     let of_yaml: ResourceServerConfig = serde_saphyr::from_str(in_yaml).unwrap();
-    of_yaml.build().unwrap();
+    of_yaml.build(&mut Setup::new()).unwrap();
     let in_json = r#"{"audiences":["a"],"issuers":[{"issuer":{"danger_http":"http://idp"}}]}"#;
     let of_json: ResourceServerConfig = serde_json::from_str(in_json).unwrap();
-    of_json.build().unwrap();
+    of_json.build(&mut Setup::new()).unwrap();
 }
 
 #[test]
@@ -336,11 +337,6 @@ fn a_value_that_is_wrong_by_itself_is_found_where_it_stands() {
             "audiences = [\"a\"]\nissuers = [{ issuer = \"http://idp.example\" }]".to_owned(),
             "line 2",
             "plain http",
-        ),
-        (
-            format!("audiences = [\"a\"]\nissuers = [{{ {issuer}, profile = \"strict\" }}]"),
-            "line 2",
-            "profile \"strict\" is none of rfc9068, lenient",
         ),
         (
             format!("audiences = [\"a\"]\nissuers = [{{ {issuer}, algorithms = [\"HS256\"] }}]"),
@@ -371,6 +367,19 @@ fn a_value_that_is_wrong_by_itself_is_found_where_it_stands() {
     ] {
         let error = read(&file).unwrap_err();
         assert!(error.contains(place) && error.contains(problem), "{error}");
+    }
+}
+
+#[test]
+fn unknown_profile_is_named_by_its_path() {
+    for profile in ["\"strict\"", "{ base = \"strict\" }"] {
+        let file = format!(
+            "audiences = [\"a\"]\nissuers = [{{ issuer = \"https://idp.example\", profile = {profile} }}]"
+        );
+        let error = read(&file).unwrap().build(&mut Setup::new()).unwrap_err();
+        assert_eq!(error.field(), "issuers[0].profile");
+        let problem = "profile \"strict\" is none of rfc9068, lenient";
+        assert!(error.to_string().contains(problem), "{error}");
     }
 }
 
@@ -418,116 +427,7 @@ fn values_that_do_not_go_together_are_named_by_their_path() {
         ),
     ] {
         let file = format!("audiences = [{audiences}]\nissuers = [{issuers}]");
-        let error = read(&file).unwrap().build().unwrap_err();
+        let error = read(&file).unwrap().build(&mut Setup::new()).unwrap_err();
         assert_eq!(error.field(), field, "{error}");
     }
-}
-
-fn destinations(toml: &str) -> Result<DestinationsConfig, String> {
-    #[derive(serde::Deserialize)]
-    struct Config {
-        destinations: DestinationsConfig,
-    }
-    let config: Result<Config, _> = toml::from_str(toml);
-    let config = config.map_err(|error| error.to_string());
-    config.map(|config| config.destinations)
-}
-
-#[test]
-fn bc_01_a_destination_that_is_wrong_by_itself_is_found_where_it_stands() {
-    let uri = r#"uri = "https://b.example""#;
-    for (line, problem) in [
-        (
-            format!("{{ {uri}, audience = \"\" }}"),
-            "audience: is empty",
-        ),
-        (
-            format!("{{ {uri}, audiences = [\"a\", \"\"] }}"),
-            "audience: is empty",
-        ),
-        (
-            format!("{{ {uri}, resource = \"b\" }}"),
-            "not an absolute URI",
-        ),
-        (
-            format!("{{ {uri}, audience = \"b\", scopes = [\"a b\"] }}"),
-            "\"a b\" must be visible ASCII",
-        ),
-        (
-            format!("{{ {uri}, audience = \"b\", plaintext = true }}"),
-            "unknown field `plaintext`",
-        ),
-        ("{ audience = \"b\" }".to_owned(), "missing field `uri`"),
-    ] {
-        let file = format!("destinations = [\n{{ {uri}, audience = \"b\" }},\n{line}]");
-        let error = destinations(&file).unwrap_err();
-        assert!(error.contains("line 3"), "{error}");
-        assert!(error.contains(problem), "{error}");
-    }
-}
-
-#[test]
-fn gr_10_bt_21_destinations_that_do_not_go_together_are_named_by_their_path() {
-    let first = r#"{ uri = "https://{x}.svc.example.com", audience = "{x}" }"#;
-    for (second, field) in [
-        (r#"uri = "https://b.example""#, "destinations[1].audience"),
-        (
-            r#"uri = "https://b.example", audiences = [], resources = []"#,
-            "destinations[1].audience",
-        ),
-        (
-            r#"uri = "https://b.example", audience = "b", audiences = ["b"]"#,
-            "destinations[1].audience",
-        ),
-        (
-            r#"uri = "https://b.example", audience = "b", scopes = ["a"], required_scopes = ["b"]"#,
-            "destinations[1].required_scopes",
-        ),
-        (
-            r#"uri = "https://b.example", resource = "urn:b", resources = ["urn:b"]"#,
-            "destinations[1].resource",
-        ),
-        (
-            r#"uri = "http://b.example", audience = "b""#,
-            "destinations[1].uri",
-        ),
-        (
-            r#"uri = "https://b.example?q", audience = "b""#,
-            "destinations[1].uri",
-        ),
-        (
-            r#"uri = "https://b.example", audience = "b", danger_plaintext = true"#,
-            "destinations[1].uri",
-        ),
-        (
-            r#"uri = "http://{x}.svc.example.com", audience = "{x}", danger_plaintext = true"#,
-            "destinations[1].uri",
-        ),
-        (
-            r#"uri = "https://{x}.com", audience = "{x}""#,
-            "destinations[1].uri",
-        ),
-        (
-            r#"uri = "https://{y}.svc.example.com", audience = "{y}""#,
-            "destinations[1].uri",
-        ),
-        (
-            r#"uri = "https://{y}.app.example.com", audience = "{x}""#,
-            "destinations[1].audience",
-        ),
-        (
-            r#"uri = "https://{y}.app.example.com", audience = "{y}", scopes = ["{x}"]"#,
-            "destinations[1].scopes",
-        ),
-        (
-            r#"uri = "https://b.example", audience = "b" }, { uri = "https://B.example:443/", audience = "c""#,
-            "destinations[2].uri",
-        ),
-    ] {
-        let file = format!("destinations = [{first}, {{ {second} }}]");
-        let error = destinations(&file).unwrap().build().unwrap_err();
-        assert_eq!(error.field(), field, "{error}");
-    }
-    let none = destinations("destinations = []").unwrap().build();
-    assert_eq!(none.unwrap_err().field(), "destinations");
 }

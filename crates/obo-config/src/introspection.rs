@@ -1,11 +1,11 @@
-use obo_core::{ConfigError, Issuer};
+use obo::{ConfigError, Introspection, Issuer};
 use serde::Deserialize;
 
-use super::Introspection;
-use crate::idp::client_auth::{Client, ClientConfig};
-use crate::inbound::config::Span;
+use crate::client::ClientConfig;
+use crate::form::Span;
+use crate::setup::Setup;
 
-/// An [`Introspection`] as a configuration file spells it.
+/// An [`Introspection`] as a file writes it.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct IntrospectionConfig {
@@ -34,30 +34,21 @@ enum Purpose {
 }
 
 impl IntrospectionConfig {
-    /// Whether it says as whom to ask.
-    pub(crate) fn names_client(&self) -> bool {
-        self.client.is_some()
-    }
-
-    /// Asks as the client that is named here, or else as the `known` one.
+    /// Introspects as the client that is named here, or else as the client at `issuer`.
     pub(crate) fn build(
         self,
         issuer: &Issuer,
-        known: Option<&Client>,
+        setup: &mut Setup,
     ) -> Result<Introspection, ConfigError> {
-        let client = match (self.client, known) {
-            (Some(client), _) => client.build().map_err(|error| match error.field() {
-                "client" => error,
-                _ => error.within("client"),
-            })?,
-            (None, Some(known)) => known.clone(),
-            (None, None) => {
+        let client = match self.client {
+            Some(client) => client.build_for(issuer, "client", setup)?,
+            None => setup.client_of(issuer).map_err(|_| {
                 let problem = format!(
                     "is missing: this service has no client of its own at {issuer}, and the client of another \
                      authorization server is never used there; write `client = {{ id = \"…\", … }}` here"
                 );
-                return Err(ConfigError::new("client", problem));
-            }
+                ConfigError::new("client", problem)
+            })?,
         };
         let asked = Introspection::new(client);
         let mut asked = match self.purpose {
@@ -68,8 +59,8 @@ impl IntrospectionConfig {
         if let Some(endpoint) = &self.endpoint {
             asked = asked.endpoint(endpoint);
         }
-        if let Some(Span(age)) = self.max_age {
-            asked = asked.max_age(age);
+        if let Some(age) = self.max_age {
+            asked = asked.max_age(age.into());
         }
         if let Some(most) = self.concurrency {
             asked = asked.concurrency(most);
@@ -83,8 +74,8 @@ impl IntrospectionConfig {
         if self.accepts_missing_subject {
             asked = asked.allow_missing_subject();
         }
-        if let Some(Span(lifetime)) = self.accepts_missing_expiry {
-            asked = asked.allow_missing_expiry(lifetime);
+        if let Some(lifetime) = self.accepts_missing_expiry {
+            asked = asked.allow_missing_expiry(lifetime.into());
         }
         Ok(asked)
     }

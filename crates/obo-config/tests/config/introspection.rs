@@ -1,7 +1,7 @@
-//! Introspection as a configuration file spells it.
+//! Introspection in a file.
 
-use obo::config::ResourceServerConfig;
 use obo::{Client, ClientSecretBasic};
+use obo_config::{ResourceServerConfig, Setup};
 use obo_testkit::{Endpoint, Fault, TestIdp};
 
 fn read(toml: &str) -> Result<ResourceServerConfig, String> {
@@ -33,7 +33,10 @@ async fn an_issuer_may_be_asked_about_its_tokens() {
         (r#", for = "opaque_tokens""#, 0, 1),
         (r#", for = "revocation""#, 1, 0),
     ] {
-        let server = of(&format!("{client}{tokens}")).unwrap().build().unwrap();
+        let server = of(&format!("{client}{tokens}"))
+            .unwrap()
+            .build(&mut Setup::new())
+            .unwrap();
         let before = idp.introspection_requests();
         server.validate(&good().mint()).await.unwrap();
         assert_eq!(idp.introspection_requests() - before, jwt, "{tokens}");
@@ -56,7 +59,10 @@ async fn an_issuer_may_be_asked_about_its_tokens() {
     let server = of(&format!(
         r#"endpoint = "{endpoint}", max_age = "0s", concurrency = 1, accepts_missing_audience = true, accepts_missing_expiry = "10s", accepts_missing_subject = true"#
     ));
-    let server = server.unwrap().client(known.unwrap()).build().unwrap();
+    let server = server
+        .unwrap()
+        .build(&mut Setup::new().client(known.unwrap()))
+        .unwrap();
     let before = (idp.introspection_requests(), idp.discovery_requests());
     let token = thin.mint_opaque();
     for _ in 0..2 {
@@ -66,7 +72,9 @@ async fn an_issuer_may_be_asked_about_its_tokens() {
     assert_eq!(idp.introspection_requests(), before.0 + 2);
     assert_eq!(idp.discovery_requests(), before.1);
 
-    let signed = of(&format!("{client}, signed = true")).unwrap().build();
+    let signed = of(&format!("{client}, signed = true"))
+        .unwrap()
+        .build(&mut Setup::new());
     let signed = signed.unwrap();
     signed.validate(&good().mint_opaque()).await.unwrap();
     assert_eq!(
@@ -89,7 +97,7 @@ fn a_mistake_in_an_introspection_is_named_by_its_path() {
         ))
     };
     let client = r#"client = { id = "service-a", tls_client_auth = true }"#;
-    of(client).unwrap().build().unwrap();
+    of(client).unwrap().build(&mut Setup::new()).unwrap();
     for (introspection, field) in [
         ("", "client"),
         (r#"client = { id = "a" }"#, "client"),
@@ -116,7 +124,10 @@ fn a_mistake_in_an_introspection_is_named_by_its_path() {
             "endpoint",
         ),
     ] {
-        let error = of(introspection).unwrap().build().unwrap_err();
+        let error = of(introspection)
+            .unwrap()
+            .build(&mut Setup::new())
+            .unwrap_err();
         assert_eq!(error.field(), format!("issuers[1].introspection.{field}"));
     }
     for unread in ["for = \"some\"", "max_age = 3", "secret = \"s\""] {
@@ -131,7 +142,7 @@ fn a_mistake_in_an_introspection_is_named_by_its_path() {
         ]
         "#
     ));
-    let error = twice.unwrap().build().unwrap_err();
+    let error = twice.unwrap().build(&mut Setup::new()).unwrap_err();
     assert_eq!(error.field(), "issuers[1].introspection");
 }
 
@@ -148,7 +159,8 @@ fn the_client_of_the_file_is_for_one_issuer_alone() {
             "#
         ));
         let client = Client::new("service-a", ClientSecretBasic::new("s3cret").unwrap());
-        file.unwrap().client(client.unwrap()).build()
+        file.unwrap()
+            .build(&mut Setup::new().client(client.unwrap()))
     };
     let error = of("").unwrap_err();
     assert_eq!(error.field(), "issuers[1].introspection.client");

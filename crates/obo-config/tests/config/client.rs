@@ -4,13 +4,13 @@ use std::fs;
 use std::path::Path;
 
 use obo::ConfigError;
-use obo::client::{Attempt, Authenticating, ClientAuth, ClientConfig, MethodConfig};
+use obo::client::{Attempt, Authenticating, ClientAuth};
 use obo::token_endpoint::TokenRequest;
+use obo_config::{ClientConfig, Settings, Setup as Names};
 use obo_testkit::{Recorded, TestAlg, TestKey};
 use serde::Deserialize;
 
-use super::{file, methods, token};
-use crate::setup::{SECRET, Setup, part};
+use crate::setup::{SECRET, Setup, file, methods, part, token};
 
 /// What a service has around it.
 #[derive(Debug, Deserialize)]
@@ -27,7 +27,7 @@ fn read(method: &str) -> ClientConfig {
 
 /// One exchange of the client that is so configured.
 async fn asked(setup: &Setup, method: &str) -> Recorded {
-    let client = read(method).build().unwrap();
+    let client = read(method).build(&Names::new()).unwrap();
     token(setup, &client).await.unwrap();
     setup.asked()
 }
@@ -148,10 +148,14 @@ async fn ca_15_sp_01_a_platforms_assertion_is_in_a_file() {
 #[test]
 fn mt_06_the_methods_of_mutual_tls_have_nothing_to_set() {
     for method in ["tls_client_auth", "self_signed_tls_client_auth"] {
-        let client = read(&format!("{method} = true")).build().unwrap();
+        let client = read(&format!("{method} = true"))
+            .build(&Names::new())
+            .unwrap();
         assert_eq!(client.id(), "service-a");
         for wrong in ["false", "\"cert.pem\"", "{}"] {
-            let error = read(&format!("{method} = {wrong}")).build().unwrap_err();
+            let error = read(&format!("{method} = {wrong}"))
+                .build(&Names::new())
+                .unwrap_err();
             assert_eq!(error.field(), method, "{error}");
         }
     }
@@ -159,7 +163,7 @@ fn mt_06_the_methods_of_mutual_tls_have_nothing_to_set() {
 
 fn error(config: &str) -> ConfigError {
     let config: ClientConfig = toml::from_str(config).unwrap();
-    config.build().unwrap_err()
+    config.build(&Names::new()).unwrap_err()
 }
 
 #[test]
@@ -383,7 +387,7 @@ async fn replaced_jwk_file_brings_its_own_kid() {
         "private_key_jwt = {{ key = {}, alg = \"ES256\" }}",
         quoted(&path)
     );
-    let client = read(&method).build().unwrap();
+    let client = read(&method).build(&Names::new()).unwrap();
     for n in [0, 1, 1, 0] {
         write(n);
         token(&setup, &client).await.unwrap();
@@ -410,7 +414,7 @@ async fn key_waits_for_its_certificate() {
         quoted(&pem),
         quoted(&cert),
     );
-    let client = read(&method).build().unwrap();
+    let client = read(&method).build(&Names::new()).unwrap();
     let mut thumbprints = Vec::new();
     for step in 0..3 {
         match step {
@@ -443,7 +447,7 @@ struct Office {
 }
 
 impl Ticket {
-    fn of_config(settings: MethodConfig) -> Result<Self, ConfigError> {
+    fn of_config(settings: Settings) -> Result<Self, ConfigError> {
         let settings: TicketSettings = settings.read()?;
         match settings.office.number {
             0 => Err(ConfigError::new("office.number", "there is no office 0")),
@@ -468,10 +472,9 @@ impl ClientAuth for Ticket {
 async fn a_method_of_an_outsider_has_a_name_in_the_file_too() {
     let setup = Setup::start().await;
     setup.idp.client("service-a").secret("ticket of office 7");
-    let with = |method: &str| read(method).method("ticket", Ticket::of_config);
-    let client = with("ticket = { office = { number = 7 } }")
-        .build()
-        .unwrap();
+    let names = Names::new().client_auth("ticket", Ticket::of_config);
+    let with = |method: &str| read(method).build(&names);
+    let client = with("ticket = { office = { number = 7 } }").unwrap();
     token(&setup, &client).await.unwrap();
     assert_eq!(
         setup.asked().params("client_secret"),
@@ -491,12 +494,12 @@ async fn a_method_of_an_outsider_has_a_name_in_the_file_too() {
         ("ticket = {}\ntls_client_auth = true", "tls_client_auth"),
         ("tickets = {}", "tickets"),
     ] {
-        let error = with(method).build().unwrap_err();
+        let error = with(method).unwrap_err();
         assert_eq!(error.field(), field, "{error}");
         assert!(!error.to_string().contains("s3cret-value"), "{error}");
     }
-    let client = with("client_secret_post = \"x\"").build().unwrap();
+    let client = with("client_secret_post = \"x\"").unwrap();
     assert_eq!(client.id(), "service-a");
-    let unknown = read("ticket = { office = { number = 7 } }").build();
+    let unknown = read("ticket = { office = { number = 7 } }").build(&Names::new());
     assert_eq!(unknown.unwrap_err().field(), "ticket");
 }
