@@ -81,6 +81,8 @@ pub mod destination {
 
 /// How authorization servers differ: requests and responses of a token endpoint, one module per product.
 pub mod dialect {
+    #[doc(no_inline)]
+    pub use obo_core::Grant;
     pub use obo_core::dialect::*;
 }
 

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use http::{Request, Response, StatusCode};
 use http_body_util::Full;
 use obo::client::{Attempt, Authenticating, ClientAuth};
-use obo::dialect::{Dialect, Registration};
+use obo::dialect::{Dialect, Grant, Registration, Rfc8693};
 use obo::error::ExchangeErrorKind;
 use obo::exchange::TokenSource;
 use obo::time::UnixTime;
@@ -51,9 +51,12 @@ impl Dialect for Broker {
 
     fn request(
         &self,
-        request: &ExchangeRequest,
-        _: Registration<'_>,
+        grant: &Grant,
+        by: Registration<'_>,
     ) -> Result<TokenRequest, TokenEndpointError> {
+        let Grant::Exchange(request) = grant else {
+            return Rfc8693::new().request(grant, by);
+        };
         let audiences = request.target().audiences();
         let for_whom = audiences.first().ok_or_else(|| {
             ConfigError::new("target", "this broker knows services by audience alone")
@@ -66,10 +69,13 @@ impl Dialect for Broker {
 
     fn response(
         &self,
-        _: &ExchangeRequest,
+        grant: &Grant,
         response: &Response<Bytes>,
-        _: UnixTime,
+        now: UnixTime,
     ) -> Result<IssuedToken, TokenEndpointError> {
+        let Grant::Exchange(_) = grant else {
+            return Rfc8693::new().response(grant, response, now);
+        };
         let denied = || TokenEndpointError::new(ErrorClass::AnswerUnusable, "the broker says no");
         if response.status() != 200 {
             return Err(denied());

@@ -1,9 +1,10 @@
 use http::Uri;
+use obo_core::Grant;
 use tower_layer::Layer;
 
 use super::AppOnly;
 use crate::outbound::error::ExchangeError;
-use crate::outbound::exchange::{Ask, Own, TokenExchange};
+use crate::outbound::exchange::{TokenExchange, Wanted};
 use crate::outbound::on_behalf_of::{Replay, Route};
 
 /// Gives a client's requests tokens of this service's own; [`TokenExchange::app_only_to`] and
@@ -39,16 +40,15 @@ impl<R> AppOnlyLayer<R> {
     }
 
     /// What a request to `uri` needs, if it may go there.
-    pub(super) fn wanted(&self, uri: &Uri) -> Result<Ask, ExchangeError> {
+    pub(super) fn wanted(&self, uri: &Uri) -> Result<Wanted, ExchangeError> {
         let found = self
             .route
             .find(uri)
             .ok_or_else(|| self.route.unknown(uri))?;
-        Ok(Ask::Own(Own {
-            target: Some(found.target),
+        Ok(Wanted {
+            grant: Grant::client_credentials(Some(found.target)),
             dialect: found.dialect,
-            is_fresh: false,
-        }))
+        })
     }
 }
 

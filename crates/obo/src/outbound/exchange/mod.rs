@@ -5,7 +5,6 @@
 
 mod actor;
 mod actor_health;
-mod ask;
 mod bounds;
 mod cache;
 mod client_rejection;
@@ -18,10 +17,11 @@ mod retry;
 mod revocations;
 mod token_endpoint;
 pub(crate) mod token_exchange;
+mod wanted;
 
 pub use actor::ActorSource;
-pub(crate) use ask::{Ask, Own};
 pub use bounds::CacheBounds;
 pub use future::ResponseFuture;
 pub(crate) use token_exchange::TokenExchange;
 pub use token_exchange::{Exchanged, TokenSource};
+pub(crate) use wanted::Wanted;

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use obo_core::{ErrorClass, IssuedToken, TokenEndpointError};
+use obo_core::{ErrorClass, Grant, IssuedToken, TokenEndpointError};
 use tokio::time::{Instant, sleep, timeout_at};
 
-use super::ask::Ask;
 use super::token_endpoint::TokenEndpoint;
+use super::wanted::Wanted;
 use crate::idp::admission::{Admission, Asker};
 use crate::idp::endpoint::Reached;
 use crate::outbound::error::ExchangeError;
@@ -21,34 +21,34 @@ impl TokenEndpoint {
     /// Asks, with retries; discovery and a client authentication that hangs are in its deadline too.
     pub(super) async fn ask(
         &self,
-        ask: &Ask,
+        wanted: &Wanted,
         asker: Asker,
         deadline: Instant,
     ) -> Result<IssuedToken, ExchangeError> {
-        let target = ask.target().map(|target| &**target);
-        let answered = self.guarded(ask, asker, deadline).await;
-        answered.map_err(|error| match ask {
-            Ask::Exchange(_) => ExchangeError::of_token_endpoint(target, error),
-            Ask::Own(_) => ExchangeError::of_own_token(target, error),
+        let target = wanted.grant.target().map(|target| &**target);
+        let answered = self.guarded(wanted, asker, deadline).await;
+        answered.map_err(|error| match wanted.grant {
+            Grant::Exchange(_) => ExchangeError::of_token_endpoint(target, error),
+            Grant::ClientCredentials { .. } => ExchangeError::of_own_token(target, error),
         })
     }
 
     async fn guarded(
         &self,
-        ask: &Ask,
+        wanted: &Wanted,
         asker: Asker,
         deadline: Instant,
     ) -> Result<IssuedToken, TokenEndpointError> {
         let reached = Reached::default();
         let exchange = async {
-            let attempts = self.attempts(ask, asker, deadline, &reached);
+            let attempts = self.attempts(wanted, asker, deadline, &reached);
             let exchanged = timeout_at(deadline, attempts).await;
             exchanged.unwrap_or_else(|_| {
                 let problem = format!("the exchange was not over within {:?}", self.deadline);
                 Err(TokenEndpointError::new(ErrorClass::Transient, problem))
             })
         };
-        let target = ask.target().map(|target| &**target);
+        let target = wanted.grant.target().map(|target| &**target);
         self.admission
             .guard(asker, target, &reached, exchange)
             .await
@@ -56,7 +56,7 @@ impl TokenEndpoint {
 
     async fn attempts(
         &self,
-        ask: &Ask,
+        wanted: &Wanted,
         asker: Asker,
         deadline: Instant,
         reached: &Reached,
@@ -64,7 +64,7 @@ impl TokenEndpoint {
         let mut retry = 0;
         loop {
             self.wait_out_pause(asker, deadline).await?;
-            let error = match self.attempt(ask, reached).await {
+            let error = match self.attempt(wanted, reached).await {
                 Ok(token) => return Ok(token),
                 Err(error) => error,
             };

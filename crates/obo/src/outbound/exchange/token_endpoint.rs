@@ -14,7 +14,7 @@ use obo_core::{
     TokenEndpointError, TokenRequest, introspection_refusal, is_json,
 };
 
-use super::ask::Ask;
+use super::wanted::Wanted;
 use crate::clock::Clock;
 use crate::idp::admission::Admission;
 use crate::idp::client_auth::Client;
@@ -70,8 +70,8 @@ impl TokenEndpoint {
         }
     }
 
-    pub(super) fn dialect_of<'a>(&'a self, ask: &'a Ask) -> &'a dyn Dialect {
-        ask.dialect().unwrap_or(&*self.dialect)
+    pub(super) fn dialect_of<'a>(&'a self, wanted: &'a Wanted) -> &'a dyn Dialect {
+        wanted.dialect.as_deref().unwrap_or(&*self.dialect)
     }
 
     /// Whether a subject token of this issuer may be sent to the server.
@@ -82,13 +82,13 @@ impl TokenEndpoint {
     /// One attempt.
     pub(super) async fn attempt(
         &self,
-        ask: &Ask,
+        wanted: &Wanted,
         reached: &Reached,
     ) -> Result<IssuedToken, TokenEndpointError> {
         let issuer = self.server.issuer();
         let by = Registration::new(issuer, self.client.id());
-        let dialect = self.dialect_of(ask);
-        let form = ask.form(dialect, by)?;
+        let dialect = self.dialect_of(wanted);
+        let form = dialect.request(&wanted.grant, by)?;
         let endpoint = AuthenticatedEndpoint {
             server: &self.server,
             client: &self.client,
@@ -104,8 +104,8 @@ impl TokenEndpoint {
             token_endpoint(metadata, is_mutual_tls)
         });
         let answer = asked.await?;
-        let issued = ask
-            .judge(dialect, &answer, self.clock.now())
+        let issued = dialect
+            .response(&wanted.grant, &answer, self.clock.now())
             .map_err(|error| {
                 let error = error.with_status(answer.status());
                 match &unlisted {
@@ -116,13 +116,16 @@ impl TokenEndpoint {
         if unlisted.is_some() {
             self.offers_unlisted.store(true, Ordering::Relaxed);
         }
-        let Some(target) = ask.target() else {
+        let Some(target) = wanted.grant.target() else {
             return Ok(issued);
         };
         check_scope(target, &issued)?;
         match self.introspects_issued && !issued.is_jwt() {
             true => {
-                let caller = ask.caller().filter(|_| !dialect.has_pairwise_subjects());
+                let caller = wanted
+                    .grant
+                    .subject()
+                    .filter(|_| !dialect.has_pairwise_subjects());
                 self.introspected(endpoint, issued, target, caller).await
             }
             false => Ok(issued),

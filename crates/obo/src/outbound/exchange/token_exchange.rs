@@ -4,16 +4,18 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use obo_core::dialect::Dialect;
-use obo_core::{Caller, ConfigError, ExchangeRequest, IssuedToken, Issuer, Target, UnixTime};
+use obo_core::{
+    Caller, ConfigError, ExchangeRequest, Grant, IssuedToken, Issuer, Target, UnixTime,
+};
 use tower_service::Service;
 
 use super::actor::ActorSource;
-use super::ask::{Ask, Own};
 use super::bounds::CacheBounds;
 use super::cache::Place;
 use super::engine::{Engine, Limits};
 use super::future::ResponseFuture;
 use super::token_endpoint::{CertificateNow, TokenEndpoint};
+use super::wanted::Wanted;
 use crate::clock::Clock;
 use crate::idp::client_auth::Client;
 use crate::idp::server::AuthorizationServer;
@@ -238,12 +240,8 @@ impl TokenExchange {
         &self,
         target: impl Into<Target>,
     ) -> Result<Exchanged, ExchangeError> {
-        let own = Own {
-            target: Some(Arc::new(target.into())),
-            dialect: None,
-            is_fresh: false,
-        };
-        self.ask(Ask::Own(own)).await
+        self.ask(Grant::client_credentials(Some(Arc::new(target.into()))))
+            .await
     }
 
     /// Evicts all cached tokens of a user, and refuses their own tokens that were issued until `issued_until` from now on,
@@ -262,8 +260,8 @@ impl TokenExchange {
     }
 
     /// The token at hand, or a future of it.
-    pub(crate) fn ask(&self, ask: impl Into<Ask>) -> ResponseFuture {
-        self.0.ask(ask.into()).reported()
+    pub(crate) fn ask(&self, wanted: impl Into<Wanted>) -> ResponseFuture {
+        self.0.ask(wanted.into()).reported()
     }
 
     /// Lets a token go that the downstream service rejected; whether another one may do.

@@ -15,7 +15,7 @@ use super::replay::{Again, Replay};
 use crate::box_error::BoxError;
 use crate::observe;
 use crate::outbound::error::{CallError, ExchangeError};
-use crate::outbound::exchange::{Ask, Exchanged, ResponseFuture as Exchanging, TokenExchange};
+use crate::outbound::exchange::{Exchanged, ResponseFuture as Exchanging, TokenExchange, Wanted};
 
 pin_project! {
     /// The future of [`OnBehalfOf`](super::OnBehalfOf).
@@ -86,7 +86,7 @@ impl<S: Clone, B> Pending<S, B> {
 
 /// What a second attempt takes, where there may be one.
 struct Second<S, B> {
-    wanted: Ask,
+    wanted: Wanted,
     parts: Parts,
     body: Again<B>,
     inner: S,
@@ -94,7 +94,7 @@ struct Second<S, B> {
 
 impl<S, B> Second<S, B> {
     /// The request once more, if its body can be had.
-    fn pending(self) -> Option<(Ask, Pending<S, B>)> {
+    fn pending(self) -> Option<(Wanted, Pending<S, B>)> {
         let body = (self.body)()?;
         let pending = Pending {
             request: Request::from_parts(self.parts, body),
@@ -112,7 +112,7 @@ where
     /// Calls the inner service, which is ready, when the token is there.
     pub(crate) fn once(
         exchange: TokenExchange,
-        wanted: Result<Ask, ExchangeError>,
+        wanted: Result<Wanted, ExchangeError>,
         request: Request<B>,
         inner: &mut S,
     ) -> Self
@@ -128,7 +128,7 @@ where
     /// The same, and once more if the token is rejected.
     pub(crate) fn replayed(
         exchange: TokenExchange,
-        wanted: Result<Ask, ExchangeError>,
+        wanted: Result<Wanted, ExchangeError>,
         request: Request<B>,
         inner: &mut S,
         replay: &Replay<B>,
@@ -155,7 +155,7 @@ where
 
     fn sending(
         exchange: TokenExchange,
-        wanted: Ask,
+        wanted: Wanted,
         request: Request<B>,
         inner: &mut S,
         second: Option<Second<S, B>>,
@@ -171,8 +171,8 @@ where
             is_ready: true,
         };
         let called = Called {
-            target: wanted.target().cloned(),
-            is_for_user: wanted.caller().is_some(),
+            target: wanted.grant.target().cloned(),
+            is_for_user: wanted.grant.subject().is_some(),
         };
         Self {
             state: State::exchanging(&exchange, wanted, pending),
@@ -197,7 +197,7 @@ impl<S, B> State<S, B>
 where
     S: Service<Request<B>>,
 {
-    fn exchanging(exchange: &TokenExchange, wanted: Ask, pending: Pending<S, B>) -> Self {
+    fn exchanging(exchange: &TokenExchange, wanted: Wanted, pending: Pending<S, B>) -> Self {
         Self::Exchanging {
             exchanging: exchange.ask(wanted),
             pending: Some(pending),

@@ -6,7 +6,7 @@ use super::route::Route;
 use super::{OnBehalfOf, Replay};
 use crate::observe;
 use crate::outbound::error::{ExchangeError, ExchangeErrorKind};
-use crate::outbound::exchange::{Exchanged, TokenExchange};
+use crate::outbound::exchange::{Exchanged, TokenExchange, Wanted};
 
 /// Gives a client's requests tokens on behalf of their caller; [`TokenExchange::to`] and
 /// [`TokenExchange::to_any`] make it.
@@ -54,18 +54,19 @@ impl<R> OnBehalfOfLayer<R> {
         caller: &Caller<C>,
         uri: &Uri,
     ) -> Result<Exchanged, ExchangeError> {
-        let wanted = self.exchange_for(Some(&caller.untyped()), uri);
+        let wanted = self.wanted(Some(&caller.untyped()), uri, false);
         self.exchange
             .ask(wanted.inspect_err(|error| observe::call_not_made(&error.failure()))?)
             .await
     }
 
     /// What is to be exchanged for a request to `uri`, if it may go there.
-    pub(super) fn exchange_for(
+    pub(super) fn wanted(
         &self,
         subject: Option<&Caller>,
         uri: &Uri,
-    ) -> Result<ExchangeRequest, ExchangeError> {
+        is_fresh: bool,
+    ) -> Result<Wanted, ExchangeError> {
         let found = self.route.find(uri);
         let Some(subject) = subject else {
             return Err(ExchangeError::new(
@@ -76,10 +77,14 @@ impl<R> OnBehalfOfLayer<R> {
             ));
         };
         let found = found.ok_or_else(|| self.route.unknown(uri))?;
-        let wanted = ExchangeRequest::new(subject, found.target);
-        Ok(match found.dialect {
-            Some(dialect) => wanted.with_dialect(dialect),
-            None => wanted,
+        let request = ExchangeRequest::new(subject, found.target);
+        let request = match is_fresh {
+            true => request.fresh(),
+            false => request,
+        };
+        Ok(Wanted {
+            grant: request.into(),
+            dialect: found.dialect,
         })
     }
 }

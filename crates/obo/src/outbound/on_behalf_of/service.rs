@@ -8,7 +8,7 @@ use tower_service::Service;
 use super::{OnBehalfOfLayer, Replay, ResponseBody, ResponseFuture};
 use crate::box_error::BoxError;
 use crate::outbound::error::{CallError, ExchangeError};
-use crate::outbound::exchange::Ask;
+use crate::outbound::exchange::Wanted;
 
 /// A client whose requests carry tokens on behalf of a user; an [`OnBehalfOfLayer`] makes it.
 ///
@@ -62,16 +62,12 @@ impl<S, R> OnBehalfOf<S, R> {
         self
     }
 
-    fn wanted<B>(&self, request: &Request<B>) -> Result<Ask, ExchangeError> {
+    fn wanted<B>(&self, request: &Request<B>) -> Result<Wanted, ExchangeError> {
         let subject = self
             .subject
             .as_ref()
             .or_else(|| request.extensions().get::<Caller>());
-        let wanted = self.layer.exchange_for(subject, request.uri())?;
-        Ok(Ask::Exchange(match self.is_fresh {
-            true => wanted.fresh(),
-            false => wanted,
-        }))
+        self.layer.wanted(subject, request.uri(), self.is_fresh)
     }
 }
 
