@@ -36,11 +36,11 @@ pub use inbound::require::{self, layer::RequireLayer, rule::Rule, rule_table::Ru
 pub use inbound::resource_server::ResourceServer;
 #[doc(hidden)]
 pub use observe::also_find_rejections;
-pub use outbound::app_only::{self, service::AppOnly};
+pub use outbound::app_only::{self, AppOnly};
 pub use outbound::destination::{Destination, Destinations};
 pub use outbound::error::{CallError, ExchangeError};
 pub use outbound::exchange::{self, token_exchange::TokenExchange};
-pub use outbound::on_behalf_of::{self, service::OnBehalfOf};
+pub use outbound::on_behalf_of::{self, OnBehalfOf};
 pub use refusal::rejection::Rejection;
 
 /// What an [`AuthorizationServer`] is made of and shows: its metadata, its keys, the HTTP client to it.

@@ -84,7 +84,7 @@ impl Chain {
         let ledger_uri = format!("http://{at_c}/ledger");
         let http = HttpClient::builder(TokioExecutor::new()).build_http();
         let ledger = Destination::new(&ledger_uri, Audience::new("service-c")?)?;
-        let by_uri = exchange_of_b.to_any(Destinations::new([ledger.clone()])?);
+        let by_uri = exchange_of_b.to_destinations(Destinations::new([ledger.clone()])?);
         let stock = service_b(
             accepts(&idp, &as_b, tokens)?,
             by_uri.layer(http.clone()),
@@ -96,11 +96,11 @@ impl Chain {
         });
 
         let channel = Channel::from_shared(format!("http://{at_b}"))?.connect_lazy();
-        let stock = Destination::new(&format!("http://{at_b}"), Audience::new("service-b")?)?;
+        let to_stock = exchange_of_a.to(&format!("http://{at_b}"), "service-b")?;
         let router = service_a(
             server_of_a.clone(),
-            exchange_of_a.to(stock).layer(channel),
-            exchange_of_a.to(ledger).layer(http),
+            obo_tonic::channel(to_stock, channel),
+            exchange_of_a.to_destination(ledger).layer(http),
             ledger_uri,
         )?;
         let at_a = a.local_addr()?;

@@ -75,7 +75,7 @@ fn answering(
     let layer = match config.exchange {
         Some(exchange) => {
             let calls = exchanges.at(&exchange)?;
-            Some(calls.to(exchange.destination(&upstream, config.danger_plaintext)?))
+            Some(calls.to_destination(exchange.destination(&upstream, config.danger_plaintext)?))
         }
         None => {
             check_public(&upstream, config.danger_plaintext)?;

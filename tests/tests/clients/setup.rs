@@ -42,7 +42,7 @@ impl Setup {
     pub(crate) fn to_b(&self) -> OnBehalfOfLayer {
         let audience = Audience::new("service-b").unwrap();
         self.exchange
-            .to(Destination::new(&self.b, audience).unwrap())
+            .to_destination(Destination::new(&self.b, audience).unwrap())
     }
 }
 

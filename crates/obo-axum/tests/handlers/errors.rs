@@ -120,7 +120,10 @@ impl Calling {
             let outcome = outcome.clone();
             async { outcome.map(Response::new) }
         });
-        let service_b = self.exchange.to(self.to_b.clone()).layer(service_b);
+        let service_b = self
+            .exchange
+            .to_destination(self.to_b.clone())
+            .layer(service_b);
         let request = Request::get(uri).body(()).unwrap();
         let called = service_b.on_behalf_of(caller).oneshot(request).await;
         called.map(drop)

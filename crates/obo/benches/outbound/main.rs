@@ -70,7 +70,9 @@ async fn at_hand() {
 
     let destination = Destination::new("https://b.example", audience).unwrap();
     let mut bare = service_fn(answer);
-    let layered = exchange.to(destination).layer(service_fn(answer));
+    let layered = exchange
+        .to_destination(destination)
+        .layer(service_fn(answer));
     let mut layered = layered.on_behalf_of(&caller);
     let [h, bare_time, layered_time] = measure([
         &mut || {

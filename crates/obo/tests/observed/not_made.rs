@@ -29,7 +29,7 @@ fn capture() -> (Log, DefaultGuard) {
 }
 
 fn to_b(exchange: &TokenExchange) -> OnBehalfOfLayer {
-    exchange.to(Destination::new("https://b.example:8443/api", audience("b")).unwrap())
+    exchange.to_destination(Destination::new("https://b.example:8443/api", audience("b")).unwrap())
 }
 
 fn request(uri: &str) -> Request<()> {
@@ -75,7 +75,7 @@ fn app_only_call_to_nowhere_is_logged_once() {
         let known = Destination::new("https://b.example", audience("b")).unwrap();
         let layer = stub
             .exchange
-            .app_only_to_any(Destinations::new([known]).unwrap());
+            .app_only_to_destinations(Destinations::new([known]).unwrap());
         let inner = service_fn(|_: Request<()>| async { Ok::<_, Infallible>(Response::new(())) });
         let called = layer.layer(inner).oneshot(request("https://c.example/"));
         called.await.unwrap_err();

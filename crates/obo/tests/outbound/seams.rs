@@ -146,7 +146,9 @@ async fn ri_04_tx_41_a_destination_may_have_a_dialect_of_its_own() {
         at("https://broker.example").dialect(Broker),
     ]);
     let downstream = Downstream::default();
-    let client = exchange.to_any(known.unwrap()).layer(downstream.clone());
+    let client = exchange
+        .to_destinations(known.unwrap())
+        .layer(downstream.clone());
     let client = client.on_behalf_of(&caller);
     // For the same caller and audience, neither gives out what the other one got.
     for _ in 0..2 {

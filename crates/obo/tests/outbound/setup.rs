@@ -73,7 +73,10 @@ impl Setup {
 pub(crate) fn to_b(exchange: &TokenExchange) -> (OnBehalfOf<Downstream>, Downstream) {
     let service_b = Destination::new(URI_OF_B, audience("service-b")).unwrap();
     let downstream = Downstream::default();
-    (exchange.to(service_b).layer(downstream.clone()), downstream)
+    (
+        exchange.to_destination(service_b).layer(downstream.clone()),
+        downstream,
+    )
 }
 
 pub(crate) fn issuer(idp: &TestIdp) -> Issuer {

@@ -13,6 +13,7 @@
 mod config;
 mod place;
 mod registry;
+mod route;
 mod single;
 mod template;
 #[cfg(test)]
@@ -21,6 +22,7 @@ mod unmatched;
 
 pub use config::DestinationsConfig;
 pub use registry::Destinations;
+pub(crate) use route::Route;
 pub use single::Destination;
-pub(crate) use single::Found;
-pub(crate) use unmatched::Unmatched;
+use single::Found;
+use unmatched::Unmatched;

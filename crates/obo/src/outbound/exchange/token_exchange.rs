@@ -4,9 +4,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use obo_core::dialect::Dialect;
-use obo_core::{
-    Caller, ConfigError, ExchangeRequest, Grant, IssuedToken, Issuer, Target, UnixTime,
-};
+use obo_core::{Caller, ConfigError, ExchangeRequest, IssuedToken, Issuer, Target, UnixTime};
 use tower_service::Service;
 
 use super::actor::ActorSource;
@@ -19,10 +17,7 @@ use super::wanted::Wanted;
 use crate::clock::Clock;
 use crate::idp::client_auth::Client;
 use crate::idp::server::AuthorizationServer;
-use crate::outbound::app_only::AppOnlyLayer;
-use crate::outbound::destination::{Destination, Destinations};
 use crate::outbound::error::ExchangeError;
-use crate::outbound::on_behalf_of::{OnBehalfOfLayer, Route};
 
 /// Exchanges tokens at one authorization server, as one client: a service of [`ExchangeRequest`]s with a cache.
 ///
@@ -41,7 +36,7 @@ use crate::outbound::on_behalf_of::{OnBehalfOfLayer, Route};
 ///
 /// // One service per destination, made once and cloned freely.
 /// let stock = Destination::new("https://stock.corp.example", Audience::new("service-b")?)?;
-/// let stock = ServiceBuilder::new().layer(exchange.to(stock)).service(channel);
+/// let stock = ServiceBuilder::new().layer(exchange.to_destination(stock)).service(channel);
 /// # Ok(())
 /// # }
 /// ```
@@ -197,16 +192,6 @@ impl TokenExchange {
         Self(Engine::new(endpoint, limits, self.0.actor.clone()))
     }
 
-    /// A layer for a client that calls this one destination, such as a channel.
-    pub fn to(&self, destination: Destination) -> OnBehalfOfLayer {
-        OnBehalfOfLayer::new(self.clone(), Route::Fixed(destination))
-    }
-
-    /// A layer for a client that calls several destinations, chosen by each request's URI.
-    pub fn to_any(&self, destinations: Destinations) -> OnBehalfOfLayer {
-        OnBehalfOfLayer::new(self.clone(), Route::ByUri(destinations))
-    }
-
     /// A token for `target` on behalf of `caller`, for clients that are no tower service.
     ///
     /// # Errors
@@ -218,29 +203,6 @@ impl TokenExchange {
         target: impl Into<Target>,
     ) -> Result<Exchanged, ExchangeError> {
         self.ask(ExchangeRequest::new(&caller.untyped(), target.into()))
-            .await
-    }
-
-    /// A layer for a client that calls this one destination as this service itself, without a user.
-    pub fn app_only_to(&self, destination: Destination) -> AppOnlyLayer {
-        AppOnlyLayer::new(self.clone(), Route::Fixed(destination))
-    }
-
-    /// A layer for a client that calls several destinations as this service itself, without a user.
-    pub fn app_only_to_any(&self, destinations: Destinations) -> AppOnlyLayer {
-        AppOnlyLayer::new(self.clone(), Route::ByUri(destinations))
-    }
-
-    /// A token of this service's own for `target` (RFC 6749 section 4.4), for calls that are for no user.
-    ///
-    /// # Errors
-    ///
-    /// Why there is none.
-    pub async fn app_only_token(
-        &self,
-        target: impl Into<Target>,
-    ) -> Result<Exchanged, ExchangeError> {
-        self.ask(Grant::client_credentials(Some(Arc::new(target.into()))))
             .await
     }
 

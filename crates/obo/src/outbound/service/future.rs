@@ -11,14 +11,14 @@ use tower_service::Service;
 
 use super::body::{ResponseBody, watched};
 use super::downstream::{Refusal, refusal};
-use super::replay::{Again, Replay};
+use super::replay::{Again, Resend};
 use crate::box_error::BoxError;
 use crate::observe;
 use crate::outbound::error::{CallError, ExchangeError};
 use crate::outbound::exchange::{Exchanged, ResponseFuture as Exchanging, TokenExchange, Wanted};
 
 pin_project! {
-    /// The future of [`OnBehalfOf`](super::OnBehalfOf).
+    /// The future of [`OnBehalfOf`](crate::OnBehalfOf) and [`AppOnly`](crate::AppOnly).
     pub struct ResponseFuture<S, B>
     where
         S: Service<Request<B>>,
@@ -109,60 +109,29 @@ impl<S, B> ResponseFuture<S, B>
 where
     S: Service<Request<B>>,
 {
-    /// Calls the inner service, which is ready, when the token is there.
-    pub(crate) fn once(
+    /// Calls the inner service, which is ready, when the token is there, and as `replay` says once more if the token is
+    /// rejected.
+    pub(super) fn new(
         exchange: TokenExchange,
         wanted: Result<Wanted, ExchangeError>,
         request: Request<B>,
         inner: &mut S,
+        replay: &impl Resend<B>,
     ) -> Self
     where
         S: Clone,
-    {
-        match wanted {
-            Ok(wanted) => Self::sending(exchange, wanted, request, inner, None),
-            Err(error) => Self::failed(exchange, error),
-        }
-    }
-
-    /// The same, and once more if the token is rejected.
-    pub(crate) fn replayed(
-        exchange: TokenExchange,
-        wanted: Result<Wanted, ExchangeError>,
-        request: Request<B>,
-        inner: &mut S,
-        replay: &Replay<B>,
-    ) -> Self
-    where
-        S: Clone,
-        B: Send + 'static,
     {
         let wanted = match wanted {
             Ok(wanted) => wanted,
             Err(error) => return Self::failed(exchange, error),
         };
-        let (parts, body) = request.into_parts();
-        let (body, again) = replay.prepare(body);
-        let second = again.map(|again| Second {
+        let (request, again) = replay.prepare(request);
+        let second = again.map(|(parts, body)| Second {
             wanted: wanted.clone(),
-            parts: parts.clone(),
-            body: again,
+            parts,
+            body,
             inner: inner.clone(),
         });
-        let request = Request::from_parts(parts, body);
-        Self::sending(exchange, wanted, request, inner, second)
-    }
-
-    fn sending(
-        exchange: TokenExchange,
-        wanted: Wanted,
-        request: Request<B>,
-        inner: &mut S,
-        second: Option<Second<S, B>>,
-    ) -> Self
-    where
-        S: Clone,
-    {
         // The service that was polled ready goes along; its clone has still to be.
         let clone = inner.clone();
         let pending = Pending {
