@@ -119,9 +119,9 @@ async fn used(response: Response<Bytes>, pause: Duration) {
     }));
     let metadata = ServerMetadata::new(None, Some("https://idp.example/token")).unwrap();
     let idp = AuthorizationServer::with_metadata(world::issuer(), metadata, http);
-    let client = Client::new("service-a", ClientSecretBasic::new("s").unwrap()).unwrap();
+    let client = Client::new("service-a", ClientSecretBasic::new("s"));
     let clock = TestClock::new(world::now());
-    let exchange = TokenExchange::new(idp, client).clock(clock.clone());
+    let exchange = TokenExchange::builder(idp, client).clock(clock.clone()).build().unwrap();
     for wait in [Duration::ZERO, Duration::ZERO, pause] {
         tokio::time::advance(wait).await;
         clock.advance(wait);

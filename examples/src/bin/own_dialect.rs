@@ -109,11 +109,12 @@ async fn main() -> Result<(), BoxError> {
     let issuer = Issuer::new("https://tollgate.corp.example")?;
     let http = HttpService::new(service_fn(tollgate));
     let server = AuthorizationServer::with_metadata(issuer, metadata, http);
-    let client = Client::new("service-a", ClientSecretBasic::new("s3cret")?)?;
+    let client = Client::new("service-a", ClientSecretBasic::new("s3cret"));
     // The tollgate trusts the issuer of alice's token, which is another one.
-    let exchange = TokenExchange::new(server, client)
+    let exchange = TokenExchange::builder(server, client)
         .allow_subjects_of(alice.issuer().clone())
-        .dialect(Tollgate);
+        .dialect(Tollgate)
+        .build()?;
 
     let stock = exchange.token(&alice, Audience::new("stock")?).await?;
     println!("stock: {:?}", stock.token());

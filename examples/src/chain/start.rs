@@ -71,8 +71,9 @@ impl Chain {
         let as_b = client(&idp, "service-b", Some("service-c"))?;
         let as_c = client(&idp, "service-c", None)?;
         let server_of_a = accepts(&idp, &as_a, tokens)?;
-        let exchange_of_a = TokenExchange::new(Issuer::new(idp.issuer())?, as_a);
-        let exchange_of_b = TokenExchange::new(Issuer::new(idp.issuer())?, as_b.clone());
+        let exchange_of_a = TokenExchange::builder(Issuer::new(idp.issuer())?, as_a).build()?;
+        let exchange_of_b =
+            TokenExchange::builder(Issuer::new(idp.issuer())?, as_b.clone()).build()?;
         let (a, b, c) = (listen().await?, listen().await?, listen().await?);
         let mut servers = JoinSet::new();
 
@@ -161,7 +162,7 @@ fn client(idp: &TestIdp, id: &str, may_reach: Option<&str>) -> Result<Client, Bo
         client.may_exchange_to(other);
     }
     let key = SigningKey::from_pem(Algorithm::Es256, &Secret::new(key.private_pem()))?;
-    Ok(Client::new(id, PrivateKeyJwt::new(key.with_kid(id)))?)
+    Ok(Client::new(id, PrivateKeyJwt::new(key.with_kid(id))))
 }
 
 async fn listen() -> std::io::Result<TcpListener> {

@@ -1,6 +1,7 @@
 use std::collections::HashMap;
 
 use obo::authorization_server::{HttpService, ServerMetadata};
+use obo::exchange::TokenExchangeBuilder;
 use obo::{AuthorizationServer, ConfigError, Issuer, TokenExchange};
 use url::Url;
 
@@ -72,9 +73,10 @@ impl Exchanges {
                 AuthorizationServer::with_metadata(issuer.clone(), metadata, http)
             }
         };
-        let exchange = TokenExchange::new(server, client.clone());
+        let exchange = TokenExchange::builder(server, client.clone());
         let subject_issuers = config.subject_issuers.iter().cloned();
-        let exchange = subject_issuers.fold(exchange, TokenExchange::allow_subjects_of);
+        let allow = |exchange: TokenExchangeBuilder, issuer| exchange.allow_subjects_of(issuer);
+        let exchange = subject_issuers.fold(exchange, allow).build()?;
         let known = Known {
             exchange: exchange.clone(),
             token_endpoint: config.token_endpoint.clone(),

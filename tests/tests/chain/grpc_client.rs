@@ -19,8 +19,10 @@ fn exchange(chain: &Chain, client: &str) -> TokenExchange {
     let secret = "s3cret-of-the-client";
     let registered = chain.idp.client(client).secret(secret);
     registered.may_exchange_to("service-b");
-    let auth = ClientSecretBasic::new(secret).unwrap();
-    TokenExchange::new(issuer(chain), Client::new(client, auth).unwrap())
+    let auth = ClientSecretBasic::new(secret);
+    TokenExchange::builder(issuer(chain), Client::new(client, auth))
+        .build()
+        .unwrap()
 }
 
 /// A channel to `uri` as `service-a` has one, with tokens for `to`.

@@ -29,8 +29,10 @@ impl Setup {
         let server = ResourceServer::new(audience, issuer.clone());
         let token = idp.user("alice").audience("service-a").mint();
         let caller = server.validate(&token).await.unwrap();
-        let secret = ClientSecretBasic::new("s3cret").unwrap();
-        let exchange = TokenExchange::new(issuer, Client::new("service-a", secret).unwrap());
+        let secret = ClientSecretBasic::new("s3cret");
+        let exchange = TokenExchange::builder(issuer, Client::new("service-a", secret))
+            .build()
+            .unwrap();
         Self {
             idp,
             caller,

@@ -46,8 +46,8 @@ impl World {
 
     /// The same, where the issuer is asked about its tokens.
     pub(crate) async fn introspecting() -> Self {
-        let client = Client::new("service-a", ClientSecretBasic::new("s3cret").unwrap());
-        let asked = Introspection::new(client.unwrap());
+        let client = Client::new("service-a", ClientSecretBasic::new("s3cret"));
+        let asked = Introspection::new(client);
         let trusting = |policy, issuer| ResourceServer::introspecting(policy, issuer, asked);
         let world = Self::of(trusting, |bearer, rule| (bearer, RequireLayer::new(rule))).await;
         world.idp.client("service-a").secret("s3cret");

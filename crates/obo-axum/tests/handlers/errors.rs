@@ -96,11 +96,13 @@ impl Calling {
         idp.client("service-a")
             .secret("s3cret")
             .may_exchange_to("service-b");
-        let secret = ClientSecretBasic::new("s3cret").unwrap();
-        let client = Client::new("service-a", secret).unwrap();
+        let secret = ClientSecretBasic::new("s3cret");
+        let client = Client::new("service-a", secret);
         let audience = Audience::new("service-b").unwrap();
         Self {
-            exchange: TokenExchange::new(Issuer::new(idp.issuer()).unwrap(), client),
+            exchange: TokenExchange::builder(Issuer::new(idp.issuer()).unwrap(), client)
+                .build()
+                .unwrap(),
             to_b: Destination::new("https://b.example", audience).unwrap(),
         }
     }

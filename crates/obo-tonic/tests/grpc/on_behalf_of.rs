@@ -28,9 +28,11 @@ pub(crate) fn layer(idp: &TestIdp, service: SocketAddr, audience: &str) -> OnBeh
     idp.client("service-a")
         .secret("s3cret")
         .may_exchange_to("service-b");
-    let secret = ClientSecretBasic::new("s3cret").unwrap();
-    let own = Client::new("service-a", secret).unwrap();
-    let exchange = TokenExchange::new(Issuer::new(idp.issuer()).unwrap(), own);
+    let secret = ClientSecretBasic::new("s3cret");
+    let own = Client::new("service-a", secret);
+    let exchange = TokenExchange::builder(Issuer::new(idp.issuer()).unwrap(), own)
+        .build()
+        .unwrap();
     let audience = Audience::new(audience).unwrap();
     exchange.to_destination(Destination::new(&format!("http://{service}"), audience).unwrap())
 }

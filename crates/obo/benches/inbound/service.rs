@@ -113,8 +113,8 @@ impl Loaded {
         let key = TestKey::generate(TestAlg::Es256);
         let issuer = Issuer::new(idp.issuer()).unwrap();
         let policy = Policy::new(issuer.clone(), Audience::new("service-a").unwrap());
-        let secret = ClientSecretBasic::new("s3cret").unwrap();
-        let asked = Introspection::new(Client::new("service-a", secret).unwrap());
+        let secret = ClientSecretBasic::new("s3cret");
+        let asked = Introspection::new(Client::new("service-a", secret));
         let asked = asked.max_age(Duration::from_secs(3600)).unwrap();
         let server = ResourceServer::introspecting(policy.claims::<Extra>(), issuer, asked);
         let server = server.unwrap();

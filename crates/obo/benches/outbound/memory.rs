@@ -65,10 +65,11 @@ fn exchange(callers: &[Caller]) -> TokenExchange {
     let metadata = ServerMetadata::new(None, Some("https://idp.example/token")).unwrap();
     let issuer = callers.first().unwrap().issuer().clone();
     let server = AuthorizationServer::with_metadata(issuer, metadata, http);
-    let secret = ClientSecretBasic::new("s3cret").unwrap();
+    let secret = ClientSecretBasic::new("s3cret");
     let bounds = CacheBounds::new().bytes(8 * 1024 * 1024 * 1024);
-    TokenExchange::new(server, Client::new("service-a", secret).unwrap())
+    TokenExchange::builder(server, Client::new("service-a", secret))
         .cache(bounds)
+        .build()
         .unwrap()
 }
 

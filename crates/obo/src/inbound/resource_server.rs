@@ -152,7 +152,7 @@ impl ResourceServer {
     /// # fn of(secret: Secret) -> Result<ResourceServer, obo::ConfigError> {
     /// let idp = Issuer::new("https://idp.example.com/realms/corp")?;
     /// let policy = Policy::new(idp.clone(), Audience::new("service-a")?);
-    /// let client = Client::new("service-a", ClientSecretBasic::new(secret)?)?;
+    /// let client = Client::new("service-a", ClientSecretBasic::new(secret));
     /// let server = ResourceServer::introspecting(policy, idp, Introspection::new(client))?;
     /// # Ok(server)
     /// # }
@@ -169,6 +169,7 @@ impl ResourceServer {
     ) -> Result<Self, ConfigError> {
         let server = server.into();
         self.check_issuer(&policy, &server)?;
+        asked.check_client()?;
         if let Some(other) = self.opaque().filter(|_| asked.takes_opaque_tokens()) {
             return Err(ConfigError::new(
                 "introspection",

@@ -47,7 +47,7 @@ async fn an_issuer_may_be_asked_about_its_tokens() {
     }
 
     // The rest of the settings, and a client that the file does not name.
-    let known = Client::new("service-a", ClientSecretBasic::new("s3cret").unwrap());
+    let known = Client::new("service-a", ClientSecretBasic::new("s3cret"));
     let thin = idp.user("alice").without("exp");
     idp.client("service-a").may_introspect(idp.issuer());
     let dropped = serde_json::json!({ "aud": null, "sub": null });
@@ -56,7 +56,7 @@ async fn an_issuer_may_be_asked_about_its_tokens() {
     let server = of(&format!(
         r#"endpoint = "{endpoint}", max_age = "0s", concurrency = 1, accepts_missing_audience = true, accepts_missing_expiry = "10s", accepts_missing_subject = true"#
     ));
-    let server = server.unwrap().client(known.unwrap()).build().unwrap();
+    let server = server.unwrap().client(known).build().unwrap();
     let before = (idp.introspection_requests(), idp.discovery_requests());
     let token = thin.mint_opaque();
     for _ in 0..2 {
@@ -147,8 +147,8 @@ fn the_client_of_the_file_is_for_one_issuer_alone() {
             ]
             "#
         ));
-        let client = Client::new("service-a", ClientSecretBasic::new("s3cret").unwrap());
-        file.unwrap().client(client.unwrap()).build()
+        let client = Client::new("service-a", ClientSecretBasic::new("s3cret"));
+        file.unwrap().client(client).build()
     };
     let error = of("").unwrap_err();
     assert_eq!(error.field(), "issuers[1].introspection.client");

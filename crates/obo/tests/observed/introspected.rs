@@ -33,7 +33,7 @@ async fn introspections() -> (String, ResourceServer) {
     let idp = TestIdp::start().await;
     idp.client("service-a").secret("s3cret");
     let issuer = Issuer::new(idp.issuer()).unwrap();
-    let client = Client::new("service-a", ClientSecretBasic::new("s3cret").unwrap()).unwrap();
+    let client = Client::new("service-a", ClientSecretBasic::new("s3cret"));
     let policy = Policy::new(issuer.clone(), Audience::new("service-a").unwrap());
     let asked = Introspection::new(client);
     let server = ResourceServer::introspecting(policy, issuer, asked).unwrap();

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::Full;
 use obo::authorization_server::{HttpService, ServerMetadata};
+use obo::exchange::TokenExchangeBuilder;
 use obo::{
     Audience, AuthorizationServer, Caller, Client, ClientSecretBasic, Issuer, ResourceServer,
     TokenExchange,
@@ -31,6 +32,11 @@ pub(crate) const ISSUED: (u16, &str) = (
     "issued_token_type":"urn:ietf:params:oauth:token-type:access_token"}"#,
 );
 
+fn builder(at: &AuthorizationServer) -> TokenExchangeBuilder {
+    let secret = ClientSecretBasic::new("s3cret");
+    TokenExchange::builder(at.clone(), Client::new("service-a", secret))
+}
+
 impl Stub {
     /// Pauses the clock, once real sockets are not needed any more.
     pub(crate) async fn start() -> Self {
@@ -53,10 +59,9 @@ impl Stub {
         }));
         let metadata = ServerMetadata::new(None, Some("https://idp.example/token")).unwrap();
         let at = AuthorizationServer::with_metadata(issuer.clone(), metadata, http);
-        let secret = ClientSecretBasic::new("s3cret").unwrap();
         Self {
             server: ResourceServer::new(audience("service-a"), issuer),
-            exchange: TokenExchange::new(at.clone(), Client::new("service-a", secret).unwrap()),
+            exchange: builder(&at).build().unwrap(),
             at,
             idp,
             answer,
@@ -64,9 +69,16 @@ impl Stub {
         }
     }
 
+    /// The exchange, to be set up otherwise.
+    pub(crate) fn builder(&self) -> TokenExchangeBuilder {
+        builder(&self.at)
+    }
+
     /// An exchange as another client.
     pub(crate) fn exchange_as(&self, client: Client) -> TokenExchange {
-        TokenExchange::new(self.at.clone(), client)
+        TokenExchange::builder(self.at.clone(), client)
+            .build()
+            .unwrap()
     }
 
     pub(crate) fn issuer(&self) -> Issuer {

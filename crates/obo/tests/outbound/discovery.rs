@@ -19,7 +19,9 @@ use crate::setup::{Setup, audience, client, issuer};
 use crate::stub::{Answer, issued, json as answer};
 
 fn discovering(setup: &Setup) -> TokenExchange {
-    TokenExchange::new(issuer(&setup.idp), client())
+    TokenExchange::builder(issuer(&setup.idp), client())
+        .build()
+        .unwrap()
 }
 
 #[tokio::test]
@@ -39,7 +41,7 @@ fn given(setup: &Setup, token_endpoint: Option<&str>) -> TokenExchange {
     let metadata = ServerMetadata::new(None, token_endpoint).unwrap();
     let http = HttpService::default_client();
     let server = AuthorizationServer::with_metadata(issuer(&setup.idp), metadata, http);
-    TokenExchange::new(server, client())
+    TokenExchange::builder(server, client()).build().unwrap()
 }
 
 #[tokio::test]
@@ -120,7 +122,9 @@ async fn md_01_no_exchange_waits_for_a_new_document_while_there_is_an_old_one() 
             Ok::<_, std::convert::Infallible>(answer(200, &document))
         }
     }));
-    let exchange = TokenExchange::new(AuthorizationServer::discover(id, http), client());
+    let exchange = TokenExchange::builder(AuthorizationServer::discover(id, http), client())
+        .build()
+        .unwrap();
     exchange
         .token(&caller, audience("service-b"))
         .await
@@ -151,7 +155,7 @@ async fn te_08_a_server_without_a_document_is_left_alone_for_as_long_as_it_asks(
         std::future::ready(answer.body(http_body_util::Full::<Bytes>::default()))
     }));
     let server = AuthorizationServer::discover(issuer(&setup.idp), http);
-    let exchange = TokenExchange::new(server, client());
+    let exchange = TokenExchange::builder(server, client()).build().unwrap();
     tokio::time::pause();
     for requests in [1, 1, 2] {
         let refused = exchange.token(&caller, audience("service-b")).await;
@@ -187,7 +191,7 @@ async fn a_document_that_leads_nowhere_is_renewed_before_it_is_old() {
             std::future::ready(Ok::<_, std::convert::Infallible>(answer))
         }));
         let server = AuthorizationServer::discover(issuer(&setup.idp), http);
-        let exchange = TokenExchange::new(server, client());
+        let exchange = TokenExchange::builder(server, client()).build().unwrap();
         let ask = || exchange.token(&caller, audience("service-b"));
         // Nobody makes it two documents in the same second.
         for _ in 0..5 {
@@ -222,7 +226,9 @@ fn listing(
         };
         std::future::ready(Ok::<_, std::convert::Infallible>(answer))
     }));
-    TokenExchange::new(AuthorizationServer::discover(id, http), client())
+    TokenExchange::builder(AuthorizationServer::discover(id, http), client())
+        .build()
+        .unwrap()
 }
 
 /// MD-08

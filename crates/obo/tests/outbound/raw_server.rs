@@ -70,7 +70,7 @@ impl RawServer {
         let metadata = ServerMetadata::new(None, Some(&self.url)).unwrap();
         let http = HttpService::default_client();
         let server = AuthorizationServer::with_metadata(issuer(&setup.idp), metadata, http);
-        TokenExchange::new(server, client())
+        TokenExchange::builder(server, client()).build().unwrap()
     }
 }
 

@@ -102,7 +102,7 @@ async fn a_dialect_of_an_outsider_asks_and_judges_in_its_own_way() {
             _ => text(200, "from-the-broker"),
         })
     });
-    let exchange = stub.exchange().dialect(Broker);
+    let exchange = stub.builder().dialect(Broker).build().unwrap();
     let error = exchange.token(&caller, audience("service-b")).await;
     let error = error.unwrap_err();
     assert_eq!(error.kind(), ExchangeErrorKind::AnswerUnusable);
@@ -204,8 +204,10 @@ async fn a_client_authentication_of_an_outsider_adds_what_it_wants() {
     let caller = setup.caller("alice").await;
     let stub = Stub::new(&setup, |_| ready(issued("opaque", json!({}))));
     let with = |ticket| {
-        let client = Client::new("service-a", Ticket(ticket)).unwrap();
-        TokenExchange::new(stub.server.clone(), client)
+        let client = Client::new("service-a", Ticket(ticket));
+        TokenExchange::builder(stub.server.clone(), client)
+            .build()
+            .unwrap()
     };
     let exchanged = with(Ok("t1")).token(&caller, audience("service-b")).await;
     exchanged.unwrap();
@@ -231,8 +233,10 @@ async fn extra_parameters_are_sent_and_reserved_ones_refused() {
     let setup = Setup::start().await;
     let caller = setup.caller("alice").await;
     let dialect = obo::dialect::Rfc8693::new().extra_parameter("tenant", "t 1");
-    let exchange = TokenExchange::new(crate::setup::issuer(&setup.idp), client());
-    let exchange = exchange.dialect(dialect.unwrap());
+    let exchange = TokenExchange::builder(crate::setup::issuer(&setup.idp), client())
+        .dialect(dialect.unwrap())
+        .build()
+        .unwrap();
     exchange
         .token(&caller, audience("service-b"))
         .await

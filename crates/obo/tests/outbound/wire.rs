@@ -54,7 +54,11 @@ async fn tx_02_tx_23_an_access_token_of_the_same_server_is_called_one() {
 async fn tx_23_a_token_of_another_server_is_a_jwt() {
     let (setup, foreign) = (Setup::start().await, Setup::start().await);
     let caller = foreign.caller("alice").await;
-    let exchange = setup.exchange().allow_subjects_of(issuer(&foreign.idp));
+    let exchange = setup
+        .builder()
+        .allow_subjects_of(issuer(&foreign.idp))
+        .build()
+        .unwrap();
     let refused = exchange.token(&caller, audience("service-b")).await;
     refused.unwrap_err();
     assert_eq!(setup.asked().params("subject_token_type"), [JWT]);

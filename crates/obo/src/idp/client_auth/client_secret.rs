@@ -16,29 +16,28 @@ pub(super) enum ClientSecret {
 }
 
 impl ClientSecret {
-    pub(super) fn fixed(secret: Secret) -> Result<Self, ConfigError> {
-        if secret.expose().is_empty() {
-            return Err(wrong(
-                "is empty; was the variable or the file it comes from set?",
-            ));
-        }
-        Ok(Self::Fixed(secret))
-    }
-
-    /// The file must be there already, so that a wrong path is found at the start.
-    pub(super) fn file(path: impl Into<PathBuf>) -> Result<Self, ConfigError> {
-        let file = CredentialFile::new(path);
-        file.read_now().map_err(wrong)?;
-        Ok(Self::File(file))
+    pub(super) fn file(path: impl Into<PathBuf>) -> Self {
+        Self::File(CredentialFile::new(path))
     }
 
     pub(super) fn of_config(secret: SecretConfig) -> Result<Self, ConfigError> {
         let (place, secret) = match secret {
-            SecretConfig::Text(secret) => ("", Self::fixed(secret)),
+            SecretConfig::Text(secret) => ("", Self::Fixed(secret)),
             SecretConfig::File(path) => ("file", Self::file(path)),
-            SecretConfig::Env(name) => ("env", Self::fixed(variable(&name)?)),
+            SecretConfig::Env(name) => ("env", Self::Fixed(variable(&name)?)),
         };
-        secret.map_err(|error| error.at(place))
+        secret.check().map_err(|error| error.at(place))?;
+        Ok(secret)
+    }
+
+    /// The secret has to be there, so that a wrong path is found at the start; blocks.
+    pub(super) fn check(&self) -> Result<(), ConfigError> {
+        match self.read_now()?.expose().is_empty() {
+            false => Ok(()),
+            true => Err(wrong(
+                "is empty; was the variable or the file it comes from set?",
+            )),
+        }
     }
 
     /// The secret at this time, where nothing else is waited for; blocks.

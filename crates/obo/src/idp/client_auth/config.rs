@@ -93,7 +93,11 @@ impl ClientConfig {
     ) -> Self {
         self.own.push((
             name,
-            Arc::new(move |settings| Ok(Arc::new(build(settings)?) as Arc<dyn ClientAuth>)),
+            Arc::new(move |settings| {
+                let auth = build(settings)?;
+                auth.check()?;
+                Ok(Arc::new(auth) as Arc<dyn ClientAuth>)
+            }),
         ));
         self
     }
@@ -122,7 +126,9 @@ impl ClientConfig {
         }
         let auth = self.construct(&name, settings);
         let auth = auth.map_err(|error| error.within(&name))?;
-        Client::of(self.id.into(), auth).map_err(|error| error.at("id"))
+        let client = Client::of(self.id.into(), auth);
+        client.check_id().map_err(|error| error.at("id"))?;
+        Ok(client)
     }
 
     fn knows(&self, name: &str) -> bool {

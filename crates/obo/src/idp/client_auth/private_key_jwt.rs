@@ -25,6 +25,7 @@ pub struct PrivateKeyJwt {
     algorithm: Algorithm,
     signer: Signer,
     assertion: OwnAssertion,
+    mistake: Option<ConfigError>,
 }
 
 #[derive(Clone)]
@@ -49,17 +50,13 @@ impl PrivateKeyJwt {
     /// The key is parsed again when the file has changed. While the file cannot be used, such as when it is half written,
     /// the key of before is, and the log says so.
     ///
-    /// # Errors
-    ///
-    /// When the file cannot be read now or holds no such key; nothing of its content is quoted.
-    pub fn from_pem_file(
-        algorithm: Algorithm,
-        path: impl AsRef<Path>,
-        kid: Option<&str>,
-    ) -> Result<Self, ConfigError> {
+    /// When what the client is for is built, the file has to hold such a key; an error quotes nothing of its content.
+    pub fn from_pem_file(algorithm: Algorithm, path: impl AsRef<Path>, kid: Option<&str>) -> Self {
         let (file, kid) = (CredentialFile::new(path.as_ref()), kid.map(str::to_owned));
-        let file = KeyFile::open(file, algorithm, SigningKey::from_pem, kid)?;
-        Ok(Self::of_file(algorithm, file))
+        Self::of_file(
+            algorithm,
+            KeyFile::new(file, algorithm, SigningKey::from_pem, kid),
+        )
     }
 
     fn of_file(algorithm: Algorithm, file: KeyFile) -> Self {
@@ -109,33 +106,43 @@ impl PrivateKeyJwt {
             algorithm,
             signer,
             assertion,
+            mistake: None,
         }
     }
 
     /// Names the key by its certificate too, in the header `x5t#S256`: the first certificate of a PEM text.
     ///
-    /// Servers need it where certificates are registered instead of keys.
-    ///
-    /// # Errors
-    ///
-    /// When the text holds no certificate, or one that is not of this key, as far as the key is here. A key file that is
-    /// replaced later by another certificate's key is not used.
-    pub fn certificate(mut self, pem: &str) -> Result<Self, ConfigError> {
-        let key = match &self.signer {
-            Signer::Key(key) => Some(key),
-            Signer::Remote(_) => None,
-            Signer::File(_) => return self.certified(Certificate::Text(pem.into())),
-        };
-        self.assertion.header = self.assertion.header.with_certificate(pem, key)?;
-        Ok(self)
+    /// Servers need it where certificates are registered instead of keys. The certificate has to be of this key, as far as
+    /// the key is here. A key file that is replaced later by another certificate's key is not used.
+    #[must_use]
+    pub fn certificate(self, pem: &str) -> Self {
+        self.certified(Certificate::Text(pem.into()))
     }
 
     /// With the certificate of the key in a file, which changes along with the key.
-    fn certified(mut self, certificate: Certificate) -> Result<Self, ConfigError> {
-        if let Signer::File(file) = &self.signer {
-            self.signer = Signer::File(Arc::new(file.with_certificate(certificate)?));
+    fn certified(mut self, certificate: Certificate) -> Self {
+        let key = match &self.signer {
+            Signer::Key(key) => Some(key),
+            Signer::Remote(_) => None,
+            Signer::File(file) => {
+                self.signer = Signer::File(Arc::new(file.with_certificate(certificate)));
+                return self;
+            }
+        };
+        let read = certificate.read();
+        let header = read
+            .map_err(|problem| ConfigError::new("certificate", problem))
+            .and_then(|pem| {
+                let header = self.assertion.header.clone();
+                header.with_certificate(pem.expose(), key)
+            });
+        match header {
+            Ok(header) => self.assertion.header = header,
+            Err(error) => {
+                self.mistake.get_or_insert(error);
+            }
         }
-        Ok(self)
+        self
     }
 
     /// Writes `typ: JWT` in the header, for servers that do not tolerate `client-authentication+jwt`.
@@ -158,6 +165,9 @@ impl PrivateKeyJwt {
 
     /// The assertion of one attempt.
     async fn signed(&self, attempt: Attempt<'_>) -> Result<Secret, TokenEndpointError> {
+        if let Some(mistake) = &self.mistake {
+            return Err(mistake.clone().into());
+        }
         let no_randomness = || misconfigured("the system gives no randomness");
         let by_key = |key: &SigningKey, input: &str| {
             let signature = key.sign(input.as_bytes());
@@ -175,7 +185,7 @@ impl PrivateKeyJwt {
                 (input, signature)
             }
             Signer::File(file) => {
-                let loaded = file.current().await;
+                let loaded = file.current().await?;
                 let header = loaded.name(self.assertion.header.clone())?;
                 let input = self.assertion.signing_input_under(&header, attempt);
                 let input = input.ok_or_else(no_randomness)?;
@@ -223,6 +233,14 @@ impl ClientAuth for PrivateKeyJwt {
             Ok(())
         })
     }
+
+    fn check(&self) -> Result<(), ConfigError> {
+        match (&self.mistake, &self.signer) {
+            (Some(mistake), _) => Err(mistake.clone()),
+            (None, Signer::File(file)) => file.check(),
+            (None, Signer::Key(_) | Signer::Remote(_)) => Ok(()),
+        }
+    }
 }
 
 impl fmt::Debug for Signer {
@@ -262,39 +280,31 @@ pub(super) fn of_config(settings: MethodConfig) -> Result<Arc<dyn ClientAuth>, C
     let alg = settings.alg;
     let file = |field, path: PathBuf| {
         check_path(field, &path)?;
-        let file = KeyFile::open(
-            CredentialFile::new(path),
-            alg,
-            read_key,
-            settings.kid.clone(),
-        );
-        let file = file.map_err(|error| error.at(field))?;
-        Ok::<_, ConfigError>(PrivateKeyJwt::of_file(alg, file))
+        let file = CredentialFile::new(path);
+        let file = KeyFile::new(file, alg, read_key, settings.kid.clone());
+        Ok::<_, ConfigError>((PrivateKeyJwt::of_file(alg, file), field))
     };
-    let mut auth = match settings.key {
+    let (mut auth, field) = match settings.key {
         SecretConfig::Text(path) => file("key", path.expose().into())?,
         SecretConfig::File(path) => file("key.file", path)?,
         SecretConfig::Env(name) => {
             let text = variable(&name).map_err(|error| error.within("key"))?;
             let key = read_key(alg, &text).map_err(|error| error.at("key"))?;
-            PrivateKeyJwt::new(match settings.kid {
+            let key = match settings.kid {
                 Some(kid) => key.with_kid(kid),
                 None => key,
-            })
+            };
+            (PrivateKeyJwt::new(key), "key")
         }
     };
     if let Some(path) = settings.certificate {
         check_path("certificate", &path)?;
-        let file = CredentialFile::new(path);
-        auth = match &auth.signer {
-            Signer::File(_) => auth.certified(Certificate::File(file))?,
-            _ => {
-                let read = file.read_now();
-                let pem = read.map_err(|problem| ConfigError::new("certificate", problem))?;
-                auth.certificate(pem.expose())?
-            }
-        };
+        auth = auth.certified(Certificate::File(CredentialFile::new(path)));
     }
+    auth.check().map_err(|error| match error.field() {
+        "certificate" => error,
+        _ => error.at(field),
+    })?;
     if settings.plain_typ {
         auth = auth.plain_typ();
     }

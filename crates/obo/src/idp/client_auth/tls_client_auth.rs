@@ -22,10 +22,10 @@ use super::{Attempt, Authenticating, ClientAuth, MethodConfig};
 /// use obo::client::TlsClientAuth;
 ///
 /// # fn exchange(with_certificate: HttpService) -> Result<TokenExchange, obo::ConfigError> {
-/// let client = Client::new("spiffe://corp.example/service-a", TlsClientAuth)?;
+/// let client = Client::new("spiffe://corp.example/service-a", TlsClientAuth);
 /// let idp = Issuer::new("https://idp.example.com")?;
 /// let idp = AuthorizationServer::discover(idp, with_certificate);
-/// # Ok(TokenExchange::new(idp, client))
+/// # TokenExchange::builder(idp, client).build()
 /// # }
 /// ```
 #[derive(Clone, Copy, Debug)]

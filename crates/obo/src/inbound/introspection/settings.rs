@@ -158,6 +158,10 @@ impl Introspection {
         self
     }
 
+    pub(crate) fn check_client(&self) -> Result<(), ConfigError> {
+        self.client.check()
+    }
+
     pub(crate) fn takes_opaque_tokens(&self) -> bool {
         self.jwts != Jwts::Confirmed
     }

@@ -12,7 +12,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::actor::{ActorSource, Kind};
 use super::actor_health::ActorHealth;
-use super::bounds::CacheBounds;
+use super::builder::Settings;
 use super::cache::{Place, SubjectId, TokenCache};
 use super::client_rejection::ClientRejection;
 use super::entries::Outcome;
@@ -24,13 +24,13 @@ use super::wanted::Wanted;
 use super::{Exchanged, TokenSource};
 use crate::idp::admission::Asker;
 use crate::idp::flight::{Flights, Landing, Overloaded};
+use crate::idp::server::AuthorizationServer;
 use crate::outbound::error::{ExchangeError, ExchangeErrorKind};
 use crate::{observe, random};
 
 pub(super) struct Engine {
     pub(super) endpoint: TokenEndpoint,
-    pub(super) limits: Limits,
-    pub(super) actor: Option<ActorSource>,
+    pub(super) settings: Settings,
     pub(super) actors: ActorHealth,
     pub(super) tokens: TokenCache,
     flights: Arc<Flights<CacheKey, Outcome>>,
@@ -40,22 +40,6 @@ pub(super) struct Engine {
     client_rejection: ClientRejection,
     /// Without one, nothing can be kept apart safely, so nothing is exchanged.
     keys: Option<CacheKeys>,
-}
-
-#[derive(Clone, Copy)]
-pub(super) struct Limits {
-    pub(super) cache: CacheBounds,
-    /// The most exchanges under way at the same time.
-    pub(super) flights: usize,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self {
-            cache: CacheBounds::new(),
-            flights: 1024,
-        }
-    }
 }
 
 /// Why a flight starts.
@@ -68,29 +52,24 @@ enum Need {
 }
 
 impl Engine {
-    pub(super) fn new(
-        endpoint: TokenEndpoint,
-        limits: Limits,
-        actor: Option<ActorSource>,
-    ) -> Arc<Self> {
-        let (server, client) = (endpoint.server.issuer(), endpoint.client.id());
+    pub(super) fn new(server: AuthorizationServer, settings: Settings) -> Arc<Self> {
+        let (issuer, client) = (server.issuer(), settings.client.id());
         Arc::new(Self {
-            keys: random::bytes().map(|random| CacheKeys::new(random, server, client)),
-            endpoint,
-            limits,
-            actor,
+            keys: random::bytes().map(|random| CacheKeys::new(random, issuer, client)),
+            endpoint: TokenEndpoint::new(server),
             actors: ActorHealth::new(),
-            tokens: TokenCache::new(limits.cache),
-            flights: Flights::new(limits.flights),
-            own_flights: Flights::new(limits.flights),
+            tokens: TokenCache::new(settings.cache),
+            flights: Flights::new(settings.concurrency),
+            own_flights: Flights::new(settings.concurrency),
             revocations: Revocations::new(),
             client_rejection: ClientRejection::default(),
+            settings,
         })
     }
 
     /// The token at hand, or a future of it.
     pub(super) fn ask(self: &Arc<Self>, wanted: Wanted) -> ResponseFuture {
-        let wall = self.endpoint.clock.now();
+        let wall = self.settings.clock.now();
         let place = match self.place(&wanted, wall) {
             Ok(place) => place,
             Err(error) => return ResponseFuture::failed(error),
@@ -147,8 +126,8 @@ impl Engine {
     }
 
     fn key(&self, wanted: &Wanted) -> Option<CacheKey> {
-        let (keys, dialect) = (self.keys.as_ref()?, self.endpoint.dialect_of(wanted));
-        Some(match &self.endpoint.certificate {
+        let (keys, dialect) = (self.keys.as_ref()?, self.settings.dialect_of(wanted));
+        Some(match &self.settings.certificate {
             None => keys.key(&dialect.identity(), &wanted.grant),
             Some(now) => keys
                 .bound_to_certificate(&now.0())
@@ -182,7 +161,7 @@ impl Engine {
     ) -> Outcome {
         // A call that missed the cache just before another flight ended starts this one after it.
         if need == Need::Missing
-            && let Some(hit) = self.tokens.get(&place, self.endpoint.clock.now())
+            && let Some(hit) = self.tokens.get(&place, self.settings.clock.now())
         {
             if let Err(error) = &hit.outcome {
                 observe::call_not_made(&error.failure());
@@ -191,8 +170,8 @@ impl Engine {
         }
         let target = wanted.grant.target().cloned();
         let under_way = observe::Exchange::new(target.as_deref(), cause);
-        let (start, started_at) = (Instant::now(), self.endpoint.clock.now());
-        let credential = self.endpoint.client.auth();
+        let (start, started_at) = (Instant::now(), self.settings.clock.now());
+        let credential = self.settings.client.auth();
         let outcome = under_way.within(self.fetch(&wanted, &place, start)).await;
         // Neither the server's word, nor the token's own, nor the caller's session is outlived (TX-42).
         let session = wanted.grant.subject().map_or(Duration::MAX, |caller| {
@@ -212,7 +191,7 @@ impl Engine {
         match &outcome {
             // Renewed meanwhile: to which certificate the token is bound is not known.
             Ok(_)
-                if self.endpoint.certificate.is_some() && self.key(&wanted) != Some(place.key) => {}
+                if self.settings.certificate.is_some() && self.key(&wanted) != Some(place.key) => {}
             Ok(token) => {
                 let lifetime = token.lifetime(started_at);
                 self.tokens
@@ -220,21 +199,22 @@ impl Engine {
             }
             Err(_) if rejects_client => self.tokens.postpone(&place),
             Err(error) => {
-                let wall = self.endpoint.clock.now();
+                let wall = self.settings.clock.now();
                 self.tokens.insert_refusal(place, error, session, wall);
             }
         }
-        self.tokens.sweep(self.endpoint.clock.now());
+        self.tokens.sweep(self.settings.clock.now());
         let failure = outcome.as_ref().err().map(ExchangeError::failure);
         under_way.ended(target.as_deref(), failure.as_ref(), start.elapsed());
         outcome
     }
 
     async fn fetch(self: &Arc<Self>, wanted: &Wanted, place: &Place, start: Instant) -> Outcome {
-        let deadline = start + self.endpoint.deadline;
+        let deadline = start + self.settings.deadline;
         let (asked, sent) = self.with_actor(wanted.clone(), deadline).await?;
         let asker = self.asker(wanted, place);
-        let issued = self.endpoint.ask(&asked, asker, deadline).await;
+        let issued = self.endpoint.ask(&asked, &self.settings, asker, deadline);
+        let issued = issued.await;
         let issued = match sent {
             Some(sent) => {
                 self.over_actor(wanted, place, sent, issued, deadline)
@@ -245,7 +225,7 @@ impl Engine {
         // The answer may have taken longer than the caller's token lived, or than it was not revoked.
         if let Some(caller) = wanted.grant.subject() {
             let target = wanted.grant.target().map(|target| &**target);
-            self.check_caller(caller, target, self.endpoint.clock.now())?;
+            self.check_caller(caller, target, self.settings.clock.now())?;
         }
         Ok(issued)
     }
@@ -256,7 +236,8 @@ impl Engine {
         wanted: Wanted,
         deadline: Instant,
     ) -> Result<(Wanted, Option<SentActor>), ExchangeError> {
-        let (Grant::Exchange(request), Some(ActorSource(kind))) = (&wanted.grant, &self.actor)
+        let (Grant::Exchange(request), Some(ActorSource(kind))) =
+            (&wanted.grant, &self.settings.actor)
         else {
             return Ok((wanted, None));
         };
@@ -313,12 +294,8 @@ impl Engine {
 
     /// The rejection of our own credential, for as long as asking again would change nothing.
     fn rejected(&self, wanted: &Wanted) -> Option<ExchangeError> {
-        let error = self.client_rejection.of(&self.endpoint.client.auth())?;
-        let target = wanted.grant.target().map(|target| &**target);
-        Some(match wanted.grant {
-            Grant::Exchange(_) => ExchangeError::of_token_endpoint(target, error),
-            Grant::ClientCredentials { .. } => ExchangeError::of_own_token(target, error),
-        })
+        let error = self.client_rejection.of(&self.settings.client.auth())?;
+        Some(ExchangeError::of_grant(&wanted.grant, error))
     }
 
     /// Nothing is done for a caller whose own token has expired or was revoked, whatever is at hand.
@@ -329,12 +306,13 @@ impl Engine {
         wall: UnixTime,
     ) -> Result<SubjectId, ExchangeError> {
         let issuer = caller.issuer();
-        if !self.endpoint.takes_subjects_of(issuer) {
+        let server = self.endpoint.server().issuer();
+        if issuer != server && !self.settings.subject_issuers.contains(issuer) {
             let kind = ExchangeErrorKind::ClientMisconfigured;
             let problem = format!(
                 "the caller's token is of issuer \"{issuer}\", and tokens are exchanged at \"{}\": exchange it at \
                  its own issuer, or allow it with `allow_subjects_of`",
-                self.endpoint.server.issuer(),
+                server,
             );
             return Err(ExchangeError::new(kind, target, problem));
         }
@@ -354,7 +332,7 @@ impl Engine {
         let subject = self.tokens.subject(issuer, subject);
         // In this order: what comes between is refused, and what was kept before goes.
         self.revocations
-            .insert(subject, issued_until, self.endpoint.clock.now());
+            .insert(subject, issued_until, self.settings.clock.now());
         self.tokens.forget(subject);
     }
 

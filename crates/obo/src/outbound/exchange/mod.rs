@@ -6,6 +6,7 @@
 mod actor;
 mod actor_health;
 mod bounds;
+mod builder;
 mod cache;
 mod client_rejection;
 mod engine;
@@ -13,7 +14,6 @@ mod entries;
 mod future;
 mod lifetime;
 mod own_actor;
-mod retry;
 mod revocations;
 mod token_endpoint;
 pub(crate) mod token_exchange;
@@ -21,6 +21,7 @@ mod wanted;
 
 pub use actor::ActorSource;
 pub use bounds::CacheBounds;
+pub use builder::TokenExchangeBuilder;
 pub use future::ResponseFuture;
 pub(crate) use token_exchange::TokenExchange;
 pub use token_exchange::{Exchanged, TokenSource};

@@ -64,7 +64,8 @@ impl Engine {
             Next::Actor(next) => {
                 let (asked, next) = *next;
                 let asker = self.asker(wanted, place);
-                let outcome = self.endpoint.ask(&asked, asker, deadline).await;
+                let outcome = self.endpoint.ask(&asked, &self.settings, asker, deadline);
+                let outcome = outcome.await;
                 match self.unclear(&next, outcome) {
                     Ok(clear) => {
                         if clear.is_ok() {
