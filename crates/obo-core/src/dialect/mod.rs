@@ -4,6 +4,8 @@
 //! finds it by name. Outbound it is a [`Dialect`], with RFC 8693 itself as the default. Those of products are data too:
 //! [`Rfc8693`] with the settings that the product needs, and [`named`] finds them by name. A server of your own gets a
 //! preset in your own crate, or an implementation of [`Dialect`] where data does not reach.
+//!
+//! A new product is a file here, with the names that configuration has for it, and its line in `NAMES`.
 
 pub mod auth0;
 pub mod authentik;
@@ -11,10 +13,9 @@ pub mod cognito;
 pub mod entra;
 pub mod google;
 pub mod keycloak;
+mod names;
 pub mod okta;
 pub mod ping_federate;
-mod presets;
-mod profiles;
 mod refusal;
 mod registration;
 mod rfc8693;
@@ -28,7 +29,8 @@ use std::fmt;
 use bytes::Bytes;
 use http::Response;
 
-pub use presets::{named, names};
+use names::{Named, STANDARDS};
+pub use names::{named, names};
 pub use refusal::Refusal;
 pub use registration::Registration;
 pub use rfc8693::{Rfc8693, TargetBy};
@@ -37,6 +39,22 @@ use crate::grant::Grant;
 use crate::grant::issued_token::IssuedToken;
 use crate::grant::token_endpoint::{TokenEndpointError, TokenRequest};
 use crate::time::UnixTime;
+
+/// How configuration names the standards and the products: one line each.
+const NAMES: &[&[Named]] = &[
+    STANDARDS,
+    auth0::NAMES,
+    authentik::NAMES,
+    cognito::NAMES,
+    entra::NAMES,
+    google::NAMES,
+    keycloak::NAMES,
+    okta::NAMES,
+    ping_federate::NAMES,
+    tokendings::NAMES,
+    wso2::NAMES,
+    zitadel::NAMES,
+];
 
 /// How one kind of authorization server wants to be asked, and what its responses mean. Pure: no I/O, no clock.
 ///
