@@ -10,6 +10,7 @@ use serde_json::value::RawValue;
 
 use crate::challenge::claims_request::ClaimsRequest;
 use crate::grant::Grant;
+use crate::grant::echo::without_echo;
 use crate::grant::token_endpoint::{ErrorClass, RefusedToken, TokenEndpointError};
 use crate::time::UnixTime;
 use crate::wire::json;
@@ -263,11 +264,7 @@ pub(super) fn without_tokens(grant: &Grant, text: &str) -> String {
     let Some(request) = grant.exchange() else {
         return text.to_owned();
     };
-    let actor = request.actor().map_or("", |actor| actor.expose());
-    [request.subject().subject_token().expose(), actor]
-        .into_iter()
-        .filter(|token| !token.is_empty())
-        .fold(text.to_owned(), |text, token| {
-            text.replace(token, "[redacted]")
-        })
+    let actor = request.actor().map(|actor| actor.expose());
+    let subject = request.subject().subject_token().expose();
+    without_echo([subject].into_iter().chain(actor), text)
 }

@@ -2,6 +2,7 @@
 
 pub(crate) mod cache_key;
 mod digested;
+pub(crate) mod echo;
 pub(crate) mod issued_token;
 pub(crate) mod request;
 pub(crate) mod target;

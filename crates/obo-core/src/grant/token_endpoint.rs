@@ -13,6 +13,7 @@ use zeroize::Zeroizing;
 use crate::challenge;
 use crate::challenge::claims_request::ClaimsRequest;
 use crate::error::ConfigError;
+use crate::grant::echo::without_echo;
 use crate::secret::Secret;
 use crate::token::bearer::BearerToken;
 use crate::wire::seen::printable;
@@ -108,6 +109,10 @@ impl TokenRequest {
             ));
         }
         let sent = sensitive(&value).ok_or_else(|| wrong("has a value that no header can have"))?;
+        // After a scheme, the credential may be quoted alone.
+        if let Some((_, credential)) = value.expose().split_once(' ') {
+            self.header_secrets.push(Secret::new(credential));
+        }
         self.headers.insert(parsed, sent);
         self.header_secrets.push(value);
         Ok(())
@@ -118,6 +123,15 @@ impl TokenRequest {
         let pushed = self.pairs.iter().filter(|pair| !pair.is_public);
         let pushed = pushed.map(|pair| &pair.value);
         pushed.chain(&self.header_secrets).map(Secret::expose)
+    }
+
+    /// The body of a response without the secrets of this request, in any spelling, and without words that hold one or are
+    /// part of one; a body that is not text stays as it is.
+    pub fn without_echo(&self, body: Bytes) -> Bytes {
+        match std::str::from_utf8(&body) {
+            Ok(text) => without_echo(self.secrets(), text).into(),
+            Err(_) => body,
+        }
     }
 
     /// The `Authorization` header, where the client authenticates by one.
@@ -435,6 +449,25 @@ mod tests {
             STANDARD.decode(encoded).unwrap(),
             b"a-b_c.d:s%3A%25%2B+%C3%A9"
         );
+    }
+
+    #[test]
+    fn pushed_header_is_sensitive_and_secret() {
+        let mut request = TokenRequest::new("g");
+        request.push_header("X-Badge", Secret::new("b 7")).unwrap();
+        assert!(request.headers()["x-badge"].is_sensitive());
+        assert_eq!(request.secrets().collect::<Vec<_>>(), ["7", "b 7"]);
+        assert!(!format!("{request:?}").contains("b 7"));
+        for (name, value) in [
+            ("Host", "x"),
+            ("Content-Length", "1"),
+            ("a b", "x"),
+            ("X", "\n"),
+        ] {
+            let error = request.push_header(name, Secret::new(value)).unwrap_err();
+            assert_eq!(error.field(), "header");
+        }
+        assert_eq!(request.headers().len(), 1);
     }
 
     #[test]

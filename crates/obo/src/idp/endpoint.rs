@@ -12,7 +12,6 @@ use serde::de::IgnoredAny;
 use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 
 use super::admission::{Admission, Asker};
-use super::echo::without_echo;
 use crate::clock::Clock;
 use crate::idp::client_auth::{Attempt, Client, ClientAuth};
 use crate::idp::http::{HttpError, Limits};
@@ -289,7 +288,7 @@ impl Endpoint {
         })?;
         Ok(match is_refusal(&response) {
             false => response,
-            true => response.map(|body| without_echo(&form, body)),
+            true => response.map(|body| form.without_echo(body)),
         })
     }
 }

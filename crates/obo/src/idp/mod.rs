@@ -3,7 +3,6 @@
 pub(crate) mod admission;
 mod breaker;
 pub(crate) mod client_auth;
-mod echo;
 pub(crate) mod endpoint;
 pub(crate) mod flight;
 pub(crate) mod http;
