@@ -13,11 +13,11 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::{sleep, timeout};
 use tower::ServiceExt as _;
 
-use super::Gateway;
 use super::activity::{Activity, Watched};
 use super::addresses::Addresses;
 use super::limits::Limits;
 use super::opening::opened;
+use super::start::Gateway;
 
 /// Room for the head of a request: a token of the greatest length that is accepted, and as much again for all else.
 const HEAD_BYTES: u32 = 64 * 1024;

@@ -3,7 +3,7 @@ use axum::middleware::{from_fn, from_fn_with_state};
 use obo::{BearerAuthLayer, ConfigError, ExpiryLayer, Rejection};
 use obo_config::{Live, Setup};
 
-use super::Config;
+use super::config::Config;
 use super::deadline::in_time;
 use super::exchanges::Exchanges;
 use super::limits::Limits;

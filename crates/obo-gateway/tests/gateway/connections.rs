@@ -43,7 +43,7 @@ async fn a_connection_that_says_nothing_keeps_no_gateway_from_ending() {
         200
     );
     world.stop();
-    let started = std::time::Instant::now();
+    let started = tokio::time::Instant::now();
     world.served.take().unwrap().await.unwrap();
     assert!(started.elapsed() < std::time::Duration::from_secs(10));
     assert_eq!(silent.read(&mut [0]).await.unwrap(), 0);
