@@ -80,8 +80,15 @@ impl Run {
     fn new() -> Self {
         let clock = TestClock::new(world::now());
         let idp = Idp::new(clock.clone());
-        let server = AuthorizationServer::builder(world::issuer()).with_http(idp.http()).build().unwrap();
-        let server = ResourceServer::builder(world::audience(world::AUDIENCE)).trust(server).clock(clock.clone()).build().unwrap();
+        let server = AuthorizationServer::builder(world::issuer())
+            .with_http(idp.http())
+            .build()
+            .unwrap();
+        let server = ResourceServer::builder(world::audience(world::AUDIENCE))
+            .trust(server)
+            .clock(clock.clone())
+            .build()
+            .unwrap();
         Self {
             idp,
             layer: BearerAuthLayer::new(server),

@@ -18,6 +18,7 @@ mod inbound;
 mod observe;
 mod outbound;
 pub mod path;
+mod polled;
 mod random;
 pub mod refusal;
 

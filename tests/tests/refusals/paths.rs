@@ -123,3 +123,40 @@ async fn bt_22_a_rule_for_all_others_does_not_cover_what_may_be_another_path() {
         world.refuses(&at(odd), NO_RULE, odd).await;
     }
 }
+
+/// BT-22, GR-03
+#[tokio::test]
+async fn parameter_stands_for_one_grpc_method() {
+    let world = World::guarded(|bearer, _| {
+        let table = RuleTable::builder()
+            .route("/test.Probe/{method}", Rule::scopes(["stock:read"]))
+            .route(ADJUST, Rule::scopes(["stock:write"]))
+            .otherwise(Rule::user());
+        (bearer, RequireLayer::by_path(table.build().unwrap()))
+    })
+    .await;
+    const WRITE: Refusal = Refusal {
+        needed: Some(("scope", "stock:write")),
+        challenge: Some(r#"Bearer error="insufficient_scope", scope="stock:write""#),
+        ..SCOPE
+    };
+    let good = world.sign(&world.draft());
+    let at = |path: &str| Sent::token(&good).to(path);
+    for listed in [CALL, LEVEL] {
+        world.admits(&at(listed), listed).await.unwrap();
+    }
+    world.refuses(&at(ADJUST), WRITE, "write").await;
+    for near in [
+        "/test.Probe/adjust",
+        "/test.Probe/Adjust/",
+        "/test.Probe/Call/",
+        "/test.probe/Call",
+        "/test.Probe/",
+        "/test.Probe",
+        "/test.Probe//Call",
+        "/test.Probe/%41djust",
+        "/test.Probe/x%2fAdjust",
+    ] {
+        world.refuses(&at(near), NO_RULE, near).await;
+    }
+}

@@ -1,7 +1,7 @@
 use axum::Router;
 use axum::routing::any;
-use obo::{BearerAuthLayer, ConfigError, RequireLayer, ResourceServer, Rule};
 use obo::policy::Algorithm;
+use obo::{BearerAuthLayer, ConfigError, RequireLayer, ResourceServer, Rule};
 use obo_axum::Authenticated;
 use obo_testkit::TestAlg;
 

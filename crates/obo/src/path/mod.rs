@@ -20,8 +20,8 @@ pub use table::{PathMatch, PathTable};
 /// without control characters: some servers read an overlong form as the ASCII that it stands for.
 ///
 /// Call it before you decide by the start of a path, as a gateway does that forwards all paths below `/orders`: an
-/// ambiguous path may lead elsewhere. [`RuleTable`](crate::RuleTable) and [`Destinations`](crate::Destinations) call it
-/// themselves. Whether a path is nearly another one is for [`folded_path`].
+/// ambiguous path may lead elsewhere. [`PathTable`], [`RuleTable`](crate::RuleTable) and
+/// [`Destinations`](crate::Destinations) call it themselves.
 ///
 /// ```
 /// use obo::path::is_unambiguous;
@@ -88,18 +88,9 @@ fn decoded(path: &str) -> Vec<u8> {
     bytes
 }
 
-/// The path without what some servers ignore: letter case, the slash at the end, and escapes.
-///
-/// Two paths with the same folded path may be one path to the server behind. So a path that is not listed, though its
-/// folded path is a listed one's, must not pass by a weaker rule. [`RuleTable`](crate::RuleTable) denies it.
-///
-/// ```
-/// use obo::path::folded_path;
-///
-/// assert_eq!(folded_path("/Orders/"), folded_path("/orders"));
-/// assert_ne!(folded_path("/orders/1"), folded_path("/orders"));
-/// ```
-pub fn folded_path(path: &str) -> Cow<'_, str> {
+/// The path without what some servers ignore: letter case, the slash at the end, and escapes. Two paths with the same folded
+/// path may be one path to the server behind.
+fn folded_path(path: &str) -> Cow<'_, str> {
     let path = path.strip_suffix('/').unwrap_or(path);
     if path.bytes().fold(true, |plain, b| plain & is_plain(b)) {
         let has_upper = |upper, b: u8| upper | b.is_ascii_uppercase();

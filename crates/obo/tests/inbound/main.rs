@@ -14,6 +14,7 @@ mod issuer;
 
 mod any_bytes;
 mod bounds;
+mod builder;
 mod discovery;
 mod expiry;
 mod grpc;
@@ -46,5 +47,6 @@ mod refused;
 mod remembered;
 mod rules;
 mod spellings;
+mod token_cache;
 mod tokens;
 mod wall_clock;

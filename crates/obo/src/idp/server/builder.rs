@@ -32,19 +32,15 @@ impl AuthorizationServer {
 
 impl AuthorizationServerBuilder {
     /// Sends every request to this server through `http` instead of the default client.
-    pub fn with_http(self, http: HttpService) -> Self {
-        Self {
-            http: Some(http),
-            ..self
-        }
+    pub fn with_http(mut self, http: HttpService) -> Self {
+        self.http = Some(http);
+        self
     }
 
     /// Takes the places as given, instead of discovering them.
-    pub fn with_metadata(self, metadata: ServerMetadata) -> Self {
-        Self {
-            metadata: Some(metadata),
-            ..self
-        }
+    pub fn with_metadata(mut self, metadata: ServerMetadata) -> Self {
+        self.metadata = Some(metadata);
+        self
     }
 
     /// The authorization server. Nothing is fetched yet.

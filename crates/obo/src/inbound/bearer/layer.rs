@@ -27,6 +27,7 @@ use crate::inbound::resource_server::ResourceServer;
 /// # Ok::<(), obo::ConfigError>(())
 /// ```
 #[derive(Clone)]
+#[must_use]
 pub struct BearerAuthLayer {
     pub(super) server: ResourceServer,
     pub(super) open: Open,
@@ -44,7 +45,6 @@ impl BearerAuthLayer {
     }
 
     /// Lets requests without credentials pass, without a [`Caller`](crate::Caller); bad ones are still refused.
-    #[must_use]
     pub fn allow_anonymous(mut self) -> Self {
         self.open.all = true;
         self
@@ -85,7 +85,6 @@ impl BearerAuthLayer {
     ///
     /// Browsers send them so: `OPTIONS` with `Origin` and `Access-Control-Request-Method`. A CORS layer around this one
     /// answers them itself and makes this needless. Whatever else is inside answers `OPTIONS` to anybody then.
-    #[must_use]
     pub fn allow_preflight(mut self) -> Self {
         self.open.preflight = true;
         self
@@ -95,7 +94,6 @@ impl BearerAuthLayer {
     ///
     /// All responses that pass are looked at, so challenges of rules, extractors and handlers have it too, also where a
     /// gRPC status carries them in the headers. One that has it already keeps what it says.
-    #[must_use]
     pub fn protected_resource(mut self, resource: &ProtectedResource) -> Self {
         self.metadata = Some(ResourceMetadata::of(resource));
         self

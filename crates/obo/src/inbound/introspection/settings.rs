@@ -20,7 +20,10 @@ const MAX_LIFETIME: Duration = Duration::from_secs(86_400);
 /// requests are rejected with 503.
 #[derive(Clone, Debug)]
 #[must_use]
-pub struct Introspection(Result<IntrospectionSettings, ConfigError>);
+pub struct Introspection {
+    settings: IntrospectionSettings,
+    mistake: Option<ConfigError>,
+}
 
 /// The settings of an [`Introspection`] without a mistake.
 #[derive(Clone, Debug)]
@@ -50,7 +53,7 @@ impl Introspection {
     ///
     /// To the authorization server this service is a client like any other, by any method of client authentication.
     pub fn new(client: Client) -> Self {
-        Self(Ok(IntrospectionSettings {
+        let settings = IntrospectionSettings {
             client,
             endpoint: None,
             max_age: Duration::from_secs(60),
@@ -58,70 +61,55 @@ impl Introspection {
             is_signed: false,
             thin: ThinAnswers::default(),
             jwts: Jwts::Introspected,
-        }))
+        };
+        Self {
+            settings,
+            mistake: None,
+        }
     }
 
     /// Asks only about tokens that are not JWTs; JWTs are validated by the issuer's keys, without a call.
-    pub fn for_opaque_tokens(self) -> Self {
-        self.and_then(|settings| {
-            settings.jwts = Jwts::Validated;
-            Ok(())
-        })
+    pub fn for_opaque_tokens(mut self) -> Self {
+        self.settings.jwts = Jwts::Validated;
+        self
     }
 
     /// Validates JWTs by the issuer's keys and then asks whether they were revoked; other tokens are rejected.
     ///
     /// So garbage and expired tokens cost no call. The claims of the token count; of the response, that it is active and not
     /// about a bound token or one of another kind or issuer.
-    pub fn for_revocation(self) -> Self {
-        self.and_then(|settings| {
-            settings.jwts = Jwts::Confirmed;
-            Ok(())
-        })
+    pub fn for_revocation(mut self) -> Self {
+        self.settings.jwts = Jwts::Confirmed;
+        self
     }
 
     /// Asks at this URL instead of the one in the metadata of the authorization server: `https`, or `http` on loopback.
-    pub fn endpoint(self, url: &str) -> Self {
-        self.and_then(|settings| {
-            https_or_loopback("endpoint", url)?;
-            settings.endpoint = Some(url.to_owned());
-            Ok(())
-        })
+    pub fn endpoint(mut self, url: &str) -> Self {
+        self.settings.endpoint = Some(url.to_owned());
+        self.noting(https_or_loopback("endpoint", url).err())
     }
 
     /// For how long a token counts as active after the response: the longest that a revoked token is still accepted.
     /// 60 s by default, at most an hour, and never beyond the token's `exp`; with zero, each request asks.
-    pub fn max_age(self, age: Duration) -> Self {
-        self.and_then(|settings| {
-            if age > MAX_AGE {
-                let problem = format!("{age:?} is more than {MAX_AGE:?}");
-                return Err(ConfigError::new("max_age", problem));
-            }
-            settings.max_age = age;
-            Ok(())
-        })
+    pub fn max_age(mut self, age: Duration) -> Self {
+        self.settings.max_age = age;
+        let problem = || format!("{age:?} is more than {MAX_AGE:?}");
+        self.noting((age > MAX_AGE).then(|| ConfigError::new("max_age", problem())))
     }
 
     /// How many calls may be under way at the same time: at least 1, 64 by default. A request that needs one more is
     /// rejected with 503, so that a flood of forged tokens does not become a flood of calls.
-    pub fn concurrency(self, most: usize) -> Self {
-        self.and_then(|settings| {
-            if most == 0 {
-                let problem = "is 0: nothing could be asked";
-                return Err(ConfigError::new("concurrency", problem));
-            }
-            settings.concurrency = most;
-            Ok(())
-        })
+    pub fn concurrency(mut self, most: usize) -> Self {
+        self.settings.concurrency = most;
+        let problem = "is 0: nothing could be asked";
+        self.noting((most == 0).then(|| ConfigError::new("concurrency", problem)))
     }
 
     /// Requires signed responses (RFC 9701): they are validated by the issuer's keys, and must be addressed to the
     /// client's identifier.
-    pub fn require_signed(self) -> Self {
-        self.and_then(|settings| {
-            settings.is_signed = true;
-            Ok(())
-        })
+    pub fn require_signed(mut self) -> Self {
+        self.settings.is_signed = true;
+        self
     }
 
     /// Accepts active tokens whose response has no `aud`. By default they are rejected, since such a response does not say
@@ -129,24 +117,18 @@ impl Introspection {
     ///
     /// For a server that answers each resource server about its own tokens alone (RFC 7662 section 4). With another server,
     /// a token for any of its services is accepted here; a JWT is rejected if its own `aud` names only others.
-    pub fn allow_missing_audience(self) -> Self {
-        self.and_then(|settings| {
-            settings.thin.audience = true;
-            Ok(())
-        })
+    pub fn allow_missing_audience(mut self) -> Self {
+        self.settings.thin.audience = true;
+        self
     }
 
     /// Accepts active tokens whose response has no `exp`: such a token counts as valid for `lifetime` after the response,
     /// for what outlives the request. By default they are rejected. The lifetime is more than zero and at most a day.
-    pub fn allow_missing_expiry(self, lifetime: Duration) -> Self {
-        self.and_then(|settings| {
-            if lifetime.is_zero() || lifetime > MAX_LIFETIME {
-                let problem = format!("{lifetime:?} is not between zero and {MAX_LIFETIME:?}");
-                return Err(ConfigError::new("allow_missing_expiry", problem));
-            }
-            settings.thin.expiry = Some(lifetime);
-            Ok(())
-        })
+    pub fn allow_missing_expiry(mut self, lifetime: Duration) -> Self {
+        self.settings.thin.expiry = Some(lifetime);
+        let is_wrong = lifetime.is_zero() || lifetime > MAX_LIFETIME;
+        let problem = || format!("{lifetime:?} is not between zero and {MAX_LIFETIME:?}");
+        self.noting(is_wrong.then(|| ConfigError::new("allow_missing_expiry", problem())))
     }
 
     /// Accepts active tokens whose response has no `sub` but a client: such a token is the client's own, a service's, with
@@ -154,26 +136,20 @@ impl Introspection {
     ///
     /// Only for a server that leaves `sub` out where no user has a part (RFC 7662 section 2.2): one that leaves it out of
     /// users' tokens would turn users into their applications.
-    pub fn allow_missing_subject(self) -> Self {
-        self.and_then(|settings| {
-            settings.thin.subject = true;
-            Ok(())
-        })
+    pub fn allow_missing_subject(mut self) -> Self {
+        self.settings.thin.subject = true;
+        self
     }
 
     /// The settings, or the first mistake.
     pub(crate) fn checked(self) -> Result<IntrospectionSettings, ConfigError> {
-        self.0
+        self.mistake.map_or(Ok(self.settings), Err)
     }
 
-    fn and_then(
-        self,
-        set: impl FnOnce(&mut IntrospectionSettings) -> Result<(), ConfigError>,
-    ) -> Self {
-        Self(self.0.and_then(|mut settings| {
-            set(&mut settings)?;
-            Ok(settings)
-        }))
+    /// Keeps the first mistake.
+    fn noting(mut self, mistake: Option<ConfigError>) -> Self {
+        self.mistake = self.mistake.or(mistake);
+        self
     }
 }
 

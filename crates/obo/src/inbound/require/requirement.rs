@@ -1,9 +1,10 @@
+use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 use std::time::Duration;
 
-use obo_core::{Caller, CurrentActor, Issuer, PrincipalKind, Scope};
+use obo_core::{Caller, ConfigError, CurrentActor, Issuer, PrincipalKind, Scope};
 
-use super::rule::OwnCheck;
 use super::{Principal, Rule};
 use crate::clock::Clock;
 use crate::refusal::rejection::Rejection;
@@ -29,6 +30,19 @@ pub(super) enum Requirement {
     Acr(Vec<String>),
     MaxAge(Duration),
     AnyOf(Vec<Rule>),
+}
+
+/// A check that is not built in, with what the log says when it fails.
+#[derive(Clone)]
+pub(super) struct OwnCheck {
+    pub(super) reason: &'static str,
+    pub(super) check: Arc<dyn Fn(&Caller) -> bool + Send + Sync>,
+}
+
+impl fmt::Debug for OwnCheck {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("OwnCheck").field(&self.reason).finish()
+    }
 }
 
 /// Whether the rule, or one around it, names the token's issuer.
@@ -158,4 +172,17 @@ fn acting<C>(caller: &Caller<C>, named: IssuerIsNamed) -> Result<&CurrentActor, 
         Rejection::Actor("it is of another issuer, and no rule names the token's issuer")
     })?;
     Ok(actor)
+}
+
+/// At least one name, none of them empty.
+pub(super) fn names<V: Into<String>>(
+    field: &'static str,
+    values: impl IntoIterator<Item = V>,
+) -> Result<Vec<String>, ConfigError> {
+    let names: Vec<String> = values.into_iter().map(Into::into).collect();
+    if names.is_empty() || names.iter().any(String::is_empty) {
+        let problem = "the list or a name in it is empty; name at least one";
+        return Err(ConfigError::new(field, problem));
+    }
+    Ok(names)
 }

@@ -1,10 +1,10 @@
-use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use obo_core::{ActorId, Caller, ConfigError, Issuer, PrincipalKind, Scope};
+use obo_core::{Caller, ConfigError, Issuer, PrincipalKind, Scope};
 
-use super::requirement::{IssuerIsNamed, Requirement};
+use super::Principal;
+use super::requirement::{IssuerIsNamed, OwnCheck, Requirement, names};
 use crate::clock::Clock;
 use crate::refusal::rejection::Rejection;
 
@@ -26,77 +26,6 @@ pub struct Rule {
     requirements: Vec<Requirement>,
     clock: Clock,
     mistake: Option<ConfigError>,
-}
-
-/// A check that is not built in, with what the log says when it fails.
-#[derive(Clone)]
-pub(super) struct OwnCheck {
-    pub(super) reason: &'static str,
-    pub(super) check: Arc<dyn Fn(&Caller) -> bool + Send + Sync>,
-}
-
-impl fmt::Debug for OwnCheck {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("OwnCheck").field(&self.reason).finish()
-    }
-}
-
-/// An actor, a subject or a client on a list: by its name within the token's own issuer, or by its full identity (RFC 8693
-/// section 4.1).
-///
-/// An actor of another issuer than the token's counts only in a rule that names the token's issuer: see
-/// [`Rule::issuers`].
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Principal {
-    issuer: Option<String>,
-    subject: String,
-}
-
-impl From<&str> for Principal {
-    fn from(subject: &str) -> Self {
-        Self {
-            issuer: None,
-            subject: subject.to_owned(),
-        }
-    }
-}
-
-impl From<String> for Principal {
-    fn from(subject: String) -> Self {
-        Self {
-            issuer: None,
-            subject,
-        }
-    }
-}
-
-impl From<ActorId> for Principal {
-    fn from(id: ActorId) -> Self {
-        Self {
-            issuer: Some(id.issuer().to_owned()),
-            subject: id.subject().to_owned(),
-        }
-    }
-}
-
-impl Principal {
-    pub(super) fn is(&self, issuer: &str, subject: &str, own_issuer: &Issuer) -> bool {
-        let named = self.issuer.as_deref().unwrap_or(own_issuer.as_str());
-        issuer == named && subject == self.subject
-    }
-
-    /// At least one principal, each with a name.
-    fn list<P: Into<Self>>(
-        field: &'static str,
-        parties: impl IntoIterator<Item = P>,
-    ) -> Result<Vec<Self>, ConfigError> {
-        let parties: Vec<Self> = parties.into_iter().map(Into::into).collect();
-        if parties.is_empty() || parties.iter().any(|party| party.subject.is_empty()) {
-            let problem = "the list or a name in it is empty; name at least one";
-            return Err(ConfigError::new(field, problem));
-        }
-        Ok(parties)
-    }
 }
 
 impl Rule {
@@ -183,8 +112,9 @@ impl Rule {
     /// Requires that one of these services acts for the subject now; who acted before does not matter (RFC 8693 section
     /// 4.1).
     ///
-    /// A name is one within the token's own issuer. An [`ActorId`] of another issuer counts only in a rule that
-    /// [names the token's issuer](Self::issuers): otherwise each trusted issuer could speak for the services of all others.
+    /// A name is one within the token's own issuer. An [`ActorId`](crate::caller::ActorId) of another issuer counts only in
+    /// a rule that [names the token's issuer](Self::issuers): otherwise each trusted issuer could speak for the services of
+    /// all others.
     ///
     /// ```
     /// # use obo::Rule;
@@ -208,8 +138,9 @@ impl Rule {
 
     /// Requires that the token was issued to one of these clients ([`Caller::client_id`]).
     ///
-    /// A name is one within the token's own issuer; an [`ActorId`] names the issuer too. The client requested the token and
-    /// need not be who sends it: for services that call on behalf of a user see [`actors`](Self::actors).
+    /// A name is one within the token's own issuer; an [`ActorId`](crate::caller::ActorId) names the issuer too. The client
+    /// requested the token and need not be who sends it: for services that call on behalf of a user see
+    /// [`actors`](Self::actors).
     ///
     /// ```
     /// # use obo::Rule;
@@ -463,17 +394,4 @@ impl Rule {
             max_age,
         }
     }
-}
-
-/// At least one name, none of them empty.
-fn names<V: Into<String>>(
-    field: &'static str,
-    values: impl IntoIterator<Item = V>,
-) -> Result<Vec<String>, ConfigError> {
-    let names: Vec<String> = values.into_iter().map(Into::into).collect();
-    if names.is_empty() || names.iter().any(String::is_empty) {
-        let problem = "the list or a name in it is empty; name at least one";
-        return Err(ConfigError::new(field, problem));
-    }
-    Ok(names)
 }
