@@ -1,8 +1,6 @@
-//! What the examples share: the generated stock service, the chain of three services that `bin/chain.rs` walks, and the
-//! gateway that `bin/gateway.rs` runs.
+//! What the examples share: the generated stock service, and the chain of three services that `bin/chain.rs` walks.
 
 pub mod chain;
-pub mod gateway;
 
 /// The gRPC service that ServiceB offers, generated from `proto/stock.proto`.
 #[allow(missing_docs, unreachable_pub, clippy::all, clippy::pedantic)]

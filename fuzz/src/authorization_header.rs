@@ -40,8 +40,16 @@ fn server() -> ResourceServer {
         Ok::<_, Infallible>(Response::new(Full::from(world::key_set())))
     }));
     let metadata = ServerMetadata::new(Some("https://idp.example/jwks"), None).unwrap();
-    let idp = AuthorizationServer::with_metadata(world::issuer(), metadata, http);
-    ResourceServer::new(world::audience(world::AUDIENCE), idp).clock(TestClock::new(world::now()))
+    let idp = AuthorizationServer::builder(world::issuer())
+        .with_metadata(metadata)
+        .with_http(http)
+        .build()
+        .unwrap();
+    ResourceServer::builder(world::audience(world::AUDIENCE))
+        .trust(idp)
+        .clock(TestClock::new(world::now()))
+        .build()
+        .unwrap()
 }
 
 /// # Panics

@@ -7,9 +7,8 @@ use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::Full;
 use obo::authorization_server::HttpService;
-use obo::config::ResourceServerConfig;
-use obo::destination::DestinationsConfig;
 use obo::{Destinations, ResourceServer};
+use obo_config::{DestinationsConfig, ResourceServerConfig, Setup};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -80,10 +79,13 @@ fn built(config: Result<Config, String>) -> Result<Built, String> {
         assert!(!error.field().is_empty(), "{error}");
         error.to_string()
     };
+    let mut setup = Setup::with_http(http);
     let server = config
         .resource_server
-        .map(|server| server.build_with(&http));
-    let destinations = config.destinations.map(DestinationsConfig::build);
+        .map(|server| server.build(&mut setup));
+    let destinations = config
+        .destinations
+        .map(|destinations| destinations.build(&setup));
     Ok((
         server.transpose().map_err(said)?,
         destinations.transpose().map_err(said)?,

@@ -80,11 +80,18 @@ impl Run {
     fn new() -> Self {
         let clock = TestClock::new(world::now());
         let idp = Idp::new(clock.clone());
-        let server = AuthorizationServer::discover(world::issuer(), idp.http());
-        let server = ResourceServer::new(world::audience(world::AUDIENCE), server);
+        let server = AuthorizationServer::builder(world::issuer())
+            .with_http(idp.http())
+            .build()
+            .unwrap();
+        let server = ResourceServer::builder(world::audience(world::AUDIENCE))
+            .trust(server)
+            .clock(clock.clone())
+            .build()
+            .unwrap();
         Self {
             idp,
-            layer: BearerAuthLayer::new(server.clock(clock.clone())),
+            layer: BearerAuthLayer::new(server),
             clock,
             presented: Vec::new(),
         }

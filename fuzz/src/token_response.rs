@@ -118,7 +118,11 @@ async fn used(response: Response<Bytes>, pause: Duration) {
         std::future::ready(Ok::<_, Infallible>(answer.map(Full::new)))
     }));
     let metadata = ServerMetadata::new(None, Some("https://idp.example/token")).unwrap();
-    let idp = AuthorizationServer::with_metadata(world::issuer(), metadata, http);
+    let idp = AuthorizationServer::builder(world::issuer())
+        .with_metadata(metadata)
+        .with_http(http)
+        .build()
+        .unwrap();
     let client = Client::new("service-a", ClientSecretBasic::new("s"));
     let clock = TestClock::new(world::now());
     let exchange = TokenExchange::builder(idp, client).clock(clock.clone()).build().unwrap();

@@ -40,7 +40,7 @@ pub(crate) fn now() -> UnixTime {
 }
 
 pub(crate) fn policy() -> Policy {
-    Policy::new(issuer(), audience(AUDIENCE))
+    Policy::new(audience(AUDIENCE), issuer())
 }
 
 /// The claims of a token that is accepted.

@@ -9,10 +9,8 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
-use obo::client::ClientConfig;
-use obo::config::ResourceServerConfig;
-use obo::destination::DestinationsConfig;
 use obo::{Profile, dialect};
+use obo_config::{ClientConfig, DestinationsConfig, ResourceServerConfig, Setup};
 
 /// What any of the guides' files may have.
 #[derive(serde::Deserialize)]
@@ -63,13 +61,13 @@ fn every_configuration_file_builds_what_it_configures() {
             let config: Config = toml::from_str(&file).unwrap_or_else(|e| panic!("{name}: {e}"));
             built += 1;
             if let Some(server) = config.resource_server {
-                server.build().unwrap();
+                server.build(&mut Setup::new()).unwrap();
             }
             if let Some(client) = config.client {
-                client.build().unwrap();
+                client.build(&Setup::new()).unwrap();
             }
             if let Some(destinations) = config.destinations {
-                destinations.build().unwrap();
+                destinations.build(&Setup::new()).unwrap();
             }
         }
     }

@@ -1,25 +1,304 @@
-//! `cargo xtask coverage`: writes docs/spec-coverage.md from the rows of the specifications and the names of the tests.
+//! `cargo xtask coverage`: which row of the specifications has a test, or the reason why it has none.
+//!
+//! A test names its rows in a doc line, such as `/// TX-24, TX-32`, or at the start of its name.
 
-mod page;
-mod rows;
-mod tests_of_rows;
-
+use std::collections::HashSet;
 use std::fs;
 
-use crate::shell;
-use crate::tidy::source;
+use serde::Deserialize;
 
-pub(crate) use page::page;
-pub(crate) use rows::{Row, Rows};
-pub(crate) use tests_of_rows::{Test, tests};
+use crate::shell::{self, Files};
 
-pub(crate) const PAGE: &str = "docs/spec-coverage.md";
-pub(crate) const ROWS: &str = "docs/spec/rows.toml";
+const ROWS: &str = "docs/spec/rows.toml";
+const TOTALS: &str = "docs/spec-coverage.md";
+const PAGE: &str = "target/spec-coverage.md";
 
-pub(crate) fn run() -> shell::Result {
-    let sources = source::tracked()?;
-    let rows = Rows::parse(&fs::read_to_string(ROWS)?)?;
-    fs::write(PAGE, page(&rows, &tests(&sources)))?;
-    println!("{PAGE}: written; `cargo xtask tidy` says what it lacks");
-    Ok(())
+const LEVELS: [&str; 4] = ["MUST", "POLICY", "SHOULD", "MAY"];
+
+const INTRODUCTION: &str = "\
+# Coverage of the specifications
+
+How many [rows](spec/rows.toml) have a test. `cargo xtask coverage` writes these totals, and it writes each row with its tests
+and what is open to `target/spec-coverage.md`. CI fails if the totals are out of date. The wording of a row is this project's;
+the specification is what counts. MUST, SHOULD and MAY are levels of the specification. POLICY is a rule of this project where
+a specification leaves room.
+
+| section | MUST | POLICY | SHOULD | MAY | all |
+| --- | --- | --- | --- | --- | --- |
+";
+
+/// Rows, and the place and name of their test.
+type Test = (Vec<String>, String);
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Coverage {
+    group: Vec<Group>,
+    #[serde(skip)]
+    tests: Vec<Test>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Group {
+    title: String,
+    specification: String,
+    /// Why its rows without test have none.
+    open: Option<String>,
+    rows: Vec<Row>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Row {
+    id: String,
+    role: String,
+    level: String,
+    rule: String,
+    /// Why there is no test.
+    open: Option<String>,
+    /// What the tests leave out.
+    lacks: Option<String>,
+    /// The file whose documentation has an example that must not compile.
+    compile_fail: Option<String>,
+}
+
+/// Writes both pages, then fails if a row has neither test nor reason.
+pub(crate) fn write() -> shell::Result {
+    let coverage = Coverage::new(&fs::read_to_string(ROWS)?, &shell::files(".", "rs")?)?;
+    fs::write(TOTALS, coverage.totals())?;
+    fs::write(PAGE, coverage.page())?;
+    println!("{TOTALS} and {PAGE}: written");
+    check()
+}
+
+/// Fails if a row has neither test nor reason, or if the totals are out of date.
+pub(crate) fn check() -> shell::Result {
+    let coverage = Coverage::new(&fs::read_to_string(ROWS)?, &shell::files(".", "rs")?)?;
+    let mut findings = coverage.findings();
+    if fs::read_to_string(TOTALS)? != coverage.totals() {
+        findings.push(format!("{TOTALS}: out of date; run `cargo xtask coverage`"));
+    }
+    shell::verdict("coverage", &findings)
+}
+
+impl Coverage {
+    fn new(rows: &str, files: &Files) -> shell::Result<Self> {
+        let rows = toml::from_str(rows);
+        let mut coverage: Self = rows.map_err(|error| format!("{ROWS}: {error}"))?;
+        let tests = files.iter().flat_map(|(path, text)| tests(path, text));
+        coverage.tests = tests.collect();
+        for row in coverage.group.iter().flat_map(|group| &group.rows) {
+            let file = files
+                .iter()
+                .find(|(of, _)| Some(of) == row.compile_fail.as_ref());
+            let file = file.filter(|(_, text)| text.contains("```compile_fail"));
+            let file = file.filter(|(_, text)| text.contains(&row.id));
+            let test = file.map(|(path, _)| (vec![row.id.clone()], path.clone()));
+            coverage.tests.extend(test);
+        }
+        Ok(coverage)
+    }
+
+    fn tests_of(&self, row: &Row) -> Vec<&str> {
+        let tests = self.tests.iter().filter(|(ids, _)| ids.contains(&row.id));
+        tests.map(|(_, test)| test.as_str()).collect()
+    }
+
+    /// Where rows and tests disagree.
+    fn findings(&self) -> Vec<String> {
+        let mut findings = Vec::new();
+        let mut known = HashSet::new();
+        for group in &self.group {
+            for row in &group.rows {
+                let mut wrong = |is_wrong: bool, what: &str| {
+                    findings.extend(is_wrong.then(|| format!("{ROWS}: {} {what}", row.id)));
+                };
+                let is_tested = !self.tests_of(row).is_empty();
+                let is_open = row.open.is_some();
+                let has_reason = is_open || group.open.is_some();
+                wrong(!known.insert(&row.id), "is there twice");
+                wrong(!LEVELS.contains(&&*row.level), "has an unknown level");
+                wrong(!is_tested && !has_reason, "has no test; say why in `open`");
+                wrong(is_tested && is_open, "is `open` and has tests; use `lacks`");
+                wrong(!is_tested && row.lacks.is_some(), "has no test; use `open`");
+            }
+        }
+        for (ids, test) in &self.tests {
+            let unknown = ids.iter().filter(|id| !known.contains(id));
+            findings.extend(unknown.map(|id| format!("{test}: {id} is not in {ROWS}")));
+        }
+        findings
+    }
+
+    /// The committed page: how many rows of each section have a test.
+    fn totals(&self) -> String {
+        let line = |title: &str, groups: &[Group]| {
+            let count = |level: &str| {
+                let rows = groups.iter().flat_map(|group| &group.rows);
+                let rows = rows.filter(|row| row.level.contains(level));
+                let is_tested = |row: &&Row| !self.tests_of(row).is_empty();
+                let tested = rows.clone().filter(is_tested).count();
+                format!("{tested} of {}", rows.count())
+            };
+            let levels = LEVELS.map(count).join(" | ");
+            format!("| {title} | {levels} | {} |\n", count(""))
+        };
+        let sections = self.group.chunks(1);
+        let sections = sections.flat_map(|it| it.first().map(|group| line(&group.title, it)));
+        let sections: String = sections.collect();
+        INTRODUCTION.to_owned() + &sections + &line("all", &self.group)
+    }
+
+    /// Each row with its tests, or why it has none.
+    fn page(&self) -> String {
+        let mut page = self.totals().replace("(spec/", "(../docs/spec/");
+        for group in &self.group {
+            page += &format!("\n## {}\n\n{}\n\n", group.title, group.specification);
+            for row in &group.rows {
+                let [id, level, role, rule] = [&row.id, &row.level, &row.role, &row.rule];
+                page += &format!("- **{id}** {level} ({role}): {rule}\n");
+                let tests = self.tests_of(row);
+                let mut open = row.open.iter().chain(&group.open).take(1);
+                let open = open.find(|_| tests.is_empty());
+                for (what, note) in [("lacks", row.lacks.as_ref()), ("open", open)] {
+                    page.extend(note.map(|note| format!("  - *{what}:* {note}\n")));
+                }
+                page.extend(tests.iter().map(|test| format!("  - {test}\n")));
+            }
+        }
+        page
+    }
+}
+
+/// The functions under `#[test]`, `#[tokio::test]` or the like that are not ignored and name rows.
+fn tests(path: &str, text: &str) -> Vec<Test> {
+    let mut tests = Vec::new();
+    let (mut above, mut is_test, mut in_attribute) = (vec![], None, false);
+    for (line, text) in (1..).zip(text.lines().map(str::trim)) {
+        if let Some(text) = text.strip_prefix("///") {
+            above.extend(ids(text));
+        } else if in_attribute || text.starts_with("#[") {
+            let name = text.trim_start_matches("#[").split(['(', ']', ' ']).next();
+            let name = name.filter(|_| !in_attribute).unwrap_or_default();
+            match name.rsplit("::").next() {
+                Some("test") => is_test = is_test.or(Some(true)),
+                Some("ignore") => is_test = Some(false),
+                _ => {}
+            }
+            in_attribute = !text.ends_with(']');
+        } else if !text.starts_with("//") {
+            let name = text.trim_start_matches("async ").strip_prefix("fn ");
+            let name = name.and_then(|code| code.split(['(', '<']).next());
+            let name = name.unwrap_or_default();
+            let ids = [ids_of_name(name), above].concat();
+            if is_test == Some(true) && !ids.is_empty() {
+                tests.push((ids, format!("{path}:{line}: {name}")));
+            }
+            (above, is_test) = (vec![], None);
+        }
+    }
+    tests
+}
+
+/// The words of two capitals, a hyphen and two digits.
+fn ids(text: &str) -> Vec<String> {
+    let words = text.split(|c: char| !c.is_ascii_alphanumeric() && c != '-');
+    let shape = |c: char| match c {
+        'A'..='Z' => 'A',
+        '0'..='9' => '0',
+        c => c,
+    };
+    let ids = words.filter(|word| word.chars().map(shape).eq("AA-00".chars()));
+    ids.map(str::to_owned).collect()
+}
+
+/// The ids at the start of a name, such as `tx_24_tx_32_rest`.
+fn ids_of_name(name: &str) -> Vec<String> {
+    let words: Vec<&str> = name.split('_').collect();
+    let pairs = words.chunks(2).map(|pair| pair.join("-").to_uppercase());
+    let ids = pairs.take_while(|pair| ids(pair) == [pair.as_str()]);
+    ids.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TEST: &str = "/// TX-02\n#[test]\nfn b() {}";
+
+    /// Two rows, of which the first has a test.
+    fn coverage(row: &str, test: &str) -> Coverage {
+        let rows = format!(
+            "[[group]]\ntitle = \"Group\"\nspecification = \"RFC\"\nrows = [\n\
+             {{ id = \"TX-01\", role = \"RS\", level = \"MUST\", rule = \"a\" }},\n\
+             {{ id = \"TX-02\", role = \"XC, AS\", level = \"MAY\", rule = \"c\"{row} }}]"
+        );
+        let a = ("a.rs", "#[test]\nfn tx_01_a() {}");
+        let c = ("c.rs", "/// (TX-02)\n/// ```compile_fail");
+        let files = [a, ("b.rs", test), c].map(|(path, text)| (path.into(), text.into()));
+        Coverage::new(&rows, &files.to_vec()).unwrap()
+    }
+
+    #[test]
+    fn row_has_a_test_or_a_reason() {
+        let twice = " }, { id = \"TX-02\", role = \"AS\", level = \"must\", rule = \"\"";
+        let unknown = "/// TX-02, TX-99\n#[test]\nfn b() {}";
+        for (row, test, wrong) in [
+            ("", TEST, ""),
+            (", lacks = \"x\"", TEST, ""),
+            (", open = \"x\"", "", ""),
+            (", compile_fail = \"c.rs\"", "", ""),
+            ("", "", "TX-02 has no test; say why in `open`"),
+            (", open = \"x\"", TEST, "TX-02 is `open` and has tests"),
+            (", open = \"x\", lacks = \"x\"", "", "TX-02 has no test"),
+            (", compile_fail = \"a.rs\"", "", "TX-02 has no test"),
+            ("", unknown, "b.rs:3: b: TX-99 is not in docs/spec"),
+            (twice, TEST, "TX-02 is there twice"),
+            (twice, TEST, "TX-02 has an unknown level"),
+        ] {
+            let found = coverage(row, test).findings().join("\n");
+            assert!(found.contains(wrong), "{found}");
+            assert_eq!(wrong.is_empty(), found.is_empty(), "{found}");
+        }
+        assert!(Coverage::new("group = [{ titel = \"x\" }]", &vec![]).is_err());
+    }
+
+    #[test]
+    fn pages_show_totals_and_tests() {
+        let coverage = coverage(", open = \"Not built.\"", "");
+        let (totals, page) = (coverage.totals(), coverage.page());
+        let levels = "| 1 of 1 | 0 of 0 | 0 of 0 | 0 of 1 | 1 of 2 |";
+        assert!(totals.ends_with(&format!("| Group {levels}\n| all {levels}\n")));
+        assert!(page.contains("\n- **TX-01** MUST (RS): a\n  - a.rs:2: tx_01_a\n"));
+        assert!(page.ends_with("\n- **TX-02** MAY (XC, AS): c\n  - *open:* Not built.\n"));
+    }
+
+    #[test]
+    fn tests_are_functions_that_run() {
+        for (code, expected) in [
+            ("#[test]\nfn NAME() {}\nfn NAME() {}", 1),
+            ("#[tokio::test(start_paused = true)]\nasync fn NAME() {}", 1),
+            ("#[test]\n#[should_panic(\n    x\n)]\nfn NAME() {}", 1),
+            ("x! {\n    #[test]\n    fn NAME(b in c()) {}\n}", 1),
+            ("#[test]\n#[ignore = \"slow\"]\nfn NAME() {}", 0),
+            ("#[ignore]\n#[test]\nfn NAME() {}", 0),
+            ("#[cfg(test)]\nfn NAME() {}", 0),
+            ("// #[test]\nfn NAME() {}", 0),
+        ] {
+            let found = tests("a.rs", &code.replace("NAME", "tx_01_a"));
+            assert_eq!(found.len(), expected, "{code}");
+        }
+    }
+
+    #[test]
+    fn names_and_doc_lines_have_ids() {
+        let text = "/// AT-01\nfn f() {}\n\n/// TX-24: why, AES-12, BT-10\n/// of OB-07.\n\
+                    #[test]\nfn jw_28_gr_10_from_2() {}";
+        let ids = ["JW-28", "GR-10", "TX-24", "BT-10", "OB-07"];
+        assert_eq!(tests("a.rs", text)[0].0, ids);
+        for name in ["at_once", "at_123_x", "a_test_of_tx_24", "tx", ""] {
+            assert!(ids_of_name(name).is_empty(), "{name}");
+        }
+    }
 }

@@ -1,57 +1,37 @@
-//! Tasks of the workspace: `cargo xtask <verb>`, one file per verb.
+//! Tasks of the workspace: `cargo xtask <verb>`.
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "it reports")]
 
-mod bench;
+mod arrows;
 mod ci;
 mod coverage;
 mod fuzz;
-mod gateway;
 mod interop;
-mod peers;
 mod shell;
-mod test;
-mod tidy;
 
 use std::env;
 use std::path::Path;
 use std::process::ExitCode;
 
-const USAGE: &str = "\
-usage: cargo xtask <verb>
+use shell::{cargo, show, works};
+
+const USAGE: &str = "unknown verb; usage: cargo xtask <verb>
 
   test      unit and integration tests, then doctests
-  tidy      the house rules a program can check
-  bench     what a request costs, as ratios to what cannot be avoided
+  arrows    directions between modules and between packages, seams, names of products
+  bench     what a request costs, as ratios to the work that cannot be avoided
   peers     other libraries beside this one, into docs/peers.md and the README
-  coverage  writes docs/spec-coverage.md from the rows and the names of the tests
-  fuzz      [--seconds N] [target [input]]: hostile inputs for N seconds a target, 600 unless
-            said; or one input, to see a crash again
-  gateway   the program of that name, run by files that are right and wrong
+  coverage  which rule of which specification has a test, into docs/spec-coverage.md and target
+  fuzz      [--seconds N] [target [input]]: hostile inputs for N seconds per target, 600 by
+            default; or one input again, to see a crash
   interop   authorization servers and clients of others, in both directions
-  ci        everything CI runs: fmt, tidy, clippy, test, features, docs, deny, example, gateway,
-            interop, fuzz
+  ci        everything CI runs: fmt, arrows, coverage, clippy, test, features, docs, deny,
+            example, interop, fuzz
 ";
 
-/// The crates users depend on; what they pull in is ours to answer for.
-const PUBLISHED: [&str; 5] = ["obo-core", "obo", "obo-axum", "obo-tonic", "obo-testkit"];
+const PEERS: &str = "run --release --manifest-path benches/peers/Cargo.toml";
 
 fn main() -> ExitCode {
-    let arguments: Vec<String> = env::args().skip(1).collect();
-    let verb: fn() -> shell::Result = match arguments.as_slice() {
-        [verb] if verb == "test" => test::run,
-        [verb] if verb == "tidy" => tidy::run,
-        [verb] if verb == "bench" => bench::run,
-        [verb] if verb == "peers" => peers::run,
-        [verb] if verb == "coverage" => coverage::run,
-        [verb] if verb == "interop" => interop::run,
-        [verb] if verb == "gateway" => gateway::run,
-        [verb, ..] if verb == "fuzz" => fuzz::run,
-        [verb] if verb == "ci" => ci::run,
-        _ => {
-            eprint!("{USAGE}");
-            return ExitCode::from(2);
-        }
-    };
-    match enter_root().and_then(|()| verb()) {
+    match run() {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {error}");
@@ -60,11 +40,29 @@ fn main() -> ExitCode {
     }
 }
 
-/// Verbs name files and packages from the workspace root, wherever they were called.
-fn enter_root() -> shell::Result {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .parent()
-        .ok_or("xtask has no parent directory")?;
-    env::set_current_dir(root)?;
-    Ok(())
+fn run() -> shell::Result {
+    let arguments: Vec<String> = env::args().skip(1).collect();
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    env::set_current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(".."))?;
+    match *words {
+        ["test"] => test(),
+        ["arrows"] => arrows::run(),
+        ["bench"] => show(&mut cargo("bench -p obo")),
+        ["peers"] => show(&mut cargo(PEERS)),
+        ["coverage"] => coverage::write(),
+        ["interop"] => interop::run().map(drop),
+        ["fuzz", ref words @ ..] => fuzz::run(words),
+        ["ci"] => ci::run(),
+        _ => Err(USAGE.into()),
+    }
+}
+
+/// Nextest where it is installed; it does not run doctests.
+fn test() -> shell::Result {
+    let runner = match works(&mut cargo("nextest --version")) {
+        true => "nextest run",
+        false => "test --all-targets",
+    };
+    show(&mut cargo(&format!("{runner} --workspace --all-features")))?;
+    show(&mut cargo("test --workspace --all-features --doc"))
 }

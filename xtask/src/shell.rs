@@ -1,11 +1,16 @@
-//! Running other programs: show them, read them, ask whether they exist.
+//! Running other programs and finding files.
 
 use std::env;
 use std::error::Error;
 use std::ffi::OsStr;
+use std::fs;
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 pub(crate) type Result<T = ()> = std::result::Result<T, Box<dyn Error>>;
+
+/// Paths and texts.
+pub(crate) type Files = Vec<(String, String)>;
 
 /// The cargo that runs this xtask, so that one toolchain builds everything.
 pub(crate) fn cargo(arguments: &str) -> Command {
@@ -14,53 +19,79 @@ pub(crate) fn cargo(arguments: &str) -> Command {
     command
 }
 
-/// Prints the command and lets it write to our own output.
+/// Prints the command and runs it with our own output.
 pub(crate) fn show(command: &mut Command) -> Result {
-    let line = line_of(command);
-    println!("$ {line}");
-    let status = command
-        .status()
-        .map_err(|error| format!("`{line}` did not start: {error}"))?;
-    if status.success() {
-        Ok(())
-    } else {
-        Err(format!("`{line}` failed: {status}").into())
-    }
+    println!("$ {}", line_of(command));
+    run(command.stdout(Stdio::inherit())).map(drop)
 }
 
-/// What the command prints.
+/// Returns what the command prints.
 pub(crate) fn read(command: &mut Command) -> Result<String> {
+    run(command.stdout(Stdio::piped()))
+}
+
+fn run(command: &mut Command) -> Result<String> {
     let line = line_of(command);
-    let output = command
-        .stderr(Stdio::inherit())
-        .output()
-        .map_err(|error| format!("`{line}` did not start: {error}"))?;
-    if output.status.success() {
-        Ok(String::from_utf8(output.stdout)?)
-    } else {
-        Err(format!("`{line}` failed: {}", output.status).into())
+    let command = command.stdin(Stdio::inherit()).stderr(Stdio::inherit());
+    let started = command.output();
+    let output = started.map_err(|error| format!("`{line}` did not start: {error}"))?;
+    match output.status.success() {
+        true => Ok(String::from_utf8(output.stdout)?),
+        false => Err(format!("`{line}` failed: {}", output.status).into()),
     }
 }
 
-/// Whether the command runs at all, its output aside.
+/// Returns whether the command succeeds; its output is dropped.
 pub(crate) fn works(command: &mut Command) -> bool {
-    command
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .status()
-        .is_ok_and(|status| status.success())
+    let silent = command.stdin(Stdio::null()).stdout(Stdio::null());
+    let status = silent.stderr(Stdio::null()).status();
+    status.is_ok_and(|status| status.success())
 }
 
-/// The command as one would type it: no path to cargo, no quoting.
+/// The command as people type it: no path to cargo, no quotes.
 fn line_of(command: &Command) -> String {
-    let program = std::path::Path::new(command.get_program());
+    let program = Path::new(command.get_program());
     let name = program.file_name().unwrap_or(command.get_program());
     let words = std::iter::once(name).chain(command.get_args());
-    words
-        .map(OsStr::to_string_lossy)
-        .collect::<Vec<_>>()
-        .join(" ")
+    let words: Vec<_> = words.map(OsStr::to_string_lossy).collect();
+    words.join(" ")
+}
+
+/// The packages in `crates/`: users depend on them, so their dependencies are ours to answer for.
+pub(crate) fn crates() -> Result<Vec<String>> {
+    let manifests = files("crates", "toml")?.into_iter();
+    let name = |path: &str| path.split('/').nth(1).map(str::to_owned);
+    let manifests = manifests.filter(|(path, _)| path.ends_with("/Cargo.toml"));
+    Ok(manifests.filter_map(|(path, _)| name(&path)).collect())
+}
+
+/// The files with this extension, sorted; build output and hidden folders are skipped.
+pub(crate) fn files(folder: &str, extension: &str) -> Result<Files> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let place = path.to_string_lossy();
+        if path.is_dir() && name != "target" && !name.starts_with('.') {
+            found.extend(files(&place, extension)?);
+        } else if path.extension() == Some(OsStr::new(extension)) {
+            let text = fs::read_to_string(&path)?;
+            found.push((place.trim_start_matches("./").to_owned(), text));
+        }
+    }
+    found.sort();
+    Ok(found)
+}
+
+/// Prints what a check found; fails if it found anything.
+pub(crate) fn verdict(check: &str, findings: &[String]) -> Result {
+    for finding in findings {
+        println!("{finding}");
+    }
+    match findings.len() {
+        0 => Ok(()),
+        count => Err(format!("{check}: {count} findings").into()),
+    }
 }
 
 #[cfg(test)]
@@ -68,13 +99,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_failing_command_is_named() {
+    fn failing_command_is_named() {
         let error = read(&mut cargo("no-such-verb")).unwrap_err().to_string();
         assert!(error.starts_with("`cargo no-such-verb` failed"), "{error}");
-    }
-
-    #[test]
-    fn a_missing_program_does_not_work() {
         assert!(works(&mut cargo("--version")));
         assert!(!works(&mut Command::new("no-such-program-of-ours")));
     }

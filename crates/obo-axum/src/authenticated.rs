@@ -2,7 +2,7 @@ use axum_core::extract::{FromRequestParts, OptionalFromRequestParts};
 use http::request::Parts;
 use obo::{Caller, Rejection, bearer};
 
-use crate::Error;
+use crate::error::Error;
 
 /// The caller of this request: a user, or a service for itself.
 ///

@@ -11,6 +11,23 @@
 //! }
 //! # let _: axum::Router = axum::Router::new().route("/orders", axum::routing::get(orders));
 //! ```
+//!
+//! Rules for a whole router go by the paths of its own routes. A route that the table does not list is denied:
+//!
+//! ```
+//! use axum::extract::MatchedPath;
+//! use axum::{Router, routing::get};
+//! use obo::{RequireLayer, Rule, RuleTable};
+//!
+//! let table = RuleTable::builder()
+//!     .route("GET /orders/{id}", Rule::scopes(["orders:read"]))
+//!     .build()?;
+//! let rules = RequireLayer::by_route(table, |extensions| {
+//!     extensions.get::<MatchedPath>().map(MatchedPath::as_str)
+//! });
+//! let app: Router = Router::new().route("/orders/{id}", get(|| async {})).layer(rules);
+//! # Ok::<(), obo::ConfigError>(())
+//! ```
 
 mod authenticated;
 mod error;

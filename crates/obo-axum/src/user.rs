@@ -2,8 +2,8 @@ use axum_core::extract::FromRequestParts;
 use http::request::Parts;
 use obo::{Caller, Rejection, Rule};
 
-use crate::Error;
 use crate::authenticated::caller;
+use crate::error::Error;
 
 /// The caller of this request, who is a user: a service that calls for itself is refused (403).
 ///

@@ -54,7 +54,7 @@ pub enum TokenError {
     Signature,
     /// `aud` names none of the identifiers of this resource server.
     #[error(
-        "token is addressed to {seen} and not to this service; expected audience {expected}; `Policy::or_audience` (`audiences` in a \
+        "token is addressed to {seen} and not to this service; expected audience {expected}; `Trust::audience` (`audiences` in a \
          file) accepts another name of this service"
     )]
     Audience {
@@ -154,13 +154,11 @@ fn hint_of_type(seen: &str) -> &'static str {
 fn hint_of_missing(claim: &str) -> &'static str {
     match claim {
         "aud" => {
-            "; `Profile::client_is_audience` compares the client instead, and `Introspection::accepts_missing_audience` \
+            "; `Profile::client_is_audience` compares the client instead, and `Introspection::allow_missing_audience` \
              accepts such a response"
         }
-        "exp" => "; `Introspection::accepts_missing_expiry` accepts such a response",
-        "sub" => {
-            "; `Introspection::accepts_missing_subject` accepts such a response about a client"
-        }
+        "exp" => "; `Introspection::allow_missing_expiry` accepts such a response",
+        "sub" => "; `Introspection::allow_missing_subject` accepts such a response about a client",
         "iat" | "jti" | "client_id" => {
             "; `Profile::LENIENT` (`profile = \"lenient\"`) does not require it"
         }
@@ -202,20 +200,6 @@ impl ConfigError {
             field: Cow::Borrowed(field),
             problem: problem.into(),
         }
-    }
-
-    /// An error of `field` from the message of a file's reader, without the value that it quotes: that may be a secret in
-    /// the wrong place.
-    ///
-    /// ```
-    /// use obo_core::ConfigError;
-    ///
-    /// let message = r#"invalid type: string "s3cret", expected a boolean"#;
-    /// let error = ConfigError::unquoted("signed", message);
-    /// assert_eq!(error.to_string(), "signed: invalid type: string, expected a boolean");
-    /// ```
-    pub fn unquoted(field: &'static str, message: &str) -> Self {
-        Self::new(field, without_value(message))
     }
 
     /// The same error with the place its field is at, such as `issuers[1]`; an empty field is the place itself.
@@ -261,71 +245,3 @@ impl fmt::Debug for ConfigError {
 }
 
 impl std::error::Error for ConfigError {}
-
-/// The messages of serde that quote a value.
-const QUOTING: [&str; 4] = [
-    "invalid type",
-    "invalid value",
-    "invalid length",
-    "unknown variant",
-];
-
-fn without_value(message: &str) -> String {
-    let Some(kind) = QUOTING.iter().find(|kind| message.starts_with(**kind)) else {
-        return message.to_owned();
-    };
-    // Of a type its name may stay, which comes before the value.
-    let seen = message.split(['"', '`']).next().unwrap_or_default();
-    let seen = match *kind {
-        "invalid type" if seen.len() < message.len() => seen.trim_end(),
-        kind => kind,
-    };
-    match message.rsplit_once(", expected ") {
-        Some((_, expected)) => format!("{seen}, expected {expected}"),
-        None => seen.to_owned(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn message_of_a_reader_loses_its_value() {
-        for (message, expected) in [
-            (
-                r#"invalid type: string "s3cret", expected a map"#,
-                "invalid type: string, expected a map",
-            ),
-            (
-                r#"invalid type: string "a, expected s3cret", expected a map"#,
-                "invalid type: string, expected a map",
-            ),
-            (
-                "invalid type: integer `7`, expected a string",
-                "invalid type: integer, expected a string",
-            ),
-            (
-                "invalid type: map, expected a string",
-                "invalid type, expected a string",
-            ),
-            (
-                r#"invalid value: string "s3cret", expected a name"#,
-                "invalid value, expected a name",
-            ),
-            (
-                "unknown variant `s3cret`, expected `a` or `b`",
-                "unknown variant, expected `a` or `b`",
-            ),
-            ("unknown variant `s3cret`", "unknown variant"),
-            (
-                "invalid length 7, expected a pair",
-                "invalid length, expected a pair",
-            ),
-            ("missing field `issuer`", "missing field `issuer`"),
-        ] {
-            let error = ConfigError::unquoted("field", message);
-            assert_eq!(error.to_string(), format!("field: {expected}"));
-        }
-    }
-}

@@ -46,7 +46,7 @@ pub use token::token_type::TokenType;
 pub use validate::actor::{ActorId, CurrentActor, PriorActors};
 pub use validate::caller::{Caller, PrincipalKind};
 pub use validate::jwt::{TokenTyp, UnverifiedJwt};
-pub use validate::policy::{MAX_LEEWAY, Policy};
+pub use validate::policy::{MAX_LEEWAY, Policy, PolicyBuilder};
 pub use validate::profile::{ClaimMatcher, Profile, ScopeClaim};
 pub use validate::pseudonym::PseudonymKey;
 pub use wire::json::has_byte_order_mark;

@@ -3,6 +3,7 @@
 //! It prints one line of JSON when it listens: the issuer, clients with their secrets and keys, and tokens for
 //! `service-b` that are to be accepted or refused. It ends when its standard input does.
 #![allow(clippy::unwrap_used, reason = "the example panics on misuse")]
+#![allow(clippy::print_stdout, reason = "its line of JSON")]
 
 use std::io;
 

@@ -1,8 +1,9 @@
 use std::sync::Arc;
 
+use crate::alg::TestAlg;
 use crate::listener::Listener;
+use crate::server::TestIdp;
 use crate::state::State;
-use crate::{TestAlg, TestIdp};
 
 /// Options to set before the server starts.
 #[derive(Clone, Debug)]
@@ -11,8 +12,20 @@ pub struct Builder {
     signing: TestAlg,
 }
 
+impl TestIdp {
+    /// Starts a server with the defaults: no issuer path, RS256.
+    pub async fn start() -> Self {
+        Self::builder().start().await
+    }
+
+    /// Options to set before the start.
+    pub fn builder() -> Builder {
+        Builder::new()
+    }
+}
+
 impl Builder {
-    pub(crate) fn new() -> Self {
+    fn new() -> Self {
         Self {
             issuer_path: String::new(),
             signing: TestAlg::Rs256,

@@ -3,11 +3,11 @@
 use aws_lc_rs::hmac;
 use serde_json::Value;
 
-use crate::client::Registration;
-use crate::client_authentication::registered;
 use crate::form::Form;
 use crate::jwt::Jwt;
 use crate::oauth_error::OAuthError;
+use crate::registered::registered;
+use crate::registration::Registration;
 use crate::state::State;
 
 const JWT_BEARER: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";

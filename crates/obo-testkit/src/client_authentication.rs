@@ -4,10 +4,11 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use http::{HeaderMap, header};
 
-use crate::client::Registration;
 use crate::client_assertion;
 use crate::form::Form;
 use crate::oauth_error::OAuthError;
+use crate::registered::{refused, registered};
+use crate::registration::Registration;
 use crate::state::State;
 
 pub(crate) fn authenticate(
@@ -87,20 +88,4 @@ fn form_decoded(encoded: &str) -> Result<String, OAuthError> {
     Ok(decoded
         .map(|(text, _)| text.into_owned())
         .unwrap_or_default())
-}
-
-/// The registered client; with a secret to check, only if it is the right one.
-pub(crate) fn registered(
-    state: &State,
-    id: &str,
-    secret: Option<&str>,
-) -> Result<Registration, OAuthError> {
-    let client = state.clients().get(id).cloned().ok_or_else(refused)?;
-    let right = secret.is_none_or(|secret| client.secret.as_deref() == Some(secret));
-    if right { Ok(client) } else { Err(refused()) }
-}
-
-/// One text for every reason, as a real server would not tell which part was wrong.
-fn refused() -> OAuthError {
-    OAuthError::invalid_client("client authentication failed")
 }

@@ -5,11 +5,11 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderValue, header};
 use serde_json::{Value, json};
 
-use crate::client::Registration;
 use crate::client_authentication;
 use crate::form::Form;
 use crate::jwt::{self, Jwt, Object};
 use crate::oauth_error::OAuthError;
+use crate::registration::Registration;
 use crate::state::State;
 
 const SIGNED: &str = "application/token-introspection+jwt";

@@ -4,8 +4,9 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Map, Value};
 
+use crate::alg::TestAlg;
 use crate::public_key::PublicKey;
-use crate::{TestAlg, TestKey};
+use crate::signing_key::TestKey;
 
 pub(crate) type Object = Map<String, Value>;
 

@@ -2,9 +2,11 @@
 
 use serde_json::{Value, json};
 
+use crate::alg::TestAlg;
 use crate::jwt::Jwt;
 use crate::public_key::PublicKey;
-use crate::{TestAlg, TestKey, random};
+use crate::random;
+use crate::signing_key::TestKey;
 
 pub(crate) struct KeySet {
     keys: Vec<ServerKey>,

@@ -65,6 +65,8 @@ mod opaque;
 mod public_key;
 mod random;
 mod recorded;
+mod registered;
+mod registration;
 mod router;
 mod rsa_lease;
 mod scope;

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::TestAlg;
+use crate::alg::TestAlg;
 use crate::client_assertion::MACS;
 use crate::state::State;
 use crate::token_endpoint::GRANT_TYPES;

@@ -5,7 +5,7 @@ use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use serde_json::Value;
 
-use crate::TestAlg;
+use crate::alg::TestAlg;
 
 #[derive(Clone)]
 pub(crate) struct PublicKey {

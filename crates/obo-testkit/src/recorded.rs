@@ -2,7 +2,7 @@ use std::fmt;
 
 use http::{HeaderMap, Method, header};
 
-use crate::Endpoint;
+use crate::fault::Endpoint;
 
 const SECRET: [&str; 7] = [
     "token",

@@ -10,9 +10,11 @@ use http::request::Parts;
 use http::{HeaderValue, Method, StatusCode, header};
 use serde_json::Value;
 
+use crate::fault::{Endpoint, Fault};
 use crate::form::is_form;
+use crate::recorded::Recorded;
 use crate::state::State;
-use crate::{Endpoint, Fault, Recorded, introspection, metadata, token_endpoint};
+use crate::{introspection, metadata, token_endpoint};
 
 const MAX_BODY: usize = 1 << 20;
 

@@ -1,7 +1,7 @@
 //! What the token is good for.
 
-use crate::client::Registration;
 use crate::oauth_error::OAuthError;
+use crate::registration::Registration;
 
 /// The granted scope, and whether the answer has to say so (RFC 6749 §5.1).
 pub(crate) struct Granted {

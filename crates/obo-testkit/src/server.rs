@@ -3,10 +3,13 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
+use crate::client::TestClient;
+use crate::fault::{Endpoint, Fault};
 use crate::listener::Listener;
+use crate::recorded::Recorded;
 use crate::router::router;
 use crate::state::State;
-use crate::{Builder, Endpoint, Fault, Recorded, TestClient, TokenBuilder};
+use crate::token_builder::TokenBuilder;
 
 /// A running authorization server on a loopback port; stops when the last clone is dropped.
 #[derive(Clone)]
@@ -17,16 +20,6 @@ pub struct TestIdp {
 
 /// Starting, stopping, and where things are.
 impl TestIdp {
-    /// Starts a server with the defaults: no issuer path, RS256.
-    pub async fn start() -> Self {
-        Self::builder().start().await
-    }
-
-    /// Options to set before the start.
-    pub fn builder() -> Builder {
-        Builder::new()
-    }
-
     pub(crate) fn serve(state: Arc<State>, listener: Listener) -> Self {
         listener.start(router(Arc::clone(&state)));
         Self {

@@ -11,7 +11,7 @@ use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
 
-use crate::TestAlg;
+use crate::alg::TestAlg;
 use crate::rsa_lease::RsaLease;
 
 /// A private key and the algorithm it signs with.

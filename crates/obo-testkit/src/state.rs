@@ -7,11 +7,12 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use tokio::sync::watch;
 
-use crate::client::Registration;
+use crate::alg::TestAlg;
 use crate::fault::Faults;
 use crate::key_set::KeySet;
 use crate::opaque::Tokens;
-use crate::{Recorded, TestAlg};
+use crate::recorded::Recorded;
+use crate::registration::Registration;
 
 pub(crate) struct State {
     pub(crate) issuer: String,
@@ -69,6 +70,7 @@ impl State {
     }
 
     /// Seconds since the epoch on the server's clock.
+    #[expect(clippy::disallowed_methods, reason = "a server has its own clock")]
     pub(crate) fn now(&self) -> i64 {
         let since_epoch = SystemTime::now()
             .duration_since(UNIX_EPOCH)

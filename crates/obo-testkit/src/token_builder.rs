@@ -3,9 +3,11 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
+use crate::alg::TestAlg;
 use crate::jwt::{self, Object};
+use crate::random;
+use crate::signing_key::TestKey;
 use crate::state::State;
-use crate::{TestAlg, TestKey, random};
 
 /// A token in the making: complete by default, wrong only where asked to be.
 ///

@@ -2,11 +2,11 @@
 
 use serde_json::{Value, json};
 
-use crate::client::Registration;
 use crate::form::Form;
 use crate::issue::{self, Grant};
 use crate::jwt::{Jwt, Object};
 use crate::oauth_error::OAuthError;
+use crate::registration::Registration;
 use crate::state::State;
 use crate::{act, scope, target};
 

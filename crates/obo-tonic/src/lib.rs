@@ -20,11 +20,13 @@ mod accessors;
 mod error;
 mod intermediary;
 mod on_behalf_of;
+mod rejection_layer;
 mod require;
 mod status;
 
 pub use accessors::{caller, caller_with_claims};
 pub use error::{Error, into_status};
 pub use on_behalf_of::{CallerInterceptor, OnBehalfOf, ResponseFuture, carry, channel};
+pub use rejection_layer::{RejectionFuture, RejectionLayer, RejectionService};
 pub use require::{RequireInterceptor, require};
 pub use status::{exchange_error, status};

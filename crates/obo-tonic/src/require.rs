@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use obo::{Rule, bearer};
+use obo::{ConfigError, Rule, bearer};
 use tonic::service::Interceptor;
 use tonic::{Request, Status};
 
@@ -9,9 +9,14 @@ use crate::status;
 /// Refuses calls whose caller does not satisfy a [`Rule`], as `PERMISSION_DENIED` or, without a caller,
 /// `UNAUTHENTICATED`; without a layer, as `INTERNAL`.
 ///
-/// It goes inside an [`obo::BearerAuthLayer`]: `StockServer::with_interceptor(stock, obo_tonic::require(rule))`.
-pub fn require(rule: Rule) -> RequireInterceptor {
-    RequireInterceptor(Arc::new(rule))
+/// It goes inside an [`obo::BearerAuthLayer`]: `StockServer::with_interceptor(stock, obo_tonic::require(rule)?)`. Rules by
+/// method, such as `/stock.Stock/{method}`, are for an [`obo::RuleTable`].
+///
+/// # Errors
+///
+/// The rule's [mistake](Rule::mistake), if it has one.
+pub fn require(rule: Rule) -> Result<RequireInterceptor, ConfigError> {
+    Ok(RequireInterceptor(Arc::new(rule.checked()?)))
 }
 
 /// The interceptor that [`require`] makes.

@@ -1,17 +1,16 @@
 use std::error::Error as _;
 use std::sync::Arc;
 
-use http::Extensions;
+use obo::ExchangeError;
 use obo::refusal::RefusalResponse;
-use obo::{ExchangeError, Rejection};
 use tonic::metadata::{MetadataMap, MetadataValue};
 use tonic::{Code, Status};
 
 /// A refusal as a gRPC status, with the challenge in its metadata (`www-authenticate`) and a `google.rpc.ErrorInfo` in its
 /// [details](RefusalResponse::grpc_details).
 ///
-/// Its source is the [`Rejection`], which the [`BearerAuthLayer`](obo::BearerAuthLayer) around tells to the audit trail
-/// when a method or an interceptor returns it.
+/// Its source is the [`Rejection`](obo::Rejection), which a [`RejectionLayer`](crate::RejectionLayer) hands to the
+/// [`BearerAuthLayer`](obo::BearerAuthLayer) when a method or an interceptor returns it.
 pub fn status(answer: &RefusalResponse) -> Status {
     let mut metadata = MetadataMap::new();
     let challenge = answer
@@ -30,15 +29,9 @@ pub fn status(answer: &RefusalResponse) -> Status {
         metadata,
     );
     if let Some(rejection) = answer.rejection() {
-        obo::also_find_rejections(rejection_in);
         status.set_source(Arc::new(rejection.clone()));
     }
     status
-}
-
-/// The rejection behind the status that tonic leaves in the response it makes of one.
-fn rejection_in(response: &Extensions) -> Option<&Rejection> {
-    response.get::<Status>()?.source()?.downcast_ref()
 }
 
 /// The failed exchange behind the status of a call that was not made; `None` when the called

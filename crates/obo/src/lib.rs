@@ -18,6 +18,7 @@ mod inbound;
 mod observe;
 mod outbound;
 pub mod path;
+mod polled;
 mod random;
 pub mod refusal;
 
@@ -34,8 +35,7 @@ pub use inbound::introspection::Introspection;
 pub use inbound::protected_resource::ProtectedResource;
 pub use inbound::require::{self, layer::RequireLayer, rule::Rule, rule_table::RuleTable};
 pub use inbound::resource_server::ResourceServer;
-#[doc(hidden)]
-pub use observe::also_find_rejections;
+pub use inbound::trust::Trust;
 pub use outbound::app_only::{self, AppOnly};
 pub use outbound::destination::{Destination, Destinations};
 pub use outbound::error::{CallError, ExchangeError};
@@ -47,6 +47,7 @@ pub use refusal::rejection::Rejection;
 pub mod authorization_server {
     pub use crate::idp::http::HttpService;
     pub use crate::idp::jwks::{KeyRefresh, KeyStatus};
+    pub use crate::idp::server::AuthorizationServerBuilder;
     #[doc(no_inline)]
     pub use obo_core::metadata::ServerMetadata;
 }
@@ -60,21 +61,15 @@ pub mod caller {
 /// How this service proves to the authorization server who it is: client authentication methods (RFC 6749 section 2.3).
 pub mod client {
     pub use crate::idp::client_auth::{
-        Attempt, Authenticating, ClientAssertion, ClientAuth, ClientConfig, ClientSecretJwt,
-        ClientSecretPost, MethodConfig, SelfSignedTlsClientAuth, TlsClientAuth,
+        Attempt, Authenticating, ClientAssertion, ClientAuth, ClientSecretJwt, ClientSecretPost,
+        SelfSignedTlsClientAuth, TlsClientAuth,
     };
     #[doc(no_inline)]
     pub use obo_core::{MacAlgorithm, SigningKey};
 }
 
-/// Configuration files of the inbound side.
-pub mod config {
-    pub use crate::inbound::config::ResourceServerConfig;
-}
-
 /// Where calls go, and for whom their tokens are.
 pub mod destination {
-    pub use crate::outbound::destination::DestinationsConfig;
     #[doc(no_inline)]
     pub use obo_core::Target;
 }
@@ -97,12 +92,17 @@ pub mod error {
 /// What a [`Policy`] is made of.
 pub mod policy {
     #[doc(no_inline)]
-    pub use obo_core::{Algorithm, ClaimMatcher, MAX_LEEWAY, ScopeClaim, TokenTyp};
+    pub use obo_core::{Algorithm, ClaimMatcher, MAX_LEEWAY, PolicyBuilder, ScopeClaim, TokenTyp};
 }
 
 /// The metadata of a protected resource (RFC 9728).
 pub mod protected_resource {
     pub use crate::inbound::protected_resource::ProtectedResourceService;
+}
+
+/// What makes a [`ResourceServer`].
+pub mod resource_server {
+    pub use crate::inbound::resource_server::ResourceServerBuilder;
 }
 
 /// Clocks and times.

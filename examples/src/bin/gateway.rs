@@ -8,14 +8,13 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use obo_examples::BoxError;
-use obo_examples::gateway::{Config, Gateway, StartError};
+use obo_gateway::{Config, Gateway, StartError};
 use tokio::net::TcpListener;
 
 #[tokio::main]
 async fn main() -> ExitCode {
     tracing_subscriber::fmt()
         .with_writer(std::io::stderr)
-        .with_max_level(tracing::Level::INFO)
         .init();
     match run().await {
         Ok(()) => ExitCode::SUCCESS,

@@ -16,7 +16,7 @@ use obo::time::UnixTime;
 use obo::token::IssuedToken;
 use obo::token_endpoint::{ErrorClass, TokenEndpointError, TokenRequest};
 use obo::{
-    Audience, AuthorizationServer, Client, ClientSecretBasic, ConfigError, Issuer, Resource,
+    Audience, AuthorizationServer, Client, ClientSecretBasic, ConfigError, Resource,
     ResourceServer, TokenExchange,
 };
 use obo_examples::BoxError;
@@ -101,14 +101,14 @@ async fn tollgate(request: Request<Bytes>) -> Result<Response<Full<Bytes>>, Infa
 #[tokio::main]
 async fn main() -> Result<(), BoxError> {
     let idp = obo_testkit::TestIdp::start().await;
-    let service_a = ResourceServer::new(Audience::new("service-a")?, Issuer::new(idp.issuer())?);
+    let service_a = ResourceServer::builder("service-a").trust(idp.issuer());
     let token = idp.user("alice").audience("service-a").mint();
-    let alice = service_a.validate(&token).await?;
+    let alice = service_a.build()?.validate(&token).await?;
 
     let metadata = ServerMetadata::new(None, Some("https://tollgate.corp.example/pass"))?;
-    let issuer = Issuer::new("https://tollgate.corp.example")?;
     let http = HttpService::new(service_fn(tollgate));
-    let server = AuthorizationServer::with_metadata(issuer, metadata, http);
+    let server = AuthorizationServer::builder("https://tollgate.corp.example");
+    let server = server.with_metadata(metadata).with_http(http).build()?;
     let client = Client::new("service-a", ClientSecretBasic::new("s3cret"));
     // The tollgate trusts the issuer of alice's token, which is another one.
     let exchange = TokenExchange::builder(server, client)

@@ -85,7 +85,7 @@ pub fn service_a(
     ledger: obo::OnBehalfOf<HttpClient>,
     ledger_uri: String,
 ) -> Result<Router, BoxError> {
-    let may_read = RequireLayer::new(Rule::scopes(["orders:read"])?.and(Rule::user()));
+    let may_read = RequireLayer::new(Rule::scopes(["orders:read"]).and(Rule::user()))?;
     Ok(Router::new()
         .route("/orders", get(orders))
         .route("/ledger", get(entries))

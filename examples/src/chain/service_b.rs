@@ -8,6 +8,7 @@ use http_body_util::{BodyExt as _, Empty};
 use hyper_util::client::legacy::{Client, connect::HttpConnector};
 use obo::exchange::TokenSource;
 use obo::{BearerAuthLayer, CallError, OnBehalfOf, ResourceServer, Rule};
+use obo_tonic::RejectionLayer;
 use tonic::transport::Server;
 use tonic::transport::server::Router;
 use tonic::{Request, Response, Status};
@@ -26,6 +27,9 @@ struct StockService {
     ledger_uri: String,
 }
 
+/// What every request passes, the last one first.
+pub(super) type Layers = Stack<RejectionLayer, Stack<BearerAuthLayer, Identity>>;
+
 /// The service, which accepts tokens by `server` and calls ServiceC through `ledger`.
 ///
 /// # Errors
@@ -35,12 +39,13 @@ pub fn service_b(
     server: ResourceServer,
     ledger: OnBehalfOf<HttpClient>,
     ledger_uri: String,
-) -> Result<Router<Stack<BearerAuthLayer, Identity>>, BoxError> {
-    let only_service_a = obo_tonic::require(Rule::actors(["service-a"])?);
+) -> Result<Router<Layers>, BoxError> {
+    let only_service_a = obo_tonic::require(Rule::actors(["service-a"]))?;
     let stock = StockService { ledger, ledger_uri };
     let stock = StockServer::with_interceptor(stock, only_service_a);
     Ok(Server::builder()
         .layer(BearerAuthLayer::new(server))
+        .layer(RejectionLayer)
         .add_service(stock))
 }
 

@@ -49,7 +49,7 @@ impl Received {
 pub fn service_c(server: ResourceServer, requests: Arc<AtomicUsize>) -> Result<Router, BoxError> {
     Ok(Router::new()
         .route("/ledger", get(ledger))
-        .route_layer(RequireLayer::new(Rule::actors(["service-b"])?))
+        .route_layer(RequireLayer::new(Rule::actors(["service-b"]))?)
         .layer(BearerAuthLayer::new(server))
         .layer(from_fn_with_state(requests, count)))
 }

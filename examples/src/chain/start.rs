@@ -7,8 +7,8 @@ use hyper_util::rt::TokioExecutor;
 use obo::client::SigningKey;
 use obo::policy::Algorithm;
 use obo::{
-    Audience, Client, Destination, Destinations, Introspection, Issuer, Policy, PrivateKeyJwt,
-    ResourceServer, Secret, TokenExchange,
+    Audience, Client, Destination, Destinations, Introspection, Issuer, PrivateKeyJwt,
+    ResourceServer, Secret, TokenExchange, Trust,
 };
 use obo_testkit::{TestAlg, TestIdp, TokenBuilder};
 use tokio::net::TcpListener;
@@ -142,16 +142,12 @@ impl Chain {
 
 /// What a service accepts: tokens of our authorization server that are addressed to it.
 fn accepts(idp: &TestIdp, client: &Client, tokens: Tokens) -> Result<ResourceServer, BoxError> {
-    let issuer = Issuer::new(idp.issuer())?;
-    let audience = Audience::new(client.id())?;
-    Ok(match tokens {
-        Tokens::Jwts => ResourceServer::new(audience, issuer),
-        Tokens::Opaque => {
-            let policy = Policy::new(issuer.clone(), audience);
-            let asked = Introspection::new(client.clone());
-            ResourceServer::introspecting(policy, issuer, asked)?
-        }
-    })
+    let trust = match tokens {
+        Tokens::Jwts => Trust::new(idp.issuer()),
+        Tokens::Opaque => Trust::new(idp.issuer()).introspect(Introspection::new(client.clone())),
+    };
+    let server = ResourceServer::builder(client.id()).trust(trust);
+    Ok(server.build()?)
 }
 
 /// Registers a service at the authorization server with a key of its own, and lets it reach one other.

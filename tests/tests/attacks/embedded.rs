@@ -18,7 +18,7 @@ fn with(of: &Target<'_>, members: &Value) -> String {
     for (name, value) in members.as_object().unwrap() {
         match value {
             Value::Null => draft.header.remove(name),
-            value => draft.header.set(name, &value.to_string()),
+            value => draft.header.set(name, value.to_string()),
         }
     }
     draft.header.json()

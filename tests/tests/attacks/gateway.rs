@@ -13,7 +13,7 @@ use http_body_util::Full;
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
-use obo_examples::gateway::{Config, Gateway};
+use obo_gateway::{Config, Gateway};
 use obo_tests::expected::Got;
 use obo_tests::servers::got;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};

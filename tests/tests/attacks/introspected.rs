@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use obo::{Audience, Introspection, Issuer, Policy, Profile, ResourceServer};
+use obo::{Introspection, Profile, ResourceServer, Trust};
 use obo_testkit::TestIdp;
 use obo_tests::expected::{ACTOR, INVALID, SCOPE, UNINTROSPECTED};
 use serde::de::IgnoredAny;
@@ -142,14 +142,14 @@ fn name(number: usize) -> String {
 }
 
 fn asking(at: &Forge, url: &str) -> ResourceServer {
-    let asked = Introspection::new(client()).endpoint(url).unwrap();
-    let issuer = Issuer::new(at.issuer()).unwrap();
-    let policy = Policy::new(issuer.clone(), Audience::new(AUDIENCE).unwrap());
-    let policy = match at.is_lenient {
-        true => policy.profile(Profile::LENIENT),
-        false => policy,
+    let asked = Introspection::new(client()).endpoint(url);
+    let trust = Trust::new(at.issuer()).introspect(asked);
+    let trust = match at.is_lenient {
+        true => trust.profile(Profile::LENIENT),
+        false => trust,
     };
-    ResourceServer::introspecting(policy, issuer, asked).unwrap()
+    let server = ResourceServer::builder(AUDIENCE).trust(trust);
+    server.build().unwrap()
 }
 
 /// The same as a configuration file has it.

@@ -144,7 +144,7 @@ fn crossed(of: &Target<'_>) -> Vec<Case> {
         ]);
     }
     let mut swapped = of.at.draft();
-    swapped.header.set("iss", &format!("{:?}", of.at.issuer()));
+    swapped.header.set("iss", format!("{:?}", of.at.issuer()));
     swapped.claims.remove("iss");
     cases.push(Case::invalid(
         "iss in the header alone",

@@ -42,7 +42,7 @@ impl Places {
         let layer = BearerAuthLayer::new(server.clone());
         Self {
             server,
-            servers: Servers::start(layer, RequireLayer::new(rule())).await,
+            servers: Servers::start(layer, RequireLayer::new(rule()).unwrap()).await,
             gateway: GatewayServer::start(configured, idp.issuer()).await,
             trap,
         }
@@ -145,6 +145,6 @@ fn exchange_at(idp: &TestIdp) {
 }
 
 fn rule() -> Rule {
-    let actors = Rule::actors(["service-b"]).unwrap();
-    Rule::scopes(["stock:read"]).unwrap().and(actors)
+    let actors = Rule::actors(["service-b"]);
+    Rule::scopes(["stock:read"]).and(actors)
 }

@@ -7,10 +7,7 @@ use std::time::{Duration, Instant};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use obo::authorization_server::KeyRefresh;
-use obo::{
-    Audience, AuthorizationServer, Client, ClientSecretBasic, Introspection, Issuer, Policy,
-    Profile, ResourceServer,
-};
+use obo::{Client, ClientSecretBasic, Introspection, Profile, ResourceServer, Trust};
 use obo_testkit::TestIdp;
 use serde_json::{Map, Value};
 
@@ -194,31 +191,22 @@ pub(crate) fn client() -> Client {
 fn trusting(forges: &[&Forge], (asked, url): (Asked, &str)) -> ResourceServer {
     let hour = Duration::from_secs(3600);
     let refresh = KeyRefresh::new().max_age(hour).cooldown(hour / 2);
-    let mut server: Option<ResourceServer> = None;
-    for forge in forges {
-        let issuer = Issuer::new(forge.issuer()).unwrap();
-        let policy = Policy::new(issuer.clone(), Audience::new(forge.audience).unwrap());
-        let policy = match forge.is_lenient {
-            true => policy.profile(Profile::LENIENT),
-            false => policy,
+    let mut server = ResourceServer::builder(forges[0].audience);
+    for (i, forge) in forges.iter().enumerate() {
+        let trust = Trust::new(forge.issuer()).audience(forge.audience);
+        let trust = match forge.is_lenient {
+            true => trust.profile(Profile::LENIENT),
+            false => trust,
         };
-        let idp = AuthorizationServer::from(issuer)
-            .key_refresh(refresh)
-            .unwrap();
-        let introspection = Introspection::new(client()).endpoint(url).unwrap();
-        let with_it = match (server, asked) {
-            (Some(server), _) => server.trust(policy, idp),
-            (None, Asked::None) => ResourceServer::with_policy(policy, idp),
-            (None, Asked::Opaque) => {
-                ResourceServer::introspecting(policy, idp, introspection.for_opaque_tokens())
-            }
-            (None, Asked::ForRevocation) => {
-                ResourceServer::introspecting(policy, idp, introspection.for_revocation())
-            }
-        };
-        server = Some(with_it.unwrap());
+        let trust = trust.key_refresh(refresh);
+        let introspection = Introspection::new(client()).endpoint(url);
+        server = server.trust(match (i, asked) {
+            (0, Asked::Opaque) => trust.introspect(introspection.for_opaque_tokens()),
+            (0, Asked::ForRevocation) => trust.introspect(introspection.for_revocation()),
+            _ => trust,
+        });
     }
-    server.unwrap()
+    server.build().unwrap()
 }
 
 /// The same as a configuration file has it.

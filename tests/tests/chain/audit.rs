@@ -18,12 +18,15 @@ use tonic::transport::{Channel, Server};
 use tonic::{Response, Status};
 use tower::ServiceExt as _;
 
-use crate::log::Log;
 use crate::setup::audience;
+use obo_test_support::Log;
 
 fn server(idp: &TestIdp) -> ResourceServer {
     let issuer = obo::Issuer::new(idp.issuer()).unwrap();
-    ResourceServer::new(audience("service-a"), issuer)
+    ResourceServer::builder(audience("service-a"))
+        .trust(issuer)
+        .build()
+        .unwrap()
 }
 
 async fn check(Authenticated(caller): Authenticated) -> Result<(), Error> {
@@ -37,7 +40,7 @@ async fn nobody() -> Error {
 
 /// Routes that refuse, each in its own way, behind two layers of which the outer one sees what the inner one has told.
 fn router(idp: &TestIdp) -> Router {
-    let by_layer = get(async || ()).layer(RequireLayer::new(Rule::no_actor()));
+    let by_layer = get(async || ()).layer(RequireLayer::new(Rule::no_actor()).unwrap());
     let bearer = BearerAuthLayer::new(server(idp));
     Router::new()
         .route("/layer", by_layer)
@@ -65,7 +68,7 @@ async fn ask(router: &Router, path: &str, token: Option<&str>) -> u16 {
 
 /// The one refusal that was told has these fields.
 fn assert_told(log: &Log, fields: &[&str]) {
-    let refusals = log.take_refusals();
+    let refusals = log.take_lines("request refused");
     let [refusal] = &*refusals else {
         panic!("{refusals:#?}");
     };
@@ -106,7 +109,7 @@ async fn ob_08_a_refusal_of_layer_extractor_or_handler_is_told_once() {
         assert_told(&log, &[r#"code="missing_credentials""#, &path]);
     }
     assert_eq!(ask(&router, "/extractor", Some(&acting)).await, 200);
-    assert!(log.take_refusals().is_empty());
+    assert!(log.take_lines("request refused").is_empty());
 }
 
 /// Refuses a caller for whom somebody acts.
@@ -126,11 +129,12 @@ async fn serve(idp: &TestIdp, rule: Option<Rule>) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let bearer = BearerAuthLayer::new(server(idp)).allow_anonymous();
-    let mut layered = Server::builder().layer(bearer.clone()).layer(bearer);
+    let layered = Server::builder().layer(bearer.clone()).layer(bearer);
+    let mut layered = layered.layer(obo_tonic::RejectionLayer);
     let router = match rule {
         Some(rule) => layered.add_service(StockServer::with_interceptor(
             Direct,
-            obo_tonic::require(rule),
+            obo_tonic::require(rule).unwrap(),
         )),
         None => layered.add_service(StockServer::new(Direct)),
     };
@@ -170,5 +174,5 @@ async fn ob_08_a_status_of_interceptor_or_method_is_told_once() {
         assert_told(&log, &call);
     }
     level(direct, Some(&service)).await.unwrap();
-    assert!(log.take_refusals().is_empty());
+    assert!(log.take_lines("request refused").is_empty());
 }

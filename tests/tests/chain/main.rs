@@ -10,9 +10,6 @@
 
 mod audit;
 mod grpc_client;
-#[path = "../../../crates/obo/tests/observed/listen.rs"]
-mod listen;
-mod log;
 mod refusals;
 mod setup;
 mod walk;

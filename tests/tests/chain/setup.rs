@@ -32,7 +32,10 @@ pub(crate) async fn get(uri: &str, token: &str) -> Response<()> {
 
 /// The caller of `service` whose token this is.
 pub(crate) async fn caller(chain: &Chain, service: &str, token: &str) -> Caller {
-    let server = ResourceServer::new(audience(service), issuer(chain));
+    let server = ResourceServer::builder(audience(service))
+        .trust(issuer(chain))
+        .build()
+        .unwrap();
     server.validate(token).await.unwrap()
 }
 

@@ -26,7 +26,10 @@ impl Setup {
             .may_exchange_to("service-b");
         let issuer = Issuer::new(idp.issuer()).unwrap();
         let audience = Audience::new("service-a").unwrap();
-        let server = ResourceServer::new(audience, issuer.clone());
+        let server = ResourceServer::builder(audience)
+            .trust(issuer.clone())
+            .build()
+            .unwrap();
         let token = idp.user("alice").audience("service-a").mint();
         let caller = server.validate(&token).await.unwrap();
         let secret = ClientSecretBasic::new("s3cret");

@@ -9,4 +9,4 @@ mod primitives {
     pub(super) use shuttle::sync::{Mutex, MutexGuard};
 }
 
-pub(crate) use flights::{Flights, Landing, Overloaded};
+pub(crate) use flights::{Flight, Flights, Overloaded};

@@ -54,7 +54,7 @@ impl World {
         future::yield_now().await;
     }
 
-    fn landing(&self, key: u8) -> Result<crate::flight::Landing<Result<Token, ()>>, Token> {
+    fn landing(&self, key: u8) -> Result<crate::flight::Flight<Result<Token, ()>>, Token> {
         if let Some(token) = self.at_hand(key) {
             return Err(token);
         }

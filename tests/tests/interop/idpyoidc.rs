@@ -184,7 +184,10 @@ async fn tx_21_a_token_of_another_issuer_is_the_subjects_fault() {
     let other = obo_testkit::TestIdp::start().await;
     let token = other.user("mallory").audience(A).mint();
     let issuer = obo::Issuer::new(other.issuer()).unwrap();
-    let service = obo::ResourceServer::new(audience(A), issuer);
+    let service = obo::ResourceServer::builder(audience(A))
+        .trust(issuer)
+        .build()
+        .unwrap();
     let caller = service.validate(&token).await.unwrap();
     let exchange = peer.builder(peer.basic("service-a"));
     let exchange = exchange.allow_subjects_of(caller.issuer().clone());

@@ -9,7 +9,7 @@ use obo::exchange::TokenExchangeBuilder;
 use obo::policy::Algorithm;
 use obo::{
     Audience, AuthorizationServer, Caller, Client, ClientSecretBasic, Introspection, Issuer,
-    Policy, PrivateKeyJwt, Profile, Rejection, ResourceServer, Secret, TokenExchange,
+    PrivateKeyJwt, Profile, Rejection, ResourceServer, Secret, TokenExchange, Trust,
 };
 use serde_json::Value;
 
@@ -64,18 +64,20 @@ impl Peer {
 
     /// A service that takes the standard's access tokens.
     pub(crate) fn service(&self, name: &str) -> ResourceServer {
-        ResourceServer::new(audience(name), self.server.clone())
+        self.service_with(name, Profile::RFC9068)
     }
 
     pub(crate) fn service_with(&self, name: &str, profile: Profile) -> ResourceServer {
-        let policy = Policy::new(self.issuer().clone(), audience(name)).profile(profile);
-        ResourceServer::with_policy(policy, self.server.clone()).unwrap()
+        let trust = Trust::new(self.server.clone()).profile(profile);
+        let server = ResourceServer::builder(name).trust(trust);
+        server.build().unwrap()
     }
 
     /// A service under this name that asks the server about tokens.
     pub(crate) fn asking(&self, name: &str, asked: Introspection) -> ResourceServer {
-        let policy = Policy::new(self.issuer().clone(), audience(name)).profile(Profile::LENIENT);
-        ResourceServer::introspecting(policy, self.server.clone(), asked).unwrap()
+        let trust = Trust::new(self.server.clone()).profile(Profile::LENIENT);
+        let server = ResourceServer::builder(name).trust(trust.introspect(asked));
+        server.build().unwrap()
     }
 
     /// Posts a form to a path of the server, as one of its clients where one is named; its JSON.
@@ -146,7 +148,7 @@ pub(crate) async fn arrived(at: &ResourceServer, exchanged: &Exchanged) -> Calle
 
 /// Asks as this client with each request.
 pub(crate) fn each_time(client: Client) -> Introspection {
-    Introspection::new(client).max_age(Duration::ZERO).unwrap()
+    Introspection::new(client).max_age(Duration::ZERO)
 }
 
 /// Why a server does not say anything of a token.

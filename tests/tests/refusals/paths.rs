@@ -1,5 +1,6 @@
 //! What is open and what each path requires, decided on the whole path as it was sent.
 
+use obo::require::RuleTableBuilder;
 use obo::{RequireLayer, Rule, RuleTable};
 
 use crate::world::{Sent, World};
@@ -26,21 +27,19 @@ const ALMOST: [&str; 12] = [
     "/test.Probe/Call;x",
 ];
 
-fn table() -> RuleTable {
-    let rules = [
-        (LEVEL, Rule::scopes(["stock:read"]).unwrap()),
-        (ADJUST, Rule::scopes(["stock:write"]).unwrap()),
-    ];
-    RuleTable::new(rules).unwrap()
+fn table() -> RuleTableBuilder {
+    RuleTable::builder()
+        .route(LEVEL, Rule::scopes(["stock:read"]))
+        .route(ADJUST, Rule::scopes(["stock:write"]))
 }
 
 /// Two paths are open, two have rules.
 async fn world() -> World {
     World::guarded(|bearer, _| {
         let open = [CALL, HEALTH];
-        let table = table().public_paths(open).unwrap();
+        let table = open.into_iter().fold(table(), RuleTableBuilder::public);
         let bearer = bearer.public_paths(open).unwrap();
-        (bearer, RequireLayer::by_path(table))
+        (bearer, RequireLayer::by_path(table.build().unwrap()))
     })
     .await
 }
@@ -110,8 +109,9 @@ async fn bt_13_bt_22_gr_03_each_path_has_its_own_rule_and_no_other_is_allowed() 
 #[tokio::test]
 async fn bt_22_a_rule_for_all_others_does_not_cover_what_may_be_another_path() {
     let world = World::guarded(|bearer, _| {
-        let table = RuleTable::new([(CALL, Rule::service())]).unwrap();
-        (bearer, RequireLayer::by_path(table.otherwise(Rule::user())))
+        let table = RuleTable::builder().route(CALL, Rule::service());
+        let table = table.otherwise(Rule::user()).build().unwrap();
+        (bearer, RequireLayer::by_path(table))
     })
     .await;
     let good = world.sign(&world.draft());
@@ -121,5 +121,42 @@ async fn bt_22_a_rule_for_all_others_does_not_cover_what_may_be_another_path() {
     }
     for odd in &ALMOST[5..] {
         world.refuses(&at(odd), NO_RULE, odd).await;
+    }
+}
+
+/// BT-22, GR-03
+#[tokio::test]
+async fn parameter_stands_for_one_grpc_method() {
+    let world = World::guarded(|bearer, _| {
+        let table = RuleTable::builder()
+            .route("/test.Probe/{method}", Rule::scopes(["stock:read"]))
+            .route(ADJUST, Rule::scopes(["stock:write"]))
+            .otherwise(Rule::user());
+        (bearer, RequireLayer::by_path(table.build().unwrap()))
+    })
+    .await;
+    const WRITE: Refusal = Refusal {
+        needed: Some(("scope", "stock:write")),
+        challenge: Some(r#"Bearer error="insufficient_scope", scope="stock:write""#),
+        ..SCOPE
+    };
+    let good = world.sign(&world.draft());
+    let at = |path: &str| Sent::token(&good).to(path);
+    for listed in [CALL, LEVEL] {
+        world.admits(&at(listed), listed).await.unwrap();
+    }
+    world.refuses(&at(ADJUST), WRITE, "write").await;
+    for near in [
+        "/test.Probe/adjust",
+        "/test.Probe/Adjust/",
+        "/test.Probe/Call/",
+        "/test.probe/Call",
+        "/test.Probe/",
+        "/test.Probe",
+        "/test.Probe//Call",
+        "/test.Probe/%41djust",
+        "/test.Probe/x%2fAdjust",
+    ] {
+        world.refuses(&at(near), NO_RULE, near).await;
     }
 }

@@ -6,8 +6,8 @@ use bytes::Bytes;
 use http::{Request, header};
 use http_body_util::Full;
 use obo::{
-    Audience, BearerAuthLayer, Caller, Client, ClientSecretBasic, ConfigError, Introspection,
-    Issuer, Policy, RequireLayer, ResourceServer, Rule,
+    BearerAuthLayer, Caller, Client, ClientSecretBasic, Introspection, RequireLayer,
+    ResourceServer, Rule, Trust,
 };
 use obo_testkit::{TestAlg, TestIdp, TestKey};
 use serde::Deserialize;
@@ -41,15 +41,18 @@ pub(crate) struct World {
 impl World {
     /// Requires one rule of every request.
     pub(crate) async fn start() -> Self {
-        Self::guarded(|bearer, rule| (bearer, RequireLayer::new(rule))).await
+        Self::guarded(|bearer, rule| (bearer, RequireLayer::new(rule).unwrap())).await
     }
 
     /// The same, where the issuer is asked about its tokens.
     pub(crate) async fn introspecting() -> Self {
         let client = Client::new("service-a", ClientSecretBasic::new("s3cret"));
         let asked = Introspection::new(client);
-        let trusting = |policy, issuer| ResourceServer::introspecting(policy, issuer, asked);
-        let world = Self::of(trusting, |bearer, rule| (bearer, RequireLayer::new(rule))).await;
+        let asking = |trust: Trust| trust.introspect(asked);
+        let world = Self::of(asking, |bearer, rule| {
+            (bearer, RequireLayer::new(rule).unwrap())
+        })
+        .await;
         world.idp.client("service-a").secret("s3cret");
         world
     }
@@ -58,11 +61,11 @@ impl World {
     pub(crate) async fn guarded(
         layers: impl FnOnce(BearerAuthLayer, Rule) -> (BearerAuthLayer, RequireLayer),
     ) -> Self {
-        Self::of(ResourceServer::with_policy, layers).await
+        Self::of(|trust| trust, layers).await
     }
 
     async fn of(
-        trusting: impl FnOnce(Policy, Issuer) -> Result<ResourceServer, ConfigError>,
+        trusting: impl FnOnce(Trust) -> Trust,
         layers: impl FnOnce(BearerAuthLayer, Rule) -> (BearerAuthLayer, RequireLayer),
     ) -> Self {
         let idp = TestIdp::start().await;
@@ -72,15 +75,14 @@ impl World {
             ["k-ed-1", "k-ed-2"].map(|kid| TestKey::generate(TestAlg::EdDsa).public_jwk(kid));
         let keys = json!({ "keys": [key.public_jwk("k-es"), alike[0], alike[1]] });
         idp.replace_jwks(Some(keys.to_string()));
-        let issuer = Issuer::new(idp.issuer()).unwrap();
-        let policy = Policy::new(issuer.clone(), Audience::new("service-a").unwrap());
-        let policy = policy.claims::<Tenancy>().max_token_age(YEAR).unwrap();
-        let server = trusting(policy, issuer).unwrap();
+        let trust = Trust::new(idp.issuer());
+        let trust = trusting(trust.claims::<Tenancy>().max_token_age(YEAR));
+        let server = ResourceServer::builder("service-a").trust(trust);
+        let server = server.build().unwrap();
         let rule = Rule::scopes(["stock:read"])
-            .unwrap()
-            .and(Rule::actors(["service-b"]).unwrap())
+            .and(Rule::actors(["service-b"]))
             .and(Rule::user())
-            .and(Rule::acr(["gold"]).unwrap());
+            .and(Rule::acr(["gold"]));
         let (bearer, require) = layers(BearerAuthLayer::new(server.clone()), rule.clone());
         let servers = Servers::start(bearer, require).await;
         Self {

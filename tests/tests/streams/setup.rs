@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use axum::Router;
-use obo::{Audience, BearerAuthLayer, ExpiryLayer, Issuer, ResourceServer};
+use obo::{BearerAuthLayer, ExpiryLayer, Issuer, ResourceServer};
 use obo_testkit::TestIdp;
 use tokio::net::TcpListener;
 
@@ -16,7 +16,10 @@ pub(crate) const LEEWAY: Duration = Duration::from_secs(60);
 pub(crate) async fn serve(routes: Router) -> (SocketAddr, String) {
     let idp = TestIdp::start().await;
     let issuer = Issuer::new(idp.issuer()).unwrap();
-    let server = ResourceServer::new(Audience::new("service-a").unwrap(), issuer);
+    let server = ResourceServer::builder("service-a")
+        .trust(issuer)
+        .build()
+        .unwrap();
     let token = idp.user("alice").audience("service-a").mint();
     // With the keys at hand, no timer but the expiry's is at work.
     server.validate(&token).await.unwrap();

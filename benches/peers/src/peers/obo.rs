@@ -1,7 +1,7 @@
 use axum::Router;
 use axum::routing::any;
-use obo::{Audience, BearerAuthLayer, ConfigError, Issuer, Policy, RequireLayer, ResourceServer, Rule};
 use obo::policy::Algorithm;
+use obo::{BearerAuthLayer, ConfigError, RequireLayer, ResourceServer, Rule};
 use obo_axum::Authenticated;
 use obo_testkit::TestAlg;
 
@@ -23,16 +23,15 @@ fn protect(trust: Trust) -> Built {
 }
 
 fn router(trust: &Trust) -> Result<Router, ConfigError> {
-    let issuer = Issuer::new(trust.issuer.as_str())?;
     let algorithm = match trust.alg {
         TestAlg::Rs256 => Algorithm::Rs256,
         _ => Algorithm::Es256,
     };
-    let policy = Policy::new(issuer.clone(), Audience::new(AUDIENCE)?).algorithms([algorithm])?;
-    let server = ResourceServer::with_policy(policy, issuer)?;
+    let issuer = obo::Trust::new(trust.issuer.as_str()).algorithms([algorithm]);
+    let server = ResourceServer::builder(AUDIENCE).trust(issuer).build()?;
     let mut app = Router::new().route("/orders", any(subject));
     if trust.scoped {
-        app = app.route_layer(RequireLayer::new(Rule::scopes([SCOPE])?));
+        app = app.route_layer(RequireLayer::new(Rule::scopes([SCOPE]))?);
     }
     Ok(app.layer(BearerAuthLayer::new(server)))
 }

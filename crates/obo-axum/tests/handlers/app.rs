@@ -4,7 +4,7 @@ use axum::Router;
 use axum::body::Body;
 use http::{HeaderMap, Request, StatusCode, header};
 use http_body_util::BodyExt as _;
-use obo::{Audience, BearerAuthLayer, Issuer, Policy, ResourceServer};
+use obo::{BearerAuthLayer, ResourceServer, Trust};
 use obo_testkit::{TestIdp, TokenBuilder};
 use tower::ServiceExt as _;
 
@@ -32,14 +32,13 @@ pub(crate) fn alice(idp: &TestIdp) -> TokenBuilder {
     idp.user("alice").audience("service-a")
 }
 
-pub(crate) fn policy(idp: &TestIdp) -> Policy {
-    let issuer = Issuer::new(idp.issuer()).unwrap();
-    Policy::new(issuer, Audience::new("service-a").unwrap())
+pub(crate) fn trust(idp: &TestIdp) -> Trust {
+    Trust::new(idp.issuer())
 }
 
-pub(crate) fn bearer(idp: &TestIdp, policy: Policy) -> BearerAuthLayer {
-    let issuer = Issuer::new(idp.issuer()).unwrap();
-    BearerAuthLayer::new(ResourceServer::with_policy(policy, issuer).unwrap())
+pub(crate) fn bearer(trust: Trust) -> BearerAuthLayer {
+    let server = ResourceServer::builder("service-a").trust(trust);
+    BearerAuthLayer::new(server.build().unwrap())
 }
 
 pub(crate) fn with_token(path: &str, token: &str) -> Request<Body> {

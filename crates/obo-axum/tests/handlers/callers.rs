@@ -7,7 +7,7 @@ use obo_axum::{Authenticated, User};
 use obo_testkit::TestIdp;
 use serde::Deserialize;
 
-use crate::app::{INSUFFICIENT, alice, bearer, call, policy, with_token, without_token};
+use crate::app::{INSUFFICIENT, alice, bearer, call, trust, with_token, without_token};
 
 #[derive(Clone, Debug, Deserialize)]
 struct Tenant {
@@ -55,7 +55,7 @@ fn routes() -> Router {
 #[tokio::test]
 async fn gr_11_a_handler_sees_whom_the_layer_validated() {
     let idp = TestIdp::start().await;
-    let router = routes().layer(bearer(&idp, policy(&idp)));
+    let router = routes().layer(bearer(trust(&idp)));
     let token = alice(&idp).mint();
     for path in ["/anyone", "/maybe", "/user"] {
         assert_eq!(
@@ -72,8 +72,8 @@ async fn gr_11_a_handler_sees_whom_the_layer_validated() {
 #[tokio::test]
 async fn bt_17_an_anonymous_caller_is_nobody_or_refused_by_who_needs_one() {
     let idp = TestIdp::start().await;
-    let typed = policy(&idp).claims::<Tenant>();
-    let router = routes().layer(bearer(&idp, typed).allow_anonymous());
+    let typed = trust(&idp).claims::<Tenant>();
+    let router = routes().layer(bearer(typed).allow_anonymous());
     for path in ["/maybe", "/maybe-of-tenant"] {
         assert_eq!(call(&router, without_token(path)).await.body, "nobody");
     }
@@ -90,7 +90,7 @@ async fn bt_17_an_anonymous_caller_is_nobody_or_refused_by_who_needs_one() {
 #[tokio::test]
 async fn at_11_a_service_for_itself_is_no_user_and_one_that_acts_for_a_user_is() {
     let idp = TestIdp::start().await;
-    let router = routes().layer(bearer(&idp, policy(&idp).claims::<Tenant>()));
+    let router = routes().layer(bearer(trust(&idp).claims::<Tenant>()));
     let service = idp
         .service("service-x")
         .audience("service-a")
@@ -114,7 +114,7 @@ async fn at_11_a_service_for_itself_is_no_user_and_one_that_acts_for_a_user_is()
 #[tokio::test]
 async fn claims_of_a_type_of_ones_own_are_there_when_the_policy_reads_them() {
     let idp = TestIdp::start().await;
-    let router = routes().layer(bearer(&idp, policy(&idp).claims::<Tenant>()));
+    let router = routes().layer(bearer(trust(&idp).claims::<Tenant>()));
     let token = alice(&idp).claim("tenant", "t1").mint();
     for path in ["/of-tenant", "/maybe-of-tenant", "/user-of-tenant"] {
         assert_eq!(
@@ -132,7 +132,7 @@ async fn claims_of_a_type_of_ones_own_are_there_when_the_policy_reads_them() {
 #[tokio::test]
 async fn claims_that_the_policy_does_not_read_are_the_services_fault() {
     let idp = TestIdp::start().await;
-    let router = routes().layer(bearer(&idp, policy(&idp)));
+    let router = routes().layer(bearer(trust(&idp)));
     let token = alice(&idp).claim("tenant", "t1").mint();
     for path in ["/of-tenant", "/maybe-of-tenant", "/user-of-tenant"] {
         call(&router, with_token(path, &token))
@@ -144,7 +144,7 @@ async fn claims_that_the_policy_does_not_read_are_the_services_fault() {
 #[tokio::test]
 async fn gr_01_an_extractor_refuses_grpc_callers_as_grpc() {
     let idp = TestIdp::start().await;
-    let router = routes().layer(bearer(&idp, policy(&idp)).allow_anonymous());
+    let router = routes().layer(bearer(trust(&idp)).allow_anonymous());
     let service = idp.service("service-x").audience("service-a").mint();
     for (request, code) in [
         (without_token("/anyone"), "16"),

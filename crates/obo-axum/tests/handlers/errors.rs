@@ -16,7 +16,7 @@ use obo_axum::{Authenticated, Error};
 use obo_testkit::{Endpoint, Fault, TestIdp};
 use tower::{Layer as _, ServiceExt as _, service_fn};
 
-use crate::app::{INSUFFICIENT, alice, bearer, call, policy, with_token};
+use crate::app::{INSUFFICIENT, alice, bearer, call, trust, with_token};
 
 async fn nothing() {}
 
@@ -26,7 +26,7 @@ fn both_ways(rule: Rule) -> Router {
         rule.check(&caller)?;
         Ok::<_, Error>(())
     };
-    let layer = RequireLayer::new(rule.clone());
+    let layer = RequireLayer::new(rule.clone()).unwrap();
     Router::new()
         .route("/layer", get(nothing).layer(layer))
         .route("/handler", get(in_handler).with_state(rule))
@@ -37,15 +37,12 @@ async fn bt_13_a_handler_and_a_layer_give_the_same_answer() {
     let idp = TestIdp::start().await;
     let scope = Some(r#"Bearer error="insufficient_scope", scope="orders:read orders:write""#);
     for (rule, challenge) in [
-        (
-            Rule::scopes(["orders:write", "orders:read"]).unwrap(),
-            scope,
-        ),
+        (Rule::scopes(["orders:write", "orders:read"]), scope),
         (Rule::any_actor(), Some(INSUFFICIENT)),
-        (Rule::actors(["service-b"]).unwrap(), Some(INSUFFICIENT)),
+        (Rule::actors(["service-b"]), Some(INSUFFICIENT)),
         (Rule::service(), Some(INSUFFICIENT)),
     ] {
-        let router = both_ways(rule).layer(bearer(&idp, policy(&idp)));
+        let router = both_ways(rule).layer(bearer(trust(&idp)));
         let token = alice(&idp).mint();
         let by_layer = call(&router, with_token("/layer", &token)).await;
         by_layer.assert_refused(403, challenge);
@@ -54,7 +51,7 @@ async fn bt_13_a_handler_and_a_layer_give_the_same_answer() {
             by_layer
         );
     }
-    let router = both_ways(Rule::user()).layer(bearer(&idp, policy(&idp)));
+    let router = both_ways(Rule::user()).layer(bearer(trust(&idp)));
     for path in ["/layer", "/handler"] {
         let got = call(&router, with_token(path, &alice(&idp).mint())).await;
         assert_eq!(got.status, 200, "{path}");
@@ -134,7 +131,10 @@ impl Calling {
 
 pub(crate) async fn validated(idp: &TestIdp) -> Caller {
     let issuer = Issuer::new(idp.issuer()).unwrap();
-    let server = obo::ResourceServer::new(Audience::new("service-a").unwrap(), issuer);
+    let server = obo::ResourceServer::builder("service-a")
+        .trust(issuer)
+        .build()
+        .unwrap();
     server.validate(&alice(idp).mint()).await.unwrap()
 }
 

@@ -12,7 +12,7 @@ use obo_testkit::TestIdp;
 use tower::{Layer as _, Service, ServiceBuilder, ServiceExt as _, service_fn};
 
 use crate::errors::{Calling, validated};
-use crate::log::Log;
+use obo_test_support::Log;
 
 /// What a handler returns for this error, and what is logged of it.
 fn failed(error: impl Into<Error>) -> (u16, Vec<String>) {

@@ -5,12 +5,12 @@ use std::sync::{Arc, Mutex, Once};
 use axum::Router;
 use axum::routing::{any, get};
 use http::{HeaderValue, Method, header};
-use obo::{Audience, BearerAuthLayer, ExpiryLayer, Issuer, RequireLayer, ResourceServer, Rule};
+use obo::{BearerAuthLayer, ExpiryLayer, Issuer, RequireLayer, ResourceServer, Rule};
 use obo_axum::{Authenticated, User};
 use obo_testkit::TestIdp;
 use tracing::dispatcher::DefaultGuard;
 
-use crate::app::{alice, bearer, call, policy, with_token, without_token};
+use crate::app::{alice, bearer, call, trust, with_token, without_token};
 
 /// What was logged.
 #[derive(Clone, Default)]
@@ -96,15 +96,15 @@ async fn extractor_without_layer_is_500() {
 async fn layer_added_last_runs_first() {
     let idp = TestIdp::start().await;
     let token = alice(&idp).mint();
-    let server = ResourceServer::new(
-        Audience::new("service-a").unwrap(),
-        Issuer::new(idp.issuer()).unwrap(),
-    );
+    let server = ResourceServer::builder("service-a")
+        .trust(Issuer::new(idp.issuer()).unwrap())
+        .build()
+        .unwrap();
     let (bearer, expiry) = (
         BearerAuthLayer::new(server.clone()),
         ExpiryLayer::new(server),
     );
-    let rule = RequireLayer::new(Rule::user());
+    let rule = RequireLayer::new(Rule::user()).unwrap();
     for (router, said) in [
         (
             routes().layer(bearer.clone()).layer(expiry.clone()),
@@ -133,9 +133,7 @@ async fn layer_on_some_routes_leaves_others_closed() {
     let idp = TestIdp::start().await;
     let token = alice(&idp).mint();
     let inside = Router::new().route("/inside", get(anyone));
-    let router = inside
-        .route_layer(bearer(&idp, policy(&idp)))
-        .merge(routes());
+    let router = inside.route_layer(bearer(trust(&idp))).merge(routes());
     assert_eq!(
         call(&router, with_token("/inside", &token)).await.status,
         200

@@ -13,5 +13,5 @@ mod callers;
 mod errors;
 mod failures;
 mod layer_order;
-mod log;
+mod matched_path;
 mod protected_resource;

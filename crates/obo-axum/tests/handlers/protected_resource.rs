@@ -3,11 +3,11 @@
 use axum::Router;
 use axum::routing::get;
 use http::Request;
-use obo::{BearerAuthLayer, Issuer, ProtectedResource, Resource, ResourceServer, Rule};
+use obo::{BearerAuthLayer, ProtectedResource, Resource, ResourceServer, Rule};
 use obo_axum::{Authenticated, Error};
 use obo_testkit::TestIdp;
 
-use crate::app::{alice, call, policy, with_token, without_token};
+use crate::app::{alice, call, trust, with_token, without_token};
 
 const PATH: &str = "/.well-known/oauth-protected-resource/orders";
 const NAMED: &str =
@@ -19,8 +19,8 @@ async fn whoever(Authenticated(caller): Authenticated) -> Result<(), Error> {
 }
 
 fn router(idp: &TestIdp) -> Router {
-    let issuer = Issuer::new(idp.issuer()).unwrap();
-    let server = ResourceServer::with_policy(policy(idp), issuer).unwrap();
+    let server = ResourceServer::builder("service-a").trust(trust(idp));
+    let server = server.build().unwrap();
     let identifier = Resource::new("https://api.example/orders").unwrap();
     let resource = ProtectedResource::new(identifier, &server).unwrap();
     let layer = BearerAuthLayer::new(server).allow_anonymous();

@@ -5,7 +5,7 @@
 //!
 //! - Access tokens have no `aud` unless the client asked for one (resource binding). Without it, the audience of the
 //!   policy is compared with `client_id`: configure the app client whose tokens are meant for this service, and others
-//!   with [`Policy::or_audience`](crate::Policy::or_audience). Any client of the pool would be nobody's check.
+//!   with [`PolicyBuilder::audience`](crate::PolicyBuilder::audience). Any client of the pool would be nobody's check.
 //! - `token_use` tells the kinds apart; an ID token's `aud` is the client, so that nothing else would.
 //! - Users are known by `username`, which tokens of a client for itself do not have.
 //!

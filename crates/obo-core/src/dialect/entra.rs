@@ -8,16 +8,17 @@
 //! issuer stands for all of them (EN-06).
 //!
 //! ```
-//! use obo_core::{Audience, Policy, dialect::entra};
+//! use obo_core::{Policy, dialect::entra};
 //!
-//! let audience = Audience::new("6e74172b-be56-4843-9ff4-e66a39bb12e3")?;
-//! let issuer = entra::issuer("72f988bf-86f1-41af-91ab-2d7cd011db47")?;
-//! let policy = Policy::new(issuer, audience).profile(entra::profile());
+//! let policy = Policy::builder(entra::issuer("72f988bf-86f1-41af-91ab-2d7cd011db47")?)
+//!     .audience("6e74172b-be56-4843-9ff4-e66a39bb12e3")
+//!     .profile(entra::profile())
+//!     .build()?;
 //! # Ok::<(), obo_core::ConfigError>(())
 //! ```
 //!
 //! - `sub` is another one in each resource; `tid` with `oid` is the user everywhere (EN-09). They are read with
-//!   [`Policy::claims`](crate::Policy::claims).
+//!   [`PolicyBuilder::claims`](crate::PolicyBuilder::claims).
 //! - Scope (`scp`) is what a user has consented to, and roles are a permission of the user or of the calling application;
 //!   neither is read as the other (EN-08).
 //! - There is no `act`; [`Profile::client_is_actor`] makes the immediate caller the actor.

@@ -34,6 +34,18 @@ impl SigningKey {
         Ok(Self { key, kid: None })
     }
 
+    /// Reads a private key in PEM or JWK form for one algorithm.
+    ///
+    /// # Errors
+    ///
+    /// As [`from_pem`](Self::from_pem) and [`from_jwk`](Self::from_jwk).
+    pub fn parse(algorithm: Algorithm, text: &Secret) -> Result<Self, ConfigError> {
+        match text.expose().trim_start().starts_with('{') {
+            true => Self::from_jwk(algorithm, text),
+            false => Self::from_pem(algorithm, text),
+        }
+    }
+
     /// Reads a private JWK (RFC 7517) for one algorithm; its `kid`, if it has one, names the key.
     ///
     /// # Errors

@@ -150,7 +150,7 @@ impl<C> Caller<C> {
     }
 
     /// When this service stops using the token, without leeway: at its `exp`, or at the end of the policy's
-    /// [maximum age](crate::Policy::max_token_age), whichever comes first.
+    /// [maximum age](crate::PolicyBuilder::max_token_age), whichever comes first.
     pub fn ends_at(&self) -> UnixTime {
         self.facts.ends_at
     }

@@ -154,13 +154,16 @@ pub(crate) struct Header {
 ///
 /// These and no others: each further kind of JWT has a `typ` of its own, which is never that of an access token (RFC
 /// 8725 section 3.11).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize)]
 pub enum TokenTyp {
     /// `at+jwt` or `application/at+jwt` (RFC 9068 section 2.1).
+    #[serde(rename = "at+jwt")]
     AccessToken,
     /// `JWT`, which ID tokens have as well.
+    #[serde(rename = "JWT")]
     Jwt,
     /// No `typ` at all.
+    #[serde(rename = "none")]
     Absent,
 }
 

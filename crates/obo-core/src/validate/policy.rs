@@ -4,14 +4,14 @@
     reason = "a case that is not named must not pass for a good token"
 )]
 
-use std::any::Any;
+mod builder;
+
 use std::fmt;
-use std::sync::Arc;
 use std::time::Duration;
 
-use serde::de::DeserializeOwned;
+pub use builder::PolicyBuilder;
 
-use crate::error::{ConfigError, TokenError};
+use crate::error::TokenError;
 use crate::jose::crypto::Algorithm;
 use crate::jose::jwk::VerificationKey;
 use crate::time::UnixTime;
@@ -19,12 +19,12 @@ use crate::token::audience::Audience;
 use crate::token::bearer::SubjectToken;
 use crate::token::issuer::Issuer;
 use crate::token::scope::Scope;
+use crate::validate::actor;
 use crate::validate::caller::{Caller, Facts, PrincipalKind, Typed};
 use crate::validate::claims::Claims;
 use crate::validate::jwt::UnverifiedJwt;
 use crate::validate::payload::Payload;
 use crate::validate::profile::Profile;
-use crate::validate::{actor, typed};
 use crate::wire::json::OneOrMany;
 use crate::wire::seen::all_seen;
 
@@ -49,98 +49,27 @@ pub struct Policy {
 }
 
 impl Policy {
-    /// Tokens of `issuer` addressed to `audience`, under the profile of RFC 9068, with 60 s of leeway.
-    pub fn new(issuer: Issuer, audience: Audience) -> Self {
+    /// Accepts RFC 9068 tokens of `issuer` that are addressed to `audience`, with 60 s of leeway.
+    ///
+    /// A [`builder`](Self::builder) makes a policy with other settings.
+    pub fn new(audience: Audience, issuer: Issuer) -> Self {
+        Self {
+            audiences: vec![audience],
+            ..Self::without_audience(issuer)
+        }
+    }
+
+    /// The issuer's policy under the default settings, before it is known who this service is.
+    fn without_audience(issuer: Issuer) -> Self {
         Self {
             issuer,
-            audiences: vec![audience],
+            audiences: Vec::new(),
             profile: Profile::RFC9068,
             algorithms: Algorithm::ALL.to_vec(),
             leeway: Duration::from_secs(60),
             max_token_age: None,
             read_claims: None,
         }
-    }
-
-    /// Accepts tokens addressed to `audience` as well; audiences are alternatives, compared exactly (RI-03).
-    #[must_use]
-    pub fn or_audience(mut self, audience: Audience) -> Self {
-        self.audiences.push(audience);
-        self
-    }
-
-    /// Expects another profile than RFC 9068.
-    #[must_use]
-    pub fn profile(mut self, profile: Profile) -> Self {
-        self.profile = profile;
-        self
-    }
-
-    /// Allows these algorithms alone.
-    ///
-    /// # Errors
-    ///
-    /// When the list is empty.
-    pub fn algorithms(
-        mut self,
-        algorithms: impl IntoIterator<Item = Algorithm>,
-    ) -> Result<Self, ConfigError> {
-        self.algorithms = algorithms.into_iter().collect();
-        if self.algorithms.is_empty() {
-            return Err(ConfigError::new(
-                "algorithms",
-                "is empty, so that no token could pass; name at least one",
-            ));
-        }
-        Ok(self)
-    }
-
-    /// Tolerates clocks that differ by up to `leeway`.
-    ///
-    /// # Errors
-    ///
-    /// Beyond [`MAX_LEEWAY`].
-    pub fn leeway(mut self, leeway: Duration) -> Result<Self, ConfigError> {
-        if leeway > MAX_LEEWAY {
-            return Err(ConfigError::new(
-                "leeway",
-                format!("{leeway:?} is more than {MAX_LEEWAY:?}; mend the clock instead"),
-            ));
-        }
-        self.leeway = leeway;
-        Ok(self)
-    }
-
-    /// Accepts a token no longer than this after it was issued, as if its `exp` were at most its `iat` plus `age`; one
-    /// without `iat` is refused. For an issuer whose tokens live longer than this service likes.
-    ///
-    /// The end holds outbound too: after it, nothing is exchanged for the caller and no token is renewed
-    /// ([`Caller::ends_at`]).
-    ///
-    /// It is the age of the token, not of the user's authentication, which `auth_time` tells and rules ask for.
-    ///
-    /// # Errors
-    ///
-    /// When it is zero.
-    pub fn max_token_age(mut self, age: Duration) -> Result<Self, ConfigError> {
-        if age.is_zero() {
-            return Err(ConfigError::new(
-                "max_token_age",
-                "is zero, so that no token could pass",
-            ));
-        }
-        self.max_token_age = Some(age);
-        Ok(self)
-    }
-
-    /// Reads the payload into `C` as well; a token whose claims do not fit is refused.
-    #[must_use]
-    pub fn claims<C: DeserializeOwned + Send + Sync + 'static>(mut self) -> Self {
-        self.read_claims = Some(|payload| {
-            let claims: C = typed::read(payload)?;
-            Ok(Arc::new(claims) as Arc<dyn Any + Send + Sync>)
-        });
-        self
     }
 
     /// The issuer this policy is for.
@@ -159,7 +88,7 @@ impl Policy {
     }
 
     /// The moment from which a token that this policy has accepted is so no more: its `exp`, or the end of its
-    /// [maximum age](Self::max_token_age), plus leeway.
+    /// [maximum age](PolicyBuilder::max_token_age), plus leeway.
     pub fn accepts_until(&self, caller: &Caller) -> UnixTime {
         let aged = caller.issued_at().and_then(|iat| self.ages_at(iat));
         let end = caller.ends_at();

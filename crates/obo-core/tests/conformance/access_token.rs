@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use obo_core::{
-    Audience, BearerToken, KeySet, MAX_LEEWAY, Policy, PrincipalKind, TokenError, UnixTime,
-    UnverifiedJwt,
+    Audience, BearerToken, KeySet, MAX_LEEWAY, Policy, PrincipalKind, Profile, TokenError,
+    UnixTime, UnverifiedJwt,
 };
 
 use crate::judge::{
-    AUDIENCE, ISSUER, NOW, issuer, judge, key_set, lenient, lenient_verdict, published, refusal,
+    AUDIENCE, ISSUER, NOW, builder, issuer, judge, key_set, lenient_verdict, published, refusal,
     strict, verdict,
 };
 use crate::signer::{FORGER, P256, RSA};
@@ -73,8 +73,8 @@ fn at_03_the_issuer_is_equal_code_point_by_code_point() {
 fn jw_17_a_key_of_one_issuer_never_verifies_a_token_of_another() {
     let other = "https://other.example";
     let theirs = Policy::new(
-        obo_core::Issuer::new(other).unwrap(),
         Audience::new(AUDIENCE).unwrap(),
+        obo_core::Issuer::new(other).unwrap(),
     );
     // Same `kid`, swapped keys: each issuer's policy goes with its own set.
     let (our_keys, their_keys) = (key_set(&[P256.jwk("")]), key_set(&[FORGER.jwk("")]));
@@ -164,7 +164,7 @@ fn at_04_aud_must_name_this_service() {
 #[test]
 fn ri_03_at_04_configured_audiences_are_alternatives_compared_exactly() {
     let with_slash = Audience::new("https://a.example/").unwrap();
-    let policy = strict().or_audience(with_slash);
+    let policy = builder().audience(with_slash).build().unwrap();
     let judge = |aud: &str| {
         let token = Token::new().claim("aud", format!("\"{aud}\"")).mint();
         judge(&policy, &published(), &token, NOW)
@@ -178,7 +178,10 @@ fn ri_03_at_04_configured_audiences_are_alternatives_compared_exactly() {
 #[test]
 fn at_06_jw_25_a_token_ends_at_exp_plus_leeway() {
     let at = |now: u64, leeway: u64| {
-        let policy = strict().leeway(Duration::from_secs(leeway)).unwrap();
+        let policy = builder()
+            .leeway(Duration::from_secs(leeway))
+            .build()
+            .unwrap();
         let token = Token::new().claim("exp", "1000").claim("iat", "900").mint();
         judge(&policy, &published(), &token, UnixTime::from_secs(now)).map(drop)
     };
@@ -211,9 +214,10 @@ fn at_06_jw_25_a_token_ends_at_exp_plus_leeway() {
 
 #[test]
 fn at_06_leeway_is_minutes_at_most() {
-    strict().leeway(MAX_LEEWAY).unwrap();
-    let error = strict()
+    builder().leeway(MAX_LEEWAY).build().unwrap();
+    let error = builder()
         .leeway(MAX_LEEWAY + Duration::from_nanos(1))
+        .build()
         .unwrap_err();
     assert_eq!(error.field(), "leeway");
 }
@@ -297,8 +301,8 @@ fn mt_03_a_sender_constrained_token_is_refused_where_nobody_checks_the_binding()
 fn jw_38_a_principal_is_issuer_and_subject() {
     let other = "https://other.example";
     let theirs = Policy::new(
-        obo_core::Issuer::new(other).unwrap(),
         Audience::new(AUDIENCE).unwrap(),
+        obo_core::Issuer::new(other).unwrap(),
     );
     let ours = verdict(&Token::new().mint()).unwrap();
     let token = Token::new().claim("iss", format!("\"{other}\"")).mint();
@@ -316,7 +320,11 @@ fn jw_36_typed_claims_are_read_from_the_verified_payload_or_refuse_the_token() {
     struct Tenant {
         tenant: u32,
     }
-    let policy = lenient().claims::<Tenant>();
+    let policy = builder()
+        .profile(Profile::LENIENT)
+        .claims::<Tenant>()
+        .build()
+        .unwrap();
     let token = Token::new().claim("tenant", "7").signed_by(&RSA, "RS256");
     let validated = judge(&policy, &published(), &token.mint(), NOW).unwrap();
     let typed = validated.with_claims::<Tenant>().unwrap();

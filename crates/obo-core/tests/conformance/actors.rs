@@ -2,7 +2,7 @@
 
 use obo_core::{ActorId, Caller, Profile, TokenError};
 
-use crate::judge::{ISSUER, NOW, judge, lenient, lenient_verdict, published, refusal, verdict};
+use crate::judge::{ISSUER, NOW, builder, judge, lenient_verdict, published, refusal, verdict};
 use crate::token::Token;
 
 fn with_act(act: &str) -> Result<Caller, TokenError> {
@@ -173,7 +173,10 @@ fn tx_36_may_act_is_no_actor() {
 /// TX-28
 #[test]
 fn actor_by_client_is_a_setting() {
-    let policy = lenient().profile(Profile::LENIENT.allow_actor_without_subject());
+    let policy = builder()
+        .profile(Profile::LENIENT.allow_actor_without_subject())
+        .build()
+        .unwrap();
     let judged = |act: &str| {
         let token = Token::new().claim("act", act).mint();
         judge(&policy, &published(), &token, NOW)

@@ -3,7 +3,7 @@
 use aws_lc_rs::hmac;
 use obo_core::{Algorithm, KeySet, MacAlgorithm, TokenError, UnverifiedJwt, VerificationKey};
 
-use crate::judge::{NOW, judge, key_set, published, refusal, strict, verdict};
+use crate::judge::{NOW, builder, judge, key_set, published, refusal, strict, verdict};
 use crate::signer::{ED25519, P256, P384, RSA, Signer, b64};
 use crate::token::Token;
 
@@ -17,21 +17,21 @@ fn at_07_jw_01_every_default_algorithm_verifies_and_its_absence_from_the_list_re
             verdict(&token).expect(alg);
             let own = Algorithm::from_name(alg).unwrap();
             let others = Algorithm::ALL.into_iter().filter(|a| *a != own);
-            let policy = strict().algorithms(others).unwrap();
+            let policy = builder().algorithms(others).build().unwrap();
             let refused = judge(&policy, &published(), &token, NOW).unwrap_err();
             assert_eq!(refused, TokenError::Algorithm, "{alg}");
-            let alone = strict().algorithms([own]).unwrap();
+            let alone = builder().algorithms([own]).build().unwrap();
             judge(&alone, &published(), &token, NOW).expect(alg);
         }
     }
-    let error = strict().algorithms([]).unwrap_err();
+    let error = builder().algorithms([]).build().unwrap_err();
     assert_eq!(error.field(), "algorithms");
 }
 
 /// The policy itself refuses, even if its caller forgot to ask before it looked for a key.
 #[test]
 fn jw_01_a_disallowed_algorithm_is_refused_by_the_policy_alone() {
-    let policy = strict().algorithms([Algorithm::Rs256]).unwrap();
+    let policy = builder().algorithms([Algorithm::Rs256]).build().unwrap();
     let token = Token::new().mint();
     let keys = published();
     let key = key_of(&keys, "p256", Algorithm::Es256);
@@ -160,9 +160,9 @@ fn jw_05_jw_06_the_two_names_of_ed25519_are_one_and_bind_the_curve() {
         for alg in ["EdDSA", "Ed25519"] {
             let token = Token::new().signed_by(&ED25519, alg).mint();
             judge(&strict(), &keys, &token, NOW).expect(alg);
-            let only = strict().algorithms([Algorithm::Ed25519]).unwrap();
+            let only = builder().algorithms([Algorithm::Ed25519]).build().unwrap();
             judge(&only, &keys, &token, NOW).expect(alg);
-            let without = strict().algorithms([Algorithm::Es256]).unwrap();
+            let without = builder().algorithms([Algorithm::Es256]).build().unwrap();
             let refused = judge(&without, &keys, &token, NOW).unwrap_err();
             assert_eq!(refused, TokenError::Algorithm);
             let on_p256 = Token::new().signed_by(&P256, alg).mint();

@@ -5,12 +5,12 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{Response, header};
 use obo_core::{
-    Audience, BearerToken, Caller, ClaimMatcher, ErrorClass, IntrospectionAnswer, Issuer, Policy,
+    BearerToken, Caller, ClaimMatcher, ErrorClass, IntrospectionAnswer, Issuer, Policy,
     PrincipalKind, Profile, Scope, ThinAnswers, TokenEndpointError, TokenError, TokenRequest,
     UnixTime, UnverifiedJwt, introspection_refusal,
 };
 
-use crate::judge::{ISSUER, NOW, lenient, strict, verdict};
+use crate::judge::{ISSUER, NOW, builder, issuer, lenient, strict, verdict};
 use crate::signer::b64;
 use crate::token::Token;
 
@@ -81,7 +81,7 @@ fn tx_37_custom_claims_are_read_from_an_answer_too() {
     struct Tenant {
         tenant: String,
     }
-    let policy = strict().claims::<Tenant>();
+    let policy = builder().claims::<Tenant>().build().unwrap();
     let told = answer(&Token::new().claim("tenant", r#""corp""#));
     let caller = judged_by(&policy, ThinAnswers::default(), &told).unwrap();
     assert_eq!(
@@ -186,7 +186,10 @@ fn in_05_an_active_token_is_held_to_the_rules_of_a_jwt() {
         judged(&twice).unwrap_err(),
         TokenError::DuplicateMember("payload")
     );
-    let old = strict().max_token_age(Duration::from_secs(60)).unwrap();
+    let old = builder()
+        .max_token_age(Duration::from_secs(60))
+        .build()
+        .unwrap();
     let token = answer(&Token::new().claim("iat", (now - 121).to_string()));
     let refused = judged_by(&old, ThinAnswers::default(), &token).unwrap_err();
     assert_eq!(refused, TokenError::TooOld);
@@ -384,7 +387,10 @@ fn null_in_act_is_absent() {
 fn scope_setting_holds_for_responses() {
     let token = |json: &str| answer(&Token::new().claim("scope", json));
     let none = ThinAnswers::default();
-    let either = lenient().profile(Profile::LENIENT.scope_text_or_array());
+    let either = builder()
+        .profile(Profile::LENIENT.scope_text_or_array())
+        .build()
+        .unwrap();
     for json in [r#""b a""#, r#"["b","a"]"#] {
         let caller = judged_by(&either, none, &token(json)).unwrap();
         assert_eq!(caller.scope(), &Scope::new(["a", "b"]).unwrap(), "{json}");
@@ -506,8 +512,11 @@ fn in_05_thin_answers_are_refused_unless_they_are_expected() {
     let refused = judged_by(&strict(), thin, &expired).unwrap_err();
     assert_eq!(refused, TokenError::Expired);
     // Where the client stands for the audience, it does so here too.
-    let by_client = Policy::new(strict().issuer().clone(), Audience::new("spa-2").unwrap())
-        .profile(Profile::LENIENT.client_is_audience());
+    let by_client = Policy::builder(issuer())
+        .audience("spa-2")
+        .profile(Profile::LENIENT.client_is_audience())
+        .build()
+        .unwrap();
     let told = answer(&Token::new().without_claim("aud"));
     let refused = judged_by(&by_client, thin, &told).unwrap_err();
     assert_eq!(refused.code(), "wrong_audience");
@@ -523,8 +532,10 @@ fn in_05_at_11_without_a_subject_a_token_is_the_clients_own_where_that_is_expect
     let of_client = Token::new().without_claim("sub");
     let refused = judged_by(&strict(), none, &answer(&of_client)).unwrap_err();
     assert_eq!(refused, TokenError::MissingClaim("sub"));
-    let unmarked =
-        lenient().profile(Profile::LENIENT.service_if([ClaimMatcher::is("kind", "machine")]));
+    let unmarked = builder()
+        .profile(Profile::LENIENT.service_if([ClaimMatcher::is("kind", "machine")]))
+        .build()
+        .unwrap();
     for policy in [strict(), lenient(), unmarked] {
         let caller = judged_by(&policy, thin, &answer(&of_client)).unwrap();
         assert_eq!(Some(caller.subject()), caller.client_id());
@@ -548,7 +559,10 @@ fn in_05_at_11_without_a_subject_a_token_is_the_clients_own_where_that_is_expect
 
 #[test]
 fn in_05_a_profile_that_reads_no_client_or_scope_reads_none_of_an_answer_either() {
-    let none = lenient().profile(Profile::LENIENT.client_from([]).scope_from([]));
+    let none = builder()
+        .profile(Profile::LENIENT.client_from([]).scope_from([]))
+        .build()
+        .unwrap();
     let told = answer(&Token::new().claim("scope", r#""orders:read""#));
     let caller = judged_by(&none, ThinAnswers::default(), &told).unwrap();
     assert_eq!(caller.client_id(), None);
@@ -562,7 +576,10 @@ fn in_05_a_profile_that_reads_no_client_or_scope_reads_none_of_an_answer_either(
     let refused = judged_by(&none, thin, &told).unwrap_err();
     assert_eq!(refused, TokenError::MissingClaim("sub"));
     // One that reads others reads what RFC 7662 has as well.
-    let other = lenient().profile(Profile::LENIENT.client_from(["cid"]));
+    let other = builder()
+        .profile(Profile::LENIENT.client_from(["cid"]))
+        .build()
+        .unwrap();
     let caller = judged_by(&other, ThinAnswers::default(), &answer(&Token::new())).unwrap();
     assert!(caller.client_id().is_some());
 }

@@ -1,8 +1,8 @@
 //! One resource server, one issuer, a stopped clock.
 
 use obo_core::{
-    Audience, BearerToken, Caller, Issuer, KeySet, Policy, Profile, Selection, TokenError,
-    UnixTime, UnverifiedJwt,
+    Audience, BearerToken, Caller, Issuer, KeySet, Policy, PolicyBuilder, Profile, Selection,
+    TokenError, UnixTime, UnverifiedJwt,
 };
 
 use crate::signer::{ED25519, P256, P384, RSA};
@@ -17,11 +17,16 @@ pub(crate) fn issuer() -> Issuer {
 
 /// RFC 9068 as the crate gives it.
 pub(crate) fn strict() -> Policy {
-    Policy::new(issuer(), Audience::new(AUDIENCE).unwrap())
+    Policy::new(Audience::new(AUDIENCE).unwrap(), issuer())
+}
+
+/// The same, for other settings.
+pub(crate) fn builder() -> PolicyBuilder {
+    Policy::builder(issuer()).audience(AUDIENCE)
 }
 
 pub(crate) fn lenient() -> Policy {
-    strict().profile(Profile::LENIENT)
+    builder().profile(Profile::LENIENT).build().unwrap()
 }
 
 /// A key set of these entries.

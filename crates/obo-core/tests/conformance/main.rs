@@ -31,6 +31,7 @@ mod jose_header;
 mod key_hygiene;
 mod key_selection;
 mod numeric_date;
+mod policy_builder;
 mod presets;
 mod profile;
 mod redaction;

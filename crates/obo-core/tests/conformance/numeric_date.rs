@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use obo_core::{Policy, TokenError, UnixTime};
+use obo_core::{Policy, Profile, TokenError, UnixTime};
 use proptest::prelude::*;
 
-use crate::judge::{NOW, judge, lenient, published, refusal, strict, verdict};
+use crate::judge::{NOW, builder, judge, published, refusal, strict, verdict};
 use crate::token::Token;
 
 #[test]
@@ -97,7 +97,12 @@ fn jw_28_a_wrongly_typed_time_is_not_an_absent_one() {
 
 #[test]
 fn jw_27_a_token_may_be_no_older_than_the_policy_says() {
-    let policy = |age: u64| strict().max_token_age(Duration::from_secs(age)).unwrap();
+    let policy = |age: u64| {
+        builder()
+            .max_token_age(Duration::from_secs(age))
+            .build()
+            .unwrap()
+    };
     let issued = |ago: u64| Token::new().claim("iat", (NOW.as_secs() - ago).to_string());
     let verdict = |policy: &Policy, token: Token| judge(policy, &published(), &token.mint(), NOW);
     // 60 s of leeway.
@@ -124,13 +129,17 @@ fn jw_27_a_token_may_be_no_older_than_the_policy_says() {
     assert_eq!(error, TokenError::Expired);
 
     let leniently = |token: Token| {
-        let policy = lenient().max_token_age(Duration::from_secs(600)).unwrap();
+        let policy = builder()
+            .profile(Profile::LENIENT)
+            .max_token_age(Duration::from_secs(600))
+            .build()
+            .unwrap();
         verdict(&policy, token).map(drop)
     };
     let without = leniently(Token::new().without_claim("iat"));
     assert_eq!(without.unwrap_err(), TokenError::MissingClaim("iat"));
     leniently(issued(0)).unwrap();
-    let none = strict().max_token_age(Duration::ZERO).unwrap_err();
+    let none = builder().max_token_age(Duration::ZERO).build().unwrap_err();
     assert_eq!(none.field(), "max_token_age");
 }
 
@@ -197,7 +206,7 @@ proptest! {
         let readable = |ms: i128| (0..=MAX).contains(&ms);
         let valid = readable(exp) && readable(iat) && nbf.is_none_or(readable)
             && at < exp + slack && iat <= at + slack && nbf.is_none_or(|nbf| nbf <= at + slack);
-        let policy = strict().leeway(Duration::from_secs(leeway)).unwrap();
+        let policy = builder().leeway(Duration::from_secs(leeway)).build().unwrap();
         let result = judge(&policy, &published(), &token.mint(), UnixTime::from_secs(now));
         prop_assert_eq!(result.is_ok(), valid, "{:?}", result.map(drop));
     }
@@ -214,10 +223,11 @@ proptest! {
         let now = i128::from(NOW.as_secs());
         let (exp, iat) = (now + i128::from(exp), now - i128::from(age));
         let token = Token::new().claim("exp", exp.to_string()).claim("iat", iat.to_string());
-        let mut policy = strict().leeway(Duration::from_secs(leeway)).unwrap();
+        let mut policy = builder().leeway(Duration::from_secs(leeway));
         if let Some(age) = max_age {
-            policy = policy.max_token_age(Duration::from_secs(age)).unwrap();
+            policy = policy.max_token_age(Duration::from_secs(age));
         }
+        let policy = policy.build().unwrap();
         let aged = max_age.map(|age| iat + i128::from(age));
         let end = aged.map_or(exp, |aged| aged.min(exp)) + i128::from(leeway);
 

@@ -4,11 +4,11 @@ use obo_core::{
     Caller, ClaimMatcher, Policy, PrincipalKind, Profile, Scope, ScopeClaim, TokenError, TokenTyp,
 };
 
-use crate::judge::{NOW, judge, lenient_verdict, published, refusal, strict, verdict};
+use crate::judge::{NOW, builder, judge, lenient_verdict, published, refusal, verdict};
 use crate::token::Token;
 
 fn under(profile: Profile, token: &Token) -> Result<Caller, TokenError> {
-    let policy: Policy = strict().profile(profile);
+    let policy: Policy = builder().profile(profile).build().unwrap();
     judge(&policy, &published(), &token.mint(), NOW)
 }
 

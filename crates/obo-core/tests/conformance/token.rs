@@ -1,7 +1,9 @@
 //! Tokens written member by member as raw JSON, so that a member can occur twice or be no JSON at all.
 
+use obo_test_support::Members;
+
 use crate::judge::{AUDIENCE, ISSUER, NOW};
-use crate::signer::{P256, Signer, b64};
+use crate::signer::{P256, Signer};
 
 /// A token that the default policy accepts, until something is changed.
 #[derive(Clone)]
@@ -12,49 +14,22 @@ pub(crate) struct Token {
     raw_payload: Option<Vec<u8>>,
 }
 
-#[derive(Clone)]
-struct Members(Vec<(String, String)>);
-
-impl Members {
-    fn json(&self) -> String {
-        let members: Vec<_> = self
-            .0
-            .iter()
-            .map(|(name, value)| format!("\"{name}\":{value}"))
-            .collect();
-        format!("{{{}}}", members.join(","))
-    }
-
-    fn remove(&mut self, name: &str) {
-        self.0.retain(|(own, _)| own != name);
-    }
-
-    fn add(&mut self, name: &str, value: impl Into<String>) {
-        self.0.push((name.to_owned(), value.into()));
-    }
-
-    fn set(&mut self, name: &str, value: impl Into<String>) {
-        self.remove(name);
-        self.add(name, value);
-    }
-}
-
 impl Token {
     /// All claims of RFC 9068, for a user, signed with ES256.
     pub(crate) fn new() -> Self {
         let now = NOW.as_secs();
-        let mut header = Members(Vec::new());
-        header.add("alg", "\"ES256\"");
-        header.add("typ", "\"at+jwt\"");
-        header.add("kid", format!("\"{}\"", P256.kid()));
-        let mut claims = Members(Vec::new());
-        claims.add("iss", format!("\"{ISSUER}\""));
-        claims.add("sub", "\"alice\"");
-        claims.add("aud", format!("\"{AUDIENCE}\""));
-        claims.add("client_id", "\"spa\"");
-        claims.add("iat", now.to_string());
-        claims.add("exp", (now + 300).to_string());
-        claims.add("jti", "\"t-1\"");
+        let mut header = Members::default();
+        header.repeat("alg", "\"ES256\"");
+        header.repeat("typ", "\"at+jwt\"");
+        header.repeat("kid", format!("\"{}\"", P256.kid()));
+        let mut claims = Members::default();
+        claims.repeat("iss", format!("\"{ISSUER}\""));
+        claims.repeat("sub", "\"alice\"");
+        claims.repeat("aud", format!("\"{AUDIENCE}\""));
+        claims.repeat("client_id", "\"spa\"");
+        claims.repeat("iat", now.to_string());
+        claims.repeat("exp", (now + 300).to_string());
+        claims.repeat("jti", "\"t-1\"");
         Self {
             header,
             claims,
@@ -71,7 +46,7 @@ impl Token {
 
     /// Adds a header member even if there is one of the name.
     pub(crate) fn second_header(mut self, name: &str, json: &str) -> Self {
-        self.header.add(name, json);
+        self.header.repeat(name, json);
         self
     }
 
@@ -88,7 +63,7 @@ impl Token {
 
     /// Adds a claim even if there is one of the name.
     pub(crate) fn second_claim(mut self, name: &str, json: &str) -> Self {
-        self.claims.add(name, json);
+        self.claims.repeat(name, json);
         self
     }
 
@@ -121,12 +96,8 @@ impl Token {
     }
 
     pub(crate) fn mint(&self) -> String {
-        let alg = self
-            .header
-            .0
-            .iter()
-            .find(|(name, _)| name == "alg")
-            .map_or("", |(_, alg)| alg.trim_matches('"'));
+        let alg = self.header.get("alg").unwrap_or_default();
+        let alg = alg.trim_matches('"');
         let payload = match &self.raw_payload {
             Some(raw) => raw.clone(),
             None => self.claims.json().into_bytes(),
@@ -138,7 +109,5 @@ impl Token {
 
 /// The compact form of header and payload bytes, whatever they are, with a signature over them.
 pub(crate) fn seal(signer: &Signer, alg: &str, header: &[u8], payload: &[u8]) -> String {
-    let message = format!("{}.{}", b64(header), b64(payload));
-    let signature = b64(signer.sign(alg, message.as_bytes()));
-    format!("{message}.{signature}")
+    signer.compact(alg, header, payload)
 }

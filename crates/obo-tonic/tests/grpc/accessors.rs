@@ -1,9 +1,7 @@
 //! Who calls, which rule holds, and how a refusal becomes a status; without a socket to the service.
 
 use obo::error::TokenError;
-use obo::{
-    Audience, BearerAuthLayer, Caller, Issuer, Policy, Rejection, ResourceServer, Rule, Scope,
-};
+use obo::{BearerAuthLayer, Caller, Rejection, ResourceServer, Rule, Scope, Trust};
 use obo_testkit::TestIdp;
 use serde::Deserialize;
 use tonic::service::Interceptor as _;
@@ -59,7 +57,10 @@ async fn gr_02_without_a_caller_the_status_is_unauthenticated() {
     let with_claims = obo_tonic::caller_with_claims::<Tenant, _>(&nobody)
         .err()
         .unwrap();
-    let by_rule = obo_tonic::require(Rule::user()).call(nobody).unwrap_err();
+    let by_rule = obo_tonic::require(Rule::user())
+        .unwrap()
+        .call(nobody)
+        .unwrap_err();
     for status in [by_accessor, with_claims, by_rule] {
         assert_eq!(status.code(), Code::Unauthenticated);
         assert_eq!(challenge(&status), Some("Bearer"));
@@ -72,7 +73,7 @@ fn without_a_layer_the_status_is_internal() {
     let request = || Request::new(());
     let by_accessor = obo_tonic::caller(&request()).unwrap_err();
     let with_claims = obo_tonic::caller_with_claims::<Tenant, _>(&request());
-    let by_rule = obo_tonic::require(Rule::user()).call(request());
+    let by_rule = obo_tonic::require(Rule::user()).unwrap().call(request());
     for status in [
         by_accessor,
         with_claims.err().unwrap(),
@@ -85,9 +86,9 @@ fn without_a_layer_the_status_is_internal() {
 #[tokio::test]
 async fn claims_of_a_type_of_ones_own_are_there_when_the_policy_reads_them() {
     let idp = TestIdp::start().await;
-    let issuer = Issuer::new(idp.issuer()).unwrap();
-    let policy = Policy::new(issuer.clone(), Audience::new("service-b").unwrap());
-    let reads = ResourceServer::with_policy(policy.claims::<Tenant>(), issuer).unwrap();
+    let trust = Trust::new(idp.issuer()).claims::<Tenant>();
+    let reads = ResourceServer::builder("service-b").trust(trust);
+    let reads = reads.build().unwrap();
     let token = token(&idp).claim("tenant", "t1").mint();
     let typed: Caller<Tenant> = obo_tonic::caller_with_claims(&of(reads, &token).await).unwrap();
     assert_eq!((typed.subject(), &*typed.claims().tenant), ("alice", "t1"));
@@ -106,18 +107,15 @@ async fn gr_03_a_caller_that_the_rule_does_not_let_in_is_denied() {
     let request = || async { of(accepts(&idp, "service-b"), &token(&idp).mint()).await };
     let insufficient = r#"Bearer error="insufficient_scope""#;
     for (rule, denied) in [
+        (Rule::scopes(["stock:read"]).and(Rule::user()), None),
         (
-            Rule::scopes(["stock:read"]).unwrap().and(Rule::user()),
-            None,
-        ),
-        (
-            Rule::scopes(["stock:write"]).unwrap(),
+            Rule::scopes(["stock:write"]),
             Some(r#"Bearer error="insufficient_scope", scope="stock:write""#),
         ),
-        (Rule::actors(["service-a"]).unwrap(), Some(insufficient)),
+        (Rule::actors(["service-a"]), Some(insufficient)),
         (Rule::service(), Some(insufficient)),
     ] {
-        let decided = obo_tonic::require(rule).call(request().await);
+        let decided = obo_tonic::require(rule).unwrap().call(request().await);
         let status = decided.err();
         assert_eq!(status.as_ref().and_then(challenge), denied);
         if let Some(status) = status {

@@ -7,8 +7,8 @@ use obo::{Audience, CallError, Client, ClientSecretBasic, Issuer, Rejection, Rul
 use obo_testkit::TestIdp;
 use tonic::{Code, Status};
 
-use crate::log::Log;
 use crate::whoami::{accepts, token};
+use obo_test_support::Log;
 
 /// The status of this error, and what is logged of it.
 fn status(error: impl Into<BoxError>) -> (Status, Vec<String>) {

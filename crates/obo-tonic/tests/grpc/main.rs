@@ -12,7 +12,6 @@ mod whoami;
 mod accessors;
 mod errors;
 mod intermediary;
-mod log;
 mod on_behalf_of;
 mod over_socket;
 mod streams;

@@ -50,7 +50,7 @@ fn reason(status: &Status) -> String {
 #[tokio::test]
 async fn tx_32_the_called_service_sees_the_user_and_who_acts() {
     let idp = TestIdp::start().await;
-    let service = serve(&idp, Some(Rule::actors(["service-a"]).unwrap())).await;
+    let service = serve(&idp, Some(Rule::actors(["service-a"]))).await;
     let (stock, caller) = (client(&idp, service, "service-b"), caller(&idp).await);
 
     let bound = stock.on_behalf_of(&caller);
@@ -98,7 +98,7 @@ async fn tx_39_a_call_without_a_token_is_not_made_and_says_why() {
 #[tokio::test]
 async fn a_status_of_the_called_service_is_not_taken_for_a_failed_exchange() {
     let idp = TestIdp::start().await;
-    let service = serve(&idp, Some(Rule::actors(["service-z"]).unwrap())).await;
+    let service = serve(&idp, Some(Rule::actors(["service-z"]))).await;
     let stock = client(&idp, service, "service-b").on_behalf_of(&caller(&idp).await);
     let status = call(stock, with_token(None)).await.unwrap_err();
     assert_eq!(status.code(), Code::PermissionDenied);

@@ -6,7 +6,7 @@ use std::task::{Context, Poll};
 
 use bytes::{Buf as _, BufMut as _, Bytes};
 use futures_util::future::{BoxFuture, FutureExt as _};
-use obo::{Audience, BearerAuthLayer, ExpiryLayer, Issuer, ResourceServer, Rule};
+use obo::{BearerAuthLayer, ExpiryLayer, Issuer, ResourceServer, Rule};
 use obo_testkit::{TestIdp, TokenBuilder};
 use tokio::net::TcpListener;
 use tokio_stream::wrappers::TcpListenerStream;
@@ -96,7 +96,10 @@ pub(crate) fn token(idp: &TestIdp) -> TokenBuilder {
 
 pub(crate) fn accepts(idp: &TestIdp, audience: &str) -> ResourceServer {
     let issuer = Issuer::new(idp.issuer()).unwrap();
-    ResourceServer::new(Audience::new(audience).unwrap(), issuer)
+    ResourceServer::builder(audience)
+        .trust(issuer)
+        .build()
+        .unwrap()
 }
 
 /// Serves as `service-b` on a socket, and requires the rule by an interceptor where there is one.
@@ -110,7 +113,10 @@ pub(crate) async fn serve_behind(layer: BearerAuthLayer, rule: Option<Rule>) -> 
     let address = listener.local_addr().unwrap();
     let mut server = Server::builder().layer(layer);
     let router = match rule {
-        Some(rule) => server.add_service(InterceptedService::new(Whoami, obo_tonic::require(rule))),
+        Some(rule) => server.add_service(InterceptedService::new(
+            Whoami,
+            obo_tonic::require(rule).unwrap(),
+        )),
         None => server.add_service(Whoami),
     };
     tokio::spawn(router.serve_with_incoming(TcpListenerStream::new(listener)));

@@ -9,10 +9,7 @@ use std::time::Duration;
 use futures_util::FutureExt as _;
 use http::{HeaderValue, Request, Response, header};
 use obo::bearer::BearerAuth;
-use obo::{
-    Audience, BearerAuthLayer, Client, ClientSecretBasic, Introspection, Issuer, Policy,
-    ResourceServer,
-};
+use obo::{BearerAuthLayer, Client, ClientSecretBasic, Introspection, ResourceServer, Trust};
 use obo_testkit::{TestAlg, TestIdp, TestKey, TokenBuilder};
 use serde::Deserialize;
 use tower::{Layer as _, Service};
@@ -85,13 +82,13 @@ impl Loaded {
         let key = TestKey::generate(alg);
         idp.publish_extra_jwk(key.public_jwk("bench"));
         let tokens: Vec<_> = (0..count).map(|i| token(&idp, &key, i)).collect();
-        let issuer = Issuer::new(idp.issuer()).unwrap();
-        let policy = Policy::new(issuer.clone(), Audience::new("service-a").unwrap());
-        let server = ResourceServer::with_policy(policy.claims::<Extra>(), issuer).unwrap();
+        let trust = Trust::new(idp.issuer()).claims::<Extra>();
+        let server = ResourceServer::builder("service-a").trust(trust);
         let server = match cache {
             Cache::On => server,
-            Cache::Off => server.without_token_cache(),
+            Cache::Off => server.token_cache_bytes(0),
         };
+        let server = server.build().unwrap();
         for token in &tokens {
             server.validate(token).await.unwrap();
         }
@@ -111,13 +108,12 @@ impl Loaded {
         let idp = TestIdp::start().await;
         idp.client("service-a").secret("s3cret");
         let key = TestKey::generate(TestAlg::Es256);
-        let issuer = Issuer::new(idp.issuer()).unwrap();
-        let policy = Policy::new(issuer.clone(), Audience::new("service-a").unwrap());
         let secret = ClientSecretBasic::new("s3cret");
         let asked = Introspection::new(Client::new("service-a", secret));
-        let asked = asked.max_age(Duration::from_secs(3600)).unwrap();
-        let server = ResourceServer::introspecting(policy.claims::<Extra>(), issuer, asked);
-        let server = server.unwrap();
+        let asked = asked.max_age(Duration::from_secs(3600));
+        let trust = Trust::new(idp.issuer()).claims::<Extra>().introspect(asked);
+        let server = ResourceServer::builder("service-a").trust(trust);
+        let server = server.build().unwrap();
         let mut lines = Vec::with_capacity(count);
         for i in 0..count {
             let token = draft(&idp, i).mint_opaque();

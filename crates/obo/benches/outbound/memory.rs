@@ -39,7 +39,10 @@ pub(crate) fn print() {
 async fn callers(many: usize) -> Vec<Caller> {
     let idp = obo_testkit::TestIdp::start().await;
     let issuer = Issuer::new(idp.issuer()).unwrap();
-    let server = ResourceServer::new(Audience::new("service-a").unwrap(), issuer);
+    let server = ResourceServer::builder("service-a")
+        .trust(issuer)
+        .build()
+        .unwrap();
     let mut callers = Vec::with_capacity(many);
     for n in 0..many {
         let token = idp.user(&format!("user-{n}")).audience("service-a").mint();
@@ -64,7 +67,11 @@ fn exchange(callers: &[Caller]) -> TokenExchange {
     }));
     let metadata = ServerMetadata::new(None, Some("https://idp.example/token")).unwrap();
     let issuer = callers.first().unwrap().issuer().clone();
-    let server = AuthorizationServer::with_metadata(issuer, metadata, http);
+    let server = AuthorizationServer::builder(issuer)
+        .with_metadata(metadata)
+        .with_http(http)
+        .build()
+        .unwrap();
     let secret = ClientSecretBasic::new("s3cret");
     let bounds = CacheBounds::new().bytes(8 * 1024 * 1024 * 1024);
     TokenExchange::builder(server, Client::new("service-a", secret))

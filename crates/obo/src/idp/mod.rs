@@ -2,10 +2,13 @@
 
 pub(crate) mod admission;
 mod breaker;
+mod cached;
 pub(crate) mod client_auth;
 pub(crate) mod endpoint;
 pub(crate) mod flight;
 pub(crate) mod http;
 pub(crate) mod jwks;
+mod next_look;
 mod pauses;
+mod schedule;
 pub(crate) mod server;

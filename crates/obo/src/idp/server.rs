@@ -1,25 +1,37 @@
+mod builder;
+
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
-use arc_swap::ArcSwapOption;
 use bytes::Bytes;
 use http::{Request, StatusCode, header};
 use obo_core::metadata::ServerMetadata;
-use obo_core::{ConfigError, Issuer, UnixTime, retry_after};
+use obo_core::{Issuer, retry_after};
 use tokio::time::{Instant, timeout};
 
+pub use builder::AuthorizationServerBuilder;
+
 use crate::clock::Clock;
-use crate::idp::flight::Flights;
+use crate::idp::cached::{Cached, Entry};
 use crate::idp::http::{HttpError, HttpService, Limits};
-use crate::idp::jwks::KeyRefresh;
+use crate::idp::schedule::{FIRST_BACKOFF, Pace};
 use crate::observe;
 
-/// How long a discovery document is believed before it is renewed beside its use.
+/// How long a discovery document is believed before it is renewed in the background.
 const MAX_AGE: Duration = Duration::from_secs(3600);
 
-/// How long after a renewal that failed the next may follow.
-const COOLDOWN: Duration = Duration::from_secs(60);
+/// A century.
+const FOREVER: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
+
+/// A document is used at any age, while one renewal after the other is tried.
+const PACE: Pace = Pace {
+    renewals_per_age: 1,
+    patience: Duration::from_secs(1),
+    first_backoff: Duration::from_secs(60),
+    cooldown: Duration::from_secs(60),
+    is_strict: false,
+};
 
 /// For all well-known places together.
 pub(crate) const DISCOVERY_DEADLINE: Duration = Duration::from_secs(5);
@@ -29,12 +41,6 @@ const LIMITS: Limits = Limits {
     deadline: DISCOVERY_DEADLINE,
 };
 
-/// How long after a failure the next look for a document may follow, where there is none yet.
-const PAUSE: Duration = Duration::from_millis(500);
-
-/// How long after a document was found the next may be looked for, where what it says leads nowhere.
-const PATIENCE: Duration = Duration::from_secs(1);
-
 /// An authorization server: its issuer, and where its keys and its token endpoint are.
 ///
 /// The places come from the discovery document (OpenID Connect Discovery, RFC 8414), which is fetched at first need, or
@@ -42,30 +48,24 @@ const PATIENCE: Duration = Duration::from_secs(1);
 /// is an hour old is renewed beside its use, and so is one whose places fail; only who has none waits for one, 5 s at most.
 ///
 /// Clones share what was discovered; give the same value to both the inbound and the outbound side.
+///
+/// ```
+/// use obo::{AuthorizationServer, ResourceServer};
+///
+/// let idp = AuthorizationServer::builder("https://idp.example.com/realms/corp").build()?;
+/// let server = ResourceServer::builder("service-a").trust(idp).build()?;
+/// # Ok::<(), obo::ConfigError>(())
+/// ```
 #[derive(Clone)]
 pub struct AuthorizationServer {
     inner: Arc<Inner>,
-    key_refresh: KeyRefresh,
-    is_eager: bool,
 }
 
 struct Inner {
     issuer: Issuer,
     http: HttpService,
     given: Option<Arc<ServerMetadata>>,
-    discovered: ArcSwapOption<Discovered>,
-    /// The last failure while there was no document, and until when the server is left alone.
-    failed: Mutex<Option<(Instant, DiscoveryError)>>,
-    flights: Arc<Flights<(), Result<Arc<ServerMetadata>, DiscoveryError>>>,
-}
-
-struct Discovered {
-    metadata: Arc<ServerMetadata>,
-    renew_at: Instant,
-    /// The same on the wall clock, which goes on while the machine sleeps.
-    outdated_at: UnixTime,
-    /// The earliest that it is renewed, be it in doubt.
-    renew_from: Instant,
+    discovered: Cached<Arc<ServerMetadata>, DiscoveryError>,
 }
 
 /// Why the places are not known.
@@ -79,61 +79,16 @@ pub(crate) struct DiscoveryError {
 }
 
 impl AuthorizationServer {
-    /// Discovers the places through `http`, at first need.
-    pub fn discover(issuer: Issuer, http: HttpService) -> Self {
-        Self::new(issuer, http, None)
-    }
-
-    /// Takes the places as given: no discovery (MD-09).
-    pub fn with_metadata(issuer: Issuer, metadata: ServerMetadata, http: HttpService) -> Self {
-        Self::new(issuer, http, Some(Arc::new(metadata)))
-    }
-
     fn new(issuer: Issuer, http: HttpService, given: Option<Arc<ServerMetadata>>) -> Self {
         let inner = Inner {
             issuer,
             http,
             given,
-            discovered: ArcSwapOption::empty(),
-            failed: Mutex::default(),
-            flights: Flights::new(1),
+            discovered: Cached::new(PACE),
         };
         Self {
             inner: Arc::new(inner),
-            key_refresh: KeyRefresh::new(),
-            is_eager: false,
         }
-    }
-
-    /// Fetches this server's keys by another schedule than [`KeyRefresh::new`]'s, where tokens are validated.
-    ///
-    /// ```
-    /// use std::time::Duration;
-    /// use obo::{Audience, AuthorizationServer, Issuer, ResourceServer};
-    /// use obo::authorization_server::KeyRefresh;
-    ///
-    /// let idp = AuthorizationServer::from(Issuer::new("https://idp.example.com")?)
-    ///     .key_refresh(KeyRefresh::new().max_age(Duration::from_secs(600)))?;
-    /// let server = ResourceServer::new(Audience::new("service-a")?, idp);
-    /// # Ok::<(), obo::ConfigError>(())
-    /// ```
-    ///
-    /// # Errors
-    ///
-    /// When a duration is out of its bounds; the error's field is the name of the method that set it.
-    pub fn key_refresh(mut self, key_refresh: KeyRefresh) -> Result<Self, ConfigError> {
-        self.key_refresh = key_refresh.checked()?;
-        Ok(self)
-    }
-
-    /// Does not do without this server's keys: [`ResourceServer::start`](crate::ResourceServer::start) fetches them, and
-    /// fails where they cannot be had. By default they are fetched at first need.
-    ///
-    /// For the outbound side it means nothing.
-    #[must_use]
-    pub fn eager(mut self) -> Self {
-        self.is_eager = true;
-        self
     }
 
     /// The issuer.
@@ -145,15 +100,8 @@ impl AuthorizationServer {
         &self.inner.http
     }
 
-    pub(crate) fn is_eager(&self) -> bool {
-        self.is_eager
-    }
-
-    pub(crate) fn keys_refreshed(&self) -> KeyRefresh {
-        self.key_refresh
-    }
-
-    /// The places. Only who has none waits; an outdated document is used at once, while one renewal goes on beside.
+    /// The places. Only a caller without a document waits; an outdated one is used at once, while one renewal runs in the
+    /// background.
     pub(crate) async fn metadata(
         &self,
         clock: &Clock,
@@ -162,99 +110,35 @@ impl AuthorizationServer {
         if let Some(given) = &inner.given {
             return Ok(Arc::clone(given));
         }
-        let known = inner.discovered.load_full();
-        let is_due = |known: &Arc<Discovered>| {
-            Instant::now() >= known.renew_at || clock.now() >= known.outdated_at
-        };
-        if let Some(known) = known.as_ref().filter(|known| !is_due(known)) {
-            return Ok(Arc::clone(&known.metadata));
+        let (discovered, now) = (&inner.discovered, Instant::now());
+        let fetch = || discover(Arc::clone(inner), clock.clone());
+        if let Some(known) = &*discovered.load() {
+            discovered.tend(known, (now, clock.now()), fetch);
+            return Ok(Arc::clone(&known.value));
         }
-        if known.is_none()
-            && let Some(error) = inner.failed_just_now()
-        {
+        if let Some((_, error)) = discovered.pause(now) {
             return Err(error);
         }
-        let flight = inner.flights.join((), 0, || {
-            let (inner, clock) = (Arc::clone(inner), clock.clone());
-            observe::Cause::here().within(discover(inner, clock))
-        });
-        if let Some(known) = known {
-            return Ok(Arc::clone(&known.metadata));
-        }
-        match flight {
-            Ok(landing) => landing.await.ok(),
-            Err(_) => None,
-        }
-        .unwrap_or_else(|| Err(inner.error("the fetch was interrupted")))
+        let interrupted = || inner.error("the fetch was interrupted");
+        let flight = discovered.refresh(fetch).map_err(|_| interrupted())?;
+        flight.await.map_err(|_| interrupted())??;
+        let found = discovered.load();
+        let found = found.as_ref().ok_or_else(interrupted)?;
+        Ok(Arc::clone(&found.value))
     }
 
-    /// Tells that what these places say led nowhere: the document may be wrong, or was and is mended, so that it is renewed
-    /// at its next use and not when it is an hour old.
+    /// Records that what these places say led nowhere: the document may be wrong, or was and is fixed, so that it is
+    /// renewed at its next use and not when it is an hour old.
     pub(crate) fn doubt(&self, metadata: &Arc<ServerMetadata>) {
         let discovered = &self.inner.discovered;
-        let Some(known) = discovered.load_full() else {
-            return;
-        };
-        if Arc::ptr_eq(&known.metadata, metadata) && known.renew_from < known.renew_at {
-            let doubted = Arc::new(Discovered {
-                metadata: Arc::clone(metadata),
-                renew_at: known.renew_from,
-                outdated_at: known.outdated_at,
-                renew_from: known.renew_from,
-            });
-            // Unless it was renewed just now.
-            discovered.compare_and_swap(&Some(known), Some(doubted));
+        let is_it = |known: &Arc<Entry<_>>| Arc::ptr_eq(&known.value, metadata);
+        if discovered.load().as_ref().is_some_and(is_it) {
+            discovered.plan(|calendar| calendar.schedule.doubted());
         }
-    }
-}
-
-#[cfg(feature = "default-client")]
-impl From<Issuer> for AuthorizationServer {
-    /// Discovers the places with the default client.
-    fn from(issuer: Issuer) -> Self {
-        Self::discover(issuer, HttpService::default_client())
-    }
-}
-
-#[cfg(feature = "default-client")]
-impl TryFrom<&str> for AuthorizationServer {
-    type Error = ConfigError;
-
-    /// Discovers the places with the default client.
-    fn try_from(issuer: &str) -> Result<Self, ConfigError> {
-        Issuer::new(issuer).map(Self::from)
     }
 }
 
 impl Inner {
-    fn failed(&self) -> MutexGuard<'_, Option<(Instant, DiscoveryError)>> {
-        self.failed.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// The failure that is too recent to ask again.
-    fn failed_just_now(&self) -> Option<DiscoveryError> {
-        let failed = self.failed().clone();
-        let (_, error) = failed.filter(|(until, _)| Instant::now() < *until)?;
-        Some(error)
-    }
-
-    /// Believes a document for `fresh_for`; in doubt, for `at_least`.
-    fn keep(
-        &self,
-        metadata: &Arc<ServerMetadata>,
-        fresh_for: Duration,
-        at_least: Duration,
-        wall: UnixTime,
-    ) {
-        let now = Instant::now();
-        self.discovered.store(Some(Arc::new(Discovered {
-            metadata: Arc::clone(metadata),
-            renew_at: now + fresh_for,
-            outdated_at: wall.saturating_add(fresh_for),
-            renew_from: now + at_least,
-        })));
-    }
-
     /// Tries the well-known places in order, until one has a document (MD-04).
     ///
     /// Whatever else is at a place, be it a page, a refusal or a failure, says nothing of the next. A server that does not
@@ -287,7 +171,7 @@ impl Inner {
             }
         }
         Err(self.error(format_args!(
-            "no discovery document at any of the well-known places ({}); correct the issuer, or give the metadata by `AuthorizationServer::with_metadata`",
+            "no discovery document at any of the well-known places ({}); correct the issuer, or give the metadata by `AuthorizationServerBuilder::with_metadata`",
             seen.join("; ")
         )))
     }
@@ -302,26 +186,27 @@ impl Inner {
 }
 
 /// Fetches a document and keeps it; where that fails, the one that is known lives on for a while.
-async fn discover(server: Arc<Inner>, clock: Clock) -> Result<Arc<ServerMetadata>, DiscoveryError> {
+async fn discover(server: Arc<Inner>, clock: Clock) -> Result<(), DiscoveryError> {
     let found = timeout(DISCOVERY_DEADLINE, server.look()).await;
     let found = found.unwrap_or_else(|_| {
         Err(server.error(format_args!("no document within {DISCOVERY_DEADLINE:?}")))
     });
-    match &found {
-        Ok(metadata) => server.keep(metadata, MAX_AGE, PATIENCE, clock.now()),
+    match found {
+        Ok(metadata) => {
+            let times = (Instant::now(), clock.now());
+            let entry = Entry::new(metadata, times, MAX_AGE, FOREVER);
+            server.discovered.publish(MAX_AGE, |_| Some(entry));
+            Ok(())
+        }
         Err(error) => {
-            let asked = error.retry_after.unwrap_or_default();
-            if let Some(known) = server.discovered.load_full() {
+            if server.discovered.load().is_some() {
                 observe::not_rediscovered(&server.issuer, &error.problem);
-                let pause = asked.max(COOLDOWN);
-                server.keep(&known.metadata, pause, pause, clock.now());
-            } else {
-                let until = Instant::now() + asked.max(PAUSE);
-                *server.failed() = Some((until, error.clone()));
             }
+            let pause = error.retry_after.unwrap_or_default().max(FIRST_BACKOFF);
+            server.discovered.failed(error.clone(), pause, 0.0);
+            Err(error)
         }
     }
-    found
 }
 
 /// A server that cannot send what is named first may send anything: what comes is judged by what it is.

@@ -22,10 +22,11 @@ const WELL_KNOWN: &str = "/.well-known/oauth-protected-resource";
 /// resource.service())` after `router.layer(layer)`, and the layer names its URL in each `Bearer` challenge:
 ///
 /// ```
-/// use obo::{Audience, BearerAuthLayer, Issuer, ProtectedResource, Resource, ResourceServer};
+/// use obo::{BearerAuthLayer, ProtectedResource, Resource, ResourceServer};
 ///
-/// let idp = Issuer::new("https://idp.example.com/realms/corp")?;
-/// let server = ResourceServer::new(Audience::new("service-a")?, idp);
+/// let server = ResourceServer::builder("service-a")
+///     .trust("https://idp.example.com/realms/corp")
+///     .build()?;
 /// let api = Resource::new("https://api.example.com/orders")?;
 /// let resource = ProtectedResource::new(api, &server)?;
 /// assert_eq!(resource.well_known_path(), "/.well-known/oauth-protected-resource/orders");

@@ -5,6 +5,7 @@
 )]
 
 mod acceptance;
+mod builder;
 mod judge;
 
 use std::fmt;
@@ -12,39 +13,38 @@ use std::sync::Arc;
 
 use futures_util::future::join_all;
 
+pub use builder::ResourceServerBuilder;
 pub(crate) use judge::{Verdict, Wait, Waited};
 
 use crate::clock::Clock;
 use crate::idp::jwks::Jwks;
 use crate::idp::jwks::KeyStatus;
-use crate::idp::server::AuthorizationServer;
-use crate::inbound::introspection::Introspection;
-use crate::inbound::introspection::{Forgotten, Introspector, Jwts, Kept};
-use crate::inbound::verified_tokens::VerifiedTokens;
+use crate::inbound::introspection::{IntrospectionSettings, Introspector, Jwts, Shared};
+use crate::inbound::trust::Parts;
 use crate::refusal::rejection::Rejection;
-use obo_core::{Audience, BearerCredentials, Caller, ConfigError, Issuer, Policy};
+use obo_core::{BearerCredentials, Caller, ConfigError, Issuer, Policy};
 
 /// Who this service is and whom it trusts: its audience, and for each issuer a policy and keys.
 ///
-/// Clones share keys. Keys are fetched at first need and never shared between issuers; a token of an issuer that is not
-/// configured causes no I/O (RFC 8725 section 3.8).
+/// It is immutable; clones share keys and caches. Keys are fetched at first need and never shared between issuers; a
+/// token of an issuer that is not trusted causes no I/O (RFC 8725 section 3.8).
 ///
 /// ```
-/// use obo::{Audience, Issuer, ResourceServer};
+/// use obo::ResourceServer;
 ///
-/// let idp = Issuer::new("https://idp.example.com/realms/corp")?;
-/// let server = ResourceServer::new(Audience::new("service-a")?, idp);
+/// let server = ResourceServer::builder("service-a")
+///     .trust("https://idp.example.com/realms/corp")
+///     .build()?;
 /// # Ok::<(), obo::ConfigError>(())
 /// ```
 #[derive(Clone)]
-pub struct ResourceServer {
-    trusted: Arc<Vec<Trusted>>,
-    clock: Clock,
-    verified: Option<Arc<VerifiedTokens>>,
-    forgotten: Arc<Forgotten>,
+pub struct ResourceServer(Arc<Inner>);
+
+struct Inner {
+    trusted: Vec<Trusted>,
+    shared: Shared,
 }
 
-#[derive(Clone)]
 struct Trusted {
     policy: Policy,
     jwks: Jwks,
@@ -53,24 +53,6 @@ struct Trusted {
 }
 
 impl Trusted {
-    fn new(policy: Policy, server: AuthorizationServer) -> Self {
-        Self {
-            policy,
-            is_eager: server.is_eager(),
-            jwks: Jwks::new(server),
-            introspector: None,
-        }
-    }
-
-    fn introspected(policy: Policy, server: AuthorizationServer, asked: Introspection) -> Self {
-        let trusted = Self::new(policy, server.clone());
-        let (policy, jwks) = (trusted.policy.clone(), trusted.jwks.clone());
-        Self {
-            introspector: Some(Introspector::new(asked, policy, server, jwks)),
-            ..trusted
-        }
-    }
-
     fn asks_about(&self, jwts: Jwts) -> Option<&Introspector> {
         let introspector = self.introspector.as_ref()?;
         (introspector.settings().jwts == jwts).then_some(introspector)
@@ -82,152 +64,60 @@ impl Trusted {
     }
 }
 
-impl ResourceServer {
-    /// Accepts RFC 9068 access tokens of one authorization server that are addressed to `audience`.
-    pub fn new(audience: Audience, server: impl Into<AuthorizationServer>) -> Self {
-        let server = server.into();
-        let policy = Policy::new(server.issuer().clone(), audience);
-        Self::of(vec![Trusted::new(policy, server)])
-    }
-
-    fn of(trusted: Vec<Trusted>) -> Self {
-        Self {
-            trusted: Arc::new(trusted),
-            clock: Clock::system(),
-            verified: Some(Arc::new(VerifiedTokens::new())),
-            forgotten: Forgotten::new(),
+impl Inner {
+    /// Trusts one more issuer.
+    fn add(&mut self, policy: Policy, parts: Parts) -> Result<(), ConfigError> {
+        let issuer = policy.issuer();
+        if self.find(issuer.as_str()).is_some() {
+            let problem = format!("{issuer} is configured twice");
+            return Err(ConfigError::new("issuer", problem));
         }
-    }
-
-    /// Accepts tokens of one authorization server under `policy`.
-    ///
-    /// # Errors
-    ///
-    /// When the policy is for another issuer.
-    pub fn with_policy(
-        policy: Policy,
-        server: impl Into<AuthorizationServer>,
-    ) -> Result<Self, ConfigError> {
-        Self::of(Vec::new()).trust(policy, server)
-    }
-
-    /// Accepts tokens of one authorization server by asking it about them, as [`introspect`](Self::introspect).
-    ///
-    /// # Errors
-    ///
-    /// When the policy is for another issuer.
-    pub fn introspecting(
-        policy: Policy,
-        server: impl Into<AuthorizationServer>,
-        asked: Introspection,
-    ) -> Result<Self, ConfigError> {
-        Self::of(Vec::new()).introspect(policy, server, asked)
-    }
-
-    /// Accepts tokens of a further authorization server, under its own policy.
-    ///
-    /// # Errors
-    ///
-    /// When the policy is for another issuer, or the issuer is trusted already.
-    pub fn trust(
-        self,
-        policy: Policy,
-        server: impl Into<AuthorizationServer>,
-    ) -> Result<Self, ConfigError> {
-        let server = server.into();
-        self.check_issuer(&policy, &server)?;
-        Ok(self.with(Trusted::new(policy, server)))
-    }
-
-    /// Accepts tokens of a further authorization server by asking it about them (RFC 7662), under its own policy: what it
-    /// says is judged as the claims of a JWT are, by the same profile, and gives the same [`Caller`].
-    ///
-    /// An opaque token has no issuer to route by. So one issuer of a server at most is asked about them, and it is asked
-    /// about every token that no other issuer's name is in; a JWT that names an issuer goes to that one alone, and where it
-    /// is not configured, nowhere. Which tokens are asked about is said by [`Introspection`].
-    ///
-    /// ```
-    /// use obo::{Audience, Client, ClientSecretBasic, Introspection, Issuer, Policy, ResourceServer, Secret};
-    ///
-    /// # fn of(secret: Secret) -> Result<ResourceServer, obo::ConfigError> {
-    /// let idp = Issuer::new("https://idp.example.com/realms/corp")?;
-    /// let policy = Policy::new(idp.clone(), Audience::new("service-a")?);
-    /// let client = Client::new("service-a", ClientSecretBasic::new(secret));
-    /// let server = ResourceServer::introspecting(policy, idp, Introspection::new(client))?;
-    /// # Ok(server)
-    /// # }
-    /// ```
-    ///
-    /// # Errors
-    ///
-    /// When the policy is for another issuer, the issuer is trusted already, or another one is asked about opaque tokens.
-    pub fn introspect(
-        self,
-        policy: Policy,
-        server: impl Into<AuthorizationServer>,
-        asked: Introspection,
-    ) -> Result<Self, ConfigError> {
-        let server = server.into();
-        self.check_issuer(&policy, &server)?;
-        asked.check_client()?;
-        if let Some(other) = self.opaque().filter(|_| asked.takes_opaque_tokens()) {
-            return Err(ConfigError::new(
-                "introspection",
-                format!(
-                    "{} is asked about opaque tokens already, which name no issuer to choose by; only one can be",
-                    other.policy.issuer()
-                ),
-            ));
+        let takes_opaque = |it: &IntrospectionSettings| it.takes_opaque_tokens();
+        if parts.introspection.as_ref().is_some_and(takes_opaque)
+            && let Some(other) = self.opaque()
+        {
+            let problem = format!(
+                "{} is asked about opaque tokens already, which name no issuer to choose by; only one can be",
+                other.policy.issuer()
+            );
+            return Err(ConfigError::new("introspection", problem));
         }
-        Ok(self.with(Trusted::introspected(policy, server, asked)))
-    }
-
-    fn with(mut self, trusted: Trusted) -> Self {
-        Arc::make_mut(&mut self.trusted).push(trusted);
-        self.forgetting()
-    }
-
-    fn check_issuer(
-        &self,
-        policy: &Policy,
-        server: &AuthorizationServer,
-    ) -> Result<(), ConfigError> {
-        if policy.issuer() != server.issuer() {
-            return Err(ConfigError::new(
-                "issuer",
-                format!(
-                    "the policy is for {}, the authorization server is {}",
-                    policy.issuer(),
-                    server.issuer()
-                ),
-            ));
-        }
-        if self.find(server.issuer().as_str()).is_some() {
-            return Err(ConfigError::new(
-                "issuer",
-                format!("{} is configured twice", server.issuer()),
-            ));
-        }
+        let (server, clock) = (parts.server, self.shared.clock.clone());
+        let jwks = Jwks::new(server.clone(), parts.key_refresh, clock);
+        let place = in_u32(self.trusted.len());
+        let introspector = parts.introspection.map(|settings| {
+            let (policy, jwks) = (policy.clone(), jwks.clone());
+            Introspector::new(settings, policy, server, jwks, self.shared.clone(), place)
+        });
+        self.trusted.push(Trusted {
+            policy,
+            jwks,
+            is_eager: parts.is_eager,
+            introspector,
+        });
         Ok(())
     }
 
-    /// Judges expiry by another clock than the system's.
-    #[must_use]
-    pub fn clock(mut self, clock: impl Into<Clock>) -> Self {
-        self.clock = clock.into();
-        self.forgetting()
+    fn find(&self, issuer: &str) -> Option<(usize, &Trusted)> {
+        let mut trusted = self.trusted.iter().enumerate();
+        trusted.find(|(_, trusted)| trusted.policy.issuer().as_str() == issuer)
     }
 
-    /// Verifies every token anew, also one whose very bytes were verified before.
-    ///
-    /// By default such a token is remembered until it expires, its issuer publishes other keys, or what its issuer said of
-    /// it is too old, in at most 64 MiB; what claims of a type of the service's own take beyond their JSON comes on top.
-    #[must_use]
-    pub fn without_token_cache(mut self) -> Self {
-        self.verified = None;
-        self.forgetting()
+    /// The issuer that is asked about tokens that name none.
+    fn opaque(&self) -> Option<&Trusted> {
+        self.trusted.iter().find(|trusted| {
+            let introspector = trusted.introspector.as_ref();
+            introspector.is_some_and(|it| it.settings().takes_opaque_tokens())
+        })
     }
+}
 
+/// A length or an index, of which there are no more.
+fn in_u32(number: usize) -> u32 {
+    u32::try_from(number).unwrap_or(u32::MAX)
+}
+
+impl ResourceServer {
     /// Forgets what was found about the tokens of a user, such as when they log out: an issuer that is asked about tokens
     /// is asked again.
     ///
@@ -235,30 +125,12 @@ impl ResourceServer {
     /// the same token already. Whoever waits for such an answer has it asked for anew, twice at most: a user who is
     /// forgotten each time is refused with [`Rejection::IntrospectionUnavailable`].
     pub fn forget(&self, issuer: &Issuer, subject: &str) {
-        self.forgotten.forget(issuer, subject, || {
-            if let Some(verified) = &self.verified {
+        let shared = &self.0.shared;
+        shared.forgotten.forget(issuer, subject, || {
+            if let Some(verified) = &shared.verified {
                 verified.forget(issuer, subject);
             }
         });
-    }
-
-    /// What one configuration has accepted, another one judges anew.
-    fn forgetting(mut self) -> Self {
-        self.verified = self.verified.map(|_| Arc::new(VerifiedTokens::new()));
-        self.forgotten = Forgotten::new();
-        let trusted = Arc::make_mut(&mut self.trusted).iter_mut().enumerate();
-        for (issuer, trusted) in trusted {
-            trusted.jwks = trusted.jwks.by_clock(&self.clock);
-            if let Some(introspector) = &mut trusted.introspector {
-                let kept = Kept {
-                    verified: self.verified.clone(),
-                    forgotten: Arc::clone(&self.forgotten),
-                    issuer: u32::try_from(issuer).unwrap_or(u32::MAX),
-                };
-                *introspector = introspector.within(self.clock.clone(), kept);
-            }
-        }
-        self
     }
 
     /// Validates a token that did not come in a header: the first message of a socket, a queue's item.
@@ -278,12 +150,12 @@ impl ResourceServer {
         }
     }
 
-    /// Fetches the keys of the issuers that this service does not do without ([`AuthorizationServer::eager`], or
-    /// `lazy = false` in a file): call it once before serving. Those of all others are left for first need.
+    /// Fetches the keys of all eager issuers ([`Trust::eager`](crate::Trust::eager), or `lazy = false` in a file): call it
+    /// once before serving. The keys of all others are fetched at first need.
     ///
     /// ```no_run
-    /// # async fn start(config: obo::config::ResourceServerConfig) -> Result<(), Box<dyn std::error::Error>> {
-    /// let server = config.build()?.start().await?;
+    /// # async fn start(server: obo::ResourceServer) -> Result<(), obo::Rejection> {
+    /// let server = server.start().await?;
     /// # Ok(())
     /// # }
     /// ```
@@ -328,7 +200,7 @@ impl ResourceServer {
 
     /// Whether this service can take requests: for a readiness probe.
     ///
-    /// It can as soon as it has had the keys of each [eager](AuthorizationServer::eager) issuer once. A lazy issuer never
+    /// It can as soon as it has had the keys of each [eager](crate::Trust::eager) issuer once. A lazy issuer never
     /// holds readiness, since its first token fetches its keys. Once ready, it stays ready: an issuer that fails later
     /// fails the requests with its tokens and no others.
     ///
@@ -368,27 +240,22 @@ impl ResourceServer {
 
     /// Those whose keys are used.
     fn keyed(&self) -> impl Iterator<Item = &Trusted> {
-        self.trusted.iter().filter(|trusted| trusted.needs_keys())
-    }
-
-    fn find(&self, issuer: &str) -> Option<(usize, &Trusted)> {
-        let mut trusted = self.trusted.iter().enumerate();
-        trusted.find(|(_, trusted)| trusted.policy.issuer().as_str() == issuer)
+        self.0.trusted.iter().filter(|trusted| trusted.needs_keys())
     }
 
     pub(crate) fn wall_clock(&self) -> &Clock {
-        &self.clock
+        &self.0.shared.clock
     }
 
     /// The issuers whose tokens this service accepts.
     pub fn issuers(&self) -> impl Iterator<Item = &Issuer> {
-        self.trusted.iter().map(|trusted| trusted.policy.issuer())
+        self.0.trusted.iter().map(|trusted| trusted.policy.issuer())
     }
 }
 
 impl fmt::Debug for ResourceServer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let policies = self.trusted.iter().map(|trusted| &trusted.policy);
+        let policies = self.0.trusted.iter().map(|trusted| &trusted.policy);
         f.write_str("ResourceServer")?;
         f.debug_list().entries(policies).finish()
     }

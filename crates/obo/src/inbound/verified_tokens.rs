@@ -11,8 +11,6 @@ use quick_cache::sync::Cache;
 use quick_cache::{Equivalent, Lifecycle, Weighter};
 use tokio::time::Instant;
 
-/// Room for tokens and callers, in bytes.
-const CAPACITY: u64 = 64 * 1024 * 1024;
 /// What an entry costs beside its text.
 const OVERHEAD: u64 = 768;
 
@@ -47,10 +45,11 @@ impl Verified {
 }
 
 impl VerifiedTokens {
-    pub(crate) fn new() -> Self {
+    /// Room for tokens and callers, in bytes.
+    pub(crate) fn new(bytes: u64) -> Self {
         Self(Cache::with(
             1024,
-            CAPACITY,
+            bytes,
             Weight,
             foldhash::quality::RandomState::default(),
             Outlast,

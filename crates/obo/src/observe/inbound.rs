@@ -8,7 +8,7 @@ use http::{Method, Uri};
 use http::{Request, Response};
 use obo_core::Caller;
 
-use super::raised::{mark_told, untold};
+use super::raised::{mark_recorded, unrecorded};
 use crate::refusal::rejection::Rejection;
 
 /// Where the audit trail is told.
@@ -104,7 +104,7 @@ pub(crate) fn refused<B, R>(
     if tracing::enabled!(target: AUDIT, tracing::Level::INFO) {
         tell_refused(request.method(), request.uri(), rejection, caller);
     }
-    mark_told(response.extensions_mut());
+    mark_recorded(response.extensions_mut());
 }
 
 /// A request that the layer has let pass, should it be refused further inside.
@@ -127,7 +127,7 @@ impl Passed {
 
     /// Tells the refusal that the response holds, if any and unless it was told where it was raised.
     pub(crate) fn answered<R>(&self, response: &mut Response<R>) {
-        let Some(rejection) = untold(response.extensions()) else {
+        let Some(rejection) = unrecorded(response.extensions()) else {
             return;
         };
         let caller = self.caller.as_ref();
@@ -136,7 +136,7 @@ impl Passed {
         if let Some((method, uri)) = &self.request {
             tell_refused(method, uri, rejection, caller);
         }
-        mark_told(response.extensions_mut());
+        mark_recorded(response.extensions_mut());
     }
 }
 

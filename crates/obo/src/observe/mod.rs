@@ -22,4 +22,3 @@ pub(crate) use keys::{keys_fetched, keys_skipped, keys_unavailable, not_rediscov
 pub(crate) use outbound::{
     Endpoint, Exchange, Failure, at_hand, breaker, call_not_made, called_service_wants_more, let_go,
 };
-pub use raised::also_find_rejections;

@@ -1,11 +1,9 @@
 //! A resource server that asks its issuer about tokens.
 
-use obo::{
-    Audience, Client, ClientSecretBasic, Introspection, Issuer, Policy, Rejection, ResourceServer,
-    Secret,
-};
+use obo::{Client, ClientSecretBasic, Introspection, Rejection, ResourceServer, Secret, Trust};
 use serde_json::{Value, json};
 
+use crate::guarded;
 use crate::issuer::{FakeIssuer, Reply};
 
 pub(crate) const INTROSPECT: &str = "/introspect";
@@ -16,32 +14,39 @@ pub(crate) fn service_a() -> Introspection {
     Introspection::new(Client::new("service-a", secret))
 }
 
-pub(crate) fn policy(issuer: &Issuer) -> Policy {
-    Policy::new(issuer.clone(), Audience::new("service-a").unwrap())
-}
-
 /// An issuer on a socket that knows `service-a` as a client, and a server that asks it.
 pub(crate) async fn over_socket(
     how: impl FnOnce(Introspection) -> Introspection,
 ) -> (obo_testkit::TestIdp, ResourceServer) {
+    let (idp, trust) = trust_over_socket(how).await;
+    (idp, guarded::service_a(trust))
+}
+
+pub(crate) async fn trust_over_socket(
+    how: impl FnOnce(Introspection) -> Introspection,
+) -> (obo_testkit::TestIdp, Trust) {
     let idp = obo_testkit::TestIdp::start().await;
     idp.client("service-a").secret("s3cret");
-    let issuer = Issuer::new(idp.issuer()).unwrap();
-    let asked = how(service_a());
-    let server = ResourceServer::introspecting(policy(&issuer), issuer, asked).unwrap();
-    (idp, server)
+    let trust = Trust::new(idp.issuer()).introspect(how(service_a()));
+    (idp, trust)
 }
 
 /// An issuer in the process, which calls every token active, and a server that asks it.
 pub(crate) async fn in_process(
     how: impl FnOnce(Introspection) -> Introspection,
 ) -> (FakeIssuer, ResourceServer) {
+    let (idp, trust) = trust_in_process(how).await;
+    (idp, guarded::service_a(trust))
+}
+
+pub(crate) async fn trust_in_process(
+    how: impl FnOnce(Introspection) -> Introspection,
+) -> (FakeIssuer, Trust) {
     let idp = FakeIssuer::new().await;
     idp.reply(INTROSPECT, Reply::Body(active(&idp).to_string()));
     let asked = service_a().endpoint("https://idp.example/introspect");
-    let asked = how(asked.unwrap());
-    let server = ResourceServer::introspecting(policy(&idp.id()), idp.known(), asked).unwrap();
-    (idp, server)
+    let trust = Trust::new(idp.known()).introspect(how(asked));
+    (idp, trust)
 }
 
 /// What the issuer says of a token that is good for five minutes.

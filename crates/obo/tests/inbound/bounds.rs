@@ -58,7 +58,7 @@ fn layers_and_services_can_be_shared_between_threads() {
 #[tokio::test]
 async fn a_body_need_neither_be_owned_nor_leave_its_thread() {
     let idp = FakeIssuer::new().await;
-    let rule = RequireLayer::new(Rule::user());
+    let rule = RequireLayer::new(Rule::user()).unwrap();
     let layer = BearerAuthLayer::new(service_a(idp.known()));
     let service = layer.layer(rule.layer(Any::<Rc<()>>(PhantomData)));
     let text = String::from("body");

@@ -9,7 +9,7 @@ use tokio::time::{Instant, advance};
 
 use crate::guarded::{Guarded, service_a};
 use crate::issuer::{FakeIssuer, JWKS, OAUTH, OPENID, Reply};
-use crate::log::Log;
+use obo_test_support::Log;
 
 const HOUR: Duration = Duration::from_secs(3600);
 
@@ -24,7 +24,7 @@ fn reason(rejection: Rejection) -> String {
 async fn md_01_a_document_of_another_issuer_is_not_used() {
     let idp = TestIdp::start().await;
     idp.fault(Endpoint::Discovery, Fault::WrongIssuer);
-    let server = service_a(obo::Issuer::new(idp.issuer()).unwrap().into());
+    let server = service_a(obo::Issuer::new(idp.issuer()).unwrap());
     let token = idp.user("alice").audience("service-a").mint();
     let problem = reason(server.validate(&token).await.unwrap_err());
     assert!(
@@ -293,7 +293,12 @@ async fn plain_http_issuer_serves_its_own_host_alone() {
     let idp = FakeIssuer::named(issuer).await;
     let discover = || {
         let issuer = obo::Issuer::danger_http(issuer).unwrap();
-        service_a(obo::AuthorizationServer::discover(issuer, idp.http()))
+        service_a(
+            obo::AuthorizationServer::builder(issuer)
+                .with_http(idp.http())
+                .build()
+                .unwrap(),
+        )
     };
     discover().validate(&idp.token().mint()).await.unwrap();
     assert_eq!(idp.requests(), [OPENID, JWKS]);

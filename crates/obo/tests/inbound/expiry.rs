@@ -15,11 +15,11 @@ use http_body_util::{BodyExt as _, Full, StreamBody};
 use obo::error::TokenError;
 use obo::expiry::ExpiryBody;
 use obo::time::{Clock, TestClock};
-use obo::{Audience, BearerAuthLayer, ExpiryLayer, Policy, ResourceServer};
+use obo::{BearerAuthLayer, ExpiryLayer, ResourceServer, Trust};
 use tokio::time::{Instant, advance, timeout};
 use tower::{ServiceBuilder, ServiceExt as _, service_fn};
 
-use crate::guarded::{INVALID_TOKEN, challenges};
+use crate::guarded::{INVALID_TOKEN, builder_a, challenges};
 use crate::issuer::FakeIssuer;
 
 /// How long the token lives from now on, and what the policy adds, in seconds.
@@ -44,12 +44,10 @@ impl Setup {
     async fn new(leeway: u64, expires_at: Option<u64>) -> Self {
         let idp = FakeIssuer::new().await;
         let clock = TestClock::new(Clock::system().now());
-        let policy = Policy::new(idp.id(), Audience::new("service-a").unwrap());
-        let policy = policy.leeway(Duration::from_secs(leeway)).unwrap();
-        let server = ResourceServer::with_policy(policy, idp.known()).unwrap();
+        let trust = Trust::new(idp.known()).leeway(Duration::from_secs(leeway));
         let expires_at = expires_at.unwrap_or(clock.now().as_secs() + LIFE);
         let setup = Self {
-            server: server.clock(clock.clone()),
+            server: builder_a(trust).clock(clock.clone()).build().unwrap(),
             wall: clock,
             token: idp.token().claim("exp", expires_at).mint(),
         };

@@ -77,7 +77,7 @@ async fn gr_01_gr_02_gr_05_missing_or_bad_credentials_are_unauthenticated() {
 async fn gr_03_a_caller_without_the_right_is_denied() {
     let idp = FakeIssuer::new().await;
     let token = format!("Bearer {}", idp.token().mint());
-    let scope = Rule::scopes(["a"]).unwrap();
+    let scope = Rule::scopes(["a"]);
     for (rule, challenge) in [
         (scope, r#"Bearer error="insufficient_scope", scope="a""#),
         (Rule::any_actor(), r#"Bearer error="insufficient_scope""#),

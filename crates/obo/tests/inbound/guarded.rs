@@ -1,13 +1,11 @@
 //! A service behind the layer, which notes who was let in.
 
+use obo::resource_server::ResourceServerBuilder;
 use std::convert::Infallible;
 use std::sync::{Arc, Mutex};
 
 use http::{Request, Response, header};
-use obo::{
-    Audience, AuthorizationServer, BearerAuthLayer, Caller, Issuer, RequireLayer, ResourceServer,
-    Rule, RuleTable,
-};
+use obo::{BearerAuthLayer, Caller, RequireLayer, ResourceServer, Rule, RuleTable, Trust};
 use tower::{ServiceBuilder, ServiceExt as _, service_fn};
 
 /// The challenge to a token that is refused.
@@ -36,24 +34,28 @@ impl Guarded {
 
     /// Lets only callers in that satisfy this rule.
     pub(crate) fn requires(mut self, rule: Rule) -> Self {
-        self.rule = Some(RequireLayer::new(rule));
+        self.rule = Some(RequireLayer::new(rule).unwrap());
         self
     }
 
     /// Lets only requests in that the table allows.
-    pub(crate) fn requires_by(mut self, table: RuleTable) -> Self {
-        self.rule = Some(RequireLayer::by_path(table));
+    pub(crate) fn requires_by(self, table: RuleTable) -> Self {
+        self.requires_layer(RequireLayer::by_path(table))
+    }
+
+    pub(crate) fn requires_layer(mut self, layer: RequireLayer) -> Self {
+        self.rule = Some(layer);
         self
     }
 
     /// Accepts tokens of one server that are addressed to `service-a`.
-    pub(crate) fn by(server: AuthorizationServer) -> Self {
-        Self::new(BearerAuthLayer::new(service_a(server)))
+    pub(crate) fn by(trust: impl Into<Trust>) -> Self {
+        Self::new(BearerAuthLayer::new(service_a(trust)))
     }
 
     /// As [`by`](Self::by) a server on a socket, through the default client.
     pub(crate) fn over_socket(idp: &obo_testkit::TestIdp) -> Self {
-        Self::by(Issuer::new(idp.issuer()).unwrap().into())
+        Self::by(idp.issuer())
     }
 
     pub(crate) async fn send(&self, request: Request<()>) -> Response<String> {
@@ -114,8 +116,12 @@ impl Guarded {
     }
 }
 
-pub(crate) fn service_a(server: AuthorizationServer) -> ResourceServer {
-    ResourceServer::new(Audience::new("service-a").unwrap(), server)
+pub(crate) fn service_a(trust: impl Into<Trust>) -> ResourceServer {
+    builder_a(trust).build().unwrap()
+}
+
+pub(crate) fn builder_a(trust: impl Into<Trust>) -> ResourceServerBuilder {
+    ResourceServer::builder("service-a").trust(trust)
 }
 
 pub(crate) fn with_line(line: impl AsRef<[u8]>) -> Request<()> {

@@ -6,11 +6,12 @@ use obo::caller::PrincipalKind;
 use obo::client::TlsClientAuth;
 use obo::{
     AuthorizationServer, BearerAuthLayer, Caller, Client, ClientSecretBasic, Introspection, Issuer,
-    ResourceServer, Secret, TokenExchange,
+    ResourceServer, Secret, TokenExchange, Trust,
 };
 use obo_testkit::{Endpoint, Fault};
 
-use crate::asked::{INTROSPECT, active, code, over_socket, policy, service_a};
+use crate::asked::{INTROSPECT, active, code, over_socket, service_a};
+use crate::guarded;
 use crate::guarded::{Guarded, assert_unavailable};
 use crate::issuer::{FakeIssuer, Reply};
 
@@ -74,8 +75,7 @@ fn facts(caller: &Caller) -> String {
 #[tokio::test]
 async fn tx_37_su_04_nothing_downstream_can_tell_which_way_a_token_was_checked() {
     let (idp, server) = over_socket(|asked| asked).await;
-    let issuer = Issuer::new(idp.issuer()).unwrap();
-    let by_keys = ResourceServer::with_policy(policy(&issuer), issuer).unwrap();
+    let by_keys = guarded::service_a(idp.issuer());
     let draft = idp.user("alice").audience("service-a").scope("orders:read");
     let draft = draft.actor("service-d").actor("service-c");
     let draft = draft.claim("acr", "gold").claim("roles", vec!["buyer"]);
@@ -116,8 +116,8 @@ async fn tx_38_an_opaque_token_is_exchanged_and_may_become_one() {
     idp.client("service-b").secret("s3cret");
     let secret = ClientSecretBasic::new(Secret::new("s3cret"));
     let asked = Introspection::new(Client::new("service-b", secret));
-    let policy = obo::Policy::new(issuer.clone(), audience);
-    let next = ResourceServer::introspecting(policy, issuer, asked).unwrap();
+    let next = ResourceServer::builder(audience).trust(Trust::new(issuer).introspect(asked));
+    let next = next.build().unwrap();
     let caller = next.validate(&sent).await.unwrap();
     assert_eq!(caller.subject(), "alice");
     assert_eq!(caller.current_actor().unwrap().subject(), "service-a");
@@ -183,7 +183,7 @@ async fn in_05_what_the_server_calls_active_is_judged_here() {
 
 #[tokio::test]
 async fn in_09_in_10_signed_answers_are_asked_for_and_no_other_is_taken() {
-    let (idp, server) = over_socket(|asked| asked.signed()).await;
+    let (idp, server) = over_socket(|asked| asked.require_signed()).await;
     let token = idp.user("alice").audience("service-a").mint_opaque();
     let caller = server.validate(&token).await.unwrap();
     assert_eq!(caller.subject(), "alice");
@@ -215,10 +215,9 @@ async fn in_09_in_10_signed_answers_are_asked_for_and_no_other_is_taken() {
 async fn thin_answers_pass_where_they_are_expected() {
     let thin = |asked: Introspection| {
         asked
-            .accepts_missing_audience()
-            .accepts_missing_expiry(std::time::Duration::from_secs(30))
-            .unwrap()
-            .accepts_missing_subject()
+            .allow_missing_audience()
+            .allow_missing_expiry(std::time::Duration::from_secs(30))
+            .allow_missing_subject()
     };
     let (idp, server) = over_socket(thin).await;
     let said = serde_json::json!({ "aud": null, "exp": null });
@@ -227,8 +226,8 @@ async fn thin_answers_pass_where_they_are_expected() {
     let caller = server.validate(&token).await.unwrap();
     assert_eq!(caller.audience().collect::<Vec<_>>(), ["service-a"]);
 
-    let issuer = Issuer::new(idp.issuer()).unwrap();
-    let strict = ResourceServer::introspecting(policy(&issuer), issuer, service_a()).unwrap();
+    let strict = Trust::new(idp.issuer()).introspect(service_a());
+    let strict = guarded::service_a(strict);
     assert_eq!(code(&strict, &token).await, "missing_claim");
     idp.heal();
     let no_subject = serde_json::json!({ "sub": null });
@@ -261,9 +260,12 @@ async fn mt_07_a_client_with_a_certificate_asks_at_the_alias() {
         (Introspection::new(by_certificate), ALIAS),
     ] {
         let metadata = ServerMetadata::parse(&issuer, document.to_string().as_bytes());
-        let known =
-            AuthorizationServer::with_metadata(issuer.clone(), metadata.unwrap(), idp.http());
-        let server = ResourceServer::introspecting(policy(&issuer), known, asked).unwrap();
+        let known = AuthorizationServer::builder(issuer.clone())
+            .with_metadata(metadata.unwrap())
+            .with_http(idp.http())
+            .build()
+            .unwrap();
+        let server = guarded::service_a(Trust::new(known).introspect(asked));
         assert_eq!(code(&server, "opaque").await, "ok");
         assert_eq!(idp.requests().last().unwrap(), path);
     }

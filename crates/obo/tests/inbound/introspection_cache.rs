@@ -6,7 +6,8 @@ use obo::time::{Clock, TestClock, UnixTime};
 use serde_json::json;
 use tokio::time::advance;
 
-use crate::asked::{INTROSPECT, OPAQUE, active, calls, code, in_process};
+use crate::asked::{INTROSPECT, OPAQUE, active, calls, code, in_process, trust_in_process};
+use crate::guarded::builder_a;
 use crate::issuer::Reply;
 
 fn seconds(seconds: u64) -> Duration {
@@ -28,7 +29,7 @@ async fn in_06_an_active_token_is_asked_about_once_a_minute() {
 
 #[tokio::test(start_paused = true)]
 async fn in_06_the_ceiling_is_configured_and_revocation_bites_then() {
-    let (idp, server) = in_process(|asked| asked.max_age(seconds(10)).unwrap()).await;
+    let (idp, server) = in_process(|asked| asked.max_age(seconds(10))).await;
     assert_eq!(code(&server, OPAQUE).await, "ok");
     idp.reply(INTROSPECT, Reply::Body(r#"{"active":false}"#.to_owned()));
     advance(seconds(9)).await;
@@ -40,7 +41,7 @@ async fn in_06_the_ceiling_is_configured_and_revocation_bites_then() {
 
 #[tokio::test(start_paused = true)]
 async fn in_06_without_an_age_each_request_asks() {
-    let (idp, server) = in_process(|asked| asked.max_age(Duration::ZERO).unwrap()).await;
+    let (idp, server) = in_process(|asked| asked.max_age(Duration::ZERO)).await;
     for expected in 1..=3 {
         assert_eq!(code(&server, OPAQUE).await, "ok");
         assert_eq!(calls(&idp), expected);
@@ -49,12 +50,13 @@ async fn in_06_without_an_age_each_request_asks() {
 
 #[tokio::test(start_paused = true)]
 async fn in_06_no_answer_outlives_the_token() {
-    let (idp, server) = in_process(|asked| asked).await;
+    let (idp, trust) = trust_in_process(|asked| asked).await;
     let now = Clock::system().now();
     let mut said = active(&idp);
     said["exp"] = json!(now.as_secs() + 20);
     idp.reply(INTROSPECT, Reply::Body(said.to_string()));
-    let server = server.clock(TestClock::new(UnixTime::from_secs(now.as_secs())));
+    let clock = TestClock::new(UnixTime::from_secs(now.as_secs()));
+    let server = builder_a(trust).clock(clock).build().unwrap();
     for (pass, expected) in [(0, 1), (19, 1), (1, 2)] {
         advance(seconds(pass)).await;
         assert_eq!(code(&server, OPAQUE).await, "ok");
@@ -64,14 +66,17 @@ async fn in_06_no_answer_outlives_the_token() {
 
 #[tokio::test(start_paused = true)]
 async fn in_06_another_configuration_asks_anew() {
-    let (idp, server) = in_process(|asked| asked).await;
+    let (idp, trust) = trust_in_process(|asked| asked).await;
+    let builder = builder_a(trust);
+    let server = builder.clone().build().unwrap();
     assert_eq!(code(&server, OPAQUE).await, "ok");
     let later = Clock::system().now().saturating_add(seconds(3600));
-    let later = server.clone().clock(TestClock::new(later));
+    let later = builder.clone().clock(TestClock::new(later));
+    let later = later.build().unwrap();
     assert_eq!(code(&later, OPAQUE).await, "expired");
     assert_eq!(code(&server, OPAQUE).await, "ok");
     assert_eq!(calls(&idp), 2);
-    let forgetful = server.without_token_cache();
+    let forgetful = builder.token_cache_bytes(0).build().unwrap();
     for _ in 0..2 {
         assert_eq!(code(&forgetful, OPAQUE).await, "ok");
     }

@@ -4,11 +4,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{OnceLock, mpsc};
 use std::thread;
 
-use obo::{Issuer, ResourceServer};
+use obo::{Issuer, ResourceServer, Trust};
 use serde::Deserialize;
 use tokio::time::Duration;
 
-use crate::asked::{INTROSPECT, active, code, policy, service_a};
+use crate::asked::{INTROSPECT, active, code, service_a};
+use crate::guarded;
 use crate::issuer::{FakeIssuer, Reply};
 
 static SERVER: OnceLock<ResourceServer> = OnceLock::new();
@@ -49,8 +50,8 @@ async fn what_is_remembered_no_more_is_dropped_without_a_lock() {
     let mut said = active(&idp);
     idp.reply(INTROSPECT, Reply::Body(said.to_string()));
     let asked = service_a().endpoint("https://idp.example/introspect");
-    let policy = policy(&idp.id()).claims::<Claims>();
-    let server = ResourceServer::introspecting(policy, idp.known(), asked.unwrap()).unwrap();
+    let trust = Trust::new(idp.known()).claims::<Claims>();
+    let server = guarded::service_a(trust.introspect(asked));
     assert!(SERVER.set(server.clone()).is_ok());
 
     // Two flights of one token, since somebody was forgotten between them: the second to end replaces what is there.

@@ -4,7 +4,8 @@ use obo::ResourceServer;
 use tokio::task::JoinHandle;
 use tokio::time::{Duration, timeout};
 
-use crate::asked::{INTROSPECT, OPAQUE, active, calls, code, in_process};
+use crate::asked::{INTROSPECT, OPAQUE, active, calls, code, in_process, trust_in_process};
+use crate::guarded::builder_a;
 use crate::issuer::{FakeIssuer, Reply};
 
 const INACTIVE: &str = r#"{"active":false}"#;
@@ -117,8 +118,10 @@ async fn that_others_are_forgotten_changes_nothing() {
 
 #[tokio::test(start_paused = true)]
 async fn nor_is_anything_from_before_used_where_nothing_is_remembered() {
-    let (idp, server) = in_process(|asked| asked.max_age(Duration::ZERO).unwrap()).await;
-    for server in [server.clone(), server.without_token_cache()] {
+    let (idp, trust) = trust_in_process(|asked| asked.max_age(Duration::ZERO)).await;
+    let builder = builder_a(trust);
+    for server in [builder.clone(), builder.token_cache_bytes(0)] {
+        let server = server.build().unwrap();
         let waiting = asking(&idp, &server).await;
         server.forget(&idp.id(), "alice");
         idp.reply(INTROSPECT, Reply::Body(INACTIVE.to_owned()));

@@ -6,10 +6,11 @@ use futures_util::future::join_all;
 use http::header;
 use obo::client::{Attempt, Authenticating, ClientAuth};
 use obo::token_endpoint::TokenRequest;
-use obo::{BearerAuthLayer, Client, Introspection, ResourceServer};
+use obo::{BearerAuthLayer, Client, Introspection, ResourceServer, Trust};
 use tokio::time::{Instant, advance};
 
-use crate::asked::{INTROSPECT, OPAQUE, active, calls, code, in_process, policy};
+use crate::asked::{INTROSPECT, OPAQUE, active, calls, code, in_process};
+use crate::guarded::service_a;
 use crate::guarded::{Guarded, assert_unavailable};
 use crate::issuer::Reply;
 
@@ -45,7 +46,7 @@ async fn also_when_it_fails() {
 
 #[tokio::test(start_paused = true)]
 async fn a_thousand_made_up_tokens_do_not_become_a_thousand_calls() {
-    let (idp, server) = in_process(|asked| asked.concurrency(10).unwrap()).await;
+    let (idp, server) = in_process(|asked| asked.concurrency(10)).await;
     idp.reply(INTROSPECT, Reply::Slow(1, 200));
     let codes = thousand(&server, |i| format!("made-up-{i}")).await;
     let count = |wanted: &str| codes.iter().filter(|code| **code == wanted).count();
@@ -60,7 +61,7 @@ async fn a_thousand_made_up_tokens_do_not_become_a_thousand_calls() {
 
 #[tokio::test(start_paused = true)]
 async fn bt_18_an_overload_is_503() {
-    let (idp, server) = in_process(|asked| asked.concurrency(1).unwrap()).await;
+    let (idp, server) = in_process(|asked| asked.concurrency(1)).await;
     idp.reply(INTROSPECT, Reply::Hang);
     let guarded = Guarded::new(BearerAuthLayer::new(server));
     let first = tokio::spawn({
@@ -192,8 +193,8 @@ impl ClientAuth for Hanging {
 async fn bt_18_so_is_a_client_authentication_that_hangs() {
     let (idp, _) = in_process(|asked| asked).await;
     let asked = Introspection::new(Client::new("service-a", Hanging));
-    let asked = asked.endpoint("https://idp.example/introspect").unwrap();
-    let server = ResourceServer::introspecting(policy(&idp.id()), idp.known(), asked).unwrap();
+    let asked = asked.endpoint("https://idp.example/introspect");
+    let server = service_a(Trust::new(idp.known()).introspect(asked));
     let start = Instant::now();
     assert_eq!(code(&server, OPAQUE).await, "introspection_unavailable");
     assert_eq!((start.elapsed().as_secs(), calls(&idp)), (5, 0));

@@ -1,10 +1,11 @@
 //! Which tokens are asked about: said by the configuration, never by a token's looks alone.
 
-use obo::{Issuer, Rejection, ResourceServer};
+use obo::{Audience, Issuer, Policy, Rejection, Trust};
 use obo_testkit::{TestIdp, TokenBuilder};
 use tokio::time::{Duration, advance, pause};
 
-use crate::asked::{calls, code, in_process, over_socket, policy, service_a};
+use crate::asked::{calls, code, in_process, over_socket, service_a, trust_over_socket};
+use crate::guarded::{self, builder_a};
 
 fn good(idp: &TestIdp) -> TokenBuilder {
     idp.user("alice").audience("service-a")
@@ -17,8 +18,7 @@ fn issuer(idp: &TestIdp) -> Issuer {
 #[tokio::test]
 async fn in_08_without_an_issuer_to_ask_an_opaque_token_goes_nowhere() {
     let (one, two) = (TestIdp::start().await, TestIdp::start().await);
-    let server = ResourceServer::with_policy(policy(&issuer(&one)), issuer(&one)).unwrap();
-    let server = server.trust(policy(&issuer(&two)), issuer(&two)).unwrap();
+    let server = builder_a(one.issuer()).trust(two.issuer()).build().unwrap();
     assert_eq!(code(&server, "opaque").await, "malformed_token");
     assert_eq!(
         code(&server, &good(&one).mint_opaque()).await,
@@ -29,12 +29,11 @@ async fn in_08_without_an_issuer_to_ask_an_opaque_token_goes_nowhere() {
 
 #[tokio::test]
 async fn in_08_a_token_that_names_another_issuer_is_not_asked_about() {
-    let (idp, server) = over_socket(|asked| asked).await;
+    let (idp, trust) = trust_over_socket(|asked| asked).await;
     let other = TestIdp::start().await;
+    let server = guarded::service_a(trust.clone());
     assert_eq!(code(&server, &good(&other).mint()).await, "unknown_issuer");
-    let server = server
-        .trust(policy(&issuer(&other)), issuer(&other))
-        .unwrap();
+    let server = builder_a(trust).trust(other.issuer()).build().unwrap();
     assert_eq!(code(&server, &good(&other).mint()).await, "ok");
     assert_eq!(
         (idp.introspection_requests(), other.introspection_requests()),
@@ -59,12 +58,10 @@ async fn in_08_a_token_that_names_another_issuer_is_not_asked_about() {
 
 #[tokio::test]
 async fn in_08_a_token_of_another_issuer_is_not_asked_about_though_it_cannot_be_read() {
-    let (idp, server) = over_socket(|asked| asked).await;
+    let (idp, trust) = trust_over_socket(|asked| asked).await;
     let other = TestIdp::start().await;
-    let trusting = server
-        .clone()
-        .trust(policy(&issuer(&other)), issuer(&other))
-        .unwrap();
+    let server = guarded::service_a(trust.clone());
+    let trusting = builder_a(trust).trust(other.issuer()).build().unwrap();
     // Such as an algorithm that is newer than this crate.
     let of =
         |idp: &TestIdp, name: &str, value: serde_json::Value| good(idp).header(name, value).mint();
@@ -152,12 +149,10 @@ async fn jwts_may_be_validated_first_and_asked_about_then() {
 
 #[tokio::test]
 async fn in_08_nor_is_one_that_cannot_be_read_shown_to_another_than_it_names() {
-    let (idp, server) = over_socket(|asked| asked).await;
+    let (idp, trust) = trust_over_socket(|asked| asked).await;
     let other = TestIdp::start().await;
-    let trusted = server
-        .clone()
-        .trust(policy(&issuer(&other)), issuer(&other))
-        .unwrap();
+    let server = guarded::service_a(trust.clone());
+    let trusted = builder_a(trust).trust(other.issuer()).build().unwrap();
     let of_other = || good(&other);
     for server in [&server, &trusted] {
         for (token, expected) in [
@@ -292,7 +287,7 @@ async fn header_of_another_kind_is_refused_unasked() {
 /// IN-08: the issuer calls all of them active, and leaves out for whom they are.
 #[tokio::test]
 async fn jwt_for_others_is_not_introspected() {
-    let (idp, server) = in_process(|asked| asked.accepts_missing_audience()).await;
+    let (idp, server) = in_process(|asked| asked.allow_missing_audience()).await;
     let mut said = crate::asked::active(&idp);
     said.as_object_mut().unwrap().remove("aud");
     idp.reply(
@@ -332,42 +327,55 @@ async fn jwt_for_others_is_not_introspected() {
 
 #[tokio::test]
 async fn one_issuer_of_a_server_is_asked_about_opaque_tokens() {
-    let (_, server) = over_socket(|asked| asked).await;
-    let other = Issuer::new("https://other.example").unwrap();
-    let with = |asked| {
-        server
-            .clone()
-            .introspect(policy(&other), other.clone(), asked)
-    };
+    let (_, trust) = trust_over_socket(|asked| asked).await;
+    let other = |asked| Trust::new("https://other.example").introspect(asked);
+    let with = |asked| builder_a(trust.clone()).trust(other(asked));
     for asked in [service_a(), service_a().for_opaque_tokens()] {
-        let error = with(asked).unwrap_err();
-        assert_eq!(error.field(), "introspection");
+        let error = with(asked).build().unwrap_err();
+        assert_eq!(error.field(), "trust[1].introspection");
         assert!(error.to_string().contains("opaque"), "{error}");
     }
-    let both = with(service_a().for_revocation()).unwrap();
-    let twice = both.introspect(policy(&other), other.clone(), service_a().for_revocation());
-    assert_eq!(twice.unwrap_err().field(), "issuer");
-    let misplaced =
-        ResourceServer::introspecting(policy(&other), issuer_of("https://a.example"), service_a());
-    assert_eq!(misplaced.unwrap_err().field(), "issuer");
-}
-
-fn issuer_of(name: &str) -> Issuer {
-    Issuer::new(name).unwrap()
+    let both = with(service_a().for_revocation());
+    both.clone().build().unwrap();
+    let twice = both.trust(other(service_a().for_revocation()));
+    assert_eq!(twice.build().unwrap_err().field(), "trust[2].issuer");
+    let of_a = Issuer::new("https://a.example").unwrap();
+    let of_a = Policy::new(Audience::new("service-a").unwrap(), of_a);
+    let misplaced = builder_a(other(service_a()).policy(of_a));
+    assert_eq!(misplaced.build().unwrap_err().field(), "trust[0].issuer");
 }
 
 #[tokio::test]
 async fn settings_that_make_no_sense_are_refused() {
     let hour = Duration::from_secs(3600);
-    service_a().max_age(hour).unwrap();
-    let error = service_a().max_age(hour + Duration::from_secs(1));
-    assert_eq!(error.unwrap_err().field(), "max_age");
-    assert_eq!(
-        service_a().concurrency(0).unwrap_err().field(),
-        "concurrency"
-    );
-    let error = service_a().endpoint("http://idp.example/introspect");
-    assert_eq!(error.unwrap_err().field(), "endpoint");
+    let build = |asked| builder_a(Trust::new("https://idp.example").introspect(asked)).build();
+    build(service_a().max_age(hour)).unwrap();
+    let day = 24 * hour;
+    for (asked, field) in [
+        (
+            service_a().max_age(hour + Duration::from_secs(1)),
+            "max_age",
+        ),
+        (service_a().concurrency(0), "concurrency"),
+        (
+            service_a().endpoint("http://idp.example/introspect"),
+            "endpoint",
+        ),
+        (
+            service_a().allow_missing_expiry(Duration::ZERO),
+            "allow_missing_expiry",
+        ),
+        (
+            service_a().allow_missing_expiry(day + Duration::from_secs(1)),
+            "allow_missing_expiry",
+        ),
+        // The first mistake is kept.
+        (service_a().concurrency(0).max_age(day), "concurrency"),
+        (service_a().concurrency(0).concurrency(1), "concurrency"),
+    ] {
+        let error = build(asked).unwrap_err();
+        assert_eq!(error.field(), format!("trust[0].introspection.{field}"));
+    }
 }
 
 #[tokio::test]
@@ -375,8 +383,12 @@ async fn an_issuer_without_an_endpoint_is_unavailable() {
     let idp = TestIdp::start().await;
     let metadata = obo::authorization_server::ServerMetadata::new(None, None).unwrap();
     let http = obo::authorization_server::HttpService::default_client();
-    let server = obo::AuthorizationServer::with_metadata(issuer(&idp), metadata, http);
-    let server = ResourceServer::introspecting(policy(&issuer(&idp)), server, service_a()).unwrap();
+    let server = obo::AuthorizationServer::builder(issuer(&idp))
+        .with_metadata(metadata)
+        .with_http(http)
+        .build()
+        .unwrap();
+    let server = guarded::service_a(Trust::new(server).introspect(service_a()));
     let refused = server.validate("opaque").await.unwrap_err();
     let Rejection::IntrospectionUnavailable { problem, .. } = &refused else {
         panic!("{refused}");

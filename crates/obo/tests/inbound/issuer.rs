@@ -136,14 +136,21 @@ impl FakeIssuer {
 
     /// This issuer as one to discover.
     pub(crate) fn server(&self) -> AuthorizationServer {
-        AuthorizationServer::discover(self.id(), self.http())
+        AuthorizationServer::builder(self.id())
+            .with_http(self.http())
+            .build()
+            .unwrap()
     }
 
     /// This issuer with its key set given.
     pub(crate) fn known(&self) -> AuthorizationServer {
         let jwks_uri = format!("{}{JWKS}", self.issuer);
         let metadata = ServerMetadata::new(Some(&jwks_uri), None).unwrap();
-        AuthorizationServer::with_metadata(self.id(), metadata, self.http())
+        AuthorizationServer::builder(self.id())
+            .with_metadata(metadata)
+            .with_http(self.http())
+            .build()
+            .unwrap()
     }
 
     pub(crate) fn id(&self) -> Issuer {

@@ -1,22 +1,18 @@
 //! Several issuers in one resource server, and what no configuration may say.
 
 use obo::error::TokenError;
-use obo::{Audience, BearerAuthLayer, Caller, Policy, Rejection, ResourceServer, Rule};
+use obo::{Audience, BearerAuthLayer, Caller, Policy, Rejection, ResourceServer, Rule, Trust};
 use obo_testkit::{TestAlg, TestIdp, TestKey};
 use serde::Deserialize;
 use serde_json::json;
 
-use crate::guarded::{Guarded, service_a};
+use crate::guarded::{Guarded, builder_a, service_a};
 use crate::issuer::{FakeIssuer, JWKS};
-
-fn policy(idp: &FakeIssuer) -> Policy {
-    Policy::new(idp.id(), Audience::new("service-a").unwrap())
-}
 
 async fn both() -> (FakeIssuer, FakeIssuer, ResourceServer) {
     let a = FakeIssuer::named("https://a.example").await;
     let b = FakeIssuer::named("https://b.example").await;
-    let server = service_a(a.server()).trust(policy(&b), b.server()).unwrap();
+    let server = builder_a(a.server()).trust(b.server()).build().unwrap();
     (a, b, server)
 }
 
@@ -40,8 +36,8 @@ async fn jw_17_jw_38_keys_of_one_issuer_never_verify_a_token_of_another() {
 #[tokio::test]
 async fn jw_17_each_issuer_has_its_own_audience() {
     let (a, b, _) = both().await;
-    let for_b = Policy::new(b.id(), Audience::new("service-a-at-b").unwrap());
-    let server = service_a(a.server()).trust(for_b, b.server()).unwrap();
+    let at_b = Trust::new(b.server()).audience("service-a-at-b");
+    let server = builder_a(a.server()).trust(at_b).build().unwrap();
     let guarded = Guarded::new(BearerAuthLayer::new(server));
     guarded
         .refuses(&b.token().mint(), "addressed as the other issuer does")
@@ -83,10 +79,8 @@ async fn jw_15_a_key_in_the_token_itself_is_neither_used_nor_fetched() {
 #[tokio::test]
 async fn jw_01_an_algorithm_that_is_not_allowed_causes_no_request() {
     let idp = FakeIssuer::new().await;
-    let policy = policy(&idp)
-        .algorithms([obo::policy::Algorithm::Rs256])
-        .unwrap();
-    let server = ResourceServer::with_policy(policy, idp.server()).unwrap();
+    let rsa_alone = [obo::policy::Algorithm::Rs256];
+    let server = service_a(Trust::new(idp.server()).algorithms(rsa_alone));
     let refused = server.validate(&idp.token().mint()).await.unwrap_err();
     assert_eq!(refused, Rejection::Token(TokenError::Algorithm));
     assert!(idp.requests().is_empty());
@@ -122,8 +116,7 @@ struct Tenant {
 #[tokio::test]
 async fn claims_of_a_type_of_ones_own_are_read_once_and_found_later() {
     let idp = FakeIssuer::new().await;
-    let server =
-        ResourceServer::with_policy(policy(&idp).claims::<Tenant>(), idp.server()).unwrap();
+    let server = service_a(Trust::new(idp.server()).claims::<Tenant>());
     let guarded = Guarded::new(BearerAuthLayer::new(server));
     let caller = guarded
         .caller(&idp.token().claim("tenant", "t1").mint())
@@ -151,12 +144,15 @@ async fn a_service_that_asks_for_no_claims_finds_none() {
 
 #[tokio::test]
 async fn a_configuration_that_trusts_in_two_ways_is_refused() {
-    let (a, b, server) = both().await;
-    let twice = server.clone().trust(policy(&b), b.server()).unwrap_err();
-    assert_eq!(twice.field(), "issuer");
+    let (a, b, _) = both().await;
+    let twice = builder_a(a.server()).trust(b.server()).trust(b.server());
+    let twice = twice.build().unwrap_err();
+    assert_eq!(twice.field(), "trust[2].issuer");
     assert!(twice.to_string().contains("https://b.example"), "{twice}");
-    let crossed = ResourceServer::with_policy(policy(&a), b.server()).unwrap_err();
-    assert_eq!(crossed.field(), "issuer");
+    let of_a = Policy::new(Audience::new("service-a").unwrap(), a.id());
+    let crossed = builder_a(Trust::new(b.server()).policy(of_a));
+    let crossed = crossed.build().unwrap_err();
+    assert_eq!(crossed.field(), "trust[0].issuer");
     assert!(
         crossed.to_string().contains("https://a.example"),
         "{crossed}"
@@ -165,13 +161,20 @@ async fn a_configuration_that_trusts_in_two_ways_is_refused() {
 
 #[test]
 fn a_rule_that_requires_nothing_is_refused() {
-    assert_eq!(Rule::scopes::<&str>([]).unwrap_err().field(), "scope");
+    assert_eq!(Rule::scopes::<&str>([]).mistake().unwrap().field(), "scope");
     for bad in ["", "a b", "a\"b", "ä"] {
-        assert_eq!(Rule::scopes([bad]).unwrap_err().field(), "scope", "{bad:?}");
+        assert_eq!(
+            Rule::scopes([bad]).mistake().unwrap().field(),
+            "scope",
+            "{bad:?}"
+        );
     }
-    assert_eq!(Rule::actors::<&str>([]).unwrap_err().field(), "actors");
     assert_eq!(
-        Rule::actors(["service-b", ""]).unwrap_err().field(),
+        Rule::actors::<&str>([]).mistake().unwrap().field(),
+        "actors"
+    );
+    assert_eq!(
+        Rule::actors(["service-b", ""]).mistake().unwrap().field(),
         "actors"
     );
 }

@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use obo::AuthorizationServer;
+use obo::Trust;
 use obo::authorization_server::KeyRefresh;
 use serde_json::{Value, json};
 use tokio::time::advance;
 
-use crate::guarded::Guarded;
+use crate::guarded::{Guarded, builder_a};
 use crate::issuer::{FakeIssuer, JWKS, Reply};
 
 const fn seconds(seconds: u64) -> Duration {
@@ -16,11 +16,7 @@ const fn seconds(seconds: u64) -> Duration {
 
 /// A server whose only key was withdrawn after it was fetched, and a token of that key, `age` later and without traffic
 /// in between.
-async fn withdrawn(
-    idp: &FakeIssuer,
-    server: AuthorizationServer,
-    age: Duration,
-) -> (Guarded, String) {
+async fn withdrawn(idp: &FakeIssuer, server: impl Into<Trust>, age: Duration) -> (Guarded, String) {
     let guarded = Guarded::by(server);
     let old = idp.token().mint();
     assert_eq!(guarded.status(&old).await, 200);
@@ -72,7 +68,7 @@ async fn jw_22_a_configured_maximum_age_is_kept_whatever_the_server_allows() {
     for (age, status) in [(599, 200), (600, 401)] {
         let idp = FakeIssuer::new().await;
         idp.reply(JWKS, Reply::Fresh("max-age=3600"));
-        let server = idp.known().key_refresh(refresh).unwrap();
+        let server = Trust::new(idp.known()).key_refresh(refresh);
         let (guarded, old) = withdrawn(&idp, server, seconds(age)).await;
         assert_eq!(guarded.status(&old).await, status, "after {age} seconds");
     }
@@ -82,7 +78,7 @@ async fn jw_22_a_configured_maximum_age_is_kept_whatever_the_server_allows() {
 async fn jw_21_a_configured_cooldown_rations_the_fetches_for_unknown_keys() {
     let idp = FakeIssuer::new().await;
     let refresh = KeyRefresh::new().cooldown(seconds(6));
-    let guarded = Guarded::by(idp.known().key_refresh(refresh).unwrap());
+    let guarded = Guarded::by(Trust::new(idp.known()).key_refresh(refresh));
     assert_eq!(guarded.status(&idp.token().mint()).await, 200);
     for forged in ["forged-1", "forged-2", "forged-3"] {
         let forged = idp.token().kid(Some(forged)).mint();
@@ -100,7 +96,7 @@ async fn jw_21_a_configured_cooldown_rations_the_fetches_for_unknown_keys() {
 async fn jw_23_a_configured_limit_ends_the_use_of_a_set_that_cannot_be_renewed() {
     let idp = FakeIssuer::new().await;
     let refresh = KeyRefresh::new().stale_if_error(seconds(600));
-    let guarded = Guarded::by(idp.known().key_refresh(refresh).unwrap());
+    let guarded = Guarded::by(Trust::new(idp.known()).key_refresh(refresh));
     let token = idp.token().mint();
     assert_eq!(guarded.status(&token).await, 200);
     idp.reply(JWKS, Reply::Reset);
@@ -114,8 +110,9 @@ async fn jw_23_a_configured_limit_ends_the_use_of_a_set_that_cannot_be_renewed()
 async fn a_duration_out_of_its_bounds_is_refused_by_its_name_in_whatever_order_it_is_set() {
     let idp = FakeIssuer::new().await;
     let field = |refresh: KeyRefresh| {
-        let checked = idp.known().key_refresh(refresh);
-        checked.err().map(|error| error.field().to_owned())
+        let checked = builder_a(Trust::new(idp.known()).key_refresh(refresh)).build();
+        let error = checked.err()?;
+        Some(error.field().strip_prefix("trust[0].").unwrap().to_owned())
     };
     let new = KeyRefresh::new;
     let day = 24 * 3600;

@@ -5,18 +5,18 @@ use std::time::Duration;
 use futures_util::FutureExt as _;
 use futures_util::future::join_all;
 use obo::authorization_server::KeyStatus;
-use obo::{Policy, Rejection, ResourceServer};
+use obo::{Rejection, ResourceServer, Trust};
 use tokio::runtime::Handle;
 use tokio::time::{Instant, advance};
 
-use crate::guarded::{Guarded, service_a};
+use crate::guarded::{Guarded, builder_a, service_a};
 use crate::issuer::{FakeIssuer, JWKS, OPENID, Reply};
-use crate::log::Log;
+use obo_test_support::Log;
 
 /// A server that trusts both issuers.
 fn trusting(one: &FakeIssuer, other: &FakeIssuer) -> ResourceServer {
-    let policy = Policy::new(other.id(), obo::Audience::new("service-a").unwrap());
-    service_a(one.known()).trust(policy, other.known()).unwrap()
+    let builder = builder_a(one.known()).trust(other.known());
+    builder.build().unwrap()
 }
 
 fn status(server: &ResourceServer) -> KeyStatus {
@@ -153,9 +153,8 @@ async fn ob_07_the_status_tells_of_keys_age_and_failure_without_asking_the_issue
 
 /// A server with one eager issuer and a lazy one.
 fn eager_and_lazy(eager: &FakeIssuer, lazy: &FakeIssuer) -> ResourceServer {
-    let policy = Policy::new(lazy.id(), obo::Audience::new("service-a").unwrap());
-    let server = service_a(eager.known().eager());
-    server.trust(policy, lazy.known()).unwrap()
+    let builder = builder_a(Trust::new(eager.known()).eager());
+    builder.trust(lazy.known()).build().unwrap()
 }
 
 #[tokio::test(start_paused = true)]
@@ -190,7 +189,7 @@ async fn failed_lazy_issuer_does_not_hold_readiness() {
 #[tokio::test(start_paused = true)]
 async fn eager_issuer_holds_readiness_until_keys() {
     let idp = FakeIssuer::new().await;
-    let server = service_a(idp.known().eager());
+    let server = service_a(Trust::new(idp.known()).eager());
     assert!(!server.key_status().any(|status| status.is_usable()));
     idp.reply(JWKS, Reply::Status(500));
     // The probe itself starts the fetch, and no second one during the pause after a failure.
@@ -346,7 +345,10 @@ async fn keys_are_asked_for_by_their_media_type() {
             }
         },
     ));
-    let server = obo::AuthorizationServer::discover(idp.id(), http);
+    let server = obo::AuthorizationServer::builder(idp.id())
+        .with_http(http)
+        .build()
+        .unwrap();
     service_a(server).ready().await.unwrap();
     let seen = seen.lock().unwrap();
     let [(_, discovery), (_, keys)] = &seen[..] else {

@@ -8,7 +8,7 @@ use tower::{Layer, Service, ServiceBuilder, ServiceExt as _, service_fn};
 
 use crate::guarded::{INVALID_TOKEN, assert_refused, challenges, service_a};
 use crate::issuer::FakeIssuer;
-use crate::log::Log;
+use obo_test_support::Log;
 
 async fn ok(_: Request<()>) -> Result<Response<String>, Infallible> {
     Ok(Response::new("inner".to_owned()))
@@ -25,10 +25,8 @@ fn with_token(idp: &FakeIssuer) -> Request<()> {
 }
 
 fn public() -> RuleTable {
-    RuleTable::new([("/admin", Rule::user())])
-        .unwrap()
-        .public_paths(["/orders"])
-        .unwrap()
+    let table = RuleTable::builder().route("/admin", Rule::user());
+    table.public("/orders").build().unwrap()
 }
 
 /// The response and what was logged.
@@ -61,7 +59,7 @@ fn assert_told(response: &Response<String>, log: &str, needed_by: &str) {
 async fn rule_without_bearer_layer_is_500() {
     let idp = FakeIssuer::new().await;
     for layer in [
-        RequireLayer::new(Rule::no_actor()),
+        RequireLayer::new(Rule::no_actor()).unwrap(),
         RequireLayer::by_path(public()),
     ] {
         let missing = layer.layer(service_fn(ok));
@@ -94,7 +92,7 @@ async fn expiry_without_bearer_layer_is_500() {
     assert_told(&response, &log, "ExpiryLayer");
     let outside = expiry().layer(BearerAuthLayer::new(server(&idp)));
     let outside = outside
-        .layer(RequireLayer::new(Rule::user()))
+        .layer(RequireLayer::new(Rule::user()).unwrap())
         .service_fn(ok);
     for request in [with_token(&idp), Request::new(())] {
         let (response, log) = sent(outside.clone(), request).await;
@@ -113,7 +111,9 @@ async fn call_without_bearer_layer_is_internal() {
         request.headers_mut().insert(header::CONTENT_TYPE, grpc);
         request
     };
-    let rule = RequireLayer::new(Rule::user()).layer(service_fn(ok));
+    let rule = RequireLayer::new(Rule::user())
+        .unwrap()
+        .layer(service_fn(ok));
     let expiry = ExpiryLayer::new(server(&idp)).layer(service_fn(ok));
     let by_rule = rule.oneshot(grpc()).await.unwrap().map(drop);
     let by_expiry = expiry.oneshot(grpc()).await.unwrap().map(drop);
@@ -153,7 +153,7 @@ async fn request_let_in_without_token_is_not_500() {
         assert_eq!(open.oneshot(request()).await.unwrap().status(), 200);
         let closed = ServiceBuilder::new()
             .layer(layer)
-            .layer(RequireLayer::new(Rule::user()))
+            .layer(RequireLayer::new(Rule::user()).unwrap())
             .service_fn(ok);
         let (response, log) = sent(closed, request()).await;
         assert_refused(&response, 401, &["Bearer"], "anonymous");

@@ -11,13 +11,10 @@
 mod asked;
 mod guarded;
 mod issuer;
-#[path = "../observed/listen.rs"]
-mod listen;
-mod log;
-mod raw_endpoint;
 
 mod any_bytes;
 mod bounds;
+mod builder;
 mod discovery;
 mod expiry;
 mod grpc;
@@ -25,7 +22,6 @@ mod header;
 mod introspection;
 mod introspection_answers;
 mod introspection_cache;
-mod introspection_config;
 mod introspection_dropped;
 mod introspection_faults;
 mod introspection_forgotten;
@@ -42,6 +38,7 @@ mod layer_order;
 mod paths;
 mod profiles;
 mod protected_resource;
+mod raw_endpoint;
 mod raw_keys;
 mod readiness;
 mod redaction;
@@ -50,5 +47,6 @@ mod refused;
 mod remembered;
 mod rules;
 mod spellings;
+mod token_cache;
 mod tokens;
 mod wall_clock;

@@ -1,7 +1,8 @@
 //! Paths and preflights that need no token, and tables of rules.
 
 use http::{Method, Request, header};
-use obo::{BearerAuthLayer, Caller, ConfigError, Rejection, Rule, RuleTable};
+use obo::require::RuleTableBuilder;
+use obo::{BearerAuthLayer, Caller, ConfigError, Rejection, RequireLayer, Rule, RuleTable};
 
 use crate::guarded::{Guarded, INVALID_TOKEN, assert_refused, service_a};
 use crate::issuer::FakeIssuer;
@@ -128,12 +129,16 @@ async fn bt_22_gr_09_a_path_that_is_none_or_listed_twice_is_a_configuration_erro
     let idp = FakeIssuer::new().await;
     let public = |paths: &[&str]| layer(&idp).public_paths(paths).map(drop);
     let rules = |paths: &[&str]| {
-        let rules = paths.iter().map(|path| (path, Rule::user()));
-        RuleTable::new(rules).map(drop)
+        let empty = RuleTable::builder();
+        let table = paths
+            .iter()
+            .fold(empty, |t, path| t.route(path, Rule::user()));
+        table.build().map(drop)
     };
     let open = |paths: &[&str]| {
-        let table = RuleTable::new([("/a", Rule::user())]).unwrap();
-        table.public_paths(paths).map(drop)
+        let table = RuleTable::builder().route("/a", Rule::user());
+        let table = paths.iter().fold(table, RuleTableBuilder::public);
+        table.build().map(drop)
     };
     let field = |built: Result<(), ConfigError>| built.unwrap_err().field().to_owned();
     for bad in [
@@ -160,14 +165,137 @@ async fn bt_22_gr_09_a_path_that_is_none_or_listed_twice_is_a_configuration_erro
 
 #[test]
 fn bt_22_a_table_is_checked_as_a_value_too() {
-    let table = RuleTable::new([("/a", Rule::user())]).unwrap();
+    let rules = RuleTable::builder().route("/a", Rule::user());
+    let table = rules.clone().build().unwrap();
     let nobody: Option<&Caller> = None;
     for path in ["/a", "/b"] {
         let refused = table.check(&Method::GET, path, nobody);
         assert_eq!(refused, Err(Rejection::MissingCredentials));
     }
-    let table = table.public_paths(["GET /b"]).unwrap();
+    let table = rules.public("GET /b").build().unwrap();
     assert_eq!(table.check(&Method::GET, "/b", nobody), Ok(()));
     let refused = table.check(&Method::PUT, "/b", nobody);
     assert_eq!(refused, Err(Rejection::MissingCredentials));
+}
+
+/// BT-13, BT-22
+#[tokio::test]
+async fn parameters_have_rules_by_method() {
+    let idp = FakeIssuer::new().await;
+    let scope = |scope: &str| Rule::scopes([scope]);
+    let table = RuleTable::builder()
+        .route("GET /orders/{id}", scope("read"))
+        .route("POST /orders/{id}/lines", scope("write"))
+        .route("/orders/{*rest}", scope("other"))
+        .route("/orders/admin", scope("admin"))
+        .route("/stock.Stock/{method}", scope("stock"))
+        .public("/orders/help")
+        .otherwise(scope("any"));
+    let guarded = Guarded::by(idp.known()).requires_by(table.build().unwrap());
+    let all = "read write other admin stock any";
+    for (request, needed) in [
+        ("GET /orders/7", Some("read")),
+        ("HEAD /orders/7?x=/orders/help", Some("read")),
+        ("POST /orders/7/lines", Some("write")),
+        ("GET /orders/7/other", Some("other")),
+        ("GET /orders/admin", Some("admin")),
+        ("POST /stock.Stock/Level", Some("stock")),
+        ("GET /elsewhere", Some("any")),
+        ("GET /orders", None),
+        ("GET /orders/", None),
+        ("PUT /orders/7", None),
+        ("GET /orders/7/lines", None),
+        ("GET /orders/7/", None),
+        ("GET /Orders/7", None),
+        ("GET /orders/Admin", None),
+        ("GET /orders/HELP", None),
+        ("GET /orders/help/", None),
+        ("POST /stock.Stock/", None),
+        ("POST /stock.stock/Level", None),
+        ("GET /orders/7%2f8", None),
+        ("GET /orders//lines", None),
+        ("GET /elsewhere/../orders/7", None),
+    ] {
+        let (method, path) = request.split_once(' ').unwrap();
+        let status = async |scope: &str| {
+            let token = idp.token().claim("scope", scope).mint();
+            let request = Request::builder().method(method).uri(path);
+            let request = request.header(header::AUTHORIZATION, format!("Bearer {token}"));
+            guarded.send(request.body(()).unwrap()).await.status()
+        };
+        let others = |needed| all.replace(needed, "");
+        match needed {
+            Some(needed) => {
+                assert_eq!(status(needed).await, 200, "{request}");
+                assert_eq!(status(&others(needed)).await, 403, "{request}");
+            }
+            None => assert_eq!(status(all).await, 403, "{request}"),
+        }
+    }
+}
+
+/// BT-22
+#[test]
+fn patterns_that_overlap_are_a_configuration_error() {
+    let table = |entries: &[&str]| {
+        let route = |t: RuleTableBuilder, entry: &&str| t.route(entry, Rule::user());
+        entries.iter().fold(RuleTable::builder(), route).build()
+    };
+    let overlapping = ["GET /{a}/lines", "POST /orders/{id}"];
+    let error = table(&overlapping).unwrap_err();
+    assert_eq!(error.field(), "rule_table");
+    for path in ["\"/{a}/lines\"", "\"/orders/{id}\"", "\"/orders/lines\""] {
+        assert!(error.problem().contains(path), "{error}");
+    }
+    let resolved = [overlapping[0], overlapping[1], "/orders/lines"];
+    table(&resolved).unwrap();
+    table(&["GET /orders/{a}", "POST /orders/{b}"]).unwrap();
+    for bad in ["/orders/:id", "/orders/{id}.json", "/a/{*rest}/b"] {
+        assert_eq!(table(&[bad]).unwrap_err().field(), "rule_table", "{bad}");
+    }
+    let public = RuleTable::builder().public("/docs/{*rest}").build();
+    assert_eq!(public.unwrap_err().field(), "rule_table");
+}
+
+/// A router's own name of a route.
+#[derive(Clone)]
+struct Route(&'static str);
+
+/// BT-22
+#[tokio::test]
+async fn route_of_a_router_has_the_rule_of_its_text() {
+    let idp = FakeIssuer::new().await;
+    let table = RuleTable::builder()
+        .route("GET /orders/{id}", Rule::scopes(["read"]))
+        .public("/healthz")
+        .otherwise(Rule::user());
+    let table = table.build().unwrap();
+    let layer = RequireLayer::by_route(table, |extensions| {
+        extensions.get::<Route>().map(|route| route.0)
+    });
+    let guarded = Guarded::by(idp.known()).requires_layer(layer);
+    let status = async |method: &str, scope: &str, route: Option<&'static str>| {
+        let token = idp.token().claim("scope", scope).mint();
+        let request = Request::builder().method(method).uri("/orders/7");
+        let request = request.header(header::AUTHORIZATION, format!("Bearer {token}"));
+        let mut request = request.body(()).unwrap();
+        if let Some(route) = route {
+            request.extensions_mut().insert(Route(route));
+        }
+        guarded.send(request).await.status()
+    };
+    for (method, route, expected) in [
+        ("GET", Some("/orders/{id}"), 200),
+        ("PUT", Some("/orders/{id}"), 403),
+        ("PUT", Some("/healthz"), 200),
+        ("GET", Some("/other/{id}"), 200),
+        ("GET", Some("/orders/{order}"), 403),
+        ("GET", Some("/orders/{id}/"), 403),
+        ("GET", Some("/Orders/{id}"), 403),
+        ("GET", Some("/orders/{*rest}"), 403),
+        ("GET", None, 403),
+    ] {
+        assert_eq!(status(method, "read", route).await, expected, "{route:?}");
+    }
+    assert_eq!(status("GET", "other", Some("/orders/{id}")).await, 403);
 }

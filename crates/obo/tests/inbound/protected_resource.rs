@@ -8,13 +8,13 @@ use http::header::{HeaderValue, WWW_AUTHENTICATE};
 use http::{Method, Request, Response};
 use http_body_util::BodyExt as _;
 use obo::{
-    Audience, BearerAuthLayer, Policy, ProtectedResource, Rejection, RequireLayer, Resource,
-    ResourceServer, Rule, Scope,
+    BearerAuthLayer, ProtectedResource, Rejection, RequireLayer, Resource, ResourceServer, Rule,
+    Scope,
 };
 use serde_json::{Value, json};
 use tower::{ServiceBuilder, ServiceExt as _, service_fn};
 
-use crate::guarded::{Guarded, challenges, service_a, with_line};
+use crate::guarded::{Guarded, builder_a, challenges, service_a, with_line};
 use crate::issuer::{FakeIssuer, JWKS, Reply};
 
 const NAMED: &str =
@@ -125,8 +125,7 @@ async fn pr_02_pr_03_the_document_says_what_is_configured_and_changes_with_it() 
         });
         assert_eq!(members(&resource(identifier, &server)), expected);
     }
-    let policy = Policy::new(other.id(), Audience::new("service-a").unwrap());
-    let server = server.trust(policy, other.known()).unwrap();
+    let server = builder_a(one.known()).trust(other.known()).build().unwrap();
     let both = resource("https://api.example", &server);
     let issuers = json!(["https://idp.example", "https://other.example"]);
     assert_eq!(members(&both)["authorization_servers"], issuers);
@@ -142,7 +141,7 @@ async fn pr_02_pr_03_the_document_says_what_is_configured_and_changes_with_it() 
 async fn pr_04_each_refusal_of_layer_and_rules_names_the_document_once() {
     let idp = FakeIssuer::new().await;
     let server = service_a(idp.known());
-    let rule = Rule::scopes(["a"]).unwrap();
+    let rule = Rule::scopes(["a"]);
     let guarded = Guarded::new(naming(server)).requires(rule);
     let named = |rest: &str| format!("Bearer {NAMED}{rest}");
     let good = format!("Bearer {}", idp.token().mint());
@@ -209,7 +208,7 @@ async fn said(idp: &FakeIssuer, layers: usize, answer: Response<String>) -> Vec<
     let service = ServiceBuilder::new()
         .layer(layer.clone())
         .option_layer((layers > 1).then_some(layer))
-        .option_layer((layers > 2).then(|| RequireLayer::new(Rule::service())))
+        .option_layer((layers > 2).then(|| RequireLayer::new(Rule::service()).unwrap()))
         .service(inner);
     let request = with_line(format!("Bearer {}", idp.token().mint()));
     let response = service.oneshot(request).await.unwrap();

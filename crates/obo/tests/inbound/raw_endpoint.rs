@@ -1,60 +1,40 @@
 //! An introspection endpoint that does to each connection what a test says, byte by byte, and the server that asks it.
 
-use std::net::Ipv4Addr;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use obo::authorization_server::{HttpService, ServerMetadata};
-use obo::{AuthorizationServer, Issuer, ResourceServer};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::watch;
-use tokio::task::JoinSet;
+use obo::{AuthorizationServer, ResourceServer, Trust};
+use obo_test_support::RawServer;
+use tokio::io::AsyncWriteExt as _;
+use tokio::net::TcpStream;
 
-use crate::asked::{policy, service_a};
+use crate::asked::service_a;
+use crate::guarded;
 
 pub(crate) const ISSUER: &str = "https://idp.example";
 
 pub(crate) struct RawEndpoint {
     pub(crate) url: String,
-    requests: Arc<Mutex<Vec<String>>>,
-    arrived: watch::Sender<usize>,
-    _accepting: JoinSet<()>,
+    server: RawServer,
 }
 
 impl RawEndpoint {
-    /// Does this after each request, of which a connection may have several.
+    /// Does this after each request, of which a connection has one.
     pub(crate) async fn doing<F>(answer: impl Fn(TcpStream) -> F + Clone + Send + 'static) -> Self
     where
         F: Future<Output = std::io::Result<()>> + Send + 'static,
     {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
-        let url = format!("http://{}/introspect", listener.local_addr().unwrap());
-        let (requests, arrived) = (
-            Arc::<Mutex<Vec<String>>>::default(),
-            watch::Sender::new(0_usize),
-        );
-        let (noted, signal) = (Arc::clone(&requests), arrived.clone());
-        let mut accepting = JoinSet::new();
-        accepting.spawn(async move {
-            let mut connections = JoinSet::new();
-            while let Ok((stream, _)) = listener.accept().await {
-                let (noted, signal, answer) = (Arc::clone(&noted), signal.clone(), answer.clone());
-                connections.spawn(async move {
-                    let Some((request, stream)) = read(stream).await else {
-                        return;
-                    };
-                    noted.lock().unwrap().push(request);
-                    signal.send_modify(|count| *count += 1);
-                    // The other side may have gone away already.
-                    let _ = answer(stream).await;
-                });
+        let server = RawServer::start(move |stream, _| {
+            let answered = answer(stream);
+            async move {
+                // The other side may have gone away already.
+                let _ = answered.await;
             }
         });
+        let server = server.await;
         Self {
-            url,
-            requests,
-            arrived,
-            _accepting: accepting,
+            url: server.url("/introspect"),
+            server,
         }
     }
 
@@ -75,35 +55,26 @@ impl RawEndpoint {
 
     /// All that was sent to it, whole.
     pub(crate) fn requests(&self) -> Vec<String> {
-        self.requests.lock().unwrap().clone()
+        self.server.requests()
     }
 
     /// Returns once this many requests have come.
     pub(crate) async fn arrived(&self, count: usize) {
-        let mut arrived = self.arrived.subscribe();
-        arrived.wait_for(|seen| *seen >= count).await.unwrap();
+        self.server.arrived(count).await;
     }
-}
-
-/// A request is read to its last byte: closing a connection with unread bytes would reset it.
-async fn read(mut stream: TcpStream) -> Option<(String, TcpStream)> {
-    let mut read = Vec::new();
-    while !read.ends_with(b"token_type_hint=access_token") {
-        if stream.read_buf(&mut read).await.ok()? == 0 {
-            return None;
-        }
-    }
-    Some((String::from_utf8(read).unwrap(), stream))
 }
 
 /// A resource server that asks at this place about every token, through the default client.
 pub(crate) fn asking(url: &str) -> ResourceServer {
-    let issuer = Issuer::new(ISSUER).unwrap();
     let metadata = ServerMetadata::new(None, None).unwrap();
     let metadata = metadata.with_introspection_endpoint(url).unwrap();
     let http = HttpService::default_client();
-    let server = AuthorizationServer::with_metadata(issuer.clone(), metadata, http);
-    ResourceServer::introspecting(policy(&issuer), server, service_a()).unwrap()
+    let server = AuthorizationServer::builder(ISSUER)
+        .with_metadata(metadata)
+        .with_http(http)
+        .build()
+        .unwrap();
+    guarded::service_a(Trust::new(server).introspect(service_a()))
 }
 
 pub(crate) fn http(status: &str, body: &str) -> String {

@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use obo::AuthorizationServer;
 use obo::authorization_server::{HttpService, ServerMetadata};
+use obo_test_support::RawServer;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 
 use crate::guarded::Guarded;
@@ -38,66 +38,44 @@ enum Deed {
     Redirect,
 }
 
-struct KeyServer {
-    url: String,
-    fetches: Arc<AtomicUsize>,
-    _accepting: JoinSet<()>,
-}
+struct KeyServer(RawServer);
 
 impl KeyServer {
     /// Serves the key set, but for the fetches of these numbers, to which it does that.
     async fn start(keys: String, deed: Deed, bad: Range<usize>) -> Self {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
-        let url = format!("http://{}/keys", listener.local_addr().unwrap());
-        let fetches = Arc::<AtomicUsize>::default();
-        let counted = Arc::clone(&fetches);
-        let mut accepting = JoinSet::new();
-        accepting.spawn(async move {
-            let mut connections = JoinSet::new();
-            while let Ok((stream, _)) = listener.accept().await {
-                let (keys, counted, bad) = (keys.clone(), Arc::clone(&counted), bad.clone());
-                connections.spawn(async move {
-                    serve(stream, &keys, || {
-                        let number = counted.fetch_add(1, Ordering::SeqCst);
-                        bad.contains(&number).then_some(deed)
-                    })
-                    .await
-                });
-            }
+        let server = RawServer::start(move |stream, number| {
+            let deed = bad.contains(&number).then_some(deed);
+            serve(stream, keys.clone(), deed)
         });
-        Self {
-            url,
-            fetches,
-            _accepting: accepting,
-        }
+        Self(server.await)
     }
 
     fn guarded(&self, idp: &FakeIssuer) -> Guarded {
-        let metadata = ServerMetadata::new(Some(&self.url), None).unwrap();
+        let metadata = ServerMetadata::new(Some(&self.0.url("/keys")), None).unwrap();
         let http = HttpService::default_client();
-        Guarded::by(AuthorizationServer::with_metadata(idp.id(), metadata, http))
+        Guarded::by(
+            AuthorizationServer::builder(idp.id())
+                .with_metadata(metadata)
+                .with_http(http)
+                .build()
+                .unwrap(),
+        )
     }
 
     fn fetches(&self) -> usize {
-        self.fetches.load(Ordering::SeqCst)
+        self.0.requests().len()
     }
 }
 
-async fn serve(mut stream: TcpStream, keys: &str, deed: impl FnOnce() -> Option<Deed>) {
-    let mut read = Vec::new();
-    while !read.ends_with(b"\r\n\r\n") {
-        if stream.read_buf(&mut read).await.unwrap_or(0) == 0 {
-            return;
-        }
-    }
-    match deed() {
+async fn serve(mut stream: TcpStream, keys: String, deed: Option<Deed>) {
+    match deed {
         None => {
-            let answer = head(keys.len(), "") + keys;
+            let answer = head(keys.len(), "") + &keys;
             let _ = stream.write_all(answer.as_bytes()).await;
         }
         Some(deed) => {
             // The other side may have gone away already, as it should.
-            let _ = misbehave(&mut stream, keys, deed).await;
+            let _ = misbehave(&mut stream, &keys, deed).await;
         }
     }
 }
@@ -266,7 +244,11 @@ async fn just_closed_connection_costs_no_fetch() {
     let http = HttpService::default_client();
     for _ in 0..3 {
         let metadata = ServerMetadata::new(Some(&url), None).unwrap();
-        let server = AuthorizationServer::with_metadata(idp.id(), metadata, http.clone());
+        let server = AuthorizationServer::builder(idp.id())
+            .with_metadata(metadata)
+            .with_http(http.clone())
+            .build()
+            .unwrap();
         let guarded = Guarded::by(server);
         assert_eq!(guarded.status(&idp.token().mint()).await, 200);
     }

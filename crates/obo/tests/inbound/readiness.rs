@@ -7,7 +7,9 @@ use std::task::{Context, Poll};
 
 use futures_util::FutureExt as _;
 use http::{Request, Response};
-use obo::{BearerAuthLayer, RequireLayer, Rule};
+use obo::bearer::BearerAuth;
+use obo::expiry::Expiry;
+use obo::{BearerAuthLayer, ExpiryLayer, RequireLayer, Rule};
 use tower::limit::ConcurrencyLimit;
 use tower::{Layer as _, Service, ServiceExt as _};
 
@@ -46,7 +48,7 @@ impl Service<Request<()>> for Strict {
 #[tokio::test(start_paused = true)]
 async fn only_the_instance_that_was_polled_ready_is_called() {
     let idp = FakeIssuer::new().await;
-    let rule = RequireLayer::new(Rule::user());
+    let rule = RequireLayer::new(Rule::user()).unwrap();
     let layer = BearerAuthLayer::new(service_a(idp.known()));
     let mut service = layer.layer(rule.layer(Strict::default()));
     let request = || with_line(format!("Bearer {}", idp.token().mint()));
@@ -83,7 +85,7 @@ async fn a_service_that_is_not_ready_makes_the_layer_not_ready() {
     let idp = FakeIssuer::new().await;
     let layer = BearerAuthLayer::new(service_a(idp.known()));
     assert!(layer.layer(Busy).ready().now_or_never().is_none());
-    let layer = RequireLayer::new(Rule::user());
+    let layer = RequireLayer::new(Rule::user()).unwrap();
     assert!(layer.layer(Busy).ready().now_or_never().is_none());
 }
 
@@ -223,4 +225,37 @@ async fn a_service_that_fails_after_a_wait_is_heard() {
     let request = with_line(format!("Bearer {}", idp.token().mint()));
     let error = service.ready().await.unwrap().call(request).await;
     assert_eq!(error.unwrap_err(), "not ready");
+}
+
+/// A refusal, polled once more than there is something to give.
+async fn polled_twice<S: Service<Request<()>>>(mut service: S) {
+    let mut refused = Box::pin(service.call(Request::new(())));
+    drop(refused.as_mut().await);
+    drop(refused.await);
+}
+
+#[tokio::test]
+#[should_panic(expected = "polled after it completed")]
+async fn polling_a_finished_bearer_future_panics() {
+    let layer = BearerAuthLayer::new(service_a("https://idp.example"));
+    polled_twice(BearerAuth::new(Strict::default(), layer)).await;
+}
+
+#[tokio::test]
+#[should_panic(expected = "polled after it completed")]
+async fn polling_a_finished_expiry_future_panics() {
+    let layer = ExpiryLayer::new(service_a("https://idp.example"));
+    polled_twice(Expiry::new(Strict::default(), layer)).await;
+}
+
+#[test]
+fn wrapped_service_can_be_reached() {
+    let server = service_a("https://idp.example");
+    let mut bearer = BearerAuthLayer::new(server.clone()).layer("inner");
+    assert_eq!(*bearer.get_ref(), "inner");
+    *bearer.get_mut() = "another";
+    let mut expiry = ExpiryLayer::new(server).layer(bearer.into_inner());
+    assert_eq!(*expiry.get_ref(), "another");
+    *expiry.get_mut() = "third";
+    assert_eq!(expiry.into_inner(), "third");
 }

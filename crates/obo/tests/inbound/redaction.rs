@@ -4,7 +4,7 @@ use obo::{BearerAuthLayer, RequireLayer, Rule};
 
 use crate::guarded::{Guarded, service_a};
 use crate::issuer::{FakeIssuer, JWKS, Reply};
-use crate::log::Log;
+use obo_test_support::Log;
 
 /// Whether any run of eight bytes of the token is in the text.
 fn holds(text: &str, token: &str) -> bool {
@@ -25,7 +25,7 @@ async fn ob_01_nothing_that_can_be_printed_holds_a_token() {
     let mut printed = format!(
         "{caller:?} {server:?} {layer:?} {:?} {:?}",
         tower::Layer::layer(&layer, ()),
-        RequireLayer::new(Rule::user())
+        RequireLayer::new(Rule::user()).unwrap()
     );
     assert!(!holds(&printed, &good), "{printed}");
     assert!(printed.contains("https://idp.example") && printed.contains("service-a"));

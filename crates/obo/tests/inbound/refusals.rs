@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use http::{HeaderValue, Request, Response, header};
 use obo::error::TokenError;
-use obo::{BearerAuthLayer, Policy, Rejection, ResourceServer, Scope};
+use obo::{BearerAuthLayer, Rejection, Scope, Trust};
 use obo_testkit::{TestAlg, TestKey, TokenBuilder};
 use serde::Deserialize;
 use tower::{ServiceBuilder, ServiceExt as _, service_fn};
@@ -72,9 +72,7 @@ async fn bt_12_claims_that_do_not_fit_the_services_own_type_are_the_tokens_fault
         _tenant: u32,
     }
     let idp = FakeIssuer::new().await;
-    let policy = Policy::new(idp.id(), obo::Audience::new("service-a").unwrap());
-    let server = ResourceServer::with_policy(policy.claims::<Tenant>(), idp.known()).unwrap();
-    let guarded = Guarded::new(BearerAuthLayer::new(server));
+    let guarded = Guarded::by(Trust::new(idp.known()).claims::<Tenant>());
     guarded.refuses(&idp.token().mint(), "no tenant").await;
     guarded
         .refuses(&idp.token().claim("tenant", "7").mint(), "a text")

@@ -5,9 +5,10 @@ use std::time::Duration;
 use futures_util::FutureExt as _;
 use obo::error::TokenError;
 use obo::time::{Clock, TestClock};
-use obo::{Audience, Caller, Policy, Rejection, ResourceServer};
+use obo::{Caller, Rejection, ResourceServer, Trust};
 use tokio::time::{Instant, advance, timeout};
 
+use crate::guarded::{builder_a, service_a};
 use crate::issuer::FakeIssuer;
 
 const LIFE: u64 = 300;
@@ -25,14 +26,12 @@ impl Setup {
     async fn new(max_age: Option<u64>) -> Self {
         let idp = FakeIssuer::new().await;
         let wall = TestClock::new(Clock::system().now());
-        let policy = Policy::new(idp.id(), Audience::new("service-a").unwrap());
-        let policy = policy.leeway(Duration::from_secs(LEEWAY)).unwrap();
-        let policy = match max_age {
-            Some(age) => policy.max_token_age(Duration::from_secs(age)).unwrap(),
-            None => policy,
+        let trust = Trust::new(idp.known()).leeway(Duration::from_secs(LEEWAY));
+        let trust = match max_age {
+            Some(age) => trust.max_token_age(Duration::from_secs(age)),
+            None => trust,
         };
-        let server = ResourceServer::with_policy(policy, idp.known()).unwrap();
-        let server = server.clock(wall.clone());
+        let server = builder_a(trust).clock(wall.clone()).build().unwrap();
         let now = wall.now().as_secs();
         let token = idp.token().claim("exp", now + LIFE).claim("iat", now);
         let caller = server.validate(&token.mint()).await.unwrap();
@@ -83,7 +82,7 @@ async fn refusal_comes_after_a_suspend_too() {
 async fn caller_of_an_unknown_issuer_has_no_leeway() {
     let setup = Setup::new(None).await;
     let other = FakeIssuer::named("https://other.example").await;
-    let server = ResourceServer::new(Audience::new("service-a").unwrap(), other.known());
+    let server = service_a(other.known());
     let until = server.accepts_until(&setup.caller);
     assert_eq!(until, setup.caller.expires_at());
 }

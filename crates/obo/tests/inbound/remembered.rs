@@ -7,10 +7,11 @@ use std::time::Duration;
 use obo::authorization_server::KeyRefresh;
 use obo::error::TokenError;
 use obo::time::{Clock, TestClock, UnixTime};
-use obo::{Audience, Policy, Rejection, ResourceServer};
+use obo::{Rejection, ResourceServer, Trust};
 use serde::{Deserialize, Deserializer};
 use tokio::time::advance;
 
+use crate::guarded::{builder_a, service_a};
 use crate::issuer::{FakeIssuer, JWKS, Reply};
 
 thread_local! {
@@ -32,13 +33,13 @@ fn reads() -> usize {
     READ.with(|read| read.swap(0, Ordering::SeqCst))
 }
 
-fn policy(idp: &FakeIssuer) -> Policy {
-    Policy::new(idp.id(), Audience::new("service-a").unwrap()).claims::<Counted>()
+fn trust(idp: &FakeIssuer) -> Trust {
+    Trust::new(idp.known()).claims::<Counted>()
 }
 
 async fn running() -> (FakeIssuer, ResourceServer, String) {
     let idp = FakeIssuer::new().await;
-    let server = ResourceServer::with_policy(policy(&idp), idp.known()).unwrap();
+    let server = service_a(trust(&idp));
     let token = idp.token().mint();
     server.validate(&token).await.unwrap();
     assert_eq!(reads(), 1);
@@ -67,8 +68,9 @@ async fn the_same_bytes_are_read_once() {
 
 #[tokio::test(start_paused = true)]
 async fn it_can_be_turned_off() {
-    let (idp, server, token) = running().await;
-    let server = server.without_token_cache();
+    let idp = FakeIssuer::new().await;
+    let server = builder_a(trust(&idp)).token_cache_bytes(0);
+    let (server, token) = (server.build().unwrap(), idp.token().mint());
     for _ in 0..2 {
         server.validate(&token).await.unwrap();
     }
@@ -96,9 +98,9 @@ async fn jw_09_an_altered_token_is_not_the_one_that_was_remembered() {
 
 #[tokio::test(start_paused = true)]
 async fn what_one_server_has_accepted_another_one_judges_itself() {
-    let (idp, server, token) = running().await;
-    let elsewhere = Policy::new(idp.id(), Audience::new("service-z").unwrap());
-    let elsewhere = ResourceServer::with_policy(elsewhere, idp.known()).unwrap();
+    let (idp, _, token) = running().await;
+    let elsewhere = ResourceServer::builder("service-z").trust(idp.known());
+    let elsewhere = elsewhere.build().unwrap();
     let refused = elsewhere.validate(&token).await.unwrap_err();
     assert!(matches!(
         refused,
@@ -106,9 +108,8 @@ async fn what_one_server_has_accepted_another_one_judges_itself() {
     ));
 
     let other = FakeIssuer::named("https://other.example").await;
-    let audience = Audience::new("service-a").unwrap();
-    let both = server.trust(Policy::new(other.id(), audience), other.known());
-    both.unwrap().validate(&token).await.unwrap();
+    let both = builder_a(trust(&idp)).trust(other.known());
+    both.build().unwrap().validate(&token).await.unwrap();
     assert_eq!(reads(), 1);
 }
 
@@ -118,9 +119,8 @@ async fn at_06_a_remembered_token_expires() {
     let clock = TestClock::new(Clock::system().now());
     // Keys that do not get too old before the token does.
     let refresh = KeyRefresh::new().max_age(Duration::from_secs(600));
-    let known = idp.known().key_refresh(refresh).unwrap();
-    let server = ResourceServer::with_policy(policy(&idp), known).unwrap();
-    let server = server.clock(clock.clone());
+    let server = builder_a(trust(&idp).key_refresh(refresh)).clock(clock.clone());
+    let server = server.build().unwrap();
     let token = idp.token().mint();
     let caller = server.validate(&token).await.unwrap();
     let leeway = Duration::from_secs(60);
@@ -140,11 +140,8 @@ async fn at_06_a_remembered_token_expires() {
 async fn jw_27_a_remembered_token_gets_too_old() {
     let idp = FakeIssuer::new().await;
     let clock = TestClock::new(Clock::system().now());
-    let policy = policy(&idp)
-        .max_token_age(Duration::from_secs(120))
-        .unwrap();
-    let server = ResourceServer::with_policy(policy, idp.known()).unwrap();
-    let server = server.clock(clock.clone());
+    let trust = trust(&idp).max_token_age(Duration::from_secs(120));
+    let server = builder_a(trust).clock(clock.clone()).build().unwrap();
     let token = idp.token().mint();
     let caller = server.validate(&token).await.unwrap();
     let end = caller.issued_at().unwrap();

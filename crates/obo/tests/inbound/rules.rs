@@ -3,10 +3,10 @@
 use http::{Method, Request, header};
 use obo::caller::ActorId;
 use obo::require::Principal;
-use obo::{Audience, BearerAuthLayer, Caller, Issuer, Policy, Rejection, Rule, RuleTable};
+use obo::{BearerAuthLayer, Caller, Issuer, Rejection, Rule, RuleTable};
 use serde_json::json;
 
-use crate::guarded::{Guarded, INSUFFICIENT, assert_refused, service_a};
+use crate::guarded::{Guarded, INSUFFICIENT, assert_refused, builder_a};
 use crate::issuer::FakeIssuer;
 
 async fn requiring(rule: Rule) -> (FakeIssuer, Guarded) {
@@ -17,7 +17,7 @@ async fn requiring(rule: Rule) -> (FakeIssuer, Guarded) {
 
 #[tokio::test]
 async fn bt_13_a_token_without_the_scope_is_told_which_one_is_needed() {
-    let rule = Rule::scopes(["orders:write", "orders:read"]).unwrap();
+    let rule = Rule::scopes(["orders:write", "orders:read"]);
     let (idp, guarded) = requiring(rule).await;
     let needed = r#"Bearer error="insufficient_scope", scope="orders:read orders:write""#;
     guarded.denies(&idp.token().mint(), needed).await;
@@ -51,8 +51,8 @@ async fn tx_28_an_actor_is_its_issuer_and_its_subject() {
         idp.token().claim("act", act).mint()
     };
     let own = idp.id();
-    let bare = Rule::actors(["service-b"]).unwrap();
-    let qualified = Rule::actors([ActorId::new(own.as_str(), "service-b")]).unwrap();
+    let bare = Rule::actors(["service-b"]);
+    let qualified = Rule::actors([ActorId::new(own.as_str(), "service-b")]);
     for rule in [bare, qualified] {
         let guarded = Guarded::by(idp.known()).requires(rule);
         assert_eq!(guarded.status(&of(None)).await, 200);
@@ -65,9 +65,7 @@ async fn tx_28_an_actor_is_its_issuer_and_its_subject() {
             .await;
     }
     let foreign = ActorId::new("https://partner.example", "service-b");
-    let rule = Rule::actors([foreign])
-        .unwrap()
-        .and(Rule::issuers([own]).unwrap());
+    let rule = Rule::actors([foreign]).and(Rule::issuers([own]));
     let guarded = Guarded::by(idp.known()).requires(rule);
     assert_eq!(
         guarded.status(&of(Some("https://partner.example"))).await,
@@ -79,9 +77,9 @@ async fn tx_28_an_actor_is_its_issuer_and_its_subject() {
 #[tokio::test]
 async fn tx_32_actors_of_several_issuers_stand_on_one_list() {
     let partner = Principal::from(ActorId::new("https://partner.example", "service-p"));
-    let rule = Rule::actors([Principal::from("service-b"), partner]).unwrap();
+    let rule = Rule::actors([Principal::from("service-b"), partner]);
     let idp = FakeIssuer::new().await;
-    let rule = Rule::issuers([idp.id()]).unwrap().and(rule);
+    let rule = Rule::issuers([idp.id()]).and(rule);
     let guarded = Guarded::by(idp.known()).requires(rule);
     assert_eq!(
         guarded.status(&idp.token().actor("service-b").mint()).await,
@@ -105,10 +103,10 @@ async fn foreign_actor_needs_a_named_issuer() {
     let act = json!({ "iss": partner, "sub": "service-b" });
     let foreign = idp.token().claim("act", act).mint();
     let own = idp.token().actor("service-b").mint();
-    let listed = || Rule::actors([ActorId::new(partner, "service-b")]).unwrap();
-    let named = || Rule::issuers([idp.id()]).unwrap();
-    let other = || Rule::issuers([Issuer::new(partner).unwrap()]).unwrap();
-    let any_of = |rules| Rule::any_of(rules).unwrap();
+    let listed = || Rule::actors([ActorId::new(partner, "service-b")]);
+    let named = || Rule::issuers([idp.id()]);
+    let other = || Rule::issuers([Issuer::new(partner).unwrap()]);
+    let any_of = |rules| Rule::any_of(rules);
     for (rule, foreign_status, own_status) in [
         (listed(), 403, 403),
         (Rule::any_actor(), 403, 200),
@@ -139,13 +137,10 @@ async fn rule_may_require_the_issuer() {
         FakeIssuer::new().await,
         FakeIssuer::named("https://second.example").await,
     );
-    let server = service_a(first.known()).trust(
-        Policy::new(second.id(), Audience::new("service-a").unwrap()),
-        second.known(),
-    );
-    let server = server.unwrap();
+    let server = builder_a(first.known()).trust(second.known());
+    let server = server.build().unwrap();
     let guarded = |issuers: &[&FakeIssuer]| {
-        let rule = Rule::issuers(issuers.iter().map(|issuer| issuer.id())).unwrap();
+        let rule = Rule::issuers(issuers.iter().map(|issuer| issuer.id()));
         Guarded::new(BearerAuthLayer::new(server.clone())).requires(rule)
     };
     for (issuers, of_first, of_second) in [
@@ -160,14 +155,15 @@ async fn rule_may_require_the_issuer() {
     guarded(&[&second])
         .denies(&first.token().mint(), INSUFFICIENT)
         .await;
-    assert_eq!(Rule::issuers([]).unwrap_err().field(), "issuers");
+    assert_eq!(
+        Rule::issuers::<Issuer>([]).mistake().unwrap().field(),
+        "issuers"
+    );
 }
 
 #[tokio::test]
 async fn both_halves_of_a_rule_must_hold_and_the_first_that_does_not_answers() {
-    let rule = Rule::scopes(["orders:read"])
-        .unwrap()
-        .and(Rule::any_actor());
+    let rule = Rule::scopes(["orders:read"]).and(Rule::any_actor());
     let (idp, guarded) = requiring(rule.and(Rule::user())).await;
     let scope = r#"Bearer error="insufficient_scope", scope="orders:read""#;
     assert_eq!(
@@ -184,18 +180,17 @@ async fn both_halves_of_a_rule_must_hold_and_the_first_that_does_not_answers() {
 #[tokio::test]
 async fn bt_13_bt_22_each_method_of_a_path_has_its_own_rule() {
     let idp = FakeIssuer::new().await;
-    let scope = |scope: &str| Rule::scopes([scope]).unwrap();
-    let table = RuleTable::new([
-        ("GET /orders", scope("orders:read")),
-        ("POST /orders", scope("orders:write")),
-        ("HEAD /stock", scope("stock:head")),
-        ("GET /stock", scope("stock:read")),
-        ("/stock", scope("stock:write")),
-        ("/slashed/", scope("stock:write")),
-    ]);
-    // The rule for all others is no rule for other methods of a path that is listed.
-    let table = table.unwrap().otherwise(Rule::user());
-    let guarded = Guarded::by(idp.known()).requires_by(table);
+    let scope = |scope: &str| Rule::scopes([scope]);
+    let table = RuleTable::builder()
+        .route("GET /orders", scope("orders:read"))
+        .route("POST /orders", scope("orders:write"))
+        .route("HEAD /stock", scope("stock:head"))
+        .route("GET /stock", scope("stock:read"))
+        .route("/stock", scope("stock:write"))
+        .route("/slashed/", scope("stock:write"))
+        // The rule for all others is no rule for other methods of a path that is listed.
+        .otherwise(Rule::user());
+    let guarded = Guarded::by(idp.known()).requires_by(table.build().unwrap());
     let needed = |scope: &str| format!(r#"Bearer error="insufficient_scope", scope="{scope}""#);
     for (method, path, scope) in [
         (Method::GET, "/orders", Some("orders:read")),
@@ -240,7 +235,7 @@ async fn a_handler_checks_the_same_rule_as_a_layer() {
         Rule::service().check(&caller).unwrap_err().code(),
         "subject_refused"
     );
-    let needed = Rule::scopes(["orders:write"]).unwrap();
+    let needed = Rule::scopes(["orders:write"]);
     assert_eq!(
         needed.check(&caller).unwrap_err().code(),
         "insufficient_scope"

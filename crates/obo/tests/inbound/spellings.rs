@@ -1,6 +1,7 @@
 //! Spellings of a listed path, and how three kinds of servers behind the table read them.
 
 use http::{Method, Request, header};
+use obo::require::RuleTableBuilder;
 use obo::{Caller, Rule, RuleTable};
 
 use crate::guarded::{Guarded, INSUFFICIENT, assert_refused};
@@ -95,9 +96,9 @@ async fn with_scope(idp: &FakeIssuer, scope: &str) -> Caller {
 }
 
 fn table() -> RuleTable {
-    let admin = LISTED.map(|path| (path, Rule::scopes(["admin"]).unwrap()));
-    let read = Rule::scopes(["read"]).unwrap();
-    RuleTable::new(admin).unwrap().otherwise(read)
+    let table = RuleTable::builder().otherwise(Rule::scopes(["read"]));
+    let admin = |t: RuleTableBuilder, path| t.route(path, Rule::scopes(["admin"]));
+    LISTED.into_iter().fold(table, admin).build().unwrap()
 }
 
 /// BT-22

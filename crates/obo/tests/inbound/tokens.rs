@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use obo::caller::PrincipalKind;
 use obo::time::{Clock, TestClock, UnixTime};
-use obo::{Audience, BearerAuthLayer, Issuer, Policy, Profile, ResourceServer, Rule};
+use obo::{BearerAuthLayer, Profile, ResourceServer, Rule, Trust};
 use obo_testkit::{TestAlg, TestIdp, TokenBuilder};
 use serde_json::{Value, json};
 
-use crate::guarded::{Guarded, INSUFFICIENT};
+use crate::guarded::{Guarded, INSUFFICIENT, builder_a, service_a};
 
 async fn start() -> (TestIdp, Guarded) {
     let idp = TestIdp::start().await;
@@ -21,13 +21,8 @@ fn alice(idp: &TestIdp) -> TokenBuilder {
     idp.user("alice").audience("service-a")
 }
 
-fn policy(idp: &TestIdp) -> Policy {
-    let issuer = Issuer::new(idp.issuer()).unwrap();
-    Policy::new(issuer, Audience::new("service-a").unwrap())
-}
-
-fn with_policy(idp: &TestIdp, policy: Policy) -> ResourceServer {
-    ResourceServer::with_policy(policy, Issuer::new(idp.issuer()).unwrap()).unwrap()
+fn lenient(idp: &TestIdp) -> ResourceServer {
+    service_a(Trust::new(idp.issuer()).profile(Profile::LENIENT))
 }
 
 #[tokio::test]
@@ -61,7 +56,7 @@ async fn at_01_only_an_access_token_type_is_accepted() {
 #[tokio::test]
 async fn at_02_every_claim_of_the_profile_is_required() {
     let (idp, strict) = start().await;
-    let lenient = with_policy(&idp, policy(&idp).profile(Profile::LENIENT));
+    let lenient = lenient(&idp);
     let lenient = Guarded::new(BearerAuthLayer::new(lenient));
     for (claim, is_optional) in [
         ("iss", false),
@@ -163,10 +158,11 @@ async fn at_06_a_token_ends_at_its_expiry_plus_leeway() {
     const EXP: u64 = 2_000_000_000;
     let idp = TestIdp::start().await;
     let clock = TestClock::new(UnixTime::from_secs(EXP - 1));
-    let default = with_policy(&idp, policy(&idp)).clock(clock.clone());
-    let none = with_policy(&idp, policy(&idp).leeway(Duration::ZERO).unwrap());
+    let default = builder_a(idp.issuer()).clock(clock.clone());
+    let none = builder_a(Trust::new(idp.issuer()).leeway(Duration::ZERO));
     let none = none.clock(Clock::from(clock.clone()));
-    let guarded = [default, none].map(|server| Guarded::new(BearerAuthLayer::new(server)));
+    let guarded =
+        [default, none].map(|server| Guarded::new(BearerAuthLayer::new(server.build().unwrap())));
     let token = alice(&idp).claim("exp", EXP).mint();
     for (now, with_leeway, without) in [
         (EXP - 1, 200, 200),
@@ -203,7 +199,7 @@ async fn at_11_a_client_for_itself_is_a_service_and_no_user() {
 #[tokio::test]
 async fn at_13_an_id_token_of_the_same_server_is_no_access_token() {
     let idp = TestIdp::start().await;
-    let lenient = with_policy(&idp, policy(&idp).profile(Profile::LENIENT));
+    let lenient = lenient(&idp);
     let guarded = [
         Guarded::over_socket(&idp),
         Guarded::new(BearerAuthLayer::new(lenient)),
@@ -221,7 +217,7 @@ async fn at_13_an_id_token_of_the_same_server_is_no_access_token() {
 #[tokio::test]
 async fn tx_24_tx_32_only_the_outermost_actor_counts() {
     let (idp, guarded) = start().await;
-    let guarded = guarded.requires(Rule::actors(["service-b"]).unwrap());
+    let guarded = guarded.requires(Rule::actors(["service-b"]));
     let outer_forbidden = alice(&idp).actor("service-b").actor("service-x");
     guarded.denies(&outer_forbidden.mint(), INSUFFICIENT).await;
     let outer_allowed = alice(&idp).actor("service-x").actor("service-b").mint();
@@ -263,7 +259,7 @@ async fn tx_32_a_route_for_actors_alone_refuses_the_user_itself() {
     let (idp, guarded) = start().await;
     let direct = alice(&idp).mint();
     let by_a_service = alice(&idp).actor("service-x").mint();
-    for rule in [Rule::any_actor(), Rule::actors(["service-x"]).unwrap()] {
+    for rule in [Rule::any_actor(), Rule::actors(["service-x"])] {
         let guarded = guarded.clone().requires(rule);
         guarded.denies(&direct, INSUFFICIENT).await;
         assert_eq!(guarded.status(&by_a_service).await, 200);
@@ -285,7 +281,7 @@ async fn tx_33_the_client_is_not_the_actor() {
         (caller.client_id(), caller.current_actor()),
         (Some("service-b"), None)
     );
-    let for_service_b = guarded.requires(Rule::actors(["service-b"]).unwrap());
+    let for_service_b = guarded.requires(Rule::actors(["service-b"]));
     for_service_b.denies(&token, INSUFFICIENT).await;
 }
 

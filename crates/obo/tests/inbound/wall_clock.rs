@@ -6,8 +6,8 @@ use obo::ResourceServer;
 use obo::time::{Clock, TestClock, UnixTime};
 use tokio::time::advance;
 
-use crate::asked::{INTROSPECT, OPAQUE, calls, code, in_process};
-use crate::guarded::service_a;
+use crate::asked::{INTROSPECT, OPAQUE, calls, code, trust_in_process};
+use crate::guarded::builder_a;
 use crate::issuer::{FakeIssuer, JWKS, OPENID, Reply};
 
 const fn seconds(seconds: u64) -> Duration {
@@ -19,7 +19,7 @@ const DAY: Duration = seconds(24 * 3600);
 /// A server by a clock that stands still, and a token of a key that was withdrawn after it was fetched.
 async fn withdrawn(idp: &FakeIssuer) -> (ResourceServer, TestClock, String) {
     let wall = TestClock::new(Clock::system().now());
-    let server = service_a(idp.known()).clock(wall.clone());
+    let server = builder_a(idp.known()).clock(wall.clone()).build().unwrap();
     let old = idp.token().expires_in(10 * 24 * 3600).mint();
     assert_eq!(code(&server, &old).await, "ok");
     idp.withdraw_all();
@@ -75,7 +75,7 @@ async fn a_clock_set_back_prolongs_no_keys() {
 async fn a_jump_causes_one_fetch() {
     let idp = FakeIssuer::new().await;
     let wall = TestClock::new(Clock::system().now());
-    let server = service_a(idp.known()).clock(wall.clone());
+    let server = builder_a(idp.known()).clock(wall.clone()).build().unwrap();
     let token = idp.token().expires_in(10 * 24 * 3600).mint();
     assert_eq!(code(&server, &token).await, "ok");
     for jumps in 1..=3 {
@@ -91,7 +91,7 @@ async fn a_jump_causes_one_fetch() {
 async fn discovery_is_renewed_after_a_suspend() {
     let idp = FakeIssuer::new().await;
     let wall = TestClock::new(Clock::system().now());
-    let server = service_a(idp.server()).clock(wall.clone());
+    let server = builder_a(idp.server()).clock(wall.clone()).build().unwrap();
     let token = idp.token().expires_in(10 * 24 * 3600).mint();
     let looks = || idp.requests().iter().filter(|path| *path == OPENID).count();
     for (slept, expected) in [(0, 1), (3599, 1), (3600, 2)] {
@@ -105,9 +105,9 @@ async fn discovery_is_renewed_after_a_suspend() {
 
 #[tokio::test(start_paused = true)]
 async fn no_introspection_outlives_a_suspend() {
-    let (idp, server) = in_process(|asked| asked).await;
+    let (idp, trust) = trust_in_process(|asked| asked).await;
     let wall = TestClock::new(Clock::system().now());
-    let server = server.clock(wall.clone());
+    let server = builder_a(trust).clock(wall.clone()).build().unwrap();
     assert_eq!(code(&server, OPAQUE).await, "ok");
     idp.reply(INTROSPECT, Reply::Body(r#"{"active":false}"#.to_owned()));
     for (slept, expected, asked) in [(59, "ok", 1), (1, "inactive", 2), (4, "inactive", 2)] {
@@ -123,9 +123,9 @@ async fn no_introspection_outlives_a_suspend() {
 
 #[tokio::test(start_paused = true)]
 async fn a_clock_set_back_prolongs_no_introspection() {
-    let (idp, server) = in_process(|asked| asked).await;
+    let (idp, trust) = trust_in_process(|asked| asked).await;
     let wall = TestClock::new(Clock::system().now());
-    let server = server.clock(wall.clone());
+    let server = builder_a(trust).clock(wall.clone()).build().unwrap();
     assert_eq!(code(&server, OPAQUE).await, "ok");
     wall.set(UnixTime::from_secs(wall.now().as_secs() - 30));
     advance(seconds(60)).await;

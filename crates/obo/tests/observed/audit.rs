@@ -4,9 +4,9 @@ use http::{Request, Response, header};
 use obo::{BearerAuthLayer, Rejection};
 use tower::{Layer as _, ServiceExt as _, service_fn};
 
-use crate::listen::listen;
-use crate::log::{Log, has};
 use crate::running::Running;
+use obo_test_support::listen;
+use obo_test_support::{Log, has};
 
 #[tokio::test]
 async fn ob_08_ob_06_ob_03_allow_and_deny_are_told_with_who_and_why() {

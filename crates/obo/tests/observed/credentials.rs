@@ -7,9 +7,9 @@ use obo::policy::Algorithm;
 use obo::{Client, PrivateKeyJwt};
 use obo_testkit::{TestAlg, TestKey};
 
-use crate::listen::listen;
-use crate::log::{Log, has};
 use crate::stub::{Stub, audience};
+use obo_test_support::listen;
+use obo_test_support::{Log, has};
 
 #[tokio::test]
 async fn broken_key_file_is_logged_once() {

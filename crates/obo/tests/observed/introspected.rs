@@ -1,5 +1,5 @@
 use metrics_util::debugging::DebuggingRecorder;
-use obo::{Audience, Client, ClientSecretBasic, Introspection, Issuer, Policy, ResourceServer};
+use obo::{Client, ClientSecretBasic, Introspection, ResourceServer, Trust};
 use obo_testkit::{Endpoint, Fault, TestIdp};
 
 use crate::counted::told;
@@ -32,11 +32,10 @@ fn ob_07_introspections_are_counted_by_outcome() {
 async fn introspections() -> (String, ResourceServer) {
     let idp = TestIdp::start().await;
     idp.client("service-a").secret("s3cret");
-    let issuer = Issuer::new(idp.issuer()).unwrap();
     let client = Client::new("service-a", ClientSecretBasic::new("s3cret"));
-    let policy = Policy::new(issuer.clone(), Audience::new("service-a").unwrap());
-    let asked = Introspection::new(client);
-    let server = ResourceServer::introspecting(policy, issuer, asked).unwrap();
+    let trust = Trust::new(idp.issuer()).introspect(Introspection::new(client));
+    let server = ResourceServer::builder("service-a").trust(trust);
+    let server = server.build().unwrap();
     let token = idp.user("alice").audience("service-a").mint_opaque();
     for _ in 0..2 {
         server.validate(&token).await.unwrap();

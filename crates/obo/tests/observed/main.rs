@@ -11,8 +11,6 @@ mod audit;
 mod counted;
 mod credentials;
 mod introspected;
-mod listen;
-mod log;
 mod not_made;
 mod outbound;
 mod running;

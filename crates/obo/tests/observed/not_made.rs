@@ -10,10 +10,10 @@ use obo::{Destination, Destinations, TokenExchange};
 use tower::{Layer as _, ServiceExt as _, service_fn};
 use tracing::dispatcher::DefaultGuard;
 
-use crate::listen::listen;
-use crate::log::{Log, has};
 use crate::outbound::{Told, counted};
 use crate::stub::{Stub, audience};
+use obo_test_support::listen;
+use obo_test_support::{Log, has};
 
 const NOT_MADE: &str = "call not made";
 const DENIED: (u16, &str) = (400, r#"{"error":"invalid_target"}"#);

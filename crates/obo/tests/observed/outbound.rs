@@ -14,9 +14,9 @@ use tokio::runtime::Builder;
 use tower::{Layer as _, ServiceExt as _, service_fn};
 
 use crate::counted::told;
-use crate::listen::listen;
-use crate::log::{Log, has};
 use crate::stub::{ISSUED, Stub, audience};
+use obo_test_support::listen;
+use obo_test_support::{Log, has};
 
 /// Runs it on this thread, whose metrics are counted.
 pub(crate) fn counted<F: Future>(work: impl FnOnce(Told) -> F) -> F::Output {

@@ -4,8 +4,8 @@ use std::convert::Infallible;
 
 use http::{Request, Response, header};
 use obo::{
-    Audience, BearerAuthLayer, Client, ClientSecretBasic, Issuer, RequireLayer, ResourceServer,
-    Rule, TokenExchange,
+    BearerAuthLayer, Client, ClientSecretBasic, Issuer, RequireLayer, ResourceServer, Rule,
+    TokenExchange,
 };
 use obo_testkit::TestIdp;
 use tower::{ServiceBuilder, ServiceExt as _, service_fn};
@@ -25,7 +25,10 @@ impl Running {
         let secret = ClientSecretBasic::new("s3cret");
         let client = Client::new("service-a", secret);
         Self {
-            server: ResourceServer::new(Audience::new("service-a").unwrap(), issuer.clone()),
+            server: ResourceServer::builder("service-a")
+                .trust(issuer.clone())
+                .build()
+                .unwrap(),
             exchange: TokenExchange::builder(issuer, client).build().unwrap(),
             idp,
         }
@@ -39,7 +42,7 @@ impl Running {
         }
         let service = ServiceBuilder::new()
             .layer(BearerAuthLayer::new(self.server.clone()))
-            .layer(RequireLayer::new(Rule::actors(["service-d"]).unwrap()))
+            .layer(RequireLayer::new(Rule::actors(["service-d"])).unwrap())
             .service(service_fn(|_: Request<()>| async {
                 Ok::<_, Infallible>(Response::new(()))
             }));

@@ -8,10 +8,10 @@ use tracing_subscriber::fmt::format::FmtSpan;
 use tracing_subscriber::layer::{Context, SubscriberExt as _};
 use tracing_subscriber::registry::LookupSpan;
 
-use crate::listen::listen;
-use crate::log::{Log, has};
 use crate::running::Running;
 use crate::stub::{Stub, audience};
+use obo_test_support::listen;
+use obo_test_support::{Log, has};
 
 #[tokio::test]
 async fn ob_04_requests_to_the_authorization_server_are_client_spans() {

@@ -58,9 +58,16 @@ impl Stub {
             }
         }));
         let metadata = ServerMetadata::new(None, Some("https://idp.example/token")).unwrap();
-        let at = AuthorizationServer::with_metadata(issuer.clone(), metadata, http);
+        let at = AuthorizationServer::builder(issuer.clone())
+            .with_metadata(metadata)
+            .with_http(http)
+            .build()
+            .unwrap();
         Self {
-            server: ResourceServer::new(audience("service-a"), issuer),
+            server: ResourceServer::builder(audience("service-a"))
+                .trust(issuer)
+                .build()
+                .unwrap(),
             exchange: builder(&at).build().unwrap(),
             at,
             idp,

@@ -117,7 +117,10 @@ async fn en_02_ri_04_what_cannot_be_asked_is_refused_before_any_request() {
         counted.fetch_add(1, Ordering::Relaxed);
         ready(Ok::<_, Infallible>(Response::new(Full::<Bytes>::default())))
     }));
-    let server = AuthorizationServer::discover(issuer(&setup.idp), http);
+    let server = AuthorizationServer::builder(issuer(&setup.idp))
+        .with_http(http)
+        .build()
+        .unwrap();
     let exchange = TokenExchange::builder(server, client())
         .dialect(entra::on_behalf_of())
         .build()

@@ -40,7 +40,11 @@ async fn md_08_the_token_endpoint_is_discovered_once() {
 fn given(setup: &Setup, token_endpoint: Option<&str>) -> TokenExchange {
     let metadata = ServerMetadata::new(None, token_endpoint).unwrap();
     let http = HttpService::default_client();
-    let server = AuthorizationServer::with_metadata(issuer(&setup.idp), metadata, http);
+    let server = AuthorizationServer::builder(issuer(&setup.idp))
+        .with_metadata(metadata)
+        .with_http(http)
+        .build()
+        .unwrap();
     TokenExchange::builder(server, client()).build().unwrap()
 }
 
@@ -122,9 +126,15 @@ async fn md_01_no_exchange_waits_for_a_new_document_while_there_is_an_old_one() 
             Ok::<_, std::convert::Infallible>(answer(200, &document))
         }
     }));
-    let exchange = TokenExchange::builder(AuthorizationServer::discover(id, http), client())
-        .build()
-        .unwrap();
+    let exchange = TokenExchange::builder(
+        AuthorizationServer::builder(id)
+            .with_http(http)
+            .build()
+            .unwrap(),
+        client(),
+    )
+    .build()
+    .unwrap();
     exchange
         .token(&caller, audience("service-b"))
         .await
@@ -154,7 +164,10 @@ async fn te_08_a_server_without_a_document_is_left_alone_for_as_long_as_it_asks(
             .header("retry-after", "60");
         std::future::ready(answer.body(http_body_util::Full::<Bytes>::default()))
     }));
-    let server = AuthorizationServer::discover(issuer(&setup.idp), http);
+    let server = AuthorizationServer::builder(issuer(&setup.idp))
+        .with_http(http)
+        .build()
+        .unwrap();
     let exchange = TokenExchange::builder(server, client()).build().unwrap();
     tokio::time::pause();
     for requests in [1, 1, 2] {
@@ -190,7 +203,10 @@ async fn a_document_that_leads_nowhere_is_renewed_before_it_is_old() {
             };
             std::future::ready(Ok::<_, std::convert::Infallible>(answer))
         }));
-        let server = AuthorizationServer::discover(issuer(&setup.idp), http);
+        let server = AuthorizationServer::builder(issuer(&setup.idp))
+            .with_http(http)
+            .build()
+            .unwrap();
         let exchange = TokenExchange::builder(server, client()).build().unwrap();
         let ask = || exchange.token(&caller, audience("service-b"));
         // Nobody makes it two documents in the same second.
@@ -226,9 +242,15 @@ fn listing(
         };
         std::future::ready(Ok::<_, std::convert::Infallible>(answer))
     }));
-    TokenExchange::builder(AuthorizationServer::discover(id, http), client())
-        .build()
-        .unwrap()
+    TokenExchange::builder(
+        AuthorizationServer::builder(id)
+            .with_http(http)
+            .build()
+            .unwrap(),
+        client(),
+    )
+    .build()
+    .unwrap()
 }
 
 /// MD-08

@@ -46,8 +46,11 @@ impl Introspected {
         }));
         let metadata = ServerMetadata::new(None, Some("https://idp.example/token"))
             .and_then(|it| it.with_introspection_endpoint("https://idp.example/introspect"));
-        let server =
-            AuthorizationServer::with_metadata(issuer(&setup.idp), metadata.unwrap(), http);
+        let server = AuthorizationServer::builder(issuer(&setup.idp))
+            .with_metadata(metadata.unwrap())
+            .with_http(http)
+            .build()
+            .unwrap();
         Self {
             exchange: introspecting(&server).build().unwrap(),
             server,

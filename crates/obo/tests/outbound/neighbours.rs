@@ -44,7 +44,11 @@ where
         async move { Ok::<_, std::convert::Infallible>(response.await) }
     }));
     let metadata = ServerMetadata::new(None, Some("https://idp.example/token")).unwrap();
-    let server = AuthorizationServer::with_metadata(issuer(&setup.idp), metadata, http);
+    let server = AuthorizationServer::builder(issuer(&setup.idp))
+        .with_metadata(metadata)
+        .with_http(http)
+        .build()
+        .unwrap();
     TokenExchange::builder(server, client())
 }
 

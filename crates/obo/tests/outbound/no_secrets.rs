@@ -2,8 +2,6 @@
 
 use std::fmt::Debug;
 use std::future::ready;
-use std::io::Write;
-use std::sync::{Arc, Mutex};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
@@ -16,6 +14,7 @@ use obo::error::ExchangeErrorKind;
 use obo::policy::Algorithm;
 use obo::token_endpoint::TokenRequest;
 use obo::{Client, ClientSecretBasic, PrivateKeyJwt, Secret, TokenExchange};
+use obo_test_support::Log;
 use obo_testkit::{Endpoint, Fault, TestAlg};
 use serde_json::json;
 use tower::ServiceExt as _;
@@ -213,27 +212,12 @@ async fn credential_of_an_outsider_is_redacted() {
     }
 }
 
-/// What `tracing` was told, to be read afterwards.
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().write(bytes)
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
-
 #[tokio::test]
 async fn ob_01_tx_18_nothing_secret_is_logged_at_any_level() {
     let log = Log::default();
-    let writer = log.clone();
     let subscriber = tracing_subscriber::fmt()
         .with_max_level(LevelFilter::TRACE)
-        .with_writer(move || writer.clone())
+        .with_writer(log.clone())
         .finish();
     // For all threads: what other tests of this process log must hold no secret either.
     tracing::subscriber::set_global_default(subscriber).unwrap();
@@ -271,7 +255,7 @@ async fn ob_01_tx_18_nothing_secret_is_logged_at_any_level() {
         secrets.extend(basic.map(|value| value.to_str().unwrap().to_owned()));
     }
 
-    let told = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    let told = log.text();
     assert!(told.contains("token exchanged") && told.contains("token not exchanged"));
     let secrets: Vec<_> = secrets.iter().map(String::as_str).collect();
     assert_without(&told, &secrets);

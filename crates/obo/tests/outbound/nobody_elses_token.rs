@@ -78,7 +78,11 @@ fn naming_server(setup: &Setup) -> (AuthorizationServer, Arc<AtomicUsize>) {
         }
     }));
     let metadata = ServerMetadata::new(None, Some("https://idp.example/token")).unwrap();
-    let server = AuthorizationServer::with_metadata(issuer(&setup.idp), metadata, http);
+    let server = AuthorizationServer::builder(issuer(&setup.idp))
+        .with_metadata(metadata)
+        .with_http(http)
+        .build()
+        .unwrap();
     (server, asked)
 }
 

@@ -34,7 +34,7 @@ async fn refused(setup: &Setup, exchange: &TokenExchange) -> ExchangeError {
 }
 
 /// The error when each connection ends like this after the request was read; each call asks anew.
-async fn broken<F>(answer: impl Fn(TcpStream) -> F + Send + 'static) -> ExchangeError
+async fn broken<F>(answer: impl Fn(TcpStream) -> F + Clone + Send + 'static) -> ExchangeError
 where
     F: Future<Output = ()> + Send + 'static,
 {

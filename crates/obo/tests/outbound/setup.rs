@@ -6,7 +6,7 @@ use obo::error::ExchangeErrorKind;
 use obo::exchange::TokenExchangeBuilder;
 use obo::{
     Audience, Caller, Client, ClientSecretBasic, Destination, ExchangeError, Issuer, OnBehalfOf,
-    Policy, Profile, ResourceServer, TokenExchange,
+    Profile, ResourceServer, TokenExchange, Trust,
 };
 use obo_testkit::{Endpoint, Recorded, TestAlg, TestIdp};
 use serde_json::Value;
@@ -29,16 +29,19 @@ impl Setup {
         let client = idp.client("service-a").secret(SECRET);
         client.may_exchange_to("service-b");
         let server = obo::AuthorizationServer::from(issuer(&idp));
-        let at_a = ResourceServer::new(audience("service-a"), server.clone());
+        let at_a = ResourceServer::builder(audience("service-a"))
+            .trust(server.clone())
+            .build()
+            .unwrap();
         Self { idp, server, at_a }
     }
 
     /// One whose callers' tokens need not say when they were issued.
     pub(crate) async fn lenient() -> Self {
         let setup = Self::start().await;
-        let policy = Policy::new(issuer(&setup.idp), audience("service-a"));
-        let policy = policy.profile(Profile::LENIENT);
-        let at_a = ResourceServer::with_policy(policy, setup.server.clone()).unwrap();
+        let trust = Trust::new(setup.server.clone()).profile(Profile::LENIENT);
+        let at_a = ResourceServer::builder("service-a").trust(trust);
+        let at_a = at_a.build().unwrap();
         Self { at_a, ..setup }
     }
 

@@ -54,7 +54,11 @@ impl Stub {
         }));
         let metadata = ServerMetadata::new(None, Some("https://idp.example/token")).unwrap();
         Self {
-            server: AuthorizationServer::with_metadata(issuer(&setup.idp), metadata, http),
+            server: AuthorizationServer::builder(issuer(&setup.idp))
+                .with_metadata(metadata)
+                .with_http(http)
+                .build()
+                .unwrap(),
             requests,
         }
     }

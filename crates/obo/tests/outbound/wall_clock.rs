@@ -7,7 +7,7 @@ use obo::authorization_server::HttpService;
 use obo::error::ExchangeErrorKind;
 use obo::exchange::TokenSource;
 use obo::time::{Clock, TestClock, UnixTime};
-use obo::{AuthorizationServer, Caller, Issuer, Policy, ResourceServer, TokenExchange};
+use obo::{AuthorizationServer, Caller, ResourceServer, TokenExchange, Trust};
 use serde_json::{Value, json};
 use tower::service_fn;
 
@@ -129,10 +129,16 @@ async fn a_document_is_renewed_after_a_suspend() {
             false => json(200, &document),
         }))
     }));
-    let exchange = TokenExchange::builder(AuthorizationServer::discover(id, http), client())
-        .clock(wall.clone())
-        .build()
-        .unwrap();
+    let exchange = TokenExchange::builder(
+        AuthorizationServer::builder(id)
+            .with_http(http)
+            .build()
+            .unwrap(),
+        client(),
+    )
+    .clock(wall.clone())
+    .build()
+    .unwrap();
     let exchanged = || exchange.token(&caller, audience("service-b"));
     exchanged().await.unwrap();
     exchanged().await.unwrap();
@@ -154,13 +160,12 @@ async fn a_document_is_renewed_after_a_suspend() {
 async fn aging() -> (Setup, TestClock, Caller) {
     let setup = Setup::start().await;
     let wall = TestClock::new(Clock::system().now());
-    let id = Issuer::new(setup.idp.issuer()).unwrap();
-    let policy = Policy::new(id.clone(), audience("service-a"));
-    let policy = policy.max_token_age(seconds(300)).unwrap();
-    let server = ResourceServer::with_policy(policy, id).unwrap();
+    let trust = Trust::new(setup.idp.issuer()).max_token_age(seconds(300));
+    let server = ResourceServer::builder("service-a").trust(trust);
+    let server = server.clock(wall.clone()).build().unwrap();
     let subject = setup.idp.user("alice").audience("service-a");
     let token = subject.expires_in(43_200).mint();
-    let caller = server.clock(wall.clone()).validate(&token).await.unwrap();
+    let caller = server.validate(&token).await.unwrap();
     (setup, wall, caller)
 }
 

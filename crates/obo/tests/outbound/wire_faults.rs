@@ -194,7 +194,11 @@ async fn te_06_of_a_body_without_end_no_more_is_taken_than_may_be() {
         async { Ok::<_, Infallible>(answer) }
     }));
     let metadata = ServerMetadata::new(None, Some("https://idp.example/token")).unwrap();
-    let server = AuthorizationServer::with_metadata(issuer(&setup.idp), metadata, http);
+    let server = AuthorizationServer::builder(issuer(&setup.idp))
+        .with_metadata(metadata)
+        .with_http(http)
+        .build()
+        .unwrap();
     let kind = refused(
         &TokenExchange::builder(server, client()).build().unwrap(),
         &caller,
@@ -205,7 +209,7 @@ async fn te_06_of_a_body_without_end_no_more_is_taken_than_may_be() {
 }
 
 /// The most memory, in bytes, that a call took whose exchange is answered like this.
-fn taken<F>(kind: Kind, answer: impl Fn(TcpStream) -> F + Send + 'static) -> u64
+fn taken<F>(kind: Kind, answer: impl Fn(TcpStream) -> F + Clone + Send + 'static) -> u64
 where
     F: Future<Output = ()> + Send + 'static,
 {

@@ -57,7 +57,7 @@ async fn in_06_an_answer_is_relied_on_until_the_user_is_forgotten() {
 #[ignore = "needs the server: cargo xtask interop"]
 async fn in_09_in_10_signed_answers_say_the_same() {
     let peer = peer();
-    let service = peer.asking(OPAQUE, each_time(peer.basic("service-a")).signed());
+    let service = peer.asking(OPAQUE, each_time(peer.basic("service-a")).require_signed());
     let token = opaque(&peer, "alice").await;
     let caller = service.validate(&token).await.unwrap();
     assert_eq!(caller.subject(), "alice");
@@ -96,11 +96,10 @@ async fn in_05_what_is_for_another_service_is_refused() {
 #[ignore = "needs the server: cargo xtask interop"]
 async fn in_05_the_strict_profile_misses_the_token_id() {
     let peer = peer();
-    let issuer = peer.issuer().clone();
-    let policy = obo::Policy::new(issuer, audience(OPAQUE));
     let asked = each_time(peer.basic("service-a"));
-    let server = peer.server.clone();
-    let service = obo::ResourceServer::introspecting(policy, server, asked).unwrap();
+    let trust = obo::Trust::new(peer.server.clone()).introspect(asked);
+    let service = obo::ResourceServer::builder(OPAQUE).trust(trust);
+    let service = service.build().unwrap();
     let token = opaque(&peer, "alice").await;
     assert_eq!(code(service.validate(&token).await), "missing_claim");
 }
@@ -149,7 +148,7 @@ async fn at_11_a_clients_own_token_has_no_subject() {
     let asked = || each_time(peer.basic("service-a"));
     let service = peer.asking(OPAQUE, asked());
     assert_eq!(code(service.validate(token).await), "missing_claim");
-    let service = peer.asking(OPAQUE, asked().accepts_missing_subject());
+    let service = peer.asking(OPAQUE, asked().allow_missing_subject());
     let caller = service.validate(token).await.unwrap();
     assert_eq!(
         (caller.subject(), caller.kind(), caller.client_id()),

@@ -11,7 +11,8 @@ use crate::token::token_type::TokenType;
 /// Which parameters tell the server for whom a token is (RI-04).
 ///
 /// What a target has beyond these cannot be said to the server, so the request is refused before it is sent.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum TargetBy {
     /// `audience` and `resource`, each as often as the target has them (RFC 8693 section 2.1).

@@ -7,7 +7,7 @@ use super::{
     ACCESS_TOKEN, actor, audience, body, classes, jwt, not_asked, read, resource, scoped, to,
     unsayable,
 };
-use crate::judge::{ISSUER, NOW, issuer, judge, published, strict};
+use crate::judge::{ISSUER, NOW, builder, issuer, judge, published};
 use crate::token::Token;
 use crate::wire::{grant, own, text};
 
@@ -53,7 +53,10 @@ fn kc_01_other_types_are_not_asked_for() {
 
 /// The caller's token as the policy of a service takes it whose audience is not its client identifier.
 fn of_audience(token: &Token) -> ExchangeRequest {
-    let policy = strict().or_audience(Audience::new("https://a.example").unwrap());
+    let policy = builder()
+        .audience(Audience::new("https://a.example").unwrap())
+        .build()
+        .unwrap();
     let caller = judge(&policy, &published(), &token.mint(), NOW).unwrap();
     ExchangeRequest::new(&caller, audience("service-b"))
 }

@@ -1,7 +1,7 @@
 //! <https://docs.aws.amazon.com/cognito/latest/developerguide/amazon-cognito-user-pools-using-the-access-token.html>
 
 use obo_core::dialect::cognito;
-use obo_core::{Audience, Policy, PrincipalKind, TokenError};
+use obo_core::{Policy, PolicyBuilder, PrincipalKind, TokenError};
 use serde_json::json;
 
 use super::{Recorded, scope};
@@ -9,8 +9,13 @@ use super::{Recorded, scope};
 const CLIENT: &str = "1example23456789";
 
 fn pool() -> Policy {
+    builder().build().unwrap()
+}
+
+fn builder() -> PolicyBuilder {
     let issuer = cognito::issuer("us-west-2_example").unwrap();
-    Policy::new(issuer, Audience::new(CLIENT).unwrap()).profile(cognito::profile())
+    let policy = Policy::builder(issuer).audience(CLIENT);
+    policy.profile(cognito::profile())
 }
 
 fn user() -> Recorded {
@@ -75,7 +80,7 @@ fn at_04_an_aud_that_is_there_decides_alone() {
     assert_eq!(bound.refusal(&pool()), not_for_us(&format!("{api:?}")));
     let nobody = user().with("aud", json!([])).refusal(&pool());
     assert_eq!(nobody, not_for_us("none"));
-    let with_api = pool().or_audience(Audience::new(api).unwrap());
+    let with_api = builder().audience(api).build().unwrap();
     bound.under(&with_api).unwrap();
     // Whatever client it is of: the client asked for this resource.
     bound.with("client_id", "2other").under(&with_api).unwrap();

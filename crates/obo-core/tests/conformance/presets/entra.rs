@@ -13,13 +13,15 @@ const CLIENT: &str = "00000003-aaaa-4bbb-8ccc-000000000001";
 
 fn v2_policy(tenant: &str) -> Policy {
     let issuer = entra::issuer(tenant).unwrap();
-    Policy::new(issuer, Audience::new(API).unwrap()).profile(entra::profile())
+    let policy = Policy::builder(issuer).audience(API);
+    policy.profile(entra::profile()).build().unwrap()
 }
 
 fn v1_policy() -> Policy {
     let issuer = entra::issuer_v1(TENANT).unwrap();
     let audience = Audience::new("api://orders").unwrap();
-    Policy::new(issuer, audience).profile(entra::profile_v1())
+    let policy = Policy::builder(issuer).audience(audience);
+    policy.profile(entra::profile_v1()).build().unwrap()
 }
 
 fn v2() -> Recorded {
@@ -192,8 +194,11 @@ fn at_13_an_id_token_is_refused() {
 #[test]
 fn tx_33_en_09_the_caller_is_the_actor_where_the_policy_says_so() {
     let issuer = entra::issuer(TENANT).unwrap();
-    let mapped = Policy::new(issuer.clone(), Audience::new(API).unwrap())
-        .profile(entra::profile().client_is_actor());
+    let mapped = Policy::builder(issuer.clone())
+        .audience(API)
+        .profile(entra::profile().client_is_actor())
+        .build()
+        .unwrap();
     let caller = v2().under(&mapped).unwrap();
     let actor = caller.current_actor().unwrap();
     assert_eq!(

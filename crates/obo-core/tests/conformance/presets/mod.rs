@@ -2,8 +2,8 @@
 //! forms and kinds of value, signed here. None was captured from a running product.
 
 use obo_core::{
-    Audience, BearerToken, Caller, IntrospectionAnswer, Issuer, Policy, PrincipalKind, Profile,
-    Scope, ThinAnswers, TokenError, UnixTime,
+    BearerToken, Caller, IntrospectionAnswer, Policy, PrincipalKind, Profile, Scope, ThinAnswers,
+    TokenError, UnixTime,
 };
 use serde_json::{Map, Value};
 
@@ -22,8 +22,8 @@ mod okta;
 mod zitadel;
 
 fn policy(issuer: &str, audience: &str, profile: Profile) -> Policy {
-    let issuer = Issuer::new(issuer).unwrap();
-    Policy::new(issuer, Audience::new(audience).unwrap()).profile(profile)
+    let policy = Policy::builder(issuer).audience(audience);
+    policy.profile(profile).build().unwrap()
 }
 
 /// A token as documented, to be changed and judged.

@@ -6,11 +6,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use obo_core::{ConfigError, ForeignAssertion, Secret, TokenEndpointError, TokenRequest};
-use serde::Deserialize;
 
 use super::assertion::{self, misconfigured};
-use super::file::{CredentialFile, check_path};
-use super::{Attempt, Authenticating, ClientAuth, Given, MethodConfig};
+use super::file::CredentialFile;
+use super::{Attempt, Authenticating, ClientAuth, Given};
 
 const JWT_SPIFFE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-spiffe";
 
@@ -196,42 +195,4 @@ impl fmt::Debug for Source {
             Self::Remote(_) => f.write_str("Remote(..)"),
         }
     }
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Settings {
-    file: PathBuf,
-    #[serde(default, rename = "type")]
-    assertion_type: AssertionType,
-    audience: Option<Box<str>>,
-    #[serde(default)]
-    with_client_id: bool,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-enum AssertionType {
-    #[default]
-    JwtBearer,
-    JwtSpiffe,
-}
-
-pub(super) fn of_config(settings: MethodConfig) -> Result<Arc<dyn ClientAuth>, ConfigError> {
-    let settings: Settings = settings.read()?;
-    check_path("file", &settings.file)?;
-    let is_svid = matches!(settings.assertion_type, AssertionType::JwtSpiffe);
-    if is_svid && settings.audience.is_some() {
-        let problem =
-            "goes with `jwt-bearer` alone: a JWT-SVID is addressed to the issuer identifier";
-        return Err(ConfigError::new("audience", problem));
-    }
-    let auth = ClientAssertion::from_file(settings.file);
-    auth.check().map_err(|error| error.at("file"))?;
-    Ok(Arc::new(ClientAssertion {
-        audience: settings.audience,
-        is_svid,
-        names_client: settings.with_client_id,
-        ..auth
-    }))
 }

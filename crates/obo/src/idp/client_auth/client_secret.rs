@@ -6,7 +6,6 @@ use std::path::PathBuf;
 use obo_core::{ConfigError, Secret, TokenEndpointError};
 
 use super::file::CredentialFile;
-use super::secret_config::{SecretConfig, variable};
 
 /// A client secret: one for good, or whatever a file holds at the time of an attempt.
 #[derive(Clone, Debug)]
@@ -18,16 +17,6 @@ pub(super) enum ClientSecret {
 impl ClientSecret {
     pub(super) fn file(path: impl Into<PathBuf>) -> Self {
         Self::File(CredentialFile::new(path))
-    }
-
-    pub(super) fn of_config(secret: SecretConfig) -> Result<Self, ConfigError> {
-        let (place, secret) = match secret {
-            SecretConfig::Text(secret) => ("", Self::Fixed(secret)),
-            SecretConfig::File(path) => ("file", Self::file(path)),
-            SecretConfig::Env(name) => ("env", Self::Fixed(variable(&name)?)),
-        };
-        secret.check().map_err(|error| error.at(place))?;
-        Ok(secret)
     }
 
     /// The secret has to be there, so that a wrong path is found at the start; blocks.

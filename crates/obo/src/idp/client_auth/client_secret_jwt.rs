@@ -2,13 +2,12 @@
 //! RFC 7523 section 2.2, as draft-ietf-oauth-rfc7523bis updates it.
 
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use obo_core::{ConfigError, MacAlgorithm, Secret, TokenRequest, compact_jws, mac_signature};
 
 use super::assertion::{self, OwnAssertion, misconfigured};
 use super::client_secret::ClientSecret;
-use super::{Attempt, Authenticating, ClientAuth, MethodConfig};
+use super::{Attempt, Authenticating, ClientAuth};
 
 /// `client_secret_jwt`: an assertion under a MAC by the client secret, which so is not sent itself.
 ///
@@ -94,15 +93,4 @@ impl ClientAuth for ClientSecretJwt {
             false => Ok(()),
         }
     }
-}
-
-pub(super) fn of_config(mut settings: MethodConfig) -> Result<Arc<dyn ClientAuth>, ConfigError> {
-    let algorithm = match settings.remove("alg") {
-        Some(algorithm) => algorithm.read().map_err(|error| error.within("alg"))?,
-        None => MacAlgorithm::Hs256,
-    };
-    let secret = ClientSecret::of_config(settings.read()?)?;
-    let auth = ClientSecretJwt::of(algorithm, secret);
-    auth.check().map_err(|error| error.at(""))?;
-    Ok(Arc::new(auth))
 }

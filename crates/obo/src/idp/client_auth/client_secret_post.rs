@@ -1,12 +1,11 @@
 //! RFC 6749 section 2.3.1: <https://www.rfc-editor.org/rfc/rfc6749#section-2.3.1>.
 
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use obo_core::{ConfigError, Secret, TokenRequest};
 
 use super::client_secret::ClientSecret;
-use super::{Attempt, Authenticating, ClientAuth, MethodConfig};
+use super::{Attempt, Authenticating, ClientAuth};
 
 /// `client_secret_post`: identifier and secret in the form, for servers without `client_secret_basic`.
 #[derive(Clone, Debug)]
@@ -45,9 +44,4 @@ impl ClientAuth for ClientSecretPost {
     fn check(&self) -> Result<(), ConfigError> {
         self.0.check()
     }
-}
-
-pub(super) fn of_config(settings: MethodConfig) -> Result<Arc<dyn ClientAuth>, ConfigError> {
-    let secret = ClientSecret::of_config(settings.read()?)?;
-    Ok(Arc::new(ClientSecretPost(secret)))
 }

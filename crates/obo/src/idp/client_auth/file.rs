@@ -6,7 +6,7 @@ use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use obo_core::{ConfigError, ErrorClass, Secret, TokenEndpointError};
+use obo_core::{ErrorClass, Secret, TokenEndpointError};
 
 /// The longest file, in bytes: no token and no key is longer.
 const MAX: u64 = 64 * 1024;
@@ -17,16 +17,6 @@ const MAX_PATH: usize = 1024;
 /// A file that is read anew each time.
 #[derive(Clone)]
 pub(super) struct CredentialFile(Arc<Path>);
-
-/// Refuses what is a credential itself rather than the name of a file.
-pub(super) fn check_path(field: &'static str, path: &Path) -> Result<(), ConfigError> {
-    if !is_credential(path) {
-        return Ok(());
-    }
-    let problem = "is the name of a file, and what is there is none; write the credential into a file, or into a \
-                   variable of the environment";
-    Err(ConfigError::new(field, problem))
-}
 
 /// Whether it looks like a key or a token in the place of a file's name.
 fn is_credential(path: &Path) -> bool {
@@ -46,6 +36,11 @@ impl CredentialFile {
     ///
     /// The error names the file and nothing of its content.
     pub(super) fn read_now(&self) -> Result<Secret, String> {
+        if is_credential(&self.0) {
+            let problem = "is the name of a file, not the credential itself; write the credential into a file, or \
+                           into a variable of the environment";
+            return Err(problem.to_owned());
+        }
         let text = read(&self.0).map_err(|error| format!("{self} cannot be read: {error}"))?;
         if text.expose().is_empty() {
             return Err(format!("{self} is empty"));

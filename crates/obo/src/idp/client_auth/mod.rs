@@ -6,8 +6,8 @@
 //! Credentials are renewed without a restart: a file is read, and a closure called, at each attempt. A key is parsed again
 //! when its file has changed; while the file cannot be used, the key of before is.
 //!
-//! A method of your own is an implementation of [`ClientAuth`] in your own crate; [`ClientConfig::method`] gives it a name
-//! in configuration files. What it sets by [`TokenRequest::push`](crate::token_endpoint::TokenRequest::push) is kept out of errors and logs.
+//! A method of your own is an implementation of [`ClientAuth`] in your own crate; `Setup::client_auth` of `obo-config` gives
+//! it a name in configuration files. What it sets by [`TokenRequest::push`](crate::token_endpoint::TokenRequest::push) is kept out of errors and logs.
 
 mod assertion;
 mod client;
@@ -16,11 +16,9 @@ mod client_secret;
 mod client_secret_basic;
 mod client_secret_jwt;
 mod client_secret_post;
-mod config;
 mod file;
 mod key_file;
 mod private_key_jwt;
-mod secret_config;
 mod self_signed_tls_client_auth;
 mod tls_client_auth;
 
@@ -32,26 +30,11 @@ pub use client_assertion::ClientAssertion;
 pub use client_secret_basic::ClientSecretBasic;
 pub use client_secret_jwt::ClientSecretJwt;
 pub use client_secret_post::ClientSecretPost;
-pub use config::{ClientConfig, MethodConfig};
 pub use private_key_jwt::PrivateKeyJwt;
 pub use self_signed_tls_client_auth::SelfSignedTlsClientAuth;
 pub use tls_client_auth::TlsClientAuth;
 
 use obo_core::{ConfigError, Issuer, TokenEndpointError, TokenRequest, UnixTime};
-
-/// The methods, by the names under which a [`ClientConfig`] has them.
-const METHODS: &[(&str, config::Constructor)] = &[
-    ("client_assertion_file", client_assertion::of_config),
-    ("client_secret_basic", client_secret_basic::of_config),
-    ("client_secret_jwt", client_secret_jwt::of_config),
-    ("client_secret_post", client_secret_post::of_config),
-    ("private_key_jwt", private_key_jwt::of_config),
-    (
-        "self_signed_tls_client_auth",
-        self_signed_tls_client_auth::of_config,
-    ),
-    ("tls_client_auth", tls_client_auth::of_config),
-];
 
 /// What a client authenticates for: one attempt at one authorization server.
 #[derive(Clone, Copy, Debug)]

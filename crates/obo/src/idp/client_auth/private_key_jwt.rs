@@ -2,19 +2,17 @@
 //! RFC 7523 section 2.2: <https://www.rfc-editor.org/rfc/rfc7523#section-2.2>, as draft-ietf-oauth-rfc7523bis updates it.
 
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use obo_core::{
     Algorithm, ConfigError, Secret, SigningKey, TokenEndpointError, TokenRequest, compact_jws,
 };
-use serde::Deserialize;
 
 use super::assertion::{self, OwnAssertion, misconfigured};
-use super::file::{CredentialFile, check_path};
+use super::file::CredentialFile;
 use super::key_file::{Certificate, KeyFile};
-use super::secret_config::{SecretConfig, variable};
-use super::{Attempt, Authenticating, ClientAuth, Given, MethodConfig};
+use super::{Attempt, Authenticating, ClientAuth, Given};
 
 /// `private_key_jwt`: an assertion signed with this service's own key, new for each attempt and good for a minute.
 ///
@@ -56,6 +54,16 @@ impl PrivateKeyJwt {
         Self::of_file(
             algorithm,
             KeyFile::new(file, algorithm, SigningKey::from_pem, kid),
+        )
+    }
+
+    /// As [`from_pem_file`](Self::from_pem_file), for a key in PEM or JWK form ([`SigningKey::parse`]); a JWK may have the
+    /// `kid` itself.
+    pub fn from_file(algorithm: Algorithm, path: impl AsRef<Path>, kid: Option<&str>) -> Self {
+        let (file, kid) = (CredentialFile::new(path.as_ref()), kid.map(str::to_owned));
+        Self::of_file(
+            algorithm,
+            KeyFile::new(file, algorithm, SigningKey::parse, kid),
         )
     }
 
@@ -119,7 +127,12 @@ impl PrivateKeyJwt {
         self.certified(Certificate::Text(pem.into()))
     }
 
-    /// With the certificate of the key in a file, which changes along with the key.
+    /// The same with the certificate in a file, which may change along with the file of the key.
+    #[must_use]
+    pub fn certificate_file(self, path: impl AsRef<Path>) -> Self {
+        self.certified(Certificate::File(CredentialFile::new(path.as_ref())))
+    }
+
     fn certified(mut self, certificate: Certificate) -> Self {
         let key = match &self.signer {
             Signer::Key(key) => Some(key),
@@ -251,65 +264,4 @@ impl fmt::Debug for Signer {
             Self::Remote(_) => f.write_str("Remote(..)"),
         }
     }
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Settings {
-    /// A path, where it is a string.
-    key: SecretConfig,
-    alg: Algorithm,
-    kid: Option<String>,
-    certificate: Option<PathBuf>,
-    #[serde(default)]
-    plain_typ: bool,
-    #[serde(default)]
-    danger_audience_token_endpoint: bool,
-}
-
-/// A private JWK or PEM.
-fn read_key(algorithm: Algorithm, text: &Secret) -> Result<SigningKey, ConfigError> {
-    match text.expose().trim_start().starts_with('{') {
-        true => SigningKey::from_jwk(algorithm, text),
-        false => SigningKey::from_pem(algorithm, text),
-    }
-}
-
-pub(super) fn of_config(settings: MethodConfig) -> Result<Arc<dyn ClientAuth>, ConfigError> {
-    let settings: Settings = settings.read()?;
-    let alg = settings.alg;
-    let file = |field, path: PathBuf| {
-        check_path(field, &path)?;
-        let file = CredentialFile::new(path);
-        let file = KeyFile::new(file, alg, read_key, settings.kid.clone());
-        Ok::<_, ConfigError>((PrivateKeyJwt::of_file(alg, file), field))
-    };
-    let (mut auth, field) = match settings.key {
-        SecretConfig::Text(path) => file("key", path.expose().into())?,
-        SecretConfig::File(path) => file("key.file", path)?,
-        SecretConfig::Env(name) => {
-            let text = variable(&name).map_err(|error| error.within("key"))?;
-            let key = read_key(alg, &text).map_err(|error| error.at("key"))?;
-            let key = match settings.kid {
-                Some(kid) => key.with_kid(kid),
-                None => key,
-            };
-            (PrivateKeyJwt::new(key), "key")
-        }
-    };
-    if let Some(path) = settings.certificate {
-        check_path("certificate", &path)?;
-        auth = auth.certified(Certificate::File(CredentialFile::new(path)));
-    }
-    auth.check().map_err(|error| match error.field() {
-        "certificate" => error,
-        _ => error.at(field),
-    })?;
-    if settings.plain_typ {
-        auth = auth.plain_typ();
-    }
-    if settings.danger_audience_token_endpoint {
-        auth = auth.danger_audience_token_endpoint();
-    }
-    Ok(Arc::new(auth))
 }

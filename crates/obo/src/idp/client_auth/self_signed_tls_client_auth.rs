@@ -1,11 +1,8 @@
 //! RFC 8705 section 2.2: <https://www.rfc-editor.org/rfc/rfc8705#section-2.2>.
 
-use std::sync::Arc;
+use obo_core::TokenRequest;
 
-use obo_core::{ConfigError, TokenRequest};
-
-use super::tls_client_auth::check_true;
-use super::{Attempt, Authenticating, ClientAuth, MethodConfig, TlsClientAuth};
+use super::{Attempt, Authenticating, ClientAuth, TlsClientAuth};
 
 /// `self_signed_tls_client_auth`: the certificate of the TLS connection, which is registered at the server itself.
 ///
@@ -25,9 +22,4 @@ impl ClientAuth for SelfSignedTlsClientAuth {
     fn uses_mutual_tls(&self) -> bool {
         TlsClientAuth.uses_mutual_tls()
     }
-}
-
-pub(super) fn of_config(settings: MethodConfig) -> Result<Arc<dyn ClientAuth>, ConfigError> {
-    check_true(settings)?;
-    Ok(Arc::new(SelfSignedTlsClientAuth))
 }

@@ -1,11 +1,10 @@
 //! RFC 8705 section 2.1: <https://www.rfc-editor.org/rfc/rfc8705#section-2.1>.
 
 use std::future::ready;
-use std::sync::Arc;
 
-use obo_core::{ConfigError, TokenRequest};
+use obo_core::TokenRequest;
 
-use super::{Attempt, Authenticating, ClientAuth, MethodConfig};
+use super::{Attempt, Authenticating, ClientAuth};
 
 /// `tls_client_auth`: the certificate of the TLS connection, issued by an authority that the server trusts.
 ///
@@ -17,14 +16,15 @@ use super::{Attempt, Authenticating, ClientAuth, MethodConfig};
 /// is, and whether the connection has a certificate at all, is for the server to check: it cannot be seen from here.
 ///
 /// ```
-/// use obo::{AuthorizationServer, Client, Issuer, TokenExchange};
+/// use obo::{AuthorizationServer, Client, TokenExchange};
 /// use obo::authorization_server::HttpService;
 /// use obo::client::TlsClientAuth;
 ///
 /// # fn exchange(with_certificate: HttpService) -> Result<TokenExchange, obo::ConfigError> {
 /// let client = Client::new("spiffe://corp.example/service-a", TlsClientAuth);
-/// let idp = Issuer::new("https://idp.example.com")?;
-/// let idp = AuthorizationServer::discover(idp, with_certificate);
+/// let idp = AuthorizationServer::builder("https://idp.example.com")
+///     .with_http(with_certificate)
+///     .build()?;
 /// # TokenExchange::builder(idp, client).build()
 /// # }
 /// ```
@@ -44,17 +44,4 @@ impl ClientAuth for TlsClientAuth {
     fn uses_mutual_tls(&self) -> bool {
         true
     }
-}
-
-/// There is nothing to set; `false` would be a client that does not authenticate.
-pub(super) fn check_true(settings: MethodConfig) -> Result<(), ConfigError> {
-    match settings.read::<bool>()? {
-        true => Ok(()),
-        false => Err(ConfigError::new("", "is either `true` or not there")),
-    }
-}
-
-pub(super) fn of_config(settings: MethodConfig) -> Result<Arc<dyn ClientAuth>, ConfigError> {
-    check_true(settings)?;
-    Ok(Arc::new(TlsClientAuth))
 }

@@ -3,7 +3,9 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::hash::Hash;
+use std::pin::Pin;
 use std::sync::{Arc, PoisonError};
+use std::task::{Context, Poll};
 
 use futures_util::FutureExt as _;
 use futures_util::future::Shared;
@@ -11,8 +13,21 @@ use tokio::sync::oneshot;
 
 use super::primitives::{Mutex, MutexGuard, spawn};
 
-/// The result that waiters share; an error means that the work panicked or that the runtime is shutting down.
-pub(crate) type Landing<T> = Shared<oneshot::Receiver<T>>;
+/// Work under way, shared by all who wait for it.
+#[derive(Clone)]
+pub(crate) struct Flight<T: Clone>(Shared<oneshot::Receiver<T>>);
+
+/// The work panicked, or the runtime is shutting down.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Interrupted;
+
+impl<T: Clone> Future for Flight<T> {
+    type Output = Result<T, Interrupted>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        Pin::new(&mut self.0).poll(cx).map_err(|_| Interrupted)
+    }
+}
 
 /// One owner in this many may always have its share: a new owner gets in though others have taken all places.
 const OWNERS: usize = 64;
@@ -27,7 +42,7 @@ pub(crate) struct Flights<K, T: Clone> {
 }
 
 struct UnderWay<K, T: Clone> {
-    landings: HashMap<K, Landing<T>>,
+    flights: HashMap<K, Flight<T>>,
     /// How many flights each owner has.
     owned: HashMap<u64, usize>,
 }
@@ -44,7 +59,7 @@ where
     pub(crate) fn new(most: usize) -> Arc<Self> {
         Arc::new(Self {
             under_way: Mutex::new(UnderWay {
-                landings: HashMap::new(),
+                flights: HashMap::new(),
                 owned: HashMap::new(),
             }),
             most,
@@ -60,20 +75,20 @@ where
         key: K,
         owner: u64,
         work: impl FnOnce() -> W,
-    ) -> Result<Landing<T>, Overloaded>
+    ) -> Result<Flight<T>, Overloaded>
     where
         W: Future<Output = T> + Send + 'static,
     {
         let mut under_way = self.lock();
-        if let Some(landing) = under_way.landings.get(&key) {
-            return Ok(landing.clone());
+        if let Some(flight) = under_way.flights.get(&key) {
+            return Ok(flight.clone());
         }
         if !under_way.has_room(owner, self.most) {
             return Err(Overloaded);
         }
-        let (arrived, landing) = oneshot::channel();
-        let landing = landing.shared();
-        under_way.landings.insert(key.clone(), landing.clone());
+        let (arrived, flight) = oneshot::channel();
+        let flight = Flight(flight.shared());
+        under_way.flights.insert(key.clone(), flight.clone());
         *under_way.owned.entry(owner).or_default() += 1;
         drop(under_way);
         // Spawning comes after the lock is released: a runtime that shuts down drops the task, and so the place, here.
@@ -89,12 +104,12 @@ where
             // Nobody may be waiting any more.
             let _ = arrived.send(result);
         });
-        Ok(landing)
+        Ok(flight)
     }
 
     /// The flight of `key` that is under way, if there is one.
-    pub(crate) fn under_way(&self, key: &K) -> Option<Landing<T>> {
-        self.lock().landings.get(key).cloned()
+    pub(crate) fn under_way(&self, key: &K) -> Option<Flight<T>> {
+        self.lock().flights.get(key).cloned()
     }
 
     fn lock(&self) -> MutexGuard<'_, UnderWay<K, T>> {
@@ -106,7 +121,7 @@ where
 
 impl<K, T: Clone> UnderWay<K, T> {
     fn has_room(&self, owner: u64, most: usize) -> bool {
-        let (all, own) = (self.landings.len(), self.owned.get(&owner));
+        let (all, own) = (self.flights.len(), self.owned.get(&owner));
         let share = (most / OWNERS).max(1);
         all < most || (all < 2 * most && own.is_none_or(|own| *own < share))
     }
@@ -130,7 +145,7 @@ where
 {
     fn drop(&mut self) {
         let mut under_way = self.flights.lock();
-        under_way.landings.remove(&self.key);
+        under_way.flights.remove(&self.key);
         if let Entry::Occupied(mut owned) = under_way.owned.entry(self.owner) {
             *owned.get_mut() -= 1;
             if *owned.get() == 0 {

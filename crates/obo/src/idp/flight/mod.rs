@@ -8,4 +8,4 @@ mod primitives;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use flights::{Flights, Landing, Overloaded};
+pub(crate) use flights::{Flight, Flights, Interrupted, Overloaded};

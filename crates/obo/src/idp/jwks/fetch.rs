@@ -9,9 +9,9 @@ use obo_core::metadata::ServerMetadata;
 use obo_core::{KeySet, has_byte_order_mark, retry_after};
 use tokio::time::Instant;
 
-use super::schedule::FIRST_BACKOFF;
 use crate::clock::Clock;
 use crate::idp::http::{Limits, freshness};
+use crate::idp::schedule::FIRST_BACKOFF;
 use crate::idp::server::{AuthorizationServer, DISCOVERY_DEADLINE, KEY_SET, get};
 
 /// The longest document, in bytes after decompression.

@@ -2,6 +2,8 @@ use std::time::Duration;
 
 use obo_core::ConfigError;
 
+use crate::idp::schedule::{FIRST_BACKOFF, Pace};
+
 /// The shortest maximum age, whatever a configuration or a server says.
 const LEAST_MAX_AGE: Duration = Duration::from_secs(60);
 const MOST_MAX_AGE: Duration = Duration::from_secs(24 * 3600);
@@ -9,7 +11,7 @@ const LEAST_COOLDOWN: Duration = Duration::from_secs(1);
 const MOST_STALE_IF_ERROR: Duration = Duration::from_secs(7 * 24 * 3600);
 
 /// When the keys of an issuer are fetched anew, and how long they are used: for
-/// [`AuthorizationServer::key_refresh`](crate::AuthorizationServer::key_refresh), which checks it.
+/// [`Trust::key_refresh`](crate::Trust::key_refresh), which checks it.
 ///
 /// Under traffic a request with a known key never waits for a fetch, whatever is set here; the first one after a time
 /// without any does, where the set is past its maximum age by then. The maximum age bounds how long a withdrawn
@@ -78,6 +80,16 @@ impl KeyRefresh {
             MOST_STALE_IF_ERROR,
         )?;
         Ok(self)
+    }
+
+    pub(crate) fn pace(self) -> Pace {
+        Pace {
+            renewals_per_age: 2,
+            patience: Duration::ZERO,
+            first_backoff: FIRST_BACKOFF,
+            cooldown: self.cooldown,
+            is_strict: true,
+        }
     }
 
     /// The maximum age of an answer that its server says is fresh for that long (JW-24).

@@ -10,9 +10,7 @@
 
 mod fetch;
 mod key_refresh;
-mod next_look;
 mod remote;
-mod schedule;
 mod status;
 
 pub(crate) use fetch::RefreshError;

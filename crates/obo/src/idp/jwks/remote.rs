@@ -1,21 +1,16 @@
 use std::hash::{BuildHasher as _, RandomState};
 use std::num::NonZeroU64;
-use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll, ready};
+use std::sync::Arc;
 
-use arc_swap::ArcSwapOption;
 use bytes::Bytes;
 use obo_core::{Algorithm, KeySet, Selection, TokenError, UnixTime, VerificationKey};
 use tokio::time::Instant;
 
 use super::fetch::{Fetched, RefreshError, fetch};
-use super::next_look::NextLook;
-use super::schedule::Schedule;
 use super::{KeyRefresh, KeyStatus};
 use crate::clock::Clock;
-use crate::idp::flight::{Flights, Landing};
+use crate::idp::cached::{Cached, Entry};
+use crate::idp::flight::{Flight, Interrupted};
 use crate::idp::server::AuthorizationServer;
 use crate::{observe, random};
 
@@ -26,11 +21,7 @@ pub(crate) struct Jwks(Arc<Inner>, Clock);
 struct Inner {
     server: AuthorizationServer,
     key_refresh: KeyRefresh,
-    set: ArcSwapOption<Published>,
-    schedule: Mutex<Schedule>,
-    /// When the schedule is to be asked next, for requests that have no time to lock it.
-    next_look: NextLook,
-    flights: Arc<Flights<(), Result<(), RefreshError>>>,
+    set: Cached<Published, RefreshError>,
     /// Names of keys are a stranger's text, so what stands for them is keyed.
     hasher: RandomState,
 }
@@ -40,16 +31,6 @@ struct Published {
     document: Bytes,
     /// Counts documents that differ: what was verified under one is not vouched for by another.
     generation: NonZeroU64,
-    at: Instant,
-    /// From when on it is renewed before it is used, outages aside.
-    outdated_from: Instant,
-    /// From when on it is not used, outages or not.
-    useless_from: Instant,
-    /// The same two on the wall clock, which goes on while the machine sleeps.
-    outdated_at: UnixTime,
-    useless_at: UnixTime,
-    /// Whether it was noticed that the wall clock has left the other one behind.
-    is_jump_noticed: AtomicBool,
 }
 
 /// What the set has for a token.
@@ -63,37 +44,24 @@ pub(crate) enum Lookup {
 }
 
 /// A fetch under way, shared by all who wait for it.
-pub(crate) struct Refresh(Landing<Result<(), RefreshError>>);
+pub(crate) type Refresh = Flight<Result<(), RefreshError>>;
 
-impl Future for Refresh {
-    type Output = Result<(), RefreshError>;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let landed = ready!(Pin::new(&mut self.0).poll(cx));
-        Poll::Ready(
-            landed.unwrap_or_else(|_| Err(RefreshError::interrupted("the fetch was interrupted"))),
-        )
+impl From<Interrupted> for RefreshError {
+    fn from(_: Interrupted) -> Self {
+        Self::interrupted("the fetch was interrupted")
     }
 }
 
 impl Jwks {
-    pub(crate) fn new(server: AuthorizationServer) -> Self {
-        let key_refresh = server.keys_refreshed();
+    /// The keys of `server`, by this wall clock.
+    pub(crate) fn new(server: AuthorizationServer, key_refresh: KeyRefresh, clock: Clock) -> Self {
         let inner = Arc::new(Inner {
             server,
             key_refresh,
-            set: ArcSwapOption::empty(),
-            schedule: Mutex::new(Schedule::new(key_refresh)),
-            next_look: NextLook::new(),
-            flights: Flights::new(1),
+            set: Cached::new(key_refresh.pace()),
             hasher: RandomState::new(),
         });
-        Self(inner, Clock::system())
-    }
-
-    /// The same set by another wall clock.
-    pub(crate) fn by_clock(&self, clock: &Clock) -> Self {
-        Self(Arc::clone(&self.0), clock.clone())
+        Self(inner, clock)
     }
 
     /// The key for a token that names `kid` and `algorithm`; never waits by itself.
@@ -106,7 +74,7 @@ impl Jwks {
         if !self.is_tended(set, now, wall) {
             return self.wait();
         }
-        match set.select(kid, algorithm) {
+        match set.value.select(kid, algorithm) {
             Selected::Lookup(lookup) => lookup,
             Selected::Unknown => self.unknown(kid, algorithm, now),
         }
@@ -115,17 +83,17 @@ impl Jwks {
     /// Fetches the keys unless they are at hand.
     pub(crate) async fn ready(&self) -> Result<(), RefreshError> {
         let (now, wall) = (Instant::now(), self.1.now());
-        let lookup = match self.0.usable(now, wall) {
+        let lookup = match self.0.set.usable(now, wall) {
             None => self.wait_unless_paused(now),
             Some(set) if self.is_tended(&set, now, wall) => return Ok(()),
             Some(_) => self.wait(),
         };
         let refreshed = match lookup {
-            Lookup::Wait(refresh) => refresh.await,
+            Lookup::Wait(refresh) => refresh.await.unwrap_or_else(|it| Err(it.into())),
             Lookup::Unavailable(error) => Err(error),
             Lookup::Key(..) | Lookup::Refused(_) => Ok(()),
         };
-        match self.0.usable(Instant::now(), self.1.now()) {
+        match self.0.set.usable(Instant::now(), self.1.now()) {
             // An older set may go on being used.
             Some(_) => Ok(()),
             None => refreshed.and(Err(RefreshError::outdated())),
@@ -137,13 +105,13 @@ impl Jwks {
         let (now, wall) = (Instant::now(), self.1.now());
         let set = self.0.set.load();
         let set = set.as_ref();
-        let last_error = self.0.schedule().last_error();
+        let last_error = self.0.set.last_error().map(|error| error.code);
         KeyStatus {
             issuer: self.0.server.issuer().clone(),
             is_usable: set.is_some_and(|set| set.is_usable(now, wall)),
             is_untried: set.is_none() && last_error.is_none(),
-            keys: set.map_or(0, |set| set.keys.len()),
-            skipped: set.map_or(0, |set| set.keys.skipped()),
+            keys: set.map_or(0, |set| set.value.keys.len()),
+            skipped: set.map_or(0, |set| set.value.keys.skipped()),
             age: set.map(|set| now.saturating_duration_since(set.at)),
             last_error,
         }
@@ -164,28 +132,15 @@ impl Jwks {
         let now = Instant::now();
         let set = self.0.set.load();
         set.as_ref().is_some_and(|set| {
-            set.generation == generation
+            set.value.generation == generation
                 && set.is_usable(now, wall)
                 && self.is_tended(set, now, wall)
         })
     }
 
     /// Starts a renewal that is due; false when the set must not be used before one.
-    fn is_tended(&self, set: &Published, now: Instant, wall: UnixTime) -> bool {
-        self.0.notice_jump(set, now, wall);
-        if !self.0.next_look.has_come(now) {
-            return true;
-        }
-        let (is_due, must_renew) = {
-            let schedule = self.0.schedule();
-            let must_renew = set.is_outdated(now, wall) && schedule.must_renew_outdated(now);
-            (schedule.is_due(now), must_renew)
-        };
-        if is_due && !must_renew {
-            // It goes on by itself.
-            let _ = self.refresh();
-        }
-        !must_renew
+    fn is_tended(&self, set: &Entry<Published>, now: Instant, wall: UnixTime) -> bool {
+        self.0.set.tend(set, (now, wall), || self.fetch())
     }
 
     /// As [`lookup`](Self::lookup) after a wait for `refreshed`: it never asks to wait again.
@@ -195,8 +150,8 @@ impl Jwks {
         algorithm: Algorithm,
         refreshed: Result<(), RefreshError>,
     ) -> Lookup {
-        let set = self.0.usable(Instant::now(), self.1.now());
-        match (set.map(|set| set.select(kid, algorithm)), refreshed) {
+        let set = self.0.set.usable(Instant::now(), self.1.now());
+        match (set.map(|set| set.value.select(kid, algorithm)), refreshed) {
             (Some(Selected::Lookup(lookup)), _) => lookup,
             (_, Err(error)) => Lookup::Unavailable(error),
             (Some(Selected::Unknown), Ok(())) => Lookup::Refused(TokenError::UnknownKey),
@@ -204,48 +159,62 @@ impl Jwks {
         }
     }
 
+    /// As [`lookup_again`](Self::lookup_again), with the wait.
+    pub(crate) async fn lookup_after(
+        &self,
+        kid: Option<&str>,
+        algorithm: Algorithm,
+        refresh: Refresh,
+    ) -> Lookup {
+        let refreshed = refresh.await.unwrap_or_else(|it| Err(it.into()));
+        self.lookup_again(kid, algorithm, refreshed)
+    }
+
     /// A rotation that this service has not seen yet, or a forged name: a fetch tells, as long as the budget lasts.
     fn unknown(&self, kid: Option<&str>, algorithm: Algorithm, now: Instant) -> Lookup {
-        let mut schedule = self.0.schedule();
-        // Under the lock, so that whoever comes after the one who took from the budget finds the fetch.
-        if let Some(refresh) = self.under_way() {
-            return Lookup::Wait(refresh);
+        let last_fetch = self.0.set.plan(|calendar| {
+            // Under the lock, so that whoever comes after the one who took from the budget finds the fetch.
+            if let Some(refresh) = self.0.set.under_way() {
+                return Err(Lookup::Wait(refresh));
+            }
+            let schedule = &mut calendar.schedule;
+            if schedule.take_for(self.0.name("unknown", kid), now) {
+                return Err(self.wait());
+            }
+            Ok(match &calendar.last_error {
+                Some(error) => Err(RefreshError {
+                    code: error.code,
+                    problem: "the key is not known and the last fetch failed".to_owned(),
+                    retry_after: schedule.pause(now).unwrap_or(self.0.key_refresh.cooldown),
+                }),
+                None => Ok(()),
+            })
+        });
+        match last_fetch {
+            // A fetch may have landed since the set was read.
+            Ok(last_fetch) => self.lookup_again(kid, algorithm, last_fetch),
+            Err(lookup) => lookup,
         }
-        if schedule.take_for(self.0.name("unknown", kid), now) {
-            return self.wait();
-        }
-        let last_fetch = match schedule.last_error() {
-            Some(code) => Err(RefreshError {
-                code,
-                problem: "the key is not known and the last fetch failed".to_owned(),
-                retry_after: schedule.pause(now).unwrap_or(self.0.key_refresh.cooldown),
-            }),
-            None => Ok(()),
-        };
-        // A fetch may have landed since the set was read.
-        self.lookup_again(kid, algorithm, last_fetch)
     }
 
     /// What to wait for before a token is refused whose signature does not verify by the key it names: the key may have
     /// been replaced under its old name. The fetch is from the same budget as those for unknown keys.
     pub(crate) fn doubt(&self, kid: Option<&str>) -> Option<Refresh> {
-        let mut schedule = self.0.schedule();
-        if let Some(refresh) = self.under_way() {
-            return Some(refresh);
-        }
-        let is_taken = schedule.take_for(self.0.name("signature", kid), Instant::now());
-        is_taken.then(|| self.refresh())?
+        self.0.set.plan(|calendar| {
+            if let Some(refresh) = self.0.set.under_way() {
+                return Some(refresh);
+            }
+            let name = self.0.name("signature", kid);
+            let is_taken = calendar.schedule.take_for(name, Instant::now());
+            is_taken.then(|| self.refresh())?
+        })
     }
 
     fn wait_unless_paused(&self, now: Instant) -> Lookup {
-        let paused = {
-            let schedule = self.0.schedule();
-            schedule.pause(now).zip(schedule.last_error())
-        };
-        match paused {
+        match self.0.set.pause(now) {
             None => self.wait(),
-            Some((pause, code)) => Lookup::Unavailable(RefreshError {
-                code,
+            Some((pause, error)) => Lookup::Unavailable(RefreshError {
+                code: error.code,
                 problem: "the last fetch failed".to_owned(),
                 retry_after: pause,
             }),
@@ -263,15 +232,11 @@ impl Jwks {
 
     /// Starts a fetch or joins the one under way.
     fn refresh(&self) -> Option<Refresh> {
-        let (inner, clock) = (Arc::clone(&self.0), self.1.clone());
-        let flight = self.0.flights.join((), 0, || {
-            observe::Cause::here().within(refresh(inner, clock))
-        });
-        flight.ok().map(Refresh)
+        self.0.set.refresh(|| self.fetch()).ok()
     }
 
-    fn under_way(&self) -> Option<Refresh> {
-        self.0.flights.under_way(&()).map(Refresh)
+    fn fetch(&self) -> impl Future<Output = Result<(), RefreshError>> + Send + use<> {
+        refresh(Arc::clone(&self.0), self.1.clone())
     }
 }
 
@@ -282,14 +247,6 @@ enum Selected {
 }
 
 impl Published {
-    fn is_usable(&self, now: Instant, wall: UnixTime) -> bool {
-        now < self.useless_from && wall < self.useless_at
-    }
-
-    fn is_outdated(&self, now: Instant, wall: UnixTime) -> bool {
-        now >= self.outdated_from || wall >= self.outdated_at
-    }
-
     fn select(&self, kid: Option<&str>, algorithm: Algorithm) -> Selected {
         Selected::Lookup(match self.keys.select(kid, algorithm) {
             Selection::Key(key) => Lookup::Key(Arc::clone(key), self.generation),
@@ -306,31 +263,6 @@ impl Inner {
         self.hasher.hash_one((why, kid))
     }
 
-    fn schedule(&self) -> MutexGuard<'_, Schedule> {
-        self.schedule.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn usable(&self, now: Instant, wall: UnixTime) -> Option<Arc<Published>> {
-        let set = self.set.load_full();
-        set.filter(|set| set.is_usable(now, wall))
-    }
-
-    /// Makes a renewal due, once, where a set is outdated by the wall clock alone: the machine slept, or the clock was set.
-    fn notice_jump(&self, set: &Published, now: Instant, wall: UnixTime) {
-        if wall < set.outdated_at
-            || now >= set.outdated_from
-            || set.is_jump_noticed.load(Ordering::Acquire)
-        {
-            return;
-        }
-        let mut schedule = self.schedule();
-        if !set.is_jump_noticed.load(Ordering::Acquire) {
-            schedule.jumped(now);
-            self.next_look.set(schedule.due());
-            set.is_jump_noticed.store(true, Ordering::Release);
-        }
-    }
-
     fn publish(&self, fetched: Fetched, now: Instant, wall: UnixTime) {
         let Fetched {
             keys,
@@ -338,41 +270,35 @@ impl Inner {
             fresh_for,
         } = fetched;
         let max_age = self.key_refresh.max_age_of(fresh_for);
-        let known = self.set.load_full();
-        let mut schedule = self.schedule();
-        // A set that is suddenly empty withdraws every key; a server's hiccup looks the same, so it takes two.
-        let withdraws_all = known.as_ref().is_some_and(|known| {
-            keys.is_empty() && known.is_usable(now, wall) && !known.keys.is_empty()
+        let known = self.set.load().clone();
+        self.set.publish(max_age, |schedule| {
+            // A set that is suddenly empty withdraws every key; a server's hiccup looks the same, so it takes two.
+            let withdraws_all = known.as_ref().is_some_and(|known| {
+                keys.is_empty() && known.is_usable(now, wall) && !known.value.keys.is_empty()
+            });
+            if withdraws_all && !schedule.believes_empty(now, max_age) {
+                return None;
+            }
+            // The same document again is the same generation.
+            let (keys, generation) = match known {
+                Some(known) if known.value.document == document => {
+                    (Arc::clone(&known.value.keys), known.value.generation)
+                }
+                known => {
+                    observe::keys_skipped(self.server.issuer(), &keys);
+                    let next =
+                        |known: Arc<Entry<Published>>| known.value.generation.saturating_add(1);
+                    (Arc::new(keys), known.map_or(NonZeroU64::MIN, next))
+                }
+            };
+            let published = Published {
+                keys,
+                document,
+                generation,
+            };
+            let usable_for = self.key_refresh.stale_if_error;
+            Some(Entry::new(published, (now, wall), max_age, usable_for))
         });
-        if withdraws_all && !schedule.believes_empty(now, max_age) {
-            self.next_look.set(schedule.due());
-            return;
-        }
-        // The same document again is the same generation.
-        let (keys, generation) = match known {
-            Some(known) if known.document == document => {
-                (Arc::clone(&known.keys), known.generation)
-            }
-            known => {
-                observe::keys_skipped(self.server.issuer(), &keys);
-                let generation =
-                    known.map_or(NonZeroU64::MIN, |known| known.generation.saturating_add(1));
-                (Arc::new(keys), generation)
-            }
-        };
-        self.set.store(Some(Arc::new(Published {
-            keys,
-            document,
-            generation,
-            at: now,
-            outdated_from: now + max_age,
-            useless_from: now + self.key_refresh.stale_if_error,
-            outdated_at: wall.saturating_add(max_age),
-            useless_at: wall.saturating_add(self.key_refresh.stale_if_error),
-            is_jump_noticed: AtomicBool::new(false),
-        })));
-        schedule.succeeded(now, max_age);
-        self.next_look.set(schedule.due());
     }
 }
 
@@ -387,10 +313,8 @@ async fn refresh(inner: Arc<Inner>, clock: Clock) -> Result<(), RefreshError> {
         }
         Err(error) => {
             observe::keys_unavailable(issuer, error.code, &error.problem);
-            let (code, pause) = (error.code, error.retry_after);
-            let mut schedule = inner.schedule();
-            schedule.failed(Instant::now(), code, pause, random::fraction());
-            inner.next_look.set(schedule.due());
+            let pause = error.retry_after;
+            inner.set.failed(error.clone(), pause, random::fraction());
             Err(error)
         }
     }

@@ -11,7 +11,10 @@ use super::resource_metadata::ResourceMetadata;
 use super::service::Step;
 use crate::inbound::resource_server::Wait;
 use crate::observe::{self, Passed};
+use crate::polled::polled_after_completion;
 use crate::refusal::rejection::Rejection;
+
+const POLLED: &str = "bearer::ResponseFuture";
 
 pin_project! {
     /// The future of [`BearerAuth`](super::BearerAuth).
@@ -147,16 +150,15 @@ where
                     return Poll::Ready(Ok(named(response)));
                 }
                 StateProjection::Refused { response } => {
-                    return match response.take() {
-                        Some(response) => Poll::Ready(Ok(named(response))),
-                        // Polled again after it was done, which the contract of futures leaves open.
-                        None => Poll::Pending,
+                    let Some(response) = response.take() else {
+                        polled_after_completion(POLLED)
                     };
+                    return Poll::Ready(Ok(named(response)));
                 }
                 StateProjection::Waiting { wait, pending } => {
                     let over = ready!(Pin::new(wait).poll(cx));
                     let Some(mut waited) = pending.take() else {
-                        return Poll::Pending;
+                        polled_after_completion(POLLED)
                     };
                     match waited.layer.admit_after(&mut waited.request, over) {
                         Step::Pass => State::Readying {
@@ -170,14 +172,13 @@ where
                     }
                 }
                 StateProjection::Readying { pending } => {
-                    let Some(waiting) = pending else {
-                        return Poll::Pending;
-                    };
-                    ready!(waiting.inner.poll_ready(cx))?;
-                    match pending.take() {
-                        Some(mut waited) => pass(waited.request, &mut waited.inner),
-                        None => return Poll::Pending,
+                    if let Some(waiting) = pending {
+                        ready!(waiting.inner.poll_ready(cx))?;
                     }
+                    let Some(mut waited) = pending.take() else {
+                        polled_after_completion(POLLED)
+                    };
+                    pass(waited.request, &mut waited.inner)
                 }
             };
             state.set(next);

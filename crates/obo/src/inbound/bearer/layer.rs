@@ -12,20 +12,22 @@ use crate::inbound::resource_server::ResourceServer;
 /// Admits requests with an access token that a [`ResourceServer`] accepts.
 ///
 /// ```
-/// use obo::{Audience, BearerAuthLayer, Issuer, ResourceServer};
+/// use obo::{BearerAuthLayer, ResourceServer};
 /// use tower::ServiceBuilder;
 ///
 /// # async fn orders(_: http::Request<String>) -> Result<http::Response<String>, std::convert::Infallible> {
 /// #     Ok(http::Response::new(String::new()))
 /// # }
-/// let idp = Issuer::new("https://idp.example.com/realms/corp")?;
-/// let server = ResourceServer::new(Audience::new("service-a")?, idp);
+/// let server = ResourceServer::builder("service-a")
+///     .trust("https://idp.example.com/realms/corp")
+///     .build()?;
 /// let service = ServiceBuilder::new()
 ///     .layer(BearerAuthLayer::new(server))
 ///     .service_fn(orders);
 /// # Ok::<(), obo::ConfigError>(())
 /// ```
 #[derive(Clone)]
+#[must_use]
 pub struct BearerAuthLayer {
     pub(super) server: ResourceServer,
     pub(super) open: Open,
@@ -43,7 +45,6 @@ impl BearerAuthLayer {
     }
 
     /// Lets requests without credentials pass, without a [`Caller`](crate::Caller); bad ones are still refused.
-    #[must_use]
     pub fn allow_anonymous(mut self) -> Self {
         self.open.all = true;
         self
@@ -55,12 +56,11 @@ impl BearerAuthLayer {
     ///
     /// A path is compared whole, without its query and as it was sent: never as a prefix, never decoded, and inside a
     /// nested axum router without what the router has stripped. Rules further inside still refuse a request without a
-    /// caller; see [`RuleTable::public_paths`](crate::RuleTable::public_paths).
+    /// caller; see [`RuleTable`](crate::RuleTable), whose builder has public paths too.
     ///
     /// ```
-    /// # use obo::{Audience, BearerAuthLayer, Issuer, ResourceServer};
-    /// # let idp = Issuer::new("https://idp.example.com/realms/corp")?;
-    /// # let server = ResourceServer::new(Audience::new("service-a")?, idp);
+    /// # use obo::{BearerAuthLayer, ResourceServer};
+    /// # let server = ResourceServer::builder("service-a").trust("https://idp.example.com").build()?;
     /// let layer = BearerAuthLayer::new(server)
     ///     .public_paths(["/healthz", "GET /docs", "/grpc.health.v1.Health/Check"])?;
     /// # Ok::<(), obo::ConfigError>(())
@@ -75,7 +75,8 @@ impl BearerAuthLayer {
         paths: impl IntoIterator<Item = P>,
     ) -> Result<Self, ConfigError> {
         for path in paths {
-            self.open.add(path.as_ref())?;
+            let added = self.open.add(path.as_ref());
+            added.map_err(|error| error.at("public_paths"))?;
         }
         Ok(self)
     }
@@ -84,7 +85,6 @@ impl BearerAuthLayer {
     ///
     /// Browsers send them so: `OPTIONS` with `Origin` and `Access-Control-Request-Method`. A CORS layer around this one
     /// answers them itself and makes this needless. Whatever else is inside answers `OPTIONS` to anybody then.
-    #[must_use]
     pub fn allow_preflight(mut self) -> Self {
         self.open.preflight = true;
         self
@@ -94,7 +94,6 @@ impl BearerAuthLayer {
     ///
     /// All responses that pass are looked at, so challenges of rules, extractors and handlers have it too, also where a
     /// gRPC status carries them in the headers. One that has it already keeps what it says.
-    #[must_use]
     pub fn protected_resource(mut self, resource: &ProtectedResource) -> Self {
         self.metadata = Some(ResourceMetadata::of(resource));
         self

@@ -12,7 +12,7 @@
 //!    Without keys the answer is 503, never 401.
 //! 5. The issuer's policy judges type, issuer, audience, times, required claims and, last, the signature.
 //!
-//!    Where an issuer is [asked about its tokens](crate::ResourceServer::introspect), that takes the place of 4 and 5, or
+//!    Where an issuer is [asked about its tokens](crate::Trust::introspect), that takes the place of 4 and 5, or
 //!    comes after them: what it says is judged by the same policy, and no answer is 503.
 //! 6. The [`Caller`](crate::Caller) goes into the request's extensions and the request to the inner service. Its
 //!    `Authorization` line is marked sensitive, so that no log of headers shows the token.

@@ -1,21 +1,26 @@
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use http::{Method, Request, header};
 use obo_core::ConfigError;
 
-use crate::inbound::path_table::{Found, PathTable};
+use crate::inbound::by_method::{ByMethod, Entry};
+use crate::path::PathPattern;
 
-/// The requests that need no token; one that is sent all the same is judged.
+/// The requests that need no token; a token that is sent all the same is validated.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Open {
     pub(super) all: bool,
     pub(super) preflight: bool,
-    paths: Arc<PathTable<()>>,
+    paths: Arc<HashMap<String, ByMethod<()>>>,
 }
 
 impl Open {
-    pub(super) fn add(&mut self, path: &str) -> Result<(), ConfigError> {
-        Arc::make_mut(&mut self.paths).insert("public_paths", path, ())
+    pub(super) fn add(&mut self, entry: &str) -> Result<(), ConfigError> {
+        let entry = Entry::parse(entry)?;
+        let path = PathPattern::exact(entry.path)?;
+        let listed = Arc::make_mut(&mut self.paths).entry(path.as_str().to_owned());
+        listed.or_default().insert(&entry, ())
     }
 
     pub(super) fn covers<B>(&self, request: &Request<B>) -> bool {
@@ -25,7 +30,8 @@ impl Open {
     }
 
     fn lists(&self, method: &Method, path: &str) -> bool {
-        matches!(self.paths.find(method, path), Found::Value(()))
+        let listed = self.paths.get(path);
+        listed.is_some_and(|listed| listed.get(method).is_some())
     }
 }
 

@@ -19,8 +19,24 @@ pub struct BearerAuth<S> {
 }
 
 impl<S> BearerAuth<S> {
-    pub(super) fn new(inner: S, layer: BearerAuthLayer) -> Self {
+    /// Wraps `inner`, as [`BearerAuthLayer`] does.
+    pub fn new(inner: S, layer: BearerAuthLayer) -> Self {
         Self { inner, layer }
+    }
+
+    /// The wrapped service.
+    pub fn get_ref(&self) -> &S {
+        &self.inner
+    }
+
+    /// The wrapped service, to change it.
+    pub fn get_mut(&mut self) -> &mut S {
+        &mut self.inner
+    }
+
+    /// Unwraps the service.
+    pub fn into_inner(self) -> S {
+        self.inner
     }
 }
 

@@ -9,7 +9,10 @@ use super::ExpiryBody;
 use super::body::{Deadline, expired};
 use super::countdown::Countdown;
 use crate::observe;
+use crate::polled::polled_after_completion;
 use crate::refusal::rejection::Rejection;
+
+const POLLED: &str = "expiry::ResponseFuture";
 
 pin_project! {
     /// The future of [`Expiry`](super::Expiry).
@@ -81,7 +84,7 @@ where
         let (ended, deadline) = match state.as_mut().project() {
             StateProjection::Refused { response } => match response.take() {
                 Some(response) => (Poll::Ready(Ok(response)), None),
-                None => return Poll::Pending,
+                None => polled_after_completion(POLLED),
             },
             StateProjection::Endless { future } => (future.poll(cx), None),
             StateProjection::Running {
@@ -93,7 +96,7 @@ where
                 Poll::Pending => {
                     std::task::ready!(timer.poll(cx));
                     let Some(deadline) = deadline.take() else {
-                        return Poll::Pending;
+                        polled_after_completion(POLLED)
                     };
                     // What is under way inside is dropped before its caller is told.
                     state.set(State::Ended);
@@ -101,8 +104,7 @@ where
                     return Poll::Ready(Ok(deadline.protocol.response(&answer)));
                 }
             },
-            // Polled again after it was done, which the contract of futures leaves open.
-            StateProjection::Ended => return Poll::Pending,
+            StateProjection::Ended => polled_after_completion(POLLED),
         };
         ended.map_ok(|response| response.map(|body| ExpiryBody::new(body, deadline)))
     }

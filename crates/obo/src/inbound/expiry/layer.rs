@@ -16,14 +16,15 @@ use crate::inbound::resource_server::ResourceServer;
 /// [`RequireLayer`](crate::RequireLayer).
 ///
 /// ```
-/// use obo::{Audience, BearerAuthLayer, ExpiryLayer, Issuer, ResourceServer};
+/// use obo::{BearerAuthLayer, ExpiryLayer, ResourceServer};
 /// use tower::ServiceBuilder;
 ///
 /// # async fn prices(_: http::Request<String>) -> Result<http::Response<String>, std::convert::Infallible> {
 /// #     Ok(http::Response::new(String::new()))
 /// # }
-/// let idp = Issuer::new("https://idp.example.com/realms/corp")?;
-/// let server = ResourceServer::new(Audience::new("service-a")?, idp);
+/// let server = ResourceServer::builder("service-a")
+///     .trust("https://idp.example.com/realms/corp")
+///     .build()?;
 /// let service = ServiceBuilder::new()
 ///     .layer(BearerAuthLayer::new(server.clone()))
 ///     .layer(ExpiryLayer::new(server))
@@ -31,6 +32,7 @@ use crate::inbound::resource_server::ResourceServer;
 /// # Ok::<(), obo::ConfigError>(())
 /// ```
 #[derive(Clone, Debug)]
+#[must_use]
 pub struct ExpiryLayer {
     server: ResourceServer,
 }
@@ -47,10 +49,7 @@ impl<S> Layer<S> for ExpiryLayer {
     type Service = Expiry<S>;
 
     fn layer(&self, inner: S) -> Expiry<S> {
-        Expiry {
-            inner,
-            layer: self.clone(),
-        }
+        Expiry::new(inner, self.clone())
     }
 }
 
@@ -59,6 +58,28 @@ impl<S> Layer<S> for ExpiryLayer {
 pub struct Expiry<S> {
     inner: S,
     layer: ExpiryLayer,
+}
+
+impl<S> Expiry<S> {
+    /// Wraps `inner`, as [`ExpiryLayer`] does.
+    pub fn new(inner: S, layer: ExpiryLayer) -> Self {
+        Self { inner, layer }
+    }
+
+    /// The wrapped service.
+    pub fn get_ref(&self) -> &S {
+        &self.inner
+    }
+
+    /// The wrapped service, to change it.
+    pub fn get_mut(&mut self) -> &mut S {
+        &mut self.inner
+    }
+
+    /// Unwraps the service.
+    pub fn into_inner(self) -> S {
+        self.inner
+    }
 }
 
 impl<S, B, R> Service<Request<B>> for Expiry<S>

@@ -9,7 +9,7 @@ use obo_core::{
 };
 use tokio::time::Instant;
 
-use super::Introspection;
+use super::IntrospectionSettings;
 use crate::clock::Clock;
 use crate::idp::admission::{Admission, Asker};
 use crate::idp::endpoint::{
@@ -56,7 +56,7 @@ impl Endpoint {
         &self,
         token: BearerToken<'_>,
         vouched: Option<&Caller>,
-        settings: &Introspection,
+        settings: &IntrospectionSettings,
         policy: &Policy,
         clock: &Clock,
     ) -> Result<IntrospectionAnswer, TokenEndpointError> {
@@ -101,7 +101,7 @@ impl Endpoint {
     async fn send(
         &self,
         token: BearerToken<'_>,
-        settings: &Introspection,
+        settings: &IntrospectionSettings,
         clock: &Clock,
         patience: Patience,
     ) -> Result<Response<Bytes>, AskError> {
@@ -124,7 +124,7 @@ impl Endpoint {
     async fn read(
         &self,
         answer: &Response<Bytes>,
-        settings: &Introspection,
+        settings: &IntrospectionSettings,
         policy: &Policy,
         clock: &Clock,
     ) -> Result<IntrospectionAnswer, TokenEndpointError> {
@@ -143,9 +143,9 @@ impl Endpoint {
         let signed = SignedAnswer::parse(answer.body())?;
         let (kid, algorithm) = (signed.kid().map(str::to_owned), signed.algorithm());
         let kid = kid.as_deref();
-        let jwks = self.jwks.by_clock(clock);
+        let jwks = &self.jwks;
         let mut lookup = match jwks.lookup(kid, algorithm) {
-            Lookup::Wait(refresh) => jwks.lookup_again(kid, algorithm, refresh.await),
+            Lookup::Wait(refresh) => jwks.lookup_after(kid, algorithm, refresh).await,
             found => found,
         };
         // The key may have been replaced under its name, as for a token.
@@ -153,7 +153,7 @@ impl Endpoint {
             && !signed.is_signed_by(key)
             && let Some(refresh) = jwks.doubt(kid)
         {
-            lookup = jwks.lookup_again(kid, algorithm, refresh.await);
+            lookup = jwks.lookup_after(kid, algorithm, refresh).await;
         }
         match lookup {
             Lookup::Key(key, _) => policy.open(signed, &key, settings.client.id(), clock.now()),

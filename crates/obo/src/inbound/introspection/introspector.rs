@@ -1,7 +1,5 @@
 use std::hash::{BuildHasher as _, RandomState};
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use obo_core::{
@@ -13,9 +11,9 @@ use tokio::time::Instant;
 
 use super::endpoint::Endpoint;
 use super::forgotten::{Forgotten, Overtaken, Question};
-use super::{Introspection, Jwts};
+use super::{IntrospectionSettings, Jwts};
 use crate::clock::Clock;
-use crate::idp::flight::{Flights, Landing, Overloaded};
+use crate::idp::flight::{Flight, Flights, Interrupted, Overloaded};
 use crate::idp::jwks::Jwks;
 use crate::idp::server::AuthorizationServer;
 use crate::inbound::verified_tokens::{Verified, VerifiedTokens};
@@ -36,11 +34,12 @@ const RETRY_AFTER: Duration = Duration::from_secs(1);
 pub(crate) struct Introspector(Arc<Inner>);
 
 struct Inner {
-    settings: Introspection,
+    settings: IntrospectionSettings,
     policy: Policy,
-    endpoint: Arc<Endpoint>,
-    clock: Clock,
-    kept: Kept,
+    endpoint: Endpoint,
+    shared: Shared,
+    /// Which of the resource server's issuers it is.
+    place: u32,
     /// Until when on each clock.
     refused: Cache<TokenDigest, ((Instant, UnixTime), TokenError)>,
     /// By epoch too: whoever comes after a user was forgotten joins no flight from before.
@@ -49,63 +48,44 @@ struct Inner {
     hasher: RandomState,
 }
 
-/// What an issuer of a resource server shares with the server.
+/// What the issuers of a resource server share.
 #[derive(Clone)]
-pub(crate) struct Kept {
-    /// Where good answers are kept, if they are.
+pub(crate) struct Shared {
+    pub(crate) clock: Clock,
+    /// Where tokens that were found valid are cached, if they are.
     pub(crate) verified: Option<Arc<VerifiedTokens>>,
     pub(crate) forgotten: Arc<Forgotten>,
-    /// Which of the server's issuers it is.
-    pub(crate) issuer: u32,
 }
 
-type Outcome = Result<Caller, Rejection>;
+pub(crate) type Outcome = Result<Caller, Rejection>;
 
-/// An answer that is under way, shared by all who wait for it.
-pub(crate) struct Asked(Landing<Outcome>);
+/// A response that is under way, shared by all who wait for it.
+pub(crate) type Asked = Flight<Outcome>;
 
-impl Future for Asked {
-    type Output = Outcome;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Outcome> {
-        let landed = ready!(Pin::new(&mut self.0).poll(cx));
-        Poll::Ready(landed.unwrap_or_else(|_| {
-            Err(Rejection::IntrospectionUnavailable {
-                problem: "the introspection was interrupted".to_owned(),
-                retry_after: RETRY_AFTER,
-            })
-        }))
+impl From<Interrupted> for Rejection {
+    fn from(_: Interrupted) -> Self {
+        Self::IntrospectionUnavailable {
+            problem: "the introspection was interrupted".to_owned(),
+            retry_after: RETRY_AFTER,
+        }
     }
 }
 
 impl Introspector {
+    /// Asks `server` about tokens of the issuer at this place among those of the resource server.
     pub(crate) fn new(
-        settings: Introspection,
+        settings: IntrospectionSettings,
         policy: Policy,
         server: AuthorizationServer,
         jwks: Jwks,
-    ) -> Self {
-        let endpoint = Arc::new(Endpoint::new(server, jwks));
-        let kept = Kept {
-            verified: None,
-            forgotten: Forgotten::new(),
-            issuer: 0,
-        };
-        Self::of(settings, policy, endpoint, Clock::system(), kept)
-    }
-
-    fn of(
-        settings: Introspection,
-        policy: Policy,
-        endpoint: Arc<Endpoint>,
-        clock: Clock,
-        kept: Kept,
+        shared: Shared,
+        place: u32,
     ) -> Self {
         Self(Arc::new(Inner {
             policy,
-            endpoint,
-            clock,
-            kept,
+            endpoint: Endpoint::new(server, jwks),
+            shared,
+            place,
             refused: Cache::new(REFUSED),
             flights: Flights::new(settings.concurrency),
             hasher: RandomState::new(),
@@ -113,19 +93,7 @@ impl Introspector {
         }))
     }
 
-    /// The same for another configuration of the resource server, which knows nothing yet.
-    pub(crate) fn within(&self, clock: Clock, kept: Kept) -> Self {
-        let Inner {
-            settings,
-            policy,
-            endpoint,
-            ..
-        } = &*self.0;
-        let (settings, policy) = (settings.clone(), policy.clone());
-        Self::of(settings, policy, Arc::clone(endpoint), clock, kept)
-    }
-
-    pub(crate) fn settings(&self) -> &Introspection {
+    pub(crate) fn settings(&self) -> &IntrospectionSettings {
         &self.0.settings
     }
 
@@ -134,7 +102,7 @@ impl Introspector {
         match self.0.settings.jwts {
             Jwts::Introspected => true,
             // A JWT that cannot be read is refused, as all of its kind that cannot be validated.
-            Jwts::Caller => matches!(error, TokenError::Malformed(_)),
+            Jwts::Validated => matches!(error, TokenError::Malformed(_)),
             Jwts::Confirmed => false,
         }
     }
@@ -150,7 +118,7 @@ impl Introspector {
         if let Some(error) = inner.refused(&digest) {
             return Err(error.into());
         }
-        let epoch = inner.kept.forgotten.epoch();
+        let epoch = inner.shared.forgotten.epoch();
         // All tokens that no key vouches for share one share of the flights: they are forged for nothing.
         let owner = validated.as_ref().map_or(0, |verified| {
             inner.hasher.hash_one(verified.caller.subject())
@@ -159,16 +127,14 @@ impl Introspector {
             let (inner, token) = (Arc::clone(inner), Secret::new(token.expose()));
             async move { inner.fly(digest, &token, validated).await }
         });
-        landing
-            .map(Asked)
-            .map_err(|Overloaded| Rejection::IntrospectionOverloaded)
+        landing.map_err(|Overloaded| Rejection::IntrospectionOverloaded)
     }
 }
 
 impl Inner {
     fn refused(&self, digest: &TokenDigest) -> Option<TokenError> {
         let ((until, ends_at), error) = self.refused.get(digest)?;
-        (Instant::now() < until && self.clock.now() < ends_at).then_some(error)
+        (Instant::now() < until && self.shared.clock.now() < ends_at).then_some(error)
     }
 
     /// In a task of its own; what was said is stored before the flight ends.
@@ -184,8 +150,8 @@ impl Inner {
             if let Some(known) = self.known(&digest, token) {
                 return known;
             }
-            let start = (Instant::now(), self.clock.now());
-            let question = self.kept.forgotten.question();
+            let start = (Instant::now(), self.shared.clock.now());
+            let question = self.shared.forgotten.question();
             let outcome = self.outcome(token, validated.clone(), start).await;
             let told = outcome.as_ref().map(|_| ());
             observe::introspected(self.policy.issuer(), told, start.0.elapsed());
@@ -195,7 +161,7 @@ impl Inner {
                 Ok(verified) => return Ok(verified.caller),
                 Err(rejection) => {
                     if let Rejection::Token(error) = &rejection {
-                        let ends_at = self.clock.now().saturating_add(REFUSED_FOR);
+                        let ends_at = self.shared.clock.now().saturating_add(REFUSED_FOR);
                         let until = (Instant::now() + REFUSED_FOR, ends_at);
                         self.refused.insert(digest, (until, error.clone()));
                     }
@@ -213,9 +179,11 @@ impl Inner {
         if let Some(error) = self.refused(digest) {
             return Some(Err(error.into()));
         }
-        let verified = self.kept.verified.as_ref()?;
+        let verified = self.shared.verified.as_ref()?;
         let known = verified.get(token.expose().as_bytes())?;
-        known.holds(self.clock.now()).then(|| Ok(known.caller))
+        known
+            .holds(self.shared.clock.now())
+            .then(|| Ok(known.caller))
     }
 
     /// What the issuer says, and until when that holds.
@@ -229,9 +197,9 @@ impl Inner {
         let (settings, policy) = (&self.settings, &self.policy);
         let asked = self
             .endpoint
-            .ask(token, vouched, settings, policy, &self.clock);
+            .ask(token, vouched, settings, policy, &self.shared.clock);
         let answer = asked.await.map_err(unavailable)?;
-        let now = self.clock.now();
+        let now = self.shared.clock.now();
         let verified = match validated {
             Some(verified) => {
                 self.policy.confirm(answer)?;
@@ -242,7 +210,7 @@ impl Inner {
             None => Verified {
                 size: u32::try_from(answer.size()).unwrap_or(u32::MAX),
                 caller: self.policy.judge(token, answer, self.settings.thin, now)?,
-                issuer: self.kept.issuer,
+                issuer: self.place,
                 generation: None,
                 until: None,
             },
@@ -257,8 +225,8 @@ impl Inner {
 
     fn keep(&self, verified: &Verified, question: &Question) -> Result<(), Overtaken> {
         let let_go = question.unless_overtaken(&verified.caller, || {
-            let tokens = self.kept.verified.as_ref();
-            let tokens = tokens.filter(|_| verified.holds(self.clock.now()))?;
+            let tokens = self.shared.verified.as_ref();
+            let tokens = tokens.filter(|_| verified.holds(self.shared.clock.now()))?;
             Some(tokens.insert(verified.clone()))
         });
         let_go.map(drop)

@@ -5,14 +5,12 @@
 //! among the verified tokens, until the token's end or the configured age; that it is not, for a moment. That the server
 //! did not say is never kept. Nor is what it said of a user who was forgotten while it was asked.
 
-mod config;
 mod endpoint;
 mod forgotten;
 mod introspector;
 mod settings;
 
-pub(crate) use config::IntrospectionConfig;
 pub(crate) use forgotten::Forgotten;
-pub(crate) use introspector::{Asked, Introspector, Kept};
+pub(crate) use introspector::{Asked, Introspector, Shared};
 pub use settings::Introspection;
-pub(crate) use settings::Jwts;
+pub(crate) use settings::{IntrospectionSettings, Jwts};

@@ -3,7 +3,8 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use http::{Request, Response};
+use http::{Extensions, Request, Response};
+use obo_core::ConfigError;
 use pin_project_lite::pin_project;
 use tower_layer::Layer;
 use tower_service::Service;
@@ -24,17 +25,57 @@ pub struct RequireLayer(Arc<Rules>);
 enum Rules {
     One(Rule),
     ByPath(RuleTable),
+    ByRoute(RuleTable, RouteOf),
 }
+
+/// Names the pattern of the route that a router has found, from a request's extensions.
+pub type RouteOf = fn(&Extensions) -> Option<&str>;
 
 impl RequireLayer {
     /// Requires `rule` of every request.
-    pub fn new(rule: Rule) -> Self {
-        Self(Arc::new(Rules::One(rule)))
+    ///
+    /// ```
+    /// use obo::{RequireLayer, Rule};
+    ///
+    /// let layer = RequireLayer::new(Rule::scopes(["orders:read"]).and(Rule::user()))?;
+    /// # Ok::<(), obo::ConfigError>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// The rule's [mistake](Rule::mistake), if it has one.
+    pub fn new(rule: Rule) -> Result<Self, ConfigError> {
+        Ok(Self(Arc::new(Rules::One(rule.checked()?))))
     }
 
     /// Requires of every request what `table` says of its method and path.
     pub fn by_path(table: RuleTable) -> Self {
         Self(Arc::new(Rules::ByPath(table)))
+    }
+
+    /// Requires of every request what `table` says of its method and of the route that a router has found for it, compared
+    /// with the text of the entries: `/orders/{id}` and not `/orders/7`.
+    ///
+    /// `route` names it from the request's extensions. Without a route a request is denied, also if the table has a rule
+    /// for all others. In axum it is the `MatchedPath`; the crate page of `obo-axum` has that example.
+    ///
+    /// ```
+    /// use obo::{RequireLayer, Rule, RuleTable};
+    ///
+    /// /// What our router leaves in the extensions.
+    /// #[derive(Clone)]
+    /// struct MatchedRoute(&'static str);
+    ///
+    /// let table = RuleTable::builder()
+    ///     .route("GET /orders/{id}", Rule::scopes(["orders:read"]))
+    ///     .build()?;
+    /// let rules = RequireLayer::by_route(table, |extensions| {
+    ///     extensions.get::<MatchedRoute>().map(|route| route.0)
+    /// });
+    /// # Ok::<(), obo::ConfigError>(())
+    /// ```
+    pub fn by_route(table: RuleTable, route: RouteOf) -> Self {
+        Self(Arc::new(Rules::ByRoute(table, route)))
     }
 }
 
@@ -74,6 +115,9 @@ where
         let checked = caller.and_then(|caller| match &*self.rules {
             Rules::One(rule) => rule.check(caller),
             Rules::ByPath(table) => table.check(request.method(), request.uri().path(), caller),
+            Rules::ByRoute(table, route) => {
+                table.check_route(request.method(), route(request.extensions()), caller)
+            }
         });
         let state = match checked {
             Ok(()) => State::Passed {

@@ -6,14 +6,16 @@
 )]
 
 pub(crate) mod layer;
+mod principal;
 mod requirement;
 pub(crate) mod rule;
 pub(crate) mod rule_table;
 
-pub use layer::{Require, ResponseFuture};
-pub use rule::Principal;
+pub use layer::{Require, ResponseFuture, RouteOf};
+pub use principal::Principal;
 pub(crate) use rule::Rule;
 pub(crate) use rule_table::RuleTable;
+pub use rule_table::RuleTableBuilder;
 
 #[cfg(test)]
 mod tests;

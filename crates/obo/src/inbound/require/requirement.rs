@@ -1,6 +1,9 @@
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 use std::time::Duration;
 
-use obo_core::{Caller, CurrentActor, Issuer, PrincipalKind, Scope};
+use obo_core::{Caller, ConfigError, CurrentActor, Issuer, PrincipalKind, Scope};
 
 use super::{Principal, Rule};
 use crate::clock::Clock;
@@ -19,10 +22,27 @@ pub(super) enum Requirement {
     NoActor,
     Kind(PrincipalKind),
     Subjects(Vec<Principal>),
+    Clients(Vec<Principal>),
     Roles(Vec<String>),
+    Groups(Vec<String>),
+    Entitlements(Vec<String>),
+    Own(OwnCheck),
     Acr(Vec<String>),
     MaxAge(Duration),
     AnyOf(Vec<Rule>),
+}
+
+/// A check that is not built in, with what the log says when it fails.
+#[derive(Clone)]
+pub(super) struct OwnCheck {
+    pub(super) reason: &'static str,
+    pub(super) check: Arc<dyn Fn(&Caller) -> bool + Send + Sync>,
+}
+
+impl fmt::Debug for OwnCheck {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("OwnCheck").field(&self.reason).finish()
+    }
 }
 
 /// Whether the rule, or one around it, names the token's issuer.
@@ -81,11 +101,32 @@ impl Requirement {
                     Rejection::Subject("it is not on the list of this route")
                 })
             }
-            Self::Roles(needed) => {
-                let has = |role: &String| caller.roles().any(|own| own == role);
-                met_or(needed.iter().all(has), || {
-                    Rejection::Subject("it lacks a role that this needs")
+            Self::Clients(allowed) => {
+                let client = caller.client_id();
+                let is_it = |client| {
+                    let mut allowed = allowed.iter();
+                    allowed.any(|listed| listed.is(own.as_str(), client, own))
+                };
+                met_or(client.is_some_and(is_it), || {
+                    Rejection::Subject("its client is not on the list of this route")
                 })
+            }
+            Self::Roles(needed) => met_or(has_all(needed, || caller.roles()), || {
+                Rejection::Subject("it lacks a role that this needs")
+            }),
+            Self::Groups(needed) => met_or(has_all(needed, || caller.groups()), || {
+                Rejection::Subject("it is not in a group that this needs")
+            }),
+            Self::Entitlements(needed) => met_or(has_all(needed, || caller.entitlements()), || {
+                Rejection::Subject("it lacks an entitlement that this needs")
+            }),
+            Self::Own(OwnCheck { reason, check }) => {
+                let caller = caller.untyped();
+                // A check sees the caller alone, so a panic breaks nothing that others use.
+                let is_met = catch_unwind(AssertUnwindSafe(|| check(&caller)));
+                let is_met =
+                    is_met.map_err(|_| Rejection::Misconfigured("the check of a rule panicked"))?;
+                met_or(is_met, || Rejection::Subject(reason))
             }
             Self::Acr(values) => {
                 let acr = caller.acr();
@@ -115,15 +156,33 @@ fn met_or(is_met: bool, refusal: impl FnOnce() -> Rejection) -> Result<(), Rejec
     if is_met { Ok(()) } else { Err(refusal()) }
 }
 
+fn has_all<'c, I: Iterator<Item = &'c str>>(needed: &[String], own: impl Fn() -> I) -> bool {
+    let has = |name: &String| own().any(|own| own == name);
+    needed.iter().all(has)
+}
+
 /// The current actor, if it counts: an issuer speaks for its own actors, and for those of another issuer only where the rule
 /// names it.
 fn acting<C>(caller: &Caller<C>, named: IssuerIsNamed) -> Result<&CurrentActor, Rejection> {
     let actor = caller.current_actor().ok_or(Rejection::Actor(
-        "nobody acts for the subject, and this needs a service that does",
+        "no service acts for the subject, and this needs one",
     ))?;
     let is_own = actor.id().issuer() == caller.issuer().as_str();
     met_or(is_own || named.0, || {
         Rejection::Actor("it is of another issuer, and no rule names the token's issuer")
     })?;
     Ok(actor)
+}
+
+/// At least one name, none of them empty.
+pub(super) fn names<V: Into<String>>(
+    field: &'static str,
+    values: impl IntoIterator<Item = V>,
+) -> Result<Vec<String>, ConfigError> {
+    let names: Vec<String> = values.into_iter().map(Into::into).collect();
+    if names.is_empty() || names.iter().any(String::is_empty) {
+        let problem = "the list or a name in it is empty; name at least one";
+        return Err(ConfigError::new(field, problem));
+    }
+    Ok(names)
 }

@@ -1,8 +1,10 @@
+use std::sync::Arc;
 use std::time::Duration;
 
-use obo_core::{ActorId, Caller, ConfigError, Issuer, PrincipalKind, Scope};
+use obo_core::{Caller, ConfigError, Issuer, PrincipalKind, Scope};
 
-use super::requirement::{IssuerIsNamed, Requirement};
+use super::Principal;
+use super::requirement::{IssuerIsNamed, OwnCheck, Requirement, names};
 use crate::clock::Clock;
 use crate::refusal::rejection::Rejection;
 
@@ -12,71 +14,18 @@ use crate::refusal::rejection::Rejection;
 /// use obo::Rule;
 ///
 /// // A user's token with this scope, brought by one of these services.
-/// let rule = Rule::scopes(["stock:read"])?.and(Rule::actors(["service-a", "service-d"])?);
-/// # Ok::<(), obo::ConfigError>(())
+/// let rule = Rule::scopes(["stock:read"]).and(Rule::actors(["service-a", "service-d"]));
+/// assert!(rule.mistake().is_none());
 /// ```
+///
+/// Constructors accept anything, and a rule keeps its first [`mistake`](Self::mistake). Whoever takes a rule returns it:
+/// [`RequireLayer::new`](crate::RequireLayer::new), the builder of a [`RuleTable`](crate::RuleTable). A rule with a mistake
+/// refuses everybody with 500.
 #[derive(Clone, Debug)]
 pub struct Rule {
     requirements: Vec<Requirement>,
     clock: Clock,
-}
-
-/// A party on a list, actor or subject: by its name within the token's own issuer, or by its full identity (RFC 8693 section
-/// 4.1).
-///
-/// An actor of another issuer than the token's counts only in a rule that names the token's issuer: see
-/// [`Rule::issuers`].
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Principal {
-    issuer: Option<String>,
-    subject: String,
-}
-
-impl From<&str> for Principal {
-    fn from(subject: &str) -> Self {
-        Self {
-            issuer: None,
-            subject: subject.to_owned(),
-        }
-    }
-}
-
-impl From<String> for Principal {
-    fn from(subject: String) -> Self {
-        Self {
-            issuer: None,
-            subject,
-        }
-    }
-}
-
-impl From<ActorId> for Principal {
-    fn from(id: ActorId) -> Self {
-        Self {
-            issuer: Some(id.issuer().to_owned()),
-            subject: id.subject().to_owned(),
-        }
-    }
-}
-
-impl Principal {
-    pub(super) fn is(&self, issuer: &str, subject: &str, own_issuer: &Issuer) -> bool {
-        let named = self.issuer.as_deref().unwrap_or(own_issuer.as_str());
-        issuer == named && subject == self.subject
-    }
-
-    /// Parties of which there is at least one, each with a name.
-    fn list<P: Into<Self>>(
-        field: &'static str,
-        parties: impl IntoIterator<Item = P>,
-    ) -> Result<Vec<Self>, ConfigError> {
-        let parties: Vec<Self> = parties.into_iter().map(Into::into).collect();
-        if parties.is_empty() || parties.iter().any(|party| party.subject.is_empty()) {
-            let problem = "the list or a name in it is empty; name those who may";
-            return Err(ConfigError::new(field, problem));
-        }
-        Ok(parties)
-    }
+    mistake: Option<ConfigError>,
 }
 
 impl Rule {
@@ -84,170 +33,306 @@ impl Rule {
         Self {
             requirements: vec![requirement],
             clock: Clock::system(),
+            mistake: None,
         }
     }
 
-    /// The token has all of these scope values (RFC 6750 section 3.1).
+    fn parsed(requirement: Result<Requirement, ConfigError>) -> Self {
+        requirement.map_or_else(
+            |mistake| Self {
+                requirements: Vec::new(),
+                clock: Clock::system(),
+                mistake: Some(mistake),
+            },
+            Self::of,
+        )
+    }
+
+    /// Requires that the token has all of these scope values (RFC 6750 section 3.1).
     ///
-    /// # Errors
-    ///
-    /// When there are none, or one is no scope value.
-    pub fn scopes<V: AsRef<str>>(values: impl IntoIterator<Item = V>) -> Result<Self, ConfigError> {
-        let scope = Scope::new(values)?;
-        if scope.is_empty() {
-            return Err(ConfigError::new(
+    /// ```
+    /// # use obo::Rule;
+    /// let rule = Rule::scopes(["orders:read"]);
+    /// # assert!(rule.mistake().is_none());
+    /// assert!(Rule::scopes(["orders read"]).mistake().is_some());
+    /// ```
+    pub fn scopes<V: AsRef<str>>(values: impl IntoIterator<Item = V>) -> Self {
+        Self::parsed(Scope::new(values).and_then(|scope| match scope.is_empty() {
+            false => Ok(Requirement::Scopes(scope)),
+            true => Err(ConfigError::new(
                 "scope",
-                "is empty, so that every token would do; name at least one value",
-            ));
-        }
-        Ok(Self::of(Requirement::Scopes(scope)))
+                "is empty, so every token would pass; name at least one value",
+            )),
+        }))
     }
 
-    /// The token is of one of these issuers.
+    /// Requires a token of one of these issuers.
     ///
     /// An issuer vouches for its own subjects and actors. A rule that names it, by this requirement itself or in a rule
     /// [around it](Self::any_of), lets it vouch for actors of other issuers too (`act.iss`, RFC 8693 section 4.1):
     ///
     /// ```
-    /// use obo::{Issuer, Rule};
+    /// use obo::Rule;
     /// use obo::caller::ActorId;
     ///
     /// // The partner's service, where our own issuer says that it acts.
-    /// let ours = Issuer::new("https://idp.example.com/realms/corp")?;
+    /// let ours = "https://idp.example.com/realms/corp";
     /// let partner = ActorId::new("https://idp.partner.example", "service-p");
-    /// let rule = Rule::issuers([ours])?.and(Rule::actors([partner])?);
-    /// # Ok::<(), obo::ConfigError>(())
+    /// let rule = Rule::issuers([ours]).and(Rule::actors([partner]));
+    /// # assert!(rule.mistake().is_none());
     /// ```
-    ///
-    /// # Errors
-    ///
-    /// If there are none.
-    pub fn issuers(issuers: impl IntoIterator<Item = Issuer>) -> Result<Self, ConfigError> {
-        let issuers: Vec<Issuer> = issuers.into_iter().collect();
-        if issuers.is_empty() {
-            let problem = "is empty, so that no token could pass; name at least one issuer";
-            return Err(ConfigError::new("issuers", problem));
-        }
-        Ok(Self::of(Requirement::Issuers(issuers)))
+    pub fn issuers<I>(issuers: impl IntoIterator<Item = I>) -> Self
+    where
+        I: TryInto<Issuer>,
+        I::Error: Into<ConfigError>,
+    {
+        let issuers = issuers.into_iter().map(TryInto::try_into);
+        let issuers: Result<Vec<_>, _> = issuers.collect();
+        Self::parsed(match issuers {
+            Ok(issuers) if issuers.is_empty() => Err(ConfigError::new(
+                "issuers",
+                "is empty, so no token could pass; name at least one issuer",
+            )),
+            Ok(issuers) => Ok(Requirement::Issuers(issuers)),
+            Err(error) => Err(error.into().at("issuers")),
+        })
     }
 
-    /// A service acts for the subject, whichever it is: no direct call by the user's own client. It must be a service of the
+    /// Requires that a service acts for the subject: no direct call by the user's own client. It must be a service of the
     /// token's own issuer, unless the rule [names that issuer](Self::issuers).
+    ///
+    /// ```
+    /// # use obo::Rule;
+    /// let rule = Rule::user().and(Rule::any_actor());
+    /// ```
     pub fn any_actor() -> Self {
         Self::of(Requirement::AnyActor)
     }
 
-    /// One of these services acts for the subject now; who acted before does not matter (RFC 8693 section 4.1).
+    /// Requires that one of these services acts for the subject now; who acted before does not matter (RFC 8693 section
+    /// 4.1).
     ///
-    /// A name is one within the token's own issuer. An [`ActorId`] of another issuer counts only in a rule that
-    /// [names the token's issuer](Self::issuers): otherwise each trusted issuer could speak for the services of all others.
+    /// A name is one within the token's own issuer. An [`ActorId`](crate::caller::ActorId) of another issuer counts only in
+    /// a rule that [names the token's issuer](Self::issuers): otherwise each trusted issuer could speak for the services of
+    /// all others.
     ///
-    /// # Errors
-    ///
-    /// When the list is empty, or a name is.
-    pub fn actors<A: Into<Principal>>(
-        actors: impl IntoIterator<Item = A>,
-    ) -> Result<Self, ConfigError> {
-        Principal::list("actors", actors).map(|actors| Self::of(Requirement::Actors(actors)))
+    /// ```
+    /// # use obo::Rule;
+    /// let rule = Rule::actors(["service-a", "service-d"]);
+    /// # assert!(rule.mistake().is_none());
+    /// ```
+    pub fn actors<A: Into<Principal>>(actors: impl IntoIterator<Item = A>) -> Self {
+        Self::parsed(Principal::list("actors", actors).map(Requirement::Actors))
     }
 
-    /// The subject is one of these, user or service.
+    /// Requires that the subject is one of these, user or service.
     ///
-    /// # Errors
-    ///
-    /// When the list is empty, or a name is.
-    pub fn subjects<P: Into<Principal>>(
-        subjects: impl IntoIterator<Item = P>,
-    ) -> Result<Self, ConfigError> {
-        Principal::list("subjects", subjects)
-            .map(|subjects| Self::of(Requirement::Subjects(subjects)))
+    /// ```
+    /// # use obo::Rule;
+    /// let rule = Rule::subjects(["batch@corp.example"]);
+    /// # assert!(rule.mistake().is_none());
+    /// ```
+    pub fn subjects<P: Into<Principal>>(subjects: impl IntoIterator<Item = P>) -> Self {
+        Self::parsed(Principal::list("subjects", subjects).map(Requirement::Subjects))
     }
 
-    /// No service acts for the subject.
+    /// Requires that the token was issued to one of these clients ([`Caller::client_id`]).
+    ///
+    /// A name is one within the token's own issuer; an [`ActorId`](crate::caller::ActorId) names the issuer too. The client
+    /// requested the token and need not be who sends it: for services that call on behalf of a user see
+    /// [`actors`](Self::actors).
+    ///
+    /// ```
+    /// # use obo::Rule;
+    /// let rule = Rule::clients(["web-shop", "mobile-shop"]).and(Rule::user());
+    /// # assert!(rule.mistake().is_none());
+    /// ```
+    pub fn clients<P: Into<Principal>>(clients: impl IntoIterator<Item = P>) -> Self {
+        Self::parsed(Principal::list("clients", clients).map(Requirement::Clients))
+    }
+
+    /// Requires that no service acts for the subject.
+    ///
+    /// ```
+    /// # use obo::Rule;
+    /// let rule = Rule::any_of([Rule::no_actor(), Rule::actors(["service-a"])]);
+    /// # assert!(rule.mistake().is_none());
+    /// ```
     pub fn no_actor() -> Self {
         Self::of(Requirement::NoActor)
     }
 
-    /// The subject is a user.
+    /// Requires that the subject is a user.
+    ///
+    /// ```
+    /// # use obo::Rule;
+    /// let rule = Rule::user();
+    /// ```
     pub fn user() -> Self {
         Self::of(Requirement::Kind(PrincipalKind::User))
     }
 
-    /// The subject is a service that calls for itself.
+    /// Requires that the subject is a service that calls for itself.
+    ///
+    /// ```
+    /// # use obo::Rule;
+    /// let rule = Rule::service().and(Rule::subjects(["nightly-export"]));
+    /// # assert!(rule.mistake().is_none());
+    /// ```
     pub fn service() -> Self {
         Self::of(Requirement::Kind(PrincipalKind::Service))
     }
 
-    /// The subject has all of these roles ([`Caller::roles`]), compared exactly.
+    /// Requires that the subject has all of these roles ([`Caller::roles`]), compared exactly.
     ///
-    /// A token without them is refused with 403 `insufficient_scope` that names no scope: a role is not asked for, it is
-    /// given by whoever administers the issuer.
+    /// A token without them is refused with 403 `insufficient_scope` that names no scope: a client cannot ask for a role,
+    /// an administrator of the issuer grants it.
     ///
-    /// # Errors
-    ///
-    /// When there are none, or a name is empty.
-    pub fn roles<V: Into<String>>(
-        values: impl IntoIterator<Item = V>,
-    ) -> Result<Self, ConfigError> {
-        let roles: Vec<String> = values.into_iter().map(Into::into).collect();
-        if roles.is_empty() || roles.iter().any(String::is_empty) {
-            return Err(ConfigError::new(
-                "roles",
-                "the list or a name in it is empty; name the roles that are needed",
-            ));
-        }
-        Ok(Self::of(Requirement::Roles(roles)))
+    /// ```
+    /// # use obo::Rule;
+    /// let rule = Rule::roles(["buyer", "auditor"]);
+    /// # assert!(rule.mistake().is_none());
+    /// ```
+    pub fn roles<V: Into<String>>(values: impl IntoIterator<Item = V>) -> Self {
+        Self::parsed(names("roles", values).map(Requirement::Roles))
     }
 
-    /// The user has authenticated by one of these context classes, given in order of preference (RFC 9470 section 3).
+    /// Requires that the subject is in all of these groups ([`Caller::groups`], RFC 9068 section 2.2.3.1), compared exactly
+    /// and refused as [`roles`](Self::roles).
+    ///
+    /// ```
+    /// # use obo::Rule;
+    /// let rule = Rule::any_of([Rule::groups(["/staff/sales"]), Rule::groups(["/staff/support"])]);
+    /// # assert!(rule.mistake().is_none());
+    /// ```
+    pub fn groups<V: Into<String>>(values: impl IntoIterator<Item = V>) -> Self {
+        Self::parsed(names("groups", values).map(Requirement::Groups))
+    }
+
+    /// Requires that the subject has all of these entitlements ([`Caller::entitlements`], RFC 9068 section 2.2.3.1),
+    /// compared exactly and refused as [`roles`](Self::roles).
+    ///
+    /// ```
+    /// # use obo::Rule;
+    /// let rule = Rule::entitlements(["report-export"]);
+    /// # assert!(rule.mistake().is_none());
+    /// ```
+    pub fn entitlements<V: Into<String>>(values: impl IntoIterator<Item = V>) -> Self {
+        Self::parsed(names("entitlements", values).map(Requirement::Entitlements))
+    }
+
+    /// Requires that `check` returns `true` for the caller; `reason` is what the log says if it does not.
+    ///
+    /// The client learns no more than 403 `insufficient_scope`. A check that panics refuses the request with 500. It runs
+    /// on each request, so it must not block; a right that has to be looked up is for the handler to check.
+    ///
+    /// ```
+    /// use obo::Rule;
+    ///
+    /// let rule = Rule::by("it is not of our tenant", |caller| {
+    ///     caller.subject().ends_with("@corp.example")
+    /// });
+    ///
+    /// // By claims that the policy reads (`Policy::claims`).
+    /// struct Tenant(String);
+    /// let rule = rule.and(Rule::by("it is of another tenant", |caller| {
+    ///     let caller = caller.with_claims::<Tenant>();
+    ///     caller.is_some_and(|caller| caller.claims().0 == "corp")
+    /// }));
+    /// ```
+    pub fn by(
+        reason: &'static str,
+        check: impl Fn(&Caller) -> bool + Send + Sync + 'static,
+    ) -> Self {
+        Self::of(Requirement::Own(OwnCheck {
+            reason,
+            check: Arc::new(check),
+        }))
+    }
+
+    /// Requires that the user has authenticated by one of these context classes, given in order of preference (RFC 9470
+    /// section 3).
     ///
     /// A token without `acr` does not satisfy it.
     ///
-    /// # Errors
-    ///
-    /// When there are none, or one cannot stand in a challenge: it is empty or has a blank, a quote or a backslash.
-    pub fn acr<V: Into<String>>(values: impl IntoIterator<Item = V>) -> Result<Self, ConfigError> {
+    /// ```
+    /// # use obo::Rule;
+    /// let rule = Rule::acr(["phishing-resistant", "mfa"]);
+    /// # assert!(rule.mistake().is_none());
+    /// ```
+    pub fn acr<V: Into<String>>(values: impl IntoIterator<Item = V>) -> Self {
         let values: Vec<String> = values.into_iter().map(Into::into).collect();
-        if values.is_empty() || Scope::new(&values).is_err() {
-            return Err(ConfigError::new(
+        Self::parsed(match values.is_empty() || Scope::new(&values).is_err() {
+            false => Ok(Requirement::Acr(values)),
+            true => Err(ConfigError::new(
                 "acr_values",
                 "there are none, or one is empty or has a blank, a quote or a backslash",
-            ));
-        }
-        Ok(Self::of(Requirement::Acr(values)))
+            )),
+        })
     }
 
-    /// The user has authenticated at most this long ago, to the second (RFC 9470 section 3).
+    /// Requires that the user has authenticated at most this long ago, to the second (RFC 9470 section 3).
     ///
     /// A token without `auth_time` does not satisfy it.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use obo::Rule;
+    /// let rule = Rule::max_age(Duration::from_secs(300));
+    /// ```
     pub fn max_age(age: Duration) -> Self {
         Self::of(Requirement::MaxAge(age))
     }
 
-    /// One of these rules; where none is satisfied, the refusal is the first one's.
+    /// Requires one of these rules; if none is satisfied, the refusal is the first one's.
+    ///
+    /// ```
+    /// # use obo::Rule;
+    /// let rule = Rule::any_of([Rule::roles(["admin"]), Rule::scopes(["orders:write"])]);
+    /// # assert!(rule.mistake().is_none());
+    /// ```
+    pub fn any_of(rules: impl IntoIterator<Item = Self>) -> Self {
+        let rules: Vec<Self> = rules.into_iter().collect();
+        if rules.is_empty() {
+            return Self::parsed(Err(ConfigError::new(
+                "any_of",
+                "there is no alternative, so no caller could pass",
+            )));
+        }
+        let mistake = rules.iter().find_map(Self::mistake).cloned();
+        Self {
+            mistake,
+            ..Self::of(Requirement::AnyOf(rules))
+        }
+    }
+
+    /// The first mistake in this rule and the rules that it is made of: an empty list, an empty name, a scope value or an
+    /// issuer that is not one.
+    pub fn mistake(&self) -> Option<&ConfigError> {
+        self.mistake.as_ref()
+    }
+
+    /// The rule, unless it has a [mistake](Self::mistake): for a rule that a handler checks.
     ///
     /// # Errors
     ///
-    /// When there are none.
-    pub fn any_of(rules: impl IntoIterator<Item = Self>) -> Result<Self, ConfigError> {
-        let rules: Vec<Self> = rules.into_iter().collect();
-        if rules.is_empty() {
-            return Err(ConfigError::new(
-                "any_of",
-                "there is no alternative, so that nobody could pass",
-            ));
+    /// The first mistake.
+    pub fn checked(self) -> Result<Self, ConfigError> {
+        match self.mistake {
+            Some(mistake) => Err(mistake),
+            None => Ok(self),
         }
-        Ok(Self::of(Requirement::AnyOf(rules)))
     }
 
     /// Both this rule and `other`.
     #[must_use]
     pub fn and(mut self, other: Self) -> Self {
         self.requirements.extend(other.requirements);
+        self.mistake = self.mistake.or(other.mistake);
         self
     }
 
-    /// Judges [`max_age`](Self::max_age) by another clock than the system's.
+    /// Checks [`max_age`](Self::max_age) by another clock than the system's.
     #[must_use]
     pub fn clock(mut self, clock: impl Into<Clock>) -> Self {
         self.clock = clock.into();
@@ -279,6 +364,11 @@ impl Rule {
         caller: &Caller<C>,
         around: IssuerIsNamed,
     ) -> Result<(), Rejection> {
+        if self.mistake.is_some() {
+            return Err(Rejection::Misconfigured(
+                "a rule has a mistake, which `Rule::mistake` names",
+            ));
+        }
         let mut needs = self.requirements.iter();
         let names_it = |need: &Requirement| need.names_issuer(caller.issuer());
         let named = IssuerIsNamed(around.0 || needs.any(names_it));

@@ -2,111 +2,189 @@ use http::Method;
 use obo_core::{Caller, ConfigError};
 
 use super::Rule;
-use crate::inbound::path_table::{Found, PathTable};
-use crate::path::is_unambiguous;
+use crate::inbound::by_method::{ByMethod, Entry};
+use crate::path::{PathMatch, PathPattern, PathTable};
 use crate::refusal::rejection::Rejection;
 
-/// Which [`Rule`] each request has by its path, or by its method and path, for the whole of an HTTP or gRPC server; one
-/// that is not listed is denied.
-///
-/// An entry is for `"/path"` with any method, or for `"METHOD /path"`, which goes first. HEAD takes the entry of GET
-/// unless it has its own. A path that is listed for other methods alone is denied, also where there is a rule for
-/// [all others](Self::otherwise).
-///
-/// A gRPC method's path is `/package.Service/Method`; gRPC knows POST alone, so its entries need no method. Paths are
-/// compared whole and as they were sent, never as a prefix and never decoded, so `//admin`, `/public/../admin` and
-/// `/%61dmin` are not listed even where `/admin` is. Inside a nested axum router, they are what the router has left of
-/// them. The method is the request's own: what lets a header override it has to come before this.
+/// Which [`Rule`] each request has by its path, or by its method and path, for the whole of an HTTP or gRPC server; a
+/// request that is not listed is denied.
 ///
 /// ```
 /// use obo::{RequireLayer, Rule, RuleTable};
 ///
-/// let table = RuleTable::new([
-///     ("GET /orders", Rule::scopes(["orders:read"])?),
-///     ("POST /orders", Rule::scopes(["orders:write"])?),
-///     ("/stock.Stock/Adjust", Rule::scopes(["stock:write"])?.and(Rule::actors(["service-a"])?)),
-/// ])?
-/// .public_paths(["GET /docs", "/grpc.health.v1.Health/Check"])?;
+/// let table = RuleTable::builder()
+///     .route("GET /orders", Rule::scopes(["orders:read"]))
+///     .route("GET /orders/{id}", Rule::scopes(["orders:read"]))
+///     .route("POST /orders", Rule::scopes(["orders:write"]))
+///     .route("/reports/{*rest}", Rule::roles(["auditor"]))
+///     .route("/stock.Stock/{method}", Rule::actors(["service-a"]))
+///     .public("GET /docs")
+///     .public("/grpc.health.v1.Health/Check")
+///     .build()?;
 /// let layer = RequireLayer::by_path(table);
 /// # Ok::<(), obo::ConfigError>(())
 /// ```
+///
+/// An entry is for `"/path"` with any method, or for `"METHOD /path"`, which goes first. HEAD takes the entry of GET
+/// unless it has its own. A path that is listed for other methods alone is denied, also where there is a rule for
+/// [all others](RuleTableBuilder::otherwise). The method is the request's own: what lets a header override it has to come
+/// before this.
+///
+/// Paths have parameters as [`PathPattern`] says: `{id}` for one segment, `{*rest}` at the end for all that is below. An
+/// exact path goes before a pattern, and a more specific pattern before a wider one. A gRPC method's path is
+/// `/package.Service/Method`; gRPC knows POST alone, so its entries need no method.
+///
+/// Paths are compared as they were sent, never as a prefix and never decoded. `//admin`, `/public/../admin` and `/%61dmin`
+/// are denied even where `/admin` or a `{*rest}` is listed. So is a path that a server may read as another one that is
+/// listed, by letter case, escapes or a slash at the end: `/Orders/7` and `/orders/7/` of `/orders/{id}`, and `/orders/`
+/// and `/orders` if only `/orders/{id}` is listed. To serve such a path, list it. Inside a nested axum router, paths are
+/// what the router has left of them.
 #[derive(Clone, Debug)]
 pub struct RuleTable {
     /// Nothing is required where there is no rule.
-    rules: PathTable<Option<Rule>>,
+    rules: PathTable<ByMethod<Option<Rule>>>,
     otherwise: Option<Rule>,
 }
 
-impl RuleTable {
-    /// Requires of each entry its own rule.
-    ///
-    /// # Errors
-    ///
-    /// When an entry is listed twice, its path is none (a pattern, an escape, a query, an empty or a dot segment), or its
-    /// method is none, such as `get`.
-    pub fn new<P: AsRef<str>>(
-        rules: impl IntoIterator<Item = (P, Rule)>,
-    ) -> Result<Self, ConfigError> {
-        let table = Self {
-            rules: PathTable::default(),
-            otherwise: None,
-        };
-        rules.into_iter().try_fold(table, |table, (entry, rule)| {
-            table.with(entry.as_ref(), Some(rule))
-        })
+/// Collects the entries of a [`RuleTable`], and keeps the first mistake for [`build`](Self::build).
+#[derive(Clone, Debug, Default)]
+#[must_use]
+pub struct RuleTableBuilder {
+    entries: Vec<(PathPattern, ByMethod<Option<Rule>>)>,
+    otherwise: Option<Rule>,
+    mistake: Option<ConfigError>,
+}
+
+impl RuleTableBuilder {
+    /// Requires `rule` of the requests of an entry: `"/path"` or `"METHOD /path"`, with parameters or without.
+    pub fn route(mut self, entry: impl AsRef<str>, rule: Rule) -> Self {
+        let entry = entry.as_ref();
+        let mistake = rule.mistake().cloned();
+        self.note(mistake.map(|error| error.within(&format!("rule_table[{entry:?}]"))));
+        let listed = self.list(entry, PathPattern::new, Some(rule));
+        self.note(listed.err().map(|error| error.at("rule_table")));
+        self
     }
 
-    /// Requires nothing of these entries, not even a caller; where they need no token, the
-    /// [`BearerAuthLayer`](crate::BearerAuthLayer::public_paths) is to know as well.
+    /// Requires nothing of the requests of an entry, not even a caller. It has no parameters.
     ///
-    /// # Errors
-    ///
-    /// As [`new`](Self::new).
-    pub fn public_paths<P: AsRef<str>>(
-        self,
-        paths: impl IntoIterator<Item = P>,
-    ) -> Result<Self, ConfigError> {
-        paths
-            .into_iter()
-            .try_fold(self, |table, entry| table.with(entry.as_ref(), None))
+    /// To serve such requests without a token, list them in
+    /// [`BearerAuthLayer::public_paths`](crate::BearerAuthLayer::public_paths) too.
+    pub fn public(mut self, entry: impl AsRef<str>) -> Self {
+        let listed = self.list(entry.as_ref(), PathPattern::exact, None);
+        self.note(listed.err().map(|error| error.at("rule_table")));
+        self
     }
 
-    /// Requires this of every path that is not listed, instead of denying it.
+    /// Requires `rule` of every path that is not listed, instead of denying it.
     ///
-    /// A path that some servers read as another one (`//`, dot segments, `;`, needless escapes) is denied all the same. So is
-    /// one that differs from a listed path only by letter case, a slash at the end or escapes: list it, or send it as listed.
-    #[must_use]
+    /// A path that servers read in different ways, or that is near a listed one, is denied all the same.
     pub fn otherwise(mut self, rule: Rule) -> Self {
+        let mistake = rule.mistake().cloned();
+        self.note(mistake.map(|error| error.within("rule_table.otherwise")));
         self.otherwise = Some(rule);
         self
     }
 
-    fn with(mut self, entry: &str, rule: Option<Rule>) -> Result<Self, ConfigError> {
-        self.rules.insert("rule_table", entry, rule)?;
-        Ok(self)
+    /// Makes the table.
+    ///
+    /// # Errors
+    ///
+    /// The first mistake: a rule's own, a path that [is not one](PathPattern::new), an unknown method such as `get`, an
+    /// entry that is listed twice, or two patterns that [overlap](PathTable::new).
+    pub fn build(self) -> Result<RuleTable, ConfigError> {
+        match self.mistake {
+            Some(mistake) => Err(mistake),
+            None => Ok(RuleTable {
+                rules: PathTable::new(self.entries).map_err(|error| error.at("rule_table"))?,
+                otherwise: self.otherwise,
+            }),
+        }
+    }
+
+    fn list(
+        &mut self,
+        text: &str,
+        parse: fn(&str) -> Result<PathPattern, ConfigError>,
+        rule: Option<Rule>,
+    ) -> Result<(), ConfigError> {
+        let entry = Entry::parse(text)?;
+        let path = parse(entry.path)?;
+        match self.entries.iter_mut().find(|(listed, _)| *listed == path) {
+            Some((_, listed)) => listed.insert(&entry, rule),
+            None => {
+                let mut listed = ByMethod::default();
+                listed.insert(&entry, rule)?;
+                self.entries.push((path, listed));
+                Ok(())
+            }
+        }
+    }
+
+    fn note(&mut self, mistake: Option<ConfigError>) {
+        self.mistake = self.mistake.take().or(mistake);
+    }
+}
+
+impl RuleTable {
+    /// A table without entries, which denies everything.
+    pub fn builder() -> RuleTableBuilder {
+        RuleTableBuilder::default()
     }
 
     /// Checks the caller of a request with this method to `path`, which is the URI's path without its query.
     ///
     /// # Errors
     ///
-    /// What the entry's rule refuses; [`Rejection::NoRule`] where there is none.
+    /// What the entry's rule refuses; [`Rejection::NoRule`] if there is none.
     pub fn check<'c, C: 'c>(
         &self,
         method: &Method,
         path: &str,
         caller: impl Into<Option<&'c Caller<C>>>,
     ) -> Result<(), Rejection> {
-        let rule = match self.rules.find(method, path) {
-            Found::Value(None) => return Ok(()),
-            Found::Value(Some(rule)) => Some(rule),
-            Found::OtherMethods => None,
-            Found::Nothing => self
-                .otherwise
-                .as_ref()
-                .filter(|_| is_unambiguous(path) && !self.rules.is_near(path)),
+        self.check_found(self.rules.find(path), method, caller.into())
+    }
+
+    /// Checks the caller of a request with this method, for which a router has found the route that is written as `route`:
+    /// the very text of an entry's path, such as `/orders/{id}`.
+    ///
+    /// # Errors
+    ///
+    /// As [`check`](Self::check). [`Rejection::NoRule`] also if there is no route, or its text is near an entry, such as
+    /// `/orders/{order}` where `/orders/{id}` is listed; a rule for all others does not change that.
+    pub fn check_route<'c, C: 'c>(
+        &self,
+        method: &Method,
+        route: Option<&str>,
+        caller: impl Into<Option<&'c Caller<C>>>,
+    ) -> Result<(), Rejection> {
+        let found = route.map_or(PathMatch::Ambiguous, |route| match self.rules.get(route) {
+            Some(listed) => PathMatch::Listed(listed),
+            None => match self.rules.find(route) {
+                PathMatch::Unlisted => PathMatch::Unlisted,
+                PathMatch::Listed(_) | PathMatch::Near | PathMatch::Ambiguous => PathMatch::Near,
+            },
+        });
+        self.check_found(found, method, caller.into())
+    }
+
+    fn check_found<C>(
+        &self,
+        found: PathMatch<'_, ByMethod<Option<Rule>>>,
+        method: &Method,
+        caller: Option<&Caller<C>>,
+    ) -> Result<(), Rejection> {
+        let rule = match found {
+            PathMatch::Listed(listed) => match listed.get(method) {
+                Some(None) => return Ok(()),
+                Some(Some(rule)) => Some(rule),
+                None => None,
+            },
+            PathMatch::Unlisted => self.otherwise.as_ref(),
+            PathMatch::Near | PathMatch::Ambiguous => None,
         };
-        let caller = caller.into().ok_or(Rejection::MissingCredentials)?;
+        let caller = caller.ok_or(Rejection::MissingCredentials)?;
         rule.ok_or(Rejection::NoRule)?.check(caller)
     }
 }

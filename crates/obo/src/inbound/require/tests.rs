@@ -1,22 +1,23 @@
 use std::time::Duration;
 
-use obo_core::{Audience, Caller, Issuer, Policy, Profile, UnixTime};
+use obo_core::{Caller, Profile, UnixTime};
 use obo_testkit::{TestIdp, TokenBuilder};
 use serde_json::json;
 use tower::{ServiceExt as _, service_fn};
 use tower_layer::Layer as _;
 
-use super::Rule;
 use super::layer::RequireLayer;
+use super::{Rule, RuleTable, RuleTableBuilder};
 use crate::clock::{Clock, TestClock};
 use crate::inbound::resource_server::ResourceServer;
+use crate::inbound::trust::Trust;
 use crate::refusal::rejection::Rejection;
 
 async fn caller(edit: impl FnOnce(TokenBuilder) -> TokenBuilder) -> Caller {
     let idp = TestIdp::start().await;
-    let issuer = Issuer::new(idp.issuer()).unwrap();
-    let policy = Policy::new(issuer.clone(), Audience::new("service-a").unwrap());
-    let server = ResourceServer::with_policy(policy.profile(Profile::LENIENT), issuer).unwrap();
+    let trust = Trust::new(idp.issuer()).profile(Profile::LENIENT);
+    let server = ResourceServer::builder("service-a").trust(trust);
+    let server = server.build().unwrap();
     let token = edit(idp.user("alice").audience("service-a")).mint();
     server.validate(&token).await.unwrap()
 }
@@ -29,7 +30,7 @@ fn challenge(refused: Result<(), Rejection>) -> String {
 
 #[tokio::test]
 async fn su_01_su_02_acr_is_one_of_those_in_the_rule() {
-    let rule = Rule::acr(["gold", "silver"]).unwrap();
+    let rule = Rule::acr(["gold", "silver"]);
     for good in ["gold", "silver"] {
         rule.check(&caller(|t| t.claim("acr", good)).await).unwrap();
     }
@@ -66,9 +67,7 @@ async fn su_03_at_09_auth_time_is_neither_too_old_nor_absent_nor_in_the_future()
 
 #[tokio::test]
 async fn su_01_one_challenge_says_all_that_the_rule_asks_for() {
-    let rule = Rule::acr(["gold"])
-        .unwrap()
-        .and(Rule::max_age(Duration::from_secs(60)));
+    let rule = Rule::acr(["gold"]).and(Rule::max_age(Duration::from_secs(60)));
     let strong = |t: TokenBuilder| t.claim("acr", "gold");
     assert_eq!(
         challenge(rule.check(&caller(strong).await)),
@@ -79,10 +78,9 @@ async fn su_01_one_challenge_says_all_that_the_rule_asks_for() {
 #[tokio::test]
 async fn one_of_several_rules_is_enough() {
     let rule = Rule::any_of([
-        Rule::scopes(["a", "b"]).unwrap(),
-        Rule::scopes(["c"]).unwrap().and(Rule::no_actor()),
-    ])
-    .unwrap();
+        Rule::scopes(["a", "b"]),
+        Rule::scopes(["c"]).and(Rule::no_actor()),
+    ]);
     rule.check(&caller(|t| t.scope("a b")).await).unwrap();
     rule.check(&caller(|t| t.scope("c")).await).unwrap();
     for bad in [
@@ -96,12 +94,12 @@ async fn one_of_several_rules_is_enough() {
             r#"Bearer error="insufficient_scope", scope="a b""#
         );
     }
-    assert_eq!(Rule::any_of([]).unwrap_err().field(), "any_of");
+    assert_eq!(Rule::any_of([]).mistake().unwrap().field(), "any_of");
 }
 
 #[tokio::test]
 async fn at_10_bt_12_all_roles_of_the_rule_are_needed_and_no_scope_is_named() {
-    let rule = Rule::roles(["buyer", "auditor"]).unwrap();
+    let rule = Rule::roles(["buyer", "auditor"]);
     for roles in [
         json!(["auditor", "buyer", "x"]),
         json!([{"value": "buyer", "display": "Buyers"}, "auditor"]),
@@ -136,7 +134,7 @@ async fn at_10_bt_12_all_roles_of_the_rule_are_needed_and_no_scope_is_named() {
 fn a_rule_without_roles_is_a_configuration_error() {
     for bad in [&[][..], &[""], &["buyer", ""]] {
         let roles = bad.iter().copied();
-        assert_eq!(Rule::roles(roles).unwrap_err().field(), "roles");
+        assert_eq!(Rule::roles(roles).mistake().unwrap().field(), "roles");
     }
 }
 
@@ -144,7 +142,7 @@ fn a_rule_without_roles_is_a_configuration_error() {
 fn an_acr_that_cannot_stand_in_a_challenge_is_a_configuration_error() {
     for bad in [&[][..], &[""], &["a b"], &["a\""]] {
         let values = bad.iter().copied();
-        assert_eq!(Rule::acr(values).unwrap_err().field(), "acr_values");
+        assert_eq!(Rule::acr(values).mistake().unwrap().field(), "acr_values");
     }
 }
 
@@ -153,36 +151,37 @@ async fn jw_38_a_listed_subject_is_one_of_its_issuer() {
     let user = caller(|t| t).await;
     let of = |issuer: &str, subject: &str| {
         let party = obo_core::ActorId::new(issuer, subject);
-        Rule::subjects([party]).unwrap().check(&user)
+        Rule::subjects([party]).check(&user)
     };
-    Rule::subjects(["bob", "alice"])
-        .unwrap()
-        .check(&user)
-        .unwrap();
+    Rule::subjects(["bob", "alice"]).check(&user).unwrap();
     of(user.issuer().as_str(), "alice").unwrap();
     for refused in [
-        Rule::subjects(["bob", "Alice", "alic"])
-            .unwrap()
-            .check(&user),
+        Rule::subjects(["bob", "Alice", "alic"]).check(&user),
         of("https://other.example", "alice"),
     ] {
         let answer = refused.unwrap_err().response();
         assert_eq!((answer.status().as_u16(), answer.grpc_code()), (403, 7));
     }
-    assert_eq!(Rule::subjects([""]).unwrap_err().field(), "subjects");
-    assert_eq!(Rule::subjects::<&str>([]).unwrap_err().field(), "subjects");
+    assert_eq!(Rule::subjects([""]).mistake().unwrap().field(), "subjects");
+    assert_eq!(
+        Rule::subjects::<&str>([]).mistake().unwrap().field(),
+        "subjects"
+    );
 }
 
 #[tokio::test]
 async fn su_05_a_layer_and_a_handler_ask_for_stronger_authentication_alike() {
     let user = caller(|t| t.claim("acr", "bronze")).await;
-    let rule = Rule::acr(["gold"]).unwrap();
+    let rule = Rule::acr(["gold"]);
     let raised = rule.check(&user).unwrap_err().response();
     let mut request = http::Request::new(());
     request.extensions_mut().insert(user);
-    let service = RequireLayer::new(rule).layer(service_fn(|_: http::Request<()>| async {
-        Ok::<_, std::convert::Infallible>(http::Response::new(()))
-    }));
+    let service =
+        RequireLayer::new(rule)
+            .unwrap()
+            .layer(service_fn(|_: http::Request<()>| async {
+                Ok::<_, std::convert::Infallible>(http::Response::new(()))
+            }));
     let by_layer = service.oneshot(request).await.unwrap();
     assert_eq!(by_layer.status(), raised.status());
     assert_eq!(
@@ -190,4 +189,152 @@ async fn su_05_a_layer_and_a_handler_ask_for_stronger_authentication_alike() {
         raised.challenge().as_ref()
     );
     assert_eq!(by_layer.status(), 401);
+}
+
+/// What the log says of a refusal that tells the client no more than 403 `insufficient_scope`.
+fn denied(refused: Result<(), Rejection>) -> String {
+    let refused = refused.unwrap_err();
+    assert_eq!(refused.code(), "subject_refused");
+    let response = refused.response();
+    assert_eq!((response.status().as_u16(), response.grpc_code()), (403, 7));
+    let challenge = response.challenge().unwrap();
+    assert_eq!(challenge, r#"Bearer error="insufficient_scope""#);
+    refused.to_string()
+}
+
+/// AT-10, EN-08
+#[tokio::test]
+async fn all_groups_of_the_rule_are_needed() {
+    let rule = Rule::groups(["staff", "sales"]);
+    let scim = json!([{"value": "sales", "display": "Sales"}, "staff"]);
+    for groups in [json!(["sales", "staff", "x"]), scim] {
+        rule.check(&caller(|t| t.claim("groups", groups)).await)
+            .unwrap();
+    }
+    for (claim, names) in [
+        ("groups", json!(["staff"])),
+        ("groups", json!(["Staff", "sales"])),
+        ("groups", json!("staff sales")),
+        ("roles", json!(["staff", "sales"])),
+        ("entitlements", json!(["staff", "sales"])),
+    ] {
+        let refused = rule.check(&caller(|t| t.claim(claim, names)).await);
+        let text = "the subject is refused: it is not in a group that this needs";
+        assert_eq!(denied(refused), text);
+    }
+}
+
+/// AT-10, EN-08
+#[tokio::test]
+async fn all_entitlements_of_the_rule_are_needed() {
+    let rule = Rule::entitlements(["export", "print"]);
+    let both = ["print", "export"];
+    rule.check(&caller(|t| t.claim("entitlements", both)).await)
+        .unwrap();
+    for (claim, names) in [
+        ("entitlements", json!(["export"])),
+        ("entitlements", json!("export print")),
+        ("roles", json!(["export", "print"])),
+        ("groups", json!(["export", "print"])),
+    ] {
+        let refused = rule.check(&caller(|t| t.claim(claim, names)).await);
+        let text = "the subject is refused: it lacks an entitlement that this needs";
+        assert_eq!(denied(refused), text);
+    }
+}
+
+#[tokio::test]
+async fn client_is_one_of_the_list_and_issuer() {
+    let user = caller(|t| t.client_id("shop")).await;
+    let own = user.issuer().as_str();
+    Rule::clients(["app", "shop"]).check(&user).unwrap();
+    let of = |issuer: &str| Rule::clients([obo_core::ActorId::new(issuer, "shop")]);
+    of(own).check(&user).unwrap();
+    let text = "the subject is refused: its client is not on the list of this route";
+    for rule in [
+        Rule::clients(["Shop", "sho", "alice"]),
+        of("https://other.example"),
+    ] {
+        assert_eq!(denied(rule.check(&user)), text);
+    }
+    let without = caller(|t| t.without("client_id")).await;
+    assert_eq!(without.client_id(), None);
+    assert_eq!(denied(Rule::clients(["shop"]).check(&without)), text);
+}
+
+#[tokio::test]
+async fn own_check_decides_on_the_caller() {
+    #[derive(serde::Deserialize)]
+    struct Tenant {
+        tenant: String,
+    }
+    let rule = Rule::by("it is of another tenant", |caller| {
+        let caller = caller.with_claims::<Tenant>();
+        caller.is_some_and(|caller| caller.claims().tenant == "t1")
+    });
+    let idp = TestIdp::start().await;
+    let trust = Trust::new(idp.issuer()).claims::<Tenant>();
+    let server = ResourceServer::builder("service-a").trust(trust);
+    let server = server.build().unwrap();
+    for (tenant, is_met) in [("t1", true), ("t2", false)] {
+        let token = idp.user("alice").audience("service-a");
+        let user = server.validate(&token.claim("tenant", tenant).mint()).await;
+        let user = user.unwrap();
+        let typed = user.with_claims::<Tenant>().unwrap();
+        for refused in [rule.check(&user), rule.check(&typed)] {
+            match is_met {
+                true => refused.unwrap(),
+                false => {
+                    let text = "the subject is refused: it is of another tenant";
+                    assert_eq!(denied(refused), text);
+                }
+            }
+        }
+    }
+    // A policy that reads no such claims refuses.
+    denied(rule.check(&caller(|t| t.claim("tenant", "t1")).await));
+}
+
+#[tokio::test]
+async fn panic_in_a_check_refuses() {
+    let user = caller(|t| t).await;
+    let rule = Rule::by("it panics", |_| panic!("a mistake in the check"));
+    for rule in [rule.clone(), Rule::user().and(rule)] {
+        let refused = rule.check(&user).unwrap_err();
+        assert_eq!(refused.code(), "misconfigured");
+        assert_eq!(refused.response().status(), 500);
+    }
+}
+
+#[tokio::test]
+async fn rule_with_a_mistake_refuses() {
+    let user = caller(|t| t.scope("a")).await;
+    for rule in [
+        Rule::scopes(["a b"]),
+        Rule::user().and(Rule::scopes(["a b"])),
+        Rule::scopes(["a b"]).and(Rule::user()),
+        Rule::any_of([Rule::user(), Rule::scopes(["a b"])]),
+        Rule::scopes(["a b"]).clock(Clock::system()),
+        Rule::scopes(["a b"]).and(Rule::roles([""])),
+    ] {
+        assert_eq!(rule.mistake().unwrap().field(), "scope");
+        assert_eq!(rule.check(&user).unwrap_err().code(), "misconfigured");
+        assert_eq!(
+            RequireLayer::new(rule.clone()).unwrap_err().field(),
+            "scope"
+        );
+        let field = |table: RuleTableBuilder| table.build().unwrap_err().field().to_owned();
+        let table = RuleTable::builder().route("GET /a/{id}", rule.clone());
+        assert_eq!(field(table), r#"rule_table["GET /a/{id}"].scope"#);
+        let table = RuleTable::builder().otherwise(rule);
+        assert_eq!(field(table), "rule_table.otherwise.scope");
+    }
+    for (rule, field) in [
+        (Rule::issuers(["http://idp.example"]), "issuers"),
+        (Rule::groups([""]), "groups"),
+        (Rule::entitlements::<&str>([]), "entitlements"),
+        (Rule::clients([""]), "clients"),
+    ] {
+        assert_eq!(rule.checked().unwrap_err().field(), field);
+    }
 }

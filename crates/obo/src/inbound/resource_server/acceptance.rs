@@ -13,7 +13,7 @@ impl ResourceServer {
     /// For work that outlives its request: see [`refused`](Self::refused).
     pub fn accepts_until<C>(&self, caller: &Caller<C>) -> UnixTime {
         let caller = caller.untyped();
-        match self.find(caller.issuer().as_str()) {
+        match self.0.find(caller.issuer().as_str()) {
             Some((_, trusted)) => trusted.policy.accepts_until(&caller),
             // Without a policy there is no leeway.
             None => caller.ends_at(),
@@ -43,6 +43,6 @@ impl ResourceServer {
         &self,
         caller: &Caller<C>,
     ) -> impl Future<Output = Rejection> + Send + use<C> {
-        expiry::refused(self.accepts_until(caller), &self.clock)
+        expiry::refused(self.accepts_until(caller), self.wall_clock())
     }
 }

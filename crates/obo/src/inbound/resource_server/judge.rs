@@ -5,7 +5,7 @@ use std::task::{Context, Poll};
 
 use obo_core::{BearerCredentials, BearerToken, Caller, Issuer, TokenError, UnverifiedJwt};
 
-use super::{ResourceServer, Trusted};
+use super::{ResourceServer, Trusted, in_u32};
 use crate::idp::jwks::{Lookup, Refresh, RefreshError};
 use crate::inbound::introspection::{Asked, Introspector, Jwts};
 use crate::inbound::verified_tokens::Verified;
@@ -23,13 +23,13 @@ pub(crate) enum Verdict {
 /// What a judgement waits for.
 pub(crate) enum Wait {
     Keys(Refresh),
-    RefusalResponse(Asked),
+    Introspection(Asked),
 }
 
 /// How that ended.
 pub(crate) enum Waited {
     Keys(Result<(), RefreshError>),
-    RefusalResponse(Result<Caller, Rejection>),
+    Introspection(Result<Caller, Rejection>),
 }
 
 impl Future for Wait {
@@ -37,8 +37,14 @@ impl Future for Wait {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Waited> {
         match &mut *self {
-            Self::Keys(refresh) => Pin::new(refresh).poll(cx).map(Waited::Keys),
-            Self::RefusalResponse(asked) => Pin::new(asked).poll(cx).map(Waited::RefusalResponse),
+            Self::Keys(refresh) => Pin::new(refresh).poll(cx).map(|fetched| {
+                let fetched = fetched.unwrap_or_else(|interrupted| Err(interrupted.into()));
+                Waited::Keys(fetched)
+            }),
+            Self::Introspection(asked) => Pin::new(asked).poll(cx).map(|answered| {
+                let answered = answered.unwrap_or_else(|interrupted| Err(interrupted.into()));
+                Waited::Introspection(answered)
+            }),
         }
     }
 }
@@ -56,15 +62,10 @@ enum Route<'t, 's> {
 impl Verdict {
     fn of(asked: Result<Asked, Rejection>) -> Self {
         match asked {
-            Ok(asked) => Self::Wait(Wait::RefusalResponse(asked)),
+            Ok(asked) => Self::Wait(Wait::Introspection(asked)),
             Err(rejection) => Self::Refused(rejection),
         }
     }
-}
-
-/// A length or an index, of which there are no more.
-fn in_u32(number: usize) -> u32 {
-    u32::try_from(number).unwrap_or(u32::MAX)
 }
 
 /// Refuses a token, unless the key that it names may have been replaced under that name and nobody looked just now.
@@ -82,7 +83,7 @@ fn doubted(trusted: &Trusted, kid: Option<&str>, error: TokenError, is_first: bo
 impl ResourceServer {
     /// Judges a token with the keys at hand, without waiting.
     pub(crate) fn judge(&self, found: BearerCredentials<'_>) -> Verdict {
-        if self.verified.is_some() {
+        if self.0.shared.verified.is_some() {
             let known = self.recall(found);
             observe::recalled(known.is_some());
             if let Some(caller) = known {
@@ -103,17 +104,17 @@ impl ResourceServer {
                     .jwks
                     .lookup_again(jwt.kid(), jwt.algorithm(), refreshed)
             }),
-            Waited::RefusalResponse(Ok(caller)) => Verdict::Admitted(caller),
-            Waited::RefusalResponse(Err(rejection)) => Verdict::Refused(rejection),
+            Waited::Introspection(Ok(caller)) => Verdict::Admitted(caller),
+            Waited::Introspection(Err(rejection)) => Verdict::Refused(rejection),
         }
     }
 
     /// The caller of a token whose very bytes were verified before, while its keys are published and it has not expired.
     fn recall(&self, found: BearerCredentials<'_>) -> Option<Caller> {
-        let tokens = self.verified.as_ref()?;
+        let tokens = self.0.shared.verified.as_ref()?;
         let known = tokens.get(found.as_bytes())?;
-        let trusted = self.trusted.get(known.issuer as usize)?;
-        let now = self.clock.now();
+        let trusted = self.0.trusted.get(known.issuer as usize)?;
+        let now = self.wall_clock().now();
         let is_vouched_for = |generation| trusted.jwks.vouches(generation, now);
         let holds = known.generation.is_none_or(is_vouched_for)
             && known.holds(now)
@@ -140,7 +141,7 @@ impl ResourceServer {
         };
         match lookup(trusted, &jwt) {
             Lookup::Key(key, generation) => {
-                match trusted.policy.verify(jwt, &key, self.clock.now()) {
+                match trusted.policy.verify(jwt, &key, self.wall_clock().now()) {
                     Ok(caller) => self.verified(
                         Verified {
                             size: in_u32(caller.subject_token().expose().len()),
@@ -172,7 +173,7 @@ impl ResourceServer {
                 Err(error) => Verdict::Refused(error.into()),
             };
         }
-        if let Some(tokens) = &self.verified {
+        if let Some(tokens) = &self.0.shared.verified {
             drop(tokens.insert(verified));
         }
         Verdict::Admitted(caller)
@@ -183,7 +184,7 @@ impl ResourceServer {
     fn route<'t>(&self, found: BearerCredentials<'t>) -> Result<Route<'t, '_>, TokenError> {
         let token = found.token()?;
         let of_no_issuer = |unread| {
-            let asked = self.opaque().and_then(|trusted| {
+            let asked = self.0.opaque().and_then(|trusted| {
                 let introspector = trusted.introspector.as_ref()?;
                 Some((introspector, &trusted.policy))
             });
@@ -201,7 +202,7 @@ impl ResourceServer {
         let Some(issuer) = jwt.issuer() else {
             return of_no_issuer(TokenError::MissingClaim("iss"));
         };
-        let (position, trusted) = self.find(issuer).ok_or_else(|| {
+        let (position, trusted) = self.0.find(issuer).ok_or_else(|| {
             let trusted = Vec::from_iter(self.issuers().map(Issuer::as_str)).join(", ");
             TokenError::UnknownIssuer { trusted }
         })?;
@@ -215,13 +216,5 @@ impl ResourceServer {
             return Err(TokenError::Algorithm);
         }
         Ok(Route::Keys(jwt, position, trusted))
-    }
-
-    /// The issuer that is asked about tokens that name none.
-    pub(super) fn opaque(&self) -> Option<&Trusted> {
-        self.trusted.iter().find(|trusted| {
-            let introspector = trusted.introspector.as_ref();
-            introspector.is_some_and(|it| it.settings().takes_opaque_tokens())
-        })
     }
 }

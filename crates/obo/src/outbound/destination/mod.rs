@@ -10,7 +10,6 @@
 //!
 //! Where paths tell destinations apart, a path that servers read differently is none of them.
 
-mod config;
 mod place;
 mod registry;
 mod route;
@@ -20,7 +19,6 @@ mod template;
 mod tests;
 mod unmatched;
 
-pub use config::DestinationsConfig;
 pub use registry::Destinations;
 pub(crate) use route::Route;
 pub use single::Destination;

@@ -23,7 +23,7 @@ use super::token_endpoint::TokenEndpoint;
 use super::wanted::Wanted;
 use super::{Exchanged, TokenSource};
 use crate::idp::admission::Asker;
-use crate::idp::flight::{Flights, Landing, Overloaded};
+use crate::idp::flight::{Flight, Flights, Overloaded};
 use crate::idp::server::AuthorizationServer;
 use crate::outbound::error::{ExchangeError, ExchangeErrorKind};
 use crate::{observe, random};
@@ -140,7 +140,7 @@ impl Engine {
         place: Place,
         wanted: Wanted,
         need: Need,
-    ) -> Result<Landing<Outcome>, Overloaded> {
+    ) -> Result<Flight<Outcome>, Overloaded> {
         let flights = match wanted.grant {
             Grant::Exchange(_) => &self.flights,
             Grant::ClientCredentials { .. } => &self.own_flights,

@@ -9,7 +9,7 @@ use super::cache::Place;
 use super::engine::interrupted;
 use super::entries::Outcome;
 use super::{Exchanged, TokenSource};
-use crate::idp::flight::Landing;
+use crate::idp::flight::{Flight, Interrupted};
 use crate::observe;
 use crate::outbound::error::ExchangeError;
 
@@ -19,7 +19,7 @@ pub struct ResponseFuture(State);
 enum State {
     Known(Option<Result<Exchanged, ExchangeError>>),
     Waiting {
-        landing: Landing<Outcome>,
+        flight: Flight<Outcome>,
         place: Place,
         target: Option<Arc<Target>>,
     },
@@ -43,12 +43,12 @@ impl ResponseFuture {
     }
 
     pub(super) fn waiting(
-        landing: Landing<Outcome>,
+        flight: Flight<Outcome>,
         place: Place,
         target: Option<Arc<Target>>,
     ) -> Self {
         Self(State::Waiting {
-            landing,
+            flight,
             place,
             target,
         })
@@ -62,12 +62,12 @@ impl Future for ResponseFuture {
         match &mut self.0 {
             State::Known(known) => known.take().map_or(Poll::Pending, Poll::Ready),
             State::Waiting {
-                landing,
+                flight,
                 place,
                 target,
             } => {
-                let landed = ready!(Pin::new(landing).poll(cx));
-                let issued = landed.unwrap_or_else(|_| {
+                let landed = ready!(Pin::new(flight).poll(cx));
+                let issued = landed.unwrap_or_else(|Interrupted| {
                     let error = interrupted(target.as_deref());
                     observe::call_not_made(&error.failure());
                     Err(error)

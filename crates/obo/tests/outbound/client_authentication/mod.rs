@@ -3,7 +3,6 @@
 mod client_assertion;
 mod client_secret;
 mod client_secret_jwt;
-mod config;
 mod headers;
 mod mutual_tls;
 mod private_key_jwt;

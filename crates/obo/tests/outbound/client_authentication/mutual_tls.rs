@@ -37,7 +37,10 @@ async fn asked(id: &str, auth: impl ClientAuth, more: Value) -> Request<Bytes> {
         };
         ready(Ok::<_, Infallible>(reply))
     }));
-    let server = AuthorizationServer::discover(issuer(&setup.idp), http);
+    let server = AuthorizationServer::builder(issuer(&setup.idp))
+        .with_http(http)
+        .build()
+        .unwrap();
     let exchange = TokenExchange::builder(server, Client::new(id, auth))
         .build()
         .unwrap();

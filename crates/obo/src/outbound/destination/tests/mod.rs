@@ -1,4 +1,3 @@
-mod config;
 mod exact;
 mod lookup;
 mod template;

@@ -1,0 +1,168 @@
+//! The client authentication methods by their names in files: a function and a line for each.
+
+use std::path::PathBuf;
+
+use obo::client::{
+    ClientAssertion, ClientAuth, ClientSecretJwt, ClientSecretPost, MacAlgorithm,
+    SelfSignedTlsClientAuth, SigningKey, TlsClientAuth,
+};
+use obo::policy::Algorithm;
+use obo::{Client, ClientSecretBasic, ConfigError, PrivateKeyJwt, Secret};
+use serde::Deserialize;
+
+use crate::form::True;
+use crate::secret::SecretConfig;
+use crate::settings::Settings;
+
+/// Makes the client of this identifier; a mistake in the settings as a whole has an empty field.
+pub(crate) type Method = dyn Fn(&str, Settings) -> Result<Client, ConfigError> + Send + Sync;
+
+pub(crate) const METHODS: &[(&str, &Method)] = &[
+    ("client_assertion_file", &|id, settings| {
+        client(id, client_assertion(settings))
+    }),
+    ("client_secret_basic", &|id, settings| {
+        client(id, client_secret_basic(settings))
+    }),
+    ("client_secret_jwt", &|id, settings| {
+        client(id, client_secret_jwt(settings))
+    }),
+    ("client_secret_post", &|id, settings| {
+        client(id, client_secret_post(settings))
+    }),
+    ("private_key_jwt", &|id, settings| {
+        client(id, private_key_jwt(settings))
+    }),
+    ("self_signed_tls_client_auth", &|id, settings| {
+        client(id, settings.read().map(|True| SelfSignedTlsClientAuth))
+    }),
+    ("tls_client_auth", &|id, settings| {
+        client(id, settings.read().map(|True| TlsClientAuth))
+    }),
+];
+
+pub(crate) fn client(
+    id: &str,
+    auth: Result<impl ClientAuth, ConfigError>,
+) -> Result<Client, ConfigError> {
+    let client = Client::new(id, auth?);
+    client.check()?;
+    Ok(client)
+}
+
+/// The method, if its credentials are usable.
+fn usable<A: ClientAuth>(auth: A) -> Result<A, ConfigError> {
+    auth.check().map(|()| auth)
+}
+
+fn client_secret_basic(settings: Settings) -> Result<ClientSecretBasic, ConfigError> {
+    let secret: SecretConfig = settings.read()?;
+    secret.build(
+        |secret| usable(ClientSecretBasic::new(secret)),
+        |path| usable(ClientSecretBasic::from_file(path)),
+    )
+}
+
+fn client_secret_post(settings: Settings) -> Result<ClientSecretPost, ConfigError> {
+    let secret: SecretConfig = settings.read()?;
+    secret.build(
+        |secret| usable(ClientSecretPost::new(secret)),
+        |path| usable(ClientSecretPost::from_file(path)),
+    )
+}
+
+fn client_secret_jwt(mut settings: Settings) -> Result<ClientSecretJwt, ConfigError> {
+    #[derive(Deserialize)]
+    struct Under {
+        alg: Option<MacAlgorithm>,
+    }
+
+    let alg = settings.take::<Under>()?.alg.unwrap_or(MacAlgorithm::Hs256);
+    settings.read::<SecretConfig>()?.build(
+        |secret| usable(ClientSecretJwt::new(alg, secret)),
+        |path| usable(ClientSecretJwt::from_file(alg, path)),
+    )
+}
+
+fn client_assertion(settings: Settings) -> Result<ClientAssertion, ConfigError> {
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Assertion {
+        file: PathBuf,
+        #[serde(default, rename = "type")]
+        kind: Kind,
+        audience: Option<String>,
+        #[serde(default)]
+        with_client_id: bool,
+    }
+
+    #[derive(Default, Deserialize)]
+    #[serde(rename_all = "kebab-case")]
+    enum Kind {
+        #[default]
+        JwtBearer,
+        JwtSpiffe,
+    }
+
+    let assertion: Assertion = settings.read()?;
+    let auth = usable(ClientAssertion::from_file(assertion.file)).map_err(|error| error.at("file"));
+    let auth = match (assertion.kind, &assertion.audience) {
+        (Kind::JwtBearer, None) => auth?,
+        (Kind::JwtBearer, Some(audience)) => auth?.audience(audience),
+        (Kind::JwtSpiffe, None) => auth?.jwt_spiffe(),
+        (Kind::JwtSpiffe, Some(_)) => {
+            let problem =
+                "goes with `jwt-bearer` alone: a JWT-SVID is addressed to the issuer identifier";
+            return Err(ConfigError::new("audience", problem));
+        }
+    };
+    Ok(match assertion.with_client_id {
+        true => auth.with_client_id(),
+        false => auth,
+    })
+}
+
+fn private_key_jwt(settings: Settings) -> Result<PrivateKeyJwt, ConfigError> {
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Signer {
+        /// A path, where it is a string.
+        key: SecretConfig,
+        alg: Algorithm,
+        kid: Option<String>,
+        certificate: Option<PathBuf>,
+        #[serde(default)]
+        plain_typ: bool,
+        #[serde(default)]
+        danger_audience_token_endpoint: bool,
+    }
+
+    let signer: Signer = settings.read()?;
+    let (alg, kid) = (signer.alg, signer.kid.as_deref());
+    let key = match signer.key {
+        SecretConfig::Text(path) => {
+            usable(PrivateKeyJwt::from_file(alg, path.expose(), kid)).map_err(|error| error.at(""))
+        }
+        place => place.build(
+            |text: Secret| {
+                let key = SigningKey::parse(alg, &text)?;
+                Ok(PrivateKeyJwt::new(match kid {
+                    Some(kid) => key.with_kid(kid),
+                    None => key,
+                }))
+            },
+            |path| usable(PrivateKeyJwt::from_file(alg, path, kid)),
+        ),
+    };
+    let mut auth = key.map_err(|error| error.within("key"))?;
+    if let Some(path) = signer.certificate {
+        auth = auth.certificate_file(path);
+    }
+    if signer.plain_typ {
+        auth = auth.plain_typ();
+    }
+    if signer.danger_audience_token_endpoint {
+        auth = auth.danger_audience_token_endpoint();
+    }
+    Ok(auth)
+}

@@ -1,0 +1,76 @@
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use obo::ConfigError;
+use obo::dialect::{Rfc8693, TargetBy};
+use obo::token::TokenType;
+
+use crate::form::{Form, Name, Span, True, table_over};
+use crate::setup::{Known, Setup};
+
+table_over!(Rfc8693, DialectConfig {
+    jwt_bearer
+    requires_scope
+    omits_requested_type
+    without_actor
+    requires_actor
+    users_only
+    client_in_audience
+    sends_claims
+    token_type_may_be_missing
+    issued_type_may_be_missing
+    expires_in_may_be_text
+    scope_may_be_wider
+    scope_text_or_array
+    pairwise_subject
+    danger_any_audience
+} {
+    name: Name => |dialect, Name(name)| dialect.with_name(name),
+    target_by: TargetBy => Rfc8693::target_by,
+    client_target_by: TargetBy => Rfc8693::client_target_by,
+    subject_type: TokenType => Rfc8693::subject_type,
+    requests_type: TokenType => Rfc8693::requests_type,
+    offers: Vec<TokenType> => Rfc8693::offers,
+    actor_types: Vec<TokenType> => Rfc8693::actor_types,
+    max_actors: usize => Rfc8693::max_actors,
+    or_issued_types: Vec<TokenType> => |dialect, types| types.into_iter().fold(dialect, Rfc8693::or_issued_type),
+    unstated_lifetime: Span => |dialect, lifetime| dialect.unstated_lifetime(Duration::from(lifetime)),
+    user_claims: Vec<Name> => |dialect, names| dialect.user_claims(names.into_iter().map(|Name(name)| name)),
+    // Applied by `build`: it may fail.
+    extra_parameters: BTreeMap<String, String> => |dialect, _| dialect,
+});
+
+impl DialectConfig {
+    /// The dialect of a table's `dialect`.
+    pub(crate) fn of(form: Form<Self>, setup: &Setup) -> Result<Known, ConfigError> {
+        let built = form.table(Self::named).build(setup);
+        built.map_err(|error| match error.field() {
+            "dialect" => error,
+            _ => error.within("dialect"),
+        })
+    }
+
+    pub(crate) fn danger_any_audience(mut self) -> Self {
+        self.danger_any_audience = Some(True);
+        self
+    }
+
+    fn build(mut self, setup: &Setup) -> Result<Known, ConfigError> {
+        let base = self.base.take();
+        match setup.find_dialect(base.as_deref().unwrap_or("rfc8693"))? {
+            Known::Data(dialect) => {
+                let mut extra = self.extra_parameters.take().unwrap_or_default().into_iter();
+                let dialect = self.over(*dialect);
+                let dialect = extra.try_fold(dialect, |dialect, (name, value)| {
+                    dialect.extra_parameter(name, value)
+                });
+                Ok(Known::Data(Box::new(dialect?)))
+            }
+            own if self == Self::default() => Ok(own),
+            Known::Own(_) => {
+                let problem = "is an implementation of its own, which has no settings in a file; write its name alone";
+                Err(ConfigError::new("base", problem))
+            }
+        }
+    }
+}

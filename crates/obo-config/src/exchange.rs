@@ -1,0 +1,218 @@
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use obo::destination::Target;
+use obo::exchange::{ActorSource, CacheBounds};
+use obo::token::TokenType;
+use obo::token_endpoint::{ErrorClass, TokenEndpointError};
+use obo::{Audience, ConfigError, Issuer, Secret, TokenExchange};
+use serde::Deserialize;
+
+use crate::client::ClientConfig;
+use crate::dialect::DialectConfig;
+use crate::form::{Form, Scopes, Span, set};
+use crate::setup::Setup;
+
+/// A [`TokenExchange`] as a file writes it.
+///
+/// | key | meaning |
+/// | --- | --- |
+/// | `issuer` | the authorization server |
+/// | `token_endpoint` | instead of the one that the issuer's metadata names; plain `http` also on the host of an issuer of `danger_http` |
+/// | `client` | who this service is there, a [`ClientConfig`]; without it the client of the [`Setup`] there |
+/// | `dialect` | how the server is asked: a name, one of [`dialect::names`](obo::dialect::names) or of the [`Setup`]; or a table over one, as below; RFC 8693 unless set |
+/// | `subject_issuers` | other issuers whose tokens may be sent to this one, which trusts them: [`TokenExchange::allow_subjects_of`] |
+/// | `actor` | whose token names the acting service: `"client_credentials"`, the service's own; the same for a target, `{ audience = "…", scopes = ["…"] }`; or `{ file = "…", type = "jwt" }`, read at each exchange |
+/// | `deadline`, `concurrency`, `introspect_issued` | its methods of these names |
+/// | `cache` | `bytes`, `bytes_per_subject`, `entries_per_subject`, `lifetime`, as [`CacheBounds`] |
+///
+/// Other keys are rejected. A dialect over a named one is `dialect = { base = "rfc8693", issued_type_may_be_missing = true }`.
+/// Each key but `base` is the method of [`Rfc8693`](obo::dialect::Rfc8693) of its name; `name` is its `with_name`,
+/// `or_issued_types` is a list of `or_issued_type`, and `extra_parameters` is a table. A token type is written by its name in
+/// RFC 8693 section 3, such as `"access_token"`, or as a URI.
+///
+/// ```
+/// use obo_config::{ExchangeConfig, Setup};
+///
+/// let config: ExchangeConfig = toml::from_str(r#"
+///     issuer = "https://idp.example.com/realms/corp"
+///     client = { id = "service-a", tls_client_auth = true }
+///     dialect = { base = "rfc8693", issued_type_may_be_missing = true }
+///     deadline = "5s"
+///     cache = { bytes = 16777216, lifetime = "10m" }
+/// "#)?;
+/// let exchange = config.build(&mut Setup::new())?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ExchangeConfig {
+    issuer: Issuer,
+    token_endpoint: Option<String>,
+    client: Option<ClientConfig>,
+    dialect: Option<Form<DialectConfig>>,
+    #[serde(default)]
+    subject_issuers: Vec<Issuer>,
+    actor: Option<Form<ActorConfig>>,
+    deadline: Option<Span>,
+    concurrency: Option<usize>,
+    #[serde(default)]
+    introspect_issued: bool,
+    cache: Option<CacheConfig>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct ActorConfig {
+    audience: Option<Audience>,
+    scopes: Option<Scopes>,
+    file: Option<PathBuf>,
+    #[serde(rename = "type")]
+    token_type: Option<TokenType>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct CacheConfig {
+    bytes: Option<u64>,
+    bytes_per_subject: Option<u64>,
+    entries_per_subject: Option<usize>,
+    lifetime: Option<Span>,
+}
+
+impl ExchangeConfig {
+    /// The authorization server.
+    pub fn issuer(&self) -> &Issuer {
+        &self.issuer
+    }
+
+    /// The first key, besides `dialect`, whose value is not that of `other`.
+    pub fn differs_in(&self, other: &Self) -> Option<&'static str> {
+        let same = [
+            ("issuer", self.issuer == other.issuer),
+            (
+                "token_endpoint",
+                self.token_endpoint == other.token_endpoint,
+            ),
+            ("client", self.client == other.client),
+            (
+                "subject_issuers",
+                self.subject_issuers == other.subject_issuers,
+            ),
+            ("actor", self.actor == other.actor),
+            ("deadline", self.deadline == other.deadline),
+            ("concurrency", self.concurrency == other.concurrency),
+            (
+                "introspect_issued",
+                self.introspect_issued == other.introspect_issued,
+            ),
+            ("cache", self.cache == other.cache),
+        ];
+        let different = same.into_iter().find(|(_, is_same)| !is_same);
+        different.map(|(key, _)| key)
+    }
+
+    /// Builds the exchange. Nothing is fetched yet.
+    ///
+    /// # Errors
+    ///
+    /// What does not go together; the field is a path like `cache.lifetime`.
+    pub fn build(self, setup: &mut Setup) -> Result<TokenExchange, ConfigError> {
+        let client = match self.client {
+            Some(client) => client.build_for(&self.issuer, "client", setup)?,
+            None => setup
+                .client_of(&self.issuer)
+                .map_err(|error| error.at("issuer"))?,
+        };
+        let token_endpoint = self.token_endpoint.as_deref();
+        let server = setup.server(&self.issuer, None, token_endpoint)?;
+        let mut exchange = TokenExchange::builder(server, client);
+        for issuer in self.subject_issuers {
+            exchange = exchange.allow_subjects_of(issuer);
+        }
+        if let Some(dialect) = self.dialect {
+            exchange = DialectConfig::of(dialect, setup)?.of_exchange(exchange);
+        }
+        if let Some(actor) = self.actor {
+            exchange = exchange.actor(source(actor).map_err(|error| error.within("actor"))?);
+        }
+        if let Some(deadline) = self.deadline {
+            exchange = exchange.deadline(deadline.into());
+        }
+        if let Some(most) = self.concurrency {
+            exchange = exchange.concurrency(most);
+        }
+        if self.introspect_issued {
+            exchange = exchange.introspect_issued();
+        }
+        if let Some(cache) = self.cache {
+            exchange = exchange.cache(cache.bounds());
+        }
+        exchange.build().map_err(|error| match error.field() {
+            "entries_per_subject" | "lifetime" => error.within("cache"),
+            _ => error,
+        })
+    }
+}
+
+impl CacheConfig {
+    fn bounds(self) -> CacheBounds {
+        let bounds = set(CacheBounds::new(), self.bytes, CacheBounds::bytes);
+        let bounds = set(
+            bounds,
+            self.bytes_per_subject,
+            CacheBounds::bytes_per_subject,
+        );
+        let bounds = set(
+            bounds,
+            self.entries_per_subject,
+            CacheBounds::entries_per_subject,
+        );
+        set(bounds, self.lifetime.map(Span::into), CacheBounds::lifetime)
+    }
+}
+
+fn source(actor: Form<ActorConfig>) -> Result<ActorSource, ConfigError> {
+    let wrong = |problem| Err(ConfigError::new("", problem));
+    let actor = match actor {
+        Form::Text(name) if name == "client_credentials" => {
+            return Ok(ActorSource::client_credentials());
+        }
+        Form::Text(_) => return wrong("is not \"client_credentials\", the only name"),
+        Form::Table(actor) => actor,
+    };
+    match (actor.audience, actor.scopes, actor.file, actor.token_type) {
+        (Some(audience), scopes, None, None) => {
+            let target = set(
+                Target::audience(audience),
+                scopes,
+                |target, Scopes(scope)| target.with_scope(scope),
+            );
+            Ok(ActorSource::client_credentials_for(target))
+        }
+        (None, None, Some(path), token_type) => {
+            let token_type = token_type.unwrap_or(TokenType::JWT);
+            read(&path).map_err(|problem| ConfigError::new("file", problem))?;
+            Ok(ActorSource::fetched(token_type, move || {
+                fetch(path.clone())
+            }))
+        }
+        _ => wrong("give either `audience`, with `scopes` if need be, or `file`, with `type`"),
+    }
+}
+
+async fn fetch(path: PathBuf) -> Result<Secret, TokenEndpointError> {
+    let read = tokio::task::spawn_blocking(move || read(&path)).await;
+    read.unwrap_or_else(|_| Err("reading the actor's token was interrupted".to_owned()))
+        .map_err(|problem| TokenEndpointError::new(ErrorClass::ClientMisconfigured, problem))
+}
+
+/// The path is not quoted: it may be the token itself, in the wrong place.
+fn read(path: &Path) -> Result<Secret, String> {
+    let text = fs::read_to_string(path).map(Secret::new);
+    let text = text.map_err(|error| format!("the actor's token cannot be read: {error}"))?;
+    match text.expose().trim_end_matches(['\r', '\n']) {
+        "" => Err("the file of the actor's token is empty".to_owned()),
+        token => Ok(Secret::new(token)),
+    }
+}

@@ -1,0 +1,174 @@
+//! The forms in which files write a value.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::marker::PhantomData;
+use std::time::Duration;
+
+use obo::{ConfigError, Scope};
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{Error, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
+
+use crate::interned::interned;
+
+/// A string, or a table of settings.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Form<T> {
+    Text(String),
+    Table(T),
+}
+
+impl<T> Form<T> {
+    /// The table, or the one that a string stands for.
+    pub(crate) fn table(self, of_text: impl FnOnce(String) -> T) -> T {
+        match self {
+            Self::Text(text) => of_text(text),
+            Self::Table(table) => table,
+        }
+    }
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Form<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct TextOrTable<T>(PhantomData<T>);
+
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for TextOrTable<T> {
+            type Value = Form<T>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a string, or a table")
+            }
+
+            fn visit_str<E: Error>(self, text: &str) -> Result<Form<T>, E> {
+                Ok(Form::Text(text.to_owned()))
+            }
+
+            fn visit_string<E: Error>(self, text: String) -> Result<Form<T>, E> {
+                Ok(Form::Text(text))
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Form<T>, A::Error> {
+                T::deserialize(MapAccessDeserializer::new(map)).map(Form::Table)
+            }
+        }
+
+        deserializer.deserialize_any(TextOrTable(PhantomData))
+    }
+}
+
+/// A duration as people write it: `"90s"`, `"5m"`, `"24h"`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Span(Duration);
+
+impl Span {
+    /// The duration, where none makes no sense.
+    ///
+    /// # Errors
+    ///
+    /// If it is zero.
+    pub fn positive(self, field: &'static str) -> Result<Duration, ConfigError> {
+        match self.0.is_zero() {
+            true => Err(ConfigError::new(
+                field,
+                "is zero; write one like \"30s\" or \"5m\"",
+            )),
+            false => Ok(self.0),
+        }
+    }
+}
+
+impl From<Span> for Duration {
+    fn from(span: Span) -> Self {
+        span.0
+    }
+}
+
+impl<'de> Deserialize<'de> for Span {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = Cow::<str>::deserialize(deserializer)?;
+        humantime::parse_duration(&text).map(Self).map_err(|_| {
+            let problem = format!("{text:?} is no duration; write one like \"90s\" or \"5m\"");
+            D::Error::custom(problem)
+        })
+    }
+}
+
+/// A setting that can be set and not unset.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct True;
+
+impl<'de> Deserialize<'de> for True {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        match bool::deserialize(deserializer)? {
+            true => Ok(Self),
+            false => Err(D::Error::custom("is either `true` or not there")),
+        }
+    }
+}
+
+/// A name that lives as long as the program.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Name(pub(crate) &'static str);
+
+impl<'de> Deserialize<'de> for Name {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer).map(|name| Self(interned(name)))
+    }
+}
+
+/// A table of settings over a named base: first those that are `true` or not there, by the methods of their names; then
+/// those with a value, by their type and what applies it.
+macro_rules! table_over {
+    ($base:ident, $table:ident { $($flag:ident)* } { $($key:ident: $type:ty => $apply:expr,)* }) => {
+        #[derive(Clone, Debug, Default, PartialEq, Eq, serde::Deserialize)]
+        #[serde(default, deny_unknown_fields)]
+        pub(crate) struct $table {
+            base: Option<String>,
+            $($flag: Option<$crate::form::True>,)*
+            $($key: Option<$type>,)*
+        }
+
+        impl $table {
+            /// The table that a name alone stands for.
+            pub(crate) fn named(base: String) -> Self {
+                Self {
+                    base: Some(base),
+                    ..Self::default()
+                }
+            }
+
+            /// Applies what is set.
+            fn over(self, built: $base) -> $base {
+                $(
+                    let built = match self.$flag {
+                        Some($crate::form::True) => built.$flag(),
+                        None => built,
+                    };
+                )*
+                $(let built = $crate::form::set(built, self.$key, $apply);)*
+                built
+            }
+        }
+    };
+}
+pub(crate) use table_over;
+
+/// Scope values as a list of strings.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Scopes(pub(crate) Scope);
+
+impl<'de> Deserialize<'de> for Scopes {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let scope = Scope::new(Vec::<String>::deserialize(deserializer)?);
+        scope.map(Self).map_err(D::Error::custom)
+    }
+}
+
+/// Applies a setting that the file has.
+pub(crate) fn set<T, V>(built: T, value: Option<V>, apply: impl FnOnce(T, V) -> T) -> T {
+    match value {
+        Some(value) => apply(built, value),
+        None => built,
+    }
+}

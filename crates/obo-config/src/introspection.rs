@@ -1,0 +1,82 @@
+use obo::{ConfigError, Introspection, Issuer};
+use serde::Deserialize;
+
+use crate::client::ClientConfig;
+use crate::form::Span;
+use crate::setup::Setup;
+
+/// An [`Introspection`] as a file writes it.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct IntrospectionConfig {
+    client: Option<ClientConfig>,
+    #[serde(default, rename = "for")]
+    purpose: Purpose,
+    endpoint: Option<String>,
+    max_age: Option<Span>,
+    concurrency: Option<usize>,
+    #[serde(default)]
+    signed: bool,
+    #[serde(default)]
+    accepts_missing_audience: bool,
+    accepts_missing_expiry: Option<Span>,
+    #[serde(default)]
+    accepts_missing_subject: bool,
+}
+
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Purpose {
+    #[default]
+    AllTokens,
+    OpaqueTokens,
+    Revocation,
+}
+
+impl IntrospectionConfig {
+    /// Introspects as the client that is named here, or else as the client at `issuer`.
+    pub(crate) fn build(
+        self,
+        issuer: &Issuer,
+        setup: &mut Setup,
+    ) -> Result<Introspection, ConfigError> {
+        let client = match self.client {
+            Some(client) => client.build_for(issuer, "client", setup)?,
+            None => setup.client_of(issuer).map_err(|_| {
+                let problem = format!(
+                    "is missing: this service has no client of its own at {issuer}, and the client of another \
+                     authorization server is never used there; write `client = {{ id = \"…\", … }}` here"
+                );
+                ConfigError::new("client", problem)
+            })?,
+        };
+        let asked = Introspection::new(client);
+        let mut asked = match self.purpose {
+            Purpose::AllTokens => asked,
+            Purpose::OpaqueTokens => asked.for_opaque_tokens(),
+            Purpose::Revocation => asked.for_revocation(),
+        };
+        if let Some(endpoint) = &self.endpoint {
+            asked = asked.endpoint(endpoint);
+        }
+        if let Some(age) = self.max_age {
+            asked = asked.max_age(age.into());
+        }
+        if let Some(most) = self.concurrency {
+            asked = asked.concurrency(most);
+        }
+        if self.signed {
+            asked = asked.require_signed();
+        }
+        if self.accepts_missing_audience {
+            asked = asked.allow_missing_audience();
+        }
+        if self.accepts_missing_subject {
+            asked = asked.allow_missing_subject();
+        }
+        if let Some(lifetime) = self.accepts_missing_expiry {
+            asked = asked.allow_missing_expiry(lifetime.into());
+        }
+        Ok(asked)
+    }
+}

@@ -1,0 +1,315 @@
+use obo::caller::ActorId;
+use obo::require::{Principal, RuleTableBuilder};
+use obo::{ConfigError, Issuer, Rule, RuleTable};
+use serde::Deserialize;
+
+use crate::form::{Span, set};
+use crate::settings::Settings;
+
+/// A [`Rule`] as a file writes it: what a caller must be or have, all of it.
+///
+/// | key | meaning |
+/// | --- | --- |
+/// | `scopes` | all of these scope values |
+/// | `roles`, `groups`, `entitlements` | all of these, as [`Caller::roles`](obo::Caller::roles) and its like |
+/// | `clients` | a token that was issued to one of these clients: a name within the token's own issuer, or `{ iss, sub }` |
+/// | `issuers` | a token of one of these issuers |
+/// | `subjects` | one of these subjects: a name within the token's own issuer, or `{ iss, sub }` |
+/// | `actors` | of the service that acts for the subject, one of these, likewise; a token without an actor passes |
+/// | `require_actor` | `true`: a service acts for the subject, one of `actors` if they are there |
+/// | `kind` | `"user"` or `"service"` |
+/// | `acr` | one of these authentication context classes |
+/// | `max_age` | how long ago the user authenticated at most |
+/// | `any_of` | one of these rules |
+///
+/// Actors of another issuer than the token's count only where the rule names the token's issuer, as [`Rule::issuers`]
+/// says. A single trusted issuer is named by itself.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RuleConfig {
+    scopes: Option<Vec<String>>,
+    roles: Option<Vec<String>>,
+    groups: Option<Vec<String>>,
+    entitlements: Option<Vec<String>>,
+    clients: Option<Vec<Party>>,
+    issuers: Option<Vec<Issuer>>,
+    subjects: Option<Vec<Party>>,
+    actors: Option<Vec<Party>>,
+    require_actor: bool,
+    kind: Option<Kind>,
+    acr: Option<Vec<String>>,
+    max_age: Option<Span>,
+    any_of: Option<Vec<RuleConfig>>,
+}
+
+/// A party of the token's own issuer by its name, or any by its full identity.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(untagged, expecting = "a name, or { iss, sub }")]
+enum Party {
+    Own(String),
+    Of(Identity),
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Identity {
+    iss: Issuer,
+    sub: String,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Kind {
+    User,
+    Service,
+}
+
+impl RuleConfig {
+    /// Whether it requires nothing but a valid token.
+    pub fn is_empty(&self) -> bool {
+        let Self {
+            scopes,
+            roles,
+            groups,
+            entitlements,
+            clients,
+            issuers,
+            subjects,
+            actors,
+            require_actor,
+            kind,
+            acr,
+            max_age,
+            any_of,
+        } = self;
+        let lists = [scopes, roles, groups, entitlements, acr]
+            .into_iter()
+            .any(Option::is_some);
+        let parties = [subjects, clients, actors].into_iter().any(Option::is_some);
+        let others = issuers.is_some() || kind.is_some() || max_age.is_some() || any_of.is_some();
+        !(lists || parties || others || *require_actor)
+    }
+
+    /// Builds the rule for callers whose tokens are of one of the `trusted` issuers; `None` if any valid token is enough.
+    ///
+    /// # Errors
+    ///
+    /// An empty list, a name that is none, or an issuer that is not trusted; the field is its key.
+    pub fn build(self, trusted: &[Issuer]) -> Result<Option<Rule>, ConfigError> {
+        let mut listed = self.issuers.iter().flatten();
+        if let Some(unknown) = listed.find(|issuer| !trusted.contains(issuer)) {
+            let problem = format!("\"{unknown}\" is not an issuer of the [resource_server]");
+            return Err(ConfigError::new("issuers", problem));
+        }
+        let actors = self.actors.map(Rule::actors);
+        let actors = match (actors, self.require_actor) {
+            // The list is for those who act; a user who calls without a service in between does not concern it.
+            (Some(listed), false) => Some(Rule::any_of([listed, Rule::no_actor()])),
+            (None, true) => Some(Rule::any_actor()),
+            (listed, _) => listed,
+        };
+        // A single issuer is the only one that can say who acts.
+        let issuers = match self.issuers {
+            None if actors.is_some() && trusted.len() == 1 => Some(trusted.to_vec()),
+            listed => listed,
+        };
+        let any_of = self.any_of.map(|rules| {
+            let rules = rules.into_iter().enumerate().map(|(i, rule)| {
+                let rule = rule.build(trusted).and_then(|rule| {
+                    let problem = "requires nothing, so that every valid token would pass";
+                    rule.ok_or_else(|| ConfigError::new("", problem))
+                });
+                rule.map_err(|error| error.within(&format!("any_of[{i}]")))
+            });
+            rules.collect::<Result<Vec<_>, _>>().map(Rule::any_of)
+        });
+        let rules = [
+            issuers.map(Rule::issuers),
+            self.scopes.map(Rule::scopes),
+            self.roles.map(Rule::roles),
+            self.groups.map(Rule::groups),
+            self.entitlements.map(Rule::entitlements),
+            self.clients.map(Rule::clients),
+            self.subjects.map(Rule::subjects),
+            actors,
+            self.kind.map(Kind::rule),
+            self.acr.map(Rule::acr),
+            self.max_age.map(|age| Rule::max_age(age.into())),
+            any_of.transpose()?,
+        ];
+        let all = rules.into_iter().flatten().reduce(Rule::and);
+        let checked = all.map(Rule::checked).transpose();
+        checked.map_err(|error| match error.field() {
+            "scope" => error.at("scopes"),
+            "acr_values" => error.at("acr"),
+            _ => error,
+        })
+    }
+}
+
+impl Kind {
+    fn rule(self) -> Rule {
+        match self {
+            Self::User => Rule::user(),
+            Self::Service => Rule::service(),
+        }
+    }
+}
+
+impl From<Party> for Principal {
+    fn from(party: Party) -> Self {
+        match party {
+            Party::Own(name) => name.into(),
+            Party::Of(Identity { iss, sub }) => ActorId::new(iss.as_str(), sub).into(),
+        }
+    }
+}
+
+/// A [`RuleTable`] as a file writes it: a list of paths, each with its rule. What is not listed is denied.
+///
+/// | key | meaning |
+/// | --- | --- |
+/// | `path` | such as `/orders/{id}` or `/orders/{*rest}`, as [`PathPattern`](obo::path::PathPattern) says |
+/// | `methods` | the methods it is about; all unless set |
+/// | `public` | `true`: it requires nothing, not even a token |
+/// | `otherwise` | `true` instead of `path`: all paths that are not listed, as [`RuleTableBuilder::otherwise`] |
+/// | the rest | a [`RuleConfig`]; without any of its keys a valid token is enough |
+///
+/// ```
+/// use obo_config::RulesConfig;
+///
+/// #[derive(serde::Deserialize)]
+/// struct Config {
+///     rules: RulesConfig,
+/// }
+///
+/// let config: Config = toml::from_str(r#"
+///     [[rules]]
+///     path = "/orders/{id}"
+///     methods = ["POST"]
+///     scopes = ["orders:write"]
+///     actors = ["service-a"]
+///
+///     [[rules]]
+///     path = "/docs"
+///     public = true
+/// "#)?;
+/// let issuers = [obo::Issuer::new("https://idp.example.com/realms/corp")?];
+/// let rules = config.rules.build(&issuers)?;
+/// assert_eq!(rules.public, ["/docs"]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug, Deserialize)]
+#[serde(transparent)]
+pub struct RulesConfig(Vec<Settings>);
+
+/// What a [`RulesConfig`] builds.
+#[derive(Clone, Debug)]
+pub struct Rules {
+    /// The rule of each path.
+    pub table: RuleTable,
+    /// The paths that need no token, for [`BearerAuthLayer::public_paths`](obo::BearerAuthLayer::public_paths).
+    pub public: Vec<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Entry {
+    path: Option<String>,
+    methods: Option<Vec<String>>,
+    #[serde(default)]
+    public: bool,
+    #[serde(default)]
+    otherwise: bool,
+}
+
+impl RulesConfig {
+    /// Builds the table for callers whose tokens are of one of the `trusted` issuers.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong or does not go together; the field is a path like `rules[1].scopes`.
+    pub fn build(self, trusted: &[Issuer]) -> Result<Rules, ConfigError> {
+        let (mut table, mut entries, mut public) = (RuleTable::builder(), Vec::new(), Vec::new());
+        for (i, entry) in self.0.into_iter().enumerate() {
+            let place = format!("rules[{i}]");
+            let (entry, rule) = parts(entry, trusted).map_err(|error| error.within(&place))?;
+            let Some(path) = entry.path else {
+                table = set(table, rule, RuleTableBuilder::otherwise);
+                continue;
+            };
+            let listed = match entry.methods {
+                Some(methods) => methods
+                    .iter()
+                    .map(|method| format!("{method} {path}"))
+                    .collect(),
+                None => vec![path],
+            };
+            for entry in listed {
+                if rule.is_none() {
+                    public.push(entry.clone());
+                }
+                entries.push((i, entry, rule.clone()));
+            }
+        }
+        let build = |most: usize| {
+            let first = entries.iter().take(most);
+            let table = first.fold(table.clone(), |table, (_, entry, rule)| match rule {
+                Some(rule) => table.route(entry, rule.clone()),
+                None => table.public(entry),
+            });
+            table.build()
+        };
+        let table = build(entries.len()).map_err(|error| {
+            // The first entry that has this mistake, alone or with those before it.
+            let is_it = |most: &usize| build(*most).is_err_and(|e| e.problem() == error.problem());
+            let most = (1..=entries.len()).find(is_it).unwrap_or_default();
+            match entries.get(most.wrapping_sub(1)) {
+                Some((i, _, _)) => error.at(format!("rules[{i}]")),
+                None => error.at("rules"),
+            }
+        })?;
+        Ok(Rules { table, public })
+    }
+}
+
+/// An entry and its rule; `None` if it is public.
+fn parts(mut settings: Settings, trusted: &[Issuer]) -> Result<(Entry, Option<Rule>), ConfigError> {
+    let rule: RuleConfig = settings.take()?;
+    let entry: Entry = settings.read()?;
+    let wrong = |field, problem: &str| Err(ConfigError::new(field, problem));
+    match (&entry.path, entry.otherwise) {
+        (None, false) => {
+            return wrong("path", "is missing; write the path that this rule is about");
+        }
+        (Some(_), true) => return wrong("otherwise", "is there beside `path`; leave one out"),
+        _ if entry.otherwise && (entry.public || entry.methods.is_some()) => {
+            return wrong(
+                "otherwise",
+                "is there beside `public` or `methods`; leave one out",
+            );
+        }
+        _ if entry.public && !rule.is_empty() => {
+            return wrong(
+                "public",
+                "is there beside what a caller must have; leave one out",
+            );
+        }
+        _ => {}
+    }
+    if entry.methods.as_ref().is_some_and(Vec::is_empty) {
+        return wrong(
+            "methods",
+            "is empty; name those that this rule is about, or leave it out",
+        );
+    }
+    let rule = match entry.public {
+        true => None,
+        // A valid token is enough.
+        false => Some(match rule.build(trusted)? {
+            Some(rule) => rule,
+            None => Rule::any_of([Rule::user(), Rule::service()]),
+        }),
+    };
+    Ok((entry, rule))
+}

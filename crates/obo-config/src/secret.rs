@@ -1,0 +1,80 @@
+use std::path::PathBuf;
+use std::{env, fmt};
+
+use obo::{ConfigError, Secret};
+use serde::Deserialize;
+
+use crate::form::Form;
+
+/// A secret: the text itself; or `{ file = "…" }`, read at each use; or `{ env = "…" }`, a variable of the environment.
+#[derive(Clone, Deserialize)]
+#[serde(try_from = "Form<Place>")]
+pub enum SecretConfig {
+    /// The text itself.
+    Text(Secret),
+    /// The file that has it.
+    File(PathBuf),
+    /// The name of the variable that has it.
+    Env(String),
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Place {
+    file: Option<PathBuf>,
+    env: Option<String>,
+}
+
+impl TryFrom<Form<Place>> for SecretConfig {
+    type Error = &'static str;
+
+    fn try_from(form: Form<Place>) -> Result<Self, &'static str> {
+        match form {
+            Form::Text(text) => Ok(Self::Text(Secret::new(text))),
+            Form::Table(place) => match (place.file, place.env) {
+                (Some(file), None) => Ok(Self::File(file)),
+                (None, Some(env)) => Ok(Self::Env(env)),
+                _ => Err("give either `file` or `env`"),
+            },
+        }
+    }
+}
+
+impl SecretConfig {
+    /// Makes what uses the secret: from the text, which may come of a variable; or from the file.
+    ///
+    /// # Errors
+    ///
+    /// If the variable is not set, and what the two constructors refuse.
+    pub fn build<A>(
+        self,
+        of_text: impl FnOnce(Secret) -> Result<A, ConfigError>,
+        of_file: impl FnOnce(PathBuf) -> Result<A, ConfigError>,
+    ) -> Result<A, ConfigError> {
+        let (place, built) = match self {
+            Self::Text(text) => ("", of_text(text)),
+            Self::File(path) => ("file", of_file(path)),
+            Self::Env(name) => ("env", of_text(variable(&name)?)),
+        };
+        built.map_err(|error| error.at(place))
+    }
+}
+
+/// What a variable of the environment holds.
+fn variable(name: &str) -> Result<Secret, ConfigError> {
+    env::var(name).map(Secret::new).map_err(|_| {
+        // What is no usual name may be the secret itself.
+        let is_name = |b: u8| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_';
+        let problem = match name.bytes().all(is_name) {
+            true => format!("the environment variable {name:?} is not set, or is no text"),
+            false => "the environment variable of that name is not set, or is no text".to_owned(),
+        };
+        ConfigError::new("env", problem)
+    })
+}
+
+impl fmt::Debug for SecretConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SecretConfig([redacted])")
+    }
+}

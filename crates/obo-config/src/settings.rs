@@ -1,0 +1,252 @@
+//! A part of a file before it is known what is in it.
+
+use std::fmt;
+
+use obo::{ConfigError, Secret};
+use serde::de::value::Error as Stopped;
+use serde::de::{DeserializeOwned, Error, Visitor};
+use serde::{Deserialize, Deserializer, forward_to_deserialize_any};
+use serde_json::{Map, Value};
+
+/// Any value of a file, which may hold secrets: it shows none, and wipes them when it is dropped.
+///
+/// Read a file as `Settings` first, and mistakes are named by their path, without the value that is there:
+///
+/// ```
+/// use obo_config::{Config, Settings};
+///
+/// let file: Settings = toml::from_str(r#"
+///     [resource_server]
+///     audiences = ["service-a"]
+///     issuers = [{ issuer = "https://idp.example.com", leeway = "soon" }]
+/// "#)?;
+/// let error = file.read::<Config>().unwrap_err();
+/// assert_eq!(error.field(), "resource_server.issuers[0].leeway");
+/// # Ok::<(), toml::de::Error>(())
+/// ```
+#[derive(Clone, PartialEq, Eq)]
+pub struct Settings(Value);
+
+impl Settings {
+    /// Reads it as a type of your own.
+    ///
+    /// # Errors
+    ///
+    /// What does not fit; the field is the path inside of this value. No value is quoted, as far as serde writes the
+    /// message.
+    pub fn read<T: DeserializeOwned>(mut self) -> Result<T, ConfigError> {
+        serde_path_to_error::deserialize(self.0.take()).map_err(|error| {
+            let path = match error.path().iter().next() {
+                Some(_) => error.path().to_string(),
+                None => String::new(),
+            };
+            unquoted(&error.inner().to_string()).at(path)
+        })
+    }
+
+    /// Reads the members that `T`, a struct, has fields for, and leaves the others: so one table is read as several types,
+    /// and the last one by [`read`](Self::read) refuses what none of them knows.
+    ///
+    /// # Errors
+    ///
+    /// As [`read`](Self::read).
+    pub fn take<T: DeserializeOwned>(&mut self) -> Result<T, ConfigError> {
+        let mut taken = Map::new();
+        if let Value::Object(members) = &mut self.0 {
+            for field in fields::<T>() {
+                taken.extend(members.remove_entry(*field));
+            }
+        }
+        Self(Value::Object(taken)).read()
+    }
+
+    /// The same table with one more member.
+    ///
+    /// # Errors
+    ///
+    /// If it is there already, or this is no table.
+    pub fn with(mut self, name: &str, text: &str) -> Result<Self, ConfigError> {
+        let Value::Object(members) = &mut self.0 else {
+            return Err(ConfigError::new("", "is not a table"));
+        };
+        match members.insert(name.to_owned(), text.into()) {
+            None => Ok(self),
+            Some(_) => Err(ConfigError::new("", "unknown field").within(name)),
+        }
+    }
+}
+
+/// The fields of a struct, as its implementation of [`Deserialize`] asks for them.
+fn fields<T: DeserializeOwned>() -> &'static [&'static str] {
+    struct Fields<'f>(&'f mut &'static [&'static str]);
+
+    impl<'de> Deserializer<'de> for Fields<'_> {
+        type Error = Stopped;
+
+        fn deserialize_struct<V: Visitor<'de>>(
+            self,
+            _: &'static str,
+            fields: &'static [&'static str],
+            _: V,
+        ) -> Result<V::Value, Stopped> {
+            *self.0 = fields;
+            Err(Stopped::custom("the fields are known"))
+        }
+
+        fn deserialize_any<V: Visitor<'de>>(self, _: V) -> Result<V::Value, Stopped> {
+            Err(Stopped::custom("is not a struct"))
+        }
+
+        forward_to_deserialize_any! {
+            bool i8 i16 i32 i64 u8 u16 u32 u64 f32 f64 char str string bytes byte_buf option unit unit_struct
+            newtype_struct seq tuple tuple_struct map enum identifier ignored_any
+        }
+    }
+
+    let mut fields: &[&str] = &[];
+    // It always stops with an error.
+    let _ = T::deserialize(Fields(&mut fields));
+    fields
+}
+
+impl<'de> Deserialize<'de> for Settings {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Value::deserialize(deserializer).map(Self)
+    }
+}
+
+impl Drop for Settings {
+    fn drop(&mut self) {
+        wipe(self.0.take());
+    }
+}
+
+fn wipe(value: Value) {
+    match value {
+        Value::String(text) => drop(Secret::new(text)),
+        Value::Array(values) => values.into_iter().for_each(wipe),
+        Value::Object(members) => members.into_iter().for_each(|(_, value)| wipe(value)),
+        _ => {}
+    }
+}
+
+impl fmt::Debug for Settings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Settings([redacted])")
+    }
+}
+
+/// The message of a file's reader, without the value that it quotes: that may be a secret in the wrong place.
+///
+/// ```
+/// let message = r#"invalid type: string "s3cret", expected a boolean"#;
+/// let error = obo_config::unquoted(message).at("signed");
+/// assert_eq!(error.to_string(), "signed: invalid type: string, expected a boolean");
+/// ```
+pub fn unquoted(message: &str) -> ConfigError {
+    ConfigError::new("", without_value(message))
+}
+
+/// The messages of serde that quote a value.
+const QUOTING: [&str; 4] = [
+    "invalid type",
+    "invalid value",
+    "invalid length",
+    "unknown variant",
+];
+
+fn without_value(message: &str) -> String {
+    let Some(kind) = QUOTING.iter().find(|kind| message.starts_with(**kind)) else {
+        return message.to_owned();
+    };
+    // Of a type its name may stay, which comes before the value.
+    let seen = message.split(['"', '`']).next().unwrap_or_default();
+    let seen = match *kind {
+        "invalid type" if seen.len() < message.len() => seen.trim_end(),
+        kind => kind,
+    };
+    match message.rsplit_once(", expected ") {
+        Some((_, expected)) => format!("{seen}, expected {expected}"),
+        None => seen.to_owned(),
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a failed assumption fails the test")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn message_of_a_reader_loses_its_value() {
+        for (message, expected) in [
+            (
+                r#"invalid type: string "s3cret", expected a map"#,
+                "invalid type: string, expected a map",
+            ),
+            (
+                r#"invalid type: string "a, expected s3cret", expected a map"#,
+                "invalid type: string, expected a map",
+            ),
+            (
+                "invalid type: integer `7`, expected a string",
+                "invalid type: integer, expected a string",
+            ),
+            (
+                "invalid type: map, expected a string",
+                "invalid type, expected a string",
+            ),
+            (
+                r#"invalid value: string "s3cret", expected a name"#,
+                "invalid value, expected a name",
+            ),
+            (
+                "unknown variant `s3cret`, expected `a` or `b`",
+                "unknown variant, expected `a` or `b`",
+            ),
+            ("unknown variant `s3cret`", "unknown variant"),
+            (
+                "invalid length 7, expected a pair",
+                "invalid length, expected a pair",
+            ),
+            ("missing field `issuer`", "missing field `issuer`"),
+        ] {
+            let error = unquoted(message).at("field");
+            assert_eq!(error.to_string(), format!("field: {expected}"));
+        }
+    }
+
+    #[test]
+    fn table_is_read_as_several_types() {
+        #[derive(Debug, Default, PartialEq, Deserialize)]
+        #[serde(default, deny_unknown_fields)]
+        struct Name {
+            first: Option<String>,
+            last: Option<String>,
+        }
+
+        #[derive(Debug, PartialEq, Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct Age {
+            years: u8,
+        }
+
+        let of = |text: &str| serde_json::from_str::<Settings>(text);
+        let mut person = of(r#"{"first": "Ann", "years": 7}"#).unwrap();
+        let name: Name = person.take().unwrap();
+        assert_eq!(name.first.as_deref(), Some("Ann"));
+        assert_eq!(name.last, None);
+        assert_eq!(person.read::<Age>().unwrap(), Age { years: 7 });
+
+        let mut wrong = of(r#"{"first": [7], "years": 7, "more": "s3cret"}"#).unwrap();
+        assert_eq!(wrong.take::<Name>().unwrap_err().field(), "first");
+        let error = wrong.read::<Age>().unwrap_err();
+        assert_eq!(error.field(), "more");
+        assert!(!error.to_string().contains("s3cret"), "{error}");
+    }
+
+    #[test]
+    fn settings_show_nothing() {
+        let settings: Settings = serde_json::from_str(r#"{"secret": "s3cret"}"#).unwrap();
+        assert_eq!(format!("{settings:?}"), "Settings([redacted])");
+    }
+}

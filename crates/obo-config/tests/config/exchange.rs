@@ -1,0 +1,291 @@
+//! An exchange, its dialect and its actor from a file.
+
+use std::fs;
+
+use http::Response;
+use obo::dialect::{Dialect, Grant, Registration, Rfc8693};
+use obo::error::ExchangeErrorKind;
+use obo::time::UnixTime;
+use obo::token::IssuedToken;
+use obo::token_endpoint::{TokenEndpointError, TokenRequest};
+use obo::{ConfigError, TokenExchange};
+use obo_config::{ExchangeConfig, Setup as Names};
+use obo_testkit::{Endpoint, Fault};
+
+use crate::setup::{SECRET, Setup, audience, file};
+
+fn read(file: &str) -> Result<ExchangeConfig, String> {
+    toml::from_str(file).map_err(|error| error.to_string())
+}
+
+/// The exchange of a file that has these keys too.
+fn built(setup: &Setup, keys: &str, names: &Names) -> Result<TokenExchange, ConfigError> {
+    let file = format!(
+        "issuer = {:?}\nclient = {{ id = 'service-a', client_secret_basic = {SECRET:?} }}\n{keys}",
+        setup.idp.issuer()
+    );
+    read(&file).unwrap().build(&mut names.clone())
+}
+
+async fn outcome(setup: &Setup, keys: &str) -> Option<ExchangeErrorKind> {
+    let exchange = built(setup, keys, &Names::new()).unwrap();
+    let caller = setup.caller("alice").await;
+    let exchanged = exchange.token(&caller, audience("service-b")).await;
+    exchanged.err().map(|error| error.kind())
+}
+
+#[tokio::test]
+async fn dialect_is_a_name_or_a_table() {
+    let setup = Setup::start().await;
+    let unsaid = serde_json::json!({ "issued_token_type": null });
+    setup.idp.fault(Endpoint::Token, Fault::Merge(unsaid));
+    let unusable = Some(ExchangeErrorKind::AnswerUnusable);
+    for (dialect, kind) in [
+        ("", unusable),
+        ("dialect = 'rfc8693'", unusable),
+        ("dialect = {}", unusable),
+        ("dialect = { issued_type_may_be_missing = true }", None),
+        (
+            "dialect = { base = 'rfc8693', issued_type_may_be_missing = true }",
+            None,
+        ),
+    ] {
+        assert_eq!(outcome(&setup, dialect).await, kind, "{dialect}");
+    }
+}
+
+#[tokio::test]
+async fn dialect_table_shapes_the_request() {
+    let setup = Setup::start().await;
+    let dialect = r#"
+        [dialect]
+        base = "rfc8693"
+        name = "corp"
+        subject_type = "jwt"
+        requests_type = "urn:ietf:params:oauth:token-type:access_token"
+        extra_parameters = { tenant = "corp" }
+    "#;
+    assert_eq!(outcome(&setup, dialect).await, None);
+    let asked = setup.asked();
+    let jwt = "urn:ietf:params:oauth:token-type:jwt";
+    assert_eq!(asked.param("subject_token_type"), Some(jwt));
+    let access_token = "urn:ietf:params:oauth:token-type:access_token";
+    assert_eq!(asked.param("requested_token_type"), Some(access_token));
+    assert_eq!(asked.param("tenant"), Some("corp"));
+}
+
+/// Every setting of `Rfc8693` is a key, and each key sets what the method of its name does.
+#[test]
+fn every_key_of_a_dialect_is_a_setting() {
+    use obo::dialect::TargetBy;
+    use obo::token::TokenType;
+    use std::time::Duration;
+
+    let plain = Rfc8693::new;
+    let jwt = || TokenType::JWT;
+    for (keys, by_hand) in [
+        ("jwt_bearer = true", plain().jwt_bearer()),
+        ("target_by = 'scope'", plain().target_by(TargetBy::Scope)),
+        (
+            "client_target_by = 'one_audience'",
+            plain().client_target_by(TargetBy::OneAudience),
+        ),
+        ("requires_scope = true", plain().requires_scope()),
+        ("subject_type = 'jwt'", plain().subject_type(jwt())),
+        ("requests_type = 'jwt'", plain().requests_type(jwt())),
+        (
+            "omits_requested_type = true",
+            plain().omits_requested_type(),
+        ),
+        ("offers = ['jwt']", plain().offers([jwt()])),
+        ("without_actor = true", plain().without_actor()),
+        ("requires_actor = true", plain().requires_actor()),
+        ("actor_types = ['jwt']", plain().actor_types([jwt()])),
+        ("users_only = true", plain().users_only()),
+        ("max_actors = 2", plain().max_actors(2)),
+        ("client_in_audience = true", plain().client_in_audience()),
+        ("sends_claims = true", plain().sends_claims()),
+        (
+            "extra_parameters = { a = 'b' }",
+            plain().extra_parameter("a", "b").unwrap(),
+        ),
+        (
+            "token_type_may_be_missing = true",
+            plain().token_type_may_be_missing(),
+        ),
+        (
+            "issued_type_may_be_missing = true",
+            plain().issued_type_may_be_missing(),
+        ),
+        ("or_issued_types = ['jwt']", plain().or_issued_type(jwt())),
+        (
+            "expires_in_may_be_text = true",
+            plain().expires_in_may_be_text(),
+        ),
+        (
+            "unstated_lifetime = '5m'",
+            plain().unstated_lifetime(Duration::from_secs(300)),
+        ),
+        ("scope_may_be_wider = true", plain().scope_may_be_wider()),
+        ("scope_text_or_array = true", plain().scope_text_or_array()),
+        ("pairwise_subject = true", plain().pairwise_subject()),
+        ("user_claims = ['oid']", plain().user_claims(["oid"])),
+        ("danger_any_audience = true", plain().danger_any_audience()),
+        ("name = 'corp'", plain().with_name("corp")),
+    ] {
+        let file = format!(
+            "issuer = 'https://idp.example'\nclient = {{ id = 'a', tls_client_auth = true }}\ndialect = {{ {keys} }}"
+        );
+        let exchange = read(&file).unwrap().build(&mut Names::new()).unwrap();
+        let shown = format!("{exchange:?}");
+        assert_ne!(format!("{by_hand:?}"), format!("{:?}", plain()), "{keys}");
+        assert!(shown.contains(&format!("{by_hand:?}")), "{keys}: {shown}");
+    }
+}
+
+/// A dialect of an outsider, which is not data.
+#[derive(Clone, Debug)]
+struct Tenanted(Rfc8693);
+
+impl Dialect for Tenanted {
+    fn name(&self) -> &'static str {
+        "tenanted"
+    }
+
+    fn request(
+        &self,
+        grant: &Grant,
+        by: Registration<'_>,
+    ) -> Result<TokenRequest, TokenEndpointError> {
+        let mut form = self.0.request(grant, by)?;
+        form.push_public("tenant", "t1");
+        Ok(form)
+    }
+
+    fn response(
+        &self,
+        grant: &Grant,
+        response: &Response<bytes::Bytes>,
+        now: UnixTime,
+    ) -> Result<IssuedToken, TokenEndpointError> {
+        self.0.response(grant, response, now)
+    }
+}
+
+#[tokio::test]
+async fn dialect_of_an_outsider_has_a_name() {
+    let setup = Setup::start().await;
+    let named = Rfc8693::new().extra_parameter("tenant", "t0").unwrap();
+    let names = Names::new()
+        .dialect("corp", named)
+        .own_dialect("tenanted", Tenanted(Rfc8693::new()));
+    let caller = setup.caller("alice").await;
+    for (dialect, tenant) in [
+        ("'corp'", "t0"),
+        ("{ base = 'corp', subject_type = 'jwt' }", "t0"),
+        ("'tenanted'", "t1"),
+        ("{ base = 'tenanted' }", "t1"),
+    ] {
+        let exchange = built(&setup, &format!("dialect = {dialect}"), &names).unwrap();
+        exchange
+            .token(&caller, audience("service-b"))
+            .await
+            .unwrap();
+        assert_eq!(setup.asked().param("tenant"), Some(tenant), "{dialect}");
+    }
+    let changed = "dialect = { base = 'tenanted', users_only = true }";
+    let error = built(&setup, changed, &names).unwrap_err();
+    assert_eq!(error.field(), "dialect.base");
+    let error = built(&setup, "dialect = 'corps'", &names).unwrap_err();
+    assert_eq!(error.field(), "dialect");
+    assert!(error.to_string().contains("corp, tenanted"), "{error}");
+}
+
+#[tokio::test]
+async fn actor_is_the_service_or_in_a_file() {
+    let setup = Setup::start().await;
+    let client = setup.idp.client("service-a");
+    client.may_request("sts").may_request(setup.idp.issuer());
+    let platform = setup.idp.service("service-a").audience("sts").mint();
+    let path = file("actor-token", format!("{platform}\n").as_bytes());
+    let sent = async |actor: &str| {
+        let exchange = built(&setup, &format!("actor = {actor}"), &Names::new()).unwrap();
+        let caller = setup.caller("alice").await;
+        let _ = exchange.token(&caller, audience("service-b")).await;
+        setup.asked()
+    };
+    let quoted = path.to_str().unwrap();
+    let asked = sent(&format!("{{ file = '{quoted}' }}")).await;
+    assert_eq!(asked.param("actor_token"), Some(&*platform));
+    let jwt = "urn:ietf:params:oauth:token-type:jwt";
+    assert_eq!(asked.param("actor_token_type"), Some(jwt));
+    let typed = format!("{{ file = '{quoted}', type = 'access_token' }}");
+    let access_token = "urn:ietf:params:oauth:token-type:access_token";
+    let asked = sent(&typed).await;
+    assert_eq!(asked.param("actor_token_type"), Some(access_token));
+
+    sent("{ audience = 'sts' }").await;
+    let requests = setup.idp.requests();
+    let mut own = requests
+        .iter()
+        .filter(|request| request.param("grant_type") == Some("client_credentials"));
+    assert_eq!(own.next().unwrap().param("audience"), Some("sts"));
+    drop(requests);
+    sent("'client_credentials'").await;
+
+    fs::write(&path, "").unwrap();
+    for (actor, field) in [
+        ("'nobody'", "actor"),
+        ("{}", "actor"),
+        ("{ file = 'no-such-file' }", "actor.file"),
+        ("{ file = 'a', audience = 'b' }", "actor"),
+        (&format!("{{ file = '{quoted}' }}"), "actor.file"),
+    ] {
+        let error = built(&setup, &format!("actor = {actor}"), &Names::new()).unwrap_err();
+        assert_eq!(error.field(), field, "{error}");
+    }
+}
+
+#[test]
+fn mistake_in_an_exchange_is_named_by_its_path() {
+    let of = |keys: &str| {
+        let file = format!("issuer = 'https://idp.example'\n{keys}");
+        read(&file).unwrap().build(&mut Names::new())
+    };
+    let client = "client = { id = 'a', tls_client_auth = true }";
+    let all = "deadline = '5s'\nconcurrency = 8\nintrospect_issued = true\n\
+               subject_issuers = ['https://other.example']\ntoken_endpoint = 'https://idp.example/token'\n\
+               cache = { bytes = 1048576, bytes_per_subject = 65536, entries_per_subject = 8, lifetime = '5m' }";
+    of(&format!("{client}\n{all}")).unwrap();
+    for (keys, field) in [
+        ("", "issuer"),
+        ("client = { id = 'a' }", "client"),
+        (
+            "client = { id = 'a', tls_client_auth = true, issuer = 'https://other.example' }",
+            "client.issuer",
+        ),
+        (&format!("{client}\ndeadline = '2m'"), "deadline"),
+        (&format!("{client}\nconcurrency = 0"), "concurrency"),
+        (
+            &format!("{client}\ncache = {{ lifetime = '25h' }}"),
+            "cache.lifetime",
+        ),
+        (
+            &format!("{client}\ntoken_endpoint = 'http://idp.example/token'"),
+            "token_endpoint",
+        ),
+        (&format!("{client}\ndialect = 'none'"), "dialect"),
+    ] {
+        let error = of(keys).unwrap_err();
+        assert_eq!(error.field(), field, "{error}");
+    }
+    for unread in [
+        "audience = 'b'",
+        "dialect = { users_only = false }",
+        "dialect = { user_only = true }",
+        "cache = { byte = 1 }",
+        "deadline = 5",
+    ] {
+        read(&format!("issuer = 'https://idp.example'\n{unread}")).unwrap_err();
+    }
+}

@@ -1,0 +1,296 @@
+//! Both sides of a service in one file, in every format.
+
+use std::convert::Infallible;
+
+use obo::policy::{ClaimMatcher, ScopeClaim, TokenTyp};
+use obo::{Caller, ConfigError, Profile};
+use obo_config::{Config, Live, ResourceServerConfig, Settings, Setup as Names};
+use obo_testkit::TestIdp;
+use tower::{ServiceExt as _, service_fn};
+
+use crate::setup::{SECRET, Setup, audience};
+
+fn toml(issuer: &str) -> String {
+    format!(
+        r#"
+        [resource_server]
+        audiences = ["service-a"]
+        issuers = [{{ issuer = "{issuer}", introspection = {{ for = "opaque_tokens" }} }}]
+
+        [client]
+        id = "service-a"
+        client_secret_basic = "{SECRET}"
+
+        [exchange]
+        issuer = "{issuer}"
+        dialect = {{ base = "rfc8693", users_only = true }}
+
+        [[destinations]]
+        uri = "https://b.example"
+        audience = "service-b"
+
+        [[rules]]
+        path = "/orders"
+        scopes = ["a"]
+
+        [[rules]]
+        path = "/docs"
+        public = true
+
+        [protected_resource]
+        resource = "https://api.example.com"
+        scopes = ["a"]
+        "#
+    )
+}
+
+fn yaml(issuer: &str) -> String {
+    format!(
+        r#"
+resource_server:
+  audiences: [service-a]
+  issuers:
+    - issuer: {issuer}
+      introspection: {{ for: opaque_tokens }}
+client:
+  id: service-a
+  client_secret_basic: {SECRET}
+exchange:
+  issuer: {issuer}
+  dialect: {{ base: rfc8693, users_only: true }}
+destinations:
+  - uri: https://b.example
+    audience: service-b
+rules:
+  - path: /orders
+    scopes: [a]
+  - path: /docs
+    public: true
+protected_resource:
+  resource: https://api.example.com
+  scopes: [a]
+"#
+    )
+}
+
+fn json(issuer: &str) -> String {
+    serde_json::json!({
+        "resource_server": {
+            "audiences": ["service-a"],
+            "issuers": [{ "issuer": issuer, "introspection": { "for": "opaque_tokens" } }],
+        },
+        "client": { "id": "service-a", "client_secret_basic": SECRET },
+        "exchange": { "issuer": issuer, "dialect": { "base": "rfc8693", "users_only": true } },
+        "destinations": [{ "uri": "https://b.example", "audience": "service-b" }],
+        "rules": [
+            { "path": "/orders", "scopes": ["a"] },
+            { "path": "/docs", "public": true },
+        ],
+        "protected_resource": { "resource": "https://api.example.com", "scopes": ["a"] },
+    })
+    .to_string()
+}
+
+#[tokio::test]
+async fn every_format_builds_both_sides() {
+    let setup = Setup::start().await;
+    let issuer = setup.idp.issuer();
+    let files: [Settings; 3] = [
+        toml::from_str(&toml(issuer)).unwrap(),
+        serde_saphyr::from_str(&yaml(issuer)).unwrap(),
+        serde_json::from_str(&json(issuer)).unwrap(),
+    ];
+    for file in files {
+        let config: Config = file.read().unwrap();
+        let before = setup.idp.discovery_requests();
+        let built = config.build(&mut Names::new()).unwrap();
+        built.auth_layer().unwrap();
+        let token = setup.idp.user("alice").audience("service-a").scope("a");
+        let caller = built.resource_server.validate(&token.mint()).await.unwrap();
+        let opaque = token.mint_opaque();
+        built.resource_server.validate(&opaque).await.unwrap();
+        let exchange = built.exchange.unwrap();
+        exchange
+            .token(&caller, audience("service-b"))
+            .await
+            .unwrap();
+        // One authorization server for keys, introspection and exchange.
+        assert_eq!(setup.idp.discovery_requests(), before + 1);
+        assert!(built.destinations.is_some());
+        let rules = built.rules.unwrap();
+        assert_eq!(rules.public, ["/docs"]);
+        rules
+            .table
+            .check(&http::Method::GET, "/orders", &caller)
+            .unwrap();
+        let document = built.protected_resource.unwrap().document();
+        let document: serde_json::Value = serde_json::from_slice(&document).unwrap();
+        assert_eq!(document["scopes_supported"], serde_json::json!(["a"]));
+    }
+}
+
+#[test]
+fn mistake_is_named_by_its_place_and_quotes_no_secret() {
+    let good = toml("https://idp.example");
+    let error = |file: &str| -> ConfigError {
+        let file: Settings = toml::from_str(file).unwrap();
+        match file.read::<Config>() {
+            Err(error) => error,
+            Ok(config) => config.build(&mut Names::new()).unwrap_err(),
+        }
+    };
+    for (from, to, field) in [
+        ("[exchange]", "[exchanges]", "exchanges"),
+        ("[client]", "[client]\nsecret = \"s3cret\"", "client.secret"),
+        (
+            "client_secret_basic",
+            "client_secret_basc",
+            "client.client_secret_basc",
+        ),
+        (
+            "[client]",
+            "[client]\nissuer = \"https://other.example\"",
+            "exchange.issuer",
+        ),
+        (
+            "users_only = true",
+            "users_only = \"s3cret\"",
+            "exchange.dialect.users_only",
+        ),
+        ("service-b\"", "\"", "destinations[0].audience"),
+        (
+            "https://b.example",
+            "http://b.example",
+            "destinations[0].uri",
+        ),
+        (
+            "[\"a\"]\n\n        [[rules]]",
+            "[]\n\n        [[rules]]",
+            "rules[0].scopes",
+        ),
+        (
+            "opaque_tokens",
+            "s3cret",
+            "resource_server.issuers[0].introspection.for",
+        ),
+        (
+            "resource = \"https://api.example.com\"",
+            "resource = \"https://api.example.com:443\"",
+            "protected_resource.resource",
+        ),
+    ] {
+        let file = good.replacen(from, to, 1);
+        assert_ne!(file, good, "{from}");
+        let error = error(&file);
+        assert_eq!(error.field(), field, "{error}");
+        assert!(!error.to_string().contains("s3cret"), "{error}");
+        assert!(!error.to_string().contains(SECRET), "{error}");
+    }
+}
+
+/// Every setting of `Profile` is a key, and each key sets what the method of its name does.
+#[test]
+fn every_key_of_a_profile_is_a_setting() {
+    let lenient = || Profile::LENIENT;
+    for (keys, by_hand) in [
+        ("types = ['JWT']", lenient().types([TokenTyp::Jwt])),
+        ("requires = ['jti']", lenient().requires("jti")),
+        (
+            "expects = [{ is = ['tenant', 't1'] }]",
+            lenient().expects(ClaimMatcher::is("tenant", "t1")),
+        ),
+        (
+            "refuses = [{ present = 'nonce' }, { starts_with = ['a', 'b'] }]",
+            lenient()
+                .refuses(ClaimMatcher::present("nonce"))
+                .refuses(ClaimMatcher::starts_with("a", "b")),
+        ),
+        (
+            "service_if = ['subject_is_client', { absent = 'x' }, { ends_with = ['a', 'b'] }, { in_issuer = 'tid' }]",
+            lenient().service_if([
+                ClaimMatcher::SUBJECT_IS_CLIENT,
+                ClaimMatcher::absent("x"),
+                ClaimMatcher::ends_with("a", "b"),
+                ClaimMatcher::in_issuer("tid"),
+            ]),
+        ),
+        (
+            "scope_from = [{ array = 'scp' }, { text = 'scope' }]",
+            lenient().scope_from([ScopeClaim::array("scp"), ScopeClaim::text("scope")]),
+        ),
+        ("client_from = ['azp']", lenient().client_from(["azp"])),
+        (
+            "roles_from = ['realm_access', 'roles']",
+            lenient().roles_from(&["realm_access", "roles"]),
+        ),
+        (
+            "roles_from_keys_of = 'roles'",
+            lenient().roles_from_keys_of("roles"),
+        ),
+        ("groups_from = ['g']", lenient().groups_from(&["g"])),
+        ("requires_client = true", lenient().requires_client()),
+        ("client_is_audience = true", lenient().client_is_audience()),
+        ("client_is_actor = true", lenient().client_is_actor()),
+        (
+            "allow_actor_without_subject = true",
+            lenient().allow_actor_without_subject(),
+        ),
+        (
+            "scope_text_or_array = true",
+            lenient().scope_text_or_array(),
+        ),
+        (
+            "danger_id_token_claims = true",
+            lenient().danger_id_token_claims(),
+        ),
+    ] {
+        let config: ResourceServerConfig = toml::from_str(&format!(
+            "audiences = ['a']\nissuers = [{{ issuer = 'https://idp.example', profile = {{ base = 'lenient', {keys} }} }}]"
+        ))
+        .unwrap();
+        let server = config.build(&mut Names::new()).unwrap();
+        let shown = format!("{server:?}");
+        assert_ne!(by_hand, lenient(), "{keys}");
+        assert!(shown.contains(&format!("{by_hand:?}")), "{keys}: {shown}");
+    }
+}
+
+#[derive(Clone, Debug, serde::Deserialize)]
+struct Tenant {
+    tenant: String,
+}
+
+#[tokio::test]
+async fn outsiders_profile_and_claims_are_hooks() {
+    let idp = TestIdp::start().await;
+    let file = format!(
+        "audiences = ['a']\nissuers = [{{ issuer = '{}', profile = 'corp' }}]",
+        idp.issuer()
+    );
+    let config: ResourceServerConfig = toml::from_str(&file).unwrap();
+    let profile = Profile::LENIENT.requires("tenant");
+    let mut names = Names::new()
+        .profile("corp", profile)
+        .trust(|_, trust| trust.claims::<Tenant>());
+    let server = config.build(&mut names).unwrap();
+    let token = || idp.user("alice").audience("a");
+    let caller: Caller = server
+        .validate(&token().claim("tenant", "t1").mint())
+        .await
+        .unwrap();
+    assert_eq!(
+        caller.with_claims::<Tenant>().unwrap().claims().tenant,
+        "t1"
+    );
+    server.validate(&token().mint()).await.unwrap_err();
+}
+
+#[tokio::test]
+async fn live_service_is_replaced_while_it_serves() {
+    let says = |text: &'static str| service_fn(move |()| async move { Ok::<_, Infallible>(text) });
+    let live = Live::new(says("first"));
+    let clone = live.clone();
+    assert_eq!(clone.clone().oneshot(()).await, Ok("first"));
+    live.replace(says("second"));
+    assert_eq!(clone.oneshot(()).await, Ok("second"));
+}

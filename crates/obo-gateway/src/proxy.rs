@@ -1,0 +1,132 @@
+use axum::body::Body;
+use axum::extract::Request;
+use axum::response::Response;
+use http::Method;
+use http::uri::{Authority, PathAndQuery, Scheme, Uri};
+use obo::on_behalf_of::OnBehalfOfLayer;
+use obo::on_behalf_of::Replay;
+use obo::path::{PathPattern, is_unambiguous};
+use obo::{Caller, ConfigError, OnBehalfOf};
+use tower::{Layer as _, ServiceExt as _};
+use url::Url;
+
+use super::caller_headers::CallerHeaders;
+use super::from_upstream::from_upstream;
+use super::refusal::Refusal;
+use super::timeouts::Timeouts;
+use super::to_upstream::to_upstream;
+use super::upstream::Upstream;
+
+/// How much of a request is kept, in case that the upstream rejects its token and it is sent once more.
+const REPLAYED: usize = 64 * 1024;
+
+/// What all routes have in common.
+#[derive(Clone, Debug)]
+pub(super) struct How {
+    pub(super) claims: CallerHeaders,
+    /// The slowest transfer, in bytes per second.
+    pub(super) slowest: u32,
+}
+
+/// Sends the requests of one route to its upstream.
+pub(super) struct Proxy {
+    path: PathPattern,
+    scheme: Scheme,
+    authority: Authority,
+    /// The path that all requests go below, without a slash at its end.
+    base: String,
+    claims: CallerHeaders,
+    upstream: Upstream,
+    /// `None` of a public route, whose requests have no token.
+    calls: Option<OnBehalfOf<Upstream, Replay<Body>>>,
+}
+
+impl Proxy {
+    pub(super) fn new(
+        path: PathPattern,
+        upstream: &str,
+        layer: Option<OnBehalfOfLayer>,
+        how: &How,
+        timeouts: Timeouts,
+    ) -> Result<Self, ConfigError> {
+        // In its normal form, in which the destination knows it too.
+        let url = Url::parse(upstream).map(|url| url.as_str().parse::<Uri>());
+        let Ok(Ok((Some(scheme), Some(authority), base))) = url.map(|url| url.map(parts)) else {
+            return Err(ConfigError::new("upstream", "is no absolute URL"));
+        };
+        let upstream = Upstream::new(&scheme, timeouts)?;
+        let replay = Replay::recorded(REPLAYED, Body::new);
+        Ok(Self {
+            path,
+            scheme,
+            authority,
+            base,
+            claims: how.claims.clone(),
+            calls: layer.map(|layer| layer.replay(replay).layer(upstream.clone())),
+            upstream,
+        })
+    }
+
+    /// Sends a request on behalf of its caller.
+    pub(super) async fn send(
+        &self,
+        caller: &Caller,
+        request: Request,
+    ) -> Result<Response, Refusal> {
+        let Some(calls) = &self.calls else {
+            return self.send_open(request).await;
+        };
+        let request = self.request(request)?;
+        let response = calls.on_behalf_of(caller).oneshot(request).await;
+        let response = response.map(|response| response.map(Body::new));
+        self.answer(response.map_err(Refusal::of))
+    }
+
+    /// Sends a request without a token.
+    pub(super) async fn send_open(&self, request: Request) -> Result<Response, Refusal> {
+        let request = self.request(request)?;
+        self.answer(self.upstream.clone().oneshot(request).await)
+    }
+
+    /// The request as this gateway sends it.
+    fn request(&self, request: Request) -> Result<Request, Refusal> {
+        // It answers with the request, and so with the token in it (RFC 9110 section 9.3.8).
+        if request.method() == Method::TRACE {
+            return Err(Refusal::Method);
+        }
+        let uri = self.uri(request.uri()).ok_or(Refusal::AmbiguousPath)?;
+        Ok(to_upstream(uri, request, &self.claims))
+    }
+
+    fn answer(&self, response: Result<Response, Refusal>) -> Result<Response, Refusal> {
+        let answer = response.and_then(|response| from_upstream(response, &self.claims));
+        if let Err(refusal) = &answer {
+            tracing::warn!(upstream = %self.authority, "not answered: {refusal}");
+        }
+        answer
+    }
+
+    /// The same place below the upstream's path: what comes after the fixed start of the route's path.
+    fn uri(&self, requested: &Uri) -> Option<Uri> {
+        let rest = requested.path().strip_prefix(self.path.fixed_start());
+        let rest = rest.filter(|_| is_unambiguous(requested.path()))?;
+        let below = match (&*self.base, rest) {
+            ("", "") => "/".to_owned(),
+            (base, rest) => format!("{base}{rest}"),
+        };
+        let below = match requested.query() {
+            Some(query) => format!("{below}?{query}"),
+            None => below,
+        };
+        let uri = Uri::builder()
+            .scheme(self.scheme.clone())
+            .authority(self.authority.clone())
+            .path_and_query(PathAndQuery::try_from(below).ok()?);
+        uri.build().ok()
+    }
+}
+
+fn parts(uri: Uri) -> (Option<Scheme>, Option<Authority>, String) {
+    let base = uri.path().trim_end_matches('/').to_owned();
+    (uri.scheme().cloned(), uri.authority().cloned(), base)
+}

@@ -1,0 +1,219 @@
+//! Connections: what they may speak, and how they end.
+
+use axum::body::Body;
+use axum::response::Response;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use tokio::sync::oneshot;
+
+use crate::world::World;
+
+#[tokio::test]
+async fn requests_under_way_end_before_the_gateway_does() {
+    let mut world = World::start().await;
+    let (go_on, waiting) = oneshot::channel::<()>();
+    let (arrived, arriving) = oneshot::channel::<()>();
+    world.upstream.will(|_| async {
+        arrived.send(()).unwrap();
+        waiting.await.unwrap();
+        Response::new("done".into())
+    });
+    let request = world.request("GET", "/orders/1").body(Body::empty());
+    let answer = tokio::spawn(world.http1.request(request.unwrap()));
+    arriving.await.unwrap();
+    world.stop();
+    // Its port is closed before the request has ended.
+    while TcpStream::connect(world.address).await.is_ok() {
+        tokio::task::yield_now().await;
+    }
+    let served = world.served.take().unwrap();
+    assert!(!served.is_finished());
+    go_on.send(()).unwrap();
+    assert_eq!(answer.await.unwrap().unwrap().status(), 200);
+    served.await.unwrap();
+}
+
+#[tokio::test]
+async fn a_connection_that_says_nothing_keeps_no_gateway_from_ending() {
+    let mut world = World::start().await;
+    let mut silent = TcpStream::connect(world.address).await.unwrap();
+    // The gateway has accepted it, since it has answered one that came later.
+    assert_eq!(
+        world.get(&world.alice().mint(), "/protected").await.status,
+        200
+    );
+    world.stop();
+    let started = tokio::time::Instant::now();
+    world.served.take().unwrap().await.unwrap();
+    assert!(started.elapsed() < std::time::Duration::from_secs(10));
+    assert_eq!(silent.read(&mut [0]).await.unwrap(), 0);
+}
+
+#[tokio::test]
+async fn a_head_that_does_not_come_is_not_waited_for() {
+    let world = World::start().await;
+    let token = world.alice().mint();
+    assert_eq!(world.get(&token, "/protected").await.status, 200);
+    let whole =
+        format!("GET /protected HTTP/1.1\r\nhost: a\r\nauthorization: Bearer {token}\r\n\r\n");
+    // Without anything else to do, time goes on to the next timer.
+    tokio::time::pause();
+    for start in [
+        "",
+        "P",
+        "PRI * HTTP/2.0\r\n",
+        "GET / HTTP/1.1\r\nhost: ",
+        &whole,
+    ] {
+        let mut connection = TcpStream::connect(world.address).await.unwrap();
+        connection.write_all(start.as_bytes()).await.unwrap();
+        let mut back = Vec::new();
+        let started = tokio::time::Instant::now();
+        connection.read_to_end(&mut back).await.unwrap();
+        let waited = started.elapsed();
+        assert!(
+            waited <= std::time::Duration::from_secs(31),
+            "{start:?}: {waited:?}"
+        );
+        let is_answered = back.starts_with(b"HTTP/1.1 200 ");
+        assert_eq!(is_answered, start == whole, "{start:?}");
+    }
+}
+
+#[tokio::test]
+async fn an_upload_that_nobody_reads_is_refused_in_the_middle() {
+    let world = World::start().await;
+    let piece = [b'x'; 64 * 1024];
+    let mut connection = TcpStream::connect(world.address).await.unwrap();
+    let head = "POST /orders/1 HTTP/1.1\r\nhost: a\r\ncontent-length: 1000000000\r\n\r\n";
+    connection.write_all(head.as_bytes()).await.unwrap();
+    let (mut from, mut to) = connection.split();
+    let sent = async {
+        // Until the connection is closed.
+        while to.write_all(&piece).await.is_ok() {}
+    };
+    let answer = async {
+        let mut start = [0; 12];
+        from.read_exact(&mut start).await.unwrap();
+        start
+    };
+    let ((), start) = tokio::join!(sent, answer);
+    assert_eq!(&start, b"HTTP/1.1 401");
+}
+
+#[tokio::test]
+async fn a_request_in_pieces_is_one_request() {
+    let world = World::start().await;
+    let token = world.alice().mint();
+    let request = format!("PUT /protected HTTP/1.0\r\nauthorization: Bearer {token}\r\n\r\n");
+    let mut connection = TcpStream::connect(world.address).await.unwrap();
+    connection.set_nodelay(true).unwrap();
+    for byte in request.as_bytes() {
+        connection.write_all(&[*byte]).await.unwrap();
+        connection.flush().await.unwrap();
+    }
+    let mut got = String::new();
+    connection.read_to_string(&mut got).await.unwrap();
+    assert!(got.starts_with("HTTP/1.0 200 OK\r\n"), "{got}");
+}
+
+#[tokio::test]
+async fn what_is_no_http_is_refused_and_the_next_is_served() {
+    let world = World::start().await;
+    for odd in [
+        "\0\0\0\0",
+        "PRI * HTTP/2.0\r\n\r\nXX\r\n\r\n",
+        "GET\r\n\r\n",
+        "GET / HTTP/9.9\r\n\r\n",
+    ] {
+        let mut connection = TcpStream::connect(world.address).await.unwrap();
+        connection.write_all(odd.as_bytes()).await.unwrap();
+        connection.shutdown().await.unwrap();
+        let mut back = Vec::new();
+        // It is answered 400 or closed.
+        let _ = connection.read_to_end(&mut back).await;
+        assert!(!back.starts_with(b"HTTP/1.1 2"), "{odd:?}");
+    }
+    assert_eq!(
+        world.get(&world.alice().mint(), "/protected").await.status,
+        200
+    );
+}
+
+#[tokio::test]
+async fn a_head_has_room_for_the_longest_token_and_an_end() {
+    let world = World::start().await;
+    let token = world.alice().claim("padding", "x".repeat(9_000)).mint();
+    assert!(token.len() > 12_000 && token.len() < 16 * 1024);
+    assert_eq!(world.get(&token, "/protected").await.status, 200);
+    let request = world
+        .request("GET", "/protected")
+        .header("x-long", "y".repeat(200_000));
+    let got = world.send(request.body(Body::empty()).unwrap()).await;
+    assert_eq!(got.status, 431);
+}
+
+#[tokio::test]
+async fn what_no_route_could_answer_is_refused_before_all_else() {
+    let world = World::start().await;
+    let token = world.alice().mint();
+    let status = async |head: &str| {
+        let mut connection = TcpStream::connect(world.address).await.unwrap();
+        let request = format!("{head}authorization: Bearer {token}\r\nconnection: close\r\n\r\n");
+        connection.write_all(request.as_bytes()).await.unwrap();
+        let mut back = [0; 12];
+        connection.read_exact(&mut back).await.unwrap();
+        str::from_utf8(&back[9..]).unwrap().to_owned()
+    };
+    for (head, expected) in [
+        ("GET /protected HTTP/1.1\r\nhost: a\r\n", "200"),
+        ("GET /protected HTTP/1.1\r\nhost: a.example:80\r\n", "200"),
+        ("GET /protected HTTP/1.1\r\nhost: [::1]:80\r\n", "200"),
+        ("GET /protected HTTP/1.0\r\n", "200"),
+        ("GET /protected HTTP/1.1\r\n", "400"),
+        ("GET /protected HTTP/1.1\r\nhost: a\r\nhost: a\r\n", "400"),
+        ("GET /protected HTTP/1.1\r\nhost: a b\r\n", "400"),
+        ("GET /protected HTTP/1.1\r\nhost: me@a\r\n", "400"),
+        ("GET /protected HTTP/1.1\r\nhost: a/b\r\n", "400"),
+        ("CONNECT /protected HTTP/1.1\r\nhost: a\r\n", "405"),
+        ("CONNECT a:443 HTTP/1.1\r\nhost: a:443\r\n", "405"),
+    ] {
+        assert_eq!(status(head).await, expected, "{head:?}");
+    }
+}
+
+#[tokio::test]
+async fn switch_of_protocols_is_refused() {
+    let world = World::start().await;
+    let token = world.alice().mint();
+    for (fields, expected) in [
+        ("connection: upgrade\r\nupgrade: websocket", "501"),
+        (
+            "connection: keep-alive, Upgrade\r\nupgrade: WebSocket",
+            "501",
+        ),
+        ("connection: upgrade\r\nupgrade: h2c, websocket", "501"),
+        ("connection: upgrade\r\nupgrade: TLS/1.3", "501"),
+        // Offers that a client makes of its own accord.
+        (
+            "connection: upgrade, http2-settings\r\nupgrade: h2c\r\nhttp2-settings: AAMAAABk",
+            "200",
+        ),
+        ("upgrade: websocket", "200"),
+        ("connection: upgrade", "200"),
+    ] {
+        let mut connection = TcpStream::connect(world.address).await.unwrap();
+        let request = format!(
+            "GET /orders/1 HTTP/1.1\r\nhost: a\r\n{fields}\r\nauthorization: Bearer {token}\r\n\r\n"
+        );
+        connection.write_all(request.as_bytes()).await.unwrap();
+        let mut back = vec![0; 1024];
+        let read = connection.read(&mut back).await.unwrap();
+        let back = String::from_utf8_lossy(&back[..read]);
+        assert_eq!(&back[9..12], expected, "{fields}: {back}");
+        assert_eq!(back.contains("no WebSocket"), expected == "501", "{back}");
+    }
+    for seen in world.upstream.seen() {
+        assert!(!seen.headers.contains_key("upgrade"), "{seen:?}");
+    }
+}

@@ -1,0 +1,31 @@
+//! The gateway, as a black box: requests over sockets, an authorization server, and a stub for the
+//! upstream that shows what reached it.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a failed assumption fails the test"
+)]
+
+mod upstream;
+mod world;
+
+mod answered;
+mod bodies;
+mod clients;
+mod configuration;
+mod connections;
+mod deadlines;
+mod distant;
+mod expiry;
+mod fields;
+mod grpc;
+mod odd_upstreams;
+mod opaque;
+mod open;
+mod paths;
+mod proxied;
+mod rejected;
+mod reload;
+mod stalls;

@@ -1,0 +1,114 @@
+//! Another configuration while the gateway serves, and names of the program's own.
+
+use std::net::SocketAddr;
+
+use axum::body::Body;
+use http::{Request, StatusCode, header};
+use hyper_util::client::legacy::Client;
+use hyper_util::rt::TokioExecutor;
+use obo::Profile;
+use obo::dialect::Rfc8693;
+use obo_config::Setup;
+use obo_gateway::{Config, Gateway, StartError};
+use obo_testkit::TestIdp;
+use tokio::net::TcpListener;
+
+use crate::world::World;
+
+fn config(issuer: &str, route: &str) -> Config {
+    Config::parse(&format!(
+        "listen = \"127.0.0.1:0\"\n[resource_server]\naudiences = [\"service-a\"]\n\
+         issuers = [{{ issuer = \"{issuer}\", profile = \"corp\" }}]\n[[routes]]\n{route}"
+    ))
+    .unwrap()
+}
+
+async fn status(address: SocketAddr, idp: &TestIdp, path: &str) -> StatusCode {
+    let client: Client<_, Body> = Client::builder(TokioExecutor::new()).build_http();
+    let token = idp.user("alice").audience("service-a").typ(Some("JWT"));
+    let request = Request::get(format!("http://{address}{path}"))
+        .header(header::AUTHORIZATION, format!("Bearer {}", token.mint()))
+        .body(Body::empty());
+    client.request(request.unwrap()).await.unwrap().status()
+}
+
+#[tokio::test]
+async fn reload_replaces_issuers_and_routes() {
+    let (first, second) = tokio::join!(TestIdp::start(), TestIdp::start());
+    let setup = Setup::new().profile("corp", Profile::LENIENT);
+    let start = config(first.issuer(), "path = \"/a\"");
+    let gateway = Gateway::start_with(start, setup).await.unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(gateway.clone().serve(listener, std::future::pending()));
+    assert_eq!(status(address, &first, "/a").await, 200);
+    assert_eq!(status(address, &second, "/a").await, 401);
+
+    let next = config(second.issuer(), "path = \"/b\"");
+    gateway.reload(next).await.unwrap();
+    assert_eq!(status(address, &first, "/a").await, 401);
+    assert_eq!(status(address, &second, "/a").await, 404);
+    assert_eq!(status(address, &second, "/b").await, 200);
+
+    let wrong = config(first.issuer(), "path = \"/c\"\nscopes = []");
+    let error = gateway.reload(wrong).await.unwrap_err();
+    assert!(matches!(error, StartError::Config(_)), "{error}");
+    assert_eq!(status(address, &second, "/b").await, 200);
+}
+
+#[tokio::test]
+async fn named_dialect_needs_its_setup() {
+    let route = "path = \"/a\"\nupstream = \"http://127.0.0.1:9\"\n\
+                 exchange = { issuer = \"http://127.0.0.1:9/a\", audience = \"b\", dialect = \"corp\" }\n\
+                 [client]\nid = \"c\"\nclient_secret_basic = \"s3cret\"";
+    let setup = Setup::new().profile("corp", Profile::LENIENT);
+    let of = || config("http://127.0.0.1:9/a", route);
+    let error = Gateway::start_with(of(), setup.clone()).await.map(drop);
+    let error = error.unwrap_err().to_string();
+    assert!(error.starts_with("routes[0].exchange.dialect: "), "{error}");
+    let setup = setup.dialect("corp", Rfc8693::new());
+    Gateway::start_with(of(), setup).await.unwrap();
+}
+
+/// What code can set, a route of the file can set, too.
+#[tokio::test]
+async fn route_has_every_setting_of_rule_and_exchange() {
+    let world = World::configured(
+        r#"
+        [[clients]]
+        issuer = "http://127.0.0.1:9/nobody"
+        id = "service-a"
+        client_secret_basic = "a-third"
+
+        [[routes]]
+        path = "/fresh"
+        roles = ["reader"]
+        kind = "user"
+        any_of = [{ scopes = ["a"] }, { scopes = ["b"] }]
+
+        [[routes]]
+        path = "/tuned"
+        upstream = "UPSTREAM"
+
+        [routes.exchange]
+        issuer = "http://127.0.0.1:9/nobody"
+        audiences = ["service-b"]
+        required_scopes = ["b.read"]
+        subject_issuers = ["IDP"]
+        dialect = { base = "rfc8693", extra_parameters = { tenant = "corp" } }
+        deadline = "5s"
+        concurrency = 8
+        cache = { lifetime = "5m" }
+        "#,
+    )
+    .await;
+    let reader = || world.alice().claim("roles", serde_json::json!(["reader"]));
+    for (token, status) in [
+        (reader().scope("a").mint(), 200),
+        (reader().scope("b").mint(), 200),
+        (reader().scope("c").mint(), 403),
+        (world.alice().scope("a").mint(), 403),
+    ] {
+        assert_eq!(world.get(&token, "/fresh").await.status, status);
+    }
+}

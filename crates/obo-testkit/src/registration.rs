@@ -1,0 +1,45 @@
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::public_key::PublicKey;
+
+/// What is known of a client.
+#[derive(Clone, Default)]
+pub(crate) struct Registration {
+    pub(crate) id: String,
+    pub(crate) secret: Option<String>,
+    pub(crate) keys: Vec<PublicKey>,
+    /// Subjects by which platforms know it, and the keys these sign with.
+    pub(crate) foreign: Vec<(String, PublicKey)>,
+    pub(crate) audience_token_endpoint: bool,
+    pub(crate) impersonates: bool,
+    pub(crate) raw_basic: bool,
+    pub(crate) exchange_targets: BTreeSet<String>,
+    pub(crate) request_targets: BTreeSet<String>,
+    pub(crate) introspection_targets: BTreeSet<String>,
+    /// Scopes by target; without an entry for any target every scope is granted.
+    pub(crate) scopes: BTreeMap<String, BTreeSet<String>>,
+}
+
+impl Registration {
+    pub(crate) fn may_exchange_to(&self, target: &str) -> bool {
+        self.exchange_targets.contains(target)
+    }
+
+    pub(crate) fn may_request(&self, target: &str) -> bool {
+        self.request_targets.contains(target)
+    }
+
+    pub(crate) fn may_introspect(&self, audiences: &[&str]) -> bool {
+        let mut audiences = audiences.iter();
+        audiences.any(|aud| *aud == self.id || self.introspection_targets.contains(*aud))
+    }
+
+    pub(crate) fn may_have(&self, scope: &str, targets: &[String]) -> bool {
+        let allowed_at = |target| {
+            self.scopes
+                .get(target)
+                .is_some_and(|scopes| scopes.contains(scope))
+        };
+        self.scopes.is_empty() || targets.iter().all(allowed_at)
+    }
+}

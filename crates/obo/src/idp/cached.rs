@@ -1,0 +1,215 @@
+//! One document of an authorization server: read without waiting, renewed in the background, kept in an outage.
+//!
+//! The [`Schedule`] says when; what the document is, and how it is fetched, is the owner's.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use arc_swap::{ArcSwapOption, Guard};
+use obo_core::UnixTime;
+use tokio::time::Instant;
+
+use super::flight::{Flight, Flights, Overloaded};
+use super::next_look::NextLook;
+use super::schedule::{Pace, Schedule};
+use crate::observe;
+
+/// A document that clones share, and the calendar of its renewal.
+pub(crate) struct Cached<T, E: Clone>(Arc<Inner<T, E>>);
+
+struct Inner<T, E: Clone> {
+    entry: ArcSwapOption<Entry<T>>,
+    calendar: Mutex<Calendar<E>>,
+    /// When the calendar is to be asked next, for requests that have no time to lock it.
+    next_look: NextLook,
+    flights: Arc<Flights<(), Result<(), E>>>,
+}
+
+/// What was tried, and what may be tried next.
+pub(crate) struct Calendar<E> {
+    pub(crate) schedule: Schedule,
+    /// Why the last attempt failed; `None` when it did not.
+    pub(crate) last_error: Option<E>,
+}
+
+/// A document and its ends, on both clocks: the wall clock continues while the machine sleeps.
+pub(crate) struct Entry<T> {
+    pub(crate) value: T,
+    pub(crate) at: Instant,
+    outdated_from: Instant,
+    outdated_at: UnixTime,
+    unusable_from: Instant,
+    unusable_at: UnixTime,
+    /// Whether it was noticed that the wall clock has left the other one behind.
+    is_jump_noticed: AtomicBool,
+}
+
+impl<T> Entry<T> {
+    /// A document that came `now`: it is renewed before use from `max_age` on, and not used from `usable_for` on.
+    pub(crate) fn new(
+        value: T,
+        (now, wall): (Instant, UnixTime),
+        max_age: Duration,
+        usable_for: Duration,
+    ) -> Self {
+        Self {
+            value,
+            at: now,
+            outdated_from: now + max_age,
+            outdated_at: wall.saturating_add(max_age),
+            unusable_from: now + usable_for,
+            unusable_at: wall.saturating_add(usable_for),
+            is_jump_noticed: AtomicBool::new(false),
+        }
+    }
+
+    pub(crate) fn is_usable(&self, now: Instant, wall: UnixTime) -> bool {
+        now < self.unusable_from && wall < self.unusable_at
+    }
+
+    fn is_outdated(&self, now: Instant, wall: UnixTime) -> bool {
+        now >= self.outdated_from || wall >= self.outdated_at
+    }
+}
+
+impl<T, E> Cached<T, E>
+where
+    T: Send + Sync + 'static,
+    E: Clone + Send + Sync + 'static,
+{
+    pub(crate) fn new(pace: Pace) -> Self {
+        Self(Arc::new(Inner {
+            entry: ArcSwapOption::empty(),
+            calendar: Mutex::new(Calendar {
+                schedule: Schedule::new(pace),
+                last_error: None,
+            }),
+            next_look: NextLook::new(),
+            flights: Flights::new(1),
+        }))
+    }
+
+    pub(crate) fn load(&self) -> Guard<Option<Arc<Entry<T>>>> {
+        self.0.entry.load()
+    }
+
+    pub(crate) fn usable(&self, now: Instant, wall: UnixTime) -> Option<Arc<Entry<T>>> {
+        let entry = self.0.entry.load_full();
+        entry.filter(|entry| entry.is_usable(now, wall))
+    }
+
+    /// Starts a renewal that is due; false when the document must not be used before one.
+    pub(crate) fn tend<W>(
+        &self,
+        entry: &Entry<T>,
+        (now, wall): (Instant, UnixTime),
+        fetch: impl FnOnce() -> W,
+    ) -> bool
+    where
+        W: Future<Output = Result<(), E>> + Send + 'static,
+    {
+        self.notice_jump(entry, now, wall);
+        if !self.0.next_look.has_come(now) {
+            return true;
+        }
+        let (is_due, must_renew) = {
+            let schedule = &self.calendar().schedule;
+            let must_renew = entry.is_outdated(now, wall) && schedule.must_renew_outdated(now);
+            (schedule.is_due(now), must_renew)
+        };
+        if is_due && !must_renew {
+            // It continues by itself.
+            let _ = self.refresh(fetch);
+        }
+        !must_renew
+    }
+
+    /// Makes a renewal due, once, where a document is outdated by the wall clock alone: the machine slept, or the clock
+    /// was set.
+    fn notice_jump(&self, entry: &Entry<T>, now: Instant, wall: UnixTime) {
+        if wall < entry.outdated_at
+            || now >= entry.outdated_from
+            || entry.is_jump_noticed.load(Ordering::Acquire)
+        {
+            return;
+        }
+        let mut calendar = self.calendar();
+        if !entry.is_jump_noticed.load(Ordering::Acquire) {
+            calendar.schedule.jumped(now);
+            self.0.next_look.set(calendar.schedule.due());
+            entry.is_jump_noticed.store(true, Ordering::Release);
+        }
+    }
+
+    /// Starts a fetch or joins the one under way.
+    pub(crate) fn refresh<W>(
+        &self,
+        fetch: impl FnOnce() -> W,
+    ) -> Result<Flight<Result<(), E>>, Overloaded>
+    where
+        W: Future<Output = Result<(), E>> + Send + 'static,
+    {
+        let flights = &self.0.flights;
+        flights.join((), 0, || observe::Cause::here().within(fetch()))
+    }
+
+    pub(crate) fn under_way(&self) -> Option<Flight<Result<(), E>>> {
+        self.0.flights.under_way(&())
+    }
+
+    /// How long the server must still be left alone, and the failure that says so.
+    pub(crate) fn pause(&self, now: Instant) -> Option<(Duration, E)> {
+        let calendar = self.calendar();
+        calendar
+            .schedule
+            .pause(now)
+            .zip(calendar.last_error.clone())
+    }
+
+    pub(crate) fn last_error(&self) -> Option<E> {
+        self.calendar().last_error.clone()
+    }
+
+    /// Reads or changes the calendar. Fetches are started under its lock, so that those who come later find them.
+    pub(crate) fn plan<R>(&self, change: impl FnOnce(&mut Calendar<E>) -> R) -> R {
+        let mut calendar = self.calendar();
+        let result = change(&mut calendar);
+        self.0.next_look.set(calendar.schedule.due());
+        result
+    }
+
+    /// Publishes what `judge` makes of a document that came; it gives `None` for one that is not believed yet.
+    pub(crate) fn publish(
+        &self,
+        max_age: Duration,
+        judge: impl FnOnce(&mut Schedule) -> Option<Entry<T>>,
+    ) {
+        self.plan(|calendar| {
+            calendar.last_error = None;
+            if let Some(entry) = judge(&mut calendar.schedule) {
+                calendar.schedule.succeeded(entry.at, max_age);
+                self.0.entry.store(Some(Arc::new(entry)));
+            }
+        });
+    }
+
+    /// Records that a fetch failed: none follows before `pause` is over. `jitter` is as for [`Schedule::failed`].
+    pub(crate) fn failed(&self, error: E, pause: Duration, jitter: f64) {
+        self.plan(|calendar| {
+            calendar.last_error = Some(error);
+            calendar.schedule.failed(Instant::now(), pause, jitter);
+        });
+    }
+
+    fn calendar(&self) -> MutexGuard<'_, Calendar<E>> {
+        let calendar = self.0.calendar.lock();
+        calendar.unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<T, E: Clone> Clone for Cached<T, E> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}

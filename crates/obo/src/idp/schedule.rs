@@ -1,0 +1,180 @@
+//! When to fetch: a calendar without I/O, driven by instants that are handed in.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+/// For how long after an attempt was due the failed one before it speaks for an outage; under traffic an attempt starts
+/// when it is due, and ends sooner than this.
+const GRACE: Duration = Duration::from_secs(60);
+/// How long after a failure the next attempt follows at the earliest, where nothing is known yet.
+pub(crate) const FIRST_BACKOFF: Duration = Duration::from_millis(500);
+
+/// How many fetches may follow at once for keys that the set does not explain; one more comes with each such part of the
+/// cooldown.
+///
+/// More than one, so that a forged `kid` does not hide a rotation behind it. Whoever forges names without end has the set
+/// fetched once per part, and so cannot hide a rotation for longer than that either.
+const BUDGET: u32 = 3;
+/// How many names are remembered, so that one of them alone does not use up the budget.
+const MAX_NAMES: usize = 16;
+
+/// How the attempts for one kind of document follow each other.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Pace {
+    /// The part of its maximum age after which a document is renewed in the background: a half, or the whole.
+    pub(crate) renewals_per_age: u32,
+    /// How long after it came a document may be renewed that leads nowhere.
+    pub(crate) patience: Duration,
+    /// How long after the first failure the next attempt may follow; it doubles with each, up to the cooldown.
+    pub(crate) first_backoff: Duration,
+    pub(crate) cooldown: Duration,
+    /// Whether a document past its maximum age is renewed before it is used.
+    pub(crate) is_strict: bool,
+}
+
+/// What has been tried, and so what may be tried.
+#[derive(Debug)]
+pub(crate) struct Schedule {
+    pace: Pace,
+    has_failed: bool,
+    /// Until when the server is left alone after a failure.
+    paused_until: Option<Instant>,
+    /// When the budget is full again, if it is not.
+    budget_full_at: Option<Instant>,
+    /// Who had the last fetches of the budget, and when.
+    asked_for: VecDeque<(u64, Instant)>,
+    failures: u32,
+    due: Option<Instant>,
+    /// The earliest that a renewal is due, also in doubt.
+    renew_from: Option<Instant>,
+    empty_since: Option<Instant>,
+}
+
+impl Schedule {
+    pub(crate) fn new(pace: Pace) -> Self {
+        Self {
+            pace,
+            has_failed: false,
+            paused_until: None,
+            budget_full_at: None,
+            asked_for: VecDeque::new(),
+            failures: 0,
+            due: None,
+            renew_from: None,
+            empty_since: None,
+        }
+    }
+
+    /// A set came that may get that old.
+    pub(crate) fn succeeded(&mut self, now: Instant, max_age: Duration) {
+        self.has_failed = false;
+        self.failures = 0;
+        self.empty_since = None;
+        self.due = Some(now + max_age / self.pace.renewals_per_age);
+        self.renew_from = Some(now + self.pace.patience);
+    }
+
+    /// An empty set came where there was none before: it is believed when one comes again a cooldown later, or sooner where
+    /// the keys may not get that old.
+    pub(crate) fn believes_empty(&mut self, now: Instant, max_age: Duration) -> bool {
+        self.has_failed = false;
+        self.failures = 0;
+        let due = *self.empty_since.get_or_insert(now) + self.pace.cooldown.min(max_age / 2);
+        self.due = Some(due);
+        now >= due
+    }
+
+    /// A fetch failed; none follows before `pause` is over.
+    ///
+    /// `jitter` is a number from 0 up to 1 at random: replicas that failed together do not come back together.
+    pub(crate) fn failed(&mut self, now: Instant, pause: Duration, jitter: f64) {
+        self.has_failed = true;
+        self.paused_until = Some(now + pause);
+        let backoff = self.backoff().mul_f64(1.0 - jitter.clamp(0.0, 1.0) / 4.0);
+        self.due = Some(now + backoff.max(pause));
+        self.renew_from = self.due;
+        self.failures = self.failures.saturating_add(1);
+    }
+
+    /// The wall clock says that the set is outdated: it is due now, save where an outage has set a time already.
+    pub(crate) fn jumped(&mut self, now: Instant) {
+        if !self.has_failed {
+            self.due = Some(now);
+        }
+    }
+
+    /// The document leads nowhere: it may be wrong, or was and is fixed, so that it is renewed at its next use.
+    pub(crate) fn doubted(&mut self) {
+        self.due = self.due.min(self.renew_from);
+    }
+
+    fn backoff(&self) -> Duration {
+        (self.pace.first_backoff * 2_u32.saturating_pow(self.failures.min(16)))
+            .min(self.pace.cooldown)
+    }
+
+    /// When the set should be renewed.
+    pub(crate) fn due(&self) -> Option<Instant> {
+        self.due
+    }
+
+    /// Whether the set should be renewed beside the requests.
+    pub(crate) fn is_due(&self, now: Instant) -> bool {
+        self.due.is_some_and(|due| now >= due)
+    }
+
+    /// Whether a set past its maximum age must be renewed before it is used: a service without traffic would otherwise
+    /// accept a withdrawn key (JW-22). During an outage it need not, since waiting would only slow the requests down.
+    pub(crate) fn must_renew_outdated(&self, now: Instant) -> bool {
+        let in_outage = self.has_failed && self.due.is_some_and(|due| now < due + GRACE);
+        self.pace.is_strict && self.is_due(now) && !in_outage
+    }
+
+    /// How long the server must still be left alone, even by those who have no set or an unknown key.
+    pub(crate) fn pause(&self, now: Instant) -> Option<Duration> {
+        let pause = self.paused_until?.saturating_duration_since(now);
+        (!pause.is_zero()).then_some(pause)
+    }
+
+    /// Takes a fetch from the budget for what the set does not explain, an unknown key or a signature that does not verify.
+    ///
+    /// `name` stands for the key: one alone has a single fetch per part of the cooldown, so that a client that keeps
+    /// sending the same bad token leaves the rest to others.
+    pub(crate) fn take_for(&mut self, name: u64, now: Instant) -> bool {
+        let part = self.pace.cooldown / BUDGET;
+        self.asked_for.retain(|(_, at)| now < *at + part);
+        let was_asked_for = self.asked_for.iter().any(|(asked, _)| *asked == name);
+        let full_at = self.budget_full_at.map_or(now, |at| at.max(now));
+        let is_empty = full_at + part > now + part * BUDGET;
+        if was_asked_for || is_empty || self.pause(now).is_some() {
+            return false;
+        }
+        self.budget_full_at = Some(full_at + part);
+        if self.asked_for.len() == MAX_NAMES {
+            self.asked_for.pop_front();
+        }
+        self.asked_for.push_back((name, now));
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::idp::jwks::KeyRefresh;
+
+    #[test]
+    fn pauses_double_up_to_the_cooldown_and_jitter_takes_up_to_a_quarter() {
+        let now = Instant::now();
+        for (jitter, part) in [(0.0, 1.0), (0.5, 0.875), (1.0, 0.75)] {
+            let mut schedule = Schedule::new(KeyRefresh::new().pace());
+            for seconds in [0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 30.0, 30.0] {
+                schedule.failed(now, Duration::ZERO, jitter);
+                let pause = schedule.due().unwrap() - now;
+                assert_eq!(pause, Duration::from_secs_f64(seconds * part));
+            }
+        }
+    }
+}

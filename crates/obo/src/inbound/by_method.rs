@@ -1,0 +1,173 @@
+//! Entries such as `"/path"` and `"GET /path"`: what is listed for a path by its method.
+#![deny(
+    clippy::wildcard_enum_match_arm,
+    clippy::match_wildcard_for_single_variants,
+    reason = "a case that is not named must not admit a request"
+)]
+
+use http::Method;
+use obo_core::ConfigError;
+
+/// The methods that may be listed. It is a closed list: a misspelt method would leave the method that was meant to the
+/// path's other entries.
+const METHODS: [Method; 10] = [
+    Method::GET,
+    Method::HEAD,
+    Method::POST,
+    Method::PUT,
+    Method::PATCH,
+    Method::DELETE,
+    Method::OPTIONS,
+    Method::TRACE,
+    Method::CONNECT,
+    Method::QUERY,
+];
+
+/// The values of one path.
+#[derive(Clone, Debug)]
+pub(crate) struct ByMethod<T> {
+    any: Option<T>,
+    methods: Vec<(Method, T)>,
+}
+
+impl<T> Default for ByMethod<T> {
+    fn default() -> Self {
+        Self {
+            any: None,
+            methods: Vec::new(),
+        }
+    }
+}
+
+impl<T> ByMethod<T> {
+    /// Adds the value of a method, or of all methods without their own.
+    pub(crate) fn insert(&mut self, entry: &Entry<'_>, value: T) -> Result<(), ConfigError> {
+        let is_twice = match &entry.method {
+            None => self.any.replace(value).is_some(),
+            Some(method) => {
+                let is_twice = self.own(method).is_some();
+                self.methods.push((method.clone(), value));
+                is_twice
+            }
+        };
+        match is_twice {
+            true => {
+                let problem = format!("{:?} is listed twice; make it one entry", entry.text);
+                Err(ConfigError::new("path", problem))
+            }
+            false => Ok(()),
+        }
+    }
+
+    /// The method's own value, of HEAD that of GET, else the path's (RFC 9110 section 9.3.2).
+    pub(crate) fn get(&self, method: &Method) -> Option<&T> {
+        let of_get = || self.own(&Method::GET).filter(|_| method == Method::HEAD);
+        let own = self.own(method).or_else(of_get);
+        own.or(self.any.as_ref())
+    }
+
+    fn own(&self, method: &Method) -> Option<&T> {
+        let mut methods = self.methods.iter();
+        let (_, value) = methods.find(|(listed, _)| listed == method)?;
+        Some(value)
+    }
+}
+
+/// What stands before a value: a path, or a method and a path.
+pub(crate) struct Entry<'e> {
+    text: &'e str,
+    method: Option<Method>,
+    pub(crate) path: &'e str,
+}
+
+impl<'e> Entry<'e> {
+    pub(crate) fn parse(text: &'e str) -> Result<Self, ConfigError> {
+        let (method, path) = match text.split_once(' ') {
+            Some((name, path)) if !name.starts_with('/') => (Some(named(name)?), path),
+            Some(_) | None => (None, text),
+        };
+        Ok(Self { text, method, path })
+    }
+}
+
+fn named(name: &str) -> Result<Method, ConfigError> {
+    let is_it = |method: &Method| method.as_str() == name;
+    METHODS.into_iter().find(is_it).ok_or_else(|| {
+        let as_written = |method: &Method| method.as_str().eq_ignore_ascii_case(name);
+        let problem = match METHODS.iter().find(|method| as_written(method)) {
+            Some(method) => {
+                format!("unknown method {name:?}: methods are case-sensitive, write `{method}`")
+            }
+            None => {
+                let known = METHODS.each_ref().map(Method::as_str).join(", ");
+                format!("unknown method {name:?}, expected one of {known}; for all methods write the path alone")
+            }
+        };
+        ConfigError::new("method", problem)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use super::*;
+    use crate::path::PathPattern;
+
+    fn table(
+        keys: &[&'static str],
+    ) -> Result<HashMap<String, ByMethod<&'static str>>, ConfigError> {
+        let mut table: HashMap<String, ByMethod<_>> = HashMap::new();
+        for key in keys {
+            let entry = Entry::parse(key)?;
+            let path = PathPattern::exact(entry.path)?.as_str().to_owned();
+            table.entry(path).or_default().insert(&entry, *key)?;
+        }
+        Ok(table)
+    }
+
+    #[test]
+    fn bt_22_a_method_has_its_own_entry_and_then_the_paths() {
+        let table = table(&["GET /a", "/a", "GET /b", "POST /b", "GET /c", "HEAD /c"]).unwrap();
+        let found = |method: Method, path: &str| match table.get(path) {
+            Some(listed) => listed.get(&method).copied().unwrap_or("other methods"),
+            None => "nothing",
+        };
+        for (method, path, key) in [
+            (Method::GET, "/a", "GET /a"),
+            (Method::HEAD, "/a", "GET /a"),
+            (Method::POST, "/a", "/a"),
+            (Method::POST, "/b", "POST /b"),
+            (Method::HEAD, "/b", "GET /b"),
+            (Method::DELETE, "/b", "other methods"),
+            (Method::from_bytes(b"get").unwrap(), "/b", "other methods"),
+            (Method::GET, "/c", "GET /c"),
+            (Method::HEAD, "/c", "HEAD /c"),
+            (Method::GET, "/d", "nothing"),
+            (Method::GET, "/a/", "nothing"),
+        ] {
+            assert_eq!(found(method.clone(), path), key, "{method} {path}");
+        }
+    }
+
+    #[test]
+    fn bt_22_a_method_is_written_as_requests_have_it() {
+        for (keys, problem) in [
+            (&["get /a"][..], "write `GET`"),
+            (&["Delete /a"], "write `DELETE`"),
+            (&["DELET /a"], "expected one of GET, HEAD,"),
+            (&["PROPFIND /a"], "write the path alone"),
+            (&[" /a"], "expected one of"),
+            (&["GET  /a"], "is not a path"),
+            (&["GET a"], "is not a path"),
+            (&["GET /a POST"], "is not a path"),
+            (&["GET"], "is not a path"),
+            (&["/a b"], "is not a path"),
+            (&["GET /a", "GET /a"], "\"GET /a\" is listed twice"),
+            (&["/a", "POST /a", "/a"], "\"/a\" is listed twice"),
+        ] {
+            let error = table(keys).unwrap_err();
+            assert!(error.to_string().contains(problem), "{keys:?}: {error}");
+        }
+    }
+}

@@ -1,0 +1,216 @@
+//! Request paths, and tables that list them: compared as they were sent, never decoded.
+#![deny(
+    clippy::wildcard_enum_match_arm,
+    clippy::match_wildcard_for_single_variants,
+    reason = "a case that is not named must not admit a request"
+)]
+
+mod pattern;
+mod table;
+#[cfg(test)]
+mod table_tests;
+
+use std::borrow::Cow;
+
+pub use pattern::PathPattern;
+pub use table::{PathMatch, PathTable};
+
+/// Whether every server reads the path alike: no empty segment but the last, no dot segment, no path parameter, and no
+/// escape of a character that needs none or separates segments (RFC 3986 section 6.2.2). Escapes must decode to UTF-8
+/// without control characters: some servers read an overlong form as the ASCII that it stands for.
+///
+/// Call it before you decide by the start of a path, as a gateway does that forwards all paths below `/orders`: an
+/// ambiguous path may lead elsewhere. [`PathTable`], [`RuleTable`](crate::RuleTable) and
+/// [`Destinations`](crate::Destinations) call it themselves.
+///
+/// ```
+/// use obo::path::is_unambiguous;
+///
+/// assert!(is_unambiguous("/orders/a%20b"));
+/// assert!(!is_unambiguous("/orders/..%2fadmin"));
+/// ```
+pub fn is_unambiguous(path: &str) -> bool {
+    let is_odd = |b: u8| b == b';' || b == b'\\' || b.is_ascii_control();
+    let pairs = || path.bytes().zip(path.bytes().skip(1));
+    if !path.starts_with('/')
+        || path.bytes().fold(false, |odd, b| odd | is_odd(b))
+        || pairs().fold(false, |odd, pair| odd | (pair == (b'/', b'/')))
+    {
+        return false;
+    }
+    let has_dots = pairs().fold(false, |dots, pair| dots | (pair == (b'/', b'.')));
+    if has_dots && path.split('/').any(|segment| matches!(segment, "." | "..")) {
+        return false;
+    }
+    let is_plain = path.bytes().fold(true, |plain, b| plain & is_plain(b));
+    is_plain || path.split('%').skip(1).all(is_needed_escape) && is_text(path)
+}
+
+/// Whether the byte stands for itself: no part of an escape, nor of a character beyond ASCII.
+fn is_plain(b: u8) -> bool {
+    b.is_ascii() && b != b'%'
+}
+
+fn is_needed_escape(rest: &str) -> bool {
+    escaped(rest).is_some_and(|b| !b.is_ascii_alphanumeric() && !b"-._~/\\;%".contains(&b))
+}
+
+/// The byte of the escape that starts before `rest`.
+fn escaped(rest: &str) -> Option<u8> {
+    let hex = rest.get(..2)?;
+    let is_hex = hex.bytes().all(|b| b.is_ascii_hexdigit());
+    u8::from_str_radix(hex, 16).ok().filter(|_| is_hex)
+}
+
+/// Whether the path decodes to UTF-8 without control characters, at which some servers would end it.
+fn is_text(path: &str) -> bool {
+    String::from_utf8(decoded(path)).is_ok_and(|text| !text.contains(char::is_control))
+}
+
+/// The path with its escapes decoded; what is not an escape stays.
+fn decoded(path: &str) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(path.len());
+    let mut parts = path.split('%');
+    bytes.extend_from_slice(parts.next().unwrap_or_default().as_bytes());
+    for part in parts {
+        let rest = match escaped(part) {
+            Some(byte) => {
+                bytes.push(byte);
+                part.get(2..).unwrap_or_default()
+            }
+            None => {
+                bytes.push(b'%');
+                part
+            }
+        };
+        bytes.extend_from_slice(rest.as_bytes());
+    }
+    bytes
+}
+
+/// The path without what some servers ignore: letter case, the slash at the end, and escapes. Two paths with the same folded
+/// path may be one path to the server behind.
+fn folded_path(path: &str) -> Cow<'_, str> {
+    let path = path.strip_suffix('/').unwrap_or(path);
+    if path.bytes().fold(true, |plain, b| plain & is_plain(b)) {
+        let has_upper = |upper, b: u8| upper | b.is_ascii_uppercase();
+        return match path.bytes().fold(false, has_upper) {
+            true => Cow::Owned(path.to_ascii_lowercase()),
+            false => Cow::Borrowed(path),
+        };
+    }
+    let decoded = decoded(path);
+    // By way of upper case, since `\u{17f}` has the upper case of `s`, and `\u{212a}` the lower case of `k`.
+    let upper = String::from_utf8_lossy(&decoded).to_uppercase();
+    Cow::Owned(upper.to_lowercase())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bt_22_what_another_server_may_read_differently_is_ambiguous() {
+        for plain in [
+            "/",
+            "/a/b",
+            "/a/b/",
+            "/a%20b",
+            "/a%C3%a4",
+            "/.well-known/x",
+            "/a..b",
+        ] {
+            assert!(is_unambiguous(plain), "{plain}");
+        }
+        for odd in [
+            "",
+            "*",
+            "a",
+            "//a",
+            "/a//",
+            "/a/./b",
+            "/a/..",
+            "/../a",
+            "/a%2Fb",
+            "/a%2fb",
+            "/a%5cb",
+            "/%2e%2e/a",
+            "/%61",
+            "/a%252fb",
+            "/a%",
+            "/a%2",
+            "/a%zz",
+            "/a%+1",
+            "/a%00",
+            "/a%0d%0ab",
+            "/a%7F",
+            "/a%c0%ae",
+            "/a%c2%85b",
+            "/a;x/b",
+            "/a%3bx",
+            "/a\\b",
+            "/a%7E",
+        ] {
+            assert!(!is_unambiguous(odd), "{odd}");
+        }
+    }
+
+    /// BT-22
+    #[test]
+    fn escapes_that_are_not_utf8_are_ambiguous() {
+        for overlong in [
+            "/a/%e0%80%ae%e0%80%ae/b",
+            "/a/..%e0%80%afb",
+            "/a/%f0%80%80%ae%f0%80%80%ae/b",
+            "/a/..%f8%80%80%80%afb",
+            "/a/%fc%80%80%80%80%ae",
+            "/a/%c1%a1dmin",
+        ] {
+            assert!(!is_unambiguous(overlong), "{overlong}");
+        }
+        for stray in [
+            "/a/%af",
+            "/a/%ff",
+            "/a/%fe%ff",
+            "/a/%c3",
+            "/a/%c3b",
+            "/a/%c3/%a4",
+            "/a/%e2%82",
+            "/a/%c3%a4%a4",
+        ] {
+            assert!(!is_unambiguous(stray), "{stray}");
+        }
+        for beyond in ["/a/%ed%a0%80", "/a/%ed%bf%bf", "/a/%f4%90%80%80"] {
+            assert!(!is_unambiguous(beyond), "{beyond}");
+        }
+        for text in ["/a/%c3%a4", "/a/%E2%82%AC", "/a/%f0%9f%8d%8f", "/%ed%9f%bf"] {
+            assert!(is_unambiguous(text), "{text}");
+        }
+    }
+
+    /// BT-22
+    #[test]
+    fn spellings_of_one_path_fold_alike() {
+        for (path, folded) in [
+            ("/", ""),
+            ("", ""),
+            ("/a", "/a"),
+            ("/a/", "/a"),
+            ("/A/b", "/a/b"),
+            ("/a%3ab", "/a:b"),
+            ("/a%20b/", "/a b"),
+            ("/%c3%84", "/\u{e4}"),
+            ("/\u{c4}", "/\u{e4}"),
+            ("/%e2%84%aa", "/k"),
+            ("/%c5%bf", "/s"),
+            ("/%ef%ac%81", "/fi"),
+            ("/a%", "/a%"),
+            ("/a%zz", "/a%zz"),
+        ] {
+            assert_eq!(folded_path(path), folded, "{path}");
+        }
+        for other in ["/b", "/a/b", "/aa", "/a.", "/a%20"] {
+            assert_ne!(folded_path(other), folded_path("/a"), "{other}");
+        }
+    }
+}

@@ -1,0 +1,256 @@
+use std::fmt;
+
+use obo_core::ConfigError;
+
+use super::is_unambiguous;
+
+/// A path that a table lists: `/orders`, `/orders/{id}`, or `/orders/{*rest}` for all that is below `/orders`.
+///
+/// A fixed segment is compared byte by byte. A parameter `{id}` stands for one whole segment that all servers read alike
+/// (see [`is_unambiguous`]): any text with the escapes it needs, in any letter case. It never holds an empty segment, a
+/// slash, `;`, a backslash, `.` or `..`, written out or escaped. `{*rest}` stands for one or more such segments, and for a
+/// slash at the end after them. Two patterns are equal if only the names of their parameters differ.
+#[derive(Clone, Debug)]
+pub struct PathPattern(String);
+
+/// One segment of a pattern.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Segment<'p> {
+    Fixed(&'p str),
+    Parameter,
+    /// All that is left, which is not empty.
+    Rest,
+}
+
+impl<'p> Segment<'p> {
+    /// A segment of a pattern; its parameters have been checked.
+    fn of(segment: &'p str) -> Self {
+        match segment.as_bytes() {
+            [b'{', b'*', ..] => Self::Rest,
+            [b'{', ..] => Self::Parameter,
+            [] | [_, ..] => Self::Fixed(segment),
+        }
+    }
+}
+
+/// Whether the segment looks like a parameter of some router, and is not one here.
+fn is_odd(segment: &str) -> bool {
+    let braced = segment.strip_prefix('{').and_then(|s| s.strip_suffix('}'));
+    match braced.map(|name| name.strip_prefix('*').unwrap_or(name)) {
+        Some(name) => !is_name(name),
+        None => segment.starts_with(':') || segment.contains(['{', '}', '*']),
+    }
+}
+
+impl PathPattern {
+    /// Reads a pattern; a parameter is a whole segment.
+    ///
+    /// # Errors
+    ///
+    /// If the text is not a path, or servers read it in different ways: it has an escape, a query, an empty segment, a dot
+    /// segment, or a parameter in another form such as `:id` or `{id}.json`.
+    pub fn new(text: &str) -> Result<Self, ConfigError> {
+        let mut backwards = text.split('/').rev().enumerate();
+        let odd = backwards.find(|(i, s)| is_odd(s) || *i > 0 && Segment::of(s) == Segment::Rest);
+        if let Some((_, segment)) = odd {
+            let problem = format!(
+                "{text:?} has the segment {segment:?}, which is not a parameter; write \"{{id}}\" for one whole \
+                 segment, or \"{{*rest}}\" at the end for all that is below"
+            );
+            return Err(ConfigError::new("path", problem));
+        }
+        let is_written_out = text.bytes().all(|b| b.is_ascii_graphic() && b != b'%');
+        if !is_written_out || text.contains(['?', '#']) || !is_unambiguous(text) {
+            let problem = format!(
+                "{text:?} is not a path that all servers read alike; write one like \"/orders\", \"/orders/{{id}}\" or \
+                 \"/orders/{{*rest}}\", without query, escape, empty or dot segment"
+            );
+            return Err(ConfigError::new("path", problem));
+        }
+        Ok(Self(text.to_owned()))
+    }
+
+    /// Reads a path without parameters.
+    ///
+    /// # Errors
+    ///
+    /// As [`new`](Self::new), and if there is a parameter.
+    pub fn exact(text: &str) -> Result<Self, ConfigError> {
+        let path = Self::new(text)?;
+        if path.is_exact() {
+            return Ok(path);
+        }
+        let problem =
+            format!("{text:?} has a parameter, and only exact paths go here; write it out");
+        Err(ConfigError::new("path", problem))
+    }
+
+    /// Whether it has no parameter, and so stands for one path alone.
+    pub fn is_exact(&self) -> bool {
+        !self.0.contains('{')
+    }
+
+    /// The pattern as it was written.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// What comes before the first parameter, without a slash at its end: `/orders` of `/orders/{id}`. An exact path is
+    /// fixed as a whole.
+    pub fn fixed_start(&self) -> &str {
+        self.0.split("/{").next().unwrap_or_default()
+    }
+
+    /// Whether it stands for this path, which is unambiguous, compared byte by byte.
+    pub(super) fn matches(&self, path: &str) -> bool {
+        let (mut own, mut path) = (&*self.0, path);
+        while let Some((fixed, parameter)) = own.split_once('{') {
+            let Some(value) = path.strip_prefix(fixed) else {
+                return false;
+            };
+            let (value, after) = first_segment(value);
+            if value.is_empty() || parameter.starts_with('*') {
+                return !value.is_empty();
+            }
+            own = parameter.split_once('}').map_or("", |(_, after)| after);
+            path = after;
+        }
+        own == path
+    }
+
+    /// What comes after each slash; empty for the slash at the end.
+    fn segments(&self) -> impl Iterator<Item = Segment<'_>> {
+        self.0.split('/').skip(1).map(Segment::of)
+    }
+
+    /// The segments without a slash at the end, as [`folded_path`](super::folded_path) leaves them.
+    pub(super) fn shape(&self) -> Vec<Segment<'_>> {
+        let mut shape: Vec<_> = self.segments().collect();
+        shape.pop_if(|last| *last == Segment::Fixed(""));
+        shape
+    }
+}
+
+impl PartialEq for PathPattern {
+    fn eq(&self, other: &Self) -> bool {
+        self.segments().eq(other.segments())
+    }
+}
+
+impl Eq for PathPattern {}
+
+impl fmt::Display for PathPattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// What comes before the next slash, and the slash with what comes after it.
+pub(super) fn first_segment(path: &str) -> (&str, &str) {
+    let slash = path.bytes().position(|b| b == b'/');
+    path.split_at(slash.unwrap_or(path.len()))
+}
+
+fn is_name(name: &str) -> bool {
+    !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// BT-22
+    #[test]
+    fn listed_path_is_written_out() {
+        for good in [
+            "/",
+            "/healthz",
+            "/a/",
+            "/p.S/M",
+            "/a-b_c~d/e:f@g",
+            "/v1/orders:cancel",
+        ] {
+            PathPattern::exact(good).unwrap();
+        }
+        for bad in [
+            "",
+            "healthz",
+            "*",
+            "/a/*",
+            "/a/{id}",
+            "/a/:id",
+            "/:a/b",
+            "//a",
+            "/a//b",
+            "/a/../b",
+            "/a/.",
+            "/a?b",
+            "/a#b",
+            "/a b",
+            "/a%20b",
+            "/%61",
+            "/ä",
+            "/a;b",
+            "/a\\b",
+            "https://h/a",
+        ] {
+            let error = PathPattern::exact(bad).unwrap_err();
+            assert_eq!(error.field(), "path", "{bad}");
+        }
+    }
+
+    #[test]
+    fn parameters_are_whole_segments() {
+        for (pattern, start) in [
+            ("/orders/{id}", "/orders"),
+            ("/orders/{id}/", "/orders"),
+            ("/{tenant}/orders/{order_id}/lines/{*rest}", ""),
+            ("/{*rest}", ""),
+            ("/pkg.Service/{method}", "/pkg.Service"),
+        ] {
+            let pattern = PathPattern::new(pattern).unwrap();
+            assert!(!pattern.is_exact());
+            assert_eq!(pattern.fixed_start(), start);
+        }
+        for (bad, segment) in [
+            ("/orders/:id", ":id"),
+            ("/:tenant/orders", ":tenant"),
+            ("/orders/{id}.json", "{id}.json"),
+            ("/orders/v{id}", "v{id}"),
+            ("/orders/{a}{b}", "{a}{b}"),
+            ("/orders/{}", "{}"),
+            ("/orders/{*}", "{*}"),
+            ("/orders/{a-b}", "{a-b}"),
+            ("/orders/{{id}}", "{{id}}"),
+            ("/orders/{id", "{id"),
+            ("/orders/*", "*"),
+            ("/a/{*rest}/b", "{*rest}"),
+            ("/a/{*rest}/", "{*rest}"),
+            ("/{*a}/x/{*a}", "{*a}"),
+        ] {
+            let error = PathPattern::new(bad).unwrap_err();
+            assert_eq!(error.field(), "path", "{bad}");
+            let named = format!("{bad:?} has the segment {segment:?}");
+            assert!(error.problem().contains(&named), "{error}");
+        }
+    }
+
+    #[test]
+    fn exact_path_has_no_parameter() {
+        for path in ["/orders/{id}/lines", "/orders/{*rest}"] {
+            let error = PathPattern::exact(path).unwrap_err().to_string();
+            assert!(error.contains(path), "{error}");
+            assert!(error.contains("exact"), "{error}");
+        }
+    }
+
+    #[test]
+    fn names_of_parameters_do_not_matter() {
+        let pattern = |text| PathPattern::new(text).unwrap();
+        assert_eq!(pattern("/a/{b}"), pattern("/a/{c}"));
+        assert_eq!(pattern("/a/{*b}"), pattern("/a/{*c}"));
+        for other in ["/a/{b}/", "/A/{b}", "/a/{*b}", "/a/b", "/a"] {
+            assert_ne!(pattern("/a/{b}"), pattern(other), "{other}");
+        }
+    }
+}

@@ -1,0 +1,23 @@
+//! What the tests of several crates share. It has nothing of the crates under test, so that a bug in their encoder
+//! cannot cancel itself out.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a failed assumption fails the test"
+)]
+
+#[cfg(feature = "log")]
+mod log;
+mod members;
+#[cfg(feature = "raw")]
+mod raw;
+mod signer;
+
+#[cfg(feature = "log")]
+pub use log::{Log, has, listen};
+pub use members::Members;
+#[cfg(feature = "raw")]
+pub use raw::RawServer;
+pub use signer::{Signer, base64url, der_of_pem, mac};
