@@ -1,5 +1,4 @@
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use obo::destination::Target;
 use obo::exchange::{ActorSource, CacheBounds};
@@ -11,6 +10,7 @@ use serde::Deserialize;
 use crate::client::ClientConfig;
 use crate::dialect::DialectConfig;
 use crate::form::{Form, Scopes, Span, set};
+use crate::secret::read_file;
 use crate::setup::Setup;
 
 /// A [`TokenExchange`] as a file writes it.
@@ -28,7 +28,8 @@ use crate::setup::Setup;
 ///
 /// Other keys are rejected. A dialect over a named one is `dialect = { base = "rfc8693", issued_type_may_be_missing = true }`.
 /// Each key but `base` is the method of [`Rfc8693`](obo::dialect::Rfc8693) of its name; `name` is its `with_name`,
-/// `or_issued_types` is a list of `or_issued_type`, and `extra_parameters` is a table. A token type is written by its name in
+/// `or_issued_types` is a list of `or_issued_type`, and `extra_parameters` is a table whose values
+/// are written as secrets are, such as `{ env = "…" }`. A token type is written by its name in
 /// RFC 8693 section 3, such as `"access_token"`, or as a URI.
 ///
 /// ```
@@ -190,7 +191,7 @@ fn source(actor: Form<ActorConfig>) -> Result<ActorSource, ConfigError> {
         }
         (None, None, Some(path), token_type) => {
             let token_type = token_type.unwrap_or(TokenType::JWT);
-            read(&path).map_err(|problem| ConfigError::new("file", problem))?;
+            read_file(&path).map_err(|problem| ConfigError::new("file", problem))?;
             Ok(ActorSource::fetched(token_type, move || {
                 fetch(path.clone())
             }))
@@ -200,17 +201,10 @@ fn source(actor: Form<ActorConfig>) -> Result<ActorSource, ConfigError> {
 }
 
 async fn fetch(path: PathBuf) -> Result<Secret, TokenEndpointError> {
-    let read = tokio::task::spawn_blocking(move || read(&path)).await;
-    read.unwrap_or_else(|_| Err("reading the actor's token was interrupted".to_owned()))
-        .map_err(|problem| TokenEndpointError::new(ErrorClass::ClientMisconfigured, problem))
-}
-
-/// The path is not quoted: it may be the token itself, in the wrong place.
-fn read(path: &Path) -> Result<Secret, String> {
-    let text = fs::read_to_string(path).map(Secret::new);
-    let text = text.map_err(|error| format!("the actor's token cannot be read: {error}"))?;
-    match text.expose().trim_end_matches(['\r', '\n']) {
-        "" => Err("the file of the actor's token is empty".to_owned()),
-        token => Ok(Secret::new(token)),
-    }
+    let read = tokio::task::spawn_blocking(move || read_file(&path)).await;
+    read.unwrap_or_else(|_| Err("reading was interrupted".to_owned()))
+        .map_err(|problem| {
+            let problem = format!("the actor's token: {problem}");
+            TokenEndpointError::new(ErrorClass::ClientMisconfigured, problem)
+        })
 }

@@ -1,5 +1,5 @@
-use std::path::PathBuf;
-use std::{env, fmt};
+use std::path::{Path, PathBuf};
+use std::{env, fmt, fs};
 
 use obo::{ConfigError, Secret};
 use serde::Deserialize;
@@ -7,7 +7,7 @@ use serde::Deserialize;
 use crate::form::Form;
 
 /// A secret: the text itself; or `{ file = "…" }`, read at each use; or `{ env = "…" }`, a variable of the environment.
-#[derive(Clone, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "Form<Place>")]
 pub enum SecretConfig {
     /// The text itself.
@@ -57,6 +57,24 @@ impl SecretConfig {
             Self::Env(name) => ("env", of_text(variable(&name)?)),
         };
         built.map_err(|error| error.at(place))
+    }
+
+    /// The secret of this moment; blocks.
+    pub(crate) fn read(self) -> Result<Secret, ConfigError> {
+        self.build(Ok, |path| {
+            read_file(&path).map_err(|problem| ConfigError::new("", problem))
+        })
+    }
+}
+
+/// What a file holds, without the newline at its end; blocks. The path is not quoted: it may be the secret itself, in the
+/// wrong place.
+pub(crate) fn read_file(path: &Path) -> Result<Secret, String> {
+    let text = fs::read_to_string(path).map(Secret::new);
+    let text = text.map_err(|error| format!("the file cannot be read: {error}"))?;
+    match text.expose().trim_end_matches(['\r', '\n']) {
+        "" => Err("the file is empty".to_owned()),
+        secret => Ok(Secret::new(secret)),
     }
 }
 
