@@ -14,7 +14,7 @@ use http::{Request, Response, StatusCode, header};
 use http_body_util::Full;
 use obo::authorization_server::{HttpService, ServerMetadata};
 use obo::destination::Target;
-use obo::dialect::{self, Dialect as _, Rfc8693};
+use obo::dialect::{self, Dialect as _, Grant, Rfc8693};
 use obo::exchange::TokenSource;
 use obo::time::TestClock;
 use obo::token::{ExchangeRequest, IssuedToken};
@@ -76,7 +76,7 @@ pub fn run(bytes: &[u8]) {
         return;
     };
     let response = answer(*status, *media_type, world::with_tokens(body, &TOKENS));
-    let request = ExchangeRequest::new(&CALLER_A, target());
+    let grant = Grant::from(ExchangeRequest::new(&CALLER_A, target()));
     let chosen = DIALECTS.get(usize::from(*dialect) % (DIALECTS.len() + 1));
     let (chosen, refused) = match chosen {
         Some(name) => (dialect::named(name).unwrap(), &TOKENS[1..]),
@@ -87,7 +87,7 @@ pub fn run(bytes: &[u8]) {
         ),
     };
     for (dialect, refused) in [(Rfc8693::new(), &TOKENS[1..]), (chosen, refused)] {
-        match dialect.response(&request, &response, world::now()) {
+        match dialect.response(&grant, &response, world::now()) {
             Ok(token) => assert_token(&token, &response, refused),
             Err(error) => {
                 let shown = format!("{error} {error:?}");
@@ -123,9 +123,12 @@ async fn used(response: Response<Bytes>, pause: Duration) {
         .with_http(http)
         .build()
         .unwrap();
-    let client = Client::new("service-a", ClientSecretBasic::new("s").unwrap()).unwrap();
+    let client = Client::new("service-a", ClientSecretBasic::new("s"));
     let clock = TestClock::new(world::now());
-    let exchange = TokenExchange::new(idp, client).clock(clock.clone());
+    let exchange = TokenExchange::builder(idp, client)
+        .clock(clock.clone())
+        .build()
+        .unwrap();
     for wait in [Duration::ZERO, Duration::ZERO, pause] {
         tokio::time::advance(wait).await;
         clock.advance(wait);

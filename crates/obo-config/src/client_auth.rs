@@ -45,17 +45,29 @@ pub(crate) fn client(
     id: &str,
     auth: Result<impl ClientAuth, ConfigError>,
 ) -> Result<Client, ConfigError> {
-    Client::new(id, auth?)
+    let auth = auth?;
+    auth.check()?;
+    if id.is_empty() {
+        let problem = "is empty; give the identifier this service is registered under";
+        return Err(ConfigError::new("client_id", problem));
+    }
+    Ok(Client::new(id, auth))
 }
 
 fn client_secret_basic(settings: Settings) -> Result<ClientSecretBasic, ConfigError> {
     let secret: SecretConfig = settings.read()?;
-    secret.build(ClientSecretBasic::new, ClientSecretBasic::from_file)
+    secret.build(
+        |secret| Ok(ClientSecretBasic::new(secret)),
+        ClientSecretBasic::from_file,
+    )
 }
 
 fn client_secret_post(settings: Settings) -> Result<ClientSecretPost, ConfigError> {
     let secret: SecretConfig = settings.read()?;
-    secret.build(ClientSecretPost::new, ClientSecretPost::from_file)
+    secret.build(
+        |secret| Ok(ClientSecretPost::new(secret)),
+        ClientSecretPost::from_file,
+    )
 }
 
 fn client_secret_jwt(mut settings: Settings) -> Result<ClientSecretJwt, ConfigError> {
@@ -66,7 +78,7 @@ fn client_secret_jwt(mut settings: Settings) -> Result<ClientSecretJwt, ConfigEr
 
     let alg = settings.take::<Under>()?.alg.unwrap_or(MacAlgorithm::Hs256);
     settings.read::<SecretConfig>()?.build(
-        |secret| ClientSecretJwt::new(alg, secret),
+        |secret| Ok(ClientSecretJwt::new(alg, secret)),
         |path| ClientSecretJwt::from_file(alg, path),
     )
 }
@@ -92,11 +104,12 @@ fn client_assertion(settings: Settings) -> Result<ClientAssertion, ConfigError> 
     }
 
     let assertion: Assertion = settings.read()?;
-    let auth = ClientAssertion::from_file(assertion.file).map_err(|error| error.at("file"));
+    let auth = ClientAssertion::from_file(assertion.file);
+    auth.check().map_err(|error| error.at("file"))?;
     let auth = match (assertion.kind, &assertion.audience) {
-        (Kind::JwtBearer, None) => auth?,
-        (Kind::JwtBearer, Some(audience)) => auth?.audience(audience),
-        (Kind::JwtSpiffe, None) => auth?.jwt_spiffe(),
+        (Kind::JwtBearer, None) => auth,
+        (Kind::JwtBearer, Some(audience)) => auth.audience(audience),
+        (Kind::JwtSpiffe, None) => auth.jwt_spiffe(),
         (Kind::JwtSpiffe, Some(_)) => {
             let problem =
                 "goes with `jwt-bearer` alone: a JWT-SVID is addressed to the issuer identifier";
@@ -128,7 +141,9 @@ fn private_key_jwt(settings: Settings) -> Result<PrivateKeyJwt, ConfigError> {
     let (alg, kid) = (signer.alg, signer.kid.as_deref());
     let key = match signer.key {
         SecretConfig::Text(path) => {
-            PrivateKeyJwt::from_file(alg, path.expose(), kid).map_err(|error| error.at(""))
+            let auth = PrivateKeyJwt::from_file(alg, path.expose(), kid);
+            let checked = auth.check().map_err(|error| error.at(""));
+            checked.map(|()| auth)
         }
         place => place.build(
             |text: Secret| {
@@ -143,7 +158,7 @@ fn private_key_jwt(settings: Settings) -> Result<PrivateKeyJwt, ConfigError> {
     };
     let mut auth = key.map_err(|error| error.within("key"))?;
     if let Some(path) = signer.certificate {
-        auth = auth.certificate_file(path)?;
+        auth = auth.certificate_file(path);
     }
     if signer.plain_typ {
         auth = auth.plain_typ();

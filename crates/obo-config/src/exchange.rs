@@ -127,9 +127,10 @@ impl ExchangeConfig {
         };
         let token_endpoint = self.token_endpoint.as_deref();
         let server = setup.server(&self.issuer, None, token_endpoint)?;
-        let exchange = TokenExchange::new(server, client);
-        let mut exchange =
-            (self.subject_issuers.into_iter()).fold(exchange, TokenExchange::allow_subjects_of);
+        let mut exchange = TokenExchange::builder(server, client);
+        for issuer in self.subject_issuers {
+            exchange = exchange.allow_subjects_of(issuer);
+        }
         if let Some(dialect) = self.dialect {
             exchange = DialectConfig::of(dialect, setup)?.of_exchange(exchange);
         }
@@ -137,20 +138,18 @@ impl ExchangeConfig {
             exchange = exchange.actor(source(actor).map_err(|error| error.within("actor"))?);
         }
         if let Some(deadline) = self.deadline {
-            exchange = exchange.deadline(deadline.into())?;
+            exchange = exchange.deadline(deadline.into());
         }
         if let Some(most) = self.concurrency {
-            exchange = exchange.concurrency(most)?;
+            exchange = exchange.concurrency(most);
         }
         if self.introspect_issued {
             exchange = exchange.introspect_issued();
         }
-        match self.cache {
-            Some(cache) => exchange
-                .cache(cache.bounds())
-                .map_err(|error| error.within("cache")),
-            None => Ok(exchange),
+        if let Some(cache) = self.cache {
+            exchange = exchange.cache(cache.bounds());
         }
+        exchange.build()
     }
 }
 

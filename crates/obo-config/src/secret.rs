@@ -1,6 +1,7 @@
 use std::path::{Path, PathBuf};
 use std::{env, fmt, fs};
 
+use obo::client::ClientAuth;
 use obo::{ConfigError, Secret};
 use serde::Deserialize;
 
@@ -46,17 +47,19 @@ impl SecretConfig {
     /// # Errors
     ///
     /// If the variable is not set, and what the two constructors refuse.
-    pub fn build<A>(
+    pub fn build<A: ClientAuth>(
         self,
         of_text: impl FnOnce(Secret) -> Result<A, ConfigError>,
-        of_file: impl FnOnce(PathBuf) -> Result<A, ConfigError>,
+        of_file: impl FnOnce(PathBuf) -> A,
     ) -> Result<A, ConfigError> {
         let (place, built) = match self {
             Self::Text(text) => ("", of_text(text)),
-            Self::File(path) => ("file", of_file(path)),
+            Self::File(path) => ("file", Ok(of_file(path))),
             Self::Env(name) => ("env", of_text(variable(&name)?)),
         };
-        built.map_err(|error| error.at(place))
+        built
+            .and_then(|auth| auth.check().map(|()| auth))
+            .map_err(|error| error.at(place))
     }
 
     /// The secret of this moment; blocks.

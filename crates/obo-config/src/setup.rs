@@ -4,9 +4,8 @@ use std::sync::Arc;
 use obo::authorization_server::{HttpService, ServerMetadata};
 use obo::client::ClientAuth;
 use obo::dialect::{self, Dialect, Rfc8693};
-use obo::{
-    AuthorizationServer, Client, ConfigError, Destination, Issuer, Profile, TokenExchange, Trust,
-};
+use obo::exchange::TokenExchangeBuilder;
+use obo::{AuthorizationServer, Client, ConfigError, Destination, Issuer, Profile, Trust};
 use url::Url;
 
 use crate::client_auth::{METHODS, Method, client};
@@ -53,12 +52,12 @@ pub(crate) enum Known {
 /// An implementation of [`Dialect`], as what it makes of an exchange and of a destination.
 #[derive(Clone)]
 pub(crate) struct Own {
-    exchange: Arc<dyn Fn(TokenExchange) -> TokenExchange + Send + Sync>,
+    exchange: Arc<dyn Fn(TokenExchangeBuilder) -> TokenExchangeBuilder + Send + Sync>,
     destination: Arc<dyn Fn(Destination) -> Destination + Send + Sync>,
 }
 
 impl Known {
-    pub(crate) fn of_exchange(self, exchange: TokenExchange) -> TokenExchange {
+    pub(crate) fn of_exchange(self, exchange: TokenExchangeBuilder) -> TokenExchangeBuilder {
         match self {
             Self::Data(dialect) => exchange.dialect(*dialect),
             Self::Own(own) => (own.exchange)(exchange),
@@ -114,7 +113,9 @@ impl Setup {
     pub fn own_dialect(mut self, name: &'static str, dialect: impl Dialect + Clone) -> Self {
         let other = dialect.clone();
         let own = Own {
-            exchange: Arc::new(move |exchange| exchange.dialect(dialect.clone())),
+            exchange: Arc::new(move |exchange: TokenExchangeBuilder| {
+                exchange.dialect(dialect.clone())
+            }),
             destination: Arc::new(move |destination| destination.dialect(other.clone())),
         };
         self.dialects.push((name, Known::Own(own)));

@@ -23,6 +23,7 @@ mod wire;
 
 pub use challenge::claims_request::ClaimsRequest;
 pub use error::{ConfigError, TokenError};
+pub use grant::Grant;
 pub use grant::cache_key::{CacheKey, CacheKeys};
 pub use grant::issued_token::IssuedToken;
 pub use grant::request::ExchangeRequest;

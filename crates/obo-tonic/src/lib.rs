@@ -14,7 +14,7 @@
 //!
 //! A method's own failures are statuses by [`into_status`], or by `?` in a function that returns an [`Error`].
 //!
-//! The outbound side is an [`OnBehalfOf`] around a channel, which a generated client takes in the channel's place.
+//! The outbound side is a [`channel`] that a generated client takes in place of its own.
 
 mod accessors;
 mod error;
@@ -26,7 +26,7 @@ mod status;
 
 pub use accessors::{caller, caller_with_claims};
 pub use error::{Error, into_status};
-pub use on_behalf_of::{CallerInterceptor, OnBehalfOf, ResponseFuture, carry};
+pub use on_behalf_of::{CallerInterceptor, OnBehalfOf, ResponseFuture, carry, channel};
 pub use rejection_layer::{RejectionFuture, RejectionLayer, RejectionService};
 pub use require::{RequireInterceptor, require};
 pub use status::{exchange_error, status};

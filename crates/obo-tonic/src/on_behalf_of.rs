@@ -5,7 +5,7 @@ use std::task::{Context, Poll, ready};
 
 use http::{Request, Response};
 use obo::error::BoxError;
-use obo::on_behalf_of::{Replay, ResponseBody};
+use obo::on_behalf_of::{OnBehalfOfLayer, Replay, ResponseBody};
 use obo::{CallError, Caller};
 use pin_project_lite::pin_project;
 use tonic::Status;
@@ -19,22 +19,36 @@ use crate::status::not_called;
 /// The longest request that is kept to be sent again, in bytes.
 const MOST_REPLAYED: usize = 64 * 1024;
 
-/// A channel for generated clients that calls on behalf of a user: its error is a [`Status`], so that `?` keeps the
-/// code, and [`exchange_error`](crate::exchange_error) finds why a call was not made.
+/// A channel for generated clients whose calls carry tokens as `layer` says.
 ///
-/// An HTTP answer that no gRPC service made, such as a proxy's page, is a [`Status`] too, by the HTTP status: 401 is
+/// ```
+/// # async fn example(exchange: obo::TokenExchange, caller: obo::Caller) -> Result<(), obo::ConfigError> {
+/// use tonic::transport::Endpoint;
+///
+/// let channel = Endpoint::from_static("https://stock.corp.example").connect_lazy();
+/// let stock = obo_tonic::channel(exchange.to("https://stock.corp.example", "service-b")?, channel);
+/// // For each call: `StockClient::new(stock.on_behalf_of(&caller))`.
+/// # let _ = stock.on_behalf_of(&caller);
+/// # Ok(())
+/// # }
+/// ```
+pub fn channel<S>(layer: OnBehalfOfLayer, inner: S) -> OnBehalfOf<S> {
+    OnBehalfOf(obo::OnBehalfOf::new(inner, layer.replay(Replay::never())))
+}
+
+/// A channel for generated clients that calls on behalf of a user; [`channel`] makes it.
+///
+/// Its error is a [`Status`], so that `?` keeps the code, and [`exchange_error`](crate::exchange_error) finds why a call was
+/// not made.
+///
+/// An HTTP response that no gRPC service made, such as a proxy's page, is a [`Status`] too, by the HTTP status: 401 is
 /// `UNAUTHENTICATED`, 503 is `UNAVAILABLE`. Where there is a `grpc-status`, that is the code.
 #[derive(Clone, Debug)]
+#[must_use]
 pub struct OnBehalfOf<S>(obo::OnBehalfOf<S, Replay<Body>>);
 
 impl<S> OnBehalfOf<S> {
-    /// Around a channel in an [`obo::on_behalf_of::OnBehalfOfLayer`].
-    pub fn new(service: obo::OnBehalfOf<S>) -> Self {
-        Self(service.replay(Replay::never()))
-    }
-
     /// This channel for calls on behalf of `caller`.
-    #[must_use]
     pub fn on_behalf_of<C>(&self, caller: &Caller<C>) -> Self
     where
         S: Clone,
@@ -46,13 +60,11 @@ impl<S> OnBehalfOf<S> {
     ///
     /// It is for services that refuse a token before they do anything, as [`obo::BearerAuthLayer`] does. A request of up to
     /// 64 KiB that was sent to its end is sent again, one that is still streamed is not.
-    #[must_use]
     pub fn replay(self) -> Self {
         Self(self.0.replay(Replay::recorded(MOST_REPLAYED, Body::new)))
     }
 
     /// This channel with tokens that are not at hand but issued now; calls at the same time share one.
-    #[must_use]
     pub fn fresh(self) -> Self {
         Self(self.0.fresh())
     }

@@ -36,11 +36,11 @@ pub use inbound::protected_resource::ProtectedResource;
 pub use inbound::require::{self, layer::RequireLayer, rule::Rule, rule_table::RuleTable};
 pub use inbound::resource_server::ResourceServer;
 pub use inbound::trust::Trust;
-pub use outbound::app_only::{self, service::AppOnly};
+pub use outbound::app_only::{self, AppOnly};
 pub use outbound::destination::{Destination, Destinations};
 pub use outbound::error::{CallError, ExchangeError};
 pub use outbound::exchange::{self, token_exchange::TokenExchange};
-pub use outbound::on_behalf_of::{self, service::OnBehalfOf};
+pub use outbound::on_behalf_of::{self, OnBehalfOf};
 pub use refusal::rejection::Rejection;
 
 /// What an [`AuthorizationServer`] is made of and shows: its metadata, its keys, the HTTP client to it.
@@ -76,6 +76,8 @@ pub mod destination {
 
 /// How authorization servers differ: requests and responses of a token endpoint, one module per product.
 pub mod dialect {
+    #[doc(no_inline)]
+    pub use obo_core::Grant;
     pub use obo_core::dialect::*;
 }
 

@@ -10,10 +10,10 @@ use bytes::Bytes;
 use http::{Request, Response, StatusCode};
 use http_body_util::Full;
 use obo::authorization_server::{HttpService, ServerMetadata};
-use obo::dialect::{Dialect, Registration, Rfc8693, TargetBy};
+use obo::dialect::{Dialect, Grant, Registration, Rfc8693, TargetBy};
 use obo::error::ExchangeErrorKind::{ClientMisconfigured, TargetDenied};
 use obo::time::UnixTime;
-use obo::token::{ExchangeRequest, IssuedToken};
+use obo::token::IssuedToken;
 use obo::token_endpoint::{ErrorClass, TokenEndpointError, TokenRequest};
 use obo::{
     Audience, AuthorizationServer, Client, ClientSecretBasic, ConfigError, Resource,
@@ -33,9 +33,13 @@ impl Dialect for Tollgate {
 
     fn request(
         &self,
-        request: &ExchangeRequest,
+        grant: &Grant,
         by: Registration<'_>,
     ) -> Result<TokenRequest, TokenEndpointError> {
+        // Tokens of the client's own are those of the standard.
+        let Grant::Exchange(request) = grant else {
+            return Rfc8693::new().request(grant, by);
+        };
         let [lane] = request.target().audiences() else {
             Err(ConfigError::new("target", "one lane at a time"))?
         };
@@ -48,10 +52,13 @@ impl Dialect for Tollgate {
 
     fn response(
         &self,
-        _: &ExchangeRequest,
+        grant: &Grant,
         response: &Response<Bytes>,
-        _: UnixTime,
+        now: UnixTime,
     ) -> Result<IssuedToken, TokenEndpointError> {
+        let Grant::Exchange(_) = grant else {
+            return Rfc8693::new().response(grant, response, now);
+        };
         let failed = |class, problem| Err(TokenEndpointError::new(class, problem));
         match response.status() {
             StatusCode::OK => {}
@@ -102,11 +109,12 @@ async fn main() -> Result<(), BoxError> {
     let http = HttpService::new(service_fn(tollgate));
     let server = AuthorizationServer::builder("https://tollgate.corp.example");
     let server = server.with_metadata(metadata).with_http(http).build()?;
-    let client = Client::new("service-a", ClientSecretBasic::new("s3cret")?)?;
+    let client = Client::new("service-a", ClientSecretBasic::new("s3cret"));
     // The tollgate trusts the issuer of alice's token, which is another one.
-    let exchange = TokenExchange::new(server, client)
+    let exchange = TokenExchange::builder(server, client)
         .allow_subjects_of(alice.issuer().clone())
-        .dialect(Tollgate);
+        .dialect(Tollgate)
+        .build()?;
 
     let stock = exchange.token(&alice, Audience::new("stock")?).await?;
     println!("stock: {:?}", stock.token());

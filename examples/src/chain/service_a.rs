@@ -81,7 +81,7 @@ impl From<Hop> for Called {
 /// When a rule is no rule.
 pub fn service_a(
     server: ResourceServer,
-    stock: obo::OnBehalfOf<Channel>,
+    stock: obo_tonic::OnBehalfOf<Channel>,
     ledger: obo::OnBehalfOf<HttpClient>,
     ledger_uri: String,
 ) -> Result<Router, BoxError> {
@@ -92,7 +92,7 @@ pub fn service_a(
         .route_layer(may_read)
         .layer(BearerAuthLayer::new(server))
         .with_state(Services {
-            stock: obo_tonic::OnBehalfOf::new(stock),
+            stock,
             ledger,
             ledger_uri,
         }))

@@ -71,8 +71,9 @@ impl Chain {
         let as_b = client(&idp, "service-b", Some("service-c"))?;
         let as_c = client(&idp, "service-c", None)?;
         let server_of_a = accepts(&idp, &as_a, tokens)?;
-        let exchange_of_a = TokenExchange::new(Issuer::new(idp.issuer())?, as_a);
-        let exchange_of_b = TokenExchange::new(Issuer::new(idp.issuer())?, as_b.clone());
+        let exchange_of_a = TokenExchange::builder(Issuer::new(idp.issuer())?, as_a).build()?;
+        let exchange_of_b =
+            TokenExchange::builder(Issuer::new(idp.issuer())?, as_b.clone()).build()?;
         let (a, b, c) = (listen().await?, listen().await?, listen().await?);
         let mut servers = JoinSet::new();
 
@@ -84,7 +85,7 @@ impl Chain {
         let ledger_uri = format!("http://{at_c}/ledger");
         let http = HttpClient::builder(TokioExecutor::new()).build_http();
         let ledger = Destination::new(&ledger_uri, Audience::new("service-c")?)?;
-        let by_uri = exchange_of_b.to_any(Destinations::new([ledger.clone()])?);
+        let by_uri = exchange_of_b.to_destinations(Destinations::new([ledger.clone()])?);
         let stock = service_b(
             accepts(&idp, &as_b, tokens)?,
             by_uri.layer(http.clone()),
@@ -96,11 +97,11 @@ impl Chain {
         });
 
         let channel = Channel::from_shared(format!("http://{at_b}"))?.connect_lazy();
-        let stock = Destination::new(&format!("http://{at_b}"), Audience::new("service-b")?)?;
+        let to_stock = exchange_of_a.to(&format!("http://{at_b}"), "service-b")?;
         let router = service_a(
             server_of_a.clone(),
-            exchange_of_a.to(stock).layer(channel),
-            exchange_of_a.to(ledger).layer(http),
+            obo_tonic::channel(to_stock, channel),
+            exchange_of_a.to_destination(ledger).layer(http),
             ledger_uri,
         )?;
         let at_a = a.local_addr()?;
@@ -157,7 +158,7 @@ fn client(idp: &TestIdp, id: &str, may_reach: Option<&str>) -> Result<Client, Bo
         client.may_exchange_to(other);
     }
     let key = SigningKey::from_pem(Algorithm::Es256, &Secret::new(key.private_pem()))?;
-    Ok(Client::new(id, PrivateKeyJwt::new(key.with_kid(id)))?)
+    Ok(Client::new(id, PrivateKeyJwt::new(key.with_kid(id))))
 }
 
 async fn listen() -> std::io::Result<TcpListener> {

@@ -185,7 +185,7 @@ pub(crate) fn issuer_in(token: &str) -> Option<Value> {
 
 /// Who this service is to its authorization server.
 pub(crate) fn client() -> Client {
-    Client::new("service-a", ClientSecretBasic::new("s3cret").unwrap()).unwrap()
+    Client::new("service-a", ClientSecretBasic::new("s3cret"))
 }
 
 fn trusting(forges: &[&Forge], (asked, url): (Asked, &str)) -> ResourceServer {

@@ -10,7 +10,6 @@ use obo_testkit::TestIdp;
 use obo_tonic::{OnBehalfOf, carry, exchange_error};
 use tonic::transport::Channel;
 use tonic::{Code, Response, Status};
-use tower_layer::Layer as _;
 
 use crate::setup::{audience, caller, issuer};
 
@@ -20,8 +19,10 @@ fn exchange(chain: &Chain, client: &str) -> TokenExchange {
     let secret = "s3cret-of-the-client";
     let registered = chain.idp.client(client).secret(secret);
     registered.may_exchange_to("service-b");
-    let auth = ClientSecretBasic::new(secret).unwrap();
-    TokenExchange::new(issuer(chain), Client::new(client, auth).unwrap())
+    let auth = ClientSecretBasic::new(secret);
+    TokenExchange::builder(issuer(chain), Client::new(client, auth))
+        .build()
+        .unwrap()
 }
 
 /// A channel to `uri` as `service-a` has one, with tokens for `to`.
@@ -29,7 +30,7 @@ fn stock(chain: &Chain, client: &str, uri: &str, to: &str) -> Stock {
     let exchange = exchange(chain, client);
     let destination = Destination::new(uri, audience(to)).unwrap();
     let channel = Channel::from_shared(uri.to_owned()).unwrap();
-    OnBehalfOf::new(exchange.to(destination).layer(channel.connect_lazy()))
+    obo_tonic::channel(exchange.to_destination(destination), channel.connect_lazy())
 }
 
 fn stock_of_b(chain: &Chain) -> Stock {
@@ -82,7 +83,7 @@ async fn gr_10_bt_21_a_client_with_an_origin_finds_its_destination_among_many() 
     let below = format!("{uri}/stock.Stock");
     let known = Destinations::new([to("https://other.example"), to(&below)]).unwrap();
     let channel = Channel::from_shared(uri.clone()).unwrap().connect_lazy();
-    let stock = OnBehalfOf::new(exchange.to_any(known.clone()).layer(channel));
+    let stock = obo_tonic::channel(exchange.to_destinations(known.clone()), channel);
     let stock = stock.on_behalf_of(&alice(&chain).await);
     let mut client = StockClient::with_origin(stock, uri.parse().unwrap());
     let tea = || Sku { id: "tea".into() };

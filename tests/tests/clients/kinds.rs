@@ -59,7 +59,9 @@ async fn bt_21_a_client_that_is_no_service_gets_a_token_for_where_it_goes_and_no
     let setup = Setup::start().await;
     let audience = obo::Audience::new("service-b").unwrap();
     let b = obo::Destination::new(&setup.b, audience).unwrap();
-    let calls = setup.exchange.to_any(Destinations::new([b]).unwrap());
+    let calls = setup
+        .exchange
+        .to_destinations(Destinations::new([b]).unwrap());
     let uri = format!("{}/stock", setup.b).parse().unwrap();
     let exchanged = calls.token(&setup.caller, &uri).await.unwrap();
     let authorization = exchanged.token().authorization();

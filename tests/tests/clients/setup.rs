@@ -32,8 +32,10 @@ impl Setup {
             .unwrap();
         let token = idp.user("alice").audience("service-a").mint();
         let caller = server.validate(&token).await.unwrap();
-        let secret = ClientSecretBasic::new("s3cret").unwrap();
-        let exchange = TokenExchange::new(issuer, Client::new("service-a", secret).unwrap());
+        let secret = ClientSecretBasic::new("s3cret");
+        let exchange = TokenExchange::builder(issuer, Client::new("service-a", secret))
+            .build()
+            .unwrap();
         Self {
             idp,
             caller,
@@ -45,7 +47,7 @@ impl Setup {
     pub(crate) fn to_b(&self) -> OnBehalfOfLayer {
         let audience = Audience::new("service-b").unwrap();
         self.exchange
-            .to(Destination::new(&self.b, audience).unwrap())
+            .to_destination(Destination::new(&self.b, audience).unwrap())
     }
 }
 

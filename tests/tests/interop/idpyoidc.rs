@@ -114,14 +114,14 @@ async fn ca_01_basic_is_not_decoded_so_an_odd_secret_goes_by_post() {
     let peer = peer();
     let caller = caller(&peer).await;
     let secret = peer.secret("service-e");
-    let basic = ClientSecretBasic::new(secret).unwrap();
+    let basic = ClientSecretBasic::new(secret);
     let refused = peer.exchange_as("service-e", basic);
     let refused = refused.token(&caller, audience("service-b")).await;
     assert_eq!(
         refused.unwrap_err().kind(),
         ExchangeErrorKind::ClientMisconfigured
     );
-    let post = ClientSecretPost::new(secret).unwrap();
+    let post = ClientSecretPost::new(secret);
     ask(&peer.exchange_as("service-e", post), &caller).await;
 }
 
@@ -144,7 +144,7 @@ async fn tx_21_its_refusals_are_of_our_classes() {
     use ExchangeErrorKind as Kind;
     let peer = peer();
     let caller = caller(&peer).await;
-    let wrong = ClientSecretBasic::new("wrong").unwrap();
+    let wrong = ClientSecretBasic::new("wrong");
     let known = || peer.exchange(peer.basic("service-a"));
     let to_b = || Target::audience(audience("service-b"));
     let nowhere = || Target::audience(audience("https://nowhere.example/"));
@@ -189,8 +189,9 @@ async fn tx_21_a_token_of_another_issuer_is_the_subjects_fault() {
         .build()
         .unwrap();
     let caller = service.validate(&token).await.unwrap();
-    let exchange = peer.exchange(peer.basic("service-a"));
+    let exchange = peer.builder(peer.basic("service-a"));
     let exchange = exchange.allow_subjects_of(caller.issuer().clone());
+    let exchange = exchange.build().unwrap();
     let refused = exchange.token(&caller, audience("service-b")).await;
     assert_eq!(
         refused.unwrap_err().kind(),

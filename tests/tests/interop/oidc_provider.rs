@@ -58,8 +58,8 @@ async fn ca_01_a_secret_that_has_to_be_encoded_authenticates_by_basic_and_by_pos
     let caller = caller(&peer).await;
     let client = "service:a+%";
     let secret = peer.secret(client);
-    let basic = peer.exchange_as(client, ClientSecretBasic::new(secret).unwrap());
-    let post = peer.exchange_as(client, ClientSecretPost::new(secret).unwrap());
+    let basic = peer.exchange_as(client, ClientSecretBasic::new(secret));
+    let post = peer.exchange_as(client, ClientSecretPost::new(secret));
     for exchange in [basic, post] {
         let exchanged = exchange.token(&caller, audience(B)).await.unwrap();
         let at_b = arrived(&peer.service(B), &exchanged).await;
@@ -115,8 +115,8 @@ async fn ca_06_an_assertion_for_the_token_endpoint_is_taken_too() {
 async fn en_01_on_behalf_of_by_the_jwt_bearer_grant() {
     let peer = peer();
     let caller = caller(&peer).await;
-    let exchange = peer.exchange(peer.basic("service-a"));
-    let exchange = exchange.dialect(entra::on_behalf_of());
+    let exchange = peer.builder(peer.basic("service-a"));
+    let exchange = exchange.dialect(entra::on_behalf_of()).build().unwrap();
     let scope = Scope::new([format!("{B}.default")]).unwrap();
     let target = Target::audience(audience(B)).with_scope(scope);
     let exchanged = exchange.token(&caller, target).await.unwrap();
@@ -156,7 +156,7 @@ async fn tx_21_its_refusals_are_of_our_classes() {
     use ExchangeErrorKind as Kind;
     let peer = peer();
     let caller = caller(&peer).await;
-    let wrong = ClientSecretBasic::new("wrong").unwrap();
+    let wrong = ClientSecretBasic::new("wrong");
     let scoped = Target::audience(audience(B)).with_scope(Scope::new(["nope"]).unwrap());
     let unknown = || Target::audience(audience("https://nowhere.example/"));
     let to_b = || Target::audience(audience(B));
@@ -198,7 +198,9 @@ async fn tx_21_a_client_without_the_grant_is_told_apart_by_a_dialect() {
             .contains("not allowed for this client");
         ours.then_some(ErrorClass::ClientMisconfigured)
     });
-    let refused = exchange.dialect(dialect).token(&caller, audience(B)).await;
+    let exchange = peer.builder(peer.basic("no-exchange")).dialect(dialect);
+    let exchange = exchange.build().unwrap();
+    let refused = exchange.token(&caller, audience(B)).await;
     assert_eq!(
         refused.unwrap_err().kind(),
         ExchangeErrorKind::ClientMisconfigured
@@ -217,8 +219,9 @@ async fn tx_21_a_token_of_another_issuer_is_the_subjects_fault() {
         .build()
         .unwrap();
     let caller = service.validate(&token).await.unwrap();
-    let exchange = peer.exchange(peer.basic("service-a"));
+    let exchange = peer.builder(peer.basic("service-a"));
     let exchange = exchange.allow_subjects_of(caller.issuer().clone());
+    let exchange = exchange.build().unwrap();
     let refused = exchange.token(&caller, audience(B)).await.unwrap_err();
     assert_eq!(refused.kind(), ExchangeErrorKind::SubjectInvalid);
     assert_eq!(refused.oauth_code(), Some("invalid_grant"));

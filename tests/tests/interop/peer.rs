@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use obo::client::{ClientAuth, SigningKey};
 use obo::exchange::Exchanged;
+use obo::exchange::TokenExchangeBuilder;
 use obo::policy::Algorithm;
 use obo::{
     Audience, AuthorizationServer, Caller, Client, ClientSecretBasic, Introspection, Issuer,
@@ -38,8 +39,8 @@ impl Peer {
     }
 
     pub(crate) fn basic(&self, client: &str) -> Client {
-        let secret = ClientSecretBasic::new(self.secret(client)).unwrap();
-        Client::new(client, secret).unwrap()
+        let secret = ClientSecretBasic::new(self.secret(client));
+        Client::new(client, secret)
     }
 
     /// `private_key_jwt` with the key that the server knows.
@@ -49,11 +50,16 @@ impl Peer {
     }
 
     pub(crate) fn exchange(&self, client: Client) -> TokenExchange {
-        TokenExchange::new(self.server.clone(), client)
+        self.builder(client).build().unwrap()
+    }
+
+    /// That exchange, to be set up otherwise.
+    pub(crate) fn builder(&self, client: Client) -> TokenExchangeBuilder {
+        TokenExchange::builder(self.server.clone(), client)
     }
 
     pub(crate) fn exchange_as(&self, client: &str, auth: impl ClientAuth) -> TokenExchange {
-        self.exchange(Client::new(client, auth).unwrap())
+        self.exchange(Client::new(client, auth))
     }
 
     /// A service that takes the standard's access tokens.

@@ -46,8 +46,8 @@ impl World {
 
     /// The same, where the issuer is asked about its tokens.
     pub(crate) async fn introspecting() -> Self {
-        let client = Client::new("service-a", ClientSecretBasic::new("s3cret").unwrap());
-        let asked = Introspection::new(client.unwrap());
+        let client = Client::new("service-a", ClientSecretBasic::new("s3cret"));
+        let asked = Introspection::new(client);
         let asking = |trust: Trust| trust.introspect(asked);
         let world = Self::of(asking, |bearer, rule| {
             (bearer, RequireLayer::new(rule).unwrap())

@@ -93,11 +93,13 @@ impl Calling {
         idp.client("service-a")
             .secret("s3cret")
             .may_exchange_to("service-b");
-        let secret = ClientSecretBasic::new("s3cret").unwrap();
-        let client = Client::new("service-a", secret).unwrap();
+        let secret = ClientSecretBasic::new("s3cret");
+        let client = Client::new("service-a", secret);
         let audience = Audience::new("service-b").unwrap();
         Self {
-            exchange: TokenExchange::new(Issuer::new(idp.issuer()).unwrap(), client),
+            exchange: TokenExchange::builder(Issuer::new(idp.issuer()).unwrap(), client)
+                .build()
+                .unwrap(),
             to_b: Destination::new("https://b.example", audience).unwrap(),
         }
     }
@@ -117,7 +119,10 @@ impl Calling {
             let outcome = outcome.clone();
             async { outcome.map(Response::new) }
         });
-        let service_b = self.exchange.to(self.to_b.clone()).layer(service_b);
+        let service_b = self
+            .exchange
+            .to_destination(self.to_b.clone())
+            .layer(service_b);
         let request = Request::get(uri).body(()).unwrap();
         let called = service_b.on_behalf_of(caller).oneshot(request).await;
         called.map(drop)

@@ -89,13 +89,15 @@ async fn asked(
     destinations: &Destinations,
     uri: &str,
 ) -> (Option<Vec<(String, String)>>, Option<ExchangeErrorKind>) {
-    let client = Client::new("service-a", ClientSecretBasic::new(SECRET).unwrap()).unwrap();
-    let exchange = TokenExchange::new(issuer(&setup.idp), client);
+    let client = Client::new("service-a", ClientSecretBasic::new(SECRET));
+    let exchange = TokenExchange::builder(issuer(&setup.idp), client)
+        .build()
+        .unwrap();
     let inner = service_fn(|_: Request<Empty<Bytes>>| async {
         Ok::<_, std::convert::Infallible>(Response::new(Empty::<Bytes>::new()))
     });
     let before = setup.idp.requests().len();
-    let call = exchange.to_any(destinations.clone()).layer(inner);
+    let call = exchange.to_destinations(destinations.clone()).layer(inner);
     let request = Request::get(uri).body(Empty::new()).unwrap();
     let kind = match call.on_behalf_of(caller).oneshot(request).await {
         Err(CallError::Exchange(error)) => Some(error.kind()),

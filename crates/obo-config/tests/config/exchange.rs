@@ -3,10 +3,10 @@
 use std::fs;
 
 use http::Response;
-use obo::dialect::{Dialect, Registration, Rfc8693};
+use obo::dialect::{Dialect, Grant, Registration, Rfc8693};
 use obo::error::ExchangeErrorKind;
 use obo::time::UnixTime;
-use obo::token::{ExchangeRequest, IssuedToken};
+use obo::token::IssuedToken;
 use obo::token_endpoint::{TokenEndpointError, TokenRequest};
 use obo::{ConfigError, TokenExchange};
 use obo_config::{ExchangeConfig, Setup as Names};
@@ -154,21 +154,21 @@ impl Dialect for Tenanted {
 
     fn request(
         &self,
-        request: &ExchangeRequest,
+        grant: &Grant,
         by: Registration<'_>,
     ) -> Result<TokenRequest, TokenEndpointError> {
-        let mut form = self.0.request(request, by)?;
+        let mut form = self.0.request(grant, by)?;
         form.push_public("tenant", "t1");
         Ok(form)
     }
 
     fn response(
         &self,
-        request: &ExchangeRequest,
+        grant: &Grant,
         response: &Response<bytes::Bytes>,
         now: UnixTime,
     ) -> Result<IssuedToken, TokenEndpointError> {
-        self.0.response(request, response, now)
+        self.0.response(grant, response, now)
     }
 }
 

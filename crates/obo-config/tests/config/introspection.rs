@@ -50,7 +50,7 @@ async fn an_issuer_may_be_asked_about_its_tokens() {
     }
 
     // The rest of the settings, and a client that the file does not name.
-    let known = Client::new("service-a", ClientSecretBasic::new("s3cret").unwrap());
+    let known = Client::new("service-a", ClientSecretBasic::new("s3cret"));
     let thin = idp.user("alice").without("exp");
     idp.client("service-a").may_introspect(idp.issuer());
     let dropped = serde_json::json!({ "aud": null, "sub": null });
@@ -61,7 +61,7 @@ async fn an_issuer_may_be_asked_about_its_tokens() {
     ));
     let server = server
         .unwrap()
-        .build(&mut Setup::new().client(known.unwrap()))
+        .build(&mut Setup::new().client(known))
         .unwrap();
     let before = (idp.introspection_requests(), idp.discovery_requests());
     let token = thin.mint_opaque();
@@ -158,9 +158,8 @@ fn the_client_of_the_file_is_for_one_issuer_alone() {
             ]
             "#
         ));
-        let client = Client::new("service-a", ClientSecretBasic::new("s3cret").unwrap());
-        file.unwrap()
-            .build(&mut Setup::new().client(client.unwrap()))
+        let client = Client::new("service-a", ClientSecretBasic::new("s3cret"));
+        file.unwrap().build(&mut Setup::new().client(client))
     };
     let error = of("").unwrap_err();
     assert_eq!(error.field(), "issuers[1].introspection.client");

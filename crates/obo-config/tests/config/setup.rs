@@ -59,7 +59,9 @@ pub(crate) fn audience(name: &str) -> Audience {
 /// One exchange as a client, with nothing at hand.
 pub(crate) async fn token(setup: &Setup, client: &Client) -> Result<Exchanged, ExchangeError> {
     let caller = setup.caller("alice").await;
-    let exchange = TokenExchange::new(issuer(&setup.idp), client.clone());
+    let exchange = TokenExchange::builder(issuer(&setup.idp), client.clone())
+        .build()
+        .unwrap();
     exchange.token(&caller, audience("service-b")).await
 }
 

@@ -26,12 +26,14 @@
 
 use url::Url;
 
-use super::{Refusal, Rfc8693, TargetBy};
+use super::{Named, Refusal, Rfc8693, TargetBy};
 use crate::error::ConfigError;
 use crate::grant::token_endpoint::ErrorClass;
 use crate::token::token_type::TokenType;
 use crate::validate::jwt::TokenTyp;
 use crate::validate::profile::{ClaimMatcher, Profile};
+
+pub(super) const NAMES: &[Named] = &[Named::both("auth0", on_behalf_of, profile)];
 
 /// Access tokens for an API, under either of the vendor's profiles.
 pub fn profile() -> Profile {

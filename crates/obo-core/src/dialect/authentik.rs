@@ -24,12 +24,14 @@
 //! [exchange]: https://docs.goauthentik.io/add-secure-apps/providers/oauth2/token_exchange/
 //! [docs]: https://docs.goauthentik.io/add-secure-apps/providers/oauth2/
 
-use super::{Rfc8693, TargetBy};
+use super::{Named, Rfc8693, TargetBy};
 use crate::error::ConfigError;
 use crate::token::issuer::Issuer;
 use crate::token::token_type::TokenType;
 use crate::validate::jwt::TokenTyp;
 use crate::validate::profile::{ClaimMatcher, Profile};
+
+pub(super) const NAMES: &[Named] = &[Named::both("authentik", exchange, profile)];
 
 /// Access tokens of an OAuth2 provider.
 pub fn profile() -> Profile {

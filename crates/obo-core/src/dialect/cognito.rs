@@ -12,9 +12,12 @@
 //! [access]: https://docs.aws.amazon.com/cognito/latest/developerguide/amazon-cognito-user-pools-using-the-access-token.html
 //! [id]: https://docs.aws.amazon.com/cognito/latest/developerguide/amazon-cognito-user-pools-using-the-id-token.html
 
+use super::Named;
 use crate::error::ConfigError;
 use crate::token::issuer::Issuer;
 use crate::validate::profile::{ClaimMatcher, Profile};
+
+pub(super) const NAMES: &[Named] = &[Named::profile("cognito", profile)];
 
 /// Access tokens of a user pool.
 pub fn profile() -> Profile {

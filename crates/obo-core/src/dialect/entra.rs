@@ -50,11 +50,16 @@
 
 mod refusals;
 
-use super::{Rfc8693, TargetBy};
+use super::{Named, Rfc8693, TargetBy};
 use crate::error::ConfigError;
 use crate::token::issuer::Issuer;
 use crate::validate::jwt::TokenTyp;
 use crate::validate::profile::{ClaimMatcher, Profile, ScopeClaim};
+
+pub(super) const NAMES: &[Named] = &[
+    Named::both("entra", on_behalf_of, profile),
+    Named::profile("entra-v1", profile_v1),
+];
 
 /// Access tokens of version 2.0, of the tenant that the issuer names.
 pub fn profile() -> Profile {

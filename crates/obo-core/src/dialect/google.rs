@@ -24,11 +24,13 @@
 //! [types]: https://cloud.google.com/docs/authentication/token-types
 //! [calls]: https://cloud.google.com/run/docs/authenticating/service-to-service
 
-use super::{Refusal, Rfc8693, TargetBy};
+use super::{Named, Refusal, Rfc8693, TargetBy};
 use crate::grant::token_endpoint::ErrorClass;
 use crate::token::token_type::TokenType;
 use crate::validate::jwt::TokenTyp;
 use crate::validate::profile::{ClaimMatcher, Profile};
+
+pub(super) const NAMES: &[Named] = &[Named::both("google", exchange, profile)];
 
 /// ID tokens of service accounts, addressed to this service.
 pub fn profile() -> Profile {

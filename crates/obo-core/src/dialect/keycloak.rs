@@ -33,13 +33,18 @@
 
 use http::StatusCode;
 
-use super::{Refusal, Rfc8693, TargetBy};
+use super::{Named, Refusal, Rfc8693, TargetBy};
 use crate::error::ConfigError;
 use crate::grant::token_endpoint::ErrorClass;
 use crate::token::issuer::Issuer;
 use crate::token::token_type::TokenType;
 use crate::validate::jwt::TokenTyp;
 use crate::validate::profile::{ClaimMatcher, Profile};
+
+pub(super) const NAMES: &[Named] = &[
+    Named::both("keycloak", exchange, profile),
+    Named::dialect("keycloak-delegation", delegation),
+];
 
 /// Access tokens of a realm.
 pub fn profile() -> Profile {

@@ -4,6 +4,8 @@
 //! finds it by name. Outbound it is a [`Dialect`], with RFC 8693 itself as the default. Those of products are data too:
 //! [`Rfc8693`] with the settings that the product needs, and [`named`] finds them by name. A server of your own gets a
 //! preset in your own crate, or an implementation of [`Dialect`] where data does not reach.
+//!
+//! A new product is a file here, with the names that configuration has for it, and its line in `NAMES`.
 
 pub mod auth0;
 pub mod authentik;
@@ -11,10 +13,9 @@ pub mod cognito;
 pub mod entra;
 pub mod google;
 pub mod keycloak;
+mod names;
 pub mod okta;
 pub mod ping_federate;
-mod presets;
-mod profiles;
 mod refusal;
 mod registration;
 mod rfc8693;
@@ -28,27 +29,45 @@ use std::fmt;
 use bytes::Bytes;
 use http::Response;
 
-pub use presets::{named, names};
+use names::{Named, STANDARDS};
+pub use names::{named, names};
 pub use refusal::Refusal;
 pub use registration::Registration;
 pub use rfc8693::{Rfc8693, TargetBy};
 
+use crate::grant::Grant;
 use crate::grant::issued_token::IssuedToken;
-use crate::grant::request::ExchangeRequest;
-use crate::grant::target::Target;
 use crate::grant::token_endpoint::{TokenEndpointError, TokenRequest};
 use crate::time::UnixTime;
 
-/// How one kind of authorization server wants to be asked, and what its answers mean. Pure: no I/O, no clock.
+/// How configuration names the standards and the products: one line each.
+const NAMES: &[&[Named]] = &[
+    STANDARDS,
+    auth0::NAMES,
+    authentik::NAMES,
+    cognito::NAMES,
+    entra::NAMES,
+    google::NAMES,
+    keycloak::NAMES,
+    okta::NAMES,
+    ping_federate::NAMES,
+    tokendings::NAMES,
+    wso2::NAMES,
+    zitadel::NAMES,
+];
+
+/// How one kind of authorization server wants to be asked, and what its responses mean. Pure: no I/O, no clock.
+///
+/// A dialect that only exchanges tokens hands other grants to [`Rfc8693`], which writes them as the standards do.
 pub trait Dialect: fmt::Debug + Send + Sync + 'static {
-    /// The name by which configuration tells dialects apart.
+    /// The name of this dialect in a configuration file.
     fn name(&self) -> &'static str;
 
     /// What tells this dialect from others in a [`CacheKey`](crate::CacheKey): its name, and every setting that shapes
-    /// what is asked for or accepted (TX-41).
+    /// what is asked for or accepted.
     ///
-    /// It may hold values of parameters, so it is for cache keys alone, never for logs. Each call asks for it, so keep it
-    /// at hand.
+    /// It may hold values of parameters, so it is for cache keys alone, never for logs. Each call needs it, so keep it in
+    /// a field.
     fn identity(&self) -> Cow<'_, str> {
         Cow::Borrowed(self.name())
     }
@@ -58,58 +77,27 @@ pub trait Dialect: fmt::Debug + Send + Sync + 'static {
         false
     }
 
-    /// The form by which the client asks for the exchange; client authentication is added to it afterwards.
+    /// Writes the form that asks for `grant`; client authentication is added to it afterwards.
     ///
     /// # Errors
     ///
-    /// When this kind of server cannot be asked for what `request` wants, or would refuse it: the class says which. Nothing
-    /// is sent then.
+    /// Fails if this kind of server cannot be asked for it, or would refuse it: the class says which. Nothing is sent then.
     fn request(
         &self,
-        request: &ExchangeRequest,
+        grant: &Grant,
         by: Registration<'_>,
     ) -> Result<TokenRequest, TokenEndpointError>;
 
-    /// What the answer to `request` means at the time `now`.
+    /// Reads the response to the request for `grant`, at the time `now`.
     ///
     /// # Errors
     ///
-    /// The class of the failure; a token that must not be used is one.
+    /// Fails if there is no token, or none that may be used; the class says why. For
+    /// [client credentials](Grant::ClientCredentials) it is never a class that speaks of a user.
     fn response(
         &self,
-        request: &ExchangeRequest,
+        grant: &Grant,
         response: &Response<Bytes>,
         now: UnixTime,
     ) -> Result<IssuedToken, TokenEndpointError>;
-
-    /// The form by which the client asks for a token of its own for `target` (RFC 6749 section 4.4).
-    ///
-    /// Without a target it is about this service and for nobody in particular, such as an
-    /// [`ActorToken`](crate::ActorToken). By default it is written as [`Rfc8693`] does.
-    ///
-    /// # Errors
-    ///
-    /// As [`request`](Self::request).
-    fn client_request(
-        &self,
-        target: Option<&Target>,
-        by: Registration<'_>,
-    ) -> Result<TokenRequest, TokenEndpointError> {
-        Rfc8693::new().client_request(target, by)
-    }
-
-    /// What the answer to a request for a token of the client's own means at the time `now`. By default it is judged as
-    /// [`Rfc8693`] does.
-    ///
-    /// # Errors
-    ///
-    /// As [`response`](Self::response); never one that speaks of a user.
-    fn client_response(
-        &self,
-        target: Option<&Target>,
-        response: &Response<Bytes>,
-        now: UnixTime,
-    ) -> Result<IssuedToken, TokenEndpointError> {
-        Rfc8693::new().client_response(target, response, now)
-    }
 }

@@ -21,9 +21,11 @@
 //! [obo]: https://developer.okta.com/docs/guides/set-up-token-exchange/main/
 //! [tokens]: https://developer.okta.com/docs/api/openapi/okta-oauth/guides/overview/#access-token
 
-use super::{Rfc8693, TargetBy};
+use super::{Named, Rfc8693, TargetBy};
 use crate::token::token_type::TokenType;
 use crate::validate::profile::{ClaimMatcher, Profile, ScopeClaim};
+
+pub(super) const NAMES: &[Named] = &[Named::both("okta", exchange, profile)];
 
 /// Access tokens of a custom authorization server.
 pub fn profile() -> Profile {

@@ -12,8 +12,10 @@
 //!
 //! [exchange]: https://docs.pingidentity.com/pingfederate/latest/introduction_to_pingfederate/pf_token_exchange_grant.html
 
-use super::Rfc8693;
+use super::{Named, Rfc8693};
 use crate::token::token_type::TokenType;
+
+pub(super) const NAMES: &[Named] = &[Named::dialect("ping-federate", exchange)];
 
 /// The token exchange grant.
 pub fn exchange() -> Rfc8693 {

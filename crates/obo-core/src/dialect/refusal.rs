@@ -9,7 +9,8 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::challenge::claims_request::ClaimsRequest;
-use crate::grant::request::ExchangeRequest;
+use crate::grant::Grant;
+use crate::grant::echo::without_echo;
 use crate::grant::token_endpoint::{ErrorClass, RefusedToken, TokenEndpointError};
 use crate::time::UnixTime;
 use crate::wire::json;
@@ -103,9 +104,9 @@ impl fmt::Debug for Refusal<'_> {
 /// What decides the class of a refusal where it is not the standard's.
 pub(super) type Classify = fn(&Refusal<'_>) -> Option<ErrorClass>;
 
-/// What a refusal means, and what of its words may be kept. For a token of a user there is an `exchange`.
+/// What a refusal means, and what of its words may be kept.
 pub(super) fn refusal(
-    exchange: Option<&ExchangeRequest>,
+    grant: &Grant,
     response: &Response<Bytes>,
     now: UnixTime,
     classify: Option<Classify>,
@@ -115,7 +116,7 @@ pub(super) fn refusal(
     let class = class(status, told.as_ref(), classify);
     let class = match class {
         // Nobody's token was shown and nobody can sign in again: what was wrong is ours.
-        ErrorClass::SubjectInvalid | ErrorClass::StepUp if exchange.is_none() => {
+        ErrorClass::SubjectInvalid | ErrorClass::StepUp if grant.exchange().is_none() => {
             ErrorClass::ClientMisconfigured
         }
         class => class,
@@ -129,9 +130,9 @@ pub(super) fn refusal(
     let Some(told) = told else {
         return error;
     };
-    let code = without_tokens(exchange, &told.error);
+    let code = without_tokens(grant, &told.error);
     let description = (!told.description.is_empty()).then_some(told.description);
-    let description = description.map(|text| without_tokens(exchange, &text));
+    let description = description.map(|text| without_tokens(grant, &text));
     let refused = refused_token(class, &code, description.as_deref());
     let error = error
         .with_oauth(&code, description.as_deref())
@@ -146,13 +147,13 @@ pub(super) fn refusal(
 
 /// The refusal in a response of status 200, which some servers send: one with an `error`.
 pub(super) fn refusal_in_success(
-    exchange: Option<&ExchangeRequest>,
+    grant: &Grant,
     response: &Response<Bytes>,
     now: UnixTime,
     classify: Option<Classify>,
 ) -> Option<TokenEndpointError> {
     let told = Refusal::read(response)?;
-    (!told.error.is_empty()).then(|| refusal(exchange, response, now, classify))
+    (!told.error.is_empty()).then(|| refusal(grant, response, now, classify))
 }
 
 /// Overload and faults are told by the status; then the dialect decides, then the standard.
@@ -259,15 +260,11 @@ fn max_age(json: &RawValue) -> Option<u64> {
 }
 
 /// Some servers quote the token they refuse.
-pub(super) fn without_tokens(exchange: Option<&ExchangeRequest>, text: &str) -> String {
-    let Some(request) = exchange else {
+pub(super) fn without_tokens(grant: &Grant, text: &str) -> String {
+    let Some(request) = grant.exchange() else {
         return text.to_owned();
     };
-    let actor = request.actor().map_or("", |actor| actor.expose());
-    [request.subject().subject_token().expose(), actor]
-        .into_iter()
-        .filter(|token| !token.is_empty())
-        .fold(text.to_owned(), |text, token| {
-            text.replace(token, "[redacted]")
-        })
+    let actor = request.actor().map(|actor| actor.expose());
+    let subject = request.subject().subject_token().expose();
+    without_echo([subject].into_iter().chain(actor), text)
 }

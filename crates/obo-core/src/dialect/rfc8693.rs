@@ -10,14 +10,12 @@ use std::fmt;
 use bytes::Bytes;
 use http::Response;
 
-use self::answer::Asked;
 use self::knobs::Knobs;
 pub use self::knobs::TargetBy;
 use super::refusal::Classify;
 use super::{Dialect, Registration};
+use crate::grant::Grant;
 use crate::grant::issued_token::IssuedToken;
-use crate::grant::request::ExchangeRequest;
-use crate::grant::target::Target;
 use crate::grant::token_endpoint::{TokenEndpointError, TokenRequest};
 use crate::secret::Secret;
 use crate::time::UnixTime;
@@ -101,36 +99,22 @@ impl Dialect for Rfc8693 {
 
     fn request(
         &self,
-        request: &ExchangeRequest,
+        grant: &Grant,
         by: Registration<'_>,
     ) -> Result<TokenRequest, TokenEndpointError> {
-        self.exchange_form(request, by)
+        match grant {
+            Grant::Exchange(request) => self.exchange_form(request, by),
+            Grant::ClientCredentials { target, .. } => self.client_form(target.as_deref()),
+        }
     }
 
     fn response(
         &self,
-        request: &ExchangeRequest,
+        grant: &Grant,
         response: &Response<Bytes>,
         now: UnixTime,
     ) -> Result<IssuedToken, TokenEndpointError> {
-        self.judge(Asked::Exchange(request), response, now)
-    }
-
-    fn client_request(
-        &self,
-        target: Option<&Target>,
-        _: Registration<'_>,
-    ) -> Result<TokenRequest, TokenEndpointError> {
-        self.client_form(target)
-    }
-
-    fn client_response(
-        &self,
-        target: Option<&Target>,
-        response: &Response<Bytes>,
-        now: UnixTime,
-    ) -> Result<IssuedToken, TokenEndpointError> {
-        self.judge(Asked::Client(target), response, now)
+        self.judge(grant, response, now)
     }
 }
 

@@ -12,9 +12,11 @@
 //!
 //! [source]: https://github.com/nais/tokendings
 
-use super::{Refusal, Rfc8693, TargetBy};
+use super::{Named, Refusal, Rfc8693, TargetBy};
 use crate::grant::token_endpoint::ErrorClass;
 use crate::token::token_type::TokenType;
+
+pub(super) const NAMES: &[Named] = &[Named::dialect("tokendings", exchange)];
 
 /// The token exchange, for one application of the platform.
 pub fn exchange() -> Rfc8693 {

@@ -11,8 +11,10 @@
 //!
 //! [delegation]: https://wso2.com/asgardeo/docs/guides/authorization/delegation/
 
-use super::{Rfc8693, TargetBy};
+use super::{Named, Rfc8693, TargetBy};
 use crate::token::token_type::TokenType;
+
+pub(super) const NAMES: &[Named] = &[Named::dialect("wso2", exchange)];
 
 /// The token exchange grant of an application.
 pub fn exchange() -> Rfc8693 {

@@ -26,10 +26,12 @@
 
 use http::StatusCode;
 
-use super::{Refusal, Rfc8693, TargetBy};
+use super::{Named, Refusal, Rfc8693, TargetBy};
 use crate::grant::token_endpoint::ErrorClass;
 use crate::token::token_type::TokenType;
 use crate::validate::profile::{ClaimMatcher, Profile};
+
+pub(super) const NAMES: &[Named] = &[Named::both("zitadel", exchange, profile)];
 
 /// Access tokens in the form of a JWT.
 pub fn profile() -> Profile {

@@ -3,6 +3,7 @@ use std::fmt;
 use zeroize::Zeroizing;
 
 use crate::challenge::claims_request::ClaimsRequest;
+use crate::grant::Grant;
 use crate::grant::digested::Text;
 use crate::grant::request::ExchangeRequest;
 use crate::grant::target::Target;
@@ -48,8 +49,17 @@ impl CacheKeys {
         }
     }
 
-    /// The key of an exchange in the dialect of that [`identity`](crate::dialect::Dialect::identity).
-    pub fn exchange(&self, dialect: &str, request: &ExchangeRequest) -> CacheKey {
+    /// The key of a grant in the dialect of that [`identity`](crate::dialect::Dialect::identity).
+    ///
+    /// A token of the client's own never has the key of an exchanged one.
+    pub fn key(&self, dialect: &str, grant: &Grant) -> CacheKey {
+        match grant {
+            Grant::Exchange(request) => self.exchange(dialect, request),
+            Grant::ClientCredentials { target, .. } => self.client(dialect, target.as_deref()),
+        }
+    }
+
+    fn exchange(&self, dialect: &str, request: &ExchangeRequest) -> CacheKey {
         let actor = request.actor();
         let requested = request.requested_type().map(|t| t.as_str());
         let claims = request.claims().map(ClaimsRequest::as_json);
@@ -76,9 +86,7 @@ impl CacheKeys {
         CacheKey(text.digest())
     }
 
-    /// The key of a token that the client gets for itself, for `target` or for nobody in particular; never one of an
-    /// exchange.
-    pub fn client(&self, dialect: &str, target: Option<&Target>) -> CacheKey {
+    fn client(&self, dialect: &str, target: Option<&Target>) -> CacheKey {
         let mut text = Text::new(&self.secret, CLIENT);
         text.fixed(&[u8::from(target.is_some())]);
         if let Some(target) = target {

@@ -1,7 +1,6 @@
 use std::sync::Arc;
 
 use crate::challenge::claims_request::ClaimsRequest;
-use crate::dialect::Dialect;
 use crate::error::ConfigError;
 use crate::grant::target::Target;
 use crate::token::bearer::ActorToken;
@@ -18,7 +17,6 @@ pub struct ExchangeRequest {
     target: Arc<Target>,
     actor: Option<ActorToken>,
     requested_type: Option<TokenType>,
-    dialect: Option<Arc<dyn Dialect>>,
     is_fresh: bool,
     claims: Option<ClaimsRequest>,
 }
@@ -31,7 +29,6 @@ impl ExchangeRequest {
             target: target.into(),
             actor: None,
             requested_type: None,
-            dialect: None,
             is_fresh: false,
             claims: None,
         }
@@ -51,21 +48,14 @@ impl ExchangeRequest {
         self
     }
 
-    /// Asks in this dialect, whatever that of the exchange is.
-    #[must_use]
-    pub fn with_dialect(mut self, dialect: Arc<dyn Dialect>) -> Self {
-        self.dialect = Some(dialect);
-        self
-    }
-
-    /// Asks for a token that is issued now, also where one is at hand; those who ask for the same at the same time share it.
+    /// Asks for a token that is issued now, even if one is cached; concurrent requests for the same token share it.
     #[must_use]
     pub fn fresh(mut self) -> Self {
         self.is_fresh = true;
         self
     }
 
-    /// Whether a token at hand will not do.
+    /// Whether a cached token is not enough.
     pub fn is_fresh(&self) -> bool {
         self.is_fresh
     }
@@ -102,11 +92,6 @@ impl ExchangeRequest {
     /// The type asked for.
     pub fn requested_type(&self) -> Option<&TokenType> {
         self.requested_type.as_ref()
-    }
-
-    /// The dialect to ask in, where it is not that of the exchange.
-    pub fn dialect(&self) -> Option<&dyn Dialect> {
-        self.dialect.as_deref()
     }
 
     /// The claims asked for.

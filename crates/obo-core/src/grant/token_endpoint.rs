@@ -7,12 +7,13 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use http::{HeaderValue, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use zeroize::Zeroizing;
 
 use crate::challenge;
 use crate::challenge::claims_request::ClaimsRequest;
 use crate::error::ConfigError;
+use crate::grant::echo::without_echo;
 use crate::secret::Secret;
 use crate::token::bearer::BearerToken;
 use crate::wire::seen::printable;
@@ -25,9 +26,9 @@ use crate::wire::seen::printable;
 #[derive(Clone, Debug, Default)]
 pub struct TokenRequest {
     pairs: Vec<Pair>,
-    basic: Option<HeaderValue>,
-    /// The secret in the header, in each form that it has there.
-    basic_secrets: Vec<Secret>,
+    headers: HeaderMap,
+    /// The secrets in the headers, in each form that they have there.
+    header_secrets: Vec<Secret>,
 }
 
 #[derive(Clone, Debug)]
@@ -83,27 +84,64 @@ impl TokenRequest {
             |text: &str| -> String { form_urlencoded::byte_serialize(text.as_bytes()).collect() };
         let pair = Zeroizing::new(format!("{}:{}", encode(client_id), encode(secret.expose())));
         let credentials = Secret::new(STANDARD.encode(pair.as_bytes()));
-        let value = Zeroizing::new(format!("Basic {}", credentials.expose()).into_bytes());
-        self.basic_secrets = vec![secret.clone(), credentials];
+        let value = Secret::new(format!("Basic {}", credentials.expose()));
         // Base64 is always a header value; without one the server answers `invalid_client`, which is a clear error.
-        self.basic = HeaderValue::from_maybe_shared(Bytes::from_owner(value))
-            .ok()
-            .map(|mut value| {
-                value.set_sensitive(true);
-                value
-            });
+        if let Some(value) = sensitive(&value) {
+            self.headers.insert(header::AUTHORIZATION, value);
+        }
+        self.header_secrets.extend([secret.clone(), credentials]);
     }
 
-    /// The values that are secret, of parameters and header, to keep them out of what is reported of a response.
+    /// Adds a header that holds a credential, for client authentication methods that need more than form parameters.
+    ///
+    /// It is marked sensitive, and no error and no log quotes its value.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the name or the value cannot be a header's, or the name is one that the HTTP client sets itself, such as
+    /// `Content-Type` or `Host`.
+    pub fn push_header(&mut self, name: &str, value: Secret) -> Result<(), ConfigError> {
+        let wrong = |problem: &str| ConfigError::new("header", format!("{name:?} {problem}"));
+        let parsed = HeaderName::try_from(name).map_err(|_| wrong("is not a header name"))?;
+        if OWN_HEADERS.contains(&parsed) {
+            return Err(wrong(
+                "is set by the HTTP client itself; choose another header",
+            ));
+        }
+        let sent = sensitive(&value).ok_or_else(|| wrong("has a value that no header can have"))?;
+        // After a scheme, the credential may be quoted alone.
+        if let Some((_, credential)) = value.expose().split_once(' ') {
+            self.header_secrets.push(Secret::new(credential));
+        }
+        self.headers.insert(parsed, sent);
+        self.header_secrets.push(value);
+        Ok(())
+    }
+
+    /// The values that are secret, of parameters and headers, to keep them out of what is reported of a response.
     pub fn secrets(&self) -> impl Iterator<Item = &str> {
         let pushed = self.pairs.iter().filter(|pair| !pair.is_public);
         let pushed = pushed.map(|pair| &pair.value);
-        pushed.chain(&self.basic_secrets).map(Secret::expose)
+        pushed.chain(&self.header_secrets).map(Secret::expose)
+    }
+
+    /// The body of a response without the secrets of this request, in any spelling, and without words that hold one or are
+    /// part of one; a body that is not text stays as it is.
+    pub fn without_echo(&self, body: Bytes) -> Bytes {
+        match std::str::from_utf8(&body) {
+            Ok(text) => without_echo(self.secrets(), text).into(),
+            Err(_) => body,
+        }
     }
 
     /// The `Authorization` header, where the client authenticates by one.
     pub fn authorization(&self) -> Option<&HeaderValue> {
-        self.basic.as_ref()
+        self.headers.get(header::AUTHORIZATION)
+    }
+
+    /// The headers that the request has besides those of each form.
+    pub fn headers(&self) -> &HeaderMap {
+        &self.headers
     }
 
     /// The body, `application/x-www-form-urlencoded` (RFC 6749 appendix B); it holds secrets.
@@ -121,6 +159,29 @@ impl TokenRequest {
             .iter()
             .map(|pair| (&*pair.name, pair.value.expose()))
     }
+}
+
+/// The headers that the HTTP client sets itself, or that say how a message is framed.
+const OWN_HEADERS: [HeaderName; 11] = [
+    header::ACCEPT,
+    header::ACCEPT_ENCODING,
+    header::CONNECTION,
+    header::CONTENT_ENCODING,
+    header::CONTENT_LENGTH,
+    header::CONTENT_TYPE,
+    header::EXPECT,
+    header::HOST,
+    header::TE,
+    header::TRANSFER_ENCODING,
+    header::UPGRADE,
+];
+
+/// A header value that is wiped when it is dropped.
+fn sensitive(value: &Secret) -> Option<HeaderValue> {
+    let value = Zeroizing::new(value.expose().as_bytes().to_vec());
+    let mut value = HeaderValue::from_maybe_shared(Bytes::from_owner(value)).ok()?;
+    value.set_sensitive(true);
+    Some(value)
 }
 
 /// What an exchange's failure means, and so what is done about it.
@@ -388,6 +449,25 @@ mod tests {
             STANDARD.decode(encoded).unwrap(),
             b"a-b_c.d:s%3A%25%2B+%C3%A9"
         );
+    }
+
+    #[test]
+    fn pushed_header_is_sensitive_and_secret() {
+        let mut request = TokenRequest::new("g");
+        request.push_header("X-Badge", Secret::new("b 7")).unwrap();
+        assert!(request.headers()["x-badge"].is_sensitive());
+        assert_eq!(request.secrets().collect::<Vec<_>>(), ["7", "b 7"]);
+        assert!(!format!("{request:?}").contains("b 7"));
+        for (name, value) in [
+            ("Host", "x"),
+            ("Content-Length", "1"),
+            ("a b", "x"),
+            ("X", "\n"),
+        ] {
+            let error = request.push_header(name, Secret::new(value)).unwrap_err();
+            assert_eq!(error.field(), "header");
+        }
+        assert_eq!(request.headers().len(), 1);
     }
 
     #[test]

@@ -12,6 +12,7 @@ use proptest::prelude::*;
 
 use crate::judge::{ISSUER, verdict};
 use crate::token::Token;
+use crate::wire::own;
 
 const RANDOM: [u8; 32] = [7; 32];
 
@@ -110,7 +111,7 @@ impl Inputs {
     }
 
     fn key_under(&self, random: [u8; 32]) -> CacheKey {
-        self.keys(random).exchange(&self.dialect, &self.request())
+        self.keys(random).key(&self.dialect, &self.request().into())
     }
 
     fn keys(&self, random: [u8; 32]) -> CacheKeys {
@@ -128,7 +129,7 @@ impl Inputs {
     }
 
     fn of_client(&self, target: Option<&Target>) -> CacheKey {
-        self.keys(RANDOM).client(&self.dialect, target)
+        self.keys(RANDOM).key(&self.dialect, &own(target))
     }
 
     /// What may differ in order or repetition and mean the same.
@@ -221,7 +222,7 @@ fn tx_41_a_renewed_actor_token_keeps_the_entry() {
         let actor = ActorToken::new(Secret::new(token), TokenType::JWT, "a#1");
         let request = Inputs::new().request().with_actor(actor);
         let server = Issuer::new(ISSUER).unwrap();
-        CacheKeys::new(RANDOM, &server, "c").exchange("d", &request)
+        CacheKeys::new(RANDOM, &server, "c").key("d", &request.into())
     };
     assert!(with("one") == with("two"));
 }
@@ -229,7 +230,7 @@ fn tx_41_a_renewed_actor_token_keeps_the_entry() {
 #[test]
 fn tx_41_a_token_that_is_asked_for_anew_takes_the_place_of_the_old_one() {
     let keys = Inputs::new().keys(RANDOM);
-    let fresh = keys.exchange("rfc8693", &Inputs::new().request().fresh());
+    let fresh = keys.key("rfc8693", &Inputs::new().request().fresh().into());
     assert!(fresh == Inputs::new().key());
 }
 

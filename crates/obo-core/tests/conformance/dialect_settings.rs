@@ -12,7 +12,9 @@ use obo_core::{
 use crate::judge::{ISSUER, NOW, issuer, verdict};
 use crate::signer::b64;
 use crate::token::Token;
-use crate::wire::{ACCESS_TOKEN, JWT, alice, answer, for_service_b, form, issued, text, with};
+use crate::wire::{
+    ACCESS_TOKEN, JWT, alice, answer, for_service_b, form, grant, issued, own, text, with,
+};
 
 fn new() -> Rfc8693 {
     Rfc8693::new()
@@ -57,7 +59,7 @@ fn accepts(dialect: &Rfc8693, body: &str) -> bool {
 }
 
 fn accepts_for(dialect: &Rfc8693, request: &ExchangeRequest, body: &str) -> bool {
-    match dialect.response(request, &answer(200, body), NOW) {
+    match dialect.response(&grant(request), &answer(200, body), NOW) {
         Ok(_) => true,
         Err(error) => {
             assert_eq!(error.class(), ErrorClass::AnswerUnusable, "{error}");
@@ -243,7 +245,7 @@ fn tx_13_a_missing_token_type_is_for_a_server_known_to_omit_it() {
 fn te_07_expires_in_as_text_is_read_where_the_server_writes_it_so() {
     let lifetime = |dialect: &Rfc8693, json: &str| {
         let body = with("expires_in", json);
-        let token = dialect.response(&for_service_b(&[]), &answer(200, body), NOW);
+        let token = dialect.response(&grant(&for_service_b(&[])), &answer(200, body), NOW);
         token.unwrap().lifetime(NOW).as_secs()
     };
     let lenient = new().expires_in_may_be_text();
@@ -266,7 +268,7 @@ fn te_07_expires_in_as_text_is_read_where_the_server_writes_it_so() {
 fn tx_16_a_lifetime_that_nobody_states_is_the_configured_one() {
     let lifetime = |dialect: &Rfc8693, json: &str| {
         let body = with("expires_in", json);
-        let token = dialect.response(&for_service_b(&[]), &answer(200, body), NOW);
+        let token = dialect.response(&grant(&for_service_b(&[])), &answer(200, body), NOW);
         token.unwrap().lifetime(NOW)
     };
     let hour = Duration::from_secs(3600);
@@ -284,7 +286,7 @@ fn tx_17_more_scope_is_taken_where_the_server_always_adds_some() {
     assert!(!accepts_for(&new(), &request, &wider));
     let tolerant = new().scope_may_be_wider();
     let token = tolerant
-        .response(&request, &answer(200, wider), NOW)
+        .response(&grant(&request), &answer(200, wider), NOW)
         .unwrap();
     assert_eq!(token.scope(), &Scope::new(["a", "profile"]).unwrap());
     assert!(!accepts_for(
@@ -338,7 +340,7 @@ fn tx_21_a_dialect_decides_what_a_refusal_means_before_the_standard() {
         _ => None,
     });
     let class = |status: u16, body: &str| {
-        let refused = dialect.response(&for_service_b(&[]), &answer(status, body), NOW);
+        let refused = dialect.response(&grant(&for_service_b(&[])), &answer(status, body), NOW);
         refused.unwrap_err().class()
     };
     for (status, body, expected) in [
@@ -399,7 +401,7 @@ fn ob_01_a_refusal_shows_no_text_of_the_server() {
         None
     });
     let body = r#"{"error":"t0ken","error_description":"t0ken","suberror":"t0ken"}"#;
-    let refused = shown.response(&for_service_b(&[]), &answer(400, body), NOW);
+    let refused = shown.response(&grant(&for_service_b(&[])), &answer(400, body), NOW);
     refused.unwrap_err();
 }
 
@@ -408,7 +410,7 @@ fn ob_01_a_refusal_shows_no_text_of_the_server() {
 fn en_04_su_06_claims_are_kept_of_a_step_up_alone() {
     let claims = |code: &str| {
         let body = format!(r#"{{"error":"{code}","claims":"{{\"a\": 1}}"}}"#);
-        let refused = new().response(&for_service_b(&[]), &answer(400, body), NOW);
+        let refused = new().response(&grant(&for_service_b(&[])), &answer(400, body), NOW);
         refused
             .unwrap_err()
             .claims()
@@ -432,7 +434,7 @@ fn ot_02_a_token_of_the_client_itself() {
         .and_resource(Resource::new("urn:r").unwrap())
         .with_scope(Scope::new(["b"]).unwrap());
     let body = |dialect: &Rfc8693, target: Option<&Target>| {
-        text(&dialect.client_request(target, by).unwrap())
+        text(&dialect.request(&own(target), by).unwrap())
     };
     assert_eq!(
         body(&dialect, Some(&target)),
@@ -448,7 +450,7 @@ fn ot_02_a_token_of_the_client_itself() {
         body(&by_scope, Some(&scoped)),
         "grant_type=client_credentials&scope=b"
     );
-    by_scope.client_request(Some(&target), by).unwrap_err();
+    by_scope.request(&own(Some(&target)), by).unwrap_err();
     // What concerns a subject concerns nobody here.
     let strict = new()
         .users_only()
@@ -462,7 +464,7 @@ fn ot_02_a_token_of_the_client_itself() {
 fn ot_02_at_14_tx_14_its_answer_is_checked_like_any_other() {
     let target = audience("service-b").with_scope(Scope::new(["b"]).unwrap());
     let read = |target: Option<&Target>, body: &str| {
-        let read = new().client_response(target, &answer(200, body), NOW);
+        let read = new().response(&own(target), &answer(200, body), NOW);
         read.map_err(|error| assert_eq!(error.class(), ErrorClass::AnswerUnusable))
             .is_ok()
     };
@@ -492,7 +494,7 @@ fn ot_02_at_14_tx_14_its_answer_is_checked_like_any_other() {
 fn ot_02_tx_21_its_refusals_speak_of_no_user() {
     let class = |status: u16, code: &str| {
         let body = format!(r#"{{"error":"{code}","acr_values":"gold","claims":"{{\"a\":1}}"}}"#);
-        let refused = new().client_response(None, &answer(status, body), NOW);
+        let refused = new().response(&own(None), &answer(status, body), NOW);
         let error = refused.unwrap_err();
         assert!(error.claims().is_none() && error.acr_values().is_empty());
         error.class()

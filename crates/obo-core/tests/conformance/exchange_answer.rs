@@ -7,7 +7,9 @@ use obo_core::{ErrorClass, IssuedToken, Resource, Scope, Target, TokenType};
 
 use crate::judge::{ISSUER, NOW};
 use crate::signer::b64;
-use crate::wire::{ACCESS_TOKEN, JWT, accept, alice, answer, for_service_b, issued, read, with};
+use crate::wire::{
+    ACCESS_TOKEN, JWT, accept, alice, answer, for_service_b, grant, issued, own, read, with,
+};
 
 /// The answer is refused as a whole, and for nothing else than being unusable.
 fn unusable(body: &str) {
@@ -38,7 +40,7 @@ fn tx_13_the_answer_has_token_type_and_issued_type() {
 fn tx_13_a_missing_issued_type_is_for_a_server_known_to_omit_it() {
     let lenient = Rfc8693::new().issued_type_may_be_missing();
     let request = for_service_b(&[]);
-    let read = |body: String| lenient.response(&request, &answer(200, body), NOW);
+    let read = |body: String| lenient.response(&grant(&request), &answer(200, body), NOW);
     read(with("issued_token_type", "")).unwrap();
     for other in [
         "\"urn:ietf:params:oauth:token-type:refresh_token\"",
@@ -109,7 +111,7 @@ fn scope_form_is_a_setting() {
     let request = for_service_b(&["a", "b"]);
     let lenient = Rfc8693::new().scope_text_or_array();
     let read = |dialect: &Rfc8693, json: &str| {
-        let issued = dialect.response(&request, &answer(200, with("scope", json)), NOW);
+        let issued = dialect.response(&grant(&request), &answer(200, with("scope", json)), NOW);
         issued.map(|issued| issued.scope().clone())
     };
     for (json, granted) in [
@@ -203,13 +205,13 @@ fn response_for_another_target_is_refused() {
     read(&by_uri(either.clone()), &told).unwrap();
     // A token of the service's own is for its target too; one for no target is for anybody.
     let own = |target: Option<&Target>| {
-        Rfc8693::new().client_response(target, &answer(200, with("audience", "\"c\"")), NOW)
+        Rfc8693::new().response(&own(target), &answer(200, with("audience", "\"c\"")), NOW)
     };
     own(Some(&either)).unwrap_err();
     own(None).unwrap();
     let any = Rfc8693::new().danger_any_audience();
     let issued = any.response(
-        &by_uri(either),
+        &grant(&by_uri(either)),
         &answer(200, with("audience", "\"c\"")),
         NOW,
     );
@@ -241,7 +243,9 @@ fn te_06_the_answer_is_json_and_says_so() {
             let value = header::HeaderValue::from_str(value).unwrap();
             response.headers_mut().insert(header::CONTENT_TYPE, value);
         }
-        Rfc8693::new().response(&request, &response, NOW).map(drop)
+        Rfc8693::new()
+            .response(&grant(&request), &response, NOW)
+            .map(drop)
     };
     let body = issued("opaque");
     for good in [
@@ -282,7 +286,11 @@ fn te_06_broken_documents_are_unusable() {
     let twice = with("access_token", "\"a\",\"access_token\":\"b\"");
     unusable(&twice);
     let error = Rfc8693::new()
-        .response(&for_service_b(&[]), &answer(201, issued("opaque")), NOW)
+        .response(
+            &grant(&for_service_b(&[])),
+            &answer(201, issued("opaque")),
+            NOW,
+        )
         .unwrap_err();
     assert_eq!(error.class(), ErrorClass::AnswerUnusable);
 }
@@ -408,7 +416,7 @@ fn response_is_utf8_to_its_end() {
     let place = bytes.iter().position(|byte| *byte == b'?').unwrap();
     bytes[place] = 0x90;
     let response = answer(200, bytes);
-    let error = Rfc8693::new().response(&for_service_b(&[]), &response, NOW);
+    let error = Rfc8693::new().response(&grant(&for_service_b(&[])), &response, NOW);
     assert_eq!(error.unwrap_err().class(), ErrorClass::AnswerUnusable);
 }
 

@@ -7,11 +7,11 @@ use obo_core::dialect::{Dialect, Rfc8693};
 use obo_core::{ActorToken, ErrorClass, RefusedToken, Secret, TokenEndpointError, TokenType};
 
 use crate::judge::NOW;
-use crate::wire::{answer, for_service_b};
+use crate::wire::{answer, for_service_b, grant, own};
 
 fn refusal(status: u16, body: &str) -> TokenEndpointError {
     Rfc8693::new()
-        .response(&for_service_b(&[]), &answer(status, body), NOW)
+        .response(&grant(&for_service_b(&[])), &answer(status, body), NOW)
         .expect_err(body)
 }
 
@@ -101,7 +101,7 @@ fn only_invalid_client_is_our_credential() {
         assert_eq!(refused, ErrorClass::ClientMisconfigured, "{code}");
     }
     // Of a token of this service itself no user is told.
-    let own = Rfc8693::new().client_response(None, &answer(401, error("token_revoked")), NOW);
+    let own = Rfc8693::new().response(&own(None), &answer(401, error("token_revoked")), NOW);
     assert_eq!(own.unwrap_err().class(), ErrorClass::ClientMisconfigured);
 }
 
@@ -143,7 +143,7 @@ fn error_in_200_is_that_error() {
     // What says nothing is no refusal.
     for none in ["null", "\"\"", "{}", "7"] {
         let body = crate::wire::with("error", none);
-        let issued = Rfc8693::new().response(&for_service_b(&[]), &answer(200, body), NOW);
+        let issued = Rfc8693::new().response(&grant(&for_service_b(&[])), &answer(200, body), NOW);
         issued.expect(none);
     }
 }
@@ -310,7 +310,7 @@ fn te_09_ob_01_a_token_that_the_server_echoes_is_not_repeated() {
         quoted.clone(),
     ] {
         let error = Rfc8693::new()
-            .response(&request, &answer(400, body), NOW)
+            .response(&grant(&request), &answer(400, body), NOW)
             .unwrap_err();
         let told = format!("{error} {error:?} {:?}", error.oauth_code());
         assert!(!told.contains(&token[..20]), "{told}");
@@ -325,7 +325,7 @@ fn te_08_the_pause_asked_for_is_capped() {
         let value = HeaderValue::from_str(value).unwrap();
         response.headers_mut().insert(header::RETRY_AFTER, value);
         Rfc8693::new()
-            .response(&for_service_b(&[]), &response, NOW)
+            .response(&grant(&for_service_b(&[])), &response, NOW)
             .unwrap_err()
             .retry_after()
     };

@@ -7,7 +7,7 @@ use obo_core::{
 };
 
 use crate::judge::issuer;
-use crate::wire::{alice, for_service_b, form, text};
+use crate::wire::{alice, for_service_b, form, grant, text};
 
 fn body_of(dialect: &Rfc8693, request: &ExchangeRequest) -> String {
     text(&form(dialect, request).unwrap())
@@ -63,7 +63,7 @@ fn tx_02_tx_23_the_subject_type_says_whose_token_it_is() {
     for foreign in ["https://other.example", "https://idp.example/t/"] {
         let foreign = Issuer::new(foreign).unwrap();
         let there = Registration::new(&foreign, "service-a");
-        let form = Rfc8693::new().request(&request, there).unwrap();
+        let form = Rfc8693::new().request(&grant(&request), there).unwrap();
         let pairs: Vec<_> = form.pairs().collect();
         assert_eq!(
             pairs[2],

@@ -11,7 +11,7 @@ use obo_core::{
 use crate::judge::{issuer, lenient, published, strict, verdict};
 use crate::signer::{FORGER, P256};
 use crate::token::Token;
-use crate::wire::{alice, for_service_b, form};
+use crate::wire::{alice, for_service_b, form, grant};
 
 /// Pieces of the secret that are long enough to be told by.
 fn assert_absent(secret: &str, text: &str) {
@@ -71,7 +71,7 @@ fn ca_16_ob_01_the_debug_form_of_an_outbound_request_holds_no_secret() {
         debug(&Secret::new(secret)),
         debug(&dialect),
         debug(&keys),
-        debug(&keys.exchange(&dialect.identity(), &request)),
+        debug(&keys.key(&dialect.identity(), &grant(&request))),
     ];
     for text in texts {
         for secret in [

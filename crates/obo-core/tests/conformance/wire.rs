@@ -1,10 +1,13 @@
 //! One exchange with one authorization server: what is sent, and answers as literal bytes.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use http::{Response, header};
 use obo_core::dialect::{Dialect, Registration, Rfc8693};
 use obo_core::{
-    Audience, Caller, ExchangeRequest, IssuedToken, Scope, Target, TokenEndpointError, TokenRequest,
+    Audience, Caller, ExchangeRequest, Grant, IssuedToken, Scope, Target, TokenEndpointError,
+    TokenRequest,
 };
 
 use crate::judge::{NOW, issuer, verdict};
@@ -24,12 +27,22 @@ pub(crate) fn for_service_b(scope: &[&str]) -> ExchangeRequest {
     ExchangeRequest::new(&alice(), target.with_scope(Scope::new(scope).unwrap()))
 }
 
+/// That exchange as a grant.
+pub(crate) fn grant(request: &ExchangeRequest) -> Grant {
+    request.clone().into()
+}
+
+/// A token of the client's own, for that target.
+pub(crate) fn own(target: Option<&Target>) -> Grant {
+    Grant::client_credentials(target.map(|target| Arc::new(target.clone())))
+}
+
 /// The form by which the client `service-a` of the issuer asks.
 pub(crate) fn form(
     dialect: &impl Dialect,
     request: &ExchangeRequest,
 ) -> Result<TokenRequest, TokenEndpointError> {
-    dialect.request(request, Registration::new(&issuer(), "service-a"))
+    dialect.request(&grant(request), Registration::new(&issuer(), "service-a"))
 }
 
 /// The body as text.
@@ -50,7 +63,7 @@ pub(crate) fn read(
     request: &ExchangeRequest,
     body: &str,
 ) -> Result<IssuedToken, TokenEndpointError> {
-    Rfc8693::new().response(request, &answer(200, body), NOW)
+    Rfc8693::new().response(&grant(request), &answer(200, body), NOW)
 }
 
 /// The same for the usual request.

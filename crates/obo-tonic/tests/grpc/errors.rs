@@ -35,9 +35,11 @@ async fn every_error_of_the_library_becomes_a_status() {
         .validate(&token(&idp).mint())
         .await;
     let caller = caller.unwrap();
-    let secret = ClientSecretBasic::new("s3cret").unwrap();
-    let client = Client::new("service-b", secret).unwrap();
-    let exchange = obo::TokenExchange::new(Issuer::new(idp.issuer()).unwrap(), client);
+    let secret = ClientSecretBasic::new("s3cret");
+    let client = Client::new("service-b", secret);
+    let exchange = obo::TokenExchange::builder(Issuer::new(idp.issuer()).unwrap(), client)
+        .build()
+        .unwrap();
     let denied = exchange
         .token(&caller, Audience::new("service-z").unwrap())
         .await;

@@ -6,11 +6,10 @@ use std::sync::{Arc, Mutex};
 
 use http::Response;
 use obo_testkit::TestIdp;
-use obo_tonic::OnBehalfOf;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tonic::body::Body;
 use tonic::{Code, Status};
-use tower::{Layer as _, Service as _, ServiceExt as _, service_fn};
+use tower::{Service as _, ServiceExt as _, service_fn};
 
 use crate::on_behalf_of::{caller, layer};
 use crate::whoami::{call, channel, serve, with_token};
@@ -29,7 +28,7 @@ async fn told(answers: Vec<Response<Body>>) -> Vec<Status> {
             let answer = answer.lock().unwrap().take().expect("one call");
             async { Ok::<_, Infallible>(answer) }
         });
-        let stock = OnBehalfOf::new(layer.layer(proxy)).on_behalf_of(&caller);
+        let stock = obo_tonic::channel(layer.clone(), proxy).on_behalf_of(&caller);
         told.push(call(stock, with_token(None)).await.unwrap_err());
     }
     told
@@ -150,7 +149,7 @@ async fn gr_07_gr_10_a_bare_401_lets_the_token_go_and_is_replayed() {
                 })
             }
         });
-        let stock = OnBehalfOf::new(layer.layer(proxy)).on_behalf_of(&caller);
+        let stock = obo_tonic::channel(layer.clone(), proxy).on_behalf_of(&caller);
         let stock = if replays { stock.replay() } else { stock };
         call(stock.clone(), with_token(None)).await.unwrap();
         let second = call(stock.clone(), with_token(None)).await;
@@ -190,7 +189,7 @@ async fn gr_07_a_bare_answer_over_http2_has_its_code_too() {
         while stream.read_buf(&mut read).await.is_ok_and(|more| more > 0) {}
     });
     let idp = TestIdp::start().await;
-    let stock = OnBehalfOf::new(layer(&idp, address, "service-b").layer(channel(address)));
+    let stock = obo_tonic::channel(layer(&idp, address, "service-b"), channel(address));
     let stock = stock.on_behalf_of(&caller(&idp).await);
     let status = call(stock, with_token(None)).await.unwrap_err();
     assert_eq!(status.code(), Code::Unimplemented, "{status}");

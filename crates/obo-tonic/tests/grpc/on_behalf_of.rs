@@ -15,24 +15,26 @@ use tonic::service::interceptor::InterceptedService;
 use tonic::transport::Channel;
 use tonic::{Code, Request, Status};
 use tonic_types::StatusExt as _;
-use tower::{Layer as _, Service as _, ServiceExt as _, service_fn};
+use tower::{Service as _, ServiceExt as _, service_fn};
 
 use crate::whoami::{accepts, call, channel, serve, token, with_token};
 
 /// ServiceA's client of ServiceB.
 fn client(idp: &TestIdp, service: SocketAddr, audience: &str) -> OnBehalfOf<Channel> {
-    OnBehalfOf::new(layer(idp, service, audience).layer(channel(service)))
+    obo_tonic::channel(layer(idp, service, audience), channel(service))
 }
 
 pub(crate) fn layer(idp: &TestIdp, service: SocketAddr, audience: &str) -> OnBehalfOfLayer {
     idp.client("service-a")
         .secret("s3cret")
         .may_exchange_to("service-b");
-    let secret = ClientSecretBasic::new("s3cret").unwrap();
-    let own = Client::new("service-a", secret).unwrap();
-    let exchange = TokenExchange::new(Issuer::new(idp.issuer()).unwrap(), own);
+    let secret = ClientSecretBasic::new("s3cret");
+    let own = Client::new("service-a", secret);
+    let exchange = TokenExchange::builder(Issuer::new(idp.issuer()).unwrap(), own)
+        .build()
+        .unwrap();
     let audience = Audience::new(audience).unwrap();
-    exchange.to(Destination::new(&format!("http://{service}"), audience).unwrap())
+    exchange.to_destination(Destination::new(&format!("http://{service}"), audience).unwrap())
 }
 
 /// The caller of ServiceA.
@@ -134,7 +136,7 @@ async fn gr_10_a_call_that_is_unauthenticated_is_made_once_more_with_a_new_token
                 })
             }
         });
-        let stock = OnBehalfOf::new(layer(&idp, service, "service-b").layer(rejecting));
+        let stock = obo_tonic::channel(layer(&idp, service, "service-b"), rejecting);
         let stock = stock.on_behalf_of(&caller);
         let stock = if replays { stock.replay() } else { stock };
         let before = idp.token_requests();
@@ -159,7 +161,7 @@ async fn gr_10_a_stream_that_is_still_sent_is_not_sent_again() {
         let answer = Status::unauthenticated("of the test").into_http::<Body>();
         async { Ok::<_, tonic::transport::Error>(answer) }
     });
-    let stock = OnBehalfOf::new(layer(&idp, nowhere, "service-b").layer(rejecting));
+    let stock = obo_tonic::channel(layer(&idp, nowhere, "service-b"), rejecting);
     let stock = stock.replay().on_behalf_of(&caller(&idp).await);
     let messages = Request::new(futures_util::stream::pending());
     let mut client = tonic::client::Grpc::new(stock);
@@ -202,7 +204,7 @@ async fn gr_07_a_bare_http_answer_is_a_status_and_a_grpc_status_goes_before_it()
                 }
                 Ok::<_, tonic::transport::Error>(answer)
             });
-            let stock = OnBehalfOf::new(layer(&idp, nowhere, "service-b").layer(answering));
+            let stock = obo_tonic::channel(layer(&idp, nowhere, "service-b"), answering);
             let stock = stock.on_behalf_of(&caller);
             let status = call(stock, with_token(None)).await.unwrap_err();
             assert_eq!(status.code(), code, "{bare} {grpc_status:?}");

@@ -108,8 +108,8 @@ impl Loaded {
         let idp = TestIdp::start().await;
         idp.client("service-a").secret("s3cret");
         let key = TestKey::generate(TestAlg::Es256);
-        let secret = ClientSecretBasic::new("s3cret").unwrap();
-        let asked = Introspection::new(Client::new("service-a", secret).unwrap());
+        let secret = ClientSecretBasic::new("s3cret");
+        let asked = Introspection::new(Client::new("service-a", secret));
         let asked = asked.max_age(Duration::from_secs(3600));
         let trust = Trust::new(idp.issuer()).claims::<Extra>().introspect(asked);
         let server = ResourceServer::builder("service-a").trust(trust);

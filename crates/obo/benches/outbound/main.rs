@@ -55,8 +55,10 @@ async fn at_hand() {
         .secret("s3cret")
         .may_exchange_to("service-b");
     let issuer = Issuer::new(idp.issuer()).unwrap();
-    let secret = ClientSecretBasic::new("s3cret").unwrap();
-    let exchange = TokenExchange::new(issuer.clone(), Client::new("service-a", secret).unwrap());
+    let secret = ClientSecretBasic::new("s3cret");
+    let exchange = TokenExchange::builder(issuer.clone(), Client::new("service-a", secret))
+        .build()
+        .unwrap();
     let mut token = idp.user("alice").audience("service-a");
     for n in 0..17 {
         token = token.claim(
@@ -75,7 +77,9 @@ async fn at_hand() {
 
     let destination = Destination::new("https://b.example", audience).unwrap();
     let mut bare = service_fn(answer);
-    let layered = exchange.to(destination).layer(service_fn(answer));
+    let layered = exchange
+        .to_destination(destination)
+        .layer(service_fn(answer));
     let mut layered = layered.on_behalf_of(&caller);
     let [h, bare_time, layered_time] = measure([
         &mut || {

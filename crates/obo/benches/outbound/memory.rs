@@ -72,10 +72,11 @@ fn exchange(callers: &[Caller]) -> TokenExchange {
         .with_http(http)
         .build()
         .unwrap();
-    let secret = ClientSecretBasic::new("s3cret").unwrap();
+    let secret = ClientSecretBasic::new("s3cret");
     let bounds = CacheBounds::new().bytes(8 * 1024 * 1024 * 1024);
-    TokenExchange::new(server, Client::new("service-a", secret).unwrap())
+    TokenExchange::builder(server, Client::new("service-a", secret))
         .cache(bounds)
+        .build()
         .unwrap()
 }
 

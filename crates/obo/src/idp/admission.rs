@@ -13,7 +13,7 @@ use quick_cache::sync::Cache;
 
 use super::breaker::{Breaker, Pass, Rule};
 use super::pauses::{self, Pauses};
-use crate::idp::endpoint::Reached;
+use crate::idp::endpoint::AskError;
 use crate::observe;
 
 /// How many subjects, or targets, are several: two hostile accounts that take turns are not.
@@ -140,8 +140,7 @@ impl Admission {
         &self,
         asker: Asker,
         target: Option<&Target>,
-        reached: &Reached,
-        request: impl Future<Output = Result<T, TokenEndpointError>>,
+        request: impl Future<Output = Result<T, AskError>>,
     ) -> Result<T, TokenEndpointError> {
         let admitted = self.breakers.pass(asker).map_err(|left| {
             let problem = "the authorization server kept failing: its circuit breaker is open";
@@ -149,10 +148,11 @@ impl Admission {
         })?;
         let outcome = request.await;
         match &outcome {
-            // What ended before the server was reached says nothing of it.
-            _ if !reached.server() => drop(admitted),
-            Err(error) if error.class() == ErrorClass::Throttled => drop(admitted),
-            Err(error) if error.class() == ErrorClass::Transient => {
+            Err(AskError::NotAsked(_)) => drop(admitted),
+            Err(AskError::Asked(error)) if error.class() == ErrorClass::Throttled => {
+                drop(admitted);
+            }
+            Err(AskError::Asked(error)) if error.class() == ErrorClass::Transient => {
                 let is_of_server = error
                     .status()
                     .is_none_or(|status| OF_THE_SERVER.contains(&status));
@@ -163,7 +163,7 @@ impl Admission {
                 self.pauses.served(asker);
             }
         }
-        outcome
+        outcome.map_err(AskError::into_error)
     }
 }
 

@@ -1,84 +1,239 @@
-use std::sync::atomic::{AtomicBool, Ordering};
+//! How an endpoint of an authorization server is asked, whether for tokens or for introspection: who may ask now, how
+//! often and how long, how the client authenticates, and what a response repeats.
+
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderValue, Request, Response, StatusCode, header};
+use http::{Request, Response, StatusCode, header};
 use obo_core::metadata::ServerMetadata;
-use obo_core::{ErrorClass, TokenEndpointError, TokenRequest};
+use obo_core::{ErrorClass, Target, TokenEndpointError, TokenRequest};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
+use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 
-use super::echo::without_echo;
+use super::admission::{Admission, Asker};
 use crate::clock::Clock;
 use crate::idp::client_auth::{Attempt, Client, ClientAuth};
 use crate::idp::http::{HttpError, Limits};
 use crate::idp::server::AuthorizationServer;
+use crate::random;
 
 const LIMITS: Limits = Limits {
     body: 256 * 1024,
     deadline: Duration::from_secs(5),
 };
 
-/// What a server answers where the endpoint is not.
+/// The longest wait before the first retry; it doubles with the next.
+const FIRST_BACKOFF: Duration = Duration::from_millis(200);
+
+/// What a server responds where the endpoint is not.
 const NOWHERE: [StatusCode; 3] = [
     StatusCode::NOT_FOUND,
     StatusCode::METHOD_NOT_ALLOWED,
     StatusCode::GONE,
 ];
 
-/// An endpoint of an authorization server where a client authenticates: that for tokens, or for introspection.
+/// An endpoint of an authorization server where a client authenticates, and how it fares.
+#[derive(Debug)]
+pub(crate) struct Endpoint {
+    server: AuthorizationServer,
+    admission: Admission,
+}
+
+/// Who asks, and how.
 #[derive(Clone, Copy)]
-pub(crate) struct AuthenticatedEndpoint<'a> {
-    pub(crate) server: &'a AuthorizationServer,
+pub(crate) struct Sender<'a> {
     pub(crate) client: &'a Client,
     pub(crate) clock: &'a Clock,
     /// The media type that is asked for.
     pub(crate) accept: &'static str,
-    pub(crate) reached: &'a Reached,
+    pub(crate) patience: Patience,
 }
 
-/// How far a request came.
-#[derive(Debug, Default)]
-pub(crate) struct Reached(AtomicBool);
+/// How long all attempts together may take, and how often a failure that may pass is tried again.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Patience {
+    until: Instant,
+    in_all: Duration,
+    retries: u32,
+}
 
-impl Reached {
-    /// Whether the authorization server was asked, for its metadata or for what was wanted.
-    pub(crate) fn server(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
+/// Why there is no usable response.
+#[derive(Debug)]
+pub(crate) enum AskError {
+    /// The server was asked, for its metadata or for what was wanted.
+    Asked(TokenEndpointError),
+    /// It was not, or it failed over what it was asked, so that the failure says nothing of how it fares.
+    NotAsked(TokenEndpointError),
+}
+
+impl AskError {
+    pub(super) fn into_error(self) -> TokenEndpointError {
+        self.split().0
     }
 
-    /// Counts as not asked: what it answered may be due to what it was asked, and tells nothing of how it fares.
-    pub(crate) fn disregard(&self) {
-        self.0.store(false, Ordering::Relaxed);
+    /// The same error, and whether the server was asked.
+    fn split(self) -> (TokenEndpointError, bool) {
+        match self {
+            Self::Asked(error) => (error, true),
+            Self::NotAsked(error) => (error, false),
+        }
     }
 
-    pub(crate) fn set(&self) {
-        self.0.store(true, Ordering::Relaxed);
+    /// The same error of a request that followed another one to the same server.
+    pub(crate) fn after_another(self) -> Self {
+        Self::Asked(self.into_error())
     }
 }
 
-impl AuthenticatedEndpoint<'_> {
+impl Patience {
+    pub(crate) fn new(until: Instant, in_all: Duration, retries: u32) -> Self {
+        Self {
+            until,
+            in_all,
+            retries,
+        }
+    }
+
+    fn left(self) -> Duration {
+        self.until.saturating_duration_since(Instant::now())
+    }
+
+    /// What the future gives in time.
+    pub(crate) async fn limit<T>(
+        self,
+        future: impl Future<Output = T>,
+    ) -> Result<T, TokenEndpointError> {
+        if self.left().is_zero() {
+            return Err(self.over());
+        }
+        timeout_at(self.until, future)
+            .await
+            .map_err(|_| self.over())
+    }
+
+    fn over(self) -> TokenEndpointError {
+        let problem = format!("no response within {:?}", self.in_all);
+        TokenEndpointError::new(ErrorClass::Transient, problem)
+    }
+}
+
+impl Endpoint {
+    pub(crate) fn new(server: AuthorizationServer, admission: Admission) -> Self {
+        Self { server, admission }
+    }
+
+    pub(crate) fn server(&self) -> &AuthorizationServer {
+        &self.server
+    }
+
+    /// How long the server asked this asker to wait.
+    pub(crate) fn pause(&self, asker: Asker) -> Duration {
+        self.admission.pause(asker)
+    }
+
+    /// Asks as often as `patience` allows and as the failures are ones that may pass, never against the server's wish.
+    pub(crate) async fn call<T, F>(
+        &self,
+        asker: Asker,
+        target: Option<&Target>,
+        patience: Patience,
+        attempt: impl FnMut() -> F,
+    ) -> Result<T, TokenEndpointError>
+    where
+        F: Future<Output = Result<T, AskError>>,
+    {
+        let attempts = self.attempts(asker, patience, attempt);
+        self.admission.guard(asker, target, attempts).await
+    }
+
+    async fn attempts<T, F>(
+        &self,
+        asker: Asker,
+        patience: Patience,
+        mut attempt: impl FnMut() -> F,
+    ) -> Result<T, AskError>
+    where
+        F: Future<Output = Result<T, AskError>>,
+    {
+        let mut was_asked = false;
+        let mut retry = 0;
+        loop {
+            let failed = match self.wait_out_pause(asker, patience).await {
+                Ok(()) => attempt().await,
+                Err(error) => Err(AskError::NotAsked(error)),
+            };
+            let (error, is_asked) = match failed {
+                Ok(outcome) => return Ok(outcome),
+                Err(failed) => failed.split(),
+            };
+            was_asked |= is_asked;
+            if is_asked {
+                self.admission.record_pause(asker, &error);
+            }
+            let left = patience.left();
+            let may_pass = matches!(error.class(), ErrorClass::Throttled | ErrorClass::Transient);
+            // An attempt that hung for half of the time is not worth the other half.
+            if !may_pass
+                || retry == patience.retries
+                || left <= patience.in_all / 2
+                || self.admission.pause(asker) > left
+            {
+                return Err(match was_asked {
+                    true => AskError::Asked(error),
+                    false => AskError::NotAsked(error),
+                });
+            }
+            sleep(backoff(retry)).await;
+            retry += 1;
+        }
+    }
+
+    /// Waits until the server may be asked again; fails at once where that is past the deadline.
+    async fn wait_out_pause(
+        &self,
+        asker: Asker,
+        patience: Patience,
+    ) -> Result<(), TokenEndpointError> {
+        let pause = self.admission.pause(asker);
+        if pause > patience.left() {
+            return Err(Admission::paused(pause));
+        }
+        if !pause.is_zero() {
+            // Those who waited for the same moment do not come back at it together.
+            sleep_until((Instant::now() + pause + backoff(0)).min(patience.until)).await;
+        }
+        Ok(())
+    }
+
     /// One attempt: finds the place, authenticates, sends. A response that refuses repeats nothing of the request.
     ///
     /// `place` chooses the endpoint of the metadata, of a client that authenticates by its TLS certificate or of another.
     pub(crate) async fn post(
-        self,
-        mut form: TokenRequest,
+        &self,
+        sender: Sender<'_>,
+        form: TokenRequest,
         place: impl FnOnce(&ServerMetadata, bool) -> Result<&str, TokenEndpointError>,
-    ) -> Result<Response<Bytes>, TokenEndpointError> {
-        let metadata = self.server.metadata(self.clock).await.map_err(|error| {
-            self.reached.set();
+    ) -> Result<Response<Bytes>, AskError> {
+        let metadata = sender
+            .patience
+            .limit(self.server.metadata(sender.clock))
+            .await;
+        let metadata = metadata.map_err(AskError::NotAsked)?.map_err(|error| {
             let retry_after = error.retry_after;
-            transient(&error).with_retry_after(retry_after)
+            AskError::Asked(transient(&error).with_retry_after(retry_after))
         })?;
-        let auth = self.client.auth();
-        let url = place(&metadata, auth.uses_mutual_tls()).inspect_err(|_| {
+        let auth = sender.client.auth();
+        let url = place(&metadata, auth.uses_mutual_tls()).map_err(|error| {
             self.server.doubt(&metadata);
+            AskError::NotAsked(error)
         })?;
-        let sent = self.send(url, &*auth, &mut form).await;
+        let sent = self.send(sender, url, &*auth, form).await;
         let leads_nowhere = match &sent {
-            Ok(answer) => NOWHERE.contains(&answer.status()),
-            Err(error) => error.class() == ErrorClass::Transient,
+            Ok(response) => NOWHERE.contains(&response.status()),
+            Err(AskError::Asked(error) | AskError::NotAsked(error)) => {
+                error.class() == ErrorClass::Transient
+            }
         };
         if leads_nowhere {
             self.server.doubt(&metadata);
@@ -88,62 +243,69 @@ impl AuthenticatedEndpoint<'_> {
 
     /// The same where the place is given, so that no metadata is needed.
     pub(crate) async fn post_to(
-        self,
+        &self,
+        sender: Sender<'_>,
         url: &str,
-        mut form: TokenRequest,
-    ) -> Result<Response<Bytes>, TokenEndpointError> {
-        let auth = self.client.auth();
-        self.send(url, &*auth, &mut form).await
+        form: TokenRequest,
+    ) -> Result<Response<Bytes>, AskError> {
+        let auth = sender.client.auth();
+        self.send(sender, url, &*auth, form).await
     }
 
     async fn send(
-        self,
+        &self,
+        sender: Sender<'_>,
         url: &str,
         auth: &dyn ClientAuth,
-        form: &mut TokenRequest,
-    ) -> Result<Response<Bytes>, TokenEndpointError> {
+        mut form: TokenRequest,
+    ) -> Result<Response<Bytes>, AskError> {
         let attempt = Attempt {
-            client_id: self.client.id(),
+            client_id: sender.client.id(),
             server: self.server.issuer(),
             token_endpoint: url,
-            now: self.clock.now(),
+            now: sender.clock.now(),
         };
-        let authenticated = auth.authenticate(form, attempt).await;
-        authenticated.map_err(TokenEndpointError::of_this_service)?;
+        let authenticated = sender.patience.limit(auth.authenticate(&mut form, attempt));
+        let authenticated = authenticated.await.map_err(AskError::NotAsked)?;
+        authenticated.map_err(|error| AskError::NotAsked(error.of_this_service()))?;
         let mut post = Request::post(url)
             .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
-            .header(header::ACCEPT, self.accept)
+            .header(header::ACCEPT, sender.accept)
             .body(form.body())
             .map_err(|error| {
-                TokenEndpointError::new(ErrorClass::ClientMisconfigured, error.to_string())
+                let class = ErrorClass::ClientMisconfigured;
+                AskError::NotAsked(TokenEndpointError::new(class, error.to_string()))
             })?;
-        if let Some(authorization) = form.authorization() {
-            let value: HeaderValue = authorization.clone();
-            post.headers_mut().insert(header::AUTHORIZATION, value);
-        }
-        self.reached.set();
-        let sent = self.server.http().send(post, LIMITS).await;
-        let answer = sent.map_err(|error| match error {
-            HttpError::TooLong(_) => {
-                TokenEndpointError::new(ErrorClass::AnswerUnusable, error.to_string())
-            }
-            HttpError::NoAnswer(_) => transient(&error),
+        post.headers_mut().extend(form.headers().clone());
+        let sent = sender.patience.limit(self.server.http().send(post, LIMITS));
+        let response = sent.await.map_err(AskError::Asked)?.map_err(|error| {
+            AskError::Asked(match error {
+                HttpError::TooLong(_) => {
+                    TokenEndpointError::new(ErrorClass::AnswerUnusable, error.to_string())
+                }
+                HttpError::NoAnswer(_) => transient(&error),
+            })
         })?;
-        Ok(match is_refusal(&answer) {
-            false => answer,
-            true => answer.map(|body| without_echo(form, body)),
+        Ok(match is_refusal(&response) {
+            false => response,
+            true => response.map(|body| form.without_echo(body)),
         })
     }
 }
 
+/// Between nothing and the longest wait, so that those who failed together do not come back together.
+fn backoff(retry: u32) -> Duration {
+    (FIRST_BACKOFF * 2_u32.pow(retry)).mul_f64(random::fraction())
+}
+
 /// Whether errors may be made of the body: some servers refuse with status 200 and an `error`.
-fn is_refusal(answer: &Response<Bytes>) -> bool {
+fn is_refusal(response: &Response<Bytes>) -> bool {
     #[derive(Deserialize)]
     struct Told {
         error: Option<IgnoredAny>,
     }
-    let told = || serde_json::from_slice(answer.body());
-    answer.status() != StatusCode::OK || told().is_ok_and(|told: Told| told.error.is_some())
+    let told = || serde_json::from_slice(response.body());
+    response.status() != StatusCode::OK || told().is_ok_and(|told: Told| told.error.is_some())
 }
 
 fn transient(error: &dyn ToString) -> TokenEndpointError {

@@ -4,7 +4,6 @@ pub(crate) mod admission;
 mod breaker;
 mod cached;
 pub(crate) mod client_auth;
-mod echo;
 pub(crate) mod endpoint;
 pub(crate) mod flight;
 pub(crate) mod http;

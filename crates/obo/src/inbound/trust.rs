@@ -135,7 +135,7 @@ impl Trust {
     /// use obo::{Client, ClientSecretBasic, Introspection, ResourceServer, Secret, Trust};
     ///
     /// # fn of(secret: Secret) -> Result<ResourceServer, obo::ConfigError> {
-    /// let client = Client::new("service-a", ClientSecretBasic::new(secret)?)?;
+    /// let client = Client::new("service-a", ClientSecretBasic::new(secret));
     /// let idp = Trust::new("https://idp.example.com").introspect(Introspection::new(client));
     /// let server = ResourceServer::builder("service-a").trust(idp).build()?;
     /// # Ok(server)

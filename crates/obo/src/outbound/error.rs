@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use http::StatusCode;
 use obo_core::challenge::{BearerError, Challenge};
-use obo_core::{ErrorClass, RefusedToken, Target, TokenEndpointError};
+use obo_core::{ErrorClass, Grant, RefusedToken, Target, TokenEndpointError};
 
 use crate::box_error::BoxError;
 use crate::observe;
@@ -111,23 +111,22 @@ impl ExchangeError {
     }
 
     pub(crate) fn of_token_endpoint(target: Option<&Target>, source: TokenEndpointError) -> Self {
-        Self(Arc::new(Inner {
-            kind: source.class().into(),
-            target: target.map(ToString::to_string),
-            problem: Cow::Borrowed(""),
-            source: Some(source),
-            is_own: false,
-        }))
+        Self::of_source(target, source, false)
     }
 
-    /// What is refused to this service itself is no matter of whoever called it.
-    pub(crate) fn of_own_token(target: Option<&Target>, source: TokenEndpointError) -> Self {
+    /// The failure of a grant. A rejection of our own credentials is never the caller's fault.
+    pub(crate) fn of_grant(grant: &Grant, source: TokenEndpointError) -> Self {
+        let target = grant.target().map(|target| &**target);
+        Self::of_source(target, source, grant.subject().is_none())
+    }
+
+    fn of_source(target: Option<&Target>, source: TokenEndpointError, is_own: bool) -> Self {
         Self(Arc::new(Inner {
             kind: source.class().into(),
             target: target.map(ToString::to_string),
             problem: Cow::Borrowed(""),
             source: Some(source),
-            is_own: true,
+            is_own,
         }))
     }
 

@@ -5,3 +5,4 @@ pub(crate) mod destination;
 pub(crate) mod error;
 pub mod exchange;
 pub mod on_behalf_of;
+pub(crate) mod service;

@@ -10,8 +10,8 @@ pub(crate) const INTROSPECT: &str = "/introspect";
 pub(crate) const OPAQUE: &str = "opaque-token";
 
 pub(crate) fn service_a() -> Introspection {
-    let secret = ClientSecretBasic::new(Secret::new("s3cret")).unwrap();
-    Introspection::new(Client::new("service-a", secret).unwrap())
+    let secret = ClientSecretBasic::new(Secret::new("s3cret"));
+    Introspection::new(Client::new("service-a", secret))
 }
 
 /// An issuer on a socket that knows `service-a` as a client, and a server that asks it.

@@ -101,9 +101,11 @@ async fn tx_38_an_opaque_token_is_exchanged_and_may_become_one() {
     let token = idp.user("alice").audience("service-a").mint_opaque();
     let caller = server.validate(&token).await.unwrap();
     let issuer = Issuer::new(idp.issuer()).unwrap();
-    let secret = ClientSecretBasic::new(Secret::new("s3cret")).unwrap();
-    let client = Client::new("service-a", secret).unwrap();
-    let exchange = TokenExchange::new(issuer.clone(), client);
+    let secret = ClientSecretBasic::new(Secret::new("s3cret"));
+    let client = Client::new("service-a", secret);
+    let exchange = TokenExchange::builder(issuer.clone(), client)
+        .build()
+        .unwrap();
     idp.set_issues_opaque(true);
     let audience = obo::Audience::new("service-b").unwrap();
     let exchanged = exchange.token(&caller, audience.clone()).await.unwrap();
@@ -112,8 +114,8 @@ async fn tx_38_an_opaque_token_is_exchanged_and_may_become_one() {
 
     // The next service asks about it in its turn.
     idp.client("service-b").secret("s3cret");
-    let secret = ClientSecretBasic::new(Secret::new("s3cret")).unwrap();
-    let asked = Introspection::new(Client::new("service-b", secret).unwrap());
+    let secret = ClientSecretBasic::new(Secret::new("s3cret"));
+    let asked = Introspection::new(Client::new("service-b", secret));
     let next = ResourceServer::builder(audience).trust(Trust::new(issuer).introspect(asked));
     let next = next.build().unwrap();
     let caller = next.validate(&sent).await.unwrap();
@@ -252,7 +254,7 @@ async fn mt_07_a_client_with_a_certificate_asks_at_the_alias() {
         "introspection_endpoint": format!("{issuer}{INTROSPECT}"),
         "mtls_endpoint_aliases": { "introspection_endpoint": format!("{issuer}{ALIAS}") },
     });
-    let by_certificate = Client::new("service-a", TlsClientAuth).unwrap();
+    let by_certificate = Client::new("service-a", TlsClientAuth);
     for (asked, path) in [
         (service_a(), INTROSPECT),
         (Introspection::new(by_certificate), ALIAS),

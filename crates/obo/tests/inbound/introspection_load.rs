@@ -192,7 +192,7 @@ impl ClientAuth for Hanging {
 #[tokio::test(start_paused = true)]
 async fn bt_18_so_is_a_client_authentication_that_hangs() {
     let (idp, _) = in_process(|asked| asked).await;
-    let asked = Introspection::new(Client::new("service-a", Hanging).unwrap());
+    let asked = Introspection::new(Client::new("service-a", Hanging));
     let asked = asked.endpoint("https://idp.example/introspect");
     let server = service_a(Trust::new(idp.known()).introspect(asked));
     let start = Instant::now();

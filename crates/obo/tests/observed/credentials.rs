@@ -18,8 +18,8 @@ async fn broken_key_file_is_logged_once() {
     let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("logged.pem");
     let key = || TestKey::generate(TestAlg::Es256).private_pem();
     fs::write(&path, key()).unwrap();
-    let auth = PrivateKeyJwt::from_pem_file(Algorithm::Es256, &path, None).unwrap();
-    let exchange = stub.exchange_as(Client::new("service-a", auth).unwrap());
+    let auth = PrivateKeyJwt::from_pem_file(Algorithm::Es256, &path, None);
+    let exchange = stub.exchange_as(Client::new("service-a", auth));
     let log = Log::default();
     let subscriber = tracing_subscriber::fmt()
         .with_ansi(false)

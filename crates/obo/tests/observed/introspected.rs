@@ -32,7 +32,7 @@ fn ob_07_introspections_are_counted_by_outcome() {
 async fn introspections() -> (String, ResourceServer) {
     let idp = TestIdp::start().await;
     idp.client("service-a").secret("s3cret");
-    let client = Client::new("service-a", ClientSecretBasic::new("s3cret").unwrap()).unwrap();
+    let client = Client::new("service-a", ClientSecretBasic::new("s3cret"));
     let trust = Trust::new(idp.issuer()).introspect(Introspection::new(client));
     let server = ResourceServer::builder("service-a").trust(trust);
     let server = server.build().unwrap();

@@ -29,7 +29,7 @@ fn capture() -> (Log, DefaultGuard) {
 }
 
 fn to_b(exchange: &TokenExchange) -> OnBehalfOfLayer {
-    exchange.to(Destination::new("https://b.example:8443/api", audience("b")).unwrap())
+    exchange.to_destination(Destination::new("https://b.example:8443/api", audience("b")).unwrap())
 }
 
 fn request(uri: &str) -> Request<()> {
@@ -75,7 +75,7 @@ fn app_only_call_to_nowhere_is_logged_once() {
         let known = Destination::new("https://b.example", audience("b")).unwrap();
         let layer = stub
             .exchange
-            .app_only_to_any(Destinations::new([known]).unwrap());
+            .app_only_to_destinations(Destinations::new([known]).unwrap());
         let inner = service_fn(|_: Request<()>| async { Ok::<_, Infallible>(Response::new(())) });
         let called = layer.layer(inner).oneshot(request("https://c.example/"));
         called.await.unwrap_err();
@@ -119,7 +119,7 @@ fn revoked_and_expired_callers_are_logged() {
         let (log, _guard) = capture();
         let clock = TestClock::new(Clock::system().now());
         clock.advance(Duration::from_secs(36_001));
-        let late = exchange.clone().clock(clock);
+        let late = stub.builder().clock(clock).build().unwrap();
         late.token(&caller, audience("b")).await.unwrap_err();
         has(
             &only_line(&log),
@@ -163,7 +163,7 @@ fn overload_is_logged_as_a_warning() {
     counted(async |told| {
         let stub = Stub::start().await;
         let caller = stub.caller("alice").await;
-        let exchange = stub.exchange.clone().concurrency(1).unwrap();
+        let exchange = stub.builder().concurrency(1).build().unwrap();
         let (log, _guard) = capture();
         let ask = |name: &str| exchange.token(&caller, audience(name));
         let (first, second) = tokio::join!(ask("b"), ask("c"));
@@ -180,7 +180,7 @@ fn failed_actor_is_logged_once() {
         let stub = Stub::start().await;
         let caller = stub.caller("alice").await;
         let actor = obo::exchange::ActorSource::client_credentials();
-        let exchange = stub.exchange.clone().actor(actor);
+        let exchange = stub.builder().actor(actor).build().unwrap();
         stub.answers(DENIED);
         let (log, _guard) = capture();
         for target in ["b", "c"] {

@@ -182,13 +182,13 @@ fn ob_07_what_is_let_go_is_counted_by_cause() {
 
         // Room for the entries of a subject, then for all that is at hand.
         let few = CacheBounds::new().entries_per_subject(2);
-        let few = stub.exchange.clone().cache(few).unwrap();
+        let few = stub.builder().cache(few).build().unwrap();
         for target in 0..5 {
             ask(&few, &alice, target).await;
         }
         assert_eq!(let_go("subject"), 3);
         let small = CacheBounds::new().bytes(2048);
-        let small = stub.exchange.clone().cache(small).unwrap();
+        let small = stub.builder().cache(small).build().unwrap();
         for target in 0..20 {
             ask(&small, &alice, target).await;
         }
@@ -200,7 +200,7 @@ fn ob_07_what_is_let_go_is_counted_by_cause() {
             *response.status_mut() = StatusCode::UNAUTHORIZED;
             Ok::<_, std::convert::Infallible>(response)
         });
-        let service = stub.exchange.to(to_b).layer(rejecting);
+        let service = stub.exchange.to_destination(to_b).layer(rejecting);
         let service = service.on_behalf_of(&alice);
         service.oneshot(Request::new(())).await.unwrap();
         assert_eq!(let_go("rejected"), 1);

@@ -22,14 +22,14 @@ impl Running {
         let issuer = Issuer::new(idp.issuer()).unwrap();
         let client = idp.client("service-a").secret("s3cret");
         client.may_exchange_to("service-b");
-        let secret = ClientSecretBasic::new("s3cret").unwrap();
-        let client = Client::new("service-a", secret).unwrap();
+        let secret = ClientSecretBasic::new("s3cret");
+        let client = Client::new("service-a", secret);
         Self {
             server: ResourceServer::builder("service-a")
                 .trust(issuer.clone())
                 .build()
                 .unwrap(),
-            exchange: TokenExchange::new(issuer, client),
+            exchange: TokenExchange::builder(issuer, client).build().unwrap(),
             idp,
         }
     }

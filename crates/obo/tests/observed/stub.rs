@@ -7,6 +7,7 @@ use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::Full;
 use obo::authorization_server::{HttpService, ServerMetadata};
+use obo::exchange::TokenExchangeBuilder;
 use obo::{
     Audience, AuthorizationServer, Caller, Client, ClientSecretBasic, Issuer, ResourceServer,
     TokenExchange,
@@ -30,6 +31,11 @@ pub(crate) const ISSUED: (u16, &str) = (
     r#"{"access_token":"t0ken-of-the-stub","token_type":"Bearer","expires_in":300,
     "issued_token_type":"urn:ietf:params:oauth:token-type:access_token"}"#,
 );
+
+fn builder(at: &AuthorizationServer) -> TokenExchangeBuilder {
+    let secret = ClientSecretBasic::new("s3cret");
+    TokenExchange::builder(at.clone(), Client::new("service-a", secret))
+}
 
 impl Stub {
     /// Pauses the clock, once real sockets are not needed any more.
@@ -57,13 +63,15 @@ impl Stub {
             .with_http(http)
             .build()
             .unwrap();
-        let secret = ClientSecretBasic::new("s3cret").unwrap();
+        let secret = ClientSecretBasic::new("s3cret");
         Self {
             server: ResourceServer::builder(audience("service-a"))
                 .trust(issuer)
                 .build()
                 .unwrap(),
-            exchange: TokenExchange::new(at.clone(), Client::new("service-a", secret).unwrap()),
+            exchange: TokenExchange::builder(at.clone(), Client::new("service-a", secret))
+                .build()
+                .unwrap(),
             at,
             idp,
             answer,
@@ -71,9 +79,16 @@ impl Stub {
         }
     }
 
+    /// The exchange, to be set up otherwise.
+    pub(crate) fn builder(&self) -> TokenExchangeBuilder {
+        builder(&self.at)
+    }
+
     /// An exchange as another client.
     pub(crate) fn exchange_as(&self, client: Client) -> TokenExchange {
-        TokenExchange::new(self.at.clone(), client)
+        TokenExchange::builder(self.at.clone(), client)
+            .build()
+            .unwrap()
     }
 
     pub(crate) fn issuer(&self) -> Issuer {

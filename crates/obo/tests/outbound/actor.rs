@@ -45,7 +45,11 @@ async fn ot_02_tx_03_a_fixed_actor_goes_with_its_type() {
     let caller = setup.caller("alice").await;
     let token = setup.idp.service("service-a").audience("service-a").mint();
     let actor = ActorToken::new(Secret::new(token.as_str()), TokenType::ACCESS_TOKEN, "a");
-    let exchange = setup.exchange().actor(ActorSource::fixed(actor));
+    let exchange = setup
+        .builder()
+        .actor(ActorSource::fixed(actor))
+        .build()
+        .unwrap();
     exchange
         .token(&caller, audience("service-b"))
         .await
@@ -60,7 +64,7 @@ async fn ot_02_the_services_own_token_is_fetched_once_and_serves_all_users() {
     let setup = Setup::start().await;
     setup.idp.client("service-a").may_request("service-a");
     let actor = ActorSource::client_credentials_for(audience("service-a"));
-    let exchange = setup.exchange().actor(actor);
+    let exchange = setup.builder().actor(actor).build().unwrap();
     for user in ["alice", "bob"] {
         let caller = setup.caller(user).await;
         let exchanged = exchange
@@ -93,7 +97,7 @@ async fn ot_02_an_actor_that_is_fetched_may_be_renewed_and_what_is_at_hand_stays
         async move { Ok(Secret::new(format!("actor-{number}"))) }
     });
     let stub = Stub::new(&setup, |_| std::future::ready(issued("opaque", json!({}))));
-    let exchange = stub.exchange().actor(actor);
+    let exchange = stub.builder().actor(actor).build().unwrap();
     for (service, source) in [
         ("service-b", TokenSource::Exchange),
         ("service-b", TokenSource::Cache),
@@ -115,15 +119,16 @@ async fn tx_39_without_its_actor_nothing_is_exchanged() {
         let actor = ActorSource::fetched(TokenType::JWT, move || async move {
             Err(TokenEndpointError::new(class, "the platform gives none"))
         });
-        let exchange = setup.exchange().actor(actor);
+        let exchange = setup.builder().actor(actor).build().unwrap();
         let error = exchange.token(&caller, audience("service-b")).await;
         let error = error.unwrap_err();
         assert_eq!(error.code(), class.code());
         assert_answer(&error);
     }
     // No target is allowed for the service's own token.
-    let exchange = setup.exchange();
+    let exchange = setup.builder();
     let exchange = exchange.actor(ActorSource::client_credentials_for(audience("service-a")));
+    let exchange = exchange.build().unwrap();
     let error = exchange.token(&caller, audience("service-b")).await;
     assert_eq!(
         error.unwrap_err().kind(),
@@ -137,7 +142,7 @@ async fn an_actor_that_hangs_is_given_up_within_the_deadline() {
     let setup = Setup::start().await;
     let caller = setup.caller("alice").await;
     let actor = ActorSource::fetched(TokenType::JWT, std::future::pending);
-    let exchange = setup.exchange().actor(actor);
+    let exchange = setup.builder().actor(actor).build().unwrap();
     tokio::time::pause();
     let error = exchange.token(&caller, audience("service-b")).await;
     assert_eq!(error.unwrap_err().kind(), ExchangeErrorKind::Transient);
@@ -148,7 +153,7 @@ async fn the_actors_own_token_takes_no_place_of_those_who_wait_for_it() {
     let setup = Setup::start().await;
     setup.idp.client("service-a").may_request("service-a");
     let actor = ActorSource::client_credentials_for(audience("service-a"));
-    let exchange = setup.exchange().actor(actor).concurrency(1).unwrap();
+    let exchange = setup.builder().actor(actor).concurrency(1).build().unwrap();
     let caller = setup.caller("alice").await;
     exchange
         .token(&caller, audience("service-b"))
@@ -168,7 +173,7 @@ async fn what_a_source_says_of_a_user_is_told_to_none() {
         let actor = ActorSource::fetched(TokenType::JWT, move || async move {
             Err(TokenEndpointError::new(class, "the platform gives none"))
         });
-        let exchange = setup.exchange().actor(actor);
+        let exchange = setup.builder().actor(actor).build().unwrap();
         let error = exchange.token(&caller, audience("service-b")).await;
         assert_eq!(
             error.unwrap_err().kind(),

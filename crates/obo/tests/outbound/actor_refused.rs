@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use obo::error::ExchangeErrorKind as Kind;
-use obo::exchange::ActorSource;
+use obo::exchange::{ActorSource, TokenExchangeBuilder};
 use obo::token::{ActorToken, TokenType};
 use obo::{Caller, Secret, TokenExchange};
 use serde_json::{Value, json};
@@ -75,10 +75,10 @@ impl Server {
         }
     }
 
-    fn exchange(&self, setup: &Setup) -> TokenExchange {
+    fn builder(&self, setup: &Setup) -> TokenExchangeBuilder {
         let server = self.clone();
         let stub = Stub::by_request(setup, move |form, _| ready(server.answer(form)));
-        stub.exchange()
+        stub.builder()
     }
 }
 
@@ -94,8 +94,10 @@ async fn kind(exchange: &TokenExchange, user: &Caller) -> Result<(), Kind> {
 async fn running(setup: &Setup) -> (Server, TokenExchange) {
     let server = Server::new();
     let exchange = server
-        .exchange(setup)
-        .actor(ActorSource::client_credentials());
+        .builder(setup)
+        .actor(ActorSource::client_credentials())
+        .build()
+        .unwrap();
     kind(&exchange, &setup.caller("alice").await).await.unwrap();
     assert_eq!(server.counts(), (1, 1));
     (server, exchange)
@@ -282,7 +284,11 @@ async fn reissued_actor_does_not_hide_ended_session() {
                 false => issued("own", json!({ "expires_in": 3600 })),
             })
         });
-        let exchange = stub.exchange().actor(ActorSource::client_credentials());
+        let exchange = stub
+            .builder()
+            .actor(ActorSource::client_credentials())
+            .build()
+            .unwrap();
         assert_eq!(kind(&exchange, &bob).await, Err(expected), "{error}");
         assert_eq!(stub.requests(), 3);
     }
@@ -307,7 +313,7 @@ async fn a_fetched_actor_is_fetched_once_more() {
         });
         let server = Server::new();
         server.accepts(|actor| actor == "good");
-        let exchange = server.exchange(&setup).actor(actor);
+        let exchange = server.builder(&setup).actor(actor).build().unwrap();
         assert_eq!(kind(&exchange, &bob).await, expected, "{expected:?}");
         assert_eq!(server.counts(), (0, exchanges));
     }
@@ -319,7 +325,8 @@ async fn a_fixed_actor_is_not_blamed_on_users() {
     let server = Server::new();
     server.accepts(|_| false);
     let actor = ActorToken::new(Secret::new("fixed"), TokenType::JWT, "fixed");
-    let exchange = server.exchange(&setup).actor(ActorSource::fixed(actor));
+    let exchange = server.builder(&setup).actor(ActorSource::fixed(actor));
+    let exchange = exchange.build().unwrap();
     let bob = setup.caller("bob").await;
     let error = exchange
         .token(&bob, audience("service-b"))

@@ -28,7 +28,9 @@ async fn the_service_calls_as_itself_and_its_token_is_kept() {
     setup.idp.client("service-a").may_request("service-b");
     let downstream = Downstream::default();
     let exchange = setup.exchange();
-    let to_b = exchange.app_only_to(service_b()).layer(downstream.clone());
+    let to_b = exchange
+        .app_only_to_destination(service_b())
+        .layer(downstream.clone());
     for expected in [TokenSource::Exchange, TokenSource::Cache] {
         let called = to_b.clone().oneshot(request(URI_OF_B)).await;
         assert_eq!(called.unwrap().extensions().get(), Some(&expected));
@@ -86,7 +88,7 @@ async fn bt_21_other_destinations_are_denied_before_anything_is_sent() {
     setup.idp.client("service-a").may_request("service-b");
     let downstream = Downstream::default();
     let known = Destinations::new([service_b()]).unwrap();
-    let to_any = setup.exchange().app_only_to_any(known);
+    let to_any = setup.exchange().app_only_to_destinations(known);
     let to_any = to_any.layer(downstream.clone());
     to_any.clone().oneshot(request(URI_OF_B)).await.unwrap();
     let called = to_any.oneshot(request("https://elsewhere.example/")).await;
@@ -105,7 +107,7 @@ async fn a_rejected_token_of_its_own_is_replaced_and_the_request_sent_once_more(
     let setup = Setup::start().await;
     setup.idp.client("service-a").may_request("service-b");
     let downstream = Downstream::default();
-    let to_b = setup.exchange().app_only_to(service_b());
+    let to_b = setup.exchange().app_only_to_destination(service_b());
     let to_b = to_b.replay(Replay::copied(|(): &()| Some(())));
     downstream.answer(401, &[]);
     let called = to_b
@@ -144,7 +146,7 @@ async fn a_step_up_is_passed_on_since_there_is_no_user_who_could() {
     let setup = Setup::start().await;
     setup.idp.client("service-a").may_request("service-b");
     let downstream = Downstream::default();
-    let to_b = setup.exchange().app_only_to(service_b());
+    let to_b = setup.exchange().app_only_to_destination(service_b());
     let challenge = r#"Bearer error="insufficient_user_authentication""#;
     downstream.answer(401, &[("www-authenticate", challenge)]);
     let called = to_b

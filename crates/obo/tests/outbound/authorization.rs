@@ -85,7 +85,7 @@ async fn tx_42_a_caller_whose_token_ran_out_during_the_exchange_is_not_called_fo
         advanced.advance(lived);
         ready(issued("opaque", json!({})))
     });
-    let (service, downstream) = to_b(&stub.exchange().clock(clock));
+    let (service, downstream) = to_b(&stub.builder().clock(clock).build().unwrap());
     let called = service.on_behalf_of(&caller).oneshot(Request::new(()));
     let error = exchange_error(called.await);
     assert_eq!(error.kind(), ExchangeErrorKind::SubjectInvalid);

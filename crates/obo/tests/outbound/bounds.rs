@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use obo::exchange::CacheBounds;
+use obo::exchange::TokenExchangeBuilder;
 use obo::exchange::TokenSource;
 use obo::{Caller, TokenExchange};
 use serde_json::json;
@@ -26,7 +27,7 @@ async fn of_one_subject_those_that_end_first_make_room_for_others() {
     let setup = Setup::start().await;
     let stub = stub(&setup).await;
     let bounds = CacheBounds::new().entries_per_subject(10);
-    let exchange = stub.exchange().cache(bounds).unwrap();
+    let exchange = stub.builder().cache(bounds).build().unwrap();
     let (alice, bob) = (setup.caller("alice").await, setup.caller("bob").await);
     source(&exchange, &bob, 0).await;
     for service in 0..100 {
@@ -48,7 +49,7 @@ async fn all_together_they_take_no_more_bytes_than_they_may() {
     // Room for some 50 tokens of 1,000 bytes, however they are spread over users.
     let bounds = CacheBounds::new().bytes(64 * 1024);
     for services_each in [1, 20] {
-        let exchange = stub.exchange().cache(bounds).unwrap();
+        let exchange = stub.builder().cache(bounds).build().unwrap();
         let mut callers = Vec::new();
         for user in 0..200 / services_each {
             callers.push(setup.caller(&format!("user-{user}")).await);
@@ -72,7 +73,7 @@ async fn a_lifetime_of_nothing_keeps_nothing() {
     let setup = Setup::start().await;
     let stub = stub(&setup).await;
     let bounds = CacheBounds::new().lifetime(Duration::ZERO);
-    let exchange = stub.exchange().cache(bounds).unwrap();
+    let exchange = stub.builder().cache(bounds).build().unwrap();
     let alice = setup.caller("alice").await;
     for _ in 0..3 {
         assert_eq!(source(&exchange, &alice, 0).await, TokenSource::Exchange);
@@ -82,9 +83,8 @@ async fn a_lifetime_of_nothing_keeps_nothing() {
 #[tokio::test]
 async fn bounds_that_are_none_are_refused() {
     let setup = Setup::start().await;
-    let exchange = || setup.exchange();
-    let field =
-        |result: Result<TokenExchange, obo::ConfigError>| result.unwrap_err().field().to_owned();
+    let exchange = || setup.builder();
+    let field = |builder: TokenExchangeBuilder| builder.build().unwrap_err().field().to_owned();
     let bounds = CacheBounds::new;
     let day = Duration::from_secs(86_401);
     assert_eq!(

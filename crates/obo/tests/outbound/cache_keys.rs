@@ -43,10 +43,10 @@ async fn tx_41_clones_share_and_other_configurations_do_not() {
     };
     assert_eq!(with(exchange.clone()).await, TokenSource::Exchange);
     assert_eq!(with(exchange.clone()).await, TokenSource::Cache);
-    let other = exchange.clone().dialect(obo::dialect::Rfc8693::new());
-    assert_eq!(with(other).await, TokenSource::Exchange);
-    let other = exchange.clone().clock(obo::time::Clock::system());
-    assert_eq!(with(other).await, TokenSource::Exchange);
+    let other = setup.builder().dialect(obo::dialect::Rfc8693::new());
+    assert_eq!(with(other.build().unwrap()).await, TokenSource::Exchange);
+    let other = setup.builder().clock(obo::time::Clock::system());
+    assert_eq!(with(other.build().unwrap()).await, TokenSource::Exchange);
     assert_eq!(with(setup.exchange()).await, TokenSource::Exchange);
 }
 
@@ -122,8 +122,9 @@ async fn mt_08_another_certificate_has_tokens_of_its_own() {
     });
     let certificate = Arc::new(AtomicU8::new(0));
     let present = Arc::clone(&certificate);
-    let exchange = stub.exchange();
+    let exchange = stub.builder();
     let exchange = exchange.bound_to_certificate(move || [present.load(Ordering::SeqCst); 32]);
+    let exchange = exchange.build().unwrap();
     let (service, downstream) = to_b(&exchange);
     let service = service.on_behalf_of(&setup.caller("alice").await);
     for (number, token) in [
@@ -161,8 +162,9 @@ async fn mt_08_a_token_whose_certificate_was_renewed_meanwhile_is_not_kept() {
         }
         ready(issued(&format!("t{number}"), json!({})))
     });
-    let exchange = stub.exchange();
+    let exchange = stub.builder();
     let exchange = exchange.bound_to_certificate(move || [present.load(Ordering::SeqCst); 32]);
+    let exchange = exchange.build().unwrap();
     let token = async || {
         let exchanged = exchange
             .token(&caller, audience("service-b"))

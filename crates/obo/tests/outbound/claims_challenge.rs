@@ -46,7 +46,11 @@ async fn en_04_su_06_claims_go_up_as_a_challenge_of_our_own() {
     let caller = setup.caller("alice").await;
     let spaced = r#"{ "access_token": {"acrs": {"essential": true, "value": "c1"}} }"#;
     let stub = Stub::new(&setup, move |_| ready(more_needed(spaced)));
-    let exchange = stub.exchange().dialect(entra::on_behalf_of());
+    let exchange = stub
+        .builder()
+        .dialect(entra::on_behalf_of())
+        .build()
+        .unwrap();
     let error = exchange.token(&caller, target()).await.unwrap_err();
     assert_eq!(error.kind(), ExchangeErrorKind::StepUp);
     assert_answer(&error);
@@ -71,7 +75,11 @@ async fn en_05_su_08_claims_of_a_downstream_pass_by_the_token_at_hand() {
             _ => issued("with-claims", json!({ "issued_token_type": null })),
         })
     });
-    let exchange = stub.exchange().dialect(entra::on_behalf_of());
+    let exchange = stub
+        .builder()
+        .dialect(entra::on_behalf_of())
+        .build()
+        .unwrap();
     let usual = exchange.token(&caller, target()).await.unwrap();
     assert_eq!(usual.token().authorization(), "Bearer usual");
 
@@ -113,7 +121,10 @@ async fn en_02_ri_04_what_cannot_be_asked_is_refused_before_any_request() {
         .with_http(http)
         .build()
         .unwrap();
-    let exchange = TokenExchange::new(server, client()).dialect(entra::on_behalf_of());
+    let exchange = TokenExchange::builder(server, client())
+        .dialect(entra::on_behalf_of())
+        .build()
+        .unwrap();
     let error = exchange.token(&caller, audience("service-b")).await;
     let error = error.unwrap_err();
     assert_eq!(error.kind(), ExchangeErrorKind::ClientMisconfigured);

@@ -20,7 +20,7 @@ fn to_b_or_c(setup: &Setup) -> (OnBehalfOf<Downstream>, Downstream) {
         at("https://shared.example:8443/c", "service-c"),
     ]);
     let downstream = Downstream::default();
-    let layer = setup.exchange().to_any(destinations.unwrap());
+    let layer = setup.exchange().to_destinations(destinations.unwrap());
     (layer.layer(downstream.clone()), downstream)
 }
 
@@ -131,8 +131,8 @@ async fn host_names_the_destination() {
     let exchange = setup.exchange();
     let to = |uri| Destination::new(uri, audience("service-b")).unwrap();
     let many = Destinations::new([to("https://b.example"), to("https://b.example:8443")]).unwrap();
-    let many = exchange.to_any(many).layer(downstream.clone());
-    let channel = |uri| exchange.to(to(uri)).layer(downstream.clone());
+    let many = exchange.to_destinations(many).layer(downstream.clone());
+    let channel = |uri| exchange.to_destination(to(uri)).layer(downstream.clone());
     for (service, uri, host) in [
         (many.clone(), "https://b.example/", "b.example"),
         (many, "https://b.example:8443/x?y", "b.example:8443"),
@@ -175,7 +175,10 @@ async fn own_calls_name_the_destination_too() {
     setup.idp.client("service-a").may_request("service-b");
     let downstream = Downstream::default();
     let to_b = Destination::new("https://b.example", audience("service-b")).unwrap();
-    let service = setup.exchange().app_only_to(to_b).layer(downstream.clone());
+    let service = setup
+        .exchange()
+        .app_only_to_destination(to_b)
+        .layer(downstream.clone());
     let mut request = get("/x");
     let other = "another.example".parse().unwrap();
     request.headers_mut().insert(header::HOST, other);
@@ -191,10 +194,10 @@ async fn unmatched(places: &[&str], uri: &str) -> String {
         false => Destination::new(uri, audience("service-b")).unwrap(),
     };
     let layer = match places {
-        [one] => setup.exchange().to(at(one)),
+        [one] => setup.exchange().to_destination(at(one)),
         several => {
             let known = Destinations::new(several.iter().map(at));
-            setup.exchange().to_any(known.unwrap())
+            setup.exchange().to_destinations(known.unwrap())
         }
     };
     let caller = setup.caller("alice").await;

@@ -19,7 +19,9 @@ use crate::setup::{Setup, audience, client, issuer};
 use crate::stub::{Answer, issued, json as answer};
 
 fn discovering(setup: &Setup) -> TokenExchange {
-    TokenExchange::new(issuer(&setup.idp), client())
+    TokenExchange::builder(issuer(&setup.idp), client())
+        .build()
+        .unwrap()
 }
 
 #[tokio::test]
@@ -43,7 +45,7 @@ fn given(setup: &Setup, token_endpoint: Option<&str>) -> TokenExchange {
         .with_http(http)
         .build()
         .unwrap();
-    TokenExchange::new(server, client())
+    TokenExchange::builder(server, client()).build().unwrap()
 }
 
 #[tokio::test]
@@ -124,13 +126,15 @@ async fn md_01_no_exchange_waits_for_a_new_document_while_there_is_an_old_one() 
             Ok::<_, std::convert::Infallible>(answer(200, &document))
         }
     }));
-    let exchange = TokenExchange::new(
+    let exchange = TokenExchange::builder(
         AuthorizationServer::builder(id)
             .with_http(http)
             .build()
             .unwrap(),
         client(),
-    );
+    )
+    .build()
+    .unwrap();
     exchange
         .token(&caller, audience("service-b"))
         .await
@@ -164,7 +168,7 @@ async fn te_08_a_server_without_a_document_is_left_alone_for_as_long_as_it_asks(
         .with_http(http)
         .build()
         .unwrap();
-    let exchange = TokenExchange::new(server, client());
+    let exchange = TokenExchange::builder(server, client()).build().unwrap();
     tokio::time::pause();
     for requests in [1, 1, 2] {
         let refused = exchange.token(&caller, audience("service-b")).await;
@@ -203,7 +207,7 @@ async fn a_document_that_leads_nowhere_is_renewed_before_it_is_old() {
             .with_http(http)
             .build()
             .unwrap();
-        let exchange = TokenExchange::new(server, client());
+        let exchange = TokenExchange::builder(server, client()).build().unwrap();
         let ask = || exchange.token(&caller, audience("service-b"));
         // Nobody makes it two documents in the same second.
         for _ in 0..5 {
@@ -238,13 +242,15 @@ fn listing(
         };
         std::future::ready(Ok::<_, std::convert::Infallible>(answer))
     }));
-    TokenExchange::new(
+    TokenExchange::builder(
         AuthorizationServer::builder(id)
             .with_http(http)
             .build()
             .unwrap(),
         client(),
     )
+    .build()
+    .unwrap()
 }
 
 /// MD-08

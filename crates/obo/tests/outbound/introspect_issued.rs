@@ -10,7 +10,7 @@ use obo::authorization_server::HttpService;
 use obo::authorization_server::ServerMetadata;
 use obo::dialect::Rfc8693;
 use obo::error::ExchangeErrorKind as Kind;
-use obo::exchange::{Exchanged, TokenSource};
+use obo::exchange::{Exchanged, TokenExchangeBuilder, TokenSource};
 use obo::{AuthorizationServer, ExchangeError};
 use serde_json::{Value, json};
 use tower::service_fn;
@@ -20,8 +20,14 @@ use crate::stub::{Answer, issued, json as answer};
 
 struct Introspected {
     exchange: TokenExchange,
+    server: AuthorizationServer,
     /// The paths that were asked, in order.
     asked: Arc<Mutex<Vec<String>>>,
+}
+
+/// An exchange at that server that introspects what it issues.
+fn introspecting(server: &AuthorizationServer) -> TokenExchangeBuilder {
+    TokenExchange::builder(server.clone(), client()).introspect_issued()
 }
 
 impl Introspected {
@@ -46,7 +52,8 @@ impl Introspected {
             .build()
             .unwrap();
         Self {
-            exchange: TokenExchange::new(server, client()).introspect_issued(),
+            exchange: introspecting(&server).build().unwrap(),
+            server,
             asked,
         }
     }
@@ -182,7 +189,10 @@ async fn introspected_sub_is_the_callers() {
     own.unwrap();
     let pairwise = Rfc8693::new().pairwise_subject();
     let idp = Introspected {
-        exchange: idp.exchange.dialect(pairwise),
+        exchange: introspecting(&idp.server)
+            .dialect(pairwise)
+            .build()
+            .unwrap(),
         ..idp
     };
     idp.token(&setup).await.unwrap();

@@ -32,7 +32,7 @@ impl Clocks {
         let stub = Stub::new(&setup, move |_| ready(issued(&token, more.clone())));
         // Only now: real sockets and a paused clock do not go together.
         tokio::time::pause();
-        let exchange = stub.exchange().clock(wall.clone());
+        let exchange = stub.builder().clock(wall.clone()).build().unwrap();
         Self {
             caller,
             wall,
@@ -64,7 +64,12 @@ impl Clocks {
     ///
     /// Whoever asks at `kept` may set off a renewal, so another one asks at `gone`.
     async fn assert_used(&self, kept: u64, gone: u64) {
-        let other = self.stub.exchange().clock(self.wall.clone());
+        let other = self
+            .stub
+            .builder()
+            .clock(self.wall.clone())
+            .build()
+            .unwrap();
         assert_eq!(self.source().await, TokenSource::Exchange);
         assert_eq!(self.source_from(&other).await, TokenSource::Exchange);
         self.pass(kept).await;

@@ -8,6 +8,7 @@ use http::{Request, header};
 use obo::authorization_server::{HttpService, ServerMetadata};
 use obo::error::ExchangeErrorKind as Kind;
 use obo::exchange::CacheBounds;
+use obo::exchange::TokenExchangeBuilder;
 use obo::exchange::TokenSource;
 use obo::{AuthorizationServer, TokenExchange};
 use serde_json::json;
@@ -25,6 +26,16 @@ fn by_form<F>(
 where
     F: Future<Output = Answer> + Send + 'static,
 {
+    builder_by_form(setup, respond).build().unwrap()
+}
+
+fn builder_by_form<F>(
+    setup: &Setup,
+    respond: impl Fn(Vec<(String, String)>) -> F + Clone + Send + Sync + 'static,
+) -> TokenExchangeBuilder
+where
+    F: Future<Output = Answer> + Send + 'static,
+{
     let http = HttpService::new(service_fn(move |request: Request<Bytes>| {
         let form = form_urlencoded::parse(request.body())
             .into_owned()
@@ -38,7 +49,7 @@ where
         .with_http(http)
         .build()
         .unwrap();
-    TokenExchange::new(server, client())
+    TokenExchange::builder(server, client())
 }
 
 fn is(form: &[(String, String)], name: &str, value: &str) -> bool {
@@ -101,7 +112,7 @@ async fn one_user_leaves_room_for_others() {
 #[tokio::test]
 async fn many_tokens_of_some_evict_nobody_else() {
     let setup = Setup::start().await;
-    let exchange = by_form(&setup, |form| {
+    let exchange = builder_by_form(&setup, |form| {
         let size = match is(&form, "audience", "t-") {
             true => 4096,
             false => 1024,
@@ -115,7 +126,7 @@ async fn many_tokens_of_some_evict_nobody_else() {
     // 3 of 16 MiB are for these, and 11 for the others.
     let bounds = CacheBounds::new().bytes(16 * 1024 * 1024);
     let bounds = bounds.bytes_per_subject(2 * 1024 * 1024);
-    let exchange = exchange.cache(bounds).unwrap();
+    let exchange = exchange.cache(bounds).build().unwrap();
     for user in &users {
         exchange.token(user, audience("service-b")).await.unwrap();
     }
@@ -150,7 +161,7 @@ async fn a_subject_is_bounded_by_bytes() {
         ready(issued(&"x".repeat(10_000), json!({ "expires_in": 3600 })))
     });
     let bounds = CacheBounds::new().bytes_per_subject(64 * 1024);
-    let exchange = stub.exchange().cache(bounds).unwrap();
+    let exchange = stub.builder().cache(bounds).build().unwrap();
     let alice = setup.caller("alice").await;
     for service in 0..20 {
         let target = audience(&format!("service-{service}"));
@@ -166,7 +177,7 @@ async fn a_subject_is_bounded_by_bytes() {
     assert!((1..=6).contains(&cached), "{cached}");
     // What alone is too large is used once.
     let bounds = CacheBounds::new().bytes_per_subject(1024);
-    let exchange = stub.exchange().cache(bounds).unwrap();
+    let exchange = stub.builder().cache(bounds).build().unwrap();
     for _ in 0..2 {
         let exchanged = exchange.token(&alice, audience("service-b")).await;
         assert_eq!(exchanged.unwrap().source(), TokenSource::Exchange);
@@ -182,7 +193,7 @@ async fn refusals_have_their_weight() {
     });
     // Of some 700 bytes each, hardly more than five fit.
     let bounds = CacheBounds::new().bytes_per_subject(4 * 1024);
-    let exchange = stub.exchange().cache(bounds).unwrap();
+    let exchange = stub.builder().cache(bounds).build().unwrap();
     let alice = setup.caller("alice").await;
     for round in 1..=2 {
         for service in 0..20 {
@@ -325,7 +336,11 @@ async fn a_token_goes_to_no_other_issuers_server() {
     ] {
         assert!(error.to_string().contains(issuer), "{error}");
     }
-    let allowed = stub.exchange().allow_subjects_of(issuer(&foreign.idp));
+    let allowed = stub
+        .builder()
+        .allow_subjects_of(issuer(&foreign.idp))
+        .build()
+        .unwrap();
     allowed.token(&caller, audience("b")).await.unwrap();
 }
 

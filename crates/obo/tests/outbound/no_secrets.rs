@@ -54,11 +54,11 @@ async fn ca_16_debug_shows_no_secret() {
     let pem = obo_testkit::TestKey::generate(TestAlg::Es256).private_pem();
     let key = SigningKey::from_pem(Algorithm::Es256, &Secret::new(&*pem)).unwrap();
     let jwt = PrivateKeyJwt::new(key);
-    let by_key = Client::new("service-a", jwt.clone()).unwrap();
-    let basic = ClientSecretBasic::new(SECRET).unwrap();
-    let post = ClientSecretPost::new(SECRET).unwrap();
+    let by_key = Client::new("service-a", jwt.clone());
+    let basic = ClientSecretBasic::new(SECRET);
+    let post = ClientSecretPost::new(SECRET);
     let secret = format!("{SECRET}-{SECRET}");
-    let mac = ClientSecretJwt::new(MacAlgorithm::Hs256, secret).unwrap();
+    let mac = ClientSecretJwt::new(MacAlgorithm::Hs256, secret);
     let jwk = obo_testkit::TestKey::generate(TestAlg::Es256).private_jwk("k");
     let scalar = jwk["d"].as_str().unwrap();
     let jwk = SigningKey::from_jwk(Algorithm::Es256, &Secret::new(jwk.to_string())).unwrap();
@@ -135,8 +135,8 @@ async fn ob_01_a_server_that_repeats_what_it_got_makes_no_error_tell_it() {
     let setup = Setup::start().await;
     let subject = setup.idp.user("alice").audience("service-a").mint();
     let caller = setup.validated(&subject).await;
-    let post = ClientSecretPost::new(SECRET).unwrap();
-    let client = Client::new("service-a", post).unwrap();
+    let post = ClientSecretPost::new(SECRET);
+    let client = Client::new("service-a", post);
     for (repeated, kind) in [
         (subject.clone(), ExchangeErrorKind::SubjectInvalid),
         (
@@ -155,7 +155,9 @@ async fn ob_01_a_server_that_repeats_what_it_got_makes_no_error_tell_it() {
                 let told = json!({ "error": "invalid_request", "error_description": repeated });
                 ready(answer(status, &told))
             });
-            let exchange = TokenExchange::new(stub.server.clone(), client.clone());
+            let exchange = TokenExchange::builder(stub.server.clone(), client.clone())
+                .build()
+                .unwrap();
             let error = exchange.token(&caller, audience("service-b")).await;
             let error = error.unwrap_err();
             assert_eq!(error.kind(), kind);
@@ -194,8 +196,10 @@ async fn credential_of_an_outsider_is_redacted() {
                 let told = json!({ "error": "invalid_client", "error_description": words });
                 ready(answer(status, &told))
             });
-            let client = Client::new("service-a", Badge(name)).unwrap();
-            let exchange = TokenExchange::new(stub.server.clone(), client);
+            let client = Client::new("service-a", Badge(name));
+            let exchange = TokenExchange::builder(stub.server.clone(), client)
+                .build()
+                .unwrap();
             let error = exchange.token(&caller, audience("service-b")).await;
             let error = error.unwrap_err();
             let source = std::error::Error::source(&error).unwrap();
@@ -224,14 +228,18 @@ async fn ob_01_tx_18_nothing_secret_is_logged_at_any_level() {
     let key = obo_testkit::TestKey::generate(TestAlg::Es256);
     setup.idp.client("service-a").jwk(key.public_jwk("k"));
     let key = SigningKey::from_pem(Algorithm::Es256, &Secret::new(key.private_pem())).unwrap();
-    let by_key = Client::new("service-a", PrivateKeyJwt::new(key)).unwrap();
+    let by_key = Client::new("service-a", PrivateKeyJwt::new(key));
     let refresh = "a-refresh-token-that-nobody-asked-for";
     let merged = json!({ "refresh_token": refresh });
     setup.idp.fault(Endpoint::Token, Fault::Merge(merged));
     let basic = STANDARD.encode(SECRET);
     let mut secrets = vec![subject, SECRET.to_owned(), basic, refresh.to_owned()];
     for client in [client(), by_key] {
-        let (service, downstream) = to_b(&TokenExchange::new(issuer(&setup.idp), client));
+        let (service, downstream) = to_b(
+            &TokenExchange::builder(issuer(&setup.idp), client)
+                .build()
+                .unwrap(),
+        );
         let service = service.on_behalf_of(&caller);
         setup.idp.fault_once(Endpoint::Token, Fault::Status(400));
         service.clone().oneshot(Request::new(())).await.unwrap_err();

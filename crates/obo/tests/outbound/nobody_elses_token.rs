@@ -191,11 +191,14 @@ async fn tx_41_tx_44_of_1000_users_and_10_audiences_none_is_called_for_with_anot
     let (server, asked) = naming_server(&setup);
     // Less than all of it takes, so that room is made all the time.
     let bounds = CacheBounds::new().bytes(1024 * 1024).entries_per_subject(8);
-    let exchange = TokenExchange::new(server, client()).cache(bounds).unwrap();
-    let exchange = exchange.concurrency(USERS * AUDIENCES).unwrap();
+    let exchange = TokenExchange::builder(server, client())
+        .cache(bounds)
+        .concurrency(USERS * AUDIENCES)
+        .build()
+        .unwrap();
     let audience = Audience::new("{service}").unwrap();
     let all = Destination::template("https://{service}.svc.example", audience).unwrap();
-    let layer = exchange.to_any(Destinations::new([all]).unwrap());
+    let layer = exchange.to_destinations(Destinations::new([all]).unwrap());
     let layer = layer.replay(Replay::copied(|body: &String| Some(body.clone())));
     let calls = Arc::new(AtomicUsize::new(0));
     let client = layer.layer(services(Arc::clone(&calls)));

@@ -97,7 +97,11 @@ async fn what_is_refused_before_the_server_is_asked_tells_nothing_of_it() {
     let setup = Setup::start().await;
     let callers = callers(&setup).await;
     let (stub, _) = switched(&setup);
-    let exchange = stub.exchange().dialect(obo::dialect::keycloak::exchange());
+    let exchange = stub
+        .builder()
+        .dialect(obo::dialect::keycloak::exchange())
+        .build()
+        .unwrap();
     tokio::time::pause();
     let unsayable = || obo::Resource::new("https://b.example/").unwrap();
     for service in 0..5 {

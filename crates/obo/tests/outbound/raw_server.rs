@@ -47,6 +47,6 @@ impl RawServer {
             .with_http(http)
             .build()
             .unwrap();
-        TokenExchange::new(server, client())
+        TokenExchange::builder(server, client()).build().unwrap()
     }
 }

@@ -77,7 +77,7 @@ async fn errors_of_the_inner_service_are_told_apart() {
     let setup = Setup::start().await;
     let caller = setup.caller("alice").await;
     let destination = obo::Destination::new(URI_OF_B, audience("service-b")).unwrap();
-    let layer = setup.exchange().to(destination);
+    let layer = setup.exchange().to_destination(destination);
     let mut service = layer.layer(Broken { unready: true }).on_behalf_of(&caller);
     let error = poll_fn(|cx| service.poll_ready(cx)).await.unwrap_err();
     assert!(matches!(error, CallError::Inner(ref error) if error.to_string() == "not ready"));
@@ -106,7 +106,7 @@ async fn a_wait_for_a_token_holds_no_permit() {
     let (alice, bob) = (setup.caller("alice").await, setup.caller("bob").await);
     let destination = obo::Destination::new(URI_OF_B, audience("service-b")).unwrap();
     let limited = ConcurrencyLimit::new(Downstream::default(), 1);
-    let service = setup.exchange().to(destination).layer(limited);
+    let service = setup.exchange().to_destination(destination).layer(limited);
     let mut of_alice = service.on_behalf_of(&alice);
     let mut of_bob = service.on_behalf_of(&bob);
     let bobs = ServiceExt::<Request<()>>::ready(&mut of_bob).await.unwrap();
@@ -135,7 +135,9 @@ async fn own_calls_wait_without_a_permit() {
     let exchange = setup.exchange();
     let to = |uri, name| {
         let destination = obo::Destination::new(uri, audience(name)).unwrap();
-        exchange.app_only_to(destination).layer(limited.clone())
+        exchange
+            .app_only_to_destination(destination)
+            .layer(limited.clone())
     };
     let (mut to_b, mut to_c) = (
         to(URI_OF_B, "service-b"),

@@ -209,7 +209,7 @@ async fn tx_17_a_destination_may_refuse_a_narrower_scope() {
     let (exchange, downstream) = (stub.exchange(), Downstream::default());
     let to_b = || Destination::new(URI_OF_B, audience("service-b")).unwrap();
     let call = |destination: Result<Destination, ConfigError>| {
-        let layer = exchange.to(destination.unwrap());
+        let layer = exchange.to_destination(destination.unwrap());
         let service = layer.layer(downstream.clone()).on_behalf_of(&caller);
         async move { service.oneshot(Request::new(())).await }
     };

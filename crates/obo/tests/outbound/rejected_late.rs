@@ -85,7 +85,11 @@ async fn second(setup: &Setup, content_type: Option<&'static str>, sent: Vec<Sen
         async { Ok::<_, Infallible>(response) }
     });
     let to_b = Destination::new(URI_OF_B, audience("service-b")).unwrap();
-    let service = setup.exchange().to(to_b).layer(inner).on_behalf_of(&alice);
+    let service = setup
+        .exchange()
+        .to_destination(to_b)
+        .layer(inner)
+        .on_behalf_of(&alice);
     let request = || Request::post(format!("{URI_OF_B}/s.S/M")).body(()).unwrap();
     let first = service.clone().oneshot(request()).await.unwrap();
     let whole = first.into_body().collect().await.unwrap();
@@ -206,7 +210,11 @@ async fn rejections_in_trailers_cause_no_storm() {
         Ok::<_, Infallible>(Response::new(Frames([trailers("16")].into())))
     });
     let to_b = Destination::new(URI_OF_B, audience("service-b")).unwrap();
-    let service = setup.exchange().to(to_b).layer(inner).on_behalf_of(&alice);
+    let service = setup
+        .exchange()
+        .to_destination(to_b)
+        .layer(inner)
+        .on_behalf_of(&alice);
     for _ in 0..20 {
         let called = service.clone().oneshot(Request::new(())).await.unwrap();
         called.into_body().collect().await.unwrap();
@@ -220,7 +228,11 @@ async fn any_type_can_be_a_body() {
     let alice = setup.caller("alice").await;
     let inner = service_fn(|_: Request<()>| async { Ok::<_, Infallible>(Response::new(7)) });
     let to_b = Destination::new(URI_OF_B, audience("service-b")).unwrap();
-    let service = setup.exchange().to(to_b).layer(inner).on_behalf_of(&alice);
+    let service = setup
+        .exchange()
+        .to_destination(to_b)
+        .layer(inner)
+        .on_behalf_of(&alice);
     let mut body = service.oneshot(Request::new(())).await.unwrap().into_body();
     *body.get_mut() += 1;
     assert_eq!((*body.get_ref(), body.into_inner()), (8, 8));

@@ -28,7 +28,7 @@ impl InUse {
             .await;
         let stub = Stub::new(&setup, move |number| async move { answer(number) });
         tokio::time::pause();
-        let exchange = stub.exchange().clock(wall.clone());
+        let exchange = stub.builder().clock(wall.clone()).build().unwrap();
         Self {
             caller,
             wall,

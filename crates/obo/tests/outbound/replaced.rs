@@ -43,7 +43,7 @@ async fn bt_21_a_replacement_reaches_every_client_and_keeps_the_tokens_that_stil
     let exchange = setup.exchange();
     let downstream = Downstream::default();
     let [first, second] = [known.clone(), known.clone()].map(|known| {
-        let layer = exchange.to_any(known);
+        let layer = exchange.to_destinations(known);
         layer.layer(downstream.clone()).on_behalf_of(&caller)
     });
     for uri in [B, C, D] {
@@ -78,7 +78,7 @@ async fn a_call_under_way_goes_on_with_what_it_looked_up() {
     let caller = setup.caller("alice").await;
     let known = destinations(&[(B, "service-b")]);
     let downstream = Downstream::default();
-    let layer = setup.exchange().to_any(known.clone());
+    let layer = setup.exchange().to_destinations(known.clone());
     let mut client = layer.layer(downstream.clone()).on_behalf_of(&caller);
     let request = Request::get(B).body(()).unwrap();
     let ready = ServiceExt::<Request<()>>::ready(&mut client).await;

@@ -82,7 +82,7 @@ async fn an_exchange_that_was_under_way_gives_no_token_any_more() {
 async fn work_beside_the_request_goes_on_until_the_callers_token_ends_and_then_says_so() {
     let setup = Setup::start().await;
     let wall = obo::time::TestClock::new(Clock::system().now());
-    let exchange = setup.exchange().clock(wall.clone());
+    let exchange = setup.builder().clock(wall.clone()).build().unwrap();
     let alice = setup.caller("alice").await;
     let work = tokio::spawn(async move {
         exchange.token(&alice, audience("service-b")).await.unwrap();
@@ -173,7 +173,7 @@ async fn an_undated_token_goes_by_its_login() {
     let setup = Setup::lenient().await;
     let wall = obo::time::TestClock::new(Clock::system().now());
     let stub = Stub::new(&setup, |_| async { issued("opaque", json!({})) });
-    let exchange = stub.exchange().clock(wall.clone());
+    let exchange = stub.builder().clock(wall.clone()).build().unwrap();
     let logout = some_second();
     exchange.revoke(&issuer(&setup.idp), "alice", UnixTime::from_secs(logout));
     let old = dated(&setup, &[("auth_time", logout - 1)]).await;

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use http::{Request, Response, StatusCode};
 use http_body_util::Full;
 use obo::client::{Attempt, Authenticating, ClientAuth};
-use obo::dialect::{Dialect, Registration};
+use obo::dialect::{Dialect, Grant, Registration, Rfc8693};
 use obo::error::ExchangeErrorKind;
 use obo::exchange::TokenSource;
 use obo::time::UnixTime;
@@ -51,9 +51,12 @@ impl Dialect for Broker {
 
     fn request(
         &self,
-        request: &ExchangeRequest,
-        _: Registration<'_>,
+        grant: &Grant,
+        by: Registration<'_>,
     ) -> Result<TokenRequest, TokenEndpointError> {
+        let Grant::Exchange(request) = grant else {
+            return Rfc8693::new().request(grant, by);
+        };
         let audiences = request.target().audiences();
         let for_whom = audiences.first().ok_or_else(|| {
             ConfigError::new("target", "this broker knows services by audience alone")
@@ -66,10 +69,13 @@ impl Dialect for Broker {
 
     fn response(
         &self,
-        _: &ExchangeRequest,
+        grant: &Grant,
         response: &Response<Bytes>,
-        _: UnixTime,
+        now: UnixTime,
     ) -> Result<IssuedToken, TokenEndpointError> {
+        let Grant::Exchange(_) = grant else {
+            return Rfc8693::new().response(grant, response, now);
+        };
         let denied = || TokenEndpointError::new(ErrorClass::AnswerUnusable, "the broker says no");
         if response.status() != 200 {
             return Err(denied());
@@ -96,7 +102,7 @@ async fn a_dialect_of_an_outsider_asks_and_judges_in_its_own_way() {
             _ => text(200, "from-the-broker"),
         })
     });
-    let exchange = stub.exchange().dialect(Broker);
+    let exchange = stub.builder().dialect(Broker).build().unwrap();
     let error = exchange.token(&caller, audience("service-b")).await;
     let error = error.unwrap_err();
     assert_eq!(error.kind(), ExchangeErrorKind::AnswerUnusable);
@@ -140,7 +146,9 @@ async fn ri_04_tx_41_a_destination_may_have_a_dialect_of_its_own() {
         at("https://broker.example").dialect(Broker),
     ]);
     let downstream = Downstream::default();
-    let client = exchange.to_any(known.unwrap()).layer(downstream.clone());
+    let client = exchange
+        .to_destinations(known.unwrap())
+        .layer(downstream.clone());
     let client = client.on_behalf_of(&caller);
     // For the same caller and audience, neither gives out what the other one got.
     for _ in 0..2 {
@@ -196,8 +204,10 @@ async fn a_client_authentication_of_an_outsider_adds_what_it_wants() {
     let caller = setup.caller("alice").await;
     let stub = Stub::new(&setup, |_| ready(issued("opaque", json!({}))));
     let with = |ticket| {
-        let client = Client::new("service-a", Ticket(ticket)).unwrap();
-        TokenExchange::new(stub.server.clone(), client)
+        let client = Client::new("service-a", Ticket(ticket));
+        TokenExchange::builder(stub.server.clone(), client)
+            .build()
+            .unwrap()
     };
     let exchanged = with(Ok("t1")).token(&caller, audience("service-b")).await;
     exchanged.unwrap();
@@ -223,8 +233,10 @@ async fn extra_parameters_are_sent_and_reserved_ones_refused() {
     let setup = Setup::start().await;
     let caller = setup.caller("alice").await;
     let dialect = obo::dialect::Rfc8693::new().extra_parameter("tenant", "t 1");
-    let exchange = TokenExchange::new(crate::setup::issuer(&setup.idp), client());
-    let exchange = exchange.dialect(dialect.unwrap());
+    let exchange = TokenExchange::builder(crate::setup::issuer(&setup.idp), client())
+        .dialect(dialect.unwrap())
+        .build()
+        .unwrap();
     exchange
         .token(&caller, audience("service-b"))
         .await

@@ -3,6 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use obo::error::ExchangeErrorKind;
+use obo::exchange::TokenExchangeBuilder;
 use obo::{
     Audience, Caller, Client, ClientSecretBasic, Destination, ExchangeError, Issuer, OnBehalfOf,
     Profile, ResourceServer, TokenExchange, Trust,
@@ -45,7 +46,12 @@ impl Setup {
     }
 
     pub(crate) fn exchange(&self) -> TokenExchange {
-        TokenExchange::new(self.server.clone(), client())
+        self.builder().build().unwrap()
+    }
+
+    /// That exchange, to be set up otherwise.
+    pub(crate) fn builder(&self) -> TokenExchangeBuilder {
+        TokenExchange::builder(self.server.clone(), client())
     }
 
     /// A call to ServiceB, as a service around what stands for it.
@@ -76,7 +82,10 @@ impl Setup {
 pub(crate) fn to_b(exchange: &TokenExchange) -> (OnBehalfOf<Downstream>, Downstream) {
     let service_b = Destination::new(URI_OF_B, audience("service-b")).unwrap();
     let downstream = Downstream::default();
-    (exchange.to(service_b).layer(downstream.clone()), downstream)
+    (
+        exchange.to_destination(service_b).layer(downstream.clone()),
+        downstream,
+    )
 }
 
 pub(crate) fn issuer(idp: &TestIdp) -> Issuer {
@@ -88,7 +97,7 @@ pub(crate) fn audience(name: &str) -> Audience {
 }
 
 pub(crate) fn client() -> Client {
-    Client::new("service-a", ClientSecretBasic::new(SECRET).unwrap()).unwrap()
+    Client::new("service-a", ClientSecretBasic::new(SECRET))
 }
 
 /// One part of a JWT: 0 is the header, 1 the claims.

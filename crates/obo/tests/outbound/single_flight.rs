@@ -138,7 +138,9 @@ impl ClientAuth for First {
 /// An exchange whose first attempt to authenticate goes like this.
 fn exchange_with(stub: &Stub, first: fn() -> Authenticating<'static>) -> TokenExchange {
     let auth = First(first, AtomicUsize::new(0));
-    TokenExchange::new(stub.server.clone(), Client::new("service-a", auth).unwrap())
+    TokenExchange::builder(stub.server.clone(), Client::new("service-a", auth))
+        .build()
+        .unwrap()
 }
 
 #[tokio::test]

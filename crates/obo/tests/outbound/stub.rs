@@ -7,6 +7,7 @@ use http::{Request, Response, header};
 use http_body_util::Full;
 use obo::authorization_server::HttpService;
 use obo::authorization_server::ServerMetadata;
+use obo::exchange::TokenExchangeBuilder;
 use obo::{AuthorizationServer, TokenExchange};
 use serde_json::{Value, json};
 use tower::service_fn;
@@ -63,7 +64,12 @@ impl Stub {
     }
 
     pub(crate) fn exchange(&self) -> TokenExchange {
-        TokenExchange::new(self.server.clone(), client())
+        self.builder().build().unwrap()
+    }
+
+    /// That exchange, to be set up otherwise.
+    pub(crate) fn builder(&self) -> TokenExchangeBuilder {
+        TokenExchange::builder(self.server.clone(), client())
     }
 
     pub(crate) fn requests(&self) -> usize {

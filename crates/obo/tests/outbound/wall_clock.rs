@@ -34,7 +34,7 @@ impl Jumping {
         let caller = setup.validated(&subject.expires_in(36_000).mint()).await;
         let stub = Stub::new(&setup, move |_| ready(answer()));
         tokio::time::pause();
-        let exchange = stub.exchange().clock(wall.clone());
+        let exchange = stub.builder().clock(wall.clone()).build().unwrap();
         Self {
             caller,
             wall,
@@ -129,14 +129,16 @@ async fn a_document_is_renewed_after_a_suspend() {
             false => json(200, &document),
         }))
     }));
-    let exchange = TokenExchange::new(
+    let exchange = TokenExchange::builder(
         AuthorizationServer::builder(id)
             .with_http(http)
             .build()
             .unwrap(),
         client(),
-    );
-    let exchange = exchange.clock(wall.clone());
+    )
+    .clock(wall.clone())
+    .build()
+    .unwrap();
     let exchanged = || exchange.token(&caller, audience("service-b"));
     exchanged().await.unwrap();
     exchanged().await.unwrap();
@@ -176,7 +178,7 @@ async fn an_aged_caller_gets_no_token() {
         caller.issued_at().unwrap().saturating_add(seconds(300))
     );
     assert!(caller.ends_at() < caller.expires_at());
-    let exchange = setup.exchange().clock(wall.clone());
+    let exchange = setup.builder().clock(wall.clone()).build().unwrap();
     exchange
         .token(&caller, audience("service-b"))
         .await
@@ -197,7 +199,7 @@ async fn no_token_is_renewed_past_the_callers_age() {
         ready(issued("opaque", json!({ "expires_in": 900 })))
     });
     tokio::time::pause();
-    let exchange = stub.exchange().clock(wall.clone());
+    let exchange = stub.builder().clock(wall.clone()).build().unwrap();
     // Without the age it would be used for 840 s, and renewed after 630 s at most.
     for (passed, requests) in [(0, 1), (230, 1), (20, 2)] {
         wall.advance(seconds(passed));

@@ -54,7 +54,11 @@ async fn tx_02_tx_23_an_access_token_of_the_same_server_is_called_one() {
 async fn tx_23_a_token_of_another_server_is_a_jwt() {
     let (setup, foreign) = (Setup::start().await, Setup::start().await);
     let caller = foreign.caller("alice").await;
-    let exchange = setup.exchange().allow_subjects_of(issuer(&foreign.idp));
+    let exchange = setup
+        .builder()
+        .allow_subjects_of(issuer(&foreign.idp))
+        .build()
+        .unwrap();
     let refused = exchange.token(&caller, audience("service-b")).await;
     refused.unwrap_err();
     assert_eq!(setup.asked().params("subject_token_type"), [JWT]);
@@ -115,7 +119,9 @@ async fn tx_40_a_destination_asks_for_one_target_and_its_scopes_alone() {
     let token = setup.idp.user("alice").audience("service-a");
     let caller = setup.validated(&token.scope("read write").mint()).await;
     let service_b = Destination::new(URI_OF_B, audience("service-b")).unwrap();
-    let layer = setup.exchange().to(service_b.scopes(["read"]).unwrap());
+    let layer = setup
+        .exchange()
+        .to_destination(service_b.scopes(["read"]).unwrap());
     let mut service = layer.layer(Downstream::default()).on_behalf_of(&caller);
     let ready = std::future::poll_fn(|cx| {
         tower::Service::<http::Request<()>>::poll_ready(&mut service, cx)

@@ -199,7 +199,11 @@ async fn te_06_of_a_body_without_end_no_more_is_taken_than_may_be() {
         .with_http(http)
         .build()
         .unwrap();
-    let kind = refused(&TokenExchange::new(server, client()), &caller).await;
+    let kind = refused(
+        &TokenExchange::builder(server, client()).build().unwrap(),
+        &caller,
+    )
+    .await;
     assert_eq!(kind, Kind::AnswerUnusable);
     assert_eq!(frames.load(Ordering::SeqCst), 5);
 }

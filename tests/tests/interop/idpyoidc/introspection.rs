@@ -48,8 +48,8 @@ async fn in_05_what_it_says_and_what_the_token_says_is_the_same_user() {
 async fn in_02_a_client_that_is_not_known_or_not_addressed_learns_nothing() {
     let peer = peer();
     let (token, _) = signed_in(&peer).await;
-    let wrong = Client::new(A, ClientSecretBasic::new("wrong").unwrap());
-    let service = peer.asking(A, each_time(wrong.unwrap()));
+    let wrong = Client::new(A, ClientSecretBasic::new("wrong"));
+    let service = peer.asking(A, each_time(wrong));
     let told = unavailable(service.validate(&token).await);
     assert!(told.contains("invalid_client"), "{told}");
     let service = peer.asking(A, each_time(peer.basic("service-a")));

@@ -42,8 +42,8 @@ async fn in_04_garbage_is_not_active_and_another_service_is_not_addressed() {
 #[ignore = "needs the server: cargo xtask interop"]
 async fn in_02_a_client_with_a_wrong_secret_is_our_misconfiguration() {
     let peer = peer();
-    let wrong = Client::new("web-app", ClientSecretBasic::new("wrong").unwrap());
-    let asking = peer.asking("service-a", each_time(wrong.unwrap()));
+    let wrong = Client::new("web-app", ClientSecretBasic::new("wrong"));
+    let asking = peer.asking("service-a", each_time(wrong));
     let told = unavailable(asking.validate(&access_token(&peer).await).await);
     assert!(told.contains("invalid_client"), "{told}");
 }

@@ -109,8 +109,8 @@ async fn in_05_the_strict_profile_misses_the_token_id() {
 async fn in_02_a_client_that_is_not_known_or_not_allowed_learns_nothing() {
     let peer = peer();
     let token = opaque(&peer, "alice").await;
-    let wrong = Client::new("service-a", ClientSecretBasic::new("wrong").unwrap());
-    let service = peer.asking(OPAQUE, each_time(wrong.unwrap()));
+    let wrong = Client::new("service-a", ClientSecretBasic::new("wrong"));
+    let service = peer.asking(OPAQUE, each_time(wrong));
     let told = unavailable(service.validate(&token).await);
     assert!(told.contains("invalid_client"), "{told}");
     // It does not say why: the token is inactive to that client.

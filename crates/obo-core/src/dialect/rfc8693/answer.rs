@@ -11,6 +11,7 @@ use serde_json::{Map, Value};
 
 use super::Rfc8693;
 use crate::dialect::refusal::{refusal, refusal_in_success, without_tokens};
+use crate::grant::Grant;
 use crate::grant::issued_token::IssuedToken;
 use crate::grant::request::ExchangeRequest;
 use crate::grant::target::Target;
@@ -25,39 +26,6 @@ use crate::wire::media_type::has_media_type;
 use crate::wire::seen::all_seen;
 
 const MAX_LIFETIME: f64 = 24.0 * 3600.0;
-
-/// What was asked, and so what the answer must be.
-#[derive(Clone, Copy)]
-pub(super) enum Asked<'a> {
-    Exchange(&'a ExchangeRequest),
-    /// A token of this service itself, for a target or for nobody in particular.
-    Client(Option<&'a Target>),
-}
-
-impl<'a> Asked<'a> {
-    fn target(self) -> Option<&'a Target> {
-        match self {
-            Self::Exchange(request) => Some(request.target()),
-            Self::Client(target) => target,
-        }
-    }
-
-    /// Values of the response for an error, without tokens that the server repeats in them.
-    fn seen<'v>(self, values: impl IntoIterator<Item = &'v str>) -> String {
-        let values = values.into_iter();
-        let values: Vec<_> = values
-            .map(|value| without_tokens(self.exchange(), value))
-            .collect();
-        all_seen(values.iter().map(String::as_str))
-    }
-
-    fn exchange(self) -> Option<&'a ExchangeRequest> {
-        match self {
-            Self::Exchange(request) => Some(request),
-            Self::Client(_) => None,
-        }
-    }
-}
 
 /// Unknown members are ignored (RFC 6749 section 5.1), a refresh token among them (TX-18).
 ///
@@ -78,15 +46,14 @@ struct Answer<'a> {
 impl Rfc8693 {
     pub(super) fn judge(
         &self,
-        asked: Asked<'_>,
+        grant: &Grant,
         response: &Response<Bytes>,
         now: UnixTime,
     ) -> Result<IssuedToken, TokenEndpointError> {
-        let exchange = asked.exchange();
         if response.status() != StatusCode::OK {
-            return Err(refusal(exchange, response, now, self.classify));
+            return Err(refusal(grant, response, now, self.classify));
         }
-        if let Some(refused) = refusal_in_success(exchange, response, now, self.classify) {
+        if let Some(refused) = refusal_in_success(grant, response, now, self.classify) {
             return Err(refused);
         }
         if !has_media_type(response.headers(), "application/json") {
@@ -98,12 +65,12 @@ impl Rfc8693 {
                 format!("the response is not the JSON object of RFC 8693 section 2.2.1{mark}");
             TokenEndpointError::new(ErrorClass::AnswerUnusable, problem)
         })?;
-        self.accept(asked, answer, now)
+        self.accept(grant, answer, now)
     }
 
     fn accept(
         &self,
-        asked: Asked<'_>,
+        grant: &Grant,
         answer: Answer<'_>,
         now: UnixTime,
     ) -> Result<IssuedToken, TokenEndpointError> {
@@ -111,10 +78,10 @@ impl Rfc8693 {
             .map(Secret::new)
             .ok_or_else(|| unusable("the response has no `access_token`"))?;
         let token_type = text("token_type", answer.token_type)?;
-        self.check_token_type(asked, token_type.as_deref())?;
-        if let Asked::Exchange(request) = asked {
+        self.check_token_type(grant, token_type.as_deref())?;
+        if let Grant::Exchange(request) = grant {
             let issued = text("issued_token_type", answer.issued_token_type)?;
-            self.check_issued_type(request, issued)?;
+            self.check_issued_type(grant, request, issued)?;
         }
         let issued = IssuedToken::bearer(token.expose()).ok_or_else(|| {
             unusable("`access_token` is no bearer token (RFC 6750 section 2.1) of at most 16 KiB")
@@ -122,16 +89,16 @@ impl Rfc8693 {
         let handed_back = |request: &ExchangeRequest| {
             token.expose() == request.subject().subject_token().expose()
         };
-        if asked.exchange().is_some_and(handed_back) {
+        if grant.exchange().is_some_and(handed_back) {
             return Err(unusable(
                 "the server handed the subject token back instead of a new one",
             ));
         }
-        let scope = self.granted(asked, answer.scope)?;
+        let scope = self.granted(grant, answer.scope)?;
         for (name, value) in [("audience", answer.audience), ("resource", answer.resource)] {
-            self.check_named(asked, name, value)?;
+            self.check_named(grant, name, value)?;
         }
-        let expires_at = self.check_as_jwt(asked, token.expose(), now)?;
+        let expires_at = self.check_as_jwt(grant, token.expose(), now)?;
         let stated = answer.expires_in.and_then(|raw| self.seconds(raw));
         Ok(issued
             .with_expires_in(stated.or(self.knobs.unstated_lifetime))
@@ -142,7 +109,7 @@ impl Rfc8693 {
     /// Only a bearer token can be sent as one; `N_A` is none by its own word (TX-14, TX-15).
     fn check_token_type(
         &self,
-        asked: Asked<'_>,
+        grant: &Grant,
         token_type: Option<&str>,
     ) -> Result<(), TokenEndpointError> {
         match token_type {
@@ -153,7 +120,7 @@ impl Rfc8693 {
             Some(bearer) if bearer.eq_ignore_ascii_case("bearer") => Ok(()),
             Some(other) => Err(unusable(format!(
                 "`token_type` is {} and not `Bearer`: the token cannot be sent as one",
-                asked.seen([other])
+                seen(grant, [other])
             ))),
         }
     }
@@ -162,6 +129,7 @@ impl Rfc8693 {
     /// JWT that the server says is used as one (`token_type`) (TX-07, TX-13).
     fn check_issued_type(
         &self,
+        grant: &Grant,
         request: &ExchangeRequest,
         issued: Option<String>,
     ) -> Result<(), TokenEndpointError> {
@@ -185,7 +153,7 @@ impl Rfc8693 {
             Err(unusable(format!(
                 "`issued_token_type` is {} and not the type of token that was asked for; \
                  `Rfc8693::or_issued_type` takes it",
-                Asked::Exchange(request).seen([issued.as_str()])
+                seen(grant, [issued.as_str()])
             )))
         }
     }
@@ -193,11 +161,10 @@ impl Rfc8693 {
     /// Absent means as requested (RFC 8693 section 2.2.1); wider than requested is refused.
     fn granted(
         &self,
-        asked: Asked<'_>,
+        grant: &Grant,
         granted: Option<&RawValue>,
     ) -> Result<Scope, TokenEndpointError> {
-        let requested = asked
-            .target()
+        let requested = target(grant)
             .map(Target::scope)
             .cloned()
             .unwrap_or_default();
@@ -221,7 +188,7 @@ impl Rfc8693 {
             return Err(unusable(format!(
                 "a wider `scope` was granted than requested: {} was not asked for; \
                  `Rfc8693::scope_may_be_wider` takes it",
-                asked.seen(wider())
+                seen(grant, wider())
             )));
         }
         Ok(granted)
@@ -230,11 +197,11 @@ impl Rfc8693 {
     /// Refuses a token that the server says is for others: it may ignore the parameter by which it was asked.
     fn check_named(
         &self,
-        asked: Asked<'_>,
+        grant: &Grant,
         name: &str,
         value: Option<&RawValue>,
     ) -> Result<(), TokenEndpointError> {
-        let target = asked.target().filter(|_| !self.knobs.any_audience);
+        let target = target(grant).filter(|_| !self.knobs.any_audience);
         let (Some(target), Some(value)) = (target, value) else {
             return Ok(());
         };
@@ -246,7 +213,7 @@ impl Rfc8693 {
             true => Err(unusable(format!(
                 "`{name}` of the response says that the token is for {} and not for {target}; \
                  `Target::or_named` takes another name of the same service",
-                asked.seen(names.iter().map(|name| &**name))
+                seen(grant, names.iter().map(|name| &**name))
             ))),
         }
     }
@@ -273,27 +240,27 @@ impl Rfc8693 {
     /// (AT-14): it must be addressed to the target, be of the same user, and not have expired.
     fn check_as_jwt(
         &self,
-        asked: Asked<'_>,
+        grant: &Grant,
         token: &str,
         now: UnixTime,
     ) -> Result<Option<UnixTime>, TokenEndpointError> {
         let Some(claims) = claims_of(token) else {
             return Ok(None);
         };
-        let target = asked.target().filter(|_| !self.knobs.any_audience);
+        let target = target(grant).filter(|_| !self.knobs.any_audience);
         if target.is_some_and(|target| !addressed_to(target, claims.get("aud"))) {
             let names = claims.get("aud").map(names).unwrap_or_default();
             return Err(unusable(format!(
                 "the issued token is not addressed to the audience that was asked for: `aud` names {}; \
                  `Target::or_named` takes another name of the same service",
-                asked.seen(names)
+                seen(grant, names)
             )));
         }
         let is_of_another = |request| {
             let by_subject = !self.knobs.pairwise_subject && has_other_subject(request, &claims);
             by_subject || has_other_claims(&self.knobs.user_claims, request, &claims)
         };
-        if asked.exchange().is_some_and(is_of_another) {
+        if grant.exchange().is_some_and(is_of_another) {
             return Err(unusable("the issued token is of another subject"));
         }
         let expires_at = claims
@@ -306,6 +273,17 @@ impl Rfc8693 {
         }
         Ok(expires_at)
     }
+}
+
+fn target(grant: &Grant) -> Option<&Target> {
+    grant.target().map(|target| &**target)
+}
+
+/// Values of the response for an error, without tokens that the server repeats in them.
+fn seen<'v>(grant: &Grant, values: impl IntoIterator<Item = &'v str>) -> String {
+    let values = values.into_iter();
+    let values: Vec<_> = values.map(|value| without_tokens(grant, value)).collect();
+    all_seen(values.iter().map(String::as_str))
 }
 
 fn unusable(problem: impl Into<Cow<'static, str>>) -> TokenEndpointError {

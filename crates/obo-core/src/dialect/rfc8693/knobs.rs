@@ -33,7 +33,7 @@ pub enum TargetBy {
 /// Its debug form is part of the dialect's identity, so that no setting can be forgotten there.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Knobs {
-    pub(super) grant: Grant,
+    pub(super) grant: GrantType,
     pub(super) target: TargetBy,
     pub(super) client_target: Option<TargetBy>,
     pub(super) scope_required: bool,
@@ -60,7 +60,7 @@ pub(super) struct Knobs {
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) enum Grant {
+pub(super) enum GrantType {
     #[default]
     TokenExchange,
     JwtBearer,
@@ -89,7 +89,7 @@ impl Rfc8693 {
     /// That grant knows neither actor tokens nor requested types.
     #[must_use]
     pub fn jwt_bearer(self) -> Self {
-        self.set(|knobs| knobs.grant = Grant::JwtBearer)
+        self.set(|knobs| knobs.grant = GrantType::JwtBearer)
     }
 
     /// Names the target by these parameters.

@@ -5,7 +5,7 @@
 )]
 
 use super::Rfc8693;
-use super::knobs::{Actor, Grant, TargetBy};
+use super::knobs::{Actor, GrantType, TargetBy};
 use crate::dialect::Registration;
 use crate::grant::request::ExchangeRequest;
 use crate::grant::target::Target;
@@ -27,8 +27,8 @@ impl Rfc8693 {
         self.check_actor(request)?;
         self.check_requested_type(request)?;
         let mut form = match self.knobs.grant {
-            Grant::TokenExchange => self.token_exchange(request, by),
-            Grant::JwtBearer => {
+            GrantType::TokenExchange => self.token_exchange(request, by),
+            GrantType::JwtBearer => {
                 let mut form = TokenRequest::new(JWT_BEARER);
                 form.push("assertion", request.subject().subject_token().expose());
                 form.push_public("requested_token_use", "on_behalf_of");
@@ -85,7 +85,7 @@ impl Rfc8693 {
         request: &'a ExchangeRequest,
     ) -> Option<&'a TokenType> {
         let asked = request.requested_type();
-        let unsaid = self.knobs.requested_type_unsaid || self.knobs.grant == Grant::JwtBearer;
+        let unsaid = self.knobs.requested_type_unsaid || self.knobs.grant == GrantType::JwtBearer;
         asked
             .or(self.knobs.requested_type.as_ref())
             .filter(|_| !unsaid)
@@ -183,7 +183,7 @@ impl Rfc8693 {
                 Actor::Forbidden | Actor::Optional => Ok(()),
             };
         };
-        if self.knobs.actor == Actor::Forbidden || self.knobs.grant == Grant::JwtBearer {
+        if self.knobs.actor == Actor::Forbidden || self.knobs.grant == GrantType::JwtBearer {
             return Err(unsayable(
                 "actor_token",
                 "this server takes none: to it, the authenticated client is who acts",

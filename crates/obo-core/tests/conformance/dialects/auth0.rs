@@ -9,7 +9,7 @@ use super::{
 };
 use crate::judge::{ISSUER, issuer, verdict};
 use crate::token::Token;
-use crate::wire::text;
+use crate::wire::{grant, own, text};
 
 const API: &str = "https://b.example";
 
@@ -29,7 +29,7 @@ fn tx_02_tx_07_the_request_byte_by_byte() {
 fn tx_23_a_token_of_another_tenant_is_declared_an_access_token_too() {
     let elsewhere = Issuer::new("https://other.auth0.example/").unwrap();
     let by = Registration::new(&elsewhere, "service-a");
-    let form = auth0::on_behalf_of().request(&to(audience(API)), by);
+    let form = auth0::on_behalf_of().request(&grant(&to(audience(API))), by);
     assert!(text(&form.unwrap()).contains(&format!("&subject_token_type={ACCESS_TOKEN}&")));
 }
 
@@ -175,7 +175,7 @@ fn tx_02_a_custom_exchange_has_a_type_of_its_own_and_asks_for_none() {
 fn ot_02_this_service_asks_for_itself_by_audience() {
     let server = issuer();
     let by = Registration::new(&server, "service-a");
-    let form = auth0::on_behalf_of().client_request(Some(&audience(API)), by);
+    let form = auth0::on_behalf_of().request(&own(Some(&audience(API))), by);
     assert_eq!(
         text(&form.unwrap()),
         "grant_type=client_credentials&audience=https%3A%2F%2Fb.example"

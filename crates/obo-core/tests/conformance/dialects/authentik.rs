@@ -7,7 +7,7 @@ use super::{
     ACCESS_TOKEN, JWT, actor, audience, body, classes, jwt, read, resource, scoped, to, unsayable,
 };
 use crate::judge::ISSUER;
-use crate::wire::text;
+use crate::wire::{grant, own, text};
 
 #[test]
 fn tx_02_tx_23_the_request_byte_by_byte() {
@@ -23,7 +23,7 @@ fn tx_02_tx_23_the_request_byte_by_byte() {
     // Each provider is an issuer, and a token of another one is a JWT to this one.
     let other = Issuer::new("https://auth.example/application/o/service-a/").unwrap();
     let by = Registration::new(&other, "service-a");
-    let form = authentik::exchange().request(&request, by).unwrap();
+    let form = authentik::exchange().request(&grant(&request), by).unwrap();
     assert!(text(&form).contains(&format!("&subject_token_type={JWT}&")));
 }
 
@@ -102,7 +102,7 @@ fn ot_02_this_service_asks_for_itself_by_scope() {
     let server = crate::judge::issuer();
     let by = Registration::new(&server, "service-a");
     let target = scoped(audience("service-b"), "b.read");
-    let form = authentik::exchange().client_request(Some(&target), by);
+    let form = authentik::exchange().request(&own(Some(&target)), by);
     assert_eq!(
         text(&form.unwrap()),
         "grant_type=client_credentials&scope=b.read"

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::judge::{ISSUER, NOW, issuer, verdict};
 use crate::token::Token;
-use crate::wire::{answer, text};
+use crate::wire::{answer, own, text};
 
 const ORDERS: &str = "6e74172b-be56-4843-9ff4-e66a39bb12e3";
 const POLICY: &str = r#"{"access_token":{"polids":{"essential":true,"values":["9ab03e19-ed42-4168-b6b7-7001fb3e933a"]}}}"#;
@@ -371,16 +371,16 @@ fn en_01_this_service_asks_for_itself_by_scope_too() {
     let server = issuer();
     let by = Registration::new(&server, "service-a");
     let dialect = entra::on_behalf_of();
-    let form = dialect.client_request(Some(&orders()), by).unwrap();
+    let form = dialect.request(&own(Some(&orders())), by).unwrap();
     assert_eq!(
         text(&form),
         "grant_type=client_credentials&scope=api%3A%2F%2Forders%2F.default"
     );
     dialect
-        .client_request(Some(&audience(ORDERS)), by)
+        .request(&own(Some(&audience(ORDERS))), by)
         .unwrap_err();
     let body = r#"{"token_type":"Bearer","expires_in":3599,"ext_expires_in":3599,"access_token":"opaque"}"#;
-    let issued = dialect.client_response(Some(&orders()), &answer(200, body), NOW);
+    let issued = dialect.response(&own(Some(&orders())), &answer(200, body), NOW);
     assert_eq!(issued.unwrap().expose(), "opaque");
     // There is no user who could do more.
     let refused = answer(
@@ -388,7 +388,7 @@ fn en_01_this_service_asks_for_itself_by_scope_too() {
         format!(r#"{{"error":"interaction_required","claims":{POLICY:?}}}"#),
     );
     let error = dialect
-        .client_response(Some(&orders()), &refused, NOW)
+        .response(&own(Some(&orders())), &refused, NOW)
         .unwrap_err();
     assert_eq!(error.class(), ErrorClass::ClientMisconfigured);
     assert!(error.claims().is_none());

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::judge::{ISSUER, NOW, builder, issuer, judge, published};
 use crate::token::Token;
-use crate::wire::text;
+use crate::wire::{grant, own, text};
 
 #[test]
 fn kc_01_kc_02_kc_03_tx_02_the_request_byte_by_byte() {
@@ -31,7 +31,7 @@ fn kc_01_kc_02_kc_03_tx_02_the_request_byte_by_byte() {
 fn kc_01_the_subject_is_an_access_token_whoever_issued_it() {
     let elsewhere = obo_core::Issuer::new("https://sso.example/realms/other").unwrap();
     let by = Registration::new(&elsewhere, "service-a");
-    let form = keycloak::exchange().request(&to(audience("service-b")), by);
+    let form = keycloak::exchange().request(&grant(&to(audience("service-b"))), by);
     let form = form.unwrap();
     let declared = form.pairs().find(|(name, _)| *name == "subject_token_type");
     assert_eq!(
@@ -105,11 +105,11 @@ fn kc_06_ot_02_delegation_is_by_an_access_token_of_the_actor() {
 fn kc_06_the_token_of_the_actor_is_its_own_by_client_credentials() {
     let server = issuer();
     let by = Registration::new(&server, "service-a");
-    let form = keycloak::delegation().client_request(None, by).unwrap();
+    let form = keycloak::delegation().request(&own(None), by).unwrap();
     assert_eq!(text(&form), "grant_type=client_credentials");
     // `audience` belongs to the exchange alone; scopes give audiences.
     let target = scoped(audience("service-b"), "b.read");
-    let form = keycloak::exchange().client_request(Some(&target), by);
+    let form = keycloak::exchange().request(&own(Some(&target)), by);
     assert_eq!(
         text(&form.unwrap()),
         "grant_type=client_credentials&scope=b.read"

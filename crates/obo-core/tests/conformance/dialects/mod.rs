@@ -12,7 +12,7 @@ use obo_core::{
 
 use crate::judge::NOW;
 use crate::signer::b64;
-use crate::wire::{alice, answer, form, text};
+use crate::wire::{alice, answer, form, grant, text};
 
 mod auth0;
 mod authentik;
@@ -73,7 +73,7 @@ fn read(
     request: &ExchangeRequest,
     body: &str,
 ) -> Result<IssuedToken, TokenEndpointError> {
-    dialect.response(request, &answer(200, body), NOW)
+    dialect.response(&grant(request), &answer(200, body), NOW)
 }
 
 fn refusal(
@@ -84,7 +84,7 @@ fn refusal(
 ) -> TokenEndpointError {
     assert_ne!(status, StatusCode::OK);
     dialect
-        .response(request, &answer(status, body), NOW)
+        .response(&grant(request), &answer(status, body), NOW)
         .unwrap_err()
 }
 

@@ -7,7 +7,7 @@ use super::{
     ACCESS_TOKEN, actor, audience, body, classes, jwt, read, resource, scoped, to, unsayable,
 };
 use crate::judge::issuer;
-use crate::wire::{form, text};
+use crate::wire::{form, grant, own, text};
 
 const B: &str = "api://b";
 
@@ -29,7 +29,7 @@ fn tx_23_a_token_of_another_server_of_the_organization_is_an_access_token() {
     let target = Issuer::new("https://corp.example/oauth2/b").unwrap();
     let request = to(scoped(audience(B), "b:read"));
     let by = Registration::new(&target, "service-a");
-    let there = okta::exchange().request(&request, by).unwrap();
+    let there = okta::exchange().request(&grant(&request), by).unwrap();
     assert_eq!(
         text(&there),
         text(&form(&okta::exchange(), &request).unwrap())
@@ -108,10 +108,10 @@ fn ot_02_this_service_asks_for_itself_by_scope() {
     let server = issuer();
     let by = Registration::new(&server, "service-a");
     let dialect = okta::exchange();
-    let form = dialect.client_request(Some(&scoped(audience(B), "b:read")), by);
+    let form = dialect.request(&own(Some(&scoped(audience(B), "b:read"))), by);
     assert_eq!(
         text(&form.unwrap()),
         "grant_type=client_credentials&scope=b%3Aread"
     );
-    dialect.client_request(Some(&audience(B)), by).unwrap_err();
+    dialect.request(&own(Some(&audience(B))), by).unwrap_err();
 }

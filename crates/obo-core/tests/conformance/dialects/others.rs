@@ -7,7 +7,7 @@ use super::{
     ACCESS_TOKEN, JWT, actor, audience, body, classes, jwt, read, resource, scoped, to, unsayable,
 };
 use crate::judge::{ISSUER, issuer};
-use crate::wire::text;
+use crate::wire::{own, text};
 
 /// <https://cloud.google.com/iam/docs/reference/sts/rest/v1/TopLevel/token>
 mod google_sts {
@@ -305,12 +305,12 @@ fn ot_02_these_services_ask_for_themselves_as_their_exchange_names_targets() {
     let server = issuer();
     let by = Registration::new(&server, "service-a");
     let target = scoped(audience("service-b"), "b_read");
-    let form = wso2::exchange().client_request(Some(&target), by);
+    let form = wso2::exchange().request(&own(Some(&target)), by);
     assert_eq!(
         text(&form.unwrap()),
         "grant_type=client_credentials&scope=b_read"
     );
-    let form = ping_federate::exchange().client_request(Some(&target), by);
+    let form = ping_federate::exchange().request(&own(Some(&target)), by);
     assert_eq!(
         text(&form.unwrap()),
         "grant_type=client_credentials&audience=service-b&scope=b_read"

@@ -7,7 +7,7 @@ use super::{
     ACCESS_TOKEN, JWT, actor, audience, body, classes, jwt, read, resource, scoped, to, unsayable,
 };
 use crate::judge::{ISSUER, issuer};
-use crate::wire::text;
+use crate::wire::{grant, own, text};
 
 const PROJECT: &str = "259242039378444290";
 
@@ -51,7 +51,7 @@ fn tx_23_the_subject_is_an_access_token_whoever_issued_it() {
     let elsewhere = Issuer::new("https://other.zitadel.example").unwrap();
     let by = Registration::new(&elsewhere, "service-a");
     let form = zitadel::exchange()
-        .request(&to(audience(PROJECT)), by)
+        .request(&grant(&to(audience(PROJECT))), by)
         .unwrap();
     assert!(text(&form).contains(&format!("&subject_token_type={ACCESS_TOKEN}&")));
 }
@@ -147,7 +147,7 @@ fn ot_02_this_service_asks_for_itself_by_scope() {
     let by = Registration::new(&server, "service-a");
     let scope = format!("urn:zitadel:iam:org:project:id:{PROJECT}:aud");
     let target = scoped(audience(PROJECT), &scope);
-    let form = zitadel::exchange().client_request(Some(&target), by);
+    let form = zitadel::exchange().request(&own(Some(&target)), by);
     assert_eq!(
         text(&form.unwrap()),
         format!(

@@ -34,10 +34,8 @@ impl World {
         if !self.admission.pause(asker).is_zero() {
             return false;
         }
-        let reached = Reached::default();
         let request = async {
             self.sent.lock().unwrap().push((asker, Instant::now()));
-            reached.set();
             let error = match fate {
                 Fate::Served => return Ok(()),
                 Fate::Fails(status) => {
@@ -52,9 +50,9 @@ impl World {
                     .with_retry_after(Some(Duration::from_secs(300))),
             };
             self.admission.record_pause(asker, &error);
-            Err(error)
+            Err(AskError::Asked(error))
         };
-        let outcome = self.admission.guard(asker, None, &reached, request).await;
+        let outcome = self.admission.guard(asker, None, request).await;
         outcome.is_ok()
     }
 

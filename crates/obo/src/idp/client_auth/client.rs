@@ -16,23 +16,30 @@ pub struct Client {
 }
 
 impl Client {
-    /// The client of that identifier.
-    ///
-    /// # Errors
-    ///
-    /// When the identifier is empty.
-    pub fn new(id: impl Into<Arc<str>>, auth: impl ClientAuth) -> Result<Self, ConfigError> {
-        let id = id.into();
-        if id.is_empty() {
-            return Err(ConfigError::new(
-                "client_id",
-                "is empty; give the identifier this service is registered under",
-            ));
-        }
-        Ok(Self {
+    /// The client of that identifier. What it is given to, such as a [`TokenExchange`](crate::TokenExchange), checks it when that is built.
+    pub fn new(id: impl Into<Arc<str>>, auth: impl ClientAuth) -> Self {
+        Self::of(id.into(), Arc::new(auth))
+    }
+
+    pub(super) fn of(id: Arc<str>, auth: Arc<dyn ClientAuth>) -> Self {
+        Self {
             id,
-            auth: Arc::new(ArcSwap::from_pointee(Arc::new(auth) as Arc<dyn ClientAuth>)),
-        })
+            auth: Arc::new(ArcSwap::from_pointee(auth)),
+        }
+    }
+
+    /// Finds what is wrong with the identifier or the credentials; reads files, so it may block.
+    pub(crate) fn check(&self) -> Result<(), ConfigError> {
+        self.check_id()?;
+        self.auth().check()
+    }
+
+    pub(super) fn check_id(&self) -> Result<(), ConfigError> {
+        if self.id.is_empty() {
+            let problem = "is empty; give the identifier this service is registered under";
+            return Err(ConfigError::new("client_id", problem));
+        }
+        Ok(())
     }
 
     /// The client identifier.
@@ -40,11 +47,17 @@ impl Client {
         &self.id
     }
 
-    /// Proves itself in another way from the next attempt on, as with a new key; by the same method or another one.
+    /// Authenticates in another way from the next attempt on, as with a new key; by the same method or another one.
     ///
-    /// Tokens at hand stay: they were issued to this client, whatever it proves itself by.
-    pub fn replace_auth(&self, auth: impl ClientAuth) {
+    /// Cached tokens stay: they were issued to this client, whatever it authenticates by.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the new credentials are not usable; the client keeps the ones it has.
+    pub fn replace_auth(&self, auth: impl ClientAuth) -> Result<(), ConfigError> {
+        auth.check()?;
         self.auth.store(Arc::new(Arc::new(auth)));
+        Ok(())
     }
 
     /// What one attempt authenticates by, from the choice of the endpoint on.

@@ -42,23 +42,18 @@ impl ClientAssertion {
     ///
     /// For a file that is written after this service starts, use [`from_fn`](Self::from_fn).
     ///
-    /// # Errors
+    /// The file has to be there when what the client is for is built. If it cannot be read or is empty later, the exchange
+    /// fails as `ClientMisconfigured`.
     ///
-    /// When the file cannot be read now or is empty. Later that is a failure of the exchange, `ClientMisconfigured`.
-    ///
-    /// ```no_run
+    /// ```
     /// # use obo::Client;
     /// # use obo::client::ClientAssertion;
     /// // A token that Kubernetes projects into the pod, with the issuer of the authorization server as its audience.
-    /// let token = ClientAssertion::from_file("/var/run/secrets/tokens/idp")?;
-    /// let client = Client::new("service-a", token)?;
-    /// # Ok::<(), obo::ConfigError>(())
+    /// let token = ClientAssertion::from_file("/var/run/secrets/tokens/idp");
+    /// let client = Client::new("service-a", token);
     /// ```
-    pub fn from_file(path: impl Into<PathBuf>) -> Result<Self, ConfigError> {
-        let file = CredentialFile::new(path);
-        let read = file.read_now();
-        read.map_err(|problem| ConfigError::new("client_assertion", problem))?;
-        Ok(Self::of(Source::File(file)))
+    pub fn from_file(path: impl Into<PathBuf>) -> Self {
+        Self::of(Source::File(CredentialFile::new(path)))
     }
 
     /// Sends what `fetch` gives at each attempt.
@@ -117,7 +112,7 @@ impl ClientAssertion {
         }
     }
 
-    fn check(
+    fn check_assertion(
         &self,
         assertion: &ForeignAssertion,
         attempt: Attempt<'_>,
@@ -157,7 +152,10 @@ impl ClientAuth for ClientAssertion {
         Box::pin(async move {
             let text = self.fetch().await?;
             let assertion = ForeignAssertion::parse(text)
-                .and_then(|assertion| self.check(&assertion, attempt).map(|()| assertion))
+                .and_then(|assertion| {
+                    self.check_assertion(&assertion, attempt)
+                        .map(|()| assertion)
+                })
                 .map_err(|problem| misconfigured(format!("{}{problem}", self.source)))?;
             if self.names_client {
                 request.push_public("client_id", attempt.client_id);
@@ -169,6 +167,14 @@ impl ClientAuth for ClientAssertion {
             assertion::push(request, assertion_type, assertion.expose());
             Ok(())
         })
+    }
+
+    fn check(&self) -> Result<(), ConfigError> {
+        let Source::File(file) = &self.source else {
+            return Ok(());
+        };
+        let read = file.read_now().map(drop);
+        read.map_err(|problem| ConfigError::new("client_assertion", problem))
     }
 }
 

@@ -15,20 +15,18 @@ pub(super) enum ClientSecret {
 }
 
 impl ClientSecret {
-    pub(super) fn fixed(secret: Secret) -> Result<Self, ConfigError> {
-        if secret.expose().is_empty() {
-            return Err(wrong(
-                "is empty; was the variable or the file it comes from set?",
-            ));
-        }
-        Ok(Self::Fixed(secret))
+    pub(super) fn file(path: impl Into<PathBuf>) -> Self {
+        Self::File(CredentialFile::new(path))
     }
 
-    /// The file must be there already, so that a wrong path is found at the start.
-    pub(super) fn file(path: impl Into<PathBuf>) -> Result<Self, ConfigError> {
-        let file = CredentialFile::new(path);
-        file.read_now().map_err(wrong)?;
-        Ok(Self::File(file))
+    /// The secret has to be there, so that a wrong path is found at the start; blocks.
+    pub(super) fn check(&self) -> Result<(), ConfigError> {
+        match self.read_now()?.expose().is_empty() {
+            false => Ok(()),
+            true => Err(wrong(
+                "is empty; was the variable or the file it comes from set?",
+            )),
+        }
     }
 
     /// The secret at this time, where nothing else is waited for; blocks.

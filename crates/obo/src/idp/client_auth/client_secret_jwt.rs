@@ -23,35 +23,25 @@ pub struct ClientSecretJwt {
 impl ClientSecretJwt {
     /// Authenticates by this secret, under one algorithm.
     ///
-    /// # Errors
-    ///
-    /// When it has fewer bytes than the algorithm's hash (RFC 7518 section 3.2): 32 for HS256, 48 for HS384, 64 for HS512.
-    pub fn new(algorithm: MacAlgorithm, secret: impl Into<Secret>) -> Result<Self, ConfigError> {
-        Self::of(algorithm, ClientSecret::fixed(secret.into())?)
+    /// It must have as many bytes as the algorithm's hash (RFC 7518 section 3.2): 32 for HS256, 48 for HS384, 64 for HS512.
+    pub fn new(algorithm: MacAlgorithm, secret: impl Into<Secret>) -> Self {
+        Self::of(algorithm, ClientSecret::Fixed(secret.into()))
     }
 
     /// Authenticates by the secret that the file holds at the time of each attempt, without the newline at its end.
     ///
-    /// # Errors
-    ///
-    /// When the file cannot be read now or its secret is too short. Later that is a failure of the exchange,
-    /// `ClientMisconfigured`.
-    pub fn from_file(
-        algorithm: MacAlgorithm,
-        path: impl Into<PathBuf>,
-    ) -> Result<Self, ConfigError> {
-        Self::of(algorithm, ClientSecret::file(path)?)
+    /// The file has to hold one that is long enough when what the client is for is built. If it does not later, the exchange
+    /// fails as `ClientMisconfigured`.
+    pub fn from_file(algorithm: MacAlgorithm, path: impl Into<PathBuf>) -> Self {
+        Self::of(algorithm, ClientSecret::file(path))
     }
 
-    fn of(algorithm: MacAlgorithm, secret: ClientSecret) -> Result<Self, ConfigError> {
-        if secret.read_now()?.expose().len() < algorithm.min_secret_len() {
-            return Err(ConfigError::new("client_secret", too_short(algorithm)));
-        }
-        Ok(Self {
+    fn of(algorithm: MacAlgorithm, secret: ClientSecret) -> Self {
+        Self {
             secret,
             algorithm,
             assertion: OwnAssertion::new(algorithm.name()),
-        })
+        }
     }
 
     /// Writes `typ: JWT` in the header, for servers that do not tolerate `client-authentication+jwt`.
@@ -94,5 +84,13 @@ impl ClientAuth for ClientSecretJwt {
             assertion::push(request, assertion::JWT_BEARER, signed.expose());
             Ok(())
         })
+    }
+
+    fn check(&self) -> Result<(), ConfigError> {
+        self.secret.check()?;
+        match self.secret.read_now()?.expose().len() < self.algorithm.min_secret_len() {
+            true => Err(ConfigError::new("client_secret", too_short(self.algorithm))),
+            false => Ok(()),
+        }
     }
 }

@@ -12,23 +12,18 @@ use super::{Attempt, Authenticating, ClientAuth};
 pub struct ClientSecretPost(ClientSecret);
 
 impl ClientSecretPost {
-    /// Authenticates by this secret.
-    ///
-    /// # Errors
-    ///
-    /// When it is empty.
-    pub fn new(secret: impl Into<Secret>) -> Result<Self, ConfigError> {
-        ClientSecret::fixed(secret.into()).map(Self)
+    /// Authenticates by this secret, which must not be empty.
+    pub fn new(secret: impl Into<Secret>) -> Self {
+        Self(ClientSecret::Fixed(secret.into()))
     }
 
     /// Authenticates by the secret that the file holds at the time of each attempt, without the newline at its end: a
     /// secret that is replaced in the file needs no restart.
     ///
-    /// # Errors
-    ///
-    /// When the file cannot be read now or is empty. Later that is a failure of the exchange, `ClientMisconfigured`.
-    pub fn from_file(path: impl Into<PathBuf>) -> Result<Self, ConfigError> {
-        ClientSecret::file(path).map(Self)
+    /// The file has to be there when what the client is for is built. If it cannot be read or is empty later, the exchange
+    /// fails as `ClientMisconfigured`.
+    pub fn from_file(path: impl Into<PathBuf>) -> Self {
+        Self(ClientSecret::file(path))
     }
 }
 
@@ -44,5 +39,9 @@ impl ClientAuth for ClientSecretPost {
             request.push("client_secret", secret.expose());
             Ok(())
         })
+    }
+
+    fn check(&self) -> Result<(), ConfigError> {
+        self.0.check()
     }
 }

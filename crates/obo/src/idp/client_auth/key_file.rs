@@ -3,9 +3,10 @@
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use arc_swap::ArcSwap;
-use obo_core::{Algorithm, ConfigError, JwsHeader, Secret, SigningKey};
+use arc_swap::ArcSwapOption;
+use obo_core::{Algorithm, ConfigError, JwsHeader, Secret, SigningKey, TokenEndpointError};
 
+use super::assertion::misconfigured;
 use super::file::CredentialFile;
 use crate::observe;
 
@@ -22,7 +23,8 @@ pub(super) struct KeyFile {
     /// The key's name, where the file does not give it.
     kid: Option<String>,
     certificate: Option<Certificate>,
-    loaded: ArcSwap<Loaded>,
+    /// Empty until the file was usable once.
+    loaded: ArcSwapOption<Loaded>,
     /// Why the file could not be used the last time, so that it is reported once.
     problem: Mutex<Option<String>>,
 }
@@ -41,61 +43,63 @@ pub(super) struct Loaded {
 }
 
 impl KeyFile {
-    /// Reads the file for the first time; blocks.
-    pub(super) fn open(
+    pub(super) fn new(
         file: CredentialFile,
         algorithm: Algorithm,
         read_key: ReadKey,
         kid: Option<String>,
-    ) -> Result<Self, ConfigError> {
-        let text = file.read_now().map_err(wrong)?;
-        let key = named(read_key(algorithm, &text), kid.as_deref());
-        let key = key.map_err(|error| wrong(format!("{file}: {}", error.problem())))?;
-        let loaded = Loaded {
-            text,
-            certificate: None,
-            key,
-        };
-        Ok(Self {
+    ) -> Self {
+        Self {
             file,
             algorithm,
             read_key,
             kid,
             certificate: None,
-            loaded: ArcSwap::from_pointee(loaded),
+            loaded: ArcSwapOption::empty(),
             problem: Mutex::default(),
-        })
+        }
     }
 
-    /// The same file, whose key has a certificate; blocks.
-    pub(super) fn with_certificate(&self, certificate: Certificate) -> Result<Self, ConfigError> {
-        let loaded = self.loaded.load();
-        let text = certificate
-            .read()
-            .map_err(|problem| ConfigError::new("certificate", problem))?;
-        check(&text, &loaded.key)?;
-        let loaded = Loaded {
-            text: loaded.text.clone(),
-            certificate: Some(text),
-            key: loaded.key.clone(),
-        };
-        Ok(Self {
-            file: self.file.clone(),
-            algorithm: self.algorithm,
-            read_key: self.read_key,
-            kid: self.kid.clone(),
+    /// The same file, whose key has a certificate.
+    pub(super) fn with_certificate(&self, certificate: Certificate) -> Self {
+        let file = Self::new(
+            self.file.clone(),
+            self.algorithm,
+            self.read_key,
+            self.kid.clone(),
+        );
+        Self {
             certificate: Some(certificate),
-            loaded: ArcSwap::from_pointee(loaded),
-            problem: Mutex::default(),
-        })
+            ..file
+        }
+    }
+
+    /// Reads the files, which have to be usable the first time, and keeps the key; blocks.
+    pub(super) fn check(&self) -> Result<(), ConfigError> {
+        if self.loaded.load().is_some() {
+            return Ok(());
+        }
+        let text = self.file.read_now().map_err(wrong)?;
+        let certificate = self.certificate.as_ref().map(Certificate::read).transpose();
+        let certificate =
+            certificate.map_err(|problem| ConfigError::new("certificate", problem))?;
+        let loaded = self.load(text, certificate);
+        let loaded = loaded.map_err(|error| match error.field() {
+            "certificate" => error,
+            _ => wrong(format!("{}: {}", self.file, error.problem())),
+        })?;
+        self.loaded.store(Some(Arc::new(loaded)));
+        Ok(())
     }
 
     /// The key of this moment.
-    pub(super) async fn current(self: &Arc<Self>) -> Arc<Loaded> {
+    pub(super) async fn current(self: &Arc<Self>) -> Result<Arc<Loaded>, TokenEndpointError> {
         let file = Arc::clone(self);
         let changed = tokio::task::spawn_blocking(move || file.changed()).await;
         self.take(changed.unwrap_or_else(|_| Err("reading it was interrupted".to_owned())));
-        self.loaded.load_full()
+        self.loaded
+            .load_full()
+            .ok_or_else(|| misconfigured(format!("the private key in {} is not usable", self.file)))
     }
 
     fn take(&self, changed: Result<Option<Loaded>, String>) {
@@ -103,7 +107,7 @@ impl KeyFile {
         let problem = match changed {
             Ok(None) => None,
             Ok(Some(loaded)) => {
-                self.loaded.store(Arc::new(loaded));
+                self.loaded.store(Some(Arc::new(loaded)));
                 observe::client_key_renewed(&self.file);
                 None
             }
@@ -124,19 +128,30 @@ impl KeyFile {
         let certificate = self.certificate.as_ref().map(Certificate::read);
         let certificate = certificate.transpose()?;
         let loaded = self.loaded.load();
-        if text == loaded.text && certificate == loaded.certificate {
+        let is_same =
+            |loaded: &Arc<Loaded>| text == loaded.text && certificate == loaded.certificate;
+        if loaded.as_ref().is_some_and(is_same) {
             return Ok(None);
         }
-        let key = named((self.read_key)(self.algorithm, &text), self.kid.as_deref());
-        let key = key.map_err(|error| error.problem().to_owned())?;
+        let loaded = self.load(text, certificate);
+        loaded.map(Some).map_err(|error| error.problem().to_owned())
+    }
+
+    fn load(&self, text: Secret, certificate: Option<Secret>) -> Result<Loaded, ConfigError> {
+        let key = (self.read_key)(self.algorithm, &text)?;
+        let key = match &self.kid {
+            Some(kid) => key.with_kid(kid.as_str()),
+            None => key,
+        };
         if let Some(certificate) = &certificate {
-            check(certificate, &key).map_err(|error| error.problem().to_owned())?;
+            // A certificate of another key would name that one.
+            JwsHeader::new("", "").with_certificate(certificate.expose(), Some(&key))?;
         }
-        Ok(Some(Loaded {
+        Ok(Loaded {
             text,
             certificate,
             key,
-        }))
+        })
     }
 }
 
@@ -152,29 +167,12 @@ impl Loaded {
 }
 
 impl Certificate {
-    fn read(&self) -> Result<Secret, String> {
+    pub(super) fn read(&self) -> Result<Secret, String> {
         match self {
             Self::Text(text) => Ok(Secret::new(&**text)),
             Self::File(file) => file.read_now(),
         }
     }
-}
-
-fn named(
-    key: Result<SigningKey, ConfigError>,
-    kid: Option<&str>,
-) -> Result<SigningKey, ConfigError> {
-    match kid {
-        Some(kid) => key.map(|key| key.with_kid(kid)),
-        None => key,
-    }
-}
-
-/// A certificate of another key would name that one.
-fn check(certificate: &Secret, key: &SigningKey) -> Result<(), ConfigError> {
-    let header = JwsHeader::new("", "");
-    let named = header.with_certificate(certificate.expose(), Some(key));
-    named.map(|_| ())
 }
 
 fn wrong(problem: String) -> ConfigError {

@@ -34,7 +34,7 @@ pub use private_key_jwt::PrivateKeyJwt;
 pub use self_signed_tls_client_auth::SelfSignedTlsClientAuth;
 pub use tls_client_auth::TlsClientAuth;
 
-use obo_core::{Issuer, TokenEndpointError, TokenRequest, UnixTime};
+use obo_core::{ConfigError, Issuer, TokenEndpointError, TokenRequest, UnixTime};
 
 /// What a client authenticates for: one attempt at one authorization server.
 #[derive(Clone, Copy, Debug)]
@@ -69,6 +69,15 @@ pub trait ClientAuth: fmt::Debug + Send + Sync + 'static {
         request: &'a mut TokenRequest,
         attempt: Attempt<'a>,
     ) -> Authenticating<'a>;
+
+    /// Finds a credential that cannot be used, when what the client is for is built; it may read files, and block.
+    ///
+    /// # Errors
+    ///
+    /// Fails if a setting is wrong, and names it.
+    fn check(&self) -> Result<(), ConfigError> {
+        Ok(())
+    }
 
     /// Whether the client authenticates by its TLS certificate, so that the request goes to the server's endpoint for
     /// mutual TLS where it has one (RFC 8705 section 5).

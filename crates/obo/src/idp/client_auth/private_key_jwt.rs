@@ -23,6 +23,7 @@ pub struct PrivateKeyJwt {
     algorithm: Algorithm,
     signer: Signer,
     assertion: OwnAssertion,
+    mistake: Option<ConfigError>,
 }
 
 #[derive(Clone)]
@@ -47,33 +48,23 @@ impl PrivateKeyJwt {
     /// The key is parsed again when the file has changed. While the file cannot be used, such as when it is half written,
     /// the key of before is, and the log says so.
     ///
-    /// # Errors
-    ///
-    /// When the file cannot be read now or holds no such key; nothing of its content is quoted.
-    pub fn from_pem_file(
-        algorithm: Algorithm,
-        path: impl AsRef<Path>,
-        kid: Option<&str>,
-    ) -> Result<Self, ConfigError> {
+    /// When what the client is for is built, the file has to hold such a key; an error quotes nothing of its content.
+    pub fn from_pem_file(algorithm: Algorithm, path: impl AsRef<Path>, kid: Option<&str>) -> Self {
         let (file, kid) = (CredentialFile::new(path.as_ref()), kid.map(str::to_owned));
-        let file = KeyFile::open(file, algorithm, SigningKey::from_pem, kid)?;
-        Ok(Self::of_file(algorithm, file))
+        Self::of_file(
+            algorithm,
+            KeyFile::new(file, algorithm, SigningKey::from_pem, kid),
+        )
     }
 
     /// As [`from_pem_file`](Self::from_pem_file), for a key in PEM or JWK form ([`SigningKey::parse`]); a JWK may have the
     /// `kid` itself.
-    ///
-    /// # Errors
-    ///
-    /// As [`from_pem_file`](Self::from_pem_file).
-    pub fn from_file(
-        algorithm: Algorithm,
-        path: impl AsRef<Path>,
-        kid: Option<&str>,
-    ) -> Result<Self, ConfigError> {
+    pub fn from_file(algorithm: Algorithm, path: impl AsRef<Path>, kid: Option<&str>) -> Self {
         let (file, kid) = (CredentialFile::new(path.as_ref()), kid.map(str::to_owned));
-        let file = KeyFile::open(file, algorithm, SigningKey::parse, kid)?;
-        Ok(Self::of_file(algorithm, file))
+        Self::of_file(
+            algorithm,
+            KeyFile::new(file, algorithm, SigningKey::parse, kid),
+        )
     }
 
     fn of_file(algorithm: Algorithm, file: KeyFile) -> Self {
@@ -123,47 +114,48 @@ impl PrivateKeyJwt {
             algorithm,
             signer,
             assertion,
+            mistake: None,
         }
     }
 
     /// Names the key by its certificate too, in the header `x5t#S256`: the first certificate of a PEM text.
     ///
-    /// Servers need it where certificates are registered instead of keys.
-    ///
-    /// # Errors
-    ///
-    /// When the text holds no certificate, or one that is not of this key, as far as the key is here. A key file that is
-    /// replaced later by another certificate's key is not used.
-    pub fn certificate(mut self, pem: &str) -> Result<Self, ConfigError> {
-        let key = match &self.signer {
-            Signer::Key(key) => Some(key),
-            Signer::Remote(_) => None,
-            Signer::File(_) => return self.certified(Certificate::Text(pem.into())),
-        };
-        self.assertion.header = self.assertion.header.with_certificate(pem, key)?;
-        Ok(self)
+    /// Servers need it where certificates are registered instead of keys. The certificate has to be of this key, as far as
+    /// the key is here. A key file that is replaced later by another certificate's key is not used.
+    #[must_use]
+    pub fn certificate(self, pem: &str) -> Self {
+        self.certified(Certificate::Text(pem.into()))
     }
 
     /// The same with the certificate in a file, which may change along with the file of the key.
-    ///
-    /// # Errors
-    ///
-    /// As [`certificate`](Self::certificate), and if the file cannot be read now.
-    pub fn certificate_file(self, path: impl AsRef<Path>) -> Result<Self, ConfigError> {
-        let file = CredentialFile::new(path.as_ref());
-        if let Signer::File(_) = &self.signer {
-            return self.certified(Certificate::File(file));
-        }
-        let read = file.read_now();
-        let pem = read.map_err(|problem| ConfigError::new("certificate", problem))?;
-        self.certificate(pem.expose())
+    #[must_use]
+    pub fn certificate_file(self, path: impl AsRef<Path>) -> Self {
+        self.certified(Certificate::File(CredentialFile::new(path.as_ref())))
     }
 
-    fn certified(mut self, certificate: Certificate) -> Result<Self, ConfigError> {
-        if let Signer::File(file) = &self.signer {
-            self.signer = Signer::File(Arc::new(file.with_certificate(certificate)?));
+    fn certified(mut self, certificate: Certificate) -> Self {
+        let key = match &self.signer {
+            Signer::Key(key) => Some(key),
+            Signer::Remote(_) => None,
+            Signer::File(file) => {
+                self.signer = Signer::File(Arc::new(file.with_certificate(certificate)));
+                return self;
+            }
+        };
+        let read = certificate.read();
+        let header = read
+            .map_err(|problem| ConfigError::new("certificate", problem))
+            .and_then(|pem| {
+                let header = self.assertion.header.clone();
+                header.with_certificate(pem.expose(), key)
+            });
+        match header {
+            Ok(header) => self.assertion.header = header,
+            Err(error) => {
+                self.mistake.get_or_insert(error);
+            }
         }
-        Ok(self)
+        self
     }
 
     /// Writes `typ: JWT` in the header, for servers that do not tolerate `client-authentication+jwt`.
@@ -186,6 +178,9 @@ impl PrivateKeyJwt {
 
     /// The assertion of one attempt.
     async fn signed(&self, attempt: Attempt<'_>) -> Result<Secret, TokenEndpointError> {
+        if let Some(mistake) = &self.mistake {
+            return Err(mistake.clone().into());
+        }
         let no_randomness = || misconfigured("the system gives no randomness");
         let by_key = |key: &SigningKey, input: &str| {
             let signature = key.sign(input.as_bytes());
@@ -203,7 +198,7 @@ impl PrivateKeyJwt {
                 (input, signature)
             }
             Signer::File(file) => {
-                let loaded = file.current().await;
+                let loaded = file.current().await?;
                 let header = loaded.name(self.assertion.header.clone())?;
                 let input = self.assertion.signing_input_under(&header, attempt);
                 let input = input.ok_or_else(no_randomness)?;
@@ -250,6 +245,14 @@ impl ClientAuth for PrivateKeyJwt {
             assertion::push(request, assertion::JWT_BEARER, signed.expose());
             Ok(())
         })
+    }
+
+    fn check(&self) -> Result<(), ConfigError> {
+        match (&self.mistake, &self.signer) {
+            (Some(mistake), _) => Err(mistake.clone()),
+            (None, Signer::File(file)) => file.check(),
+            (None, Signer::Key(_) | Signer::Remote(_)) => Ok(()),
+        }
     }
 }
 

@@ -21,11 +21,11 @@ use super::{Attempt, Authenticating, ClientAuth};
 /// use obo::client::TlsClientAuth;
 ///
 /// # fn exchange(with_certificate: HttpService) -> Result<TokenExchange, obo::ConfigError> {
-/// let client = Client::new("spiffe://corp.example/service-a", TlsClientAuth)?;
+/// let client = Client::new("spiffe://corp.example/service-a", TlsClientAuth);
 /// let idp = AuthorizationServer::builder("https://idp.example.com")
 ///     .with_http(with_certificate)
 ///     .build()?;
-/// # Ok(TokenExchange::new(idp, client))
+/// # TokenExchange::builder(idp, client).build()
 /// # }
 /// ```
 #[derive(Clone, Copy, Debug)]

@@ -7,12 +7,14 @@ use obo_core::{
     BearerToken, Caller, ErrorClass, IntrospectionAnswer, Policy, SignedAnswer, TokenEndpointError,
     TokenRequest, has_media_type, introspection_refusal, is_json,
 };
-use tokio::time::timeout;
+use tokio::time::Instant;
 
 use super::IntrospectionSettings;
 use crate::clock::Clock;
 use crate::idp::admission::{Admission, Asker};
-use crate::idp::endpoint::{AuthenticatedEndpoint, Reached, introspection_endpoint};
+use crate::idp::endpoint::{
+    AskError, Endpoint as Asking, Patience, Sender, introspection_endpoint,
+};
 use crate::idp::jwks::{Jwks, Lookup};
 use crate::idp::server::AuthorizationServer;
 
@@ -30,9 +32,8 @@ const SIGNED: &str = "application/token-introspection+jwt";
 
 /// Where one issuer is asked, and how it fares.
 pub(super) struct Endpoint {
-    server: AuthorizationServer,
+    asking: Asking,
     jwks: Jwks,
-    admission: Admission,
     /// Tells tokens apart for the circuit breaker.
     hasher: RandomState,
 }
@@ -41,9 +42,8 @@ impl Endpoint {
     pub(super) fn new(server: AuthorizationServer, jwks: Jwks) -> Self {
         let admission = Admission::of_introspection(server.issuer().clone());
         Self {
-            server,
+            asking: Asking::new(server, admission),
             jwks,
-            admission,
             hasher: RandomState::new(),
         }
     }
@@ -69,41 +69,33 @@ impl Endpoint {
             target: 0,
             is_vouched: vouched.is_some(),
         };
-        let pause = self.admission.pause(asker);
+        let pause = self.asking.pause(asker);
         if !pause.is_zero() {
             return Err(Admission::paused(pause));
         }
-        let reached = Reached::default();
-        let asked = self.admission.guard(asker, None, &reached, async {
-            let answered = async {
-                let answer = self.send(token, settings, clock, &reached).await?;
-                let status = answer.status();
-                if status != StatusCode::OK {
-                    let is_of_token = status.is_server_error() && !OVERWHELMED.contains(&status);
-                    if is_of_token && vouched.is_none() {
-                        reached.disregard();
-                    }
-                    return Err(introspection_refusal(&answer, clock.now()));
-                }
-                let read = self.read(&answer, settings, policy, clock).await;
-                read.map_err(|error| match error.class() {
+        let patience = Patience::new(Instant::now() + DEADLINE, DEADLINE, 0);
+        let attempt = || async {
+            let response = self.send(token, settings, clock, patience).await?;
+            let status = response.status();
+            if status != StatusCode::OK {
+                let refusal = introspection_refusal(&response, clock.now());
+                let is_of_token = status.is_server_error() && !OVERWHELMED.contains(&status);
+                return Err(match is_of_token && vouched.is_none() {
+                    true => AskError::NotAsked(refusal),
+                    false => AskError::Asked(refusal),
+                });
+            }
+            let read = patience.limit(self.read(&response, settings, policy, clock));
+            let read = read.await.map_err(AskError::Asked)?;
+            read.map_err(|error| {
+                AskError::Asked(match error.class() {
                     // The keys to open it with could not be had: that is another server's response.
                     ErrorClass::Transient => error,
                     _ => error.with_status(status),
                 })
-            };
-            let answered = timeout(DEADLINE, answered).await.unwrap_or_else(|_| {
-                let problem = format!("no answer within {DEADLINE:?}");
-                Err(TokenEndpointError::new(ErrorClass::Transient, problem))
-            });
-            answered.inspect_err(|error| {
-                // What a forged token may be the reason for is no wish of the server.
-                if reached.server() {
-                    self.admission.record_pause(asker, error);
-                }
             })
-        });
-        asked.await
+        };
+        self.asking.call(asker, None, patience, attempt).await
     }
 
     async fn send(
@@ -111,22 +103,21 @@ impl Endpoint {
         token: BearerToken<'_>,
         settings: &IntrospectionSettings,
         clock: &Clock,
-        reached: &Reached,
-    ) -> Result<Response<Bytes>, TokenEndpointError> {
-        let endpoint = AuthenticatedEndpoint {
-            server: &self.server,
+        patience: Patience,
+    ) -> Result<Response<Bytes>, AskError> {
+        let sender = Sender {
             client: &settings.client,
             clock,
             accept: match settings.is_signed {
                 true => SIGNED,
                 false => "application/json",
             },
-            reached,
+            patience,
         };
         let form = TokenRequest::introspection(token);
         match &settings.endpoint {
-            Some(url) => endpoint.post_to(url, form).await,
-            None => endpoint.post(form, introspection_endpoint).await,
+            Some(url) => self.asking.post_to(sender, url, form).await,
+            None => self.asking.post(sender, form, introspection_endpoint).await,
         }
     }
 

@@ -143,7 +143,11 @@ impl Introspection {
 
     /// The settings, or the first mistake.
     pub(crate) fn checked(self) -> Result<IntrospectionSettings, ConfigError> {
-        self.mistake.map_or(Ok(self.settings), Err)
+        if let Some(mistake) = self.mistake {
+            return Err(mistake);
+        }
+        self.settings.client.check()?;
+        Ok(self.settings)
     }
 
     /// Keeps the first mistake.

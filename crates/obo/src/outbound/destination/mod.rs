@@ -12,6 +12,7 @@
 
 mod place;
 mod registry;
+mod route;
 mod single;
 mod template;
 #[cfg(test)]
@@ -19,6 +20,7 @@ mod tests;
 mod unmatched;
 
 pub use registry::Destinations;
+pub(crate) use route::Route;
 pub use single::Destination;
-pub(crate) use single::Found;
-pub(crate) use unmatched::Unmatched;
+use single::Found;
+use unmatched::Unmatched;

@@ -11,9 +11,9 @@ use super::template::{Template, TemplateUri};
 /// A service that is called on behalf of users: where it is, and for whom its tokens are asked.
 ///
 /// ```
-/// use obo::{Audience, Destination};
+/// use obo::Destination;
 ///
-/// let stock = Destination::new("https://stock.corp.example", Audience::new("service-b")?)?
+/// let stock = Destination::new("https://stock.corp.example", "service-b")?
 ///     .scopes(["stock:read"])?;
 /// # Ok::<(), obo::ConfigError>(())
 /// ```
@@ -54,8 +54,12 @@ impl Destination {
     ///
     /// When the URI is neither `https` nor on loopback, or has a query, a fragment or user information, or a path that
     /// servers read differently.
-    pub fn new(uri: &str, target: impl Into<Target>) -> Result<Self, ConfigError> {
-        Self::encrypted(FIELD, uri, target.into())
+    pub fn new<T>(uri: &str, target: T) -> Result<Self, ConfigError>
+    where
+        T: TryInto<Target>,
+        T::Error: Into<ConfigError>,
+    {
+        Self::encrypted(FIELD, uri, target.try_into().map_err(Into::into)?)
     }
 
     /// As [`new`](Self::new), for a network that encrypts below HTTP: tokens go over `http` to any host.
@@ -63,19 +67,22 @@ impl Destination {
     /// # Errors
     ///
     /// As [`new`](Self::new), save for `http`.
-    pub fn danger_plaintext(uri: &str, target: impl Into<Target>) -> Result<Self, ConfigError> {
-        Self::plaintext(FIELD, uri, target.into())
+    pub fn danger_plaintext<T>(uri: &str, target: T) -> Result<Self, ConfigError>
+    where
+        T: TryInto<Target>,
+        T::Error: Into<ConfigError>,
+    {
+        Self::plaintext(FIELD, uri, target.try_into().map_err(Into::into)?)
     }
 
     /// Each service of a domain that you own: `{name}` in the URI stands for the first label of the host, and in the
     /// target for the same label.
     ///
     /// ```
-    /// use obo::{Audience, Destination};
+    /// use obo::Destination;
     ///
     /// // https://stock.svc.example.com is called with a token for the audience `api://stock`.
-    /// let audience = Audience::new("api://{service}")?;
-    /// let services = Destination::template("https://{service}.svc.example.com", audience)?;
+    /// let services = Destination::template("https://{service}.svc.example.com", "api://{service}")?;
     /// # Ok::<(), obo::ConfigError>(())
     /// ```
     ///
@@ -88,8 +95,12 @@ impl Destination {
     /// As [`new`](Self::new), but loopback must be `https` too; when the URI does not start with the placeholder, or less than
     /// two labels follow it; when an audience or resource lacks it, so that one token would be for all services. Whether
     /// others can register names in the domain, as in `{name}.co.uk`, is not checked.
-    pub fn template(uri: &str, target: impl Into<Target>) -> Result<Self, ConfigError> {
-        Self::per_label(FIELD, uri, target.into())
+    pub fn template<T>(uri: &str, target: T) -> Result<Self, ConfigError>
+    where
+        T: TryInto<Target>,
+        T::Error: Into<ConfigError>,
+    {
+        Self::per_label(FIELD, uri, target.try_into().map_err(Into::into)?)
     }
 
     pub(super) fn encrypted(

@@ -77,7 +77,7 @@ impl CacheBounds {
         usize::try_from(bytes).unwrap_or(usize::MAX)
     }
 
-    pub(super) fn checked(self) -> Result<Self, ConfigError> {
+    pub(super) fn check(&self) -> Result<(), ConfigError> {
         if self.entries_per_subject == 0 {
             let problem = "is 0; to keep nothing, give a lifetime of 0";
             return Err(ConfigError::new("entries_per_subject", problem));
@@ -86,7 +86,7 @@ impl CacheBounds {
             let problem = format!("is more than {} s", MAX_LIFETIME.as_secs());
             return Err(ConfigError::new("lifetime", problem));
         }
-        Ok(self)
+        Ok(())
     }
 }
 

@@ -5,15 +5,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use obo_core::{
-    ActorToken, CacheKey, CacheKeys, Caller, ErrorClass, Issuer, Secret, Target,
+    ActorToken, CacheKey, CacheKeys, Caller, ErrorClass, Grant, Issuer, Secret, Target,
     TokenEndpointError, TokenType, UnixTime,
 };
 use tokio::time::{Instant, timeout_at};
 
 use super::actor::{ActorSource, Kind};
 use super::actor_health::ActorHealth;
-use super::ask::{Ask, Own};
-use super::bounds::CacheBounds;
+use super::builder::Settings;
 use super::cache::{Place, SubjectId, TokenCache};
 use super::client_rejection::ClientRejection;
 use super::entries::Outcome;
@@ -21,16 +20,17 @@ use super::future::ResponseFuture;
 use super::own_actor::{Renewal, SentActor};
 use super::revocations::Revocations;
 use super::token_endpoint::TokenEndpoint;
+use super::wanted::Wanted;
 use super::{Exchanged, TokenSource};
 use crate::idp::admission::Asker;
 use crate::idp::flight::{Flight, Flights, Overloaded};
+use crate::idp::server::AuthorizationServer;
 use crate::outbound::error::{ExchangeError, ExchangeErrorKind};
 use crate::{observe, random};
 
 pub(super) struct Engine {
     pub(super) endpoint: TokenEndpoint,
-    pub(super) limits: Limits,
-    pub(super) actor: Option<ActorSource>,
+    pub(super) settings: Settings,
     pub(super) actors: ActorHealth,
     pub(super) tokens: TokenCache,
     flights: Arc<Flights<CacheKey, Outcome>>,
@@ -40,22 +40,6 @@ pub(super) struct Engine {
     client_rejection: ClientRejection,
     /// Without one, nothing can be kept apart safely, so nothing is exchanged.
     keys: Option<CacheKeys>,
-}
-
-#[derive(Clone, Copy)]
-pub(super) struct Limits {
-    pub(super) cache: CacheBounds,
-    /// The most exchanges under way at the same time.
-    pub(super) flights: usize,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self {
-            cache: CacheBounds::new(),
-            flights: 1024,
-        }
-    }
 }
 
 /// Why a flight starts.
@@ -68,40 +52,35 @@ enum Need {
 }
 
 impl Engine {
-    pub(super) fn new(
-        endpoint: TokenEndpoint,
-        limits: Limits,
-        actor: Option<ActorSource>,
-    ) -> Arc<Self> {
-        let (server, client) = (endpoint.server.issuer(), endpoint.client.id());
+    pub(super) fn new(server: AuthorizationServer, settings: Settings) -> Arc<Self> {
+        let (issuer, client) = (server.issuer(), settings.client.id());
         Arc::new(Self {
-            keys: random::bytes().map(|random| CacheKeys::new(random, server, client)),
-            endpoint,
-            limits,
-            actor,
+            keys: random::bytes().map(|random| CacheKeys::new(random, issuer, client)),
+            endpoint: TokenEndpoint::new(server),
             actors: ActorHealth::new(),
-            tokens: TokenCache::new(limits.cache),
-            flights: Flights::new(limits.flights),
-            own_flights: Flights::new(limits.flights),
+            tokens: TokenCache::new(settings.cache),
+            flights: Flights::new(settings.concurrency),
+            own_flights: Flights::new(settings.concurrency),
             revocations: Revocations::new(),
             client_rejection: ClientRejection::default(),
+            settings,
         })
     }
 
     /// The token at hand, or a future of it.
-    pub(super) fn ask(self: &Arc<Self>, ask: Ask) -> ResponseFuture {
-        let wall = self.endpoint.clock.now();
-        let place = match self.place(&ask, wall) {
+    pub(super) fn ask(self: &Arc<Self>, wanted: Wanted) -> ResponseFuture {
+        let wall = self.settings.clock.now();
+        let place = match self.place(&wanted, wall) {
             Ok(place) => place,
             Err(error) => return ResponseFuture::failed(error),
         };
         let at_hand = self.tokens.get(&place, wall);
-        let at_hand = at_hand.filter(|hit| !ask.is_fresh() || hit.is_of_the_setup());
+        let at_hand = at_hand.filter(|hit| !wanted.grant.is_fresh() || hit.is_of_the_setup());
         observe::at_hand(at_hand.is_some());
         if let Some(hit) = at_hand {
-            if hit.is_due && self.rejected(&ask).is_none() {
+            if hit.is_due && self.rejected(&wanted).is_none() {
                 // Refresh-ahead is best effort: ignore `Overloaded`.
-                let _ = self.join(place, ask, Need::Renewal);
+                let _ = self.join(place, wanted, Need::Renewal);
             }
             return ResponseFuture::known(hit.outcome.map(|token| Exchanged {
                 token,
@@ -109,18 +88,18 @@ impl Engine {
                 place,
             }));
         }
-        if let Some(caller) = ask.caller() {
+        if let Some(caller) = wanted.grant.subject() {
             self.revocations.saw(caller);
         }
-        if let Some(error) = self.rejected(&ask) {
+        if let Some(error) = self.rejected(&wanted) {
             return ResponseFuture::failed(error);
         }
-        let need = match ask.is_fresh() {
+        let need = match wanted.grant.is_fresh() {
             true => Need::Renewal,
             false => Need::Missing,
         };
-        let target = ask.target().cloned();
-        match self.join(place, ask, need) {
+        let target = wanted.grant.target().cloned();
+        match self.join(place, wanted, need) {
             Ok(landing) => ResponseFuture::waiting(landing, place, target),
             Err(Overloaded) => ResponseFuture::failed(ExchangeError::new(
                 ExchangeErrorKind::Overloaded,
@@ -131,13 +110,14 @@ impl Engine {
     }
 
     /// Where the outcome is kept; an error when it is for nobody.
-    fn place(&self, ask: &Ask, wall: UnixTime) -> Result<Place, ExchangeError> {
-        let target = ask.target().map(|target| &**target);
-        let subject = ask
-            .caller()
+    fn place(&self, wanted: &Wanted, wall: UnixTime) -> Result<Place, ExchangeError> {
+        let target = wanted.grant.target().map(|target| &**target);
+        let subject = wanted
+            .grant
+            .subject()
             .map(|caller| self.check_caller(caller, target, wall))
             .transpose()?;
-        let key = self.key(ask).ok_or_else(|| {
+        let key = self.key(wanted).ok_or_else(|| {
             let problem = "the system gives no randomness to key the cache with";
             ExchangeError::new(ExchangeErrorKind::ClientMisconfigured, target, problem)
         })?;
@@ -145,27 +125,29 @@ impl Engine {
         Ok(Place { subject, key })
     }
 
-    fn key(&self, ask: &Ask) -> Option<CacheKey> {
-        let (keys, dialect) = (self.keys.as_ref()?, self.endpoint.dialect_of(ask));
-        Some(match &self.endpoint.certificate {
-            None => ask.key(keys, dialect),
-            Some(now) => ask.key(&keys.bound_to_certificate(&now.0()), dialect),
+    fn key(&self, wanted: &Wanted) -> Option<CacheKey> {
+        let (keys, dialect) = (self.keys.as_ref()?, self.settings.dialect_of(wanted));
+        Some(match &self.settings.certificate {
+            None => keys.key(&dialect.identity(), &wanted.grant),
+            Some(now) => keys
+                .bound_to_certificate(&now.0())
+                .key(&dialect.identity(), &wanted.grant),
         })
     }
 
     fn join(
         self: &Arc<Self>,
         place: Place,
-        ask: Ask,
+        wanted: Wanted,
         need: Need,
     ) -> Result<Flight<Outcome>, Overloaded> {
-        let flights = match ask {
-            Ask::Exchange(_) => &self.flights,
-            Ask::Own(_) => &self.own_flights,
+        let flights = match wanted.grant {
+            Grant::Exchange(_) => &self.flights,
+            Grant::ClientCredentials { .. } => &self.own_flights,
         };
         flights.join(place.key, place.subject.number(), || {
             let (engine, cause) = (Arc::clone(self), observe::Cause::here());
-            async move { engine.fly(place, ask, need, &cause).await }
+            async move { engine.fly(place, wanted, need, &cause).await }
         })
     }
 
@@ -173,26 +155,26 @@ impl Engine {
     async fn fly(
         self: Arc<Self>,
         place: Place,
-        ask: Ask,
+        wanted: Wanted,
         need: Need,
         cause: &observe::Cause,
     ) -> Outcome {
         // A call that missed the cache just before another flight ended starts this one after it.
         if need == Need::Missing
-            && let Some(hit) = self.tokens.get(&place, self.endpoint.clock.now())
+            && let Some(hit) = self.tokens.get(&place, self.settings.clock.now())
         {
             if let Err(error) = &hit.outcome {
                 observe::call_not_made(&error.failure());
             }
             return hit.outcome;
         }
-        let target = ask.target().cloned();
+        let target = wanted.grant.target().cloned();
         let under_way = observe::Exchange::new(target.as_deref(), cause);
-        let (start, started_at) = (Instant::now(), self.endpoint.clock.now());
-        let credential = self.endpoint.client.auth();
-        let outcome = under_way.within(self.fetch(&ask, &place, start)).await;
+        let (start, started_at) = (Instant::now(), self.settings.clock.now());
+        let credential = self.settings.client.auth();
+        let outcome = under_way.within(self.fetch(&wanted, &place, start)).await;
         // Neither the server's word, nor the token's own, nor the caller's session is outlived (TX-42).
-        let session = ask.caller().map_or(Duration::MAX, |caller| {
+        let session = wanted.grant.subject().map_or(Duration::MAX, |caller| {
             caller.ends_at().saturating_since(started_at)
         });
         let rejects_client = match outcome.as_ref().map_err(ExchangeError::rejects_client) {
@@ -208,7 +190,8 @@ impl Engine {
         };
         match &outcome {
             // Renewed meanwhile: to which certificate the token is bound is not known.
-            Ok(_) if self.endpoint.certificate.is_some() && self.key(&ask) != Some(place.key) => {}
+            Ok(_)
+                if self.settings.certificate.is_some() && self.key(&wanted) != Some(place.key) => {}
             Ok(token) => {
                 let lifetime = token.lifetime(started_at);
                 self.tokens
@@ -216,29 +199,33 @@ impl Engine {
             }
             Err(_) if rejects_client => self.tokens.postpone(&place),
             Err(error) => {
-                let wall = self.endpoint.clock.now();
+                let wall = self.settings.clock.now();
                 self.tokens.insert_refusal(place, error, session, wall);
             }
         }
-        self.tokens.sweep(self.endpoint.clock.now());
+        self.tokens.sweep(self.settings.clock.now());
         let failure = outcome.as_ref().err().map(ExchangeError::failure);
         under_way.ended(target.as_deref(), failure.as_ref(), start.elapsed());
         outcome
     }
 
-    async fn fetch(self: &Arc<Self>, ask: &Ask, place: &Place, start: Instant) -> Outcome {
-        let deadline = start + self.endpoint.deadline;
-        let (asked, sent) = self.with_actor(ask.clone(), deadline).await?;
-        let asker = self.asker(ask, place);
-        let issued = self.endpoint.ask(&asked, asker, deadline).await;
+    async fn fetch(self: &Arc<Self>, wanted: &Wanted, place: &Place, start: Instant) -> Outcome {
+        let deadline = start + self.settings.deadline;
+        let (asked, sent) = self.with_actor(wanted.clone(), deadline).await?;
+        let asker = self.asker(wanted, place);
+        let issued = self.endpoint.ask(&asked, &self.settings, asker, deadline);
+        let issued = issued.await;
         let issued = match sent {
-            Some(sent) => self.over_actor(ask, place, sent, issued, deadline).await?,
+            Some(sent) => {
+                self.over_actor(wanted, place, sent, issued, deadline)
+                    .await?
+            }
             None => issued?,
         };
         // The answer may have taken longer than the caller's token lived, or than it was not revoked.
-        if let Some(caller) = ask.caller() {
-            let target = ask.target().map(|target| &**target);
-            self.check_caller(caller, target, self.endpoint.clock.now())?;
+        if let Some(caller) = wanted.grant.subject() {
+            let target = wanted.grant.target().map(|target| &**target);
+            self.check_caller(caller, target, self.settings.clock.now())?;
         }
         Ok(issued)
     }
@@ -246,14 +233,16 @@ impl Engine {
     /// The same with the acting service's token, where one is to be sent and the request brings none.
     pub(super) async fn with_actor(
         self: &Arc<Self>,
-        ask: Ask,
+        wanted: Wanted,
         deadline: Instant,
-    ) -> Result<(Ask, Option<SentActor>), ExchangeError> {
-        let (Ask::Exchange(request), Some(ActorSource(kind))) = (&ask, &self.actor) else {
-            return Ok((ask, None));
+    ) -> Result<(Wanted, Option<SentActor>), ExchangeError> {
+        let (Grant::Exchange(request), Some(ActorSource(kind))) =
+            (&wanted.grant, &self.settings.actor)
+        else {
+            return Ok((wanted, None));
         };
         if request.actor().is_some() {
-            return Ok((ask, None));
+            return Ok((wanted, None));
         }
         // One store has one actor, whose token may be renewed without what is at hand getting worse.
         let identity = "the actor of the exchange";
@@ -273,11 +262,7 @@ impl Engine {
                 (token, Renewal::Fetched)
             }
             Kind::ClientCredentials(target) => {
-                let own = self.ask(Ask::Own(Own {
-                    target: target.clone(),
-                    dialect: None,
-                    is_fresh: false,
-                }));
+                let own = self.ask(Grant::client_credentials(target.clone()).into());
                 // Boxed, since a flight may wait for another one.
                 let own: Pin<Box<dyn Future<Output = _> + Send>> = Box::pin(own);
                 let own = own
@@ -288,28 +273,29 @@ impl Engine {
                 (token, Renewal::Own(Box::new(own)))
             }
         };
-        let asked = Ask::Exchange(request.clone().with_actor(actor.clone()));
+        let asked = Wanted {
+            grant: request.clone().with_actor(actor.clone()).into(),
+            dialect: wanted.dialect.clone(),
+        };
         let token = actor;
         Ok((asked, Some(SentActor { token, source })))
     }
 
     /// For whom and for what a request is, as circuit breakers and pauses tell them apart.
-    pub(super) fn asker(&self, ask: &Ask, place: &Place) -> Asker {
+    pub(super) fn asker(&self, wanted: &Wanted, place: &Place) -> Asker {
         Asker {
             subject: place.subject.number(),
-            target: self.tokens.number(ask.target().map(ToString::to_string)),
+            target: self
+                .tokens
+                .number(wanted.grant.target().map(ToString::to_string)),
             is_vouched: true,
         }
     }
 
     /// The rejection of our own credential, for as long as asking again would change nothing.
-    fn rejected(&self, ask: &Ask) -> Option<ExchangeError> {
-        let error = self.client_rejection.of(&self.endpoint.client.auth())?;
-        let target = ask.target().map(|target| &**target);
-        Some(match ask {
-            Ask::Exchange(_) => ExchangeError::of_token_endpoint(target, error),
-            Ask::Own(_) => ExchangeError::of_own_token(target, error),
-        })
+    fn rejected(&self, wanted: &Wanted) -> Option<ExchangeError> {
+        let error = self.client_rejection.of(&self.settings.client.auth())?;
+        Some(ExchangeError::of_grant(&wanted.grant, error))
     }
 
     /// Nothing is done for a caller whose own token has expired or was revoked, whatever is at hand.
@@ -320,12 +306,13 @@ impl Engine {
         wall: UnixTime,
     ) -> Result<SubjectId, ExchangeError> {
         let issuer = caller.issuer();
-        if !self.endpoint.takes_subjects_of(issuer) {
+        let server = self.endpoint.server().issuer();
+        if issuer != server && !self.settings.subject_issuers.contains(issuer) {
             let kind = ExchangeErrorKind::ClientMisconfigured;
             let problem = format!(
                 "the caller's token is of issuer \"{issuer}\", and tokens are exchanged at \"{}\": exchange it at \
                  its own issuer, or allow it with `allow_subjects_of`",
-                self.endpoint.server.issuer(),
+                server,
             );
             return Err(ExchangeError::new(kind, target, problem));
         }
@@ -345,7 +332,7 @@ impl Engine {
         let subject = self.tokens.subject(issuer, subject);
         // In this order: what comes between is refused, and what was kept before goes.
         self.revocations
-            .insert(subject, issued_until, self.endpoint.clock.now());
+            .insert(subject, issued_until, self.settings.clock.now());
         self.tokens.forget(subject);
     }
 

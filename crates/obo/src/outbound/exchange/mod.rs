@@ -5,8 +5,8 @@
 
 mod actor;
 mod actor_health;
-mod ask;
 mod bounds;
+mod builder;
 mod cache;
 mod client_rejection;
 mod engine;
@@ -14,14 +14,15 @@ mod entries;
 mod future;
 mod lifetime;
 mod own_actor;
-mod retry;
 mod revocations;
 mod token_endpoint;
 pub(crate) mod token_exchange;
+mod wanted;
 
 pub use actor::ActorSource;
-pub(crate) use ask::{Ask, Own};
 pub use bounds::CacheBounds;
+pub use builder::TokenExchangeBuilder;
 pub use future::ResponseFuture;
 pub(crate) use token_exchange::TokenExchange;
 pub use token_exchange::{Exchanged, TokenSource};
+pub(crate) use wanted::Wanted;

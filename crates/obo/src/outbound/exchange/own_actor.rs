@@ -7,10 +7,10 @@ use tokio::time::Instant;
 
 use super::Exchanged;
 use super::actor_health::Remedy;
-use super::ask::Ask;
 use super::cache::Place;
 use super::engine::Engine;
 use super::entries::Outcome;
+use super::wanted::Wanted;
 use crate::outbound::error::ExchangeError;
 
 /// The acting service's own token, which an exchange was asked for with.
@@ -31,7 +31,7 @@ pub(super) enum Renewal {
 
 /// What an exchange is tried once more with.
 enum Next {
-    Actor(Box<(Ask, SentActor)>),
+    Actor(Box<(Wanted, SentActor)>),
     /// Nothing: the token is one that cannot be replaced, or the source gave the same one.
     Same,
     /// Nothing: a token was replaced moments ago.
@@ -45,7 +45,7 @@ impl Engine {
     /// something speaks for the actor's token.
     pub(super) async fn over_actor(
         self: &Arc<Self>,
-        ask: &Ask,
+        wanted: &Wanted,
         place: &Place,
         sent: SentActor,
         outcome: Outcome,
@@ -58,13 +58,14 @@ impl Engine {
         if !error.is_of_actor() && self.actors.is_of_subject(&place.key) {
             return Err(error);
         }
-        let (error, works) = match self.next_actor(ask, &sent, deadline).await? {
+        let (error, works) = match self.next_actor(wanted, &sent, deadline).await? {
             Next::Same => (error, false),
             Next::TooSoon => (error, self.actors.has_worked(&sent.token)),
             Next::Actor(next) => {
                 let (asked, next) = *next;
-                let asker = self.asker(ask, place);
-                let outcome = self.endpoint.ask(&asked, asker, deadline).await;
+                let asker = self.asker(wanted, place);
+                let outcome = self.endpoint.ask(&asked, &self.settings, asker, deadline);
+                let outcome = outcome.await;
                 match self.unclear(&next, outcome) {
                     Ok(clear) => {
                         if clear.is_ok() {
@@ -101,7 +102,7 @@ impl Engine {
     /// The same with another actor token, if one can be had.
     async fn next_actor(
         self: &Arc<Self>,
-        ask: &Ask,
+        wanted: &Wanted,
         sent: &SentActor,
         deadline: Instant,
     ) -> Result<Next, ExchangeError> {
@@ -119,7 +120,7 @@ impl Engine {
                 }
             }
         }
-        let (asked, next) = self.with_actor(ask.clone(), deadline).await?;
+        let (asked, next) = self.with_actor(wanted.clone(), deadline).await?;
         let next = next.filter(|next| next.token.expose() != sent.token.expose());
         Ok(next.map_or(Next::Same, |next| Next::Actor(Box::new((asked, next)))))
     }

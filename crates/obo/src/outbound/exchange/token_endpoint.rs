@@ -1,129 +1,121 @@
-//! One attempt at an exchange over HTTP: ask in the server's dialect, authenticate, send, judge the answer.
+//! One attempt at a grant over HTTP: ask in the server's dialect, authenticate, send, read the response.
 
-use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Response, StatusCode};
-use obo_core::dialect::{Dialect, Registration, Rfc8693};
+use obo_core::dialect::Registration;
 use obo_core::metadata::ServerMetadata;
 use obo_core::{
-    BearerToken, Caller, ErrorClass, IntrospectionAnswer, IssuedToken, Issuer, Target,
-    TokenEndpointError, TokenRequest, introspection_refusal, is_json,
+    BearerToken, Caller, ErrorClass, IntrospectionAnswer, IssuedToken, Target, TokenEndpointError,
+    TokenRequest, introspection_refusal, is_json,
 };
+use tokio::time::Instant;
 
-use super::ask::Ask;
-use crate::clock::Clock;
-use crate::idp::admission::Admission;
-use crate::idp::client_auth::Client;
-use crate::idp::endpoint::{AuthenticatedEndpoint, Reached, introspection_endpoint};
+use super::builder::Settings;
+use super::entries::Outcome;
+use super::wanted::Wanted;
+use crate::idp::admission::{Admission, Asker};
+use crate::idp::endpoint::{AskError, Endpoint, Patience, Sender, introspection_endpoint};
 use crate::idp::server::AuthorizationServer;
+use crate::outbound::error::ExchangeError;
 
-/// How long an exchange may take, unless set.
-const DEADLINE: Duration = Duration::from_secs(10);
+/// How often a failure that may pass is tried again.
+const RETRIES: u32 = 2;
 
-#[derive(Clone, Debug)]
+/// Where the grants of one client are asked for.
+#[derive(Debug)]
 pub(super) struct TokenEndpoint {
-    pub(super) server: AuthorizationServer,
-    pub(super) client: Client,
-    pub(super) dialect: Arc<dyn Dialect>,
-    pub(super) clock: Clock,
-    /// From the look for the endpoint to the judged answer, all attempts together.
-    pub(super) deadline: Duration,
-    pub(super) admission: Arc<Admission>,
-    /// The issuers besides the server's own whose tokens may be sent to it.
-    pub(super) subject_issuers: Vec<Issuer>,
-    /// Where tokens are bound to the client's certificate.
-    pub(super) certificate: Option<CertificateNow>,
+    endpoint: Endpoint,
     /// Whether it was seen to grant what its metadata does not list.
-    offers_unlisted: Arc<AtomicBool>,
-    /// Whether an opaque token is introspected before it is used.
-    pub(super) introspects_issued: bool,
+    offers_unlisted: AtomicBool,
 }
 
-/// The thumbprint of the client's certificate at present.
-#[derive(Clone)]
-pub(super) struct CertificateNow(pub(super) Arc<dyn Fn() -> [u8; 32] + Send + Sync>);
-
-impl fmt::Debug for CertificateNow {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("CertificateNow(..)")
-    }
+/// One request for a grant.
+#[derive(Clone, Copy)]
+struct Asked<'a> {
+    wanted: &'a Wanted,
+    settings: &'a Settings,
+    patience: Patience,
 }
 
 impl TokenEndpoint {
-    pub(super) fn new(server: AuthorizationServer, client: Client) -> Self {
+    pub(super) fn new(server: AuthorizationServer) -> Self {
         let admission = Admission::of_token_endpoint(server.issuer().clone());
         Self {
-            server,
-            client,
-            dialect: Arc::new(Rfc8693::new()),
-            clock: Clock::system(),
-            deadline: DEADLINE,
-            admission: Arc::new(admission),
-            subject_issuers: Vec::new(),
-            certificate: None,
-            offers_unlisted: Arc::default(),
-            introspects_issued: false,
+            endpoint: Endpoint::new(server, admission),
+            offers_unlisted: AtomicBool::default(),
         }
     }
 
-    pub(super) fn dialect_of<'a>(&'a self, ask: &'a Ask) -> &'a dyn Dialect {
-        ask.dialect().unwrap_or(&*self.dialect)
+    pub(super) fn server(&self) -> &AuthorizationServer {
+        self.endpoint.server()
     }
 
-    /// Whether a subject token of this issuer may be sent to the server.
-    pub(super) fn takes_subjects_of(&self, issuer: &Issuer) -> bool {
-        issuer == self.server.issuer() || self.subject_issuers.contains(issuer)
-    }
-
-    /// One attempt.
-    pub(super) async fn attempt(
+    /// Asks, with retries; discovery and a client authentication that hangs are in its deadline too.
+    pub(super) async fn ask(
         &self,
-        ask: &Ask,
-        reached: &Reached,
-    ) -> Result<IssuedToken, TokenEndpointError> {
-        let issuer = self.server.issuer();
-        let by = Registration::new(issuer, self.client.id());
-        let dialect = self.dialect_of(ask);
-        let form = ask.form(dialect, by)?;
-        let endpoint = AuthenticatedEndpoint {
-            server: &self.server,
-            client: &self.client,
-            clock: &self.clock,
-            accept: "application/json",
-            reached,
+        wanted: &Wanted,
+        settings: &Settings,
+        asker: Asker,
+        deadline: Instant,
+    ) -> Outcome {
+        let target = wanted.grant.target().map(|target| &**target);
+        let patience = Patience::new(deadline, settings.deadline, RETRIES);
+        let asked = Asked {
+            wanted,
+            settings,
+            patience,
         };
-        let grant = form.pairs().find(|(name, _)| *name == "grant_type");
-        let grant = grant.map(|(_, grant)| grant.to_owned());
+        let attempt = || self.attempt(asked);
+        let issued = self.endpoint.call(asker, target, patience, attempt).await;
+        issued.map_err(|error| ExchangeError::of_grant(&wanted.grant, error))
+    }
+
+    async fn attempt(&self, asked: Asked<'_>) -> Result<IssuedToken, AskError> {
+        let Asked {
+            wanted: Wanted { grant, .. },
+            settings,
+            patience,
+        } = asked;
+        let by = Registration::new(self.server().issuer(), settings.client.id());
+        let dialect = settings.dialect_of(asked.wanted);
+        let form = dialect.request(grant, by).map_err(AskError::NotAsked)?;
+        let sender = Sender {
+            client: &settings.client,
+            clock: &settings.clock,
+            accept: "application/json",
+            patience,
+        };
+        let grant_type = form.pairs().find(|(name, _)| *name == "grant_type");
+        let grant_type = grant_type.map(|(_, grant)| grant.to_owned());
         let mut unlisted = None;
-        let asked = endpoint.post(form, |metadata, is_mutual_tls| {
-            unlisted = grant.filter(|grant| metadata.leaves_out_grant(grant));
+        let response = self.endpoint.post(sender, form, |metadata, is_mutual_tls| {
+            unlisted = grant_type.filter(|grant| metadata.leaves_out_grant(grant));
             token_endpoint(metadata, is_mutual_tls)
         });
-        let answer = asked.await?;
-        let issued = ask
-            .judge(dialect, &answer, self.clock.now())
-            .map_err(|error| {
-                let error = error.with_status(answer.status());
-                match &unlisted {
-                    Some(grant) if self.lacks_grant(&error) => without_grant(error, grant),
-                    _ => error,
-                }
-            })?;
+        let response = response.await?;
+        let issued = dialect.response(grant, &response, settings.clock.now());
+        let issued = issued.map_err(|error| {
+            let error = error.with_status(response.status());
+            AskError::Asked(match &unlisted {
+                Some(grant) if self.lacks_grant(&error) => without_grant(error, grant),
+                _ => error,
+            })
+        })?;
         if unlisted.is_some() {
             self.offers_unlisted.store(true, Ordering::Relaxed);
         }
-        let Some(target) = ask.target() else {
+        let Some(target) = grant.target() else {
             return Ok(issued);
         };
-        check_scope(target, &issued)?;
-        match self.introspects_issued && !issued.is_jwt() {
+        check_scope(target, &issued).map_err(AskError::Asked)?;
+        match settings.introspects_issued && !issued.is_jwt() {
             true => {
-                let caller = ask.caller().filter(|_| !dialect.has_pairwise_subjects());
-                self.introspected(endpoint, issued, target, caller).await
+                let caller = grant.subject();
+                let caller = caller.filter(|_| !dialect.has_pairwise_subjects());
+                let introspected = self.introspected(sender, issued, target, caller).await;
+                introspected.map_err(AskError::after_another)
             }
             false => Ok(issued),
         }
@@ -132,24 +124,25 @@ impl TokenEndpoint {
     /// The token, if the server says that it is for the target and, with a caller, not of another one.
     async fn introspected(
         &self,
-        endpoint: AuthenticatedEndpoint<'_>,
+        sender: Sender<'_>,
         issued: IssuedToken,
         target: &Target,
         caller: Option<&Caller>,
-    ) -> Result<IssuedToken, TokenEndpointError> {
-        let token = BearerToken::parse(issued.expose());
-        let token = token.map_err(|error| {
-            TokenEndpointError::new(ErrorClass::AnswerUnusable, error.to_string())
+    ) -> Result<IssuedToken, AskError> {
+        let token = BearerToken::parse(issued.expose()).map_err(|error| {
+            let class = ErrorClass::AnswerUnusable;
+            AskError::Asked(TokenEndpointError::new(class, error.to_string()))
         })?;
         let form = TokenRequest::introspection(token);
-        let answer = endpoint.post(form, introspection_endpoint).await?;
-        let now = self.clock.now();
-        if answer.status() != StatusCode::OK {
-            return Err(introspection_refusal(&answer, now));
+        let asked = self.endpoint.post(sender, form, introspection_endpoint);
+        let response = asked.await?;
+        let now = sender.clock.now();
+        if response.status() != StatusCode::OK {
+            return Err(AskError::Asked(introspection_refusal(&response, now)));
         }
-        read_json(&answer)
+        read_json(&response)
             .and_then(|said| said.confirm_issued(issued, target, caller, now))
-            .map_err(|error| error.with_status(answer.status()))
+            .map_err(|error| AskError::Asked(error.with_status(response.status())))
     }
 
     /// Whether a server may refuse so a grant that it does not offer at all; some have no code for it.

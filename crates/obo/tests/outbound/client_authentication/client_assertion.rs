@@ -4,13 +4,13 @@ use std::fs;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use obo::client::ClientAssertion;
+use obo::client::{ClientAssertion, ClientAuth as _};
 use obo::error::ExchangeErrorKind;
 use obo::token_endpoint::{ErrorClass, TokenEndpointError};
 use obo::{Client, ClientSecretBasic, Secret};
 use obo_testkit::{Endpoint, Fault, TestAlg, TestKey, TokenBuilder};
 
-use super::{exchanged, file, methods, token};
+use super::{exchange, exchanged, file, fresh, methods, token};
 use crate::setup::Setup;
 
 const SPIFFE_ID: &str = "spiffe://corp.example/ns/shop/sa/service-a";
@@ -36,7 +36,7 @@ async fn ca_15_a_file_is_read_anew_for_each_exchange() {
     for number in ["1", "2"] {
         let current = issue().claim("number", number).mint();
         fs::write(&path, format!("{current}\n")).unwrap();
-        let auth = ClientAssertion::from_file(&path).unwrap();
+        let auth = ClientAssertion::from_file(&path);
         let asked = exchanged(&setup, "service-a", auth).await;
         assert_eq!(methods(&asked), ["assertion"]);
         let of_jwt = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
@@ -61,7 +61,7 @@ async fn ca_15_sp_05_a_token_that_was_renewed_during_an_exchange_is_used_by_its_
             Ok(svid)
         }
     });
-    let client = Client::new("service-a", auth.jwt_spiffe()).unwrap();
+    let client = Client::new("service-a", auth.jwt_spiffe());
     setup.idp.fault_once(Endpoint::Token, Fault::Status(500));
     token(&setup, &client).await.unwrap();
     let sent: Vec<String> = setup
@@ -79,7 +79,7 @@ async fn sp_01_a_jwt_svid_goes_under_its_own_type_and_by_itself() {
     let setup = Setup::start().await;
     let svid = platform(&setup, SPIFFE_ID)().mint();
     let path = file("svid", svid.as_bytes());
-    let auth = ClientAssertion::from_file(path).unwrap().jwt_spiffe();
+    let auth = ClientAssertion::from_file(path).jwt_spiffe();
     let asked = exchanged(&setup, "service-a", auth).await;
     let of_spiffe = "urn:ietf:params:oauth:client-assertion-type:jwt-spiffe";
     assert_eq!(asked.params("client_assertion_type"), [of_spiffe]);
@@ -97,8 +97,8 @@ async fn sp_01_a_jwt_svid_for_anybody_else_as_well_is_not_sent() {
         issue().claim("aud", setup.idp.token_endpoint()),
     ] {
         let path = file("svid-of-others", wrong.mint().as_bytes());
-        let auth = ClientAssertion::from_file(path).unwrap().jwt_spiffe();
-        let client = Client::new("service-a", auth).unwrap();
+        let auth = ClientAssertion::from_file(path).jwt_spiffe();
+        let client = Client::new("service-a", auth);
         let error = token(&setup, &client).await.unwrap_err();
         assert_eq!(error.kind(), ExchangeErrorKind::ClientMisconfigured);
         assert!(error.to_string().contains("is not addressed to"), "{error}");
@@ -113,7 +113,7 @@ async fn ca_13_the_client_is_named_beside_a_platforms_assertion_only_when_asked_
         "token-of-account",
         platform(&setup, ACCOUNT)().mint().as_bytes(),
     );
-    let auth = ClientAssertion::from_file(path).unwrap();
+    let auth = ClientAssertion::from_file(path);
     let asked = exchanged(&setup, "service-a", auth.clone()).await;
     assert_eq!(asked.param("client_id"), None);
     let asked = exchanged(&setup, "service-a", auth.with_client_id()).await;
@@ -144,13 +144,13 @@ async fn ca_15_what_is_no_usable_assertion_is_told_and_not_sent() {
         (Some(expired), "has expired"),
     ] {
         let path = file("odd-token", whole.as_bytes());
-        let auth = ClientAssertion::from_file(&path).unwrap();
-        let client = Client::new("service-a", auth).unwrap();
+        let auth = ClientAssertion::from_file(&path);
+        let exchange = exchange(&setup, &Client::new("service-a", auth));
         match &content {
             Some(content) => fs::write(&path, content).unwrap(),
             None => fs::remove_file(&path).unwrap(),
         }
-        let error = token(&setup, &client).await.unwrap_err();
+        let error = fresh(&setup, &exchange).await.unwrap_err();
         assert_eq!(error.kind(), ExchangeErrorKind::ClientMisconfigured);
         let told = error.to_string();
         assert!(
@@ -174,7 +174,7 @@ fn missing_assertion_file_is_found_at_the_start() {
         (folder, "cannot be read"),
         (file("empty-token", b"\n"), "empty-token is empty"),
     ] {
-        let error = ClientAssertion::from_file(path).unwrap_err();
+        let error = ClientAssertion::from_file(path).check().unwrap_err();
         assert_eq!(error.field(), "client_assertion");
         assert!(error.to_string().contains(problem), "{error}");
     }
@@ -197,7 +197,7 @@ async fn ca_12_ca_15_a_source_says_by_the_class_of_its_failure_what_happens_next
             counted.fetch_add(1, Ordering::SeqCst);
             async move { Err(TokenEndpointError::new(class, "no identity today")) }
         });
-        let client = Client::new("service-a", auth).unwrap();
+        let client = Client::new("service-a", auth);
         let error = token(&setup, &client).await.unwrap_err();
         assert_eq!(error.kind(), kind);
         assert!(error.to_string().contains("no identity today"), "{error}");
@@ -219,13 +219,13 @@ async fn ca_15_a_platforms_token_for_somebody_else_is_not_handed_out() {
         ("api://exchange", Some("api://exchange"), true),
     ] {
         let path = file("token-for", issue().claim("aud", aud).mint().as_bytes());
-        let auth = ClientAssertion::from_file(path).unwrap();
+        let auth = ClientAssertion::from_file(path);
         let auth = match wanted {
             Some(wanted) => auth.audience(wanted),
             None => auth,
         };
         let before = setup.idp.token_requests();
-        let client = Client::new("service-a", auth).unwrap();
+        let client = Client::new("service-a", auth);
         let got = token(&setup, &client).await;
         assert_eq!(setup.idp.token_requests() > before, is_sent, "{aud}");
         if !is_sent {
@@ -235,26 +235,32 @@ async fn ca_15_a_platforms_token_for_somebody_else_is_not_handed_out() {
         }
     }
     let none = file("token-for-nobody", issue().without("aud").mint().as_bytes());
-    let auth = ClientAssertion::from_file(none).unwrap();
-    let client = Client::new("service-a", auth).unwrap();
+    let auth = ClientAssertion::from_file(none);
+    let client = Client::new("service-a", auth);
     token(&setup, &client).await.unwrap_err();
 }
 
 #[tokio::test]
 async fn ca_12_a_proof_is_replaced_for_all_clones_and_what_is_at_hand_stays() {
     let setup = Setup::start().await;
-    let client = Client::new("service-a", ClientSecretBasic::new("outdated").unwrap()).unwrap();
-    let exchange = obo::TokenExchange::new(
+    let client = Client::new("service-a", ClientSecretBasic::new("outdated"));
+    let exchange = obo::TokenExchange::builder(
         obo::AuthorizationServer::from(crate::setup::issuer(&setup.idp)),
         client.clone(),
-    );
+    )
+    .build()
+    .unwrap();
     let caller = setup.caller("alice").await;
     let target = || crate::setup::audience("service-b");
     let error = exchange.token(&caller, target()).await.unwrap_err();
     assert_eq!(error.kind(), ExchangeErrorKind::ClientMisconfigured);
-    client.replace_auth(ClientSecretBasic::new(crate::setup::SECRET).unwrap());
+    client
+        .replace_auth(ClientSecretBasic::new(crate::setup::SECRET))
+        .unwrap();
     exchange.token(&caller, target()).await.unwrap();
-    client.replace_auth(ClientSecretBasic::new("of no use").unwrap());
+    client
+        .replace_auth(ClientSecretBasic::new("of no use"))
+        .unwrap();
     let kept = exchange.token(&caller, target()).await.unwrap();
     assert_eq!(kept.source(), obo::exchange::TokenSource::Cache);
 }

@@ -2,11 +2,11 @@
 
 use std::fs;
 
-use obo::client::{ClientAuth, ClientSecretPost};
+use obo::client::{ClientAuth as _, ClientSecretPost};
 use obo::error::ExchangeErrorKind;
-use obo::{Client, ClientSecretBasic};
+use obo::{Client, ClientSecretBasic, TokenExchange};
 
-use super::{exchanged, file, methods, token};
+use super::{exchange, exchanged, file, fresh, methods};
 use crate::setup::{SECRET, Setup};
 
 const ODD_SECRETS: [&str; 5] = ["with:colon", "50%25", "a+b", "two words", "é=&ü"];
@@ -17,7 +17,7 @@ async fn ca_01_basic_sends_any_identifier_and_secret_to_a_strict_server() {
     for odd in ODD_SECRETS {
         let id = format!("service {odd}");
         setup.idp.client(&id).secret(odd);
-        exchanged(&setup, &id, ClientSecretBasic::new(odd).unwrap()).await;
+        exchanged(&setup, &id, ClientSecretBasic::new(odd)).await;
     }
 }
 
@@ -26,14 +26,14 @@ async fn ca_01_basic_suits_a_server_that_does_not_decode_when_nothing_needs_it()
     let setup = Setup::start().await;
     let plain = "Plain-s3cret_of.a";
     setup.idp.client("service-a").secret(plain).raw_basic();
-    let auth = ClientSecretBasic::new(plain).unwrap();
+    let auth = ClientSecretBasic::new(plain);
     exchanged(&setup, "service-a", auth).await;
 }
 
 #[tokio::test]
 async fn ca_02_basic_is_in_the_header_alone() {
     let setup = Setup::start().await;
-    let auth = ClientSecretBasic::new(SECRET).unwrap();
+    let auth = ClientSecretBasic::new(SECRET);
     let asked = exchanged(&setup, "service-a", auth).await;
     assert_eq!(methods(&asked), ["basic"]);
 }
@@ -43,7 +43,7 @@ async fn ca_02_post_is_in_the_body_alone_whatever_the_secret() {
     let setup = Setup::start().await;
     for odd in ODD_SECRETS {
         setup.idp.client("service-a").secret(odd);
-        let auth = ClientSecretPost::new(odd).unwrap();
+        let auth = ClientSecretPost::new(odd);
         let asked = exchanged(&setup, "service-a", auth).await;
         assert_eq!(methods(&asked), ["post"]);
         assert_eq!(asked.params("client_secret"), [odd]);
@@ -53,21 +53,26 @@ async fn ca_02_post_is_in_the_body_alone_whatever_the_secret() {
 
 #[test]
 fn ca_16_an_empty_identifier_or_secret_is_found_when_built() {
-    let basic = ClientSecretBasic::new("").unwrap_err();
+    let basic = ClientSecretBasic::new("").check().unwrap_err();
     assert_eq!(basic.field(), "client_secret");
-    let post = ClientSecretPost::new("").unwrap_err();
+    let post = ClientSecretPost::new("").check().unwrap_err();
     assert_eq!(post.field(), "client_secret");
-    let auth = ClientSecretPost::new("x").unwrap();
-    assert_eq!(Client::new("", auth).unwrap_err().field(), "client_id");
+    let auth = ClientSecretPost::new("x");
+    let exchange = TokenExchange::builder("https://idp.example", Client::new("", auth));
+    assert_eq!(exchange.build().unwrap_err().field(), "client_id");
+    let client = Client::new("service-a", ClientSecretPost::new(""));
+    let exchange = TokenExchange::builder("https://idp.example", client);
+    assert_eq!(exchange.build().unwrap_err().field(), "client_secret");
 }
 
 #[tokio::test]
 async fn ca_15_a_secret_that_is_replaced_in_its_file_needs_no_restart() {
     let setup = Setup::start().await;
     let path = file("rotated-secret", b"first\n");
-    let basic = Client::new("service-a", ClientSecretBasic::from_file(&path).unwrap());
-    let post = Client::new("service-a", ClientSecretPost::from_file(&path).unwrap());
-    for client in [basic.unwrap(), post.unwrap()] {
+    let basic = Client::new("service-a", ClientSecretBasic::from_file(&path));
+    let post = Client::new("service-a", ClientSecretPost::from_file(&path));
+    for client in [basic, post] {
+        let exchange = exchange(&setup, &client);
         for (secret, content) in [
             ("first", "first\n"),
             ("second one", "second one\r\n"),
@@ -75,10 +80,10 @@ async fn ca_15_a_secret_that_is_replaced_in_its_file_needs_no_restart() {
         ] {
             setup.idp.client("service-a").secret(secret);
             fs::write(&path, content).unwrap();
-            token(&setup, &client).await.unwrap();
+            fresh(&setup, &exchange).await.unwrap();
         }
         fs::write(&path, "\n").unwrap();
-        let error = token(&setup, &client).await.unwrap_err();
+        let error = fresh(&setup, &exchange).await.unwrap_err();
         assert_eq!(error.kind(), ExchangeErrorKind::ClientMisconfigured);
         assert!(error.to_string().contains("is empty"), "{error}");
         fs::write(&path, "first").unwrap();
@@ -95,8 +100,8 @@ fn ca_16_a_file_without_a_secret_is_found_when_built() {
         file("long-secret", &too_long),
     ] {
         for error in [
-            ClientSecretBasic::from_file(&path).map(|auth| Box::new(auth) as Box<dyn ClientAuth>),
-            ClientSecretPost::from_file(&path).map(|auth| Box::new(auth) as Box<dyn ClientAuth>),
+            ClientSecretBasic::from_file(&path).check(),
+            ClientSecretPost::from_file(&path).check(),
         ] {
             let error = error.unwrap_err();
             assert_eq!(error.field(), "client_secret");

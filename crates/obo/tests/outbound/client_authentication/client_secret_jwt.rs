@@ -3,10 +3,10 @@
 use std::fs;
 
 use obo::Client;
-use obo::client::{ClientSecretJwt, MacAlgorithm};
+use obo::client::{ClientAuth as _, ClientSecretJwt, MacAlgorithm};
 use obo::error::ExchangeErrorKind;
 
-use super::{exchanged, file, methods, token};
+use super::{exchange, exchanged, file, fresh, methods};
 use crate::setup::{Setup, part};
 
 #[tokio::test]
@@ -15,7 +15,7 @@ async fn ca_11_the_secret_makes_the_assertion_and_stays_at_home() {
     for algorithm in MacAlgorithm::ALL {
         let secret = "é".repeat(algorithm.min_secret_len() / 2);
         setup.idp.client("service-a").secret(&secret);
-        let auth = ClientSecretJwt::new(algorithm, secret).unwrap();
+        let auth = ClientSecretJwt::new(algorithm, secret);
         let asked = exchanged(&setup, "service-a", auth).await;
         assert_eq!(methods(&asked), ["assertion"]);
         let of_jwt = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
@@ -40,7 +40,7 @@ async fn ca_06_ca_07_the_quirks_are_those_of_a_key() {
     let secret = "s".repeat(32);
     let client = setup.idp.client("service-a").secret(&secret);
     client.audience_token_endpoint();
-    let auth = ClientSecretJwt::new(MacAlgorithm::Hs256, secret).unwrap();
+    let auth = ClientSecretJwt::new(MacAlgorithm::Hs256, secret);
     let auth = auth.plain_typ().danger_audience_token_endpoint();
     let asked = exchanged(&setup, "service-a", auth).await;
     let assertion = asked.param("client_assertion").unwrap();
@@ -54,14 +54,17 @@ fn ca_11_a_secret_shorter_than_the_hash_is_refused_when_built() {
         let least = algorithm.min_secret_len();
         for short in [String::new(), "x".repeat(20), "x".repeat(least - 1)] {
             let path = file(&format!("short-{}", algorithm.name()), short.as_bytes());
-            let from_file = ClientSecretJwt::from_file(algorithm, path).unwrap_err();
-            let fixed = ClientSecretJwt::new(algorithm, short).unwrap_err();
+            let from_file = ClientSecretJwt::from_file(algorithm, path)
+                .check()
+                .unwrap_err();
+            let fixed = ClientSecretJwt::new(algorithm, short).check().unwrap_err();
             assert_eq!(
                 (fixed.field(), from_file.field()),
                 ("client_secret", "client_secret")
             );
         }
-        ClientSecretJwt::new(algorithm, "x".repeat(least)).unwrap();
+        let long_enough = ClientSecretJwt::new(algorithm, "x".repeat(least));
+        long_enough.check().unwrap();
     }
 }
 
@@ -69,16 +72,16 @@ fn ca_11_a_secret_shorter_than_the_hash_is_refused_when_built() {
 async fn ca_11_ca_15_a_secret_in_a_file_is_read_and_measured_each_time() {
     let setup = Setup::start().await;
     let path = file("rotated-mac-secret", "a".repeat(32).as_bytes());
-    let auth = ClientSecretJwt::from_file(MacAlgorithm::Hs256, &path).unwrap();
-    let client = Client::new("service-a", auth).unwrap();
+    let auth = ClientSecretJwt::from_file(MacAlgorithm::Hs256, &path);
+    let exchange = exchange(&setup, &Client::new("service-a", auth));
     for secret in ["b".repeat(32), "c".repeat(64)] {
         setup.idp.client("service-a").secret(&secret);
         fs::write(&path, format!("{secret}\n")).unwrap();
-        token(&setup, &client).await.unwrap();
+        fresh(&setup, &exchange).await.unwrap();
     }
     let before = setup.idp.token_requests();
     fs::write(&path, "d".repeat(31)).unwrap();
-    let error = token(&setup, &client).await.unwrap_err();
+    let error = fresh(&setup, &exchange).await.unwrap_err();
     assert_eq!(error.kind(), ExchangeErrorKind::ClientMisconfigured);
     assert!(error.to_string().contains("too short for HS256"), "{error}");
     assert_eq!(setup.idp.token_requests(), before);

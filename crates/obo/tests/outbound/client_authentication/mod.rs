@@ -3,6 +3,7 @@
 mod client_assertion;
 mod client_secret;
 mod client_secret_jwt;
+mod headers;
 mod mutual_tls;
 mod private_key_jwt;
 mod remote_signer;
@@ -12,9 +13,12 @@ use std::path::PathBuf;
 
 use http::header;
 use obo::client::ClientAuth;
+use obo::destination::Target;
 use obo::exchange::Exchanged;
+use obo::token::ExchangeRequest;
 use obo::{Client, ExchangeError, TokenExchange};
 use obo_testkit::Recorded;
+use tower::ServiceExt as _;
 
 use crate::setup::{Setup, audience, issuer};
 
@@ -23,7 +27,9 @@ pub(crate) async fn exchanged(setup: &Setup, id: &str, auth: impl ClientAuth) ->
     setup.idp.client(id).may_exchange_to("service-b");
     let token = setup.idp.user("alice").audience("service-a").audience(id);
     let caller = setup.validated(&token.mint()).await;
-    let exchange = TokenExchange::new(issuer(&setup.idp), Client::new(id, auth).unwrap());
+    let exchange = TokenExchange::builder(issuer(&setup.idp), Client::new(id, auth))
+        .build()
+        .unwrap();
     let exchanged = exchange.token(&caller, audience("service-b")).await;
     exchanged.unwrap();
     setup.asked()
@@ -31,9 +37,24 @@ pub(crate) async fn exchanged(setup: &Setup, id: &str, auth: impl ClientAuth) ->
 
 /// One exchange as a client, with nothing at hand.
 pub(crate) async fn token(setup: &Setup, client: &Client) -> Result<Exchanged, ExchangeError> {
+    fresh(setup, &exchange(setup, client)).await
+}
+
+/// The exchange of a client whose credentials are usable now.
+pub(crate) fn exchange(setup: &Setup, client: &Client) -> TokenExchange {
+    TokenExchange::builder(issuer(&setup.idp), client.clone())
+        .build()
+        .unwrap()
+}
+
+/// A token that is not a cached one.
+pub(crate) async fn fresh(
+    setup: &Setup,
+    exchange: &TokenExchange,
+) -> Result<Exchanged, ExchangeError> {
     let caller = setup.caller("alice").await;
-    let exchange = TokenExchange::new(issuer(&setup.idp), client.clone());
-    exchange.token(&caller, audience("service-b")).await
+    let request = ExchangeRequest::new(&caller, Target::from(audience("service-b")));
+    exchange.clone().oneshot(request.fresh()).await
 }
 
 /// Which of the three methods a request uses; more than one is none of them (CA-02).

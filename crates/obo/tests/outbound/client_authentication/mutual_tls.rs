@@ -41,7 +41,9 @@ async fn asked(id: &str, auth: impl ClientAuth, more: Value) -> Request<Bytes> {
         .with_http(http)
         .build()
         .unwrap();
-    let exchange = TokenExchange::new(server, Client::new(id, auth).unwrap());
+    let exchange = TokenExchange::builder(server, Client::new(id, auth))
+        .build()
+        .unwrap();
     let exchanged = exchange.token(&caller, audience("service-b")).await;
     exchanged.unwrap();
     posted.lock().unwrap().take().unwrap()
@@ -79,7 +81,7 @@ async fn mt_07_the_endpoint_for_mutual_tls_is_preferred_by_who_uses_it() {
     let own = asked("a", SelfSignedTlsClientAuth, alias()).await;
     assert_eq!(own.uri(), with_alias);
     assert_eq!(asked("a", TlsClientAuth, json!({})).await.uri(), plain);
-    let secret = ClientSecretPost::new("s3cret").unwrap();
+    let secret = ClientSecretPost::new("s3cret");
     assert_eq!(asked("a", secret, alias()).await.uri(), plain);
 }
 

@@ -6,13 +6,13 @@ use std::path::PathBuf;
 use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
-use obo::client::SigningKey;
+use obo::client::{ClientAuth as _, SigningKey};
 use obo::policy::Algorithm;
 use obo::{Client, PrivateKeyJwt, Secret, TokenExchange};
 use obo_testkit::{Endpoint, Fault, TestAlg};
 use serde_json::json;
 
-use super::{exchanged, file, methods, token};
+use super::{exchange, exchanged, file, methods, token};
 use crate::setup::{Setup, audience, issuer, part};
 
 fn private_key(setup: &Setup) -> SigningKey {
@@ -60,8 +60,10 @@ async fn ca_13_a_client_id_beside_an_assertion_is_its_subject() {
 async fn ca_09_ca_10_each_attempt_signs_anew_after_a_failure_too() {
     let setup = Setup::start().await;
     let auth = PrivateKeyJwt::new(private_key(&setup));
-    let client = Client::new("service-a", auth).unwrap();
-    let exchange = TokenExchange::new(issuer(&setup.idp), client);
+    let client = Client::new("service-a", auth);
+    let exchange = TokenExchange::builder(issuer(&setup.idp), client)
+        .build()
+        .unwrap();
     let caller = setup.caller("alice").await;
     setup.idp.fault_once(Endpoint::Token, Fault::Status(500));
     exchange
@@ -85,7 +87,7 @@ async fn ca_12_a_key_is_read_from_a_pem_file() {
     let key = obo_testkit::TestKey::generate(TestAlg::EdDsa);
     setup.idp.client("service-a").jwk(key.public_jwk("k2"));
     let path = file("ed25519.pem", key.private_pem().as_bytes());
-    let auth = PrivateKeyJwt::from_pem_file(Algorithm::Ed25519, path, Some("k2")).unwrap();
+    let auth = PrivateKeyJwt::from_pem_file(Algorithm::Ed25519, path, Some("k2"));
     let asked = exchanged(&setup, "service-a", auth).await;
     let header = part(asked.param("client_assertion").unwrap(), 0);
     assert_eq!(header["kid"], "k2");
@@ -100,8 +102,8 @@ async fn replaced_key_file_is_used_without_restart() {
         client.jwk(key.public_jwk("k1"));
     };
     let path = file("replaced.pem", keys[0].private_pem().as_bytes());
-    let auth = PrivateKeyJwt::from_pem_file(Algorithm::Es256, &path, Some("k1")).unwrap();
-    let client = Client::new("service-a", auth).unwrap();
+    let auth = PrivateKeyJwt::from_pem_file(Algorithm::Es256, &path, Some("k1"));
+    let client = Client::new("service-a", auth);
     only(&keys[0]);
     token(&setup, &client).await.unwrap();
     only(&keys[1]);
@@ -118,8 +120,9 @@ async fn broken_key_file_keeps_the_old_key() {
     let key = obo_testkit::TestKey::generate(TestAlg::Es256);
     setup.idp.client("service-a").jwk(key.public_jwk("k1"));
     let path = file("broken.pem", key.private_pem().as_bytes());
-    let auth = PrivateKeyJwt::from_pem_file(Algorithm::Es256, &path, None).unwrap();
-    let client = Client::new("service-a", auth).unwrap();
+    let auth = PrivateKeyJwt::from_pem_file(Algorithm::Es256, &path, None);
+    let client = Client::new("service-a", auth);
+    exchange(&setup, &client);
     let half = key.private_pem()[..60].to_owned();
     let rsa = obo_testkit::TestKey::generate(TestAlg::Rs256).private_pem();
     for broken in [String::new(), half, rsa] {
@@ -144,7 +147,9 @@ fn ca_16_a_key_file_that_will_not_do_is_named_and_not_quoted() {
         (file("es256.pem", es256.as_bytes()), Algorithm::Rs256),
         (file("no-text.pem", b"\xff\xfe secret"), Algorithm::Es256),
     ] {
-        let error = PrivateKeyJwt::from_pem_file(algorithm, &path, None).unwrap_err();
+        let error = PrivateKeyJwt::from_pem_file(algorithm, &path, None)
+            .check()
+            .unwrap_err();
         assert_eq!(error.field(), "private_key");
         let told = format!("{error} {error:?}");
         assert!(told.contains(path.to_str().unwrap()), "{told}");
@@ -288,7 +293,7 @@ async fn en_01_a_certificate_is_named_by_its_thumbprint() {
         let issuer = certificate(&obo_testkit::TestKey::generate(alg));
         let file = format!("{}{pem}{issuer}", key.private_pem());
         let key = SigningKey::from_pem(algorithm, &Secret::new(file.as_str())).unwrap();
-        let auth = PrivateKeyJwt::new(key).certificate(&file).unwrap();
+        let auth = PrivateKeyJwt::new(key).certificate(&file);
         let asked = exchanged(&setup, "service-a", auth).await;
         let header = part(asked.param("client_assertion").unwrap(), 0);
         assert_eq!(header["x5t#S256"], thumbprint);
@@ -305,7 +310,7 @@ fn en_01_a_certificate_of_another_key_is_found_when_built() {
         let pem = Secret::new(own.private_pem());
         let auth = PrivateKeyJwt::new(SigningKey::from_pem(algorithm, &pem).unwrap());
         for wrong in [certificate(&other), own.public_pem(), String::new()] {
-            let error = auth.clone().certificate(&wrong).unwrap_err();
+            let error = auth.clone().certificate(&wrong).check().unwrap_err();
             assert_eq!(error.field(), "certificate");
         }
     }

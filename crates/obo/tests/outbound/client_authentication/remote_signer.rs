@@ -49,7 +49,7 @@ async fn ca_12_a_key_elsewhere_signs_and_is_replaced_at_run_time() {
     let auth = PrivateKeyJwt::with_signer(Algorithm::Es256, Some("current"), move |input| {
         of_kms.clone().sign(input)
     });
-    let client = Client::new("service-a", auth.clone()).unwrap();
+    let client = Client::new("service-a", auth.clone());
     token(&setup, &client).await.unwrap_err();
     for _ in 0..2 {
         kms.rotate(&setup);
@@ -80,7 +80,7 @@ async fn ca_12_a_signer_that_fails_says_whether_to_try_again() {
             counted.fetch_add(1, Ordering::SeqCst);
             async move { Err(TokenEndpointError::new(class, "the KMS says no")) }
         });
-        let client = Client::new("service-a", auth).unwrap();
+        let client = Client::new("service-a", auth);
         let error = token(&setup, &client).await.unwrap_err();
         assert_eq!(error.kind(), kind);
         assert!(error.to_string().contains("the KMS says no"), "{error}");
@@ -105,7 +105,7 @@ async fn ca_12_a_signature_in_another_form_is_not_sent() {
                 None,
                 move |_| async move { Ok(vec![0x30; len]) },
             );
-        let client = Client::new("service-a", auth).unwrap();
+        let client = Client::new("service-a", auth);
         let error = token(&setup, &client).await.unwrap_err();
         assert_eq!(error.kind(), ExchangeErrorKind::ClientMisconfigured);
         let told = error.to_string();
@@ -118,7 +118,7 @@ async fn ca_12_a_signature_in_another_form_is_not_sent() {
 async fn ca_12_a_signer_that_hangs_is_given_up_at_the_deadline() {
     let setup = Setup::start().await;
     let auth = PrivateKeyJwt::with_signer(Algorithm::Es256, None, |_| std::future::pending());
-    let client = Client::new("service-a", auth).unwrap();
+    let client = Client::new("service-a", auth);
     let error = token(&setup, &client).await.unwrap_err();
     assert_eq!(error.kind(), ExchangeErrorKind::Transient);
 }

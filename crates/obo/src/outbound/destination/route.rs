@@ -1,11 +1,11 @@
 use http::{HeaderValue, Request, Uri, header};
 
-use crate::outbound::destination::{Destination, Destinations, Found, Unmatched};
+use super::{Destination, Destinations, Found, Unmatched};
 use crate::outbound::error::{ExchangeError, ExchangeErrorKind};
 
 /// Where a client's requests may go.
 #[derive(Clone, Debug)]
-pub(crate) enum Route {
+pub enum Route {
     Fixed(Destination),
     ByUri(Destinations),
 }

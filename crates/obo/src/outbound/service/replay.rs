@@ -1,6 +1,8 @@
 use std::fmt;
 
 use bytes::Bytes;
+use http::Request;
+use http::request::Parts;
 use http_body::Body;
 
 use super::RecordedBody;
@@ -56,26 +58,36 @@ impl<B> Replay<B> {
     {
         Self(How::Recorded { record, most, wrap })
     }
+}
 
-    /// The body to send, and how to have it again.
-    pub(super) fn prepare(&self, body: B) -> (B, Option<Again<B>>)
-    where
-        B: Send + 'static,
-    {
-        match self.0 {
+/// How the requests of a client are sent a second time, if at all.
+pub trait Resend<B> {
+    /// The request to send, and what it takes to send it again.
+    fn prepare(&self, request: Request<B>) -> (Request<B>, Option<(Parts, Again<B>)>);
+}
+
+impl<B> Resend<B> for () {
+    fn prepare(&self, request: Request<B>) -> (Request<B>, Option<(Parts, Again<B>)>) {
+        (request, None)
+    }
+}
+
+impl<B: Send + 'static> Resend<B> for Replay<B> {
+    fn prepare(&self, request: Request<B>) -> (Request<B>, Option<(Parts, Again<B>)>) {
+        let (parts, body) = request.into_parts();
+        let (body, again): (B, Option<Again<B>>) = match self.0 {
             How::Never => (body, None),
             How::Copied(copy) => {
                 let again = copy(&body);
-                (
-                    body,
-                    again.map(|again| Box::new(|| Some(again)) as Again<B>),
-                )
+                (body, again.map(|again| Box::new(|| Some(again)) as _))
             }
             How::Recorded { record, most, wrap } => {
                 let (body, again) = record(body, most, wrap);
                 (body, Some(again))
             }
-        }
+        };
+        let again = again.map(|again| (parts.clone(), again));
+        (Request::from_parts(parts, body), again)
     }
 }
 

@@ -11,14 +11,14 @@ use tower_service::Service;
 
 use super::body::{ResponseBody, watched};
 use super::downstream::{Refusal, refusal};
-use super::replay::{Again, Replay};
+use super::replay::{Again, Resend};
 use crate::box_error::BoxError;
 use crate::observe;
 use crate::outbound::error::{CallError, ExchangeError};
-use crate::outbound::exchange::{Ask, Exchanged, ResponseFuture as Exchanging, TokenExchange};
+use crate::outbound::exchange::{Exchanged, ResponseFuture as Exchanging, TokenExchange, Wanted};
 
 pin_project! {
-    /// The future of [`OnBehalfOf`](super::OnBehalfOf).
+    /// The future of [`OnBehalfOf`](crate::OnBehalfOf) and [`AppOnly`](crate::AppOnly).
     pub struct ResponseFuture<S, B>
     where
         S: Service<Request<B>>,
@@ -86,7 +86,7 @@ impl<S: Clone, B> Pending<S, B> {
 
 /// What a second attempt takes, where there may be one.
 struct Second<S, B> {
-    wanted: Ask,
+    wanted: Wanted,
     parts: Parts,
     body: Again<B>,
     inner: S,
@@ -94,7 +94,7 @@ struct Second<S, B> {
 
 impl<S, B> Second<S, B> {
     /// The request once more, if its body can be had.
-    fn pending(self) -> Option<(Ask, Pending<S, B>)> {
+    fn pending(self) -> Option<(Wanted, Pending<S, B>)> {
         let body = (self.body)()?;
         let pending = Pending {
             request: Request::from_parts(self.parts, body),
@@ -109,60 +109,29 @@ impl<S, B> ResponseFuture<S, B>
 where
     S: Service<Request<B>>,
 {
-    /// Calls the inner service, which is ready, when the token is there.
-    pub(crate) fn once(
+    /// Calls the inner service, which is ready, when the token is there, and as `replay` says once more if the token is
+    /// rejected.
+    pub(super) fn new(
         exchange: TokenExchange,
-        wanted: Result<Ask, ExchangeError>,
+        wanted: Result<Wanted, ExchangeError>,
         request: Request<B>,
         inner: &mut S,
+        replay: &impl Resend<B>,
     ) -> Self
     where
         S: Clone,
-    {
-        match wanted {
-            Ok(wanted) => Self::sending(exchange, wanted, request, inner, None),
-            Err(error) => Self::failed(exchange, error),
-        }
-    }
-
-    /// The same, and once more if the token is rejected.
-    pub(crate) fn replayed(
-        exchange: TokenExchange,
-        wanted: Result<Ask, ExchangeError>,
-        request: Request<B>,
-        inner: &mut S,
-        replay: &Replay<B>,
-    ) -> Self
-    where
-        S: Clone,
-        B: Send + 'static,
     {
         let wanted = match wanted {
             Ok(wanted) => wanted,
             Err(error) => return Self::failed(exchange, error),
         };
-        let (parts, body) = request.into_parts();
-        let (body, again) = replay.prepare(body);
-        let second = again.map(|again| Second {
+        let (request, again) = replay.prepare(request);
+        let second = again.map(|(parts, body)| Second {
             wanted: wanted.clone(),
-            parts: parts.clone(),
-            body: again,
+            parts,
+            body,
             inner: inner.clone(),
         });
-        let request = Request::from_parts(parts, body);
-        Self::sending(exchange, wanted, request, inner, second)
-    }
-
-    fn sending(
-        exchange: TokenExchange,
-        wanted: Ask,
-        request: Request<B>,
-        inner: &mut S,
-        second: Option<Second<S, B>>,
-    ) -> Self
-    where
-        S: Clone,
-    {
         // The service that was polled ready goes along; its clone has still to be.
         let clone = inner.clone();
         let pending = Pending {
@@ -171,8 +140,8 @@ where
             is_ready: true,
         };
         let called = Called {
-            target: wanted.target().cloned(),
-            is_for_user: wanted.caller().is_some(),
+            target: wanted.grant.target().cloned(),
+            is_for_user: wanted.grant.subject().is_some(),
         };
         Self {
             state: State::exchanging(&exchange, wanted, pending),
@@ -197,7 +166,7 @@ impl<S, B> State<S, B>
 where
     S: Service<Request<B>>,
 {
-    fn exchanging(exchange: &TokenExchange, wanted: Ask, pending: Pending<S, B>) -> Self {
+    fn exchanging(exchange: &TokenExchange, wanted: Wanted, pending: Pending<S, B>) -> Self {
         Self::Exchanging {
             exchanging: exchange.ask(wanted),
             pending: Some(pending),

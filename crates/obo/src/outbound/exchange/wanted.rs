@@ -1,0 +1,21 @@
+use std::sync::Arc;
+
+use obo_core::Grant;
+use obo_core::dialect::Dialect;
+
+/// What the token endpoint is asked for, and how.
+#[derive(Clone, Debug)]
+pub struct Wanted {
+    pub(crate) grant: Grant,
+    /// `None` for the dialect of the exchange.
+    pub(crate) dialect: Option<Arc<dyn Dialect>>,
+}
+
+impl<G: Into<Grant>> From<G> for Wanted {
+    fn from(grant: G) -> Self {
+        Self {
+            grant: grant.into(),
+            dialect: None,
+        }
+    }
+}

@@ -1,0 +1,51 @@
+use tower_layer::Layer;
+
+use super::{Outbound, Replay};
+use crate::outbound::destination::Route;
+use crate::outbound::exchange::TokenExchange;
+
+/// Gives a client's requests tokens; [`OnBehalfOfLayer`](crate::on_behalf_of::OnBehalfOfLayer) and
+/// [`AppOnlyLayer`](crate::app_only::AppOnlyLayer) are the two of its kind.
+///
+/// `U` says whose tokens they are. `R` says how requests are [replayed](Replay), `()` if they are not.
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct OutboundLayer<U, R = ()> {
+    pub(in crate::outbound) exchange: TokenExchange,
+    pub(in crate::outbound) route: Route,
+    pub(in crate::outbound) source: U,
+    pub(super) replay: R,
+}
+
+impl<U> OutboundLayer<U> {
+    pub(in crate::outbound) fn new(exchange: TokenExchange, route: Route, source: U) -> Self {
+        Self {
+            exchange,
+            route,
+            source,
+            replay: (),
+        }
+    }
+}
+
+impl<U, R> OutboundLayer<U, R> {
+    /// Sends a request once more, with a new token, if the called service rejects the first token.
+    ///
+    /// Without it such a token is evicted too, so that the next request has a new one.
+    pub fn replay<B>(self, replay: Replay<B>) -> OutboundLayer<U, Replay<B>> {
+        OutboundLayer {
+            exchange: self.exchange,
+            route: self.route,
+            source: self.source,
+            replay,
+        }
+    }
+}
+
+impl<S, U: Clone, R: Clone> Layer<S> for OutboundLayer<U, R> {
+    type Service = Outbound<S, U, R>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        Outbound::new(inner, self.clone())
+    }
+}

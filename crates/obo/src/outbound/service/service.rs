@@ -1,0 +1,87 @@
+use std::fmt;
+use std::task::{Context, Poll};
+
+use http::{Request, Response};
+use tower_service::Service;
+
+use super::replay::Resend;
+use super::{OutboundLayer, Replay, ResponseBody, ResponseFuture, Source};
+use crate::box_error::BoxError;
+use crate::outbound::error::CallError;
+
+/// A client whose requests carry tokens; [`OnBehalfOf`](crate::OnBehalfOf) and [`AppOnly`](crate::AppOnly) are the two of
+/// its kind.
+///
+/// `U` says whose tokens they are. `R` says how requests are [replayed](Replay), `()` if they are not.
+#[derive(Clone)]
+#[must_use]
+pub struct Outbound<S, U, R = ()> {
+    inner: S,
+    pub(in crate::outbound) layer: OutboundLayer<U, R>,
+}
+
+impl<S, U, R> Outbound<S, U, R> {
+    /// Gives the requests of `inner` tokens as `layer` says.
+    pub fn new(inner: S, layer: OutboundLayer<U, R>) -> Self {
+        Self { inner, layer }
+    }
+
+    /// The same client with requests replayed, as by [`OutboundLayer::replay`].
+    pub fn replay<B>(self, replay: Replay<B>) -> Outbound<S, U, Replay<B>> {
+        Outbound {
+            inner: self.inner,
+            layer: self.layer.replay(replay),
+        }
+    }
+
+    /// The client without its tokens.
+    pub fn get_ref(&self) -> &S {
+        &self.inner
+    }
+
+    /// The client without its tokens, mutable.
+    pub fn get_mut(&mut self) -> &mut S {
+        &mut self.inner
+    }
+
+    /// The client without its tokens.
+    pub fn into_inner(self) -> S {
+        self.inner
+    }
+}
+
+impl<S, U, R, B, T> Service<Request<B>> for Outbound<S, U, R>
+where
+    S: Service<Request<B>, Response = Response<T>> + Clone,
+    S::Error: Into<BoxError>,
+    U: Source,
+    R: Resend<B>,
+{
+    type Response = Response<ResponseBody<T>>;
+    type Error = CallError;
+    type Future = ResponseFuture<S, B>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), CallError>> {
+        self.inner.poll_ready(cx).map_err(CallError::inner)
+    }
+
+    fn call(&mut self, mut request: Request<B>) -> Self::Future {
+        let OutboundLayer {
+            exchange,
+            route,
+            source,
+            replay,
+        } = &self.layer;
+        let wanted = source.wanted(route, request.extensions(), request.uri());
+        route.correct_host(&mut request);
+        ResponseFuture::new(exchange.clone(), wanted, request, &mut self.inner, replay)
+    }
+}
+
+impl<S, U: Source + fmt::Debug, R: fmt::Debug> fmt::Debug for Outbound<S, U, R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct(U::NAME)
+            .field("layer", &self.layer)
+            .finish_non_exhaustive()
+    }
+}
