@@ -42,11 +42,11 @@ impl TryFrom<Form<Place>> for SecretConfig {
 }
 
 impl SecretConfig {
-    /// Makes what uses the secret: from the text, which may come of a variable; or from the file.
+    /// Builds the method that uses the secret: from the text, which may come of a variable; or from the file.
     ///
     /// # Errors
     ///
-    /// If the variable is not set, and what the two constructors refuse.
+    /// If the variable is not set, and what the constructor or the method's own check refuses.
     pub fn build<A: ClientAuth>(
         self,
         of_text: impl FnOnce(Secret) -> Result<A, ConfigError>,
@@ -64,9 +64,13 @@ impl SecretConfig {
 
     /// The secret of this moment; blocks.
     pub(crate) fn read(self) -> Result<Secret, ConfigError> {
-        self.build(Ok, |path| {
-            read_file(&path).map_err(|problem| ConfigError::new("", problem))
-        })
+        match self {
+            Self::Text(text) => Ok(text),
+            Self::File(path) => {
+                read_file(&path).map_err(|problem| ConfigError::new("file", problem))
+            }
+            Self::Env(name) => variable(&name),
+        }
     }
 }
 
