@@ -1,7 +1,7 @@
 use std::path::PathBuf;
 
 use obo::destination::Target;
-use obo::exchange::{ActorSource, CacheBounds};
+use obo::exchange::{ActorSource, CacheBounds, TokenExchangeBuilder};
 use obo::token::TokenType;
 use obo::token_endpoint::{ErrorClass, TokenEndpointError};
 use obo::{Audience, ConfigError, Issuer, Secret, TokenExchange};
@@ -21,9 +21,9 @@ use crate::setup::Setup;
 /// | `token_endpoint` | instead of the one that the issuer's metadata names; plain `http` also on the host of an issuer of `danger_http` |
 /// | `client` | who this service is there, a [`ClientConfig`]; without it the client of the [`Setup`] there |
 /// | `dialect` | how the server is asked: a name, one of [`dialect::names`](obo::dialect::names) or of the [`Setup`]; or a table over one, as below; RFC 8693 unless set |
-/// | `subject_issuers` | other issuers whose tokens may be sent to this one, which trusts them: [`TokenExchange::allow_subjects_of`] |
+/// | `subject_issuers` | other issuers whose tokens may be sent to this one, which trusts them: [`TokenExchangeBuilder::allow_subjects_of`](obo::exchange::TokenExchangeBuilder::allow_subjects_of) |
 /// | `actor` | whose token names the acting service: `"client_credentials"`, the service's own; the same for a target, `{ audience = "…", scopes = ["…"] }`; or `{ file = "…", type = "jwt" }`, read at each exchange |
-/// | `deadline`, `concurrency`, `introspect_issued` | its methods of these names |
+/// | `deadline`, `concurrency`, `introspect_issued` | the methods of [`TokenExchangeBuilder`](obo::exchange::TokenExchangeBuilder) of these names |
 /// | `cache` | `bytes`, `bytes_per_subject`, `entries_per_subject`, `lifetime`, as [`CacheBounds`] |
 ///
 /// Other keys are rejected. A dialect over a named one is `dialect = { base = "rfc8693", issued_type_may_be_missing = true }`.
@@ -127,27 +127,26 @@ impl ExchangeConfig {
         };
         let token_endpoint = self.token_endpoint.as_deref();
         let server = setup.server(&self.issuer, None, token_endpoint)?;
-        let mut exchange = TokenExchange::builder(server, client);
-        for issuer in self.subject_issuers {
-            exchange = exchange.allow_subjects_of(issuer);
-        }
+        let exchange = TokenExchange::builder(server, client);
+        let exchange = (self.subject_issuers.into_iter())
+            .fold(exchange, TokenExchangeBuilder::allow_subjects_of);
+        let deadline = self.deadline.map(Span::into);
+        let exchange = set(exchange, deadline, TokenExchangeBuilder::deadline);
+        let exchange = set(
+            exchange,
+            self.concurrency,
+            TokenExchangeBuilder::concurrency,
+        );
+        let bounds = self.cache.map(CacheConfig::bounds);
+        let mut exchange = set(exchange, bounds, TokenExchangeBuilder::cache);
         if let Some(dialect) = self.dialect {
             exchange = DialectConfig::of(dialect, setup)?.of_exchange(exchange);
         }
         if let Some(actor) = self.actor {
             exchange = exchange.actor(source(actor).map_err(|error| error.within("actor"))?);
         }
-        if let Some(deadline) = self.deadline {
-            exchange = exchange.deadline(deadline.into());
-        }
-        if let Some(most) = self.concurrency {
-            exchange = exchange.concurrency(most);
-        }
         if self.introspect_issued {
             exchange = exchange.introspect_issued();
-        }
-        if let Some(cache) = self.cache {
-            exchange = exchange.cache(cache.bounds());
         }
         exchange.build()
     }

@@ -112,6 +112,14 @@ fn fields<T: DeserializeOwned>() -> &'static [&'static str] {
 impl<'de> Deserialize<'de> for Settings {
     /// A member that is there twice is refused: the second one would replace the first.
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        macro_rules! scalars {
+            ($($visit:ident: $type:ty,)*) => {
+                $(fn $visit<E: Error>(self, value: $type) -> Result<Settings, E> {
+                    Ok(Settings(value.into()))
+                })*
+            };
+        }
+
         struct AnyValue;
 
         impl<'de> Visitor<'de> for AnyValue {
@@ -121,28 +129,8 @@ impl<'de> Deserialize<'de> for Settings {
                 f.write_str("a value")
             }
 
-            fn visit_bool<E: Error>(self, value: bool) -> Result<Settings, E> {
-                Ok(Settings(value.into()))
-            }
-
-            fn visit_i64<E: Error>(self, value: i64) -> Result<Settings, E> {
-                Ok(Settings(value.into()))
-            }
-
-            fn visit_u64<E: Error>(self, value: u64) -> Result<Settings, E> {
-                Ok(Settings(value.into()))
-            }
-
-            fn visit_f64<E: Error>(self, value: f64) -> Result<Settings, E> {
-                Ok(Settings(value.into()))
-            }
-
-            fn visit_str<E: Error>(self, value: &str) -> Result<Settings, E> {
-                Ok(Settings(value.into()))
-            }
-
-            fn visit_string<E: Error>(self, value: String) -> Result<Settings, E> {
-                Ok(Settings(value.into()))
+            scalars! {
+                visit_bool: bool, visit_i64: i64, visit_u64: u64, visit_f64: f64, visit_str: &str, visit_string: String,
             }
 
             fn visit_unit<E: Error>(self) -> Result<Settings, E> {
