@@ -10,7 +10,7 @@ use obo::policy::Algorithm;
 use obo::{Client, ClientSecretBasic, ConfigError, PrivateKeyJwt, Secret};
 use serde::Deserialize;
 
-use crate::form::True;
+use crate::form::{True, set};
 use crate::secret::SecretConfig;
 use crate::settings::Settings;
 
@@ -91,7 +91,7 @@ fn client_assertion(settings: Settings) -> Result<ClientAssertion, ConfigError> 
         with_client_id: bool,
     }
 
-    #[derive(Default, Deserialize)]
+    #[derive(Clone, Copy, Default, Deserialize)]
     #[serde(rename_all = "kebab-case")]
     enum Kind {
         #[default]
@@ -100,17 +100,21 @@ fn client_assertion(settings: Settings) -> Result<ClientAssertion, ConfigError> 
     }
 
     let assertion: Assertion = settings.read()?;
-    let auth = ClientAssertion::from_file(assertion.file);
-    auth.check().map_err(|error| error.at("file"))?;
     let auth = match (assertion.kind, &assertion.audience) {
-        (Kind::JwtBearer, None) => auth,
-        (Kind::JwtBearer, Some(audience)) => auth.audience(audience),
-        (Kind::JwtSpiffe, None) => auth.jwt_spiffe(),
         (Kind::JwtSpiffe, Some(_)) => {
             let problem =
                 "goes with `jwt-bearer` alone: a JWT-SVID is addressed to the issuer identifier";
             return Err(ConfigError::new("audience", problem));
         }
+        (_, audience) => {
+            let auth = ClientAssertion::from_file(assertion.file);
+            set(auth, audience.as_deref(), ClientAssertion::audience)
+        }
+    };
+    auth.check().map_err(|error| error.at("file"))?;
+    let auth = match assertion.kind {
+        Kind::JwtBearer => auth,
+        Kind::JwtSpiffe => auth.jwt_spiffe(),
     };
     Ok(match assertion.with_client_id {
         true => auth.with_client_id(),

@@ -1,5 +1,5 @@
-use std::path::PathBuf;
-use std::{env, fmt};
+use std::path::{Path, PathBuf};
+use std::{env, fmt, fs};
 
 use obo::client::ClientAuth;
 use obo::{ConfigError, Secret};
@@ -8,7 +8,7 @@ use serde::Deserialize;
 use crate::form::Form;
 
 /// A secret: the text itself; or `{ file = "…" }`, read at each use; or `{ env = "…" }`, a variable of the environment.
-#[derive(Clone, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "Form<Place>")]
 pub enum SecretConfig {
     /// The text itself.
@@ -42,11 +42,11 @@ impl TryFrom<Form<Place>> for SecretConfig {
 }
 
 impl SecretConfig {
-    /// Makes what uses the secret: from the text, which may come of a variable; or from the file.
+    /// Builds the method that uses the secret: from the text, which may come of a variable; or from the file.
     ///
     /// # Errors
     ///
-    /// If the variable is not set, and what the two constructors refuse.
+    /// If the variable is not set, and what the constructor or the method's own check refuses.
     pub fn build<A: ClientAuth>(
         self,
         of_text: impl FnOnce(Secret) -> Result<A, ConfigError>,
@@ -60,6 +60,28 @@ impl SecretConfig {
         built
             .and_then(|auth| auth.check().map(|()| auth))
             .map_err(|error| error.at(place))
+    }
+
+    /// The secret of this moment; blocks.
+    pub(crate) fn read(self) -> Result<Secret, ConfigError> {
+        match self {
+            Self::Text(text) => Ok(text),
+            Self::File(path) => {
+                read_file(&path).map_err(|problem| ConfigError::new("file", problem))
+            }
+            Self::Env(name) => variable(&name),
+        }
+    }
+}
+
+/// What a file holds, without the newline at its end; blocks. The path is not quoted: it may be the secret itself, in the
+/// wrong place.
+pub(crate) fn read_file(path: &Path) -> Result<Secret, String> {
+    let text = fs::read_to_string(path).map(Secret::new);
+    let text = text.map_err(|error| format!("the file cannot be read: {error}"))?;
+    match text.expose().trim_end_matches(['\r', '\n']) {
+        "" => Err("the file is empty".to_owned()),
+        secret => Ok(Secret::new(secret)),
     }
 }
 
