@@ -125,7 +125,10 @@ async fn used(response: Response<Bytes>, pause: Duration) {
         .unwrap();
     let client = Client::new("service-a", ClientSecretBasic::new("s"));
     let clock = TestClock::new(world::now());
-    let exchange = TokenExchange::builder(idp, client).clock(clock.clone()).build().unwrap();
+    let exchange = TokenExchange::builder(idp, client)
+        .clock(clock.clone())
+        .build()
+        .unwrap();
     for wait in [Duration::ZERO, Duration::ZERO, pause] {
         tokio::time::advance(wait).await;
         clock.advance(wait);

@@ -40,7 +40,7 @@ use crate::setup::Setup;
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct ClientConfig {
     id: String,
-    pub(crate) issuer: Option<Issuer>,
+    issuer: Option<Issuer>,
     #[serde(flatten)]
     methods: BTreeMap<String, Settings>,
 }
@@ -76,7 +76,7 @@ impl ClientConfig {
     }
 
     /// The client of the table at `place`.
-    pub(crate) fn build_at(self, place: &str, setup: &Setup) -> Result<Client, ConfigError> {
+    fn build_at(self, place: &str, setup: &Setup) -> Result<Client, ConfigError> {
         self.build(setup).map_err(|error| match error.field() {
             "client" => error.at(place.to_owned()),
             _ => error.within(place),
@@ -96,5 +96,40 @@ impl ClientConfig {
             return Err(ConfigError::new("issuer", problem).within(place));
         }
         self.build_at(place, setup)
+    }
+}
+
+impl Setup {
+    /// Adds the clients of a file: `client`, which is for the first authorization server that needs one unless it names its
+    /// issuer, and `clients`, each with its issuer.
+    ///
+    /// # Errors
+    ///
+    /// The mistake in one of them, an issuer that is missing or has two; the field is a path like `clients[1].issuer`.
+    pub fn clients(
+        &mut self,
+        client: Option<ClientConfig>,
+        clients: Vec<ClientConfig>,
+    ) -> Result<(), ConfigError> {
+        if let Some(mut client) = client {
+            let issuer = client.issuer.take();
+            let client = client.build_at("client", self)?;
+            self.add_client(issuer, client);
+        }
+        for (i, mut client) in clients.into_iter().enumerate() {
+            let place = format!("clients[{i}]");
+            let wrong = |problem| Err(ConfigError::new("issuer", problem).within(&place));
+            let Some(issuer) = client.issuer.take() else {
+                let problem =
+                    "is missing; name the authorization server that this client is registered at";
+                return wrong(problem.to_owned());
+            };
+            if self.has_client_at(&issuer) {
+                return wrong(format!("{issuer} has a client already; leave one out"));
+            }
+            let client = client.build_at(&place, self)?;
+            self.add_client(Some(issuer), client);
+        }
+        Ok(())
     }
 }

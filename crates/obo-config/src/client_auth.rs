@@ -10,7 +10,7 @@ use obo::policy::Algorithm;
 use obo::{Client, ClientSecretBasic, ConfigError, PrivateKeyJwt, Secret};
 use serde::Deserialize;
 
-use crate::form::True;
+use crate::form::{True, set};
 use crate::secret::SecretConfig;
 use crate::settings::Settings;
 
@@ -50,24 +50,19 @@ pub(crate) fn client(
     Ok(client)
 }
 
-/// The method, if its credentials are usable.
-fn usable<A: ClientAuth>(auth: A) -> Result<A, ConfigError> {
-    auth.check().map(|()| auth)
-}
-
 fn client_secret_basic(settings: Settings) -> Result<ClientSecretBasic, ConfigError> {
     let secret: SecretConfig = settings.read()?;
     secret.build(
-        |secret| usable(ClientSecretBasic::new(secret)),
-        |path| usable(ClientSecretBasic::from_file(path)),
+        |secret| Ok(ClientSecretBasic::new(secret)),
+        ClientSecretBasic::from_file,
     )
 }
 
 fn client_secret_post(settings: Settings) -> Result<ClientSecretPost, ConfigError> {
     let secret: SecretConfig = settings.read()?;
     secret.build(
-        |secret| usable(ClientSecretPost::new(secret)),
-        |path| usable(ClientSecretPost::from_file(path)),
+        |secret| Ok(ClientSecretPost::new(secret)),
+        ClientSecretPost::from_file,
     )
 }
 
@@ -79,8 +74,8 @@ fn client_secret_jwt(mut settings: Settings) -> Result<ClientSecretJwt, ConfigEr
 
     let alg = settings.take::<Under>()?.alg.unwrap_or(MacAlgorithm::Hs256);
     settings.read::<SecretConfig>()?.build(
-        |secret| usable(ClientSecretJwt::new(alg, secret)),
-        |path| usable(ClientSecretJwt::from_file(alg, path)),
+        |secret| Ok(ClientSecretJwt::new(alg, secret)),
+        |path| ClientSecretJwt::from_file(alg, path),
     )
 }
 
@@ -96,7 +91,7 @@ fn client_assertion(settings: Settings) -> Result<ClientAssertion, ConfigError> 
         with_client_id: bool,
     }
 
-    #[derive(Default, Deserialize)]
+    #[derive(Clone, Copy, Default, Deserialize)]
     #[serde(rename_all = "kebab-case")]
     enum Kind {
         #[default]
@@ -105,16 +100,21 @@ fn client_assertion(settings: Settings) -> Result<ClientAssertion, ConfigError> 
     }
 
     let assertion: Assertion = settings.read()?;
-    let auth = usable(ClientAssertion::from_file(assertion.file)).map_err(|error| error.at("file"));
     let auth = match (assertion.kind, &assertion.audience) {
-        (Kind::JwtBearer, None) => auth?,
-        (Kind::JwtBearer, Some(audience)) => auth?.audience(audience),
-        (Kind::JwtSpiffe, None) => auth?.jwt_spiffe(),
         (Kind::JwtSpiffe, Some(_)) => {
             let problem =
                 "goes with `jwt-bearer` alone: a JWT-SVID is addressed to the issuer identifier";
             return Err(ConfigError::new("audience", problem));
         }
+        (_, audience) => {
+            let auth = ClientAssertion::from_file(assertion.file);
+            set(auth, audience.as_deref(), ClientAssertion::audience)
+        }
+    };
+    auth.check().map_err(|error| error.at("file"))?;
+    let auth = match assertion.kind {
+        Kind::JwtBearer => auth,
+        Kind::JwtSpiffe => auth.jwt_spiffe(),
     };
     Ok(match assertion.with_client_id {
         true => auth.with_client_id(),
@@ -141,7 +141,9 @@ fn private_key_jwt(settings: Settings) -> Result<PrivateKeyJwt, ConfigError> {
     let (alg, kid) = (signer.alg, signer.kid.as_deref());
     let key = match signer.key {
         SecretConfig::Text(path) => {
-            usable(PrivateKeyJwt::from_file(alg, path.expose(), kid)).map_err(|error| error.at(""))
+            let auth = PrivateKeyJwt::from_file(alg, path.expose(), kid);
+            let checked = auth.check().map_err(|error| error.at(""));
+            checked.map(|()| auth)
         }
         place => place.build(
             |text: Secret| {
@@ -151,7 +153,7 @@ fn private_key_jwt(settings: Settings) -> Result<PrivateKeyJwt, ConfigError> {
                     None => key,
                 }))
             },
-            |path| usable(PrivateKeyJwt::from_file(alg, path, kid)),
+            |path| PrivateKeyJwt::from_file(alg, path, kid),
         ),
     };
     let mut auth = key.map_err(|error| error.within("key"))?;

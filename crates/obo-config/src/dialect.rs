@@ -6,6 +6,7 @@ use obo::dialect::{Rfc8693, TargetBy};
 use obo::token::TokenType;
 
 use crate::form::{Form, Name, Span, True, table_over};
+use crate::secret::SecretConfig;
 use crate::setup::{Known, Setup};
 
 table_over!(Rfc8693, DialectConfig {
@@ -37,7 +38,7 @@ table_over!(Rfc8693, DialectConfig {
     unstated_lifetime: Span => |dialect, lifetime| dialect.unstated_lifetime(Duration::from(lifetime)),
     user_claims: Vec<Name> => |dialect, names| dialect.user_claims(names.into_iter().map(|Name(name)| name)),
     // Applied by `build`: it may fail.
-    extra_parameters: BTreeMap<String, String> => |dialect, _| dialect,
+    extra_parameters: BTreeMap<String, SecretConfig> => |dialect, _| dialect,
 });
 
 impl DialectConfig {
@@ -62,7 +63,9 @@ impl DialectConfig {
                 let mut extra = self.extra_parameters.take().unwrap_or_default().into_iter();
                 let dialect = self.over(*dialect);
                 let dialect = extra.try_fold(dialect, |dialect, (name, value)| {
-                    dialect.extra_parameter(name, value)
+                    let value = value.read().map_err(|error| error.within(&name));
+                    let value = value.map_err(|error| error.within("extra_parameters"))?;
+                    dialect.extra_parameter(name, value.expose())
                 });
                 Ok(Known::Data(Box::new(dialect?)))
             }

@@ -1,8 +1,7 @@
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use obo::destination::Target;
-use obo::exchange::{ActorSource, CacheBounds};
+use obo::exchange::{ActorSource, CacheBounds, TokenExchangeBuilder};
 use obo::token::TokenType;
 use obo::token_endpoint::{ErrorClass, TokenEndpointError};
 use obo::{Audience, ConfigError, Issuer, Secret, TokenExchange};
@@ -11,6 +10,7 @@ use serde::Deserialize;
 use crate::client::ClientConfig;
 use crate::dialect::DialectConfig;
 use crate::form::{Form, Scopes, Span, set};
+use crate::secret::read_file;
 use crate::setup::Setup;
 
 /// A [`TokenExchange`] as a file writes it.
@@ -21,14 +21,15 @@ use crate::setup::Setup;
 /// | `token_endpoint` | instead of the one that the issuer's metadata names; plain `http` also on the host of an issuer of `danger_http` |
 /// | `client` | who this service is there, a [`ClientConfig`]; without it the client of the [`Setup`] there |
 /// | `dialect` | how the server is asked: a name, one of [`dialect::names`](obo::dialect::names) or of the [`Setup`]; or a table over one, as below; RFC 8693 unless set |
-/// | `subject_issuers` | other issuers whose tokens may be sent to this one, which trusts them: [`TokenExchange::allow_subjects_of`] |
+/// | `subject_issuers` | other issuers whose tokens may be sent to this one, which trusts them: [`TokenExchangeBuilder::allow_subjects_of`](obo::exchange::TokenExchangeBuilder::allow_subjects_of) |
 /// | `actor` | whose token names the acting service: `"client_credentials"`, the service's own; the same for a target, `{ audience = "…", scopes = ["…"] }`; or `{ file = "…", type = "jwt" }`, read at each exchange |
-/// | `deadline`, `concurrency`, `introspect_issued` | its methods of these names |
+/// | `deadline`, `concurrency`, `introspect_issued` | the methods of [`TokenExchangeBuilder`](obo::exchange::TokenExchangeBuilder) of these names |
 /// | `cache` | `bytes`, `bytes_per_subject`, `entries_per_subject`, `lifetime`, as [`CacheBounds`] |
 ///
 /// Other keys are rejected. A dialect over a named one is `dialect = { base = "rfc8693", issued_type_may_be_missing = true }`.
 /// Each key but `base` is the method of [`Rfc8693`](obo::dialect::Rfc8693) of its name; `name` is its `with_name`,
-/// `or_issued_types` is a list of `or_issued_type`, and `extra_parameters` is a table. A token type is written by its name in
+/// `or_issued_types` is a list of `or_issued_type`, and `extra_parameters` is a table whose values
+/// are written as secrets are, such as `{ env = "…" }`. A token type is written by its name in
 /// RFC 8693 section 3, such as `"access_token"`, or as a URI.
 ///
 /// ```
@@ -126,32 +127,28 @@ impl ExchangeConfig {
         };
         let token_endpoint = self.token_endpoint.as_deref();
         let server = setup.server(&self.issuer, None, token_endpoint)?;
-        let mut exchange = TokenExchange::builder(server, client);
-        for issuer in self.subject_issuers {
-            exchange = exchange.allow_subjects_of(issuer);
-        }
+        let exchange = TokenExchange::builder(server, client);
+        let exchange = (self.subject_issuers.into_iter())
+            .fold(exchange, TokenExchangeBuilder::allow_subjects_of);
+        let deadline = self.deadline.map(Span::into);
+        let exchange = set(exchange, deadline, TokenExchangeBuilder::deadline);
+        let exchange = set(
+            exchange,
+            self.concurrency,
+            TokenExchangeBuilder::concurrency,
+        );
+        let bounds = self.cache.map(CacheConfig::bounds);
+        let mut exchange = set(exchange, bounds, TokenExchangeBuilder::cache);
         if let Some(dialect) = self.dialect {
             exchange = DialectConfig::of(dialect, setup)?.of_exchange(exchange);
         }
         if let Some(actor) = self.actor {
             exchange = exchange.actor(source(actor).map_err(|error| error.within("actor"))?);
         }
-        if let Some(deadline) = self.deadline {
-            exchange = exchange.deadline(deadline.into());
-        }
-        if let Some(most) = self.concurrency {
-            exchange = exchange.concurrency(most);
-        }
         if self.introspect_issued {
             exchange = exchange.introspect_issued();
         }
-        if let Some(cache) = self.cache {
-            exchange = exchange.cache(cache.bounds());
-        }
-        exchange.build().map_err(|error| match error.field() {
-            "entries_per_subject" | "lifetime" => error.within("cache"),
-            _ => error,
-        })
+        exchange.build()
     }
 }
 
@@ -192,7 +189,7 @@ fn source(actor: Form<ActorConfig>) -> Result<ActorSource, ConfigError> {
         }
         (None, None, Some(path), token_type) => {
             let token_type = token_type.unwrap_or(TokenType::JWT);
-            read(&path).map_err(|problem| ConfigError::new("file", problem))?;
+            read_file(&path).map_err(|problem| ConfigError::new("file", problem))?;
             Ok(ActorSource::fetched(token_type, move || {
                 fetch(path.clone())
             }))
@@ -202,17 +199,10 @@ fn source(actor: Form<ActorConfig>) -> Result<ActorSource, ConfigError> {
 }
 
 async fn fetch(path: PathBuf) -> Result<Secret, TokenEndpointError> {
-    let read = tokio::task::spawn_blocking(move || read(&path)).await;
-    read.unwrap_or_else(|_| Err("reading the actor's token was interrupted".to_owned()))
-        .map_err(|problem| TokenEndpointError::new(ErrorClass::ClientMisconfigured, problem))
-}
-
-/// The path is not quoted: it may be the token itself, in the wrong place.
-fn read(path: &Path) -> Result<Secret, String> {
-    let text = fs::read_to_string(path).map(Secret::new);
-    let text = text.map_err(|error| format!("the actor's token cannot be read: {error}"))?;
-    match text.expose().trim_end_matches(['\r', '\n']) {
-        "" => Err("the file of the actor's token is empty".to_owned()),
-        token => Ok(Secret::new(token)),
-    }
+    let read = tokio::task::spawn_blocking(move || read_file(&path)).await;
+    read.unwrap_or_else(|_| Err("reading was interrupted".to_owned()))
+        .map_err(|problem| {
+            let problem = format!("the actor's token: {problem}");
+            TokenEndpointError::new(ErrorClass::ClientMisconfigured, problem)
+        })
 }

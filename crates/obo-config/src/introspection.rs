@@ -1,8 +1,10 @@
+use std::time::Duration;
+
 use obo::{ConfigError, Introspection, Issuer};
 use serde::Deserialize;
 
 use crate::client::ClientConfig;
-use crate::form::Span;
+use crate::form::{Span, set};
 use crate::setup::Setup;
 
 /// An [`Introspection`] as a file writes it.
@@ -51,20 +53,17 @@ impl IntrospectionConfig {
             })?,
         };
         let asked = Introspection::new(client);
-        let mut asked = match self.purpose {
+        let asked = match self.purpose {
             Purpose::AllTokens => asked,
             Purpose::OpaqueTokens => asked.for_opaque_tokens(),
             Purpose::Revocation => asked.for_revocation(),
         };
-        if let Some(endpoint) = &self.endpoint {
-            asked = asked.endpoint(endpoint);
-        }
-        if let Some(age) = self.max_age {
-            asked = asked.max_age(age.into());
-        }
-        if let Some(most) = self.concurrency {
-            asked = asked.concurrency(most);
-        }
+        let span = |span: Option<Span>| span.map(Duration::from);
+        let asked = set(asked, self.endpoint.as_deref(), Introspection::endpoint);
+        let asked = set(asked, span(self.max_age), Introspection::max_age);
+        let asked = set(asked, self.concurrency, Introspection::concurrency);
+        let lifetime = span(self.accepts_missing_expiry);
+        let mut asked = set(asked, lifetime, Introspection::allow_missing_expiry);
         if self.signed {
             asked = asked.require_signed();
         }
@@ -73,9 +72,6 @@ impl IntrospectionConfig {
         }
         if self.accepts_missing_subject {
             asked = asked.allow_missing_subject();
-        }
-        if let Some(lifetime) = self.accepts_missing_expiry {
-            asked = asked.allow_missing_expiry(lifetime.into());
         }
         Ok(asked)
     }

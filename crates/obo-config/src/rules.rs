@@ -24,7 +24,7 @@ use crate::settings::Settings;
 ///
 /// Actors of another issuer than the token's count only where the rule names the token's issuer, as [`Rule::issuers`]
 /// says. A single trusted issuer is named by itself.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct RuleConfig {
     scopes: Option<Vec<String>>,
@@ -43,21 +43,21 @@ pub struct RuleConfig {
 }
 
 /// A party of the token's own issuer by its name, or any by its full identity.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(untagged, expecting = "a name, or { iss, sub }")]
 enum Party {
     Own(String),
     Of(Identity),
 }
 
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Identity {
     iss: Issuer,
     sub: String,
 }
 
-#[derive(Clone, Copy, Debug, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum Kind {
     User,
@@ -67,27 +67,7 @@ enum Kind {
 impl RuleConfig {
     /// Whether it requires nothing but a valid token.
     pub fn is_empty(&self) -> bool {
-        let Self {
-            scopes,
-            roles,
-            groups,
-            entitlements,
-            clients,
-            issuers,
-            subjects,
-            actors,
-            require_actor,
-            kind,
-            acr,
-            max_age,
-            any_of,
-        } = self;
-        let lists = [scopes, roles, groups, entitlements, acr]
-            .into_iter()
-            .any(Option::is_some);
-        let parties = [subjects, clients, actors].into_iter().any(Option::is_some);
-        let others = issuers.is_some() || kind.is_some() || max_age.is_some() || any_of.is_some();
-        !(lists || parties || others || *require_actor)
+        *self == Self::default()
     }
 
     /// Builds the rule for callers whose tokens are of one of the `trusted` issuers; `None` if any valid token is enough.

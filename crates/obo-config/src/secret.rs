@@ -1,13 +1,14 @@
-use std::path::PathBuf;
-use std::{env, fmt};
+use std::path::{Path, PathBuf};
+use std::{env, fmt, fs};
 
+use obo::client::ClientAuth;
 use obo::{ConfigError, Secret};
 use serde::Deserialize;
 
 use crate::form::Form;
 
 /// A secret: the text itself; or `{ file = "…" }`, read at each use; or `{ env = "…" }`, a variable of the environment.
-#[derive(Clone, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "Form<Place>")]
 pub enum SecretConfig {
     /// The text itself.
@@ -41,22 +42,46 @@ impl TryFrom<Form<Place>> for SecretConfig {
 }
 
 impl SecretConfig {
-    /// Makes what uses the secret: from the text, which may come of a variable; or from the file.
+    /// Builds the method that uses the secret: from the text, which may come of a variable; or from the file.
     ///
     /// # Errors
     ///
-    /// If the variable is not set, and what the two constructors refuse.
-    pub fn build<A>(
+    /// If the variable is not set, and what the constructor or the method's own check refuses.
+    pub fn build<A: ClientAuth>(
         self,
         of_text: impl FnOnce(Secret) -> Result<A, ConfigError>,
-        of_file: impl FnOnce(PathBuf) -> Result<A, ConfigError>,
+        of_file: impl FnOnce(PathBuf) -> A,
     ) -> Result<A, ConfigError> {
         let (place, built) = match self {
             Self::Text(text) => ("", of_text(text)),
-            Self::File(path) => ("file", of_file(path)),
+            Self::File(path) => ("file", Ok(of_file(path))),
             Self::Env(name) => ("env", of_text(variable(&name)?)),
         };
-        built.map_err(|error| error.at(place))
+        built
+            .and_then(|auth| auth.check().map(|()| auth))
+            .map_err(|error| error.at(place))
+    }
+
+    /// The secret of this moment; blocks.
+    pub(crate) fn read(self) -> Result<Secret, ConfigError> {
+        match self {
+            Self::Text(text) => Ok(text),
+            Self::File(path) => {
+                read_file(&path).map_err(|problem| ConfigError::new("file", problem))
+            }
+            Self::Env(name) => variable(&name),
+        }
+    }
+}
+
+/// What a file holds, without the newline at its end; blocks. The path is not quoted: it may be the secret itself, in the
+/// wrong place.
+pub(crate) fn read_file(path: &Path) -> Result<Secret, String> {
+    let text = fs::read_to_string(path).map(Secret::new);
+    let text = text.map_err(|error| format!("the file cannot be read: {error}"))?;
+    match text.expose().trim_end_matches(['\r', '\n']) {
+        "" => Err("the file is empty".to_owned()),
+        secret => Ok(Secret::new(secret)),
     }
 }
 

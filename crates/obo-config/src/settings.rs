@@ -4,7 +4,7 @@ use std::fmt;
 
 use obo::{ConfigError, Secret};
 use serde::de::value::Error as Stopped;
-use serde::de::{DeserializeOwned, Error, Visitor};
+use serde::de::{DeserializeOwned, Error, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, forward_to_deserialize_any};
 use serde_json::{Map, Value};
 
@@ -110,8 +110,54 @@ fn fields<T: DeserializeOwned>() -> &'static [&'static str] {
 }
 
 impl<'de> Deserialize<'de> for Settings {
+    /// A member that is there twice is refused: the second one would replace the first.
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Value::deserialize(deserializer).map(Self)
+        macro_rules! scalars {
+            ($($visit:ident: $type:ty,)*) => {
+                $(fn $visit<E: Error>(self, value: $type) -> Result<Settings, E> {
+                    Ok(Settings(value.into()))
+                })*
+            };
+        }
+
+        struct AnyValue;
+
+        impl<'de> Visitor<'de> for AnyValue {
+            type Value = Settings;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a value")
+            }
+
+            scalars! {
+                visit_bool: bool, visit_i64: i64, visit_u64: u64, visit_f64: f64, visit_str: &str, visit_string: String,
+            }
+
+            fn visit_unit<E: Error>(self) -> Result<Settings, E> {
+                Ok(Settings(Value::Null))
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Settings, A::Error> {
+                let mut values = Vec::new();
+                while let Some(mut value) = seq.next_element::<Settings>()? {
+                    values.push(value.0.take());
+                }
+                Ok(Settings(Value::Array(values)))
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Settings, A::Error> {
+                let mut members = Map::new();
+                while let Some((name, mut value)) = map.next_entry::<String, Settings>()? {
+                    if members.contains_key(&name) {
+                        return Err(A::Error::custom(format!("duplicate field `{name}`")));
+                    }
+                    members.insert(name, value.0.take());
+                }
+                Ok(Settings(Value::Object(members)))
+            }
+        }
+
+        deserializer.deserialize_any(AnyValue)
     }
 }
 
@@ -242,6 +288,20 @@ mod tests {
         let error = wrong.read::<Age>().unwrap_err();
         assert_eq!(error.field(), "more");
         assert!(!error.to_string().contains("s3cret"), "{error}");
+    }
+
+    #[test]
+    fn duplicate_member_is_refused() {
+        let file = r#"{"rules": [{"scopes": ["a"], "scopes": []}]}"#;
+        let error = serde_json::from_str::<Settings>(file).unwrap_err();
+        assert!(
+            error.to_string().contains("duplicate field `scopes`"),
+            "{error}"
+        );
+        let file = r#"{"a": [1, -1, 0.5, true, null, "b"], "c": {"d": "e"}}"#;
+        let settings: Settings = serde_json::from_str(file).unwrap();
+        let value: Value = settings.read().unwrap();
+        assert_eq!(value, serde_json::from_str::<Value>(file).unwrap());
     }
 
     #[test]

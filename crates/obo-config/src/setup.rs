@@ -8,7 +8,6 @@ use obo::exchange::TokenExchangeBuilder;
 use obo::{AuthorizationServer, Client, ConfigError, Destination, Issuer, Profile, Trust};
 use url::Url;
 
-use crate::client::ClientConfig;
 use crate::client_auth::{METHODS, Method, client};
 use crate::settings::Settings;
 
@@ -114,7 +113,9 @@ impl Setup {
     pub fn own_dialect(mut self, name: &'static str, dialect: impl Dialect + Clone) -> Self {
         let other = dialect.clone();
         let own = Own {
-            exchange: Arc::new(move |exchange| exchange.dialect(dialect.clone())),
+            exchange: Arc::new(move |exchange: TokenExchangeBuilder| {
+                exchange.dialect(dialect.clone())
+            }),
             destination: Arc::new(move |destination| destination.dialect(other.clone())),
         };
         self.dialects.push((name, Known::Own(own)));
@@ -200,44 +201,16 @@ impl Setup {
         self
     }
 
-    /// Adds the clients of a file: `client`, which is for the first authorization server that needs one unless it names its
-    /// issuer, and `clients`, each with its issuer.
-    ///
-    /// # Errors
-    ///
-    /// The mistake in one of them, an issuer that is missing or has two; the field is a path like `clients[1].issuer`.
-    pub fn clients(
-        &mut self,
-        client: Option<ClientConfig>,
-        clients: Vec<ClientConfig>,
-    ) -> Result<(), ConfigError> {
-        if let Some(mut client) = client {
-            let issuer = client.issuer.take();
-            let client = client.build_at("client", self)?;
-            match issuer {
-                Some(issuer) => self.clients.push((issuer, client)),
-                None => self.unclaimed = Some(client),
-            }
+    /// Adds a client; without an issuer as [`client`](Self::client) does.
+    pub(crate) fn add_client(&mut self, issuer: Option<Issuer>, client: Client) {
+        match issuer {
+            Some(issuer) => self.clients.push((issuer, client)),
+            None => self.unclaimed = Some(client),
         }
-        for (i, mut client) in clients.into_iter().enumerate() {
-            let place = format!("clients[{i}]");
-            let problem = match client.issuer.take() {
-                None => {
-                    "is missing; name the authorization server that this client is registered at"
-                        .to_owned()
-                }
-                Some(issuer) if self.clients.iter().any(|(at, _)| *at == issuer) => {
-                    format!("{issuer} has a client already; leave one out")
-                }
-                Some(issuer) => {
-                    let client = client.build_at(&place, self)?;
-                    self.clients.push((issuer, client));
-                    continue;
-                }
-            };
-            return Err(ConfigError::new("issuer", problem).within(&place));
-        }
-        Ok(())
+    }
+
+    pub(crate) fn has_client_at(&self, issuer: &Issuer) -> bool {
+        self.clients.iter().any(|(at, _)| at == issuer)
     }
 
     /// The client at an authorization server.

@@ -1,7 +1,7 @@
 use std::net::SocketAddr;
 
 use obo::ConfigError;
-use obo_config::{ClientConfig, ResourceServerConfig, Settings, unquoted};
+use obo_config::{ClientConfig, ProtectedResourceConfig, ResourceServerConfig, Settings, unquoted};
 use serde::Deserialize;
 
 use super::caller_headers::HeadersConfig;
@@ -17,6 +17,7 @@ pub struct Config {
     pub(super) client: Option<ClientConfig>,
     #[serde(default)]
     pub(super) clients: Vec<ClientConfig>,
+    pub(super) protected_resource: Option<ProtectedResourceConfig>,
     #[serde(default)]
     pub(super) limits: LimitsConfig,
     #[serde(default)]

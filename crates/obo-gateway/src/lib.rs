@@ -24,6 +24,7 @@
 //! | `resource_server` | whose tokens are accepted, and for whom they must be |
 //! | `client`, `clients` | who the gateway is at each authorization server |
 //! | `routes` | the paths; each with the rule that a caller must satisfy, and where the request goes |
+//! | `protected_resource` | the metadata by which clients find the authorization servers (RFC 9728) |
 //! | `limits` | connections and how long a caller may take |
 //! | `headers` | which header fields of a caller an upstream sees |
 //! | `probes` | paths for liveness and readiness |

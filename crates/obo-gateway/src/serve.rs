@@ -13,11 +13,11 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::{sleep, timeout};
 use tower::ServiceExt as _;
 
-use super::Gateway;
 use super::activity::{Activity, Watched};
-use super::addresses::Addresses;
+use super::addresses::{Addresses, Peer};
 use super::limits::Limits;
 use super::opening::opened;
+use super::start::Gateway;
 
 /// Room for the head of a request: a token of the greatest length that is accepted, and as much again for all else.
 const HEAD_BYTES: u32 = 64 * 1024;
@@ -32,10 +32,6 @@ const END: Duration = Duration::from_secs(5);
 const DRAIN: Duration = Duration::from_secs(30);
 /// After an error such as too many open files.
 const PAUSE: Duration = Duration::from_millis(100);
-
-/// Who is at the other end of a request's connection.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Peer(pub(super) SocketAddr);
 
 impl Gateway {
     /// Serves HTTP/1.1, HTTP/2 and gRPC until `stop`, and then ends what is under way, for 30 s at most.

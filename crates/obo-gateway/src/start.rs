@@ -3,7 +3,7 @@ use axum::middleware::{from_fn, from_fn_with_state};
 use obo::{BearerAuthLayer, ConfigError, ExpiryLayer, Rejection};
 use obo_config::{Live, Setup};
 
-use super::Config;
+use super::config::Config;
 use super::deadline::in_time;
 use super::exchanges::Exchanges;
 use super::limits::Limits;
@@ -88,8 +88,16 @@ async fn build(config: Config, mut setup: Setup) -> Result<(Router, Limits), Sta
         claims: (config.headers.build()).map_err(|error| error.within("headers"))?,
         slowest: limits.slowest,
     };
+    let resource = config
+        .protected_resource
+        .map(|resource| resource.build(&server));
+    let resource = resource.transpose();
+    let resource = resource.map_err(|error| error.within("protected_resource"))?;
     let mut routes = Routes::default();
     let mut auth = BearerAuthLayer::new(server.clone());
+    if let Some(resource) = &resource {
+        auth = auth.protected_resource(resource);
+    }
     for (i, route) in read.into_iter().enumerate() {
         let within = within(i);
         if route.config.public {
@@ -114,7 +122,13 @@ async fn build(config: Config, mut setup: Setup) -> Result<(Router, Limits), Sta
         .layer(from_fn(closed))
         // Streams end with their token.
         .layer(ExpiryLayer::new(server))
-        .layer(auth)
+        .layer(auth);
+    // Clients read it before they have a token.
+    let router = match resource {
+        Some(resource) => router.route_service(resource.well_known_path(), resource.service()),
+        None => router,
+    };
+    let router = router
         .layer(from_fn(in_time))
         .layer(from_fn(well_formed))
         .layer(from_fn_with_state(probing, probes));

@@ -4,11 +4,11 @@ use http::uri::Uri;
 use http::{Request as HttpRequest, Version};
 use http_body::Body as _;
 
+use super::addresses::Peer;
 use super::caller_headers::CallerHeaders;
 use super::deadline::Deadline;
 use super::end_to_end::end_to_end;
 use super::protocol::needs_http2;
-use super::serve::Peer;
 
 /// Makes a caller's request one of this gateway's own to `uri`, save for the token.
 pub(super) fn to_upstream(uri: Uri, request: Request, claims: &CallerHeaders) -> Request {

@@ -247,6 +247,19 @@ async fn actor_is_the_service_or_in_a_file() {
 }
 
 #[test]
+fn extra_parameter_may_be_a_secret() {
+    let file = "issuer = 'https://idp.example'\nclient = { id = 'a', tls_client_auth = true }\n\
+                dialect = { extra_parameters = { key = 's3cret', name = { env = 'CARGO_PKG_NAME' } } }";
+    let config = read(file).unwrap();
+    assert!(!format!("{config:?}").contains("s3cret"), "{config:?}");
+    let exchange = config.build(&mut Names::new()).unwrap();
+    assert!(!format!("{exchange:?}").contains("s3cret"), "{exchange:?}");
+    let unset = file.replace("CARGO_PKG_NAME", "OBO_NO_SUCH");
+    let error = read(&unset).unwrap().build(&mut Names::new()).unwrap_err();
+    assert_eq!(error.field(), "dialect.extra_parameters.name.env");
+}
+
+#[test]
 fn mistake_in_an_exchange_is_named_by_its_path() {
     let of = |keys: &str| {
         let file = format!("issuer = 'https://idp.example'\n{keys}");

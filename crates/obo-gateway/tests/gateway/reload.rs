@@ -70,6 +70,27 @@ async fn named_dialect_needs_its_setup() {
     Gateway::start_with(of(), setup).await.unwrap();
 }
 
+#[tokio::test]
+async fn metadata_of_the_resource_needs_no_token() {
+    let world = World::configured(
+        "[protected_resource]\nresource = \"https://api.example/orders\"\nscopes = [\"read\"]",
+    )
+    .await;
+    let path = "/.well-known/oauth-protected-resource/orders";
+    let open = Request::get(format!("http://{}{path}", world.address)).body(Body::empty());
+    let got = world.send(open.unwrap()).await;
+    assert_eq!(got.status, 200);
+    let document = got.json();
+    assert_eq!(document["resource"], "https://api.example/orders");
+    assert_eq!(document["authorization_servers"][0], world.idp.issuer());
+    let closed = Request::get(format!("http://{}/scoped", world.address)).body(Body::empty());
+    let got = world.send(closed.unwrap()).await;
+    assert_eq!(got.status, 401);
+    let metadata = format!("resource_metadata=\"https://api.example{path}\"");
+    let challenge = got.field("www-authenticate");
+    assert!(challenge.contains(&metadata), "{challenge}");
+}
+
 /// What code can set, a route of the file can set, too.
 #[tokio::test]
 async fn route_has_every_setting_of_rule_and_exchange() {

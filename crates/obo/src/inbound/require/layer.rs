@@ -12,6 +12,7 @@ use tower_service::Service;
 use super::{Rule, RuleTable};
 use crate::inbound::bearer;
 use crate::observe;
+use crate::polled::polled_after_completion;
 
 /// Lets requests pass whose caller satisfies a [`Rule`]; it goes inside a [`BearerAuthLayer`](crate::BearerAuthLayer).
 ///
@@ -97,6 +98,23 @@ pub struct Require<S> {
     rules: Arc<Rules>,
 }
 
+impl<S> Require<S> {
+    /// The wrapped service.
+    pub fn get_ref(&self) -> &S {
+        &self.inner
+    }
+
+    /// The wrapped service, to change it.
+    pub fn get_mut(&mut self) -> &mut S {
+        &mut self.inner
+    }
+
+    /// Unwraps the service.
+    pub fn into_inner(self) -> S {
+        self.inner
+    }
+}
+
 impl<S, B, R> Service<Request<B>> for Require<S>
 where
     S: Service<Request<B>, Response = Response<R>>,
@@ -167,9 +185,10 @@ where
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
         match self.project().state.project() {
             StateProjection::Passed { future } => future.poll(cx),
-            StateProjection::Refused { response } => response
-                .take()
-                .map_or(Poll::Pending, |response| Poll::Ready(Ok(response))),
+            StateProjection::Refused { response } => match response.take() {
+                Some(response) => Poll::Ready(Ok(response)),
+                None => polled_after_completion("require::ResponseFuture"),
+            },
         }
     }
 }

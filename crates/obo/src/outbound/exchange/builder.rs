@@ -198,7 +198,8 @@ impl TokenExchangeBuilder {
             return Err(mistake);
         }
         settings.client.check()?;
-        settings.cache.check()?;
+        let cache = settings.cache.check();
+        cache.map_err(|error| error.within("cache"))?;
         let deadline = settings.deadline;
         if !(SHORTEST_DEADLINE..=LONGEST_DEADLINE).contains(&deadline) {
             let problem = format!("{deadline:?} is not between 1 s and 60 s");
