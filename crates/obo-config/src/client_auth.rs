@@ -111,11 +111,11 @@ fn client_assertion(settings: Settings) -> Result<ClientAssertion, ConfigError> 
             set(auth, audience.as_deref(), ClientAssertion::audience)
         }
     };
-    auth.check().map_err(|error| error.at("file"))?;
     let auth = match assertion.kind {
         Kind::JwtBearer => auth,
         Kind::JwtSpiffe => auth.jwt_spiffe(),
     };
+    auth.check().map_err(|error| error.at("file"))?;
     Ok(match assertion.with_client_id {
         true => auth.with_client_id(),
         false => auth,
