@@ -1,15 +1,94 @@
-//! On behalf of: tower middleware that validates the bearer token coming in and, per downstream audience, exchanges it
-//! for the token going out, so that the service called knows the user *and* the service that calls for them.
+//! Tower middleware that validates bearer tokens and exchanges them, on behalf of the user, for calls to other services.
 //!
-//! - **Inbound:** a [`BearerAuthLayer`] around any HTTP or gRPC service admits requests with an access token that a
-//!   [`ResourceServer`] accepts, and puts a [`Caller`] into their extensions. [`Rule`]s say who may do what.
-//! - **Outbound:** a [`TokenExchange`] trades the caller's token for one addressed to a [`Destination`] (RFC 8693); the
-//!   [`OnBehalfOf`] service puts it on each request of the client it wraps.
+//! A token is addressed to one service. A service that calls another one for a user trades the token it received for one
+//! addressed to that service (RFC 8693), which names the user and the service that calls. Both sides fail closed: a request
+//! without an acceptable token reaches no handler, a call without an exchanged token is not made, and the caller's own token
+//! is never forwarded.
 //!
-//! Both fail closed. A request without an acceptable token reaches no handler; a call without an exchanged token is not
-//! made, and the caller's own token is never forwarded.
+//! # A server
 //!
-//! `obo-axum` and `obo-tonic` have the extractors and accessors; `obo-testkit` is an authorization server for tests.
+//! ```no_run
+//! # #[cfg(feature = "default-client")]
+//! # mod server {
+//! use axum::{Router, routing::get};
+//! use obo::{BearerAuthLayer, RequireLayer, ResourceServer, Rule};
+//! use obo_axum::Authenticated;
+//!
+//! async fn order(Authenticated(caller): Authenticated) -> String {
+//!     format!("an order of {}", caller.subject())
+//! }
+//!
+//! #[tokio::main]
+//! async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//!     let issuer = "https://idp.example.com/realms/corp";
+//!     let server = ResourceServer::builder("service-a").trust(issuer).build()?;
+//!     let app = Router::new()
+//!         .route("/orders/{id}", get(order))
+//!         .layer(RequireLayer::new(Rule::scopes(["orders:read"]))?)
+//!         .layer(BearerAuthLayer::new(server));
+//!     let listener = tokio::net::TcpListener::bind("127.0.0.1:3000").await?;
+//!     axum::serve(listener, app).await?;
+//!     Ok(())
+//! }
+//! # }
+//! ```
+//!
+//! # A client
+//!
+//! ```no_run
+//! # #[cfg(feature = "default-client")]
+//! # mod client {
+//! # use axum::{Router, routing::get};
+//! use axum::extract::State;
+//! use http::Request;
+//! use hyper_util::client::legacy::{Client as HttpClient, connect::HttpConnector};
+//! use hyper_util::rt::TokioExecutor;
+//! use obo::{Client, ClientSecretBasic, OnBehalfOf, TokenExchange};
+//! use obo_axum::Authenticated;
+//! use tower::{Layer, ServiceExt};
+//!
+//! type Stock = OnBehalfOf<HttpClient<HttpConnector, String>>;
+//!
+//! fn stock() -> Result<Stock, obo::ConfigError> {
+//!     let client = Client::new("service-a", ClientSecretBasic::from_file("client-secret"));
+//!     let exchange = TokenExchange::builder("https://idp.example.com/realms/corp", client).build()?;
+//!     let http = HttpClient::builder(TokioExecutor::new()).build_http();
+//!     Ok(exchange.to("https://stock.corp.example", "service-b")?.layer(http))
+//! }
+//!
+//! async fn level(
+//!     Authenticated(caller): Authenticated,
+//!     State(stock): State<Stock>,
+//! ) -> Result<String, obo_axum::Error> {
+//!     let request = Request::get("https://stock.corp.example/level").body(String::new())?;
+//!     let response = stock.on_behalf_of(&caller).oneshot(request).await?;
+//!     Ok(format!("the stock service says {}", response.status()))
+//! }
+//! # fn router(stock: Stock) -> Router { Router::new().route("/level", get(level)).with_state(stock) }
+//! # }
+//! ```
+//!
+//! Make `stock` once and clone it: clones share the cache of exchanged tokens.
+//!
+//! # Where to go next
+//!
+//! | for | see |
+//! | --- | --- |
+//! | several issuers, typed claims, introspection | [`Trust`] |
+//! | who may do what | [`Rule`], [`RuleTable`], [`RequireLayer`] |
+//! | streams that end with their token | [`ExpiryLayer`] |
+//! | what happens to a request, step by step | [`bearer`], [`on_behalf_of`] |
+//! | client authentication | [`client`] |
+//! | authorization servers that deviate from RFC 8693 | [`dialect`] |
+//! | extractors, tonic, configuration files, tests | the crates `obo-axum`, `obo-tonic`, `obo-config`, `obo-testkit` |
+//!
+//! # Features
+//!
+//! | feature | default | what |
+//! | --- | --- | --- |
+//! | `default-client` | yes | an HTTP client for discovery, key sets and exchanges; without it, give one by [`HttpService`](authorization_server::HttpService) |
+//! | `tracing` | yes | events and spans |
+//! | `metrics` | no | counters, gauges and histograms |
 
 mod box_error;
 mod clock;
