@@ -15,7 +15,7 @@ pub fn caller<T>(request: &Request<T>) -> Result<&Caller, Status> {
         .map_err(|rejection| status(&rejection.response()))
 }
 
-/// The caller with the claims type that the issuer's policy reads ([`Policy::claims`](obo::Policy::claims)).
+/// The caller with the claims type that the issuer's policy reads ([`Trust::claims`](obo::Trust::claims)).
 ///
 /// # Errors
 ///
