@@ -45,13 +45,9 @@ pub(crate) fn client(
     id: &str,
     auth: Result<impl ClientAuth, ConfigError>,
 ) -> Result<Client, ConfigError> {
-    let auth = auth?;
-    auth.check()?;
-    if id.is_empty() {
-        let problem = "is empty; give the identifier this service is registered under";
-        return Err(ConfigError::new("client_id", problem));
-    }
-    Ok(Client::new(id, auth))
+    let client = Client::new(id, auth?);
+    client.check()?;
+    Ok(client)
 }
 
 fn client_secret_basic(settings: Settings) -> Result<ClientSecretBasic, ConfigError> {

@@ -28,7 +28,8 @@ pub use grant::cache_key::{CacheKey, CacheKeys};
 pub use grant::issued_token::IssuedToken;
 pub use grant::request::ExchangeRequest;
 pub use grant::target::Target;
-pub use grant::token_endpoint::{ErrorClass, RefusedToken, TokenEndpointError, TokenRequest};
+pub use grant::token_endpoint::{ErrorClass, RefusedToken, TokenEndpointError};
+pub use grant::token_request::TokenRequest;
 pub use introspection::{
     IntrospectionAnswer, SignedAnswer, ThinAnswers, TokenDigest, introspection_refusal,
 };

@@ -37,7 +37,8 @@ pub use rfc8693::{Rfc8693, TargetBy};
 
 use crate::grant::Grant;
 use crate::grant::issued_token::IssuedToken;
-use crate::grant::token_endpoint::{TokenEndpointError, TokenRequest};
+use crate::grant::token_endpoint::TokenEndpointError;
+use crate::grant::token_request::TokenRequest;
 use crate::time::UnixTime;
 
 /// How configuration names the standards and the products: one line each.

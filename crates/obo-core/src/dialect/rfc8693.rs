@@ -16,7 +16,8 @@ use super::refusal::Classify;
 use super::{Dialect, Registration};
 use crate::grant::Grant;
 use crate::grant::issued_token::IssuedToken;
-use crate::grant::token_endpoint::{TokenEndpointError, TokenRequest};
+use crate::grant::token_endpoint::TokenEndpointError;
+use crate::grant::token_request::TokenRequest;
 use crate::secret::Secret;
 use crate::time::UnixTime;
 

@@ -64,7 +64,7 @@ fn in_word(c: char) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::grant::token_endpoint::TokenRequest;
+    use crate::grant::token_request::TokenRequest;
 
     fn told(body: &'static str) -> String {
         let mut request = TokenRequest::new("g");

@@ -7,6 +7,7 @@ pub(crate) mod issued_token;
 pub(crate) mod request;
 pub(crate) mod target;
 pub(crate) mod token_endpoint;
+pub(crate) mod token_request;
 
 use std::sync::Arc;
 

@@ -25,7 +25,7 @@ use obo_core::{ConfigError, Grant, Target};
 
 use super::destination::{Destination, Destinations, Route};
 use super::error::ExchangeError;
-use super::exchange::{Exchanged, TokenExchange, Wanted};
+use super::exchange::{Exchanged, TokenExchange, Wanted, named};
 use super::service::{Outbound, OutboundLayer, Source};
 
 /// A client whose requests carry tokens of this service's own; an [`AppOnlyLayer`] makes it.
@@ -83,11 +83,12 @@ impl TokenExchange {
     /// # Errors
     ///
     /// Fails if there is none; the kind says why.
-    pub async fn app_only_token(
-        &self,
-        target: impl Into<Target>,
-    ) -> Result<Exchanged, ExchangeError> {
-        let target = Arc::new(target.into());
+    pub async fn app_only_token<T>(&self, target: T) -> Result<Exchanged, ExchangeError>
+    where
+        T: TryInto<Target>,
+        T::Error: Into<ConfigError>,
+    {
+        let target = Arc::new(named(target)?);
         self.ask(Grant::client_credentials(Some(target))).await
     }
 }

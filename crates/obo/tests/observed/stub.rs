@@ -63,15 +63,12 @@ impl Stub {
             .with_http(http)
             .build()
             .unwrap();
-        let secret = ClientSecretBasic::new("s3cret");
         Self {
             server: ResourceServer::builder(audience("service-a"))
                 .trust(issuer)
                 .build()
                 .unwrap(),
-            exchange: TokenExchange::builder(at.clone(), Client::new("service-a", secret))
-                .build()
-                .unwrap(),
+            exchange: builder(&at).build().unwrap(),
             at,
             idp,
             answer,

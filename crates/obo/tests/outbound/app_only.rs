@@ -159,3 +159,19 @@ async fn a_step_up_is_passed_on_since_there_is_no_user_who_could() {
         (1, 1)
     );
 }
+
+#[tokio::test]
+async fn names_of_targets_may_be_literals() {
+    let setup = Setup::start().await;
+    setup.idp.client("service-a").may_request("service-b");
+    let (exchange, caller) = (setup.exchange(), setup.caller("alice").await);
+    exchange.token(&caller, "service-b").await.unwrap();
+    exchange.app_only_token("service-b").await.unwrap();
+    let asked = setup.idp.token_requests();
+    let wrong = exchange.token(&caller, "").await.unwrap_err();
+    let own = exchange.app_only_token("").await.unwrap_err();
+    for error in [wrong, own] {
+        assert_eq!(error.code(), "client_misconfigured");
+    }
+    assert_eq!(setup.idp.token_requests(), asked);
+}

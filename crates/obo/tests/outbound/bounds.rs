@@ -89,9 +89,12 @@ async fn bounds_that_are_none_are_refused() {
     let day = Duration::from_secs(86_401);
     assert_eq!(
         field(exchange().cache(bounds().entries_per_subject(0))),
-        "entries_per_subject"
+        "cache.entries_per_subject"
     );
-    assert_eq!(field(exchange().cache(bounds().lifetime(day))), "lifetime");
+    assert_eq!(
+        field(exchange().cache(bounds().lifetime(day))),
+        "cache.lifetime"
+    );
     assert_eq!(field(exchange().deadline(Duration::ZERO)), "deadline");
     assert_eq!(
         field(exchange().deadline(Duration::from_secs(61))),

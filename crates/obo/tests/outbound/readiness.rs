@@ -5,8 +5,10 @@ use std::task::{Context, Poll};
 
 use futures_util::FutureExt as _;
 use http::{Request, Response};
+use obo::destination::Target;
 use obo::on_behalf_of::OnBehalfOfLayer;
-use obo::{CallError, Destinations, OnBehalfOf, TokenExchange};
+use obo::token::ExchangeRequest;
+use obo::{CallError, Client, ClientSecretBasic, Destinations, OnBehalfOf, TokenExchange};
 use obo_testkit::{Endpoint, Fault};
 use tower::limit::ConcurrencyLimit;
 use tower::{Layer as _, Service, ServiceExt};
@@ -153,4 +155,38 @@ async fn own_calls_wait_without_a_permit() {
     ready.call(Request::new(())).await.unwrap();
     setup.idp.heal();
     waiting.await.unwrap();
+}
+
+#[tokio::test]
+#[should_panic(expected = "polled after it completed")]
+async fn polling_a_finished_call_panics() {
+    let setup = Setup::start().await;
+    let (mut service, _) = setup.to_b();
+    // Without a caller no call is made.
+    let ready = ServiceExt::<Request<()>>::ready(&mut service).await;
+    let mut refused = Box::pin(ready.unwrap().call(Request::new(())));
+    drop(refused.as_mut().await);
+    drop(refused.await);
+}
+
+#[tokio::test]
+#[should_panic(expected = "polled after it completed")]
+async fn polling_a_finished_exchange_panics() {
+    let setup = Setup::start().await;
+    let caller = setup.caller("alice").await;
+    let request = ExchangeRequest::new(&caller, Target::from(audience("service-b")));
+    let mut exchanged = Box::pin(setup.exchange().call(request));
+    drop(exchanged.as_mut().await);
+    drop(exchanged.await);
+}
+
+#[test]
+fn wrapped_client_can_be_reached() {
+    let client = Client::new("service-a", ClientSecretBasic::new("s3cret"));
+    let exchange = TokenExchange::builder("https://idp.example", client).build();
+    let layer = exchange.unwrap().to(URI_OF_B, "service-b").unwrap();
+    let mut service = OnBehalfOf::new("inner", layer);
+    assert_eq!(*service.get_ref(), "inner");
+    *service.get_mut() = "other";
+    assert_eq!(service.into_inner(), "other");
 }

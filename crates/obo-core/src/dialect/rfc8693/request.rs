@@ -9,7 +9,8 @@ use super::knobs::{Actor, GrantType, TargetBy};
 use crate::dialect::Registration;
 use crate::grant::request::ExchangeRequest;
 use crate::grant::target::Target;
-use crate::grant::token_endpoint::{ErrorClass, TokenEndpointError, TokenRequest};
+use crate::grant::token_endpoint::{ErrorClass, TokenEndpointError};
+use crate::grant::token_request::TokenRequest;
 use crate::token::token_type::TokenType;
 use crate::validate::caller::PrincipalKind;
 

@@ -16,30 +16,28 @@ pub struct Client {
 }
 
 impl Client {
-    /// The client of that identifier. What it is given to, such as a [`TokenExchange`](crate::TokenExchange), checks it when that is built.
+    /// The client of that identifier.
+    ///
+    /// What it is given to, such as a [`TokenExchange`](crate::TokenExchange), checks it when that is built.
     pub fn new(id: impl Into<Arc<str>>, auth: impl ClientAuth) -> Self {
-        Self::of(id.into(), Arc::new(auth))
-    }
-
-    pub(super) fn of(id: Arc<str>, auth: Arc<dyn ClientAuth>) -> Self {
+        let auth: Arc<dyn ClientAuth> = Arc::new(auth);
         Self {
-            id,
+            id: id.into(),
             auth: Arc::new(ArcSwap::from_pointee(auth)),
         }
     }
 
     /// Finds what is wrong with the identifier or the credentials; reads files, so it may block.
-    pub(crate) fn check(&self) -> Result<(), ConfigError> {
-        self.check_id()?;
-        self.auth().check()
-    }
-
-    pub(super) fn check_id(&self) -> Result<(), ConfigError> {
+    ///
+    /// # Errors
+    ///
+    /// Fails if the identifier is empty, or the credentials are not usable ([`ClientAuth::check`]).
+    pub fn check(&self) -> Result<(), ConfigError> {
         if self.id.is_empty() {
             let problem = "is empty; give the identifier this service is registered under";
             return Err(ConfigError::new("client_id", problem));
         }
-        Ok(())
+        self.auth().check()
     }
 
     /// The client identifier.

@@ -141,7 +141,7 @@ impl Introspection {
         self
     }
 
-    /// The settings, or the first mistake.
+    /// The settings, or the first mistake; the client's credentials have to be usable.
     pub(crate) fn checked(self) -> Result<IntrospectionSettings, ConfigError> {
         if let Some(mistake) = self.mistake {
             return Err(mistake);

@@ -5,7 +5,7 @@ use crate::outbound::error::{ExchangeError, ExchangeErrorKind};
 
 /// Where a client's requests may go.
 #[derive(Clone, Debug)]
-pub enum Route {
+pub(crate) enum Route {
     Fixed(Destination),
     ByUri(Destinations),
 }

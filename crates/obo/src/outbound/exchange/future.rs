@@ -12,6 +12,7 @@ use super::{Exchanged, TokenSource};
 use crate::idp::flight::{Flight, Interrupted};
 use crate::observe;
 use crate::outbound::error::ExchangeError;
+use crate::polled::polled_after_completion;
 
 /// The future of [`TokenExchange`](super::TokenExchange); dropping it leaves the exchange to those who still wait.
 pub struct ResponseFuture(State);
@@ -60,7 +61,10 @@ impl Future for ResponseFuture {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         match &mut self.0 {
-            State::Known(known) => known.take().map_or(Poll::Pending, Poll::Ready),
+            State::Known(known) => match known.take() {
+                Some(known) => Poll::Ready(known),
+                None => polled_after_completion("exchange::ResponseFuture"),
+            },
             State::Waiting {
                 flight,
                 place,

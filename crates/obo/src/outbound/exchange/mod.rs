@@ -24,5 +24,6 @@ pub use bounds::CacheBounds;
 pub use builder::TokenExchangeBuilder;
 pub use future::ResponseFuture;
 pub(crate) use token_exchange::TokenExchange;
+pub(super) use token_exchange::named;
 pub use token_exchange::{Exchanged, TokenSource};
 pub(crate) use wanted::Wanted;

@@ -2,13 +2,14 @@ use std::fmt;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use obo_core::{Caller, ExchangeRequest, IssuedToken, Issuer, Target, UnixTime};
+use obo_core::{Caller, ConfigError, ExchangeRequest, IssuedToken, Issuer, Target, UnixTime};
 use tower_service::Service;
 
 use super::cache::Place;
 use super::engine::Engine;
 use super::future::ResponseFuture;
 use super::wanted::Wanted;
+use crate::observe;
 use crate::outbound::error::ExchangeError;
 
 /// Exchanges tokens at one authorization server, as one client: a service of [`ExchangeRequest`]s with a cache.
@@ -65,17 +66,22 @@ pub enum TokenSource {
 }
 
 impl TokenExchange {
-    /// A token for `target` on behalf of `caller`, for clients that are no tower service.
+    /// A token for `target` on behalf of `caller`, for clients that are not a tower service.
     ///
     /// # Errors
     ///
-    /// Why there is none; the caller's own token is never a substitute.
-    pub async fn token<C>(
+    /// Fails if there is none; the kind says why. The caller's own token is never a substitute.
+    pub async fn token<C, T>(
         &self,
         caller: &Caller<C>,
-        target: impl Into<Target>,
-    ) -> Result<Exchanged, ExchangeError> {
-        self.ask(ExchangeRequest::new(&caller.untyped(), target.into()))
+        target: T,
+    ) -> Result<Exchanged, ExchangeError>
+    where
+        T: TryInto<Target>,
+        T::Error: Into<ConfigError>,
+    {
+        let target = named(target)?;
+        self.ask(ExchangeRequest::new(&caller.untyped(), target))
             .await
     }
 
@@ -103,6 +109,20 @@ impl TokenExchange {
     pub(crate) fn reject(&self, exchanged: &Exchanged) -> bool {
         self.0.reject(exchanged)
     }
+}
+
+/// The target, unless its name is not one.
+pub(in crate::outbound) fn named<T>(target: T) -> Result<Target, ExchangeError>
+where
+    T: TryInto<Target>,
+    T::Error: Into<ConfigError>,
+{
+    target.try_into().map_err(|error| {
+        let error: ConfigError = error.into();
+        let error = ExchangeError::of_token_endpoint(None, error.into());
+        observe::call_not_made(&error.failure());
+        error
+    })
 }
 
 impl Service<ExchangeRequest> for TokenExchange {

@@ -5,7 +5,7 @@ use obo_core::dialect::Dialect;
 
 /// What the token endpoint is asked for, and how.
 #[derive(Clone, Debug)]
-pub struct Wanted {
+pub(crate) struct Wanted {
     pub(crate) grant: Grant,
     /// `None` for the dialect of the exchange.
     pub(crate) dialect: Option<Arc<dyn Dialect>>,

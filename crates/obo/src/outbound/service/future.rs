@@ -16,6 +16,9 @@ use crate::box_error::BoxError;
 use crate::observe;
 use crate::outbound::error::{CallError, ExchangeError};
 use crate::outbound::exchange::{Exchanged, ResponseFuture as Exchanging, TokenExchange, Wanted};
+use crate::polled::polled_after_completion;
+
+const POLLED: &str = "on_behalf_of::ResponseFuture";
 
 pin_project! {
     /// The future of [`OnBehalfOf`](crate::OnBehalfOf) and [`AppOnly`](crate::AppOnly).
@@ -218,13 +221,12 @@ where
                     }
                 }
                 StateProjection::Readying { exchanged, pending } => {
-                    let Some(waiting) = pending else {
-                        return Poll::Pending;
-                    };
-                    ready!(waiting.inner.poll_ready(cx)).map_err(CallError::inner)?;
+                    if let Some(waiting) = pending {
+                        ready!(waiting.inner.poll_ready(cx)).map_err(CallError::inner)?;
+                    }
                     match pending.take() {
                         Some(pending) => State::calling(exchanged.clone(), pending),
-                        None => return Poll::Pending,
+                        None => polled_after_completion(POLLED),
                     }
                 }
                 StateProjection::Calling { future, exchanged } => {
@@ -233,7 +235,7 @@ where
                     let second = this.second.take();
                     let mut response = called.map_err(CallError::inner)?;
                     let Some(exchanged) = exchanged.take() else {
-                        return Poll::Pending;
+                        polled_after_completion(POLLED)
                     };
                     let may_try_again = match refusal(&response) {
                         None => false,
@@ -258,8 +260,7 @@ where
                 }
                 StateProjection::Failed { error } => match error.take() {
                     Some(error) => return Poll::Ready(Err(CallError::Exchange(error))),
-                    // Polled again after it was done, which the contract of futures leaves open.
-                    None => return Poll::Pending,
+                    None => polled_after_completion(POLLED),
                 },
             };
             this.state.set(next);

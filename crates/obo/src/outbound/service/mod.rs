@@ -30,7 +30,7 @@ use crate::outbound::error::ExchangeError;
 use crate::outbound::exchange::Wanted;
 
 /// Whose tokens a client's requests carry.
-pub trait Source {
+pub(crate) trait Source {
     /// The name of the client in its `Debug` form.
     const NAME: &'static str;
 

@@ -61,7 +61,7 @@ impl<B> Replay<B> {
 }
 
 /// How the requests of a client are sent a second time, if at all.
-pub trait Resend<B> {
+pub(crate) trait Resend<B> {
     /// The request to send, and what it takes to send it again.
     fn prepare(&self, request: Request<B>) -> (Request<B>, Option<(Parts, Again<B>)>);
 }
