@@ -10,8 +10,7 @@
 //!     let config = Config::parse(&std::fs::read_to_string("gateway.toml")?)?;
 //!     let listener = TcpListener::bind(config.listen()).await?;
 //!     let gateway = Gateway::start(config).await?;
-//!     let stopped = async { drop(tokio::signal::ctrl_c().await) };
-//!     gateway.serve(listener, stopped).await;
+//!     gateway.serve(listener, obo_gateway::stopped()).await;
 //!     Ok(())
 //! }
 //! ```
@@ -78,4 +77,4 @@ mod upstream;
 mod well_formed;
 
 pub use config::Config;
-pub use start::{Gateway, StartError};
+pub use start::{Gateway, StartError, stopped};

@@ -134,3 +134,19 @@ async fn build(config: Config, mut setup: Setup) -> Result<(Router, Limits), Sta
         .layer(from_fn_with_state(probing, probes));
     Ok((router, limits))
 }
+
+/// Ends at Ctrl-C, or when the system asks the process to end: for [`Gateway::serve`].
+pub async fn stopped() {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
+            tokio::select! {
+                _ = tokio::signal::ctrl_c() => {}
+                _ = terminate.recv() => {}
+            }
+            return;
+        }
+    }
+    let _ = tokio::signal::ctrl_c().await;
+}

@@ -44,7 +44,7 @@ async fn run() -> Result<(), (u8, BoxError)> {
     let (address, listener) =
         listening.map_err(|error| (FAILED, format!("listen: {address}: {error}").into()))?;
     println!("listening on http://{address}");
-    gateway.serve(listener, stopped()).await;
+    gateway.serve(listener, obo_gateway::stopped()).await;
     Ok(())
 }
 
@@ -53,20 +53,4 @@ fn path(mut arguments: impl Iterator<Item = OsString>) -> Result<PathBuf, BoxErr
         (Some(flag), Some(path), None) if flag == "--config" => Ok(path.into()),
         _ => Err("usage: gateway --config FILE; examples/gateway.toml shows what is in it".into()),
     }
-}
-
-/// Ends at Ctrl-C, or when the system asks the process to end.
-async fn stopped() {
-    #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
-            tokio::select! {
-                _ = tokio::signal::ctrl_c() => {}
-                _ = terminate.recv() => {}
-            }
-            return;
-        }
-    }
-    let _ = tokio::signal::ctrl_c().await;
 }
