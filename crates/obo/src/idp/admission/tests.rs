@@ -229,7 +229,7 @@ async fn a_refusal_of_its_own_prolongs_nothing() {
         let down = Fate::Fails(StatusCode::SERVICE_UNAVAILABLE);
         world.exchange(asker(number, number), down).await;
     }
-    for _ in 0..100 {
+    for _ in 0..=100 {
         let sent = world.sent();
         world.exchange(asker(0, 0), Fate::Served).await;
         if world.sent() > sent {
