@@ -5,6 +5,7 @@ use http::Uri;
 use obo_core::ConfigError;
 use url::Url;
 
+use super::single::FIELD;
 use crate::path::is_unambiguous;
 
 /// Scheme, host, port and path; compared exactly.
@@ -20,14 +21,14 @@ pub(super) struct Place<'a> {
 
 impl Place<'static> {
     /// The place of a destination.
-    pub(super) fn of(field: &'static str, url: &Url) -> Result<Self, ConfigError> {
+    pub(super) fn of(url: &Url) -> Result<Self, ConfigError> {
         if url.query().is_some()
             || url.fragment().is_some()
             || !url.username().is_empty()
             || url.password().is_some()
         {
             let problem = "must have neither query nor fragment nor user information";
-            return Err(ConfigError::new(field, problem));
+            return Err(ConfigError::new(FIELD, problem));
         }
         let path = url.path().trim_end_matches('/');
         if path.contains("/:") {
@@ -35,14 +36,14 @@ impl Place<'static> {
                 "{path:?} has a segment that starts with a colon, and a destination's path has no parameters: it \
                  covers all paths at or below it; leave the segment out"
             );
-            return Err(ConfigError::new(field, problem));
+            return Err(ConfigError::new(FIELD, problem));
         }
         if !path.is_empty() && !is_unambiguous(path) {
             let problem = format!(
                 "no request is ever at or below {path:?}, which servers read differently; write a path without \
                  empty segment, path parameter, and escape of what need not be escaped"
             );
-            return Err(ConfigError::new(field, problem));
+            return Err(ConfigError::new(FIELD, problem));
         }
         Ok(Self {
             scheme: url.scheme().to_owned().into(),

@@ -59,7 +59,9 @@ impl Destination {
         T: TryInto<Target>,
         T::Error: Into<ConfigError>,
     {
-        Self::encrypted(FIELD, uri, target.try_into().map_err(Into::into)?)
+        let target = target.try_into().map_err(Into::into)?;
+        has_no_placeholder(uri)?;
+        Self::exact(&https_or_loopback(FIELD, uri)?, target)
     }
 
     /// As [`new`](Self::new), for a network that encrypts below HTTP: tokens go over `http` to any host.
@@ -72,7 +74,15 @@ impl Destination {
         T: TryInto<Target>,
         T::Error: Into<ConfigError>,
     {
-        Self::plaintext(FIELD, uri, target.try_into().map_err(Into::into)?)
+        let target = target.try_into().map_err(Into::into)?;
+        has_no_placeholder(uri)?;
+        let url = Url::parse(uri)
+            .map_err(|error| ConfigError::new(FIELD, format!("not an absolute URL: {error}")))?;
+        if url.scheme() != "http" || url.host().is_none() {
+            let problem = "is not `http`, so that `danger_plaintext` is out of place";
+            return Err(ConfigError::new(FIELD, problem));
+        }
+        Self::exact(&url, target)
     }
 
     /// Each service of a domain that you own: `{name}` in the URI stands for the first label of the host, and in the
@@ -100,54 +110,23 @@ impl Destination {
         T: TryInto<Target>,
         T::Error: Into<ConfigError>,
     {
-        Self::per_label(FIELD, uri, target.try_into().map_err(Into::into)?)
-    }
-
-    pub(super) fn encrypted(
-        field: &'static str,
-        uri: &str,
-        target: Target,
-    ) -> Result<Self, ConfigError> {
-        has_no_placeholder(field, uri)?;
-        Self::exact(field, &https_or_loopback(field, uri)?, target)
-    }
-
-    pub(super) fn plaintext(
-        field: &'static str,
-        uri: &str,
-        target: Target,
-    ) -> Result<Self, ConfigError> {
-        has_no_placeholder(field, uri)?;
-        let url = Url::parse(uri)
-            .map_err(|error| ConfigError::new(field, format!("not an absolute URL: {error}")))?;
-        if url.scheme() != "http" || url.host().is_none() {
-            let problem = "is not `http`, so that `danger_plaintext` is out of place";
-            return Err(ConfigError::new(field, problem));
-        }
-        Self::exact(field, &url, target)
-    }
-
-    fn exact(field: &'static str, url: &Url, target: Target) -> Result<Self, ConfigError> {
-        Ok(Self(Arc::new(Parts {
-            place: Place::of(field, url)?,
-            addressed: Addressed::One(Arc::new(target)),
-            dialect: None,
-        })))
-    }
-
-    pub(super) fn per_label(
-        field: &'static str,
-        uri: &str,
-        target: Target,
-    ) -> Result<Self, ConfigError> {
-        let parsed = TemplateUri::parse(field, uri)?;
+        let target = target.try_into().map_err(Into::into)?;
+        let parsed = TemplateUri::parse(uri)?;
         let place = Place {
             host: parsed.domain.into(),
-            ..Place::of(field, &parsed.url)?
+            ..Place::of(&parsed.url)?
         };
         Ok(Self(Arc::new(Parts {
             place,
             addressed: Addressed::PerLabel(Template::new(&parsed.placeholder, target)?),
+            dialect: None,
+        })))
+    }
+
+    fn exact(url: &Url, target: Target) -> Result<Self, ConfigError> {
+        Ok(Self(Arc::new(Parts {
+            place: Place::of(url)?,
+            addressed: Addressed::One(Arc::new(target)),
             dialect: None,
         })))
     }
@@ -189,7 +168,7 @@ impl Destination {
         self
     }
 
-    pub(super) fn change(
+    fn change(
         mut self,
         change: impl FnOnce(Target) -> Target,
     ) -> Result<Self, ConfigError> {
@@ -294,13 +273,14 @@ impl Destination {
     }
 }
 
-const FIELD: &str = "destination";
+/// The name by which errors call a destination.
+pub(super) const FIELD: &str = "destination";
 
-fn has_no_placeholder(field: &'static str, uri: &str) -> Result<(), ConfigError> {
+fn has_no_placeholder(uri: &str) -> Result<(), ConfigError> {
     if uri.contains(['{', '}']) {
         let problem =
             "has braces, and only a template over https may have a placeholder; write an exact URI";
-        return Err(ConfigError::new(field, problem));
+        return Err(ConfigError::new(FIELD, problem));
     }
     Ok(())
 }

@@ -6,6 +6,8 @@ use obo_core::{Audience, ConfigError, Resource, Scope, Target, https_or_loopback
 use quick_cache::sync::Cache;
 use url::{Host, Url};
 
+use super::single::FIELD;
+
 /// How many targets are kept, which are made again otherwise.
 const KEPT: usize = 1024;
 /// What the placeholder is read as when the URI is parsed.
@@ -74,10 +76,10 @@ pub(super) struct TemplateUri {
 }
 
 impl TemplateUri {
-    pub(super) fn parse(field: &'static str, uri: &str) -> Result<Self, ConfigError> {
+    pub(super) fn parse(uri: &str) -> Result<Self, ConfigError> {
         let wrong = |problem: &str| {
             let problem = format!("{uri:?} {problem}; write `https://{{service}}.svc.example.com`");
-            Err(ConfigError::new(field, problem))
+            Err(ConfigError::new(FIELD, problem))
         };
         let Some((name, rest)) = uri
             .strip_prefix("https://{")
@@ -91,7 +93,7 @@ impl TemplateUri {
         if rest.contains(['{', '}']) {
             return wrong("has braces after the placeholder");
         }
-        let url = https_or_loopback(field, &format!("https://{SAMPLE}.{rest}"))?;
+        let url = https_or_loopback(FIELD, &format!("https://{SAMPLE}.{rest}"))?;
         let domain = match url.host() {
             Some(Host::Domain(host)) => host.split_once('.').map(|(_, domain)| domain.to_owned()),
             _ => None,
