@@ -168,10 +168,7 @@ impl Destination {
         self
     }
 
-    fn change(
-        mut self,
-        change: impl FnOnce(Target) -> Target,
-    ) -> Result<Self, ConfigError> {
+    fn change(mut self, change: impl FnOnce(Target) -> Target) -> Result<Self, ConfigError> {
         let parts = Arc::make_mut(&mut self.0);
         parts.addressed = match &parts.addressed {
             Addressed::One(target) => Addressed::One(Arc::new(change((**target).clone()))),
