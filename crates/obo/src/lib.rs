@@ -131,7 +131,7 @@ pub mod authorization_server {
     pub use obo_core::metadata::ServerMetadata;
 }
 
-/// Who a caller is: the claims of a [`Caller`] token.
+/// Who a [`Caller`] is.
 pub mod caller {
     #[doc(no_inline)]
     pub use obo_core::{ActorId, CurrentActor, PrincipalKind, PriorActors, PseudonymKey};
@@ -147,7 +147,7 @@ pub mod client {
     pub use obo_core::{MacAlgorithm, SigningKey};
 }
 
-/// Where calls go, and for whom their tokens are.
+/// Where calls go, and which audience their tokens have.
 pub mod destination {
     #[doc(no_inline)]
     pub use obo_core::Target;
