@@ -6,7 +6,7 @@ use crate::error::Error;
 
 /// The caller of this request: a user, or a service for itself.
 ///
-/// `C` is the type of further claims that the issuer's policy reads ([`Policy::claims`](obo::Policy::claims)). As
+/// `C` is the type of further claims that the issuer's policy reads ([`Trust::claims`](obo::Trust::claims)). As
 /// `Option<Authenticated>` it is `None` for a caller without credentials, which only a layer that
 /// [allows them](obo::BearerAuthLayer::allow_anonymous) lets pass.
 ///

@@ -39,6 +39,7 @@
 //! your own.
 //!
 //! - Unknown keys are rejected, and a mistake is a [`ConfigError`](obo::ConfigError) that names its place and quotes no secret.
+//!   Read a file as [`Settings`] first. An error of the file's own syntax quotes its line; [`unquoted`] leaves the values out.
 //! - A secret is best a file or a variable of the environment: `{ file = "…" }`, `{ env = "…" }`.
 //! - [`Live`] replaces a service while it serves, [`Destinations::replace`](obo::Destinations::replace) where it calls.
 

@@ -100,7 +100,7 @@ fn lazy() -> bool {
 }
 
 impl ResourceServerConfig {
-    /// Builds the resource server. Nothing is fetched yet, also of issuers that are not lazy:
+    /// Builds the resource server. Nothing is fetched yet, not even for issuers that are not lazy:
     /// [`ResourceServer::start`] does it.
     ///
     /// # Errors

@@ -41,18 +41,20 @@
 //! # use axum::{Router, routing::get};
 //! use axum::extract::State;
 //! use http::Request;
+//! use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 //! use hyper_util::client::legacy::{Client as HttpClient, connect::HttpConnector};
 //! use hyper_util::rt::TokioExecutor;
 //! use obo::{Client, ClientSecretBasic, OnBehalfOf, TokenExchange};
 //! use obo_axum::Authenticated;
 //! use tower::{Layer, ServiceExt};
 //!
-//! type Stock = OnBehalfOf<HttpClient<HttpConnector, String>>;
+//! type Stock = OnBehalfOf<HttpClient<HttpsConnector<HttpConnector>, String>>;
 //!
-//! fn stock() -> Result<Stock, obo::ConfigError> {
+//! fn stock() -> Result<Stock, Box<dyn std::error::Error>> {
 //!     let client = Client::new("service-a", ClientSecretBasic::from_file("client-secret"));
 //!     let exchange = TokenExchange::builder("https://idp.example.com/realms/corp", client).build()?;
-//!     let http = HttpClient::builder(TokioExecutor::new()).build_http();
+//!     let https = HttpsConnectorBuilder::new().with_native_roots()?.https_only().enable_http1().build();
+//!     let http = HttpClient::builder(TokioExecutor::new()).build(https);
 //!     Ok(exchange.to("https://stock.corp.example", "service-b")?.layer(http))
 //! }
 //!
@@ -70,6 +72,19 @@
 //!
 //! Make `stock` once and clone it: clones share the cache of exchanged tokens.
 //!
+//! Both programs need a tokio runtime and these dependencies:
+//!
+//! ```toml
+//! obo = "0.1"
+//! obo-axum = "0.1"
+//! axum = "0.8"
+//! http = "1"
+//! hyper-rustls = "0.27"
+//! hyper-util = { version = "0.1", features = ["client-legacy", "http1", "tokio"] }
+//! tokio = { version = "1", features = ["full"] }
+//! tower = { version = "0.5", features = ["util"] }
+//! ```
+//!
 //! # Where to go next
 //!
 //! | for | see |
@@ -79,6 +94,7 @@
 //! | streams that end with their token | [`ExpiryLayer`] |
 //! | what happens to a request, step by step | [`bearer`], [`on_behalf_of`] |
 //! | client authentication | [`client`] |
+//! | why a request was refused or a call not made | the events of `tracing`, once the program has a subscriber |
 //! | authorization servers that deviate from RFC 8693 | [`dialect`] |
 //! | extractors, tonic, configuration files, tests | the crates `obo-axum`, `obo-tonic`, `obo-config`, `obo-testkit` |
 //!

@@ -61,7 +61,7 @@ const NAMES: &[&[Named]] = &[
 ///
 /// A dialect that only exchanges tokens hands other grants to [`Rfc8693`], which writes them as the standards do.
 pub trait Dialect: fmt::Debug + Send + Sync + 'static {
-    /// The name of this dialect in a configuration file.
+    /// The name of this dialect, for logs and cache keys.
     fn name(&self) -> &'static str;
 
     /// What tells this dialect from others in a [`CacheKey`](crate::CacheKey): its name, and every setting that shapes
@@ -90,6 +90,10 @@ pub trait Dialect: fmt::Debug + Send + Sync + 'static {
     ) -> Result<TokenRequest, TokenEndpointError>;
 
     /// Reads the response to the request for `grant`, at the time `now`.
+    ///
+    /// Whether an issued JWT is addressed to the target, and of the same user, is for the dialect to check: nothing after it
+    /// does. A dialect whose responses are only spelled otherwise rewrites them and hands them to [`Rfc8693`], whose
+    /// `response` checks both.
     ///
     /// # Errors
     ///

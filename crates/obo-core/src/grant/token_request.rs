@@ -89,7 +89,7 @@ impl TokenRequest {
 
     /// Adds a header that holds a credential, for client authentication methods that need more than form parameters.
     ///
-    /// It is marked sensitive, and no error and no log quotes its value.
+    /// It is marked sensitive, and no error and no log quotes its value. It replaces a header of the same name.
     ///
     /// # Errors
     ///

@@ -13,7 +13,7 @@ use crate::observe;
 use crate::refusal::rejection::{step_up, unauthenticated};
 use crate::refusal::response::{GrpcCode, RefusalResponse};
 
-/// Why there is no token that would do for a call on behalf of a user: the call was not made, or the called service wants
+/// Why there is no usable token for a call on behalf of a user: the call was not made, or the called service wants
 /// more of the user.
 ///
 /// `Display` names the target and what the authorization server said, for logs; [`response`](Self::response) is what may be
@@ -293,7 +293,7 @@ impl ExchangeError {
 
 impl fmt::Display for ExchangeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("no token that would do")?;
+        f.write_str("no usable token")?;
         if let Some(target) = &self.0.target {
             write!(f, " for audience {target}")?;
         }
@@ -342,7 +342,7 @@ impl CallError {
 impl fmt::Display for CallError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Exchange(_) => "there is no token that would do for the call",
+            Self::Exchange(_) => "token exchange failed",
             Self::Inner(_) => "the call failed",
         })
     }

@@ -82,7 +82,10 @@ impl RuleTableBuilder {
     pub fn otherwise(mut self, rule: Rule) -> Self {
         let mistake = rule.mistake().cloned();
         self.note(mistake.map(|error| error.within("rule_table.otherwise")));
-        self.otherwise = Some(rule);
+        if self.otherwise.replace(rule).is_some() {
+            let problem = "is set twice; make it one rule";
+            self.note(Some(ConfigError::new("rule_table.otherwise", problem)));
+        }
         self
     }
 

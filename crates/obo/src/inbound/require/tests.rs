@@ -338,3 +338,15 @@ async fn rule_with_a_mistake_refuses() {
         assert_eq!(rule.checked().unwrap_err().field(), field);
     }
 }
+
+#[test]
+fn second_otherwise_is_a_mistake() {
+    let table = RuleTable::builder()
+        .otherwise(Rule::user())
+        .otherwise(Rule::service());
+    let error = table.build().unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "rule_table.otherwise: is set twice; make it one rule"
+    );
+}
