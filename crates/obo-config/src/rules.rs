@@ -211,10 +211,16 @@ impl RulesConfig {
     /// What is wrong or does not go together; the field is a path like `rules[1].scopes`.
     pub fn build(self, trusted: &[Issuer]) -> Result<Rules, ConfigError> {
         let (mut table, mut entries, mut public) = (RuleTable::builder(), Vec::new(), Vec::new());
+        let mut has_otherwise = false;
         for (i, entry) in self.0.into_iter().enumerate() {
             let place = format!("rules[{i}]");
             let (entry, rule) = parts(entry, trusted).map_err(|error| error.within(&place))?;
             let Some(path) = entry.path else {
+                if has_otherwise {
+                    let problem = "is there twice; make it one entry";
+                    return Err(ConfigError::new("otherwise", problem).within(&place));
+                }
+                has_otherwise = true;
                 table = set(table, rule, RuleTableBuilder::otherwise);
                 continue;
             };
@@ -263,6 +269,9 @@ fn parts(mut settings: Settings, trusted: &[Issuer]) -> Result<(Entry, Option<Ru
             return wrong("path", "is missing; write the path that this rule is about");
         }
         (Some(_), true) => return wrong("otherwise", "is there beside `path`; leave one out"),
+        (Some(path), false) if path.contains(' ') => {
+            return wrong("path", "has a blank in it; write methods in `methods`");
+        }
         _ if entry.otherwise && (entry.public || entry.methods.is_some()) => {
             return wrong(
                 "otherwise",

@@ -148,6 +148,7 @@ fn mistake_in_a_rule_is_named_by_its_path() {
         ("path = '/b', otherwise = true", "otherwise"),
         ("otherwise = true, public = true", "otherwise"),
         ("path = '/b', methods = []", "methods"),
+        ("path = 'GET /b'", "path"),
         ("path = '/b', scope = ['a']", "scope"),
     ] {
         let file = format!("rules = [{{ path = '/a' }}, {{ {rule} }}]");
@@ -156,6 +157,10 @@ fn mistake_in_a_rule_is_named_by_its_path() {
     }
     // What the table as a whole refuses.
     for (rules, field) in [
+        (
+            "{ otherwise = true, scopes = ['a'] }, { otherwise = true }",
+            "rules[1].otherwise",
+        ),
         (
             "{ path = '/a' }, { path = '/b' }, { path = '/a' }",
             "rules[2]",

@@ -1,6 +1,6 @@
 #![cfg_attr(
     not(all(feature = "tracing", feature = "metrics")),
-    allow(unused_variables)
+    allow(unused_variables, clippy::single_match)
 )]
 
 use std::time::Duration;
