@@ -275,7 +275,7 @@ impl Setup {
         let own = own.find(|(own, _)| *own == name);
         let found = own
             .map(|(_, profile)| profile.clone())
-            .or_else(|| Profile::named(name));
+            .or_else(|| Profile::named(name).ok());
         found.ok_or_else(|| {
             let own = self.profiles.iter().map(|(name, _)| *name);
             let known = Profile::names().chain(own).collect::<Vec<_>>().join(", ");

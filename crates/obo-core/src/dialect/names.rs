@@ -78,9 +78,16 @@ pub fn names() -> impl Iterator<Item = &'static str> {
 
 impl Profile {
     /// The profile that configuration calls by this name: `rfc9068`, `lenient`, or a product's.
-    pub fn named(name: &str) -> Option<Self> {
+    ///
+    /// # Errors
+    ///
+    /// Fails if there is none of the name; the error lists those there are.
+    pub fn named(name: &str) -> Result<Self, ConfigError> {
         let found = profiles().find(|(own, _)| *own == name);
-        found.map(|(_, profile)| profile())
+        found.map(|(_, profile)| profile()).ok_or_else(|| {
+            let known = Self::names().collect::<Vec<_>>().join(", ");
+            ConfigError::new("profile", format!("{name:?} is none of {known}"))
+        })
     }
 
     /// The names that [`named`](Self::named) knows.

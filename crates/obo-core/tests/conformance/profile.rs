@@ -18,13 +18,14 @@ fn scope(values: &[&str]) -> Scope {
 
 #[test]
 fn profiles_have_names() {
-    assert_eq!(Profile::named("rfc9068"), Some(Profile::RFC9068));
-    assert_eq!(Profile::named("lenient"), Some(Profile::LENIENT));
+    assert_eq!(Profile::named("rfc9068"), Ok(Profile::RFC9068));
+    assert_eq!(Profile::named("lenient"), Ok(Profile::LENIENT));
     for name in Profile::names() {
-        assert!(Profile::named(name).is_some(), "{name}");
+        assert!(Profile::named(name).is_ok(), "{name}");
     }
     for unknown in ["", "Lenient", "rfc9068 ", "any", "none"] {
-        assert_eq!(Profile::named(unknown), None);
+        let error = Profile::named(unknown).unwrap_err();
+        assert!(error.problem().contains("rfc9068, "), "{error}");
     }
 }
 
