@@ -149,8 +149,15 @@ pub(crate) fn absolute(
     if url.chars().any(|c| c.is_whitespace() || c.is_control()) {
         return Err(ConfigError::new(field, "has blanks or control characters"));
     }
-    let parsed = Url::parse(url)
-        .map_err(|error| ConfigError::new(field, format!("not an absolute URL: {error}")))?;
+    let parsed = Url::parse(url).map_err(|error| {
+        let problem = match error {
+            url::ParseError::RelativeUrlWithoutBase => {
+                format!("{url:?} has no scheme; write `https://` before it")
+            }
+            error => format!("not an absolute URL: {error}"),
+        };
+        ConfigError::new(field, problem)
+    })?;
     if !parsed.username().is_empty() || parsed.password().is_some() {
         return Err(ConfigError::new(field, "must not carry user information"));
     }
@@ -160,7 +167,7 @@ pub(crate) fn absolute(
         ("http", _) => Err(ConfigError::new(
             field,
             format!(
-                "{url:?} is plain http; use https (http is for loopback hosts only, unless `danger_http` allows it for an issuer)"
+                "{url:?} is plain http; use https (http is for loopback hosts only; `danger_http` allows it for an issuer, `danger_plaintext` for a destination)"
             ),
         )),
         (scheme, _) => Err(ConfigError::new(
