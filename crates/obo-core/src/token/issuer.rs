@@ -152,7 +152,8 @@ pub(crate) fn absolute(
     let parsed = Url::parse(url).map_err(|error| {
         let problem = match error {
             url::ParseError::RelativeUrlWithoutBase => {
-                format!("{url:?} has no scheme; write `https://` before it")
+                // Not quoted: what is no URL at all may be a secret in the wrong place.
+                "has no scheme; write `https://` before it".to_owned()
             }
             error => format!("not an absolute URL: {error}"),
         };
@@ -188,6 +189,14 @@ fn is_loopback(host: &Host<&str>) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn text_without_scheme_is_not_quoted() {
+        for url in ["s3cret", "//user:s3cret@idp.example", "idp.example/s3cret"] {
+            let error = Issuer::new(url).unwrap_err().to_string();
+            assert_eq!(error, "issuer: has no scheme; write `https://` before it");
+        }
+    }
 
     #[test]
     fn md_02_md_03_well_known_urls() {
