@@ -36,12 +36,12 @@
 //    may take, and on how long nothing may happen on a connection (`activity`).
 // 2. `probes` answers those who run it. `well_formed` refuses what no route could answer, such as another protocol.
 //    `deadline` ends a gRPC call when its caller waits no longer.
-// 3. [`BearerAuthLayer`](obo::BearerAuthLayer): who calls. Without a valid token nobody learns which routes there are,
-//    save for public ones and for preflights (`open`). An [`ExpiryLayer`](obo::ExpiryLayer) ends streams with their token.
-// 4. `route`: the path finds the route, and its [`Rule`](obo::Rule) says whether this caller may.
+// 3. `BearerAuthLayer`: who calls. Without a valid token nobody learns which routes there are,
+//    save for public ones and for preflights (`open`). An `ExpiryLayer` ends streams with their token.
+// 4. `route`: the path finds the route, and its `Rule` says whether this caller may.
 // 5. `caller` answers with what the token says, or `proxy` sends the request on: below the upstream's path and nowhere
 //    else, without what concerns one connection alone (`to_upstream`, `end_to_end`) and without what the caller claims to
-//    be (`caller_headers`), with a token of its own ([`OnBehalfOf`](obo::OnBehalfOf)).
+//    be (`caller_headers`), with a token of its own (`OnBehalfOf`).
 // 6. `upstream` makes the call, HTTP/2 for gRPC and HTTP/1.1 for all else, once more where the first attempt did nothing,
 //    and gives up when one side does not keep `pace` (`sending`, `receiving`).
 // 7. `from_upstream` turns the response into one for the caller, and `refusal` whatever went wrong into one that says
