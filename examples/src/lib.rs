@@ -13,6 +13,23 @@ pub mod stock {
 #[doc = include_str!("../../README.md")]
 pub struct Readme;
 
+/// The snippets of the crates' README files, compiled.
+#[cfg(doctest)]
+pub mod readmes {
+    #[doc = include_str!("../../crates/obo/README.md")]
+    pub struct Obo;
+    #[doc = include_str!("../../crates/obo-axum/README.md")]
+    pub struct OboAxum;
+    #[doc = include_str!("../../crates/obo-tonic/README.md")]
+    pub struct OboTonic;
+    #[doc = include_str!("../../crates/obo-config/README.md")]
+    pub struct OboConfig;
+    #[doc = include_str!("../../crates/obo-gateway/README.md")]
+    pub struct OboGateway;
+    #[doc = include_str!("../../crates/obo-testkit/README.md")]
+    pub struct OboTestkit;
+}
+
 /// The guides' snippets, compiled.
 #[cfg(doctest)]
 pub mod guides {

@@ -38,6 +38,7 @@ impl Gateway {
     /// # Errors
     ///
     /// The field of the configuration that is wrong, by its path; or the issuer whose keys cannot be had.
+    #[cfg(feature = "default-client")]
     pub async fn start(config: Config) -> Result<Self, StartError> {
         Self::start_with(config, Setup::new()).await
     }

@@ -36,6 +36,7 @@
 //!
 //! The kit shares no code with the crates it tests: it writes its own JSON and signs by itself, so
 //! that a bug in an encoder cannot cancel itself out.
+#![cfg_attr(docsrs, feature(doc_cfg))]
 #![forbid(unsafe_code)]
 #![allow(
     clippy::unwrap_used,
