@@ -51,44 +51,45 @@ fn page(speed: &Speed, behaviours: &Behaviours) -> String {
 const INTRODUCTION: &str = "\
 # Side by side
 
-This page compares `obo` with other published libraries that validate access tokens in a tower service. All libraries get the
-same requests, in one process. This command measures and writes the page:
+This page compares `obo` with other published libraries that validate access tokens in a tower service. All libraries
+get the same requests, in one process. This command measures and writes the page:
 
 ```sh
 cargo run --release --manifest-path benches/peers/Cargo.toml
 ```
 
-It takes about seven minutes, most of it waiting. Each library is set up as its own documentation recommends and as strictly as
-possible: issuer, audience, algorithm. A setting that serves a library better in this comparison is used.
+It takes about seven minutes, most of it waiting. Each library is set up as its own documentation recommends and as
+strictly as possible: issuer, audience, algorithm. A setting that serves a library better in this comparison is used.
 ";
 
 const SPEED: &str = "\
 ## Speed
 
-The table shows what a request costs beyond the same route under a layer that does nothing. The route is an axum router, called
-in the process on one thread, and its handler reads the subject. Tokens have about 900 bytes of claims. A cold token is new to
-the service, a warm one is not.
+The table shows what a request costs beyond the same route under a layer that does nothing. The route is an axum router,
+called in the process on one thread, and its handler reads the subject. Tokens have about 900 bytes of claims. A cold
+token is new to the service, a warm one is not.
 
-F is one verification of the signature by aws-lc-rs with a parsed key. H is one SHA-256 of the token. They stand for the least
-work for a new token and for a known one. Each figure is a difference of medians of 250 rounds of 16 requests, in processor
-time of the thread; all libraries take turns. The brackets show the lowest and the highest of five parts of the run. obo caches
-the tokens that it has verified; the others verify each time.
+F is one verification of the signature by aws-lc-rs with a parsed key. H is one SHA-256 of the token. They stand for the
+least work for a new token and for a known one. Each figure is a difference of medians of 250 rounds of 16 requests, in
+processor time of the thread; all libraries take turns. The brackets show the lowest and the highest of five parts of
+the run. obo caches the tokens that it has verified; the others verify each time.
 ";
 
 const BEHAVIOUR: &str = "\
 ## Behaviour
 
-An authorization server in the process counts the requests. Key sets are 65 s old when a row begins, so that pauses after the
-first fetch are over. \"At once\" is within a tenth of a second. Otherwise a request was sent four times a second.
+An authorization server in the process counts the requests. Key sets are 65 s old when a row begins, so that pauses
+after the first fetch are over. \"At once\" is within a tenth of a second. Otherwise a request was sent four times a
+second.
 ";
 
 const BEYOND: &str = "\
 ## Features of the others that obo lacks
 
-- **huskarl-axum**: tokens bound to a DPoP key (RFC 9449) or a client certificate (RFC 8705), rejection of a repeated `jti`,
-  login of browsers.
-- **oauth-resource-server**: API keys in addition to tokens, an initial key set, settings from environment variables, scopes for
-  each tool of an MCP server.
+- **huskarl-axum**: tokens bound to a DPoP key (RFC 9449) or a client certificate (RFC 8705), rejection of a repeated
+  `jti`, login of browsers.
+- **oauth-resource-server**: API keys in addition to tokens, an initial key set, settings from environment variables,
+  scopes for each tool of an MCP server.
 - **jwt-authorizer**: keys from a PEM file, shared secrets, tokens in cookies.
 - **tower-oauth2-resource-server**: a static key set that is never fetched.
 ";
