@@ -11,7 +11,7 @@ impl Behaviours {
             .map(|of| row(&of.name, of.cells.iter().cloned()));
         let head = std::iter::once(String::new()).chain(named());
         let mut text = table(head, rows);
-        text.push_str("\nNot as it should be, with the status and challenge that were given:\n\n");
+        text.push_str("\nDeviations, each with the status and challenge of the response:\n\n");
         for (peer, deviations) in peers::all().iter().zip(&self.deviations) {
             let all = match deviations.as_slice() {
                 [] => "nothing".to_owned(),
