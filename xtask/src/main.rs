@@ -23,7 +23,7 @@ const USAGE: &str = "unknown verb; usage: cargo xtask <verb>
   words     words that the project leaves out
   api       packages whose types the public API of each crate shows
   bench     what a request costs, as ratios to the work that cannot be avoided
-  peers     other libraries beside this one, into docs/peers.md and the README
+  peers     other libraries beside this one, into docs/peers.md and docs/peers.svg
   coverage  which rule of which specification has a test, into docs/spec-coverage.md and target
   fuzz      [--seconds N] [target [input]]: hostile inputs for N seconds per target, 600 by
             default; or one input again, to see a crash

@@ -1,5 +1,6 @@
 use std::fs;
 
+use super::chart::chart;
 use super::markdown::{row, table};
 use super::versions::named;
 use crate::behaviours::Behaviours;
@@ -7,31 +8,17 @@ use crate::peers;
 use crate::speed::Speed;
 
 const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/peers.md");
-const README: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../README.md");
-/// What the table in the README is between.
-const MARKS: [&str; 2] = [
-    "<!-- written by benches/peers -->\n",
-    "<!-- end of what benches/peers writes -->",
-];
+const CHART: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/peers.svg");
 
-/// Writes the page and the table in the README.
+/// Writes the page and the chart that the README shows.
 pub(crate) fn publish(speed: &Speed, behaviours: &Behaviours) {
     let page = page(speed, behaviours);
     print!("{page}");
     fs::write(PAGE, page).unwrap();
-    let head = std::iter::once(String::new()).chain(named());
-    let rows = speed.short().into_iter().chain(behaviours.short());
-    let readme = fs::read_to_string(README).unwrap();
-    fs::write(README, between_marks(&readme, &table(head, rows))).unwrap();
-}
-
-fn between_marks(readme: &str, table: &str) -> String {
-    let [start, end] = MARKS;
-    let (before, behind) = readme
-        .split_once(start)
-        .expect("a start mark in the README");
-    let (_, after) = behind.split_once(end).expect("an end mark in the README");
-    format!("{before}{start}{table}{end}{after}")
+    let names: Vec<String> = named().collect();
+    let panels = speed.panels().into_iter().chain([behaviours.panel()]);
+    let panels: Vec<_> = panels.collect();
+    fs::write(CHART, chart(&names, &panels)).unwrap();
 }
 
 fn page(speed: &Speed, behaviours: &Behaviours) -> String {
@@ -41,8 +28,10 @@ fn page(speed: &Speed, behaviours: &Behaviours) -> String {
         ["", "signatures by", "set up with"].map(str::to_owned),
         setups,
     );
+    let head = std::iter::once(String::new()).chain(named());
+    let short = table(head, speed.short().into_iter().chain(behaviours.short()));
     format!(
-        "{INTRODUCTION}\n{setups}\n{SPEED}\n{}\n{BEHAVIOUR}\n{}\n{BEYOND}",
+        "{INTRODUCTION}\n{short}\n{SETUPS}\n{setups}\n{SPEED}\n{}\n{BEHAVIOUR}\n{}\n{BEYOND}",
         speed.markdown(),
         behaviours.markdown()
     )
@@ -58,8 +47,15 @@ get the same requests, in one process. This command measures and writes the page
 cargo run --release --manifest-path benches/peers/Cargo.toml
 ```
 
-It takes about seven minutes, most of it waiting. Each library is set up as its own documentation recommends and as
-strictly as possible: issuer, audience, algorithm. A setting that serves a library better in this comparison is used.
+It takes about seven minutes, most of it waiting. In short, with F for one signature verification and H for one SHA-256
+of the token:
+";
+
+const SETUPS: &str = "\
+## How each library is set up
+
+Each library is set up as its own documentation recommends and as strictly as possible: issuer, audience, algorithm. A
+setting that serves a library better in this comparison is used.
 ";
 
 const SPEED: &str = "\
