@@ -2,6 +2,7 @@
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
+    clippy::indexing_slicing,
     reason = "a failed assumption fails the test"
 )]
 
@@ -59,14 +60,15 @@ fn servers() -> Vec<String> {
     pages
 }
 
-/// The code blocks of a language.
+/// The code blocks of a language, without the dependencies of a program.
 fn blocks<'a>(guide: &'a str, language: &str) -> impl Iterator<Item = &'a str> {
     let blocks = guide
         .split(&format!("```{language}\n"))
         .skip(1)
         .collect::<Vec<_>>();
     let blocks = blocks.into_iter();
-    blocks.map(|block| block.split("```").next().unwrap())
+    let blocks = blocks.map(|block| block.split("```").next().unwrap());
+    blocks.filter(|block| !block.starts_with("[dependencies]"))
 }
 
 /// The configuration in a block. Building a client looks for its files, which are there where the service runs.
