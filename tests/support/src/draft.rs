@@ -1,8 +1,7 @@
 //! Tokens written as text, member by member, as no encoder would write them.
 
-pub use obo_test_support::Members;
-use obo_test_support::Signer;
-use obo_testkit::TestKey;
+use crate::members::Members;
+use crate::signer::Signer;
 
 /// A token before it is signed.
 #[derive(Clone, Debug)]
@@ -32,9 +31,9 @@ impl Draft {
         self
     }
 
-    /// The compact form, signed with ES256 whatever the header says.
-    pub fn sign(&self, key: &TestKey) -> String {
-        let signer = Signer::of_pem("", "ES256", &key.private_pem());
+    /// The compact form, signed with this ES256 key whatever the header says.
+    pub fn sign(&self, pem: &str) -> String {
+        let signer = Signer::of_pem("", "ES256", pem);
         let (header, claims) = (self.header.json(), self.claims.json());
         signer.compact("ES256", header.as_bytes(), claims.as_bytes())
     }
