@@ -1,9 +1,4 @@
 //! Entries such as `"/path"` and `"GET /path"`: what is listed for a path by its method.
-#![deny(
-    clippy::wildcard_enum_match_arm,
-    clippy::match_wildcard_for_single_variants,
-    reason = "a case that is not named must not admit a request"
-)]
 
 use http::Method;
 use obo_core::ConfigError;
@@ -24,7 +19,7 @@ const METHODS: [Method; 10] = [
 ];
 
 /// The values of one path.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ByMethod<T> {
     any: Option<T>,
     methods: Vec<(Method, T)>,

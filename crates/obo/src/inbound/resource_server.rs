@@ -1,9 +1,3 @@
-#![deny(
-    clippy::wildcard_enum_match_arm,
-    clippy::match_wildcard_for_single_variants,
-    reason = "a case that is not named must not admit a request"
-)]
-
 mod acceptance;
 mod builder;
 mod judge;
@@ -46,6 +40,8 @@ struct Inner {
 }
 
 struct Trusted {
+    /// Its index among those trusted.
+    place: u32,
     policy: Policy,
     jwks: Jwks,
     is_eager: bool,
@@ -90,6 +86,7 @@ impl Inner {
             Introspector::new(settings, policy, server, jwks, self.shared.clone(), place)
         });
         self.trusted.push(Trusted {
+            place,
             policy,
             jwks,
             is_eager: parts.is_eager,
@@ -98,9 +95,9 @@ impl Inner {
         Ok(())
     }
 
-    fn find(&self, issuer: &str) -> Option<(usize, &Trusted)> {
-        let mut trusted = self.trusted.iter().enumerate();
-        trusted.find(|(_, trusted)| trusted.policy.issuer().as_str() == issuer)
+    fn find(&self, issuer: &str) -> Option<&Trusted> {
+        let mut trusted = self.trusted.iter();
+        trusted.find(|trusted| trusted.policy.issuer().as_str() == issuer)
     }
 
     /// The issuer that is asked about tokens that name none.
@@ -140,12 +137,12 @@ impl ResourceServer {
     /// The same [`Rejection`] that the layer would answer with.
     pub async fn validate(&self, token: &str) -> Result<Caller, Rejection> {
         let found = BearerCredentials::of_token(token);
-        let mut verdict = self.judge(found);
+        let mut verdict = self.judge(found, None);
         loop {
             verdict = match verdict {
                 Verdict::Admitted(caller) => return Ok(caller),
                 Verdict::Refused(rejection) => return Err(rejection),
-                Verdict::Wait(wait) => self.judge_again(found, wait.await),
+                Verdict::Wait(wait) => self.judge(found, Some(wait.await)),
             }
         }
     }
@@ -166,7 +163,7 @@ impl ResourceServer {
     ///
     /// [`Rejection::Unavailable`] when the keys of such an issuer cannot be had, with the issuer's name.
     pub async fn start(self) -> Result<Self, Rejection> {
-        self.fetch(|trusted| trusted.is_eager).await?;
+        self.fetch(true).await?;
         Ok(self)
     }
 
@@ -179,13 +176,11 @@ impl ResourceServer {
     ///
     /// [`Rejection::Unavailable`] when the keys of an issuer cannot be had, with the issuer's name.
     pub async fn ready(&self) -> Result<(), Rejection> {
-        self.fetch(|_| true).await
+        self.fetch(false).await
     }
 
-    async fn fetch(&self, which: impl Fn(&Trusted) -> bool) -> Result<(), Rejection> {
-        let mut chosen: Vec<_> = self.keyed().collect();
-        chosen.retain(|trusted| which(trusted));
-        let chosen = chosen.into_iter();
+    async fn fetch(&self, only_eager: bool) -> Result<(), Rejection> {
+        let chosen = (self.keyed()).filter(|trusted| trusted.is_eager || !only_eager);
         let fetched = chosen.map(|trusted| async {
             trusted.jwks.ready().await.map_err(|error| {
                 let problem = format!("{}: {}", trusted.policy.issuer(), error.problem);

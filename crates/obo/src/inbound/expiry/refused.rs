@@ -1,6 +1,5 @@
 use obo_core::UnixTime;
 
-use super::body::expired;
 use super::countdown::{Countdown, End};
 use crate::clock::Clock;
 use crate::refusal::rejection::Rejection;
@@ -17,6 +16,5 @@ pub(crate) fn refused(
             Some(end) => Countdown::new(end).await,
             None => std::future::pending().await,
         }
-        expired()
     }
 }

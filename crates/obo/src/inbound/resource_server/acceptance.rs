@@ -14,7 +14,7 @@ impl ResourceServer {
     pub fn accepts_until<C>(&self, caller: &Caller<C>) -> UnixTime {
         let caller = caller.untyped();
         match self.0.find(caller.issuer().as_str()) {
-            Some((_, trusted)) => trusted.policy.accepts_until(&caller),
+            Some(trusted) => trusted.policy.accepts_until(&caller),
             // Without a policy there is no leeway.
             None => caller.ends_at(),
         }

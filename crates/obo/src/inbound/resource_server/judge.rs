@@ -1,5 +1,6 @@
 //! How a token is judged: remembered, or routed to its issuer's keys or to the issuer itself.
 
+use std::num::NonZeroU64;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -38,13 +39,11 @@ impl Future for Wait {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Waited> {
         match &mut *self {
             Self::Keys(refresh) => Pin::new(refresh).poll(cx).map(|fetched| {
-                let fetched = fetched.unwrap_or_else(|interrupted| Err(interrupted.into()));
-                Waited::Keys(fetched)
+                Waited::Keys(fetched.unwrap_or_else(|interrupted| Err(interrupted.into())))
             }),
-            Self::Introspection(asked) => Pin::new(asked).poll(cx).map(|answered| {
-                let answered = answered.unwrap_or_else(|interrupted| Err(interrupted.into()));
-                Waited::Introspection(answered)
-            }),
+            Self::Introspection(asked) => Pin::new(asked)
+                .poll(cx)
+                .map(|answered| Waited::Introspection(answered.unwrap_or_else(|i| Err(i.into())))),
         }
     }
 }
@@ -55,7 +54,7 @@ impl Future for Wait {
     reason = "it lives for one call, and a box would be an allocation for each token"
 )]
 enum Route<'t, 's> {
-    Keys(UnverifiedJwt<'t>, usize, &'s Trusted),
+    Keys(UnverifiedJwt<'t>, &'s Trusted),
     Introspection(BearerToken<'t>, &'s Introspector),
 }
 
@@ -81,32 +80,22 @@ fn doubted(trusted: &Trusted, kid: Option<&str>, error: TokenError, is_first: bo
 }
 
 impl ResourceServer {
-    /// Judges a token with the keys at hand, without waiting.
-    pub(crate) fn judge(&self, found: BearerCredentials<'_>) -> Verdict {
-        if self.0.shared.verified.is_some() {
+    /// Judges a token without waiting, also after the wait that was asked for.
+    pub(crate) fn judge(&self, found: BearerCredentials<'_>, waited: Option<Waited>) -> Verdict {
+        let refreshed = match waited {
+            Some(Waited::Introspection(Ok(caller))) => return Verdict::Admitted(caller),
+            Some(Waited::Introspection(Err(rejection))) => return Verdict::Refused(rejection),
+            Some(Waited::Keys(refreshed)) => Some(refreshed),
+            None => None,
+        };
+        if refreshed.is_none() && self.0.shared.verified.is_some() {
             let known = self.recall(found);
             observe::recalled(known.is_some());
             if let Some(caller) = known {
                 return Verdict::Admitted(caller);
             }
         }
-        self.decide(found, true, |trusted, jwt| {
-            trusted.jwks.lookup(jwt.kid(), jwt.algorithm())
-        })
-    }
-
-    /// Judges a token after the wait that the first judgement asked for.
-    pub(crate) fn judge_again(&self, found: BearerCredentials<'_>, over: Waited) -> Verdict {
-        match over {
-            // Here `lookup_again` never asks to wait, but the issuer may have to be asked next.
-            Waited::Keys(refreshed) => self.decide(found, false, |trusted, jwt| {
-                trusted
-                    .jwks
-                    .lookup_again(jwt.kid(), jwt.algorithm(), refreshed)
-            }),
-            Waited::Introspection(Ok(caller)) => Verdict::Admitted(caller),
-            Waited::Introspection(Err(rejection)) => Verdict::Refused(rejection),
-        }
+        self.decide(found, refreshed)
     }
 
     /// The caller of a token whose very bytes were verified before, while its keys are published and it has not expired.
@@ -129,29 +118,26 @@ impl ResourceServer {
     fn decide(
         &self,
         found: BearerCredentials<'_>,
-        is_first: bool,
-        lookup: impl FnOnce(&Trusted, &UnverifiedJwt<'_>) -> Lookup,
+        refreshed: Option<Result<(), RefreshError>>,
     ) -> Verdict {
-        let (jwt, issuer, trusted) = match self.route(found) {
-            Ok(Route::Keys(jwt, issuer, trusted)) => (jwt, issuer, trusted),
+        let (jwt, trusted) = match self.route(found) {
+            Ok(Route::Keys(jwt, trusted)) => (jwt, trusted),
             Ok(Route::Introspection(token, introspector)) => {
                 return Verdict::of(introspector.ask(token, None));
             }
             Err(error) => return Verdict::Refused(error.into()),
         };
-        match lookup(trusted, &jwt) {
+        let is_first = refreshed.is_none();
+        let (jwks, kid, algorithm) = (&trusted.jwks, jwt.kid(), jwt.algorithm());
+        let lookup = match refreshed {
+            None => jwks.lookup(kid, algorithm),
+            // It never asks to wait, but the issuer may have to be asked next.
+            Some(refreshed) => jwks.lookup_again(kid, algorithm, refreshed),
+        };
+        match lookup {
             Lookup::Key(key, generation) => {
                 match trusted.policy.verify(jwt, &key, self.wall_clock().now()) {
-                    Ok(caller) => self.verified(
-                        Verified {
-                            size: in_u32(caller.subject_token().expose().len()),
-                            caller,
-                            issuer: in_u32(issuer),
-                            generation: Some(generation),
-                            until: None,
-                        },
-                        trusted,
-                    ),
+                    Ok(caller) => self.verified(caller, generation, trusted),
                     Err(error) => doubted(trusted, key.kid(), error, is_first),
                 }
             }
@@ -165,8 +151,14 @@ impl ResourceServer {
     }
 
     /// What follows when the keys vouch for a token.
-    fn verified(&self, verified: Verified, trusted: &Trusted) -> Verdict {
-        let caller = verified.caller.clone();
+    fn verified(&self, caller: Caller, generation: NonZeroU64, trusted: &Trusted) -> Verdict {
+        let verified = Verified {
+            caller: caller.clone(),
+            size: in_u32(caller.subject_token().expose().len()),
+            issuer: trusted.place,
+            generation: Some(generation),
+            until: None,
+        };
         if let Some(introspector) = trusted.asks_about(Jwts::Confirmed) {
             return match BearerToken::parse(caller.subject_token().expose()) {
                 Ok(token) => Verdict::of(introspector.ask(token, Some(verified))),
@@ -202,7 +194,7 @@ impl ResourceServer {
         let Some(issuer) = jwt.issuer() else {
             return of_no_issuer(TokenError::MissingClaim("iss"));
         };
-        let (position, trusted) = self.0.find(issuer).ok_or_else(|| {
+        let trusted = self.0.find(issuer).ok_or_else(|| {
             let trusted = Vec::from_iter(self.issuers().map(Issuer::as_str)).join(", ");
             TokenError::UnknownIssuer { trusted }
         })?;
@@ -215,6 +207,6 @@ impl ResourceServer {
         if !trusted.policy.allows(jwt.algorithm()) {
             return Err(TokenError::Algorithm);
         }
-        Ok(Route::Keys(jwt, position, trusted))
+        Ok(Route::Keys(jwt, trusted))
     }
 }
