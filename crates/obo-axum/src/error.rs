@@ -57,14 +57,6 @@ impl Error {
         })
     }
 
-    /// The status where nothing in the cause is told to the caller.
-    fn status(&self) -> StatusCode {
-        match self.causes().any(|error| error.is::<CallError>()) {
-            true => StatusCode::BAD_GATEWAY,
-            false => StatusCode::INTERNAL_SERVER_ERROR,
-        }
-    }
-
     /// Logs why a request fails, since the response does not say it.
     #[cfg(feature = "tracing")]
     fn report(&self, status: StatusCode) {
@@ -99,7 +91,8 @@ impl IntoResponse for Error {
         let answer = self.response();
         let status = match &answer {
             Some(answer) => answer.status(),
-            None => self.status(),
+            None if self.causes().any(|error| error.is::<CallError>()) => StatusCode::BAD_GATEWAY,
+            None => StatusCode::INTERNAL_SERVER_ERROR,
         };
         if status.is_server_error() {
             self.report(status);

@@ -13,7 +13,7 @@ pub(crate) use judge::{Verdict, Wait, Waited};
 use crate::clock::Clock;
 use crate::idp::jwks::Jwks;
 use crate::idp::jwks::KeyStatus;
-use crate::inbound::introspection::{IntrospectionSettings, Introspector, Jwts, Shared};
+use crate::inbound::introspection::{Introspection, Introspector, Jwts, Shared};
 use crate::inbound::trust::Parts;
 use crate::refusal::rejection::Rejection;
 use obo_core::{BearerCredentials, Caller, ConfigError, Issuer, Policy};
@@ -68,13 +68,13 @@ impl Inner {
             let problem = format!("{issuer} is configured twice");
             return Err(ConfigError::new("issuer", problem));
         }
-        let takes_opaque = |it: &IntrospectionSettings| it.takes_opaque_tokens();
+        let takes_opaque = |it: &Introspection| it.takes_opaque_tokens();
         if parts.introspection.as_ref().is_some_and(takes_opaque)
-            && let Some(other) = self.opaque()
+            && let Some((other, _)) = self.opaque()
         {
             let problem = format!(
                 "{} is asked about opaque tokens already, which name no issuer to choose by; only one can be",
-                other.policy.issuer()
+                other.issuer()
             );
             return Err(ConfigError::new("introspection", problem));
         }
@@ -101,10 +101,11 @@ impl Inner {
     }
 
     /// The issuer that is asked about tokens that name none.
-    fn opaque(&self) -> Option<&Trusted> {
-        self.trusted.iter().find(|trusted| {
+    fn opaque(&self) -> Option<(&Policy, &Introspector)> {
+        self.trusted.iter().find_map(|trusted| {
             let introspector = trusted.introspector.as_ref();
-            introspector.is_some_and(|it| it.settings().takes_opaque_tokens())
+            let introspector = introspector.filter(|it| it.settings().takes_opaque_tokens())?;
+            Some((&trusted.policy, introspector))
         })
     }
 }
@@ -182,12 +183,9 @@ impl ResourceServer {
     async fn fetch(&self, only_eager: bool) -> Result<(), Rejection> {
         let chosen = (self.keyed()).filter(|trusted| trusted.is_eager || !only_eager);
         let fetched = chosen.map(|trusted| async {
-            trusted.jwks.ready().await.map_err(|error| {
-                let problem = format!("{}: {}", trusted.policy.issuer(), error.problem);
-                Rejection::Unavailable {
-                    problem,
-                    retry_after: error.retry_after,
-                }
+            trusted.jwks.ready().await.map_err(|mut error| {
+                error.problem = format!("{}: {}", trusted.policy.issuer(), error.problem);
+                Rejection::from(error)
             })
         });
         join_all(fetched).await.into_iter().collect()

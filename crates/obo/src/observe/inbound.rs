@@ -8,7 +8,6 @@ use obo_core::Caller;
 #[cfg(feature = "tracing")]
 use obo_core::{CurrentActor, PseudonymKey};
 
-use super::raised::{mark_recorded, unrecorded};
 #[cfg(feature = "tracing")]
 use crate::random;
 use crate::refusal::rejection::Rejection;
@@ -16,6 +15,10 @@ use crate::refusal::rejection::Rejection;
 /// Where the audit trail is told.
 #[cfg(feature = "tracing")]
 const AUDIT: &str = "obo::audit";
+
+/// In a response whose refusal has been recorded, so that no layer around records it again.
+#[derive(Clone, Copy)]
+struct Recorded;
 
 /// One event of the audit trail: its own fields, then those of the request and of the caller.
 #[cfg(feature = "tracing")]
@@ -92,7 +95,7 @@ pub(crate) fn refused<B, R>(
     count_request("refused", rejection.code(), caller);
     #[cfg(feature = "tracing")]
     audit_refused(request.method(), request.uri(), rejection, caller);
-    mark_recorded(response.extensions_mut());
+    response.extensions_mut().insert(Recorded);
 }
 
 /// A request that the layer has let pass, should it be refused further inside.
@@ -115,7 +118,9 @@ impl Passed {
 
     /// Tells the refusal that the response holds, if any and unless it was told where it was raised.
     pub(crate) fn answered<R>(&self, response: &mut Response<R>) {
-        let Some(rejection) = unrecorded(response.extensions()) else {
+        let extensions = response.extensions();
+        let (None, Some(rejection)) = (extensions.get::<Recorded>(), extensions.get::<Rejection>())
+        else {
             return;
         };
         let caller = self.caller.as_ref();
@@ -124,7 +129,7 @@ impl Passed {
         if let Some((method, uri)) = &self.request {
             audit_refused(method, uri, rejection, caller);
         }
-        mark_recorded(response.extensions_mut());
+        response.extensions_mut().insert(Recorded);
     }
 }
 

@@ -15,7 +15,6 @@ mod inbound;
 mod introspection;
 mod keys;
 mod outbound;
-mod raised;
 
 pub(crate) use client::{client_call, client_called};
 pub(crate) use credentials::{client_key_not_renewed, client_key_renewed};

@@ -113,19 +113,17 @@ impl PathPattern {
 
     /// Whether it stands for this path, which is unambiguous, compared byte by byte.
     pub(super) fn matches(&self, path: &str) -> bool {
-        let (mut own, mut path) = (&*self.0, path);
-        while let Some((fixed, parameter)) = own.split_once('{') {
-            let Some(value) = path.strip_prefix(fixed) else {
-                return false;
-            };
-            let (value, after) = first_segment(value);
-            if value.is_empty() || parameter.starts_with('*') {
-                return !value.is_empty();
+        let mut path = path.split('/').skip(1);
+        for own in self.segments() {
+            match (own, path.next()) {
+                (_, None) | (Segment::Parameter | Segment::Rest, Some("")) => return false,
+                (Segment::Rest, Some(_)) => return true,
+                (Segment::Parameter, Some(_)) => {}
+                (Segment::Fixed(fixed), Some(segment)) if fixed == segment => {}
+                (Segment::Fixed(_), Some(_)) => return false,
             }
-            own = parameter.split_once('}').map_or("", |(_, after)| after);
-            path = after;
         }
-        own == path
+        path.next().is_none()
     }
 
     /// What comes after each slash; empty for the slash at the end.

@@ -16,7 +16,7 @@ const LOOK_EVERY: Duration = Duration::from_secs(5);
 
 /// When a token expires, on both clocks; the earlier one counts.
 #[derive(Clone)]
-pub(super) struct End {
+pub(crate) struct End {
     at: Instant,
     wall: UnixTime,
     clock: Clock,
@@ -24,7 +24,7 @@ pub(super) struct End {
 
 impl End {
     /// `None` if it is further away than the clock counts.
-    pub(super) fn new(wall: UnixTime, clock: &Clock) -> Option<Self> {
+    pub(crate) fn new(wall: UnixTime, clock: &Clock) -> Option<Self> {
         let left = wall.saturating_since(clock.now());
         Some(Self {
             at: Instant::now().checked_add(left)?,
@@ -40,7 +40,7 @@ impl End {
 
 pin_project! {
     /// Completes with the refusal of an expired token, which it records.
-    pub(super) struct Countdown {
+    pub(crate) struct Countdown {
         #[pin]
         timer: Sleep,
         end: End,
@@ -48,7 +48,7 @@ pin_project! {
 }
 
 impl Countdown {
-    pub(super) fn new(end: End) -> Self {
+    pub(crate) fn new(end: End) -> Self {
         Self {
             timer: sleep_until(end.next_look()),
             end,
@@ -56,7 +56,7 @@ impl Countdown {
     }
 
     /// The refusal, once the end has come; it costs one comparison until it is time to read the wall clock again.
-    pub(super) fn expired(self: Pin<&mut Self>) -> Option<Rejection> {
+    pub(crate) fn expired(self: Pin<&mut Self>) -> Option<Rejection> {
         let this = self.project();
         let now = Instant::now();
         if now < this.timer.deadline() {

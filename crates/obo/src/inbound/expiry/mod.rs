@@ -23,9 +23,8 @@ mod body;
 mod countdown;
 mod future;
 pub(crate) mod layer;
-mod refused;
 
 pub use body::ExpiryBody;
+pub(crate) use countdown::{Countdown, End};
 pub use future::ResponseFuture;
 pub use layer::Expiry;
-pub(crate) use refused::refused;

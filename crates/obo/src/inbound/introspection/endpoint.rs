@@ -9,7 +9,7 @@ use obo_core::{
 };
 use tokio::time::Instant;
 
-use super::IntrospectionSettings;
+use super::Introspection;
 use crate::clock::Clock;
 use crate::idp::admission::{Admission, Asker};
 use crate::idp::endpoint::{
@@ -33,7 +33,7 @@ const SIGNED: &str = "application/token-introspection+jwt";
 /// Where one issuer is asked, and how it fares.
 pub(super) struct Endpoint {
     asking: Asking,
-    pub(super) settings: IntrospectionSettings,
+    pub(super) settings: Introspection,
     pub(super) policy: Policy,
     jwks: Jwks,
     clock: Clock,
@@ -43,7 +43,7 @@ pub(super) struct Endpoint {
 
 impl Endpoint {
     pub(super) fn new(
-        settings: IntrospectionSettings,
+        settings: Introspection,
         policy: Policy,
         server: AuthorizationServer,
         jwks: Jwks,

@@ -11,7 +11,7 @@ use tokio::time::Instant;
 
 use super::endpoint::Endpoint;
 use super::forgotten::{Forgotten, Overtaken, Question};
-use super::{IntrospectionSettings, Jwts};
+use super::{Introspection, Jwts};
 use crate::clock::Clock;
 use crate::idp::flight::{Flight, Flights, Interrupted, Overloaded};
 use crate::idp::jwks::Jwks;
@@ -70,7 +70,7 @@ impl From<Interrupted> for Rejection {
 impl Introspector {
     /// Asks `server` about tokens of the issuer at this place among those of the resource server.
     pub(crate) fn new(
-        settings: IntrospectionSettings,
+        settings: Introspection,
         policy: Policy,
         server: AuthorizationServer,
         jwks: Jwks,
@@ -86,7 +86,7 @@ impl Introspector {
         }))
     }
 
-    pub(crate) fn settings(&self) -> &IntrospectionSettings {
+    pub(crate) fn settings(&self) -> &Introspection {
         &self.0.endpoint.settings
     }
 

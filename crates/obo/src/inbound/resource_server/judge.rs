@@ -8,7 +8,7 @@ use obo_core::{BearerCredentials, BearerToken, Caller, Issuer, TokenError, Unver
 
 use super::{ResourceServer, Trusted, in_u32};
 use crate::idp::jwks::{Lookup, Refresh, RefreshError};
-use crate::inbound::introspection::{Asked, Introspector, Jwts};
+use crate::inbound::introspection::{Asked, Jwts};
 use crate::inbound::verified_tokens::Verified;
 use crate::observe;
 use crate::refusal::rejection::Rejection;
@@ -48,18 +48,23 @@ impl Future for Wait {
     }
 }
 
-/// Where a token goes.
-#[expect(
-    clippy::large_enum_variant,
-    reason = "it lives for one call, and a box would be an allocation for each token"
-)]
-enum Route<'t, 's> {
-    Keys(UnverifiedJwt<'t>, &'s Trusted),
-    Introspection(BearerToken<'t>, &'s Introspector),
+impl From<RefreshError> for Rejection {
+    fn from(error: RefreshError) -> Self {
+        Self::Unavailable {
+            problem: error.problem,
+            retry_after: error.retry_after,
+        }
+    }
 }
 
-impl Verdict {
-    fn of(asked: Result<Asked, Rejection>) -> Self {
+impl From<TokenError> for Verdict {
+    fn from(error: TokenError) -> Self {
+        Self::Refused(error.into())
+    }
+}
+
+impl From<Result<Asked, Rejection>> for Verdict {
+    fn from(asked: Result<Asked, Rejection>) -> Self {
         match asked {
             Ok(asked) => Self::Wait(Wait::Introspection(asked)),
             Err(rejection) => Self::Refused(rejection),
@@ -75,7 +80,7 @@ fn doubted(trusted: &Trusted, kid: Option<&str>, error: TokenError, is_first: bo
         .flatten();
     match refresh {
         Some(refresh) => Verdict::Wait(Wait::Keys(refresh)),
-        None => Verdict::Refused(error.into()),
+        None => error.into(),
     }
 }
 
@@ -121,11 +126,8 @@ impl ResourceServer {
         refreshed: Option<Result<(), RefreshError>>,
     ) -> Verdict {
         let (jwt, trusted) = match self.route(found) {
-            Ok(Route::Keys(jwt, trusted)) => (jwt, trusted),
-            Ok(Route::Introspection(token, introspector)) => {
-                return Verdict::of(introspector.ask(token, None));
-            }
-            Err(error) => return Verdict::Refused(error.into()),
+            Ok(routed) => routed,
+            Err(verdict) => return verdict,
         };
         let is_first = refreshed.is_none();
         let (jwks, kid, algorithm) = (&trusted.jwks, jwt.kid(), jwt.algorithm());
@@ -143,10 +145,7 @@ impl ResourceServer {
             }
             Lookup::Refused(error) => doubted(trusted, jwt.kid(), error, is_first),
             Lookup::Wait(refresh) => Verdict::Wait(Wait::Keys(refresh)),
-            Lookup::Unavailable(error) => Verdict::Refused(Rejection::Unavailable {
-                problem: error.problem,
-                retry_after: error.retry_after,
-            }),
+            Lookup::Unavailable(error) => Verdict::Refused(error.into()),
         }
     }
 
@@ -161,8 +160,8 @@ impl ResourceServer {
         };
         if let Some(introspector) = trusted.asks_about(Jwts::Confirmed) {
             return match BearerToken::parse(caller.subject_token().expose()) {
-                Ok(token) => Verdict::of(introspector.ask(token, Some(verified))),
-                Err(error) => Verdict::Refused(error.into()),
+                Ok(token) => introspector.ask(token, Some(verified)).into(),
+                Err(error) => error.into(),
             };
         }
         if let Some(tokens) = &self.0.shared.verified {
@@ -173,27 +172,24 @@ impl ResourceServer {
 
     /// How a token is judged; neither an unknown issuer nor an algorithm that is not allowed gets as far as the keys
     /// (JW-01, JW-18), and nothing that names another issuer is asked about (IN-08).
-    fn route<'t>(&self, found: BearerCredentials<'t>) -> Result<Route<'t, '_>, TokenError> {
+    fn route<'t>(
+        &self,
+        found: BearerCredentials<'t>,
+    ) -> Result<(UnverifiedJwt<'t>, &Trusted), Verdict> {
         let token = found.token()?;
-        let of_no_issuer = |unread| {
-            let asked = self.0.opaque().and_then(|trusted| {
-                let introspector = trusted.introspector.as_ref()?;
-                Some((introspector, &trusted.policy))
-            });
-            let Some((introspector, policy)) = asked.filter(|(it, _)| it.takes(&unread)) else {
-                return Err(unread);
-            };
-            UnverifiedJwt::check_unread(token, policy.issuer(), unread)?;
-            policy.check_own_audience(token)?;
-            Ok(Route::Introspection(token, introspector))
+        let of_no_issuer = |unread| match self.0.opaque() {
+            Some((policy, introspector)) if introspector.takes(&unread) => {
+                let checked = UnverifiedJwt::check_unread(token, policy.issuer(), unread);
+                match checked.and_then(|()| policy.check_own_audience(token)) {
+                    Ok(()) => introspector.ask(token, None).into(),
+                    Err(error) => Verdict::from(error),
+                }
+            }
+            Some(_) | None => unread.into(),
         };
-        let jwt = match UnverifiedJwt::parse(token) {
-            Ok(jwt) => jwt,
-            Err(error) => return of_no_issuer(error),
-        };
-        let Some(issuer) = jwt.issuer() else {
-            return of_no_issuer(TokenError::MissingClaim("iss"));
-        };
+        let jwt = UnverifiedJwt::parse(token).map_err(of_no_issuer)?;
+        let issuer = jwt.issuer();
+        let issuer = issuer.ok_or_else(|| of_no_issuer(TokenError::MissingClaim("iss")))?;
         let trusted = self.0.find(issuer).ok_or_else(|| {
             let trusted = Vec::from_iter(self.issuers().map(Issuer::as_str)).join(", ");
             TokenError::UnknownIssuer { trusted }
@@ -202,11 +198,11 @@ impl ResourceServer {
             // Some servers say of a refresh token what they say of an access token, and leave out that one is bound.
             jwt.check_bearer()?;
             trusted.policy.check_own_audience(token)?;
-            return Ok(Route::Introspection(token, introspector));
+            return Err(introspector.ask(token, None).into());
         }
         if !trusted.policy.allows(jwt.algorithm()) {
-            return Err(TokenError::Algorithm);
+            return Err(TokenError::Algorithm.into());
         }
-        Ok(Route::Keys(jwt, trusted))
+        Ok((jwt, trusted))
     }
 }
