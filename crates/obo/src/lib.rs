@@ -180,7 +180,7 @@ pub mod dialect {
 
 /// What goes wrong, besides a [`ConfigError`] and an [`ExchangeError`].
 pub mod error {
-    pub use crate::box_error::BoxError;
+    pub use crate::box_error::{BoxError, causes};
     pub use crate::outbound::error::ExchangeErrorKind;
     #[doc(no_inline)]
     pub use obo_core::TokenError;

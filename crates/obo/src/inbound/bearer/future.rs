@@ -7,9 +7,8 @@ use tower_service::Service;
 
 use super::BearerAuthLayer;
 use super::resource_metadata::ResourceMetadata;
-use super::service::Step;
 use crate::inbound::refuse::refuse;
-use crate::inbound::resource_server::Wait;
+use crate::inbound::resource_server::{Verdict, Wait};
 use crate::observe::Passed;
 use crate::polled::polled_after_completion;
 use crate::refusal::rejection::Rejection;
@@ -119,11 +118,11 @@ where
                         polled_after_completion(POLLED)
                     };
                     match waited.layer.admit(&mut waited.request, Some(over)) {
-                        Step::Pass => State::Readying {
+                        Verdict::Admitted(()) => State::Readying {
                             pending: Some(waited),
                         },
-                        Step::Refuse(rejection) => State::refused(&rejection, &waited.request),
-                        Step::Wait(wait) => State::Waiting {
+                        Verdict::Refused(rejection) => State::refused(&rejection, &waited.request),
+                        Verdict::Wait(wait) => State::Waiting {
                             wait,
                             pending: Some(waited),
                         },

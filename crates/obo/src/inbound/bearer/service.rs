@@ -7,9 +7,8 @@ use super::caller::let_pass_without;
 use super::credentials::{absent, credentials};
 use super::future::{Pending, State};
 use super::{BearerAuthLayer, ResponseFuture};
-use crate::inbound::resource_server::{Verdict, Wait, Waited};
+use crate::inbound::resource_server::{Verdict, Waited};
 use crate::observe;
-use crate::refusal::rejection::Rejection;
 
 /// The service that [`BearerAuthLayer`] makes.
 #[derive(Clone, Debug)]
@@ -27,13 +26,6 @@ impl<S> BearerAuth<S> {
     inner_accessors!(S);
 }
 
-/// What becomes of a request.
-pub(super) enum Step {
-    Pass,
-    Refuse(Rejection),
-    Wait(Wait),
-}
-
 impl<S, B, R> Service<Request<B>> for BearerAuth<S>
 where
     S: Service<Request<B>, Response = Response<R>> + Clone,
@@ -49,9 +41,9 @@ where
 
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
         let state = match self.layer.admit(&mut request, None) {
-            Step::Pass => State::passed(request, &mut self.inner),
-            Step::Refuse(rejection) => State::refused(&rejection, &request),
-            Step::Wait(wait) => {
+            Verdict::Admitted(()) => State::passed(request, &mut self.inner),
+            Verdict::Refused(rejection) => State::refused(&rejection, &request),
+            Verdict::Wait(wait) => {
                 // What makes this service ready, such as a permit, is left to others: a clone is polled after the wait.
                 self.inner = self.inner.clone();
                 let pending = Some(Pending {
@@ -71,7 +63,7 @@ where
 
 impl BearerAuthLayer {
     /// Judges a request, also after a wait: there may be one for the keys, then one for the issuer's answer.
-    pub(super) fn admit<B>(&self, request: &mut Request<B>, waited: Option<Waited>) -> Step {
+    pub(super) fn admit<B>(&self, request: &mut Request<B>, waited: Option<Waited>) -> Verdict<()> {
         let verdict = match credentials(request.headers(), request.uri()) {
             Ok(Some(found)) => self.server.judge(found, waited),
             Ok(None) if self.open.covers(request) => {
@@ -79,20 +71,20 @@ impl BearerAuthLayer {
                 let_pass_without(request.extensions_mut());
                 observe::anonymous(request);
                 conceal(request.headers_mut());
-                return Step::Pass;
+                return Verdict::Admitted(());
             }
-            Ok(None) => return Step::Refuse(absent(request.headers())),
-            Err(rejection) => return Step::Refuse(rejection),
+            Ok(None) => return Verdict::Refused(absent(request.headers())),
+            Err(rejection) => return Verdict::Refused(rejection),
         };
         match verdict {
             Verdict::Admitted(caller) => {
                 observe::allowed(request, &caller);
                 request.extensions_mut().insert(caller);
                 conceal(request.headers_mut());
-                Step::Pass
+                Verdict::Admitted(())
             }
-            Verdict::Refused(rejection) => Step::Refuse(rejection),
-            Verdict::Wait(wait) => Step::Wait(wait),
+            Verdict::Refused(rejection) => Verdict::Refused(rejection),
+            Verdict::Wait(wait) => Verdict::Wait(wait),
         }
     }
 }

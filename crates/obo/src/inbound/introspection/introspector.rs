@@ -60,10 +60,7 @@ pub(crate) type Asked = Flight<Outcome>;
 
 impl From<Interrupted> for Rejection {
     fn from(_: Interrupted) -> Self {
-        Self::IntrospectionUnavailable {
-            problem: "the introspection was interrupted".to_owned(),
-            retry_after: RETRY_AFTER,
-        }
+        unavailable("the introspection was interrupted", RETRY_AFTER)
     }
 }
 
@@ -162,10 +159,8 @@ impl Inner {
                 }
             }
         }
-        Err(Rejection::IntrospectionUnavailable {
-            problem: "the user was forgotten each time that the issuer was asked".to_owned(),
-            retry_after: RETRY_AFTER,
-        })
+        let problem = "the user was forgotten each time that the issuer was asked";
+        Err(unavailable(problem, RETRY_AFTER))
     }
 
     fn known(&self, digest: &TokenDigest, token: BearerToken<'_>) -> Option<Outcome> {
@@ -188,7 +183,7 @@ impl Inner {
     ) -> Result<Verified, Rejection> {
         let vouched = validated.as_ref().map(|verified| &verified.caller);
         let answer = self.endpoint.ask(token, vouched).await;
-        let answer = answer.map_err(unavailable)?;
+        let answer = answer.map_err(|error| no_outcome(&error))?;
         let Endpoint {
             settings, policy, ..
         } = &self.endpoint;
@@ -226,14 +221,18 @@ impl Inner {
     }
 }
 
-fn unavailable(error: TokenEndpointError) -> Rejection {
+fn no_outcome(error: &TokenEndpointError) -> Rejection {
     let retry_after = match error.class() {
         // Nobody but an operator mends it.
-        ErrorClass::ClientMisconfigured | ErrorClass::AnswerUnusable => RETRY_AFTER,
-        _ => error.retry_after().unwrap_or(RETRY_AFTER),
+        ErrorClass::ClientMisconfigured | ErrorClass::AnswerUnusable => None,
+        _ => error.retry_after(),
     };
+    unavailable(error, retry_after.unwrap_or(RETRY_AFTER))
+}
+
+fn unavailable(problem: impl ToString, retry_after: Duration) -> Rejection {
     Rejection::IntrospectionUnavailable {
-        problem: error.to_string(),
+        problem: problem.to_string(),
         retry_after,
     }
 }

@@ -14,8 +14,8 @@ use crate::observe;
 use crate::refusal::rejection::Rejection;
 
 /// What is known of a token now.
-pub(crate) enum Verdict {
-    Admitted(Caller),
+pub(crate) enum Verdict<T = Caller> {
+    Admitted(T),
     Refused(Rejection),
     /// Judge again when this is over.
     Wait(Wait),
