@@ -11,7 +11,7 @@ use obo_core::{ErrorClass, Grant, RefusedToken, Target, TokenEndpointError};
 use crate::box_error::BoxError;
 use crate::observe;
 use crate::refusal::rejection::{step_up, unauthenticated};
-use crate::refusal::response::{GrpcCode, RefusalResponse};
+use crate::refusal::response::RefusalResponse;
 
 /// Why there is no usable token for a call on behalf of a user: the call was not made, or the called service wants
 /// more of the user.
@@ -261,32 +261,22 @@ impl ExchangeError {
             Kind::TargetDenied if !self.0.is_own => RefusalResponse::new(
                 code,
                 StatusCode::FORBIDDEN,
-                GrpcCode::PermissionDenied,
                 "a service behind this one may not be called for this user",
             ),
             // A forgotten `on_behalf_of` among them: to sign in again would not help the user.
             Kind::NoSubject
             | Kind::UnknownDestination
             | Kind::ClientMisconfigured
-            | Kind::TargetDenied => RefusalResponse::new(
-                code,
-                StatusCode::INTERNAL_SERVER_ERROR,
-                GrpcCode::Internal,
-                "internal error",
-            ),
-            Kind::AnswerUnusable => RefusalResponse::new(
-                code,
-                StatusCode::BAD_GATEWAY,
-                GrpcCode::Internal,
-                "internal error",
-            ),
-            Kind::Throttled | Kind::Transient | Kind::Overloaded => RefusalResponse::new(
-                code,
-                StatusCode::SERVICE_UNAVAILABLE,
-                GrpcCode::Unavailable,
-                "try again later",
-            )
-            .with_retry_after(Some(later)),
+            | Kind::TargetDenied => {
+                RefusalResponse::new(code, StatusCode::INTERNAL_SERVER_ERROR, "internal error")
+            }
+            Kind::AnswerUnusable => {
+                RefusalResponse::new(code, StatusCode::BAD_GATEWAY, "internal error")
+            }
+            Kind::Throttled | Kind::Transient | Kind::Overloaded => {
+                RefusalResponse::new(code, StatusCode::SERVICE_UNAVAILABLE, "try again later")
+                    .with_retry_after(Some(later))
+            }
         }
     }
 }

@@ -70,14 +70,10 @@ impl HttpService {
     ) -> Result<Response<Bytes>, HttpError> {
         let identity = HeaderValue::from_static("identity");
         request.headers_mut().insert(ACCEPT_ENCODING, identity);
-        let call = observe::ClientCall::new(&request);
+        let call = observe::client_call(&request);
         let answer = call.within(self.answer(request, limits)).await;
-        call.ended(
-            answer
-                .as_ref()
-                .map(Response::status)
-                .map_err(HttpError::code),
-        );
+        let outcome = answer.as_ref().map(Response::status);
+        observe::client_called(&call, outcome.map_err(HttpError::code));
         answer
     }
 

@@ -146,7 +146,7 @@ impl Engine {
             Grant::ClientCredentials { .. } => &self.own_flights,
         };
         flights.join(place.key, place.subject.number(), || {
-            let (engine, cause) = (Arc::clone(self), observe::Cause::here());
+            let (engine, cause) = (Arc::clone(self), observe::Span::here());
             async move { engine.fly(place, wanted, need, &cause).await }
         })
     }
@@ -157,7 +157,7 @@ impl Engine {
         place: Place,
         wanted: Wanted,
         need: Need,
-        cause: &observe::Cause,
+        cause: &observe::Span,
     ) -> Outcome {
         // A call that missed the cache just before another flight ended starts this one after it.
         if need == Need::Missing
