@@ -69,8 +69,7 @@ impl TokenExchange {
     /// The server is an [`AuthorizationServer`], or its issuer as an [`Issuer`] or a literal.
     pub fn builder<S>(server: S, client: Client) -> TokenExchangeBuilder
     where
-        S: TryInto<AuthorizationServer>,
-        S::Error: Into<ConfigError>,
+        S: TryInto<AuthorizationServer, Error: Into<ConfigError>>,
     {
         TokenExchangeBuilder {
             server: server.try_into().map_err(Into::into),
@@ -105,8 +104,7 @@ impl TokenExchangeBuilder {
     /// not issued for it. Some servers spell the issuer of their older tokens in another way than their metadata.
     pub fn allow_subjects_of<I>(mut self, issuer: I) -> Self
     where
-        I: TryInto<Issuer>,
-        I::Error: Into<ConfigError>,
+        I: TryInto<Issuer, Error: Into<ConfigError>>,
     {
         match issuer.try_into() {
             Ok(issuer) => self.settings.subject_issuers.push(issuer),
