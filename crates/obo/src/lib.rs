@@ -106,6 +106,8 @@
 //! | `tracing` | yes | events and spans |
 //! | `metrics` | no | counters, gauges and histograms |
 
+#[macro_use]
+mod macros;
 mod box_error;
 mod clock;
 mod idp;

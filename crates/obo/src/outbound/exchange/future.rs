@@ -32,14 +32,14 @@ impl ResponseFuture {
     }
 
     /// Reports a call that is not made, unless there is an exchange to report it.
-    pub(super) fn reported(self) -> Self {
+    pub(in crate::outbound) fn reported(self) -> Self {
         if let State::Known(Some(Err(error))) = &self.0 {
             observe::call_not_made(&error.failure());
         }
         self
     }
 
-    pub(super) fn failed(error: ExchangeError) -> Self {
+    pub(in crate::outbound) fn failed(error: ExchangeError) -> Self {
         Self::known(Err(error))
     }
 

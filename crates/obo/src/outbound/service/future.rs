@@ -1,7 +1,7 @@
+use std::mem;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
-use std::{fmt, mem};
 
 use http::request::Parts;
 use http::{Request, Response, header};
@@ -57,9 +57,6 @@ pin_project! {
             future: S::Future,
             // Taken when the response is there.
             exchanged: Option<Exchanged>,
-        },
-        Failed {
-            error: Option<ExchangeError>,
         },
     }
 }
@@ -155,9 +152,11 @@ where
     }
 
     fn failed(exchange: TokenExchange, error: ExchangeError) -> Self {
-        observe::call_not_made(&error.failure());
         Self {
-            state: State::Failed { error: Some(error) },
+            state: State::Exchanging {
+                exchanging: Exchanging::failed(error).reported(),
+                pending: None,
+            },
             exchange,
             called: None,
             second: None,
@@ -243,7 +242,7 @@ where
                         Some(Refusal::StepUp(needed)) => match this.called {
                             Some(called) if called.is_for_user => {
                                 let target = called.target.as_deref();
-                                let error = ExchangeError::of_token_endpoint(target, needed);
+                                let error = ExchangeError::of_step_up(target, needed);
                                 observe::called_service_wants_more(&error.failure());
                                 return Poll::Ready(Err(CallError::Exchange(error)));
                             }
@@ -258,21 +257,10 @@ where
                     };
                     State::exchanging(this.exchange, wanted, pending)
                 }
-                StateProjection::Failed { error } => match error.take() {
-                    Some(error) => return Poll::Ready(Err(CallError::Exchange(error))),
-                    None => polled_after_completion(POLLED),
-                },
             };
             this.state.set(next);
         }
     }
 }
 
-impl<S, B> fmt::Debug for ResponseFuture<S, B>
-where
-    S: Service<Request<B>>,
-{
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("ResponseFuture(..)")
-    }
-}
+opaque_debug!(ResponseFuture<S, B> where S: Service<Request<B>>);

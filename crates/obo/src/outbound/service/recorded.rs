@@ -1,4 +1,3 @@
-use std::fmt;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, ready};
@@ -176,11 +175,7 @@ impl<B: Body<Data = Bytes>> Body for RecordedBody<B> {
     }
 }
 
-impl<B> fmt::Debug for RecordedBody<B> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("RecordedBody(..)")
-    }
-}
+opaque_debug!(RecordedBody<B>);
 
 #[cfg(test)]
 mod tests {
@@ -197,7 +192,7 @@ mod tests {
 
     async fn text<B: Body<Data = Bytes>>(body: B) -> String
     where
-        B::Error: fmt::Debug,
+        B::Error: std::fmt::Debug,
     {
         let bytes = body.collect().await.unwrap().to_bytes();
         String::from_utf8(bytes.to_vec()).unwrap()
