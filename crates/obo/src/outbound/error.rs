@@ -116,20 +116,20 @@ impl ExchangeError {
     }
 
     pub(crate) fn of_token_endpoint(target: Option<&Target>, source: TokenEndpointError) -> Self {
-        Self::of_source(target, source, false)
+        let kind = source.class().into();
+        Self(Arc::new(Inner {
+            source: Some(source),
+            ..Inner::new(kind, target, Cow::Borrowed(""))
+        }))
     }
 
     /// The failure of a grant. A rejection of our own credentials is never the caller's fault.
     pub(crate) fn of_grant(grant: &Grant, source: TokenEndpointError) -> Self {
-        let target = grant.target().map(|target| &**target);
-        Self::of_source(target, source, grant.subject().is_none())
-    }
-
-    fn of_source(target: Option<&Target>, source: TokenEndpointError, is_own: bool) -> Self {
         let kind = source.class().into();
+        let target = grant.target().map(|target| &**target);
         Self(Arc::new(Inner {
             source: Some(source),
-            is_own,
+            is_own: grant.subject().is_none(),
             ..Inner::new(kind, target, Cow::Borrowed(""))
         }))
     }
@@ -161,17 +161,16 @@ impl ExchangeError {
 
     /// What it takes in memory, in bytes.
     pub(crate) fn size(&self) -> usize {
-        let source = self.0.source.as_ref().map_or(0, |source| {
+        let of_source = |source: &TokenEndpointError| {
             let claims = source.claims().map_or(0, |claims| claims.as_json().len());
             let acr_values = source.acr_values().iter().map(String::len);
             source.to_string().len() + claims + acr_values.sum::<usize>()
-        });
-        let target = self.0.target.as_ref().map_or(0, String::len);
+        };
         size_of::<Inner>()
             + size_of::<TokenEndpointError>()
-            + target
+            + self.0.target.as_ref().map_or(0, String::len)
             + self.0.problem.len()
-            + source
+            + self.0.source.as_ref().map_or(0, of_source)
     }
 
     fn refused_token(&self) -> Option<RefusedToken> {
@@ -319,12 +318,8 @@ impl fmt::Display for ExchangeError {
 
 impl fmt::Debug for ExchangeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "ExchangeError({:?}, {:?})",
-            self.0.kind,
-            self.to_string()
-        )
+        let (kind, text) = (self.0.kind, self.to_string());
+        write!(f, "ExchangeError({kind:?}, {text:?})")
     }
 }
 

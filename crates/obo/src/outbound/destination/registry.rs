@@ -117,10 +117,9 @@ impl Registry {
     pub(super) fn add(&mut self, destination: Destination) -> Result<(), String> {
         let place = destination.place().clone();
         let is_template = destination.is_template();
-        let origins = if is_template {
-            &mut self.templates
-        } else {
-            &mut self.exact
+        let origins = match is_template {
+            true => &mut self.templates,
+            false => &mut self.exact,
         };
         let here = origins.entry(place.host.as_ref().into()).or_default();
         let known = here.iter_mut().find(|origin| origin.is_of(&place));

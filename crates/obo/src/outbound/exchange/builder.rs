@@ -1,4 +1,3 @@
-use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,7 +10,7 @@ use super::bounds::CacheBounds;
 use super::engine::Engine;
 use super::wanted::Wanted;
 use crate::clock::Clock;
-use crate::idp::client_auth::Client;
+use crate::idp::client_auth::{Client, Closure};
 use crate::idp::server::AuthorizationServer;
 
 const SHORTEST_DEADLINE: Duration = Duration::from_secs(1);
@@ -38,8 +37,8 @@ pub(super) struct Settings {
     /// The issuers besides the server's own whose tokens may be sent to it.
     pub(super) subject_issuers: Vec<Issuer>,
     pub(super) actor: Option<ActorSource>,
-    /// Where tokens are bound to the client's certificate.
-    pub(super) certificate: Option<CertificateNow>,
+    /// Gives the thumbprint of the client's certificate at present, where tokens are bound to it.
+    pub(super) certificate: Option<Closure<dyn Fn() -> [u8; 32] + Send + Sync>>,
     /// Whether an opaque token is introspected before it is used.
     pub(super) introspects_issued: bool,
     pub(super) cache: CacheBounds,
@@ -50,16 +49,6 @@ pub(super) struct Settings {
 impl Settings {
     pub(super) fn dialect_of<'a>(&'a self, wanted: &'a Wanted) -> &'a dyn Dialect {
         wanted.dialect.as_deref().unwrap_or(&*self.dialect)
-    }
-}
-
-/// The thumbprint of the client's certificate at present.
-#[derive(Clone)]
-pub(super) struct CertificateNow(pub(super) Arc<dyn Fn() -> [u8; 32] + Send + Sync>);
-
-impl fmt::Debug for CertificateNow {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("CertificateNow(..)")
     }
 }
 
@@ -142,7 +131,7 @@ impl TokenExchangeBuilder {
         mut self,
         thumbprint: impl Fn() -> [u8; 32] + Send + Sync + 'static,
     ) -> Self {
-        self.settings.certificate = Some(CertificateNow(Arc::new(thumbprint)));
+        self.settings.certificate = Some(Closure(Arc::new(thumbprint)));
         self
     }
 

@@ -34,10 +34,6 @@ struct Watch {
 }
 
 impl<B> ResponseBody<B> {
-    fn new(inner: B, watch: Option<Watch>) -> Self {
-        Self { inner, watch }
-    }
-
     /// The inner client's body.
     pub fn get_ref(&self) -> &B {
         &self.inner
@@ -65,7 +61,7 @@ pub(super) fn watched<B>(
         exchanged,
         web,
     });
-    response.map(|body| ResponseBody::new(body, watch))
+    response.map(|inner| ResponseBody { inner, watch })
 }
 
 /// Where the status of a gRPC response comes: in the last frame of a gRPC-Web body, else in the trailers. `None` for what
@@ -109,7 +105,10 @@ impl Watch {
 
 impl<B: Default> Default for ResponseBody<B> {
     fn default() -> Self {
-        Self::new(B::default(), None)
+        Self {
+            inner: B::default(),
+            watch: None,
+        }
     }
 }
 

@@ -29,8 +29,8 @@ pin_project! {
         #[pin]
         state: State<S, B>,
         exchange: TokenExchange,
-        // Whose token it is, and for whom; `None` where nothing was asked for.
-        called: Option<Called>,
+        // For whom the token of a user is; `None` without a user, or where nothing was asked for.
+        of_user: Option<Arc<Target>>,
         // Taken when the token of the first attempt is rejected.
         second: Option<Second<S, B>>,
     }
@@ -59,12 +59,6 @@ pin_project! {
             exchanged: Option<Exchanged>,
         },
     }
-}
-
-/// What is to be said of the call.
-struct Called {
-    target: Option<Arc<Target>>,
-    is_for_user: bool,
 }
 
 /// A request that has still to be sent, and the service for it.
@@ -139,14 +133,11 @@ where
             inner: mem::replace(inner, clone),
             is_ready: true,
         };
-        let called = Called {
-            target: wanted.grant.target().cloned(),
-            is_for_user: wanted.grant.subject().is_some(),
-        };
+        let of_user = wanted.grant.subject().and(wanted.grant.target()).cloned();
         Self {
             state: State::exchanging(&exchange, wanted, pending),
             exchange,
-            called: Some(called),
+            of_user,
             second,
         }
     }
@@ -158,7 +149,7 @@ where
                 pending: None,
             },
             exchange,
-            called: None,
+            of_user: None,
             second: None,
         }
     }
@@ -239,15 +230,14 @@ where
                     let may_try_again = match refusal(&response) {
                         None => false,
                         Some(Refusal::Token) => this.exchange.reject(&exchanged),
-                        Some(Refusal::StepUp(needed)) => match this.called {
-                            Some(called) if called.is_for_user => {
-                                let target = called.target.as_deref();
+                        // Without a user, there is nobody who could do more.
+                        Some(Refusal::StepUp(needed)) => match this.of_user.as_deref() {
+                            None => false,
+                            target => {
                                 let error = ExchangeError::of_step_up(target, needed);
                                 observe::called_service_wants_more(&error.failure());
                                 return Poll::Ready(Err(CallError::Exchange(error)));
                             }
-                            // There is nobody who could do more.
-                            _ => false,
                         },
                     };
                     let second = second.filter(|_| may_try_again);
