@@ -113,7 +113,7 @@ impl Engine {
             let problem = "the system gives no randomness to key the cache with";
             ExchangeError::new(ExchangeErrorKind::ClientMisconfigured, target, problem)
         })?;
-        let subject = subject.unwrap_or_else(|| self.tokens.id(&key));
+        let subject = subject.unwrap_or_else(|| self.tokens.id(key));
         Ok(Place { subject, key })
     }
 
