@@ -78,14 +78,6 @@ impl<'a> Place<'a> {
         })
     }
 
-    /// The place of the hosts with this first label.
-    pub(super) fn below(&self, label: &str) -> Self {
-        Self {
-            host: format!("{label}.{}", self.host).into(),
-            ..self.clone()
-        }
-    }
-
     /// The first label of the host, and what follows it.
     pub(super) fn label_and_domain(&self) -> Option<(&str, &str)> {
         self.host.split_once('.')

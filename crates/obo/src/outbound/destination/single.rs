@@ -237,12 +237,10 @@ impl Destination {
 
     /// Where it is, with the placeholder of a template.
     pub(super) fn spelled(&self) -> String {
-        let Parts {
-            place, template, ..
-        } = &*self.0;
-        match template {
-            None => place.to_string(),
-            Some(template) => place.below(template.placeholder()).to_string(),
+        let place = self.0.place.to_string();
+        match &self.0.template {
+            None => place,
+            Some(template) => place.replacen("://", &format!("://{}.", template.placeholder()), 1),
         }
     }
 
