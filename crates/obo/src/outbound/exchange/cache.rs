@@ -67,11 +67,12 @@ impl Weighter<SubjectId, Arc<Entries>> for Subjects {
 }
 
 impl Lifecycle<SubjectId, Arc<Entries>> for Subjects {
-    /// Whose entries are being replaced by their own.
-    type RequestState = Option<SubjectId>;
+    /// The entries of a subject that its new ones replace: they are not evicted.
+    type RequestState = Option<Arc<Entries>>;
 
-    fn on_evict(&self, of: &mut Option<SubjectId>, subject: SubjectId, entries: Arc<Entries>) {
-        if *of != Some(subject) {
+    fn on_evict(&self, old: &mut Self::RequestState, _: SubjectId, entries: Arc<Entries>) {
+        let is_old = |old: &Arc<Entries>| Arc::ptr_eq(old, &entries);
+        if !old.as_ref().is_some_and(is_old) {
             observe::let_go("capacity", entries.len());
         }
     }
@@ -241,13 +242,14 @@ impl TokenCache {
     /// Changes what is cached for a subject; what has grown makes room for itself.
     fn change(&self, subject: SubjectId, change: impl FnOnce(&mut Entries)) {
         let _changing = self.changing.lock();
-        let mut entries = self.subjects.get(&subject).unwrap_or_default();
-        change(Arc::make_mut(&mut entries));
+        let mut old = self.subjects.get(&subject);
+        let mut entries = old.as_deref().cloned().unwrap_or_default();
+        change(&mut entries);
         if entries.len() == 0 {
             self.subjects.remove(&subject);
         } else {
             self.subjects
-                .insert_with_lifecycle(subject, entries, &mut Some(subject));
+                .insert_with_lifecycle(subject, Arc::new(entries), &mut old);
         }
     }
 }
