@@ -5,7 +5,7 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::time::Duration;
 
-use obo::{ConfigError, Scope};
+use obo::Scope;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{Error, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
@@ -60,23 +60,6 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Form<T> {
 /// A duration as people write it: `"90s"`, `"5m"`, `"24h"`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Span(Duration);
-
-impl Span {
-    /// The duration, where none makes no sense.
-    ///
-    /// # Errors
-    ///
-    /// If it is zero.
-    pub fn positive(self, field: &'static str) -> Result<Duration, ConfigError> {
-        match self.0.is_zero() {
-            true => Err(ConfigError::new(
-                field,
-                "is zero; write one like \"30s\" or \"5m\"",
-            )),
-            false => Ok(self.0),
-        }
-    }
-}
 
 impl From<Span> for Duration {
     fn from(span: Span) -> Self {
@@ -172,3 +155,21 @@ pub(crate) fn set<T, V>(built: T, value: Option<V>, apply: impl FnOnce(T, V) -> 
         None => built,
     }
 }
+
+/// Applies what a table has to a builder: keys with a value, and after the semicolon keys that are `true`, by the methods
+/// of their names.
+macro_rules! apply {
+    ($table:ident to $builder:expr; $($key:ident)*; $($flag:ident)*) => {{
+        let built = $builder;
+        $(let built = match $table.$key {
+            Some(value) => built.$key(value.into()),
+            None => built,
+        };)*
+        $(let built = match $table.$flag {
+            Some(true) => built.$flag(),
+            _ => built,
+        };)*
+        built
+    }};
+}
+pub(crate) use apply;

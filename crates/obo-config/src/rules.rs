@@ -112,7 +112,10 @@ impl RuleConfig {
             self.clients.map(Rule::clients),
             self.subjects.map(Rule::subjects),
             actors,
-            self.kind.map(Kind::rule),
+            self.kind.map(|kind| match kind {
+                Kind::User => Rule::user(),
+                Kind::Service => Rule::service(),
+            }),
             self.acr.map(Rule::acr),
             self.max_age.map(|age| Rule::max_age(age.into())),
             any_of.transpose()?,
@@ -124,15 +127,6 @@ impl RuleConfig {
             "acr_values" => error.at("acr"),
             _ => error,
         })
-    }
-}
-
-impl Kind {
-    fn rule(self) -> Rule {
-        match self {
-            Self::User => Rule::user(),
-            Self::Service => Rule::service(),
-        }
     }
 }
 
@@ -210,50 +204,44 @@ impl RulesConfig {
     ///
     /// What is wrong or does not go together; the field is a path like `rules[1].scopes`.
     pub fn build(self, trusted: &[Issuer]) -> Result<Rules, ConfigError> {
-        let (mut table, mut entries, mut public) = (RuleTable::builder(), Vec::new(), Vec::new());
-        let mut has_otherwise = false;
+        let (mut entries, mut public) = (Vec::new(), Vec::new());
         for (i, entry) in self.0.into_iter().enumerate() {
             let place = format!("rules[{i}]");
             let (entry, rule) = parts(entry, trusted).map_err(|error| error.within(&place))?;
-            let Some(path) = entry.path else {
-                if has_otherwise {
-                    let problem = "is there twice; make it one entry";
-                    return Err(ConfigError::new("otherwise", problem).within(&place));
+            let listed = match (entry.path, entry.methods) {
+                (None, _) => vec![None],
+                (path, None) => vec![path],
+                (Some(path), Some(methods)) => {
+                    let listed = methods
+                        .iter()
+                        .map(|method| Some(format!("{method} {path}")));
+                    listed.collect()
                 }
-                has_otherwise = true;
-                table = set(table, rule, RuleTableBuilder::otherwise);
-                continue;
             };
-            let listed = match entry.methods {
-                Some(methods) => methods
-                    .iter()
-                    .map(|method| format!("{method} {path}"))
-                    .collect(),
-                None => vec![path],
-            };
-            for entry in listed {
+            for path in listed {
                 if rule.is_none() {
-                    public.push(entry.clone());
+                    public.extend(path.clone());
                 }
-                entries.push((i, entry, rule.clone()));
+                entries.push((place.clone(), path, rule.clone()));
             }
         }
-        let build = |most: usize| {
+        let table = |most: usize| {
             let first = entries.iter().take(most);
-            let table = first.fold(table.clone(), |table, (_, entry, rule)| match rule {
-                Some(rule) => table.route(entry, rule.clone()),
-                None => table.public(entry),
+            let table = first.fold(RuleTable::builder(), |table, (_, path, rule)| {
+                match (path, rule.clone()) {
+                    (Some(path), Some(rule)) => table.route(path, rule),
+                    (Some(path), None) => table.public(path),
+                    (None, rule) => set(table, rule, RuleTableBuilder::otherwise),
+                }
             });
             table.build()
         };
-        let table = build(entries.len()).map_err(|error| {
-            // The first entry that has this mistake, alone or with those before it.
-            let is_it = |most: &usize| build(*most).is_err_and(|e| e.problem() == error.problem());
-            let most = (1..=entries.len()).find(is_it).unwrap_or_default();
-            match entries.get(most.wrapping_sub(1)) {
-                Some((i, _, _)) => error.at(format!("rules[{i}]")),
-                None => error.at("rules"),
-            }
+        let table = table(entries.len()).map_err(|error| {
+            // The first entry that does not go with those before it.
+            let wrong = (1..).zip(&entries).find(|(most, _)| table(*most).is_err());
+            let place = wrong.map_or("rules", |(_, (place, ..))| place);
+            let field = error.field().replacen("rule_table", place, 1);
+            error.at(field)
         })?;
         Ok(Rules { table, public })
     }

@@ -53,8 +53,8 @@ impl Activity {
         Arc::new(Self {
             state: Mutex::new(state),
             changed: Notify::new(),
-            idle: limits.idle,
-            slowest: limits.slowest,
+            idle: limits.idle(),
+            slowest: limits.slowest(),
         })
     }
 
@@ -206,7 +206,6 @@ impl http_body::Body for Watched {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::limits::LimitsConfig;
     use futures_util::FutureExt as _;
     use tokio::time::advance;
 
@@ -214,7 +213,7 @@ mod tests {
 
     /// With the defaults: 60 s idle, 500 bytes per second.
     fn activity() -> Arc<Activity> {
-        Activity::new(&LimitsConfig::default().build().unwrap())
+        Activity::new(&Limits::default())
     }
 
     /// After how long the connection ends, of ten minutes.

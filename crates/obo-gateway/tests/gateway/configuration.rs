@@ -48,7 +48,7 @@ async fn a_mistake_is_named_by_its_place() {
         (
             "lenient",
             "mystery",
-            "resource_server.issuers[0].profile: profile \"mystery\" is none of",
+            "resource_server.issuers[0].profile: unknown profile \"mystery\", expected one of",
         ),
         (
             "\"30s\"",
@@ -69,7 +69,7 @@ async fn a_mistake_is_named_by_its_place() {
         (
             "client_secret_basic",
             "client_secret_basc",
-            "client.client_secret_basc: is no key of a client",
+            "client.client_secret_basc: unknown field",
         ),
         (
             "client_secret_basic = \"top-s3cret\"",
@@ -221,10 +221,10 @@ async fn a_mistake_in_an_introspection_is_named_by_its_place() {
         ("max_age = 60", "max_age: "),
         ("concurrency = 0", "concurrency: "),
         ("concurrency = -1", "concurrency: "),
-        ("signed = \"yes\"", "signed: "),
+        ("require_signed = \"yes\"", "require_signed: "),
         ("endpoint = \"http://idp.example/introspect\"", "endpoint: "),
         ("endpoint = \"introspect\"", "endpoint: "),
-        ("accepts_missing_expiry = true", "accepts_missing_expiry: "),
+        ("allow_missing_expiry = true", "allow_missing_expiry: "),
         (
             "accept_missing_audience = true",
             "accept_missing_audience: unknown field",
