@@ -4,16 +4,22 @@ use obo::ConfigError;
 #[derive(Clone)]
 pub(crate) struct Names<T> {
     known: Vec<(&'static str, T)>,
-    built_in: usize,
+    built_in: Vec<&'static str>,
 }
 
 impl<T> Names<T> {
     pub(crate) fn new(built_in: impl IntoIterator<Item = (&'static str, T)>) -> Self {
         let known: Vec<_> = built_in.into_iter().collect();
         Self {
-            built_in: known.len(),
+            built_in: known.iter().map(|(name, _)| *name).collect(),
             known,
         }
+    }
+
+    /// Keeps a name that means something else.
+    pub(crate) fn reserve(mut self, names: impl IntoIterator<Item = &'static str>) -> Self {
+        self.built_in.extend(names);
+        self
     }
 
     /// Adds a value; `setter` is the method of [`Setup`](crate::Setup) that registers it.
@@ -23,18 +29,15 @@ impl<T> Names<T> {
         name: &'static str,
         value: T,
     ) -> Result<(), ConfigError> {
-        let taken = self.known.iter().position(|(known, _)| *known == name);
-        let problem = match taken {
-            None => {
-                self.known.push((name, value));
-                return Ok(());
-            }
-            Some(place) if place < self.built_in => format!(
+        let problem = if self.built_in.contains(&name) {
+            format!(
                 "`Setup::{setter}` registers {name:?}, which is a built-in name; choose another name"
-            ),
-            Some(_) => {
-                format!("`Setup` registers {name:?} twice; choose another name for one of them")
-            }
+            )
+        } else if self.find(name).is_some() {
+            format!("`Setup` registers {name:?} twice; choose another name for one of them")
+        } else {
+            self.known.push((name, value));
+            return Ok(());
         };
         Err(ConfigError::new(setter, problem))
     }

@@ -251,34 +251,28 @@ impl RulesConfig {
 fn parts(mut settings: Settings, trusted: &[Issuer]) -> Result<(Entry, Option<Rule>), ConfigError> {
     let rule: RuleConfig = settings.take()?;
     let entry: Entry = settings.read()?;
-    let wrong = |field, problem: &str| Err(ConfigError::new(field, problem));
-    match (&entry.path, entry.otherwise) {
-        (None, false) => {
-            return wrong("path", "is missing; write the path that this rule is about");
-        }
-        (Some(_), true) => return wrong("otherwise", "is there beside `path`; leave one out"),
+    let mistake = match (&entry.path, entry.otherwise) {
+        (None, false) => Some(("path", "is missing; write the path that this rule is about")),
+        (Some(_), true) => Some(("otherwise", "is there beside `path`; leave one out")),
         (Some(path), false) if path.contains(' ') => {
-            return wrong("path", "has a blank in it; write methods in `methods`");
+            Some(("path", "has a blank in it; write methods in `methods`"))
         }
-        _ if entry.otherwise && (entry.public || entry.methods.is_some()) => {
-            return wrong(
-                "otherwise",
-                "is there beside `public` or `methods`; leave one out",
-            );
-        }
-        _ if entry.public && !rule.is_empty() => {
-            return wrong(
-                "public",
-                "is there beside what a caller must have; leave one out",
-            );
-        }
-        _ => {}
-    }
-    if entry.methods.as_ref().is_some_and(Vec::is_empty) {
-        return wrong(
+        _ if entry.otherwise && (entry.public || entry.methods.is_some()) => Some((
+            "otherwise",
+            "is there beside `public` or `methods`; leave one out",
+        )),
+        _ if entry.public && !rule.is_empty() => Some((
+            "public",
+            "is there beside what a caller must have; leave one out",
+        )),
+        _ if entry.methods.as_ref().is_some_and(Vec::is_empty) => Some((
             "methods",
             "is empty; name those that this rule is about, or leave it out",
-        );
+        )),
+        _ => None,
+    };
+    if let Some((field, problem)) = mistake {
+        return Err(ConfigError::new(field, problem));
     }
     let rule = match entry.public {
         true => None,

@@ -62,7 +62,7 @@ impl Setup {
                 dialect::names()
                     .filter_map(|name| Some((name, Known::Data(dialect::named(name).ok()?)))),
             ),
-            methods: Names::new(methods()),
+            methods: Names::new(methods()).reserve(["id", "issuer"]),
             trust: None,
             servers: Vec::new(),
             clients: Vec::new(),
@@ -196,17 +196,15 @@ impl Setup {
                 "[client] is registered at one authorization server, and one is needed at {owner} and at {issuer}; \
                  write `issuer = \"{owner}\"` into [client], and add [[clients]] with `issuer = \"{issuer}\"`"
             ),
+            None if self.clients.is_empty() => {
+                format!("needs a [client]: who this service is at {issuer}")
+            }
             None => format!(
                 "there is no client for {issuer}, and the client of another authorization server is never used there; \
                  add [[clients]] with `issuer = \"{issuer}\"`"
             ),
         };
         Err(ConfigError::new("", problem))
-    }
-
-    /// Whether there is a client at all.
-    pub fn has_client(&self) -> bool {
-        self.unclaimed.is_some() || !self.clients.is_empty()
     }
 
     /// The authorization server, one for all that name its issuer and give no places.

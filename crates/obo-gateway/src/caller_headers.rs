@@ -1,4 +1,5 @@
 use std::net::IpAddr;
+use std::sync::LazyLock;
 
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use serde::Deserialize;
@@ -132,178 +133,42 @@ enum Kind {
     Identity,
 }
 
-/// Some servers read `X_User` or `X.User` as `X-User`.
+/// A name on a list, where a `*` at its end stands for any rest.
+fn is_listed(list: &[&str], name: &str) -> bool {
+    list.iter().any(|listed| match listed.strip_suffix('*') {
+        Some(start) => name.starts_with(start),
+        None => *listed == name,
+    })
+}
+
 fn kind(name: &HeaderName) -> Option<Kind> {
+    // Some servers read `X_User` or `X.User` as `X-User`.
     let name = name
         .as_str()
         .replace(|c: char| !c.is_ascii_alphanumeric(), "-");
-    let name = name.as_str();
-    let starts_with = |prefixes: &[&str]| prefixes.iter().any(|start| name.starts_with(start));
-    if FORWARDING.contains(&name) {
-        return Some(Kind::Forwarding);
+    match &*name {
+        "x-user-agent" => None,
+        name if FORWARDING.contains(&name) => Some(Kind::Forwarding),
+        name if is_listed(&IDENTITY, name) => Some(Kind::Identity),
+        name if is_listed(&FORWARDING, name) => Some(Kind::Forwarding),
+        _ => None,
     }
-    if name == "x-user-agent" {
-        return None;
-    }
-    if IDENTITY.contains(&name) || starts_with(&IDENTITY_PREFIXES) {
-        return Some(Kind::Identity);
-    }
-    starts_with(&FORWARDING_PREFIXES).then_some(Kind::Forwarding)
 }
 
 /// Where a request comes from, and what it asked for before it was rewritten.
-const FORWARDING: [&str; 31] = [
-    "cf-connecting-ip",
-    "cf-connecting-ipv6",
-    "cf-ipcountry",
-    "cf-visitor",
-    "client-ip",
-    "cloudfront-viewer-address",
-    "fastly-client-ip",
-    "fly-client-ip",
-    "forwarded",
-    "forwarded-for",
-    "front-end-https",
-    "http-client-ip",
-    "true-client-ip",
-    "x-client-ip",
-    "x-cluster-client-ip",
-    "x-host",
-    "x-http-destinationurl",
-    "x-http-host-override",
-    "x-http-method",
-    "x-http-method-override",
-    "x-https",
-    "x-method-override",
-    "x-override-url",
-    "x-path",
-    "x-proxyuser-ip",
-    "x-real-ip",
-    "x-remote-addr",
-    "x-remote-ip",
-    "x-scheme",
-    "x-url-scheme",
-    "x-wap-profile",
-];
+static FORWARDING: LazyLock<Vec<&str>> = LazyLock::new(|| {
+    include_str!("caller_headers/forwarding.txt")
+        .lines()
+        .collect()
+});
 
-const FORWARDING_PREFIXES: [&str; 8] = [
-    "x-appengine-",
-    "x-azure-",
-    "x-envoy-",
-    "x-forwarded",
-    "x-original-",
-    "x-originating-",
-    "x-real-",
-    "x-rewrite-",
-];
-
-/// Who calls, as proxies that authenticate say it to the servers behind them.
-const IDENTITY: [&str; 30] = [
-    "auth-user",
-    "client-cert",
-    "eppn",
-    "oblix-uid",
-    "persistent-id",
-    "smuser",
-    "x-access-token",
-    "x-account",
-    "x-account-id",
-    "x-amzn-lambda-context",
-    "x-amzn-request-context",
-    "x-anonymous-consumer",
-    "x-apigateway-api-userinfo",
-    "x-credential-identifier",
-    "x-email",
-    "x-endpoint-api-userinfo",
-    "x-group",
-    "x-groups",
-    "x-id-token",
-    "x-login",
-    "x-permissions",
-    "x-rh-identity",
-    "x-role",
-    "x-roles",
-    "x-scope",
-    "x-scopes",
-    "x-serverless-authorization",
-    "x-sub",
-    "x-uid",
-    "x-upn",
-];
-
-/// Families of such fields. One too many fails a request; one too few admits a forged user.
-const IDENTITY_PREFIXES: [&str; 70] = [
-    "cf-access-",
-    "cf-client-cert-",
-    "client-cert-",
-    "impersonate-",
-    "iv-",
-    "mellon-",
-    "oam-",
-    "oidc-",
-    "osso-",
-    "remote-",
-    "saml-",
-    "shib",
-    "sm-",
-    "ssl-client",
-    "tailscale-",
-    "teleport-",
-    "x-acting-",
-    "x-amzn-mtls-",
-    "x-amzn-oidc-",
-    "x-arr-clientcert",
-    "x-auth",
-    "x-claim",
-    "x-client-cert",
-    "x-client-dn",
-    "x-client-subject",
-    "x-client-user",
-    "x-client-verify",
-    "x-consumer-",
-    "x-end-user",
-    "x-forwarded-access-token",
-    "x-forwarded-client-cert",
-    "x-forwarded-email",
-    "x-forwarded-groups",
-    "x-forwarded-preferred-username",
-    "x-forwarded-roles",
-    "x-forwarded-tls-client-cert",
-    "x-forwarded-user",
-    "x-goog-authenticated-user-",
-    "x-goog-iap-",
-    "x-hasura-",
-    "x-iap-",
-    "x-identity",
-    "x-impersonate",
-    "x-jwt",
-    "x-ldap-",
-    "x-logged-in-",
-    "x-ms-client-principal",
-    "x-ms-token-",
-    "x-mtls-",
-    "x-oauth",
-    "x-oidc-",
-    "x-on-behalf-of",
-    "x-openid-",
-    "x-pomerium-",
-    "x-principal",
-    "x-proxy-",
-    "x-remote",
-    "x-saml-",
-    "x-shib",
-    "x-spiffe-",
-    "x-ssl",
-    "x-sso-",
-    "x-subject",
-    "x-teleport-",
-    "x-tls-client",
-    "x-token-",
-    "x-user",
-    "x-vouch-",
-    "x-webauth-",
-    "x-x509-",
-];
+/// Who calls, as proxies that authenticate say it to the servers behind them. One name too many fails a request; one too
+/// few admits a forged user.
+static IDENTITY: LazyLock<Vec<&str>> = LazyLock::new(|| {
+    include_str!("caller_headers/identity.txt")
+        .lines()
+        .collect()
+});
 
 #[cfg(test)]
 mod tests;

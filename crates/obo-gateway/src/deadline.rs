@@ -61,38 +61,30 @@ pub(super) async fn in_time(protocol: Protocol, mut request: Request, next: Next
     }
 }
 
+const UNITS: [(u8, Duration); 6] = [
+    (b'n', Duration::from_nanos(1)),
+    (b'u', Duration::from_micros(1)),
+    (b'm', Duration::from_millis(1)),
+    (b'S', Duration::from_secs(1)),
+    (b'M', Duration::from_secs(60)),
+    (b'H', Duration::from_secs(3600)),
+];
+
 fn parse(value: &[u8]) -> Option<Duration> {
     let (unit, digits) = value.split_last()?;
-    let is_number = !digits.is_empty() && digits.len() <= DIGITS;
-    let number = str::from_utf8(digits)
-        .ok()
-        .filter(|digits| is_number && digits.bytes().all(|digit| digit.is_ascii_digit()))?;
-    let number: u64 = number.parse().ok()?;
-    Some(match unit {
-        b'H' => Duration::from_secs(number * 3600),
-        b'M' => Duration::from_secs(number * 60),
-        b'S' => Duration::from_secs(number),
-        b'm' => Duration::from_millis(number),
-        b'u' => Duration::from_micros(number),
-        b'n' => Duration::from_nanos(number),
-        _ => return None,
-    })
+    let is_number = digits.len() <= DIGITS && digits.iter().all(u8::is_ascii_digit);
+    let digits = str::from_utf8(digits).ok().filter(|_| is_number)?;
+    let (_, unit) = UNITS.iter().find(|(name, _)| name == unit)?;
+    unit.checked_mul(digits.parse().ok()?)
 }
 
 /// In the finest unit that has room for it.
 fn written(left: Duration) -> String {
     let most = 10_u128.pow(8) - 1;
-    let units = [
-        (left.as_nanos(), 'n'),
-        (left.as_micros(), 'u'),
-        (left.as_millis(), 'm'),
-        (u128::from(left.as_secs()), 'S'),
-        (u128::from(left.as_secs() / 60), 'M'),
-        (u128::from(left.as_secs() / 3600), 'H'),
-    ];
-    let fitting = units.into_iter().find(|(number, _)| *number <= most);
-    let (number, unit) = fitting.unwrap_or((most, 'H'));
-    format!("{number}{unit}")
+    let numbers = UNITS.map(|(name, unit)| (left.as_nanos() / unit.as_nanos(), name));
+    let fitting = numbers.into_iter().find(|(number, _)| *number <= most);
+    let (number, unit) = fitting.unwrap_or((most, b'H'));
+    format!("{number}{}", char::from(unit))
 }
 
 #[cfg(test)]

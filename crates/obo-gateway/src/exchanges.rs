@@ -25,14 +25,7 @@ pub(super) fn exchange(
         );
         return Err(ConfigError::new("", problem).at(field));
     }
-    let built = call.exchange.clone().build(setup);
-    let built = built.map_err(|error| match error.field() {
-        "issuer" if !setup.has_client() => {
-            let problem = "needs a [client]: who this service is at the authorization server";
-            ConfigError::new("", problem)
-        }
-        _ => error,
-    })?;
+    let built = call.exchange.clone().build(setup)?;
     let exchange = match before.and_then(|before| before.get(issuer)) {
         Some((known, exchange)) if known == shared => exchange.clone(),
         _ => built,
