@@ -3,7 +3,7 @@ use obo::{Audience, ConfigError, Destination, Destinations, Resource};
 use serde::Deserialize;
 
 use crate::dialect::DialectConfig;
-use crate::form::{Form, Scopes};
+use crate::form::{Form, Scopes, each};
 use crate::setup::Setup;
 
 /// [`Destinations`] as a file writes them: a list of [`DestinationConfig`].
@@ -41,11 +41,9 @@ impl DestinationsConfig {
     /// What does not go together, such as two entries for one URI; the field is a path like `destinations[1].uri`.
     pub fn build(self, setup: &Setup) -> Result<Destinations, ConfigError> {
         setup.check()?;
-        let built = self.0.into_iter().enumerate().map(|(i, destination)| {
-            let built = destination.build(setup);
-            built.map_err(|error| error.within(&format!("destinations[{i}]")))
-        });
-        let built: Vec<_> = built.collect::<Result<_, _>>()?;
+        let built = each("destinations", self.0, |destination| {
+            destination.build(setup)
+        })?;
         Destinations::new(built.iter().cloned()).map_err(|error| {
             // The first that does not go with those before it.
             let is_wrong =

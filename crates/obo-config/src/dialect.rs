@@ -47,7 +47,7 @@ table_over!(Rfc8693, DialectConfig {
 #[derive(Clone)]
 pub(crate) enum Known {
     /// One whose settings a file can change.
-    Data(Rfc8693),
+    Data(Box<Rfc8693>),
     Own(Arc<dyn Applied>),
 }
 
@@ -88,7 +88,7 @@ impl DialectConfig {
         match setup.dialects.get("dialect", base)?.clone() {
             Known::Data(dialect) => {
                 let mut extra = self.extra_parameters.take().unwrap_or_default().into_iter();
-                let dialect = self.over(dialect);
+                let dialect = self.over(*dialect);
                 let dialect = extra.try_fold(dialect, |dialect, (name, value)| {
                     let value = value.read().map_err(|error| error.within(&name));
                     let value = value.map_err(|error| error.within("extra_parameters"))?;

@@ -5,7 +5,7 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::time::Duration;
 
-use obo::Scope;
+use obo::{ConfigError, Scope};
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{Error, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
@@ -154,6 +154,18 @@ pub(crate) fn set<T, V>(built: T, value: Option<V>, apply: impl FnOnce(T, V) -> 
         Some(value) => apply(built, value),
         None => built,
     }
+}
+
+/// Builds each item of the list at `place`.
+pub(crate) fn each<T, U>(
+    place: &str,
+    items: impl IntoIterator<Item = T>,
+    mut build: impl FnMut(T) -> Result<U, ConfigError>,
+) -> Result<Vec<U>, ConfigError> {
+    let items = items.into_iter().enumerate();
+    let built =
+        items.map(|(i, item)| build(item).map_err(|error| error.within(&format!("{place}[{i}]"))));
+    built.collect()
 }
 
 /// Applies what a table has to a builder: keys with a value, and after the semicolon keys that are `true`, by the methods

@@ -3,7 +3,7 @@ use obo::require::{Principal, RuleTableBuilder};
 use obo::{ConfigError, Issuer, Rule, RuleTable};
 use serde::Deserialize;
 
-use crate::form::{Span, set};
+use crate::form::{Span, each, set};
 use crate::settings::Settings;
 
 /// A [`Rule`] as a file writes it: what a caller must be or have, all of it.
@@ -44,17 +44,10 @@ pub struct RuleConfig {
 
 /// A party of the token's own issuer by its name, or any by its full identity.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(untagged, expecting = "a name, or { iss, sub }")]
+#[serde(untagged, deny_unknown_fields, expecting = "a name, or { iss, sub }")]
 enum Party {
     Own(String),
-    Of(Identity),
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Identity {
-    iss: Issuer,
-    sub: String,
+    Of { iss: Issuer, sub: String },
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
@@ -94,14 +87,12 @@ impl RuleConfig {
             listed => listed,
         };
         let any_of = self.any_of.map(|rules| {
-            let rules = rules.into_iter().enumerate().map(|(i, rule)| {
-                let rule = rule.build(trusted).and_then(|rule| {
-                    let problem = "requires nothing, so that every valid token would pass";
-                    rule.ok_or_else(|| ConfigError::new("", problem))
-                });
-                rule.map_err(|error| error.within(&format!("any_of[{i}]")))
+            let rules = each("any_of", rules, |rule| {
+                let problem = "requires nothing, so that every valid token would pass";
+                let rule = rule.build(trusted)?;
+                rule.ok_or_else(|| ConfigError::new("", problem))
             });
-            rules.collect::<Result<Vec<_>, _>>().map(Rule::any_of)
+            rules.map(Rule::any_of)
         });
         let rules = [
             issuers.map(Rule::issuers),
@@ -134,7 +125,7 @@ impl From<Party> for Principal {
     fn from(party: Party) -> Self {
         match party {
             Party::Own(name) => name.into(),
-            Party::Of(Identity { iss, sub }) => ActorId::new(iss.as_str(), sub).into(),
+            Party::Of { iss, sub } => ActorId::new(iss.as_str(), sub).into(),
         }
     }
 }

@@ -58,10 +58,9 @@ impl Setup {
             profiles: Names::new(
                 Profile::names().filter_map(|name| Some((name, Profile::named(name).ok()?))),
             ),
-            dialects: Names::new(
-                dialect::names()
-                    .filter_map(|name| Some((name, Known::Data(dialect::named(name).ok()?)))),
-            ),
+            dialects: Names::new(dialect::names().filter_map(|name| {
+                Some((name, Known::Data(Box::new(dialect::named(name).ok()?))))
+            })),
             methods: Names::new(methods()).reserve(["id", "issuer"]),
             trust: None,
             servers: Vec::new(),
@@ -82,7 +81,9 @@ impl Setup {
     /// Adds a dialect that files may name, also as the base of a table.
     #[must_use]
     pub fn dialect(mut self, name: &'static str, dialect: Rfc8693) -> Self {
-        let added = self.dialects.add("dialect", name, Known::Data(dialect));
+        let added = self
+            .dialects
+            .add("dialect", name, Known::Data(Box::new(dialect)));
         self.note(added)
     }
 

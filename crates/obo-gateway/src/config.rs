@@ -46,6 +46,7 @@ impl Config {
             "" => error.at("the file"),
             _ => error,
         })?;
+        (config.probes.check()).map_err(|error| error.within("probes"))?;
         for (i, route) in std::mem::take(&mut config.routes).into_iter().enumerate() {
             let within = |error: ConfigError| error.within(&format!("routes[{i}]"));
             let route = RouteConfig::read(route).map_err(within)?;

@@ -18,18 +18,14 @@ const DIGITS: usize = 8;
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Deadline(pub(super) Instant);
 
-/// A `grpc-timeout` that is not one.
-#[derive(Debug)]
-pub(super) struct Malformed;
-
 impl Deadline {
     /// What the caller asked for, from now on.
-    pub(super) fn of(headers: &HeaderMap) -> Result<Option<Self>, Malformed> {
+    pub(super) fn of(headers: &HeaderMap) -> Result<Option<Self>, Refusal> {
         let mut values = headers.get_all(GRPC_TIMEOUT).iter();
         let timeout = match (values.next(), values.next()) {
             (None, _) => return Ok(None),
-            (Some(value), None) => parse(value.as_bytes()).ok_or(Malformed)?,
-            (Some(_), Some(_)) => return Err(Malformed),
+            (Some(value), None) => parse(value.as_bytes()).ok_or(Refusal::Timeout)?,
+            (Some(_), Some(_)) => return Err(Refusal::Timeout),
         };
         // One beyond the range of the clock is none.
         Ok(Instant::now().checked_add(timeout).map(Self))
@@ -52,7 +48,7 @@ pub(super) async fn in_time(protocol: Protocol, mut request: Request, next: Next
     let deadline = match Deadline::of(request.headers()) {
         Ok(Some(deadline)) => deadline,
         Ok(None) => return next.run(request).await,
-        Err(Malformed) => return Refusal::Timeout.response(&protocol),
+        Err(refusal) => return refusal.response(&protocol),
     };
     request.extensions_mut().insert(deadline);
     match timeout_at(deadline.0, next.run(request)).await {

@@ -142,7 +142,6 @@ async fn build(
         let route = route(config, exchange, &trusted, &setup, &how);
         routes.push((path, route.map_err(within)?));
     }
-    let probing = config.probes.build(&server).map_err(within("probes"))?;
     let server = server.start().await?;
     let built = Built {
         clients,
@@ -152,7 +151,7 @@ async fn build(
     let router = router(routes)?
         .layer(from_fn(closed))
         // Streams end with their token.
-        .layer(ExpiryLayer::new(server))
+        .layer(ExpiryLayer::new(server.clone()))
         .layer(auth);
     // Clients read it before they have a token.
     let router = match resource {
@@ -162,7 +161,7 @@ async fn build(
     let router = router
         .layer(from_fn(in_time))
         .layer(from_fn(well_formed))
-        .layer(from_fn_with_state(probing, probes));
+        .layer(from_fn_with_state((config.probes, server), probes));
     Ok((router, built))
 }
 
