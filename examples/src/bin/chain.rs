@@ -5,21 +5,19 @@
 //! Exits with a failure if anything is not as expected.
 
 use std::env;
-use std::process::ExitCode;
 
 use obo_examples::BoxError;
-use obo_examples::chain::{Chain, Report, Tokens, refusals};
+use obo_examples::chain::{Chain, Tokens, refusals};
 use obo_examples::stock::Availability;
 
 #[tokio::main]
-async fn main() -> Result<ExitCode, BoxError> {
+async fn main() -> Result<(), BoxError> {
     let tokens = match env::args().nth(1).as_deref() {
         None => Tokens::Jwts,
         Some("--opaque") => Tokens::Opaque,
         Some(other) => return Err(format!("unknown argument {other}, expected --opaque").into()),
     };
     let chain = Chain::start_with(tokens).await?;
-    let mut report = Report::default();
     println!("authorization server {}", chain.idp.issuer());
     println!(
         "service-a {} (axum)  service-b {} (tonic)  service-c {} (axum)",
@@ -29,30 +27,29 @@ async fn main() -> Result<ExitCode, BoxError> {
     println!("\nalice's app has a token for service-a; each service exchanges what it received");
     let token = chain.token_of("alice");
     let first = chain.orders(&token).await?;
-    walk("first call", first, "exchanged", &mut report);
+    walk("first call", first, "exchanged")?;
     let second = chain.orders(&token).await?;
-    walk("second call, the same token", second, "cached", &mut report);
+    walk("second call, the same token", second, "cached")?;
 
     println!("\nwhat is refused");
-    refusals::wrong_audience(&chain, &mut report).await?;
-    refusals::wrong_actor(&chain, &mut report).await?;
-    refusals::unreachable_target(&chain, &mut report).await?;
+    refusals::wrong_audience(&chain).await?;
+    refusals::wrong_actor(&chain).await?;
+    refusals::unreachable_target(&chain).await?;
     if tokens == Tokens::Opaque {
-        refusals::revoked(&chain, &mut report).await?;
+        refusals::revoked(&chain).await?;
     }
 
     println!("\nthe authorization server goes down");
-    refusals::server_down(&chain, &token, &mut report).await?;
+    refusals::server_down(&chain, &token).await?;
 
-    Ok(report.finish())
+    Ok(())
 }
 
 fn walk(
     title: &str,
     (status, orders): (u16, Option<Availability>),
     token: &str,
-    report: &mut Report,
-) {
+) -> Result<(), BoxError> {
     println!("\n{title}");
     let [call, audience, acting] = ["call", "audience", "acting (before: prior)"];
     println!("{}time", row(call, audience, "subject", acting, "token"));
@@ -80,11 +77,11 @@ fn walk(
             token,
         ),
     ];
-    report.expect(
+    refusals::expect(
         "every service knows alice, and who acts for her",
         status == 200 && seen == expected,
         "",
-    );
+    )
 }
 
 fn row(call: &str, audience: &str, subject: &str, acting: &str, token: &str) -> String {

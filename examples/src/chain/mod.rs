@@ -9,7 +9,6 @@ mod service_b;
 mod service_c;
 mod start;
 
-pub use refusals::Report;
 pub use service_a::service_a;
 pub use service_b::service_b;
 pub use service_c::service_c;
