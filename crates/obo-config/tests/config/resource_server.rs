@@ -153,13 +153,13 @@ async fn file_sets_profile_settings() {
     let caller = strict.validate(&plain).await.unwrap();
     assert!(caller.current_actor().is_none());
 
-    let scoped = server(", scope_text_or_array = true");
+    let scoped = server(", allow_scope_text_or_array = true");
     let caller = scoped.validate(&by_array).await.unwrap();
     assert_eq!(caller.scope(), &obo::Scope::new(["a", "b"]).unwrap());
     let by_actor = server(", allow_actor_without_subject = true");
     let caller = by_actor.validate(&by_client).await.unwrap();
     assert_eq!(caller.current_actor().unwrap().subject(), "service-b");
-    let by_client = server(", client_is_actor = true");
+    let by_client = server(", allow_client_as_actor = true");
     let caller = by_client.validate(&plain).await.unwrap();
     assert_eq!(
         caller

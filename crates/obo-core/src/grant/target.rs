@@ -10,6 +10,7 @@ use crate::token::scope::Scope;
 ///
 /// One target and the least scope per exchange (TX-40).
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[must_use]
 pub struct Target {
     audiences: Vec<Audience>,
     resources: Vec<Resource>,
@@ -73,7 +74,6 @@ impl Target {
     }
 
     /// Names a further audience of the same service.
-    #[must_use]
     pub fn and_audience(mut self, audience: Audience) -> Self {
         self.audiences.push(audience);
         self.digest = Digest::default();
@@ -81,7 +81,6 @@ impl Target {
     }
 
     /// Names a further resource of the same service.
-    #[must_use]
     pub fn and_resource(mut self, resource: Resource) -> Self {
         self.resources.push(resource);
         self.digest = Digest::default();
@@ -91,7 +90,6 @@ impl Target {
     /// Asks for this scope; without it the authorization server decides.
     ///
     /// The server may grant less, which [`IssuedToken::scope`](crate::IssuedToken::scope) tells (RFC 8693 section 2.2.1).
-    #[must_use]
     pub fn with_scope(mut self, scope: Scope) -> Self {
         self.scope = scope;
         self.requires_scope = false;
@@ -100,7 +98,6 @@ impl Target {
     }
 
     /// Asks for this scope and nothing less: a token that was not granted all of it is not used (TX-17).
-    #[must_use]
     pub fn with_required_scope(mut self, scope: Scope) -> Self {
         self.scope = scope;
         self.requires_scope = true;
@@ -111,7 +108,6 @@ impl Target {
     /// Accepts a token that names the service so in its `aud`, though it was asked for by another name.
     ///
     /// It is never sent. Some servers address what is asked for by a `resource` or a scope to a name of their own (RI-03).
-    #[must_use]
     pub fn or_named(mut self, audience: Audience) -> Self {
         self.other_names.push(audience);
         self.digest = Digest::default();
@@ -124,7 +120,6 @@ impl Target {
     }
 
     /// Has metrics count this one together with others that are described alike, such as the services of a domain.
-    #[must_use]
     pub fn described_as(mut self, description: &str) -> Self {
         self.description = Some(description.into());
         self

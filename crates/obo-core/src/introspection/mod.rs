@@ -14,23 +14,20 @@ mod unread;
 use std::fmt;
 use std::time::Duration;
 
-use serde::Deserialize;
-use serde_json::value::RawValue;
-
 pub use refusal::introspection_refusal;
 pub use signed::SignedAnswer;
 
 use crate::error::TokenError;
 use crate::grant::token_endpoint::{ErrorClass, TokenEndpointError};
 use crate::jose::crypto::digest;
+use crate::secret::redacted;
 use crate::time::UnixTime;
 use crate::token::bearer::BearerToken;
 use crate::validate::caller::Caller;
 use crate::validate::claims::Claims;
 use crate::validate::policy::Policy;
-use crate::validate::values;
 use crate::wire::json;
-use crate::wire::json::{Names, OneOrMany, Trace};
+use crate::wire::json::{Names, OneOrMany};
 
 /// What the authorization server said of a token (RFC 7662 section 2.2), not judged yet.
 ///
@@ -75,18 +72,13 @@ impl IntrospectionAnswer {
     ///
     /// When it is no JSON object with a boolean `active`: that is the server's fault and says nothing of the token (IN-03).
     pub fn parse(json: &[u8]) -> Result<Self, TokenEndpointError> {
-        #[derive(Deserialize)]
-        struct Activity<'a> {
-            #[serde(borrow)]
-            active: Option<&'a RawValue>,
-        }
-        let Activity { active } = json::object(json).ok_or_else(|| {
+        let [active] = json::pick(json, ["active"]).ok_or_else(|| {
             let mark = json::mark(json);
             let problem =
                 format!("the response is not a JSON object with a boolean `active`{mark}");
             TokenEndpointError::new(ErrorClass::AnswerUnusable, problem)
         })?;
-        let is_active = match active.map(RawValue::get) {
+        let is_active = match active {
             Some("true") => true,
             Some("false") => false,
             Some(_) => {
@@ -119,16 +111,14 @@ impl IntrospectionAnswer {
         let json = self.active()?;
         let json = str::from_utf8(&json).map_err(|_| TokenError::Malformed("payload"))?;
         let (mut names, mut told) = (Names::default(), Vec::new());
-        let read = values::members(json, |name, value| {
+        let read = json::members(json, |name, value| {
             names.push(name.to_owned().into());
             if CONFIRMING.contains(&name) {
                 told.push(format!(r#""{name}":{value}"#));
             }
         });
         read.ok_or(TokenError::Malformed("payload"))?;
-        names
-            .check(&Trace::default())
-            .map_err(|_: serde_json::Error| TokenError::DuplicateMember("payload"))?;
+        names.check("payload")?;
         let claims = Claims::parse_answer(format!("{{{}}}", told.join(",")).into_bytes())?;
         check_kind(claims)
     }
@@ -230,8 +220,4 @@ impl TokenDigest {
     }
 }
 
-impl fmt::Debug for TokenDigest {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("TokenDigest([redacted])")
-    }
-}
+redacted!(TokenDigest);

@@ -5,7 +5,7 @@ mod private_key;
 use aws_lc_rs::encoding::AsDer as _;
 use aws_lc_rs::signature::{self, ParsedPublicKey, RsaPublicKeyComponents};
 
-pub(crate) use private_key::{PrivateJwk, PrivateKey};
+pub(crate) use private_key::PrivateKey;
 
 /// A signature algorithm of RFC 7518 and RFC 8037 that this crate verifies: asymmetric ones alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -10,6 +10,7 @@ use crate::validate::claims::Claims;
 use crate::validate::jwt::{Header, TokenTyp};
 use crate::validate::profile::Profile;
 use crate::validate::values::{self, Values};
+use crate::wire::json;
 
 impl Profile {
     pub(crate) fn check_type(&self, header: &Header) -> Result<(), TokenError> {
@@ -48,7 +49,7 @@ impl Profile {
 
     /// Whether the client stands for an audience that is not there.
     pub(crate) fn is_addressed_by_client(&self) -> bool {
-        self.client_is_audience
+        self.allow_client_as_audience
     }
 
     /// The actor that a client is by this profile.
@@ -57,7 +58,7 @@ impl Profile {
         client: Option<&str>,
         issuer: &Issuer,
     ) -> Option<CurrentActor> {
-        let client = client.filter(|_| self.client_is_actor)?;
+        let client = client.filter(|_| self.allow_client_as_actor)?;
         Some(CurrentActor::client(client, issuer))
     }
 
@@ -68,7 +69,7 @@ impl Profile {
         let told = Some("client_id").filter(|_| claims.of_answer && !self.client.is_empty());
         for name in self.client.iter().copied().chain(told) {
             if let Some(json) = claims.payload.value(name) {
-                let client = values::non_empty(json).ok_or(TokenError::InvalidClaim(name))?;
+                let client = json::non_empty(json).ok_or(TokenError::InvalidClaim(name))?;
                 return Ok(Some(client.into_owned()));
             }
         }
@@ -93,11 +94,11 @@ impl Profile {
         let forms = sources().filter(|source| source.claim == claim);
         forms
             .filter_map(|source| match source.form {
-                _ if self.scope_text_or_array => {
-                    let text = values::text(json).and_then(|text| Scope::parse(&text));
+                _ if self.allow_scope_text_or_array => {
+                    let text = json::text(json).and_then(|text| Scope::parse(&text));
                     text.or_else(|| values::scope_array(json))
                 }
-                ScopeForm::Text => Scope::parse(&values::text(json)?),
+                ScopeForm::Text => Scope::parse(&json::text(json)?),
                 ScopeForm::Array => values::scope_array(json),
             })
             .next()
@@ -179,7 +180,7 @@ impl Listed {
                 let outer = claims.payload.value(first);
                 let json = rest
                     .iter()
-                    .fold(outer, |json, name| values::member(json?, name));
+                    .fold(outer, |json, name| json::member(json?, name));
                 json.map(Values::parse).unwrap_or_default()
             }
             Self::KeysOf(name) => claims
