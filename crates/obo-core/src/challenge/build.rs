@@ -62,11 +62,11 @@ pub(crate) fn acr_values(text: &str) -> Vec<String> {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[must_use]
 pub struct Challenge {
-    error: Option<BearerError>,
-    scope: Option<Scope>,
-    acr_values: Vec<String>,
-    max_age: Option<u64>,
-    claims: Option<ClaimsRequest>,
+    pub(super) error: Option<BearerError>,
+    pub(super) scope: Option<Scope>,
+    pub(super) acr_values: Vec<String>,
+    pub(super) max_age: Option<u64>,
+    pub(super) claims: Option<ClaimsRequest>,
 }
 
 impl Challenge {

@@ -52,13 +52,7 @@ pub fn profile() -> Profile {
 ///
 /// As [`Issuer::new`], or when `slug` is empty or has a slash.
 pub fn issuer(server: &str, slug: &str) -> Result<Issuer, ConfigError> {
-    if slug.is_empty() || slug.contains('/') {
-        return Err(ConfigError::new(
-            "slug",
-            format!("{slug:?} must be one segment of a path"),
-        ));
-    }
-    Issuer::new(format!("{server}/application/o/{slug}/"))
+    Issuer::of_segment("slug", &format!("{server}/application/o/"), slug, "/")
 }
 
 /// The token exchange of an OAuth2 provider.

@@ -68,13 +68,7 @@ pub fn profile() -> Profile {
 ///
 /// As [`Issuer::new`], or when `realm` is empty or has a slash.
 pub fn issuer(server: &str, realm: &str) -> Result<Issuer, ConfigError> {
-    if realm.is_empty() || realm.contains('/') {
-        return Err(ConfigError::new(
-            "realm",
-            format!("{realm:?} must be one segment of a path"),
-        ));
-    }
-    Issuer::new(format!("{server}/realms/{realm}"))
+    Issuer::of_segment("realm", &format!("{server}/realms/"), realm, "")
 }
 
 /// The standard token exchange of a realm: the user's token, for a client that it may be narrowed to.

@@ -17,7 +17,6 @@ type Claims = serde_json::Map<String, serde_json::Value>;
 ///
 /// The header value is marked sensitive and the bytes are wiped when the last clone is dropped.
 #[derive(Clone)]
-#[must_use]
 pub struct IssuedToken {
     authorization: HeaderValue,
     /// The lifetime the server stated in seconds, counted from when the request was sent; small, since many are kept.
@@ -47,12 +46,14 @@ impl IssuedToken {
     }
 
     /// The same token with the lifetime the server stated (`expires_in`), in whole seconds.
+    #[must_use]
     pub fn with_expires_in(mut self, expires_in: Option<Duration>) -> Self {
         self.expires_in = expires_in.map(|stated| stated.as_secs().try_into().unwrap_or(u32::MAX));
         self
     }
 
     /// The same token with the expiry it carries itself.
+    #[must_use]
     pub fn with_expires_at(mut self, expires_at: Option<UnixTime>) -> Self {
         self.expires_at =
             expires_at.map(|at| NonZeroU64::MIN.saturating_add(at.as_secs().saturating_sub(1)));
@@ -60,6 +61,7 @@ impl IssuedToken {
     }
 
     /// The same token with the scope that was granted.
+    #[must_use]
     pub fn with_scope(mut self, scope: Scope) -> Self {
         self.scope = scope;
         self

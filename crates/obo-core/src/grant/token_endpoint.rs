@@ -58,7 +58,6 @@ impl ErrorClass {
 ///
 /// The server's words are untrusted: cut to 200 characters, without control characters, for logs alone (TE-09).
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[must_use]
 pub struct TokenEndpointError {
     class: ErrorClass,
     problem: Cow<'static, str>,
@@ -100,12 +99,14 @@ impl TokenEndpointError {
     }
 
     /// The same failure with the HTTP status of the response that it was read from.
+    #[must_use]
     pub fn with_status(mut self, status: StatusCode) -> Self {
         self.status = Some(status);
         self
     }
 
     /// The same failure with which of the two tokens of an exchange it is about, as far as the server says.
+    #[must_use]
     pub fn with_refused_token(mut self, refused_token: Option<RefusedToken>) -> Self {
         self.refused_token = refused_token;
         self
@@ -117,6 +118,7 @@ impl TokenEndpointError {
     }
 
     /// The same failure with the server's `error` and `error_description`.
+    #[must_use]
     pub fn with_oauth(mut self, code: &str, description: Option<&str>) -> Self {
         self.oauth_code = Some(printable(code, MAX_WORDS));
         if let Some(description) = description {
@@ -127,12 +129,14 @@ impl TokenEndpointError {
     }
 
     /// The same failure with the pause the server asks for.
+    #[must_use]
     pub fn with_retry_after(mut self, retry_after: Option<Duration>) -> Self {
         self.retry_after = retry_after;
         self
     }
 
     /// The same failure with what a stronger authentication must satisfy (RFC 9470).
+    #[must_use]
     pub fn with_step_up(mut self, acr_values: Option<&str>, max_age: Option<u64>) -> Self {
         let step_up = self.step_up.get_or_insert_default();
         step_up.acr_values = acr_values.map(challenge::acr_values).unwrap_or_default();
@@ -141,6 +145,7 @@ impl TokenEndpointError {
     }
 
     /// The same failure with the claims that a token must have, to be passed on to whoever signs the user in (EN-04).
+    #[must_use]
     pub fn with_claims(mut self, claims: Option<ClaimsRequest>) -> Self {
         if claims.is_some() {
             self.step_up.get_or_insert_default().claims = claims;
@@ -149,6 +154,7 @@ impl TokenEndpointError {
     }
 
     /// The same failure as one of this service's set-up, with what explains it.
+    #[must_use]
     pub fn of_setup(self, why: &str) -> Self {
         Self {
             class: ErrorClass::ClientMisconfigured,
@@ -160,6 +166,7 @@ impl TokenEndpointError {
 
     /// The same failure as one of this service's own, which nothing but time or a change of the service mends; nothing of it
     /// is told to a user.
+    #[must_use]
     pub fn of_this_service(self) -> Self {
         match self.class {
             ErrorClass::Transient | ErrorClass::Throttled => self,

@@ -33,14 +33,9 @@ use crate::wire::json::{Names, OneOrMany};
 ///
 /// Its members are out of reach until [`Policy::judge`] or [`Policy::confirm`] has judged them.
 pub struct IntrospectionAnswer {
-    said: Said,
     size: usize,
-}
-
-enum Said {
-    Inactive,
-    /// The whole of it.
-    Active(Vec<u8>),
+    /// The whole of it; `None` if the token is not active.
+    active: Option<Vec<u8>>,
 }
 
 /// What may speak against a token that was verified here: that the answer is about another one or another kind, or that it
@@ -87,12 +82,10 @@ impl IntrospectionAnswer {
             }
             None => return Err(refusal::without_activity(json)),
         };
-        let said = match is_active {
-            false => Said::Inactive,
-            true => Said::Active(json.to_vec()),
-        };
-        let size = json.len();
-        Ok(Self { said, size })
+        Ok(Self {
+            size: json.len(),
+            active: is_active.then(|| json.to_vec()),
+        })
     }
 
     /// How many bytes it was read from, for whoever bounds what is kept of it.
@@ -124,10 +117,7 @@ impl IntrospectionAnswer {
     }
 
     fn active(self) -> Result<Vec<u8>, TokenError> {
-        match self.said {
-            Said::Inactive => Err(TokenError::Inactive),
-            Said::Active(json) => Ok(json),
-        }
+        self.active.ok_or(TokenError::Inactive)
     }
 }
 
@@ -204,7 +194,7 @@ impl Policy {
 
 impl fmt::Debug for IntrospectionAnswer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let active = matches!(self.said, Said::Active(_));
+        let active = self.active.is_some();
         write!(f, "IntrospectionAnswer(active: {active}, [redacted])")
     }
 }

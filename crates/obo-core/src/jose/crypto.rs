@@ -47,18 +47,10 @@ impl Algorithm {
 
     /// The algorithm of that `alg` value; names are case-sensitive (RFC 7515 section 4.1.1).
     pub fn from_name(alg: &str) -> Option<Self> {
-        Some(match alg {
-            "RS256" => Self::Rs256,
-            "RS384" => Self::Rs384,
-            "RS512" => Self::Rs512,
-            "PS256" => Self::Ps256,
-            "PS384" => Self::Ps384,
-            "PS512" => Self::Ps512,
-            "ES256" => Self::Es256,
-            "ES384" => Self::Es384,
-            "EdDSA" | "Ed25519" => Self::Ed25519,
-            _ => return None,
-        })
+        match alg {
+            "Ed25519" => Some(Self::Ed25519),
+            alg => Self::ALL.into_iter().find(|known| known.name() == alg),
+        }
     }
 
     /// The `alg` value that is written for it.

@@ -12,7 +12,6 @@ use crate::wire::json;
 
 /// A private key that signs client assertions (RFC 7523 section 2.2).
 #[derive(Clone)]
-#[must_use]
 pub struct SigningKey {
     key: PrivateKey,
     kid: Option<String>,
@@ -80,6 +79,7 @@ impl SigningKey {
     }
 
     /// Names the key in the header of what it signs, as the authorization server knows it.
+    #[must_use]
     pub fn with_kid(mut self, kid: impl Into<String>) -> Self {
         self.kid = Some(kid.into());
         self
@@ -109,7 +109,6 @@ impl fmt::Debug for SigningKey {
 
 /// The header of a JWS to be signed.
 #[derive(Clone, Debug)]
-#[must_use]
 pub struct JwsHeader {
     alg: &'static str,
     typ: &'static str,
@@ -130,11 +129,13 @@ impl JwsHeader {
     }
 
     /// With another `typ`.
+    #[must_use]
     pub fn with_typ(self, typ: &'static str) -> Self {
         Self { typ, ..self }
     }
 
     /// With the name of the key.
+    #[must_use]
     pub fn with_kid(self, kid: Option<&str>) -> Self {
         let kid = kid.map(str::to_owned);
         Self { kid, ..self }

@@ -270,8 +270,7 @@ impl Policy {
 
     fn admit(&self, token: &str, claims: Claims, judged: Judged, typed: Option<Typed>) -> Caller {
         let profile = &self.profile;
-        let (roles, groups) = (profile.roles(&claims), profile.groups(&claims));
-        let entitlements = profile.entitlements(&claims);
+        let [roles, groups, entitlements] = profile.lists(&claims);
         let (token_id, acr) = (claims.jti().map(Into::into), claims.acr().map(Into::into));
         let (mut current_actor, prior_actors) = actor::split(claims.actors, &self.issuer);
         if current_actor.is_none() && judged.kind == PrincipalKind::User {

@@ -40,12 +40,12 @@ pub struct Profile {
     service: Cow<'static, [ClaimMatcher]>,
     scope: Cow<'static, [ScopeClaim]>,
     client: Cow<'static, [&'static str]>,
-    client_required: bool,
+    require_client: bool,
     allow_client_as_audience: bool,
     allow_client_as_actor: bool,
-    actor_without_subject: bool,
+    allow_actor_without_subject: bool,
     allow_scope_text_or_array: bool,
-    id_token_claims: bool,
+    danger_id_token_claims: bool,
     roles: Listed,
     groups: Listed,
 }
@@ -93,7 +93,7 @@ impl Profile {
     pub const RFC9068: Self = Self {
         types: Cow::Borrowed(&[TokenTyp::AccessToken]),
         required: Cow::Borrowed(&["iat", "jti"]),
-        client_required: true,
+        require_client: true,
         ..Self::LENIENT
     };
 
@@ -112,12 +112,12 @@ impl Profile {
         service: Cow::Borrowed(SERVICE),
         scope: Cow::Borrowed(&[ScopeClaim::text("scope")]),
         client: Cow::Borrowed(&["client_id"]),
-        client_required: false,
+        require_client: false,
         allow_client_as_audience: false,
         allow_client_as_actor: false,
-        actor_without_subject: false,
+        allow_actor_without_subject: false,
         allow_scope_text_or_array: false,
-        id_token_claims: false,
+        danger_id_token_claims: false,
         roles: Listed::At(&["roles"]),
         groups: Listed::At(&["groups"]),
     };
@@ -166,53 +166,6 @@ impl Profile {
         self
     }
 
-    /// Requires that there is a client.
-    pub fn require_client(mut self) -> Self {
-        self.client_required = true;
-        self
-    }
-
-    /// Where there is no `aud`, compares the client with the configured audiences instead.
-    ///
-    /// For servers whose access tokens name no audience: the audience to configure is then the client whose tokens are
-    /// meant for this service. A token that has `aud` is judged by it as ever.
-    pub fn allow_client_as_audience(mut self) -> Self {
-        self.allow_client_as_audience = true;
-        self
-    }
-
-    /// Takes the client for the current actor, where there is no `act` (TX-33).
-    ///
-    /// RFC 8693 section 4.3 does not say so, but servers without `act` show the calling service as the client alone. The
-    /// client of a user's own sign-in is then an actor too, and nobody acts for a service that calls for itself.
-    pub fn allow_client_as_actor(mut self) -> Self {
-        self.allow_client_as_actor = true;
-        self
-    }
-
-    /// Accepts an actor in `act` that has `client_id` and no `sub`: the client within its `iss` is then who acts.
-    ///
-    /// For a server that identifies actors so, against RFC 8693 section 4.1. An actor's client and another actor's subject
-    /// may have the same name there; access rules cannot tell them apart.
-    pub fn allow_actor_without_subject(mut self) -> Self {
-        self.actor_without_subject = true;
-        self
-    }
-
-    /// Reads scope from a string and from an array of single values alike, whatever claim it is in.
-    pub fn allow_scope_text_or_array(mut self) -> Self {
-        self.allow_scope_text_or_array = true;
-        self
-    }
-
-    /// Does not take `nonce`, `at_hash`, `c_hash` and `s_hash` for signs of an ID token.
-    ///
-    /// Without another way to tell ID tokens ([`require_claim`](Self::require_claim), [`reject_match`](Self::reject_match)), they pass.
-    pub fn danger_id_token_claims(mut self) -> Self {
-        self.id_token_claims = true;
-        self
-    }
-
     /// Reads roles from the claim at this path of member names instead of `roles`.
     pub fn roles_from(mut self, path: &'static [&'static str]) -> Self {
         self.roles = Listed::At(path);
@@ -230,6 +183,50 @@ impl Profile {
         self.groups = Listed::At(path);
         self
     }
+}
+
+/// Makes a setter for each setting that is on or off.
+macro_rules! flags {
+    ($($(#[$doc:meta])* $name:ident;)+) => {
+        impl Profile {$(
+            $(#[$doc])*
+            pub fn $name(mut self) -> Self {
+                self.$name = true;
+                self
+            }
+        )+}
+    };
+}
+
+flags! {
+    /// Requires that there is a client.
+    require_client;
+
+    /// Where there is no `aud`, compares the client with the configured audiences instead.
+    ///
+    /// For servers whose access tokens name no audience: the audience to configure is then the client whose tokens are
+    /// meant for this service. A token that has `aud` is judged by it as ever.
+    allow_client_as_audience;
+
+    /// Takes the client for the current actor, where there is no `act` (TX-33).
+    ///
+    /// RFC 8693 section 4.3 does not say so, but servers without `act` show the calling service as the client alone. The
+    /// client of a user's own sign-in is then an actor too, and nobody acts for a service that calls for itself.
+    allow_client_as_actor;
+
+    /// Accepts an actor in `act` that has `client_id` and no `sub`: the client within its `iss` is then who acts.
+    ///
+    /// For a server that identifies actors so, against RFC 8693 section 4.1. An actor's client and another actor's subject
+    /// may have the same name there; access rules cannot tell them apart.
+    allow_actor_without_subject;
+
+    /// Reads scope from a string and from an array of single values alike, whatever claim it is in.
+    allow_scope_text_or_array;
+
+    /// Does not take `nonce`, `at_hash`, `c_hash` and `s_hash` for signs of an ID token.
+    ///
+    /// Without another way to tell ID tokens ([`require_claim`](Self::require_claim), [`reject_match`](Self::reject_match)), they pass.
+    danger_id_token_claims;
 }
 
 const SERVICE: &[ClaimMatcher] = &[ClaimMatcher::SUBJECT_IS_CLIENT];

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use memchr::memchr;
 use serde::Deserialize;
+use serde_json::Value;
 use serde_json::value::RawValue;
-use serde_json::{Map, Value};
 
 use crate::error::TokenError;
 use crate::time::UnixTime;
@@ -76,16 +76,6 @@ pub(crate) fn without_white_space(text: &str) -> String {
         true
     };
     text.chars().filter(is_kept).collect()
-}
-
-/// The members of a JSON object, of which the last of a name counts. A value that cannot be held, such as a number beyond
-/// the range of a double, is null and does not hide the others.
-pub(crate) fn values(json: &[u8]) -> Option<Map<String, Value>> {
-    let mut values = Map::new();
-    members(str::from_utf8(json).ok()?, |name, value| {
-        values.insert(name.into(), serde_json::from_str(value).unwrap_or_default());
-    })?;
-    Some(values)
 }
 
 /// Hands over the members of a JSON object; `None` for any other text.
@@ -236,27 +226,44 @@ impl<'j> Scanner<'j> {
     #[inline]
     pub(crate) fn value(&mut self) -> Result<&'j str, TokenError> {
         let is_string = self.peek() == Some(b'"');
-        let rest = self.json.get(self.position..).unwrap_or_default();
-        let length = match is_string && self.is_plain {
-            true => plain_string(rest.as_bytes()),
-            false => any_value(rest),
+        let start = self.position;
+        let end = match is_string && self.is_plain {
+            true => closing_quote(self.json.as_bytes(), start + 1).map(|quote| quote + 1),
+            false => self
+                .json
+                .get(start..)
+                .and_then(length)
+                .map(|length| start + length),
         };
-        let value = length.and_then(|length| rest.get(..length));
-        let value = value.ok_or_else(|| self.malformed())?;
-        self.position += value.len();
-        Ok(value)
+        self.take(start, end, 0)
     }
 
     /// A name, and the colon behind it.
     #[inline]
     fn name(&mut self) -> Result<Cow<'j, str>, TokenError> {
-        let name = self.value()?;
-        let name = match self.is_plain {
-            true => unquoted(name).map(Cow::Borrowed),
-            false => text(name),
+        let name = if self.is_plain && self.peek() == Some(b'"') {
+            let start = self.position + 1;
+            let end = closing_quote(self.json.as_bytes(), start);
+            Cow::Borrowed(self.take(start, end, 1)?)
+        } else {
+            text(self.value()?).ok_or_else(|| self.malformed())?
         };
         self.pass(b':')?;
-        name.ok_or_else(|| self.malformed())
+        Ok(name)
+    }
+
+    /// Goes behind a part and as many bytes more.
+    #[inline]
+    fn take(
+        &mut self,
+        start: usize,
+        end: Option<usize>,
+        more: usize,
+    ) -> Result<&'j str, TokenError> {
+        let part = end.and_then(|end| self.json.get(start..end));
+        let part = part.ok_or_else(|| self.malformed())?;
+        self.position = start + part.len() + more;
+        Ok(part)
     }
 
     /// Reads an object: `each` reads the value of the member it is given the name of.
@@ -339,27 +346,33 @@ impl<'j> Scanner<'j> {
     }
 }
 
-/// How long the string is that the text starts with, which has neither escapes nor control characters.
+/// Where the string ends that goes on at this position, in a text without escapes.
 #[inline]
-fn plain_string(text: &[u8]) -> Option<usize> {
+fn closing_quote(text: &[u8], mut position: usize) -> Option<usize> {
     const ONES: u64 = 0x0101_0101_0101_0101;
     const QUOTES: u64 = b'"' as u64 * ONES;
-    let mut position = 1;
     // Eight bytes at a time: strings are short, and a search of wide registers has to be set up.
     while let Some(eight) = text.get(position..).and_then(<[u8]>::first_chunk) {
         let differing = u64::from_le_bytes(*eight) ^ QUOTES;
         let found = differing.wrapping_sub(ONES) & !differing & (0x80 * ONES);
         if found != 0 {
-            return Some(position + found.trailing_zeros() as usize / 8 + 1);
+            return Some(position + found.trailing_zeros() as usize / 8);
         }
         position += 8;
     }
     let rest = text.get(position..)?.iter().position(|b| *b == b'"')?;
-    Some(position + rest + 1)
+    Some(position + rest)
 }
 
 /// How long the value is that the text starts with.
-fn any_value(text: &str) -> Option<usize> {
+fn length(text: &str) -> Option<usize> {
+    let bytes = text.as_bytes();
+    let digits = bytes.iter().take_while(|b| b.is_ascii_digit()).count();
+    // Most numbers are times; any other value is left to a complete parser.
+    let is_integer = matches!(bytes.get(digits), Some(b',' | b'}' | b']'));
+    if is_integer && matches!(bytes.first(), Some(b'1'..=b'9')) {
+        return Some(digits);
+    }
     let mut json = serde_json::Deserializer::from_str(text);
     let raw = <&RawValue>::deserialize(&mut json).ok()?;
     Some(raw.get().len())
@@ -435,7 +448,55 @@ impl OneOrMany {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    fn any_json() -> impl Strategy<Value = Value> {
+        let leaf = prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::from),
+            any::<i32>().prop_map(Value::from),
+            any::<u64>().prop_map(Value::from),
+            any::<f64>().prop_map(Value::from),
+            "[a-z]{0,20}".prop_map(Value::from),
+            ".{0,6}".prop_map(Value::from),
+        ];
+        leaf.prop_recursive(3, 24, 6, |inner| {
+            let name = prop_oneof!["[a-z]{0,12}", ".{0,3}"];
+            prop_oneof![
+                proptest::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+                proptest::collection::btree_map(name, inner, 0..4)
+                    .prop_map(|members| members.into_iter().collect()),
+            ]
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn scanner_accepts_what_serde_json_accepts(
+            value in any_json(),
+            is_pretty in any::<bool>(),
+            place in any::<proptest::sample::Index>(),
+            edit in proptest::option::of("[ \\\\\\[\\]{}:,\"0-9a-z.+-]{0,2}"),
+        ) {
+            let mut text = match is_pretty {
+                true => serde_json::to_string_pretty(&value).unwrap(),
+                false => value.to_string(),
+            };
+            if let Some(edit) = edit {
+                let places: Vec<_> = text.char_indices().collect();
+                let (start, replaced) = places[place.index(places.len())];
+                text.replace_range(start..start + replaced.len_utf8(), &edit);
+            }
+            let mut json = Scanner::of(&text, "text");
+            let read = json.check().and_then(|()| json.end());
+            let is_json = serde_json::from_str::<Value>(&text).is_ok();
+            // A member that occurs twice is JSON all the same.
+            let is_twice = matches!(read, Err(TokenError::DuplicateMember(_)));
+            prop_assert!(is_twice || read.is_ok() == is_json, "{text:?}: {read:?}");
+        }
+    }
 
     #[test]
     fn many_short_names_take_little_more_room_than_their_json() {

@@ -1,11 +1,9 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
 use http::{Response, StatusCode};
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::Rfc8693;
 use crate::dialect::refusal::{refusal, refusal_in_success, without_tokens};
@@ -19,9 +17,9 @@ use crate::time::UnixTime;
 use crate::token::scope::Scope;
 use crate::token::token_type::TokenType;
 use crate::validate::values;
-use crate::wire::json;
 use crate::wire::media_type::has_media_type;
 use crate::wire::seen::all_seen;
+use crate::wire::{base64url, json};
 
 const MAX_LIFETIME: f64 = 24.0 * 3600.0;
 
@@ -189,7 +187,7 @@ impl Rfc8693 {
         name: &str,
         value: Option<&str>,
     ) -> Result<(), TokenEndpointError> {
-        let target = target(grant).filter(|_| !self.knobs.any_audience);
+        let target = target(grant).filter(|_| !self.knobs.danger_any_audience);
         let (Some(target), Some(value)) = (target, value) else {
             return Ok(());
         };
@@ -231,16 +229,16 @@ impl Rfc8693 {
         token: &str,
         now: UnixTime,
     ) -> Result<Option<UnixTime>, TokenEndpointError> {
-        let Some(claims) = claims_of(token) else {
+        let Some(claims) = JwtClaims::of(token) else {
             return Ok(None);
         };
-        let target = target(grant).filter(|_| !self.knobs.any_audience);
-        if target.is_some_and(|target| !addressed_to(target, claims.get("aud"))) {
-            let names = claims.get("aud").map(names).unwrap_or_default();
+        let names = claims.get("aud").map(json::texts).unwrap_or_default();
+        let target = target(grant).filter(|_| !self.knobs.danger_any_audience);
+        if target.is_some_and(|target| !names.iter().any(|name| target.is_named(name))) {
             return Err(unusable(format!(
                 "the issued token is not addressed to the audience that was asked for: `aud` names {}; \
                  `Target::or_named` takes another name of the same service",
-                seen(grant, names)
+                seen(grant, names.iter().map(|name| &**name))
             )));
         }
         let is_of_another = |request| {
@@ -250,11 +248,10 @@ impl Rfc8693 {
         if grant.exchange().is_some_and(is_of_another) {
             return Err(unusable("the issued token is of another subject"));
         }
-        let expires_at = claims
-            .get("exp")
-            .and_then(Value::as_f64)
+        let exp = claims.get("exp").and_then(|exp| exp.parse().ok());
+        let expires_at = exp
             .filter(|exp| *exp < 1e15)
-            .map(|exp| UnixTime::from_duration(Duration::from_secs_f64(exp.max(0.0))));
+            .map(|exp: f64| UnixTime::from_duration(Duration::from_secs_f64(exp.max(0.0))));
         if expires_at.is_some_and(|at| at <= now) {
             return Err(unusable("the issued token has expired already"));
         }
@@ -286,58 +283,47 @@ fn text(name: &'static str, value: Option<&str>) -> Result<Option<String>, Token
     read.transpose()
 }
 
-/// The claims of a token that is a JWT.
-fn claims_of(token: &str) -> Option<Map<String, Value>> {
-    let mut segments = token.split('.');
-    let (Some(_), Some(payload), Some(_), None) = (
-        segments.next(),
-        segments.next(),
-        segments.next(),
-        segments.next(),
-    ) else {
-        return None;
-    };
-    let json = URL_SAFE_NO_PAD.decode(payload).ok()?;
-    json::values(&json)
+/// The JSON object with the claims of a token that is a JWT.
+struct JwtClaims(String);
+
+impl JwtClaims {
+    fn of(token: &str) -> Option<Self> {
+        let mut segments = token.split('.');
+        let payload = segments.nth(1)?;
+        let json = base64url::decode(payload).filter(|_| segments.count() == 1)?;
+        json::pick(&json, [])?;
+        String::from_utf8(json).ok().map(Self)
+    }
+
+    /// The JSON of a claim. Of several with the same name, the last counts.
+    fn get(&self, name: &str) -> Option<&str> {
+        json::member(&self.0, name)
+    }
+
+    /// The value of a claim, unless it is null or cannot be held, such as a number beyond the range of a double.
+    fn value(&self, name: &str) -> Option<Value> {
+        let value = serde_json::from_str(self.get(name)?).ok();
+        value.filter(|value| *value != Value::Null)
+    }
 }
 
 /// Whether one of these claims is in both tokens and differs.
-fn has_other_claims(
-    names: &[&'static str],
-    request: &ExchangeRequest,
-    issued: &Map<String, Value>,
-) -> bool {
-    if names.is_empty() {
-        return false;
-    }
-    let own = claims_of(request.subject().subject_token().expose()).unwrap_or_default();
+fn has_other_claims(names: &[&str], request: &ExchangeRequest, issued: &JwtClaims) -> bool {
+    let own = JwtClaims::of(request.subject().subject_token().expose());
     let differs = |name: &&str| {
-        let pair = own.get(*name).zip(issued.get(*name));
-        pair.is_some_and(|(own, issued)| !own.is_null() && !issued.is_null() && own != issued)
+        let pair = own
+            .as_ref()
+            .and_then(|own| own.value(name))
+            .zip(issued.value(name));
+        pair.is_some_and(|(own, issued)| own != issued)
     };
     names.iter().any(differs)
 }
 
-fn has_other_subject(request: &ExchangeRequest, claims: &Map<String, Value>) -> bool {
-    let text = |name| claims.get(name).and_then(Value::as_str);
+fn has_other_subject(request: &ExchangeRequest, claims: &JwtClaims) -> bool {
+    let text = |name| claims.get(name).and_then(json::text);
     let subject = request.subject();
     // Only another issuer has names of its own for the user; without one, it is the name we know or a wrong one.
     let same_issuer = text("iss").is_none_or(|iss| iss == subject.issuer().as_str());
-    same_issuer && text("sub") != Some(subject.subject())
-}
-
-fn addressed_to(target: &Target, aud: Option<&Value>) -> bool {
-    aud.map(names)
-        .unwrap_or_default()
-        .into_iter()
-        .any(|aud| target.is_named(aud))
-}
-
-/// The names in `aud`.
-fn names(aud: &Value) -> Vec<&str> {
-    match aud {
-        Value::String(aud) => vec![aud],
-        Value::Array(many) => many.iter().filter_map(Value::as_str).collect(),
-        _ => Vec::new(),
-    }
+    same_issuer && text("sub").as_deref() != Some(subject.subject())
 }

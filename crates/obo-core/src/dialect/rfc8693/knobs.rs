@@ -36,17 +36,17 @@ pub(super) struct Knobs {
     pub(super) grant: GrantType,
     pub(super) target: TargetBy,
     pub(super) client_target: Option<TargetBy>,
-    pub(super) scope_required: bool,
+    pub(super) require_scope: bool,
     pub(super) subject_type: Option<TokenType>,
     pub(super) requested_type: Option<TokenType>,
-    pub(super) requested_type_unsaid: bool,
+    pub(super) without_requested_type: bool,
     pub(super) offered: Option<Vec<TokenType>>,
     pub(super) actor: Actor,
     pub(super) actor_types: Option<Vec<TokenType>>,
     pub(super) require_user: bool,
     pub(super) max_actors: Option<usize>,
     pub(super) require_client_in_audience: bool,
-    pub(super) claims: bool,
+    pub(super) allow_claims: bool,
     pub(super) allow_missing_token_type: bool,
     pub(super) allow_missing_issued_type: bool,
     pub(super) other_issued_types: Vec<TokenType>,
@@ -56,7 +56,7 @@ pub(super) struct Knobs {
     pub(super) allow_scope_text_or_array: bool,
     pub(super) pairwise_subject: bool,
     pub(super) user_claims: Vec<&'static str>,
-    pub(super) any_audience: bool,
+    pub(super) danger_any_audience: bool,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -101,11 +101,6 @@ impl Rfc8693 {
         self.set(|knobs| knobs.client_target = Some(parameters))
     }
 
-    /// Refuses a request without scope, since the server does.
-    pub fn require_scope(self) -> Self {
-        self.set(|knobs| knobs.scope_required = true)
-    }
-
     /// Declares every subject token as of this type; without it, by who issued it (TX-23).
     pub fn subject_type(self, token_type: TokenType) -> Self {
         self.set(|knobs| knobs.subject_type = Some(token_type))
@@ -114,11 +109,6 @@ impl Rfc8693 {
     /// Asks for this type of token where the request asks for none.
     pub fn requested_type(self, token_type: TokenType) -> Self {
         self.set(|knobs| knobs.requested_type = Some(token_type))
-    }
-
-    /// Never sends `requested_token_type`: the server issues access tokens, and a request for another type is refused.
-    pub fn without_requested_type(self) -> Self {
-        self.set(|knobs| knobs.requested_type_unsaid = true)
     }
 
     /// Refuses requests for types that are none of these, since the server does not issue them.
@@ -143,24 +133,9 @@ impl Rfc8693 {
         self.set(|knobs| knobs.actor_types = Some(types))
     }
 
-    /// Refuses subjects that are a service: the server exchanges tokens of users alone (EN-02).
-    pub fn require_user(self) -> Self {
-        self.set(|knobs| knobs.require_user = true)
-    }
-
     /// Refuses a subject whose token has this many actors already: the server would refuse to add one more.
     pub fn max_actors(self, actors: usize) -> Self {
         self.set(|knobs| knobs.max_actors = Some(actors))
-    }
-
-    /// Refuses a subject token that neither names this client in `aud` nor was issued to it (KC-04).
-    pub fn require_client_in_audience(self) -> Self {
-        self.set(|knobs| knobs.require_client_in_audience = true)
-    }
-
-    /// Sends the claims that a request asks for as `claims`; without it such a request is refused (EN-05).
-    pub fn allow_claims(self) -> Self {
-        self.set(|knobs| knobs.claims = true)
     }
 
     /// Sends a further parameter with every request.
@@ -188,45 +163,14 @@ impl Rfc8693 {
 
 /// What an answer may be.
 impl Rfc8693 {
-    /// Takes an answer without `token_type`, which RFC 6749 section 5.1 requires, as a bearer token.
-    pub fn allow_missing_token_type(self) -> Self {
-        self.set(|knobs| knobs.allow_missing_token_type = true)
-    }
-
-    /// Takes an answer without `issued_token_type`, which section 2.2.1 requires, as an access token.
-    pub fn allow_missing_issued_type(self) -> Self {
-        self.set(|knobs| knobs.allow_missing_issued_type = true)
-    }
-
     /// Takes a token of this type too, whatever was asked for: some servers have a spelling of their own.
     pub fn allow_issued_type(self, token_type: TokenType) -> Self {
         self.set(|knobs| knobs.other_issued_types.push(token_type))
     }
 
-    /// Reads `expires_in` from a string of digits too (TE-07).
-    pub fn allow_text_expires_in(self) -> Self {
-        self.set(|knobs| knobs.allow_text_expires_in = true)
-    }
-
     /// Uses a token for this long where the server does not say how long it lives, instead of 60 s (TX-16).
     pub fn unstated_lifetime(self, lifetime: Duration) -> Self {
         self.set(|knobs| knobs.unstated_lifetime = Some(lifetime))
-    }
-
-    /// Takes a token with more scope than was asked for: some servers always add the client's default scopes, or spell
-    /// what they grant otherwise.
-    pub fn allow_wider_scope(self) -> Self {
-        self.set(|knobs| knobs.allow_wider_scope = true)
-    }
-
-    /// Reads `scope` of a response from a string and from an array of single values alike.
-    pub fn allow_scope_text_or_array(self) -> Self {
-        self.set(|knobs| knobs.allow_scope_text_or_array = true)
-    }
-
-    /// Does not compare the subject of an issued token: the server gives a user another name in each audience (EN-09).
-    pub fn pairwise_subject(self) -> Self {
-        self.set(|knobs| knobs.pairwise_subject = true)
     }
 
     /// Rejects an issued JWT in which one of these claims differs from the caller's: with them a server with pairwise
@@ -236,14 +180,6 @@ impl Rfc8693 {
     pub fn user_claims(self, names: impl IntoIterator<Item = &'static str>) -> Self {
         let names = names.into_iter().collect();
         self.set(|knobs| knobs.user_claims = names)
-    }
-
-    /// Does not check to whom an issued JWT is addressed, nor what `audience` and `resource` of a response name.
-    ///
-    /// A server that falls back to a default audience is then not found out here. Where the name in `aud` is known, give
-    /// it by [`Target::or_named`](crate::Target::or_named) instead.
-    pub fn danger_any_audience(self) -> Self {
-        self.set(|knobs| knobs.any_audience = true)
     }
 
     /// Decides what a refusal means; `None` leaves it to the standard.
@@ -257,4 +193,59 @@ impl Rfc8693 {
         self.classify = Some(classify as Classify);
         self
     }
+}
+
+/// Makes a setter for each setting that is on or off.
+macro_rules! flags {
+    ($($(#[$doc:meta])* $name:ident;)+) => {
+        impl Rfc8693 {$(
+            $(#[$doc])*
+            #[must_use]
+            pub fn $name(self) -> Self {
+                self.set(|knobs| knobs.$name = true)
+            }
+        )+}
+    };
+}
+
+flags! {
+    /// Refuses a request without scope, since the server does.
+    require_scope;
+
+    /// Never sends `requested_token_type`: the server issues access tokens, and a request for another type is refused.
+    without_requested_type;
+
+    /// Refuses subjects that are a service: the server exchanges tokens of users alone (EN-02).
+    require_user;
+
+    /// Refuses a subject token that neither names this client in `aud` nor was issued to it (KC-04).
+    require_client_in_audience;
+
+    /// Sends the claims that a request asks for as `claims`; without it such a request is refused (EN-05).
+    allow_claims;
+
+    /// Takes an answer without `token_type`, which RFC 6749 section 5.1 requires, as a bearer token.
+    allow_missing_token_type;
+
+    /// Takes an answer without `issued_token_type`, which section 2.2.1 requires, as an access token.
+    allow_missing_issued_type;
+
+    /// Reads `expires_in` from a string of digits too (TE-07).
+    allow_text_expires_in;
+
+    /// Takes a token with more scope than was asked for: some servers always add the client's default scopes, or spell
+    /// what they grant otherwise.
+    allow_wider_scope;
+
+    /// Reads `scope` of a response from a string and from an array of single values alike.
+    allow_scope_text_or_array;
+
+    /// Does not compare the subject of an issued token: the server gives a user another name in each audience (EN-09).
+    pairwise_subject;
+
+    /// Does not check to whom an issued JWT is addressed, nor what `audience` and `resource` of a response name.
+    ///
+    /// A server that falls back to a default audience is then not found out here. Where the name in `aud` is known, give
+    /// it by [`Target::or_named`](crate::Target::or_named) instead.
+    danger_any_audience;
 }

@@ -38,7 +38,7 @@ impl Rfc8693 {
         };
         self.push_target(&mut form, request.target(), self.knobs.target)?;
         if let Some(claims) = request.claims() {
-            if !self.knobs.claims {
+            if !self.knobs.allow_claims {
                 return Err(unsayable(
                     "claims",
                     "this server cannot be asked for particular claims",
@@ -86,7 +86,7 @@ impl Rfc8693 {
         request: &'a ExchangeRequest,
     ) -> Option<&'a TokenType> {
         let asked = request.requested_type();
-        let unsaid = self.knobs.requested_type_unsaid || self.knobs.grant == GrantType::JwtBearer;
+        let unsaid = self.knobs.without_requested_type || self.knobs.grant == GrantType::JwtBearer;
         asked
             .or(self.knobs.requested_type.as_ref())
             .filter(|_| !unsaid)
@@ -123,7 +123,7 @@ impl Rfc8693 {
                 "this server issues tokens for one audience at a time; make a target of each",
             ));
         }
-        if self.knobs.scope_required && target.scope().is_empty() {
+        if self.knobs.require_scope && target.scope().is_empty() {
             return Err(unsayable(
                 "scope",
                 "this server wants to be told a scope; give the target one",

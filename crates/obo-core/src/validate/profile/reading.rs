@@ -41,7 +41,7 @@ impl Profile {
     /// Refuses an actor that its client alone names, where the profile does not allow it.
     pub(crate) fn check_actors(&self, actors: &[Act]) -> Result<(), TokenError> {
         let mut actors = actors.iter();
-        match !self.actor_without_subject && actors.any(Act::has_no_subject) {
+        match !self.allow_actor_without_subject && actors.any(Act::has_no_subject) {
             true => Err(TokenError::InvalidClaim("act")),
             false => Ok(()),
         }
@@ -74,7 +74,7 @@ impl Profile {
             }
         }
         match self.client.first() {
-            Some(name) if self.client_required => Err(TokenError::MissingClaim(name)),
+            Some(name) if self.require_client => Err(TokenError::MissingClaim(name)),
             _ => Ok(None),
         }
     }
@@ -112,7 +112,7 @@ impl Profile {
         client: Option<&str>,
         issuer: &Issuer,
     ) -> Result<(), TokenError> {
-        let id_token = claims.id_token.filter(|_| !self.id_token_claims);
+        let id_token = claims.id_token.filter(|_| !self.danger_id_token_claims);
         if let Some(reason) = claims.other_kind.or(id_token) {
             return Err(TokenError::NotAnAccessToken(reason));
         }
@@ -156,16 +156,10 @@ impl Profile {
         }
     }
 
-    pub(crate) fn roles(&self, claims: &Claims) -> Values {
-        self.roles.read(claims)
-    }
-
-    pub(crate) fn groups(&self, claims: &Claims) -> Values {
-        self.groups.read(claims)
-    }
-
-    pub(crate) fn entitlements(&self, claims: &Claims) -> Values {
-        Listed::At(&["entitlements"]).read(claims)
+    /// Roles, groups and entitlements.
+    pub(crate) fn lists(&self, claims: &Claims) -> [Values; 3] {
+        let entitlements = Listed::At(&["entitlements"]);
+        [self.roles, self.groups, entitlements].map(|list| list.read(claims))
     }
 }
 
