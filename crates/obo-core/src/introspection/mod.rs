@@ -164,7 +164,8 @@ impl Policy {
             if !claims.actors.is_empty() || claims.has("username") {
                 return Err(TokenError::MissingClaim("sub"));
             }
-            if let Some(client) = self.profile.client(&claims)? {
+            let client = self.profile.client(&claims)?.map(String::from);
+            if let Some(client) = client {
                 claims.set_client_subject(&client);
             }
         }

@@ -3,7 +3,6 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
-use memchr::memchr;
 use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
@@ -112,7 +111,7 @@ pub(crate) fn member<'j>(json: &'j str, name: &str) -> Option<&'j str> {
 /// A JSON string; `None` for any other value.
 pub(crate) fn text(json: &str) -> Option<Cow<'_, str>> {
     let inner = unquoted(json)?;
-    if memchr(b'\\', inner.as_bytes()).is_some() {
+    if inner.as_bytes().contains(&b'\\') {
         serde_json::from_str(json).ok().map(Cow::Owned)
     } else {
         Some(Cow::Borrowed(inner))

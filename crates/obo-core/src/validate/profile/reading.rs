@@ -1,5 +1,7 @@
 //! What a profile finds in a token's claims.
 
+use std::borrow::Cow;
+
 use super::{Listed, ScopeClaim, ScopeForm};
 use crate::error::TokenError;
 use crate::token::issuer::Issuer;
@@ -64,13 +66,16 @@ impl Profile {
 
     /// The client that requested the token: the first of the profile's claims that is there, or else what RFC 7662 has
     /// for it.
-    pub(crate) fn client(&self, claims: &Claims) -> Result<Option<String>, TokenError> {
+    pub(crate) fn client<'c>(
+        &self,
+        claims: &'c Claims,
+    ) -> Result<Option<Cow<'c, str>>, TokenError> {
         // A profile that reads no client at all reads none here either.
         let told = Some("client_id").filter(|_| claims.of_answer && !self.client.is_empty());
         for name in self.client.iter().copied().chain(told) {
             if let Some(json) = claims.payload.value(name) {
                 let client = json::non_empty(json).ok_or(TokenError::InvalidClaim(name))?;
-                return Ok(Some(client.into_owned()));
+                return Ok(Some(client));
             }
         }
         match self.client.first() {
