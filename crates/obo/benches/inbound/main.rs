@@ -29,6 +29,7 @@ fn main() {
     );
     for alg in [TestAlg::Rs256, TestAlg::Es256, TestAlg::EdDsa] {
         runtime.block_on(signature(alg));
+        runtime.block_on(untyped(alg));
     }
     runtime.block_on(remembered());
     runtime.block_on(warm());
@@ -42,6 +43,20 @@ async fn signature(alg: TestAlg) {
         _ => (1.10, None),
     };
     let cold = service::Loaded::new(alg, service::Cache::Off).await;
+    cold_of("", alg, &cold, target, most);
+}
+
+/// The same for a service without claims of its own.
+async fn untyped(alg: TestAlg) {
+    let (target, most) = match alg {
+        TestAlg::Rs256 => (1.18, Some(18)),
+        _ => (1.10, None),
+    };
+    let cold = service::Loaded::untyped(alg).await;
+    cold_of(" untyped", alg, &cold, target, most);
+}
+
+fn cold_of(kind: &str, alg: TestAlg, cold: &service::Loaded, target: f64, most: Option<i64>) {
     let floor = floor::Floor::new(&cold.key, &cold.tokens[0]);
     let mut bare = service::bare();
     let mut layered = cold.service.clone();
@@ -56,7 +71,7 @@ async fn signature(alg: TestAlg) {
     let name = alg.as_str();
     Figure::new(format!("F, one {name} verification"), f).print();
     Figure::new(
-        format!("cold {name}, over the bare service"),
+        format!("cold {name}{kind}, over the bare service"),
         layered_time - bare_time,
     )
     .ratio(f, "F", target)

@@ -77,12 +77,21 @@ impl Loaded {
         Self::with_tokens(alg, cache, 1).await
     }
 
+    /// For a service that reads the registered claims alone.
+    pub(crate) async fn untyped(alg: TestAlg) -> Self {
+        Self::of(alg, Cache::Off, 1, |trust| trust).await
+    }
+
     pub(crate) async fn with_tokens(alg: TestAlg, cache: Cache, count: usize) -> Self {
+        Self::of(alg, cache, count, Trust::claims::<Extra>).await
+    }
+
+    async fn of(alg: TestAlg, cache: Cache, count: usize, typed: fn(Trust) -> Trust) -> Self {
         let idp = TestIdp::start().await;
         let key = TestKey::generate(alg);
         idp.publish_extra_jwk(key.public_jwk("bench"));
         let tokens: Vec<_> = (0..count).map(|i| token(&idp, &key, i)).collect();
-        let trust = Trust::new(idp.issuer()).claims::<Extra>();
+        let trust = typed(Trust::new(idp.issuer()));
         let server = ResourceServer::builder("service-a").trust(trust);
         let server = match cache {
             Cache::On => server,

@@ -252,18 +252,11 @@ impl ExchangeError {
             Kind::NoSubject
             | Kind::UnknownDestination
             | Kind::ClientMisconfigured
-            | Kind::TargetDenied => (
-                StatusCode::INTERNAL_SERVER_ERROR,
-                "internal error",
-            ),
-            Kind::AnswerUnusable => (
-                StatusCode::BAD_GATEWAY,
-                "internal error",
-            ),
-            Kind::Throttled | Kind::Transient | Kind::Overloaded => (
-                StatusCode::SERVICE_UNAVAILABLE,
-                "try again later",
-            ),
+            | Kind::TargetDenied => (StatusCode::INTERNAL_SERVER_ERROR, "internal error"),
+            Kind::AnswerUnusable => (StatusCode::BAD_GATEWAY, "internal error"),
+            Kind::Throttled | Kind::Transient | Kind::Overloaded => {
+                (StatusCode::SERVICE_UNAVAILABLE, "try again later")
+            }
         };
         let asked = self.0.source.as_ref().and_then(|it| it.retry_after());
         let later = self.is_retryable().then(|| asked.unwrap_or(PAUSE));
