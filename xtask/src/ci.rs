@@ -33,7 +33,7 @@ pub(crate) fn run() -> shell::Result {
     step("example", || done(example()))?;
     step("interop", interop::run)?;
     step("fuzz", fuzz::smoke)?;
-    step("package", || done(show(&mut cargo("package --workspace"))))?;
+    step("package", || done(package()))?;
     step("api", || done(api::run()))?;
     step("semver", semver)?;
     step("msrv", msrv)?;
@@ -65,6 +65,13 @@ fn features() -> shell::Result {
         }
     }
     Ok(())
+}
+
+/// What is published, built from what is published.
+fn package() -> shell::Result {
+    let crates = shell::crates()?.into_iter();
+    let packages: String = crates.map(|name| format!(" -p {name}")).collect();
+    show(&mut cargo(&format!("package{packages}")))
 }
 
 fn deny() -> Outcome {
