@@ -65,10 +65,29 @@ fn deny() -> Outcome {
     done(show(&mut cargo("deny check bans licenses sources")))
 }
 
-/// The README's first command, then the other stories.
+/// The README's first command, then each file of `examples`: the last line that it prints has to be
+/// the one that its head documents.
 fn example() -> shell::Result {
-    for story in ["chain", "chain -- --opaque", "own_dialect"] {
+    for story in ["chain", "chain -- --opaque"] {
         show(&mut cargo(&format!("run -p obo-examples --bin {story}")))?;
+    }
+    show(&mut cargo("build --examples --all-features"))?;
+    for (path, text) in shell::files("examples", "rs")? {
+        let name = path.trim_start_matches("examples/").trim_end_matches(".rs");
+        if name.contains('/') {
+            continue;
+        }
+        let mut head = text.lines().map_while(|line| line.strip_prefix("//!"));
+        let expected = head.find_map(|line| line.strip_prefix(" Prints: `")?.strip_suffix('`'));
+        let printed = shell::read(&mut cargo(&format!(
+            "run --quiet --all-features --example {name}"
+        )))?;
+        println!("{name}:\n{printed}");
+        let last = printed.lines().last();
+        if last.is_none() || last != expected {
+            let problem = format!("{path}: the last line is {last:?}, its head says {expected:?}");
+            return Err(problem.into());
+        }
     }
     Ok(())
 }
