@@ -66,27 +66,34 @@ fn deny() -> Outcome {
 }
 
 /// The README's first command, then each file of `examples`: the last line that it prints has to be
-/// the one that its head documents.
+/// the one in its head and in the index.
 fn example() -> shell::Result {
     for story in ["chain", "chain -- --opaque"] {
         show(&mut cargo(&format!("run -p obo-examples --bin {story}")))?;
     }
     show(&mut cargo("build --examples --all-features"))?;
+    let index = fs::read_to_string("examples/README.md")?;
     for (path, text) in shell::files("examples", "rs")? {
         let name = path.trim_start_matches("examples/").trim_end_matches(".rs");
         if name.contains('/') {
             continue;
         }
-        let mut head = text.lines().map_while(|line| line.strip_prefix("//!"));
-        let expected = head.find_map(|line| line.strip_prefix(" Prints: `")?.strip_suffix('`'));
-        let printed = shell::read(&mut cargo(&format!(
-            "run --quiet --all-features --example {name}"
-        )))?;
+        let run = format!("run --quiet --all-features --example {name}");
+        let printed = shell::read(&mut cargo(&run))?;
         println!("{name}:\n{printed}");
-        let last = printed.lines().last();
-        if last.is_none() || last != expected {
-            let problem = format!("{path}: the last line is {last:?}, its head says {expected:?}");
-            return Err(problem.into());
+        let last = printed
+            .lines()
+            .last()
+            .ok_or(format!("{path}: prints nothing"))?;
+        let mut head = text.lines().map_while(|line| line.strip_prefix("//!"));
+        let mut rows = index
+            .lines()
+            .filter(|row| row.contains(&format!("]({name}.rs)")));
+        if !head.any(|line| line == format!(" Prints: `{last}`"))
+            || !rows.any(|row| row.ends_with(&format!("| `{last}` |")))
+        {
+            let problem = format!("{path}: its head or the index does not have its last line");
+            return Err(format!("{problem}, `{last}`").into());
         }
     }
     Ok(())
