@@ -24,7 +24,8 @@ async fn hello(Authenticated(caller): Authenticated) -> String {
 
 #[tokio::main]
 async fn main() -> Result<(), BoxError> {
-    // Stands for your authorization server. Yours is `https://idp.example.com/realms/corp`.
+    // Stands for your authorization server. In production the issuer is a URL such as
+    // `https://idp.example.com/realms/corp`.
     let idp = TestIdp::start().await;
 
     let app = app(idp.issuer())?;

@@ -17,9 +17,9 @@ type Tenants = [(&'static str, String); 2];
 fn app(tenants: Tenants) -> Result<Router, ConfigError> {
     let [(_, corp), (_, partner)] = &tenants;
     let server = ResourceServer::builder("service-a")
-        .trust(&**corp)
+        .trust(corp.as_str())
         // The partner knows this service by another name.
-        .trust(Trust::new(&**partner).audience("https://api.example.com/orders"))
+        .trust(Trust::new(partner.as_str()).audience("https://api.example.com/orders"))
         .build()?;
     Ok(Router::new()
         .route("/orders", get(orders))

@@ -27,11 +27,11 @@ fn alice(idp: &TestIdp) -> TokenBuilder {
 async fn only_valid_tokens_are_accepted() -> Result<(), BoxError> {
     let idp = TestIdp::start().await;
     let app = app(idp.issuer())?;
-    let forged = TestKey::generate(TestAlg::Rs256);
+    let other_key = TestKey::generate(TestAlg::Rs256);
     for (token, expected) in [
         (alice(&idp).mint(), 200),
         (alice(&idp).expires_in(-61).mint(), 401),
-        (alice(&idp).sign_with(&forged).mint(), 401),
+        (alice(&idp).sign_with(&other_key).mint(), 401),
         (idp.user("alice").audience("service-b").mint(), 401),
         (idp.user("alice").audience("service-a").mint(), 403),
         (idp.id_token("alice", "service-a").mint(), 401),

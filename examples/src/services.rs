@@ -128,6 +128,7 @@ pub async fn grpc_service_b(idp: &TestIdp) -> Result<String, BoxError> {
     let only_service_a = obo_tonic::require(Rule::actors(["service-a"]).and(Rule::user()))?;
     let service = Server::builder()
         .layer(BearerAuthLayer::new(server.build()?))
+        .layer(obo_tonic::RejectionLayer)
         .add_service(StockServer::with_interceptor(StockService, only_service_a));
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
     let url = format!("http://{}", listener.local_addr()?);
