@@ -4,7 +4,7 @@
 //!
 //! Prints: `stock: Unauthenticated`
 
-use obo::{BearerAuthLayer, ResourceServer};
+use obo::{BearerAuthLayer, ResourceServer, bearer::PublicPaths};
 use obo_examples::stock::{Sku, stock_client::StockClient, stock_server::StockServer};
 use obo_examples::{BoxError, StockService};
 use obo_testkit::TestIdp;
@@ -20,7 +20,7 @@ use tonic_reflection::pb::v1::{
 async fn serve(listener: TcpListener, issuer: &str) -> Result<(), BoxError> {
     let server = ResourceServer::builder("service-b").trust(issuer).build()?;
     // Paths are compared whole. A method that is not listed needs a token.
-    let auth = BearerAuthLayer::new(server).public_paths([
+    let open = PublicPaths::new([
         "/grpc.health.v1.Health/Check",
         "/grpc.health.v1.Health/Watch",
         "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo",
@@ -31,7 +31,7 @@ async fn serve(listener: TcpListener, issuer: &str) -> Result<(), BoxError> {
         .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
         .build_v1()?;
     let server = Server::builder()
-        .layer(auth)
+        .layer(BearerAuthLayer::new(server).public_paths(open))
         .add_service(health)
         .add_service(reflection)
         .add_service(StockServer::new(StockService));

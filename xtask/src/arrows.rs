@@ -3,7 +3,6 @@
 //! It reads lines, not grammar, and relies on the layout of rustfmt, which CI checks first.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
 
 use crate::shell::{self, Files, cargo, read};
 
@@ -17,10 +16,6 @@ const ARROWS: &str = "inbound>idp inbound>refusal inbound>observe outbound>idp o
 /// The traits that may be public: each is a promise that others implement.
 const SEAMS: [(&str, &str); 2] = [("obo-core", "Dialect"), ("obo", "ClientAuth")];
 
-/// Only `dialect` folders name products.
-const PRODUCTS: &str = "entra azure microsoft keycloak okta auth0 zitadel authentik \
-    pingfederate asgardeo wso2 tokendings cognito";
-
 /// A crate, and the packages it must not have in its tree. The testkit checks the others, so it
 /// shares no code with them, not even in its tests.
 const FOREIGN: [(&str, &str); 5] = [
@@ -32,19 +27,18 @@ const FOREIGN: [(&str, &str); 5] = [
 ];
 /// What comes with default features only.
 const CLIENT: [&str; 2] = ["reqwest", "rustls"];
-/// The product around the libraries: it has a client, and a list of the fields that products send.
+/// The product around the libraries, which has a client.
 const GATEWAY: &str = "obo-gateway";
 
 pub(crate) fn run() -> shell::Result {
     let mut findings = Vec::new();
-    let deny = fs::read_to_string("deny.toml")?;
     for package in shell::crates()? {
         let files = shell::files(&format!("crates/{package}/src"), "rs")?;
         findings.extend(modules(&package, &files));
-        findings.extend(names(&package, &files));
+        findings.extend(traits(&package, &files));
         let foreign = FOREIGN.iter().filter(|(name, _)| *name == package);
         let foreign = foreign.flat_map(|(_, names)| names.split(' '));
-        let foreign: Vec<&str> = foreign.chain(banned(&deny)).collect();
+        let foreign: Vec<&str> = foreign.collect();
         let dev = if package == "obo-testkit" { ",dev" } else { "" };
         let defaults = format!("tree -p {package} --prefix none -e normal{dev}");
         let lean = format!("{defaults} --no-default-features");
@@ -184,8 +178,8 @@ fn declared_module(line: &str) -> Option<&str> {
     (before.is_empty() || before.starts_with("pub")).then_some(name)
 }
 
-/// Public traits that are not known, and products outside `dialect`.
-fn names(package: &str, files: &Files) -> Vec<String> {
+/// Public traits that are not known.
+fn traits(package: &str, files: &Files) -> Vec<String> {
     let mut findings = Vec::new();
     for (path, text) in files {
         for (line, text) in (1..).zip(text.lines()) {
@@ -196,39 +190,9 @@ fn names(package: &str, files: &Files) -> Vec<String> {
                     "{path}:{line}: `{name}` is not in SEAMS; use a function or a value"
                 ));
             }
-            let is_free = package == GATEWAY || path.contains("/tests/");
-            let is_free = is_free || path.contains("/dialect/");
-            let mut products = PRODUCTS.split(' ').filter(|_| !is_free);
-            if let Some(name) = products.find(|name| has_word(text, name)) {
-                findings.push(format!("{path}:{line}: names `{name}` outside `dialect`"));
-            }
         }
     }
     findings
-}
-
-/// Whether the text has the word in any case; `EntraPolicy` has two words, `central` has one.
-fn has_word(text: &str, word: &str) -> bool {
-    let mut spaced = String::new();
-    for c in text.chars() {
-        if c.is_uppercase() && spaced.ends_with(|last: char| !last.is_uppercase()) {
-            spaced.push(' ');
-        }
-        spaced.push(c);
-    }
-    let words = |text: &str| {
-        let mut words = text.split(|c: char| !c.is_alphanumeric());
-        words.any(|it| it.eq_ignore_ascii_case(word))
-    };
-    words(text) || words(&spaced)
-}
-
-/// What deny.toml bans in each version; cargo-deny reads the list too.
-fn banned(deny: &str) -> impl Iterator<Item = &str> {
-    let entries = deny.split("{ crate = \"").skip(1);
-    let entries = entries.filter(|entry| !entry.contains("deny-multiple-versions"));
-    let names = entries.filter_map(|entry| entry.split('"').next());
-    names.filter(|name| !name.contains(':'))
 }
 
 /// Which of these packages are in the tree, as `cargo tree` prints it.
@@ -315,38 +279,21 @@ mod tests {
     }
 
     #[test]
-    fn traits_and_products_are_known() {
+    fn public_traits_are_known() {
         let count = |place: (&str, &str), text: &str| {
-            names(place.0, &vec![(place.1.into(), text.into())]).len()
+            traits(place.0, &vec![(place.1.into(), text.into())]).len()
         };
         let (obo, core) = (("obo", "src/x.rs"), ("obo-core", "src/dialect/entra.rs"));
         assert_eq!(count(obo, "pub trait ClientAuth: Send {}"), 0);
         assert_eq!(count(core, "pub trait ClientAuth {}"), 1);
         assert_eq!(count(obo, "mod m {\n    pub trait Keys {}\n}"), 1);
         assert_eq!(count(obo, "pub(crate) trait Keys {}\n// pub trait Keys"), 0);
-        for text in [
-            "Okta",
-            "OktaPolicy",
-            "okta_policy",
-            "ForOKTA",
-            "PingFederate",
-        ] {
-            let counts = [
-                count(obo, text),
-                count(core, text),
-                count((GATEWAY, "x.rs"), text),
-            ];
-            assert_eq!(counts, [1, 0, 0], "{text}");
-        }
-        assert_eq!(count(obo, "central ENTRANCE incognito oktal"), 0);
     }
 
     #[test]
     fn foreign_package_is_found() {
         let tree = "obo v0.1.0 (a)\nopenssl-probe v0.2.2\nrsa v0.9.0\nrsa v0.9.0 (*)";
         assert_eq!(packages("obo", tree, &["rsa", "openssl", "obo"]).len(), 1);
-        let banned = banned(include_str!("../../deny.toml"));
-        assert!(banned.eq(["rsa", "openssl", "openssl-sys", "native-tls", "ring"]));
     }
 
     /// JW-40

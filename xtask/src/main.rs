@@ -1,12 +1,14 @@
 //! Tasks of the workspace: `cargo xtask <verb>`.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "it reports")]
 
+mod api;
 mod arrows;
 mod ci;
 mod coverage;
 mod fuzz;
 mod interop;
 mod shell;
+mod words;
 
 use std::env;
 use std::path::Path;
@@ -18,14 +20,15 @@ const USAGE: &str = "unknown verb; usage: cargo xtask <verb>
 
   test      unit and integration tests, then doctests
   arrows    directions between modules and between packages, seams, names of products
+  words     words that the project leaves out
+  api       packages whose types the public API of each crate shows
   bench     what a request costs, as ratios to the work that cannot be avoided
-  peers     other libraries beside this one, into docs/peers.md and the README
+  peers     other libraries beside this one, into docs/peers.md and docs/peers.svg
   coverage  which rule of which specification has a test, into docs/spec-coverage.md and target
   fuzz      [--seconds N] [target [input]]: hostile inputs for N seconds per target, 600 by
             default; or one input again, to see a crash
   interop   authorization servers and clients of others, in both directions
-  ci        everything CI runs: fmt, arrows, coverage, clippy, test, features, docs, deny,
-            example, interop, fuzz
+  ci        everything CI runs: see the list in xtask/src/ci.rs
 ";
 
 const PEERS: &str = "run --release --manifest-path benches/peers/Cargo.toml";
@@ -47,6 +50,8 @@ fn run() -> shell::Result {
     match *words {
         ["test"] => test(),
         ["arrows"] => arrows::run(),
+        ["words"] => words::run(),
+        ["api"] => api::run(),
         ["bench"] => show(&mut cargo("bench -p obo")),
         ["peers"] => show(&mut cargo(PEERS)),
         ["coverage"] => coverage::write(),

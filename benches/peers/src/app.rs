@@ -12,7 +12,7 @@ use tower::util::BoxCloneSyncService;
 pub(crate) enum App {
     Axum08(axum::Router),
     Axum07(axum_07::Router),
-    /// A gRPC service, for a layer that answers gRPC by another type.
+    /// A gRPC service, for a layer with another response type for gRPC.
     Grpc(BoxCloneSyncService<Request<()>, Response<()>, Infallible>),
 }
 

@@ -28,7 +28,7 @@
 //! # let file = &file.replace("private_key_jwt = { key = { env = \"SERVICE_A_KEY\" }, alg = \"ES256\" }", "tls_client_auth = true");
 //! let config: Config = toml::from_str::<Settings>(file)?.read()?;
 //! let built = config.build(&mut Setup::new())?;
-//! let auth = built.auth_layer()?;
+//! let auth = built.auth_layer();
 //! # Ok(())
 //! # }
 //! ```

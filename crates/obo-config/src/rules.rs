@@ -188,7 +188,7 @@ pub struct RulesConfig(Vec<Settings>);
 pub struct Rules {
     /// The rule of each path.
     pub table: RuleTable,
-    /// The paths that need no token, for [`BearerAuthLayer::public_paths`](obo::BearerAuthLayer::public_paths).
+    /// The paths that need no token; [`RuleTable::public_paths`] has them too.
     pub public: Vec<String>,
 }
 

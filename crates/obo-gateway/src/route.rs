@@ -121,7 +121,7 @@ fn answering(
                     "uri" => error.at("upstream"),
                     _ => error.within("exchange"),
                 });
-            Some(exchange.to_destination(destination?))
+            Some(exchange.to_destination(destination?)?)
         }
         None => {
             check_public(&upstream, config.danger_plaintext)?;

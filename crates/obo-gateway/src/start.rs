@@ -1,5 +1,6 @@
 use axum::Router;
 use axum::middleware::{from_fn, from_fn_with_state};
+use obo::bearer::PublicPaths;
 use obo::{BearerAuthLayer, ConfigError, ExpiryLayer, Rejection};
 use obo_config::{Live, Setup};
 
@@ -99,6 +100,7 @@ async fn build(config: Config, mut setup: Setup) -> Result<(Router, Limits), Sta
     if let Some(resource) = &resource {
         auth = auth.protected_resource(resource);
     }
+    let mut public = Vec::new();
     for (i, route) in read.into_iter().enumerate() {
         let within = within(i);
         if route.config.public {
@@ -106,8 +108,7 @@ async fn build(config: Config, mut setup: Setup) -> Result<(Router, Limits), Sta
                 let problem = "is a pattern, and `public` is for one path; write it out";
                 return Err(within(ConfigError::new("path", problem)).into());
             }
-            let opened = auth.public_paths([route.config.path.as_str()]);
-            auth = opened.map_err(|error| within(error.at("path")))?;
+            public.push(route.config.path.as_str().to_owned());
         }
         if route.config.preflight {
             auth = auth.allow_preflight();
@@ -115,6 +116,8 @@ async fn build(config: Config, mut setup: Setup) -> Result<(Router, Limits), Sta
         let added = routes.add(route, &trusted, &setup, &how);
         added.map_err(within)?;
     }
+    let public = PublicPaths::new(public).map_err(|error| error.at("routes"))?;
+    let auth = auth.public_paths(public);
     let probing = config.probes.build(&server);
     let probing = probing.map_err(|error| error.within("probes"))?;
     let server = server.start().await?;

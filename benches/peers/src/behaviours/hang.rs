@@ -1,4 +1,4 @@
-//! A key endpoint that takes two seconds, and a token with an unknown `kid` that makes somebody ask it.
+//! A key endpoint that takes two seconds, and a token with an unknown `kid` that causes a fetch.
 
 use std::time::{Duration, Instant};
 
@@ -20,7 +20,7 @@ pub(super) async fn rows(worlds: &[World]) -> Vec<Row> {
     let cells = |cell: fn(&Seen) -> String| seen.iter().map(cell).collect();
     vec![
         Row::new(
-            "key endpoint takes 2 s, an unknown `kid` waits for it: slowest valid request beside it",
+            "key endpoint takes 2 s and an unknown `kid` waits for it: slowest valid request meanwhile",
             cells(|seen| milliseconds(seen.slowest)),
         )
         .short("slowest valid request while a key fetch hangs for 2 s"),
@@ -31,7 +31,7 @@ pub(super) async fn rows(worlds: &[World]) -> Vec<Row> {
         Row::new(
             "… the unknown `kid` itself",
             cells(|seen| {
-                let asked = if seen.asked { "" } else { ", nobody asked" };
+                let asked = if seen.asked { "" } else { ", no fetch" };
                 format!("{} after {}{asked}", seen.status, milliseconds(seen.waited))
             }),
         ),

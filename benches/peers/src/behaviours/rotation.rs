@@ -48,7 +48,7 @@ async fn rotate(world: &World) -> Seen {
     let accepted = world.accepts_within(PATIENCE, &new).await;
     let passes = |passes| if passes { "passes" } else { "refused" };
     Seen {
-        // The wait for the first answer is a quarter of a second, so that whoever passed sooner passed at first.
+        // The first response takes a quarter of a second at most, so a faster one passed at the first try.
         first: passes(accepted.is_some_and(|after| after < Duration::from_millis(250))),
         accepted,
         fetches: world.idp.jwks_requests() - before,

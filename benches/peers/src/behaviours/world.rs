@@ -21,7 +21,9 @@ impl World {
 
     async fn new(peer: Peer) -> Self {
         let idp = server().await;
-        let app = (peer.protect)(Trust::new(&idp, TestAlg::Es256)).await.unwrap();
+        let app = (peer.protect)(Trust::new(&idp, TestAlg::Es256))
+            .await
+            .unwrap();
         let world = Self { peer, idp, app };
         let token = user(&world.idp).mint();
         let accepted = world.accepts_within(Duration::from_secs(20), &token).await;
@@ -56,10 +58,7 @@ pub(super) async fn answers_within(
 }
 
 pub(super) async fn server() -> TestIdp {
-    TestIdp::builder()
-        .signing(TestAlg::Es256)
-        .start()
-        .await
+    TestIdp::builder().signing(TestAlg::Es256).start().await
 }
 
 /// A token that is in order, and outlives the program.

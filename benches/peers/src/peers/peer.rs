@@ -10,7 +10,7 @@ pub(crate) const AUDIENCE: &str = "service-a";
 /// What some of its routes require.
 pub(crate) const SCOPE: &str = "orders:read";
 
-/// Whom the service trusts, and what it requires.
+/// Which issuer the service trusts, and what it requires.
 #[derive(Clone)]
 pub(crate) struct Trust {
     pub(crate) issuer: String,

@@ -104,7 +104,7 @@ async fn every_format_builds_both_sides() {
         let config: Config = file.read().unwrap();
         let before = setup.idp.discovery_requests();
         let built = config.build(&mut Names::new()).unwrap();
-        let _layer = built.auth_layer().unwrap();
+        let _layer = built.auth_layer();
         let token = setup.idp.user("alice").audience("service-a").scope("a");
         let caller = built.resource_server.validate(&token.mint()).await.unwrap();
         let opaque = token.mint_opaque();

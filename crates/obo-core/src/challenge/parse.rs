@@ -134,9 +134,39 @@ impl ReceivedChallenge {
     }
 }
 
+/// The line of a `WWW-Authenticate` header with `resource_metadata` in each `Bearer` challenge that lacks it (RFC 9728
+/// section 5.1). Other challenges stay as they are.
+///
+/// `None` if no challenge lacks it, or the line is malformed. The URL is in normal form, so it has neither a quote nor a
+/// backslash.
+pub fn with_resource_metadata(line: &[u8], url: &str) -> Option<Vec<u8>> {
+    let mut named = line.to_vec();
+    let mut is_changed = false;
+    // From the end, so that the places of the others do not move.
+    for challenge in challenges(line)?.iter().rev() {
+        let mut parameters = challenge.parameters.iter();
+        if !challenge.scheme.eq_ignore_ascii_case("bearer")
+            || parameters.any(|(name, _)| name == "resource_metadata")
+        {
+            continue;
+        }
+        let place = line.len() - challenge.after_scheme;
+        let comma = match line.get(place..)?.trim_ascii_start() {
+            [] | [b',', ..] => "",
+            _ => ",",
+        };
+        let parameter = format!(" resource_metadata=\"{url}\"{comma}");
+        named.splice(place..place, parameter.into_bytes());
+        is_changed = true;
+    }
+    is_changed.then_some(named)
+}
+
 /// One challenge of any scheme, the names of its parameters in lower case.
 struct Parsed {
     scheme: String,
+    /// How much of the line is left after the scheme.
+    after_scheme: usize,
     parameters: Vec<(String, String)>,
 }
 
@@ -186,6 +216,7 @@ impl<'a> Cursor<'a> {
     /// A scheme with its first parameter, its token68, or nothing.
     fn challenge(&mut self) -> Option<Parsed> {
         let scheme = self.token()?;
+        let after_scheme = self.0.len();
         let spaces = self.take_while(|byte| byte == b' ');
         let mut parameters = Vec::new();
         if !spaces.is_empty() && !matches!(self.0.first(), None | Some(b',')) {
@@ -194,7 +225,11 @@ impl<'a> Cursor<'a> {
                 None => self.token68()?,
             }
         }
-        Some(Parsed { scheme, parameters })
+        Some(Parsed {
+            scheme,
+            after_scheme,
+            parameters,
+        })
     }
 
     /// A name, `=` with blanks around it, and a token or a quoted string.

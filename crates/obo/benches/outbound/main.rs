@@ -79,6 +79,7 @@ async fn at_hand() {
     let mut bare = service_fn(answer);
     let layered = exchange
         .to_destination(destination)
+        .unwrap()
         .layer(service_fn(answer));
     let mut layered = layered.on_behalf_of(&caller);
     let [h, bare_time, layered_time] = measure([
