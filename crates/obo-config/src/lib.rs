@@ -54,6 +54,7 @@ mod form;
 mod interned;
 mod introspection;
 mod live;
+mod names;
 mod profile;
 mod protected_resource;
 mod resource_server;

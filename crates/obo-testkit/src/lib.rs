@@ -46,6 +46,7 @@
     reason = "a test kit panics on misuse: that fails the test, which is the point"
 )]
 
+mod access_token;
 mod act;
 mod alg;
 mod builder;
@@ -60,21 +61,20 @@ mod issue;
 mod jwt;
 mod key_set;
 mod listener;
+mod lock;
 mod metadata;
 mod oauth_error;
 mod opaque;
 mod public_key;
 mod random;
 mod recorded;
-mod registered;
 mod registration;
 mod router;
-mod rsa_lease;
 mod scope;
 mod server;
-mod signing_key;
 mod state;
 mod target;
+mod test_key;
 mod token_builder;
 mod token_endpoint;
 mod token_exchange;
@@ -85,5 +85,5 @@ pub use client::TestClient;
 pub use fault::{Endpoint, Fault};
 pub use recorded::Recorded;
 pub use server::TestIdp;
-pub use signing_key::TestKey;
+pub use test_key::TestKey;
 pub use token_builder::TokenBuilder;

@@ -105,6 +105,7 @@
 //! | `default-client` | yes | an HTTP client for discovery, key sets and exchanges; without it, give one by [`HttpService`](authorization_server::HttpService) |
 //! | `tracing` | yes | events and spans |
 //! | `metrics` | no | counters, gauges and histograms |
+//! | `jsonwebtoken` | no | conversions from the key and algorithm types of the `jsonwebtoken` crate |
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 #[macro_use]

@@ -378,7 +378,7 @@ fn unknown_profile_is_named_by_its_path() {
         );
         let error = read(&file).unwrap().build(&mut Setup::new()).unwrap_err();
         assert_eq!(error.field(), "issuers[0].profile");
-        let problem = "profile \"strict\" is none of rfc9068, lenient";
+        let problem = "unknown profile \"strict\", expected one of rfc9068, lenient";
         assert!(error.to_string().contains(problem), "{error}");
     }
 }

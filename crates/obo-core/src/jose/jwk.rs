@@ -246,7 +246,7 @@ impl Jwk {
 
 /// The key of an entry, or why it has none. The text is kept raw until here, so that what JSON cannot hold breaks its own
 /// entry alone.
-fn usable_key(entry: &RawValue) -> Result<VerificationKey, &'static str> {
+pub(crate) fn usable_key(entry: &RawValue) -> Result<VerificationKey, &'static str> {
     let jwk: Jwk = json::object(entry.get().as_bytes())
         .ok_or("is not a JSON object with a `kty`, or a member has another type than expected")?;
     if jwk.is_given_away() {
