@@ -1,7 +1,7 @@
-//! `cargo xtask api`: the packages whose types a crate's public API shows.
+//! `cargo xtask api`: the packages whose types the public API of a crate shows.
 //!
-//! A breaking release of one of them is a breaking release of the crate, so each is listed in its
-//! Cargo.toml, under the key that `cargo check-external-types` reads too.
+//! A breaking release of such a package is a breaking release of the crate. Each crate lists these
+//! packages in its Cargo.toml, under the key that `cargo check-external-types` reads.
 
 #![allow(clippy::indexing_slicing, reason = "JSON without the key is null")]
 
@@ -13,7 +13,7 @@ use serde_json::Value;
 use crate::shell::{self, cargo, show};
 
 const KEY: &str = "package.metadata.cargo_check_external_types.allowed_external_types";
-/// What each crate may show. `pin_project_lite` is in hidden bounds alone.
+/// Packages that need no entry. `pin_project_lite` occurs only in hidden bounds.
 const STANDARD: [&str; 4] = ["std", "core", "alloc", "pin_project_lite"];
 
 pub(crate) fn run() -> shell::Result {
@@ -22,7 +22,7 @@ pub(crate) fn run() -> shell::Result {
         let name = package.replace('-', "_");
         let json = "-- -Z unstable-options --output-format json";
         let rustdoc = format!("rustdoc -p {package} --lib --all-features {json}");
-        // The JSON is unstable: rustc takes the flag for this crate alone.
+        // The JSON is unstable. This variable allows it for this crate only.
         show(cargo(&rustdoc).env("RUSTC_BOOTSTRAP", &name))?;
         let json = fs::read_to_string(format!("target/doc/{name}.json"))?;
         let shown = shown(&serde_json::from_str(&json)?);
@@ -39,15 +39,15 @@ pub(crate) fn run() -> shell::Result {
     shell::verdict("api", &findings)
 }
 
-/// The packages of the types that this crate's documented items name.
+/// The packages whose types occur in the documented items of this crate.
 fn shown(json: &Value) -> BTreeSet<String> {
     let items = json["index"].as_object().into_iter().flatten();
     let mut ids = Vec::new();
     for (_, item) in items.filter(|(_, item)| item["crate_id"] == 0) {
         let kind = &item["inner"];
-        let of_others = &kind["impl"]["blanket_impl"];
+        let blanket = &kind["impl"]["blanket_impl"];
         let is_derived = kind["impl"]["is_synthetic"] == true;
-        if of_others.is_null() && !is_derived && kind.get("use").is_none() {
+        if blanket.is_null() && !is_derived && kind.get("use").is_none() {
             paths(kind, &mut ids);
         }
     }
@@ -56,12 +56,11 @@ fn shown(json: &Value) -> BTreeSet<String> {
         let name = &json["external_crates"][package.to_string()]["name"];
         name.as_str().map(str::to_owned)
     });
-    packages
-        .filter(|name| !STANDARD.contains(&&**name))
-        .collect()
+    let packages = packages.filter(|name| !STANDARD.contains(&&**name));
+    packages.collect()
 }
 
-/// The ids of all paths to types and traits below a value.
+/// Collects the ids of all paths to types and traits in a value.
 fn paths(value: &Value, ids: &mut Vec<u64>) {
     match value {
         Value::Array(values) => values.iter().for_each(|value| paths(value, ids)),
@@ -76,12 +75,8 @@ fn paths(value: &Value, ids: &mut Vec<u64>) {
 fn listed(manifest: &str) -> shell::Result<BTreeSet<String>> {
     let manifest: Value = toml::from_str(manifest)?;
     let list = KEY.split('.').fold(&manifest, |table, key| &table[key]);
-    let names = list
-        .as_array()
-        .into_iter()
-        .flatten()
-        .filter_map(Value::as_str);
-    Ok(names
-        .map(|name| name.trim_end_matches("::*").to_owned())
-        .collect())
+    let names = list.as_array().into_iter().flatten();
+    let names = names.filter_map(Value::as_str);
+    let packages = names.map(|name| name.trim_end_matches("::*").to_owned());
+    Ok(packages.collect())
 }

@@ -1,7 +1,7 @@
-//! `cargo xtask ci`: every check, cheapest first. It stops at the first failure.
+//! `cargo xtask ci`: runs all checks, the cheapest first, and stops at the first failure.
 //!
-//! A step that needs what a developer's machine lacks is skipped and named. With `CI` in the
-//! environment it fails instead.
+//! A step is skipped and named if this machine lacks a tool for it. With the environment variable
+//! `CI`, such a step fails instead.
 
 use std::process::Command;
 use std::time::Instant;
@@ -10,7 +10,7 @@ use std::{env, fs};
 use crate::shell::{self, cargo, read, show, works};
 use crate::{api, arrows, coverage, fuzz, interop, words};
 
-/// Passed, or why it is skipped: what it needs is not to be had on this machine.
+/// `None` if the step has passed, or why it was skipped.
 type Outcome = shell::Result<Option<String>>;
 
 pub(crate) fn run() -> shell::Result {
@@ -48,8 +48,8 @@ pub(crate) fn run() -> shell::Result {
 const DOC: &str = "doc --workspace --no-deps";
 const CLIPPY: &str = "clippy --workspace --all-targets --all-features -- -D warnings";
 
-/// Each crate alone, then with each of its features alone: in the workspace, cargo unifies features
-/// and hides one that is missing.
+/// Checks each crate alone, then with each single feature. In the workspace, cargo unifies features
+/// and so hides a missing one.
 fn features() -> shell::Result {
     for package in shell::crates()? {
         let check = |arguments: &str| show(&mut cargo(&format!("check -p {package}{arguments}")));
@@ -72,19 +72,19 @@ fn deny() -> Outcome {
         return Ok(Some("cargo-deny is not installed".to_owned()));
     }
     show(&mut cargo("deny check bans licenses sources"))?;
-    // The database of advisories is on the network; what it says of our dependencies fails.
+    // A database that cannot be fetched is no failure, but an advisory is.
     if !works(&mut cargo("deny fetch db")) {
-        println!("deny: advisories not checked, their database could not be fetched");
+        println!("deny: advisories not checked: their database could not be fetched");
         return Ok(None);
     }
     done(show(&mut cargo("deny check --disable-fetch advisories")))
 }
 
-/// Against the last release: without one, each change is free.
+/// Compares with the last release. Before the first release, each change is allowed.
 fn semver() -> Outcome {
     let tag = read(Command::new("git").args(["tag", "--list", "v*", "--sort=-v:refname"]))?;
     let Some(tag) = tag.lines().next() else {
-        println!("semver: no release yet, nothing to compare with");
+        println!("semver: no release yet, so there is nothing to compare");
         return Ok(None);
     };
     if !works(&mut cargo("semver-checks --version")) {
@@ -94,7 +94,7 @@ fn semver() -> Outcome {
     done(show(&mut cargo(&check)))
 }
 
-/// Builds with the oldest Rust that is promised; clippy's `incompatible_msrv` holds it elsewhere.
+/// Builds with the oldest supported Rust. Without it, only clippy's `incompatible_msrv` checks.
 fn msrv() -> Outcome {
     let toolchain = env!("CARGO_PKG_RUST_VERSION");
     let run = |arguments: &str| {
@@ -103,12 +103,11 @@ fn msrv() -> Outcome {
         command
     };
     if !works(&mut run("cargo --version")) {
-        println!("msrv: no Rust {toolchain} here, clippy's incompatible_msrv has checked it");
+        println!("msrv: Rust {toolchain} is not installed; clippy has checked incompatible_msrv");
         return Ok(None);
     }
-    done(show(&mut run(
-        "cargo check --workspace --target-dir target/msrv",
-    )))
+    let check = "cargo check --workspace --target-dir target/msrv";
+    done(show(&mut run(check)))
 }
 
 /// The README's first command, then each file of `examples`: the last line that it prints has to be

@@ -1,8 +1,7 @@
-//! `cargo xtask interop`: authorization servers and clients of others, in both directions.
+//! `cargo xtask interop`: tests with authorization servers and clients of other projects.
 //!
-//! They come from npm and PyPI, pinned under `tests/interop`, and are installed into
-//! `target/interop`. Servers listen on loopback ports that they pick, and the tests of
-//! `tests/tests/interop` talk to them.
+//! Packages from npm and PyPI are pinned in `tests/interop` and installed into `target/interop`.
+//! Each server listens on a free loopback port. A module of `tests/tests/interop` tests it.
 
 use std::fs::{self, File};
 use std::io::{BufRead as _, BufReader};
@@ -12,10 +11,10 @@ use std::{env, thread};
 
 use crate::shell::{self, cargo, read, works};
 
-/// Ends a program that hangs, after 150 s.
+/// Arguments of `timeout`: ends a program after 150 s.
 const TIMEOUT: [&str; 2] = ["--kill-after=5", "150"];
 
-/// A server: the module of its tests, its script and its argument.
+/// For each server, the module of its tests, its script and its argument.
 const SERVERS: [(&str, &str, Option<&str>); 4] = [
     ("oidc_provider", "servers/oidc_provider.mjs", None),
     ("idpyoidc_as_shipped", IDPYOIDC, None),
@@ -27,7 +26,7 @@ const IDPYOIDC: &str = "servers/idpyoidc_server.py";
 const CLIENTS: &str = "clients/openid_client.mjs clients/oauth4webapi.mjs clients/jose_keys.mjs \
     clients/authlib_client.py clients/pyjwt_keys.py";
 
-/// Runs the whole matrix; returns what could not run.
+/// Runs all servers and clients. Returns the runtimes that are missing.
 pub(crate) fn run() -> shell::Result<Option<String>> {
     let tests = executable("test --test interop --no-run")?;
     let testkit = executable("build --example standalone")?;
@@ -36,7 +35,7 @@ pub(crate) fn run() -> shell::Result<Option<String>> {
     let missing = install(&folder);
     let mut matrix = Matrix::default();
 
-    // Our side against their servers.
+    // obo with their servers.
     for (name, script, argument) in SERVERS {
         let Some(mut command) = command(&folder, &missing, script) else {
             continue;
@@ -53,7 +52,7 @@ pub(crate) fn run() -> shell::Result<Option<String>> {
         }
     }
 
-    // Their clients against the testkit.
+    // Their clients with the testkit.
     let testkit = Server::start("testkit", &mut Command::new(testkit), &folder)?;
     for script in CLIENTS.split(' ') {
         if let Some(mut command) = command(&folder, &missing, script) {
@@ -61,12 +60,12 @@ pub(crate) fn run() -> shell::Result<Option<String>> {
             matrix.add(script, &output);
         }
     }
-    println!("msal is left out: it requires https, and the testkit has no TLS");
+    println!("msal is not tested: it requires https, and the testkit has no TLS");
     matrix.verdict()?;
     Ok((!missing.is_empty()).then(|| missing.join("; ")))
 }
 
-/// Installs from both registries at the same time; returns the runtimes that cannot run here.
+/// Installs from both registries at the same time. Returns the runtimes that are missing.
 fn install(folder: &Path) -> Vec<&'static str> {
     let runtimes = ["node", "python"].map(|runtime| {
         let mut command = bounded(Path::new("tests/interop/install.sh"));
@@ -80,7 +79,7 @@ fn install(folder: &Path) -> Vec<&'static str> {
     runtimes.collect()
 }
 
-/// The command that runs an installed script, unless its runtime is missing.
+/// The command for an installed script, or `None` if its runtime is missing.
 fn command(folder: &Path, missing: &[&str], script: &str) -> Option<Command> {
     let is_python = script.ends_with(".py");
     let (runtime, program) = match is_python {
@@ -118,9 +117,9 @@ struct Server {
 }
 
 impl Server {
-    /// Starts it and waits until it listens.
+    /// Starts the server and waits until it listens.
     ///
-    /// It ends when its standard input does, so also when this program is killed.
+    /// It ends when its standard input ends, so it also ends when this program is killed.
     fn start(name: &'static str, command: &mut Command, logs: &Path) -> shell::Result<Self> {
         let log = logs.join(format!("{name}.log"));
         command.stdin(Stdio::piped()).stdout(Stdio::piped());
@@ -128,27 +127,25 @@ impl Server {
         let stdout = child.stdout.take().ok_or("no standard output")?;
         let mut lines = BufReader::new(stdout).lines();
         let line = lines.next().transpose()?.unwrap_or_default();
-        // All lines are read, so that no write meets a closed pipe.
+        // Read all lines: a write to a closed pipe would fail.
         thread::spawn(move || lines.for_each(drop));
-        let is_listening = !line.is_empty();
         let server = Self {
             name,
             line,
             child,
             log,
         };
-        match is_listening {
-            true => Ok(server),
-            false => Err(format!("{name}: {}", fs::read_to_string(&server.log)?).into()),
+        match server.line.is_empty() {
+            false => Ok(server),
+            true => Err(format!("{name}: {}", fs::read_to_string(&server.log)?).into()),
         }
     }
 
-    /// The environment variable by which tests find it.
+    /// The environment variable through which the tests find the server.
     fn variable(&self) -> String {
         format!("OBO_INTEROP_{}", self.name.to_uppercase())
     }
 
-    /// Its name and version.
     fn title(&self) -> String {
         let line: serde_json::Value = serde_json::from_str(&self.line).unwrap_or_default();
         let version = line.get("version").and_then(|version| version.as_str());
@@ -158,7 +155,7 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // A signal that `timeout` hands on; the server may have ended already.
+        // `timeout` forwards the signal. The server may have ended already.
         works(Command::new("kill").arg(self.child.id().to_string()));
         let _ = self.child.wait();
     }
@@ -169,39 +166,35 @@ impl Drop for Server {
 struct Matrix([usize; 3]);
 
 impl Matrix {
-    /// Reads `test NAME ... ok`, `FAILED` or `ignored, WHY` of what a program printed about one peer.
+    /// Reads the lines `test NAME ... ok`, `FAILED` or `ignored, WHY` in the output of a program.
     ///
-    /// A line `peer NAME VERSION` names the peer better. A program without a case fails, and one
-    /// that ends in an error.
-    fn add(&mut self, named: &str, output: &Output) {
+    /// A line `peer NAME VERSION` replaces `name`. A program without cases counts as a failure, and
+    /// so does an exit status that no failed case explains.
+    fn add(&mut self, name: &str, output: &Output) {
         let stdout = String::from_utf8_lossy(&output.stdout);
         let mut peer = stdout.lines().filter_map(|line| line.strip_prefix("peer "));
-        let peer = peer.next().unwrap_or(named);
+        let peer = peer.next().unwrap_or(name);
         let cases = stdout.lines().filter_map(|line| line.strip_prefix("test "));
         let cases = cases.filter_map(|line| line.rsplit_once(" ... "));
         let cases: Vec<_> = cases.collect();
         let has_failed = cases.iter().any(|(_, outcome)| *outcome == "FAILED");
-        let is_odd = cases.is_empty() || (!output.status.success() && !has_failed);
-        let ending = is_odd.then_some(("ends well", "FAILED"));
+        let is_broken = cases.is_empty() || (!output.status.success() && !has_failed);
+        let ending = is_broken.then_some(("has cases and exit status 0", "FAILED"));
         for (case, outcome) in cases.into_iter().chain(ending) {
-            let kind = match outcome {
-                "ok" => 0,
-                "FAILED" => 1,
-                _ => 2,
-            };
-            self.0
-                .iter_mut()
-                .skip(kind)
-                .take(1)
-                .for_each(|count| *count += 1);
+            let [passed, failed, skipped] = &mut self.0;
+            *match outcome {
+                "ok" => passed,
+                "FAILED" => failed,
+                _ => skipped,
+            } += 1;
             println!("{peer:30}  {case:60}  {outcome}");
         }
-        if has_failed || is_odd {
+        if has_failed || is_broken {
             println!("{stdout}{}", String::from_utf8_lossy(&output.stderr));
         }
     }
 
-    /// Prints the counts; fails if a case has failed.
+    /// Prints the counts. Fails if a case has failed.
     fn verdict(&self) -> shell::Result {
         let [passed, failed, skipped] = self.0;
         println!("interop: {passed} passed, {failed} failed, {skipped} skipped");

@@ -1,5 +1,5 @@
-//! The words that this project leaves out, and what it writes instead; products, which only
-//! `dialect` folders name.
+//! `cargo xtask words`: words that the style guide excludes, and names of products, which only
+//! `dialect` folders may use.
 
 use crate::shell;
 
@@ -9,10 +9,7 @@ const LEFT_OUT: [(&str, &str); 11] = [
     ("judge judges judged judging judgement", "validate, verify"),
     ("mend mends mended", "fix"),
     ("beside", "besides, next to, in the background"),
-    (
-        "whoever whom somebody nobody anybody",
-        "the caller, a client",
-    ),
+    ("whoever whom somebody nobody anybody", "the caller"),
     ("at_hand let_go lets_go", "cached, evict"),
     ("made_up", "forged"),
     ("unless_told says_nothing", "by default, opaque"),
@@ -23,7 +20,7 @@ const LEFT_OUT: [(&str, &str); 11] = [
 const PRODUCTS: (&str, &str) = (
     "entra azure microsoft keycloak okta auth0 zitadel authentik pingfederate ping_federate asgardeo wso2 \
      tokendings cognito",
-    "its name in `dialect` alone",
+    "the name of a product only in `dialect`",
 );
 
 pub(crate) fn run() -> shell::Result {
@@ -56,7 +53,7 @@ fn found(words: &[(&str, &str)], (path, text): &(String, String)) -> Vec<String>
     findings
 }
 
-/// The words in lower case, each between two `_`; `OktaPolicy` has two words.
+/// The words in lower case, each between two `_`. `OktaPolicy` has two words.
 fn spaced(text: &str) -> String {
     let (mut spaced, mut last) = (String::from("_"), ' ');
     for c in text.chars() {
@@ -67,7 +64,6 @@ fn spaced(text: &str) -> String {
         spaced.extend(c.to_lowercase().filter(|c| c.is_alphanumeric()));
         last = c;
     }
-    // Several in a row are one.
     let words: Vec<_> = spaced.split('_').filter(|word| !word.is_empty()).collect();
     format!("_{}_", words.join("_"))
 }

@@ -26,9 +26,9 @@ use crate::setup::Setup;
 /// | `deadline`, `concurrency`, `introspect_issued` | the methods of [`TokenExchangeBuilder`](obo::exchange::TokenExchangeBuilder) of these names |
 /// | `cache` | `bytes`, `bytes_per_subject`, `entries_per_subject`, `lifetime`, as [`CacheBounds`] |
 ///
-/// Other keys are rejected. A dialect over a named one is `dialect = { base = "rfc8693", issued_type_may_be_missing = true }`.
+/// Other keys are rejected. A dialect over a named one is `dialect = { base = "rfc8693", allow_missing_issued_type = true }`.
 /// Each key but `base` is the method of [`Rfc8693`](obo::dialect::Rfc8693) of its name; `name` is its `with_name`,
-/// `or_issued_types` is a list of `or_issued_type`, and `extra_parameters` is a table whose values
+/// `allow_issued_types` is a list of `allow_issued_type`, and `extra_parameters` is a table whose values
 /// are written as secrets are, such as `{ env = "…" }`. A token type is written by its name in
 /// RFC 8693 section 3, such as `"access_token"`, or as a URI.
 ///
@@ -38,7 +38,7 @@ use crate::setup::Setup;
 /// let config: ExchangeConfig = toml::from_str(r#"
 ///     issuer = "https://idp.example.com/realms/corp"
 ///     client = { id = "service-a", tls_client_auth = true }
-///     dialect = { base = "rfc8693", issued_type_may_be_missing = true }
+///     dialect = { base = "rfc8693", allow_missing_issued_type = true }
 ///     deadline = "5s"
 ///     cache = { bytes = 16777216, lifetime = "10m" }
 /// "#)?;

@@ -103,12 +103,12 @@ impl<'de> Deserialize<'de> for Name {
 /// A table of settings over a named base: first those that are `true` or not there, by the methods of their names; then
 /// those with a value, by their type and what applies it.
 macro_rules! table_over {
-    ($base:ident, $table:ident { $($flag:ident)* } { $($key:ident: $type:ty => $apply:expr,)* }) => {
+    ($base:ident, $table:ident { $($(#[$attribute:meta])* $flag:ident)* } { $($key:ident: $type:ty => $apply:expr,)* }) => {
         #[derive(Clone, Debug, Default, PartialEq, Eq, serde::Deserialize)]
         #[serde(default, deny_unknown_fields)]
         pub(crate) struct $table {
             base: Option<String>,
-            $($flag: Option<$crate::form::True>,)*
+            $($(#[$attribute])* $flag: Option<$crate::form::True>,)*
             $($key: Option<$type>,)*
         }
 

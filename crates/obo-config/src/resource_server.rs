@@ -18,7 +18,7 @@ use crate::setup::Setup;
 /// | `issuers` | whom it trusts: a list of the following |
 /// | `issuers.issuer` | the issuer identifier, exactly as tokens carry it in `iss`; plain `http` beyond loopback is written `{ danger_http = "http://…" }`, as [`Issuer::danger_http`] |
 /// | `issuers.profile` | the kind of tokens it sends: a name, one of [`Profile::names`](obo::Profile::names) or of [`Setup::profile`]; or a table over one, as below; RFC 9068 unless set |
-/// | `issuers.client_is_actor`, `scope_text_or_array`, `allow_actor_without_subject` | `true`: as in the table, on top of `profile` |
+/// | `issuers.allow_client_as_actor`, `allow_scope_text_or_array`, `allow_actor_without_subject` | `true`: as in the table, on top of `profile` |
 /// | `issuers.audiences` | instead of the service's `audiences`, for this issuer alone |
 /// | `issuers.algorithms` | the accepted signature algorithms; without it all that this crate knows |
 /// | `issuers.leeway` | how far clocks may differ, such as `"60s"` |
@@ -40,12 +40,12 @@ use crate::setup::Setup;
 /// | key | form |
 /// | --- | --- |
 /// | `types` | a list of `"at+jwt"`, `"JWT"`, `"none"` |
-/// | `requires`, `client_from` | a list of claims |
-/// | `expects`, `refuses`, `service_if` | a list of marks: `{ is = ["claim", "value"] }`, likewise `starts_with` and `ends_with`; `{ present = "claim" }`, likewise `absent` and `in_issuer`; `"subject_is_client"` |
+/// | `require_claims`, `client_from` | a list of claims |
+/// | `require_matches`, `reject_matches`, `service_matchers` | a list of marks: `{ is = ["claim", "value"] }`, likewise `starts_with` and `ends_with`; `{ present = "claim" }`, likewise `absent` and `in_issuer`; `"subject_is_client"` |
 /// | `scope_from` | a list of `{ text = "claim" }` and `{ array = "claim" }` |
 /// | `roles_from`, `groups_from` | a path of member names, such as `["realm_access", "roles"]` |
 /// | `roles_from_keys_of` | a claim |
-/// | `requires_client`, `client_is_audience`, `client_is_actor`, `allow_actor_without_subject`, `scope_text_or_array`, `danger_id_token_claims` | `true` |
+/// | `require_client`, `allow_client_as_audience`, `allow_client_as_actor`, `allow_actor_without_subject`, `allow_scope_text_or_array`, `danger_id_token_claims` | `true` |
 ///
 /// ```
 /// use obo_config::{ResourceServerConfig, Setup};
@@ -74,8 +74,10 @@ pub struct ResourceServerConfig {
 struct IssuerConfig {
     issuer: Issuer,
     profile: Option<Form<ProfileConfig>>,
-    client_is_actor: Option<bool>,
-    scope_text_or_array: Option<bool>,
+    #[serde(alias = "client_is_actor")]
+    allow_client_as_actor: Option<bool>,
+    #[serde(alias = "scope_text_or_array")]
+    allow_scope_text_or_array: Option<bool>,
     allow_actor_without_subject: Option<bool>,
     audiences: Option<Vec<Audience>>,
     algorithms: Option<Vec<Algorithm>>,
@@ -137,7 +139,7 @@ impl IssuerConfig {
         });
         let profile = profile.build(setup).map_err(|error| error.at("profile"))?;
         let profile = apply!(self to profile; ;
-            client_is_actor scope_text_or_array allow_actor_without_subject);
+            allow_client_as_actor allow_scope_text_or_array allow_actor_without_subject);
         let refresh = apply!(self to KeyRefresh::new(); cooldown max_age stale_if_error;);
         let trust = Trust::new(setup.server(&self.issuer, self.jwks_uri.as_deref(), None)?);
         let trust = audiences.iter().cloned().fold(trust, Trust::audience);

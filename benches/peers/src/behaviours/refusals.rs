@@ -1,4 +1,4 @@
-//! Whether each request gets the expected response.
+//! Sends requests and compares each response with the expected one.
 
 use std::time::Duration;
 
@@ -119,7 +119,7 @@ async fn refuse(peer: Peer) -> Vec<Seen> {
     let valid = user(&idp).sign_with(&key).kid(Some(KID)).mint();
     for app in [&plain, &grpc] {
         let accepted = accepts_within(app, Duration::from_secs(10), &valid).await;
-        accepted.unwrap_or_else(|| panic!("{} accepts no valid token", peer.name));
+        accepted.unwrap_or_else(|| panic!("{} rejects a valid token", peer.name));
     }
     let mut seen = Vec::new();
     for case in requests::all(&idp, &key, KID) {
@@ -132,7 +132,7 @@ async fn refuse(peer: Peer) -> Vec<Seen> {
     if peer.has_scopes {
         let scoped = (peer.protect)(trust.scoped()).await.unwrap();
         let accepted = accepts_within(&scoped, Duration::from_secs(10), &valid).await;
-        accepted.unwrap_or_else(|| panic!("{} accepts no scoped token", peer.name));
+        accepted.unwrap_or_else(|| panic!("{} rejects a valid token with the scope", peer.name));
         let case = requests::without_scope(&idp, &key, KID);
         seen.push(response(&scoped, case).await);
     }

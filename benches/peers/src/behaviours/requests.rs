@@ -11,7 +11,7 @@ use super::world::user;
 use crate::app::{bearer, request};
 use crate::peers::AUDIENCE;
 
-/// The response that is expected.
+/// The expected response.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Expected {
     Accepted,
@@ -55,7 +55,7 @@ fn of(token: &str) -> Request<()> {
     bearer(&format!("Bearer {token}"))
 }
 
-/// `key` is published by `idp` as `kid`.
+/// All cases. `idp` publishes `key` as `kid`.
 pub(super) fn all(idp: &TestIdp, key: &TestKey, kid: &str) -> Vec<Case> {
     let user = || user(idp).sign_with(key).kid(Some(kid));
     let valid = user().mint();
@@ -144,7 +144,7 @@ pub(super) fn all(idp: &TestIdp, key: &TestKey, kid: &str) -> Vec<Case> {
     ]
 }
 
-/// For a service that requires a scope which this token lacks.
+/// A token without the scope, for a service that requires it.
 pub(super) fn without_scope(idp: &TestIdp, key: &TestKey, kid: &str) -> Case {
     let token = user(idp).claim("scope", "other").sign_with(key);
     let request = of(&token.kid(Some(kid)).mint());

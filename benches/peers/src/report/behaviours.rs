@@ -23,7 +23,7 @@ impl Behaviours {
         text
     }
 
-    /// For the chart in the README: how many bad requests are refused as the RFC says.
+    /// For the chart in the README: the number of bad requests refused as the RFC requires.
     pub(super) fn panel(&self) -> Panel {
         let mut rows = self.rows.iter();
         let row = rows.find(|of| of.short.is_some_and(|short| short.contains("challenge")));

@@ -1,11 +1,11 @@
-//! The comparison as bars, an SVG that is readable on light and on dark pages.
+//! The comparison as a bar chart, an SVG that is readable on light and dark pages.
 
 /// One measure, with a bar for each library.
 pub(crate) struct Panel {
     pub(crate) title: String,
     /// Each bar's length, and the figure at its end.
     pub(crate) bars: Vec<(f64, String)>,
-    /// For figures of several magnitudes.
+    /// For figures of different magnitudes.
     pub(crate) is_logarithmic: bool,
 }
 

@@ -1,4 +1,4 @@
-//! The tables, and where they are written.
+//! Writes the tables and the chart.
 
 mod behaviours;
 mod chart;
