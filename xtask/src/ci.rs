@@ -126,19 +126,12 @@ fn example() -> shell::Result {
         let run = format!("run --quiet --all-features --example {name}");
         let printed = shell::read(&mut cargo(&run))?;
         println!("{name}:\n{printed}");
-        let last = printed
-            .lines()
-            .last()
-            .ok_or(format!("{path}: prints nothing"))?;
-        let mut head = text.lines().map_while(|line| line.strip_prefix("//!"));
-        let mut rows = index
-            .lines()
-            .filter(|row| row.contains(&format!("]({name}.rs)")));
-        if !head.any(|line| line == format!(" Prints: `{last}`"))
-            || !rows.any(|row| row.ends_with(&format!("| `{last}` |")))
-        {
-            let problem = format!("{path}: its head or the index does not have its last line");
-            return Err(format!("{problem}, `{last}`").into());
+        let last = printed.lines().last().unwrap_or_default();
+        let (file, end) = (format!("]({name}.rs)"), format!("| `{last}` |"));
+        let mut rows = index.lines().filter(|row| row.contains(&file));
+        let is_in_head = text.contains(&format!("//! Prints: `{last}`\n"));
+        if last.is_empty() || !is_in_head || !rows.any(|row| row.ends_with(&end)) {
+            return Err(format!("{path}: head or index lack its last line, `{last}`").into());
         }
     }
     Ok(())
