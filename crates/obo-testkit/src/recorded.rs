@@ -18,13 +18,13 @@ const SECRET: [&str; 7] = [
 
 const REDACTED: &str = "(redacted)";
 
-/// One request the server received, secrets and tokens included.
+/// One request that the server received, secrets and tokens included.
 ///
 /// `Debug` redacts them, so that a failing assertion does not print a token.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct Recorded {
-    /// The endpoint, or nothing for a path the server does not serve.
+    /// The endpoint; `None` for a path that the server does not serve.
     pub endpoint: Option<Endpoint>,
     /// The request method.
     pub method: Method,
@@ -36,7 +36,7 @@ pub struct Recorded {
     pub headers: HeaderMap,
     /// The decoded form pairs of the body, in order, repeats included.
     pub form: Vec<(String, String)>,
-    /// The status answered; nothing as long as no answer was given.
+    /// The status of the response; `None` until it is sent.
     pub status: Option<u16>,
 }
 
