@@ -1,4 +1,4 @@
-//! What the guides say besides Rust, which the examples compile as doctests: configuration files and names.
+//! Checks the guides' configuration files and names. The examples compile the guides' Rust.
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
@@ -12,7 +12,7 @@ use std::path::Path;
 use obo::{Profile, dialect};
 use obo_config::{ClientConfig, DestinationsConfig, ResourceServerConfig, Setup};
 
-/// What any of the guides' files may have.
+/// The tables of all configuration files in the guides.
 #[derive(serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Config {
@@ -26,13 +26,13 @@ fn guide(name: &str) -> String {
     fs::read_to_string(folder.join(name)).unwrap()
 }
 
-/// The code blocks in TOML.
+/// The TOML code blocks.
 fn files(guide: &str) -> impl Iterator<Item = &str> {
     let blocks = guide.split("```toml\n").skip(1);
     blocks.map(|block| block.split("```").next().unwrap())
 }
 
-/// The names between backticks in a column of the table whose first column has this title.
+/// The names in backticks in a column of the table whose first column has this title.
 fn column<'a>(guide: &'a str, table: &str, column: usize) -> BTreeSet<&'a str> {
     let title = format!("| {table} |");
     let rows = guide.lines().skip_while(|line| !line.starts_with(&title));
@@ -45,7 +45,7 @@ fn column<'a>(guide: &'a str, table: &str, column: usize) -> BTreeSet<&'a str> {
 
 #[test]
 fn every_configuration_file_builds_what_it_configures() {
-    // The platform's token is there where the service runs: building a client looks for it.
+    // The platform's token exists where the service runs, and building a client checks for it.
     let token = Path::new(env!("CARGO_TARGET_TMPDIR")).join("platform-token");
     fs::write(&token, "a.b.c").unwrap();
     let mut built = 0;
@@ -74,7 +74,7 @@ fn every_configuration_file_builds_what_it_configures() {
     assert_eq!(built, 4);
 }
 
-/// A new product is one file and one line: the guide may lack it.
+/// A new product is one file and one line, and the guide may be missing it.
 #[test]
 fn guide_names_only_known_products() {
     let guide = guide("configure-per-authorization-server.md");
