@@ -1,4 +1,5 @@
-//! What the examples share: the generated stock service, and the chain of three services that `bin/chain.rs` walks.
+//! Shared by the examples: the generated stock service, and the chain of three services of
+//! `bin/chain.rs`.
 
 pub mod chain;
 
@@ -8,12 +9,12 @@ pub mod stock {
     tonic::include_proto!("stock");
 }
 
-/// The README's snippets, compiled.
+/// Compiles the README's snippets.
 #[cfg(doctest)]
 #[doc = include_str!("../../README.md")]
 pub struct Readme;
 
-/// The guides' snippets, compiled.
+/// Compiles the guides' snippets.
 #[cfg(doctest)]
 pub mod guides {
     #[doc = include_str!("../../docs/guides/protect-an-api.md")]
@@ -28,5 +29,5 @@ pub mod guides {
     pub struct ConfigurePerAuthorizationServer;
 }
 
-/// What an example's `main` fails with.
+/// The error of an example's `main`.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;

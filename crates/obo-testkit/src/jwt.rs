@@ -34,7 +34,7 @@ pub(crate) struct Jwt<'a> {
 }
 
 impl<'a> Jwt<'a> {
-    /// Fails on an algorithm that `jsonwebtoken` does not know, and on a critical header (RFC 7515 §4.1.11).
+    /// Fails on an algorithm unknown to `jsonwebtoken`, and on a critical header (RFC 7515 §4.1.11).
     pub(crate) fn parse(token: &'a str) -> Option<Self> {
         let (message, signature) = token.rsplit_once('.')?;
         let parts = dangerous::insecure_decode::<Object>(token).ok()?;
@@ -103,7 +103,7 @@ impl Claims {
         }
     }
 
-    /// The expiry of a token that is valid at `now`; `None` if it expired, lacks `exp` or is not valid yet.
+    /// The expiry of a token that is valid at `now`; `None` if it lacks `exp` or is not valid.
     pub(crate) fn expiry(&self, now: i64) -> Option<i64> {
         let exp = self.0.get("exp")?.as_i64()?;
         let started = match self.0.get("nbf") {

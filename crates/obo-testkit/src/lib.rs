@@ -53,20 +53,22 @@
 //! }
 //! ```
 //!
-//! # What it does
+//! # What it tests
 //!
-//! | to test | use |
-//! | --- | --- |
-//! | valid, expired and forged tokens | [`TokenBuilder`] sets or removes any claim and header, and signs with any [`TestKey`] |
-//! | key rotation | [`TestIdp::rotate`], [`withdraw`](TestIdp::withdraw), [`publish_extra_jwk`](TestIdp::publish_extra_jwk) |
-//! | token exchange (RFC 8693), client credentials | [`TestIdp::client`] registers a client and its rights |
-//! | opaque tokens, introspection (RFC 7662, RFC 9701) | [`TokenBuilder::mint_opaque`], [`TestIdp::revoke`] |
-//! | failures of the server | [`TestIdp::fault`] with a [`Fault`], [`TestIdp::stop`] |
-//! | what your service sent | [`TestIdp::requests`] |
-//! | the passage of time | [`TestIdp::set_clock_offset`] |
+//! - Valid, expired and forged tokens: [`TokenBuilder`] sets or removes any claim and header, and
+//!   signs with any [`TestKey`].
+//! - Key rotation: [`TestIdp::rotate`], [`withdraw`](TestIdp::withdraw),
+//!   [`publish_extra_jwk`](TestIdp::publish_extra_jwk).
+//! - Token exchange (RFC 8693) and client credentials: [`TestIdp::client`] registers a client and
+//!   its rights.
+//! - Opaque tokens and introspection (RFC 7662, RFC 9701): [`TokenBuilder::mint_opaque`],
+//!   [`TestIdp::revoke`].
+//! - Failures of the server: [`TestIdp::fault`] with a [`Fault`], [`TestIdp::stop`].
+//! - The requests of your service: [`TestIdp::requests`].
+//! - The passage of time: [`TestIdp::set_clock_offset`].
 //!
-//! The server has both metadata documents (RFC 8414, OpenID Connect Discovery), the JWK Set, a token
-//! endpoint and an introspection endpoint. It is strict wherever an RFC leaves room. Clients
+//! The server has both metadata documents (RFC 8414, OpenID Connect Discovery), the JWK Set, a
+//! token endpoint and an introspection endpoint. It is strict wherever an RFC leaves room. Clients
 //! authenticate by `client_secret_basic`, `client_secret_post`, `client_secret_jwt`,
 //! `private_key_jwt`, or an assertion of the platform that they run on.
 //!
@@ -79,9 +81,9 @@
 //!
 //! # Where to go next
 //!
-//! - [`TestIdp`] is where each test starts, [`TestIdp::builder`] sets an issuer path and the algorithm.
+//! - [`TestIdp`] is where each test starts. [`TestIdp::builder`] sets issuer path and algorithm.
 //! - `docs/guides/test-with-the-testkit.md` tests services that use `obo`.
-//! - `examples/standalone.rs` runs the server as a process of its own, for clients in other languages.
+//! - `examples/standalone.rs` runs the server as its own process, for clients in other languages.
 #![forbid(unsafe_code)]
 #![allow(
     clippy::unwrap_used,

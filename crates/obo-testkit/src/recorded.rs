@@ -87,7 +87,7 @@ impl fmt::Debug for Recorded {
             .field("endpoint", &self.endpoint)
             .field("method", &self.method)
             .field("path", &self.path)
-            // The kit finds secrets that are sent in a URL by mistake, and must not print them either.
+            // A query may hold secrets by mistake, which a test finds here but must not print.
             .field("query", &self.query.as_ref().map(|_| REDACTED))
             .field("headers", &self.headers)
             .field("form", &form)

@@ -69,7 +69,7 @@ impl TestIdp {
         self.listener.start(router(Arc::clone(&self.state)));
     }
 
-    /// Moves the server's clock by this many seconds from the wall clock; negative ones move it back.
+    /// Moves the server's clock by this many seconds from the wall clock, back if negative.
     pub fn set_clock_offset(&self, seconds: i64) {
         self.state.settings.lock().clock_offset = seconds;
     }
@@ -104,12 +104,12 @@ impl TestIdp {
         TokenBuilder::access_token(Arc::clone(&self.state), client_id, client_id)
     }
 
-    /// Builds an ID token of OpenID Connect, signed with the same key. Resource servers must reject it.
+    /// Builds an ID token (OpenID Connect), which resource servers must reject.
     pub fn id_token(&self, sub: &str, client_id: &str) -> TokenBuilder {
         TokenBuilder::id_token(Arc::clone(&self.state), sub, client_id)
     }
 
-    /// Revokes a JWT or an opaque token: introspection returns it as inactive, and it cannot be exchanged.
+    /// Revokes a JWT or an opaque token: it becomes inactive, and cannot be exchanged.
     pub fn revoke(&self, token: &str) {
         self.state.tokens.lock().revoked.insert(token.to_owned());
     }
@@ -122,9 +122,9 @@ impl TestIdp {
 
 /// Keys.
 impl TestIdp {
-    /// Generates and publishes a new key of the default algorithm, signs with it from now on, and returns its `kid`.
+    /// Generates a new key, publishes it, signs with it from now on, and returns its `kid`.
     ///
-    /// Old keys stay published.
+    /// Its algorithm is the default one. Old keys stay published.
     pub fn rotate(&self) -> String {
         self.state.keys.lock().add(self.state.signing).kid
     }
@@ -134,7 +134,7 @@ impl TestIdp {
         self.state.keys.lock().current(self.state.signing).kid
     }
 
-    /// Removes a key from the published set. The server still accepts subject tokens that it signed.
+    /// Removes a key from the published set. The server still accepts subject tokens of that key.
     pub fn withdraw(&self, kid: &str) {
         self.state.keys.lock().withdraw(|known| known == Some(kid));
     }

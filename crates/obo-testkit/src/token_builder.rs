@@ -73,7 +73,9 @@ impl TokenBuilder {
 
 /// Claims.
 impl TokenBuilder {
-    /// Adds an audience. `aud` is a string for one and an array for several; the default is the issuer.
+    /// Adds an audience. The default is the issuer.
+    ///
+    /// `aud` is a string for one audience, and an array for several.
     pub fn audience(mut self, audience: &str) -> Self {
         self.audiences.push(audience.to_owned());
         self
@@ -180,7 +182,7 @@ impl TokenBuilder {
         self.edit_header("typ", typ.map(Value::from))
     }
 
-    /// Sets the `kid` header; `None` removes it. The default is the `kid` of the server's newest key.
+    /// Sets the `kid` header; `None` removes it. The default is that of the server's newest key.
     pub fn kid(self, kid: Option<&str>) -> Self {
         self.edit_header("kid", kid.map(Value::from))
     }

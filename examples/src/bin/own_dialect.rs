@@ -1,7 +1,8 @@
-//! An authorization server that speaks no dialect of this project's gets one in its user's own crate.
+//! A dialect in your own crate, for an authorization server that `obo` does not support.
 //!
-//! The fictional Tollgate knows services by lanes, gives passes instead of tokens, and says no in its own way. Where a
-//! server is closer to RFC 8693, the settings of `Rfc8693` are enough, as in `harbour` below.
+//! The fictional Tollgate names services by lanes, issues passes instead of tokens, and has its own
+//! errors. For a server that is closer to RFC 8693, the settings of `Rfc8693` are enough, as in
+//! `harbour` below.
 
 use std::convert::Infallible;
 use std::time::Duration;
@@ -36,12 +37,12 @@ impl Dialect for Tollgate {
         grant: &Grant,
         by: Registration<'_>,
     ) -> Result<TokenRequest, TokenEndpointError> {
-        // Tokens of the client's own are those of the standard.
+        // Requests for the client's own tokens follow the standard.
         let Grant::Exchange(request) = grant else {
             return Rfc8693::new().request(grant, by);
         };
         let [lane] = request.target().audiences() else {
-            Err(ConfigError::new("target", "one lane at a time"))?
+            Err(ConfigError::new("target", "Tollgate takes one lane"))?
         };
         let mut form = TokenRequest::new("urn:corp:tollgate");
         form.push("ticket", request.subject().subject_token().expose());
@@ -64,23 +65,23 @@ impl Dialect for Tollgate {
             StatusCode::OK => {}
             StatusCode::CONFLICT => return failed(ErrorClass::TargetDenied, "the lane is closed"),
             other if other.is_server_error() => return failed(ErrorClass::Transient, "a fault"),
-            _ => return failed(ErrorClass::AnswerUnusable, "no answer of Tollgate's"),
+            _ => return failed(ErrorClass::AnswerUnusable, "an unknown status"),
         }
-        let no_pass = || TokenEndpointError::unusable("the answer has no pass");
-        let answer: Answer = serde_json::from_slice(response.body()).map_err(|_| no_pass())?;
-        // Only what can be sent as a bearer token becomes one.
-        let pass = IssuedToken::bearer(&answer.pass).ok_or_else(no_pass)?;
-        Ok(pass.with_expires_in(Some(Duration::from_secs(answer.seconds))))
+        let no_pass = || TokenEndpointError::unusable("the response has no pass");
+        let body: Pass = serde_json::from_slice(response.body()).map_err(|_| no_pass())?;
+        // Fails unless the text can be sent as a bearer token.
+        let pass = IssuedToken::bearer(&body.pass).ok_or_else(no_pass)?;
+        Ok(pass.with_expires_in(Some(Duration::from_secs(body.seconds))))
     }
 }
 
 #[derive(Deserialize)]
-struct Answer {
+struct Pass {
     pass: String,
     seconds: u64,
 }
 
-/// Another fictional server, which deviates by little: data is enough.
+/// Another fictional server with small deviations: settings are enough.
 fn harbour() -> Rfc8693 {
     Rfc8693::new()
         .with_name("harbour")
@@ -89,7 +90,7 @@ fn harbour() -> Rfc8693 {
         .classify(|refusal| (refusal.error() == "berth_taken").then_some(ErrorClass::TargetDenied))
 }
 
-/// Stands for Tollgate: its lane to the stock is open, and no other.
+/// Stands in for Tollgate: only the lane to the stock is open.
 async fn tollgate(request: Request<Bytes>) -> Result<Response<Full<Bytes>>, Infallible> {
     let mut response = Response::new(Full::from(r#"{"pass":"p-1","seconds":300}"#));
     if !request.body().ends_with(b"&driver=service-a&lane=stock") {
@@ -110,7 +111,7 @@ async fn main() -> Result<(), BoxError> {
     let server = AuthorizationServer::builder("https://tollgate.corp.example");
     let server = server.with_metadata(metadata).with_http(http).build()?;
     let client = Client::new("service-a", ClientSecretBasic::new("s3cret"));
-    // The tollgate trusts the issuer of alice's token, which is another one.
+    // Tollgate trusts the issuer of alice's token, which is another server.
     let exchange = TokenExchange::builder(server, client)
         .allow_subjects_of(alice.issuer().clone())
         .dialect(Tollgate)
@@ -126,6 +127,6 @@ async fn main() -> Result<(), BoxError> {
         println!("{error}");
         assert_eq!(error.kind(), kind);
     }
-    println!("{} needs settings alone", harbour().name());
+    println!("{} needs only settings", harbour().name());
     Ok(())
 }

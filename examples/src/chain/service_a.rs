@@ -79,7 +79,8 @@ async fn entries(
     Ok(ledger.oneshot(request).await?.status())
 }
 
-/// An error as ServiceA returns it. A header says why, for the trace; a real service would log that.
+/// An error as ServiceA returns it. A header says why, for the trace; a real service would log
+/// that.
 struct ApiError(obo_axum::Error);
 
 impl<E: std::error::Error + Send + Sync + 'static> From<E> for ApiError {

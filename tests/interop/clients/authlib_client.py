@@ -1,39 +1,39 @@
-"""Authlib: its session at the token endpoint."""
+"""Authlib: its OAuth2Session at the token endpoint."""
 
 from authlib.integrations.requests_client import OAuth2Session, OAuthError
 from authlib.oauth2.rfc7523 import PrivateKeyJWT
 from joserfc.jwk import ECKey
 
-from cases import ACCESS_TOKEN, TOKEN_EXCHANGE, end, issuer, metadata, peer, test, told
+from cases import ACCESS_TOKEN, TOKEN_EXCHANGE, end, issuer, metadata, peer, test, testkit
 
 peer("Authlib")
 ENDPOINT = metadata["token_endpoint"]
 
 
-# Reads Basic credentials as they are sent, and assertions for the token endpoint.
+# A client with old habits: Basic credentials not encoded, assertions for the token endpoint.
 OLD = "service-o"
 
 
 def session(method, secret=None, client="service-a"):
-    secret = secret or told["clients"][client]["secret"]
+    secret = secret or testkit["clients"][client]["secret"]
     return OAuth2Session(client, secret, token_endpoint_auth_method=method)
 
 
 def by_key(client, audience):
-    made = session("private_key_jwt", ECKey.import_key(told["client_key"]), client)
+    made = session("private_key_jwt", ECKey.import_key(testkit["client_key"]), client)
     made.register_client_auth_method(PrivateKeyJWT(audience, alg="ES256", headers={"kid": "key-1"}))
     return made
 
 
 def exchanged(by, audience="service-b"):
-    answer = by.fetch_token(
+    issued = by.fetch_token(
         ENDPOINT,
         grant_type=TOKEN_EXCHANGE,
-        subject_token=told["clients"][by.client_id]["subject_token"],
+        subject_token=testkit["clients"][by.client_id]["subject_token"],
         subject_token_type=ACCESS_TOKEN,
         audience=audience,
     )
-    assert (answer["token_type"], answer["issued_token_type"]) == ("Bearer", ACCESS_TOKEN), answer
+    assert (issued["token_type"], issued["issued_token_type"]) == ("Bearer", ACCESS_TOKEN), issued
 
 
 def refused(by, error, audience="service-b"):
@@ -46,8 +46,8 @@ def refused(by, error, audience="service-b"):
 
 
 def client_credentials():
-    answer = session("client_secret_post").fetch_token(ENDPOINT, grant_type="client_credentials", audience="service-b")
-    assert answer["expires_in"] == 300, answer
+    issued = session("client_secret_post").fetch_token(ENDPOINT, grant_type="client_credentials", audience="service-b")
+    assert issued["expires_in"] == 300, issued
 
 
 test("exchange by client_secret_post", lambda: exchanged(session("client_secret_post")))

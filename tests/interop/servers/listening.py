@@ -1,4 +1,4 @@
-"""How every server here starts and ends: on a port that the system picks, until standard input ends."""
+"""Starts and ends every server: it listens on a free port until standard input ends."""
 
 import importlib.metadata
 import json
@@ -11,15 +11,15 @@ from waitress import serve
 
 
 def bind():
-    """A listening socket, and the issuer that it makes."""
+    """Returns a listening socket and the issuer at its address."""
     listener = socket.create_server(("127.0.0.1", 0))
     return listener, f"http://127.0.0.1:{listener.getsockname()[1]}"
 
 
-def until_stdin_ends(app, listener, package, **told):
-    """Prints one line of JSON, then serves."""
-    told["version"] = importlib.metadata.version(package)
-    print(json.dumps(told), flush=True)
+def until_stdin_ends(app, listener, package, **document):
+    """Prints one line of JSON, then serves requests."""
+    document["version"] = importlib.metadata.version(package)
+    print(json.dumps(document), flush=True)
 
     def end():
         sys.stdin.read()

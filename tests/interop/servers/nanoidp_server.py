@@ -1,4 +1,4 @@
-"""nanoidp as it is, with users whose tokens are long and full of lists."""
+"""nanoidp as shipped, with users whose tokens are long and full of lists."""
 
 import os
 import sys

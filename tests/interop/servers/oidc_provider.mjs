@@ -1,5 +1,5 @@
-// oidc-provider (npm) with the two exchanges that it leaves to whoever runs it. Prints one line of JSON when it listens,
-// and ends when its standard input does.
+// oidc-provider (npm) with the two grants that it leaves to its operator. Prints one line of JSON when it listens, and
+// ends when its standard input ends.
 import crypto from 'node:crypto';
 import fs from 'node:fs';
 import http from 'node:http';
@@ -16,7 +16,7 @@ const SIGN_IN = 'urn:obo:interop:sign-in';
 const secrets = {
   'web-app': 'web-app-secret-0123456789abcdef',
   'service-a': 'service-a-secret-0123456789abcdef',
-  // What Basic authentication has to encode.
+  // Basic authentication must encode it.
   'service:a+%': 'a secret: 100% + more/&=?',
   'no-exchange': 'no-exchange-secret-0123456789abcdef',
 };
@@ -82,7 +82,7 @@ function authorizationServer(issuer) {
     features: {
       devInteractions: { enabled: false },
       clientCredentials: { enabled: true },
-      // Any service may ask about any token, but for one.
+      // Every client may introspect every token, except one client.
       introspection: { enabled: true, allowedPolicy: (ctx, client) => client.clientId !== 'no-exchange' },
       jwtIntrospection: { enabled: true },
       revocation: { enabled: true },
@@ -113,7 +113,7 @@ function authorizationServer(issuer) {
     ctx.body.issued_token_type = ACCESS_TOKEN;
   }, [...requested, ...targets, 'scope'], []);
 
-  // As Microsoft's servers have it: the scope <resource>/.default names the target, and no type is told.
+  // As Microsoft's servers do: the scope <resource>/.default names the target, and the response has no token type.
   op.registerGrantType(JWT_BEARER, async (ctx) => {
     const { assertion, requested_token_use, scope } = ctx.oidc.params;
     if (!assertion || requested_token_use !== 'on_behalf_of') {

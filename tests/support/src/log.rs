@@ -14,8 +14,8 @@ static OTHERS: Once = Once::new();
 /// Sends this thread's spans and events to `subscriber`.
 ///
 /// With one subscriber in the process, the first thread that reaches an event decides for all
-/// threads whether it is enabled, and threads of other tests disable it. So there is always a second
-/// subscriber, which enables every event and stores nothing.
+/// threads whether it is enabled, and threads of other tests disable it. So there is always a
+/// second subscriber, which enables every event and stores nothing.
 pub fn listen(subscriber: impl Into<Dispatch>) -> DefaultGuard {
     OTHERS.call_once(|| {
         tracing::subscriber::set_global_default(tracing_subscriber::registry()).unwrap();

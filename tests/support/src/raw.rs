@@ -17,7 +17,7 @@ pub struct RawServer {
 }
 
 impl RawServer {
-    /// Passes each connection to `respond` once its request is read, with the number of the request.
+    /// Passes each connection to `respond` once its request is read, with the request's number.
     pub async fn start<F>(respond: impl Fn(TcpStream, usize) -> F + Clone + Send + 'static) -> Self
     where
         F: Future<Output = ()> + Send + 'static,

@@ -51,8 +51,8 @@ impl Setup {
     }
 }
 
-/// A service on a socket that responds with the `Authorization` that it received, or redirects to the
-/// place in its query.
+/// A service on a socket that responds with the `Authorization` that it received, or redirects to
+/// the place in its query.
 pub(crate) async fn service_b() -> String {
     async fn response(request: Request) -> Response<String> {
         let sent = request.headers().get(header::AUTHORIZATION);

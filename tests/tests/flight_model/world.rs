@@ -1,5 +1,5 @@
-//! An exchange as the engine makes it: the cache, then a flight that checks the cache again and stores
-//! its token.
+//! An exchange as the engine makes it: the cache, then a flight that checks the cache again and
+//! stores its token.
 
 use std::collections::HashMap;
 use std::sync::Arc;

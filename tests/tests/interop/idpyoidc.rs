@@ -19,7 +19,7 @@ fn peer() -> Peer {
     Peer::named("IDPYOIDC")
 }
 
-/// An access token and an ID token of diana, by the code flow: the server signs in every visitor as her.
+/// An access token and an ID token of diana, by the code flow, which signs in every visitor as her.
 pub(crate) async fn signed_in(peer: &Peer) -> (String, String) {
     let callback = "http://127.0.0.1/callback";
     let query = [
@@ -166,7 +166,7 @@ async fn tx_21_its_refusals_are_of_our_classes() {
         (
             peer.exchange(peer.basic("web-app")),
             to_b(),
-            // RFC 8693 has this error for a bad subject token, but here the client may not exchange.
+            // RFC 8693 has this error for a bad subject token; here the client may not exchange.
             Kind::SubjectInvalid,
             "invalid_request",
         ),

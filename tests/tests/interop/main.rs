@@ -1,8 +1,8 @@
-//! Authorization servers of other projects, which `cargo xtask interop` starts. Their addresses are in
-//! the environment.
+//! Authorization servers of other projects, which `cargo xtask interop` starts. Their addresses are
+//! in the environment.
 //!
-//! One module per server, named like its variable: `OBO_INTEROP_OIDC_PROVIDER` is the line of JSON that
-//! the server printed.
+//! One module per server, named like its variable: `OBO_INTEROP_OIDC_PROVIDER` is the line of JSON
+//! that the server printed.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

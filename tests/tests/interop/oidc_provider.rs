@@ -1,4 +1,4 @@
-//! `oidc-provider` from npm: close to the RFCs, with token exchange and an on-behalf-of grant (JWT bearer).
+//! `oidc-provider` from npm: close to the RFCs, with token exchange and a JWT bearer grant.
 
 mod introspection;
 
@@ -83,7 +83,7 @@ async fn tx_30_the_user_goes_on_to_c_and_each_service_is_named() {
     assert_eq!(at_b.scope(), &Scope::new(["b:read"]).unwrap());
     assert_eq!(at_b.current_actor().unwrap().subject(), "service-a");
 
-    // With `resource`, and with the key of ServiceB, whose assertion has the issuer as audience (CA-05).
+    // With `resource`, and a key of ServiceB whose assertion is for the issuer (CA-05).
     let from_b = peer.exchange_as("service-b", peer.key());
     let to_c = Resource::new(C).unwrap();
     let exchanged = from_b.token(&at_b, to_c).await.unwrap();

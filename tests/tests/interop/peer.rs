@@ -1,4 +1,5 @@
-//! An authorization server of another project: its address, its clients, and both sides of `obo` set up for it.
+//! An authorization server of another project: its address, its clients, and both sides of `obo`
+//! set up for it.
 
 use std::env;
 use std::time::Duration;

@@ -6,8 +6,8 @@ use crate::world::{Sent, World};
 use obo_tests::draft::Draft;
 use obo_tests::expected::{ACTOR, INVALID, Refusal, SCOPE};
 
-/// `ok` is admitted, with exactly the subject of the token; `401` is `invalid_token`; the rule refuses
-/// `scope` and `actor`.
+/// `ok` is admitted, with exactly the subject of the token; `401` is `invalid_token`; the rule
+/// refuses `scope` and `actor`.
 const TABLE: &str = "
               missing  null  type  empty  prefix  suffix  case   duplicate  huge
     iss       401      401   401   401    401     401     401    401        401

@@ -56,7 +56,7 @@ fn tokens(world: &World) -> Vec<Row> {
         ("algorithm_not_allowed", header("alg", r#""HS256""#)),
         ("algorithm_not_allowed", header("alg", r#""none""#)),
         ("wrong_type", header("typ", r#""JWT""#)),
-        ("unknown_key", header("kid", r#""k-of-nobody""#)),
+        ("unknown_key", header("kid", r#""k-of-no-issuer""#)),
         ("ambiguous_key", signed(&of_one_of_two)),
         ("bad_signature", Sent::token(&foreign)),
     ];
@@ -198,9 +198,9 @@ async fn in_05_bt_09_bt_19_claims_are_refused_alike_where_the_issuer_tells_them(
         assert_eq!(code(&world, &sent).await, Some(expected));
     }
     world.idp.heal();
-    let made_up = Sent::token("made-up");
-    check(&world, &("inactive", made_up.clone(), INVALID)).await;
-    assert_eq!(code(&world, &made_up).await, Some("inactive"));
+    let forged = Sent::token("forged");
+    check(&world, &("inactive", forged.clone(), INVALID)).await;
+    assert_eq!(code(&world, &forged).await, Some("inactive"));
     // One introspection request for each token, for all servers and protocols together.
     assert_eq!(world.idp.introspection_requests(), 21);
 }

@@ -110,8 +110,8 @@ impl World {
         draft.sign(&self.key)
     }
 
-    /// Sends the request to each server in each protocol. Each must respond with this refusal, and not
-    /// call the service.
+    /// Sends the request to each server in each protocol. Each must respond with this refusal, and
+    /// not call the service.
     pub(crate) async fn refuses(&self, sent: &Sent, refusal: Refusal, why: &str) {
         for kind in Kind::ALL {
             for grpc in PROTOCOLS {
