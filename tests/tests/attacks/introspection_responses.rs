@@ -72,7 +72,7 @@ pub(crate) fn responses(of: &Target<'_>) -> Vec<ResponseCase> {
         ("with a BOM", format!("\u{feff}{active}")),
         ("with a prefix", format!(")]}}'\n{active}")),
         ("a JWT", of.at.good()),
-        ("with NUL behind", format!("{active}\0")),
+        ("with NUL after it", format!("{active}\0")),
         (
             "within another",
             format!(r#"{{"token_introspection":{active}}}"#),

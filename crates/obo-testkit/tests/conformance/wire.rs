@@ -110,10 +110,10 @@ pub(crate) async fn exchange(
         ("subject_token", subject_token),
         ("subject_token_type", ACCESS_TOKEN),
     ];
-    let kept = defaults
+    let defaults = defaults
         .iter()
         .filter(|(name, _)| !more.iter().any(|(other, _)| other == name));
-    let pairs: Vec<_> = kept.chain(more).copied().collect();
+    let pairs: Vec<_> = defaults.chain(more).copied().collect();
     post_as(idp, client, &pairs).await
 }
 
