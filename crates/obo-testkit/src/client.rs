@@ -145,8 +145,6 @@ impl TestClient {
 
 impl fmt::Debug for TestClient {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("TestClient")
-            .field("id", &self.id)
-            .finish_non_exhaustive()
+        f.debug_tuple("TestClient").field(&self.id).finish()
     }
 }

@@ -2,12 +2,11 @@
 //!
 //! Its provider is named instead of installed, so a test may install another one for its process.
 
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::crypto::aws_lc::DEFAULT_PROVIDER;
 use jsonwebtoken::{Algorithm, DecodingKey, Header, dangerous};
 use serde_json::{Map, Value};
 
+use crate::base64url;
 use crate::public_key::PublicKey;
 use crate::test_key::TestKey;
 
@@ -15,14 +14,10 @@ pub(crate) type Object = Map<String, Value>;
 
 /// Signs any header and any claims: the header may contradict the key.
 pub(crate) fn encode(header: &Value, claims: &Value, key: &TestKey) -> String {
-    let part = |json: &Value| base64url(json.to_string().as_bytes());
+    let part = |json: &Value| base64url::encode(json.to_string().as_bytes());
     let message = format!("{}.{}", part(header), part(claims));
-    let signature = base64url(&key.sign(message.as_bytes()));
+    let signature = base64url::encode(&key.sign(message.as_bytes()));
     format!("{message}.{signature}")
-}
-
-pub(crate) fn base64url(bytes: &[u8]) -> String {
-    URL_SAFE_NO_PAD.encode(bytes)
 }
 
 /// A parsed JWT, its signature not yet verified.
@@ -42,7 +37,7 @@ impl<'a> Jwt<'a> {
             header: parts.header,
             claims: Claims(parts.claims),
             message,
-            signature: URL_SAFE_NO_PAD.decode(signature).ok()?,
+            signature: base64url::decode(signature)?,
         })
     }
 

@@ -96,6 +96,7 @@
 mod access_token;
 mod act;
 mod alg;
+mod base64url;
 mod builder;
 mod client;
 mod client_assertion;
