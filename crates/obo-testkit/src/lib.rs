@@ -84,6 +84,7 @@
 //! - [`TestIdp`] is where each test starts. [`TestIdp::builder`] sets issuer path and algorithm.
 //! - `docs/guides/test-with-the-testkit.md` tests services that use `obo`.
 //! - `examples/standalone.rs` runs the server as its own process, for clients in other languages.
+#![cfg_attr(docsrs, feature(doc_cfg))]
 #![forbid(unsafe_code)]
 #![allow(
     clippy::unwrap_used,

@@ -1,4 +1,4 @@
-// Prints cases as Rust's test programs do, and reads the line of the testkit's standalone server.
+// Prints results in the format of Rust's test programs, and reads the line of the testkit.
 import fs from 'node:fs';
 
 export const testkit = JSON.parse(process.env.OBO_INTEROP_TESTKIT);

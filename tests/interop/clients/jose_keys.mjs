@@ -1,4 +1,4 @@
-// jose: the remote key set, and tokens with every algorithm.
+// jose: a remote key set, and tokens signed with each algorithm.
 import assert from 'node:assert/strict';
 import { createRemoteJWKSet, jwtVerify } from 'jose';
 

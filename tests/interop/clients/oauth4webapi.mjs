@@ -1,4 +1,4 @@
-// oauth4webapi: the strictest validator of RFC 9068 tokens and of token endpoint responses.
+// oauth4webapi: the strictest client for tokens of RFC 9068 and responses of the token endpoint.
 import assert from 'node:assert/strict';
 import * as oauth from 'oauth4webapi';
 
@@ -28,13 +28,13 @@ await test('exchange', async () => {
 
 await test('client_credentials', async () => {
   const auth = oauth.ClientSecretBasic(testkit.clients['service-a'].secret);
-  const requested = async (parameters) => {
+  const request = async (parameters) => {
     const response = await oauth.clientCredentialsGrantRequest(server, client, auth, parameters, http);
     return oauth.processClientCredentialsResponse(server, client, response);
   };
-  const issued = await requested({ audience: 'service-b' });
+  const issued = await request({ audience: 'service-b' });
   assert.equal((await validated(issued.access_token)).sub, 'service-a');
-  await assert.rejects(requested({ resource: 'no absolute URI' }), { error: 'invalid_target', status: 400 });
+  await assert.rejects(request({ resource: 'no absolute URI' }), { error: 'invalid_target', status: 400 });
 });
 
 const refusal = (error) => ['OperationProcessingError', 'UnsupportedOperationError'].includes(error.name);

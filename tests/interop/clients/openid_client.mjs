@@ -1,4 +1,4 @@
-// openid-client: discovery in both forms, every client authentication method, exchange, refusals.
+// openid-client: both discovery documents, each authentication method, exchanges and refusals.
 import assert from 'node:assert/strict';
 import * as client from 'openid-client';
 
@@ -27,31 +27,31 @@ for (const algorithm of ['oidc', 'oauth2']) {
 
 for (const [method, auth] of Object.entries(methods)) {
   for (const id of ['service-a', ODD]) {
-    const name = id === ODD ? `${method}_of_a_client_to_encode` : method;
+    const name = id === ODD ? `${method}_of_an_encoded_client` : method;
     await test(`exchange_by_${name}`, async () => {
       const config = await configured(id, await auth(id));
-      const issued = await client.genericGrantRequest(config, TOKEN_EXCHANGE, exchange(id));
-      assert.equal(issued.token_type, 'bearer');
-      assert.equal(issued.issued_token_type, ACCESS_TOKEN);
-      assert.equal(typeof issued.expires_in, 'number');
-      assert.deepEqual(claims(issued.access_token).act, { sub: id });
+      const response = await client.genericGrantRequest(config, TOKEN_EXCHANGE, exchange(id));
+      assert.equal(response.token_type, 'bearer');
+      assert.equal(response.issued_token_type, ACCESS_TOKEN);
+      assert.equal(typeof response.expires_in, 'number');
+      assert.deepEqual(claims(response.access_token).act, { sub: id });
     });
   }
 }
 
 await test('client_credentials', async () => {
   const config = await configured('service-a', methods.client_secret_post('service-a'));
-  const issued = await client.clientCredentialsGrant(config, { audience: 'service-b', scope: 'b:read' });
-  assert.equal(claims(issued.access_token).sub, 'service-a');
+  const response = await client.clientCredentialsGrant(config, { audience: 'service-b', scope: 'b:read' });
+  assert.equal(claims(response.access_token).sub, 'service-a');
 });
 
-await test('less_scope_is_told', async () => {
+await test('less_scope_is_reported', async () => {
   const config = await configured('service-a', methods.client_secret_post('service-a'));
-  const issued = await client.genericGrantRequest(config, TOKEN_EXCHANGE, exchange('service-a', 'b:read b:write'));
-  assert.equal(issued.scope, 'b:read');
+  const response = await client.genericGrantRequest(config, TOKEN_EXCHANGE, exchange('service-a', 'b:read b:write'));
+  assert.equal(response.scope, 'b:read');
 });
 
-await test('a_wrong_target_is_refused', async () => {
+await test('wrong_target_is_refused', async () => {
   const config = await configured('service-a', methods.client_secret_post('service-a'));
   const parameters = { ...exchange('service-a'), audience: 'service-x' };
   await assert.rejects(client.genericGrantRequest(config, TOKEN_EXCHANGE, parameters), {
@@ -59,7 +59,7 @@ await test('a_wrong_target_is_refused', async () => {
   });
 });
 
-await test('a_wrong_secret_is_refused_with_a_challenge', async () => {
+await test('wrong_secret_gets_a_challenge', async () => {
   const config = await configured('service-a', client.ClientSecretBasic('wrong'));
   const refused = client.genericGrantRequest(config, TOKEN_EXCHANGE, exchange('service-a'));
   await assert.rejects(refused, (error) => {

@@ -1,4 +1,4 @@
-"""PyJWT: its key set client, and tokens with every algorithm. It does not check `typ`."""
+"""PyJWT: its key set client, and tokens signed with each algorithm. It does not check `typ`."""
 
 import jwt
 

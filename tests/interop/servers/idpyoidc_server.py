@@ -1,6 +1,7 @@
-"""idpyoidc. It has no HTTP server, so this file adds routes and configuration; the protocol is the library's.
+"""idpyoidc, a library without an HTTP server: this file adds routes and configuration.
 
-As shipped, an exchanged token has no audience. With the argument `audience`, it has the requested one.
+By default, an exchanged token has no audience. With the argument `audience`, it has the requested
+audience.
 """
 
 import json
@@ -26,7 +27,7 @@ SCOPES = ["openid", "read", "write"]
 SECRETS = {
     "web-app": "web-app-secret-0123456789abcdef0123456789",
     "service-a": "service-a-secret-0123456789abcdef0123456789",
-    # Basic must encode it, and this server does not decode.
+    # Requires encoding in Basic authentication, but this server does not decode.
     "service-e": "a secret: 100% + more/&=?0123456789abcdef",
 }
 
@@ -101,7 +102,7 @@ configuration = {
             "introspection", "oauth2.introspection.Introspection", client_authn_method=METHODS
         ),
     },
-    # Every visitor is signed in as diana.
+    # Every user is diana, without a login.
     "authentication": {"anon": {
         "acr": "urn:oasis:names:tc:SAML:2.0:ac:classes:unspecified",
         **library("user_authn.user.NoAuthn", user="diana"),
@@ -186,18 +187,18 @@ def run(name):
     except ClientAuthenticationError as error:
         return refusal("invalid_client", str(error))
     except Exception as error:
-        logging.exception("a request that cannot be parsed")
+        logging.exception("request could not be parsed")
         return refusal("invalid_request", str(error))
     if isinstance(parsed, ResponseMessage) and "error" in parsed:
         return response(401 if parsed["error"] == "invalid_client" else 400, parsed.to_json())
     result = ep.process_request(parsed, http_info=info)
     if isinstance(result, ResponseMessage) and "error" in result:
         return response(400, result.to_json())
-    result = ep.do_response(request=parsed, **result)
-    if result.get("response_placement", ep.response_placement) == "url":
-        return redirect(result["response"])
-    made = make_response(result["response"], result.get("response_code", 200))
-    made.headers.update(result["http_headers"])
+    outcome = ep.do_response(request=parsed, **result)
+    if outcome.get("response_placement", ep.response_placement) == "url":
+        return redirect(outcome["response"])
+    made = make_response(outcome["response"], outcome.get("response_code", 200))
+    made.headers.update(outcome["http_headers"])
     return made
 
 
@@ -206,7 +207,7 @@ app.add_url_rule("/jwks", "jwks", lambda: server.keyjar.export_jwks())
 
 
 def revoke():
-    """Revokes a token directly: the library's revocation endpoint needs a part of the server that no longer exists."""
+    """Revokes a token in the session database: this version's revocation endpoint does not work."""
     token = request.form["token"]
     session = server.context.session_manager.get_session_info_by_token(token, grant=True)
     session["grant"].get_token(token).revoke()

@@ -52,7 +52,7 @@ impl TryFrom<&Jwk> for VerificationKey {
 
     fn try_from(jwk: &Jwk) -> Result<Self, ConfigError> {
         let key = serde_json::value::to_raw_value(jwk).map_err(|_| "cannot be written as JSON");
-        let key = key.and_then(|text| usable_key(&text));
+        let key = key.and_then(|text| usable_key(text.get()));
         key.map_err(|problem| ConfigError::new("jwk", problem))
     }
 }
