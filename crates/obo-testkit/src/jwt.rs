@@ -29,7 +29,7 @@ pub(crate) struct Jwt<'a> {
 }
 
 impl<'a> Jwt<'a> {
-    /// Fails on an algorithm unknown to `jsonwebtoken`, and on a critical header (RFC 7515 §4.1.11).
+    /// Fails on an algorithm unknown to `jsonwebtoken`, and on `crit` (RFC 7515 §4.1.11).
     pub(crate) fn parse(token: &'a str) -> Option<Self> {
         let (message, signature) = token.rsplit_once('.')?;
         let parts = dangerous::insecure_decode::<Object>(token).ok()?;

@@ -1,4 +1,4 @@
-//! `nanoidp` from PyPI: long tokens full of lists, and keys that rotate on request. It has no exchange.
+//! `nanoidp` from PyPI: long tokens full of lists, keys that rotate on request, no exchange.
 
 mod introspection;
 
