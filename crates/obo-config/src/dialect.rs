@@ -39,19 +39,19 @@ table_over!(Rfc8693, DialectConfig {
     or_issued_types: Vec<TokenType> => |dialect, types| types.into_iter().fold(dialect, Rfc8693::or_issued_type),
     unstated_lifetime: Span => |dialect, lifetime| dialect.unstated_lifetime(Duration::from(lifetime)),
     user_claims: Vec<Name> => |dialect, names| dialect.user_claims(names.into_iter().map(|Name(name)| name)),
-    // Applied by `build`: it may fail.
+    // `build` applies them, because that can fail.
     extra_parameters: BTreeMap<String, SecretConfig> => |dialect, _| dialect,
 });
 
 /// A dialect that a file can name.
 #[derive(Clone)]
 pub(crate) enum Known {
-    /// One whose settings a file can change.
+    /// A dialect whose settings a file can change.
     Data(Box<Rfc8693>),
     Own(Arc<dyn Applied>),
 }
 
-/// What a [`Dialect`] is given to: both take it by value and of its own type.
+/// Applies a [`Dialect`] whose type is erased: builders take a dialect by value, with its own type.
 pub(crate) trait Applied: Send + Sync {
     fn to_exchange(&self, exchange: TokenExchangeBuilder) -> TokenExchangeBuilder;
     fn to_destination(&self, destination: Destination) -> Destination;
@@ -68,7 +68,7 @@ impl<D: Dialect + Clone> Applied for D {
 }
 
 impl DialectConfig {
-    /// The dialect of a table's `dialect`.
+    /// Builds the dialect of the key `dialect`.
     pub(crate) fn of(form: Form<Self>, setup: &Setup) -> Result<Arc<dyn Applied>, ConfigError> {
         let built = form.table(Self::named).build(setup);
         built.map_err(|error| match error.field() {
@@ -98,7 +98,7 @@ impl DialectConfig {
             }
             Known::Own(own) if self == Self::default() => Ok(own),
             Known::Own(_) => {
-                let problem = "is an implementation of its own, which has no settings in a file; write its name alone";
+                let problem = "is registered as an implementation, which has no settings; write its name alone";
                 Err(ConfigError::new("base", problem))
             }
         }
