@@ -204,7 +204,7 @@ fn ca_16_a_mistake_is_named_by_its_path_and_quotes_nothing() {
         (
             "client_secret_basic = 1234567890",
             "client_secret_basic",
-            "expected a string, or a table",
+            "expected a string or a table",
         ),
         (
             "client_secret_basic = \"\"",

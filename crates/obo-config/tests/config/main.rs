@@ -12,6 +12,7 @@ mod setup;
 mod client;
 mod destinations;
 mod exchange;
+mod guide;
 mod introspection;
 mod names;
 mod resource_server;

@@ -43,7 +43,7 @@ async fn a_mistake_is_named_by_its_place() {
         (
             "[\"orders\"]",
             "[]",
-            "resource_server.issuers[0].audiences: there are none",
+            "resource_server.issuers[0].audiences: is empty",
         ),
         (
             "lenient",
@@ -74,7 +74,7 @@ async fn a_mistake_is_named_by_its_place() {
         (
             "client_secret_basic = \"top-s3cret\"",
             "",
-            "client: has no way to authenticate",
+            "client: has no client authentication method",
         ),
         (
             "\"top-s3cret\"",
@@ -271,7 +271,7 @@ async fn a_mistake_in_an_introspection_is_named_by_its_place() {
             "accept_missing_audience = true",
             "accept_missing_audience: unknown field",
         ),
-        ("client = { id = \"a\" }", "client: has no way to "),
+        ("client = { id = \"a\" }", "client: has no client authentication method"),
         (
             "client = { id = \"\", client_secret_basic = \"top-s3cret\" }",
             "client.id: ",
@@ -369,8 +369,8 @@ async fn introspection_elsewhere_needs_its_own_client() {
     ] {
         assert_ne!(file, GOOD);
         let told = error(&file).await;
-        let said = "resource_server.issuers[1].introspection.client: is missing: this service has \
-                    no client of its own at http://127.0.0.1:9/b";
+        let said = "resource_server.issuers[1].introspection.client: is missing: this service has no client \
+                    at http://127.0.0.1:9/b";
         assert!(told.contains(said), "{told}");
     }
 }
@@ -390,7 +390,7 @@ async fn client_is_listed_once_and_with_issuer() {
         ),
         (
             format!("{two}{b}"),
-            "clients[1].issuer: http://127.0.0.1:9/b has a client already",
+            "clients[1].issuer: http://127.0.0.1:9/b has two clients",
         ),
         (
             format!("{GOOD}{}", client("issuer = \"idp\"")),
@@ -398,7 +398,7 @@ async fn client_is_listed_once_and_with_issuer() {
         ),
         (
             two.replace("client_secret_basic = \"top-s3cret\"\n", "\n"),
-            "client: has no way to authenticate",
+            "client: has no client authentication method",
         ),
     ] {
         let told = error(&file).await;

@@ -1,0 +1,65 @@
+//! The guide of the configuration file.
+
+use std::collections::BTreeSet;
+
+use obo::ConfigError;
+use obo_config::{Config, Settings, Setup};
+
+const GUIDE: &str = include_str!("../../../../docs/guides/configuration-file.md");
+
+fn example() -> String {
+    let (_, rest) = GUIDE.split_once("```toml\n").unwrap();
+    rest.split("```").next().unwrap().to_owned()
+}
+
+fn error(file: &str) -> ConfigError {
+    let file: Settings = toml::from_str(file).unwrap();
+    let built = file
+        .read::<Config>()
+        .and_then(|config| config.build(&mut Setup::new()));
+    built.map(drop).unwrap_err()
+}
+
+#[test]
+fn example_of_the_guide_is_built() {
+    let file: Settings = toml::from_str(&example()).unwrap();
+    let config: Config = file.read().unwrap();
+    let built = config.build(&mut Setup::new()).unwrap();
+    built.auth_layer().unwrap();
+    assert_eq!(built.rules.unwrap().public, ["/health"]);
+}
+
+#[test]
+fn guide_lists_every_key() {
+    let mut keys = BTreeSet::new();
+    for (good, bad) in [
+        ("[resource_server]", "nosuch = 1\n[resource_server]"),
+        ("[resource_server]", "[resource_server]\nnosuch = 1"),
+        ("lazy = false", "nosuch = 1"),
+        ("base = \"lenient\"", "nosuch = 1"),
+        ("for = \"opaque_tokens\"", "nosuch = 1"),
+        ("id = \"orders\"\n", "id = \"orders\"\nnosuch = 1\n"),
+        ("dialect = \"keycloak\"", "nosuch = 1"),
+        ("dialect = \"keycloak\"", "dialect = { nosuch = 1 }"),
+        ("dialect = \"keycloak\"", "actor = { nosuch = 1 }"),
+        ("bytes = 16777216", "nosuch = 1"),
+        ("audience = \"stock\"", "nosuch = 1"),
+        ("methods = [\"GET\"]", "nosuch = 1"),
+        ("[protected_resource]", "[protected_resource]\nnosuch = 1"),
+    ] {
+        let file = example().replacen(good, bad, 1);
+        assert_ne!(file, example(), "{good}");
+        let error = error(&file);
+        let list = error.problem();
+        let list = list.strip_prefix("unknown field `nosuch`, expected ");
+        let list = list.unwrap_or_else(|| panic!("{bad}: {error}"));
+        let list = list.replace("one of ", "").replace(" or ", ", ");
+        keys.extend(list.split(", ").map(|key| key.trim_matches('`').to_owned()));
+    }
+    // The names of a key, of the methods of a client, and of the tables in them.
+    assert!(keys.len() > 100, "{keys:?}");
+    for key in keys {
+        let is_listed = GUIDE.contains(&format!("`{key}`")) || GUIDE.contains(&format!(".{key}`"));
+        assert!(is_listed || GUIDE.contains(&format!("{key} =")), "{key}");
+    }
+}
