@@ -11,7 +11,8 @@ use tonic::Code;
 
 use super::pace::{Pace, Timer};
 
-/// The body of an upstream's response, which ends when the upstream no longer keeps pace, or at the caller's deadline.
+/// The body of an upstream's response. It ends if the upstream does not keep the pace, or at the
+/// caller's deadline.
 pub(super) struct Receiving {
     /// `None` after the end.
     body: Option<Body>,
@@ -32,7 +33,7 @@ impl Receiving {
         }
     }
 
-    /// Ends the response: gRPC by a status, all else by breaking off.
+    /// Ends the response: gRPC with a status, otherwise with an error.
     fn end(&mut self, message: &'static str) -> Result<Frame<Bytes>, BoxError> {
         self.body = None;
         if !self.is_grpc {
@@ -72,10 +73,10 @@ impl http_body::Body for Receiving {
             .map_or(silent, |deadline| deadline.min(silent));
         ready!(this.timer.poll(cx, until));
         let message = match until == silent {
-            true => "the upstream sends no more",
+            true => "the upstream stopped sending",
             false => "the deadline has passed",
         };
-        tracing::warn!("a response broke off: {message}");
+        tracing::warn!("response aborted: {message}");
         Poll::Ready(Some(this.end(message)))
     }
 

@@ -18,7 +18,7 @@ use super::proxy::{How, Proxy};
 use super::refusal::Refusal;
 use super::route_config::RouteConfig;
 
-/// What answers a route: its rule, and where it has an upstream, the proxy in front of that.
+/// Builds the service of a route: its rule, and the proxy if it has an upstream.
 pub(super) fn route(
     config: RouteConfig,
     exchange: Option<TokenExchange>,
@@ -28,12 +28,12 @@ pub(super) fn route(
 ) -> Result<MethodRouter, ConfigError> {
     let timeouts = config.timeouts(how.slowest);
     let rule = config.rule.build(trusted)?;
-    let with_rule = |answer: MethodRouter| match rule {
-        Some(rule) => Ok(answer.layer(RequireLayer::new(rule)?)),
-        None => Ok(answer),
+    let with_rule = |route: MethodRouter| match rule {
+        Some(rule) => Ok(route.layer(RequireLayer::new(rule)?)),
+        None => Ok(route),
     };
     let Some(upstream) = config.upstream else {
-        return with_rule(any(caller::answer));
+        return with_rule(any(caller::claims));
     };
     let layer = match exchange.zip(config.call) {
         Some((exchange, call)) => {
@@ -52,7 +52,7 @@ pub(super) fn route(
     let proxy = Proxy::new(config.path, &upstream, layer, how, timeouts)?;
     let (proxy, public) = (Arc::new(proxy), config.public);
     let preflight = config.preflight.then(|| Arc::clone(&proxy));
-    let answer = match public {
+    let route = match public {
         true => any(async move |protocol: Protocol, request: Request| {
             opened(proxy.send_open(request).await, &protocol)
         }),
@@ -60,19 +60,19 @@ pub(super) fn route(
             async move |Authenticated(caller): Authenticated,
                         protocol: Protocol,
                         request: Request| {
-                let answer = proxy.send(&caller, request).await;
-                answer.unwrap_or_else(|refusal| refusal.response(&protocol))
+                let response = proxy.send(&caller, request).await;
+                response.unwrap_or_else(|refusal| refusal.response(&protocol))
             },
         ),
     };
-    let answer = with_rule(answer)?;
+    let route = with_rule(route)?;
     Ok(match preflight {
-        Some(proxy) => answer.layer(from_fn_with_state(proxy, preflight_first)),
-        None => answer,
+        Some(proxy) => route.layer(from_fn_with_state(proxy, preflight_first)),
+        None => route,
     })
 }
 
-/// Finds the route of a request by its path.
+/// Builds the router, which finds the route of a request by its path.
 pub(super) fn router(routes: Vec<(PathPattern, MethodRouter)>) -> Result<Router, ConfigError> {
     let table = PathTable::new(routes).map_err(|error| error.at("routes"))?;
     let table = Arc::new(table);

@@ -12,30 +12,31 @@ use tokio::time::Instant;
 use super::pace::{Pace, Timer};
 use super::refusal::Refusal;
 
-/// How much of a request is kept until its response begins, in case that the upstream did not process it.
+/// How much of a request is kept for a retry, until its response begins.
 const KEPT: usize = 64 * 1024;
 
-/// The body of a request on its way to an upstream, which tells how far it is.
+/// The body of a request to an upstream. It reports its progress.
 ///
-/// Trailers stay behind: a server that takes them for headers would take a caller's `Authorization` for ours.
+/// Trailers are dropped: a server that merges them into the headers would mistake a caller's
+/// `Authorization` for ours.
 pub(super) struct Sending {
-    /// What the first attempt sent.
+    /// The bytes that the first attempt sent.
     again: Bytes,
     attempt: u32,
     shared: Arc<Mutex<Shared>>,
     progress: watch::Sender<Progress>,
-    /// How the caller keeps up, and how the upstream does.
+    /// The pace of the caller, and that of the upstream.
     caller: Pace,
     upstream: Pace,
     timer: Timer,
 }
 
-/// What the attempts of one request share.
+/// The state that the attempts of one request share.
 struct Shared {
     body: Body,
-    /// What was sent so far, if all of it fits.
+    /// The bytes that were sent so far, if they fit.
     kept: Option<BytesMut>,
-    /// Which attempt the rest of the body is for.
+    /// The number of the attempt that sends the rest of the body.
     attempt: u32,
 }
 
@@ -44,19 +45,19 @@ struct Shared {
 enum Progress {
     #[default]
     AwaitsUpstream,
-    /// The next piece is the caller's to send.
+    /// The caller has to send the next piece.
     AwaitsCaller,
-    /// The caller's body broke off.
+    /// The caller's body failed.
     Broken,
     /// The caller was too slow.
     Slow,
-    /// The upstream has taken what there was too slowly.
+    /// The upstream was too slow.
     Stuck,
 }
 
 type Failed = Poll<Option<Result<Frame<Bytes>, BoxError>>>;
 
-/// How far a request was sent.
+/// The progress of a [`Sending`], and the way to a retry.
 #[derive(Clone)]
 pub(super) struct Sent {
     progress: watch::Receiver<Progress>,
@@ -65,7 +66,7 @@ pub(super) struct Sent {
 }
 
 impl Sending {
-    /// Sends a body whose caller, and whose upstream, keep this pace.
+    /// Sends a body. The caller and the upstream must both keep `pace`.
     pub(super) fn new(body: Body, pace: Pace) -> (Self, Sent) {
         let shared = Shared {
             body,
@@ -107,7 +108,7 @@ impl Sending {
     }
 }
 
-/// Ends when a piece was sent; never after the last.
+/// Completes when a piece was sent. It never completes after the last one.
 pub(super) async fn moving(sent: &mut Sent) {
     if sent.progress.changed().await.is_err() {
         std::future::pending().await
@@ -115,7 +116,7 @@ pub(super) async fn moving(sent: &mut Sent) {
 }
 
 impl Sent {
-    /// Whose fault it is that the call failed.
+    /// The refusal for a failed call, by whose fault it is.
     pub(super) fn blame(&self, error: BoxError) -> Refusal {
         match *self.progress.borrow() {
             Progress::Slow => Refusal::SlowRequest,
@@ -125,7 +126,7 @@ impl Sent {
         }
     }
 
-    /// Whose fault it is that nothing moves.
+    /// The refusal for a stalled call, by whose fault it is.
     pub(super) fn blame_for_silence(&self) -> Refusal {
         match *self.progress.borrow() {
             Progress::AwaitsCaller => Refusal::SlowRequest,
@@ -133,18 +134,18 @@ impl Sent {
         }
     }
 
-    /// The response has begun, so that nothing is sent again.
-    pub(super) fn is_answered(&self) {
+    /// Records that the response has begun, so there is no retry.
+    pub(super) fn response_begins(&self) {
         lock(&self.shared).kept = None;
     }
 
-    /// Whether the body is what the caller sends, so far.
+    /// Whether the body has not failed so far.
     pub(super) fn is_good(&self) -> bool {
         let progress = *self.progress.borrow();
         matches!(progress, Progress::AwaitsUpstream | Progress::AwaitsCaller)
     }
 
-    /// The same body once more, if what was sent of it was kept.
+    /// Returns the same body for a retry, if the bytes that were sent were kept.
     pub(super) fn again(self) -> Option<(Sending, Sent)> {
         let kept = {
             let mut shared = lock(&self.shared);
@@ -156,17 +157,18 @@ impl Sent {
 }
 
 impl Shared {
-    /// The next data of the caller's body, for this attempt.
+    /// Polls the caller's body for this attempt.
     ///
-    /// It is kept in the same step, so that a later attempt lacks nothing of what an earlier one took.
+    /// The data is kept in the same step, so a later attempt has every byte that an earlier one
+    /// took.
     fn poll(
         &mut self,
         attempt: u32,
         cx: &mut Context<'_>,
     ) -> Poll<Result<Option<Bytes>, BoxError>> {
-        // A connection may still hold the body of an attempt that has failed.
+        // A connection may still hold the body of a failed attempt.
         if self.attempt != attempt {
-            return Poll::Ready(Err("the request is sent once more".into()));
+            return Poll::Ready(Err("the request is retried".into()));
         }
         let frame = ready!(http_body::Body::poll_frame(Pin::new(&mut self.body), cx));
         Poll::Ready(match frame.transpose() {
@@ -178,7 +180,7 @@ impl Shared {
                 Ok(data)
             }
             Err(error) => {
-                // A broken body would end early in a second attempt, as if it were whole.
+                // A retry would send a failed body as if it were complete.
                 self.kept = None;
                 Err(error.into())
             }
@@ -219,7 +221,7 @@ impl http_body::Body for Sending {
         let polled = lock(&self.shared).poll(self.attempt, cx);
         let Poll::Ready(polled) = polled else {
             let until = self.caller.waits(now);
-            // It is a piece that was sent which is reported, not the wait for one.
+            // Only a sent piece notifies `moving`, not the wait for one.
             self.progress.send_if_modified(|progress| {
                 *progress = Progress::AwaitsCaller;
                 false
@@ -264,7 +266,7 @@ mod tests {
     use std::sync::Barrier;
     use std::time::Duration;
 
-    /// How often two threads meet in a race test.
+    /// The number of races in a test.
     const RACES: usize = 2000;
 
     fn pieces(pieces: &[usize]) -> Body {
@@ -287,7 +289,7 @@ mod tests {
                 first.frame().await.unwrap().unwrap();
             }
             let (second, _) = sent.again().unwrap();
-            // The first takes nothing of the rest.
+            // The first attempt takes nothing of the rest.
             assert!(first.frame().await.unwrap().is_err());
             assert_eq!(second.collect().await.unwrap().to_bytes().len(), 6);
         }
@@ -331,7 +333,7 @@ mod tests {
         }
         assert!(sent.again().is_none());
         let (_first, sent) = sending(pieces(&[1]));
-        sent.is_answered();
+        sent.response_begins();
         assert!(sent.again().is_none());
     }
 }

@@ -15,7 +15,7 @@ use super::proxy::How;
 use super::route::{route, router};
 use super::well_formed::well_formed;
 
-/// A gateway that is ready to serve.
+/// A gateway that is ready to serve. Clones are the same gateway.
 #[derive(Clone, Debug)]
 pub struct Gateway {
     pub(super) router: Live<Router>,
@@ -24,7 +24,7 @@ pub struct Gateway {
     built: Arc<Mutex<Built>>,
 }
 
-/// What a configuration was built into, with its caches.
+/// The handles of a configuration, with their caches.
 #[derive(Clone, Debug)]
 struct Built {
     clients: (Option<ClientConfig>, Vec<ClientConfig>),
@@ -32,32 +32,34 @@ struct Built {
     exchanges: Exchanges,
 }
 
-/// Why a gateway does not start.
+/// An error of [`Gateway::start`] and [`Gateway::reload`].
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// The configuration does not go together.
+    /// The configuration is wrong.
     #[error(transparent)]
     Config(#[from] ConfigError),
-    /// The keys of an issuer that is not lazy cannot be had.
+    /// The keys of an issuer with `lazy = false` cannot be fetched.
     #[error(transparent)]
     Keys(#[from] Rejection),
 }
 
 impl Gateway {
-    /// Builds the gateway, and fetches the keys of the issuers that are not lazy.
+    /// Builds the gateway, and fetches the keys of issuers with `lazy = false`.
     ///
     /// # Errors
     ///
-    /// The field of the configuration that is wrong, by its path; or the issuer whose keys cannot be had.
+    /// Fails if the configuration is wrong, and names the field by its path. Fails if keys cannot
+    /// be fetched, and names the issuer.
     pub async fn start(config: Config) -> Result<Self, StartError> {
         Self::start_with(config, Setup::new()).await
     }
 
-    /// As [`start`](Self::start), with profiles, dialects and client authentication methods of your own.
+    /// Builds the gateway with your own HTTP client, profiles, dialects and client authentication
+    /// methods.
     ///
     /// # Errors
     ///
-    /// As [`start`](Self::start).
+    /// Fails like [`start`](Self::start).
     pub async fn start_with(config: Config, setup: Setup) -> Result<Self, StartError> {
         let limits = config.limits;
         let (router, built) = build(config, setup.clone(), None).await?;
@@ -69,15 +71,17 @@ impl Gateway {
         })
     }
 
-    /// Serves by another configuration from now on: issuers, clients, routes, headers and probes. Requests under way end
-    /// with the one before. `listen` and the connections of `limits` need a restart.
+    /// Replaces the configuration while the gateway serves: issuers, clients, routes, headers and
+    /// probes. Requests in flight finish with the previous one. `listen` and the connections of
+    /// `limits` require a restart.
     ///
-    /// Keys and tokens stay cached where the configuration is the same: of `resource_server`, and of each issuer's
-    /// `exchange`, while `client` and `clients` are the same too.
+    /// A `resource_server` and an `exchange` that have not changed keep their cached keys and
+    /// tokens, as long as `client` and `clients` have not changed either.
     ///
     /// # Errors
     ///
-    /// As [`start`](Self::start); the gateway serves on as before then.
+    /// Fails like [`start`](Self::start). The gateway then continues with the previous
+    /// configuration.
     pub async fn reload(&self, config: Config) -> Result<(), StartError> {
         let before = self.built().clone();
         let (router, built) = build(config, self.setup.clone(), Some(before)).await?;
@@ -101,7 +105,7 @@ async fn build(
     setup.clients(clients.0.clone(), clients.1.clone())?;
     let before = before.filter(|before| before.clients == clients);
     let kept = before.as_ref().map(|before| &before.exchanges);
-    // They go first: a client without an issuer is the client of the exchange.
+    // Exchanges come first: a client without an issuer is the client of the first one.
     let (mut exchanges, mut called) = (Exchanges::new(), Vec::new());
     for (i, route) in config.read_routes.iter().enumerate() {
         let exchange = route
@@ -150,10 +154,10 @@ async fn build(
     };
     let router = router(routes)?
         .layer(from_fn(closed))
-        // Streams end with their token.
+        // Streams end when their token expires.
         .layer(ExpiryLayer::new(server.clone()))
         .layer(auth);
-    // Clients read it before they have a token.
+    // Clients read the metadata before they have a token.
     let router = match resource {
         Some(resource) => router.route_service(resource.well_known_path(), resource.service()),
         None => router,
@@ -165,7 +169,7 @@ async fn build(
     Ok((router, built))
 }
 
-/// Ends at Ctrl-C, or when the system asks the process to end: for [`Gateway::serve`].
+/// Waits for Ctrl-C or SIGTERM. Give it to [`Gateway::serve`].
 pub async fn stopped() {
     #[cfg(unix)]
     {
