@@ -313,7 +313,7 @@ async fn a_mistake_in_an_introspection_is_named_by_its_place() {
         &format!("9/b\", introspection = {own}"),
     );
     let message = error(&two).await;
-    let expected = "resource_server.issuers[1].introspection: http://127.0.0.1:9/a is ";
+    let expected = "resource_server.issuers[1].introspection: http://127.0.0.1:9/a is asked";
     assert!(message.contains(expected), "{message}");
 }
 
