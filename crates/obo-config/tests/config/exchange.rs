@@ -242,7 +242,7 @@ async fn actor_is_the_service_or_in_a_file() {
 
     fs::write(&path, "").unwrap();
     for (actor, field) in [
-        ("'nobody'", "actor"),
+        ("'unknown'", "actor"),
         ("{}", "actor"),
         ("{ file = 'no-such-file' }", "actor.file"),
         ("{ file = 'a', audience = 'b' }", "actor"),

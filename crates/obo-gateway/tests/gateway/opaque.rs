@@ -105,7 +105,7 @@ async fn in_04_what_is_not_active_or_for_others_is_401_and_goes_nowhere() {
     world.idp.revoke(&revoked);
     let expired = world.alice().expires_in(-120).mint_opaque();
     let elsewhere = world.idp.user("alice").audience("service-b").mint_opaque();
-    for token in [&revoked, &expired, &elsewhere, "made-up"] {
+    for token in [&revoked, &expired, &elsewhere, "forged"] {
         for path in ["/protected", "/orders/1", "/nowhere"] {
             let got = world.get(token, path).await;
             let refusal = (got.status, got.field("www-authenticate"));
@@ -235,7 +235,7 @@ async fn a_generated_client_is_told_whose_fault_it_is() {
     );
     assert_eq!(world.upstream.only().claims()["sub"], "alice");
 
-    let status = client.level(level("made-up")).await.unwrap_err();
+    let status = client.level(level("forged")).await.unwrap_err();
     assert_eq!(status.code(), Code::Unauthenticated);
     world.idp.fault(Endpoint::Introspection, Fault::Status(500));
     let unknown = world.alice().mint_opaque();

@@ -35,8 +35,8 @@ impl Seen {
     }
 }
 
-type Answering = Pin<Box<dyn Future<Output = Response> + Send>>;
-type Respond = Box<dyn FnOnce(Request) -> Answering + Send>;
+type Responding = Pin<Box<dyn Future<Output = Response> + Send>>;
+type Respond = Box<dyn FnOnce(Request) -> Responding + Send>;
 
 #[derive(Clone, Default)]
 pub(crate) struct Upstream {
