@@ -84,14 +84,14 @@ fn client_assertion_file(settings: Settings) -> Result<ClientAssertion, ConfigEr
     struct Assertion {
         file: PathBuf,
         #[serde(default, rename = "type")]
-        kind: Kind,
+        kind: AssertionType,
         audience: Option<String>,
         with_client_id: Option<bool>,
     }
 
     #[derive(Clone, Copy, Default, Deserialize)]
     #[serde(rename_all = "kebab-case")]
-    enum Kind {
+    enum AssertionType {
         #[default]
         JwtBearer,
         JwtSpiffe,
@@ -100,11 +100,11 @@ fn client_assertion_file(settings: Settings) -> Result<ClientAssertion, ConfigEr
     let assertion: Assertion = settings.read()?;
     let auth = ClientAssertion::from_file(assertion.file);
     let auth = match (assertion.kind, assertion.audience) {
-        (Kind::JwtBearer, audience) => {
+        (AssertionType::JwtBearer, audience) => {
             set(auth, audience, |auth, audience| auth.audience(&audience))
         }
-        (Kind::JwtSpiffe, None) => auth.jwt_spiffe(),
-        (Kind::JwtSpiffe, Some(_)) => {
+        (AssertionType::JwtSpiffe, None) => auth.jwt_spiffe(),
+        (AssertionType::JwtSpiffe, Some(_)) => {
             let problem =
                 "requires type `jwt-bearer`: a JWT-SVID is addressed to the issuer identifier";
             return Err(ConfigError::new("audience", problem));

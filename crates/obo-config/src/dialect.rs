@@ -45,19 +45,19 @@ table_over!(Rfc8693, DialectConfig {
 
 /// A dialect that a file can name.
 #[derive(Clone)]
-pub(crate) enum Known {
+pub(crate) enum NamedDialect {
     /// A dialect whose settings a file can change.
     Data(Box<Rfc8693>),
-    Own(Arc<dyn Applied>),
+    Own(Arc<dyn ApplyDialect>),
 }
 
 /// Applies a [`Dialect`] whose type is erased: builders take a dialect by value, with its own type.
-pub(crate) trait Applied: Send + Sync {
+pub(crate) trait ApplyDialect: Send + Sync {
     fn to_exchange(&self, exchange: TokenExchangeBuilder) -> TokenExchangeBuilder;
     fn to_destination(&self, destination: Destination) -> Destination;
 }
 
-impl<D: Dialect + Clone> Applied for D {
+impl<D: Dialect + Clone> ApplyDialect for D {
     fn to_exchange(&self, exchange: TokenExchangeBuilder) -> TokenExchangeBuilder {
         exchange.dialect(self.clone())
     }
@@ -69,7 +69,10 @@ impl<D: Dialect + Clone> Applied for D {
 
 impl DialectConfig {
     /// Builds the dialect of the key `dialect`.
-    pub(crate) fn of(form: Form<Self>, setup: &Setup) -> Result<Arc<dyn Applied>, ConfigError> {
+    pub(crate) fn of(
+        form: Form<Self>,
+        setup: &Setup,
+    ) -> Result<Arc<dyn ApplyDialect>, ConfigError> {
         let built = form.table(Self::named).build(setup);
         built.map_err(|error| match error.field() {
             "dialect" => error,
@@ -82,11 +85,11 @@ impl DialectConfig {
         self
     }
 
-    fn build(mut self, setup: &Setup) -> Result<Arc<dyn Applied>, ConfigError> {
+    fn build(mut self, setup: &Setup) -> Result<Arc<dyn ApplyDialect>, ConfigError> {
         let base = self.base.take();
         let base = base.as_deref().unwrap_or("rfc8693");
         match setup.dialects.get("dialect", base)?.clone() {
-            Known::Data(dialect) => {
+            NamedDialect::Data(dialect) => {
                 let mut extra = self.extra_parameters.take().unwrap_or_default().into_iter();
                 let dialect = self.over(*dialect);
                 let dialect = extra.try_fold(dialect, |dialect, (name, value)| {
@@ -96,8 +99,8 @@ impl DialectConfig {
                 });
                 Ok(Arc::new(dialect?))
             }
-            Known::Own(own) if self == Self::default() => Ok(own),
-            Known::Own(_) => {
+            NamedDialect::Own(own) if self == Self::default() => Ok(own),
+            NamedDialect::Own(_) => {
                 let problem = "is registered as an implementation, which has no settings; write its name alone";
                 Err(ConfigError::new("base", problem))
             }

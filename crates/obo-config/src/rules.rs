@@ -33,12 +33,12 @@ pub struct RuleConfig {
     roles: Option<Vec<String>>,
     groups: Option<Vec<String>>,
     entitlements: Option<Vec<String>>,
-    clients: Option<Vec<Party>>,
+    clients: Option<Vec<PrincipalConfig>>,
     issuers: Option<Vec<Issuer>>,
-    subjects: Option<Vec<Party>>,
-    actors: Option<Vec<Party>>,
+    subjects: Option<Vec<PrincipalConfig>>,
+    actors: Option<Vec<PrincipalConfig>>,
     require_actor: bool,
-    kind: Option<Kind>,
+    kind: Option<CallerKind>,
     acr: Option<Vec<String>>,
     max_age: Option<Span>,
     any_of: Option<Vec<RuleConfig>>,
@@ -47,14 +47,14 @@ pub struct RuleConfig {
 /// A name within the token's issuer, or a full identity.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(untagged, deny_unknown_fields, expecting = "a name, or { iss, sub }")]
-enum Party {
-    Own(String),
-    Of { iss: Issuer, sub: String },
+enum PrincipalConfig {
+    Name(String),
+    Identity { iss: Issuer, sub: String },
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
-enum Kind {
+enum CallerKind {
     User,
     Service,
 }
@@ -107,8 +107,8 @@ impl RuleConfig {
             self.subjects.map(Rule::subjects),
             actors,
             self.kind.map(|kind| match kind {
-                Kind::User => Rule::user(),
-                Kind::Service => Rule::service(),
+                CallerKind::User => Rule::user(),
+                CallerKind::Service => Rule::service(),
             }),
             self.acr.map(Rule::acr),
             self.max_age.map(|age| Rule::max_age(age.into())),
@@ -124,11 +124,11 @@ impl RuleConfig {
     }
 }
 
-impl From<Party> for Principal {
-    fn from(party: Party) -> Self {
-        match party {
-            Party::Own(name) => name.into(),
-            Party::Of { iss, sub } => ActorId::new(iss.as_str(), sub).into(),
+impl From<PrincipalConfig> for Principal {
+    fn from(principal: PrincipalConfig) -> Self {
+        match principal {
+            PrincipalConfig::Name(name) => name.into(),
+            PrincipalConfig::Identity { iss, sub } => ActorId::new(iss.as_str(), sub).into(),
         }
     }
 }

@@ -8,7 +8,7 @@ use obo::{AuthorizationServer, Client, ConfigError, Issuer, Profile, Trust};
 use url::Url;
 
 use crate::client_auth::{Method, method, methods};
-use crate::dialect::Known;
+use crate::dialect::NamedDialect;
 use crate::names::Names;
 use crate::settings::Settings;
 
@@ -32,7 +32,7 @@ use crate::settings::Settings;
 pub struct Setup {
     http: HttpService,
     pub(crate) profiles: Names<Profile>,
-    pub(crate) dialects: Names<Known>,
+    pub(crate) dialects: Names<NamedDialect>,
     pub(crate) methods: Names<Arc<Method>>,
     trust: Option<Arc<ChangeTrust>>,
     servers: Vec<AuthorizationServer>,
@@ -62,7 +62,10 @@ impl Setup {
                 Profile::names().filter_map(|name| Some((name, Profile::named(name).ok()?))),
             ),
             dialects: Names::new(dialect::names().filter_map(|name| {
-                Some((name, Known::Data(Box::new(dialect::named(name).ok()?))))
+                Some((
+                    name,
+                    NamedDialect::Data(Box::new(dialect::named(name).ok()?)),
+                ))
             })),
             methods: Names::new(methods()).reserve(["id", "issuer"]),
             trust: None,
@@ -86,7 +89,7 @@ impl Setup {
     pub fn dialect(mut self, name: &'static str, dialect: Rfc8693) -> Self {
         let added = self
             .dialects
-            .add("dialect", name, Known::Data(Box::new(dialect)));
+            .add("dialect", name, NamedDialect::Data(Box::new(dialect)));
         self.note(added)
     }
 
@@ -96,7 +99,7 @@ impl Setup {
     pub fn own_dialect(mut self, name: &'static str, dialect: impl Dialect + Clone) -> Self {
         let added = self
             .dialects
-            .add("own_dialect", name, Known::Own(Arc::new(dialect)));
+            .add("own_dialect", name, NamedDialect::Own(Arc::new(dialect)));
         self.note(added)
     }
 

@@ -49,13 +49,13 @@ impl Activity {
     }
 
     /// Records a new request.
-    pub(super) fn begin(self: &Arc<Self>) -> Open {
+    pub(super) fn begin(self: &Arc<Self>) -> OpenRequest {
         let state = &mut *self.lock();
         let number = state.next;
         state.next += 1;
         let pace = Pace::new(self.idle, Some(self.slowest));
         state.open.insert(number, pace);
-        Open {
+        OpenRequest {
             activity: Arc::clone(self),
             number,
         }
@@ -104,12 +104,12 @@ impl Activity {
 }
 
 /// A request whose response has not ended.
-pub(super) struct Open {
+pub(super) struct OpenRequest {
     activity: Arc<Activity>,
     number: u64,
 }
 
-impl Open {
+impl OpenRequest {
     /// Records that the peer has taken these bytes, and whether the gateway is busy with the next
     /// ones.
     fn set(&self, is_busy: bool, taken: usize) {
@@ -127,7 +127,7 @@ impl Open {
     }
 }
 
-impl Drop for Open {
+impl Drop for OpenRequest {
     fn drop(&mut self) {
         let activity = &*self.activity;
         let state = &mut *activity.lock();
@@ -140,19 +140,19 @@ impl Drop for Open {
 }
 
 /// The body of a response. After each frame it waits for the peer, until the next frame is polled.
-pub(super) struct Watched {
+pub(super) struct WatchedBody {
     body: Body,
-    open: Open,
+    open: OpenRequest,
 }
 
-impl Watched {
-    pub(super) fn new(body: Body, open: Open) -> Self {
+impl WatchedBody {
+    pub(super) fn new(body: Body, open: OpenRequest) -> Self {
         open.set(false, 0);
         Self { body, open }
     }
 }
 
-impl http_body::Body for Watched {
+impl http_body::Body for WatchedBody {
     type Data = Bytes;
     type Error = axum::Error;
 

@@ -11,14 +11,14 @@ pub(super) struct Peer(pub(super) SocketAddr);
 pub(super) struct Addresses(Arc<Mutex<HashMap<IpAddr, usize>>>);
 
 /// A counted connection. Dropping it ends the count.
-pub(super) struct Counted {
+pub(super) struct CountedConnection {
     addresses: Addresses,
     address: IpAddr,
 }
 
 impl Addresses {
     /// Counts a connection. Returns `None` if the address has `most` connections already.
-    pub(super) fn count(&self, address: IpAddr, most: usize) -> Option<Counted> {
+    pub(super) fn count(&self, address: IpAddr, most: usize) -> Option<CountedConnection> {
         let address = network(address);
         let mut addresses = self.lock();
         let connections = addresses.entry(address).or_default();
@@ -26,7 +26,7 @@ impl Addresses {
             return None;
         }
         *connections += 1;
-        Some(Counted {
+        Some(CountedConnection {
             addresses: self.clone(),
             address,
         })
@@ -46,7 +46,7 @@ fn network(address: IpAddr) -> IpAddr {
     }
 }
 
-impl Drop for Counted {
+impl Drop for CountedConnection {
     fn drop(&mut self) {
         let mut addresses = self.addresses.lock();
         if let Some(connections) = addresses.get_mut(&self.address) {

@@ -76,8 +76,8 @@ impl CallerHeaders {
     /// Replaces the claims in a request's headers. `peer` is the address that sent it.
     pub(super) fn apply(&self, headers: &mut HeaderMap, peer: Option<IpAddr>) {
         let is_unwanted = |name: &&HeaderName| match kind(name) {
-            Some(Kind::Forwarding) => self.forwarding != Forwarding::DangerPass,
-            Some(Kind::Identity) => self.identity != Identity::DangerPass,
+            Some(FieldKind::Forwarding) => self.forwarding != Forwarding::DangerPass,
+            Some(FieldKind::Identity) => self.identity != Identity::DangerPass,
             None => **name == header::COOKIE && self.cookies == Cookies::Strip,
         };
         let unwanted: Vec<_> = headers.keys().filter(is_unwanted).cloned().collect();
@@ -130,7 +130,7 @@ const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto
 
 /// What a field is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
+enum FieldKind {
     Forwarding,
     Identity,
 }
@@ -143,16 +143,16 @@ fn is_listed(list: &[&str], name: &str) -> bool {
     })
 }
 
-fn kind(name: &HeaderName) -> Option<Kind> {
+fn kind(name: &HeaderName) -> Option<FieldKind> {
     // Some servers read `X_User` or `X.User` as `X-User`.
     let name = name
         .as_str()
         .replace(|c: char| !c.is_ascii_alphanumeric(), "-");
     match &*name {
         "x-user-agent" => None,
-        name if FORWARDING.contains(&name) => Some(Kind::Forwarding),
-        name if is_listed(&IDENTITY, name) => Some(Kind::Identity),
-        name if is_listed(&FORWARDING, name) => Some(Kind::Forwarding),
+        name if FORWARDING.contains(&name) => Some(FieldKind::Forwarding),
+        name if is_listed(&IDENTITY, name) => Some(FieldKind::Identity),
+        name if is_listed(&FORWARDING, name) => Some(FieldKind::Forwarding),
         _ => None,
     }
 }

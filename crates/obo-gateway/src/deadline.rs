@@ -41,7 +41,11 @@ impl Deadline {
 }
 
 /// Ends a gRPC call at its deadline.
-pub(super) async fn in_time(protocol: Protocol, mut request: Request, next: Next) -> Response {
+pub(super) async fn enforce_deadline(
+    protocol: Protocol,
+    mut request: Request,
+    next: Next,
+) -> Response {
     if !protocol.is_grpc() {
         return next.run(request).await;
     }

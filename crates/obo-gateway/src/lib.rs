@@ -76,7 +76,7 @@
 // 2. `probes` responds to probes. `well_formed` rejects what no route can serve, such as another
 //    protocol. `deadline` ends a gRPC call when its caller stops waiting.
 // 3. `BearerAuthLayer` finds the caller. Without a valid token a client does not learn which routes
-//    exist, except for public routes and preflights (`open`). An `ExpiryLayer` ends streams with
+//    exist, except for public routes and preflights (`public`). An `ExpiryLayer` ends streams with
 //    their token.
 // 4. `route` finds the route by its path and checks its `Rule`.
 // 5. `caller` responds with the claims of the token, or `proxy` forwards the request below the
@@ -84,8 +84,8 @@
 //    and the identity that the caller claims (`caller_headers`), and gets an exchanged token
 //    (`OnBehalfOf`).
 // 6. `upstream` makes the call: HTTP/2 for gRPC, HTTP/1.1 otherwise. It retries once if the first
-//    attempt had no effect, and stops if one side does not keep the `pace` (`sending`,
-//    `receiving`).
+//    attempt had no effect, and stops if one side does not keep the `pace` (`request_body`,
+//    `response_body`).
 // 7. `from_upstream` turns the response into one for the caller. `refusal` turns a failure into a
 //    response that says whose fault it is.
 
@@ -99,22 +99,22 @@ mod end_to_end;
 mod exchanges;
 mod from_upstream;
 mod limits;
-mod open;
-mod opening;
 mod pace;
 mod probes;
 mod protocol;
 mod proxy;
-mod receiving;
+mod public;
 mod refusal;
+mod request_body;
+mod response_body;
 mod route;
 mod route_config;
-mod sending;
 mod serve;
 mod start;
 mod timeouts;
 mod to_upstream;
 mod upstream;
+mod version;
 mod well_formed;
 
 pub use config::Config;

@@ -16,12 +16,12 @@ use super::timeouts::Timeouts;
 use super::to_upstream::to_upstream;
 use super::upstream::Upstream;
 
-/// How much of a request is kept for a retry, if the upstream rejects its token.
+/// ProxySettings much of a request is kept for a retry, if the upstream rejects its token.
 const REPLAYED: usize = 64 * 1024;
 
 /// The settings that all routes share.
 #[derive(Clone, Debug)]
-pub(super) struct How {
+pub(super) struct ProxySettings {
     pub(super) claims: CallerHeaders,
     /// The slowest transfer, in bytes per second.
     pub(super) slowest: u32,
@@ -43,7 +43,7 @@ impl Proxy {
         path: PathPattern,
         upstream: &str,
         layer: Option<OnBehalfOfLayer>,
-        how: &How,
+        settings: &ProxySettings,
         timeouts: Timeouts,
     ) -> Result<Self, ConfigError> {
         // In normal form, as the destination has it.
@@ -58,7 +58,7 @@ impl Proxy {
         Ok(Self {
             path,
             base,
-            claims: how.claims.clone(),
+            claims: settings.claims.clone(),
             calls: layer.map(|layer| layer.replay(replay).layer(upstream.clone())),
             upstream,
         })

@@ -12,9 +12,9 @@ use obo_config::Setup;
 use tower::ServiceExt as _;
 
 use super::caller;
-use super::open::{check_public, opened, preflight_first};
 use super::protocol::Protocol;
-use super::proxy::{How, Proxy};
+use super::proxy::{Proxy, ProxySettings};
+use super::public::{check_public, preflight_first, public_response};
 use super::refusal::Refusal;
 use super::route_config::RouteConfig;
 
@@ -24,9 +24,9 @@ pub(super) fn route(
     exchange: Option<TokenExchange>,
     trusted: &[Issuer],
     setup: &Setup,
-    how: &How,
+    settings: &ProxySettings,
 ) -> Result<MethodRouter, ConfigError> {
-    let timeouts = config.timeouts(how.slowest);
+    let timeouts = config.timeouts(settings.slowest);
     let rule = config.rule.build(trusted)?;
     let with_rule = |route: MethodRouter| match rule {
         Some(rule) => Ok(route.layer(RequireLayer::new(rule)?)),
@@ -49,12 +49,12 @@ pub(super) fn route(
             None
         }
     };
-    let proxy = Proxy::new(config.path, &upstream, layer, how, timeouts)?;
+    let proxy = Proxy::new(config.path, &upstream, layer, settings, timeouts)?;
     let (proxy, public) = (Arc::new(proxy), config.public);
     let preflight = config.preflight.then(|| Arc::clone(&proxy));
     let route = match public {
         true => any(async move |protocol: Protocol, request: Request| {
-            opened(proxy.send_open(request).await, &protocol)
+            public_response(proxy.send_open(request).await, &protocol)
         }),
         false => any(
             async move |Authenticated(caller): Authenticated,

@@ -13,22 +13,22 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::{sleep, timeout};
 use tower::ServiceExt as _;
 
-use super::activity::{Activity, Watched};
+use super::activity::{Activity, WatchedBody};
 use super::addresses::{Addresses, Peer};
 use super::limits::Limits;
-use super::opening::opened;
 use super::start::Gateway;
+use super::version::version_shown;
 
 /// The maximum size of a request head: twice the maximum size of a token.
 const HEAD_BYTES: u32 = 64 * 1024;
 /// The number of concurrent requests on one HTTP/2 connection.
 const STREAMS: u32 = 200;
-/// How often an HTTP/2 connection is pinged, and how long the peer may take to reply.
+/// ProxySettings often an HTTP/2 connection is pinged, and how long the peer may take to reply.
 const PING: Duration = Duration::from_secs(20);
 const PONG: Duration = Duration::from_secs(10);
-/// How long requests in flight may take on a connection that shuts down for inactivity.
+/// ProxySettings long requests in flight may take on a connection that shuts down for inactivity.
 const END: Duration = Duration::from_secs(5);
-/// How long requests in flight may take after the gateway was stopped.
+/// ProxySettings long requests in flight may take after the gateway was stopped.
 const DRAIN: Duration = Duration::from_secs(30);
 /// The pause after an error such as too many open files.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -72,7 +72,7 @@ impl Gateway {
     ) {
         // A peer that sends nothing gets no more than `limits.head`, and does not delay a shutdown.
         let stream = tokio::select! {
-            stream = timeout(self.limits.head(), opened(stream)) => stream,
+            stream = timeout(self.limits.head(), version_shown(stream)) => stream,
             _ = serving.changed() => return,
         };
         let Ok(Ok(stream)) = stream else { return };
@@ -83,7 +83,7 @@ impl Gateway {
             let (response, open) = (router.clone().oneshot(request), requests.begin());
             async move {
                 let response = response.await?;
-                Ok::<_, std::convert::Infallible>(response.map(|body| Watched::new(body, open)))
+                Ok::<_, std::convert::Infallible>(response.map(|body| WatchedBody::new(body, open)))
             }
         });
         let builder = builder(&self.limits);

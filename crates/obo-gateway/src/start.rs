@@ -6,12 +6,12 @@ use obo::{BearerAuthLayer, ConfigError, ExpiryLayer, Rejection, ResourceServer};
 use obo_config::{ClientConfig, Live, ResourceServerConfig, Setup};
 
 use super::config::Config;
-use super::deadline::in_time;
+use super::deadline::enforce_deadline;
 use super::exchanges::{Exchanges, exchange};
 use super::limits::Limits;
-use super::open::closed;
 use super::probes::probes;
-use super::proxy::How;
+use super::proxy::ProxySettings;
+use super::public::hide_routes;
 use super::route::{route, router};
 use super::well_formed::well_formed;
 
@@ -104,14 +104,14 @@ async fn build(
     let clients = (config.client, config.clients);
     setup.clients(clients.0.clone(), clients.1.clone())?;
     let before = before.filter(|before| before.clients == clients);
-    let kept = before.as_ref().map(|before| &before.exchanges);
+    let before_exchanges = before.as_ref().map(|before| &before.exchanges);
     // Exchanges come first: a client without an issuer is the client of the first one.
     let (mut exchanges, mut called) = (Exchanges::new(), Vec::new());
     for (i, route) in config.read_routes.iter().enumerate() {
         let exchange = route
             .call
             .as_ref()
-            .map(|call| exchange(call, &mut exchanges, kept, &mut setup));
+            .map(|call| exchange(call, &mut exchanges, before_exchanges, &mut setup));
         let exchange = exchange.transpose();
         called.push(exchange.map_err(|error| error.within(&format!("routes[{i}].exchange")))?);
     }
@@ -124,7 +124,7 @@ async fn build(
     let trusted: Vec<_> = server.issuers().cloned().collect();
     let resource = config.protected_resource.map(|it| it.build(&server));
     let resource = resource.transpose().map_err(within("protected_resource"))?;
-    let how = How {
+    let settings = ProxySettings {
         claims: config.headers,
         slowest: config.limits.slowest(),
     };
@@ -143,7 +143,7 @@ async fn build(
         if config.preflight {
             auth = auth.allow_preflight();
         }
-        let route = route(config, exchange, &trusted, &setup, &how);
+        let route = route(config, exchange, &trusted, &setup, &settings);
         routes.push((path, route.map_err(within)?));
     }
     let server = server.start().await?;
@@ -153,7 +153,7 @@ async fn build(
         exchanges,
     };
     let router = router(routes)?
-        .layer(from_fn(closed))
+        .layer(from_fn(hide_routes))
         // Streams end when their token expires.
         .layer(ExpiryLayer::new(server.clone()))
         .layer(auth);
@@ -163,7 +163,7 @@ async fn build(
         None => router,
     };
     let router = router
-        .layer(from_fn(in_time))
+        .layer(from_fn(enforce_deadline))
         .layer(from_fn(well_formed))
         .layer(from_fn_with_state((config.probes, server), probes));
     Ok((router, built))

@@ -21,16 +21,16 @@ use tower::{Service, ServiceExt as _};
 use self::failure::Failure;
 use super::deadline::Deadline;
 use super::protocol::needs_http2;
-use super::receiving::Receiving;
 use super::refusal::Refusal;
-use super::sending::{Sending, Sent, moving};
+use super::request_body::{RequestBody, RequestProgress, next_piece};
+use super::response_body::ResponseBody;
 use super::timeouts::Timeouts;
 
 type HttpClient = BoxCloneSyncService<Request<Body>, Response<Body>, BoxError>;
 
-/// How long an idle connection is kept.
+/// ProxySettings long an idle connection is kept.
 const IDLE: Duration = Duration::from_secs(30);
-/// How often an HTTP/2 connection is pinged, and how long the peer may take to reply. A dead one is
+/// ProxySettings often an HTTP/2 connection is pinged, and how long the peer may take to reply. A dead one is
 /// closed after 20 s.
 const PING: Duration = Duration::from_secs(10);
 const PONG: Duration = Duration::from_secs(10);
@@ -82,14 +82,21 @@ impl Upstream {
         let clients = if is_grpc { &self.http2 } else { &self.http1 };
         let (parts, body) = request.into_parts();
         let deadline = parts.extensions.get::<Deadline>().copied();
-        let (sending, sent) = Sending::new(body, self.timeouts.of_request(is_grpc));
-        let first = Request::from_parts(parts.clone(), Body::new(sending));
-        let outcome = match self.attempt(&clients.pooled, first, &sent, deadline).await {
-            Err(Failed { refusal, is_lost }) => match sent.again().filter(|_| is_lost) {
-                Some((sending, sent)) => {
+        let (body, progress) = RequestBody::new(body, self.timeouts.of_request(is_grpc));
+        let first = Request::from_parts(parts.clone(), Body::new(body));
+        let outcome = match self
+            .attempt(&clients.pooled, first, &progress, deadline)
+            .await
+        {
+            Err(Failed {
+                refusal,
+                is_lost: true,
+            }) => match progress.again() {
+                Some((body, progress)) => {
                     tracing::debug!("a request is retried: {refusal}");
-                    let second = Request::from_parts(parts, Body::new(sending));
-                    self.attempt(&clients.fresh, second, &sent, deadline).await
+                    let second = Request::from_parts(parts, Body::new(body));
+                    self.attempt(&clients.fresh, second, &progress, deadline)
+                        .await
                 }
                 None => return Err(refusal),
             },
@@ -99,7 +106,7 @@ impl Upstream {
         connector::mark_used(response.extensions());
         let pace = self.timeouts.of_response(&response);
         let deadline = deadline.map(|Deadline(deadline)| deadline);
-        Ok(response.map(|body| Body::new(Receiving::new(body, pace, deadline, is_grpc))))
+        Ok(response.map(|body| Body::new(ResponseBody::new(body, pace, deadline, is_grpc))))
     }
 
     /// Sends a request and waits for the head of the response, as long as the request's body moves.
@@ -107,7 +114,7 @@ impl Upstream {
         &self,
         client: &HttpClient,
         mut request: Request<Body>,
-        sent: &Sent,
+        progress: &RequestProgress,
         deadline: Option<Deadline>,
     ) -> Result<Response<Body>, Failed> {
         if let Some(deadline) = deadline {
@@ -115,26 +122,26 @@ impl Upstream {
         }
         let method = request.method().clone();
         let connection = capture_connection(&mut request);
-        let mut sent = sent.clone();
+        let mut progress = progress.clone();
         let mut response = std::pin::pin!(client.clone().oneshot(request));
         loop {
             tokio::select! {
                 response = &mut response => {
                     if response.is_ok() {
-                        sent.response_begins();
+                        progress.response_begins();
                     }
                     return response.map_err(|error| {
                         let was_used = connector::was_used(&connection);
                         let failure = Failure::of(&*error);
                         Failed {
-                            is_lost: sent.is_good() && failure.allows_another(&method, was_used),
-                            refusal: sent.blame(error),
+                            is_lost: progress.is_good() && failure.allows_another(&method, was_used),
+                            refusal: progress.blame(error),
                         }
                     });
                 }
-                () = moving(&mut sent) => {}
+                () = next_piece(&mut progress) => {}
                 () = tokio::time::sleep(self.timeouts.silence) => {
-                    return Err(Failed { is_lost: false, refusal: sent.blame_for_silence() });
+                    return Err(Failed { is_lost: false, refusal: progress.blame_for_silence() });
                 }
             }
         }

@@ -13,7 +13,7 @@ use super::pace::{Pace, Timer};
 
 /// The body of an upstream's response. It ends if the upstream does not keep the pace, or at the
 /// caller's deadline.
-pub(super) struct Receiving {
+pub(super) struct ResponseBody {
     /// `None` after the end.
     body: Option<Body>,
     pace: Pace,
@@ -22,7 +22,7 @@ pub(super) struct Receiving {
     timer: Timer,
 }
 
-impl Receiving {
+impl ResponseBody {
     pub(super) fn new(body: Body, pace: Pace, deadline: Option<Instant>, is_grpc: bool) -> Self {
         Self {
             body: Some(body),
@@ -46,7 +46,7 @@ impl Receiving {
     }
 }
 
-impl http_body::Body for Receiving {
+impl http_body::Body for ResponseBody {
     type Data = Bytes;
     type Error = BoxError;
 

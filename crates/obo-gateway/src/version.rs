@@ -8,7 +8,7 @@ const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 /// Waits until a connection shows its HTTP version. hyper would wait without a limit, so the caller
 /// sets one here.
-pub(super) async fn opened(
+pub(super) async fn version_shown(
     mut stream: TcpStream,
 ) -> Result<impl AsyncRead + AsyncWrite + Send + Unpin + 'static> {
     let mut start = Vec::with_capacity(PREFACE.len());

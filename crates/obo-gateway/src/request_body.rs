@@ -12,14 +12,14 @@ use tokio::time::Instant;
 use super::pace::{Pace, Timer};
 use super::refusal::Refusal;
 
-/// How much of a request is kept for a retry, until its response begins.
-const KEPT: usize = 64 * 1024;
+/// ProxySettings much of a request is recorded for a retry, until its response begins.
+const RETRY_BYTES: usize = 64 * 1024;
 
 /// The body of a request to an upstream. It reports its progress.
 ///
 /// Trailers are dropped: a server that merges them into the headers would mistake a caller's
 /// `Authorization` for ours.
-pub(super) struct Sending {
+pub(super) struct RequestBody {
     /// The bytes that the first attempt sent.
     again: Bytes,
     attempt: u32,
@@ -35,7 +35,7 @@ pub(super) struct Sending {
 struct Shared {
     body: Body,
     /// The bytes that were sent so far, if they fit.
-    kept: Option<BytesMut>,
+    recorded: Option<BytesMut>,
     /// The number of the attempt that sends the rest of the body.
     attempt: u32,
 }
@@ -55,30 +55,30 @@ enum Progress {
     Stuck,
 }
 
-type Failed = Poll<Option<Result<Frame<Bytes>, BoxError>>>;
+type Polled = Poll<Option<Result<Frame<Bytes>, BoxError>>>;
 
-/// The progress of a [`Sending`], and the way to a retry.
+/// The progress of a [`RequestBody`], and the way to a retry.
 #[derive(Clone)]
-pub(super) struct Sent {
+pub(super) struct RequestProgress {
     progress: watch::Receiver<Progress>,
     shared: Arc<Mutex<Shared>>,
     pace: Pace,
 }
 
-impl Sending {
+impl RequestBody {
     /// Sends a body. The caller and the upstream must both keep `pace`.
-    pub(super) fn new(body: Body, pace: Pace) -> (Self, Sent) {
+    pub(super) fn new(body: Body, pace: Pace) -> (Self, RequestProgress) {
         let shared = Shared {
             body,
-            kept: Some(BytesMut::new()),
+            recorded: Some(BytesMut::new()),
             attempt: 0,
         };
         Self::of(Arc::new(Mutex::new(shared)), Bytes::new(), pace)
     }
 
-    fn of(shared: Arc<Mutex<Shared>>, again: Bytes, pace: Pace) -> (Self, Sent) {
-        let (sender, progress) = watch::channel(Progress::default());
-        let sending = Self {
+    fn of(shared: Arc<Mutex<Shared>>, again: Bytes, pace: Pace) -> (Self, RequestProgress) {
+        let (sender, receiver) = watch::channel(Progress::default());
+        let body = Self {
             again,
             attempt: lock(&shared).attempt,
             shared: Arc::clone(&shared),
@@ -87,12 +87,12 @@ impl Sending {
             upstream: pace,
             timer: Timer::default(),
         };
-        let sent = Sent {
-            progress,
+        let progress = RequestProgress {
+            progress: receiver,
             shared,
             pace,
         };
-        (sending, sent)
+        (body, progress)
     }
 
     fn moved(&mut self, bytes: usize) {
@@ -102,20 +102,20 @@ impl Sending {
         self.progress.send_replace(Progress::AwaitsUpstream);
     }
 
-    fn failed(&self, progress: Progress, error: BoxError) -> Failed {
+    fn failed(&self, progress: Progress, error: BoxError) -> Polled {
         self.progress.send_replace(progress);
         Poll::Ready(Some(Err(error)))
     }
 }
 
 /// Completes when a piece was sent. It never completes after the last one.
-pub(super) async fn moving(sent: &mut Sent) {
-    if sent.progress.changed().await.is_err() {
+pub(super) async fn next_piece(request: &mut RequestProgress) {
+    if request.progress.changed().await.is_err() {
         std::future::pending().await
     }
 }
 
-impl Sent {
+impl RequestProgress {
     /// The refusal for a failed call, by whose fault it is.
     pub(super) fn blame(&self, error: BoxError) -> Refusal {
         match *self.progress.borrow() {
@@ -136,7 +136,7 @@ impl Sent {
 
     /// Records that the response has begun, so there is no retry.
     pub(super) fn response_begins(&self) {
-        lock(&self.shared).kept = None;
+        lock(&self.shared).recorded = None;
     }
 
     /// Whether the body has not failed so far.
@@ -145,21 +145,25 @@ impl Sent {
         matches!(progress, Progress::AwaitsUpstream | Progress::AwaitsCaller)
     }
 
-    /// Returns the same body for a retry, if the bytes that were sent were kept.
-    pub(super) fn again(self) -> Option<(Sending, Sent)> {
-        let kept = {
+    /// Returns the same body for a retry, if the bytes that were sent were recorded.
+    pub(super) fn again(self) -> Option<(RequestBody, RequestProgress)> {
+        let recorded = {
             let mut shared = lock(&self.shared);
             shared.attempt += 1;
-            shared.kept.take()?.freeze()
+            shared.recorded.take()?.freeze()
         };
-        Some(Sending::of(Arc::clone(&self.shared), kept, self.pace))
+        Some(RequestBody::of(
+            Arc::clone(&self.shared),
+            recorded,
+            self.pace,
+        ))
     }
 }
 
 impl Shared {
     /// Polls the caller's body for this attempt.
     ///
-    /// The data is kept in the same step, so a later attempt has every byte that an earlier one
+    /// The data is recorded in the same step, so a later attempt has every byte that an earlier one
     /// took.
     fn poll(
         &mut self,
@@ -175,22 +179,24 @@ impl Shared {
             Ok(frame) => {
                 let data = frame.and_then(|frame| frame.into_data().ok());
                 if let Some(data) = &data {
-                    self.keep(data);
+                    self.record(data);
                 }
                 Ok(data)
             }
             Err(error) => {
                 // A retry would send a failed body as if it were complete.
-                self.kept = None;
+                self.recorded = None;
                 Err(error.into())
             }
         })
     }
 
-    fn keep(&mut self, data: &[u8]) {
-        match &mut self.kept {
-            Some(kept) if kept.len() + data.len() <= KEPT => kept.extend_from_slice(data),
-            kept => *kept = None,
+    fn record(&mut self, data: &[u8]) {
+        match &mut self.recorded {
+            Some(recorded) if recorded.len() + data.len() <= RETRY_BYTES => {
+                recorded.extend_from_slice(data)
+            }
+            recorded => *recorded = None,
         }
     }
 }
@@ -199,14 +205,11 @@ fn lock(shared: &Mutex<Shared>) -> MutexGuard<'_, Shared> {
     shared.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-impl http_body::Body for Sending {
+impl http_body::Body for RequestBody {
     type Data = Bytes;
     type Error = BoxError;
 
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Polled {
         let now = Instant::now();
         if now > self.upstream.waits(now) {
             let error = "the upstream takes the request too slowly";
@@ -221,7 +224,7 @@ impl http_body::Body for Sending {
         let polled = lock(&self.shared).poll(self.attempt, cx);
         let Poll::Ready(polled) = polled else {
             let until = self.caller.waits(now);
-            // Only a sent piece notifies `moving`, not the wait for one.
+            // Only a sent piece notifies `next_piece`, not the wait for one.
             self.progress.send_if_modified(|progress| {
                 *progress = Progress::AwaitsCaller;
                 false
@@ -277,8 +280,8 @@ mod tests {
         Body::new(StreamBody::new(stream::iter(frames)))
     }
 
-    fn sending(body: Body) -> (Sending, Sent) {
-        Sending::new(body, Pace::new(Duration::from_secs(1), None))
+    fn sending(body: Body) -> (RequestBody, RequestProgress) {
+        RequestBody::new(body, Pace::new(Duration::from_secs(1), None))
     }
 
     #[tokio::test]
@@ -324,10 +327,10 @@ mod tests {
 
     #[tokio::test]
     async fn long_or_answered_request_is_not_kept() {
-        let (mut first, sent) = sending(pieces(&[KEPT, 1, 1]));
+        let (mut first, sent) = sending(pieces(&[RETRY_BYTES, 1, 1]));
         first.frame().await.unwrap().unwrap();
         assert!(sent.clone().again().is_some());
-        let (mut first, sent) = sending(pieces(&[KEPT, 1, 1]));
+        let (mut first, sent) = sending(pieces(&[RETRY_BYTES, 1, 1]));
         for _ in 0..2 {
             first.frame().await.unwrap().unwrap();
         }

@@ -12,12 +12,15 @@ use super::refusal::Refusal;
 
 /// Marks a response that clients without a token may see.
 #[derive(Clone, Copy, Debug)]
-struct Open;
+struct Public;
 
 /// Makes a response of a request that requires no token.
-pub(super) fn opened(response: Result<Response, Refusal>, protocol: &Protocol) -> Response {
+pub(super) fn public_response(
+    response: Result<Response, Refusal>,
+    protocol: &Protocol,
+) -> Response {
     let mut response = response.unwrap_or_else(|refusal| refusal.response(protocol));
-    response.extensions_mut().insert(Open);
+    response.extensions_mut().insert(Public);
     response
 }
 
@@ -34,17 +37,17 @@ pub(super) async fn preflight_first(
         && headers.contains_key(header::ORIGIN)
         && headers.contains_key(header::ACCESS_CONTROL_REQUEST_METHOD);
     match is_preflight && request.extensions().get::<Caller>().is_none() {
-        true => opened(proxy.send_open(request).await, &protocol),
+        true => public_response(proxy.send_open(request).await, &protocol),
         false => next.run(request).await,
     }
 }
 
-/// Replaces the response of a request without a token, unless it is [`Open`]. So it does not show
+/// Replaces the response of a request without a token, unless it is [`Public`]. So it does not show
 /// which routes exist.
-pub(super) async fn closed(protocol: Protocol, request: Request, next: Next) -> Response {
+pub(super) async fn hide_routes(protocol: Protocol, request: Request, next: Next) -> Response {
     let is_known = request.extensions().get::<Caller>().is_some();
     let mut response = next.run(request).await;
-    if response.extensions_mut().remove::<Open>().is_some() || is_known {
+    if response.extensions_mut().remove::<Public>().is_some() || is_known {
         return response;
     }
     let refusal = Rejection::MissingCredentials.response();
