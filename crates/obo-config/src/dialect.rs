@@ -2,12 +2,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use obo::dialect::{Dialect, Rfc8693, TargetBy};
-use obo::exchange::TokenExchangeBuilder;
+use obo::ConfigError;
+use obo::dialect::{Rfc8693, TargetBy};
 use obo::token::TokenType;
-use obo::{ConfigError, Destination};
 
 use crate::form::{Form, Name, Span, True, table_over};
+use crate::named_dialect::{ApplyDialect, NamedDialect};
 use crate::secret::SecretConfig;
 use crate::setup::Setup;
 
@@ -42,30 +42,6 @@ table_over!(Rfc8693, DialectConfig {
     // `build` applies them, because that can fail.
     extra_parameters: BTreeMap<String, SecretConfig> => |dialect, _| dialect,
 });
-
-/// A dialect that a file can name.
-#[derive(Clone)]
-pub(crate) enum NamedDialect {
-    /// A dialect whose settings a file can change.
-    Data(Box<Rfc8693>),
-    Own(Arc<dyn ApplyDialect>),
-}
-
-/// Applies a [`Dialect`] whose type is erased: builders take a dialect by value, with its own type.
-pub(crate) trait ApplyDialect: Send + Sync {
-    fn to_exchange(&self, exchange: TokenExchangeBuilder) -> TokenExchangeBuilder;
-    fn to_destination(&self, destination: Destination) -> Destination;
-}
-
-impl<D: Dialect + Clone> ApplyDialect for D {
-    fn to_exchange(&self, exchange: TokenExchangeBuilder) -> TokenExchangeBuilder {
-        exchange.dialect(self.clone())
-    }
-
-    fn to_destination(&self, destination: Destination) -> Destination {
-        destination.dialect(self.clone())
-    }
-}
 
 impl DialectConfig {
     /// Builds the dialect of the key `dialect`.

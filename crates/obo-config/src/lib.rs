@@ -87,6 +87,7 @@ mod form;
 mod interned;
 mod introspection;
 mod live;
+mod named_dialect;
 mod names;
 mod profile;
 mod protected_resource;

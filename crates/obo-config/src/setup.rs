@@ -8,7 +8,7 @@ use obo::{AuthorizationServer, Client, ConfigError, Issuer, Profile, Trust};
 use url::Url;
 
 use crate::client_auth::{Method, method, methods};
-use crate::dialect::NamedDialect;
+use crate::named_dialect::NamedDialect;
 use crate::names::Names;
 use crate::settings::Settings;
 
