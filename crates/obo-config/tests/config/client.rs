@@ -503,3 +503,43 @@ async fn a_method_of_an_outsider_has_a_name_in_the_file_too() {
     let unknown = read("ticket = { office = { number = 7 } }").build(&Names::new());
     assert_eq!(unknown.unwrap_err().field(), "ticket");
 }
+
+#[cfg(unix)]
+#[test]
+fn variable_must_be_utf8() {
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt as _;
+    use std::process::Command;
+
+    const NAME: &str = "OBO_NOT_UTF8";
+    if std::env::var_os(NAME).is_some() {
+        let config = read(&format!("client_secret_basic = {{ env = {NAME:?} }}"));
+        let error = config.build(&Names::new()).unwrap_err();
+        assert_eq!(error.field(), "client_secret_basic.env");
+        assert!(error.problem().ends_with("is not UTF-8"), "{error}");
+        return;
+    }
+    // The same test in a process that has the variable.
+    let mut child = Command::new(std::env::current_exe().unwrap());
+    child.args(["--exact", "client::variable_must_be_utf8"]);
+    child.env(NAME, OsStr::from_bytes(b"s3cret\xff"));
+    let output = child.output().unwrap();
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(
+        output.status.success() && text.contains("1 passed"),
+        "{text}"
+    );
+}
+
+#[test]
+fn issuer_has_one_client() {
+    let text = "id = 'a'\nissuer = 'https://idp.example'\ntls_client_auth = true";
+    let config = || toml::from_str::<ClientConfig>(text).unwrap();
+    let mut setup = Names::new();
+    setup.clients(Some(config()), Vec::new()).unwrap();
+    let error = setup.clients(None, vec![config()]).unwrap_err();
+    assert_eq!(error.field(), "clients[0].issuer");
+    let error = setup.clients(Some(config()), Vec::new()).unwrap_err();
+    assert_eq!(error.field(), "client.issuer");
+    assert!(error.problem().contains("has two clients"), "{error}");
+}
