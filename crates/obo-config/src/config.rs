@@ -89,18 +89,14 @@ impl Config {
 impl Built {
     /// Makes the layer that validates tokens. It knows the public paths of the rules and the
     /// metadata for clients.
-    ///
-    /// # Errors
-    ///
-    /// Fails if a public path is not an exact path.
-    pub fn auth_layer(&self) -> Result<BearerAuthLayer, ConfigError> {
+    pub fn auth_layer(&self) -> BearerAuthLayer {
         let mut layer = BearerAuthLayer::new(self.resource_server.clone());
         if let Some(resource) = &self.protected_resource {
             layer = layer.protected_resource(resource);
         }
         match &self.rules {
-            Some(rules) => layer.public_paths(&rules.public),
-            None => Ok(layer),
+            Some(rules) => layer.public_paths(rules.table.public_paths()),
+            None => layer,
         }
     }
 }

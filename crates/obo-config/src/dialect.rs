@@ -13,18 +13,20 @@ use crate::setup::Setup;
 
 table_over!(Rfc8693, DialectConfig {
     jwt_bearer
-    requires_scope
-    omits_requested_type
+    require_scope
+    without_requested_type
     without_actor
-    requires_actor
-    users_only
-    client_in_audience
-    sends_claims
-    token_type_may_be_missing
-    issued_type_may_be_missing
-    expires_in_may_be_text
-    scope_may_be_wider
-    scope_text_or_array
+    require_actor
+    require_user
+    require_client_in_audience
+    allow_claims
+    allow_missing_token_type
+    // An earlier name of the key.
+    #[serde(alias = "issued_type_may_be_missing")]
+    allow_missing_issued_type
+    allow_text_expires_in
+    allow_wider_scope
+    allow_scope_text_or_array
     pairwise_subject
     danger_any_audience
 } {
@@ -32,11 +34,11 @@ table_over!(Rfc8693, DialectConfig {
     target_by: TargetBy => Rfc8693::target_by,
     client_target_by: TargetBy => Rfc8693::client_target_by,
     subject_type: TokenType => Rfc8693::subject_type,
-    requests_type: TokenType => Rfc8693::requests_type,
-    offers: Vec<TokenType> => Rfc8693::offers,
+    requested_type: TokenType => Rfc8693::requested_type,
+    offered_types: Vec<TokenType> => Rfc8693::offered_types,
     actor_types: Vec<TokenType> => Rfc8693::actor_types,
     max_actors: usize => Rfc8693::max_actors,
-    or_issued_types: Vec<TokenType> => |dialect, types| types.into_iter().fold(dialect, Rfc8693::or_issued_type),
+    allow_issued_types: Vec<TokenType> => |dialect, types| types.into_iter().fold(dialect, Rfc8693::allow_issued_type),
     unstated_lifetime: Span => |dialect, lifetime| dialect.unstated_lifetime(Duration::from(lifetime)),
     user_claims: Vec<Name> => |dialect, names| dialect.user_claims(names.into_iter().map(|Name(name)| name)),
     // `build` applies them, because that can fail.

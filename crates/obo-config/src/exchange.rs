@@ -38,10 +38,10 @@ use crate::setup::Setup;
 /// - `{ audience = "…", scopes = ["…"] }`: the same for this target
 /// - `{ file = "…", type = "jwt" }`: a token in a file, read at each exchange
 ///
-/// A dialect that differs from a named one is a table: `dialect = { base = "rfc8693",
-/// issued_type_may_be_missing = true }`. Each key is the method of
+/// A dialect that differs from a named one is a table, such as
+/// `{ base = "rfc8693", allow_missing_issued_type = true }`. Each key is the method of
 /// [`Rfc8693`](obo::dialect::Rfc8693) of the same name. Three keys differ: `name` is `with_name`,
-/// `or_issued_types` is a list for `or_issued_type`, and `extra_parameters` is a table with
+/// `allow_issued_types` is a list for `allow_issued_type`, and `extra_parameters` is a table with
 /// [secrets](crate::SecretConfig) as values. A token type is a name of RFC 8693 section 3, such as
 /// `"access_token"`, or a URI.
 ///
@@ -51,7 +51,7 @@ use crate::setup::Setup;
 /// let config: ExchangeConfig = toml::from_str(r#"
 ///     issuer = "https://idp.example.com/realms/corp"
 ///     client = { id = "service-a", tls_client_auth = true }
-///     dialect = { base = "rfc8693", issued_type_may_be_missing = true }
+///     dialect = { base = "rfc8693", allow_missing_issued_type = true }
 ///     deadline = "5s"
 ///     cache = { bytes = 16777216, lifetime = "10m" }
 /// "#)?;

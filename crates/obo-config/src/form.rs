@@ -106,12 +106,12 @@ impl<'de> Deserialize<'de> for Name {
 /// Declares a table of settings that change a named base. First come the flags, each the method of
 /// its name; then the keys with a value, each with its type and a function that applies it.
 macro_rules! table_over {
-    ($base:ident, $table:ident { $($flag:ident)* } { $($key:ident: $type:ty => $apply:expr,)* }) => {
+    ($base:ident, $table:ident { $($(#[$attribute:meta])* $flag:ident)* } { $($key:ident: $type:ty => $apply:expr,)* }) => {
         #[derive(Clone, Debug, Default, PartialEq, Eq, serde::Deserialize)]
         #[serde(default, deny_unknown_fields)]
         pub(crate) struct $table {
             base: Option<String>,
-            $($flag: Option<$crate::form::True>,)*
+            $($(#[$attribute])* $flag: Option<$crate::form::True>,)*
             $($key: Option<$type>,)*
         }
 

@@ -15,9 +15,13 @@ pub(crate) struct IntrospectionConfig {
     endpoint: Option<String>,
     max_age: Option<Span>,
     concurrency: Option<usize>,
+    #[serde(alias = "signed")]
     require_signed: Option<bool>,
+    #[serde(alias = "accepts_missing_audience")]
     allow_missing_audience: Option<bool>,
+    #[serde(alias = "accepts_missing_expiry")]
     allow_missing_expiry: Option<Span>,
+    #[serde(alias = "accepts_missing_subject")]
     allow_missing_subject: Option<bool>,
 }
 

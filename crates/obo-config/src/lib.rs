@@ -44,7 +44,7 @@
 //!     // Read the file as `Settings` first: errors then name their place and quote no secret.
 //!     let file: Settings = toml::from_str(&std::fs::read_to_string("service.toml")?)?;
 //!     let built = file.read::<Config>()?.build(&mut Setup::new())?;
-//!     let auth = built.auth_layer()?;
+//!     let auth = built.auth_layer();
 //!     let mut app = Router::new().route("/orders/{id}", get(order));
 //!     if let Some(rules) = built.rules {
 //!         app = app.layer(RequireLayer::by_path(rules.table));
@@ -76,6 +76,7 @@
 //! | feature | default | what |
 //! | --- | --- | --- |
 //! | `default-client` | yes | an HTTP client; without it, give one to [`Setup::with_http`] |
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod client;
 mod client_auth;

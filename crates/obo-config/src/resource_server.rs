@@ -23,8 +23,8 @@ use crate::setup::Setup;
 /// | --- | --- | --- |
 /// | `issuer` | required | the issuer, exactly as in `iss`; or `{ danger_http = "http://…" }` |
 /// | `profile` | `"rfc9068"` | a [name](obo::Profile::names), also of the [`Setup`], or a table |
-/// | `client_is_actor` | `false` | `true` adds the flag to `profile` |
-/// | `scope_text_or_array` | `false` | likewise |
+/// | `allow_client_as_actor` | `false` | `true` adds the flag to `profile` |
+/// | `allow_scope_text_or_array` | `false` | likewise |
 /// | `allow_actor_without_subject` | `false` | likewise |
 /// | `audiences` | those above | the audiences for this issuer |
 /// | `algorithms` | all that are known | the accepted signature algorithms |
@@ -56,22 +56,23 @@ use crate::setup::Setup;
 /// Unknown keys are rejected. The file's reader reports a wrong value with its line;
 /// [`build`](Self::build) reports values that conflict.
 ///
-/// A profile that differs from a named one is a table: `profile = { base = "lenient", client_from =
-/// ["azp"] }`. Each key is the method of [`Profile`](obo::Profile) of the same name:
+/// A profile that differs from a named one is a table, such as
+/// `{ base = "lenient", client_from = ["azp"] }`. Each key is the method of
+/// [`Profile`](obo::Profile) of the same name:
 ///
 /// | key | value |
 /// | --- | --- |
 /// | `types` | a list of `"at+jwt"`, `"JWT"`, `"none"` |
-/// | `requires`, `client_from` | a list of claims |
-/// | `expects`, `refuses`, `service_if` | a list of matchers |
+/// | `require_claims`, `client_from` | a list of claims |
+/// | `require_matches`, `reject_matches`, `service_matchers` | a list of matchers |
 /// | `scope_from` | a list of `{ text = "claim" }` and `{ array = "claim" }` |
 /// | `roles_from`, `groups_from` | a path of member names, such as `["realm_access", "roles"]` |
 /// | `roles_from_keys_of` | a claim |
 /// | the other methods without an argument | `true` |
 ///
-/// A matcher is one of `{ is = ["claim", "value"] }`, `{ starts_with = ["claim", "start"] }`, `{
-/// ends_with = ["claim", "end"] }`, `{ present = "claim" }`, `{ absent = "claim" }`, `{ in_issuer =
-/// "claim" }` and `"subject_is_client"`.
+/// A matcher is one of `{ is = ["claim", "value"] }`, `{ starts_with = ["claim", "start"] }`,
+/// `{ ends_with = ["claim", "end"] }`, `{ present = "claim" }`, `{ absent = "claim" }`,
+/// `{ in_issuer = "claim" }` and `"subject_is_client"`.
 ///
 /// ```
 /// use obo_config::{ResourceServerConfig, Setup};
@@ -109,8 +110,10 @@ pub struct ResourceServerConfig {
 struct IssuerConfig {
     issuer: Issuer,
     profile: Option<Form<ProfileConfig>>,
-    client_is_actor: Option<bool>,
-    scope_text_or_array: Option<bool>,
+    #[serde(alias = "client_is_actor")]
+    allow_client_as_actor: Option<bool>,
+    #[serde(alias = "scope_text_or_array")]
+    allow_scope_text_or_array: Option<bool>,
     allow_actor_without_subject: Option<bool>,
     audiences: Option<Vec<Audience>>,
     algorithms: Option<Vec<Algorithm>>,
@@ -172,7 +175,7 @@ impl IssuerConfig {
         });
         let profile = profile.build(setup).map_err(|error| error.at("profile"))?;
         let profile = apply!(self to profile; ;
-            client_is_actor scope_text_or_array allow_actor_without_subject);
+            allow_client_as_actor allow_scope_text_or_array allow_actor_without_subject);
         let refresh = apply!(self to KeyRefresh::new(); cooldown max_age stale_if_error;);
         let trust = Trust::new(setup.server(&self.issuer, self.jwks_uri.as_deref(), None)?);
         let trust = audiences.iter().cloned().fold(trust, Trust::audience);

@@ -176,8 +176,7 @@ pub struct RulesConfig(Vec<Settings>);
 pub struct Rules {
     /// The rule of each path.
     pub table: RuleTable,
-    /// The paths that require no token, for
-    /// [`BearerAuthLayer::public_paths`](obo::BearerAuthLayer::public_paths).
+    /// The paths that require no token, as in [`RuleTable::public_paths`].
     pub public: Vec<String>,
 }
 

@@ -23,10 +23,10 @@ use crate::settings::Settings;
 /// use obo::Profile;
 /// use obo_config::Setup;
 ///
-/// // A file can write `profile = "corp"` and `dialect = { base = "corp", requires_scope = true }`.
+/// // A file can write `profile = "corp"` and `dialect = { base = "corp", require_scope = true }`.
 /// let setup = Setup::new()
 ///     .profile("corp", Profile::LENIENT.client_from(["azp"]))
-///     .dialect("corp", Rfc8693::new().issued_type_may_be_missing());
+///     .dialect("corp", Rfc8693::new().allow_missing_issued_type());
 /// ```
 #[derive(Clone)]
 pub struct Setup {

@@ -68,7 +68,12 @@
 //! | your own HTTP client, profiles, dialects, client methods | [`Gateway::start_with`] |
 //! | a service with its own handlers | the crates `obo` and `obo-config` |
 //!
-//! The crate has no features.
+//! # Features
+//!
+//! | feature | default | what |
+//! | --- | --- | --- |
+//! | `default-client` | yes | an HTTP client; without it, give one to [`Gateway::start_with`] |
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 // The life of a request, module by module:
 // 1. `serve` accepts HTTP/1.1, HTTP/2 and gRPC on one port. It limits connections (`limits`,

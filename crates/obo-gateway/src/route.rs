@@ -42,7 +42,7 @@ pub(super) fn route(
                 "uri" => error.at("upstream"),
                 _ => error.within("exchange"),
             });
-            Some(exchange.to_destination(destination?))
+            Some(exchange.to_destination(destination?)?)
         }
         None => {
             check_public(&upstream, config.danger_plaintext)?;

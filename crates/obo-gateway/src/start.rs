@@ -2,6 +2,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use axum::Router;
 use axum::middleware::{from_fn, from_fn_with_state};
+use obo::bearer::PublicPaths;
 use obo::{BearerAuthLayer, ConfigError, ExpiryLayer, Rejection, ResourceServer};
 use obo_config::{ClientConfig, Live, ResourceServerConfig, Setup};
 
@@ -50,6 +51,7 @@ impl Gateway {
     ///
     /// Fails if the configuration is wrong, and names the field by its path. Fails if keys cannot
     /// be fetched, and names the issuer.
+    #[cfg(feature = "default-client")]
     pub async fn start(config: Config) -> Result<Self, StartError> {
         Self::start_with(config, Setup::new()).await
     }
@@ -132,13 +134,12 @@ async fn build(
     if let Some(resource) = &resource {
         auth = auth.protected_resource(resource);
     }
-    let mut routes = Vec::new();
+    let (mut routes, mut public) = (Vec::new(), Vec::new());
     for (i, (config, exchange)) in config.read_routes.into_iter().zip(called).enumerate() {
         let within = |error: ConfigError| error.within(&format!("routes[{i}]"));
         let path = config.path.clone();
         if config.public {
-            let opened = auth.public_paths([path.as_str()]);
-            auth = opened.map_err(|error| within(error.at("path")))?;
+            public.push(path.as_str().to_owned());
         }
         if config.preflight {
             auth = auth.allow_preflight();
@@ -146,6 +147,8 @@ async fn build(
         let route = route(config, exchange, &trusted, &setup, &settings);
         routes.push((path, route.map_err(within)?));
     }
+    let public = PublicPaths::new(public).map_err(|error| error.at("routes"))?;
+    let auth = auth.public_paths(public);
     let server = server.start().await?;
     let built = Built {
         clients,

@@ -65,7 +65,7 @@ fn registered_name_shadows_no_built_in_one() {
 fn registered_name_is_unique() {
     let setup = Setup::new()
         .dialect("corp", Rfc8693::new())
-        .own_dialect("corp", Rfc8693::new().users_only())
+        .own_dialect("corp", Rfc8693::new().require_user())
         // The first mistake is reported.
         .profile("rfc9068", Profile::LENIENT);
     for mistake in mistakes(&setup) {
