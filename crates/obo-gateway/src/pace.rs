@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, Sleep, sleep_until};
 
-/// ProxySettings long one side of a transfer may stall: at most `silence` at once. In total, it may stall for
+/// How long one side of a transfer may stall: at most `silence` at once. In total, it may stall for
 /// `silence` and the time that its bytes take at the slowest rate.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Pace {
@@ -46,7 +46,7 @@ impl Pace {
         self.bytes += bytes as u64;
     }
 
-    /// ProxySettings long the next wait may be.
+    /// How long the next wait may be.
     fn patience(&self) -> Duration {
         let Some(slowest) = self.slowest else {
             return self.silence;
@@ -78,7 +78,7 @@ mod tests {
 
     const SECOND: Duration = Duration::from_secs(1);
 
-    /// ProxySettings many of a thousand pieces arrive in time, each of `bytes` bytes and after `pause`.
+    /// How many of a thousand pieces arrive in time, each of `bytes` bytes and after `pause`.
     fn pieces(pause: Duration, bytes: usize, slowest: Option<u32>) -> usize {
         let mut now = Instant::now();
         let mut pace = Pace::new(10 * SECOND, slowest);

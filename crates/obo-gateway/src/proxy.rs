@@ -16,7 +16,7 @@ use super::timeouts::Timeouts;
 use super::to_upstream::to_upstream;
 use super::upstream::Upstream;
 
-/// ProxySettings much of a request is kept for a retry, if the upstream rejects its token.
+/// How much of a request is kept for a retry, if the upstream rejects its token.
 const REPLAYED: usize = 64 * 1024;
 
 /// The settings that all routes share.

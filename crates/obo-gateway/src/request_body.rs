@@ -12,7 +12,7 @@ use tokio::time::Instant;
 use super::pace::{Pace, Timer};
 use super::refusal::Refusal;
 
-/// ProxySettings much of a request is recorded for a retry, until its response begins.
+/// How much of a request is recorded for a retry, until its response begins.
 const RETRY_BYTES: usize = 64 * 1024;
 
 /// The body of a request to an upstream. It reports its progress.

@@ -23,12 +23,12 @@ use super::version::version_shown;
 const HEAD_BYTES: u32 = 64 * 1024;
 /// The number of concurrent requests on one HTTP/2 connection.
 const STREAMS: u32 = 200;
-/// ProxySettings often an HTTP/2 connection is pinged, and how long the peer may take to reply.
+/// How often an HTTP/2 connection is pinged, and how long the peer may take to reply.
 const PING: Duration = Duration::from_secs(20);
 const PONG: Duration = Duration::from_secs(10);
-/// ProxySettings long requests in flight may take on a connection that shuts down for inactivity.
+/// How long requests in flight may take on a connection that shuts down for inactivity.
 const END: Duration = Duration::from_secs(5);
-/// ProxySettings long requests in flight may take after the gateway was stopped.
+/// How long requests in flight may take after the gateway was stopped.
 const DRAIN: Duration = Duration::from_secs(30);
 /// The pause after an error such as too many open files.
 const PAUSE: Duration = Duration::from_millis(100);

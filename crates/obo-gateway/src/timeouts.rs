@@ -8,7 +8,7 @@ use obo::refusal::GrpcKind;
 
 use super::pace::Pace;
 
-/// ProxySettings long an upstream and its caller may stall.
+/// How long an upstream and its caller may stall.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Timeouts {
     /// The time without a byte, or before the head of the response.

@@ -28,9 +28,9 @@ use super::timeouts::Timeouts;
 
 type HttpClient = BoxCloneSyncService<Request<Body>, Response<Body>, BoxError>;
 
-/// ProxySettings long an idle connection is kept.
+/// How long an idle connection is kept.
 const IDLE: Duration = Duration::from_secs(30);
-/// ProxySettings often an HTTP/2 connection is pinged, and how long the peer may take to reply. A dead one is
+/// How often an HTTP/2 connection is pinged, and how long the peer may take to reply. A dead one is
 /// closed after 20 s.
 const PING: Duration = Duration::from_secs(10);
 const PONG: Duration = Duration::from_secs(10);

@@ -6,7 +6,7 @@ use std::io;
 use h2::Reason;
 use http::Method;
 
-/// ProxySettings a call failed.
+/// How a call failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Failure {
     /// The upstream did not process the request, and says so (RFC 9113 section 8.7).

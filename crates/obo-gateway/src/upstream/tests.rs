@@ -1,4 +1,4 @@
-//! ProxySettings long the gateway waits for a response, on a paused clock.
+//! How long the gateway waits for a response, on a paused clock.
 #![allow(clippy::unwrap_used, reason = "a failed assumption fails the test")]
 
 use bytes::Bytes;
