@@ -1,6 +1,11 @@
-//! What the examples share: the generated stock service, and the chain of three services that `bin/chain.rs` walks.
+//! What the examples share: the generated stock service, services to call, and the chain.
 
 pub mod chain;
+mod services;
+
+pub use services::{
+    Http, StockService, caller, grpc_service_b, http, send, serve, service_b, text,
+};
 
 /// The gRPC service that ServiceB offers, generated from `proto/stock.proto`.
 #[allow(missing_docs, unreachable_pub, clippy::all, clippy::pedantic)]
