@@ -1,4 +1,4 @@
-//! The gateway as a program: its output, its responses, and its exit codes.
+//! The gateway as a program: its output, its responses and its exit codes.
 #![cfg(unix)]
 
 use std::fs;
@@ -13,7 +13,7 @@ fn gateway(name: &str, from: &str, to: &str) -> Command {
     let text = fs::read_to_string(example).unwrap_or_default();
     let text = text.replace("127.0.0.1:8080", "127.0.0.1:0");
     let config = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
-    // If this fails, the test fails without the file.
+    // A missing file fails the test later.
     let _ = fs::write(&config, text.replace(from, to));
     let mut command = Command::new(env!("CARGO_BIN_EXE_gateway"));
     command.arg("--config").arg(config);
@@ -25,7 +25,7 @@ struct Running(Child);
 
 impl Drop for Running {
     fn drop(&mut self) {
-        // If the test passes, the process has ended already.
+        // The process has ended already if the test passes.
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
