@@ -1,4 +1,5 @@
-//! Axum extractors for callers that an [`obo::BearerAuthLayer`] has validated, and an error that handlers return.
+//! Axum extractors for callers that an [`obo::BearerAuthLayer`] has validated, and an error that
+//! handlers return.
 //!
 //! ```
 //! use axum::Json;
@@ -12,7 +13,8 @@
 //! # let _: axum::Router = axum::Router::new().route("/orders", axum::routing::get(orders));
 //! ```
 //!
-//! Rules for a whole router go by the paths of its own routes. A route that the table does not list is denied:
+//! Rules for a whole router go by the paths of its own routes. A route that the table does not list
+//! is denied:
 //!
 //! ```
 //! use axum::extract::MatchedPath;

@@ -1,6 +1,8 @@
-//! Tonic's view of `obo`: who calls, which rules a method has, and clients that call on behalf of a user.
+//! Tonic's view of `obo`: who calls, which rules a method has, and clients that call on behalf of a
+//! user.
 //!
-//! The inbound side is [`obo::BearerAuthLayer`] itself, given to `tonic::transport::Server::layer`. Inside it:
+//! The inbound side is [`obo::BearerAuthLayer`] itself, given to `tonic::transport::Server::layer`.
+//! Inside it:
 //!
 //! ```
 //! # type Sku = (); type Level = ();
@@ -12,7 +14,8 @@
 //! }
 //! ```
 //!
-//! A method's own failures are statuses by [`into_status`], or by `?` in a function that returns an [`Error`].
+//! A method's own failures are statuses by [`into_status`], or by `?` in a function that returns an
+//! [`Error`].
 //!
 //! The outbound side is a [`channel`] that a generated client takes in place of its own.
 

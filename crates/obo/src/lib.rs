@@ -1,9 +1,11 @@
-//! Tower middleware that validates bearer tokens and exchanges them, on behalf of the user, for calls to other services.
+//! Tower middleware that validates bearer tokens and exchanges them, on behalf of the user, for
+//! calls to other services.
 //!
-//! A token is addressed to one service. A service that calls another one for a user trades the token it received for one
-//! addressed to that service (RFC 8693), which names the user and the service that calls. Both sides fail closed: a request
-//! without an acceptable token reaches no handler, a call without an exchanged token is not made, and the caller's own token
-//! is never forwarded.
+//! A token is addressed to one service. A service that calls another one for a user trades the
+//! token it received for one addressed to that service (RFC 8693), which names the user and the
+//! service that calls. Both sides fail closed: a request without an acceptable token reaches no
+//! handler, a call without an exchanged token is not made, and the caller's own token is never
+//! forwarded.
 //!
 //! # A server
 //!
@@ -140,7 +142,8 @@ pub use outbound::exchange::{self, token_exchange::TokenExchange};
 pub use outbound::on_behalf_of::{self, OnBehalfOf};
 pub use refusal::rejection::Rejection;
 
-/// What an [`AuthorizationServer`] is made of and shows: its metadata, its keys, the HTTP client to it.
+/// What an [`AuthorizationServer`] is made of and shows: its metadata, its keys, the HTTP client to
+/// it.
 pub mod authorization_server {
     pub use crate::idp::http::HttpService;
     pub use crate::idp::jwks::{KeyRefresh, KeyStatus};
@@ -155,7 +158,8 @@ pub mod caller {
     pub use obo_core::{ActorId, CurrentActor, PrincipalKind, PriorActors, PseudonymKey};
 }
 
-/// How this service proves to the authorization server who it is: client authentication methods (RFC 6749 section 2.3).
+/// How this service proves to the authorization server who it is: client authentication methods
+/// (RFC 6749 section 2.3).
 pub mod client {
     pub use crate::idp::client_auth::{
         Attempt, Authenticating, ClientAssertion, ClientAuth, ClientSecretJwt, ClientSecretPost,
@@ -171,7 +175,8 @@ pub mod destination {
     pub use obo_core::Target;
 }
 
-/// How authorization servers differ: requests and responses of a token endpoint, one module per product.
+/// How authorization servers differ: requests and responses of a token endpoint, one module per
+/// product.
 pub mod dialect {
     #[doc(no_inline)]
     pub use obo_core::Grant;

@@ -237,7 +237,8 @@ const READINGS: [fn(&str) -> String; 4] = [
     |path| path.trim_end_matches('/').to_lowercase(),
 ];
 
-/// Whether a server that reads paths so takes the path for one of the pattern. It has nothing in common with the table.
+/// Whether a server that reads paths so takes the path for one of the pattern. It has nothing in
+/// common with the table.
 fn is_read_as(reading: fn(&str) -> String, pattern: &str, path: &str) -> bool {
     let (path, pattern) = (reading(path), reading(pattern));
     let mut rest = &*path;
@@ -265,7 +266,8 @@ fn is_read_as(reading: fn(&str) -> String, pattern: &str, path: &str) -> bool {
     rest.is_empty()
 }
 
-/// Whether all paths of the first pattern are paths of the second, to a server that ignores case and slashes.
+/// Whether all paths of the first pattern are paths of the second, to a server that ignores case
+/// and slashes.
 fn is_within(narrow: &str, wide: &str) -> bool {
     let mut narrow = narrow.trim_end_matches('/').split('/');
     let mut wide = wide.trim_end_matches('/').split('/');
@@ -296,7 +298,8 @@ fn paths(segments: &[&str]) -> Vec<String> {
     paths
 }
 
-/// Checks all paths against what servers read, and returns how many have a route that does not list them as they are.
+/// Checks all paths against what servers read, and returns how many have a route that does not list
+/// them as they are.
 fn assert_not_led_around(routes: &[&'static str], segments: &[&str]) -> usize {
     let table = built(routes).unwrap();
     let mut routed = 0;
@@ -321,7 +324,8 @@ fn assert_not_led_around(routes: &[&'static str], segments: &[&str]) -> usize {
         for other in routes.iter().filter(by_bytes) {
             assert!(is_within(route, other), "{path}: {route}, not {other}");
         }
-        // A server that reads it as a path of another route, or as its root, does not take it for a more specific one.
+        // A server that reads it as a path of another route, or as its root, does not take it for a
+        // more specific one.
         for reading in READINGS {
             for other in routes.iter().filter(|other| **other != route) {
                 let is_it = is_read_as(reading, other, path);

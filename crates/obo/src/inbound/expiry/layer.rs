@@ -11,7 +11,8 @@ use crate::inbound::bearer;
 use crate::inbound::resource_server::ResourceServer;
 use crate::refusal::response::Protocol;
 
-/// Ends requests when their token expires; it goes inside a [`BearerAuthLayer`](crate::BearerAuthLayer).
+/// Ends requests when their token expires. Place it inside a
+/// [`BearerAuthLayer`](crate::BearerAuthLayer).
 ///
 /// If that layer is missing or further inside, every request is refused with 500 (gRPC 13), as by a
 /// [`RequireLayer`](crate::RequireLayer).
@@ -39,8 +40,8 @@ pub struct ExpiryLayer {
 }
 
 impl ExpiryLayer {
-    /// Ends requests at the moment from which `server`, whose [`BearerAuthLayer`](crate::BearerAuthLayer) is around this
-    /// one, would refuse their token.
+    /// Ends requests when `server` starts to refuse their token. It must be the server of the
+    /// [`BearerAuthLayer`](crate::BearerAuthLayer) outside.
     pub fn new(server: ResourceServer) -> Self {
         Self { server }
     }

@@ -77,7 +77,7 @@ impl Lifecycle<SubjectId, Arc<Entries>> for Evictions {
     type RequestState = ();
 
     fn on_evict(&self, (): &mut (), _: SubjectId, entries: Arc<Entries>) {
-        observe::let_go("capacity", entries.len());
+        observe::evicted("capacity", entries.len());
     }
 }
 
@@ -190,7 +190,7 @@ impl TokenCache {
         };
         let insert = |entries: &mut Entries, outcome| {
             let let_go = entries.insert(place.key, outcome, end, renew_at, room);
-            observe::let_go("subject", let_go);
+            observe::evicted("subject", let_go);
         };
         let known = self
             .subjects
@@ -231,7 +231,7 @@ impl TokenCache {
         }
         self.rejections.insert(place.key, now);
         self.change(place, |entries| entries.remove(&place.key, token));
-        observe::let_go("rejected", 1);
+        observe::evicted("rejected", 1);
         true
     }
 
@@ -242,7 +242,7 @@ impl TokenCache {
             is_cached = entries.has(&place.key, token);
             entries.remove(&place.key, token);
         });
-        observe::let_go("rejected", usize::from(is_cached));
+        observe::evicted("rejected", usize::from(is_cached));
     }
 
     /// Lets the tokens of those go who ask for nothing any more, once in a while: they would stay until there is no room.
@@ -265,14 +265,14 @@ impl TokenCache {
             gone.fetch_add(expired.unwrap_or_default(), Ordering::Relaxed);
             expired.is_none()
         });
-        observe::let_go("expired", gone.into_inner());
+        observe::evicted("expired", gone.into_inner());
     }
 
     /// Lets everything of a subject go.
     pub(super) fn forget(&self, subject: SubjectId) {
         let _changing = self.lock();
         if let Some((_, entries)) = self.subjects.remove(&subject) {
-            observe::let_go("revoked", entries.len());
+            observe::evicted("revoked", entries.len());
         }
     }
 

@@ -244,7 +244,7 @@ where
                             Some(called) if called.is_for_user => {
                                 let target = called.target.as_deref();
                                 let error = ExchangeError::of_token_endpoint(target, needed);
-                                observe::called_service_wants_more(&error.failure());
+                                observe::step_up_required(&error.failure());
                                 return Poll::Ready(Err(CallError::Exchange(error)));
                             }
                             // There is nobody who could do more.
