@@ -23,7 +23,7 @@ use obo::{CallError, ExchangeError, Rejection};
 ///
 /// | the error, or one of its sources, is | response |
 /// | --- | --- |
-/// | a [`Rejection`] or an [`ExchangeError`] | the status and the challenge of its [`RefusalResponse`] |
+/// | a [`Rejection`] or an [`ExchangeError`] | that of its [`RefusalResponse`] |
 /// | a [`CallError`] of a call that was made and failed | 502 |
 /// | any other | 500 |
 ///

@@ -23,11 +23,13 @@ const MAX_REPLAYED: usize = 64 * 1024;
 /// configures.
 ///
 /// ```
-/// # async fn example(exchange: obo::TokenExchange, caller: obo::Caller) -> Result<(), obo::ConfigError> {
+/// # use obo::{Caller, ConfigError, TokenExchange};
+/// # async fn example(exchange: TokenExchange, caller: Caller) -> Result<(), ConfigError> {
 /// use tonic::transport::Endpoint;
 ///
 /// let channel = Endpoint::from_static("https://stock.corp.example").connect_lazy();
-/// let stock = obo_tonic::channel(exchange.to("https://stock.corp.example", "service-b")?, channel);
+/// let layer = exchange.to("https://stock.corp.example", "service-b")?;
+/// let stock = obo_tonic::channel(layer, channel);
 /// // For each call: `StockClient::new(stock.on_behalf_of(&caller))`.
 /// # let _ = stock.on_behalf_of(&caller);
 /// # Ok(())

@@ -1,4 +1,4 @@
-//! For how long it holds what the issuer said.
+//! How long introspection responses are cached.
 
 use std::time::Duration;
 
@@ -6,8 +6,8 @@ use obo::time::{Clock, TestClock, UnixTime};
 use serde_json::json;
 use tokio::time::advance;
 
-use crate::asked::{INTROSPECT, OPAQUE, active, calls, code, in_process, trust_in_process};
 use crate::guarded::builder_a;
+use crate::introspecting::{INTROSPECT, OPAQUE, active, calls, code, in_process, trust_in_process};
 use crate::issuer::Reply;
 
 fn seconds(seconds: u64) -> Duration {
@@ -22,7 +22,7 @@ async fn in_06_an_active_token_is_asked_about_once_a_minute() {
         assert_eq!(code(&server, OPAQUE).await, "ok");
         assert_eq!(calls(&idp), expected);
     }
-    // Another token is another question.
+    // Another token is introspected on its own.
     assert_eq!(code(&server, "opaque-tokeN").await, "ok");
     assert_eq!(calls(&idp), 3);
 }
@@ -52,9 +52,9 @@ async fn in_06_without_an_age_each_request_asks() {
 async fn in_06_no_answer_outlives_the_token() {
     let (idp, trust) = trust_in_process(|asked| asked).await;
     let now = Clock::system().now();
-    let mut said = active(&idp);
-    said["exp"] = json!(now.as_secs() + 20);
-    idp.reply(INTROSPECT, Reply::Body(said.to_string()));
+    let mut response = active(&idp);
+    response["exp"] = json!(now.as_secs() + 20);
+    idp.reply(INTROSPECT, Reply::Body(response.to_string()));
     let clock = TestClock::new(UnixTime::from_secs(now.as_secs()));
     let server = builder_a(trust).clock(clock).build().unwrap();
     for (pass, expected) in [(0, 1), (19, 1), (1, 2)] {
@@ -130,14 +130,14 @@ async fn the_tokens_of_a_user_can_be_forgotten() {
 async fn what_is_remembered_is_bounded_by_what_was_said() {
     const TOKENS: usize = 400;
     let (idp, server) = in_process(|asked| asked).await;
-    let mut said = active(&idp);
-    said["filler"] = json!("x".repeat(250 * 1024));
-    idp.reply(INTROSPECT, Reply::Body(said.to_string()));
+    let mut response = active(&idp);
+    response["filler"] = json!("x".repeat(250 * 1024));
+    idp.reply(INTROSPECT, Reply::Body(response.to_string()));
     for round in 1..=2 {
         for token in 0..TOKENS {
             assert_eq!(code(&server, &format!("opaque-{token}")).await, "ok");
         }
-        // All of them would be 100 MB: those that 64 MiB have no room for are asked about again.
+        // All of them would take 100 MB, so those beyond 64 MiB are introspected again.
         let (asked, known) = (calls(&idp), 64 * 1024 / 250);
         assert!(asked >= TOKENS + (round - 1) * (TOKENS - known), "{asked}");
     }

@@ -1,16 +1,16 @@
-//! A user who is forgotten while their issuer is asked about them.
+//! A user who is forgotten while their token is introspected.
 
 use obo::ResourceServer;
 use tokio::task::JoinHandle;
 use tokio::time::{Duration, timeout};
 
-use crate::asked::{INTROSPECT, OPAQUE, active, calls, code, in_process, trust_in_process};
 use crate::guarded::builder_a;
+use crate::introspecting::{INTROSPECT, OPAQUE, active, calls, code, in_process, trust_in_process};
 use crate::issuer::{FakeIssuer, Reply};
 
 const INACTIVE: &str = r#"{"active":false}"#;
 
-/// Somebody comes with the token, and the issuer is asked about it, but has not answered yet.
+/// Sends a request with the token, whose introspection has not completed yet.
 async fn asking(idp: &FakeIssuer, server: &ResourceServer) -> JoinHandle<&'static str> {
     idp.reply(INTROSPECT, Reply::Held(active(idp).to_string()));
     let server = server.clone();
@@ -26,7 +26,7 @@ async fn an_answer_from_before_is_asked_for_anew() {
     let first = asking(&idp, &server).await;
     server.forget(&idp.id(), "alice");
     idp.reply(INTROSPECT, Reply::Body(INACTIVE.to_owned()));
-    // Whoever comes now does not wait for the answer from before.
+    // Later requests do not wait for the older response.
     let second = timeout(Duration::from_secs(1), code(&server, OPAQUE));
     assert_eq!(second.await.unwrap(), "inactive");
     idp.release();
@@ -38,7 +38,7 @@ async fn an_answer_from_before_is_asked_for_anew() {
 async fn nor_is_it_shared_with_whoever_comes_after_though_it_is_about_another_user() {
     let (idp, server) = in_process(|asked| asked).await;
     let first = asking(&idp, &server).await;
-    // Whose token it is is not known before the answer.
+    // The user is not known before the response.
     server.forget(&idp.id(), "bob");
     idp.reply(INTROSPECT, Reply::Body(active(&idp).to_string()));
     let second = timeout(Duration::from_secs(1), code(&server, OPAQUE));
@@ -97,7 +97,7 @@ async fn it_is_asked_for_anew_twice_however_often_the_user_is_forgotten() {
             assert_eq!(waiting.await.unwrap(), "introspection_unavailable");
         }
         assert_eq!(calls(&idp), 3);
-        // That there was none is not kept.
+        // A missing response is not cached.
         idp.reply(INTROSPECT, Reply::Body(active(&idp).to_string()));
         assert_eq!(code(&server, OPAQUE).await, "ok");
     }
@@ -139,7 +139,7 @@ async fn a_jwt_that_the_keys_vouch_for_is_asked_about_anew_too() {
         let server = server.clone();
         async move { code(&server, &token).await }
     });
-    // The keys come first.
+    // The keys are fetched first.
     idp.arrived(2).await;
     server.forget(&idp.id(), "alice");
     idp.reply(INTROSPECT, Reply::Body(INACTIVE.to_owned()));

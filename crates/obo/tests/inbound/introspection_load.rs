@@ -1,4 +1,4 @@
-//! Many at once: one call for one token, and no more calls than are allowed for made-up ones.
+//! Concurrent requests: one introspection per token, and a limit for forged tokens.
 
 use std::time::Duration;
 
@@ -9,9 +9,9 @@ use obo::token_endpoint::TokenRequest;
 use obo::{BearerAuthLayer, Client, Introspection, ResourceServer, Trust};
 use tokio::time::{Instant, advance};
 
-use crate::asked::{INTROSPECT, OPAQUE, active, calls, code, in_process};
 use crate::guarded::service_a;
 use crate::guarded::{Guarded, assert_unavailable};
+use crate::introspecting::{INTROSPECT, OPAQUE, active, calls, code, in_process};
 use crate::issuer::Reply;
 
 async fn thousand(server: &ResourceServer, token: impl Fn(usize) -> String) -> Vec<&'static str> {
@@ -48,11 +48,11 @@ async fn also_when_it_fails() {
 async fn a_thousand_made_up_tokens_do_not_become_a_thousand_calls() {
     let (idp, server) = in_process(|asked| asked.concurrency(10)).await;
     idp.reply(INTROSPECT, Reply::Slow(1, 200));
-    let codes = thousand(&server, |i| format!("made-up-{i}")).await;
+    let codes = thousand(&server, |i| format!("forged-{i}")).await;
     let count = |wanted: &str| codes.iter().filter(|code| **code == wanted).count();
     assert_eq!(count("introspection_overloaded"), 990);
     assert_eq!(calls(&idp), 10);
-    // What is no token at all costs no call.
+    // Text that is not a token is not introspected.
     for odd in ["a b", "a\u{e9}", "=", &"a".repeat(16 * 1024 + 1)] {
         assert!(["malformed_credentials", "token_too_long"].contains(&code(&server, odd).await));
     }
@@ -87,14 +87,14 @@ async fn a_caller_who_goes_away_changes_nothing_for_the_others() {
     first.abort();
     idp.heal();
     idp.reply(INTROSPECT, Reply::Body(active(&idp).to_string()));
-    // Whoever hung is answered by 404 of the healed issuer, which is no answer.
+    // Requests that hung get a 404 of the healed issuer, which is not a response.
     assert_eq!(second.await.unwrap(), "introspection_unavailable");
     assert_eq!(calls(&idp), 1);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_server_that_keeps_failing_is_left_alone() {
-    // What is answered by those alone that fail whatever they are asked; 500 may be due to the token, and is below.
+    // Statuses of a server that fails for every token. 500 may be due to the token; see below.
     for reply in [
         Reply::Status(502),
         Reply::Status(503),
@@ -118,14 +118,14 @@ async fn a_server_that_keeps_failing_is_left_alone() {
     }
 }
 
-/// Otherwise whoever knows what a server fails over shuts out all others.
+/// Otherwise a token that makes the server fail would block all others.
 #[tokio::test(start_paused = true)]
 async fn one_that_fails_over_made_up_tokens_goes_on_to_be_asked_about_others() {
     for status in [500, 501] {
         let (idp, server) = in_process(|asked| asked).await;
         idp.reply(INTROSPECT, Reply::Status(status));
         for number in 0..20 {
-            let token = format!("made-up-{number}");
+            let token = format!("forged-{number}");
             assert_eq!(code(&server, &token).await, "introspection_unavailable");
         }
         assert_eq!(calls(&idp), 20);
@@ -179,7 +179,7 @@ async fn bt_18_a_server_that_hangs_is_given_up_after_five_seconds() {
     }
 }
 
-/// A client whose credentials do not come.
+/// A client whose credentials never become available.
 #[derive(Debug)]
 struct Hanging;
 

@@ -1,11 +1,11 @@
-//! Which tokens are asked about: said by the configuration, never by a token's looks alone.
+//! Which tokens are introspected: the configuration decides, not the form of the token.
 
 use obo::{Audience, Issuer, Policy, Rejection, Trust};
 use obo_testkit::{TestIdp, TokenBuilder};
 use tokio::time::{Duration, advance, pause};
 
-use crate::asked::{calls, code, in_process, over_socket, service_a, trust_over_socket};
 use crate::guarded::{self, builder_a};
+use crate::introspecting::{calls, code, in_process, over_socket, service_a, trust_over_socket};
 
 fn good(idp: &TestIdp) -> TokenBuilder {
     idp.user("alice").audience("service-a")
@@ -39,7 +39,7 @@ async fn in_08_a_token_that_names_another_issuer_is_not_asked_about() {
         (idp.introspection_requests(), other.introspection_requests()),
         (0, 0)
     );
-    // What names no issuer, or cannot be read, is for the one that is asked.
+    // A token without an issuer, or one that cannot be parsed, is introspected.
     let unreadable = good(&idp).header("alg", "HS256").mint();
     for (token, expected) in [
         (good(&idp).mint(), "ok"),
@@ -62,7 +62,7 @@ async fn in_08_a_token_of_another_issuer_is_not_asked_about_though_it_cannot_be_
     let other = TestIdp::start().await;
     let server = guarded::service_a(trust.clone());
     let trusting = builder_a(trust).trust(other.issuer()).build().unwrap();
-    // Such as an algorithm that is newer than this crate.
+    // For example an algorithm that is newer than this crate.
     let of =
         |idp: &TestIdp, name: &str, value: serde_json::Value| good(idp).header(name, value).mint();
     let unreadable = [
@@ -78,14 +78,14 @@ async fn in_08_a_token_of_another_issuer_is_not_asked_about_though_it_cannot_be_
             let asked = idp.introspection_requests();
             assert_ne!(code(server, &foreign).await, "inactive", "{name}");
             assert_eq!(idp.introspection_requests(), asked, "{name}");
-            // What becomes of its own is the issuer's to say.
+            // The issuer decides about its own tokens.
             code(server, &own).await;
             assert_eq!(idp.introspection_requests(), asked + 1, "{name}");
         }
     }
     let odd = good(&other).claim("act", "no actor").mint();
     assert_eq!(code(&server, &odd).await, "invalid_claim");
-    // One that is encrypted may tell its issuer in the header (RFC 7519 section 5.3).
+    // An encrypted token may name its issuer in the header (RFC 7519 section 5.3).
     let encrypted = good(&other)
         .header("enc", "A256GCM")
         .header("iss", other.issuer())
@@ -141,7 +141,7 @@ async fn jwts_may_be_validated_first_and_asked_about_then() {
     advance(Duration::from_secs(61)).await;
     tokio::time::resume();
     assert_eq!(code(&server, &token).await, "inactive");
-    // What the issuer calls active is of no help to what the keys do not vouch for.
+    // An active response does not help a token that the keys do not verify.
     let forged = good(&idp).sign_with(&obo_testkit::TestKey::generate(obo_testkit::TestAlg::Rs256));
     assert_eq!(code(&server, &forged.mint()).await, "bad_signature");
     assert_eq!(idp.introspection_requests(), 2);
@@ -163,7 +163,7 @@ async fn in_08_nor_is_one_that_cannot_be_read_shown_to_another_than_it_names() {
         ] {
             assert_eq!(code(server, &token.mint()).await, expected);
         }
-        // Of an odd form, which is for its own issuer alone all the same.
+        // A token of another form is introspected only at its own issuer too.
         let four = format!("{}.x", of_other().mint());
         assert_eq!(code(server, &four).await, "malformed_token");
     }
@@ -176,7 +176,7 @@ async fn in_08_nor_is_one_that_cannot_be_read_shown_to_another_than_it_names() {
     assert_eq!(idp.introspection_requests(), 1);
 }
 
-/// Some servers say of a refresh token what they say of an access token.
+/// Some servers describe a refresh token like an access token.
 #[tokio::test]
 async fn in_05_jw_33_a_jwt_that_calls_itself_another_kind_is_not_asked_about() {
     let (idp, server) = over_socket(|asked| asked).await;
@@ -188,8 +188,8 @@ async fn in_05_jw_33_a_jwt_that_calls_itself_another_kind_is_not_asked_about() {
     ] {
         let token = good(&idp).claim(claim, kind);
         for token in [token.clone(), token.without("iss")] {
-            let told = code(&server, &token.mint()).await;
-            assert_eq!(told, "not_an_access_token", "{kind}");
+            let code = code(&server, &token.mint()).await;
+            assert_eq!(code, "not_an_access_token", "{kind}");
         }
     }
     let event = good(&idp).claim("events", serde_json::json!({}));
@@ -201,7 +201,7 @@ async fn in_05_jw_33_a_jwt_that_calls_itself_another_kind_is_not_asked_about() {
     assert_eq!(code(&server, &access.mint()).await, "ok");
 }
 
-/// The issuer calls all of them active, and says nothing else against them.
+/// The issuer reports all of them as active, without other members.
 #[tokio::test]
 async fn in_05_jw_33_dp_25_mt_03_nor_is_one_that_is_bound_or_cannot_be_read_here() {
     let (idp, server) = in_process(|asked| asked).await;
@@ -237,7 +237,7 @@ async fn in_05_jw_33_dp_25_mt_03_nor_is_one_that_is_bound_or_cannot_be_read_here
         }
     }
     assert_eq!(calls(&idp), 0);
-    // Those that say nothing of the kind are the issuer's to judge.
+    // The issuer decides about tokens without these members.
     for token in [idp.token(), idp.token().header("alg", "HS256")] {
         assert_eq!(code(&server, &token.mint()).await, "ok");
     }
@@ -284,15 +284,15 @@ async fn header_of_another_kind_is_refused_unasked() {
     }
 }
 
-/// IN-08: the issuer calls all of them active, and leaves out for whom they are.
+/// IN-08: the issuer reports all of them as active, without `aud`.
 #[tokio::test]
 async fn jwt_for_others_is_not_introspected() {
     let (idp, server) = in_process(|asked| asked.allow_missing_audience()).await;
-    let mut said = crate::asked::active(&idp);
-    said.as_object_mut().unwrap().remove("aud");
+    let mut response = crate::introspecting::active(&idp);
+    response.as_object_mut().unwrap().remove("aud");
     idp.reply(
-        crate::asked::INTROSPECT,
-        crate::issuer::Reply::Body(said.to_string()),
+        crate::introspecting::INTROSPECT,
+        crate::issuer::Reply::Body(response.to_string()),
     );
     let token = |aud: &serde_json::Value| idp.token().claim("aud", aud.clone());
     for other in [
@@ -322,7 +322,7 @@ async fn jwt_for_others_is_not_introspected() {
     ] {
         assert_eq!(code(&server, &token.mint()).await, "ok");
     }
-    assert_eq!(code(&server, crate::asked::OPAQUE).await, "ok");
+    assert_eq!(code(&server, crate::introspecting::OPAQUE).await, "ok");
 }
 
 #[tokio::test]
@@ -369,7 +369,7 @@ async fn settings_that_make_no_sense_are_refused() {
             service_a().allow_missing_expiry(day + Duration::from_secs(1)),
             "allow_missing_expiry",
         ),
-        // The first mistake is kept.
+        // The first mistake is returned.
         (service_a().concurrency(0).max_age(day), "concurrency"),
         (service_a().concurrency(0).concurrency(1), "concurrency"),
     ] {
@@ -394,7 +394,7 @@ async fn an_issuer_without_an_endpoint_is_unavailable() {
         panic!("{refused}");
     };
     assert!(problem.contains("introspection_endpoint"), "{problem}");
-    // Nor are keys needed, so that it is ready.
+    // It needs no keys, so it is ready.
     server.ready().await.unwrap();
     assert_eq!(server.key_status().count(), 0);
 }

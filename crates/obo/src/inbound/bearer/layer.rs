@@ -13,8 +13,10 @@ use crate::inbound::resource_server::ResourceServer;
 /// use obo::{BearerAuthLayer, ResourceServer};
 /// use tower::ServiceBuilder;
 ///
-/// # async fn orders(_: http::Request<String>) -> Result<http::Response<String>, std::convert::Infallible> {
-/// #     Ok(http::Response::new(String::new()))
+/// # use std::convert::Infallible;
+/// # use http::{Request, Response};
+/// # async fn orders(_: Request<String>) -> Result<Response<String>, Infallible> {
+/// #     Ok(Response::new(String::new()))
 /// # }
 /// let server = ResourceServer::builder("service-a")
 ///     .trust("https://idp.example.com/realms/corp")

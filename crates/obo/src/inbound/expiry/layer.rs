@@ -21,8 +21,10 @@ use crate::refusal::response::Protocol;
 /// use obo::{BearerAuthLayer, ExpiryLayer, ResourceServer};
 /// use tower::ServiceBuilder;
 ///
-/// # async fn prices(_: http::Request<String>) -> Result<http::Response<String>, std::convert::Infallible> {
-/// #     Ok(http::Response::new(String::new()))
+/// # use std::convert::Infallible;
+/// # use http::{Request, Response};
+/// # async fn prices(_: Request<String>) -> Result<Response<String>, Infallible> {
+/// #     Ok(Response::new(String::new()))
 /// # }
 /// let server = ResourceServer::builder("service-a")
 ///     .trust("https://idp.example.com/realms/corp")

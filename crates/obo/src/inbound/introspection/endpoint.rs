@@ -95,10 +95,12 @@ impl Endpoint {
             }
             let read = patience.limit(self.read(&response)).await;
             read.map_err(AskError::Asked)?.map_err(|error| {
-                AskError::Asked(match error.class() {
-                    // The keys are not available, which is not a response of this endpoint.
-                    ErrorClass::Transient => error,
-                    _ => error.with_status(status),
+                // Transient: the keys are not available, which is not a response of this endpoint.
+                let is_of_keys = error.class() == ErrorClass::Transient;
+                AskError::Asked(if is_of_keys {
+                    error
+                } else {
+                    error.with_status(status)
                 })
             })
         };
@@ -129,28 +131,28 @@ impl Endpoint {
 
     async fn read(
         &self,
-        answer: &Response<Bytes>,
+        response: &Response<Bytes>,
     ) -> Result<IntrospectionAnswer, TokenEndpointError> {
         if !self.settings.is_signed {
             // An error page must not count as a response, whatever its body looks like.
-            return match is_json(answer.headers()) {
-                true => IntrospectionAnswer::parse(answer.body()),
-                false => Err(TokenEndpointError::unusable(not_json(answer))),
+            return match is_json(response.headers()) {
+                true => IntrospectionAnswer::parse(response.body()),
+                false => Err(TokenEndpointError::unusable(not_json(response))),
             };
         }
-        if !has_media_type(answer.headers(), SIGNED) {
+        if !has_media_type(response.headers(), SIGNED) {
             return Err(TokenEndpointError::unusable(
                 "the response is not signed, expected `application/token-introspection+jwt`",
             ));
         }
-        let signed = SignedAnswer::parse(answer.body())?;
+        let signed = SignedAnswer::parse(response.body())?;
         let (kid, algorithm) = (signed.kid().map(str::to_owned), signed.algorithm());
         let kid = kid.as_deref();
         let jwks = &self.jwks;
-        let mut lookup = match jwks.lookup(kid, algorithm) {
-            Lookup::Wait(refresh) => jwks.lookup_after(kid, algorithm, refresh).await,
-            found => found,
-        };
+        let mut lookup = jwks.lookup(kid, algorithm);
+        if let Lookup::Wait(refresh) = lookup {
+            lookup = jwks.lookup_after(kid, algorithm, refresh).await;
+        }
         // The issuer may have replaced the key under the same `kid`, as for a token.
         if let Lookup::Key(key, _) = &lookup
             && !signed.is_signed_by(key)
@@ -176,8 +178,8 @@ impl Endpoint {
     }
 }
 
-fn not_json(answer: &Response<Bytes>) -> &'static str {
-    match has_media_type(answer.headers(), SIGNED) {
+fn not_json(response: &Response<Bytes>) -> &'static str {
+    match has_media_type(response.headers(), SIGNED) {
         true => "the response is signed; set `signed` to accept only signed responses",
         false => "the content type of the response is not JSON, expected `application/json`",
     }

@@ -226,11 +226,12 @@ impl Inner {
 }
 
 fn no_outcome(error: &TokenEndpointError) -> Rejection {
-    let retry_after = match error.class() {
-        // Only an operator can fix it, so the server's `Retry-After` does not matter.
-        ErrorClass::ClientMisconfigured | ErrorClass::AnswerUnusable => None,
-        _ => error.retry_after(),
-    };
+    let is_permanent = matches!(
+        error.class(),
+        ErrorClass::ClientMisconfigured | ErrorClass::AnswerUnusable
+    );
+    // Only an operator can fix a permanent error, so the server's `Retry-After` does not matter.
+    let retry_after = error.retry_after().filter(|_| !is_permanent);
     unavailable(error, retry_after.unwrap_or(RETRY_AFTER))
 }
 
