@@ -119,7 +119,7 @@ async fn trust_has_its_own_audiences() {
 
 #[tokio::test(start_paused = true)]
 async fn clones_share_caches_and_keys() {
-    let (idp, trust) = trust_in_process(|asked| asked.for_opaque_tokens()).await;
+    let (idp, trust) = trust_in_process(|settings| settings.for_opaque_tokens()).await;
     let server = builder_a(trust).build().unwrap();
     let clone = server.clone();
     assert_eq!(code(&server, &idp.token().mint()).await, "ok");

@@ -250,7 +250,7 @@ async fn a_renewal_that_failed_is_followed_by_a_pause() {
     ] {
         let (idp, server, _) = discovered_an_hour_ago().await;
         idp.reply(OPENID, reply);
-        let ask = async || {
+        let send = async || {
             // A key set beyond its maximum age is fetched for each request.
             idp.reply(JWKS, Reply::Reset);
             let _ = server.ready().await;
@@ -258,10 +258,10 @@ async fn a_renewal_that_failed_is_followed_by_a_pause() {
         };
         advance(23 * HOUR).await;
         for _ in 0..2 * pause {
-            ask().await;
+            send().await;
         }
         assert_eq!(discoveries(&idp), 2);
-        ask().await;
+        send().await;
         assert_eq!(discoveries(&idp), 3, "after {pause} seconds");
     }
 }
@@ -275,8 +275,11 @@ async fn md_01_a_new_document_of_another_issuer_is_logged_and_not_used() {
     server.validate(&token).await.unwrap();
     advance(Duration::from_secs(300)).await;
     server.validate(&token).await.unwrap();
-    let asked = idp.requests();
-    assert!(!asked.iter().any(|url| url.contains("evil")), "{asked:?}");
+    let requested = idp.requests();
+    assert!(
+        !requested.iter().any(|url| url.contains("evil")),
+        "{requested:?}"
+    );
     let logged = log.text();
     let line = logged.lines().find(|line| line.contains("not renewed"));
     let line = line.expect("an event");

@@ -45,8 +45,8 @@ pub(crate) async fn trust_in_process(
 ) -> (FakeIssuer, Trust) {
     let idp = FakeIssuer::new().await;
     idp.reply(INTROSPECT, Reply::Body(active(&idp).to_string()));
-    let asked = service_a().endpoint("https://idp.example/introspect");
-    let trust = Trust::new(idp.known()).introspect(how(asked));
+    let settings = service_a().endpoint("https://idp.example/introspect");
+    let trust = Trust::new(idp.known()).introspect(how(settings));
     (idp, trust)
 }
 

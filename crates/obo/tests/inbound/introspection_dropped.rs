@@ -49,9 +49,9 @@ async fn what_is_remembered_no_more_is_dropped_without_a_lock() {
     let idp = FakeIssuer::new().await;
     let mut response = active(&idp);
     idp.reply(INTROSPECT, Reply::Body(response.to_string()));
-    let asked = service_a().endpoint("https://idp.example/introspect");
+    let settings = service_a().endpoint("https://idp.example/introspect");
     let trust = Trust::new(idp.known()).claims::<Claims>();
-    let server = guarded::service_a(trust.introspect(asked));
+    let server = guarded::service_a(trust.introspect(settings));
     assert!(SERVER.set(server.clone()).is_ok());
 
     // Two flights of one token, because a user was forgotten between them. The later one replaces

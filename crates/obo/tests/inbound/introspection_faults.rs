@@ -7,7 +7,7 @@ use tokio::time::{Duration, Instant, pause, sleep};
 
 use crate::guarded::{Guarded, assert_unavailable};
 use crate::introspecting::code;
-use crate::raw_endpoint::{RawEndpoint, asking, good, http, ok};
+use crate::raw_endpoint::{RawEndpoint, good, http, introspecting_at, ok};
 
 const UNAVAILABLE: &str = "introspection_unavailable";
 
@@ -17,7 +17,7 @@ async fn bt_18_nobody_listens() {
     let unused = TcpSocket::new_v4().unwrap();
     unused.bind("127.0.0.1:0".parse().unwrap()).unwrap();
     let url = format!("http://{}/introspect", unused.local_addr().unwrap());
-    let guarded = Guarded::new(BearerAuthLayer::new(asking(&url)));
+    let guarded = Guarded::new(BearerAuthLayer::new(introspecting_at(&url)));
     let response = guarded.with("Bearer opaque").await;
     assert_unavailable(&response, "1");
     assert_eq!(guarded.admitted(), 0);
@@ -172,7 +172,7 @@ async fn bt_18_when_to_try_again_is_passed_on() {
         let guarded = Guarded::new(BearerAuthLayer::new(endpoint.server()));
         let capped = if retry_after == "7" { "7" } else { "300" };
         // A token is not introspected during its pause, and no token during the pause of several.
-        for (token, asked) in [
+        for (token, requests) in [
             ("opaque", 1),
             ("opaque", 1),
             ("another", 2),
@@ -185,7 +185,7 @@ async fn bt_18_when_to_try_again_is_passed_on() {
                 ("a-fourth", "86400") => assert_unavailable(&response, "60"),
                 _ => assert_unavailable(&response, capped),
             }
-            assert_eq!(endpoint.requests().len(), asked, "{token}");
+            assert_eq!(endpoint.requests().len(), requests, "{token}");
         }
     }
 }

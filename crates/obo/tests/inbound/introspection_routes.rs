@@ -29,7 +29,7 @@ async fn in_08_without_an_issuer_to_ask_an_opaque_token_goes_nowhere() {
 
 #[tokio::test]
 async fn in_08_a_token_that_names_another_issuer_is_not_asked_about() {
-    let (idp, trust) = trust_over_socket(|asked| asked).await;
+    let (idp, trust) = trust_over_socket(|settings| settings).await;
     let other = TestIdp::start().await;
     let server = guarded::service_a(trust.clone());
     assert_eq!(code(&server, &good(&other).mint()).await, "unknown_issuer");
@@ -58,7 +58,7 @@ async fn in_08_a_token_that_names_another_issuer_is_not_asked_about() {
 
 #[tokio::test]
 async fn in_08_a_token_of_another_issuer_is_not_asked_about_though_it_cannot_be_read() {
-    let (idp, trust) = trust_over_socket(|asked| asked).await;
+    let (idp, trust) = trust_over_socket(|settings| settings).await;
     let other = TestIdp::start().await;
     let server = guarded::service_a(trust.clone());
     let trusting = builder_a(trust).trust(other.issuer()).build().unwrap();
@@ -75,12 +75,12 @@ async fn in_08_a_token_of_another_issuer_is_not_asked_about_though_it_cannot_be_
     for (name, value) in unreadable {
         let (own, foreign) = (of(&idp, name, value.clone()), of(&other, name, value));
         for server in [&server, &trusting] {
-            let asked = idp.introspection_requests();
+            let requests = idp.introspection_requests();
             assert_ne!(code(server, &foreign).await, "inactive", "{name}");
-            assert_eq!(idp.introspection_requests(), asked, "{name}");
+            assert_eq!(idp.introspection_requests(), requests, "{name}");
             // The issuer decides about its own tokens.
             code(server, &own).await;
-            assert_eq!(idp.introspection_requests(), asked + 1, "{name}");
+            assert_eq!(idp.introspection_requests(), requests + 1, "{name}");
         }
     }
     let odd = good(&other).claim("act", "no actor").mint();
@@ -97,7 +97,7 @@ async fn in_08_a_token_of_another_issuer_is_not_asked_about_though_it_cannot_be_
 
 #[tokio::test]
 async fn in_08_jwts_may_be_validated_by_keys_and_opaque_tokens_asked_about() {
-    let (idp, server) = over_socket(|asked| asked.for_opaque_tokens()).await;
+    let (idp, server) = over_socket(|settings| settings.for_opaque_tokens()).await;
     assert_eq!(code(&server, &good(&idp).mint()).await, "ok");
     for (token, expected) in [
         (good(&idp).expires_in(-120).mint(), "expired"),
@@ -121,7 +121,7 @@ async fn in_08_jwts_may_be_validated_by_keys_and_opaque_tokens_asked_about() {
 
 #[tokio::test]
 async fn jwts_may_be_validated_first_and_asked_about_then() {
-    let (idp, server) = over_socket(|asked| asked.for_revocation()).await;
+    let (idp, server) = over_socket(|settings| settings.for_revocation()).await;
     let token = good(&idp).mint();
     let caller = server.validate(&token).await.unwrap();
     assert_eq!(caller.subject(), "alice");
@@ -149,7 +149,7 @@ async fn jwts_may_be_validated_first_and_asked_about_then() {
 
 #[tokio::test]
 async fn in_08_nor_is_one_that_cannot_be_read_shown_to_another_than_it_names() {
-    let (idp, trust) = trust_over_socket(|asked| asked).await;
+    let (idp, trust) = trust_over_socket(|settings| settings).await;
     let other = TestIdp::start().await;
     let server = guarded::service_a(trust.clone());
     let trusted = builder_a(trust).trust(other.issuer()).build().unwrap();
@@ -179,7 +179,7 @@ async fn in_08_nor_is_one_that_cannot_be_read_shown_to_another_than_it_names() {
 /// Some servers describe a refresh token like an access token.
 #[tokio::test]
 async fn in_05_jw_33_a_jwt_that_calls_itself_another_kind_is_not_asked_about() {
-    let (idp, server) = over_socket(|asked| asked).await;
+    let (idp, server) = over_socket(|settings| settings).await;
     for (claim, kind) in [
         ("typ", "Refresh"),
         ("typ", "ID"),
@@ -204,7 +204,7 @@ async fn in_05_jw_33_a_jwt_that_calls_itself_another_kind_is_not_asked_about() {
 /// The issuer reports all of them as active, without other members.
 #[tokio::test]
 async fn in_05_jw_33_dp_25_mt_03_nor_is_one_that_is_bound_or_cannot_be_read_here() {
-    let (idp, server) = in_process(|asked| asked).await;
+    let (idp, server) = in_process(|settings| settings).await;
     let (refresh, event, bound) = (
         ("typ", "Refresh".into()),
         ("events", serde_json::json!({})),
@@ -246,8 +246,8 @@ async fn in_05_jw_33_dp_25_mt_03_nor_is_one_that_is_bound_or_cannot_be_read_here
 /// JW-31
 #[tokio::test]
 async fn header_of_another_kind_is_refused_unasked() {
-    let (idp, server) = in_process(|asked| asked).await;
-    let (other, revocable) = in_process(|asked| asked.for_revocation()).await;
+    let (idp, server) = in_process(|settings| settings).await;
+    let (other, revocable) = in_process(|settings| settings.for_revocation()).await;
     let by_keys = crate::guarded::service_a(other.known());
     for typ in [
         "rt+jwt",
@@ -287,7 +287,7 @@ async fn header_of_another_kind_is_refused_unasked() {
 /// IN-08: the issuer reports all of them as active, without `aud`.
 #[tokio::test]
 async fn jwt_for_others_is_not_introspected() {
-    let (idp, server) = in_process(|asked| asked.allow_missing_audience()).await;
+    let (idp, server) = in_process(|settings| settings.allow_missing_audience()).await;
     let mut response = crate::introspecting::active(&idp);
     response.as_object_mut().unwrap().remove("aud");
     idp.reply(
@@ -327,11 +327,11 @@ async fn jwt_for_others_is_not_introspected() {
 
 #[tokio::test]
 async fn one_issuer_of_a_server_is_asked_about_opaque_tokens() {
-    let (_, trust) = trust_over_socket(|asked| asked).await;
-    let other = |asked| Trust::new("https://other.example").introspect(asked);
-    let with = |asked| builder_a(trust.clone()).trust(other(asked));
-    for asked in [service_a(), service_a().for_opaque_tokens()] {
-        let error = with(asked).build().unwrap_err();
+    let (_, trust) = trust_over_socket(|settings| settings).await;
+    let other = |settings| Trust::new("https://other.example").introspect(settings);
+    let with = |settings| builder_a(trust.clone()).trust(other(settings));
+    for settings in [service_a(), service_a().for_opaque_tokens()] {
+        let error = with(settings).build().unwrap_err();
         assert_eq!(error.field(), "trust[1].introspection");
         assert!(error.to_string().contains("opaque"), "{error}");
     }
@@ -348,10 +348,11 @@ async fn one_issuer_of_a_server_is_asked_about_opaque_tokens() {
 #[tokio::test]
 async fn settings_that_make_no_sense_are_refused() {
     let hour = Duration::from_secs(3600);
-    let build = |asked| builder_a(Trust::new("https://idp.example").introspect(asked)).build();
+    let build =
+        |settings| builder_a(Trust::new("https://idp.example").introspect(settings)).build();
     build(service_a().max_age(hour)).unwrap();
     let day = 24 * hour;
-    for (asked, field) in [
+    for (settings, field) in [
         (
             service_a().max_age(hour + Duration::from_secs(1)),
             "max_age",
@@ -373,7 +374,7 @@ async fn settings_that_make_no_sense_are_refused() {
         (service_a().concurrency(0).max_age(day), "concurrency"),
         (service_a().concurrency(0).concurrency(1), "concurrency"),
     ] {
-        let error = build(asked).unwrap_err();
+        let error = build(settings).unwrap_err();
         assert_eq!(error.field(), format!("trust[0].introspection.{field}"));
     }
 }

@@ -20,7 +20,7 @@ async fn outcome(
     media_type: &'static str,
     response: impl FnOnce(&FakeIssuer) -> String,
 ) -> &'static str {
-    let (idp, server) = in_process(|asked| asked.require_signed()).await;
+    let (idp, server) = in_process(|settings| settings.require_signed()).await;
     idp.reply(INTROSPECT, Reply::Typed(media_type, response(&idp)));
     code(&server, OPAQUE).await
 }
@@ -109,7 +109,7 @@ async fn in_04_in_10_what_counts_is_inside() {
 /// IN-10
 #[tokio::test(start_paused = true)]
 async fn key_replaced_under_its_name_opens_responses() {
-    let (idp, server) = in_process(|asked| asked.require_signed()).await;
+    let (idp, server) = in_process(|settings| settings.require_signed()).await;
     let say = || idp.reply(INTROSPECT, Reply::Typed(SIGNED, signed(&idp).mint()));
     say();
     assert_eq!(code(&server, OPAQUE).await, "ok");

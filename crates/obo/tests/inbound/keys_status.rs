@@ -85,8 +85,8 @@ async fn bt_18_to_get_ready_takes_one_fetch_and_five_seconds_at_most() {
             unavailable(refused);
         }
         assert_eq!(started.elapsed().as_secs(), 5, "{path}");
-        let asked = idp.requests().split_off(before);
-        assert_eq!(asked.iter().filter(|asked| *asked == path).count(), 1);
+        let requests = idp.requests().split_off(before);
+        assert_eq!(requests.iter().filter(|url| *url == path).count(), 1);
     }
 }
 
@@ -240,12 +240,12 @@ async fn a_fetch_under_way_ends_in_time_and_nothing_is_left_of_a_server_that_was
     let idp = FakeIssuer::new().await;
     let tasks = || Handle::current().metrics().num_alive_tasks();
     let before = tasks();
-    for (path, server, asked) in [(JWKS, idp.known(), 1), (OPENID, idp.server(), 2)] {
+    for (path, server, requests) in [(JWKS, idp.known(), 1), (OPENID, idp.server(), 2)] {
         let server = service_a(server);
         idp.reply(path, Reply::Hang);
         assert!(server.ready().now_or_never().is_none());
         drop(server);
-        idp.arrived(asked).await;
+        idp.arrived(requests).await;
         assert!(tasks() > before, "{path}");
         advance(Duration::from_secs(5)).await;
         for _ in 0..10 {
@@ -256,10 +256,10 @@ async fn a_fetch_under_way_ends_in_time_and_nothing_is_left_of_a_server_that_was
     idp.heal();
     let server = service_a(idp.server());
     server.ready().await.unwrap();
-    let asked = idp.requests().len();
+    let requests = idp.requests().len();
     drop(server);
     advance(Duration::from_secs(24 * 3600)).await;
-    assert_eq!((tasks(), idp.requests().len()), (before, asked));
+    assert_eq!((tasks(), idp.requests().len()), (before, requests));
 }
 
 /// OB-07

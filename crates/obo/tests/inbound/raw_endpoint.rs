@@ -51,7 +51,7 @@ impl RawEndpoint {
 
     /// A resource server that introspects every token there.
     pub(crate) fn server(&self) -> ResourceServer {
-        asking(&self.url)
+        introspecting_at(&self.url)
     }
 
     /// All requests, complete.
@@ -66,7 +66,7 @@ impl RawEndpoint {
 }
 
 /// A resource server that introspects every token at this URL, with the default client.
-pub(crate) fn asking(url: &str) -> ResourceServer {
+pub(crate) fn introspecting_at(url: &str) -> ResourceServer {
     let metadata = ServerMetadata::new(None, None).unwrap();
     let metadata = metadata.with_introspection_endpoint(url).unwrap();
     let http = HttpService::default_client();

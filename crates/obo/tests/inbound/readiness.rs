@@ -162,7 +162,7 @@ async fn a_wait_for_keys_holds_no_permit() {
 
 #[tokio::test(start_paused = true)]
 async fn a_wait_for_introspection_holds_no_permit() {
-    let (idp, server) = in_process(|asked| asked).await;
+    let (idp, server) = in_process(|settings| settings).await;
     let mut service = limited(server);
     let request = |token: &str| with_line(format!("Bearer {token}"));
     service

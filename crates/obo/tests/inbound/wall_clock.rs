@@ -106,15 +106,15 @@ async fn discovery_is_renewed_after_a_suspend() {
 
 #[tokio::test(start_paused = true)]
 async fn no_introspection_outlives_a_suspend() {
-    let (idp, trust) = trust_in_process(|asked| asked).await;
+    let (idp, trust) = trust_in_process(|settings| settings).await;
     let wall = TestClock::new(Clock::system().now());
     let server = builder_a(trust).clock(wall.clone()).build().unwrap();
     assert_eq!(code(&server, OPAQUE).await, "ok");
     idp.reply(INTROSPECT, Reply::Body(r#"{"active":false}"#.to_owned()));
-    for (slept, expected, asked) in [(59, "ok", 1), (1, "inactive", 2), (4, "inactive", 2)] {
+    for (slept, expected, requests) in [(59, "ok", 1), (1, "inactive", 2), (4, "inactive", 2)] {
         wall.advance(seconds(slept));
         assert_eq!(code(&server, OPAQUE).await, expected);
-        assert_eq!(calls(&idp), asked);
+        assert_eq!(calls(&idp), requests);
     }
     // A cached refusal expires too.
     wall.advance(seconds(1));
@@ -124,7 +124,7 @@ async fn no_introspection_outlives_a_suspend() {
 
 #[tokio::test(start_paused = true)]
 async fn a_clock_set_back_prolongs_no_introspection() {
-    let (idp, trust) = trust_in_process(|asked| asked).await;
+    let (idp, trust) = trust_in_process(|settings| settings).await;
     let wall = TestClock::new(Clock::system().now());
     let server = builder_a(trust).clock(wall.clone()).build().unwrap();
     assert_eq!(code(&server, OPAQUE).await, "ok");

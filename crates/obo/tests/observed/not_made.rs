@@ -57,10 +57,15 @@ fn unknown_destination_is_logged_once() {
         to_b(&stub.exchange).token(&caller, &uri).await.unwrap_err();
         let line = only_line(&log);
         let configured = "configured: https://b.example:8443/api";
-        let asked = "https://b.example:8443 with path \"/other\"";
+        let requested = "https://b.example:8443 with path \"/other\"";
         has(
             &line,
-            &["WARN", r#"code="unknown_destination""#, asked, configured],
+            &[
+                "WARN",
+                r#"code="unknown_destination""#,
+                requested,
+                configured,
+            ],
         );
         assert!(!line.contains("s3cret"), "{line}");
         assert_eq!(code_total(&metrics, "unknown_destination"), 1);
@@ -144,14 +149,14 @@ fn cached_refusal_is_logged_with_each_call() {
         let caller = stub.caller("alice").await;
         stub.respond(DENIED);
         let (log, _guard) = capture();
-        let ask = || stub.exchange.token(&caller, audience("b"));
+        let exchange_for = || stub.exchange.token(&caller, audience("b"));
         // Both calls wait for one exchange, which reports it.
-        let (one, other) = tokio::join!(ask(), ask());
+        let (one, other) = tokio::join!(exchange_for(), exchange_for());
         one.unwrap_err();
         other.unwrap_err();
         assert_eq!(log.lines("token not exchanged").len(), 1);
         assert_eq!(log.lines(NOT_MADE).len(), 0);
-        ask().await.unwrap_err();
+        exchange_for().await.unwrap_err();
         assert_eq!(log.lines("token not exchanged").len(), 1);
         has(&only_line(&log), &["INFO", r#"code="target_denied""#]);
         assert_eq!(code_total(&metrics, "target_denied"), 1);
@@ -165,8 +170,8 @@ fn overload_is_logged_as_a_warning() {
         let caller = stub.caller("alice").await;
         let exchange = stub.builder().concurrency(1).build().unwrap();
         let (log, _guard) = capture();
-        let ask = |name: &str| exchange.token(&caller, audience(name));
-        let (first, second) = tokio::join!(ask("b"), ask("c"));
+        let exchange_for = |name: &str| exchange.token(&caller, audience(name));
+        let (first, second) = tokio::join!(exchange_for("b"), exchange_for("c"));
         first.unwrap();
         second.unwrap_err();
         has(&only_line(&log), &["WARN", r#"code="overloaded""#]);

@@ -75,7 +75,7 @@ fn circuit_breaker_is_logged_and_counted() {
         let labels = format!("endpoint=token issuer={}", stub.issuer());
         let is_open = || metrics.set("obo_breaker_open", &labels);
         // Three users, because one or two do not open the circuit breaker.
-        let ask = |target: &str| {
+        let exchange_for = |target: &str| {
             let caller = &callers[usize::from(target.as_bytes()[0] % 3)];
             stub.exchange.token(caller, audience(target))
         };
@@ -83,7 +83,7 @@ fn circuit_breaker_is_logged_and_counted() {
         stub.respond(DOWN);
         for target in ["a", "b", "c", "d", "e"] {
             assert_eq!(is_open(), 0);
-            ask(target).await.unwrap_err();
+            exchange_for(target).await.unwrap_err();
         }
         assert_eq!(is_open(), 1);
         let quoted = format!("issuer=\"{}\"", stub.issuer());
@@ -93,7 +93,7 @@ fn circuit_breaker_is_logged_and_counted() {
 
         stub.respond(ISSUED);
         tokio::time::advance(Duration::from_secs(1)).await;
-        ask("a").await.unwrap();
+        exchange_for("a").await.unwrap();
         assert_eq!(is_open(), 0);
         let again = log.lines("circuit breaker closed");
         assert_eq!(again.len(), 1);
@@ -174,7 +174,7 @@ fn ob_07_what_is_let_go_is_counted_by_cause() {
             let cause = format!("cause={cause}");
             metrics.total("obo_exchange_cache_evictions_total", &cause)
         };
-        let ask = async |exchange: &obo::TokenExchange, caller, target: usize| {
+        let exchange_for = async |exchange: &obo::TokenExchange, caller, target: usize| {
             let target = audience(&format!("service-{target}"));
             exchange.token(caller, target).await.unwrap();
         };
@@ -184,13 +184,13 @@ fn ob_07_what_is_let_go_is_counted_by_cause() {
         let few = CacheBounds::new().entries_per_subject(2);
         let few = stub.builder().cache(few).build().unwrap();
         for target in 0..5 {
-            ask(&few, &alice, target).await;
+            exchange_for(&few, &alice, target).await;
         }
         assert_eq!(let_go("subject"), 3);
         let small = CacheBounds::new().bytes(2048);
         let small = stub.builder().cache(small).build().unwrap();
         for target in 0..20 {
-            ask(&small, &alice, target).await;
+            exchange_for(&small, &alice, target).await;
         }
         assert!(let_go("capacity") > 3);
 
@@ -207,14 +207,14 @@ fn ob_07_what_is_let_go_is_counted_by_cause() {
 
         let exchange = stub.exchange.clone();
         for target in 0..3 {
-            ask(&exchange, &alice, target).await;
+            exchange_for(&exchange, &alice, target).await;
         }
         exchange.revoke(&stub.issuer(), "alice", Clock::system().now());
         assert_eq!(let_go("revoked"), 3);
 
         // Bob makes no further request. A request of another user evicts bob's entries.
-        ask(&exchange, &bob, 0).await;
-        ask(&exchange, &bob, 1).await;
+        exchange_for(&exchange, &bob, 0).await;
+        exchange_for(&exchange, &bob, 1).await;
         let carol = stub.exchange.clone();
         tokio::time::advance(Duration::from_secs(299)).await;
         let own = carol.app_only_token(audience("service-0")).await;

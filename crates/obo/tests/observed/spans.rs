@@ -136,15 +136,15 @@ async fn ob_04_an_exchange_is_a_span_of_its_own_that_follows_from_the_call() {
     let _guard = listen(subscriber);
     let stub = Stub::start().await;
     let alice = stub.caller("alice").await;
-    let ask = async |target: &str| {
+    let exchange_for = async |target: &str| {
         let call = tracing::info_span!("call_of_the_test");
-        let asked = stub.exchange.token(&alice, audience(target));
-        asked.instrument(call).await
+        let exchange = stub.exchange.token(&alice, audience(target));
+        exchange.instrument(call).await
     };
-    ask("service-b").await.unwrap();
-    ask("service-b").await.unwrap();
+    exchange_for("service-b").await.unwrap();
+    exchange_for("service-b").await.unwrap();
     stub.respond((400, r#"{"error":"invalid_target"}"#));
-    ask("service-z").await.unwrap_err();
+    exchange_for("service-z").await.unwrap_err();
 
     let closed = |name: &str| -> Vec<String> {
         let lines = log.lines(name).into_iter();
