@@ -75,8 +75,8 @@ impl fmt::Debug for Error {
 /// ```
 /// use tonic::Status;
 ///
-/// fn price(text: &str) -> Result<u32, Status> {
-///     text.parse().map_err(obo_tonic::into_status::<std::num::ParseIntError>)
+/// fn report() -> Result<String, Status> {
+///     std::fs::read_to_string("report.txt").map_err(obo_tonic::into_status)
 /// }
 /// ```
 ///
