@@ -62,6 +62,7 @@
 //!
 //! The crate page of [`obo`] has both sides. The guides `protect-an-api`,
 //! `call-on-behalf-of-a-user` and `layer-order` in `docs/guides` of the repository use axum.
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod authenticated;
 mod error;

@@ -52,6 +52,7 @@
 //!
 //! The crate page of [`obo`] has both sides. The guides `protect-an-api`,
 //! `call-on-behalf-of-a-user` and `layer-order` in `docs/guides` of the repository cover tonic too.
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod accessors;
 mod error;

@@ -121,9 +121,11 @@
 //! | `default-client` | yes | an HTTP client for discovery, key sets, introspection and exchanges |
 //! | `tracing` | yes | events and spans |
 //! | `metrics` | no | counters, gauges and histograms |
+//! | `jsonwebtoken` | no | conversions from the types of the `jsonwebtoken` crate |
 //!
 //! Without `default-client`, pass an HTTP client as
 //! [`HttpService`](authorization_server::HttpService).
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 #[macro_use]
 mod macros;
