@@ -156,7 +156,7 @@ async fn a_mistake_is_named_by_its_place() {
         (
             "[\"svc-a\"]",
             "[]",
-            "routes[1].actors: the list or a name in it is empty",
+            "routes[1].actors: the list is empty or has an empty name",
         ),
         (
             "[\"svc-a\"]",

@@ -73,7 +73,7 @@ impl Lifecycle<SubjectId, Arc<Entries>> for Subjects {
     fn on_evict(&self, old: &mut Self::RequestState, _: SubjectId, entries: Arc<Entries>) {
         let is_old = |old: &Arc<Entries>| Arc::ptr_eq(old, &entries);
         if !old.as_ref().is_some_and(is_old) {
-            observe::let_go("capacity", entries.len());
+            observe::evicted("capacity", entries.len());
         }
     }
 }
@@ -169,7 +169,7 @@ impl TokenCache {
         }
         self.change(place.subject, |entries| {
             let evicted = entries.insert(place.key, outcome, end, renew_at, &self.bounds);
-            observe::let_go("subject", evicted);
+            observe::evicted("subject", evicted);
         });
     }
 
@@ -198,7 +198,7 @@ impl TokenCache {
         self.change(place.subject, |entries| {
             was_cached = entries.remove(&place.key, token);
         });
-        observe::let_go("rejected", usize::from(was_cached));
+        observe::evicted("rejected", usize::from(was_cached));
     }
 
     /// Lets the tokens of those go who ask for nothing any more, once in a while: they would stay until there is no room.
@@ -218,14 +218,14 @@ impl TokenCache {
             gone.fetch_add(expired.unwrap_or_default(), Ordering::Relaxed);
             expired.is_none()
         });
-        observe::let_go("expired", gone.into_inner());
+        observe::evicted("expired", gone.into_inner());
     }
 
     /// Lets everything of a subject go.
     pub(super) fn forget(&self, subject: SubjectId) {
         let _changing = self.changing.lock();
         if let Some((_, entries)) = self.subjects.remove(&subject) {
-            observe::let_go("revoked", entries.len());
+            observe::evicted("revoked", entries.len());
         }
     }
 

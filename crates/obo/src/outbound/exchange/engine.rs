@@ -69,7 +69,7 @@ impl Engine {
         let is_fresh = wanted.grant.is_fresh();
         let at_hand = self.tokens.get(&place, wall);
         let at_hand = at_hand.filter(|hit| !is_fresh || hit.is_of_the_setup());
-        observe::at_hand(at_hand.is_some());
+        observe::exchange_cache(at_hand.is_some());
         if let Some(hit) = at_hand {
             if hit.is_due && self.rejected(&wanted).is_none() {
                 // Refresh-ahead is best effort: ignore `Overloaded`.

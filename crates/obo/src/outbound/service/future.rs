@@ -235,7 +235,7 @@ where
                             None => false,
                             target => {
                                 let error = ExchangeError::of_step_up(target, needed);
-                                observe::called_service_wants_more(&error.failure());
+                                observe::step_up_required(&error.failure());
                                 return Poll::Ready(Err(CallError::Exchange(error)));
                             }
                         },
