@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use crate::setup::{Setup, assert_answer, audience};
 use crate::stub::{Reply, Stub, issued, json};
 
-/// A server that numbers the service's own tokens `own-1`, `own-2`, … and accepts some of them and
+/// A server that numbers its client's own tokens `own-1`, `own-2`, … and accepts some of them and
 /// some users.
 #[derive(Clone)]
 struct Server(Arc<Mutex<State>>);
