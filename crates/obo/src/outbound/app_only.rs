@@ -33,11 +33,38 @@ use super::service::{Outbound, OutboundLayer, Source};
 /// A client whose requests carry tokens of this service itself; made by an [`AppOnlyLayer`].
 ///
 /// `R` is how it [replays](crate::on_behalf_of::Replay) requests, `()` if it does not.
+///
+/// ```
+/// use obo::TokenExchange;
+/// use tower::{Layer, ServiceExt, service_fn};
+///
+/// # async fn example(exchange: TokenExchange) -> Result<(), Box<dyn std::error::Error>> {
+/// // Any client of `http::Request`; this one responds itself.
+/// let client = service_fn(|request: http::Request<()>| async move {
+///     assert!(request.headers().contains_key("authorization"));
+///     Ok::<_, std::convert::Infallible>(http::Response::new(()))
+/// });
+/// let audit = exchange.app_only_to("https://audit.corp.example", "audit")?.layer(client);
+///
+/// let request = http::Request::post("https://audit.corp.example/entries").body(())?;
+/// let response = audit.oneshot(request).await?;
+/// # Ok(())
+/// # }
+/// ```
 pub type AppOnly<S, R = ()> = Outbound<S, ForItself, R>;
 
 /// Gives a client's requests tokens of this service itself; made by [`TokenExchange::app_only_to`].
 ///
 /// `R` is how requests are [replayed](crate::on_behalf_of::Replay), `()` if they are not.
+///
+/// ```
+/// use obo::app_only::AppOnlyLayer;
+/// use obo::{Destinations, TokenExchange};
+///
+/// fn services(exchange: &TokenExchange, known: Destinations) -> AppOnlyLayer {
+///     exchange.app_only_to_destinations(known)
+/// }
+/// ```
 pub type AppOnlyLayer<R = ()> = OutboundLayer<ForItself, R>;
 
 /// The tokens are those of this service itself.

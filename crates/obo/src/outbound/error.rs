@@ -236,7 +236,8 @@ impl ExchangeError {
         }
     }
 
-    /// Returns the response to our own caller, which reveals nothing of the exchange.
+    /// Returns the response to our own caller. Its texts are a closed set, without words of the
+    /// server.
     pub fn response(&self) -> RefusalResponse {
         use ExchangeErrorKind as Kind;
         let code = self.code();

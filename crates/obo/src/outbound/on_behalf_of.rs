@@ -98,6 +98,21 @@ pub type OnBehalfOf<S, R = ()> = Outbound<S, ForCaller, R>;
 /// Gives a client's requests tokens on behalf of their caller; made by [`TokenExchange::to`].
 ///
 /// `R` is how requests are [replayed](Replay), `()` if they are not.
+///
+/// ```
+/// use bytes::Bytes;
+/// use http_body_util::Full;
+/// use obo::on_behalf_of::{OnBehalfOfLayer, Replay};
+/// use obo::{ConfigError, Destination, TokenExchange};
+///
+/// type Body = Full<Bytes>;
+///
+/// fn stock(exchange: &TokenExchange) -> Result<OnBehalfOfLayer<Replay<Body>>, ConfigError> {
+///     let stock = Destination::new("https://stock.corp.example", "service-b")?;
+///     let stock = exchange.to_destination(stock.scopes(["stock:read"]))?;
+///     Ok(stock.replay(Replay::copied(|body: &Body| Some(body.clone()))))
+/// }
+/// ```
 pub type OnBehalfOfLayer<R = ()> = OutboundLayer<ForCaller, R>;
 
 /// The tokens are on behalf of a caller.

@@ -10,8 +10,8 @@ use super::ClientAuth;
 /// method.
 ///
 /// ```
-/// use obo::client::ClientSecretPost;
 /// use obo::Client;
+/// use obo::client::ClientSecretPost;
 ///
 /// let client = Client::new("service-a", ClientSecretPost::from_file("/run/secrets/idp"));
 /// // The same client with another credential, for all clones.

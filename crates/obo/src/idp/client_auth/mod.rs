@@ -78,6 +78,31 @@ impl<F: ?Sized> fmt::Debug for Closure<F> {
 }
 
 /// A client authentication method (RFC 6749 section 2.3).
+///
+/// ```
+/// use obo::Secret;
+/// use obo::client::{Attempt, Authenticating, ClientAuth};
+/// use obo::token_endpoint::TokenRequest;
+///
+/// #[derive(Debug)]
+/// struct ApiKey(Secret);
+///
+/// impl ClientAuth for ApiKey {
+///     fn authenticate<'a>(
+///         &'a self,
+///         request: &'a mut TokenRequest,
+///         attempt: Attempt<'a>,
+///     ) -> Authenticating<'a> {
+///         Box::pin(async move {
+///             request.push_public("client_id", attempt.client_id);
+///             request.push("api_key", self.0.expose());
+///             Ok(())
+///         })
+///     }
+/// }
+///
+/// let client = obo::Client::new("service-a", ApiKey("k3y".into()));
+/// ```
 pub trait ClientAuth: fmt::Debug + Send + Sync + 'static {
     /// Adds the credentials of one attempt to `request`. It is called for each attempt, retries
     /// included.

@@ -21,7 +21,7 @@ use crate::observe;
 /// redirects: it would send the client's secret to the target of the redirect.
 ///
 /// ```
-/// use bytes::{Bytes, BytesMut};
+/// use bytes::Bytes;
 /// use http_body_util::Full;
 /// use obo::authorization_server::HttpService;
 ///

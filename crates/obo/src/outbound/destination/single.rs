@@ -64,6 +64,13 @@ impl Destination {
     /// As [`new`](Self::new), for a network that encrypts below HTTP: tokens are sent over `http`
     /// to any host.
     ///
+    /// ```
+    /// use obo::Destination;
+    ///
+    /// let stock = Destination::danger_plaintext("http://stock.mesh.internal", "service-b")?;
+    /// # Ok::<(), obo::ConfigError>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// As [`new`](Self::new), but the URI must be `http`.

@@ -169,8 +169,7 @@ impl TokenExchangeBuilder {
         self
     }
 
-    /// The longest time for an exchange, all its attempts together: 10 s by default, from 1 s to 60
-    /// s.
+    /// The longest time for an exchange with all its attempts. By default 10 s; from 1 s to 60 s.
     ///
     /// A caller that waits for less time or is dropped does not affect the others.
     pub fn deadline(mut self, deadline: Duration) -> Self {

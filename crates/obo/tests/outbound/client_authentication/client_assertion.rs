@@ -101,7 +101,10 @@ async fn sp_01_a_jwt_svid_for_anybody_else_as_well_is_not_sent() {
         let client = Client::new("service-a", auth);
         let error = token(&setup, &client).await.unwrap_err();
         assert_eq!(error.kind(), ExchangeErrorKind::ClientMisconfigured);
-        assert!(error.to_string().contains("as its only audience"), "{error}");
+        assert!(
+            error.to_string().contains("as its only audience"),
+            "{error}"
+        );
     }
     assert_eq!(setup.idp.token_requests(), 0);
 }
@@ -231,7 +234,10 @@ async fn ca_15_a_platforms_token_for_somebody_else_is_not_handed_out() {
         if !is_sent {
             let error = got.unwrap_err();
             assert_eq!(error.kind(), ExchangeErrorKind::ClientMisconfigured);
-            assert!(error.to_string().contains("as its only audience"), "{error}");
+            assert!(
+                error.to_string().contains("as its only audience"),
+                "{error}"
+            );
         }
     }
     let none = file(
