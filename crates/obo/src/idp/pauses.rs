@@ -71,8 +71,8 @@ impl Pauses {
             return;
         }
         let pause = match (error.class(), error.retry_after()) {
-            (ErrorClass::Throttled, asked) => asked.unwrap_or(UNSTATED),
-            (ErrorClass::Transient, Some(asked)) => asked,
+            (ErrorClass::Throttled, requested) => requested.unwrap_or(UNSTATED),
+            (ErrorClass::Transient, Some(requested)) => requested,
             _ => return,
         };
         let now = Instant::now();

@@ -45,7 +45,7 @@ pub(crate) struct Schedule {
     /// When the budget is full again, if it is not full.
     budget_full_at: Option<Instant>,
     /// The names that had the last fetches of the budget, and when.
-    asked_for: VecDeque<(u64, Instant)>,
+    recent: VecDeque<(u64, Instant)>,
     /// In a row.
     failures: u32,
     due: Option<Instant>,
@@ -60,7 +60,7 @@ impl Schedule {
             pace,
             paused_until: None,
             budget_full_at: None,
-            asked_for: VecDeque::new(),
+            recent: VecDeque::new(),
             failures: 0,
             due: None,
             renew_from: None,
@@ -144,18 +144,18 @@ impl Schedule {
     /// that repeats a bad token leaves the rest to others.
     pub(crate) fn take_for(&mut self, name: u64, now: Instant) -> bool {
         let part = self.pace.cooldown / BUDGET;
-        self.asked_for.retain(|(_, at)| now < *at + part);
-        let was_asked_for = self.asked_for.iter().any(|(asked, _)| *asked == name);
+        self.recent.retain(|(_, at)| now < *at + part);
+        let is_recent = self.recent.iter().any(|(known, _)| *known == name);
         let full_at = self.budget_full_at.map_or(now, |at| at.max(now));
         let is_empty = full_at + part > now + part * BUDGET;
-        if was_asked_for || is_empty || self.pause(now).is_some() {
+        if is_recent || is_empty || self.pause(now).is_some() {
             return false;
         }
         self.budget_full_at = Some(full_at + part);
-        if self.asked_for.len() == MAX_NAMES {
-            self.asked_for.pop_front();
+        if self.recent.len() == MAX_NAMES {
+            self.recent.pop_front();
         }
-        self.asked_for.push_back((name, now));
+        self.recent.push_back((name, now));
         true
     }
 }

@@ -126,6 +126,6 @@ impl TokenExchange {
         T: TryInto<Target, Error: Into<ConfigError>>,
     {
         let target = Arc::new(named(target)?);
-        self.ask(Grant::client_credentials(Some(target))).await
+        self.request(Grant::client_credentials(Some(target))).await
     }
 }

@@ -272,8 +272,8 @@ impl ExchangeError {
                 "try again later",
             ),
         };
-        let asked = self.0.source.as_ref().and_then(|it| it.retry_after());
-        let later = self.is_retryable().then(|| asked.unwrap_or(PAUSE));
+        let retry_after = self.0.source.as_ref().and_then(|it| it.retry_after());
+        let later = self.is_retryable().then(|| retry_after.unwrap_or(PAUSE));
         RefusalResponse::new(code, status, grpc_code, message).with_retry_after(later)
     }
 

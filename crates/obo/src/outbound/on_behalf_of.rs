@@ -161,7 +161,7 @@ impl<R> OnBehalfOfLayer<R> {
             .source
             .for_subject(Some(&caller.untyped()), &self.route, uri);
         self.exchange
-            .ask(wanted.inspect_err(|error| observe::call_not_made(&error.failure()))?)
+            .request(wanted.inspect_err(|error| observe::call_not_made(&error.failure()))?)
             .await
     }
 }

@@ -48,7 +48,7 @@ impl RefreshError {
     }
 
     /// With the pause that the server requests.
-    fn asking_for(mut self, pause: Option<Duration>) -> Self {
+    fn with_pause(mut self, pause: Option<Duration>) -> Self {
         self.retry_after = pause.unwrap_or_default().max(FIRST_BACKOFF);
         self
     }
@@ -69,7 +69,7 @@ pub(super) async fn fetch(
     // Discovery has a deadline of its own; its time counts against this one too.
     let metadata = server.metadata(clock).await;
     let metadata = metadata
-        .map_err(|error| RefreshError::undiscovered(&error).asking_for(error.retry_after))?;
+        .map_err(|error| RefreshError::undiscovered(&error).with_pause(error.retry_after))?;
     let fetched = fetch_at(server, &metadata, deadline).await;
     fetched.inspect_err(|_| server.doubt(&metadata))
 }
@@ -95,7 +95,7 @@ async fn fetch_at(
         let problem = format_args!("{url} responded with {status}");
         let error = RefreshError::new("refused", problem);
         let later = retry_after(response.headers(), Clock::system().now());
-        return Err(error.asking_for(later));
+        return Err(error.with_pause(later));
     }
     let fresh_for = freshness(response.headers());
     let document = response.into_body();

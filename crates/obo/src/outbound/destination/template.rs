@@ -11,7 +11,7 @@ use super::place::Place;
 use super::single::FIELD;
 
 /// How many targets are cached; others are made again.
-const KEPT: usize = 1024;
+const CACHED: usize = 1024;
 /// Stands for the placeholder when the URI is parsed.
 const SAMPLE: &str = "x";
 /// The longest label of a host (RFC 1035 section 2.3.4).
@@ -67,7 +67,7 @@ impl Template {
     }
 
     fn new(placeholder: Box<str>) -> Self {
-        let made = Arc::new(Cache::new(KEPT));
+        let made = Arc::new(Cache::new(CACHED));
         Self { placeholder, made }
     }
 

@@ -59,11 +59,12 @@ impl Engine {
     }
 
     /// The cached token, or a future of it.
-    pub(super) fn ask(self: &Arc<Self>, wanted: Wanted) -> ResponseFuture {
-        self.try_ask(wanted).unwrap_or_else(ResponseFuture::failed)
+    pub(super) fn request(self: &Arc<Self>, wanted: Wanted) -> ResponseFuture {
+        self.try_request(wanted)
+            .unwrap_or_else(ResponseFuture::failed)
     }
 
-    fn try_ask(self: &Arc<Self>, wanted: Wanted) -> Result<ResponseFuture, ExchangeError> {
+    fn try_request(self: &Arc<Self>, wanted: Wanted) -> Result<ResponseFuture, ExchangeError> {
         let wall = self.settings.clock.now();
         let place = self.place(&wanted, wall)?;
         let is_fresh = wanted.grant.is_fresh();
@@ -199,10 +200,12 @@ impl Engine {
 
     async fn fetch(self: &Arc<Self>, wanted: &Wanted, place: &Place, start: Instant) -> Outcome {
         let deadline = start + self.settings.deadline;
-        let (asked, sent) = self.with_actor(wanted.clone(), deadline).await?;
+        let (request, sent) = self.with_actor(wanted.clone(), deadline).await?;
         let asker = self.asker(wanted, place);
-        let asking = self.endpoint.ask(&asked, &self.settings, asker, deadline);
-        let mut issued = asking.await;
+        let outcome = self
+            .endpoint
+            .fetch(&request, &self.settings, asker, deadline);
+        let mut issued = outcome.await;
         if let Some(sent) = sent {
             issued = self.over_actor(wanted, place, sent, issued, deadline).await;
         }
@@ -245,7 +248,7 @@ impl Engine {
                 (token, Renewal::Fetched)
             }
             Kind::ClientCredentials(target) => {
-                let own = self.ask(Grant::client_credentials(target.clone()).into());
+                let own = self.request(Grant::client_credentials(target.clone()).into());
                 // Boxed, since a flight may wait for another flight.
                 let own: Pin<Box<dyn Future<Output = _> + Send>> = Box::pin(own);
                 let own = own
@@ -256,7 +259,7 @@ impl Engine {
                 (token, Renewal::Own(Box::new(own)))
             }
         };
-        let asked = Wanted {
+        let with_actor = Wanted {
             grant: request.clone().with_actor(actor.clone()).into(),
             dialect: wanted.dialect.clone(),
         };
@@ -264,7 +267,7 @@ impl Engine {
             token: actor,
             source,
         };
-        Ok((asked, Some(sent)))
+        Ok((with_actor, Some(sent)))
     }
 
     /// The subject and target of a request, by which circuit breakers and pauses differ.

@@ -63,9 +63,11 @@ impl Engine {
             Next::Same => (error, false),
             Next::TooSoon => (error, self.actors.has_worked(&sent.token)),
             Next::Actor(next) => {
-                let (asked, next) = *next;
+                let (request, next) = *next;
                 let asker = self.asker(wanted, place);
-                let outcome = self.endpoint.ask(&asked, &self.settings, asker, deadline);
+                let outcome = self
+                    .endpoint
+                    .fetch(&request, &self.settings, asker, deadline);
                 match self.unclear(&next, outcome.await) {
                     Ok(clear) => {
                         return clear.inspect(|_| self.actors.helped(&sent.token));
@@ -109,8 +111,8 @@ impl Engine {
             }
             (Remedy::Replace | Remedy::TakeNext, _) => {}
         }
-        let (asked, next) = self.with_actor(wanted.clone(), deadline).await?;
+        let (request, next) = self.with_actor(wanted.clone(), deadline).await?;
         let next = next.filter(|next| next.token.expose() != sent.token.expose());
-        Ok(next.map_or(Next::Same, |next| Next::Actor(Box::new((asked, next)))))
+        Ok(next.map_or(Next::Same, |next| Next::Actor(Box::new((request, next)))))
     }
 }

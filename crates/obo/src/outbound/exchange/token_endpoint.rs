@@ -48,7 +48,7 @@ impl TokenEndpoint {
 
     /// Requests a token, with retries. The deadline includes discovery and a client authentication
     /// that hangs.
-    pub(super) async fn ask(
+    pub(super) async fn fetch(
         &self,
         wanted: &Wanted,
         settings: &Settings,
@@ -125,8 +125,8 @@ impl TokenEndpoint {
             TokenEndpointError::new(class, error.to_string())
         })?;
         let form = TokenRequest::introspection(token);
-        let asked = self.endpoint.post(sender, form, introspection_endpoint);
-        let response = asked.await?;
+        let sent = self.endpoint.post(sender, form, introspection_endpoint);
+        let response = sent.await?;
         let now = sender.clock.now();
         if response.status() != StatusCode::OK {
             return Err(introspection_refusal(&response, now).into());

@@ -83,7 +83,7 @@ impl TokenExchange {
         T: TryInto<Target, Error: Into<ConfigError>>,
     {
         let target = named(target)?;
-        self.ask(ExchangeRequest::new(&caller.untyped(), target))
+        self.request(ExchangeRequest::new(&caller.untyped(), target))
             .await
     }
 
@@ -103,8 +103,8 @@ impl TokenExchange {
     }
 
     /// The cached token, or a future of it.
-    pub(crate) fn ask(&self, wanted: impl Into<Wanted>) -> ResponseFuture {
-        self.0.ask(wanted.into()).reported()
+    pub(crate) fn request(&self, wanted: impl Into<Wanted>) -> ResponseFuture {
+        self.0.request(wanted.into()).reported()
     }
 
     /// Evicts a token that the called service rejected. Returns whether another token may be
@@ -137,7 +137,7 @@ impl Service<ExchangeRequest> for TokenExchange {
     }
 
     fn call(&mut self, request: ExchangeRequest) -> ResponseFuture {
-        self.ask(request)
+        self.request(request)
     }
 }
 

@@ -163,7 +163,7 @@ where
 {
     fn exchanging(exchange: &TokenExchange, wanted: Wanted, pending: Pending<S, B>) -> Self {
         Self::Exchanging {
-            exchanging: exchange.ask(wanted),
+            exchanging: exchange.request(wanted),
             pending: Some(pending),
         }
     }
