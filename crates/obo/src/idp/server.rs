@@ -58,9 +58,7 @@ const LIMITS: Limits = Limits {
 /// # Ok::<(), obo::ConfigError>(())
 /// ```
 #[derive(Clone)]
-pub struct AuthorizationServer {
-    inner: Arc<Inner>,
-}
+pub struct AuthorizationServer(Arc<Inner>);
 
 struct Inner {
     issuer: Issuer,
@@ -81,24 +79,21 @@ pub(crate) struct DiscoveryError {
 
 impl AuthorizationServer {
     fn new(issuer: Issuer, http: HttpService, given: Option<Arc<ServerMetadata>>) -> Self {
-        let inner = Inner {
+        Self(Arc::new(Inner {
             issuer,
             http,
             given,
             discovered: Cached::new(PACE),
-        };
-        Self {
-            inner: Arc::new(inner),
-        }
+        }))
     }
 
     /// Returns the issuer.
     pub fn issuer(&self) -> &Issuer {
-        &self.inner.issuer
+        &self.0.issuer
     }
 
     pub(crate) fn http(&self) -> &HttpService {
-        &self.inner.http
+        &self.0.http
     }
 
     /// Returns the metadata. Only a caller without a document waits. An outdated document is used
@@ -107,7 +102,7 @@ impl AuthorizationServer {
         &self,
         clock: &Clock,
     ) -> Result<Arc<ServerMetadata>, DiscoveryError> {
-        let inner = &self.inner;
+        let inner = &self.0;
         if let Some(given) = &inner.given {
             return Ok(Arc::clone(given));
         }
@@ -131,7 +126,7 @@ impl AuthorizationServer {
     /// Records that URLs of the metadata failed: the document may be wrong, or may have been fixed.
     /// It is renewed at its next use instead of when it is an hour old.
     pub(crate) fn doubt(&self, metadata: &Arc<ServerMetadata>) {
-        let discovered = &self.inner.discovered;
+        let discovered = &self.0.discovered;
         let is_it = |known: &Arc<Entry<_>>| Arc::ptr_eq(&known.value, metadata);
         if discovered.load().as_ref().is_some_and(is_it) {
             discovered.plan(|calendar| calendar.schedule.doubted());
@@ -224,6 +219,6 @@ pub(crate) fn get(url: &str, accept: &'static str) -> Result<Request<Bytes>, htt
 
 impl fmt::Debug for AuthorizationServer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "AuthorizationServer({:?})", self.inner.issuer.as_str())
+        write!(f, "AuthorizationServer({:?})", self.0.issuer.as_str())
     }
 }

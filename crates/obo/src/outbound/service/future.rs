@@ -3,10 +3,13 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
+use futures_util::future::Either;
 use http::request::Parts;
 use http::{Request, Response, header};
 use obo_core::Target;
 use pin_project_lite::pin_project;
+use tower::ServiceExt as _;
+use tower::util::Oneshot;
 use tower_service::Service;
 
 use super::body::{ResponseBody, watched};
@@ -48,14 +51,9 @@ pin_project! {
             // Taken when the token arrives.
             pending: Option<Pending<S, B>>,
         },
-        Readying {
-            exchanged: Exchanged,
-            // Taken when the inner service is ready.
-            pending: Option<Pending<S, B>>,
-        },
         Calling {
             #[pin]
-            future: S::Future,
+            future: Either<S::Future, Oneshot<S, Request<B>>>,
             // Taken when the response arrives.
             exchanged: Option<Exchanged>,
         },
@@ -172,14 +170,17 @@ where
         let Pending {
             mut request,
             mut inner,
-            ..
+            is_ready,
         } = pending;
         let authorization = exchanged.token().authorization().clone();
         request
             .headers_mut()
             .insert(header::AUTHORIZATION, authorization);
         Self::Calling {
-            future: inner.call(request),
+            future: match is_ready {
+                true => Either::Left(inner.call(request)),
+                false => Either::Right(inner.oneshot(request)),
+            },
             exchanged: Some(exchanged),
         }
     }
@@ -208,16 +209,7 @@ where
                     };
                     let exchanged = exchanged.map_err(CallError::Exchange)?;
                     match pending.take() {
-                        Some(pending) if pending.is_ready => State::calling(exchanged, pending),
-                        pending => State::Readying { exchanged, pending },
-                    }
-                }
-                StateProjection::Readying { exchanged, pending } => {
-                    if let Some(waiting) = pending {
-                        ready!(waiting.inner.poll_ready(cx)).map_err(CallError::inner)?;
-                    }
-                    match pending.take() {
-                        Some(pending) => State::calling(exchanged.clone(), pending),
+                        Some(pending) => State::calling(exchanged, pending),
                         None => polled_after_completion(POLLED),
                     }
                 }
