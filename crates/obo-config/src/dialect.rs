@@ -1,28 +1,32 @@
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
-use obo::ConfigError;
-use obo::dialect::{Rfc8693, TargetBy};
+use obo::dialect::{Dialect, Rfc8693, TargetBy};
+use obo::exchange::TokenExchangeBuilder;
 use obo::token::TokenType;
+use obo::{ConfigError, Destination};
 
 use crate::form::{Form, Name, Span, True, table_over};
 use crate::secret::SecretConfig;
-use crate::setup::{Known, Setup};
+use crate::setup::Setup;
 
 table_over!(Rfc8693, DialectConfig {
     jwt_bearer
-    requires_scope
-    omits_requested_type
+    require_scope
+    without_requested_type
     without_actor
-    requires_actor
-    users_only
-    client_in_audience
-    sends_claims
-    token_type_may_be_missing
-    issued_type_may_be_missing
-    expires_in_may_be_text
-    scope_may_be_wider
-    scope_text_or_array
+    require_actor
+    require_user
+    require_client_in_audience
+    allow_claims
+    allow_missing_token_type
+    // An earlier name of the key.
+    #[serde(alias = "issued_type_may_be_missing")]
+    allow_missing_issued_type
+    allow_text_expires_in
+    allow_wider_scope
+    allow_scope_text_or_array
     pairwise_subject
     danger_any_audience
 } {
@@ -30,20 +34,44 @@ table_over!(Rfc8693, DialectConfig {
     target_by: TargetBy => Rfc8693::target_by,
     client_target_by: TargetBy => Rfc8693::client_target_by,
     subject_type: TokenType => Rfc8693::subject_type,
-    requests_type: TokenType => Rfc8693::requests_type,
-    offers: Vec<TokenType> => Rfc8693::offers,
+    requested_type: TokenType => Rfc8693::requested_type,
+    offered_types: Vec<TokenType> => Rfc8693::offered_types,
     actor_types: Vec<TokenType> => Rfc8693::actor_types,
     max_actors: usize => Rfc8693::max_actors,
-    or_issued_types: Vec<TokenType> => |dialect, types| types.into_iter().fold(dialect, Rfc8693::or_issued_type),
+    allow_issued_types: Vec<TokenType> => |dialect, types| types.into_iter().fold(dialect, Rfc8693::allow_issued_type),
     unstated_lifetime: Span => |dialect, lifetime| dialect.unstated_lifetime(Duration::from(lifetime)),
     user_claims: Vec<Name> => |dialect, names| dialect.user_claims(names.into_iter().map(|Name(name)| name)),
     // Applied by `build`: it may fail.
     extra_parameters: BTreeMap<String, SecretConfig> => |dialect, _| dialect,
 });
 
+/// A dialect that a file can name.
+#[derive(Clone)]
+pub(crate) enum Known {
+    /// One whose settings a file can change.
+    Data(Box<Rfc8693>),
+    Own(Arc<dyn Applied>),
+}
+
+/// What a [`Dialect`] is given to: both take it by value and of its own type.
+pub(crate) trait Applied: Send + Sync {
+    fn to_exchange(&self, exchange: TokenExchangeBuilder) -> TokenExchangeBuilder;
+    fn to_destination(&self, destination: Destination) -> Destination;
+}
+
+impl<D: Dialect + Clone> Applied for D {
+    fn to_exchange(&self, exchange: TokenExchangeBuilder) -> TokenExchangeBuilder {
+        exchange.dialect(self.clone())
+    }
+
+    fn to_destination(&self, destination: Destination) -> Destination {
+        destination.dialect(self.clone())
+    }
+}
+
 impl DialectConfig {
     /// The dialect of a table's `dialect`.
-    pub(crate) fn of(form: Form<Self>, setup: &Setup) -> Result<Known, ConfigError> {
+    pub(crate) fn of(form: Form<Self>, setup: &Setup) -> Result<Arc<dyn Applied>, ConfigError> {
         let built = form.table(Self::named).build(setup);
         built.map_err(|error| match error.field() {
             "dialect" => error,
@@ -56,9 +84,10 @@ impl DialectConfig {
         self
     }
 
-    fn build(mut self, setup: &Setup) -> Result<Known, ConfigError> {
+    fn build(mut self, setup: &Setup) -> Result<Arc<dyn Applied>, ConfigError> {
         let base = self.base.take();
-        match setup.find_dialect(base.as_deref().unwrap_or("rfc8693"))? {
+        let base = base.as_deref().unwrap_or("rfc8693");
+        match setup.dialects.get("dialect", base)?.clone() {
             Known::Data(dialect) => {
                 let mut extra = self.extra_parameters.take().unwrap_or_default().into_iter();
                 let dialect = self.over(*dialect);
@@ -67,9 +96,9 @@ impl DialectConfig {
                     let value = value.map_err(|error| error.within("extra_parameters"))?;
                     dialect.extra_parameter(name, value.expose())
                 });
-                Ok(Known::Data(Box::new(dialect?)))
+                Ok(Arc::new(dialect?))
             }
-            own if self == Self::default() => Ok(own),
+            Known::Own(own) if self == Self::default() => Ok(own),
             Known::Own(_) => {
                 let problem = "is an implementation of its own, which has no settings in a file; write its name alone";
                 Err(ConfigError::new("base", problem))

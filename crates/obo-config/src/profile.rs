@@ -7,18 +7,18 @@ use crate::interned::interned_path;
 use crate::setup::Setup;
 
 table_over!(Profile, ProfileConfig {
-    requires_client
-    client_is_audience
-    client_is_actor
+    require_client
+    allow_client_as_audience
+    allow_client_as_actor
     allow_actor_without_subject
-    scope_text_or_array
+    allow_scope_text_or_array
     danger_id_token_claims
 } {
     types: Vec<TokenTyp> => Profile::types,
-    requires: Vec<Name> => |profile, names| names.into_iter().fold(profile, |profile, Name(name)| profile.requires(name)),
-    expects: Vec<Matcher> => |profile, marks| marks.into_iter().fold(profile, |profile, mark| profile.expects(mark.into())),
-    refuses: Vec<Matcher> => |profile, marks| marks.into_iter().fold(profile, |profile, mark| profile.refuses(mark.into())),
-    service_if: Vec<Matcher> => |profile, marks| profile.service_if(marks.into_iter().map(ClaimMatcher::from)),
+    require_claims: Vec<Name> => |profile, names| names.into_iter().fold(profile, |profile, Name(name)| profile.require_claim(name)),
+    require_matches: Vec<Matcher> => |profile, marks| marks.into_iter().fold(profile, |profile, mark| profile.require_match(mark.into())),
+    reject_matches: Vec<Matcher> => |profile, marks| marks.into_iter().fold(profile, |profile, mark| profile.reject_match(mark.into())),
+    service_matchers: Vec<Matcher> => |profile, marks| profile.service_matchers(marks.into_iter().map(ClaimMatcher::from)),
     scope_from: Vec<ScopeFrom> => |profile, from| profile.scope_from(from.into_iter().map(ScopeClaim::from)),
     client_from: Vec<Name> => |profile, names| profile.client_from(names.into_iter().map(|Name(name)| name)),
     roles_from: Vec<String> => |profile, path| profile.roles_from(interned_path(path)),
@@ -29,7 +29,7 @@ table_over!(Profile, ProfileConfig {
 impl ProfileConfig {
     pub(crate) fn build(self, setup: &Setup) -> Result<Profile, ConfigError> {
         let base = self.base.as_deref().unwrap_or("rfc9068");
-        let profile = setup.find_profile(base)?;
+        let profile = setup.profiles.get("profile", base)?.clone();
         Ok(self.over(profile))
     }
 }

@@ -44,17 +44,17 @@ impl<'de> Deserialize<'de> for Issuer {
     }
 }
 
-impl<'de> Deserialize<'de> for Audience {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Self::new(String::deserialize(deserializer)?).map_err(D::Error::custom)
-    }
+macro_rules! names {
+    ($($name:ident),+) => {$(
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                Self::new(String::deserialize(deserializer)?).map_err(D::Error::custom)
+            }
+        }
+    )+};
 }
 
-impl<'de> Deserialize<'de> for Resource {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Self::new(String::deserialize(deserializer)?).map_err(D::Error::custom)
-    }
-}
+names!(Audience, Resource);
 
 impl<'de> Deserialize<'de> for TokenType {
     /// The name of a type in RFC 8693 section 3, such as `access_token`, or any URI.
@@ -67,22 +67,18 @@ impl<'de> Deserialize<'de> for TokenType {
     }
 }
 
-impl<'de> Deserialize<'de> for Algorithm {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let name = Cow::<str>::deserialize(deserializer)?;
-        Self::from_name(&name).ok_or_else(|| {
-            let known = Self::ALL.map(Self::name).join(", ");
-            D::Error::custom(format!("algorithm {name:?} is none of {known}"))
-        })
-    }
+macro_rules! algorithms {
+    ($($name:ident),+) => {$(
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let name = Cow::<str>::deserialize(deserializer)?;
+                Self::from_name(&name).ok_or_else(|| {
+                    let known = Self::ALL.map(Self::name).join(", ");
+                    D::Error::custom(format!("algorithm {name:?} is none of {known}"))
+                })
+            }
+        }
+    )+};
 }
 
-impl<'de> Deserialize<'de> for MacAlgorithm {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let name = Cow::<str>::deserialize(deserializer)?;
-        Self::from_name(&name).ok_or_else(|| {
-            let known = Self::ALL.map(Self::name).join(", ");
-            D::Error::custom(format!("algorithm {name:?} is none of {known}"))
-        })
-    }
-}
+algorithms!(Algorithm, MacAlgorithm);

@@ -154,7 +154,7 @@ fn hint_of_type(seen: &str) -> &'static str {
 fn hint_of_missing(claim: &str) -> &'static str {
     match claim {
         "aud" => {
-            "; `Profile::client_is_audience` compares the client instead, and `Introspection::allow_missing_audience` \
+            "; `Profile::allow_client_as_audience` compares the client instead, and `Introspection::allow_missing_audience` \
              accepts such a response"
         }
         "exp" => "; `Introspection::allow_missing_expiry` accepts such a response",
@@ -170,7 +170,7 @@ fn hint_of_missing(claim: &str) -> &'static str {
 fn hint_of_invalid(claim: &str) -> &'static str {
     match claim {
         "scope" | "scp" => {
-            "; `Profile::scope_text_or_array` (in a file too) accepts a string and an array of single values"
+            "; `Profile::allow_scope_text_or_array` (in a file too) accepts a string and an array of single values"
         }
         "act" => {
             "; each actor has a `sub`, unless `Profile::allow_actor_without_subject` (in a file too) accepts its `client_id`"

@@ -6,6 +6,7 @@
 //! The types carry the proofs. An [`UnverifiedJwt`] shows only its header and its issuer, to route it to a key; a
 //! [`Caller`] is made by a [`Policy`] alone; a [`SubjectToken`] is taken from a `Caller` alone, so a token
 //! that this service has not validated cannot be offered for exchange (RFC 8693 section 2.1).
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 pub mod challenge;
 mod deserialize;

@@ -1,8 +1,5 @@
 //! Authorization server metadata (RFC 8414 section 2, OpenID Connect Discovery section 3).
 
-use serde::Deserialize;
-use serde_json::value::RawValue;
-
 use crate::error::ConfigError;
 use crate::token::issuer::{Issuer, absolute, https_or_loopback};
 use crate::wire::json;
@@ -139,62 +136,55 @@ impl ServerMetadata {
     ///
     /// If the text is not a JSON object with the issuer as its `issuer`.
     pub fn parse(expected: &Issuer, document: &[u8]) -> Result<Self, ConfigError> {
-        #[derive(Deserialize)]
-        struct Document<'a> {
-            issuer: String,
-            #[serde(borrow)]
-            jwks_uri: Option<&'a RawValue>,
-            token_endpoint: Option<&'a RawValue>,
-            introspection_endpoint: Option<&'a RawValue>,
-            mtls_endpoint_aliases: Option<&'a RawValue>,
-            grant_types_supported: Option<&'a RawValue>,
-        }
-        #[derive(Default, Deserialize)]
-        struct Aliases<'a> {
-            #[serde(borrow)]
-            token_endpoint: Option<&'a RawValue>,
-            introspection_endpoint: Option<&'a RawValue>,
-        }
-        let document: Document<'_> = json::object(document).ok_or_else(|| {
+        let names = [
+            "issuer",
+            "jwks_uri",
+            "token_endpoint",
+            "introspection_endpoint",
+            "mtls_endpoint_aliases",
+            "grant_types_supported",
+        ];
+        let read = json::pick(document, names)
+            .and_then(|[issuer, members @ ..]| Some((json::text(issuer?)?, members)));
+        let (issuer, members) = read.ok_or_else(|| {
             let mark = json::mark(document);
             let problem =
                 format!("the discovery document is not a JSON object with a string `issuer`{mark}");
             ConfigError::new("metadata", problem)
         })?;
-        if document.issuer != expected.as_str() {
-            return Err(other_issuer(expected, &document.issuer));
+        if issuer != expected.as_str() {
+            return Err(other_issuer(expected, &issuer));
         }
+        let [
+            jwks_uri,
+            token_endpoint,
+            introspection_endpoint,
+            aliases,
+            grants,
+        ] = members;
         let mut unusable = Vec::new();
-        let mut place = |member: &'static str, value: Option<&RawValue>| {
-            let read = match serde_json::from_str::<String>(value?.get()) {
-                Ok(url) => expected.endpoint(member, &url).map(|_| url),
-                Err(_) => Err(ConfigError::new(member, "it is not a string")),
+        let mut place = |member: &'static str, value: Option<&str>| {
+            let read = match json::text(value?) {
+                Some(url) => expected.endpoint(member, &url).map(|_| url.into()),
+                None => Err(ConfigError::new(member, "it is not a string")),
             };
             read.map_err(|error| unusable.push((member, error.problem().to_owned())))
                 .ok()
         };
-        let aliases = document.mtls_endpoint_aliases;
-        let aliases: Aliases<'_> = aliases
-            .and_then(|aliases| json::object(aliases.get().as_bytes()))
-            .unwrap_or_default();
+        let names = ["token_endpoint", "introspection_endpoint"];
+        let aliases = aliases.and_then(|aliases| json::pick(aliases.as_bytes(), names));
+        let [mtls_token_endpoint, mtls_introspection_endpoint] = aliases.unwrap_or_default();
         // It explains a refusal and decides nothing, so an odd list counts as absent.
-        let grants = document.grant_types_supported;
-        let grant_types = grants.and_then(|grants| serde_json::from_str(grants.get()).ok());
+        let grant_types = grants.and_then(|grants| serde_json::from_str(grants).ok());
         Ok(Self {
             grant_types,
-            jwks_uri: place("jwks_uri", document.jwks_uri),
-            token_endpoint: place("token_endpoint", document.token_endpoint),
-            introspection_endpoint: place(
-                "introspection_endpoint",
-                document.introspection_endpoint,
-            ),
-            mtls_token_endpoint: place(
-                "mtls_endpoint_aliases.token_endpoint",
-                aliases.token_endpoint,
-            ),
+            jwks_uri: place("jwks_uri", jwks_uri),
+            token_endpoint: place("token_endpoint", token_endpoint),
+            introspection_endpoint: place("introspection_endpoint", introspection_endpoint),
+            mtls_token_endpoint: place("mtls_endpoint_aliases.token_endpoint", mtls_token_endpoint),
             mtls_introspection_endpoint: place(
                 "mtls_endpoint_aliases.introspection_endpoint",
-                aliases.introspection_endpoint,
+                mtls_introspection_endpoint,
             ),
             unusable,
             may_be_plain: false,

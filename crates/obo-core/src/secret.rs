@@ -1,6 +1,16 @@
-use std::fmt;
-
 use zeroize::Zeroizing;
+
+/// Implements `Debug` without the content.
+macro_rules! redacted {
+    ($name:ident $(<$lifetime:lifetime>)?) => {
+        impl std::fmt::Debug for $name $(<$lifetime>)? {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str(concat!(stringify!($name), "([redacted])"))
+            }
+        }
+    };
+}
+pub(crate) use redacted;
 
 /// A secret: a client secret, an assertion, a token in a request that is being built.
 #[derive(Clone, PartialEq, Eq)]
@@ -30,8 +40,4 @@ impl From<&str> for Secret {
     }
 }
 
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Secret([redacted])")
-    }
-}
+redacted!(Secret);

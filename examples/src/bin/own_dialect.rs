@@ -85,7 +85,7 @@ fn harbour() -> Rfc8693 {
     Rfc8693::new()
         .with_name("harbour")
         .target_by(TargetBy::OneAudience)
-        .issued_type_may_be_missing()
+        .allow_missing_issued_type()
         .classify(|refusal| (refusal.error() == "berth_taken").then_some(ErrorClass::TargetDenied))
 }
 

@@ -28,7 +28,7 @@ const FILE: &str = r#"
     audiences = ["ledger", "ledger-v2"]
     resource = "https://ledger.example"
     required_scopes = ["ledger:read"]
-    dialect = { base = "rfc8693", requests_type = "jwt" }
+    dialect = { base = "rfc8693", requested_type = "jwt" }
 
     [[destinations]]
     uri = "http://127.0.0.1:8080"
@@ -64,7 +64,7 @@ fn by_hand() -> Destinations {
             .map(|stock| stock.scopes(["stock:list", "stock:read"])),
         Destination::new("https://gateway.example:8443/ledger", ledger).map(|ledger| {
             ledger
-                .dialect(Rfc8693::new().requests_type(TokenType::JWT))
+                .dialect(Rfc8693::new().requested_type(TokenType::JWT))
                 .required_scopes(["ledger:read"])
         }),
         Destination::new("http://127.0.0.1:8080", local),

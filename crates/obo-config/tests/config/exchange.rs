@@ -44,9 +44,9 @@ async fn dialect_is_a_name_or_a_table() {
         ("", unusable),
         ("dialect = 'rfc8693'", unusable),
         ("dialect = {}", unusable),
-        ("dialect = { issued_type_may_be_missing = true }", None),
+        ("dialect = { allow_missing_issued_type = true }", None),
         (
-            "dialect = { base = 'rfc8693', issued_type_may_be_missing = true }",
+            "dialect = { base = 'rfc8693', allow_missing_issued_type = true }",
             None,
         ),
     ] {
@@ -62,7 +62,7 @@ async fn dialect_table_shapes_the_request() {
         base = "rfc8693"
         name = "corp"
         subject_type = "jwt"
-        requests_type = "urn:ietf:params:oauth:token-type:access_token"
+        requested_type = "urn:ietf:params:oauth:token-type:access_token"
         extra_parameters = { tenant = "corp" }
     "#;
     assert_eq!(outcome(&setup, dialect).await, None);
@@ -90,44 +90,57 @@ fn every_key_of_a_dialect_is_a_setting() {
             "client_target_by = 'one_audience'",
             plain().client_target_by(TargetBy::OneAudience),
         ),
-        ("requires_scope = true", plain().requires_scope()),
+        ("require_scope = true", plain().require_scope()),
         ("subject_type = 'jwt'", plain().subject_type(jwt())),
-        ("requests_type = 'jwt'", plain().requests_type(jwt())),
+        ("requested_type = 'jwt'", plain().requested_type(jwt())),
         (
-            "omits_requested_type = true",
-            plain().omits_requested_type(),
+            "without_requested_type = true",
+            plain().without_requested_type(),
         ),
-        ("offers = ['jwt']", plain().offers([jwt()])),
+        ("offered_types = ['jwt']", plain().offered_types([jwt()])),
         ("without_actor = true", plain().without_actor()),
-        ("requires_actor = true", plain().requires_actor()),
+        ("require_actor = true", plain().require_actor()),
         ("actor_types = ['jwt']", plain().actor_types([jwt()])),
-        ("users_only = true", plain().users_only()),
+        ("require_user = true", plain().require_user()),
         ("max_actors = 2", plain().max_actors(2)),
-        ("client_in_audience = true", plain().client_in_audience()),
-        ("sends_claims = true", plain().sends_claims()),
+        (
+            "require_client_in_audience = true",
+            plain().require_client_in_audience(),
+        ),
+        ("allow_claims = true", plain().allow_claims()),
         (
             "extra_parameters = { a = 'b' }",
             plain().extra_parameter("a", "b").unwrap(),
         ),
         (
-            "token_type_may_be_missing = true",
-            plain().token_type_may_be_missing(),
+            "allow_missing_token_type = true",
+            plain().allow_missing_token_type(),
         ),
         (
             "issued_type_may_be_missing = true",
-            plain().issued_type_may_be_missing(),
+            plain().allow_missing_issued_type(),
         ),
-        ("or_issued_types = ['jwt']", plain().or_issued_type(jwt())),
         (
-            "expires_in_may_be_text = true",
-            plain().expires_in_may_be_text(),
+            "allow_missing_issued_type = true",
+            plain().allow_missing_issued_type(),
+        ),
+        (
+            "allow_issued_types = ['jwt']",
+            plain().allow_issued_type(jwt()),
+        ),
+        (
+            "allow_text_expires_in = true",
+            plain().allow_text_expires_in(),
         ),
         (
             "unstated_lifetime = '5m'",
             plain().unstated_lifetime(Duration::from_secs(300)),
         ),
-        ("scope_may_be_wider = true", plain().scope_may_be_wider()),
-        ("scope_text_or_array = true", plain().scope_text_or_array()),
+        ("allow_wider_scope = true", plain().allow_wider_scope()),
+        (
+            "allow_scope_text_or_array = true",
+            plain().allow_scope_text_or_array(),
+        ),
         ("pairwise_subject = true", plain().pairwise_subject()),
         ("user_claims = ['oid']", plain().user_claims(["oid"])),
         ("danger_any_audience = true", plain().danger_any_audience()),
@@ -193,7 +206,7 @@ async fn dialect_of_an_outsider_has_a_name() {
             .unwrap();
         assert_eq!(setup.asked().param("tenant"), Some(tenant), "{dialect}");
     }
-    let changed = "dialect = { base = 'tenanted', users_only = true }";
+    let changed = "dialect = { base = 'tenanted', require_user = true }";
     let error = built(&setup, changed, &names).unwrap_err();
     assert_eq!(error.field(), "dialect.base");
     let error = built(&setup, "dialect = 'corps'", &names).unwrap_err();
@@ -294,7 +307,7 @@ fn mistake_in_an_exchange_is_named_by_its_path() {
     }
     for unread in [
         "audience = 'b'",
-        "dialect = { users_only = false }",
+        "dialect = { require_user = false }",
         "dialect = { user_only = true }",
         "cache = { byte = 1 }",
         "deadline = 5",

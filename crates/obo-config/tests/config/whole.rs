@@ -4,7 +4,7 @@ use std::convert::Infallible;
 
 use obo::policy::{ClaimMatcher, ScopeClaim, TokenTyp};
 use obo::{Caller, ConfigError, Profile};
-use obo_config::{Config, Live, ResourceServerConfig, Settings, Setup as Names};
+use obo_config::{Config, ExchangeConfig, Live, ResourceServerConfig, Settings, Setup as Names};
 use obo_testkit::TestIdp;
 use tower::{ServiceExt as _, service_fn};
 
@@ -23,7 +23,7 @@ fn toml(issuer: &str) -> String {
 
         [exchange]
         issuer = "{issuer}"
-        dialect = {{ base = "rfc8693", users_only = true }}
+        dialect = {{ base = "rfc8693", require_user = true }}
 
         [[destinations]]
         uri = "https://b.example"
@@ -57,7 +57,7 @@ client:
   client_secret_basic: {SECRET}
 exchange:
   issuer: {issuer}
-  dialect: {{ base: rfc8693, users_only: true }}
+  dialect: {{ base: rfc8693, require_user: true }}
 destinations:
   - uri: https://b.example
     audience: service-b
@@ -80,7 +80,7 @@ fn json(issuer: &str) -> String {
             "issuers": [{ "issuer": issuer, "introspection": { "for": "opaque_tokens" } }],
         },
         "client": { "id": "service-a", "client_secret_basic": SECRET },
-        "exchange": { "issuer": issuer, "dialect": { "base": "rfc8693", "users_only": true } },
+        "exchange": { "issuer": issuer, "dialect": { "base": "rfc8693", "require_user": true } },
         "destinations": [{ "uri": "https://b.example", "audience": "service-b" }],
         "rules": [
             { "path": "/orders", "scopes": ["a"] },
@@ -104,7 +104,7 @@ async fn every_format_builds_both_sides() {
         let config: Config = file.read().unwrap();
         let before = setup.idp.discovery_requests();
         let built = config.build(&mut Names::new()).unwrap();
-        let _layer = built.auth_layer().unwrap();
+        let _layer = built.auth_layer();
         let token = setup.idp.user("alice").audience("service-a").scope("a");
         let caller = built.resource_server.validate(&token.mint()).await.unwrap();
         let opaque = token.mint_opaque();
@@ -153,9 +153,9 @@ fn mistake_is_named_by_its_place_and_quotes_no_secret() {
             "exchange.issuer",
         ),
         (
-            "users_only = true",
-            "users_only = \"s3cret\"",
-            "exchange.dialect.users_only",
+            "require_user = true",
+            "require_user = \"s3cret\"",
+            "exchange.dialect.require_user",
         ),
         ("service-b\"", "\"", "destinations[0].audience"),
         (
@@ -188,26 +188,88 @@ fn mistake_is_named_by_its_place_and_quotes_no_secret() {
     }
 }
 
+#[test]
+fn destinations_need_an_exchange() {
+    let file = toml("https://idp.example");
+    let (start, _) = file.split_once("[exchange]").unwrap();
+    let file = format!("{start}\n[[destinations]]\nuri = 'https://b.example'\naudience = 'b'");
+    let file: Settings = toml::from_str(&file).unwrap();
+    let error = file.read::<Config>().unwrap().build(&mut Names::new());
+    let error = error.unwrap_err();
+    assert_eq!(error.field(), "exchange");
+    assert!(
+        error.problem().contains("add [exchange] with the `issuer`"),
+        "{error}"
+    );
+}
+
+#[test]
+fn place_names_the_field_once() {
+    let file = |issuer: &str, audience: &str| -> ConfigError {
+        let file = format!("audiences = ['{audience}']\nissuers = [{{ issuer = '{issuer}' }}]");
+        let file: Settings = toml::from_str(&file).unwrap();
+        file.read::<ResourceServerConfig>().unwrap_err()
+    };
+    let error = file("http://idp.example", "a").to_string();
+    assert!(
+        error.starts_with("issuers[0].issuer: \"http://idp.example\" is plain http"),
+        "{error}"
+    );
+    let error = file("https://idp.example", "").to_string();
+    assert!(error.starts_with("audiences[0]: is empty"), "{error}");
+}
+
+#[test]
+fn discovery_url_is_no_issuer() {
+    for (url, issuer) in [
+        (
+            "https://idp.example/a/.well-known/openid-configuration",
+            "https://idp.example/a",
+        ),
+        (
+            "https://idp.example/.well-known/oauth-authorization-server/a",
+            "https://idp.example/a",
+        ),
+    ] {
+        let server: ResourceServerConfig = toml::from_str(&format!(
+            "audiences = ['a']\nissuers = [{{ issuer = '{url}' }}]"
+        ))
+        .unwrap();
+        let server = server.build(&mut Names::new()).map(drop).unwrap_err();
+        let client = "client = { id = 'a', tls_client_auth = true }";
+        let exchange: ExchangeConfig =
+            toml::from_str(&format!("issuer = '{url}'\n{client}")).unwrap();
+        let exchange = exchange.build(&mut Names::new()).map(drop).unwrap_err();
+        for (error, field) in [(server, "issuers[0].issuer"), (exchange, "issuer")] {
+            assert_eq!(error.field(), field);
+            assert!(
+                error.problem().ends_with(&format!("write \"{issuer}\"")),
+                "{error}"
+            );
+        }
+    }
+}
+
 /// Every setting of `Profile` is a key, and each key sets what the method of its name does.
 #[test]
 fn every_key_of_a_profile_is_a_setting() {
     let lenient = || Profile::LENIENT;
     for (keys, by_hand) in [
         ("types = ['JWT']", lenient().types([TokenTyp::Jwt])),
-        ("requires = ['jti']", lenient().requires("jti")),
+        ("require_claims = ['jti']", lenient().require_claim("jti")),
         (
-            "expects = [{ is = ['tenant', 't1'] }]",
-            lenient().expects(ClaimMatcher::is("tenant", "t1")),
+            "require_matches = [{ is = ['tenant', 't1'] }]",
+            lenient().require_match(ClaimMatcher::is("tenant", "t1")),
         ),
         (
-            "refuses = [{ present = 'nonce' }, { starts_with = ['a', 'b'] }]",
+            "reject_matches = [{ present = 'nonce' }, { starts_with = ['a', 'b'] }]",
             lenient()
-                .refuses(ClaimMatcher::present("nonce"))
-                .refuses(ClaimMatcher::starts_with("a", "b")),
+                .reject_match(ClaimMatcher::present("nonce"))
+                .reject_match(ClaimMatcher::starts_with("a", "b")),
         ),
         (
-            "service_if = ['subject_is_client', { absent = 'x' }, { ends_with = ['a', 'b'] }, { in_issuer = 'tid' }]",
-            lenient().service_if([
+            "service_matchers = ['subject_is_client', { absent = 'x' }, { ends_with = ['a', 'b'] }, { in_issuer = 'tid' }]",
+            lenient().service_matchers([
                 ClaimMatcher::SUBJECT_IS_CLIENT,
                 ClaimMatcher::absent("x"),
                 ClaimMatcher::ends_with("a", "b"),
@@ -228,16 +290,22 @@ fn every_key_of_a_profile_is_a_setting() {
             lenient().roles_from_keys_of("roles"),
         ),
         ("groups_from = ['g']", lenient().groups_from(&["g"])),
-        ("requires_client = true", lenient().requires_client()),
-        ("client_is_audience = true", lenient().client_is_audience()),
-        ("client_is_actor = true", lenient().client_is_actor()),
+        ("require_client = true", lenient().require_client()),
+        (
+            "allow_client_as_audience = true",
+            lenient().allow_client_as_audience(),
+        ),
+        (
+            "allow_client_as_actor = true",
+            lenient().allow_client_as_actor(),
+        ),
         (
             "allow_actor_without_subject = true",
             lenient().allow_actor_without_subject(),
         ),
         (
-            "scope_text_or_array = true",
-            lenient().scope_text_or_array(),
+            "allow_scope_text_or_array = true",
+            lenient().allow_scope_text_or_array(),
         ),
         (
             "danger_id_token_claims = true",
@@ -268,7 +336,7 @@ async fn outsiders_profile_and_claims_are_hooks() {
         idp.issuer()
     );
     let config: ResourceServerConfig = toml::from_str(&file).unwrap();
-    let profile = Profile::LENIENT.requires("tenant");
+    let profile = Profile::LENIENT.require_claim("tenant");
     let mut names = Names::new()
         .profile("corp", profile)
         .trust(|_, trust| trust.claims::<Tenant>());

@@ -60,12 +60,13 @@ pub(crate) fn acr_values(text: &str) -> Vec<String> {
 ///
 /// Each parameter appears at most once (RFC 6750 section 3), and there is none that tells how a token failed (BT-19).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[must_use]
 pub struct Challenge {
-    error: Option<BearerError>,
-    scope: Option<Scope>,
-    acr_values: Vec<String>,
-    max_age: Option<u64>,
-    claims: Option<ClaimsRequest>,
+    pub(super) error: Option<BearerError>,
+    pub(super) scope: Option<Scope>,
+    pub(super) acr_values: Vec<String>,
+    pub(super) max_age: Option<u64>,
+    pub(super) claims: Option<ClaimsRequest>,
 }
 
 impl Challenge {
@@ -83,7 +84,6 @@ impl Challenge {
     }
 
     /// Says which scope the request needs; an empty one is left out.
-    #[must_use]
     pub fn scope(mut self, scope: &Scope) -> Self {
         self.scope = (!scope.is_empty()).then(|| scope.clone());
         self
@@ -92,7 +92,6 @@ impl Challenge {
     /// Says which authentication context classes would do, in order of preference (RFC 9470 section 3).
     ///
     /// Values with a character that a quoted string would have to escape are left out.
-    #[must_use]
     pub fn acr_values<V: Into<String>>(mut self, values: impl IntoIterator<Item = V>) -> Self {
         self.acr_values = values
             .into_iter()
@@ -103,14 +102,12 @@ impl Challenge {
     }
 
     /// Says how many seconds ago the user may have authenticated (RFC 9470 section 3).
-    #[must_use]
     pub fn max_age(mut self, seconds: u64) -> Self {
         self.max_age = Some(seconds);
         self
     }
 
     /// Says which claims a token needs; in base64, as the clients expect that know them (EN-04).
-    #[must_use]
     pub fn claims(mut self, claims: &ClaimsRequest) -> Self {
         self.claims = Some(claims.clone());
         self

@@ -23,11 +23,7 @@ use crate::token::scope::Scope;
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ReceivedChallenge {
-    error: Option<BearerError>,
-    scope: Option<Scope>,
-    acr_values: Vec<String>,
-    max_age: Option<u64>,
-    claims: Option<ClaimsRequest>,
+    known: Challenge,
     resource_metadata: Option<String>,
 }
 
@@ -68,13 +64,15 @@ impl ReceivedChallenge {
                 .map(|(_, value)| &**value)
         };
         Some(Self {
-            error: value("error").and_then(BearerError::from_code),
-            scope: value("scope").and_then(Scope::parse),
-            acr_values: value("acr_values").map(acr_values).unwrap_or_default(),
-            max_age: value("max_age")
-                .filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()))
-                .and_then(|text| text.parse().ok()),
-            claims: value("claims").and_then(ClaimsRequest::from_base64),
+            known: Challenge {
+                error: value("error").and_then(BearerError::from_code),
+                scope: value("scope").and_then(Scope::parse),
+                acr_values: value("acr_values").map(acr_values).unwrap_or_default(),
+                max_age: value("max_age")
+                    .filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()))
+                    .and_then(|text| text.parse().ok()),
+                claims: value("claims").and_then(ClaimsRequest::from_base64),
+            },
             resource_metadata: value("resource_metadata")
                 .filter(|url| url.len() <= MAX_URL)
                 .map(str::to_owned),
@@ -83,27 +81,27 @@ impl ReceivedChallenge {
 
     /// What the service did not accept; `None` when it does not say, or in words that are not known here.
     pub fn error(&self) -> Option<BearerError> {
-        self.error
+        self.known.error
     }
 
     /// The scope that is needed, where it says so.
     pub fn scope(&self) -> Option<&Scope> {
-        self.scope.as_ref()
+        self.known.scope.as_ref()
     }
 
     /// The authentication context classes that would do, in order of preference (RFC 9470 section 3).
     pub fn acr_values(&self) -> &[String] {
-        &self.acr_values
+        &self.known.acr_values
     }
 
     /// How many seconds ago the user may have authenticated (RFC 9470 section 3).
     pub fn max_age(&self) -> Option<u64> {
-        self.max_age
+        self.known.max_age
     }
 
     /// The claims that the token needs (EN-04).
     pub fn claims(&self) -> Option<&ClaimsRequest> {
-        self.claims.as_ref()
+        self.known.claims.as_ref()
     }
 
     /// Where the service says that its metadata is (RFC 9728 section 5.1).
@@ -116,27 +114,54 @@ impl ReceivedChallenge {
     /// A challenge of our own that passes a step-up on to whoever called us, with the known parameters and nothing else
     /// (SU-06, SU-07); `None` when the service does not ask for one.
     pub fn step_up(&self) -> Option<Challenge> {
-        let error = self.error?;
-        let challenge = Challenge::error(error);
-        match error {
-            BearerError::InsufficientUserAuthentication => {
-                let challenge = challenge.acr_values(self.acr_values.iter().cloned());
-                Some(match self.max_age {
-                    Some(seconds) => challenge.max_age(seconds),
-                    None => challenge,
-                })
-            }
-            BearerError::InsufficientClaims => {
-                self.claims.as_ref().map(|claims| challenge.claims(claims))
+        match self.known.error? {
+            BearerError::InsufficientUserAuthentication => Some(Challenge {
+                scope: None,
+                claims: None,
+                ..self.known.clone()
+            }),
+            error @ BearerError::InsufficientClaims => {
+                let claims = self.known.claims.as_ref()?;
+                Some(Challenge::error(error).claims(claims))
             }
             _ => None,
         }
     }
 }
 
+/// The line of a `WWW-Authenticate` header with `resource_metadata` in each `Bearer` challenge that lacks it (RFC 9728
+/// section 5.1). Other challenges stay as they are.
+///
+/// `None` if no challenge lacks it, or the line is malformed. The URL is in normal form, so it has neither a quote nor a
+/// backslash.
+pub fn with_resource_metadata(line: &[u8], url: &str) -> Option<Vec<u8>> {
+    let mut named = line.to_vec();
+    let mut is_changed = false;
+    // From the end, so that the places of the others do not move.
+    for challenge in challenges(line)?.iter().rev() {
+        let mut parameters = challenge.parameters.iter();
+        if !challenge.scheme.eq_ignore_ascii_case("bearer")
+            || parameters.any(|(name, _)| name == "resource_metadata")
+        {
+            continue;
+        }
+        let place = line.len() - challenge.after_scheme;
+        let comma = match line.get(place..)?.trim_ascii_start() {
+            [] | [b',', ..] => "",
+            _ => ",",
+        };
+        let parameter = format!(" resource_metadata=\"{url}\"{comma}");
+        named.splice(place..place, parameter.into_bytes());
+        is_changed = true;
+    }
+    is_changed.then_some(named)
+}
+
 /// One challenge of any scheme, the names of its parameters in lower case.
 struct Parsed {
     scheme: String,
+    /// How much of the line is left after the scheme.
+    after_scheme: usize,
     parameters: Vec<(String, String)>,
 }
 
@@ -186,6 +211,7 @@ impl<'a> Cursor<'a> {
     /// A scheme with its first parameter, its token68, or nothing.
     fn challenge(&mut self) -> Option<Parsed> {
         let scheme = self.token()?;
+        let after_scheme = self.0.len();
         let spaces = self.take_while(|byte| byte == b' ');
         let mut parameters = Vec::new();
         if !spaces.is_empty() && !matches!(self.0.first(), None | Some(b',')) {
@@ -194,7 +220,11 @@ impl<'a> Cursor<'a> {
                 None => self.token68()?,
             }
         }
-        Some(Parsed { scheme, parameters })
+        Some(Parsed {
+            scheme,
+            after_scheme,
+            parameters,
+        })
     }
 
     /// A name, `=` with blanks around it, and a token or a quoted string.

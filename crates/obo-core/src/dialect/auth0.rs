@@ -26,23 +26,21 @@
 
 use url::Url;
 
-use super::{Named, Refusal, Rfc8693, TargetBy};
+use super::{Refusal, Rfc8693, TargetBy};
 use crate::error::ConfigError;
 use crate::grant::token_endpoint::ErrorClass;
 use crate::token::token_type::TokenType;
 use crate::validate::jwt::TokenTyp;
 use crate::validate::profile::{ClaimMatcher, Profile};
 
-pub(super) const NAMES: &[Named] = &[Named::both("auth0", on_behalf_of, profile)];
-
 /// Access tokens for an API, under either of the vendor's profiles.
 pub fn profile() -> Profile {
     Profile::LENIENT
         .types([TokenTyp::AccessToken, TokenTyp::Jwt])
-        .requires("iat")
-        .requires_client()
+        .require_claim("iat")
+        .require_client()
         .client_from(["azp", "client_id"])
-        .service_if([
+        .service_matchers([
             ClaimMatcher::ends_with("sub", "@clients"),
             ClaimMatcher::is("gty", "client-credentials"),
             ClaimMatcher::SUBJECT_IS_CLIENT,
@@ -55,8 +53,8 @@ pub fn on_behalf_of() -> Rfc8693 {
         .with_name("auth0")
         .target_by(TargetBy::OneAudience)
         .subject_type(TokenType::ACCESS_TOKEN)
-        .requests_type(TokenType::ACCESS_TOKEN)
-        .offers([TokenType::ACCESS_TOKEN])
+        .requested_type(TokenType::ACCESS_TOKEN)
+        .offered_types([TokenType::ACCESS_TOKEN])
         .without_actor()
         .max_actors(MAX_ACTORS)
         .classify(class)
@@ -86,7 +84,7 @@ pub fn custom_exchange(subject_token_type: &str) -> Result<Rfc8693, ConfigError>
         .with_name("auth0-custom")
         .target_by(TargetBy::OneAudience)
         .subject_type(TokenType::new(subject_token_type))
-        .omits_requested_type()
+        .without_requested_type()
         .classify(class))
 }
 

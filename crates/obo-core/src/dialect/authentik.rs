@@ -24,25 +24,23 @@
 //! [exchange]: https://docs.goauthentik.io/add-secure-apps/providers/oauth2/token_exchange/
 //! [docs]: https://docs.goauthentik.io/add-secure-apps/providers/oauth2/
 
-use super::{Named, Rfc8693, TargetBy};
+use super::{Rfc8693, TargetBy};
 use crate::error::ConfigError;
 use crate::token::issuer::Issuer;
 use crate::token::token_type::TokenType;
 use crate::validate::jwt::TokenTyp;
 use crate::validate::profile::{ClaimMatcher, Profile};
 
-pub(super) const NAMES: &[Named] = &[Named::both("authentik", exchange, profile)];
-
 /// Access tokens of an OAuth2 provider.
 pub fn profile() -> Profile {
     Profile::LENIENT
         .types([TokenTyp::AccessToken, TokenTyp::Jwt])
-        .requires("iat")
-        .requires("uid")
-        .requires_client()
+        .require_claim("iat")
+        .require_claim("uid")
+        .require_client()
         .danger_id_token_claims()
         .client_from(["azp"])
-        .service_if([
+        .service_matchers([
             ClaimMatcher::ends_with("preferred_username", "-client_credentials"),
             ClaimMatcher::SUBJECT_IS_CLIENT,
         ])
@@ -54,13 +52,7 @@ pub fn profile() -> Profile {
 ///
 /// As [`Issuer::new`], or when `slug` is empty or has a slash.
 pub fn issuer(server: &str, slug: &str) -> Result<Issuer, ConfigError> {
-    if slug.is_empty() || slug.contains('/') {
-        return Err(ConfigError::new(
-            "slug",
-            format!("{slug:?} must be one segment of a path"),
-        ));
-    }
-    Issuer::new(format!("{server}/application/o/{slug}/"))
+    Issuer::of_segment("slug", &format!("{server}/application/o/"), slug, "/")
 }
 
 /// The token exchange of an OAuth2 provider.
@@ -69,6 +61,6 @@ pub fn exchange() -> Rfc8693 {
         .with_name("authentik")
         .target_by(TargetBy::OneAudience)
         .client_target_by(TargetBy::Scope)
-        .requests_type(TokenType::ACCESS_TOKEN)
-        .offers([TokenType::ACCESS_TOKEN])
+        .requested_type(TokenType::ACCESS_TOKEN)
+        .offered_types([TokenType::ACCESS_TOKEN])
 }

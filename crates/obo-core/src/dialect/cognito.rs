@@ -12,22 +12,19 @@
 //! [access]: https://docs.aws.amazon.com/cognito/latest/developerguide/amazon-cognito-user-pools-using-the-access-token.html
 //! [id]: https://docs.aws.amazon.com/cognito/latest/developerguide/amazon-cognito-user-pools-using-the-id-token.html
 
-use super::Named;
 use crate::error::ConfigError;
 use crate::token::issuer::Issuer;
 use crate::validate::profile::{ClaimMatcher, Profile};
 
-pub(super) const NAMES: &[Named] = &[Named::profile("cognito", profile)];
-
 /// Access tokens of a user pool.
 pub fn profile() -> Profile {
     Profile::LENIENT
-        .requires("iat")
-        .requires("jti")
-        .requires_client()
-        .expects(ClaimMatcher::is("token_use", "access"))
-        .client_is_audience()
-        .service_if([
+        .require_claim("iat")
+        .require_claim("jti")
+        .require_client()
+        .require_match(ClaimMatcher::is("token_use", "access"))
+        .allow_client_as_audience()
+        .service_matchers([
             ClaimMatcher::SUBJECT_IS_CLIENT,
             ClaimMatcher::absent("username"),
         ])

@@ -21,7 +21,7 @@
 //!   [`PolicyBuilder::claims`](crate::PolicyBuilder::claims).
 //! - Scope (`scp`) is what a user has consented to, and roles are a permission of the user or of the calling application;
 //!   neither is read as the other (EN-08).
-//! - There is no `act`; [`Profile::client_is_actor`] makes the immediate caller the actor.
+//! - There is no `act`; [`Profile::allow_client_as_actor`] makes the immediate caller the actor.
 //!
 //! Outbound ([`on_behalf_of`]) it is not RFC 8693 but the grant for JWT assertions (EN-01), and a scope names the target.
 //! The audience is then what its tokens have in `aud`: the application's GUID (version 2.0) or its URI (version 1.0).
@@ -50,28 +50,23 @@
 
 mod refusals;
 
-use super::{Named, Rfc8693, TargetBy};
+use super::{Rfc8693, TargetBy};
 use crate::error::ConfigError;
 use crate::token::issuer::Issuer;
 use crate::validate::jwt::TokenTyp;
 use crate::validate::profile::{ClaimMatcher, Profile, ScopeClaim};
 
-pub(super) const NAMES: &[Named] = &[
-    Named::both("entra", on_behalf_of, profile),
-    Named::profile("entra-v1", profile_v1),
-];
-
 /// Access tokens of version 2.0, of the tenant that the issuer names.
 pub fn profile() -> Profile {
     either()
-        .expects(ClaimMatcher::is("ver", "2.0"))
+        .require_match(ClaimMatcher::is("ver", "2.0"))
         .client_from(["azp"])
 }
 
 /// Access tokens of version 1.0, of the tenant that the issuer names.
 pub fn profile_v1() -> Profile {
     either()
-        .expects(ClaimMatcher::is("ver", "1.0"))
+        .require_match(ClaimMatcher::is("ver", "1.0"))
         .client_from(["appid"])
 }
 
@@ -80,11 +75,11 @@ pub fn profile_v1() -> Profile {
 fn either() -> Profile {
     Profile::LENIENT
         .types([TokenTyp::Jwt])
-        .requires("iat")
-        .requires_client()
-        .expects(ClaimMatcher::in_issuer("tid"))
+        .require_claim("iat")
+        .require_client()
+        .require_match(ClaimMatcher::in_issuer("tid"))
         .scope_from([ScopeClaim::text("scp")])
-        .service_if([
+        .service_matchers([
             ClaimMatcher::is("idtyp", "app"),
             ClaimMatcher::absent("scp"),
             ClaimMatcher::SUBJECT_IS_CLIENT,
@@ -132,12 +127,12 @@ pub fn on_behalf_of() -> Rfc8693 {
         .with_name("entra")
         .jwt_bearer()
         .target_by(TargetBy::Scope)
-        .requires_scope()
-        .users_only()
-        .sends_claims()
-        .issued_type_may_be_missing()
-        .expires_in_may_be_text()
-        .scope_may_be_wider()
+        .require_scope()
+        .require_user()
+        .allow_claims()
+        .allow_missing_issued_type()
+        .allow_text_expires_in()
+        .allow_wider_scope()
         .pairwise_subject()
         .user_claims(["oid", "tid"])
         .classify(refusals::class)

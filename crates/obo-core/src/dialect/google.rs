@@ -24,21 +24,19 @@
 //! [types]: https://cloud.google.com/docs/authentication/token-types
 //! [calls]: https://cloud.google.com/run/docs/authenticating/service-to-service
 
-use super::{Named, Refusal, Rfc8693, TargetBy};
+use super::{Refusal, Rfc8693, TargetBy};
 use crate::grant::token_endpoint::ErrorClass;
 use crate::token::token_type::TokenType;
 use crate::validate::jwt::TokenTyp;
 use crate::validate::profile::{ClaimMatcher, Profile};
 
-pub(super) const NAMES: &[Named] = &[Named::both("google", exchange, profile)];
-
 /// ID tokens of service accounts, addressed to this service.
 pub fn profile() -> Profile {
     Profile::LENIENT
         .types([TokenTyp::Jwt])
-        .requires("iat")
-        .requires_client()
-        .expects(ClaimMatcher::SUBJECT_IS_CLIENT)
+        .require_claim("iat")
+        .require_client()
+        .require_match(ClaimMatcher::SUBJECT_IS_CLIENT)
         .scope_from([])
         .client_from(["azp"])
 }
@@ -51,10 +49,10 @@ pub fn exchange() -> Rfc8693 {
     Rfc8693::new()
         .with_name("google")
         .target_by(TargetBy::OneAudience)
-        .requires_scope()
+        .require_scope()
         .subject_type(TokenType::JWT)
-        .requests_type(TokenType::ACCESS_TOKEN)
-        .offers([TokenType::ACCESS_TOKEN])
+        .requested_type(TokenType::ACCESS_TOKEN)
+        .offered_types([TokenType::ACCESS_TOKEN])
         .without_actor()
         .classify(class)
 }

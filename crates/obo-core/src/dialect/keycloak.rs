@@ -9,9 +9,9 @@
 //! - Every kind of token has the header `typ` `JWT` (access tokens have `at+jwt` where the client's option is on), and
 //!   the claim `typ` tells them apart: `Bearer`, `ID`, `Refresh` (KC-08).
 //! - `aud` names this service only where an audience mapper, or a client role of it, puts it there.
-//! - There is no `act` unless delegation is on; [`Profile::client_is_actor`] makes the client the actor (KC-05).
+//! - There is no `act` unless delegation is on; [`Profile::allow_client_as_actor`] makes the client the actor (KC-05).
 //! - `client_id` is in tokens of service accounts alone, so one with it is a service's. A realm that maps it into all
-//!   tokens has to say by [`Profile::service_if`] what it goes by instead. An introspected token has it always, so that
+//!   tokens has to say by [`Profile::service_matchers`] what it goes by instead. An introspected token has it always, so that
 //!   only the other claims of a service account tell it there.
 //! - Roles are those of the realm. Those of one client are at `["resource_access", "<client>", "roles"]`, for
 //!   [`Profile::roles_from`].
@@ -33,7 +33,7 @@
 
 use http::StatusCode;
 
-use super::{Named, Refusal, Rfc8693, TargetBy};
+use super::{Refusal, Rfc8693, TargetBy};
 use crate::error::ConfigError;
 use crate::grant::token_endpoint::ErrorClass;
 use crate::token::issuer::Issuer;
@@ -41,23 +41,18 @@ use crate::token::token_type::TokenType;
 use crate::validate::jwt::TokenTyp;
 use crate::validate::profile::{ClaimMatcher, Profile};
 
-pub(super) const NAMES: &[Named] = &[
-    Named::both("keycloak", exchange, profile),
-    Named::dialect("keycloak-delegation", delegation),
-];
-
 /// Access tokens of a realm.
 pub fn profile() -> Profile {
     Profile::LENIENT
         .types([TokenTyp::AccessToken, TokenTyp::Jwt])
-        .requires("iat")
-        .requires("jti")
-        .requires_client()
-        .expects(ClaimMatcher::is("typ", "Bearer"))
+        .require_claim("iat")
+        .require_claim("jti")
+        .require_client()
+        .require_match(ClaimMatcher::is("typ", "Bearer"))
         .client_from(["azp"])
         // The subject of a service account is a user of its own. Its session notes are claims by the scope
         // `service_account`. Its user name is no mark: people may choose theirs.
-        .service_if([
+        .service_matchers([
             ClaimMatcher::present("client_id"),
             ClaimMatcher::present("clientId"),
             ClaimMatcher::present("clientHost"),
@@ -73,13 +68,7 @@ pub fn profile() -> Profile {
 ///
 /// As [`Issuer::new`], or when `realm` is empty or has a slash.
 pub fn issuer(server: &str, realm: &str) -> Result<Issuer, ConfigError> {
-    if realm.is_empty() || realm.contains('/') {
-        return Err(ConfigError::new(
-            "realm",
-            format!("{realm:?} must be one segment of a path"),
-        ));
-    }
-    Issuer::new(format!("{server}/realms/{realm}"))
+    Issuer::of_segment("realm", &format!("{server}/realms/"), realm, "")
 }
 
 /// The standard token exchange of a realm: the user's token, for a client that it may be narrowed to.
@@ -90,11 +79,11 @@ pub fn exchange() -> Rfc8693 {
         // There, `audience` belongs to the exchange alone.
         .client_target_by(TargetBy::Scope)
         .subject_type(TokenType::ACCESS_TOKEN)
-        .requests_type(TokenType::ACCESS_TOKEN)
-        .offers([TokenType::ACCESS_TOKEN])
+        .requested_type(TokenType::ACCESS_TOKEN)
+        .offered_types([TokenType::ACCESS_TOKEN])
         .without_actor()
-        .client_in_audience()
-        .scope_may_be_wider()
+        .require_client_in_audience()
+        .allow_wider_scope()
         .classify(class)
 }
 
@@ -102,7 +91,7 @@ pub fn exchange() -> Rfc8693 {
 pub fn delegation() -> Rfc8693 {
     exchange()
         .with_name("keycloak-delegation")
-        .requires_actor()
+        .require_actor()
         .actor_types([TokenType::ACCESS_TOKEN])
 }
 

@@ -5,7 +5,7 @@
 //! [`Rfc8693`] with the settings that the product needs, and [`named`] finds them by name. A server of your own gets a
 //! preset in your own crate, or an implementation of [`Dialect`] where data does not reach.
 //!
-//! A new product is a file here, with the names that configuration has for it, and its line in `NAMES`.
+//! A new product is a file here and a line in `names.rs`, with the name that configuration has for it.
 
 pub mod auth0;
 pub mod authentik;
@@ -29,7 +29,6 @@ use std::fmt;
 use bytes::Bytes;
 use http::Response;
 
-use names::{Named, STANDARDS};
 pub use names::{named, names};
 pub use refusal::Refusal;
 pub use registration::Registration;
@@ -40,22 +39,6 @@ use crate::grant::issued_token::IssuedToken;
 use crate::grant::token_endpoint::TokenEndpointError;
 use crate::grant::token_request::TokenRequest;
 use crate::time::UnixTime;
-
-/// How configuration names the standards and the products: one line each.
-const NAMES: &[&[Named]] = &[
-    STANDARDS,
-    auth0::NAMES,
-    authentik::NAMES,
-    cognito::NAMES,
-    entra::NAMES,
-    google::NAMES,
-    keycloak::NAMES,
-    okta::NAMES,
-    ping_federate::NAMES,
-    tokendings::NAMES,
-    wso2::NAMES,
-    zitadel::NAMES,
-];
 
 /// How one kind of authorization server wants to be asked, and what its responses mean. Pure: no I/O, no clock.
 ///

@@ -1,61 +1,66 @@
 //! The names by which configuration calls dialects and profiles.
 
-use super::{NAMES, Rfc8693};
+use super::{
+    Rfc8693, auth0, authentik, cognito, entra, google, keycloak, okta, ping_federate, tokendings,
+    wso2, zitadel,
+};
 use crate::error::ConfigError;
 use crate::validate::profile::Profile;
 
-/// What configuration calls a product, or a variant of one: its dialect, its profile, or both.
-pub(super) struct Named {
-    name: &'static str,
-    dialect: Option<fn() -> Rfc8693>,
-    profile: Option<fn() -> Profile>,
-}
+type MakeDialect = fn() -> Rfc8693;
+type MakeProfile = fn() -> Profile;
 
-/// Those of the standards.
-pub(super) const STANDARDS: &[Named] = &[
-    Named::dialect("rfc8693", Rfc8693::new),
-    Named::profile("rfc9068", || Profile::RFC9068),
-    Named::profile("lenient", || Profile::LENIENT),
+/// The standards, the products and variants of them: name, dialect and profile, as far as there is one.
+const NAMES: &[(&str, Option<MakeDialect>, Option<MakeProfile>)] = &[
+    ("rfc8693", Some(Rfc8693::new), None),
+    ("rfc9068", None, Some(|| Profile::RFC9068)),
+    ("lenient", None, Some(|| Profile::LENIENT)),
+    ("auth0", Some(auth0::on_behalf_of), Some(auth0::profile)),
+    (
+        "authentik",
+        Some(authentik::exchange),
+        Some(authentik::profile),
+    ),
+    ("cognito", None, Some(cognito::profile)),
+    ("entra", Some(entra::on_behalf_of), Some(entra::profile)),
+    ("entra-v1", None, Some(entra::profile_v1)),
+    ("google", Some(google::exchange), Some(google::profile)),
+    (
+        "keycloak",
+        Some(keycloak::exchange),
+        Some(keycloak::profile),
+    ),
+    ("keycloak-delegation", Some(keycloak::delegation), None),
+    ("okta", Some(okta::exchange), Some(okta::profile)),
+    ("ping-federate", Some(ping_federate::exchange), None),
+    ("tokendings", Some(tokendings::exchange), None),
+    ("wso2", Some(wso2::exchange), None),
+    ("zitadel", Some(zitadel::exchange), Some(zitadel::profile)),
 ];
 
-impl Named {
-    pub(super) const fn both(
-        name: &'static str,
-        dialect: fn() -> Rfc8693,
-        profile: fn() -> Profile,
-    ) -> Self {
-        Self {
-            name,
-            dialect: Some(dialect),
-            profile: Some(profile),
-        }
-    }
-
-    pub(super) const fn dialect(name: &'static str, dialect: fn() -> Rfc8693) -> Self {
-        Self {
-            name,
-            dialect: Some(dialect),
-            profile: None,
-        }
-    }
-
-    pub(super) const fn profile(name: &'static str, profile: fn() -> Profile) -> Self {
-        Self {
-            name,
-            dialect: None,
-            profile: Some(profile),
-        }
-    }
+fn dialects() -> impl Iterator<Item = (&'static str, MakeDialect)> + Clone {
+    NAMES
+        .iter()
+        .filter_map(|(name, dialect, _)| Some((*name, (*dialect)?)))
 }
 
-fn dialects() -> impl Iterator<Item = (&'static str, fn() -> Rfc8693)> {
-    let all = NAMES.iter().copied().flatten();
-    all.filter_map(|named| Some((named.name, named.dialect?)))
+fn profiles() -> impl Iterator<Item = (&'static str, MakeProfile)> + Clone {
+    NAMES
+        .iter()
+        .filter_map(|(name, _, profile)| Some((*name, (*profile)?)))
 }
 
-fn profiles() -> impl Iterator<Item = (&'static str, fn() -> Profile)> {
-    let all = NAMES.iter().copied().flatten();
-    all.filter_map(|named| Some((named.name, named.profile?)))
+/// Makes what is called by this name, or says which names there are.
+fn find<T>(
+    field: &'static str,
+    name: &str,
+    known: impl Iterator<Item = (&'static str, fn() -> T)> + Clone,
+) -> Result<T, ConfigError> {
+    let found = known.clone().find(|(own, _)| *own == name);
+    found.map(|(_, make)| make()).ok_or_else(|| {
+        let known: Vec<_> = known.map(|(name, _)| name).collect();
+        ConfigError::new(field, format!("{name:?} is none of {}", known.join(", ")))
+    })
 }
 
 /// The dialect that configuration calls by this name: `rfc8693`, or a product's.
@@ -64,11 +69,7 @@ fn profiles() -> impl Iterator<Item = (&'static str, fn() -> Profile)> {
 ///
 /// Fails if there is none of the name; the error lists those there are.
 pub fn named(name: &str) -> Result<Rfc8693, ConfigError> {
-    let found = dialects().find(|(own, _)| *own == name);
-    found.map(|(_, dialect)| dialect()).ok_or_else(|| {
-        let known = names().collect::<Vec<_>>().join(", ");
-        ConfigError::new("dialect", format!("{name:?} is none of {known}"))
-    })
+    find("dialect", name, dialects())
 }
 
 /// The names that [`named`] knows.
@@ -83,11 +84,7 @@ impl Profile {
     ///
     /// Fails if there is none of the name; the error lists those there are.
     pub fn named(name: &str) -> Result<Self, ConfigError> {
-        let found = profiles().find(|(own, _)| *own == name);
-        found.map(|(_, profile)| profile()).ok_or_else(|| {
-            let known = Self::names().collect::<Vec<_>>().join(", ");
-            ConfigError::new("profile", format!("{name:?} is none of {known}"))
-        })
+        find("profile", name, profiles())
     }
 
     /// The names that [`named`](Self::named) knows.

@@ -21,21 +21,19 @@
 //! [obo]: https://developer.okta.com/docs/guides/set-up-token-exchange/main/
 //! [tokens]: https://developer.okta.com/docs/api/openapi/okta-oauth/guides/overview/#access-token
 
-use super::{Named, Rfc8693, TargetBy};
+use super::{Rfc8693, TargetBy};
 use crate::token::token_type::TokenType;
 use crate::validate::profile::{ClaimMatcher, Profile, ScopeClaim};
-
-pub(super) const NAMES: &[Named] = &[Named::both("okta", exchange, profile)];
 
 /// Access tokens of a custom authorization server.
 pub fn profile() -> Profile {
     Profile::LENIENT
-        .requires("iat")
-        .requires("jti")
-        .requires_client()
+        .require_claim("iat")
+        .require_claim("jti")
+        .require_client()
         .scope_from([ScopeClaim::array("scp")])
         .client_from(["cid"])
-        .service_if([ClaimMatcher::SUBJECT_IS_CLIENT, ClaimMatcher::absent("uid")])
+        .service_matchers([ClaimMatcher::SUBJECT_IS_CLIENT, ClaimMatcher::absent("uid")])
 }
 
 /// The on-behalf-of token exchange of a custom authorization server.
@@ -44,8 +42,8 @@ pub fn exchange() -> Rfc8693 {
         .with_name("okta")
         .target_by(TargetBy::OneAudience)
         .client_target_by(TargetBy::Scope)
-        .requires_scope()
+        .require_scope()
         .subject_type(TokenType::ACCESS_TOKEN)
-        .offers([TokenType::ACCESS_TOKEN])
+        .offered_types([TokenType::ACCESS_TOKEN])
         .without_actor()
 }

@@ -12,14 +12,12 @@
 //!
 //! [exchange]: https://docs.pingidentity.com/pingfederate/latest/introduction_to_pingfederate/pf_token_exchange_grant.html
 
-use super::{Named, Rfc8693};
+use super::Rfc8693;
 use crate::token::token_type::TokenType;
-
-pub(super) const NAMES: &[Named] = &[Named::dialect("ping-federate", exchange)];
 
 /// The token exchange grant.
 pub fn exchange() -> Rfc8693 {
     Rfc8693::new()
         .with_name("ping-federate")
-        .or_issued_type(TokenType::new("urn:params:oauth:token-type:jwt"))
+        .allow_issued_type(TokenType::new("urn:params:oauth:token-type:jwt"))
 }

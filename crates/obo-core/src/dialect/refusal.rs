@@ -5,8 +5,6 @@ use std::fmt;
 
 use bytes::Bytes;
 use http::{Response, StatusCode};
-use serde::Deserialize;
-use serde_json::value::RawValue;
 
 use crate::challenge::claims_request::ClaimsRequest;
 use crate::grant::Grant;
@@ -33,30 +31,37 @@ pub struct Refusal<'a> {
 impl<'a> Refusal<'a> {
     /// Reads the JSON of a refusal; `None` when there is no `error`. An odd detail beside it hides nothing.
     fn read(response: &'a Response<Bytes>) -> Option<Self> {
-        #[derive(Deserialize)]
-        struct Members<'a> {
-            #[serde(borrow)]
-            error: Cow<'a, str>,
-            error_description: Option<&'a RawValue>,
-            suberror: Option<&'a RawValue>,
-            error_codes: Option<&'a RawValue>,
-            claims: Option<&'a RawValue>,
-            acr_values: Option<&'a RawValue>,
-            max_age: Option<&'a RawValue>,
-        }
-        let told: Members<'a> = json::object(response.body())?;
+        let [
+            error,
+            error_description,
+            suberror,
+            error_codes,
+            claims,
+            acr_values,
+            max_age,
+        ] = json::pick(
+            response.body(),
+            [
+                "error",
+                "error_description",
+                "suberror",
+                "error_codes",
+                "claims",
+                "acr_values",
+                "max_age",
+            ],
+        )?;
+        let text = |member: Option<&'a str>| member.and_then(json::text);
+        let codes = error_codes.and_then(|codes| serde_json::from_str(codes).ok());
         Some(Self {
             status: response.status(),
-            error: told.error,
-            description: text(told.error_description).unwrap_or_default(),
-            suberror: text(told.suberror).unwrap_or_default(),
-            codes: told
-                .error_codes
-                .and_then(|codes| serde_json::from_str(codes.get()).ok())
-                .unwrap_or_default(),
-            claims: text(told.claims).and_then(|json| ClaimsRequest::parse(&json)),
-            acr_values: text(told.acr_values),
-            max_age: told.max_age.and_then(max_age),
+            error: text(error)?,
+            description: text(error_description).unwrap_or_default().into(),
+            suberror: text(suberror).unwrap_or_default().into(),
+            codes: codes.unwrap_or_default(),
+            claims: text(claims).and_then(|json| ClaimsRequest::parse(&json)),
+            acr_values: text(acr_values).map(Into::into),
+            max_age: max_age.and_then(seconds),
         })
     }
 
@@ -249,13 +254,9 @@ fn names_token(text: &str, name: &str) -> bool {
     })
 }
 
-fn text(json: Option<&RawValue>) -> Option<String> {
-    serde_json::from_str(json?.get()).ok()
-}
-
 /// `max_age` as a number, or as the text it is in a challenge.
-fn max_age(json: &RawValue) -> Option<u64> {
-    let seconds: f64 = json.get().trim_matches('"').parse().ok()?;
+fn seconds(json: &str) -> Option<u64> {
+    let seconds: f64 = json.trim_matches('"').parse().ok()?;
     (0.0..1e15).contains(&seconds).then_some(seconds as u64)
 }
 

@@ -36,12 +36,13 @@ use crate::time::UnixTime;
 /// let dialect = Rfc8693::new()
 ///     .with_name("corp-sts")
 ///     .target_by(TargetBy::OneAudience)
-///     .requests_type(TokenType::ACCESS_TOKEN)
-///     .issued_type_may_be_missing()
+///     .requested_type(TokenType::ACCESS_TOKEN)
+///     .allow_missing_issued_type()
 ///     .extra_parameter("tenant", "corp")?;
 /// # Ok::<(), obo_core::ConfigError>(())
 /// ```
 #[derive(Clone)]
+#[must_use]
 pub struct Rfc8693 {
     name: &'static str,
     knobs: Knobs,

@@ -12,11 +12,9 @@
 //!
 //! [source]: https://github.com/nais/tokendings
 
-use super::{Named, Refusal, Rfc8693, TargetBy};
+use super::{Refusal, Rfc8693, TargetBy};
 use crate::grant::token_endpoint::ErrorClass;
 use crate::token::token_type::TokenType;
-
-pub(super) const NAMES: &[Named] = &[Named::dialect("tokendings", exchange)];
 
 /// The token exchange, for one application of the platform.
 pub fn exchange() -> Rfc8693 {
@@ -24,7 +22,7 @@ pub fn exchange() -> Rfc8693 {
         .with_name("tokendings")
         .target_by(TargetBy::OneAudience)
         .subject_type(TokenType::JWT)
-        .omits_requested_type()
+        .without_requested_type()
         .without_actor()
         .classify(class)
 }

@@ -11,18 +11,16 @@
 //!
 //! [delegation]: https://wso2.com/asgardeo/docs/guides/authorization/delegation/
 
-use super::{Named, Rfc8693, TargetBy};
+use super::{Rfc8693, TargetBy};
 use crate::token::token_type::TokenType;
-
-pub(super) const NAMES: &[Named] = &[Named::dialect("wso2", exchange)];
 
 /// The token exchange grant of an application.
 pub fn exchange() -> Rfc8693 {
     Rfc8693::new()
         .with_name("wso2")
         .target_by(TargetBy::Scope)
-        .requires_scope()
+        .require_scope()
         .subject_type(TokenType::JWT)
-        .offers([TokenType::ACCESS_TOKEN, TokenType::JWT])
+        .offered_types([TokenType::ACCESS_TOKEN, TokenType::JWT])
         .actor_types([TokenType::JWT])
 }

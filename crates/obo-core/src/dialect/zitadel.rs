@@ -26,21 +26,19 @@
 
 use http::StatusCode;
 
-use super::{Named, Refusal, Rfc8693, TargetBy};
+use super::{Refusal, Rfc8693, TargetBy};
 use crate::grant::token_endpoint::ErrorClass;
 use crate::token::token_type::TokenType;
 use crate::validate::profile::{ClaimMatcher, Profile};
 
-pub(super) const NAMES: &[Named] = &[Named::both("zitadel", exchange, profile)];
-
 /// Access tokens in the form of a JWT.
 pub fn profile() -> Profile {
     Profile::LENIENT
-        .requires("iat")
-        .requires("jti")
-        .refuses(ClaimMatcher::present("auth_time"))
-        .refuses(ClaimMatcher::present("amr"))
-        .refuses(ClaimMatcher::present("sid"))
+        .require_claim("iat")
+        .require_claim("jti")
+        .reject_match(ClaimMatcher::present("auth_time"))
+        .reject_match(ClaimMatcher::present("amr"))
+        .reject_match(ClaimMatcher::present("sid"))
         .client_from(["client_id", "azp"])
         .roles_from_keys_of("urn:zitadel:iam:org:project:roles")
 }
@@ -52,8 +50,8 @@ pub fn exchange() -> Rfc8693 {
         .target_by(TargetBy::Audience)
         .client_target_by(TargetBy::Scope)
         .subject_type(TokenType::ACCESS_TOKEN)
-        .requests_type(TokenType::JWT)
-        .offers([TokenType::JWT, TokenType::ACCESS_TOKEN])
+        .requested_type(TokenType::JWT)
+        .offered_types([TokenType::JWT, TokenType::ACCESS_TOKEN])
         .actor_types([TokenType::ACCESS_TOKEN, TokenType::ID_TOKEN])
         .classify(class)
 }

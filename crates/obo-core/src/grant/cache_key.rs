@@ -8,6 +8,7 @@ use crate::grant::digested::Text;
 use crate::grant::request::ExchangeRequest;
 use crate::grant::target::Target;
 use crate::jose::crypto::keyed_digest;
+use crate::secret::redacted;
 use crate::token::issuer::Issuer;
 
 /// Makes the keys of one cache: of what one client gets at one authorization server.
@@ -97,11 +98,7 @@ impl CacheKeys {
     }
 }
 
-impl fmt::Debug for CacheKeys {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("CacheKeys([redacted])")
-    }
-}
+redacted!(CacheKeys);
 
 impl fmt::Debug for CacheKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

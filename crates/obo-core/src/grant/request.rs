@@ -12,6 +12,7 @@ use crate::validate::caller::Caller;
 ///
 /// It starts from a [`Caller`], so that what is offered was addressed to this service (TX-38).
 #[derive(Clone, Debug)]
+#[must_use]
 pub struct ExchangeRequest {
     subject: Caller,
     target: Arc<Target>,
@@ -35,21 +36,18 @@ impl ExchangeRequest {
     }
 
     /// Names the acting service by a token of its own, where the server does not infer it.
-    #[must_use]
     pub fn with_actor(mut self, actor: ActorToken) -> Self {
         self.actor = Some(actor);
         self
     }
 
     /// Asks for a type of token; without it the authorization server decides.
-    #[must_use]
     pub fn with_requested_type(mut self, token_type: TokenType) -> Self {
         self.requested_type = Some(token_type);
         self
     }
 
     /// Asks for a token that is issued now, even if one is cached; concurrent requests for the same token share it.
-    #[must_use]
     pub fn fresh(mut self) -> Self {
         self.is_fresh = true;
         self
@@ -63,7 +61,6 @@ impl ExchangeRequest {
     /// Asks for a token with these claims, as the service that is called wanted by its challenge (EN-05).
     ///
     /// A token that is at hand without them is not used. Only some dialects can say it; the others refuse the request.
-    #[must_use]
     pub fn with_claims(mut self, claims: ClaimsRequest) -> Self {
         self.claims = Some(claims);
         self

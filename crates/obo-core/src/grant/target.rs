@@ -9,7 +9,7 @@ use crate::token::scope::Scope;
 /// For whom a token is asked: the audience or resource it will be addressed to, and the scope it shall have.
 ///
 /// One target and the least scope per exchange (TX-40).
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Target {
     audiences: Vec<Audience>,
     resources: Vec<Resource>,
@@ -18,109 +18,87 @@ pub struct Target {
     other_names: Vec<Audience>,
     /// How metrics name it, where there are many like it.
     description: Option<Arc<str>>,
-    digest: Digest,
-}
-
-/// Made at first need, and anew for what is made of it.
-#[derive(Default)]
-struct Digest(OnceLock<[u8; 32]>);
-
-impl Clone for Digest {
-    fn clone(&self) -> Self {
-        Self::default()
-    }
-}
-
-impl PartialEq for Digest {
-    fn eq(&self, _: &Self) -> bool {
-        true
-    }
-}
-
-impl Eq for Digest {}
-
-impl fmt::Debug for Digest {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("..")
-    }
+    digest: OnceLock<[u8; 32]>,
 }
 
 impl Target {
     /// A service by its logical name, sent as `audience` (RFC 8693 section 2.1).
     pub fn audience(audience: Audience) -> Self {
-        Self {
-            audiences: vec![audience],
-            resources: Vec::new(),
-            scope: Scope::default(),
-            requires_scope: false,
-            other_names: Vec::new(),
-            description: None,
-            digest: Digest::default(),
-        }
+        Self::named(vec![audience], Vec::new())
     }
 
     /// A service by its URI, sent as `resource` (RFC 8707 section 2).
     pub fn resource(resource: Resource) -> Self {
+        Self::named(Vec::new(), vec![resource])
+    }
+
+    fn named(audiences: Vec<Audience>, resources: Vec<Resource>) -> Self {
         Self {
-            audiences: Vec::new(),
-            resources: vec![resource],
+            audiences,
+            resources,
             scope: Scope::default(),
             requires_scope: false,
             other_names: Vec::new(),
             description: None,
-            digest: Digest::default(),
+            digest: OnceLock::new(),
         }
+    }
+
+    fn set(mut self, set: impl FnOnce(&mut Self)) -> Self {
+        set(&mut self);
+        self.digest = OnceLock::new();
+        self
     }
 
     /// Names a further audience of the same service.
     #[must_use]
-    pub fn and_audience(mut self, audience: Audience) -> Self {
-        self.audiences.push(audience);
-        self.digest = Digest::default();
-        self
+    pub fn and_audience(self, audience: Audience) -> Self {
+        self.set(|target| {
+            target.audiences.push(audience);
+        })
     }
 
     /// Names a further resource of the same service.
     #[must_use]
-    pub fn and_resource(mut self, resource: Resource) -> Self {
-        self.resources.push(resource);
-        self.digest = Digest::default();
-        self
+    pub fn and_resource(self, resource: Resource) -> Self {
+        self.set(|target| {
+            target.resources.push(resource);
+        })
     }
 
     /// Asks for this scope; without it the authorization server decides.
     ///
     /// The server may grant less, which [`IssuedToken::scope`](crate::IssuedToken::scope) tells (RFC 8693 section 2.2.1).
     #[must_use]
-    pub fn with_scope(mut self, scope: Scope) -> Self {
-        self.scope = scope;
-        self.requires_scope = false;
-        self.digest = Digest::default();
-        self
+    pub fn with_scope(self, scope: Scope) -> Self {
+        self.set(|target| {
+            target.scope = scope;
+            target.requires_scope = false;
+        })
     }
 
     /// Asks for this scope and nothing less: a token that was not granted all of it is not used (TX-17).
     #[must_use]
-    pub fn with_required_scope(mut self, scope: Scope) -> Self {
-        self.scope = scope;
-        self.requires_scope = true;
-        self.digest = Digest::default();
-        self
+    pub fn with_required_scope(self, scope: Scope) -> Self {
+        self.set(|target| {
+            target.scope = scope;
+            target.requires_scope = true;
+        })
     }
 
     /// Accepts a token that names the service so in its `aud`, though it was asked for by another name.
     ///
     /// It is never sent. Some servers address what is asked for by a `resource` or a scope to a name of their own (RI-03).
     #[must_use]
-    pub fn or_named(mut self, audience: Audience) -> Self {
-        self.other_names.push(audience);
-        self.digest = Digest::default();
-        self
+    pub fn or_named(self, audience: Audience) -> Self {
+        self.set(|target| {
+            target.other_names.push(audience);
+        })
     }
 
     /// What stands for the target in the keys of a cache.
     pub(crate) fn digest(&self) -> &[u8; 32] {
-        self.digest.0.get_or_init(|| target_digest(self))
+        self.digest.get_or_init(|| target_digest(self))
     }
 
     /// Has metrics count this one together with others that are described alike, such as the services of a domain.

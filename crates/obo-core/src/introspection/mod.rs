@@ -14,36 +14,28 @@ mod unread;
 use std::fmt;
 use std::time::Duration;
 
-use serde::Deserialize;
-use serde_json::value::RawValue;
-
 pub use refusal::introspection_refusal;
 pub use signed::SignedAnswer;
 
 use crate::error::TokenError;
 use crate::grant::token_endpoint::{ErrorClass, TokenEndpointError};
 use crate::jose::crypto::digest;
+use crate::secret::redacted;
 use crate::time::UnixTime;
 use crate::token::bearer::BearerToken;
 use crate::validate::caller::Caller;
 use crate::validate::claims::Claims;
 use crate::validate::policy::Policy;
-use crate::validate::values;
 use crate::wire::json;
-use crate::wire::json::{Names, OneOrMany, Trace};
+use crate::wire::json::{Names, OneOrMany};
 
 /// What the authorization server said of a token (RFC 7662 section 2.2), not judged yet.
 ///
 /// Its members are out of reach until [`Policy::judge`] or [`Policy::confirm`] has judged them.
 pub struct IntrospectionAnswer {
-    said: Said,
     size: usize,
-}
-
-enum Said {
-    Inactive,
-    /// The whole of it.
-    Active(Vec<u8>),
+    /// The whole of it; `None` if the token is not active.
+    active: Option<Vec<u8>>,
 }
 
 /// What may speak against a token that was verified here: that the answer is about another one or another kind, or that it
@@ -75,18 +67,13 @@ impl IntrospectionAnswer {
     ///
     /// When it is no JSON object with a boolean `active`: that is the server's fault and says nothing of the token (IN-03).
     pub fn parse(json: &[u8]) -> Result<Self, TokenEndpointError> {
-        #[derive(Deserialize)]
-        struct Activity<'a> {
-            #[serde(borrow)]
-            active: Option<&'a RawValue>,
-        }
-        let Activity { active } = json::object(json).ok_or_else(|| {
+        let [active] = json::pick(json, ["active"]).ok_or_else(|| {
             let mark = json::mark(json);
             let problem =
                 format!("the response is not a JSON object with a boolean `active`{mark}");
             TokenEndpointError::new(ErrorClass::AnswerUnusable, problem)
         })?;
-        let is_active = match active.map(RawValue::get) {
+        let is_active = match active {
             Some("true") => true,
             Some("false") => false,
             Some(_) => {
@@ -95,12 +82,10 @@ impl IntrospectionAnswer {
             }
             None => return Err(refusal::without_activity(json)),
         };
-        let said = match is_active {
-            false => Said::Inactive,
-            true => Said::Active(json.to_vec()),
-        };
-        let size = json.len();
-        Ok(Self { said, size })
+        Ok(Self {
+            size: json.len(),
+            active: is_active.then(|| json.to_vec()),
+        })
     }
 
     /// How many bytes it was read from, for whoever bounds what is kept of it.
@@ -119,25 +104,20 @@ impl IntrospectionAnswer {
         let json = self.active()?;
         let json = str::from_utf8(&json).map_err(|_| TokenError::Malformed("payload"))?;
         let (mut names, mut told) = (Names::default(), Vec::new());
-        let read = values::members(json, |name, value| {
+        let read = json::members(json, |name, value| {
             names.push(name.to_owned().into());
             if CONFIRMING.contains(&name) {
                 told.push(format!(r#""{name}":{value}"#));
             }
         });
         read.ok_or(TokenError::Malformed("payload"))?;
-        names
-            .check(&Trace::default())
-            .map_err(|_: serde_json::Error| TokenError::DuplicateMember("payload"))?;
+        names.check("payload")?;
         let claims = Claims::parse_answer(format!("{{{}}}", told.join(",")).into_bytes())?;
         check_kind(claims)
     }
 
     fn active(self) -> Result<Vec<u8>, TokenError> {
-        match self.said {
-            Said::Inactive => Err(TokenError::Inactive),
-            Said::Active(json) => Ok(json),
-        }
+        self.active.ok_or(TokenError::Inactive)
     }
 }
 
@@ -184,7 +164,8 @@ impl Policy {
             if !claims.actors.is_empty() || claims.has("username") {
                 return Err(TokenError::MissingClaim("sub"));
             }
-            if let Some(client) = self.profile.client(&claims)? {
+            let client = self.profile.client(&claims)?.map(String::from);
+            if let Some(client) = client {
                 claims.set_client_subject(&client);
             }
         }
@@ -214,7 +195,7 @@ impl Policy {
 
 impl fmt::Debug for IntrospectionAnswer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let active = matches!(self.said, Said::Active(_));
+        let active = self.active.is_some();
         write!(f, "IntrospectionAnswer(active: {active}, [redacted])")
     }
 }
@@ -230,8 +211,4 @@ impl TokenDigest {
     }
 }
 
-impl fmt::Debug for TokenDigest {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("TokenDigest([redacted])")
-    }
-}
+redacted!(TokenDigest);

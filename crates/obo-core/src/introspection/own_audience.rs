@@ -1,15 +1,8 @@
-use std::fmt;
-
-use serde::de::{Deserializer as _, IgnoredAny, MapAccess, Visitor};
-use serde_json::value::RawValue;
-
 use crate::error::TokenError;
 use crate::token::bearer::BearerToken;
 use crate::validate::policy::Policy;
-use crate::validate::values;
-use crate::wire::base64url;
-use crate::wire::json::Name;
 use crate::wire::seen::all_seen;
+use crate::wire::{base64url, json};
 
 impl Policy {
     /// Refuses a token that is a JWT and names in its own `aud` only others, whatever is said of it.
@@ -27,7 +20,7 @@ impl Policy {
                 if !aud.starts_with(['"', '[']) {
                     return Err(TokenError::InvalidClaim("aud"));
                 }
-                let names = values::texts(&aud);
+                let names = json::texts(&aud);
                 if !names.iter().any(|name| self.is_audience(name)) {
                     return Err(self.elsewhere(all_seen(names.iter().map(|name| &**name))));
                 }
@@ -40,32 +33,11 @@ impl Policy {
 /// The values of each `aud` in a segment, except null; `None` where the segment is no JSON object.
 fn audiences(segment: &str) -> Option<Vec<String>> {
     let json = base64url::decode(segment)?;
-    let mut json = serde_json::Deserializer::from_slice(&json);
-    let found = json.deserialize_map(Audiences).ok()?;
-    json.end().ok().map(|()| found)
-}
-
-struct Audiences;
-
-impl<'de> Visitor<'de> for Audiences {
-    type Value = Vec<String>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Vec<String>, A::Error> {
-        let mut found = Vec::new();
-        while let Some(name) = map.next_key_seed(Name)? {
-            if name != "aud" {
-                map.next_value::<IgnoredAny>()?;
-                continue;
-            }
-            let value = map.next_value::<&RawValue>()?.get();
-            if value != "null" {
-                found.push(value.to_owned());
-            }
+    let mut found = Vec::new();
+    json::members(&String::from_utf8_lossy(&json), |name, value| {
+        if name == "aud" && value != "null" {
+            found.push(value.to_owned());
         }
-        Ok(found)
-    }
+    })?;
+    Some(found)
 }

@@ -1,6 +1,5 @@
 use bytes::Bytes;
 use http::{Response, StatusCode};
-use serde::Deserialize;
 
 use crate::grant::token_endpoint::{ErrorClass, TokenEndpointError};
 use crate::time::UnixTime;
@@ -61,9 +60,6 @@ pub(super) fn without_activity(json: &[u8]) -> TokenEndpointError {
 }
 
 fn error_in(json: &[u8]) -> Option<String> {
-    #[derive(Deserialize)]
-    struct Told {
-        error: String,
-    }
-    json::object(json).map(|told: Told| told.error)
+    let [error] = json::pick(json, ["error"])?;
+    json::text(error?).map(Into::into)
 }

@@ -1,12 +1,8 @@
-use std::fmt;
-
-use serde::Deserialize;
-use serde_json::value::RawValue;
-
 use super::IntrospectionAnswer;
 use crate::grant::token_endpoint::TokenEndpointError;
 use crate::jose::crypto::Algorithm;
 use crate::jose::jwk::VerificationKey;
+use crate::secret::redacted;
 use crate::time::UnixTime;
 use crate::token::bearer::BearerToken;
 use crate::validate::claims::Claims;
@@ -58,11 +54,7 @@ impl<'a> SignedAnswer<'a> {
     }
 }
 
-impl fmt::Debug for SignedAnswer<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("SignedAnswer([redacted])")
-    }
-}
+redacted!(SignedAnswer<'_>);
 
 impl Policy {
     /// Opens a signed answer with one of the issuer's keys: it must be of the issuer, for `client_id`, of now within
@@ -78,11 +70,6 @@ impl Policy {
         client_id: &str,
         now: UnixTime,
     ) -> Result<IntrospectionAnswer, TokenEndpointError> {
-        #[derive(Deserialize)]
-        struct Introspection<'a> {
-            #[serde(borrow)]
-            token_introspection: &'a RawValue,
-        }
         let SignedAnswer { jws, payload } = signed;
         let algorithm = jws.header.alg;
         let key = key
@@ -108,9 +95,9 @@ impl Policy {
         if !self.is_about_now(iat, now) {
             return Err(unusable("the answer was not made now"));
         }
-        let inner: Introspection<'_> = json::object(&payload)
-            .ok_or_else(|| unusable("the answer has no `token_introspection`"))?;
-        IntrospectionAnswer::parse(inner.token_introspection.get().as_bytes())
+        let inner = json::pick(&payload, ["token_introspection"]).and_then(|[inner]| inner);
+        let inner = inner.ok_or_else(|| unusable("the answer has no `token_introspection`"))?;
+        IntrospectionAnswer::parse(inner.as_bytes())
     }
 }
 

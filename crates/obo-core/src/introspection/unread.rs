@@ -4,19 +4,12 @@
     reason = "a case that is not named must not pass for a good token"
 )]
 
-use std::fmt;
-
-use serde::de::{Deserializer as _, IgnoredAny, MapAccess, Visitor};
-use serde_json::value::RawValue;
-
 use crate::error::TokenError;
 use crate::token::bearer::BearerToken;
 use crate::token::issuer::Issuer;
 use crate::validate::jwt::UnverifiedJwt;
 use crate::validate::kind::{Kind, KindClaim};
-use crate::validate::values;
-use crate::wire::base64url;
-use crate::wire::json::Name;
+use crate::wire::{base64url, json};
 
 impl UnverifiedJwt<'_> {
     /// Checks what can be made out of a token that cannot be read as a JWT, be it that its algorithm is not known here, or
@@ -57,67 +50,36 @@ struct Said {
 }
 
 impl Said {
-    /// `None` where the segment is no JSON object.
+    /// Finds what speaks against the token, also where a member of the same name does not; `None` where the segment is no
+    /// JSON object.
     fn read(segment: &str, issuer: &Issuer) -> Option<Self> {
         let json = base64url::decode(segment)?;
-        let mut json = serde_json::Deserializer::from_slice(&json);
-        let said = json.deserialize_map(SaidVisitor(issuer)).ok()?;
-        json.end().ok().map(|()| said)
+        let mut said = Self::default();
+        json::members(&String::from_utf8_lossy(&json), |name, value| match name {
+            "iss" => said.is_of_another |= json::text(value).as_deref() != Some(issuer.as_str()),
+            name => said.refused = said.refused.take().or_else(|| against(name, value)),
+        })?;
+        Some(said)
     }
 }
 
-/// Finds what speaks against the token, also where a member of the same name does not.
-struct SaidVisitor<'i>(&'i Issuer);
-
-impl<'de> Visitor<'de> for SaidVisitor<'_> {
-    type Value = Said;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object")
+/// What a member says against a token.
+fn against(name: &str, value: &str) -> Option<TokenError> {
+    if name == "events" {
+        let reason = "`events` is of an event token";
+        return Some(TokenError::NotAnAccessToken(reason));
     }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Said, A::Error> {
-        let mut said = Said::default();
-        while let Some(name) = map.next_key_seed(Name)? {
-            let refused = match &*name {
-                "iss" => {
-                    let iss = values::text(map.next_value::<&RawValue>()?.get());
-                    said.is_of_another |= iss.as_deref() != Some(self.0.as_str());
-                    continue;
-                }
-                "events" => {
-                    map.next_value::<IgnoredAny>()?;
-                    Some(TokenError::NotAnAccessToken(
-                        "`events` is of an event token",
-                    ))
-                }
-                "cnf" => {
-                    map.next_value::<IgnoredAny>()?;
-                    Some(TokenError::Binding)
-                }
-                name => match KindClaim::of(name) {
-                    Some(claim) => {
-                        let json = map.next_value::<&RawValue>()?.get();
-                        if json == "null" && claim.may_be_null() {
-                            continue;
-                        }
-                        let value = values::text(json);
-                        // What is not text may mean anything.
-                        let kind = value.map_or(Kind::Other, |value| claim.says(&value));
-                        match kind {
-                            Kind::Access => None,
-                            Kind::Bound => Some(TokenError::Binding),
-                            Kind::Other => Some(TokenError::NotAnAccessToken(claim.problem())),
-                        }
-                    }
-                    None => {
-                        map.next_value::<IgnoredAny>()?;
-                        None
-                    }
-                },
-            };
-            said.refused = said.refused.or(refused);
-        }
-        Ok(said)
+    if name == "cnf" {
+        return Some(TokenError::Binding);
+    }
+    let claim = KindClaim::of(name)?;
+    if value == "null" && claim.may_be_null() {
+        return None;
+    }
+    // What is not text may mean anything.
+    match json::text(value).map_or(Kind::Other, |value| claim.says(&value)) {
+        Kind::Access => None,
+        Kind::Bound => Some(TokenError::Binding),
+        Kind::Other => Some(TokenError::NotAnAccessToken(claim.problem())),
     }
 }

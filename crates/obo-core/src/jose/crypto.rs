@@ -5,7 +5,7 @@ mod private_key;
 use aws_lc_rs::encoding::AsDer as _;
 use aws_lc_rs::signature::{self, ParsedPublicKey, RsaPublicKeyComponents};
 
-pub(crate) use private_key::{PrivateJwk, PrivateKey};
+pub(crate) use private_key::PrivateKey;
 
 /// A signature algorithm of RFC 7518 and RFC 8037 that this crate verifies: asymmetric ones alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -47,18 +47,10 @@ impl Algorithm {
 
     /// The algorithm of that `alg` value; names are case-sensitive (RFC 7515 section 4.1.1).
     pub fn from_name(alg: &str) -> Option<Self> {
-        Some(match alg {
-            "RS256" => Self::Rs256,
-            "RS384" => Self::Rs384,
-            "RS512" => Self::Rs512,
-            "PS256" => Self::Ps256,
-            "PS384" => Self::Ps384,
-            "PS512" => Self::Ps512,
-            "ES256" => Self::Es256,
-            "ES384" => Self::Es384,
-            "EdDSA" | "Ed25519" => Self::Ed25519,
-            _ => return None,
-        })
+        match alg {
+            "Ed25519" => Some(Self::Ed25519),
+            alg => Self::ALL.into_iter().find(|known| known.name() == alg),
+        }
     }
 
     /// The `alg` value that is written for it.

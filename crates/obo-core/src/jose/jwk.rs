@@ -4,10 +4,6 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
-use serde::Deserialize;
-use serde::de::IgnoredAny;
-use serde_json::value::RawValue;
-
 use crate::jose::crypto::{Algorithm, PublicKey};
 use crate::wire::{base64url, integer, json};
 
@@ -126,12 +122,10 @@ impl KeySet {
     ///
     /// [`KeySetError`] when the document is none, has entries of which none is usable, or more than 1,000 usable ones.
     pub fn parse(document: &[u8]) -> Result<Self, KeySetError> {
-        #[derive(Deserialize)]
-        struct Document<'a> {
-            #[serde(borrow)]
-            keys: Vec<&'a RawValue>,
-        }
-        let Document { keys: entries } = json::object(document).ok_or(KeySetError::NotAKeySet)?;
+        let mut entries = Vec::new();
+        json::pick(document, ["keys"])
+            .and_then(|[keys]| json::elements(keys?, |entry| entries.push(entry)))
+            .ok_or(KeySetError::NotAKeySet)?;
         let total = entries.len();
         let (mut keys, mut first_skipped) = (Vec::new(), Vec::new());
         for (position, entry) in entries.into_iter().enumerate() {
@@ -212,124 +206,107 @@ fn only<'s>(
     }
 }
 
-#[derive(Deserialize)]
-struct Jwk {
-    kty: String,
-    kid: Option<String>,
-    r#use: Option<String>,
-    key_ops: Option<Vec<String>>,
-    alg: Option<String>,
-    crv: Option<String>,
-    n: Option<String>,
-    e: Option<String>,
-    x: Option<String>,
-    y: Option<String>,
-    d: Option<IgnoredAny>,
-    p: Option<IgnoredAny>,
-    q: Option<IgnoredAny>,
-    dp: Option<IgnoredAny>,
-    dq: Option<IgnoredAny>,
-    qi: Option<IgnoredAny>,
-    oth: Option<IgnoredAny>,
-    k: Option<IgnoredAny>,
-}
+/// The members of a private key: a set that publishes one has given the key away.
+const PRIVATE: [&str; 8] = ["d", "p", "q", "dp", "dq", "qi", "oth", "k"];
 
-impl Jwk {
-    /// A set that publishes private members has given the key away.
-    fn is_given_away(&self) -> bool {
-        let private = [
-            self.d, self.p, self.q, self.dp, self.dq, self.qi, self.oth, self.k,
-        ];
-        private.iter().any(Option::is_some)
-    }
-}
+const ODD: &str = "is not a JSON object with a `kty`, or a member has another type than expected";
 
 /// The key of an entry, or why it has none. The text is kept raw until here, so that what JSON cannot hold breaks its own
 /// entry alone.
-fn usable_key(entry: &RawValue) -> Result<VerificationKey, &'static str> {
-    let jwk: Jwk = json::object(entry.get().as_bytes())
-        .ok_or("is not a JSON object with a `kty`, or a member has another type than expected")?;
-    if jwk.is_given_away() {
+pub(crate) fn usable_key(entry: &str) -> Result<VerificationKey, &'static str> {
+    let entry = entry.as_bytes();
+    let names = ["kty", "kid", "use", "alg", "crv", "n", "e", "x", "y"];
+    let [kty, kid, public_key_use, alg, crv, n, e, x, y] =
+        json::pick_texts(entry, names).ok_or(ODD)?;
+    let (kty, crv) = (kty.ok_or(ODD)?, crv.as_deref());
+    let [key_ops] = json::pick(entry, ["key_ops"]).ok_or(ODD)?;
+    let key_ops: Option<Vec<String>> = key_ops
+        .map(serde_json::from_str)
+        .transpose()
+        .map_err(|_| ODD)?;
+    let private = json::pick(entry, PRIVATE).ok_or(ODD)?;
+    if private.iter().any(Option::is_some) {
         return Err("has a private member, so that anybody could sign with it");
     }
-    if jwk.r#use.as_deref().is_some_and(|used| used != "sig") {
+    if public_key_use.is_some_and(|used| used != "sig") {
         return Err("has a `use` other than `sig`");
     }
-    let verifies = |ops: &Vec<String>| ops.iter().any(|op| op == "verify");
-    if !jwk.key_ops.as_ref().is_none_or(verifies) {
+    if key_ops.is_some_and(|ops| !ops.iter().any(|op| op == "verify")) {
         return Err("has `key_ops` without `verify`");
     }
-    let declared = match &jwk.alg {
+    let declared = match &alg {
         Some(alg) => Some(Algorithm::from_name(alg).ok_or("has an `alg` that is not supported")?),
         None => None,
     };
-    let keys = match (jwk.kty.as_str(), jwk.crv.as_deref()) {
-        ("RSA", _) => rsa_keys(&jwk, declared)?,
-        ("EC", Some("P-256")) => vec![ec_key(&jwk, declared, Algorithm::Es256, 32)?],
-        ("EC", Some("P-384")) => vec![ec_key(&jwk, declared, Algorithm::Es384, 48)?],
-        ("OKP", Some("Ed25519")) => vec![ed25519_key(&jwk, declared)?],
+    let fitting = match (&*kty, crv) {
+        ("RSA", _) => RSA.as_slice(),
+        ("EC", Some("P-256")) => &[Algorithm::Es256],
+        ("EC", Some("P-384")) => &[Algorithm::Es384],
+        ("OKP", Some("Ed25519")) => &[Algorithm::Ed25519],
         _ => return Err("has a `kty` or a `crv` that is not supported"),
     };
-    Ok(VerificationKey { kid: jwk.kid, keys })
+    let mut fitting = fitting.to_vec();
+    fitting.retain(|algorithm| declared.is_none_or(|declared| declared == *algorithm));
+    let parse = |algorithm| match &*kty {
+        "RSA" => rsa_key(algorithm, n.as_deref(), e.as_deref()),
+        "EC" => ec_key(algorithm, x.as_deref(), y.as_deref()),
+        _ => ed25519_key(algorithm, x.as_deref()),
+    };
+    let keys = fitting
+        .into_iter()
+        .map(|algorithm| Ok((algorithm, parse(algorithm)?)));
+    let keys: Vec<_> = keys.collect::<Result<_, &'static str>>()?;
+    match keys.is_empty() {
+        true => Err("has an `alg` that does not fit its `kty` and `crv`"),
+        false => Ok(VerificationKey {
+            kid: kid.map(Into::into),
+            keys,
+        }),
+    }
 }
 
-const OTHER_ALG: &str = "has an `alg` that does not fit its `kty` and `crv`";
-
-fn rsa_keys(
-    jwk: &Jwk,
-    declared: Option<Algorithm>,
-) -> Result<Vec<(Algorithm, PublicKey)>, &'static str> {
-    let numbers = bytes(jwk.n.as_deref()).zip(bytes(jwk.e.as_deref()));
-    let (n, e) = numbers.ok_or("has no `n` and `e` in base64url")?;
+fn rsa_key(
+    algorithm: Algorithm,
+    n: Option<&str>,
+    e: Option<&str>,
+) -> Result<PublicKey, &'static str> {
+    let (n, e) = bytes(n)
+        .zip(bytes(e))
+        .ok_or("has no `n` and `e` in base64url")?;
     let (n, e) = (integer::significant(&n), integer::significant(&e));
     if !sound_rsa(n, e) {
         return Err("is not an RSA key of 2048 to 8192 bits with an odd exponent of at least 3");
     }
-    let fitting = RSA
-        .into_iter()
-        .filter(|algorithm| declared.is_none_or(|declared| declared == *algorithm))
-        .map(|algorithm| Some((algorithm, PublicKey::rsa(algorithm, n, e)?)));
-    let keys: Vec<_> = fitting.collect::<Option<_>>().ok_or("is not an RSA key")?;
-    match keys.is_empty() {
-        true => Err(OTHER_ALG),
-        false => Ok(keys),
-    }
+    PublicKey::rsa(algorithm, n, e).ok_or("is not an RSA key")
 }
 
 fn ec_key(
-    jwk: &Jwk,
-    declared: Option<Algorithm>,
     algorithm: Algorithm,
-    length: usize,
-) -> Result<(Algorithm, PublicKey), &'static str> {
-    if declared.is_some_and(|declared| declared != algorithm) {
-        return Err(OTHER_ALG);
-    }
-    let halves = bytes(jwk.x.as_deref()).zip(bytes(jwk.y.as_deref()));
-    let (x, y) = halves.ok_or("has no `x` and `y` in base64url")?;
+    x: Option<&str>,
+    y: Option<&str>,
+) -> Result<PublicKey, &'static str> {
+    let length = if algorithm == Algorithm::Es256 {
+        32
+    } else {
+        48
+    };
+    let (x, y) = bytes(x)
+        .zip(bytes(y))
+        .ok_or("has no `x` and `y` in base64url")?;
     let point = integer::of_length(&x, length)
         .zip(integer::of_length(&y, length))
         .map(|(x, y)| [&[4], x, y].concat())
         .ok_or("has an `x` or a `y` of another length than its curve's")?;
-    let key = PublicKey::parse(algorithm, &point).ok_or("is not a point of its curve")?;
-    Ok((algorithm, key))
+    PublicKey::parse(algorithm, &point).ok_or("is not a point of its curve")
 }
 
-fn ed25519_key(
-    jwk: &Jwk,
-    declared: Option<Algorithm>,
-) -> Result<(Algorithm, PublicKey), &'static str> {
-    let algorithm = Algorithm::Ed25519;
-    if declared.is_some_and(|declared| declared != algorithm) {
-        return Err(OTHER_ALG);
-    }
-    let x = bytes(jwk.x.as_deref()).filter(|x| x.len() == 32);
+fn ed25519_key(algorithm: Algorithm, x: Option<&str>) -> Result<PublicKey, &'static str> {
+    let x = bytes(x).filter(|x| x.len() == 32);
     let x = x.ok_or("has no `x` of 32 bytes in base64url")?;
     if has_small_order(&x) {
         return Err("is a point of small order, under which anything is signed");
     }
-    let key = PublicKey::parse(algorithm, &x).ok_or("is not a point of its curve")?;
-    Ok((algorithm, key))
+    PublicKey::parse(algorithm, &x).ok_or("is not a point of its curve")
 }
 
 fn bytes(member: Option<&str>) -> Option<Vec<u8>> {

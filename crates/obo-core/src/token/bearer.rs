@@ -8,6 +8,7 @@ use zeroize::Zeroizing;
 use crate::error::TokenError;
 use crate::jose::crypto::digest;
 use crate::secret::Secret;
+use crate::secret::redacted;
 use crate::token::token_type::TokenType;
 
 /// The longest token that is read at all, in bytes (JW-35).
@@ -49,11 +50,7 @@ impl<'a> BearerCredentials<'a> {
     }
 }
 
-impl fmt::Debug for BearerCredentials<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("BearerCredentials([redacted])")
-    }
-}
+redacted!(BearerCredentials<'_>);
 
 /// A bearer token as a request carries it: well-formed by RFC 6750 section 2.1, and nothing more is known of it.
 #[derive(Clone, Copy)]
@@ -88,11 +85,7 @@ impl<'a> BearerToken<'a> {
     }
 }
 
-impl fmt::Debug for BearerToken<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("BearerToken([redacted])")
-    }
-}
+redacted!(BearerToken<'_>);
 
 /// Whether `token` is the token68 of RFC 9110 section 11.2, the b64token of RFC 6750.
 pub(crate) fn is_token68(token: &[u8]) -> bool {
@@ -143,11 +136,7 @@ impl SubjectToken {
     }
 }
 
-impl fmt::Debug for SubjectToken {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("SubjectToken([redacted])")
-    }
-}
+redacted!(SubjectToken);
 
 /// The token of the acting service itself: what an exchange offers as `actor_token` (RFC 8693 section 2.1).
 ///

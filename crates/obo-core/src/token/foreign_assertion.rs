@@ -1,11 +1,10 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use serde::Deserialize;
 
 use crate::secret::Secret;
 use crate::time::UnixTime;
 use crate::token::bearer::MAX_TOKEN;
-use crate::wire::json;
+use crate::wire::json::{self, OneOrMany};
 
 /// A client assertion that somebody else signed, such as the token of a Kubernetes service account or a JWT-SVID.
 ///
@@ -15,19 +14,6 @@ pub struct ForeignAssertion {
     text: Secret,
     audiences: Vec<String>,
     expires_at: Option<UnixTime>,
-}
-
-#[derive(Deserialize)]
-struct Claims {
-    aud: Option<OneOrMany>,
-    exp: Option<f64>,
-}
-
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum OneOrMany {
-    One(String),
-    Many(Vec<String>),
 }
 
 impl ForeignAssertion {
@@ -58,17 +44,21 @@ impl ForeignAssertion {
         else {
             return Err("is not a JWT: a segment is not base64url or empty");
         };
-        let claims: Claims =
-            json::object(&claims).ok_or("is not a JWT: its claims are no JSON object, or odd")?;
+        let odd = "is not a JWT: its claims are no JSON object, or odd";
+        let [aud, exp] = json::pick(&claims, ["aud", "exp"]).ok_or(odd)?;
+        let audiences = aud
+            .map(|aud| OneOrMany::parse(aud).ok_or(odd))
+            .transpose()?;
+        let exp: Option<f64> = exp.map(str::parse).transpose().map_err(|_| odd)?;
         Ok(Self {
             text,
-            audiences: match claims.aud {
-                Some(OneOrMany::One(audience)) => vec![audience],
-                Some(OneOrMany::Many(audiences)) => audiences,
-                None => Vec::new(),
-            },
+            audiences: audiences
+                .iter()
+                .flat_map(OneOrMany::iter)
+                .map(str::to_owned)
+                .collect(),
             // Saturating, and a negative time is the epoch.
-            expires_at: claims.exp.map(|exp| UnixTime::from_secs(exp as u64)),
+            expires_at: exp.map(|exp| UnixTime::from_secs(exp as u64)),
         })
     }
 

@@ -56,6 +56,20 @@ impl Issuer {
         Self::of(issuer, &url)
     }
 
+    /// The issuer of `{base}{segment}{end}`, where `segment` must be one segment of a path.
+    pub(crate) fn of_segment(
+        field: &'static str,
+        base: &str,
+        segment: &str,
+        end: &str,
+    ) -> Result<Self, ConfigError> {
+        if segment.is_empty() || segment.contains('/') {
+            let problem = format!("{segment:?} must be one segment of a path");
+            return Err(ConfigError::new(field, problem));
+        }
+        Self::new(format!("{base}{segment}{end}"))
+    }
+
     fn of(issuer: Arc<str>, url: &Url) -> Result<Self, ConfigError> {
         if url.query().is_some() || url.fragment().is_some() {
             return Err(ConfigError::new(

@@ -4,13 +4,11 @@
     reason = "a case that is not named must not pass for a good token"
 )]
 
-use std::fmt;
 use std::sync::Arc;
 
-use serde::de::{DeserializeSeed, Deserializer, MapAccess, Visitor};
-
+use crate::error::TokenError;
 use crate::token::issuer::Issuer;
-use crate::wire::json::{Name, Names, NonEmpty, Nullable, Skip, Trace};
+use crate::wire::json::{Names, Scanner, non_empty};
 
 /// The most nested actors a token may have (TX-27).
 pub(crate) const MAX_ACTORS: usize = 16;
@@ -45,7 +43,7 @@ impl ActorId {
 /// The service that acts for the user now: the outermost `act` of the token (RFC 8693 section 4.1).
 ///
 /// Without `act` there is none, unless the issuer's profile says that the
-/// [client is the actor](crate::Profile::client_is_actor).
+/// [client is the actor](crate::Profile::allow_client_as_actor).
 ///
 /// This is the only actor that access rules may consider; whoever acted before is in [`PriorActors`], for audit.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -118,6 +116,7 @@ impl PriorActors {
 }
 
 /// One `act` object as it stands in a token.
+#[derive(Default)]
 pub(crate) struct Act {
     iss: Option<String>,
     /// Where there is none, there is a client.
@@ -148,78 +147,63 @@ pub(crate) fn split(chain: Vec<Act>, issuer: &Issuer) -> (Option<CurrentActor>, 
     (current, PriorActors(ids.map(|actor| actor.id).collect()))
 }
 
-/// Reads an `act` object and all it nests into a chain, outermost first (TX-26, TX-27).
-pub(crate) struct ActSeed<'a> {
-    pub(crate) chain: &'a mut Vec<Act>,
-    pub(crate) trace: &'a Trace,
-    /// Whether a member that is null is absent.
-    pub(crate) may_be_null: bool,
-}
-
-impl<'de> DeserializeSeed<'de> for ActSeed<'_> {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        deserializer.deserialize_map(self)
+/// Reads an `act` object and all it nests into a chain, outermost first (TX-26, TX-27). With `null_is_absent`, a member that
+/// is null is absent.
+pub(crate) fn read_chain(
+    json: &mut Scanner<'_>,
+    chain: &mut Vec<Act>,
+    null_is_absent: bool,
+) -> Result<(), TokenError> {
+    if chain.len() >= MAX_ACTORS {
+        return Err(TokenError::ActorDepth { limit: MAX_ACTORS });
     }
-}
-
-impl<'de> Visitor<'de> for ActSeed<'_> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object with a string `sub` or `client_id`")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        use serde::de::Error;
-        if self.chain.len() >= MAX_ACTORS {
-            return Err(self.trace.too_deep());
-        }
-        let position = self.chain.len();
-        self.chain.push(Act {
-            iss: None,
-            sub: None,
-            client_id: None,
-        });
-        let (mut iss, mut sub, mut client_id, mut act) = (None, None, None, None);
-        let (trace, may_be_null) = (self.trace, self.may_be_null);
-        let text = Nullable {
-            seed: NonEmpty,
-            may_be_null,
-        };
-        let mut names = Names::default();
-        while let Some(name) = map.next_key_seed(Name)? {
-            match &*name {
-                "iss" => trace.once(&mut iss, || map.next_value_seed(text))?,
-                "sub" => trace.once(&mut sub, || map.next_value_seed(text))?,
-                "client_id" => trace.once(&mut client_id, || map.next_value_seed(text))?,
-                "act" => trace.once(&mut act, || {
-                    let seed = ActSeed {
-                        chain: &mut *self.chain,
-                        trace,
-                        may_be_null,
-                    };
-                    map.next_value_seed(Nullable { seed, may_be_null })
-                })?,
-                _ => {
-                    map.next_value_seed(Skip(trace))?;
-                    names.push(name);
-                }
+    let position = chain.len();
+    chain.push(Act::default());
+    let (mut iss, mut sub, mut client_id, mut has_act) = (None, None, None, false);
+    let mut names = Names::default();
+    json.object(|json, name| {
+        let slot = match &*name {
+            "iss" => &mut iss,
+            "sub" => &mut sub,
+            "client_id" => &mut client_id,
+            "act" if has_act => return Err(json.duplicate()),
+            "act" => {
+                has_act = true;
+                return match null_is_absent && json.peek() == Some(b'n') {
+                    true => json.value().map(|_| ()),
+                    false => read_chain(json, chain, null_is_absent),
+                };
             }
+            _ => {
+                names.push(name);
+                return json.check();
+            }
+        };
+        if slot.is_some() {
+            return Err(json.duplicate());
         }
-        names.check(trace)?;
-        let (sub, client_id) = (sub.flatten(), client_id.flatten());
-        if sub.is_none() && client_id.is_none() {
-            return Err(A::Error::custom("`act` has no `sub`"));
-        }
-        if let Some(act) = self.chain.get_mut(position) {
-            *act = Act {
-                iss: iss.flatten(),
-                sub,
-                client_id,
-            };
-        }
+        let value = json.value()?;
+        *slot = Some(match null_is_absent && value == "null" {
+            true => None,
+            false => Some(
+                non_empty(value)
+                    .ok_or_else(|| json.malformed())?
+                    .into_owned(),
+            ),
+        });
         Ok(())
+    })?;
+    names.check("payload")?;
+    let (iss, sub, client_id) = (iss.flatten(), sub.flatten(), client_id.flatten());
+    if sub.is_none() && client_id.is_none() {
+        return Err(json.malformed());
     }
+    if let Some(act) = chain.get_mut(position) {
+        *act = Act {
+            iss,
+            sub,
+            client_id,
+        };
+    }
+    Ok(())
 }

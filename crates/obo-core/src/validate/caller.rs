@@ -23,10 +23,9 @@ pub(crate) type Typed = Arc<dyn Any + Send + Sync>;
 
 pub(crate) struct Facts {
     pub(crate) issuer: Issuer,
-    pub(crate) subject: String,
+    pub(crate) names: Names,
     pub(crate) kind: PrincipalKind,
     pub(crate) audience: Option<OneOrMany>,
-    pub(crate) client_id: Option<String>,
     pub(crate) scope: Scope,
     pub(crate) roles: Values,
     pub(crate) groups: Values,
@@ -36,11 +35,46 @@ pub(crate) struct Facts {
     pub(crate) expires_at: UnixTime,
     pub(crate) ends_at: UnixTime,
     pub(crate) issued_at: Option<UnixTime>,
-    pub(crate) token_id: Option<String>,
-    pub(crate) acr: Option<String>,
     pub(crate) auth_time: Option<UnixTime>,
     pub(crate) typed: Option<Typed>,
     pub(crate) token: SubjectToken,
+}
+
+/// The subject, the client, `jti` and `acr` in one text, which is allocated once.
+pub(crate) struct Names {
+    text: Box<str>,
+    /// Where each of them ends, if it is there.
+    ends: [Option<u32>; 4],
+}
+
+impl Names {
+    pub(crate) fn of(names: [Option<&str>; 4]) -> Self {
+        let mut text = String::with_capacity(names.iter().flatten().map(|name| name.len()).sum());
+        let ends = names.map(|name| {
+            text.push_str(name?);
+            u32::try_from(text.len()).ok()
+        });
+        Self {
+            text: text.into(),
+            ends,
+        }
+    }
+
+    pub(crate) fn subject(&self) -> &str {
+        self.get(0).unwrap_or_default()
+    }
+
+    pub(crate) fn client_id(&self) -> Option<&str> {
+        self.get(1)
+    }
+
+    fn get(&self, position: usize) -> Option<&str> {
+        let (before, rest) = self.ends.split_at_checked(position)?;
+        let start = before.iter().rev().flatten().next().copied();
+        let end = rest.first().copied().flatten()?;
+        self.text
+            .get(start.unwrap_or_default() as usize..end as usize)
+    }
 }
 
 /// The proof that a token was validated: who calls, for whom, with which rights, until when.
@@ -93,7 +127,7 @@ impl<C> Caller<C> {
 
     /// The subject within the issuer; a principal is the pair of both, never the subject alone (JW-38).
     pub fn subject(&self) -> &str {
-        &self.facts.subject
+        self.facts.names.subject()
     }
 
     /// Whether the subject is a user or a service.
@@ -113,7 +147,7 @@ impl<C> Caller<C> {
 
     /// The client that requested the token; it is not the actor (RFC 8693 section 4.3).
     pub fn client_id(&self) -> Option<&str> {
-        self.facts.client_id.as_deref()
+        self.facts.names.client_id()
     }
 
     /// The granted scope.
@@ -162,12 +196,12 @@ impl<C> Caller<C> {
 
     /// The token's identifier (`jti`).
     pub fn token_id(&self) -> Option<&str> {
-        self.facts.token_id.as_deref()
+        self.facts.names.get(2)
     }
 
     /// The authentication context class (`acr`, RFC 9068 section 2.2.1).
     pub fn acr(&self) -> Option<&str> {
-        self.facts.acr.as_deref()
+        self.facts.names.get(3)
     }
 
     /// When the user last authenticated (`auth_time`, RFC 9068 section 2.2.1).

@@ -6,19 +6,13 @@
 )]
 
 use std::borrow::Cow;
-use std::fmt;
-use std::marker::PhantomData;
-
-use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, Visitor};
-use serde_json::value::RawValue;
 
 use crate::error::TokenError;
 use crate::time::UnixTime;
-use crate::validate::actor::{Act, ActSeed, MAX_ACTORS};
+use crate::validate::actor::{Act, read_chain};
 use crate::validate::kind::{Kind, KindClaim};
 use crate::validate::payload::{Members, Payload, Span};
-use crate::validate::values;
-use crate::wire::json::{Name, NumericDate, OneOrMany, Trace};
+use crate::wire::json::{self, OneOrMany, Scanner, numeric_date};
 
 /// The claims of one token: the registered ones typed but not yet judged, and where each of them all is.
 #[derive(Default)]
@@ -56,25 +50,25 @@ impl Claims {
     }
 
     fn read(payload: Vec<u8>, of_answer: bool) -> Result<Self, TokenError> {
-        let trace = Trace::default();
         // Checked as a whole, so that the reader need not check string by string.
         let payload = String::from_utf8(payload).map_err(|_| TokenError::Malformed("payload"))?;
-        let mut json = serde_json::Deserializer::from_str(&payload);
+        let mut json = Scanner::of(&payload, "payload");
         let mut members = Members::of(&payload);
-        let visitor = ClaimsVisitor {
-            members: &mut members,
-            trace: &trace,
+        let mut claims = Self {
             of_answer,
+            ..Self::default()
         };
-        let mut claims = (&mut json)
-            .deserialize_map(visitor)
-            .and_then(|claims| json.end().map(|()| claims))
-            .map_err(|_| trace.explain("payload", MAX_ACTORS))?;
-        let found = members.found();
+        json.object(|json, name| {
+            let value = json.value()?;
+            if !(of_answer && value == "null") && !claims.set(&name, value, &mut members)? {
+                json.check_again(value)?;
+            }
+            members.push(name, value)
+        })?;
+        json.end()?;
         let duplicate = TokenError::DuplicateMember("payload");
-        claims.payload = found.of(payload).ok_or(duplicate)?;
+        claims.payload = members.finish(payload).ok_or(duplicate)?;
         if of_answer {
-            claims.of_answer = true;
             claims.payload.leave_out_null();
         }
         if claims.says_kind {
@@ -83,13 +77,54 @@ impl Claims {
         Ok(claims)
     }
 
+    /// Takes in one member; whether its value was read to the last detail.
+    #[inline]
+    fn set(&mut self, name: &str, value: &str, members: &mut Members) -> Result<bool, TokenError> {
+        match name {
+            "iss" => once(&mut self.iss, members.text(value), "iss")?,
+            "sub" => once(&mut self.sub, members.text(value), "sub")?,
+            "aud" => once(&mut self.aud, OneOrMany::parse(value), "aud")?,
+            "exp" => once(&mut self.exp, numeric_date(value), "exp")?,
+            "nbf" => once(&mut self.nbf, numeric_date(value), "nbf")?,
+            "iat" => once(&mut self.iat, numeric_date(value), "iat")?,
+            "jti" => once(&mut self.jti, members.text(value), "jti")?,
+            "acr" => once(&mut self.acr, members.text(value), "acr")?,
+            "auth_time" => once(&mut self.auth_time, numeric_date(value), "auth_time")?,
+            "act" if !self.actors.is_empty() => {
+                return Err(TokenError::DuplicateMember("payload"));
+            }
+            "act" => {
+                let mut json = Scanner::of(value, "payload");
+                let read = read_chain(&mut json, &mut self.actors, self.of_answer);
+                read.map_err(|error| match error == json.malformed() {
+                    true => TokenError::InvalidClaim("act"),
+                    false => error,
+                })?;
+            }
+            other => {
+                match other {
+                    "cnf" => self.bound = true,
+                    "nonce" => self.id_token = Some("`nonce` is of an ID token"),
+                    "at_hash" => self.id_token = Some("`at_hash` is of an ID token"),
+                    "c_hash" => self.id_token = Some("`c_hash` is of an ID token"),
+                    "s_hash" => self.id_token = Some("`s_hash` is of an ID token"),
+                    "events" => self.other_kind = Some("`events` is of an event token"),
+                    "typ" | "token_use" | "token_class" | "token_type" => self.says_kind = true,
+                    _ => {}
+                }
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
     /// Reads what the claims say of the kind of token.
     fn read_kind(&mut self) -> Result<(), TokenError> {
         for claim in KindClaim::ALL {
             let Some(json) = self.payload.value(claim.name()) else {
                 continue;
             };
-            let said = match (claim, values::text(json)) {
+            let said = match (claim, json::text(json)) {
                 (_, Some(value)) => claim.says(&value),
                 (_, None) if json == "null" && claim.may_be_null() => continue,
                 (KindClaim::Class, None) => Kind::Other,
@@ -136,7 +171,7 @@ impl Claims {
 
     /// The text of a claim, where it is text.
     pub(crate) fn text(&self, name: &str) -> Option<Cow<'_, str>> {
-        values::text(self.payload.value(name)?)
+        json::text(self.payload.value(name)?)
     }
 
     /// Whether there is a claim of this name, and it is not null.
@@ -145,100 +180,12 @@ impl Claims {
     }
 }
 
-struct ClaimsVisitor<'a, 'de> {
-    members: &'a mut Members<'de>,
-    trace: &'a Trace,
-    of_answer: bool,
-}
-
-impl<'de> Visitor<'de> for ClaimsVisitor<'_, 'de> {
-    type Value = Claims;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a claims set")
+/// Fills a slot, which must be empty: a member occurs once.
+#[inline]
+fn once<T>(slot: &mut Option<T>, value: Option<T>, name: &'static str) -> Result<(), TokenError> {
+    if slot.is_some() {
+        return Err(TokenError::DuplicateMember("payload"));
     }
-
-    fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<Self::Value, A::Error> {
-        let mut claims = Claims::default();
-        let mut act = None;
-        while let Some(name) = map.next_key_seed(Name)? {
-            let value = map.next_value::<&RawValue>()?.get();
-            if self.of_answer && value == "null" {
-                self.members.push(name, value)?;
-                continue;
-            }
-            match &*name {
-                "iss" => self.text(&mut claims.iss, "iss", value)?,
-                "sub" => self.text(&mut claims.sub, "sub", value)?,
-                "aud" => self.once(&mut claims.aud, "aud", value, PhantomData)?,
-                "exp" => self.once(&mut claims.exp, "exp", value, NumericDate)?,
-                "nbf" => self.once(&mut claims.nbf, "nbf", value, NumericDate)?,
-                "iat" => self.once(&mut claims.iat, "iat", value, NumericDate)?,
-                "jti" => self.text(&mut claims.jti, "jti", value)?,
-                "acr" => self.text(&mut claims.acr, "acr", value)?,
-                "auth_time" => {
-                    self.once(&mut claims.auth_time, "auth_time", value, NumericDate)?;
-                }
-                "act" => {
-                    let seed = ActSeed {
-                        chain: &mut claims.actors,
-                        trace: self.trace,
-                        may_be_null: self.of_answer,
-                    };
-                    self.once(&mut act, "act", value, seed)?;
-                }
-                other => {
-                    match other {
-                        "cnf" => claims.bound = true,
-                        "nonce" => claims.id_token = Some("`nonce` is of an ID token"),
-                        "at_hash" => claims.id_token = Some("`at_hash` is of an ID token"),
-                        "c_hash" => claims.id_token = Some("`c_hash` is of an ID token"),
-                        "s_hash" => claims.id_token = Some("`s_hash` is of an ID token"),
-                        "events" => claims.other_kind = Some("`events` is of an event token"),
-                        "typ" | "token_use" | "token_class" | "token_type" => {
-                            claims.says_kind = true;
-                        }
-                        _ => {}
-                    }
-                    self.members.check(value, self.trace)?;
-                }
-            }
-            self.members.push(name, value)?;
-        }
-        Ok(claims)
-    }
-}
-
-impl<'de> ClaimsVisitor<'_, 'de> {
-    /// Reads a value into a slot that must be empty.
-    fn once<S: DeserializeSeed<'de>, E: Error>(
-        &self,
-        slot: &mut Option<S::Value>,
-        name: &'static str,
-        value: &'de str,
-        seed: S,
-    ) -> Result<(), E> {
-        self.trace.once(slot, || {
-            self.trace.member.set(Some(name));
-            let mut json = serde_json::Deserializer::from_str(value);
-            let value = seed.deserialize(&mut json).map_err(E::custom)?;
-            self.trace.member.set(None);
-            Ok(value)
-        })
-    }
-
-    /// Reads a text that is not empty, as [`once`](Self::once).
-    fn text<E: Error>(
-        &mut self,
-        slot: &mut Option<Span>,
-        name: &'static str,
-        value: &'de str,
-    ) -> Result<(), E> {
-        self.trace.once(slot, || {
-            self.trace.member.set(Some(name));
-            let text = values::non_empty(value).ok_or_else(|| E::custom("no text"))?;
-            self.trace.member.set(None);
-            self.members.place(text)
-        })
-    }
+    *slot = Some(value.ok_or(TokenError::InvalidClaim(name))?);
+    Ok(())
 }

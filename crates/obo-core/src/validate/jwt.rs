@@ -1,8 +1,6 @@
-use std::borrow::Cow;
 use std::fmt;
 
 use memchr::memchr_iter;
-use serde::de::{Deserializer as _, Error as _, MapAccess, Visitor};
 
 use crate::error::TokenError;
 use crate::jose::crypto::{Algorithm, PublicKey};
@@ -10,7 +8,7 @@ use crate::token::bearer::BearerToken;
 use crate::validate::claims::Claims;
 use crate::validate::kind::media_type;
 use crate::wire::base64url;
-use crate::wire::json::{Name, Names, Skip, Trace};
+use crate::wire::json::{Names, Scanner, text};
 use crate::wire::seen::seen;
 
 const MAX_HEADER: usize = 4 * 1024;
@@ -194,98 +192,59 @@ impl TokenTyp {
 
 impl Header {
     fn parse(json: &[u8]) -> Result<Self, TokenError> {
-        let trace = Trace::default();
         let json = str::from_utf8(json).map_err(|_| TokenError::Malformed("header"))?;
-        let mut json = serde_json::Deserializer::from_str(json);
-        let raw = (&mut json)
-            .deserialize_map(HeaderVisitor { trace: &trace })
-            .and_then(|header| json.end().map(|()| header))
-            .map_err(|_| match trace.explain("header", 0) {
-                TokenError::InvalidClaim(member) => TokenError::Header(member),
-                error => error,
-            })?;
-        if let Some(member) = raw.refused {
-            return Err(TokenError::Header(member));
-        }
-        if raw.kid.as_ref().is_some_and(|kid| kid.len() > MAX_KID) {
-            return Err(TokenError::TooLong { limit: MAX_KID });
-        }
-        Ok(Self {
-            alg: raw
-                .alg
-                .and_then(|alg| Algorithm::from_name(&alg))
-                .ok_or(TokenError::Algorithm)?,
-            kid: raw.kid.map(Cow::into_owned),
-            typ: TokenTyp::of(raw.typ.as_deref()),
-            other_typ: raw
-                .typ
-                .as_deref()
-                .filter(|typ| TokenTyp::of(Some(typ)).is_none())
-                .map(seen),
-            is_introspection: raw.typ.is_some_and(|typ| {
-                media_type(&typ).eq_ignore_ascii_case("token-introspection+jwt")
-            }),
-        })
-    }
-}
-
-#[derive(Default)]
-struct RawHeader<'de> {
-    alg: Option<Cow<'de, str>>,
-    kid: Option<Cow<'de, str>>,
-    typ: Option<Cow<'de, str>>,
-    refused: Option<&'static str>,
-}
-
-struct HeaderVisitor<'t> {
-    trace: &'t Trace,
-}
-
-impl<'de> Visitor<'de> for HeaderVisitor<'_> {
-    type Value = RawHeader<'de>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a JOSE header")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<RawHeader<'de>, A::Error> {
-        let mut header = RawHeader::default();
+        let mut json = Scanner::of(json, "header");
+        let (mut alg, mut kid, mut typ, mut refused) = (None, None, None, None);
         let mut names = Names::default();
-        let text = |map: &mut A, slot: &mut Option<_>, member| {
-            self.trace.once(slot, || {
-                self.trace.member.set(Some(member));
-                let text = map.next_value_seed(Name)?;
-                // A key may have the empty name (RFC 7517 section 4.5); the two others mean nothing then.
-                if text.is_empty() && member != "kid" {
-                    return Err(A::Error::custom("empty"));
-                }
-                self.trace.member.set(None);
-                Ok(text)
-            })
-        };
-        while let Some(name) = map.next_key_seed(Name)? {
-            match &*name {
-                "alg" => text(&mut map, &mut header.alg, "alg")?,
-                "kid" => text(&mut map, &mut header.kid, "kid")?,
-                "typ" => text(&mut map, &mut header.typ, "typ")?,
+        json.object(|json, name| {
+            let (slot, member) = match &*name {
+                "alg" => (&mut alg, "alg"),
+                "kid" => (&mut kid, "kid"),
+                "typ" => (&mut typ, "typ"),
                 other => {
                     // Key material in a header (`jwk`, `jku`, `x5c`, `x5u`) is skipped like any unknown member: keys
                     // come from the issuer's set alone (RFC 8725 section 3.10).
-                    header.refused = match other {
+                    refused = match other {
                         "crit" => Some("crit"),
                         "b64" => Some("b64"),
                         "zip" => Some("zip"),
                         "cty" => Some("cty"),
                         "enc" => Some("enc"),
-                        _ => header.refused,
+                        _ => refused,
                     };
-                    map.next_value_seed(Skip(self.trace))?;
                     names.push(name);
+                    return json.check();
                 }
+            };
+            if slot.is_some() {
+                return Err(json.duplicate());
             }
+            // A key may have the empty name (RFC 7517 section 4.5); the two others mean nothing then.
+            let value = json.value().ok().and_then(text);
+            let value = value.filter(|text| !text.is_empty() || member == "kid");
+            *slot = Some(value.ok_or(TokenError::Header(member))?);
+            Ok(())
+        })?;
+        names.check("header")?;
+        json.end()?;
+        if let Some(member) = refused {
+            return Err(TokenError::Header(member));
         }
-        names.check(self.trace)?;
-        Ok(header)
+        if kid.as_ref().is_some_and(|kid| kid.len() > MAX_KID) {
+            return Err(TokenError::TooLong { limit: MAX_KID });
+        }
+        let known = TokenTyp::of(typ.as_deref());
+        Ok(Self {
+            alg: alg
+                .and_then(|alg| Algorithm::from_name(&alg))
+                .ok_or(TokenError::Algorithm)?,
+            kid: kid.map(Into::into),
+            typ: known,
+            other_typ: typ.as_deref().filter(|_| known.is_none()).map(seen),
+            is_introspection: typ.is_some_and(|typ| {
+                media_type(&typ).eq_ignore_ascii_case("token-introspection+jwt")
+            }),
+        })
     }
 }
 

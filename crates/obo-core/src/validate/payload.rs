@@ -3,10 +3,8 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
-use memchr::memchr;
-use serde::de::{DeserializeSeed, Error};
-
-use crate::wire::json::{Skip, Trace};
+use crate::error::TokenError;
+use crate::wire::json;
 
 /// A JSON object, for a profile and a type of claims to pick from.
 ///
@@ -97,9 +95,10 @@ fn tail(name: &str) -> u64 {
 }
 
 /// The members of a payload while it is read.
-pub(crate) struct Members<'de> {
-    payload: &'de str,
-    has_escapes: bool,
+pub(crate) struct Members {
+    /// Where the payload is: a part of it is known by its address.
+    start: usize,
+    length: usize,
     unescaped: String,
     found: Vec<Member>,
 }
@@ -107,80 +106,53 @@ pub(crate) struct Members<'de> {
 /// Room for the members of most payloads, so that they are allocated for once.
 const USUAL: usize = 32;
 
-impl<'de> Members<'de> {
-    pub(crate) fn of(payload: &'de str) -> Self {
+impl Members {
+    pub(crate) fn of(payload: &str) -> Self {
         Self {
-            payload,
-            has_escapes: memchr(b'\\', payload.as_bytes()).is_some(),
+            start: payload.as_ptr().addr(),
+            length: payload.len(),
             unescaped: String::new(),
             found: Vec::with_capacity(USUAL),
         }
     }
 
     #[inline]
-    pub(crate) fn push<E: Error>(&mut self, name: Cow<'de, str>, value: &'de str) -> Result<(), E> {
-        let member = Member {
-            tail: tail(&name),
-            name: self.place(name)?,
-            value: self.place(Cow::Borrowed(value))?,
-        };
-        self.found.push(member);
+    pub(crate) fn push(&mut self, name: Cow<'_, str>, value: &str) -> Result<(), TokenError> {
+        let tail = tail(&name);
+        let places = self.place(name).zip(self.place(Cow::Borrowed(value)));
+        let (name, value) = places.ok_or(TokenError::Malformed("payload"))?;
+        self.found.push(Member { tail, name, value });
         Ok(())
+    }
+
+    /// The place of a text that is not empty.
+    #[inline]
+    pub(crate) fn text(&mut self, value: &str) -> Option<Span> {
+        self.place(json::non_empty(value)?)
     }
 
     /// Where a part of the payload is. What is written there with escapes gets a place behind.
     #[inline]
-    pub(crate) fn place<E: Error>(&mut self, part: Cow<'de, str>) -> Result<Span, E> {
+    fn place(&mut self, part: Cow<'_, str>) -> Option<Span> {
         let start = match &part {
-            Cow::Borrowed(part) => {
-                let start = part.as_ptr().addr();
-                start.checked_sub(self.payload.as_ptr().addr())
-            }
+            Cow::Borrowed(part) => part.as_ptr().addr().checked_sub(self.start)?,
             Cow::Owned(part) => {
-                let start = self.payload.len() + self.unescaped.len();
+                let start = self.length + self.unescaped.len();
                 self.unescaped.push_str(part);
-                Some(start)
+                start
             }
         };
-        start
-            .and_then(|start| Span::new(start, part.len()))
-            .ok_or_else(|| E::custom("outside the payload"))
+        Span::new(start, part.len())
     }
 
-    /// Whether a value is JSON to the last detail, without a member twice at any depth (JW-12).
-    pub(crate) fn check<E: Error>(&self, value: &str, trace: &Trace) -> Result<(), E> {
-        // What is neither nested nor escaped was checked when its end was looked for.
-        if value.starts_with('"') && !(self.has_escapes && value.contains('\\')) {
-            return Ok(());
-        }
-        let mut json = serde_json::Deserializer::from_str(value);
-        Skip(trace).deserialize(&mut json).map_err(E::custom)
-    }
-
-    /// What is needed of the members when the payload is no longer borrowed.
-    pub(crate) fn found(self) -> Found {
-        Found {
-            unescaped: self.unescaped,
-            members: self.found,
-        }
-    }
-}
-
-/// The members of a payload that was read to its end.
-pub(crate) struct Found {
-    unescaped: String,
-    members: Vec<Member>,
-}
-
-impl Found {
     /// Puts payload and members together; `None` when two of them have the same name.
-    pub(crate) fn of(mut self, mut text: String) -> Option<Payload> {
+    pub(crate) fn finish(mut self, mut text: String) -> Option<Payload> {
         let json = Span::new(0, text.len())?;
         text.push_str(&self.unescaped);
-        if may_repeat(&self.members) {
+        if may_repeat(&self.found) {
             let name = |member: &Member| text.get(member.name.range());
-            self.members.sort_unstable_by_key(name);
-            let mut pairs = self.members.windows(2);
+            self.found.sort_unstable_by_key(name);
+            let mut pairs = self.found.windows(2);
             if pairs.any(|pair| matches!(pair, [a, b] if name(a) == name(b))) {
                 return None;
             }
@@ -188,7 +160,7 @@ impl Found {
         Some(Payload {
             text,
             json,
-            members: self.members,
+            members: self.found,
         })
     }
 }

@@ -20,7 +20,7 @@ use crate::token::bearer::SubjectToken;
 use crate::token::issuer::Issuer;
 use crate::token::scope::Scope;
 use crate::validate::actor;
-use crate::validate::caller::{Caller, Facts, PrincipalKind, Typed};
+use crate::validate::caller::{Caller, Facts, Names, PrincipalKind, Typed};
 use crate::validate::claims::Claims;
 use crate::validate::jwt::UnverifiedJwt;
 use crate::validate::payload::Payload;
@@ -192,8 +192,8 @@ impl Policy {
     }
 
     fn check(&self, claims: &Claims, now: UnixTime) -> Result<Judged, TokenError> {
-        let client_id = self.profile.client(claims)?;
-        let client = client_id.as_deref();
+        let client = self.profile.client(claims)?;
+        let client = client.as_deref();
         self.check_audience(claims.aud.as_ref(), client)?;
         let expires_at = claims.exp.ok_or(TokenError::MissingClaim("exp"))?;
         self.check_times(claims, expires_at, now)?;
@@ -204,13 +204,11 @@ impl Policy {
         if claims.bound {
             return Err(TokenError::Binding);
         }
+        if claims.sub().is_none() {
+            return Err(TokenError::MissingClaim("sub"));
+        }
         Ok(Judged {
-            subject: claims
-                .sub()
-                .ok_or(TokenError::MissingClaim("sub"))?
-                .to_owned(),
             kind,
-            client_id,
             scope,
             expires_at,
         })
@@ -270,22 +268,23 @@ impl Policy {
 
     fn admit(&self, token: &str, claims: Claims, judged: Judged, typed: Option<Typed>) -> Caller {
         let profile = &self.profile;
-        let (roles, groups) = (profile.roles(&claims), profile.groups(&claims));
-        let entitlements = profile.entitlements(&claims);
-        let (token_id, acr) = (claims.jti().map(Into::into), claims.acr().map(Into::into));
+        let [roles, groups, entitlements] = profile.lists(&claims);
+        let client = profile.client(&claims).ok().flatten();
+        let names = Names::of([claims.sub(), client.as_deref(), claims.jti(), claims.acr()]);
         let (mut current_actor, prior_actors) = actor::split(claims.actors, &self.issuer);
         if current_actor.is_none() && judged.kind == PrincipalKind::User {
-            current_actor = profile.acting_client(judged.client_id.as_deref(), &self.issuer);
+            current_actor = profile.acting_client(names.client_id(), &self.issuer);
         }
         Caller::new(Facts {
             issuer: self.issuer.clone(),
-            subject: judged.subject,
             kind: judged.kind,
             // Without `aud`, it was the client that addressed the token to this service.
-            audience: claims
-                .aud
-                .or_else(|| judged.client_id.clone().map(OneOrMany::One)),
-            client_id: judged.client_id,
+            audience: claims.aud.or_else(|| {
+                names
+                    .client_id()
+                    .map(|client| OneOrMany::One(client.into()))
+            }),
+            names,
             scope: judged.scope,
             roles,
             groups,
@@ -298,8 +297,6 @@ impl Policy {
                 .and_then(|iat| self.ages_at(iat))
                 .map_or(judged.expires_at, |aged| aged.min(judged.expires_at)),
             issued_at: claims.iat,
-            token_id,
-            acr,
             auth_time: claims.auth_time,
             typed,
             token: SubjectToken::new(token),
@@ -309,9 +306,7 @@ impl Policy {
 
 /// What was found in claims that are in order.
 struct Judged {
-    subject: String,
     kind: PrincipalKind,
-    client_id: Option<String>,
     scope: Scope,
     expires_at: UnixTime,
 }

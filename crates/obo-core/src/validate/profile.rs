@@ -25,12 +25,13 @@ use crate::validate::jwt::TokenTyp;
 /// let profile = Profile::LENIENT
 ///     .scope_from([ScopeClaim::array("scp")])
 ///     .client_from(["azp"])
-///     .expects(ClaimMatcher::is("tenant", "corp"));
+///     .require_match(ClaimMatcher::is("tenant", "corp"));
 /// ```
 ///
 /// What no profile turns off: `iss`, `sub` and `exp` are required, the token must be addressed to this service, and a
 /// bound token is refused where nobody checks its binding.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[must_use]
 pub struct Profile {
     types: Cow<'static, [TokenTyp]>,
     required: Cow<'static, [&'static str]>,
@@ -39,12 +40,12 @@ pub struct Profile {
     service: Cow<'static, [ClaimMatcher]>,
     scope: Cow<'static, [ScopeClaim]>,
     client: Cow<'static, [&'static str]>,
-    client_required: bool,
-    client_is_audience: bool,
-    client_is_actor: bool,
-    actor_without_subject: bool,
-    scope_text_or_array: bool,
-    id_token_claims: bool,
+    require_client: bool,
+    allow_client_as_audience: bool,
+    allow_client_as_actor: bool,
+    allow_actor_without_subject: bool,
+    allow_scope_text_or_array: bool,
+    danger_id_token_claims: bool,
     roles: Listed,
     groups: Listed,
 }
@@ -92,7 +93,7 @@ impl Profile {
     pub const RFC9068: Self = Self {
         types: Cow::Borrowed(&[TokenTyp::AccessToken]),
         required: Cow::Borrowed(&["iat", "jti"]),
-        client_required: true,
+        require_client: true,
         ..Self::LENIENT
     };
 
@@ -101,8 +102,8 @@ impl Profile {
     /// where the claims `typ`, `token_use`, `token_class`, `token_type` or `events` do.
     ///
     /// An ID token without any of these looks like an access token. Where an audience of this service is also the
-    /// `client_id` of an application that people sign in to, ask for more: [`requires_client`](Self::requires_client), or
-    /// what else the server puts into access tokens alone ([`requires`](Self::requires), [`expects`](Self::expects)).
+    /// `client_id` of an application that people sign in to, ask for more: [`require_client`](Self::require_client), or
+    /// what else the server puts into access tokens alone ([`require_claim`](Self::require_claim), [`require_match`](Self::require_match)).
     pub const LENIENT: Self = Self {
         types: Cow::Borrowed(&[TokenTyp::AccessToken, TokenTyp::Jwt, TokenTyp::Absent]),
         required: Cow::Borrowed(&[]),
@@ -111,140 +112,121 @@ impl Profile {
         service: Cow::Borrowed(SERVICE),
         scope: Cow::Borrowed(&[ScopeClaim::text("scope")]),
         client: Cow::Borrowed(&["client_id"]),
-        client_required: false,
-        client_is_audience: false,
-        client_is_actor: false,
-        actor_without_subject: false,
-        scope_text_or_array: false,
-        id_token_claims: false,
+        require_client: false,
+        allow_client_as_audience: false,
+        allow_client_as_actor: false,
+        allow_actor_without_subject: false,
+        allow_scope_text_or_array: false,
+        danger_id_token_claims: false,
         roles: Listed::At(&["roles"]),
         groups: Listed::At(&["groups"]),
     };
 
     /// Accepts these header `typ` alone.
-    #[must_use]
     pub fn types(mut self, types: impl IntoIterator<Item = TokenTyp>) -> Self {
         self.types = types.into_iter().collect();
         self
     }
 
     /// Requires a claim, whatever its value, besides those required already.
-    #[must_use]
-    pub fn requires(mut self, claim: &'static str) -> Self {
+    pub fn require_claim(mut self, claim: &'static str) -> Self {
         self.required.to_mut().push(claim);
         self
     }
 
     /// Refuses tokens without this mark: an exact value, such as a tenant's.
-    #[must_use]
-    pub fn expects(mut self, mark: ClaimMatcher) -> Self {
+    pub fn require_match(mut self, mark: ClaimMatcher) -> Self {
         self.expected.to_mut().push(mark);
         self
     }
 
     /// Refuses tokens with this mark, as another kind than an access token (RFC 8725 section 3.11).
-    #[must_use]
-    pub fn refuses(mut self, mark: ClaimMatcher) -> Self {
+    pub fn reject_match(mut self, mark: ClaimMatcher) -> Self {
         self.refused.to_mut().push(mark);
         self
     }
 
     /// Takes tokens with one of these marks for a service's own (RFC 9068 section 5), instead of those whose subject is
     /// their client.
-    #[must_use]
-    pub fn service_if(mut self, marks: impl IntoIterator<Item = ClaimMatcher>) -> Self {
+    pub fn service_matchers(mut self, marks: impl IntoIterator<Item = ClaimMatcher>) -> Self {
         self.service = marks.into_iter().collect();
         self
     }
 
     /// Reads scope from these instead of `scope`: from the first claim that is there, which must have a form given for
     /// it.
-    #[must_use]
     pub fn scope_from(mut self, sources: impl IntoIterator<Item = ScopeClaim>) -> Self {
         self.scope = sources.into_iter().collect();
         self
     }
 
     /// Reads the client from these claims instead of `client_id`: from the first that is there.
-    #[must_use]
     pub fn client_from(mut self, claims: impl IntoIterator<Item = &'static str>) -> Self {
         self.client = claims.into_iter().collect();
         self
     }
 
-    /// Requires that there is a client.
-    #[must_use]
-    pub fn requires_client(mut self) -> Self {
-        self.client_required = true;
-        self
-    }
-
-    /// Where there is no `aud`, compares the client with the configured audiences instead.
-    ///
-    /// For servers whose access tokens name no audience: the audience to configure is then the client whose tokens are
-    /// meant for this service. A token that has `aud` is judged by it as ever.
-    #[must_use]
-    pub fn client_is_audience(mut self) -> Self {
-        self.client_is_audience = true;
-        self
-    }
-
-    /// Takes the client for the current actor, where there is no `act` (TX-33).
-    ///
-    /// RFC 8693 section 4.3 does not say so, but servers without `act` show the calling service as the client alone. The
-    /// client of a user's own sign-in is then an actor too, and nobody acts for a service that calls for itself.
-    #[must_use]
-    pub fn client_is_actor(mut self) -> Self {
-        self.client_is_actor = true;
-        self
-    }
-
-    /// Accepts an actor in `act` that has `client_id` and no `sub`: the client within its `iss` is then who acts.
-    ///
-    /// For a server that identifies actors so, against RFC 8693 section 4.1. An actor's client and another actor's subject
-    /// may have the same name there; access rules cannot tell them apart.
-    #[must_use]
-    pub fn allow_actor_without_subject(mut self) -> Self {
-        self.actor_without_subject = true;
-        self
-    }
-
-    /// Reads scope from a string and from an array of single values alike, whatever claim it is in.
-    #[must_use]
-    pub fn scope_text_or_array(mut self) -> Self {
-        self.scope_text_or_array = true;
-        self
-    }
-
-    /// Does not take `nonce`, `at_hash`, `c_hash` and `s_hash` for signs of an ID token.
-    ///
-    /// Without another way to tell ID tokens ([`requires`](Self::requires), [`refuses`](Self::refuses)), they pass.
-    #[must_use]
-    pub fn danger_id_token_claims(mut self) -> Self {
-        self.id_token_claims = true;
-        self
-    }
-
     /// Reads roles from the claim at this path of member names instead of `roles`.
-    #[must_use]
     pub fn roles_from(mut self, path: &'static [&'static str]) -> Self {
         self.roles = Listed::At(path);
         self
     }
 
     /// Takes the names of the members of this claim, an object, for roles.
-    #[must_use]
     pub fn roles_from_keys_of(mut self, claim: &'static str) -> Self {
         self.roles = Listed::KeysOf(claim);
         self
     }
 
     /// Reads groups from the claim at this path of member names instead of `groups`.
-    #[must_use]
     pub fn groups_from(mut self, path: &'static [&'static str]) -> Self {
         self.groups = Listed::At(path);
         self
     }
+}
+
+/// Makes a setter for each setting that is on or off.
+macro_rules! flags {
+    ($($(#[$doc:meta])* $name:ident;)+) => {
+        impl Profile {$(
+            $(#[$doc])*
+            pub fn $name(mut self) -> Self {
+                self.$name = true;
+                self
+            }
+        )+}
+    };
+}
+
+flags! {
+    /// Requires that there is a client.
+    require_client;
+
+    /// Where there is no `aud`, compares the client with the configured audiences instead.
+    ///
+    /// For servers whose access tokens name no audience: the audience to configure is then the client whose tokens are
+    /// meant for this service. A token that has `aud` is judged by it as ever.
+    allow_client_as_audience;
+
+    /// Takes the client for the current actor, where there is no `act` (TX-33).
+    ///
+    /// RFC 8693 section 4.3 does not say so, but servers without `act` show the calling service as the client alone. The
+    /// client of a user's own sign-in is then an actor too, and nobody acts for a service that calls for itself.
+    allow_client_as_actor;
+
+    /// Accepts an actor in `act` that has `client_id` and no `sub`: the client within its `iss` is then who acts.
+    ///
+    /// For a server that identifies actors so, against RFC 8693 section 4.1. An actor's client and another actor's subject
+    /// may have the same name there; access rules cannot tell them apart.
+    allow_actor_without_subject;
+
+    /// Reads scope from a string and from an array of single values alike, whatever claim it is in.
+    allow_scope_text_or_array;
+
+    /// Does not take `nonce`, `at_hash`, `c_hash` and `s_hash` for signs of an ID token.
+    ///
+    /// Without another way to tell ID tokens ([`require_claim`](Self::require_claim), [`reject_match`](Self::reject_match)), they pass.
+    danger_id_token_claims;
 }
 
 const SERVICE: &[ClaimMatcher] = &[ClaimMatcher::SUBJECT_IS_CLIENT];

@@ -1,8 +1,7 @@
-use std::fmt;
-
 use zeroize::Zeroizing;
 
 use crate::jose::crypto::keyed_digest;
+use crate::secret::redacted;
 use crate::validate::caller::Caller;
 
 /// The key under which users are named in logs and audit records without being identified (OB-06).
@@ -24,8 +23,4 @@ impl PseudonymKey {
     }
 }
 
-impl fmt::Debug for PseudonymKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("PseudonymKey([redacted])")
-    }
-}
+redacted!(PseudonymKey);

@@ -1,26 +1,42 @@
-//! Strict reading of JSON objects: each member once, each type as expected, and a record of which member was wrong.
+//! Strict reading of JSON: one scanner for tokens, headers, responses and keys. It borrows every value as it is written.
 
 use std::borrow::Cow;
-use std::cell::Cell;
-use std::collections::BTreeMap;
-use std::fmt;
 use std::time::Duration;
 
 use serde::Deserialize;
-use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
+use serde_json::Value;
 use serde_json::value::RawValue;
-use serde_json::{Map, Value};
 
 use crate::error::TokenError;
 use crate::time::UnixTime;
 
-/// Reads a JSON object, and not the array of values that serde takes for a struct as well.
+/// The values of these members of a JSON object, as they are written; one that is null is absent.
 ///
-/// The text is UTF-8 to its end, also in members that are not read; otherwise those may hold anything that JSON has.
-pub(crate) fn object<'de, T: Deserialize<'de>>(json: &'de [u8]) -> Option<T> {
-    let text = str::from_utf8(json).ok()?;
-    let is_object = text.trim_ascii_start().starts_with('{');
-    is_object.then(|| serde_json::from_str(text).ok())?
+/// `None` if the text is not a JSON object in UTF-8, or has one of these members twice. Other members may hold anything
+/// that JSON has.
+pub(crate) fn pick<'j, const N: usize>(
+    json: &'j [u8],
+    names: [&str; N],
+) -> Option<[Option<&'j str>; N]> {
+    let (mut found, mut is_twice) = ([None; N], false);
+    members(str::from_utf8(json).ok()?, |name, value| {
+        let slots = names.iter().zip(&mut found);
+        for (_, slot) in slots.filter(|(own, _)| **own == name) {
+            is_twice |= slot.replace(value).is_some();
+        }
+    })?;
+    (!is_twice).then(|| found.map(|value| value.filter(|value| *value != "null")))
+}
+
+/// The strings of these members, as [`pick`]; `None` also if one of them is not a string.
+pub(crate) fn pick_texts<'j, const N: usize>(
+    json: &'j [u8],
+    names: [&str; N],
+) -> Option<[Option<Cow<'j, str>>; N]> {
+    let found = pick(json, names)?;
+    let texts = found.map(|value| value.and_then(text));
+    let is_text = |(value, text): (&Option<&str>, &Option<_>)| value.is_some() == text.is_some();
+    found.iter().zip(&texts).all(is_text).then_some(texts)
 }
 
 /// What an error adds where a text is not JSON for its first character alone, which no editor shows.
@@ -41,9 +57,8 @@ pub fn has_byte_order_mark(text: &[u8]) -> bool {
 /// The text of a JSON object in which no member occurs twice, at any depth, and every number and string can be held.
 pub(crate) fn strict_object(text: &str) -> Option<&str> {
     let text = text.trim_ascii();
-    let mut json = serde_json::Deserializer::from_str(text);
-    let read = Skip(&Trace::default()).deserialize(&mut json);
-    let is_read = text.starts_with('{') && read.is_ok() && json.end().is_ok();
+    let mut json = Scanner::of(text, "object");
+    let is_read = text.starts_with('{') && json.check().is_ok() && json.end().is_ok();
     is_read.then_some(text)
 }
 
@@ -62,227 +77,328 @@ pub(crate) fn without_white_space(text: &str) -> String {
     text.chars().filter(is_kept).collect()
 }
 
-/// The members of a JSON object, of which the last of a name counts. A value that cannot be held, such as a number beyond
-/// the range of a double, is null and does not hide the others.
-pub(crate) fn members(json: &[u8]) -> Option<Map<String, Value>> {
-    let raw: BTreeMap<String, &RawValue> = object(json)?;
-    let read = |value: &RawValue| serde_json::from_str(value.get()).unwrap_or_default();
-    let members = raw.into_iter().map(|(name, value)| (name, read(value)));
-    Some(members.collect())
+/// Hands over the members of a JSON object; `None` for any other text.
+pub(crate) fn members<'j>(json: &'j str, mut each: impl FnMut(&str, &'j str)) -> Option<()> {
+    let mut json = Scanner::of(json, "object");
+    let read = json.object(|json, name| {
+        each(&name, json.value()?);
+        Ok(())
+    });
+    read.and_then(|()| json.end()).ok()
 }
 
-/// Where a strict reader is, so that an error can name the member and say what was wrong.
-#[derive(Default)]
-pub(crate) struct Trace {
-    pub(crate) member: Cell<Option<&'static str>>,
-    duplicate: Cell<bool>,
-    too_deep: Cell<bool>,
+/// Hands over the elements of a JSON array; `None` for any other text.
+pub(crate) fn elements<'j>(json: &'j str, mut each: impl FnMut(&'j str)) -> Option<()> {
+    let mut json = Scanner::of(json, "array");
+    let read = json.array(|json| {
+        each(json.value()?);
+        Ok(())
+    });
+    read.and_then(|()| json.end()).ok()
 }
 
-impl Trace {
-    pub(crate) fn duplicate<E: Error>(&self) -> E {
-        self.duplicate.set(true);
-        E::custom("a member occurs twice")
+/// The value of a member of a JSON object.
+pub(crate) fn member<'j>(json: &'j str, name: &str) -> Option<&'j str> {
+    let mut found = None;
+    members(json, |own, value| {
+        if own == name {
+            found = Some(value);
+        }
+    })?;
+    found
+}
+
+/// A JSON string; `None` for any other value.
+pub(crate) fn text(json: &str) -> Option<Cow<'_, str>> {
+    let inner = unquoted(json)?;
+    if inner.as_bytes().contains(&b'\\') {
+        serde_json::from_str(json).ok().map(Cow::Owned)
+    } else {
+        Some(Cow::Borrowed(inner))
+    }
+}
+
+fn unquoted(json: &str) -> Option<&str> {
+    json.strip_prefix('"')?.strip_suffix('"')
+}
+
+/// A JSON string that is not empty (JW-30).
+pub(crate) fn non_empty(json: &str) -> Option<Cow<'_, str>> {
+    text(json).filter(|text| !text.is_empty())
+}
+
+/// The texts that are not empty in a JSON string or an array; what is neither has none.
+pub(crate) fn texts(json: &str) -> Vec<Cow<'_, str>> {
+    let mut texts = Vec::new();
+    if elements(json, |element| texts.extend(non_empty(element))).is_none() {
+        texts.extend(non_empty(json));
+    }
+    texts
+}
+
+/// A NumericDate: a number of seconds, not negative, at most 2^53 (RFC 7519 section 2, JW-28).
+pub(crate) fn numeric_date(json: &str) -> Option<UnixTime> {
+    const MAX_SECONDS: u64 = 1 << 53;
+    let since_epoch = match json.parse() {
+        Ok(seconds) => Duration::from_secs(seconds),
+        Err(_) => Duration::try_from_secs_f64(json.parse().ok()?).ok()?,
+    };
+    (since_epoch <= Duration::from_secs(MAX_SECONDS)).then(|| UnixTime::from_duration(since_epoch))
+}
+
+/// Reads a JSON text part by part, in one pass.
+///
+/// What is read is well-formed. Whether a value holds a member twice is for [`check`](Self::check) to say.
+pub(crate) struct Scanner<'j> {
+    json: &'j str,
+    position: usize,
+    /// There is no escape and no control character, so that a string ends at the next quote.
+    is_plain: bool,
+    /// How much deeper values may nest.
+    depth: u32,
+    /// What an error calls the text.
+    part: &'static str,
+}
+
+/// The most levels of a value that is checked: each takes room on the stack.
+const MAX_DEPTH: u32 = 127;
+
+impl<'j> Scanner<'j> {
+    pub(crate) fn of(json: &'j str, part: &'static str) -> Self {
+        // All bytes are looked at, without a way out at the first odd one: that is what the compiler makes wide.
+        let odd = |odd: u8, b: u8| odd | u8::from(b < b' ') | u8::from(b == b'\\');
+        Self {
+            json,
+            position: 0,
+            is_plain: json.bytes().fold(0, odd) == 0,
+            depth: MAX_DEPTH,
+            part,
+        }
     }
 
-    /// Reads a member into its slot, which must be empty: a member occurs once.
-    pub(crate) fn once<T, E: Error>(
-        &self,
-        slot: &mut Option<T>,
-        read: impl FnOnce() -> Result<T, E>,
-    ) -> Result<(), E> {
-        if slot.is_some() {
-            return Err(self.duplicate());
+    #[cold]
+    pub(crate) fn malformed(&self) -> TokenError {
+        TokenError::Malformed(self.part)
+    }
+
+    #[cold]
+    pub(crate) fn duplicate(&self) -> TokenError {
+        TokenError::DuplicateMember(self.part)
+    }
+
+    /// The next byte after white space.
+    #[inline]
+    pub(crate) fn peek(&mut self) -> Option<u8> {
+        loop {
+            match self.json.as_bytes().get(self.position) {
+                Some(b' ' | b'\t' | b'\n' | b'\r') => self.position += 1,
+                next => return next.copied(),
+            }
         }
-        *slot = Some(read()?);
+    }
+
+    /// Passes over this byte if it is the next one.
+    #[inline]
+    fn passes(&mut self, byte: u8) -> bool {
+        let is_next = self.peek() == Some(byte);
+        self.position += usize::from(is_next);
+        is_next
+    }
+
+    #[inline]
+    fn pass(&mut self, byte: u8) -> Result<(), TokenError> {
+        match self.passes(byte) {
+            true => Ok(()),
+            false => Err(self.malformed()),
+        }
+    }
+
+    /// The text ends here.
+    pub(crate) fn end(&mut self) -> Result<(), TokenError> {
+        match self.peek() {
+            None => Ok(()),
+            Some(_) => Err(self.malformed()),
+        }
+    }
+
+    /// The next value, as it is written.
+    #[inline]
+    pub(crate) fn value(&mut self) -> Result<&'j str, TokenError> {
+        let is_string = self.peek() == Some(b'"');
+        let start = self.position;
+        let end = match is_string && self.is_plain {
+            true => closing_quote(self.json.as_bytes(), start + 1).map(|quote| quote + 1),
+            false => self
+                .json
+                .get(start..)
+                .and_then(length)
+                .map(|length| start + length),
+        };
+        self.take(start, end, 0)
+    }
+
+    /// A name, and the colon behind it.
+    #[inline]
+    fn name(&mut self) -> Result<Cow<'j, str>, TokenError> {
+        let name = if self.is_plain && self.peek() == Some(b'"') {
+            let start = self.position + 1;
+            let end = closing_quote(self.json.as_bytes(), start);
+            Cow::Borrowed(self.take(start, end, 1)?)
+        } else {
+            text(self.value()?).ok_or_else(|| self.malformed())?
+        };
+        self.pass(b':')?;
+        Ok(name)
+    }
+
+    /// Goes behind a part and as many bytes more.
+    #[inline]
+    fn take(
+        &mut self,
+        start: usize,
+        end: Option<usize>,
+        more: usize,
+    ) -> Result<&'j str, TokenError> {
+        let part = end.and_then(|end| self.json.get(start..end));
+        let part = part.ok_or_else(|| self.malformed())?;
+        self.position = start + part.len() + more;
+        Ok(part)
+    }
+
+    /// Reads an object: `each` reads the value of the member it is given the name of.
+    #[inline]
+    pub(crate) fn object(
+        &mut self,
+        mut each: impl FnMut(&mut Self, Cow<'j, str>) -> Result<(), TokenError>,
+    ) -> Result<(), TokenError> {
+        self.list(b'{', b'}', |json| {
+            let name = json.name()?;
+            each(json, name)
+        })
+    }
+
+    /// Reads an array: `each` reads one element.
+    pub(crate) fn array(
+        &mut self,
+        each: impl FnMut(&mut Self) -> Result<(), TokenError>,
+    ) -> Result<(), TokenError> {
+        self.list(b'[', b']', each)
+    }
+
+    #[inline]
+    fn list(
+        &mut self,
+        open: u8,
+        close: u8,
+        mut each: impl FnMut(&mut Self) -> Result<(), TokenError>,
+    ) -> Result<(), TokenError> {
+        self.pass(open)?;
+        if self.passes(close) {
+            return Ok(());
+        }
+        loop {
+            each(self)?;
+            if !self.passes(b',') {
+                return self.pass(close);
+            }
+        }
+    }
+
+    /// Checks a [`value`](Self::value) of this text as [`check`](Self::check) does.
+    #[inline]
+    pub(crate) fn check_again(&self, value: &str) -> Result<(), TokenError> {
+        // A plain string was checked when its end was looked for.
+        match self.is_plain && value.starts_with('"') {
+            true => Ok(()),
+            false => Scanner::of(value, self.part).check(),
+        }
+    }
+
+    /// Passes over a value that is JSON to the last detail: no object has a member twice, at any depth (JW-12), and every
+    /// number and string can be held.
+    pub(crate) fn check(&mut self) -> Result<(), TokenError> {
+        let is_object = match self.peek() {
+            Some(b'{') => true,
+            Some(b'[') => false,
+            first => {
+                let value = self.value()?;
+                let can_be_held = match first {
+                    Some(b'"') => text(value).is_some(),
+                    _ => serde_json::from_str::<Value>(value).is_ok(),
+                };
+                return can_be_held.then_some(()).ok_or_else(|| self.malformed());
+            }
+        };
+        self.depth = self.depth.checked_sub(1).ok_or_else(|| self.malformed())?;
+        if is_object {
+            let mut names = Names::default();
+            self.object(|json, name| {
+                names.push(name);
+                json.check()
+            })?;
+            names.check(self.part)?;
+        } else {
+            self.array(Self::check)?;
+        }
+        self.depth += 1;
         Ok(())
     }
+}
 
-    pub(crate) fn too_deep<E: Error>(&self) -> E {
-        self.too_deep.set(true);
-        E::custom("nested too deep")
-    }
-
-    /// What the failure of a reader over `part` means.
-    pub(crate) fn explain(&self, part: &'static str, actor_limit: usize) -> TokenError {
-        if self.duplicate.get() {
-            TokenError::DuplicateMember(part)
-        } else if self.too_deep.get() {
-            TokenError::ActorDepth { limit: actor_limit }
-        } else if let Some(member) = self.member.get() {
-            TokenError::InvalidClaim(member)
-        } else {
-            TokenError::Malformed(part)
+/// Where the string ends that goes on at this position, in a text without escapes.
+#[inline]
+fn closing_quote(text: &[u8], mut position: usize) -> Option<usize> {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    const QUOTES: u64 = b'"' as u64 * ONES;
+    // Eight bytes at a time: strings are short, and a search of wide registers has to be set up.
+    while let Some(eight) = text.get(position..).and_then(<[u8]>::first_chunk) {
+        let differing = u64::from_le_bytes(*eight) ^ QUOTES;
+        let found = differing.wrapping_sub(ONES) & !differing & (0x80 * ONES);
+        if found != 0 {
+            return Some(position + found.trailing_zeros() as usize / 8);
         }
+        position += 8;
     }
+    let rest = text.get(position..)?.iter().position(|b| *b == b'"')?;
+    Some(position + rest)
+}
+
+/// How long the value is that the text starts with.
+fn length(text: &str) -> Option<usize> {
+    let bytes = text.as_bytes();
+    let digits = bytes.iter().take_while(|b| b.is_ascii_digit()).count();
+    // Most numbers are times; any other value is left to a complete parser.
+    let is_integer = matches!(bytes.get(digits), Some(b',' | b'}' | b']'));
+    if is_integer && matches!(bytes.first(), Some(b'1'..=b'9')) {
+        return Some(digits);
+    }
+    let mut json = serde_json::Deserializer::from_str(text);
+    let raw = <&RawValue>::deserialize(&mut json).ok()?;
+    Some(raw.get().len())
 }
 
 /// The names of members that nobody asked for, to find one that occurs twice.
 #[derive(Default)]
-pub(crate) struct Names<'de>(Vec<Cow<'de, str>>);
+pub(crate) struct Names<'j>(Vec<Cow<'j, str>>);
 
 /// Room for the members of most objects, so that their names are allocated for once.
 const USUAL: usize = 24;
 
-impl<'de> Names<'de> {
-    pub(crate) fn push(&mut self, name: Cow<'de, str>) {
+impl<'j> Names<'j> {
+    pub(crate) fn push(&mut self, name: Cow<'j, str>) {
         if self.0.is_empty() {
             self.0.reserve(USUAL);
         }
         self.0.push(name);
     }
 
-    pub(crate) fn check<E: Error>(mut self, trace: &Trace) -> Result<(), E> {
+    /// Fails where a name occurs twice.
+    pub(crate) fn check(mut self, part: &'static str) -> Result<(), TokenError> {
         self.0.sort_unstable();
-        if self.0.windows(2).any(|pair| pair.first() == pair.last()) {
-            return Err(trace.duplicate());
+        match self.0.windows(2).any(|pair| pair.first() == pair.last()) {
+            true => Err(TokenError::DuplicateMember(part)),
+            false => Ok(()),
         }
-        Ok(())
-    }
-}
-
-/// A member's name, borrowed where the text allows it.
-pub(crate) struct Name;
-
-impl<'de> DeserializeSeed<'de> for Name {
-    type Value = Cow<'de, str>;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
-        deserializer.deserialize_str(self)
-    }
-}
-
-impl<'de> Visitor<'de> for Name {
-    type Value = Cow<'de, str>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a member name")
-    }
-
-    fn visit_borrowed_str<E>(self, name: &'de str) -> Result<Self::Value, E> {
-        Ok(Cow::Borrowed(name))
-    }
-
-    fn visit_str<E>(self, name: &str) -> Result<Self::Value, E> {
-        Ok(Cow::Owned(name.to_owned()))
-    }
-}
-
-/// Walks over a value without keeping it; an object with a member twice is an error at any depth (JW-12).
-pub(crate) struct Skip<'t>(pub(crate) &'t Trace);
-
-impl<'de> DeserializeSeed<'de> for Skip<'_> {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        deserializer.deserialize_any(self)
-    }
-}
-
-impl<'de> Visitor<'de> for Skip<'_> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("any value")
-    }
-
-    fn visit_bool<E>(self, _: bool) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_i64<E>(self, _: i64) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_u64<E>(self, _: u64) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_f64<E>(self, _: f64) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_str<E>(self, _: &str) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_unit<E>(self) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
-        while seq.next_element_seed(Skip(self.0))?.is_some() {}
-        Ok(())
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        let mut names = Names::default();
-        while let Some(name) = map.next_key_seed(Name)? {
-            names.push(name);
-            map.next_value_seed(Skip(self.0))?;
-        }
-        names.check(self.0)
-    }
-}
-
-/// A value that may be null where that means absent.
-#[derive(Clone, Copy)]
-pub(crate) struct Nullable<S> {
-    pub(crate) seed: S,
-    pub(crate) may_be_null: bool,
-}
-
-impl<'de, S: DeserializeSeed<'de>> DeserializeSeed<'de> for Nullable<S> {
-    type Value = Option<S::Value>;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
-        deserializer.deserialize_option(self)
-    }
-}
-
-impl<'de, S: DeserializeSeed<'de>> Visitor<'de> for Nullable<S> {
-    type Value = Option<S::Value>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a value")
-    }
-
-    fn visit_none<E: Error>(self) -> Result<Self::Value, E> {
-        match self.may_be_null {
-            true => Ok(None),
-            false => Err(E::custom("null")),
-        }
-    }
-
-    fn visit_some<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
-        self.seed.deserialize(deserializer).map(Some)
-    }
-}
-
-/// A string that is not empty (JW-30).
-#[derive(Clone, Copy)]
-pub(crate) struct NonEmpty;
-
-impl<'de> DeserializeSeed<'de> for NonEmpty {
-    type Value = String;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<String, D::Error> {
-        deserializer.deserialize_str(self)
-    }
-}
-
-impl Visitor<'_> for NonEmpty {
-    type Value = String;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a string that is not empty")
-    }
-
-    fn visit_str<E: Error>(self, text: &str) -> Result<String, E> {
-        if text.is_empty() {
-            return Err(E::custom("empty"));
-        }
-        Ok(text.to_owned())
     }
 }
 
@@ -297,6 +413,23 @@ pub(crate) enum OneOrMany {
 }
 
 impl OneOrMany {
+    pub(crate) fn parse(json: &str) -> Option<Self> {
+        if json.starts_with('"') {
+            return non_empty(json).map(|one| Self::One(one.into_owned()));
+        }
+        let (mut all, mut ends, mut is_odd) = (String::new(), Vec::new(), false);
+        elements(json, |element| match non_empty(element) {
+            Some(one) => {
+                all.push_str(&one);
+                ends.extend(u32::try_from(all.len()));
+            }
+            None => is_odd = true,
+        })?;
+        all.shrink_to_fit();
+        ends.shrink_to_fit();
+        (!is_odd).then_some(Self::Many { text: all, ends })
+    }
+
     pub(crate) fn iter(&self) -> impl Iterator<Item = &str> {
         let (text, ends, one) = match self {
             Self::One(one) => ("", [].as_slice(), Some(one.as_str())),
@@ -312,71 +445,63 @@ impl OneOrMany {
     }
 }
 
-impl<'de> Deserialize<'de> for OneOrMany {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(OneOrManyVisitor)
-    }
-}
-
-struct OneOrManyVisitor;
-
-impl<'de> Visitor<'de> for OneOrManyVisitor {
-    type Value = OneOrMany;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a string or an array of strings")
-    }
-
-    fn visit_str<E: Error>(self, text: &str) -> Result<OneOrMany, E> {
-        NonEmpty.visit_str(text).map(OneOrMany::One)
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<OneOrMany, A::Error> {
-        let (mut text, mut ends) = (String::new(), Vec::new());
-        while let Some(one) = seq.next_element_seed(NonEmpty)? {
-            text.push_str(&one);
-            ends.push(u32::try_from(text.len()).map_err(A::Error::custom)?);
-        }
-        text.shrink_to_fit();
-        ends.shrink_to_fit();
-        Ok(OneOrMany::Many { text, ends })
-    }
-}
-
-/// A NumericDate: a number of seconds, not negative, at most 2^53 (RFC 7519 section 2, JW-28).
-pub(crate) struct NumericDate;
-
-const MAX_SECONDS: u64 = 1 << 53;
-
-impl<'de> DeserializeSeed<'de> for NumericDate {
-    type Value = UnixTime;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<UnixTime, D::Error> {
-        // Not a visitor of our own: `serde_json/arbitrary_precision`, which any crate of the build may turn on, gives
-        // fractions to `serde_json::Number` alone.
-        let number = serde_json::Number::deserialize(deserializer)?;
-        let time = match (number.as_u64(), number.as_f64()) {
-            (Some(seconds), _) if seconds <= MAX_SECONDS => Some(UnixTime::from_secs(seconds)),
-            (None, Some(seconds)) if (0.0..=MAX_SECONDS as f64).contains(&seconds) => {
-                Duration::try_from_secs_f64(seconds)
-                    .ok()
-                    .map(UnixTime::from_duration)
-            }
-            _ => None,
-        };
-        time.ok_or_else(|| D::Error::custom("out of range"))
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    fn any_json() -> impl Strategy<Value = Value> {
+        let leaf = prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::from),
+            any::<i32>().prop_map(Value::from),
+            any::<u64>().prop_map(Value::from),
+            any::<f64>().prop_map(Value::from),
+            "[a-z]{0,20}".prop_map(Value::from),
+            ".{0,6}".prop_map(Value::from),
+        ];
+        leaf.prop_recursive(3, 24, 6, |inner| {
+            let name = prop_oneof!["[a-z]{0,12}", ".{0,3}"];
+            prop_oneof![
+                proptest::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+                proptest::collection::btree_map(name, inner, 0..4)
+                    .prop_map(|members| members.into_iter().collect()),
+            ]
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn scanner_accepts_what_serde_json_accepts(
+            value in any_json(),
+            is_pretty in any::<bool>(),
+            place in any::<proptest::sample::Index>(),
+            edit in proptest::option::of("[ \\\\\\[\\]{}:,\"0-9a-z.+-]{0,2}"),
+        ) {
+            let mut text = match is_pretty {
+                true => serde_json::to_string_pretty(&value).unwrap(),
+                false => value.to_string(),
+            };
+            if let Some(edit) = edit {
+                let places: Vec<_> = text.char_indices().collect();
+                let (start, replaced) = places[place.index(places.len())];
+                text.replace_range(start..start + replaced.len_utf8(), &edit);
+            }
+            let mut json = Scanner::of(&text, "text");
+            let read = json.check().and_then(|()| json.end());
+            let is_json = serde_json::from_str::<Value>(&text).is_ok();
+            // A member that occurs twice is JSON all the same.
+            let is_twice = matches!(read, Err(TokenError::DuplicateMember(_)));
+            prop_assert!(is_twice || read.is_ok() == is_json, "{text:?}: {read:?}");
+        }
+    }
 
     #[test]
     fn many_short_names_take_little_more_room_than_their_json() {
         let names = vec!["a"; 1_000];
         let json = serde_json::to_string(&names).unwrap();
-        let read: OneOrMany = serde_json::from_str(&json).unwrap();
+        let read = OneOrMany::parse(&json).unwrap();
         assert_eq!(read.iter().collect::<Vec<_>>(), names);
         let OneOrMany::Many { text, ends } = read else {
             panic!("it was an array");

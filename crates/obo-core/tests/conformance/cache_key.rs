@@ -261,7 +261,7 @@ fn tx_41_the_parameters_of_a_dialect_are_part_of_its_identity() {
         with("a", "1").extra_parameter("b", "2").unwrap(),
         with("a", "1\",\"b\":\"2"),
         with("a", "1=b=2"),
-        Rfc8693::new().issued_type_may_be_missing(),
+        Rfc8693::new().allow_missing_issued_type(),
         Rfc8693::new().with_name("other"),
     ];
     let identities: HashSet<_> = dialects.iter().map(|d| d.identity().into_owned()).collect();
@@ -284,27 +284,27 @@ fn tx_41_every_setting_of_a_dialect_is_part_of_its_identity() {
         new().target_by(TargetBy::Resource),
         new().target_by(TargetBy::Scope),
         new().client_target_by(TargetBy::Scope),
-        new().requires_scope(),
+        new().require_scope(),
         new().subject_type(TokenType::JWT),
         new().subject_type(TokenType::new("urn:x")),
-        new().requests_type(TokenType::JWT),
-        new().omits_requested_type(),
-        new().offers([TokenType::JWT]),
+        new().requested_type(TokenType::JWT),
+        new().without_requested_type(),
+        new().offered_types([TokenType::JWT]),
         new().without_actor(),
-        new().requires_actor(),
+        new().require_actor(),
         new().actor_types([TokenType::JWT]),
-        new().users_only(),
+        new().require_user(),
         new().max_actors(5),
         new().max_actors(6),
-        new().client_in_audience(),
-        new().sends_claims(),
-        new().token_type_may_be_missing(),
-        new().issued_type_may_be_missing(),
-        new().or_issued_type(TokenType::JWT),
-        new().expires_in_may_be_text(),
+        new().require_client_in_audience(),
+        new().allow_claims(),
+        new().allow_missing_token_type(),
+        new().allow_missing_issued_type(),
+        new().allow_issued_type(TokenType::JWT),
+        new().allow_text_expires_in(),
         new().unstated_lifetime(minute),
         new().unstated_lifetime(minute * 2),
-        new().scope_may_be_wider(),
+        new().allow_wider_scope(),
         new().pairwise_subject(),
         new().user_claims(["oid"]),
         new().user_claims(["oid", "tid"]),
@@ -312,10 +312,10 @@ fn tx_41_every_setting_of_a_dialect_is_part_of_its_identity() {
     ];
     let identities: HashSet<_> = dialects.iter().map(|d| d.identity().into_owned()).collect();
     assert_eq!(identities.len(), dialects.len(), "{identities:?}");
-    let one = new().users_only().requires_scope();
+    let one = new().require_user().require_scope();
     assert_eq!(
         one.identity(),
-        new().requires_scope().users_only().identity()
+        new().require_scope().require_user().identity()
     );
 }
 

@@ -105,7 +105,7 @@ fn ri_04_the_target_is_named_by_the_servers_parameters_alone() {
     ends(&by(TargetBy::Scope), &scoped, "&scope=b%2F.default");
     unsayable(&by(TargetBy::Scope), &to(both), "resource");
 
-    let wants_scope = new().requires_scope();
+    let wants_scope = new().require_scope();
     ends(&wants_scope, &scoped, "&audience=b&scope=b%2F.default");
     unsayable(&wants_scope, &to(two), "scope");
 }
@@ -133,20 +133,20 @@ fn tx_07_the_type_to_ask_for_may_be_given_omitted_or_limited() {
     };
     let jwt = asking(TokenType::JWT);
     assert_eq!(asked(&new(), &jwt).as_deref(), Some(JWT));
-    let given = new().requests_type(TokenType::JWT);
+    let given = new().requested_type(TokenType::JWT);
     assert_eq!(asked(&given, &plain).as_deref(), Some(JWT));
     let other = asking(TokenType::ACCESS_TOKEN);
     assert_eq!(asked(&given, &other).as_deref(), Some(ACCESS_TOKEN));
 
-    let omits = given.omits_requested_type();
+    let omits = given.without_requested_type();
     assert_eq!(asked(&omits, &plain), None);
     assert_eq!(asked(&omits, &other), None);
     unsayable(&omits, &asking(TokenType::JWT), "requested_token_type");
 
-    let limited = new().offers([TokenType::ACCESS_TOKEN]);
+    let limited = new().offered_types([TokenType::ACCESS_TOKEN]);
     assert_eq!(asked(&limited, &other).as_deref(), Some(ACCESS_TOKEN));
     unsayable(&limited, &asking(TokenType::JWT), "requested_token_type");
-    let refresh = new().offers([TokenType::REFRESH_TOKEN]);
+    let refresh = new().offered_types([TokenType::REFRESH_TOKEN]);
     unsayable(
         &refresh,
         &asking(TokenType::REFRESH_TOKEN),
@@ -157,14 +157,14 @@ fn tx_07_the_type_to_ask_for_may_be_given_omitted_or_limited() {
 #[test]
 fn tx_07_what_the_dialect_asked_for_is_what_must_be_issued() {
     let of_type = |urn: &str| with("issued_token_type", &format!("\"{urn}\""));
-    let given = new().requests_type(TokenType::JWT);
+    let given = new().requested_type(TokenType::JWT);
     assert!(accepts(&given, &of_type(JWT)));
     assert!(!accepts(&given, &of_type(ACCESS_TOKEN)));
-    let omits = given.clone().omits_requested_type();
+    let omits = given.clone().without_requested_type();
     assert!(accepts(&omits, &of_type(ACCESS_TOKEN)));
     let odd = "urn:params:oauth:token-type:jwt";
     assert!(!accepts(&given, &of_type(odd)));
-    let tolerant = given.or_issued_type(TokenType::new(odd));
+    let tolerant = given.allow_issued_type(TokenType::new(odd));
     assert!(accepts(&tolerant, &of_type(odd)) && accepts(&tolerant, &of_type(JWT)));
     assert!(!accepts(&tolerant, &of_type(ACCESS_TOKEN)));
 }
@@ -181,8 +181,8 @@ fn ot_02_tx_03_an_actor_is_taken_refused_or_wanted() {
     assert!(rest(&new(), &with_jwt).contains("&actor_token=own&actor_token_type="));
     unsayable(&new().without_actor(), &with_jwt, "actor_token");
     rest(&new().without_actor(), &plain);
-    unsayable(&new().requires_actor(), &plain, "actor_token");
-    rest(&new().requires_actor(), &with_jwt);
+    unsayable(&new().require_actor(), &plain, "actor_token");
+    rest(&new().require_actor(), &with_jwt);
     let typed = new().actor_types([TokenType::ACCESS_TOKEN, TokenType::ID_TOKEN]);
     rest(&typed, &plain);
     rest(&typed, &acting(TokenType::ID_TOKEN));
@@ -194,8 +194,8 @@ fn en_02_a_service_may_be_no_subject() {
     let service = Token::new().claim("sub", "\"spa\"").mint();
     let service = ExchangeRequest::new(&verdict(&service).unwrap(), audience("b"));
     rest(&new(), &service);
-    denied(&new().users_only(), &service);
-    rest(&new().users_only(), &for_service_b(&[]));
+    denied(&new().require_user(), &service);
+    rest(&new().require_user(), &for_service_b(&[]));
 }
 
 #[test]
@@ -226,7 +226,7 @@ fn en_05_claims_are_asked_for_where_the_server_knows_how() {
     let claims = ClaimsRequest::parse(r#"{ "a": null }"#).unwrap();
     let request = for_service_b(&[]).with_claims(claims);
     unsayable(&new(), &request, "claims");
-    let knows = new().sends_claims();
+    let knows = new().allow_claims();
     assert!(rest(&knows, &request).ends_with("&claims=%7B%22a%22%3Anull%7D"));
 }
 
@@ -234,7 +234,7 @@ fn en_05_claims_are_asked_for_where_the_server_knows_how() {
 fn tx_13_a_missing_token_type_is_for_a_server_known_to_omit_it() {
     let missing = with("token_type", "");
     assert!(!accepts(&new(), &missing));
-    let lenient = new().token_type_may_be_missing();
+    let lenient = new().allow_missing_token_type();
     assert!(accepts(&lenient, &missing));
     for other in ["\"N_A\"", "\"DPoP\"", "\"\""] {
         assert!(!accepts(&lenient, &with("token_type", other)), "{other}");
@@ -248,7 +248,7 @@ fn te_07_expires_in_as_text_is_read_where_the_server_writes_it_so() {
         let token = dialect.response(&grant(&for_service_b(&[])), &answer(200, body), NOW);
         token.unwrap().lifetime(NOW).as_secs()
     };
-    let lenient = new().expires_in_may_be_text();
+    let lenient = new().allow_text_expires_in();
     for (json, strict_reads, reads) in [
         ("\"300\"", 60, 300),
         ("300", 300, 300),
@@ -284,7 +284,7 @@ fn tx_17_more_scope_is_taken_where_the_server_always_adds_some() {
     let request = for_service_b(&["a"]);
     let wider = with("scope", "\"a profile\"");
     assert!(!accepts_for(&new(), &request, &wider));
-    let tolerant = new().scope_may_be_wider();
+    let tolerant = new().allow_wider_scope();
     let token = tolerant
         .response(&grant(&request), &answer(200, wider), NOW)
         .unwrap();
@@ -453,9 +453,9 @@ fn ot_02_a_token_of_the_client_itself() {
     by_scope.request(&own(Some(&target)), by).unwrap_err();
     // What concerns a subject concerns nobody here.
     let strict = new()
-        .users_only()
-        .client_in_audience()
-        .requires_actor()
+        .require_user()
+        .require_client_in_audience()
+        .require_actor()
         .max_actors(0);
     body(&strict, Some(&scoped));
 }

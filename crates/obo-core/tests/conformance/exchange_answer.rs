@@ -38,7 +38,7 @@ fn tx_13_the_answer_has_token_type_and_issued_type() {
 
 #[test]
 fn tx_13_a_missing_issued_type_is_for_a_server_known_to_omit_it() {
-    let lenient = Rfc8693::new().issued_type_may_be_missing();
+    let lenient = Rfc8693::new().allow_missing_issued_type();
     let request = for_service_b(&[]);
     let read = |body: String| lenient.response(&grant(&request), &answer(200, body), NOW);
     read(with("issued_token_type", "")).unwrap();
@@ -109,7 +109,7 @@ fn tx_17_scope_is_what_was_granted_and_never_wider_than_asked() {
 #[test]
 fn scope_form_is_a_setting() {
     let request = for_service_b(&["a", "b"]);
-    let lenient = Rfc8693::new().scope_text_or_array();
+    let lenient = Rfc8693::new().allow_scope_text_or_array();
     let read = |dialect: &Rfc8693, json: &str| {
         let issued = dialect.response(&grant(&request), &answer(200, with("scope", json)), NOW);
         issued.map(|issued| issued.scope().clone())
@@ -127,7 +127,7 @@ fn scope_form_is_a_setting() {
     }
     let strict = read(&Rfc8693::new(), r#"["a"]"#).unwrap_err();
     assert!(
-        strict.to_string().contains("scope_text_or_array"),
+        strict.to_string().contains("allow_scope_text_or_array"),
         "{strict}"
     );
 }

@@ -388,7 +388,7 @@ fn scope_setting_holds_for_responses() {
     let token = |json: &str| answer(&Token::new().claim("scope", json));
     let none = ThinAnswers::default();
     let either = builder()
-        .profile(Profile::LENIENT.scope_text_or_array())
+        .profile(Profile::LENIENT.allow_scope_text_or_array())
         .build()
         .unwrap();
     for json in [r#""b a""#, r#"["b","a"]"#] {
@@ -401,7 +401,7 @@ fn scope_setting_holds_for_responses() {
     }
     let refused = judged_by(&lenient(), none, &token(r#"["a"]"#)).unwrap_err();
     assert!(
-        refused.to_string().contains("scope_text_or_array"),
+        refused.to_string().contains("allow_scope_text_or_array"),
         "{refused}"
     );
 }
@@ -514,7 +514,7 @@ fn in_05_thin_answers_are_refused_unless_they_are_expected() {
     // Where the client stands for the audience, it does so here too.
     let by_client = Policy::builder(issuer())
         .audience("spa-2")
-        .profile(Profile::LENIENT.client_is_audience())
+        .profile(Profile::LENIENT.allow_client_as_audience())
         .build()
         .unwrap();
     let told = answer(&Token::new().without_claim("aud"));
@@ -533,7 +533,7 @@ fn in_05_at_11_without_a_subject_a_token_is_the_clients_own_where_that_is_expect
     let refused = judged_by(&strict(), none, &answer(&of_client)).unwrap_err();
     assert_eq!(refused, TokenError::MissingClaim("sub"));
     let unmarked = builder()
-        .profile(Profile::LENIENT.service_if([ClaimMatcher::is("kind", "machine")]))
+        .profile(Profile::LENIENT.service_matchers([ClaimMatcher::is("kind", "machine")]))
         .build()
         .unwrap();
     for policy in [strict(), lenient(), unmarked] {

@@ -108,15 +108,15 @@ fn ot_01_the_first_claim_that_is_there_is_the_client() {
             "{odd}"
         );
     }
-    let required = under(profile.clone().requires_client(), &Token::new());
+    let required = under(profile.clone().require_client(), &Token::new());
     assert_eq!(required.unwrap_err(), TokenError::MissingClaim("azp"));
 }
 
 #[test]
 fn at_02_a_profile_requires_claims_and_values() {
     let profile = Profile::LENIENT
-        .requires("uti")
-        .expects(ClaimMatcher::is("tenant", "corp".to_owned()));
+        .require_claim("uti")
+        .require_match(ClaimMatcher::is("tenant", "corp".to_owned()));
     let token = Token::new().claim("uti", "1").claim("tenant", "\"corp\"");
     under(profile.clone(), &token).unwrap();
     for missing in ["uti", "tenant"] {
@@ -239,7 +239,7 @@ fn one_setting_reads_either_scope() {
             "scp",
         ),
     ] {
-        let profile = profile.scope_text_or_array();
+        let profile = profile.allow_scope_text_or_array();
         for json in [r#""b a""#, r#"["b","a"]"#] {
             let caller = under(profile.clone(), &Token::new().claim(claim, json)).unwrap();
             assert_eq!(caller.scope(), &Scope::new(["a", "b"]).unwrap(), "{json}");
@@ -255,7 +255,7 @@ fn at_11_a_profile_says_what_a_service_is() {
     let by_client = Profile::LENIENT.client_from(["cid"]);
     let own = Token::new().claim("cid", "\"alice\"");
     assert_eq!(kind(&by_client, &own), PrincipalKind::Service);
-    let by_claim = Profile::LENIENT.service_if([
+    let by_claim = Profile::LENIENT.service_matchers([
         ClaimMatcher::is("idtyp", "app"),
         ClaimMatcher::absent("scp"),
     ]);
@@ -264,7 +264,7 @@ fn at_11_a_profile_says_what_a_service_is() {
     let app = user.clone().claim("idtyp", "\"app\"");
     assert_eq!(kind(&by_claim, &app), PrincipalKind::Service);
     assert_eq!(kind(&by_claim, &Token::new()), PrincipalKind::Service);
-    let by_name = Profile::LENIENT.service_if([
+    let by_name = Profile::LENIENT.service_matchers([
         ClaimMatcher::starts_with("name", "service-"),
         ClaimMatcher::ends_with("sub", "@clients"),
     ]);
@@ -277,7 +277,7 @@ fn at_11_a_profile_says_what_a_service_is() {
 
 #[test]
 fn tx_33_with_the_mapping_the_client_is_the_actor_unless_there_is_one() {
-    let mapped = Profile::RFC9068.client_is_actor();
+    let mapped = Profile::RFC9068.allow_client_as_actor();
     let caller = under(mapped.clone(), &Token::new()).unwrap();
     let actor = caller.current_actor().unwrap();
     assert_eq!(actor.id().issuer(), caller.issuer().as_str());
@@ -291,7 +291,7 @@ fn tx_33_with_the_mapping_the_client_is_the_actor_unless_there_is_one() {
     let caller = under(mapped.clone(), &alone).unwrap();
     assert!(caller.current_actor().is_none());
     let without_client = under(
-        Profile::LENIENT.client_is_actor(),
+        Profile::LENIENT.allow_client_as_actor(),
         &Token::new().without_claim("client_id"),
     );
     assert!(without_client.unwrap().current_actor().is_none());
@@ -304,14 +304,14 @@ fn at_04_a_client_is_an_audience_only_where_the_profile_says_so_and_aud_is_absen
     let token = Token::new().claim("client_id", "\"service-a\"");
     let without = token.clone().without_claim("aud");
     assert_eq!(refusal(&without.mint()), TokenError::MissingClaim("aud"));
-    let profile = Profile::RFC9068.client_is_audience();
+    let profile = Profile::RFC9068.allow_client_as_audience();
     under(profile.clone(), &without).unwrap();
     for aud in ["[]", "\"service-b\""] {
         let refused = under(profile.clone(), &token.clone().claim("aud", aud));
         assert!(matches!(refused, Err(TokenError::Audience { .. })), "{aud}");
     }
     let nobody = without.without_claim("client_id");
-    let refused = under(Profile::LENIENT.client_is_audience(), &nobody);
+    let refused = under(Profile::LENIENT.allow_client_as_audience(), &nobody);
     assert!(matches!(refused, Err(TokenError::Audience { .. })));
 }
 
@@ -320,7 +320,7 @@ fn at_13_another_sign_of_an_id_token_may_replace_the_usual_ones() {
     let nonce = Token::new().claim("nonce", "\"n\"");
     let profile = Profile::RFC9068
         .danger_id_token_claims()
-        .refuses(ClaimMatcher::absent("uid"));
+        .reject_match(ClaimMatcher::absent("uid"));
     let refused = under(profile.clone(), &nonce);
     assert!(matches!(refused, Err(TokenError::NotAnAccessToken(_))));
     under(profile.clone(), &nonce.claim("uid", "1")).unwrap();

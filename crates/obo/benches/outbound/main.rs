@@ -31,15 +31,14 @@ fn main() {
         .enable_all()
         .build()
         .unwrap();
-    runtime.block_on(at_hand());
-    // `cargo test --all-targets` runs this too, without optimisation; `cargo bench` runs a hundred
-    // thousand users.
+    runtime.block_on(cached());
+    // `cargo test --all-targets` runs this too, without optimisation: skip the 100,000 users there.
     if std::env::args().any(|argument| argument == "--bench") {
         memory::print();
     }
 }
 
-fn reply(request: Request<()>) -> Ready<Result<Response<()>, Infallible>> {
+fn respond(request: Request<()>) -> Ready<Result<Response<()>, Infallible>> {
     black_box(&request);
     ready(Ok(Response::new(())))
 }
@@ -47,10 +46,10 @@ fn reply(request: Request<()>) -> Ready<Result<Response<()>, Infallible>> {
 fn call<S: Service<Request<()>>>(service: &mut S) {
     let request = Request::get("https://b.example/stock").body(()).unwrap();
     let response = service.call(request).now_or_never();
-    assert!(response.expect("a response without waiting").is_ok());
+    assert!(response.expect("the response needs no wait").is_ok());
 }
 
-async fn at_hand() {
+async fn cached() {
     let idp = TestIdp::start().await;
     idp.client("service-a")
         .secret("s3cret")
@@ -77,11 +76,11 @@ async fn at_hand() {
     exchange.token(&caller, audience.clone()).await.unwrap();
 
     let destination = Destination::new("https://b.example", audience).unwrap();
-    let mut bare = service_fn(reply);
+    let mut bare = service_fn(respond);
     let layered = exchange
         .to_destination(destination)
         .unwrap()
-        .layer(service_fn(reply));
+        .layer(service_fn(respond));
     let mut layered = layered.on_behalf_of(&caller);
     let [h, bare_time, layered_time] = measure([
         &mut || {

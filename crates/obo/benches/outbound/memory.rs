@@ -1,4 +1,4 @@
-//! The memory of a cached token in addition to its own bytes.
+//! The memory that a cached token takes in addition to its own bytes.
 
 use bytes::Bytes;
 use http::{Request, Response, header};
@@ -30,7 +30,7 @@ pub(crate) fn print() {
         println!(
             "cached, {users} users of {services} services: {over} bytes per token over its own (<= 200)"
         );
-        // All were cached.
+        // No token was evicted.
         let last = exchange.token(callers.first().unwrap(), targets.first().unwrap().clone());
         assert_eq!(runtime.block_on(last).unwrap().source(), TokenSource::Cache);
     }
@@ -59,11 +59,11 @@ fn exchange(callers: &[Caller]) -> TokenExchange {
     );
     let body = Bytes::from(body);
     let http = HttpService::new(service_fn(move |_: Request<Bytes>| {
-        let reply = Response::builder()
+        let response = Response::builder()
             .header(header::CONTENT_TYPE, "application/json")
             .body(Full::new(body.clone()))
             .unwrap();
-        async { Ok::<_, std::convert::Infallible>(reply) }
+        async { Ok::<_, std::convert::Infallible>(response) }
     }));
     let metadata = ServerMetadata::new(None, Some("https://idp.example/token")).unwrap();
     let issuer = callers.first().unwrap().issuer().clone();

@@ -154,7 +154,7 @@ where
         W: Future<Output = Result<(), E>> + Send + 'static,
     {
         let flights = &self.0.flights;
-        flights.join((), 0, || observe::Cause::here().within(fetch()))
+        flights.join((), 0, || observe::Span::here().within(fetch()))
     }
 
     pub(crate) fn under_way(&self) -> Option<Flight<Result<(), E>>> {

@@ -11,7 +11,7 @@ use obo_core::{ErrorClass, Grant, RefusedToken, Target, TokenEndpointError};
 use crate::box_error::BoxError;
 use crate::observe;
 use crate::refusal::rejection::{step_up, unauthenticated};
-use crate::refusal::response::{GrpcCode, RefusalResponse};
+use crate::refusal::response::RefusalResponse;
 
 /// Why a call on behalf of a user has no usable token: the call was not made, or the called service
 /// wants more of the user.
@@ -241,7 +241,7 @@ impl ExchangeError {
     pub fn response(&self) -> RefusalResponse {
         use ExchangeErrorKind as Kind;
         let code = self.code();
-        let (status, grpc_code, message) = match self.0.kind {
+        let (status, message) = match self.0.kind {
             Kind::SubjectInvalid => {
                 let challenge = Challenge::error(BearerError::InvalidToken);
                 return unauthenticated(code, "invalid token", challenge);
@@ -249,32 +249,21 @@ impl ExchangeError {
             Kind::StepUp => return self.step_up(),
             Kind::TargetDenied if !self.0.is_own => (
                 StatusCode::FORBIDDEN,
-                GrpcCode::PermissionDenied,
                 "a service behind this one may not be called for this user",
             ),
             // A forgotten `on_behalf_of` is one of them: a new sign-in would not help the user.
             Kind::NoSubject
             | Kind::UnknownDestination
             | Kind::ClientMisconfigured
-            | Kind::TargetDenied => (
-                StatusCode::INTERNAL_SERVER_ERROR,
-                GrpcCode::Internal,
-                "internal error",
-            ),
-            Kind::AnswerUnusable => (
-                StatusCode::BAD_GATEWAY,
-                GrpcCode::Internal,
-                "internal error",
-            ),
-            Kind::Throttled | Kind::Transient | Kind::Overloaded => (
-                StatusCode::SERVICE_UNAVAILABLE,
-                GrpcCode::Unavailable,
-                "try again later",
-            ),
+            | Kind::TargetDenied => (StatusCode::INTERNAL_SERVER_ERROR, "internal error"),
+            Kind::AnswerUnusable => (StatusCode::BAD_GATEWAY, "internal error"),
+            Kind::Throttled | Kind::Transient | Kind::Overloaded => {
+                (StatusCode::SERVICE_UNAVAILABLE, "try again later")
+            }
         };
         let retry_after = self.0.source.as_ref().and_then(|it| it.retry_after());
         let later = self.is_retryable().then(|| retry_after.unwrap_or(PAUSE));
-        RefusalResponse::new(code, status, grpc_code, message).with_retry_after(later)
+        RefusalResponse::new(code, status, message).with_retry_after(later)
     }
 
     fn step_up(&self) -> RefusalResponse {

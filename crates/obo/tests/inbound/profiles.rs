@@ -41,7 +41,7 @@ async fn tx_33_a_rule_on_actors_sees_the_client_only_where_it_is_the_actor() {
     let token = alice(&idp).claim("client_id", "service-b").mint();
     let plain = under(&idp, Profile::RFC9068).requires(by_b());
     plain.denies(&token, INSUFFICIENT).await;
-    let mapped = under(&idp, Profile::RFC9068.client_is_actor()).requires(by_b());
+    let mapped = under(&idp, Profile::RFC9068.allow_client_as_actor()).requires(by_b());
     assert_eq!(mapped.status(&token).await, 200);
     let by_x = alice(&idp)
         .claim("client_id", "service-b")

@@ -59,26 +59,33 @@ pub(super) fn class(refusal: &Refusal<'_>) -> Option<ErrorClass> {
         "invalid_resource" => return Some(ErrorClass::TargetDenied),
         _ => {}
     }
-    if is_any_of(TRANSIENT) {
-        return Some(ErrorClass::Transient);
-    }
-    if is_any_of(THROTTLED) {
-        return Some(ErrorClass::Throttled);
-    }
-    if is_any_of(OURS) {
-        return Some(ErrorClass::ClientMisconfigured);
+    let of_numbers = |classes: &[(&[u64], ErrorClass)]| {
+        let mut classes = classes.iter();
+        classes
+            .find(|(known, _)| is_any_of(known))
+            .map(|(_, class)| *class)
+    };
+    let of_service = of_numbers(&[
+        (TRANSIENT, ErrorClass::Transient),
+        (THROTTLED, ErrorClass::Throttled),
+        (OURS, ErrorClass::ClientMisconfigured),
+    ]);
+    if of_service.is_some() {
+        return of_service;
     }
     if matches!(refusal.error(), "interaction_required" | "invalid_grant") && refusal.has_claims() {
         return Some(ErrorClass::StepUp);
     }
-    if is_any_of(DENIED) || matches!(refusal.suberror(), "consent_required" | "message_only") {
+    if matches!(refusal.suberror(), "consent_required" | "message_only") {
         return Some(ErrorClass::TargetDenied);
     }
-    if is_any_of(STEP_UP) {
-        return Some(ErrorClass::StepUp);
-    }
-    if is_any_of(SIGN_IN) {
-        return Some(ErrorClass::SubjectInvalid);
+    let of_user = of_numbers(&[
+        (DENIED, ErrorClass::TargetDenied),
+        (STEP_UP, ErrorClass::StepUp),
+        (SIGN_IN, ErrorClass::SubjectInvalid),
+    ]);
+    if of_user.is_some() {
+        return of_user;
     }
     if is_any_of(&[ASSERTION, MALFORMED]) {
         return Some(of_assertion(refusal, is_any_of(&[MALFORMED])));

@@ -1,13 +1,9 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
 use http::{Response, StatusCode};
-use serde::Deserialize;
-use serde_json::value::RawValue;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::Rfc8693;
 use crate::dialect::refusal::{refusal, refusal_in_success, without_tokens};
@@ -21,27 +17,11 @@ use crate::time::UnixTime;
 use crate::token::scope::Scope;
 use crate::token::token_type::TokenType;
 use crate::validate::values;
-use crate::wire::json;
 use crate::wire::media_type::has_media_type;
 use crate::wire::seen::all_seen;
+use crate::wire::{base64url, json};
 
 const MAX_LIFETIME: f64 = 24.0 * 3600.0;
-
-/// Unknown members are ignored (RFC 6749 section 5.1), a refresh token among them (TX-18).
-///
-/// All are raw, so that an error names the member at fault; one that is null is absent.
-#[derive(Deserialize)]
-struct Answer<'a> {
-    #[serde(borrow)]
-    access_token: Option<&'a RawValue>,
-    token_type: Option<&'a RawValue>,
-    issued_token_type: Option<&'a RawValue>,
-    expires_in: Option<&'a RawValue>,
-    scope: Option<&'a RawValue>,
-    /// No standard's, but servers tell by it what they issued the token for.
-    audience: Option<&'a RawValue>,
-    resource: Option<&'a RawValue>,
-}
 
 impl Rfc8693 {
     pub(super) fn judge(
@@ -59,28 +39,39 @@ impl Rfc8693 {
         if !has_media_type(response.headers(), "application/json") {
             return Err(unusable("the response is not `application/json`"));
         }
-        let answer: Answer<'_> = json::object(response.body()).ok_or_else(|| {
+        // Unknown members are ignored (RFC 6749 section 5.1), a refresh token among them (TX-18). `audience` and `resource`
+        // are no standard's, but servers tell by them what they issued the token for.
+        let names = [
+            "access_token",
+            "token_type",
+            "issued_token_type",
+            "expires_in",
+            "scope",
+            "audience",
+            "resource",
+        ];
+        let members = json::pick(response.body(), names).ok_or_else(|| {
             let mark = json::mark(response.body());
             let problem =
                 format!("the response is not the JSON object of RFC 8693 section 2.2.1{mark}");
             TokenEndpointError::new(ErrorClass::AnswerUnusable, problem)
         })?;
-        self.accept(grant, answer, now)
-    }
-
-    fn accept(
-        &self,
-        grant: &Grant,
-        answer: Answer<'_>,
-        now: UnixTime,
-    ) -> Result<IssuedToken, TokenEndpointError> {
-        let token = text("access_token", answer.access_token)?
+        let [
+            token,
+            token_type,
+            issued_type,
+            expires_in,
+            scope,
+            audience,
+            resource,
+        ] = members;
+        let token = text("access_token", token)?
             .map(Secret::new)
             .ok_or_else(|| unusable("the response has no `access_token`"))?;
-        let token_type = text("token_type", answer.token_type)?;
+        let token_type = text("token_type", token_type)?;
         self.check_token_type(grant, token_type.as_deref())?;
         if let Grant::Exchange(request) = grant {
-            let issued = text("issued_token_type", answer.issued_token_type)?;
+            let issued = text("issued_token_type", issued_type)?;
             self.check_issued_type(grant, request, issued)?;
         }
         let issued = IssuedToken::bearer(token.expose()).ok_or_else(|| {
@@ -94,12 +85,11 @@ impl Rfc8693 {
                 "the server handed the subject token back instead of a new one",
             ));
         }
-        let scope = self.granted(grant, answer.scope)?;
-        for (name, value) in [("audience", answer.audience), ("resource", answer.resource)] {
-            self.check_named(grant, name, value)?;
-        }
+        let scope = self.granted(grant, scope)?;
+        self.check_named(grant, "audience", audience)?;
+        self.check_named(grant, "resource", resource)?;
         let expires_at = self.check_as_jwt(grant, token.expose(), now)?;
-        let stated = answer.expires_in.and_then(|raw| self.seconds(raw));
+        let stated = expires_in.and_then(|json| self.seconds(json));
         Ok(issued
             .with_expires_in(stated.or(self.knobs.unstated_lifetime))
             .with_expires_at(expires_at)
@@ -113,9 +103,9 @@ impl Rfc8693 {
         token_type: Option<&str>,
     ) -> Result<(), TokenEndpointError> {
         match token_type {
-            None if self.knobs.token_type_may_be_missing => Ok(()),
+            None if self.knobs.allow_missing_token_type => Ok(()),
             None => Err(unusable(
-                "the response has no `token_type`; `Rfc8693::token_type_may_be_missing` takes it",
+                "the response has no `token_type`; `Rfc8693::allow_missing_token_type` takes it",
             )),
             Some(bearer) if bearer.eq_ignore_ascii_case("bearer") => Ok(()),
             Some(other) => Err(unusable(format!(
@@ -134,16 +124,16 @@ impl Rfc8693 {
         issued: Option<String>,
     ) -> Result<(), TokenEndpointError> {
         let Some(issued) = issued.map(TokenType::new) else {
-            return if self.knobs.issued_type_may_be_missing {
+            return if self.knobs.allow_missing_issued_type {
                 Ok(())
             } else {
                 Err(unusable(
-                    "the response has no `issued_token_type`; `Rfc8693::issued_type_may_be_missing` \
+                    "the response has no `issued_token_type`; `Rfc8693::allow_missing_issued_type` \
                      takes it",
                 ))
             };
         };
-        let expected = match self.requested_type(request) {
+        let expected = match self.type_to_request(request) {
             Some(requested) => issued == *requested,
             None => issued == TokenType::ACCESS_TOKEN || issued == TokenType::JWT,
         };
@@ -152,31 +142,27 @@ impl Rfc8693 {
         } else {
             Err(unusable(format!(
                 "`issued_token_type` is {} and not the type of token that was asked for; \
-                 `Rfc8693::or_issued_type` takes it",
+                 `Rfc8693::allow_issued_type` takes it",
                 seen(grant, [issued.as_str()])
             )))
         }
     }
 
     /// Absent means as requested (RFC 8693 section 2.2.1); wider than requested is refused.
-    fn granted(
-        &self,
-        grant: &Grant,
-        granted: Option<&RawValue>,
-    ) -> Result<Scope, TokenEndpointError> {
+    fn granted(&self, grant: &Grant, granted: Option<&str>) -> Result<Scope, TokenEndpointError> {
         let requested = target(grant)
             .map(Target::scope)
             .cloned()
             .unwrap_or_default();
-        let Some(granted) = granted.map(RawValue::get) else {
+        let Some(granted) = granted else {
             return Ok(requested);
         };
-        let granted = match values::text(granted) {
+        let granted = match json::text(granted) {
             Some(granted) => Scope::parse(&granted),
-            None if self.knobs.scope_text_or_array => values::scope_array(granted),
+            None if self.knobs.allow_scope_text_or_array => values::scope_array(granted),
             None if granted.starts_with('[') => {
                 return Err(unusable(
-                    "`scope` is an array and not a string; `Rfc8693::scope_text_or_array` takes both",
+                    "`scope` is an array and not a string; `Rfc8693::allow_scope_text_or_array` takes both",
                 ));
             }
             None => None,
@@ -184,10 +170,10 @@ impl Rfc8693 {
         let granted = granted.ok_or_else(|| unusable("`scope` is malformed"))?;
         let wider = || granted.iter().filter(|value| !requested.contains(value));
         let is_wider = !requested.is_empty() && wider().next().is_some();
-        if is_wider && !self.knobs.scope_may_be_wider {
+        if is_wider && !self.knobs.allow_wider_scope {
             return Err(unusable(format!(
                 "a wider `scope` was granted than requested: {} was not asked for; \
-                 `Rfc8693::scope_may_be_wider` takes it",
+                 `Rfc8693::allow_wider_scope` takes it",
                 seen(grant, wider())
             )));
         }
@@ -199,13 +185,13 @@ impl Rfc8693 {
         &self,
         grant: &Grant,
         name: &str,
-        value: Option<&RawValue>,
+        value: Option<&str>,
     ) -> Result<(), TokenEndpointError> {
-        let target = target(grant).filter(|_| !self.knobs.any_audience);
+        let target = target(grant).filter(|_| !self.knobs.danger_any_audience);
         let (Some(target), Some(value)) = (target, value) else {
             return Ok(());
         };
-        let names = values::texts(value.get());
+        let names = json::texts(value);
         // What names nothing contradicts nothing.
         let is_other = !names.is_empty() && !names.iter().any(|name| target.is_named(name));
         match is_other {
@@ -220,8 +206,7 @@ impl Rfc8693 {
 
     /// `expires_in` as a JSON number, or as text where the server is known for it; anything else counts as missing
     /// (TE-07), and a day is the most.
-    fn seconds(&self, expires_in: &RawValue) -> Option<Duration> {
-        let json = expires_in.get();
+    fn seconds(&self, json: &str) -> Option<Duration> {
         let digits = json
             .strip_prefix('"')
             .and_then(|text| text.strip_suffix('"'));
@@ -229,7 +214,7 @@ impl Rfc8693 {
             None => json.parse().ok()?,
             Some(digits) => {
                 let is_number = digits.bytes().all(|byte| byte.is_ascii_digit());
-                let allowed = self.knobs.expires_in_may_be_text && is_number;
+                let allowed = self.knobs.allow_text_expires_in && is_number;
                 digits.parse().ok().filter(|_| allowed)?
             }
         };
@@ -244,16 +229,16 @@ impl Rfc8693 {
         token: &str,
         now: UnixTime,
     ) -> Result<Option<UnixTime>, TokenEndpointError> {
-        let Some(claims) = claims_of(token) else {
+        let Some(claims) = JwtClaims::of(token) else {
             return Ok(None);
         };
-        let target = target(grant).filter(|_| !self.knobs.any_audience);
-        if target.is_some_and(|target| !addressed_to(target, claims.get("aud"))) {
-            let names = claims.get("aud").map(names).unwrap_or_default();
+        let names = claims.get("aud").map(json::texts).unwrap_or_default();
+        let target = target(grant).filter(|_| !self.knobs.danger_any_audience);
+        if target.is_some_and(|target| !names.iter().any(|name| target.is_named(name))) {
             return Err(unusable(format!(
                 "the issued token is not addressed to the audience that was asked for: `aud` names {}; \
                  `Target::or_named` takes another name of the same service",
-                seen(grant, names)
+                seen(grant, names.iter().map(|name| &**name))
             )));
         }
         let is_of_another = |request| {
@@ -263,11 +248,10 @@ impl Rfc8693 {
         if grant.exchange().is_some_and(is_of_another) {
             return Err(unusable("the issued token is of another subject"));
         }
-        let expires_at = claims
-            .get("exp")
-            .and_then(Value::as_f64)
+        let exp = claims.get("exp").and_then(|exp| exp.parse().ok());
+        let expires_at = exp
             .filter(|exp| *exp < 1e15)
-            .map(|exp| UnixTime::from_duration(Duration::from_secs_f64(exp.max(0.0))));
+            .map(|exp: f64| UnixTime::from_duration(Duration::from_secs_f64(exp.max(0.0))));
         if expires_at.is_some_and(|at| at <= now) {
             return Err(unusable("the issued token has expired already"));
         }
@@ -291,69 +275,55 @@ fn unusable(problem: impl Into<Cow<'static, str>>) -> TokenEndpointError {
 }
 
 /// A member that must be text where it is there.
-fn text(
-    name: &'static str,
-    value: Option<&RawValue>,
-) -> Result<Option<String>, TokenEndpointError> {
+fn text(name: &'static str, value: Option<&str>) -> Result<Option<String>, TokenEndpointError> {
     let read = value.map(|value| {
-        let text = serde_json::from_str(value.get()).ok();
+        let text = json::text(value).map(Into::into);
         text.ok_or_else(|| unusable(format!("`{name}` of the response is not a string")))
     });
     read.transpose()
 }
 
-/// The claims of a token that is a JWT.
-fn claims_of(token: &str) -> Option<Map<String, Value>> {
-    let mut segments = token.split('.');
-    let (Some(_), Some(payload), Some(_), None) = (
-        segments.next(),
-        segments.next(),
-        segments.next(),
-        segments.next(),
-    ) else {
-        return None;
-    };
-    let json = URL_SAFE_NO_PAD.decode(payload).ok()?;
-    json::members(&json)
+/// The JSON object with the claims of a token that is a JWT.
+struct JwtClaims(String);
+
+impl JwtClaims {
+    fn of(token: &str) -> Option<Self> {
+        let mut segments = token.split('.');
+        let payload = segments.nth(1)?;
+        let json = base64url::decode(payload).filter(|_| segments.count() == 1)?;
+        json::pick(&json, [])?;
+        String::from_utf8(json).ok().map(Self)
+    }
+
+    /// The JSON of a claim. Of several with the same name, the last counts.
+    fn get(&self, name: &str) -> Option<&str> {
+        json::member(&self.0, name)
+    }
+
+    /// The value of a claim, unless it is null or cannot be held, such as a number beyond the range of a double.
+    fn value(&self, name: &str) -> Option<Value> {
+        let value = serde_json::from_str(self.get(name)?).ok();
+        value.filter(|value| *value != Value::Null)
+    }
 }
 
 /// Whether one of these claims is in both tokens and differs.
-fn has_other_claims(
-    names: &[&'static str],
-    request: &ExchangeRequest,
-    issued: &Map<String, Value>,
-) -> bool {
-    if names.is_empty() {
-        return false;
-    }
-    let own = claims_of(request.subject().subject_token().expose()).unwrap_or_default();
+fn has_other_claims(names: &[&str], request: &ExchangeRequest, issued: &JwtClaims) -> bool {
+    let own = JwtClaims::of(request.subject().subject_token().expose());
     let differs = |name: &&str| {
-        let pair = own.get(*name).zip(issued.get(*name));
-        pair.is_some_and(|(own, issued)| !own.is_null() && !issued.is_null() && own != issued)
+        let pair = own
+            .as_ref()
+            .and_then(|own| own.value(name))
+            .zip(issued.value(name));
+        pair.is_some_and(|(own, issued)| own != issued)
     };
     names.iter().any(differs)
 }
 
-fn has_other_subject(request: &ExchangeRequest, claims: &Map<String, Value>) -> bool {
-    let text = |name| claims.get(name).and_then(Value::as_str);
+fn has_other_subject(request: &ExchangeRequest, claims: &JwtClaims) -> bool {
+    let text = |name| claims.get(name).and_then(json::text);
     let subject = request.subject();
     // Only another issuer has names of its own for the user; without one, it is the name we know or a wrong one.
     let same_issuer = text("iss").is_none_or(|iss| iss == subject.issuer().as_str());
-    same_issuer && text("sub") != Some(subject.subject())
-}
-
-fn addressed_to(target: &Target, aud: Option<&Value>) -> bool {
-    aud.map(names)
-        .unwrap_or_default()
-        .into_iter()
-        .any(|aud| target.is_named(aud))
-}
-
-/// The names in `aud`.
-fn names(aud: &Value) -> Vec<&str> {
-    match aud {
-        Value::String(aud) => vec![aud],
-        Value::Array(many) => many.iter().filter_map(Value::as_str).collect(),
-        _ => Vec::new(),
-    }
+    same_issuer && text("sub").as_deref() != Some(subject.subject())
 }

@@ -36,27 +36,27 @@ pub(super) struct Knobs {
     pub(super) grant: GrantType,
     pub(super) target: TargetBy,
     pub(super) client_target: Option<TargetBy>,
-    pub(super) scope_required: bool,
+    pub(super) require_scope: bool,
     pub(super) subject_type: Option<TokenType>,
     pub(super) requested_type: Option<TokenType>,
-    pub(super) requested_type_unsaid: bool,
+    pub(super) without_requested_type: bool,
     pub(super) offered: Option<Vec<TokenType>>,
     pub(super) actor: Actor,
     pub(super) actor_types: Option<Vec<TokenType>>,
-    pub(super) users_only: bool,
+    pub(super) require_user: bool,
     pub(super) max_actors: Option<usize>,
-    pub(super) client_in_audience: bool,
-    pub(super) claims: bool,
-    pub(super) token_type_may_be_missing: bool,
-    pub(super) issued_type_may_be_missing: bool,
+    pub(super) require_client_in_audience: bool,
+    pub(super) allow_claims: bool,
+    pub(super) allow_missing_token_type: bool,
+    pub(super) allow_missing_issued_type: bool,
     pub(super) other_issued_types: Vec<TokenType>,
-    pub(super) expires_in_may_be_text: bool,
+    pub(super) allow_text_expires_in: bool,
     pub(super) unstated_lifetime: Option<Duration>,
-    pub(super) scope_may_be_wider: bool,
-    pub(super) scope_text_or_array: bool,
+    pub(super) allow_wider_scope: bool,
+    pub(super) allow_scope_text_or_array: bool,
     pub(super) pairwise_subject: bool,
     pub(super) user_claims: Vec<&'static str>,
-    pub(super) any_audience: bool,
+    pub(super) danger_any_audience: bool,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -77,7 +77,6 @@ pub(super) enum Actor {
 /// What is asked, and how.
 impl Rfc8693 {
     /// Gives the dialect another name, by which configuration and logs tell it from others.
-    #[must_use]
     pub fn with_name(mut self, name: &'static str) -> Self {
         self.name = name;
         self.set(|_| {})
@@ -87,96 +86,56 @@ impl Rfc8693 {
     /// caller's token is the `assertion`.
     ///
     /// That grant knows neither actor tokens nor requested types.
-    #[must_use]
     pub fn jwt_bearer(self) -> Self {
         self.set(|knobs| knobs.grant = GrantType::JwtBearer)
     }
 
     /// Names the target by these parameters.
-    #[must_use]
     pub fn target_by(self, parameters: TargetBy) -> Self {
         self.set(|knobs| knobs.target = parameters)
     }
 
     /// Names the target by these parameters where this service asks for itself (client credentials); without it as in an
     /// exchange.
-    #[must_use]
     pub fn client_target_by(self, parameters: TargetBy) -> Self {
         self.set(|knobs| knobs.client_target = Some(parameters))
     }
 
-    /// Refuses a request without scope, since the server does.
-    #[must_use]
-    pub fn requires_scope(self) -> Self {
-        self.set(|knobs| knobs.scope_required = true)
-    }
-
     /// Declares every subject token as of this type; without it, by who issued it (TX-23).
-    #[must_use]
     pub fn subject_type(self, token_type: TokenType) -> Self {
         self.set(|knobs| knobs.subject_type = Some(token_type))
     }
 
     /// Asks for this type of token where the request asks for none.
-    #[must_use]
-    pub fn requests_type(self, token_type: TokenType) -> Self {
+    pub fn requested_type(self, token_type: TokenType) -> Self {
         self.set(|knobs| knobs.requested_type = Some(token_type))
     }
 
-    /// Never sends `requested_token_type`: the server issues access tokens, and a request for another type is refused.
-    #[must_use]
-    pub fn omits_requested_type(self) -> Self {
-        self.set(|knobs| knobs.requested_type_unsaid = true)
-    }
-
     /// Refuses requests for types that are none of these, since the server does not issue them.
-    #[must_use]
-    pub fn offers(self, types: impl IntoIterator<Item = TokenType>) -> Self {
+    pub fn offered_types(self, types: impl IntoIterator<Item = TokenType>) -> Self {
         let types = types.into_iter().collect();
         self.set(|knobs| knobs.offered = Some(types))
     }
 
     /// Refuses requests with an actor token: the server takes the authenticated client for the actor, or has none (OT-02).
-    #[must_use]
     pub fn without_actor(self) -> Self {
         self.set(|knobs| knobs.actor = Actor::Forbidden)
     }
 
     /// Refuses requests without an actor token.
-    #[must_use]
-    pub fn requires_actor(self) -> Self {
+    pub fn require_actor(self) -> Self {
         self.set(|knobs| knobs.actor = Actor::Required)
     }
 
     /// Refuses actor tokens of other types than these.
-    #[must_use]
     pub fn actor_types(self, types: impl IntoIterator<Item = TokenType>) -> Self {
         let types = types.into_iter().collect();
         self.set(|knobs| knobs.actor_types = Some(types))
     }
 
-    /// Refuses subjects that are a service: the server exchanges tokens of users alone (EN-02).
-    #[must_use]
-    pub fn users_only(self) -> Self {
-        self.set(|knobs| knobs.users_only = true)
-    }
-
     /// Refuses a subject whose token has this many actors already: the server would refuse to add one more.
-    #[must_use]
     pub fn max_actors(self, actors: usize) -> Self {
         self.set(|knobs| knobs.max_actors = Some(actors))
-    }
-
-    /// Refuses a subject token that neither names this client in `aud` nor was issued to it (KC-04).
-    #[must_use]
-    pub fn client_in_audience(self) -> Self {
-        self.set(|knobs| knobs.client_in_audience = true)
-    }
-
-    /// Sends the claims that a request asks for as `claims`; without it such a request is refused (EN-05).
-    #[must_use]
-    pub fn sends_claims(self) -> Self {
-        self.set(|knobs| knobs.claims = true)
     }
 
     /// Sends a further parameter with every request.
@@ -204,72 +163,23 @@ impl Rfc8693 {
 
 /// What an answer may be.
 impl Rfc8693 {
-    /// Takes an answer without `token_type`, which RFC 6749 section 5.1 requires, as a bearer token.
-    #[must_use]
-    pub fn token_type_may_be_missing(self) -> Self {
-        self.set(|knobs| knobs.token_type_may_be_missing = true)
-    }
-
-    /// Takes an answer without `issued_token_type`, which section 2.2.1 requires, as an access token.
-    #[must_use]
-    pub fn issued_type_may_be_missing(self) -> Self {
-        self.set(|knobs| knobs.issued_type_may_be_missing = true)
-    }
-
     /// Takes a token of this type too, whatever was asked for: some servers have a spelling of their own.
-    #[must_use]
-    pub fn or_issued_type(self, token_type: TokenType) -> Self {
+    pub fn allow_issued_type(self, token_type: TokenType) -> Self {
         self.set(|knobs| knobs.other_issued_types.push(token_type))
     }
 
-    /// Reads `expires_in` from a string of digits too (TE-07).
-    #[must_use]
-    pub fn expires_in_may_be_text(self) -> Self {
-        self.set(|knobs| knobs.expires_in_may_be_text = true)
-    }
-
     /// Uses a token for this long where the server does not say how long it lives, instead of 60 s (TX-16).
-    #[must_use]
     pub fn unstated_lifetime(self, lifetime: Duration) -> Self {
         self.set(|knobs| knobs.unstated_lifetime = Some(lifetime))
-    }
-
-    /// Takes a token with more scope than was asked for: some servers always add the client's default scopes, or spell
-    /// what they grant otherwise.
-    #[must_use]
-    pub fn scope_may_be_wider(self) -> Self {
-        self.set(|knobs| knobs.scope_may_be_wider = true)
-    }
-
-    /// Reads `scope` of a response from a string and from an array of single values alike.
-    #[must_use]
-    pub fn scope_text_or_array(self) -> Self {
-        self.set(|knobs| knobs.scope_text_or_array = true)
-    }
-
-    /// Does not compare the subject of an issued token: the server gives a user another name in each audience (EN-09).
-    #[must_use]
-    pub fn pairwise_subject(self) -> Self {
-        self.set(|knobs| knobs.pairwise_subject = true)
     }
 
     /// Rejects an issued JWT in which one of these claims differs from the caller's: with them a server with pairwise
     /// subjects names a user everywhere.
     ///
     /// A claim that only one of the two tokens has is not compared.
-    #[must_use]
     pub fn user_claims(self, names: impl IntoIterator<Item = &'static str>) -> Self {
         let names = names.into_iter().collect();
         self.set(|knobs| knobs.user_claims = names)
-    }
-
-    /// Does not check to whom an issued JWT is addressed, nor what `audience` and `resource` of a response name.
-    ///
-    /// A server that falls back to a default audience is then not found out here. Where the name in `aud` is known, give
-    /// it by [`Target::or_named`](crate::Target::or_named) instead.
-    #[must_use]
-    pub fn danger_any_audience(self) -> Self {
-        self.set(|knobs| knobs.any_audience = true)
     }
 
     /// Decides what a refusal means; `None` leaves it to the standard.
@@ -279,9 +189,63 @@ impl Rfc8693 {
     ///
     /// By the standard `invalid_request` is a subject token that is not accepted. Some servers say so too where this client
     /// may not exchange at all; they are to be told by their [description](Refusal::description).
-    #[must_use]
     pub fn classify(mut self, classify: fn(&Refusal<'_>) -> Option<ErrorClass>) -> Self {
         self.classify = Some(classify as Classify);
         self
     }
+}
+
+/// Makes a setter for each setting that is on or off.
+macro_rules! flags {
+    ($($(#[$doc:meta])* $name:ident;)+) => {
+        impl Rfc8693 {$(
+            $(#[$doc])*
+            #[must_use]
+            pub fn $name(self) -> Self {
+                self.set(|knobs| knobs.$name = true)
+            }
+        )+}
+    };
+}
+
+flags! {
+    /// Refuses a request without scope, since the server does.
+    require_scope;
+
+    /// Never sends `requested_token_type`: the server issues access tokens, and a request for another type is refused.
+    without_requested_type;
+
+    /// Refuses subjects that are a service: the server exchanges tokens of users alone (EN-02).
+    require_user;
+
+    /// Refuses a subject token that neither names this client in `aud` nor was issued to it (KC-04).
+    require_client_in_audience;
+
+    /// Sends the claims that a request asks for as `claims`; without it such a request is refused (EN-05).
+    allow_claims;
+
+    /// Takes an answer without `token_type`, which RFC 6749 section 5.1 requires, as a bearer token.
+    allow_missing_token_type;
+
+    /// Takes an answer without `issued_token_type`, which section 2.2.1 requires, as an access token.
+    allow_missing_issued_type;
+
+    /// Reads `expires_in` from a string of digits too (TE-07).
+    allow_text_expires_in;
+
+    /// Takes a token with more scope than was asked for: some servers always add the client's default scopes, or spell
+    /// what they grant otherwise.
+    allow_wider_scope;
+
+    /// Reads `scope` of a response from a string and from an array of single values alike.
+    allow_scope_text_or_array;
+
+    /// Does not compare the subject of an issued token: the server gives a user another name in each audience (EN-09).
+    pairwise_subject;
+
+    /// Does not check to whom an issued JWT is addressed, nor what `audience` and `resource` of a response name.
+    ///
+    /// A server that falls back to a default audience is then not found out here. Where the name in `aud` is known, give
+    /// it by [`Target::or_named`](crate::Target::or_named) instead.
+    danger_any_audience;
 }

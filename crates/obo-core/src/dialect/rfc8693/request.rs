@@ -38,7 +38,7 @@ impl Rfc8693 {
         };
         self.push_target(&mut form, request.target(), self.knobs.target)?;
         if let Some(claims) = request.claims() {
-            if !self.knobs.claims {
+            if !self.knobs.allow_claims {
                 return Err(unsayable(
                     "claims",
                     "this server cannot be asked for particular claims",
@@ -74,19 +74,19 @@ impl Rfc8693 {
             form.push("actor_token", actor.expose());
             form.push_public("actor_token_type", actor.token_type().as_str());
         }
-        if let Some(requested) = self.requested_type(request) {
+        if let Some(requested) = self.type_to_request(request) {
             form.push_public("requested_token_type", requested.as_str());
         }
         form
     }
 
     /// The type that the server is asked for.
-    pub(super) fn requested_type<'a>(
+    pub(super) fn type_to_request<'a>(
         &'a self,
         request: &'a ExchangeRequest,
     ) -> Option<&'a TokenType> {
         let asked = request.requested_type();
-        let unsaid = self.knobs.requested_type_unsaid || self.knobs.grant == GrantType::JwtBearer;
+        let unsaid = self.knobs.without_requested_type || self.knobs.grant == GrantType::JwtBearer;
         asked
             .or(self.knobs.requested_type.as_ref())
             .filter(|_| !unsaid)
@@ -123,7 +123,7 @@ impl Rfc8693 {
                 "this server issues tokens for one audience at a time; make a target of each",
             ));
         }
-        if self.knobs.scope_required && target.scope().is_empty() {
+        if self.knobs.require_scope && target.scope().is_empty() {
             return Err(unsayable(
                 "scope",
                 "this server wants to be told a scope; give the target one",
@@ -152,7 +152,7 @@ impl Rfc8693 {
         by: Registration<'_>,
     ) -> Result<(), TokenEndpointError> {
         let subject = request.subject();
-        if self.knobs.users_only && subject.kind() != PrincipalKind::User {
+        if self.knobs.require_user && subject.kind() != PrincipalKind::User {
             return Err(denied(
                 "the caller is an application by itself, and this server acts for users alone",
             ));
@@ -166,7 +166,7 @@ impl Rfc8693 {
         }
         let is_named = subject.audience().any(|aud| aud == by.client_id)
             || subject.client_id() == Some(by.client_id);
-        if self.knobs.client_in_audience && !is_named {
+        if self.knobs.require_client_in_audience && !is_named {
             return Err(denied(format!(
                 "the caller's token does not name the client {:?} in `aud`, and this server exchanges no other; have it add \
                  this audience",
@@ -216,7 +216,7 @@ impl Rfc8693 {
                 "a refresh token cannot be sent downstream; ask for an access token",
             ));
         }
-        let is_said = self.requested_type(request).is_some();
+        let is_said = self.type_to_request(request).is_some();
         let is_offered = match &self.knobs.offered {
             Some(offered) => offered.contains(requested),
             None => is_said || *requested == TokenType::ACCESS_TOKEN,

@@ -1,6 +1,6 @@
 //! Private keys, parsed once: signing takes no other look at their text.
 
-use std::fmt;
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use aws_lc_rs::rand::SystemRandom;
@@ -11,12 +11,10 @@ use aws_lc_rs::signature::{
 };
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use serde::Deserialize;
-use serde::de::{Deserializer, Error, Visitor};
 use zeroize::Zeroizing;
 
 use super::Algorithm;
-use crate::wire::integer;
+use crate::wire::{integer, json};
 
 /// A private key for one algorithm.
 #[derive(Clone)]
@@ -79,50 +77,47 @@ impl PrivateKey {
         Some(Self { algorithm, pair })
     }
 
-    /// Takes a private JWK, whose public half must belong to it.
-    pub(crate) fn from_jwk<'j>(algorithm: Algorithm, jwk: &'j PrivateJwk<'_>) -> Option<Self> {
-        let d = jwk.d.bytes();
-        let number = |member: &Option<Octets>| {
-            let bytes = member.as_ref()?.bytes();
-            Some(Zeroizing::new(integer::significant(bytes).to_vec()))
+    /// Reads a private JWK (RFC 7518 section 6, RFC 8037 section 2), whose public half must belong to it.
+    pub(crate) fn from_jwk(algorithm: Algorithm, jwk: &[u8]) -> Option<Self> {
+        let names = [
+            "kty", "crv", "d", "x", "y", "n", "e", "p", "q", "dp", "dq", "qi",
+        ];
+        let [kty, crv, d, x, y, n, e, p, q, dp, dq, qi] = json::pick_texts(jwk, names)?;
+        let octets = |member: Option<Cow<'_, str>>| {
+            let octets = URL_SAFE_NO_PAD.decode(&*member?).ok()?;
+            Some(Zeroizing::new(octets))
         };
-        let kty = match family(algorithm) {
-            Family::Rsa(_) => "RSA",
-            Family::Ec(..) => "EC",
-            Family::Ed25519 => "OKP",
+        let number = |member| {
+            let octets = octets(member)?;
+            Some(Zeroizing::new(integer::significant(&octets).to_vec()))
         };
-        if jwk.kty != kty {
-            return None;
-        }
-        let pair = match family(algorithm) {
-            Family::Rsa(encoding) => {
+        let pair = match (family(algorithm), kty.as_deref()?, crv.as_deref()) {
+            (Family::Rsa(encoding), "RSA", _) => {
                 let components = KeyPairComponents {
                     public_key: RsaPublicKeyComponents {
-                        n: number(&jwk.n)?,
-                        e: number(&jwk.e)?,
+                        n: number(n)?,
+                        e: number(e)?,
                     },
-                    d: Zeroizing::new(integer::significant(d).to_vec()),
-                    p: number(&jwk.p)?,
-                    q: number(&jwk.q)?,
-                    dP: number(&jwk.dp)?,
-                    dQ: number(&jwk.dq)?,
-                    qInv: number(&jwk.qi)?,
+                    d: number(d)?,
+                    p: number(p)?,
+                    q: number(q)?,
+                    dP: number(dp)?,
+                    dQ: number(dq)?,
+                    qInv: number(qi)?,
                 };
                 rsa(RsaKeyPair::from_components(&components).ok()?, encoding)
             }
-            Family::Ec(curve, crv) if jwk.crv.as_deref() == Some(crv) => {
-                let length = if crv == "P-256" { 32 } else { 48 };
-                let half = |member: &'j Option<Octets>| {
-                    integer::of_length(member.as_ref()?.bytes(), length)
-                };
+            (Family::Ec(curve, name), "EC", crv) if crv == Some(name) => {
+                let (d, x, y) = (octets(d)?, octets(x)?, octets(y)?);
+                let length = if name == "P-256" { 32 } else { 48 };
+                let part = |octets| integer::of_length(octets, length);
                 // SEC 1 uncompressed point: 0x04, x, y.
-                let point = [&[4], half(&jwk.x)?, half(&jwk.y)?].concat();
-                let d = integer::of_length(d, length)?;
-                let pair = EcdsaKeyPair::from_private_key_and_public_key(curve, d, &point);
+                let point = [&[4], part(&x)?, part(&y)?].concat();
+                let pair = EcdsaKeyPair::from_private_key_and_public_key(curve, part(&d)?, &point);
                 Pair::Ec(Arc::new(pair.ok()?))
             }
-            Family::Ed25519 if jwk.crv.as_deref() == Some("Ed25519") => {
-                let pair = Ed25519KeyPair::from_seed_and_public_key(d, jwk.x.as_ref()?.bytes());
+            (Family::Ed25519, "OKP", Some("Ed25519")) => {
+                let pair = Ed25519KeyPair::from_seed_and_public_key(&octets(d)?, &octets(x)?);
                 Pair::Ed25519(Arc::new(pair.ok()?))
             }
             _ => return None,
@@ -164,57 +159,6 @@ fn rsa(pair: RsaKeyPair, encoding: &'static dyn RsaEncoding) -> Pair {
     Pair::Rsa(Arc::new(pair), encoding)
 }
 
-/// A private key of RFC 7517 as its text has it (RFC 7518 section 6, RFC 8037 section 2).
-#[derive(Deserialize)]
-pub(crate) struct PrivateJwk<'a> {
-    kty: String,
-    crv: Option<String>,
-    pub(crate) alg: Option<String>,
-    pub(crate) kid: Option<String>,
-    #[serde(rename = "use")]
-    pub(crate) public_key_use: Option<&'a str>,
-    d: Octets,
-    x: Option<Octets>,
-    y: Option<Octets>,
-    n: Option<Octets>,
-    e: Option<Octets>,
-    p: Option<Octets>,
-    q: Option<Octets>,
-    dp: Option<Octets>,
-    dq: Option<Octets>,
-    qi: Option<Octets>,
-}
-
-/// Bytes in base64url, wiped when dropped.
-struct Octets(Zeroizing<Vec<u8>>);
-
-impl Octets {
-    fn bytes(&self) -> &[u8] {
-        &self.0
-    }
-}
-
-impl<'de> Deserialize<'de> for Octets {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Base64url;
-
-        impl Visitor<'_> for Base64url {
-            type Value = Octets;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("base64url")
-            }
-
-            fn visit_str<E: Error>(self, text: &str) -> Result<Octets, E> {
-                let octets = URL_SAFE_NO_PAD.decode(text).map(Zeroizing::new);
-                octets.map(Octets).map_err(|_| E::custom("not base64url"))
-            }
-        }
-
-        deserializer.deserialize_str(Base64url)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -224,15 +168,14 @@ mod tests {
         let jwk = r#"{"kty":"OKP","crv":"Ed25519",
             "d":"nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A",
             "x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}"#;
-        let jwk: PrivateJwk<'_> = serde_json::from_str(jwk).unwrap();
-        let key = PrivateKey::from_jwk(Algorithm::Ed25519, &jwk).unwrap();
+        let key = PrivateKey::from_jwk(Algorithm::Ed25519, jwk.as_bytes()).unwrap();
         let message = b"eyJhbGciOiJFZERTQSJ9.RXhhbXBsZSBvZiBFZDI1NTE5IHNpZ25pbmc";
         assert_eq!(
             URL_SAFE_NO_PAD.encode(key.sign(message).unwrap()),
             "hgyY0il_MGCjP0JzlnLWG1PPOt7-09PGcvMg3AIbQR6dWbhijcNR4ki4iylGjg5BhVsPt9g7sVvpAr_MuM0KAg"
         );
         for other in [Algorithm::Es256, Algorithm::Rs256] {
-            assert!(PrivateKey::from_jwk(other, &jwk).is_none());
+            assert!(PrivateKey::from_jwk(other, jwk.as_bytes()).is_none());
         }
     }
 
@@ -241,7 +184,6 @@ mod tests {
         let jwk = r#"{"kty":"OKP","crv":"Ed25519",
             "d":"nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A",
             "x":"21qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}"#;
-        let jwk: PrivateJwk<'_> = serde_json::from_str(jwk).unwrap();
-        assert!(PrivateKey::from_jwk(Algorithm::Ed25519, &jwk).is_none());
+        assert!(PrivateKey::from_jwk(Algorithm::Ed25519, jwk.as_bytes()).is_none());
     }
 }

@@ -1,5 +1,7 @@
 //! What a profile finds in a token's claims.
 
+use std::borrow::Cow;
+
 use super::{Listed, ScopeClaim, ScopeForm};
 use crate::error::TokenError;
 use crate::token::issuer::Issuer;
@@ -10,6 +12,7 @@ use crate::validate::claims::Claims;
 use crate::validate::jwt::{Header, TokenTyp};
 use crate::validate::profile::Profile;
 use crate::validate::values::{self, Values};
+use crate::wire::json;
 
 impl Profile {
     pub(crate) fn check_type(&self, header: &Header) -> Result<(), TokenError> {
@@ -40,7 +43,7 @@ impl Profile {
     /// Refuses an actor that its client alone names, where the profile does not allow it.
     pub(crate) fn check_actors(&self, actors: &[Act]) -> Result<(), TokenError> {
         let mut actors = actors.iter();
-        match !self.actor_without_subject && actors.any(Act::has_no_subject) {
+        match !self.allow_actor_without_subject && actors.any(Act::has_no_subject) {
             true => Err(TokenError::InvalidClaim("act")),
             false => Ok(()),
         }
@@ -48,7 +51,7 @@ impl Profile {
 
     /// Whether the client stands for an audience that is not there.
     pub(crate) fn is_addressed_by_client(&self) -> bool {
-        self.client_is_audience
+        self.allow_client_as_audience
     }
 
     /// The actor that a client is by this profile.
@@ -57,23 +60,26 @@ impl Profile {
         client: Option<&str>,
         issuer: &Issuer,
     ) -> Option<CurrentActor> {
-        let client = client.filter(|_| self.client_is_actor)?;
+        let client = client.filter(|_| self.allow_client_as_actor)?;
         Some(CurrentActor::client(client, issuer))
     }
 
     /// The client that requested the token: the first of the profile's claims that is there, or else what RFC 7662 has
     /// for it.
-    pub(crate) fn client(&self, claims: &Claims) -> Result<Option<String>, TokenError> {
+    pub(crate) fn client<'c>(
+        &self,
+        claims: &'c Claims,
+    ) -> Result<Option<Cow<'c, str>>, TokenError> {
         // A profile that reads no client at all reads none here either.
         let told = Some("client_id").filter(|_| claims.of_answer && !self.client.is_empty());
         for name in self.client.iter().copied().chain(told) {
             if let Some(json) = claims.payload.value(name) {
-                let client = values::non_empty(json).ok_or(TokenError::InvalidClaim(name))?;
-                return Ok(Some(client.into_owned()));
+                let client = json::non_empty(json).ok_or(TokenError::InvalidClaim(name))?;
+                return Ok(Some(client));
             }
         }
         match self.client.first() {
-            Some(name) if self.client_required => Err(TokenError::MissingClaim(name)),
+            Some(name) if self.require_client => Err(TokenError::MissingClaim(name)),
             _ => Ok(None),
         }
     }
@@ -93,11 +99,11 @@ impl Profile {
         let forms = sources().filter(|source| source.claim == claim);
         forms
             .filter_map(|source| match source.form {
-                _ if self.scope_text_or_array => {
-                    let text = values::text(json).and_then(|text| Scope::parse(&text));
+                _ if self.allow_scope_text_or_array => {
+                    let text = json::text(json).and_then(|text| Scope::parse(&text));
                     text.or_else(|| values::scope_array(json))
                 }
-                ScopeForm::Text => Scope::parse(&values::text(json)?),
+                ScopeForm::Text => Scope::parse(&json::text(json)?),
                 ScopeForm::Array => values::scope_array(json),
             })
             .next()
@@ -111,7 +117,7 @@ impl Profile {
         client: Option<&str>,
         issuer: &Issuer,
     ) -> Result<(), TokenError> {
-        let id_token = claims.id_token.filter(|_| !self.id_token_claims);
+        let id_token = claims.id_token.filter(|_| !self.danger_id_token_claims);
         if let Some(reason) = claims.other_kind.or(id_token) {
             return Err(TokenError::NotAnAccessToken(reason));
         }
@@ -155,16 +161,10 @@ impl Profile {
         }
     }
 
-    pub(crate) fn roles(&self, claims: &Claims) -> Values {
-        self.roles.read(claims)
-    }
-
-    pub(crate) fn groups(&self, claims: &Claims) -> Values {
-        self.groups.read(claims)
-    }
-
-    pub(crate) fn entitlements(&self, claims: &Claims) -> Values {
-        Listed::At(&["entitlements"]).read(claims)
+    /// Roles, groups and entitlements.
+    pub(crate) fn lists(&self, claims: &Claims) -> [Values; 3] {
+        let entitlements = Listed::At(&["entitlements"]);
+        [self.roles, self.groups, entitlements].map(|list| list.read(claims))
     }
 }
 
@@ -179,7 +179,7 @@ impl Listed {
                 let outer = claims.payload.value(first);
                 let json = rest
                     .iter()
-                    .fold(outer, |json, name| values::member(json?, name));
+                    .fold(outer, |json, name| json::member(json?, name));
                 json.map(Values::parse).unwrap_or_default()
             }
             Self::KeysOf(name) => claims

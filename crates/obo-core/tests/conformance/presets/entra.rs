@@ -196,7 +196,7 @@ fn tx_33_en_09_the_caller_is_the_actor_where_the_policy_says_so() {
     let issuer = entra::issuer(TENANT).unwrap();
     let mapped = Policy::builder(issuer.clone())
         .audience(API)
-        .profile(entra::profile().client_is_actor())
+        .profile(entra::profile().allow_client_as_actor())
         .build()
         .unwrap();
     let caller = v2().under(&mapped).unwrap();

@@ -126,7 +126,7 @@ fn at_11_in_05_the_client_of_an_answer_makes_nobody_a_service() {
 fn kc_05_tx_33_the_client_is_the_actor_where_the_policy_says_so() {
     let plain = user().under(&under(keycloak::profile())).unwrap();
     assert!(plain.current_actor().is_none());
-    let mapped = under(keycloak::profile().client_is_actor());
+    let mapped = under(keycloak::profile().allow_client_as_actor());
     let caller = user().under(&mapped).unwrap();
     assert_eq!(caller.current_actor().unwrap().subject(), "web-shop");
     let act = json!({"sub": "6a1b", "client_id": "gateway"});

@@ -73,10 +73,10 @@ impl HttpService {
     ) -> Result<Response<Bytes>, HttpError> {
         let identity = HeaderValue::from_static("identity");
         request.headers_mut().insert(ACCEPT_ENCODING, identity);
-        let call = observe::ClientCall::new(&request);
+        let call = observe::client_call(&request);
         let response = call.within(self.respond(request, limits)).await;
-        let status = response.as_ref().map(Response::status);
-        call.ended(status.map_err(HttpError::code));
+        let outcome = response.as_ref().map(Response::status);
+        observe::client_called(&call, outcome.map_err(HttpError::code));
         response
     }
 

@@ -137,7 +137,7 @@ impl Engine {
             Grant::ClientCredentials { .. } => &self.own_flights,
         };
         flights.join(place.key, place.subject.0, || {
-            let (engine, cause) = (Arc::clone(self), observe::Cause::here());
+            let (engine, cause) = (Arc::clone(self), observe::Span::here());
             async move { engine.fly(place, wanted, is_renewal, &cause).await }
         })
     }
@@ -148,7 +148,7 @@ impl Engine {
         place: Place,
         wanted: Wanted,
         is_renewal: bool,
-        cause: &observe::Cause,
+        cause: &observe::Span,
     ) -> Outcome {
         // A call that missed the cache just before another flight ended starts this flight after
         // it.
