@@ -269,17 +269,17 @@ fn ca_16_a_mistake_is_named_by_its_path_and_quotes_nothing() {
         (
             "private_key_jwt = { key = \"-----BEGIN PRIVATE KEY----- s3cret-value\", alg = \"ES256\" }",
             "private_key_jwt.key",
-            "is the name of a file",
+            "must be the name of a file",
         ),
         (
             "private_key_jwt = { key = '{\"d\":\"s3cret-value\"}', alg = \"ES256\" }",
             "private_key_jwt.key",
-            "is the name of a file",
+            "must be the name of a file",
         ),
         (
             "client_assertion_file = { file = \"eyJhIjoxfQ.s3cret-value.eyJhIjoxfQ\" }",
             "client_assertion_file.file",
-            "is the name of a file",
+            "must be the name of a file",
         ),
         (
             "client_assertion_file = { file = \"no-such-token\" }",

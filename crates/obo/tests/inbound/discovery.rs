@@ -123,7 +123,7 @@ async fn md_04_where_there_is_nothing_at_all_the_reason_says_what_to_do() {
     idp.reply(OAUTH, Reply::Status(404));
     let refused = service_a(idp.server()).validate(&idp.token().mint()).await;
     let problem = reason(refused.unwrap_err());
-    assert!(problem.contains("give the metadata"), "{problem}");
+    assert!(problem.contains("set the metadata"), "{problem}");
     assert!(problem.contains("with_metadata"), "{problem}");
     assert_eq!(idp.requests(), [OPENID, OAUTH]);
 }

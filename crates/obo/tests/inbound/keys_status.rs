@@ -218,9 +218,9 @@ async fn ob_07_each_way_to_fail_has_a_code() {
     for (path, reply, code) in [
         (OPENID, Reply::Status(503), "discovery_failed"),
         (OPENID, Reply::Hang, "discovery_failed"),
-        (JWKS, Reply::Reset, "no_answer"),
-        (JWKS, Reply::Hang, "no_answer"),
-        (JWKS, Reply::Endless, "no_answer"),
+        (JWKS, Reply::Reset, "no_response"),
+        (JWKS, Reply::Hang, "no_response"),
+        (JWKS, Reply::Endless, "no_response"),
         (JWKS, Reply::Status(503), "refused"),
         (JWKS, Reply::Body("[]".to_owned()), "unusable_key_set"),
     ] {

@@ -80,7 +80,7 @@ async fn ob_04_requests_to_the_authorization_server_are_client_spans() {
     );
     let refused = ["http.response.status_code=400", r#"error.type="400""#];
     has(exchanges[1], &refused);
-    let down = [r#"error.type="no_answer""#, r#"otel.status_code="ERROR""#];
+    let down = [r#"error.type="no_response""#, r#"otel.status_code="ERROR""#];
     has(exchanges[2], &down);
 }
 
