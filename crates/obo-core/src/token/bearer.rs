@@ -91,14 +91,16 @@ redacted!(BearerToken<'_>);
 pub(crate) fn is_token68(token: &[u8]) -> bool {
     let padding = token.iter().rev().take_while(|b| **b == b'=').count();
     let body = token.get(..token.len() - padding).unwrap_or_default();
-    let within = |b: u8, from: u8, to: u8| b.wrapping_sub(from) <= to - from;
-    // All bytes are looked at, without a way out at the first odd one: that is what the compiler makes wide.
-    let all = body.iter().fold(true, |all, &b| {
-        let letter = within(b | 0x20, b'a', b'z');
+    // All bytes are looked at, without a way out at the first odd one: that is what the compiler makes wide. Each of the three
+    // is how far a byte is from a range or a character, and zero within it.
+    let odd = body.iter().fold(0, |odd, &b| {
+        let letter = (b | 0x20).wrapping_sub(b'a').saturating_sub(b'z' - b'a');
         // `-`, `.`, `/` and the digits follow each other.
-        all & (letter | within(b, b'-', b'9') | (b == b'_') | (b == b'~') | (b == b'+'))
+        let digit = b.wrapping_sub(b'-').saturating_sub(b'9' - b'-');
+        let other = (b ^ b'_').min(b ^ b'~').min(b ^ b'+');
+        odd | letter.min(digit).min(other)
     });
-    !body.is_empty() && all
+    !body.is_empty() && odd == 0
 }
 
 /// The user's token as this service validated it: what an exchange offers as `subject_token`.
@@ -177,5 +179,19 @@ impl ActorToken {
 impl fmt::Debug for ActorToken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "ActorToken([redacted], {:?})", self.identity)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn token68_has_its_characters_alone() {
+        for byte in 0..=u8::MAX {
+            let is_in = byte.is_ascii_alphanumeric() || b"-._~+/".contains(&byte);
+            assert_eq!(is_token68(&[b'a', byte, b'z']), is_in, "{byte}");
+        }
+        assert!(is_token68(b"a==") && !is_token68(b"==") && !is_token68(b"a=b"));
     }
 }
