@@ -4,16 +4,18 @@ use http::{HeaderMap, header};
 
 use crate::time::UnixTime;
 
-/// The longest pause that a server may ask for.
+/// The longest pause that is accepted.
 const MOST: Duration = Duration::from_secs(300);
 
-/// How long a server asks to be left alone: `Retry-After`, at most five minutes (RFC 9110 section 10.2.3).
+/// The pause that a server asks for in `Retry-After`, at most five minutes (RFC 9110 section
+/// 10.2.3).
 ///
-/// A date is read against the answer's own `Date`, so that the server's clock may be wrong; without one, against `now`.
+/// A date is compared with the response's own `Date`, because the server's clock may be wrong.
+/// Without a `Date`, it is compared with `now`.
 pub fn retry_after(headers: &HeaderMap, now: UnixTime) -> Option<Duration> {
     let asked = headers.get(header::RETRY_AFTER)?.to_str().ok()?.trim();
     if !asked.is_empty() && asked.bytes().all(|byte| byte.is_ascii_digit()) {
-        // More digits than a number holds are a longer pause than any.
+        // A number that does not fit is longer than any pause.
         return Some(asked.parse().map_or(MOST, Duration::from_secs).min(MOST));
     }
     let until = date(asked)?;
@@ -72,7 +74,7 @@ mod tests {
             ("Wed, 21 Oct 2026 07:23:11 GMT", 299),
             ("Wed, 21 Oct 2026 07:23:09 GMT", 300),
             ("Thu, 01 Jan 1970 00:00:00 GMT", 300),
-            // It is over.
+            // In the past.
             ("Wed, 21 Oct 2026 07:28:10 GMT", 0),
             ("Fri, 31 Dec 9999 23:59:59 GMT", 0),
             ("now", 10),
