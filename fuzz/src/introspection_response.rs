@@ -1,7 +1,7 @@
 //! Any introspection answer, plain or signed, against a second reading of what an active token must be.
 
 use obo_core::{
-    BearerToken, IntrospectionAnswer, PrincipalKind, Selection, SignedAnswer, ThinAnswers,
+    BearerToken, IntrospectionResponse, PrincipalKind, Selection, SignedIntrospection, MissingMembers,
     TokenEndpointError,
 };
 use serde_json::Value;
@@ -22,7 +22,7 @@ pub fn run(bytes: &[u8]) {
     let Some((choice, rest)) = bytes.split_first() else {
         return;
     };
-    let thin = ThinAnswers {
+    let thin = MissingMembers {
         audience: choice & 1 != 0,
         expiry: (choice & 2 != 0).then_some(Duration::from_secs(30)),
         subject: choice & 128 != 0,
@@ -32,7 +32,7 @@ pub fn run(bytes: &[u8]) {
         |alg: &str| format!(r#"{{"alg":"{alg}","kid":"{alg}","typ":"token-introspection+jwt"}}"#);
     let seal = |signer: &signer::Signer| signer.seal(header(signer.alg).as_bytes(), rest);
     match choice >> 4 & 7 {
-        0 => judged(IntrospectionAnswer::parse(rest), rest, thin),
+        0 => judged(IntrospectionResponse::parse(rest), rest, thin),
         1 => {
             let answer = opened(seal(&signer::ISSUER[signer]).as_bytes());
             let Ok(answer) = answer else {
@@ -57,15 +57,15 @@ pub fn run(bytes: &[u8]) {
     }
 }
 
-fn opened(answer: &[u8]) -> Result<IntrospectionAnswer, TokenEndpointError> {
-    let signed = SignedAnswer::parse(answer)?;
+fn opened(answer: &[u8]) -> Result<IntrospectionResponse, TokenEndpointError> {
+    let signed = SignedIntrospection::parse(answer)?;
     match world::PUBLISHED.select(signed.kid(), signed.algorithm()) {
         Selection::Key(key) => world::policy().open(signed, key, CLIENT, world::now()),
         _ => Err(TokenEndpointError::unusable("no key")),
     }
 }
 
-fn judged(answer: Result<IntrospectionAnswer, TokenEndpointError>, json: &[u8], thin: ThinAnswers) {
+fn judged(answer: Result<IntrospectionResponse, TokenEndpointError>, json: &[u8], thin: MissingMembers) {
     let answer = match answer {
         Ok(answer) => answer,
         Err(error) => {
@@ -73,7 +73,7 @@ fn judged(answer: Result<IntrospectionAnswer, TokenEndpointError>, json: &[u8], 
             return;
         }
     };
-    let again = IntrospectionAnswer::parse(json).expect("it was read before");
+    let again = IntrospectionResponse::parse(json).expect("it was read before");
     let confirmed = world::policy().confirm(again).is_ok();
     let token = BearerToken::parse("opaque").unwrap();
     let verdict = world::policy().judge(token, answer, thin, world::now());

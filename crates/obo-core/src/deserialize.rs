@@ -74,7 +74,7 @@ macro_rules! algorithms {
                 let name = Cow::<str>::deserialize(deserializer)?;
                 Self::from_name(&name).ok_or_else(|| {
                     let known = Self::ALL.map(Self::name).join(", ");
-                    D::Error::custom(format!("algorithm {name:?} is none of {known}"))
+                    D::Error::custom(format!("unknown algorithm {name:?}; known: {known}"))
                 })
             }
         }

@@ -1,11 +1,13 @@
-//! Protocol and policy of `obo`: what a bearer token is, when it is valid, and how one is exchanged.
+//! Protocol and policy of `obo`: what a bearer token is, when it is valid, and how one is
+//! exchanged.
 //!
-//! Nothing here does I/O, reads a clock or draws random numbers: time and randomness are arguments. The tower side
-//! is the `obo` crate, which re-exports what its users need.
+//! Nothing here does I/O, reads a clock or draws random numbers: time and randomness are arguments.
+//! The tower side is the `obo` crate, which re-exports what its users need.
 //!
-//! The types carry the proofs. An [`UnverifiedJwt`] shows only its header and its issuer, to route it to a key; a
-//! [`Caller`] is made by a [`Policy`] alone; a [`SubjectToken`] is taken from a `Caller` alone, so a token
-//! that this service has not validated cannot be offered for exchange (RFC 8693 section 2.1).
+//! The types carry the proofs. An [`UnverifiedJwt`] shows only its header and its issuer, to route
+//! it to a key; a [`Caller`] is made by a [`Policy`] alone; a [`SubjectToken`] is taken from a
+//! `Caller` alone, so a token that this service has not validated cannot be offered for exchange
+//! (RFC 8693 section 2.1).
 
 pub mod challenge;
 mod deserialize;
@@ -31,7 +33,7 @@ pub use grant::target::Target;
 pub use grant::token_endpoint::{ErrorClass, RefusedToken, TokenEndpointError};
 pub use grant::token_request::TokenRequest;
 pub use introspection::{
-    IntrospectionAnswer, SignedAnswer, ThinAnswers, TokenDigest, introspection_refusal,
+    IntrospectionResponse, MissingMembers, SignedIntrospection, TokenDigest, introspection_refusal,
 };
 pub use jose::crypto::{Algorithm, MacAlgorithm};
 pub use jose::jwk::{KeySet, KeySetError, Selection, SkippedKey, VerificationKey};

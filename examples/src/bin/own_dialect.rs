@@ -64,7 +64,7 @@ impl Dialect for Tollgate {
             StatusCode::OK => {}
             StatusCode::CONFLICT => return failed(ErrorClass::TargetDenied, "the lane is closed"),
             other if other.is_server_error() => return failed(ErrorClass::Transient, "a fault"),
-            _ => return failed(ErrorClass::AnswerUnusable, "no answer of Tollgate's"),
+            _ => return failed(ErrorClass::ResponseUnusable, "no answer of Tollgate's"),
         }
         let no_pass = || TokenEndpointError::unusable("the answer has no pass");
         let answer: Answer = serde_json::from_slice(response.body()).map_err(|_| no_pass())?;

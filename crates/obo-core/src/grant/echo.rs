@@ -1,17 +1,18 @@
-//! What a response repeats of the request: servers quote what they could not read, and errors end up in logs.
+//! Removes secrets that a response repeats: servers quote what they cannot read, and errors end up
+//! in logs.
 
 use crate::secret::Secret;
 
-/// A shorter word is not a piece of a secret that is of use to an attacker.
+/// A shorter part of a secret is of no use to an attacker.
 const SHORTEST: usize = 8;
-/// A shorter secret is left where it stands: it may be any word, such as one that ends the JSON.
+/// A shorter secret is not removed: it could be any word, even a part of the JSON.
 const SHORTEST_SECRET: usize = 6;
 
-/// The text without these secrets, and without words that hold one or are part of one.
+/// Removes these secrets, and the words that contain one or are part of one.
 pub(crate) fn without_echo<'a>(secrets: impl IntoIterator<Item = &'a str>, text: &str) -> String {
     let secrets = secrets.into_iter();
     let secrets: Vec<&str> = secrets.filter(|it| it.len() >= SHORTEST_SECRET).collect();
-    // Whole ones first, in each spelling: they may hold what ends a word.
+    // Complete secrets first, in each spelling: they may contain the end of a word.
     let long = secrets.iter().filter(|secret| secret.len() >= SHORTEST);
     let text = long
         .flat_map(|secret| spellings(secret))
@@ -26,7 +27,7 @@ pub(crate) fn without_echo<'a>(secrets: impl IntoIterator<Item = &'a str>, text:
     };
     text.split_inclusive(|c| !in_word(c))
         .flat_map(|piece| {
-            // A full stop after a word, or the dots where it was cut.
+            // A full stop after a word, or the dots where the server has cut it.
             let word = piece.trim_end_matches(|c| !in_word(c) || c == '.');
             let shown = if is_echo(word) { "[redacted]" } else { word };
             [shown, piece.get(word.len()..).unwrap_or_default()]
@@ -34,7 +35,7 @@ pub(crate) fn without_echo<'a>(secrets: impl IntoIterator<Item = &'a str>, text:
         .collect()
 }
 
-/// The secret as it is, as a form or a URL has it, and as encoders of JSON escape it.
+/// The secret itself, as in a form or a URL, and as JSON encoders escape it.
 fn spellings(secret: &str) -> impl Iterator<Item = Secret> {
     let form: String = form_urlencoded::byte_serialize(secret.as_bytes()).collect();
     let quoted = serde_json::Value::from(secret).to_string();

@@ -37,7 +37,7 @@ pub(crate) struct Claims {
     /// A claim names the kind of token.
     says_kind: bool,
     /// They come from an introspection response, with its members (RFC 7662 section 2.2).
-    pub(crate) of_answer: bool,
+    pub(crate) of_response: bool,
     /// The client replaces a missing subject: no user is involved.
     pub(crate) of_client: bool,
     /// All claims. Servers differ in scope, client and others; the issuer's profile says where they
@@ -52,18 +52,18 @@ impl Claims {
         Self::read(payload, false)
     }
 
-    fn read(payload: Vec<u8>, of_answer: bool) -> Result<Self, TokenError> {
+    fn read(payload: Vec<u8>, of_response: bool) -> Result<Self, TokenError> {
         // Checked at once, so the scanner need not check each string.
         let payload = String::from_utf8(payload).map_err(|_| TokenError::Malformed("payload"))?;
         let mut json = Scanner::of(&payload, "payload");
         let mut members = Members::of(&payload);
         let mut claims = Self {
-            of_answer,
+            of_response,
             ..Self::default()
         };
         json.object(|json, name| {
             let value = json.value()?;
-            if !(of_answer && value == "null") && !claims.set(&name, value, &mut members)? {
+            if !(of_response && value == "null") && !claims.set(&name, value, &mut members)? {
                 json.check_again(value)?;
             }
             members.push(name, value)
@@ -71,7 +71,7 @@ impl Claims {
         json.end()?;
         let duplicate = TokenError::DuplicateMember("payload");
         claims.payload = members.finish(payload).ok_or(duplicate)?;
-        if of_answer {
+        if of_response {
             claims.payload.leave_out_null();
         }
         if claims.says_kind {
@@ -98,7 +98,7 @@ impl Claims {
             }
             "act" => {
                 let mut json = Scanner::of(value, "payload");
-                let read = read_chain(&mut json, &mut self.actors, self.of_answer);
+                let read = read_chain(&mut json, &mut self.actors, self.of_response);
                 read.map_err(|error| match error == json.malformed() {
                     true => TokenError::InvalidClaim("act"),
                     false => error,
@@ -127,7 +127,7 @@ impl Claims {
             let Some(json) = self.payload.value(claim.name()) else {
                 continue;
             };
-            let said = match (claim, json::text(json)) {
+            let kind = match (claim, json::text(json)) {
                 (_, Some(value)) => claim.says(&value),
                 (_, None) if json == "null" && claim.may_be_null() => continue,
                 (KindClaim::Class, None) => Kind::Other,
@@ -135,7 +135,7 @@ impl Claims {
                     return Err(TokenError::InvalidClaim(claim.name()));
                 }
             };
-            match said {
+            match kind {
                 Kind::Access => {}
                 Kind::Bound => self.bound = true,
                 Kind::Other => self.other_kind = Some(claim.problem()),
@@ -146,7 +146,7 @@ impl Claims {
 
     /// Reads an introspection response as strictly as a token, except that a member that is null
     /// counts as absent. Servers write null for what they do not have; no token has a null there.
-    pub(crate) fn parse_answer(json: Vec<u8>) -> Result<Self, TokenError> {
+    pub(crate) fn parse_response(json: Vec<u8>) -> Result<Self, TokenError> {
         Self::read(json, true)
     }
 

@@ -149,22 +149,22 @@ impl Policy {
         let key = key.for_algorithm(algorithm).ok_or(TokenError::Algorithm)?;
         self.profile.check_type(&jwt.jws.header)?;
         self.check_issuer(&jwt.claims)?;
-        let judged = self.check(&jwt.claims, now)?;
+        let checked = self.check(&jwt.claims, now)?;
         if !jwt.jws.is_signed_by(key) {
             return Err(TokenError::Signature);
         }
-        self.read(jwt.token, jwt.claims, judged)
+        self.read(jwt.token, jwt.claims, checked)
     }
 
     /// Validates claims that the issuer itself sent.
-    pub(crate) fn decide(
+    pub(crate) fn validate_claims(
         &self,
         token: &str,
         claims: Claims,
         now: UnixTime,
     ) -> Result<Caller, TokenError> {
-        let judged = self.check(&claims, now)?;
-        self.read(token, claims, judged)
+        let checked = self.check(&claims, now)?;
+        self.read(token, claims, checked)
     }
 
     pub(crate) fn check_issuer(&self, claims: &Claims) -> Result<(), TokenError> {
@@ -181,7 +181,7 @@ impl Policy {
         time <= now.saturating_add(self.leeway) && now <= time.saturating_add(self.leeway)
     }
 
-    fn read(&self, token: &str, claims: Claims, judged: Judged) -> Result<Caller, TokenError> {
+    fn read(&self, token: &str, claims: Claims, checked: Checked) -> Result<Caller, TokenError> {
         let typed = match self.read_claims {
             Some(read) => {
                 let read = read(&claims.payload);
@@ -189,10 +189,10 @@ impl Policy {
             }
             None => None,
         };
-        Ok(self.admit(token, claims, judged, typed))
+        Ok(self.admit(token, claims, checked, typed))
     }
 
-    fn check(&self, claims: &Claims, now: UnixTime) -> Result<Judged, TokenError> {
+    fn check(&self, claims: &Claims, now: UnixTime) -> Result<Checked, TokenError> {
         let client = self.profile.client(claims)?;
         let client = client.as_deref();
         self.check_audience(claims.aud.as_ref(), client)?;
@@ -208,7 +208,7 @@ impl Policy {
         if claims.sub().is_none() {
             return Err(TokenError::MissingClaim("sub"));
         }
-        Ok(Judged {
+        Ok(Checked {
             kind,
             scope,
             expires_at,
@@ -268,18 +268,18 @@ impl Policy {
         Ok(())
     }
 
-    fn admit(&self, token: &str, claims: Claims, judged: Judged, typed: Option<Typed>) -> Caller {
+    fn admit(&self, token: &str, claims: Claims, checked: Checked, typed: Option<Typed>) -> Caller {
         let profile = &self.profile;
         let [roles, groups, entitlements] = profile.lists(&claims);
         let client = profile.client(&claims).ok().flatten();
         let names = Names::of([claims.sub(), client.as_deref(), claims.jti(), claims.acr()]);
         let (mut current_actor, prior_actors) = actor::split(claims.actors, &self.issuer);
-        if current_actor.is_none() && judged.kind == PrincipalKind::User {
+        if current_actor.is_none() && checked.kind == PrincipalKind::User {
             current_actor = profile.acting_client(names.client_id(), &self.issuer);
         }
         Caller::new(Facts {
             issuer: self.issuer.clone(),
-            kind: judged.kind,
+            kind: checked.kind,
             // Without `aud`, the client is the audience.
             audience: claims.aud.or_else(|| {
                 names
@@ -287,17 +287,17 @@ impl Policy {
                     .map(|client| OneOrMany::One(client.into()))
             }),
             names,
-            scope: judged.scope,
+            scope: checked.scope,
             roles,
             groups,
             entitlements,
             current_actor,
             prior_actors,
-            expires_at: judged.expires_at,
+            expires_at: checked.expires_at,
             ends_at: claims
                 .iat
                 .and_then(|iat| self.ages_at(iat))
-                .map_or(judged.expires_at, |aged| aged.min(judged.expires_at)),
+                .map_or(checked.expires_at, |aged| aged.min(checked.expires_at)),
             issued_at: claims.iat,
             auth_time: claims.auth_time,
             typed,
@@ -307,7 +307,7 @@ impl Policy {
 }
 
 /// What the checks have found.
-struct Judged {
+struct Checked {
     kind: PrincipalKind,
     scope: Scope,
     expires_at: UnixTime,

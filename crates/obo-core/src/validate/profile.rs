@@ -139,21 +139,21 @@ impl Profile {
     }
 
     /// Rejects tokens without a match, such as the exact value of a tenant.
-    pub fn require_match(mut self, mark: ClaimMatcher) -> Self {
-        self.expected.to_mut().push(mark);
+    pub fn require_match(mut self, matcher: ClaimMatcher) -> Self {
+        self.expected.to_mut().push(matcher);
         self
     }
 
     /// Rejects tokens with a match, as another kind than an access token (RFC 8725 section 3.11).
-    pub fn reject_match(mut self, mark: ClaimMatcher) -> Self {
-        self.refused.to_mut().push(mark);
+    pub fn reject_match(mut self, matcher: ClaimMatcher) -> Self {
+        self.refused.to_mut().push(matcher);
         self
     }
 
     /// A token with one of these matches is a service's own (RFC 9068 section 5). Default: its
     /// subject is its client.
-    pub fn service_matchers(mut self, marks: impl IntoIterator<Item = ClaimMatcher>) -> Self {
-        self.service = marks.into_iter().collect();
+    pub fn service_matchers(mut self, matchers: impl IntoIterator<Item = ClaimMatcher>) -> Self {
+        self.service = matchers.into_iter().collect();
         self
     }
 

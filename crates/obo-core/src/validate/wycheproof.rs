@@ -1,4 +1,5 @@
-//! Project Wycheproof's JOSE vectors, at the lowest layer that takes them: most payloads are no claims.
+//! Project Wycheproof's JOSE vectors, at the lowest layer that takes them: most payloads are no
+//! claims.
 
 use std::collections::BTreeSet;
 
@@ -31,11 +32,11 @@ fn verifies(keys: &Value, jws: &Value) -> bool {
         .is_some_and(|key| jws.is_signed_by(key))
 }
 
-/// How many signatures a file has, and the `tcId`s of those that we judge otherwise.
+/// How many signatures a file has, and the `tcId`s of those that we validate otherwise.
 fn disagreements(file: TestName) -> (usize, BTreeSet<u64>) {
     let file: Value = serde_json::from_str(file.json_data()).unwrap();
     let groups = file["testGroups"].as_array().unwrap();
-    let judged: Vec<_> = groups
+    let validated: Vec<_> = groups
         .iter()
         .flat_map(|group| {
             let keys = group.get("public").unwrap_or(&group["private"]);
@@ -46,8 +47,8 @@ fn disagreements(file: TestName) -> (usize, BTreeSet<u64>) {
             })
         })
         .collect();
-    let disagree = judged.iter().filter(|(_, agrees)| !agrees);
-    (judged.len(), disagree.map(|(id, _)| *id).collect())
+    let disagree = validated.iter().filter(|(_, agrees)| !agrees);
+    (validated.len(), disagree.map(|(id, _)| *id).collect())
 }
 
 /// Valid, and refused by design: no MAC is ever verified (JW-04).
@@ -56,8 +57,8 @@ const MACS: [u64; 8] = [1, 348, 352, 357, 358, 359, 376, 377];
 const P521: [u64; 2] = [347, 351];
 /// Called valid with a `?` inside a segment, and refused (JW-09); MACs besides.
 const NOT_BASE64URL: [u64; 2] = [372, 373];
-/// Called valid though the header says PS384 and the key's own `alg` PS256, and refused (JW-05); other vectors of the
-/// same file (332 to 340) want exactly that refused.
+/// Called valid though the header says PS384 and the key's own `alg` PS256, and refused (JW-05);
+/// other vectors of the same file (332 to 340) want exactly that refused.
 const OTHER_ALG: [u64; 2] = [346, 350];
 
 #[test]
@@ -88,8 +89,9 @@ fn jw_05_wycheproof_the_alg_of_the_key_is_all_that_refuses_figure_20() {
     assert_eq!(seen, OTHER_ALG.len());
 }
 
-/// Called invalid for its modulus (ROCA), and accepted: which keys an issuer publishes is the issuer's to decide, and
-/// the weakness is one of a generator withdrawn in 2017, not of a form that can be refused as such.
+/// Called invalid for its modulus (ROCA), and accepted: which keys an issuer publishes is the
+/// issuer's to decide, and the weakness is one of a generator withdrawn in 2017, not of a form that
+/// can be refused as such.
 const ROCA: u64 = 7;
 
 #[test]

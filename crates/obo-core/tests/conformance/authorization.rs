@@ -3,8 +3,8 @@
 use obo_core::{BearerCredentials, TokenError};
 use proptest::prelude::*;
 
-use crate::judge::verdict;
 use crate::token::Token;
+use crate::validate::verdict;
 
 fn token_of(line: &[u8]) -> Option<Result<String, TokenError>> {
     BearerCredentials::of_authorization(line)

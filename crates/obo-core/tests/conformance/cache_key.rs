@@ -10,8 +10,8 @@ use obo_core::{
 };
 use proptest::prelude::*;
 
-use crate::judge::{ISSUER, verdict};
 use crate::token::Token;
+use crate::validate::{ISSUER, verdict};
 use crate::wire::own;
 
 const RANDOM: [u8; 32] = [7; 32];
@@ -409,7 +409,8 @@ proptest! {
         prop_assert_eq!(one.key() == swapped.key(), one == swapped);
     }
 
-    /// Every field of variable length, in the order in which they are digested, so that each has each for a neighbour.
+    /// Every field of variable length, in the order in which they are digested, so that each has
+    /// each for a neighbour.
     #[test]
     fn tx_41_however_a_text_is_spread_over_the_fields_the_key_tells(
         text in "[ab]{6,12}",

@@ -2,8 +2,8 @@
 
 use obo_core::{Scope, TokenError};
 
-use crate::judge::{AUDIENCE, ISSUER, lenient_verdict, refusal, verdict};
 use crate::token::Token;
+use crate::validate::{AUDIENCE, ISSUER, lenient_verdict, refusal, verdict};
 
 fn invalid(claim: &'static str) -> TokenError {
     TokenError::InvalidClaim(claim)

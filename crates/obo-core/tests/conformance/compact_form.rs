@@ -2,9 +2,9 @@
 
 use obo_core::TokenError;
 
-use crate::judge::{refusal, verdict};
 use crate::signer::{P256, b64};
 use crate::token::{Token, seal};
+use crate::validate::{refusal, verdict};
 
 const TOO_FEW_OR_MANY: TokenError = TokenError::Malformed("it must have three segments");
 

@@ -5,8 +5,8 @@ use std::time::Duration;
 use obo_core::{ErrorClass, IssuedToken, UnixTime};
 use proptest::prelude::*;
 
-use crate::judge::{ISSUER, NOW};
 use crate::signer::b64;
+use crate::validate::{ISSUER, NOW};
 use crate::wire::{accept, issued, with};
 
 const DAY: u64 = 24 * 3600;
@@ -81,7 +81,7 @@ fn te_07_what_is_no_number_counts_as_missing() {
     }
     for no_json in ["NaN", "Infinity", "-", "0x10", "1_000", "+1"] {
         let error = accept(&with("expires_in", no_json)).unwrap_err();
-        assert_eq!(error.class(), ErrorClass::AnswerUnusable, "{no_json}");
+        assert_eq!(error.class(), ErrorClass::ResponseUnusable, "{no_json}");
     }
 }
 
@@ -157,7 +157,8 @@ fn seconds() -> impl Strategy<Value = i128> {
     ]
 }
 
-/// The least of what was stated, what the token says of itself and the cap; a minute where nothing was stated.
+/// The least of what was stated, what the token says of itself and the cap; a minute where nothing
+/// was stated.
 fn model(stated: Option<i128>, own: Option<i128>, cap: i128) -> i128 {
     let stated = stated.map_or(60, |stated| stated.clamp(0, cap));
     own.map_or(stated, |own| stated.min(own.max(0)))

@@ -6,7 +6,7 @@ use obo_core::{
     TokenEndpointError, TokenType,
 };
 
-use crate::judge::issuer;
+use crate::validate::issuer;
 use crate::wire::{alice, for_service_b, form, grant, text};
 
 fn body_of(dialect: &Rfc8693, request: &ExchangeRequest) -> String {

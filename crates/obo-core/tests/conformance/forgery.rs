@@ -6,9 +6,9 @@ use obo_core::TokenError;
 use proptest::prelude::*;
 use proptest::sample::Index;
 
-use crate::judge::{lenient_verdict, verdict};
 use crate::signer::{ED25519, FORGER, P256, P384, RSA, Signer, b64};
 use crate::token::{Token, seal};
+use crate::validate::{lenient_verdict, verdict};
 
 /// A second signer with a key of each kind, under the names of those that are published.
 static SECOND: LazyLock<Vec<(Signer, &'static str)>> = LazyLock::new(|| {

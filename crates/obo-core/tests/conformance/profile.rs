@@ -1,15 +1,16 @@
-//! What a profile is made of: where scope, client, roles and kind are read, and what a token must have.
+//! What a profile is made of: where scope, client, roles and kind are read, and what a token must
+//! have.
 
 use obo_core::{
     Caller, ClaimMatcher, Policy, PrincipalKind, Profile, Scope, ScopeClaim, TokenError, TokenTyp,
 };
 
-use crate::judge::{NOW, builder, judge, lenient_verdict, published, refusal, verdict};
 use crate::token::Token;
+use crate::validate::{NOW, builder, lenient_verdict, published, refusal, validate, verdict};
 
 fn under(profile: Profile, token: &Token) -> Result<Caller, TokenError> {
     let policy: Policy = builder().profile(profile).build().unwrap();
-    judge(&policy, &published(), &token.mint(), NOW)
+    validate(&policy, &published(), &token.mint(), NOW)
 }
 
 fn scope(values: &[&str]) -> Scope {

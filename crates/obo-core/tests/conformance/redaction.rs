@@ -8,9 +8,9 @@ use obo_core::{
     Secret, SigningKey, TokenError, TokenType, UnverifiedJwt, compact_jws,
 };
 
-use crate::judge::{issuer, lenient, published, strict, verdict};
 use crate::signer::{FORGER, P256};
 use crate::token::Token;
+use crate::validate::{issuer, lenient, published, strict, verdict};
 use crate::wire::{alice, for_service_b, form, grant};
 
 /// Pieces of the secret that are long enough to be told by.

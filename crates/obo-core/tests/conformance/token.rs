@@ -1,9 +1,10 @@
-//! Tokens written member by member as raw JSON, so that a member can occur twice or be no JSON at all.
+//! Tokens written member by member as raw JSON, so that a member can occur twice or be no JSON at
+//! all.
 
 use obo_test_support::Members;
 
-use crate::judge::{AUDIENCE, ISSUER, NOW};
 use crate::signer::{P256, Signer};
+use crate::validate::{AUDIENCE, ISSUER, NOW};
 
 /// A token that the default policy accepts, until something is changed.
 #[derive(Clone)]

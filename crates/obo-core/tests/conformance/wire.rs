@@ -10,8 +10,8 @@ use obo_core::{
     TokenRequest,
 };
 
-use crate::judge::{NOW, issuer, verdict};
 use crate::token::Token;
+use crate::validate::{NOW, issuer, verdict};
 
 pub(crate) const ACCESS_TOKEN: &str = "urn:ietf:params:oauth:token-type:access_token";
 pub(crate) const JWT: &str = "urn:ietf:params:oauth:token-type:jwt";
@@ -50,7 +50,7 @@ pub(crate) fn text(form: &TokenRequest) -> String {
     String::from_utf8(form.body().to_vec()).unwrap()
 }
 
-pub(crate) fn answer(status: u16, body: impl Into<Vec<u8>>) -> Response<Bytes> {
+pub(crate) fn http_response(status: u16, body: impl Into<Vec<u8>>) -> Response<Bytes> {
     Response::builder()
         .status(status)
         .header(header::CONTENT_TYPE, "application/json")
@@ -63,7 +63,7 @@ pub(crate) fn read(
     request: &ExchangeRequest,
     body: &str,
 ) -> Result<IssuedToken, TokenEndpointError> {
-    Rfc8693::new().response(&grant(request), &answer(200, body), NOW)
+    Rfc8693::new().response(&grant(request), &http_response(200, body), NOW)
 }
 
 /// The same for the usual request.

@@ -281,7 +281,7 @@ impl Endpoint {
         let response = sent.await.map_err(AskError::Asked)?.map_err(|error| {
             AskError::Asked(match error {
                 HttpError::TooLong(_) => {
-                    TokenEndpointError::new(ErrorClass::AnswerUnusable, error.to_string())
+                    TokenEndpointError::new(ErrorClass::ResponseUnusable, error.to_string())
                 }
                 HttpError::NoAnswer(_) => transient(&error),
             })

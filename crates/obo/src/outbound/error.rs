@@ -70,7 +70,7 @@ impl ExchangeErrorKind {
             Self::ClientMisconfigured => ErrorClass::ClientMisconfigured.code(),
             Self::Throttled => ErrorClass::Throttled.code(),
             Self::Transient => ErrorClass::Transient.code(),
-            Self::AnswerUnusable => ErrorClass::AnswerUnusable.code(),
+            Self::AnswerUnusable => ErrorClass::ResponseUnusable.code(),
             Self::Overloaded => "overloaded",
         }
     }
@@ -85,7 +85,7 @@ impl From<ErrorClass> for ExchangeErrorKind {
             ErrorClass::ClientMisconfigured => Self::ClientMisconfigured,
             ErrorClass::Throttled => Self::Throttled,
             ErrorClass::Transient => Self::Transient,
-            ErrorClass::AnswerUnusable => Self::AnswerUnusable,
+            ErrorClass::ResponseUnusable => Self::AnswerUnusable,
         }
     }
 }

@@ -76,7 +76,7 @@ impl Dialect for Broker {
         let Grant::Exchange(_) = grant else {
             return Rfc8693::new().response(grant, response, now);
         };
-        let denied = || TokenEndpointError::new(ErrorClass::AnswerUnusable, "the broker says no");
+        let denied = || TokenEndpointError::new(ErrorClass::ResponseUnusable, "the broker says no");
         if response.status() != 200 {
             return Err(denied());
         }

@@ -71,7 +71,7 @@ impl ClaimMatcher {
     /// Whether this claim says nothing about the token: an introspection response may have the
     /// member for every token (RFC 7662 section 2.2).
     pub(crate) fn is_in_each_response(&self, claims: &Claims) -> bool {
-        claims.of_answer && matches!(self.0, Kind::Present("client_id" | "username"))
+        claims.of_response && matches!(self.0, Kind::Present("client_id" | "username"))
     }
 
     pub(crate) fn holds(&self, claims: &Claims, client: Option<&str>, issuer: &Issuer) -> bool {

@@ -71,8 +71,9 @@ impl Profile {
         claims: &'c Claims,
     ) -> Result<Option<Cow<'c, str>>, TokenError> {
         // A profile that reads no client reads it in no response.
-        let told = Some("client_id").filter(|_| claims.of_answer && !self.client.is_empty());
-        for name in self.client.iter().copied().chain(told) {
+        let introspected =
+            Some("client_id").filter(|_| claims.of_response && !self.client.is_empty());
+        for name in self.client.iter().copied().chain(introspected) {
             if let Some(json) = claims.payload.value(name) {
                 let client = json::non_empty(json).ok_or(TokenError::InvalidClaim(name))?;
                 return Ok(Some(client));
@@ -87,10 +88,11 @@ impl Profile {
     /// The granted scope, from the profile's first claim that is present, in a form that the
     /// profile allows. For an introspection response also from `scope` (RFC 7662).
     pub(crate) fn scope(&self, claims: &Claims) -> Result<Scope, TokenError> {
-        const TOLD: ScopeClaim = ScopeClaim::text("scope");
+        const INTROSPECTED: ScopeClaim = ScopeClaim::text("scope");
         // A profile that reads no scope reads it in no response.
-        let told = Some(&TOLD).filter(|_| claims.of_answer && !self.scope.is_empty());
-        let sources = || self.scope.iter().chain(told);
+        let introspected =
+            Some(&INTROSPECTED).filter(|_| claims.of_response && !self.scope.is_empty());
+        let sources = || self.scope.iter().chain(introspected);
         let found =
             sources().find_map(|source| Some((source.claim, claims.payload.value(source.claim)?)));
         let Some((claim, json)) = found else {
@@ -124,7 +126,7 @@ impl Profile {
         if self
             .refused
             .iter()
-            .any(|mark| mark.holds(claims, client, issuer))
+            .any(|matcher| matcher.holds(claims, client, issuer))
         {
             return Err(TokenError::NotAnAccessToken(
                 "the issuer's profile says that such a token has another kind",
@@ -133,9 +135,9 @@ impl Profile {
         if let Some(missing) = self.required.iter().find(|name| !claims.has(name)) {
             return Err(TokenError::MissingClaim(missing));
         }
-        for mark in self.expected.iter() {
-            if !mark.holds(claims, client, issuer) {
-                let claim = mark.claim();
+        for matcher in self.expected.iter() {
+            if !matcher.holds(claims, client, issuer) {
+                let claim = matcher.claim();
                 return Err(match claims.has(claim) {
                     true => TokenError::UnexpectedClaim(claim),
                     false => TokenError::MissingClaim(claim),
@@ -151,10 +153,11 @@ impl Profile {
         client: Option<&str>,
         issuer: &Issuer,
     ) -> PrincipalKind {
-        let mut marks = self.service.iter();
-        let is_marked = marks
-            .any(|mark| !mark.is_in_each_response(claims) && mark.holds(claims, client, issuer));
-        if is_marked || claims.of_client {
+        let mut matchers = self.service.iter();
+        let is_service = matchers.any(|matcher| {
+            !matcher.is_in_each_response(claims) && matcher.holds(claims, client, issuer)
+        });
+        if is_service || claims.of_client {
             PrincipalKind::Service
         } else {
             PrincipalKind::User

@@ -1,4 +1,5 @@
-//! <https://learn.microsoft.com/en-us/entra/identity-platform/v2-oauth2-on-behalf-of-flow>, whose bodies these are.
+//! <https://learn.microsoft.com/en-us/entra/identity-platform/v2-oauth2-on-behalf-of-flow>, whose
+//! bodies these are.
 
 use obo_core::dialect::{Dialect as _, Registration, entra};
 use obo_core::{
@@ -8,9 +9,9 @@ use obo_core::{
 use super::{
     actor, audience, body, classes, jwt, not_asked, read, refusal, resource, scoped, to, unsayable,
 };
-use crate::judge::{ISSUER, NOW, issuer, verdict};
 use crate::token::Token;
-use crate::wire::{answer, own, text};
+use crate::validate::{ISSUER, NOW, issuer, verdict};
+use crate::wire::{http_response, own, text};
 
 const ORDERS: &str = "6e74172b-be56-4843-9ff4-e66a39bb12e3";
 const POLICY: &str = r#"{"access_token":{"polids":{"essential":true,"values":["9ab03e19-ed42-4168-b6b7-7001fb3e933a"]}}}"#;
@@ -380,10 +381,10 @@ fn en_01_this_service_asks_for_itself_by_scope_too() {
         .request(&own(Some(&audience(ORDERS))), by)
         .unwrap_err();
     let body = r#"{"token_type":"Bearer","expires_in":3599,"ext_expires_in":3599,"access_token":"opaque"}"#;
-    let issued = dialect.response(&own(Some(&orders())), &answer(200, body), NOW);
+    let issued = dialect.response(&own(Some(&orders())), &http_response(200, body), NOW);
     assert_eq!(issued.unwrap().expose(), "opaque");
     // There is no user who could do more.
-    let refused = answer(
+    let refused = http_response(
         400,
         format!(r#"{{"error":"interaction_required","claims":{POLICY:?}}}"#),
     );

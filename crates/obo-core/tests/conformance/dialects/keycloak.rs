@@ -1,4 +1,5 @@
-//! <https://www.keycloak.org/securing-apps/token-exchange>; refusals from the source, `protocol/oidc/tokenexchange`.
+//! <https://www.keycloak.org/securing-apps/token-exchange>; refusals from the source,
+//! `protocol/oidc/tokenexchange`.
 
 use obo_core::dialect::{Dialect as _, Registration, keycloak};
 use obo_core::{Audience, ErrorClass, ExchangeRequest, Scope, TokenType};
@@ -7,8 +8,8 @@ use super::{
     ACCESS_TOKEN, actor, audience, body, classes, jwt, not_asked, read, resource, scoped, to,
     unsayable,
 };
-use crate::judge::{ISSUER, NOW, builder, issuer, judge, published};
 use crate::token::Token;
+use crate::validate::{ISSUER, NOW, builder, issuer, published, validate};
 use crate::wire::{grant, own, text};
 
 #[test]
@@ -51,13 +52,14 @@ fn kc_01_other_types_are_not_asked_for() {
     body(&keycloak::exchange(), &same);
 }
 
-/// The caller's token as the policy of a service takes it whose audience is not its client identifier.
+/// The caller's token as the policy of a service takes it whose audience is not its client
+/// identifier.
 fn of_audience(token: &Token) -> ExchangeRequest {
     let policy = builder()
         .audience(Audience::new("https://a.example").unwrap())
         .build()
         .unwrap();
-    let caller = judge(&policy, &published(), &token.mint(), NOW).unwrap();
+    let caller = validate(&policy, &published(), &token.mint(), NOW).unwrap();
     ExchangeRequest::new(&caller, audience("service-b"))
 }
 
@@ -135,7 +137,7 @@ fn kc_02_tx_17_an_answer_with_the_default_scopes_is_taken() {
 
     let to_c = to(scoped(audience("service-c"), "b.read"));
     let error = read(&keycloak::exchange(), &to_c, &body).unwrap_err();
-    assert_eq!(error.class(), ErrorClass::AnswerUnusable);
+    assert_eq!(error.class(), ErrorClass::ResponseUnusable);
     let id_token = body
         .replace("Bearer\",\"not", "N_A\",\"not")
         .replace("type:access_token", "type:id_token");

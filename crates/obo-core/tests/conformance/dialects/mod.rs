@@ -1,7 +1,8 @@
-//! What products are asked and answer, on the wire: whole forms, answers, and refusals with their class.
+//! What products are asked and response, on the wire: whole forms, answers, and refusals with their
+//! class.
 //!
-//! The bodies are those of the products' documentation or put together from the source that writes them, as each file
-//! says. None was captured from a running product.
+//! The bodies are those of the products' documentation or put together from the source that writes
+//! them, as each file says. None was captured from a running product.
 
 use http::StatusCode;
 use obo_core::dialect::{Dialect, Rfc8693};
@@ -10,9 +11,9 @@ use obo_core::{
     Target, TokenEndpointError, TokenType,
 };
 
-use crate::judge::NOW;
 use crate::signer::b64;
-use crate::wire::{alice, answer, form, grant, text};
+use crate::validate::NOW;
+use crate::wire::{alice, form, grant, http_response, text};
 
 mod auth0;
 mod authentik;
@@ -73,7 +74,7 @@ fn read(
     request: &ExchangeRequest,
     body: &str,
 ) -> Result<IssuedToken, TokenEndpointError> {
-    dialect.response(&grant(request), &answer(200, body), NOW)
+    dialect.response(&grant(request), &http_response(200, body), NOW)
 }
 
 fn refusal(
@@ -84,7 +85,7 @@ fn refusal(
 ) -> TokenEndpointError {
     assert_ne!(status, StatusCode::OK);
     dialect
-        .response(&grant(request), &answer(status, body), NOW)
+        .response(&grant(request), &http_response(status, body), NOW)
         .unwrap_err()
 }
 

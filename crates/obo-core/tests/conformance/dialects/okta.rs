@@ -6,7 +6,7 @@ use obo_core::{Audience, ErrorClass, Issuer, TokenType};
 use super::{
     ACCESS_TOKEN, actor, audience, body, classes, jwt, read, resource, scoped, to, unsayable,
 };
-use crate::judge::issuer;
+use crate::validate::issuer;
 use crate::wire::{form, grant, own, text};
 
 const B: &str = "api://b";

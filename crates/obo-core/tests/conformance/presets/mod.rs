@@ -1,16 +1,17 @@
-//! Tokens as products' documentation shows or describes them, under the products' profiles: literals of the same members,
-//! forms and kinds of value, signed here. None was captured from a running product.
+//! Tokens as products' documentation shows or describes them, under the products' profiles:
+//! literals of the same members, forms and kinds of value, signed here. None was captured from a
+//! running product.
 
 use obo_core::{
-    BearerToken, Caller, IntrospectionAnswer, Policy, PrincipalKind, Profile, Scope, ThinAnswers,
-    TokenError, UnixTime,
+    BearerToken, Caller, IntrospectionResponse, MissingMembers, Policy, PrincipalKind, Profile,
+    Scope, TokenError, UnixTime,
 };
 use serde_json::{Map, Value};
 
 use crate::introspection::facts;
-use crate::judge::{judge, published};
 use crate::signer::P256;
 use crate::token::seal;
+use crate::validate::{published, validate};
 
 mod auth0;
 mod authentik;
@@ -26,7 +27,7 @@ fn policy(issuer: &str, audience: &str, profile: Profile) -> Policy {
     policy.profile(profile).build().unwrap()
 }
 
-/// A token as documented, to be changed and judged.
+/// A token as documented, to be changed and validated.
 #[derive(Clone)]
 struct Recorded {
     typ: Option<&'static str>,
@@ -56,10 +57,12 @@ impl Recorded {
         self
     }
 
-    /// The verdict shortly after the token was issued; the same, whether it was read or asked about.
+    /// The verdict shortly after the token was issued; the same, whether it was read or asked
+    /// about.
     fn under(&self, policy: &Policy) -> Result<Caller, TokenError> {
         let verdict = self.read(policy);
-        // The header's `typ` is of a JWT alone, and whoever is asked about a token of another issuer says that it is none.
+        // The header's `typ` is of a JWT alone, and whoever is asked about a token of another
+        // issuer says that it is none.
         let is_of_both = !matches!(
             verdict,
             Err(TokenError::Type { .. } | TokenError::UnknownIssuer { .. })
@@ -98,7 +101,7 @@ impl Recorded {
         let header = format!(r#"{{{typ}"alg":"ES256","kid":"{kid}"}}"#);
         let payload = serde_json::to_vec(&self.payload).unwrap();
         let token = seal(&P256, "ES256", header.as_bytes(), &payload);
-        judge(policy, &published(), &token, self.now())
+        validate(policy, &published(), &token, self.now())
     }
 
     /// The verdict on an opaque token of which its issuer says the same.
@@ -107,10 +110,10 @@ impl Recorded {
             .clone()
             .with("active", true)
             .with("token_type", "Bearer");
-        let answer = serde_json::to_vec(&told.payload).unwrap();
-        let answer = IntrospectionAnswer::parse(&answer).unwrap();
+        let response = serde_json::to_vec(&told.payload).unwrap();
+        let response = IntrospectionResponse::parse(&response).unwrap();
         let token = BearerToken::parse("opaque").unwrap();
-        policy.judge(token, answer, ThinAnswers::default(), self.now())
+        policy.validate(token, response, MissingMembers::default(), self.now())
     }
 
     fn now(&self) -> UnixTime {

@@ -4,7 +4,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{Response, StatusCode};
 use obo_core::{
-    BearerToken, Caller, ErrorClass, IntrospectionAnswer, Policy, SignedAnswer, TokenEndpointError,
+    BearerToken, Caller, ErrorClass, IntrospectionResponse, Policy, SignedIntrospection, TokenEndpointError,
     TokenRequest, has_media_type, introspection_refusal, is_json,
 };
 use tokio::time::Instant;
@@ -59,7 +59,7 @@ impl Endpoint {
         settings: &IntrospectionSettings,
         policy: &Policy,
         clock: &Clock,
-    ) -> Result<IntrospectionAnswer, TokenEndpointError> {
+    ) -> Result<IntrospectionResponse, TokenEndpointError> {
         let subject = match vouched {
             Some(caller) => self.hasher.hash_one(caller.subject()),
             None => self.hasher.hash_one(token.expose()),
@@ -127,11 +127,11 @@ impl Endpoint {
         settings: &IntrospectionSettings,
         policy: &Policy,
         clock: &Clock,
-    ) -> Result<IntrospectionAnswer, TokenEndpointError> {
+    ) -> Result<IntrospectionResponse, TokenEndpointError> {
         if !settings.is_signed {
             // A page or a document of another kind is not to be taken for one, whatever it looks like.
             return match is_json(answer.headers()) {
-                true => IntrospectionAnswer::parse(answer.body()),
+                true => IntrospectionResponse::parse(answer.body()),
                 false => Err(TokenEndpointError::unusable(not_json(answer))),
             };
         }
@@ -140,7 +140,7 @@ impl Endpoint {
                 "the answer is not signed (`application/token-introspection+jwt`)",
             ));
         }
-        let signed = SignedAnswer::parse(answer.body())?;
+        let signed = SignedIntrospection::parse(answer.body())?;
         let (kid, algorithm) = (signed.kid().map(str::to_owned), signed.algorithm());
         let kid = kid.as_deref();
         let jwks = &self.jwks;

@@ -209,7 +209,7 @@ impl Inner {
             }
             None => Verified {
                 size: u32::try_from(answer.size()).unwrap_or(u32::MAX),
-                caller: self.policy.judge(token, answer, self.settings.thin, now)?,
+                caller: self.policy.validate(token, answer, self.settings.thin, now)?,
                 issuer: self.place,
                 generation: None,
                 until: None,
@@ -236,7 +236,7 @@ impl Inner {
 fn unavailable(error: TokenEndpointError) -> Rejection {
     let retry_after = match error.class() {
         // Nobody but an operator mends it.
-        ErrorClass::ClientMisconfigured | ErrorClass::AnswerUnusable => RETRY_AFTER,
+        ErrorClass::ClientMisconfigured | ErrorClass::ResponseUnusable => RETRY_AFTER,
         _ => error.retry_after().unwrap_or(RETRY_AFTER),
     };
     Rejection::IntrospectionUnavailable {

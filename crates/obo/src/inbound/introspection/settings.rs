@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use obo_core::{ConfigError, ThinAnswers, https_or_loopback};
+use obo_core::{ConfigError, MissingMembers, https_or_loopback};
 
 use crate::idp::client_auth::Client;
 
@@ -33,7 +33,7 @@ pub(crate) struct IntrospectionSettings {
     pub(super) max_age: Duration,
     pub(super) concurrency: usize,
     pub(super) is_signed: bool,
-    pub(super) thin: ThinAnswers,
+    pub(super) thin: MissingMembers,
     pub(crate) jwts: Jwts,
 }
 
@@ -59,7 +59,7 @@ impl Introspection {
             max_age: Duration::from_secs(60),
             concurrency: 64,
             is_signed: false,
-            thin: ThinAnswers::default(),
+            thin: MissingMembers::default(),
             jwts: Jwts::Introspected,
         };
         Self {

@@ -7,7 +7,7 @@ use http::{Response, StatusCode};
 use obo_core::dialect::Registration;
 use obo_core::metadata::ServerMetadata;
 use obo_core::{
-    BearerToken, Caller, ErrorClass, IntrospectionAnswer, IssuedToken, Target, TokenEndpointError,
+    BearerToken, Caller, ErrorClass, IntrospectionResponse, IssuedToken, Target, TokenEndpointError,
     TokenRequest, introspection_refusal, is_json,
 };
 use tokio::time::Instant;
@@ -130,7 +130,7 @@ impl TokenEndpoint {
         caller: Option<&Caller>,
     ) -> Result<IssuedToken, AskError> {
         let token = BearerToken::parse(issued.expose()).map_err(|error| {
-            let class = ErrorClass::AnswerUnusable;
+            let class = ErrorClass::ResponseUnusable;
             AskError::Asked(TokenEndpointError::new(class, error.to_string()))
         })?;
         let form = TokenRequest::introspection(token);
@@ -160,11 +160,11 @@ impl TokenEndpoint {
 }
 
 /// A page or a document of another kind is not a response, whatever it looks like.
-fn read_json(answer: &Response<Bytes>) -> Result<IntrospectionAnswer, TokenEndpointError> {
+fn read_json(answer: &Response<Bytes>) -> Result<IntrospectionResponse, TokenEndpointError> {
     match is_json(answer.headers()) {
-        true => IntrospectionAnswer::parse(answer.body()),
+        true => IntrospectionResponse::parse(answer.body()),
         false => Err(TokenEndpointError::new(
-            ErrorClass::AnswerUnusable,
+            ErrorClass::ResponseUnusable,
             "the introspection of the issued token: the response is not JSON by its content type; it must be \
              `application/json`",
         )),

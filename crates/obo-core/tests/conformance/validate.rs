@@ -40,7 +40,7 @@ pub(crate) fn published() -> KeySet {
 }
 
 /// The way a token goes: grammar, form, key, policy.
-pub(crate) fn judge(
+pub(crate) fn validate(
     policy: &Policy,
     keys: &KeySet,
     token: &str,
@@ -61,12 +61,12 @@ pub(crate) fn judge(
 
 /// The verdict of the RFC 9068 policy now.
 pub(crate) fn verdict(token: &str) -> Result<Caller, TokenError> {
-    judge(&strict(), &published(), token, NOW)
+    validate(&strict(), &published(), token, NOW)
 }
 
 /// The verdict of the lenient policy now.
 pub(crate) fn lenient_verdict(token: &str) -> Result<Caller, TokenError> {
-    judge(&lenient(), &published(), token, NOW)
+    validate(&lenient(), &published(), token, NOW)
 }
 
 pub(crate) fn refusal(token: &str) -> TokenError {
