@@ -157,7 +157,7 @@ impl Policy {
             self.check_issuer(&claims)?;
         }
         if claims.aud.is_none() && missing.audience && !self.profile.is_addressed_by_client() {
-            // The server decides whom it is for.
+            // The server decides which service it is for.
             let audience = self.audience().map(|audience| audience.as_str().to_owned());
             claims.aud = audience.map(OneOrMany::One);
         }

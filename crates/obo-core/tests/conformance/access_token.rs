@@ -1,4 +1,4 @@
-//! What makes an access token of this service: RFC 9068.
+//! Access tokens for this service: RFC 9068.
 
 use std::time::Duration;
 
@@ -76,7 +76,7 @@ fn jw_17_a_key_of_one_issuer_never_verifies_a_token_of_another() {
         Audience::new(AUDIENCE).unwrap(),
         obo_core::Issuer::new(other).unwrap(),
     );
-    // Same `kid`, swapped keys: each issuer's policy goes with its own set.
+    // Same `kid`, swapped keys: each issuer's policy uses its own set.
     let (our_keys, their_keys) = (key_set(&[P256.jwk("")]), key_set(&[FORGER.jwk("")]));
     let ours_by_us = Token::new();
     let theirs_by_them = Token::new()
@@ -118,10 +118,10 @@ fn at_05_a_signature_of_a_key_that_is_not_published_is_refused() {
     let token = Token::new().signed_by(&FORGER, "ES256").mint();
     assert_eq!(refusal(&token), TokenError::Signature);
     assert_eq!(lenient_verdict(&token).unwrap_err(), TokenError::Signature);
-    let nobody = KeySet::parse(br#"{"keys":[]}"#).unwrap();
+    let withdrawn = KeySet::parse(br#"{"keys":[]}"#).unwrap();
     let token = Token::new().mint();
     assert_eq!(
-        validate(&strict(), &nobody, &token, NOW).unwrap_err(),
+        validate(&strict(), &withdrawn, &token, NOW).unwrap_err(),
         TokenError::UnknownKey
     );
 }

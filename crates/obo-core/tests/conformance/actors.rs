@@ -19,7 +19,7 @@ fn chain(depth: usize) -> String {
     format!("{opened}{}", "}".repeat(depth))
 }
 
-/// What an allow-list is asked: the outermost actor and nobody else.
+/// What an allow-list sees: only the outermost actor.
 fn allows(trusted: &str, validated: &Caller) -> bool {
     validated
         .current_actor()
@@ -101,7 +101,7 @@ fn tx_27_sixteen_actors_and_no_more() {
         let error = with_act(&chain(depth)).unwrap_err();
         assert_eq!(error, TokenError::ActorDepth { limit: 16 }, "{depth}");
     }
-    // 10 000 of the shortest that nest, cut off by the token's own limit before any parsing.
+    // 10,000 of the shortest nested actors: the token's length limit stops them before parsing.
     let deep = r#"{"act":"#.repeat(10_000);
     assert_eq!(
         with_act(&deep).unwrap_err(),
@@ -138,7 +138,7 @@ fn tx_29_exp_nbf_and_aud_inside_act_mean_nothing() {
         let validated = with_act(&format!(r#"{{"sub":"b",{more}}}"#)).expect(more);
         assert_eq!(validated.current_actor().unwrap().subject(), "b");
     }
-    // Nor do they stand in for the token's own.
+    // Nor do they replace the token's own.
     let token = Token::new()
         .without_claim("exp")
         .claim("act", r#"{"sub":"b","exp":1800000300}"#);

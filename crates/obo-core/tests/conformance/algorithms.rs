@@ -28,7 +28,7 @@ fn at_07_jw_01_every_default_algorithm_verifies_and_its_absence_from_the_list_re
     assert_eq!(error.field(), "algorithms");
 }
 
-/// The policy itself refuses, even if its caller forgot to ask before it looked for a key.
+/// The policy itself rejects the algorithm, even if the key was looked up before.
 #[test]
 fn jw_01_a_disallowed_algorithm_is_refused_by_the_policy_alone() {
     let policy = builder().algorithms([Algorithm::Rs256]).build().unwrap();
@@ -172,7 +172,7 @@ fn jw_05_jw_06_the_two_names_of_ed25519_are_one_and_bind_the_curve() {
     }
 }
 
-/// ASN.1 DER of an R ‖ S signature, as many libraries give it.
+/// The ASN.1 DER form of an R ‖ S signature, as many libraries produce it.
 fn der(signature: &[u8]) -> Vec<u8> {
     let integer = |half: &[u8]| {
         let mut value: Vec<u8> = half.iter().copied().skip_while(|b| *b == 0).collect();

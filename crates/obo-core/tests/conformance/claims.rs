@@ -1,4 +1,4 @@
-//! The field table: every claim that decides, in every way it can be wrong. RFC 7519 section 4.
+//! Every claim that matters, in every way it can be wrong: RFC 7519 section 4.
 
 use obo_core::{Scope, TokenError};
 
@@ -89,7 +89,7 @@ fn at_03_at_04_jw_16_prefix_suffix_and_case_are_other_values() {
     }
 }
 
-/// Length alone is no fault below the limit of the token; it is never a match either.
+/// A long value is no error below the token's length limit, and it never matches.
 #[test]
 fn jw_35_huge_values() {
     let huge = format!("\"{}\"", "x".repeat(10_000));

@@ -1,4 +1,4 @@
-//! Each setting of the dialect, with it and without.
+//! Each setting of the dialect, on and off.
 
 use std::time::Duration;
 
@@ -32,7 +32,7 @@ fn resource(uri: &str) -> Target {
     Target::resource(Resource::new(uri).unwrap())
 }
 
-/// What comes behind the subject token.
+/// The form after the subject token.
 fn rest(dialect: &Rfc8693, request: &ExchangeRequest) -> String {
     let text = text(&form(dialect, request).unwrap());
     let token = request.subject().subject_token().expose();
@@ -380,7 +380,7 @@ fn tx_21_a_dialect_decides_what_a_refusal_means_before_the_standard() {
             ErrorClass::StepUp,
         ),
         (400, r#"{"error":"odd"}"#, ErrorClass::ResponseUnusable),
-        // Overload and faults are not for the dialect to validate.
+        // Overload and faults are not for the dialect.
         (429, r#"{"error":"odd"}"#, ErrorClass::Throttled),
         (
             500,
@@ -409,7 +409,7 @@ fn ob_01_a_refusal_shows_no_text_of_the_server() {
     refused.unwrap_err();
 }
 
-/// The claims of a refusal are kept by the class alone, whoever decided it.
+/// Only the class decides whether the claims of a refusal are kept.
 #[test]
 fn en_04_su_06_claims_are_kept_of_a_step_up_alone() {
     let claims = |code: &str| {
@@ -455,7 +455,7 @@ fn ot_02_a_token_of_the_client_itself() {
         "grant_type=client_credentials&scope=b"
     );
     by_scope.request(&own(Some(&target)), by).unwrap_err();
-    // What concerns a subject concerns nobody here.
+    // Settings about a subject do not matter here.
     let strict = new()
         .require_user()
         .require_client_in_audience()
@@ -482,7 +482,7 @@ fn ot_02_at_14_tx_14_its_answer_is_checked_like_any_other() {
     assert!(!read(Some(&target), &own("service-c", later)));
     assert!(!read(Some(&target), &own("service-b", NOW.as_secs())));
     assert!(read(None, &own("service-c", later)));
-    // No exchange, so nothing says what type was issued.
+    // Without an exchange, the response has no issued type.
     assert!(read(Some(&target), &with("issued_token_type", "")));
     for (name, json) in [
         ("token_type", "\"N_A\""),

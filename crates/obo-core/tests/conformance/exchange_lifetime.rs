@@ -139,7 +139,7 @@ fn tx_16_the_lifetime_counts_from_the_start_of_the_request() {
     assert_eq!(forever.lifetime(NOW), Duration::from_secs(60));
 }
 
-/// Numbers of seconds near the limits of something, as JSON has them.
+/// Numbers of seconds near limits, as JSON.
 fn seconds() -> impl Strategy<Value = i128> {
     prop_oneof![
         -5..5_i128,
@@ -157,8 +157,8 @@ fn seconds() -> impl Strategy<Value = i128> {
     ]
 }
 
-/// The least of what was stated, what the token says of itself and the cap; a minute where nothing
-/// was stated.
+/// The minimum of what was stated, the token's own `exp` and the cap; a minute if nothing was
+/// stated.
 fn model(stated: Option<i128>, own: Option<i128>, cap: i128) -> i128 {
     let stated = stated.map_or(60, |stated| stated.clamp(0, cap));
     own.map_or(stated, |own| stated.min(own.max(0)))

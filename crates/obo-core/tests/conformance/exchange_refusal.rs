@@ -1,4 +1,4 @@
-//! What a refusal means: RFC 6749 section 5.2, RFC 8693 section 2.2.2, RFC 9470.
+//! The meaning of a refusal: RFC 6749 section 5.2, RFC 8693 section 2.2.2, RFC 9470.
 
 use std::time::Duration;
 
@@ -104,7 +104,7 @@ fn only_invalid_client_is_our_credential() {
         let refused = class(401, &error(code));
         assert_eq!(refused, ErrorClass::ClientMisconfigured, "{code}");
     }
-    // Of a token of this service itself no user is told.
+    // A refusal of this service's own token is never shown to a user.
     let own = Rfc8693::new().response(&own(None), &http_response(401, error("token_revoked")), NOW);
     assert_eq!(own.unwrap_err().class(), ErrorClass::ClientMisconfigured);
 }
@@ -144,7 +144,7 @@ fn error_in_200_is_that_error() {
             assert_eq!(refused.oauth_code(), Some(code));
         }
     }
-    // What says nothing is no refusal.
+    // An empty error is no refusal.
     for none in ["null", "\"\"", "{}", "7"] {
         let body = crate::wire::with("error", none);
         let issued =
@@ -201,7 +201,7 @@ fn tx_21_the_status_decides_where_the_code_does_not() {
     }
 }
 
-/// One odd member besides must not turn an expired user token into a broken server.
+/// One malformed member must not turn an expired user token into a broken server.
 #[test]
 fn tx_21_odd_details_do_not_hide_the_error() {
     for details in [
@@ -254,7 +254,7 @@ fn tx_21_a_step_up_says_what_it_asks_for() {
     assert!(with(&long).acr_values().is_empty());
 }
 
-/// Only a step-up may tell the caller to authenticate differently.
+/// Only a step-up asks the caller to authenticate differently.
 #[test]
 fn tx_21_hints_of_other_errors_are_not_kept() {
     for code in ["invalid_grant", "invalid_target", "x"] {

@@ -1,4 +1,4 @@
-//! What an answer must be before its token becomes a header: RFC 8693 section 2.2.1.
+//! What a response must have before its token becomes a header: RFC 8693 section 2.2.1.
 
 use bytes::Bytes;
 use http::{Response, header};
@@ -11,7 +11,7 @@ use crate::wire::{
     ACCESS_TOKEN, JWT, accept, alice, for_service_b, grant, http_response, issued, own, read, with,
 };
 
-/// The answer is refused as a whole, and for nothing else than being unusable.
+/// The response is rejected as unusable.
 fn unusable(body: &str) {
     let error = accept(body).expect_err(body);
     assert_eq!(error.class(), ErrorClass::ResponseUnusable, "{body}");
@@ -70,7 +70,7 @@ fn tx_07_the_issued_type_is_the_requested_one() {
     read(&asked(TokenType::JWT), &of_type(JWT)).unwrap();
     read(&asked(TokenType::ACCESS_TOKEN), &of_type(JWT)).unwrap_err();
     read(&asked(TokenType::JWT), &of_type(ACCESS_TOKEN)).unwrap_err();
-    // With nothing asked for, the server chooses among what a bearer token can be.
+    // If no type was requested, any type of bearer token is accepted.
     accept(&of_type(ACCESS_TOKEN)).unwrap();
     accept(&of_type(JWT)).unwrap();
     for other in [
@@ -100,7 +100,7 @@ fn tx_17_scope_is_what_was_granted_and_never_wider_than_asked() {
     for wider in ["\"a b c\"", "\"c\"", "\"A\"", "\"a\\tb\"", "[\"a\"]", "1"] {
         granted(wider).expect_err(wider);
     }
-    // Nothing asked for: the server decides, and says what it decided.
+    // If no scope was requested, the server decides and says so.
     let decided = accept(&with("scope", "\"x y\"")).unwrap();
     assert_eq!(decided.scope(), &scope(&["x", "y"]));
 }
@@ -207,7 +207,7 @@ fn response_for_another_target_is_refused() {
     read(&by_uri(uri.clone()), &told).unwrap_err();
     let either = uri.or_named(obo_core::Audience::new("https://c.example/").unwrap());
     read(&by_uri(either.clone()), &told).unwrap();
-    // A token of the service's own is for its target too; one for no target is for anybody.
+    // A token of the service itself is for its target too. Without a target, any name is accepted.
     let own = |target: Option<&Target>| {
         Rfc8693::new().response(
             &own(target),
@@ -388,12 +388,12 @@ fn at_14_jw_38_a_jwt_of_another_subject_is_refused() {
     ] {
         unusable(&claims(&format!("{own}{bad}")));
     }
-    // Without a readable issuer there is no other namespace the subject could belong to.
+    // Without a readable issuer, the subject must be ours.
     for iss in ["", r#","iss":null"#, r#","iss":["x"]"#] {
         accept(&claims(&format!(r#"{iss},"sub":"alice""#))).expect(iss);
         unusable(&claims(&format!(r#"{iss},"sub":"bob""#)));
     }
-    // Another issuer has names of its own for the same user.
+    // Another issuer may have another name for the same user.
     let foreign = r#","iss":"https://other.example","sub":"u-17""#;
     accept(&claims(foreign)).unwrap();
 }

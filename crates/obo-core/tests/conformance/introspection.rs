@@ -1,4 +1,4 @@
-//! What an authorization server says of a token (RFC 7662), validated.
+//! Introspection responses (RFC 7662) are validated.
 
 use std::time::Duration;
 
@@ -38,7 +38,7 @@ fn validated(token: &Token) -> Result<Caller, TokenError> {
     validated_by(&strict(), MissingMembers::default(), &response_about(token))
 }
 
-/// Everything that is told of a caller, but for the token.
+/// Everything about a caller except the token.
 pub(crate) fn facts(caller: &Caller) -> String {
     format!(
         "{:?}",
@@ -186,8 +186,7 @@ fn in_05_an_active_token_is_held_to_the_rules_of_a_jwt() {
         let token = Token::new().claim(claim, json.as_str());
         let (opaque, jwt) = (validated(&token).unwrap_err(), verdict(&token.mint()));
         assert_eq!(opaque.code(), code, "{claim}: {json}");
-        // A JWT with a wrong issuer is one of nobody, which is found before its claims are
-        // validated.
+        // A wrong issuer is found before the claims are checked.
         assert_eq!(opaque, jwt.unwrap_err(), "{claim}: {json}");
     }
     let twice = Token::new().second_claim("sub", r#""mallory""#);
@@ -286,7 +285,7 @@ fn kinds_are_judged_by_one_rule_on_both_ways() {
     assert_eq!(ways("token_type", "DPoP"), bound);
 }
 
-/// There is no check of a binding, by which a bound token could be accepted.
+/// This service does not check bindings, so it accepts no bound token.
 #[test]
 fn dp_25_mt_03_a_bound_token_is_refused_either_way() {
     for cnf in [
@@ -299,7 +298,7 @@ fn dp_25_mt_03_a_bound_token_is_refused_either_way() {
         let (read, told) = (verdict(&bound.mint()), validated(&bound));
         assert_eq!(read.unwrap_err(), TokenError::Binding, "{cnf}");
         assert_eq!(told.unwrap_err(), TokenError::Binding, "{cnf}");
-        // Also where the token itself does not say so.
+        // Even if the token itself does not say so.
         let confirmed = strict().confirm(parse(&response_about(&bound)).unwrap());
         assert_eq!(confirmed.unwrap_err(), TokenError::Binding, "{cnf}");
     }
@@ -352,7 +351,7 @@ fn null_member_is_absent() {
         let refused = validated_by(&strict(), none, &null).unwrap_err();
         assert_eq!(refused, TokenError::MissingClaim(member));
     }
-    // What may be missing may be null.
+    // A member that may be missing may be null.
     let thin = MissingMembers {
         audience: true,
         expiry: Some(Duration::from_secs(30)),
@@ -364,7 +363,7 @@ fn null_member_is_absent() {
         .claim("sub", "null");
     let caller = validated_by(&lenient(), thin, &response_about(&told)).unwrap();
     assert_eq!(caller.kind(), PrincipalKind::Service);
-    // A member that is there twice is there twice, and one of a token may not be null.
+    // A duplicate member is rejected, and a member of a token may not be null.
     let twice = Token::new()
         .claim("act", "null")
         .second_claim("act", r#"{"sub":"b"}"#);
@@ -482,7 +481,7 @@ fn error_in_200_is_named() {
         let error = parse(body).unwrap_err();
         assert!(error.to_string().contains(named), "{error}");
     }
-    // What says whether it is active is no refusal.
+    // A response with `active` is no refusal.
     parse(r#"{"active":false,"error":"invalid_token"}"#).unwrap();
 }
 
@@ -513,14 +512,14 @@ fn in_05_thin_answers_are_refused_unless_they_are_expected() {
     let caller = validated_by(&strict(), thin, &told).unwrap();
     assert_eq!(caller.audience().collect::<Vec<_>>(), ["service-a"]);
     assert_eq!(caller.expires_at(), UnixTime::from_secs(NOW.as_secs() + 30));
-    // What is there counts all the same.
+    // Members that are present are checked.
     let elsewhere = response_about(&Token::new().claim("aud", r#""service-b""#));
     let refused = validated_by(&strict(), thin, &elsewhere).unwrap_err();
     assert_eq!(refused.code(), "wrong_audience");
     let expired = response_about(&Token::new().claim("exp", (NOW.as_secs() - 61).to_string()));
     let refused = validated_by(&strict(), thin, &expired).unwrap_err();
     assert_eq!(refused, TokenError::Expired);
-    // Where the client stands for the audience, it does so here too.
+    // The client replaces the audience here too.
     let by_client = Policy::builder(issuer())
         .audience("spa-2")
         .profile(Profile::LENIENT.allow_client_as_audience())
@@ -555,7 +554,7 @@ fn in_05_at_11_without_a_subject_a_token_is_the_clients_own_where_that_is_expect
             ("alice", PrincipalKind::User)
         );
     }
-    // Neither somebody who acts for nobody, nor nobody at all, nor a subject that is none.
+    // Not with an actor, not without any client, not with an invalid subject.
     for odd in [
         of_client.clone().claim("act", r#"{"sub":"service-b"}"#),
         of_client.clone().claim("username", r#""alice""#),
@@ -576,7 +575,7 @@ fn in_05_a_profile_that_reads_no_client_or_scope_reads_none_of_an_answer_either(
     let caller = validated_by(&none, MissingMembers::default(), &told).unwrap();
     assert_eq!(caller.client_id(), None);
     assert_eq!(caller.scope(), &Scope::default());
-    // Nor does one stand for the subject.
+    // Nor does the client replace the subject.
     let thin = MissingMembers {
         subject: true,
         ..MissingMembers::default()
@@ -584,7 +583,7 @@ fn in_05_a_profile_that_reads_no_client_or_scope_reads_none_of_an_answer_either(
     let told = response_about(&Token::new().without_claim("sub"));
     let refused = validated_by(&none, thin, &told).unwrap_err();
     assert_eq!(refused, TokenError::MissingClaim("sub"));
-    // One that reads others reads what RFC 7662 has as well.
+    // A profile with other claims also reads those of RFC 7662.
     let other = builder()
         .profile(Profile::LENIENT.client_from(["cid"]))
         .build()
@@ -609,7 +608,7 @@ fn in_05_a_confirmation_is_of_the_same_issuer() {
     confirm(r#"{"active":true,"token_type":"refresh_token"}"#).unwrap_err();
 }
 
-/// The token itself has been validated by them.
+/// They were checked in the token itself.
 #[test]
 fn in_05_other_members_say_nothing_against_a_token_that_was_verified() {
     let confirm = |member: &str| {
@@ -827,7 +826,7 @@ fn unread_member_may_hold_any_number() {
         let rest = format!(r#""big":{number},"deep":{{"a":[{number}]}}"#);
         confirm(&format!(r#"{{{rest},"active":true}}"#)).unwrap();
     }
-    // What a token rests on is read whole, as in a JWT.
+    // The members that matter are read completely, as in a JWT.
     let token = Token::new().claim("big", "1e999");
     assert_eq!(
         validated(&token).unwrap_err(),

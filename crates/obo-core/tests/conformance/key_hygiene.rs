@@ -1,4 +1,4 @@
-//! What may verify a signature: RFC 7517, RFC 7518 sections 3 and 6, RFC 8037.
+//! Keys that may verify a signature: RFC 7517, RFC 7518 sections 3 and 6, RFC 8037.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -8,8 +8,7 @@ use crate::signer::{ED25519, P256, P384, RSA, b64};
 use crate::token::Token;
 use crate::validate::{NOW, key_set, strict, validate};
 
-/// The set of one odd entry and a good one: the odd one must be skipped and counted, the good one
-/// work.
+/// A set of one unusable and one good entry: the first is skipped and counted, the second works.
 fn skipped(odd: &str) {
     let keys = key_set(&[odd.to_owned(), P256.jwk("")]);
     assert_eq!((keys.len(), keys.skipped()), (1, 1), "{odd}");
@@ -48,7 +47,7 @@ fn jw_07_rsa_keys_have_2048_to_8192_bits() {
     for bits in [2048, 3072, 4096, 8192] {
         kept(&rsa(&modulus(bits), &[1, 0, 1]));
     }
-    // Zeros in front count for nothing.
+    // Leading zeros do not count.
     let padded = [vec![0; 128], modulus(1024)].concat();
     skipped(&rsa(&padded, &[1, 0, 1]));
 }
@@ -335,7 +334,7 @@ fn jw_03_a_point_off_the_curve_or_of_another_length_is_skipped() {
     let point = [x, y]
         .map(|half| URL_SAFE_NO_PAD.decode(half).unwrap())
         .concat();
-    // The point itself, cut in another place.
+    // The same point, split at another place.
     let (short, long) = point.split_at(47);
     let zero = b64([0; 48]);
     for odd in [

@@ -1,4 +1,4 @@
-//! Which key of a set a token means: RFC 7515 section 4.1.4, RFC 7517 section 5.
+//! Selects the key of a set for a token: RFC 7515 section 4.1.4, RFC 7517 section 5.
 
 use std::sync::LazyLock;
 
@@ -54,7 +54,7 @@ fn jw_16_a_kid_means_its_key_and_no_other() {
     }
 }
 
-/// An unknown name may be worth a refresh, a name that does not fit is not.
+/// For an unknown name, fetching the set may help; for a name that does not fit, it does not.
 #[test]
 fn jw_16_unknown_and_misfit_are_told_apart() {
     let keys = key_set(&[P256.jwk(""), RSA.jwk("")]);
@@ -82,7 +82,7 @@ fn jw_19_two_keys_of_one_name_are_told_apart_by_type_alone() {
     let rsa_as_p256 = format!(r#"{{{},"kid":"p256"}}"#, RSA.key_members());
     let keys = key_set(&[rsa_as_p256, P256.jwk("")]);
     validate(&strict(), &keys, &Token::new().mint(), NOW).unwrap();
-    // The same key twice is one key, also where one entry says less of it.
+    // A key that is listed twice is one key, even if one entry has fewer members.
     let twice = [
         P256.jwk(""),
         P256.jwk(r#""alg":"ES256","use":"sig""#),
@@ -101,7 +101,7 @@ fn jw_19_two_keys_of_one_name_are_told_apart_by_type_alone() {
     let third = [P256.jwk(""), P256.jwk(""), FORGER.jwk("")];
     let error = validate(&strict(), &key_set(&third), &Token::new().mint(), NOW).unwrap_err();
     assert_eq!(error, TokenError::AmbiguousKey);
-    // Same kid, same type: nothing does.
+    // Same `kid`, same type: ambiguous.
     let keys = key_set(&[P256.jwk(""), FORGER.jwk("")]);
     for signer in [&P256, &FORGER] {
         let token = Token::new().signed_by(signer, "ES256").mint();

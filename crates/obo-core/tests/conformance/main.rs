@@ -1,4 +1,4 @@
-//! Protocol and policy by their public API, against the rows of the conformance checklist.
+//! Tests protocol and policy through the public API, by the rows of the specifications.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

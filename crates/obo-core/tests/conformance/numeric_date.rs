@@ -124,7 +124,7 @@ fn jw_27_a_token_may_be_no_older_than_the_policy_says() {
         assert_eq!(error, TokenError::TooOld);
         verdict(&strict(), issued(ago)).unwrap();
     }
-    // It never makes a token live longer than its `exp`.
+    // It never extends a token beyond its `exp`.
     let old = issued(1000).claim("exp", (NOW.as_secs() - 60).to_string());
     let error = verdict(&policy(1_000_000), old).unwrap_err();
     assert_eq!(error, TokenError::Expired);
@@ -161,7 +161,7 @@ fn jw_28_time_arithmetic_saturates() {
 /// Milliseconds, so that a fraction is exact in the model.
 const MAX: i128 = (1 << 53) * 1000;
 
-/// Times close to the limits of something.
+/// Times close to limits.
 fn millis() -> impl Strategy<Value = i128> {
     let now = i128::from(NOW.as_secs()) * 1000;
     prop_oneof![
@@ -171,7 +171,7 @@ fn millis() -> impl Strategy<Value = i128> {
         Just(i128::from(i64::MAX) * 1000),
         Just(i128::from(u64::MAX) * 1000),
     ]
-    // Whole seconds where the number is too big for a float to hold the fraction.
+    // Whole seconds if the number is too large for a float with a fraction.
     .prop_map(|ms| {
         if ms > 1_000_000_000_000_000 {
             ms / 1000 * 1000
@@ -212,8 +212,7 @@ proptest! {
         prop_assert_eq!(result.is_ok(), valid, "{:?}", result.map(drop));
     }
 
-    /// One moment ends a token, however it is asked: for a new one, for one that was accepted, and
-    /// for what outlives it.
+    /// A token ends at one moment: for `verify`, for `check_expiry` and for `accepts_until`.
     #[test]
     fn jw_25_jw_27_a_token_ends_when_an_exact_model_says(
         exp in 1..4000_i64,

@@ -1,4 +1,4 @@
-//! Signed answers of an introspection endpoint (RFC 9701).
+//! Signed introspection responses (RFC 9701).
 
 use obo_core::{
     Algorithm, BearerToken, Caller, ErrorClass, IntrospectionResponse, MissingMembers, Policy,
@@ -84,11 +84,14 @@ fn in_10_it_must_be_a_signed_answer_of_the_issuer_for_this_client() {
 
 #[test]
 fn in_10_what_is_beside_the_answer_says_nothing() {
-    let beside = signed()
+    let other_claims = signed()
         .claim("active", "true")
         .claim("sub", r#""mallory""#)
         .claim("token_introspection", r#"{"active":false}"#);
-    assert_eq!(validated(&beside.mint()).unwrap_err(), TokenError::Inactive);
+    assert_eq!(
+        validated(&other_claims.mint()).unwrap_err(),
+        TokenError::Inactive
+    );
     let top_level = signed()
         .claim("active", "true")
         .without_claim("token_introspection");

@@ -98,7 +98,7 @@ impl Rfc8693 {
             .with_scope(scope))
     }
 
-    /// Only a bearer token can be sent as one. `N_A` says that it is none.
+    /// Only a bearer token can be sent as one. `N_A` means that it is not one.
     fn check_token_type(
         &self,
         grant: &Grant,

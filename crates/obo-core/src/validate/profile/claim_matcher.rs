@@ -68,8 +68,8 @@ impl ClaimMatcher {
         }
     }
 
-    /// Whether this claim says nothing about the token: an introspection response may have the
-    /// member for every token (RFC 7662 section 2.2).
+    /// Whether a server may send this claim for every token, so that it does not describe this one
+    /// (RFC 7662 section 2.2).
     pub(crate) fn is_in_each_response(&self, claims: &Claims) -> bool {
         claims.of_response && matches!(self.0, Kind::Present("client_id" | "username"))
     }

@@ -1,5 +1,5 @@
-//! <https://learn.microsoft.com/en-us/entra/identity-platform/v2-oauth2-on-behalf-of-flow>, whose
-//! bodies these are.
+//! <https://learn.microsoft.com/en-us/entra/identity-platform/v2-oauth2-on-behalf-of-flow>. The
+//! bodies are from there.
 
 use obo_core::dialect::{Dialect as _, Registration, entra};
 use obo_core::{
@@ -39,7 +39,7 @@ fn en_01_ri_04_what_cannot_be_said_is_not_asked() {
     unsayable(&dialect, &acting, "actor_token");
     let jwt = to(orders()).with_requested_type(TokenType::JWT);
     unsayable(&dialect, &jwt, "requested_token_type");
-    // What it issues anyway needs no saying.
+    // A type that it issues anyway need not be requested.
     let same = to(orders()).with_requested_type(TokenType::ACCESS_TOKEN);
     assert_eq!(body(&dialect, &same), body(&dialect, &to(orders())));
 }
@@ -59,7 +59,7 @@ fn en_02_an_application_by_itself_is_not_acted_for() {
 
 #[test]
 fn en_03_en_09_the_answer_is_a_plain_token_response() {
-    // Another `sub` for the same user, and the scopes behind `.default`.
+    // Another `sub` for the same user, and the scopes of `.default`.
     let token = jwt(&format!(
         r#"{{"aud":"{ORDERS}","iss":"{ISSUER}","exp":1800003599,"sub":"pairwise","oid":"690222be"}}"#
     ));
@@ -149,7 +149,7 @@ fn en_04_what_is_no_claims_request_is_not_kept() {
         assert_eq!(refused.class(), ErrorClass::StepUp, "{claims}");
         assert!(refused.claims().is_none(), "{claims}");
     }
-    // Nobody is told to authenticate differently for the sake of another error.
+    // No other error asks a user to authenticate differently.
     let body = r#"{"error":"invalid_client","claims":"{\"a\":1}"}"#;
     let refused = refusal(&entra::on_behalf_of(), &to(orders()), 401, body);
     assert!(refused.claims().is_none());
@@ -362,7 +362,7 @@ fn description_decides_without_number() {
         let body = format!(r#""error":"invalid_grant","error_description":"{words}""#);
         assert_eq!(class(400, &body), expected, "{words}");
     }
-    // This vendor has 401 for the client alone.
+    // This vendor sends 401 only for the client.
     let odd = r#""error":"something_new","error_codes":[1]"#;
     assert_eq!(class(401, odd), ErrorClass::ClientMisconfigured);
 }

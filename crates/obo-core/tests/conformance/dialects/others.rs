@@ -1,4 +1,4 @@
-//! Products of which less is known: the documentation has a request, and little of what is refused.
+//! Products with little documentation: it has a request, and few refusals.
 
 use obo_core::dialect::{Dialect as _, Registration, google, ping_federate, tokendings, wso2};
 use obo_core::{Audience, ErrorClass, Scope, TokenType};
@@ -221,7 +221,7 @@ mod asgardeo {
     }
 }
 
-/// <https://github.com/nais/tokendings>, whose refusals these are.
+/// <https://github.com/nais/tokendings>. The refusals are from there.
 mod nais {
     use super::*;
 

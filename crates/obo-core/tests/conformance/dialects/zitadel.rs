@@ -1,4 +1,4 @@
-//! <https://zitadel.com/docs/guides/integrate/token-exchange>; refusals from the source,
+//! <https://zitadel.com/docs/guides/integrate/token-exchange>. Refusals are from the source,
 //! `internal/api/oidc`.
 
 use obo_core::dialect::{Dialect as _, Registration, zitadel};
@@ -46,7 +46,7 @@ fn ot_02_an_actor_is_named_by_an_access_or_id_token() {
     unsayable(&zitadel::exchange(), &by_jwt, "actor_token_type");
 }
 
-/// `jwt` is there an assertion of the client.
+/// There, `jwt` is an assertion of the client.
 #[test]
 fn tx_23_the_subject_is_an_access_token_whoever_issued_it() {
     let elsewhere = Issuer::new("https://other.zitadel.example").unwrap();

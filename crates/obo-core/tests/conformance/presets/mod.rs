@@ -1,6 +1,5 @@
-//! Tokens as products' documentation shows or describes them, under the products' profiles:
-//! literals of the same members, forms and kinds of value, signed here. None was captured from a
-//! running product.
+//! Tokens as in the products' documentation, with the products' profiles. They have the same
+//! members and forms, and are signed here. None was captured.
 
 use obo_core::{
     BearerToken, Caller, IntrospectionResponse, MissingMembers, Policy, PrincipalKind, Profile,
@@ -27,7 +26,7 @@ fn policy(issuer: &str, audience: &str, profile: Profile) -> Policy {
     policy.profile(profile).build().unwrap()
 }
 
-/// A token as documented, to be changed and validated.
+/// A documented token, to change and validate.
 #[derive(Clone)]
 struct Recorded {
     typ: Option<&'static str>,
@@ -57,12 +56,12 @@ impl Recorded {
         self
     }
 
-    /// The verdict shortly after the token was issued; the same, whether it was read or asked
-    /// about.
+    /// The result shortly after the token was issued. It is the same for a JWT and an introspected
+    /// token.
     fn under(&self, policy: &Policy) -> Result<Caller, TokenError> {
         let verdict = self.read(policy);
-        // The header's `typ` is of a JWT alone, and whoever is asked about a token of another
-        // issuer says that it is none.
+        // Only a JWT has the header's `typ`, and for a token of another issuer the response is
+        // inactive.
         let is_of_both = !matches!(
             verdict,
             Err(TokenError::Type { .. } | TokenError::UnknownIssuer { .. })
@@ -76,7 +75,7 @@ impl Recorded {
     fn is_told_alike(&self, policy: &Policy, read: &Result<Caller, TokenError>) {
         let mut token = self.clone();
         if let Ok(caller) = read {
-            // Members of RFC 7662 that products have for every token, or for every user.
+            // Members of RFC 7662 that products send for every token or every user.
             if let Some(client) = caller.client_id() {
                 token = token.with("client_id", client);
             }
@@ -86,13 +85,13 @@ impl Recorded {
         }
         match (token.told(policy), read) {
             (Ok(told), Ok(read)) => assert_eq!(facts(&told), facts(read)),
-            // The kind of token is looked at first there.
+            // The kind of token is checked first there.
             (Err(TokenError::NotAnAccessToken(_)), Err(_)) => {}
             (told, read) => assert_eq!(told.as_ref().err(), read.as_ref().err()),
         }
     }
 
-    /// The verdict on the token as a JWT.
+    /// The result for the token as a JWT.
     fn read(&self, policy: &Policy) -> Result<Caller, TokenError> {
         let kid = P256.kid();
         let typ = self
@@ -104,7 +103,7 @@ impl Recorded {
         validate(policy, &published(), &token, self.now())
     }
 
-    /// The verdict on an opaque token of which its issuer says the same.
+    /// The result for an opaque token with the same claims in the response.
     fn told(&self, policy: &Policy) -> Result<Caller, TokenError> {
         let told = self
             .clone()
