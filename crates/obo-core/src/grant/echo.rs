@@ -67,7 +67,7 @@ mod tests {
     use super::*;
     use crate::grant::token_request::TokenRequest;
 
-    fn told(body: &'static str) -> String {
+    fn without_secrets(body: &'static str) -> String {
         let mut request = TokenRequest::new("g");
         request.push("subject_token", "eyJhbGciOi.eyJzdWIiOi.c2lnbmF0dXJl");
         request.push_public("audience", "service-b-of-the-corp");
@@ -77,7 +77,7 @@ mod tests {
 
     #[test]
     fn ob_01_a_token_or_a_piece_of_it_is_taken_out() {
-        for (said, shown) in [
+        for (body_text, shown) in [
             ("eyJhbGciOi.eyJzdWIiOi.c2lnbmF0dXJl", "[redacted]"),
             (
                 r#"{"d":"bad 'eyJhbGciOi.eyJzdWIiOi.c2lnbmF0dXJl'."}"#,
@@ -86,7 +86,7 @@ mod tests {
             ("token=eyJhbGciOi.eyJz... é", "token=[redacted]... é"),
             ("x.eyJhbGciOi.eyJzdWIiOi.c2lnbmF0dXJl", "x.[redacted]"),
         ] {
-            assert_eq!(told(said), shown);
+            assert_eq!(without_secrets(body_text), shown);
         }
     }
 
@@ -98,13 +98,13 @@ mod tests {
         let mut by_basic = TokenRequest::new("g");
         by_basic.set_basic("service-a", &secret);
         for request in [by_post, by_basic] {
-            for said in [
+            for body_text in [
                 "no: abc!def&ghi jkl?",
                 "no: abc%21def%26ghi+jkl?",
                 "no: abc%21def%26ghi%20jkl?",
                 r"no: abc!def\u0026ghi jkl?",
             ] {
-                let body = without_echo(request.secrets(), said);
+                let body = without_echo(request.secrets(), body_text);
                 assert_eq!(body, "no: [redacted]?");
             }
         }
@@ -115,8 +115,8 @@ mod tests {
         let mut request = TokenRequest::new("g");
         request.push("badge", "s3cret");
         request.set_basic("a", &Secret::new("hunter2"));
-        let said = r#"{"d":"no 's3cret', s3crets, hunter2."}"#;
-        let body = without_echo(request.secrets(), said);
+        let body_text = r#"{"d":"no 's3cret', s3crets, hunter2."}"#;
+        let body = without_echo(request.secrets(), body_text);
         assert_eq!(body, r#"{"d":"no '[redacted]', s3crets, [redacted]."}"#);
     }
 
@@ -125,8 +125,8 @@ mod tests {
         for name in ["client_id", "claims", "audience", "api_key"] {
             let mut request = TokenRequest::new("g");
             request.push(name, "a-key-of-an-outsider");
-            let said = "bad a-key-of-an-outsider";
-            let body = without_echo(request.secrets(), said);
+            let body_text = "bad a-key-of-an-outsider";
+            let body = without_echo(request.secrets(), body_text);
             assert_eq!(body, "bad [redacted]", "{name}");
         }
     }
@@ -138,7 +138,7 @@ mod tests {
             "...",
             r#"{"error":"invalid_target","error_description":"service-b-of-the-corp is short, é"}"#,
         ] {
-            assert_eq!(told(same), same);
+            assert_eq!(without_secrets(same), same);
         }
     }
 }

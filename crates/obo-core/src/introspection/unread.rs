@@ -77,7 +77,7 @@ fn against(name: &str, value: &str) -> Option<TokenError> {
         return None;
     }
     // A value that is not a string may mean anything.
-    match json::text(value).map_or(Kind::Other, |value| claim.says(&value)) {
+    match json::text(value).map_or(Kind::Other, |value| claim.kind_of(&value)) {
         Kind::Access => None,
         Kind::Bound => Some(TokenError::Binding),
         Kind::Other => Some(TokenError::NotAnAccessToken(claim.problem())),

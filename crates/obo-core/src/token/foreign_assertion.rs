@@ -45,12 +45,13 @@ impl ForeignAssertion {
         else {
             return Err("is not a JWT: a segment is not base64url or empty");
         };
-        let odd = "is not a JWT: its claims are not a JSON object, or `aud` or `exp` is malformed";
-        let [aud, exp] = json::pick(&claims, ["aud", "exp"]).ok_or(odd)?;
+        let malformed =
+            "is not a JWT: its claims are not a JSON object, or `aud` or `exp` is malformed";
+        let [aud, exp] = json::pick(&claims, ["aud", "exp"]).ok_or(malformed)?;
         let audiences = aud
-            .map(|aud| OneOrMany::parse(aud).ok_or(odd))
+            .map(|aud| OneOrMany::parse(aud).ok_or(malformed))
             .transpose()?;
-        let exp: Option<f64> = exp.map(str::parse).transpose().map_err(|_| odd)?;
+        let exp: Option<f64> = exp.map(str::parse).transpose().map_err(|_| malformed)?;
         Ok(Self {
             text,
             audiences: audiences

@@ -35,7 +35,7 @@ pub(crate) struct Claims {
     /// The claim that marks another kind of JWT.
     pub(crate) other_kind: Option<&'static str>,
     /// A claim names the kind of token.
-    says_kind: bool,
+    names_kind: bool,
     /// They come from an introspection response, with its members (RFC 7662 section 2.2).
     pub(crate) of_response: bool,
     /// The client replaces a missing subject: no user is involved.
@@ -74,7 +74,7 @@ impl Claims {
         if of_response {
             claims.payload.leave_out_null();
         }
-        if claims.says_kind {
+        if claims.names_kind {
             claims.read_kind()?;
         }
         Ok(claims)
@@ -112,7 +112,7 @@ impl Claims {
                     "c_hash" => self.id_token = Some("`c_hash` is of an ID token"),
                     "s_hash" => self.id_token = Some("`s_hash` is of an ID token"),
                     "events" => self.other_kind = Some("`events` is of an event token"),
-                    "typ" | "token_use" | "token_class" | "token_type" => self.says_kind = true,
+                    "typ" | "token_use" | "token_class" | "token_type" => self.names_kind = true,
                     _ => {}
                 }
                 return Ok(false);
@@ -128,7 +128,7 @@ impl Claims {
                 continue;
             };
             let kind = match (claim, json::text(json)) {
-                (_, Some(value)) => claim.says(&value),
+                (_, Some(value)) => claim.kind_of(&value),
                 (_, None) if json == "null" && claim.may_be_null() => continue,
                 (KindClaim::Class, None) => Kind::Other,
                 (KindClaim::Typ | KindClaim::Use | KindClaim::Type, None) => {

@@ -62,7 +62,7 @@ impl KindClaim {
         matches!(self, Self::Class | Self::Type)
     }
 
-    pub(crate) fn says(self, value: &str) -> Kind {
+    pub(crate) fn kind_of(self, value: &str) -> Kind {
         let is_other = match self {
             Self::Typ => is_other_kind(value),
             Self::Use | Self::Class => !is_access(value),
@@ -196,7 +196,7 @@ mod tests {
         ] {
             assert!(is_other_kind(other), "{other}");
             for claim in KindClaim::ALL {
-                assert_eq!(claim.says(other), Kind::Other, "{claim:?} {other}");
+                assert_eq!(claim.kind_of(other), Kind::Other, "{claim:?} {other}");
             }
         }
     }
@@ -217,7 +217,7 @@ mod tests {
             "urn:ietf:params:oauth:token-type:jwt",
         ] {
             for claim in KindClaim::ALL {
-                assert_eq!(claim.says(access), Kind::Access, "{claim:?} {access}");
+                assert_eq!(claim.kind_of(access), Kind::Access, "{claim:?} {access}");
             }
         }
     }
@@ -236,13 +236,13 @@ mod tests {
             "Bearer ",
             "access token",
         ] {
-            assert_eq!(KindClaim::Typ.says(unknown), Kind::Access, "{unknown}");
+            assert_eq!(KindClaim::Typ.kind_of(unknown), Kind::Access, "{unknown}");
             for claim in [KindClaim::Use, KindClaim::Class, KindClaim::Type] {
-                assert_eq!(claim.says(unknown), Kind::Other, "{claim:?} {unknown}");
+                assert_eq!(claim.kind_of(unknown), Kind::Other, "{claim:?} {unknown}");
             }
         }
-        assert_eq!(KindClaim::Typ.says("DPoP"), Kind::Access);
-        assert_eq!(KindClaim::Type.says("DPoP"), Kind::Bound);
-        assert_eq!(KindClaim::Use.says("DPoP"), Kind::Other);
+        assert_eq!(KindClaim::Typ.kind_of("DPoP"), Kind::Access);
+        assert_eq!(KindClaim::Type.kind_of("DPoP"), Kind::Bound);
+        assert_eq!(KindClaim::Use.kind_of("DPoP"), Kind::Other);
     }
 }

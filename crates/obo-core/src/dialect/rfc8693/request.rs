@@ -39,7 +39,7 @@ impl Rfc8693 {
         self.push_target(&mut form, request.target(), self.settings.target)?;
         if let Some(claims) = request.claims() {
             if !self.settings.allow_claims {
-                return Err(unsayable(
+                return Err(unsupported(
                     "claims",
                     "this server does not support the request of particular claims",
                 ));
@@ -85,12 +85,12 @@ impl Rfc8693 {
         &'a self,
         request: &'a ExchangeRequest,
     ) -> Option<&'a TokenType> {
-        let asked = request.requested_type();
-        let unsaid =
+        let requested = request.requested_type();
+        let is_omitted =
             self.settings.without_requested_type || self.settings.grant == GrantType::JwtBearer;
-        asked
+        requested
             .or(self.settings.requested_type.as_ref())
-            .filter(|_| !unsaid)
+            .filter(|_| !is_omitted)
     }
 
     fn push_target(
@@ -100,37 +100,37 @@ impl Rfc8693 {
         by: TargetBy,
     ) -> Result<(), TokenEndpointError> {
         let (audiences, resources) = (target.audiences(), target.resources());
-        let (says_audience, says_resource) = match by {
+        let (has_audience, has_resource) = match by {
             TargetBy::AudienceAndResource => (true, true),
             TargetBy::Audience | TargetBy::OneAudience => (true, false),
             TargetBy::Resource => (false, true),
             TargetBy::Scope => (false, false),
         };
-        if !says_resource && !resources.is_empty() {
-            return Err(unsayable(
+        if !has_resource && !resources.is_empty() {
+            return Err(unsupported(
                 "resource",
                 "this server does not support `resource`; name the target by audience or scope",
             ));
         }
         if by == TargetBy::Resource && !audiences.is_empty() {
-            return Err(unsayable(
+            return Err(unsupported(
                 "audience",
                 "this server supports only `resource`; add the audience with Target::or_named",
             ));
         }
         if by == TargetBy::OneAudience && audiences.len() != 1 {
-            return Err(unsayable(
+            return Err(unsupported(
                 "audience",
                 "this server issues tokens for one audience at a time; make a target for each",
             ));
         }
         if self.settings.require_scope && target.scope().is_empty() {
-            return Err(unsayable(
+            return Err(unsupported(
                 "scope",
                 "this server requires a scope; add one to the target",
             ));
         }
-        for audience in audiences.iter().filter(|_| says_audience) {
+        for audience in audiences.iter().filter(|_| has_audience) {
             form.push_public("audience", audience.as_str());
         }
         for resource in resources {
@@ -182,24 +182,24 @@ impl Rfc8693 {
     fn check_actor(&self, request: &ExchangeRequest) -> Result<(), TokenEndpointError> {
         let Some(actor) = request.actor() else {
             return match self.settings.actor {
-                Actor::Required => Err(unsayable("actor_token", "this server requires one")),
+                Actor::Required => Err(unsupported("actor_token", "this server requires one")),
                 Actor::Forbidden | Actor::Optional => Ok(()),
             };
         };
         if self.settings.actor == Actor::Forbidden || self.settings.grant == GrantType::JwtBearer {
-            return Err(unsayable(
+            return Err(unsupported(
                 "actor_token",
                 "this server accepts none: to it, the authenticated client is the actor",
             ));
         }
         if actor.expose().is_empty() || actor.token_type().as_str().is_empty() {
-            return Err(unsayable(
+            return Err(unsupported(
                 "actor_token",
                 "the token or its type is empty; give both or no actor (RFC 8693 section 2.1)",
             ));
         }
         match &self.settings.actor_types {
-            Some(types) if !types.contains(actor.token_type()) => Err(unsayable(
+            Some(types) if !types.contains(actor.token_type()) => Err(unsupported(
                 "actor_token_type",
                 "this server accepts no actor token of this type",
             )),
@@ -214,20 +214,20 @@ impl Rfc8693 {
             return Ok(());
         };
         if *requested == TokenType::REFRESH_TOKEN {
-            return Err(unsayable(
+            return Err(unsupported(
                 "requested_token_type",
                 "a refresh token cannot be sent downstream; request an access token",
             ));
         }
-        let is_said = self.type_to_request(request).is_some();
+        let is_sent = self.type_to_request(request).is_some();
         let is_offered = match &self.settings.offered {
             Some(offered) => offered.contains(requested),
-            None => is_said || *requested == TokenType::ACCESS_TOKEN,
+            None => is_sent || *requested == TokenType::ACCESS_TOKEN,
         };
         if is_offered {
             return Ok(());
         }
-        Err(unsayable(
+        Err(unsupported(
             "requested_token_type",
             "this server does not issue tokens of this type",
         ))
@@ -235,7 +235,7 @@ impl Rfc8693 {
 }
 
 /// A request that this server can never fulfil.
-fn unsayable(parameter: &str, problem: &str) -> TokenEndpointError {
+fn unsupported(parameter: &str, problem: &str) -> TokenEndpointError {
     let problem = format!("request not sent, `{parameter}`: {problem}");
     TokenEndpointError::new(ErrorClass::ClientMisconfigured, problem)
 }

@@ -131,7 +131,7 @@ impl Rfc8693 {
             } else {
                 Err(unusable(
                     "the response has no `issued_token_type`; `Rfc8693::allow_missing_issued_type` \
-                     takes it",
+                     accepts it",
                 ))
             };
         };
@@ -143,8 +143,8 @@ impl Rfc8693 {
             Ok(())
         } else {
             Err(unusable(format!(
-                "`issued_token_type` is {} and not the type of token that was asked for; \
-                 `Rfc8693::allow_issued_type` takes it",
+                "`issued_token_type` is {} and not the requested type; \
+                 `Rfc8693::allow_issued_type` accepts it",
                 seen(grant, [issued.as_str()])
             )))
         }
@@ -174,8 +174,8 @@ impl Rfc8693 {
         let is_wider = !requested.is_empty() && wider().next().is_some();
         if is_wider && !self.settings.allow_wider_scope {
             return Err(unusable(format!(
-                "a wider `scope` was granted than requested: {} was not asked for; \
-                 `Rfc8693::allow_wider_scope` takes it",
+                "a wider `scope` was granted than requested: {} was not requested; \
+                 `Rfc8693::allow_wider_scope` accepts it",
                 seen(grant, wider())
             )));
         }
@@ -201,7 +201,7 @@ impl Rfc8693 {
             false => Ok(()),
             true => Err(unusable(format!(
                 "`{name}` of the response says that the token is for {} and not for {target}; \
-                 `Target::or_named` takes another name of the same service",
+                 `Target::or_named` accepts another name of the same service",
                 seen(grant, names.iter().map(|name| &**name))
             ))),
         }
@@ -239,8 +239,8 @@ impl Rfc8693 {
         let target = target(grant).filter(|_| !self.settings.danger_any_audience);
         if target.is_some_and(|target| !names.iter().any(|name| target.is_named(name))) {
             return Err(unusable(format!(
-                "the issued token is not addressed to the audience that was asked for: `aud` names {}; \
-                 `Target::or_named` takes another name of the same service",
+                "the issued token is not for the requested audience: `aud` is {}; \
+                 `Target::or_named` accepts another name of the same service",
                 seen(grant, names.iter().map(|name| &**name))
             )));
         }
