@@ -1,7 +1,8 @@
-//! Any `Authorization` lines, against a reading of five lines: one line, `Bearer`, spaces, and a token that was minted.
+//! Any `Authorization` lines. A request must pass exactly if it has one line, and that line is
+//! `Bearer`, spaces and a minted token.
 //!
-//! The bytes 1 to 5 stand for a valid token of each kind of key, so that a mutation cannot lose it; a newline parts
-//! lines.
+//! A newline separates lines. Each byte from 1 to 5 stands for a valid token, one for each kind of
+//! key, so that a mutation cannot break the token.
 
 use std::cell::RefCell;
 use std::convert::Infallible;
@@ -54,14 +55,14 @@ fn server() -> ResourceServer {
 
 /// # Panics
 ///
-/// When it has found something.
+/// Panics if a rule does not hold.
 pub fn run(bytes: &[u8]) {
     let lines: Vec<Vec<u8>> = bytes
         .split(|byte| *byte == b'\n')
         .map(|line| world::with_tokens(line, &TOKENS))
         .collect();
     for line in &lines {
-        // Bytes that no header value can have do not come this far, and do no harm where they come from elsewhere.
+        // The parser must also cope with bytes that a `HeaderValue` cannot have.
         let token = BearerCredentials::of_authorization(line).map(BearerCredentials::token);
         if let Some(Ok(token)) = token {
             assert!(!token.expose().is_empty() && token.expose().len() <= 16 * 1024);
@@ -87,7 +88,11 @@ pub fn run(bytes: &[u8]) {
         return;
     }
     let challenges = ReceivedChallenge::all(response.headers());
-    assert_eq!(challenges.len(), 1, "one challenge, which can be read");
+    assert_eq!(
+        challenges.len(),
+        1,
+        "the response has one readable challenge"
+    );
     match response.status().as_u16() {
         400 | 401 => assert_eq!(response.headers().len(), 1),
         other => panic!("status {other}"),

@@ -1,16 +1,19 @@
-//! Any compact form. The first byte says what the others are; see [`run`].
+//! Any JWS in compact form. The first byte selects how the other bytes are used; see [`run`].
 
 use obo_core::{BearerToken, TokenError, UnverifiedJwt};
 
 use crate::{model, signer, world};
 
-/// The first byte chooses a key by its lower bits, and by its upper ones what the rest is: 0, a token as it is; 1, a
-/// header and a payload, parted by a NUL, which the issuer signs; 2, the same signed by a key that nobody publishes; 3,
-/// changes to a valid token, as pairs of a position and what is xored there.
+/// The lower four bits of the first byte select a key. The upper four bits select what the rest is:
+///
+/// - 0: a token.
+/// - 1: a header and a payload, separated by a NUL byte. The issuer signs them.
+/// - 2: the same, but signed with a key that is not published.
+/// - Others: changes to a valid token, each with a position and a byte to xor.
 ///
 /// # Panics
 ///
-/// When it has found something.
+/// Panics if a rule does not hold.
 pub fn run(bytes: &[u8]) {
     let Some((choice, rest)) = bytes.split_first() else {
         return;
@@ -22,7 +25,7 @@ pub fn run(bytes: &[u8]) {
             let Ok(text) = std::str::from_utf8(rest) else {
                 return;
             };
-            assert!(verdict(text).is_err(), "nobody has signed it");
+            assert!(verdict(text).is_err(), "an unsigned token is rejected");
         }
         1 => {
             let (header, payload) = parts(rest);
@@ -35,7 +38,10 @@ pub fn run(bytes: &[u8]) {
         2 => {
             let (header, payload) = parts(rest);
             let verdict = verdict(&forger.seal(header, payload));
-            assert!(verdict.is_err(), "nobody publishes the key");
+            assert!(
+                verdict.is_err(),
+                "a token of an unpublished key is rejected"
+            );
         }
         _ => {
             let valid = issuer.mint(issuer.alg, &world::claims());
@@ -61,19 +67,19 @@ fn parts(bytes: &[u8]) -> (&[u8], &[u8]) {
 }
 
 fn verdict(token: &str) -> Result<obo_core::Caller, TokenError> {
-    let verdict = world::judge(&world::policy(), &world::PUBLISHED, token, world::now());
+    let verdict = world::verify(&world::policy(), &world::PUBLISHED, token, world::now());
     if let Err(error) = &verdict {
         let text = format!("{error} {error:?} {}", error.code());
         assert!(!text.contains(char::is_control), "{text:?}");
     }
     if let Ok(jwt) = BearerToken::parse(token).and_then(UnverifiedJwt::parse) {
         let shown = format!("{jwt:?}");
-        assert!(shown.len() < 100, "a token is not shown");
+        assert!(shown.len() < 100, "`Debug` does not show the token");
     }
     verdict
 }
 
-/// What is told of the caller is what was signed.
+/// Asserts that the `Caller` has the signed values.
 fn assert_facts(token: &str, payload: &[u8]) {
     let caller = verdict(token).unwrap();
     let claims = model::unique(payload).unwrap();

@@ -1,5 +1,5 @@
-//! Any configuration file, TOML or JSON: what is built of it keeps to the rules that a second reading finds, both
-//! notations mean the same, and a key that nobody knows is refused wherever it is.
+//! Any configuration file, TOML or JSON. What is built from it obeys the rules of a second reading,
+//! both notations give the same result, and an unknown key is rejected in each table.
 
 use std::convert::Infallible;
 
@@ -25,12 +25,12 @@ struct Config {
 
 /// # Panics
 ///
-/// When it has found something.
+/// Panics if a rule does not hold.
 pub fn run(bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(bytes) else {
         return;
     };
-    // Credentials are read from files and the environment, and what is there is not ours to say.
+    // Skip inputs with credentials: they would read files and the environment of this machine.
     if text.contains("client") || text.contains('\\') {
         return;
     }
@@ -75,7 +75,7 @@ fn built(config: Result<Config, String>) -> Result<Built, String> {
     let http = HttpService::new(service_fn(|_: Request<Bytes>| async {
         Ok::<_, Infallible>(Response::new(Full::new(Bytes::new())))
     }));
-    let said = |error: obo::ConfigError| {
+    let checked = |error: obo::ConfigError| {
         assert!(!error.field().is_empty(), "{error}");
         error.to_string()
     };
@@ -87,27 +87,27 @@ fn built(config: Result<Config, String>) -> Result<Built, String> {
         .destinations
         .map(|destinations| destinations.build(&setup));
     Ok((
-        server.transpose().map_err(said)?,
-        destinations.transpose().map_err(said)?,
+        server.transpose().map_err(checked)?,
+        destinations.transpose().map_err(checked)?,
     ))
 }
 
-fn assert_server(server: &ResourceServer, said: &Value) {
-    let issuers = said["issuers"].as_array().unwrap();
+fn assert_server(server: &ResourceServer, config: &Value) {
+    let issuers = config["issuers"].as_array().unwrap();
     assert_eq!(server.key_status().count(), issuers.len());
     let mut names: Vec<_> = issuers.iter().map(|issuer| issuer_of(issuer).0).collect();
     names.sort_unstable();
     names.dedup();
-    assert_eq!(names.len(), issuers.len(), "each issuer once");
+    assert_eq!(names.len(), issuers.len(), "each issuer is listed once");
     for (status, issuer) in server.key_status().zip(issuers) {
         let (name, may_be_plain) = issuer_of(issuer);
         assert_eq!(status.issuer().as_str(), name);
-        assert_eq!(status.age(), None, "nothing was fetched");
+        assert_eq!(status.age(), None, "no key set was fetched");
         assert!(may_be_plain || is_safe(name), "{name}");
         let audiences = issuer
             .get("audiences")
             .filter(|own| !own.is_null())
-            .unwrap_or(&said["audiences"]);
+            .unwrap_or(&config["audiences"]);
         let audiences = audiences.as_array().unwrap();
         assert!(!audiences.is_empty() && audiences.iter().all(|audience| audience != ""));
         assert!(
@@ -121,20 +121,20 @@ fn assert_server(server: &ResourceServer, said: &Value) {
     }
 }
 
-/// The issuer, and whether it says itself that it is dangerous.
+/// The issuer, and whether the file allows plain `http` for it.
 fn issuer_of(issuer: &Value) -> (&str, bool) {
-    let spelled = &issuer["issuer"];
-    match spelled.as_str() {
+    let value = &issuer["issuer"];
+    match value.as_str() {
         Some(name) => (name, false),
-        None => (spelled["danger_http"].as_str().unwrap(), true),
+        None => (value["danger_http"].as_str().unwrap(), true),
     }
 }
 
-fn assert_destinations(said: &Value) {
-    for destination in said.as_array().unwrap() {
+fn assert_destinations(config: &Value) {
+    for destination in config.as_array().unwrap() {
         let uri = destination["uri"].as_str().unwrap();
         let is_plaintext = destination["danger_plaintext"].as_bool().unwrap_or(false);
-        // A label that stands for many may be any.
+        // A template such as `{tenant}` stands for any label.
         let one = uri
             .find('{')
             .zip(uri.find('}'))
@@ -145,12 +145,12 @@ fn assert_destinations(said: &Value) {
         let named = ["audience", "audiences", "resource", "resources"];
         assert!(
             named.iter().any(|name| !destination[*name].is_null()),
-            "it has a name"
+            "each destination names an audience or a resource"
         );
     }
 }
 
-/// At the top, in the server, in each issuer, in each destination.
+/// Adds an unknown key to each table: the top level, the server, issuers and destinations.
 fn assert_unknown_keys_are_refused(document: &Value) {
     let mut tables = vec![String::new(), "/resource_server".to_owned()];
     for list in ["/resource_server/issuers", "/destinations"] {

@@ -1,4 +1,5 @@
-//! Any discovery document: what is taken from it is in it, of the issuer, and an address that secrets may be sent to.
+//! Any discovery document. A used value stands in the document, belongs to the issuer, and is an
+//! address to which secrets may be sent.
 
 use obo::authorization_server::ServerMetadata;
 use serde_json::Value;
@@ -8,7 +9,7 @@ use crate::world;
 
 /// # Panics
 ///
-/// When it has found something.
+/// Panics if a rule does not hold.
 pub fn run(bytes: &[u8]) {
     let metadata = match ServerMetadata::parse(&world::issuer(), bytes) {
         Ok(metadata) => metadata,
@@ -18,13 +19,13 @@ pub fn run(bytes: &[u8]) {
             return;
         }
     };
-    // A number that this reading does not know may be in a member that nobody asked for.
+    // An unused member may have a number that this reading cannot hold.
     let Ok(document) = serde_json::from_slice::<Value>(bytes) else {
         return;
     };
     assert_eq!(document["issuer"], world::ISSUER);
     let aliases = &document["mtls_endpoint_aliases"];
-    for (used, said) in [
+    for (used, stated) in [
         (&metadata.jwks_uri, &document["jwks_uri"]),
         (&metadata.token_endpoint, &document["token_endpoint"]),
         (
@@ -38,12 +39,12 @@ pub fn run(bytes: &[u8]) {
         ),
     ] {
         if let Some(used) = used {
-            assert_eq!(said, used);
+            assert_eq!(stated, used);
             assert!(is_safe(used), "{used}");
         }
     }
-    // What may be used is not left out, and why something is left out can be said.
-    for (member, used, said) in [
+    // A usable address is used, and the error for a missing one names its member.
+    for (member, used, stated) in [
         ("jwks_uri", &metadata.jwks_uri, &document["jwks_uri"]),
         (
             "token_endpoint",
@@ -56,12 +57,16 @@ pub fn run(bytes: &[u8]) {
             &document["introspection_endpoint"],
         ),
     ] {
-        assert_eq!(used.is_some(), said.as_str().is_some_and(is_safe), "{said}");
+        assert_eq!(
+            used.is_some(),
+            stated.as_str().is_some_and(is_safe),
+            "{stated}"
+        );
         let error = metadata.missing(member);
         assert_eq!(error.field(), member);
         assert!(!error.to_string().contains(char::is_control), "{error:?}");
     }
-    // What was taken can be given by hand, and asked for.
+    // A used address can also be configured by hand and is a valid URL.
     let jwks_uri = metadata.jwks_uri.as_deref();
     ServerMetadata::new(jwks_uri, metadata.token_endpoint.as_deref()).unwrap();
     for used in [&metadata.jwks_uri, &metadata.token_endpoint]
@@ -72,7 +77,7 @@ pub fn run(bytes: &[u8]) {
     }
 }
 
-/// `https`, or on this machine; no name and password in it, nothing that would break a line.
+/// `https`, or `http` on this machine; without user, password, whitespace and control characters.
 pub(crate) fn is_safe(address: &str) -> bool {
     let Ok(url) = Url::parse(address) else {
         return false;

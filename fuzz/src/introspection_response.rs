@@ -1,4 +1,5 @@
-//! Any introspection answer, plain or signed, against a second reading of what an active token must be.
+//! Any introspection response, plain or signed, against a second reading of the rules for an active
+//! token.
 
 use obo_core::{
     BearerToken, IntrospectionResponse, PrincipalKind, Selection, SignedIntrospection, MissingMembers,
@@ -11,13 +12,17 @@ use crate::{model, signer, world};
 
 const CLIENT: &str = "service-a";
 
-/// The lowest and the highest bits of the first byte say what the answer may lack; the others what the rest is: 0, a plain answer; 1,
-/// the payload of one that the issuer signs; 2, that of one signed by a key that nobody publishes; 3, a signed answer as
-/// it is.
+/// The two lowest bits and the highest bit of the first byte select which members the response may
+/// lack. The next two bits select a key. The other three bits select what the rest is:
+///
+/// - 0: a plain response.
+/// - 1: a payload. The issuer signs it.
+/// - 2: a payload, signed with a key that is not published.
+/// - Others: a signed response.
 ///
 /// # Panics
 ///
-/// When it has found something.
+/// Panics if a rule does not hold.
 pub fn run(bytes: &[u8]) {
     let Some((choice, rest)) = bytes.split_first() else {
         return;
@@ -32,13 +37,13 @@ pub fn run(bytes: &[u8]) {
         |alg: &str| format!(r#"{{"alg":"{alg}","kid":"{alg}","typ":"token-introspection+jwt"}}"#);
     let seal = |signer: &signer::Signer| signer.seal(header(signer.alg).as_bytes(), rest);
     match choice >> 4 & 7 {
-        0 => judged(IntrospectionResponse::parse(rest), rest, thin),
+        0 => assert_response(IntrospectionResponse::parse(rest), rest, thin),
         1 => {
-            let answer = opened(seal(&signer::ISSUER[signer]).as_bytes());
-            let Ok(answer) = answer else {
+            let response = opened(seal(&signer::ISSUER[signer]).as_bytes());
+            let Ok(response) = response else {
                 return;
             };
-            let outer = model::unique(rest).expect("each member once");
+            let outer = model::unique(rest).expect("each member occurs once");
             assert_eq!(outer["iss"], world::ISSUER);
             let aud = &outer["aud"];
             assert!(
@@ -47,38 +52,42 @@ pub fn run(bytes: &[u8]) {
                         .as_array()
                         .is_some_and(|aud| aud.iter().any(|aud| aud == CLIENT))
             );
-            let iat = outer["iat"].as_f64().expect("a time");
+            let iat = outer["iat"].as_f64().expect("`iat` is a number");
             assert!((iat - world::NOW as f64).abs() <= world::LEEWAY as f64 + 1.0);
             let inner = outer["token_introspection"].to_string();
-            judged(Ok(answer), inner.as_bytes(), thin);
+            assert_response(Ok(response), inner.as_bytes(), thin);
         }
         2 => assert!(opened(seal(&signer::FORGER[signer]).as_bytes()).is_err()),
-        _ => assert!(opened(rest).is_err(), "nobody has signed it"),
+        _ => assert!(opened(rest).is_err(), "an unsigned response is rejected"),
     }
 }
 
-fn opened(answer: &[u8]) -> Result<IntrospectionResponse, TokenEndpointError> {
-    let signed = SignedIntrospection::parse(answer)?;
+fn opened(response: &[u8]) -> Result<IntrospectionResponse, TokenEndpointError> {
+    let signed = SignedIntrospection::parse(response)?;
     match world::PUBLISHED.select(signed.kid(), signed.algorithm()) {
         Selection::Key(key) => world::policy().open(signed, key, CLIENT, world::now()),
         _ => Err(TokenEndpointError::unusable("no key")),
     }
 }
 
-fn judged(answer: Result<IntrospectionResponse, TokenEndpointError>, json: &[u8], thin: MissingMembers) {
-    let answer = match answer {
-        Ok(answer) => answer,
+fn assert_response(
+    response: Result<IntrospectionResponse, TokenEndpointError>,
+    json: &[u8],
+    thin: MissingMembers,
+) {
+    let response = match response {
+        Ok(response) => response,
         Err(error) => {
             assert!(!error.to_string().contains(char::is_control));
             return;
         }
     };
-    let again = IntrospectionResponse::parse(json).expect("it was read before");
+    let again = IntrospectionResponse::parse(json).expect("it was parsed before");
     let confirmed = world::policy().confirm(again).is_ok();
     let token = BearerToken::parse("opaque").unwrap();
-    let verdict = world::policy().judge(token, answer, thin, world::now());
+    let verdict = world::policy().validate(token, response, thin, world::now());
     if !confirmed {
-        assert!(verdict.is_err(), "what is not confirmed is not accepted");
+        assert!(verdict.is_err(), "an unconfirmed token is rejected");
         return;
     }
     for (name, raw) in model::members(json).expect("JSON") {
@@ -95,12 +104,12 @@ fn judged(answer: Result<IntrospectionResponse, TokenEndpointError>, json: &[u8]
     let Ok(caller) = verdict else {
         return;
     };
-    let mut members = model::unique(json).expect("each member once");
-    // In a response, null is absent.
+    let mut members = model::unique(json).expect("each member occurs once");
+    // In a response, null means absent.
     if thin.subject && members.get("sub").is_none_or(Value::is_null) {
         assert!(
             members.get("act").is_none_or(Value::is_null),
-            "who acts for nobody"
+            "an actor requires a subject"
         );
         assert!(members.get("username").is_none_or(Value::is_null));
         assert_eq!(caller.kind(), PrincipalKind::Service);

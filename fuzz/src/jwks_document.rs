@@ -1,7 +1,7 @@
-//! Any JWK Set, against a second reading of it: how many entries, which of them may be usable, what they are called.
+//! Any JWK Set, against a second reading: how many entries it has, which are usable, their `kid`s.
 //!
-//! The bytes 1 to 5 stand for the members that are one of the issuer's own keys, which a mutation cannot lose; 17 to 21
-//! for those of another's.
+//! Each byte from 1 to 5 stands for the members of a key of the issuer, so that a mutation cannot
+//! break the key. Each byte from 17 to 21 stands for the members of a key of an attacker.
 
 use obo_core::{Algorithm, KeySet, KeySetError, Selection};
 use serde_json::Value;
@@ -10,7 +10,7 @@ use crate::{signer, world};
 
 /// # Panics
 ///
-/// When it has found something.
+/// Panics if a rule does not hold.
 pub fn run(bytes: &[u8]) {
     let document = with_keys(bytes);
     let parsed = KeySet::parse(&document);
@@ -26,7 +26,7 @@ pub fn run(bytes: &[u8]) {
             }
             assert!(
                 entries.is_none_or(|entries| !entries.is_empty()),
-                "a withdrawal"
+                "an empty key set is not an error"
             );
             return;
         }
@@ -57,12 +57,12 @@ pub fn run(bytes: &[u8]) {
             continue;
         }
         let token = signer.mint(signer.alg, &world::claims());
-        let verdict = world::judge(&world::policy(), &set, &token, world::now());
-        assert!(verdict.is_err(), "a key that is not in the set");
+        let verdict = world::verify(&world::policy(), &set, &token, world::now());
+        assert!(verdict.is_err(), "the key is not in the set");
     }
 }
 
-/// A key is found by its own name, and used as it says.
+/// Asserts that a key is found by its own `kid` and used with its own `alg`.
 fn assert_named(set: &KeySet, kid: &str, entries: &[Value]) {
     for algorithm in Algorithm::ALL {
         let Selection::Key(key) = set.select(Some(kid), algorithm) else {
@@ -70,13 +70,13 @@ fn assert_named(set: &KeySet, kid: &str, entries: &[Value]) {
         };
         assert_eq!(key.kid(), Some(kid));
         assert!(key.fits(algorithm));
-        let says_so = |entry: &Value| {
+        let allows = |entry: &Value| {
             let alg = entry.get("alg").and_then(Value::as_str);
             entry.get("kid").is_some_and(|own| own == kid)
                 && may_be_usable(entry)
                 && alg.is_none_or(|alg| Algorithm::from_name(alg) == Some(algorithm))
         };
-        assert!(entries.iter().any(says_so), "{kid} {algorithm:?}");
+        assert!(entries.iter().any(allows), "{kid} {algorithm:?}");
     }
 }
 

@@ -1,5 +1,5 @@
-//! A sequence of requests, moods of the authorization server and steps of both clocks, against a model of which tokens
-//! may pass, which must, and how often the server may be asked.
+//! A sequence of requests, states of the authorization server and steps of both clocks, against a
+//! model: which tokens may pass, which must pass, and how many fetches the server may get.
 
 mod idp;
 mod token;
@@ -17,26 +17,27 @@ use crate::world;
 use idp::{Idp, Mood};
 use token::{Minted, Order};
 
-/// What happens.
+/// One step of a run.
 #[derive(Debug)]
 enum Step {
-    /// A new token is presented, by so many at once.
+    /// Present a new token in this many concurrent requests.
     Present(Order, u8),
-    /// One that was presented before.
+    /// Present an earlier token again.
     Again(u8),
-    /// The issuer publishes the keys of these bits.
+    /// Publish the keys of these bits.
     Publish(u8),
-    /// How it answers from now on.
+    /// Change the responses of the key endpoint.
     Keys(Mood),
+    /// Change the responses of the discovery endpoint.
     Discovery(Mood),
-    /// Both clocks go on by so many seconds.
+    /// Advance both clocks by this many seconds.
     Wait(u64),
-    /// The wall clock alone is set, forward or back by so many seconds.
+    /// Set only the wall clock, forward or back by this many seconds.
     Jump(i16),
 }
 
 impl Step {
-    /// A step is eight bytes: which one it is, and what it is about.
+    /// A step has eight bytes: its kind and its parameters.
     fn of([step, rest @ ..]: [u8; 8]) -> Self {
         let number = u16::from_le_bytes([rest[0], rest[1]]);
         match step % 8 {
@@ -52,17 +53,17 @@ impl Step {
     }
 }
 
-/// The most steps of one run, so that no run takes long.
-const MOST: usize = 64;
+/// Bounds the duration of a run.
+const MAX_STEPS: usize = 64;
 
 /// # Panics
 ///
-/// When it has found something.
+/// Panics if a rule does not hold.
 pub fn run(bytes: &[u8]) {
     let runtime = world::paused();
     runtime.block_on(async {
         let mut run = Run::new();
-        let steps = bytes.chunks_exact(8).take(MOST);
+        let steps = bytes.chunks_exact(8).take(MAX_STEPS);
         for step in steps.filter_map(|step| step.try_into().ok().map(Step::of)) {
             run.take(step).await;
         }
@@ -140,7 +141,7 @@ impl Run {
         for request in requests {
             statuses.push(request.await.unwrap());
         }
-        // A fetch with its discovery has five seconds.
+        // A fetch with its discovery takes at most five seconds.
         assert!(
             started.elapsed() <= Duration::from_secs(6),
             "{:?}",
@@ -166,7 +167,7 @@ impl Run {
             if status == 503 {
                 assert!(
                     after.has_failed,
-                    "an authorization server that always answers"
+                    "503 requires a failure of the authorization server"
                 );
             }
         }

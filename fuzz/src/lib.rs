@@ -1,10 +1,10 @@
-//! Fuzz targets: each takes bytes and panics when what it knows for certain does not hold.
+//! Fuzz targets: each takes bytes, runs the code under test and panics if a rule does not hold.
 //!
-//! What is certain is told by a second, simpler reading of the same bytes, or by who signed what; never by the code
-//! under test. `targets/` has one line per target for libFuzzer.
+//! A rule comes from a second, simpler reading of the same bytes, or from who signed what. It never
+//! comes from the code under test. `targets/` has one line per target for libFuzzer.
 #![allow(
     clippy::missing_panics_doc,
-    reason = "a panic is how a target says that it has found something"
+    reason = "a target reports a finding by a panic"
 )]
 
 pub mod authorization_header;

@@ -1,4 +1,4 @@
-//! What an accepted token must be, written down a second time: slower, and without the code under test.
+//! The rules for an accepted token, written a second time without the code under test.
 
 use std::fmt;
 
@@ -13,8 +13,10 @@ pub(crate) fn unique(json: &[u8]) -> Option<Value> {
     read(text(json)?)
 }
 
-/// The members of an object, each as it is written: what nobody reads in a document may be anything that has the form of
-/// JSON, nested and numbered beyond what this reading holds.
+/// The members of an object, each as it is written in the document.
+///
+/// The code under test skips members that it does not use. Such a member may be nested deeper, or
+/// may have larger numbers, than `serde_json` can hold.
 pub(crate) fn members(json: &[u8]) -> Option<Vec<(String, &str)>> {
     let Members(members) = serde_json::from_str(text(json)?).ok()?;
     let members = members.into_iter().map(|(name, raw)| (name, raw.get()));
@@ -26,20 +28,25 @@ fn text(json: &[u8]) -> Option<&str> {
     Some(raw.get())
 }
 
-/// Panics unless this header and these claims, signed by the issuer as `alg`, may be accepted at `now`.
+/// Panics unless a token with this header and these claims, signed with `alg`, is valid at `now`.
 pub(crate) fn assert_acceptable(header: &[u8], claims: &[u8], alg: &str, now: u64) {
-    let header = unique(header).expect("a header that is JSON, with each member once");
+    let header = unique(header).expect("the header is JSON and has each member once");
     let text = |name: &str| header.get(name).and_then(Value::as_str);
     let same_alg = text("alg") == Some(alg) || alg == "EdDSA" && text("alg") == Some("Ed25519");
-    assert!(same_alg, "the key's algorithm and no other");
+    assert!(same_alg, "the algorithm is that of the key");
     for refused in ["crit", "b64", "zip", "enc"] {
         assert!(header.get(refused).is_none(), "{refused}");
     }
-    let typ = text("typ").expect("a type").to_ascii_lowercase();
+    let typ = text("typ")
+        .expect("the header has a `typ`")
+        .to_ascii_lowercase();
     assert!(matches!(&*typ, "at+jwt" | "application/at+jwt"), "{typ}");
-    let claims = unique(claims).expect("claims that are JSON, with each member once");
+    let claims = unique(claims).expect("the claims are JSON and have each member once");
     assert_claims(&claims, now);
-    assert!(claims.get("cnf").is_none(), "null is no value in a token");
+    assert!(
+        claims.get("cnf").is_none(),
+        "a token with `cnf`, even null, is rejected"
+    );
     for required in ["client_id", "iat", "jti", "iss", "aud", "exp"] {
         assert!(
             claims.get(required).is_some_and(|value| !value.is_null()),
@@ -48,7 +55,7 @@ pub(crate) fn assert_acceptable(header: &[u8], claims: &[u8], alg: &str, now: u6
     }
 }
 
-/// Panics unless a service of [`AUDIENCE`] may accept a token of these claims, where there are any, at `now`.
+/// Panics if one of the present claims must be rejected by a service of [`AUDIENCE`] at `now`.
 pub(crate) fn assert_claims(claims: &Value, now: u64) {
     let claim = |name: &str| claims.get(name).filter(|value| !value.is_null());
     if let Some(iss) = claim("iss") {
@@ -73,11 +80,11 @@ pub(crate) fn assert_claims(claims: &Value, now: u64) {
     assert!(time("exp").is_none_or(|exp| now < exp + leeway), "exp");
     assert!(time("nbf").is_none_or(|nbf| nbf <= now + leeway), "nbf");
     assert!(time("iat").is_none_or(|iat| iat <= now + leeway), "iat");
-    assert!(claim("cnf").is_none(), "nobody checks the binding");
+    assert!(claim("cnf").is_none(), "a bound token is rejected");
 }
 
-/// Reads value by value: a number beyond the range of a double is JSON all the same, though nothing that a token may
-/// rest on, so it stands here as `false`.
+/// Reads value by value. A number beyond the range of a double is valid JSON, but no claim may use
+/// it, so it is read as `false`.
 fn read(json: &str) -> Option<Value> {
     match json.as_bytes().first()? {
         b'{' => {
@@ -101,7 +108,7 @@ fn read(json: &str) -> Option<Value> {
     }
 }
 
-/// The members of an object in their order, also those that occur twice.
+/// The members of an object in their order, with duplicates.
 struct Members<'a>(Vec<(String, &'a RawValue)>);
 
 impl<'de: 'a, 'a> Deserialize<'de> for Members<'a> {

@@ -1,7 +1,7 @@
-//! Any `WWW-Authenticate` lines of another service; a newline parts lines.
+//! Any `WWW-Authenticate` lines of another service. A newline separates lines.
 //!
-//! What is read is within bounds; what we make of it reads the same; and a line that was read reads the same beside a
-//! challenge of another scheme.
+//! What is read is within bounds. A challenge that is built from it reads back as the same. A line
+//! reads the same next to a challenge of another scheme.
 
 use http::header::WWW_AUTHENTICATE;
 use http::{HeaderMap, HeaderValue};
@@ -9,7 +9,7 @@ use obo::challenge::{BearerError, ReceivedChallenge};
 
 /// # Panics
 ///
-/// When it has found something.
+/// Panics if a rule does not hold.
 pub fn run(bytes: &[u8]) {
     let lines = bytes.split(|byte| *byte == b'\n');
     let lines: Vec<_> = lines
@@ -20,7 +20,7 @@ pub fn run(bytes: &[u8]) {
         .iter()
         .flat_map(|line| read(std::slice::from_ref(line)))
         .collect();
-    assert_eq!(together, apart, "a line is none of another's business");
+    assert_eq!(together, apart, "lines do not affect each other");
     for line in &lines {
         assert_line(line);
     }
@@ -32,30 +32,30 @@ fn assert_line(line: &HeaderValue) {
     for challenge in &read_alone {
         assert_challenge(challenge, line.as_bytes());
     }
-    // A line that has one was well-formed.
+    // A line with a challenge is well-formed.
     if read_alone.is_empty() || read_alone.len() == 16 || line.len() > 16 * 1024 - 64 {
         return;
     }
-    let beside = |before: &[u8], after: &[u8]| {
+    let extended = |before: &[u8], after: &[u8]| {
         HeaderValue::from_bytes(&[before, line.as_bytes(), after].concat()).unwrap()
     };
-    // It may have fifteen of other schemes already.
+    // Sixteen challenges is the limit. The line may have 15 of other schemes already.
     let others = [
-        beside(b"Basic realm=\"a, Bearer b\", ", b""),
-        beside(b"", b" , , Basic realm=\"\\\"\""),
+        extended(b"Basic realm=\"a, Bearer b\", ", b""),
+        extended(b"", b" , , Basic realm=\"\\\"\""),
     ];
     for other in others {
         let with_other = read(&[other]);
         assert!(with_other == read_alone || with_other.is_empty() && commas(line) >= 15);
     }
-    // Nothing of a line with something malformed is read, whatever is before it.
+    // Nothing of a line with a malformed part is used.
     for malformed in [
         &b", Bearer error=\""[..],
         b", Bearer a b",
         b", Bearer a=b c=d",
         b", \"\"",
     ] {
-        assert!(read(&[beside(b"", malformed)]).is_empty());
+        assert!(read(&[extended(b"", malformed)]).is_empty());
     }
 }
 
@@ -91,7 +91,7 @@ fn assert_challenge(challenge: &ReceivedChallenge, line: &[u8]) {
         let unescaped: Vec<u8> = line.iter().copied().filter(|byte| *byte != b'\\').collect();
         assert!(
             unescaped.windows(code.len()).any(|part| part == code),
-            "it was said"
+            "the error code stands in the line"
         );
     }
     let Some(own) = challenge.step_up() else {

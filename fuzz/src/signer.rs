@@ -1,13 +1,13 @@
-//! Keys that are made at start, and what is signed with them: with nothing of the code under test.
+//! Keys that are generated at startup, and signatures without the code under test.
 
 use std::sync::LazyLock;
 
 pub(crate) use obo_test_support::base64url as b64;
 use serde_json::{Value, json};
 
-/// One per kind of key and signature; the issuer publishes them under the name of their algorithm.
+/// One signer per algorithm. The issuer publishes its key with the name of the algorithm as `kid`.
 pub(crate) static ISSUER: LazyLock<Vec<Signer>> = LazyLock::new(signers);
-/// Others, under the same names, which nobody publishes.
+/// The signers of an attacker: the same `kid`s, but their keys are not published.
 pub(crate) static FORGER: LazyLock<Vec<Signer>> = LazyLock::new(signers);
 
 pub(crate) struct Signer {
@@ -28,18 +28,18 @@ fn signers() -> Vec<Signer> {
 }
 
 impl Signer {
-    /// The compact form of these bytes, whatever they are, signed.
+    /// Signs any two byte strings in the compact form.
     pub(crate) fn seal(&self, header: &[u8], payload: &[u8]) -> String {
         self.key.compact(self.alg, header, payload)
     }
 
-    /// A token of these claims.
+    /// A token with these claims.
     pub(crate) fn mint(&self, kid: &str, claims: &Value) -> String {
         let header = json!({ "alg": self.alg, "typ": "at+jwt", "kid": kid });
         self.seal(header.to_string().as_bytes(), claims.to_string().as_bytes())
     }
 
-    /// The public key, published as `kid`.
+    /// The public key with this `kid`.
     pub(crate) fn jwk(&self, kid: &str) -> Value {
         let mut jwk = self.key();
         jwk["kid"] = kid.into();
@@ -47,7 +47,7 @@ impl Signer {
         jwk
     }
 
-    /// The public key, without a name.
+    /// The public key without a `kid`.
     pub(crate) fn key(&self) -> Value {
         serde_json::from_str(&format!("{{{}}}", self.key.key_members())).unwrap()
     }

@@ -1,8 +1,8 @@
-//! Any answer of a token endpoint: a token comes of it only where a second reading finds it there, and it is used no
-//! longer than the answer, the token itself, the caller and the service allow.
+//! Any response of a token endpoint. A used token stands in the response, and it is used no longer
+//! than the response, the token itself, the caller's token and the service allow.
 //!
-//! The bytes 1 to 5 stand for tokens that JSON can hold: one for the target, the subject token, and three that must not
-//! be used.
+//! Each byte from 1 to 5 stands for a token: one for the target, the subject token, and three more
+//! that must not be used.
 
 use std::cell::RefCell;
 use std::convert::Infallible;
@@ -28,9 +28,9 @@ use crate::{model, signer, world};
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
 const HOUR: f64 = 3600.0;
-/// How long the caller's own token is valid; see [`world::claims`].
+/// The lifetime of the caller's own token in seconds; see [`world::claims`].
 const CALLER: f64 = 300.0;
-/// How long the token for the target is valid.
+/// The lifetime of the token for the target in seconds.
 const ISSUED: u64 = 100;
 
 static CALLER_A: LazyLock<Caller> = LazyLock::new(world::caller);
@@ -49,7 +49,7 @@ static TOKENS: LazyLock<Vec<String>> = LazyLock::new(|| {
         CALLER_A.subject_token().expose().to_owned(),
         jwt(|claims| claims["exp"] = (world::NOW - 1).into()),
         jwt(|claims| claims["aud"] = "service-c".into()),
-        // Where a subject has another name in each audience, `oid` tells that it is somebody else.
+        // With a pairwise `sub`, only `oid` shows that this is another user.
         jwt(|claims| {
             claims["sub"] = "bob".into();
             claims["oid"] = "0-b".into();
@@ -60,27 +60,27 @@ static DIALECTS: LazyLock<Vec<&str>> = LazyLock::new(|| dialect::names().collect
 
 thread_local! {
     static RUNTIME: Runtime = world::paused();
-    static ANSWER: RefCell<Response<Bytes>> = RefCell::default();
-    /// When the endpoint was asked last.
-    static ASKED: RefCell<Option<Instant>> = const { RefCell::new(None) };
+    static RESPONSE: RefCell<Response<Bytes>> = RefCell::default();
+    /// When the endpoint got its last request.
+    static REQUESTED: RefCell<Option<Instant>> = const { RefCell::new(None) };
 }
 
-/// The first four bytes choose the status, the media type, a dialect, and how many tens of seconds pass before the token
-/// is asked for again; the rest is the body.
+/// The first four bytes select the status, the media type, a dialect, and the pause before the last
+/// use of the token, in tens of seconds. The rest is the body.
 ///
 /// # Panics
 ///
-/// When it has found something.
+/// Panics if a rule does not hold.
 pub fn run(bytes: &[u8]) {
     let [status, media_type, dialect, pause, body @ ..] = bytes else {
         return;
     };
-    let response = answer(*status, *media_type, world::with_tokens(body, &TOKENS));
+    let response = response(*status, *media_type, world::with_tokens(body, &TOKENS));
     let grant = Grant::from(ExchangeRequest::new(&CALLER_A, target()));
     let chosen = DIALECTS.get(usize::from(*dialect) % (DIALECTS.len() + 1));
     let (chosen, refused) = match chosen {
         Some(name) => (dialect::named(name).unwrap(), &TOKENS[1..]),
-        // As lenient as one can be: what remains is refused by everyone.
+        // The most lenient settings. Every dialect rejects the remaining tokens.
         None => (
             Rfc8693::new().danger_any_audience().pairwise_subject(),
             &TOKENS[1..=2],
@@ -106,16 +106,16 @@ fn target() -> Target {
     world::audience("service-b").into()
 }
 
-/// Through the cache, once, again, and after a while.
+/// Takes the token through the cache three times, the last time after the pause.
 async fn used(response: Response<Bytes>, pause: Duration) {
     let longest = longest_use(response.body());
     let is_success = response.status() == StatusCode::OK;
-    ANSWER.set(response);
-    ASKED.set(None);
+    RESPONSE.set(response);
+    REQUESTED.set(None);
     let http = HttpService::new(service_fn(|_: Request<Bytes>| {
-        ASKED.set(Some(Instant::now()));
-        let answer = ANSWER.with_borrow(Clone::clone);
-        std::future::ready(Ok::<_, Infallible>(answer.map(Full::new)))
+        REQUESTED.set(Some(Instant::now()));
+        let response = RESPONSE.with_borrow(Clone::clone);
+        std::future::ready(Ok::<_, Infallible>(response.map(Full::new)))
     }));
     let metadata = ServerMetadata::new(None, Some("https://idp.example/token")).unwrap();
     let idp = AuthorizationServer::builder(world::issuer())
@@ -135,16 +135,15 @@ async fn used(response: Response<Bytes>, pause: Duration) {
         match exchange.token(&CALLER_A, target()).await {
             Ok(exchanged) => {
                 assert!(is_success);
-                ANSWER.with_borrow(|answer| assert_token(exchanged.token(), answer, &TOKENS[1..]));
+                RESPONSE.with_borrow(|response| {
+                    assert_token(exchanged.token(), response, &TOKENS[1..]);
+                });
                 assert!(
                     clock.now().as_secs() < world::NOW + CALLER as u64,
-                    "the caller's own has ended"
+                    "the caller's own token has not expired"
                 );
-                let age = ASKED
-                    .take()
-                    .map(|asked| (asked, asked.elapsed().as_secs_f64()));
-                let (asked, age) = age.expect("it was asked for");
-                ASKED.set(Some(asked));
+                let requested = REQUESTED.with_borrow(|at| at.expect("the endpoint got a request"));
+                let age = requested.elapsed().as_secs_f64();
                 if exchanged.source() == TokenSource::Cache {
                     assert!(age < longest, "{age} s of {longest} s");
                 }
@@ -181,14 +180,14 @@ fn assert_token(token: &IssuedToken, response: &Response<Bytes>, refused: &[Stri
     }
     assert!(!format!("{token:?}").contains(text) || text.len() < 16);
     let members = model::members(response.body()).expect("JSON");
-    let mut said = members
+    let mut found = members
         .iter()
         .filter(|(name, _)| name == "access_token")
         .map(|(_, raw)| serde_json::from_str::<String>(raw).unwrap());
-    assert_eq!((said.next().as_deref(), said.next()), (Some(text), None));
+    assert_eq!((found.next().as_deref(), found.next()), (Some(text), None));
 }
 
-/// How long a token of this answer may be given from the cache, in seconds.
+/// How long the token of this response may be used from the cache, in seconds.
 fn longest_use(body: &[u8]) -> f64 {
     let members = model::members(body).unwrap_or_default();
     let raw = |name: &str| {
@@ -204,7 +203,7 @@ fn longest_use(body: &[u8]) -> f64 {
     stated.min(own).min(CALLER).min(HOUR)
 }
 
-fn answer(status: u8, media_type: u8, body: Vec<u8>) -> Response<Bytes> {
+fn response(status: u8, media_type: u8, body: Vec<u8>) -> Response<Bytes> {
     let status = match status {
         0..=127 => 200,
         other => [400, 401, 403, 404, 429, 500, 503, 201, 302, 999][usize::from(other) % 10],

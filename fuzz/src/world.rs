@@ -1,4 +1,4 @@
-//! One issuer, one service, and a time that stands still.
+//! One issuer, one service and a fixed time.
 
 use obo_core::{
     Audience, BearerToken, Caller, Issuer, KeySet, Policy, Selection, TokenError, UnixTime,
@@ -12,7 +12,7 @@ use crate::signer;
 
 pub(crate) const ISSUER: &str = "https://idp.example/t";
 pub(crate) const AUDIENCE: &str = "service-a";
-/// Who the user is in each audience, where a product gives them another `sub` in each.
+/// The `oid` of the user. It is the same in each audience, but the `sub` may differ.
 pub(crate) const OBJECT: &str = "0-a";
 pub(crate) const TENANT: &str = "t";
 pub(crate) const NOW: u64 = 1_800_000_000;
@@ -21,7 +21,7 @@ pub(crate) const LEEWAY: u64 = 60;
 pub(crate) static PUBLISHED: LazyLock<KeySet> =
     LazyLock::new(|| KeySet::parse(key_set().as_bytes()).unwrap());
 
-/// The document with all keys of the issuer.
+/// The JWK Set with all keys of the issuer.
 pub(crate) fn key_set() -> String {
     let keys = signer::ISSUER.iter().map(|signer| signer.jwk(signer.alg));
     json!({ "keys": keys.collect::<Vec<_>>() }).to_string()
@@ -43,7 +43,7 @@ pub(crate) fn policy() -> Policy {
     Policy::new(audience(AUDIENCE), issuer())
 }
 
-/// The claims of a token that is accepted.
+/// The claims of a valid token.
 pub(crate) fn claims() -> Value {
     json!({
         "iss": ISSUER, "sub": "alice", "aud": AUDIENCE, "client_id": "spa",
@@ -52,8 +52,8 @@ pub(crate) fn claims() -> Value {
     })
 }
 
-/// The way a token goes: grammar, form, key, policy.
-pub(crate) fn judge(
+/// Validates a token in the steps of the product: grammar, form, key, policy.
+pub(crate) fn verify(
     policy: &Policy,
     keys: &KeySet,
     token: &str,
@@ -68,7 +68,7 @@ pub(crate) fn judge(
     }
 }
 
-/// A runtime whose time goes on only where everything waits for it.
+/// A runtime whose time advances only when all tasks are idle.
 pub(crate) fn paused() -> Runtime {
     Builder::new_current_thread()
         .enable_time()
@@ -77,14 +77,14 @@ pub(crate) fn paused() -> Runtime {
         .unwrap()
 }
 
-/// The caller that a token of [`claims`] makes.
+/// The caller of a token with [`claims`].
 pub(crate) fn caller() -> Caller {
     let signer = &signer::ISSUER[0];
     let token = signer.mint(signer.alg, &claims());
-    judge(&policy(), &PUBLISHED, &token, now()).unwrap()
+    verify(&policy(), &PUBLISHED, &token, now()).unwrap()
 }
 
-/// The bytes with a token in place of each that is a number of one, from 1 on.
+/// Replaces each byte that is the number of a token by that token; the first has the number 1.
 pub(crate) fn with_tokens(bytes: &[u8], tokens: &[String]) -> Vec<u8> {
     let mut expanded = Vec::with_capacity(bytes.len());
     for byte in bytes {

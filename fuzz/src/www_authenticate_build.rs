@@ -1,4 +1,4 @@
-//! Any challenge that can be built: one line of visible ASCII, which reads as what was put in.
+//! Any challenge that can be built. It is one line of visible ASCII and reads back as its parts.
 
 use http::HeaderMap;
 use http::header::WWW_AUTHENTICATE;
@@ -26,7 +26,7 @@ const ERRORS: [BearerError; 5] = [
 
 /// # Panics
 ///
-/// When it has found something.
+/// Panics if a rule does not hold.
 pub fn run(input: Input) {
     let error = input
         .error
@@ -63,7 +63,11 @@ pub fn run(input: Input) {
             .all(|byte| matches!(byte, b' '..=b'~') && *byte != b'\\')
     );
     let is_bare = error.is_none() && challenge.needed().is_empty();
-    assert_eq!(bytes == b"Bearer", is_bare, "nothing is lost");
+    assert_eq!(
+        bytes == b"Bearer",
+        is_bare,
+        "only a challenge without parts is bare"
+    );
     if bytes.len() > 16 * 1024 {
         return;
     }
@@ -83,7 +87,7 @@ pub fn run(input: Input) {
     }
 }
 
-/// Visible ASCII without what a quoted string would have to escape.
+/// Visible ASCII without the characters that a quoted string must escape.
 fn is_plain(value: &str) -> bool {
     let is_plain = |c: char| c.is_ascii_graphic() && !matches!(c, '"' | '\\');
     !value.is_empty() && value.chars().all(is_plain)

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# install.sh node|python FOLDER: installs what is pinned here into FOLDER, once per pin. It copies the scripts there too,
-# for they find modules only in their own folder. Exit code 69: the last line says what this machine lacks.
+# install.sh node|python FOLDER: installs the pinned packages into FOLDER if they have changed.
+# Copies the scripts to FOLDER too, because node searches modules from the folder of a script.
+# Exit code 69: the last line names what this machine lacks.
 set -euo pipefail
 runtime=$1
 mkdir -p "$2"
@@ -19,7 +20,7 @@ install_node() {
 
 install_python() {
     python3 -m venv "$into"
-    # The list has all dependencies, and none of them is built here.
+    # The list includes all dependencies; only binary packages are used.
     "$into/bin/python" -m pip install --quiet --disable-pip-version-check --retries=2 --timeout=20 \
         --no-deps --only-binary :all: --requirement requirements.txt
 }
@@ -41,7 +42,7 @@ if ! cmp -s "$list" "$into/installed"; then
     rm -rf "$into"
     mkdir -p "$into"
     "install_$runtime"
-    # Last, so that an interrupted installation starts again.
+    # Written last, so that an interrupted installation starts again.
     cp "$list" "$into/installed"
 fi
 cp -R servers clients "$into"

@@ -7,6 +7,5 @@
     reason = "a failed assumption fails the test"
 )]
 
-pub mod draft;
 pub mod expected;
 pub mod servers;

@@ -2,15 +2,24 @@
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
+    clippy::indexing_slicing,
     reason = "a failed assumption fails the test"
 )]
 
 use std::collections::BTreeSet;
+use std::convert::Infallible;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body_util::Full;
+use obo::authorization_server::HttpService;
+use obo::time::Clock;
 use obo::{Profile, dialect};
-use obo_config::{ClientConfig, DestinationsConfig, ResourceServerConfig, Setup};
+use obo_config::{ClientConfig, DestinationsConfig, ExchangeConfig, ResourceServerConfig, Setup};
+use obo_testkit::{TestAlg, TestIdp, TestKey};
+use serde_json::{Value, json};
 
 /// What any of the guides' files may have.
 #[derive(serde::Deserialize)]
@@ -18,18 +27,61 @@ use obo_config::{ClientConfig, DestinationsConfig, ResourceServerConfig, Setup};
 struct Config {
     resource_server: Option<ResourceServerConfig>,
     client: Option<ClientConfig>,
+    exchange: Option<ExchangeConfig>,
     destinations: Option<DestinationsConfig>,
 }
 
-fn guide(name: &str) -> String {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/guides");
-    fs::read_to_string(folder.join(name)).unwrap()
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/guides")
 }
 
-/// The code blocks in TOML.
-fn files(guide: &str) -> impl Iterator<Item = &str> {
-    let blocks = guide.split("```toml\n").skip(1);
-    blocks.map(|block| block.split("```").next().unwrap())
+fn guide(name: &str) -> String {
+    fs::read_to_string(folder().join(name)).unwrap()
+}
+
+/// The guides whose blocks in TOML are whole files.
+const GUIDES: [&str; 6] = [
+    "call-on-behalf-of-a-user.md",
+    "configure-per-authorization-server.md",
+    "introspection.md",
+    "local-development.md",
+    "operations.md",
+    "protect-an-api.md",
+];
+
+/// The pages of authorization servers.
+fn servers() -> Vec<String> {
+    let pages = fs::read_dir(folder().join("authorization-servers")).unwrap();
+    let pages = pages.map(|page| page.unwrap().file_name().into_string().unwrap());
+    let mut pages: Vec<_> = pages
+        .map(|page| format!("authorization-servers/{page}"))
+        .collect();
+    pages.sort();
+    pages
+}
+
+/// The code blocks of a language, without the dependencies of a program.
+fn blocks<'a>(guide: &'a str, language: &str) -> impl Iterator<Item = &'a str> {
+    let blocks = guide
+        .split(&format!("```{language}\n"))
+        .skip(1)
+        .collect::<Vec<_>>();
+    let blocks = blocks.into_iter();
+    let blocks = blocks.map(|block| block.split("```").next().unwrap());
+    blocks.filter(|block| !block.starts_with("[dependencies]"))
+}
+
+/// The configuration in a block. Building a client looks for its files, which are there where the service runs.
+fn config(file: &str, name: &str) -> Config {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    let (token, key) = (folder.join("platform-token"), folder.join("client-key.pem"));
+    fs::write(&token, "a.b.c").unwrap();
+    if file.contains("/run/secrets/client-key.pem") {
+        fs::write(&key, TestKey::generate(TestAlg::Rs256).private_pem()).unwrap();
+    }
+    let file = file.replace("/var/run/secrets/tokens/idp", token.to_str().unwrap());
+    let file = file.replace("/run/secrets/client-key.pem", key.to_str().unwrap());
+    toml::from_str(&file).unwrap_or_else(|e| panic!("{name}: {e}"))
 }
 
 /// The names between backticks in a column of the table whose first column has this title.
@@ -45,33 +97,135 @@ fn column<'a>(guide: &'a str, table: &str, column: usize) -> BTreeSet<&'a str> {
 
 #[test]
 fn every_configuration_file_builds_what_it_configures() {
-    // The platform's token is there where the service runs: building a client looks for it.
-    let token = Path::new(env!("CARGO_TARGET_TMPDIR")).join("platform-token");
-    fs::write(&token, "a.b.c").unwrap();
     let mut built = 0;
-    for name in [
-        "protect-an-api.md",
-        "ask-the-issuer.md",
-        "call-on-behalf-of-a-user.md",
-        "configure-per-authorization-server.md",
-    ] {
-        let guide = guide(name);
-        for file in files(&guide) {
-            let file = file.replace("/var/run/secrets/tokens/idp", token.to_str().unwrap());
-            let config: Config = toml::from_str(&file).unwrap_or_else(|e| panic!("{name}: {e}"));
+    let guides = GUIDES.map(str::to_owned).into_iter().chain(servers());
+    for name in guides {
+        for file in blocks(&guide(&name), "toml") {
+            let config = config(file, &name);
+            let mut setup = Setup::new();
             built += 1;
-            if let Some(server) = config.resource_server {
-                server.build(&mut Setup::new()).unwrap();
-            }
             if let Some(client) = config.client {
-                client.build(&Setup::new()).unwrap();
+                let clients = setup.clients(Some(client), Vec::new());
+                clients.unwrap_or_else(|e| panic!("{name}: {e}"));
+            }
+            if let Some(exchange) = config.exchange {
+                exchange
+                    .build(&mut setup)
+                    .unwrap_or_else(|e| panic!("{name}: {e}"));
+            }
+            if let Some(server) = config.resource_server {
+                server
+                    .build(&mut setup)
+                    .unwrap_or_else(|e| panic!("{name}: {e}"));
             }
             if let Some(destinations) = config.destinations {
-                destinations.build(&Setup::new()).unwrap();
+                destinations
+                    .build(&setup)
+                    .unwrap_or_else(|e| panic!("{name}: {e}"));
             }
         }
     }
-    assert_eq!(built, 4);
+    assert_eq!(built, 29);
+}
+
+/// An authorization server of this issuer whose key set is the testkit's.
+async fn keys_of(idp: &TestIdp, issuer: &str) -> HttpService {
+    let keys = reqwest::get(idp.jwks_uri()).await.unwrap();
+    let keys = keys.bytes().await.unwrap();
+    let metadata = json!({
+        "issuer": issuer,
+        "jwks_uri": "https://keys.example/jwks",
+        "token_endpoint": "https://keys.example/token",
+    });
+    let metadata = Bytes::from(metadata.to_string());
+    HttpService::new(tower::service_fn(move |request: Request<Bytes>| {
+        let body = match request.uri().path() {
+            "/jwks" => keys.clone(),
+            _ => metadata.clone(),
+        };
+        async move { Ok::<_, Infallible>(Response::new(Full::new(body))) }
+    }))
+}
+
+/// Signs the token that a page shows, moved to the present.
+fn signed(idp: &TestIdp, shown: &str) -> String {
+    let mut parts = serde_json::Deserializer::from_str(shown).into_iter::<Value>();
+    let (header, payload) = (
+        parts.next().unwrap().unwrap(),
+        parts.next().unwrap().unwrap(),
+    );
+    let now = i64::try_from(Clock::system().now().as_secs()).unwrap();
+    let moved = now - payload["iat"].as_i64().unwrap();
+    let token = idp.user("").typ(header["typ"].as_str());
+    let token = token.without("aud").without("client_id").without("jti");
+    let claims = payload.as_object().unwrap().iter();
+    claims
+        .fold(token, |token, (name, value)| match name.as_str() {
+            "iat" | "nbf" | "exp" | "auth_time" => {
+                token.claim(name, value.as_i64().unwrap() + moved)
+            }
+            _ => token.claim(name, value.clone()),
+        })
+        .mint()
+}
+
+#[tokio::test]
+async fn pages_accept_the_tokens_they_show() {
+    let idp = TestIdp::start().await;
+    for name in servers() {
+        let page = guide(&name);
+        let shown = blocks(&page, "json").next().unwrap();
+        let payload = shown.split_once('\n').unwrap().1;
+        let payload: Value = serde_json::from_str(payload).unwrap();
+        let http = keys_of(&idp, payload["iss"].as_str().unwrap()).await;
+        let config = config(blocks(&page, "toml").next().unwrap(), &name);
+        let server = config.resource_server.unwrap();
+        let server = server.build(&mut Setup::with_http(http)).unwrap();
+        let caller = server.validate(&signed(&idp, shown)).await;
+        let caller = caller.unwrap_or_else(|e| panic!("{name}: {e}"));
+        assert_eq!(caller.subject(), payload["sub"]);
+    }
+}
+
+/// Every relative link leads to a file, and its anchor to a heading.
+#[test]
+fn links_between_guides_lead_somewhere() {
+    let guides = fs::read_dir(folder()).unwrap();
+    let guides = guides.map(|page| page.unwrap().file_name().into_string().unwrap());
+    let guides = guides.filter(|name| name.ends_with(".md")).chain(servers());
+    for name in guides {
+        let page = guide(&name);
+        let links = page.split("](").skip(1);
+        let links = links.map(|link| link.split(')').next().unwrap());
+        // The page of all keys of the configuration file comes on its own.
+        let is_elsewhere =
+            |link: &&str| link.starts_with("http") || link.contains("configuration-file");
+        for link in links.filter(|link| !is_elsewhere(link)) {
+            let (path, anchor) = link.split_once('#').unwrap_or((link, ""));
+            let here = folder().join(&name);
+            let target = match path {
+                "" => here,
+                _ => here.parent().unwrap().join(path),
+            };
+            assert!(target.exists(), "{name}: {link}");
+            if !anchor.is_empty() {
+                let text = fs::read_to_string(&target).unwrap();
+                assert!(anchors(&text).any(|it| it == anchor), "{name}: {link}");
+            }
+        }
+    }
+}
+
+/// What a heading is called in a link, as code hosts have it.
+fn anchors(page: &str) -> impl Iterator<Item = String> {
+    let headings = page.lines().filter(|line| line.starts_with('#'));
+    headings.map(|heading| {
+        let words = heading.trim_start_matches('#').trim().to_lowercase();
+        let kept = words
+            .chars()
+            .filter(|c| c.is_alphanumeric() || " -_".contains(*c));
+        kept.collect::<String>().replace(' ', "-")
+    })
 }
 
 /// A new product is one file and one line: the guide may lack it.
@@ -85,7 +239,7 @@ fn guide_names_only_known_products() {
 
 #[test]
 fn every_code_of_a_refusal_is_one() {
-    let guides = ["protect-an-api.md", "ask-the-issuer.md"].map(guide);
+    let guides = ["protect-an-api.md", "introspection.md"].map(guide);
     let codes = guides.each_ref().map(|guide| column(guide, "`code`", 0));
     for codes in &codes {
         assert!(codes.len() > 5, "{codes:?}");

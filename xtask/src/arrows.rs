@@ -1,28 +1,23 @@
-//! `cargo xtask arrows`: which module imports from which, and what each package has in its tree.
+//! `cargo xtask arrows`: checks the imports between modules and the dependencies of packages.
 //!
-//! It reads lines, not grammar, and relies on the layout of rustfmt, which CI checks first.
+//! It reads lines without a parser and relies on rustfmt's layout, which CI checks first.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
 
 use crate::shell::{self, Files, cargo, read};
 
-/// The wings of `obo`. All other modules are ground: each module may import from them, and they
-/// import from no wing.
+/// The wings of `obo`. All other modules are shared: each module may import from them, and they
+/// must not import from a wing.
 const WINGS: [&str; 5] = ["inbound", "outbound", "idp", "refusal", "observe"];
-/// What a wing may import from others. Events name rejections, so `observe` knows `refusal`.
+/// The imports that are allowed between wings. `observe` needs `refusal`: events name rejections.
 const ARROWS: &str = "inbound>idp inbound>refusal inbound>observe outbound>idp outbound>refusal \
     outbound>observe idp>observe observe>refusal";
 
-/// The traits that may be public: each is a promise that others implement.
-const SEAMS: [(&str, &str); 2] = [("obo-core", "Dialect"), ("obo", "ClientAuth")];
+/// The traits that may be public. Users implement them, so each change breaks users.
+const PUBLIC_TRAITS: [(&str, &str); 2] = [("obo-core", "Dialect"), ("obo", "ClientAuth")];
 
-/// Only `dialect` folders name products.
-const PRODUCTS: &str = "entra azure microsoft keycloak okta auth0 zitadel authentik \
-    pingfederate asgardeo wso2 tokendings cognito";
-
-/// A crate, and the packages it must not have in its tree. The testkit checks the others, so it
-/// shares no code with them, not even in its tests.
+/// A crate, and the packages that its dependency tree must not have. The testkit checks the other
+/// crates, so it shares no code with them, not even in its tests.
 const FOREIGN: [(&str, &str); 5] = [
     ("obo-core", "tokio tower-service tower-layer hyper"),
     ("obo", "axum-core tonic obo-testkit"),
@@ -30,21 +25,20 @@ const FOREIGN: [(&str, &str); 5] = [
     ("obo-tonic", "axum-core obo-testkit"),
     ("obo-testkit", "obo-core obo obo-axum obo-tonic"),
 ];
-/// What comes with default features only.
+/// Packages that only default features may add.
 const CLIENT: [&str; 2] = ["reqwest", "rustls"];
-/// The product around the libraries: it has a client, and a list of the fields that products send.
+/// The gateway always has a client, so `CLIENT` does not apply to it.
 const GATEWAY: &str = "obo-gateway";
 
 pub(crate) fn run() -> shell::Result {
     let mut findings = Vec::new();
-    let deny = fs::read_to_string("deny.toml")?;
     for package in shell::crates()? {
         let files = shell::files(&format!("crates/{package}/src"), "rs")?;
         findings.extend(modules(&package, &files));
-        findings.extend(names(&package, &files));
+        findings.extend(traits(&package, &files));
         let foreign = FOREIGN.iter().filter(|(name, _)| *name == package);
         let foreign = foreign.flat_map(|(_, names)| names.split(' '));
-        let foreign: Vec<&str> = foreign.chain(banned(&deny)).collect();
+        let foreign: Vec<&str> = foreign.collect();
         let dev = if package == "obo-testkit" { ",dev" } else { "" };
         let defaults = format!("tree -p {package} --prefix none -e normal{dev}");
         let lean = format!("{defaults} --no-default-features");
@@ -57,7 +51,7 @@ pub(crate) fn run() -> shell::Result {
     shell::verdict("arrows", &findings)
 }
 
-/// Imports through the crate root, circles between modules, and arrows that no wing allows.
+/// Finds imports through the crate root, circles between modules, and forbidden arrows.
 fn modules(package: &str, files: &Files) -> Vec<String> {
     let source = format!("crates/{package}/src/");
     let root = format!("{source}lib.rs");
@@ -80,7 +74,7 @@ fn modules(package: &str, files: &Files) -> Vec<String> {
                 Some(to) if from == *to => {}
                 Some(to) => drop(arrows.entry((from, *to)).or_insert(place)),
                 None => findings.push(format!(
-                    "{place}: `{to}` comes through the crate root; import it from its own module"
+                    "{place}: `{to}` is imported through the crate root; import it from its module"
                 )),
             }
         }
@@ -90,9 +84,9 @@ fn modules(package: &str, files: &Files) -> Vec<String> {
             findings.push(format!("{place}: `{from}` must not import from `{to}`"));
         }
     }
-    findings.extend(in_circles(arrows).into_iter().map(|((from, to), place)| {
-        format!("{place}: `{from}` imports from `{to}` and is in a circle with it")
-    }));
+    for ((from, to), place) in in_circles(arrows) {
+        findings.push(format!("{place}: `{from}` imports from `{to}` in a circle"));
+    }
     findings
 }
 
@@ -103,7 +97,7 @@ fn is_allowed(from: &str, to: &str) -> bool {
 
 type Arrows<'a> = BTreeMap<(&'a str, &'a str), String>;
 
-/// What is left without the modules that import nothing or are imported by nothing.
+/// Removes arrows of modules without imports or importers, until only circles are left.
 fn in_circles(mut arrows: Arrows<'_>) -> Arrows<'_> {
     loop {
         let (from, to): (BTreeSet<_>, BTreeSet<_>) = arrows.keys().copied().unzip();
@@ -115,7 +109,7 @@ fn in_circles(mut arrows: Arrows<'_>) -> Arrows<'_> {
     }
 }
 
-/// The first name below the crate root of each path in a module of this depth, with its line.
+/// The line and the first name below the crate root of each path in a module of this depth.
 fn imports(code: &str, depth: usize) -> Vec<(usize, &str)> {
     let mut found = Vec::new();
     for word in ["crate::", "super::"] {
@@ -159,7 +153,7 @@ fn is_word(c: char) -> bool {
     c.is_alphanumeric() || c == '_'
 }
 
-/// The code, line for line, without comments and the items under `#[cfg(test)]`.
+/// The code with the same lines, without comments and items under `#[cfg(test)]`.
 fn code(text: &str) -> String {
     let (mut code, mut test) = (String::new(), None);
     for line in text.lines() {
@@ -184,58 +178,27 @@ fn declared_module(line: &str) -> Option<&str> {
     (before.is_empty() || before.starts_with("pub")).then_some(name)
 }
 
-/// Public traits that are not known, and products outside `dialect`.
-fn names(package: &str, files: &Files) -> Vec<String> {
+fn traits(package: &str, files: &Files) -> Vec<String> {
     let mut findings = Vec::new();
     for (path, text) in files {
         for (line, text) in (1..).zip(text.lines()) {
             let name = text.trim_start().strip_prefix("pub trait ");
             let name = name.and_then(|name| name.split(|c| !is_word(c)).next());
-            if let Some(name) = name.filter(|name| !SEAMS.contains(&(package, name))) {
+            if let Some(name) = name.filter(|name| !PUBLIC_TRAITS.contains(&(package, name))) {
                 findings.push(format!(
-                    "{path}:{line}: `{name}` is not in SEAMS; use a function or a value"
+                    "{path}:{line}: trait `{name}` is not in PUBLIC_TRAITS; use a function or value"
                 ));
-            }
-            let is_free = package == GATEWAY || path.contains("/tests/");
-            let is_free = is_free || path.contains("/dialect/");
-            let mut products = PRODUCTS.split(' ').filter(|_| !is_free);
-            if let Some(name) = products.find(|name| has_word(text, name)) {
-                findings.push(format!("{path}:{line}: names `{name}` outside `dialect`"));
             }
         }
     }
     findings
 }
 
-/// Whether the text has the word in any case; `EntraPolicy` has two words, `central` has one.
-fn has_word(text: &str, word: &str) -> bool {
-    let mut spaced = String::new();
-    for c in text.chars() {
-        if c.is_uppercase() && spaced.ends_with(|last: char| !last.is_uppercase()) {
-            spaced.push(' ');
-        }
-        spaced.push(c);
-    }
-    let words = |text: &str| {
-        let mut words = text.split(|c: char| !c.is_alphanumeric());
-        words.any(|it| it.eq_ignore_ascii_case(word))
-    };
-    words(text) || words(&spaced)
-}
-
-/// What deny.toml bans in each version; cargo-deny reads the list too.
-fn banned(deny: &str) -> impl Iterator<Item = &str> {
-    let entries = deny.split("{ crate = \"").skip(1);
-    let entries = entries.filter(|entry| !entry.contains("deny-multiple-versions"));
-    let names = entries.filter_map(|entry| entry.split('"').next());
-    names.filter(|name| !name.contains(':'))
-}
-
-/// Which of these packages are in the tree, as `cargo tree` prints it.
+/// Finds the forbidden packages in a tree that `cargo tree` has printed.
 fn packages(root: &str, tree: &str, foreign: &[&str]) -> BTreeSet<String> {
     let names = tree.lines().filter_map(|line| line.split(' ').next());
     let wrong = names.filter(|name| foreign.contains(name) && *name != root);
-    let finding = |name| format!("crates/{root}/Cargo.toml: {root} has {name} in its tree");
+    let finding = |name| format!("crates/{root}/Cargo.toml: {root} must not depend on {name}");
     wrong.map(finding).collect()
 }
 
@@ -293,9 +256,9 @@ mod tests {
         let a = ("a.rs", "use crate::b::C;");
         let b = ("b/x.rs", "\nuse super::super::clock::D;");
         let expected = [
-            "a.rs:1: `a` imports from `b` and is in a circle with it",
-            "b/x.rs:2: `b` imports from `clock` and is in a circle with it",
-            "clock.rs:1: `clock` imports from `a` and is in a circle with it",
+            "a.rs:1: `a` imports from `b` in a circle",
+            "b/x.rs:2: `b` imports from `clock` in a circle",
+            "clock.rs:1: `clock` imports from `a` in a circle",
         ];
         assert_eq!(found(&[a, b, ("clock.rs", "use crate::a::E;")]), expected);
         assert!(found(&[a, b]).is_empty());
@@ -315,38 +278,21 @@ mod tests {
     }
 
     #[test]
-    fn traits_and_products_are_known() {
+    fn public_traits_are_known() {
         let count = |place: (&str, &str), text: &str| {
-            names(place.0, &vec![(place.1.into(), text.into())]).len()
+            traits(place.0, &vec![(place.1.into(), text.into())]).len()
         };
         let (obo, core) = (("obo", "src/x.rs"), ("obo-core", "src/dialect/entra.rs"));
         assert_eq!(count(obo, "pub trait ClientAuth: Send {}"), 0);
         assert_eq!(count(core, "pub trait ClientAuth {}"), 1);
         assert_eq!(count(obo, "mod m {\n    pub trait Keys {}\n}"), 1);
         assert_eq!(count(obo, "pub(crate) trait Keys {}\n// pub trait Keys"), 0);
-        for text in [
-            "Okta",
-            "OktaPolicy",
-            "okta_policy",
-            "ForOKTA",
-            "PingFederate",
-        ] {
-            let counts = [
-                count(obo, text),
-                count(core, text),
-                count((GATEWAY, "x.rs"), text),
-            ];
-            assert_eq!(counts, [1, 0, 0], "{text}");
-        }
-        assert_eq!(count(obo, "central ENTRANCE incognito oktal"), 0);
     }
 
     #[test]
     fn foreign_package_is_found() {
         let tree = "obo v0.1.0 (a)\nopenssl-probe v0.2.2\nrsa v0.9.0\nrsa v0.9.0 (*)";
         assert_eq!(packages("obo", tree, &["rsa", "openssl", "obo"]).len(), 1);
-        let banned = banned(include_str!("../../deny.toml"));
-        assert!(banned.eq(["rsa", "openssl", "openssl-sys", "native-tls", "ring"]));
     }
 
     /// JW-40

@@ -1,12 +1,16 @@
-//! `cargo xtask ci`: every check, cheapest first. It stops at the first failure.
+//! `cargo xtask ci`: runs all checks, the cheapest first, and stops at the first failure.
+//!
+//! A step is skipped and named if this machine lacks a tool for it. With the environment variable
+//! `CI`, such a step fails instead.
 
-use std::fs;
+use std::process::Command;
 use std::time::Instant;
+use std::{env, fs};
 
-use crate::shell::{self, cargo, show, works};
-use crate::{arrows, coverage, fuzz, interop};
+use crate::shell::{self, cargo, read, show, works};
+use crate::{api, arrows, coverage, fuzz, interop, words};
 
-/// Passed, or why it is skipped: what it needs is not to be had on this machine.
+/// `None` if the step has passed, or why it was skipped.
 type Outcome = shell::Result<Option<String>>;
 
 pub(crate) fn run() -> shell::Result {
@@ -29,9 +33,14 @@ pub(crate) fn run() -> shell::Result {
     step("example", || done(example()))?;
     step("interop", interop::run)?;
     step("fuzz", fuzz::smoke)?;
-    match &*skipped {
-        [] => println!("ci: all steps passed"),
-        _ => println!("ci: passed, but skipped: {}", skipped.join(", ")),
+    step("package", || done(show(&mut cargo("package --workspace"))))?;
+    step("api", || done(api::run()))?;
+    step("semver", semver)?;
+    step("msrv", msrv)?;
+    match (&*skipped, env::var_os("CI")) {
+        ([], _) => println!("ci: all steps passed"),
+        (_, None) => println!("ci: passed, but skipped: {}", skipped.join(", ")),
+        (_, Some(_)) => return Err(format!("ci: skipped {}", skipped.join(", ")).into()),
     }
     Ok(())
 }
@@ -39,8 +48,8 @@ pub(crate) fn run() -> shell::Result {
 const DOC: &str = "doc --workspace --no-deps";
 const CLIPPY: &str = "clippy --workspace --all-targets --all-features -- -D warnings";
 
-/// Each crate alone, then with each of its features alone: in the workspace, cargo unifies features
-/// and hides one that is missing.
+/// Checks each crate alone, then with each single feature. In the workspace, cargo unifies features
+/// and so hides a missing one.
 fn features() -> shell::Result {
     for package in shell::crates()? {
         let check = |arguments: &str| show(&mut cargo(&format!("check -p {package}{arguments}")));
@@ -62,7 +71,43 @@ fn deny() -> Outcome {
     if !works(&mut cargo("deny --version")) {
         return Ok(Some("cargo-deny is not installed".to_owned()));
     }
-    done(show(&mut cargo("deny check bans licenses sources")))
+    show(&mut cargo("deny check bans licenses sources"))?;
+    // A database that cannot be fetched is no failure, but an advisory is.
+    if !works(&mut cargo("deny fetch db")) {
+        println!("deny: advisories not checked: their database could not be fetched");
+        return Ok(None);
+    }
+    done(show(&mut cargo("deny check --disable-fetch advisories")))
+}
+
+/// Compares with the last release. Before the first release, each change is allowed.
+fn semver() -> Outcome {
+    let tag = read(Command::new("git").args(["tag", "--list", "v*", "--sort=-v:refname"]))?;
+    let Some(tag) = tag.lines().next() else {
+        println!("semver: no release yet, so there is nothing to compare");
+        return Ok(None);
+    };
+    if !works(&mut cargo("semver-checks --version")) {
+        return Ok(Some("cargo-semver-checks is not installed".to_owned()));
+    }
+    let check = format!("semver-checks --workspace --all-features --baseline-rev {tag}");
+    done(show(&mut cargo(&check)))
+}
+
+/// Builds with the oldest supported Rust. Without it, only clippy's `incompatible_msrv` checks.
+fn msrv() -> Outcome {
+    let toolchain = env!("CARGO_PKG_RUST_VERSION");
+    let run = |arguments: &str| {
+        let mut command = Command::new("rustup");
+        command.args(["run", toolchain]).args(arguments.split(' '));
+        command
+    };
+    if !works(&mut run("cargo --version")) {
+        println!("msrv: Rust {toolchain} is not installed; clippy has checked incompatible_msrv");
+        return Ok(None);
+    }
+    let check = "cargo check --workspace --target-dir target/msrv";
+    done(show(&mut run(check)))
 }
 
 /// The README's first command, then the other stories.

@@ -1,4 +1,4 @@
-//! `cargo xtask coverage`: which row of the specifications has a test, or the reason why it has none.
+//! `cargo xtask coverage`: checks that each row of the specifications has a test or a reason.
 //!
 //! A test names its rows in a doc line, such as `/// TX-24, TX-32`, or at the start of its name.
 
@@ -12,7 +12,6 @@ use crate::shell::{self, Files};
 const ROWS: &str = "docs/spec/rows.toml";
 const TOTALS: &str = "docs/spec-coverage.md";
 const PAGE: &str = "target/spec-coverage.md";
-
 const LEVELS: [&str; 4] = ["MUST", "POLICY", "SHOULD", "MAY"];
 
 const INTRODUCTION: &str = "\
@@ -27,7 +26,7 @@ a specification leaves room.
 | --- | --- | --- | --- | --- | --- |
 ";
 
-/// Rows, and the place and name of their test.
+/// The ids of rows, and the place and name of a test for them.
 type Test = (Vec<String>, String);
 
 #[derive(Deserialize)]
@@ -43,7 +42,7 @@ struct Coverage {
 struct Group {
     title: String,
     specification: String,
-    /// Why its rows without test have none.
+    /// Why rows of this group have no test.
     open: Option<String>,
     rows: Vec<Row>,
 }
@@ -55,11 +54,11 @@ struct Row {
     role: String,
     level: String,
     rule: String,
-    /// Why there is no test.
+    /// Why the row has no test.
     open: Option<String>,
-    /// What the tests leave out.
+    /// What the tests do not cover.
     lacks: Option<String>,
-    /// The file whose documentation has an example that must not compile.
+    /// The file with an example in its documentation that must not compile.
     compile_fail: Option<String>,
 }
 
@@ -89,9 +88,8 @@ impl Coverage {
         let tests = files.iter().flat_map(|(path, text)| tests(path, text));
         coverage.tests = tests.collect();
         for row in coverage.group.iter().flat_map(|group| &group.rows) {
-            let file = files
-                .iter()
-                .find(|(of, _)| Some(of) == row.compile_fail.as_ref());
+            let path = row.compile_fail.as_ref();
+            let file = files.iter().find(|(of, _)| Some(of) == path);
             let file = file.filter(|(_, text)| text.contains("```compile_fail"));
             let file = file.filter(|(_, text)| text.contains(&row.id));
             let test = file.map(|(path, _)| (vec![row.id.clone()], path.clone()));
@@ -105,7 +103,6 @@ impl Coverage {
         tests.map(|(_, test)| test.as_str()).collect()
     }
 
-    /// Where rows and tests disagree.
     fn findings(&self) -> Vec<String> {
         let mut findings = Vec::new();
         let mut known = HashSet::new();
@@ -117,7 +114,7 @@ impl Coverage {
                 let is_tested = !self.tests_of(row).is_empty();
                 let is_open = row.open.is_some();
                 let has_reason = is_open || group.open.is_some();
-                wrong(!known.insert(&row.id), "is there twice");
+                wrong(!known.insert(&row.id), "occurs twice");
                 wrong(!LEVELS.contains(&&*row.level), "has an unknown level");
                 wrong(!is_tested && !has_reason, "has no test; say why in `open`");
                 wrong(is_tested && is_open, "is `open` and has tests; use `lacks`");
@@ -131,7 +128,7 @@ impl Coverage {
         findings
     }
 
-    /// The committed page: how many rows of each section have a test.
+    /// The committed page: the number of rows with a test in each section.
     fn totals(&self) -> String {
         let line = |title: &str, groups: &[Group]| {
             let count = |level: &str| {
@@ -150,7 +147,7 @@ impl Coverage {
         INTRODUCTION.to_owned() + &sections + &line("all", &self.group)
     }
 
-    /// Each row with its tests, or why it has none.
+    /// The page in `target`: each row with its tests, or why it has no test.
     fn page(&self) -> String {
         let mut page = self.totals().replace("(spec/", "(../docs/spec/");
         for group in &self.group {
@@ -171,7 +168,7 @@ impl Coverage {
     }
 }
 
-/// The functions under `#[test]`, `#[tokio::test]` or the like that are not ignored and name rows.
+/// Finds the test functions that name rows and are not ignored.
 fn tests(path: &str, text: &str) -> Vec<Test> {
     let mut tests = Vec::new();
     let (mut above, mut is_test, mut in_attribute) = (vec![], None, false);
@@ -201,7 +198,7 @@ fn tests(path: &str, text: &str) -> Vec<Test> {
     tests
 }
 
-/// The words of two capitals, a hyphen and two digits.
+/// Finds ids: two capitals, a hyphen and two digits.
 fn ids(text: &str) -> Vec<String> {
     let words = text.split(|c: char| !c.is_ascii_alphanumeric() && c != '-');
     let shape = |c: char| match c {
@@ -227,7 +224,7 @@ mod tests {
 
     const TEST: &str = "/// TX-02\n#[test]\nfn b() {}";
 
-    /// Two rows, of which the first has a test.
+    /// Two rows; the first has a test.
     fn coverage(row: &str, test: &str) -> Coverage {
         let rows = format!(
             "[[group]]\ntitle = \"Group\"\nspecification = \"RFC\"\nrows = [\n\
@@ -254,7 +251,7 @@ mod tests {
             (", open = \"x\", lacks = \"x\"", "", "TX-02 has no test"),
             (", compile_fail = \"a.rs\"", "", "TX-02 has no test"),
             ("", unknown, "b.rs:3: b: TX-99 is not in docs/spec"),
-            (twice, TEST, "TX-02 is there twice"),
+            (twice, TEST, "TX-02 occurs twice"),
             (twice, TEST, "TX-02 has an unknown level"),
         ] {
             let found = coverage(row, test).findings().join("\n");

@@ -1,7 +1,7 @@
-//! `cargo xtask fuzz`: the targets in `fuzz/`, under libFuzzer, on stable Rust.
+//! `cargo xtask fuzz`: runs the targets in `fuzz/` with libFuzzer on stable Rust.
 //!
-//! libFuzzer comes with its crate and is C++. A pass of the compiler, turned on by flags, adds the counters that guide it.
-//! They need no sanitizer, since no code here is unsafe.
+//! libFuzzer is C++ and comes with its crate. Compiler flags add the counters that guide it. No
+//! sanitizer is used, because this workspace has no unsafe code.
 
 use std::env;
 use std::fs::{self, File};
@@ -17,16 +17,14 @@ const FLAGS: &str = "--cfg=fuzzing -Cpasses=sancov-module \
     -Cllvm-args=-sanitizer-coverage-pc-table \
     -Cllvm-args=-sanitizer-coverage-trace-compares";
 
-/// No input of these sizes takes long, except the first, for which keys are made.
+/// Generous limits: only the first input of a run takes long, because it generates keys.
 const LIMITS: &str = "-max_len=8192 -timeout=60 -rss_limit_mb=1024 -dict=fuzz/dictionary";
-
-/// Runs of each target in CI: seconds of work, and the same work each time.
+/// Each target in CI takes seconds and does the same work each time.
 const SMOKE: [&str; 2] = ["-runs=8000", "-seed=1"];
-
-/// All output; git ignores it.
+/// The folder for all output. Git ignores it.
 const OUTPUT: &str = "fuzz/target";
 
-/// Runs all targets or one for some time, or one on the input of a crash.
+/// Fuzzes all targets or one, or replays an input.
 pub(crate) fn run(words: &[&str]) -> shell::Result {
     let (seconds, names) = match words {
         ["--seconds", seconds, names @ ..] => (seconds.parse()?, names),
@@ -44,35 +42,33 @@ pub(crate) fn run(words: &[&str]) -> shell::Result {
     }
 }
 
-/// Runs each target on its seeds alone, a fixed number of times; returns why it cannot.
+/// Runs each target a fixed number of times, from the seeds only. Returns why it cannot.
 pub(crate) fn smoke() -> shell::Result<Option<String>> {
     let why = missing();
     if why.is_none() {
         show(&mut cargo("fmt --manifest-path fuzz/Cargo.toml -- --check"))?;
-        // Without the corpus, so that each run costs the same.
+        // Without an old corpus, each run does the same work.
         let _ = fs::remove_dir_all(format!("{OUTPUT}/smoke"));
         fuzz(&targets()?, "smoke", &SMOKE.map(str::to_owned))?;
-        // After the build: it uses the output of the build scripts.
+        // After the build, because it reuses the output of the build scripts.
         show(counted("clippy")?.args(["--", "-D", "warnings"]))?;
     }
     Ok(why)
 }
 
-/// What this machine lacks.
 fn missing() -> Option<String> {
     let compiler = env::var("CXX").unwrap_or_else(|_| "c++".to_owned());
     let is_there = cfg!(unix) && works(Command::new(&compiler).arg("--version"));
     (!is_there).then(|| format!("libFuzzer requires Unix and the C++ compiler `{compiler}`"))
 }
 
-/// One file each.
 fn targets() -> shell::Result<Vec<String>> {
     let files = shell::files("fuzz/targets", "rs")?.into_iter();
     let names = files.map(|(path, _)| path.replace("fuzz/targets/", "").replace(".rs", ""));
     Ok(names.collect())
 }
 
-/// A command of cargo with the counters. The host is named, so that build scripts go without them.
+/// A cargo command with the counters. `--target` keeps them out of build scripts.
 fn counted(verb: &str) -> shell::Result<Command> {
     let version = read(&mut cargo("-vV"))?;
     let host = version.lines().find_map(|line| line.strip_prefix("host: "));
@@ -83,7 +79,6 @@ fn counted(verb: &str) -> shell::Result<Command> {
     Ok(command)
 }
 
-/// Builds these targets, then runs each; the log is kept.
 fn fuzz(targets: &[String], corpus: &str, effort: &[String]) -> shell::Result {
     let bins = targets.iter().flat_map(|target| ["--bin", target]);
     show(counted("build")?.args(bins))?;
@@ -114,7 +109,7 @@ fn fuzz(targets: &[String], corpus: &str, effort: &[String]) -> shell::Result {
     Ok(())
 }
 
-/// The finding, and how to see it again.
+/// The finding, and how to replay it.
 fn crashed(target: &str, log: &str) -> String {
     let signs = ["panicked at", "ERROR:", "ALARM:"];
     let is_finding = |line: &&str| signs.iter().any(|sign| line.contains(sign));

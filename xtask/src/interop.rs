@@ -1,28 +1,20 @@
-//! `cargo xtask interop`: authorization servers and clients of others, in both directions.
+//! `cargo xtask interop`: tests with authorization servers and clients of other projects.
 //!
-//! They come from npm and PyPI, pinned under `tests/interop`, and are installed into `target/interop`. Servers run on
-//! loopback ports of their own choice, and the tests of `tests/tests/interop` talk to them. What this machine lacks
-//! (node, python, the network) is skipped and named; everything else that goes wrong fails the run.
+//! Packages from npm and PyPI are pinned in `tests/interop` and installed into `target/interop`.
+//! Each server listens on a free loopback port. A module of `tests/tests/interop` tests it.
 
-mod process;
-
+use std::fs::{self, File};
+use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
-use std::time::{Duration, Instant};
-use std::{env, fs, thread};
+use std::process::{Child, Command, Output, Stdio};
+use std::{env, thread};
 
-use process::{Server, output, printed};
+use crate::shell::{self, cargo, read, works};
 
-use crate::shell::{self, cargo, read};
+/// Arguments of `timeout`: ends a program after 150 s.
+const TIMEOUT: [&str; 2] = ["--kill-after=5", "150"];
 
-/// For all that is not compiling: installing, starting, talking.
-const MOST: Duration = Duration::from_secs(240);
-/// For one installer; a slower registry counts as not reached.
-const INSTALL: Duration = Duration::from_secs(150);
-/// For a server to make keys and listen.
-const START: Duration = Duration::from_secs(30);
-
-/// A server: the module of its tests, its script and its argument.
+/// For each server, the module of its tests, its script and its argument.
 const SERVERS: [(&str, &str, Option<&str>); 4] = [
     ("oidc_provider", "servers/oidc_provider.mjs", None),
     ("idpyoidc_as_shipped", IDPYOIDC, None),
@@ -34,115 +26,75 @@ const IDPYOIDC: &str = "servers/idpyoidc_server.py";
 const CLIENTS: &str = "clients/openid_client.mjs clients/oauth4webapi.mjs clients/jose_keys.mjs \
     clients/authlib_client.py clients/pyjwt_keys.py";
 
-/// Runs the whole matrix; returns what was skipped.
+/// Runs all servers and clients. Returns the runtimes that are missing.
 pub(crate) fn run() -> shell::Result<Option<String>> {
     let tests = executable("test --test interop --no-run")?;
     let testkit = executable("build --example standalone")?;
-    let end = Instant::now() + MOST;
     let folder = env::current_dir()?.join("target/interop");
     fs::create_dir_all(&folder)?;
-    let missing = install(&folder)?;
-    let start = |name, command| {
-        let end = end.min(Instant::now() + START);
-        Server::start(name, command, &folder, end)
-    };
-    let output = |command: &mut Command| {
-        let late = format!("{command:?} did not end in time");
-        output(command, end)?.ok_or::<Box<dyn std::error::Error>>(late.into())
-    };
+    let missing = install(&folder);
     let mut matrix = Matrix::default();
 
-    // Our side against their servers.
-    let mut servers = Vec::new();
+    // obo with their servers.
     for (name, script, argument) in SERVERS {
-        match command(&folder, &missing, script) {
-            Ok(mut command) => {
-                command.args(argument);
-                servers.push(start(name, command)?);
-            }
-            Err(why) => matrix.skip(name, why),
-        }
-    }
-    for server in &servers {
-        let mut command = Command::new(&tests);
-        let module = format!("{}::", server.name);
+        let Some(mut command) = command(&folder, &missing, script) else {
+            continue;
+        };
+        let server = Server::start(name, command.args(argument), &folder)?;
+        let module = format!("{name}::");
+        let mut command = bounded(&tests);
         command.args(["--ignored", "--test-threads=1", &module]);
         command.env("RUST_BACKTRACE", "0");
-        let output = output(command.env(server.variable(), &server.line))?;
+        let output = command.env(server.variable(), &server.line).output()?;
         matrix.add(&server.title(), &output);
         if !output.status.success() {
-            server.show_log();
+            println!("{}", fs::read_to_string(&server.log)?);
         }
     }
 
-    // Their clients against the testkit.
-    let testkit = start("testkit", Command::new(testkit))?;
+    // Their clients with the testkit.
+    let testkit = Server::start("testkit", &mut Command::new(testkit), &folder)?;
     for script in CLIENTS.split(' ') {
-        match command(&folder, &missing, script) {
-            Ok(mut command) => {
-                command.env(testkit.variable(), &testkit.line);
-                matrix.add(script, &output(&mut command)?);
-            }
-            Err(why) => matrix.skip(script, why),
+        if let Some(mut command) = command(&folder, &missing, script) {
+            let output = command.env(testkit.variable(), &testkit.line).output()?;
+            matrix.add(script, &output);
         }
     }
-    matrix.skip("msal", "it requires https, and the testkit has no TLS");
+    println!("msal is not tested: it requires https, and the testkit has no TLS");
     matrix.verdict()?;
-    let missing: Vec<_> = missing.into_iter().flatten().collect();
     Ok((!missing.is_empty()).then(|| missing.join("; ")))
 }
 
-/// Why node and python cannot run here, if they cannot.
-type Missing = [Option<String>; 2];
-
-/// Installs from both registries at the same time.
-fn install(folder: &Path) -> shell::Result<Missing> {
-    let running = ["node", "python"].map(|runtime| {
-        let mut command = Command::new("tests/interop/install.sh");
+/// Installs from both registries at the same time. Returns the runtimes that are missing.
+fn install(folder: &Path) -> Vec<&'static str> {
+    let runtimes = ["node", "python"].map(|runtime| {
+        let mut command = bounded(Path::new("tests/interop/install.sh"));
         command.arg(runtime).arg(folder.join(runtime));
-        thread::spawn(move || {
-            let output = output(&mut command, Instant::now() + INSTALL);
-            let missing = output.and_then(|output| lacks(runtime, output));
-            missing.map_err(|error| error.to_string())
-        })
+        (runtime, thread::spawn(move || command.status()))
     });
-    let panicked = |_| Err("installing panicked".to_owned());
-    let [node, python] = running.map(|it| it.join().unwrap_or_else(panicked));
-    Ok([node?, python?])
+    let runtimes = runtimes.into_iter().filter_map(|(runtime, running)| {
+        let is_there = matches!(running.join(), Ok(Ok(status)) if status.success());
+        (!is_there).then_some(runtime)
+    });
+    runtimes.collect()
 }
 
-/// What this machine lacks, as an installer reports it; each other failure is one of the run.
-fn lacks(runtime: &str, output: Option<Output>) -> shell::Result<Option<String>> {
-    let Some(output) = output else {
-        return Ok(Some(format!("{runtime}: no response in time")));
-    };
-    let printed = printed(&output);
-    let is_network = NETWORK.split(',').any(|sign| printed.contains(sign));
-    match output.status.code() {
-        Some(0) => Ok(None),
-        Some(69) => Ok(printed.lines().last().map(str::to_owned)),
-        _ if is_network => Ok(Some(format!("{runtime}: no network"))),
-        _ => Err(format!("installing for {runtime} failed: {printed}").into()),
-    }
-}
-
-/// How npm and pip report that the network failed.
-const NETWORK: &str = "network timeout,ENOTFOUND,EAI_AGAIN,ECONNREFUSED,ECONNRESET,ENETUNREACH,\
-    EHOSTUNREACH,ETIMEDOUT,ERR_SOCKET_TIMEOUT,NewConnectionError,NameResolutionError,\
-    ConnectTimeoutError,ReadTimeoutError";
-
-/// The command that runs an installed script, or why it cannot run here.
-fn command<'a>(folder: &Path, missing: &'a Missing, script: &str) -> Result<Command, &'a str> {
-    let [node, python] = missing;
+/// The command for an installed script, or `None` if its runtime is missing.
+fn command(folder: &Path, missing: &[&str], script: &str) -> Option<Command> {
     let is_python = script.ends_with(".py");
-    if let Some(why) = if is_python { python } else { node } {
-        return Err(why);
-    }
-    let home = folder.join(if is_python { "python" } else { "node" });
-    let python = home.join("bin/python");
-    let mut command = Command::new(if is_python { python } else { "node".into() });
-    command.current_dir(home).arg(script);
-    Ok(command)
+    let (runtime, program) = match is_python {
+        true => ("python", folder.join("python/bin/python")),
+        false => ("node", "node".into()),
+    };
+    let mut command = bounded(&program);
+    command.current_dir(folder.join(runtime)).arg(script);
+    (!missing.contains(&runtime)).then_some(command)
+}
+
+fn bounded(program: &Path) -> Command {
+    let mut command = Command::new("timeout");
+    command.args(TIMEOUT).arg(program).stdin(Stdio::null());
+    command
 }
 
 /// Builds a program with the flags of the test step and returns its path.
@@ -156,55 +108,95 @@ fn executable(arguments: &str) -> shell::Result<PathBuf> {
     found.ok_or_else(|| format!("`cargo {arguments}` built no program").into())
 }
 
-/// Counts of the cases that passed, failed and were skipped.
-#[derive(Clone, Copy, Default, PartialEq)]
-struct Matrix {
-    passed: usize,
-    failed: usize,
-    skipped: usize,
+/// A server that prints one line of JSON when it listens.
+struct Server {
+    name: &'static str,
+    line: String,
+    child: Child,
+    log: PathBuf,
 }
 
-impl Matrix {
-    /// Reads `test NAME ... ok`, `FAILED` or `ignored, WHY` of what a program printed about one peer.
+impl Server {
+    /// Starts the server and waits until it listens.
     ///
-    /// A line `peer NAME VERSION` names the peer better. A program that fails without a failed case, or that has no case,
-    /// is a failed case too.
-    fn add(&mut self, named: &str, output: &Output) {
-        let (stdout, before) = (String::from_utf8_lossy(&output.stdout), *self);
-        let peer = stdout.lines().find_map(|line| line.strip_prefix("peer "));
-        for line in stdout.lines().filter_map(|line| line.strip_prefix("test ")) {
-            if let Some((case, outcome)) = line.rsplit_once(" ... ") {
-                // The module is the peer, which is named already.
-                let case = case.split_once("::").map_or(case, |(_, case)| case);
-                self.case(peer.unwrap_or(named), case, outcome);
-            }
-        }
-        if before == *self || (before.failed == self.failed && !output.status.success()) {
-            let case = format!("runs ({})", output.status);
-            self.case(peer.unwrap_or(named), &case, "FAILED");
-        }
-        if before.failed < self.failed {
-            println!("{}", printed(output));
+    /// It ends when its standard input ends, so it also ends when this program is killed.
+    fn start(name: &'static str, command: &mut Command, logs: &Path) -> shell::Result<Self> {
+        let log = logs.join(format!("{name}.log"));
+        command.stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut child = command.stderr(File::create(&log)?).spawn()?;
+        let stdout = child.stdout.take().ok_or("no standard output")?;
+        let mut lines = BufReader::new(stdout).lines();
+        let line = lines.next().transpose()?.unwrap_or_default();
+        // Read all lines: a write to a closed pipe would fail.
+        thread::spawn(move || lines.for_each(drop));
+        let server = Self {
+            name,
+            line,
+            child,
+            log,
+        };
+        match server.line.is_empty() {
+            false => Ok(server),
+            true => Err(format!("{name}: {}", fs::read_to_string(&server.log)?).into()),
         }
     }
 
-    /// Adds a peer that cannot run here.
-    fn skip(&mut self, peer: &str, why: &str) {
-        self.case(peer, "all", &format!("ignored, {why}"));
+    /// The environment variable through which the tests find the server.
+    fn variable(&self) -> String {
+        format!("OBO_INTEROP_{}", self.name.to_uppercase())
     }
 
-    fn case(&mut self, peer: &str, case: &str, outcome: &str) {
-        match outcome {
-            "ok" => self.passed += 1,
-            outcome if outcome.starts_with("ignored") => self.skipped += 1,
-            _ => self.failed += 1,
+    fn title(&self) -> String {
+        let line: serde_json::Value = serde_json::from_str(&self.line).unwrap_or_default();
+        let version = line.get("version").and_then(|version| version.as_str());
+        format!("{} {}", self.name, version.unwrap_or_default())
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // `timeout` forwards the signal. The server may have ended already.
+        works(Command::new("kill").arg(self.child.id().to_string()));
+        let _ = self.child.wait();
+    }
+}
+
+/// Counts of the cases that passed, failed and were skipped.
+#[derive(Default)]
+struct Matrix([usize; 3]);
+
+impl Matrix {
+    /// Reads the lines `test NAME ... ok`, `FAILED` or `ignored, WHY` in the output of a program.
+    ///
+    /// A line `peer NAME VERSION` replaces `name`. A program without cases counts as a failure, and
+    /// so does an exit status that no failed case explains.
+    fn add(&mut self, name: &str, output: &Output) {
+        let stdout = String::from_utf8_lossy(&output.stdout);
+        let mut peer = stdout.lines().filter_map(|line| line.strip_prefix("peer "));
+        let peer = peer.next().unwrap_or(name);
+        let cases = stdout.lines().filter_map(|line| line.strip_prefix("test "));
+        let cases = cases.filter_map(|line| line.rsplit_once(" ... "));
+        let cases: Vec<_> = cases.collect();
+        let has_failed = cases.iter().any(|(_, outcome)| *outcome == "FAILED");
+        let is_broken = cases.is_empty() || (!output.status.success() && !has_failed);
+        let ending = is_broken.then_some(("has cases and exit status 0", "FAILED"));
+        for (case, outcome) in cases.into_iter().chain(ending) {
+            let [passed, failed, skipped] = &mut self.0;
+            *match outcome {
+                "ok" => passed,
+                "FAILED" => failed,
+                _ => skipped,
+            } += 1;
+            println!("{peer:30}  {case:60}  {outcome}");
         }
-        println!("{peer:30}  {case:60}  {outcome}");
+        if has_failed || is_broken {
+            println!("{stdout}{}", String::from_utf8_lossy(&output.stderr));
+        }
     }
 
-    /// Prints the counts; fails if a case has failed.
+    /// Prints the counts. Fails if a case has failed.
     fn verdict(&self) -> shell::Result {
-        let (passed, failed, skipped) = (self.passed, self.failed, self.skipped);
+        let [passed, failed, skipped] = self.0;
         println!("interop: {passed} passed, {failed} failed, {skipped} skipped");
         match failed {
             0 => Ok(()),
@@ -217,43 +209,38 @@ impl Matrix {
 mod tests {
     use super::*;
 
-    fn sh(script: &str) -> Output {
-        let output = Command::new("sh").args(["-c", script]).output();
-        output.unwrap()
-    }
-
     #[test]
     fn cases_are_counted() {
         for (script, counts) in [
-            ("ok; echo test a ... ignored, x", (1, 0, 1)),
-            ("ok; echo test b ... FAILED; exit 1", (1, 1, 0)),
-            ("ok; exit 1", (1, 1, 0)),
-            ("", (0, 1, 0)),
+            ("ok; echo test a ... ignored, x", [1, 0, 1]),
+            ("ok; echo test b ... FAILED; exit 1", [1, 1, 0]),
+            ("ok; exit 1", [1, 1, 0]),
+            ("", [0, 1, 0]),
         ] {
+            let script = format!("echo peer 1.0; echo test a::b ... {script}");
+            let script = if counts[0] == 0 { "exit 0" } else { &script };
             let mut matrix = Matrix::default();
-            matrix.add("peer 1.0", &sh(&format!("echo test a::b ... {script}")));
-            let found = (matrix.passed, matrix.failed, matrix.skipped);
-            assert_eq!(found, counts, "{script}");
-            assert_eq!(matrix.verdict().is_err(), counts.1 > 0);
+            let output = Command::new("sh").args(["-c", script]).output();
+            matrix.add("peer", &output.unwrap());
+            assert_eq!(matrix.0, counts, "{script}");
+            assert_eq!(matrix.verdict().is_err(), counts[1] > 0);
         }
     }
 
     #[test]
-    fn only_the_machine_is_an_excuse() {
-        for (script, expected) in [
-            ("echo no node; exit 69", Some("no node")),
-            ("echo code ENOTFOUND; exit 1", Some("npm: no network")),
-            ("echo ReadTimeoutError >&2; exit 1", Some("npm: no network")),
-            ("exit 0", None),
-        ] {
-            let missing = lacks("npm", Some(sh(script))).unwrap();
-            assert_eq!(missing.as_deref(), expected);
-        }
-        assert!(lacks("npm", Some(sh("echo EINTEGRITY; exit 1"))).is_err());
-        assert!(lacks("npm", None).unwrap().is_some());
-        let missing = [None, Some("no python".to_owned())];
-        assert!(command(Path::new("a"), &missing, "a.mjs").is_ok());
-        let why = command(Path::new("a"), &missing, "a.py").unwrap_err();
-        assert_eq!(why, "no python");
+    fn server_lives_until_it_is_dropped() {
+        let server = |script: &str| {
+            let mut command = Command::new("sh");
+            Server::start("a_test", command.args(["-c", script]), &env::temp_dir())
+        };
+        assert!(server("exit 1").is_err());
+        let server = server(r#"echo '{"version":"1.0"}'; exec sleep 60"#).unwrap();
+        assert_eq!(server.title(), "a_test 1.0");
+        assert_eq!(server.variable(), "OBO_INTEROP_A_TEST");
+        let alive = format!("kill -0 {}", server.child.id());
+        let is_alive = || works(Command::new("sh").args(["-c", &alive]));
+        assert!(is_alive());
+        drop(server);
+        assert!(!is_alive());
     }
 }

@@ -1,12 +1,14 @@
 //! Tasks of the workspace: `cargo xtask <verb>`.
-#![allow(clippy::print_stdout, clippy::print_stderr, reason = "it reports")]
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a CLI prints")]
 
+mod api;
 mod arrows;
 mod ci;
 mod coverage;
 mod fuzz;
 mod interop;
 mod shell;
+mod words;
 
 use std::env;
 use std::path::Path;
@@ -16,16 +18,16 @@ use shell::{cargo, show, works};
 
 const USAGE: &str = "unknown verb; usage: cargo xtask <verb>
 
-  test      unit and integration tests, then doctests
-  arrows    directions between modules and between packages, seams, names of products
-  bench     what a request costs, as ratios to the work that cannot be avoided
-  peers     other libraries beside this one, into docs/peers.md and the README
-  coverage  which rule of which specification has a test, into docs/spec-coverage.md and target
-  fuzz      [--seconds N] [target [input]]: hostile inputs for N seconds per target, 600 by
-            default; or one input again, to see a crash
-  interop   authorization servers and clients of others, in both directions
-  ci        everything CI runs: fmt, arrows, coverage, clippy, test, features, docs, deny,
-            example, interop, fuzz
+  test      run unit and integration tests, then doctests
+  arrows    check imports between modules, public traits and dependencies of packages
+  words     find words that the style guide excludes, and products named outside `dialect`
+  api       check that each crate lists the packages whose types its public API shows
+  bench     measure the cost of a request, as ratios to the minimum work
+  peers     compare with other libraries; writes docs/peers.md and docs/peers.svg
+  coverage  list the rows of the specifications and their tests; writes docs/spec-coverage.md
+  fuzz      [--seconds N] [target [input]]: fuzz, by default 600 s per target; or replay an input
+  interop   test with authorization servers and clients of other projects
+  ci        run all steps of CI; they are listed in xtask/src/ci.rs
 ";
 
 const PEERS: &str = "run --release --manifest-path benches/peers/Cargo.toml";
@@ -47,6 +49,8 @@ fn run() -> shell::Result {
     match *words {
         ["test"] => test(),
         ["arrows"] => arrows::run(),
+        ["words"] => words::run(),
+        ["api"] => api::run(),
         ["bench"] => show(&mut cargo("bench -p obo")),
         ["peers"] => show(&mut cargo(PEERS)),
         ["coverage"] => coverage::write(),
@@ -57,7 +61,7 @@ fn run() -> shell::Result {
     }
 }
 
-/// Nextest where it is installed; it does not run doctests.
+/// Uses nextest if it is installed. Nextest does not run doctests.
 fn test() -> shell::Result {
     let runner = match works(&mut cargo("nextest --version")) {
         true => "nextest run",

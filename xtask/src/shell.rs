@@ -1,4 +1,4 @@
-//! Running other programs and finding files.
+//! Runs other programs and finds files.
 
 use std::env;
 use std::error::Error;
@@ -9,23 +9,22 @@ use std::process::{Command, Stdio};
 
 pub(crate) type Result<T = ()> = std::result::Result<T, Box<dyn Error>>;
 
-/// Paths and texts.
+/// Files as pairs of path and text.
 pub(crate) type Files = Vec<(String, String)>;
 
-/// The cargo that runs this xtask, so that one toolchain builds everything.
+/// The cargo that runs this program, so that one toolchain builds everything.
 pub(crate) fn cargo(arguments: &str) -> Command {
     let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     command.args(arguments.split_whitespace());
     command
 }
 
-/// Prints the command and runs it with our own output.
+/// Prints the command and runs it. Its output is shown.
 pub(crate) fn show(command: &mut Command) -> Result {
     println!("$ {}", line_of(command));
     run(command.stdout(Stdio::inherit())).map(drop)
 }
 
-/// Returns what the command prints.
 pub(crate) fn read(command: &mut Command) -> Result<String> {
     run(command.stdout(Stdio::piped()))
 }
@@ -41,14 +40,14 @@ fn run(command: &mut Command) -> Result<String> {
     }
 }
 
-/// Returns whether the command succeeds; its output is dropped.
+/// Returns whether the command succeeds. Its output is dropped.
 pub(crate) fn works(command: &mut Command) -> bool {
     let silent = command.stdin(Stdio::null()).stdout(Stdio::null());
     let status = silent.stderr(Stdio::null()).status();
     status.is_ok_and(|status| status.success())
 }
 
-/// The command as people type it: no path to cargo, no quotes.
+/// The command as it is typed in a shell: without the path to cargo, without quotes.
 fn line_of(command: &Command) -> String {
     let program = Path::new(command.get_program());
     let name = program.file_name().unwrap_or(command.get_program());
@@ -57,7 +56,7 @@ fn line_of(command: &Command) -> String {
     words.join(" ")
 }
 
-/// The packages in `crates/`: users depend on them, so their dependencies are ours to answer for.
+/// The packages in `crates/`, which users depend on.
 pub(crate) fn crates() -> Result<Vec<String>> {
     let manifests = files("crates", "toml")?.into_iter();
     let name = |path: &str| path.split('/').nth(1).map(str::to_owned);
@@ -65,7 +64,7 @@ pub(crate) fn crates() -> Result<Vec<String>> {
     Ok(manifests.filter_map(|(path, _)| name(&path)).collect())
 }
 
-/// The files with this extension, sorted; build output and hidden folders are skipped.
+/// The files with this extension, sorted, without build output and hidden folders.
 pub(crate) fn files(folder: &str, extension: &str) -> Result<Files> {
     let mut found = Vec::new();
     for entry in fs::read_dir(folder)? {
@@ -83,7 +82,7 @@ pub(crate) fn files(folder: &str, extension: &str) -> Result<Files> {
     Ok(found)
 }
 
-/// Prints what a check found; fails if it found anything.
+/// Prints the findings of a check. Fails if there are any.
 pub(crate) fn verdict(check: &str, findings: &[String]) -> Result {
     for finding in findings {
         println!("{finding}");

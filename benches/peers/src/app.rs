@@ -1,4 +1,4 @@
-//! A service under a layer, whichever axum the layer is made for, and requests to it.
+//! A service under a layer, for either version of axum, and requests to it.
 
 use std::convert::Infallible;
 use std::hint::black_box;
@@ -7,24 +7,24 @@ use axum::http::{HeaderValue, Request, Response, header};
 use tower::ServiceExt as _;
 use tower::util::BoxCloneSyncService;
 
-/// What is called: one route behind one layer.
+/// One route behind one layer.
 #[derive(Clone)]
 pub(crate) enum App {
     Axum08(axum::Router),
     Axum07(axum_07::Router),
-    /// A gRPC service, for a layer that answers gRPC by another type.
+    /// A gRPC service, for a layer that has its own response type for gRPC.
     Grpc(BoxCloneSyncService<Request<()>, Response<()>, Infallible>),
 }
 
 impl App {
-    /// The route of axum 0.8 under a layer that does nothing.
+    /// A route of axum 0.8 under a layer that does nothing.
     pub(crate) fn bare_08() -> Self {
         let route = axum::routing::any(async || {});
         let router = axum::Router::new().route("/orders", route);
         Self::Axum08(router.layer(tower::layer::util::Identity::new()))
     }
 
-    /// The same of axum 0.7.
+    /// The same with axum 0.7.
     pub(crate) fn bare_07() -> Self {
         let route = axum_07::routing::any(|| async {});
         let router = axum_07::Router::new().route("/orders", route);
@@ -47,7 +47,7 @@ impl App {
         }
     }
 
-    /// The status of a request with this token.
+    /// The status of the response to a request with this token.
     pub(crate) async fn status(&self, token: &str) -> u16 {
         let response = self.call(bearer(&format!("Bearer {token}"))).await;
         response.status().as_u16()
@@ -61,7 +61,7 @@ pub(crate) fn request() -> Request<()> {
     request
 }
 
-/// A request with this `Authorization`, copied, as a server does that reads it from a socket.
+/// A request with this `Authorization`. The value is copied, as in a server that reads a socket.
 pub(crate) fn bearer(authorization: &str) -> Request<()> {
     let mut request = request();
     let value = HeaderValue::from_str(authorization).unwrap();

@@ -1,4 +1,4 @@
-//! The work that cannot be avoided, as in the benchmark of `obo`.
+//! The minimum work, measured as in the benchmark of `obo`.
 
 use std::hint::black_box;
 

@@ -1,7 +1,8 @@
-//! The same requests through obo and through other published resource servers, side by side.
+//! Compares obo with other published resource servers under the same requests.
 //!
-//! `cargo run --release --manifest-path benches/peers/Cargo.toml` measures everything, prints `docs/peers.md`, and writes it
-//! and the table in the README. `-- speed` or `-- behaviours` measures one half and only prints it.
+//! `cargo run --release --manifest-path benches/peers/Cargo.toml` measures everything and writes
+//! `docs/peers.md` and `docs/peers.svg`. `-- speed` or `-- behaviours` measures and prints only one
+//! half.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

@@ -5,7 +5,7 @@ use axum_core::body::Body;
 use axum_core::response::{IntoResponse, Response};
 use http::request::Parts;
 use http::{HeaderMap, Method, StatusCode, header};
-use obo::error::BoxError;
+use obo::error::{BoxError, causes};
 use obo::refusal::RefusalResponse;
 use obo::{CallError, ExchangeError, Rejection};
 
@@ -51,37 +51,22 @@ impl Error {
 
     /// What the caller is told; `None` means a plain 500 or 502.
     pub fn response(&self) -> Option<RefusalResponse> {
-        self.causes().find_map(|error| {
+        causes(self.cause()).find_map(|error| {
             let rejection = error.downcast_ref().map(Rejection::response);
             rejection.or_else(|| error.downcast_ref().map(ExchangeError::response))
         })
     }
 
-    /// The status where nothing in the cause is told to the caller.
-    fn status(&self) -> StatusCode {
-        match self.causes().any(|error| error.is::<CallError>()) {
-            true => StatusCode::BAD_GATEWAY,
-            false => StatusCode::INTERNAL_SERVER_ERROR,
-        }
-    }
-
     /// Logs why a request fails, since the response does not say it.
     #[cfg(feature = "tracing")]
     fn report(&self, status: StatusCode) {
-        let causes: Vec<_> = self.causes().map(ToString::to_string).collect();
+        let causes: Vec<_> = causes(self.cause()).map(ToString::to_string).collect();
         let (status, cause) = (status.as_u16(), causes.join(": "));
         tracing::event!(target: "obo", tracing::Level::WARN, status, cause, "request failed");
     }
 
     #[cfg(not(feature = "tracing"))]
     fn report(&self, _: StatusCode) {}
-
-    fn causes(&self) -> impl Iterator<Item = &(dyn StdError + 'static)> {
-        let first: &(dyn StdError + 'static) = &*self.0.cause;
-        std::iter::successors(Some(first), |error: &&(dyn StdError + 'static)| {
-            (*error).source()
-        })
-    }
 }
 
 impl<E: Into<BoxError>> From<E> for Error {
@@ -99,7 +84,10 @@ impl IntoResponse for Error {
         let answer = self.response();
         let status = match &answer {
             Some(answer) => answer.status(),
-            None => self.status(),
+            None if causes(self.cause()).any(|error| error.is::<CallError>()) => {
+                StatusCode::BAD_GATEWAY
+            }
+            None => StatusCode::INTERNAL_SERVER_ERROR,
         };
         if status.is_server_error() {
             self.report(status);

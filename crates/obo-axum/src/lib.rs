@@ -28,6 +28,7 @@
 //! let app: Router = Router::new().route("/orders/{id}", get(|| async {})).layer(rules);
 //! # Ok::<(), obo::ConfigError>(())
 //! ```
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod authenticated;
 mod error;

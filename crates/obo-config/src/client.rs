@@ -51,24 +51,28 @@ impl ClientConfig {
     /// # Errors
     ///
     /// What is wrong or does not go together; the field is a path like `private_key_jwt.key`, or `client` for the whole.
-    pub fn build(mut self, setup: &Setup) -> Result<Client, ConfigError> {
-        let known = || setup.client_auth_names().collect::<Vec<_>>().join(", ");
-        let mut names = self.methods.keys();
-        if let Some(name) = names.find(|name| setup.find_client_auth(name).is_none()) {
-            let problem = format!("is no key of a client; known are id, issuer, {}", known());
-            return Err(ConfigError::new("", problem).within(name));
+    pub fn build(self, setup: &Setup) -> Result<Client, ConfigError> {
+        setup.check()?;
+        let known = &setup.methods;
+        let mut methods = Vec::new();
+        for (name, settings) in self.methods {
+            let Some(method) = known.find(&name) else {
+                let known = known.list();
+                let problem =
+                    format!("unknown field `{name}`, expected one of id, issuer, {known}");
+                return Err(ConfigError::new("", problem).within(&name));
+            };
+            methods.push((name, method, settings));
         }
-        let Some((name, settings)) = self.methods.pop_first() else {
-            let problem = format!("has no way to authenticate; give one of {}", known());
+        let mut methods = methods.into_iter();
+        let Some((name, method, settings)) = methods.next() else {
+            let problem = format!("has no way to authenticate; give one of {}", known.list());
             return Err(ConfigError::new("client", problem));
         };
-        if let Some((another, _)) = self.methods.first_key_value() {
+        if let Some((another, ..)) = methods.next() {
             let problem = format!("there is `{name}` already; give exactly one method");
-            return Err(ConfigError::new("", problem).within(another));
+            return Err(ConfigError::new("", problem).within(&another));
         }
-        let Some(method) = setup.find_client_auth(&name) else {
-            return Err(ConfigError::new("", "is no method").within(&name));
-        };
         method(&self.id, settings).map_err(|error| match error.field() {
             "client_id" => error.at("id"),
             _ => error.within(&name),
@@ -111,24 +115,30 @@ impl Setup {
         client: Option<ClientConfig>,
         clients: Vec<ClientConfig>,
     ) -> Result<(), ConfigError> {
-        if let Some(mut client) = client {
-            let issuer = client.issuer.take();
-            let client = client.build_at("client", self)?;
-            self.add_client(issuer, client);
-        }
-        for (i, mut client) in clients.into_iter().enumerate() {
-            let place = format!("clients[{i}]");
+        self.check()?;
+        let first = client.map(|client| ("client".to_owned(), client));
+        let more = clients.into_iter().enumerate();
+        let more = more.map(|(i, client)| (format!("clients[{i}]"), client));
+        for (place, mut client) in first.into_iter().chain(more) {
             let wrong = |problem| Err(ConfigError::new("issuer", problem).within(&place));
-            let Some(issuer) = client.issuer.take() else {
-                let problem =
-                    "is missing; name the authorization server that this client is registered at";
-                return wrong(problem.to_owned());
-            };
-            if self.has_client_at(&issuer) {
-                return wrong(format!("{issuer} has a client already; leave one out"));
+            match client.issuer.take() {
+                None if place == "client" => {
+                    self.unclaimed = Some(client.build_at(&place, self)?);
+                }
+                None => {
+                    return wrong(
+                        "is missing; name the authorization server that this client is registered at"
+                            .to_owned(),
+                    );
+                }
+                Some(issuer) if self.has_client_at(&issuer) => {
+                    return wrong(format!("{issuer} has a client already; leave one out"));
+                }
+                Some(issuer) => {
+                    let client = client.build_at(&place, self)?;
+                    self.clients.push((issuer, client));
+                }
             }
-            let client = client.build_at(&place, self)?;
-            self.add_client(Some(issuer), client);
         }
         Ok(())
     }

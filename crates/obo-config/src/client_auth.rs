@@ -1,69 +1,66 @@
 //! The client authentication methods by their names in files: a function and a line for each.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use obo::client::{
     ClientAssertion, ClientAuth, ClientSecretJwt, ClientSecretPost, MacAlgorithm,
     SelfSignedTlsClientAuth, SigningKey, TlsClientAuth,
 };
 use obo::policy::Algorithm;
-use obo::{Client, ClientSecretBasic, ConfigError, PrivateKeyJwt, Secret};
+use obo::{Client, ClientSecretBasic, ConfigError, PrivateKeyJwt};
 use serde::Deserialize;
 
-use crate::form::{True, set};
+use crate::form::{True, apply, set};
 use crate::secret::SecretConfig;
 use crate::settings::Settings;
 
 /// Makes the client of this identifier; a mistake in the settings as a whole has an empty field.
 pub(crate) type Method = dyn Fn(&str, Settings) -> Result<Client, ConfigError> + Send + Sync;
 
-pub(crate) const METHODS: &[(&str, &Method)] = &[
-    ("client_assertion_file", &|id, settings| {
-        client(id, client_assertion(settings))
-    }),
-    ("client_secret_basic", &|id, settings| {
-        client(id, client_secret_basic(settings))
-    }),
-    ("client_secret_jwt", &|id, settings| {
-        client(id, client_secret_jwt(settings))
-    }),
-    ("client_secret_post", &|id, settings| {
-        client(id, client_secret_post(settings))
-    }),
-    ("private_key_jwt", &|id, settings| {
-        client(id, private_key_jwt(settings))
-    }),
-    ("self_signed_tls_client_auth", &|id, settings| {
-        client(id, settings.read().map(|True| SelfSignedTlsClientAuth))
-    }),
-    ("tls_client_auth", &|id, settings| {
-        client(id, settings.read().map(|True| TlsClientAuth))
-    }),
-];
+/// The methods of [`obo::client`]: a line each.
+pub(crate) fn methods() -> [(&'static str, Arc<Method>); 7] {
+    [
+        ("client_assertion_file", method(client_assertion_file)),
+        ("client_secret_basic", method(client_secret_basic)),
+        ("client_secret_jwt", method(client_secret_jwt)),
+        ("client_secret_post", method(client_secret_post)),
+        ("private_key_jwt", method(private_key_jwt)),
+        (
+            "self_signed_tls_client_auth",
+            method(self_signed_tls_client_auth),
+        ),
+        ("tls_client_auth", method(tls_client_auth)),
+    ]
+}
 
-pub(crate) fn client(
-    id: &str,
-    auth: Result<impl ClientAuth, ConfigError>,
-) -> Result<Client, ConfigError> {
-    let client = Client::new(id, auth?);
-    client.check()?;
-    Ok(client)
+/// The method whose settings `build` reads.
+pub(crate) fn method<A: ClientAuth>(
+    build: impl Fn(Settings) -> Result<A, ConfigError> + Send + Sync + 'static,
+) -> Arc<Method> {
+    Arc::new(move |id, settings| {
+        let client = Client::new(id, build(settings)?);
+        client.check()?;
+        Ok(client)
+    })
+}
+
+fn tls_client_auth(settings: Settings) -> Result<TlsClientAuth, ConfigError> {
+    settings.read().map(|True| TlsClientAuth)
+}
+
+fn self_signed_tls_client_auth(settings: Settings) -> Result<SelfSignedTlsClientAuth, ConfigError> {
+    settings.read().map(|True| SelfSignedTlsClientAuth)
 }
 
 fn client_secret_basic(settings: Settings) -> Result<ClientSecretBasic, ConfigError> {
     let secret: SecretConfig = settings.read()?;
-    secret.build(
-        |secret| Ok(ClientSecretBasic::new(secret)),
-        ClientSecretBasic::from_file,
-    )
+    secret.build(ClientSecretBasic::new, ClientSecretBasic::from_file)
 }
 
 fn client_secret_post(settings: Settings) -> Result<ClientSecretPost, ConfigError> {
     let secret: SecretConfig = settings.read()?;
-    secret.build(
-        |secret| Ok(ClientSecretPost::new(secret)),
-        ClientSecretPost::from_file,
-    )
+    secret.build(ClientSecretPost::new, ClientSecretPost::from_file)
 }
 
 fn client_secret_jwt(mut settings: Settings) -> Result<ClientSecretJwt, ConfigError> {
@@ -74,12 +71,12 @@ fn client_secret_jwt(mut settings: Settings) -> Result<ClientSecretJwt, ConfigEr
 
     let alg = settings.take::<Under>()?.alg.unwrap_or(MacAlgorithm::Hs256);
     settings.read::<SecretConfig>()?.build(
-        |secret| Ok(ClientSecretJwt::new(alg, secret)),
+        |secret| ClientSecretJwt::new(alg, secret),
         |path| ClientSecretJwt::from_file(alg, path),
     )
 }
 
-fn client_assertion(settings: Settings) -> Result<ClientAssertion, ConfigError> {
+fn client_assertion_file(settings: Settings) -> Result<ClientAssertion, ConfigError> {
     #[derive(Deserialize)]
     #[serde(deny_unknown_fields)]
     struct Assertion {
@@ -87,8 +84,7 @@ fn client_assertion(settings: Settings) -> Result<ClientAssertion, ConfigError> 
         #[serde(default, rename = "type")]
         kind: Kind,
         audience: Option<String>,
-        #[serde(default)]
-        with_client_id: bool,
+        with_client_id: Option<bool>,
     }
 
     #[derive(Clone, Copy, Default, Deserialize)]
@@ -100,26 +96,20 @@ fn client_assertion(settings: Settings) -> Result<ClientAssertion, ConfigError> 
     }
 
     let assertion: Assertion = settings.read()?;
-    let auth = match (assertion.kind, &assertion.audience) {
+    let auth = ClientAssertion::from_file(assertion.file);
+    let auth = match (assertion.kind, assertion.audience) {
+        (Kind::JwtBearer, audience) => {
+            set(auth, audience, |auth, audience| auth.audience(&audience))
+        }
+        (Kind::JwtSpiffe, None) => auth.jwt_spiffe(),
         (Kind::JwtSpiffe, Some(_)) => {
             let problem =
                 "goes with `jwt-bearer` alone: a JWT-SVID is addressed to the issuer identifier";
             return Err(ConfigError::new("audience", problem));
         }
-        (_, audience) => {
-            let auth = ClientAssertion::from_file(assertion.file);
-            set(auth, audience.as_deref(), ClientAssertion::audience)
-        }
-    };
-    let auth = match assertion.kind {
-        Kind::JwtBearer => auth,
-        Kind::JwtSpiffe => auth.jwt_spiffe(),
     };
     auth.check().map_err(|error| error.at("file"))?;
-    Ok(match assertion.with_client_id {
-        true => auth.with_client_id(),
-        false => auth,
-    })
+    Ok(apply!(assertion to auth; ; with_client_id))
 }
 
 fn private_key_jwt(settings: Settings) -> Result<PrivateKeyJwt, ConfigError> {
@@ -131,40 +121,25 @@ fn private_key_jwt(settings: Settings) -> Result<PrivateKeyJwt, ConfigError> {
         alg: Algorithm,
         kid: Option<String>,
         certificate: Option<PathBuf>,
-        #[serde(default)]
-        plain_typ: bool,
-        #[serde(default)]
-        danger_audience_token_endpoint: bool,
+        plain_typ: Option<bool>,
+        danger_audience_token_endpoint: Option<bool>,
     }
 
     let signer: Signer = settings.read()?;
     let (alg, kid) = (signer.alg, signer.kid.as_deref());
-    let key = match signer.key {
-        SecretConfig::Text(path) => {
-            let auth = PrivateKeyJwt::from_file(alg, path.expose(), kid);
-            let checked = auth.check().map_err(|error| error.at(""));
-            checked.map(|()| auth)
+    let (place, auth) = match signer.key {
+        SecretConfig::Text(path) => ("key", PrivateKeyJwt::from_file(alg, path.expose(), kid)),
+        SecretConfig::File(path) => ("key.file", PrivateKeyJwt::from_file(alg, path, kid)),
+        variable @ SecretConfig::Env(_) => {
+            let key = variable
+                .read()
+                .and_then(|text| SigningKey::parse(alg, &text));
+            let key = key.map_err(|error| error.at("key.env"))?;
+            let key = set(key, kid, SigningKey::with_kid);
+            ("key.env", PrivateKeyJwt::new(key))
         }
-        place => place.build(
-            |text: Secret| {
-                let key = SigningKey::parse(alg, &text)?;
-                Ok(PrivateKeyJwt::new(match kid {
-                    Some(kid) => key.with_kid(kid),
-                    None => key,
-                }))
-            },
-            |path| PrivateKeyJwt::from_file(alg, path, kid),
-        ),
     };
-    let mut auth = key.map_err(|error| error.within("key"))?;
-    if let Some(path) = signer.certificate {
-        auth = auth.certificate_file(path);
-    }
-    if signer.plain_typ {
-        auth = auth.plain_typ();
-    }
-    if signer.danger_audience_token_endpoint {
-        auth = auth.danger_audience_token_endpoint();
-    }
-    Ok(auth)
+    auth.check().map_err(|error| error.at(place))?;
+    let auth = set(auth, signer.certificate, PrivateKeyJwt::certificate_file);
+    Ok(apply!(signer to auth; ; plain_typ danger_audience_token_endpoint))
 }

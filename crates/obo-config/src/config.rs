@@ -58,28 +58,26 @@ impl Config {
     /// The first mistake; the field is a path like `resource_server.issuers[1].leeway`.
     pub fn build(self, setup: &mut Setup) -> Result<Built, ConfigError> {
         setup.clients(self.client, self.clients)?;
-        // It goes first: a client without an issuer is the client of the exchange.
-        let exchange = self
-            .exchange
-            .map(|exchange| exchange.build(setup))
-            .transpose();
-        let exchange = exchange.map_err(|error| error.within("exchange"))?;
+        let within = |place: &'static str| move |error: ConfigError| error.within(place);
+        if self.destinations.is_some() && self.exchange.is_none() {
+            let problem = "is missing, and [[destinations]] need one; add [exchange] with the `issuer` of the \
+                           authorization server that exchanges tokens";
+            return Err(ConfigError::new("exchange", problem));
+        }
+        // The exchange comes first: a client without an issuer is the client there.
+        let exchange = self.exchange.map(|exchange| exchange.build(setup));
+        let exchange = exchange.transpose().map_err(within("exchange"))?;
         let server = self.resource_server.build(setup);
-        let server = server.map_err(|error| error.within("resource_server"))?;
-        let destinations = self
-            .destinations
-            .map(|destinations| destinations.build(setup));
+        let server = server.map_err(within("resource_server"))?;
+        let destinations = self.destinations.map(|list| list.build(setup));
         let trusted: Vec<_> = server.issuers().cloned().collect();
         let rules = self.rules.map(|rules| rules.build(&trusted));
-        let resource = self
-            .protected_resource
-            .map(|resource| resource.build(&server));
-        let resource = resource.transpose();
+        let resource = self.protected_resource.map(|it| it.build(&server));
         Ok(Built {
             exchange,
             destinations: destinations.transpose()?,
             rules: rules.transpose()?,
-            protected_resource: resource.map_err(|error| error.within("protected_resource"))?,
+            protected_resource: (resource.transpose()).map_err(within("protected_resource"))?,
             resource_server: server,
         })
     }
@@ -87,18 +85,14 @@ impl Config {
 
 impl Built {
     /// The layer that validates tokens, with the public paths of the rules and the metadata for clients.
-    ///
-    /// # Errors
-    ///
-    /// If a public path cannot be one.
-    pub fn auth_layer(&self) -> Result<BearerAuthLayer, ConfigError> {
+    pub fn auth_layer(&self) -> BearerAuthLayer {
         let mut layer = BearerAuthLayer::new(self.resource_server.clone());
         if let Some(resource) = &self.protected_resource {
             layer = layer.protected_resource(resource);
         }
         match &self.rules {
-            Some(rules) => layer.public_paths(&rules.public),
-            None => Ok(layer),
+            Some(rules) => layer.public_paths(rules.table.public_paths()),
+            None => layer,
         }
     }
 }

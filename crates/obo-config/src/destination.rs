@@ -3,7 +3,7 @@ use obo::{Audience, ConfigError, Destination, Destinations, Resource};
 use serde::Deserialize;
 
 use crate::dialect::DialectConfig;
-use crate::form::{Form, Scopes};
+use crate::form::{Form, Scopes, each};
 use crate::setup::Setup;
 
 /// [`Destinations`] as a file writes them: a list of [`DestinationConfig`].
@@ -40,11 +40,10 @@ impl DestinationsConfig {
     ///
     /// What does not go together, such as two entries for one URI; the field is a path like `destinations[1].uri`.
     pub fn build(self, setup: &Setup) -> Result<Destinations, ConfigError> {
-        let built = self.0.into_iter().enumerate().map(|(i, destination)| {
-            let built = destination.build(setup);
-            built.map_err(|error| error.within(&format!("destinations[{i}]")))
-        });
-        let built: Vec<_> = built.collect::<Result<_, _>>()?;
+        setup.check()?;
+        let built = each("destinations", self.0, |destination| {
+            destination.build(setup)
+        })?;
         Destinations::new(built.iter().cloned()).map_err(|error| {
             // The first that does not go with those before it.
             let is_wrong =
@@ -67,6 +66,7 @@ impl DestinationsConfig {
 /// | `scopes` | the scope values to ask for; without it the authorization server decides |
 /// | `required_scopes` | the same, where a token that was granted less is not used: [`Destination::required_scopes`] |
 /// | `dialect` | the [dialect](Destination::dialect) to ask in, as in an [`ExchangeConfig`](crate::ExchangeConfig); that of the exchange unless set |
+/// | `danger_any_audience` | `true`: its `dialect` with [`Rfc8693::danger_any_audience`](obo::dialect::Rfc8693::danger_any_audience) |
 /// | `danger_plaintext` | `true` for `http` outside loopback, where the network encrypts: [`Destination::danger_plaintext`] |
 ///
 /// Other keys are rejected. A value that is wrong by itself is an error of the file's reader, which knows the place; one
@@ -84,6 +84,8 @@ pub struct DestinationConfig {
     dialect: Option<Form<DialectConfig>>,
     #[serde(default)]
     danger_plaintext: bool,
+    #[serde(default)]
+    danger_any_audience: bool,
 }
 
 impl DestinationConfig {
@@ -94,23 +96,13 @@ impl DestinationConfig {
         self
     }
 
-    /// As `danger_any_audience = true` in its `dialect`.
-    #[must_use]
-    pub fn danger_any_audience(mut self) -> Self {
-        let dialect = self
-            .dialect
-            .map(|dialect| dialect.table(DialectConfig::named));
-        let dialect = dialect.unwrap_or_default().danger_any_audience();
-        self.dialect = Some(Form::Table(dialect));
-        self
-    }
-
     /// Builds the destination.
     ///
     /// # Errors
     ///
     /// What does not go together, with the field's name.
     pub fn build(self, setup: &Setup) -> Result<Destination, ConfigError> {
+        setup.check()?;
         let target = named(
             one_or_many("audience", self.audience, self.audiences)?,
             one_or_many("resource", self.resource, self.resources)?,
@@ -133,12 +125,15 @@ impl DestinationConfig {
             "destination" => error.at("uri"),
             _ => error,
         })?;
-        match self.dialect {
-            Some(dialect) => {
-                DialectConfig::of(dialect, setup).map(|dialect| dialect.of_destination(destination))
+        let dialect = match (self.dialect, self.danger_any_audience) {
+            (None, false) => return Ok(destination),
+            (Some(dialect), false) => dialect,
+            (dialect, true) => {
+                let dialect = dialect.map(|dialect| dialect.table(DialectConfig::named));
+                Form::Table(dialect.unwrap_or_default().danger_any_audience())
             }
-            None => Ok(destination),
-        }
+        };
+        Ok(DialectConfig::of(dialect, setup)?.to_destination(destination))
     }
 }
 

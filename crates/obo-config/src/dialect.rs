@@ -1,13 +1,15 @@
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
-use obo::ConfigError;
-use obo::dialect::{Rfc8693, TargetBy};
+use obo::dialect::{Dialect, Rfc8693, TargetBy};
+use obo::exchange::TokenExchangeBuilder;
 use obo::token::TokenType;
+use obo::{ConfigError, Destination};
 
 use crate::form::{Form, Name, Span, True, table_over};
 use crate::secret::SecretConfig;
-use crate::setup::{Known, Setup};
+use crate::setup::Setup;
 
 table_over!(Rfc8693, DialectConfig {
     jwt_bearer
@@ -43,9 +45,33 @@ table_over!(Rfc8693, DialectConfig {
     extra_parameters: BTreeMap<String, SecretConfig> => |dialect, _| dialect,
 });
 
+/// A dialect that a file can name.
+#[derive(Clone)]
+pub(crate) enum Known {
+    /// One whose settings a file can change.
+    Data(Box<Rfc8693>),
+    Own(Arc<dyn Applied>),
+}
+
+/// What a [`Dialect`] is given to: both take it by value and of its own type.
+pub(crate) trait Applied: Send + Sync {
+    fn to_exchange(&self, exchange: TokenExchangeBuilder) -> TokenExchangeBuilder;
+    fn to_destination(&self, destination: Destination) -> Destination;
+}
+
+impl<D: Dialect + Clone> Applied for D {
+    fn to_exchange(&self, exchange: TokenExchangeBuilder) -> TokenExchangeBuilder {
+        exchange.dialect(self.clone())
+    }
+
+    fn to_destination(&self, destination: Destination) -> Destination {
+        destination.dialect(self.clone())
+    }
+}
+
 impl DialectConfig {
     /// The dialect of a table's `dialect`.
-    pub(crate) fn of(form: Form<Self>, setup: &Setup) -> Result<Known, ConfigError> {
+    pub(crate) fn of(form: Form<Self>, setup: &Setup) -> Result<Arc<dyn Applied>, ConfigError> {
         let built = form.table(Self::named).build(setup);
         built.map_err(|error| match error.field() {
             "dialect" => error,
@@ -58,9 +84,10 @@ impl DialectConfig {
         self
     }
 
-    fn build(mut self, setup: &Setup) -> Result<Known, ConfigError> {
+    fn build(mut self, setup: &Setup) -> Result<Arc<dyn Applied>, ConfigError> {
         let base = self.base.take();
-        match setup.find_dialect(base.as_deref().unwrap_or("rfc8693"))? {
+        let base = base.as_deref().unwrap_or("rfc8693");
+        match setup.dialects.get("dialect", base)?.clone() {
             Known::Data(dialect) => {
                 let mut extra = self.extra_parameters.take().unwrap_or_default().into_iter();
                 let dialect = self.over(*dialect);
@@ -69,9 +96,9 @@ impl DialectConfig {
                     let value = value.map_err(|error| error.within("extra_parameters"))?;
                     dialect.extra_parameter(name, value.expose())
                 });
-                Ok(Known::Data(Box::new(dialect?)))
+                Ok(Arc::new(dialect?))
             }
-            own if self == Self::default() => Ok(own),
+            Known::Own(own) if self == Self::default() => Ok(own),
             Known::Own(_) => {
                 let problem = "is an implementation of its own, which has no settings in a file; write its name alone";
                 Err(ConfigError::new("base", problem))

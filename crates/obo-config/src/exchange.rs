@@ -9,7 +9,7 @@ use serde::Deserialize;
 
 use crate::client::ClientConfig;
 use crate::dialect::DialectConfig;
-use crate::form::{Form, Scopes, Span, set};
+use crate::form::{Form, Scopes, Span, apply, set};
 use crate::secret::read_file;
 use crate::setup::Setup;
 
@@ -57,9 +57,9 @@ pub struct ExchangeConfig {
     actor: Option<Form<ActorConfig>>,
     deadline: Option<Span>,
     concurrency: Option<usize>,
+    introspect_issued: Option<bool>,
     #[serde(default)]
-    introspect_issued: bool,
-    cache: Option<CacheConfig>,
+    cache: CacheConfig,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -72,8 +72,8 @@ struct ActorConfig {
     token_type: Option<TokenType>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 struct CacheConfig {
     bytes: Option<u64>,
     bytes_per_subject: Option<u64>,
@@ -87,38 +87,13 @@ impl ExchangeConfig {
         &self.issuer
     }
 
-    /// The first key, besides `dialect`, whose value is not that of `other`.
-    pub fn differs_in(&self, other: &Self) -> Option<&'static str> {
-        let same = [
-            ("issuer", self.issuer == other.issuer),
-            (
-                "token_endpoint",
-                self.token_endpoint == other.token_endpoint,
-            ),
-            ("client", self.client == other.client),
-            (
-                "subject_issuers",
-                self.subject_issuers == other.subject_issuers,
-            ),
-            ("actor", self.actor == other.actor),
-            ("deadline", self.deadline == other.deadline),
-            ("concurrency", self.concurrency == other.concurrency),
-            (
-                "introspect_issued",
-                self.introspect_issued == other.introspect_issued,
-            ),
-            ("cache", self.cache == other.cache),
-        ];
-        let different = same.into_iter().find(|(_, is_same)| !is_same);
-        different.map(|(key, _)| key)
-    }
-
     /// Builds the exchange. Nothing is fetched yet.
     ///
     /// # Errors
     ///
     /// What does not go together; the field is a path like `cache.lifetime`.
     pub fn build(self, setup: &mut Setup) -> Result<TokenExchange, ConfigError> {
+        setup.check()?;
         let client = match self.client {
             Some(client) => client.build_for(&self.issuer, "client", setup)?,
             None => setup
@@ -130,42 +105,18 @@ impl ExchangeConfig {
         let exchange = TokenExchange::builder(server, client);
         let exchange = (self.subject_issuers.into_iter())
             .fold(exchange, TokenExchangeBuilder::allow_subjects_of);
-        let deadline = self.deadline.map(Span::into);
-        let exchange = set(exchange, deadline, TokenExchangeBuilder::deadline);
-        let exchange = set(
-            exchange,
-            self.concurrency,
-            TokenExchangeBuilder::concurrency,
-        );
-        let bounds = self.cache.map(CacheConfig::bounds);
-        let mut exchange = set(exchange, bounds, TokenExchangeBuilder::cache);
+        let cache = self.cache;
+        let bounds = apply!(cache to CacheBounds::new();
+            bytes bytes_per_subject entries_per_subject lifetime;);
+        let mut exchange = apply!(self to exchange; deadline concurrency; introspect_issued);
+        exchange = exchange.cache(bounds);
         if let Some(dialect) = self.dialect {
-            exchange = DialectConfig::of(dialect, setup)?.of_exchange(exchange);
+            exchange = DialectConfig::of(dialect, setup)?.to_exchange(exchange);
         }
         if let Some(actor) = self.actor {
             exchange = exchange.actor(source(actor).map_err(|error| error.within("actor"))?);
         }
-        if self.introspect_issued {
-            exchange = exchange.introspect_issued();
-        }
         exchange.build()
-    }
-}
-
-impl CacheConfig {
-    fn bounds(self) -> CacheBounds {
-        let bounds = set(CacheBounds::new(), self.bytes, CacheBounds::bytes);
-        let bounds = set(
-            bounds,
-            self.bytes_per_subject,
-            CacheBounds::bytes_per_subject,
-        );
-        let bounds = set(
-            bounds,
-            self.entries_per_subject,
-            CacheBounds::entries_per_subject,
-        );
-        set(bounds, self.lifetime.map(Span::into), CacheBounds::lifetime)
     }
 }
 

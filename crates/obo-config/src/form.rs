@@ -61,23 +61,6 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Form<T> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Span(Duration);
 
-impl Span {
-    /// The duration, where none makes no sense.
-    ///
-    /// # Errors
-    ///
-    /// If it is zero.
-    pub fn positive(self, field: &'static str) -> Result<Duration, ConfigError> {
-        match self.0.is_zero() {
-            true => Err(ConfigError::new(
-                field,
-                "is zero; write one like \"30s\" or \"5m\"",
-            )),
-            false => Ok(self.0),
-        }
-    }
-}
-
 impl From<Span> for Duration {
     fn from(span: Span) -> Self {
         span.0
@@ -172,3 +155,33 @@ pub(crate) fn set<T, V>(built: T, value: Option<V>, apply: impl FnOnce(T, V) -> 
         None => built,
     }
 }
+
+/// Builds each item of the list at `place`.
+pub(crate) fn each<T, U>(
+    place: &str,
+    items: impl IntoIterator<Item = T>,
+    mut build: impl FnMut(T) -> Result<U, ConfigError>,
+) -> Result<Vec<U>, ConfigError> {
+    let items = items.into_iter().enumerate();
+    let built =
+        items.map(|(i, item)| build(item).map_err(|error| error.within(&format!("{place}[{i}]"))));
+    built.collect()
+}
+
+/// Applies what a table has to a builder: keys with a value, and after the semicolon keys that are `true`, by the methods
+/// of their names.
+macro_rules! apply {
+    ($table:ident to $builder:expr; $($key:ident)*; $($flag:ident)*) => {{
+        let built = $builder;
+        $(let built = match $table.$key {
+            Some(value) => built.$key(value.into()),
+            None => built,
+        };)*
+        $(let built = match $table.$flag {
+            Some(true) => built.$flag(),
+            _ => built,
+        };)*
+        built
+    }};
+}
+pub(crate) use apply;

@@ -1,14 +1,12 @@
-use std::time::Duration;
-
 use obo::{ConfigError, Introspection, Issuer};
 use serde::Deserialize;
 
 use crate::client::ClientConfig;
-use crate::form::{Span, set};
+use crate::form::{Span, apply, set};
 use crate::setup::Setup;
 
 /// An [`Introspection`] as a file writes it.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct IntrospectionConfig {
     client: Option<ClientConfig>,
@@ -17,16 +15,17 @@ pub(crate) struct IntrospectionConfig {
     endpoint: Option<String>,
     max_age: Option<Span>,
     concurrency: Option<usize>,
-    #[serde(default)]
-    signed: bool,
-    #[serde(default)]
-    accepts_missing_audience: bool,
-    accepts_missing_expiry: Option<Span>,
-    #[serde(default)]
-    accepts_missing_subject: bool,
+    #[serde(alias = "signed")]
+    require_signed: Option<bool>,
+    #[serde(alias = "accepts_missing_audience")]
+    allow_missing_audience: Option<bool>,
+    #[serde(alias = "accepts_missing_expiry")]
+    allow_missing_expiry: Option<Span>,
+    #[serde(alias = "accepts_missing_subject")]
+    allow_missing_subject: Option<bool>,
 }
 
-#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum Purpose {
     #[default]
@@ -58,21 +57,9 @@ impl IntrospectionConfig {
             Purpose::OpaqueTokens => asked.for_opaque_tokens(),
             Purpose::Revocation => asked.for_revocation(),
         };
-        let span = |span: Option<Span>| span.map(Duration::from);
-        let asked = set(asked, self.endpoint.as_deref(), Introspection::endpoint);
-        let asked = set(asked, span(self.max_age), Introspection::max_age);
-        let asked = set(asked, self.concurrency, Introspection::concurrency);
-        let lifetime = span(self.accepts_missing_expiry);
-        let mut asked = set(asked, lifetime, Introspection::allow_missing_expiry);
-        if self.signed {
-            asked = asked.require_signed();
-        }
-        if self.accepts_missing_audience {
-            asked = asked.allow_missing_audience();
-        }
-        if self.accepts_missing_subject {
-            asked = asked.allow_missing_subject();
-        }
-        Ok(asked)
+        let asked = set(asked, self.endpoint, |asked, url| asked.endpoint(&url));
+        Ok(apply!(self to asked;
+            max_age concurrency allow_missing_expiry;
+            require_signed allow_missing_audience allow_missing_subject))
     }
 }

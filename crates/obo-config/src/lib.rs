@@ -28,7 +28,7 @@
 //! # let file = &file.replace("private_key_jwt = { key = { env = \"SERVICE_A_KEY\" }, alg = \"ES256\" }", "tls_client_auth = true");
 //! let config: Config = toml::from_str::<Settings>(file)?.read()?;
 //! let built = config.build(&mut Setup::new())?;
-//! let auth = built.auth_layer()?;
+//! let auth = built.auth_layer();
 //! # Ok(())
 //! # }
 //! ```
@@ -42,6 +42,7 @@
 //!   Read a file as [`Settings`] first. An error of the file's own syntax quotes its line; [`unquoted`] leaves the values out.
 //! - A secret is best a file or a variable of the environment: `{ file = "…" }`, `{ env = "…" }`.
 //! - [`Live`] replaces a service while it serves, [`Destinations::replace`](obo::Destinations::replace) where it calls.
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod client;
 mod client_auth;
@@ -53,6 +54,7 @@ mod form;
 mod interned;
 mod introspection;
 mod live;
+mod names;
 mod profile;
 mod protected_resource;
 mod resource_server;

@@ -29,7 +29,7 @@ table_over!(Profile, ProfileConfig {
 impl ProfileConfig {
     pub(crate) fn build(self, setup: &Setup) -> Result<Profile, ConfigError> {
         let base = self.base.as_deref().unwrap_or("rfc9068");
-        let profile = setup.find_profile(base)?;
+        let profile = setup.profiles.get("profile", base)?.clone();
         Ok(self.over(profile))
     }
 }

@@ -1,12 +1,10 @@
-use std::time::Duration;
-
 use obo::authorization_server::KeyRefresh;
 use obo::policy::Algorithm;
 use obo::resource_server::ResourceServerBuilder;
 use obo::{Audience, ConfigError, Issuer, ResourceServer, Trust};
 use serde::Deserialize;
 
-use crate::form::{Form, Span, set};
+use crate::form::{Form, Span, apply, set};
 use crate::introspection::IntrospectionConfig;
 use crate::profile::ProfileConfig;
 use crate::setup::Setup;
@@ -31,7 +29,7 @@ use crate::setup::Setup;
 /// | `issuers.introspection` | the issuer is asked about its tokens: |
 /// | `… .client` | who this service is to the issuer, a [`ClientConfig`](crate::ClientConfig); without it the client of the [`Setup`] there |
 /// | `… .for` | `"all_tokens"`, or as [`Introspection`](obo::Introspection) describes `"opaque_tokens"` and `"revocation"` |
-/// | `… .endpoint`, `max_age`, `concurrency`, `signed`, `accepts_missing_audience`, `accepts_missing_expiry`, `accepts_missing_subject` | its methods of these names |
+/// | `… .endpoint`, `max_age`, `concurrency`, `require_signed`, `allow_missing_audience`, `allow_missing_expiry`, `allow_missing_subject` | its methods of these names |
 ///
 /// Other keys are rejected. A value that is wrong by itself is an error of the file's reader, which knows the place; one
 /// that does not go with another is a [`ConfigError`] that names the field by its path.
@@ -63,7 +61,7 @@ use crate::setup::Setup;
 /// let server = config.build(&mut Setup::new())?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ResourceServerConfig {
     audiences: Vec<Audience>,
@@ -71,32 +69,26 @@ pub struct ResourceServerConfig {
     token_cache_bytes: Option<u64>,
 }
 
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct IssuerConfig {
     issuer: Issuer,
     profile: Option<Form<ProfileConfig>>,
-    #[serde(default)]
-    allow_client_as_actor: bool,
-    #[serde(default)]
-    allow_scope_text_or_array: bool,
-    #[serde(default)]
-    allow_actor_without_subject: bool,
+    #[serde(alias = "client_is_actor")]
+    allow_client_as_actor: Option<bool>,
+    #[serde(alias = "scope_text_or_array")]
+    allow_scope_text_or_array: Option<bool>,
+    allow_actor_without_subject: Option<bool>,
     audiences: Option<Vec<Audience>>,
     algorithms: Option<Vec<Algorithm>>,
     leeway: Option<Span>,
     max_token_age: Option<Span>,
     jwks_uri: Option<String>,
-    #[serde(default = "lazy")]
-    lazy: bool,
+    lazy: Option<bool>,
     cooldown: Option<Span>,
     max_age: Option<Span>,
     stale_if_error: Option<Span>,
     introspection: Option<IntrospectionConfig>,
-}
-
-fn lazy() -> bool {
-    true
 }
 
 impl ResourceServerConfig {
@@ -107,6 +99,7 @@ impl ResourceServerConfig {
     ///
     /// What does not go together, such as two entries of one issuer; the field is a path like `issuers[1].leeway`.
     pub fn build(self, setup: &mut Setup) -> Result<ResourceServer, ConfigError> {
+        setup.check()?;
         let mut server: Option<ResourceServerBuilder> = None;
         for (i, issuer) in self.issuers.into_iter().enumerate() {
             let trusted = issuer.trusted(server, &self.audiences, setup);
@@ -116,14 +109,10 @@ impl ResourceServerConfig {
             let problem = "there are none, so that no token could pass; name at least one";
             ConfigError::new("issuers", problem)
         })?;
-        let server = set(
-            server,
-            self.token_cache_bytes,
-            ResourceServerBuilder::token_cache_bytes,
-        );
+        let server = apply!(self to server; token_cache_bytes;);
         server.build().map_err(|error| {
             let field = error.field().replacen("trust", "issuers", 1);
-            error.at(field.replace("allow_missing", "accepts_missing"))
+            error.at(field)
         })
     }
 }
@@ -148,33 +137,20 @@ impl IssuerConfig {
         let profile = self.profile.map_or_else(ProfileConfig::default, |profile| {
             profile.table(ProfileConfig::named)
         });
-        let mut profile = profile.build(setup).map_err(|error| error.at("profile"))?;
-        if self.allow_client_as_actor {
-            profile = profile.allow_client_as_actor();
-        }
-        if self.allow_scope_text_or_array {
-            profile = profile.allow_scope_text_or_array();
-        }
-        if self.allow_actor_without_subject {
-            profile = profile.allow_actor_without_subject();
-        }
-        let span = |span: Option<Span>| span.map(Duration::from);
-        let refresh = KeyRefresh::new();
-        let refresh = set(refresh, span(self.cooldown), KeyRefresh::cooldown);
-        let refresh = set(refresh, span(self.max_age), KeyRefresh::max_age);
-        let refresh = set(
-            refresh,
-            span(self.stale_if_error),
-            KeyRefresh::stale_if_error,
-        );
+        let profile = profile.build(setup).map_err(|error| error.at("profile"))?;
+        let profile = apply!(self to profile; ;
+            allow_client_as_actor allow_scope_text_or_array allow_actor_without_subject);
+        let refresh = apply!(self to KeyRefresh::new(); cooldown max_age stale_if_error;);
         let trust = Trust::new(setup.server(&self.issuer, self.jwks_uri.as_deref(), None)?);
         let trust = audiences.iter().cloned().fold(trust, Trust::audience);
         let trust = trust.profile(profile).key_refresh(refresh);
         let trust = set(trust, self.algorithms, Trust::algorithms);
-        let trust = set(trust, span(self.leeway), Trust::leeway);
-        let trust = set(trust, span(self.max_token_age), Trust::max_token_age);
         let trust = set(trust, introspection.transpose()?, Trust::introspect);
-        let trust = if self.lazy { trust } else { trust.eager() };
+        let trust = apply!(self to trust; leeway max_token_age;);
+        let trust = match self.lazy {
+            Some(false) => trust.eager(),
+            _ => trust,
+        };
         let server = server.unwrap_or_else(|| ResourceServer::builder(first));
         Ok(server.trust(setup.changed(&self.issuer, trust)))
     }

@@ -3,7 +3,7 @@ use obo::require::{Principal, RuleTableBuilder};
 use obo::{ConfigError, Issuer, Rule, RuleTable};
 use serde::Deserialize;
 
-use crate::form::{Span, set};
+use crate::form::{Span, each, set};
 use crate::settings::Settings;
 
 /// A [`Rule`] as a file writes it: what a caller must be or have, all of it.
@@ -44,17 +44,10 @@ pub struct RuleConfig {
 
 /// A party of the token's own issuer by its name, or any by its full identity.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(untagged, expecting = "a name, or { iss, sub }")]
+#[serde(untagged, deny_unknown_fields, expecting = "a name, or { iss, sub }")]
 enum Party {
     Own(String),
-    Of(Identity),
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Identity {
-    iss: Issuer,
-    sub: String,
+    Of { iss: Issuer, sub: String },
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
@@ -94,14 +87,12 @@ impl RuleConfig {
             listed => listed,
         };
         let any_of = self.any_of.map(|rules| {
-            let rules = rules.into_iter().enumerate().map(|(i, rule)| {
-                let rule = rule.build(trusted).and_then(|rule| {
-                    let problem = "requires nothing, so that every valid token would pass";
-                    rule.ok_or_else(|| ConfigError::new("", problem))
-                });
-                rule.map_err(|error| error.within(&format!("any_of[{i}]")))
+            let rules = each("any_of", rules, |rule| {
+                let problem = "requires nothing, so that every valid token would pass";
+                let rule = rule.build(trusted)?;
+                rule.ok_or_else(|| ConfigError::new("", problem))
             });
-            rules.collect::<Result<Vec<_>, _>>().map(Rule::any_of)
+            rules.map(Rule::any_of)
         });
         let rules = [
             issuers.map(Rule::issuers),
@@ -112,7 +103,10 @@ impl RuleConfig {
             self.clients.map(Rule::clients),
             self.subjects.map(Rule::subjects),
             actors,
-            self.kind.map(Kind::rule),
+            self.kind.map(|kind| match kind {
+                Kind::User => Rule::user(),
+                Kind::Service => Rule::service(),
+            }),
             self.acr.map(Rule::acr),
             self.max_age.map(|age| Rule::max_age(age.into())),
             any_of.transpose()?,
@@ -127,20 +121,11 @@ impl RuleConfig {
     }
 }
 
-impl Kind {
-    fn rule(self) -> Rule {
-        match self {
-            Self::User => Rule::user(),
-            Self::Service => Rule::service(),
-        }
-    }
-}
-
 impl From<Party> for Principal {
     fn from(party: Party) -> Self {
         match party {
             Party::Own(name) => name.into(),
-            Party::Of(Identity { iss, sub }) => ActorId::new(iss.as_str(), sub).into(),
+            Party::Of { iss, sub } => ActorId::new(iss.as_str(), sub).into(),
         }
     }
 }
@@ -188,7 +173,7 @@ pub struct RulesConfig(Vec<Settings>);
 pub struct Rules {
     /// The rule of each path.
     pub table: RuleTable,
-    /// The paths that need no token, for [`BearerAuthLayer::public_paths`](obo::BearerAuthLayer::public_paths).
+    /// The paths that need no token; [`RuleTable::public_paths`] has them too.
     pub public: Vec<String>,
 }
 
@@ -210,50 +195,44 @@ impl RulesConfig {
     ///
     /// What is wrong or does not go together; the field is a path like `rules[1].scopes`.
     pub fn build(self, trusted: &[Issuer]) -> Result<Rules, ConfigError> {
-        let (mut table, mut entries, mut public) = (RuleTable::builder(), Vec::new(), Vec::new());
-        let mut has_otherwise = false;
+        let (mut entries, mut public) = (Vec::new(), Vec::new());
         for (i, entry) in self.0.into_iter().enumerate() {
             let place = format!("rules[{i}]");
             let (entry, rule) = parts(entry, trusted).map_err(|error| error.within(&place))?;
-            let Some(path) = entry.path else {
-                if has_otherwise {
-                    let problem = "is there twice; make it one entry";
-                    return Err(ConfigError::new("otherwise", problem).within(&place));
+            let listed = match (entry.path, entry.methods) {
+                (None, _) => vec![None],
+                (path, None) => vec![path],
+                (Some(path), Some(methods)) => {
+                    let listed = methods
+                        .iter()
+                        .map(|method| Some(format!("{method} {path}")));
+                    listed.collect()
                 }
-                has_otherwise = true;
-                table = set(table, rule, RuleTableBuilder::otherwise);
-                continue;
             };
-            let listed = match entry.methods {
-                Some(methods) => methods
-                    .iter()
-                    .map(|method| format!("{method} {path}"))
-                    .collect(),
-                None => vec![path],
-            };
-            for entry in listed {
+            for path in listed {
                 if rule.is_none() {
-                    public.push(entry.clone());
+                    public.extend(path.clone());
                 }
-                entries.push((i, entry, rule.clone()));
+                entries.push((place.clone(), path, rule.clone()));
             }
         }
-        let build = |most: usize| {
+        let table = |most: usize| {
             let first = entries.iter().take(most);
-            let table = first.fold(table.clone(), |table, (_, entry, rule)| match rule {
-                Some(rule) => table.route(entry, rule.clone()),
-                None => table.public(entry),
+            let table = first.fold(RuleTable::builder(), |table, (_, path, rule)| {
+                match (path, rule.clone()) {
+                    (Some(path), Some(rule)) => table.route(path, rule),
+                    (Some(path), None) => table.public(path),
+                    (None, rule) => set(table, rule, RuleTableBuilder::otherwise),
+                }
             });
             table.build()
         };
-        let table = build(entries.len()).map_err(|error| {
-            // The first entry that has this mistake, alone or with those before it.
-            let is_it = |most: &usize| build(*most).is_err_and(|e| e.problem() == error.problem());
-            let most = (1..=entries.len()).find(is_it).unwrap_or_default();
-            match entries.get(most.wrapping_sub(1)) {
-                Some((i, _, _)) => error.at(format!("rules[{i}]")),
-                None => error.at("rules"),
-            }
+        let table = table(entries.len()).map_err(|error| {
+            // The first entry that does not go with those before it.
+            let wrong = (1..).zip(&entries).find(|(most, _)| table(*most).is_err());
+            let place = wrong.map_or("rules", |(_, (place, ..))| place);
+            let field = error.field().replacen("rule_table", place, 1);
+            error.at(field)
         })?;
         Ok(Rules { table, public })
     }
@@ -263,34 +242,28 @@ impl RulesConfig {
 fn parts(mut settings: Settings, trusted: &[Issuer]) -> Result<(Entry, Option<Rule>), ConfigError> {
     let rule: RuleConfig = settings.take()?;
     let entry: Entry = settings.read()?;
-    let wrong = |field, problem: &str| Err(ConfigError::new(field, problem));
-    match (&entry.path, entry.otherwise) {
-        (None, false) => {
-            return wrong("path", "is missing; write the path that this rule is about");
-        }
-        (Some(_), true) => return wrong("otherwise", "is there beside `path`; leave one out"),
+    let mistake = match (&entry.path, entry.otherwise) {
+        (None, false) => Some(("path", "is missing; write the path that this rule is about")),
+        (Some(_), true) => Some(("otherwise", "is there beside `path`; leave one out")),
         (Some(path), false) if path.contains(' ') => {
-            return wrong("path", "has a blank in it; write methods in `methods`");
+            Some(("path", "has a blank in it; write methods in `methods`"))
         }
-        _ if entry.otherwise && (entry.public || entry.methods.is_some()) => {
-            return wrong(
-                "otherwise",
-                "is there beside `public` or `methods`; leave one out",
-            );
-        }
-        _ if entry.public && !rule.is_empty() => {
-            return wrong(
-                "public",
-                "is there beside what a caller must have; leave one out",
-            );
-        }
-        _ => {}
-    }
-    if entry.methods.as_ref().is_some_and(Vec::is_empty) {
-        return wrong(
+        _ if entry.otherwise && (entry.public || entry.methods.is_some()) => Some((
+            "otherwise",
+            "is there beside `public` or `methods`; leave one out",
+        )),
+        _ if entry.public && !rule.is_empty() => Some((
+            "public",
+            "is there beside what a caller must have; leave one out",
+        )),
+        _ if entry.methods.as_ref().is_some_and(Vec::is_empty) => Some((
             "methods",
             "is empty; name those that this rule is about, or leave it out",
-        );
+        )),
+        _ => None,
+    };
+    if let Some((field, problem)) = mistake {
+        return Err(ConfigError::new(field, problem));
     }
     let rule = match entry.public {
         true => None,

@@ -1,3 +1,4 @@
+use std::env::VarError;
 use std::path::{Path, PathBuf};
 use std::{env, fmt, fs};
 
@@ -46,24 +47,40 @@ impl SecretConfig {
     ///
     /// # Errors
     ///
-    /// If the variable is not set, and what the constructor or the method's own check refuses.
+    /// If the variable is not set, and what the method's own check refuses.
     pub fn build<A: ClientAuth>(
         self,
-        of_text: impl FnOnce(Secret) -> Result<A, ConfigError>,
+        of_text: impl FnOnce(Secret) -> A,
         of_file: impl FnOnce(PathBuf) -> A,
     ) -> Result<A, ConfigError> {
-        let (place, built) = match self {
+        let (place, auth) = match self {
             Self::Text(text) => ("", of_text(text)),
-            Self::File(path) => ("file", Ok(of_file(path))),
+            Self::File(path) => ("file", of_file(path)),
             Self::Env(name) => ("env", of_text(variable(&name)?)),
         };
-        built
-            .and_then(|auth| auth.check().map(|()| auth))
-            .map_err(|error| error.at(place))
+        auth.check().map_err(|error| error.at(place))?;
+        Ok(auth)
     }
 
-    /// The secret of this moment; blocks.
-    pub(crate) fn read(self) -> Result<Secret, ConfigError> {
+    /// Reads the secret as it is now. A file's newline at its end is left out. It blocks.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the file cannot be read or is empty, or the variable is not set or not UTF-8.
+    ///
+    /// ```
+    /// use obo_config::SecretConfig;
+    ///
+    /// #[derive(serde::Deserialize)]
+    /// struct Badge {
+    ///     pin: SecretConfig,
+    /// }
+    ///
+    /// let badge: Badge = toml::from_str(r#"pin = { env = "CARGO_PKG_NAME" }"#)?;
+    /// assert_eq!(badge.pin.read()?.expose(), "obo-config");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn read(self) -> Result<Secret, ConfigError> {
         match self {
             Self::Text(text) => Ok(text),
             Self::File(path) => {
@@ -87,14 +104,18 @@ pub(crate) fn read_file(path: &Path) -> Result<Secret, String> {
 
 /// What a variable of the environment holds.
 fn variable(name: &str) -> Result<Secret, ConfigError> {
-    env::var(name).map(Secret::new).map_err(|_| {
-        // What is no usual name may be the secret itself.
+    env::var(name).map(Secret::new).map_err(|error| {
+        // An unusual name may be the secret itself.
         let is_name = |b: u8| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_';
-        let problem = match name.bytes().all(is_name) {
-            true => format!("the environment variable {name:?} is not set, or is no text"),
-            false => "the environment variable of that name is not set, or is no text".to_owned(),
+        let name = match name.bytes().all(is_name) {
+            true => format!(" {name:?}"),
+            false => " of that name".to_owned(),
         };
-        ConfigError::new("env", problem)
+        let problem = match error {
+            VarError::NotPresent => "is not set",
+            VarError::NotUnicode(_) => "is not UTF-8",
+        };
+        ConfigError::new("env", format!("the environment variable{name} {problem}"))
     })
 }
 

@@ -25,7 +25,12 @@ use serde_json::{Map, Value};
 /// # Ok::<(), toml::de::Error>(())
 /// ```
 #[derive(Clone, PartialEq, Eq)]
-pub struct Settings(Value);
+pub struct Settings {
+    value: Value,
+    /// The fields that [`take`](Self::take) has read, and those of [`with`](Self::with).
+    taken: Vec<&'static str>,
+    given: Vec<&'static str>,
+}
 
 impl Settings {
     /// Reads it as a type of your own.
@@ -35,12 +40,17 @@ impl Settings {
     /// What does not fit; the field is the path inside of this value. No value is quoted, as far as serde writes the
     /// message.
     pub fn read<T: DeserializeOwned>(mut self) -> Result<T, ConfigError> {
-        serde_path_to_error::deserialize(self.0.take()).map_err(|error| {
-            let path = match error.path().iter().next() {
-                Some(_) => error.path().to_string(),
-                None => String::new(),
-            };
-            unquoted(&error.inner().to_string()).at(path)
+        serde_path_to_error::deserialize(self.value.take()).map_err(|error| {
+            let path = error.path();
+            let message = error.inner().to_string();
+            match path.iter().count() {
+                0 => unquoted(&message).at(""),
+                1 if message.starts_with("unknown field ") => {
+                    self.unknown(&message).at(path.to_string())
+                }
+                // The place says which field it is.
+                _ => unquoted(without_field(&message)).at(path.to_string()),
+            }
         })
     }
 
@@ -52,12 +62,13 @@ impl Settings {
     /// As [`read`](Self::read).
     pub fn take<T: DeserializeOwned>(&mut self) -> Result<T, ConfigError> {
         let mut taken = Map::new();
-        if let Value::Object(members) = &mut self.0 {
+        if let Value::Object(members) = &mut self.value {
             for field in fields::<T>() {
                 taken.extend(members.remove_entry(*field));
             }
         }
-        Self(Value::Object(taken)).read()
+        self.taken.extend(fields::<T>());
+        Self::of(taken).read()
     }
 
     /// The same table with one more member.
@@ -65,14 +76,58 @@ impl Settings {
     /// # Errors
     ///
     /// If it is there already, or this is no table.
-    pub fn with(mut self, name: &str, text: &str) -> Result<Self, ConfigError> {
-        let Value::Object(members) = &mut self.0 else {
+    pub fn with(mut self, name: &'static str, text: &str) -> Result<Self, ConfigError> {
+        let Value::Object(members) = &mut self.value else {
             return Err(ConfigError::new("", "is not a table"));
         };
         match members.insert(name.to_owned(), text.into()) {
-            None => Ok(self),
+            None => {
+                self.given.push(name);
+                Ok(self)
+            }
             Some(_) => Err(ConfigError::new("", "unknown field").within(name)),
         }
+    }
+
+    /// The first member that only one of two tables has, or that differs.
+    pub fn differs_in(&self, other: &Self) -> Option<String> {
+        let (Value::Object(own), Value::Object(others)) = (&self.value, &other.value) else {
+            return (self.value != other.value).then(String::new);
+        };
+        let mut names = own.keys().chain(others.keys());
+        let name = names.find(|name| own.get(*name) != others.get(*name));
+        name.cloned()
+    }
+
+    fn of(value: impl Into<Value>) -> Self {
+        Self {
+            value: value.into(),
+            taken: Vec::new(),
+            given: Vec::new(),
+        }
+    }
+
+    /// The error of a field that none of the types has which this table is read as; `message` lists those of the last one.
+    fn unknown(&self, message: &str) -> ConfigError {
+        let mut names = message.split('`').skip(1).step_by(2);
+        let unknown = names.next().unwrap_or_default();
+        let known = self.taken.iter().copied().chain(names);
+        let known = known.filter(|name| !self.given.contains(name));
+        let known: Vec<_> = known.map(|name| format!("`{name}`")).collect();
+        let problem = format!(
+            "unknown field `{unknown}`, expected one of {}",
+            known.join(", ")
+        );
+        ConfigError::new("", problem)
+    }
+}
+
+/// The message of a value's own type, which names it: `issuer: is empty`.
+fn without_field(message: &str) -> &str {
+    let is_name = |name: &str| name.bytes().all(|b| b.is_ascii_lowercase() || b == b'_');
+    match message.split_once(": ") {
+        Some((name, problem)) if is_name(name) => problem,
+        _ => message,
     }
 }
 
@@ -115,7 +170,7 @@ impl<'de> Deserialize<'de> for Settings {
         macro_rules! scalars {
             ($($visit:ident: $type:ty,)*) => {
                 $(fn $visit<E: Error>(self, value: $type) -> Result<Settings, E> {
-                    Ok(Settings(value.into()))
+                    Ok(Settings::of(value))
                 })*
             };
         }
@@ -134,15 +189,15 @@ impl<'de> Deserialize<'de> for Settings {
             }
 
             fn visit_unit<E: Error>(self) -> Result<Settings, E> {
-                Ok(Settings(Value::Null))
+                Ok(Settings::of(()))
             }
 
             fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Settings, A::Error> {
                 let mut values = Vec::new();
                 while let Some(mut value) = seq.next_element::<Settings>()? {
-                    values.push(value.0.take());
+                    values.push(value.value.take());
                 }
-                Ok(Settings(Value::Array(values)))
+                Ok(Settings::of(values))
             }
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Settings, A::Error> {
@@ -151,9 +206,9 @@ impl<'de> Deserialize<'de> for Settings {
                     if members.contains_key(&name) {
                         return Err(A::Error::custom(format!("duplicate field `{name}`")));
                     }
-                    members.insert(name, value.0.take());
+                    members.insert(name, value.value.take());
                 }
-                Ok(Settings(Value::Object(members)))
+                Ok(Settings::of(members))
             }
         }
 
@@ -163,7 +218,7 @@ impl<'de> Deserialize<'de> for Settings {
 
 impl Drop for Settings {
     fn drop(&mut self) {
-        wipe(self.0.take());
+        wipe(self.value.take());
     }
 }
 
@@ -218,8 +273,9 @@ fn without_value(message: &str) -> String {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, reason = "a failed assumption fails the test")]
 mod tests {
+    #![allow(clippy::unwrap_used, reason = "a failed assumption fails the test")]
+
     use super::*;
 
     #[test]

@@ -4,11 +4,12 @@ use std::sync::Arc;
 use obo::authorization_server::{HttpService, ServerMetadata};
 use obo::client::ClientAuth;
 use obo::dialect::{self, Dialect, Rfc8693};
-use obo::exchange::TokenExchangeBuilder;
-use obo::{AuthorizationServer, Client, ConfigError, Destination, Issuer, Profile, Trust};
+use obo::{AuthorizationServer, Client, ConfigError, Issuer, Profile, Trust};
 use url::Url;
 
-use crate::client_auth::{METHODS, Method, client};
+use crate::client_auth::{Method, method, methods};
+use crate::dialect::Known;
+use crate::names::Names;
 use crate::settings::Settings;
 
 /// What a file is built with: the HTTP client, the names that a file may use besides those of [`obo`], and what both sides
@@ -27,50 +28,21 @@ use crate::settings::Settings;
 #[derive(Clone)]
 pub struct Setup {
     http: HttpService,
-    profiles: Vec<(&'static str, Profile)>,
-    dialects: Vec<(&'static str, Known)>,
-    methods: Vec<(&'static str, Arc<Method>)>,
+    pub(crate) profiles: Names<Profile>,
+    pub(crate) dialects: Names<Known>,
+    pub(crate) methods: Names<Arc<Method>>,
     trust: Option<Arc<ChangeTrust>>,
     servers: Vec<AuthorizationServer>,
-    clients: Vec<(Issuer, Client)>,
+    pub(crate) clients: Vec<(Issuer, Client)>,
     /// For the first authorization server that needs one.
-    unclaimed: Option<Client>,
+    pub(crate) unclaimed: Option<Client>,
     /// The server that had none of its own.
     claimed_by: Option<Issuer>,
+    /// The first mistake in what was registered.
+    mistake: Option<ConfigError>,
 }
 
 type ChangeTrust = dyn Fn(&Issuer, Trust) -> Trust + Send + Sync;
-
-/// A dialect that a file can name.
-#[derive(Clone)]
-pub(crate) enum Known {
-    /// One whose settings a file can change.
-    Data(Box<Rfc8693>),
-    Own(Own),
-}
-
-/// An implementation of [`Dialect`], as what it makes of an exchange and of a destination.
-#[derive(Clone)]
-pub(crate) struct Own {
-    exchange: Arc<dyn Fn(TokenExchangeBuilder) -> TokenExchangeBuilder + Send + Sync>,
-    destination: Arc<dyn Fn(Destination) -> Destination + Send + Sync>,
-}
-
-impl Known {
-    pub(crate) fn of_exchange(self, exchange: TokenExchangeBuilder) -> TokenExchangeBuilder {
-        match self {
-            Self::Data(dialect) => exchange.dialect(*dialect),
-            Self::Own(own) => (own.exchange)(exchange),
-        }
-    }
-
-    pub(crate) fn of_destination(self, destination: Destination) -> Destination {
-        match self {
-            Self::Data(dialect) => destination.dialect(*dialect),
-            Self::Own(own) => (own.destination)(destination),
-        }
-    }
-}
 
 impl Setup {
     /// With the default HTTP client.
@@ -83,43 +55,45 @@ impl Setup {
     pub fn with_http(http: HttpService) -> Self {
         Self {
             http,
-            profiles: Vec::new(),
-            dialects: Vec::new(),
-            methods: Vec::new(),
+            profiles: Names::new(
+                Profile::names().filter_map(|name| Some((name, Profile::named(name).ok()?))),
+            ),
+            dialects: Names::new(dialect::names().filter_map(|name| {
+                Some((name, Known::Data(Box::new(dialect::named(name).ok()?))))
+            })),
+            methods: Names::new(methods()).reserve(["id", "issuer"]),
             trust: None,
             servers: Vec::new(),
             clients: Vec::new(),
             unclaimed: None,
             claimed_by: None,
+            mistake: None,
         }
     }
 
     /// Adds a profile that files may name.
     #[must_use]
     pub fn profile(mut self, name: &'static str, profile: Profile) -> Self {
-        self.profiles.push((name, profile));
-        self
+        let added = self.profiles.add("profile", name, profile);
+        self.note(added)
     }
 
     /// Adds a dialect that files may name, also as the base of a table.
     #[must_use]
     pub fn dialect(mut self, name: &'static str, dialect: Rfc8693) -> Self {
-        self.dialects.push((name, Known::Data(Box::new(dialect))));
-        self
+        let added = self
+            .dialects
+            .add("dialect", name, Known::Data(Box::new(dialect)));
+        self.note(added)
     }
 
     /// Adds an implementation of [`Dialect`] that files may name.
     #[must_use]
     pub fn own_dialect(mut self, name: &'static str, dialect: impl Dialect + Clone) -> Self {
-        let other = dialect.clone();
-        let own = Own {
-            exchange: Arc::new(move |exchange: TokenExchangeBuilder| {
-                exchange.dialect(dialect.clone())
-            }),
-            destination: Arc::new(move |destination| destination.dialect(other.clone())),
-        };
-        self.dialects.push((name, Known::Own(own)));
-        self
+        let added = self
+            .dialects
+            .add("own_dialect", name, Known::Own(Arc::new(dialect)));
+        self.note(added)
     }
 
     /// Adds a client authentication method that files may name.
@@ -160,9 +134,8 @@ impl Setup {
         name: &'static str,
         build: impl Fn(Settings) -> Result<A, ConfigError> + Send + Sync + 'static,
     ) -> Self {
-        let method = move |id: &str, settings| client(id, build(settings));
-        self.methods.push((name, Arc::new(method)));
-        self
+        let added = self.methods.add("client_auth", name, method(build));
+        self.note(added)
     }
 
     /// Changes how each issuer is trusted, after the file: such as by claims of a type of your own, which no file can name.
@@ -201,14 +174,6 @@ impl Setup {
         self
     }
 
-    /// Adds a client; without an issuer as [`client`](Self::client) does.
-    pub(crate) fn add_client(&mut self, issuer: Option<Issuer>, client: Client) {
-        match issuer {
-            Some(issuer) => self.clients.push((issuer, client)),
-            None => self.unclaimed = Some(client),
-        }
-    }
-
     pub(crate) fn has_client_at(&self, issuer: &Issuer) -> bool {
         self.clients.iter().any(|(at, _)| at == issuer)
     }
@@ -232,17 +197,15 @@ impl Setup {
                 "[client] is registered at one authorization server, and one is needed at {owner} and at {issuer}; \
                  write `issuer = \"{owner}\"` into [client], and add [[clients]] with `issuer = \"{issuer}\"`"
             ),
+            None if self.clients.is_empty() => {
+                format!("needs a [client]: who this service is at {issuer}")
+            }
             None => format!(
                 "there is no client for {issuer}, and the client of another authorization server is never used there; \
                  add [[clients]] with `issuer = \"{issuer}\"`"
             ),
         };
         Err(ConfigError::new("", problem))
-    }
-
-    /// Whether there is a client at all.
-    pub fn has_client(&self) -> bool {
-        self.unclaimed.is_some() || !self.clients.is_empty()
     }
 
     /// The authorization server, one for all that name its issuer and give no places.
@@ -252,6 +215,7 @@ impl Setup {
         jwks_uri: Option<&str>,
         token_endpoint: Option<&str>,
     ) -> Result<AuthorizationServer, ConfigError> {
+        check_issuer(issuer)?;
         let builder = || AuthorizationServer::builder(issuer.clone()).with_http(self.http.clone());
         if jwks_uri.is_some() || token_endpoint.is_some() {
             let mut places = [jwks_uri, token_endpoint].into_iter().flatten();
@@ -270,44 +234,15 @@ impl Setup {
         Ok(server)
     }
 
-    pub(crate) fn find_profile(&self, name: &str) -> Result<Profile, ConfigError> {
-        let mut own = self.profiles.iter();
-        let own = own.find(|(own, _)| *own == name);
-        let found = own
-            .map(|(_, profile)| profile.clone())
-            .or_else(|| Profile::named(name).ok());
-        found.ok_or_else(|| {
-            let own = self.profiles.iter().map(|(name, _)| *name);
-            let known = Profile::names().chain(own).collect::<Vec<_>>().join(", ");
-            ConfigError::new("profile", format!("profile {name:?} is none of {known}"))
-        })
+    /// Fails if what was registered by code is wrong.
+    pub(crate) fn check(&self) -> Result<(), ConfigError> {
+        self.mistake.clone().map_or(Ok(()), Err)
     }
 
-    pub(crate) fn find_dialect(&self, name: &str) -> Result<Known, ConfigError> {
-        let mut own = self.dialects.iter();
-        if let Some((_, known)) = own.find(|(own, _)| *own == name) {
-            return Ok(known.clone());
-        }
-        let named = dialect::named(name).map(Box::new).map(Known::Data);
-        named.map_err(|_| {
-            let own = self.dialects.iter().map(|(name, _)| *name);
-            let known = dialect::names().chain(own).collect::<Vec<_>>().join(", ");
-            ConfigError::new("dialect", format!("dialect {name:?} is none of {known}"))
-        })
-    }
-
-    pub(crate) fn find_client_auth(&self, name: &str) -> Option<&Method> {
-        let mut own = self.methods.iter();
-        let mut methods = METHODS.iter();
-        let own = own
-            .find(|(own, _)| *own == name)
-            .map(|(_, method)| &**method);
-        own.or_else(|| Some(methods.find(|(known, _)| *known == name)?.1))
-    }
-
-    pub(crate) fn client_auth_names(&self) -> impl Iterator<Item = &'static str> {
-        let own = self.methods.iter().map(|(name, _)| *name);
-        METHODS.iter().map(|(name, _)| *name).chain(own)
+    /// Keeps the first mistake.
+    fn note(mut self, outcome: Result<(), ConfigError>) -> Self {
+        self.mistake = self.mistake.or(outcome.err());
+        self
     }
 
     pub(crate) fn changed(&self, issuer: &Issuer, trust: Trust) -> Trust {
@@ -323,6 +258,21 @@ impl Default for Setup {
     fn default() -> Self {
         Self::new()
     }
+}
+
+/// Refuses the URL of a discovery document in place of the issuer that the document is about.
+fn check_issuer(issuer: &Issuer) -> Result<(), ConfigError> {
+    let url = issuer.as_str();
+    for document in [
+        "/.well-known/openid-configuration",
+        "/.well-known/oauth-authorization-server",
+    ] {
+        if let Some((host, path)) = url.split_once(document) {
+            let problem = format!("is the URL of a discovery document; write \"{host}{path}\"");
+            return Err(ConfigError::new("issuer", problem));
+        }
+    }
+    Ok(())
 }
 
 /// Whether a place is on the host of its issuer that is of `danger_http`, and so may be plain `http` too.

@@ -61,7 +61,9 @@
 //!
 //! # Features
 //!
-//! The crate has no features.
+//! | feature | default | adds |
+//! | --- | --- | --- |
+//! | `jsonwebtoken` | no | conversions from the key and algorithm types of the `jsonwebtoken` crate |
 //!
 //! # Where to go next
 //!
@@ -73,6 +75,7 @@
 //! | support an authorization server | [`dialect`], with one file per product |
 //! | read and write challenges | [`challenge`] |
 //! | read discovery documents | [`metadata`] |
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 pub mod challenge;
 mod deserialize;

@@ -11,6 +11,7 @@ use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
 
 use super::limits::Limits;
+use super::pace::Pace;
 
 /// What happens on one connection, so that it ends when its peer makes nothing happen on one of its streams.
 pub(super) struct Activity {
@@ -22,24 +23,13 @@ pub(super) struct Activity {
 }
 
 struct State {
-    /// The requests whose responses have not ended, by number.
-    open: HashMap<u64, Stream>,
+    /// The requests whose responses have not ended, by number. Each waits for its peer, or for this gateway or an upstream.
+    open: HashMap<u64, Pace>,
     next: u64,
     /// Since when there is no request, if there is none.
     idle_since: Instant,
     /// When [`over`](Activity::over) looks again.
     looks_at: Option<Instant>,
-}
-
-/// One request until its response has ended.
-struct Stream {
-    /// It waits for this gateway or an upstream, not for the peer.
-    is_busy: bool,
-    /// When it last changed.
-    last: Instant,
-    /// How long the peer has let it wait, and what the peer took of it.
-    waited: Duration,
-    taken: u64,
 }
 
 impl Activity {
@@ -53,8 +43,8 @@ impl Activity {
         Arc::new(Self {
             state: Mutex::new(state),
             changed: Notify::new(),
-            idle: limits.idle,
-            slowest: limits.slowest,
+            idle: limits.idle(),
+            slowest: limits.slowest(),
         })
     }
 
@@ -63,13 +53,8 @@ impl Activity {
         let state = &mut *self.lock();
         let number = state.next;
         state.next += 1;
-        let stream = Stream {
-            is_busy: true,
-            last: Instant::now(),
-            waited: Duration::ZERO,
-            taken: 0,
-        };
-        state.open.insert(number, stream);
+        let pace = Pace::new(self.idle, Some(self.slowest));
+        state.open.insert(number, pace);
         Open {
             activity: Arc::clone(self),
             number,
@@ -102,15 +87,7 @@ impl Activity {
         if state.open.is_empty() {
             return Some(state.idle_since + self.idle);
         }
-        let ends = state.open.values().filter_map(|stream| self.end(stream));
-        ends.min()
-    }
-
-    /// When a stream has waited for the peer for too long.
-    fn end(&self, stream: &Stream) -> Option<Instant> {
-        let earned = Duration::from_secs(stream.taken / u64::from(self.slowest));
-        let left = (self.idle + earned).saturating_sub(stream.waited);
-        (!stream.is_busy).then(|| stream.last + left.min(self.idle))
+        state.open.values().filter_map(Pace::until).min()
     }
 
     /// Wakes [`over`](Self::over) if it would look too late.
@@ -140,13 +117,9 @@ impl Open {
             return;
         };
         let now = Instant::now();
-        if !stream.is_busy {
-            stream.waited += now.saturating_duration_since(stream.last);
-        }
-        stream.last = now;
-        stream.is_busy = is_busy;
-        stream.taken += taken as u64;
-        if let Some(end) = activity.end(stream) {
+        stream.moved(now, taken);
+        if !is_busy {
+            let end = stream.waits(now);
             activity.may_end(state, end);
         }
     }
@@ -206,7 +179,6 @@ impl http_body::Body for Watched {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::limits::LimitsConfig;
     use futures_util::FutureExt as _;
     use tokio::time::advance;
 
@@ -214,7 +186,7 @@ mod tests {
 
     /// With the defaults: 60 s idle, 500 bytes per second.
     fn activity() -> Arc<Activity> {
-        Activity::new(&LimitsConfig::default().build().unwrap())
+        Activity::new(&Limits::default())
     }
 
     /// After how long the connection ends, of ten minutes.

@@ -1,22 +1,27 @@
 use std::net::IpAddr;
+use std::sync::LazyLock;
 
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
-use obo::ConfigError;
 use serde::Deserialize;
-use url::{Origin, Url};
+use url::Url;
 
 /// The `[headers]` of the file: what becomes of what callers, or proxies before them, claim.
 #[derive(Clone, Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct HeadersConfig {
-    #[serde(default)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct CallerHeaders {
     forwarding: Forwarding,
-    #[serde(default)]
     identity: Identity,
-    #[serde(default)]
     cookies: Cookies,
     /// Where callers reach this gateway.
-    origin: Option<String>,
+    origin: Option<Origin>,
+}
+
+/// The scheme and the authority of a URL.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(try_from = "String")]
+struct Origin {
+    scheme: String,
+    host: String,
 }
 
 /// The fields by which proxies say where a request comes from and what it asked for.
@@ -47,52 +52,21 @@ enum Cookies {
     Strip,
 }
 
-/// What becomes of a caller's headers.
-#[derive(Clone, Debug)]
-pub(super) struct CallerHeaders {
-    forwarding: Forwarding,
-    identity: Identity,
-    cookies: Cookies,
-    scheme: HeaderValue,
-    host: Option<HeaderValue>,
-}
+impl TryFrom<String> for Origin {
+    type Error = &'static str;
 
-impl HeadersConfig {
-    pub(super) fn build(&self) -> Result<CallerHeaders, ConfigError> {
-        let origin = self.origin.as_deref().map(origin).transpose()?;
-        let (scheme, host) = match origin {
-            Some((scheme, host)) => (scheme, Some(host)),
-            None => (HeaderValue::from_static("http"), None),
-        };
-        Ok(CallerHeaders {
-            forwarding: self.forwarding,
-            identity: self.identity,
-            cookies: self.cookies,
-            scheme,
-            host,
-        })
-    }
-}
-
-/// The scheme and the authority of an origin, as header fields have them.
-fn origin(text: &str) -> Result<(HeaderValue, HeaderValue), ConfigError> {
-    let wrong = || {
-        let problem = "is no origin; write one like \"https://api.example.com\", without a path";
-        ConfigError::new("origin", problem)
-    };
-    let url = Url::parse(text).map_err(|_| wrong())?;
-    let is_bare = url.path() == "/" && url.query().is_none() && url.fragment().is_none();
-    let is_http = matches!(url.scheme(), "http" | "https") && url.username().is_empty();
-    let Origin::Tuple(scheme, host, _) = url.origin() else {
-        return Err(wrong());
-    };
-    let host = match url.port() {
-        Some(port) => format!("{host}:{port}"),
-        None => host.to_string(),
-    };
-    match (HeaderValue::try_from(scheme), HeaderValue::try_from(host)) {
-        (Ok(scheme), Ok(host)) if is_bare && is_http => Ok((scheme, host)),
-        _ => Err(wrong()),
+    fn try_from(text: String) -> Result<Self, &'static str> {
+        let url = Url::parse(&text).ok().filter(|url| {
+            let is_bare = url.path() == "/" && url.query().is_none() && url.fragment().is_none();
+            is_bare && url.username().is_empty() && matches!(url.scheme(), "http" | "https")
+        });
+        match url.map(|url| (url.origin(), url.port())) {
+            Some((url::Origin::Tuple(scheme, host, _), port)) => Ok(Self {
+                scheme,
+                host: port.map_or(host.to_string(), |port| format!("{host}:{port}")),
+            }),
+            _ => Err("is no origin; write one like \"https://api.example.com\", without a path"),
+        }
     }
 }
 
@@ -123,28 +97,34 @@ impl CallerHeaders {
     /// The host that a caller names is never told: nothing has checked it.
     fn put(&self, headers: &mut HeaderMap, peer: Option<IpAddr>) {
         let mut forwarded = Vec::new();
+        let mut put = |name: HeaderName, value: String| {
+            if let Ok(value) = HeaderValue::try_from(value) {
+                headers.insert(name, value);
+            }
+        };
         if let Some(peer) = peer.map(|peer| peer.to_canonical()) {
             forwarded.push(match peer {
                 IpAddr::V4(peer) => format!("for={peer}"),
                 IpAddr::V6(peer) => format!("for=\"[{peer}]\""),
             });
-            if let Ok(peer) = HeaderValue::try_from(peer.to_string()) {
-                headers.insert("x-forwarded-for", peer);
-            }
+            put(X_FORWARDED_FOR, peer.to_string());
         }
-        let text = |value: &HeaderValue| value.to_str().unwrap_or_default().to_owned();
-        if let Some(host) = &self.host {
-            forwarded.push(format!("host=\"{}\"", text(host)));
-            headers.insert("x-forwarded-host", host.clone());
+        let origin = self.origin.as_ref();
+        if let Some(host) = origin.map(|origin| &origin.host) {
+            forwarded.push(format!("host=\"{host}\""));
+            put(X_FORWARDED_HOST, host.clone());
         }
-        forwarded.push(format!("proto={}", text(&self.scheme)));
-        headers.insert("x-forwarded-proto", self.scheme.clone());
+        let scheme = origin.map_or("http", |origin| &origin.scheme);
+        forwarded.push(format!("proto={scheme}"));
+        put(X_FORWARDED_PROTO, scheme.to_owned());
         // RFC 7239.
-        if let Ok(forwarded) = HeaderValue::try_from(forwarded.join(";")) {
-            headers.insert(header::FORWARDED, forwarded);
-        }
+        put(header::FORWARDED, forwarded.join(";"));
     }
 }
+
+const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
+const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 
 /// What a field claims.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -153,178 +133,42 @@ enum Kind {
     Identity,
 }
 
-/// Some servers read `X_User` or `X.User` as `X-User`.
+/// A name on a list, where a `*` at its end stands for any rest.
+fn is_listed(list: &[&str], name: &str) -> bool {
+    list.iter().any(|listed| match listed.strip_suffix('*') {
+        Some(start) => name.starts_with(start),
+        None => *listed == name,
+    })
+}
+
 fn kind(name: &HeaderName) -> Option<Kind> {
+    // Some servers read `X_User` or `X.User` as `X-User`.
     let name = name
         .as_str()
         .replace(|c: char| !c.is_ascii_alphanumeric(), "-");
-    let name = name.as_str();
-    let starts_with = |prefixes: &[&str]| prefixes.iter().any(|start| name.starts_with(start));
-    if FORWARDING.contains(&name) {
-        return Some(Kind::Forwarding);
+    match &*name {
+        "x-user-agent" => None,
+        name if FORWARDING.contains(&name) => Some(Kind::Forwarding),
+        name if is_listed(&IDENTITY, name) => Some(Kind::Identity),
+        name if is_listed(&FORWARDING, name) => Some(Kind::Forwarding),
+        _ => None,
     }
-    if name == "x-user-agent" {
-        return None;
-    }
-    if IDENTITY.contains(&name) || starts_with(&IDENTITY_PREFIXES) {
-        return Some(Kind::Identity);
-    }
-    starts_with(&FORWARDING_PREFIXES).then_some(Kind::Forwarding)
 }
 
 /// Where a request comes from, and what it asked for before it was rewritten.
-const FORWARDING: [&str; 31] = [
-    "cf-connecting-ip",
-    "cf-connecting-ipv6",
-    "cf-ipcountry",
-    "cf-visitor",
-    "client-ip",
-    "cloudfront-viewer-address",
-    "fastly-client-ip",
-    "fly-client-ip",
-    "forwarded",
-    "forwarded-for",
-    "front-end-https",
-    "http-client-ip",
-    "true-client-ip",
-    "x-client-ip",
-    "x-cluster-client-ip",
-    "x-host",
-    "x-http-destinationurl",
-    "x-http-host-override",
-    "x-http-method",
-    "x-http-method-override",
-    "x-https",
-    "x-method-override",
-    "x-override-url",
-    "x-path",
-    "x-proxyuser-ip",
-    "x-real-ip",
-    "x-remote-addr",
-    "x-remote-ip",
-    "x-scheme",
-    "x-url-scheme",
-    "x-wap-profile",
-];
+static FORWARDING: LazyLock<Vec<&str>> = LazyLock::new(|| {
+    include_str!("caller_headers/forwarding.txt")
+        .lines()
+        .collect()
+});
 
-const FORWARDING_PREFIXES: [&str; 8] = [
-    "x-appengine-",
-    "x-azure-",
-    "x-envoy-",
-    "x-forwarded",
-    "x-original-",
-    "x-originating-",
-    "x-real-",
-    "x-rewrite-",
-];
-
-/// Who calls, as proxies that authenticate say it to the servers behind them.
-const IDENTITY: [&str; 30] = [
-    "auth-user",
-    "client-cert",
-    "eppn",
-    "oblix-uid",
-    "persistent-id",
-    "smuser",
-    "x-access-token",
-    "x-account",
-    "x-account-id",
-    "x-amzn-lambda-context",
-    "x-amzn-request-context",
-    "x-anonymous-consumer",
-    "x-apigateway-api-userinfo",
-    "x-credential-identifier",
-    "x-email",
-    "x-endpoint-api-userinfo",
-    "x-group",
-    "x-groups",
-    "x-id-token",
-    "x-login",
-    "x-permissions",
-    "x-rh-identity",
-    "x-role",
-    "x-roles",
-    "x-scope",
-    "x-scopes",
-    "x-serverless-authorization",
-    "x-sub",
-    "x-uid",
-    "x-upn",
-];
-
-/// Families of such fields. One too many fails a request; one too few admits a forged user.
-const IDENTITY_PREFIXES: [&str; 70] = [
-    "cf-access-",
-    "cf-client-cert-",
-    "client-cert-",
-    "impersonate-",
-    "iv-",
-    "mellon-",
-    "oam-",
-    "oidc-",
-    "osso-",
-    "remote-",
-    "saml-",
-    "shib",
-    "sm-",
-    "ssl-client",
-    "tailscale-",
-    "teleport-",
-    "x-acting-",
-    "x-amzn-mtls-",
-    "x-amzn-oidc-",
-    "x-arr-clientcert",
-    "x-auth",
-    "x-claim",
-    "x-client-cert",
-    "x-client-dn",
-    "x-client-subject",
-    "x-client-user",
-    "x-client-verify",
-    "x-consumer-",
-    "x-end-user",
-    "x-forwarded-access-token",
-    "x-forwarded-client-cert",
-    "x-forwarded-email",
-    "x-forwarded-groups",
-    "x-forwarded-preferred-username",
-    "x-forwarded-roles",
-    "x-forwarded-tls-client-cert",
-    "x-forwarded-user",
-    "x-goog-authenticated-user-",
-    "x-goog-iap-",
-    "x-hasura-",
-    "x-iap-",
-    "x-identity",
-    "x-impersonate",
-    "x-jwt",
-    "x-ldap-",
-    "x-logged-in-",
-    "x-ms-client-principal",
-    "x-ms-token-",
-    "x-mtls-",
-    "x-oauth",
-    "x-oidc-",
-    "x-on-behalf-of",
-    "x-openid-",
-    "x-pomerium-",
-    "x-principal",
-    "x-proxy-",
-    "x-remote",
-    "x-saml-",
-    "x-shib",
-    "x-spiffe-",
-    "x-ssl",
-    "x-sso-",
-    "x-subject",
-    "x-teleport-",
-    "x-tls-client",
-    "x-token-",
-    "x-user",
-    "x-vouch-",
-    "x-webauth-",
-    "x-x509-",
-];
+/// Who calls, as proxies that authenticate say it to the servers behind them. One name too many fails a request; one too
+/// few admits a forged user.
+static IDENTITY: LazyLock<Vec<&str>> = LazyLock::new(|| {
+    include_str!("caller_headers/identity.txt")
+        .lines()
+        .collect()
+});
 
 #[cfg(test)]
 mod tests;

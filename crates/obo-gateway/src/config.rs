@@ -4,9 +4,10 @@ use obo::ConfigError;
 use obo_config::{ClientConfig, ProtectedResourceConfig, ResourceServerConfig, Settings, unquoted};
 use serde::Deserialize;
 
-use super::caller_headers::HeadersConfig;
-use super::limits::LimitsConfig;
+use super::caller_headers::CallerHeaders;
+use super::limits::Limits;
 use super::probes::ProbesConfig;
+use super::route_config::RouteConfig;
 
 /// The configuration file.
 #[derive(Debug, Deserialize)]
@@ -19,12 +20,14 @@ pub struct Config {
     pub(super) clients: Vec<ClientConfig>,
     pub(super) protected_resource: Option<ProtectedResourceConfig>,
     #[serde(default)]
-    pub(super) limits: LimitsConfig,
+    pub(super) limits: Limits,
     #[serde(default)]
-    pub(super) headers: HeadersConfig,
+    pub(super) headers: CallerHeaders,
     #[serde(default)]
     pub(super) probes: ProbesConfig,
-    pub(super) routes: Vec<Settings>,
+    routes: Vec<Settings>,
+    #[serde(skip)]
+    pub(super) read_routes: Vec<RouteConfig>,
 }
 
 impl Config {
@@ -39,10 +42,31 @@ impl Config {
             let line = 1 + before.unwrap_or_default().matches('\n').count();
             unquoted(error.message()).at(format!("line {line}"))
         })?;
-        file.read().map_err(|error| match error.field() {
+        let mut config: Self = file.read().map_err(|error| match error.field() {
             "" => error.at("the file"),
             _ => error,
-        })
+        })?;
+        (config.probes.check()).map_err(|error| error.within("probes"))?;
+        for (i, route) in std::mem::take(&mut config.routes).into_iter().enumerate() {
+            let within = |error: ConfigError| error.within(&format!("routes[{i}]"));
+            let route = RouteConfig::read(route).map_err(within)?;
+            let path = &route.path;
+            if config.read_routes.iter().any(|other| other.path == *path) {
+                let problem =
+                    format!("another route has the path \"{path}\" already; leave one out");
+                return Err(within(ConfigError::new("path", problem)));
+            }
+            if let Some(probe) = config.probes.at(path.as_str()) {
+                let problem = format!("is the path of `probes.{probe}` too; write another one");
+                return Err(within(ConfigError::new("path", problem)));
+            }
+            config.read_routes.push(route);
+        }
+        if config.read_routes.is_empty() {
+            let problem = "is empty, so that nothing would be served; add at least one";
+            return Err(ConfigError::new("routes", problem));
+        }
+        Ok(config)
     }
 
     /// Where to listen.

@@ -18,18 +18,14 @@ const DIGITS: usize = 8;
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Deadline(pub(super) Instant);
 
-/// A `grpc-timeout` that is not one.
-#[derive(Debug)]
-pub(super) struct Malformed;
-
 impl Deadline {
     /// What the caller asked for, from now on.
-    pub(super) fn of(headers: &HeaderMap) -> Result<Option<Self>, Malformed> {
+    pub(super) fn of(headers: &HeaderMap) -> Result<Option<Self>, Refusal> {
         let mut values = headers.get_all(GRPC_TIMEOUT).iter();
         let timeout = match (values.next(), values.next()) {
             (None, _) => return Ok(None),
-            (Some(value), None) => parse(value.as_bytes()).ok_or(Malformed)?,
-            (Some(_), Some(_)) => return Err(Malformed),
+            (Some(value), None) => parse(value.as_bytes()).ok_or(Refusal::Timeout)?,
+            (Some(_), Some(_)) => return Err(Refusal::Timeout),
         };
         // One beyond the range of the clock is none.
         Ok(Instant::now().checked_add(timeout).map(Self))
@@ -52,7 +48,7 @@ pub(super) async fn in_time(protocol: Protocol, mut request: Request, next: Next
     let deadline = match Deadline::of(request.headers()) {
         Ok(Some(deadline)) => deadline,
         Ok(None) => return next.run(request).await,
-        Err(Malformed) => return Refusal::Timeout.response(&protocol),
+        Err(refusal) => return refusal.response(&protocol),
     };
     request.extensions_mut().insert(deadline);
     match timeout_at(deadline.0, next.run(request)).await {
@@ -61,38 +57,30 @@ pub(super) async fn in_time(protocol: Protocol, mut request: Request, next: Next
     }
 }
 
+const UNITS: [(u8, Duration); 6] = [
+    (b'n', Duration::from_nanos(1)),
+    (b'u', Duration::from_micros(1)),
+    (b'm', Duration::from_millis(1)),
+    (b'S', Duration::from_secs(1)),
+    (b'M', Duration::from_secs(60)),
+    (b'H', Duration::from_secs(3600)),
+];
+
 fn parse(value: &[u8]) -> Option<Duration> {
     let (unit, digits) = value.split_last()?;
-    let is_number = !digits.is_empty() && digits.len() <= DIGITS;
-    let number = str::from_utf8(digits)
-        .ok()
-        .filter(|digits| is_number && digits.bytes().all(|digit| digit.is_ascii_digit()))?;
-    let number: u64 = number.parse().ok()?;
-    Some(match unit {
-        b'H' => Duration::from_secs(number * 3600),
-        b'M' => Duration::from_secs(number * 60),
-        b'S' => Duration::from_secs(number),
-        b'm' => Duration::from_millis(number),
-        b'u' => Duration::from_micros(number),
-        b'n' => Duration::from_nanos(number),
-        _ => return None,
-    })
+    let is_number = digits.len() <= DIGITS && digits.iter().all(u8::is_ascii_digit);
+    let digits = str::from_utf8(digits).ok().filter(|_| is_number)?;
+    let (_, unit) = UNITS.iter().find(|(name, _)| name == unit)?;
+    unit.checked_mul(digits.parse().ok()?)
 }
 
 /// In the finest unit that has room for it.
 fn written(left: Duration) -> String {
     let most = 10_u128.pow(8) - 1;
-    let units = [
-        (left.as_nanos(), 'n'),
-        (left.as_micros(), 'u'),
-        (left.as_millis(), 'm'),
-        (u128::from(left.as_secs()), 'S'),
-        (u128::from(left.as_secs() / 60), 'M'),
-        (u128::from(left.as_secs() / 3600), 'H'),
-    ];
-    let fitting = units.into_iter().find(|(number, _)| *number <= most);
-    let (number, unit) = fitting.unwrap_or((most, 'H'));
-    format!("{number}{unit}")
+    let numbers = UNITS.map(|(name, unit)| (left.as_nanos() / unit.as_nanos(), name));
+    let fitting = numbers.into_iter().find(|(number, _)| *number <= most);
+    let (number, unit) = fitting.unwrap_or((most, b'H'));
+    format!("{number}{}", char::from(unit))
 }
 
 #[cfg(test)]

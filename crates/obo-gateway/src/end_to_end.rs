@@ -1,9 +1,13 @@
 use http::header::{self, HeaderMap, HeaderName};
 
+use super::well_formed::values;
+
 /// Leaves the fields that are for whoever is at the other end, and takes out those that are about one connection
 /// (RFC 9110 section 7.6.1): what `Connection` names, and those that say how this message is sent.
 pub(super) fn end_to_end(headers: &mut HeaderMap) {
-    for name in named_by_connection(headers) {
+    let named = values(headers, header::CONNECTION).into_iter();
+    let named: Vec<HeaderName> = named.filter_map(|name| name.parse().ok()).collect();
+    for name in named {
         headers.remove(name);
     }
     // A message that had both is read by its coding (RFC 9112 section 6.3).
@@ -25,12 +29,4 @@ pub(super) fn end_to_end(headers: &mut HeaderMap) {
     for name in of_proxies {
         headers.remove(name);
     }
-}
-
-fn named_by_connection(headers: &HeaderMap) -> Vec<HeaderName> {
-    let lines = headers.get_all(header::CONNECTION).into_iter();
-    let names = lines
-        .filter_map(|line| line.to_str().ok())
-        .flat_map(|line| line.split(','));
-    names.filter_map(|name| name.trim().parse().ok()).collect()
 }

@@ -30,6 +30,7 @@
 //!
 //! `examples/gateway.toml` in the repository has every key with a comment. Unknown keys are rejected. A mistake is a
 //! [`ConfigError`](obo::ConfigError) that names the place, such as `routes[3].exchange.audience`, and quotes no secret.
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 // The way of a request, module by module:
 // 1. `serve`: HTTP/1.1, HTTP/2 or gRPC on one port, with limits on connections (`limits`, `addresses`), on how long a head

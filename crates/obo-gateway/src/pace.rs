@@ -1,6 +1,8 @@
+use std::pin::Pin;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
-use tokio::time::Instant;
+use tokio::time::{Instant, Sleep, sleep_until};
 
 /// How long one side of a transfer may let the other wait: at most `silence` at once, and in total so long and the time
 /// that the bytes so far take at the slowest rate.
@@ -31,6 +33,11 @@ impl Pace {
         since + self.patience()
     }
 
+    /// Until when the other side may let this one wait, if it does.
+    pub(super) fn until(&self) -> Option<Instant> {
+        Some(self.since? + self.patience())
+    }
+
     /// The wait is over, by these bytes.
     pub(super) fn moved(&mut self, now: Instant, bytes: usize) {
         if let Some(since) = self.since.take() {
@@ -40,13 +47,28 @@ impl Pace {
     }
 
     /// How long the next wait may be.
-    pub(super) fn patience(&self) -> Duration {
+    fn patience(&self) -> Duration {
         let Some(slowest) = self.slowest else {
             return self.silence;
         };
         let earned = Duration::from_secs(self.bytes / u64::from(slowest.max(1)));
         let left = (self.silence + earned).saturating_sub(self.waited);
         left.min(self.silence)
+    }
+}
+
+/// A timer that is set anew at each poll.
+#[derive(Default)]
+pub(super) struct Timer(Option<Pin<Box<Sleep>>>);
+
+impl Timer {
+    /// Ready once it is `until`.
+    pub(super) fn poll(&mut self, cx: &mut Context<'_>, until: Instant) -> Poll<()> {
+        let timer = self.0.get_or_insert_with(|| Box::pin(sleep_until(until)));
+        if timer.deadline() != until {
+            timer.as_mut().reset(until);
+        }
+        timer.as_mut().poll(cx)
     }
 }
 

@@ -14,15 +14,8 @@ pub(super) struct ProbesConfig {
     ready: Option<String>,
 }
 
-/// The probes, and the keys that it is ready with.
-#[derive(Clone, Debug)]
-pub(super) struct Probes {
-    paths: ProbesConfig,
-    server: ResourceServer,
-}
-
 impl ProbesConfig {
-    pub(super) fn build(self, server: &ResourceServer) -> Result<Probes, ConfigError> {
+    pub(super) fn check(&self) -> Result<(), ConfigError> {
         for (field, path) in [("live", &self.live), ("ready", &self.ready)] {
             let path = path.as_deref().map(PathPattern::exact);
             path.transpose().map_err(|error| error.at(field))?;
@@ -31,30 +24,33 @@ impl ProbesConfig {
             let problem = "is the path of `live` too; write another one";
             return Err(ConfigError::new("ready", problem));
         }
-        Ok(Probes {
-            paths: self,
-            server: server.clone(),
-        })
+        Ok(())
+    }
+
+    /// The probe at a path.
+    pub(super) fn at(&self, path: &str) -> Option<&'static str> {
+        let probes = [("live", &self.live), ("ready", &self.ready)];
+        let mut probes = probes.into_iter();
+        let probe = probes.find(|(_, probe)| probe.as_deref() == Some(path));
+        probe.map(|(name, _)| name)
     }
 }
 
 /// Answers the probes, before anything else is asked of a request.
-pub(super) async fn probes(State(probes): State<Probes>, request: Request, next: Next) -> Response {
-    let (path, paths) = (request.uri().path(), &probes.paths);
-    let is_at = |probe: &Option<String>| probe.as_deref() == Some(path);
+pub(super) async fn probes(
+    State((probes, server)): State<(ProbesConfig, ResourceServer)>,
+    request: Request,
+    next: Next,
+) -> Response {
     let is_read = matches!(*request.method(), Method::GET | Method::HEAD);
-    if is_read && is_at(&paths.live) {
-        return "live\n".into_response();
-    }
-    if is_read && is_at(&paths.ready) {
+    match probes.at(request.uri().path()) {
+        Some("live") if is_read => "live\n".into_response(),
         // A lazy issuer never holds readiness: its first token fetches its keys.
-        return match probes.server.is_ready() {
-            true => "ready\n".into_response(),
-            false => {
-                tracing::warn!("not ready: keys of an issuer that is not lazy are missing");
-                (StatusCode::SERVICE_UNAVAILABLE, "keys are missing\n").into_response()
-            }
-        };
+        Some(_) if is_read && server.is_ready() => "ready\n".into_response(),
+        Some(_) if is_read => {
+            tracing::warn!("not ready: keys of an issuer that is not lazy are missing");
+            (StatusCode::SERVICE_UNAVAILABLE, "keys are missing\n").into_response()
+        }
+        _ => next.run(request).await,
     }
-    next.run(request).await
 }

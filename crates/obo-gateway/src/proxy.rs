@@ -1,8 +1,7 @@
 use axum::body::Body;
 use axum::extract::Request;
 use axum::response::Response;
-use http::Method;
-use http::uri::{Authority, PathAndQuery, Scheme, Uri};
+use http::{Method, Uri};
 use obo::on_behalf_of::OnBehalfOfLayer;
 use obo::on_behalf_of::Replay;
 use obo::path::{PathPattern, is_unambiguous};
@@ -31,10 +30,8 @@ pub(super) struct How {
 /// Sends the requests of one route to its upstream.
 pub(super) struct Proxy {
     path: PathPattern,
-    scheme: Scheme,
-    authority: Authority,
-    /// The path that all requests go below, without a slash at its end.
-    base: String,
+    /// What all requests go below.
+    base: Uri,
     claims: CallerHeaders,
     upstream: Upstream,
     /// `None` of a public route, whose requests have no token.
@@ -50,16 +47,16 @@ impl Proxy {
         timeouts: Timeouts,
     ) -> Result<Self, ConfigError> {
         // In its normal form, in which the destination knows it too.
-        let url = Url::parse(upstream).map(|url| url.as_str().parse::<Uri>());
-        let Ok(Ok((Some(scheme), Some(authority), base))) = url.map(|url| url.map(parts)) else {
+        let url = Url::parse(upstream).map(|url| Uri::try_from(url.as_str()));
+        let base = url.ok().and_then(Result::ok);
+        let Some((base, Some(scheme))) = base.map(|base| (base.clone(), base.scheme().cloned()))
+        else {
             return Err(ConfigError::new("upstream", "is no absolute URL"));
         };
         let upstream = Upstream::new(&scheme, timeouts)?;
         let replay = Replay::recorded(REPLAYED, Body::new);
         Ok(Self {
             path,
-            scheme,
-            authority,
             base,
             claims: how.claims.clone(),
             calls: layer.map(|layer| layer.replay(replay).layer(upstream.clone())),
@@ -101,7 +98,7 @@ impl Proxy {
     fn answer(&self, response: Result<Response, Refusal>) -> Result<Response, Refusal> {
         let answer = response.and_then(|response| from_upstream(response, &self.claims));
         if let Err(refusal) = &answer {
-            tracing::warn!(upstream = %self.authority, "not answered: {refusal}");
+            tracing::warn!(upstream = %self.base, "not answered: {refusal}");
         }
         answer
     }
@@ -110,7 +107,7 @@ impl Proxy {
     fn uri(&self, requested: &Uri) -> Option<Uri> {
         let rest = requested.path().strip_prefix(self.path.fixed_start());
         let rest = rest.filter(|_| is_unambiguous(requested.path()))?;
-        let below = match (&*self.base, rest) {
+        let below = match (self.base.path().trim_end_matches('/'), rest) {
             ("", "") => "/".to_owned(),
             (base, rest) => format!("{base}{rest}"),
         };
@@ -118,15 +115,8 @@ impl Proxy {
             Some(query) => format!("{below}?{query}"),
             None => below,
         };
-        let uri = Uri::builder()
-            .scheme(self.scheme.clone())
-            .authority(self.authority.clone())
-            .path_and_query(PathAndQuery::try_from(below).ok()?);
-        uri.build().ok()
+        let mut parts = self.base.clone().into_parts();
+        parts.path_and_query = Some(below.parse().ok()?);
+        Uri::from_parts(parts).ok()
     }
-}
-
-fn parts(uri: Uri) -> (Option<Scheme>, Option<Authority>, String) {
-    let base = uri.path().trim_end_matches('/').to_owned();
-    (uri.scheme().cloned(), uri.authority().cloned(), base)
 }

@@ -6,10 +6,10 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderValue};
 use http_body::{Frame, SizeHint};
 use obo::error::BoxError;
-use tokio::time::{Instant, Sleep, sleep_until};
+use tokio::time::Instant;
 use tonic::Code;
 
-use super::pace::Pace;
+use super::pace::{Pace, Timer};
 
 /// The body of an upstream's response, which ends when the upstream no longer keeps pace, or at the caller's deadline.
 pub(super) struct Receiving {
@@ -18,7 +18,7 @@ pub(super) struct Receiving {
     pace: Pace,
     deadline: Option<Instant>,
     is_grpc: bool,
-    timer: Option<Pin<Box<Sleep>>>,
+    timer: Timer,
 }
 
 impl Receiving {
@@ -28,7 +28,7 @@ impl Receiving {
             pace,
             deadline,
             is_grpc,
-            timer: None,
+            timer: Timer::default(),
         }
     }
 
@@ -70,13 +70,7 @@ impl http_body::Body for Receiving {
         let until = this
             .deadline
             .map_or(silent, |deadline| deadline.min(silent));
-        let timer = this
-            .timer
-            .get_or_insert_with(|| Box::pin(sleep_until(until)));
-        if timer.deadline() != until {
-            timer.as_mut().reset(until);
-        }
-        ready!(timer.as_mut().poll(cx));
+        ready!(this.timer.poll(cx, until));
         let message = match until == silent {
             true => "the upstream sends no more",
             false => "the deadline has passed",

@@ -7,9 +7,9 @@ use bytes::{Buf as _, Bytes, BytesMut};
 use http_body::{Frame, SizeHint};
 use obo::error::BoxError;
 use tokio::sync::watch;
-use tokio::time::{Instant, Sleep, sleep_until};
+use tokio::time::Instant;
 
-use super::pace::Pace;
+use super::pace::{Pace, Timer};
 use super::refusal::Refusal;
 
 /// How much of a request is kept until its response begins, in case that the upstream did not process it.
@@ -27,7 +27,7 @@ pub(super) struct Sending {
     /// How the caller keeps up, and how the upstream does.
     caller: Pace,
     upstream: Pace,
-    timer: Option<Pin<Box<Sleep>>>,
+    timer: Timer,
 }
 
 /// What the attempts of one request share.
@@ -39,15 +39,22 @@ struct Shared {
     attempt: u32,
 }
 
-#[derive(Default)]
-struct Progress {
+/// What a request waits for, or how it failed.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+enum Progress {
+    #[default]
+    AwaitsUpstream,
     /// The next piece is the caller's to send.
-    awaits_caller: bool,
-    is_broken: bool,
-    is_slow: bool,
+    AwaitsCaller,
+    /// The caller's body broke off.
+    Broken,
+    /// The caller was too slow.
+    Slow,
     /// The upstream has taken what there was too slowly.
-    is_stuck: bool,
+    Stuck,
 }
+
+type Failed = Poll<Option<Result<Frame<Bytes>, BoxError>>>;
 
 /// How far a request was sent.
 #[derive(Clone)]
@@ -77,7 +84,7 @@ impl Sending {
             progress: sender,
             caller: pace,
             upstream: pace,
-            timer: None,
+            timer: Timer::default(),
         };
         let sent = Sent {
             progress,
@@ -87,14 +94,16 @@ impl Sending {
         (sending, sent)
     }
 
-    fn moved(&mut self, bytes: usize, is_broken: bool) {
+    fn moved(&mut self, bytes: usize) {
         let now = Instant::now();
         self.caller.moved(now, bytes);
         self.upstream.waits(now);
-        self.progress.send_modify(|progress| {
-            progress.awaits_caller = false;
-            progress.is_broken |= is_broken;
-        });
+        self.progress.send_replace(Progress::AwaitsUpstream);
+    }
+
+    fn failed(&self, progress: Progress, error: BoxError) -> Failed {
+        self.progress.send_replace(progress);
+        Poll::Ready(Some(Err(error)))
     }
 }
 
@@ -108,20 +117,19 @@ pub(super) async fn moving(sent: &mut Sent) {
 impl Sent {
     /// Whose fault it is that the call failed.
     pub(super) fn blame(&self, error: BoxError) -> Refusal {
-        let progress = self.progress.borrow();
-        match (progress.is_slow, progress.is_stuck, progress.is_broken) {
-            (true, _, _) => Refusal::SlowRequest,
-            (_, true, _) => Refusal::Deadline,
-            (_, _, true) => Refusal::BrokenRequest(error),
+        match *self.progress.borrow() {
+            Progress::Slow => Refusal::SlowRequest,
+            Progress::Stuck => Refusal::Deadline,
+            Progress::Broken => Refusal::BrokenRequest(error),
             _ => Refusal::Unreachable(error),
         }
     }
 
     /// Whose fault it is that nothing moves.
     pub(super) fn blame_for_silence(&self) -> Refusal {
-        match self.progress.borrow().awaits_caller {
-            true => Refusal::SlowRequest,
-            false => Refusal::Deadline,
+        match *self.progress.borrow() {
+            Progress::AwaitsCaller => Refusal::SlowRequest,
+            _ => Refusal::Deadline,
         }
     }
 
@@ -132,8 +140,8 @@ impl Sent {
 
     /// Whether the body is what the caller sends, so far.
     pub(super) fn is_good(&self) -> bool {
-        let progress = self.progress.borrow();
-        !(progress.is_broken || progress.is_slow || progress.is_stuck)
+        let progress = *self.progress.borrow();
+        matches!(progress, Progress::AwaitsUpstream | Progress::AwaitsCaller)
     }
 
     /// The same body once more, if what was sent of it was kept.
@@ -199,47 +207,34 @@ impl http_body::Body for Sending {
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         let now = Instant::now();
         if now > self.upstream.waits(now) {
-            self.progress
-                .send_modify(|progress| progress.is_stuck = true);
-            return Poll::Ready(Some(
-                Err("the upstream takes the request too slowly".into()),
-            ));
+            let error = "the upstream takes the request too slowly";
+            return self.failed(Progress::Stuck, error.into());
         }
         self.upstream.moved(now, 0);
         if self.again.has_remaining() {
             let data = std::mem::take(&mut self.again);
-            self.moved(data.len(), false);
+            self.moved(data.len());
             return Poll::Ready(Some(Ok(Frame::data(data))));
         }
         let polled = lock(&self.shared).poll(self.attempt, cx);
-        if polled.is_pending() {
+        let Poll::Ready(polled) = polled else {
             let until = self.caller.waits(now);
+            // It is a piece that was sent which is reported, not the wait for one.
             self.progress.send_if_modified(|progress| {
-                progress.awaits_caller = true;
+                *progress = Progress::AwaitsCaller;
                 false
             });
-            let timer = self
-                .timer
-                .get_or_insert_with(|| Box::pin(sleep_until(until)));
-            if timer.deadline() != until {
-                timer.as_mut().reset(until);
-            }
-            ready!(timer.as_mut().poll(cx));
-            self.progress
-                .send_modify(|progress| progress.is_slow = true);
-            return Poll::Ready(Some(Err("the caller sends its request too slowly".into())));
-        }
-        let data = match ready!(polled) {
-            Ok(data) => data,
-            Err(error) => {
-                self.moved(0, true);
-                return Poll::Ready(Some(Err(error)));
-            }
+            ready!(self.timer.poll(cx, until));
+            let error = "the caller sends its request too slowly";
+            return self.failed(Progress::Slow, error.into());
         };
-        if let Some(data) = &data {
-            self.upstream.moved(now, data.len());
-        }
-        self.moved(data.as_ref().map_or(0, Bytes::len), false);
+        let data = match polled {
+            Ok(data) => data,
+            Err(error) => return self.failed(Progress::Broken, error),
+        };
+        let bytes = data.as_ref().map_or(0, Bytes::len);
+        self.upstream.moved(now, bytes);
+        self.moved(bytes);
         Poll::Ready(data.map(|data| Ok(Frame::data(data))))
     }
 

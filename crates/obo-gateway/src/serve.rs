@@ -36,7 +36,7 @@ const PAUSE: Duration = Duration::from_millis(100);
 impl Gateway {
     /// Serves HTTP/1.1, HTTP/2 and gRPC until `stop`, and then ends what is under way, for 30 s at most.
     pub async fn serve(self, listener: TcpListener, stop: impl Future<Output = ()>) {
-        let connections = Arc::new(Semaphore::new(self.limits.connections));
+        let connections = Arc::new(Semaphore::new(self.limits.connections()));
         let addresses = Addresses::default();
         let (stopping, serving) = watch::channel(());
         let mut stop = pin!(stop);
@@ -45,7 +45,7 @@ impl Gateway {
                 accepted = accept(&listener, &connections) => accepted,
                 () = &mut stop => break,
             };
-            let most = self.limits.connections_per_address;
+            let most = self.limits.connections_per_address();
             let Some(counted) = addresses.count(peer.ip(), most) else {
                 tracing::debug!(%peer, "a connection is closed: the address has {most}");
                 continue;
@@ -71,7 +71,7 @@ impl Gateway {
     ) {
         // A peer that opens a connection and says nothing is left, and not waited for in the end.
         let stream = tokio::select! {
-            stream = timeout(self.limits.head, opened(stream)) => stream,
+            stream = timeout(self.limits.head(), opened(stream)) => stream,
             _ = serving.changed() => return,
         };
         let Ok(Ok(stream)) = stream else { return };
@@ -113,7 +113,7 @@ fn builder(limits: &Limits) -> Builder<TokioExecutor> {
     builder
         .http1()
         .timer(TokioTimer::new())
-        .header_read_timeout(limits.head)
+        .header_read_timeout(limits.head())
         .max_buf_size(HEAD_BYTES as usize);
     builder
         .http2()

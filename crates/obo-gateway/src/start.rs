@@ -1,16 +1,19 @@
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
 use axum::Router;
 use axum::middleware::{from_fn, from_fn_with_state};
-use obo::{BearerAuthLayer, ConfigError, ExpiryLayer, Rejection};
-use obo_config::{Live, Setup};
+use obo::bearer::PublicPaths;
+use obo::{BearerAuthLayer, ConfigError, ExpiryLayer, Rejection, ResourceServer};
+use obo_config::{ClientConfig, Live, ResourceServerConfig, Setup};
 
 use super::config::Config;
 use super::deadline::in_time;
-use super::exchanges::Exchanges;
+use super::exchanges::{Exchanges, exchange};
 use super::limits::Limits;
 use super::open::closed;
 use super::probes::probes;
 use super::proxy::How;
-use super::route::{Route, Routes};
+use super::route::{route, router};
 use super::well_formed::well_formed;
 
 /// A gateway that is ready to serve.
@@ -19,6 +22,15 @@ pub struct Gateway {
     pub(super) router: Live<Router>,
     pub(super) limits: Limits,
     setup: Setup,
+    built: Arc<Mutex<Built>>,
+}
+
+/// What a configuration was built into, with its caches.
+#[derive(Clone, Debug)]
+struct Built {
+    clients: (Option<ClientConfig>, Vec<ClientConfig>),
+    server: (ResourceServerConfig, ResourceServer),
+    exchanges: Exchanges,
 }
 
 /// Why a gateway does not start.
@@ -38,6 +50,7 @@ impl Gateway {
     /// # Errors
     ///
     /// The field of the configuration that is wrong, by its path; or the issuer whose keys cannot be had.
+    #[cfg(feature = "default-client")]
     pub async fn start(config: Config) -> Result<Self, StartError> {
         Self::start_with(config, Setup::new()).await
     }
@@ -48,80 +61,104 @@ impl Gateway {
     ///
     /// As [`start`](Self::start).
     pub async fn start_with(config: Config, setup: Setup) -> Result<Self, StartError> {
-        let (router, limits) = build(config, setup.clone()).await?;
+        let limits = config.limits;
+        let (router, built) = build(config, setup.clone(), None).await?;
         Ok(Self {
             router: Live::new(router),
             limits,
             setup,
+            built: Arc::new(Mutex::new(built)),
         })
     }
 
     /// Serves by another configuration from now on: issuers, clients, routes, headers and probes. Requests under way end
-    /// with the one before. What was cached is fetched again. `listen` and the connections of `limits` need a restart.
+    /// with the one before. `listen` and the connections of `limits` need a restart.
+    ///
+    /// Keys and tokens stay cached where the configuration is the same: of `resource_server`, and of each issuer's
+    /// `exchange`, while `client` and `clients` are the same too.
     ///
     /// # Errors
     ///
     /// As [`start`](Self::start); the gateway serves on as before then.
     pub async fn reload(&self, config: Config) -> Result<(), StartError> {
-        let (router, _) = build(config, self.setup.clone()).await?;
+        let before = self.built().clone();
+        let (router, built) = build(config, self.setup.clone(), Some(before)).await?;
+        *self.built() = built;
         self.router.replace(router);
         Ok(())
     }
+
+    fn built(&self) -> MutexGuard<'_, Built> {
+        self.built.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
-async fn build(config: Config, mut setup: Setup) -> Result<(Router, Limits), StartError> {
-    let limits = config.limits.build();
-    let limits = limits.map_err(|error| error.within("limits"))?;
-    setup.clients(config.client, config.clients)?;
-    let within = |i: usize| move |error: ConfigError| error.within(&format!("routes[{i}]"));
+async fn build(
+    config: Config,
+    mut setup: Setup,
+    before: Option<Built>,
+) -> Result<(Router, Built), StartError> {
+    let within = |place: &'static str| move |error: ConfigError| error.within(place);
+    let clients = (config.client, config.clients);
+    setup.clients(clients.0.clone(), clients.1.clone())?;
+    let before = before.filter(|before| before.clients == clients);
+    let kept = before.as_ref().map(|before| &before.exchanges);
     // They go first: a client without an issuer is the client of the exchange.
-    let mut exchanges = Exchanges::default();
-    let read = config.routes.into_iter().enumerate().map(|(i, route)| {
-        let read = Route::read(route, &mut exchanges, &mut setup);
-        read.map_err(within(i))
-    });
-    let read: Vec<Route> = read.collect::<Result<_, _>>()?;
-    let server = config.resource_server.build(&mut setup);
-    let server = server.map_err(|error| error.within("resource_server"))?;
-    let trusted: Vec<_> = server.issuers().cloned().collect();
-    let how = How {
-        claims: (config.headers.build()).map_err(|error| error.within("headers"))?,
-        slowest: limits.slowest,
+    let (mut exchanges, mut called) = (Exchanges::new(), Vec::new());
+    for (i, route) in config.read_routes.iter().enumerate() {
+        let exchange = route
+            .call
+            .as_ref()
+            .map(|call| exchange(call, &mut exchanges, kept, &mut setup));
+        let exchange = exchange.transpose();
+        called.push(exchange.map_err(|error| error.within(&format!("routes[{i}].exchange")))?);
+    }
+    let server = config.resource_server.clone().build(&mut setup);
+    let server = server.map_err(within("resource_server"))?;
+    let server = match before.map(|before| before.server) {
+        Some((known, server)) if known == config.resource_server => server,
+        _ => server,
     };
-    let resource = config
-        .protected_resource
-        .map(|resource| resource.build(&server));
-    let resource = resource.transpose();
-    let resource = resource.map_err(|error| error.within("protected_resource"))?;
-    let mut routes = Routes::default();
+    let trusted: Vec<_> = server.issuers().cloned().collect();
+    let resource = config.protected_resource.map(|it| it.build(&server));
+    let resource = resource.transpose().map_err(within("protected_resource"))?;
+    let how = How {
+        claims: config.headers,
+        slowest: config.limits.slowest(),
+    };
     let mut auth = BearerAuthLayer::new(server.clone());
     if let Some(resource) = &resource {
         auth = auth.protected_resource(resource);
     }
-    for (i, route) in read.into_iter().enumerate() {
-        let within = within(i);
-        if route.config.public {
-            if !route.config.path.is_exact() {
+    let (mut routes, mut public) = (Vec::new(), Vec::new());
+    for (i, (config, exchange)) in config.read_routes.into_iter().zip(called).enumerate() {
+        let within = |error: ConfigError| error.within(&format!("routes[{i}]"));
+        let path = config.path.clone();
+        if config.public {
+            if !path.is_exact() {
                 let problem = "is a pattern, and `public` is for one path; write it out";
                 return Err(within(ConfigError::new("path", problem)).into());
             }
-            let opened = auth.public_paths([route.config.path.as_str()]);
-            auth = opened.map_err(|error| within(error.at("path")))?;
+            public.push(path.as_str().to_owned());
         }
-        if route.config.preflight {
+        if config.preflight {
             auth = auth.allow_preflight();
         }
-        let added = routes.add(route, &trusted, &setup, &how);
-        added.map_err(within)?;
+        let route = route(config, exchange, &trusted, &setup, &how);
+        routes.push((path, route.map_err(within)?));
     }
-    let probing = config.probes.build(&server);
-    let probing = probing.map_err(|error| error.within("probes"))?;
+    let public = PublicPaths::new(public).map_err(|error| error.at("routes"))?;
+    let auth = auth.public_paths(public);
     let server = server.start().await?;
-    let router = routes
-        .router()?
+    let built = Built {
+        clients,
+        server: (config.resource_server, server.clone()),
+        exchanges,
+    };
+    let router = router(routes)?
         .layer(from_fn(closed))
         // Streams end with their token.
-        .layer(ExpiryLayer::new(server))
+        .layer(ExpiryLayer::new(server.clone()))
         .layer(auth);
     // Clients read it before they have a token.
     let router = match resource {
@@ -131,8 +168,8 @@ async fn build(config: Config, mut setup: Setup) -> Result<(Router, Limits), Sta
     let router = router
         .layer(from_fn(in_time))
         .layer(from_fn(well_formed))
-        .layer(from_fn_with_state(probing, probes));
-    Ok((router, limits))
+        .layer(from_fn_with_state((config.probes, server), probes));
+    Ok((router, built))
 }
 
 /// Ends at Ctrl-C, or when the system asks the process to end: for [`Gateway::serve`].

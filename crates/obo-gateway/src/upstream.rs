@@ -85,20 +85,17 @@ impl Upstream {
         let (sending, sent) = Sending::new(body, self.timeouts.of_request(is_grpc));
         let first = Request::from_parts(parts.clone(), Body::new(sending));
         let answer = match self.attempt(&clients.pooled, first, &sent, deadline).await {
-            Err(Attempt::Lost(error)) => match sent.again() {
+            Err(Failed { refusal, is_lost }) => match sent.again().filter(|_| is_lost) {
                 Some((sending, sent)) => {
-                    tracing::debug!("a request is sent once more: {error:?}");
+                    tracing::debug!("a request is sent once more: {refusal}");
                     let second = Request::from_parts(parts, Body::new(sending));
                     self.attempt(&clients.fresh, second, &sent, deadline).await
                 }
-                None => Err(Attempt::Failed(Refusal::Unreachable(error))),
+                None => return Err(refusal),
             },
             answer => answer,
         };
-        let response = answer.map_err(|failed| match failed {
-            Attempt::Lost(error) => Refusal::Unreachable(error),
-            Attempt::Failed(refusal) => refusal,
-        })?;
+        let response = answer.map_err(|failed| failed.refusal)?;
         connector::mark_used(response.extensions());
         let pace = self.timeouts.of_response(&response);
         let deadline = deadline.map(|Deadline(deadline)| deadline);
@@ -112,7 +109,7 @@ impl Upstream {
         mut request: Request<Body>,
         sent: &Sent,
         deadline: Option<Deadline>,
-    ) -> Result<Response<Body>, Attempt> {
+    ) -> Result<Response<Body>, Failed> {
         if let Some(deadline) = deadline {
             deadline.put(request.headers_mut());
         }
@@ -128,15 +125,16 @@ impl Upstream {
                     }
                     return answer.map_err(|error| {
                         let was_used = connector::was_used(&connection);
-                        match Failure::of(&*error).allows_another(&method, was_used) {
-                            true if sent.is_good() => Attempt::Lost(error),
-                            _ => Attempt::Failed(sent.blame(error)),
+                        let failure = Failure::of(&*error);
+                        Failed {
+                            is_lost: sent.is_good() && failure.allows_another(&method, was_used),
+                            refusal: sent.blame(error),
                         }
                     });
                 }
                 () = moving(&mut sent) => {}
                 () = tokio::time::sleep(self.timeouts.silence) => {
-                    return Err(Attempt::Failed(sent.blame_for_silence()));
+                    return Err(Failed { is_lost: false, refusal: sent.blame_for_silence() });
                 }
             }
         }
@@ -144,35 +142,31 @@ impl Upstream {
 }
 
 /// How an attempt failed.
-enum Attempt {
+struct Failed {
+    refusal: Refusal,
     /// The request did nothing, or does the same when it is sent once more.
-    Lost(BoxError),
-    Failed(Refusal),
+    is_lost: bool,
 }
 
 fn clients(connector: impl Connect + Clone + Send + Sync + 'static, is_http2: bool) -> Clients {
+    let client = |idle| {
+        let client = Client::builder(TokioExecutor::new())
+            .timer(TokioTimer::new())
+            .pool_timer(TokioTimer::new())
+            .pool_idle_timeout(IDLE)
+            .pool_max_idle_per_host(idle)
+            .http2_keep_alive_interval(PING)
+            .http2_keep_alive_timeout(PONG)
+            .http2_keep_alive_while_idle(true)
+            .http2_only(is_http2)
+            .build(connector.clone());
+        let client = client.map_response(|response: Response<_>| response.map(Body::new));
+        BoxCloneSyncService::new(client.map_err(Into::into))
+    };
     Clients {
-        pooled: client(connector.clone(), is_http2, usize::MAX),
-        fresh: client(connector, is_http2, 0),
+        pooled: client(usize::MAX),
+        fresh: client(0),
     }
-}
-
-fn client<C>(connector: C, is_http2: bool, idle: usize) -> HttpClient
-where
-    C: Connect + Clone + Send + Sync + 'static,
-{
-    let client = Client::builder(TokioExecutor::new())
-        .timer(TokioTimer::new())
-        .pool_timer(TokioTimer::new())
-        .pool_idle_timeout(IDLE)
-        .pool_max_idle_per_host(idle)
-        .http2_keep_alive_interval(PING)
-        .http2_keep_alive_timeout(PONG)
-        .http2_keep_alive_while_idle(true)
-        .http2_only(is_http2)
-        .build(connector);
-    let client = client.map_response(|response: Response<_>| response.map(Body::new));
-    BoxCloneSyncService::new(client.map_err(Into::into))
 }
 
 fn no_roots(error: std::io::Error) -> ConfigError {

@@ -37,7 +37,8 @@ fn asks_for_another_protocol(headers: &HeaderMap) -> bool {
             .any(|protocol| !protocol.eq_ignore_ascii_case("h2c"))
 }
 
-fn values(headers: &HeaderMap, name: HeaderName) -> Vec<&str> {
+/// The values of a field that is a list.
+pub(super) fn values(headers: &HeaderMap, name: HeaderName) -> Vec<&str> {
     let lines = headers.get_all(name).into_iter();
     let lines = lines.map(|line| line.to_str().unwrap_or("unreadable"));
     let values = lines.flat_map(|line| line.split(',')).map(str::trim);

@@ -1,7 +1,10 @@
+use jsonwebtoken::Algorithm;
+
 /// A signature algorithm of RFC 7518 §3.1 or RFC 8037 that the server can sign with.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum TestAlg {
-    /// RSASSA-PKCS1-v1_5 with SHA-256, the default: RFC 9068 §2.1 asks everyone to support it.
+    /// RSASSA-PKCS1-v1_5 with SHA-256, the default: RFC 9068 §2.1 requires its support.
+    #[default]
     Rs256,
     /// RSASSA-PKCS1-v1_5 with SHA-384.
     Rs384,
@@ -48,6 +51,11 @@ impl TestAlg {
             Self::Es384 => "ES384",
             Self::EdDsa => "EdDSA",
         }
+    }
+
+    /// The name that `jsonwebtoken` has for it.
+    pub(crate) fn jws(self) -> Algorithm {
+        self.as_str().parse().expect("an algorithm of RFC 7518")
     }
 
     pub(crate) fn parse(name: &str) -> Option<Self> {

@@ -6,7 +6,7 @@ use crate::server::TestIdp;
 use crate::state::State;
 
 /// Options to set before the server starts.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Builder {
     issuer_path: String,
     signing: TestAlg,
@@ -20,18 +20,11 @@ impl TestIdp {
 
     /// Options to set before the start.
     pub fn builder() -> Builder {
-        Builder::new()
+        Builder::default()
     }
 }
 
 impl Builder {
-    fn new() -> Self {
-        Self {
-            issuer_path: String::new(),
-            signing: TestAlg::Rs256,
-        }
-    }
-
     /// Gives the issuer a path, such as `/realms/corp`; the default is none.
     ///
     /// # Panics

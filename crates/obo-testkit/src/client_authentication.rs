@@ -1,4 +1,4 @@
-//! Which client is asking: exactly one method of RFC 6749 §2.3 or RFC 7523.
+//! Authenticates the client by exactly one method of RFC 6749 §2.3 or RFC 7523.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -7,7 +7,6 @@ use http::{HeaderMap, header};
 use crate::client_assertion;
 use crate::form::Form;
 use crate::oauth_error::OAuthError;
-use crate::registered::{refused, registered};
 use crate::registration::Registration;
 use crate::state::State;
 
@@ -21,17 +20,15 @@ pub(crate) fn authenticate(
     let assertion = form.one("client_assertion");
     let client = match (header, secret, assertion) {
         (Some(header), None, None) => client_secret_basic(state, header)?,
-        (None, Some(secret), None) => registered(state, form.required("client_id")?, Some(secret))?,
+        (None, Some(_), None) => Registration::find(state, form.required("client_id")?, secret)?,
         (None, None, Some(assertion)) => client_assertion::verify(state, form, assertion)?,
         (None, None, None) => {
-            return Err(OAuthError::invalid_client(
-                "client authentication is required",
-            ));
+            let text = "client authentication is required";
+            return Err(OAuthError::invalid_client(text));
         }
         _ => {
-            return Err(OAuthError::invalid_request(
-                "more than one client authentication method",
-            ));
+            let text = "more than one client authentication method";
+            return Err(OAuthError::invalid_request(text));
         }
     };
     match form.one("client_id") {
@@ -46,46 +43,45 @@ fn authorization(headers: &HeaderMap) -> Result<Option<&str>, OAuthError> {
     let mut values = headers.get_all(header::AUTHORIZATION).iter();
     match (values.next(), values.next()) {
         (None, _) => Ok(None),
-        (Some(value), None) => value.to_str().map(Some).map_err(|_| refused()),
+        (Some(value), None) => match value.to_str() {
+            Ok(text) => Ok(Some(text)),
+            Err(_) => Err(OAuthError::authentication_failed()),
+        },
         _ => Err(OAuthError::invalid_request(
             "more than one Authorization header",
         )),
     }
 }
 
-/// Strict about RFC 6749 §2.3.1: identifier and secret are form-encoded one by one, then joined.
 fn client_secret_basic(state: &State, header: &str) -> Result<Registration, OAuthError> {
+    let refused = OAuthError::authentication_failed;
     let (scheme, credentials) = header.split_once(' ').ok_or_else(refused)?;
     if !scheme.eq_ignore_ascii_case("Basic") {
-        return Err(OAuthError::invalid_client(
-            "only the Basic scheme authenticates a client",
-        ));
+        let text = "only the Basic scheme authenticates a client";
+        return Err(OAuthError::invalid_client(text));
     }
-    let credentials = STANDARD
-        .decode(credentials.trim_start())
-        .map_err(|_| refused())?;
-    let credentials = String::from_utf8(credentials).map_err(|_| refused())?;
+    let credentials = STANDARD.decode(credentials.trim_start()).ok();
+    let credentials = credentials.and_then(|bytes| String::from_utf8(bytes).ok());
+    let credentials = credentials.ok_or_else(refused)?;
     let (id, secret) = credentials.split_once(':').ok_or_else(refused)?;
-    if let Ok(client) = registered(state, id, Some(secret))
-        && client.raw_basic
-    {
+    let raw = Registration::find(state, id, Some(secret));
+    if let Some(client) = raw.ok().filter(|client| client.raw_basic) {
         return Ok(client);
     }
-    let client = registered(state, &form_decoded(id)?, Some(&form_decoded(secret)?))?;
-    if client.raw_basic {
-        Err(refused())
-    } else {
-        Ok(client)
+    // RFC 6749 §2.3.1: identifier and secret are form-encoded one by one, then joined.
+    let decoded = form_decoded(id).zip(form_decoded(secret));
+    let (id, secret) = decoded.ok_or_else(refused)?;
+    let client = Registration::find(state, &id, Some(&secret))?;
+    match client.raw_basic {
+        true => Err(refused()),
+        false => Ok(client),
     }
 }
 
-fn form_decoded(encoded: &str) -> Result<String, OAuthError> {
-    // A raw `&` or `=` cannot come out of an encoder: the client skipped the encoding.
-    if encoded.contains(['&', '=']) {
-        return Err(refused());
-    }
-    let decoded = form_urlencoded::parse(encoded.as_bytes()).next();
-    Ok(decoded
-        .map(|(text, _)| text.into_owned())
-        .unwrap_or_default())
+fn form_decoded(encoded: &str) -> Option<String> {
+    // No encoder writes a raw `&` or `=`: the client skipped the encoding.
+    let is_encoded = !encoded.contains(['&', '=']);
+    let mut decoded = form_urlencoded::parse(encoded.as_bytes());
+    let text = |(text, _): (std::borrow::Cow<'_, str>, _)| text.into_owned();
+    is_encoded.then(|| decoded.next().map(text).unwrap_or_default())
 }

@@ -59,41 +59,20 @@ pub enum Fault {
 
 #[derive(Default)]
 pub(crate) struct Faults {
-    standing: Vec<(Endpoint, Fault)>,
-    once: VecDeque<(Endpoint, Fault)>,
+    pub(crate) standing: Vec<(Endpoint, Fault)>,
+    pub(crate) once: VecDeque<(Endpoint, Fault)>,
 }
 
 impl Faults {
-    pub(crate) fn stand(&mut self, endpoint: Endpoint, fault: Fault) {
-        self.standing.push((endpoint, fault));
-    }
-
-    pub(crate) fn once(&mut self, endpoint: Endpoint, fault: Fault) {
-        self.once.push_back((endpoint, fault));
-    }
-
     /// What the next request to `served` suffers: the oldest one-time fault, or else the standing ones.
     pub(crate) fn next(&mut self, served: Endpoint) -> Vec<Fault> {
-        if let Some(index) = self
-            .once
-            .iter()
-            .position(|(endpoint, _)| endpoint.covers(served))
-        {
-            return self
-                .once
-                .remove(index)
-                .map(|(_, fault)| fault)
-                .into_iter()
-                .collect();
-        }
-        let standing = self
-            .standing
-            .iter()
-            .filter(|(endpoint, _)| endpoint.covers(served));
-        standing.map(|(_, fault)| fault.clone()).collect()
-    }
-
-    pub(crate) fn clear(&mut self) {
-        *self = Self::default();
+        let covers = |(endpoint, _): &(Endpoint, Fault)| endpoint.covers(served);
+        let once = self.once.iter().position(covers);
+        let once = once.and_then(|index| self.once.remove(index));
+        let faults: Vec<_> = match &once {
+            Some(fault) => vec![fault],
+            None => self.standing.iter().filter(|fault| covers(fault)).collect(),
+        };
+        faults.into_iter().map(|(_, fault)| fault.clone()).collect()
     }
 }

@@ -1,4 +1,4 @@
-//! The token endpoint's parameters: ordered pairs under the rules of RFC 6749 §3.2.
+//! The parameters of a request: ordered pairs under the rules of RFC 6749 §3.2.
 
 use http::{HeaderMap, header};
 
@@ -9,30 +9,25 @@ const REPEATABLE: [&str; 2] = ["audience", "resource"];
 pub(crate) struct Form(Vec<(String, String)>);
 
 impl Form {
-    /// Applies the rules: right content type, an empty value counts as absent, nothing but a target repeats.
+    /// Applies the rules: form content type, an empty value counts as absent, only targets repeat.
     pub(crate) fn check(
         headers: &HeaderMap,
-        pairs: Vec<(String, String)>,
+        mut pairs: Vec<(String, String)>,
     ) -> Result<Self, OAuthError> {
         if !is_form(headers) {
-            return Err(OAuthError::invalid_request(
-                "the body must be application/x-www-form-urlencoded",
-            ));
+            let text = "the body must be application/x-www-form-urlencoded";
+            return Err(OAuthError::invalid_request(text));
         }
-        let form = Self(
-            pairs
-                .into_iter()
-                .filter(|(_, value)| !value.is_empty())
-                .collect(),
-        );
-        let repeated = form
-            .0
-            .iter()
-            .find(|(name, _)| !REPEATABLE.contains(&name.as_str()) && form.all(name).count() > 1);
-        match repeated {
-            Some((name, _)) => Err(OAuthError::invalid_request(format!(
-                "parameter {name} is repeated"
-            ))),
+        pairs.retain(|(_, value)| !value.is_empty());
+        let form = Self(pairs);
+        let mut names = form.0.iter().map(|(name, _)| name);
+        let is_repeated =
+            |name: &&String| !REPEATABLE.contains(&name.as_str()) && form.all(name).count() > 1;
+        match names.find(is_repeated) {
+            Some(name) => {
+                let text = format!("parameter {name} is repeated");
+                Err(OAuthError::invalid_request(text))
+            }
             None => Ok(form),
         }
     }
@@ -42,10 +37,8 @@ impl Form {
     }
 
     pub(crate) fn all(&self, name: &str) -> impl Iterator<Item = &str> {
-        self.0
-            .iter()
-            .filter(move |(key, _)| key == name)
-            .map(|(_, value)| value.as_str())
+        let named = self.0.iter().filter(move |(key, _)| key == name);
+        named.map(|(_, value)| value.as_str())
     }
 
     pub(crate) fn required(&self, name: &str) -> Result<&str, OAuthError> {
@@ -55,10 +48,11 @@ impl Form {
 }
 
 pub(crate) fn is_form(headers: &HeaderMap) -> bool {
-    let content_type = headers
-        .get(header::CONTENT_TYPE)
-        .and_then(|value| value.to_str().ok())
-        .unwrap_or_default();
-    let media_type = content_type.split(';').next().unwrap_or_default().trim();
-    media_type.eq_ignore_ascii_case("application/x-www-form-urlencoded")
+    let content_type = headers.get(header::CONTENT_TYPE);
+    let content_type = content_type.and_then(|value| value.to_str().ok());
+    let media_type = content_type.unwrap_or_default().split(';').next();
+    media_type.is_some_and(|media_type| {
+        let media_type = media_type.trim();
+        media_type.eq_ignore_ascii_case("application/x-www-form-urlencoded")
+    })
 }

@@ -1,45 +1,30 @@
-//! The introspection endpoint (RFC 7662), and its signed answers (RFC 9701).
+//! The introspection endpoint (RFC 7662), and its signed responses (RFC 9701).
+
+use std::sync::Arc;
 
 use axum::response::{IntoResponse, Response};
+use http::header;
 use http::request::Parts;
-use http::{HeaderMap, HeaderValue, header};
 use serde_json::{Value, json};
 
-use crate::client_authentication;
 use crate::form::Form;
-use crate::jwt::{self, Jwt, Object};
+use crate::jwt::{self, Object};
 use crate::oauth_error::OAuthError;
 use crate::registration::Registration;
 use crate::state::State;
+use crate::{access_token, client_authentication};
 
 const SIGNED: &str = "application/token-introspection+jwt";
 
-pub(crate) fn answer(state: &State, parts: &Parts, pairs: Vec<(String, String)>) -> Response {
-    let mut response = match introspect(state, parts, pairs) {
-        Ok((client, said)) if wants_signed(&parts.headers) => {
-            let body = sign(state, &client, said);
-            ([(header::CONTENT_TYPE, SIGNED)], body).into_response()
-        }
-        Ok((_, said)) => axum::Json(said).into_response(),
-        Err(error) => error.into_response(),
-    };
-    let no_store = HeaderValue::from_static("no-store");
-    response
-        .headers_mut()
-        .insert(header::CACHE_CONTROL, no_store);
-    response
-}
-
-fn introspect(
-    state: &State,
+pub(crate) fn respond(
+    state: &Arc<State>,
     parts: &Parts,
-    pairs: Vec<(String, String)>,
-) -> Result<(Registration, Value), OAuthError> {
-    let form = Form::check(&parts.headers, pairs)?;
-    let client = client_authentication::authenticate(state, &parts.headers, &form)?;
+    form: &Form,
+) -> Result<Response, OAuthError> {
+    let client = client_authentication::authenticate(state, &parts.headers, form)?;
     let token = form.required("token")?;
-    // Nothing tells one reason from another (RFC 7662 §2.2).
-    let said = match active(state, &client, token) {
+    // No reason is distinguishable from another (RFC 7662 §2.2).
+    let document = match active(state, &client, token) {
         Some(mut claims) => {
             claims.insert("active".to_owned(), true.into());
             claims.insert("token_type".to_owned(), "Bearer".into());
@@ -47,39 +32,30 @@ fn introspect(
         }
         None => json!({ "active": false }),
     };
-    Ok((client, said))
+    let accept = parts.headers.get(header::ACCEPT);
+    if accept.is_none_or(|accept| accept != SIGNED) {
+        return Ok(axum::Json(document).into_response());
+    }
+    let key = state.keys.lock().current(state.signing);
+    let header = json!({
+        "typ": "token-introspection+jwt",
+        "alg": state.signing.as_str(),
+        "kid": key.kid,
+    });
+    let claims = json!({
+        "iss": state.issuer,
+        "aud": client.id,
+        "iat": state.now(),
+        "token_introspection": document,
+    });
+    let body = jwt::encode(&header, &claims, &key.key);
+    Ok(([(header::CONTENT_TYPE, SIGNED)], body).into_response())
 }
 
-/// The claims of a token that is valid now and addressed to the client that asks.
+/// The claims of a token that is valid now and that the client may introspect.
 fn active(state: &State, client: &Registration, token: &str) -> Option<Object> {
-    let opaque = state.tokens().claims(token);
-    let jwt = match opaque {
-        Some(claims) => Jwt::of_opaque(claims),
-        None => Jwt::parse(token)
-            .filter(|jwt| state.keys().signed(jwt) && jwt.typ().as_deref() == Some("at+jwt"))?,
-    };
-    let is_for_client = client.may_introspect(&jwt.audiences());
-    let is_revoked = state.tokens().is_revoked(token);
-    let is_active = is_for_client && !is_revoked && jwt.is_current(state.now());
-    is_active.then_some(jwt.claims)
-}
-
-fn wants_signed(headers: &HeaderMap) -> bool {
-    headers
-        .get(header::ACCEPT)
-        .is_some_and(|accept| accept == SIGNED)
-}
-
-fn sign(state: &State, client: &Registration, said: Value) -> String {
-    let key = state.keys().current(state.signing);
-    let mut header = Object::new();
-    header.insert("typ".to_owned(), "token-introspection+jwt".into());
-    header.insert("alg".to_owned(), state.signing.as_str().into());
-    header.insert("kid".to_owned(), key.kid.into());
-    let mut claims = Object::new();
-    claims.insert("iss".to_owned(), state.issuer.as_str().into());
-    claims.insert("aud".to_owned(), client.id.as_str().into());
-    claims.insert("iat".to_owned(), state.now().into());
-    claims.insert("token_introspection".to_owned(), said);
-    jwt::encode(&header, &claims, &key.key)
+    let claims = access_token::read(state, token).ok()?;
+    // A token without `exp` does not expire.
+    let is_current = claims.expiry(state.now()).is_some() || !claims.0.contains_key("exp");
+    (is_current && client.may_introspect(&claims.audiences())).then_some(claims.0)
 }

@@ -1,110 +1,115 @@
-//! Compact JWS, written and read with nothing but base64 and serde_json.
+//! Compact JWS, signed and verified by the `jsonwebtoken` crate.
+//!
+//! Its provider is named instead of installed, so a test may install another one for its process.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use jsonwebtoken::crypto::aws_lc::DEFAULT_PROVIDER;
+use jsonwebtoken::{Algorithm, DecodingKey, Header, dangerous};
 use serde_json::{Map, Value};
 
-use crate::alg::TestAlg;
 use crate::public_key::PublicKey;
-use crate::signing_key::TestKey;
+use crate::test_key::TestKey;
 
 pub(crate) type Object = Map<String, Value>;
 
-pub(crate) fn encode(header: &Object, claims: &Object, key: &TestKey) -> String {
-    let part = |object: &Object| URL_SAFE_NO_PAD.encode(Value::Object(object.clone()).to_string());
+/// Signs any header and any claims: the header may contradict the key.
+pub(crate) fn encode(header: &Value, claims: &Value, key: &TestKey) -> String {
+    let part = |json: &Value| base64url(json.to_string().as_bytes());
     let message = format!("{}.{}", part(header), part(claims));
-    let signature = URL_SAFE_NO_PAD.encode(key.sign(message.as_bytes()));
+    let signature = base64url(&key.sign(message.as_bytes()));
     format!("{message}.{signature}")
 }
 
-/// A JWT taken apart, its signature not yet checked.
+pub(crate) fn base64url(bytes: &[u8]) -> String {
+    URL_SAFE_NO_PAD.encode(bytes)
+}
+
+/// A parsed JWT, its signature not yet verified.
 pub(crate) struct Jwt<'a> {
-    pub(crate) header: Object,
-    pub(crate) claims: Object,
-    /// The signature algorithm; nothing for a MAC, or one that nobody here knows.
-    pub(crate) alg: Option<TestAlg>,
-    pub(crate) message: &'a str,
-    pub(crate) signature: Vec<u8>,
+    header: Header,
+    pub(crate) claims: Claims,
+    message: &'a str,
+    signature: Vec<u8>,
 }
 
 impl<'a> Jwt<'a> {
+    /// Fails on an algorithm that `jsonwebtoken` does not know, and on a critical header (RFC 7515 §4.1.11).
     pub(crate) fn parse(token: &'a str) -> Option<Self> {
         let (message, signature) = token.rsplit_once('.')?;
-        let (header, claims) = message.split_once('.')?;
-        let header = object(header)?;
-        if header.contains_key("crit") || header.get("typ").is_some_and(|typ| !typ.is_string()) {
-            return None;
-        }
-        let alg = TestAlg::parse(header.get("alg")?.as_str()?);
-        let signature = URL_SAFE_NO_PAD.decode(signature).ok()?;
-        Some(Self {
-            claims: object(claims)?,
-            header,
-            alg,
+        let parts = dangerous::insecure_decode::<Object>(token).ok()?;
+        parts.header.crit.is_none().then_some(Self {
+            header: parts.header,
+            claims: Claims(parts.claims),
             message,
-            signature,
+            signature: URL_SAFE_NO_PAD.decode(signature).ok()?,
         })
     }
 
-    /// The claims of a token that is none: it has neither header nor signature.
-    pub(crate) fn of_opaque(claims: Object) -> Self {
-        Self {
-            header: Object::new(),
-            claims,
-            alg: None,
-            message: "",
-            signature: Vec::new(),
-        }
-    }
-
-    pub(crate) fn is_signed_by(&self, key: &PublicKey) -> bool {
-        let verifies = |alg| key.verify(alg, self.message.as_bytes(), &self.signature);
-        key.answers_to(self.kid()) && self.alg.is_some_and(verifies)
-    }
-
     pub(crate) fn kid(&self) -> Option<&str> {
-        self.header.get("kid").and_then(Value::as_str)
-    }
-
-    pub(crate) fn text(&self, claim: &str) -> Option<&str> {
-        self.claims.get(claim).and_then(Value::as_str)
+        self.header.kid.as_deref()
     }
 
     /// The `typ` header as RFC 7515 §4.1.9 compares it: without case, without `application/`.
     pub(crate) fn typ(&self) -> Option<String> {
-        let typ = self.header.get("typ")?.as_str()?.to_ascii_lowercase();
+        let typ = self.header.typ.as_ref()?.to_ascii_lowercase();
         Some(typ.strip_prefix("application/").unwrap_or(&typ).to_owned())
     }
 
-    /// The audiences, or nothing if `aud` is neither a string nor an array of strings.
+    pub(crate) fn is_signed_by(&self, key: &PublicKey) -> bool {
+        let kid_fits = self
+            .kid()
+            .zip(key.kid.as_deref())
+            .is_none_or(|(a, b)| a == b);
+        let alg_fits = key.alg.is_none_or(|alg| alg.jws() == self.header.alg);
+        kid_fits && alg_fits && key.keys.iter().any(|key| self.verifies(key))
+    }
+
+    /// Whether this secret signed it. The secret must be as long as the hash (RFC 7518 §3.2).
+    pub(crate) fn is_signed_with_secret(&self, secret: &str) -> bool {
+        let min_len = match self.header.alg {
+            Algorithm::HS256 => 32,
+            Algorithm::HS384 => 48,
+            _ => 64,
+        };
+        secret.len() >= min_len && self.verifies(&DecodingKey::from_secret(secret.as_bytes()))
+    }
+
+    /// False for a key of another type than the header's algorithm.
+    fn verifies(&self, key: &DecodingKey) -> bool {
+        let verifier = (DEFAULT_PROVIDER.verifier_factory)(&self.header.alg, key);
+        let message = self.message.as_bytes();
+        verifier.is_ok_and(|verifier| verifier.verify(message, &self.signature).is_ok())
+    }
+}
+
+/// The claims of a token, whether it is a JWT or opaque.
+pub(crate) struct Claims(pub(crate) Object);
+
+impl Claims {
+    pub(crate) fn text(&self, claim: &str) -> Option<&str> {
+        self.0.get(claim).and_then(Value::as_str)
+    }
+
+    /// The audiences; empty if `aud` is neither a string nor an array of strings.
     pub(crate) fn audiences(&self) -> Vec<&str> {
-        match self.claims.get("aud") {
+        match self.0.get("aud") {
             Some(Value::String(one)) => vec![one],
-            Some(Value::Array(many)) => many
-                .iter()
-                .map(Value::as_str)
-                .collect::<Option<_>>()
-                .unwrap_or_default(),
+            Some(Value::Array(many)) => {
+                let many: Option<_> = many.iter().map(Value::as_str).collect();
+                many.unwrap_or_default()
+            }
             _ => Vec::new(),
         }
     }
 
-    /// Whether a token is valid at `now`; one without `exp` does not expire.
-    pub(crate) fn is_current(&self, now: i64) -> bool {
-        self.expiry(now).is_some() || !self.claims.contains_key("exp")
-    }
-
-    /// The expiry of a token that is valid at `now`; nothing if it is expired, lacks `exp` or is not valid yet.
+    /// The expiry of a token that is valid at `now`; `None` if it expired, lacks `exp` or is not valid yet.
     pub(crate) fn expiry(&self, now: i64) -> Option<i64> {
-        let exp = self.claims.get("exp")?.as_i64()?;
-        let started = match self.claims.get("nbf") {
+        let exp = self.0.get("exp")?.as_i64()?;
+        let started = match self.0.get("nbf") {
             Some(nbf) => nbf.as_i64()? <= now,
             None => true,
         };
         (started && now < exp).then_some(exp)
     }
-}
-
-fn object(part: &str) -> Option<Object> {
-    serde_json::from_slice(&URL_SAFE_NO_PAD.decode(part).ok()?).ok()
 }

@@ -1,4 +1,4 @@
-//! The server's signing keys: published, withdrawn, and what else the JWK Set shows.
+//! The server's signing keys, and the JWK Set that it publishes.
 
 use serde_json::{Value, json};
 
@@ -6,13 +6,15 @@ use crate::alg::TestAlg;
 use crate::jwt::Jwt;
 use crate::public_key::PublicKey;
 use crate::random;
-use crate::signing_key::TestKey;
+use crate::test_key::TestKey;
 
+#[derive(Default)]
 pub(crate) struct KeySet {
     keys: Vec<ServerKey>,
-    extra: Vec<Value>,
-    /// Replaces the whole body when set.
-    body: Option<String>,
+    /// Further entries of the published set.
+    pub(crate) extra: Vec<Value>,
+    /// Replaces the whole published set.
+    pub(crate) replacement: Option<String>,
 }
 
 #[derive(Clone)]
@@ -23,20 +25,16 @@ pub(crate) struct ServerKey {
 }
 
 impl KeySet {
-    /// One RSA, one EC and one Ed25519 key, and one for `default` if that is none of them.
+    /// One RSA, one EC and one Ed25519 key, and one for `default` if that is another algorithm.
     pub(crate) fn new(default: TestAlg) -> Self {
-        let mut keys = Self {
-            keys: Vec::new(),
-            extra: Vec::new(),
-            body: None,
-        };
+        let mut keys = Self::default();
         for alg in [TestAlg::Rs256, TestAlg::Es256, TestAlg::EdDsa, default] {
             keys.current(alg);
         }
         keys
     }
 
-    /// The newest key of this algorithm, made and published if there is none.
+    /// The newest key of this algorithm, generated and published if there is none.
     pub(crate) fn current(&mut self, alg: TestAlg) -> ServerKey {
         match self.keys.iter().rev().find(|key| key.key.alg() == alg) {
             Some(key) => key.clone(),
@@ -45,13 +43,9 @@ impl KeySet {
     }
 
     pub(crate) fn add(&mut self, alg: TestAlg) -> ServerKey {
-        let kid = format!(
-            "{}-{}",
-            alg.as_str().to_ascii_lowercase(),
-            random::text::<6>()
-        );
+        let name = alg.as_str().to_ascii_lowercase();
         let key = ServerKey {
-            kid,
+            kid: format!("{name}-{}", random::text::<6>()),
             key: TestKey::generate(alg),
             published: true,
         };
@@ -59,49 +53,30 @@ impl KeySet {
         key
     }
 
-    pub(crate) fn withdraw(&mut self, kid: &str) {
-        self.keys
-            .iter_mut()
-            .filter(|key| key.kid == kid)
-            .for_each(|key| key.published = false);
-        self.extra
-            .retain(|jwk| jwk.get("kid").and_then(Value::as_str) != Some(kid));
-    }
-
-    pub(crate) fn withdraw_all(&mut self) {
-        self.keys.iter_mut().for_each(|key| key.published = false);
-        self.extra.clear();
-    }
-
-    pub(crate) fn publish_extra(&mut self, jwk: Value) {
-        self.extra.push(jwk);
-    }
-
-    pub(crate) fn replace_body(&mut self, body: Option<String>) {
-        self.body = body;
+    /// Removes the keys from the published set whose `kid` is `withdrawn`.
+    pub(crate) fn withdraw(&mut self, withdrawn: impl Fn(Option<&str>) -> bool) {
+        for key in &mut self.keys {
+            key.published &= !withdrawn(Some(&key.kid));
+        }
+        let kid = |jwk: &Value| withdrawn(jwk.get("kid").and_then(Value::as_str));
+        self.extra.retain(|jwk| !kid(jwk));
     }
 
     pub(crate) fn body(&self) -> String {
         let published = self.keys.iter().filter(|key| key.published);
-        let jwks: Vec<_> = published
-            .map(|key| key.key.public_jwk(&key.kid))
-            .chain(self.extra.iter().cloned())
-            .collect();
-        self.body
-            .clone()
-            .unwrap_or_else(|| json!({ "keys": jwks }).to_string())
+        let jwks = published.map(|key| key.key.public_jwk(&key.kid));
+        let jwks: Vec<_> = jwks.chain(self.extra.iter().cloned()).collect();
+        let body = || json!({ "keys": jwks }).to_string();
+        self.replacement.clone().unwrap_or_else(body)
     }
 
-    /// Whether one of our keys, published or withdrawn, signed this token: withdrawing a key hides it
-    /// from others, the server still knows what it has issued.
+    /// Whether one of our keys signed this token, published or not: the server still knows what it
+    /// has issued.
     pub(crate) fn signed(&self, jwt: &Jwt<'_>) -> bool {
-        self.keys
-            .iter()
-            .filter(|key| jwt.kid().is_none_or(|kid| kid == key.kid))
-            .any(|key| {
-                let public =
-                    PublicKey::from_jwk(&key.key.public_jwk(&key.kid)).expect("our own JWK");
-                jwt.is_signed_by(&public)
-            })
+        let named = |key: &&ServerKey| jwt.kid().is_none_or(|kid| kid == key.kid);
+        self.keys.iter().filter(named).any(|key| {
+            let public = PublicKey::from_jwk(&key.key.public_jwk(&key.kid));
+            jwt.is_signed_by(&public.expect("our own JWK"))
+        })
     }
 }

@@ -36,6 +36,7 @@
 //!
 //! The kit shares no code with the crates it tests: it writes its own JSON and signs by itself, so
 //! that a bug in an encoder cannot cancel itself out.
+#![cfg_attr(docsrs, feature(doc_cfg))]
 #![forbid(unsafe_code)]
 #![allow(
     clippy::unwrap_used,
@@ -45,6 +46,7 @@
     reason = "a test kit panics on misuse: that fails the test, which is the point"
 )]
 
+mod access_token;
 mod act;
 mod alg;
 mod builder;
@@ -59,21 +61,20 @@ mod issue;
 mod jwt;
 mod key_set;
 mod listener;
+mod lock;
 mod metadata;
 mod oauth_error;
 mod opaque;
 mod public_key;
 mod random;
 mod recorded;
-mod registered;
 mod registration;
 mod router;
-mod rsa_lease;
 mod scope;
 mod server;
-mod signing_key;
 mod state;
 mod target;
+mod test_key;
 mod token_builder;
 mod token_endpoint;
 mod token_exchange;
@@ -84,5 +85,5 @@ pub use client::TestClient;
 pub use fault::{Endpoint, Fault};
 pub use recorded::Recorded;
 pub use server::TestIdp;
-pub use signing_key::TestKey;
+pub use test_key::TestKey;
 pub use token_builder::TokenBuilder;

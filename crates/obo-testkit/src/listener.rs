@@ -2,7 +2,7 @@
 
 use std::future::poll_fn;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::task::Poll;
 
 use axum::Router;
@@ -12,9 +12,11 @@ use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::task::AbortHandle;
 
+use crate::lock::Lock;
+
 pub(crate) struct Listener {
     addr: SocketAddr,
-    socket: Arc<Mutex<Socket>>,
+    socket: Arc<Lock<Socket>>,
 }
 
 #[derive(Default)]
@@ -31,7 +33,7 @@ impl Listener {
         let addr = socket.local_addr().expect("address of a bound socket");
         Self {
             addr,
-            socket: Arc::new(Mutex::new(Socket {
+            socket: Arc::new(Lock::new(Socket {
                 reserved: Some(socket),
                 ..Socket::default()
             })),
@@ -44,7 +46,7 @@ impl Listener {
 
     /// Starts to accept; does nothing if it does already.
     pub(crate) fn start(&self, router: Router) {
-        let mut socket = lock(&self.socket);
+        let mut socket = self.socket.lock();
         if let Some(reserved) = socket.reserved.take() {
             socket.listening = Some(reserved.listen(1024).expect("listening on a bound socket"));
             let accepting = tokio::spawn(accept(Arc::clone(&self.socket), router));
@@ -54,7 +56,7 @@ impl Listener {
 
     /// Refuses new connections and closes the open ones; does nothing if that is so already.
     pub(crate) fn stop(&self) {
-        let mut socket = lock(&self.socket);
+        let mut socket = self.socket.lock();
         socket.close();
         if socket.reserved.is_none() {
             socket.reserved = Some(reserve(self.addr));
@@ -64,7 +66,7 @@ impl Listener {
 
 impl Drop for Listener {
     fn drop(&mut self) {
-        lock(&self.socket).close();
+        self.socket.lock().close();
     }
 }
 
@@ -75,10 +77,10 @@ impl Socket {
     }
 }
 
-async fn accept(socket: Arc<Mutex<Socket>>, router: Router) {
+async fn accept(socket: Arc<Lock<Socket>>, router: Router) {
     // The listener stays in the shared state instead of this task, so that `stop` closes it at once.
     let next = || {
-        poll_fn(|cx| match &lock(&socket).listening {
+        poll_fn(|cx| match &socket.lock().listening {
             Some(listener) => listener.poll_accept(cx).map(Some),
             None => Poll::Ready(None),
         })
@@ -91,7 +93,7 @@ async fn accept(socket: Arc<Mutex<Socket>>, router: Router) {
             // A client that goes away early is not the server's failure.
             let _ = http.serve_connection(TokioIo::new(stream), service).await;
         });
-        let mut socket = lock(&socket);
+        let mut socket = socket.lock();
         socket.tasks.retain(|task| !task.is_finished());
         socket.tasks.push(connection.abort_handle());
         if socket.listening.is_none() {
@@ -105,8 +107,4 @@ fn reserve(addr: SocketAddr) -> TcpSocket {
     socket.set_reuseaddr(true).expect("SO_REUSEADDR");
     socket.bind(addr).expect("a free loopback port");
     socket
-}
-
-fn lock(socket: &Mutex<Socket>) -> MutexGuard<'_, Socket> {
-    socket.lock().unwrap_or_else(PoisonError::into_inner)
 }

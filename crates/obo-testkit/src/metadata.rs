@@ -15,9 +15,9 @@ pub(crate) fn document(state: &State) -> Value {
     let assertion_algs = [&TestAlg::names()[..], &MACS].concat();
     json!({
         "issuer": state.issuer,
-        "token_endpoint": state.token_endpoint(),
-        "introspection_endpoint": state.introspection_endpoint(),
-        "jwks_uri": state.jwks_uri(),
+        "token_endpoint": state.url("/token"),
+        "introspection_endpoint": state.url("/introspect"),
+        "jwks_uri": state.url("/jwks"),
         "response_types_supported": ["none"],
         "grant_types_supported": GRANT_TYPES,
         "token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post", "client_secret_jwt", "private_key_jwt"],

@@ -1,61 +1,47 @@
 use axum::response::{IntoResponse, Response};
-use http::{HeaderValue, StatusCode, header};
+use http::{StatusCode, header};
 use serde_json::json;
 
-/// An error answer of RFC 6749 §5.2.
+/// An error response of RFC 6749 §5.2.
 #[derive(Debug)]
 pub(crate) struct OAuthError {
-    status: StatusCode,
     code: &'static str,
     description: String,
 }
 
 impl OAuthError {
+    pub(crate) fn new(code: &'static str, description: impl Into<String>) -> Self {
+        let description = description.into();
+        Self { code, description }
+    }
+
     pub(crate) fn invalid_request(description: impl Into<String>) -> Self {
-        Self::bad_request("invalid_request", description)
+        Self::new("invalid_request", description)
     }
 
     pub(crate) fn invalid_target(description: impl Into<String>) -> Self {
-        Self::bad_request("invalid_target", description)
-    }
-
-    pub(crate) fn invalid_scope(description: impl Into<String>) -> Self {
-        Self::bad_request("invalid_scope", description)
-    }
-
-    pub(crate) fn unsupported_grant_type(description: impl Into<String>) -> Self {
-        Self::bad_request("unsupported_grant_type", description)
+        Self::new("invalid_target", description)
     }
 
     pub(crate) fn invalid_client(description: impl Into<String>) -> Self {
-        Self {
-            status: StatusCode::UNAUTHORIZED,
-            code: "invalid_client",
-            description: description.into(),
-        }
+        Self::new("invalid_client", description)
     }
 
-    fn bad_request(code: &'static str, description: impl Into<String>) -> Self {
-        Self {
-            status: StatusCode::BAD_REQUEST,
-            code,
-            description: description.into(),
-        }
+    /// One text for every reason, as a real server does not reveal which part was wrong.
+    pub(crate) fn authentication_failed() -> Self {
+        Self::invalid_client("client authentication failed")
     }
 }
 
 impl IntoResponse for OAuthError {
     fn into_response(self) -> Response {
         let body = json!({ "error": self.code, "error_description": self.description });
-        let mut response = (self.status, axum::Json(body)).into_response();
-        if self.status == StatusCode::UNAUTHORIZED {
-            // RFC 6749 asks for it when `Authorization` was used, RFC 9110 §15.5.2 on every 401.
-            let challenge =
-                HeaderValue::from_static("Basic realm=\"obo-testkit\", charset=\"UTF-8\"");
-            response
-                .headers_mut()
-                .insert(header::WWW_AUTHENTICATE, challenge);
+        if self.code != "invalid_client" {
+            return (StatusCode::BAD_REQUEST, axum::Json(body)).into_response();
         }
-        response
+        // RFC 6749 requires it when `Authorization` was used, RFC 9110 §15.5.2 on every 401.
+        let challenge = "Basic realm=\"obo-testkit\", charset=\"UTF-8\"";
+        let headers = [(header::WWW_AUTHENTICATE, challenge)];
+        (StatusCode::UNAUTHORIZED, headers, axum::Json(body)).into_response()
     }
 }

@@ -1,5 +1,7 @@
 use std::fmt;
 
+use http::header::Entry;
+use http::request::Parts;
 use http::{HeaderMap, Method, header};
 
 use crate::fault::Endpoint;
@@ -13,6 +15,8 @@ const SECRET: [&str; 7] = [
     "assertion",
     "password",
 ];
+
+const REDACTED: &str = "(redacted)";
 
 /// One request the server received, secrets and tokens included.
 ///
@@ -37,6 +41,29 @@ pub struct Recorded {
 }
 
 impl Recorded {
+    pub(crate) fn new(
+        endpoint: Option<Endpoint>,
+        request: &Parts,
+        form: Vec<(String, String)>,
+    ) -> Self {
+        let mut headers = request.headers.clone();
+        if let Entry::Occupied(mut credentials) = headers.entry(header::AUTHORIZATION) {
+            // `Debug` hides them then.
+            credentials
+                .iter_mut()
+                .for_each(|value| value.set_sensitive(true));
+        }
+        Self {
+            endpoint,
+            method: request.method.clone(),
+            path: request.uri.path().to_owned(),
+            query: request.uri.query().map(str::to_owned),
+            headers,
+            form,
+            status: None,
+        }
+    }
+
     /// The first value of a form parameter.
     pub fn param(&self, name: &str) -> Option<&str> {
         self.params(name).first().copied()
@@ -51,40 +78,20 @@ impl Recorded {
 
 impl fmt::Debug for Recorded {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let form: Vec<_> = self
-            .form
-            .iter()
-            .map(|(name, value)| (name, redact(SECRET.contains(&name.as_str()), value)))
-            .collect();
-        let headers: Vec<_> = self
-            .headers
-            .iter()
-            .map(|(name, value)| {
-                (
-                    name,
-                    redact(
-                        name == header::AUTHORIZATION,
-                        value.to_str().unwrap_or("(not text)"),
-                    ),
-                )
-            })
-            .collect();
+        let shown = |(name, value): &(String, String)| match SECRET.contains(&name.as_str()) {
+            true => (name.clone(), REDACTED.to_owned()),
+            false => (name.clone(), value.clone()),
+        };
+        let form: Vec<_> = self.form.iter().map(shown).collect();
         f.debug_struct("Recorded")
             .field("endpoint", &self.endpoint)
             .field("method", &self.method)
             .field("path", &self.path)
-            // A secret in the URL is a mistake this kit is used to find; it need not reach the log as well.
-            .field(
-                "query",
-                &self.query.as_deref().map(|query| redact(true, query)),
-            )
-            .field("headers", &headers)
+            // The kit finds secrets that are sent in a URL by mistake, and must not print them either.
+            .field("query", &self.query.as_ref().map(|_| REDACTED))
+            .field("headers", &self.headers)
             .field("form", &form)
             .field("status", &self.status)
             .finish()
     }
-}
-
-fn redact(secret: bool, value: &str) -> &str {
-    if secret { "(redacted)" } else { value }
 }

@@ -1,14 +1,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::oauth_error::OAuthError;
 use crate::public_key::PublicKey;
+use crate::state::State;
 
-/// What is known of a client.
+/// What the server knows of a client.
 #[derive(Clone, Default)]
 pub(crate) struct Registration {
     pub(crate) id: String,
     pub(crate) secret: Option<String>,
     pub(crate) keys: Vec<PublicKey>,
-    /// Subjects by which platforms know it, and the keys these sign with.
+    /// Subjects by which platforms know the client, and the keys these sign with.
     pub(crate) foreign: Vec<(String, PublicKey)>,
     pub(crate) audience_token_endpoint: bool,
     pub(crate) impersonates: bool,
@@ -21,12 +23,12 @@ pub(crate) struct Registration {
 }
 
 impl Registration {
-    pub(crate) fn may_exchange_to(&self, target: &str) -> bool {
-        self.exchange_targets.contains(target)
-    }
-
-    pub(crate) fn may_request(&self, target: &str) -> bool {
-        self.request_targets.contains(target)
+    /// The registered client, if `secret` is its secret where one is to be checked.
+    pub(crate) fn find(state: &State, id: &str, secret: Option<&str>) -> Result<Self, OAuthError> {
+        let client = state.clients.lock().get(id).cloned();
+        client
+            .filter(|client| secret.is_none() || client.secret.as_deref() == secret)
+            .ok_or_else(OAuthError::authentication_failed)
     }
 
     pub(crate) fn may_introspect(&self, audiences: &[&str]) -> bool {
@@ -36,9 +38,8 @@ impl Registration {
 
     pub(crate) fn may_have(&self, scope: &str, targets: &[String]) -> bool {
         let allowed_at = |target| {
-            self.scopes
-                .get(target)
-                .is_some_and(|scopes| scopes.contains(scope))
+            let scopes = self.scopes.get(target);
+            scopes.is_some_and(|scopes| scopes.contains(scope))
         };
         self.scopes.is_empty() || targets.iter().all(allowed_at)
     }

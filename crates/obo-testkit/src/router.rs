@@ -1,17 +1,17 @@
-//! One request: read, recorded, held up by faults, answered by its endpoint, edited by faults.
+//! One request: read, recorded, delayed by faults, served by its endpoint, edited by faults.
 
 use std::sync::Arc;
 
 use axum::Router;
 use axum::body::{Body, Bytes, to_bytes};
-use axum::extract::{Request, State as Shared};
+use axum::extract::{self, Request};
 use axum::response::{IntoResponse, Response};
 use http::request::Parts;
 use http::{HeaderValue, Method, StatusCode, header};
 use serde_json::Value;
 
 use crate::fault::{Endpoint, Fault};
-use crate::form::is_form;
+use crate::form::{Form, is_form};
 use crate::recorded::Recorded;
 use crate::state::State;
 use crate::{introspection, metadata, token_endpoint};
@@ -22,18 +22,18 @@ pub(crate) fn router(state: Arc<State>) -> Router {
     Router::new().fallback(serve).with_state(state)
 }
 
-async fn serve(Shared(state): Shared<Arc<State>>, request: Request) -> Response {
+async fn serve(extract::State(state): extract::State<Arc<State>>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
     let Ok(body) = to_bytes(body, MAX_BODY).await else {
         return StatusCode::PAYLOAD_TOO_LARGE.into_response();
     };
     let endpoint = route(&state, parts.uri.path());
-    let (index, form) = record(&state, endpoint, &parts, &body);
+    let (index, pairs) = record(&state, endpoint, &parts, &body);
     let response = match endpoint {
-        Some(endpoint) => misbehaving(&state, endpoint, &parts, form).await,
+        Some(endpoint) => misbehaving(&state, endpoint, &parts, pairs).await,
         None => StatusCode::NOT_FOUND.into_response(),
     };
-    state.requests()[index].status = Some(response.status().as_u16());
+    state.requests.lock()[index].status = Some(response.status().as_u16());
     response
 }
 
@@ -63,66 +63,61 @@ fn record(
         true => form_urlencoded::parse(body).into_owned().collect(),
         false => Vec::new(),
     };
-    let mut requests = state.requests();
-    requests.push(Recorded {
-        endpoint,
-        method: parts.method.clone(),
-        path: parts.uri.path().to_owned(),
-        query: parts.uri.query().map(str::to_owned),
-        headers: parts.headers.clone(),
-        form: form.clone(),
-        status: None,
-    });
-    let index = requests.len() - 1;
+    let mut requests = state.requests.lock();
+    let index = requests.len();
+    requests.push(Recorded::new(endpoint, parts, form.clone()));
     drop(requests);
     state.arrived.send_replace(());
     (index, form)
 }
 
-async fn misbehaving(state: &State, endpoint: Endpoint, parts: &Parts, form: Pairs) -> Response {
+async fn misbehaving(
+    state: &Arc<State>,
+    endpoint: Endpoint,
+    parts: &Parts,
+    pairs: Pairs,
+) -> Response {
     let mut healed = state.healed.subscribe();
-    let faults = state.faults().next(endpoint);
+    let faults = state.faults.lock().next(endpoint);
     for fault in &faults {
         match fault {
             Fault::Delay(time) => tokio::time::sleep(*time).await,
-            Fault::Hang => healed
-                .changed()
-                .await
-                .expect("the sender lives in the state"),
+            Fault::Hang => healed.changed().await.expect("a sender in the state"),
             _ => {}
         }
     }
     if let Some(response) = faults.iter().find_map(instead) {
         return response;
     }
-    let response = answer(state, endpoint, parts, form);
+    let response = respond(state, endpoint, parts, pairs);
     edited(state, endpoint, &faults, response).await
 }
 
-fn answer(state: &State, endpoint: Endpoint, parts: &Parts, form: Pairs) -> Response {
-    let allowed = if matches!(endpoint, Endpoint::Token | Endpoint::Introspection) {
-        Method::POST
-    } else {
-        Method::GET
+fn respond(state: &Arc<State>, endpoint: Endpoint, parts: &Parts, pairs: Pairs) -> Response {
+    let allowed = match endpoint {
+        Endpoint::Token | Endpoint::Introspection => Method::POST,
+        _ => Method::GET,
     };
     if parts.method != allowed {
-        return (
-            StatusCode::METHOD_NOT_ALLOWED,
-            [(header::ALLOW, allowed.as_str().to_owned())],
-        )
-            .into_response();
+        let allow = [(header::ALLOW, allowed.as_str())];
+        return (StatusCode::METHOD_NOT_ALLOWED, allow).into_response();
     }
-    match endpoint {
-        Endpoint::Token => token_endpoint::answer(state, parts, form),
-        Endpoint::Introspection => introspection::answer(state, parts, form),
-        Endpoint::Jwks => json(state.keys().body()),
-        Endpoint::Discovery | Endpoint::OpenIdConfiguration | Endpoint::OAuthMetadata => {
-            json(metadata::document(state).to_string())
-        }
-    }
+    let endpoint = match endpoint {
+        Endpoint::Token => token_endpoint::respond,
+        Endpoint::Introspection => introspection::respond,
+        Endpoint::Jwks => return json(state.keys.lock().body()),
+        _ => return json(metadata::document(state).to_string()),
+    };
+    let form = Form::check(&parts.headers, pairs);
+    let response = form.and_then(|form| endpoint(state, parts, &form));
+    let no_store = [
+        (header::CACHE_CONTROL, "no-store"),
+        (header::PRAGMA, "no-cache"),
+    ];
+    (no_store, response).into_response()
 }
 
-/// The answer a fault gives in place of the endpoint's own.
+/// The response that a fault puts in place of the endpoint's own.
 fn instead(fault: &Fault) -> Option<Response> {
     let status = |code: u16| StatusCode::from_u16(code).expect("an HTTP status");
     match fault {
@@ -142,7 +137,7 @@ async fn edited(
     faults: &[Fault],
     response: Response,
 ) -> Response {
-    let wrong_issuer = serde_json::json!({ "issuer": format!("{}/other", state.issuer) });
+    let wrong_issuer = serde_json::json!({ "issuer": state.url("/other") });
     let edits = faults.iter().filter_map(|fault| match fault {
         Fault::Merge(members) => Some(members),
         Fault::WrongIssuer if Endpoint::Discovery.covers(endpoint) => Some(&wrong_issuer),

@@ -1,16 +1,17 @@
-//! What the token is good for.
+//! The scope of a token.
 
 use crate::oauth_error::OAuthError;
 use crate::registration::Registration;
 
-/// The granted scope, and whether the answer has to say so (RFC 6749 §5.1).
+/// The granted scope, and whether the response must state it (RFC 6749 §5.1).
+#[derive(Default)]
 pub(crate) struct Granted {
     pub(crate) scope: Option<String>,
     pub(crate) differs: bool,
 }
 
-/// Grants the requested scope, or `default` when none was requested, as far as the client may have it
-/// at every target.
+/// Grants the requested scope, or `default` when none was requested, as far as the client may have
+/// it at every target.
 pub(crate) fn grant(
     client: &Registration,
     targets: &[String],
@@ -18,23 +19,17 @@ pub(crate) fn grant(
     default: Option<&str>,
 ) -> Result<Granted, OAuthError> {
     let Some(wanted) = requested.or(default) else {
-        return Ok(Granted {
-            scope: None,
-            differs: false,
-        });
+        return Ok(Granted::default());
     };
     let allowed = wanted
         .split(' ')
         .filter(|scope| !scope.is_empty() && client.may_have(scope, targets));
     let scope = allowed.collect::<Vec<_>>().join(" ");
     if scope.is_empty() && requested.is_some() {
-        return Err(OAuthError::invalid_scope(
-            "no requested scope is allowed at every requested target",
-        ));
+        let text = "no requested scope is allowed at every requested target";
+        return Err(OAuthError::new("invalid_scope", text));
     }
     let differs = requested != Some(scope.as_str());
-    Ok(Granted {
-        scope: (!scope.is_empty()).then_some(scope),
-        differs,
-    })
+    let scope = (!scope.is_empty()).then_some(scope);
+    Ok(Granted { scope, differs })
 }

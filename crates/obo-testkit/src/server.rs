@@ -4,7 +4,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use crate::client::TestClient;
-use crate::fault::{Endpoint, Fault};
+use crate::fault::{Endpoint, Fault, Faults};
 use crate::listener::Listener;
 use crate::recorded::Recorded;
 use crate::router::router;
@@ -35,17 +35,17 @@ impl TestIdp {
 
     /// The URL of the token endpoint.
     pub fn token_endpoint(&self) -> String {
-        self.state.token_endpoint()
+        self.state.url("/token")
     }
 
     /// The URL of the introspection endpoint.
     pub fn introspection_endpoint(&self) -> String {
-        self.state.introspection_endpoint()
+        self.state.url("/introspect")
     }
 
     /// The URL of the JWK Set.
     pub fn jwks_uri(&self) -> String {
-        self.state.jwks_uri()
+        self.state.url("/jwks")
     }
 
     /// Takes the server down: open connections are closed, new ones refused, the port stays reserved.
@@ -60,24 +60,24 @@ impl TestIdp {
 
     /// Adds seconds to the wall clock that the server reads; negative ones set it back.
     pub fn set_clock_offset(&self, seconds: i64) {
-        self.state.set_clock_offset(seconds);
+        self.state.settings.lock().clock_offset = seconds;
     }
 
     /// Sets how long tokens from the token endpoint live, in seconds; the default is 300.
     pub fn set_token_lifetime(&self, seconds: i64) {
-        self.state.set_lifetime(seconds);
+        self.state.settings.lock().lifetime = seconds;
     }
 
     /// Issues opaque tokens from the token endpoint, instead of JWTs.
     pub fn set_issues_opaque(&self, opaque: bool) {
-        self.state.set_issues_opaque(opaque);
+        self.state.settings.lock().issues_opaque = opaque;
     }
 
     /// Grants the allowed ones of several requested targets, instead of refusing them all.
     ///
     /// RFC 8693 §2.1.1 leaves the choice to the server; the default is to refuse.
     pub fn set_narrows_targets(&self, narrows: bool) {
-        self.state.set_narrows_targets(narrows);
+        self.state.settings.lock().narrows_targets = narrows;
     }
 }
 
@@ -100,7 +100,7 @@ impl TestIdp {
 
     /// Revokes a token, a JWT or an opaque one: it is inactive to the introspection endpoint, and cannot be exchanged.
     pub fn revoke(&self, token: &str) {
-        self.state.tokens().revoke(token);
+        self.state.tokens.lock().revoked.insert(token.to_owned());
     }
 
     /// Registers a confidential client, or returns to one registered before.
@@ -115,32 +115,32 @@ impl TestIdp {
     ///
     /// Old keys stay published.
     pub fn rotate(&self) -> String {
-        self.state.keys().add(self.state.signing).kid
+        self.state.keys.lock().add(self.state.signing).kid
     }
 
     /// The `kid` that tokens carry now.
     pub fn kid(&self) -> String {
-        self.state.keys().current(self.state.signing).kid
+        self.state.keys.lock().current(self.state.signing).kid
     }
 
     /// Takes a key out of the published set; the server still accepts subject tokens it signed.
     pub fn withdraw(&self, kid: &str) {
-        self.state.keys().withdraw(kid);
+        self.state.keys.lock().withdraw(|known| known == Some(kid));
     }
 
     /// Empties the published set.
     pub fn withdraw_all(&self) {
-        self.state.keys().withdraw_all();
+        self.state.keys.lock().withdraw(|_| true);
     }
 
     /// Publishes one more entry, however odd.
     pub fn publish_extra_jwk(&self, jwk: Value) {
-        self.state.keys().publish_extra(jwk);
+        self.state.keys.lock().extra.push(jwk);
     }
 
     /// Serves this text instead of the JWK Set; `None` ends the lie.
     pub fn replace_jwks(&self, body: Option<String>) {
-        self.state.keys().replace_body(body);
+        self.state.keys.lock().replacement = body;
     }
 }
 
@@ -148,14 +148,14 @@ impl TestIdp {
 impl TestIdp {
     /// Makes an endpoint misbehave until [`heal`](Self::heal); several faults add up.
     pub fn fault(&self, endpoint: Endpoint, fault: Fault) {
-        self.state.faults().stand(endpoint, fault);
+        self.state.faults.lock().standing.push((endpoint, fault));
     }
 
     /// Makes an endpoint misbehave for one request; several such faults are used up one per request.
     ///
     /// The request that meets one does not meet the standing faults.
     pub fn fault_once(&self, endpoint: Endpoint, fault: Fault) {
-        self.state.faults().once(endpoint, fault);
+        self.state.faults.lock().once.push_back((endpoint, fault));
     }
 
     /// Makes every endpoint misbehave until [`heal`](Self::heal).
@@ -172,7 +172,7 @@ impl TestIdp {
 
     /// Ends all faults and lets hanging requests go on.
     pub fn heal(&self) {
-        self.state.faults().clear();
+        *self.state.faults.lock() = Faults::default();
         self.state.healed.send_replace(());
     }
 }
@@ -181,7 +181,7 @@ impl TestIdp {
 impl TestIdp {
     /// Every request so far, in order of arrival.
     pub fn requests(&self) -> Vec<Recorded> {
-        self.state.requests().clone()
+        self.state.requests.lock().clone()
     }
 
     /// How many requests the token endpoint received.
@@ -210,23 +210,14 @@ impl TestIdp {
     pub async fn wait_for_requests(&self, endpoint: Endpoint, count: usize) {
         let mut arrived = self.state.arrived.subscribe();
         while self.received(endpoint) < count {
-            arrived
-                .changed()
-                .await
-                .expect("the sender lives in our own state");
+            arrived.changed().await.expect("a sender in the state");
         }
     }
 
     fn received(&self, endpoint: Endpoint) -> usize {
-        let requests = self.state.requests();
-        requests
-            .iter()
-            .filter(|request| {
-                request
-                    .endpoint
-                    .is_some_and(|served| endpoint.covers(served))
-            })
-            .count()
+        let requests = self.state.requests.lock();
+        let served = requests.iter().filter_map(|request| request.endpoint);
+        served.filter(|served| endpoint.covers(*served)).count()
     }
 }
 

@@ -1,8 +1,6 @@
-//! What handle and endpoints share.
+//! What the handle and the endpoints share.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use tokio::sync::watch;
@@ -10,6 +8,7 @@ use tokio::sync::watch;
 use crate::alg::TestAlg;
 use crate::fault::Faults;
 use crate::key_set::KeySet;
+use crate::lock::Lock;
 use crate::opaque::Tokens;
 use crate::recorded::Recorded;
 use crate::registration::Registration;
@@ -19,21 +18,28 @@ pub(crate) struct State {
     /// The issuer's path, empty or starting with a slash.
     pub(crate) path: String,
     pub(crate) signing: TestAlg,
-    keys: Mutex<KeySet>,
-    clients: Mutex<BTreeMap<String, Registration>>,
+    pub(crate) keys: Lock<KeySet>,
+    pub(crate) clients: Lock<BTreeMap<String, Registration>>,
     /// Expiry by client and `jti` of every assertion accepted so far.
-    assertions: Mutex<HashMap<(String, String), i64>>,
-    tokens: Mutex<Tokens>,
-    requests: Mutex<Vec<Recorded>>,
-    faults: Mutex<Faults>,
+    assertions: Lock<HashMap<(String, String), i64>>,
+    pub(crate) tokens: Lock<Tokens>,
+    pub(crate) requests: Lock<Vec<Recorded>>,
+    pub(crate) faults: Lock<Faults>,
     /// Signals that a request was recorded.
     pub(crate) arrived: watch::Sender<()>,
-    /// Signals that hanging requests may go on.
+    /// Signals that hanging requests continue.
     pub(crate) healed: watch::Sender<()>,
-    clock_offset: AtomicI64,
-    lifetime: AtomicI64,
-    narrows_targets: AtomicBool,
-    issues_opaque: AtomicBool,
+    pub(crate) settings: Lock<Settings>,
+}
+
+/// Settings that a test may change while the server runs.
+#[derive(Clone, Copy)]
+pub(crate) struct Settings {
+    pub(crate) clock_offset: i64,
+    /// The lifetime of issued tokens, in seconds.
+    pub(crate) lifetime: i64,
+    pub(crate) narrows_targets: bool,
+    pub(crate) issues_opaque: bool,
 }
 
 impl State {
@@ -42,31 +48,30 @@ impl State {
             issuer,
             path,
             signing,
-            keys: Mutex::new(KeySet::new(signing)),
-            clients: Mutex::default(),
-            assertions: Mutex::default(),
-            tokens: Mutex::default(),
-            requests: Mutex::default(),
-            faults: Mutex::default(),
-            arrived: watch::Sender::new(()),
-            healed: watch::Sender::new(()),
-            clock_offset: AtomicI64::new(0),
-            lifetime: AtomicI64::new(300),
-            narrows_targets: AtomicBool::new(false),
-            issues_opaque: AtomicBool::new(false),
+            keys: Lock::new(KeySet::new(signing)),
+            clients: Lock::default(),
+            assertions: Lock::default(),
+            tokens: Lock::default(),
+            requests: Lock::default(),
+            faults: Lock::default(),
+            arrived: watch::Sender::default(),
+            healed: watch::Sender::default(),
+            settings: Lock::new(Settings {
+                clock_offset: 0,
+                lifetime: 300,
+                narrows_targets: false,
+                issues_opaque: false,
+            }),
         }
     }
 
-    pub(crate) fn token_endpoint(&self) -> String {
-        format!("{}/token", self.issuer)
+    /// The URL of an endpoint below the issuer.
+    pub(crate) fn url(&self, path: &str) -> String {
+        format!("{}{path}", self.issuer)
     }
 
-    pub(crate) fn introspection_endpoint(&self) -> String {
-        format!("{}/introspect", self.issuer)
-    }
-
-    pub(crate) fn jwks_uri(&self) -> String {
-        format!("{}/jwks", self.issuer)
+    pub(crate) fn settings(&self) -> Settings {
+        *self.settings.lock()
     }
 
     /// Seconds since the epoch on the server's clock.
@@ -76,68 +81,15 @@ impl State {
             .duration_since(UNIX_EPOCH)
             .expect("a clock past 1970");
         i64::try_from(since_epoch.as_secs()).expect("a clock before the year 292 billion")
-            + self.clock_offset.load(Ordering::SeqCst)
+            + self.settings().clock_offset
     }
 
-    pub(crate) fn set_clock_offset(&self, seconds: i64) {
-        self.clock_offset.store(seconds, Ordering::SeqCst);
-    }
-
-    pub(crate) fn lifetime(&self) -> i64 {
-        self.lifetime.load(Ordering::SeqCst)
-    }
-
-    pub(crate) fn set_lifetime(&self, seconds: i64) {
-        self.lifetime.store(seconds, Ordering::SeqCst);
-    }
-
-    pub(crate) fn narrows_targets(&self) -> bool {
-        self.narrows_targets.load(Ordering::SeqCst)
-    }
-
-    pub(crate) fn set_narrows_targets(&self, narrows: bool) {
-        self.narrows_targets.store(narrows, Ordering::SeqCst);
-    }
-
-    pub(crate) fn issues_opaque(&self) -> bool {
-        self.issues_opaque.load(Ordering::SeqCst)
-    }
-
-    pub(crate) fn set_issues_opaque(&self, opaque: bool) {
-        self.issues_opaque.store(opaque, Ordering::SeqCst);
-    }
-
-    /// Remembers an assertion until it expires; false if it was seen before.
-    pub(crate) fn first_use(&self, client_id: &str, jti: &str, exp: i64, now: i64) -> bool {
-        let mut assertions = lock(&self.assertions);
+    /// Records an assertion until it expires; false if it was used before.
+    pub(crate) fn first_use(&self, client_id: &str, jti: &str, exp: i64) -> bool {
+        let now = self.now();
+        let mut assertions = self.assertions.lock();
         assertions.retain(|_, exp| *exp > now);
-        assertions
-            .insert((client_id.to_owned(), jti.to_owned()), exp)
-            .is_none()
+        let key = (client_id.to_owned(), jti.to_owned());
+        assertions.insert(key, exp).is_none()
     }
-
-    pub(crate) fn keys(&self) -> MutexGuard<'_, KeySet> {
-        lock(&self.keys)
-    }
-
-    pub(crate) fn clients(&self) -> MutexGuard<'_, BTreeMap<String, Registration>> {
-        lock(&self.clients)
-    }
-
-    pub(crate) fn tokens(&self) -> MutexGuard<'_, Tokens> {
-        lock(&self.tokens)
-    }
-
-    pub(crate) fn requests(&self) -> MutexGuard<'_, Vec<Recorded>> {
-        lock(&self.requests)
-    }
-
-    pub(crate) fn faults(&self) -> MutexGuard<'_, Faults> {
-        lock(&self.faults)
-    }
-}
-
-/// A test that panics while it holds a lock fails by itself; it should not fail the others as well.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,4 +1,6 @@
-//! Where the token is to be used: `audience` and `resource` (RFC 8693 §2.1, RFC 8707).
+//! The targets of a token: `audience` and `resource` (RFC 8693 §2.1, RFC 8707).
+
+use std::collections::BTreeSet;
 
 use url::Url;
 
@@ -6,16 +8,16 @@ use crate::form::Form;
 use crate::oauth_error::OAuthError;
 use crate::state::State;
 
-/// The allowed ones of the requested targets, in order and none twice.
+/// The allowed ones of the requested targets, in order and without repeats.
 ///
-/// One that is not allowed refuses the request, unless the server narrows and another one is left.
+/// A target that is not allowed refuses the request, unless the server narrows and another is left.
 pub(crate) fn requested(
     state: &State,
     form: &Form,
-    allowed: impl Fn(&str) -> bool,
+    allowed: &BTreeSet<String>,
 ) -> Result<Vec<String>, OAuthError> {
     for resource in form.all("resource") {
-        // A fragment, even an empty one, and a relative reference are what RFC 8707 §2 rules out.
+        // RFC 8707 §2 forbids a fragment, even an empty one, and a relative reference.
         if Url::parse(resource).is_err() || resource.contains('#') {
             let text = format!("resource {resource} is not an absolute URI without fragment");
             return Err(OAuthError::invalid_target(text));
@@ -23,19 +25,18 @@ pub(crate) fn requested(
     }
     let mut targets: Vec<String> = Vec::new();
     let mut refused = None;
-    for (kind, target) in ["audience", "resource"]
-        .into_iter()
-        .flat_map(|kind| form.all(kind).map(move |target| (kind, target)))
-    {
-        if !allowed(target) {
-            refused
-                .get_or_insert_with(|| format!("{kind} {target} is not allowed for this client"));
-        } else if !targets.iter().any(|known| known == target) {
-            targets.push(target.to_owned());
+    for kind in ["audience", "resource"] {
+        for target in form.all(kind) {
+            if !allowed.contains(target) {
+                let text = || format!("{kind} {target} is not allowed for this client");
+                refused.get_or_insert_with(text);
+            } else if !targets.iter().any(|known| known == target) {
+                targets.push(target.to_owned());
+            }
         }
     }
     match refused {
-        Some(text) if targets.is_empty() || !state.narrows_targets() => {
+        Some(text) if targets.is_empty() || !state.settings().narrows_targets => {
             Err(OAuthError::invalid_target(text))
         }
         _ => Ok(targets),

@@ -6,13 +6,13 @@ use serde_json::{Value, json};
 use crate::alg::TestAlg;
 use crate::jwt::{self, Object};
 use crate::random;
-use crate::signing_key::TestKey;
 use crate::state::State;
+use crate::test_key::TestKey;
 
-/// A token in the making: complete by default, wrong only where asked to be.
+/// Builds one token: complete by default, wrong only where a test makes it so.
 ///
-/// An access token has every claim RFC 9068 §2.2 requires. Times are offsets in seconds from the
-/// server's clock at the moment of [`mint`](Self::mint).
+/// An access token has every claim that RFC 9068 §2.2 requires. Times are offsets in seconds from
+/// the server's clock when [`mint`](Self::mint) is called.
 #[derive(Clone)]
 #[must_use = "a builder does nothing until minted"]
 pub struct TokenBuilder {
@@ -23,43 +23,35 @@ pub struct TokenBuilder {
     expires_in: i64,
     issued_at: i64,
     not_before: Option<i64>,
-    /// Whether each token gets a `jti` of its own.
-    jti: bool,
-    /// Claims set (or, with nothing, removed) by name, last one wins.
+    /// Claims set (or, with `None`, removed) by name; the last one wins.
     edits: Vec<(String, Option<Value>)>,
     alg: Option<TestAlg>,
     foreign: Option<TestKey>,
-    /// Header members set (or, with nothing, removed) by name, last one wins.
+    /// Header members set (or, with `None`, removed) by name; the last one wins.
     header_edits: Vec<(String, Option<Value>)>,
 }
 
 /// Where it starts.
 impl TokenBuilder {
     pub(crate) fn access_token(state: Arc<State>, sub: &str, client_id: &str) -> Self {
-        let claims = json!({ "sub": sub, "client_id": client_id });
-        Self::new(state, &claims).typ(Some("at+jwt"))
+        let token = Self::new(state, sub).typ(Some("at+jwt"));
+        token.client_id(client_id)
     }
 
     pub(crate) fn id_token(state: Arc<State>, sub: &str, client_id: &str) -> Self {
-        let builder = Self::new(state, &json!({ "sub": sub }))
-            .typ(Some("JWT"))
-            .audience(client_id);
-        Self {
-            jti: false,
-            ..builder
-        }
+        let token = Self::new(state, sub).typ(Some("JWT"));
+        token.audience(client_id).without("jti")
     }
 
-    fn new(state: Arc<State>, claims: &Value) -> Self {
+    fn new(state: Arc<State>, sub: &str) -> Self {
         Self {
             state,
-            claims: claims.as_object().cloned().unwrap_or_default(),
+            claims: Object::from_iter([("sub".to_owned(), sub.into())]),
             audiences: Vec::new(),
             scopes: Vec::new(),
             expires_in: 300,
             issued_at: 0,
             not_before: None,
-            jti: true,
             edits: Vec::new(),
             alg: None,
             foreign: None,
@@ -146,19 +138,22 @@ impl TokenBuilder {
         let now = self.state.now();
         let mut claims = self.claims.clone();
         let mut set = |name: &str, value: Value| claims.insert(name.to_owned(), value);
-        set("iss", self.state.issuer.as_str().into());
+        let issuer = self.state.issuer.as_str();
+        set("iss", issuer.into());
         set(
             "aud",
-            audience_claim(&self.audiences).unwrap_or_else(|| self.state.issuer.as_str().into()),
+            match &*self.audiences {
+                [] => issuer.into(),
+                [one] => one.as_str().into(),
+                many => many.into(),
+            },
         );
         set("iat", (now + self.issued_at).into());
         set("exp", (now + self.expires_in).into());
         if let Some(seconds) = self.not_before {
             set("nbf", (now + seconds).into());
         }
-        if self.jti {
-            set("jti", random::jti().into());
-        }
+        set("jti", random::text::<16>().into());
         if !self.scopes.is_empty() {
             set("scope", self.scopes.join(" ").into());
         }
@@ -170,23 +165,22 @@ impl TokenBuilder {
 /// Header and signature.
 impl TokenBuilder {
     /// Sets the `typ` header; `None` leaves it out. The default is `at+jwt`, for an ID token `JWT`.
-    pub fn typ(mut self, typ: Option<&str>) -> Self {
-        self.header_edits
-            .push(("typ".to_owned(), typ.map(Value::from)));
-        self
+    pub fn typ(self, typ: Option<&str>) -> Self {
+        self.edit_header("typ", typ.map(Value::from))
     }
 
     /// Sets the `kid` header; `None` leaves it out. The default is the kid of the server's newest key.
-    pub fn kid(mut self, kid: Option<&str>) -> Self {
-        self.header_edits
-            .push(("kid".to_owned(), kid.map(Value::from)));
-        self
+    pub fn kid(self, kid: Option<&str>) -> Self {
+        self.edit_header("kid", kid.map(Value::from))
     }
 
     /// Sets any header member to any value, `alg` included: the signature does not follow it.
-    pub fn header(mut self, name: &str, value: impl Into<Value>) -> Self {
-        self.header_edits
-            .push((name.to_owned(), Some(value.into())));
+    pub fn header(self, name: &str, value: impl Into<Value>) -> Self {
+        self.edit_header(name, Some(value.into()))
+    }
+
+    fn edit_header(mut self, name: &str, value: Option<Value>) -> Self {
+        self.header_edits.push((name.to_owned(), value));
         self
     }
 
@@ -204,20 +198,20 @@ impl TokenBuilder {
 
     /// Issues an opaque token with these claims: a random text, of which the introspection endpoint knows them.
     pub fn mint_opaque(&self) -> String {
-        self.state.tokens().issue(self.claim_set())
+        self.state.tokens.lock().issue(self.claim_set())
     }
 
     /// Signs the token: the compact form that goes after `Bearer`.
     pub fn mint(&self) -> String {
         let foreign_alg = self.foreign.as_ref().map(TestKey::alg);
         let alg = self.alg.or(foreign_alg).unwrap_or(self.state.signing);
-        let own = self.state.keys().current(alg);
+        let own = self.state.keys.lock().current(alg);
         let key = self.foreign.as_ref().unwrap_or(&own.key);
         let mut header = Object::new();
         header.insert("alg".to_owned(), key.alg().as_str().into());
         header.insert("kid".to_owned(), own.kid.into());
         apply(&mut header, &self.header_edits);
-        jwt::encode(&header, &self.claim_set(), key)
+        jwt::encode(&header.into(), &self.claims(), key)
     }
 }
 
@@ -226,15 +220,6 @@ impl fmt::Debug for TokenBuilder {
         f.debug_struct("TokenBuilder")
             .field("claims", &self.claims())
             .finish_non_exhaustive()
-    }
-}
-
-/// One audience is a string, several are an array, none is nothing.
-pub(crate) fn audience_claim(audiences: &[String]) -> Option<Value> {
-    match audiences {
-        [] => None,
-        [one] => Some(one.as_str().into()),
-        many => Some(many.into()),
     }
 }
 

@@ -1,115 +1,98 @@
-//! Token exchange (RFC 8693), on the strict side wherever the RFC leaves room.
+//! Token exchange (RFC 8693), strict wherever the RFC leaves room.
+
+use std::sync::Arc;
 
 use serde_json::{Value, json};
 
 use crate::form::Form;
-use crate::issue::{self, Grant};
-use crate::jwt::{Jwt, Object};
+use crate::jwt::Claims;
 use crate::oauth_error::OAuthError;
 use crate::registration::Registration;
 use crate::state::State;
-use crate::{act, scope, target};
+use crate::token_builder::TokenBuilder;
+use crate::{access_token, act, issue, scope, target};
 
 const ACCESS_TOKEN: &str = "urn:ietf:params:oauth:token-type:access_token";
 const JWT: &str = "urn:ietf:params:oauth:token-type:jwt";
 
+/// Claims of the subject token that stay true of the issued one, besides `sub`.
+const CARRIED_OVER: [&str; 2] = ["acr", "auth_time"];
+
 pub(crate) fn grant(
-    state: &State,
+    state: &Arc<State>,
     client: &Registration,
     form: &Form,
 ) -> Result<Value, OAuthError> {
-    let subject = subject_token(state, client, form)?;
-    let actor = actor_token(state, client, form)?;
+    // If other audiences were allowed, a service could exchange tokens that were sent to another one.
+    let subject = token(state, form, "subject", &[&client.id])?;
+    // A client credentials token without a target is addressed to the server that issued it.
+    let actor = match form.one("actor_token").or(form.one("actor_token_type")) {
+        Some(_) => Some(token(state, form, "actor", &[&client.id, &state.issuer])?),
+        None => None,
+    };
     let issued_token_type = form.one("requested_token_type").unwrap_or(ACCESS_TOKEN);
     check_type("requested_token_type", issued_token_type)?;
 
-    let targets = target::requested(state, form, |target| client.may_exchange_to(target))?;
+    let targets = target::requested(state, form, &client.exchange_targets)?;
     if targets.is_empty() {
         return Err(OAuthError::invalid_target(
-            "neither audience nor resource says where the token is for",
+            "neither audience nor resource is given",
         ));
     }
-    let granted = scope::grant(
-        client,
-        &targets,
-        form.one("scope"),
-        subject.jwt.text("scope"),
-    )?;
+    let subject_scope = subject.claims.text("scope");
+    let granted = scope::grant(client, &targets, form.one("scope"), subject_scope)?;
 
-    let sub = |token: &Token<'_>| token.jwt.text("sub").map(str::to_owned);
-    let acting = actor
-        .as_ref()
-        .and_then(sub)
-        .unwrap_or_else(|| client.id.clone());
-    if let Some(may_act) = subject.jwt.claims.get("may_act") {
-        act::check_may_act(may_act, &state.issuer, &acting, &client.id)?;
+    let acting = actor.as_ref().map_or(&*client.id, |actor| &actor.sub);
+    let claims = &subject.claims.0;
+    if let Some(may_act) = claims.get("may_act") {
+        act::check_may_act(may_act, &state.issuer, acting, &client.id)?;
     }
-    let mut claims = carried_over(&subject.jwt);
+    let mut token = TokenBuilder::access_token(Arc::clone(state), &subject.sub, &client.id);
+    for name in CARRIED_OVER {
+        if let Some(value) = claims.get(name) {
+            token = token.claim(name, value.clone());
+        }
+    }
     if !client.impersonates {
-        claims.insert(
-            "act".to_owned(),
-            act::delegate(&acting, subject.jwt.claims.get("act")),
-        );
+        token = token.claim("act", act::delegate(acting, claims.get("act")));
     }
-    // What is given out must not outlive what was handed in.
-    let not_after = Some(actor.map_or(subject.exp, |actor| actor.exp.min(subject.exp)));
-    let grant = Grant {
-        client_id: &client.id,
-        targets: &targets,
-        granted,
-        not_after,
-        claims,
-    };
-    let mut answer = issue::answer(state, grant);
-    answer["issued_token_type"] = json!(issued_token_type);
-    Ok(answer)
+    // The issued token must not outlive the tokens it was issued for.
+    let not_after = actor.map_or(subject.exp, |actor| actor.exp.min(subject.exp));
+    let mut response = issue::response(state, token, &targets, granted, Some(not_after));
+    response["issued_token_type"] = json!(issued_token_type);
+    Ok(response)
 }
 
-/// A token of ours that is valid now.
-struct Token<'a> {
-    jwt: Jwt<'a>,
+/// A valid token of this server.
+struct Token {
+    claims: Claims,
+    sub: String,
     exp: i64,
 }
 
-fn subject_token<'a>(
-    state: &State,
-    client: &Registration,
-    form: &'a Form,
-) -> Result<Token<'a>, OAuthError> {
-    let token = form.required("subject_token")?;
-    check_type("subject_token_type", form.required("subject_token_type")?)?;
-    let token = verified(state, "subject", token)?;
-    match token.jwt.audiences().contains(&client.id.as_str()) {
-        true => Ok(token),
-        // Else a service could spend tokens that were sent to another one.
-        false => Err(OAuthError::invalid_request(
-            "subject token is not addressed to this client",
-        )),
-    }
-}
+/// The token in `{role}_token`, which must be addressed to one of `audiences`.
+fn token(state: &State, form: &Form, role: &str, audiences: &[&str]) -> Result<Token, OAuthError> {
+    let parameter = format!("{role}_token");
+    let token = form.required(&parameter)?;
+    let parameter = format!("{role}_token_type");
+    check_type(&parameter, form.required(&parameter)?)?;
 
-fn actor_token<'a>(
-    state: &State,
-    client: &Registration,
-    form: &'a Form,
-) -> Result<Option<Token<'a>>, OAuthError> {
-    let Some(token) = form.one("actor_token") else {
-        return match form.one("actor_token_type") {
-            Some(_) => Err(OAuthError::invalid_request(
-                "actor_token_type without actor_token",
-            )),
-            None => Ok(None),
-        };
-    };
-    check_type("actor_token_type", form.required("actor_token_type")?)?;
-    let token = verified(state, "actor", token)?;
-    // A client credentials token without a target is addressed to the server that issued it.
-    let addressed = |audience: &&str| *audience == client.id || *audience == state.issuer;
-    match token.jwt.audiences().iter().any(addressed) {
-        true => Ok(Some(token)),
-        false => Err(OAuthError::invalid_request(
-            "actor token is not addressed to this client",
-        )),
+    let refused =
+        |reason: &str| OAuthError::invalid_request(format!("{role} token refused: {reason}"));
+    let claims = access_token::read(state, token).map_err(refused)?;
+    if claims.text("iss") != Some(&state.issuer) {
+        return Err(refused("issued by another server"));
+    }
+    let sub = claims.text("sub").filter(|sub| !sub.is_empty());
+    let sub = sub.ok_or_else(|| refused("no sub"))?.to_owned();
+    let exp = claims
+        .expiry(state.now())
+        .ok_or_else(|| refused("expired, not valid yet, or without exp"))?;
+    match claims.audiences().iter().any(|aud| audiences.contains(aud)) {
+        true => Ok(Token { claims, sub, exp }),
+        false => Err(OAuthError::invalid_request(format!(
+            "{role} token is not addressed to this client"
+        ))),
     }
 }
 
@@ -120,51 +103,4 @@ fn check_type(parameter: &str, value: &str) -> Result<(), OAuthError> {
             "{parameter} must be access_token or jwt"
         ))),
     }
-}
-
-fn verified<'a>(state: &State, role: &str, token: &'a str) -> Result<Token<'a>, OAuthError> {
-    let refused =
-        |reason: &str| OAuthError::invalid_request(format!("{role} token refused: {reason}"));
-    if state.tokens().is_revoked(token) {
-        return Err(refused("revoked"));
-    }
-    let opaque = state.tokens().claims(token);
-    let jwt = match opaque {
-        Some(claims) => Jwt::of_opaque(claims),
-        None => signed(state, token).map_err(refused)?,
-    };
-    if jwt.text("iss") != Some(&state.issuer) {
-        return Err(refused("issued by another server"));
-    }
-    if jwt.text("sub").is_none_or(str::is_empty) {
-        return Err(refused("no sub"));
-    }
-    let exp = jwt
-        .expiry(state.now())
-        .ok_or_else(|| refused("expired, not valid yet, or without exp"))?;
-    Ok(Token { jwt, exp })
-}
-
-/// A JWT that is an access token of this server.
-fn signed<'a>(state: &State, token: &'a str) -> Result<Jwt<'a>, &'static str> {
-    let jwt = Jwt::parse(token).filter(|jwt| jwt.alg.is_some());
-    let jwt = jwt.ok_or("not a JWT signed with a supported algorithm")?;
-    if !state.keys().signed(&jwt) {
-        return Err("not signed by this server");
-    }
-    match jwt.typ().as_deref() {
-        Some("at+jwt") => Ok(jwt),
-        _ => Err("not an access token"),
-    }
-}
-
-/// Who the user is, and how and when they authenticated, stay true from hop to hop.
-fn carried_over(subject: &Jwt<'_>) -> Object {
-    let kept = ["sub", "acr", "auth_time"];
-    subject
-        .claims
-        .iter()
-        .filter(|(name, _)| kept.contains(&name.as_str()))
-        .map(|(name, value)| (name.clone(), value.clone()))
-        .collect()
 }

@@ -2,7 +2,7 @@ use std::error::Error as StdError;
 use std::fmt;
 use std::sync::Arc;
 
-use obo::error::BoxError;
+use obo::error::{BoxError, causes};
 use obo::{CallError, ExchangeError, Rejection};
 use tonic::{Code, Status};
 
@@ -80,41 +80,28 @@ pub fn into_status(error: impl Into<BoxError>) -> Status {
         Err(error) => error,
     };
     let told = causes(&*error).find_map(|cause| {
-        let rejection = cause.downcast_ref::<Rejection>();
-        let rejection = rejection.map(|rejection| status(&rejection.response()));
-        let exchange = || {
-            cause
-                .downcast_ref::<ExchangeError>()
-                .cloned()
-                .map(not_called)
-        };
-        let inner = || cause.downcast_ref::<Status>().cloned();
-        rejection.or_else(exchange).or_else(inner)
+        if let Some(rejection) = cause.downcast_ref::<Rejection>() {
+            return Some(status(&rejection.response()));
+        }
+        if let Some(error) = cause.downcast_ref::<ExchangeError>() {
+            return Some(not_called(error.clone()));
+        }
+        cause.downcast_ref::<Status>().cloned()
     });
-    let told = told.unwrap_or_else(
-        || match causes(&*error).any(|cause| cause.is::<CallError>()) {
-            true => Status::unavailable("try again later"),
-            false => Status::internal("internal error"),
-        },
-    );
+    let mut told = match told {
+        Some(told) => told,
+        None if causes(&*error).any(|cause| cause.is::<CallError>()) => {
+            Status::unavailable("try again later")
+        }
+        None => Status::internal("internal error"),
+    };
     if is_failure(told.code()) {
         report(told.code(), &*error);
     }
-    if told.source().is_some() {
-        return told;
+    if told.source().is_none() {
+        told.set_source(Arc::from(error));
     }
-    let mut told = told;
-    told.set_source(Arc::from(error));
     told
-}
-
-fn causes<'e>(
-    error: &'e (dyn StdError + Send + Sync + 'static),
-) -> impl Iterator<Item = &'e (dyn StdError + 'static)> {
-    let first: &(dyn StdError + 'static) = error;
-    std::iter::successors(Some(first), |error: &&(dyn StdError + 'static)| {
-        (*error).source()
-    })
 }
 
 /// Whether it is this service that failed, and not its caller.

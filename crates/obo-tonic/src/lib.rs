@@ -15,6 +15,7 @@
 //! A method's own failures are statuses by [`into_status`], or by `?` in a function that returns an [`Error`].
 //!
 //! The outbound side is a [`channel`] that a generated client takes in place of its own.
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod accessors;
 mod error;

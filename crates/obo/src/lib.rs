@@ -105,7 +105,11 @@
 //! | `default-client` | yes | an HTTP client for discovery, key sets and exchanges; without it, give one by [`HttpService`](authorization_server::HttpService) |
 //! | `tracing` | yes | events and spans |
 //! | `metrics` | no | counters, gauges and histograms |
+//! | `jsonwebtoken` | no | conversions from the key and algorithm types of the `jsonwebtoken` crate |
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
+#[macro_use]
+mod macros;
 mod box_error;
 mod clock;
 mod idp;
@@ -178,7 +182,7 @@ pub mod dialect {
 
 /// What goes wrong, besides a [`ConfigError`] and an [`ExchangeError`].
 pub mod error {
-    pub use crate::box_error::BoxError;
+    pub use crate::box_error::{BoxError, causes};
     pub use crate::outbound::error::ExchangeErrorKind;
     #[doc(no_inline)]
     pub use obo_core::TokenError;

@@ -1,24 +1,23 @@
-//! A user's token crosses three services, each call on behalf of the user; then everything that must be refused is.
+//! A user's token crosses three services, each call on behalf of the user. Then the chain refuses what it must.
 //!
-//! With `--opaque` the tokens say nothing, and each service asks the authorization server about them.
+//! With `--opaque` the tokens are opaque, and each service introspects them at the authorization server.
 //!
-//! Exits with a failure when anything is not as expected.
+//! Exits with a failure if anything is not as expected.
 
 use std::env;
-use std::process::ExitCode;
 
 use obo_examples::BoxError;
-use obo_examples::chain::{Chain, Orders, Report, Tokens, refusals};
+use obo_examples::chain::{Chain, Tokens, refusals};
+use obo_examples::stock::Availability;
 
 #[tokio::main]
-async fn main() -> Result<ExitCode, BoxError> {
+async fn main() -> Result<(), BoxError> {
     let tokens = match env::args().nth(1).as_deref() {
         None => Tokens::Jwts,
         Some("--opaque") => Tokens::Opaque,
-        Some(other) => return Err(format!("unknown argument {other}; known is --opaque").into()),
+        Some(other) => return Err(format!("unknown argument {other}, expected --opaque").into()),
     };
     let chain = Chain::start_with(tokens).await?;
-    let mut report = Report::default();
     println!("authorization server {}", chain.idp.issuer());
     println!(
         "service-a {} (axum)  service-b {} (tonic)  service-c {} (axum)",
@@ -28,81 +27,63 @@ async fn main() -> Result<ExitCode, BoxError> {
     println!("\nalice's app has a token for service-a; each service exchanges what it received");
     let token = chain.token_of("alice");
     let first = chain.orders(&token).await?;
-    walk("first call", first, "exchanged", &mut report);
+    walk("first call", first, "exchanged")?;
     let second = chain.orders(&token).await?;
-    walk("second call, the same token", second, "cached", &mut report);
+    walk("second call, the same token", second, "cached")?;
 
     println!("\nwhat is refused");
-    refusals::wrong_audience(&chain, &mut report).await?;
-    refusals::wrong_actor(&chain, &mut report).await?;
-    refusals::unreachable_target(&chain, &mut report).await?;
+    refusals::wrong_audience(&chain).await?;
+    refusals::wrong_actor(&chain).await?;
+    refusals::unreachable_target(&chain).await?;
     if tokens == Tokens::Opaque {
-        refusals::revoked(&chain, &mut report).await?;
+        refusals::revoked(&chain).await?;
     }
 
     println!("\nthe authorization server goes down");
-    refusals::server_down(&chain, &token, &mut report).await?;
+    refusals::server_down(&chain, &token).await?;
 
-    Ok(report.finish())
+    Ok(())
 }
 
-fn walk(title: &str, (status, orders): (u16, Option<Orders>), token: &str, report: &mut Report) {
+fn walk(
+    title: &str,
+    (status, orders): (u16, Option<Availability>),
+    token: &str,
+) -> Result<(), BoxError> {
     println!("\n{title}");
-    println!(
-        "  {:<27}{:<12}{:<9}{:<31}{:<11}time",
-        "call", "audience", "subject", "acting (before: prior)", "token"
-    );
-    let hops = orders.map(|orders| orders.hops).unwrap_or_default();
-    for hop in &hops {
-        println!(
-            "  {:<27}{:<12}{:<9}{:<31}{:<11}{}",
-            format!("{} -> {}", hop.from, hop.to),
-            hop.audience,
-            hop.subject,
-            acting(&hop.actors),
-            hop.token,
-            time(hop.micros)
-        );
+    let [call, audience, acting] = ["call", "audience", "acting (before: prior)"];
+    println!("{}time", row(call, audience, "subject", acting, "token"));
+    let mut seen = Vec::new();
+    for hop in orders.map(|orders| orders.hops).unwrap_or_default() {
+        let call = format!("{} -> {}", hop.from, hop.to);
+        let acting = match &*hop.actors {
+            [] => "none".to_owned(),
+            [current] => current.clone(),
+            [current, prior @ ..] => format!("{current} (before: {})", prior.join(", ")),
+        };
+        let row = row(&call, &hop.audience, &hop.subject, &acting, &hop.token);
+        println!("{row}{:.1} ms", hop.micros as f64 / 1000.0);
+        seen.push(row);
     }
-    let seen: Vec<_> = hops
-        .iter()
-        .map(|hop| {
-            (
-                &*hop.audience,
-                &*hop.subject,
-                acting(&hop.actors),
-                &*hop.token,
-            )
-        })
-        .collect();
+    let [a, b, c] = ["service-a", "service-b", "service-c"];
     let expected = [
-        ("service-a", "alice", "nobody".to_owned(), "received"),
-        ("service-b", "alice", "service-a".to_owned(), token),
-        (
-            "service-c",
+        row("alice's app -> service-a", a, "alice", "none", "received"),
+        row("service-a -> service-b", b, "alice", a, token),
+        row(
+            "service-b -> service-c",
+            c,
             "alice",
-            "service-b (before: service-a)".to_owned(),
+            "service-b (before: service-a)",
             token,
         ),
     ];
-    report.expect(
-        "alice is known at every hop, and so is who acts for her",
+    refusals::expect(
+        "every service knows alice, and who acts for her",
         status == 200 && seen == expected,
         "",
-    );
+    )
 }
 
-fn acting(actors: &[String]) -> String {
-    match actors {
-        [] => "nobody".to_owned(),
-        [current] => current.clone(),
-        [current, prior @ ..] => format!("{current} (before: {})", prior.join(", ")),
-    }
-}
-
-fn time(micros: u64) -> String {
-    match micros {
-        0 => String::new(),
-        micros => format!("{:.1} ms", micros as f64 / 1000.0),
-    }
+fn row(call: &str, audience: &str, subject: &str, acting: &str, token: &str) -> String {
+    format!("  {call:<27}{audience:<12}{subject:<9}{acting:<31}{token:<11}")
 }

@@ -4,14 +4,12 @@
 mod calls;
 mod hop;
 pub mod refusals;
-mod report;
 mod service_a;
 mod service_b;
 mod service_c;
 mod start;
 
-pub use report::Report;
-pub use service_a::{Called, Orders, service_a};
+pub use service_a::service_a;
 pub use service_b::service_b;
-pub use service_c::{Received, service_c};
+pub use service_c::service_c;
 pub use start::{Chain, Tokens};

@@ -1,4 +1,4 @@
-//! ServiceA: an axum service that users call, which calls ServiceB on behalf of them.
+//! ServiceA: an axum service that users call, and that calls ServiceB on their behalf.
 
 use std::time::Instant;
 
@@ -12,15 +12,13 @@ use http_body_util::Empty;
 use hyper_util::client::legacy::{Client, connect::HttpConnector};
 use obo::{BearerAuthLayer, RequireLayer, ResourceServer, Rule};
 use obo_axum::Authenticated;
-use serde::{Deserialize, Serialize};
 use tonic::transport::Channel;
 use tonic::{Code, Status};
 use tower::ServiceExt as _;
 
-use super::hop;
 use crate::BoxError;
 use crate::stock::stock_client::StockClient;
-use crate::stock::{Hop, Sku};
+use crate::stock::{Availability, Hop, Sku};
 
 type HttpClient = Client<HttpConnector, Empty<Bytes>>;
 
@@ -32,53 +30,11 @@ struct Services {
     ledger_uri: String,
 }
 
-/// What `/orders` answers: the calls that were made for it.
-#[derive(Debug, Serialize, Deserialize)]
-pub struct Orders {
-    /// How many pieces there are.
-    pub pieces: u32,
-    /// The calls, in order.
-    pub hops: Vec<Called>,
-}
-
-/// One call as the called service saw it.
-#[derive(Debug, Serialize, Deserialize)]
-pub struct Called {
-    /// Who called.
-    pub from: String,
-    /// Who was called.
-    pub to: String,
-    /// To whom the token was addressed.
-    pub audience: String,
-    /// On whose behalf.
-    pub subject: String,
-    /// Who acted, then who acted before.
-    pub actors: Vec<String>,
-    /// "received", "exchanged" or "cached".
-    pub token: String,
-    /// How long the call took.
-    pub micros: u64,
-}
-
-impl From<Hop> for Called {
-    fn from(hop: Hop) -> Self {
-        Self {
-            from: hop.from,
-            to: hop.to,
-            audience: hop.audience,
-            subject: hop.subject,
-            actors: hop.actors,
-            token: hop.token,
-            micros: hop.micros,
-        }
-    }
-}
-
 /// The service, which accepts tokens by `server` and calls others through these clients.
 ///
 /// # Errors
 ///
-/// When a rule is no rule.
+/// If the rule is not valid.
 pub fn service_a(
     server: ResourceServer,
     stock: obo_tonic::OnBehalfOf<Channel>,
@@ -101,20 +57,17 @@ pub fn service_a(
 async fn orders(
     Authenticated(caller): Authenticated,
     State(services): State<Services>,
-) -> Result<Json<Orders>, ApiError> {
+) -> Result<Json<Availability>, ApiError> {
     let mut client = StockClient::new(services.stock.on_behalf_of(&caller));
     let started = Instant::now();
-    let level = client.level(Sku { id: "tea".into() }).await?;
-    let (_, level, extensions) = level.into_parts();
-    let mut hops = vec![hop::seen("alice's app", "service-a", &caller)];
-    hops.extend(level.hops);
-    if let Some(to_b) = hops.get_mut(1) {
-        hop::called(to_b, extensions.get(), started.elapsed());
+    let response = client.level(Sku { id: "tea".into() }).await?;
+    let (_, mut level, extensions) = response.into_parts();
+    if let Some(to_b) = level.hops.first_mut() {
+        to_b.called(extensions.get(), started);
     }
-    Ok(Json(Orders {
-        pieces: level.pieces,
-        hops: hops.into_iter().map(Called::from).collect(),
-    }))
+    let to_a = Hop::seen("alice's app", "service-a", &caller);
+    level.hops.insert(0, to_a);
+    Ok(Json(level))
 }
 
 async fn entries(
@@ -126,7 +79,7 @@ async fn entries(
     Ok(ledger.oneshot(request).await?.status())
 }
 
-/// An error as ServiceA answers it, and in a header why, for the trace; a real service would log that.
+/// An error as ServiceA returns it. A header says why, for the trace; a real service would log that.
 struct ApiError(obo_axum::Error);
 
 impl<E: std::error::Error + Send + Sync + 'static> From<E> for ApiError {
@@ -139,7 +92,7 @@ impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let cause = self.0.cause();
         let reason = cause.source().map_or(cause.to_string(), |e| e.to_string());
-        // ServiceB could not go on, or not now: what its status says is the caller's answer as well.
+        // ServiceB could not continue, or not now: the caller gets the same status.
         let status = cause.downcast_ref().map(Status::code);
         match (self.0.response(), status) {
             (None, Some(Code::PermissionDenied)) => StatusCode::FORBIDDEN.into_response(),

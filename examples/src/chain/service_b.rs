@@ -1,4 +1,4 @@
-//! ServiceB: a tonic service that only ServiceA may call, which calls ServiceC over plain HTTP.
+//! ServiceB: a tonic service that only ServiceA may call, and that calls ServiceC over plain HTTP.
 
 use std::time::Instant;
 
@@ -6,7 +6,6 @@ use bytes::Bytes;
 use http::{Request as HttpRequest, StatusCode};
 use http_body_util::{BodyExt as _, Empty};
 use hyper_util::client::legacy::{Client, connect::HttpConnector};
-use obo::exchange::TokenSource;
 use obo::{BearerAuthLayer, CallError, OnBehalfOf, ResourceServer, Rule};
 use obo_tonic::RejectionLayer;
 use tonic::transport::Server;
@@ -15,10 +14,9 @@ use tonic::{Request, Response, Status};
 use tower::ServiceExt as _;
 use tower::layer::util::{Identity, Stack};
 
-use super::{Received, hop};
 use crate::BoxError;
 use crate::stock::stock_server::{Stock, StockServer};
-use crate::stock::{Availability, Sku};
+use crate::stock::{Availability, Hop, Sku};
 
 type HttpClient = Client<HttpConnector, Empty<Bytes>>;
 
@@ -27,14 +25,14 @@ struct StockService {
     ledger_uri: String,
 }
 
-/// What every request passes, the last one first.
+/// The layers that every request passes, the last one first.
 pub(super) type Layers = Stack<RejectionLayer, Stack<BearerAuthLayer, Identity>>;
 
 /// The service, which accepts tokens by `server` and calls ServiceC through `ledger`.
 ///
 /// # Errors
 ///
-/// When a rule is no rule.
+/// If the rule is not valid.
 pub fn service_b(
     server: ResourceServer,
     ledger: OnBehalfOf<HttpClient>,
@@ -53,33 +51,30 @@ pub fn service_b(
 impl Stock for StockService {
     async fn level(&self, request: Request<Sku>) -> Result<Response<Availability>, Status> {
         let caller = obo_tonic::caller(&request)?;
-        let to_b = hop::seen("service-a", "service-b", caller);
-
+        // The caller travels in the request's extensions; the client finds the destination by the URI.
         let mut call = HttpRequest::get(&self.ledger_uri)
             .body(Empty::new())
-            .map_err(|_| Status::internal("no URI"))?;
-        // The caller travels in the request; which destination it goes to, the client finds by the URI.
+            .map_err(|_| Status::internal("not a URI"))?;
         call.extensions_mut().insert(caller.clone());
         let started = Instant::now();
-        let answer = self.ledger.clone().oneshot(call).await;
-        let answer = answer.map_err(|error| match error {
+        let response = self.ledger.clone().oneshot(call).await;
+        let response = response.map_err(|error| match error {
             CallError::Exchange(error) => obo_tonic::status(&error.response()),
-            CallError::Inner(_) => Status::unavailable("service-c does not answer"),
+            CallError::Inner(_) => Status::unavailable("service-c does not respond"),
         })?;
-        let took = started.elapsed();
-        if answer.status() != StatusCode::OK {
-            return Err(Status::internal(format!("service-c: {}", answer.status())));
+        let (parts, body) = response.into_parts();
+        if parts.status != StatusCode::OK {
+            return Err(Status::internal(format!("service-c: {}", parts.status)));
         }
-        let source = answer.extensions().get::<TokenSource>().copied();
-        let body = answer.into_body().collect().await;
+        let body = body.collect().await;
         let body = body.map_err(|_| Status::internal("service-c stopped"))?;
-        let received: Received = serde_json::from_slice(&body.to_bytes())
+        let mut level: Availability = serde_json::from_slice(&body.to_bytes())
             .map_err(|_| Status::internal("service-c sent something else"))?;
-        let mut to_c = received.hop();
-        hop::called(&mut to_c, source.as_ref(), took);
-        Ok(Response::new(Availability {
-            pieces: received.pieces,
-            hops: vec![to_b, to_c],
-        }))
+        for to_c in &mut level.hops {
+            to_c.called(parts.extensions.get(), started);
+        }
+        let to_b = Hop::seen("service-a", "service-b", caller);
+        level.hops.insert(0, to_b);
+        Ok(Response::new(level))
     }
 }

@@ -101,7 +101,7 @@ impl Chain {
         let router = service_a(
             server_of_a.clone(),
             obo_tonic::channel(to_stock, channel),
-            exchange_of_a.to_destination(ledger).layer(http),
+            exchange_of_a.to_destination(ledger)?.layer(http),
             ledger_uri,
         )?;
         let at_a = a.local_addr()?;

@@ -1,4 +1,4 @@
-//! The authorization server in the process, and what can be known of it from outside.
+//! The authorization server, in the process, with a model of what a client has seen of it.
 
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
@@ -15,29 +15,29 @@ use tower::service_fn;
 use super::token::{self, KEYS, Key};
 use crate::world;
 
-/// Of [`obo::authorization_server::KeyRefresh`], as its documentation has them.
+/// The defaults of [`obo::authorization_server::KeyRefresh`], from its documentation.
 const COOLDOWN: Duration = Duration::from_secs(30);
 const MAX_AGE: Duration = Duration::from_secs(300);
 const STALE_IF_ERROR: Duration = Duration::from_secs(24 * 3600);
-/// Longer than any fetch takes, so that the model need not know when within a step something came.
+/// Longer than any fetch, so that the model can ignore when in a step a response came.
 const SLACK: Duration = Duration::from_secs(6);
-/// How late an answer may be so that a discovery and a fetch stay within their deadline together.
-const MOST_TENTHS: u8 = 20;
+/// The longest delay with which discovery and fetch together meet their deadline.
+const MAX_TENTHS: u8 = 20;
 
-/// How an answer comes.
+/// How an endpoint responds.
 #[derive(Clone, Debug)]
 pub(super) enum Mood {
     Well,
-    /// With this `Cache-Control`, in seconds.
+    /// With this `max-age` in `Cache-Control`, in seconds.
     Fresh(u16),
     Status(u16),
-    /// 429 and a pause in seconds.
+    /// 429 with this `Retry-After`, in seconds.
     Throttled(u16),
     Reset,
     Hang,
-    /// A document that is none.
+    /// A body that is not JSON.
     Garbage(Vec<u8>),
-    /// All is well, but late by so many tenths of a second; beyond two seconds it never comes.
+    /// After this many tenths of a second; never if that is more than two seconds.
     Slow(u8),
 }
 
@@ -67,11 +67,11 @@ struct State {
     discovery: Mood,
     seen: Seen,
     fetches: Vec<(Instant, bool)>,
-    /// When the wall clock was set.
+    /// When the wall clock was set, by tokio's clock.
     jumps: Vec<Instant>,
 }
 
-/// What the other side was told.
+/// The responses that the client has seen.
 #[derive(Clone, Debug)]
 pub(super) struct Seen {
     /// The keys of the last set that was not empty, and when it was last delivered, by both clocks.
@@ -85,12 +85,13 @@ pub(super) struct Seen {
 }
 
 impl Seen {
-    /// Whether whoever saw this may accept a token of this key now.
+    /// Whether a client that has seen this may accept a token of this key now.
     pub(super) fn may_know(&self, key: Key) -> bool {
         let Some((set, at, _)) = self.set else {
             return false;
         };
-        // An old set is renewed before it is used, unless that fails; that all keys are gone is believed the second time.
+        // An old set is renewed before use, unless the fetch fails. An empty set takes effect only
+        // when a second fetch confirms it.
         let is_bridged = self.failed_at.is_some() || self.empty.is_some();
         let longest = if is_bridged { STALE_IF_ERROR } else { MAX_AGE };
         let is_withdrawn = self
@@ -99,8 +100,8 @@ impl Seen {
         key.is_in(set) && at.elapsed() <= longest + SLACK && !is_withdrawn
     }
 
-    /// Whether whoever saw this has to accept a token of this key now, which is `wall` by the wall clock: a set ends on
-    /// either clock.
+    /// Whether a client that has seen this must accept a token of this key now. `wall` is the time
+    /// of the wall clock: a set expires on the clock that is ahead.
     pub(super) fn must_know(&self, key: Key, wall: u64) -> bool {
         let Some((set, at, at_wall)) = self.set else {
             return false;
@@ -153,8 +154,11 @@ impl Idp {
         self.state().jumps.push(Instant::now());
     }
 
-    /// Within one cooldown there are three fetches at once and one more per third for forged names and signatures, one that
-    /// was due anyway, the first one, and one for each jump of the wall clock; those after failures are half a second apart, less a quarter.
+    /// Asserts the bound on fetches in one cooldown.
+    ///
+    /// Forged `kid`s and signatures have a budget of three fetches and one more per third of the
+    /// cooldown. In addition there are the first fetch, one renewal, and one fetch per jump of the
+    /// wall clock. Fetches after failures are at least 0.375 s apart.
     pub(super) fn assert_not_flooded(&self) {
         let state = self.state();
         let recent = state.fetches.iter().rev();
@@ -170,19 +174,19 @@ impl Idp {
         let idp = self.clone();
         HttpService::new(service_fn(move |request: Request<Bytes>| {
             let idp = idp.clone();
-            async move { idp.answer(request.uri().path() == "/jwks").await }
+            async move { idp.respond(request.uri().path() == "/jwks").await }
         }))
     }
 
-    async fn answer(&self, is_keys: bool) -> Result<Response<Full<Bytes>>, std::io::Error> {
-        let (mood, document, keys) = self.state().answer(is_keys);
+    async fn respond(&self, is_keys: bool) -> Result<Response<Full<Bytes>>, std::io::Error> {
+        let (mood, document, keys) = self.state().response(is_keys);
         let mut response = Response::builder();
         match mood {
             Mood::Well => {}
             Mood::Fresh(seconds) => {
                 response = response.header("cache-control", format!("max-age={seconds}"));
             }
-            Mood::Slow(tenths) if tenths <= MOST_TENTHS => {
+            Mood::Slow(tenths) if tenths <= MAX_TENTHS => {
                 tokio::time::sleep(Duration::from_millis(u64::from(tenths) * 100)).await;
             }
             other => {
@@ -194,7 +198,7 @@ impl Idp {
                         response = response.status(429).header("retry-after", pause);
                     }
                     Mood::Reset => return Err(std::io::ErrorKind::ConnectionReset.into()),
-                    // Whatever follows, this is no JSON.
+                    // No JSON starts with this character.
                     Mood::Garbage(garbage) => body = [b"!", &garbage[..]].concat().into(),
                     Mood::Hang | Mood::Slow(_) | Mood::Well | Mood::Fresh(_) => {
                         std::future::pending::<()>().await;
@@ -212,7 +216,7 @@ impl Idp {
 
 impl State {
     /// The mood, the document, and the keys in it.
-    fn answer(&self, is_keys: bool) -> (Mood, String, u8) {
+    fn response(&self, is_keys: bool) -> (Mood, String, u8) {
         if !is_keys {
             let document =
                 json!({ "issuer": world::ISSUER, "jwks_uri": "https://idp.example/jwks" });
@@ -247,7 +251,7 @@ impl State {
     }
 }
 
-/// Any but the one that means success.
+/// Any status except 200.
 fn status_of(number: u16) -> u16 {
     match 100 + number % 900 {
         200 => 500,

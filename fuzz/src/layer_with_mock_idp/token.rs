@@ -1,4 +1,4 @@
-//! Tokens that are right but for what an order says.
+//! Tokens that are valid except for what an order changes.
 
 use std::sync::LazyLock;
 
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::signer::b64;
 use crate::world;
 
-/// How many keys the issuer may publish; one more is nobody's.
+/// The number of keys that the issuer may publish. One more key is never published.
 pub(super) const KEYS: usize = 4;
 
 static PAIRS: LazyLock<Vec<Ed25519KeyPair>> = LazyLock::new(|| {
@@ -18,7 +18,7 @@ static PAIRS: LazyLock<Vec<Ed25519KeyPair>> = LazyLock::new(|| {
         .collect()
 });
 
-/// What a token is to be like.
+/// How to make a token.
 #[derive(Debug)]
 pub(super) struct Order {
     key: u8,
@@ -36,8 +36,8 @@ enum Named {
     Own,
     /// Another key of the issuer.
     Other,
-    /// A name that nobody has heard of.
-    MadeUp(u8),
+    /// A forged name.
+    Forged(u8),
     None,
 }
 
@@ -56,7 +56,7 @@ impl Order {
             names: match kind % 8 {
                 0..=3 => Named::Own,
                 4 => Named::Other,
-                5 | 6 => Named::MadeUp(name),
+                5 | 6 => Named::Forged(name),
                 _ => Named::None,
             },
             exp: i16::from_le_bytes([exp, exp_high]),
@@ -77,7 +77,7 @@ impl Order {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Key {
     index: usize,
-    /// Without a name it is found where no other could be meant.
+    /// Without a `kid`, the key is found only if it is the only one in the set.
     is_named: bool,
 }
 
@@ -90,11 +90,11 @@ impl Key {
 #[derive(Clone, Debug)]
 pub(super) struct Minted {
     token: String,
-    /// `None` where no published key makes it a good one.
+    /// `None` if no key can verify the token.
     key: Option<Key>,
     exp: u64,
     starts: u64,
-    /// Whether it was accepted once.
+    /// Whether the token was accepted before.
     pub(super) has_passed: bool,
 }
 
@@ -104,7 +104,7 @@ impl Minted {
         let kid = match order.names {
             Named::Own => Some(kid(key)),
             Named::Other => Some(kid((key + 1) % KEYS)),
-            Named::MadeUp(n) => Some(format!("made-up-{n}")),
+            Named::Forged(n) => Some(format!("forged-{n}")),
             Named::None => None,
         };
         let is_named = kid.is_some();
@@ -148,15 +148,15 @@ impl Minted {
         format!("Bearer {}", self.token)
     }
 
-    /// The key that has to be published for the token to pass at that time; `None` where none is enough.
+    /// The key with which the token may pass at that time. `None` if it must be rejected.
     pub(super) fn may_pass_with(&self, wall: u64) -> Option<Key> {
         let is_ended = wall >= self.exp + world::LEEWAY;
-        // A token that began its life does not lose it when the clock is set back: it is remembered.
+        // An accepted token is cached, so it keeps passing when the clock is set back before `nbf`.
         let is_early = self.starts > wall + world::LEEWAY && !self.has_passed;
         self.key.filter(|_| !is_ended && !is_early)
     }
 
-    /// The key with which the token has to pass.
+    /// The key with which the token must pass at that time.
     pub(super) fn must_pass_with(&self, wall: u64) -> Option<Key> {
         let key = self.may_pass_with(wall);
         key.filter(|_| self.starts <= wall + world::LEEWAY)

@@ -1,8 +1,8 @@
-// Cases in the form that Rust's test programs print, and what the testkit's standalone server told.
+// Prints results in the format of Rust's test programs, and reads the line of the testkit.
 import fs from 'node:fs';
 
-export const told = JSON.parse(process.env.OBO_INTEROP_TESTKIT);
-export const issuer = new URL(told.issuer);
+export const testkit = JSON.parse(process.env.OBO_INTEROP_TESTKIT);
+export const issuer = new URL(testkit.issuer);
 export const TOKEN_EXCHANGE = 'urn:ietf:params:oauth:grant-type:token-exchange';
 export const ACCESS_TOKEN = 'urn:ietf:params:oauth:token-type:access_token';
 
@@ -24,7 +24,7 @@ export async function test(name, run) {
 
 export function exchange(client, scope = 'b:read') {
   return {
-    subject_token: told.clients[client].subject_token,
+    subject_token: testkit.clients[client].subject_token,
     subject_token_type: ACCESS_TOKEN,
     audience: 'service-b',
     scope,
@@ -32,12 +32,12 @@ export function exchange(client, scope = 'b:read') {
 }
 
 export function clientKey() {
-  const { alg, use, kid, ...jwk } = told.client_key;
+  const { alg, use, kid, ...jwk } = testkit.client_key;
   return crypto.subtle.importKey('jwk', jwk, { name: 'ECDSA', namedCurve: 'P-256' }, false, ['sign'])
     .then((key) => ({ key, kid }));
 }
 
-/** The claims of a token, unchecked. */
+/** The claims of a token, not validated. */
 export function claims(token) {
   return JSON.parse(Buffer.from(token.split('.')[1], 'base64url'));
 }

@@ -1,4 +1,4 @@
-"""Cases in the form that Rust's test programs print, and what the testkit's standalone server told."""
+"""Prints results in the format of Rust's test programs, and reads the line of the testkit."""
 
 import importlib.metadata
 import json
@@ -8,8 +8,8 @@ import traceback
 
 import requests
 
-told = json.loads(os.environ["OBO_INTEROP_TESTKIT"])
-issuer = told["issuer"]
+testkit = json.loads(os.environ["OBO_INTEROP_TESTKIT"])
+issuer = testkit["issuer"]
 ACCESS_TOKEN = "urn:ietf:params:oauth:token-type:access_token"
 TOKEN_EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"
 metadata = requests.get(f"{issuer}/.well-known/openid-configuration", timeout=10).json()
@@ -21,12 +21,12 @@ def peer(package):
 
 
 def test(name, run, refused_by=None):
-    """Runs a case; one that is to be refused fails where it is not."""
+    """Runs a case. With `refused_by`, the case must raise this exception."""
     global failed
     try:
         try:
             run()
-            assert refused_by is None, "it is accepted"
+            assert refused_by is None, "expected a refusal"
         except (refused_by or ()):
             pass
         print(f"test {name.replace(' ', '_')} ... ok")

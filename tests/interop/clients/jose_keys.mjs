@@ -1,21 +1,21 @@
-// jose: the remote key set, and tokens by every algorithm.
+// jose: a remote key set, and tokens signed with each algorithm.
 import assert from 'node:assert/strict';
 import { createRemoteJWKSet, jwtVerify } from 'jose';
 
-import { peer, test, told } from './cases.mjs';
+import { peer, test, testkit } from './cases.mjs';
 
 peer('jose');
-const metadata = await (await fetch(`${told.issuer}/.well-known/openid-configuration`)).json();
+const metadata = await (await fetch(`${testkit.issuer}/.well-known/openid-configuration`)).json();
 const keys = createRemoteJWKSet(new URL(metadata.jwks_uri));
 const verified = (token) =>
   jwtVerify(token, keys, {
-    issuer: told.issuer,
+    issuer: testkit.issuer,
     audience: 'service-b',
     typ: 'at+jwt',
     requiredClaims: ['sub', 'client_id', 'iat', 'jti', 'exp'],
   });
 
-for (const [name, token] of Object.entries(told.minted)) {
+for (const [name, token] of Object.entries(testkit.minted)) {
   await test(`accepts_${name.replaceAll(' ', '_')}`, async () => {
     const { payload } = await verified(token);
     assert.equal(payload.sub, 'alice');
@@ -33,7 +33,7 @@ const refusals = {
   'without client': { code: CLAIM, claim: 'client_id' },
   'an ID token': { code: CLAIM, claim: 'typ' },
 };
-assert.deepEqual(Object.keys(refusals).sort(), Object.keys(told.forged).sort());
-for (const [name, token] of Object.entries(told.forged)) {
+assert.deepEqual(Object.keys(refusals).sort(), Object.keys(testkit.forged).sort());
+for (const [name, token] of Object.entries(testkit.forged)) {
   await test(`refuses_${name.replaceAll(' ', '_')}`, () => assert.rejects(verified(token), refusals[name]));
 }

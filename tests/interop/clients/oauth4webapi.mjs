@@ -1,8 +1,8 @@
-// oauth4webapi: the strictest of those that check tokens of RFC 9068, and answers of the token endpoint.
+// oauth4webapi: the strictest client for tokens of RFC 9068 and responses of the token endpoint.
 import assert from 'node:assert/strict';
 import * as oauth from 'oauth4webapi';
 
-import { TOKEN_EXCHANGE, clientKey, exchange, issuer, peer, test, told } from './cases.mjs';
+import { TOKEN_EXCHANGE, clientKey, exchange, issuer, peer, test, testkit } from './cases.mjs';
 
 peer('oauth4webapi');
 const http = { [oauth.allowInsecureRequests]: true };
@@ -20,27 +20,27 @@ await test('both_documents_agree', async () => {
 await test('exchange', async () => {
   const auth = oauth.PrivateKeyJwt(await clientKey());
   const response = await oauth.genericTokenEndpointRequest(server, client, auth, TOKEN_EXCHANGE, exchange('service-a'), http);
-  const answer = await oauth.processGenericTokenEndpointResponse(server, client, response);
-  const claims = await validated(answer.access_token);
+  const issued = await oauth.processGenericTokenEndpointResponse(server, client, response);
+  const claims = await validated(issued.access_token);
   assert.equal(claims.sub, 'alice');
   assert.deepEqual(claims.act, { sub: 'service-a' });
 });
 
 await test('client_credentials', async () => {
-  const auth = oauth.ClientSecretBasic(told.clients['service-a'].secret);
-  const asked = async (parameters) => {
+  const auth = oauth.ClientSecretBasic(testkit.clients['service-a'].secret);
+  const request = async (parameters) => {
     const response = await oauth.clientCredentialsGrantRequest(server, client, auth, parameters, http);
     return oauth.processClientCredentialsResponse(server, client, response);
   };
-  const answer = await asked({ audience: 'service-b' });
-  assert.equal((await validated(answer.access_token)).sub, 'service-a');
-  await assert.rejects(asked({ resource: 'no absolute URI' }), { error: 'invalid_target', status: 400 });
+  const issued = await request({ audience: 'service-b' });
+  assert.equal((await validated(issued.access_token)).sub, 'service-a');
+  await assert.rejects(request({ resource: 'no absolute URI' }), { error: 'invalid_target', status: 400 });
 });
 
 const refusal = (error) => ['OperationProcessingError', 'UnsupportedOperationError'].includes(error.name);
-for (const [name, token] of Object.entries(told.minted)) {
+for (const [name, token] of Object.entries(testkit.minted)) {
   await test(`accepts_${name.replaceAll(' ', '_')}`, () => validated(token));
 }
-for (const [name, token] of Object.entries(told.forged)) {
+for (const [name, token] of Object.entries(testkit.forged)) {
   await test(`refuses_${name.replaceAll(' ', '_')}`, () => assert.rejects(validated(token), refusal));
 }

@@ -1,8 +1,8 @@
-"""PyJWT: its client of key sets, and tokens by every algorithm. It knows nothing of `typ`."""
+"""PyJWT: its key set client, and tokens signed with each algorithm. It does not check `typ`."""
 
 import jwt
 
-from cases import end, issuer, metadata, peer, test, told
+from cases import end, issuer, metadata, peer, test, testkit
 
 peer("PyJWT")
 keys = jwt.PyJWKClient(metadata["jwks_uri"])
@@ -21,8 +21,8 @@ def decoded(token):
     assert claims["sub"] == "alice"
 
 
-for name, token in told["minted"].items():
+for name, token in testkit["minted"].items():
     test(f"accepts {name}", lambda: decoded(token))
-for name, token in told["forged"].items():
+for name, token in testkit["forged"].items():
     test(f"refuses {name}", lambda: decoded(token), refused_by=jwt.PyJWTError)
 end()

@@ -1,6 +1,7 @@
-"""idpyoidc, which comes without an HTTP server: this file is routes and configuration, the protocol is the library's.
+"""idpyoidc, a library without an HTTP server: this file adds routes and configuration.
 
-As shipped, an exchanged token has no audience; with the argument `audience` it has the one that was asked for.
+By default, an exchanged token has no audience. With the argument `audience`, it has the requested
+audience.
 """
 
 import json
@@ -26,7 +27,7 @@ SCOPES = ["openid", "read", "write"]
 SECRETS = {
     "web-app": "web-app-secret-0123456789abcdef0123456789",
     "service-a": "service-a-secret-0123456789abcdef0123456789",
-    # Basic has to encode it, and this server does not decode.
+    # Requires encoding in Basic authentication, but this server does not decode.
     "service-e": "a secret: 100% + more/&=?0123456789abcdef",
 }
 
@@ -101,7 +102,7 @@ configuration = {
             "introspection", "oauth2.introspection.Introspection", client_authn_method=METHODS
         ),
     },
-    # Whoever comes is diana.
+    # Every user is diana, without a login.
     "authentication": {"anon": {
         "acr": "urn:oasis:names:tc:SAML:2.0:ac:classes:unspecified",
         **library("user_authn.user.NoAuthn", user="diana"),
@@ -164,13 +165,13 @@ if sys.argv[1:] == ["audience"]:
     ExchangeGrant.payload_arguments = payload_arguments
 
 
-def answer(status, message):
+def response(status, message):
     return make_response(message, status, {"content-type": "application/json"})
 
 
 def refusal(error, description):
     status = 401 if error == "invalid_client" else 400
-    return answer(status, json.dumps({"error": error, "error_description": description}))
+    return response(status, json.dumps({"error": error, "error_description": description}))
 
 
 def run(name):
@@ -186,19 +187,19 @@ def run(name):
     except ClientAuthenticationError as error:
         return refusal("invalid_client", str(error))
     except Exception as error:
-        logging.exception("a request that is not understood")
+        logging.exception("request could not be parsed")
         return refusal("invalid_request", str(error))
     if isinstance(parsed, ResponseMessage) and "error" in parsed:
-        return answer(401 if parsed["error"] == "invalid_client" else 400, parsed.to_json())
+        return response(401 if parsed["error"] == "invalid_client" else 400, parsed.to_json())
     result = ep.process_request(parsed, http_info=info)
     if isinstance(result, ResponseMessage) and "error" in result:
-        return answer(400, result.to_json())
-    told = ep.do_response(request=parsed, **result)
-    if told.get("response_placement", ep.response_placement) == "url":
-        return redirect(told["response"])
-    response = make_response(told["response"], told.get("response_code", 200))
-    response.headers.update(told["http_headers"])
-    return response
+        return response(400, result.to_json())
+    outcome = ep.do_response(request=parsed, **result)
+    if outcome.get("response_placement", ep.response_placement) == "url":
+        return redirect(outcome["response"])
+    made = make_response(outcome["response"], outcome.get("response_code", 200))
+    made.headers.update(outcome["http_headers"])
+    return made
 
 
 app = Flask("idpyoidc")
@@ -206,7 +207,7 @@ app.add_url_rule("/jwks", "jwks", lambda: server.keyjar.export_jwks())
 
 
 def revoke():
-    """Its revocation endpoint asks for a part of the server that is no longer there, so the token is revoked beside it."""
+    """Revokes a token in the session database: this version's revocation endpoint does not work."""
     token = request.form["token"]
     session = server.context.session_manager.get_session_info_by_token(token, grant=True)
     session["grant"].get_token(token).revoke()

@@ -1,4 +1,4 @@
-"""How every server here starts and ends: on a port that the system picks, until standard input ends."""
+"""Start and end of the Python servers: they listen on a free port until standard input ends."""
 
 import importlib.metadata
 import json
@@ -11,15 +11,15 @@ from waitress import serve
 
 
 def bind():
-    """A listening socket, and the issuer that it makes."""
+    """Returns a listening socket and its issuer."""
     listener = socket.create_server(("127.0.0.1", 0))
     return listener, f"http://127.0.0.1:{listener.getsockname()[1]}"
 
 
-def until_stdin_ends(app, listener, package, **told):
-    """Prints one line of JSON, then serves."""
-    told["version"] = importlib.metadata.version(package)
-    print(json.dumps(told), flush=True)
+def until_stdin_ends(app, listener, package, **line):
+    """Prints one line of JSON, then serves until standard input ends."""
+    line["version"] = importlib.metadata.version(package)
+    print(json.dumps(line), flush=True)
 
     def end():
         sys.stdin.read()

@@ -1,4 +1,4 @@
-"""nanoidp as it is, with users whose tokens are long and full of lists."""
+"""nanoidp without changes, with a user whose tokens are long and have many lists."""
 
 import os
 import sys

@@ -1,5 +1,5 @@
-// oidc-provider (npm) with the two exchanges that it leaves to whoever runs it. Prints one line of JSON when it listens,
-// and ends when its standard input does.
+// oidc-provider (npm) with two exchange grants, which the library leaves to its users. Prints one
+// line of JSON when it listens, and ends when its standard input ends.
 import crypto from 'node:crypto';
 import fs from 'node:fs';
 import http from 'node:http';
@@ -10,13 +10,13 @@ const TOKEN_EXCHANGE = 'urn:ietf:params:oauth:grant-type:token-exchange';
 const JWT_BEARER = 'urn:ietf:params:oauth:grant-type:jwt-bearer';
 const ACCESS_TOKEN = 'urn:ietf:params:oauth:token-type:access_token';
 const JWT = 'urn:ietf:params:oauth:token-type:jwt';
-/** Stands for a user who signs in: no browser, but the server's own token. */
+/** A grant that replaces a user's login in a browser. The server's own code makes the token. */
 const SIGN_IN = 'urn:obo:interop:sign-in';
 
 const secrets = {
   'web-app': 'web-app-secret-0123456789abcdef',
   'service-a': 'service-a-secret-0123456789abcdef',
-  // What Basic authentication has to encode.
+  // Requires encoding in Basic authentication.
   'service:a+%': 'a secret: 100% + more/&=?',
   'no-exchange': 'no-exchange-secret-0123456789abcdef',
 };
@@ -58,7 +58,7 @@ const clients = [
 let generation = 0;
 let keys = [];
 
-/** New keys before the old ones, which stay published unless they are to be withdrawn. */
+/** Adds new keys in front of the old ones, and removes the old ones if `withdraw` is set. */
 function rotate(withdraw) {
   generation += 1;
   const rsa = { modulusLength: 2048 };
@@ -82,7 +82,7 @@ function authorizationServer(issuer) {
     features: {
       devInteractions: { enabled: false },
       clientCredentials: { enabled: true },
-      // Any service may ask about any token, but for one.
+      // Each client except one may introspect any token.
       introspection: { enabled: true, allowedPolicy: (ctx, client) => client.clientId !== 'no-exchange' },
       jwtIntrospection: { enabled: true },
       revocation: { enabled: true },
@@ -113,7 +113,8 @@ function authorizationServer(issuer) {
     ctx.body.issued_token_type = ACCESS_TOKEN;
   }, [...requested, ...targets, 'scope'], []);
 
-  // As Microsoft's servers have it: the scope <resource>/.default names the target, and no type is told.
+  // As in Microsoft's servers: the scope <resource>/.default names the target, and the response has
+  // no issued_token_type.
   op.registerGrantType(JWT_BEARER, async (ctx) => {
     const { assertion, requested_token_use, scope } = ctx.oidc.params;
     if (!assertion || requested_token_use !== 'on_behalf_of') {
@@ -139,13 +140,13 @@ function known(name) {
   return resources[name];
 }
 
-/** An access token made by the server's own code; in an exchange it names the actors. */
+/** Issues an access token with the server's own code. In an exchange, the token names the actors. */
 async function issue(op, ctx, { sub, subject, target, scope }) {
   const { client } = ctx.oidc;
   const resource = known(target);
   const all = resource.scope.split(' ');
   const granted = scope ? scope.split(' ').filter((name) => all.includes(name)) : all;
-  if (granted.length === 0) throw new errors.InvalidScope('none of the scopes is known', scope);
+  if (granted.length === 0) throw new errors.InvalidScope('none of the scopes belongs to the target', scope);
   const token = new op.AccessToken({
     accountId: sub,
     client,

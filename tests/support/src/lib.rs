@@ -8,6 +8,7 @@
     reason = "a failed assumption fails the test"
 )]
 
+mod draft;
 #[cfg(feature = "log")]
 mod log;
 mod members;
@@ -15,6 +16,7 @@ mod members;
 mod raw;
 mod signer;
 
+pub use draft::Draft;
 #[cfg(feature = "log")]
 pub use log::{Log, has, listen};
 pub use members::Members;

@@ -1,5 +1,6 @@
 use std::fmt;
 
+use aws_lc_rs::encoding::AsDer as _;
 use aws_lc_rs::hmac;
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::KeySize;
@@ -104,12 +105,13 @@ impl Signer {
         format!("{message}.{signature}")
     }
 
-    /// The private key as PKCS#8 in PEM, of an elliptic curve key.
+    /// The private key as PKCS#8 in PEM.
     pub fn private_pem(&self) -> String {
-        let Pair::Ec(pair, _) = &self.pair else {
-            panic!("not an elliptic curve key");
+        let der = match &self.pair {
+            Pair::Rsa(pair) => STANDARD.encode(pair.as_der().unwrap().as_ref()),
+            Pair::Ec(pair, _) => STANDARD.encode(pair.to_pkcs8v1().unwrap()),
+            Pair::Ed25519(pair) => STANDARD.encode(pair.to_pkcs8v1().unwrap()),
         };
-        let der = STANDARD.encode(pair.to_pkcs8v1().unwrap());
         format!("-----BEGIN PRIVATE KEY-----\n{der}\n-----END PRIVATE KEY-----\n")
     }
 

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use http::{Method, Request, header};
 use http_body_util::Full;
-use obo_tests::draft::Draft;
+use obo_test_support::Draft;
 use obo_tests::expected::{INVALID, MALFORMED, Refusal};
 use obo_tests::servers::CALL;
 

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
+use obo_test_support::{Draft, Members};
 use obo_testkit::TestIdp;
-use obo_tests::draft::{Draft, Members};
 use serde_json::json;
 
 use crate::signer::{Keys, Signer, base64url};

@@ -97,14 +97,14 @@ fn crossed(of: &Target<'_>) -> Vec<Case> {
     let of_other = of.other.draft();
     for (own, others) in of.at.keys.all().into_iter().zip(of.other.keys.all()) {
         let alg = own.alg;
-        let named = |draft: &obo_tests::draft::Draft| {
+        let named = |draft: &obo_test_support::Draft| {
             let kid = format!("{:?}", own.kid);
             draft
                 .clone()
                 .header("alg", &format!("{alg:?}"))
                 .header("kid", &kid)
         };
-        let by = |key, draft: &obo_tests::draft::Draft| {
+        let by = |key, draft: &obo_test_support::Draft| {
             let (header, claims) = (draft.header.json(), draft.claims.json());
             signed(key, alg, header.as_bytes(), claims.as_bytes())
         };

@@ -30,7 +30,10 @@ fn stock(chain: &Chain, client: &str, uri: &str, to: &str) -> Stock {
     let exchange = exchange(chain, client);
     let destination = Destination::new(uri, audience(to)).unwrap();
     let channel = Channel::from_shared(uri.to_owned()).unwrap();
-    obo_tonic::channel(exchange.to_destination(destination), channel.connect_lazy())
+    obo_tonic::channel(
+        exchange.to_destination(destination).unwrap(),
+        channel.connect_lazy(),
+    )
 }
 
 fn stock_of_b(chain: &Chain) -> Stock {

@@ -1,10 +1,11 @@
 //! A user's token crosses the three services.
 
-use obo_examples::chain::{Called, Chain, Tokens};
+use obo_examples::chain::{Chain, Tokens};
+use obo_examples::stock::Hop;
 
 use crate::setup::{alice_at_b, audience, claims};
 
-fn seen(hop: &Called) -> (&str, &str, Vec<&str>) {
+fn seen(hop: &Hop) -> (&str, &str, Vec<&str>) {
     let actors = hop.actors.iter().map(String::as_str).collect();
     (&hop.audience, &hop.subject, actors)
 }

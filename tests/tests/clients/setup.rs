@@ -48,6 +48,7 @@ impl Setup {
         let audience = Audience::new("service-b").unwrap();
         self.exchange
             .to_destination(Destination::new(&self.b, audience).unwrap())
+            .unwrap()
     }
 }
 

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::world::{Sent, World};
-use obo_tests::draft::Draft;
+use obo_test_support::Draft;
 use obo_tests::expected::{ACTOR, INVALID, Refusal, SCOPE};
 
 /// `ok` is let in, under exactly the name that the token has; `401` is `invalid_token`; `scope` and `actor` are refused
@@ -37,7 +37,7 @@ fn damaged(base: &Draft, field: &str, damage: &str) -> Vec<Draft> {
         &base.claims
     };
     let text = members.text(field).to_owned();
-    let edited = |edit: &dyn Fn(&mut obo_tests::draft::Members)| {
+    let edited = |edit: &dyn Fn(&mut obo_test_support::Members)| {
         let mut draft = base.clone();
         edit(if in_header {
             &mut draft.header

@@ -38,8 +38,9 @@ async fn world() -> World {
     World::guarded(|bearer, _| {
         let open = [CALL, HEALTH];
         let table = open.into_iter().fold(table(), RuleTableBuilder::public);
-        let bearer = bearer.public_paths(open).unwrap();
-        (bearer, RequireLayer::by_path(table.build().unwrap()))
+        let table = table.build().unwrap();
+        let bearer = bearer.public_paths(table.public_paths());
+        (bearer, RequireLayer::by_path(table))
     })
     .await
 }

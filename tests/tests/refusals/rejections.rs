@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use obo_testkit::{Endpoint, Fault, TestAlg, TestKey};
 
 use crate::world::{Sent, World};
-use obo_tests::draft::Draft;
+use obo_test_support::Draft;
 use obo_tests::expected::{
     ACTOR, INVALID, MALFORMED, MISCONFIGURED, MISSING, Refusal, SCOPE, STEP_UP, SUBJECT,
     UNAVAILABLE, UNINTROSPECTED,
@@ -45,7 +45,7 @@ fn tokens(world: &World) -> Vec<Row> {
     let base = world.draft();
     let signed = |draft: &Draft| Sent::token(&world.sign(draft));
     let header = |name: &str, text: &str| signed(&base.clone().header(name, text));
-    let foreign = base.sign(&TestKey::generate(TestAlg::Es256));
+    let foreign = base.sign(&TestKey::generate(TestAlg::Es256).private_pem());
     let mut of_one_of_two = base.clone().header("alg", r#""EdDSA""#);
     of_one_of_two.header.remove("kid");
     let invalid = [

@@ -13,7 +13,7 @@ use obo_testkit::{TestAlg, TestIdp, TestKey};
 use serde::Deserialize;
 use serde_json::json;
 
-use obo_tests::draft::{Draft, Members};
+use obo_test_support::{Draft, Members};
 use obo_tests::expected::Refusal;
 use obo_tests::servers::{CALL, Kind, Servers};
 
@@ -107,7 +107,7 @@ impl World {
     }
 
     pub(crate) fn sign(&self, draft: &Draft) -> String {
-        draft.sign(&self.key)
+        draft.sign(&self.key.private_pem())
     }
 
     /// Sends the request to each server in each protocol: the response is this one, and the service was not called.

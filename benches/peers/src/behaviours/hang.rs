@@ -1,4 +1,4 @@
-//! A key endpoint that takes two seconds, and a token with an unknown `kid` that makes somebody ask it.
+//! A key endpoint that takes two seconds, and a token with an unknown `kid` that causes a fetch.
 
 use std::time::{Duration, Instant};
 
@@ -9,7 +9,7 @@ use super::measured::Row;
 use super::world::{World, user};
 
 const DELAY: Duration = Duration::from_secs(2);
-/// For so long, others send valid tokens.
+/// How long valid tokens are sent meanwhile.
 const WATCHED: Duration = Duration::from_secs(1);
 
 pub(super) async fn rows(worlds: &[World]) -> Vec<Row> {
@@ -20,7 +20,7 @@ pub(super) async fn rows(worlds: &[World]) -> Vec<Row> {
     let cells = |cell: fn(&Seen) -> String| seen.iter().map(cell).collect();
     vec![
         Row::new(
-            "key endpoint takes 2 s, an unknown `kid` waits for it: slowest valid request beside it",
+            "key endpoint takes 2 s and an unknown `kid` waits for it: slowest valid request meanwhile",
             cells(|seen| milliseconds(seen.slowest)),
         )
         .short("slowest valid request while a key fetch hangs for 2 s"),
@@ -31,8 +31,8 @@ pub(super) async fn rows(worlds: &[World]) -> Vec<Row> {
         Row::new(
             "… the unknown `kid` itself",
             cells(|seen| {
-                let asked = if seen.asked { "" } else { ", nobody asked" };
-                format!("{} after {}{asked}", seen.status, milliseconds(seen.waited))
+                let fetch = if seen.has_fetched { "" } else { ", no fetch" };
+                format!("{} after {}{fetch}", seen.status, milliseconds(seen.waited))
             }),
         ),
     ]
@@ -43,7 +43,7 @@ struct Seen {
     refused: usize,
     status: u16,
     waited: Duration,
-    asked: bool,
+    has_fetched: bool,
 }
 
 async fn hang(world: &World) -> Seen {
@@ -56,8 +56,8 @@ async fn hang(world: &World) -> Seen {
         (world.app.status(&unknown).await, started.elapsed())
     };
     let valid = async {
-        let asked = world.idp.wait_for_requests(Endpoint::Jwks, before + 1);
-        let asked = tokio::time::timeout(Duration::from_millis(500), asked).await;
+        let fetch = world.idp.wait_for_requests(Endpoint::Jwks, before + 1);
+        let fetch = tokio::time::timeout(Duration::from_millis(500), fetch).await;
         let (mut slowest, mut refused) = (Duration::ZERO, 0);
         let started = Instant::now();
         while started.elapsed() < WATCHED {
@@ -66,16 +66,16 @@ async fn hang(world: &World) -> Seen {
             slowest = slowest.max(sent.elapsed());
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
-        (slowest, refused, asked.is_ok())
+        (slowest, refused, fetch.is_ok())
     };
-    let ((status, waited), (slowest, refused, asked)) = join(unknown, valid).await;
+    let ((status, waited), (slowest, refused, has_fetched)) = join(unknown, valid).await;
     world.idp.heal();
     Seen {
         slowest,
         refused,
         status,
         waited,
-        asked,
+        has_fetched,
     }
 }
 

@@ -1,8 +1,8 @@
-/// What was seen, one cell for each peer.
+/// One result, with a cell for each peer.
 pub(crate) struct Row {
     pub(crate) name: String,
     pub(crate) cells: Vec<String>,
-    /// Its name in the short table, if it goes there.
+    /// The name of the row in the short table, if it is part of that table.
     pub(crate) short: Option<&'static str>,
 }
 
@@ -25,6 +25,6 @@ impl Row {
 
 pub(crate) struct Behaviours {
     pub(crate) rows: Vec<Row>,
-    /// For each peer, what was not as it should be.
+    /// For each peer, the responses that differ from the expected ones.
     pub(crate) deviations: Vec<Vec<String>>,
 }

@@ -1,4 +1,5 @@
-//! What each does when something is not as it should be, counted at an authorization server in the process.
+//! How each peer behaves in faults and with bad requests, counted at an authorization server in the
+//! process.
 
 mod hang;
 mod measured;

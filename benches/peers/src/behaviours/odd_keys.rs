@@ -52,8 +52,8 @@ pub(super) async fn rows(deviations: &mut [Vec<String>]) -> Vec<Row> {
         }
     }
     vec![
-        Row::new("key set with one odd entry: valid tokens pass", cells)
-            .short("key sets with one odd entry that work"),
+        Row::new("key set with one unusual entry: valid tokens pass", cells)
+            .short("key sets with one unusual entry that work"),
         Row::new("a token without `kid`, one key in the set", without_kid),
     ]
 }
@@ -61,7 +61,9 @@ pub(super) async fn rows(deviations: &mut [Vec<String>]) -> Vec<Row> {
 async fn without_kid(peer: Peer) -> String {
     let idp = server().await;
     let token = user(&idp).kid(None).mint();
-    let app = (peer.protect)(Trust::new(&idp, TestAlg::Es256)).await.unwrap();
+    let app = (peer.protect)(Trust::new(&idp, TestAlg::Es256))
+        .await
+        .unwrap();
     match accepts_within(&app, PATIENCE, &token).await {
         Some(_) => "passes".to_owned(),
         None => "refused".to_owned(),

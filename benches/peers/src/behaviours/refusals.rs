@@ -1,4 +1,4 @@
-//! Whether each request is answered as it must be.
+//! Sends requests and compares each response with the expected one.
 
 use std::time::Duration;
 
@@ -30,7 +30,7 @@ pub(super) async fn rows(deviations: &mut [Vec<String>]) -> Vec<Row> {
     };
     vec![
         Row::new(
-            "requests that must be refused: are",
+            "requests that must be refused: refused",
             cells(Seen::must_be_refused, Seen::is_refused),
         )
         .short("bad requests that are refused"),
@@ -40,7 +40,7 @@ pub(super) async fn rows(deviations: &mut [Vec<String>]) -> Vec<Row> {
         )
         .short("… with the status and challenge of the RFC, or of gRPC"),
         Row::new(
-            "requests that look odd and must pass: do",
+            "unusual requests that must pass: passed",
             cells(|seen| !seen.must_be_refused(), Seen::is_as_expected),
         ),
     ]
@@ -119,7 +119,7 @@ async fn refuse(peer: Peer) -> Vec<Seen> {
     let valid = user(&idp).sign_with(&key).kid(Some(KID)).mint();
     for app in [&plain, &grpc] {
         let accepted = accepts_within(app, Duration::from_secs(10), &valid).await;
-        accepted.unwrap_or_else(|| panic!("{} accepts no valid token", peer.name));
+        accepted.unwrap_or_else(|| panic!("{} rejects a valid token", peer.name));
     }
     let mut seen = Vec::new();
     for case in requests::all(&idp, &key, KID) {
@@ -127,19 +127,19 @@ async fn refuse(peer: Peer) -> Vec<Seen> {
             Expected::Unauthenticated => &grpc,
             _ => &plain,
         };
-        seen.push(answer(app, case).await);
+        seen.push(response(app, case).await);
     }
     if peer.has_scopes {
         let scoped = (peer.protect)(trust.scoped()).await.unwrap();
         let accepted = accepts_within(&scoped, Duration::from_secs(10), &valid).await;
-        accepted.unwrap_or_else(|| panic!("{} accepts no scoped token", peer.name));
+        accepted.unwrap_or_else(|| panic!("{} rejects a valid token with the scope", peer.name));
         let case = requests::without_scope(&idp, &key, KID);
-        seen.push(answer(&scoped, case).await);
+        seen.push(response(&scoped, case).await);
     }
     seen
 }
 
-async fn answer(app: &App, case: Case) -> Seen {
+async fn response(app: &App, case: Case) -> Seen {
     let response = app.call(case.request).await;
     Seen::new(case.name, case.expected, &response)
 }

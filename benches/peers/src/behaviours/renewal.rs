@@ -1,4 +1,5 @@
-//! Changes of the key set that no new `kid` tells of: only who fetches it again by the clock sees them.
+//! Changes of the key set without a new `kid`. A peer sees them only if it fetches the set
+//! periodically.
 
 use std::time::Duration;
 
@@ -7,9 +8,9 @@ use obo_testkit::{TestAlg, TestKey};
 use serde_json::json;
 
 use super::measured::Row;
-use super::world::{World, answers_within, seconds, user};
+use super::world::{World, responds_within, seconds, user};
 
-/// Longer than the five minutes for which keys are often believed.
+/// Longer than five minutes, a common lifetime of cached keys.
 const PATIENCE: Duration = Duration::from_secs(330);
 
 pub(super) async fn rows() -> Vec<Row> {
@@ -34,7 +35,7 @@ async fn withdraw(world: &World) -> String {
     world.idp.rotate();
     world.idp.withdraw(&old);
     seconds(
-        answers_within(&world.app, PATIENCE, &token, 401).await,
+        responds_within(&world.app, PATIENCE, &token, 401).await,
         PATIENCE,
     )
 }

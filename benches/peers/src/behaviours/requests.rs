@@ -1,4 +1,4 @@
-//! Requests that must be refused, and how; and some that look odd and must not be.
+//! Requests that must be refused, each with the expected response, and unusual ones that must pass.
 
 use aws_lc_rs::hmac;
 use axum::http::{HeaderValue, Method, Request, Version, header};
@@ -11,7 +11,7 @@ use super::world::user;
 use crate::app::{bearer, request};
 use crate::peers::AUDIENCE;
 
-/// What the answer must be.
+/// The expected response.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Expected {
     Accepted,
@@ -55,7 +55,7 @@ fn of(token: &str) -> Request<()> {
     bearer(&format!("Bearer {token}"))
 }
 
-/// `key` is published by `idp` as `kid`.
+/// All cases. `idp` publishes `key` as `kid`.
 pub(super) fn all(idp: &TestIdp, key: &TestKey, kid: &str) -> Vec<Case> {
     let user = || user(idp).sign_with(key).kid(Some(kid));
     let valid = user().mint();
@@ -69,17 +69,17 @@ pub(super) fn all(idp: &TestIdp, key: &TestKey, kid: &str) -> Vec<Case> {
         Case::new("no credentials", Expected::Challenge, request()),
         Case::new("`Basic`", Expected::Challenge, bearer("Basic YTpi")),
         Case::new(
-            "`Bearer` and two words",
+            "`Bearer` with two words",
             Expected::InvalidRequest,
             bearer("Bearer a b"),
         ),
         Case::new("two `Authorization`", Expected::InvalidRequest, twice),
-        Case::invalid("no JWT", "opaque"),
+        Case::invalid("not a JWT", "opaque"),
         Case::invalid("expired", &in_past),
         Case::invalid("without `exp`", &user().without("exp").mint()),
         Case::invalid("`nbf` in an hour", &user().not_before(3600).mint()),
         Case::invalid(
-            "`nbf` that is no number",
+            "`nbf` that is not a number",
             &user().claim("nbf", "soon").mint(),
         ),
         Case::invalid(
@@ -87,7 +87,7 @@ pub(super) fn all(idp: &TestIdp, key: &TestKey, kid: &str) -> Vec<Case> {
             &user().issuer("https://other.example").mint(),
         ),
         Case::invalid(
-            "`iss` a list with the right one",
+            "`iss` as a list with the right issuer",
             &user().claim("iss", json!([idp.issuer()])).mint(),
         ),
         Case::invalid("another `aud`", &user().claim("aud", "service-b").mint()),
@@ -135,7 +135,7 @@ pub(super) fn all(idp: &TestIdp, key: &TestKey, kid: &str) -> Vec<Case> {
             Expected::Accepted,
             bearer(&format!("Bearer  {valid}")),
         ),
-        Case::accepted("`aud` a list", &user().audience("service-b")),
+        Case::accepted("`aud` as a list", &user().audience("service-b")),
         Case::accepted(
             "`typ` application/at+jwt",
             &user().typ(Some("application/at+jwt")),
@@ -144,7 +144,7 @@ pub(super) fn all(idp: &TestIdp, key: &TestKey, kid: &str) -> Vec<Case> {
     ]
 }
 
-/// For a service that requires a scope which this token lacks.
+/// A token without the scope, for a service that requires it.
 pub(super) fn without_scope(idp: &TestIdp, key: &TestKey, kid: &str) -> Case {
     let token = user(idp).claim("scope", "other").sign_with(key);
     let request = of(&token.kid(Some(kid)).mint());

@@ -1,4 +1,4 @@
-//! An authorization server that signs with a new key, the old one still published.
+//! An authorization server that signs with a new key and still publishes the old one.
 
 use std::time::Duration;
 
@@ -48,7 +48,7 @@ async fn rotate(world: &World) -> Seen {
     let accepted = world.accepts_within(PATIENCE, &new).await;
     let passes = |passes| if passes { "passes" } else { "refused" };
     Seen {
-        // The wait for the first answer is a quarter of a second, so that whoever passed sooner passed at first.
+        // `accepts_within` sends the second request after 250 ms.
         first: passes(accepted.is_some_and(|after| after < Duration::from_millis(250))),
         accepted,
         fetches: world.idp.jwks_requests() - before,

@@ -7,7 +7,7 @@ use super::world::World;
 use super::{hang, odd_keys, refusals, renewal, rotation, start, storm};
 use crate::peers;
 
-/// Keys are as old when something happens to them: every pause after a first fetch that a peer has is over.
+/// The age of the key sets when a row begins. It is longer than any peer's pause after a fetch.
 const AGE: Duration = Duration::from_secs(65);
 
 /// Takes about six minutes, most of it waiting.
@@ -17,7 +17,7 @@ pub(crate) async fn run() -> Behaviours {
     behaviours
 }
 
-/// All but what has to be waited for.
+/// All rows except `renewal`, which waits for minutes.
 async fn sudden() -> Behaviours {
     let mut deviations = vec![Vec::new(); peers::all().len()];
     let stormed = World::each().await;

@@ -17,15 +17,15 @@ pub(super) async fn rows() -> Vec<Row> {
     let cells = |cell: fn(&[String; 3]) -> &String| seen.iter().map(cell).cloned().collect();
     vec![
         Row::new(
-            "authorization server down at the start: the service",
+            "authorization server down at startup: the service",
             cells(|seen| &seen[0]),
         ),
         Row::new(
-            "… a valid token meanwhile is answered",
+            "… status for a valid token meanwhile",
             cells(|seen| &seen[1]),
         ),
         Row::new(
-            "… server back after 3 s of requests: tokens accepted",
+            "… server back after 3 s of requests: valid tokens are accepted",
             cells(|seen| &seen[2]),
         )
         .short("started before its authorization server: recovers"),

@@ -1,4 +1,4 @@
-//! A thousand tokens with made-up `kid`s, 32 at a time; then a key that is really new.
+//! A thousand tokens with forged `kid`s, 32 at a time; then a new key.
 
 use std::time::Duration;
 
@@ -21,21 +21,17 @@ pub(super) async fn rows(worlds: &[World]) -> Vec<Row> {
     let after = join_all(worlds.iter().map(rotated)).await;
     vec![
         Row::new(
-            "1,000 made-up `kid`s, 32 at a time: fetches of the key set",
+            "1,000 forged `kid`s, 32 at a time: fetches of the key set",
             fetches,
         )
-        .short("fetches of keys at 1,000 made-up `kid`s"),
-        Row::new("… a rotation right after them is seen", after),
+        .short("key set fetches for 1,000 forged `kid`s"),
+        Row::new("… a rotation right after that is seen", after),
     ]
 }
 
 async fn storm(world: &World) -> usize {
-    let made_up = |i: usize| {
-        user(&world.idp)
-            .kid(Some(&format!("made-up-{i:04}")))
-            .mint()
-    };
-    let tokens: Vec<_> = (0..REQUESTS).map(made_up).collect();
+    let forged = |i: usize| user(&world.idp).kid(Some(&format!("forged-{i:04}"))).mint();
+    let tokens: Vec<_> = (0..REQUESTS).map(forged).collect();
     let before = world.idp.jwks_requests();
     let statuses = stream::iter(&tokens)
         .map(|token| world.app.status(token))

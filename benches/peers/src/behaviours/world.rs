@@ -6,7 +6,7 @@ use obo_testkit::{TestAlg, TestIdp, TokenBuilder};
 use crate::app::App;
 use crate::peers::{self, AUDIENCE, Peer, SCOPE, Trust};
 
-/// One peer, and an authorization server of its own.
+/// A peer with its own authorization server.
 pub(super) struct World {
     pub(super) peer: Peer,
     pub(super) idp: TestIdp,
@@ -14,32 +14,34 @@ pub(super) struct World {
 }
 
 impl World {
-    /// One for each peer, once it accepts tokens.
+    /// Returns one for each peer when all of them accept tokens.
     pub(super) async fn each() -> Vec<Self> {
         join_all(peers::all().map(Self::new)).await
     }
 
     async fn new(peer: Peer) -> Self {
         let idp = server().await;
-        let app = (peer.protect)(Trust::new(&idp, TestAlg::Es256)).await.unwrap();
+        let app = (peer.protect)(Trust::new(&idp, TestAlg::Es256))
+            .await
+            .unwrap();
         let world = Self { peer, idp, app };
         let token = user(&world.idp).mint();
         let accepted = world.accepts_within(Duration::from_secs(20), &token).await;
-        accepted.unwrap_or_else(|| panic!("{} accepts no valid token", peer.name));
+        accepted.unwrap_or_else(|| panic!("{} rejects a valid token", peer.name));
         world
     }
 
-    /// After how long it accepts the token, asked four times a second.
+    /// The time until the token is accepted. A request is sent four times a second.
     pub(super) async fn accepts_within(&self, most: Duration, token: &str) -> Option<Duration> {
         accepts_within(&self.app, most, token).await
     }
 }
 
 pub(super) async fn accepts_within(app: &App, most: Duration, token: &str) -> Option<Duration> {
-    answers_within(app, most, token, 200).await
+    responds_within(app, most, token, 200).await
 }
 
-pub(super) async fn answers_within(
+pub(super) async fn responds_within(
     app: &App,
     most: Duration,
     token: &str,
@@ -56,13 +58,10 @@ pub(super) async fn answers_within(
 }
 
 pub(super) async fn server() -> TestIdp {
-    TestIdp::builder()
-        .signing(TestAlg::Es256)
-        .start()
-        .await
+    TestIdp::builder().signing(TestAlg::Es256).start().await
 }
 
-/// A token that is in order, and outlives the program.
+/// A valid token that does not expire before the program ends.
 pub(super) fn user(idp: &TestIdp) -> TokenBuilder {
     idp.user("alice")
         .audience(AUDIENCE)

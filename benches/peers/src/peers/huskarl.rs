@@ -17,7 +17,7 @@ use crate::app::App;
 pub(super) const PEER: Peer = Peer {
     name: "huskarl-axum",
     crypto: "RustCrypto",
-    setup: "`ValidatorLayer` of an `Rfc9068Validator`, one algorithm, `JwksStartup::SeedEmpty` so that it starts without the server, keys for 5 min as in its guide (the default is 1 h)",
+    setup: "`ValidatorLayer` of an `Rfc9068Validator`, one algorithm, `JwksStartup::SeedEmpty` so that it starts without the server, keys cached for 5 min as in its guide (the default is 1 h)",
     has_scopes: true,
     bare: App::bare_08,
     protect,

@@ -22,7 +22,7 @@ use crate::app::App;
 pub(super) const PEER: Peer = Peer {
     name: "jwt-authorizer",
     crypto: "ring",
-    setup: "`JwtAuthorizer::from_jwks_url`, `iss`, `aud`, `nbf`, one algorithm, a refresh for an unknown `kid` at most every 10 s (its documentation's number; the code's default is 600 s), scopes by `check`; it builds with axum 0.7 and tonic 0.12 only",
+    setup: "`JwtAuthorizer::from_jwks_url`, `iss`, `aud`, `nbf`, one algorithm, a refresh for an unknown `kid` at most every 10 s (the number in its documentation; the default in the code is 600 s), scopes by `check`; it builds only with axum 0.7 and tonic 0.12",
     has_scopes: true,
     bare: App::bare_07,
     protect,

@@ -1,4 +1,4 @@
-//! Who is compared, each set up as its own documentation recommends and as strictly as it can be.
+//! The peers, each set up as its own documentation recommends and as strictly as possible.
 
 mod huskarl;
 mod jwt_authorizer;

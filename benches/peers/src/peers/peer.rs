@@ -5,12 +5,12 @@ use obo_testkit::{TestAlg, TestIdp};
 use super::{huskarl, jwt_authorizer, oauth_resource_server, obo, tower_oauth2};
 use crate::app::App;
 
-/// Who the protected service is.
+/// The audience of the protected service.
 pub(crate) const AUDIENCE: &str = "service-a";
-/// What some of its routes require.
+/// The scope that [`Trust::scoped`] requires.
 pub(crate) const SCOPE: &str = "orders:read";
 
-/// Whom the service trusts, and what it requires.
+/// The issuer that the service trusts, and its requirements.
 #[derive(Clone)]
 pub(crate) struct Trust {
     pub(crate) issuer: String,
@@ -40,24 +40,24 @@ impl Trust {
 
 pub(crate) type Built = Pin<Box<dyn Future<Output = Result<App, String>>>>;
 
-/// A library, and how a service is protected with it.
+/// A library, and functions that protect a service with it.
 #[derive(Clone, Copy)]
 pub(crate) struct Peer {
     pub(crate) name: &'static str,
-    /// What verifies its signatures.
+    /// The library that verifies signatures.
     pub(crate) crypto: &'static str,
-    /// How it was set up.
+    /// A description of `protect` for the page.
     pub(crate) setup: &'static str,
-    /// Whether it checks scopes.
+    /// Whether the library checks scopes.
     pub(crate) has_scopes: bool,
-    /// The same service without it.
+    /// The same service without the library.
     pub(crate) bare: fn() -> App,
     pub(crate) protect: fn(Trust) -> Built,
-    /// The same for a gRPC service.
+    /// The same as `protect`, for a gRPC service.
     pub(crate) protect_grpc: fn(Trust) -> Built,
 }
 
-/// Ours first.
+/// All peers; `obo` comes first.
 pub(crate) fn all() -> [Peer; 5] {
     [
         obo::PEER,

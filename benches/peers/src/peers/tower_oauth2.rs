@@ -14,7 +14,7 @@ use crate::app::App;
 pub(super) const PEER: Peer = Peer {
     name: "tower-oauth2-resource-server",
     crypto: "aws-lc-rs (its default is RustCrypto)",
-    setup: "`into_layer`, `jwks_url` so that it starts without the server, `iss`, `aud`, `exp`, one algorithm; `nbf` is not checked, since with it tokens without `nbf` are refused; it has no scopes",
+    setup: "`into_layer`, `jwks_url` so that it starts without the server, `iss`, `aud`, `exp`, one algorithm; `nbf` is not checked, because the check rejects tokens without `nbf`; it has no scopes",
     has_scopes: false,
     bare: App::bare_08,
     protect,

@@ -23,7 +23,7 @@ fn line(cells: &[String]) -> String {
     text
 }
 
-/// A cell in front of others.
+/// A row: its name, then its cells.
 pub(super) fn row(name: &str, cells: impl IntoIterator<Item = String>) -> Vec<String> {
     std::iter::once(name.to_owned()).chain(cells).collect()
 }

@@ -1,6 +1,7 @@
-//! The tables, and where they are written.
+//! Writes the tables and the chart.
 
 mod behaviours;
+mod chart;
 mod markdown;
 mod publish;
 mod speed;

@@ -1,5 +1,6 @@
 use std::fs;
 
+use super::chart::chart;
 use super::markdown::{row, table};
 use super::versions::named;
 use crate::behaviours::Behaviours;
@@ -7,31 +8,17 @@ use crate::peers;
 use crate::speed::Speed;
 
 const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/peers.md");
-const README: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../README.md");
-/// What the table in the README is between.
-const MARKS: [&str; 2] = [
-    "<!-- written by benches/peers -->\n",
-    "<!-- end of what benches/peers writes -->",
-];
+const CHART: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/peers.svg");
 
-/// Writes the page and the table in the README.
+/// Writes the page and the chart that the README shows.
 pub(crate) fn publish(speed: &Speed, behaviours: &Behaviours) {
     let page = page(speed, behaviours);
     print!("{page}");
     fs::write(PAGE, page).unwrap();
-    let head = std::iter::once(String::new()).chain(named());
-    let rows = speed.short().into_iter().chain(behaviours.short());
-    let readme = fs::read_to_string(README).unwrap();
-    fs::write(README, between_marks(&readme, &table(head, rows))).unwrap();
-}
-
-fn between_marks(readme: &str, table: &str) -> String {
-    let [start, end] = MARKS;
-    let (before, behind) = readme
-        .split_once(start)
-        .expect("a start mark in the README");
-    let (_, after) = behind.split_once(end).expect("an end mark in the README");
-    format!("{before}{start}{table}{end}{after}")
+    let names: Vec<String> = named().collect();
+    let panels = speed.panels().into_iter().chain([behaviours.panel()]);
+    let panels: Vec<_> = panels.collect();
+    fs::write(CHART, chart(&names, &panels)).unwrap();
 }
 
 fn page(speed: &Speed, behaviours: &Behaviours) -> String {
@@ -41,8 +28,10 @@ fn page(speed: &Speed, behaviours: &Behaviours) -> String {
         ["", "signatures by", "set up with"].map(str::to_owned),
         setups,
     );
+    let head = std::iter::once(String::new()).chain(named());
+    let short = table(head, speed.short().into_iter().chain(behaviours.short()));
     format!(
-        "{INTRODUCTION}\n{setups}\n{SPEED}\n{}\n{BEHAVIOUR}\n{}\n{BEYOND}",
+        "{INTRODUCTION}\n{short}\n{SETUPS}\n{setups}\n{SPEED}\n{}\n{BEHAVIOUR}\n{}\n{BEYOND}",
         speed.markdown(),
         behaviours.markdown()
     )
@@ -51,42 +40,52 @@ fn page(speed: &Speed, behaviours: &Behaviours) -> String {
 const INTRODUCTION: &str = "\
 # Side by side
 
-The same requests through `obo` and through other published libraries that validate access tokens in a tower service, in one
-process. This page is written by
+This page compares `obo` with other published libraries that validate access tokens in a tower service. All libraries
+get the same requests, in one process. This command measures and writes the page:
 
 ```sh
 cargo run --release --manifest-path benches/peers/Cargo.toml
 ```
 
-which takes about seven minutes, most of it waiting. Each library is set up as its own documentation recommends and as
-strictly as it can be: issuer, audience, algorithm. Where it has a knob that serves better here, the knob is used.
+It takes about seven minutes, most of it waiting. In short, with F for one signature verification and H for one SHA-256
+of the token:
+";
+
+const SETUPS: &str = "\
+## How each library is set up
+
+Each library is set up as its own documentation recommends and as strictly as possible: issuer, audience, algorithm. A
+setting that serves a library better in this comparison is used.
 ";
 
 const SPEED: &str = "\
 ## Speed
 
-What a request costs over the same route under a layer that does nothing: an axum router called in the process, on one
-thread; the handler reads the subject. Tokens have about 900 bytes of claims. A cold token was never seen before, a warm one
-always. F is one verification of the signature by aws-lc-rs on a parsed key, H one SHA-256 of the token: the work that
-cannot be avoided on first and on later sight. Each figure is a difference of medians of 250 rounds of 16 requests in which
-all take turns, by the processor time of the thread; in brackets, the lowest and the highest of five parts of the run. obo
-remembers the tokens that it has verified; the others verify each time.
+The table shows what a request costs beyond the same route under a layer that does nothing. The route is an axum router,
+called in the process on one thread, and its handler reads the subject. Tokens have about 900 bytes of claims. A cold
+token is new to the service, a warm one is not.
+
+F is one verification of the signature by aws-lc-rs with a parsed key. H is one SHA-256 of the token. They stand for the
+least work for a new token and for a known one. Each figure is a difference of medians of 250 rounds of 16 requests, in
+processor time of the thread; all libraries take turns. The brackets show the lowest and the highest of five parts of
+the run. obo caches the tokens that it has verified; the others verify each time.
 ";
 
 const BEHAVIOUR: &str = "\
 ## Behaviour
 
-Counted at an authorization server in the process. Key sets are 65 s old when a row begins, so that pauses after the first
-fetch are over. \"At once\" is within a tenth of a second; otherwise a request was sent four times a second.
+An authorization server in the process counts the requests. Key sets are 65 s old when a row begins, so that pauses
+after the first fetch are over. \"At once\" is within a tenth of a second. Otherwise a request was sent four times a
+second.
 ";
 
 const BEYOND: &str = "\
-## What they have that obo has not
+## Features of the others that obo lacks
 
-- **huskarl-axum**: tokens bound to a DPoP key (RFC 9449) or a client certificate (RFC 8705), a check that no `jti` comes
-  twice, login of browsers.
-- **oauth-resource-server**: API keys beside tokens, a key set to start with, settings from environment variables, scopes for
-  each tool of an MCP server.
+- **huskarl-axum**: tokens bound to a DPoP key (RFC 9449) or a client certificate (RFC 8705), rejection of a repeated
+  `jti`, login of browsers.
+- **oauth-resource-server**: API keys in addition to tokens, an initial key set, settings from environment variables,
+  scopes for each tool of an MCP server.
 - **jwt-authorizer**: keys from a PEM file, shared secrets, tokens in cookies.
-- **tower-oauth2-resource-server**: a key set that is given and never fetched.
+- **tower-oauth2-resource-server**: a static key set that is never fetched.
 ";

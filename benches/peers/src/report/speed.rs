@@ -1,5 +1,6 @@
 use obo_testkit::TestAlg;
 
+use super::chart::Panel;
 use super::markdown::{row, table};
 use super::versions::named;
 use crate::speed::{Cost, OfAlgorithm, Speed};
@@ -39,13 +40,36 @@ impl Speed {
         format!("{}\n{}", table(head, rows), floors.collect::<String>())
     }
 
-    /// For the table in the README.
-    pub(super) fn short(&self) -> Vec<Vec<String>> {
-        let of = |alg: TestAlg| {
-            let found = self.algorithms.iter().find(|of| of.alg == alg);
-            found.unwrap()
+    /// For the chart in the README.
+    pub(super) fn panels(&self) -> [Panel; 2] {
+        let panel = |alg, which: usize, title: &str, unit| Panel {
+            title: title.to_owned(),
+            bars: (self.of(alg).costs.iter())
+                .map(|costs| {
+                    (
+                        costs[which].ratio,
+                        format!("{:.2} {unit}", costs[which].ratio),
+                    )
+                })
+                .collect(),
+            is_logarithmic: which == 1,
         };
-        let (rs256, es256) = (of(TestAlg::Rs256), of(TestAlg::Es256));
+        let new = "A new token, RS256. F is one signature verification; shorter is better";
+        let seen =
+            "A token seen before, ES256. H is one SHA-256 of it, logarithmic; shorter is better";
+        [
+            panel(TestAlg::Rs256, 0, new, "F"),
+            panel(TestAlg::Es256, 1, seen, "H"),
+        ]
+    }
+
+    fn of(&self, alg: TestAlg) -> &OfAlgorithm {
+        self.algorithms.iter().find(|of| of.alg == alg).unwrap()
+    }
+
+    /// For the table at the start of the page.
+    pub(super) fn short(&self) -> Vec<Vec<String>> {
+        let (rs256, es256) = (self.of(TestAlg::Rs256), self.of(TestAlg::Es256));
         let new = rs256.costs.iter().zip(&es256.costs);
         let new = new
             .map(|([rs256, _], [es256, _])| format!("{:.2} F, {:.2} F", rs256.ratio, es256.ratio));

@@ -3,28 +3,28 @@ use std::ops::Range;
 
 use obo_testkit::TestAlg;
 
-/// The spread is told by as many parts of the run.
+/// The number of parts of a run. Their lowest and highest figures show the spread.
 const PARTS: usize = 5;
 
-/// What was measured.
+/// The result for each algorithm.
 pub(crate) struct Speed {
     pub(crate) algorithms: Vec<OfAlgorithm>,
 }
 
 pub(crate) struct OfAlgorithm {
     pub(crate) alg: TestAlg,
-    /// Nanoseconds of F.
+    /// F in nanoseconds.
     pub(crate) verify: f64,
-    /// Nanoseconds of H.
+    /// H in nanoseconds.
     pub(crate) hash: f64,
-    /// For each peer: a cold request in F, and a warm one in H.
+    /// For each peer, the cost of a cold request in F and of a warm one in H.
     pub(crate) costs: Vec<[Cost; 2]>,
 }
 
-/// What a request costs over the bare service.
+/// The cost of a request, minus that of a request to the bare service.
 pub(crate) struct Cost {
     pub(crate) ratio: f64,
-    /// The lowest and the highest of the parts of the run.
+    /// The lowest and highest ratio of the parts of the run.
     low: f64,
     high: f64,
     pub(crate) allocations: i64,
@@ -39,7 +39,7 @@ impl fmt::Display for Cost {
     }
 }
 
-/// For each round, nanoseconds of a request to one peer's service and to the one without it.
+/// For each round, the nanoseconds of a request to a peer's service and to the bare service.
 #[derive(Default)]
 pub(super) struct Times {
     pub(super) cold: Pairs,
@@ -65,7 +65,7 @@ impl Pairs {
         self.bare.push(bare);
     }
 
-    /// In units of `floor`, which was measured in the same rounds.
+    /// The cost in units of `floor`, which was measured in the same rounds.
     pub(super) fn cost(&self, floor: &[f64], allocations: i64) -> Cost {
         let ratio = |part: Range<usize>| {
             let of = |times: &[f64]| median(&times[part.clone()]);

@@ -1,4 +1,4 @@
-//! What a request costs over the bare service, as ratios to the work that cannot be avoided.
+//! The cost of a request, minus that of the bare service, as a ratio to the minimum work.
 
 mod measured;
 mod rounds;

@@ -1,6 +1,6 @@
-//! Rounds in which all take turns, so that a machine that slows down slows all of them.
+//! Rounds in which all peers take turns, so that a slow phase of the machine affects all of them.
 //!
-//! Time is the thread's own: what other programs do with the processor meanwhile is not counted. All works on one thread.
+//! All work is on one thread. Its processor time is measured, so other programs do not count.
 
 use std::hint::black_box;
 use std::time::{Duration, Instant};
@@ -16,9 +16,9 @@ use crate::floor::Floor;
 use crate::peers::{self, Peer, Trust};
 
 const ROUNDS: usize = 250;
-/// Requests of each in a round.
+/// Requests to each peer in a round.
 const CALLS: usize = 16;
-/// Allocations are counted as often, and the median is taken: a cache grows now and then.
+/// Allocations are counted this many times, and the median counts: a cache grows now and then.
 const COUNTS: usize = 9;
 
 pub(crate) fn run(runtime: &Runtime) -> Speed {
@@ -30,7 +30,7 @@ pub(crate) fn run(runtime: &Runtime) -> Speed {
     }
 }
 
-/// A peer's service and the one without it.
+/// A peer's service and the bare service.
 struct Pair {
     layered: App,
     bare: App,
@@ -40,7 +40,7 @@ fn of_algorithm(runtime: &Runtime, alg: TestAlg) -> OfAlgorithm {
     let idp = runtime.block_on(TestIdp::start());
     let key = TestKey::generate(alg);
     idp.publish_extra_jwk(key.public_jwk(tokens::KID));
-    // One round more, to warm up; then those whose allocations are counted; the last one is the warm one.
+    // The rounds with one to warm up, then tokens to count allocations, then the warm token.
     let lines = tokens::lines(&idp, &key, (ROUNDS + 1) * CALLS + COUNTS + 1);
     let warm = lines.last().unwrap();
     let peers = peers::all();
@@ -53,7 +53,7 @@ fn of_algorithm(runtime: &Runtime, alg: TestAlg) -> OfAlgorithm {
         let floors = (time(|| floor.verify()), time(|| floor.hash()));
         let cold: Vec<_> = lines[round * CALLS..][..CALLS].iter().collect();
         let warm = vec![warm; CALLS];
-        // Each is first in its turn.
+        // In each round, another peer is first.
         for peer in (0..peers.len()).map(|at| (at + round) % peers.len()) {
             let of = |app, lines| runtime.block_on(requests(app, lines));
             let Pair { layered, bare } = &pairs[peer];
@@ -91,7 +91,7 @@ fn of_algorithm(runtime: &Runtime, alg: TestAlg) -> OfAlgorithm {
     }
 }
 
-/// A service that has its keys, and has seen the warm token.
+/// A service that has its keys and has accepted the warm token.
 async fn ready(peer: Peer, idp: &TestIdp, alg: TestAlg, warm: &str) -> Pair {
     let layered = (peer.protect)(Trust::new(idp, alg)).await.unwrap();
     let started = Instant::now();
@@ -109,7 +109,7 @@ async fn ready(peer: Peer, idp: &TestIdp, alg: TestAlg, warm: &str) -> Pair {
     }
 }
 
-/// Nanoseconds of one of these requests.
+/// The mean time of one of these requests, in nanoseconds.
 async fn requests(app: &App, lines: &[&String]) -> f64 {
     let started = ThreadTime::now();
     for line in lines {
@@ -119,7 +119,7 @@ async fn requests(app: &App, lines: &[&String]) -> f64 {
     started.elapsed().as_secs_f64() * 1e9 / lines.len() as f64
 }
 
-/// Nanoseconds of one call.
+/// The mean time of one call, in nanoseconds.
 fn time(work: impl Fn()) -> f64 {
     let calls = 4 * CALLS;
     let started = ThreadTime::now();

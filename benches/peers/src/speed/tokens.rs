@@ -1,4 +1,4 @@
-//! Tokens of 23 claims and about 900 bytes of JSON, no two alike.
+//! Different tokens, each with 23 claims and about 900 bytes of JSON.
 
 use obo_testkit::{TestIdp, TestKey};
 
@@ -6,7 +6,7 @@ use crate::peers::{AUDIENCE, SCOPE};
 
 pub(super) const KID: &str = "bench";
 
-/// The values of as many `Authorization` headers.
+/// This many values of the `Authorization` header.
 pub(super) fn lines(idp: &TestIdp, key: &TestKey, count: usize) -> Vec<String> {
     (0..count)
         .map(|i| format!("Bearer {}", token(idp, key, i)))

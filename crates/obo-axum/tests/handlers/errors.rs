@@ -122,6 +122,7 @@ impl Calling {
         let service_b = self
             .exchange
             .to_destination(self.to_b.clone())
+            .unwrap()
             .layer(service_b);
         let request = Request::get(uri).body(()).unwrap();
         let called = service_b.on_behalf_of(caller).oneshot(request).await;

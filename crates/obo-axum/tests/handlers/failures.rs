@@ -34,7 +34,10 @@ where
 async fn box_error_of_a_stack_keeps_its_answer() {
     let idp = TestIdp::start().await;
     let (calling, caller) = (Calling::new(&idp), validated(&idp).await);
-    let to_b = calling.exchange.to_destination(calling.to_b.clone());
+    let to_b = calling
+        .exchange
+        .to_destination(calling.to_b.clone())
+        .unwrap();
     let stack = |outcome: Result<(), std::fmt::Error>| {
         let service_b = service_fn(move |_: Request<()>| async move { outcome.map(Response::new) });
         let client = to_b.layer(service_b).on_behalf_of(&caller);

@@ -61,23 +61,28 @@ fn by_hand() -> Destinations {
     let local = Target::resource(resource("urn:a")).and_resource(resource("urn:b"));
     let destinations = [
         Destination::new("https://stock.corp.example", audience("service-b"))
-            .and_then(|stock| stock.scopes(["stock:list", "stock:read"])),
-        Destination::new("https://gateway.example:8443/ledger", ledger).and_then(|ledger| {
+            .map(|stock| stock.scopes(["stock:list", "stock:read"])),
+        Destination::new("https://gateway.example:8443/ledger", ledger).map(|ledger| {
             ledger
                 .dialect(Rfc8693::new().requested_type(TokenType::JWT))
                 .required_scopes(["ledger:read"])
         }),
         Destination::new("http://127.0.0.1:8080", local),
-        Destination::new("https://sales.example", audience("sales"))
-            .and_then(|sales| sales.scopes(["sales:read"]))
-            .map(|sales| sales.dialect(dialect::okta::exchange())),
+        Destination::new("https://sales.example", audience("sales")).map(|sales| {
+            sales
+                .scopes(["sales:read"])
+                .dialect(dialect::okta::exchange())
+        }),
         Destination::danger_plaintext("http://mesh.internal", audience("mesh")),
         Destination::template(
             "https://{service}.svc.example.com",
             audience("api://{service}"),
         )
-        .and_then(|services| services.scopes(["api://{service}/.default"]))
-        .map(|services| services.dialect(dialect::entra::on_behalf_of())),
+        .map(|services| {
+            services
+                .scopes(["api://{service}/.default"])
+                .dialect(dialect::entra::on_behalf_of())
+        }),
     ];
     Destinations::new(destinations.map(Result::unwrap)).unwrap()
 }

@@ -57,7 +57,7 @@ async fn an_issuer_may_be_asked_about_its_tokens() {
     idp.fault(Endpoint::Introspection, Fault::Merge(dropped));
     let endpoint = idp.introspection_endpoint();
     let server = of(&format!(
-        r#"endpoint = "{endpoint}", max_age = "0s", concurrency = 1, accepts_missing_audience = true, accepts_missing_expiry = "10s", accepts_missing_subject = true"#
+        r#"endpoint = "{endpoint}", max_age = "0s", concurrency = 1, allow_missing_audience = true, allow_missing_expiry = "10s", allow_missing_subject = true"#
     ));
     let server = server
         .unwrap()
@@ -72,7 +72,7 @@ async fn an_issuer_may_be_asked_about_its_tokens() {
     assert_eq!(idp.introspection_requests(), before.0 + 2);
     assert_eq!(idp.discovery_requests(), before.1);
 
-    let signed = of(&format!("{client}, signed = true"))
+    let signed = of(&format!("{client}, require_signed = true"))
         .unwrap()
         .build(&mut Setup::new());
     let signed = signed.unwrap();
@@ -112,12 +112,12 @@ fn a_mistake_in_an_introspection_is_named_by_its_path() {
         (&format!(r#"{client}, max_age = "2h""#), "max_age"),
         (&format!("{client}, concurrency = 0"), "concurrency"),
         (
-            &format!(r#"{client}, accepts_missing_expiry = "0s""#),
-            "accepts_missing_expiry",
+            &format!(r#"{client}, allow_missing_expiry = "0s""#),
+            "allow_missing_expiry",
         ),
         (
-            &format!(r#"{client}, accepts_missing_expiry = "25h""#),
-            "accepts_missing_expiry",
+            &format!(r#"{client}, allow_missing_expiry = "25h""#),
+            "allow_missing_expiry",
         ),
         (
             &format!(r#"{client}, endpoint = "http://two.example/introspect""#),

@@ -13,6 +13,7 @@ mod client;
 mod destinations;
 mod exchange;
 mod introspection;
+mod names;
 mod resource_server;
 mod rules;
 mod whole;

@@ -378,7 +378,7 @@ fn unknown_profile_is_named_by_its_path() {
         );
         let error = read(&file).unwrap().build(&mut Setup::new()).unwrap_err();
         assert_eq!(error.field(), "issuers[0].profile");
-        let problem = "profile \"strict\" is none of rfc9068, lenient";
+        let problem = "unknown profile \"strict\", expected one of rfc9068, lenient";
         assert!(error.to_string().contains(problem), "{error}");
     }
 }
@@ -430,4 +430,25 @@ fn values_that_do_not_go_together_are_named_by_their_path() {
         let error = read(&file).unwrap().build(&mut Setup::new()).unwrap_err();
         assert_eq!(error.field(), field, "{error}");
     }
+}
+
+#[test]
+fn former_keys_are_still_read() {
+    let config = |keys: &str| {
+        let file = format!(
+            "audiences = [\"service-a\"]\n[[issuers]]\nissuer = \"https://idp.example.com\"\n{keys}"
+        );
+        toml::from_str::<ResourceServerConfig>(&file).unwrap()
+    };
+    let former = config(
+        "client_is_actor = true\nscope_text_or_array = true\n[issuers.introspection]\nsigned = true\n\
+         accepts_missing_audience = true\naccepts_missing_expiry = \"60s\"\naccepts_missing_subject = true",
+    );
+    let current = config(
+        "allow_client_as_actor = true\nallow_scope_text_or_array = true\n[issuers.introspection]\n\
+         require_signed = true\nallow_missing_audience = true\nallow_missing_expiry = \"60s\"\n\
+         allow_missing_subject = true",
+    );
+    assert_eq!(former, current);
+    assert_ne!(former, config(""));
 }

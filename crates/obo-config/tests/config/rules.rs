@@ -155,6 +155,11 @@ fn mistake_in_a_rule_is_named_by_its_path() {
         let error = read(&file).build(&trusted).unwrap_err();
         assert_eq!(error.field(), format!("rules[1].{field}"), "{error}");
     }
+    let file = "rules = [{ path = '/a', scope = ['a'] }]";
+    let error = read(file).build(&trusted).unwrap_err();
+    for key in ["`scopes`", "`any_of`", "`path`", "`otherwise`"] {
+        assert!(error.problem().contains(key), "{error}");
+    }
     // What the table as a whole refuses.
     for (rules, field) in [
         (

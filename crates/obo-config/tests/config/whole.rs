@@ -4,7 +4,7 @@ use std::convert::Infallible;
 
 use obo::policy::{ClaimMatcher, ScopeClaim, TokenTyp};
 use obo::{Caller, ConfigError, Profile};
-use obo_config::{Config, Live, ResourceServerConfig, Settings, Setup as Names};
+use obo_config::{Config, ExchangeConfig, Live, ResourceServerConfig, Settings, Setup as Names};
 use obo_testkit::TestIdp;
 use tower::{ServiceExt as _, service_fn};
 
@@ -104,7 +104,7 @@ async fn every_format_builds_both_sides() {
         let config: Config = file.read().unwrap();
         let before = setup.idp.discovery_requests();
         let built = config.build(&mut Names::new()).unwrap();
-        let _layer = built.auth_layer().unwrap();
+        let _layer = built.auth_layer();
         let token = setup.idp.user("alice").audience("service-a").scope("a");
         let caller = built.resource_server.validate(&token.mint()).await.unwrap();
         let opaque = token.mint_opaque();
@@ -185,6 +185,68 @@ fn mistake_is_named_by_its_place_and_quotes_no_secret() {
         assert_eq!(error.field(), field, "{error}");
         assert!(!error.to_string().contains("s3cret"), "{error}");
         assert!(!error.to_string().contains(SECRET), "{error}");
+    }
+}
+
+#[test]
+fn destinations_need_an_exchange() {
+    let file = toml("https://idp.example");
+    let (start, _) = file.split_once("[exchange]").unwrap();
+    let file = format!("{start}\n[[destinations]]\nuri = 'https://b.example'\naudience = 'b'");
+    let file: Settings = toml::from_str(&file).unwrap();
+    let error = file.read::<Config>().unwrap().build(&mut Names::new());
+    let error = error.unwrap_err();
+    assert_eq!(error.field(), "exchange");
+    assert!(
+        error.problem().contains("add [exchange] with the `issuer`"),
+        "{error}"
+    );
+}
+
+#[test]
+fn place_names_the_field_once() {
+    let file = |issuer: &str, audience: &str| -> ConfigError {
+        let file = format!("audiences = ['{audience}']\nissuers = [{{ issuer = '{issuer}' }}]");
+        let file: Settings = toml::from_str(&file).unwrap();
+        file.read::<ResourceServerConfig>().unwrap_err()
+    };
+    let error = file("http://idp.example", "a").to_string();
+    assert!(
+        error.starts_with("issuers[0].issuer: \"http://idp.example\" is plain http"),
+        "{error}"
+    );
+    let error = file("https://idp.example", "").to_string();
+    assert!(error.starts_with("audiences[0]: is empty"), "{error}");
+}
+
+#[test]
+fn discovery_url_is_no_issuer() {
+    for (url, issuer) in [
+        (
+            "https://idp.example/a/.well-known/openid-configuration",
+            "https://idp.example/a",
+        ),
+        (
+            "https://idp.example/.well-known/oauth-authorization-server/a",
+            "https://idp.example/a",
+        ),
+    ] {
+        let server: ResourceServerConfig = toml::from_str(&format!(
+            "audiences = ['a']\nissuers = [{{ issuer = '{url}' }}]"
+        ))
+        .unwrap();
+        let server = server.build(&mut Names::new()).map(drop).unwrap_err();
+        let client = "client = { id = 'a', tls_client_auth = true }";
+        let exchange: ExchangeConfig =
+            toml::from_str(&format!("issuer = '{url}'\n{client}")).unwrap();
+        let exchange = exchange.build(&mut Names::new()).map(drop).unwrap_err();
+        for (error, field) in [(server, "issuers[0].issuer"), (exchange, "issuer")] {
+            assert_eq!(error.field(), field);
+            assert!(
+                error.problem().ends_with(&format!("write \"{issuer}\"")),
+                "{error}"
+            );
+        }
     }
 }
 

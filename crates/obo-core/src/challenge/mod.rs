@@ -7,4 +7,4 @@ mod parse;
 
 pub(crate) use build::acr_values;
 pub use build::{BearerError, Challenge};
-pub use parse::ReceivedChallenge;
+pub use parse::{ReceivedChallenge, with_resource_metadata};

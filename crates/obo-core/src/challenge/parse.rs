@@ -134,9 +134,39 @@ impl ReceivedChallenge {
     }
 }
 
+/// Adds `resource_metadata` (RFC 9728 section 5.1) to each `Bearer` challenge of a
+/// `WWW-Authenticate` line that lacks it. Other challenges stay as they are.
+///
+/// `None` if no challenge lacks it, or if the line is malformed. The URL is normalized, so it has
+/// neither quotes nor backslashes.
+pub fn with_resource_metadata(line: &[u8], url: &str) -> Option<Vec<u8>> {
+    let mut named = line.to_vec();
+    let mut is_changed = false;
+    // From the end, so the other places do not move.
+    for challenge in challenges(line)?.iter().rev() {
+        let mut parameters = challenge.parameters.iter();
+        if !challenge.scheme.eq_ignore_ascii_case("bearer")
+            || parameters.any(|(name, _)| name == "resource_metadata")
+        {
+            continue;
+        }
+        let place = line.len() - challenge.after_scheme;
+        let comma = match line.get(place..)?.trim_ascii_start() {
+            [] | [b',', ..] => "",
+            _ => ",",
+        };
+        let parameter = format!(" resource_metadata=\"{url}\"{comma}");
+        named.splice(place..place, parameter.into_bytes());
+        is_changed = true;
+    }
+    is_changed.then_some(named)
+}
+
 /// A challenge of any scheme. The names of its parameters are in lower case.
 struct Parsed {
     scheme: String,
+    /// The length of the line after the scheme.
+    after_scheme: usize,
     parameters: Vec<(String, String)>,
 }
 
@@ -186,6 +216,7 @@ impl<'a> Cursor<'a> {
     /// A scheme with its first parameter, its token68, or nothing.
     fn challenge(&mut self) -> Option<Parsed> {
         let scheme = self.token()?;
+        let after_scheme = self.0.len();
         let spaces = self.take_while(|byte| byte == b' ');
         let mut parameters = Vec::new();
         if !spaces.is_empty() && !matches!(self.0.first(), None | Some(b',')) {
@@ -194,7 +225,11 @@ impl<'a> Cursor<'a> {
                 None => self.token68()?,
             }
         }
-        Some(Parsed { scheme, parameters })
+        Some(Parsed {
+            scheme,
+            after_scheme,
+            parameters,
+        })
     }
 
     /// A name, `=` with optional blanks, and a token or a quoted string. On failure, nothing is

@@ -217,7 +217,7 @@ const ODD: &str = "is not a JSON object with a `kty`, or a member has another ty
 
 /// The key of an entry, or why it is not usable. A value that cannot be read breaks its own entry
 /// only.
-fn usable_key(entry: &str) -> Result<VerificationKey, &'static str> {
+pub(crate) fn usable_key(entry: &str) -> Result<VerificationKey, &'static str> {
     let entry = entry.as_bytes();
     let names = ["kty", "kid", "use", "alg", "crv", "n", "e", "x", "y"];
     let [kty, kid, public_key_use, alg, crv, n, e, x, y] =

@@ -1,15 +1,16 @@
 #![allow(clippy::unwrap_used, reason = "a failed assumption fails the test")]
 
 use super::*;
+use obo_config::Settings;
 
 fn applied(config: &str, sent: &[&'static str], peer: &str) -> Vec<String> {
-    let config: HeadersConfig = toml::from_str(config).unwrap();
+    let config: CallerHeaders = toml::from_str(config).unwrap();
     let mut headers = HeaderMap::new();
     for name in sent {
         headers.append(*name, HeaderValue::from_static("of-the-caller"));
     }
     let peer = (!peer.is_empty()).then(|| peer.parse().unwrap());
-    config.build().unwrap().apply(&mut headers, peer);
+    config.apply(&mut headers, peer);
     let lines = headers.iter();
     let lines = lines.map(|(name, value)| format!("{name}: {}", value.to_str().unwrap()));
     let mut lines: Vec<_> = lines.collect();
@@ -231,7 +232,8 @@ fn origin_says_what_callers_asked_for() {
         "https://a?b",
         "https://me@a",
     ] {
-        let config: HeadersConfig = toml::from_str(&format!("origin = \"{wrong}\"")).unwrap();
-        assert_eq!(config.build().unwrap_err().field(), "origin", "{wrong}");
+        let file: Settings = toml::from_str(&format!("origin = \"{wrong}\"")).unwrap();
+        let error = file.read::<CallerHeaders>().unwrap_err();
+        assert_eq!(error.field(), "origin", "{wrong}");
     }
 }

@@ -48,7 +48,7 @@ async fn a_mistake_is_named_by_its_place() {
         (
             "lenient",
             "mystery",
-            "resource_server.issuers[0].profile: profile \"mystery\" is none of",
+            "resource_server.issuers[0].profile: unknown profile \"mystery\", expected one of",
         ),
         (
             "\"30s\"",
@@ -69,7 +69,7 @@ async fn a_mistake_is_named_by_its_place() {
         (
             "client_secret_basic",
             "client_secret_basc",
-            "client.client_secret_basc: is no key of a client",
+            "client.client_secret_basc: unknown field",
         ),
         (
             "client_secret_basic = \"top-s3cret\"",
@@ -84,7 +84,7 @@ async fn a_mistake_is_named_by_its_place() {
         (
             "[client]\nid = \"service-a\"\nclient_secret_basic = \"top-s3cret\"",
             "",
-            "routes[0].exchange: needs a [client]",
+            "routes[0].exchange.issuer: needs a [client]",
         ),
         (
             "/orders/{*rest}",
@@ -203,6 +203,48 @@ async fn a_mistake_is_named_by_its_place() {
     }
 }
 
+#[test]
+fn route_is_checked_when_the_file_is_read() {
+    for (good, bad, places) in [
+        (
+            "path = \"/protected\"",
+            "path = \"/protected\"\nupstraem = \"http://127.0.0.1:9\"",
+            [
+                "routes[1].upstraem: unknown field `upstraem`",
+                "`scopes`, ",
+                "`upstream`, ",
+            ],
+        ),
+        (
+            "audience = \"service-b\"",
+            "audiense = \"service-b\"",
+            [
+                "routes[0].exchange.audiense: unknown field",
+                "`audience`, ",
+                "`token_endpoint`, ",
+            ],
+        ),
+        (
+            "[[routes]]\npath = \"/protected\"",
+            "[probes]\nready = \"/protected\"\n[[routes]]\npath = \"/protected\"",
+            ["routes[1].path: is the path of `probes.ready` too", "", ""],
+        ),
+        (
+            "listen = \"127.0.0.1:0\"",
+            "listen = \"127.0.0.1:0\"\nlimits = { idle = \"0s\" }",
+            ["limits.idle: is zero; write one like", "", ""],
+        ),
+    ] {
+        let file = GOOD.replacen(good, bad, 1);
+        assert_ne!(file, GOOD, "{good}");
+        let error = Config::parse(&file).unwrap_err().to_string();
+        assert!(error.starts_with(places[0]), "{error}");
+        assert!(places.iter().all(|part| error.contains(part)), "{error}");
+        // What the gateway itself adds is no key of the file.
+        assert!(!error.contains("`uri`"), "{error}");
+    }
+}
+
 #[tokio::test]
 async fn a_mistake_in_an_introspection_is_named_by_its_place() {
     let asking = |how: &str| {
@@ -221,10 +263,10 @@ async fn a_mistake_in_an_introspection_is_named_by_its_place() {
         ("max_age = 60", "max_age: "),
         ("concurrency = 0", "concurrency: "),
         ("concurrency = -1", "concurrency: "),
-        ("signed = \"yes\"", "signed: "),
+        ("require_signed = \"yes\"", "require_signed: "),
         ("endpoint = \"http://idp.example/introspect\"", "endpoint: "),
         ("endpoint = \"introspect\"", "endpoint: "),
-        ("accepts_missing_expiry = true", "accepts_missing_expiry: "),
+        ("allow_missing_expiry = true", "allow_missing_expiry: "),
         (
             "accept_missing_audience = true",
             "accept_missing_audience: unknown field",

@@ -57,6 +57,49 @@ async fn reload_replaces_issuers_and_routes() {
 }
 
 #[tokio::test]
+async fn reload_keeps_what_is_unchanged() {
+    let world = World::start().await;
+    let file = |secret: &str, more: &str| {
+        let (idp, upstream) = (world.idp.issuer(), &world.upstream_url);
+        Config::parse(&format!(
+            "listen = \"127.0.0.1:0\"\n[resource_server]\naudiences = [\"service-a\"]\n\
+             issuers = [{{ issuer = \"{idp}\"{more} }}]\n\
+             [client]\nid = \"service-a\"\nclient_secret_basic = \"{secret}\"\n\
+             [[routes]]\npath = \"/a\"\nupstream = \"{upstream}\"\n\
+             exchange = {{ issuer = \"{idp}\", audience = \"service-b\" }}"
+        ))
+        .unwrap()
+    };
+    let gateway = Gateway::start(file("s3cret", "")).await.unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(gateway.clone().serve(listener, std::future::pending()));
+    let token = world.alice().mint();
+    let client: Client<_, Body> = Client::builder(TokioExecutor::new()).build_http();
+    let fetched = async || {
+        let request = Request::get(format!("http://{address}/a"))
+            .header(header::AUTHORIZATION, format!("Bearer {token}"))
+            .body(Body::empty());
+        let response = client.request(request.unwrap()).await.unwrap();
+        assert_eq!(response.status(), 200);
+        (world.idp.jwks_requests(), world.idp.token_requests())
+    };
+    assert_eq!(fetched().await, (1, 1));
+    for (secret, more, requests) in [
+        ("s3cret", "", (1, 1)),
+        // Another policy needs its keys anew.
+        ("s3cret", ", leeway = \"5s\"", (2, 1)),
+        // Another client gets none of the tokens of the one before.
+        ("an0ther", ", leeway = \"5s\"", (3, 2)),
+        ("an0ther", ", leeway = \"5s\"", (3, 2)),
+    ] {
+        world.idp.client("service-a").secret(secret);
+        gateway.reload(file(secret, more)).await.unwrap();
+        assert_eq!(fetched().await, requests, "{secret} {more}");
+    }
+}
+
+#[tokio::test]
 async fn named_dialect_needs_its_setup() {
     let route = "path = \"/a\"\nupstream = \"http://127.0.0.1:9\"\n\
                  exchange = { issuer = \"http://127.0.0.1:9/a\", audience = \"b\", dialect = \"corp\" }\n\

@@ -34,7 +34,9 @@ pub(crate) fn layer(idp: &TestIdp, service: SocketAddr, audience: &str) -> OnBeh
         .build()
         .unwrap();
     let audience = Audience::new(audience).unwrap();
-    exchange.to_destination(Destination::new(&format!("http://{service}"), audience).unwrap())
+    exchange
+        .to_destination(Destination::new(&format!("http://{service}"), audience).unwrap())
+        .unwrap()
 }
 
 /// The caller of ServiceA.

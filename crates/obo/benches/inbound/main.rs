@@ -1,7 +1,8 @@
-//! What the inbound side costs, as ratios to the work that cannot be avoided: `cargo xtask bench`.
+//! The cost of the inbound side, as ratios to the minimum work: `cargo xtask bench`.
 //!
-//! F is one signature verification on a parsed key, H one SHA-256 of the token. Each figure is the median of rounds that
-//! take turns, so that a machine that slows down slows all of them; ratios hold from machine to machine, times do not.
+//! F is one signature verification with a parsed key. H is one SHA-256 of the token. Each figure is
+//! a median of rounds. All candidates take turns in each round, so that a slow phase of the machine
+//! affects all of them. Ratios can be compared between machines, times cannot.
 #![allow(
     clippy::disallowed_methods,
     clippy::print_stdout,
@@ -31,12 +32,12 @@ fn main() {
         runtime.block_on(signature(alg));
         runtime.block_on(untyped(alg));
     }
-    runtime.block_on(remembered());
+    runtime.block_on(eviction());
     runtime.block_on(warm());
     runtime.block_on(refusals());
 }
 
-/// A token seen for the first time.
+/// A token that is new to the service.
 async fn signature(alg: TestAlg) {
     let (target, most) = match alg {
         TestAlg::Rs256 => (1.20, Some(20)),
@@ -79,15 +80,15 @@ fn cold_of(kind: &str, alg: TestAlg, cold: &service::Loaded, target: f64, most: 
     .print();
 }
 
-/// Tokens that nobody remembers any more, each of them remembered in place of another one: there is room for a third of
-/// them.
-async fn remembered() {
+/// Tokens that are no longer cached. The cache has room for a third of them, so each token evicts
+/// another one.
+async fn eviction() {
     const COUNT: usize = 50_000;
     let cold = service::Loaded::with_tokens(TestAlg::Es256, service::Cache::On, COUNT).await;
     let floor = floor::Floor::new(&cold.key, &cold.tokens[0]);
     let mut bare = service::bare();
     let mut layered = cold.service.clone();
-    // The first ones are there still.
+    // The first tokens are still cached, so start later.
     let (mut turn, mut bare_turn) = (COUNT / 5 * 2, COUNT / 5 * 2);
     let [f, bare_time, layered_time] = measure([
         &mut || floor.verify(),
@@ -100,13 +101,13 @@ async fn remembered() {
             service::call(&mut layered, cold.request(turn % COUNT));
         },
     ]);
-    let name = "cold ES256, remembered, over the bare service";
+    let name = "cold ES256, evicting, over the bare service";
     Figure::new(name.to_owned(), layered_time - bare_time)
         .ratio(f, "F", 1.10)
         .print();
 }
 
-/// A token seen before: the hottest, and one of ten thousand; a JWT, and an opaque one.
+/// A cached token: always the same one, and one of ten thousand; JWTs, and opaque tokens.
 async fn warm() {
     for count in [1, 10_000] {
         let jwts = service::Loaded::with_tokens(TestAlg::Es256, service::Cache::On, count).await;
@@ -145,7 +146,7 @@ fn warm_of(kind: &str, warm: &service::Loaded, count: usize) {
     .print();
 }
 
-/// Refusals that need no signature.
+/// Refusals without a signature verification.
 async fn refusals() {
     let loaded = service::Loaded::new(TestAlg::Rs256, service::Cache::Off).await;
     let floor = floor::Floor::new(&loaded.key, &loaded.tokens[0]);

@@ -1,11 +1,11 @@
-//! Rounds that take turns, and figures that are printed.
+//! Measures in rounds, and prints figures.
 
 use std::time::Instant;
 
 const ROUNDS: usize = 41;
 const CALLS: u32 = 400;
 
-/// The median time of one call of each, in nanoseconds.
+/// The median time of one call of each function, in nanoseconds. They take turns in each round.
 pub(crate) fn measure<const N: usize>(mut works: [&mut dyn FnMut(); N]) -> [f64; N] {
     let mut times = [(); N].map(|()| Vec::with_capacity(ROUNDS));
     for round in 0..=ROUNDS {
@@ -26,7 +26,7 @@ pub(crate) fn measure<const N: usize>(mut works: [&mut dyn FnMut(); N]) -> [f64;
     })
 }
 
-/// How many allocations one call makes.
+/// The number of allocations of one call.
 pub(crate) fn allocations(mut work: impl FnMut()) -> i64 {
     work();
     allocation_counter::measure(work).count_total as i64

@@ -14,7 +14,7 @@ use obo_testkit::{TestAlg, TestIdp, TestKey, TokenBuilder};
 use serde::Deserialize;
 use tower::{Layer as _, Service};
 
-/// What a service asks of its tokens beyond the registered claims.
+/// The claims that the service reads in addition to the registered ones.
 #[derive(Deserialize)]
 struct Extra {
     #[serde(rename = "tenant")]
@@ -50,20 +50,20 @@ where
     S: Service<Request<()>, Response = Response<()>, Error = Infallible>,
 {
     let response = service.call(request).now_or_never();
-    black_box(response.expect("an answer without waiting").unwrap());
+    black_box(response.expect("the response needs no wait").unwrap());
 }
 
-/// Whether tokens that were seen before are remembered.
+/// Whether verified tokens are cached.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Cache {
     On,
     Off,
 }
 
-/// Makes the same request again and again.
+/// Makes the same request each time.
 pub(crate) type MakeRequest = Box<dyn Fn() -> Request<()>>;
 
-/// A layer that has its keys, and tokens for it.
+/// A layer that has fetched its keys, and tokens for it.
 pub(crate) struct Loaded {
     pub(crate) service: BearerAuth<Bare>,
     pub(crate) key: TestKey,
@@ -112,15 +112,18 @@ impl Loaded {
         }
     }
 
-    /// Opaque tokens that the issuer was asked about; the first of `tokens` is a JWT with the claims of the first one.
+    /// Opaque tokens that are already introspected. `tokens` has one JWT, with the claims of the
+    /// first opaque token.
     pub(crate) async fn with_opaque_tokens(count: usize) -> Self {
         let idp = TestIdp::start().await;
         idp.client("service-a").secret("s3cret");
         let key = TestKey::generate(TestAlg::Es256);
         let secret = ClientSecretBasic::new("s3cret");
-        let asked = Introspection::new(Client::new("service-a", secret));
-        let asked = asked.max_age(Duration::from_secs(3600));
-        let trust = Trust::new(idp.issuer()).claims::<Extra>().introspect(asked);
+        let introspection = Introspection::new(Client::new("service-a", secret));
+        let introspection = introspection.max_age(Duration::from_secs(3600));
+        let trust = Trust::new(idp.issuer())
+            .claims::<Extra>()
+            .introspect(introspection);
         let server = ResourceServer::builder("service-a").trust(trust);
         let server = server.build().unwrap();
         let mut lines = Vec::with_capacity(count);
@@ -140,13 +143,13 @@ impl Loaded {
 
     pub(crate) fn request(&self, token: usize) -> Request<()> {
         let mut request = Request::new(());
-        // Copied, as a server does that reads it from a socket: what the layer sees is in the processor's cache.
+        // Copied, as in a server that reads a socket: the layer finds it in the processor's cache.
         let value = HeaderValue::from_str(&self.lines[token]).unwrap();
         request.headers_mut().insert(header::AUTHORIZATION, value);
         request
     }
 
-    /// Requests that are refused without looking at a signature.
+    /// Requests that are refused before a signature verification.
     pub(crate) fn refused(&self) -> Vec<(&'static str, MakeRequest)> {
         let with = |value: String| -> MakeRequest {
             let value = HeaderValue::try_from(value).unwrap();
@@ -181,7 +184,7 @@ impl Loaded {
     }
 }
 
-/// A token of 25 claims and about 900 bytes of JSON.
+/// A token with 25 claims and about 900 bytes of JSON.
 fn token(idp: &TestIdp, key: &TestKey, i: usize) -> String {
     draft(idp, i).sign_with(key).kid(Some("bench")).mint()
 }

@@ -1,5 +1,5 @@
-//! What a call on behalf of a user costs when its token is at hand, as a ratio to one SHA-256 of the caller's token:
-//! `cargo xtask bench`.
+//! The cost of a call on behalf of a user with a cached token, as a ratio to one SHA-256 of the
+//! caller's token: `cargo xtask bench`.
 #![allow(
     clippy::disallowed_methods,
     clippy::print_stdout,
@@ -31,14 +31,14 @@ fn main() {
         .enable_all()
         .build()
         .unwrap();
-    runtime.block_on(at_hand());
-    // `cargo test --all-targets` runs this too, unoptimised; a hundred thousand users are for `cargo bench`.
+    runtime.block_on(cached());
+    // `cargo test --all-targets` runs this too, without optimisation: skip the 100,000 users there.
     if std::env::args().any(|argument| argument == "--bench") {
         memory::print();
     }
 }
 
-fn answer(request: Request<()>) -> Ready<Result<Response<()>, Infallible>> {
+fn respond(request: Request<()>) -> Ready<Result<Response<()>, Infallible>> {
     black_box(&request);
     ready(Ok(Response::new(())))
 }
@@ -46,10 +46,10 @@ fn answer(request: Request<()>) -> Ready<Result<Response<()>, Infallible>> {
 fn call<S: Service<Request<()>>>(service: &mut S) {
     let request = Request::get("https://b.example/stock").body(()).unwrap();
     let response = service.call(request).now_or_never();
-    assert!(response.expect("an answer without waiting").is_ok());
+    assert!(response.expect("the response needs no wait").is_ok());
 }
 
-async fn at_hand() {
+async fn cached() {
     let idp = TestIdp::start().await;
     idp.client("service-a")
         .secret("s3cret")
@@ -76,10 +76,11 @@ async fn at_hand() {
     exchange.token(&caller, audience.clone()).await.unwrap();
 
     let destination = Destination::new("https://b.example", audience).unwrap();
-    let mut bare = service_fn(answer);
+    let mut bare = service_fn(respond);
     let layered = exchange
         .to_destination(destination)
-        .layer(service_fn(answer));
+        .unwrap()
+        .layer(service_fn(respond));
     let mut layered = layered.on_behalf_of(&caller);
     let [h, bare_time, layered_time] = measure([
         &mut || {
@@ -91,7 +92,7 @@ async fn at_hand() {
     let allocated = allocations(|| call(&mut layered)) - allocations(|| call(&mut bare));
     Figure::new("H, one SHA-256 of the caller's token".to_owned(), h).print();
     Figure::new(
-        "outbound, at hand, over the bare client".to_owned(),
+        "outbound, cached, over the bare client".to_owned(),
         layered_time - bare_time,
     )
     .ratio(h, "H", 1.25)

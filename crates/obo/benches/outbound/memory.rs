@@ -1,4 +1,4 @@
-//! What a token at hand costs in memory beside its own bytes.
+//! The memory that a cached token takes in addition to its own bytes.
 
 use bytes::Bytes;
 use http::{Request, Response, header};
@@ -28,9 +28,9 @@ pub(crate) fn print() {
         let entries = (users * services) as i64;
         let over = taken / entries - TOKEN as i64;
         println!(
-            "at hand, {users} users of {services} services: {over} bytes per token over its own (<= 200)"
+            "cached, {users} users of {services} services: {over} bytes per token over its own (<= 200)"
         );
-        // All were kept.
+        // No token was evicted.
         let last = exchange.token(callers.first().unwrap(), targets.first().unwrap().clone());
         assert_eq!(runtime.block_on(last).unwrap().source(), TokenSource::Cache);
     }
@@ -59,11 +59,11 @@ fn exchange(callers: &[Caller]) -> TokenExchange {
     );
     let body = Bytes::from(body);
     let http = HttpService::new(service_fn(move |_: Request<Bytes>| {
-        let answer = Response::builder()
+        let response = Response::builder()
             .header(header::CONTENT_TYPE, "application/json")
             .body(Full::new(body.clone()))
             .unwrap();
-        async { Ok::<_, std::convert::Infallible>(answer) }
+        async { Ok::<_, std::convert::Infallible>(response) }
     }));
     let metadata = ServerMetadata::new(None, Some("https://idp.example/token")).unwrap();
     let issuer = callers.first().unwrap().issuer().clone();

@@ -4,6 +4,8 @@
 //! subjects agree, and of the endpoint when several targets do too (decision 0013). There is one [`Breaker`] for each of
 //! the three, and the [`Pauses`] that the server asked for.
 
+use std::convert::Infallible;
+use std::hash::Hash;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,7 +14,7 @@ use obo_core::{ErrorClass, Issuer, Target, TokenEndpointError};
 use quick_cache::sync::Cache;
 
 use super::breaker::{Breaker, Pass, Rule};
-use super::pauses::{self, Pauses};
+use super::pauses::Pauses;
 use crate::idp::endpoint::AskError;
 use crate::observe;
 
@@ -69,17 +71,12 @@ impl Distinct {
 /// What is known of one endpoint: shared by all who send requests to it.
 #[derive(Debug)]
 pub(crate) struct Admission {
-    breakers: Breakers,
-    pauses: Pauses,
-}
-
-#[derive(Debug)]
-struct Breakers {
     label: observe::Endpoint,
     by_asker: Cache<Asker, Arc<Breaker>>,
     /// Apart from the endpoint's, where requests have targets.
     by_target: Option<Cache<u64, Arc<Breaker>>>,
     endpoint: Arc<Breaker>,
+    pub(super) pauses: Pauses,
 }
 
 /// The right to send one request. Dropped without a word of its outcome, it says nothing.
@@ -108,31 +105,19 @@ impl Admission {
             targets,
             newcomers: NEWCOMERS,
         };
-        let endpoint = Arc::new(Breaker::new(rule, Some(label.clone())));
         Self {
-            breakers: Breakers {
-                label,
-                by_asker: Cache::new(MOST_FAILING),
-                by_target: has_targets.then(|| Cache::new(MOST_FAILING)),
-                endpoint,
-            },
+            by_asker: Cache::new(MOST_FAILING),
+            by_target: has_targets.then(|| Cache::new(MOST_FAILING)),
+            endpoint: Arc::new(Breaker::new(rule, Some(label.clone()))),
             pauses: Pauses::new(targets),
+            label,
         }
-    }
-
-    /// How long the server asked this asker to wait.
-    pub(crate) fn pause(&self, asker: Asker) -> Duration {
-        self.pauses.remaining(asker)
     }
 
     /// The error of a request that would have to be sent within a pause.
     pub(crate) fn paused(pause: Duration) -> TokenEndpointError {
-        pauses::refusal(pause)
-    }
-
-    /// Records the pause that a failed attempt was answered with.
-    pub(crate) fn record_pause(&self, asker: Asker, error: &TokenEndpointError) {
-        self.pauses.record(asker, error);
+        let problem = "the authorization server asked this service to wait (`Retry-After`)";
+        TokenEndpointError::new(ErrorClass::Throttled, problem).with_retry_after(Some(pause))
     }
 
     /// Sends a request for `asker` unless a circuit breaker is open for it, and learns from how it ends.
@@ -142,32 +127,27 @@ impl Admission {
         target: Option<&Target>,
         request: impl Future<Output = Result<T, AskError>>,
     ) -> Result<T, TokenEndpointError> {
-        let admitted = self.breakers.pass(asker).map_err(|left| {
+        let admitted = self.pass(asker).map_err(|left| {
             let problem = "the authorization server kept failing: its circuit breaker is open";
             TokenEndpointError::new(ErrorClass::Transient, problem).with_retry_after(Some(left))
         })?;
         let outcome = request.await;
         match &outcome {
-            Err(AskError::NotAsked(_)) => drop(admitted),
-            Err(AskError::Asked(error)) if error.class() == ErrorClass::Throttled => {
-                drop(admitted);
-            }
+            Err(AskError::NotAsked(_)) => {}
+            Err(AskError::Asked(error)) if error.class() == ErrorClass::Throttled => {}
             Err(AskError::Asked(error)) if error.class() == ErrorClass::Transient => {
-                let is_of_server = error
-                    .status()
-                    .is_none_or(|status| OF_THE_SERVER.contains(&status));
-                self.breakers.failed(admitted, asker, target, is_of_server);
+                let status = error.status();
+                let is_of_server = status.is_none_or(|status| OF_THE_SERVER.contains(&status));
+                self.failed(admitted, asker, target, is_of_server);
             }
             _ => {
-                self.breakers.served(admitted, asker);
+                self.served(admitted, asker);
                 self.pauses.served(asker);
             }
         }
         outcome.map_err(AskError::into_error)
     }
-}
 
-impl Breakers {
     /// The right to send a request, or when to try again.
     fn pass(&self, asker: Asker) -> Result<Admitted, Duration> {
         let of_asker = self.by_asker.get(&asker);
@@ -185,14 +165,10 @@ impl Breakers {
 
     fn served(&self, admitted: Admitted, asker: Asker) {
         admitted.of_endpoint.served();
-        match admitted.of_target {
-            Some(pass) => pass.served(),
-            // It may have begun to fail while this request was under way.
-            None => {
-                if let Some(breaker) = self.target(asker) {
-                    breaker.served();
-                }
-            }
+        // It may have begun to fail while this request was under way.
+        let begun = || Some(self.target(asker)?.admit(asker));
+        if let Some(pass) = admitted.of_target.or_else(begun) {
+            pass.served();
         }
         if admitted.of_asker.is_some() {
             self.by_asker.remove(&asker);
@@ -234,19 +210,15 @@ impl Breakers {
 }
 
 /// The breaker of a key, which is made at its first failure.
-fn entered<K: Copy + Eq + std::hash::Hash>(
+fn entered<K: Copy + Eq + Hash>(
     breakers: &Cache<K, Arc<Breaker>>,
     key: K,
     rule: Rule,
     label: Option<observe::Endpoint>,
 ) -> Arc<Breaker> {
-    let known = breakers.get_or_insert_with(&key, || {
-        Ok::<_, std::convert::Infallible>(Arc::new(Breaker::new(rule, label)))
-    });
-    match known {
-        Ok(breaker) => breaker,
-        Err(never) => match never {},
-    }
+    let made = || Ok::<_, Infallible>(Arc::new(Breaker::new(rule, label)));
+    let breaker = breakers.get_or_insert_with(&key, made);
+    breaker.unwrap_or_else(|never| match never {})
 }
 
 #[cfg(test)]

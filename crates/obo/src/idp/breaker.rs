@@ -1,6 +1,7 @@
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use tokio::time::Instant;
 
 use super::admission::{Asker, Distinct};
@@ -95,33 +96,19 @@ impl Breaker {
 
     /// The right to send a request, or when to try again.
     pub(super) fn pass(self: &Arc<Self>, asker: Asker) -> Result<Pass, Duration> {
-        let kind = self.lock().kind_of_pass(asker)?;
-        Ok(self.passing(asker, kind))
+        let kind = self.state.lock().kind_of_pass(asker)?;
+        let mut pass = self.admit(asker);
+        pass.kind = kind;
+        Ok(pass)
     }
 
     /// The right to report on a request that no breaker had to let pass.
     pub(super) fn admit(self: &Arc<Self>, asker: Asker) -> Pass {
-        self.passing(asker, Kind::Closed)
-    }
-
-    fn passing(self: &Arc<Self>, asker: Asker, kind: Kind) -> Pass {
         Pass {
             breaker: Arc::clone(self),
             asker,
-            kind,
+            kind: Kind::Closed,
         }
-    }
-
-    /// A request was served that began before the breaker was made.
-    pub(super) fn served(&self) {
-        let mut state = self.lock();
-        if state.open.is_none() {
-            state.reset();
-        }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn report(&self, is_open: bool) {
@@ -183,7 +170,7 @@ impl State {
 impl Pass {
     /// The server served the request or refused it.
     pub(super) fn served(self) {
-        let mut state = self.breaker.lock();
+        let mut state = self.breaker.state.lock();
         if state.open.is_some() {
             // A request that began before it opened says nothing about what came later.
             if self.kind == Kind::Closed {
@@ -203,7 +190,7 @@ impl Pass {
 
     /// The request failed in a way that may pass; `is_of_server` if what was requested cannot be the reason.
     pub(super) fn failed(self, is_of_server: bool) {
-        let mut state = self.breaker.lock();
+        let mut state = self.breaker.state.lock();
         state.add(self.asker);
         let before = match &state.open {
             None if !state.opens(self.breaker.rule, is_of_server) => return,
@@ -229,7 +216,7 @@ impl Pass {
 impl Drop for Pass {
     fn drop(&mut self) {
         if self.kind == Kind::Probe
-            && let Some(open) = &mut self.breaker.lock().open
+            && let Some(open) = &mut self.breaker.state.lock().open
         {
             open.is_probing = false;
         }
@@ -238,7 +225,7 @@ impl Drop for Pass {
 
 impl Drop for Breaker {
     fn drop(&mut self) {
-        if self.lock().open.is_some() {
+        if self.state.lock().open.is_some() {
             self.report(false);
         }
     }
@@ -293,7 +280,7 @@ mod tests {
     }
 
     fn is_open(breaker: &Arc<Breaker>) -> bool {
-        breaker.lock().open.is_some()
+        breaker.state.lock().open.is_some()
     }
 
     #[tokio::test(start_paused = true)]

@@ -2,12 +2,13 @@
 //!
 //! The [`Schedule`] says when; what the document is, and how it is fetched, is the owner's.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use arc_swap::{ArcSwapOption, Guard};
 use obo_core::UnixTime;
+use parking_lot::Mutex;
 use tokio::time::Instant;
 
 use super::flight::{Flight, Flights, Overloaded};
@@ -114,7 +115,7 @@ where
             return true;
         }
         let (is_due, must_renew) = {
-            let schedule = &self.calendar().schedule;
+            let schedule = &self.0.calendar.lock().schedule;
             let must_renew = entry.is_outdated(now, wall) && schedule.must_renew_outdated(now);
             (schedule.is_due(now), must_renew)
         };
@@ -134,7 +135,7 @@ where
         {
             return;
         }
-        let mut calendar = self.calendar();
+        let mut calendar = self.0.calendar.lock();
         if !entry.is_jump_noticed.load(Ordering::Acquire) {
             calendar.schedule.jumped(now);
             self.0.next_look.set(calendar.schedule.due());
@@ -151,7 +152,7 @@ where
         W: Future<Output = Result<(), E>> + Send + 'static,
     {
         let flights = &self.0.flights;
-        flights.join((), 0, || observe::Cause::here().within(fetch()))
+        flights.join((), 0, || observe::Span::here().within(fetch()))
     }
 
     pub(crate) fn under_way(&self) -> Option<Flight<Result<(), E>>> {
@@ -160,20 +161,18 @@ where
 
     /// How long the server must still be left alone, and the failure that says so.
     pub(crate) fn pause(&self, now: Instant) -> Option<(Duration, E)> {
-        let calendar = self.calendar();
-        calendar
-            .schedule
-            .pause(now)
-            .zip(calendar.last_error.clone())
+        let calendar = self.0.calendar.lock();
+        let pause = calendar.schedule.pause(now)?;
+        Some((pause, calendar.last_error.clone()?))
     }
 
     pub(crate) fn last_error(&self) -> Option<E> {
-        self.calendar().last_error.clone()
+        self.0.calendar.lock().last_error.clone()
     }
 
     /// Reads or changes the calendar. Fetches are started under its lock, so that those who come later find them.
     pub(crate) fn plan<R>(&self, change: impl FnOnce(&mut Calendar<E>) -> R) -> R {
-        let mut calendar = self.calendar();
+        let mut calendar = self.0.calendar.lock();
         let result = change(&mut calendar);
         self.0.next_look.set(calendar.schedule.due());
         result
@@ -200,11 +199,6 @@ where
             calendar.last_error = Some(error);
             calendar.schedule.failed(Instant::now(), pause, jitter);
         });
-    }
-
-    fn calendar(&self) -> MutexGuard<'_, Calendar<E>> {
-        let calendar = self.0.calendar.lock();
-        calendar.unwrap_or_else(PoisonError::into_inner)
     }
 }
 

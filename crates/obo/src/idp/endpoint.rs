@@ -69,20 +69,20 @@ pub(crate) enum AskError {
 
 impl AskError {
     pub(super) fn into_error(self) -> TokenEndpointError {
-        self.split().0
-    }
-
-    /// The same error, and whether the server was asked.
-    fn split(self) -> (TokenEndpointError, bool) {
         match self {
-            Self::Asked(error) => (error, true),
-            Self::NotAsked(error) => (error, false),
+            Self::Asked(error) | Self::NotAsked(error) => error,
         }
     }
 
     /// The same error of a request that followed another one to the same server.
     pub(crate) fn after_another(self) -> Self {
         Self::Asked(self.into_error())
+    }
+}
+
+impl From<TokenEndpointError> for AskError {
+    fn from(error: TokenEndpointError) -> Self {
+        Self::Asked(error)
     }
 }
 
@@ -129,7 +129,7 @@ impl Endpoint {
 
     /// How long the server asked this asker to wait.
     pub(crate) fn pause(&self, asker: Asker) -> Duration {
-        self.admission.pause(asker)
+        self.admission.pauses.remaining(asker)
     }
 
     /// Asks as often as `patience` allows and as the failures are ones that may pass, never against the server's wish.
@@ -163,21 +163,22 @@ impl Endpoint {
                 Ok(()) => attempt().await,
                 Err(error) => Err(AskError::NotAsked(error)),
             };
-            let (error, is_asked) = match failed {
+            let error = match failed {
                 Ok(outcome) => return Ok(outcome),
-                Err(failed) => failed.split(),
+                Err(AskError::NotAsked(error)) => error,
+                Err(AskError::Asked(error)) => {
+                    was_asked = true;
+                    self.admission.pauses.record(asker, &error);
+                    error
+                }
             };
-            was_asked |= is_asked;
-            if is_asked {
-                self.admission.record_pause(asker, &error);
-            }
             let left = patience.left();
             let may_pass = matches!(error.class(), ErrorClass::Throttled | ErrorClass::Transient);
             // An attempt that hung for half of the time is not worth the other half.
             if !may_pass
                 || retry == patience.retries
                 || left <= patience.in_all / 2
-                || self.admission.pause(asker) > left
+                || self.pause(asker) > left
             {
                 return Err(match was_asked {
                     true => AskError::Asked(error),
@@ -195,7 +196,7 @@ impl Endpoint {
         asker: Asker,
         patience: Patience,
     ) -> Result<(), TokenEndpointError> {
-        let pause = self.admission.pause(asker);
+        let pause = self.pause(asker);
         if pause > patience.left() {
             return Err(Admission::paused(pause));
         }
@@ -215,13 +216,11 @@ impl Endpoint {
         form: TokenRequest,
         place: impl FnOnce(&ServerMetadata, bool) -> Result<&str, TokenEndpointError>,
     ) -> Result<Response<Bytes>, AskError> {
-        let metadata = sender
-            .patience
-            .limit(self.server.metadata(sender.clock))
-            .await;
+        let metadata = self.server.metadata(sender.clock);
+        let metadata = sender.patience.limit(metadata).await;
         let metadata = metadata.map_err(AskError::NotAsked)?.map_err(|error| {
             let retry_after = error.retry_after;
-            AskError::Asked(transient(&error).with_retry_after(retry_after))
+            transient(&error).with_retry_after(retry_after)
         })?;
         let auth = sender.client.auth();
         let url = place(&metadata, auth.uses_mutual_tls()).map_err(|error| {
@@ -278,13 +277,12 @@ impl Endpoint {
             })?;
         post.headers_mut().extend(form.headers().clone());
         let sent = sender.patience.limit(self.server.http().send(post, LIMITS));
-        let response = sent.await.map_err(AskError::Asked)?.map_err(|error| {
-            AskError::Asked(match error {
-                HttpError::TooLong(_) => {
-                    TokenEndpointError::new(ErrorClass::ResponseUnusable, error.to_string())
-                }
-                HttpError::NoAnswer(_) => transient(&error),
-            })
+        let response = sent.await?.map_err(|error| {
+            let class = match error {
+                HttpError::TooLong(_) => ErrorClass::ResponseUnusable,
+                HttpError::NoAnswer(_) => ErrorClass::Transient,
+            };
+            TokenEndpointError::new(class, error.to_string())
         })?;
         Ok(match is_refusal(&response) {
             false => response,
@@ -312,16 +310,29 @@ fn transient(error: &dyn ToString) -> TokenEndpointError {
     TokenEndpointError::new(ErrorClass::Transient, error.to_string())
 }
 
-pub(crate) fn introspection_endpoint(
-    metadata: &ServerMetadata,
-    is_mutual_tls: bool,
-) -> Result<&str, TokenEndpointError> {
+/// The URL of an endpoint, or why there is none.
+type Url<'m> = Result<&'m str, TokenEndpointError>;
+
+pub(crate) fn token_endpoint(metadata: &ServerMetadata, is_mutual_tls: bool) -> Url<'_> {
+    let alias = metadata.mtls_token_endpoint.as_deref();
+    let url = alias.filter(|_| is_mutual_tls);
+    let url = url.or(metadata.token_endpoint.as_deref());
+    url.ok_or_else(|| missing(metadata, "token_endpoint"))
+}
+
+pub(crate) fn introspection_endpoint(metadata: &ServerMetadata, is_mutual_tls: bool) -> Url<'_> {
     let alias = metadata.mtls_introspection_endpoint.as_deref();
     let url = alias.filter(|_| is_mutual_tls);
-    url.or(metadata.introspection_endpoint.as_deref())
-        .ok_or_else(|| {
-            let error = metadata.missing("introspection_endpoint");
-            let problem = format!("the authorization server's {error}");
-            TokenEndpointError::new(ErrorClass::ClientMisconfigured, problem)
-        })
+    let url = url.or(metadata.introspection_endpoint.as_deref());
+    url.ok_or_else(|| missing(metadata, "introspection_endpoint"))
+}
+
+fn missing(metadata: &ServerMetadata, name: &'static str) -> TokenEndpointError {
+    // A document that is wrong may be fixed; one without the member is of a server that has none.
+    let class = match metadata.is_unusable(name) {
+        true => ErrorClass::Transient,
+        false => ErrorClass::ClientMisconfigured,
+    };
+    let problem = format!("the authorization server's {}", metadata.missing(name));
+    TokenEndpointError::new(class, problem)
 }

@@ -1,9 +1,9 @@
 //! What an authorization server asked for by 429 or `Retry-After`: whom it holds for, and how long.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use obo_core::{ErrorClass, TokenEndpointError};
+use parking_lot::Mutex;
 use tokio::time::Instant;
 
 use super::admission::{Asker, Distinct, SEVERAL};
@@ -47,19 +47,18 @@ impl Pauses {
     /// How long this asker has to wait.
     pub(super) fn remaining(&self, asker: Asker) -> Duration {
         let now = Instant::now();
-        let running = self.lock();
+        let running = self.running.lock();
         if running.is_empty() {
             return Duration::ZERO;
         }
         let own = running.iter().find(|pause| pause.asker == asker);
-        let own = own.map_or(now, |pause| pause.until);
+        let own = own.map(|pause| pause.until);
         let of_target =
             |pause: &&Pause| pause.speaks_for_target && pause.asker.target == asker.target;
         let of_target = agreed(running.iter().filter(of_target), 1);
         let of_endpoint = running.iter().filter(|pause| pause.speaks_for_endpoint);
         let of_endpoint = agreed(of_endpoint, self.targets);
-        let ends = [Some(own), of_target, of_endpoint];
-        let end = ends.into_iter().flatten().max().unwrap_or(now);
+        let end = own.max(of_target).max(of_endpoint).unwrap_or(now);
         end.saturating_duration_since(now)
     }
 
@@ -75,7 +74,7 @@ impl Pauses {
             _ => return,
         };
         let now = Instant::now();
-        let mut running = self.lock();
+        let mut running = self.running.lock();
         let before = running.iter().find(|known| known.asker == asker);
         let until = before.map_or(now + pause, |known| known.until.max(now + pause));
         running.retain(|known| known.asker != asker && known.until > now);
@@ -94,14 +93,10 @@ impl Pauses {
 
     /// The server served this asker: what others were asked is theirs alone.
     pub(super) fn served(&self, asker: Asker) {
-        for pause in self.lock().iter_mut() {
+        for pause in self.running.lock().iter_mut() {
             pause.speaks_for_endpoint = false;
             pause.speaks_for_target &= pause.asker.target != asker.target;
         }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Vec<Pause>> {
-        self.running.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -118,18 +113,13 @@ fn agreed<'a>(pauses: impl Iterator<Item = &'a Pause>, targets: usize) -> Option
     Some(last.for_all_until)
 }
 
-/// The error of a request that would have to be sent within a pause.
-pub(super) fn refusal(pause: Duration) -> TokenEndpointError {
-    let problem = "the authorization server asked this service to wait (`Retry-After`)";
-    TokenEndpointError::new(ErrorClass::Throttled, problem).with_retry_after(Some(pause))
-}
-
 #[cfg(test)]
 mod tests {
     use http::StatusCode;
     use tokio::time::advance;
 
     use super::*;
+    use crate::idp::admission::Admission;
 
     const MINUTE: Duration = Duration::from_secs(60);
 
@@ -194,7 +184,7 @@ mod tests {
     async fn only_a_response_asks_for_a_pause() {
         let pauses = Pauses::new(1);
         for subject in 0..5 {
-            pauses.record(asker(subject, 0), &refusal(MINUTE));
+            pauses.record(asker(subject, 0), &Admission::paused(MINUTE));
         }
         assert_eq!(pauses.remaining(asker(0, 0)), Duration::ZERO);
         let denied = TokenEndpointError::new(ErrorClass::TargetDenied, "of the test")
@@ -211,7 +201,7 @@ mod tests {
             let pause = MINUTE + Duration::from_millis(subject);
             pauses.record(asker(subject, subject % 2), &throttled(pause));
         }
-        assert!(pauses.lock().len() <= MOST);
+        assert!(pauses.running.lock().len() <= MOST);
         assert!(pauses.remaining(asker(1999, 1)) > MINUTE);
     }
 }

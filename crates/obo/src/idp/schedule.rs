@@ -38,13 +38,13 @@ pub(crate) struct Pace {
 #[derive(Debug)]
 pub(crate) struct Schedule {
     pace: Pace,
-    has_failed: bool,
     /// Until when the server is left alone after a failure.
     paused_until: Option<Instant>,
     /// When the budget is full again, if it is not.
     budget_full_at: Option<Instant>,
     /// Who had the last fetches of the budget, and when.
     asked_for: VecDeque<(u64, Instant)>,
+    /// In a row.
     failures: u32,
     due: Option<Instant>,
     /// The earliest that a renewal is due, also in doubt.
@@ -56,7 +56,6 @@ impl Schedule {
     pub(crate) fn new(pace: Pace) -> Self {
         Self {
             pace,
-            has_failed: false,
             paused_until: None,
             budget_full_at: None,
             asked_for: VecDeque::new(),
@@ -69,7 +68,6 @@ impl Schedule {
 
     /// A set came that may get that old.
     pub(crate) fn succeeded(&mut self, now: Instant, max_age: Duration) {
-        self.has_failed = false;
         self.failures = 0;
         self.empty_since = None;
         self.due = Some(now + max_age / self.pace.renewals_per_age);
@@ -79,7 +77,6 @@ impl Schedule {
     /// An empty set came where there was none before: it is believed when one comes again a cooldown later, or sooner where
     /// the keys may not get that old.
     pub(crate) fn believes_empty(&mut self, now: Instant, max_age: Duration) -> bool {
-        self.has_failed = false;
         self.failures = 0;
         let due = *self.empty_since.get_or_insert(now) + self.pace.cooldown.min(max_age / 2);
         self.due = Some(due);
@@ -90,9 +87,10 @@ impl Schedule {
     ///
     /// `jitter` is a number from 0 up to 1 at random: replicas that failed together do not come back together.
     pub(crate) fn failed(&mut self, now: Instant, pause: Duration, jitter: f64) {
-        self.has_failed = true;
         self.paused_until = Some(now + pause);
-        let backoff = self.backoff().mul_f64(1.0 - jitter.clamp(0.0, 1.0) / 4.0);
+        let doubled = self.pace.first_backoff * 2_u32.saturating_pow(self.failures.min(16));
+        let backoff = doubled.min(self.pace.cooldown);
+        let backoff = backoff.mul_f64(1.0 - jitter.clamp(0.0, 1.0) / 4.0);
         self.due = Some(now + backoff.max(pause));
         self.renew_from = self.due;
         self.failures = self.failures.saturating_add(1);
@@ -100,7 +98,7 @@ impl Schedule {
 
     /// The wall clock says that the set is outdated: it is due now, save where an outage has set a time already.
     pub(crate) fn jumped(&mut self, now: Instant) {
-        if !self.has_failed {
+        if self.failures == 0 {
             self.due = Some(now);
         }
     }
@@ -108,11 +106,6 @@ impl Schedule {
     /// The document leads nowhere: it may be wrong, or was and is fixed, so that it is renewed at its next use.
     pub(crate) fn doubted(&mut self) {
         self.due = self.due.min(self.renew_from);
-    }
-
-    fn backoff(&self) -> Duration {
-        (self.pace.first_backoff * 2_u32.saturating_pow(self.failures.min(16)))
-            .min(self.pace.cooldown)
     }
 
     /// When the set should be renewed.
@@ -128,14 +121,14 @@ impl Schedule {
     /// Whether a set past its maximum age must be renewed before it is used: a service without traffic would otherwise
     /// accept a withdrawn key (JW-22). During an outage it need not, since waiting would only slow the requests down.
     pub(crate) fn must_renew_outdated(&self, now: Instant) -> bool {
-        let in_outage = self.has_failed && self.due.is_some_and(|due| now < due + GRACE);
+        let in_outage = self.failures > 0 && self.due.is_some_and(|due| now < due + GRACE);
         self.pace.is_strict && self.is_due(now) && !in_outage
     }
 
     /// How long the server must still be left alone, even by those who have no set or an unknown key.
     pub(crate) fn pause(&self, now: Instant) -> Option<Duration> {
-        let pause = self.paused_until?.saturating_duration_since(now);
-        (!pause.is_zero()).then_some(pause)
+        let until = self.paused_until.filter(|until| now < *until)?;
+        Some(until - now)
     }
 
     /// Takes a fetch from the budget for what the set does not explain, an unknown key or a signature that does not verify.

@@ -1,5 +1,4 @@
 use std::convert::Infallible;
-use std::fmt;
 use std::future::{Ready, ready};
 use std::task::{Context, Poll};
 
@@ -114,7 +113,7 @@ impl ProtectedResource {
 }
 
 /// The service that [`ProtectedResource::service`] makes: it answers whatever path it is asked at.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct ProtectedResourceService {
     document: Bytes,
 }
@@ -148,11 +147,5 @@ impl<B> Service<Request<B>> for ProtectedResourceService {
             *response.body_mut() = Full::new(self.document.clone());
         }
         ready(Ok(response))
-    }
-}
-
-impl fmt::Debug for ProtectedResourceService {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("ProtectedResourceService(..)")
     }
 }

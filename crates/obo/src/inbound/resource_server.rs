@@ -1,9 +1,3 @@
-#![deny(
-    clippy::wildcard_enum_match_arm,
-    clippy::match_wildcard_for_single_variants,
-    reason = "a case that is not named must not admit a request"
-)]
-
 mod acceptance;
 mod builder;
 mod judge;
@@ -19,7 +13,7 @@ pub(crate) use judge::{Verdict, Wait, Waited};
 use crate::clock::Clock;
 use crate::idp::jwks::Jwks;
 use crate::idp::jwks::KeyStatus;
-use crate::inbound::introspection::{IntrospectionSettings, Introspector, Jwts, Shared};
+use crate::inbound::introspection::{Introspection, Introspector, Jwts, Shared};
 use crate::inbound::trust::Parts;
 use crate::refusal::rejection::Rejection;
 use obo_core::{BearerCredentials, Caller, ConfigError, Issuer, Policy};
@@ -46,6 +40,8 @@ struct Inner {
 }
 
 struct Trusted {
+    /// Its index among those trusted.
+    place: u32,
     policy: Policy,
     jwks: Jwks,
     is_eager: bool,
@@ -72,13 +68,13 @@ impl Inner {
             let problem = format!("{issuer} is configured twice");
             return Err(ConfigError::new("issuer", problem));
         }
-        let takes_opaque = |it: &IntrospectionSettings| it.takes_opaque_tokens();
+        let takes_opaque = |it: &Introspection| it.takes_opaque_tokens();
         if parts.introspection.as_ref().is_some_and(takes_opaque)
-            && let Some(other) = self.opaque()
+            && let Some((other, _)) = self.opaque()
         {
             let problem = format!(
                 "{} is asked about opaque tokens already, which name no issuer to choose by; only one can be",
-                other.policy.issuer()
+                other.issuer()
             );
             return Err(ConfigError::new("introspection", problem));
         }
@@ -90,6 +86,7 @@ impl Inner {
             Introspector::new(settings, policy, server, jwks, self.shared.clone(), place)
         });
         self.trusted.push(Trusted {
+            place,
             policy,
             jwks,
             is_eager: parts.is_eager,
@@ -98,16 +95,17 @@ impl Inner {
         Ok(())
     }
 
-    fn find(&self, issuer: &str) -> Option<(usize, &Trusted)> {
-        let mut trusted = self.trusted.iter().enumerate();
-        trusted.find(|(_, trusted)| trusted.policy.issuer().as_str() == issuer)
+    fn find(&self, issuer: &str) -> Option<&Trusted> {
+        let mut trusted = self.trusted.iter();
+        trusted.find(|trusted| trusted.policy.issuer().as_str() == issuer)
     }
 
     /// The issuer that is asked about tokens that name none.
-    fn opaque(&self) -> Option<&Trusted> {
-        self.trusted.iter().find(|trusted| {
+    fn opaque(&self) -> Option<(&Policy, &Introspector)> {
+        self.trusted.iter().find_map(|trusted| {
             let introspector = trusted.introspector.as_ref();
-            introspector.is_some_and(|it| it.settings().takes_opaque_tokens())
+            let introspector = introspector.filter(|it| it.settings().takes_opaque_tokens())?;
+            Some((&trusted.policy, introspector))
         })
     }
 }
@@ -140,12 +138,12 @@ impl ResourceServer {
     /// The same [`Rejection`] that the layer would answer with.
     pub async fn validate(&self, token: &str) -> Result<Caller, Rejection> {
         let found = BearerCredentials::of_token(token);
-        let mut verdict = self.judge(found);
+        let mut verdict = self.judge(found, None);
         loop {
             verdict = match verdict {
                 Verdict::Admitted(caller) => return Ok(caller),
                 Verdict::Refused(rejection) => return Err(rejection),
-                Verdict::Wait(wait) => self.judge_again(found, wait.await),
+                Verdict::Wait(wait) => self.judge(found, Some(wait.await)),
             }
         }
     }
@@ -166,7 +164,7 @@ impl ResourceServer {
     ///
     /// [`Rejection::Unavailable`] when the keys of such an issuer cannot be had, with the issuer's name.
     pub async fn start(self) -> Result<Self, Rejection> {
-        self.fetch(|trusted| trusted.is_eager).await?;
+        self.fetch(true).await?;
         Ok(self)
     }
 
@@ -179,20 +177,15 @@ impl ResourceServer {
     ///
     /// [`Rejection::Unavailable`] when the keys of an issuer cannot be had, with the issuer's name.
     pub async fn ready(&self) -> Result<(), Rejection> {
-        self.fetch(|_| true).await
+        self.fetch(false).await
     }
 
-    async fn fetch(&self, which: impl Fn(&Trusted) -> bool) -> Result<(), Rejection> {
-        let mut chosen: Vec<_> = self.keyed().collect();
-        chosen.retain(|trusted| which(trusted));
-        let chosen = chosen.into_iter();
+    async fn fetch(&self, only_eager: bool) -> Result<(), Rejection> {
+        let chosen = (self.keyed()).filter(|trusted| trusted.is_eager || !only_eager);
         let fetched = chosen.map(|trusted| async {
-            trusted.jwks.ready().await.map_err(|error| {
-                let problem = format!("{}: {}", trusted.policy.issuer(), error.problem);
-                Rejection::Unavailable {
-                    problem,
-                    retry_after: error.retry_after,
-                }
+            trusted.jwks.ready().await.map_err(|mut error| {
+                error.problem = format!("{}: {}", trusted.policy.issuer(), error.problem);
+                Rejection::from(error)
             })
         });
         join_all(fetched).await.into_iter().collect()

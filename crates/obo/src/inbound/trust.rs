@@ -5,7 +5,7 @@ use serde::de::DeserializeOwned;
 
 use crate::idp::jwks::KeyRefresh;
 use crate::idp::server::AuthorizationServer;
-use crate::inbound::introspection::{Introspection, IntrospectionSettings};
+use crate::inbound::introspection::Introspection;
 
 /// An issuer whose tokens a [`ResourceServer`](crate::ResourceServer) accepts, and the policy for them.
 ///
@@ -36,7 +36,7 @@ pub(crate) struct Parts {
     policy: PolicyBuilder,
     pub(crate) server: AuthorizationServer,
     pub(crate) key_refresh: KeyRefresh,
-    pub(crate) introspection: Option<IntrospectionSettings>,
+    pub(crate) introspection: Option<Introspection>,
     pub(crate) is_eager: bool,
 }
 

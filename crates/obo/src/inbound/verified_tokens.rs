@@ -19,7 +19,7 @@ const OVERHEAD: u64 = 768;
 /// A caller has claims of the application's own types, and what is done when they are dropped is the application's. So
 /// nothing is dropped while a lock is held: it could be wanted there again.
 pub(crate) struct VerifiedTokens(
-    Cache<Key, Verified, Weight, foldhash::quality::RandomState, Outlast>,
+    Cache<Key, Verified, Entry, foldhash::quality::RandomState, Entry>,
 );
 
 /// Of many tokens each is a line of memory that is not cached: fields are no larger than they must be.
@@ -47,13 +47,8 @@ impl Verified {
 impl VerifiedTokens {
     /// Room for tokens and callers, in bytes.
     pub(crate) fn new(bytes: u64) -> Self {
-        Self(Cache::with(
-            1024,
-            bytes,
-            Weight,
-            foldhash::quality::RandomState::default(),
-            Outlast,
-        ))
+        let hasher = foldhash::quality::RandomState::default();
+        Self(Cache::with(1024, bytes, Entry, hasher, Entry))
     }
 
     pub(crate) fn get(&self, token: &[u8]) -> Option<Verified> {
@@ -113,11 +108,11 @@ impl Equivalent<Key> for Bytes<'_> {
     }
 }
 
-/// Has what is evicted or replaced outlast the lock.
+/// What an entry weighs, and that it outlasts the lock when it is evicted or replaced.
 #[derive(Clone)]
-struct Outlast;
+struct Entry;
 
-impl Lifecycle<Key, Verified> for Outlast {
+impl Lifecycle<Key, Verified> for Entry {
     type RequestState = Vec<Verified>;
 
     fn on_evict(&self, state: &mut Self::RequestState, _: Key, verified: Verified) {
@@ -125,10 +120,7 @@ impl Lifecycle<Key, Verified> for Outlast {
     }
 }
 
-#[derive(Clone)]
-struct Weight;
-
-impl Weighter<Key, Verified> for Weight {
+impl Weighter<Key, Verified> for Entry {
     fn weight(&self, key: &Key, verified: &Verified) -> u64 {
         let text = key.0.expose().len() + verified.size as usize;
         text as u64 + OVERHEAD

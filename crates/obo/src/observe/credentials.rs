@@ -1,5 +1,3 @@
-#![cfg_attr(not(feature = "tracing"), allow(unused_variables))]
-
 use std::fmt::Display;
 
 /// The file with this service's own key holds another one, which is used from now on.

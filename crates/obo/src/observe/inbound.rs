@@ -1,83 +1,76 @@
-#![cfg_attr(
-    not(all(feature = "tracing", feature = "metrics")),
-    allow(unused_variables)
-)]
+#[cfg(feature = "tracing")]
+use std::sync::LazyLock;
 
 #[cfg(feature = "tracing")]
 use http::{Method, Uri};
 use http::{Request, Response};
 use obo_core::Caller;
+#[cfg(feature = "tracing")]
+use obo_core::{CurrentActor, PseudonymKey};
 
-use super::raised::{mark_recorded, unrecorded};
+#[cfg(feature = "tracing")]
+use crate::random;
 use crate::refusal::rejection::Rejection;
 
 /// Where the audit trail is told.
 #[cfg(feature = "tracing")]
 const AUDIT: &str = "obo::audit";
 
+/// In a response whose refusal has been recorded, so that no layer around records it again.
+#[derive(Clone, Copy)]
+struct Recorded;
+
 /// One event of the audit trail: its own fields, then those of the request and of the caller.
 #[cfg(feature = "tracing")]
 macro_rules! audit {
-    ($level:ident, $method:expr, $uri:expr, $told:ident, $message:literal, $($own:tt)*) => {
+    ($level:ident, $method:expr, $uri:expr, $caller:expr, $message:literal, $($own:tt)*) => {{
+        let caller: Option<&Caller> = $caller;
+        let actor = caller.and_then(Caller::current_actor);
         tracing::event!(
             target: AUDIT,
             tracing::Level::$level,
             $($own)*,
             method = $method.as_str(),
             path = $uri.path(),
-            issuer = $told.issuer,
-            subject = $told.subject,
-            actor = $told.actor,
-            actor_issuer = $told.actor_issuer,
-            prior_actors = $told.prior_actors,
-            client_id = $told.client_id,
-            audience = $told.audience,
-            jti = $told.jti,
+            issuer = caller.map(|caller| caller.issuer().as_str()),
+            subject = caller.and_then(pseudonym),
+            actor = actor.map(CurrentActor::subject),
+            actor_issuer = actor.map(|actor| actor.id().issuer()),
+            prior_actors = caller.and_then(prior_actors),
+            client_id = caller.and_then(Caller::client_id),
+            audience = caller.map(|caller| Vec::from_iter(caller.audience()).join(" ")),
+            jti = caller.and_then(Caller::token_id),
             $message
         )
-    };
+    }};
 }
 
 /// A request went on, for this caller.
 pub(crate) fn allowed<B>(request: &Request<B>, caller: &Caller) {
-    count!(
-        "obo_requests_total",
-        "outcome" => "allowed",
-        "code" => "ok",
-        "issuer" => caller.issuer().as_str().to_owned(),
-    );
+    count_request("allowed", "ok", Some(caller));
     #[cfg(feature = "tracing")]
-    if tracing::enabled!(target: AUDIT, tracing::Level::DEBUG) {
-        let told = told::Logged::of(caller);
-        let (method, uri) = (request.method(), request.uri());
-        audit!(
-            DEBUG,
-            method,
-            uri,
-            told,
-            "request allowed",
-            decision = "allow"
-        );
-    }
+    audit!(
+        DEBUG,
+        request.method(),
+        request.uri(),
+        Some(caller),
+        "request allowed",
+        decision = "allow"
+    );
 }
 
 /// A request went on without a caller, since the layer lets it.
 pub(crate) fn anonymous<B>(request: &Request<B>) {
-    count!(
-        "obo_requests_total",
-        "outcome" => "allowed",
-        "code" => "anonymous",
-        "issuer" => String::new(),
-    );
+    count_request("allowed", "anonymous", None);
     #[cfg(feature = "tracing")]
-    tracing::event!(
-        target: AUDIT,
-        tracing::Level::DEBUG,
+    audit!(
+        DEBUG,
+        request.method(),
+        request.uri(),
+        None,
+        "request allowed without a caller",
         decision = "allow",
-        code = "anonymous",
-        method = request.method().as_str(),
-        path = request.uri().path(),
-        "request allowed without a caller"
+        code = "anonymous"
     );
 }
 
@@ -99,12 +92,10 @@ pub(crate) fn refused<B, R>(
     caller: Option<&Caller>,
     response: &mut Response<R>,
 ) {
-    count_refused(rejection, caller);
+    count_request("refused", rejection.code(), caller);
     #[cfg(feature = "tracing")]
-    if tracing::enabled!(target: AUDIT, tracing::Level::INFO) {
-        tell_refused(request.method(), request.uri(), rejection, caller);
-    }
-    mark_recorded(response.extensions_mut());
+    audit_refused(request.method(), request.uri(), rejection, caller);
+    response.extensions_mut().insert(Recorded);
 }
 
 /// A request that the layer has let pass, should it be refused further inside.
@@ -127,37 +118,38 @@ impl Passed {
 
     /// Tells the refusal that the response holds, if any and unless it was told where it was raised.
     pub(crate) fn answered<R>(&self, response: &mut Response<R>) {
-        let Some(rejection) = unrecorded(response.extensions()) else {
+        let extensions = response.extensions();
+        let (None, Some(rejection)) = (extensions.get::<Recorded>(), extensions.get::<Rejection>())
+        else {
             return;
         };
         let caller = self.caller.as_ref();
-        count_refused(rejection, caller);
+        count_request("refused", rejection.code(), caller);
         #[cfg(feature = "tracing")]
         if let Some((method, uri)) = &self.request {
-            tell_refused(method, uri, rejection, caller);
+            audit_refused(method, uri, rejection, caller);
         }
-        mark_recorded(response.extensions_mut());
+        response.extensions_mut().insert(Recorded);
     }
 }
 
-fn count_refused(rejection: &Rejection, caller: Option<&Caller>) {
+fn count_request(outcome: &'static str, code: &'static str, caller: Option<&Caller>) {
     count!(
         "obo_requests_total",
-        "outcome" => "refused",
-        "code" => rejection.code(),
+        "outcome" => outcome,
+        "code" => code,
         // What an unverified token says of its issuer is no label.
         "issuer" => caller.map_or("", |caller| caller.issuer().as_str()).to_owned(),
     );
 }
 
 #[cfg(feature = "tracing")]
-fn tell_refused(method: &Method, uri: &Uri, rejection: &Rejection, caller: Option<&Caller>) {
-    let told = caller.map(told::Logged::of).unwrap_or_default();
+fn audit_refused(method: &Method, uri: &Uri, rejection: &Rejection, caller: Option<&Caller>) {
     audit!(
         INFO,
         method,
         uri,
-        told,
+        caller,
         "request refused",
         decision = "deny",
         code = rejection.code(),
@@ -176,44 +168,16 @@ pub(crate) fn recalled(hit: bool) {
     count!("obo_token_cache_total", "result" => if hit { "hit" } else { "miss" });
 }
 
-/// What of a caller goes into an audit record.
+/// Without randomness there are no pseudonyms, rather than names.
 #[cfg(feature = "tracing")]
-mod told {
-    use std::sync::LazyLock;
-
-    use crate::random;
-    use obo_core::{Caller, PseudonymKey};
-
-    /// Without randomness there are no pseudonyms, rather than names.
+fn pseudonym(caller: &Caller) -> Option<String> {
     static KEY: LazyLock<Option<PseudonymKey>> =
         LazyLock::new(|| random::bytes().map(PseudonymKey::new));
+    KEY.as_ref().map(|key| key.of(caller))
+}
 
-    #[derive(Default)]
-    pub(super) struct Logged<'c> {
-        pub(super) issuer: Option<&'c str>,
-        pub(super) subject: Option<String>,
-        pub(super) actor: Option<&'c str>,
-        pub(super) actor_issuer: Option<&'c str>,
-        pub(super) prior_actors: Option<String>,
-        pub(super) client_id: Option<&'c str>,
-        pub(super) audience: Option<String>,
-        pub(super) jti: Option<&'c str>,
-    }
-
-    impl<'c> Logged<'c> {
-        pub(super) fn of(caller: &'c Caller) -> Self {
-            let actor = caller.current_actor();
-            let prior: Vec<_> = caller.prior_actors().audit().collect();
-            Self {
-                issuer: Some(caller.issuer().as_str()),
-                subject: KEY.as_ref().map(|key| key.of(caller)),
-                actor: actor.map(|actor| actor.subject()),
-                actor_issuer: actor.map(|actor| actor.id().issuer()),
-                prior_actors: (!prior.is_empty()).then(|| prior.join(" ")),
-                client_id: caller.client_id(),
-                audience: Some(caller.audience().collect::<Vec<_>>().join(" ")),
-                jti: caller.token_id(),
-            }
-        }
-    }
+#[cfg(feature = "tracing")]
+fn prior_actors(caller: &Caller) -> Option<String> {
+    let prior = Vec::from_iter(caller.prior_actors().audit());
+    (!prior.is_empty()).then(|| prior.join(" "))
 }

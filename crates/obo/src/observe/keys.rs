@@ -1,26 +1,13 @@
-#![cfg_attr(
-    not(all(feature = "tracing", feature = "metrics")),
-    allow(unused_variables)
-)]
-
 use obo_core::{Issuer, KeySet};
 
 /// A key set came.
 pub(crate) fn keys_fetched(issuer: &Issuer, usable: usize, skipped: usize) {
-    count!(
-        "obo_key_set_fetches_total",
-        "outcome" => "ok",
-        "issuer" => issuer.as_str().to_owned(),
-    );
-    gauge!(
-        "obo_key_set_keys",
-        usable as f64,
-        "issuer" => issuer.as_str().to_owned(),
-    );
+    count!("obo_key_set_fetches_total", "outcome" => "ok", "issuer" => issuer.to_string());
+    gauge!("obo_key_set_keys", usable as f64, "issuer" => issuer.to_string());
     gauge!(
         "obo_key_set_fetched_timestamp_seconds",
         crate::clock::Clock::system().now().as_secs() as f64,
-        "issuer" => issuer.as_str().to_owned(),
+        "issuer" => issuer.to_string(),
     );
     event!(
         DEBUG,
@@ -38,7 +25,7 @@ pub(crate) fn keys_skipped(issuer: &Issuer, keys: &KeySet) {
         let reasons: Vec<_> = keys
             .first_skipped()
             .iter()
-            .map(|key| key.to_string())
+            .map(ToString::to_string)
             .collect();
         event!(
             INFO,
@@ -52,11 +39,7 @@ pub(crate) fn keys_skipped(issuer: &Issuer, keys: &KeySet) {
 
 /// A key set did not come.
 pub(crate) fn keys_unavailable(issuer: &Issuer, code: &'static str, problem: &str) {
-    count!(
-        "obo_key_set_fetches_total",
-        "outcome" => code,
-        "issuer" => issuer.as_str().to_owned(),
-    );
+    count!("obo_key_set_fetches_total", "outcome" => code, "issuer" => issuer.to_string());
     event!(
         WARN,
         issuer = issuer.as_str(),

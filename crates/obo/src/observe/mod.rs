@@ -2,19 +2,21 @@
 //!
 //! `docs/observability.md` lists events and metrics with their fields and labels.
 
+#![cfg_attr(
+    not(all(feature = "tracing", feature = "metrics")),
+    allow(unused_variables, dead_code, clippy::single_match)
+)]
+
 #[macro_use]
 mod shim;
-mod cause;
 mod client;
 mod credentials;
 mod inbound;
 mod introspection;
 mod keys;
 mod outbound;
-mod raised;
 
-pub(crate) use cause::Cause;
-pub(crate) use client::ClientCall;
+pub(crate) use client::{client_call, client_called};
 pub(crate) use credentials::{client_key_not_renewed, client_key_renewed};
 pub(crate) use inbound::{Passed, allowed, anonymous, no_layer, recalled, refused, stream_ended};
 pub(crate) use introspection::introspected;
@@ -22,3 +24,4 @@ pub(crate) use keys::{keys_fetched, keys_skipped, keys_unavailable, not_rediscov
 pub(crate) use outbound::{
     Endpoint, Exchange, Failure, at_hand, breaker, call_not_made, called_service_wants_more, let_go,
 };
+pub(crate) use shim::Span;

@@ -1,21 +1,12 @@
-#![cfg_attr(
-    not(all(feature = "tracing", feature = "metrics")),
-    allow(unused_variables)
-)]
-
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use obo_core::{Issuer, Target};
 
-use super::Cause;
+use super::Span;
 
 /// What is recorded of a failed exchange or a call that is not made.
-#[cfg_attr(
-    not(all(feature = "tracing", feature = "metrics")),
-    allow(dead_code, reason = "it names what events and metrics are of")
-)]
 pub(crate) struct Failure<'e> {
     pub(crate) code: &'static str,
     pub(crate) target: Option<&'e str>,
@@ -33,30 +24,28 @@ pub(crate) fn at_hand(hit: bool) {
 ///
 /// The span is no child of the one that it follows from: others may wait for the exchange too, and it goes on when whoever
 /// asked for it has gone away.
-pub(crate) struct Exchange {
-    #[cfg(feature = "tracing")]
-    span: tracing::Span,
-}
+pub(crate) struct Exchange(Span);
 
 impl Exchange {
-    pub(crate) fn new(target: Option<&Target>, cause: &Cause) -> Self {
+    pub(crate) fn new(target: Option<&Target>, cause: &Span) -> Self {
         #[cfg(feature = "metrics")]
         metrics::gauge!("obo_exchanges_under_way").increment(1.0);
-        Self {
-            #[cfg(feature = "tracing")]
-            span: span(target, cause),
-        }
+        let span = span!(
+            parent: None,
+            "token_exchange",
+            otel.name = "token exchange",
+            otel.kind = "internal",
+            otel.status_code = tracing::field::Empty,
+            target_audience = target.map(tracing::field::display),
+            error.type = tracing::field::Empty,
+        );
+        #[cfg(feature = "tracing")]
+        span.inner.follows_from(&cause.inner);
+        Self(span)
     }
 
-    #[cfg(feature = "tracing")]
     pub(crate) fn within<F: Future>(&self, work: F) -> impl Future<Output = F::Output> + use<F> {
-        use tracing::Instrument as _;
-        work.instrument(self.span.clone())
-    }
-
-    #[cfg(not(feature = "tracing"))]
-    pub(crate) fn within<F: Future>(&self, work: F) -> F {
-        work
+        self.0.within(work)
     }
 
     /// There is a token, unless it failed.
@@ -66,14 +55,29 @@ impl Exchange {
         failure: Option<&Failure<'_>>,
         took: Duration,
     ) {
+        count!(
+            "obo_exchanges_total",
+            "outcome" => failure.map_or("ok", |error| error.code),
+            "target" => label(target),
+        );
+        let seconds = took.as_secs_f64();
+        measure!("obo_exchange_duration_seconds", seconds, "target" => label(target));
         #[cfg(feature = "tracing")]
-        let _entered = self.span.enter();
-        #[cfg(feature = "tracing")]
-        if let Some(error) = failure {
-            self.span.record("error.type", error.code);
-            self.span.record("otel.status_code", "ERROR");
-        }
-        exchanged(target, failure, took);
+        let (_entered, target_audience) =
+            (self.0.inner.enter(), target.map(tracing::field::display));
+        let Some(error) = failure else {
+            event!(DEBUG, target_audience, seconds, "token exchanged");
+            return;
+        };
+        self.0.failed(error.code);
+        event!(
+            WARN,
+            code = error.code,
+            reason = %error.reason,
+            target_audience,
+            seconds,
+            "token not exchanged"
+        );
     }
 }
 
@@ -84,82 +88,16 @@ impl Drop for Exchange {
     }
 }
 
-#[cfg(feature = "tracing")]
-fn span(target: Option<&Target>, cause: &Cause) -> tracing::Span {
-    use tracing::field::Empty;
-    let span = tracing::info_span!(
-        target: "obo",
-        parent: None,
-        "token_exchange",
-        otel.name = "token exchange",
-        otel.kind = "internal",
-        otel.status_code = Empty,
-        target_audience = target.map(tracing::field::display),
-        error.type = Empty,
-    );
-    span.follows_from(&cause.span);
-    span
-}
-
-/// The authorization server was asked for a token.
-fn exchanged(target: Option<&Target>, failure: Option<&Failure<'_>>, took: Duration) {
-    #[cfg(feature = "tracing")]
-    let target_audience = target.map(tracing::field::display);
-    count!(
-        "obo_exchanges_total",
-        "outcome" => failure.map_or("ok", |error| error.code),
-        "target" => label(target),
-    );
-    measure!(
-        "obo_exchange_duration_seconds",
-        took.as_secs_f64(),
-        "target" => label(target),
-    );
-    match failure {
-        None => {
-            event!(
-                DEBUG,
-                target_audience,
-                seconds = took.as_secs_f64(),
-                "token exchanged"
-            );
-        }
-        Some(error) => {
-            event!(
-                WARN,
-                code = error.code,
-                reason = %error.reason,
-                target_audience,
-                seconds = took.as_secs_f64(),
-                "token not exchanged"
-            );
-        }
-    }
-}
-
 /// A call was not made, and no exchange of its own has reported why.
 ///
 /// What our own caller can fix is no warning.
 pub(crate) fn call_not_made(error: &Failure<'_>) {
     count!("obo_calls_not_made_total", "code" => error.code);
-    #[cfg(feature = "tracing")]
-    let target_audience = error.target;
+    let Failure { code, target, .. } = error;
     if error.is_of_the_caller {
-        event!(
-            INFO,
-            code = error.code,
-            target_audience,
-            reason = %error.reason,
-            "call not made"
-        );
+        event!(INFO, code, target_audience = target, reason = %error.reason, "call not made");
     } else {
-        event!(
-            WARN,
-            code = error.code,
-            target_audience,
-            reason = %error.reason,
-            "call not made"
-        );
+        event!(WARN, code, target_audience = target, reason = %error.reason, "call not made");
     }
 }
 
@@ -184,10 +122,6 @@ pub(crate) fn let_go(cause: &'static str, entries: usize) {
 
 /// What a circuit breaker is of: an endpoint of an authorization server, or one target of it.
 #[derive(Clone, Debug)]
-#[cfg_attr(
-    not(all(feature = "tracing", feature = "metrics")),
-    allow(dead_code, reason = "it names what events and metrics are of")
-)]
 pub(crate) struct Endpoint {
     issuer: Issuer,
     /// `token` or `introspection`.
@@ -227,34 +161,19 @@ pub(crate) fn breaker(of: &Endpoint, is_open: bool) {
         "endpoint" => of.name,
         "issuer" => of.issuer.as_str().to_owned(),
     );
-    #[cfg(feature = "tracing")]
-    let (issuer, endpoint) = (of.issuer.as_str(), of.name);
-    #[cfg(feature = "tracing")]
-    let target_audience = of.target.as_deref();
-    if is_open {
-        event!(
-            WARN,
-            issuer,
-            endpoint,
-            target_audience,
-            "circuit breaker opened"
-        );
-    } else {
-        event!(
-            WARN,
-            issuer,
-            endpoint,
-            target_audience,
-            "circuit breaker closed"
-        );
-    }
+    let (issuer, endpoint, target) = (of.issuer.as_str(), of.name, of.target.as_deref());
+    let now = if is_open { "opened" } else { "closed" };
+    event!(
+        WARN,
+        issuer,
+        endpoint,
+        target_audience = target,
+        "circuit breaker {now}"
+    );
 }
 
 /// The target as configured: as many values as there are destinations; empty where there is none.
 #[cfg(feature = "metrics")]
 fn label(target: Option<&Target>) -> String {
-    let Some(target) = target else {
-        return String::new();
-    };
-    target.description()
+    target.map(Target::description).unwrap_or_default()
 }

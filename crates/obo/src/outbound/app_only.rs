@@ -62,20 +62,26 @@ impl TokenExchange {
     /// As [`Destination::new`].
     pub fn app_only_to<T>(&self, uri: &str, target: T) -> Result<AppOnlyLayer, ConfigError>
     where
-        T: TryInto<Target>,
-        T::Error: Into<ConfigError>,
+        T: TryInto<Target, Error: Into<ConfigError>>,
     {
-        Destination::new(uri, target).map(|there| self.app_only_to_destination(there))
+        self.app_only_to_destination(Destination::new(uri, target)?)
     }
 
     /// The same for a destination with settings of its own.
-    pub fn app_only_to_destination(&self, destination: Destination) -> AppOnlyLayer {
-        OutboundLayer::new(self.clone(), Route::Fixed(destination), ForItself)
+    ///
+    /// # Errors
+    ///
+    /// Fails if one of its settings is wrong, such as `destination.scopes`.
+    pub fn app_only_to_destination(
+        &self,
+        destination: Destination,
+    ) -> Result<AppOnlyLayer, ConfigError> {
+        OutboundLayer::to(self, destination, ForItself)
     }
 
     /// A layer for a client that calls several destinations as this service itself. Each request's URI chooses one.
     pub fn app_only_to_destinations(&self, destinations: Destinations) -> AppOnlyLayer {
-        OutboundLayer::new(self.clone(), Route::ByUri(destinations), ForItself)
+        OutboundLayer::new(self, Route::ByUri(destinations), ForItself)
     }
 
     /// A token of this service's own for `target` (RFC 6749 section 4.4), for calls that are for no user.
@@ -85,8 +91,7 @@ impl TokenExchange {
     /// Fails if there is none; the kind says why.
     pub async fn app_only_token<T>(&self, target: T) -> Result<Exchanged, ExchangeError>
     where
-        T: TryInto<Target>,
-        T::Error: Into<ConfigError>,
+        T: TryInto<Target, Error: Into<ConfigError>>,
     {
         let target = Arc::new(named(target)?);
         self.ask(Grant::client_credentials(Some(target))).await

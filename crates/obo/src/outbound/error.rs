@@ -11,7 +11,7 @@ use obo_core::{ErrorClass, Grant, RefusedToken, Target, TokenEndpointError};
 use crate::box_error::BoxError;
 use crate::observe;
 use crate::refusal::rejection::{step_up, unauthenticated};
-use crate::refusal::response::{GrpcCode, RefusalResponse};
+use crate::refusal::response::RefusalResponse;
 
 /// Why there is no usable token for a call on behalf of a user: the call was not made, or the called service wants
 /// more of the user.
@@ -29,6 +29,8 @@ struct Inner {
     /// What happened, where the token endpoint does not tell, or not all of it.
     problem: Cow<'static, str>,
     source: Option<TokenEndpointError>,
+    /// What the called service wants of the user.
+    challenge: Option<Challenge>,
     /// It is about a token of this service's own.
     is_own: bool,
 }
@@ -101,32 +103,34 @@ impl ExchangeError {
         target: Option<&Target>,
         problem: impl Into<Cow<'static, str>>,
     ) -> Self {
+        Self(Arc::new(Inner::new(kind, target, problem.into())))
+    }
+
+    /// The called service wants more of the user, whom our own caller can send to sign in.
+    pub(crate) fn of_step_up(target: Option<&Target>, challenge: Challenge) -> Self {
+        let problem = "the called service wants the user to authenticate again or more strongly";
         Self(Arc::new(Inner {
-            kind,
-            target: target.map(ToString::to_string),
-            problem: problem.into(),
-            source: None,
-            is_own: false,
+            challenge: Some(challenge),
+            ..Inner::new(ExchangeErrorKind::StepUp, target, problem.into())
         }))
     }
 
     pub(crate) fn of_token_endpoint(target: Option<&Target>, source: TokenEndpointError) -> Self {
-        Self::of_source(target, source, false)
+        let kind = source.class().into();
+        Self(Arc::new(Inner {
+            source: Some(source),
+            ..Inner::new(kind, target, Cow::Borrowed(""))
+        }))
     }
 
     /// The failure of a grant. A rejection of our own credentials is never the caller's fault.
     pub(crate) fn of_grant(grant: &Grant, source: TokenEndpointError) -> Self {
+        let kind = source.class().into();
         let target = grant.target().map(|target| &**target);
-        Self::of_source(target, source, grant.subject().is_none())
-    }
-
-    fn of_source(target: Option<&Target>, source: TokenEndpointError, is_own: bool) -> Self {
         Self(Arc::new(Inner {
-            kind: source.class().into(),
-            target: target.map(ToString::to_string),
-            problem: Cow::Borrowed(""),
             source: Some(source),
-            is_own,
+            is_own: grant.subject().is_none(),
+            ..Inner::new(kind, target, Cow::Borrowed(""))
         }))
     }
 
@@ -146,54 +150,52 @@ impl ExchangeError {
         match self.0.kind {
             ExchangeErrorKind::AnswerUnusable => true,
             // Without a response it was noticed here, which costs the server nothing.
-            ExchangeErrorKind::ClientMisconfigured => {
-                let source = self.0.source.as_ref();
-                source.is_some_and(|source| source.status().is_some())
-            }
+            ExchangeErrorKind::ClientMisconfigured => self
+                .0
+                .source
+                .as_ref()
+                .is_some_and(|source| source.status().is_some()),
             _ => false,
         }
     }
 
     /// What it takes in memory, in bytes.
     pub(crate) fn size(&self) -> usize {
-        let source = self.0.source.as_ref().map_or(0, |source| {
+        let of_source = |source: &TokenEndpointError| {
             let claims = source.claims().map_or(0, |claims| claims.as_json().len());
             let acr_values = source.acr_values().iter().map(String::len);
             source.to_string().len() + claims + acr_values.sum::<usize>()
-        });
-        let target = self.0.target.as_ref().map_or(0, String::len);
+        };
         size_of::<Inner>()
             + size_of::<TokenEndpointError>()
-            + target
+            + self.0.target.as_ref().map_or(0, String::len)
             + self.0.problem.len()
-            + source
+            + self.0.source.as_ref().map_or(0, of_source)
+    }
+
+    fn refused_token(&self) -> Option<RefusedToken> {
+        self.0.source.as_ref()?.refused_token()
     }
 
     /// Whether the server says that it refuses the acting service's token.
     pub(crate) fn is_of_actor(&self) -> bool {
-        let refused = self.0.source.as_ref().and_then(|it| it.refused_token());
-        refused == Some(RefusedToken::Actor)
+        self.refused_token() == Some(RefusedToken::Actor)
     }
 
     /// Whether the server refuses the acting service's token, or does not say which of the two tokens it refuses.
     pub(crate) fn may_be_of_actor(&self) -> bool {
-        let refused = self.0.source.as_ref().and_then(|it| it.refused_token());
-        match refused {
-            Some(RefusedToken::Actor) => true,
-            Some(RefusedToken::Subject) => false,
-            None => self.0.kind == ExchangeErrorKind::SubjectInvalid,
-        }
+        self.is_of_actor()
+            || self.refused_token().is_none() && self.0.kind == ExchangeErrorKind::SubjectInvalid
     }
 
     /// The same failure as one of this service, whose token the server may have refused.
     pub(crate) fn of_actor(&self) -> Self {
+        let problem = "the acting service's own token may not be accepted".into();
         let source = self.0.source.clone();
         Self(Arc::new(Inner {
-            kind: ExchangeErrorKind::ClientMisconfigured,
             target: self.0.target.clone(),
-            problem: Cow::Borrowed("the acting service's own token may not be accepted"),
             source: source.map(TokenEndpointError::of_this_service),
-            is_own: false,
+            ..Inner::new(ExchangeErrorKind::ClientMisconfigured, None, problem)
         }))
     }
 
@@ -235,58 +237,56 @@ impl ExchangeError {
     /// What may be told to whoever called this service.
     pub fn response(&self) -> RefusalResponse {
         use ExchangeErrorKind as Kind;
-        let source = self.0.source.as_ref();
-        let later = source
-            .and_then(TokenEndpointError::retry_after)
-            .unwrap_or(PAUSE);
         let code = self.code();
-        match self.0.kind {
+        let (status, message) = match self.0.kind {
             Kind::SubjectInvalid => {
                 let challenge = Challenge::error(BearerError::InvalidToken);
-                unauthenticated(code, "invalid token", challenge)
+                return unauthenticated(code, "invalid token", challenge);
             }
-            Kind::StepUp => match source.and_then(TokenEndpointError::claims) {
-                Some(claims) => {
-                    let challenge = Challenge::error(BearerError::InsufficientClaims);
-                    unauthenticated(code, STRONGER, challenge.claims(claims))
-                }
-                None => step_up(
-                    code,
-                    source
-                        .map(TokenEndpointError::acr_values)
-                        .unwrap_or_default(),
-                    source.and_then(TokenEndpointError::max_age),
-                ),
-            },
-            Kind::TargetDenied if !self.0.is_own => RefusalResponse::new(
-                code,
+            Kind::StepUp => return self.step_up(),
+            Kind::TargetDenied if !self.0.is_own => (
                 StatusCode::FORBIDDEN,
-                GrpcCode::PermissionDenied,
                 "a service behind this one may not be called for this user",
             ),
             // A forgotten `on_behalf_of` among them: to sign in again would not help the user.
             Kind::NoSubject
             | Kind::UnknownDestination
             | Kind::ClientMisconfigured
-            | Kind::TargetDenied => RefusalResponse::new(
-                code,
-                StatusCode::INTERNAL_SERVER_ERROR,
-                GrpcCode::Internal,
-                "internal error",
+            | Kind::TargetDenied => (StatusCode::INTERNAL_SERVER_ERROR, "internal error"),
+            Kind::AnswerUnusable => (StatusCode::BAD_GATEWAY, "internal error"),
+            Kind::Throttled | Kind::Transient | Kind::Overloaded => {
+                (StatusCode::SERVICE_UNAVAILABLE, "try again later")
+            }
+        };
+        let asked = self.0.source.as_ref().and_then(|it| it.retry_after());
+        let later = self.is_retryable().then(|| asked.unwrap_or(PAUSE));
+        RefusalResponse::new(code, status, message).with_retry_after(later)
+    }
+
+    fn step_up(&self) -> RefusalResponse {
+        let source = self.0.source.as_ref();
+        let by_claims = |claims| Challenge::error(BearerError::InsufficientClaims).claims(claims);
+        let by_claims = || source?.claims().map(by_claims);
+        match self.0.challenge.clone().or_else(by_claims) {
+            Some(challenge) => unauthenticated(self.code(), STRONGER, challenge),
+            None => step_up(
+                self.code(),
+                source.map_or(&[], TokenEndpointError::acr_values),
+                source.and_then(TokenEndpointError::max_age),
             ),
-            Kind::AnswerUnusable => RefusalResponse::new(
-                code,
-                StatusCode::BAD_GATEWAY,
-                GrpcCode::Internal,
-                "internal error",
-            ),
-            Kind::Throttled | Kind::Transient | Kind::Overloaded => RefusalResponse::new(
-                code,
-                StatusCode::SERVICE_UNAVAILABLE,
-                GrpcCode::Unavailable,
-                "try again later",
-            )
-            .with_retry_after(Some(later)),
+        }
+    }
+}
+
+impl Inner {
+    fn new(kind: ExchangeErrorKind, target: Option<&Target>, problem: Cow<'static, str>) -> Self {
+        Self {
+            kind,
+            target: target.map(ToString::to_string),
+            problem,
+            source: None,
+            challenge: None,
+            is_own: false,
         }
     }
 }
@@ -307,12 +307,8 @@ impl fmt::Display for ExchangeError {
 
 impl fmt::Debug for ExchangeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "ExchangeError({:?}, {:?})",
-            self.0.kind,
-            self.to_string()
-        )
+        let (kind, text) = (self.0.kind, self.to_string());
+        write!(f, "ExchangeError({kind:?}, {text:?})")
     }
 }
 
@@ -325,34 +321,18 @@ impl Error for ExchangeError {
 /// Why a call on behalf of a user failed: before it was made, or in the inner service.
 ///
 /// The inner service's error is boxed, as in tower's own middleware, so that every stack of layers has one.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
 pub enum CallError {
     /// There was no token, so that the inner service was not called; or it was, and wants more of the user.
-    Exchange(ExchangeError),
+    #[error("token exchange failed")]
+    Exchange(#[source] ExchangeError),
     /// The inner service failed.
-    Inner(BoxError),
+    #[error("the call failed")]
+    Inner(#[source] BoxError),
 }
 
 impl CallError {
     pub(crate) fn inner(error: impl Into<BoxError>) -> Self {
         Self::Inner(error.into())
-    }
-}
-
-impl fmt::Display for CallError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Exchange(_) => "token exchange failed",
-            Self::Inner(_) => "the call failed",
-        })
-    }
-}
-
-impl Error for CallError {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        match self {
-            Self::Exchange(error) => Some(error),
-            Self::Inner(error) => Some(&**error),
-        }
     }
 }

@@ -25,7 +25,7 @@
 //!
 //! ```
 //! # #[cfg(feature = "default-client")]
-//! # fn stock(exchange: &obo::TokenExchange, stock: obo::Destination) -> impl Sized {
+//! # fn stock(exchange: &obo::TokenExchange, stock: obo::Destination) -> Result<impl Sized, obo::ConfigError> {
 //! use tower::{Layer, service_fn};
 //!
 //! // As any client that carries tokens, one that follows no redirects.
@@ -38,8 +38,8 @@
 //!         Ok::<http::Response<reqwest::Body>, reqwest::Error>(response.into())
 //!     }
 //! });
-//! let stock = exchange.to_destination(stock).layer(client);
-//! # stock
+//! let stock = exchange.to_destination(stock)?.layer(client);
+//! # Ok(stock)
 //! # }
 //! ```
 //!
@@ -169,27 +169,22 @@ impl TokenExchange {
     /// As [`Destination::new`].
     pub fn to<T>(&self, uri: &str, target: T) -> Result<OnBehalfOfLayer, ConfigError>
     where
-        T: TryInto<Target>,
-        T::Error: Into<ConfigError>,
+        T: TryInto<Target, Error: Into<ConfigError>>,
     {
-        Destination::new(uri, target).map(|there| self.to_destination(there))
+        self.to_destination(Destination::new(uri, target)?)
     }
 
     /// The same for a destination with settings of its own.
-    pub fn to_destination(&self, destination: Destination) -> OnBehalfOfLayer {
-        OutboundLayer::new(
-            self.clone(),
-            Route::Fixed(destination),
-            ForCaller::default(),
-        )
+    ///
+    /// # Errors
+    ///
+    /// Fails if one of its settings is wrong, such as `destination.scopes`.
+    pub fn to_destination(&self, destination: Destination) -> Result<OnBehalfOfLayer, ConfigError> {
+        OutboundLayer::to(self, destination, ForCaller::default())
     }
 
     /// A layer for a client that calls several destinations. Each request's URI chooses one.
     pub fn to_destinations(&self, destinations: Destinations) -> OnBehalfOfLayer {
-        OutboundLayer::new(
-            self.clone(),
-            Route::ByUri(destinations),
-            ForCaller::default(),
-        )
+        OutboundLayer::new(self, Route::ByUri(destinations), ForCaller::default())
     }
 }

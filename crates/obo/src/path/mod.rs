@@ -12,6 +12,8 @@ mod table_tests;
 
 use std::borrow::Cow;
 
+use percent_encoding::percent_decode_str;
+
 pub use pattern::PathPattern;
 pub use table::{PathMatch, PathTable};
 
@@ -64,28 +66,8 @@ fn escaped(rest: &str) -> Option<u8> {
 
 /// Whether the path decodes to UTF-8 without control characters, at which some servers would end it.
 fn is_text(path: &str) -> bool {
-    String::from_utf8(decoded(path)).is_ok_and(|text| !text.contains(char::is_control))
-}
-
-/// The path with its escapes decoded; what is not an escape stays.
-fn decoded(path: &str) -> Vec<u8> {
-    let mut bytes = Vec::with_capacity(path.len());
-    let mut parts = path.split('%');
-    bytes.extend_from_slice(parts.next().unwrap_or_default().as_bytes());
-    for part in parts {
-        let rest = match escaped(part) {
-            Some(byte) => {
-                bytes.push(byte);
-                part.get(2..).unwrap_or_default()
-            }
-            None => {
-                bytes.push(b'%');
-                part
-            }
-        };
-        bytes.extend_from_slice(rest.as_bytes());
-    }
-    bytes
+    let text = percent_decode_str(path).decode_utf8();
+    text.is_ok_and(|text| !text.contains(char::is_control))
 }
 
 /// The path without what some servers ignore: letter case, the slash at the end, and escapes. Two paths with the same folded
@@ -99,9 +81,8 @@ fn folded_path(path: &str) -> Cow<'_, str> {
             false => Cow::Borrowed(path),
         };
     }
-    let decoded = decoded(path);
     // By way of upper case, since `\u{17f}` has the upper case of `s`, and `\u{212a}` the lower case of `k`.
-    let upper = String::from_utf8_lossy(&decoded).to_uppercase();
+    let upper = percent_decode_str(path).decode_utf8_lossy().to_uppercase();
     Cow::Owned(upper.to_lowercase())
 }
 

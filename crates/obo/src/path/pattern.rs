@@ -50,22 +50,33 @@ impl PathPattern {
     /// If the text is not a path, or servers read it in different ways: it has an escape, a query, an empty segment, a dot
     /// segment, or a parameter in another form such as `:id` or `{id}.json`.
     pub fn new(text: &str) -> Result<Self, ConfigError> {
-        let mut backwards = text.split('/').rev().enumerate();
-        let odd = backwards.find(|(i, s)| is_odd(s) || *i > 0 && Segment::of(s) == Segment::Rest);
-        if let Some((_, segment)) = odd {
-            let problem = format!(
+        let not_a_path = |problem: String| Err(ConfigError::new("path", problem));
+        if let Some(segment) = text.split('/').find(|segment| is_odd(segment)) {
+            return not_a_path(format!(
                 "{text:?} has the segment {segment:?}, which is not a parameter; write \"{{id}}\" for one whole \
                  segment, or \"{{*rest}}\" at the end for all that is below"
-            );
-            return Err(ConfigError::new("path", problem));
+            ));
+        }
+        let mut segments = text.split('/');
+        let rest = segments.find(|segment| Segment::of(segment) == Segment::Rest);
+        if let Some(rest) = rest.filter(|_| segments.next().is_some()) {
+            return not_a_path(format!(
+                "{text:?} has the segment {rest:?} before its end; it stands for all that is below, so move it to the end"
+            ));
         }
         let is_written_out = text.bytes().all(|b| b.is_ascii_graphic() && b != b'%');
         if !is_written_out || text.contains(['?', '#']) || !is_unambiguous(text) {
-            let problem = format!(
+            if !text.starts_with('/')
+                && let Ok(rooted) = Self::new(&format!("/{text}"))
+            {
+                return not_a_path(format!(
+                    "{text:?} is not a path: it has no slash at the start; write \"{rooted}\""
+                ));
+            }
+            return not_a_path(format!(
                 "{text:?} is not a path that all servers read alike; write one like \"/orders\", \"/orders/{{id}}\" or \
                  \"/orders/{{*rest}}\", without query, escape, empty or dot segment"
-            );
-            return Err(ConfigError::new("path", problem));
+            ));
         }
         Ok(Self(text.to_owned()))
     }
@@ -80,9 +91,8 @@ impl PathPattern {
         if path.is_exact() {
             return Ok(path);
         }
-        let problem =
-            format!("{text:?} has a parameter, and only exact paths go here; write it out");
-        Err(ConfigError::new("path", problem))
+        let problem = "has a parameter, and only exact paths go here; write it out";
+        Err(ConfigError::new("path", format!("{text:?} {problem}")))
     }
 
     /// Whether it has no parameter, and so stands for one path alone.
@@ -103,19 +113,17 @@ impl PathPattern {
 
     /// Whether it stands for this path, which is unambiguous, compared byte by byte.
     pub(super) fn matches(&self, path: &str) -> bool {
-        let (mut own, mut path) = (&*self.0, path);
-        while let Some((fixed, parameter)) = own.split_once('{') {
-            let Some(value) = path.strip_prefix(fixed) else {
-                return false;
-            };
-            let (value, after) = first_segment(value);
-            if value.is_empty() || parameter.starts_with('*') {
-                return !value.is_empty();
+        let mut path = path.split('/').skip(1);
+        for own in self.segments() {
+            match (own, path.next()) {
+                (_, None) | (Segment::Parameter | Segment::Rest, Some("")) => return false,
+                (Segment::Rest, Some(_)) => return true,
+                (Segment::Parameter, Some(_)) => {}
+                (Segment::Fixed(fixed), Some(segment)) if fixed == segment => {}
+                (Segment::Fixed(_), Some(_)) => return false,
             }
-            own = parameter.split_once('}').map_or("", |(_, after)| after);
-            path = after;
         }
-        own == path
+        path.next().is_none()
     }
 
     /// What comes after each slash; empty for the slash at the end.
@@ -232,6 +240,21 @@ mod tests {
             assert_eq!(error.field(), "path", "{bad}");
             let named = format!("{bad:?} has the segment {segment:?}");
             assert!(error.problem().contains(&named), "{error}");
+        }
+    }
+
+    #[test]
+    fn mistake_says_what_to_write() {
+        for (bad, fix) in [
+            ("docs", "write \"/docs\""),
+            ("orders/{id}", "write \"/orders/{id}\""),
+            ("/a/{*rest}/b", "move it to the end"),
+            ("/a/{*rest}/", "move it to the end"),
+            ("https://h/a", "write one like \"/orders\""),
+            ("", "write \"/\""),
+        ] {
+            let error = PathPattern::new(bad).unwrap_err();
+            assert!(error.problem().contains(fix), "{error}");
         }
     }
 

@@ -4,7 +4,7 @@ use http::StatusCode;
 use obo_core::challenge::{BearerError, Challenge};
 use obo_core::{Scope, TokenError};
 
-use crate::refusal::response::{GrpcCode, RefusalResponse};
+use crate::refusal::response::RefusalResponse;
 
 /// Why a request was refused: one type, whether the layer, a rule, an extractor or a handler raises it.
 ///
@@ -98,15 +98,19 @@ impl Rejection {
 
     /// What the caller is told.
     pub fn response(&self) -> RefusalResponse {
-        self.told().with_rejection(self)
-    }
-
-    fn told(&self) -> RefusalResponse {
-        let denied = |message, challenge| denied(self.code(), message, challenge);
+        let code = self.code();
         let insufficient = Challenge::error(BearerError::InsufficientScope);
-        match self {
+        let denied = |message, challenge| {
+            RefusalResponse::new(code, StatusCode::FORBIDDEN, message).with_challenge(challenge)
+        };
+        let unavailable = |retry_after| {
+            let message = "tokens cannot be validated at the moment";
+            RefusalResponse::new(code, StatusCode::SERVICE_UNAVAILABLE, message)
+                .with_retry_after(Some(retry_after))
+        };
+        let response = match self {
             Self::MissingCredentials | Self::OtherScheme(_) => {
-                unauthenticated(self.code(), "no bearer credentials", Challenge::bare())
+                unauthenticated(code, "no bearer credentials", Challenge::bare())
             }
             Self::InvalidRequest(_) => malformed(),
             Self::Token(error) => match BearerError::from(error) {
@@ -123,19 +127,15 @@ impl Rejection {
             Self::StepUp {
                 acr_values,
                 max_age,
-            } => step_up(self.code(), acr_values, *max_age),
-            Self::Misconfigured(_) => RefusalResponse::new(
-                self.code(),
-                StatusCode::INTERNAL_SERVER_ERROR,
-                GrpcCode::Internal,
-                "internal error",
-            ),
-            Self::Unavailable { retry_after, .. }
-            | Self::IntrospectionUnavailable { retry_after, .. } => {
-                unavailable(self.code(), *retry_after)
+            } => step_up(code, acr_values, *max_age),
+            Self::Misconfigured(_) => {
+                RefusalResponse::new(code, StatusCode::INTERNAL_SERVER_ERROR, "internal error")
             }
-            Self::IntrospectionOverloaded => unavailable(self.code(), OVERLOADED),
-        }
+            Self::Unavailable { retry_after, .. }
+            | Self::IntrospectionUnavailable { retry_after, .. } => unavailable(*retry_after),
+            Self::IntrospectionOverloaded => unavailable(OVERLOADED),
+        };
+        response.with_rejection(self)
     }
 }
 
@@ -144,9 +144,7 @@ pub(crate) fn unauthenticated(
     message: &'static str,
     challenge: Challenge,
 ) -> RefusalResponse {
-    let status = StatusCode::UNAUTHORIZED;
-    RefusalResponse::new(reason, status, GrpcCode::Unauthenticated, message)
-        .with_challenge(challenge)
+    RefusalResponse::new(reason, StatusCode::UNAUTHORIZED, message).with_challenge(challenge)
 }
 
 pub(crate) fn step_up(
@@ -162,29 +160,12 @@ pub(crate) fn step_up(
     unauthenticated(reason, "stronger user authentication needed", challenge)
 }
 
-fn unavailable(reason: &'static str, retry_after: Duration) -> RefusalResponse {
-    RefusalResponse::new(
-        reason,
-        StatusCode::SERVICE_UNAVAILABLE,
-        GrpcCode::Unavailable,
-        "tokens cannot be validated at the moment",
-    )
-    .with_retry_after(Some(retry_after))
-}
-
 fn malformed() -> RefusalResponse {
     let error = BearerError::InvalidRequest;
     RefusalResponse::new(
         error.code(),
         StatusCode::BAD_REQUEST,
-        GrpcCode::Unauthenticated,
         "malformed credentials",
     )
     .with_challenge(Challenge::error(error))
-}
-
-fn denied(reason: &'static str, message: &'static str, challenge: Challenge) -> RefusalResponse {
-    let status = StatusCode::FORBIDDEN;
-    RefusalResponse::new(reason, status, GrpcCode::PermissionDenied, message)
-        .with_challenge(challenge)
 }

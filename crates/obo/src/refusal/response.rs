@@ -19,33 +19,17 @@ pub struct RefusalResponse {
     rejection: Option<Rejection>,
     reason: &'static str,
     status: StatusCode,
-    grpc_code: GrpcCode,
     message: &'static str,
     challenge: Option<Challenge>,
     retry_after: Option<Duration>,
 }
 
-/// The codes of gRPC that a refusal may have.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum GrpcCode {
-    PermissionDenied = 7,
-    Internal = 13,
-    Unavailable = 14,
-    Unauthenticated = 16,
-}
-
 impl RefusalResponse {
-    pub(crate) fn new(
-        reason: &'static str,
-        status: StatusCode,
-        grpc_code: GrpcCode,
-        message: &'static str,
-    ) -> Self {
+    pub(crate) fn new(reason: &'static str, status: StatusCode, message: &'static str) -> Self {
         Self {
             rejection: None,
             reason,
             status,
-            grpc_code,
             message,
             challenge: None,
             retry_after: None,
@@ -79,7 +63,16 @@ impl RefusalResponse {
 
     /// The code of a gRPC status: 7, 13, 14 or 16.
     pub fn grpc_code(&self) -> i32 {
-        self.grpc_code as i32
+        self.code().into()
+    }
+
+    fn code(&self) -> u8 {
+        match self.status {
+            StatusCode::BAD_REQUEST | StatusCode::UNAUTHORIZED => 16,
+            StatusCode::FORBIDDEN => 7,
+            StatusCode::SERVICE_UNAVAILABLE => 14,
+            _ => 13,
+        }
     }
 
     /// The message of a gRPC status.
@@ -96,12 +89,8 @@ impl RefusalResponse {
     /// - `metadata` has what is needed: `scope`, `acr_values`, `max_age`. Beyond 1 KiB it is left out.
     pub fn grpc_details(&self) -> Vec<u8> {
         let needed = self.challenge.as_ref().map(Challenge::needed);
-        error_info::encode(
-            self.grpc_code as u8,
-            self.message,
-            self.reason,
-            &needed.unwrap_or_default(),
-        )
+        let needed = needed.unwrap_or_default();
+        error_info::encode(self.code(), self.message, self.reason, &needed)
     }
 
     /// The value of `WWW-Authenticate` (RFC 6750 section 3).
@@ -133,19 +122,20 @@ impl RefusalResponse {
 }
 
 /// What a request speaks, and so its refusal: gRPC of some content type, or HTTP alone.
-pub(crate) struct Protocol(Option<HeaderValue>);
+#[derive(Default)]
+pub(crate) struct Protocol(Option<(GrpcKind, HeaderValue)>);
 
 impl Protocol {
     pub(crate) fn of(method: &Method, headers: &HeaderMap) -> Self {
-        let content_type = grpc_content_type(headers).filter(|_| method == Method::POST);
-        Self(content_type.cloned())
+        let kind = GrpcKind::of(headers).filter(|_| method == Method::POST);
+        Self(kind.zip(headers.get(CONTENT_TYPE).cloned()))
     }
 
     /// The whole response, with an empty body.
     pub(crate) fn response<B: Default>(&self, answer: &RefusalResponse) -> Response<B> {
         let mut response = Response::new(B::default());
         match &self.0 {
-            Some(content_type) => {
+            Some((_, content_type)) => {
                 let headers = response.headers_mut();
                 headers.insert(CONTENT_TYPE, content_type.clone());
                 answer.put_grpc_status(headers);
@@ -158,10 +148,9 @@ impl Protocol {
 
     /// The trailers that end a response which has begun; gRPC alone has them, gRPC-Web writes them into the body.
     pub(crate) fn trailers(&self, answer: &RefusalResponse) -> Option<HeaderMap> {
-        let content_type = self.0.as_ref()?.as_bytes();
-        if content_type.get(GRPC.len()) == Some(&b'-') {
+        let Some((GrpcKind::Grpc, _)) = self.0 else {
             return None;
-        }
+        };
         let mut trailers = HeaderMap::new();
         answer.put_grpc_status(&mut trailers);
         answer.put_challenge(&mut trailers);
@@ -189,14 +178,6 @@ impl RefusalResponse {
     }
 }
 
-const GRPC: &str = "application/grpc";
-
-/// The content type of a gRPC or gRPC-Web request.
-fn grpc_content_type(request: &HeaderMap) -> Option<&HeaderValue> {
-    GrpcKind::of(request)?;
-    request.get(CONTENT_TYPE)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -209,7 +190,6 @@ mod tests {
         RefusalResponse::new(
             "missing_credentials",
             StatusCode::UNAUTHORIZED,
-            GrpcCode::Unauthenticated,
             "no credentials",
         )
         .with_challenge(Challenge::bare())

@@ -1,6 +1,7 @@
 //! Paths and preflights that need no token, and tables of rules.
 
 use http::{Method, Request, header};
+use obo::bearer::PublicPaths;
 use obo::require::RuleTableBuilder;
 use obo::{BearerAuthLayer, Caller, ConfigError, Rejection, RequireLayer, Rule, RuleTable};
 
@@ -9,6 +10,10 @@ use crate::issuer::FakeIssuer;
 
 fn layer(idp: &FakeIssuer) -> BearerAuthLayer {
     BearerAuthLayer::new(service_a(idp.known()))
+}
+
+fn open_to(idp: &FakeIssuer, paths: &[&str]) -> BearerAuthLayer {
+    layer(idp).public_paths(PublicPaths::new(paths).unwrap())
 }
 
 /// What a browser sends before a gRPC-Web call to another origin.
@@ -65,7 +70,7 @@ async fn bt_22_gr_09_what_is_no_preflight_needs_a_token() {
 #[tokio::test]
 async fn bt_22_only_the_whole_path_is_open() {
     let idp = FakeIssuer::new().await;
-    let open = Guarded::new(layer(&idp).public_paths(["/public", "/a/b"]).unwrap());
+    let open = Guarded::new(open_to(&idp, &["/public", "/a/b"]));
     let get = |path: &str| Request::get(path).body(()).unwrap();
     for path in [
         "/public",
@@ -100,7 +105,7 @@ async fn bt_22_only_the_whole_path_is_open() {
 #[tokio::test]
 async fn bt_22_a_path_may_be_open_to_one_method_alone() {
     let idp = FakeIssuer::new().await;
-    let open = Guarded::new(layer(&idp).public_paths(["GET /docs"]).unwrap());
+    let open = Guarded::new(open_to(&idp, &["GET /docs"]));
     let to = |method: Method| Request::builder().method(method).uri("/docs");
     for method in [Method::GET, Method::HEAD] {
         let response = open.send(to(method.clone()).body(()).unwrap()).await;
@@ -117,17 +122,28 @@ async fn bt_22_a_path_may_be_open_to_one_method_alone() {
 async fn bt_22_an_open_path_has_no_caller_of_another_layer() {
     let idp = FakeIssuer::new().await;
     let caller: Caller = Guarded::by(idp.known()).caller(&idp.token().mint()).await;
-    let open = Guarded::new(layer(&idp).public_paths(["/healthz"]).unwrap());
+    let open = Guarded::new(open_to(&idp, &["/healthz"]));
     let mut request = Request::get("/healthz").body(()).unwrap();
     request.extensions_mut().insert(caller);
     assert_eq!(open.send(request).await.status(), 200);
     assert!(open.last().is_none());
 }
 
-#[tokio::test]
-async fn bt_22_gr_09_a_path_that_is_none_or_listed_twice_is_a_configuration_error() {
-    let idp = FakeIssuer::new().await;
-    let public = |paths: &[&str]| layer(&idp).public_paths(paths).map(drop);
+/// BT-22
+#[test]
+fn rule_table_hands_over_its_public_paths() {
+    let table = RuleTable::builder()
+        .route("POST /docs", Rule::user())
+        .public("GET /docs")
+        .public("/healthz")
+        .build();
+    let expected = PublicPaths::new(["/healthz", "GET /docs"]).unwrap();
+    assert_eq!(table.unwrap().public_paths(), expected);
+}
+
+#[test]
+fn bt_22_gr_09_a_path_that_is_none_or_listed_twice_is_a_configuration_error() {
+    let public = |paths: &[&str]| PublicPaths::new(paths).map(drop);
     let rules = |paths: &[&str]| {
         let empty = RuleTable::builder();
         let table = paths
@@ -156,11 +172,6 @@ async fn bt_22_gr_09_a_path_that_is_none_or_listed_twice_is_a_configuration_erro
         assert_eq!(field(open(bad)), "rule_table", "{bad:?}");
     }
     assert_eq!(field(open(&["/a"])), "rule_table");
-    let twice = layer(&idp)
-        .public_paths(["/a"])
-        .unwrap()
-        .public_paths(["/a"]);
-    assert_eq!(field(twice.map(drop)), "public_paths");
 }
 
 #[test]

@@ -29,7 +29,9 @@ fn capture() -> (Log, DefaultGuard) {
 }
 
 fn to_b(exchange: &TokenExchange) -> OnBehalfOfLayer {
-    exchange.to_destination(Destination::new("https://b.example:8443/api", audience("b")).unwrap())
+    exchange
+        .to_destination(Destination::new("https://b.example:8443/api", audience("b")).unwrap())
+        .unwrap()
 }
 
 fn request(uri: &str) -> Request<()> {

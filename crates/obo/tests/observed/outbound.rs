@@ -200,7 +200,7 @@ fn ob_07_what_is_let_go_is_counted_by_cause() {
             *response.status_mut() = StatusCode::UNAUTHORIZED;
             Ok::<_, std::convert::Infallible>(response)
         });
-        let service = stub.exchange.to_destination(to_b).layer(rejecting);
+        let service = stub.exchange.to_destination(to_b).unwrap().layer(rejecting);
         let service = service.on_behalf_of(&alice);
         service.oneshot(Request::new(())).await.unwrap();
         assert_eq!(let_go("rejected"), 1);

@@ -30,6 +30,7 @@ async fn the_service_calls_as_itself_and_its_token_is_kept() {
     let exchange = setup.exchange();
     let to_b = exchange
         .app_only_to_destination(service_b())
+        .unwrap()
         .layer(downstream.clone());
     for expected in [TokenSource::Exchange, TokenSource::Cache] {
         let called = to_b.clone().oneshot(request(URI_OF_B)).await;
@@ -107,7 +108,10 @@ async fn a_rejected_token_of_its_own_is_replaced_and_the_request_sent_once_more(
     let setup = Setup::start().await;
     setup.idp.client("service-a").may_request("service-b");
     let downstream = Downstream::default();
-    let to_b = setup.exchange().app_only_to_destination(service_b());
+    let to_b = setup
+        .exchange()
+        .app_only_to_destination(service_b())
+        .unwrap();
     let to_b = to_b.replay(Replay::copied(|(): &()| Some(())));
     downstream.answer(401, &[]);
     let called = to_b
@@ -146,7 +150,10 @@ async fn a_step_up_is_passed_on_since_there_is_no_user_who_could() {
     let setup = Setup::start().await;
     setup.idp.client("service-a").may_request("service-b");
     let downstream = Downstream::default();
-    let to_b = setup.exchange().app_only_to_destination(service_b());
+    let to_b = setup
+        .exchange()
+        .app_only_to_destination(service_b())
+        .unwrap();
     let challenge = r#"Bearer error="insufficient_user_authentication""#;
     downstream.answer(401, &[("www-authenticate", challenge)]);
     let called = to_b

@@ -132,7 +132,12 @@ async fn host_names_the_destination() {
     let to = |uri| Destination::new(uri, audience("service-b")).unwrap();
     let many = Destinations::new([to("https://b.example"), to("https://b.example:8443")]).unwrap();
     let many = exchange.to_destinations(many).layer(downstream.clone());
-    let channel = |uri| exchange.to_destination(to(uri)).layer(downstream.clone());
+    let channel = |uri| {
+        exchange
+            .to_destination(to(uri))
+            .unwrap()
+            .layer(downstream.clone())
+    };
     for (service, uri, host) in [
         (many.clone(), "https://b.example/", "b.example"),
         (many, "https://b.example:8443/x?y", "b.example:8443"),
@@ -178,6 +183,7 @@ async fn own_calls_name_the_destination_too() {
     let service = setup
         .exchange()
         .app_only_to_destination(to_b)
+        .unwrap()
         .layer(downstream.clone());
     let mut request = get("/x");
     let other = "another.example".parse().unwrap();
@@ -194,7 +200,7 @@ async fn unmatched(places: &[&str], uri: &str) -> String {
         false => Destination::new(uri, audience("service-b")).unwrap(),
     };
     let layer = match places {
-        [one] => setup.exchange().to_destination(at(one)),
+        [one] => setup.exchange().to_destination(at(one)).unwrap(),
         several => {
             let known = Destinations::new(several.iter().map(at));
             setup.exchange().to_destinations(known.unwrap())

@@ -79,7 +79,7 @@ async fn errors_of_the_inner_service_are_told_apart() {
     let setup = Setup::start().await;
     let caller = setup.caller("alice").await;
     let destination = obo::Destination::new(URI_OF_B, audience("service-b")).unwrap();
-    let layer = setup.exchange().to_destination(destination);
+    let layer = setup.exchange().to_destination(destination).unwrap();
     let mut service = layer.layer(Broken { unready: true }).on_behalf_of(&caller);
     let error = poll_fn(|cx| service.poll_ready(cx)).await.unwrap_err();
     assert!(matches!(error, CallError::Inner(ref error) if error.to_string() == "not ready"));
@@ -108,7 +108,11 @@ async fn a_wait_for_a_token_holds_no_permit() {
     let (alice, bob) = (setup.caller("alice").await, setup.caller("bob").await);
     let destination = obo::Destination::new(URI_OF_B, audience("service-b")).unwrap();
     let limited = ConcurrencyLimit::new(Downstream::default(), 1);
-    let service = setup.exchange().to_destination(destination).layer(limited);
+    let service = setup
+        .exchange()
+        .to_destination(destination)
+        .unwrap()
+        .layer(limited);
     let mut of_alice = service.on_behalf_of(&alice);
     let mut of_bob = service.on_behalf_of(&bob);
     let bobs = ServiceExt::<Request<()>>::ready(&mut of_bob).await.unwrap();
@@ -139,6 +143,7 @@ async fn own_calls_wait_without_a_permit() {
         let destination = obo::Destination::new(uri, audience(name)).unwrap();
         exchange
             .app_only_to_destination(destination)
+            .unwrap()
             .layer(limited.clone())
     };
     let (mut to_b, mut to_c) = (

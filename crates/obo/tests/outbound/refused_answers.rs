@@ -6,7 +6,7 @@ use std::time::Duration;
 use http::Request;
 use obo::destination::Target;
 use obo::error::ExchangeErrorKind as Kind;
-use obo::{CallError, ConfigError, Destination, ExchangeError, Scope};
+use obo::{CallError, Destination, ExchangeError, Scope};
 use obo_testkit::{Endpoint, Fault};
 use serde_json::{Value, json};
 use tower::{Layer as _, ServiceExt as _};
@@ -208,8 +208,8 @@ async fn tx_17_a_destination_may_refuse_a_narrower_scope() {
     tokio::time::pause();
     let (exchange, downstream) = (stub.exchange(), Downstream::default());
     let to_b = || Destination::new(URI_OF_B, audience("service-b")).unwrap();
-    let call = |destination: Result<Destination, ConfigError>| {
-        let layer = exchange.to_destination(destination.unwrap());
+    let call = |destination: Destination| {
+        let layer = exchange.to_destination(destination).unwrap();
         let service = layer.layer(downstream.clone()).on_behalf_of(&caller);
         async move { service.oneshot(Request::new(())).await }
     };

@@ -22,7 +22,7 @@ const INVALID_TOKEN: [(&str, &str); 1] = [("www-authenticate", "Bearer error=\"i
 async fn replayed(setup: &Setup) -> (OnBehalfOf<Downstream, Replay<&'static str>>, Downstream) {
     let service_b = Destination::new(URI_OF_B, audience("service-b")).unwrap();
     let downstream = Downstream::default();
-    let layer = setup.exchange().to_destination(service_b);
+    let layer = setup.exchange().to_destination(service_b).unwrap();
     let layer = layer.replay(Replay::copied(|body: &&'static str| Some(*body)));
     let to_b = layer.layer(downstream.clone());
     (to_b.on_behalf_of(&setup.caller("alice").await), downstream)
@@ -185,7 +185,9 @@ async fn gr_10_many_who_were_rejected_together_share_the_new_token() {
             Ok::<_, std::convert::Infallible>(response)
         }
     });
-    let layer = exchange.to_destination(Destination::new(URI_OF_B, audience("service-b")).unwrap());
+    let layer = exchange
+        .to_destination(Destination::new(URI_OF_B, audience("service-b")).unwrap())
+        .unwrap();
     let layer = layer.replay(Replay::copied(|body: &&'static str| Some(*body)));
     let to_b = layer.layer(service_b).on_behalf_of(&caller);
     let calls = (0..20).map(|_| {
@@ -305,7 +307,7 @@ async fn a_response_frees_what_was_kept() {
     let setup = Setup::start().await;
     let alice = setup.caller("alice").await;
     let service_b = Destination::new(URI_OF_B, audience("service-b")).unwrap();
-    let layer = setup.exchange().to_destination(service_b);
+    let layer = setup.exchange().to_destination(service_b).unwrap();
     let layer = layer.replay(Replay::copied(|body: &Arc<str>| Some(Arc::clone(body))));
     for inner in [Ok(200), Ok(500), Err("broken")] {
         let service = service_fn(move |_: Request<Arc<str>>| async move {

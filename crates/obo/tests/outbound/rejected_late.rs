@@ -88,6 +88,7 @@ async fn second(setup: &Setup, content_type: Option<&'static str>, sent: Vec<Sen
     let service = setup
         .exchange()
         .to_destination(to_b)
+        .unwrap()
         .layer(inner)
         .on_behalf_of(&alice);
     let request = || Request::post(format!("{URI_OF_B}/s.S/M")).body(()).unwrap();
@@ -213,6 +214,7 @@ async fn rejections_in_trailers_cause_no_storm() {
     let service = setup
         .exchange()
         .to_destination(to_b)
+        .unwrap()
         .layer(inner)
         .on_behalf_of(&alice);
     for _ in 0..20 {
@@ -231,6 +233,7 @@ async fn any_type_can_be_a_body() {
     let service = setup
         .exchange()
         .to_destination(to_b)
+        .unwrap()
         .layer(inner)
         .on_behalf_of(&alice);
     let mut body = service.oneshot(Request::new(())).await.unwrap().into_body();

@@ -83,7 +83,10 @@ pub(crate) fn to_b(exchange: &TokenExchange) -> (OnBehalfOf<Downstream>, Downstr
     let service_b = Destination::new(URI_OF_B, audience("service-b")).unwrap();
     let downstream = Downstream::default();
     (
-        exchange.to_destination(service_b).layer(downstream.clone()),
+        exchange
+            .to_destination(service_b)
+            .unwrap()
+            .layer(downstream.clone()),
         downstream,
     )
 }

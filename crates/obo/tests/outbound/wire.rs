@@ -121,7 +121,8 @@ async fn tx_40_a_destination_asks_for_one_target_and_its_scopes_alone() {
     let service_b = Destination::new(URI_OF_B, audience("service-b")).unwrap();
     let layer = setup
         .exchange()
-        .to_destination(service_b.scopes(["read"]).unwrap());
+        .to_destination(service_b.scopes(["read"]))
+        .unwrap();
     let mut service = layer.layer(Downstream::default()).on_behalf_of(&caller);
     let ready = std::future::poll_fn(|cx| {
         tower::Service::<http::Request<()>>::poll_ready(&mut service, cx)

@@ -31,7 +31,7 @@ impl World {
 
     /// One exchange; whether it was served.
     async fn exchange(&self, asker: Asker, fate: Fate) -> bool {
-        if !self.admission.pause(asker).is_zero() {
+        if !self.admission.pauses.remaining(asker).is_zero() {
             return false;
         }
         let request = async {
@@ -49,7 +49,7 @@ impl World {
                     .with_status(StatusCode::TOO_MANY_REQUESTS)
                     .with_retry_after(Some(Duration::from_secs(300))),
             };
-            self.admission.record_pause(asker, &error);
+            self.admission.pauses.record(asker, &error);
             Err(AskError::Asked(error))
         };
         let outcome = self.admission.guard(asker, None, request).await;

@@ -38,30 +38,26 @@ impl OwnAssertion {
         self
     }
 
-    /// What is to be signed for one attempt; `None` when the system gives no randomness.
-    pub(super) fn signing_input(&self, attempt: Attempt<'_>) -> Option<String> {
-        self.signing_input_under(&self.header, attempt)
-    }
-
-    /// The same under a header that names the key of the moment.
-    pub(super) fn signing_input_under(
+    /// What is to be signed for one attempt, under a header that names the key of the moment.
+    pub(super) fn signing_input(
         &self,
         header: &JwsHeader,
         attempt: Attempt<'_>,
-    ) -> Option<String> {
+    ) -> Result<String, TokenEndpointError> {
         let audience = match self.is_for_endpoint {
             true => attempt.token_endpoint,
             false => attempt.server.as_str(),
         };
+        let id = random::token_id();
         let claims = json!({
             "iss": attempt.client_id,
             "sub": attempt.client_id,
             "aud": audience,
             "iat": attempt.now.as_secs(),
             "exp": attempt.now.saturating_add(LIFETIME).as_secs(),
-            "jti": random::token_id()?,
+            "jti": id.ok_or_else(|| misconfigured("the system gives no randomness"))?,
         });
-        Some(header.signing_input(&claims))
+        Ok(header.signing_input(&claims))
     }
 }
 

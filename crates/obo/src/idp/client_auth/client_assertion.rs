@@ -9,7 +9,7 @@ use obo_core::{ConfigError, ForeignAssertion, Secret, TokenEndpointError, TokenR
 
 use super::assertion::{self, misconfigured};
 use super::file::CredentialFile;
-use super::{Attempt, Authenticating, ClientAuth, Given};
+use super::{Attempt, Authenticating, ClientAuth, Closure, Given};
 
 const JWT_SPIFFE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-spiffe";
 
@@ -29,10 +29,10 @@ pub struct ClientAssertion {
     names_client: bool,
 }
 
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 enum Source {
     File(CredentialFile),
-    Remote(Arc<Remote>),
+    Remote(Closure<Remote>),
 }
 
 type Remote = dyn Fn() -> Given<Secret> + Send + Sync;
@@ -65,8 +65,8 @@ impl ClientAssertion {
         S: Fn() -> F + Send + Sync + 'static,
         F: Future<Output = Result<Secret, TokenEndpointError>> + Send + 'static,
     {
-        let fetch: Arc<Remote> = Arc::new(move || Box::pin(fetch()));
-        Self::of(Source::Remote(fetch))
+        let fetch = Arc::new(move || Box::pin(fetch()) as _);
+        Self::of(Source::Remote(Closure(fetch)))
     }
 
     fn of(source: Source) -> Self {
@@ -108,7 +108,7 @@ impl ClientAssertion {
     async fn fetch(&self) -> Result<Secret, TokenEndpointError> {
         match &self.source {
             Source::File(file) => file.read().await,
-            Source::Remote(fetch) => fetch().await,
+            Source::Remote(fetch) => fetch.0().await,
         }
     }
 
@@ -121,25 +121,22 @@ impl ClientAssertion {
         if assertion.expires_at().is_some_and(is_over) {
             return Err("has expired; is what renews it running?");
         }
-        if self.is_svid {
-            return match assertion.audiences() == [attempt.server.as_str()] {
-                true => Ok(()),
-                false => {
-                    Err("is not addressed to the authorization server's issuer identifier alone")
-                }
-            };
-        }
-        let is_meant = |name: &String| match &self.audience {
-            Some(audience) => **name == **audience,
-            None => [attempt.server.as_str(), attempt.token_endpoint].contains(&name.as_str()),
-        };
-        match assertion.audiences().iter().any(is_meant) {
-            true => Ok(()),
-            false => Err(
+        let server = attempt.server.as_str();
+        let (is_meant, problem) = match &self.audience {
+            _ if self.is_svid => (
+                assertion.audiences() == [server],
+                "is not addressed to the authorization server's issuer identifier alone",
+            ),
+            audience => (
+                assertion.audiences().iter().any(|name| match audience {
+                    Some(audience) => **name == **audience,
+                    None => [server, attempt.token_endpoint].contains(&name.as_str()),
+                }),
                 "is not addressed to the authorization server; have the platform issue one for it, or \
                  name the `audience` that the server wants",
             ),
-        }
+        };
+        is_meant.then_some(()).ok_or(problem)
     }
 }
 
@@ -184,15 +181,6 @@ impl fmt::Display for Source {
         match self {
             Self::File(file) => write!(f, "in {file} "),
             Self::Remote(_) => Ok(()),
-        }
-    }
-}
-
-impl fmt::Debug for Source {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::File(file) => file.fmt(f),
-            Self::Remote(_) => f.write_str("Remote(..)"),
         }
     }
 }

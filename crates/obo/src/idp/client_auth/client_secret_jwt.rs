@@ -73,8 +73,9 @@ impl ClientAuth for ClientSecretJwt {
     ) -> Authenticating<'a> {
         Box::pin(async move {
             let secret = self.secret.read().await?;
-            let input = self.assertion.signing_input(attempt);
-            let input = input.ok_or_else(|| misconfigured("the system gives no randomness"))?;
+            let input = self
+                .assertion
+                .signing_input(&self.assertion.header, attempt)?;
             let mac = mac_signature(self.algorithm, &secret, input.as_bytes());
             let mac = mac.ok_or_else(|| {
                 misconfigured(format!("the client secret {}", too_short(self.algorithm)))

@@ -1,10 +1,11 @@
 //! A private key in a file that others replace while the service runs.
 
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use arc_swap::ArcSwapOption;
 use obo_core::{Algorithm, ConfigError, JwsHeader, Secret, SigningKey, TokenEndpointError};
+use parking_lot::Mutex;
 
 use super::assertion::misconfigured;
 use super::file::CredentialFile;
@@ -17,16 +18,22 @@ pub(super) type ReadKey = fn(Algorithm, &Secret) -> Result<SigningKey, ConfigErr
 ///
 /// A file that cannot be used for a moment, such as one that is being written, leaves the key as it was.
 pub(super) struct KeyFile {
-    file: CredentialFile,
-    algorithm: Algorithm,
-    read_key: ReadKey,
-    /// The key's name, where the file does not give it.
-    kid: Option<String>,
-    certificate: Option<Certificate>,
+    source: KeySource,
     /// Empty until the file was usable once.
     loaded: ArcSwapOption<Loaded>,
     /// Why the file could not be used the last time, so that it is reported once.
     problem: Mutex<Option<String>>,
+}
+
+/// Where a key is read from, and how.
+#[derive(Clone)]
+pub(super) struct KeySource {
+    pub(super) file: CredentialFile,
+    pub(super) algorithm: Algorithm,
+    pub(super) read_key: ReadKey,
+    /// The key's name, where the file does not give it.
+    pub(super) kid: Option<String>,
+    pub(super) certificate: Option<Certificate>,
 }
 
 /// Where the certificate of the key is.
@@ -43,18 +50,9 @@ pub(super) struct Loaded {
 }
 
 impl KeyFile {
-    pub(super) fn new(
-        file: CredentialFile,
-        algorithm: Algorithm,
-        read_key: ReadKey,
-        kid: Option<String>,
-    ) -> Self {
+    pub(super) fn new(source: KeySource) -> Self {
         Self {
-            file,
-            algorithm,
-            read_key,
-            kid,
-            certificate: None,
+            source,
             loaded: ArcSwapOption::empty(),
             problem: Mutex::default(),
         }
@@ -62,33 +60,18 @@ impl KeyFile {
 
     /// The same file, whose key has a certificate.
     pub(super) fn with_certificate(&self, certificate: Certificate) -> Self {
-        let file = Self::new(
-            self.file.clone(),
-            self.algorithm,
-            self.read_key,
-            self.kid.clone(),
-        );
-        Self {
+        Self::new(KeySource {
             certificate: Some(certificate),
-            ..file
-        }
+            ..self.source.clone()
+        })
     }
 
     /// Reads the files, which have to be usable the first time, and keeps the key; blocks.
     pub(super) fn check(&self) -> Result<(), ConfigError> {
-        if self.loaded.load().is_some() {
-            return Ok(());
+        if self.loaded.load().is_none() {
+            let loaded = self.changed()?.map(Arc::new);
+            self.loaded.store(loaded);
         }
-        let text = self.file.read_now().map_err(wrong)?;
-        let certificate = self.certificate.as_ref().map(Certificate::read).transpose();
-        let certificate =
-            certificate.map_err(|problem| ConfigError::new("certificate", problem))?;
-        let loaded = self.load(text, certificate);
-        let loaded = loaded.map_err(|error| match error.field() {
-            "certificate" => error,
-            _ => wrong(format!("{}: {}", self.file, error.problem())),
-        })?;
-        self.loaded.store(Some(Arc::new(loaded)));
         Ok(())
     }
 
@@ -96,50 +79,50 @@ impl KeyFile {
     pub(super) async fn current(self: &Arc<Self>) -> Result<Arc<Loaded>, TokenEndpointError> {
         let file = Arc::clone(self);
         let changed = tokio::task::spawn_blocking(move || file.changed()).await;
-        self.take(changed.unwrap_or_else(|_| Err("reading it was interrupted".to_owned())));
-        self.loaded
-            .load_full()
-            .ok_or_else(|| misconfigured(format!("the private key in {} is not usable", self.file)))
+        self.take(changed.unwrap_or_else(|_| Err(wrong("reading it was interrupted"))));
+        self.loaded.load_full().ok_or_else(|| {
+            misconfigured(format!(
+                "the private key in {} is not usable",
+                self.source.file
+            ))
+        })
     }
 
-    fn take(&self, changed: Result<Option<Loaded>, String>) {
-        let mut known = self.problem.lock().unwrap_or_else(PoisonError::into_inner);
-        let problem = match changed {
-            Ok(None) => None,
-            Ok(Some(loaded)) => {
-                self.loaded.store(Some(Arc::new(loaded)));
-                observe::client_key_renewed(&self.file);
-                None
+    fn take(&self, changed: Result<Option<Loaded>, ConfigError>) {
+        let mut known = self.problem.lock();
+        let file = &self.source.file;
+        match changed {
+            Ok(loaded) => {
+                *known = None;
+                if let Some(loaded) = loaded {
+                    self.loaded.store(Some(Arc::new(loaded)));
+                    observe::client_key_renewed(file);
+                }
             }
-            Err(problem) => Some(problem),
-        };
-        if let Some(problem) = problem
-            .as_deref()
-            .filter(|new| known.as_deref() != Some(new))
-        {
-            observe::client_key_not_renewed(&self.file, problem);
+            Err(error) => {
+                let problem = error.problem();
+                if known.as_deref() != Some(problem) {
+                    observe::client_key_not_renewed(file, problem);
+                }
+                *known = Some(problem.to_owned());
+            }
         }
-        *known = problem;
     }
 
     /// What the files hold now, if it is something else than before.
-    fn changed(&self) -> Result<Option<Loaded>, String> {
-        let text = self.file.read_now()?;
-        let certificate = self.certificate.as_ref().map(Certificate::read);
+    fn changed(&self) -> Result<Option<Loaded>, ConfigError> {
+        let source = &self.source;
+        let text = source.file.read_now().map_err(wrong)?;
+        let certificate = source.certificate.as_ref().map(Certificate::read);
         let certificate = certificate.transpose()?;
-        let loaded = self.loaded.load();
         let is_same =
             |loaded: &Arc<Loaded>| text == loaded.text && certificate == loaded.certificate;
-        if loaded.as_ref().is_some_and(is_same) {
+        if self.loaded.load().as_ref().is_some_and(is_same) {
             return Ok(None);
         }
-        let loaded = self.load(text, certificate);
-        loaded.map(Some).map_err(|error| error.problem().to_owned())
-    }
-
-    fn load(&self, text: Secret, certificate: Option<Secret>) -> Result<Loaded, ConfigError> {
-        let key = (self.read_key)(self.algorithm, &text)?;
-        let key = match &self.kid {
+        let key = (source.read_key)(source.algorithm, &text);
+        let key = key.map_err(|error| wrong(format!("{}: {}", source.file, error.problem())))?;
+        let key = match &source.kid {
             Some(kid) => key.with_kid(kid.as_str()),
             None => key,
         };
@@ -147,11 +130,11 @@ impl KeyFile {
             // A certificate of another key would name that one.
             JwsHeader::new("", "").with_certificate(certificate.expose(), Some(&key))?;
         }
-        Ok(Loaded {
+        Ok(Some(Loaded {
             text,
             certificate,
             key,
-        })
+        }))
     }
 }
 
@@ -167,20 +150,27 @@ impl Loaded {
 }
 
 impl Certificate {
-    pub(super) fn read(&self) -> Result<Secret, String> {
+    pub(super) fn read(&self) -> Result<Secret, ConfigError> {
         match self {
             Self::Text(text) => Ok(Secret::new(&**text)),
-            Self::File(file) => file.read_now(),
+            Self::File(file) => {
+                let read = file.read_now();
+                read.map_err(|problem| ConfigError::new("certificate", problem))
+            }
         }
     }
 }
 
-fn wrong(problem: String) -> ConfigError {
+fn wrong(problem: impl Into<String>) -> ConfigError {
     ConfigError::new("private_key", problem)
 }
 
 impl fmt::Debug for KeyFile {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "KeyFile({}, {:?})", self.file, self.algorithm)
+        write!(
+            f,
+            "KeyFile({}, {:?})",
+            self.source.file, self.source.algorithm
+        )
     }
 }

@@ -24,6 +24,7 @@ mod tls_client_auth;
 
 use std::fmt;
 use std::pin::Pin;
+use std::sync::Arc;
 
 pub use client::Client;
 pub use client_assertion::ClientAssertion;
@@ -55,7 +56,22 @@ pub type Authenticating<'a> =
     Pin<Box<dyn Future<Output = Result<(), TokenEndpointError>> + Send + 'a>>;
 
 /// What a closure of the user's gives, sooner or later.
-type Given<T> = Pin<Box<dyn Future<Output = Result<T, TokenEndpointError>> + Send>>;
+pub(crate) type Given<T> = Pin<Box<dyn Future<Output = Result<T, TokenEndpointError>> + Send>>;
+
+/// A closure of the user's; clones are the same one.
+pub(crate) struct Closure<F: ?Sized>(pub(crate) Arc<F>);
+
+impl<F: ?Sized> Clone for Closure<F> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<F: ?Sized> fmt::Debug for Closure<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Closure(..)")
+    }
+}
 
 /// A client authentication method (RFC 6749 section 2.3).
 pub trait ClientAuth: fmt::Debug + Send + Sync + 'static {

@@ -1,7 +1,6 @@
 //! OpenID Connect Core section 9: <https://openid.net/specs/openid-connect-core-1_0.html#ClientAuthentication>, and
 //! RFC 7523 section 2.2: <https://www.rfc-editor.org/rfc/rfc7523#section-2.2>, as draft-ietf-oauth-rfc7523bis updates it.
 
-use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -11,8 +10,8 @@ use obo_core::{
 
 use super::assertion::{self, OwnAssertion, misconfigured};
 use super::file::CredentialFile;
-use super::key_file::{Certificate, KeyFile};
-use super::{Attempt, Authenticating, ClientAuth, Given};
+use super::key_file::{Certificate, KeyFile, KeySource, ReadKey};
+use super::{Attempt, Authenticating, ClientAuth, Closure, Given};
 
 /// `private_key_jwt`: an assertion signed with this service's own key, new for each attempt and good for a minute.
 ///
@@ -26,11 +25,11 @@ pub struct PrivateKeyJwt {
     mistake: Option<ConfigError>,
 }
 
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 enum Signer {
     Key(SigningKey),
     File(Arc<KeyFile>),
-    Remote(Arc<RemoteSigner>),
+    Remote(Closure<RemoteSigner>),
 }
 
 type RemoteSigner = dyn Fn(Vec<u8>) -> Given<Vec<u8>> + Send + Sync;
@@ -50,24 +49,23 @@ impl PrivateKeyJwt {
     ///
     /// When what the client is for is built, the file has to hold such a key; an error quotes nothing of its content.
     pub fn from_pem_file(algorithm: Algorithm, path: impl AsRef<Path>, kid: Option<&str>) -> Self {
-        let (file, kid) = (CredentialFile::new(path.as_ref()), kid.map(str::to_owned));
-        Self::of_file(
-            algorithm,
-            KeyFile::new(file, algorithm, SigningKey::from_pem, kid),
-        )
+        Self::of_file(algorithm, path.as_ref(), SigningKey::from_pem, kid)
     }
 
     /// As [`from_pem_file`](Self::from_pem_file), for a key in PEM or JWK form ([`SigningKey::parse`]); a JWK may have the
     /// `kid` itself.
     pub fn from_file(algorithm: Algorithm, path: impl AsRef<Path>, kid: Option<&str>) -> Self {
-        let (file, kid) = (CredentialFile::new(path.as_ref()), kid.map(str::to_owned));
-        Self::of_file(
-            algorithm,
-            KeyFile::new(file, algorithm, SigningKey::parse, kid),
-        )
+        Self::of_file(algorithm, path.as_ref(), SigningKey::parse, kid)
     }
 
-    fn of_file(algorithm: Algorithm, file: KeyFile) -> Self {
+    fn of_file(algorithm: Algorithm, path: &Path, read_key: ReadKey, kid: Option<&str>) -> Self {
+        let file = KeyFile::new(KeySource {
+            file: CredentialFile::new(path),
+            algorithm,
+            read_key,
+            kid: kid.map(str::to_owned),
+            certificate: None,
+        });
         // The header is named by the key of each moment.
         Self::of(algorithm, None, Signer::File(Arc::new(file)))
     }
@@ -103,8 +101,8 @@ impl PrivateKeyJwt {
         S: Fn(Vec<u8>) -> F + Send + Sync + 'static,
         F: Future<Output = Result<Vec<u8>, TokenEndpointError>> + Send + 'static,
     {
-        let signer: Arc<RemoteSigner> = Arc::new(move |input| Box::pin(sign(input)));
-        Self::of(algorithm, kid, Signer::Remote(signer))
+        let signer = Arc::new(move |input| Box::pin(sign(input)) as _);
+        Self::of(algorithm, kid, Signer::Remote(Closure(signer)))
     }
 
     fn of(algorithm: Algorithm, kid: Option<&str>, signer: Signer) -> Self {
@@ -142,13 +140,10 @@ impl PrivateKeyJwt {
                 return self;
             }
         };
-        let read = certificate.read();
-        let header = read
-            .map_err(|problem| ConfigError::new("certificate", problem))
-            .and_then(|pem| {
-                let header = self.assertion.header.clone();
-                header.with_certificate(pem.expose(), key)
-            });
+        let header = certificate.read().and_then(|pem| {
+            let header = self.assertion.header.clone();
+            header.with_certificate(pem.expose(), key)
+        });
         match header {
             Ok(header) => self.assertion.header = header,
             Err(error) => {
@@ -181,37 +176,27 @@ impl PrivateKeyJwt {
         if let Some(mistake) = &self.mistake {
             return Err(mistake.clone().into());
         }
-        let no_randomness = || misconfigured("the system gives no randomness");
-        let by_key = |key: &SigningKey, input: &str| {
-            let signature = key.sign(input.as_bytes());
-            signature.ok_or_else(|| misconfigured("the client assertion could not be signed"))
-        };
-        let own = || {
-            self.assertion
-                .signing_input(attempt)
-                .ok_or_else(no_randomness)
-        };
-        let (input, signature) = match &self.signer {
-            Signer::Key(key) => {
-                let input = own()?;
-                let signature = by_key(key, &input)?;
-                (input, signature)
-            }
+        let (own, loaded);
+        let (header, key) = match &self.signer {
+            Signer::Key(key) => (&self.assertion.header, Some(key)),
+            Signer::Remote(_) => (&self.assertion.header, None),
             Signer::File(file) => {
-                let loaded = file.current().await?;
-                let header = loaded.name(self.assertion.header.clone())?;
-                let input = self.assertion.signing_input_under(&header, attempt);
-                let input = input.ok_or_else(no_randomness)?;
-                let signature = by_key(&loaded.key, &input)?;
-                (input, signature)
-            }
-            Signer::Remote(sign) => {
-                let input = own()?;
-                let signature = sign(input.clone().into_bytes()).await?;
-                check_length(self.algorithm, &signature)?;
-                (input, signature)
+                loaded = file.current().await?;
+                own = loaded.name(self.assertion.header.clone())?;
+                (&own, Some(&loaded.key))
             }
         };
+        let input = self.assertion.signing_input(header, attempt)?;
+        let signature = match (&self.signer, key) {
+            (Signer::Remote(sign), _) => {
+                let signature = sign.0(input.clone().into_bytes()).await?;
+                check_length(self.algorithm, &signature)?;
+                Some(signature)
+            }
+            (_, key) => key.and_then(|key| key.sign(input.as_bytes())),
+        };
+        let signature =
+            signature.ok_or_else(|| misconfigured("the client assertion could not be signed"))?;
         Ok(compact_jws(&input, &signature))
     }
 }
@@ -252,16 +237,6 @@ impl ClientAuth for PrivateKeyJwt {
             (Some(mistake), _) => Err(mistake.clone()),
             (None, Signer::File(file)) => file.check(),
             (None, Signer::Key(_) | Signer::Remote(_)) => Ok(()),
-        }
-    }
-}
-
-impl fmt::Debug for Signer {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Key(key) => key.fmt(f),
-            Self::File(file) => file.fmt(f),
-            Self::Remote(_) => f.write_str("Remote(..)"),
         }
     }
 }

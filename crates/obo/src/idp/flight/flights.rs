@@ -1,7 +1,6 @@
 //! The map of what is under way. `tests/flight_model` compiles this file once more, with primitives that try schedules.
 
 use std::collections::HashMap;
-use std::collections::hash_map::Entry;
 use std::hash::Hash;
 use std::pin::Pin;
 use std::sync::{Arc, PoisonError};
@@ -41,11 +40,8 @@ pub(crate) struct Flights<K, T: Clone> {
     most: usize,
 }
 
-struct UnderWay<K, T: Clone> {
-    flights: HashMap<K, Flight<T>>,
-    /// How many flights each owner has.
-    owned: HashMap<u64, usize>,
-}
+/// Flights, each with its owner.
+type UnderWay<K, T> = HashMap<K, (u64, Flight<T>)>;
 
 /// No place is left for a flight of this owner.
 #[derive(Debug, PartialEq, Eq)]
@@ -58,10 +54,7 @@ where
 {
     pub(crate) fn new(most: usize) -> Arc<Self> {
         Arc::new(Self {
-            under_way: Mutex::new(UnderWay {
-                flights: HashMap::new(),
-                owned: HashMap::new(),
-            }),
+            under_way: Mutex::new(HashMap::new()),
             most,
         })
     }
@@ -80,22 +73,20 @@ where
         W: Future<Output = T> + Send + 'static,
     {
         let mut under_way = self.lock();
-        if let Some(flight) = under_way.flights.get(&key) {
+        if let Some((_, flight)) = under_way.get(&key) {
             return Ok(flight.clone());
         }
-        if !under_way.has_room(owner, self.most) {
+        if !self.has_room(&under_way, owner) {
             return Err(Overloaded);
         }
         let (arrived, flight) = oneshot::channel();
         let flight = Flight(flight.shared());
-        under_way.flights.insert(key.clone(), flight.clone());
-        *under_way.owned.entry(owner).or_default() += 1;
+        under_way.insert(key.clone(), (owner, flight.clone()));
         drop(under_way);
         // Spawning comes after the lock is released: a runtime that shuts down drops the task, and so the place, here.
         let place = Place {
             flights: Arc::clone(self),
             key,
-            owner,
         };
         let work = work();
         spawn(async move {
@@ -109,21 +100,19 @@ where
 
     /// The flight of `key` that is under way, if there is one.
     pub(crate) fn under_way(&self, key: &K) -> Option<Flight<T>> {
-        self.lock().flights.get(key).cloned()
+        self.lock().get(key).map(|(_, flight)| flight.clone())
+    }
+
+    fn has_room(&self, under_way: &UnderWay<K, T>, owner: u64) -> bool {
+        let (all, share) = (under_way.len(), (self.most / OWNERS).max(1));
+        let own = || under_way.values().filter(|(of, _)| *of == owner).count();
+        all < self.most || all < 2 * self.most && own() < share
     }
 
     fn lock(&self) -> MutexGuard<'_, UnderWay<K, T>> {
         self.under_way
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl<K, T: Clone> UnderWay<K, T> {
-    fn has_room(&self, owner: u64, most: usize) -> bool {
-        let (all, own) = (self.flights.len(), self.owned.get(&owner));
-        let share = (most / OWNERS).max(1);
-        all < most || (all < 2 * most && own.is_none_or(|own| *own < share))
     }
 }
 
@@ -135,7 +124,6 @@ where
 {
     flights: Arc<Flights<K, T>>,
     key: K,
-    owner: u64,
 }
 
 impl<K, T> Drop for Place<K, T>
@@ -144,13 +132,6 @@ where
     T: Clone + Send + Sync + 'static,
 {
     fn drop(&mut self) {
-        let mut under_way = self.flights.lock();
-        under_way.flights.remove(&self.key);
-        if let Entry::Occupied(mut owned) = under_way.owned.entry(self.owner) {
-            *owned.get_mut() -= 1;
-            if *owned.get() == 0 {
-                owned.remove();
-            }
-        }
+        self.flights.lock().remove(&self.key);
     }
 }

@@ -26,27 +26,20 @@ pub(super) fn new() -> HttpService {
     let encrypted = client(Client::builder());
     // `http` is for loopback (TE-01) and for what is called dangerous: a proxy would carry secrets further in the clear.
     let plain = client(Client::builder().no_proxy().tls_certs_only([]));
-    match encrypted.and_then(|encrypted| Ok((encrypted, plain?))) {
-        Ok((encrypted, plain)) => {
-            let encrypted = DefaultClient::new(encrypted);
-            let plain = DefaultClient::new(plain);
-            HttpService::new(service_fn(move |request: Request<Bytes>| {
-                let client = match request.uri().scheme_str() {
-                    Some(scheme) if scheme.eq_ignore_ascii_case("http") => plain.clone(),
-                    _ => encrypted.clone(),
-                };
-                client.send(request)
-            }))
+    // Without roots or a provider there is no TLS: each request says so, and none leaves.
+    let clients = encrypted
+        .and_then(|encrypted| Ok((DefaultClient::new(encrypted), DefaultClient::new(plain?))))
+        .map_err(|error| format!("the HTTP client could not be set up: {error}"));
+    HttpService::new(service_fn(move |request: Request<Bytes>| {
+        let clients = clients.clone();
+        async move {
+            let (encrypted, plain) = clients?;
+            match request.uri().scheme_str() {
+                Some(scheme) if scheme.eq_ignore_ascii_case("http") => plain.send(request).await,
+                _ => encrypted.send(request).await,
+            }
         }
-        // Without roots or a provider there is no TLS: each request says so, and none leaves.
-        Err(error) => {
-            let problem = format!("the HTTP client could not be set up: {error}");
-            HttpService::new(service_fn(move |_: Request<Bytes>| {
-                let problem = problem.clone();
-                async move { Err::<Response<reqwest::Body>, BoxError>(problem.into()) }
-            }))
-        }
-    }
+    }))
 }
 
 fn client(builder: ClientBuilder) -> reqwest::Result<Client> {

@@ -70,14 +70,10 @@ impl HttpService {
     ) -> Result<Response<Bytes>, HttpError> {
         let identity = HeaderValue::from_static("identity");
         request.headers_mut().insert(ACCEPT_ENCODING, identity);
-        let call = observe::ClientCall::new(&request);
+        let call = observe::client_call(&request);
         let answer = call.within(self.answer(request, limits)).await;
-        call.ended(
-            answer
-                .as_ref()
-                .map(Response::status)
-                .map_err(HttpError::code),
-        );
+        let outcome = answer.as_ref().map(Response::status);
+        observe::client_called(&call, outcome.map_err(HttpError::code));
         answer
     }
 
@@ -87,28 +83,20 @@ impl HttpService {
         limits: Limits,
     ) -> Result<Response<Bytes>, HttpError> {
         let answer = async {
-            let response = self
-                .0
-                .clone()
-                .oneshot(request)
-                .await
-                .map_err(HttpError::of)?;
-            let (parts, body) = response.into_parts();
-            let body = collect(body, limits.body)
-                .await
-                .map_err(|error| match error.downcast::<LengthLimitError>() {
-                    Ok(_) => HttpError::TooLong(limits.body),
-                    Err(error) => HttpError::of(error),
-                })?;
+            let response = self.0.clone().oneshot(request).await;
+            let (parts, body) = response.map_err(HttpError::of)?.into_parts();
+            let body = collect(body, limits.body).await;
+            let body = body.map_err(|error| match error.downcast::<LengthLimitError>() {
+                Ok(_) => HttpError::TooLong(limits.body),
+                Err(error) => HttpError::of(error),
+            })?;
             Ok(Response::from_parts(parts, body))
         };
-        match tokio::time::timeout(limits.deadline, answer).await {
-            Ok(answer) => answer,
-            Err(_) => Err(HttpError::NoAnswer(format!(
-                "no answer within {:?}",
-                limits.deadline
-            ))),
-        }
+        let answer = tokio::time::timeout(limits.deadline, answer).await;
+        answer.unwrap_or_else(|_| {
+            let problem = format!("no answer within {:?}", limits.deadline);
+            Err(HttpError::NoAnswer(problem))
+        })
     }
 }
 

@@ -17,9 +17,6 @@ use crate::idp::server::{AuthorizationServer, DISCOVERY_DEADLINE, KEY_SET, get};
 /// The longest document, in bytes after decompression.
 const MOST_BYTES: usize = 1024 * 1024;
 
-/// From the look for the set's place to the last byte of it: a discovery counts too.
-const DEADLINE: Duration = DISCOVERY_DEADLINE;
-
 /// Why there are no keys, or no new ones.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct RefreshError {
@@ -36,6 +33,10 @@ impl RefreshError {
             problem: problem.to_string(),
             retry_after: FIRST_BACKOFF,
         }
+    }
+
+    fn undiscovered(problem: &dyn fmt::Display) -> Self {
+        Self::new("discovery_failed", problem)
     }
 
     pub(super) fn interrupted(problem: &'static str) -> Self {
@@ -64,18 +65,13 @@ pub(super) async fn fetch(
     server: &AuthorizationServer,
     clock: &Clock,
 ) -> Result<Fetched, RefreshError> {
-    let deadline = Instant::now() + DEADLINE;
-    let undiscovered = |problem: &dyn fmt::Display| RefreshError::new("discovery_failed", problem);
+    let deadline = Instant::now() + DISCOVERY_DEADLINE;
     // It has a deadline of its own, and what it takes is taken from the rest.
-    let metadata = server
-        .metadata(clock)
-        .await
-        .map_err(|error| undiscovered(&error).asking_for(error.retry_after))?;
+    let metadata = server.metadata(clock).await;
+    let metadata = metadata
+        .map_err(|error| RefreshError::undiscovered(&error).asking_for(error.retry_after))?;
     let fetched = fetch_at(server, &metadata, deadline).await;
-    if fetched.is_err() {
-        server.doubt(&metadata);
-    }
-    fetched
+    fetched.inspect_err(|_| server.doubt(&metadata))
 }
 
 async fn fetch_at(
@@ -83,19 +79,16 @@ async fn fetch_at(
     metadata: &ServerMetadata,
     deadline: Instant,
 ) -> Result<Fetched, RefreshError> {
-    let undiscovered = |problem: &dyn fmt::Display| RefreshError::new("discovery_failed", problem);
     let url = metadata
         .jwks_uri
         .as_deref()
-        .ok_or_else(|| undiscovered(&metadata.missing("jwks_uri")))?;
+        .ok_or_else(|| RefreshError::undiscovered(&metadata.missing("jwks_uri")))?;
     let limits = Limits {
         body: MOST_BYTES,
         deadline: deadline.saturating_duration_since(Instant::now()),
     };
-    let answer = match get(url, KEY_SET) {
-        Ok(request) => server.http().send(request, limits).await,
-        Err(error) => return Err(undiscovered(&error)),
-    };
+    let request = get(url, KEY_SET).map_err(|error| RefreshError::undiscovered(&error))?;
+    let answer = server.http().send(request, limits).await;
     let answer = answer.map_err(|error| RefreshError::new("no_answer", error))?;
     if answer.status() != StatusCode::OK {
         let status = answer.status();

@@ -75,8 +75,8 @@ impl Jwks {
             return self.wait();
         }
         match set.value.select(kid, algorithm) {
-            Selected::Lookup(lookup) => lookup,
-            Selected::Unknown => self.unknown(kid, algorithm, now),
+            Some(lookup) => lookup,
+            None => self.unknown(kid, algorithm, now),
         }
     }
 
@@ -152,9 +152,9 @@ impl Jwks {
     ) -> Lookup {
         let set = self.0.set.usable(Instant::now(), self.1.now());
         match (set.map(|set| set.value.select(kid, algorithm)), refreshed) {
-            (Some(Selected::Lookup(lookup)), _) => lookup,
+            (Some(Some(lookup)), _) => lookup,
             (_, Err(error)) => Lookup::Unavailable(error),
-            (Some(Selected::Unknown), Ok(())) => Lookup::Refused(TokenError::UnknownKey),
+            (Some(None), Ok(())) => Lookup::Refused(TokenError::UnknownKey),
             (None, Ok(())) => Lookup::Unavailable(RefreshError::outdated()),
         }
     }
@@ -222,12 +222,9 @@ impl Jwks {
     }
 
     fn wait(&self) -> Lookup {
-        match self.refresh() {
-            Some(refresh) => Lookup::Wait(refresh),
-            None => {
-                Lookup::Unavailable(RefreshError::interrupted("the fetch could not be started"))
-            }
-        }
+        let unstarted = || RefreshError::interrupted("the fetch could not be started");
+        self.refresh()
+            .map_or_else(|| Lookup::Unavailable(unstarted()), Lookup::Wait)
     }
 
     /// Starts a fetch or joins the one under way.
@@ -240,19 +237,14 @@ impl Jwks {
     }
 }
 
-/// What a set says of a token.
-enum Selected {
-    Lookup(Lookup),
-    Unknown,
-}
-
 impl Published {
-    fn select(&self, kid: Option<&str>, algorithm: Algorithm) -> Selected {
-        Selected::Lookup(match self.keys.select(kid, algorithm) {
+    /// What the set has for a token; `None` for an unknown key.
+    fn select(&self, kid: Option<&str>, algorithm: Algorithm) -> Option<Lookup> {
+        Some(match self.keys.select(kid, algorithm) {
             Selection::Key(key) => Lookup::Key(Arc::clone(key), self.generation),
             Selection::Misfit => Lookup::Refused(TokenError::Algorithm),
             Selection::Ambiguous => Lookup::Refused(TokenError::AmbiguousKey),
-            Selection::Unknown => return Selected::Unknown,
+            Selection::Unknown => return None,
         })
     }
 }
@@ -264,36 +256,33 @@ impl Inner {
     }
 
     fn publish(&self, fetched: Fetched, now: Instant, wall: UnixTime) {
-        let Fetched {
-            keys,
-            document,
-            fresh_for,
-        } = fetched;
-        let max_age = self.key_refresh.max_age_of(fresh_for);
+        let max_age = self.key_refresh.max_age_of(fetched.fresh_for);
         let known = self.set.load().clone();
         self.set.publish(max_age, |schedule| {
             // A set that is suddenly empty withdraws every key; a server's hiccup looks the same, so it takes two.
             let withdraws_all = known.as_ref().is_some_and(|known| {
-                keys.is_empty() && known.is_usable(now, wall) && !known.value.keys.is_empty()
+                fetched.keys.is_empty()
+                    && known.is_usable(now, wall)
+                    && !known.value.keys.is_empty()
             });
             if withdraws_all && !schedule.believes_empty(now, max_age) {
                 return None;
             }
             // The same document again is the same generation.
             let (keys, generation) = match known {
-                Some(known) if known.value.document == document => {
+                Some(known) if known.value.document == fetched.document => {
                     (Arc::clone(&known.value.keys), known.value.generation)
                 }
                 known => {
-                    observe::keys_skipped(self.server.issuer(), &keys);
+                    observe::keys_skipped(self.server.issuer(), &fetched.keys);
                     let next =
                         |known: Arc<Entry<Published>>| known.value.generation.saturating_add(1);
-                    (Arc::new(keys), known.map_or(NonZeroU64::MIN, next))
+                    (Arc::new(fetched.keys), known.map_or(NonZeroU64::MIN, next))
                 }
             };
             let published = Published {
                 keys,
-                document,
+                document: fetched.document,
                 generation,
             };
             let usable_for = self.key_refresh.stale_if_error;

@@ -1,4 +1,3 @@
-use std::fmt;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
@@ -8,9 +7,9 @@ use tower_service::Service;
 
 use super::BearerAuthLayer;
 use super::resource_metadata::ResourceMetadata;
-use super::service::Step;
-use crate::inbound::resource_server::Wait;
-use crate::observe::{self, Passed};
+use crate::inbound::refuse::refuse;
+use crate::inbound::resource_server::{Verdict, Wait};
+use crate::observe::Passed;
 use crate::polled::polled_after_completion;
 use crate::refusal::rejection::Rejection;
 
@@ -23,14 +22,15 @@ pin_project! {
         S: Service<Request<B>>,
     {
         #[pin]
-        state: State<S, B>,
-        metadata: Option<ResourceMetadata>,
+        pub(super) state: State<S, B>,
+        // Named in the challenges of the response.
+        pub(super) metadata: Option<ResourceMetadata>,
     }
 }
 
 pin_project! {
     #[project = StateProjection]
-    enum State<S, B>
+    pub(super) enum State<S, B>
     where
         S: Service<Request<B>>,
     {
@@ -54,75 +54,32 @@ pin_project! {
     }
 }
 
-struct Pending<S, B> {
-    layer: BearerAuthLayer,
-    request: Request<B>,
-    inner: S,
+pub(super) struct Pending<S, B> {
+    pub(super) layer: BearerAuthLayer,
+    pub(super) request: Request<B>,
+    pub(super) inner: S,
 }
 
-impl<S, B, R> ResponseFuture<S, B>
-where
-    S: Service<Request<B>, Response = Response<R>>,
-    R: Default,
-{
-    pub(super) fn passed(request: Request<B>, ready: &mut S) -> Self {
-        Self {
-            state: pass(request, ready),
-            metadata: None,
-        }
-    }
-
-    pub(super) fn refused(rejection: &Rejection, request: &Request<B>) -> Self {
-        Self {
-            state: refusal(rejection, request),
-            metadata: None,
-        }
-    }
-
-    pub(super) fn waiting(
-        wait: Wait,
-        layer: BearerAuthLayer,
-        request: Request<B>,
-        inner: S,
-    ) -> Self {
-        let pending = Some(Pending {
-            layer,
-            request,
-            inner,
-        });
-        Self {
-            state: State::Waiting { wait, pending },
-            metadata: None,
-        }
-    }
-
-    /// Names this metadata in the challenges of the response.
-    pub(super) fn naming(self, metadata: Option<ResourceMetadata>) -> Self {
-        Self { metadata, ..self }
-    }
-}
-
-fn pass<S, B>(request: Request<B>, ready: &mut S) -> State<S, B>
+impl<S, B> State<S, B>
 where
     S: Service<Request<B>>,
 {
-    let passed = Passed::new(&request);
-    State::Passed {
-        future: ready.call(request),
-        passed,
+    pub(super) fn passed(request: Request<B>, ready: &mut S) -> Self {
+        let passed = Passed::new(&request);
+        Self::Passed {
+            future: ready.call(request),
+            passed,
+        }
     }
-}
 
-fn refusal<S, B, R>(rejection: &Rejection, request: &Request<B>) -> State<S, B>
-where
-    S: Service<Request<B>, Response = Response<R>>,
-    R: Default,
-{
-    let answer = rejection.response();
-    let mut response = answer.to_response(request.method(), request.headers());
-    observe::refused(request, rejection, None, &mut response);
-    State::Refused {
-        response: Some(response),
+    pub(super) fn refused<R>(rejection: &Rejection, request: &Request<B>) -> Self
+    where
+        S: Service<Request<B>, Response = Response<R>>,
+        R: Default,
+    {
+        Self::Refused {
+            response: Some(refuse(request, rejection, None)),
+        }
     }
 }
 
@@ -160,12 +117,12 @@ where
                     let Some(mut waited) = pending.take() else {
                         polled_after_completion(POLLED)
                     };
-                    match waited.layer.admit_after(&mut waited.request, over) {
-                        Step::Pass => State::Readying {
+                    match waited.layer.admit(&mut waited.request, Some(over)) {
+                        Verdict::Admitted(()) => State::Readying {
                             pending: Some(waited),
                         },
-                        Step::Refuse(rejection) => refusal(&rejection, &waited.request),
-                        Step::Wait(wait) => State::Waiting {
+                        Verdict::Refused(rejection) => State::refused(&rejection, &waited.request),
+                        Verdict::Wait(wait) => State::Waiting {
                             wait,
                             pending: Some(waited),
                         },
@@ -178,7 +135,7 @@ where
                     let Some(mut waited) = pending.take() else {
                         polled_after_completion(POLLED)
                     };
-                    pass(waited.request, &mut waited.inner)
+                    State::passed(waited.request, &mut waited.inner)
                 }
             };
             state.set(next);
@@ -186,11 +143,4 @@ where
     }
 }
 
-impl<S, B> fmt::Debug for ResponseFuture<S, B>
-where
-    S: Service<Request<B>>,
-{
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("ResponseFuture(..)")
-    }
-}
+opaque_debug!(ResponseFuture<S, B> where S: Service<Request<B>>);

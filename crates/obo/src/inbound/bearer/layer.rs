@@ -1,12 +1,10 @@
-use std::fmt;
-
-use obo_core::ConfigError;
 use tower_layer::Layer;
 
 use super::BearerAuth;
 use super::open::Open;
 use super::resource_metadata::ResourceMetadata;
 use crate::inbound::protected_resource::ProtectedResource;
+use crate::inbound::public_paths::PublicPaths;
 use crate::inbound::resource_server::ResourceServer;
 
 /// Admits requests with an access token that a [`ResourceServer`] accepts.
@@ -26,7 +24,7 @@ use crate::inbound::resource_server::ResourceServer;
 ///     .service_fn(orders);
 /// # Ok::<(), obo::ConfigError>(())
 /// ```
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 #[must_use]
 pub struct BearerAuthLayer {
     pub(super) server: ResourceServer,
@@ -50,35 +48,22 @@ impl BearerAuthLayer {
         self
     }
 
-    /// Lets requests to these paths pass without credentials, as [`allow_anonymous`](Self::allow_anonymous) does: health
-    /// checks, gRPC reflection, documents for everybody. Bad credentials are refused there too. As `"GET /docs"` a path is
-    /// open to that method alone, and HEAD goes with GET.
+    /// Lets requests to these paths pass without credentials, as [`allow_anonymous`](Self::allow_anonymous) does. Bad
+    /// credentials are refused there too.
     ///
-    /// A path is compared whole, without its query and as it was sent: never as a prefix, never decoded, and inside a
-    /// nested axum router without what the router has stripped. Rules further inside still refuse a request without a
-    /// caller; see [`RuleTable`](crate::RuleTable), whose builder has public paths too.
+    /// Rules further inside still refuse a request without a caller. A [`RuleTable`](crate::RuleTable) has public entries
+    /// too, and hands them over as [`RuleTable::public_paths`](crate::RuleTable::public_paths).
     ///
     /// ```
+    /// use obo::bearer::PublicPaths;
     /// # use obo::{BearerAuthLayer, ResourceServer};
     /// # let server = ResourceServer::builder("service-a").trust("https://idp.example.com").build()?;
-    /// let layer = BearerAuthLayer::new(server)
-    ///     .public_paths(["/healthz", "GET /docs", "/grpc.health.v1.Health/Check"])?;
+    /// let layer = BearerAuthLayer::new(server).public_paths(PublicPaths::new(["/healthz"])?);
     /// # Ok::<(), obo::ConfigError>(())
     /// ```
-    ///
-    /// # Errors
-    ///
-    /// When an entry is listed twice, its path is none (a pattern, an escape, a query, an empty or a dot segment), or its
-    /// method is none, such as `get`.
-    pub fn public_paths<P: AsRef<str>>(
-        mut self,
-        paths: impl IntoIterator<Item = P>,
-    ) -> Result<Self, ConfigError> {
-        for path in paths {
-            let added = self.open.add(path.as_ref());
-            added.map_err(|error| error.at("public_paths"))?;
-        }
-        Ok(self)
+    pub fn public_paths(mut self, paths: PublicPaths) -> Self {
+        self.open.paths = paths;
+        self
     }
 
     /// Lets CORS preflights pass without credentials, for a CORS layer further inside to answer; gRPC-Web needs them too.
@@ -105,15 +90,5 @@ impl<S> Layer<S> for BearerAuthLayer {
 
     fn layer(&self, inner: S) -> BearerAuth<S> {
         BearerAuth::new(inner, self.clone())
-    }
-}
-
-impl fmt::Debug for BearerAuthLayer {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("BearerAuthLayer")
-            .field("server", &self.server)
-            .field("open", &self.open)
-            .field("metadata", &self.metadata)
-            .finish()
     }
 }

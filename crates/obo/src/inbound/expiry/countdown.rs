@@ -2,19 +2,21 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use obo_core::UnixTime;
+use obo_core::{TokenError, UnixTime};
 use pin_project_lite::pin_project;
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use crate::clock::Clock;
+use crate::observe;
+use crate::refusal::rejection::Rejection;
 
 /// How often the wall clock is read while a request is under way: a suspended machine stops timers, and a corrected clock
 /// does not move them.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
 
-/// An end on both clocks; the earlier one counts.
+/// When a token expires, on both clocks; the earlier one counts.
 #[derive(Clone)]
-pub(super) struct End {
+pub(crate) struct End {
     at: Instant,
     wall: UnixTime,
     clock: Clock,
@@ -22,7 +24,7 @@ pub(super) struct End {
 
 impl End {
     /// `None` if it is further away than the clock counts.
-    pub(super) fn new(wall: UnixTime, clock: &Clock) -> Option<Self> {
+    pub(crate) fn new(wall: UnixTime, clock: &Clock) -> Option<Self> {
         let left = wall.saturating_since(clock.now());
         Some(Self {
             at: Instant::now().checked_add(left)?,
@@ -31,18 +33,14 @@ impl End {
         })
     }
 
-    fn has_come(&self) -> bool {
-        Instant::now() >= self.at || self.clock.now() >= self.wall
-    }
-
     fn next_look(&self) -> Instant {
         self.at.min(Instant::now() + LOOK_EVERY)
     }
 }
 
 pin_project! {
-    /// Completes when the end has come.
-    pub(super) struct Countdown {
+    /// Completes with the refusal of an expired token, which it records.
+    pub(crate) struct Countdown {
         #[pin]
         timer: Sleep,
         end: End,
@@ -50,34 +48,39 @@ pin_project! {
 }
 
 impl Countdown {
-    pub(super) fn new(end: End) -> Self {
+    pub(crate) fn new(end: End) -> Self {
         Self {
             timer: sleep_until(end.next_look()),
             end,
         }
     }
 
-    /// Whether the end has come; it costs one comparison until it is time to read the wall clock again.
-    pub(super) fn is_over(self: Pin<&mut Self>) -> bool {
+    /// The refusal, once the end has come; it costs one comparison until it is time to read the wall clock again.
+    pub(crate) fn expired(self: Pin<&mut Self>) -> Option<Rejection> {
         let this = self.project();
-        if Instant::now() < this.timer.deadline() {
-            return false;
+        let now = Instant::now();
+        if now < this.timer.deadline() {
+            return None;
         }
-        let is_over = this.end.has_come();
-        if !is_over {
+        if now < this.end.at && this.end.clock.now() < this.end.wall {
             this.timer.reset(this.end.next_look());
+            return None;
         }
-        is_over
+        let rejection = Rejection::Token(TokenError::Expired);
+        observe::stream_ended(&rejection);
+        Some(rejection)
     }
 }
 
 impl Future for Countdown {
-    type Output = ();
+    type Output = Rejection;
 
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        while !self.as_mut().is_over() {
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Rejection> {
+        loop {
+            if let Some(rejection) = self.as_mut().expired() {
+                return Poll::Ready(rejection);
+            }
             ready!(self.as_mut().project().timer.poll(cx));
         }
-        Poll::Ready(())
     }
 }

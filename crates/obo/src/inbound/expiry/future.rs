@@ -1,73 +1,48 @@
-use std::fmt;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use http::{Request, Response};
 use pin_project_lite::pin_project;
 
 use super::ExpiryBody;
-use super::body::{Deadline, expired};
-use super::countdown::Countdown;
-use crate::observe;
+use super::countdown::{Countdown, End};
+use crate::inbound::refuse::{Refusable, refuse};
 use crate::polled::polled_after_completion;
 use crate::refusal::rejection::Rejection;
-
-const POLLED: &str = "expiry::ResponseFuture";
+use crate::refusal::response::Protocol;
 
 pin_project! {
     /// The future of [`Expiry`](super::Expiry).
     pub struct ResponseFuture<F, R> {
+        // `None` after the end.
         #[pin]
-        state: State<F, R>,
-    }
-}
-
-pin_project! {
-    #[project = StateProjection]
-    enum State<F, R> {
-        Refused {
-            response: Option<Response<R>>,
-        },
-        Endless {
-            #[pin]
-            future: F,
-        },
-        Running {
-            #[pin]
-            future: F,
-            #[pin]
-            timer: Countdown,
-            // Taken when the response is there.
-            deadline: Option<Deadline>,
-        },
-        Ended,
+        inner: Option<Refusable<F, R>>,
+        #[pin]
+        countdown: Option<Countdown>,
+        // Taken when the response is there.
+        end: Option<(End, Protocol)>,
     }
 }
 
 impl<F, R> ResponseFuture<F, R> {
-    pub(super) fn new(future: F, deadline: Option<Deadline>) -> Self {
-        let state = match deadline {
-            Some(deadline) => State::Running {
-                future,
-                timer: Countdown::new(deadline.end.clone()),
-                deadline: Some(deadline),
-            },
-            None => State::Endless { future },
-        };
-        Self { state }
+    pub(super) fn new(future: F, end: Option<(End, Protocol)>) -> Self {
+        Self {
+            inner: Some(Refusable::Passed { future }),
+            countdown: end.as_ref().map(|(end, _)| Countdown::new(end.clone())),
+            end,
+        }
     }
 
     pub(super) fn refused<B>(rejection: &Rejection, request: &Request<B>) -> Self
     where
         R: Default,
     {
-        let answer = rejection.response();
-        let mut response = answer.to_response(request.method(), request.headers());
-        observe::refused(request, rejection, None, &mut response);
         Self {
-            state: State::Refused {
-                response: Some(response),
-            },
+            inner: Some(Refusable::Refused {
+                response: Some(refuse(request, rejection, None)),
+            }),
+            countdown: None,
+            end: None,
         }
     }
 }
@@ -80,38 +55,24 @@ where
     type Output = Result<Response<ExpiryBody<R>>, E>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let mut state = self.project().state;
-        let (ended, deadline) = match state.as_mut().project() {
-            StateProjection::Refused { response } => match response.take() {
-                Some(response) => (Poll::Ready(Ok(response)), None),
-                None => polled_after_completion(POLLED),
-            },
-            StateProjection::Endless { future } => (future.poll(cx), None),
-            StateProjection::Running {
-                future,
-                timer,
-                deadline,
-            } => match future.poll(cx) {
-                Poll::Ready(ended) => (Poll::Ready(ended), deadline.take()),
-                Poll::Pending => {
-                    std::task::ready!(timer.poll(cx));
-                    let Some(deadline) = deadline.take() else {
-                        polled_after_completion(POLLED)
-                    };
-                    // What is under way inside is dropped before its caller is told.
-                    state.set(State::Ended);
-                    let answer = expired().response();
-                    return Poll::Ready(Ok(deadline.protocol.response(&answer)));
-                }
-            },
-            StateProjection::Ended => polled_after_completion(POLLED),
+        let mut this = self.project();
+        let Some(inner) = this.inner.as_mut().as_pin_mut() else {
+            polled_after_completion("ResponseFuture")
         };
-        ended.map_ok(|response| response.map(|body| ExpiryBody::new(body, deadline)))
+        let response = match (inner.poll(cx), this.countdown.as_pin_mut()) {
+            (Poll::Ready(response), _) => response?,
+            (Poll::Pending, None) => return Poll::Pending,
+            (Poll::Pending, Some(countdown)) => {
+                let refusal = ready!(countdown.poll(cx)).response();
+                // What is under way inside is dropped before its caller is told.
+                this.inner.set(None);
+                let protocol = this.end.take().map(|(_, protocol)| protocol);
+                return Poll::Ready(Ok(protocol.unwrap_or_default().response(&refusal)));
+            }
+        };
+        let end = this.end.take();
+        Poll::Ready(Ok(response.map(|body| ExpiryBody::new(body, end))))
     }
 }
 
-impl<F, R> fmt::Debug for ResponseFuture<F, R> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("ResponseFuture(..)")
-    }
-}
+opaque_debug!(ResponseFuture<F, R>);

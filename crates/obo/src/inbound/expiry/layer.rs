@@ -5,10 +5,11 @@ use tower_layer::Layer;
 use tower_service::Service;
 
 use super::ExpiryBody;
-use super::body::Deadline;
+use super::countdown::End;
 use super::future::ResponseFuture;
 use crate::inbound::bearer;
 use crate::inbound::resource_server::ResourceServer;
+use crate::refusal::response::Protocol;
 
 /// Ends requests when their token expires; it goes inside a [`BearerAuthLayer`](crate::BearerAuthLayer).
 ///
@@ -66,20 +67,7 @@ impl<S> Expiry<S> {
         Self { inner, layer }
     }
 
-    /// The wrapped service.
-    pub fn get_ref(&self) -> &S {
-        &self.inner
-    }
-
-    /// The wrapped service, to change it.
-    pub fn get_mut(&mut self) -> &mut S {
-        &mut self.inner
-    }
-
-    /// Unwraps the service.
-    pub fn into_inner(self) -> S {
-        self.inner
-    }
+    inner_accessors!(S);
 }
 
 impl<S, B, R> Service<Request<B>> for Expiry<S>
@@ -100,11 +88,11 @@ where
             Ok(caller) => caller,
             Err(rejection) => return ResponseFuture::refused(&rejection, &request),
         };
-        let deadline = caller.and_then(|caller| {
-            let (server, headers) = (&self.layer.server, request.headers());
-            let until = server.accepts_until(caller);
-            Deadline::new(until, server.wall_clock(), request.method(), headers)
+        let server = &self.layer.server;
+        let end = caller.and_then(|caller| {
+            let end = End::new(server.accepts_until(caller), server.wall_clock())?;
+            Some((end, Protocol::of(request.method(), request.headers())))
         });
-        ResponseFuture::new(self.inner.call(request), deadline)
+        ResponseFuture::new(self.inner.call(request), end)
     }
 }

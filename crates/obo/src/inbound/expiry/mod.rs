@@ -18,19 +18,13 @@
 //! What it does not do: look again whether a token was revoked; end a connection that was upgraded (a WebSocket), which
 //! is no response body; stop a task that a handler has spawned. For the latter two there is
 //! [`ResourceServer::refused`](crate::ResourceServer::refused), a future to wait for beside the work.
-#![deny(
-    clippy::wildcard_enum_match_arm,
-    clippy::match_wildcard_for_single_variants,
-    reason = "a case that is not named must not admit a request"
-)]
 
 mod body;
 mod countdown;
 mod future;
 pub(crate) mod layer;
-mod refused;
 
 pub use body::ExpiryBody;
+pub(crate) use countdown::{Countdown, End};
 pub use future::ResponseFuture;
 pub use layer::Expiry;
-pub(crate) use refused::refused;

@@ -4,12 +4,12 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{Response, StatusCode};
 use obo_core::{
-    BearerToken, Caller, ErrorClass, IntrospectionResponse, Policy, SignedIntrospection, TokenEndpointError,
-    TokenRequest, has_media_type, introspection_refusal, is_json,
+    BearerToken, Caller, ErrorClass, IntrospectionResponse, Policy, SignedIntrospection,
+    TokenEndpointError, TokenRequest, has_media_type, introspection_refusal, is_json,
 };
 use tokio::time::Instant;
 
-use super::IntrospectionSettings;
+use super::Introspection;
 use crate::clock::Clock;
 use crate::idp::admission::{Admission, Asker};
 use crate::idp::endpoint::{
@@ -33,17 +33,29 @@ const SIGNED: &str = "application/token-introspection+jwt";
 /// Where one issuer is asked, and how it fares.
 pub(super) struct Endpoint {
     asking: Asking,
+    pub(super) settings: Introspection,
+    pub(super) policy: Policy,
     jwks: Jwks,
-    /// Tells tokens apart for the circuit breaker.
-    hasher: RandomState,
+    clock: Clock,
+    /// Tells subjects and tokens apart.
+    pub(super) hasher: RandomState,
 }
 
 impl Endpoint {
-    pub(super) fn new(server: AuthorizationServer, jwks: Jwks) -> Self {
+    pub(super) fn new(
+        settings: Introspection,
+        policy: Policy,
+        server: AuthorizationServer,
+        jwks: Jwks,
+        clock: Clock,
+    ) -> Self {
         let admission = Admission::of_introspection(server.issuer().clone());
         Self {
             asking: Asking::new(server, admission),
+            settings,
+            policy,
             jwks,
+            clock,
             hasher: RandomState::new(),
         }
     }
@@ -56,9 +68,6 @@ impl Endpoint {
         &self,
         token: BearerToken<'_>,
         vouched: Option<&Caller>,
-        settings: &IntrospectionSettings,
-        policy: &Policy,
-        clock: &Clock,
     ) -> Result<IntrospectionResponse, TokenEndpointError> {
         let subject = match vouched {
             Some(caller) => self.hasher.hash_one(caller.subject()),
@@ -75,19 +84,18 @@ impl Endpoint {
         }
         let patience = Patience::new(Instant::now() + DEADLINE, DEADLINE, 0);
         let attempt = || async {
-            let response = self.send(token, settings, clock, patience).await?;
+            let response = self.send(token, patience).await?;
             let status = response.status();
             if status != StatusCode::OK {
-                let refusal = introspection_refusal(&response, clock.now());
+                let refusal = introspection_refusal(&response, self.clock.now());
                 let is_of_token = status.is_server_error() && !OVERWHELMED.contains(&status);
                 return Err(match is_of_token && vouched.is_none() {
                     true => AskError::NotAsked(refusal),
                     false => AskError::Asked(refusal),
                 });
             }
-            let read = patience.limit(self.read(&response, settings, policy, clock));
-            let read = read.await.map_err(AskError::Asked)?;
-            read.map_err(|error| {
+            let read = patience.limit(self.read(&response)).await;
+            read.map_err(AskError::Asked)?.map_err(|error| {
                 AskError::Asked(match error.class() {
                     // The keys to open it with could not be had: that is another server's response.
                     ErrorClass::Transient => error,
@@ -101,13 +109,12 @@ impl Endpoint {
     async fn send(
         &self,
         token: BearerToken<'_>,
-        settings: &IntrospectionSettings,
-        clock: &Clock,
         patience: Patience,
     ) -> Result<Response<Bytes>, AskError> {
+        let settings = &self.settings;
         let sender = Sender {
             client: &settings.client,
-            clock,
+            clock: &self.clock,
             accept: match settings.is_signed {
                 true => SIGNED,
                 false => "application/json",
@@ -124,11 +131,8 @@ impl Endpoint {
     async fn read(
         &self,
         answer: &Response<Bytes>,
-        settings: &IntrospectionSettings,
-        policy: &Policy,
-        clock: &Clock,
     ) -> Result<IntrospectionResponse, TokenEndpointError> {
-        if !settings.is_signed {
+        if !self.settings.is_signed {
             // A page or a document of another kind is not to be taken for one, whatever it looks like.
             return match is_json(answer.headers()) {
                 true => IntrospectionResponse::parse(answer.body()),
@@ -156,7 +160,10 @@ impl Endpoint {
             lookup = jwks.lookup_after(kid, algorithm, refresh).await;
         }
         match lookup {
-            Lookup::Key(key, _) => policy.open(signed, &key, settings.client.id(), clock.now()),
+            Lookup::Key(key, _) => {
+                let client = self.settings.client.id();
+                self.policy.open(signed, &key, client, self.clock.now())
+            }
             Lookup::Unavailable(error) => {
                 let problem = format!("no keys to open the answer with: {}", error.problem);
                 let error_class = ErrorClass::Transient;

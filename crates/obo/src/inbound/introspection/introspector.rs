@@ -1,4 +1,4 @@
-use std::hash::{BuildHasher as _, RandomState};
+use std::hash::BuildHasher as _;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use tokio::time::Instant;
 
 use super::endpoint::Endpoint;
 use super::forgotten::{Forgotten, Overtaken, Question};
-use super::{IntrospectionSettings, Jwts};
+use super::{Introspection, Jwts};
 use crate::clock::Clock;
 use crate::idp::flight::{Flight, Flights, Interrupted, Overloaded};
 use crate::idp::jwks::Jwks;
@@ -34,8 +34,6 @@ const RETRY_AFTER: Duration = Duration::from_secs(1);
 pub(crate) struct Introspector(Arc<Inner>);
 
 struct Inner {
-    settings: IntrospectionSettings,
-    policy: Policy,
     endpoint: Endpoint,
     shared: Shared,
     /// Which of the resource server's issuers it is.
@@ -44,8 +42,6 @@ struct Inner {
     refused: Cache<TokenDigest, ((Instant, UnixTime), TokenError)>,
     /// By epoch too: whoever comes after a user was forgotten joins no flight from before.
     flights: Arc<Flights<(TokenDigest, u64), Outcome>>,
-    /// Tells subjects apart for the flights.
-    hasher: RandomState,
 }
 
 /// What the issuers of a resource server share.
@@ -64,17 +60,14 @@ pub(crate) type Asked = Flight<Outcome>;
 
 impl From<Interrupted> for Rejection {
     fn from(_: Interrupted) -> Self {
-        Self::IntrospectionUnavailable {
-            problem: "the introspection was interrupted".to_owned(),
-            retry_after: RETRY_AFTER,
-        }
+        unavailable("the introspection was interrupted", RETRY_AFTER)
     }
 }
 
 impl Introspector {
     /// Asks `server` about tokens of the issuer at this place among those of the resource server.
     pub(crate) fn new(
-        settings: IntrospectionSettings,
+        settings: Introspection,
         policy: Policy,
         server: AuthorizationServer,
         jwks: Jwks,
@@ -82,24 +75,21 @@ impl Introspector {
         place: u32,
     ) -> Self {
         Self(Arc::new(Inner {
-            policy,
-            endpoint: Endpoint::new(server, jwks),
+            flights: Flights::new(settings.concurrency),
+            endpoint: Endpoint::new(settings, policy, server, jwks, shared.clock.clone()),
             shared,
             place,
             refused: Cache::new(REFUSED),
-            flights: Flights::new(settings.concurrency),
-            hasher: RandomState::new(),
-            settings,
         }))
     }
 
-    pub(crate) fn settings(&self) -> &IntrospectionSettings {
-        &self.0.settings
+    pub(crate) fn settings(&self) -> &Introspection {
+        &self.0.endpoint.settings
     }
 
     /// Whether a token that does not tell its issuer is asked about, by why it does not.
     pub(crate) fn takes(&self, error: &TokenError) -> bool {
-        match self.0.settings.jwts {
+        match self.settings().jwts {
             Jwts::Introspected => true,
             // A JWT that cannot be read is refused, as all of its kind that cannot be validated.
             Jwts::Validated => matches!(error, TokenError::Malformed(_)),
@@ -121,7 +111,7 @@ impl Introspector {
         let epoch = inner.shared.forgotten.epoch();
         // All tokens that no key vouches for share one share of the flights: they are forged for nothing.
         let owner = validated.as_ref().map_or(0, |verified| {
-            inner.hasher.hash_one(verified.caller.subject())
+            inner.endpoint.hasher.hash_one(verified.caller.subject())
         });
         let landing = inner.flights.join((digest, epoch), owner, || {
             let (inner, token) = (Arc::clone(inner), Secret::new(token.expose()));
@@ -154,7 +144,7 @@ impl Inner {
             let question = self.shared.forgotten.question();
             let outcome = self.outcome(token, validated.clone(), start).await;
             let told = outcome.as_ref().map(|_| ());
-            observe::introspected(self.policy.issuer(), told, start.0.elapsed());
+            observe::introspected(self.endpoint.policy.issuer(), told, start.0.elapsed());
             match outcome {
                 // Whoever waits for it would be let in by what was said before.
                 Ok(verified) if self.keep(&verified, &question).is_err() => {}
@@ -169,10 +159,8 @@ impl Inner {
                 }
             }
         }
-        Err(Rejection::IntrospectionUnavailable {
-            problem: "the user was forgotten each time that the issuer was asked".to_owned(),
-            retry_after: RETRY_AFTER,
-        })
+        let problem = "the user was forgotten each time that the issuer was asked";
+        Err(unavailable(problem, RETRY_AFTER))
     }
 
     fn known(&self, digest: &TokenDigest, token: BearerToken<'_>) -> Option<Outcome> {
@@ -194,29 +182,29 @@ impl Inner {
         (start, started_at): (Instant, UnixTime),
     ) -> Result<Verified, Rejection> {
         let vouched = validated.as_ref().map(|verified| &verified.caller);
-        let (settings, policy) = (&self.settings, &self.policy);
-        let asked = self
-            .endpoint
-            .ask(token, vouched, settings, policy, &self.shared.clock);
-        let answer = asked.await.map_err(unavailable)?;
+        let answer = self.endpoint.ask(token, vouched).await;
+        let answer = answer.map_err(|error| no_outcome(&error))?;
+        let Endpoint {
+            settings, policy, ..
+        } = &self.endpoint;
         let now = self.shared.clock.now();
         let verified = match validated {
             Some(verified) => {
-                self.policy.confirm(answer)?;
+                policy.confirm(answer)?;
                 // It may have expired meanwhile.
-                self.policy.check_expiry(&verified.caller, now)?;
+                policy.check_expiry(&verified.caller, now)?;
                 verified
             }
             None => Verified {
                 size: u32::try_from(answer.size()).unwrap_or(u32::MAX),
-                caller: self.policy.validate(token, answer, self.settings.thin, now)?,
+                caller: policy.validate(token, answer, settings.thin, now)?,
                 issuer: self.place,
                 generation: None,
                 until: None,
             },
         };
         let left = verified.caller.ends_at().saturating_since(now);
-        let holds_for = self.settings.max_age.min(left);
+        let holds_for = settings.max_age.min(left);
         Ok(Verified {
             until: Some((start + holds_for, started_at.saturating_add(holds_for))),
             ..verified
@@ -233,14 +221,18 @@ impl Inner {
     }
 }
 
-fn unavailable(error: TokenEndpointError) -> Rejection {
+fn no_outcome(error: &TokenEndpointError) -> Rejection {
     let retry_after = match error.class() {
         // Nobody but an operator mends it.
-        ErrorClass::ClientMisconfigured | ErrorClass::ResponseUnusable => RETRY_AFTER,
-        _ => error.retry_after().unwrap_or(RETRY_AFTER),
+        ErrorClass::ClientMisconfigured | ErrorClass::ResponseUnusable => None,
+        _ => error.retry_after(),
     };
+    unavailable(error, retry_after.unwrap_or(RETRY_AFTER))
+}
+
+fn unavailable(problem: impl ToString, retry_after: Duration) -> Rejection {
     Rejection::IntrospectionUnavailable {
-        problem: error.to_string(),
+        problem: problem.to_string(),
         retry_after,
     }
 }

@@ -13,4 +13,4 @@ mod settings;
 pub(crate) use forgotten::Forgotten;
 pub(crate) use introspector::{Asked, Introspector, Shared};
 pub use settings::Introspection;
-pub(crate) use settings::{IntrospectionSettings, Jwts};
+pub(crate) use settings::Jwts;

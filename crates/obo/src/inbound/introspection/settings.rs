@@ -21,13 +21,6 @@ const MAX_LIFETIME: Duration = Duration::from_secs(86_400);
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct Introspection {
-    settings: IntrospectionSettings,
-    mistake: Option<ConfigError>,
-}
-
-/// The settings of an [`Introspection`] without a mistake.
-#[derive(Clone, Debug)]
-pub(crate) struct IntrospectionSettings {
     pub(super) client: Client,
     pub(super) endpoint: Option<String>,
     pub(super) max_age: Duration,
@@ -35,6 +28,7 @@ pub(crate) struct IntrospectionSettings {
     pub(super) is_signed: bool,
     pub(super) thin: MissingMembers,
     pub(crate) jwts: Jwts,
+    mistake: Option<ConfigError>,
 }
 
 /// What becomes of the issuer's JWTs.
@@ -53,7 +47,7 @@ impl Introspection {
     ///
     /// To the authorization server this service is a client like any other, by any method of client authentication.
     pub fn new(client: Client) -> Self {
-        let settings = IntrospectionSettings {
+        Self {
             client,
             endpoint: None,
             max_age: Duration::from_secs(60),
@@ -61,16 +55,13 @@ impl Introspection {
             is_signed: false,
             thin: MissingMembers::default(),
             jwts: Jwts::Introspected,
-        };
-        Self {
-            settings,
             mistake: None,
         }
     }
 
     /// Asks only about tokens that are not JWTs; JWTs are validated by the issuer's keys, without a call.
     pub fn for_opaque_tokens(mut self) -> Self {
-        self.settings.jwts = Jwts::Validated;
+        self.jwts = Jwts::Validated;
         self
     }
 
@@ -79,20 +70,20 @@ impl Introspection {
     /// So garbage and expired tokens cost no call. The claims of the token count; of the response, that it is active and not
     /// about a bound token or one of another kind or issuer.
     pub fn for_revocation(mut self) -> Self {
-        self.settings.jwts = Jwts::Confirmed;
+        self.jwts = Jwts::Confirmed;
         self
     }
 
     /// Asks at this URL instead of the one in the metadata of the authorization server: `https`, or `http` on loopback.
     pub fn endpoint(mut self, url: &str) -> Self {
-        self.settings.endpoint = Some(url.to_owned());
+        self.endpoint = Some(url.to_owned());
         self.noting(https_or_loopback("endpoint", url).err())
     }
 
     /// For how long a token counts as active after the response: the longest that a revoked token is still accepted.
     /// 60 s by default, at most an hour, and never beyond the token's `exp`; with zero, each request asks.
     pub fn max_age(mut self, age: Duration) -> Self {
-        self.settings.max_age = age;
+        self.max_age = age;
         let problem = || format!("{age:?} is more than {MAX_AGE:?}");
         self.noting((age > MAX_AGE).then(|| ConfigError::new("max_age", problem())))
     }
@@ -100,7 +91,7 @@ impl Introspection {
     /// How many calls may be under way at the same time: at least 1, 64 by default. A request that needs one more is
     /// rejected with 503, so that a flood of forged tokens does not become a flood of calls.
     pub fn concurrency(mut self, most: usize) -> Self {
-        self.settings.concurrency = most;
+        self.concurrency = most;
         let problem = "is 0: nothing could be asked";
         self.noting((most == 0).then(|| ConfigError::new("concurrency", problem)))
     }
@@ -108,7 +99,7 @@ impl Introspection {
     /// Requires signed responses (RFC 9701): they are validated by the issuer's keys, and must be addressed to the
     /// client's identifier.
     pub fn require_signed(mut self) -> Self {
-        self.settings.is_signed = true;
+        self.is_signed = true;
         self
     }
 
@@ -118,14 +109,14 @@ impl Introspection {
     /// For a server that answers each resource server about its own tokens alone (RFC 7662 section 4). With another server,
     /// a token for any of its services is accepted here; a JWT is rejected if its own `aud` names only others.
     pub fn allow_missing_audience(mut self) -> Self {
-        self.settings.thin.audience = true;
+        self.thin.audience = true;
         self
     }
 
     /// Accepts active tokens whose response has no `exp`: such a token counts as valid for `lifetime` after the response,
     /// for what outlives the request. By default they are rejected. The lifetime is more than zero and at most a day.
     pub fn allow_missing_expiry(mut self, lifetime: Duration) -> Self {
-        self.settings.thin.expiry = Some(lifetime);
+        self.thin.expiry = Some(lifetime);
         let is_wrong = lifetime.is_zero() || lifetime > MAX_LIFETIME;
         let problem = || format!("{lifetime:?} is not between zero and {MAX_LIFETIME:?}");
         self.noting(is_wrong.then(|| ConfigError::new("allow_missing_expiry", problem())))
@@ -137,17 +128,17 @@ impl Introspection {
     /// Only for a server that leaves `sub` out where no user has a part (RFC 7662 section 2.2): one that leaves it out of
     /// users' tokens would turn users into their applications.
     pub fn allow_missing_subject(mut self) -> Self {
-        self.settings.thin.subject = true;
+        self.thin.subject = true;
         self
     }
 
-    /// The settings, or the first mistake; the client's credentials have to be usable.
-    pub(crate) fn checked(self) -> Result<IntrospectionSettings, ConfigError> {
-        if let Some(mistake) = self.mistake {
+    /// The settings without a mistake; the client's credentials have to be usable.
+    pub(crate) fn checked(mut self) -> Result<Self, ConfigError> {
+        if let Some(mistake) = self.mistake.take() {
             return Err(mistake);
         }
-        self.settings.client.check()?;
-        Ok(self.settings)
+        self.client.check()?;
+        Ok(self)
     }
 
     /// Keeps the first mistake.
@@ -155,9 +146,7 @@ impl Introspection {
         self.mistake = self.mistake.or(mistake);
         self
     }
-}
 
-impl IntrospectionSettings {
     pub(crate) fn takes_opaque_tokens(&self) -> bool {
         self.jwts != Jwts::Confirmed
     }

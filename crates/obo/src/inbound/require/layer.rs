@@ -1,4 +1,3 @@
-use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -11,8 +10,7 @@ use tower_service::Service;
 
 use super::{Rule, RuleTable};
 use crate::inbound::bearer;
-use crate::observe;
-use crate::polled::polled_after_completion;
+use crate::inbound::refuse::{Refusable, refuse};
 
 /// Lets requests pass whose caller satisfies a [`Rule`]; it goes inside a [`BearerAuthLayer`](crate::BearerAuthLayer).
 ///
@@ -99,20 +97,7 @@ pub struct Require<S> {
 }
 
 impl<S> Require<S> {
-    /// The wrapped service.
-    pub fn get_ref(&self) -> &S {
-        &self.inner
-    }
-
-    /// The wrapped service, to change it.
-    pub fn get_mut(&mut self) -> &mut S {
-        &mut self.inner
-    }
-
-    /// Unwraps the service.
-    pub fn into_inner(self) -> S {
-        self.inner
-    }
+    inner_accessors!(S);
 }
 
 impl<S, B, R> Service<Request<B>> for Require<S>
@@ -137,21 +122,15 @@ where
                 table.check_route(request.method(), route(request.extensions()), caller)
             }
         });
-        let state = match checked {
-            Ok(()) => State::Passed {
+        let inner = match checked {
+            Ok(()) => Refusable::Passed {
                 future: self.inner.call(request),
             },
-            Err(rejection) => {
-                let answer = rejection.response();
-                let mut response = answer.to_response(request.method(), request.headers());
-                let caller = request.extensions().get();
-                observe::refused(&request, &rejection, caller, &mut response);
-                State::Refused {
-                    response: Some(response),
-                }
-            }
+            Err(rejection) => Refusable::Refused {
+                response: Some(refuse(&request, &rejection, request.extensions().get())),
+            },
         };
-        ResponseFuture { state }
+        ResponseFuture { inner }
     }
 }
 
@@ -159,20 +138,7 @@ pin_project! {
     /// The future of [`Require`].
     pub struct ResponseFuture<F, R> {
         #[pin]
-        state: State<F, R>,
-    }
-}
-
-pin_project! {
-    #[project = StateProjection]
-    enum State<F, R> {
-        Passed {
-            #[pin]
-            future: F,
-        },
-        Refused {
-            response: Option<Response<R>>,
-        },
+        inner: Refusable<F, R>,
     }
 }
 
@@ -183,18 +149,8 @@ where
     type Output = F::Output;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
-        match self.project().state.project() {
-            StateProjection::Passed { future } => future.poll(cx),
-            StateProjection::Refused { response } => match response.take() {
-                Some(response) => Poll::Ready(Ok(response)),
-                None => polled_after_completion("require::ResponseFuture"),
-            },
-        }
+        self.project().inner.poll(cx)
     }
 }
 
-impl<F, R> fmt::Debug for ResponseFuture<F, R> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("ResponseFuture(..)")
-    }
-}
+opaque_debug!(ResponseFuture<F, R>);

@@ -1,4 +1,4 @@
-use obo_core::{ActorId, ConfigError, Issuer};
+use obo_core::{ActorId, Issuer};
 
 /// An actor, a subject or a client on a list: by its name within the token's own issuer, or by its full identity (RFC 8693
 /// section 4.1).
@@ -8,15 +8,12 @@ use obo_core::{ActorId, ConfigError, Issuer};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Principal {
     issuer: Option<String>,
-    subject: String,
+    pub(super) subject: String,
 }
 
 impl From<&str> for Principal {
     fn from(subject: &str) -> Self {
-        Self {
-            issuer: None,
-            subject: subject.to_owned(),
-        }
+        Self::from(subject.to_owned())
     }
 }
 
@@ -42,18 +39,5 @@ impl Principal {
     pub(super) fn is(&self, issuer: &str, subject: &str, own_issuer: &Issuer) -> bool {
         let named = self.issuer.as_deref().unwrap_or(own_issuer.as_str());
         issuer == named && subject == self.subject
-    }
-
-    /// At least one principal, each with a name.
-    pub(super) fn list<P: Into<Self>>(
-        field: &'static str,
-        parties: impl IntoIterator<Item = P>,
-    ) -> Result<Vec<Self>, ConfigError> {
-        let parties: Vec<Self> = parties.into_iter().map(Into::into).collect();
-        if parties.is_empty() || parties.iter().any(|party| party.subject.is_empty()) {
-            let problem = "the list or a name in it is empty; name at least one";
-            return Err(ConfigError::new(field, problem));
-        }
-        Ok(parties)
     }
 }

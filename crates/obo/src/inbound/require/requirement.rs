@@ -63,75 +63,71 @@ impl Requirement {
         step_up: impl FnOnce() -> Rejection,
     ) -> Result<(), Rejection> {
         let own = caller.issuer();
+        let lists = |listed: &[Principal], issuer: &str, name: &str| {
+            listed.iter().any(|listed| listed.is(issuer, name, own))
+        };
         match self {
             Self::Scopes(needed) => met_or(caller.scope().contains_all(needed), || {
                 Rejection::InsufficientScope {
                     needed: needed.clone(),
                 }
             }),
-            Self::Issuers(named) => met_or(named.contains(own), || {
-                Rejection::Subject("its issuer is not on the list of this route")
-            }),
+            Self::Issuers(named) => {
+                let is_named = named.contains(own);
+                subject(is_named, "its issuer is not on the list of this route")
+            }
             Self::AnyActor => acting(caller, named).map(drop),
             Self::Actors(allowed) => {
                 let actor = acting(caller, named)?;
-                let (issuer, subject) = (actor.id().issuer(), actor.subject());
-                let is_listed = allowed.iter().any(|party| party.is(issuer, subject, own));
-                met_or(is_listed, || {
-                    Rejection::Actor("it is not on the list of this route")
-                })
+                let is_listed = lists(allowed, actor.id().issuer(), actor.subject());
+                self::actor(is_listed, "it is not on the list of this route")
             }
-            Self::NoActor => met_or(caller.current_actor().is_none(), || {
-                Rejection::Actor("this may not be called by a service")
-            }),
-            Self::Kind(kind) => match (kind, caller.kind()) {
-                (PrincipalKind::User, PrincipalKind::User)
-                | (PrincipalKind::Service, PrincipalKind::Service) => Ok(()),
-                (PrincipalKind::User, PrincipalKind::Service) => {
-                    Err(Rejection::Subject("it is a service, and this needs a user"))
-                }
-                (PrincipalKind::Service, PrincipalKind::User) => {
-                    Err(Rejection::Subject("it is a user, and this is for services"))
-                }
-            },
+            Self::NoActor => {
+                let has_none = caller.current_actor().is_none();
+                actor(has_none, "this may not be called by a service")
+            }
+            Self::Kind(kind) => subject(
+                caller.kind() == *kind,
+                match kind {
+                    PrincipalKind::User => "it is a service, and this needs a user",
+                    PrincipalKind::Service => "it is a user, and this is for services",
+                },
+            ),
             Self::Subjects(allowed) => {
-                let subject = caller.subject();
-                let is_it = |party: &Principal| party.is(own.as_str(), subject, own);
-                met_or(allowed.iter().any(is_it), || {
-                    Rejection::Subject("it is not on the list of this route")
-                })
+                let is_listed = lists(allowed, own.as_str(), caller.subject());
+                subject(is_listed, "it is not on the list of this route")
             }
             Self::Clients(allowed) => {
-                let client = caller.client_id();
-                let is_it = |client| {
-                    let mut allowed = allowed.iter();
-                    allowed.any(|listed| listed.is(own.as_str(), client, own))
-                };
-                met_or(client.is_some_and(is_it), || {
-                    Rejection::Subject("its client is not on the list of this route")
-                })
+                let mut client = caller.client_id().into_iter();
+                let is_listed = client.any(|client| lists(allowed, own.as_str(), client));
+                subject(is_listed, "its client is not on the list of this route")
             }
-            Self::Roles(needed) => met_or(has_all(needed, || caller.roles()), || {
-                Rejection::Subject("it lacks a role that this needs")
-            }),
-            Self::Groups(needed) => met_or(has_all(needed, || caller.groups()), || {
-                Rejection::Subject("it is not in a group that this needs")
-            }),
-            Self::Entitlements(needed) => met_or(has_all(needed, || caller.entitlements()), || {
-                Rejection::Subject("it lacks an entitlement that this needs")
-            }),
+            Self::Roles(needed) => {
+                let has_all = has_all(needed, || caller.roles());
+                subject(has_all, "it lacks a role that this needs")
+            }
+            Self::Groups(needed) => {
+                let has_all = has_all(needed, || caller.groups());
+                subject(has_all, "it is not in a group that this needs")
+            }
+            Self::Entitlements(needed) => {
+                let has_all = has_all(needed, || caller.entitlements());
+                subject(has_all, "it lacks an entitlement that this needs")
+            }
             Self::Own(OwnCheck { reason, check }) => {
                 let caller = caller.untyped();
                 // A check sees the caller alone, so a panic breaks nothing that others use.
-                let is_met = catch_unwind(AssertUnwindSafe(|| check(&caller)));
-                let is_met =
-                    is_met.map_err(|_| Rejection::Misconfigured("the check of a rule panicked"))?;
-                met_or(is_met, || Rejection::Subject(reason))
+                match catch_unwind(AssertUnwindSafe(|| check(&caller))) {
+                    Ok(is_met) => subject(is_met, reason),
+                    Err(_) => Err(Rejection::Misconfigured("the check of a rule panicked")),
+                }
             }
             Self::Acr(values) => {
-                let acr = caller.acr();
-                let is_one = acr.is_some_and(|acr| values.iter().any(|value| value == acr));
-                met_or(is_one, step_up)
+                let mut acr = caller.acr().into_iter();
+                met_or(
+                    acr.any(|acr| values.iter().any(|value| value == acr)),
+                    step_up,
+                )
             }
             Self::MaxAge(age) => {
                 let now = clock.now();
@@ -156,6 +152,14 @@ fn met_or(is_met: bool, refusal: impl FnOnce() -> Rejection) -> Result<(), Rejec
     if is_met { Ok(()) } else { Err(refusal()) }
 }
 
+fn subject(is_met: bool, reason: &'static str) -> Result<(), Rejection> {
+    met_or(is_met, || Rejection::Subject(reason))
+}
+
+fn actor(is_met: bool, reason: &'static str) -> Result<(), Rejection> {
+    met_or(is_met, || Rejection::Actor(reason))
+}
+
 fn has_all<'c, I: Iterator<Item = &'c str>>(needed: &[String], own: impl Fn() -> I) -> bool {
     let has = |name: &String| own().any(|own| own == name);
     needed.iter().all(has)
@@ -168,21 +172,21 @@ fn acting<C>(caller: &Caller<C>, named: IssuerIsNamed) -> Result<&CurrentActor, 
         "no service acts for the subject, and this needs one",
     ))?;
     let is_own = actor.id().issuer() == caller.issuer().as_str();
-    met_or(is_own || named.0, || {
-        Rejection::Actor("it is of another issuer, and no rule names the token's issuer")
-    })?;
+    let reason = "it is of another issuer, and no rule names the token's issuer";
+    self::actor(is_own || named.0, reason)?;
     Ok(actor)
 }
 
 /// At least one name, none of them empty.
-pub(super) fn names<V: Into<String>>(
+pub(super) fn names<T, V: Into<T>>(
     field: &'static str,
     values: impl IntoIterator<Item = V>,
-) -> Result<Vec<String>, ConfigError> {
-    let names: Vec<String> = values.into_iter().map(Into::into).collect();
-    if names.is_empty() || names.iter().any(String::is_empty) {
+    name: impl Fn(&T) -> &String,
+) -> Result<Vec<T>, ConfigError> {
+    let values: Vec<T> = values.into_iter().map(Into::into).collect();
+    if values.is_empty() || values.iter().any(|value| name(value).is_empty()) {
         let problem = "the list or a name in it is empty; name at least one";
         return Err(ConfigError::new(field, problem));
     }
-    Ok(names)
+    Ok(values)
 }

@@ -30,22 +30,36 @@ pub struct Rule {
 
 impl Rule {
     fn of(requirement: Requirement) -> Self {
-        Self {
-            requirements: vec![requirement],
-            clock: Clock::system(),
-            mistake: None,
-        }
+        Self::parsed(Ok(requirement))
     }
 
     fn parsed(requirement: Result<Requirement, ConfigError>) -> Self {
-        requirement.map_or_else(
-            |mistake| Self {
-                requirements: Vec::new(),
-                clock: Clock::system(),
-                mistake: Some(mistake),
-            },
-            Self::of,
-        )
+        let (requirements, mistake) = match requirement {
+            Ok(requirement) => (vec![requirement], None),
+            Err(mistake) => (Vec::new(), Some(mistake)),
+        };
+        Self {
+            requirements,
+            clock: Clock::system(),
+            mistake,
+        }
+    }
+
+    fn principals<P: Into<Principal>>(
+        field: &'static str,
+        listed: impl IntoIterator<Item = P>,
+        requirement: fn(Vec<Principal>) -> Requirement,
+    ) -> Self {
+        let listed = names(field, listed, |listed: &Principal| &listed.subject);
+        Self::parsed(listed.map(requirement))
+    }
+
+    fn strings<V: Into<String>>(
+        field: &'static str,
+        values: impl IntoIterator<Item = V>,
+        requirement: fn(Vec<String>) -> Requirement,
+    ) -> Self {
+        Self::parsed(names(field, values, |value| value).map(requirement))
     }
 
     /// Requires that the token has all of these scope values (RFC 6750 section 3.1).
@@ -122,7 +136,7 @@ impl Rule {
     /// # assert!(rule.mistake().is_none());
     /// ```
     pub fn actors<A: Into<Principal>>(actors: impl IntoIterator<Item = A>) -> Self {
-        Self::parsed(Principal::list("actors", actors).map(Requirement::Actors))
+        Self::principals("actors", actors, Requirement::Actors)
     }
 
     /// Requires that the subject is one of these, user or service.
@@ -133,7 +147,7 @@ impl Rule {
     /// # assert!(rule.mistake().is_none());
     /// ```
     pub fn subjects<P: Into<Principal>>(subjects: impl IntoIterator<Item = P>) -> Self {
-        Self::parsed(Principal::list("subjects", subjects).map(Requirement::Subjects))
+        Self::principals("subjects", subjects, Requirement::Subjects)
     }
 
     /// Requires that the token was issued to one of these clients ([`Caller::client_id`]).
@@ -148,7 +162,7 @@ impl Rule {
     /// # assert!(rule.mistake().is_none());
     /// ```
     pub fn clients<P: Into<Principal>>(clients: impl IntoIterator<Item = P>) -> Self {
-        Self::parsed(Principal::list("clients", clients).map(Requirement::Clients))
+        Self::principals("clients", clients, Requirement::Clients)
     }
 
     /// Requires that no service acts for the subject.
@@ -194,7 +208,7 @@ impl Rule {
     /// # assert!(rule.mistake().is_none());
     /// ```
     pub fn roles<V: Into<String>>(values: impl IntoIterator<Item = V>) -> Self {
-        Self::parsed(names("roles", values).map(Requirement::Roles))
+        Self::strings("roles", values, Requirement::Roles)
     }
 
     /// Requires that the subject is in all of these groups ([`Caller::groups`], RFC 9068 section 2.2.3.1), compared exactly
@@ -206,7 +220,7 @@ impl Rule {
     /// # assert!(rule.mistake().is_none());
     /// ```
     pub fn groups<V: Into<String>>(values: impl IntoIterator<Item = V>) -> Self {
-        Self::parsed(names("groups", values).map(Requirement::Groups))
+        Self::strings("groups", values, Requirement::Groups)
     }
 
     /// Requires that the subject has all of these entitlements ([`Caller::entitlements`], RFC 9068 section 2.2.3.1),
@@ -218,7 +232,7 @@ impl Rule {
     /// # assert!(rule.mistake().is_none());
     /// ```
     pub fn entitlements<V: Into<String>>(values: impl IntoIterator<Item = V>) -> Self {
-        Self::parsed(names("entitlements", values).map(Requirement::Entitlements))
+        Self::strings("entitlements", values, Requirement::Entitlements)
     }
 
     /// Requires that `check` returns `true` for the caller; `reason` is what the log says if it does not.

@@ -3,6 +3,7 @@ use obo_core::{Caller, ConfigError};
 
 use super::Rule;
 use crate::inbound::by_method::{ByMethod, Entry};
+use crate::inbound::public_paths::PublicPaths;
 use crate::path::{PathMatch, PathPattern, PathTable};
 use crate::refusal::rejection::Rejection;
 
@@ -44,6 +45,7 @@ pub struct RuleTable {
     /// Nothing is required where there is no rule.
     rules: PathTable<ByMethod<Option<Rule>>>,
     otherwise: Option<Rule>,
+    public: PublicPaths,
 }
 
 /// Collects the entries of a [`RuleTable`], and keeps the first mistake for [`build`](Self::build).
@@ -52,6 +54,7 @@ pub struct RuleTable {
 pub struct RuleTableBuilder {
     entries: Vec<(PathPattern, ByMethod<Option<Rule>>)>,
     otherwise: Option<Rule>,
+    public: PublicPaths,
     mistake: Option<ConfigError>,
 }
 
@@ -68,8 +71,8 @@ impl RuleTableBuilder {
 
     /// Requires nothing of the requests of an entry, not even a caller. It has no parameters.
     ///
-    /// To serve such requests without a token, list them in
-    /// [`BearerAuthLayer::public_paths`](crate::BearerAuthLayer::public_paths) too.
+    /// To serve such requests without a token, give [the table's public paths](RuleTable::public_paths) to the
+    /// [`BearerAuthLayer`](crate::BearerAuthLayer).
     pub fn public(mut self, entry: impl AsRef<str>) -> Self {
         let listed = self.list(entry.as_ref(), PathPattern::exact, None);
         self.note(listed.err().map(|error| error.at("rule_table")));
@@ -101,6 +104,7 @@ impl RuleTableBuilder {
             None => Ok(RuleTable {
                 rules: PathTable::new(self.entries).map_err(|error| error.at("rule_table"))?,
                 otherwise: self.otherwise,
+                public: self.public,
             }),
         }
     }
@@ -113,6 +117,9 @@ impl RuleTableBuilder {
     ) -> Result<(), ConfigError> {
         let entry = Entry::parse(text)?;
         let path = parse(entry.path)?;
+        if rule.is_none() {
+            self.public.insert(&path, &entry)?;
+        }
         match self.entries.iter_mut().find(|(listed, _)| *listed == path) {
             Some((_, listed)) => listed.insert(&entry, rule),
             None => {
@@ -133,6 +140,24 @@ impl RuleTable {
     /// A table without entries, which denies everything.
     pub fn builder() -> RuleTableBuilder {
         RuleTableBuilder::default()
+    }
+
+    /// The public entries, for [`BearerAuthLayer::public_paths`](crate::BearerAuthLayer::public_paths).
+    ///
+    /// ```
+    /// use obo::{BearerAuthLayer, RequireLayer, ResourceServer, Rule, RuleTable};
+    ///
+    /// # let server = ResourceServer::builder("service-a").trust("https://idp.example.com").build()?;
+    /// let table = RuleTable::builder()
+    ///     .route("GET /orders", Rule::scopes(["orders:read"]))
+    ///     .public("/healthz")
+    ///     .build()?;
+    /// let auth = BearerAuthLayer::new(server).public_paths(table.public_paths());
+    /// let rules = RequireLayer::by_path(table);
+    /// # Ok::<(), obo::ConfigError>(())
+    /// ```
+    pub fn public_paths(&self) -> PublicPaths {
+        self.public.clone()
     }
 
     /// Checks the caller of a request with this method to `path`, which is the URI's path without its query.

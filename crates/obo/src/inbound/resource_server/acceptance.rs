@@ -3,7 +3,7 @@
 use obo_core::{Caller, UnixTime};
 
 use super::ResourceServer;
-use crate::inbound::expiry;
+use crate::inbound::expiry::{Countdown, End};
 use crate::refusal::rejection::Rejection;
 
 impl ResourceServer {
@@ -14,7 +14,7 @@ impl ResourceServer {
     pub fn accepts_until<C>(&self, caller: &Caller<C>) -> UnixTime {
         let caller = caller.untyped();
         match self.0.find(caller.issuer().as_str()) {
-            Some((_, trusted)) => trusted.policy.accepts_until(&caller),
+            Some(trusted) => trusted.policy.accepts_until(&caller),
             // Without a policy there is no leeway.
             None => caller.ends_at(),
         }
@@ -43,6 +43,13 @@ impl ResourceServer {
         &self,
         caller: &Caller<C>,
     ) -> impl Future<Output = Rejection> + Send + use<C> {
-        expiry::refused(self.accepts_until(caller), self.wall_clock())
+        // Read now, and not when the future is polled first.
+        let end = End::new(self.accepts_until(caller), self.wall_clock());
+        async move {
+            match end {
+                Some(end) => Countdown::new(end).await,
+                None => std::future::pending().await,
+            }
+        }
     }
 }

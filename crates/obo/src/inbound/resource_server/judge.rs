@@ -1,5 +1,6 @@
 //! How a token is judged: remembered, or routed to its issuer's keys or to the issuer itself.
 
+use std::num::NonZeroU64;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -7,14 +8,14 @@ use obo_core::{BearerCredentials, BearerToken, Caller, Issuer, TokenError, Unver
 
 use super::{ResourceServer, Trusted, in_u32};
 use crate::idp::jwks::{Lookup, Refresh, RefreshError};
-use crate::inbound::introspection::{Asked, Introspector, Jwts};
+use crate::inbound::introspection::{Asked, Jwts};
 use crate::inbound::verified_tokens::Verified;
 use crate::observe;
 use crate::refusal::rejection::Rejection;
 
 /// What is known of a token now.
-pub(crate) enum Verdict {
-    Admitted(Caller),
+pub(crate) enum Verdict<T = Caller> {
+    Admitted(T),
     Refused(Rejection),
     /// Judge again when this is over.
     Wait(Wait),
@@ -38,29 +39,32 @@ impl Future for Wait {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Waited> {
         match &mut *self {
             Self::Keys(refresh) => Pin::new(refresh).poll(cx).map(|fetched| {
-                let fetched = fetched.unwrap_or_else(|interrupted| Err(interrupted.into()));
-                Waited::Keys(fetched)
+                Waited::Keys(fetched.unwrap_or_else(|interrupted| Err(interrupted.into())))
             }),
-            Self::Introspection(asked) => Pin::new(asked).poll(cx).map(|answered| {
-                let answered = answered.unwrap_or_else(|interrupted| Err(interrupted.into()));
-                Waited::Introspection(answered)
-            }),
+            Self::Introspection(asked) => Pin::new(asked)
+                .poll(cx)
+                .map(|answered| Waited::Introspection(answered.unwrap_or_else(|i| Err(i.into())))),
         }
     }
 }
 
-/// Where a token goes.
-#[expect(
-    clippy::large_enum_variant,
-    reason = "it lives for one call, and a box would be an allocation for each token"
-)]
-enum Route<'t, 's> {
-    Keys(UnverifiedJwt<'t>, usize, &'s Trusted),
-    Introspection(BearerToken<'t>, &'s Introspector),
+impl From<RefreshError> for Rejection {
+    fn from(error: RefreshError) -> Self {
+        Self::Unavailable {
+            problem: error.problem,
+            retry_after: error.retry_after,
+        }
+    }
 }
 
-impl Verdict {
-    fn of(asked: Result<Asked, Rejection>) -> Self {
+impl From<TokenError> for Verdict {
+    fn from(error: TokenError) -> Self {
+        Self::Refused(error.into())
+    }
+}
+
+impl From<Result<Asked, Rejection>> for Verdict {
+    fn from(asked: Result<Asked, Rejection>) -> Self {
         match asked {
             Ok(asked) => Self::Wait(Wait::Introspection(asked)),
             Err(rejection) => Self::Refused(rejection),
@@ -76,37 +80,27 @@ fn doubted(trusted: &Trusted, kid: Option<&str>, error: TokenError, is_first: bo
         .flatten();
     match refresh {
         Some(refresh) => Verdict::Wait(Wait::Keys(refresh)),
-        None => Verdict::Refused(error.into()),
+        None => error.into(),
     }
 }
 
 impl ResourceServer {
-    /// Judges a token with the keys at hand, without waiting.
-    pub(crate) fn judge(&self, found: BearerCredentials<'_>) -> Verdict {
-        if self.0.shared.verified.is_some() {
+    /// Judges a token without waiting, also after the wait that was asked for.
+    pub(crate) fn judge(&self, found: BearerCredentials<'_>, waited: Option<Waited>) -> Verdict {
+        let refreshed = match waited {
+            Some(Waited::Introspection(Ok(caller))) => return Verdict::Admitted(caller),
+            Some(Waited::Introspection(Err(rejection))) => return Verdict::Refused(rejection),
+            Some(Waited::Keys(refreshed)) => Some(refreshed),
+            None => None,
+        };
+        if refreshed.is_none() && self.0.shared.verified.is_some() {
             let known = self.recall(found);
             observe::recalled(known.is_some());
             if let Some(caller) = known {
                 return Verdict::Admitted(caller);
             }
         }
-        self.decide(found, true, |trusted, jwt| {
-            trusted.jwks.lookup(jwt.kid(), jwt.algorithm())
-        })
-    }
-
-    /// Judges a token after the wait that the first judgement asked for.
-    pub(crate) fn judge_again(&self, found: BearerCredentials<'_>, over: Waited) -> Verdict {
-        match over {
-            // Here `lookup_again` never asks to wait, but the issuer may have to be asked next.
-            Waited::Keys(refreshed) => self.decide(found, false, |trusted, jwt| {
-                trusted
-                    .jwks
-                    .lookup_again(jwt.kid(), jwt.algorithm(), refreshed)
-            }),
-            Waited::Introspection(Ok(caller)) => Verdict::Admitted(caller),
-            Waited::Introspection(Err(rejection)) => Verdict::Refused(rejection),
-        }
+        self.decide(found, refreshed)
     }
 
     /// The caller of a token whose very bytes were verified before, while its keys are published and it has not expired.
@@ -129,48 +123,45 @@ impl ResourceServer {
     fn decide(
         &self,
         found: BearerCredentials<'_>,
-        is_first: bool,
-        lookup: impl FnOnce(&Trusted, &UnverifiedJwt<'_>) -> Lookup,
+        refreshed: Option<Result<(), RefreshError>>,
     ) -> Verdict {
-        let (jwt, issuer, trusted) = match self.route(found) {
-            Ok(Route::Keys(jwt, issuer, trusted)) => (jwt, issuer, trusted),
-            Ok(Route::Introspection(token, introspector)) => {
-                return Verdict::of(introspector.ask(token, None));
-            }
-            Err(error) => return Verdict::Refused(error.into()),
+        let (jwt, trusted) = match self.route(found) {
+            Ok(routed) => routed,
+            Err(verdict) => return verdict,
         };
-        match lookup(trusted, &jwt) {
+        let is_first = refreshed.is_none();
+        let (jwks, kid, algorithm) = (&trusted.jwks, jwt.kid(), jwt.algorithm());
+        let lookup = match refreshed {
+            None => jwks.lookup(kid, algorithm),
+            // It never asks to wait, but the issuer may have to be asked next.
+            Some(refreshed) => jwks.lookup_again(kid, algorithm, refreshed),
+        };
+        match lookup {
             Lookup::Key(key, generation) => {
                 match trusted.policy.verify(jwt, &key, self.wall_clock().now()) {
-                    Ok(caller) => self.verified(
-                        Verified {
-                            size: in_u32(caller.subject_token().expose().len()),
-                            caller,
-                            issuer: in_u32(issuer),
-                            generation: Some(generation),
-                            until: None,
-                        },
-                        trusted,
-                    ),
+                    Ok(caller) => self.verified(caller, generation, trusted),
                     Err(error) => doubted(trusted, key.kid(), error, is_first),
                 }
             }
             Lookup::Refused(error) => doubted(trusted, jwt.kid(), error, is_first),
             Lookup::Wait(refresh) => Verdict::Wait(Wait::Keys(refresh)),
-            Lookup::Unavailable(error) => Verdict::Refused(Rejection::Unavailable {
-                problem: error.problem,
-                retry_after: error.retry_after,
-            }),
+            Lookup::Unavailable(error) => Verdict::Refused(error.into()),
         }
     }
 
     /// What follows when the keys vouch for a token.
-    fn verified(&self, verified: Verified, trusted: &Trusted) -> Verdict {
-        let caller = verified.caller.clone();
+    fn verified(&self, caller: Caller, generation: NonZeroU64, trusted: &Trusted) -> Verdict {
+        let verified = Verified {
+            caller: caller.clone(),
+            size: in_u32(caller.subject_token().expose().len()),
+            issuer: trusted.place,
+            generation: Some(generation),
+            until: None,
+        };
         if let Some(introspector) = trusted.asks_about(Jwts::Confirmed) {
             return match BearerToken::parse(caller.subject_token().expose()) {
-                Ok(token) => Verdict::of(introspector.ask(token, Some(verified))),
-                Err(error) => Verdict::Refused(error.into()),
+                Ok(token) => introspector.ask(token, Some(verified)).into(),
+                Err(error) => error.into(),
             };
         }
         if let Some(tokens) = &self.0.shared.verified {
@@ -181,28 +172,25 @@ impl ResourceServer {
 
     /// How a token is judged; neither an unknown issuer nor an algorithm that is not allowed gets as far as the keys
     /// (JW-01, JW-18), and nothing that names another issuer is asked about (IN-08).
-    fn route<'t>(&self, found: BearerCredentials<'t>) -> Result<Route<'t, '_>, TokenError> {
+    fn route<'t>(
+        &self,
+        found: BearerCredentials<'t>,
+    ) -> Result<(UnverifiedJwt<'t>, &Trusted), Verdict> {
         let token = found.token()?;
-        let of_no_issuer = |unread| {
-            let asked = self.0.opaque().and_then(|trusted| {
-                let introspector = trusted.introspector.as_ref()?;
-                Some((introspector, &trusted.policy))
-            });
-            let Some((introspector, policy)) = asked.filter(|(it, _)| it.takes(&unread)) else {
-                return Err(unread);
-            };
-            UnverifiedJwt::check_unread(token, policy.issuer(), unread)?;
-            policy.check_own_audience(token)?;
-            Ok(Route::Introspection(token, introspector))
+        let of_no_issuer = |unread| match self.0.opaque() {
+            Some((policy, introspector)) if introspector.takes(&unread) => {
+                let checked = UnverifiedJwt::check_unread(token, policy.issuer(), unread);
+                match checked.and_then(|()| policy.check_own_audience(token)) {
+                    Ok(()) => introspector.ask(token, None).into(),
+                    Err(error) => Verdict::from(error),
+                }
+            }
+            Some(_) | None => unread.into(),
         };
-        let jwt = match UnverifiedJwt::parse(token) {
-            Ok(jwt) => jwt,
-            Err(error) => return of_no_issuer(error),
-        };
-        let Some(issuer) = jwt.issuer() else {
-            return of_no_issuer(TokenError::MissingClaim("iss"));
-        };
-        let (position, trusted) = self.0.find(issuer).ok_or_else(|| {
+        let jwt = UnverifiedJwt::parse(token).map_err(of_no_issuer)?;
+        let issuer = jwt.issuer();
+        let issuer = issuer.ok_or_else(|| of_no_issuer(TokenError::MissingClaim("iss")))?;
+        let trusted = self.0.find(issuer).ok_or_else(|| {
             let trusted = Vec::from_iter(self.issuers().map(Issuer::as_str)).join(", ");
             TokenError::UnknownIssuer { trusted }
         })?;
@@ -210,11 +198,11 @@ impl ResourceServer {
             // Some servers say of a refresh token what they say of an access token, and leave out that one is bound.
             jwt.check_bearer()?;
             trusted.policy.check_own_audience(token)?;
-            return Ok(Route::Introspection(token, introspector));
+            return Err(introspector.ask(token, None).into());
         }
         if !trusted.policy.allows(jwt.algorithm()) {
-            return Err(TokenError::Algorithm);
+            return Err(TokenError::Algorithm.into());
         }
-        Ok(Route::Keys(jwt, position, trusted))
+        Ok((jwt, trusted))
     }
 }

@@ -23,4 +23,3 @@ pub use registry::Destinations;
 pub(crate) use route::Route;
 pub use single::Destination;
 use single::Found;
-use unmatched::Unmatched;

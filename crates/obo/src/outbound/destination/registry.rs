@@ -37,18 +37,18 @@ impl Destinations {
     ///
     /// # Errors
     ///
-    /// When there are none, two are at the same place, or two templates are for the same domain.
+    /// When there are none, two are at the same place, or two templates are for the same domain; when a setting of one is
+    /// wrong, with its place, such as `destinations[1].scopes`.
     pub fn new(destinations: impl IntoIterator<Item = Destination>) -> Result<Self, ConfigError> {
         let mut registry = Registry::default();
-        for destination in destinations {
+        for (at, destination) in destinations.into_iter().enumerate() {
+            let destination = destination
+                .checked()
+                .map_err(|error| error.within(&format!("{FIELD}[{at}]")))?;
             registry
                 .add(destination)
                 .map_err(|problem| ConfigError::new(FIELD, problem))?;
         }
-        Self::of(registry)
-    }
-
-    pub(super) fn of(registry: Registry) -> Result<Self, ConfigError> {
         if registry.exact.is_empty() && registry.templates.is_empty() {
             let problem = "there are none, so that every call would be denied; name at least one";
             return Err(ConfigError::new(FIELD, problem));
@@ -117,10 +117,9 @@ impl Registry {
     pub(super) fn add(&mut self, destination: Destination) -> Result<(), String> {
         let place = destination.place().clone();
         let is_template = destination.is_template();
-        let origins = if is_template {
-            &mut self.templates
-        } else {
-            &mut self.exact
+        let origins = match is_template {
+            true => &mut self.templates,
+            false => &mut self.exact,
         };
         let here = origins.entry(place.host.as_ref().into()).or_default();
         let known = here.iter_mut().find(|origin| origin.is_of(&place));

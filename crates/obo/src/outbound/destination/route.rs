@@ -1,6 +1,7 @@
 use http::{HeaderValue, Request, Uri, header};
 
-use super::{Destination, Destinations, Found, Unmatched};
+use super::unmatched::unmatched;
+use super::{Destination, Destinations, Found};
 use crate::outbound::error::{ExchangeError, ExchangeErrorKind};
 
 /// Where a client's requests may go.
@@ -44,12 +45,7 @@ impl Route {
             Self::Fixed(destination) => (destination.at_host(host), destination.is_template()),
             Self::ByUri(destinations) => (destinations.at_host(host), true),
         };
-        let problem = Unmatched {
-            uri,
-            configured,
-            needs_origin,
-        };
-        let kind = ExchangeErrorKind::UnknownDestination;
-        ExchangeError::new(kind, None, problem.to_string())
+        let problem = unmatched(uri, &configured, needs_origin);
+        ExchangeError::new(ExchangeErrorKind::UnknownDestination, None, problem)
     }
 }

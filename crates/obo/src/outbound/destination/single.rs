@@ -6,7 +6,7 @@ use obo_core::{ConfigError, Scope, Target, https_or_loopback};
 use url::Url;
 
 use super::place::Place;
-use super::template::{Template, TemplateUri};
+use super::template::Template;
 
 /// A service that is called on behalf of users: where it is, and for whom its tokens are asked.
 ///
@@ -14,7 +14,7 @@ use super::template::{Template, TemplateUri};
 /// use obo::Destination;
 ///
 /// let stock = Destination::new("https://stock.corp.example", "service-b")?
-///     .scopes(["stock:read"])?;
+///     .scopes(["stock:read"]);
 /// # Ok::<(), obo::ConfigError>(())
 /// ```
 #[derive(Clone, Debug)]
@@ -27,8 +27,12 @@ pub struct Destination(
 struct Parts {
     /// A template's host is what follows the placeholder.
     place: Place<'static>,
-    addressed: Addressed,
+    /// Of a template, the pattern for the targets of its services.
+    target: Arc<Target>,
+    template: Option<Template>,
     dialect: Option<Arc<dyn Dialect>>,
+    /// The first mistake of a setter.
+    mistake: Option<ConfigError>,
 }
 
 /// How a token for a request is asked for.
@@ -37,12 +41,6 @@ pub(crate) struct Found {
     pub(crate) target: Arc<Target>,
     /// Where it is not that of the exchange.
     pub(crate) dialect: Option<Arc<dyn Dialect>>,
-}
-
-#[derive(Clone, Debug)]
-enum Addressed {
-    One(Arc<Target>),
-    PerLabel(Template),
 }
 
 impl Destination {
@@ -56,12 +54,10 @@ impl Destination {
     /// servers read differently.
     pub fn new<T>(uri: &str, target: T) -> Result<Self, ConfigError>
     where
-        T: TryInto<Target>,
-        T::Error: Into<ConfigError>,
+        T: TryInto<Target, Error: Into<ConfigError>>,
     {
-        let target = target.try_into().map_err(Into::into)?;
         has_no_placeholder(uri)?;
-        Self::exact(&https_or_loopback(FIELD, uri)?, target)
+        Self::of(Place::of(&https_or_loopback(FIELD, uri)?)?, target, None)
     }
 
     /// As [`new`](Self::new), for a network that encrypts below HTTP: tokens go over `http` to any host.
@@ -71,10 +67,8 @@ impl Destination {
     /// As [`new`](Self::new), save for `http`.
     pub fn danger_plaintext<T>(uri: &str, target: T) -> Result<Self, ConfigError>
     where
-        T: TryInto<Target>,
-        T::Error: Into<ConfigError>,
+        T: TryInto<Target, Error: Into<ConfigError>>,
     {
-        let target = target.try_into().map_err(Into::into)?;
         has_no_placeholder(uri)?;
         let url = Url::parse(uri)
             .map_err(|error| ConfigError::new(FIELD, format!("not an absolute URL: {error}")))?;
@@ -82,7 +76,7 @@ impl Destination {
             let problem = "is not `http`, so that `danger_plaintext` is out of place";
             return Err(ConfigError::new(FIELD, problem));
         }
-        Self::exact(&url, target)
+        Self::of(Place::of(&url)?, target, None)
     }
 
     /// Each service of a domain that you own: `{name}` in the URI stands for the first label of the host, and in the
@@ -107,56 +101,71 @@ impl Destination {
     /// others can register names in the domain, as in `{name}.co.uk`, is not checked.
     pub fn template<T>(uri: &str, target: T) -> Result<Self, ConfigError>
     where
-        T: TryInto<Target>,
-        T::Error: Into<ConfigError>,
+        T: TryInto<Target, Error: Into<ConfigError>>,
     {
-        let target = target.try_into().map_err(Into::into)?;
-        let parsed = TemplateUri::parse(uri)?;
-        let place = Place {
-            host: parsed.domain.into(),
-            ..Place::of(&parsed.url)?
-        };
-        Ok(Self(Arc::new(Parts {
-            place,
-            addressed: Addressed::PerLabel(Template::new(&parsed.placeholder, target)?),
-            dialect: None,
-        })))
+        let (template, place) = Template::parse(uri)?;
+        Self::of(place, target, Some(template))
     }
 
-    fn exact(url: &Url, target: Target) -> Result<Self, ConfigError> {
+    fn of<T>(
+        place: Place<'static>,
+        target: T,
+        template: Option<Template>,
+    ) -> Result<Self, ConfigError>
+    where
+        T: TryInto<Target, Error: Into<ConfigError>>,
+    {
+        let target = target.try_into().map_err(Into::into)?;
+        if let Some(template) = &template {
+            template.check(&target)?;
+        }
         Ok(Self(Arc::new(Parts {
-            place: Place::of(url)?,
-            addressed: Addressed::One(Arc::new(target)),
+            place,
+            target: Arc::new(target),
+            template,
             dialect: None,
+            mistake: None,
         })))
     }
 
     /// Asks for tokens with these scope values; without them the authorization server decides.
     ///
-    /// It may grant less; see [`required_scopes`](Self::required_scopes).
-    ///
-    /// # Errors
-    ///
-    /// When one is no scope value.
-    pub fn scopes<V: AsRef<str>>(
-        self,
-        values: impl IntoIterator<Item = V>,
-    ) -> Result<Self, ConfigError> {
-        let scope = Scope::new(values)?;
-        self.change(|target| target.with_scope(scope))
+    /// It may grant less; see [`required_scopes`](Self::required_scopes). What is not a scope value is an error where the
+    /// destination is handed over, as in [`TokenExchange::to_destination`](crate::TokenExchange::to_destination).
+    #[must_use]
+    pub fn scopes<V: AsRef<str>>(self, values: impl IntoIterator<Item = V>) -> Self {
+        self.with_scope("scopes", Scope::new(values), Target::with_scope)
     }
 
-    /// Asks for tokens with these scope values, and calls with none that was granted less: the call is denied then.
-    ///
-    /// # Errors
-    ///
-    /// When one is no scope value.
-    pub fn required_scopes<V: AsRef<str>>(
-        self,
-        values: impl IntoIterator<Item = V>,
-    ) -> Result<Self, ConfigError> {
-        let scope = Scope::new(values)?;
-        self.change(|target| target.with_required_scope(scope))
+    /// As [`scopes`](Self::scopes), and calls with no token that was granted less: the call is denied then.
+    #[must_use]
+    pub fn required_scopes<V: AsRef<str>>(self, values: impl IntoIterator<Item = V>) -> Self {
+        let scope = Scope::new(values);
+        self.with_scope("required_scopes", scope, Target::with_required_scope)
+    }
+
+    fn with_scope(
+        mut self,
+        field: &'static str,
+        scope: Result<Scope, ConfigError>,
+        set: fn(Target, Scope) -> Target,
+    ) -> Self {
+        let parts = Arc::make_mut(&mut self.0);
+        let changed = scope.and_then(|scope| {
+            let target = set((*parts.target).clone(), scope);
+            parts.template = parts.template.take().map(Template::anew);
+            if let Some(template) = &parts.template {
+                template.check(&target)?;
+            }
+            Ok(target)
+        });
+        match changed {
+            Ok(target) => parts.target = Arc::new(target),
+            Err(error) => {
+                parts.mistake.get_or_insert(error.at(field));
+            }
+        }
+        self
     }
 
     /// Asks for this destination's tokens in a dialect of its own, whatever that of the exchange is.
@@ -168,13 +177,12 @@ impl Destination {
         self
     }
 
-    fn change(mut self, change: impl FnOnce(Target) -> Target) -> Result<Self, ConfigError> {
-        let parts = Arc::make_mut(&mut self.0);
-        parts.addressed = match &parts.addressed {
-            Addressed::One(target) => Addressed::One(Arc::new(change((**target).clone()))),
-            Addressed::PerLabel(template) => Addressed::PerLabel(template.change(change)?),
-        };
-        Ok(self)
+    /// This destination, or the first mistake of its setters.
+    pub(crate) fn checked(self) -> Result<Self, ConfigError> {
+        match &self.0.mistake {
+            Some(mistake) => Err(mistake.clone()),
+            None => Ok(self),
+        }
     }
 
     /// What `Host` says of a request to this destination; a template has no single one.
@@ -191,50 +199,19 @@ impl Destination {
     }
 
     pub(crate) fn is_template(&self) -> bool {
-        matches!(self.0.addressed, Addressed::PerLabel(_))
+        self.0.template.is_some()
     }
 
     /// How a token is asked for when a request goes to `request`, which is here.
     pub(super) fn at(&self, request: &Place<'_>) -> Option<Found> {
-        match &self.0.addressed {
-            Addressed::One(target) => Some(self.found(Arc::clone(target))),
-            Addressed::PerLabel(template) => {
-                let (label, _) = request.label_and_domain()?;
-                template.target(label).map(|target| self.found(target))
-            }
-        }
-    }
-
-    /// This destination as it is configured, if it is at `host`; without a host, wherever it is.
-    pub(crate) fn at_host(&self, host: &str) -> Vec<String> {
         let Parts {
-            place, addressed, ..
+            target, template, ..
         } = &*self.0;
-        let host = host.to_ascii_lowercase();
-        let is_here = match addressed {
-            Addressed::One(_) => place.host == host,
-            Addressed::PerLabel(_) => host.split_once('.').is_some_and(|(_, it)| place.host == it),
+        let target = match template {
+            None => Arc::clone(target),
+            Some(template) => template.target(target, request.label_and_domain()?.0)?,
         };
-        match is_here || host.is_empty() {
-            true => vec![self.spelled()],
-            false => Vec::new(),
-        }
-    }
-
-    /// Where it is, with the placeholder of a template.
-    pub(super) fn spelled(&self) -> String {
-        let place = &self.0.place;
-        match &self.0.addressed {
-            Addressed::One(_) => place.to_string(),
-            Addressed::PerLabel(template) => {
-                let host = format!("{}.{}", template.placeholder(), place.host).into();
-                Place {
-                    host,
-                    ..place.clone()
-                }
-                .to_string()
-            }
-        }
+        Some(self.found(target))
     }
 
     fn found(&self, target: Arc<Target>) -> Found {
@@ -242,31 +219,46 @@ impl Destination {
         Found { target, dialect }
     }
 
+    fn is_at_host(&self, host: &str) -> bool {
+        let host = match &self.0.template {
+            None => Some(host),
+            Some(_) => host.split_once('.').map(|(_, domain)| domain),
+        };
+        host == Some(&self.0.place.host)
+    }
+
+    /// This destination as it is configured, if it is at `host`; without a host, wherever it is.
+    pub(crate) fn at_host(&self, host: &str) -> Vec<String> {
+        match host.is_empty() || self.is_at_host(&host.to_ascii_lowercase()) {
+            true => vec![self.spelled()],
+            false => Vec::new(),
+        }
+    }
+
+    /// Where it is, with the placeholder of a template.
+    pub(super) fn spelled(&self) -> String {
+        let place = self.0.place.to_string();
+        match &self.0.template {
+            None => place,
+            Some(template) => place.replacen("://", &format!("://{}.", template.placeholder()), 1),
+        }
+    }
+
     /// How a token is asked for when a request goes to `uri`, if that is here. A request of a channel has no authority:
     /// it goes wherever the channel does, and still at or below the path.
     pub(crate) fn find(&self, uri: &Uri) -> Option<Found> {
-        let Parts {
-            place, addressed, ..
-        } = &*self.0;
+        let Parts { place, target, .. } = &*self.0;
         if !place.covers(uri.path()) {
             return None;
         }
-        match (addressed, uri.authority()) {
-            (Addressed::One(target), None) => Some(self.found(Arc::clone(target))),
-            (Addressed::PerLabel(_), None) => None,
-            (_, Some(_)) => {
-                let request = Place::of_request(uri)?;
-                let host = if self.is_template() {
-                    request.label_and_domain()?.1
-                } else {
-                    &request.host
-                };
-                let is_here = place.host == host
-                    && place.scheme == request.scheme
-                    && place.port == request.port;
-                is_here.then(|| self.at(&request))?
-            }
+        if uri.authority().is_none() {
+            return (!self.is_template()).then(|| self.found(Arc::clone(target)));
         }
+        let request = Place::of_request(uri)?;
+        let is_here = self.is_at_host(&request.host)
+            && place.scheme == request.scheme
+            && place.port == request.port;
+        is_here.then(|| self.at(&request))?
     }
 }
 

@@ -1,5 +1,3 @@
-use std::fmt;
-
 use http::Uri;
 
 use crate::path::is_unambiguous;
@@ -9,58 +7,44 @@ const MOST_LISTED: usize = 8;
 /// The most characters of a path that an error quotes.
 const MOST_QUOTED: usize = 200;
 
-/// Why a request matches no destination: what it asked for, and what is configured there.
-pub(crate) struct Unmatched<'a> {
-    pub(crate) uri: &'a Uri,
-    /// The destinations at the request's host, as they are configured.
-    pub(crate) configured: Vec<String>,
-    /// Whether the destination depends on the request's origin.
-    pub(crate) needs_origin: bool,
-}
-
-impl fmt::Display for Unmatched<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let path: String = self.uri.path().chars().take(MOST_QUOTED).collect();
-        let Some(authority) = self.uri.authority() else {
-            write!(f, "the request's URI {path:?} has no origin")?;
-            return match self.needs_origin {
-                true => f.write_str(
-                    ", by which its destination is chosen; make the generated client `with_origin`",
-                ),
-                false => self.list(f),
-            };
+/// Why a request matches no destination: what it asked for, and what is configured at its host.
+///
+/// `needs_origin` says that the destination depends on the request's origin.
+pub(super) fn unmatched(uri: &Uri, configured: &[String], needs_origin: bool) -> String {
+    let path: String = uri.path().chars().take(MOST_QUOTED).collect();
+    let Some(authority) = uri.authority() else {
+        let chosen = match needs_origin {
+            true => ", by which its destination is chosen; make the generated client `with_origin`",
+            false => &*list(configured),
         };
-        // User information is a credential.
-        let authority = authority.as_str();
-        let host_and_port = authority.rsplit_once('@').map_or(authority, |(_, it)| it);
-        let scheme = self.uri.scheme_str().unwrap_or_default();
-        write!(
-            f,
-            "{scheme}://{host_and_port} with path {path:?} is not a configured destination"
-        )?;
-        if host_and_port.len() < authority.len() {
-            f.write_str(" (no URI with user information is)")?;
-        }
-        if !is_unambiguous(&path) {
-            f.write_str(" (servers read this path differently)")?;
-        }
-        self.list(f)
-    }
+        return format!("the request's URI {path:?} has no origin{chosen}");
+    };
+    // User information is a credential.
+    let authority = authority.as_str();
+    let host_and_port = authority.rsplit_once('@').map_or(authority, |(_, it)| it);
+    let scheme = uri.scheme_str().unwrap_or_default();
+    let user = match host_and_port.len() < authority.len() {
+        true => " (no URI with user information is)",
+        false => "",
+    };
+    let ambiguous = match is_unambiguous(&path) {
+        true => "",
+        false => " (servers read this path differently)",
+    };
+    format!(
+        "{scheme}://{host_and_port} with path {path:?} is not a configured destination{user}{ambiguous}{}",
+        list(configured)
+    )
 }
 
-impl Unmatched<'_> {
-    fn list(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.configured.is_empty() {
-            return f.write_str("; nothing is configured at this host");
-        }
-        let listed: Vec<_> = self.configured.iter().take(MOST_LISTED).collect();
-        for (i, place) in listed.iter().enumerate() {
-            let separator = if i == 0 { "; configured: " } else { ", " };
-            write!(f, "{separator}{place}")?;
-        }
-        match self.configured.len() - listed.len() {
-            0 => Ok(()),
-            more => write!(f, " and {more} more"),
-        }
+fn list(configured: &[String]) -> String {
+    if configured.is_empty() {
+        return "; nothing is configured at this host".to_owned();
+    }
+    let (listed, more) = configured.split_at(configured.len().min(MOST_LISTED));
+    let listed = listed.join(", ");
+    match more.len() {
+        0 => format!("; configured: {listed}"),
+        more => format!("; configured: {listed} and {more} more"),
     }
 }

@@ -1,8 +1,8 @@
-use std::fmt;
-use std::pin::Pin;
 use std::sync::Arc;
 
 use obo_core::{ActorToken, Secret, Target, TokenEndpointError, TokenType};
+
+use crate::idp::client_auth::{Closure, Given};
 
 /// Whose token names the acting service, where a server does not infer it from how the client authenticates (OT-02).
 ///
@@ -18,15 +18,14 @@ use obo_core::{ActorToken, Secret, Target, TokenEndpointError, TokenType};
 #[derive(Clone, Debug)]
 pub struct ActorSource(pub(super) Kind);
 
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub(super) enum Kind {
     Fixed(ActorToken),
     Fetched { token_type: TokenType, fetch: Fetch },
     ClientCredentials(Option<Arc<Target>>),
 }
 
-type Fetch = Arc<dyn Fn() -> Fetching + Send + Sync>;
-type Fetching = Pin<Box<dyn Future<Output = Result<Secret, TokenEndpointError>> + Send>>;
+type Fetch = Closure<dyn Fn() -> Given<Secret> + Send + Sync>;
 
 impl ActorSource {
     /// This token, as long as it lives.
@@ -57,7 +56,7 @@ impl ActorSource {
     {
         Self(Kind::Fetched {
             token_type,
-            fetch: Arc::new(move || Box::pin(fetch())),
+            fetch: Closure(Arc::new(move || Box::pin(fetch()))),
         })
     }
 
@@ -69,17 +68,5 @@ impl ActorSource {
     /// The same, addressed to `target`: some servers take an actor's token only if it is addressed to themselves.
     pub fn client_credentials_for(target: impl Into<Target>) -> Self {
         Self(Kind::ClientCredentials(Some(Arc::new(target.into()))))
-    }
-}
-
-impl fmt::Debug for Kind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Fixed(token) => f.debug_tuple("Fixed").field(token).finish(),
-            Self::Fetched { token_type, .. } => f.debug_tuple("Fetched").field(token_type).finish(),
-            Self::ClientCredentials(target) => {
-                f.debug_tuple("ClientCredentials").field(target).finish()
-            }
-        }
     }
 }

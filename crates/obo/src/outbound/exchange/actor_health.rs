@@ -1,8 +1,8 @@
 use std::hash::{BuildHasher as _, RandomState};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use obo_core::{ActorToken, CacheKey};
+use parking_lot::Mutex;
 use quick_cache::sync::Cache;
 use tokio::time::Instant;
 
@@ -61,31 +61,31 @@ impl ActorHealth {
 
     pub(super) fn worked(&self, actor: &ActorToken) {
         let actor = self.id(actor);
-        let mut state = self.lock();
+        let mut state = self.state.lock();
         state.worked = Some(actor);
         state.successes += 1;
     }
 
     pub(super) fn has_worked(&self, actor: &ActorToken) -> bool {
-        self.lock().worked == Some(self.id(actor))
+        self.state.lock().worked == Some(self.id(actor))
     }
 
     /// Notes that an exchange failed, and that it is not known over which token.
     pub(super) fn doubt(&self, exchange: CacheKey) {
-        let successes = self.lock().successes;
+        let successes = self.state.lock().successes;
         self.doubts.insert(exchange, successes);
     }
 
     /// Whether the exchange failed like this before, and others have succeeded since: it is not the actor's token.
     pub(super) fn is_of_subject(&self, exchange: &CacheKey) -> bool {
         let before = self.doubts.get(exchange);
-        before.is_some_and(|before| before < self.lock().successes)
+        before.is_some_and(|before| before < self.state.lock().successes)
     }
 
     /// Notes that an exchange succeeded after this token was replaced, so that it was the token.
     pub(super) fn helped(&self, replaced: &ActorToken) {
         let actor = self.id(replaced);
-        let mut state = self.lock();
+        let mut state = self.state.lock();
         if let Some(last) = state.replaced.as_mut().filter(|last| last.actor == actor) {
             last.helped = true;
         }
@@ -97,7 +97,7 @@ impl ActorHealth {
     /// has ended, replaces a token once in [`REPLACED_EVERY`], also if the token works for others.
     pub(super) fn remedy(&self, actor: &ActorToken) -> Remedy {
         let (actor, now) = (self.id(actor), Instant::now());
-        let mut state = self.lock();
+        let mut state = self.state.lock();
         let last = state.replaced.as_ref();
         match last.filter(|last| now < last.at + REPLACED_EVERY) {
             Some(last) if last.actor == actor => Remedy::TakeNext,
@@ -115,9 +115,5 @@ impl ActorHealth {
 
     fn id(&self, actor: &ActorToken) -> u64 {
         self.hasher.hash_one(actor.expose())
-    }
-
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,4 +1,3 @@
-use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,7 +10,7 @@ use super::bounds::CacheBounds;
 use super::engine::Engine;
 use super::wanted::Wanted;
 use crate::clock::Clock;
-use crate::idp::client_auth::Client;
+use crate::idp::client_auth::{Client, Closure};
 use crate::idp::server::AuthorizationServer;
 
 const SHORTEST_DEADLINE: Duration = Duration::from_secs(1);
@@ -38,8 +37,8 @@ pub(super) struct Settings {
     /// The issuers besides the server's own whose tokens may be sent to it.
     pub(super) subject_issuers: Vec<Issuer>,
     pub(super) actor: Option<ActorSource>,
-    /// Where tokens are bound to the client's certificate.
-    pub(super) certificate: Option<CertificateNow>,
+    /// Gives the thumbprint of the client's certificate at present, where tokens are bound to it.
+    pub(super) certificate: Option<Closure<dyn Fn() -> [u8; 32] + Send + Sync>>,
     /// Whether an opaque token is introspected before it is used.
     pub(super) introspects_issued: bool,
     pub(super) cache: CacheBounds,
@@ -53,24 +52,13 @@ impl Settings {
     }
 }
 
-/// The thumbprint of the client's certificate at present.
-#[derive(Clone)]
-pub(super) struct CertificateNow(pub(super) Arc<dyn Fn() -> [u8; 32] + Send + Sync>);
-
-impl fmt::Debug for CertificateNow {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("CertificateNow(..)")
-    }
-}
-
 impl TokenExchange {
     /// Exchanges at `server` as `client`, by RFC 8693 unless another [dialect](TokenExchangeBuilder::dialect) is set.
     ///
     /// The server is an [`AuthorizationServer`], or its issuer as an [`Issuer`] or a literal.
     pub fn builder<S>(server: S, client: Client) -> TokenExchangeBuilder
     where
-        S: TryInto<AuthorizationServer>,
-        S::Error: Into<ConfigError>,
+        S: TryInto<AuthorizationServer, Error: Into<ConfigError>>,
     {
         TokenExchangeBuilder {
             server: server.try_into().map_err(Into::into),
@@ -105,8 +93,7 @@ impl TokenExchangeBuilder {
     /// not issued for it. Some servers spell the issuer of their older tokens in another way than their metadata.
     pub fn allow_subjects_of<I>(mut self, issuer: I) -> Self
     where
-        I: TryInto<Issuer>,
-        I::Error: Into<ConfigError>,
+        I: TryInto<Issuer, Error: Into<ConfigError>>,
     {
         match issuer.try_into() {
             Ok(issuer) => self.settings.subject_issuers.push(issuer),
@@ -144,7 +131,7 @@ impl TokenExchangeBuilder {
         mut self,
         thumbprint: impl Fn() -> [u8; 32] + Send + Sync + 'static,
     ) -> Self {
-        self.settings.certificate = Some(CertificateNow(Arc::new(thumbprint)));
+        self.settings.certificate = Some(Closure(Arc::new(thumbprint)));
         self
     }
 

@@ -1,17 +1,18 @@
 //! Outcomes at hand, by subject: tokens until shortly before they expire, refusals for a moment; bounded by bytes.
 
 use std::hash::{BuildHasher as _, Hash, RandomState};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use obo_core::{CacheKey, IssuedToken, Issuer, UnixTime};
-use quick_cache::sync::{Cache, EntryAction, EntryResult};
+use obo_core::{CacheKey, IssuedToken, UnixTime};
+use parking_lot::Mutex;
+use quick_cache::sync::Cache;
 use quick_cache::{DefaultHashBuilder, Lifecycle, OptionsBuilder, Weighter};
 use tokio::time::Instant;
 
 use super::bounds::CacheBounds;
-use super::entries::{Entries, Hit, Outcome, Room};
+use super::entries::{Entries, Hit, Outcome};
 use super::lifetime::{renewed_after, usable};
 use crate::outbound::error::{ExchangeError, ExchangeErrorKind};
 use crate::{observe, random};
@@ -35,7 +36,7 @@ const SWEEP_EVERY: Duration = Duration::from_secs(60);
 
 pub(super) struct TokenCache {
     /// In one shard: shards of their own bounds would let a few large subjects evict others while there is room.
-    subjects: Cache<SubjectId, Arc<Entries>, Weight, DefaultHashBuilder, Evictions>,
+    subjects: Cache<SubjectId, Arc<Entries>, Subjects, DefaultHashBuilder, Subjects>,
     /// Held by whatever changes `subjects`: what one change takes away, no other one puts back.
     changing: Mutex<()>,
     rejections: Cache<CacheKey, Instant>,
@@ -46,13 +47,7 @@ pub(super) struct TokenCache {
 
 /// A user or this service itself, by a keyed hash: who shares one shares the room for entries, and never an entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) struct SubjectId(u64);
-
-impl SubjectId {
-    pub(super) fn number(self) -> u64 {
-        self.0
-    }
-}
+pub(super) struct SubjectId(pub(super) u64);
 
 /// Where an outcome is.
 #[derive(Clone, Copy, Debug)]
@@ -61,23 +56,25 @@ pub(super) struct Place {
     pub(super) key: CacheKey,
 }
 
+/// Weighs a subject's entries, and counts those that are evicted.
 #[derive(Clone)]
-struct Weight;
+struct Subjects;
 
-impl Weighter<SubjectId, Arc<Entries>> for Weight {
+impl Weighter<SubjectId, Arc<Entries>> for Subjects {
     fn weight(&self, _: &SubjectId, entries: &Arc<Entries>) -> u64 {
         entries.size() as u64
     }
 }
 
-#[derive(Clone)]
-struct Evictions;
+impl Lifecycle<SubjectId, Arc<Entries>> for Subjects {
+    /// The entries of a subject that its new ones replace: they are not evicted.
+    type RequestState = Option<Arc<Entries>>;
 
-impl Lifecycle<SubjectId, Arc<Entries>> for Evictions {
-    type RequestState = ();
-
-    fn on_evict(&self, (): &mut (), _: SubjectId, entries: Arc<Entries>) {
-        observe::let_go("capacity", entries.len());
+    fn on_evict(&self, old: &mut Self::RequestState, _: SubjectId, entries: Arc<Entries>) {
+        let is_old = |old: &Arc<Entries>| Arc::ptr_eq(old, &entries);
+        if !old.as_ref().is_some_and(is_old) {
+            observe::let_go("capacity", entries.len());
+        }
     }
 }
 
@@ -89,11 +86,11 @@ impl TokenCache {
             .estimated_items_capacity(expected)
             .weight_capacity(bounds.bytes)
             .build();
-        let (hasher, evictions) = (DefaultHashBuilder::default(), Evictions);
+        let hasher = DefaultHashBuilder::default();
         let subjects = match one_shard {
-            Ok(options) => Cache::with_options(options, Weight, hasher, evictions),
+            Ok(options) => Cache::with_options(options, Subjects, hasher, Subjects),
             // The builder fails only if one of the two capacities is missing.
-            Err(_) => Cache::with(expected, bounds.bytes, Weight, hasher, evictions),
+            Err(_) => Cache::with(expected, bounds.bytes, Subjects, hasher, Subjects),
         };
         Self {
             subjects,
@@ -105,22 +102,9 @@ impl TokenCache {
         }
     }
 
-    pub(super) fn subject(&self, issuer: &Issuer, subject: &str) -> SubjectId {
-        self.id((issuer.as_str(), subject))
-    }
-
-    /// A number that stands for a target, or for anything else that can be hashed.
-    pub(super) fn number(&self, of: impl Hash) -> u64 {
-        self.hasher.hash_one(of)
-    }
-
-    /// The room of a token that is nobody's.
-    pub(super) fn nobody(&self, key: &CacheKey) -> SubjectId {
-        self.id(key)
-    }
-
-    fn id(&self, of: impl Hash) -> SubjectId {
-        SubjectId(self.number(of))
+    /// What stands for a subject, or for anything else that can be hashed.
+    pub(super) fn id(&self, of: impl Hash) -> SubjectId {
+        SubjectId(self.hasher.hash_one(of))
     }
 
     /// What is cached there and has ended on neither clock; `wall` is the time of the wall clock.
@@ -129,16 +113,16 @@ impl TokenCache {
         entries.get(&place.key, Instant::now(), wall)
     }
 
-    /// Keeps a token that is good for `lifetime` from when it was requested, which is given on both clocks, no longer than
-    /// the caller's `session`; one that hardly lives is not kept.
+    /// Keeps a token from when it was requested, which is given on both clocks, no longer than the caller's `session`; one
+    /// that hardly lives is not kept.
     pub(super) fn insert(
         &self,
         place: Place,
         token: IssuedToken,
         (request_start, started_at): (Instant, UnixTime),
-        lifetime: Duration,
         session: Duration,
     ) {
+        let lifetime = token.lifetime(started_at);
         let fraction = random::fraction();
         let usable = usable(lifetime.min(session).min(self.bounds.lifetime), fraction);
         // A new token of a session that ends first would not be used for longer.
@@ -183,36 +167,10 @@ impl TokenCache {
         if end.0 <= Instant::now() {
             return;
         }
-        let _changing = self.lock();
-        let room = Room {
-            entries: self.bounds.entries_per_subject,
-            bytes: self.bounds.of_one_subject(),
-        };
-        let insert = |entries: &mut Entries, outcome| {
-            let let_go = entries.insert(place.key, outcome, end, renew_at, room);
-            observe::let_go("subject", let_go);
-        };
-        let known = self
-            .subjects
-            .entry(&place.subject, None, |_, entries: &mut Arc<Entries>| {
-                insert(Arc::make_mut(entries), outcome.clone());
-                EntryAction::Retain(Arc::clone(entries))
-            });
-        match known {
-            // What has grown in its place makes no room for itself.
-            EntryResult::Retained(entries) => {
-                if self.subjects.weight() > self.subjects.capacity() {
-                    self.subjects.insert(place.subject, entries);
-                }
-            }
-            EntryResult::Vacant(room) => {
-                let mut entries = Entries::default();
-                insert(&mut entries, outcome);
-                // Fails if the room was cleared meanwhile: it stays empty.
-                let _ = room.insert(Arc::new(entries));
-            }
-            EntryResult::Removed(..) | EntryResult::Replaced(..) | EntryResult::Timeout => {}
-        }
+        self.change(place.subject, |entries| {
+            let evicted = entries.insert(place.key, outcome, end, renew_at, &self.bounds);
+            observe::let_go("subject", evicted);
+        });
     }
 
     /// Lets a token go that a downstream service rejected; whether another one may do.
@@ -230,35 +188,30 @@ impl TokenCache {
             return false;
         }
         self.rejections.insert(place.key, now);
-        self.change(place, |entries| entries.remove(&place.key, token));
-        observe::let_go("rejected", 1);
+        self.evict(place, token);
         true
     }
 
     /// Evicts a token that the authorization server may not accept any more, if it is still what is cached.
     pub(super) fn evict(&self, place: &Place, token: &IssuedToken) {
-        let mut is_cached = false;
-        self.change(place, |entries| {
-            is_cached = entries.has(&place.key, token);
-            entries.remove(&place.key, token);
+        let mut was_cached = false;
+        self.change(place.subject, |entries| {
+            was_cached = entries.remove(&place.key, token);
         });
-        observe::let_go("rejected", usize::from(is_cached));
+        observe::let_go("rejected", usize::from(was_cached));
     }
 
     /// Lets the tokens of those go who ask for nothing any more, once in a while: they would stay until there is no room.
     pub(super) fn sweep(&self, wall: UnixTime) {
         let now = Instant::now();
         {
-            let mut next = self
-                .next_sweep
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner);
+            let mut next = self.next_sweep.lock();
             if now < *next {
                 return;
             }
             *next = now + SWEEP_EVERY;
         }
-        let _changing = self.lock();
+        let _changing = self.changing.lock();
         let gone = AtomicUsize::new(0);
         self.subjects.retain(|_, entries| {
             let expired = entries.all_expired(now, wall);
@@ -270,7 +223,7 @@ impl TokenCache {
 
     /// Lets everything of a subject go.
     pub(super) fn forget(&self, subject: SubjectId) {
-        let _changing = self.lock();
+        let _changing = self.changing.lock();
         if let Some((_, entries)) = self.subjects.remove(&subject) {
             observe::let_go("revoked", entries.len());
         }
@@ -279,28 +232,24 @@ impl TokenCache {
     /// Puts the next renewal of a cached token off: the token stays usable.
     pub(super) fn postpone(&self, place: &Place) {
         let now = Instant::now();
-        self.change(place, |entries| entries.postpone(&place.key, now));
+        self.change(place.subject, |entries| entries.postpone(&place.key, now));
     }
 
     fn has_token(&self, place: &Place, wall: UnixTime) -> bool {
         self.get(place, wall).is_some_and(|hit| hit.outcome.is_ok())
     }
 
-    fn lock(&self) -> MutexGuard<'_, ()> {
-        self.changing.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn change(&self, place: &Place, change: impl FnOnce(&mut Entries)) {
-        let _changing = self.lock();
-        if !self.subjects.contains_key(&place.subject) {
-            return;
+    /// Changes what is cached for a subject; what has grown makes room for itself.
+    fn change(&self, subject: SubjectId, change: impl FnOnce(&mut Entries)) {
+        let _changing = self.changing.lock();
+        let mut old = self.subjects.get(&subject);
+        let mut entries = old.as_deref().cloned().unwrap_or_default();
+        change(&mut entries);
+        if entries.len() == 0 {
+            self.subjects.remove(&subject);
+        } else {
+            self.subjects
+                .insert_with_lifecycle(subject, Arc::new(entries), &mut old);
         }
-        let changed = self
-            .subjects
-            .entry(&place.subject, None, |_, entries: &mut Arc<Entries>| {
-                change(Arc::make_mut(entries));
-                EntryAction::Retain(())
-            });
-        drop(changed);
     }
 }

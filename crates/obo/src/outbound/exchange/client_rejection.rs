@@ -1,7 +1,8 @@
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use obo_core::TokenEndpointError;
+use parking_lot::Mutex;
 use tokio::time::Instant;
 
 use super::cache::SETUP;
@@ -32,7 +33,7 @@ struct Rejected {
 
 impl ClientRejection {
     pub(super) fn issued(&self) {
-        let mut state = self.lock();
+        let mut state = self.0.lock();
         state.issued_at = Some(Instant::now());
         state.rejected_for = None;
         state.rejected = None;
@@ -46,7 +47,7 @@ impl ClientRejection {
         subject: u64,
         error: &TokenEndpointError,
     ) -> bool {
-        let mut state = self.lock();
+        let mut state = self.0.lock();
         let is_repeated = state.rejected_for.replace(subject) == Some(subject);
         let is_of_client = !is_repeated && state.issued_at.is_none_or(|at| at.elapsed() >= GRACE);
         if is_of_client {
@@ -61,14 +62,10 @@ impl ClientRejection {
 
     /// The rejection that this credential would meet again.
     pub(super) fn of(&self, credential: &Arc<dyn ClientAuth>) -> Option<TokenEndpointError> {
-        let state = self.lock();
+        let state = self.0.lock();
         let rejected = state.rejected.as_ref()?;
         let holds =
             Instant::now() < rejected.until && Arc::ptr_eq(&rejected.credential, credential);
         holds.then(|| rejected.error.clone())
-    }
-
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -16,7 +16,7 @@ use super::builder::Settings;
 use super::cache::{Place, SubjectId, TokenCache};
 use super::client_rejection::ClientRejection;
 use super::entries::Outcome;
-use super::future::ResponseFuture;
+use super::future::{ResponseFuture, State};
 use super::own_actor::{Renewal, SentActor};
 use super::revocations::Revocations;
 use super::token_endpoint::TokenEndpoint;
@@ -42,15 +42,6 @@ pub(super) struct Engine {
     keys: Option<CacheKeys>,
 }
 
-/// Why a flight starts.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Need {
-    /// Nothing is at hand.
-    Missing,
-    /// What is at hand will not do, or not for long.
-    Renewal,
-}
-
 impl Engine {
     pub(super) fn new(server: AuthorizationServer, settings: Settings) -> Arc<Self> {
         let (issuer, client) = (server.issuer(), settings.client.id());
@@ -69,39 +60,42 @@ impl Engine {
 
     /// The token at hand, or a future of it.
     pub(super) fn ask(self: &Arc<Self>, wanted: Wanted) -> ResponseFuture {
+        self.try_ask(wanted).unwrap_or_else(ResponseFuture::failed)
+    }
+
+    fn try_ask(self: &Arc<Self>, wanted: Wanted) -> Result<ResponseFuture, ExchangeError> {
         let wall = self.settings.clock.now();
-        let place = match self.place(&wanted, wall) {
-            Ok(place) => place,
-            Err(error) => return ResponseFuture::failed(error),
-        };
+        let place = self.place(&wanted, wall)?;
+        let is_fresh = wanted.grant.is_fresh();
         let at_hand = self.tokens.get(&place, wall);
-        let at_hand = at_hand.filter(|hit| !wanted.grant.is_fresh() || hit.is_of_the_setup());
+        let at_hand = at_hand.filter(|hit| !is_fresh || hit.is_of_the_setup());
         observe::at_hand(at_hand.is_some());
         if let Some(hit) = at_hand {
             if hit.is_due && self.rejected(&wanted).is_none() {
                 // Refresh-ahead is best effort: ignore `Overloaded`.
-                let _ = self.join(place, wanted, Need::Renewal);
+                let _ = self.join(place, wanted, true);
             }
-            return ResponseFuture::known(hit.outcome.map(|token| Exchanged {
+            let outcome = hit.outcome.map(|token| Exchanged {
                 token,
                 source: TokenSource::Cache,
                 place,
-            }));
+            });
+            return Ok(ResponseFuture(State::Known(Some(outcome))));
         }
         if let Some(caller) = wanted.grant.subject() {
             self.revocations.saw(caller);
         }
         if let Some(error) = self.rejected(&wanted) {
-            return ResponseFuture::failed(error);
+            return Err(error);
         }
-        let need = match wanted.grant.is_fresh() {
-            true => Need::Renewal,
-            false => Need::Missing,
-        };
         let target = wanted.grant.target().cloned();
-        match self.join(place, wanted, need) {
-            Ok(landing) => ResponseFuture::waiting(landing, place, target),
-            Err(Overloaded) => ResponseFuture::failed(ExchangeError::new(
+        match self.join(place, wanted, is_fresh) {
+            Ok(flight) => Ok(ResponseFuture(State::Waiting {
+                flight,
+                place,
+                target,
+            })),
+            Err(Overloaded) => Err(ExchangeError::new(
                 ExchangeErrorKind::Overloaded,
                 target.as_deref(),
                 "too many exchanges are under way",
@@ -112,42 +106,38 @@ impl Engine {
     /// Where the outcome is kept; an error when it is for nobody.
     fn place(&self, wanted: &Wanted, wall: UnixTime) -> Result<Place, ExchangeError> {
         let target = wanted.grant.target().map(|target| &**target);
-        let subject = wanted
-            .grant
-            .subject()
-            .map(|caller| self.check_caller(caller, target, wall))
-            .transpose()?;
+        let subject = wanted.grant.subject();
+        let subject = subject.map(|caller| self.check_caller(caller, target, wall));
+        let subject = subject.transpose()?;
         let key = self.key(wanted).ok_or_else(|| {
             let problem = "the system gives no randomness to key the cache with";
             ExchangeError::new(ExchangeErrorKind::ClientMisconfigured, target, problem)
         })?;
-        let subject = subject.unwrap_or_else(|| self.tokens.nobody(&key));
+        let subject = subject.unwrap_or_else(|| self.tokens.id(key));
         Ok(Place { subject, key })
     }
 
     fn key(&self, wanted: &Wanted) -> Option<CacheKey> {
-        let (keys, dialect) = (self.keys.as_ref()?, self.settings.dialect_of(wanted));
-        Some(match &self.settings.certificate {
-            None => keys.key(&dialect.identity(), &wanted.grant),
-            Some(now) => keys
-                .bound_to_certificate(&now.0())
-                .key(&dialect.identity(), &wanted.grant),
-        })
+        let keys = self.keys.as_ref()?;
+        let now = self.settings.certificate.as_ref();
+        let bound = now.map(|now| keys.bound_to_certificate(&now.0()));
+        let dialect = self.settings.dialect_of(wanted).identity();
+        Some(bound.as_ref().unwrap_or(keys).key(&dialect, &wanted.grant))
     }
 
     fn join(
         self: &Arc<Self>,
         place: Place,
         wanted: Wanted,
-        need: Need,
+        is_renewal: bool,
     ) -> Result<Flight<Outcome>, Overloaded> {
         let flights = match wanted.grant {
             Grant::Exchange(_) => &self.flights,
             Grant::ClientCredentials { .. } => &self.own_flights,
         };
-        flights.join(place.key, place.subject.number(), || {
-            let (engine, cause) = (Arc::clone(self), observe::Cause::here());
-            async move { engine.fly(place, wanted, need, &cause).await }
+        flights.join(place.key, place.subject.0, || {
+            let (engine, cause) = (Arc::clone(self), observe::Span::here());
+            async move { engine.fly(place, wanted, is_renewal, &cause).await }
         })
     }
 
@@ -156,13 +146,11 @@ impl Engine {
         self: Arc<Self>,
         place: Place,
         wanted: Wanted,
-        need: Need,
-        cause: &observe::Cause,
+        is_renewal: bool,
+        cause: &observe::Span,
     ) -> Outcome {
         // A call that missed the cache just before another flight ended starts this one after it.
-        if need == Need::Missing
-            && let Some(hit) = self.tokens.get(&place, self.settings.clock.now())
-        {
+        if !is_renewal && let Some(hit) = self.tokens.get(&place, self.settings.clock.now()) {
             if let Err(error) = &hit.outcome {
                 observe::call_not_made(&error.failure());
             }
@@ -177,30 +165,28 @@ impl Engine {
         let session = wanted.grant.subject().map_or(Duration::MAX, |caller| {
             caller.ends_at().saturating_since(started_at)
         });
-        let rejects_client = match outcome.as_ref().map_err(ExchangeError::rejects_client) {
-            Ok(_) => {
-                self.client_rejection.issued();
-                false
-            }
-            Err(Some(error)) => {
-                let subject = place.subject.number();
-                self.client_rejection.record(credential, subject, error)
-            }
-            Err(None) => false,
-        };
         match &outcome {
-            // Renewed meanwhile: to which certificate the token is bound is not known.
-            Ok(_)
-                if self.settings.certificate.is_some() && self.key(&wanted) != Some(place.key) => {}
             Ok(token) => {
-                let lifetime = token.lifetime(started_at);
-                self.tokens
-                    .insert(place, token.clone(), (start, started_at), lifetime, session);
+                self.client_rejection.issued();
+                // Renewed meanwhile: to which certificate the token is bound is not known.
+                let is_unbound = self.settings.certificate.is_none();
+                if is_unbound || self.key(&wanted) == Some(place.key) {
+                    let (token, start) = (token.clone(), (start, started_at));
+                    self.tokens.insert(place, token, start, session);
+                }
             }
-            Err(_) if rejects_client => self.tokens.postpone(&place),
             Err(error) => {
-                let wall = self.settings.clock.now();
-                self.tokens.insert_refusal(place, error, session, wall);
+                let rejects_client = error.rejects_client().is_some_and(|error| {
+                    let subject = place.subject.0;
+                    self.client_rejection.record(credential, subject, error)
+                });
+                match rejects_client {
+                    true => self.tokens.postpone(&place),
+                    false => {
+                        let wall = self.settings.clock.now();
+                        self.tokens.insert_refusal(place, error, session, wall);
+                    }
+                }
             }
         }
         self.tokens.sweep(self.settings.clock.now());
@@ -213,15 +199,12 @@ impl Engine {
         let deadline = start + self.settings.deadline;
         let (asked, sent) = self.with_actor(wanted.clone(), deadline).await?;
         let asker = self.asker(wanted, place);
-        let issued = self.endpoint.ask(&asked, &self.settings, asker, deadline);
-        let issued = issued.await;
-        let issued = match sent {
-            Some(sent) => {
-                self.over_actor(wanted, place, sent, issued, deadline)
-                    .await?
-            }
-            None => issued?,
-        };
+        let asking = self.endpoint.ask(&asked, &self.settings, asker, deadline);
+        let mut issued = asking.await;
+        if let Some(sent) = sent {
+            issued = self.over_actor(wanted, place, sent, issued, deadline).await;
+        }
+        let issued = issued?;
         // The answer may have taken longer than the caller's token lived, or than it was not revoked.
         if let Some(caller) = wanted.grant.subject() {
             let target = wanted.grant.target().map(|target| &**target);
@@ -236,20 +219,18 @@ impl Engine {
         wanted: Wanted,
         deadline: Instant,
     ) -> Result<(Wanted, Option<SentActor>), ExchangeError> {
-        let (Grant::Exchange(request), Some(ActorSource(kind))) =
-            (&wanted.grant, &self.settings.actor)
-        else {
-            return Ok((wanted, None));
+        let (request, kind) = match (&wanted.grant, &self.settings.actor) {
+            (Grant::Exchange(request), Some(ActorSource(kind))) if request.actor().is_none() => {
+                (request, kind)
+            }
+            _ => return Ok((wanted, None)),
         };
-        if request.actor().is_some() {
-            return Ok((wanted, None));
-        }
         // One store has one actor, whose token may be renewed without what is at hand getting worse.
         let identity = "the actor of the exchange";
         let (actor, source) = match kind {
             Kind::Fixed(token) => (token.clone(), Renewal::None),
             Kind::Fetched { token_type, fetch } => {
-                let fetched = timeout_at(deadline, fetch()).await;
+                let fetched = timeout_at(deadline, fetch.0()).await;
                 let fetched = fetched.unwrap_or_else(|_| {
                     let problem = "the actor's own token did not come in time";
                     Err(TokenEndpointError::new(ErrorClass::Transient, problem))
@@ -277,17 +258,19 @@ impl Engine {
             grant: request.clone().with_actor(actor.clone()).into(),
             dialect: wanted.dialect.clone(),
         };
-        let token = actor;
-        Ok((asked, Some(SentActor { token, source })))
+        let sent = SentActor {
+            token: actor,
+            source,
+        };
+        Ok((asked, Some(sent)))
     }
 
     /// For whom and for what a request is, as circuit breakers and pauses tell them apart.
     pub(super) fn asker(&self, wanted: &Wanted, place: &Place) -> Asker {
+        let target = wanted.grant.target().map(ToString::to_string);
         Asker {
-            subject: place.subject.number(),
-            target: self
-                .tokens
-                .number(wanted.grant.target().map(ToString::to_string)),
+            subject: place.subject.0,
+            target: self.tokens.id(target).0,
             is_vouched: true,
         }
     }
@@ -310,13 +293,12 @@ impl Engine {
         if issuer != server && !self.settings.subject_issuers.contains(issuer) {
             let kind = ExchangeErrorKind::ClientMisconfigured;
             let problem = format!(
-                "the caller's token is of issuer \"{issuer}\", and tokens are exchanged at \"{}\": exchange it at \
-                 its own issuer, or allow it with `allow_subjects_of`",
-                server,
+                "the caller's token is of issuer \"{issuer}\", and tokens are exchanged at \"{server}\": exchange it \
+                 at its own issuer, or allow it with `allow_subjects_of`"
             );
             return Err(ExchangeError::new(kind, target, problem));
         }
-        let subject = self.tokens.subject(issuer, caller.subject());
+        let subject = self.tokens.id((issuer.as_str(), caller.subject()));
         let problem = if caller.ends_at() <= wall {
             "the caller's own token has expired"
         } else if self.revocations.cover(subject, caller, wall) {
@@ -329,7 +311,7 @@ impl Engine {
     }
 
     pub(super) fn revoke(&self, issuer: &Issuer, subject: &str, issued_until: UnixTime) {
-        let subject = self.tokens.subject(issuer, subject);
+        let subject = self.tokens.id((issuer.as_str(), subject));
         // In this order: what comes between is refused, and what was kept before goes.
         self.revocations
             .insert(subject, issued_until, self.settings.clock.now());

@@ -3,6 +3,7 @@
 use obo_core::{CacheKey, IssuedToken, UnixTime};
 use tokio::time::Instant;
 
+use super::bounds::CacheBounds;
 use crate::outbound::error::ExchangeError;
 
 /// What an entry takes besides its outcome, in bytes.
@@ -43,13 +44,6 @@ pub(super) struct Hit {
     pub(super) is_due: bool,
 }
 
-/// How much one subject may have.
-#[derive(Clone, Copy)]
-pub(super) struct Room {
-    pub(super) entries: usize,
-    pub(super) bytes: usize,
-}
-
 impl Hit {
     /// Whether it says that the set-up is wrong, so that not even a fresh token can be had for a moment.
     pub(super) fn is_of_the_setup(&self) -> bool {
@@ -74,14 +68,14 @@ impl Entries {
         })
     }
 
-    /// Keeps an outcome; of more than fit into `room`, those that end first are evicted. How many that were.
+    /// Keeps an outcome; of more than fit into the room of one subject, those that end first are evicted. How many that were.
     pub(super) fn insert(
         &mut self,
         key: CacheKey,
         outcome: Outcome,
         (usable_until, ends_at): (Instant, UnixTime),
         renew_at: Option<Instant>,
-        room: Room,
+        bounds: &CacheBounds,
     ) -> usize {
         let entry = Entry {
             size: ENTRY + size(&outcome),
@@ -94,10 +88,11 @@ impl Entries {
         self.0
             .retain(|(known, entry)| now < entry.usable_until && *known != key);
         let usable = self.0.len();
-        if room.bytes < SUBJECT + entry.size {
+        let room = bounds.of_one_subject();
+        if room < SUBJECT + entry.size {
             return 0;
         }
-        while self.0.len() >= room.entries || room.bytes < self.size() + entry.size {
+        while self.0.len() >= bounds.entries_per_subject || room < self.size() + entry.size {
             let first = self.0.iter().map(|(_, entry)| entry.usable_until).min();
             self.0
                 .retain(|(_, entry)| Some(entry.usable_until) != first);
@@ -117,7 +112,8 @@ impl Entries {
 
     /// Puts the next renewal off.
     pub(super) fn postpone(&mut self, key: &CacheKey, now: Instant) {
-        if let Some(entry) = self.find_mut(key) {
+        let position = self.position(key).ok();
+        if let Some((_, entry)) = position.and_then(|at| self.0.get_mut(at)) {
             let left = entry.usable_until.saturating_duration_since(now);
             entry.renew_at = Some(now + left / 2);
         }
@@ -130,13 +126,10 @@ impl Entries {
             .is_some_and(|known| known.authorization() == token.authorization())
     }
 
-    /// Lets `token` go, if it is what is at hand.
-    pub(super) fn remove(&mut self, key: &CacheKey, token: &IssuedToken) {
-        if self.has(key, token)
-            && let Ok(position) = self.position(key)
-        {
-            self.0.remove(position);
-        }
+    /// Removes `token`, if it is what is cached; whether it was.
+    pub(super) fn remove(&mut self, key: &CacheKey, token: &IssuedToken) -> bool {
+        let position = self.position(key).ok().filter(|_| self.has(key, token));
+        position.map(|at| self.0.remove(at)).is_some()
     }
 
     /// What all of it takes in memory, in bytes.
@@ -156,10 +149,5 @@ impl Entries {
     fn find(&self, key: &CacheKey) -> Option<&Entry> {
         let (_, entry) = self.0.get(self.position(key).ok()?)?;
         Some(entry)
-    }
-
-    fn find_mut(&mut self, key: &CacheKey) -> Option<&mut Entry> {
-        let position = self.position(key).ok()?;
-        self.0.get_mut(position).map(|(_, entry)| entry)
     }
 }

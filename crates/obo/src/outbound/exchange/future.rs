@@ -15,9 +15,9 @@ use crate::outbound::error::ExchangeError;
 use crate::polled::polled_after_completion;
 
 /// The future of [`TokenExchange`](super::TokenExchange); dropping it leaves the exchange to those who still wait.
-pub struct ResponseFuture(State);
+pub struct ResponseFuture(pub(super) State);
 
-enum State {
+pub(super) enum State {
     Known(Option<Result<Exchanged, ExchangeError>>),
     Waiting {
         flight: Flight<Outcome>,
@@ -27,32 +27,16 @@ enum State {
 }
 
 impl ResponseFuture {
-    pub(super) fn known(outcome: Result<Exchanged, ExchangeError>) -> Self {
-        Self(State::Known(Some(outcome)))
-    }
-
     /// Reports a call that is not made, unless there is an exchange to report it.
-    pub(super) fn reported(self) -> Self {
+    pub(in crate::outbound) fn reported(self) -> Self {
         if let State::Known(Some(Err(error))) = &self.0 {
             observe::call_not_made(&error.failure());
         }
         self
     }
 
-    pub(super) fn failed(error: ExchangeError) -> Self {
-        Self::known(Err(error))
-    }
-
-    pub(super) fn waiting(
-        flight: Flight<Outcome>,
-        place: Place,
-        target: Option<Arc<Target>>,
-    ) -> Self {
-        Self(State::Waiting {
-            flight,
-            place,
-            target,
-        })
+    pub(in crate::outbound) fn failed(error: ExchangeError) -> Self {
+        Self(State::Known(Some(Err(error))))
     }
 }
 

@@ -65,13 +65,9 @@ impl Engine {
                 let (asked, next) = *next;
                 let asker = self.asker(wanted, place);
                 let outcome = self.endpoint.ask(&asked, &self.settings, asker, deadline);
-                let outcome = outcome.await;
-                match self.unclear(&next, outcome) {
+                match self.unclear(&next, outcome.await) {
                     Ok(clear) => {
-                        if clear.is_ok() {
-                            self.actors.helped(&sent.token);
-                        }
-                        return clear;
+                        return clear.inspect(|_| self.actors.helped(&sent.token));
                     }
                     Err(error) => (error, self.actors.has_worked(&next.token)),
                 }
@@ -89,13 +85,9 @@ impl Engine {
 
     /// An outcome that says nothing against the actor's token, or the error that may do so.
     fn unclear(&self, sent: &SentActor, outcome: Outcome) -> Result<Outcome, ExchangeError> {
-        match outcome {
-            Ok(issued) => {
-                self.actors.worked(&sent.token);
-                Ok(Ok(issued))
-            }
+        match outcome.inspect(|_| self.actors.worked(&sent.token)) {
             Err(error) if error.may_be_of_actor() => Err(error),
-            Err(error) => Ok(Err(error)),
+            clear => Ok(clear),
         }
     }
 
@@ -106,19 +98,15 @@ impl Engine {
         sent: &SentActor,
         deadline: Instant,
     ) -> Result<Next, ExchangeError> {
-        let own = match &sent.source {
-            Renewal::None => return Ok(Next::Same),
-            Renewal::Fetched => None,
-            Renewal::Own(own) => Some(own),
-        };
-        match self.actors.remedy(&sent.token) {
-            Remedy::Nothing => return Ok(Next::TooSoon),
-            Remedy::TakeNext => {}
-            Remedy::Replace => {
-                if let Some(own) = own {
-                    self.tokens.evict(&own.place, &own.token);
-                }
+        if let Renewal::None = sent.source {
+            return Ok(Next::Same);
+        }
+        match (self.actors.remedy(&sent.token), &sent.source) {
+            (Remedy::Nothing, _) => return Ok(Next::TooSoon),
+            (Remedy::Replace, Renewal::Own(own)) => {
+                self.tokens.evict(&own.place, &own.token);
             }
+            (Remedy::Replace | Remedy::TakeNext, _) => {}
         }
         let (asked, next) = self.with_actor(wanted.clone(), deadline).await?;
         let next = next.filter(|next| next.token.expose() != sent.token.expose());

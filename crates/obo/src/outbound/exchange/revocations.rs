@@ -1,9 +1,9 @@
 use std::hash::{BuildHasher as _, RandomState};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use obo_core::{Caller, UnixTime};
+use parking_lot::Mutex;
 use quick_cache::sync::Cache;
 
 use super::cache::SubjectId;
@@ -20,17 +20,17 @@ const UNDATED: Duration = Duration::from_secs(24 * 60 * 60);
 /// Times of tokens are in whole seconds. A token of the very second of a logout may be of before or, after a quick login,
 /// of later; what tells them apart is whether it was seen before the logout was reported.
 pub(super) struct Revocations {
-    any: AtomicBool,
     changing: Mutex<()>,
-    marks: Cache<SubjectId, ClaimMatcher>,
+    marks: Cache<SubjectId, Mark>,
     /// Tokens by a keyed hash, with how many revocations there had been when they were first seen.
     seen: Cache<u64, u64>,
+    /// How many revocations there were.
     count: AtomicU64,
     hasher: RandomState,
 }
 
 #[derive(Clone, Copy)]
-struct ClaimMatcher {
+struct Mark {
     until: UnixTime,
     /// Which revocation it was, from 0.
     number: u64,
@@ -40,7 +40,6 @@ struct ClaimMatcher {
 impl Revocations {
     pub(super) fn new() -> Self {
         Self {
-            any: AtomicBool::new(false),
             changing: Mutex::default(),
             marks: Cache::new(SUBJECTS),
             seen: Cache::new(TOKENS),
@@ -52,8 +51,8 @@ impl Revocations {
     /// Revokes what the subject's issuer issued until then.
     pub(super) fn insert(&self, subject: SubjectId, until: UnixTime, now: UnixTime) {
         // The later time stays, also of two that come at once.
-        let _changing = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
-        let mark = ClaimMatcher {
+        let _changing = self.changing.lock();
+        let mark = Mark {
             until,
             number: self.count.fetch_add(1, Ordering::AcqRel),
             set_at: now,
@@ -62,7 +61,6 @@ impl Revocations {
         if known.is_none_or(|known| known.until.as_secs() <= until.as_secs()) {
             self.marks.insert(subject, mark);
         }
-        self.any.store(true, Ordering::Release);
     }
 
     /// Notes that a token is there, before something is exchanged for it.
@@ -78,7 +76,7 @@ impl Revocations {
     /// One that does not say when it was issued is not older than the login that it names. One that names none is revoked
     /// for a day, once anything of its subject was.
     pub(super) fn cover(&self, subject: SubjectId, caller: &Caller, now: UnixTime) -> bool {
-        if !self.any.load(Ordering::Acquire) {
+        if self.count.load(Ordering::Acquire) == 0 {
             return false;
         }
         let Some(mark) = self.marks.get(&subject) else {
@@ -91,7 +89,7 @@ impl Revocations {
         issued_at < until || issued_at == until && self.was_seen_before(&mark, caller)
     }
 
-    fn was_seen_before(&self, mark: &ClaimMatcher, caller: &Caller) -> bool {
+    fn was_seen_before(&self, mark: &Mark, caller: &Caller) -> bool {
         let seen = self.seen.get(&self.key(caller));
         seen.is_some_and(|count| count <= mark.number)
     }

@@ -5,10 +5,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use bytes::Bytes;
 use http::{Response, StatusCode};
 use obo_core::dialect::Registration;
-use obo_core::metadata::ServerMetadata;
 use obo_core::{
-    BearerToken, Caller, ErrorClass, IntrospectionResponse, IssuedToken, Target, TokenEndpointError,
-    TokenRequest, introspection_refusal, is_json,
+    BearerToken, Caller, ErrorClass, IntrospectionResponse, IssuedToken, Target,
+    TokenEndpointError, TokenRequest, introspection_refusal, is_json,
 };
 use tokio::time::Instant;
 
@@ -16,7 +15,9 @@ use super::builder::Settings;
 use super::entries::Outcome;
 use super::wanted::Wanted;
 use crate::idp::admission::{Admission, Asker};
-use crate::idp::endpoint::{AskError, Endpoint, Patience, Sender, introspection_endpoint};
+use crate::idp::endpoint::{
+    AskError, Endpoint, Patience, Sender, introspection_endpoint, token_endpoint,
+};
 use crate::idp::server::AuthorizationServer;
 use crate::outbound::error::ExchangeError;
 
@@ -29,14 +30,6 @@ pub(super) struct TokenEndpoint {
     endpoint: Endpoint,
     /// Whether it was seen to grant what its metadata does not list.
     offers_unlisted: AtomicBool,
-}
-
-/// One request for a grant.
-#[derive(Clone, Copy)]
-struct Asked<'a> {
-    wanted: &'a Wanted,
-    settings: &'a Settings,
-    patience: Patience,
 }
 
 impl TokenEndpoint {
@@ -62,24 +55,20 @@ impl TokenEndpoint {
     ) -> Outcome {
         let target = wanted.grant.target().map(|target| &**target);
         let patience = Patience::new(deadline, settings.deadline, RETRIES);
-        let asked = Asked {
-            wanted,
-            settings,
-            patience,
-        };
-        let attempt = || self.attempt(asked);
+        let attempt = || self.attempt(wanted, settings, patience);
         let issued = self.endpoint.call(asker, target, patience, attempt).await;
         issued.map_err(|error| ExchangeError::of_grant(&wanted.grant, error))
     }
 
-    async fn attempt(&self, asked: Asked<'_>) -> Result<IssuedToken, AskError> {
-        let Asked {
-            wanted: Wanted { grant, .. },
-            settings,
-            patience,
-        } = asked;
+    async fn attempt(
+        &self,
+        wanted: &Wanted,
+        settings: &Settings,
+        patience: Patience,
+    ) -> Result<IssuedToken, AskError> {
+        let grant = &wanted.grant;
         let by = Registration::new(self.server().issuer(), settings.client.id());
-        let dialect = settings.dialect_of(asked.wanted);
+        let dialect = settings.dialect_of(wanted);
         let form = dialect.request(grant, by).map_err(AskError::NotAsked)?;
         let sender = Sender {
             client: &settings.client,
@@ -98,10 +87,10 @@ impl TokenEndpoint {
         let issued = dialect.response(grant, &response, settings.clock.now());
         let issued = issued.map_err(|error| {
             let error = error.with_status(response.status());
-            AskError::Asked(match &unlisted {
+            match &unlisted {
                 Some(grant) if self.lacks_grant(&error) => without_grant(error, grant),
                 _ => error,
-            })
+            }
         })?;
         if unlisted.is_some() {
             self.offers_unlisted.store(true, Ordering::Relaxed);
@@ -109,7 +98,7 @@ impl TokenEndpoint {
         let Some(target) = grant.target() else {
             return Ok(issued);
         };
-        check_scope(target, &issued).map_err(AskError::Asked)?;
+        check_scope(target, &issued)?;
         match settings.introspects_issued && !issued.is_jwt() {
             true => {
                 let caller = grant.subject();
@@ -131,18 +120,18 @@ impl TokenEndpoint {
     ) -> Result<IssuedToken, AskError> {
         let token = BearerToken::parse(issued.expose()).map_err(|error| {
             let class = ErrorClass::ResponseUnusable;
-            AskError::Asked(TokenEndpointError::new(class, error.to_string()))
+            TokenEndpointError::new(class, error.to_string())
         })?;
         let form = TokenRequest::introspection(token);
         let asked = self.endpoint.post(sender, form, introspection_endpoint);
         let response = asked.await?;
         let now = sender.clock.now();
         if response.status() != StatusCode::OK {
-            return Err(AskError::Asked(introspection_refusal(&response, now)));
+            return Err(introspection_refusal(&response, now).into());
         }
         read_json(&response)
             .and_then(|said| said.confirm_issued(issued, target, caller, now))
-            .map_err(|error| AskError::Asked(error.with_status(response.status())))
+            .map_err(|error| error.with_status(response.status()).into())
     }
 
     /// Whether a server may refuse so a grant that it does not offer at all; some have no code for it.
@@ -194,22 +183,4 @@ fn check_scope(target: &Target, issued: &IssuedToken) -> Result<(), TokenEndpoin
             format!("the server granted less scope than is required: {value:?} is missing"),
         )),
     }
-}
-
-fn token_endpoint(
-    metadata: &ServerMetadata,
-    is_mutual_tls: bool,
-) -> Result<&str, TokenEndpointError> {
-    let alias = metadata.mtls_token_endpoint.as_deref();
-    let url = alias.filter(|_| is_mutual_tls);
-    url.or(metadata.token_endpoint.as_deref()).ok_or_else(|| {
-        let error = metadata.missing("token_endpoint");
-        let problem = format!("the authorization server's {error}");
-        // A document that is wrong may be fixed; one without the member is of a server that has none.
-        let class = match metadata.is_unusable("token_endpoint") {
-            true => ErrorClass::Transient,
-            false => ErrorClass::ClientMisconfigured,
-        };
-        TokenEndpointError::new(class, problem)
-    })
 }

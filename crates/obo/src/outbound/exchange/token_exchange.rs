@@ -77,8 +77,7 @@ impl TokenExchange {
         target: T,
     ) -> Result<Exchanged, ExchangeError>
     where
-        T: TryInto<Target>,
-        T::Error: Into<ConfigError>,
+        T: TryInto<Target, Error: Into<ConfigError>>,
     {
         let target = named(target)?;
         self.ask(ExchangeRequest::new(&caller.untyped(), target))
@@ -114,8 +113,7 @@ impl TokenExchange {
 /// The target, unless its name is not one.
 pub(in crate::outbound) fn named<T>(target: T) -> Result<Target, ExchangeError>
 where
-    T: TryInto<Target>,
-    T::Error: Into<ConfigError>,
+    T: TryInto<Target, Error: Into<ConfigError>>,
 {
     target.try_into().map_err(|error| {
         let error: ConfigError = error.into();

@@ -1,4 +1,3 @@
-use std::fmt;
 use std::io::IoSlice;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -35,10 +34,6 @@ struct Watch {
 }
 
 impl<B> ResponseBody<B> {
-    fn new(inner: B, watch: Option<Watch>) -> Self {
-        Self { inner, watch }
-    }
-
     /// The inner client's body.
     pub fn get_ref(&self) -> &B {
         &self.inner
@@ -61,50 +56,34 @@ pub(super) fn watched<B>(
     exchange: &TokenExchange,
     exchanged: Exchanged,
 ) -> Response<ResponseBody<B>> {
-    let watch = kind(response.status(), response.headers()).map(|kind| Watch {
+    let watch = awaited(response.status(), response.headers()).map(|web| Watch {
         exchange: exchange.clone(),
         exchanged,
-        web: kind.frames(),
+        web,
     });
-    response.map(|body| ResponseBody::new(body, watch))
+    response.map(|inner| ResponseBody { inner, watch })
 }
 
-/// A gRPC response by where its status comes.
-enum Kind {
-    Trailers,
-    Web { is_text: bool },
-}
-
-impl Kind {
-    fn frames(&self) -> Option<WebFrames> {
-        match self {
-            Self::Trailers => None,
-            Self::Web { is_text } => Some(WebFrames::new(*is_text)),
-        }
-    }
-}
-
-/// `None` for what is not of gRPC or has its status already. A service that is called in the same process may leave the
-/// content type out.
-fn kind(status: StatusCode, headers: &HeaderMap) -> Option<Kind> {
+/// Where the status of a gRPC response comes: in the last frame of a gRPC-Web body, else in the trailers. `None` for what
+/// is not of gRPC or has its status already. A service that is called in the same process may leave the content type out.
+fn awaited(status: StatusCode, headers: &HeaderMap) -> Option<Option<WebFrames>> {
     if headers.contains_key("grpc-status") {
         return None;
     }
     let Some(content_type) = headers.get(header::CONTENT_TYPE) else {
-        return (status == StatusCode::OK).then_some(Kind::Trailers);
+        return (status == StatusCode::OK).then_some(None);
     };
-    let content_type = content_type.as_bytes();
-    let end = content_type
-        .iter()
-        .position(|b| matches!(b, b'+' | b';' | b' '));
-    let media_type = content_type.get(..end.unwrap_or(content_type.len()))?;
+    let mut parts = content_type
+        .as_bytes()
+        .split(|b| matches!(b, b'+' | b';' | b' '));
+    let media_type = parts.next()?;
     let is = |name: &str| media_type.eq_ignore_ascii_case(name.as_bytes());
     if is("application/grpc") {
-        Some(Kind::Trailers)
+        Some(None)
     } else if is("application/grpc-web") {
-        Some(Kind::Web { is_text: false })
+        Some(Some(WebFrames::new(false)))
     } else if is("application/grpc-web-text") {
-        Some(Kind::Web { is_text: true })
+        Some(Some(WebFrames::new(true)))
     } else {
         None
     }
@@ -126,7 +105,10 @@ impl Watch {
 
 impl<B: Default> Default for ResponseBody<B> {
     fn default() -> Self {
-        Self::new(B::default(), None)
+        Self {
+            inner: B::default(),
+            watch: None,
+        }
     }
 }
 
@@ -158,8 +140,4 @@ impl<B: Body> Body for ResponseBody<B> {
     }
 }
 
-impl<B> fmt::Debug for ResponseBody<B> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("ResponseBody(..)")
-    }
-}
+opaque_debug!(ResponseBody<B>);

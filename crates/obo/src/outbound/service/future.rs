@@ -1,7 +1,7 @@
+use std::mem;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
-use std::{fmt, mem};
 
 use http::request::Parts;
 use http::{Request, Response, header};
@@ -29,8 +29,8 @@ pin_project! {
         #[pin]
         state: State<S, B>,
         exchange: TokenExchange,
-        // Whose token it is, and for whom; `None` where nothing was asked for.
-        called: Option<Called>,
+        // For whom the token of a user is; `None` without a user, or where nothing was asked for.
+        of_user: Option<Arc<Target>>,
         // Taken when the token of the first attempt is rejected.
         second: Option<Second<S, B>>,
     }
@@ -58,16 +58,7 @@ pin_project! {
             // Taken when the response is there.
             exchanged: Option<Exchanged>,
         },
-        Failed {
-            error: Option<ExchangeError>,
-        },
     }
-}
-
-/// What is to be said of the call.
-struct Called {
-    target: Option<Arc<Target>>,
-    is_for_user: bool,
 }
 
 /// A request that has still to be sent, and the service for it.
@@ -142,24 +133,23 @@ where
             inner: mem::replace(inner, clone),
             is_ready: true,
         };
-        let called = Called {
-            target: wanted.grant.target().cloned(),
-            is_for_user: wanted.grant.subject().is_some(),
-        };
+        let of_user = wanted.grant.subject().and(wanted.grant.target()).cloned();
         Self {
             state: State::exchanging(&exchange, wanted, pending),
             exchange,
-            called: Some(called),
+            of_user,
             second,
         }
     }
 
     fn failed(exchange: TokenExchange, error: ExchangeError) -> Self {
-        observe::call_not_made(&error.failure());
         Self {
-            state: State::Failed { error: Some(error) },
+            state: State::Exchanging {
+                exchanging: Exchanging::failed(error).reported(),
+                pending: None,
+            },
             exchange,
-            called: None,
+            of_user: None,
             second: None,
         }
     }
@@ -240,15 +230,14 @@ where
                     let may_try_again = match refusal(&response) {
                         None => false,
                         Some(Refusal::Token) => this.exchange.reject(&exchanged),
-                        Some(Refusal::StepUp(needed)) => match this.called {
-                            Some(called) if called.is_for_user => {
-                                let target = called.target.as_deref();
-                                let error = ExchangeError::of_token_endpoint(target, needed);
+                        // Without a user, there is nobody who could do more.
+                        Some(Refusal::StepUp(needed)) => match this.of_user.as_deref() {
+                            None => false,
+                            target => {
+                                let error = ExchangeError::of_step_up(target, needed);
                                 observe::called_service_wants_more(&error.failure());
                                 return Poll::Ready(Err(CallError::Exchange(error)));
                             }
-                            // There is nobody who could do more.
-                            _ => false,
                         },
                     };
                     let second = second.filter(|_| may_try_again);
@@ -258,21 +247,10 @@ where
                     };
                     State::exchanging(this.exchange, wanted, pending)
                 }
-                StateProjection::Failed { error } => match error.take() {
-                    Some(error) => return Poll::Ready(Err(CallError::Exchange(error))),
-                    None => polled_after_completion(POLLED),
-                },
             };
             this.state.set(next);
         }
     }
 }
 
-impl<S, B> fmt::Debug for ResponseFuture<S, B>
-where
-    S: Service<Request<B>>,
-{
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("ResponseFuture(..)")
-    }
-}
+opaque_debug!(ResponseFuture<S, B> where S: Service<Request<B>>);

@@ -1,7 +1,8 @@
+use obo_core::ConfigError;
 use tower_layer::Layer;
 
 use super::{Outbound, Replay};
-use crate::outbound::destination::Route;
+use crate::outbound::destination::{Destination, Route};
 use crate::outbound::exchange::TokenExchange;
 
 /// Gives a client's requests tokens; [`OnBehalfOfLayer`](crate::on_behalf_of::OnBehalfOfLayer) and
@@ -18,9 +19,19 @@ pub struct OutboundLayer<U, R = ()> {
 }
 
 impl<U> OutboundLayer<U> {
-    pub(in crate::outbound) fn new(exchange: TokenExchange, route: Route, source: U) -> Self {
+    pub(in crate::outbound) fn to(
+        exchange: &TokenExchange,
+        destination: Destination,
+        source: U,
+    ) -> Result<Self, ConfigError> {
+        let destination = destination.checked();
+        let destination = destination.map_err(|error| error.within("destination"))?;
+        Ok(Self::new(exchange, Route::Fixed(destination), source))
+    }
+
+    pub(in crate::outbound) fn new(exchange: &TokenExchange, route: Route, source: U) -> Self {
         Self {
-            exchange,
+            exchange: exchange.clone(),
             route,
             source,
             replay: (),

@@ -1,11 +1,11 @@
-use std::fmt;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use http::HeaderMap;
 use http_body::{Body, Frame, SizeHint};
+use parking_lot::Mutex;
 use pin_project_lite::pin_project;
 
 /// What a trailer takes besides its text, in bytes.
@@ -27,7 +27,7 @@ pin_project! {
         First {
             #[pin]
             body: B,
-            record: Arc<Mutex<Kept>>,
+            record: Arc<Mutex<Option<Kept>>>,
         },
         Again {
             data: Option<Bytes>,
@@ -36,8 +36,8 @@ pin_project! {
     }
 }
 
-/// What was sent; once it is dropped, nothing more is kept.
-pub(super) struct Record(Arc<Mutex<Kept>>);
+/// What was sent; `None` when too much was. Once it is dropped, nothing more is kept.
+pub(super) struct Record(Arc<Mutex<Option<Kept>>>);
 
 /// One buffer, so that neither the number of frames nor the buffers they are cut from count for more than their bytes.
 struct Kept {
@@ -46,19 +46,16 @@ struct Kept {
     /// The most bytes that may be kept.
     most: usize,
     is_whole: bool,
-    /// Too much was sent, or the body is not sent again.
-    is_given_up: bool,
 }
 
 impl<B: Body<Data = Bytes>> RecordedBody<B> {
     pub(super) fn new(body: B, most: usize) -> (Self, Record) {
-        let record = Arc::new(Mutex::new(Kept {
+        let record = Arc::new(Mutex::new(Some(Kept {
             data: Vec::new(),
             trailers: None,
             most,
             is_whole: body.is_end_stream(),
-            is_given_up: false,
-        }));
+        })));
         let source = Source::First {
             body,
             record: Arc::clone(&record),
@@ -70,12 +67,11 @@ impl<B: Body<Data = Bytes>> RecordedBody<B> {
 impl Record {
     /// The same body again, if all of it was sent and kept.
     pub(super) fn replayed<B>(self) -> Option<RecordedBody<B>> {
-        let mut kept = lock(&self.0);
-        let (data, trailers) = (std::mem::take(&mut kept.data), kept.trailers.take());
-        (kept.is_whole && !kept.is_given_up).then_some(RecordedBody {
+        let kept = self.0.lock().take().filter(|kept| kept.is_whole)?;
+        Some(RecordedBody {
             source: Source::Again {
-                data: (!data.is_empty()).then(|| data.into()),
-                trailers,
+                data: (!kept.data.is_empty()).then(|| kept.data.into()),
+                trailers: kept.trailers,
             },
         })
     }
@@ -83,30 +79,28 @@ impl Record {
 
 impl Drop for Record {
     fn drop(&mut self) {
-        lock(&self.0).give_up();
+        *self.0.lock() = None;
     }
 }
 
-fn lock(record: &Mutex<Kept>) -> MutexGuard<'_, Kept> {
-    record.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 impl Kept {
-    fn keep(&mut self, frame: &Frame<Bytes>, is_last: bool) {
+    /// Whether the frame could be kept.
+    fn keep(&mut self, frame: &Frame<Bytes>, is_last: bool) -> bool {
         self.is_whole = is_last;
-        if self.is_given_up {
-            return;
-        }
         let room = self.most - self.data.len();
         match (frame.data_ref(), frame.trailers_ref()) {
-            (Some(data), _) if data.len() <= room && self.trailers.is_none() => self.append(data),
-            (None, Some(trailers)) if size(trailers) <= room && self.trailers.is_none() => {
-                self.trailers = Some(trailers.clone());
-            }
             // Too long, or in an order that no body has.
-            (Some(_), _) | (None, Some(_)) => self.give_up(),
-            // A kind of frame that means nothing here.
-            (None, None) => {}
+            (Some(data), _) if data.len() > room || self.trailers.is_some() => false,
+            (None, Some(trailers)) if size(trailers) > room || self.trailers.is_some() => false,
+            (Some(data), _) => {
+                self.append(data);
+                true
+            }
+            // A kind of frame that means nothing here has no trailers.
+            (None, trailers) => {
+                self.trailers = trailers.cloned().or(self.trailers.take());
+                true
+            }
         }
     }
 
@@ -118,12 +112,6 @@ impl Kept {
             self.data.reserve_exact(room - self.data.len());
         }
         self.data.extend_from_slice(data);
-    }
-
-    fn give_up(&mut self) {
-        self.is_given_up = true;
-        self.data = Vec::new();
-        self.trailers = None;
     }
 }
 
@@ -145,9 +133,13 @@ impl<B: Body<Data = Bytes>> Body for RecordedBody<B> {
         match self.project().source.project() {
             SourceProjection::First { mut body, record } => {
                 let frame = ready!(body.as_mut().poll_frame(cx)).transpose()?;
-                match &frame {
-                    Some(frame) => lock(record).keep(frame, body.is_end_stream()),
-                    None => lock(record).is_whole = true,
+                let mut record = record.lock();
+                if let Some(kept) = &mut *record {
+                    match &frame {
+                        Some(frame) if !kept.keep(frame, body.is_end_stream()) => *record = None,
+                        Some(_) => {}
+                        None => kept.is_whole = true,
+                    }
                 }
                 Poll::Ready(frame.map(Ok))
             }
@@ -176,11 +168,7 @@ impl<B: Body<Data = Bytes>> Body for RecordedBody<B> {
     }
 }
 
-impl<B> fmt::Debug for RecordedBody<B> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("RecordedBody(..)")
-    }
-}
+opaque_debug!(RecordedBody<B>);
 
 #[cfg(test)]
 mod tests {
@@ -197,7 +185,7 @@ mod tests {
 
     async fn text<B: Body<Data = Bytes>>(body: B) -> String
     where
-        B::Error: fmt::Debug,
+        B::Error: std::fmt::Debug,
     {
         let bytes = body.collect().await.unwrap().to_bytes();
         String::from_utf8(bytes.to_vec()).unwrap()
@@ -239,8 +227,10 @@ mod tests {
         let body = StreamBody::new(futures_util::stream::iter(frames));
         let (mut first, record) = RecordedBody::new(body, most);
         while first.frame().await.is_some() {}
-        let kept = lock(&record.0);
-        kept.data.capacity() + kept.trailers.as_ref().map_or(0, size)
+        let kept = record.0.lock();
+        kept.as_ref().map_or(0, |kept| {
+            kept.data.capacity() + kept.trailers.as_ref().map_or(0, size)
+        })
     }
 
     #[tokio::test]
@@ -291,8 +281,7 @@ mod tests {
         let kept = Arc::clone(&record.0);
         drop(record);
         first.frame().await.unwrap().unwrap();
-        let kept = lock(&kept);
-        assert_eq!((kept.data.capacity(), kept.is_given_up), (0, true));
+        assert!(kept.lock().is_none());
     }
 
     #[tokio::test]

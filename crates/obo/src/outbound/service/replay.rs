@@ -1,4 +1,5 @@
 use std::fmt;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use http::Request;
@@ -20,33 +21,29 @@ use super::RecordedBody;
 /// let bodies_at_hand = Replay::<Full<Bytes>>::copied(|body| Some(body.clone()));
 /// let no_bodies = Replay::<Empty<Bytes>>::copied(|body| Some(*body));
 /// ```
-pub struct Replay<B>(How<B>);
-
-enum How<B> {
-    Never,
-    Copied(fn(&B) -> Option<B>),
-    Recorded {
-        record: Record<B>,
-        most: usize,
-        wrap: Wrap<B>,
-    },
+pub struct Replay<B> {
+    name: &'static str,
+    prepare: Arc<Prepare<B>>,
 }
 
-type Wrap<B> = fn(RecordedBody<B>) -> B;
-type Record<B> = fn(B, usize, Wrap<B>) -> (B, Again<B>);
+/// Gives the body to send, and what gives it again.
+type Prepare<B> = dyn Fn(B) -> (B, Option<Again<B>>) + Send + Sync;
 
 /// The body for the second time, if it can be had.
 pub(super) type Again<B> = Box<dyn FnOnce() -> Option<B> + Send>;
 
-impl<B> Replay<B> {
+impl<B: Send + 'static> Replay<B> {
     /// Sends nothing twice.
     pub fn never() -> Self {
-        Self(How::Never)
+        Self::of("Replay::never", |body| (body, None))
     }
 
     /// Takes a copy before the body is sent; `None` for a body that cannot be copied.
     pub fn copied(copy: fn(&B) -> Option<B>) -> Self {
-        Self(How::Copied(copy))
+        Self::of("Replay::copied", move |body| {
+            let again = copy(&body);
+            (body, again.map(|again| Box::new(|| Some(again)) as _))
+        })
     }
 
     /// Keeps what is sent of a body until the response begins, at most `most` bytes of memory, whatever its frames are; a
@@ -54,9 +51,21 @@ impl<B> Replay<B> {
     /// makes a body of one that is recorded.
     pub fn recorded(most: usize, wrap: fn(RecordedBody<B>) -> B) -> Self
     where
-        B: Body<Data = Bytes> + Send + 'static,
+        B: Body<Data = Bytes>,
     {
-        Self(How::Recorded { record, most, wrap })
+        Self::of("Replay::recorded", move |body| {
+            let (body, record) = RecordedBody::new(body, most);
+            let again = Box::new(move || record.replayed().map(wrap));
+            (wrap(body), Some(again))
+        })
+    }
+
+    fn of(
+        name: &'static str,
+        prepare: impl Fn(B) -> (B, Option<Again<B>>) + Send + Sync + 'static,
+    ) -> Self {
+        let prepare = Arc::new(prepare);
+        Self { name, prepare }
     }
 }
 
@@ -72,58 +81,26 @@ impl<B> Resend<B> for () {
     }
 }
 
-impl<B: Send + 'static> Resend<B> for Replay<B> {
+impl<B> Resend<B> for Replay<B> {
     fn prepare(&self, request: Request<B>) -> (Request<B>, Option<(Parts, Again<B>)>) {
         let (parts, body) = request.into_parts();
-        let (body, again): (B, Option<Again<B>>) = match self.0 {
-            How::Never => (body, None),
-            How::Copied(copy) => {
-                let again = copy(&body);
-                (body, again.map(|again| Box::new(|| Some(again)) as _))
-            }
-            How::Recorded { record, most, wrap } => {
-                let (body, again) = record(body, most, wrap);
-                (body, Some(again))
-            }
-        };
+        let (body, again) = (self.prepare)(body);
         let again = again.map(|again| (parts.clone(), again));
         (Request::from_parts(parts, body), again)
     }
 }
 
-fn record<B>(body: B, most: usize, wrap: Wrap<B>) -> (B, Again<B>)
-where
-    B: Body<Data = Bytes> + Send + 'static,
-{
-    let (recorded, record) = RecordedBody::new(body, most);
-    (
-        wrap(recorded),
-        Box::new(move || record.replayed().map(wrap)),
-    )
-}
-
 impl<B> Clone for Replay<B> {
     fn clone(&self) -> Self {
-        *self
+        Self {
+            name: self.name,
+            prepare: Arc::clone(&self.prepare),
+        }
     }
 }
-
-impl<B> Copy for Replay<B> {}
-
-impl<B> Clone for How<B> {
-    fn clone(&self) -> Self {
-        *self
-    }
-}
-
-impl<B> Copy for How<B> {}
 
 impl<B> fmt::Debug for Replay<B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self.0 {
-            How::Never => "Replay::never",
-            How::Copied(_) => "Replay::copied",
-            How::Recorded { .. } => "Replay::recorded",
-        })
+        f.write_str(self.name)
     }
 }

@@ -34,20 +34,7 @@ impl<S, U, R> Outbound<S, U, R> {
         }
     }
 
-    /// The client without its tokens.
-    pub fn get_ref(&self) -> &S {
-        &self.inner
-    }
-
-    /// The client without its tokens, mutable.
-    pub fn get_mut(&mut self) -> &mut S {
-        &mut self.inner
-    }
-
-    /// The client without its tokens.
-    pub fn into_inner(self) -> S {
-        self.inner
-    }
+    inner_accessors!(S);
 }
 
 impl<S, U, R, B, T> Service<Request<B>> for Outbound<S, U, R>

@@ -1,12 +1,16 @@
 //! The frames in the body of a gRPC-Web response, read as they pass by:
 //! <https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-WEB.md>.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
 /// How much of the trailers is kept until they are complete.
 const MOST: usize = 8 * 1024;
 
 /// Looks for the trailers, which are the last frame; messages are skipped.
 pub(super) struct WebFrames {
-    base64: Option<Base64>,
+    /// Of a text, the characters of a group that is not complete.
+    group: Option<Vec<u8>>,
     frames: Frames,
 }
 
@@ -34,27 +38,34 @@ const START: Frames = Frames::Head {
 impl WebFrames {
     pub(super) fn new(is_text: bool) -> Self {
         Self {
-            base64: is_text.then(Base64::default),
+            group: is_text.then(Vec::new),
             frames: START,
         }
     }
 
     /// Reads on; whether the status is `UNAUTHENTICATED`.
     pub(super) fn says_unauthenticated(&mut self, bytes: &[u8]) -> bool {
-        let Some(base64) = &mut self.base64 else {
+        let Some(group) = &mut self.group else {
             return self.frames.read(bytes);
         };
-        bytes.iter().any(|character| match base64.read(*character) {
-            Ok(Some((bytes, length))) => {
-                let decoded = bytes.get(..length).unwrap_or_default();
-                self.frames.read(decoded)
+        // One body is several texts, one after the other, each of which may be padded.
+        let characters = bytes.iter().filter(|b| !matches!(b, b'\r' | b'\n'));
+        for character in characters {
+            group.push(*character);
+            if group.len() < 4 {
+                continue;
             }
-            Ok(None) => false,
-            Err(NotBase64) => {
+            let mut decoded = [0; 3];
+            let Ok(length) = STANDARD.decode_slice(&*group, &mut decoded) else {
                 self.frames = Frames::Done;
-                false
+                return false;
+            };
+            group.clear();
+            if self.frames.read(decoded.get(..length).unwrap_or_default()) {
+                return true;
             }
-        })
+        }
+        false
     }
 }
 
@@ -122,51 +133,8 @@ fn is_unauthenticated(trailers: &[u8]) -> bool {
     })
 }
 
-/// Base64 in groups of four characters, each of which may be padded: one body is several texts, one after the other.
-#[derive(Default)]
-struct Base64 {
-    bits: u32,
-    characters: usize,
-    padding: usize,
-}
-
-struct NotBase64;
-
-impl Base64 {
-    /// What a group holds, when it is complete.
-    fn read(&mut self, character: u8) -> Result<Option<([u8; 3], usize)>, NotBase64> {
-        let value = match character {
-            b'A'..=b'Z' => character - b'A',
-            b'a'..=b'z' => character - b'a' + 26,
-            b'0'..=b'9' => character - b'0' + 52,
-            b'+' => 62,
-            b'/' => 63,
-            b'=' => {
-                self.padding += 1;
-                0
-            }
-            b'\r' | b'\n' => return Ok(None),
-            _ => return Err(NotBase64),
-        };
-        self.bits = self.bits << 6 | u32::from(value);
-        self.characters += 1;
-        if self.characters < 4 {
-            return Ok(None);
-        }
-        let group = std::mem::take(self);
-        let [_, bytes @ ..] = group.bits.to_be_bytes();
-        match group.padding {
-            padding @ 0..=2 => Ok(Some((bytes, 3 - padding))),
-            _ => Err(NotBase64),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use base64::Engine as _;
-    use base64::engine::general_purpose::STANDARD;
-
     use super::*;
 
     fn frame(flag: u8, payload: &[u8]) -> Vec<u8> {

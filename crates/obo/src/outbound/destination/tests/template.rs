@@ -138,9 +138,12 @@ fn tx_40_a_token_is_for_one_service_of_the_domain() {
         .and_resource(Resource::new("https://gateway.example").unwrap());
     let error = Destination::template(SVC, shared).unwrap_err();
     assert_eq!(error.field(), "resource");
-    let destination = template(SVC, "{service}").unwrap();
-    let error = destination.scopes(["{other}"]).unwrap_err();
+    let destination = || template(SVC, "{service}").unwrap();
+    let error = destination().scopes(["{other}"]).checked().unwrap_err();
     assert_eq!(error.field(), "scopes");
+    let known = [destination(), destination().required_scopes(["a b"])];
+    let error = Destinations::new(known).unwrap_err();
+    assert_eq!(error.field(), "destinations[1].required_scopes");
 }
 
 #[test]
@@ -150,7 +153,7 @@ fn ri_01_ri_04_every_name_of_the_target_has_the_label() {
         .and_resource(Resource::new("https://{service}.svc.example.com/v1").unwrap());
     let destination = Destination::template(SVC, target).unwrap();
     let destination = destination.scopes(["read", "api://{service}/.default"]);
-    let known = Destinations::new([destination.unwrap()]).unwrap();
+    let known = Destinations::new([destination]).unwrap();
     let uri = "https://stock.svc.example.com/".parse().unwrap();
     let target = known.find(&uri).unwrap().target;
     assert_eq!(
@@ -170,7 +173,7 @@ fn ri_01_ri_04_every_name_of_the_target_has_the_label() {
 #[test]
 fn tx_17_the_scope_of_a_template_may_be_required() {
     let destination = template(SVC, "{service}").unwrap();
-    let destination = destination.required_scopes(["{service}:read"]).unwrap();
+    let destination = destination.required_scopes(["{service}:read"]);
     let known = Destinations::new([destination]).unwrap();
     let uri = "https://stock.svc.example.com/".parse().unwrap();
     let target = known.find(&uri).unwrap().target;
