@@ -2,8 +2,8 @@
 //! token.
 
 use obo_core::{
-    BearerToken, IntrospectionResponse, PrincipalKind, Selection, SignedIntrospection, MissingMembers,
-    TokenEndpointError,
+    BearerToken, IntrospectionResponse, MissingMembers, PrincipalKind, Selection,
+    SignedIntrospection, TokenEndpointError,
 };
 use serde_json::Value;
 use std::time::Duration;
