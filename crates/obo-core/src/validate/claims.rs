@@ -63,7 +63,9 @@ impl Claims {
         };
         json.object(|json, name| {
             let value = json.value()?;
-            if !(of_response && value == "null") && !claims.set(&name, value, &mut members)? {
+            let is_absent = of_response && value == "null";
+            let is_checked = is_absent || claims.set(&name, value, &mut members)?;
+            if !is_checked {
                 json.check_again(value)?;
             }
             members.push(name, value)

@@ -203,7 +203,6 @@ macro_rules! flags {
     ($($(#[$doc:meta])* $name:ident;)+) => {
         impl Rfc8693 {$(
             $(#[$doc])*
-            #[must_use]
             pub fn $name(self) -> Self {
                 self.set(|settings| settings.$name = true)
             }
