@@ -2,8 +2,8 @@
 //! token.
 
 use obo_core::{
-    BearerToken, IntrospectionAnswer, PrincipalKind, Selection, SignedAnswer, ThinAnswers,
-    TokenEndpointError,
+    BearerToken, IntrospectionResponse, MissingMembers, PrincipalKind, Selection,
+    SignedIntrospection, TokenEndpointError,
 };
 use serde_json::Value;
 use std::time::Duration;
@@ -27,7 +27,7 @@ pub fn run(bytes: &[u8]) {
     let Some((choice, rest)) = bytes.split_first() else {
         return;
     };
-    let thin = ThinAnswers {
+    let thin = MissingMembers {
         audience: choice & 1 != 0,
         expiry: (choice & 2 != 0).then_some(Duration::from_secs(30)),
         subject: choice & 128 != 0,
@@ -37,7 +37,7 @@ pub fn run(bytes: &[u8]) {
         |alg: &str| format!(r#"{{"alg":"{alg}","kid":"{alg}","typ":"token-introspection+jwt"}}"#);
     let seal = |signer: &signer::Signer| signer.seal(header(signer.alg).as_bytes(), rest);
     match choice >> 4 & 7 {
-        0 => assert_response(IntrospectionAnswer::parse(rest), rest, thin),
+        0 => assert_response(IntrospectionResponse::parse(rest), rest, thin),
         1 => {
             let response = opened(seal(&signer::ISSUER[signer]).as_bytes());
             let Ok(response) = response else {
@@ -62,8 +62,8 @@ pub fn run(bytes: &[u8]) {
     }
 }
 
-fn opened(response: &[u8]) -> Result<IntrospectionAnswer, TokenEndpointError> {
-    let signed = SignedAnswer::parse(response)?;
+fn opened(response: &[u8]) -> Result<IntrospectionResponse, TokenEndpointError> {
+    let signed = SignedIntrospection::parse(response)?;
     match world::PUBLISHED.select(signed.kid(), signed.algorithm()) {
         Selection::Key(key) => world::policy().open(signed, key, CLIENT, world::now()),
         _ => Err(TokenEndpointError::unusable("no key")),
@@ -71,9 +71,9 @@ fn opened(response: &[u8]) -> Result<IntrospectionAnswer, TokenEndpointError> {
 }
 
 fn assert_response(
-    response: Result<IntrospectionAnswer, TokenEndpointError>,
+    response: Result<IntrospectionResponse, TokenEndpointError>,
     json: &[u8],
-    thin: ThinAnswers,
+    thin: MissingMembers,
 ) {
     let response = match response {
         Ok(response) => response,
@@ -82,10 +82,10 @@ fn assert_response(
             return;
         }
     };
-    let again = IntrospectionAnswer::parse(json).expect("it was parsed before");
+    let again = IntrospectionResponse::parse(json).expect("it was parsed before");
     let confirmed = world::policy().confirm(again).is_ok();
     let token = BearerToken::parse("opaque").unwrap();
-    let verdict = world::policy().judge(token, response, thin, world::now());
+    let verdict = world::policy().validate(token, response, thin, world::now());
     if !confirmed {
         assert!(verdict.is_err(), "an unconfirmed token is rejected");
         return;

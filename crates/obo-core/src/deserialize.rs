@@ -1,5 +1,5 @@
-//! How configuration files spell the values of this crate: each as one string, checked where it is read, so that the
-//! file's reader can say at which place the mistake is.
+//! How configuration files write the values of this crate. Each is one string and is checked while
+//! it is read, so an error names its place in the file.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -12,7 +12,7 @@ use crate::token::issuer::Issuer;
 use crate::token::token_type::TokenType;
 
 impl<'de> Deserialize<'de> for Issuer {
-    /// A string, or `{ danger_http = "…" }` for one that may be plain `http` on any host.
+    /// A string, or `{ danger_http = "…" }` for an issuer that may use plain `http` on any host.
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct IssuerVisitor;
 
@@ -74,7 +74,7 @@ macro_rules! algorithms {
                 let name = Cow::<str>::deserialize(deserializer)?;
                 Self::from_name(&name).ok_or_else(|| {
                     let known = Self::ALL.map(Self::name).join(", ");
-                    D::Error::custom(format!("algorithm {name:?} is none of {known}"))
+                    D::Error::custom(format!("unknown algorithm {name:?}; known: {known}"))
                 })
             }
         }

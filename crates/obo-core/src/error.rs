@@ -1,32 +1,37 @@
 use std::borrow::Cow;
 use std::fmt;
 
-/// Why a token was refused; every variant is the token's fault and becomes RFC 6750 `invalid_token`, save where noted.
+/// Why a token is rejected.
 ///
-/// No variant holds bytes of a token; a value that was seen in its claims is cut and without control characters. [`code`](Self::code) is the stable label for metrics; `Display` is for logs and
-/// names what was expected, so it is never sent to the caller.
+/// Each variant is the token's fault and becomes `invalid_token` (RFC 6750), except where noted. No
+/// variant holds bytes of a token. A value that was seen in its claims is shortened and has no
+/// control characters.
+///
+/// [`code`](Self::code) is the stable label for metrics. `Display` is for logs: it names what was
+/// expected, so it is never sent to the caller.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum TokenError {
-    /// Not `Bearer` 1*SP token68 (RFC 6750 section 2.1): the request is malformed, `invalid_request`.
+    /// Not `Bearer` 1*SP token68 (RFC 6750 section 2.1). The request is malformed:
+    /// `invalid_request`.
     #[error("credentials are not of the form `Bearer <token68>`: {0}")]
     Credentials(&'static str),
-    /// Longer than the size limit (JW-35).
+    /// Longer than the size limit.
     #[error("token is longer than {limit} bytes")]
     TooLong {
         /// The limit in bytes.
         limit: usize,
     },
-    /// Not three segments of strict base64url holding JSON objects (RFC 7515 section 7.1).
+    /// Not three segments of strict base64url that hold JSON objects (RFC 7515 section 7.1).
     #[error("not a compact JWS: {0}")]
     Malformed(&'static str),
-    /// A header member that this implementation must refuse (`crit`, `b64`, `zip`, nested content).
+    /// A header member that must be rejected: `crit`, `b64`, `zip`, nested content.
     #[error("header member `{0}` is not supported")]
     Header(&'static str),
-    /// The algorithm is none of those allowed for the issuer.
+    /// The policy does not allow the algorithm.
     #[error("algorithm is not allowed for this issuer")]
     Algorithm,
-    /// The header `typ` is none of those the profile accepts (RFC 9068 section 4).
+    /// The profile does not accept the header `typ` (RFC 9068 section 4).
     #[error(
         "header `typ` is {seen}; the issuer's profile expects {expected}{}",
         hint_of_type(seen)
@@ -34,25 +39,25 @@ pub enum TokenError {
     Type {
         /// The accepted types.
         expected: &'static str,
-        /// What the header has, cut.
+        /// The `typ` of the header, shortened.
         seen: String,
     },
-    /// `iss` names no configured issuer.
+    /// `iss` is not a configured issuer.
     #[error("issuer is not trusted; trusted: {trusted}")]
     UnknownIssuer {
         /// The configured issuers.
         trusted: String,
     },
-    /// No published key of the issuer has this `kid`, or none fits a token without one.
+    /// No published key of the issuer has this `kid`, or no key fits a token without `kid`.
     #[error("no key of the issuer fits the token")]
     UnknownKey,
-    /// Several published keys fit the token (JW-19).
+    /// Several published keys fit the token.
     #[error("several keys of the issuer fit the token; it must name one by `kid`")]
     AmbiguousKey,
     /// The signature does not verify.
     #[error("signature does not verify")]
     Signature,
-    /// `aud` names none of the identifiers of this resource server.
+    /// `aud` does not contain an identifier of this service.
     #[error(
         "token is addressed to {seen} and not to this service; expected audience {expected}; `Trust::audience` (`audiences` in a \
          file) accepts another name of this service"
@@ -60,10 +65,10 @@ pub enum TokenError {
     Audience {
         /// The identifiers of this service.
         expected: String,
-        /// Whom the token names, cut.
+        /// The audiences of the token, shortened.
         seen: String,
     },
-    /// The issuer says that it is none of its tokens, or no more (RFC 7662 section 2.2).
+    /// The issuer says that the token is not active (RFC 7662 section 2.2).
     #[error("the issuer says that the token is not active")]
     Inactive,
     /// Past `exp` plus leeway.
@@ -75,26 +80,26 @@ pub enum TokenError {
     /// `iat` lies in the future beyond leeway.
     #[error("token claims to be issued in the future")]
     IssuedInFuture,
-    /// Issued longer ago than the policy's maximum age plus leeway (JW-27).
+    /// Issued longer ago than the policy's maximum age plus leeway.
     #[error("token was issued longer ago than this service accepts")]
     TooOld,
-    /// A claim the profile requires is absent.
+    /// A claim is missing that the profile requires.
     #[error("claim `{0}` is missing, and the issuer's profile requires it{hint}", hint = hint_of_missing(.0))]
     MissingClaim(&'static str),
     /// A claim has the wrong type or an empty value.
     #[error("claim `{0}` is malformed{hint}", hint = hint_of_invalid(.0))]
     InvalidClaim(&'static str),
-    /// A claim has not the value that the profile asks for, such as another tenant's.
-    #[error("claim `{0}` has not the value that the issuer's profile asks for")]
+    /// A claim does not have the value that the profile requires, such as the tenant.
+    #[error("claim `{0}` does not have the value that the issuer's profile requires")]
     UnexpectedClaim(&'static str),
     /// A member occurs twice (RFC 7515 section 4, RFC 7519 section 4).
     #[error("a member occurs twice in the {0}")]
     DuplicateMember(&'static str),
-    /// An ID token or another kind of JWT, not an access token.
+    /// An ID token or another kind of JWT.
     #[error("this is not an access token: {0}")]
     NotAnAccessToken(&'static str),
     /// Bound to a key (`cnf`) that this service does not check (RFC 8705, RFC 9449).
-    #[error("token is sender-constrained (`cnf`) and no check for its binding is configured")]
+    #[error("token is bound to a key (`cnf`), and this service does not check the binding")]
     Binding,
     /// More nested actors than the limit.
     #[error("more than {limit} nested actors")]
@@ -102,8 +107,8 @@ pub enum TokenError {
         /// The limit.
         limit: usize,
     },
-    /// The service's own claims type does not read these claims.
-    #[error("claims do not have the shape this service asks for: {problem}")]
+    /// The service's own claims type cannot read the claims.
+    #[error("claims do not fit the claims type of this service: {problem}")]
     CustomClaims {
         /// The claim that is missing or does not fit, without its value.
         problem: String,
@@ -111,7 +116,7 @@ pub enum TokenError {
 }
 
 impl TokenError {
-    /// The stable, low-cardinality name of this error, for metrics and logs.
+    /// The stable name of this error, for metrics and logs. There are few of them.
     pub fn code(&self) -> &'static str {
         match self {
             Self::Credentials(_) => "malformed_credentials",
@@ -142,7 +147,7 @@ impl TokenError {
     }
 }
 
-/// The setting under which this type is accepted; another one is quoted.
+/// The setting that accepts this `typ`.
 fn hint_of_type(seen: &str) -> &'static str {
     match seen {
         "at+jwt" | "JWT" | "none" => "; `Profile::LENIENT` (`profile = \"lenient\"`) accepts it",
@@ -150,7 +155,7 @@ fn hint_of_type(seen: &str) -> &'static str {
     }
 }
 
-/// The setting under which a token without this claim is accepted.
+/// The setting that accepts a token without this claim.
 fn hint_of_missing(claim: &str) -> &'static str {
     match claim {
         "aud" => {
@@ -166,7 +171,7 @@ fn hint_of_missing(claim: &str) -> &'static str {
     }
 }
 
-/// The setting under which another form of this claim is accepted.
+/// The setting that accepts another form of this claim.
 fn hint_of_invalid(claim: &str) -> &'static str {
     match claim {
         "scope" | "scp" => {
@@ -179,7 +184,7 @@ fn hint_of_invalid(claim: &str) -> &'static str {
     }
 }
 
-/// A mistake in the configuration, found when it is built: which field, what is wrong with it, what to write instead.
+/// A mistake in the configuration: which field is wrong, what is wrong, and what to write instead.
 #[derive(Clone, PartialEq, Eq)]
 pub struct ConfigError {
     field: Cow<'static, str>,
@@ -187,14 +192,15 @@ pub struct ConfigError {
 }
 
 impl From<std::convert::Infallible> for ConfigError {
-    /// What needs no parsing makes no mistake.
+    /// A value that needs no parsing has no mistakes.
     fn from(never: std::convert::Infallible) -> Self {
         match never {}
     }
 }
 
 impl ConfigError {
-    /// An error of `field`; `problem` says what is wrong and what is expected, and never quotes a secret.
+    /// An error of `field`. `problem` says what is wrong and what is expected; it never quotes a
+    /// secret.
     pub fn new(field: &'static str, problem: impl Into<String>) -> Self {
         Self {
             field: Cow::Borrowed(field),
@@ -202,7 +208,8 @@ impl ConfigError {
         }
     }
 
-    /// The same error with the place its field is at, such as `issuers[1]`; an empty field is the place itself.
+    /// Prefixes the field with the place where it is, such as `issuers[1]`. An empty field becomes
+    /// the place itself.
     #[must_use]
     pub fn within(self, place: &str) -> Self {
         let field = match &*self.field {
@@ -212,7 +219,7 @@ impl ConfigError {
         self.at(field)
     }
 
-    /// The same error of a field by another name, such as that of a configuration file.
+    /// Renames the field, for example to the key of a configuration file.
     #[must_use]
     pub fn at(self, field: impl Into<Cow<'static, str>>) -> Self {
         Self {
@@ -226,7 +233,8 @@ impl ConfigError {
         &self.problem
     }
 
-    /// The field at fault, such as `issuer` or `audience`; of a configuration file, its path.
+    /// The wrong field, such as `issuer` or `audience`. In a configuration file it is the full
+    /// path.
     pub fn field(&self) -> &str {
         &self.field
     }

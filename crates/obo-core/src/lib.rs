@@ -1,11 +1,80 @@
-//! Protocol and policy of `obo`: what a bearer token is, when it is valid, and how one is exchanged.
+//! Validates OAuth access tokens and builds token exchange requests, without I/O, clock and
+//! randomness.
 //!
-//! Nothing here does I/O, reads a clock or draws random numbers: time and randomness are arguments. The tower side
-//! is the `obo` crate, which re-exports what its users need.
+//! Use it to write your own middleware, a command-line tool or a fuzzer. Time, keys and random
+//! bytes are arguments, so every result is reproducible. For a web service, use the `obo` crate: it
+//! adds tower layers, key fetching, caches and the HTTP client.
 //!
-//! The types carry the proofs. An [`UnverifiedJwt`] shows only its header and its issuer, to route it to a key; a
-//! [`Caller`] is made by a [`Policy`] alone; a [`SubjectToken`] is taken from a `Caller` alone, so a token
-//! that this service has not validated cannot be offered for exchange (RFC 8693 section 2.1).
+//! This program validates a token and builds the request that exchanges it for a token for another
+//! service:
+//!
+//! ```
+//! use obo_core::dialect::{Dialect, Registration, Rfc8693};
+//! use obo_core::{
+//!     Audience, BearerToken, Caller, ExchangeRequest, Grant, Issuer, KeySet, Policy, Selection,
+//!     Target, TokenError, UnixTime, UnverifiedJwt,
+//! };
+//!
+//! const KEYS: &str = r#"{"keys":[{"kty":"OKP","crv":"Ed25519","kid":"k1",
+//!     "x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}"#;
+//! const TOKEN: &str = concat!(
+//!     "eyJhbGciOiJFZERTQSIsImtpZCI6ImsxIiwidHlwIjoiYXQrand0In0.",
+//!     "eyJhdWQiOiJzZXJ2aWNlLWEiLCJjbGllbnRfaWQiOiJ3ZWIiLCJleHAiOjE4MDAwMDM2MDAsImlhdCI6",
+//!     "MTgwMDAwMDAwMCwiaXNzIjoiaHR0cHM6Ly9pZHAuZXhhbXBsZS5jb20iLCJqdGkiOiIxIiwic2NvcGUi",
+//!     "OiJvcmRlcnM6cmVhZCIsInN1YiI6ImFsaWNlIn0",
+//!     ".i16sm5XHeihBqCbF8-ZK1OTkIuEi47gI4ayDWjBgcakEFusAFoozE8Y5rGx_SYu3ijrs53trFEWVpzwhqdFEDA",
+//! );
+//!
+//! fn validate(policy: &Policy, keys: &KeySet, now: UnixTime) -> Result<Caller, TokenError> {
+//!     let jwt = UnverifiedJwt::parse(BearerToken::parse(TOKEN)?)?;
+//!     jwt.check_bearer()?;
+//!     let key = match keys.select(jwt.kid(), jwt.algorithm()) {
+//!         Selection::Key(key) => key,
+//!         Selection::Unknown => return Err(TokenError::UnknownKey),
+//!         Selection::Misfit => return Err(TokenError::Algorithm),
+//!         Selection::Ambiguous => return Err(TokenError::AmbiguousKey),
+//!     };
+//!     policy.verify(jwt, key, now)
+//! }
+//!
+//! fn main() -> Result<(), Box<dyn std::error::Error>> {
+//!     let issuer = Issuer::new("https://idp.example.com")?;
+//!     let policy = Policy::new(Audience::new("service-a")?, issuer.clone());
+//!     let keys = KeySet::parse(KEYS.as_bytes())?;
+//!     let caller = validate(&policy, &keys, UnixTime::from_secs(1_800_000_001))?;
+//!     assert_eq!(caller.subject(), "alice");
+//!     assert!(caller.scope().contains("orders:read"));
+//!
+//!     let target = Target::audience(Audience::new("service-b")?);
+//!     let grant = Grant::from(ExchangeRequest::new(&caller, target));
+//!     let request = Rfc8693::new().request(&grant, Registration::new(&issuer, "service-a"))?;
+//!     // Send `request.body()` to the token endpoint, and give the response to `Rfc8693::response`.
+//!     assert!(request.pairs().any(|pair| pair == ("subject_token", TOKEN)));
+//!     assert!(request.pairs().any(|pair| pair == ("audience", "service-b")));
+//!     Ok(())
+//! }
+//! ```
+//!
+//! The types prevent mistakes. An [`UnverifiedJwt`] shows only its header and its issuer. Only a
+//! [`Policy`] makes a [`Caller`], and only a `Caller` has a [`SubjectToken`]. So a token that was
+//! not validated cannot be exchanged (RFC 8693 section 2.1).
+//!
+//! # Features
+//!
+//! | feature | default | adds |
+//! | --- | --- | --- |
+//! | `jsonwebtoken` | no | conversions from the key and algorithm types of the `jsonwebtoken` crate |
+//!
+//! # Where to go next
+//!
+//! | to | see |
+//! | --- | --- |
+//! | validate tokens | [`Policy`], [`Profile`], [`KeySet`], [`UnverifiedJwt`] |
+//! | introspect tokens | [`IntrospectionResponse`], [`Policy::validate`], [`Policy::confirm`] |
+//! | exchange tokens | [`Grant`], [`Target`], [`dialect`] |
+//! | support an authorization server | [`dialect`], with one file per product |
+//! | read and write challenges | [`challenge`] |
+//! | read discovery documents | [`metadata`] |
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 pub mod challenge;
@@ -32,7 +101,7 @@ pub use grant::target::Target;
 pub use grant::token_endpoint::{ErrorClass, RefusedToken, TokenEndpointError};
 pub use grant::token_request::TokenRequest;
 pub use introspection::{
-    IntrospectionAnswer, SignedAnswer, ThinAnswers, TokenDigest, introspection_refusal,
+    IntrospectionResponse, MissingMembers, SignedIntrospection, TokenDigest, introspection_refusal,
 };
 pub use jose::crypto::{Algorithm, MacAlgorithm};
 pub use jose::jwk::{KeySet, KeySetError, Selection, SkippedKey, VerificationKey};

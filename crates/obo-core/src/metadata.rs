@@ -4,48 +4,52 @@ use crate::error::ConfigError;
 use crate::token::issuer::{Issuer, absolute, https_or_loopback};
 use crate::wire::json;
 
-/// Where the authorization server keeps what this project needs.
+/// The endpoints of an authorization server.
 ///
-/// A place that a document does not have is `None`, and so is one that may not be used, such as plain `http`: a service
-/// needs some of them only. [`missing`](Self::missing) says why one is `None`.
+/// An endpoint is `None` if the document does not have it or if it cannot be used, for example
+/// because it is plain `http`. A service needs only some of them. [`missing`](Self::missing) says
+/// why one is `None`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ServerMetadata {
-    /// Where its keys are published.
+    /// The URL of the key set.
     pub jwks_uri: Option<String>,
-    /// Where tokens are exchanged.
+    /// The URL of the token endpoint.
     pub token_endpoint: Option<String>,
-    /// Where tokens are exchanged by clients that authenticate by their TLS certificate, if not there (RFC 8705 section 5).
+    /// The URL of the token endpoint for clients that authenticate by their TLS certificate, if
+    /// different (RFC 8705 section 5).
     pub mtls_token_endpoint: Option<String>,
-    /// Where tokens are introspected (RFC 7662 section 2).
+    /// The URL of the introspection endpoint (RFC 7662 section 2).
     pub introspection_endpoint: Option<String>,
-    /// Where tokens are introspected by clients that authenticate by their TLS certificate, if not there.
+    /// The URL of the introspection endpoint for clients that authenticate by their TLS
+    /// certificate, if different.
     pub mtls_introspection_endpoint: Option<String>,
-    /// The grants that it lists, where it lists any (RFC 8414 section 2).
+    /// The grants that the document lists, if any (RFC 8414 section 2).
     pub grant_types: Option<Vec<String>>,
-    /// Members of the document that may not be used, and why.
+    /// Members of the document that cannot be used, and why.
     unusable: Vec<(&'static str, String)>,
     may_be_plain: bool,
 }
 
 impl ServerMetadata {
-    /// Metadata given by hand, instead of a discovery document (MD-09).
+    /// Metadata without a discovery document.
     ///
     /// # Errors
     ///
-    /// When an endpoint is neither `https` nor on loopback.
+    /// Fails if an endpoint is neither `https` nor on loopback.
     pub fn new(jwks_uri: Option<&str>, token_endpoint: Option<&str>) -> Result<Self, ConfigError> {
         Self::default().with(jwks_uri, token_endpoint)
     }
 
-    /// Metadata given by hand with endpoints that may be plain `http` on any host, for an issuer of
-    /// [`Issuer::danger_http`]: anyone on the way can read secrets and tokens and replace the keys.
+    /// Metadata without a discovery document, whose endpoints may use plain `http` on any host. For
+    /// an issuer of [`Issuer::danger_http`].
     ///
-    /// It holds for the endpoints that are added to it too.
+    /// Anyone on the network can then read secrets and tokens and replace the keys. It also applies
+    /// to endpoints that are added later.
     ///
     /// # Errors
     ///
-    /// If an endpoint is neither `https` nor `http`.
+    /// Fails if an endpoint is neither `https` nor `http`.
     pub fn danger_http(
         jwks_uri: Option<&str>,
         token_endpoint: Option<&str>,
@@ -83,11 +87,11 @@ impl ServerMetadata {
         checked.map(|_| url.to_owned())
     }
 
-    /// The same with an introspection endpoint.
+    /// Sets the introspection endpoint.
     ///
     /// # Errors
     ///
-    /// When it is neither `https` nor on loopback.
+    /// Fails if it is neither `https` nor on loopback.
     pub fn with_introspection_endpoint(self, url: &str) -> Result<Self, ConfigError> {
         Ok(Self {
             introspection_endpoint: Some(self.checked("introspection_endpoint", url)?),
@@ -95,11 +99,12 @@ impl ServerMetadata {
         })
     }
 
-    /// The same with another token endpoint for clients that authenticate by their TLS certificate (RFC 8705 section 5).
+    /// Sets the token endpoint for clients that authenticate by their TLS certificate (RFC 8705
+    /// section 5).
     ///
     /// # Errors
     ///
-    /// When it is neither `https` nor on loopback.
+    /// Fails if it is neither `https` nor on loopback.
     pub fn with_mtls_token_endpoint(self, url: &str) -> Result<Self, ConfigError> {
         Ok(Self {
             mtls_token_endpoint: Some(self.checked("mtls_endpoint_aliases.token_endpoint", url)?),
@@ -107,34 +112,34 @@ impl ServerMetadata {
         })
     }
 
-    /// Whether the server lists its grants and this one is not among them.
+    /// Whether the document lists its grants without this one.
     pub fn leaves_out_grant(&self, grant_type: &str) -> bool {
         let grants = self.grant_types.as_ref();
         grants.is_some_and(|grants| !grants.iter().any(|grant| grant == grant_type))
     }
 
-    /// Whether the document has this member, and it may not be used.
+    /// Whether the document has this member, but it cannot be used.
     pub fn is_unusable(&self, member: &str) -> bool {
         self.unusable.iter().any(|(name, _)| *name == member)
     }
 
-    /// Why a member such as `jwks_uri` is `None`, for those that need it.
+    /// Why a member such as `jwks_uri` is `None`.
     pub fn missing(&self, member: &'static str) -> ConfigError {
         let unusable = self.unusable.iter().find(|(name, _)| *name == member);
         let problem = match unusable {
-            Some((_, problem)) => format!("the metadata has one that may not be used: {problem}"),
+            Some((_, problem)) => format!("the metadata has one that cannot be used: {problem}"),
             None => format!("the metadata has no `{member}`"),
         };
         ConfigError::new(member, problem)
     }
 
-    /// Reads a discovery document; nothing of it is used unless its `issuer` is exactly `expected` (MD-01).
+    /// Reads a discovery document. Nothing of it is used unless its `issuer` is exactly `expected`.
     ///
-    /// A member that may not be used, or is not text, counts as absent; see [`missing`](Self::missing).
+    /// A member that cannot be used counts as absent; see [`missing`](Self::missing).
     ///
     /// # Errors
     ///
-    /// If the text is not a JSON object with the issuer as its `issuer`.
+    /// Fails if the text is not a JSON object with this `issuer`.
     pub fn parse(expected: &Issuer, document: &[u8]) -> Result<Self, ConfigError> {
         let names = [
             "issuer",
@@ -174,7 +179,7 @@ impl ServerMetadata {
         let names = ["token_endpoint", "introspection_endpoint"];
         let aliases = aliases.and_then(|aliases| json::pick(aliases.as_bytes(), names));
         let [mtls_token_endpoint, mtls_introspection_endpoint] = aliases.unwrap_or_default();
-        // It explains a refusal and decides nothing, so an odd list counts as absent.
+        // It only explains a refusal, so a malformed list counts as absent.
         let grant_types = grants.and_then(|grants| serde_json::from_str(grants).ok());
         Ok(Self {
             grant_types,
@@ -192,14 +197,14 @@ impl ServerMetadata {
     }
 }
 
-/// How much of a document's `issuer` an error quotes.
+/// How many characters of a document's `issuer` an error quotes.
 const MAX_QUOTED: usize = 256;
 
-/// Both spellings, since most often it is one server that is spelled in two ways.
+/// Quotes both spellings: usually it is one server with two spellings.
 fn other_issuer(expected: &Issuer, seen: &str) -> ConfigError {
     let without_slash = |issuer: &str| issuer.strip_suffix('/').unwrap_or(issuer).to_owned();
     let hint = match without_slash(seen) == without_slash(expected.as_str()) {
-        true => "they differ in the slash at the end only; ",
+        true => "they differ only in the slash at the end; ",
         false => "",
     };
     let seen: String = seen.chars().take(MAX_QUOTED).collect();

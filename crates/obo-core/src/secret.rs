@@ -1,6 +1,6 @@
 use zeroize::Zeroizing;
 
-/// Implements `Debug` without the content.
+/// Implements `Debug` without showing the content.
 macro_rules! redacted {
     ($name:ident $(<$lifetime:lifetime>)?) => {
         impl std::fmt::Debug for $name $(<$lifetime>)? {
@@ -12,17 +12,18 @@ macro_rules! redacted {
 }
 pub(crate) use redacted;
 
-/// A secret: a client secret, an assertion, a token in a request that is being built.
+/// A secret: a client secret, an assertion, or a token in a request. It has no `Display`, its
+/// `Debug` is redacted, and it is wiped when dropped.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(Zeroizing<String>);
 
 impl Secret {
-    /// Takes the secret over; the text it came from is not kept anywhere else by this crate.
+    /// Takes ownership of the secret. This crate keeps no other copy of the text.
     pub fn new(secret: impl Into<String>) -> Self {
         Self(Zeroizing::new(secret.into()))
     }
 
-    /// The secret itself, for the one place that must send it.
+    /// The secret itself, for the code that must send it.
     pub fn expose(&self) -> &str {
         &self.0
     }

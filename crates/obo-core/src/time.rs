@@ -1,7 +1,7 @@
 use std::fmt;
 use std::time::Duration;
 
-/// A point in time as seconds since 1970-01-01T00:00:00Z, the NumericDate of RFC 7519 section 2.
+/// A point in time, in seconds since 1970-01-01T00:00:00Z: the NumericDate of RFC 7519 section 2.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct UnixTime(Duration);
 
@@ -21,12 +21,12 @@ impl UnixTime {
         self.0.as_secs()
     }
 
-    /// How long it is from `earlier` to this time; zero when `earlier` is later.
+    /// The time from `earlier` to `self`; zero if `earlier` is later.
     pub fn saturating_since(self, earlier: Self) -> Duration {
         self.0.saturating_sub(earlier.0)
     }
 
-    /// This time moved `by` into the future.
+    /// This time plus `by`.
     pub fn saturating_add(self, by: Duration) -> Self {
         Self(self.0.saturating_add(by))
     }

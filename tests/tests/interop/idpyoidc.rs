@@ -137,7 +137,7 @@ async fn tx_15_a_token_of_type_access_token_is_no_bearer_token() {
         .app_only_token(audience("service-b"))
         .await
         .unwrap_err();
-    assert_eq!(refused.kind(), ExchangeErrorKind::AnswerUnusable);
+    assert_eq!(refused.kind(), ExchangeErrorKind::ResponseUnusable);
     assert!(refused.to_string().contains("`token_type`"), "{refused}");
 }
 

@@ -31,7 +31,7 @@ async fn at_14_an_exchanged_token_for_nobody_is_refused_and_the_audience_named()
         .token(&caller, audience("service-b"))
         .await
         .unwrap_err();
-    assert_eq!(refused.kind(), ExchangeErrorKind::AnswerUnusable);
+    assert_eq!(refused.kind(), ExchangeErrorKind::ResponseUnusable);
     let error = refused.to_string();
     assert!(
         error.contains("service-b") && error.contains("audience"),

@@ -324,7 +324,7 @@ fn ca_16_a_mistake_is_named_by_its_path_and_quotes_nothing() {
         (
             "private_key_jwt = { key = PEM, alg = \"ES256\", certificate = CERT }",
             "private_key_jwt.certificate",
-            "not one of the private key",
+            "does not belong to the private key",
         ),
         (
             "private_key_jwt = { key = PEM, alg = \"ES256\", password = \"s3cret-value\" }",

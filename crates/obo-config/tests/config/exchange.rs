@@ -39,7 +39,7 @@ async fn dialect_is_a_name_or_a_table() {
     let setup = Setup::start().await;
     let unsaid = serde_json::json!({ "issued_token_type": null });
     setup.idp.fault(Endpoint::Token, Fault::Merge(unsaid));
-    let unusable = Some(ExchangeErrorKind::AnswerUnusable);
+    let unusable = Some(ExchangeErrorKind::ResponseUnusable);
     for (dialect, kind) in [
         ("", unusable),
         ("dialect = 'rfc8693'", unusable),

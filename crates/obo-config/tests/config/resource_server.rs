@@ -341,7 +341,7 @@ fn a_value_that_is_wrong_by_itself_is_found_where_it_stands() {
         (
             format!("audiences = [\"a\"]\nissuers = [{{ {issuer}, algorithms = [\"HS256\"] }}]"),
             "line 2",
-            "algorithm \"HS256\" is none of RS256",
+            "unknown algorithm \"HS256\"; known: RS256",
         ),
         (
             format!("audiences = [\"a\"]\nissuers = [{{ {issuer}, leeway = \"soon\" }}]"),

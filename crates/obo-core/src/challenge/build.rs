@@ -9,13 +9,13 @@ use crate::token::scope::Scope;
 pub enum BearerError {
     /// The request is malformed: status 400.
     InvalidRequest,
-    /// The token is not acceptable: status 401.
+    /// The token is not accepted: status 401.
     InvalidToken,
-    /// The token is good and does not suffice: status 403.
+    /// The token is valid but not sufficient: status 403.
     InsufficientScope,
     /// The user must authenticate again or more strongly: status 401.
     InsufficientUserAuthentication,
-    /// The token lacks claims that some servers' tokens have after the user did more (EN-04): status 401.
+    /// The token lacks claims that a step-up of some servers adds: status 401.
     InsufficientClaims,
 }
 
@@ -31,7 +31,7 @@ impl BearerError {
         }
     }
 
-    /// The error of a challenge with this `error`, compared exactly.
+    /// The error with this `error` value, compared exactly.
     pub(super) fn from_code(code: &str) -> Option<Self> {
         let known = [
             Self::InvalidRequest,
@@ -44,10 +44,10 @@ impl BearerError {
     }
 }
 
-/// The longest `acr_values` that is passed on, in bytes: it ends in a header.
+/// The longest `acr_values` of another party, in bytes: it becomes part of a header.
 const MAX_ACR_VALUES: usize = 1024;
 
-/// The values of `acr_values` as another party wrote it; none when it is too long or has what a challenge may not have.
+/// The values of another party's `acr_values`; empty if it is too long or cannot be in a challenge.
 pub(crate) fn acr_values(text: &str) -> Vec<String> {
     if text.len() > MAX_ACR_VALUES || Scope::parse(text).is_none() {
         return Vec::new();
@@ -56,9 +56,9 @@ pub(crate) fn acr_values(text: &str) -> Vec<String> {
     values.map(str::to_owned).collect()
 }
 
-/// One `Bearer` challenge.
+/// A `Bearer` challenge.
 ///
-/// Each parameter appears at most once (RFC 6750 section 3), and there is none that tells how a token failed (BT-19).
+/// Each parameter occurs at most once (RFC 6750 section 3). No parameter says why a token failed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[must_use]
 pub struct Challenge {
@@ -75,7 +75,7 @@ impl Challenge {
         Self::default()
     }
 
-    /// A challenge that says what went wrong.
+    /// A challenge with an error.
     pub fn error(error: BearerError) -> Self {
         Self {
             error: Some(error),
@@ -83,15 +83,16 @@ impl Challenge {
         }
     }
 
-    /// Says which scope the request needs; an empty one is left out.
+    /// Sets the scope that the request needs. An empty scope is left out.
     pub fn scope(mut self, scope: &Scope) -> Self {
         self.scope = (!scope.is_empty()).then(|| scope.clone());
         self
     }
 
-    /// Says which authentication context classes would do, in order of preference (RFC 9470 section 3).
+    /// Sets the accepted authentication context classes, in order of preference (RFC 9470 section
+    /// 3).
     ///
-    /// Values with a character that a quoted string would have to escape are left out.
+    /// A value is left out if a quoted string would have to escape one of its characters.
     pub fn acr_values<V: Into<String>>(mut self, values: impl IntoIterator<Item = V>) -> Self {
         self.acr_values = values
             .into_iter()
@@ -101,19 +102,19 @@ impl Challenge {
         self
     }
 
-    /// Says how many seconds ago the user may have authenticated (RFC 9470 section 3).
+    /// Sets the maximum age of the user's authentication in seconds (RFC 9470 section 3).
     pub fn max_age(mut self, seconds: u64) -> Self {
         self.max_age = Some(seconds);
         self
     }
 
-    /// Says which claims a token needs; in base64, as the clients expect that know them (EN-04).
+    /// Sets the claims that a token needs, in base64, as clients expect them.
     pub fn claims(mut self, claims: &ClaimsRequest) -> Self {
         self.claims = Some(claims.clone());
         self
     }
 
-    /// What the request needs: `scope`, `acr_values`, `max_age` and `claims`, those that are set.
+    /// What the request needs: those of `scope`, `acr_values`, `max_age` and `claims` that are set.
     pub fn needed(&self) -> Vec<(&'static str, String)> {
         let acr_values = (!self.acr_values.is_empty()).then(|| self.acr_values.join(" "));
         let claims = self.claims.as_ref().map(ClaimsRequest::to_base64);
@@ -139,14 +140,15 @@ impl Challenge {
         if parameters.is_empty() {
             return HeaderValue::from_static("Bearer");
         }
-        // All parts are visible ASCII by their types; if that ever breaks, the bare challenge is the safe answer.
+        // All parts are visible ASCII by their types. If that ever breaks, the bare challenge is
+        // safe.
         HeaderValue::try_from(format!("Bearer {}", parameters.join(", ")))
             .unwrap_or(HeaderValue::from_static("Bearer"))
     }
 }
 
 impl From<&TokenError> for BearerError {
-    /// Malformed credentials are a malformed request; everything else is the token's fault.
+    /// Malformed credentials are a malformed request. Anything else is the token's fault.
     fn from(error: &TokenError) -> Self {
         match error {
             TokenError::Credentials(_) => Self::InvalidRequest,
@@ -208,7 +210,7 @@ mod tests {
                 .to_header_value();
             let text = value.to_str().unwrap();
             prop_assert!(!text.contains('\\'));
-            // Names and values by turns: a value may hold what separates parameters, and no quote.
+            // Names and values alternate. A value may contain separators, but no quotes.
             let parts: Vec<_> = text["Bearer ".len()..].split('"').collect();
             let names: Vec<_> = parts.iter().step_by(2).map(|part| part.trim_start_matches(", ")).collect();
             let (last, names) = names.split_last().unwrap();

@@ -7,20 +7,22 @@ use base64::{Engine as _, alphabet};
 
 use crate::wire::json;
 
-/// Claims that a token must have: the JSON object of the `claims` parameter (OpenID Connect Core section 5.5).
+/// Claims that a token must have: the JSON object of the `claims` parameter (OpenID Connect Core
+/// section 5.5).
 ///
-/// A server that wants the user to do more sends one with its refusal, and whoever signs the user in passes it on: the
-/// *claims challenge*. It is another party's text: it is checked as JSON with each member once, its white space is removed,
-/// and the rest is kept as it is. It is at most 2 KiB long, since it ends in a header.
+/// A server sends it with its refusal if the user must do more (a *claims challenge*). The service
+/// that signs the user in passes it on. It is another party's text: it must be JSON without
+/// duplicate members, its white space is removed, and the rest stays as it is. It has at most 2
+/// KiB, because it becomes part of a header.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct ClaimsRequest(Arc<str>);
 
-/// The longest one, without white space, in bytes.
+/// The longest request without white space, in bytes.
 const MAX: usize = 2048;
-/// The longest text that is looked at: white space costs no more than this.
+/// The longest text that is read.
 const MAX_TEXT: usize = 4 * MAX;
 
-/// Either alphabet is read, with its padding or without: they differ in two characters that the other does not have.
+/// Accepts both alphabets, with or without padding. They differ in two characters.
 const LENIENT: GeneralPurposeConfig =
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent);
 const EITHER_PADDING: GeneralPurpose = GeneralPurpose::new(&alphabet::STANDARD, LENIENT);
@@ -36,7 +38,7 @@ impl ClaimsRequest {
         (minified.len() <= MAX).then(|| Self(minified.into()))
     }
 
-    /// Reads it as a challenge has it: base64 of the JSON text.
+    /// Reads base64 of the JSON text, as in a challenge.
     pub fn from_base64(text: &str) -> Option<Self> {
         if text.len() > 2 * MAX_TEXT {
             return None;
@@ -58,7 +60,7 @@ impl ClaimsRequest {
         &self.0
     }
 
-    /// The same as a challenge has it: base64 with the standard alphabet and padding (EN-04).
+    /// Base64 of the JSON text with the standard alphabet and padding, as in a challenge.
     pub fn to_base64(&self) -> String {
         STANDARD.encode(self.0.as_bytes())
     }
@@ -139,7 +141,7 @@ mod tests {
 
     #[test]
     fn en_04_base64_of_either_alphabet_is_read_and_the_standard_one_written() {
-        // `?` and `>` make the characters in which the alphabets differ.
+        // `?` and `>` produce the characters that differ.
         let claims = ClaimsRequest::parse(r#"{"a":"??>>~~"}"#).unwrap();
         let standard = claims.to_base64();
         assert_eq!(standard, "eyJhIjoiPz8+Pn5+In0=");

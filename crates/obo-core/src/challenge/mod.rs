@@ -1,5 +1,5 @@
-//! Bearer challenges (RFC 6750 section 3): ours, built from a closed set of strings and never from bytes of a request, and
-//! those of others, read.
+//! Bearer challenges (RFC 6750 section 3). Ours are built from a closed set of strings, never from
+//! bytes of a request. Those of other services are parsed.
 
 mod build;
 pub(crate) mod claims_request;

@@ -1,4 +1,5 @@
-//! `Bearer` challenges as others send them, read by the grammar of RFC 9110 section 11.6.1 and within bounds.
+//! Parses `Bearer` challenges of other services by the grammar of RFC 9110 section 11.6.1, within
+//! limits.
 
 use http::HeaderMap;
 use http::header::WWW_AUTHENTICATE;
@@ -7,14 +8,18 @@ use super::build::{BearerError, Challenge, acr_values};
 use crate::challenge::claims_request::ClaimsRequest;
 use crate::token::scope::Scope;
 
-/// A `Bearer` challenge of a service that was called: another party's text, of which only known parameters are kept.
+/// A `Bearer` challenge of a called service. It is another party's text; only known parameters are
+/// kept.
 ///
 /// ```
 /// use http::{HeaderMap, HeaderValue, header::WWW_AUTHENTICATE};
 /// use obo_core::challenge::{BearerError, ReceivedChallenge};
 ///
 /// let mut headers = HeaderMap::new();
-/// let value = r#"Basic realm="b", Bearer error="insufficient_user_authentication", acr_values="gold""#;
+/// let value = concat!(
+///     r#"Basic realm="b", "#,
+///     r#"Bearer error="insufficient_user_authentication", acr_values="gold""#,
+/// );
 /// headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static(value));
 /// let challenges = ReceivedChallenge::all(&headers);
 /// assert_eq!(challenges.len(), 1);
@@ -29,17 +34,17 @@ pub struct ReceivedChallenge {
 
 /// The longest line that is read, in bytes.
 const MAX_LINE: usize = 16 * 1024;
-/// The most challenges of a line, and the most parameters of one.
+/// The most challenges in a line, and the most parameters in a challenge.
 const MAX_CHALLENGES: usize = 16;
 const MAX_PARAMETERS: usize = 32;
-/// The longest `resource_metadata` that is kept, in bytes.
+/// The longest `resource_metadata`, in bytes.
 const MAX_URL: usize = 2048;
 
 impl ReceivedChallenge {
     /// The `Bearer` challenges of a response, in order.
     ///
-    /// A line that is malformed or longer than 16 KiB has none, and neither is one a challenge with a parameter twice
-    /// (RFC 6750 section 3): what it meant is anybody's guess.
+    /// A malformed line or one longer than 16 KiB is ignored, and so is a challenge with a
+    /// duplicate parameter (RFC 6750 section 3).
     pub fn all(headers: &HeaderMap) -> Vec<Self> {
         headers
             .get_all(WWW_AUTHENTICATE)
@@ -79,40 +84,40 @@ impl ReceivedChallenge {
         })
     }
 
-    /// What the service did not accept; `None` when it does not say, or in words that are not known here.
+    /// What the service rejected; `None` if it does not say, or if the error is unknown.
     pub fn error(&self) -> Option<BearerError> {
         self.known.error
     }
 
-    /// The scope that is needed, where it says so.
+    /// The scope that is needed, if any.
     pub fn scope(&self) -> Option<&Scope> {
         self.known.scope.as_ref()
     }
 
-    /// The authentication context classes that would do, in order of preference (RFC 9470 section 3).
+    /// The accepted authentication context classes, in order of preference (RFC 9470 section 3).
     pub fn acr_values(&self) -> &[String] {
         &self.known.acr_values
     }
 
-    /// How many seconds ago the user may have authenticated (RFC 9470 section 3).
+    /// The maximum age of the user's authentication in seconds (RFC 9470 section 3).
     pub fn max_age(&self) -> Option<u64> {
         self.known.max_age
     }
 
-    /// The claims that the token needs (EN-04).
+    /// The claims that the token needs.
     pub fn claims(&self) -> Option<&ClaimsRequest> {
         self.known.claims.as_ref()
     }
 
-    /// Where the service says that its metadata is (RFC 9728 section 5.1).
+    /// The URL of the service's metadata (RFC 9728 section 5.1).
     ///
-    /// Never let it choose an authorization server to which a user's token is sent (PR-06).
+    /// Never let it choose the authorization server that gets a user's token.
     pub fn resource_metadata(&self) -> Option<&str> {
         self.resource_metadata.as_deref()
     }
 
-    /// A challenge of our own that passes a step-up on to whoever called us, with the known parameters and nothing else
-    /// (SU-06, SU-07); `None` when the service does not ask for one.
+    /// The challenge for our own caller, with the known parameters only; `None` if the service does
+    /// not ask for a step-up.
     pub fn step_up(&self) -> Option<Challenge> {
         match self.known.error? {
             BearerError::InsufficientUserAuthentication => Some(Challenge {
@@ -129,15 +134,15 @@ impl ReceivedChallenge {
     }
 }
 
-/// The line of a `WWW-Authenticate` header with `resource_metadata` in each `Bearer` challenge that lacks it (RFC 9728
-/// section 5.1). Other challenges stay as they are.
+/// Adds `resource_metadata` (RFC 9728 section 5.1) to each `Bearer` challenge of a
+/// `WWW-Authenticate` line that lacks it. Other challenges stay as they are.
 ///
-/// `None` if no challenge lacks it, or the line is malformed. The URL is in normal form, so it has neither a quote nor a
-/// backslash.
+/// `None` if no challenge lacks it, or if the line is malformed. The URL is normalized, so it has
+/// neither quotes nor backslashes.
 pub fn with_resource_metadata(line: &[u8], url: &str) -> Option<Vec<u8>> {
     let mut named = line.to_vec();
     let mut is_changed = false;
-    // From the end, so that the places of the others do not move.
+    // From the end, so the other places do not move.
     for challenge in challenges(line)?.iter().rev() {
         let mut parameters = challenge.parameters.iter();
         if !challenge.scheme.eq_ignore_ascii_case("bearer")
@@ -157,15 +162,15 @@ pub fn with_resource_metadata(line: &[u8], url: &str) -> Option<Vec<u8>> {
     is_changed.then_some(named)
 }
 
-/// One challenge of any scheme, the names of its parameters in lower case.
+/// A challenge of any scheme. The names of its parameters are in lower case.
 struct Parsed {
     scheme: String,
-    /// How much of the line is left after the scheme.
+    /// The length of the line after the scheme.
     after_scheme: usize,
     parameters: Vec<(String, String)>,
 }
 
-/// All challenges of a line; `None` when any of it is malformed.
+/// All challenges of a line; `None` if any part of it is malformed.
 fn challenges(line: &[u8]) -> Option<Vec<Parsed>> {
     if line.len() > MAX_LINE {
         return None;
@@ -173,7 +178,7 @@ fn challenges(line: &[u8]) -> Option<Vec<Parsed>> {
     let mut cursor = Cursor(line);
     let mut parsed: Vec<Parsed> = Vec::new();
     while cursor.next_element() {
-        // An element that does not begin with a name and `=` begins a challenge.
+        // An element without a name and `=` begins a challenge.
         match (cursor.parameter(), parsed.last_mut()) {
             (Some(parameter), Some(challenge)) => challenge.parameters.push(parameter),
             (Some(_), None) => return None,
@@ -191,18 +196,18 @@ fn challenges(line: &[u8]) -> Option<Vec<Parsed>> {
     Some(parsed)
 }
 
-/// What is left of a line. A reader that fails leaves it as it was.
+/// The rest of a line. A method that fails may leave it anywhere.
 #[derive(Clone, Copy)]
 struct Cursor<'a>(&'a [u8]);
 
 impl<'a> Cursor<'a> {
-    /// Goes to the next element of the list, over empty ones; whether there is one.
+    /// Moves to the next element of the list and skips empty ones. Returns whether there is one.
     fn next_element(&mut self) -> bool {
         self.take_while(|byte| matches!(byte, b' ' | b'\t' | b','));
         !self.0.is_empty()
     }
 
-    /// After an element there is a comma or the end.
+    /// Checks that a comma or the end follows an element.
     fn end_of_element(&mut self) -> Option<()> {
         self.skip_blanks();
         matches!(self.0.first(), None | Some(b',')).then_some(())
@@ -227,7 +232,8 @@ impl<'a> Cursor<'a> {
         })
     }
 
-    /// A name, `=` with blanks around it, and a token or a quoted string.
+    /// A name, `=` with optional blanks, and a token or a quoted string. On failure, nothing is
+    /// read.
     fn parameter(&mut self) -> Option<(String, String)> {
         let mut ahead = *self;
         let name = ahead.token()?.to_ascii_lowercase();

@@ -1,24 +1,29 @@
 //! Auth0.
 //!
-//! Shapes from the vendor's [access token profiles][profiles], of which an API has one of two: the vendor's own (header
-//! `typ` `JWT`, client in `azp`) or RFC 9068's (`at+jwt`, `client_id`); outbound from its pages on the [on-behalf-of][obo]
-//! and the [custom][custom] token exchange. Nothing here was run against the service.
+//! The shapes come from the vendor's [access token profiles][profiles] and its pages on the
+//! [on-behalf-of][obo] and the [custom][custom] token exchange. An API uses one of two profiles:
+//! the vendor's own (header `typ` `JWT`, client in `azp`), or RFC 9068 (`at+jwt`, `client_id`). Not
+//! tested against the service.
 //!
 //! Inbound ([`profile`]):
 //!
-//! - An API of the second kind is better off with [`Profile::RFC9068`]; this profile takes both.
+//! - This profile accepts both kinds. For an API of the second kind, [`Profile::RFC9068`] is
+//!   stricter.
 //! - ID tokens have neither `azp` nor `client_id`, and their audience is the client.
-//! - The subject of a client for itself is `<client>@clients`.
-//! - Permissions (`permissions`) are in no claim of RFC 9068; [`Profile::roles_from`] may read them as roles.
+//! - A client that acts for itself has the subject `<client>@clients`.
+//! - RFC 9068 has no claim for permissions (`permissions`). [`Profile::roles_from`] can read them
+//!   as roles.
 //!
 //! Outbound ([`on_behalf_of`], [`custom_exchange`]):
 //!
-//! - The client that exchanges is the API itself, registered as a resource server.
-//! - The server writes the authenticated client into `act`, so no actor token is sent. It nests five levels and no more; a
-//!   token that has them already is refused here, since the server calls that `invalid_request`.
-//! - An exchange can only be had by the client of the API that the caller's token is for, and gives an access token alone.
-//! - The service limits how often one may exchange; that is told by 429, or as `too_many_requests`.
-//! - The issued token is not bound to a key, whatever the caller's was.
+//! - The exchanging client is the API itself, registered as a resource server.
+//! - The server writes the authenticated client into `act`, so no actor token is sent. It nests at
+//!   most five levels. A token with five levels is rejected here, because the server would refuse
+//!   it as `invalid_request`.
+//! - Only the client of the API that the caller's token is for can exchange it. The result is an
+//!   access token.
+//! - The service limits the rate of exchanges, with status 429 or `too_many_requests`.
+//! - The issued token is not bound to a key, even if the caller's token was.
 //!
 //! [obo]: https://auth0.com/docs/secure/call-apis-on-users-behalf/on-behalf-of-token-exchange
 //! [custom]: https://auth0.com/docs/authenticate/custom-token-exchange
@@ -33,7 +38,7 @@ use crate::token::token_type::TokenType;
 use crate::validate::jwt::TokenTyp;
 use crate::validate::profile::{ClaimMatcher, Profile};
 
-/// Access tokens for an API, under either of the vendor's profiles.
+/// Access tokens for an API, with either of the vendor's profiles.
 pub fn profile() -> Profile {
     Profile::LENIENT
         .types([TokenTyp::AccessToken, TokenTyp::Jwt])
@@ -47,7 +52,7 @@ pub fn profile() -> Profile {
         ])
 }
 
-/// The on-behalf-of token exchange: the caller's token, for one API.
+/// The on-behalf-of token exchange: the caller's token for a token for one API.
 pub fn on_behalf_of() -> Rfc8693 {
     Rfc8693::new()
         .with_name("auth0")
@@ -60,13 +65,14 @@ pub fn on_behalf_of() -> Rfc8693 {
         .classify(class)
 }
 
-/// The custom token exchange: a token of another issuer, under the type for which an action of the tenant's reads it.
+/// The custom token exchange: the token of another issuer, with the type that one of the tenant's
+/// actions handles.
 ///
 /// An organization is an [extra parameter](Rfc8693::extra_parameter), `organization`.
 ///
 /// # Errors
 ///
-/// When the type is no URI, or is in a namespace that the vendor reserves.
+/// Fails if the type is not a URI, or is in a namespace that the vendor reserves.
 pub fn custom_exchange(subject_token_type: &str) -> Result<Rfc8693, ConfigError> {
     let is_reserved = RESERVED
         .iter()
@@ -88,7 +94,7 @@ pub fn custom_exchange(subject_token_type: &str) -> Result<Rfc8693, ConfigError>
         .classify(class))
 }
 
-/// The levels of `act` that the service nests.
+/// The levels of `act` that the service supports.
 const MAX_ACTORS: usize = 5;
 
 const RESERVED: &[&str] = &[
@@ -104,7 +110,7 @@ const RESERVED: &[&str] = &[
 fn class(refusal: &Refusal<'_>) -> Option<ErrorClass> {
     match refusal.error() {
         "mfa_required" => Some(ErrorClass::StepUp),
-        // An API whose users have to consent, which nobody can in an exchange.
+        // The API's users must consent, which is not possible in an exchange.
         "consent_required" => Some(ErrorClass::TargetDenied),
         "too_many_attempts" => Some(ErrorClass::Throttled),
         _ => None,

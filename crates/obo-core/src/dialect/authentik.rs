@@ -1,25 +1,28 @@
 //! authentik.
 //!
-//! Shapes from the vendor's [documentation of the OAuth2 provider][docs] and from the open source that writes the tokens
-//! (`providers/oauth2/id_token.py`); outbound from its page on [token exchange][exchange]. Nothing here was run against the
-//! server.
+//! The shapes come from the vendor's [documentation of the OAuth2 provider][docs], its page on
+//! [token exchange][exchange], and the open source that writes the tokens
+//! (`providers/oauth2/id_token.py`). Not tested against the server.
 //!
 //! Inbound ([`profile`]):
 //!
-//! - An access token is an ID token with `azp` and `uid` put in, and may have `nonce` and `at_hash`; the two added claims
-//!   tell it. A property mapping that puts both of them into ID tokens would undo that.
-//! - `aud` is the client that the token was issued to, so a service shares its provider's client identifier, or is named
-//!   by the token exchange.
-//! - The user of a client for itself is made by the server, and named after the provider. A service account that signs in
-//!   with a password of its own looks like a person, and [`kind`](crate::Caller::kind) is then `User`. Where people may
-//!   choose their names, one who ends it in `-client_credentials` looks like a client: do not go by the kind there.
+//! - An access token is an ID token with the additional claims `azp` and `uid`, and it may have
+//!   `nonce` and `at_hash`. The two additional claims identify it. A property mapping that adds
+//!   both to ID tokens defeats this.
+//! - `aud` is the client that the token was issued to. So a service uses the client identifier of
+//!   its provider, or it is the target of the token exchange.
+//! - The server creates the user of a client that acts for itself, and names it after the provider.
+//!   A service account that signs in with its own password looks like a person: its
+//!   [`kind`](crate::Caller::kind) is `User`. If users can choose their names, a user whose name
+//!   ends in `-client_credentials` looks like a client. Then do not rely on the kind.
 //!
-//! Outbound ([`exchange`]), from 2026.x on:
+//! Outbound ([`exchange`]), since 2026.x:
 //!
-//! - `audience` is one client or application; `resource` is refused. An application's name is not what tokens have in
-//!   `aud`: give that by [`Target::or_named`](crate::Target::or_named).
-//! - An actor token, for delegation, is understood from 2026.8 on.
-//! - `invalid_grant` is told for a bad token and for a policy's refusal alike. The former is assumed.
+//! - `audience` is one client or application; `resource` is refused. Tokens do not have an
+//!   application's name in `aud`: set their audience with
+//!   [`Target::or_named`](crate::Target::or_named).
+//! - Actor tokens, for delegation, work since 2026.8.
+//! - `invalid_grant` means a bad token or a policy's refusal. This dialect assumes a bad token.
 //!
 //! [exchange]: https://docs.goauthentik.io/add-secure-apps/providers/oauth2/token_exchange/
 //! [docs]: https://docs.goauthentik.io/add-secure-apps/providers/oauth2/
@@ -46,11 +49,12 @@ pub fn profile() -> Profile {
         ])
 }
 
-/// The issuer of an application, `{server}/application/o/{slug}/`; `server` has no slash at its end.
+/// The issuer of an application, `{server}/application/o/{slug}/`. `server` must not end with a
+/// slash.
 ///
 /// # Errors
 ///
-/// As [`Issuer::new`], or when `slug` is empty or has a slash.
+/// Fails like [`Issuer::new`], and if `slug` is empty or has a slash.
 pub fn issuer(server: &str, slug: &str) -> Result<Issuer, ConfigError> {
     Issuer::of_segment("slug", &format!("{server}/application/o/"), slug, "/")
 }

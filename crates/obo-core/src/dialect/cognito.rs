@@ -1,13 +1,16 @@
 //! Amazon Cognito user pools.
 //!
-//! Shapes from the vendor's [page on the access token][access] and [on the ID token][id]; nothing here was run against
-//! the service.
+//! The shapes come from the vendor's pages on the [access token][access] and the [ID token][id].
+//! Not tested against the service.
 //!
-//! - Access tokens have no `aud` unless the client asked for one (resource binding). Without it, the audience of the
-//!   policy is compared with `client_id`: configure the app client whose tokens are meant for this service, and others
-//!   with [`PolicyBuilder::audience`](crate::PolicyBuilder::audience). Any client of the pool would be nobody's check.
-//! - `token_use` tells the kinds apart; an ID token's `aud` is the client, so that nothing else would.
-//! - Users are known by `username`, which tokens of a client for itself do not have.
+//! - Access tokens have no `aud` unless the client asked for one (resource binding). Without it,
+//!   `client_id` is compared with the audience of the policy: configure the app client whose tokens
+//!   are for this service, and add others with
+//!   [`PolicyBuilder::audience`](crate::PolicyBuilder::audience). Do not accept every client of the
+//!   pool.
+//! - `token_use` distinguishes the kinds. Nothing else does: the `aud` of an ID token is the
+//!   client.
+//! - Users have `username`. Tokens of a client that acts for itself do not.
 //!
 //! [access]: https://docs.aws.amazon.com/cognito/latest/developerguide/amazon-cognito-user-pools-using-the-access-token.html
 //! [id]: https://docs.aws.amazon.com/cognito/latest/developerguide/amazon-cognito-user-pools-using-the-id-token.html
@@ -31,12 +34,12 @@ pub fn profile() -> Profile {
         .groups_from(&["cognito:groups"])
 }
 
-/// The issuer of a user pool, `https://cognito-idp.{region}.amazonaws.com/{pool}`, with the region that its name begins
-/// with.
+/// The issuer of a user pool, `https://cognito-idp.{region}.amazonaws.com/{pool}`. The pool's name
+/// begins with the region.
 ///
 /// # Errors
 ///
-/// When `pool` is not the identifier of a pool, such as `eu-central-1_AbCdEfGhI`.
+/// Fails if `pool` is not the identifier of a pool, such as `eu-central-1_AbCdEfGhI`.
 pub fn issuer(pool: &str) -> Result<Issuer, ConfigError> {
     let simple = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
     match pool.split_once('_') {

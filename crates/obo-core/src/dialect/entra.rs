@@ -1,11 +1,11 @@
 //! Microsoft Entra ID.
 //!
-//! Shapes put together from the vendor's [access token claims reference][claims], its page on the [on-behalf-of
-//! flow][flow] and its [list of errors][errors]; they were not captured, and nothing here was run against the service.
+//! The shapes come from the vendor's [access token claims reference][claims], its page on the
+//! [on-behalf-of flow][flow] and its [list of errors][errors]. Not tested against the service.
 //!
-//! Which version a resource gets is its own setting (`accessTokenAcceptedVersion`), so a policy names one: version 2.0 by
-//! [`issuer`] and [`profile`], version 1.0 by [`issuer_v1`] and [`profile_v1`]. Several tenants are a policy each; no
-//! issuer stands for all of them (EN-06).
+//! A resource chooses the version of its tokens (`accessTokenAcceptedVersion`), so a policy is for
+//! one version: [`issuer`] and [`profile`] for version 2.0, [`issuer_v1`] and [`profile_v1`] for
+//! version 1.0. Each tenant needs its own policy; no issuer covers several.
 //!
 //! ```
 //! use obo_core::{Policy, dialect::entra};
@@ -17,14 +17,15 @@
 //! # Ok::<(), obo_core::ConfigError>(())
 //! ```
 //!
-//! - `sub` is another one in each resource; `tid` with `oid` is the user everywhere (EN-09). They are read with
+//! - `sub` differs in each resource. `tid` and `oid` identify the user everywhere; read them with
 //!   [`PolicyBuilder::claims`](crate::PolicyBuilder::claims).
-//! - Scope (`scp`) is what a user has consented to, and roles are a permission of the user or of the calling application;
-//!   neither is read as the other (EN-08).
-//! - There is no `act`; [`Profile::allow_client_as_actor`] makes the immediate caller the actor.
+//! - Scope (`scp`) is what a user has consented to. Roles are permissions of the user or of the
+//!   calling application. Neither is read as the other.
+//! - There is no `act`. [`Profile::allow_client_as_actor`] makes the immediate caller the actor.
 //!
-//! Outbound ([`on_behalf_of`]) it is not RFC 8693 but the grant for JWT assertions (EN-01), and a scope names the target.
-//! The audience is then what its tokens have in `aud`: the application's GUID (version 2.0) or its URI (version 1.0).
+//! Outbound ([`on_behalf_of`]), the server uses the grant for JWT assertions instead of RFC 8693,
+//! and a scope names the target. The target's audience is the `aud` of its tokens: the
+//! application's GUID (version 2.0) or its URI (version 1.0).
 //!
 //! ```
 //! use obo_core::{Audience, Scope, Target};
@@ -34,15 +35,16 @@
 //! # Ok::<(), obo_core::ConfigError>(())
 //! ```
 //!
-//! - Applications by themselves cannot be acted for (EN-02), so a caller without a user is refused here.
-//! - The answer has no `issued_token_type` (EN-03), its scope is spelled otherwise than `.default`, and the user has
-//!   another `sub` in each audience, so neither is compared. `oid` and `tid` are, where both tokens have them.
-//! - Where the user must do more, the refusal has `claims`. They go to whoever signs the user in, as a challenge (EN-04);
-//!   those of a service that was called come back by
-//!   [`ExchangeRequest::with_claims`](crate::ExchangeRequest::with_claims) (EN-05).
-//! - `invalid_grant` is many things; the numbers in `error_codes` tell them apart. A caller gets 401 only for a number that
-//!   a new sign-in fixes, so that a fault of this service causes no loop of sign-ins. The vendor may change the numbers:
-//!   one that is not known here is a target that is denied.
+//! - The server acts only for users, so a caller without a user is rejected here.
+//! - The response has no `issued_token_type`, and its scope is not `.default`. The user has a
+//!   different `sub` in each audience. So these are not compared. `oid` and `tid` are compared if
+//!   both tokens have them.
+//! - If the user must do more, the refusal has `claims`. They go in a challenge to the service that
+//!   signs the user in. Claims from the challenge of a called service are sent with
+//!   [`ExchangeRequest::with_claims`](crate::ExchangeRequest::with_claims).
+//! - `invalid_grant` has many meanings; the numbers in `error_codes` tell which. A caller gets 401
+//!   only for a number that a new sign-in fixes, so a fault of this service causes no loop of
+//!   sign-ins. The vendor may add numbers: an unknown one means that the target is denied.
 //!
 //! [flow]: https://learn.microsoft.com/en-us/entra/identity-platform/v2-oauth2-on-behalf-of-flow
 //! [errors]: https://learn.microsoft.com/en-us/entra/identity-platform/reference-error-codes
@@ -56,22 +58,22 @@ use crate::token::issuer::Issuer;
 use crate::validate::jwt::TokenTyp;
 use crate::validate::profile::{ClaimMatcher, Profile, ScopeClaim};
 
-/// Access tokens of version 2.0, of the tenant that the issuer names.
+/// Access tokens of version 2.0, of the issuer's tenant.
 pub fn profile() -> Profile {
     either()
         .require_match(ClaimMatcher::is("ver", "2.0"))
         .client_from(["azp"])
 }
 
-/// Access tokens of version 1.0, of the tenant that the issuer names.
+/// Access tokens of version 1.0, of the issuer's tenant.
 pub fn profile_v1() -> Profile {
     either()
         .require_match(ClaimMatcher::is("ver", "1.0"))
         .client_from(["appid"])
 }
 
-/// An ID token has neither `azp` nor `appid`. A token without `scp` has no user in it, also where the optional claim
-/// `idtyp` that says so is not configured.
+/// An ID token has neither `azp` nor `appid`. A token without `scp` has no user, even if the
+/// optional claim `idtyp` is not configured.
 fn either() -> Profile {
     Profile::LENIENT
         .types([TokenTyp::Jwt])
@@ -86,14 +88,15 @@ fn either() -> Profile {
         ])
 }
 
-/// The issuer of a tenant's tokens of version 2.0, `https://login.microsoftonline.com/{tenant}/v2.0`.
+/// The issuer of a tenant's tokens of version 2.0,
+/// `https://login.microsoftonline.com/{tenant}/v2.0`.
 ///
-/// National clouds have other hosts: give [`Issuer::new`] what their tokens have in `iss`.
+/// National clouds have other hosts: pass the `iss` of their tokens to [`Issuer::new`].
 ///
 /// # Errors
 ///
-/// When `tenant` is not a tenant's GUID: `common`, `organizations` and `consumers` are no tenants, and tokens do not name
-/// a tenant by its domain.
+/// Fails if `tenant` is not the GUID of a tenant. `common`, `organizations` and `consumers` are not
+/// tenants, and tokens do not have the tenant's domain.
 pub fn issuer(tenant: &str) -> Result<Issuer, ConfigError> {
     check_guid(tenant)?;
     Issuer::new(format!("https://login.microsoftonline.com/{tenant}/v2.0"))
@@ -103,7 +106,7 @@ pub fn issuer(tenant: &str) -> Result<Issuer, ConfigError> {
 ///
 /// # Errors
 ///
-/// As [`issuer`].
+/// Fails like [`issuer`].
 pub fn issuer_v1(tenant: &str) -> Result<Issuer, ConfigError> {
     check_guid(tenant)?;
     Issuer::new(format!("https://sts.windows.net/{tenant}/"))
@@ -117,11 +120,11 @@ fn check_guid(tenant: &str) -> Result<(), ConfigError> {
     }
     Err(ConfigError::new(
         "tenant",
-        format!("{tenant:?} is not a tenant's GUID in lower case, as tokens have it in `tid`"),
+        format!("{tenant:?} is not a tenant's GUID in lower case, as in the `tid` of tokens"),
     ))
 }
 
-/// The on-behalf-of flow of version 2.0 of the token endpoint.
+/// The on-behalf-of flow of the token endpoint, version 2.0.
 pub fn on_behalf_of() -> Rfc8693 {
     Rfc8693::new()
         .with_name("entra")

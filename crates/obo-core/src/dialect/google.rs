@@ -1,24 +1,29 @@
-//! Google, tokens of service accounts for another service.
+//! Google: tokens of service accounts for other services.
 //!
-//! Shapes from the vendor's [page on token types][types] and [on service-to-service calls][calls], outbound from the
-//! [reference of its security token service][sts]; nothing here was run against the service.
+//! The shapes come from the vendor's pages on [token types][types] and [service-to-service
+//! calls][calls] and from the [reference of its security token service][sts]. Not tested against
+//! the service.
 //!
-//! Access tokens are opaque, and no resource server but the vendor's own can read them. What a service sends to another,
-//! and what platforms check in front of one, is an ID token that a service account got for the other's URL. This profile
-//! takes those and no user's: the client (`azp`) must be the subject itself, which a person's sign-in never has. They
-//! carry no scope.
+//! Access tokens are opaque and only for the vendor's own services. A service that calls another
+//! one sends an ID token of a service account for the other service's URL. This profile accepts
+//! those, but no user's ID token: the client (`azp`) must be the subject, which is never so after a
+//! person's sign-in. They have no scope.
 //!
-//! Anybody can get such a token: whoever asks chooses the audience, and every service account of every customer has this
-//! issuer. So `aud` admits nobody in particular. Name the accounts that may call, by a rule on the subject, on every route.
+//! Anyone can get such a token: the requester chooses the audience, and the service accounts of all
+//! customers have this issuer. So `aud` does not restrict the callers. On every route, require the
+//! subjects of the accounts that may call.
 //!
-//! Outbound ([`exchange`]) its security token service takes the token of a foreign issuer for access to the vendor's own
-//! services (workload and workforce identity federation). The issued token is opaque and for nobody else.
+//! Outbound ([`exchange`]), the security token service exchanges the token of another issuer for
+//! access to the vendor's own services (workload and workforce identity federation). The issued
+//! token is opaque and only for them.
 //!
-//! - `audience` is the full name of the provider in the identity pool, and a scope has to be named.
-//! - `options`, a JSON object, is an [extra parameter](Rfc8693::extra_parameter): `userProject` for a workforce pool.
-//! - The client does not authenticate with a workload pool, and does by HTTP Basic with a workforce pool, if at all.
-//! - A token that the provider's attribute condition refuses is told as `unauthorized_client`, and a bad one as
-//!   `invalid_grant`.
+//! - `audience` is the full name of the provider in the identity pool. A scope is required.
+//! - `options`, a JSON object, is an [extra parameter](Rfc8693::extra_parameter): `userProject` for
+//!   a workforce pool.
+//! - The client of a workload pool does not authenticate. The client of a workforce pool may, by
+//!   HTTP Basic.
+//! - If the provider's attribute condition rejects a token, the error is `unauthorized_client`. For
+//!   a bad token it is `invalid_grant`.
 //!
 //! [sts]: https://cloud.google.com/iam/docs/reference/sts/rest/v1/TopLevel/token
 //! [types]: https://cloud.google.com/docs/authentication/token-types
@@ -30,7 +35,7 @@ use crate::token::token_type::TokenType;
 use crate::validate::jwt::TokenTyp;
 use crate::validate::profile::{ClaimMatcher, Profile};
 
-/// ID tokens of service accounts, addressed to this service.
+/// ID tokens of service accounts for this service.
 pub fn profile() -> Profile {
     Profile::LENIENT
         .types([TokenTyp::Jwt])
@@ -44,7 +49,7 @@ pub fn profile() -> Profile {
 /// The issuer, for [`Issuer::new`](crate::Issuer::new).
 pub const ISSUER: &str = "https://accounts.google.com";
 
-/// The security token service: the token of a foreign issuer for one that the vendor's services take.
+/// The security token service: the token of another issuer for a token for the vendor's services.
 pub fn exchange() -> Rfc8693 {
     Rfc8693::new()
         .with_name("google")
@@ -58,6 +63,6 @@ pub fn exchange() -> Rfc8693 {
 }
 
 fn class(refusal: &Refusal<'_>) -> Option<ErrorClass> {
-    // No client has authenticated: it is this token that the provider's condition refuses.
+    // No client has authenticated: the provider's condition rejects this token.
     (refusal.error() == "unauthorized_client").then_some(ErrorClass::TargetDenied)
 }

@@ -1,32 +1,36 @@
 //! Keycloak.
 //!
-//! Shapes put together from the vendor's [server administration guide][guide] (token mappers, service accounts), the one
-//! on [token exchange][exchange], and the open source that answers (`protocol/oidc/tokenexchange`); they were not captured,
-//! and nothing here was run against the server.
+//! The shapes come from the vendor's [server administration guide][guide] (token mappers, service
+//! accounts), its guide to [token exchange][exchange], and the open source
+//! (`protocol/oidc/tokenexchange`). Not tested against the server.
 //!
 //! Inbound ([`profile`]):
 //!
-//! - Every kind of token has the header `typ` `JWT` (access tokens have `at+jwt` where the client's option is on), and
-//!   the claim `typ` tells them apart: `Bearer`, `ID`, `Refresh` (KC-08).
-//! - `aud` names this service only where an audience mapper, or a client role of it, puts it there.
-//! - There is no `act` unless delegation is on; [`Profile::allow_client_as_actor`] makes the client the actor (KC-05).
-//! - `client_id` is in tokens of service accounts alone, so one with it is a service's. A realm that maps it into all
-//!   tokens has to say by [`Profile::service_matchers`] what it goes by instead. An introspected token has it always, so that
-//!   only the other claims of a service account tell it there.
-//! - Roles are those of the realm. Those of one client are at `["resource_access", "<client>", "roles"]`, for
-//!   [`Profile::roles_from`].
+//! - Every kind of token has the header `typ` `JWT`; access tokens have `at+jwt` if the client's
+//!   option is on. The claim `typ` distinguishes them: `Bearer`, `ID`, `Refresh`.
+//! - `aud` contains this service only if an audience mapper or a client role puts it there.
+//! - There is no `act` unless delegation is on. [`Profile::allow_client_as_actor`] makes the client
+//!   the actor.
+//! - Only tokens of service accounts have `client_id`, so a token with it is a service's. If a
+//!   realm maps it into all tokens, use [`Profile::service_matchers`]. An introspection response
+//!   always has it; there, only the other claims of a service account count.
+//! - Roles are those of the realm. For the roles of a client, use [`Profile::roles_from`] with
+//!   `["resource_access", "<client>", "roles"]`.
 //!
-//! Outbound ([`exchange`], [`delegation`]): the standard exchange, which is on by default from 26.2 and has a switch at
-//! each client.
+//! Outbound ([`exchange`], [`delegation`]), the standard exchange is on by default since 26.2. Each
+//! client has a switch for it.
 //!
-//! - `audience` is the `client_id` of a client, and narrows: a client scope has to give the audience first, and a scope
-//!   can be asked for that does (KC-02). `resource` is not sent (KC-03).
-//! - The caller's token has to name this service's client in `aud`; a token that does not is refused here, with a clearer
-//!   message (KC-04). Where the client identifier is also the audience of this service, that is always so.
-//! - Default scopes of the client are granted beside what was asked for.
-//! - There is no `act` but by delegation, which was experimental when this was written: the actor is a service account by
-//!   its own access token, and the caller's token must have it in `may_act` (KC-06).
-//! - A target that is not known is refused as `invalid_client`, which is not this service's own credential.
+//! - `audience` is the `client_id` of a client, and it narrows the audience: a client scope must
+//!   add the audience first. Request that scope if necessary. `resource` is not sent.
+//! - The caller's token must have this service's client in `aud`. A token that does not is rejected
+//!   here, with a clearer message. If the client identifier is also the audience of this service,
+//!   it always has.
+//! - The default scopes of the client are granted in addition to the requested ones.
+//! - There is no `act` without delegation, which was experimental when this was written. The actor
+//!   is a service account with its own access token, and the caller's token must have it in
+//!   `may_act`.
+//! - An unknown target is refused as `invalid_client`, which does not mean this service's own
+//!   credential.
 //!
 //! [exchange]: https://www.keycloak.org/securing-apps/token-exchange
 //! [guide]: https://www.keycloak.org/docs/latest/server_admin/
@@ -50,8 +54,8 @@ pub fn profile() -> Profile {
         .require_client()
         .require_match(ClaimMatcher::is("typ", "Bearer"))
         .client_from(["azp"])
-        // The subject of a service account is a user of its own. Its session notes are claims by the scope
-        // `service_account`. Its user name is no mark: people may choose theirs.
+        // The subject of a service account is a user of its own. The scope `service_account` adds
+        // claims. The user name does not identify it: users can choose theirs.
         .service_matchers([
             ClaimMatcher::present("client_id"),
             ClaimMatcher::present("clientId"),
@@ -62,21 +66,21 @@ pub fn profile() -> Profile {
         .roles_from(&["realm_access", "roles"])
 }
 
-/// The issuer of a realm, `{server}/realms/{realm}`; `server` has no slash at its end.
+/// The issuer of a realm, `{server}/realms/{realm}`. `server` must not end with a slash.
 ///
 /// # Errors
 ///
-/// As [`Issuer::new`], or when `realm` is empty or has a slash.
+/// Fails like [`Issuer::new`], and if `realm` is empty or has a slash.
 pub fn issuer(server: &str, realm: &str) -> Result<Issuer, ConfigError> {
     Issuer::of_segment("realm", &format!("{server}/realms/"), realm, "")
 }
 
-/// The standard token exchange of a realm: the user's token, for a client that it may be narrowed to.
+/// The standard token exchange of a realm: the caller's token for a token for one client.
 pub fn exchange() -> Rfc8693 {
     Rfc8693::new()
         .with_name("keycloak")
         .target_by(TargetBy::Audience)
-        // There, `audience` belongs to the exchange alone.
+        // For client credentials, `audience` has no meaning.
         .client_target_by(TargetBy::Scope)
         .subject_type(TokenType::ACCESS_TOKEN)
         .requested_type(TokenType::ACCESS_TOKEN)
@@ -87,7 +91,7 @@ pub fn exchange() -> Rfc8693 {
         .classify(class)
 }
 
-/// The same with an actor, which then is in the `act` of the token: experimental in the product (KC-06).
+/// The exchange with an actor, which is then in `act` of the token. Experimental in the product.
 pub fn delegation() -> Rfc8693 {
     exchange()
         .with_name("keycloak-delegation")
@@ -95,12 +99,12 @@ pub fn delegation() -> Rfc8693 {
         .actor_types([TokenType::ACCESS_TOKEN])
 }
 
-/// Only what the source says so: `invalid_request` is also what an expired token gets.
+/// Only what the source says: an expired token also gets `invalid_request`.
 fn class(refusal: &Refusal<'_>) -> Option<ErrorClass> {
     let description = refusal.description();
     match refusal.error() {
         "invalid_client" if refusal.status() == StatusCode::BAD_REQUEST => {
-            // The client that was asked for; this one has authenticated.
+            // The requested client. This service's client has authenticated.
             let is_target = ["Audience not found", "Client disabled"].contains(&description);
             is_target.then_some(ErrorClass::TargetDenied)
         }

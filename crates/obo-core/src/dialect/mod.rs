@@ -1,11 +1,11 @@
-//! How authorization servers differ: one file each.
+//! The differences between authorization servers, one file per product.
 //!
-//! Inbound, a product's difference is data, a [`Profile`](crate::Profile), and [`Profile::named`](crate::Profile::named)
-//! finds it by name. Outbound it is a [`Dialect`], with RFC 8693 itself as the default. Those of products are data too:
-//! [`Rfc8693`] with the settings that the product needs, and [`named`] finds them by name. A server of your own gets a
-//! preset in your own crate, or an implementation of [`Dialect`] where data does not reach.
+//! Inbound, a product is a [`Profile`](crate::Profile); [`Profile::named`](crate::Profile::named)
+//! finds it by name. Outbound, it is a [`Dialect`]; the default is RFC 8693 itself. The dialects of
+//! products are data: [`Rfc8693`] with settings, and [`named`] finds them by name. For your own
+//! server, write a preset in your own crate, or implement [`Dialect`] if settings are not enough.
 //!
-//! A new product is a file here and a line in `names.rs`, with the name that configuration has for it.
+//! A new product is a file here and a line in `names.rs` with its name in configuration files.
 
 pub mod auth0;
 pub mod authentik;
@@ -40,48 +40,52 @@ use crate::grant::token_endpoint::TokenEndpointError;
 use crate::grant::token_request::TokenRequest;
 use crate::time::UnixTime;
 
-/// How one kind of authorization server wants to be asked, and what its responses mean. Pure: no I/O, no clock.
+/// How to request tokens from one kind of authorization server, and how to read its responses. No
+/// I/O, no clock.
 ///
-/// A dialect that only exchanges tokens hands other grants to [`Rfc8693`], which writes them as the standards do.
+/// A dialect that only exchanges tokens passes other grants to [`Rfc8693`], which follows the
+/// standards.
 pub trait Dialect: fmt::Debug + Send + Sync + 'static {
     /// The name of this dialect, for logs and cache keys.
     fn name(&self) -> &'static str;
 
-    /// What tells this dialect from others in a [`CacheKey`](crate::CacheKey): its name, and every setting that shapes
-    /// what is asked for or accepted.
+    /// Distinguishes this dialect in a [`CacheKey`](crate::CacheKey): its name and all settings
+    /// that shape what is requested or accepted.
     ///
-    /// It may hold values of parameters, so it is for cache keys alone, never for logs. Each call needs it, so keep it in
-    /// a field.
+    /// It may contain values of parameters, so use it only in cache keys, never in logs. Each call
+    /// needs it, so keep it in a field.
     fn identity(&self) -> Cow<'_, str> {
         Cow::Borrowed(self.name())
     }
 
-    /// Whether the server gives a user another `sub` in each audience, so that subjects of two tokens are not compared.
+    /// Whether a user has a different `sub` in each audience. Then subjects of two tokens are not
+    /// compared.
     fn has_pairwise_subjects(&self) -> bool {
         false
     }
 
-    /// Writes the form that asks for `grant`; client authentication is added to it afterwards.
+    /// Writes the form of the request for `grant`. Client authentication is added later.
     ///
     /// # Errors
     ///
-    /// Fails if this kind of server cannot be asked for it, or would refuse it: the class says which. Nothing is sent then.
+    /// Fails if the server does not support the request or would refuse it; the class says which.
+    /// Then nothing is sent.
     fn request(
         &self,
         grant: &Grant,
         by: Registration<'_>,
     ) -> Result<TokenRequest, TokenEndpointError>;
 
-    /// Reads the response to the request for `grant`, at the time `now`.
+    /// Reads the response to the request for `grant`, at time `now`.
     ///
-    /// Whether an issued JWT is addressed to the target, and of the same user, is for the dialect to check: nothing after it
-    /// does. A dialect whose responses are only spelled otherwise rewrites them and hands them to [`Rfc8693`], whose
-    /// `response` checks both.
+    /// The dialect must check that an issued JWT is for the target and of the same user: no later
+    /// step does. If a server only spells its responses differently, rewrite them and pass them to
+    /// [`Rfc8693`], whose `response` checks both.
     ///
     /// # Errors
     ///
-    /// Fails if there is no token, or none that may be used; the class says why. For
-    /// [client credentials](Grant::ClientCredentials) it is never a class that speaks of a user.
+    /// Fails if there is no usable token; the class says why. For [client
+    /// credentials](Grant::ClientCredentials), the class is never about a user.
     fn response(
         &self,
         grant: &Grant,

@@ -1,4 +1,4 @@
-//! The names by which configuration calls dialects and profiles.
+//! The names of dialects and profiles in configuration files.
 
 use super::{
     Rfc8693, auth0, authentik, cognito, entra, google, keycloak, okta, ping_federate, tokendings,
@@ -10,7 +10,7 @@ use crate::validate::profile::Profile;
 type MakeDialect = fn() -> Rfc8693;
 type MakeProfile = fn() -> Profile;
 
-/// The standards, the products and variants of them: name, dialect and profile, as far as there is one.
+/// Standards, products and their variants: name, dialect, profile.
 const NAMES: &[(&str, Option<MakeDialect>, Option<MakeProfile>)] = &[
     ("rfc8693", Some(Rfc8693::new), None),
     ("rfc9068", None, Some(|| Profile::RFC9068)),
@@ -50,7 +50,7 @@ fn profiles() -> impl Iterator<Item = (&'static str, MakeProfile)> + Clone {
         .filter_map(|(name, _, profile)| Some((*name, (*profile)?)))
 }
 
-/// Makes what is called by this name, or says which names there are.
+/// Makes the value with this name. The error lists the known names.
 fn find<T>(
     field: &'static str,
     name: &str,
@@ -59,35 +59,38 @@ fn find<T>(
     let found = known.clone().find(|(own, _)| *own == name);
     found.map(|(_, make)| make()).ok_or_else(|| {
         let known: Vec<_> = known.map(|(name, _)| name).collect();
-        ConfigError::new(field, format!("{name:?} is none of {}", known.join(", ")))
+        ConfigError::new(
+            field,
+            format!("{name:?} is unknown; known: {}", known.join(", ")),
+        )
     })
 }
 
-/// The dialect that configuration calls by this name: `rfc8693`, or a product's.
+/// The dialect with this name in configuration files: `rfc8693` or a product.
 ///
 /// # Errors
 ///
-/// Fails if there is none of the name; the error lists those there are.
+/// Fails if the name is unknown; the error lists the known names.
 pub fn named(name: &str) -> Result<Rfc8693, ConfigError> {
     find("dialect", name, dialects())
 }
 
-/// The names that [`named`] knows.
+/// The names for [`named`].
 pub fn names() -> impl Iterator<Item = &'static str> {
     dialects().map(|(name, _)| name)
 }
 
 impl Profile {
-    /// The profile that configuration calls by this name: `rfc9068`, `lenient`, or a product's.
+    /// The profile with this name in configuration files: `rfc9068`, `lenient` or a product.
     ///
     /// # Errors
     ///
-    /// Fails if there is none of the name; the error lists those there are.
+    /// Fails if the name is unknown; the error lists the known names.
     pub fn named(name: &str) -> Result<Self, ConfigError> {
         find("profile", name, profiles())
     }
 
-    /// The names that [`named`](Self::named) knows.
+    /// The names for [`named`](Self::named).
     pub fn names() -> impl Iterator<Item = &'static str> {
         profiles().map(|(name, _)| name)
     }

@@ -1,21 +1,22 @@
 //! Okta, custom authorization servers.
 //!
-//! Shapes from the vendor's [reference of token claims][tokens], outbound from its guide to the [on-behalf-of
-//! exchange][obo]; nothing here was run against the service. The org
-//! authorization server is not meant: its access tokens are for the vendor's own API and are not to be validated by
-//! others.
+//! The shapes come from the vendor's [reference of token claims][tokens] and its guide to the
+//! [on-behalf-of exchange][obo]. Not tested against the service. Not for the org authorization
+//! server: its access tokens are for the vendor's own API, and other services cannot validate them.
 //!
 //! Inbound ([`profile`]):
 //!
 //! - The header has no `typ`. ID tokens have no `cid`.
 //! - `scp` is an array.
-//! - `sub` is the user's login name, and `uid` the user's identifier; tokens without `uid` have no user in them.
+//! - `sub` is the user's login name, `uid` the user's identifier. A token without `uid` has no
+//!   user.
 //!
 //! Outbound ([`exchange`]):
 //!
-//! - The authorization server asked is the one that issues for the target; it may be another than the caller's token is
-//!   of, which it then has to trust. `audience` is that server's audience, and a scope of its own has to be named.
-//! - There is no actor token, and no `act`: the client (`cid`) is who acts.
+//! - The authorization server is the one that issues tokens for the target. If it is not the issuer
+//!   of the caller's token, it must trust that issuer. `audience` is the audience of this server,
+//!   and one of its scopes is required.
+//! - There is no actor token and no `act`: the client (`cid`) is the actor.
 //! - A policy's refusal is `access_denied`.
 //!
 //! [obo]: https://developer.okta.com/docs/guides/set-up-token-exchange/main/

@@ -1,14 +1,17 @@
 //! PingFederate.
 //!
-//! Outbound alone, from the vendor's page on its [token exchange grant][exchange]; nothing here was run against the server.
-//! How its access tokens look is what each access token manager is configured to write, so inbound there is
-//! [`Profile::RFC9068`](crate::Profile::RFC9068) and [`Profile::LENIENT`](crate::Profile::LENIENT) to start from.
+//! Outbound only, from the vendor's page on its [token exchange grant][exchange]. Not tested
+//! against the server. Each access token manager defines its own tokens. So inbound, start from
+//! [`Profile::RFC9068`](crate::Profile::RFC9068) or [`Profile::LENIENT`](crate::Profile::LENIENT).
 //!
-//! - `resource` chooses the access token manager, and `audience` names another client, whose manager is taken. What the
-//!   token then has in `aud` is that manager's setting: give it by [`Target::or_named`](crate::Target::or_named).
-//! - Which types of token are taken and issued, and whether an actor token is wanted, is a processor policy's setting.
-//! - The page spells the type of a JWT `urn:params:oauth:token-type:jwt`. An answer with it is taken; where the server wants
-//!   it of the caller's token too, say so by [`Rfc8693::subject_type`].
+//! - `resource` selects the access token manager. `audience` names another client and selects its
+//!   manager. The manager sets the `aud` of the token: add it with
+//!   [`Target::or_named`](crate::Target::or_named).
+//! - A processor policy sets which types of tokens are accepted and issued, and whether an actor
+//!   token is required.
+//! - The page spells the type of a JWT `urn:params:oauth:token-type:jwt`. This dialect accepts a
+//!   response with it. If the server wants it for the caller's token too, set
+//!   [`Rfc8693::subject_type`].
 //!
 //! [exchange]: https://docs.pingidentity.com/pingfederate/latest/introduction_to_pingfederate/pf_token_exchange_grant.html
 

@@ -1,4 +1,4 @@
-//! Refusals of the token endpoint: RFC 6749 section 5.2, RFC 8693 section 2.2.2, RFC 9470.
+//! Error responses of the token endpoint: RFC 6749 section 5.2, RFC 8693 section 2.2.2, RFC 9470.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -14,9 +14,9 @@ use crate::time::UnixTime;
 use crate::wire::json;
 use crate::wire::retry_after::retry_after;
 
-/// What a server said when it refused, for a dialect to judge what it meant.
+/// The error response of a server. A dialect decides what it means.
 ///
-/// It is the server's text, untrusted and of any length: to be compared, never to be shown.
+/// It is the server's text: untrusted and of any length. Compare it, but never show it.
 pub struct Refusal<'a> {
     status: StatusCode,
     error: Cow<'a, str>,
@@ -29,7 +29,8 @@ pub struct Refusal<'a> {
 }
 
 impl<'a> Refusal<'a> {
-    /// Reads the JSON of a refusal; `None` when there is no `error`. An odd detail beside it hides nothing.
+    /// Reads the JSON of an error response; `None` if it has no `error`. Other malformed members
+    /// are ignored.
     fn read(response: &'a Response<Bytes>) -> Option<Self> {
         let [
             error,
@@ -75,29 +76,29 @@ impl<'a> Refusal<'a> {
         &self.error
     }
 
-    /// `error_description`; empty when there is none.
+    /// `error_description`, or empty.
     pub fn description(&self) -> &str {
         &self.description
     }
 
-    /// `suberror`, which some servers have; empty when there is none.
+    /// `suberror` of some servers, or empty.
     pub fn suberror(&self) -> &str {
         &self.suberror
     }
 
-    /// `error_codes`, numbers that some servers have.
+    /// `error_codes` of some servers: numbers.
     pub fn error_codes(&self) -> &[u64] {
         &self.codes
     }
 
-    /// Whether the refusal has readable `claims`: what a token would have to have.
+    /// Whether it has readable `claims`, which a token must have.
     pub fn has_claims(&self) -> bool {
         self.claims.is_some()
     }
 }
 
 impl fmt::Debug for Refusal<'_> {
-    /// Without the server's texts, which may quote a token (OB-01).
+    /// Without the server's texts, which may quote a token.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Refusal")
             .field("status", &self.status)
@@ -106,10 +107,10 @@ impl fmt::Debug for Refusal<'_> {
     }
 }
 
-/// What decides the class of a refusal where it is not the standard's.
+/// Decides the class of a refusal if the standard does not fit.
 pub(super) type Classify = fn(&Refusal<'_>) -> Option<ErrorClass>;
 
-/// What a refusal means, and what of its words may be kept.
+/// The meaning of an error response, and the words of it that may be kept.
 pub(super) fn refusal(
     grant: &Grant,
     response: &Response<Bytes>,
@@ -117,10 +118,10 @@ pub(super) fn refusal(
     classify: Option<Classify>,
 ) -> TokenEndpointError {
     let status = response.status();
-    let told = Refusal::read(response);
-    let class = class(status, told.as_ref(), classify);
+    let read = Refusal::read(response);
+    let class = class(status, read.as_ref(), classify);
     let class = match class {
-        // Nobody's token was shown and nobody can sign in again: what was wrong is ours.
+        // No user's token was sent and no user can sign in again, so it is our mistake.
         ErrorClass::SubjectInvalid | ErrorClass::StepUp if grant.exchange().is_none() => {
             ErrorClass::ClientMisconfigured
         }
@@ -132,11 +133,11 @@ pub(super) fn refusal(
     )
     .with_status(status)
     .with_retry_after(retry_after(response.headers(), now));
-    let Some(told) = told else {
+    let Some(read) = read else {
         return error;
     };
-    let code = without_tokens(grant, &told.error);
-    let description = (!told.description.is_empty()).then_some(told.description);
+    let code = without_tokens(grant, &read.error);
+    let description = (!read.description.is_empty()).then_some(read.description);
     let description = description.map(|text| without_tokens(grant, &text));
     let refused = refused_token(class, &code, description.as_deref());
     let error = error
@@ -146,24 +147,24 @@ pub(super) fn refusal(
         return error;
     }
     error
-        .with_step_up(told.acr_values.as_deref(), told.max_age)
-        .with_claims(told.claims)
+        .with_step_up(read.acr_values.as_deref(), read.max_age)
+        .with_claims(read.claims)
 }
 
-/// The refusal in a response of status 200, which some servers send: one with an `error`.
+/// The error of a response with status 200, which some servers send.
 pub(super) fn refusal_in_success(
     grant: &Grant,
     response: &Response<Bytes>,
     now: UnixTime,
     classify: Option<Classify>,
 ) -> Option<TokenEndpointError> {
-    let told = Refusal::read(response)?;
-    (!told.error.is_empty()).then(|| refusal(grant, response, now, classify))
+    let read = Refusal::read(response)?;
+    (!read.error.is_empty()).then(|| refusal(grant, response, now, classify))
 }
 
-/// Overload and faults are told by the status; then the dialect decides, then the standard.
-fn class(status: StatusCode, told: Option<&Refusal<'_>>, classify: Option<Classify>) -> ErrorClass {
-    match (status, told.map(|refusal| &*refusal.error)) {
+/// The status decides about overload and faults, then the dialect, then the standard.
+fn class(status: StatusCode, read: Option<&Refusal<'_>>, classify: Option<Classify>) -> ErrorClass {
+    match (status, read.map(|refusal| &*refusal.error)) {
         (StatusCode::TOO_MANY_REQUESTS, _) | (_, Some("slow_down" | "too_many_requests")) => {
             return ErrorClass::Throttled;
         }
@@ -171,16 +172,16 @@ fn class(status: StatusCode, told: Option<&Refusal<'_>>, classify: Option<Classi
         (status, _) if status.is_server_error() => return ErrorClass::Transient,
         _ => {}
     }
-    let own = told
+    let own = read
         .zip(classify)
-        .and_then(|(told, classify)| classify(told));
-    own.unwrap_or_else(|| by_the_standard(status, told.map(|refusal| &*refusal.error)))
+        .and_then(|(read, classify)| classify(read));
+    own.unwrap_or_else(|| by_the_standard(status, read.map(|refusal| &*refusal.error)))
 }
 
 fn by_the_standard(status: StatusCode, error: Option<&str>) -> ErrorClass {
     match (status, error) {
-        // Section 2.2.2 gives `invalid_request` to a subject token that is "invalid for any reason"; the form itself is
-        // built by this crate. The last four are no standard's, but servers send them.
+        // Section 2.2.2 has `invalid_request` for a subject token that is "invalid for any reason".
+        // Our form is never malformed. The last four are not standard, but servers send them.
         (
             _,
             Some(
@@ -209,26 +210,28 @@ fn by_the_standard(status: StatusCode, error: Option<&str>) -> ErrorClass {
             ),
         )
         | (StatusCode::UNAUTHORIZED, None | Some("")) => ErrorClass::ClientMisconfigured,
-        // RFC 6749 section 5.2 has `invalid_client` for a credential of ours, so that another error is about the user's.
+        // RFC 6749 section 5.2 has `invalid_client` for our credential, so another error is about
+        // the user's token.
         (StatusCode::UNAUTHORIZED, Some(_)) => ErrorClass::SubjectInvalid,
         (StatusCode::FORBIDDEN, Some(error)) if !error.is_empty() => ErrorClass::TargetDenied,
-        _ => ErrorClass::AnswerUnusable,
+        _ => ErrorClass::ResponseUnusable,
     }
 }
 
-/// Which of the two tokens of an exchange is refused, by the code or else by the words.
+/// Which token of an exchange was refused, by the code or by the words of the description.
 ///
-/// The codes of the standard are for both (RFC 8693 section 2.2.2); others that count against the user name one.
+/// The standard codes are for both tokens (RFC 8693 section 2.2.2). Other codes that count against
+/// the user name one.
 fn refused_token(class: ErrorClass, code: &str, description: Option<&str>) -> Option<RefusedToken> {
     if names_token(code, "actor") {
         return Some(RefusedToken::Actor);
     }
     let words = match (class, code) {
         (
-            ErrorClass::SubjectInvalid | ErrorClass::AnswerUnusable,
+            ErrorClass::SubjectInvalid | ErrorClass::ResponseUnusable,
             "invalid_request" | "invalid_grant" | "invalid_token",
         )
-        | (ErrorClass::AnswerUnusable, _) => description.unwrap_or_default(),
+        | (ErrorClass::ResponseUnusable, _) => description.unwrap_or_default(),
         (ErrorClass::SubjectInvalid, _) => return Some(RefusedToken::Subject),
         _ => return None,
     };
@@ -239,7 +242,7 @@ fn refused_token(class: ErrorClass, code: &str, description: Option<&str>) -> Op
     }
 }
 
-/// Whether one of the words is `name`, alone or as in `actorToken`: "factor" is not "actor".
+/// Whether one of the words is `name`, alone or as in `actorToken`. "factor" is not "actor".
 fn names_token(text: &str, name: &str) -> bool {
     let mut words = text.split(|c: char| !c.is_ascii_alphanumeric());
     words.any(|word| {
@@ -254,13 +257,13 @@ fn names_token(text: &str, name: &str) -> bool {
     })
 }
 
-/// `max_age` as a number, or as the text it is in a challenge.
+/// `max_age` as a number, or as a string like in a challenge.
 fn seconds(json: &str) -> Option<u64> {
     let seconds: f64 = json.trim_matches('"').parse().ok()?;
     (0.0..1e15).contains(&seconds).then_some(seconds as u64)
 }
 
-/// Some servers quote the token they refuse.
+/// Removes the tokens of the request: some servers quote the token that they refuse.
 pub(super) fn without_tokens(grant: &Grant, text: &str) -> String {
     let Some(request) = grant.exchange() else {
         return text.to_owned();

@@ -1,8 +1,8 @@
-//! RFC 8693 as it is written, and as servers deviate: <https://www.rfc-editor.org/rfc/rfc8693>.
+//! RFC 8693, and the ways in which servers deviate: <https://www.rfc-editor.org/rfc/rfc8693>.
 
-mod answer;
-mod knobs;
 mod request;
+mod response;
+mod settings;
 
 use std::borrow::Cow;
 use std::fmt;
@@ -10,8 +10,8 @@ use std::fmt;
 use bytes::Bytes;
 use http::Response;
 
-use self::knobs::Knobs;
-pub use self::knobs::TargetBy;
+use self::settings::Settings;
+pub use self::settings::TargetBy;
 use super::refusal::Classify;
 use super::{Dialect, Registration};
 use crate::grant::Grant;
@@ -21,18 +21,19 @@ use crate::grant::token_request::TokenRequest;
 use crate::secret::Secret;
 use crate::time::UnixTime;
 
-/// The token exchange grant (RFC 8693), strict by default, with a setting for each way in which servers deviate.
+/// The token exchange grant (RFC 8693), strict by default, with a setting for each deviation of
+/// servers.
 ///
-/// What a request wants and the server cannot be told is an error before anything is sent: as
-/// [`ClientMisconfigured`](crate::ErrorClass::ClientMisconfigured) where this service asks in a way that can never work, as
-/// [`TargetDenied`](crate::ErrorClass::TargetDenied) where it is this caller's token that the server would refuse, since a
-/// new token of the same kind would change nothing.
+/// If the server does not support a request, the request fails before it is sent. The class is
+/// [`ClientMisconfigured`](crate::ErrorClass::ClientMisconfigured) if it can never work, and
+/// [`TargetDenied`](crate::ErrorClass::TargetDenied) if the server would refuse this caller's token
+/// and a new token would not help.
 ///
 /// ```
 /// use obo_core::TokenType;
 /// use obo_core::dialect::{Rfc8693, TargetBy};
 ///
-/// // A server that knows services by one `audience`, and says nothing of the type it issues.
+/// // A server that takes one `audience` and does not return the type of the issued token.
 /// let dialect = Rfc8693::new()
 ///     .with_name("corp-sts")
 ///     .target_by(TargetBy::OneAudience)
@@ -45,37 +46,43 @@ use crate::time::UnixTime;
 #[must_use]
 pub struct Rfc8693 {
     name: &'static str,
-    knobs: Knobs,
+    settings: Settings,
     extra: Vec<(String, Secret)>,
-    /// Decides no more than how a refusal is told, so it is no part of the identity.
+    /// Only decides the class of an error, so it is not part of the identity.
     classify: Option<Classify>,
-    /// Name, knobs and extra parameters in one text; made when one of them is set, since every call needs it.
+    /// Name, settings and extra parameters as a text, computed by each setter because every call
+    /// needs it.
     identity: Secret,
 }
 
 const NAME: &str = "rfc8693";
 
 impl Rfc8693 {
-    /// The grant as written.
+    /// The grant as in the standard.
     pub fn new() -> Self {
         Self {
             name: NAME,
-            knobs: Knobs::default(),
+            settings: Settings::default(),
             extra: Vec::new(),
             classify: None,
             identity: Secret::new(NAME),
         }
     }
 
-    fn set(mut self, set: impl FnOnce(&mut Knobs)) -> Self {
-        set(&mut self.knobs);
+    fn set(mut self, set: impl FnOnce(&mut Settings)) -> Self {
+        set(&mut self.settings);
         let mut extra: Vec<_> = self.extra.iter().collect();
         extra.sort_unstable_by_key(|(name, _)| name);
         let mut form = form_urlencoded::Serializer::new(String::new());
         for (name, value) in extra {
             form.append_pair(name, value.expose());
         }
-        self.identity = Secret::new(format!("{} {:?}?{}", self.name, self.knobs, form.finish()));
+        self.identity = Secret::new(format!(
+            "{} {:?}?{}",
+            self.name,
+            self.settings,
+            form.finish()
+        ));
         self
     }
 }
@@ -96,7 +103,7 @@ impl Dialect for Rfc8693 {
     }
 
     fn has_pairwise_subjects(&self) -> bool {
-        self.knobs.pairwise_subject
+        self.settings.pairwise_subject
     }
 
     fn request(
@@ -116,17 +123,17 @@ impl Dialect for Rfc8693 {
         response: &Response<Bytes>,
         now: UnixTime,
     ) -> Result<IssuedToken, TokenEndpointError> {
-        self.judge(grant, response, now)
+        self.read_response(grant, response, now)
     }
 }
 
 impl fmt::Debug for Rfc8693 {
-    /// Of extra parameters the names alone: a value may be a secret.
+    /// Shows only the names of extra parameters: a value may be a secret.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let names: Vec<_> = self.extra.iter().map(|(name, _)| name).collect();
         f.debug_struct("Rfc8693")
             .field("name", &self.name)
-            .field("knobs", &self.knobs)
+            .field("settings", &self.settings)
             .field("extra", &names)
             .finish_non_exhaustive()
     }

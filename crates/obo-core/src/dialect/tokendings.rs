@@ -1,13 +1,15 @@
 //! Tokendings, the token service of the nais platform.
 //!
-//! Outbound alone, from the [open source][source] that answers; nothing here was run against it. Its tokens have `typ`
-//! `JWT`, so inbound there is [`Profile::LENIENT`](crate::Profile::LENIENT).
+//! Outbound only, from the [open source][source]. Not tested against the server. Its tokens have
+//! `typ` `JWT`, so inbound use [`Profile::LENIENT`](crate::Profile::LENIENT).
 //!
-//! - `audience` is one application, `cluster:namespace:app`, and its access policy has to name this one.
-//! - The caller's token is declared a JWT: of the platform's sign-in, or of this server with this application in `aud`.
-//! - The client authenticates by `private_key_jwt` with RS256, for no longer than two minutes.
-//! - Everything is refused as `invalid_request`; the description tells a target that is denied from a bad token.
-//! - The issued token may outlive the caller's. Here it is used no longer than that, as ever.
+//! - `audience` is one application, `cluster:namespace:app`. Its access policy must allow this one.
+//! - The caller's token is sent as a JWT: from the platform's sign-in, or from this server with
+//!   this application in `aud`.
+//! - The client authenticates by `private_key_jwt` with RS256, valid for at most two minutes.
+//! - Every error is `invalid_request`. The description distinguishes a denied target from a bad
+//!   token.
+//! - The issued token may outlive the caller's token. As always, it is not used longer than that.
 //! - It issues no tokens to a client for itself.
 //!
 //! [source]: https://github.com/nais/tokendings

@@ -1,13 +1,14 @@
 //! WSO2 Identity Server and Asgardeo.
 //!
-//! Outbound alone, from the vendor's page on [delegation][delegation]; nothing here was run against either. Their access
-//! tokens are those of RFC 9068 where the application is set to JWTs, so inbound there is
+//! Outbound only, from the vendor's page on [delegation][delegation]. Not tested against the
+//! server. Access tokens follow RFC 9068 if the application uses JWTs, so inbound use
 //! [`Profile::RFC9068`](crate::Profile::RFC9068).
 //!
-//! - The caller's token is declared a JWT, whoever issued it.
-//! - There is no parameter for the target: scopes are asked for, and `aud` is the application with the audiences that it
-//!   is configured to add. The target's audience is one of these, and is not sent.
-//! - With an actor token, a JWT, the issued token has `act`; a further exchange nests it.
+//! - The caller's token is always sent as a JWT.
+//! - There is no parameter for the target: scopes are requested, and `aud` is the application plus
+//!   the audiences that its configuration adds. The target's audience is one of these and is not
+//!   sent.
+//! - With an actor token, a JWT, the issued token has `act`. A further exchange nests it.
 //!
 //! [delegation]: https://wso2.com/asgardeo/docs/guides/authorization/delegation/
 

@@ -1,25 +1,29 @@
 //! ZITADEL, applications whose access tokens are JWTs.
 //!
-//! Shapes from the vendor's [table of claims][claims], outbound from its guide to [token exchange][exchange] and the open
-//! source that answers (`internal/api/oidc/token_exchange.go`); nothing here was run against the server.
+//! The shapes come from the vendor's [table of claims][claims], its guide to [token
+//! exchange][exchange] and the open source (`internal/api/oidc/token_exchange.go`). Not tested
+//! against the server.
 //!
 //! Inbound ([`profile`]):
 //!
-//! - By that table an ID token has `auth_time`, `amr` and `sid` and no `jti`, and an access token the other way round.
-//! - `aud` names the project, where its scope `urn:zitadel:iam:org:project:id:{project}:aud` was asked for.
-//! - Scope is not in the table, so it may be empty. Roles are, and they are the names of an object's members.
-//! - A machine is a user of its own there, and nothing in its token says so:
-//!   [`kind`](crate::Caller::kind) is then `User`. Do not take it for a person; ask for a role.
+//! - By that table, an ID token has `auth_time`, `amr` and `sid` but no `jti`. An access token has
+//!   `jti` but none of the others.
+//! - `aud` contains the project if the scope `urn:zitadel:iam:org:project:id:{project}:aud` was
+//!   requested.
+//! - The table has no scope, so it may be empty. It has roles: the member names of an object.
+//! - A machine is a user, and its token does not say so: its [`kind`](crate::Caller::kind) is
+//!   `User`. To tell people from machines, require a role.
 //!
 //! Outbound ([`exchange`]):
 //!
-//! - `audience` narrows: it must be in `aud` of the caller's token or of the actor's. `resource` is refused, and so is a
-//!   scope that neither token has.
-//! - An access token is asked for as a JWT, since otherwise it is opaque and a resource server has to introspect it.
-//! - With an actor token the issued token has `act`; impersonation must be allowed in the instance, and the actor be
-//!   permitted to.
-//! - `jwt` as the type of a subject token is there an assertion signed by the client, so a caller's token is declared an
-//!   access token always.
+//! - `audience` narrows: it must be in `aud` of the caller's or the actor's token. `resource` is
+//!   refused, and so is a scope that neither token has.
+//! - The access token is requested as a JWT. Otherwise it is opaque, and a resource server has to
+//!   introspect it.
+//! - With an actor token, the issued token has `act`. The instance must allow impersonation, and
+//!   the actor needs permission.
+//! - A subject token of type `jwt` is an assertion signed by the client. So a caller's token is
+//!   always sent as an access token.
 //!
 //! [exchange]: https://zitadel.com/docs/guides/integrate/token-exchange
 //! [claims]: https://zitadel.com/docs/apis/openidoauth/claims
@@ -31,7 +35,7 @@ use crate::grant::token_endpoint::ErrorClass;
 use crate::token::token_type::TokenType;
 use crate::validate::profile::{ClaimMatcher, Profile};
 
-/// Access tokens in the form of a JWT.
+/// Access tokens that are JWTs.
 pub fn profile() -> Profile {
     Profile::LENIENT
         .require_claim("iat")
@@ -61,7 +65,7 @@ fn class(refusal: &Refusal<'_>) -> Option<ErrorClass> {
         "invalid_request" if refusal.description().starts_with("actor_token") => {
             Some(ErrorClass::ClientMisconfigured)
         }
-        // Impersonation is not allowed, of this user or at all.
+        // Impersonation is not allowed, for this user or at all.
         "invalid_request" if refusal.status() == StatusCode::FORBIDDEN => {
             Some(ErrorClass::TargetDenied)
         }

@@ -11,17 +11,17 @@ use crate::jose::crypto::keyed_digest;
 use crate::secret::redacted;
 use crate::token::issuer::Issuer;
 
-/// Makes the keys of one cache: of what one client gets at one authorization server.
+/// Makes the cache keys for one client at one authorization server.
 pub struct CacheKeys {
     /// Random, and different for each server and client.
     secret: Zeroizing<[u8; 32]>,
     server: Issuer,
 }
 
-/// What identifies one exchanged token: a keyed digest over everything that shaped it (TX-41).
+/// Identifies one exchanged token: a keyed digest of everything that shapes it.
 ///
-/// The subject enters by its whole token, as its SHA-256, never by a name: two users, or one user before and after a step-up, never
-/// share an entry.
+/// It includes the SHA-256 of the whole subject token, never a name. So two users never share an
+/// entry, and neither does one user before and after a step-up.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct CacheKey([u8; 32]);
 
@@ -29,7 +29,7 @@ const EXCHANGE: u8 = 1;
 const CLIENT: u8 = 2;
 
 impl CacheKeys {
-    /// Keys under 32 random bytes, for what `client_id` gets at `server`.
+    /// Makes keys from 32 random bytes, for `client_id` at `server`.
     pub fn new(random: [u8; 32], server: &Issuer, client_id: &str) -> Self {
         let random = Zeroizing::new(random);
         let fields = [server.as_str().as_bytes(), client_id.as_bytes()];
@@ -39,8 +39,8 @@ impl CacheKeys {
         }
     }
 
-    /// The keys of tokens that are bound to the certificate of this SHA-256 thumbprint (RFC 8705 section 3.1): a client
-    /// with another certificate can use none of them (MT-08).
+    /// Makes the keys of tokens that are bound to the certificate with this SHA-256 thumbprint (RFC
+    /// 8705 section 3.1). A client with another certificate cannot use these tokens.
     #[must_use]
     pub fn bound_to_certificate(&self, thumbprint: &[u8; 32]) -> Self {
         let fields = [b"x5t#S256".as_slice(), thumbprint];
@@ -50,9 +50,9 @@ impl CacheKeys {
         }
     }
 
-    /// The key of a grant in the dialect of that [`identity`](crate::dialect::Dialect::identity).
+    /// The key of a grant, for a dialect with this [`identity`](crate::dialect::Dialect::identity).
     ///
-    /// A token of the client's own never has the key of an exchanged one.
+    /// A token of the client itself never has the key of an exchanged one.
     pub fn key(&self, dialect: &str, grant: &Grant) -> CacheKey {
         match grant {
             Grant::Exchange(request) => self.exchange(dialect, request),
@@ -68,7 +68,7 @@ impl CacheKeys {
             actor.is_some(),
             requested.is_some(),
             claims.is_some(),
-            // What the subject token is called depends on who issued it.
+            // The type of the subject token depends on its issuer.
             request.subject().issuer() == &self.server,
         ];
         let mut text = Text::new(&self.secret, EXCHANGE);

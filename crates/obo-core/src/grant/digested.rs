@@ -2,10 +2,11 @@ use zeroize::Zeroizing;
 
 use crate::jose::crypto::digest;
 
-/// What is digested: fields of fixed length as they are, others each after its length.
+/// The input of a digest: fields of fixed length as they are, other fields with their length in
+/// front.
 ///
-/// The secret comes first. Digests leave no process, so that nothing is gained by making one longer, against which HMAC
-/// would guard at three times the cost; each call on behalf of a user makes one.
+/// The secret comes first. HMAC would only protect against extended inputs, at three times the
+/// cost, and digests never leave the process. Each call on behalf of a user computes one.
 pub(super) struct Text(Zeroizing<Vec<u8>>);
 
 impl Text {
@@ -16,7 +17,7 @@ impl Text {
         text
     }
 
-    /// Under no secret.
+    /// Without a secret.
     pub(super) fn public() -> Self {
         Self(Zeroizing::new(Vec::with_capacity(256)))
     }

@@ -1,17 +1,18 @@
-//! What a response repeats of the request: servers quote what they could not read, and errors end up in logs.
+//! Removes secrets that a response repeats: servers quote what they cannot read, and errors end up
+//! in logs.
 
 use crate::secret::Secret;
 
-/// A shorter word is not a piece of a secret that is of use to an attacker.
+/// A shorter part of a secret is of no use to an attacker.
 const SHORTEST: usize = 8;
-/// A shorter secret is left where it stands: it may be any word, such as one that ends the JSON.
+/// A shorter secret is not removed: it could be any word, even a part of the JSON.
 const SHORTEST_SECRET: usize = 6;
 
-/// The text without these secrets, and without words that hold one or are part of one.
+/// Removes these secrets, and the words that contain one or are part of one.
 pub(crate) fn without_echo<'a>(secrets: impl IntoIterator<Item = &'a str>, text: &str) -> String {
     let secrets = secrets.into_iter();
     let secrets: Vec<&str> = secrets.filter(|it| it.len() >= SHORTEST_SECRET).collect();
-    // Whole ones first, in each spelling: they may hold what ends a word.
+    // Complete secrets first, in each spelling: they may contain the end of a word.
     let long = secrets.iter().filter(|secret| secret.len() >= SHORTEST);
     let text = long
         .flat_map(|secret| spellings(secret))
@@ -26,7 +27,7 @@ pub(crate) fn without_echo<'a>(secrets: impl IntoIterator<Item = &'a str>, text:
     };
     text.split_inclusive(|c| !in_word(c))
         .flat_map(|piece| {
-            // A full stop after a word, or the dots where it was cut.
+            // A full stop after a word, or the dots where the server has cut it.
             let word = piece.trim_end_matches(|c| !in_word(c) || c == '.');
             let shown = if is_echo(word) { "[redacted]" } else { word };
             [shown, piece.get(word.len()..).unwrap_or_default()]
@@ -34,7 +35,7 @@ pub(crate) fn without_echo<'a>(secrets: impl IntoIterator<Item = &'a str>, text:
         .collect()
 }
 
-/// The secret as it is, as a form or a URL has it, and as encoders of JSON escape it.
+/// The secret itself, as in a form or a URL, and as JSON encoders escape it.
 fn spellings(secret: &str) -> impl Iterator<Item = Secret> {
     let form: String = form_urlencoded::byte_serialize(secret.as_bytes()).collect();
     let quoted = serde_json::Value::from(secret).to_string();
@@ -66,7 +67,7 @@ mod tests {
     use super::*;
     use crate::grant::token_request::TokenRequest;
 
-    fn told(body: &'static str) -> String {
+    fn without_secrets(body: &'static str) -> String {
         let mut request = TokenRequest::new("g");
         request.push("subject_token", "eyJhbGciOi.eyJzdWIiOi.c2lnbmF0dXJl");
         request.push_public("audience", "service-b-of-the-corp");
@@ -76,7 +77,7 @@ mod tests {
 
     #[test]
     fn ob_01_a_token_or_a_piece_of_it_is_taken_out() {
-        for (said, shown) in [
+        for (body_text, shown) in [
             ("eyJhbGciOi.eyJzdWIiOi.c2lnbmF0dXJl", "[redacted]"),
             (
                 r#"{"d":"bad 'eyJhbGciOi.eyJzdWIiOi.c2lnbmF0dXJl'."}"#,
@@ -85,7 +86,7 @@ mod tests {
             ("token=eyJhbGciOi.eyJz... é", "token=[redacted]... é"),
             ("x.eyJhbGciOi.eyJzdWIiOi.c2lnbmF0dXJl", "x.[redacted]"),
         ] {
-            assert_eq!(told(said), shown);
+            assert_eq!(without_secrets(body_text), shown);
         }
     }
 
@@ -97,13 +98,13 @@ mod tests {
         let mut by_basic = TokenRequest::new("g");
         by_basic.set_basic("service-a", &secret);
         for request in [by_post, by_basic] {
-            for said in [
+            for body_text in [
                 "no: abc!def&ghi jkl?",
                 "no: abc%21def%26ghi+jkl?",
                 "no: abc%21def%26ghi%20jkl?",
                 r"no: abc!def\u0026ghi jkl?",
             ] {
-                let body = without_echo(request.secrets(), said);
+                let body = without_echo(request.secrets(), body_text);
                 assert_eq!(body, "no: [redacted]?");
             }
         }
@@ -114,8 +115,8 @@ mod tests {
         let mut request = TokenRequest::new("g");
         request.push("badge", "s3cret");
         request.set_basic("a", &Secret::new("hunter2"));
-        let said = r#"{"d":"no 's3cret', s3crets, hunter2."}"#;
-        let body = without_echo(request.secrets(), said);
+        let body_text = r#"{"d":"no 's3cret', s3crets, hunter2."}"#;
+        let body = without_echo(request.secrets(), body_text);
         assert_eq!(body, r#"{"d":"no '[redacted]', s3crets, [redacted]."}"#);
     }
 
@@ -124,8 +125,8 @@ mod tests {
         for name in ["client_id", "claims", "audience", "api_key"] {
             let mut request = TokenRequest::new("g");
             request.push(name, "a-key-of-an-outsider");
-            let said = "bad a-key-of-an-outsider";
-            let body = without_echo(request.secrets(), said);
+            let body_text = "bad a-key-of-an-outsider";
+            let body = without_echo(request.secrets(), body_text);
             assert_eq!(body, "bad [redacted]", "{name}");
         }
     }
@@ -137,7 +138,7 @@ mod tests {
             "...",
             r#"{"error":"invalid_target","error_description":"service-b-of-the-corp is short, é"}"#,
         ] {
-            assert_eq!(told(same), same);
+            assert_eq!(without_secrets(same), same);
         }
     }
 }

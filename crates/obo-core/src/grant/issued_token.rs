@@ -13,15 +13,16 @@ use crate::wire::base64url;
 
 type Claims = serde_json::Map<String, serde_json::Value>;
 
-/// The token an exchange gave: ready to be sent to the one target it was asked for.
+/// A token from the token endpoint, ready to be sent to its target.
 ///
-/// The header value is marked sensitive and the bytes are wiped when the last clone is dropped.
+/// The header value is marked sensitive. The bytes are wiped when the last clone is dropped.
 #[derive(Clone)]
 pub struct IssuedToken {
     authorization: HeaderValue,
-    /// The lifetime the server stated in seconds, counted from when the request was sent; small, since many are kept.
+    /// The lifetime that the server stated, in seconds from the start of the request. Small,
+    /// because many are cached.
     expires_in: Option<u32>,
-    /// The token's own expiry, where it is a JWT: it only shortens (AT-14).
+    /// The `exp` of a token that is a JWT. It only shortens the lifetime.
     expires_at: Option<NonZeroU64>,
     scope: Scope,
 }
@@ -29,7 +30,8 @@ pub struct IssuedToken {
 const SCHEME: &str = "Bearer ";
 
 impl IssuedToken {
-    /// Takes a bearer token; `None` when it is no token68 of at most 16 KiB and so must never become a header.
+    /// Takes a bearer token; `None` if it is not a token68 of at most 16 KiB, so it cannot be a
+    /// header.
     pub fn bearer(token: &str) -> Option<Self> {
         if token.len() > MAX_TOKEN || !is_token68(token.as_bytes()) {
             return None;
@@ -45,14 +47,14 @@ impl IssuedToken {
         })
     }
 
-    /// The same token with the lifetime the server stated (`expires_in`), in whole seconds.
+    /// Sets the lifetime that the server stated (`expires_in`), in whole seconds.
     #[must_use]
     pub fn with_expires_in(mut self, expires_in: Option<Duration>) -> Self {
         self.expires_in = expires_in.map(|stated| stated.as_secs().try_into().unwrap_or(u32::MAX));
         self
     }
 
-    /// The same token with the expiry it carries itself.
+    /// Sets the token's own expiry.
     #[must_use]
     pub fn with_expires_at(mut self, expires_at: Option<UnixTime>) -> Self {
         self.expires_at =
@@ -60,7 +62,7 @@ impl IssuedToken {
         self
     }
 
-    /// The same token with the scope that was granted.
+    /// Sets the granted scope.
     #[must_use]
     pub fn with_scope(mut self, scope: Scope) -> Self {
         self.scope = scope;
@@ -72,13 +74,15 @@ impl IssuedToken {
         &self.authorization
     }
 
-    /// The token itself, for whoever sends it otherwise, such as an [`ActorToken`](crate::ActorToken).
+    /// The token itself, for code that sends it elsewhere, such as an
+    /// [`ActorToken`](crate::ActorToken).
     pub fn expose(&self) -> &str {
         let value = self.authorization.to_str().unwrap_or_default();
         value.strip_prefix(SCHEME).unwrap_or_default()
     }
 
-    /// Whether it has the form of a JWT. A [dialect](crate::dialect::Dialect) can then read for whom it is.
+    /// Whether it has the form of a JWT. Then a [dialect](crate::dialect::Dialect) can read its
+    /// audience.
     pub fn is_jwt(&self) -> bool {
         let mut segments = self.expose().split('.');
         let payload = segments.nth(1).and_then(base64url::decode);
@@ -91,7 +95,8 @@ impl IssuedToken {
         &self.scope
     }
 
-    /// How long the token is good for, from the start of the request that fetched it; 60 s when nobody said (TX-16).
+    /// The lifetime of the token from the start of its request; 60 s if the server did not state
+    /// one.
     pub fn lifetime(&self, request_start: UnixTime) -> Duration {
         let own = self
             .expires_at
@@ -100,13 +105,13 @@ impl IssuedToken {
         match (stated, own) {
             (Some(stated), Some(own)) => stated.min(own),
             (stated, None) => stated.unwrap_or(UNSTATED_LIFETIME),
-            // A lifetime is never taken from the token alone (AT-14): it may only shorten the default.
+            // A lifetime never comes from the token alone: it can only shorten the default.
             (None, Some(own)) => own.min(UNSTATED_LIFETIME),
         }
     }
 }
 
-/// How long a token of unstated lifetime is used (TX-16).
+/// The lifetime of a token if the server did not state one.
 const UNSTATED_LIFETIME: Duration = Duration::from_secs(60);
 
 impl fmt::Debug for IssuedToken {

@@ -1,4 +1,4 @@
-//! What a token is asked for with, and what comes of it.
+//! What a token is requested with, and the result.
 
 pub(crate) mod cache_key;
 mod digested;
@@ -15,23 +15,23 @@ use self::request::ExchangeRequest;
 use self::target::Target;
 use crate::validate::caller::Caller;
 
-/// What a token endpoint is asked for.
+/// A request for a token.
 #[derive(Clone, Debug)]
 pub enum Grant {
-    /// A token on behalf of a user, in exchange for the user's own (RFC 8693).
+    /// A token on behalf of a user, in exchange for the user's token (RFC 8693).
     Exchange(ExchangeRequest),
     /// A token of this service's own (RFC 6749 section 4.4).
     ClientCredentials {
-        /// The service that the token is for. Without one the token is about this service alone, such as an
-        /// [`ActorToken`](crate::ActorToken).
+        /// The service that the token is for. Without one, the token only identifies this service,
+        /// such as an [`ActorToken`](crate::ActorToken).
         target: Option<Arc<Target>>,
-        /// Whether a cached token is not enough.
+        /// Whether the token must be new, not cached.
         is_fresh: bool,
     },
 }
 
 impl Grant {
-    /// A token of this service's own for `target`; a cached one is enough.
+    /// A token of this service's own for `target`. A cached one is enough.
     pub fn client_credentials(target: Option<Arc<Target>>) -> Self {
         Self::ClientCredentials {
             target,
@@ -39,7 +39,7 @@ impl Grant {
         }
     }
 
-    /// The exchange, where it is one.
+    /// The exchange; `None` for client credentials.
     pub fn exchange(&self) -> Option<&ExchangeRequest> {
         match self {
             Self::Exchange(request) => Some(request),
@@ -47,7 +47,7 @@ impl Grant {
         }
     }
 
-    /// The user on whose behalf the token is.
+    /// The user on whose behalf the token is requested.
     pub fn subject(&self) -> Option<&Caller> {
         self.exchange().map(ExchangeRequest::subject)
     }
@@ -60,7 +60,7 @@ impl Grant {
         }
     }
 
-    /// Whether a cached token is not enough.
+    /// Whether the token must be new, not cached.
     pub fn is_fresh(&self) -> bool {
         match self {
             Self::Exchange(request) => request.is_fresh(),

@@ -8,9 +8,9 @@ use crate::token::issuer::Issuer;
 use crate::token::token_type::TokenType;
 use crate::validate::caller::Caller;
 
-/// One exchange to make: whose token, for whom, with which actor.
+/// One token exchange: the user, the target and the actor.
 ///
-/// It starts from a [`Caller`], so that what is offered was addressed to this service (TX-38).
+/// It starts from a [`Caller`], so the exchanged token was for this service.
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct ExchangeRequest {
@@ -23,7 +23,7 @@ pub struct ExchangeRequest {
 }
 
 impl ExchangeRequest {
-    /// Exchanges the token of `subject` for one addressed to `target`.
+    /// Exchanges the token of `subject` for a token for `target`.
     pub fn new(subject: &Caller, target: impl Into<Arc<Target>>) -> Self {
         Self {
             subject: subject.clone(),
@@ -35,48 +35,49 @@ impl ExchangeRequest {
         }
     }
 
-    /// Names the acting service by a token of its own, where the server does not infer it.
+    /// Sends a token of the acting service, for servers that do not infer the actor.
     pub fn with_actor(mut self, actor: ActorToken) -> Self {
         self.actor = Some(actor);
         self
     }
 
-    /// Asks for a type of token; without it the authorization server decides.
+    /// Requests this type of token. Default: the authorization server decides.
     pub fn with_requested_type(mut self, token_type: TokenType) -> Self {
         self.requested_type = Some(token_type);
         self
     }
 
-    /// Asks for a token that is issued now, even if one is cached; concurrent requests for the same token share it.
+    /// Requests a new token, even if one is cached. Concurrent requests share it.
     pub fn fresh(mut self) -> Self {
         self.is_fresh = true;
         self
     }
 
-    /// Whether a cached token is not enough.
+    /// Whether the token must be new, not cached.
     pub fn is_fresh(&self) -> bool {
         self.is_fresh
     }
 
-    /// Asks for a token with these claims, as the service that is called wanted by its challenge (EN-05).
+    /// Requests a token with these claims, which the called service asked for in its challenge.
     ///
-    /// A token that is at hand without them is not used. Only some dialects can say it; the others refuse the request.
+    /// A cached token without them is not used. Dialects that cannot send claims reject the
+    /// request.
     pub fn with_claims(mut self, claims: ClaimsRequest) -> Self {
         self.claims = Some(claims);
         self
     }
 
-    /// The subject on whose behalf the token is asked.
+    /// The user on whose behalf the token is requested.
     pub fn subject(&self) -> &Caller {
         &self.subject
     }
 
-    /// For whom.
+    /// The service that the token is for.
     pub fn target(&self) -> &Target {
         &self.target
     }
 
-    /// For whom, to share it.
+    /// The target in its `Arc`.
     pub fn shared_target(&self) -> &Arc<Target> {
         &self.target
     }
@@ -86,17 +87,18 @@ impl ExchangeRequest {
         self.actor.as_ref()
     }
 
-    /// The type asked for.
+    /// The requested type.
     pub fn requested_type(&self) -> Option<&TokenType> {
         self.requested_type.as_ref()
     }
 
-    /// The claims asked for.
+    /// The requested claims.
     pub fn claims(&self) -> Option<&ClaimsRequest> {
         self.claims.as_ref()
     }
 
-    /// What the subject token is to `server`: its own access token, or somebody else's JWT (RFC 8693 section 3).
+    /// The type of the subject token for `server`: its own access token, or a JWT of another issuer
+    /// (RFC 8693 section 3).
     pub fn subject_token_type(&self, server: &Issuer) -> TokenType {
         if self.subject.issuer() == server {
             TokenType::ACCESS_TOKEN
@@ -106,7 +108,7 @@ impl ExchangeRequest {
     }
 }
 
-/// Names of form parameters that the exchange itself decides, so that extra ones may not.
+/// The form parameters of the exchange itself. An extra parameter must not have these names.
 pub(crate) const RESERVED: &[&str] = &[
     "grant_type",
     "subject_token",
@@ -126,7 +128,7 @@ pub(crate) const RESERVED: &[&str] = &[
     "claims",
 ];
 
-/// Refuses an extra parameter that would override one of the exchange's own.
+/// Rejects an extra parameter with a name of the exchange itself.
 pub(crate) fn extra_parameter(name: &str) -> Result<(), ConfigError> {
     if name.is_empty() {
         return Err(ConfigError::new("extra_parameters", "a name is empty"));
@@ -134,7 +136,7 @@ pub(crate) fn extra_parameter(name: &str) -> Result<(), ConfigError> {
     if RESERVED.contains(&name) {
         return Err(ConfigError::new(
             "extra_parameters",
-            format!("{name:?} is decided by the exchange itself and cannot be set"),
+            format!("{name:?} is set by the exchange itself and cannot be an extra parameter"),
         ));
     }
     Ok(())

@@ -6,9 +6,9 @@ use crate::grant::digested::Text;
 use crate::token::audience::{Audience, Resource};
 use crate::token::scope::Scope;
 
-/// For whom a token is asked: the audience or resource it will be addressed to, and the scope it shall have.
+/// The service that a token is for: its audience or resource, and the requested scope.
 ///
-/// One target and the least scope per exchange (TX-40).
+/// Request one target and the least scope per exchange.
 #[derive(Clone, Debug)]
 pub struct Target {
     audiences: Vec<Audience>,
@@ -16,7 +16,7 @@ pub struct Target {
     scope: Scope,
     requires_scope: bool,
     other_names: Vec<Audience>,
-    /// How metrics name it, where there are many like it.
+    /// The name in metrics, for one of many similar targets.
     description: Option<Arc<str>>,
     digest: OnceLock<[u8; 32]>,
 }
@@ -50,7 +50,7 @@ impl Target {
         self
     }
 
-    /// Names a further audience of the same service.
+    /// Adds an audience of the same service.
     #[must_use]
     pub fn and_audience(self, audience: Audience) -> Self {
         self.set(|target| {
@@ -58,7 +58,7 @@ impl Target {
         })
     }
 
-    /// Names a further resource of the same service.
+    /// Adds a resource of the same service.
     #[must_use]
     pub fn and_resource(self, resource: Resource) -> Self {
         self.set(|target| {
@@ -66,9 +66,10 @@ impl Target {
         })
     }
 
-    /// Asks for this scope; without it the authorization server decides.
+    /// Requests this scope. Default: the authorization server decides.
     ///
-    /// The server may grant less, which [`IssuedToken::scope`](crate::IssuedToken::scope) tells (RFC 8693 section 2.2.1).
+    /// The server may grant less. [`IssuedToken::scope`](crate::IssuedToken::scope) is what it
+    /// granted (RFC 8693 section 2.2.1).
     #[must_use]
     pub fn with_scope(self, scope: Scope) -> Self {
         self.set(|target| {
@@ -77,7 +78,7 @@ impl Target {
         })
     }
 
-    /// Asks for this scope and nothing less: a token that was not granted all of it is not used (TX-17).
+    /// Requests this scope and requires all of it: a token with less is not used.
     #[must_use]
     pub fn with_required_scope(self, scope: Scope) -> Self {
         self.set(|target| {
@@ -86,9 +87,10 @@ impl Target {
         })
     }
 
-    /// Accepts a token that names the service so in its `aud`, though it was asked for by another name.
+    /// Also accepts tokens with this audience, which is never sent.
     ///
-    /// It is never sent. Some servers address what is asked for by a `resource` or a scope to a name of their own (RI-03).
+    /// If a request has a `resource` or a scope, some servers issue a token for another name of the
+    /// service.
     #[must_use]
     pub fn or_named(self, audience: Audience) -> Self {
         self.set(|target| {
@@ -96,19 +98,20 @@ impl Target {
         })
     }
 
-    /// What stands for the target in the keys of a cache.
+    /// Identifies the target in cache keys.
     pub(crate) fn digest(&self) -> &[u8; 32] {
         self.digest.get_or_init(|| target_digest(self))
     }
 
-    /// Has metrics count this one together with others that are described alike, such as the services of a domain.
+    /// Sets the name in metrics, so that similar targets are counted together, such as the services
+    /// of a domain.
     #[must_use]
     pub fn described_as(mut self, description: &str) -> Self {
         self.description = Some(description.into());
         self
     }
 
-    /// What metrics count it as: its names, unless it is [described](Self::described_as) otherwise.
+    /// The name in metrics: [`described_as`](Self::described_as), or else audiences and resources.
     pub fn description(&self) -> String {
         if let Some(description) = &self.description {
             return description.to_string();
@@ -128,12 +131,12 @@ impl Target {
         &self.resources
     }
 
-    /// The names that a token may have for the service besides those it is asked for by.
+    /// The other audiences that a token for the service may have.
     pub fn other_names(&self) -> &[Audience] {
         &self.other_names
     }
 
-    /// Whether a token with this in `aud` is addressed to the service.
+    /// Whether this audience is the service.
     pub(crate) fn is_named(&self, aud: &str) -> bool {
         let names = self.audiences.iter().chain(&self.other_names);
         let resources = self.resources.iter().map(Resource::as_str);
@@ -143,12 +146,12 @@ impl Target {
             .any(|name| name == aud)
     }
 
-    /// The scope asked for; empty when the authorization server decides.
+    /// The requested scope; empty if the authorization server decides.
     pub fn scope(&self) -> &Scope {
         &self.scope
     }
 
-    /// Whether a token that was granted less is not to be used.
+    /// Whether a token with less scope must not be used.
     pub fn requires_scope(&self) -> bool {
         self.requires_scope
     }
@@ -163,7 +166,7 @@ impl From<Audience> for Target {
 impl TryFrom<&str> for Target {
     type Error = ConfigError;
 
-    /// The target of this audience.
+    /// The target with this audience.
     fn try_from(audience: &str) -> Result<Self, ConfigError> {
         Audience::new(audience).map(Self::audience)
     }
@@ -191,7 +194,7 @@ impl fmt::Display for Target {
     }
 }
 
-/// SHA-256 of all that shapes a target, under no secret: it is made once for all who share the target.
+/// SHA-256 of everything that shapes a target, without a secret. It is computed once per target.
 fn target_digest(target: &Target) -> [u8; 32] {
     let sorted = |names: &mut dyn Iterator<Item = &str>| {
         let mut names: Vec<_> = names.map(str::to_owned).collect();
@@ -204,7 +207,7 @@ fn target_digest(target: &Target) -> [u8; 32] {
         sorted(&mut target.resources().iter().map(|r| r.as_str())),
         sorted(&mut target.other_names().iter().map(|a| a.as_str())),
     ] {
-        // How many there are of each kind, so that none borrows from its neighbour.
+        // The number of names, so that different lists have different inputs.
         text.fixed(&(names.len() as u64).to_be_bytes());
         names.iter().for_each(|name| text.part(name));
     }

@@ -1,4 +1,4 @@
-//! What the refusals of the token endpoint mean (RFC 6749 section 5.2).
+//! The errors of the token endpoint (RFC 6749 section 5.2).
 
 use std::borrow::Cow;
 use std::fmt;
@@ -11,12 +11,12 @@ use crate::challenge::claims_request::ClaimsRequest;
 use crate::error::ConfigError;
 use crate::wire::seen::printable;
 
-/// What an exchange's failure means, and so what is done about it.
+/// The class of a failure. It decides what happens next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ErrorClass {
-    /// The user's token is not acceptable (any more): the caller needs a new one.
+    /// The user's token is not accepted: the caller needs a new one.
     SubjectInvalid,
-    /// The server will not issue a token for this target or scope to this client or user.
+    /// The server issues no token for this target or scope to this client or user.
     TargetDenied,
     /// The user must authenticate again or more strongly.
     StepUp,
@@ -24,10 +24,10 @@ pub enum ErrorClass {
     ClientMisconfigured,
     /// The server asks to slow down.
     Throttled,
-    /// Transport, timeout or 5xx: it may pass.
+    /// Transport, timeout or 5xx: a retry may help.
     Transient,
-    /// An answer that cannot be used: not JSON, wrong type, audience, subject, scope or grammar.
-    AnswerUnusable,
+    /// The response cannot be used: not JSON, or wrong type, audience, subject, scope or grammar.
+    ResponseUnusable,
 }
 
 /// One of the two tokens of an exchange.
@@ -49,14 +49,15 @@ impl ErrorClass {
             Self::ClientMisconfigured => "client_misconfigured",
             Self::Throttled => "throttled",
             Self::Transient => "transient",
-            Self::AnswerUnusable => "answer_unusable",
+            Self::ResponseUnusable => "response_unusable",
         }
     }
 }
 
-/// Why there is no token: as the token endpoint told it, or before it was asked.
+/// Why there is no token: the token endpoint refused it, or the request was not sent.
 ///
-/// The server's words are untrusted: cut to 200 characters, without control characters, for logs alone (TE-09).
+/// The server's words are untrusted. They are cut to 200 characters, have no control characters,
+/// and are for logs only.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TokenEndpointError {
     class: ErrorClass,
@@ -65,11 +66,11 @@ pub struct TokenEndpointError {
     oauth_code: Option<String>,
     retry_after: Option<Duration>,
     refused_token: Option<RefusedToken>,
-    /// Boxed, since most errors have none.
+    /// Boxed, because most errors have none.
     step_up: Option<Box<StepUp>>,
 }
 
-/// What a stronger authentication must satisfy.
+/// What a stronger authentication must fulfil.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct StepUp {
     acr_values: Vec<String>,
@@ -80,7 +81,7 @@ struct StepUp {
 const MAX_WORDS: usize = 200;
 
 impl TokenEndpointError {
-    /// A failure of a class; `problem` says what happened.
+    /// Makes a failure of a class. `problem` says what happened.
     pub fn new(class: ErrorClass, problem: impl Into<Cow<'static, str>>) -> Self {
         Self {
             class,
@@ -93,31 +94,31 @@ impl TokenEndpointError {
         }
     }
 
-    /// An answer that cannot be used.
+    /// Makes a failure because of a response that cannot be used.
     pub fn unusable(problem: &'static str) -> Self {
-        Self::new(ErrorClass::AnswerUnusable, problem)
+        Self::new(ErrorClass::ResponseUnusable, problem)
     }
 
-    /// The same failure with the HTTP status of the response that it was read from.
+    /// Sets the HTTP status of the response.
     #[must_use]
     pub fn with_status(mut self, status: StatusCode) -> Self {
         self.status = Some(status);
         self
     }
 
-    /// The same failure with which of the two tokens of an exchange it is about, as far as the server says.
+    /// Sets which token of the exchange was refused, if the server says so.
     #[must_use]
     pub fn with_refused_token(mut self, refused_token: Option<RefusedToken>) -> Self {
         self.refused_token = refused_token;
         self
     }
 
-    /// Which of the two tokens of an exchange the server says it refuses, if it says so.
+    /// Which token of the exchange was refused, if the server says so.
     pub fn refused_token(&self) -> Option<RefusedToken> {
         self.refused_token
     }
 
-    /// The same failure with the server's `error` and `error_description`.
+    /// Sets the server's `error` and `error_description`.
     #[must_use]
     pub fn with_oauth(mut self, code: &str, description: Option<&str>) -> Self {
         self.oauth_code = Some(printable(code, MAX_WORDS));
@@ -128,14 +129,14 @@ impl TokenEndpointError {
         self
     }
 
-    /// The same failure with the pause the server asks for.
+    /// Sets the pause that the server asks for.
     #[must_use]
     pub fn with_retry_after(mut self, retry_after: Option<Duration>) -> Self {
         self.retry_after = retry_after;
         self
     }
 
-    /// The same failure with what a stronger authentication must satisfy (RFC 9470).
+    /// Sets what a stronger authentication must fulfil (RFC 9470).
     #[must_use]
     pub fn with_step_up(mut self, acr_values: Option<&str>, max_age: Option<u64>) -> Self {
         let step_up = self.step_up.get_or_insert_default();
@@ -144,7 +145,7 @@ impl TokenEndpointError {
         self
     }
 
-    /// The same failure with the claims that a token must have, to be passed on to whoever signs the user in (EN-04).
+    /// Sets the claims that a token must have. The service that signs the user in needs them.
     #[must_use]
     pub fn with_claims(mut self, claims: Option<ClaimsRequest>) -> Self {
         if claims.is_some() {
@@ -153,7 +154,7 @@ impl TokenEndpointError {
         self
     }
 
-    /// The same failure as one of this service's set-up, with what explains it.
+    /// Turns the failure into one of this service's configuration, and adds the reason.
     #[must_use]
     pub fn of_setup(self, why: &str) -> Self {
         Self {
@@ -164,8 +165,8 @@ impl TokenEndpointError {
         }
     }
 
-    /// The same failure as one of this service's own, which nothing but time or a change of the service mends; nothing of it
-    /// is told to a user.
+    /// Turns the failure into one of this service itself. Only time or a change of the service
+    /// helps, so users learn nothing of it.
     #[must_use]
     pub fn of_this_service(self) -> Self {
         match self.class {
@@ -178,19 +179,20 @@ impl TokenEndpointError {
         }
     }
 
-    /// What the failure means.
+    /// The class of the failure.
     pub fn class(&self) -> ErrorClass {
         self.class
     }
 
-    /// The HTTP status of the response; `None` if there was no response, as when the connection failed or timed out.
+    /// The HTTP status of the response; `None` if there was no response, for example after a
+    /// timeout.
     ///
-    /// A status speaks of the request that it answers. No response speaks of the server.
+    /// A status is about the request. A missing response is about the server.
     pub fn status(&self) -> Option<StatusCode> {
         self.status
     }
 
-    /// The server's `error` (RFC 6749 section 5.2), printable and cut.
+    /// The server's `error` (RFC 6749 section 5.2), printable and shortened.
     pub fn oauth_code(&self) -> Option<&str> {
         self.oauth_code.as_deref()
     }
@@ -200,26 +202,26 @@ impl TokenEndpointError {
         self.retry_after
     }
 
-    /// The authentication context classes a step-up asks for.
+    /// The authentication context classes that a step-up requires.
     pub fn acr_values(&self) -> &[String] {
         self.step_up
             .as_ref()
             .map_or(&[], |step_up| &step_up.acr_values)
     }
 
-    /// The age in seconds a step-up allows.
+    /// The age in seconds that a step-up allows.
     pub fn max_age(&self) -> Option<u64> {
         self.step_up.as_ref()?.max_age
     }
 
-    /// The claims that a token must have, where the server asks for a step-up in this way.
+    /// The claims that a token must have, if the server asks for a step-up this way.
     pub fn claims(&self) -> Option<&ClaimsRequest> {
         self.step_up.as_ref()?.claims.as_ref()
     }
 }
 
 impl From<ConfigError> for TokenEndpointError {
-    /// What is asked for in the wrong way is this service's own mistake.
+    /// A wrong request is a mistake of this service.
     fn from(error: ConfigError) -> Self {
         Self::new(ErrorClass::ClientMisconfigured, error.to_string())
     }

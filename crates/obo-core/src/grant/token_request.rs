@@ -1,4 +1,4 @@
-//! What is sent to the token endpoint (RFC 6749 section 3.2).
+//! The request to the token endpoint (RFC 6749 section 3.2).
 
 use std::borrow::Cow;
 
@@ -13,16 +13,16 @@ use crate::grant::echo::without_echo;
 use crate::secret::Secret;
 use crate::token::bearer::BearerToken;
 
-/// A request to the token endpoint, or to that for introspection: ordered form pairs, since `audience` and `resource` may
-/// repeat (TX-05).
+/// A request to the token endpoint or the introspection endpoint: form parameters in order.
+/// `audience` and `resource` may repeat.
 ///
-/// It knows which of its values are [secret](Self::secrets): all that were not said to be public. So what a client
-/// authentication method or a dialect of your own sets is kept out of errors as well.
+/// It knows its [secrets](Self::secrets): all values that are not public. So errors never show what
+/// your own client authentication or dialect sends.
 #[derive(Clone, Debug, Default)]
 pub struct TokenRequest {
     pairs: Vec<Pair>,
     headers: HeaderMap,
-    /// The secrets in the headers, in each form that they have there.
+    /// The secrets of the headers, in each form that they have there.
     header_secrets: Vec<Secret>,
 }
 
@@ -34,14 +34,14 @@ struct Pair {
 }
 
 impl TokenRequest {
-    /// A request under a grant type.
+    /// A request with a grant type.
     pub fn new(grant_type: &str) -> Self {
         let mut request = Self::default();
         request.push_public("grant_type", grant_type);
         request
     }
 
-    /// An introspection request (RFC 7662 section 2.1), which has no grant type.
+    /// An introspection request (RFC 7662 section 2.1). It has no grant type.
     pub fn introspection(token: BearerToken<'_>) -> Self {
         let mut request = Self::default();
         request.push("token", token.expose());
@@ -49,14 +49,15 @@ impl TokenRequest {
         request
     }
 
-    /// Adds a parameter that is, or may be, a credential: no error and no log quotes its value.
+    /// Adds a parameter that may be a credential. No error and no log shows its value.
     ///
-    /// An empty value is left out, since it would count as absent (RFC 6749 section 3.2).
+    /// An empty value is left out, because it would count as absent (RFC 6749 section 3.2).
     pub fn push(&mut self, name: impl Into<Cow<'static, str>>, value: impl Into<String>) {
         self.add(name.into(), Secret::new(value), false);
     }
 
-    /// Adds a parameter that an error may quote, such as an audience; empty ones are left out as by [`push`](Self::push).
+    /// Adds a parameter that an error may show, such as an audience. An empty value is left out,
+    /// like in [`push`](Self::push).
     pub fn push_public(&mut self, name: impl Into<Cow<'static, str>>, value: impl Into<String>) {
         self.add(name.into(), Secret::new(value), true);
     }
@@ -71,40 +72,41 @@ impl TokenRequest {
         }
     }
 
-    /// Authenticates the client by HTTP Basic (RFC 6749 section 2.3.1): each part form-encoded, then joined.
+    /// Authenticates the client by HTTP Basic (RFC 6749 section 2.3.1). Identifier and secret are
+    /// form-encoded, then joined.
     ///
-    /// Of the characters, those are encoded that must be: most servers do not decode `-`, `_` and `.`.
+    /// Only the necessary characters are encoded: most servers do not decode `-`, `_` and `.`.
     pub fn set_basic(&mut self, client_id: &str, secret: &Secret) {
         let encode =
             |text: &str| -> String { form_urlencoded::byte_serialize(text.as_bytes()).collect() };
         let pair = Zeroizing::new(format!("{}:{}", encode(client_id), encode(secret.expose())));
         let credentials = Secret::new(STANDARD.encode(pair.as_bytes()));
         let value = Secret::new(format!("Basic {}", credentials.expose()));
-        // Base64 is always a header value; without one the server answers `invalid_client`, which is a clear error.
+        // Base64 is always a header value. Without the header, the server refuses with a clear
+        // `invalid_client`.
         if let Some(value) = sensitive(&value) {
             self.headers.insert(header::AUTHORIZATION, value);
         }
         self.header_secrets.extend([secret.clone(), credentials]);
     }
 
-    /// Adds a header that holds a credential, for client authentication methods that need more than form parameters.
+    /// Adds a header with a credential, for client authentication methods that need a header.
     ///
-    /// It is marked sensitive, and no error and no log quotes its value. It replaces a header of the same name.
+    /// It is marked sensitive, and no error and no log shows its value. It replaces a header with
+    /// the same name.
     ///
     /// # Errors
     ///
-    /// Fails if the name or the value cannot be a header's, or the name is one that the HTTP client sets itself, such as
-    /// `Content-Type` or `Host`.
+    /// Fails if the name or the value cannot be a header, or if the HTTP client sets the header
+    /// itself, such as `Content-Type` or `Host`.
     pub fn push_header(&mut self, name: &str, value: Secret) -> Result<(), ConfigError> {
         let wrong = |problem: &str| ConfigError::new("header", format!("{name:?} {problem}"));
         let parsed = HeaderName::try_from(name).map_err(|_| wrong("is not a header name"))?;
         if OWN_HEADERS.contains(&parsed) {
-            return Err(wrong(
-                "is set by the HTTP client itself; choose another header",
-            ));
+            return Err(wrong("is set by the HTTP client; choose another header"));
         }
         let sent = sensitive(&value).ok_or_else(|| wrong("has a value that no header can have"))?;
-        // After a scheme, the credential may be quoted alone.
+        // The server may quote the credential without its scheme.
         if let Some((_, credential)) = value.expose().split_once(' ') {
             self.header_secrets.push(Secret::new(credential));
         }
@@ -113,15 +115,15 @@ impl TokenRequest {
         Ok(())
     }
 
-    /// The values that are secret, of parameters and headers, to keep them out of what is reported of a response.
+    /// The secret values of parameters and headers, to remove them from reports about a response.
     pub fn secrets(&self) -> impl Iterator<Item = &str> {
         let pushed = self.pairs.iter().filter(|pair| !pair.is_public);
         let pushed = pushed.map(|pair| &pair.value);
         pushed.chain(&self.header_secrets).map(Secret::expose)
     }
 
-    /// The body of a response without the secrets of this request, in any spelling, and without words that hold one or are
-    /// part of one; a body that is not text stays as it is.
+    /// Removes the secrets of this request from the body of a response, in any spelling, and the
+    /// words that contain one or are part of one. A body that is not text stays as it is.
     pub fn without_echo(&self, body: Bytes) -> Bytes {
         match std::str::from_utf8(&body) {
             Ok(text) => without_echo(self.secrets(), text).into(),
@@ -129,17 +131,17 @@ impl TokenRequest {
         }
     }
 
-    /// The `Authorization` header, where the client authenticates by one.
+    /// The `Authorization` header, if the client authenticates by one.
     pub fn authorization(&self) -> Option<&HeaderValue> {
         self.headers.get(header::AUTHORIZATION)
     }
 
-    /// The headers that the request has besides those of each form.
+    /// The headers of this request, in addition to those of every form.
     pub fn headers(&self) -> &HeaderMap {
         &self.headers
     }
 
-    /// The body, `application/x-www-form-urlencoded` (RFC 6749 appendix B); it holds secrets.
+    /// The body, `application/x-www-form-urlencoded` (RFC 6749 appendix B). It contains secrets.
     pub fn body(&self) -> Bytes {
         let mut form = form_urlencoded::Serializer::new(String::new());
         for Pair { name, value, .. } in &self.pairs {
@@ -148,7 +150,7 @@ impl TokenRequest {
         Bytes::from_owner(Zeroizing::new(form.finish().into_bytes()))
     }
 
-    /// The parameters' names and values in order, for tests of a dialect.
+    /// Names and values of the parameters in order, for tests of a dialect.
     pub fn pairs(&self) -> impl Iterator<Item = (&str, &str)> {
         self.pairs
             .iter()
@@ -156,7 +158,7 @@ impl TokenRequest {
     }
 }
 
-/// The headers that the HTTP client sets itself, or that say how a message is framed.
+/// The headers that the HTTP client sets, or that frame a message.
 const OWN_HEADERS: [HeaderName; 11] = [
     header::ACCEPT,
     header::ACCEPT_ENCODING,
@@ -171,7 +173,7 @@ const OWN_HEADERS: [HeaderName; 11] = [
     header::UPGRADE,
 ];
 
-/// A header value that is wiped when it is dropped.
+/// A header value that is wiped when dropped.
 fn sensitive(value: &Secret) -> Option<HeaderValue> {
     let value = Zeroizing::new(value.expose().as_bytes().to_vec());
     let mut value = HeaderValue::from_maybe_shared(Bytes::from_owner(value)).ok()?;

@@ -1,4 +1,4 @@
-use super::IntrospectionAnswer;
+use super::IntrospectionResponse;
 use crate::error::TokenError;
 use crate::grant::issued_token::IssuedToken;
 use crate::grant::target::Target;
@@ -9,17 +9,19 @@ use crate::validate::claims::Claims;
 use crate::wire::json::OneOrMany;
 use crate::wire::seen::all_seen;
 
-impl IntrospectionAnswer {
-    /// Checks what the server says of a token that it issued: it must be active, for `target`, and not bound to a key. Its
-    /// `exp` shortens the use of the token.
+impl IntrospectionResponse {
+    /// Checks what the server says about a token that it issued: it must be active, for `target`,
+    /// and not bound to a key. Its `exp` shortens the lifetime.
     ///
-    /// With a `caller`, `sub` must name them if the response has it. A `sub` of another issuer is not compared, since the
-    /// issuer may name the same user differently. Pass no caller for a token of the client's own, and where
-    /// [the dialect's subjects are pairwise](crate::dialect::Dialect::has_pairwise_subjects).
+    /// With a `caller`, `sub` must be the caller if the response has it. A `sub` of another issuer
+    /// is not compared, because that issuer may have another name for the user. Pass no caller for
+    /// a token of the client itself, and for a dialect with [pairwise
+    /// subjects](crate::dialect::Dialect::has_pairwise_subjects).
     ///
     /// # Errors
     ///
-    /// Why the token must not be used; the class is [`AnswerUnusable`](crate::ErrorClass::AnswerUnusable).
+    /// Says why the token must not be used. The class is
+    /// [`ResponseUnusable`](crate::ErrorClass::ResponseUnusable).
     pub fn confirm_issued(
         self,
         issued: IssuedToken,
@@ -35,7 +37,7 @@ impl IntrospectionAnswer {
         if !names().any(|name| target.is_named(name)) {
             let seen = all_seen(names());
             return Err(unusable(&format!(
-                "`aud` names {seen} and not {target}; `Target::or_named` takes another name of the same service"
+                "`aud` is {seen} and not {target}; `Target::or_named` accepts another name of the same service"
             )));
         }
         if caller.is_some_and(|caller| names_another(&claims, caller)) {
@@ -57,9 +59,9 @@ fn names_another(claims: &Claims, caller: &Caller) -> bool {
 }
 
 fn unusable(problem: &dyn std::fmt::Display) -> TokenEndpointError {
-    let problem = format!("the introspection of the issued token: {problem}");
+    let problem = format!("introspection of the issued token: {problem}");
     TokenEndpointError::new(
-        crate::grant::token_endpoint::ErrorClass::AnswerUnusable,
+        crate::grant::token_endpoint::ErrorClass::ResponseUnusable,
         problem,
     )
 }

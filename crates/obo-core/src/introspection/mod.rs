@@ -1,4 +1,4 @@
-//! Token introspection (RFC 7662): what an authorization server says of a token, judged by the rules for a JWT's claims.
+//! Token introspection (RFC 7662). The response is validated by the rules for a JWT's claims.
 #![deny(
     clippy::wildcard_enum_match_arm,
     clippy::match_wildcard_for_single_variants,
@@ -15,7 +15,7 @@ use std::fmt;
 use std::time::Duration;
 
 pub use refusal::introspection_refusal;
-pub use signed::SignedAnswer;
+pub use signed::SignedIntrospection;
 
 use crate::error::TokenError;
 use crate::grant::token_endpoint::{ErrorClass, TokenEndpointError};
@@ -29,17 +29,17 @@ use crate::validate::policy::Policy;
 use crate::wire::json;
 use crate::wire::json::{Names, OneOrMany};
 
-/// What the authorization server said of a token (RFC 7662 section 2.2), not judged yet.
+/// An introspection response (RFC 7662 section 2.2) that is not validated yet.
 ///
-/// Its members are out of reach until [`Policy::judge`] or [`Policy::confirm`] has judged them.
-pub struct IntrospectionAnswer {
+/// Its members are out of reach until [`Policy::validate`] or [`Policy::confirm`] has checked them.
+pub struct IntrospectionResponse {
     size: usize,
-    /// The whole of it; `None` if the token is not active.
+    /// The JSON; `None` if the token is not active.
     active: Option<Vec<u8>>,
 }
 
-/// What may speak against a token that was verified here: that the answer is about another one or another kind, or that it
-/// is bound.
+/// The members that can reject a token that was verified here: they are about another token or
+/// another kind, or bind it to a key.
 const CONFIRMING: [&str; 6] = [
     "iss",
     "cnf",
@@ -49,29 +49,31 @@ const CONFIRMING: [&str; 6] = [
     "typ",
 ];
 
-/// Which members an answer may lack, where the authorization server is known for it.
+/// The members that a response may lack.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct ThinAnswers {
-    /// Without `aud`: the authorization server decides which resource server a token is for, by who asks.
+pub struct MissingMembers {
+    /// `aud`: the authorization server decides by the requester which resource server a token is
+    /// for.
     pub audience: bool,
-    /// Without `exp`: the token is taken to live this long from the answer on.
+    /// `exp`: the token then expires this long after the response.
     pub expiry: Option<Duration>,
-    /// Without `sub`: the token is taken for the client's own, and the client for the subject.
+    /// `sub`: the token is then the client's own, and the client is the subject.
     pub subject: bool,
 }
 
-impl IntrospectionAnswer {
-    /// Reads the JSON of an answer. Of an inactive token nothing else is read (IN-04).
+impl IntrospectionResponse {
+    /// Reads the JSON of a response. For an inactive token, nothing else is read.
     ///
     /// # Errors
     ///
-    /// When it is no JSON object with a boolean `active`: that is the server's fault and says nothing of the token (IN-03).
+    /// Fails if it is not a JSON object with a boolean `active`. That is the server's fault and
+    /// does not reject the token.
     pub fn parse(json: &[u8]) -> Result<Self, TokenEndpointError> {
         let [active] = json::pick(json, ["active"]).ok_or_else(|| {
             let mark = json::mark(json);
             let problem =
                 format!("the response is not a JSON object with a boolean `active`{mark}");
-            TokenEndpointError::new(ErrorClass::AnswerUnusable, problem)
+            TokenEndpointError::new(ErrorClass::ResponseUnusable, problem)
         })?;
         let is_active = match active {
             Some("true") => true,
@@ -88,31 +90,31 @@ impl IntrospectionAnswer {
         })
     }
 
-    /// How many bytes it was read from, for whoever bounds what is kept of it.
+    /// The length of the JSON in bytes, for bounded caches.
     pub fn size(&self) -> usize {
         self.size
     }
 
-    /// Its members, read as the claims of a JWT are.
+    /// Its members, read like the claims of a JWT.
     fn claims(self) -> Result<Claims, TokenError> {
-        let claims = Claims::parse_answer(self.active()?)?;
+        let claims = Claims::parse_response(self.active()?)?;
         check_kind(claims)
     }
 
-    /// Those that confirm, read in the same way; nothing may be told twice all the same.
+    /// The members of `CONFIRMING`, read in the same way. No member may occur twice.
     fn confirming_claims(self) -> Result<Claims, TokenError> {
         let json = self.active()?;
         let json = str::from_utf8(&json).map_err(|_| TokenError::Malformed("payload"))?;
-        let (mut names, mut told) = (Names::default(), Vec::new());
+        let (mut names, mut kept) = (Names::default(), Vec::new());
         let read = json::members(json, |name, value| {
             names.push(name.to_owned().into());
             if CONFIRMING.contains(&name) {
-                told.push(format!(r#""{name}":{value}"#));
+                kept.push(format!(r#""{name}":{value}"#));
             }
         });
         read.ok_or(TokenError::Malformed("payload"))?;
         names.check("payload")?;
-        let claims = Claims::parse_answer(format!("{{{}}}", told.join(",")).into_bytes())?;
+        let claims = Claims::parse_response(format!("{{{}}}", kept.join(",")).into_bytes())?;
         check_kind(claims)
     }
 
@@ -121,7 +123,7 @@ impl IntrospectionAnswer {
     }
 }
 
-/// Refresh tokens can be introspected too, and a server may not look at the hint (RFC 7662 section 2.1).
+/// A refresh token can be active too, and the server may ignore the hint (RFC 7662 section 2.1).
 fn check_kind(claims: Claims) -> Result<Claims, TokenError> {
     match claims.other_kind {
         Some(reason) => Err(TokenError::NotAnAccessToken(reason)),
@@ -130,37 +132,40 @@ fn check_kind(claims: Claims) -> Result<Claims, TokenError> {
 }
 
 impl Policy {
-    /// Judges a token by what its issuer says of it: the rules are those for the claims of a JWT, save that `iss` may be
-    /// missing, that scope and client may also be where RFC 7662 section 2.2 has them, and what `thin` allows (IN-05). A
-    /// token that is a JWT must not name only others itself, as for [`check_own_audience`](Self::check_own_audience).
+    /// Validates a token by the introspection response of its issuer.
     ///
-    /// The caller answers for that it was the issuer that was asked, about this very token.
+    /// The rules are those for the claims of a JWT, with three exceptions: `iss` may be missing,
+    /// scope and client may be in the members of RFC 7662 section 2.2, and `missing` lists further
+    /// members that may be missing. If the token is a JWT, its own `aud` must not be only others,
+    /// as in [`check_own_audience`](Self::check_own_audience).
+    ///
+    /// Make sure that the response comes from the issuer and is about this token.
     ///
     /// # Errors
     ///
-    /// [`TokenError::Inactive`], or the first rule the answer breaks.
-    pub fn judge(
+    /// [`TokenError::Inactive`], or the first rule that the response breaks.
+    pub fn validate(
         &self,
         token: BearerToken<'_>,
-        answer: IntrospectionAnswer,
-        thin: ThinAnswers,
+        response: IntrospectionResponse,
+        missing: MissingMembers,
         now: UnixTime,
     ) -> Result<Caller, TokenError> {
-        let mut claims = answer.claims()?;
+        let mut claims = response.claims()?;
         self.check_own_audience(token)?;
         if claims.has("iss") {
             self.check_issuer(&claims)?;
         }
-        if claims.aud.is_none() && thin.audience && !self.profile.is_addressed_by_client() {
-            // It is for whoever the server says it to.
+        if claims.aud.is_none() && missing.audience && !self.profile.is_addressed_by_client() {
+            // The server decides which service it is for.
             let audience = self.audience().map(|audience| audience.as_str().to_owned());
             claims.aud = audience.map(OneOrMany::One);
         }
-        if let (None, Some(lifetime)) = (claims.exp, thin.expiry) {
+        if let (None, Some(lifetime)) = (claims.exp, missing.expiry) {
             claims.exp = Some(now.saturating_add(lifetime));
         }
-        if claims.sub().is_none() && thin.subject {
-            // Where a user has a part in it, be it that somebody acts for them, it is not the client's own.
+        if claims.sub().is_none() && missing.subject {
+            // A user or an actor means that the token is not the client's own.
             if !claims.actors.is_empty() || claims.has("username") {
                 return Err(TokenError::MissingClaim("sub"));
             }
@@ -169,20 +174,21 @@ impl Policy {
                 claims.set_client_subject(&client);
             }
         }
-        self.decide(token.expose(), claims, now)
+        self.validate_claims(token.expose(), claims, now)
     }
 
-    /// Checks that the issuer still vouches for a token that was verified here: that it was not revoked.
+    /// Checks that the issuer still accepts a token that was verified here, that is, has not
+    /// revoked it.
     ///
-    /// Its own claims count. Of the answer those members are read that would speak against it: `active`, `iss`, `cnf`,
-    /// `token_type`, `token_use`, `token_class`, `typ`.
+    /// The claims of the token count. Of the response, only members are read that can reject it:
+    /// `active`, `iss`, `cnf`, `token_type`, `token_use`, `token_class`, `typ`.
     ///
     /// # Errors
     ///
-    /// [`TokenError::Inactive`], that the answer is of another issuer's token, of another kind, or of a bound one, or that
-    /// one of its members is there twice.
-    pub fn confirm(&self, answer: IntrospectionAnswer) -> Result<(), TokenError> {
-        let claims = answer.confirming_claims()?;
+    /// [`TokenError::Inactive`]; or the response is about another issuer's token, another kind or a
+    /// bound token, or has a duplicate member.
+    pub fn confirm(&self, response: IntrospectionResponse) -> Result<(), TokenError> {
+        let claims = response.confirming_claims()?;
         if claims.has("iss") {
             self.check_issuer(&claims)?;
         }
@@ -193,14 +199,14 @@ impl Policy {
     }
 }
 
-impl fmt::Debug for IntrospectionAnswer {
+impl fmt::Debug for IntrospectionResponse {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let active = self.active.is_some();
-        write!(f, "IntrospectionAnswer(active: {active}, [redacted])")
+        write!(f, "IntrospectionResponse(active: {active}, [redacted])")
     }
 }
 
-/// SHA-256 of a token: what stands for one that is not known to be good, so that its text is not kept.
+/// SHA-256 of a token. It identifies a token that is not validated, without storing its text.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct TokenDigest([u8; 32]);
 

@@ -5,14 +5,16 @@ use crate::wire::seen::all_seen;
 use crate::wire::{base64url, json};
 
 impl Policy {
-    /// Refuses a token that is a JWT and names in its own `aud` only others, whatever is said of it.
+    /// Rejects a JWT whose own `aud` contains only other services.
     ///
-    /// Some servers call each of their tokens active, whoever introspects it, and leave `aud` out of the response. What
-    /// cannot be read as a JWT passes. A profile that takes the client for the audience does so where there is no `aud`.
+    /// Some servers call every token active, and leave `aud` out of the response. A token that
+    /// cannot be read as a JWT passes. If the profile uses the client as audience, it does so only
+    /// for a token without `aud`.
     ///
     /// # Errors
     ///
-    /// [`TokenError::Audience`], or [`TokenError::InvalidClaim`] if `aud` is neither text nor an array.
+    /// [`TokenError::Audience`], or [`TokenError::InvalidClaim`] if `aud` is neither a string nor
+    /// an array.
     pub fn check_own_audience(&self, token: BearerToken<'_>) -> Result<(), TokenError> {
         // A JWE may have it in the header (RFC 7519 section 5.3).
         for segment in token.expose().split('.').take(2) {
@@ -30,7 +32,7 @@ impl Policy {
     }
 }
 
-/// The values of each `aud` in a segment, except null; `None` where the segment is no JSON object.
+/// The values of each `aud` in a segment, except null; `None` if the segment is not a JSON object.
 fn audiences(segment: &str) -> Option<Vec<String>> {
     let json = base64url::decode(segment)?;
     let mut found = Vec::new();

@@ -6,9 +6,11 @@ use crate::time::UnixTime;
 use crate::wire::json;
 use crate::wire::retry_after::retry_after;
 
-/// What an answer other than 200 means: never that the token is inactive (RFC 7662 section 2.3, IN-02, IN-03).
+/// The meaning of a response other than 200. It never means that the token is inactive (RFC 7662
+/// section 2.3).
 ///
-/// A server that refuses to say anything of a token, be it by `unsupported_token_type`, refuses this service.
+/// If a server refuses to introspect a token, for example with `unsupported_token_type`, that is an
+/// error of this service.
 pub fn introspection_refusal(response: &Response<Bytes>, now: UnixTime) -> TokenEndpointError {
     let status = response.status();
     let (class, problem) = match status {
@@ -18,45 +20,45 @@ pub fn introspection_refusal(response: &Response<Bytes>, now: UnixTime) -> Token
         ),
         StatusCode::TOO_MANY_REQUESTS => (
             ErrorClass::Throttled,
-            "the introspection endpoint asks to slow down",
+            "the introspection endpoint throttles this client",
         ),
         StatusCode::BAD_REQUEST => (
             ErrorClass::ClientMisconfigured,
-            "the introspection endpoint refuses the request",
+            "the introspection endpoint refused the request",
         ),
         status if status.is_server_error() => (
             ErrorClass::Transient,
             "the introspection endpoint has failed",
         ),
         _ => (
-            ErrorClass::AnswerUnusable,
-            "the introspection endpoint answered in a way that means nothing",
+            ErrorClass::ResponseUnusable,
+            "the introspection endpoint sent an unexpected response",
         ),
     };
     let error = TokenEndpointError::new(class, format!("{problem}: {status}"))
         .with_status(status)
         .with_retry_after(retry_after(response.headers(), now));
     match error_in(response.body()) {
-        Some(told) => error.with_oauth(&told, None),
+        Some(code) => error.with_oauth(&code, None),
         None => error,
     }
 }
 
-/// What a response of status 200 without `active` means: some servers refuse so, with an `error`.
+/// The meaning of a response with status 200 but without `active`: some servers send an `error` so.
 pub(super) fn without_activity(json: &[u8]) -> TokenEndpointError {
-    let Some(told) = error_in(json).filter(|told| !told.is_empty()) else {
+    let Some(code) = error_in(json).filter(|code| !code.is_empty()) else {
         return TokenEndpointError::unusable("the response has no `active`");
     };
-    let class = match &*told {
+    let class = match &*code {
         "invalid_client" | "unauthorized_client" | "invalid_request" | "access_denied" => {
             ErrorClass::ClientMisconfigured
         }
         "slow_down" | "too_many_requests" => ErrorClass::Throttled,
         "server_error" | "temporarily_unavailable" => ErrorClass::Transient,
-        _ => ErrorClass::AnswerUnusable,
+        _ => ErrorClass::ResponseUnusable,
     };
-    let problem = "the introspection endpoint refuses, in a response of status 200";
-    TokenEndpointError::new(class, problem).with_oauth(&told, None)
+    let problem = "the introspection endpoint refused with status 200";
+    TokenEndpointError::new(class, problem).with_oauth(&code, None)
 }
 
 fn error_in(json: &[u8]) -> Option<String> {

@@ -12,17 +12,17 @@ use crate::validate::kind::{Kind, KindClaim};
 use crate::wire::{base64url, json};
 
 impl UnverifiedJwt<'_> {
-    /// Checks what can be made out of a token that cannot be read as a JWT, be it that its algorithm is not known here, or
-    /// that a claim is odd, before `issuer` is asked about it (RFC 7662).
+    /// Checks a token that cannot be read as a JWT, for example because of an unknown algorithm,
+    /// before it is introspected at `issuer` (RFC 7662).
     ///
-    /// It may be of no other issuer, by an `iss` in the payload or in the header (RFC 7519 section 5.3): the tokens of
-    /// others are none of its business (IN-08). And it must not say itself that it is none to be taken from its bearer, as
-    /// for [`check_bearer`](Self::check_bearer).
+    /// It must not name another issuer, by an `iss` in the payload or in the header (RFC 7519
+    /// section 5.3): tokens of other issuers are not sent to `issuer`. And it must not name another
+    /// kind, as in [`check_bearer`](Self::check_bearer).
     ///
     /// # Errors
     ///
-    /// `unread`, which is why it cannot be read, where it names another issuer; [`TokenError::NotAnAccessToken`] or
-    /// [`TokenError::Binding`].
+    /// Returns `unread`, the reason why it cannot be read, if it names another issuer; otherwise
+    /// [`TokenError::NotAnAccessToken`] or [`TokenError::Binding`].
     pub fn check_unread(
         token: BearerToken<'_>,
         issuer: &Issuer,
@@ -30,13 +30,13 @@ impl UnverifiedJwt<'_> {
     ) -> Result<(), TokenError> {
         let mut refused = None;
         for segment in token.expose().split('.').take(2) {
-            let Some(said) = Said::read(segment, issuer) else {
+            let Some(found) = Found::read(segment, issuer) else {
                 continue;
             };
-            if said.is_of_another {
+            if found.is_of_another {
                 return Err(unread);
             }
-            refused = refused.or(said.refused);
+            refused = refused.or(found.refused);
         }
         refused.map_or(Ok(()), Err)
     }
@@ -44,26 +44,26 @@ impl UnverifiedJwt<'_> {
 
 /// What one segment says.
 #[derive(Default)]
-struct Said {
+struct Found {
     is_of_another: bool,
     refused: Option<TokenError>,
 }
 
-impl Said {
-    /// Finds what speaks against the token, also where a member of the same name does not; `None` where the segment is no
-    /// JSON object.
+impl Found {
+    /// Finds the members that reject the token, even if another member of the same name does not.
+    /// `None` if the segment is not a JSON object.
     fn read(segment: &str, issuer: &Issuer) -> Option<Self> {
         let json = base64url::decode(segment)?;
-        let mut said = Self::default();
+        let mut found = Self::default();
         json::members(&String::from_utf8_lossy(&json), |name, value| match name {
-            "iss" => said.is_of_another |= json::text(value).as_deref() != Some(issuer.as_str()),
-            name => said.refused = said.refused.take().or_else(|| against(name, value)),
+            "iss" => found.is_of_another |= json::text(value).as_deref() != Some(issuer.as_str()),
+            name => found.refused = found.refused.take().or_else(|| against(name, value)),
         })?;
-        Some(said)
+        Some(found)
     }
 }
 
-/// What a member says against a token.
+/// Why a member rejects a token.
 fn against(name: &str, value: &str) -> Option<TokenError> {
     if name == "events" {
         let reason = "`events` is of an event token";
@@ -76,8 +76,8 @@ fn against(name: &str, value: &str) -> Option<TokenError> {
     if value == "null" && claim.may_be_null() {
         return None;
     }
-    // What is not text may mean anything.
-    match json::text(value).map_or(Kind::Other, |value| claim.says(&value)) {
+    // A value that is not a string may mean anything.
+    match json::text(value).map_or(Kind::Other, |value| claim.kind_of(&value)) {
         Kind::Access => None,
         Kind::Bound => Some(TokenError::Binding),
         Kind::Other => Some(TokenError::NotAnAccessToken(claim.problem())),

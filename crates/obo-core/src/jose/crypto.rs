@@ -1,4 +1,4 @@
-//! The only place that names the cryptography crates: algorithms, keys parsed once, digests.
+//! The only module that names the cryptography crates: algorithms, keys parsed once, digests.
 
 mod private_key;
 
@@ -7,7 +7,7 @@ use aws_lc_rs::signature::{self, ParsedPublicKey, RsaPublicKeyComponents};
 
 pub(crate) use private_key::PrivateKey;
 
-/// A signature algorithm of RFC 7518 and RFC 8037 that this crate verifies: asymmetric ones alone.
+/// A signature algorithm that this crate verifies (RFC 7518, RFC 8037): asymmetric algorithms only.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum Algorithm {
@@ -32,7 +32,7 @@ pub enum Algorithm {
 }
 
 impl Algorithm {
-    /// Every algorithm, in the order of their names.
+    /// All algorithms.
     pub const ALL: [Self; 9] = [
         Self::Rs256,
         Self::Rs384,
@@ -45,7 +45,7 @@ impl Algorithm {
         Self::Ed25519,
     ];
 
-    /// The algorithm of that `alg` value; names are case-sensitive (RFC 7515 section 4.1.1).
+    /// The algorithm with this `alg` value. Names are case-sensitive (RFC 7515 section 4.1.1).
     pub fn from_name(alg: &str) -> Option<Self> {
         match alg {
             "Ed25519" => Some(Self::Ed25519),
@@ -53,7 +53,7 @@ impl Algorithm {
         }
     }
 
-    /// The `alg` value that is written for it.
+    /// The `alg` value of this algorithm.
     pub fn name(self) -> &'static str {
         match self {
             Self::Rs256 => "RS256",
@@ -93,7 +93,8 @@ impl PublicKey {
         Self::parse(algorithm, der.as_ref())
     }
 
-    /// `bytes` is the uncompressed point of an elliptic curve key, or the 32 bytes of an Ed25519 key.
+    /// `bytes` is the uncompressed point of an elliptic curve key, or the 32 bytes of an Ed25519
+    /// key.
     pub(crate) fn parse(algorithm: Algorithm, bytes: &[u8]) -> Option<Self> {
         ParsedPublicKey::new(algorithm.verification(), bytes)
             .ok()
@@ -128,7 +129,7 @@ fn copied(from: &[u8]) -> [u8; 32] {
     digest
 }
 
-/// HMAC-SHA-256 of the parts, each preceded by its length.
+/// HMAC-SHA-256 over the parts, each with its length in front.
 pub(crate) fn keyed_digest<'a>(key: &[u8; 32], parts: impl Iterator<Item = &'a [u8]>) -> [u8; 32] {
     let key = aws_lc_rs::hmac::Key::new(aws_lc_rs::hmac::HMAC_SHA256, key);
     let mut mac = aws_lc_rs::hmac::Context::with_key(&key);
@@ -139,7 +140,7 @@ pub(crate) fn keyed_digest<'a>(key: &[u8; 32], parts: impl Iterator<Item = &'a [
     copied(mac.sign().as_ref())
 }
 
-/// An HMAC algorithm of RFC 7518 section 3.2, by which both sides prove that they know the same secret.
+/// An HMAC algorithm (RFC 7518 section 3.2) for a secret that both sides know.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum MacAlgorithm {
@@ -152,15 +153,15 @@ pub enum MacAlgorithm {
 }
 
 impl MacAlgorithm {
-    /// Every algorithm, in the order of their names.
+    /// All algorithms.
     pub const ALL: [Self; 3] = [Self::Hs256, Self::Hs384, Self::Hs512];
 
-    /// The algorithm of that `alg` value.
+    /// The algorithm with this `alg` value.
     pub fn from_name(alg: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|known| known.name() == alg)
     }
 
-    /// The `alg` value that is written for it.
+    /// The `alg` value of this algorithm.
     pub fn name(self) -> &'static str {
         match self {
             Self::Hs256 => "HS256",
@@ -169,7 +170,7 @@ impl MacAlgorithm {
         }
     }
 
-    /// The fewest bytes a secret may have: those of the hash (RFC 7518 section 3.2).
+    /// The shortest secret in bytes: the length of the hash (RFC 7518 section 3.2).
     pub fn min_secret_len(self) -> usize {
         match self {
             Self::Hs256 => 32,
@@ -178,7 +179,7 @@ impl MacAlgorithm {
         }
     }
 
-    /// The MAC of `message` under `secret`; `None` when the secret is too short.
+    /// The MAC of `message`; `None` if the secret is too short.
     pub(crate) fn mac(self, secret: &[u8], message: &[u8]) -> Option<Vec<u8>> {
         let algorithm = match self {
             Self::Hs256 => aws_lc_rs::hmac::HMAC_SHA256,

@@ -1,4 +1,4 @@
-//! JSON Web Key Sets (RFC 7517), read key by key: an odd key is skipped and counted, never fatal (JW-20).
+//! JSON Web Key Sets (RFC 7517). An unusable key is skipped and counted; it does not break the set.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -7,8 +7,8 @@ use std::sync::Arc;
 use crate::jose::crypto::{Algorithm, PublicKey};
 use crate::wire::{base64url, integer, json};
 
-/// The most usable keys of one set: each is parsed for every algorithm that it fits, and a document of a megabyte would
-/// have thousands.
+/// The most usable keys of a set. Each key is parsed for every algorithm that it fits, and a large
+/// document could hold thousands.
 const MAX_KEYS: usize = 1000;
 
 const RSA: [Algorithm; 6] = [
@@ -20,19 +20,20 @@ const RSA: [Algorithm; 6] = [
     Algorithm::Ps512,
 ];
 
-/// A published key that may verify signatures, parsed once for each algorithm it fits.
+/// A published key for verifying signatures, parsed once for each algorithm that it fits.
 pub struct VerificationKey {
     kid: Option<String>,
     keys: Vec<(Algorithm, PublicKey)>,
 }
 
 impl VerificationKey {
-    /// The key's name in its set.
+    /// The key's `kid`.
     pub fn kid(&self) -> Option<&str> {
         self.kid.as_deref()
     }
 
-    /// Whether the key may be used with `algorithm`: type, curve and the JWK's own `alg` agree (RFC 8725 section 3.1).
+    /// Whether the key fits `algorithm`: type, curve and the JWK's own `alg` must agree (RFC 8725
+    /// section 3.1).
     pub fn fits(&self, algorithm: Algorithm) -> bool {
         self.for_algorithm(algorithm).is_some()
     }
@@ -63,10 +64,10 @@ pub enum KeySetError {
     /// Not a JSON object with an array `keys`.
     #[error("the document is not a JWK Set (RFC 7517 section 5)")]
     NotAKeySet,
-    /// It has keys, and none of them can verify a signature that this crate accepts.
-    #[error("none of the {0} keys of the set is usable")]
+    /// None of its keys can verify a signature.
+    #[error("the set has {0} keys and none is usable")]
     NoUsableKey(usize),
-    /// It has more usable keys than any issuer needs.
+    /// It has too many usable keys.
     #[error("the set has more than {limit} usable keys")]
     TooManyKeys {
         /// The limit.
@@ -83,11 +84,11 @@ pub struct KeySet {
     first_skipped: Vec<SkippedKey>,
 }
 
-/// An entry of a key set that is not used, for a log.
+/// An entry of a key set that is not used, for logs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SkippedKey {
-    /// Its place in `keys`, from 0 on.
+    /// Its index in `keys`.
     pub position: usize,
     /// Why it is not used.
     pub reason: &'static str,
@@ -99,28 +100,30 @@ impl fmt::Display for SkippedKey {
     }
 }
 
-/// Of how many skipped entries the reasons are kept.
+/// For how many skipped entries the reasons are kept.
 const MAX_REASONS: usize = 16;
 
-/// What a set has for a token.
+/// The result of looking for a token's key.
 #[derive(Debug)]
 pub enum Selection<'s> {
     /// The one key that fits.
     Key(&'s Arc<VerificationKey>),
-    /// No key has that `kid`, or none fits a token without one: a refresh may bring it.
+    /// No key has this `kid`, or no key fits a token without `kid`. Fetching the set again may
+    /// help.
     Unknown,
-    /// The named key does not fit the algorithm: no refresh can mend that.
+    /// The key with this `kid` does not fit the algorithm. Fetching the set again does not help.
     Misfit,
     /// Several keys fit.
     Ambiguous,
 }
 
 impl KeySet {
-    /// Reads a JWK Set; a set without any entry is a withdrawal of all keys, and valid.
+    /// Reads a JWK Set. A set without entries is valid: the issuer has withdrawn all keys.
     ///
     /// # Errors
     ///
-    /// [`KeySetError`] when the document is none, has entries of which none is usable, or more than 1,000 usable ones.
+    /// Fails if the document is not a JWK Set, if it has entries but no usable key, or if it has
+    /// more than 1,000 usable keys.
     pub fn parse(document: &[u8]) -> Result<Self, KeySetError> {
         let mut entries = Vec::new();
         json::pick(document, ["keys"])
@@ -157,7 +160,8 @@ impl KeySet {
         })
     }
 
-    /// The key for a token that names `kid` and `algorithm`; without a `kid`, the one key that fits (JW-19).
+    /// Finds the key for a token with this `kid` and `algorithm`. Without a `kid`, exactly one key
+    /// must fit.
     pub fn select(&self, kid: Option<&str>, algorithm: Algorithm) -> Selection<'_> {
         let Some(kid) = kid else {
             return only(self.keys.iter(), algorithm, Selection::Unknown);
@@ -186,7 +190,7 @@ impl KeySet {
         self.skipped
     }
 
-    /// Why the first 16 of them were skipped.
+    /// Why the first 16 entries were skipped.
     pub fn first_skipped(&self) -> &[SkippedKey] {
         &self.first_skipped
     }
@@ -206,13 +210,13 @@ fn only<'s>(
     }
 }
 
-/// The members of a private key: a set that publishes one has given the key away.
+/// The private members. A set that publishes one has leaked the key.
 const PRIVATE: [&str; 8] = ["d", "p", "q", "dp", "dq", "qi", "oth", "k"];
 
 const ODD: &str = "is not a JSON object with a `kty`, or a member has another type than expected";
 
-/// The key of an entry, or why it has none. The text is kept raw until here, so that what JSON cannot hold breaks its own
-/// entry alone.
+/// The key of an entry, or why it is not usable. A value that cannot be read breaks its own entry
+/// only.
 pub(crate) fn usable_key(entry: &str) -> Result<VerificationKey, &'static str> {
     let entry = entry.as_bytes();
     let names = ["kty", "kid", "use", "alg", "crv", "n", "e", "x", "y"];
@@ -226,7 +230,7 @@ pub(crate) fn usable_key(entry: &str) -> Result<VerificationKey, &'static str> {
         .map_err(|_| ODD)?;
     let private = json::pick(entry, PRIVATE).ok_or(ODD)?;
     if private.iter().any(Option::is_some) {
-        return Err("has a private member, so that anybody could sign with it");
+        return Err("has a private member, so anyone could sign with it");
     }
     if public_key_use.is_some_and(|used| used != "sig") {
         return Err("has a `use` other than `sig`");
@@ -304,7 +308,7 @@ fn ed25519_key(algorithm: Algorithm, x: Option<&str>) -> Result<PublicKey, &'sta
     let x = bytes(x).filter(|x| x.len() == 32);
     let x = x.ok_or("has no `x` of 32 bytes in base64url")?;
     if has_small_order(&x) {
-        return Err("is a point of small order, under which anything is signed");
+        return Err("is a point of small order, which verifies any signature");
     }
     PublicKey::parse(algorithm, &x).ok_or("is not a point of its curve")
 }
@@ -313,8 +317,8 @@ fn bytes(member: Option<&str>) -> Option<Vec<u8>> {
     base64url::decode(member?)
 }
 
-/// 2048 to 8192 bits, odd, with an odd exponent of at least 3 and at most 32 bits (RFC 7518 section 3.3); both without zeros
-/// in front.
+/// Whether the key has 2048 to 8192 bits and an odd exponent from 3 to 32 bits (RFC 7518 section
+/// 3.3). Both numbers come without leading zeros.
 fn sound_rsa(n: &[u8], e: &[u8]) -> bool {
     let odd = |number: &[u8]| number.last().is_some_and(|last| last % 2 == 1);
     let leading = n.first().map_or(0, |first| first.leading_zeros() as usize);
@@ -322,10 +326,10 @@ fn sound_rsa(n: &[u8], e: &[u8]) -> bool {
     (2048..=8192).contains(&bits) && odd(n) && odd(e) && e.len() <= 4 && e != [1]
 }
 
-/// Whether an Ed25519 key is a point of small order, under which any message can be "signed".
+/// Whether an Ed25519 key is a point of small order: such a key accepts forged signatures.
 ///
-/// The y coordinates of all such points, canonical or not, with the sign bit cleared: 0, 1, -1, the two of order 8,
-/// and the non-canonical p and p + 1.
+/// Compares the y coordinate, without the sign bit, with those of all such points: 0, 1, -1, the
+/// two of order 8, and the non-canonical p and p + 1.
 fn has_small_order(key: &[u8]) -> bool {
     const ORDER_8: [[u8; 32]; 2] = [
         [

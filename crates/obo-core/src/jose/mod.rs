@@ -1,4 +1,4 @@
-//! Keys and signatures (RFC 7515, RFC 7517, RFC 7518). `crypto` alone names the cryptography crates.
+//! Keys and signatures (RFC 7515, RFC 7517, RFC 7518). Only `crypto` names the cryptography crates.
 
 pub(crate) mod crypto;
 #[cfg(feature = "jsonwebtoken")]

@@ -1,4 +1,5 @@
-//! Writing a compact JWS (RFC 7515 section 7.1): a client assertion, signed here or by somebody who has the key.
+//! Writes a compact JWS (RFC 7515 section 7.1): a client assertion, signed here or by an external
+//! signer.
 
 use std::fmt;
 
@@ -18,11 +19,12 @@ pub struct SigningKey {
 }
 
 impl SigningKey {
-    /// Reads a private key in PEM form for one algorithm: PKCS#8, PKCS#1 for RSA, or SEC 1 for elliptic curves.
+    /// Reads a private key in PEM form: PKCS#8, PKCS#1 for RSA, or SEC 1 for elliptic curves.
     ///
     /// # Errors
     ///
-    /// When the text is no private key that can sign with `algorithm`; nothing of it is quoted.
+    /// Fails if the text is not a private key for `algorithm`. The error quotes nothing of the
+    /// text.
     pub fn from_pem(algorithm: Algorithm, pem: &Secret) -> Result<Self, ConfigError> {
         let key = PrivateKey::from_pem(algorithm, pem.expose().as_bytes()).ok_or_else(|| {
             let (name, found) = (algorithm.name(), found_in_pem(pem.expose()));
@@ -34,11 +36,11 @@ impl SigningKey {
         Ok(Self { key, kid: None })
     }
 
-    /// Reads a private key in PEM or JWK form for one algorithm.
+    /// Reads a private key in PEM or JWK form.
     ///
     /// # Errors
     ///
-    /// As [`from_pem`](Self::from_pem) and [`from_jwk`](Self::from_jwk).
+    /// Fails like [`from_pem`](Self::from_pem) and [`from_jwk`](Self::from_jwk).
     pub fn parse(algorithm: Algorithm, text: &Secret) -> Result<Self, ConfigError> {
         match text.expose().trim_start().starts_with('{') {
             true => Self::from_jwk(algorithm, text),
@@ -46,12 +48,12 @@ impl SigningKey {
         }
     }
 
-    /// Reads a private JWK (RFC 7517) for one algorithm; its `kid`, if it has one, names the key.
+    /// Reads a private JWK (RFC 7517). Its `kid`, if present, becomes the key's name.
     ///
     /// # Errors
     ///
-    /// When the text is no private JWK that can sign with `algorithm`, its public half is another key's, or its `alg` or
-    /// `use` is for something else; nothing of it is quoted.
+    /// Fails if the text is not a private JWK for `algorithm`, if its public half belongs to
+    /// another key, or if its `alg` or `use` differs. The error quotes nothing of the text.
     pub fn from_jwk(algorithm: Algorithm, jwk: &Secret) -> Result<Self, ConfigError> {
         let wrong = |problem: &str| {
             let problem = format!("{problem} for {}", algorithm.name());
@@ -63,39 +65,38 @@ impl SigningKey {
             return Err(wrong(&format!("not a private JWK{}", json::mark(jwk))));
         };
         if alg.is_some_and(|alg| Algorithm::from_name(&alg) != Some(algorithm)) {
-            return Err(wrong(
-                "the JWK's `alg` is another one and it cannot be used",
-            ));
+            return Err(wrong("the JWK has another `alg`, so it cannot be used"));
         }
         if public_key_use.is_some_and(|of| of != "sig") {
-            return Err(wrong("the JWK's `use` is not `sig` and it cannot be used"));
+            return Err(wrong("the JWK's `use` is not `sig`, so it cannot be used"));
         }
         let key = PrivateKey::from_jwk(algorithm, jwk)
-            .ok_or_else(|| wrong("not a private JWK whose members are all there and fit"))?;
+            .ok_or_else(|| wrong("a member of the private JWK is missing or does not fit"))?;
         Ok(Self {
             key,
             kid: kid.map(Into::into),
         })
     }
 
-    /// Names the key in the header of what it signs, as the authorization server knows it.
+    /// Sets the `kid` in the header of what it signs. The authorization server knows the key by it.
     #[must_use]
     pub fn with_kid(mut self, kid: impl Into<String>) -> Self {
         self.kid = Some(kid.into());
         self
     }
 
-    /// The name of the key.
+    /// The `kid` of the key.
     pub fn kid(&self) -> Option<&str> {
         self.kid.as_deref()
     }
 
-    /// The algorithm that it signs with.
+    /// The algorithm of the key.
     pub fn algorithm(&self) -> Algorithm {
         self.key.algorithm()
     }
 
-    /// The signature of `message`, as a JWS has it; `None` only when the cryptography library fails.
+    /// Signs `message` in the form of a JWS signature; `None` only if the cryptography library
+    /// fails.
     pub fn sign(&self, message: &[u8]) -> Option<Vec<u8>> {
         self.key.sign(message)
     }
@@ -107,7 +108,7 @@ impl fmt::Debug for SigningKey {
     }
 }
 
-/// The header of a JWS to be signed.
+/// The header of a JWS that will be signed.
 #[derive(Clone, Debug)]
 pub struct JwsHeader {
     alg: &'static str,
@@ -118,7 +119,7 @@ pub struct JwsHeader {
 }
 
 impl JwsHeader {
-    /// A header with `alg` and `typ` alone.
+    /// A header with only `alg` and `typ`.
     pub fn new(alg: &'static str, typ: &'static str) -> Self {
         Self {
             alg,
@@ -128,24 +129,25 @@ impl JwsHeader {
         }
     }
 
-    /// With another `typ`.
+    /// Sets another `typ`.
     #[must_use]
     pub fn with_typ(self, typ: &'static str) -> Self {
         Self { typ, ..self }
     }
 
-    /// With the name of the key.
+    /// Sets the `kid`.
     #[must_use]
     pub fn with_kid(self, kid: Option<&str>) -> Self {
         let kid = kid.map(str::to_owned);
         Self { kid, ..self }
     }
 
-    /// With `x5t#S256`, the thumbprint of the key's certificate (RFC 7515 section 4.1.8): the first in a PEM text.
+    /// Sets `x5t#S256`, the thumbprint of the first certificate in a PEM text (RFC 7515 section
+    /// 4.1.8).
     ///
     /// # Errors
     ///
-    /// When the text holds no certificate, or not one of `key`, where the key is here.
+    /// Fails if the text has no certificate, or if the certificate does not belong to `key`.
     pub fn with_certificate(
         self,
         pem: &str,
@@ -160,10 +162,10 @@ impl JwsHeader {
                 "not a PEM certificate (`BEGIN CERTIFICATE`): {found}"
             ))
         })?;
-        // Not X.509 read properly, but the mistake that is made: the certificate of another key.
+        // Not a full X.509 parser. It finds the usual mistake: the certificate of another key.
         let holds = |key: &[u8]| der.windows(key.len()).any(|window| window == key);
         if key.is_some_and(|key| !holds(key.key.public_bytes())) {
-            let problem = "the first certificate is not one of the private key";
+            let problem = "the first certificate does not belong to the private key";
             return Err(wrong(problem.to_owned()));
         }
         Ok(Self {
@@ -172,7 +174,7 @@ impl JwsHeader {
         })
     }
 
-    /// The bytes to be signed: header and claims (RFC 7515 section 5.1).
+    /// The bytes to sign: header and claims (RFC 7515 section 5.1).
     pub fn signing_input(&self, claims: &serde_json::Value) -> String {
         let mut header = serde_json::Map::new();
         header.insert("alg".into(), self.alg.into());
@@ -191,7 +193,7 @@ impl JwsHeader {
     }
 }
 
-/// What a text that cannot be used as PEM has in it, by its labels (RFC 7468 section 2) and without its content.
+/// The labels that a text has that is not usable as PEM (RFC 7468 section 2), without its content.
 fn found_in_pem(text: &str) -> String {
     let begins = text.lines().filter_map(|line| {
         let label = line.trim().strip_prefix("-----BEGIN ")?;
@@ -222,15 +224,15 @@ fn found_in_pem(text: &str) -> String {
     let is_key =
         |label: &&str| matches!(*label, "PRIVATE KEY" | "RSA PRIVATE KEY" | "EC PRIVATE KEY");
     if pem::parse_many(text).map_or(0, |blocks| blocks.len()) < labels.len() {
-        format!("{found}, which is cut or broken")
+        format!("{found}, which is cut or damaged")
     } else if labels.iter().any(is_key) {
-        format!("{found}, whose first key is of another kind or curve")
+        format!("{found}, whose first key has another type or curve")
     } else {
         found
     }
 }
 
-/// The compact JWS: what was signed, and its signature.
+/// The compact JWS: signing input and signature.
 pub fn compact_jws(signing_input: &str, signature: &[u8]) -> Secret {
     let mut jws = String::with_capacity(signing_input.len() + 1 + signature.len().div_ceil(3) * 4);
     jws.push_str(signing_input);
@@ -239,7 +241,8 @@ pub fn compact_jws(signing_input: &str, signature: &[u8]) -> Secret {
     Secret::new(jws)
 }
 
-/// The signature of a JWS by a secret that both sides know; `None` when the secret is too short for the algorithm.
+/// The MAC of a JWS with a secret that both sides know; `None` if the secret is too short for the
+/// algorithm.
 pub fn mac_signature(algorithm: MacAlgorithm, secret: &Secret, message: &[u8]) -> Option<Vec<u8>> {
     algorithm.mac(secret.expose().as_bytes(), message)
 }
@@ -259,11 +262,11 @@ mod tests {
             (&block("PUBLIC KEY"), "found `PUBLIC KEY`;"),
             (
                 &two,
-                "found `EC PARAMETERS`, `EC PRIVATE KEY`, whose first key is of another kind",
+                "found `EC PARAMETERS`, `EC PRIVATE KEY`, whose first key has another type",
             ),
             (&block("ENCRYPTED PRIVATE KEY"), "is encrypted"),
             (&block("OPENSSH PRIVATE KEY"), "`ssh-keygen -p -m PKCS8`"),
-            (cut, "found `PRIVATE KEY`, which is cut or broken"),
+            (cut, "found `PRIVATE KEY`, which is cut or damaged"),
             ("{\"kty\":\"EC\"}", "found JSON"),
             ("c2VjcmV0", "found no line `-----BEGIN"),
             ("", "found no line `-----BEGIN"),

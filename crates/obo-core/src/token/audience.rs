@@ -5,22 +5,23 @@ use url::Url;
 
 use crate::error::ConfigError;
 
-/// An identifier of a resource server as tokens name it in `aud` (RFC 7519 section 4.1.3), compared exactly.
+/// The identifier of a resource server, as tokens have it in `aud` (RFC 7519 section 4.1.3).
+/// Compared exactly.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Audience(Arc<str>);
 
 impl Audience {
-    /// Takes an audience as it is.
+    /// Takes an audience.
     ///
     /// # Errors
     ///
-    /// When it is empty or has a control character or a blank at either end.
+    /// Fails if it is empty, or has control characters or blanks at its ends.
     pub fn new(audience: impl Into<Arc<str>>) -> Result<Self, ConfigError> {
         let audience = audience.into();
         if audience.is_empty() {
             return Err(ConfigError::new(
                 "audience",
-                "is empty; give the identifier that tokens for the service carry in `aud`",
+                "is empty; give the identifier that tokens for the service have in `aud`",
             ));
         }
         if audience.trim() != &*audience || audience.chars().any(char::is_control) {
@@ -32,7 +33,7 @@ impl Audience {
         Ok(Self(audience))
     }
 
-    /// The identifier as it was given.
+    /// The identifier as given.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -50,19 +51,19 @@ impl fmt::Debug for Audience {
     }
 }
 
-/// A resource indicator: the absolute URI of a resource without fragment (RFC 8707 section 2).
+/// A resource indicator: the absolute URI of a resource, without fragment (RFC 8707 section 2).
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Resource(Arc<str>);
 
 impl Resource {
-    /// Takes a resource indicator as it is.
+    /// Takes a resource indicator.
     ///
     /// # Errors
     ///
-    /// When it is not an absolute URI, or has a fragment or a query.
+    /// Fails if it is not an absolute URI, or has a fragment or a query.
     pub fn new(resource: impl Into<Arc<str>>) -> Result<Self, ConfigError> {
         let resource = resource.into();
-        // A URL parser takes blanks away, and what was given is sent as it is.
+        // A URL parser removes blanks, but the resource is sent as given.
         if resource
             .chars()
             .any(|c| c.is_whitespace() || c.is_control())
@@ -87,7 +88,7 @@ impl Resource {
         Ok(Self(resource))
     }
 
-    /// The URI as it was given.
+    /// The URI as given.
     pub fn as_str(&self) -> &str {
         &self.0
     }

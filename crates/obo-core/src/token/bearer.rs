@@ -1,4 +1,4 @@
-//! The tokens and secrets of this crate: redacted in `Debug`, without `Display` or `Serialize`, wiped when dropped.
+//! Tokens and secrets: redacted in `Debug`, without `Display` or `Serialize`, wiped when dropped.
 
 use std::fmt;
 use std::sync::{Arc, OnceLock};
@@ -11,15 +11,15 @@ use crate::secret::Secret;
 use crate::secret::redacted;
 use crate::token::token_type::TokenType;
 
-/// The longest token that is read at all, in bytes (JW-35).
+/// The longest accepted token, in bytes.
 pub(crate) const MAX_TOKEN: usize = 16 * 1024;
 
-/// What follows the scheme `Bearer` in an `Authorization` header, not yet known to be a token.
+/// The text after `Bearer` in an `Authorization` header. It may not be a token.
 #[derive(Clone, Copy)]
 pub struct BearerCredentials<'a>(&'a [u8]);
 
 impl<'a> BearerCredentials<'a> {
-    /// Takes the value of one `Authorization` header line; `None` when its scheme is not `Bearer` (BT-10).
+    /// Takes the value of one `Authorization` header line; `None` if its scheme is not `Bearer`.
     pub fn of_authorization(value: &'a [u8]) -> Option<Self> {
         let scheme_end = value.iter().position(|b| *b == b' ');
         let (scheme, rest) = value.split_at(scheme_end.unwrap_or(value.len()));
@@ -30,21 +30,21 @@ impl<'a> BearerCredentials<'a> {
         Some(Self(rest.get(spaces..).unwrap_or_default()))
     }
 
-    /// Takes a token that did not come in a header.
+    /// Takes a token from elsewhere than a header.
     pub fn of_token(token: &'a str) -> Self {
         Self(token.as_bytes())
     }
 
-    /// The token, by the grammar of RFC 6750 section 2.1: token68 with nothing behind it.
+    /// The token, by the grammar of RFC 6750 section 2.1 (token68).
     ///
     /// # Errors
     ///
-    /// As [`BearerToken::parse`].
+    /// Fails like [`BearerToken::parse`].
     pub fn token(self) -> Result<BearerToken<'a>, TokenError> {
         BearerToken::from_token68(self.0)
     }
 
-    /// The bytes, to compare them with those of a token that is known already.
+    /// The bytes, to compare them with a known token.
     pub fn as_bytes(self) -> &'a [u8] {
         self.0
     }
@@ -52,16 +52,17 @@ impl<'a> BearerCredentials<'a> {
 
 redacted!(BearerCredentials<'_>);
 
-/// A bearer token as a request carries it: well-formed by RFC 6750 section 2.1, and nothing more is known of it.
+/// A bearer token of a request: well-formed by RFC 6750 section 2.1, and not validated.
 #[derive(Clone, Copy)]
 pub struct BearerToken<'a>(&'a str);
 
 impl<'a> BearerToken<'a> {
-    /// Takes a token that did not come in a header, under the same grammar.
+    /// Takes a token from elsewhere than a header, by the same grammar.
     ///
     /// # Errors
     ///
-    /// [`TokenError::Credentials`] when it is not token68; [`TokenError::TooLong`] beyond 16 KiB.
+    /// [`TokenError::Credentials`] if it is not token68, [`TokenError::TooLong`] if it is longer
+    /// than 16 KiB.
     pub fn parse(token: &'a str) -> Result<Self, TokenError> {
         Self::from_token68(token.as_bytes())
     }
@@ -79,7 +80,7 @@ impl<'a> BearerToken<'a> {
         Ok(Self(token))
     }
 
-    /// The token's text, for the parser and for the subject token made of it.
+    /// The text of the token.
     pub fn expose(self) -> &'a str {
         self.0
     }
@@ -87,33 +88,36 @@ impl<'a> BearerToken<'a> {
 
 redacted!(BearerToken<'_>);
 
-/// Whether `token` is the token68 of RFC 9110 section 11.2, the b64token of RFC 6750.
+/// Whether `token` is a token68 (RFC 9110 section 11.2), the b64token of RFC 6750.
 pub(crate) fn is_token68(token: &[u8]) -> bool {
     let padding = token.iter().rev().take_while(|b| **b == b'=').count();
     let body = token.get(..token.len() - padding).unwrap_or_default();
-    let within = |b: u8, from: u8, to: u8| b.wrapping_sub(from) <= to - from;
-    // All bytes are looked at, without a way out at the first odd one: that is what the compiler makes wide.
-    let all = body.iter().fold(true, |all, &b| {
-        let letter = within(b | 0x20, b'a', b'z');
-        // `-`, `.`, `/` and the digits follow each other.
-        all & (letter | within(b, b'-', b'9') | (b == b'_') | (b == b'~') | (b == b'+'))
+    // No early exit: so the compiler can vectorize the loop. Each distance is zero inside its
+    // range.
+    let odd = body.iter().fold(0, |odd, &b| {
+        let letter = (b | 0x20).wrapping_sub(b'a').saturating_sub(b'z' - b'a');
+        // `-`, `.`, `/` and the digits are neighbours.
+        let digit = b.wrapping_sub(b'-').saturating_sub(b'9' - b'-');
+        let other = (b ^ b'_').min(b ^ b'~').min(b ^ b'+');
+        odd | letter.min(digit).min(other)
     });
-    !body.is_empty() && all
+    !body.is_empty() && odd == 0
 }
 
-/// The user's token as this service validated it: what an exchange offers as `subject_token`.
+/// A user's token that this service has validated. An exchange sends it as `subject_token`.
 ///
-/// Only a [`Caller`](crate::Caller) gives one (TX-38), so it was addressed to this service.
+/// Only a [`Caller`](crate::Caller) has one, so the token was for this service.
 ///
 /// ```compile_fail,E0624
 /// let smuggled = obo_core::SubjectToken::new("eyJ...");
 /// ```
+// The doctest covers TX-38.
 #[derive(Clone)]
 pub struct SubjectToken(Arc<Subject>);
 
 struct Subject {
     text: Zeroizing<Box<str>>,
-    /// Made at first need, for all who share the token.
+    /// Computed on first use and shared by all clones.
     digest: OnceLock<[u8; 32]>,
 }
 
@@ -125,12 +129,12 @@ impl SubjectToken {
         }))
     }
 
-    /// The token's text, for a dialect that writes the exchange request.
+    /// The text of the token, for a dialect that writes the exchange request.
     pub fn expose(&self) -> &str {
         &self.0.text
     }
 
-    /// SHA-256 of the text: what stands for the token in the keys of a cache.
+    /// SHA-256 of the text, for cache keys.
     pub(crate) fn digest(&self) -> &[u8; 32] {
         self.0.digest.get_or_init(|| digest(self.0.text.as_bytes()))
     }
@@ -138,10 +142,10 @@ impl SubjectToken {
 
 redacted!(SubjectToken);
 
-/// The token of the acting service itself: what an exchange offers as `actor_token` (RFC 8693 section 2.1).
+/// A token of the acting service. An exchange sends it as `actor_token` (RFC 8693 section 2.1).
 ///
-/// It carries its type, since RFC 8693 forbids one without the other (TX-03), and a stable identity, so that a
-/// renewed token of the same actor does not empty the cache.
+/// It has a type, because RFC 8693 requires one. Its identity is stable, so a refreshed token of
+/// the same actor does not empty the cache.
 #[derive(Clone)]
 pub struct ActorToken {
     token: Secret,
@@ -150,7 +154,7 @@ pub struct ActorToken {
 }
 
 impl ActorToken {
-    /// The actor's token of the given type; `identity` names the actor and the generation of its credential.
+    /// Takes a token of this type. `identity` names the actor and the generation of its credential.
     pub fn new(token: Secret, token_type: TokenType, identity: impl Into<Arc<str>>) -> Self {
         Self {
             token,
@@ -159,12 +163,12 @@ impl ActorToken {
         }
     }
 
-    /// The token's text, for a dialect that writes the exchange request.
+    /// The text of the token, for a dialect that writes the exchange request.
     pub fn expose(&self) -> &str {
         self.token.expose()
     }
 
-    /// The token's type.
+    /// The type of the token.
     pub fn token_type(&self) -> &TokenType {
         &self.token_type
     }
@@ -177,5 +181,19 @@ impl ActorToken {
 impl fmt::Debug for ActorToken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "ActorToken([redacted], {:?})", self.identity)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn token68_has_its_characters_alone() {
+        for byte in 0..=u8::MAX {
+            let is_in = byte.is_ascii_alphanumeric() || b"-._~+/".contains(&byte);
+            assert_eq!(is_token68(&[b'a', byte, b'z']), is_in, "{byte}");
+        }
+        assert!(is_token68(b"a==") && !is_token68(b"==") && !is_token68(b"a=b"));
     }
 }

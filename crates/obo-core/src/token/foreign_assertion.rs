@@ -6,9 +6,10 @@ use crate::time::UnixTime;
 use crate::token::bearer::MAX_TOKEN;
 use crate::wire::json::{self, OneOrMany};
 
-/// A client assertion that somebody else signed, such as the token of a Kubernetes service account or a JWT-SVID.
+/// A client assertion that another party signed, such as the token of a Kubernetes service account
+/// or a JWT-SVID.
 ///
-/// It is well-formed, and nothing more is known of it: whether it is genuine is for the authorization server to judge.
+/// It is well-formed. The authorization server validates it.
 #[derive(Clone, Debug)]
 pub struct ForeignAssertion {
     text: Secret,
@@ -21,7 +22,7 @@ impl ForeignAssertion {
     ///
     /// # Errors
     ///
-    /// What is wrong with it, without any of it.
+    /// Says what is wrong, without quoting the text.
     pub fn parse(text: Secret) -> Result<Self, &'static str> {
         if text.expose().len() > MAX_TOKEN {
             return Err("is longer than 16 KiB");
@@ -33,7 +34,7 @@ impl ForeignAssertion {
             segments.next(),
             segments.next(),
         ) else {
-            return Err("is not a JWT: three segments with a full stop between them");
+            return Err("is not a JWT: it does not have three segments separated by full stops");
         };
         let decoded = |segment: &str| {
             let octets = URL_SAFE_NO_PAD.decode(segment).ok();
@@ -44,12 +45,13 @@ impl ForeignAssertion {
         else {
             return Err("is not a JWT: a segment is not base64url or empty");
         };
-        let odd = "is not a JWT: its claims are no JSON object, or odd";
-        let [aud, exp] = json::pick(&claims, ["aud", "exp"]).ok_or(odd)?;
+        let malformed =
+            "is not a JWT: its claims are not a JSON object, or `aud` or `exp` is malformed";
+        let [aud, exp] = json::pick(&claims, ["aud", "exp"]).ok_or(malformed)?;
         let audiences = aud
-            .map(|aud| OneOrMany::parse(aud).ok_or(odd))
+            .map(|aud| OneOrMany::parse(aud).ok_or(malformed))
             .transpose()?;
-        let exp: Option<f64> = exp.map(str::parse).transpose().map_err(|_| odd)?;
+        let exp: Option<f64> = exp.map(str::parse).transpose().map_err(|_| malformed)?;
         Ok(Self {
             text,
             audiences: audiences
@@ -57,22 +59,22 @@ impl ForeignAssertion {
                 .flat_map(OneOrMany::iter)
                 .map(str::to_owned)
                 .collect(),
-            // Saturating, and a negative time is the epoch.
+            // Saturating. A negative time becomes the epoch.
             expires_at: exp.map(|exp| UnixTime::from_secs(exp as u64)),
         })
     }
 
-    /// Its text, for the one place that must send it.
+    /// The text, for the code that must send it.
     pub fn expose(&self) -> &str {
         self.text.expose()
     }
 
-    /// Whom it is addressed to.
+    /// The audiences of the assertion.
     pub fn audiences(&self) -> &[String] {
         &self.audiences
     }
 
-    /// Until when it can be used, where it says so.
+    /// When it expires, if it says so.
     pub fn expires_at(&self) -> Option<UnixTime> {
         self.expires_at
     }

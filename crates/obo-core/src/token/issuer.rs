@@ -6,7 +6,8 @@ use url::{Host, Url};
 
 use crate::error::ConfigError;
 
-/// The issuer identifier of an authorization server (RFC 8414 section 2), compared code point by code point.
+/// The issuer identifier of an authorization server (RFC 8414 section 2), compared code point by
+/// code point.
 ///
 /// ```
 /// use obo_core::Issuer;
@@ -19,22 +20,24 @@ use crate::error::ConfigError;
 pub struct Issuer(Arc<str>);
 
 impl Issuer {
-    /// Takes an issuer identifier as it is.
+    /// Takes an issuer identifier.
     ///
     /// # Errors
     ///
-    /// When it is not an absolute `https` URL (`http` for loopback only) without query, fragment and credentials.
+    /// Fails if it is not an absolute `https` URL (or `http` on loopback), or has a query, a
+    /// fragment or credentials.
     pub fn new(issuer: impl Into<Arc<str>>) -> Result<Self, ConfigError> {
         let issuer = issuer.into();
         let url = https_or_loopback("issuer", &issuer)?;
         Self::of(issuer, &url)
     }
 
-    /// Takes an issuer identifier that may be plain `http` on any host, such as a server beside this one in a compose file
-    /// or a cluster.
+    /// Takes an issuer identifier that may use plain `http` on any host, such as another container
+    /// of a compose file.
     ///
-    /// Anyone on the way can read client secrets and tokens, and replace the keys that tokens are verified with. It holds
-    /// for the issuer's discovery document and for those of its endpoints that are on the issuer's own host.
+    /// Anyone on the network can then read client secrets and tokens, and replace the keys that
+    /// verify tokens. It also applies to the issuer's discovery document and to its endpoints on
+    /// the same host.
     ///
     /// ```
     /// use obo_core::Issuer;
@@ -45,18 +48,18 @@ impl Issuer {
     /// # Ok::<(), obo_core::ConfigError>(())
     /// ```
     ///
-    /// A configuration file has `{ danger_http = "http://idp:8080/realms/corp" }` instead of the text.
+    /// In a configuration file, write `{ danger_http = "http://idp:8080/realms/corp" }`.
     ///
     /// # Errors
     ///
-    /// Those of [`new`](Self::new), except that any host may have `http`.
+    /// Fails like [`new`](Self::new), but accepts `http` on any host.
     pub fn danger_http(issuer: impl Into<Arc<str>>) -> Result<Self, ConfigError> {
         let issuer = issuer.into();
         let url = absolute("issuer", &issuer, |_| true)?;
         Self::of(issuer, &url)
     }
 
-    /// The issuer of `{base}{segment}{end}`, where `segment` must be one segment of a path.
+    /// The issuer `{base}{segment}{end}`, where `segment` must be one segment of a path.
     pub(crate) fn of_segment(
         field: &'static str,
         base: &str,
@@ -80,18 +83,18 @@ impl Issuer {
         Ok(Self(issuer))
     }
 
-    /// Whether it is one that only [`danger_http`](Self::danger_http) takes.
+    /// Whether only [`danger_http`](Self::danger_http) accepts it.
     pub fn is_plain_http(&self) -> bool {
         https_or_loopback("issuer", &self.0).is_err()
     }
 
-    /// The identifier as it was given.
+    /// The identifier as given.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// Reads the URL of one of the issuer's endpoints: `https`, or plain `http` to a loopback host or, for an issuer of
-    /// [`danger_http`](Self::danger_http), to the issuer's own host.
+    /// Reads the URL of one of the issuer's endpoints: `https`, or `http` on loopback. For an
+    /// issuer of [`danger_http`](Self::danger_http), also `http` on the issuer's own host.
     pub(crate) fn endpoint(&self, field: &'static str, url: &str) -> Result<Url, ConfigError> {
         let own = Url::parse(&self.0)
             .ok()
@@ -105,8 +108,8 @@ impl Issuer {
         Arc::clone(&self.0)
     }
 
-    /// Where the metadata document may be, in the order to try: OpenID Connect Discovery section 4 (appended),
-    /// RFC 8414 section 3 (inserted), and OpenID Connect's name inserted.
+    /// The URLs of the metadata document, in the order to try: OpenID Connect Discovery section 4
+    /// (appended), RFC 8414 section 3 (inserted), and OpenID Connect's name inserted.
     pub fn well_known_urls(&self) -> Vec<String> {
         let trimmed = self.0.strip_suffix('/').unwrap_or(&self.0);
         let authority_end = trimmed
@@ -141,16 +144,16 @@ impl fmt::Debug for Issuer {
     }
 }
 
-/// Reads an absolute URL that tokens or secrets may be sent to: `https`, or `http` to a loopback host (TE-01).
+/// Reads an absolute URL for tokens or secrets: `https`, or `http` on loopback.
 ///
 /// # Errors
 ///
-/// Names `field` when it is not such a URL, or when it carries user information.
+/// Fails with `field` if it is not such a URL, or has user information.
 pub fn https_or_loopback(field: &'static str, url: &str) -> Result<Url, ConfigError> {
     absolute(field, url, is_loopback)
 }
 
-/// Reads an absolute URL of `https`, or of `http` to a host that may have it.
+/// Reads an absolute `https` URL, or an `http` URL of a host that may have it.
 pub(crate) fn absolute(
     field: &'static str,
     url: &str,
@@ -159,17 +162,17 @@ pub(crate) fn absolute(
     if url.is_empty() {
         return Err(ConfigError::new(field, "is empty; give an https URL"));
     }
-    // A URL parser takes blanks away, and what was given is compared and joined as it is.
+    // A URL parser removes blanks, but the URL is compared and joined as given.
     if url.chars().any(|c| c.is_whitespace() || c.is_control()) {
         return Err(ConfigError::new(field, "has blanks or control characters"));
     }
     let parsed = Url::parse(url).map_err(|error| {
         let problem = match error {
             url::ParseError::RelativeUrlWithoutBase => {
-                // Not quoted: what is no URL at all may be a secret in the wrong place.
+                // Not quoted: it may be a secret in the wrong place.
                 "has no scheme; write `https://` before it".to_owned()
             }
-            error => format!("not an absolute URL: {error}"),
+            error => format!("is not an absolute URL: {error}"),
         };
         ConfigError::new(field, problem)
     })?;

@@ -1,4 +1,4 @@
-//! Tokens, and the names that they carry.
+//! Tokens and the names that they have.
 
 pub(crate) mod audience;
 pub(crate) mod bearer;
@@ -12,7 +12,7 @@ use issuer::Issuer;
 
 use crate::error::ConfigError;
 
-/// Where a builder takes an issuer, an audience or a resource, it takes a literal too and parses it at `build()`.
+/// Builders also take an issuer, an audience or a resource as a literal, and parse it in `build()`.
 macro_rules! parsed_from_text {
     ($($name:ident),+) => {$(
         impl TryFrom<&str> for $name {

@@ -2,19 +2,20 @@ use std::fmt;
 
 use crate::error::ConfigError;
 
-/// A set of scope values (RFC 6749 section 3.3): case-sensitive, without order; empty is a set like any other.
+/// A set of scope values (RFC 6749 section 3.3): case-sensitive and without order. It may be empty.
 #[derive(Clone, Default, PartialEq, Eq, Hash)]
 pub struct Scope(
-    /// The values, sorted, each once, with one space between two.
+    /// The values, sorted, each once, separated by one space.
     Box<str>,
 );
 
 impl Scope {
-    /// A scope of the given values, each one scope-token.
+    /// Makes a scope of these values.
     ///
     /// # Errors
     ///
-    /// When a value is empty or has a character outside scope-token: space, quote, backslash, control, non-ASCII.
+    /// Fails if a value is empty or is not a scope-token: it has a space, a quote, a backslash, a
+    /// control or a non-ASCII character.
     pub fn new<V: AsRef<str>>(values: impl IntoIterator<Item = V>) -> Result<Self, ConfigError> {
         let values: Vec<V> = values.into_iter().collect();
         for value in &values {
@@ -40,7 +41,8 @@ impl Scope {
         Self(values.join(" ").into())
     }
 
-    /// Reads the `scope` string of a claim or an answer (RFC 8693 section 4.2); `None` when a value is no scope-token.
+    /// Reads the `scope` string of a claim or a response (RFC 8693 section 4.2); `None` if a value
+    /// is not a scope-token.
     pub fn parse(scope: &str) -> Option<Self> {
         if !scope.bytes().all(|b| b == b' ' || is_scope_char(b)) {
             return None;
@@ -52,7 +54,7 @@ impl Scope {
         Some(Self::of(values.collect()))
     }
 
-    /// Whether `value` is one of the values, compared whole.
+    /// Whether `value` is one of the values, compared completely.
     pub fn contains(&self, value: &str) -> bool {
         self.iter().any(|own| own == value)
     }
@@ -78,9 +80,9 @@ impl Scope {
     }
 }
 
-/// Whether the text is a set as we write it, so that it can be taken as it is.
+/// Whether the text is in the form of [`Scope`] already.
 fn is_sorted(scope: &str) -> bool {
-    // A value that is empty is no more than the one before it.
+    // An empty value is not greater than the one before.
     let values = scope.as_bytes().split(|b| *b == b' ');
     scope.is_empty() || (!scope.starts_with(' ') && values.is_sorted_by(|a, b| a < b))
 }

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 pub struct TokenType(Cow<'static, str>);
 
 impl TokenType {
-    /// An OAuth access token of the given authorization server, whatever its format.
+    /// An OAuth access token of the authorization server, in any format.
     pub const ACCESS_TOKEN: Self = Self(Cow::Borrowed(
         "urn:ietf:params:oauth:token-type:access_token",
     ));
@@ -22,7 +22,7 @@ impl TokenType {
     /// Any JWT.
     pub const JWT: Self = Self(Cow::Borrowed("urn:ietf:params:oauth:token-type:jwt"));
 
-    /// Any other type, kept as it is.
+    /// Any other type.
     pub fn new(urn: impl Into<String>) -> Self {
         Self(Cow::Owned(urn.into()))
     }

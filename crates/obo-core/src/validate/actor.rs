@@ -10,10 +10,10 @@ use crate::error::TokenError;
 use crate::token::issuer::Issuer;
 use crate::wire::json::{Names, Scanner, non_empty};
 
-/// The most nested actors a token may have (TX-27).
+/// The most nested actors of a token.
 pub(crate) const MAX_ACTORS: usize = 16;
 
-/// Who an actor is: its subject within an issuer (RFC 8693 section 4.1).
+/// An actor: its subject within an issuer (RFC 8693 section 4.1).
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ActorId {
     issuer: Arc<str>,
@@ -29,7 +29,7 @@ impl ActorId {
         }
     }
 
-    /// The issuer within which the subject is unique.
+    /// The issuer that defines the subject.
     pub fn issuer(&self) -> &str {
         &self.issuer
     }
@@ -42,10 +42,10 @@ impl ActorId {
 
 /// The service that acts for the user now: the outermost `act` of the token (RFC 8693 section 4.1).
 ///
-/// Without `act` there is none, unless the issuer's profile says that the
-/// [client is the actor](crate::Profile::allow_client_as_actor).
+/// A token without `act` has no actor, unless the issuer's profile makes the [client the
+/// actor](crate::Profile::allow_client_as_actor).
 ///
-/// This is the only actor that access rules may consider; whoever acted before is in [`PriorActors`], for audit.
+/// Access rules may consider only this actor. Earlier actors are in [`PriorActors`], for audit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CurrentActor {
     id: ActorId,
@@ -53,7 +53,7 @@ pub struct CurrentActor {
 }
 
 impl CurrentActor {
-    /// The client of a token, where a profile takes it for the actor.
+    /// The client of a token as its actor.
     pub(crate) fn client(client_id: &str, issuer: &Issuer) -> Self {
         Self {
             id: ActorId::new(issuer.shared(), client_id),
@@ -61,10 +61,10 @@ impl CurrentActor {
         }
     }
 
-    /// Who the actor is. An `act` without `iss` is of the token's own issuer.
+    /// The actor. An `act` without `iss` has the token's own issuer.
     ///
-    /// The token's issuer wrote it, whatever issuer it names: it may vouch for its own actors, and for others only if you
-    /// trust it to.
+    /// The token's issuer wrote it, even if it names another issuer. Accept actors of other issuers
+    /// only if you trust the token's issuer to name them.
     pub fn id(&self) -> &ActorId {
         &self.id
     }
@@ -74,19 +74,19 @@ impl CurrentActor {
         &self.id.subject
     }
 
-    /// The `client_id` member of `act`, where the authorization server writes one, or the client that is the actor by
-    /// the issuer's profile.
+    /// The `client_id` in `act`, if the authorization server writes one; or the client that the
+    /// issuer's profile makes the actor.
     pub fn client_id(&self) -> Option<&str> {
         self.client_id.as_deref()
     }
 }
 
-/// Whoever acted before the current actor, the latest first: history for audit records, never for access rules.
+/// The actors before the current one, the latest first: for audit records, never for access rules.
 ///
-/// RFC 8693 section 4.1: prior actors "are not to be considered in access control decisions". So this type gives them
-/// as text alone.
+/// Prior actors "are not to be considered in access control decisions" (RFC 8693 section 4.1). So
+/// this type gives them only as text.
 ///
-/// A rule that takes a [`CurrentActor`] cannot be handed one of these (TX-25):
+/// A rule that takes a [`CurrentActor`] does not accept them:
 ///
 /// ```compile_fail,E0308
 /// fn may_call(_: &obo_core::CurrentActor) -> bool { true }
@@ -95,43 +95,44 @@ impl CurrentActor {
 ///     may_call(caller.prior_actors())
 /// }
 /// ```
+// The doctest covers TX-25.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PriorActors(Vec<ActorId>);
 
 impl PriorActors {
-    /// The subjects, the latest first, to be written into an audit record.
+    /// The subjects for an audit record, the latest first.
     pub fn audit(&self) -> impl Iterator<Item = &str> {
         self.0.iter().map(|actor| actor.subject.as_str())
     }
 
-    /// How many there are.
+    /// The number of prior actors.
     pub fn len(&self) -> usize {
         self.0.len()
     }
 
-    /// Whether there are none.
+    /// Whether there are no prior actors.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 }
 
-/// One `act` object as it stands in a token.
+/// One `act` object of a token.
 #[derive(Default)]
 pub(crate) struct Act {
     iss: Option<String>,
-    /// Where there is none, there is a client.
+    /// If it is absent, there is a client.
     sub: Option<String>,
     client_id: Option<String>,
 }
 
 impl Act {
-    /// Whether the client alone says who the actor is.
+    /// Whether only the client names the actor.
     pub(crate) fn has_no_subject(&self) -> bool {
         self.sub.is_none()
     }
 }
 
-/// Splits a chain, outermost first, into who acts now and who acted before.
+/// Splits a chain, outermost first, into the current actor and the prior ones.
 pub(crate) fn split(chain: Vec<Act>, issuer: &Issuer) -> (Option<CurrentActor>, PriorActors) {
     let mut ids = chain.into_iter().map(|act| CurrentActor {
         id: ActorId {
@@ -147,8 +148,8 @@ pub(crate) fn split(chain: Vec<Act>, issuer: &Issuer) -> (Option<CurrentActor>, 
     (current, PriorActors(ids.map(|actor| actor.id).collect()))
 }
 
-/// Reads an `act` object and all it nests into a chain, outermost first (TX-26, TX-27). With `null_is_absent`, a member that
-/// is null is absent.
+/// Reads an `act` object and all nested ones into a chain, outermost first. With `null_is_absent`,
+/// a member that is null counts as absent.
 pub(crate) fn read_chain(
     json: &mut Scanner<'_>,
     chain: &mut Vec<Act>,

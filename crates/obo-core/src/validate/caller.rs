@@ -10,12 +10,13 @@ use crate::validate::actor::{CurrentActor, PriorActors};
 use crate::validate::values::Values;
 use crate::wire::json::OneOrMany;
 
-/// Whether a subject is a person or a client acting for itself (RFC 9068 sections 2.2 and 5).
+/// Whether a subject is a person or a client that acts for itself (RFC 9068 sections 2.2 and 5).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum PrincipalKind {
-    /// A user, through a client.
+    /// A user. A client acts for the user.
     User,
-    /// A client for itself: `sub` equals `client_id`, or what the issuer's profile goes by instead.
+    /// A client that acts for itself: `sub` equals `client_id`, unless the issuer's profile has
+    /// another rule.
     Service,
 }
 
@@ -40,10 +41,10 @@ pub(crate) struct Facts {
     pub(crate) token: SubjectToken,
 }
 
-/// The subject, the client, `jti` and `acr` in one text, which is allocated once.
+/// The subject, the client, `jti` and `acr` in one allocation.
 pub(crate) struct Names {
     text: Box<str>,
-    /// Where each of them ends, if it is there.
+    /// Where each of them ends, if present.
     ends: [Option<u32>; 4],
 }
 
@@ -77,13 +78,14 @@ impl Names {
     }
 }
 
-/// The proof that a token was validated: who calls, for whom, with which rights, until when.
+/// The proof that a token was validated: the caller, its rights, and when they end.
 ///
-/// Only a [`Policy`](crate::Policy) makes one: of a JWT, or of what the issuer says of a token. It is an `Arc` inside:
-/// clone it freely. `C` is the type of the claims beyond the registered ones; the layer stores a `Caller<()>`, and
-/// [`with_claims`](Caller::with_claims) gives the typed view of it.
+/// Only a [`Policy`](crate::Policy) makes one, from a JWT or from an introspection response. It is
+/// an `Arc` inside, so a clone is cheap. `C` is the type of the claims beyond the registered ones.
+/// The layer stores a `Caller<()>`, and [`with_claims`](Caller::with_claims) returns the typed
+/// view.
 ///
-/// What it does not say: that the caller may do what it asks. Scopes and actors are for rules to check.
+/// It does not prove that the caller may do what it asks for: rules check scopes and actors.
 pub struct Caller<C = ()> {
     facts: Arc<Facts>,
     claims: Arc<C>,
@@ -108,7 +110,8 @@ impl Caller {
         }
     }
 
-    /// The same proof with the claims type that the policy was asked to read, or with `()`; `None` for any other type.
+    /// The same caller with the claims type that the policy reads, or with `()`; `None` for any
+    /// other type.
     pub fn with_claims<C: Send + Sync + 'static>(&self) -> Option<Caller<C>> {
         let none: Typed = Arc::clone(&NO_CLAIMS) as Typed;
         let claims = self.facts.typed.clone().filter(|typed| typed.is::<C>());
@@ -120,12 +123,12 @@ impl Caller {
 }
 
 impl<C> Caller<C> {
-    /// The issuer, one of those configured.
+    /// The issuer, a configured one.
     pub fn issuer(&self) -> &Issuer {
         &self.facts.issuer
     }
 
-    /// The subject within the issuer; a principal is the pair of both, never the subject alone (JW-38).
+    /// The subject within the issuer. A principal is the pair of both, never the subject alone.
     pub fn subject(&self) -> &str {
         self.facts.names.subject()
     }
@@ -140,12 +143,12 @@ impl<C> Caller<C> {
         self.facts.current_actor.as_ref()
     }
 
-    /// Who acted before, for audit alone.
+    /// The earlier actors, for audit only.
     pub fn prior_actors(&self) -> &PriorActors {
         &self.facts.prior_actors
     }
 
-    /// The client that requested the token; it is not the actor (RFC 8693 section 4.3).
+    /// The client that requested the token. It is not the actor (RFC 8693 section 4.3).
     pub fn client_id(&self) -> Option<&str> {
         self.facts.names.client_id()
     }
@@ -155,41 +158,44 @@ impl<C> Caller<C> {
         &self.facts.scope
     }
 
-    /// The subject's roles (`roles`, RFC 9068 section 2.2.3.1), from where the issuer's profile has them.
+    /// The subject's roles (`roles`, RFC 9068 section 2.2.3.1), from the claim that the issuer's
+    /// profile names.
     ///
-    /// As many servers write them: strings, or objects with the name as `value` (RFC 7643 section 4.1.2). What is neither
-    /// is left out, and fails no token (AT-10). Names are compared exactly.
+    /// Servers write strings, or objects with the name in `value` (RFC 7643 section 4.1.2).
+    /// Anything else is left out and does not reject the token. Names are compared exactly.
     pub fn roles(&self) -> impl Iterator<Item = &str> {
         self.facts.roles.iter()
     }
 
-    /// The subject's groups (`groups`), as [`roles`](Self::roles); of an object `value` is the group's identifier.
+    /// The subject's groups (`groups`), read like [`roles`](Self::roles). In an object, `value` is
+    /// the group's identifier.
     pub fn groups(&self) -> impl Iterator<Item = &str> {
         self.facts.groups.iter()
     }
 
-    /// The subject's entitlements (`entitlements`), as [`roles`](Self::roles).
+    /// The subject's entitlements (`entitlements`), read like [`roles`](Self::roles).
     pub fn entitlements(&self) -> impl Iterator<Item = &str> {
         self.facts.entitlements.iter()
     }
 
-    /// Everyone the token is addressed to; this service is among them.
+    /// All audiences of the token. This service is one of them.
     pub fn audience(&self) -> impl Iterator<Item = &str> {
         self.facts.audience.iter().flat_map(OneOrMany::iter)
     }
 
-    /// When the token expires (`exp`), without leeway; this service may [stop earlier](Self::ends_at).
+    /// When the token expires (`exp`), without leeway. This service may [stop
+    /// earlier](Self::ends_at).
     pub fn expires_at(&self) -> UnixTime {
         self.facts.expires_at
     }
 
-    /// When this service stops using the token, without leeway: at its `exp`, or at the end of the policy's
-    /// [maximum age](crate::PolicyBuilder::max_token_age), whichever comes first.
+    /// When this service stops using the token, without leeway: at `exp` or at the end of the
+    /// policy's [maximum age](crate::PolicyBuilder::max_token_age), whichever is earlier.
     pub fn ends_at(&self) -> UnixTime {
         self.facts.ends_at
     }
 
-    /// When the token was issued (`iat`), as it says itself.
+    /// When the token was issued (`iat`).
     pub fn issued_at(&self) -> Option<UnixTime> {
         self.facts.issued_at
     }
@@ -219,7 +225,7 @@ impl<C> Caller<C> {
         &self.claims
     }
 
-    /// The same proof without the claims type, as the outbound side takes it.
+    /// The same caller without the claims type, for the outbound side.
     pub fn untyped(&self) -> Caller {
         Caller {
             facts: Arc::clone(&self.facts),

@@ -1,4 +1,4 @@
-//! The claims that decide: RFC 7519 section 4.1, RFC 9068 section 2.2, RFC 8693 section 4.
+//! The claims of a token: RFC 7519 section 4.1, RFC 9068 section 2.2, RFC 8693 section 4.
 #![deny(
     clippy::wildcard_enum_match_arm,
     clippy::match_wildcard_for_single_variants,
@@ -14,7 +14,8 @@ use crate::validate::kind::{Kind, KindClaim};
 use crate::validate::payload::{Members, Payload, Span};
 use crate::wire::json::{self, OneOrMany, Scanner, numeric_date};
 
-/// The claims of one token: the registered ones typed but not yet judged, and where each of them all is.
+/// The claims of a token before a policy has checked them: the registered ones typed, and the place
+/// of every claim.
 #[derive(Default)]
 pub(crate) struct Claims {
     iss: Option<Span>,
@@ -29,38 +30,42 @@ pub(crate) struct Claims {
     /// Outermost first.
     pub(crate) actors: Vec<Act>,
     pub(crate) bound: bool,
-    /// The member that shows that this is an ID token, from most servers.
+    /// The claim by which most servers mark an ID token.
     pub(crate) id_token: Option<&'static str>,
-    /// The member that shows that this is another kind of JWT, whoever sends it.
+    /// The claim that marks another kind of JWT.
     pub(crate) other_kind: Option<&'static str>,
-    /// There is a claim that names a kind.
-    says_kind: bool,
-    /// They were told by the issuer, and have the members of RFC 7662 section 2.2 beside those of the token.
-    pub(crate) of_answer: bool,
-    /// Nobody but the client is in them: its identifier was taken for the subject.
+    /// A claim names the kind of token.
+    names_kind: bool,
+    /// They come from an introspection response, with its members (RFC 7662 section 2.2).
+    pub(crate) of_response: bool,
+    /// The client replaces a missing subject: no user is involved.
     pub(crate) of_client: bool,
-    /// What servers differ in is here, such as scope and client: the issuer's profile says where.
+    /// All claims. Servers differ in scope, client and others; the issuer's profile says where they
+    /// are.
     pub(crate) payload: Payload,
 }
 
 impl Claims {
-    /// Reads a payload once, strictly: no member twice at any depth, no wrong type where a type is known.
+    /// Reads a payload once and strictly: no duplicate member at any depth, and the right type for
+    /// each known claim.
     pub(crate) fn parse(payload: Vec<u8>) -> Result<Self, TokenError> {
         Self::read(payload, false)
     }
 
-    fn read(payload: Vec<u8>, of_answer: bool) -> Result<Self, TokenError> {
-        // Checked as a whole, so that the reader need not check string by string.
+    fn read(payload: Vec<u8>, of_response: bool) -> Result<Self, TokenError> {
+        // Checked at once, so the scanner need not check each string.
         let payload = String::from_utf8(payload).map_err(|_| TokenError::Malformed("payload"))?;
         let mut json = Scanner::of(&payload, "payload");
         let mut members = Members::of(&payload);
         let mut claims = Self {
-            of_answer,
+            of_response,
             ..Self::default()
         };
         json.object(|json, name| {
             let value = json.value()?;
-            if !(of_answer && value == "null") && !claims.set(&name, value, &mut members)? {
+            let is_absent = of_response && value == "null";
+            let is_checked = is_absent || claims.set(&name, value, &mut members)?;
+            if !is_checked {
                 json.check_again(value)?;
             }
             members.push(name, value)
@@ -68,16 +73,16 @@ impl Claims {
         json.end()?;
         let duplicate = TokenError::DuplicateMember("payload");
         claims.payload = members.finish(payload).ok_or(duplicate)?;
-        if of_answer {
+        if of_response {
             claims.payload.leave_out_null();
         }
-        if claims.says_kind {
+        if claims.names_kind {
             claims.read_kind()?;
         }
         Ok(claims)
     }
 
-    /// Takes in one member; whether its value was read to the last detail.
+    /// Reads one member. Returns whether its value is completely checked.
     #[inline]
     fn set(&mut self, name: &str, value: &str, members: &mut Members) -> Result<bool, TokenError> {
         match name {
@@ -95,7 +100,7 @@ impl Claims {
             }
             "act" => {
                 let mut json = Scanner::of(value, "payload");
-                let read = read_chain(&mut json, &mut self.actors, self.of_answer);
+                let read = read_chain(&mut json, &mut self.actors, self.of_response);
                 read.map_err(|error| match error == json.malformed() {
                     true => TokenError::InvalidClaim("act"),
                     false => error,
@@ -109,7 +114,7 @@ impl Claims {
                     "c_hash" => self.id_token = Some("`c_hash` is of an ID token"),
                     "s_hash" => self.id_token = Some("`s_hash` is of an ID token"),
                     "events" => self.other_kind = Some("`events` is of an event token"),
-                    "typ" | "token_use" | "token_class" | "token_type" => self.says_kind = true,
+                    "typ" | "token_use" | "token_class" | "token_type" => self.names_kind = true,
                     _ => {}
                 }
                 return Ok(false);
@@ -118,21 +123,21 @@ impl Claims {
         Ok(true)
     }
 
-    /// Reads what the claims say of the kind of token.
+    /// Reads the claims that name the kind of token.
     fn read_kind(&mut self) -> Result<(), TokenError> {
         for claim in KindClaim::ALL {
             let Some(json) = self.payload.value(claim.name()) else {
                 continue;
             };
-            let said = match (claim, json::text(json)) {
-                (_, Some(value)) => claim.says(&value),
+            let kind = match (claim, json::text(json)) {
+                (_, Some(value)) => claim.kind_of(&value),
                 (_, None) if json == "null" && claim.may_be_null() => continue,
                 (KindClaim::Class, None) => Kind::Other,
                 (KindClaim::Typ | KindClaim::Use | KindClaim::Type, None) => {
                     return Err(TokenError::InvalidClaim(claim.name()));
                 }
             };
-            match said {
+            match kind {
                 Kind::Access => {}
                 Kind::Bound => self.bound = true,
                 Kind::Other => self.other_kind = Some(claim.problem()),
@@ -141,9 +146,9 @@ impl Claims {
         Ok(())
     }
 
-    /// Reads what an issuer says of a token, as strictly, except that a member that is null is absent: servers write so what
-    /// they do not have, whereas nothing puts a null into a token.
-    pub(crate) fn parse_answer(json: Vec<u8>) -> Result<Self, TokenError> {
+    /// Reads an introspection response as strictly as a token, except that a member that is null
+    /// counts as absent. Servers write null for what they do not have; no token has a null there.
+    pub(crate) fn parse_response(json: Vec<u8>) -> Result<Self, TokenError> {
         Self::read(json, true)
     }
 
@@ -155,7 +160,7 @@ impl Claims {
         self.sub.map(|sub| self.payload.at(sub))
     }
 
-    /// Takes the client for the subject that is not there.
+    /// Uses the client as the missing subject.
     pub(crate) fn set_client_subject(&mut self, client: &str) {
         self.sub = self.payload.append(client);
         self.of_client = true;
@@ -169,18 +174,18 @@ impl Claims {
         self.acr.map(|acr| self.payload.at(acr))
     }
 
-    /// The text of a claim, where it is text.
+    /// The string in a claim; `None` for any other value.
     pub(crate) fn text(&self, name: &str) -> Option<Cow<'_, str>> {
         json::text(self.payload.value(name)?)
     }
 
-    /// Whether there is a claim of this name, and it is not null.
+    /// Whether the claim is present and not null.
     pub(crate) fn has(&self, name: &str) -> bool {
         self.payload.value(name).is_some_and(|json| json != "null")
     }
 }
 
-/// Fills a slot, which must be empty: a member occurs once.
+/// Fills an empty slot. A slot that is full means a duplicate member.
 #[inline]
 fn once<T>(slot: &mut Option<T>, value: Option<T>, name: &'static str) -> Result<(), TokenError> {
     if slot.is_some() {

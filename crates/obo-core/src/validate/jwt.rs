@@ -14,28 +14,31 @@ use crate::wire::seen::seen;
 const MAX_HEADER: usize = 4 * 1024;
 const MAX_KID: usize = 256;
 
-/// The longest signature: RSA with 8192 bits; base64 may ask for up to two bytes more.
+/// The longest signature: RSA with 8192 bits. Base64 may need two bytes more.
 const MAX_SIGNATURE: usize = 1024 + 2;
 
-/// A JWT whose form was checked and nothing else: it shows what is needed to find a key, and its claims to nobody.
+/// A JWT whose form was checked, and nothing else. It shows what is needed to find a key, but no
+/// claims.
 ///
-/// Form means RFC 7515 section 7.1 without leniency: three segments of canonical base64url without padding, a header
-/// and a payload that are JSON objects in which no member occurs twice, no `crit`, `b64` or nested content.
+/// The form is RFC 7515 section 7.1, strict: three segments of canonical base64url without padding.
+/// Header and payload are JSON objects without duplicate members. `crit`, `b64` and nested content
+/// are rejected.
 ///
-/// The claims are out of reach until [`Policy::verify`](crate::Policy::verify) has judged them (JW-37):
+/// The claims are out of reach until [`Policy::verify`](crate::Policy::verify) has verified them:
 ///
 /// ```compile_fail,E0616
 /// fn subject(jwt: obo_core::UnverifiedJwt<'_>) -> Option<String> {
 ///     jwt.claims.sub
 /// }
 /// ```
+// The doctest covers JW-37.
 pub struct UnverifiedJwt<'a> {
     pub(crate) token: &'a str,
     pub(crate) jws: Jws<'a>,
     pub(crate) claims: Claims,
 }
 
-/// The compact form taken apart, with the header read.
+/// The parts of the compact form, with the header read.
 pub(crate) struct Jws<'a> {
     pub(crate) header: Header,
     signing_input: &'a str,
@@ -43,7 +46,7 @@ pub(crate) struct Jws<'a> {
 }
 
 impl<'a> Jws<'a> {
-    /// The form and the payload, decoded and not looked into.
+    /// Returns the parts and the decoded payload, which is not read yet.
     pub(crate) fn parse(token: BearerToken<'a>) -> Result<(Self, Vec<u8>), TokenError> {
         let token = token.expose();
         let mut dots = memchr_iter(b'.', token.as_bytes());
@@ -54,7 +57,7 @@ impl<'a> Jws<'a> {
         if header.len() > MAX_HEADER {
             return Err(TokenError::TooLong { limit: MAX_HEADER });
         }
-        // The header is done with before the payload needs the room.
+        // The payload reuses the buffer of the header.
         let mut json = Vec::with_capacity(header.len().max(payload.len()) / 4 * 3 + 3);
         base64url::decode_onto(header, &mut json).ok_or(TokenError::Malformed("header"))?;
         let jws = Self {
@@ -79,11 +82,11 @@ fn segment(token: &str, start: usize, end: usize) -> &str {
 }
 
 impl<'a> UnverifiedJwt<'a> {
-    /// Reads the compact serialisation.
+    /// Reads the compact form.
     ///
     /// # Errors
     ///
-    /// A [`TokenError`] naming the part that is wrong; an algorithm this crate does not know is refused here.
+    /// Returns a [`TokenError`] that names the wrong part. An unknown algorithm is rejected here.
     pub fn parse(token: BearerToken<'a>) -> Result<Self, TokenError> {
         let (jws, payload) = Jws::parse(token)?;
         Ok(Self {
@@ -93,16 +96,17 @@ impl<'a> UnverifiedJwt<'a> {
         })
     }
 
-    /// The algorithm the header names.
+    /// The algorithm in the header.
     pub fn algorithm(&self) -> Algorithm {
         self.jws.header.alg
     }
 
-    /// Rejects anything but a plain bearer access token, whatever is said of it: refresh tokens, ID tokens, event tokens and
-    /// others, by the header's `typ` or the claims `typ`, `token_use`, `token_class`, `token_type` and `events`; and tokens
-    /// bound to a key (`cnf`).
+    /// Rejects anything but a plain bearer access token: refresh tokens, ID tokens, event tokens,
+    /// and tokens bound to a key (`cnf`).
     ///
-    /// [`check_unread`](Self::check_unread) does so for one that cannot be read.
+    /// The header's `typ` and the claims `typ`, `token_use`, `token_class`, `token_type` and
+    /// `events` name the kind. For a token that cannot be read, use
+    /// [`check_unread`](Self::check_unread).
     ///
     /// # Errors
     ///
@@ -119,12 +123,12 @@ impl<'a> UnverifiedJwt<'a> {
         }
     }
 
-    /// The key the header names.
+    /// The `kid` in the header.
     pub fn kid(&self) -> Option<&str> {
         self.jws.header.kid.as_deref()
     }
 
-    /// The issuer the payload claims, to choose among configured ones and for nothing else (JW-18).
+    /// The issuer in the payload. Use it only to choose one of the configured issuers.
     pub fn issuer(&self) -> Option<&str> {
         self.claims.iss()
     }
@@ -136,37 +140,37 @@ impl fmt::Debug for UnverifiedJwt<'_> {
     }
 }
 
-/// The JOSE header members that matter; all that could select a key or change the meaning are refused or ignored.
+/// The header members that matter. All that could select a key or change the meaning are rejected
+/// or ignored.
 pub(crate) struct Header {
     pub(crate) alg: Algorithm,
     pub(crate) kid: Option<String>,
-    /// `None` is another kind of JWT.
+    /// `None` means another kind of JWT.
     pub(crate) typ: Option<TokenTyp>,
-    /// What another kind is called, for logs.
+    /// The `typ` of another kind, for logs.
     pub(crate) other_typ: Option<String>,
-    /// Whether it is a signed answer of an introspection endpoint, which is never a token.
+    /// Whether it is a signed introspection response, which is never a token.
     pub(crate) is_introspection: bool,
 }
 
-/// What the header of an access token may say it is (RFC 7515 section 4.1.9).
+/// The `typ` that the header of an access token may have (RFC 7515 section 4.1.9).
 ///
-/// These and no others: each further kind of JWT has a `typ` of its own, which is never that of an access token (RFC
-/// 8725 section 3.11).
+/// There are no others: each other kind of JWT has its own `typ` (RFC 8725 section 3.11).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize)]
 pub enum TokenTyp {
     /// `at+jwt` or `application/at+jwt` (RFC 9068 section 2.1).
     #[serde(rename = "at+jwt")]
     AccessToken,
-    /// `JWT`, which ID tokens have as well.
+    /// `JWT`, which ID tokens also have.
     #[serde(rename = "JWT")]
     Jwt,
-    /// No `typ` at all.
+    /// No `typ`.
     #[serde(rename = "none")]
     Absent,
 }
 
 impl TokenTyp {
-    /// How a header spells it.
+    /// The usual spelling in a header.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::AccessToken => "at+jwt",
@@ -202,8 +206,8 @@ impl Header {
                 "kid" => (&mut kid, "kid"),
                 "typ" => (&mut typ, "typ"),
                 other => {
-                    // Key material in a header (`jwk`, `jku`, `x5c`, `x5u`) is skipped like any unknown member: keys
-                    // come from the issuer's set alone (RFC 8725 section 3.10).
+                    // Key material in a header (`jwk`, `jku`, `x5c`, `x5u`) is skipped like any
+                    // unknown member: keys come only from the issuer's set (RFC 8725 section 3.10).
                     refused = match other {
                         "crit" => Some("crit"),
                         "b64" => Some("b64"),
@@ -219,7 +223,7 @@ impl Header {
             if slot.is_some() {
                 return Err(json.duplicate());
             }
-            // A key may have the empty name (RFC 7517 section 4.5); the two others mean nothing then.
+            // A `kid` may be empty (RFC 7517 section 4.5). The other two may not.
             let value = json.value().ok().and_then(text);
             let value = value.filter(|text| !text.is_empty() || member == "kid");
             *slot = Some(value.ok_or(TokenError::Header(member))?);

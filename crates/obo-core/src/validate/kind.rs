@@ -1,4 +1,5 @@
-//! What a token says of its kind: one rule, whether it is verified by keys or introspected (RFC 8725 section 3.11).
+//! The kind of a token: one rule for tokens verified by keys and for introspected ones (RFC 8725
+//! section 3.11).
 #![deny(
     clippy::wildcard_enum_match_arm,
     clippy::match_wildcard_for_single_variants,
@@ -7,24 +8,25 @@
 
 use std::borrow::Cow;
 
-/// The claims that some servers tell kinds of tokens apart by.
+/// The claims in which servers write the kind of a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum KindClaim {
-    /// The kind, or what the header says: no standard claim, so that only names of other kinds are refused.
+    /// The kind, or a copy of the header's `typ`. It is no standard claim, so only names of other
+    /// kinds are rejected.
     Typ,
-    /// The kind, and nothing else.
+    /// The kind only.
     Use,
     Class,
     /// How the token is used (RFC 6749 section 7.1), or the kind.
     Type,
 }
 
-/// What such a claim says.
+/// What such a claim means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
-    /// An access token, or nothing that speaks against it.
+    /// An access token, or nothing against it.
     Access,
-    /// An access token that is bound to a key.
+    /// An access token bound to a key.
     Bound,
     Other,
 }
@@ -45,7 +47,7 @@ impl KindClaim {
         }
     }
 
-    /// Why a token is refused whose claim says another kind.
+    /// The reason for the rejection of another kind.
     pub(crate) fn problem(self) -> &'static str {
         match self {
             Self::Typ => "`typ` names another kind",
@@ -55,12 +57,12 @@ impl KindClaim {
         }
     }
 
-    /// Whether null says nothing, as if the claim were absent.
+    /// Whether null counts as absent.
     pub(crate) fn may_be_null(self) -> bool {
         matches!(self, Self::Class | Self::Type)
     }
 
-    pub(crate) fn says(self, value: &str) -> Kind {
+    pub(crate) fn kind_of(self, value: &str) -> Kind {
         let is_other = match self {
             Self::Typ => is_other_kind(value),
             Self::Use | Self::Class => !is_access(value),
@@ -71,7 +73,7 @@ impl KindClaim {
     }
 }
 
-/// Names of other kinds without case, blanks, separators and the word "token".
+/// Names of other kinds, without case, blanks, separators and the word "token".
 const OTHERS: [&str; 19] = [
     "assertion",
     "authorizationcode",
@@ -96,7 +98,7 @@ const OTHERS: [&str; 19] = [
 
 /// Whether a `typ`, in the header or in the claims, names another kind than an access token.
 ///
-/// Each kind of JWT that is standardised has a media type of its own, such as `logout+jwt`, which is not `at+jwt`.
+/// Each standard kind of JWT has its own media type, such as `logout+jwt`.
 pub(crate) fn is_other_kind(typ: &str) -> bool {
     let name = media_type(typ);
     name.contains('+') && !name.eq_ignore_ascii_case("at+jwt")
@@ -104,7 +106,7 @@ pub(crate) fn is_other_kind(typ: &str) -> bool {
         || is_token_type(name) && !is_access(name)
 }
 
-/// Whether it is a name of an access token: in any case, and otherwise as it is written here.
+/// Whether the name means an access token, in any case.
 fn is_access(name: &str) -> bool {
     let name = media_type(name);
     match token_type(name) {
@@ -119,14 +121,14 @@ fn is_token_type(name: &str) -> bool {
     token_type(name).is_some()
 }
 
-/// What follows in the URN of a token type (RFC 8693 section 3).
+/// The last part of the URN of a token type (RFC 8693 section 3).
 fn token_type(name: &str) -> Option<&str> {
     const URN: &str = "urn:ietf:params:oauth:token-type:";
     let (start, token_type) = name.split_at_checked(URN.len())?;
     start.eq_ignore_ascii_case(URN).then_some(token_type)
 }
 
-/// A short name as [`OTHERS`] has it.
+/// The short form of a name, as in [`OTHERS`].
 fn plain(name: &str) -> Cow<'_, str> {
     let is_plain = name.bytes().all(|b| b.is_ascii_lowercase());
     let name = match is_plain {
@@ -142,7 +144,7 @@ fn plain(name: &str) -> Cow<'_, str> {
     }
 }
 
-/// Media types compare without case and without `application/`.
+/// Media types are compared without case and without `application/`.
 pub(crate) fn media_type(typ: &str) -> &str {
     const APPLICATION: &str = "application/";
     match typ.split_at_checked(APPLICATION.len()) {
@@ -194,7 +196,7 @@ mod tests {
         ] {
             assert!(is_other_kind(other), "{other}");
             for claim in KindClaim::ALL {
-                assert_eq!(claim.says(other), Kind::Other, "{claim:?} {other}");
+                assert_eq!(claim.kind_of(other), Kind::Other, "{claim:?} {other}");
             }
         }
     }
@@ -215,7 +217,7 @@ mod tests {
             "urn:ietf:params:oauth:token-type:jwt",
         ] {
             for claim in KindClaim::ALL {
-                assert_eq!(claim.says(access), Kind::Access, "{claim:?} {access}");
+                assert_eq!(claim.kind_of(access), Kind::Access, "{claim:?} {access}");
             }
         }
     }
@@ -234,13 +236,13 @@ mod tests {
             "Bearer ",
             "access token",
         ] {
-            assert_eq!(KindClaim::Typ.says(unknown), Kind::Access, "{unknown}");
+            assert_eq!(KindClaim::Typ.kind_of(unknown), Kind::Access, "{unknown}");
             for claim in [KindClaim::Use, KindClaim::Class, KindClaim::Type] {
-                assert_eq!(claim.says(unknown), Kind::Other, "{claim:?} {unknown}");
+                assert_eq!(claim.kind_of(unknown), Kind::Other, "{claim:?} {unknown}");
             }
         }
-        assert_eq!(KindClaim::Typ.says("DPoP"), Kind::Access);
-        assert_eq!(KindClaim::Type.says("DPoP"), Kind::Bound);
-        assert_eq!(KindClaim::Use.says("DPoP"), Kind::Other);
+        assert_eq!(KindClaim::Typ.kind_of("DPoP"), Kind::Access);
+        assert_eq!(KindClaim::Type.kind_of("DPoP"), Kind::Bound);
+        assert_eq!(KindClaim::Use.kind_of("DPoP"), Kind::Other);
     }
 }

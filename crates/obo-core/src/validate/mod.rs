@@ -1,4 +1,4 @@
-//! When a token is valid, and what it says of its caller.
+//! Validates tokens and reads what they say about the caller.
 
 pub(crate) mod actor;
 pub(crate) mod caller;

@@ -1,4 +1,4 @@
-//! The payload of a token and where its members are in it: each once, in one list for all, without a copy of a value.
+//! The payload of a token and the places of its members. No value is copied.
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -6,19 +6,19 @@ use std::ops::Range;
 use crate::error::TokenError;
 use crate::wire::json;
 
-/// A JSON object, for a profile and a type of claims to pick from.
+/// A JSON object from which a profile and a claims type read.
 ///
-/// Which of its members matter is known only once the issuer has led to a policy, and a token is read before that.
+/// A token is read before its issuer's policy is known, so every member is kept.
 #[derive(Default)]
 pub(crate) struct Payload {
-    /// The JSON, and behind it what is written there with escapes, as it is meant.
+    /// The JSON, followed by the strings that it has with escapes, unescaped.
     text: String,
     json: Span,
     members: Vec<Member>,
 }
 
 impl Payload {
-    /// The value of a member as the JSON text it is.
+    /// The JSON text of a member's value.
     pub(crate) fn value(&self, name: &str) -> Option<&str> {
         let tail = tail(name);
         let mut members = self.members.iter();
@@ -26,25 +26,25 @@ impl Payload {
         Some(self.at(found.value))
     }
 
-    /// Takes members that are null for absent.
+    /// Removes the members that are null.
     pub(crate) fn leave_out_null(&mut self) {
         let text = &self.text;
         let value = |member: &Member| text.get(member.value.range());
         self.members.retain(|member| value(member) != Some("null"));
     }
 
-    /// Where every name and its value is.
+    /// The places of all names and values.
     pub(crate) fn members(&self) -> impl Iterator<Item = (Span, Span)> {
         let members = self.members.iter();
         members.map(|member| (member.name, member.value))
     }
 
-    /// The whole of the JSON.
+    /// The complete JSON text.
     pub(crate) fn json(&self) -> &str {
         self.at(self.json)
     }
 
-    /// Room for a text that is none of the JSON.
+    /// Appends a text that is not in the JSON.
     pub(crate) fn append(&mut self, text: &str) -> Option<Span> {
         let span = Span::new(self.text.len(), text.len())?;
         self.text.push_str(text);
@@ -56,7 +56,7 @@ impl Payload {
     }
 }
 
-/// A place in the text.
+/// A part of the text.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Span {
     start: u32,
@@ -84,7 +84,7 @@ struct Member {
     value: Span,
 }
 
-/// The last eight bytes of a name. Two names differ there in most cases, so that few have to be compared whole.
+/// The last eight bytes of a name. Most names differ there, so few are compared completely.
 fn tail(name: &str) -> u64 {
     match name.as_bytes().last_chunk() {
         Some(tail) => u64::from_le_bytes(*tail),
@@ -94,16 +94,16 @@ fn tail(name: &str) -> u64 {
     }
 }
 
-/// The members of a payload while it is read.
+/// The members of a payload that is being read.
 pub(crate) struct Members {
-    /// Where the payload is: a part of it is known by its address.
+    /// The address of the payload, to find the place of a part.
     start: usize,
     length: usize,
     unescaped: String,
     found: Vec<Member>,
 }
 
-/// Room for the members of most payloads, so that they are allocated for once.
+/// The members of most payloads: one allocation is enough.
 const USUAL: usize = 32;
 
 impl Members {
@@ -125,13 +125,14 @@ impl Members {
         Ok(())
     }
 
-    /// The place of a text that is not empty.
+    /// The place of a non-empty string.
     #[inline]
     pub(crate) fn text(&mut self, value: &str) -> Option<Span> {
         self.place(json::non_empty(value)?)
     }
 
-    /// Where a part of the payload is. What is written there with escapes gets a place behind.
+    /// The place of a part of the payload. An unescaped string is appended and gets a place behind
+    /// the JSON.
     #[inline]
     fn place(&mut self, part: Cow<'_, str>) -> Option<Span> {
         let start = match &part {
@@ -145,7 +146,7 @@ impl Members {
         Span::new(start, part.len())
     }
 
-    /// Puts payload and members together; `None` when two of them have the same name.
+    /// Joins payload and members; `None` if two members have the same name.
     pub(crate) fn finish(mut self, mut text: String) -> Option<Payload> {
         let json = Span::new(0, text.len())?;
         text.push_str(&self.unescaped);
@@ -165,11 +166,12 @@ impl Members {
     }
 }
 
-/// Whether two names may be the same. Most payloads are told here to have none that is twice; the others are sorted.
+/// Whether two names may be equal. It is false for most payloads; only the others are sorted.
 fn may_repeat(members: &[Member]) -> bool {
     let mut seen = [0_u64; 64];
     members.iter().any(|member| {
-        // 2^64 by the golden ratio: it mixes all bits into the highest, of which twelve pick one in `seen`.
+        // 2^64 divided by the golden ratio moves all bits into the highest. Twelve of them select
+        // one bit in `seen`.
         let place = member.tail.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 52;
         let bit = 1 << (place % 64);
         seen.get_mut((place / 64) as usize).is_none_or(|word| {

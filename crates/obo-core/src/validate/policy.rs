@@ -28,15 +28,15 @@ use crate::validate::profile::Profile;
 use crate::wire::json::OneOrMany;
 use crate::wire::seen::all_seen;
 
-/// The most leeway that may be configured.
+/// The longest leeway that a policy may have.
 pub const MAX_LEEWAY: Duration = Duration::from_secs(300);
 
 type ReadClaims = fn(&Payload) -> Result<Typed, String>;
 
-/// What tokens of one issuer must be to be accepted by this service.
+/// The rules by which this service accepts the tokens of one issuer.
 ///
-/// One policy binds an issuer to its audiences, profile, algorithms and leeway; nothing of it is shared with another
-/// issuer's (RFC 8725 section 3.8).
+/// A policy binds an issuer to its audiences, profile, algorithms and leeway. Issuers share none of
+/// them (RFC 8725 section 3.8).
 #[derive(Clone)]
 pub struct Policy {
     issuer: Issuer,
@@ -49,9 +49,9 @@ pub struct Policy {
 }
 
 impl Policy {
-    /// Accepts RFC 9068 tokens of `issuer` that are addressed to `audience`, with 60 s of leeway.
+    /// Accepts RFC 9068 tokens of `issuer` for `audience`, with 60 s of leeway.
     ///
-    /// A [`builder`](Self::builder) makes a policy with other settings.
+    /// Use [`builder`](Self::builder) for other settings.
     pub fn new(audience: Audience, issuer: Issuer) -> Self {
         Self {
             audiences: vec![audience],
@@ -59,7 +59,7 @@ impl Policy {
         }
     }
 
-    /// The issuer's policy under the default settings, before it is known who this service is.
+    /// The default policy of an issuer, without an audience yet.
     fn without_audience(issuer: Issuer) -> Self {
         Self {
             issuer,
@@ -72,12 +72,12 @@ impl Policy {
         }
     }
 
-    /// The issuer this policy is for.
+    /// The issuer of this policy.
     pub fn issuer(&self) -> &Issuer {
         &self.issuer
     }
 
-    /// The first of the audiences.
+    /// The first audience.
     pub(crate) fn audience(&self) -> Option<&Audience> {
         self.audiences.first()
     }
@@ -87,7 +87,7 @@ impl Policy {
         self.algorithms.contains(&algorithm)
     }
 
-    /// The moment from which a token that this policy has accepted is so no more: its `exp`, or the end of its
+    /// When this policy stops accepting a token that it has accepted: at `exp` or at the end of its
     /// [maximum age](PolicyBuilder::max_token_age), plus leeway.
     pub fn accepts_until(&self, caller: &Caller) -> UnixTime {
         let aged = caller.issued_at().and_then(|iat| self.ages_at(iat));
@@ -95,11 +95,11 @@ impl Policy {
         aged.unwrap_or(end).min(end).saturating_add(self.leeway)
     }
 
-    /// Checks that a token which this policy has accepted is neither past its `exp` nor too old by now, with leeway.
+    /// Checks that an accepted token has not expired and is not too old, with leeway.
     ///
     /// # Errors
     ///
-    /// [`TokenError::Expired`], [`TokenError::TooOld`].
+    /// [`TokenError::Expired`] or [`TokenError::TooOld`].
     pub fn check_expiry(&self, caller: &Caller, now: UnixTime) -> Result<(), TokenError> {
         self.check_end(caller.expires_at(), caller.issued_at(), now)
     }
@@ -123,18 +123,19 @@ impl Policy {
         Ok(())
     }
 
-    /// When a token that was issued then is too old, without leeway.
+    /// When a token with this `iat` becomes too old, without leeway.
     fn ages_at(&self, issued_at: UnixTime) -> Option<UnixTime> {
         Some(issued_at.saturating_add(self.max_token_age?))
     }
 
-    /// Judges a token under one of the issuer's keys.
+    /// Validates a token with a key of the issuer.
     ///
-    /// The signature comes last among the checks since it costs the most; nothing of the token is shown before it.
+    /// The signature is verified last, because it costs the most. Nothing of the token is shown
+    /// before.
     ///
     /// # Errors
     ///
-    /// The first rule the token breaks.
+    /// Returns the first rule that the token breaks.
     pub fn verify(
         &self,
         jwt: UnverifiedJwt<'_>,
@@ -148,22 +149,22 @@ impl Policy {
         let key = key.for_algorithm(algorithm).ok_or(TokenError::Algorithm)?;
         self.profile.check_type(&jwt.jws.header)?;
         self.check_issuer(&jwt.claims)?;
-        let judged = self.check(&jwt.claims, now)?;
+        let checked = self.check(&jwt.claims, now)?;
         if !jwt.jws.is_signed_by(key) {
             return Err(TokenError::Signature);
         }
-        self.read(jwt.token, jwt.claims, judged)
+        self.read(jwt.token, jwt.claims, checked)
     }
 
-    /// Judges claims whose issuer is known, since it was the issuer that told them.
-    pub(crate) fn decide(
+    /// Validates claims that the issuer itself sent.
+    pub(crate) fn validate_claims(
         &self,
         token: &str,
         claims: Claims,
         now: UnixTime,
     ) -> Result<Caller, TokenError> {
-        let judged = self.check(&claims, now)?;
-        self.read(token, claims, judged)
+        let checked = self.check(&claims, now)?;
+        self.read(token, claims, checked)
     }
 
     pub(crate) fn check_issuer(&self, claims: &Claims) -> Result<(), TokenError> {
@@ -175,12 +176,12 @@ impl Policy {
         Ok(())
     }
 
-    /// Whether a time is neither past nor future, with leeway.
+    /// Whether a time is now, with leeway.
     pub(crate) fn is_about_now(&self, time: UnixTime, now: UnixTime) -> bool {
         time <= now.saturating_add(self.leeway) && now <= time.saturating_add(self.leeway)
     }
 
-    fn read(&self, token: &str, claims: Claims, judged: Judged) -> Result<Caller, TokenError> {
+    fn read(&self, token: &str, claims: Claims, checked: Checked) -> Result<Caller, TokenError> {
         let typed = match self.read_claims {
             Some(read) => {
                 let read = read(&claims.payload);
@@ -188,10 +189,10 @@ impl Policy {
             }
             None => None,
         };
-        Ok(self.admit(token, claims, judged, typed))
+        Ok(self.admit(token, claims, checked, typed))
     }
 
-    fn check(&self, claims: &Claims, now: UnixTime) -> Result<Judged, TokenError> {
+    fn check(&self, claims: &Claims, now: UnixTime) -> Result<Checked, TokenError> {
         let client = self.profile.client(claims)?;
         let client = client.as_deref();
         self.check_audience(claims.aud.as_ref(), client)?;
@@ -207,7 +208,7 @@ impl Policy {
         if claims.sub().is_none() {
             return Err(TokenError::MissingClaim("sub"));
         }
-        Ok(Judged {
+        Ok(Checked {
             kind,
             scope,
             expires_at,
@@ -234,7 +235,7 @@ impl Policy {
         }
     }
 
-    /// Why a token that is addressed to others is refused.
+    /// The error for a token with other audiences.
     pub(crate) fn elsewhere(&self, seen: String) -> TokenError {
         let expected: Vec<_> = self.audiences.iter().map(Audience::as_str).collect();
         TokenError::Audience {
@@ -243,12 +244,13 @@ impl Policy {
         }
     }
 
-    /// Whether this is one of the audiences.
+    /// Whether `name` is one of the audiences.
     pub(crate) fn is_audience(&self, name: &str) -> bool {
         self.audiences.iter().any(|own| own.as_str() == name)
     }
 
-    /// A token ends at `exp` and starts at `nbf` and `iat`, each with leeway (RFC 7519 sections 4.1.4 to 4.1.6).
+    /// A token is valid from `nbf` and `iat` to `exp`, each with leeway (RFC 7519 sections 4.1.4 to
+    /// 4.1.6).
     fn check_times(
         &self,
         claims: &Claims,
@@ -266,36 +268,36 @@ impl Policy {
         Ok(())
     }
 
-    fn admit(&self, token: &str, claims: Claims, judged: Judged, typed: Option<Typed>) -> Caller {
+    fn admit(&self, token: &str, claims: Claims, checked: Checked, typed: Option<Typed>) -> Caller {
         let profile = &self.profile;
         let [roles, groups, entitlements] = profile.lists(&claims);
         let client = profile.client(&claims).ok().flatten();
         let names = Names::of([claims.sub(), client.as_deref(), claims.jti(), claims.acr()]);
         let (mut current_actor, prior_actors) = actor::split(claims.actors, &self.issuer);
-        if current_actor.is_none() && judged.kind == PrincipalKind::User {
+        if current_actor.is_none() && checked.kind == PrincipalKind::User {
             current_actor = profile.acting_client(names.client_id(), &self.issuer);
         }
         Caller::new(Facts {
             issuer: self.issuer.clone(),
-            kind: judged.kind,
-            // Without `aud`, it was the client that addressed the token to this service.
+            kind: checked.kind,
+            // Without `aud`, the client is the audience.
             audience: claims.aud.or_else(|| {
                 names
                     .client_id()
                     .map(|client| OneOrMany::One(client.into()))
             }),
             names,
-            scope: judged.scope,
+            scope: checked.scope,
             roles,
             groups,
             entitlements,
             current_actor,
             prior_actors,
-            expires_at: judged.expires_at,
+            expires_at: checked.expires_at,
             ends_at: claims
                 .iat
                 .and_then(|iat| self.ages_at(iat))
-                .map_or(judged.expires_at, |aged| aged.min(judged.expires_at)),
+                .map_or(checked.expires_at, |aged| aged.min(checked.expires_at)),
             issued_at: claims.iat,
             auth_time: claims.auth_time,
             typed,
@@ -304,8 +306,8 @@ impl Policy {
     }
 }
 
-/// What was found in claims that are in order.
-struct Judged {
+/// What the checks have found.
+struct Checked {
     kind: PrincipalKind,
     scope: Scope,
     expires_at: UnixTime,

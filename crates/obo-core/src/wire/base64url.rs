@@ -1,11 +1,11 @@
-//! Base64url of RFC 7515 section 2, strictly: no padding, no other characters, no bits left over at the end.
+//! Base64url (RFC 7515 section 2), strict: no padding, no other characters, no bits left over.
 
 use std::sync::LazyLock;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::NO_PAD;
 
-/// The engine that is wide where the processor is; what it accepts is the same everywhere.
+/// The engine that uses SIMD where the processor has it. All engines accept the same texts.
 #[cfg(any(
     target_arch = "x86_64",
     all(target_arch = "aarch64", target_feature = "neon")
@@ -36,12 +36,12 @@ pub(crate) fn decode(text: &str) -> Option<Vec<u8>> {
     ENGINE.decode(text).ok()
 }
 
-/// Puts the bytes behind what is in `to`.
+/// Decodes and appends to `to`.
 pub(crate) fn decode_onto(text: &str, to: &mut Vec<u8>) -> Option<()> {
     ENGINE.decode_vec(text, to).ok()
 }
 
-/// The bytes, at the start of `room`, which may have to be two bytes longer than they are.
+/// Decodes into the start of `room`, which must be up to two bytes longer than the result.
 pub(crate) fn decode_into<'r>(text: &str, room: &'r mut [u8]) -> Option<&'r [u8]> {
     let length = ENGINE.decode_slice(text, room).ok()?;
     room.get(..length)

@@ -1,4 +1,5 @@
-//! Strict reading of JSON: one scanner for tokens, headers, responses and keys. It borrows every value as it is written.
+//! Strict reading of JSON. One scanner reads tokens, headers, responses and keys; it borrows each
+//! value as it is written.
 
 use std::borrow::Cow;
 use std::time::Duration;
@@ -10,10 +11,11 @@ use serde_json::value::RawValue;
 use crate::error::TokenError;
 use crate::time::UnixTime;
 
-/// The values of these members of a JSON object, as they are written; one that is null is absent.
+/// Returns the values of these members of a JSON object, as they are written. A `null` counts as
+/// absent.
 ///
-/// `None` if the text is not a JSON object in UTF-8, or has one of these members twice. Other members may hold anything
-/// that JSON has.
+/// `None` if the text is not a JSON object in UTF-8, or if one of these members occurs twice. Other
+/// members may hold any JSON.
 pub(crate) fn pick<'j, const N: usize>(
     json: &'j [u8],
     names: [&str; N],
@@ -28,7 +30,7 @@ pub(crate) fn pick<'j, const N: usize>(
     (!is_twice).then(|| found.map(|value| value.filter(|value| *value != "null")))
 }
 
-/// The strings of these members, as [`pick`]; `None` also if one of them is not a string.
+/// Returns the strings of these members, like [`pick`]; `None` also if one of them is not a string.
 pub(crate) fn pick_texts<'j, const N: usize>(
     json: &'j [u8],
     names: [&str; N],
@@ -39,7 +41,7 @@ pub(crate) fn pick_texts<'j, const N: usize>(
     found.iter().zip(&texts).all(is_text).then_some(texts)
 }
 
-/// What an error adds where a text is not JSON for its first character alone, which no editor shows.
+/// The hint for an error about a text that is no JSON only because of an invisible first character.
 pub(crate) fn mark(json: &[u8]) -> &'static str {
     match has_byte_order_mark(json) {
         true => {
@@ -54,7 +56,8 @@ pub fn has_byte_order_mark(text: &[u8]) -> bool {
     text.starts_with(b"\xef\xbb\xbf")
 }
 
-/// The text of a JSON object in which no member occurs twice, at any depth, and every number and string can be held.
+/// Returns the text of a JSON object without duplicate members, at any depth, and with numbers and
+/// strings in range.
 pub(crate) fn strict_object(text: &str) -> Option<&str> {
     let text = text.trim_ascii();
     let mut json = Scanner::of(text, "object");
@@ -62,7 +65,7 @@ pub(crate) fn strict_object(text: &str) -> Option<&str> {
     is_read.then_some(text)
 }
 
-/// The same JSON text without the white space between its parts.
+/// Removes the white space between the parts of a JSON text.
 pub(crate) fn without_white_space(text: &str) -> String {
     let (mut in_string, mut is_escaped) = (false, false);
     let is_kept = |c: &char| {
@@ -77,7 +80,7 @@ pub(crate) fn without_white_space(text: &str) -> String {
     text.chars().filter(is_kept).collect()
 }
 
-/// Hands over the members of a JSON object; `None` for any other text.
+/// Calls `each` with every member of a JSON object; `None` for any other text.
 pub(crate) fn members<'j>(json: &'j str, mut each: impl FnMut(&str, &'j str)) -> Option<()> {
     let mut json = Scanner::of(json, "object");
     let read = json.object(|json, name| {
@@ -87,7 +90,7 @@ pub(crate) fn members<'j>(json: &'j str, mut each: impl FnMut(&str, &'j str)) ->
     read.and_then(|()| json.end()).ok()
 }
 
-/// Hands over the elements of a JSON array; `None` for any other text.
+/// Calls `each` with every element of a JSON array; `None` for any other text.
 pub(crate) fn elements<'j>(json: &'j str, mut each: impl FnMut(&'j str)) -> Option<()> {
     let mut json = Scanner::of(json, "array");
     let read = json.array(|json| {
@@ -122,12 +125,12 @@ fn unquoted(json: &str) -> Option<&str> {
     json.strip_prefix('"')?.strip_suffix('"')
 }
 
-/// A JSON string that is not empty (JW-30).
+/// A JSON string that is not empty.
 pub(crate) fn non_empty(json: &str) -> Option<Cow<'_, str>> {
     text(json).filter(|text| !text.is_empty())
 }
 
-/// The texts that are not empty in a JSON string or an array; what is neither has none.
+/// The non-empty strings of an array, or a single non-empty string. Anything else is left out.
 pub(crate) fn texts(json: &str) -> Vec<Cow<'_, str>> {
     let mut texts = Vec::new();
     if elements(json, |element| texts.extend(non_empty(element))).is_none() {
@@ -136,7 +139,7 @@ pub(crate) fn texts(json: &str) -> Vec<Cow<'_, str>> {
     texts
 }
 
-/// A NumericDate: a number of seconds, not negative, at most 2^53 (RFC 7519 section 2, JW-28).
+/// A NumericDate: a number of seconds from 0 to 2^53 (RFC 7519 section 2).
 pub(crate) fn numeric_date(json: &str) -> Option<UnixTime> {
     const MAX_SECONDS: u64 = 1 << 53;
     let since_epoch = match json.parse() {
@@ -148,25 +151,25 @@ pub(crate) fn numeric_date(json: &str) -> Option<UnixTime> {
 
 /// Reads a JSON text part by part, in one pass.
 ///
-/// What is read is well-formed. Whether a value holds a member twice is for [`check`](Self::check) to say.
+/// Every part it returns is well-formed. [`check`](Self::check) also finds duplicate members.
 pub(crate) struct Scanner<'j> {
     json: &'j str,
     position: usize,
-    /// There is no escape and no control character, so that a string ends at the next quote.
+    /// The text has no escapes and no control characters, so a string ends at the next quote.
     is_plain: bool,
-    /// How much deeper values may nest.
+    /// How many more levels a value may nest.
     depth: u32,
-    /// What an error calls the text.
+    /// What errors call the text.
     part: &'static str,
 }
 
-/// The most levels of a value that is checked: each takes room on the stack.
+/// The deepest nesting of a checked value: each level needs stack space.
 const MAX_DEPTH: u32 = 127;
 
 impl<'j> Scanner<'j> {
     pub(crate) fn of(json: &'j str, part: &'static str) -> Self {
-        // All bytes are looked at, without a way out at the first odd one: that is what the compiler makes wide.
-        let odd = |odd: u8, b: u8| odd | u8::from(b < b' ') | u8::from(b == b'\\');
+        // No early exit: so the compiler can vectorize the loop.
+        let odd = |odd: u8, b: u8| odd | b' '.saturating_sub(b) | u8::from(b == b'\\');
         Self {
             json,
             position: 0,
@@ -186,7 +189,7 @@ impl<'j> Scanner<'j> {
         TokenError::DuplicateMember(self.part)
     }
 
-    /// The next byte after white space.
+    /// The next byte that is not white space.
     #[inline]
     pub(crate) fn peek(&mut self) -> Option<u8> {
         loop {
@@ -197,7 +200,7 @@ impl<'j> Scanner<'j> {
         }
     }
 
-    /// Passes over this byte if it is the next one.
+    /// Skips this byte if it comes next.
     #[inline]
     fn passes(&mut self, byte: u8) -> bool {
         let is_next = self.peek() == Some(byte);
@@ -213,7 +216,7 @@ impl<'j> Scanner<'j> {
         }
     }
 
-    /// The text ends here.
+    /// Checks that the text ends here.
     pub(crate) fn end(&mut self) -> Result<(), TokenError> {
         match self.peek() {
             None => Ok(()),
@@ -237,7 +240,7 @@ impl<'j> Scanner<'j> {
         self.take(start, end, 0)
     }
 
-    /// A name, and the colon behind it.
+    /// The next name and its colon.
     #[inline]
     fn name(&mut self) -> Result<Cow<'j, str>, TokenError> {
         let name = if self.is_plain && self.peek() == Some(b'"') {
@@ -251,7 +254,7 @@ impl<'j> Scanner<'j> {
         Ok(name)
     }
 
-    /// Goes behind a part and as many bytes more.
+    /// Returns the part from `start` to `end` and skips it and `more` bytes.
     #[inline]
     fn take(
         &mut self,
@@ -265,7 +268,7 @@ impl<'j> Scanner<'j> {
         Ok(part)
     }
 
-    /// Reads an object: `each` reads the value of the member it is given the name of.
+    /// Reads an object. `each` gets a member's name and reads its value.
     #[inline]
     pub(crate) fn object(
         &mut self,
@@ -277,7 +280,7 @@ impl<'j> Scanner<'j> {
         })
     }
 
-    /// Reads an array: `each` reads one element.
+    /// Reads an array. `each` reads one element.
     pub(crate) fn array(
         &mut self,
         each: impl FnMut(&mut Self) -> Result<(), TokenError>,
@@ -304,18 +307,18 @@ impl<'j> Scanner<'j> {
         }
     }
 
-    /// Checks a [`value`](Self::value) of this text as [`check`](Self::check) does.
+    /// Checks a [`value`](Self::value) of this text like [`check`](Self::check).
     #[inline]
     pub(crate) fn check_again(&self, value: &str) -> Result<(), TokenError> {
-        // A plain string was checked when its end was looked for.
+        // `value` has checked a plain string already.
         match self.is_plain && value.starts_with('"') {
             true => Ok(()),
             false => Scanner::of(value, self.part).check(),
         }
     }
 
-    /// Passes over a value that is JSON to the last detail: no object has a member twice, at any depth (JW-12), and every
-    /// number and string can be held.
+    /// Skips a value and checks it completely: no duplicate member at any depth, every number and
+    /// string in range.
     pub(crate) fn check(&mut self) -> Result<(), TokenError> {
         let is_object = match self.peek() {
             Some(b'{') => true,
@@ -345,12 +348,12 @@ impl<'j> Scanner<'j> {
     }
 }
 
-/// Where the string ends that goes on at this position, in a text without escapes.
+/// Finds the end of a string, from a position inside it, in a text without escapes.
 #[inline]
 fn closing_quote(text: &[u8], mut position: usize) -> Option<usize> {
     const ONES: u64 = 0x0101_0101_0101_0101;
     const QUOTES: u64 = b'"' as u64 * ONES;
-    // Eight bytes at a time: strings are short, and a search of wide registers has to be set up.
+    // Eight bytes at a time: most strings are short, and SIMD needs a set-up.
     while let Some(eight) = text.get(position..).and_then(<[u8]>::first_chunk) {
         let differing = u64::from_le_bytes(*eight) ^ QUOTES;
         let found = differing.wrapping_sub(ONES) & !differing & (0x80 * ONES);
@@ -363,11 +366,11 @@ fn closing_quote(text: &[u8], mut position: usize) -> Option<usize> {
     Some(position + rest)
 }
 
-/// How long the value is that the text starts with.
+/// The length of the value at the start of the text.
 fn length(text: &str) -> Option<usize> {
     let bytes = text.as_bytes();
     let digits = bytes.iter().take_while(|b| b.is_ascii_digit()).count();
-    // Most numbers are times; any other value is left to a complete parser.
+    // Most numbers are times. serde_json reads all other values.
     let is_integer = matches!(bytes.get(digits), Some(b',' | b'}' | b']'));
     if is_integer && matches!(bytes.first(), Some(b'1'..=b'9')) {
         return Some(digits);
@@ -377,11 +380,11 @@ fn length(text: &str) -> Option<usize> {
     Some(raw.get().len())
 }
 
-/// The names of members that nobody asked for, to find one that occurs twice.
+/// The names of unknown members, to find duplicates.
 #[derive(Default)]
 pub(crate) struct Names<'j>(Vec<Cow<'j, str>>);
 
-/// Room for the members of most objects, so that their names are allocated for once.
+/// The members of most objects: one allocation is enough for their names.
 const USUAL: usize = 24;
 
 impl<'j> Names<'j> {
@@ -392,7 +395,7 @@ impl<'j> Names<'j> {
         self.0.push(name);
     }
 
-    /// Fails where a name occurs twice.
+    /// Fails if a name occurs twice.
     pub(crate) fn check(mut self, part: &'static str) -> Result<(), TokenError> {
         self.0.sort_unstable();
         match self.0.windows(2).any(|pair| pair.first() == pair.last()) {
@@ -405,7 +408,7 @@ impl<'j> Names<'j> {
 /// One non-empty string, or an array of them (RFC 7519 section 4.1.3).
 pub(crate) enum OneOrMany {
     One(String),
-    /// In one text, so that many short ones take little more room than they took in the JSON.
+    /// All in one text: many short names need little more memory than in the JSON.
     Many {
         text: String,
         ends: Vec<u32>,
@@ -491,7 +494,7 @@ mod tests {
             let mut json = Scanner::of(&text, "text");
             let read = json.check().and_then(|()| json.end());
             let is_json = serde_json::from_str::<Value>(&text).is_ok();
-            // A member that occurs twice is JSON all the same.
+            // A duplicate member is valid JSON.
             let is_twice = matches!(read, Err(TokenError::DuplicateMember(_)));
             prop_assert!(is_twice || read.is_ok() == is_json, "{text:?}: {read:?}");
         }

@@ -1,12 +1,12 @@
 use http::{HeaderMap, header};
 
-/// Whether the content is of this media type, whatever its parameters (RFC 9110 section 8.3.1).
+/// Whether the content has this media type, with any parameters (RFC 9110 section 8.3.1).
 pub fn has_media_type(headers: &HeaderMap, media_type: &str) -> bool {
     essence(headers).is_some_and(|found| found.eq_ignore_ascii_case(media_type))
 }
 
-/// Whether the content says that it is JSON: `application/json`, or another application type in JSON, `…+json` (RFC 6839
-/// section 3.1).
+/// Whether the content type is JSON: `application/json`, or an application type that ends in
+/// `+json` (RFC 6839 section 3.1).
 pub fn is_json(headers: &HeaderMap) -> bool {
     essence(headers).is_some_and(|found| {
         let name = found

@@ -1,4 +1,4 @@
-//! Strict readers of what comes over the wire.
+//! Strict readers of what other parties send.
 
 pub(crate) mod base64url;
 pub(crate) mod integer;

@@ -1,13 +1,15 @@
-//! Values of others in errors, for logs alone: cut, and without what could break a line.
+//! Values from other parties in errors, for logs only: shortened, and without characters that could
+//! break a line.
 
 use std::fmt::Write as _;
 
-/// The most of one value that an error shows, in characters.
+/// How many characters of a value an error shows.
 const MAX_VALUE: usize = 48;
-/// The most values of a list that an error shows.
+/// How many values of a list an error shows.
 const MAX_VALUES: usize = 3;
 
-/// Letters of any language and the printable ASCII: no line separator, no change of direction, no escape.
+/// Keeps letters of any language and printable ASCII: no line breaks, no direction marks, no
+/// escapes.
 pub(crate) fn printable(text: &str, most: usize) -> String {
     text.chars()
         .filter(|c| matches!(c, ' '..='~') || c.is_alphanumeric())
@@ -15,12 +17,12 @@ pub(crate) fn printable(text: &str, most: usize) -> String {
         .collect()
 }
 
-/// One value, quoted.
+/// Quotes one value.
 pub(crate) fn seen(value: &str) -> String {
     format!("{:?}", printable(value, MAX_VALUE))
 }
 
-/// The values of a list, each quoted; `none` if it is empty.
+/// Quotes the values of a list; `none` if it is empty.
 pub(crate) fn all_seen<'a>(values: impl IntoIterator<Item = &'a str>) -> String {
     let mut values = values.into_iter();
     let shown: Vec<_> = values.by_ref().take(MAX_VALUES).map(seen).collect();

@@ -1,4 +1,4 @@
-//! What makes an access token of this service: RFC 9068.
+//! Access tokens for this service: RFC 9068.
 
 use std::time::Duration;
 
@@ -7,12 +7,12 @@ use obo_core::{
     UnixTime, UnverifiedJwt,
 };
 
-use crate::judge::{
-    AUDIENCE, ISSUER, NOW, builder, issuer, judge, key_set, lenient_verdict, published, refusal,
-    strict, verdict,
-};
 use crate::signer::{FORGER, P256, RSA};
 use crate::token::Token;
+use crate::validate::{
+    AUDIENCE, ISSUER, NOW, builder, issuer, key_set, lenient_verdict, published, refusal, strict,
+    validate, verdict,
+};
 
 #[test]
 fn at_02_the_strict_profile_requires_seven_claims() {
@@ -76,21 +76,21 @@ fn jw_17_a_key_of_one_issuer_never_verifies_a_token_of_another() {
         Audience::new(AUDIENCE).unwrap(),
         obo_core::Issuer::new(other).unwrap(),
     );
-    // Same `kid`, swapped keys: each issuer's policy goes with its own set.
+    // Same `kid`, swapped keys: each issuer's policy uses its own set.
     let (our_keys, their_keys) = (key_set(&[P256.jwk("")]), key_set(&[FORGER.jwk("")]));
     let ours_by_us = Token::new();
     let theirs_by_them = Token::new()
         .claim("iss", format!("\"{other}\""))
         .signed_by(&FORGER, "ES256");
-    judge(&strict(), &our_keys, &ours_by_us.mint(), NOW).unwrap();
-    judge(&theirs, &their_keys, &theirs_by_them.mint(), NOW).unwrap();
+    validate(&strict(), &our_keys, &ours_by_us.mint(), NOW).unwrap();
+    validate(&theirs, &their_keys, &theirs_by_them.mint(), NOW).unwrap();
     let ours_by_them = Token::new().signed_by(&FORGER, "ES256").mint();
     assert_eq!(
-        judge(&strict(), &our_keys, &ours_by_them, NOW).unwrap_err(),
+        validate(&strict(), &our_keys, &ours_by_them, NOW).unwrap_err(),
         TokenError::Signature
     );
     for token in [ours_by_us.mint(), ours_by_them] {
-        let error = judge(&theirs, &their_keys, &token, NOW).unwrap_err();
+        let error = validate(&theirs, &their_keys, &token, NOW).unwrap_err();
         assert!(matches!(error, TokenError::UnknownIssuer { .. }));
     }
 }
@@ -118,10 +118,10 @@ fn at_05_a_signature_of_a_key_that_is_not_published_is_refused() {
     let token = Token::new().signed_by(&FORGER, "ES256").mint();
     assert_eq!(refusal(&token), TokenError::Signature);
     assert_eq!(lenient_verdict(&token).unwrap_err(), TokenError::Signature);
-    let nobody = KeySet::parse(br#"{"keys":[]}"#).unwrap();
+    let withdrawn = KeySet::parse(br#"{"keys":[]}"#).unwrap();
     let token = Token::new().mint();
     assert_eq!(
-        judge(&strict(), &nobody, &token, NOW).unwrap_err(),
+        validate(&strict(), &withdrawn, &token, NOW).unwrap_err(),
         TokenError::UnknownKey
     );
 }
@@ -165,13 +165,13 @@ fn at_04_aud_must_name_this_service() {
 fn ri_03_at_04_configured_audiences_are_alternatives_compared_exactly() {
     let with_slash = Audience::new("https://a.example/").unwrap();
     let policy = builder().audience(with_slash).build().unwrap();
-    let judge = |aud: &str| {
+    let validate = |aud: &str| {
         let token = Token::new().claim("aud", format!("\"{aud}\"")).mint();
-        judge(&policy, &published(), &token, NOW)
+        validate(&policy, &published(), &token, NOW)
     };
-    judge("service-a").unwrap();
-    judge("https://a.example/").unwrap();
-    let refused = judge("https://a.example").unwrap_err();
+    validate("service-a").unwrap();
+    validate("https://a.example/").unwrap();
+    let refused = validate("https://a.example").unwrap_err();
     assert!(matches!(refused, TokenError::Audience { .. }));
 }
 
@@ -183,7 +183,7 @@ fn at_06_jw_25_a_token_ends_at_exp_plus_leeway() {
             .build()
             .unwrap();
         let token = Token::new().claim("exp", "1000").claim("iat", "900").mint();
-        judge(&policy, &published(), &token, UnixTime::from_secs(now)).map(drop)
+        validate(&policy, &published(), &token, UnixTime::from_secs(now)).map(drop)
     };
     for (now, leeway, valid) in [
         (999, 0, true),
@@ -207,7 +207,7 @@ fn at_06_jw_25_a_token_ends_at_exp_plus_leeway() {
     }
     let default = |now| {
         let token = Token::new().claim("exp", "1000").claim("iat", "900").mint();
-        judge(&strict(), &published(), &token, UnixTime::from_secs(now)).is_ok()
+        validate(&strict(), &published(), &token, UnixTime::from_secs(now)).is_ok()
     };
     assert!(default(1059) && !default(1060), "60 s by default");
 }
@@ -306,7 +306,7 @@ fn jw_38_a_principal_is_issuer_and_subject() {
     );
     let ours = verdict(&Token::new().mint()).unwrap();
     let token = Token::new().claim("iss", format!("\"{other}\"")).mint();
-    let theirs = judge(&theirs, &published(), &token, NOW).unwrap();
+    let theirs = validate(&theirs, &published(), &token, NOW).unwrap();
     assert_eq!(ours.subject(), theirs.subject());
     let principal = |v: &obo_core::Caller| (v.issuer().clone(), v.subject().to_owned());
     let both = std::collections::HashSet::from([principal(&ours), principal(&theirs)]);
@@ -326,7 +326,7 @@ fn jw_36_typed_claims_are_read_from_the_verified_payload_or_refuse_the_token() {
         .build()
         .unwrap();
     let token = Token::new().claim("tenant", "7").signed_by(&RSA, "RS256");
-    let validated = judge(&policy, &published(), &token.mint(), NOW).unwrap();
+    let validated = validate(&policy, &published(), &token.mint(), NOW).unwrap();
     let typed = validated.with_claims::<Tenant>().unwrap();
     assert_eq!(typed.claims().tenant, 7);
     assert!(validated.with_claims::<String>().is_none());
@@ -334,10 +334,10 @@ fn jw_36_typed_claims_are_read_from_the_verified_payload_or_refuse_the_token() {
         (Token::new(), "claim `tenant` is missing"),
         (
             Token::new().claim("tenant", "\"s3cr3t\""),
-            "claim `tenant` is not what its type asks for",
+            "claim `tenant` does not fit its field",
         ),
     ] {
-        let error = judge(&policy, &published(), &token.mint(), NOW).unwrap_err();
+        let error = validate(&policy, &published(), &token.mint(), NOW).unwrap_err();
         let problem = problem.to_owned();
         assert_eq!(error, TokenError::CustomClaims { problem });
     }
@@ -346,6 +346,6 @@ fn jw_36_typed_claims_are_read_from_the_verified_payload_or_refuse_the_token() {
     let forged = Token::new()
         .claim("tenant", "7")
         .signed_by(&FORGER, "ES256");
-    let error = judge(&policy, &published(), &forged.mint(), NOW).unwrap_err();
+    let error = validate(&policy, &published(), &forged.mint(), NOW).unwrap_err();
     assert_eq!(error, TokenError::Signature);
 }

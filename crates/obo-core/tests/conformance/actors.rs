@@ -2,8 +2,10 @@
 
 use obo_core::{ActorId, Caller, Profile, TokenError};
 
-use crate::judge::{ISSUER, NOW, builder, judge, lenient_verdict, published, refusal, verdict};
 use crate::token::Token;
+use crate::validate::{
+    ISSUER, NOW, builder, lenient_verdict, published, refusal, validate, verdict,
+};
 
 fn with_act(act: &str) -> Result<Caller, TokenError> {
     verdict(&Token::new().claim("act", act).mint())
@@ -17,7 +19,7 @@ fn chain(depth: usize) -> String {
     format!("{opened}{}", "}".repeat(depth))
 }
 
-/// What an allow-list is asked: the outermost actor and nobody else.
+/// What an allow-list sees: only the outermost actor.
 fn allows(trusted: &str, validated: &Caller) -> bool {
     validated
         .current_actor()
@@ -99,7 +101,7 @@ fn tx_27_sixteen_actors_and_no_more() {
         let error = with_act(&chain(depth)).unwrap_err();
         assert_eq!(error, TokenError::ActorDepth { limit: 16 }, "{depth}");
     }
-    // 10 000 of the shortest that nest, cut off by the token's own limit before any parsing.
+    // 10,000 of the shortest nested actors: the token's length limit stops them before parsing.
     let deep = r#"{"act":"#.repeat(10_000);
     assert_eq!(
         with_act(&deep).unwrap_err(),
@@ -136,7 +138,7 @@ fn tx_29_exp_nbf_and_aud_inside_act_mean_nothing() {
         let validated = with_act(&format!(r#"{{"sub":"b",{more}}}"#)).expect(more);
         assert_eq!(validated.current_actor().unwrap().subject(), "b");
     }
-    // Nor do they stand in for the token's own.
+    // Nor do they replace the token's own.
     let token = Token::new()
         .without_claim("exp")
         .claim("act", r#"{"sub":"b","exp":1800000300}"#);
@@ -177,21 +179,22 @@ fn actor_by_client_is_a_setting() {
         .profile(Profile::LENIENT.allow_actor_without_subject())
         .build()
         .unwrap();
-    let judged = |act: &str| {
+    let validated = |act: &str| {
         let token = Token::new().claim("act", act).mint();
-        judge(&policy, &published(), &token, NOW)
+        validate(&policy, &published(), &token, NOW)
     };
-    let caller = judged(r#"{"client_id":"b","iss":"https://o","act":{"client_id":"c"}}"#).unwrap();
+    let caller =
+        validated(r#"{"client_id":"b","iss":"https://o","act":{"client_id":"c"}}"#).unwrap();
     let actor = caller.current_actor().unwrap();
     assert_eq!(*actor.id(), ActorId::new("https://o", "b"));
     assert_eq!(actor.client_id(), Some("b"));
     assert_eq!(caller.prior_actors().audit().collect::<Vec<_>>(), ["c"]);
-    let own = judged(r#"{"client_id":"b"}"#).unwrap();
+    let own = validated(r#"{"client_id":"b"}"#).unwrap();
     assert_eq!(
         *own.current_actor().unwrap().id(),
         ActorId::new(ISSUER, "b")
     );
-    let named = judged(r#"{"client_id":"b","sub":"s"}"#).unwrap();
+    let named = validated(r#"{"client_id":"b","sub":"s"}"#).unwrap();
     assert_eq!(named.current_actor().unwrap().subject(), "s");
     for bad in [
         "{}",
@@ -201,7 +204,7 @@ fn actor_by_client_is_a_setting() {
         r#"{"client_id":"b","act":{}}"#,
     ] {
         assert_eq!(
-            judged(bad).unwrap_err(),
+            validated(bad).unwrap_err(),
             TokenError::InvalidClaim("act"),
             "{bad}"
         );

@@ -3,9 +3,9 @@
 use aws_lc_rs::hmac;
 use obo_core::{Algorithm, KeySet, MacAlgorithm, TokenError, UnverifiedJwt, VerificationKey};
 
-use crate::judge::{NOW, builder, judge, key_set, published, refusal, strict, verdict};
 use crate::signer::{ED25519, P256, P384, RSA, Signer, b64};
 use crate::token::Token;
+use crate::validate::{NOW, builder, key_set, published, refusal, strict, validate, verdict};
 
 static SIGNERS: [&std::sync::LazyLock<Signer>; 4] = [&RSA, &P256, &P384, &ED25519];
 
@@ -18,17 +18,17 @@ fn at_07_jw_01_every_default_algorithm_verifies_and_its_absence_from_the_list_re
             let own = Algorithm::from_name(alg).unwrap();
             let others = Algorithm::ALL.into_iter().filter(|a| *a != own);
             let policy = builder().algorithms(others).build().unwrap();
-            let refused = judge(&policy, &published(), &token, NOW).unwrap_err();
+            let refused = validate(&policy, &published(), &token, NOW).unwrap_err();
             assert_eq!(refused, TokenError::Algorithm, "{alg}");
             let alone = builder().algorithms([own]).build().unwrap();
-            judge(&alone, &published(), &token, NOW).expect(alg);
+            validate(&alone, &published(), &token, NOW).expect(alg);
         }
     }
     let error = builder().algorithms([]).build().unwrap_err();
     assert_eq!(error.field(), "algorithms");
 }
 
-/// The policy itself refuses, even if its caller forgot to ask before it looked for a key.
+/// The policy itself rejects the algorithm, even if the key was looked up before.
 #[test]
 fn jw_01_a_disallowed_algorithm_is_refused_by_the_policy_alone() {
     let policy = builder().algorithms([Algorithm::Rs256]).build().unwrap();
@@ -159,20 +159,20 @@ fn jw_05_jw_06_the_two_names_of_ed25519_are_one_and_bind_the_curve() {
         let keys = key_set(&[ED25519.jwk(jwk_alg), P256.jwk("")]);
         for alg in ["EdDSA", "Ed25519"] {
             let token = Token::new().signed_by(&ED25519, alg).mint();
-            judge(&strict(), &keys, &token, NOW).expect(alg);
+            validate(&strict(), &keys, &token, NOW).expect(alg);
             let only = builder().algorithms([Algorithm::Ed25519]).build().unwrap();
-            judge(&only, &keys, &token, NOW).expect(alg);
+            validate(&only, &keys, &token, NOW).expect(alg);
             let without = builder().algorithms([Algorithm::Es256]).build().unwrap();
-            let refused = judge(&without, &keys, &token, NOW).unwrap_err();
+            let refused = validate(&without, &keys, &token, NOW).unwrap_err();
             assert_eq!(refused, TokenError::Algorithm);
             let on_p256 = Token::new().signed_by(&P256, alg).mint();
-            let refused = judge(&strict(), &keys, &on_p256, NOW).unwrap_err();
+            let refused = validate(&strict(), &keys, &on_p256, NOW).unwrap_err();
             assert_eq!(refused, TokenError::Algorithm);
         }
     }
 }
 
-/// ASN.1 DER of an R ‖ S signature, as many libraries give it.
+/// The ASN.1 DER form of an R ‖ S signature, as many libraries produce it.
 fn der(signature: &[u8]) -> Vec<u8> {
     let integer = |half: &[u8]| {
         let mut value: Vec<u8> = half.iter().copied().skip_while(|b| *b == 0).collect();

@@ -3,8 +3,8 @@
 use obo_core::{BearerCredentials, TokenError};
 use proptest::prelude::*;
 
-use crate::judge::verdict;
 use crate::token::Token;
+use crate::validate::verdict;
 
 fn token_of(line: &[u8]) -> Option<Result<String, TokenError>> {
     BearerCredentials::of_authorization(line)
@@ -90,7 +90,8 @@ fn jw_35_a_header_longer_than_16_kib_is_refused() {
     }
 }
 
-/// Lines of every kind: noise, noise behind the scheme, and a valid token with noise in it.
+/// Lines of every kind: random text, random text after the scheme, and a valid token with random
+/// text in it.
 fn lines() -> impl Strategy<Value = Vec<u8>> {
     let valid = Token::new().mint();
     let noise = || proptest::collection::vec(any::<u8>(), 1..40);

@@ -1,4 +1,4 @@
-//! What identifies an exchanged token.
+//! The identity of an exchanged token.
 
 use std::collections::HashSet;
 use std::sync::LazyLock;
@@ -10,8 +10,8 @@ use obo_core::{
 };
 use proptest::prelude::*;
 
-use crate::judge::{ISSUER, verdict};
 use crate::token::Token;
+use crate::validate::{ISSUER, verdict};
 use crate::wire::own;
 
 const RANDOM: [u8; 32] = [7; 32];
@@ -26,7 +26,7 @@ static SUBJECTS: LazyLock<Vec<Caller>> = LazyLock::new(|| {
     tokens.iter().map(|t| verdict(&t.mint()).unwrap()).collect()
 });
 
-/// All that shapes an exchange.
+/// Everything that shapes an exchange.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct Inputs {
     server: String,
@@ -123,7 +123,7 @@ impl Inputs {
         }
     }
 
-    /// The key of a token that the client gets for itself, for the same target.
+    /// The key of the client's own token for the same target.
     fn client_key(&self) -> CacheKey {
         self.of_client(Some(&self.target()))
     }
@@ -132,7 +132,7 @@ impl Inputs {
         self.keys(RANDOM).key(&self.dialect, &own(target))
     }
 
-    /// What may differ in order or repetition and mean the same.
+    /// The same inputs in another order or repeated.
     fn meaning(&self) -> Self {
         let mut same = self.clone();
         same.audiences.sort();
@@ -154,7 +154,7 @@ fn tx_41_mt_08_changing_any_one_input_changes_the_key() {
     let variants = [
         Inputs::new(),
         change(|i| i.server = "https://other.example".into()),
-        // To both, the subject token is somebody else's JWT: nothing but the name tells them apart.
+        // Both servers see a JWT of another issuer: only the name differs.
         change(|i| i.server = "https://third.example".into()),
         change(|i| i.client = "service-x".into()),
         change(|i| i.dialect = "other".into()),
@@ -234,7 +234,7 @@ fn tx_41_a_token_that_is_asked_for_anew_takes_the_place_of_the_old_one() {
     assert!(fresh == Inputs::new().key());
 }
 
-/// More names than a byte counts: no field may borrow from its neighbour.
+/// More names than a byte can count: no field may run into the next.
 #[test]
 fn tx_41_256_audiences_are_not_256_resources() {
     let names: Vec<_> = (0..512).map(|i| format!("urn:x:{i:03}")).collect();
@@ -409,7 +409,8 @@ proptest! {
         prop_assert_eq!(one.key() == swapped.key(), one == swapped);
     }
 
-    /// Every field of variable length, in the order in which they are digested, so that each has each for a neighbour.
+    /// All fields of variable length, in the order of the digest, so that each is a neighbour of
+    /// each.
     #[test]
     fn tx_41_however_a_text_is_spread_over_the_fields_the_key_tells(
         text in "[ab]{6,12}",
@@ -437,7 +438,7 @@ proptest! {
         prop_assert_eq!(one.key() == two.key(), one.meaning() == two.meaning());
     }
 
-    /// The same texts given as one parameter are not those of another.
+    /// The same texts in one parameter are not those of another.
     #[test]
     fn tx_41_what_is_absent_lends_its_place_to_nobody(
         texts in proptest::collection::vec(proptest::sample::select(vec!["", r#"{"a":null}"#]), 3),

@@ -1,9 +1,9 @@
-//! The field table: every claim that decides, in every way it can be wrong. RFC 7519 section 4.
+//! Every claim that matters, in every way it can be wrong: RFC 7519 section 4.
 
 use obo_core::{Scope, TokenError};
 
-use crate::judge::{AUDIENCE, ISSUER, lenient_verdict, refusal, verdict};
 use crate::token::Token;
+use crate::validate::{AUDIENCE, ISSUER, lenient_verdict, refusal, verdict};
 
 fn invalid(claim: &'static str) -> TokenError {
     TokenError::InvalidClaim(claim)
@@ -89,7 +89,7 @@ fn at_03_at_04_jw_16_prefix_suffix_and_case_are_other_values() {
     }
 }
 
-/// Length alone is no fault below the limit of the token; it is never a match either.
+/// A long value is no error below the token's length limit, and it never matches.
 #[test]
 fn jw_35_huge_values() {
     let huge = format!("\"{}\"", "x".repeat(10_000));

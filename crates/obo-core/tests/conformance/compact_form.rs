@@ -1,10 +1,10 @@
-//! The compact serialisation without leniency: RFC 7515 sections 5.2 and 7.1.
+//! The compact form, strict: RFC 7515 sections 5.2 and 7.1.
 
 use obo_core::TokenError;
 
-use crate::judge::{refusal, verdict};
 use crate::signer::{P256, b64};
 use crate::token::{Token, seal};
+use crate::validate::{refusal, verdict};
 
 const TOO_FEW_OR_MANY: TokenError = TokenError::Malformed("it must have three segments");
 
@@ -78,7 +78,7 @@ fn jw_09_padding_whitespace_and_the_other_alphabet_are_refused() {
     }
 }
 
-/// The signature covers the text, so that a signer who writes it that way is the one to be refused.
+/// The signature covers the text, so even the signer's own spelling must be rejected.
 #[test]
 fn jw_09_a_signed_segment_in_another_spelling_is_refused() {
     let signed = |header: &str, claims: &str| {
@@ -86,7 +86,7 @@ fn jw_09_a_signed_segment_in_another_spelling_is_refused() {
         let signature = b64(P256.sign("", message.as_bytes()));
         format!("{message}.{signature}")
     };
-    // Until one byte is over, so that the last character has four bits too many.
+    // Until one byte is left over, so the last character has four bits too many.
     let spelled = |json: String| {
         let blanks = (0..3)
             .find(|blanks| (json.len() + blanks) % 3 == 1)
@@ -121,7 +121,7 @@ fn jw_09_a_signed_segment_in_another_spelling_is_refused() {
     }
 }
 
-/// The character that stands for the same bits and one that should be zero.
+/// The character with the same bits and one that should be zero.
 fn next(part: &str) -> char {
     let last = part.as_bytes()[part.len() - 1];
     char::from(last + 1)
@@ -132,7 +132,7 @@ fn jw_09_bits_behind_the_last_byte_must_be_zero() {
     const ALPHABET: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
     let token = Token::new().mint();
     let [header, payload, signature] = parts(&token);
-    // 64 bytes are 86 characters, of which the last has four bits too many.
+    // 64 bytes are 86 characters. The last has four bits too many.
     let (rest, last) = signature.split_at(85);
     let value = ALPHABET
         .iter()

@@ -1,4 +1,4 @@
-//! Each setting of the dialect, with it and without.
+//! Each setting of the dialect, on and off.
 
 use std::time::Duration;
 
@@ -9,11 +9,11 @@ use obo_core::{
     Target, TokenEndpointError, TokenType,
 };
 
-use crate::judge::{ISSUER, NOW, issuer, verdict};
 use crate::signer::b64;
 use crate::token::Token;
+use crate::validate::{ISSUER, NOW, issuer, verdict};
 use crate::wire::{
-    ACCESS_TOKEN, JWT, alice, answer, for_service_b, form, grant, issued, own, text, with,
+    ACCESS_TOKEN, JWT, alice, for_service_b, form, grant, http_response, issued, own, text, with,
 };
 
 fn new() -> Rfc8693 {
@@ -32,7 +32,7 @@ fn resource(uri: &str) -> Target {
     Target::resource(Resource::new(uri).unwrap())
 }
 
-/// What comes behind the subject token.
+/// The form after the subject token.
 fn rest(dialect: &Rfc8693, request: &ExchangeRequest) -> String {
     let text = text(&form(dialect, request).unwrap());
     let token = request.subject().subject_token().expose();
@@ -59,10 +59,10 @@ fn accepts(dialect: &Rfc8693, body: &str) -> bool {
 }
 
 fn accepts_for(dialect: &Rfc8693, request: &ExchangeRequest, body: &str) -> bool {
-    match dialect.response(&grant(request), &answer(200, body), NOW) {
+    match dialect.response(&grant(request), &http_response(200, body), NOW) {
         Ok(_) => true,
         Err(error) => {
-            assert_eq!(error.class(), ErrorClass::AnswerUnusable, "{error}");
+            assert_eq!(error.class(), ErrorClass::ResponseUnusable, "{error}");
             false
         }
     }
@@ -245,7 +245,7 @@ fn tx_13_a_missing_token_type_is_for_a_server_known_to_omit_it() {
 fn te_07_expires_in_as_text_is_read_where_the_server_writes_it_so() {
     let lifetime = |dialect: &Rfc8693, json: &str| {
         let body = with("expires_in", json);
-        let token = dialect.response(&grant(&for_service_b(&[])), &answer(200, body), NOW);
+        let token = dialect.response(&grant(&for_service_b(&[])), &http_response(200, body), NOW);
         token.unwrap().lifetime(NOW).as_secs()
     };
     let lenient = new().allow_text_expires_in();
@@ -268,7 +268,7 @@ fn te_07_expires_in_as_text_is_read_where_the_server_writes_it_so() {
 fn tx_16_a_lifetime_that_nobody_states_is_the_configured_one() {
     let lifetime = |dialect: &Rfc8693, json: &str| {
         let body = with("expires_in", json);
-        let token = dialect.response(&grant(&for_service_b(&[])), &answer(200, body), NOW);
+        let token = dialect.response(&grant(&for_service_b(&[])), &http_response(200, body), NOW);
         token.unwrap().lifetime(NOW)
     };
     let hour = Duration::from_secs(3600);
@@ -286,7 +286,7 @@ fn tx_17_more_scope_is_taken_where_the_server_always_adds_some() {
     assert!(!accepts_for(&new(), &request, &wider));
     let tolerant = new().allow_wider_scope();
     let token = tolerant
-        .response(&grant(&request), &answer(200, wider), NOW)
+        .response(&grant(&request), &http_response(200, wider), NOW)
         .unwrap();
     assert_eq!(token.scope(), &Scope::new(["a", "profile"]).unwrap());
     assert!(!accepts_for(
@@ -340,7 +340,11 @@ fn tx_21_a_dialect_decides_what_a_refusal_means_before_the_standard() {
         _ => None,
     });
     let class = |status: u16, body: &str| {
-        let refused = dialect.response(&grant(&for_service_b(&[])), &answer(status, body), NOW);
+        let refused = dialect.response(
+            &grant(&for_service_b(&[])),
+            &http_response(status, body),
+            NOW,
+        );
         refused.unwrap_err().class()
     };
     for (status, body, expected) in [
@@ -375,8 +379,8 @@ fn tx_21_a_dialect_decides_what_a_refusal_means_before_the_standard() {
             r#"{"error":"odd","claims":"{\"a\":1}"}"#,
             ErrorClass::StepUp,
         ),
-        (400, r#"{"error":"odd"}"#, ErrorClass::AnswerUnusable),
-        // Overload and faults are not for the dialect to judge.
+        (400, r#"{"error":"odd"}"#, ErrorClass::ResponseUnusable),
+        // Overload and faults are not for the dialect.
         (429, r#"{"error":"odd"}"#, ErrorClass::Throttled),
         (
             500,
@@ -401,16 +405,16 @@ fn ob_01_a_refusal_shows_no_text_of_the_server() {
         None
     });
     let body = r#"{"error":"t0ken","error_description":"t0ken","suberror":"t0ken"}"#;
-    let refused = shown.response(&grant(&for_service_b(&[])), &answer(400, body), NOW);
+    let refused = shown.response(&grant(&for_service_b(&[])), &http_response(400, body), NOW);
     refused.unwrap_err();
 }
 
-/// The claims of a refusal are kept by the class alone, whoever decided it.
+/// Only the class decides whether the claims of a refusal are kept.
 #[test]
 fn en_04_su_06_claims_are_kept_of_a_step_up_alone() {
     let claims = |code: &str| {
         let body = format!(r#"{{"error":"{code}","claims":"{{\"a\": 1}}"}}"#);
-        let refused = new().response(&grant(&for_service_b(&[])), &answer(400, body), NOW);
+        let refused = new().response(&grant(&for_service_b(&[])), &http_response(400, body), NOW);
         refused
             .unwrap_err()
             .claims()
@@ -451,7 +455,7 @@ fn ot_02_a_token_of_the_client_itself() {
         "grant_type=client_credentials&scope=b"
     );
     by_scope.request(&own(Some(&target)), by).unwrap_err();
-    // What concerns a subject concerns nobody here.
+    // Settings about a subject do not matter here.
     let strict = new()
         .require_user()
         .require_client_in_audience()
@@ -464,8 +468,8 @@ fn ot_02_a_token_of_the_client_itself() {
 fn ot_02_at_14_tx_14_its_answer_is_checked_like_any_other() {
     let target = audience("service-b").with_scope(Scope::new(["b"]).unwrap());
     let read = |target: Option<&Target>, body: &str| {
-        let read = new().response(&own(target), &answer(200, body), NOW);
-        read.map_err(|error| assert_eq!(error.class(), ErrorClass::AnswerUnusable))
+        let read = new().response(&own(target), &http_response(200, body), NOW);
+        read.map_err(|error| assert_eq!(error.class(), ErrorClass::ResponseUnusable))
             .is_ok()
     };
     let own = |aud: &str, exp: u64| {
@@ -478,7 +482,7 @@ fn ot_02_at_14_tx_14_its_answer_is_checked_like_any_other() {
     assert!(!read(Some(&target), &own("service-c", later)));
     assert!(!read(Some(&target), &own("service-b", NOW.as_secs())));
     assert!(read(None, &own("service-c", later)));
-    // No exchange, so nothing says what type was issued.
+    // Without an exchange, the response has no issued type.
     assert!(read(Some(&target), &with("issued_token_type", "")));
     for (name, json) in [
         ("token_type", "\"N_A\""),
@@ -494,7 +498,7 @@ fn ot_02_at_14_tx_14_its_answer_is_checked_like_any_other() {
 fn ot_02_tx_21_its_refusals_speak_of_no_user() {
     let class = |status: u16, code: &str| {
         let body = format!(r#"{{"error":"{code}","acr_values":"gold","claims":"{{\"a\":1}}"}}"#);
-        let refused = new().response(&own(None), &answer(status, body), NOW);
+        let refused = new().response(&own(None), &http_response(status, body), NOW);
         let error = refused.unwrap_err();
         assert!(error.claims().is_none() && error.acr_values().is_empty());
         error.class()

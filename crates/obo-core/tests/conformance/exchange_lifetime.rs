@@ -5,8 +5,8 @@ use std::time::Duration;
 use obo_core::{ErrorClass, IssuedToken, UnixTime};
 use proptest::prelude::*;
 
-use crate::judge::{ISSUER, NOW};
 use crate::signer::b64;
+use crate::validate::{ISSUER, NOW};
 use crate::wire::{accept, issued, with};
 
 const DAY: u64 = 24 * 3600;
@@ -81,7 +81,7 @@ fn te_07_what_is_no_number_counts_as_missing() {
     }
     for no_json in ["NaN", "Infinity", "-", "0x10", "1_000", "+1"] {
         let error = accept(&with("expires_in", no_json)).unwrap_err();
-        assert_eq!(error.class(), ErrorClass::AnswerUnusable, "{no_json}");
+        assert_eq!(error.class(), ErrorClass::ResponseUnusable, "{no_json}");
     }
 }
 
@@ -139,7 +139,7 @@ fn tx_16_the_lifetime_counts_from_the_start_of_the_request() {
     assert_eq!(forever.lifetime(NOW), Duration::from_secs(60));
 }
 
-/// Numbers of seconds near the limits of something, as JSON has them.
+/// Numbers of seconds near limits, as JSON.
 fn seconds() -> impl Strategy<Value = i128> {
     prop_oneof![
         -5..5_i128,
@@ -157,7 +157,8 @@ fn seconds() -> impl Strategy<Value = i128> {
     ]
 }
 
-/// The least of what was stated, what the token says of itself and the cap; a minute where nothing was stated.
+/// The minimum of what was stated, the token's own `exp` and the cap; a minute if nothing was
+/// stated.
 fn model(stated: Option<i128>, own: Option<i128>, cap: i128) -> i128 {
     let stated = stated.map_or(60, |stated| stated.clamp(0, cap));
     own.map_or(stated, |own| stated.min(own.max(0)))

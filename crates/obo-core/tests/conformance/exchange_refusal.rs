@@ -1,4 +1,4 @@
-//! What a refusal means: RFC 6749 section 5.2, RFC 8693 section 2.2.2, RFC 9470.
+//! The meaning of a refusal: RFC 6749 section 5.2, RFC 8693 section 2.2.2, RFC 9470.
 
 use std::time::Duration;
 
@@ -6,12 +6,16 @@ use http::{HeaderValue, header};
 use obo_core::dialect::{Dialect, Rfc8693};
 use obo_core::{ActorToken, ErrorClass, RefusedToken, Secret, TokenEndpointError, TokenType};
 
-use crate::judge::NOW;
-use crate::wire::{answer, for_service_b, grant, own};
+use crate::validate::NOW;
+use crate::wire::{for_service_b, grant, http_response, own};
 
 fn refusal(status: u16, body: &str) -> TokenEndpointError {
     Rfc8693::new()
-        .response(&grant(&for_service_b(&[])), &answer(status, body), NOW)
+        .response(
+            &grant(&for_service_b(&[])),
+            &http_response(status, body),
+            NOW,
+        )
         .expect_err(body)
 }
 
@@ -42,9 +46,9 @@ fn tx_21_tx_20_every_error_code_has_its_class() {
         ("slow_down", ErrorClass::Throttled),
         ("temporarily_unavailable", ErrorClass::Transient),
         ("server_error", ErrorClass::Transient),
-        ("Invalid_Grant", ErrorClass::AnswerUnusable),
-        ("something_else", ErrorClass::AnswerUnusable),
-        ("", ErrorClass::AnswerUnusable),
+        ("Invalid_Grant", ErrorClass::ResponseUnusable),
+        ("something_else", ErrorClass::ResponseUnusable),
+        ("", ErrorClass::ResponseUnusable),
     ] {
         let refusal = refusal(400, &error(code));
         assert_eq!(refusal.class(), expected, "{code}");
@@ -100,8 +104,8 @@ fn only_invalid_client_is_our_credential() {
         let refused = class(401, &error(code));
         assert_eq!(refused, ErrorClass::ClientMisconfigured, "{code}");
     }
-    // Of a token of this service itself no user is told.
-    let own = Rfc8693::new().response(&own(None), &answer(401, error("token_revoked")), NOW);
+    // A refusal of this service's own token is never shown to a user.
+    let own = Rfc8693::new().response(&own(None), &http_response(401, error("token_revoked")), NOW);
     assert_eq!(own.unwrap_err().class(), ErrorClass::ClientMisconfigured);
 }
 
@@ -112,7 +116,7 @@ fn unknown_403_error_denies_target() {
         assert_eq!(class(403, &error(code)), ErrorClass::TargetDenied, "{code}");
         assert_eq!(
             class(400, &error(code)),
-            ErrorClass::AnswerUnusable,
+            ErrorClass::ResponseUnusable,
             "{code}"
         );
     }
@@ -131,7 +135,7 @@ fn error_in_200_is_that_error() {
         ("invalid_client", ErrorClass::ClientMisconfigured),
         ("server_error", ErrorClass::Transient),
         ("slow_down", ErrorClass::Throttled),
-        ("bad_verification_code", ErrorClass::AnswerUnusable),
+        ("bad_verification_code", ErrorClass::ResponseUnusable),
     ] {
         let more = r#""access_token":"a","token_type":"Bearer","error_description":"why""#;
         for body in [error(code), format!(r#"{{"error":"{code}",{more}}}"#)] {
@@ -140,10 +144,11 @@ fn error_in_200_is_that_error() {
             assert_eq!(refused.oauth_code(), Some(code));
         }
     }
-    // What says nothing is no refusal.
+    // An empty error is no refusal.
     for none in ["null", "\"\"", "{}", "7"] {
         let body = crate::wire::with("error", none);
-        let issued = Rfc8693::new().response(&grant(&for_service_b(&[])), &answer(200, body), NOW);
+        let issued =
+            Rfc8693::new().response(&grant(&for_service_b(&[])), &http_response(200, body), NOW);
         issued.expect(none);
     }
 }
@@ -169,34 +174,34 @@ fn tx_21_the_status_decides_where_the_code_does_not() {
             r#"{"error":"invalid_grant"}"#,
             ErrorClass::SubjectInvalid,
         ),
-        (400, "", ErrorClass::AnswerUnusable),
-        (400, "{}", ErrorClass::AnswerUnusable),
-        (400, "[]", ErrorClass::AnswerUnusable),
-        (400, r#"["invalid_grant"]"#, ErrorClass::AnswerUnusable),
+        (400, "", ErrorClass::ResponseUnusable),
+        (400, "{}", ErrorClass::ResponseUnusable),
+        (400, "[]", ErrorClass::ResponseUnusable),
+        (400, r#"["invalid_grant"]"#, ErrorClass::ResponseUnusable),
         (
             400,
             r#"["invalid_grant",null,null,null]"#,
-            ErrorClass::AnswerUnusable,
+            ErrorClass::ResponseUnusable,
         ),
-        (400, r#"{"error":null}"#, ErrorClass::AnswerUnusable),
+        (400, r#"{"error":null}"#, ErrorClass::ResponseUnusable),
         (
             400,
             r#"{"error":{"code":"invalid_grant"}}"#,
-            ErrorClass::AnswerUnusable,
+            ErrorClass::ResponseUnusable,
         ),
-        (403, "", ErrorClass::AnswerUnusable),
-        (403, html, ErrorClass::AnswerUnusable),
-        (403, r#"{"error":""}"#, ErrorClass::AnswerUnusable),
-        (404, html, ErrorClass::AnswerUnusable),
-        (302, "", ErrorClass::AnswerUnusable),
-        (307, "", ErrorClass::AnswerUnusable),
-        (204, "", ErrorClass::AnswerUnusable),
+        (403, "", ErrorClass::ResponseUnusable),
+        (403, html, ErrorClass::ResponseUnusable),
+        (403, r#"{"error":""}"#, ErrorClass::ResponseUnusable),
+        (404, html, ErrorClass::ResponseUnusable),
+        (302, "", ErrorClass::ResponseUnusable),
+        (307, "", ErrorClass::ResponseUnusable),
+        (204, "", ErrorClass::ResponseUnusable),
     ] {
         assert_eq!(class(status, body), expected, "{status} {body}");
     }
 }
 
-/// One odd member besides must not turn an expired user token into a broken server.
+/// One malformed member must not turn an expired user token into a broken server.
 #[test]
 fn tx_21_odd_details_do_not_hide_the_error() {
     for details in [
@@ -249,7 +254,7 @@ fn tx_21_a_step_up_says_what_it_asks_for() {
     assert!(with(&long).acr_values().is_empty());
 }
 
-/// Only a step-up may tell the caller to authenticate differently.
+/// Only a step-up asks the caller to authenticate differently.
 #[test]
 fn tx_21_hints_of_other_errors_are_not_kept() {
     for code in ["invalid_grant", "invalid_target", "x"] {
@@ -310,7 +315,7 @@ fn te_09_ob_01_a_token_that_the_server_echoes_is_not_repeated() {
         quoted.clone(),
     ] {
         let error = Rfc8693::new()
-            .response(&grant(&request), &answer(400, body), NOW)
+            .response(&grant(&request), &http_response(400, body), NOW)
             .unwrap_err();
         let told = format!("{error} {error:?} {:?}", error.oauth_code());
         assert!(!told.contains(&token[..20]), "{told}");
@@ -321,7 +326,7 @@ fn te_09_ob_01_a_token_that_the_server_echoes_is_not_repeated() {
 #[test]
 fn te_08_the_pause_asked_for_is_capped() {
     let after = |value: &str| {
-        let mut response = answer(429, "");
+        let mut response = http_response(429, "");
         let value = HeaderValue::from_str(value).unwrap();
         response.headers_mut().insert(header::RETRY_AFTER, value);
         Rfc8693::new()

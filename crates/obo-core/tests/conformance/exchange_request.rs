@@ -6,7 +6,7 @@ use obo_core::{
     TokenEndpointError, TokenType,
 };
 
-use crate::judge::issuer;
+use crate::validate::issuer;
 use crate::wire::{alice, for_service_b, form, grant, text};
 
 fn body_of(dialect: &Rfc8693, request: &ExchangeRequest) -> String {
@@ -32,7 +32,7 @@ fn resource(uri: &str) -> Resource {
     Resource::new(uri).unwrap()
 }
 
-/// Up to the target, the same for every exchange of an access token.
+/// The form up to the target. It is the same for every exchange of an access token.
 fn opening(request: &ExchangeRequest) -> String {
     format!(
         "grant_type=urn%3Aietf%3Aparams%3Aoauth%3Agrant-type%3Atoken-exchange\
@@ -223,7 +223,7 @@ fn tx_05_extra_parameters_come_last_and_never_override() {
 
 #[test]
 fn ca_01_basic_credentials_byte_by_byte() {
-    // base64 of "s%3A6BhdRkqt3:gX1f%25Bat3bV+%2B%C3%A9" and of the plainest pair.
+    // base64 of "s%3A6BhdRkqt3:gX1f%25Bat3bV+%2B%C3%A9" and of the simplest pair.
     for (id, secret, header) in [
         (
             "s:6BhdRkqt3",

@@ -1,4 +1,4 @@
-//! Nothing but the bytes that were signed passes: RFC 7515 section 5.2.
+//! Only the signed bytes pass: RFC 7515 section 5.2.
 
 use std::sync::LazyLock;
 
@@ -6,11 +6,11 @@ use obo_core::TokenError;
 use proptest::prelude::*;
 use proptest::sample::Index;
 
-use crate::judge::{lenient_verdict, verdict};
 use crate::signer::{ED25519, FORGER, P256, P384, RSA, Signer, b64};
 use crate::token::{Token, seal};
+use crate::validate::{lenient_verdict, verdict};
 
-/// A second signer with a key of each kind, under the names of those that are published.
+/// A second signer with a key of each kind, under the published `kid`s.
 static SECOND: LazyLock<Vec<(Signer, &'static str)>> = LazyLock::new(|| {
     vec![
         (Signer::p256("p256"), "ES256"),
@@ -21,7 +21,7 @@ static SECOND: LazyLock<Vec<(Signer, &'static str)>> = LazyLock::new(|| {
     ]
 });
 
-/// One valid token per kind of key, so that what is proved holds for each.
+/// One valid token per kind of key.
 static VALID: LazyLock<Vec<String>> = LazyLock::new(|| {
     let tokens = vec![
         Token::new().signed_by(&P256, "ES256").mint(),
@@ -55,7 +55,7 @@ fn edits() -> impl Strategy<Value = (&'static str, &'static str)> {
     ])
 }
 
-/// Names of claims, those that decide most of all.
+/// Names of claims, mostly those that matter.
 fn member() -> impl Strategy<Value = String> {
     let known = [
         "iss",

@@ -1,40 +1,44 @@
-//! What an authorization server says of a token (RFC 7662), judged.
+//! Introspection responses (RFC 7662) are validated.
 
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Response, header};
 use obo_core::{
-    BearerToken, Caller, ClaimMatcher, ErrorClass, IntrospectionAnswer, Issuer, Policy,
-    PrincipalKind, Profile, Scope, ThinAnswers, TokenEndpointError, TokenError, TokenRequest,
-    UnixTime, UnverifiedJwt, introspection_refusal,
+    BearerToken, Caller, ClaimMatcher, ErrorClass, IntrospectionResponse, Issuer, MissingMembers,
+    Policy, PrincipalKind, Profile, Scope, TokenEndpointError, TokenError, TokenRequest, UnixTime,
+    UnverifiedJwt, introspection_refusal,
 };
 
-use crate::judge::{ISSUER, NOW, builder, issuer, lenient, strict, verdict};
 use crate::signer::b64;
 use crate::token::Token;
+use crate::validate::{ISSUER, NOW, builder, issuer, lenient, strict, verdict};
 
 pub(crate) const OPAQUE: &str = "opaque-token";
 
-/// The answer with the claims of a token as its members.
-pub(crate) fn answer(token: &Token) -> String {
+/// The response with the claims of a token as its members.
+pub(crate) fn response_about(token: &Token) -> String {
     token.claims_json().replacen('{', r#"{"active":true,"#, 1)
 }
 
-fn parse(answer: &str) -> Result<IntrospectionAnswer, TokenEndpointError> {
-    IntrospectionAnswer::parse(answer.as_bytes())
+fn parse(response: &str) -> Result<IntrospectionResponse, TokenEndpointError> {
+    IntrospectionResponse::parse(response.as_bytes())
 }
 
-fn judged_by(policy: &Policy, thin: ThinAnswers, answer: &str) -> Result<Caller, TokenError> {
+fn validated_by(
+    policy: &Policy,
+    thin: MissingMembers,
+    response: &str,
+) -> Result<Caller, TokenError> {
     let token = BearerToken::parse(OPAQUE).unwrap();
-    policy.judge(token, parse(answer).unwrap(), thin, NOW)
+    policy.validate(token, parse(response).unwrap(), thin, NOW)
 }
 
-fn judged(token: &Token) -> Result<Caller, TokenError> {
-    judged_by(&strict(), ThinAnswers::default(), &answer(token))
+fn validated(token: &Token) -> Result<Caller, TokenError> {
+    validated_by(&strict(), MissingMembers::default(), &response_about(token))
 }
 
-/// Everything that is told of a caller, but for the token.
+/// Everything about a caller except the token.
 pub(crate) fn facts(caller: &Caller) -> String {
     format!(
         "{:?}",
@@ -69,7 +73,7 @@ fn tx_37_su_04_the_same_claims_give_the_same_caller_either_way() {
     );
     let service = Token::new().claim("client_id", r#""alice""#);
     for token in [Token::new(), user, delegated, service] {
-        let (jwt, opaque) = (verdict(&token.mint()).unwrap(), judged(&token).unwrap());
+        let (jwt, opaque) = (verdict(&token.mint()).unwrap(), validated(&token).unwrap());
         assert_eq!(facts(&opaque), facts(&jwt));
         assert_eq!(opaque.subject_token().expose(), OPAQUE);
     }
@@ -82,13 +86,17 @@ fn tx_37_custom_claims_are_read_from_an_answer_too() {
         tenant: String,
     }
     let policy = builder().claims::<Tenant>().build().unwrap();
-    let told = answer(&Token::new().claim("tenant", r#""corp""#));
-    let caller = judged_by(&policy, ThinAnswers::default(), &told).unwrap();
+    let told = response_about(&Token::new().claim("tenant", r#""corp""#));
+    let caller = validated_by(&policy, MissingMembers::default(), &told).unwrap();
     assert_eq!(
         caller.with_claims::<Tenant>().unwrap().claims().tenant,
         "corp"
     );
-    let without = judged_by(&policy, ThinAnswers::default(), &answer(&Token::new()));
+    let without = validated_by(
+        &policy,
+        MissingMembers::default(),
+        &response_about(&Token::new()),
+    );
     let problem = "claim `tenant` is missing".to_owned();
     assert_eq!(without.unwrap_err(), TokenError::CustomClaims { problem });
 }
@@ -122,26 +130,26 @@ fn in_03_only_a_boolean_counts() {
         r#"{"active":true,"sub":"\ud800"#,
     ] {
         let error = parse(odd).unwrap_err();
-        assert_eq!(error.class(), ErrorClass::AnswerUnusable, "{odd}");
+        assert_eq!(error.class(), ErrorClass::ResponseUnusable, "{odd}");
     }
     assert_eq!(
-        IntrospectionAnswer::parse(b"\xff{\"active\":true}")
+        IntrospectionResponse::parse(b"\xff{\"active\":true}")
             .unwrap_err()
             .class(),
-        ErrorClass::AnswerUnusable
+        ErrorClass::ResponseUnusable
     );
 }
 
 #[test]
 fn in_04_nothing_else_is_read_of_an_inactive_token() {
-    let thin = ThinAnswers::default();
+    let thin = MissingMembers::default();
     for members in [
         String::new(),
         format!(r#","sub":"alice","iss":"{ISSUER}","aud":"service-a""#),
         r#","sub":1,"sub":2"#.to_owned(),
     ] {
         let told = format!(r#"{{"active":false{members}}}"#);
-        let refused = judged_by(&strict(), thin, &told).unwrap_err();
+        let refused = validated_by(&strict(), thin, &told).unwrap_err();
         assert_eq!(refused, TokenError::Inactive, "{told}");
         let confirmed = strict().confirm(parse(&told).unwrap());
         assert_eq!(confirmed.unwrap_err(), TokenError::Inactive);
@@ -176,22 +184,22 @@ fn in_05_an_active_token_is_held_to_the_rules_of_a_jwt() {
         ("typ", r#""Refresh""#.to_owned(), "not_an_access_token"),
     ] {
         let token = Token::new().claim(claim, json.as_str());
-        let (opaque, jwt) = (judged(&token).unwrap_err(), verdict(&token.mint()));
+        let (opaque, jwt) = (validated(&token).unwrap_err(), verdict(&token.mint()));
         assert_eq!(opaque.code(), code, "{claim}: {json}");
-        // A JWT with a wrong issuer is one of nobody, which is found before its claims are judged.
+        // A wrong issuer is found before the claims are checked.
         assert_eq!(opaque, jwt.unwrap_err(), "{claim}: {json}");
     }
     let twice = Token::new().second_claim("sub", r#""mallory""#);
     assert_eq!(
-        judged(&twice).unwrap_err(),
+        validated(&twice).unwrap_err(),
         TokenError::DuplicateMember("payload")
     );
     let old = builder()
         .max_token_age(Duration::from_secs(60))
         .build()
         .unwrap();
-    let token = answer(&Token::new().claim("iat", (now - 121).to_string()));
-    let refused = judged_by(&old, ThinAnswers::default(), &token).unwrap_err();
+    let token = response_about(&Token::new().claim("iat", (now - 121).to_string()));
+    let refused = validated_by(&old, MissingMembers::default(), &token).unwrap_err();
     assert_eq!(refused, TokenError::TooOld);
 }
 
@@ -228,7 +236,7 @@ fn in_05_the_kind_of_token_is_looked_at() {
         ("token_use", "true", Some("invalid_claim")),
     ] {
         let token = Token::new().claim(claim, json);
-        let code = judged(&token).err().map(|error| error.code());
+        let code = validated(&token).err().map(|error| error.code());
         assert_eq!(code, refused, "{claim}: {json}");
     }
 }
@@ -244,8 +252,8 @@ fn kinds_are_judged_by_one_rule_on_both_ways() {
         let cannot_be_read = format!("{header}.{}.AA", b64(payload.as_bytes()));
         [
             verdict(&token.mint()).map(drop),
-            judged(&token).map(drop),
-            strict().confirm(parse(&answer(&token)).unwrap()),
+            validated(&token).map(drop),
+            strict().confirm(parse(&response_about(&token)).unwrap()),
             unread(&cannot_be_read, &issuer),
         ]
         .map(|verdict| verdict.map_err(|error| error.code()))
@@ -277,7 +285,7 @@ fn kinds_are_judged_by_one_rule_on_both_ways() {
     assert_eq!(ways("token_type", "DPoP"), bound);
 }
 
-/// There is no check of a binding, by which a bound token could be accepted.
+/// This service does not check bindings, so it accepts no bound token.
 #[test]
 fn dp_25_mt_03_a_bound_token_is_refused_either_way() {
     for cnf in [
@@ -287,26 +295,26 @@ fn dp_25_mt_03_a_bound_token_is_refused_either_way() {
         "{}",
     ] {
         let bound = Token::new().claim("cnf", cnf);
-        let (read, told) = (verdict(&bound.mint()), judged(&bound));
+        let (read, told) = (verdict(&bound.mint()), validated(&bound));
         assert_eq!(read.unwrap_err(), TokenError::Binding, "{cnf}");
         assert_eq!(told.unwrap_err(), TokenError::Binding, "{cnf}");
-        // Also where the token itself does not say so.
-        let confirmed = strict().confirm(parse(&answer(&bound)).unwrap());
+        // Even if the token itself does not say so.
+        let confirmed = strict().confirm(parse(&response_about(&bound)).unwrap());
         assert_eq!(confirmed.unwrap_err(), TokenError::Binding, "{cnf}");
     }
     for token_type in ["DPoP", "dpop", "DPOP"] {
         let bound = Token::new().claim("token_type", format!("{token_type:?}"));
-        assert_eq!(judged(&bound).unwrap_err(), TokenError::Binding);
-        let answer = parse(&answer(&bound)).unwrap();
-        assert_eq!(strict().confirm(answer).unwrap_err(), TokenError::Binding);
+        assert_eq!(validated(&bound).unwrap_err(), TokenError::Binding);
+        let response = parse(&response_about(&bound)).unwrap();
+        assert_eq!(strict().confirm(response).unwrap_err(), TokenError::Binding);
     }
 }
 
 /// IN-05
 #[test]
 fn null_member_is_absent() {
-    let none = ThinAnswers::default();
-    let caller = |token: &Token| judged_by(&lenient(), none, &answer(token)).unwrap();
+    let none = MissingMembers::default();
+    let caller = |token: &Token| validated_by(&lenient(), none, &response_about(token)).unwrap();
     let full = Token::new()
         .claim("scope", r#""orders:read""#)
         .claim("act", r#"{"sub":"service-b"}"#)
@@ -339,12 +347,12 @@ fn null_member_is_absent() {
         assert_eq!(facts(&null), facts(&absent), "{member}");
     }
     for member in ["aud", "exp", "sub"] {
-        let null = answer(&Token::new().claim(member, "null"));
-        let refused = judged_by(&strict(), none, &null).unwrap_err();
+        let null = response_about(&Token::new().claim(member, "null"));
+        let refused = validated_by(&strict(), none, &null).unwrap_err();
         assert_eq!(refused, TokenError::MissingClaim(member));
     }
-    // What may be missing may be null.
-    let thin = ThinAnswers {
+    // A member that may be missing may be null.
+    let thin = MissingMembers {
         audience: true,
         expiry: Some(Duration::from_secs(30)),
         subject: true,
@@ -353,13 +361,13 @@ fn null_member_is_absent() {
         .claim("aud", "null")
         .claim("exp", "null")
         .claim("sub", "null");
-    let caller = judged_by(&lenient(), thin, &answer(&told)).unwrap();
+    let caller = validated_by(&lenient(), thin, &response_about(&told)).unwrap();
     assert_eq!(caller.kind(), PrincipalKind::Service);
-    // A member that is there twice is there twice, and one of a token may not be null.
+    // A duplicate member is rejected, and a member of a token may not be null.
     let twice = Token::new()
         .claim("act", "null")
         .second_claim("act", r#"{"sub":"b"}"#);
-    let refused = judged_by(&lenient(), none, &answer(&twice)).unwrap_err();
+    let refused = validated_by(&lenient(), none, &response_about(&twice)).unwrap_err();
     assert_eq!(refused, TokenError::DuplicateMember("payload"));
     let token = Token::new().claim("act", "null");
     assert_eq!(
@@ -372,12 +380,12 @@ fn null_member_is_absent() {
 #[test]
 fn null_in_act_is_absent() {
     let act = r#"{"sub":"b","iss":null,"client_id":null,"act":{"sub":"c","act":null}}"#;
-    let caller = judged(&Token::new().claim("act", act)).unwrap();
+    let caller = validated(&Token::new().claim("act", act)).unwrap();
     let actor = caller.current_actor().unwrap();
     assert_eq!((actor.id().issuer(), actor.subject()), (ISSUER, "b"));
     assert_eq!(caller.prior_actors().audit().collect::<Vec<_>>(), ["c"]);
     for odd in [r#"{"sub":null}"#, r#"{"sub":"b","act":{"sub":null}}"#] {
-        let refused = judged(&Token::new().claim("act", odd)).unwrap_err();
+        let refused = validated(&Token::new().claim("act", odd)).unwrap_err();
         assert_eq!(refused, TokenError::InvalidClaim("act"), "{odd}");
     }
 }
@@ -385,21 +393,21 @@ fn null_in_act_is_absent() {
 /// IN-05
 #[test]
 fn scope_setting_holds_for_responses() {
-    let token = |json: &str| answer(&Token::new().claim("scope", json));
-    let none = ThinAnswers::default();
+    let token = |json: &str| response_about(&Token::new().claim("scope", json));
+    let none = MissingMembers::default();
     let either = builder()
         .profile(Profile::LENIENT.allow_scope_text_or_array())
         .build()
         .unwrap();
     for json in [r#""b a""#, r#"["b","a"]"#] {
-        let caller = judged_by(&either, none, &token(json)).unwrap();
+        let caller = validated_by(&either, none, &token(json)).unwrap();
         assert_eq!(caller.scope(), &Scope::new(["a", "b"]).unwrap(), "{json}");
     }
     for odd in ["7", r#"["a b"]"#, r#"["a",1]"#, "{}"] {
-        let refused = judged_by(&either, none, &token(odd)).unwrap_err();
+        let refused = validated_by(&either, none, &token(odd)).unwrap_err();
         assert_eq!(refused, TokenError::InvalidClaim("scope"), "{odd}");
     }
-    let refused = judged_by(&lenient(), none, &token(r#"["a"]"#)).unwrap_err();
+    let refused = validated_by(&lenient(), none, &token(r#"["a"]"#)).unwrap_err();
     assert!(
         refused.to_string().contains("allow_scope_text_or_array"),
         "{refused}"
@@ -409,14 +417,14 @@ fn scope_setting_holds_for_responses() {
 /// IN-08
 #[test]
 fn own_audience_of_others_is_refused() {
-    let thin = ThinAnswers {
+    let thin = MissingMembers {
         audience: true,
-        ..ThinAnswers::default()
+        ..MissingMembers::default()
     };
     let header = b64(br#"{"alg":"HS256"}"#);
-    let judge = |token: &str, told: &Token| {
+    let validate = |token: &str, told: &Token| {
         let token = BearerToken::parse(token).unwrap();
-        strict().judge(token, parse(&answer(told)).unwrap(), thin, NOW)
+        strict().validate(token, parse(&response_about(told)).unwrap(), thin, NOW)
     };
     let silent = Token::new().without_claim("aud");
     for (payload, code) in [
@@ -441,13 +449,13 @@ fn own_audience_of_others_is_refused() {
             format!("{segment}.AA.AA.AA.AA"),
         ] {
             for told in [&silent, &Token::new()] {
-                let refused = judge(&token, told).err().map(|error| error.code());
+                let refused = validate(&token, told).err().map(|error| error.code());
                 assert_eq!(refused, code, "{payload}");
             }
         }
     }
-    judge(OPAQUE, &silent).unwrap();
-    let seen = judge(
+    validate(OPAQUE, &silent).unwrap();
+    let seen = validate(
         &format!("{header}.{}.AA", b64(br#"{"aud":"service-b"}"#)),
         &silent,
     );
@@ -461,7 +469,7 @@ fn error_in_200_is_named() {
         ("invalid_client", ErrorClass::ClientMisconfigured),
         ("server_error", ErrorClass::Transient),
         ("slow_down", ErrorClass::Throttled),
-        ("who", ErrorClass::AnswerUnusable),
+        ("who", ErrorClass::ResponseUnusable),
     ] {
         let error = parse(&format!(r#"{{"error":"{code}"}}"#)).unwrap_err();
         assert_eq!((error.class(), error.oauth_code()), (class, Some(code)));
@@ -473,87 +481,87 @@ fn error_in_200_is_named() {
         let error = parse(body).unwrap_err();
         assert!(error.to_string().contains(named), "{error}");
     }
-    // What says whether it is active is no refusal.
+    // A response with `active` is no refusal.
     parse(r#"{"active":false,"error":"invalid_token"}"#).unwrap();
 }
 
 #[test]
 fn in_05_the_issuer_may_go_without_saying() {
-    let caller = judged(&Token::new().without_claim("iss")).unwrap();
+    let caller = validated(&Token::new().without_claim("iss")).unwrap();
     assert_eq!(caller.issuer().as_str(), ISSUER);
 }
 
 #[test]
 fn in_05_thin_answers_are_refused_unless_they_are_expected() {
-    let none = ThinAnswers::default();
+    let none = MissingMembers::default();
     for claim in ["aud", "exp", "sub", "iat", "jti", "client_id"] {
-        let told = answer(&Token::new().without_claim(claim));
-        let refused = judged_by(&strict(), none, &told).unwrap_err();
+        let told = response_about(&Token::new().without_claim(claim));
+        let refused = validated_by(&strict(), none, &told).unwrap_err();
         assert_eq!(refused, TokenError::MissingClaim(claim));
     }
     for claim in ["iat", "jti", "client_id"] {
-        let told = answer(&Token::new().without_claim(claim));
-        judged_by(&lenient(), none, &told).expect(claim);
+        let told = response_about(&Token::new().without_claim(claim));
+        validated_by(&lenient(), none, &told).expect(claim);
     }
-    let thin = ThinAnswers {
+    let thin = MissingMembers {
         audience: true,
         expiry: Some(Duration::from_secs(30)),
         ..none
     };
-    let told = answer(&Token::new().without_claim("aud").without_claim("exp"));
-    let caller = judged_by(&strict(), thin, &told).unwrap();
+    let told = response_about(&Token::new().without_claim("aud").without_claim("exp"));
+    let caller = validated_by(&strict(), thin, &told).unwrap();
     assert_eq!(caller.audience().collect::<Vec<_>>(), ["service-a"]);
     assert_eq!(caller.expires_at(), UnixTime::from_secs(NOW.as_secs() + 30));
-    // What is there counts all the same.
-    let elsewhere = answer(&Token::new().claim("aud", r#""service-b""#));
-    let refused = judged_by(&strict(), thin, &elsewhere).unwrap_err();
+    // Members that are present are checked.
+    let elsewhere = response_about(&Token::new().claim("aud", r#""service-b""#));
+    let refused = validated_by(&strict(), thin, &elsewhere).unwrap_err();
     assert_eq!(refused.code(), "wrong_audience");
-    let expired = answer(&Token::new().claim("exp", (NOW.as_secs() - 61).to_string()));
-    let refused = judged_by(&strict(), thin, &expired).unwrap_err();
+    let expired = response_about(&Token::new().claim("exp", (NOW.as_secs() - 61).to_string()));
+    let refused = validated_by(&strict(), thin, &expired).unwrap_err();
     assert_eq!(refused, TokenError::Expired);
-    // Where the client stands for the audience, it does so here too.
+    // The client replaces the audience here too.
     let by_client = Policy::builder(issuer())
         .audience("spa-2")
         .profile(Profile::LENIENT.allow_client_as_audience())
         .build()
         .unwrap();
-    let told = answer(&Token::new().without_claim("aud"));
-    let refused = judged_by(&by_client, thin, &told).unwrap_err();
+    let told = response_about(&Token::new().without_claim("aud"));
+    let refused = validated_by(&by_client, thin, &told).unwrap_err();
     assert_eq!(refused.code(), "wrong_audience");
 }
 
 #[test]
 fn in_05_at_11_without_a_subject_a_token_is_the_clients_own_where_that_is_expected() {
-    let none = ThinAnswers::default();
-    let thin = ThinAnswers {
+    let none = MissingMembers::default();
+    let thin = MissingMembers {
         subject: true,
         ..none
     };
     let of_client = Token::new().without_claim("sub");
-    let refused = judged_by(&strict(), none, &answer(&of_client)).unwrap_err();
+    let refused = validated_by(&strict(), none, &response_about(&of_client)).unwrap_err();
     assert_eq!(refused, TokenError::MissingClaim("sub"));
     let unmarked = builder()
         .profile(Profile::LENIENT.service_matchers([ClaimMatcher::is("kind", "machine")]))
         .build()
         .unwrap();
     for policy in [strict(), lenient(), unmarked] {
-        let caller = judged_by(&policy, thin, &answer(&of_client)).unwrap();
+        let caller = validated_by(&policy, thin, &response_about(&of_client)).unwrap();
         assert_eq!(Some(caller.subject()), caller.client_id());
         assert_eq!(caller.kind(), PrincipalKind::Service);
-        let user = judged_by(&policy, thin, &answer(&Token::new())).unwrap();
+        let user = validated_by(&policy, thin, &response_about(&Token::new())).unwrap();
         assert_eq!(
             (user.subject(), user.kind()),
             ("alice", PrincipalKind::User)
         );
     }
-    // Neither somebody who acts for nobody, nor nobody at all, nor a subject that is none.
+    // Not with an actor, not without any client, not with an invalid subject.
     for odd in [
         of_client.clone().claim("act", r#"{"sub":"service-b"}"#),
         of_client.clone().claim("username", r#""alice""#),
         of_client.without_claim("client_id"),
         Token::new().claim("sub", r#""""#),
     ] {
-        judged_by(&lenient(), thin, &answer(&odd)).unwrap_err();
+        validated_by(&lenient(), thin, &response_about(&odd)).unwrap_err();
     }
 }
 
@@ -563,24 +571,29 @@ fn in_05_a_profile_that_reads_no_client_or_scope_reads_none_of_an_answer_either(
         .profile(Profile::LENIENT.client_from([]).scope_from([]))
         .build()
         .unwrap();
-    let told = answer(&Token::new().claim("scope", r#""orders:read""#));
-    let caller = judged_by(&none, ThinAnswers::default(), &told).unwrap();
+    let told = response_about(&Token::new().claim("scope", r#""orders:read""#));
+    let caller = validated_by(&none, MissingMembers::default(), &told).unwrap();
     assert_eq!(caller.client_id(), None);
     assert_eq!(caller.scope(), &Scope::default());
-    // Nor does one stand for the subject.
-    let thin = ThinAnswers {
+    // Nor does the client replace the subject.
+    let thin = MissingMembers {
         subject: true,
-        ..ThinAnswers::default()
+        ..MissingMembers::default()
     };
-    let told = answer(&Token::new().without_claim("sub"));
-    let refused = judged_by(&none, thin, &told).unwrap_err();
+    let told = response_about(&Token::new().without_claim("sub"));
+    let refused = validated_by(&none, thin, &told).unwrap_err();
     assert_eq!(refused, TokenError::MissingClaim("sub"));
-    // One that reads others reads what RFC 7662 has as well.
+    // A profile with other claims also reads those of RFC 7662.
     let other = builder()
         .profile(Profile::LENIENT.client_from(["cid"]))
         .build()
         .unwrap();
-    let caller = judged_by(&other, ThinAnswers::default(), &answer(&Token::new())).unwrap();
+    let caller = validated_by(
+        &other,
+        MissingMembers::default(),
+        &response_about(&Token::new()),
+    )
+    .unwrap();
     assert!(caller.client_id().is_some());
 }
 
@@ -588,14 +601,14 @@ fn in_05_a_profile_that_reads_no_client_or_scope_reads_none_of_an_answer_either(
 fn in_05_a_confirmation_is_of_the_same_issuer() {
     let confirm = |json: &str| strict().confirm(parse(json).unwrap());
     confirm(r#"{"active":true}"#).unwrap();
-    confirm(&answer(&Token::new())).unwrap();
+    confirm(&response_about(&Token::new())).unwrap();
     let other = confirm(r#"{"active":true,"iss":"https://other.example"}"#).unwrap_err();
     assert_eq!(other.code(), "unknown_issuer");
     confirm(r#"{"active":true,"sub":"a","sub":"a"}"#).unwrap_err();
     confirm(r#"{"active":true,"token_type":"refresh_token"}"#).unwrap_err();
 }
 
-/// The token itself has been judged by them.
+/// They were checked in the token itself.
 #[test]
 fn in_05_other_members_say_nothing_against_a_token_that_was_verified() {
     let confirm = |member: &str| {
@@ -661,9 +674,14 @@ fn in_02_in_03_what_is_not_200_says_nothing_of_the_token() {
             Some("invalid_client"),
         ),
         (403, "", ErrorClass::ClientMisconfigured, None),
-        (404, r#"{"active":true}"#, ErrorClass::AnswerUnusable, None),
-        (204, "", ErrorClass::AnswerUnusable, None),
-        (302, "", ErrorClass::AnswerUnusable, None),
+        (
+            404,
+            r#"{"active":true}"#,
+            ErrorClass::ResponseUnusable,
+            None,
+        ),
+        (204, "", ErrorClass::ResponseUnusable, None),
+        (302, "", ErrorClass::ResponseUnusable, None),
         (429, "", ErrorClass::Throttled, None),
         (500, r#"{"error":1}"#, ErrorClass::Transient, None),
         (503, "<html>", ErrorClass::Transient, None),
@@ -791,8 +809,8 @@ fn in_08_a_token_may_be_of_an_issuer_unless_it_names_another() {
 
 #[test]
 fn an_answer_prints_nothing_of_the_caller() {
-    let answer = parse(&answer(&Token::new())).unwrap();
-    assert!(!format!("{answer:?}").contains("alice"));
+    let response = parse(&response_about(&Token::new())).unwrap();
+    assert!(!format!("{response:?}").contains("alice"));
 }
 
 /// IN-05
@@ -808,10 +826,10 @@ fn unread_member_may_hold_any_number() {
         let rest = format!(r#""big":{number},"deep":{{"a":[{number}]}}"#);
         confirm(&format!(r#"{{{rest},"active":true}}"#)).unwrap();
     }
-    // What a token rests on is read whole, as in a JWT.
+    // The members that matter are read completely, as in a JWT.
     let token = Token::new().claim("big", "1e999");
     assert_eq!(
-        judged(&token).unwrap_err(),
+        validated(&token).unwrap_err(),
         TokenError::Malformed("payload")
     );
     assert_eq!(

@@ -2,9 +2,9 @@
 
 use obo_core::TokenError;
 
-use crate::judge::{lenient_verdict, refusal, verdict};
 use crate::signer::FORGER;
 use crate::token::Token;
+use crate::validate::{lenient_verdict, refusal, verdict};
 
 #[test]
 fn jw_11_a_header_member_occurs_once() {

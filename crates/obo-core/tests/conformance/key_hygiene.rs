@@ -1,18 +1,18 @@
-//! What may verify a signature: RFC 7517, RFC 7518 sections 3 and 6, RFC 8037.
+//! Keys that may verify a signature: RFC 7517, RFC 7518 sections 3 and 6, RFC 8037.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use obo_core::{Algorithm, KeySet, KeySetError, Selection, TokenError};
 
-use crate::judge::{NOW, judge, key_set, strict};
 use crate::signer::{ED25519, P256, P384, RSA, b64};
 use crate::token::Token;
+use crate::validate::{NOW, key_set, strict, validate};
 
-/// The set of one odd entry and a good one: the odd one must be skipped and counted, the good one work.
+/// A set of one unusable and one good entry: the first is skipped and counted, the second works.
 fn skipped(odd: &str) {
     let keys = key_set(&[odd.to_owned(), P256.jwk("")]);
     assert_eq!((keys.len(), keys.skipped()), (1, 1), "{odd}");
-    judge(&strict(), &keys, &Token::new().mint(), NOW).expect(odd);
+    validate(&strict(), &keys, &Token::new().mint(), NOW).expect(odd);
     let alone = KeySet::parse(format!(r#"{{"keys":[{odd}]}}"#).as_bytes());
     assert_eq!(alone.unwrap_err(), KeySetError::NoUsableKey(1), "{odd}");
 }
@@ -47,7 +47,7 @@ fn jw_07_rsa_keys_have_2048_to_8192_bits() {
     for bits in [2048, 3072, 4096, 8192] {
         kept(&rsa(&modulus(bits), &[1, 0, 1]));
     }
-    // Zeros in front count for nothing.
+    // Leading zeros do not count.
     let padded = [vec![0; 128], modulus(1024)].concat();
     skipped(&rsa(&padded, &[1, 0, 1]));
 }
@@ -92,7 +92,7 @@ fn zeros_before_an_integer_are_ignored() {
                 padded[member] = b64([vec![0; zeros], number].concat()).into();
                 let keys = kept(&padded.to_string());
                 let token = Token::new().signed_by(signer, signer.algorithms()[0]);
-                judge(&strict(), &keys, &token.mint(), NOW).unwrap();
+                validate(&strict(), &keys, &token.mint(), NOW).unwrap();
             }
         }
     }
@@ -166,7 +166,7 @@ fn jw_05_use_and_key_ops_bind() {
         ] {
             let keys = kept(&signer.jwk(good));
             let token = Token::new().signed_by(signer, alg).mint();
-            judge(&strict(), &keys, &token, NOW).expect(good);
+            validate(&strict(), &keys, &token, NOW).expect(good);
         }
     }
     for bad in [
@@ -215,7 +215,7 @@ fn jw_05_jw_03_the_alg_of_the_key_binds() {
         let keys = kept(&RSA.jwk(&format!(r#""alg":"{own}""#)));
         for alg in RSA.algorithms() {
             let token = Token::new().signed_by(&RSA, alg).mint();
-            let result = judge(&strict(), &keys, &token, NOW).map(drop);
+            let result = validate(&strict(), &keys, &token, NOW).map(drop);
             let expected = if own == alg {
                 Ok(())
             } else {
@@ -278,7 +278,7 @@ fn jw_20_what_json_cannot_hold_breaks_one_entry_alone() {
         let odd = RSA.jwk(&member);
         let document = format!(r#"{{"keys":[{odd},{}]}}"#, P256.jwk(""));
         let keys = KeySet::parse(document.as_bytes()).expect(&member);
-        judge(&strict(), &keys, &Token::new().mint(), NOW).unwrap();
+        validate(&strict(), &keys, &Token::new().mint(), NOW).unwrap();
     }
 }
 
@@ -334,7 +334,7 @@ fn jw_03_a_point_off_the_curve_or_of_another_length_is_skipped() {
     let point = [x, y]
         .map(|half| URL_SAFE_NO_PAD.decode(half).unwrap())
         .concat();
-    // The point itself, cut in another place.
+    // The same point, split at another place.
     let (short, long) = point.split_at(47);
     let zero = b64([0; 48]);
     for odd in [

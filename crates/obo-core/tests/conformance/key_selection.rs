@@ -1,40 +1,40 @@
-//! Which key of a set a token means: RFC 7515 section 4.1.4, RFC 7517 section 5.
+//! Selects the key of a set for a token: RFC 7515 section 4.1.4, RFC 7517 section 5.
 
 use std::sync::LazyLock;
 
 use obo_core::{Algorithm, KeySet, KeySetError, Selection, TokenError};
 
-use crate::judge::{NOW, judge, key_set, strict};
 use crate::signer::{ED25519, FORGER, P256, RSA, Signer};
 use crate::token::Token;
+use crate::validate::{NOW, key_set, strict, validate};
 
 static SECOND: LazyLock<Signer> = LazyLock::new(|| Signer::p256("second"));
 
 #[test]
 fn jw_19_without_a_kid_exactly_one_key_must_fit() {
     let token = Token::new().without_header("kid").mint();
-    let judge = |keys: &KeySet| judge(&strict(), keys, &token, NOW).map(drop);
+    let validate = |keys: &KeySet| validate(&strict(), keys, &token, NOW).map(drop);
     let none = key_set(&[RSA.jwk("")]);
-    assert_eq!(judge(&none), Err(TokenError::UnknownKey));
+    assert_eq!(validate(&none), Err(TokenError::UnknownKey));
     let one = key_set(&[RSA.jwk(""), P256.jwk(""), ED25519.jwk("")]);
-    assert_eq!(judge(&one), Ok(()));
+    assert_eq!(validate(&one), Ok(()));
     let two = key_set(&[P256.jwk(""), SECOND.jwk("")]);
-    assert_eq!(judge(&two), Err(TokenError::AmbiguousKey));
+    assert_eq!(validate(&two), Err(TokenError::AmbiguousKey));
     let other_use = key_set(&[P256.jwk(""), SECOND.jwk(r#""use":"enc""#)]);
-    assert_eq!(judge(&other_use), Ok(()));
+    assert_eq!(validate(&other_use), Ok(()));
 }
 
 #[test]
 fn jw_19_the_alg_of_the_keys_may_leave_one() {
     let token = Token::new().signed_by(&RSA, "PS256").without_header("kid");
     let keys = key_set(&[RSA.jwk(r#""alg":"PS256""#), RSA.jwk(r#""alg":"RS256""#)]);
-    judge(&strict(), &keys, &token.mint(), NOW).unwrap();
+    validate(&strict(), &keys, &token.mint(), NOW).unwrap();
     let token = Token::new()
         .signed_by(&SECOND, "ES256")
         .without_header("kid");
     let keys = key_set(&[P256.jwk(""), SECOND.jwk(r#""alg":"ES256""#)]);
     assert_eq!(
-        judge(&strict(), &keys, &token.mint(), NOW).unwrap_err(),
+        validate(&strict(), &keys, &token.mint(), NOW).unwrap_err(),
         TokenError::AmbiguousKey
     );
 }
@@ -42,19 +42,19 @@ fn jw_19_the_alg_of_the_keys_may_leave_one() {
 #[test]
 fn jw_16_a_kid_means_its_key_and_no_other() {
     let keys = key_set(&[P256.jwk(""), SECOND.jwk(""), RSA.jwk("")]);
-    judge(&strict(), &keys, &Token::new().mint(), NOW).unwrap();
+    validate(&strict(), &keys, &Token::new().mint(), NOW).unwrap();
     for (kid, error) in [
         ("second", TokenError::Signature),
         ("rsa", TokenError::Algorithm),
         ("unknown", TokenError::UnknownKey),
     ] {
         let token = Token::new().header("kid", &format!("\"{kid}\"")).mint();
-        let refused = judge(&strict(), &keys, &token, NOW).unwrap_err();
+        let refused = validate(&strict(), &keys, &token, NOW).unwrap_err();
         assert_eq!(refused, error, "{kid}");
     }
 }
 
-/// An unknown name may be worth a refresh, a name that does not fit is not.
+/// For an unknown name, fetching the set may help; for a name that does not fit, it does not.
 #[test]
 fn jw_16_unknown_and_misfit_are_told_apart() {
     let keys = key_set(&[P256.jwk(""), RSA.jwk("")]);
@@ -81,31 +81,31 @@ fn jw_19_two_keys_of_one_name_are_told_apart_by_type_alone() {
     // Same kid, two types: the algorithm decides.
     let rsa_as_p256 = format!(r#"{{{},"kid":"p256"}}"#, RSA.key_members());
     let keys = key_set(&[rsa_as_p256, P256.jwk("")]);
-    judge(&strict(), &keys, &Token::new().mint(), NOW).unwrap();
-    // The same key twice is one key, also where one entry says less of it.
+    validate(&strict(), &keys, &Token::new().mint(), NOW).unwrap();
+    // A key that is listed twice is one key, even if one entry has fewer members.
     let twice = [
         P256.jwk(""),
         P256.jwk(r#""alg":"ES256","use":"sig""#),
         P256.jwk(""),
     ];
-    judge(&strict(), &key_set(&twice), &Token::new().mint(), NOW).unwrap();
+    validate(&strict(), &key_set(&twice), &Token::new().mint(), NOW).unwrap();
     let unnamed = Token::new().without_header("kid").mint();
-    judge(&strict(), &key_set(&twice), &unnamed, NOW).unwrap();
+    validate(&strict(), &key_set(&twice), &unnamed, NOW).unwrap();
     let rsa = Token::new().signed_by(&RSA, "RS256").mint();
     let twice = [
         RSA.jwk(r#""alg":"RS256""#),
         RSA.jwk(r#""alg":"PS256""#),
         RSA.jwk(""),
     ];
-    judge(&strict(), &key_set(&twice), &rsa, NOW).unwrap();
+    validate(&strict(), &key_set(&twice), &rsa, NOW).unwrap();
     let third = [P256.jwk(""), P256.jwk(""), FORGER.jwk("")];
-    let error = judge(&strict(), &key_set(&third), &Token::new().mint(), NOW).unwrap_err();
+    let error = validate(&strict(), &key_set(&third), &Token::new().mint(), NOW).unwrap_err();
     assert_eq!(error, TokenError::AmbiguousKey);
-    // Same kid, same type: nothing does.
+    // Same `kid`, same type: ambiguous.
     let keys = key_set(&[P256.jwk(""), FORGER.jwk("")]);
     for signer in [&P256, &FORGER] {
         let token = Token::new().signed_by(signer, "ES256").mint();
-        let error = judge(&strict(), &keys, &token, NOW).unwrap_err();
+        let error = validate(&strict(), &keys, &token, NOW).unwrap_err();
         assert_eq!(error, TokenError::AmbiguousKey);
     }
 }
@@ -117,11 +117,11 @@ fn empty_kid_names_a_key() {
     let nameless = format!("{{{}}}", FORGER.key_members());
     let keys = key_set(&[named, nameless]);
     let token = |kid: &str| Token::new().header("kid", kid).mint();
-    judge(&strict(), &keys, &token("\"\""), NOW).unwrap();
-    let error = judge(&strict(), &keys, &token("\"p256\""), NOW).unwrap_err();
+    validate(&strict(), &keys, &token("\"\""), NOW).unwrap();
+    let error = validate(&strict(), &keys, &token("\"p256\""), NOW).unwrap_err();
     assert_eq!(error, TokenError::UnknownKey);
     let unnamed = Token::new().without_header("kid").mint();
-    let error = judge(&strict(), &keys, &unnamed, NOW).unwrap_err();
+    let error = validate(&strict(), &keys, &unnamed, NOW).unwrap_err();
     assert_eq!(error, TokenError::AmbiguousKey);
 }
 
@@ -131,7 +131,7 @@ fn jw_20_an_empty_set_is_a_withdrawal_and_a_set_without_usable_keys_a_fault() {
         let keys = KeySet::parse(empty.as_bytes()).unwrap();
         assert!(keys.is_empty() && keys.skipped() == 0);
         let token = Token::new().mint();
-        let error = judge(&strict(), &keys, &token, NOW).unwrap_err();
+        let error = validate(&strict(), &keys, &token, NOW).unwrap_err();
         assert_eq!(error, TokenError::UnknownKey);
     }
     assert!(!key_set(&[P256.jwk("")]).is_empty());

@@ -1,4 +1,4 @@
-//! Protocol and policy by their public API, against the rows of the conformance checklist.
+//! Tests protocol and policy through the public API, by the rows of the specifications.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -7,9 +7,9 @@
     reason = "a failed assumption fails the test"
 )]
 
-mod judge;
 mod signer;
 mod token;
+mod validate;
 mod wire;
 
 mod access_token;
@@ -21,10 +21,10 @@ mod claims;
 mod compact_form;
 mod dialect_settings;
 mod dialects;
-mod exchange_answer;
 mod exchange_lifetime;
 mod exchange_refusal;
 mod exchange_request;
+mod exchange_response;
 mod forgery;
 mod introspection;
 mod jose_header;

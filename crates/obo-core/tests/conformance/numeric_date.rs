@@ -5,8 +5,8 @@ use std::time::Duration;
 use obo_core::{Policy, Profile, TokenError, UnixTime};
 use proptest::prelude::*;
 
-use crate::judge::{NOW, builder, judge, published, refusal, strict, verdict};
 use crate::token::Token;
+use crate::validate::{NOW, builder, published, refusal, strict, validate, verdict};
 
 #[test]
 fn jw_25_exp_is_required() {
@@ -104,7 +104,8 @@ fn jw_27_a_token_may_be_no_older_than_the_policy_says() {
             .unwrap()
     };
     let issued = |ago: u64| Token::new().claim("iat", (NOW.as_secs() - ago).to_string());
-    let verdict = |policy: &Policy, token: Token| judge(policy, &published(), &token.mint(), NOW);
+    let verdict =
+        |policy: &Policy, token: Token| validate(policy, &published(), &token.mint(), NOW);
     // 60 s of leeway.
     for ago in [0, 600, 659] {
         let caller = verdict(&policy(600), issued(ago)).unwrap();
@@ -123,7 +124,7 @@ fn jw_27_a_token_may_be_no_older_than_the_policy_says() {
         assert_eq!(error, TokenError::TooOld);
         verdict(&strict(), issued(ago)).unwrap();
     }
-    // It never makes a token live longer than its `exp`.
+    // It never extends a token beyond its `exp`.
     let old = issued(1000).claim("exp", (NOW.as_secs() - 60).to_string());
     let error = verdict(&policy(1_000_000), old).unwrap_err();
     assert_eq!(error, TokenError::Expired);
@@ -151,16 +152,16 @@ fn jw_28_time_arithmetic_saturates() {
     assert_eq!(start.saturating_since(end), Duration::ZERO);
     assert_eq!(end.saturating_since(start), Duration::MAX);
     let token = Token::new().mint();
-    let error = judge(&strict(), &published(), &token, end).unwrap_err();
+    let error = validate(&strict(), &published(), &token, end).unwrap_err();
     assert_eq!(error, TokenError::Expired);
-    let error = judge(&strict(), &published(), &token, start).unwrap_err();
+    let error = validate(&strict(), &published(), &token, start).unwrap_err();
     assert_eq!(error, TokenError::IssuedInFuture);
 }
 
 /// Milliseconds, so that a fraction is exact in the model.
 const MAX: i128 = (1 << 53) * 1000;
 
-/// Times close to the limits of something.
+/// Times close to limits.
 fn millis() -> impl Strategy<Value = i128> {
     let now = i128::from(NOW.as_secs()) * 1000;
     prop_oneof![
@@ -170,7 +171,7 @@ fn millis() -> impl Strategy<Value = i128> {
         Just(i128::from(i64::MAX) * 1000),
         Just(i128::from(u64::MAX) * 1000),
     ]
-    // Whole seconds where the number is too big for a float to hold the fraction.
+    // Whole seconds if the number is too large for a float with a fraction.
     .prop_map(|ms| {
         if ms > 1_000_000_000_000_000 {
             ms / 1000 * 1000
@@ -207,11 +208,11 @@ proptest! {
         let valid = readable(exp) && readable(iat) && nbf.is_none_or(readable)
             && at < exp + slack && iat <= at + slack && nbf.is_none_or(|nbf| nbf <= at + slack);
         let policy = builder().leeway(Duration::from_secs(leeway)).build().unwrap();
-        let result = judge(&policy, &published(), &token.mint(), UnixTime::from_secs(now));
+        let result = validate(&policy, &published(), &token.mint(), UnixTime::from_secs(now));
         prop_assert_eq!(result.is_ok(), valid, "{:?}", result.map(drop));
     }
 
-    /// One moment ends a token, however it is asked: for a new one, for one that was accepted, and for what outlives it.
+    /// A token ends at one moment: for `verify`, for `check_expiry` and for `accepts_until`.
     #[test]
     fn jw_25_jw_27_a_token_ends_when_an_exact_model_says(
         exp in 1..4000_i64,
@@ -234,8 +235,8 @@ proptest! {
         let token = token.mint();
         let at = UnixTime::from_secs(NOW.as_secs() + later);
         let is_over = now + i128::from(later) >= end;
-        prop_assert_eq!(judge(&policy, &published(), &token, at).is_err(), is_over);
-        let Ok(caller) = judge(&policy, &published(), &token, NOW) else {
+        prop_assert_eq!(validate(&policy, &published(), &token, at).is_err(), is_over);
+        let Ok(caller) = validate(&policy, &published(), &token, NOW) else {
             prop_assert!(now >= end);
             return Ok(());
         };

@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use obo_core::{ConfigError, MAX_LEEWAY, Policy, PolicyBuilder};
 
-use crate::judge::builder;
+use crate::validate::builder;
 
 fn error(builder: PolicyBuilder) -> ConfigError {
     builder.build().unwrap_err()
@@ -37,6 +37,6 @@ fn builder_without_settings_makes_the_default_policy() {
     let built = builder().build().unwrap();
     assert_eq!(
         format!("{built:?}"),
-        format!("{:?}", crate::judge::strict())
+        format!("{:?}", crate::validate::strict())
     );
 }

@@ -1,15 +1,15 @@
-//! What a profile is made of: where scope, client, roles and kind are read, and what a token must have.
+//! The settings of a profile: where scope, client, roles and kind are, and what a token must have.
 
 use obo_core::{
     Caller, ClaimMatcher, Policy, PrincipalKind, Profile, Scope, ScopeClaim, TokenError, TokenTyp,
 };
 
-use crate::judge::{NOW, builder, judge, lenient_verdict, published, refusal, verdict};
 use crate::token::Token;
+use crate::validate::{NOW, builder, lenient_verdict, published, refusal, validate, verdict};
 
 fn under(profile: Profile, token: &Token) -> Result<Caller, TokenError> {
     let policy: Policy = builder().profile(profile).build().unwrap();
-    judge(&policy, &published(), &token.mint(), NOW)
+    validate(&policy, &published(), &token.mint(), NOW)
 }
 
 fn scope(values: &[&str]) -> Scope {
@@ -71,7 +71,7 @@ fn tx_34_ot_01_the_first_claim_that_is_there_is_the_scope() {
     assert_eq!(granted(&odd), Err(TokenError::InvalidClaim("scp")));
 }
 
-/// What a profile does not read may have any form, and grants nothing.
+/// A claim that the profile does not read may have any form and grants nothing.
 #[test]
 fn ot_01_claims_of_other_products_mean_nothing() {
     let token = Token::new()
@@ -310,8 +310,8 @@ fn at_04_a_client_is_an_audience_only_where_the_profile_says_so_and_aud_is_absen
         let refused = under(profile.clone(), &token.clone().claim("aud", aud));
         assert!(matches!(refused, Err(TokenError::Audience { .. })), "{aud}");
     }
-    let nobody = without.without_claim("client_id");
-    let refused = under(Profile::LENIENT.allow_client_as_audience(), &nobody);
+    let no_client = without.without_claim("client_id");
+    let refused = under(Profile::LENIENT.allow_client_as_audience(), &no_client);
     assert!(matches!(refused, Err(TokenError::Audience { .. })));
 }
 
@@ -334,7 +334,7 @@ fn at_13_another_sign_of_an_id_token_may_replace_the_usual_ones() {
     }
 }
 
-/// Tokens of a kind of their own, and a profile's own kinds.
+/// Tokens and a profile of a special kind.
 #[test]
 fn jw_31_every_kind_of_jwt_but_the_profiles_is_refused() {
     const OTHERS: [&str; 12] = [
@@ -385,7 +385,7 @@ fn jw_31_every_kind_of_jwt_but_the_profiles_is_refused() {
     }
 }
 
-/// Whatever is kept as text was read as JSON to the last detail.
+/// Everything that is kept as text was completely read as JSON.
 #[test]
 fn a_claim_that_no_profile_reads_is_json_all_the_same() {
     for bad in [

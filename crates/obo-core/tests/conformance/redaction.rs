@@ -1,4 +1,4 @@
-//! No text that is meant for people holds a token or a secret.
+//! No text for people contains a token or a secret.
 
 use std::fmt::Debug;
 
@@ -8,12 +8,12 @@ use obo_core::{
     Secret, SigningKey, TokenError, TokenType, UnverifiedJwt, compact_jws,
 };
 
-use crate::judge::{issuer, lenient, published, strict, verdict};
 use crate::signer::{FORGER, P256};
 use crate::token::Token;
+use crate::validate::{issuer, lenient, published, strict, verdict};
 use crate::wire::{alice, for_service_b, form, grant};
 
-/// Pieces of the secret that are long enough to be told by.
+/// Pieces of the secret that are long enough to identify it.
 fn assert_absent(secret: &str, text: &str) {
     for piece in secret.split(['.', ' ', ':', '\n']) {
         if piece.len() >= 6 {

@@ -1,18 +1,18 @@
-//! Signed answers of an introspection endpoint (RFC 9701).
+//! Signed introspection responses (RFC 9701).
 
 use obo_core::{
-    Algorithm, BearerToken, Caller, ErrorClass, IntrospectionAnswer, Policy, Selection,
-    SignedAnswer, ThinAnswers, TokenEndpointError, TokenError,
+    Algorithm, BearerToken, Caller, ErrorClass, IntrospectionResponse, MissingMembers, Policy,
+    Selection, SignedIntrospection, TokenEndpointError, TokenError,
 };
 
-use crate::introspection::{OPAQUE, answer};
-use crate::judge::{NOW, builder, lenient_verdict, published, strict, verdict};
+use crate::introspection::{OPAQUE, response_about};
 use crate::signer::FORGER;
 use crate::token::Token;
+use crate::validate::{NOW, builder, lenient_verdict, published, strict, verdict};
 
 const CLIENT: &str = "service-a-client";
 
-/// A signed answer about the token that the default policy accepts.
+/// A signed response about the token that the default policy accepts.
 fn signed() -> Token {
     let now = NOW.as_secs().to_string();
     ["sub", "client_id", "exp", "jti"]
@@ -21,11 +21,11 @@ fn signed() -> Token {
         .header("typ", r#""token-introspection+jwt""#)
         .claim("aud", format!("\"{CLIENT}\""))
         .claim("iat", now)
-        .claim("token_introspection", answer(&Token::new()))
+        .claim("token_introspection", response_about(&Token::new()))
 }
 
-fn opened_by(policy: &Policy, jws: &str) -> Result<IntrospectionAnswer, TokenEndpointError> {
-    let signed = SignedAnswer::parse(jws.as_bytes())?;
+fn opened_by(policy: &Policy, jws: &str) -> Result<IntrospectionResponse, TokenEndpointError> {
+    let signed = SignedIntrospection::parse(jws.as_bytes())?;
     let key = match published().select(signed.kid(), signed.algorithm()) {
         Selection::Key(key) => key.clone(),
         _ => return Err(TokenEndpointError::unusable("no key")),
@@ -33,24 +33,27 @@ fn opened_by(policy: &Policy, jws: &str) -> Result<IntrospectionAnswer, TokenEnd
     policy.open(signed, &key, CLIENT, NOW)
 }
 
-fn judged(jws: &str) -> Result<Caller, TokenError> {
-    let answer = opened_by(&strict(), jws).unwrap();
+fn validated(jws: &str) -> Result<Caller, TokenError> {
+    let response = opened_by(&strict(), jws).unwrap();
     let token = BearerToken::parse(OPAQUE).unwrap();
-    strict().judge(token, answer, ThinAnswers::default(), NOW)
+    strict().validate(token, response, MissingMembers::default(), NOW)
 }
 
 fn is_unusable(token: &Token, why: &str) {
     let error = opened_by(&strict(), &token.mint()).unwrap_err();
-    assert_eq!(error.class(), ErrorClass::AnswerUnusable, "{why}");
+    assert_eq!(error.class(), ErrorClass::ResponseUnusable, "{why}");
 }
 
 #[test]
 fn in_10_a_signed_answer_is_opened_and_judged() {
-    assert_eq!(judged(&signed().mint()).unwrap().subject(), "alice");
+    assert_eq!(validated(&signed().mint()).unwrap().subject(), "alice");
     let long = signed().header("typ", r#""application/Token-Introspection+JWT""#);
-    judged(&long.mint()).unwrap();
+    validated(&long.mint()).unwrap();
     let inactive = signed().claim("token_introspection", r#"{"active":false}"#);
-    assert_eq!(judged(&inactive.mint()).unwrap_err(), TokenError::Inactive);
+    assert_eq!(
+        validated(&inactive.mint()).unwrap_err(),
+        TokenError::Inactive
+    );
 }
 
 #[test]
@@ -81,11 +84,14 @@ fn in_10_it_must_be_a_signed_answer_of_the_issuer_for_this_client() {
 
 #[test]
 fn in_10_what_is_beside_the_answer_says_nothing() {
-    let beside = signed()
+    let other_claims = signed()
         .claim("active", "true")
         .claim("sub", r#""mallory""#)
         .claim("token_introspection", r#"{"active":false}"#);
-    assert_eq!(judged(&beside.mint()).unwrap_err(), TokenError::Inactive);
+    assert_eq!(
+        validated(&other_claims.mint()).unwrap_err(),
+        TokenError::Inactive
+    );
     let top_level = signed()
         .claim("active", "true")
         .without_claim("token_introspection");
@@ -124,7 +130,7 @@ fn in_10_the_signature_is_of_the_issuers_key_and_algorithm() {
 fn in_11_jw_31_a_signed_answer_is_no_access_token() {
     let full = Token::new()
         .header("typ", r#""token-introspection+jwt""#)
-        .claim("token_introspection", answer(&Token::new()));
+        .claim("token_introspection", response_about(&Token::new()));
     for verdict in [verdict, lenient_verdict] {
         let refused = verdict(&full.mint()).unwrap_err();
         assert!(matches!(refused, TokenError::Type { .. }), "{refused}");
@@ -134,6 +140,6 @@ fn in_11_jw_31_a_signed_answer_is_no_access_token() {
 #[test]
 fn a_signed_answer_prints_nothing_of_the_caller() {
     let jws = signed().mint();
-    let signed = SignedAnswer::parse(jws.as_bytes()).unwrap();
-    assert_eq!(format!("{signed:?}"), "SignedAnswer([redacted])");
+    let signed = SignedIntrospection::parse(jws.as_bytes()).unwrap();
+    assert_eq!(format!("{signed:?}"), "SignedIntrospection([redacted])");
 }

@@ -9,5 +9,5 @@ pub(crate) static RSA: LazyLock<Signer> = LazyLock::new(|| Signer::rsa("rsa"));
 pub(crate) static P256: LazyLock<Signer> = LazyLock::new(|| Signer::p256("p256"));
 pub(crate) static P384: LazyLock<Signer> = LazyLock::new(|| Signer::p384("p384"));
 pub(crate) static ED25519: LazyLock<Signer> = LazyLock::new(|| Signer::ed25519("ed25519"));
-/// Keys that nobody publishes, under names that somebody does.
+/// Unpublished keys, under published `kid`s.
 pub(crate) static FORGER: LazyLock<Signer> = LazyLock::new(|| Signer::p256("p256"));

@@ -1,11 +1,11 @@
-//! Tokens written member by member as raw JSON, so that a member can occur twice or be no JSON at all.
+//! Tokens written member by member as raw JSON, so that a member can be duplicate or malformed.
 
 use obo_test_support::Members;
 
-use crate::judge::{AUDIENCE, ISSUER, NOW};
 use crate::signer::{P256, Signer};
+use crate::validate::{AUDIENCE, ISSUER, NOW};
 
-/// A token that the default policy accepts, until something is changed.
+/// A token that the default policy accepts, unless a test changes it.
 #[derive(Clone)]
 pub(crate) struct Token {
     header: Members,
@@ -38,13 +38,13 @@ impl Token {
         }
     }
 
-    /// Replaces or adds a header member; `json` is its value as text.
+    /// Replaces or adds a header member with this JSON text.
     pub(crate) fn header(mut self, name: &str, json: &str) -> Self {
         self.header.set(name, json);
         self
     }
 
-    /// Adds a header member even if there is one of the name.
+    /// Adds a header member, even a duplicate.
     pub(crate) fn second_header(mut self, name: &str, json: &str) -> Self {
         self.header.repeat(name, json);
         self
@@ -55,13 +55,13 @@ impl Token {
         self
     }
 
-    /// Replaces or adds a claim; `json` is its value as text.
+    /// Replaces or adds a claim with this JSON text.
     pub(crate) fn claim(mut self, name: &str, json: impl Into<String>) -> Self {
         self.claims.set(name, json);
         self
     }
 
-    /// Adds a claim even if there is one of the name.
+    /// Adds a claim, even a duplicate.
     pub(crate) fn second_claim(mut self, name: &str, json: &str) -> Self {
         self.claims.repeat(name, json);
         self
@@ -72,13 +72,13 @@ impl Token {
         self
     }
 
-    /// Takes these bytes for the payload instead of the claims.
+    /// Uses these bytes as the payload instead of the claims.
     pub(crate) fn payload(mut self, payload: impl Into<Vec<u8>>) -> Self {
         self.raw_payload = Some(payload.into());
         self
     }
 
-    /// Signs with another key, of which the header then names algorithm and `kid`.
+    /// Signs with another key. The header gets its algorithm and `kid`.
     pub(crate) fn signed_by(self, signer: &'static Signer, alg: &str) -> Self {
         let mut token = self
             .header("alg", &format!("\"{alg}\""))
@@ -107,7 +107,7 @@ impl Token {
     }
 }
 
-/// The compact form of header and payload bytes, whatever they are, with a signature over them.
+/// The compact form of any header and payload bytes, with a signature.
 pub(crate) fn seal(signer: &Signer, alg: &str, header: &[u8], payload: &[u8]) -> String {
     signer.compact(alg, header, payload)
 }

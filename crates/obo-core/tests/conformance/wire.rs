@@ -1,4 +1,4 @@
-//! One exchange with one authorization server: what is sent, and answers as literal bytes.
+//! One exchange at one authorization server: the request, and responses as literal bytes.
 
 use std::sync::Arc;
 
@@ -10,8 +10,8 @@ use obo_core::{
     TokenRequest,
 };
 
-use crate::judge::{NOW, issuer, verdict};
 use crate::token::Token;
+use crate::validate::{NOW, issuer, verdict};
 
 pub(crate) const ACCESS_TOKEN: &str = "urn:ietf:params:oauth:token-type:access_token";
 pub(crate) const JWT: &str = "urn:ietf:params:oauth:token-type:jwt";
@@ -32,12 +32,12 @@ pub(crate) fn grant(request: &ExchangeRequest) -> Grant {
     request.clone().into()
 }
 
-/// A token of the client's own, for that target.
+/// The client's own token, for that target.
 pub(crate) fn own(target: Option<&Target>) -> Grant {
     Grant::client_credentials(target.map(|target| Arc::new(target.clone())))
 }
 
-/// The form by which the client `service-a` of the issuer asks.
+/// The form that the client `service-a` sends.
 pub(crate) fn form(
     dialect: &impl Dialect,
     request: &ExchangeRequest,
@@ -45,12 +45,12 @@ pub(crate) fn form(
     dialect.request(&grant(request), Registration::new(&issuer(), "service-a"))
 }
 
-/// The body as text.
+/// The body as a string.
 pub(crate) fn text(form: &TokenRequest) -> String {
     String::from_utf8(form.body().to_vec()).unwrap()
 }
 
-pub(crate) fn answer(status: u16, body: impl Into<Vec<u8>>) -> Response<Bytes> {
+pub(crate) fn http_response(status: u16, body: impl Into<Vec<u8>>) -> Response<Bytes> {
     Response::builder()
         .status(status)
         .header(header::CONTENT_TYPE, "application/json")
@@ -58,12 +58,12 @@ pub(crate) fn answer(status: u16, body: impl Into<Vec<u8>>) -> Response<Bytes> {
         .unwrap()
 }
 
-/// What the strict dialect makes of a 200 with this body.
+/// The result of the strict dialect for a 200 with this body.
 pub(crate) fn read(
     request: &ExchangeRequest,
     body: &str,
 ) -> Result<IssuedToken, TokenEndpointError> {
-    Rfc8693::new().response(&grant(request), &answer(200, body), NOW)
+    Rfc8693::new().response(&grant(request), &http_response(200, body), NOW)
 }
 
 /// The same for the usual request.
@@ -71,7 +71,7 @@ pub(crate) fn accept(body: &str) -> Result<IssuedToken, TokenEndpointError> {
     read(&for_service_b(&[]), body)
 }
 
-/// A complete answer with one member changed, added, or removed where `json` is empty.
+/// A complete response with one member changed or added, or removed if `json` is empty.
 pub(crate) fn with(name: &str, json: &str) -> String {
     let members = [
         ("access_token", "\"opaque\"".to_owned()),
@@ -90,7 +90,7 @@ pub(crate) fn with(name: &str, json: &str) -> String {
     format!("{{{}}}", members.join(","))
 }
 
-/// A complete answer with this access token.
+/// A complete response with this access token.
 pub(crate) fn issued(token: &str) -> String {
     with("access_token", &format!("\"{token}\""))
 }

@@ -283,7 +283,7 @@ impl Endpoint {
         let sent = sender.patience.limit(self.server.http().send(post, LIMITS));
         let response = sent.await?.map_err(|error| {
             let class = match error {
-                HttpError::TooLong(_) => ErrorClass::AnswerUnusable,
+                HttpError::TooLong(_) => ErrorClass::ResponseUnusable,
                 HttpError::NoResponse(_) => ErrorClass::Transient,
             };
             TokenEndpointError::new(class, error.to_string())

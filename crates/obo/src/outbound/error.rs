@@ -56,7 +56,7 @@ pub enum ExchangeErrorKind {
     /// The authorization server cannot be reached, or has a fault that may pass.
     Transient,
     /// The authorization server's response is not usable.
-    AnswerUnusable,
+    ResponseUnusable,
     /// This service has too many exchanges under way.
     Overloaded,
 }
@@ -72,7 +72,7 @@ impl ExchangeErrorKind {
             Self::ClientMisconfigured => ErrorClass::ClientMisconfigured.code(),
             Self::Throttled => ErrorClass::Throttled.code(),
             Self::Transient => ErrorClass::Transient.code(),
-            Self::AnswerUnusable => ErrorClass::AnswerUnusable.code(),
+            Self::ResponseUnusable => ErrorClass::ResponseUnusable.code(),
             Self::Overloaded => "overloaded",
         }
     }
@@ -87,7 +87,7 @@ impl From<ErrorClass> for ExchangeErrorKind {
             ErrorClass::ClientMisconfigured => Self::ClientMisconfigured,
             ErrorClass::Throttled => Self::Throttled,
             ErrorClass::Transient => Self::Transient,
-            ErrorClass::AnswerUnusable => Self::AnswerUnusable,
+            ErrorClass::ResponseUnusable => Self::ResponseUnusable,
         }
     }
 }
@@ -148,7 +148,7 @@ impl ExchangeError {
     /// Whether the same request would fail again, since the setup is wrong.
     pub(crate) fn is_of_the_setup(&self) -> bool {
         match self.0.kind {
-            ExchangeErrorKind::AnswerUnusable => true,
+            ExchangeErrorKind::ResponseUnusable => true,
             // Without a response the mistake was found here, which costs the server nothing.
             ExchangeErrorKind::ClientMisconfigured => self
                 .0
@@ -256,7 +256,7 @@ impl ExchangeError {
             | Kind::UnknownDestination
             | Kind::ClientMisconfigured
             | Kind::TargetDenied => (StatusCode::INTERNAL_SERVER_ERROR, "internal error"),
-            Kind::AnswerUnusable => (StatusCode::BAD_GATEWAY, "internal error"),
+            Kind::ResponseUnusable => (StatusCode::BAD_GATEWAY, "internal error"),
             Kind::Throttled | Kind::Transient | Kind::Overloaded => {
                 (StatusCode::SERVICE_UNAVAILABLE, "try again later")
             }

@@ -109,7 +109,7 @@ async fn opaque_token_for_another_is_refused() {
     ] {
         let idp = Introspected::new(&setup, "opaque", inspected(members.clone()));
         let error = idp.token(&setup).await.unwrap_err();
-        assert_eq!(error.kind(), Kind::AnswerUnusable, "{members}");
+        assert_eq!(error.kind(), Kind::ResponseUnusable, "{members}");
         let own = idp.exchange.app_only_token(audience("service-b")).await;
         own.unwrap_err();
     }
@@ -128,7 +128,7 @@ async fn refused_introspection_is_no_token() {
     for (status, kind) in [
         (401, Kind::ClientMisconfigured),
         (403, Kind::ClientMisconfigured),
-        (404, Kind::AnswerUnusable),
+        (404, Kind::ResponseUnusable),
     ] {
         let idp = Introspected::new(&setup, "opaque", reply(status, &json!({})));
         assert_eq!(
@@ -179,7 +179,7 @@ async fn introspected_sub_is_the_callers() {
         let outcome = idp.token(&setup).await.map_err(|error| error.kind());
         assert_eq!(outcome.is_ok(), is_used, "{members}");
         if let Err(kind) = outcome {
-            assert_eq!(kind, Kind::AnswerUnusable, "{members}");
+            assert_eq!(kind, Kind::ResponseUnusable, "{members}");
         }
     }
     // A pairwise subject, and the service's own token, are not compared.
@@ -220,7 +220,7 @@ async fn introspection_of_issued_is_json_by_type() {
         let outcome = idp.token(&setup).await.map_err(|error| error.kind());
         match is_used {
             true => drop(outcome.unwrap()),
-            false => assert_eq!(outcome.unwrap_err(), Kind::AnswerUnusable),
+            false => assert_eq!(outcome.unwrap_err(), Kind::ResponseUnusable),
         }
     }
 }

@@ -219,7 +219,7 @@ async fn unusable_response_is_remembered() {
     tokio::time::pause();
     for _ in 0..700 {
         let error = exchange.token(&alice, audience("b")).await.unwrap_err();
-        assert_eq!(error.kind(), Kind::AnswerUnusable);
+        assert_eq!(error.kind(), Kind::ResponseUnusable);
     }
     assert_eq!(stub.requests(), 1);
     exchange.token(&bob, audience("b")).await.unwrap_err();

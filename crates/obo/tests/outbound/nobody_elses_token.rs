@@ -178,7 +178,7 @@ impl Population {
                     Kind::SubjectInvalid,
                     Kind::TargetDenied,
                     Kind::ClientMisconfigured,
-                    Kind::AnswerUnusable,
+                    Kind::ResponseUnusable,
                 ];
                 assert!(expected.contains(&error.kind()), "{error}");
             }

@@ -76,7 +76,7 @@ async fn tx_13_tx_14_tx_15_a_token_that_is_no_bearer_access_token_is_unusable() 
     ] {
         let reply = wrong.clone();
         let error = refused_body(&setup, move || issued("opaque", reply.clone())).await;
-        assert_eq!(error.kind(), Kind::AnswerUnusable, "{wrong}");
+        assert_eq!(error.kind(), Kind::ResponseUnusable, "{wrong}");
     }
 }
 
@@ -109,11 +109,11 @@ async fn tx_39_a_token_that_is_no_header_value_is_unusable() {
         "a\u{7f}",
     ] {
         let error = refused_body(&setup, move || issued(token, json!({}))).await;
-        assert_eq!(error.kind(), Kind::AnswerUnusable, "{token:?}");
+        assert_eq!(error.kind(), Kind::ResponseUnusable, "{token:?}");
     }
     for length in [16 * 1024 + 1, 200 * 1024, 1024 * 1024] {
         let error = refused_body(&setup, move || issued(&"a".repeat(length), json!({}))).await;
-        assert_eq!(error.kind(), Kind::AnswerUnusable, "{length}");
+        assert_eq!(error.kind(), Kind::ResponseUnusable, "{length}");
     }
 }
 
@@ -147,7 +147,7 @@ async fn at_14_what_a_token_says_of_itself_may_refuse_it() {
     ] {
         let token = jwt(&setup, &wrong);
         let error = refused_body(&setup, move || issued(&token, json!({}))).await;
-        assert_eq!(error.kind(), Kind::AnswerUnusable, "{wrong}");
+        assert_eq!(error.kind(), Kind::ResponseUnusable, "{wrong}");
     }
     let caller = setup.caller("alice").await;
     for right in [json!({}), json!({ "aud": ["service-c", "service-b"] })] {
@@ -170,7 +170,7 @@ async fn tx_39_the_subject_token_handed_back_is_unusable() {
     let caller = setup.validated(&token).await;
     let stub = Stub::new(&setup, move |_| ready(issued(&token, json!({}))));
     let exchanged = stub.exchange().token(&caller, audience("service-b")).await;
-    assert_eq!(exchanged.unwrap_err().kind(), Kind::AnswerUnusable);
+    assert_eq!(exchanged.unwrap_err().kind(), Kind::ResponseUnusable);
 }
 
 #[tokio::test]
@@ -193,7 +193,7 @@ async fn tx_17_a_wider_scope_is_refused_and_a_narrower_one_is_told() {
         let exchanged = stub.exchange().token(&caller, target).await;
         match expected {
             Some(scope) => assert_eq!(exchanged.unwrap().token().scope().to_string(), scope),
-            None => assert_eq!(exchanged.unwrap_err().kind(), Kind::AnswerUnusable),
+            None => assert_eq!(exchanged.unwrap_err().kind(), Kind::ResponseUnusable),
         }
     }
 }
@@ -264,7 +264,7 @@ async fn te_06_what_is_no_json_object_is_unusable() {
             reply
         };
         let error = refused_body(&setup, reply).await;
-        assert_eq!(error.kind(), Kind::AnswerUnusable, "{text}");
+        assert_eq!(error.kind(), Kind::ResponseUnusable, "{text}");
         assert!(
             text.len() < 4 || !error.to_string().contains(&text),
             "{error}"
@@ -280,7 +280,7 @@ async fn error_in_200_has_its_class() {
         ("invalid_grant", Kind::SubjectInvalid),
         ("invalid_target", Kind::TargetDenied),
         ("invalid_client", Kind::ClientMisconfigured),
-        ("who", Kind::AnswerUnusable),
+        ("who", Kind::ResponseUnusable),
     ] {
         let reply = move || json_response(200, &json!({ "error": code }));
         let error = refused_body(&setup, reply).await;
@@ -297,7 +297,7 @@ async fn token_for_another_target_is_unusable() {
         for other in [json!("ServiceA"), json!(["ServiceA"])] {
             let more = json!({ member: other });
             let error = refused_body(&setup, move || issued("opaque", more.clone())).await;
-            assert_eq!(error.kind(), Kind::AnswerUnusable, "{member}");
+            assert_eq!(error.kind(), Kind::ResponseUnusable, "{member}");
             assert!(error.to_string().contains("ServiceA"), "{error}");
         }
     }
@@ -320,7 +320,7 @@ async fn te_06_an_answer_of_another_media_type_is_unusable() {
             reply
         };
         let error = refused_body(&setup, reply).await;
-        assert_eq!(error.kind(), Kind::AnswerUnusable, "{media_type}");
+        assert_eq!(error.kind(), Kind::ResponseUnusable, "{media_type}");
     }
 }
 
@@ -369,16 +369,16 @@ async fn tx_21_each_refusal_has_its_class() {
         ),
         (500, r#"{"error":"invalid_grant"}"#, Kind::Transient),
         (502, "<html>bad gateway</html>", Kind::Transient),
-        (400, r#"{"error":"something_new"}"#, Kind::AnswerUnusable),
-        (400, r#"{"error":7}"#, Kind::AnswerUnusable),
-        (404, "not found", Kind::AnswerUnusable),
+        (400, r#"{"error":"something_new"}"#, Kind::ResponseUnusable),
+        (400, r#"{"error":7}"#, Kind::ResponseUnusable),
+        (404, "not found", Kind::ResponseUnusable),
         (
             201,
             r#"{"access_token":"a","token_type":"Bearer"}"#,
-            Kind::AnswerUnusable,
+            Kind::ResponseUnusable,
         ),
-        (204, "", Kind::AnswerUnusable),
-        (302, "", Kind::AnswerUnusable),
+        (204, "", Kind::ResponseUnusable),
+        (302, "", Kind::ResponseUnusable),
     ] {
         let reply = move || {
             let mut reply = issued("", json!({}));

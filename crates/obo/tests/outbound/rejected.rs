@@ -220,7 +220,7 @@ async fn tx_39_when_no_new_token_can_be_had_the_failure_is_told_and_nothing_is_s
     let obo::CallError::Exchange(error) = error else {
         panic!("{error}");
     };
-    assert_eq!(error.kind(), ExchangeErrorKind::AnswerUnusable);
+    assert_eq!(error.kind(), ExchangeErrorKind::ResponseUnusable);
     assert_eq!(downstream.received().len(), 2);
 }
 

@@ -42,10 +42,10 @@ async fn te_08_only_what_may_pass_is_tried_again() {
         (status(500), 3, Kind::Transient),
         (status(503), 3, Kind::Transient),
         (status(429), 3, Kind::Throttled),
-        (status(400), 1, Kind::AnswerUnusable),
+        (status(400), 1, Kind::ResponseUnusable),
         (status(401), 1, Kind::ClientMisconfigured),
-        (status(404), 1, Kind::AnswerUnusable),
-        (status(200), 1, Kind::AnswerUnusable),
+        (status(404), 1, Kind::ResponseUnusable),
+        (status(200), 1, Kind::ResponseUnusable),
         (
             crate::stub::json(400, &json!({"error": "invalid_grant"})),
             1,

@@ -77,7 +77,7 @@ impl Dialect for Broker {
         let Grant::Exchange(_) = grant else {
             return Rfc8693::new().response(grant, response, now);
         };
-        let denied = || TokenEndpointError::new(ErrorClass::AnswerUnusable, "the broker says no");
+        let denied = || TokenEndpointError::new(ErrorClass::ResponseUnusable, "the broker says no");
         if response.status() != 200 {
             return Err(denied());
         }
@@ -106,7 +106,7 @@ async fn a_dialect_of_an_outsider_asks_and_judges_in_its_own_way() {
     let exchange = stub.builder().dialect(Broker).build().unwrap();
     let error = exchange.token(&caller, audience("service-b")).await;
     let error = error.unwrap_err();
-    assert_eq!(error.kind(), ExchangeErrorKind::AnswerUnusable);
+    assert_eq!(error.kind(), ExchangeErrorKind::ResponseUnusable);
     // The dialect does not set the status; the exchange does.
     let source = error.source().and_then(|source| source.downcast_ref());
     let status = source.and_then(TokenEndpointError::status);

@@ -179,7 +179,7 @@ async fn te_06_an_endless_body_is_cut_off() {
         while stream.write_all(&[b' '; 65536]).await.is_ok() {}
     })
     .await;
-    assert_eq!(error.kind(), Kind::AnswerUnusable);
+    assert_eq!(error.kind(), Kind::ResponseUnusable);
     assert!(
         error.to_string().contains("longer than 262144 bytes"),
         "{error}"
@@ -217,7 +217,7 @@ async fn te_06_bt_21_a_redirect_is_not_followed_so_that_no_secret_is_posted_else
             }
         })
         .await;
-        assert_eq!(error.kind(), Kind::AnswerUnusable, "{status}");
+        assert_eq!(error.kind(), Kind::ResponseUnusable, "{status}");
         assert_eq!(elsewhere.requests(), 0, "{status}");
     }
 }

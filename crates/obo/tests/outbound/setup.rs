@@ -124,7 +124,7 @@ pub(crate) fn assert_answer(error: &ExchangeError) {
         Kind::SubjectInvalid | Kind::StepUp => (401, 16),
         Kind::TargetDenied => (403, 7),
         Kind::NoSubject | Kind::ClientMisconfigured | Kind::UnknownDestination => (500, 13),
-        Kind::AnswerUnusable => (502, 13),
+        Kind::ResponseUnusable => (502, 13),
         Kind::Throttled | Kind::Transient | Kind::Overloaded => (503, 14),
         other => panic!("a kind without a row: {other:?}"),
     };

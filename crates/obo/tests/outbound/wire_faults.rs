@@ -168,7 +168,7 @@ async fn te_06_a_packed_answer_is_neither_asked_for_nor_unpacked() {
     })
     .await;
     let kind = refused(&server.exchange(&setup), &caller).await;
-    assert_eq!(kind, Kind::AnswerUnusable);
+    assert_eq!(kind, Kind::ResponseUnusable);
     let heads = server.heads();
     assert_eq!(heads.len(), 1);
     assert!(
@@ -205,7 +205,7 @@ async fn te_06_of_a_body_without_end_no_more_is_taken_than_may_be() {
         &caller,
     )
     .await;
-    assert_eq!(kind, Kind::AnswerUnusable);
+    assert_eq!(kind, Kind::ResponseUnusable);
     assert_eq!(frames.load(Ordering::SeqCst), 5);
 }
 
@@ -234,12 +234,12 @@ where
 fn te_06_memory_stays_flat_whatever_is_sent() {
     const HEAD: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n";
     static BLOCK: [u8; 65536] = [b'a'; 65536];
-    let body = taken(Kind::AnswerUnusable, |mut stream| async move {
+    let body = taken(Kind::ResponseUnusable, |mut stream| async move {
         stream.write_all(HEAD).await.unwrap();
         stream.write_all(b"\r\n").await.unwrap();
         while stream.write_all(&BLOCK).await.is_ok() {}
     });
-    let stated = taken(Kind::AnswerUnusable, |mut stream| async move {
+    let stated = taken(Kind::ResponseUnusable, |mut stream| async move {
         stream.write_all(HEAD).await.unwrap();
         stream
             .write_all(b"content-length: 9999999999\r\n\r\n")
@@ -247,7 +247,7 @@ fn te_06_memory_stays_flat_whatever_is_sent() {
             .unwrap();
         while stream.write_all(&BLOCK).await.is_ok() {}
     });
-    let chunks = taken(Kind::AnswerUnusable, |mut stream| async move {
+    let chunks = taken(Kind::ResponseUnusable, |mut stream| async move {
         stream.write_all(HEAD).await.unwrap();
         stream
             .write_all(b"transfer-encoding: chunked\r\n\r\n")

@@ -125,7 +125,7 @@ fn bt_14_bt_16_what_is_malformed_says_nothing() {
     ] {
         none(bad);
     }
-    // What is not text is no value.
+    // A value that is not text is ignored.
     assert!(all(&[b"Bearer error=\"invalid_token\", realm=\"\xff\""]).is_empty());
 }
 
@@ -169,7 +169,7 @@ fn su_06_en_05_a_step_up_is_passed_on_and_nothing_else() {
         r#"Bearer error="invalid_token", acr_values="gold""#,
         r#"Bearer error="insufficient_scope", scope="a""#,
         r#"Bearer acr_values="gold""#,
-        // Without claims there is nothing that anybody could do.
+        // Without claims, the user can do nothing.
         r#"Bearer error="insufficient_claims""#,
     ] {
         assert_eq!(one(other).step_up(), None, "{other}");
@@ -200,7 +200,7 @@ fn te_06_challenges_are_bounded() {
     assert!(one(&acr).acr_values().is_empty());
 }
 
-/// Bytes of which challenges are made, so that many are almost one.
+/// Bytes of challenges, so that many lines are almost valid.
 fn line() -> impl Strategy<Value = Vec<u8>> {
     let pieces = [
         "Bearer",
@@ -238,7 +238,7 @@ proptest! {
             headers.append(WWW_AUTHENTICATE, value);
         }
         for challenge in ReceivedChallenge::all(&headers) {
-            // Whatever was read, what we make of it is a challenge of ours, and means the same.
+            // Our challenge for it is valid and means the same.
             let Some(own) = challenge.step_up() else { continue };
             let text = own.to_header_value();
             let again = all(&[text.as_bytes()]);

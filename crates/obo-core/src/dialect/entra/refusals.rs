@@ -1,7 +1,7 @@
-//! What the numbers of refusals (AADSTS…) mean, by the vendor's [list of errors][errors].
+//! The meaning of the numbers in refusals (AADSTS…), by the vendor's [list of errors][errors].
 //!
-//! The lists decide who can do something about a refusal. A user is sent to sign in again only for a number that says
-//! that this helps: otherwise a fault of this service, or a policy, becomes a loop of sign-ins.
+//! The lists say who can fix a refusal. A user has to sign in again only for a number that this
+//! fixes. Otherwise a fault of this service or a policy would cause a loop of sign-ins.
 //!
 //! [errors]: https://learn.microsoft.com/en-us/entra/identity-platform/reference-error-codes
 
@@ -10,14 +10,14 @@ use http::StatusCode;
 use crate::dialect::Refusal;
 use crate::grant::token_endpoint::ErrorClass;
 
-/// The service itself failed, or a service that it needs.
+/// The server or a service that it needs has failed.
 const TRANSIENT: &[u64] = &[
     50000, 50033, 50087, 50166, 70012, 90006, 90012, 90024, 90033, 90090, 90091,
 ];
-/// Too many requests, of the tenant or of one client that does not cache.
+/// Too many requests of the tenant, or of a client that does not cache.
 const THROTTLED: &[u64] = &[50196, 90055];
-/// The client, its credential, its registration, or the request is wrong, the audience of the assertion (500131)
-/// included: it is the same after each sign-in.
+/// The client, its credential, its registration or the request is wrong, including the audience of
+/// the assertion (500131). A new sign-in changes nothing.
 const OURS: &[u64] = &[
     28002, 28003, 50003, 50006, 50010, 50012, 50017, 50029, 50032, 50042, 50043, 50048, 50049,
     50050, 50059, 50107, 50120, 50124, 50128, 50146, 50161, 50169, 50170, 50194, 70001, 70002,
@@ -27,8 +27,8 @@ const OURS: &[u64] = &[
     700222, 700229, 900144, 900382, 900384, 900432, 900561, 901002, 7000112, 7000114, 7000215,
     7000216, 7000218, 7000222, 7000229, 9001023, 9002313, 9002332,
 ];
-/// The user, the device, or this client may not have a token for the target: consent, an assignment or an account is
-/// missing, the account is blocked, or a policy forbids it.
+/// The user, the device or this client may not have a token for the target: consent, an assignment
+/// or an account is missing, the account is blocked, or a policy forbids it.
 const DENIED: &[u64] = &[
     16000, 16003, 50001, 50002, 50005, 50014, 50015, 50020, 50034, 50053, 50057, 50105, 50127,
     50129, 50131, 50155, 50177, 50178, 50187, 51004, 53000, 53001, 53002, 53003, 53010, 53011,
@@ -36,25 +36,25 @@ const DENIED: &[u64] = &[
     90123, 221000, 500011, 500014, 500021, 500022, 500208, 500212, 500213, 530032, 530034, 530035,
     650052, 650054, 650056, 650057, 1000031, 1000104,
 ];
-/// The user must authenticate by a second factor, register one, or pass another provider's check.
+/// The user must use a second factor, register one, or pass another provider's check.
 const STEP_UP: &[u64] = &[
     50072, 50074, 50076, 50078, 50079, 50097, 50158, 53004, 500121, 700020,
 ];
-/// The session or the grant ended: a new sign-in gives a token that works.
+/// The session or the grant has ended: a new sign-in gives a valid token.
 const SIGN_IN: &[u64] = &[
     50055, 50058, 50085, 50089, 50132, 50133, 50135, 50139, 50144, 50173, 51006, 70000, 70008,
     70043, 500133, 700082, 700084,
 ];
-/// The assertion is invalid, for reasons that the description alone tells.
+/// The assertion is invalid; only the description says why.
 const ASSERTION: u64 = 50013;
-/// The assertion is malformed or not within its time, which is told as `invalid_request`.
+/// The assertion is malformed or outside its validity. The error is `invalid_request`.
 const MALFORMED: u64 = 50027;
 
 pub(super) fn class(refusal: &Refusal<'_>) -> Option<ErrorClass> {
     let numbers = numbers(refusal);
     let is_any_of = |known: &[u64]| numbers.iter().any(|number| known.contains(number));
     match refusal.error() {
-        // Credential, client, target and scope: the code itself says whose fault it is.
+        // Credential, client, target and scope: the code is enough.
         "invalid_client" | "unauthorized_client" | "invalid_scope" => return None,
         "invalid_resource" => return Some(ErrorClass::TargetDenied),
         _ => {}
@@ -95,7 +95,7 @@ pub(super) fn class(refusal: &Refusal<'_>) -> Option<ErrorClass> {
         ("invalid_grant", "bad_token" | "token_expired" | "user_password_expired") => {
             Some(ErrorClass::SubjectInvalid)
         }
-        // Nobody knows what it asks for, so nobody is sent to sign in for it.
+        // What it requires is unknown, so no user is sent to sign in.
         ("invalid_grant", _) if !numbers.is_empty() => Some(ErrorClass::TargetDenied),
         ("invalid_request", _) => Some(ErrorClass::ClientMisconfigured),
         (error, _) if refusal.status() == StatusCode::UNAUTHORIZED && !is_standard(error) => {
@@ -105,8 +105,8 @@ pub(super) fn class(refusal: &Refusal<'_>) -> Option<ErrorClass> {
     }
 }
 
-/// A new token helps where time is what is wrong. This service has validated the token, so that signature, issuer or
-/// audience are wrong in each token that the user can get.
+/// A new token helps if only the time was wrong. This service has validated the token, so a wrong
+/// signature, issuer or audience is wrong in each token that the user can get.
 fn of_assertion(refusal: &Refusal<'_>, is_malformed: bool) -> ErrorClass {
     let description = refusal.description();
     let names = |words: &[&str]| words.iter().any(|word| description.contains(word));
@@ -118,7 +118,7 @@ fn of_assertion(refusal: &Refusal<'_>, is_malformed: bool) -> ErrorClass {
     }
 }
 
-/// The numbers in `error_codes`, or the one that the description begins with.
+/// The numbers in `error_codes`, or the number at the start of the description.
 fn numbers(refusal: &Refusal<'_>) -> Vec<u64> {
     if !refusal.error_codes().is_empty() {
         return refusal.error_codes().to_vec();

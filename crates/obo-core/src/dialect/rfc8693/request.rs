@@ -5,7 +5,7 @@
 )]
 
 use super::Rfc8693;
-use super::knobs::{Actor, GrantType, TargetBy};
+use super::settings::{Actor, GrantType, TargetBy};
 use crate::dialect::Registration;
 use crate::grant::request::ExchangeRequest;
 use crate::grant::target::Target;
@@ -27,7 +27,7 @@ impl Rfc8693 {
         self.check_subject(request, by)?;
         self.check_actor(request)?;
         self.check_requested_type(request)?;
-        let mut form = match self.knobs.grant {
+        let mut form = match self.settings.grant {
             GrantType::TokenExchange => self.token_exchange(request, by),
             GrantType::JwtBearer => {
                 let mut form = TokenRequest::new(JWT_BEARER);
@@ -36,12 +36,12 @@ impl Rfc8693 {
                 form
             }
         };
-        self.push_target(&mut form, request.target(), self.knobs.target)?;
+        self.push_target(&mut form, request.target(), self.settings.target)?;
         if let Some(claims) = request.claims() {
-            if !self.knobs.allow_claims {
-                return Err(unsayable(
+            if !self.settings.allow_claims {
+                return Err(unsupported(
                     "claims",
-                    "this server cannot be asked for particular claims",
+                    "this server does not support the request of particular claims",
                 ));
             }
             form.push_public("claims", claims.as_json());
@@ -57,7 +57,7 @@ impl Rfc8693 {
     ) -> Result<TokenRequest, TokenEndpointError> {
         let mut form = TokenRequest::new(CLIENT_CREDENTIALS);
         if let Some(target) = target {
-            let parameters = self.knobs.client_target.unwrap_or(self.knobs.target);
+            let parameters = self.settings.client_target.unwrap_or(self.settings.target);
             self.push_target(&mut form, target, parameters)?;
         }
         self.push_extra(&mut form);
@@ -68,7 +68,7 @@ impl Rfc8693 {
         let mut form = TokenRequest::new(TOKEN_EXCHANGE);
         form.push("subject_token", request.subject().subject_token().expose());
         let derived = request.subject_token_type(by.server);
-        let subject_type = self.knobs.subject_type.as_ref().unwrap_or(&derived);
+        let subject_type = self.settings.subject_type.as_ref().unwrap_or(&derived);
         form.push_public("subject_token_type", subject_type.as_str());
         if let Some(actor) = request.actor() {
             form.push("actor_token", actor.expose());
@@ -80,16 +80,17 @@ impl Rfc8693 {
         form
     }
 
-    /// The type that the server is asked for.
+    /// The type to request.
     pub(super) fn type_to_request<'a>(
         &'a self,
         request: &'a ExchangeRequest,
     ) -> Option<&'a TokenType> {
-        let asked = request.requested_type();
-        let unsaid = self.knobs.without_requested_type || self.knobs.grant == GrantType::JwtBearer;
-        asked
-            .or(self.knobs.requested_type.as_ref())
-            .filter(|_| !unsaid)
+        let requested = request.requested_type();
+        let is_omitted =
+            self.settings.without_requested_type || self.settings.grant == GrantType::JwtBearer;
+        requested
+            .or(self.settings.requested_type.as_ref())
+            .filter(|_| !is_omitted)
     }
 
     fn push_target(
@@ -99,37 +100,37 @@ impl Rfc8693 {
         by: TargetBy,
     ) -> Result<(), TokenEndpointError> {
         let (audiences, resources) = (target.audiences(), target.resources());
-        let (says_audience, says_resource) = match by {
+        let (has_audience, has_resource) = match by {
             TargetBy::AudienceAndResource => (true, true),
             TargetBy::Audience | TargetBy::OneAudience => (true, false),
             TargetBy::Resource => (false, true),
             TargetBy::Scope => (false, false),
         };
-        if !says_resource && !resources.is_empty() {
-            return Err(unsayable(
+        if !has_resource && !resources.is_empty() {
+            return Err(unsupported(
                 "resource",
-                "this server does not know services by `resource`; name the target otherwise",
+                "this server does not support `resource`; name the target by audience or scope",
             ));
         }
         if by == TargetBy::Resource && !audiences.is_empty() {
-            return Err(unsayable(
+            return Err(unsupported(
                 "audience",
-                "this server knows services by `resource` alone; give the audience by Target::or_named",
+                "this server supports only `resource`; add the audience with Target::or_named",
             ));
         }
         if by == TargetBy::OneAudience && audiences.len() != 1 {
-            return Err(unsayable(
+            return Err(unsupported(
                 "audience",
-                "this server issues tokens for one audience at a time; make a target of each",
+                "this server issues tokens for one audience at a time; make a target for each",
             ));
         }
-        if self.knobs.require_scope && target.scope().is_empty() {
-            return Err(unsayable(
+        if self.settings.require_scope && target.scope().is_empty() {
+            return Err(unsupported(
                 "scope",
-                "this server wants to be told a scope; give the target one",
+                "this server requires a scope; add one to the target",
             ));
         }
-        for audience in audiences.iter().filter(|_| says_audience) {
+        for audience in audiences.iter().filter(|_| has_audience) {
             form.push_public("audience", audience.as_str());
         }
         for resource in resources {
@@ -145,20 +146,20 @@ impl Rfc8693 {
         }
     }
 
-    /// Refuses what the server would refuse for the sake of this caller's token.
+    /// Rejects a caller's token that the server would refuse.
     fn check_subject(
         &self,
         request: &ExchangeRequest,
         by: Registration<'_>,
     ) -> Result<(), TokenEndpointError> {
         let subject = request.subject();
-        if self.knobs.require_user && subject.kind() != PrincipalKind::User {
+        if self.settings.require_user && subject.kind() != PrincipalKind::User {
             return Err(denied(
-                "the caller is an application by itself, and this server acts for users alone",
+                "the caller is an application, and this server acts only for users",
             ));
         }
         let actors = usize::from(subject.current_actor().is_some()) + subject.prior_actors().len();
-        if let Some(most) = self.knobs.max_actors.filter(|most| actors >= *most) {
+        if let Some(most) = self.settings.max_actors.filter(|most| actors >= *most) {
             return Err(denied(format!(
                 "the caller's token has {actors} actors already, and this server allows {most}: the chain of services is too \
                  long"
@@ -166,7 +167,7 @@ impl Rfc8693 {
         }
         let is_named = subject.audience().any(|aud| aud == by.client_id)
             || subject.client_id() == Some(by.client_id);
-        if self.knobs.require_client_in_audience && !is_named {
+        if self.settings.require_client_in_audience && !is_named {
             return Err(denied(format!(
                 "the caller's token does not name the client {:?} in `aud`, and this server exchanges no other; have it add \
                  this audience",
@@ -176,69 +177,71 @@ impl Rfc8693 {
         Ok(())
     }
 
-    /// Refuses half an actor (TX-03), and one that the server does not take or misses (OT-02).
+    /// Rejects an actor without token or type, one that the server does not accept, and a missing
+    /// one.
     fn check_actor(&self, request: &ExchangeRequest) -> Result<(), TokenEndpointError> {
         let Some(actor) = request.actor() else {
-            return match self.knobs.actor {
-                Actor::Required => Err(unsayable("actor_token", "this server wants one")),
+            return match self.settings.actor {
+                Actor::Required => Err(unsupported("actor_token", "this server requires one")),
                 Actor::Forbidden | Actor::Optional => Ok(()),
             };
         };
-        if self.knobs.actor == Actor::Forbidden || self.knobs.grant == GrantType::JwtBearer {
-            return Err(unsayable(
+        if self.settings.actor == Actor::Forbidden || self.settings.grant == GrantType::JwtBearer {
+            return Err(unsupported(
                 "actor_token",
-                "this server takes none: to it, the authenticated client is who acts",
+                "this server accepts none: to it, the authenticated client is the actor",
             ));
         }
         if actor.expose().is_empty() || actor.token_type().as_str().is_empty() {
-            return Err(unsayable(
+            return Err(unsupported(
                 "actor_token",
                 "the token or its type is empty; give both or no actor (RFC 8693 section 2.1)",
             ));
         }
-        match &self.knobs.actor_types {
-            Some(types) if !types.contains(actor.token_type()) => Err(unsayable(
+        match &self.settings.actor_types {
+            Some(types) if !types.contains(actor.token_type()) => Err(unsupported(
                 "actor_token_type",
-                "this server takes no actor token of this type",
+                "this server accepts no actor token of this type",
             )),
             _ => Ok(()),
         }
     }
 
-    /// Refuses a token that outlives the user's session (TX-18), and one that the server does not issue.
+    /// Rejects a requested refresh token, which would outlive the user's session, and types that
+    /// the server does not issue.
     fn check_requested_type(&self, request: &ExchangeRequest) -> Result<(), TokenEndpointError> {
         let Some(requested) = request.requested_type() else {
             return Ok(());
         };
         if *requested == TokenType::REFRESH_TOKEN {
-            return Err(unsayable(
+            return Err(unsupported(
                 "requested_token_type",
-                "a refresh token cannot be sent downstream; ask for an access token",
+                "a refresh token cannot be sent downstream; request an access token",
             ));
         }
-        let is_said = self.type_to_request(request).is_some();
-        let is_offered = match &self.knobs.offered {
+        let is_sent = self.type_to_request(request).is_some();
+        let is_offered = match &self.settings.offered {
             Some(offered) => offered.contains(requested),
-            None => is_said || *requested == TokenType::ACCESS_TOKEN,
+            None => is_sent || *requested == TokenType::ACCESS_TOKEN,
         };
         if is_offered {
             return Ok(());
         }
-        Err(unsayable(
+        Err(unsupported(
             "requested_token_type",
             "this server does not issue tokens of this type",
         ))
     }
 }
 
-/// What can never be asked of this server.
-fn unsayable(parameter: &str, problem: &str) -> TokenEndpointError {
-    let problem = format!("not asked, `{parameter}`: {problem}");
+/// A request that this server can never fulfil.
+fn unsupported(parameter: &str, problem: &str) -> TokenEndpointError {
+    let problem = format!("request not sent, `{parameter}`: {problem}");
     TokenEndpointError::new(ErrorClass::ClientMisconfigured, problem)
 }
 
-/// What this server would refuse for this caller.
+/// A request that this server would refuse for this caller.
 fn denied(problem: impl Into<String>) -> TokenEndpointError {
-    let problem = format!("not asked: {}", problem.into());
+    let problem = format!("request not sent: {}", problem.into());
     TokenEndpointError::new(ErrorClass::TargetDenied, problem)
 }

@@ -1,4 +1,4 @@
-//! Private keys, parsed once: signing takes no other look at their text.
+//! Private keys, parsed once.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -30,7 +30,7 @@ enum Pair {
     Ed25519(Arc<Ed25519KeyPair>),
 }
 
-/// What an algorithm signs with.
+/// What an algorithm needs to sign.
 enum Family {
     Rsa(&'static dyn RsaEncoding),
     Ec(&'static EcdsaSigningAlgorithm, &'static str),
@@ -52,7 +52,7 @@ fn family(algorithm: Algorithm) -> Family {
 }
 
 impl PrivateKey {
-    /// Reads PKCS#8, PKCS#1 or SEC 1: the first private key among the blocks of a PEM text.
+    /// Reads the first private key of a PEM text: PKCS#8, PKCS#1 or SEC 1.
     pub(crate) fn from_pem(algorithm: Algorithm, pem: &[u8]) -> Option<Self> {
         let blocks = pem::parse_many(pem).ok()?;
         let mut keys = blocks.into_iter().filter_map(|block| {
@@ -77,7 +77,8 @@ impl PrivateKey {
         Some(Self { algorithm, pair })
     }
 
-    /// Reads a private JWK (RFC 7518 section 6, RFC 8037 section 2), whose public half must belong to it.
+    /// Reads a private JWK (RFC 7518 section 6, RFC 8037 section 2). Its public half must belong to
+    /// it.
     pub(crate) fn from_jwk(algorithm: Algorithm, jwk: &[u8]) -> Option<Self> {
         let names = [
             "kty", "crv", "d", "x", "y", "n", "e", "p", "q", "dp", "dq", "qi",
@@ -129,7 +130,8 @@ impl PrivateKey {
         self.algorithm
     }
 
-    /// The public half as a certificate holds it: `RSAPublicKey`, uncompressed point, or 32 bytes.
+    /// The public half in the form that a certificate has: `RSAPublicKey`, uncompressed point, or
+    /// 32 bytes.
     pub(crate) fn public_bytes(&self) -> &[u8] {
         match &self.pair {
             Pair::Rsa(pair, _) => pair.public_key().as_ref(),

@@ -12,7 +12,7 @@ use crate::token::issuer::Issuer;
 use crate::validate::profile::Profile;
 use crate::validate::typed;
 
-/// Makes a [`Policy`]; keeps the first mistake, which [`build`](Self::build) returns.
+/// Builds a [`Policy`]. It keeps the first mistake, and [`build`](Self::build) returns it.
 ///
 /// ```
 /// use std::time::Duration;
@@ -30,9 +30,10 @@ use crate::validate::typed;
 pub struct PolicyBuilder(Result<Policy, ConfigError>);
 
 impl Policy {
-    /// Starts a policy for tokens of `issuer`, a literal or an [`Issuer`]: the profile of RFC 9068, 60 s of leeway.
+    /// Starts a policy for tokens of `issuer`, a literal or an [`Issuer`]. Defaults: the profile of
+    /// RFC 9068, 60 s of leeway.
     ///
-    /// It requires at least one [`audience`](PolicyBuilder::audience).
+    /// At least one [`audience`](PolicyBuilder::audience) is required.
     pub fn builder<I>(issuer: I) -> PolicyBuilder
     where
         I: TryInto<Issuer, Error: Into<ConfigError>>,
@@ -43,9 +44,9 @@ impl Policy {
 }
 
 impl PolicyBuilder {
-    /// Accepts tokens addressed to `audience`, a literal or an [`Audience`].
+    /// Accepts tokens for `audience`, a literal or an [`Audience`].
     ///
-    /// Each call adds an alternative; audiences are compared exactly (RFC 7519 section 4.1.3).
+    /// Each call adds an alternative. Audiences are compared exactly (RFC 7519 section 4.1.3).
     pub fn audience<A>(self, audience: A) -> Self
     where
         A: TryInto<Audience, Error: Into<ConfigError>>,
@@ -58,7 +59,7 @@ impl PolicyBuilder {
         })
     }
 
-    /// Expects another profile than RFC 9068.
+    /// Sets the profile. Default: RFC 9068.
     pub fn profile(self, profile: Profile) -> Self {
         self.and_then(|policy| {
             policy.profile = profile;
@@ -66,21 +67,21 @@ impl PolicyBuilder {
         })
     }
 
-    /// Allows these algorithms alone. An empty list is a mistake.
+    /// Accepts only these algorithms. Default: all. An empty list is a mistake.
     pub fn algorithms(self, algorithms: impl IntoIterator<Item = Algorithm>) -> Self {
         self.and_then(|policy| {
             policy.algorithms = algorithms.into_iter().collect();
             match policy.algorithms.is_empty() {
                 true => Err(ConfigError::new(
                     "algorithms",
-                    "is empty, so that no token could pass; name at least one",
+                    "is empty, so no token could pass; name at least one algorithm",
                 )),
                 false => Ok(()),
             }
         })
     }
 
-    /// Tolerates clocks that differ by up to `leeway`, which is at most [`MAX_LEEWAY`].
+    /// Accepts clocks that differ by up to `leeway`. Default: 60 s; at most [`MAX_LEEWAY`].
     pub fn leeway(self, leeway: Duration) -> Self {
         self.and_then(|policy| {
             if leeway > MAX_LEEWAY {
@@ -93,17 +94,19 @@ impl PolicyBuilder {
         })
     }
 
-    /// Accepts a token no longer than this after it was issued, as if its `exp` were at most its `iat` plus `age`; one
-    /// without `iat` is refused. For an issuer whose tokens live longer than this service likes. Zero is a mistake.
+    /// Rejects a token this long after it was issued, as if its `exp` were at most its `iat` plus
+    /// `age`. A token without `iat` is rejected. Default: no limit. Zero is a mistake.
     ///
-    /// The end holds outbound too: after it, nothing is exchanged for the caller and no token is renewed
+    /// Use it for an issuer whose tokens live longer than this service wants. The limit also holds
+    /// outbound: after it, no token is exchanged or refreshed for the caller
     /// ([`Caller::ends_at`](crate::Caller::ends_at)).
     ///
-    /// It is the age of the token, not of the user's authentication, which `auth_time` has and rules can require.
+    /// This is the age of the token, not of the user's authentication. The latter is in
+    /// `auth_time`, and rules can require it.
     pub fn max_token_age(self, age: Duration) -> Self {
         self.and_then(|policy| {
             if age.is_zero() {
-                let problem = "is zero, so that no token could pass";
+                let problem = "is zero, so no token could pass";
                 return Err(ConfigError::new("max_token_age", problem));
             }
             policy.max_token_age = Some(age);
@@ -111,7 +114,7 @@ impl PolicyBuilder {
         })
     }
 
-    /// Reads the payload into `C` as well; a token whose claims do not fit is refused.
+    /// Also reads the payload into `C`. A token whose claims do not fit is rejected.
     pub fn claims<C: DeserializeOwned + Send + Sync + 'static>(self) -> Self {
         self.and_then(|policy| {
             policy.read_claims = Some(|payload| {
@@ -122,7 +125,7 @@ impl PolicyBuilder {
         })
     }
 
-    /// Whether it names an audience.
+    /// Whether an audience is set.
     pub fn has_audience(&self) -> bool {
         self.0
             .as_ref()
@@ -134,17 +137,18 @@ impl PolicyBuilder {
         self.0.as_ref().err().cloned()
     }
 
-    /// The policy.
+    /// Builds the policy.
     ///
     /// # Errors
     ///
-    /// The first mistake, by the name of its setter; `audience` also where there is none.
+    /// Returns the first mistake, with the name of its setter. A missing audience is a mistake of
+    /// `audience`.
     pub fn build(self) -> Result<Policy, ConfigError> {
         let policy = self.0?;
         match policy.audiences.is_empty() {
             true => Err(ConfigError::new(
                 "audience",
-                "there is none; name what tokens for this service carry in `aud`",
+                "is missing; set the name that tokens for this service have in `aud`",
             )),
             false => Ok(policy),
         }
@@ -159,7 +163,7 @@ impl PolicyBuilder {
 }
 
 impl From<Policy> for PolicyBuilder {
-    /// Starts from a policy's settings.
+    /// Starts with the settings of a policy.
     fn from(policy: Policy) -> Self {
         Self(Ok(policy))
     }

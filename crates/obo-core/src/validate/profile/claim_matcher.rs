@@ -3,8 +3,8 @@ use std::borrow::Cow;
 use crate::token::issuer::Issuer;
 use crate::validate::claims::Claims;
 
-/// Something in a token's claims by which a [`Profile`](crate::Profile) tells tokens apart; a claim that is no text has
-/// no text to compare.
+/// A condition on a token's claims, for a [`Profile`](crate::Profile). A claim that is not a string
+/// matches no text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClaimMatcher(Kind);
 
@@ -20,41 +20,42 @@ enum Kind {
 }
 
 impl ClaimMatcher {
-    /// The subject is the client (RFC 9068 section 2.2), whatever claim the profile reads the client from: its identifier,
-    /// or `client:` and its identifier, as some servers write it.
+    /// `sub` is the client's identifier (RFC 9068 section 2.2), or `client:` and the identifier, as
+    /// some servers write it. The profile says which claim has the client.
     pub const SUBJECT_IS_CLIENT: Self = Self(Kind::SubjectIsClient);
 
-    /// The claim is exactly this text.
+    /// The claim is exactly this string.
     pub fn is(claim: &'static str, value: impl Into<Cow<'static, str>>) -> Self {
         Self(Kind::Is(claim, value.into()))
     }
 
-    /// The claim is text that starts with `prefix`.
+    /// The claim is a string that starts with `prefix`.
     pub const fn starts_with(claim: &'static str, prefix: &'static str) -> Self {
         Self(Kind::StartsWith(claim, prefix))
     }
 
-    /// The claim is text that ends with `suffix`.
+    /// The claim is a string that ends with `suffix`.
     pub const fn ends_with(claim: &'static str, suffix: &'static str) -> Self {
         Self(Kind::EndsWith(claim, suffix))
     }
 
-    /// There is such a claim, and it is not null.
+    /// The claim is present and not null.
     pub const fn present(claim: &'static str) -> Self {
         Self(Kind::Present(claim))
     }
 
-    /// There is no such claim, or it is null.
+    /// The claim is absent or null.
     pub const fn absent(claim: &'static str) -> Self {
         Self(Kind::Absent(claim))
     }
 
-    /// The claim is one segment of the issuer's path: the tenant, where an issuer has its tenant's name in it (EN-06).
+    /// The claim is a segment of the issuer's path, such as the tenant in the issuer of a
+    /// multi-tenant server.
     pub const fn in_issuer(claim: &'static str) -> Self {
         Self(Kind::InIssuer(claim))
     }
 
-    /// The claim it looks at.
+    /// The claim that it reads.
     pub(crate) fn claim(&self) -> &'static str {
         match self.0 {
             Kind::Is(claim, _)
@@ -67,10 +68,10 @@ impl ClaimMatcher {
         }
     }
 
-    /// Whether it is about a member that an answer may have of every token (RFC 7662 section 2.2): that it is there says
-    /// nothing of this one.
-    pub(crate) fn is_told(&self, claims: &Claims) -> bool {
-        claims.of_answer && matches!(self.0, Kind::Present("client_id" | "username"))
+    /// Whether a server may send this claim for every token, so that it does not describe this one
+    /// (RFC 7662 section 2.2).
+    pub(crate) fn is_in_each_response(&self, claims: &Claims) -> bool {
+        claims.of_response && matches!(self.0, Kind::Present("client_id" | "username"))
     }
 
     pub(crate) fn holds(&self, claims: &Claims, client: Option<&str>, issuer: &Issuer) -> bool {
@@ -84,7 +85,7 @@ impl ClaimMatcher {
             Kind::Present(claim) => claims.has(claim),
             Kind::Absent(claim) => !claims.has(claim),
             Kind::InIssuer(claim) => {
-                // Scheme, nothing and authority come before the path.
+                // Scheme, an empty part and the authority come before the path.
                 let mut path = issuer.as_str().split('/').skip(3);
                 text(claim).is_some_and(|text| !text.is_empty() && path.any(|part| part == text))
             }

@@ -1,4 +1,4 @@
-//! What a profile finds in a token's claims.
+//! Reads a token's claims as a profile says.
 
 use std::borrow::Cow;
 
@@ -40,7 +40,7 @@ impl Profile {
         })
     }
 
-    /// Refuses an actor that its client alone names, where the profile does not allow it.
+    /// Rejects an actor that has only a client, unless the profile allows it.
     pub(crate) fn check_actors(&self, actors: &[Act]) -> Result<(), TokenError> {
         let mut actors = actors.iter();
         match !self.allow_actor_without_subject && actors.any(Act::has_no_subject) {
@@ -49,12 +49,12 @@ impl Profile {
         }
     }
 
-    /// Whether the client stands for an audience that is not there.
+    /// Whether the client replaces a missing audience.
     pub(crate) fn is_addressed_by_client(&self) -> bool {
         self.allow_client_as_audience
     }
 
-    /// The actor that a client is by this profile.
+    /// The client as the actor, if the profile says so.
     pub(crate) fn acting_client(
         &self,
         client: Option<&str>,
@@ -64,15 +64,16 @@ impl Profile {
         Some(CurrentActor::client(client, issuer))
     }
 
-    /// The client that requested the token: the first of the profile's claims that is there, or else what RFC 7662 has
-    /// for it.
+    /// The client that requested the token, from the profile's first claim that is present. For an
+    /// introspection response also from `client_id` (RFC 7662).
     pub(crate) fn client<'c>(
         &self,
         claims: &'c Claims,
     ) -> Result<Option<Cow<'c, str>>, TokenError> {
-        // A profile that reads no client at all reads none here either.
-        let told = Some("client_id").filter(|_| claims.of_answer && !self.client.is_empty());
-        for name in self.client.iter().copied().chain(told) {
+        // A profile that reads no client reads it in no response.
+        let introspected =
+            Some("client_id").filter(|_| claims.of_response && !self.client.is_empty());
+        for name in self.client.iter().copied().chain(introspected) {
             if let Some(json) = claims.payload.value(name) {
                 let client = json::non_empty(json).ok_or(TokenError::InvalidClaim(name))?;
                 return Ok(Some(client));
@@ -84,13 +85,14 @@ impl Profile {
         }
     }
 
-    /// The granted scope: of the first of the profile's claims that is there, in a form that the profile has for it, or
-    /// else what RFC 7662 has for it.
+    /// The granted scope, from the profile's first claim that is present, in a form that the
+    /// profile allows. For an introspection response also from `scope` (RFC 7662).
     pub(crate) fn scope(&self, claims: &Claims) -> Result<Scope, TokenError> {
-        const TOLD: ScopeClaim = ScopeClaim::text("scope");
-        // A profile that reads no scope at all reads none here either.
-        let told = Some(&TOLD).filter(|_| claims.of_answer && !self.scope.is_empty());
-        let sources = || self.scope.iter().chain(told);
+        const INTROSPECTED: ScopeClaim = ScopeClaim::text("scope");
+        // A profile that reads no scope reads it in no response.
+        let introspected =
+            Some(&INTROSPECTED).filter(|_| claims.of_response && !self.scope.is_empty());
+        let sources = || self.scope.iter().chain(introspected);
         let found =
             sources().find_map(|source| Some((source.claim, claims.payload.value(source.claim)?)));
         let Some((claim, json)) = found else {
@@ -110,7 +112,7 @@ impl Profile {
             .ok_or(TokenError::InvalidClaim(claim))
     }
 
-    /// Checks that this is an access token, with all that the profile asks for.
+    /// Checks that this is an access token that has all the profile requires.
     pub(crate) fn check(
         &self,
         claims: &Claims,
@@ -124,18 +126,18 @@ impl Profile {
         if self
             .refused
             .iter()
-            .any(|mark| mark.holds(claims, client, issuer))
+            .any(|matcher| matcher.holds(claims, client, issuer))
         {
             return Err(TokenError::NotAnAccessToken(
-                "the issuer's profile says that such a token is another kind",
+                "the issuer's profile says that such a token has another kind",
             ));
         }
         if let Some(missing) = self.required.iter().find(|name| !claims.has(name)) {
             return Err(TokenError::MissingClaim(missing));
         }
-        for mark in self.expected.iter() {
-            if !mark.holds(claims, client, issuer) {
-                let claim = mark.claim();
+        for matcher in self.expected.iter() {
+            if !matcher.holds(claims, client, issuer) {
+                let claim = matcher.claim();
                 return Err(match claims.has(claim) {
                     true => TokenError::UnexpectedClaim(claim),
                     false => TokenError::MissingClaim(claim),
@@ -151,10 +153,11 @@ impl Profile {
         client: Option<&str>,
         issuer: &Issuer,
     ) -> PrincipalKind {
-        let mut marks = self.service.iter();
-        let is_marked =
-            marks.any(|mark| !mark.is_told(claims) && mark.holds(claims, client, issuer));
-        if is_marked || claims.of_client {
+        let mut matchers = self.service.iter();
+        let is_service = matchers.any(|matcher| {
+            !matcher.is_in_each_response(claims) && matcher.holds(claims, client, issuer)
+        });
+        if is_service || claims.of_client {
             PrincipalKind::Service
         } else {
             PrincipalKind::User

@@ -14,7 +14,7 @@ const JSON: &str = r#"{
     "n\u0061me": "alic\u0065", "address": {"city": "Zürich", "zip": [8, 0]}, "type": "person"
 }"#;
 
-/// Asserts that a type reads what `serde_json` reads into it, and gives that.
+/// Asserts that the type reads the same as with `serde_json`, and returns it.
 fn read<C: DeserializeOwned + Debug>(json: &str) -> Option<C> {
     let claims = Claims::parse(json.into()).unwrap();
     let ours = super::read::<C>(&claims.payload).ok();

@@ -7,8 +7,8 @@ use super::{
     ACCESS_TOKEN, actor, audience, body, classes, jwt, not_asked, read, resource, scoped, to,
     unsayable,
 };
-use crate::judge::{ISSUER, issuer, verdict};
 use crate::token::Token;
+use crate::validate::{ISSUER, issuer, verdict};
 use crate::wire::{grant, own, text};
 
 const API: &str = "https://b.example";
@@ -66,7 +66,7 @@ fn tx_17_the_answer_says_scope_where_it_is_narrower() {
     let token = jwt(&format!(
         r#"{{"iss":"{ISSUER}","sub":"alice","aud":"{API}","exp":1800086400,"azp":"service-a","act":{{"sub":"service-a"}}}}"#
     ));
-    let answer = |scope: &str| {
+    let response = |scope: &str| {
         format!(
             r#"{{"access_token":"{token}","issued_token_type":"urn:ietf:params:oauth:token-type:access_token",
                 {scope}"expires_in":86400,"token_type":"Bearer"}}"#
@@ -78,8 +78,11 @@ fn tx_17_the_answer_says_scope_where_it_is_narrower() {
         issued.scope().clone()
     };
     let scope = |values: &[&str]| Scope::new(values).unwrap();
-    assert_eq!(granted(&answer("")), scope(&["read:b", "write:b"]));
-    assert_eq!(granted(&answer(r#""scope":"read:b","#)), scope(&["read:b"]));
+    assert_eq!(granted(&response("")), scope(&["read:b", "write:b"]));
+    assert_eq!(
+        granted(&response(r#""scope":"read:b","#)),
+        scope(&["read:b"])
+    );
 }
 
 #[test]

@@ -6,7 +6,7 @@ use obo_core::{Audience, ErrorClass, Issuer, TokenType};
 use super::{
     ACCESS_TOKEN, JWT, actor, audience, body, classes, jwt, read, resource, scoped, to, unsayable,
 };
-use crate::judge::ISSUER;
+use crate::validate::ISSUER;
 use crate::wire::{grant, own, text};
 
 #[test]
@@ -99,7 +99,7 @@ fn tx_21_every_refusal_has_its_class() {
 
 #[test]
 fn ot_02_this_service_asks_for_itself_by_scope() {
-    let server = crate::judge::issuer();
+    let server = crate::validate::issuer();
     let by = Registration::new(&server, "service-a");
     let target = scoped(audience("service-b"), "b.read");
     let form = authentik::exchange().request(&own(Some(&target)), by);

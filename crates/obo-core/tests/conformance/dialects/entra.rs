@@ -1,4 +1,5 @@
-//! <https://learn.microsoft.com/en-us/entra/identity-platform/v2-oauth2-on-behalf-of-flow>, whose bodies these are.
+//! <https://learn.microsoft.com/en-us/entra/identity-platform/v2-oauth2-on-behalf-of-flow>. The
+//! bodies are from there.
 
 use obo_core::dialect::{Dialect as _, Registration, entra};
 use obo_core::{
@@ -8,9 +9,9 @@ use obo_core::{
 use super::{
     actor, audience, body, classes, jwt, not_asked, read, refusal, resource, scoped, to, unsayable,
 };
-use crate::judge::{ISSUER, NOW, issuer, verdict};
 use crate::token::Token;
-use crate::wire::{answer, own, text};
+use crate::validate::{ISSUER, NOW, issuer, verdict};
+use crate::wire::{http_response, own, text};
 
 const ORDERS: &str = "6e74172b-be56-4843-9ff4-e66a39bb12e3";
 const POLICY: &str = r#"{"access_token":{"polids":{"essential":true,"values":["9ab03e19-ed42-4168-b6b7-7001fb3e933a"]}}}"#;
@@ -38,7 +39,7 @@ fn en_01_ri_04_what_cannot_be_said_is_not_asked() {
     unsayable(&dialect, &acting, "actor_token");
     let jwt = to(orders()).with_requested_type(TokenType::JWT);
     unsayable(&dialect, &jwt, "requested_token_type");
-    // What it issues anyway needs no saying.
+    // A type that it issues anyway need not be requested.
     let same = to(orders()).with_requested_type(TokenType::ACCESS_TOKEN);
     assert_eq!(body(&dialect, &same), body(&dialect, &to(orders())));
 }
@@ -58,7 +59,7 @@ fn en_02_an_application_by_itself_is_not_acted_for() {
 
 #[test]
 fn en_03_en_09_the_answer_is_a_plain_token_response() {
-    // Another `sub` for the same user, and the scopes behind `.default`.
+    // Another `sub` for the same user, and the scopes of `.default`.
     let token = jwt(&format!(
         r#"{{"aud":"{ORDERS}","iss":"{ISSUER}","exp":1800003599,"sub":"pairwise","oid":"690222be"}}"#
     ));
@@ -148,7 +149,7 @@ fn en_04_what_is_no_claims_request_is_not_kept() {
         assert_eq!(refused.class(), ErrorClass::StepUp, "{claims}");
         assert!(refused.claims().is_none(), "{claims}");
     }
-    // Nobody is told to authenticate differently for the sake of another error.
+    // No other error asks a user to authenticate differently.
     let body = r#"{"error":"invalid_client","claims":"{\"a\":1}"}"#;
     let refused = refusal(&entra::on_behalf_of(), &to(orders()), 401, body);
     assert!(refused.claims().is_none());
@@ -361,7 +362,7 @@ fn description_decides_without_number() {
         let body = format!(r#""error":"invalid_grant","error_description":"{words}""#);
         assert_eq!(class(400, &body), expected, "{words}");
     }
-    // This vendor has 401 for the client alone.
+    // This vendor sends 401 only for the client.
     let odd = r#""error":"something_new","error_codes":[1]"#;
     assert_eq!(class(401, odd), ErrorClass::ClientMisconfigured);
 }
@@ -380,10 +381,10 @@ fn en_01_this_service_asks_for_itself_by_scope_too() {
         .request(&own(Some(&audience(ORDERS))), by)
         .unwrap_err();
     let body = r#"{"token_type":"Bearer","expires_in":3599,"ext_expires_in":3599,"access_token":"opaque"}"#;
-    let issued = dialect.response(&own(Some(&orders())), &answer(200, body), NOW);
+    let issued = dialect.response(&own(Some(&orders())), &http_response(200, body), NOW);
     assert_eq!(issued.unwrap().expose(), "opaque");
     // There is no user who could do more.
-    let refused = answer(
+    let refused = http_response(
         400,
         format!(r#"{{"error":"interaction_required","claims":{POLICY:?}}}"#),
     );

@@ -1,4 +1,5 @@
-//! <https://www.keycloak.org/securing-apps/token-exchange>; refusals from the source, `protocol/oidc/tokenexchange`.
+//! <https://www.keycloak.org/securing-apps/token-exchange>. Refusals are from the source,
+//! `protocol/oidc/tokenexchange`.
 
 use obo_core::dialect::{Dialect as _, Registration, keycloak};
 use obo_core::{Audience, ErrorClass, ExchangeRequest, Scope, TokenType};
@@ -7,8 +8,8 @@ use super::{
     ACCESS_TOKEN, actor, audience, body, classes, jwt, not_asked, read, resource, scoped, to,
     unsayable,
 };
-use crate::judge::{ISSUER, NOW, builder, issuer, judge, published};
 use crate::token::Token;
+use crate::validate::{ISSUER, NOW, builder, issuer, published, validate};
 use crate::wire::{grant, own, text};
 
 #[test]
@@ -51,13 +52,13 @@ fn kc_01_other_types_are_not_asked_for() {
     body(&keycloak::exchange(), &same);
 }
 
-/// The caller's token as the policy of a service takes it whose audience is not its client identifier.
+/// A caller's token for a service whose audience is not its client identifier.
 fn of_audience(token: &Token) -> ExchangeRequest {
     let policy = builder()
         .audience(Audience::new("https://a.example").unwrap())
         .build()
         .unwrap();
-    let caller = judge(&policy, &published(), &token.mint(), NOW).unwrap();
+    let caller = validate(&policy, &published(), &token.mint(), NOW).unwrap();
     ExchangeRequest::new(&caller, audience("service-b"))
 }
 
@@ -107,7 +108,7 @@ fn kc_06_the_token_of_the_actor_is_its_own_by_client_credentials() {
     let by = Registration::new(&server, "service-a");
     let form = keycloak::delegation().request(&own(None), by).unwrap();
     assert_eq!(text(&form), "grant_type=client_credentials");
-    // `audience` belongs to the exchange alone; scopes give audiences.
+    // `audience` belongs only to the exchange; scopes add audiences.
     let target = scoped(audience("service-b"), "b.read");
     let form = keycloak::exchange().request(&own(Some(&target)), by);
     assert_eq!(
@@ -116,7 +117,7 @@ fn kc_06_the_token_of_the_actor_is_its_own_by_client_credentials() {
     );
 }
 
-/// A realm adds the client's default scopes, and members of its own.
+/// A realm adds the client's default scopes and its own members.
 #[test]
 fn kc_02_tx_17_an_answer_with_the_default_scopes_is_taken() {
     let token = jwt(&format!(
@@ -135,7 +136,7 @@ fn kc_02_tx_17_an_answer_with_the_default_scopes_is_taken() {
 
     let to_c = to(scoped(audience("service-c"), "b.read"));
     let error = read(&keycloak::exchange(), &to_c, &body).unwrap_err();
-    assert_eq!(error.class(), ErrorClass::AnswerUnusable);
+    assert_eq!(error.class(), ErrorClass::ResponseUnusable);
     let id_token = body
         .replace("Bearer\",\"not", "N_A\",\"not")
         .replace("type:access_token", "type:id_token");
@@ -225,7 +226,7 @@ fn tx_21_every_refusal_has_its_class() {
             r#"{"error":"unauthorized_client","error_description":"Client not enabled to retrieve service account"}"#,
             ErrorClass::ClientMisconfigured,
         ),
-        // Not known: as the standard has it.
+        // Unknown: as in the standard.
         (
             400,
             r#"{"error":"invalid_request","error_description":"Session not active"}"#,

@@ -1,7 +1,8 @@
-//! What products are asked and answer, on the wire: whole forms, answers, and refusals with their class.
+//! The requests and responses of products on the wire: complete forms, and refusals with their
+//! class.
 //!
-//! The bodies are those of the products' documentation or put together from the source that writes them, as each file
-//! says. None was captured from a running product.
+//! The bodies are from the products' documentation or written after their source, as each file
+//! says. None was captured.
 
 use http::StatusCode;
 use obo_core::dialect::{Dialect, Rfc8693};
@@ -10,9 +11,9 @@ use obo_core::{
     Target, TokenEndpointError, TokenType,
 };
 
-use crate::judge::NOW;
 use crate::signer::b64;
-use crate::wire::{alice, answer, form, grant, text};
+use crate::validate::NOW;
+use crate::wire::{alice, form, grant, http_response, text};
 
 mod auth0;
 mod authentik;
@@ -43,18 +44,18 @@ fn to(target: Target) -> ExchangeRequest {
     ExchangeRequest::new(&alice(), target)
 }
 
-/// This service's own token, as it acts.
+/// This service's own token, as the actor.
 fn actor(token_type: TokenType) -> ActorToken {
     ActorToken::new(Secret::new("own-token"), token_type, "service-a#1")
 }
 
-/// The whole body, with `SUBJECT` in place of the caller's token.
+/// The complete body, with `SUBJECT` for the caller's token.
 fn body(dialect: &Rfc8693, request: &ExchangeRequest) -> String {
     let form = form(dialect, request).unwrap();
     text(&form).replace(request.subject().subject_token().expose(), "SUBJECT")
 }
 
-/// Why nothing is sent.
+/// Why the request is not sent.
 fn not_asked(dialect: &Rfc8693, request: &ExchangeRequest) -> TokenEndpointError {
     form(dialect, request).unwrap_err()
 }
@@ -73,7 +74,7 @@ fn read(
     request: &ExchangeRequest,
     body: &str,
 ) -> Result<IssuedToken, TokenEndpointError> {
-    dialect.response(&grant(request), &answer(200, body), NOW)
+    dialect.response(&grant(request), &http_response(200, body), NOW)
 }
 
 fn refusal(
@@ -84,11 +85,11 @@ fn refusal(
 ) -> TokenEndpointError {
     assert_ne!(status, StatusCode::OK);
     dialect
-        .response(&grant(request), &answer(status, body), NOW)
+        .response(&grant(request), &http_response(status, body), NOW)
         .unwrap_err()
 }
 
-/// Each refusal, as status and body, and its class.
+/// Status, body and class of each refusal.
 fn classes(dialect: &Rfc8693, request: &ExchangeRequest, refusals: &[(u16, &str, ErrorClass)]) {
     for (status, body, class) in refusals {
         let refused = refusal(dialect, request, *status, body);
@@ -96,7 +97,7 @@ fn classes(dialect: &Rfc8693, request: &ExchangeRequest, refusals: &[(u16, &str,
     }
 }
 
-/// A JWT of these claims; nobody looks at its signature.
+/// A JWT with these claims. Its signature is never verified.
 fn jwt(claims: &str) -> String {
     format!("{}.{}.c2ln", b64(r#"{"alg":"RS256"}"#), b64(claims))
 }

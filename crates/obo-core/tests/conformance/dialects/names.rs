@@ -1,4 +1,4 @@
-//! The names by which configuration calls dialects.
+//! The names of dialects in configuration files.
 
 use std::collections::HashSet;
 

@@ -6,7 +6,7 @@ use obo_core::{Audience, ErrorClass, Issuer, TokenType};
 use super::{
     ACCESS_TOKEN, actor, audience, body, classes, jwt, read, resource, scoped, to, unsayable,
 };
-use crate::judge::issuer;
+use crate::validate::issuer;
 use crate::wire::{form, grant, own, text};
 
 const B: &str = "api://b";
@@ -23,7 +23,7 @@ fn tx_02_the_request_byte_by_byte() {
     );
 }
 
-/// The authorization server that is asked is another than the one that issued the caller's token.
+/// The authorization server is not the issuer of the caller's token.
 #[test]
 fn tx_23_a_token_of_another_server_of_the_organization_is_an_access_token() {
     let target = Issuer::new("https://corp.example/oauth2/b").unwrap();
@@ -34,7 +34,7 @@ fn tx_23_a_token_of_another_server_of_the_organization_is_an_access_token() {
         text(&there),
         text(&form(&okta::exchange(), &request).unwrap())
     );
-    // And knows the user by the same name or another.
+    // It may have another name for the user.
     let token = jwt(
         r#"{"iss":"https://corp.example/oauth2/b","aud":"api://b","sub":"alice@corp.example","exp":1800003600}"#,
     );

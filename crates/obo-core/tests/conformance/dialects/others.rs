@@ -1,4 +1,4 @@
-//! Products of which less is known: the documentation has a request, and little of what is refused.
+//! Products with little documentation: it has a request, and few refusals.
 
 use obo_core::dialect::{Dialect as _, Registration, google, ping_federate, tokendings, wso2};
 use obo_core::{Audience, ErrorClass, Scope, TokenType};
@@ -6,7 +6,7 @@ use obo_core::{Audience, ErrorClass, Scope, TokenType};
 use super::{
     ACCESS_TOKEN, JWT, actor, audience, body, classes, jwt, read, resource, scoped, to, unsayable,
 };
-use crate::judge::{ISSUER, issuer};
+use crate::validate::{ISSUER, issuer};
 use crate::wire::{own, text};
 
 /// <https://cloud.google.com/iam/docs/reference/sts/rest/v1/TopLevel/token>
@@ -173,7 +173,7 @@ mod asgardeo {
 
     #[test]
     fn at_14_the_audience_is_among_those_that_the_application_adds() {
-        let answer = |aud: &str| {
+        let response = |aud: &str| {
             let token = jwt(&format!(
                 r#"{{"iss":"{ISSUER}","sub":"alice","aud":{aud}}}"#
             ));
@@ -183,10 +183,10 @@ mod asgardeo {
             )
         };
         let request = to(scoped(audience("service-b"), "b_read"));
-        let both = answer(r#"["service-a","service-b"]"#);
+        let both = response(r#"["service-a","service-b"]"#);
         let issued = read(&wso2::exchange(), &request, &both).unwrap();
         assert_eq!(issued.scope(), &Scope::new(["b_read"]).unwrap());
-        read(&wso2::exchange(), &request, &answer(r#"["service-a"]"#)).unwrap_err();
+        read(&wso2::exchange(), &request, &response(r#"["service-a"]"#)).unwrap_err();
     }
 
     #[test]
@@ -221,7 +221,7 @@ mod asgardeo {
     }
 }
 
-/// <https://github.com/nais/tokendings>, whose refusals these are.
+/// <https://github.com/nais/tokendings>. The refusals are from there.
 mod nais {
     use super::*;
 

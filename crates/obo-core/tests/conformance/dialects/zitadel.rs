@@ -1,4 +1,5 @@
-//! <https://zitadel.com/docs/guides/integrate/token-exchange>; refusals from the source, `internal/api/oidc`.
+//! <https://zitadel.com/docs/guides/integrate/token-exchange>. Refusals are from the source,
+//! `internal/api/oidc`.
 
 use obo_core::dialect::{Dialect as _, Registration, zitadel};
 use obo_core::{Audience, ErrorClass, Issuer, TokenType};
@@ -6,7 +7,7 @@ use obo_core::{Audience, ErrorClass, Issuer, TokenType};
 use super::{
     ACCESS_TOKEN, JWT, actor, audience, body, classes, jwt, read, resource, scoped, to, unsayable,
 };
-use crate::judge::{ISSUER, issuer};
+use crate::validate::{ISSUER, issuer};
 use crate::wire::{grant, own, text};
 
 const PROJECT: &str = "259242039378444290";
@@ -45,7 +46,7 @@ fn ot_02_an_actor_is_named_by_an_access_or_id_token() {
     unsayable(&zitadel::exchange(), &by_jwt, "actor_token_type");
 }
 
-/// `jwt` is there an assertion of the client.
+/// There, `jwt` is an assertion of the client.
 #[test]
 fn tx_23_the_subject_is_an_access_token_whoever_issued_it() {
     let elsewhere = Issuer::new("https://other.zitadel.example").unwrap();
@@ -69,18 +70,18 @@ fn tx_07_tx_14_the_answer_is_the_jwt_that_was_asked_for() {
     let token = jwt(&format!(
         r#"{{"iss":"{ISSUER}","sub":"alice","aud":["{PROJECT}"],"exp":1800043199,"act":{{"iss":"{ISSUER}","sub":"service-a"}}}}"#
     ));
-    let answer = |token_type: &str, issued: &str| {
+    let response = |token_type: &str, issued: &str| {
         format!(
             r#"{{"access_token":"{token}","issued_token_type":"urn:ietf:params:oauth:token-type:{issued}",
                 "token_type":"{token_type}","expires_in":43199,"scope":"openid profile"}}"#
         )
     };
     let request = to(audience(PROJECT));
-    read(&zitadel::exchange(), &request, &answer("Bearer", "jwt")).unwrap();
+    read(&zitadel::exchange(), &request, &response("Bearer", "jwt")).unwrap();
     for other in [
-        answer("Bearer", "access_token"),
-        answer("N_A", "id_token"),
-        answer("N_A", "jwt"),
+        response("Bearer", "access_token"),
+        response("N_A", "id_token"),
+        response("N_A", "jwt"),
     ] {
         read(&zitadel::exchange(), &request, &other).unwrap_err();
     }
@@ -88,7 +89,7 @@ fn tx_07_tx_14_the_answer_is_the_jwt_that_was_asked_for() {
     read(
         &zitadel::exchange(),
         &opaque,
-        &answer("Bearer", "access_token"),
+        &response("Bearer", "access_token"),
     )
     .unwrap();
 }

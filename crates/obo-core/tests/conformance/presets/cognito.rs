@@ -65,7 +65,7 @@ fn at_04_ot_01_without_aud_the_client_is_the_configured_one() {
         let refused = user().with("client_id", odd).refusal(&pool());
         assert_eq!(refused, TokenError::InvalidClaim("client_id"));
     }
-    // Null is malformed in a token, and absent in a response about one.
+    // Null is malformed in a token, and absent in a response.
     let null = user().with("client_id", json!(null));
     let refused = null.read(&pool()).unwrap_err();
     assert_eq!(refused, TokenError::InvalidClaim("client_id"));
@@ -78,11 +78,11 @@ fn at_04_an_aud_that_is_there_decides_alone() {
     let api = "https://orders.example.com";
     let bound = user().with("aud", api);
     assert_eq!(bound.refusal(&pool()), not_for_us(&format!("{api:?}")));
-    let nobody = user().with("aud", json!([])).refusal(&pool());
-    assert_eq!(nobody, not_for_us("none"));
+    let no_audience = user().with("aud", json!([])).refusal(&pool());
+    assert_eq!(no_audience, not_for_us("none"));
     let with_api = builder().audience(api).build().unwrap();
     bound.under(&with_api).unwrap();
-    // Whatever client it is of: the client asked for this resource.
+    // For any client: it requested this resource.
     bound.with("client_id", "2other").under(&with_api).unwrap();
 }
 

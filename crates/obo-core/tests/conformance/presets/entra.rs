@@ -61,7 +61,7 @@ fn v1() -> Recorded {
     )
 }
 
-/// Client credentials, version 2.0: neither scope nor a user's name.
+/// Client credentials, version 2.0: neither scope nor user name.
 fn app_only() -> Recorded {
     let oid = "690222be-ff1a-4d56-abd1-7e4f7d38e474";
     let user = v2()

@@ -1,16 +1,16 @@
-//! Tokens as products' documentation shows or describes them, under the products' profiles: literals of the same members,
-//! forms and kinds of value, signed here. None was captured from a running product.
+//! Tokens as in the products' documentation, with the products' profiles. They have the same
+//! members and forms, and are signed here. None was captured.
 
 use obo_core::{
-    BearerToken, Caller, IntrospectionAnswer, Policy, PrincipalKind, Profile, Scope, ThinAnswers,
-    TokenError, UnixTime,
+    BearerToken, Caller, IntrospectionResponse, MissingMembers, Policy, PrincipalKind, Profile,
+    Scope, TokenError, UnixTime,
 };
 use serde_json::{Map, Value};
 
 use crate::introspection::facts;
-use crate::judge::{judge, published};
 use crate::signer::P256;
 use crate::token::seal;
+use crate::validate::{published, validate};
 
 mod auth0;
 mod authentik;
@@ -26,7 +26,7 @@ fn policy(issuer: &str, audience: &str, profile: Profile) -> Policy {
     policy.profile(profile).build().unwrap()
 }
 
-/// A token as documented, to be changed and judged.
+/// A documented token, to change and validate.
 #[derive(Clone)]
 struct Recorded {
     typ: Option<&'static str>,
@@ -56,10 +56,12 @@ impl Recorded {
         self
     }
 
-    /// The verdict shortly after the token was issued; the same, whether it was read or asked about.
+    /// The result shortly after the token was issued. It is the same for a JWT and an introspected
+    /// token.
     fn under(&self, policy: &Policy) -> Result<Caller, TokenError> {
         let verdict = self.read(policy);
-        // The header's `typ` is of a JWT alone, and whoever is asked about a token of another issuer says that it is none.
+        // Only a JWT has the header's `typ`, and for a token of another issuer the response is
+        // inactive.
         let is_of_both = !matches!(
             verdict,
             Err(TokenError::Type { .. } | TokenError::UnknownIssuer { .. })
@@ -73,7 +75,7 @@ impl Recorded {
     fn is_told_alike(&self, policy: &Policy, read: &Result<Caller, TokenError>) {
         let mut token = self.clone();
         if let Ok(caller) = read {
-            // Members of RFC 7662 that products have for every token, or for every user.
+            // Members of RFC 7662 that products send for every token or every user.
             if let Some(client) = caller.client_id() {
                 token = token.with("client_id", client);
             }
@@ -83,13 +85,13 @@ impl Recorded {
         }
         match (token.told(policy), read) {
             (Ok(told), Ok(read)) => assert_eq!(facts(&told), facts(read)),
-            // The kind of token is looked at first there.
+            // The kind of token is checked first there.
             (Err(TokenError::NotAnAccessToken(_)), Err(_)) => {}
             (told, read) => assert_eq!(told.as_ref().err(), read.as_ref().err()),
         }
     }
 
-    /// The verdict on the token as a JWT.
+    /// The result for the token as a JWT.
     fn read(&self, policy: &Policy) -> Result<Caller, TokenError> {
         let kid = P256.kid();
         let typ = self
@@ -98,19 +100,19 @@ impl Recorded {
         let header = format!(r#"{{{typ}"alg":"ES256","kid":"{kid}"}}"#);
         let payload = serde_json::to_vec(&self.payload).unwrap();
         let token = seal(&P256, "ES256", header.as_bytes(), &payload);
-        judge(policy, &published(), &token, self.now())
+        validate(policy, &published(), &token, self.now())
     }
 
-    /// The verdict on an opaque token of which its issuer says the same.
+    /// The result for an opaque token with the same claims in the response.
     fn told(&self, policy: &Policy) -> Result<Caller, TokenError> {
         let told = self
             .clone()
             .with("active", true)
             .with("token_type", "Bearer");
-        let answer = serde_json::to_vec(&told.payload).unwrap();
-        let answer = IntrospectionAnswer::parse(&answer).unwrap();
+        let response = serde_json::to_vec(&told.payload).unwrap();
+        let response = IntrospectionResponse::parse(&response).unwrap();
         let token = BearerToken::parse("opaque").unwrap();
-        policy.judge(token, answer, ThinAnswers::default(), self.now())
+        policy.validate(token, response, MissingMembers::default(), self.now())
     }
 
     fn now(&self) -> UnixTime {

@@ -43,7 +43,7 @@ fn ot_01_tx_34_a_user_with_scope_in_an_array() {
         let refused = user().with("scp", bad).refusal(&custom_server());
         assert_eq!(refused, TokenError::InvalidClaim("scp"));
     }
-    // Null is malformed in a token, and absent in a response about one.
+    // Null is malformed in a token, and absent in a response.
     let null = user().with("scp", json!(null));
     let refused = null.read(&custom_server()).unwrap_err();
     assert_eq!(refused, TokenError::InvalidClaim("scp"));
@@ -62,7 +62,7 @@ fn at_11_a_client_for_itself_is_a_service() {
     }
 }
 
-/// As the vendor's reference of the introspection endpoint has it.
+/// As in the vendor's reference of the introspection endpoint.
 fn told_of_user() -> Recorded {
     Recorded::new(
         None,
@@ -86,7 +86,7 @@ fn ot_01_in_05_an_answer_has_scope_and_client_by_the_names_of_rfc_7662() {
     let service = service.with("sub", "nmdP1fcyvdVO11AL7ECm");
     let service = service.told(&custom_server()).unwrap();
     assert_eq!(service.kind(), PrincipalKind::Service);
-    // What a token has of its own goes first, and a JWT has nothing else.
+    // The token's own claims come first, and a JWT has no others.
     let both = user().with("scope", "admin").with("client_id", "other");
     let both = both.told(&custom_server()).unwrap();
     assert_eq!(both.client_id(), Some("nmdP1fcyvdVO11AL7ECm"));
@@ -97,8 +97,8 @@ fn ot_01_in_05_an_answer_has_scope_and_client_by_the_names_of_rfc_7662() {
         let refused = told_of_user().with(member, bad).told(&custom_server());
         assert_eq!(refused.unwrap_err(), TokenError::InvalidClaim(member));
     }
-    let nobody = told_of_user().without("client_id").told(&custom_server());
-    assert_eq!(nobody.unwrap_err(), TokenError::MissingClaim("cid"));
+    let no_client = told_of_user().without("client_id").told(&custom_server());
+    assert_eq!(no_client.unwrap_err(), TokenError::MissingClaim("cid"));
 }
 
 #[test]

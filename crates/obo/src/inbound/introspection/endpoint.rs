@@ -4,8 +4,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{Response, StatusCode};
 use obo_core::{
-    BearerToken, Caller, ErrorClass, IntrospectionAnswer, Policy, SignedAnswer, TokenEndpointError,
-    TokenRequest, has_media_type, introspection_refusal, is_json,
+    BearerToken, Caller, ErrorClass, IntrospectionResponse, Policy, SignedIntrospection,
+    TokenEndpointError, TokenRequest, has_media_type, introspection_refusal, is_json,
 };
 use tokio::time::Instant;
 
@@ -67,7 +67,7 @@ impl Endpoint {
         &self,
         token: BearerToken<'_>,
         vouched: Option<&Caller>,
-    ) -> Result<IntrospectionAnswer, TokenEndpointError> {
+    ) -> Result<IntrospectionResponse, TokenEndpointError> {
         let subject = match vouched {
             Some(caller) => self.hasher.hash_one(caller.subject()),
             None => self.hasher.hash_one(token.expose()),
@@ -132,11 +132,11 @@ impl Endpoint {
     async fn read(
         &self,
         response: &Response<Bytes>,
-    ) -> Result<IntrospectionAnswer, TokenEndpointError> {
+    ) -> Result<IntrospectionResponse, TokenEndpointError> {
         if !self.settings.is_signed {
             // An error page must not count as a response, whatever its body looks like.
             return match is_json(response.headers()) {
-                true => IntrospectionAnswer::parse(response.body()),
+                true => IntrospectionResponse::parse(response.body()),
                 false => Err(TokenEndpointError::unusable(not_json(response))),
             };
         }
@@ -145,7 +145,7 @@ impl Endpoint {
                 "the response is not signed, expected `application/token-introspection+jwt`",
             ));
         }
-        let signed = SignedAnswer::parse(response.body())?;
+        let signed = SignedIntrospection::parse(response.body())?;
         let (kid, algorithm) = (signed.kid().map(str::to_owned), signed.algorithm());
         let kid = kid.as_deref();
         let jwks = &self.jwks;

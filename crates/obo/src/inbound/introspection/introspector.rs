@@ -201,7 +201,7 @@ impl Inner {
             }
             None => Verified {
                 size: u32::try_from(response.size()).unwrap_or(u32::MAX),
-                caller: policy.judge(token, response, settings.thin, now)?,
+                caller: policy.validate(token, response, settings.thin, now)?,
                 issuer: self.place,
                 generation: None,
                 until: None,
@@ -228,7 +228,7 @@ impl Inner {
 fn no_outcome(error: &TokenEndpointError) -> Rejection {
     let is_permanent = matches!(
         error.class(),
-        ErrorClass::ClientMisconfigured | ErrorClass::AnswerUnusable
+        ErrorClass::ClientMisconfigured | ErrorClass::ResponseUnusable
     );
     // Only an operator can fix a permanent error, so the server's `Retry-After` does not matter.
     let retry_after = error.retry_after().filter(|_| !is_permanent);

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use obo_core::{ConfigError, ThinAnswers, https_or_loopback};
+use obo_core::{ConfigError, MissingMembers, https_or_loopback};
 
 use crate::idp::client_auth::Client;
 
@@ -40,7 +40,7 @@ pub struct Introspection {
     pub(super) max_age: Duration,
     pub(super) concurrency: usize,
     pub(super) is_signed: bool,
-    pub(super) thin: ThinAnswers,
+    pub(super) thin: MissingMembers,
     pub(crate) jwts: Jwts,
     mistake: Option<ConfigError>,
 }
@@ -68,7 +68,7 @@ impl Introspection {
             max_age: Duration::from_secs(60),
             concurrency: 64,
             is_signed: false,
-            thin: ThinAnswers::default(),
+            thin: MissingMembers::default(),
             jwts: Jwts::Introspected,
             mistake: None,
         }

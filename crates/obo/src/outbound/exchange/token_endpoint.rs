@@ -7,8 +7,8 @@ use bytes::Bytes;
 use http::{Response, StatusCode};
 use obo_core::dialect::Registration;
 use obo_core::{
-    BearerToken, Caller, ErrorClass, IntrospectionAnswer, IssuedToken, Target, TokenEndpointError,
-    TokenRequest, introspection_refusal, is_json,
+    BearerToken, Caller, ErrorClass, IntrospectionResponse, IssuedToken, Target,
+    TokenEndpointError, TokenRequest, introspection_refusal, is_json,
 };
 use tokio::time::Instant;
 
@@ -121,7 +121,7 @@ impl TokenEndpoint {
         caller: Option<&Caller>,
     ) -> Result<IssuedToken, AskError> {
         let token = BearerToken::parse(issued.expose()).map_err(|error| {
-            let class = ErrorClass::AnswerUnusable;
+            let class = ErrorClass::ResponseUnusable;
             TokenEndpointError::new(class, error.to_string())
         })?;
         let form = TokenRequest::introspection(token);
@@ -152,11 +152,11 @@ impl TokenEndpoint {
 }
 
 /// Only JSON is a response, whatever else the body looks like.
-fn read_json(response: &Response<Bytes>) -> Result<IntrospectionAnswer, TokenEndpointError> {
+fn read_json(response: &Response<Bytes>) -> Result<IntrospectionResponse, TokenEndpointError> {
     match is_json(response.headers()) {
-        true => IntrospectionAnswer::parse(response.body()),
+        true => IntrospectionResponse::parse(response.body()),
         false => Err(TokenEndpointError::new(
-            ErrorClass::AnswerUnusable,
+            ErrorClass::ResponseUnusable,
             "introspection of the issued token: the response's content type is not `application/json`",
         )),
     }

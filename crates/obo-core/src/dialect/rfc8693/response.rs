@@ -24,7 +24,7 @@ use crate::wire::{base64url, json};
 const MAX_LIFETIME: f64 = 24.0 * 3600.0;
 
 impl Rfc8693 {
-    pub(super) fn judge(
+    pub(super) fn read_response(
         &self,
         grant: &Grant,
         response: &Response<Bytes>,
@@ -39,8 +39,8 @@ impl Rfc8693 {
         if !has_media_type(response.headers(), "application/json") {
             return Err(unusable("the response is not `application/json`"));
         }
-        // Unknown members are ignored (RFC 6749 section 5.1), a refresh token among them (TX-18). `audience` and `resource`
-        // are no standard's, but servers tell by them what they issued the token for.
+        // Unknown members are ignored (RFC 6749 section 5.1), including a refresh token. `audience`
+        // and `resource` are not standard, but servers name there what the token is for.
         let names = [
             "access_token",
             "token_type",
@@ -54,7 +54,7 @@ impl Rfc8693 {
             let mark = json::mark(response.body());
             let problem =
                 format!("the response is not the JSON object of RFC 8693 section 2.2.1{mark}");
-            TokenEndpointError::new(ErrorClass::AnswerUnusable, problem)
+            TokenEndpointError::new(ErrorClass::ResponseUnusable, problem)
         })?;
         let [
             token,
@@ -75,14 +75,16 @@ impl Rfc8693 {
             self.check_issued_type(grant, request, issued)?;
         }
         let issued = IssuedToken::bearer(token.expose()).ok_or_else(|| {
-            unusable("`access_token` is no bearer token (RFC 6750 section 2.1) of at most 16 KiB")
+            unusable(
+                "`access_token` is not a bearer token (RFC 6750 section 2.1) of at most 16 KiB",
+            )
         })?;
         let handed_back = |request: &ExchangeRequest| {
             token.expose() == request.subject().subject_token().expose()
         };
         if grant.exchange().is_some_and(handed_back) {
             return Err(unusable(
-                "the server handed the subject token back instead of a new one",
+                "the server returned the subject token instead of a new one",
             ));
         }
         let scope = self.granted(grant, scope)?;
@@ -91,32 +93,32 @@ impl Rfc8693 {
         let expires_at = self.check_as_jwt(grant, token.expose(), now)?;
         let stated = expires_in.and_then(|json| self.seconds(json));
         Ok(issued
-            .with_expires_in(stated.or(self.knobs.unstated_lifetime))
+            .with_expires_in(stated.or(self.settings.unstated_lifetime))
             .with_expires_at(expires_at)
             .with_scope(scope))
     }
 
-    /// Only a bearer token can be sent as one; `N_A` is none by its own word (TX-14, TX-15).
+    /// Only a bearer token can be sent as one. `N_A` means that it is not one.
     fn check_token_type(
         &self,
         grant: &Grant,
         token_type: Option<&str>,
     ) -> Result<(), TokenEndpointError> {
         match token_type {
-            None if self.knobs.allow_missing_token_type => Ok(()),
+            None if self.settings.allow_missing_token_type => Ok(()),
             None => Err(unusable(
-                "the response has no `token_type`; `Rfc8693::allow_missing_token_type` takes it",
+                "the response has no `token_type`; `Rfc8693::allow_missing_token_type` accepts it",
             )),
             Some(bearer) if bearer.eq_ignore_ascii_case("bearer") => Ok(()),
             Some(other) => Err(unusable(format!(
-                "`token_type` is {} and not `Bearer`: the token cannot be sent as one",
+                "`token_type` is {} and not `Bearer`, so the token cannot be sent as one",
                 seen(grant, [other])
             ))),
         }
     }
 
-    /// What was issued must be what was asked for; when nothing was, what a bearer token can be: an access token, or a
-    /// JWT that the server says is used as one (`token_type`) (TX-07, TX-13).
+    /// The issued type must be the requested one. If none was requested, it must be usable as a
+    /// bearer token: an access token or a JWT.
     fn check_issued_type(
         &self,
         grant: &Grant,
@@ -124,12 +126,12 @@ impl Rfc8693 {
         issued: Option<String>,
     ) -> Result<(), TokenEndpointError> {
         let Some(issued) = issued.map(TokenType::new) else {
-            return if self.knobs.allow_missing_issued_type {
+            return if self.settings.allow_missing_issued_type {
                 Ok(())
             } else {
                 Err(unusable(
                     "the response has no `issued_token_type`; `Rfc8693::allow_missing_issued_type` \
-                     takes it",
+                     accepts it",
                 ))
             };
         };
@@ -137,18 +139,18 @@ impl Rfc8693 {
             Some(requested) => issued == *requested,
             None => issued == TokenType::ACCESS_TOKEN || issued == TokenType::JWT,
         };
-        if expected || self.knobs.other_issued_types.contains(&issued) {
+        if expected || self.settings.other_issued_types.contains(&issued) {
             Ok(())
         } else {
             Err(unusable(format!(
-                "`issued_token_type` is {} and not the type of token that was asked for; \
-                 `Rfc8693::allow_issued_type` takes it",
+                "`issued_token_type` is {} and not the requested type; \
+                 `Rfc8693::allow_issued_type` accepts it",
                 seen(grant, [issued.as_str()])
             )))
         }
     }
 
-    /// Absent means as requested (RFC 8693 section 2.2.1); wider than requested is refused.
+    /// An absent scope means as requested (RFC 8693 section 2.2.1). A wider scope is rejected.
     fn granted(&self, grant: &Grant, granted: Option<&str>) -> Result<Scope, TokenEndpointError> {
         let requested = target(grant)
             .map(Target::scope)
@@ -159,10 +161,10 @@ impl Rfc8693 {
         };
         let granted = match json::text(granted) {
             Some(granted) => Scope::parse(&granted),
-            None if self.knobs.allow_scope_text_or_array => values::scope_array(granted),
+            None if self.settings.allow_scope_text_or_array => values::scope_array(granted),
             None if granted.starts_with('[') => {
                 return Err(unusable(
-                    "`scope` is an array and not a string; `Rfc8693::allow_scope_text_or_array` takes both",
+                    "`scope` is an array and not a string; `Rfc8693::allow_scope_text_or_array` accepts both",
                 ));
             }
             None => None,
@@ -170,42 +172,43 @@ impl Rfc8693 {
         let granted = granted.ok_or_else(|| unusable("`scope` is malformed"))?;
         let wider = || granted.iter().filter(|value| !requested.contains(value));
         let is_wider = !requested.is_empty() && wider().next().is_some();
-        if is_wider && !self.knobs.allow_wider_scope {
+        if is_wider && !self.settings.allow_wider_scope {
             return Err(unusable(format!(
-                "a wider `scope` was granted than requested: {} was not asked for; \
-                 `Rfc8693::allow_wider_scope` takes it",
+                "a wider `scope` was granted than requested: {} was not requested; \
+                 `Rfc8693::allow_wider_scope` accepts it",
                 seen(grant, wider())
             )));
         }
         Ok(granted)
     }
 
-    /// Refuses a token that the server says is for others: it may ignore the parameter by which it was asked.
+    /// Rejects a token that is for other services by the response: the server may have ignored the
+    /// parameter.
     fn check_named(
         &self,
         grant: &Grant,
         name: &str,
         value: Option<&str>,
     ) -> Result<(), TokenEndpointError> {
-        let target = target(grant).filter(|_| !self.knobs.danger_any_audience);
+        let target = target(grant).filter(|_| !self.settings.danger_any_audience);
         let (Some(target), Some(value)) = (target, value) else {
             return Ok(());
         };
         let names = json::texts(value);
-        // What names nothing contradicts nothing.
+        // No name, no contradiction.
         let is_other = !names.is_empty() && !names.iter().any(|name| target.is_named(name));
         match is_other {
             false => Ok(()),
             true => Err(unusable(format!(
                 "`{name}` of the response says that the token is for {} and not for {target}; \
-                 `Target::or_named` takes another name of the same service",
+                 `Target::or_named` accepts another name of the same service",
                 seen(grant, names.iter().map(|name| &**name))
             ))),
         }
     }
 
-    /// `expires_in` as a JSON number, or as text where the server is known for it; anything else counts as missing
-    /// (TE-07), and a day is the most.
+    /// `expires_in` as a JSON number, or as a string if the dialect allows it. Anything else counts
+    /// as missing. A day is the most.
     fn seconds(&self, json: &str) -> Option<Duration> {
         let digits = json
             .strip_prefix('"')
@@ -214,15 +217,15 @@ impl Rfc8693 {
             None => json.parse().ok()?,
             Some(digits) => {
                 let is_number = digits.bytes().all(|byte| byte.is_ascii_digit());
-                let allowed = self.knobs.allow_text_expires_in && is_number;
+                let allowed = self.settings.allow_text_expires_in && is_number;
                 digits.parse().ok().filter(|_| allowed)?
             }
         };
         Some(Duration::from_secs_f64(seconds.clamp(0.0, MAX_LIFETIME)))
     }
 
-    /// An access token is opaque to its client, but where it is a JWT, what it says may refuse it or shorten its use
-    /// (AT-14): it must be addressed to the target, be of the same user, and not have expired.
+    /// An access token is opaque to its client. But if it is a JWT, its claims can reject it or
+    /// shorten its use: it must be for the target, of the same user, and not expired.
     fn check_as_jwt(
         &self,
         grant: &Grant,
@@ -233,17 +236,17 @@ impl Rfc8693 {
             return Ok(None);
         };
         let names = claims.get("aud").map(json::texts).unwrap_or_default();
-        let target = target(grant).filter(|_| !self.knobs.danger_any_audience);
+        let target = target(grant).filter(|_| !self.settings.danger_any_audience);
         if target.is_some_and(|target| !names.iter().any(|name| target.is_named(name))) {
             return Err(unusable(format!(
-                "the issued token is not addressed to the audience that was asked for: `aud` names {}; \
-                 `Target::or_named` takes another name of the same service",
+                "the issued token is not for the requested audience: `aud` is {}; \
+                 `Target::or_named` accepts another name of the same service",
                 seen(grant, names.iter().map(|name| &**name))
             )));
         }
         let is_of_another = |request| {
-            let by_subject = !self.knobs.pairwise_subject && has_other_subject(request, &claims);
-            by_subject || has_other_claims(&self.knobs.user_claims, request, &claims)
+            let by_subject = !self.settings.pairwise_subject && has_other_subject(request, &claims);
+            by_subject || has_other_claims(&self.settings.user_claims, request, &claims)
         };
         if grant.exchange().is_some_and(is_of_another) {
             return Err(unusable("the issued token is of another subject"));
@@ -263,7 +266,7 @@ fn target(grant: &Grant) -> Option<&Target> {
     grant.target().map(|target| &**target)
 }
 
-/// Values of the response for an error, without tokens that the server repeats in them.
+/// Values of the response for an error, without tokens that the server repeats.
 fn seen<'v>(grant: &Grant, values: impl IntoIterator<Item = &'v str>) -> String {
     let values = values.into_iter();
     let values: Vec<_> = values.map(|value| without_tokens(grant, value)).collect();
@@ -271,10 +274,10 @@ fn seen<'v>(grant: &Grant, values: impl IntoIterator<Item = &'v str>) -> String 
 }
 
 fn unusable(problem: impl Into<Cow<'static, str>>) -> TokenEndpointError {
-    TokenEndpointError::new(ErrorClass::AnswerUnusable, problem)
+    TokenEndpointError::new(ErrorClass::ResponseUnusable, problem)
 }
 
-/// A member that must be text where it is there.
+/// A member that must be a string if present.
 fn text(name: &'static str, value: Option<&str>) -> Result<Option<String>, TokenEndpointError> {
     let read = value.map(|value| {
         let text = json::text(value).map(Into::into);
@@ -283,7 +286,7 @@ fn text(name: &'static str, value: Option<&str>) -> Result<Option<String>, Token
     read.transpose()
 }
 
-/// The JSON object with the claims of a token that is a JWT.
+/// The claims of a token that is a JWT, as a JSON object.
 struct JwtClaims(String);
 
 impl JwtClaims {
@@ -295,12 +298,12 @@ impl JwtClaims {
         String::from_utf8(json).ok().map(Self)
     }
 
-    /// The JSON of a claim. Of several with the same name, the last counts.
+    /// The JSON text of a claim; the last one if the name occurs twice.
     fn get(&self, name: &str) -> Option<&str> {
         json::member(&self.0, name)
     }
 
-    /// The value of a claim, unless it is null or cannot be held, such as a number beyond the range of a double.
+    /// The value of a claim; `None` if it is null or out of range, such as a too large number.
     fn value(&self, name: &str) -> Option<Value> {
         let value = serde_json::from_str(self.get(name)?).ok();
         value.filter(|value| *value != Value::Null)
@@ -323,7 +326,8 @@ fn has_other_claims(names: &[&str], request: &ExchangeRequest, issued: &JwtClaim
 fn has_other_subject(request: &ExchangeRequest, claims: &JwtClaims) -> bool {
     let text = |name| claims.get(name).and_then(json::text);
     let subject = request.subject();
-    // Only another issuer has names of its own for the user; without one, it is the name we know or a wrong one.
+    // Only another issuer may have another name for the user. Without `iss`, it is our name or a
+    // wrong one.
     let same_issuer = text("iss").is_none_or(|iss| iss == subject.issuer().as_str());
     same_issuer && text("sub").as_deref() != Some(subject.subject())
 }

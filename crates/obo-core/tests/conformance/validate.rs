@@ -1,4 +1,4 @@
-//! One resource server, one issuer, a stopped clock.
+//! One resource server, one issuer, and a fixed time.
 
 use obo_core::{
     Audience, BearerToken, Caller, Issuer, KeySet, Policy, PolicyBuilder, Profile, Selection,
@@ -15,12 +15,12 @@ pub(crate) fn issuer() -> Issuer {
     Issuer::new(ISSUER).unwrap()
 }
 
-/// RFC 9068 as the crate gives it.
+/// The default policy of RFC 9068.
 pub(crate) fn strict() -> Policy {
     Policy::new(Audience::new(AUDIENCE).unwrap(), issuer())
 }
 
-/// The same, for other settings.
+/// Its builder, for other settings.
 pub(crate) fn builder() -> PolicyBuilder {
     Policy::builder(issuer()).audience(AUDIENCE)
 }
@@ -39,8 +39,8 @@ pub(crate) fn published() -> KeySet {
     key_set(&[RSA.jwk(""), P256.jwk(""), P384.jwk(""), ED25519.jwk("")])
 }
 
-/// The way a token goes: grammar, form, key, policy.
-pub(crate) fn judge(
+/// All steps of a token: grammar, form, key, policy.
+pub(crate) fn validate(
     policy: &Policy,
     keys: &KeySet,
     token: &str,
@@ -59,14 +59,14 @@ pub(crate) fn judge(
     policy.verify(jwt, key, now)
 }
 
-/// The verdict of the RFC 9068 policy now.
+/// Validates by the policy of RFC 9068, now.
 pub(crate) fn verdict(token: &str) -> Result<Caller, TokenError> {
-    judge(&strict(), &published(), token, NOW)
+    validate(&strict(), &published(), token, NOW)
 }
 
-/// The verdict of the lenient policy now.
+/// Validates by the lenient policy, now.
 pub(crate) fn lenient_verdict(token: &str) -> Result<Caller, TokenError> {
-    judge(&lenient(), &published(), token, NOW)
+    validate(&lenient(), &published(), token, NOW)
 }
 
 pub(crate) fn refusal(token: &str) -> TokenError {

@@ -1,20 +1,20 @@
-//! What an answer must be before its token becomes a header: RFC 8693 section 2.2.1.
+//! What a response must have before its token becomes a header: RFC 8693 section 2.2.1.
 
 use bytes::Bytes;
 use http::{Response, header};
 use obo_core::dialect::{Dialect, Rfc8693};
 use obo_core::{ErrorClass, IssuedToken, Resource, Scope, Target, TokenType};
 
-use crate::judge::{ISSUER, NOW};
 use crate::signer::b64;
+use crate::validate::{ISSUER, NOW};
 use crate::wire::{
-    ACCESS_TOKEN, JWT, accept, alice, answer, for_service_b, grant, issued, own, read, with,
+    ACCESS_TOKEN, JWT, accept, alice, for_service_b, grant, http_response, issued, own, read, with,
 };
 
-/// The answer is refused as a whole, and for nothing else than being unusable.
+/// The response is rejected as unusable.
 fn unusable(body: &str) {
     let error = accept(body).expect_err(body);
-    assert_eq!(error.class(), ErrorClass::AnswerUnusable, "{body}");
+    assert_eq!(error.class(), ErrorClass::ResponseUnusable, "{body}");
     assert!(error.oauth_code().is_none());
 }
 
@@ -40,7 +40,7 @@ fn tx_13_the_answer_has_token_type_and_issued_type() {
 fn tx_13_a_missing_issued_type_is_for_a_server_known_to_omit_it() {
     let lenient = Rfc8693::new().allow_missing_issued_type();
     let request = for_service_b(&[]);
-    let read = |body: String| lenient.response(&grant(&request), &answer(200, body), NOW);
+    let read = |body: String| lenient.response(&grant(&request), &http_response(200, body), NOW);
     read(with("issued_token_type", "")).unwrap();
     for other in [
         "\"urn:ietf:params:oauth:token-type:refresh_token\"",
@@ -70,7 +70,7 @@ fn tx_07_the_issued_type_is_the_requested_one() {
     read(&asked(TokenType::JWT), &of_type(JWT)).unwrap();
     read(&asked(TokenType::ACCESS_TOKEN), &of_type(JWT)).unwrap_err();
     read(&asked(TokenType::JWT), &of_type(ACCESS_TOKEN)).unwrap_err();
-    // With nothing asked for, the server chooses among what a bearer token can be.
+    // If no type was requested, any type of bearer token is accepted.
     accept(&of_type(ACCESS_TOKEN)).unwrap();
     accept(&of_type(JWT)).unwrap();
     for other in [
@@ -100,7 +100,7 @@ fn tx_17_scope_is_what_was_granted_and_never_wider_than_asked() {
     for wider in ["\"a b c\"", "\"c\"", "\"A\"", "\"a\\tb\"", "[\"a\"]", "1"] {
         granted(wider).expect_err(wider);
     }
-    // Nothing asked for: the server decides, and says what it decided.
+    // If no scope was requested, the server decides and says so.
     let decided = accept(&with("scope", "\"x y\"")).unwrap();
     assert_eq!(decided.scope(), &scope(&["x", "y"]));
 }
@@ -111,7 +111,11 @@ fn scope_form_is_a_setting() {
     let request = for_service_b(&["a", "b"]);
     let lenient = Rfc8693::new().allow_scope_text_or_array();
     let read = |dialect: &Rfc8693, json: &str| {
-        let issued = dialect.response(&grant(&request), &answer(200, with("scope", json)), NOW);
+        let issued = dialect.response(
+            &grant(&request),
+            &http_response(200, with("scope", json)),
+            NOW,
+        );
         issued.map(|issued| issued.scope().clone())
     };
     for (json, granted) in [
@@ -147,7 +151,7 @@ fn error_names_the_member_at_fault() {
     ] {
         let error = read(&for_service_b(&["a"]), &with(member, odd)).unwrap_err();
         assert!(error.to_string().contains(seen), "{error}");
-        assert_eq!(error.class(), ErrorClass::AnswerUnusable);
+        assert_eq!(error.class(), ErrorClass::ResponseUnusable);
     }
 }
 
@@ -203,16 +207,20 @@ fn response_for_another_target_is_refused() {
     read(&by_uri(uri.clone()), &told).unwrap_err();
     let either = uri.or_named(obo_core::Audience::new("https://c.example/").unwrap());
     read(&by_uri(either.clone()), &told).unwrap();
-    // A token of the service's own is for its target too; one for no target is for anybody.
+    // A token of the service itself is for its target too. Without a target, any name is accepted.
     let own = |target: Option<&Target>| {
-        Rfc8693::new().response(&own(target), &answer(200, with("audience", "\"c\"")), NOW)
+        Rfc8693::new().response(
+            &own(target),
+            &http_response(200, with("audience", "\"c\"")),
+            NOW,
+        )
     };
     own(Some(&either)).unwrap_err();
     own(None).unwrap();
     let any = Rfc8693::new().danger_any_audience();
     let issued = any.response(
         &grant(&by_uri(either)),
-        &answer(200, with("audience", "\"c\"")),
+        &http_response(200, with("audience", "\"c\"")),
         NOW,
     );
     issued.unwrap();
@@ -266,7 +274,7 @@ fn te_06_the_answer_is_json_and_says_so() {
         Some("application/x-www-form-urlencoded"),
     ] {
         let error = of(bad, body.as_bytes()).unwrap_err();
-        assert_eq!(error.class(), ErrorClass::AnswerUnusable, "{bad:?}");
+        assert_eq!(error.class(), ErrorClass::ResponseUnusable, "{bad:?}");
     }
     let utf_16: Vec<u8> = body.encode_utf16().flat_map(u16::to_le_bytes).collect();
     for bytes in [utf_16.as_slice(), b"", b"\xff", b"<html>"] {
@@ -288,11 +296,11 @@ fn te_06_broken_documents_are_unusable() {
     let error = Rfc8693::new()
         .response(
             &grant(&for_service_b(&[])),
-            &answer(201, issued("opaque")),
+            &http_response(201, issued("opaque")),
             NOW,
         )
         .unwrap_err();
-    assert_eq!(error.class(), ErrorClass::AnswerUnusable);
+    assert_eq!(error.class(), ErrorClass::ResponseUnusable);
 }
 
 #[test]
@@ -329,8 +337,8 @@ fn the_subject_token_handed_back_is_refused() {
     let request = for_service_b(&[]);
     let own = request.subject().subject_token().expose();
     let error = read(&request, &issued(own)).unwrap_err();
-    assert_eq!(error.class(), ErrorClass::AnswerUnusable);
-    assert!(error.to_string().contains("handed the subject token back"));
+    assert_eq!(error.class(), ErrorClass::ResponseUnusable);
+    assert!(error.to_string().contains("returned the subject token"));
     assert!(!format!("{error:?} {error}").contains(own));
 }
 
@@ -380,12 +388,12 @@ fn at_14_jw_38_a_jwt_of_another_subject_is_refused() {
     ] {
         unusable(&claims(&format!("{own}{bad}")));
     }
-    // Without a readable issuer there is no other namespace the subject could belong to.
+    // Without a readable issuer, the subject must be ours.
     for iss in ["", r#","iss":null"#, r#","iss":["x"]"#] {
         accept(&claims(&format!(r#"{iss},"sub":"alice""#))).expect(iss);
         unusable(&claims(&format!(r#"{iss},"sub":"bob""#)));
     }
-    // Another issuer has names of its own for the same user.
+    // Another issuer may have another name for the same user.
     let foreign = r#","iss":"https://other.example","sub":"u-17""#;
     accept(&claims(foreign)).unwrap();
 }
@@ -415,9 +423,9 @@ fn response_is_utf8_to_its_end() {
     let mut bytes = body.into_bytes();
     let place = bytes.iter().position(|byte| *byte == b'?').unwrap();
     bytes[place] = 0x90;
-    let response = answer(200, bytes);
+    let response = http_response(200, bytes);
     let error = Rfc8693::new().response(&grant(&for_service_b(&[])), &response, NOW);
-    assert_eq!(error.unwrap_err().class(), ErrorClass::AnswerUnusable);
+    assert_eq!(error.unwrap_err().class(), ErrorClass::ResponseUnusable);
 }
 
 /// TX-13
