@@ -102,7 +102,6 @@ mod builder;
 mod client;
 mod client_assertion;
 mod client_authentication;
-mod client_credentials;
 mod fault;
 mod form;
 mod introspection;

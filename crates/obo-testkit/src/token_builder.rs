@@ -230,9 +230,7 @@ impl TokenBuilder {
 
 impl fmt::Debug for TokenBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("TokenBuilder")
-            .field("claims", &self.claims())
-            .finish_non_exhaustive()
+        f.debug_tuple("TokenBuilder").field(&self.claims()).finish()
     }
 }
 

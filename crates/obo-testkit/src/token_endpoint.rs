@@ -4,11 +4,14 @@ use std::sync::Arc;
 
 use axum::response::{IntoResponse, Response};
 use http::request::Parts;
+use serde_json::Value;
 
 use crate::form::Form;
 use crate::oauth_error::OAuthError;
+use crate::registration::Registration;
 use crate::state::State;
-use crate::{client_authentication, client_credentials, token_exchange};
+use crate::token_builder::TokenBuilder;
+use crate::{client_authentication, issue, scope, target, token_exchange};
 
 const CLIENT_CREDENTIALS: &str = "client_credentials";
 const TOKEN_EXCHANGE: &str = "urn:ietf:params:oauth:grant-type:token-exchange";
@@ -23,7 +26,7 @@ pub(crate) fn respond(
 ) -> Result<Response, OAuthError> {
     let client = client_authentication::authenticate(state, &parts.headers, form)?;
     let body = match form.required("grant_type")? {
-        CLIENT_CREDENTIALS => client_credentials::grant(state, &client, form)?,
+        CLIENT_CREDENTIALS => client_credentials(state, &client, form)?,
         TOKEN_EXCHANGE => token_exchange::grant(state, &client, form)?,
         other => {
             let text = format!("grant type {other} is not supported");
@@ -31,4 +34,16 @@ pub(crate) fn respond(
         }
     };
     Ok(axum::Json(body).into_response())
+}
+
+/// The client credentials grant (RFC 6749 §4.4): a token of a service's own.
+fn client_credentials(
+    state: &Arc<State>,
+    client: &Registration,
+    form: &Form,
+) -> Result<Value, OAuthError> {
+    let targets = target::requested(state, form, &client.request_targets)?;
+    let granted = scope::grant(client, &targets, form.one("scope"), None)?;
+    let token = TokenBuilder::access_token(Arc::clone(state), &client.id, &client.id);
+    Ok(issue::response(state, token, &targets, granted, None))
 }
