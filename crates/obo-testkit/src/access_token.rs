@@ -9,14 +9,12 @@ use crate::state::State;
 ///
 /// Why it is not one, in words that follow "token refused: ".
 pub(crate) fn read(state: &State, token: &str) -> Result<Claims, &'static str> {
-    let tokens = state.tokens.lock();
-    if tokens.revoked.contains(token) {
+    if state.revoked.lock().contains(token) {
         return Err("revoked");
     }
-    if let Some(claims) = tokens.opaque.get(token) {
+    if let Some(claims) = state.opaque.lock().get(token) {
         return Ok(Claims(claims.clone()));
     }
-    drop(tokens);
     let jwt = Jwt::parse(token).ok_or("not a JWT signed with a supported algorithm")?;
     if !state.keys.lock().signed(&jwt) {
         return Err("not signed by this server");

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::oauth_error::OAuthError;
+use crate::oauth_error::{OAuthError, require};
 
 /// The acting party outermost, the previous `act` nested inside.
 pub(crate) fn delegate(acting: &str, prior: Option<&Value>) -> Value {
@@ -35,14 +35,10 @@ pub(crate) fn check_may_act(
 ) -> Result<(), OAuthError> {
     let matches = |name: &str, own: &str| may_act.get(name).is_none_or(|value| value == own);
     let names_a_party = may_act.get("sub").is_some() || may_act.get("client_id").is_some();
-    match names_a_party
+    let is_named = names_a_party
         && matches("sub", acting)
         && matches("iss", issuer)
-        && matches("client_id", client_id)
-    {
-        true => Ok(()),
-        false => Err(OAuthError::invalid_request(format!(
-            "{acting} may not act for this subject"
-        ))),
-    }
+        && matches("client_id", client_id);
+    let text = format!("{acting} may not act for this subject");
+    require(is_named, "invalid_request", text)
 }

@@ -58,10 +58,6 @@ impl TestAlg {
         self.as_str().parse().expect("an algorithm of RFC 7518")
     }
 
-    pub(crate) fn parse(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|alg| alg.as_str() == name)
-    }
-
     pub(crate) fn names() -> Vec<&'static str> {
         Self::ALL.into_iter().map(Self::as_str).collect()
     }

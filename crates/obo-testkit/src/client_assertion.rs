@@ -1,10 +1,10 @@
 //! Client assertions of RFC 7523 as draft-ietf-oauth-rfc7523bis updates it, and assertions of a
 //! platform about its workloads.
 
+use crate::client::Registration;
 use crate::form::Form;
 use crate::jwt::{Claims, Jwt};
 use crate::oauth_error::OAuthError;
-use crate::registration::Registration;
 use crate::state::State;
 
 const JWT_BEARER: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
@@ -39,14 +39,11 @@ fn own(state: &State, subject: &str, jwt: &Jwt<'_>) -> Result<Registration, OAut
     if !client.keys.iter().any(|key| jwt.is_signed_by(key))
         && !secret.is_some_and(|secret| jwt.is_signed_with_secret(secret))
     {
-        return Err(refused(
-            "neither a key nor the secret of the client signed it",
-        ));
+        let reason = "neither a key nor the secret of the client signed it";
+        return Err(refused(reason));
     }
-    if !matches!(
-        jwt.typ().as_deref(),
-        None | Some("jwt" | "client-authentication+jwt")
-    ) {
+    let is_assertion = |typ: String| ["jwt", "client-authentication+jwt"].contains(&typ.as_str());
+    if !jwt.typ().is_none_or(is_assertion) {
         return Err(refused("its typ is that of another kind of JWT"));
     }
     // With the token endpoint's URL, once usual, another server could replay the assertion here.
@@ -84,5 +81,6 @@ fn check_claims(state: &State, claims: &Claims, audience: &str) -> Result<i64, O
 }
 
 fn refused(reason: &str) -> OAuthError {
-    OAuthError::invalid_client(format!("client assertion refused: {reason}"))
+    let text = format!("client assertion refused: {reason}");
+    OAuthError::new("invalid_client", text)
 }

@@ -1,13 +1,12 @@
 //! Authenticates the client by exactly one method of RFC 6749 §2.3 or RFC 7523.
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
+use base64::prelude::{BASE64_STANDARD, Engine as _};
 use http::{HeaderMap, header};
 
+use crate::client::Registration;
 use crate::client_assertion;
 use crate::form::Form;
-use crate::oauth_error::OAuthError;
-use crate::registration::Registration;
+use crate::oauth_error::{OAuthError, require};
 use crate::state::State;
 
 pub(crate) fn authenticate(
@@ -15,52 +14,40 @@ pub(crate) fn authenticate(
     headers: &HeaderMap,
     form: &Form,
 ) -> Result<Registration, OAuthError> {
-    let header = authorization(headers)?;
+    let mut headers = headers.get_all(header::AUTHORIZATION).iter();
+    let header = headers.next();
+    let text = "more than one Authorization header";
+    require(headers.next().is_none(), "invalid_request", text)?;
     let secret = form.one("client_secret");
     let assertion = form.one("client_assertion");
     let client = match (header, secret, assertion) {
-        (Some(header), None, None) => client_secret_basic(state, header)?,
+        (Some(header), None, None) => {
+            let header = header.to_str().ok();
+            client_secret_basic(state, header.ok_or_else(OAuthError::authentication_failed)?)?
+        }
         (None, Some(_), None) => state.client(form.required("client_id")?, secret)?,
         (None, None, Some(assertion)) => client_assertion::verify(state, form, assertion)?,
         (None, None, None) => {
             let text = "client authentication is required";
-            return Err(OAuthError::invalid_client(text));
+            return Err(OAuthError::new("invalid_client", text));
         }
         _ => {
             let text = "more than one client authentication method";
-            return Err(OAuthError::invalid_request(text));
+            return Err(OAuthError::new("invalid_request", text));
         }
     };
-    match form.one("client_id") {
-        Some(id) if id != client.id => Err(OAuthError::invalid_request(
-            "client_id is not the authenticated client",
-        )),
-        _ => Ok(client),
-    }
-}
-
-fn authorization(headers: &HeaderMap) -> Result<Option<&str>, OAuthError> {
-    let mut values = headers.get_all(header::AUTHORIZATION).iter();
-    match (values.next(), values.next()) {
-        (None, _) => Ok(None),
-        (Some(value), None) => match value.to_str() {
-            Ok(text) => Ok(Some(text)),
-            Err(_) => Err(OAuthError::authentication_failed()),
-        },
-        _ => Err(OAuthError::invalid_request(
-            "more than one Authorization header",
-        )),
-    }
+    let is_same = form.one("client_id").is_none_or(|id| id == client.id);
+    let text = "client_id is not the authenticated client";
+    require(is_same, "invalid_request", text)?;
+    Ok(client)
 }
 
 fn client_secret_basic(state: &State, header: &str) -> Result<Registration, OAuthError> {
     let refused = OAuthError::authentication_failed;
     let (scheme, credentials) = header.split_once(' ').ok_or_else(refused)?;
-    if !scheme.eq_ignore_ascii_case("Basic") {
-        let text = "only the Basic scheme authenticates a client";
-        return Err(OAuthError::invalid_client(text));
-    }
-    let credentials = STANDARD.decode(credentials.trim_start()).ok();
+    let text = "only the Basic scheme authenticates a client";
+    require(scheme.eq_ignore_ascii_case("Basic"), "invalid_client", text)?;
+    let credentials = BASE64_STANDARD.decode(credentials.trim_start()).ok();
     let credentials = credentials.and_then(|bytes| String::from_utf8(bytes).ok());
     let credentials = credentials.ok_or_else(refused)?;
     let (id, secret) = credentials.split_once(':').ok_or_else(refused)?;

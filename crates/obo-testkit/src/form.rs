@@ -2,34 +2,28 @@
 
 use http::{HeaderMap, header};
 
-use crate::oauth_error::OAuthError;
+use crate::oauth_error::{OAuthError, require};
 
 const REPEATABLE: [&str; 2] = ["audience", "resource"];
 
-pub(crate) struct Form(Vec<(String, String)>);
+/// The pairs of a body, decoded and in order.
+pub(crate) type Pairs = Vec<(String, String)>;
+
+pub(crate) struct Form(Pairs);
 
 impl Form {
     /// Applies the rules: form content type, an empty value counts as absent, only targets repeat.
-    pub(crate) fn check(
-        headers: &HeaderMap,
-        mut pairs: Vec<(String, String)>,
-    ) -> Result<Self, OAuthError> {
-        if !is_form(headers) {
-            let text = "the body must be application/x-www-form-urlencoded";
-            return Err(OAuthError::invalid_request(text));
+    pub(crate) fn check(pairs: Option<Pairs>) -> Result<Self, OAuthError> {
+        let text = "the body must be application/x-www-form-urlencoded";
+        let pairs = pairs.ok_or_else(|| OAuthError::new("invalid_request", text))?;
+        let pairs = pairs.into_iter().filter(|(_, value)| !value.is_empty());
+        let form = Self(pairs.collect());
+        for (name, _) in &form.0 {
+            let is_legal = REPEATABLE.contains(&name.as_str()) || form.all(name).count() == 1;
+            let text = format!("parameter {name} is repeated");
+            require(is_legal, "invalid_request", text)?;
         }
-        pairs.retain(|(_, value)| !value.is_empty());
-        let form = Self(pairs);
-        let mut names = form.0.iter().map(|(name, _)| name);
-        let is_repeated =
-            |name: &&String| !REPEATABLE.contains(&name.as_str()) && form.all(name).count() > 1;
-        match names.find(is_repeated) {
-            Some(name) => {
-                let text = format!("parameter {name} is repeated");
-                Err(OAuthError::invalid_request(text))
-            }
-            None => Ok(form),
-        }
+        Ok(form)
     }
 
     pub(crate) fn one(&self, name: &str) -> Option<&str> {
@@ -42,17 +36,16 @@ impl Form {
     }
 
     pub(crate) fn required(&self, name: &str) -> Result<&str, OAuthError> {
-        self.one(name)
-            .ok_or_else(|| OAuthError::invalid_request(format!("parameter {name} is missing")))
+        let missing = || OAuthError::new("invalid_request", format!("parameter {name} is missing"));
+        self.one(name).ok_or_else(missing)
     }
 }
 
-pub(crate) fn is_form(headers: &HeaderMap) -> bool {
-    let content_type = headers.get(header::CONTENT_TYPE);
-    let content_type = content_type.and_then(|value| value.to_str().ok());
-    let media_type = content_type.unwrap_or_default().split(';').next();
-    media_type.is_some_and(|media_type| {
-        let media_type = media_type.trim();
-        media_type.eq_ignore_ascii_case("application/x-www-form-urlencoded")
-    })
+/// Reads a body; `None` if it has another content type.
+pub(crate) fn pairs(headers: &HeaderMap, body: &[u8]) -> Option<Pairs> {
+    let content_type = headers.get(header::CONTENT_TYPE)?.to_str().ok()?;
+    let media_type = content_type.split(';').next()?.trim();
+    media_type
+        .eq_ignore_ascii_case("application/x-www-form-urlencoded")
+        .then(|| form_urlencoded::parse(body).into_owned().collect())
 }

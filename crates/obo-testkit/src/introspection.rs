@@ -7,10 +7,10 @@ use http::header;
 use http::request::Parts;
 use serde_json::{Value, json};
 
+use crate::client::Registration;
 use crate::form::Form;
-use crate::jwt::{self, Object};
+use crate::jwt;
 use crate::oauth_error::OAuthError;
-use crate::registration::Registration;
 use crate::state::State;
 use crate::{access_token, client_authentication};
 
@@ -26,9 +26,9 @@ pub(crate) fn respond(
     // No reason is distinguishable from another (RFC 7662 §2.2).
     let document = match active(state, &client, token) {
         Some(mut claims) => {
-            claims.insert("active".to_owned(), true.into());
-            claims.insert("token_type".to_owned(), "Bearer".into());
-            Value::Object(claims)
+            claims["active"] = true.into();
+            claims["token_type"] = "Bearer".into();
+            claims
         }
         None => json!({ "active": false }),
     };
@@ -53,9 +53,10 @@ pub(crate) fn respond(
 }
 
 /// The claims of a token that is valid now and that the client may introspect.
-fn active(state: &State, client: &Registration, token: &str) -> Option<Object> {
+fn active(state: &State, client: &Registration, token: &str) -> Option<Value> {
     let claims = access_token::read(state, token).ok()?;
     // A token without `exp` does not expire.
-    let is_current = claims.expiry(state.now()).is_some() || !claims.0.contains_key("exp");
-    (is_current && client.may_introspect(&claims.audiences())).then_some(claims.0)
+    let is_current = claims.expiry(state.now()).is_some() || claims.0.get("exp").is_none();
+    let is_allowed = |aud: &str| aud == client.id || client.introspection_targets.contains(aud);
+    (is_current && claims.audiences().into_iter().any(is_allowed)).then_some(claims.0)
 }

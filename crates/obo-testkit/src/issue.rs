@@ -1,39 +1,58 @@
-//! Issues what was granted: an RFC 9068 access token or an opaque one, with the other members.
+//! Issues what is granted: an RFC 9068 access token or an opaque one, with the other members.
 
 use serde_json::{Value, json};
 
-use crate::scope::Granted;
+use crate::client::Registration;
+use crate::oauth_error::{OAuthError, require};
 use crate::state::State;
 use crate::token_builder::TokenBuilder;
 
-/// The token, and the rest of a successful response (RFC 6749 §5.1); never a refresh token.
+/// A successful response (RFC 6749 §5.1); never a refresh token.
 ///
-/// The token expires at `not_after` at the latest.
+/// Grants the requested scope, or `default` when none was requested, as far as the client may have
+/// it at every target. The token expires at `not_after` at the latest.
 pub(crate) fn response(
     state: &State,
+    client: &Registration,
     mut token: TokenBuilder,
     targets: &[String],
-    granted: Granted,
+    [requested, default]: [Option<&str>; 2],
     not_after: Option<i64>,
-) -> Value {
-    let (now, settings) = (state.now(), state.settings());
-    let lifetime_end = now + settings.lifetime;
-    let exp = not_after.map_or(lifetime_end, |end| end.min(lifetime_end));
+) -> Result<Value, OAuthError> {
+    let is_allowed = |scope: &&str| {
+        let allowed_at = |target: &String| {
+            let scopes = client.scopes.get(target);
+            scopes.is_some_and(|scopes| scopes.contains(*scope))
+        };
+        let is_restricted = !client.scopes.is_empty();
+        !scope.is_empty() && (!is_restricted || targets.iter().all(allowed_at))
+    };
+    let wanted = requested.or(default);
+    let scopes = wanted.unwrap_or_default().split(' ').filter(is_allowed);
+    let granted = scopes.collect::<Vec<_>>().join(" ");
+    let is_granted = !granted.is_empty();
+    let text = "no requested scope is allowed at every requested target";
+    require(is_granted || requested.is_none(), "invalid_scope", text)?;
     for target in targets {
         token = token.audience(target);
     }
-    if let Some(scope) = &granted.scope {
-        token = token.scope(scope);
+    if is_granted {
+        token = token.scope(&granted);
     }
+    let now = state.now();
+    let lifetime_end = now + state.settings.lock().lifetime;
+    let exp = not_after.unwrap_or(i64::MAX).min(lifetime_end);
     let token = token.claim("exp", exp);
-    let token = match settings.issues_opaque {
+    let is_opaque = state.settings.lock().issues_opaque;
+    let token = match is_opaque {
         true => token.mint_opaque(),
         false => token.mint(),
     };
     let mut response =
         json!({ "access_token": token, "token_type": "Bearer", "expires_in": exp - now });
-    if granted.differs {
-        response["scope"] = granted.scope.unwrap_or_default().into();
+    // RFC 6749 §5.1 requires the scope if it is not the requested one.
+    if wanted.is_some() && requested != Some(granted.as_str()) {
+        response["scope"] = granted.into();
     }
-    response
+    Ok(response)
 }

@@ -2,21 +2,19 @@
 //!
 //! Its provider is named instead of installed, so a test may install another one for its process.
 
+use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine as _};
 use jsonwebtoken::crypto::aws_lc::DEFAULT_PROVIDER;
 use jsonwebtoken::{Algorithm, DecodingKey, Header, dangerous};
 use serde_json::{Map, Value};
 
-use crate::base64url;
 use crate::public_key::PublicKey;
 use crate::test_key::TestKey;
 
-pub(crate) type Object = Map<String, Value>;
-
 /// Signs any header and any claims: the header may contradict the key.
 pub(crate) fn encode(header: &Value, claims: &Value, key: &TestKey) -> String {
-    let part = |json: &Value| base64url::encode(json.to_string().as_bytes());
+    let part = |json: &Value| BASE64_URL_SAFE_NO_PAD.encode(json.to_string());
     let message = format!("{}.{}", part(header), part(claims));
-    let signature = base64url::encode(&key.sign(message.as_bytes()));
+    let signature = BASE64_URL_SAFE_NO_PAD.encode(key.sign(message.as_bytes()));
     format!("{message}.{signature}")
 }
 
@@ -32,17 +30,13 @@ impl<'a> Jwt<'a> {
     /// Fails on an algorithm unknown to `jsonwebtoken`, and on `crit` (RFC 7515 §4.1.11).
     pub(crate) fn parse(token: &'a str) -> Option<Self> {
         let (message, signature) = token.rsplit_once('.')?;
-        let parts = dangerous::insecure_decode::<Object>(token).ok()?;
+        let parts = dangerous::insecure_decode::<Map<String, Value>>(token).ok()?;
         parts.header.crit.is_none().then_some(Self {
             header: parts.header,
-            claims: Claims(parts.claims),
+            claims: Claims(parts.claims.into()),
             message,
-            signature: base64url::decode(signature)?,
+            signature: BASE64_URL_SAFE_NO_PAD.decode(signature).ok()?,
         })
-    }
-
-    pub(crate) fn kid(&self) -> Option<&str> {
-        self.header.kid.as_deref()
     }
 
     /// The `typ` header as RFC 7515 §4.1.9 compares it: without case, without `application/`.
@@ -52,10 +46,8 @@ impl<'a> Jwt<'a> {
     }
 
     pub(crate) fn is_signed_by(&self, key: &PublicKey) -> bool {
-        let kid_fits = self
-            .kid()
-            .zip(key.kid.as_deref())
-            .is_none_or(|(a, b)| a == b);
+        let kids = self.header.kid.as_ref().zip(key.kid.as_ref());
+        let kid_fits = kids.is_none_or(|(a, b)| a == b);
         let alg_fits = key.alg.is_none_or(|alg| alg.jws() == self.header.alg);
         kid_fits && alg_fits && key.keys.iter().any(|key| self.verifies(key))
     }
@@ -79,32 +71,27 @@ impl<'a> Jwt<'a> {
 }
 
 /// The claims of a token, whether it is a JWT or opaque.
-pub(crate) struct Claims(pub(crate) Object);
+pub(crate) struct Claims(pub(crate) Value);
 
 impl Claims {
     pub(crate) fn text(&self, claim: &str) -> Option<&str> {
-        self.0.get(claim).and_then(Value::as_str)
+        self.0[claim].as_str()
     }
 
     /// The audiences; empty if `aud` is neither a string nor an array of strings.
     pub(crate) fn audiences(&self) -> Vec<&str> {
-        match self.0.get("aud") {
-            Some(Value::String(one)) => vec![one],
-            Some(Value::Array(many)) => {
-                let many: Option<_> = many.iter().map(Value::as_str).collect();
-                many.unwrap_or_default()
-            }
-            _ => Vec::new(),
-        }
+        let aud = match &self.0["aud"] {
+            Value::Array(many) => many,
+            one => std::slice::from_ref(one),
+        };
+        let texts: Option<_> = aud.iter().map(Value::as_str).collect();
+        texts.unwrap_or_default()
     }
 
     /// The expiry of a token that is valid at `now`; `None` if it lacks `exp` or is not valid.
     pub(crate) fn expiry(&self, now: i64) -> Option<i64> {
-        let exp = self.0.get("exp")?.as_i64()?;
-        let started = match self.0.get("nbf") {
-            Some(nbf) => nbf.as_i64()? <= now,
-            None => true,
-        };
-        (started && now < exp).then_some(exp)
+        let exp = self.0["exp"].as_i64()?;
+        let nbf = self.0.get("nbf").map_or(Some(now), Value::as_i64)?;
+        (nbf <= now && now < exp).then_some(exp)
     }
 }

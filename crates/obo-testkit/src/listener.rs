@@ -15,7 +15,7 @@ use tokio::task::AbortHandle;
 use crate::lock::Lock;
 
 pub(crate) struct Listener {
-    addr: SocketAddr,
+    pub(crate) addr: SocketAddr,
     socket: Arc<Lock<Socket>>,
 }
 
@@ -38,10 +38,6 @@ impl Listener {
                 ..Socket::default()
             })),
         }
-    }
-
-    pub(crate) fn addr(&self) -> SocketAddr {
-        self.addr
     }
 
     /// Starts to accept connections, unless it does already.

@@ -15,21 +15,21 @@ impl OAuthError {
         Self { code, description }
     }
 
-    pub(crate) fn invalid_request(description: impl Into<String>) -> Self {
-        Self::new("invalid_request", description)
-    }
-
-    pub(crate) fn invalid_target(description: impl Into<String>) -> Self {
-        Self::new("invalid_target", description)
-    }
-
-    pub(crate) fn invalid_client(description: impl Into<String>) -> Self {
-        Self::new("invalid_client", description)
-    }
-
     /// One text for every reason, as a real server does not reveal which part was wrong.
     pub(crate) fn authentication_failed() -> Self {
-        Self::invalid_client("client authentication failed")
+        Self::new("invalid_client", "client authentication failed")
+    }
+}
+
+/// Fails with this error unless the condition holds.
+pub(crate) fn require(
+    holds: bool,
+    code: &'static str,
+    description: impl Into<String>,
+) -> Result<(), OAuthError> {
+    match holds {
+        true => Ok(()),
+        false => Err(OAuthError::new(code, description)),
     }
 }
 

@@ -5,6 +5,7 @@ use http::request::Parts;
 use http::{HeaderMap, Method, header};
 
 use crate::fault::Endpoint;
+use crate::form::Pairs;
 
 const SECRET: [&str; 7] = [
     "token",
@@ -41,17 +42,13 @@ pub struct Recorded {
 }
 
 impl Recorded {
-    pub(crate) fn new(
-        endpoint: Option<Endpoint>,
-        request: &Parts,
-        form: Vec<(String, String)>,
-    ) -> Self {
+    pub(crate) fn new(endpoint: Option<Endpoint>, request: &Parts, form: Option<Pairs>) -> Self {
         let mut headers = request.headers.clone();
         if let Entry::Occupied(mut credentials) = headers.entry(header::AUTHORIZATION) {
-            // `Debug` hides them then.
-            credentials
-                .iter_mut()
-                .for_each(|value| value.set_sensitive(true));
+            for value in credentials.iter_mut() {
+                // `Debug` hides it then.
+                value.set_sensitive(true);
+            }
         }
         Self {
             endpoint,
@@ -59,7 +56,7 @@ impl Recorded {
             path: request.uri.path().to_owned(),
             query: request.uri.query().map(str::to_owned),
             headers,
-            form,
+            form: form.unwrap_or_default(),
             status: None,
         }
     }

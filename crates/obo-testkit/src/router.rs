@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::Router;
-use axum::body::{Body, Bytes, to_bytes};
+use axum::body::{Body, to_bytes};
 use axum::extract::{self, Request};
 use axum::response::{IntoResponse, Response};
 use http::request::Parts;
@@ -11,7 +11,7 @@ use http::{HeaderValue, Method, StatusCode, header};
 use serde_json::Value;
 
 use crate::fault::{Endpoint, Fault};
-use crate::form::{Form, is_form};
+use crate::form::{self, Form, Pairs};
 use crate::recorded::Recorded;
 use crate::state::State;
 use crate::{introspection, metadata, token_endpoint};
@@ -28,7 +28,13 @@ async fn serve(extract::State(state): extract::State<Arc<State>>, request: Reque
         return StatusCode::PAYLOAD_TOO_LARGE.into_response();
     };
     let endpoint = route(&state, parts.uri.path());
-    let (index, pairs) = record(&state, endpoint, &parts, &body);
+    let pairs = form::pairs(&parts.headers, &body);
+    let index = {
+        let mut requests = state.requests.lock();
+        requests.push(Recorded::new(endpoint, &parts, pairs.clone()));
+        requests.len() - 1
+    };
+    state.arrived.send_replace(());
     let response = match endpoint {
         Some(endpoint) => misbehaving(&state, endpoint, &parts, pairs).await,
         None => StatusCode::NOT_FOUND.into_response(),
@@ -51,49 +57,62 @@ fn route(state: &State, path: &str) -> Option<Endpoint> {
     }
 }
 
-type Pairs = Vec<(String, String)>;
-
-fn record(
-    state: &State,
-    endpoint: Option<Endpoint>,
-    parts: &Parts,
-    body: &Bytes,
-) -> (usize, Pairs) {
-    let form: Pairs = match is_form(&parts.headers) {
-        true => form_urlencoded::parse(body).into_owned().collect(),
-        false => Vec::new(),
-    };
-    let mut requests = state.requests.lock();
-    let index = requests.len();
-    requests.push(Recorded::new(endpoint, parts, form.clone()));
-    drop(requests);
-    state.arrived.send_replace(());
-    (index, form)
-}
-
 async fn misbehaving(
     state: &Arc<State>,
     endpoint: Endpoint,
     parts: &Parts,
-    pairs: Pairs,
+    pairs: Option<Pairs>,
 ) -> Response {
     let mut healed = state.healed.subscribe();
     let faults = state.faults.lock().next(endpoint);
-    for fault in &faults {
+    let status = |code: u16| StatusCode::from_u16(code).expect("an HTTP status");
+    let (mut instead, mut edits) = (None, Vec::new());
+    for fault in faults {
         match fault {
-            Fault::Delay(time) => tokio::time::sleep(*time).await,
+            Fault::Delay(time) => tokio::time::sleep(time).await,
             Fault::Hang => healed.changed().await.expect("a sender in the state"),
-            _ => {}
+            Fault::Status(code) => instead = instead.or(Some(status(code).into_response())),
+            Fault::RetryAfter(code, value) => {
+                let value = HeaderValue::from_str(&value).expect("a header value");
+                let response = (status(code), [(header::RETRY_AFTER, value)]).into_response();
+                instead = instead.or(Some(response));
+            }
+            Fault::Body(body) => instead = instead.or(Some(json(body))),
+            Fault::Merge(members) => edits.push(members),
+            Fault::WrongIssuer if Endpoint::Discovery.covers(endpoint) => {
+                edits.push(serde_json::json!({ "issuer": state.url("/other") }));
+            }
+            Fault::WrongIssuer => {}
         }
     }
-    if let Some(response) = faults.iter().find_map(instead) {
+    if let Some(response) = instead {
         return response;
     }
     let response = respond(state, endpoint, parts, pairs);
-    edited(state, endpoint, &faults, response).await
+    if edits.is_empty() || !response.status().is_success() {
+        return response;
+    }
+    let (mut parts, body) = response.into_parts();
+    let body = to_bytes(body, usize::MAX).await.expect("a body in memory");
+    let Ok(Value::Object(mut members)) = serde_json::from_slice(&body) else {
+        return Response::from_parts(parts, Body::from(body));
+    };
+    for (name, value) in edits.iter().filter_map(Value::as_object).flatten() {
+        match value {
+            Value::Null => members.remove(name),
+            value => members.insert(name.clone(), value.clone()),
+        };
+    }
+    parts.headers.remove(header::CONTENT_LENGTH);
+    Response::from_parts(parts, Body::from(Value::Object(members).to_string()))
 }
 
-fn respond(state: &Arc<State>, endpoint: Endpoint, parts: &Parts, pairs: Pairs) -> Response {
+fn respond(
+    state: &Arc<State>,
+    endpoint: Endpoint,
+    parts: &Parts,
+    pairs: Option<Pairs>,
+) -> Response {
     let allowed = match endpoint {
         Endpoint::Token | Endpoint::Introspection => Method::POST,
         _ => Method::GET,
@@ -108,58 +127,12 @@ fn respond(state: &Arc<State>, endpoint: Endpoint, parts: &Parts, pairs: Pairs) 
         Endpoint::Jwks => return json(state.keys.lock().body()),
         _ => return json(metadata::document(state).to_string()),
     };
-    let form = Form::check(&parts.headers, pairs);
-    let response = form.and_then(|form| endpoint(state, parts, &form));
+    let response = Form::check(pairs).and_then(|form| endpoint(state, parts, &form));
     let no_store = [
         (header::CACHE_CONTROL, "no-store"),
         (header::PRAGMA, "no-cache"),
     ];
     (no_store, response).into_response()
-}
-
-/// The response that a fault puts in place of the endpoint's own.
-fn instead(fault: &Fault) -> Option<Response> {
-    let status = |code: u16| StatusCode::from_u16(code).expect("an HTTP status");
-    match fault {
-        Fault::Status(code) => Some(status(*code).into_response()),
-        Fault::RetryAfter(code, value) => {
-            let value = HeaderValue::from_str(value).expect("a header value");
-            Some((status(*code), [(header::RETRY_AFTER, value)]).into_response())
-        }
-        Fault::Body(body) => Some(json(body.clone())),
-        _ => None,
-    }
-}
-
-async fn edited(
-    state: &State,
-    endpoint: Endpoint,
-    faults: &[Fault],
-    response: Response,
-) -> Response {
-    let wrong_issuer = serde_json::json!({ "issuer": state.url("/other") });
-    let edits = faults.iter().filter_map(|fault| match fault {
-        Fault::Merge(members) => Some(members),
-        Fault::WrongIssuer if Endpoint::Discovery.covers(endpoint) => Some(&wrong_issuer),
-        _ => None,
-    });
-    let edits: Vec<_> = edits.filter_map(Value::as_object).flatten().collect();
-    if edits.is_empty() || !response.status().is_success() {
-        return response;
-    }
-    let (mut parts, body) = response.into_parts();
-    let body = to_bytes(body, usize::MAX).await.expect("a body in memory");
-    let Ok(Value::Object(mut members)) = serde_json::from_slice(&body) else {
-        return Response::from_parts(parts, Body::from(body));
-    };
-    for (name, value) in edits {
-        match value {
-            Value::Null => members.remove(name),
-            value => members.insert(name.clone(), value.clone()),
-        };
-    }
-    parts.headers.remove(header::CONTENT_LENGTH);
-    Response::from_parts(parts, Body::from(Value::Object(members).to_string()))
 }
 
 fn json(body: String) -> Response {

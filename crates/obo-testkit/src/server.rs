@@ -3,12 +3,15 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
+use crate::alg::TestAlg;
 use crate::client::TestClient;
 use crate::fault::{Endpoint, Fault, Faults};
+use crate::key_set::KeySet;
 use crate::listener::Listener;
+use crate::lock::Lock;
 use crate::recorded::Recorded;
 use crate::router::router;
-use crate::state::State;
+use crate::state::{Settings, State};
 use crate::token_builder::TokenBuilder;
 
 /// A running authorization server on a loopback port. It stops when the last clone is dropped.
@@ -31,12 +34,25 @@ pub struct TestIdp {
 
 /// Addresses, start and stop, settings.
 impl TestIdp {
-    pub(crate) fn serve(state: Arc<State>, listener: Listener) -> Self {
-        listener.start(router(Arc::clone(&state)));
-        Self {
-            state,
-            listener: Arc::new(listener),
-        }
+    /// Starts a server with the defaults: no issuer path, RS256.
+    pub async fn start() -> Self {
+        Self::builder().start().await
+    }
+
+    /// Builds a server with other options.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// use obo_testkit::{TestAlg, TestIdp};
+    ///
+    /// let idp = TestIdp::builder().issuer_path("/realms/corp").signing(TestAlg::Es256);
+    /// let idp = idp.start().await;
+    /// assert!(idp.issuer().ends_with("/realms/corp"));
+    /// # }
+    /// ```
+    pub fn builder() -> Builder {
+        Builder::default()
     }
 
     /// The issuer identifier: `http://127.0.0.1:PORT` and the issuer path.
@@ -111,7 +127,7 @@ impl TestIdp {
 
     /// Revokes a JWT or an opaque token: it becomes inactive, and cannot be exchanged.
     pub fn revoke(&self, token: &str) {
-        self.state.tokens.lock().revoked.insert(token.to_owned());
+        self.state.revoked.lock().insert(token.to_owned());
     }
 
     /// Registers a confidential client, or returns the one that is registered by this name.
@@ -235,5 +251,55 @@ impl TestIdp {
 impl fmt::Debug for TestIdp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("TestIdp").field(&self.state.issuer).finish()
+    }
+}
+
+/// Options of a server that has not started, from [`TestIdp::builder`].
+#[derive(Clone, Debug, Default)]
+pub struct Builder {
+    issuer_path: String,
+    signing: TestAlg,
+}
+
+impl Builder {
+    /// Gives the issuer a path, such as `/realms/corp`. The default is no path.
+    ///
+    /// # Panics
+    ///
+    /// If the path is not empty and does not start with a slash, or ends with one.
+    pub fn issuer_path(mut self, path: &str) -> Self {
+        assert!(
+            path.is_empty() || path.starts_with('/') && !path.ends_with('/'),
+            "issuer path {path:?} must start with a slash and not end with one"
+        );
+        path.clone_into(&mut self.issuer_path);
+        self
+    }
+
+    /// Signs with this algorithm, unless a token is built for another. The default is RS256.
+    pub fn signing(mut self, alg: TestAlg) -> Self {
+        self.signing = alg;
+        self
+    }
+
+    /// Binds a loopback port, generates the keys, and returns once the server listens.
+    ///
+    /// Asynchronous because the server runs on the tokio runtime that awaits it.
+    pub async fn start(self) -> TestIdp {
+        let listener = Arc::new(Listener::bind());
+        let state = Arc::new(State {
+            issuer: format!("http://{}{}", listener.addr, self.issuer_path),
+            path: self.issuer_path,
+            signing: self.signing,
+            keys: Lock::new(KeySet::new(self.signing)),
+            settings: Lock::new(Settings {
+                lifetime: 300,
+                ..Settings::default()
+            }),
+            ..State::default()
+        });
+        let idp = TestIdp { state, listener };
+        idp.resume().await;
+        idp
     }
 }

@@ -1,19 +1,20 @@
 //! What the handle and the endpoints share.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use serde_json::Value;
 use tokio::sync::watch;
 
 use crate::alg::TestAlg;
+use crate::client::Registration;
 use crate::fault::Faults;
 use crate::key_set::KeySet;
 use crate::lock::Lock;
 use crate::oauth_error::OAuthError;
-use crate::opaque::Tokens;
 use crate::recorded::Recorded;
-use crate::registration::Registration;
 
+#[derive(Default)]
 pub(crate) struct State {
     pub(crate) issuer: String,
     /// The issuer's path, empty or starting with a slash.
@@ -22,8 +23,10 @@ pub(crate) struct State {
     pub(crate) keys: Lock<KeySet>,
     pub(crate) clients: Lock<BTreeMap<String, Registration>>,
     /// Expiry by client and `jti` of every assertion accepted so far.
-    assertions: Lock<HashMap<(String, String), i64>>,
-    pub(crate) tokens: Lock<Tokens>,
+    pub(crate) assertions: Lock<HashMap<(String, String), i64>>,
+    /// The claims of opaque tokens.
+    pub(crate) opaque: Lock<HashMap<String, Value>>,
+    pub(crate) revoked: Lock<HashSet<String>>,
     pub(crate) requests: Lock<Vec<Recorded>>,
     pub(crate) faults: Lock<Faults>,
     /// Signals that a request was recorded.
@@ -34,7 +37,7 @@ pub(crate) struct State {
 }
 
 /// Settings that a test may change while the server runs.
-#[derive(Clone, Copy)]
+#[derive(Default)]
 pub(crate) struct Settings {
     pub(crate) clock_offset: i64,
     /// The lifetime of issued tokens, in seconds.
@@ -44,35 +47,9 @@ pub(crate) struct Settings {
 }
 
 impl State {
-    pub(crate) fn new(issuer: String, path: String, signing: TestAlg) -> Self {
-        Self {
-            issuer,
-            path,
-            signing,
-            keys: Lock::new(KeySet::new(signing)),
-            clients: Lock::default(),
-            assertions: Lock::default(),
-            tokens: Lock::default(),
-            requests: Lock::default(),
-            faults: Lock::default(),
-            arrived: watch::Sender::default(),
-            healed: watch::Sender::default(),
-            settings: Lock::new(Settings {
-                clock_offset: 0,
-                lifetime: 300,
-                narrows_targets: false,
-                issues_opaque: false,
-            }),
-        }
-    }
-
     /// The URL of an endpoint below the issuer.
     pub(crate) fn url(&self, path: &str) -> String {
         format!("{}{path}", self.issuer)
-    }
-
-    pub(crate) fn settings(&self) -> Settings {
-        *self.settings.lock()
     }
 
     /// The registered client. A given `secret` must be its secret.
@@ -94,7 +71,7 @@ impl State {
             .duration_since(UNIX_EPOCH)
             .expect("a clock past 1970");
         i64::try_from(since_epoch.as_secs()).expect("a clock before the year 292 billion")
-            + self.settings().clock_offset
+            + self.settings.lock().clock_offset
     }
 
     /// Records an assertion until it expires; false if it was used before.

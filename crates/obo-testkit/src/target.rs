@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use url::Url;
 
 use crate::form::Form;
-use crate::oauth_error::OAuthError;
+use crate::oauth_error::{OAuthError, require};
 use crate::state::State;
 
 /// The allowed ones of the requested targets, in order and without repeats.
@@ -18,10 +18,9 @@ pub(crate) fn requested(
 ) -> Result<Vec<String>, OAuthError> {
     for resource in form.all("resource") {
         // RFC 8707 §2 forbids a fragment, even an empty one, and a relative reference.
-        if Url::parse(resource).is_err() || resource.contains('#') {
-            let text = format!("resource {resource} is not an absolute URI without fragment");
-            return Err(OAuthError::invalid_target(text));
-        }
+        let is_legal = Url::parse(resource).is_ok() && !resource.contains('#');
+        let text = format!("resource {resource} is not an absolute URI without fragment");
+        require(is_legal, "invalid_target", text)?;
     }
     let mut targets: Vec<String> = Vec::new();
     let mut refused = None;
@@ -36,8 +35,8 @@ pub(crate) fn requested(
         }
     }
     match refused {
-        Some(text) if targets.is_empty() || !state.settings().narrows_targets => {
-            Err(OAuthError::invalid_target(text))
+        Some(text) if targets.is_empty() || !state.settings.lock().narrows_targets => {
+            Err(OAuthError::new("invalid_target", text))
         }
         _ => Ok(targets),
     }

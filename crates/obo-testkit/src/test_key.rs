@@ -7,6 +7,7 @@ use aws_lc_rs::signature::{
     ECDSA_P256_SHA256_FIXED_SIGNING, ECDSA_P384_SHA384_FIXED_SIGNING, EcdsaKeyPair,
     EcdsaSigningAlgorithm, Ed25519KeyPair, KeyPair,
 };
+use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine as _};
 use jsonwebtoken::crypto::aws_lc::DEFAULT_PROVIDER;
 use jsonwebtoken::jwk::EllipticCurve;
 use jsonwebtoken::{AlgorithmFamily, EncodingKey};
@@ -14,7 +15,6 @@ use pem::{EncodeConfig, LineEnding, Pem};
 use serde_json::{Value, json};
 
 use crate::alg::TestAlg;
-use crate::base64url::encode as base64url;
 use crate::lock::Lock;
 
 /// A private key and the algorithm it signs with.
@@ -46,9 +46,15 @@ impl TestKey {
     /// No two keys that exist in the process at the same time are equal.
     pub fn generate(alg: TestAlg) -> Self {
         let pair = match alg {
-            TestAlg::Es256 => Arc::new(Pair::ec(&ECDSA_P256_SHA256_FIXED_SIGNING)),
-            TestAlg::Es384 => Arc::new(Pair::ec(&ECDSA_P384_SHA384_FIXED_SIGNING)),
-            TestAlg::EdDsa => Arc::new(Pair::ed25519()),
+            TestAlg::Es256 => Pair::ec(&ECDSA_P256_SHA256_FIXED_SIGNING),
+            TestAlg::Es384 => Pair::ec(&ECDSA_P384_SHA384_FIXED_SIGNING),
+            TestAlg::EdDsa => {
+                let pair = Ed25519KeyPair::generate().expect("Ed25519 key generation");
+                Pair::new(
+                    pair.to_pkcs8v1().expect("PKCS#8").as_ref(),
+                    pair.public_key(),
+                )
+            }
             _ => Pair::idle_rsa(),
         };
         Self { alg, pair }
@@ -61,6 +67,7 @@ impl TestKey {
 
     /// The public key as a JWK (RFC 7517) with `kid`, `alg` and `use`.
     pub fn public_jwk(&self, kid: &str) -> Value {
+        let base64url = |octets: &[u8]| BASE64_URL_SAFE_NO_PAD.encode(octets);
         let (utils, key) = (&DEFAULT_PROVIDER.key_utils, self.encoding_key());
         let private = key.as_bytes();
         let mut jwk = match key.family() {
@@ -90,7 +97,8 @@ impl TestKey {
     pub fn private_jwk(&self, kid: &str) -> Value {
         let mut jwk = self.public_jwk(kid);
         let key = private_key(&self.pair.private);
-        let mut set = |name: &str, value: &[u8]| jwk[name] = base64url(value).into();
+        let mut set =
+            |name: &str, value: &[u8]| jwk[name] = BASE64_URL_SAFE_NO_PAD.encode(value).into();
         match self.alg.jws().family() {
             // RFC 8017 `RSAPrivateKey`; DER puts a zero before a number whose first bit is set.
             AlgorithmFamily::Rsa => ["version", "n", "e", "d", "p", "q", "dp", "dq", "qi"]
@@ -145,30 +153,25 @@ impl Pair {
             return Arc::clone(idle);
         }
         let pair = rsa::KeyPair::generate(KeySize::Rsa2048).expect("RSA key generation");
-        let private = pair.as_der().expect("PKCS#8");
-        let pair = Arc::new(Self::new(private.as_ref(), pair.public_key()));
+        let pair = Self::new(pair.as_der().expect("PKCS#8").as_ref(), pair.public_key());
         keys.push(Arc::clone(&pair));
         pair
     }
 
-    fn ec(alg: &'static EcdsaSigningAlgorithm) -> Self {
+    fn ec(alg: &'static EcdsaSigningAlgorithm) -> Arc<Self> {
         let pair = EcdsaKeyPair::generate(alg).expect("EC key generation");
-        let private = pair.to_pkcs8v1().expect("PKCS#8");
-        Self::new(private.as_ref(), pair.public_key())
+        Self::new(
+            pair.to_pkcs8v1().expect("PKCS#8").as_ref(),
+            pair.public_key(),
+        )
     }
 
-    fn ed25519() -> Self {
-        let pair = Ed25519KeyPair::generate().expect("Ed25519 key generation");
-        let private = pair.to_pkcs8v1().expect("PKCS#8");
-        Self::new(private.as_ref(), pair.public_key())
-    }
-
-    fn new(private: &[u8], public: &impl AsDer<PublicKeyX509Der<'static>>) -> Self {
+    fn new(private: &[u8], public: &impl AsDer<PublicKeyX509Der<'static>>) -> Arc<Self> {
         let public = public.as_der().expect("SubjectPublicKeyInfo");
-        Self {
+        Arc::new(Self {
             private: private.to_vec(),
             public: public.as_ref().to_vec(),
-        }
+        })
     }
 }
 

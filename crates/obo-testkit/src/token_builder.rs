@@ -1,10 +1,12 @@
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
 
+use crate::act;
 use crate::alg::TestAlg;
-use crate::jwt::{self, Object};
+use crate::jwt;
 use crate::random;
 use crate::state::State;
 use crate::test_key::TestKey;
@@ -29,12 +31,11 @@ use crate::test_key::TestKey;
 #[must_use = "a builder does nothing until `mint` is called"]
 pub struct TokenBuilder {
     state: Arc<State>,
-    claims: Object,
+    claims: Value,
     audiences: Vec<String>,
     scopes: Vec<String>,
-    expires_in: i64,
-    issued_at: i64,
-    not_before: Option<i64>,
+    /// Times by claim, in seconds from now.
+    times: BTreeMap<&'static str, i64>,
     /// Claims set (or, with `None`, removed) by name; the last one wins.
     edits: Vec<(String, Option<Value>)>,
     alg: Option<TestAlg>,
@@ -57,12 +58,10 @@ impl TokenBuilder {
     fn new(state: Arc<State>, sub: &str) -> Self {
         Self {
             state,
-            claims: Object::from_iter([("sub".to_owned(), sub.into())]),
+            claims: json!({ "sub": sub }),
             audiences: Vec::new(),
             scopes: Vec::new(),
-            expires_in: 300,
-            issued_at: 0,
-            not_before: None,
+            times: BTreeMap::from([("iat", 0), ("exp", 300)]),
             edits: Vec::new(),
             alg: None,
             foreign: None,
@@ -98,30 +97,24 @@ impl TokenBuilder {
     }
 
     /// Sets `exp`, in seconds from now. The default is 300; a negative value has expired.
-    pub fn expires_in(mut self, seconds: i64) -> Self {
-        self.expires_in = seconds;
-        self
+    pub fn expires_in(self, seconds: i64) -> Self {
+        self.time("exp", seconds)
     }
 
     /// Sets `iat`, in seconds from now. The default is 0.
-    pub fn issued_at(mut self, seconds: i64) -> Self {
-        self.issued_at = seconds;
-        self
+    pub fn issued_at(self, seconds: i64) -> Self {
+        self.time("iat", seconds)
     }
 
     /// Sets `nbf`, in seconds from now. The default is a token without it.
-    pub fn not_before(mut self, seconds: i64) -> Self {
-        self.not_before = Some(seconds);
-        self
+    pub fn not_before(self, seconds: i64) -> Self {
+        self.time("nbf", seconds)
     }
 
     /// Sets the current actor; an earlier one becomes its prior actor (RFC 8693 §4.1).
     pub fn actor(mut self, sub: &str) -> Self {
-        let mut act = json!({ "sub": sub });
-        if let Some(prior) = self.claims.remove("act") {
-            act["act"] = prior;
-        }
-        self.claims.insert("act".to_owned(), act);
+        let prior = self.claims.get("act");
+        self.claims["act"] = act::delegate(sub, prior);
         self
     }
 
@@ -142,33 +135,28 @@ impl TokenBuilder {
         self
     }
 
-    /// The claims of a token that is minted now. `jti` is new each time.
-    pub fn claims(&self) -> Value {
-        Value::Object(self.claim_set())
+    fn time(mut self, claim: &'static str, seconds: i64) -> Self {
+        self.times.insert(claim, seconds);
+        self
     }
 
-    fn claim_set(&self) -> Object {
-        let now = self.state.now();
+    /// The claims of a token that is minted now. `jti` is new each time.
+    pub fn claims(&self) -> Value {
         let mut claims = self.claims.clone();
-        let mut set = |name: &str, value: Value| claims.insert(name.to_owned(), value);
         let issuer = self.state.issuer.as_str();
-        set("iss", issuer.into());
-        set(
-            "aud",
-            match &*self.audiences {
-                [] => issuer.into(),
-                [one] => one.as_str().into(),
-                many => many.into(),
-            },
-        );
-        set("iat", (now + self.issued_at).into());
-        set("exp", (now + self.expires_in).into());
-        if let Some(seconds) = self.not_before {
-            set("nbf", (now + seconds).into());
+        claims["iss"] = issuer.into();
+        claims["aud"] = match &*self.audiences {
+            [] => issuer.into(),
+            [one] => one.as_str().into(),
+            many => many.into(),
+        };
+        let now = self.state.now();
+        for (claim, seconds) in &self.times {
+            claims[claim] = (now + seconds).into();
         }
-        set("jti", random::text::<16>().into());
+        claims["jti"] = random::text::<16>().into();
         if !self.scopes.is_empty() {
-            set("scope", self.scopes.join(" ").into());
+            claims["scope"] = self.scopes.join(" ").into();
         }
         apply(&mut claims, &self.edits);
         claims
@@ -211,7 +199,10 @@ impl TokenBuilder {
 
     /// Issues an opaque token: a random text whose claims the introspection endpoint returns.
     pub fn mint_opaque(&self) -> String {
-        self.state.tokens.lock().issue(self.claim_set())
+        let token = random::text::<32>();
+        let claims = self.claims();
+        self.state.opaque.lock().insert(token.clone(), claims);
+        token
     }
 
     /// Signs the token and returns its compact form, which follows `Bearer`.
@@ -220,11 +211,9 @@ impl TokenBuilder {
         let alg = self.alg.or(foreign_alg).unwrap_or(self.state.signing);
         let own = self.state.keys.lock().current(alg);
         let key = self.foreign.as_ref().unwrap_or(&own.key);
-        let mut header = Object::new();
-        header.insert("alg".to_owned(), key.alg().as_str().into());
-        header.insert("kid".to_owned(), own.kid.into());
+        let mut header = json!({ "alg": key.alg().as_str(), "kid": own.kid });
         apply(&mut header, &self.header_edits);
-        jwt::encode(&header.into(), &self.claims(), key)
+        jwt::encode(&header, &self.claims(), key)
     }
 }
 
@@ -234,7 +223,8 @@ impl fmt::Debug for TokenBuilder {
     }
 }
 
-fn apply(members: &mut Object, edits: &[(String, Option<Value>)]) {
+fn apply(object: &mut Value, edits: &[(String, Option<Value>)]) {
+    let members = object.as_object_mut().expect("an object");
     for (name, value) in edits {
         match value {
             Some(value) => members.insert(name.clone(), value.clone()),

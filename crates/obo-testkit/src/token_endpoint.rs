@@ -6,12 +6,12 @@ use axum::response::{IntoResponse, Response};
 use http::request::Parts;
 use serde_json::Value;
 
+use crate::client::Registration;
 use crate::form::Form;
 use crate::oauth_error::OAuthError;
-use crate::registration::Registration;
 use crate::state::State;
 use crate::token_builder::TokenBuilder;
-use crate::{client_authentication, issue, scope, target, token_exchange};
+use crate::{client_authentication, issue, target, token_exchange};
 
 const CLIENT_CREDENTIALS: &str = "client_credentials";
 const TOKEN_EXCHANGE: &str = "urn:ietf:params:oauth:grant-type:token-exchange";
@@ -43,7 +43,7 @@ fn client_credentials(
     form: &Form,
 ) -> Result<Value, OAuthError> {
     let targets = target::requested(state, form, &client.request_targets)?;
-    let granted = scope::grant(client, &targets, form.one("scope"), None)?;
     let token = TokenBuilder::access_token(Arc::clone(state), &client.id, &client.id);
-    Ok(issue::response(state, token, &targets, granted, None))
+    let scopes = [form.one("scope"), None];
+    issue::response(state, client, token, &targets, scopes, None)
 }

@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
+use crate::client::Registration;
 use crate::form::Form;
 use crate::jwt::Claims;
-use crate::oauth_error::OAuthError;
-use crate::registration::Registration;
+use crate::oauth_error::{OAuthError, require};
 use crate::state::State;
 use crate::token_builder::TokenBuilder;
-use crate::{access_token, act, issue, scope, target};
+use crate::{access_token, act, issue, target};
 
 const ACCESS_TOKEN: &str = "urn:ietf:params:oauth:token-type:access_token";
 const JWT: &str = "urn:ietf:params:oauth:token-type:jwt";
@@ -34,13 +34,8 @@ pub(crate) fn grant(
     check_type("requested_token_type", issued_token_type)?;
 
     let targets = target::requested(state, form, &client.exchange_targets)?;
-    if targets.is_empty() {
-        return Err(OAuthError::invalid_target(
-            "neither audience nor resource is given",
-        ));
-    }
-    let subject_scope = subject.claims.text("scope");
-    let granted = scope::grant(client, &targets, form.one("scope"), subject_scope)?;
+    let text = "neither audience nor resource is given";
+    require(!targets.is_empty(), "invalid_target", text)?;
 
     let acting = actor.as_ref().map_or(&*client.id, |actor| &actor.sub);
     let claims = &subject.claims.0;
@@ -58,7 +53,8 @@ pub(crate) fn grant(
     }
     // The issued token must not outlive the tokens it was issued for.
     let not_after = actor.map_or(subject.exp, |actor| actor.exp.min(subject.exp));
-    let mut response = issue::response(state, token, &targets, granted, Some(not_after));
+    let scopes = [form.one("scope"), subject.claims.text("scope")];
+    let mut response = issue::response(state, client, token, &targets, scopes, Some(not_after))?;
     response["issued_token_type"] = json!(issued_token_type);
     Ok(response)
 }
@@ -77,8 +73,10 @@ fn token(state: &State, form: &Form, role: &str, audiences: &[&str]) -> Result<T
     let parameter = format!("{role}_token_type");
     check_type(&parameter, form.required(&parameter)?)?;
 
-    let refused =
-        |reason: &str| OAuthError::invalid_request(format!("{role} token refused: {reason}"));
+    let refused = |reason| {
+        let text = format!("{role} token refused: {reason}");
+        OAuthError::new("invalid_request", text)
+    };
     let claims = access_token::read(state, token).map_err(refused)?;
     if claims.text("iss") != Some(&state.issuer) {
         return Err(refused("issued by another server"));
@@ -88,19 +86,17 @@ fn token(state: &State, form: &Form, role: &str, audiences: &[&str]) -> Result<T
     let exp = claims
         .expiry(state.now())
         .ok_or_else(|| refused("expired, not valid yet, or without exp"))?;
-    match claims.audiences().iter().any(|aud| audiences.contains(aud)) {
-        true => Ok(Token { claims, sub, exp }),
-        false => Err(OAuthError::invalid_request(format!(
-            "{role} token is not addressed to this client"
-        ))),
-    }
+    let is_ours = claims.audiences().iter().any(|aud| audiences.contains(aud));
+    let text = format!("{role} token is not addressed to this client");
+    require(is_ours, "invalid_request", text)?;
+    Ok(Token { claims, sub, exp })
 }
 
 fn check_type(parameter: &str, value: &str) -> Result<(), OAuthError> {
-    match value {
-        ACCESS_TOKEN | JWT => Ok(()),
-        _ => Err(OAuthError::invalid_request(format!(
-            "{parameter} must be access_token or jwt"
-        ))),
-    }
+    let text = format!("{parameter} must be access_token or jwt");
+    require(
+        [ACCESS_TOKEN, JWT].contains(&value),
+        "invalid_request",
+        text,
+    )
 }
