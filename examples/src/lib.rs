@@ -13,78 +13,63 @@ pub mod stock {
     tonic::include_proto!("stock");
 }
 
-/// Compiles the README's snippets.
+/// Compiles the snippets of each page, under a name that a failure shows.
 #[cfg(doctest)]
-#[doc = include_str!("../../README.md")]
-pub struct Readme;
+macro_rules! pages {
+    ($($name:ident = $page:literal,)*) => {
+        $(
+            #[doc = include_str!($page)]
+            pub struct $name;
+        )*
+    };
+}
 
-/// Compiles the snippets of the crates' README files.
+/// Compiles the snippets of the README files.
 #[cfg(doctest)]
 pub mod readmes {
-    #[doc = include_str!("../../crates/obo/README.md")]
-    pub struct Obo;
-    #[doc = include_str!("../../crates/obo-axum/README.md")]
-    pub struct OboAxum;
-    #[doc = include_str!("../../crates/obo-tonic/README.md")]
-    pub struct OboTonic;
-    #[doc = include_str!("../../crates/obo-config/README.md")]
-    pub struct OboConfig;
-    #[doc = include_str!("../../crates/obo-gateway/README.md")]
-    pub struct OboGateway;
-    #[doc = include_str!("../../crates/obo-testkit/README.md")]
-    pub struct OboTestkit;
+    pages! {
+        Readme = "../../README.md",
+        Obo = "../../crates/obo/README.md",
+        OboAxum = "../../crates/obo-axum/README.md",
+        OboTonic = "../../crates/obo-tonic/README.md",
+        OboConfig = "../../crates/obo-config/README.md",
+        OboGateway = "../../crates/obo-gateway/README.md",
+        OboTestkit = "../../crates/obo-testkit/README.md",
+    }
 }
 
 /// Compiles the guides' snippets.
 #[cfg(doctest)]
 pub mod guides {
-    #[doc = include_str!("../../docs/guides/background-work.md")]
-    pub struct BackgroundWork;
-    #[doc = include_str!("../../docs/guides/call-on-behalf-of-a-user.md")]
-    pub struct CallOnBehalfOfAUser;
-    #[doc = include_str!("../../docs/guides/configure-per-authorization-server.md")]
-    pub struct ConfigurePerAuthorizationServer;
-    #[doc = include_str!("../../docs/guides/introspection.md")]
-    pub struct Introspection;
-    #[doc = include_str!("../../docs/guides/layer-order.md")]
-    pub struct LayerOrder;
-    #[doc = include_str!("../../docs/guides/local-development.md")]
-    pub struct LocalDevelopment;
-    #[doc = include_str!("../../docs/guides/migrating.md")]
-    pub struct Migrating;
-    #[doc = include_str!("../../docs/guides/operations.md")]
-    pub struct Operations;
-    #[doc = include_str!("../../docs/guides/protect-an-api.md")]
-    pub struct ProtectAnApi;
-    #[doc = include_str!("../../docs/guides/test-with-the-testkit.md")]
-    pub struct TestWithTheTestkit;
+    pages! {
+        BackgroundWork = "../../docs/guides/background-work.md",
+        CallOnBehalfOfAUser = "../../docs/guides/call-on-behalf-of-a-user.md",
+        ConfigurePerAuthorizationServer = "../../docs/guides/configure-per-authorization-server.md",
+        Introspection = "../../docs/guides/introspection.md",
+        LayerOrder = "../../docs/guides/layer-order.md",
+        LocalDevelopment = "../../docs/guides/local-development.md",
+        Migrating = "../../docs/guides/migrating.md",
+        Operations = "../../docs/guides/operations.md",
+        ProtectAnApi = "../../docs/guides/protect-an-api.md",
+        TestWithTheTestkit = "../../docs/guides/test-with-the-testkit.md",
+    }
 
     /// One page per authorization server.
     pub mod authorization_servers {
-        #[doc = include_str!("../../docs/guides/authorization-servers/auth0.md")]
-        pub struct Auth0;
-        #[doc = include_str!("../../docs/guides/authorization-servers/authentik.md")]
-        pub struct Authentik;
-        #[doc = include_str!("../../docs/guides/authorization-servers/cognito.md")]
-        pub struct Cognito;
-        #[doc = include_str!("../../docs/guides/authorization-servers/entra-id.md")]
-        pub struct EntraId;
-        #[doc = include_str!("../../docs/guides/authorization-servers/google.md")]
-        pub struct Google;
-        #[doc = include_str!("../../docs/guides/authorization-servers/keycloak.md")]
-        pub struct Keycloak;
-        #[doc = include_str!("../../docs/guides/authorization-servers/okta.md")]
-        pub struct Okta;
-        #[doc = include_str!("../../docs/guides/authorization-servers/other.md")]
-        pub struct Other;
-        #[doc = include_str!("../../docs/guides/authorization-servers/ping-federate.md")]
-        pub struct PingFederate;
-        #[doc = include_str!("../../docs/guides/authorization-servers/tokendings.md")]
-        pub struct Tokendings;
-        #[doc = include_str!("../../docs/guides/authorization-servers/wso2.md")]
-        pub struct Wso2;
-        #[doc = include_str!("../../docs/guides/authorization-servers/zitadel.md")]
-        pub struct Zitadel;
+        pages! {
+            Auth0 = "../../docs/guides/authorization-servers/auth0.md",
+            Authentik = "../../docs/guides/authorization-servers/authentik.md",
+            Cognito = "../../docs/guides/authorization-servers/cognito.md",
+            EntraId = "../../docs/guides/authorization-servers/entra-id.md",
+            Google = "../../docs/guides/authorization-servers/google.md",
+            Keycloak = "../../docs/guides/authorization-servers/keycloak.md",
+            Okta = "../../docs/guides/authorization-servers/okta.md",
+            Other = "../../docs/guides/authorization-servers/other.md",
+            PingFederate = "../../docs/guides/authorization-servers/ping-federate.md",
+            Tokendings = "../../docs/guides/authorization-servers/tokendings.md",
+            Wso2 = "../../docs/guides/authorization-servers/wso2.md",
+            Zitadel = "../../docs/guides/authorization-servers/zitadel.md",
+        }
     }
 }
 

@@ -74,13 +74,17 @@ pub async fn caller(idp: &TestIdp, user: &str) -> Result<Caller, BoxError> {
     Ok(server.build()?.validate(&token).await?)
 }
 
+pub(crate) async fn listen() -> std::io::Result<TcpListener> {
+    TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await
+}
+
 /// Serves a router on a free port of this machine, and returns its URL.
 ///
 /// # Errors
 ///
 /// Fails if there is no port.
 pub async fn serve(app: Router) -> Result<String, BoxError> {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+    let listener = listen().await?;
     let url = format!("http://{}", listener.local_addr()?);
     tokio::spawn(async move { axum::serve(listener, app).await });
     Ok(url)
@@ -130,7 +134,7 @@ pub async fn grpc_service_b(idp: &TestIdp) -> Result<String, BoxError> {
         .layer(BearerAuthLayer::new(server.build()?))
         .layer(obo_tonic::RejectionLayer)
         .add_service(StockServer::with_interceptor(StockService, only_service_a));
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+    let listener = listen().await?;
     let url = format!("http://{}", listener.local_addr()?);
     let incoming = TcpListenerStream::new(listener);
     tokio::spawn(service.serve_with_incoming(incoming));

@@ -4,8 +4,7 @@
 //! stops it after the requests in flight. The exit code is 2 if the configuration is wrong, and 1
 //! for other errors.
 
-use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::Path;
 use std::process::ExitCode;
 
 use obo_examples::BoxError;
@@ -30,10 +29,17 @@ const FAILED: u8 = 1;
 const MISCONFIGURED: u8 = 2;
 
 async fn run() -> Result<(), (u8, BoxError)> {
-    let misconfigured = |error: BoxError| (MISCONFIGURED, error);
-    let path = path(std::env::args_os().skip(1)).map_err(misconfigured)?;
+    let arguments: Vec<_> = std::env::args_os().skip(1).collect();
+    let path = match &*arguments {
+        [flag, path] if flag == "--config" => Path::new(path),
+        _ => {
+            let text =
+                "usage: gateway --config FILE; examples/gateway.toml is an example of a file";
+            return Err((MISCONFIGURED, text.into()));
+        }
+    };
     let of_file = |error: BoxError| (MISCONFIGURED, format!("{}: {error}", path.display()).into());
-    let text = std::fs::read_to_string(&path).map_err(|error| of_file(error.into()))?;
+    let text = std::fs::read_to_string(path).map_err(|error| of_file(error.into()))?;
     let config = Config::parse(&text).map_err(|error| of_file(error.into()))?;
     let address = config.listen();
     let gateway = Gateway::start(config).await.map_err(|error| match error {
@@ -47,13 +53,4 @@ async fn run() -> Result<(), (u8, BoxError)> {
     println!("listening on http://{address}");
     gateway.serve(listener, obo_gateway::stopped()).await;
     Ok(())
-}
-
-fn path(mut arguments: impl Iterator<Item = OsString>) -> Result<PathBuf, BoxError> {
-    match (arguments.next(), arguments.next(), arguments.next()) {
-        (Some(flag), Some(path), None) if flag == "--config" => Ok(path.into()),
-        _ => Err(
-            "usage: gateway --config FILE; examples/gateway.toml is an example of a file".into(),
-        ),
-    }
 }

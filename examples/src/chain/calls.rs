@@ -1,15 +1,13 @@
 //! The calls that users make to the chain.
 
-use bytes::Bytes;
+use axum::body::Body;
 use http::{Request, Response, StatusCode, header};
-use http_body_util::{BodyExt as _, Empty};
-use hyper_util::client::legacy::Client;
-use hyper_util::rt::TokioExecutor;
 use tonic::Status;
 use tonic::transport::Channel;
 
 use super::Chain;
 use crate::BoxError;
+use crate::services::{http, text};
 use crate::stock::stock_client::StockClient;
 use crate::stock::{Availability, Sku};
 
@@ -21,11 +19,12 @@ impl Chain {
     /// If ServiceA does not respond, or responds with something else.
     pub async fn orders(&self, token: &str) -> Result<(u16, Option<Availability>), BoxError> {
         let response = get(&format!("http://{}/orders", self.a), token).await?;
-        let orders = match response.status() {
-            StatusCode::OK => Some(serde_json::from_slice(response.body())?),
+        let status = response.status();
+        let orders = match status {
+            StatusCode::OK => Some(serde_json::from_str(&text(response).await?)?),
             _ => None,
         };
-        Ok((response.status().as_u16(), orders))
+        Ok((status.as_u16(), orders))
     }
 
     /// Calls ServiceB directly with a token.
@@ -44,14 +43,8 @@ impl Chain {
     }
 }
 
-pub(super) async fn get(uri: &str, token: &str) -> Result<Response<Bytes>, BoxError> {
-    let client = Client::builder(TokioExecutor::new()).build_http();
-    let request = Request::get(uri)
-        .header(header::AUTHORIZATION, format!("Bearer {token}"))
-        .body(Empty::<Bytes>::new())?;
-    let (parts, body) = client.request(request).await?.into_parts();
-    Ok(Response::from_parts(
-        parts,
-        body.collect().await?.to_bytes(),
-    ))
+pub(super) async fn get(uri: &str, token: &str) -> Result<Response<Body>, BoxError> {
+    let request = Request::get(uri).header(header::AUTHORIZATION, format!("Bearer {token}"));
+    let response = http().request(request.body(String::new())?).await?;
+    Ok(response.map(Body::new))
 }

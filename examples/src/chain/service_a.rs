@@ -6,10 +6,7 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
-use bytes::Bytes;
 use http::{Request, StatusCode};
-use http_body_util::Empty;
-use hyper_util::client::legacy::{Client, connect::HttpConnector};
 use obo::{BearerAuthLayer, RequireLayer, ResourceServer, Rule};
 use obo_axum::Authenticated;
 use tonic::transport::Channel;
@@ -17,16 +14,15 @@ use tonic::{Code, Status};
 use tower::ServiceExt as _;
 
 use crate::BoxError;
+use crate::services::Http;
 use crate::stock::stock_client::StockClient;
 use crate::stock::{Availability, Hop, Sku};
-
-type HttpClient = Client<HttpConnector, Empty<Bytes>>;
 
 #[derive(Clone)]
 struct Services {
     stock: obo_tonic::OnBehalfOf<Channel>,
     /// The authorization server does not let ServiceA reach ServiceC.
-    ledger: obo::OnBehalfOf<HttpClient>,
+    ledger: obo::OnBehalfOf<Http>,
     ledger_uri: String,
 }
 
@@ -38,7 +34,7 @@ struct Services {
 pub fn service_a(
     server: ResourceServer,
     stock: obo_tonic::OnBehalfOf<Channel>,
-    ledger: obo::OnBehalfOf<HttpClient>,
+    ledger: obo::OnBehalfOf<Http>,
     ledger_uri: String,
 ) -> Result<Router, BoxError> {
     let may_read = RequireLayer::new(Rule::scopes(["orders:read"]).and(Rule::user()))?;
@@ -74,7 +70,7 @@ async fn entries(
     Authenticated(caller): Authenticated,
     State(services): State<Services>,
 ) -> Result<StatusCode, ApiError> {
-    let request = Request::get(services.ledger_uri).body(Empty::new())?;
+    let request = Request::get(services.ledger_uri).body(String::new())?;
     let ledger = services.ledger.on_behalf_of(&caller);
     Ok(ledger.oneshot(request).await?.status())
 }

@@ -2,10 +2,7 @@
 
 use std::time::Instant;
 
-use bytes::Bytes;
 use http::{Request as HttpRequest, StatusCode};
-use http_body_util::{BodyExt as _, Empty};
-use hyper_util::client::legacy::{Client, connect::HttpConnector};
 use obo::{BearerAuthLayer, CallError, OnBehalfOf, ResourceServer, Rule};
 use obo_tonic::RejectionLayer;
 use tonic::transport::Server;
@@ -15,13 +12,12 @@ use tower::ServiceExt as _;
 use tower::layer::util::{Identity, Stack};
 
 use crate::BoxError;
+use crate::services::{Http, text};
 use crate::stock::stock_server::{Stock, StockServer};
 use crate::stock::{Availability, Hop, Sku};
 
-type HttpClient = Client<HttpConnector, Empty<Bytes>>;
-
 struct StockService {
-    ledger: OnBehalfOf<HttpClient>,
+    ledger: OnBehalfOf<Http>,
     ledger_uri: String,
 }
 
@@ -35,7 +31,7 @@ pub(super) type Layers = Stack<RejectionLayer, Stack<BearerAuthLayer, Identity>>
 /// If the rule is not valid.
 pub fn service_b(
     server: ResourceServer,
-    ledger: OnBehalfOf<HttpClient>,
+    ledger: OnBehalfOf<Http>,
     ledger_uri: String,
 ) -> Result<Router<Layers>, BoxError> {
     let only_service_a = obo_tonic::require(Rule::actors(["service-a"]))?;
@@ -54,7 +50,7 @@ impl Stock for StockService {
         // The caller travels in the request's extensions; the client finds the destination by the
         // URI.
         let mut call = HttpRequest::get(&self.ledger_uri)
-            .body(Empty::new())
+            .body(String::new())
             .map_err(|_| Status::internal("not a URI"))?;
         call.extensions_mut().insert(caller.clone());
         let started = Instant::now();
@@ -63,16 +59,17 @@ impl Stock for StockService {
             CallError::Exchange(error) => obo_tonic::status(&error.response()),
             CallError::Inner(_) => Status::unavailable("service-c does not respond"),
         })?;
-        let (parts, body) = response.into_parts();
-        if parts.status != StatusCode::OK {
-            return Err(Status::internal(format!("service-c: {}", parts.status)));
+        if response.status() != StatusCode::OK {
+            let status = response.status();
+            return Err(Status::internal(format!("service-c: {status}")));
         }
-        let body = body.collect().await;
+        let source = response.extensions().get().copied();
+        let body = text(response).await;
         let body = body.map_err(|_| Status::internal("service-c stopped"))?;
-        let mut level: Availability = serde_json::from_slice(&body.to_bytes())
+        let mut level: Availability = serde_json::from_str(&body)
             .map_err(|_| Status::internal("service-c sent something else"))?;
         for to_c in &mut level.hops {
-            to_c.called(parts.extensions.get(), started);
+            to_c.called(source.as_ref(), started);
         }
         let to_b = Hop::seen("service-a", "service-b", caller);
         level.hops.insert(0, to_b);

@@ -1,9 +1,7 @@
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use hyper_util::client::legacy::Client as HttpClient;
-use hyper_util::rt::TokioExecutor;
 use obo::client::SigningKey;
 use obo::policy::Algorithm;
 use obo::{
@@ -11,7 +9,6 @@ use obo::{
     ResourceServer, Secret, TokenExchange, Trust,
 };
 use obo_testkit::{TestAlg, TestIdp, TokenBuilder};
-use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio_stream::wrappers::TcpListenerStream;
 use tonic::transport::Channel;
@@ -19,6 +16,7 @@ use tower::Layer as _;
 
 use super::{service_a, service_b, service_c};
 use crate::BoxError;
+use crate::services::{http, listen};
 
 /// The kind of access tokens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,7 +81,7 @@ impl Chain {
         servers.spawn(async move { drop(axum::serve(c, router).await) });
 
         let ledger_uri = format!("http://{at_c}/ledger");
-        let http = HttpClient::builder(TokioExecutor::new()).build_http();
+        let http = http();
         let ledger = Destination::new(&ledger_uri, Audience::new("service-c")?)?;
         let by_uri = exchange_of_b.to_destinations(Destinations::new([ledger.clone()])?);
         let stock = service_b(
@@ -160,8 +158,4 @@ fn client(idp: &TestIdp, id: &str, may_reach: Option<&str>) -> Result<Client, Bo
     }
     let key = SigningKey::from_pem(Algorithm::Es256, &Secret::new(key.private_pem()))?;
     Ok(Client::new(id, PrivateKeyJwt::new(key.with_kid(id))))
-}
-
-async fn listen() -> std::io::Result<TcpListener> {
-    TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await
 }
