@@ -198,10 +198,7 @@ fn links_between_guides_lead_somewhere() {
         let page = guide(&name);
         let links = page.split("](").skip(1);
         let links = links.map(|link| link.split(')').next().unwrap());
-        // The page of all configuration keys is written elsewhere.
-        let is_elsewhere =
-            |link: &&str| link.starts_with("http") || link.contains("configuration-file");
-        for link in links.filter(|link| !is_elsewhere(link)) {
+        for link in links.filter(|link| !link.starts_with("http")) {
             let (path, anchor) = link.split_once('#').unwrap_or((link, ""));
             let here = folder().join(&name);
             let target = match path {
