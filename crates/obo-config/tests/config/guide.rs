@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use obo::ConfigError;
+use obo::bearer::PublicPaths;
 use obo_config::{Config, Settings, Setup};
 
 const GUIDE: &str = include_str!("../../../../docs/guides/configuration-file.md");
@@ -39,7 +40,10 @@ fn example_of_the_guide_is_built() {
     let config: Config = file.read().unwrap();
     let built = config.build(&mut Setup::new()).unwrap();
     let _layer = built.auth_layer();
-    assert_eq!(built.rules.unwrap().public, ["/health"]);
+    assert_eq!(
+        built.rules.unwrap().public_paths(),
+        PublicPaths::new(["/health"]).unwrap()
+    );
 }
 
 #[test]

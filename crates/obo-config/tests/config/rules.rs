@@ -1,6 +1,7 @@
 //! Rules from a file.
 
 use http::Method;
+use obo::bearer::PublicPaths;
 use obo::{Caller, Issuer, Rejection};
 use obo_config::{RulesConfig, Settings};
 
@@ -78,7 +79,7 @@ async fn callers(setup: &Setup) -> [Caller; 3] {
 async fn file_says_who_may_do_what() {
     let setup = Setup::start().await;
     let rules = read(FILE).build(&[issuer(&setup.idp)]).unwrap();
-    assert_eq!(rules.public, ["/docs"]);
+    assert_eq!(rules.public_paths(), PublicPaths::new(["/docs"]).unwrap());
     let [alice, acting, service] = callers(&setup).await;
     for (method, path, may) in [
         (Method::GET, "/orders", [true, true, false]),
@@ -94,15 +95,15 @@ async fn file_says_who_may_do_what() {
         (Method::GET, "/unlisted", [false; 3]),
     ] {
         for (caller, may) in [&alice, &acting, &service].into_iter().zip(may) {
-            let checked = rules.table.check(&method, path, caller);
+            let checked = rules.check(&method, path, caller);
             assert_eq!(checked.is_ok(), may, "{path} {}", caller.subject());
         }
         let none: Option<&Caller> = None;
-        let checked = rules.table.check(&method, path, none);
+        let checked = rules.check(&method, path, none);
         assert_eq!(checked.unwrap_err(), Rejection::MissingCredentials);
     }
     let none: Option<&Caller> = None;
-    rules.table.check(&Method::GET, "/docs", none).unwrap();
+    rules.check(&Method::GET, "/docs", none).unwrap();
 }
 
 #[tokio::test]
@@ -111,8 +112,8 @@ async fn otherwise_is_the_rule_of_all_other_paths() {
     let file = "[[rules]]\npath = '/orders'\n[[rules]]\notherwise = true\nscopes = ['a']";
     let rules = read(file).build(&[issuer(&setup.idp)]).unwrap();
     let [alice, _, service] = callers(&setup).await;
-    rules.table.check(&Method::GET, "/else", &alice).unwrap();
-    let rejection = rules.table.check(&Method::GET, "/else", &service);
+    rules.check(&Method::GET, "/else", &alice).unwrap();
+    let rejection = rules.check(&Method::GET, "/else", &service);
     assert!(matches!(
         rejection,
         Err(Rejection::InsufficientScope { .. })

@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 
+use obo::bearer::PublicPaths;
 use obo::policy::{ClaimMatcher, ScopeClaim, TokenTyp};
 use obo::{Caller, ConfigError, Profile};
 use obo_config::{Config, ExchangeConfig, Live, ResourceServerConfig, Settings, Setup as Names};
@@ -118,11 +119,8 @@ async fn every_format_builds_both_sides() {
         assert_eq!(setup.idp.discovery_requests(), before + 1);
         assert!(built.destinations.is_some());
         let rules = built.rules.unwrap();
-        assert_eq!(rules.public, ["/docs"]);
-        rules
-            .table
-            .check(&http::Method::GET, "/orders", &caller)
-            .unwrap();
+        assert_eq!(rules.public_paths(), PublicPaths::new(["/docs"]).unwrap());
+        rules.check(&http::Method::GET, "/orders", &caller).unwrap();
         let document = built.protected_resource.unwrap().document();
         let document: serde_json::Value = serde_json::from_slice(&document).unwrap();
         assert_eq!(document["scopes_supported"], serde_json::json!(["a"]));
