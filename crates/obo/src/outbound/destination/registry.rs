@@ -40,7 +40,7 @@ impl Destinations {
     ///
     /// # Errors
     ///
-    /// Fails if there are none, if two have the same place, or if two templates have the same
+    /// Fails if the list is empty, if two have the same place, or if two templates have the same
     /// domain. Fails if a setting of one is wrong and names it, such as `destinations[1].scopes`.
     pub fn new(destinations: impl IntoIterator<Item = Destination>) -> Result<Self, ConfigError> {
         let mut registry = Registry::default();
