@@ -1,5 +1,4 @@
 use std::collections::HashMap;
-use std::fmt;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
@@ -29,7 +28,7 @@ use crate::path::is_unambiguous;
 ///
 /// The URI of a generated gRPC client's request has only a path. A client that is made by its
 /// `with_origin` adds the origin.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct Destinations(Arc<ArcSwap<Registry>>);
 
 impl Destinations {
@@ -91,12 +90,6 @@ impl Destinations {
 }
 
 const FIELD: &str = "destinations";
-
-impl fmt::Debug for Destinations {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Destinations").field(&self.0.load()).finish()
-    }
-}
 
 #[derive(Debug, Default)]
 pub(super) struct Registry {
