@@ -1,4 +1,3 @@
-use std::fmt;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -115,11 +114,7 @@ async fn collect(body: UnsyncBoxBody<Bytes, BoxError>, most: usize) -> Result<By
     Ok(collected.freeze())
 }
 
-impl fmt::Debug for HttpService {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("HttpService(..)")
-    }
-}
+opaque_debug!(HttpService);
 
 /// The limits of one request.
 #[derive(Clone, Copy, Debug)]
