@@ -1,6 +1,11 @@
-//! What the examples share: the generated stock service, and the chain of three services that `bin/chain.rs` walks.
+//! What the examples share: the generated stock service, services to call, and the chain.
 
 pub mod chain;
+mod services;
+
+pub use services::{
+    Http, StockService, caller, grpc_service_b, http, send, serve, service_b, text,
+};
 
 /// The gRPC service that ServiceB offers, generated from `proto/stock.proto`.
 #[allow(missing_docs, unreachable_pub, clippy::all, clippy::pedantic)]
@@ -8,12 +13,12 @@ pub mod stock {
     tonic::include_proto!("stock");
 }
 
-/// The README's snippets, compiled.
+/// Compiles the README's snippets.
 #[cfg(doctest)]
 #[doc = include_str!("../../README.md")]
 pub struct Readme;
 
-/// The snippets of the crates' README files, compiled.
+/// Compiles the snippets of the crates' README files.
 #[cfg(doctest)]
 pub mod readmes {
     #[doc = include_str!("../../crates/obo/README.md")]
@@ -30,7 +35,7 @@ pub mod readmes {
     pub struct OboTestkit;
 }
 
-/// The guides' snippets, compiled.
+/// Compiles the guides' snippets.
 #[cfg(doctest)]
 pub mod guides {
     #[doc = include_str!("../../docs/guides/background-work.md")]
@@ -83,5 +88,5 @@ pub mod guides {
     }
 }
 
-/// What an example's `main` fails with.
+/// The error of an example's `main`.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;

@@ -1,4 +1,4 @@
-//! The gateway as a program: what it prints, what it responds, and its exit codes.
+//! The gateway as a program: its output, its responses and its exit codes.
 #![cfg(unix)]
 
 use std::fs;
@@ -7,25 +7,25 @@ use std::net::TcpStream;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
-/// The gateway with `examples/gateway.toml` on a free port, changed.
+/// The gateway with a changed `examples/gateway.toml`, on a free port.
 fn gateway(name: &str, from: &str, to: &str) -> Command {
     let example = concat!(env!("CARGO_MANIFEST_DIR"), "/gateway.toml");
     let text = fs::read_to_string(example).unwrap_or_default();
     let text = text.replace("127.0.0.1:8080", "127.0.0.1:0");
     let config = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
-    // A file that is not there fails the test.
+    // A missing file fails the test later.
     let _ = fs::write(&config, text.replace(from, to));
     let mut command = Command::new(env!("CARGO_BIN_EXE_gateway"));
     command.arg("--config").arg(config);
     command
 }
 
-/// A process that ends with the test.
+/// A process that is killed when the test ends.
 struct Running(Child);
 
 impl Drop for Running {
     fn drop(&mut self) {
-        // It has ended already if the test passes.
+        // The process has ended already if the test passes.
         let _ = self.0.kill();
         let _ = self.0.wait();
     }

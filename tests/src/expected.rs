@@ -1,4 +1,4 @@
-//! What a refusal looks like on the wire, to the last header.
+//! Refusal responses as they are on the wire, to the last header.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -7,18 +7,18 @@ use base64::engine::general_purpose::STANDARD_NO_PAD;
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt as _};
 
-/// A refusal, as HTTP and as gRPC.
+/// A refusal response over HTTP and over gRPC.
 #[derive(Clone, Copy, Debug)]
 pub struct Refusal {
-    /// The status of HTTP.
+    /// The HTTP status.
     pub status: u16,
-    /// The code of gRPC.
+    /// The gRPC code.
     pub grpc_status: &'static str,
-    /// The message that goes with it.
+    /// The gRPC message.
     pub grpc_message: &'static str,
-    /// The reason in the details.
+    /// The reason in the gRPC details.
     pub reason: &'static str,
-    /// What is needed, in challenge and details alike.
+    /// What the caller needs, in the challenge and in the details.
     pub needed: Option<(&'static str, &'static str)>,
     /// `WWW-Authenticate`.
     pub challenge: Option<&'static str>,
@@ -52,7 +52,7 @@ pub const MISSING: Refusal = refusal(
     "MISSING_CREDENTIALS",
     Some("Bearer"),
 );
-/// Credentials that are none by their form, or sent twice.
+/// Credentials of the wrong form, or sent twice.
 pub const MALFORMED: Refusal = refusal(
     400,
     "16",
@@ -60,7 +60,7 @@ pub const MALFORMED: Refusal = refusal(
     "INVALID_REQUEST",
     Some(r#"Bearer error="invalid_request""#),
 );
-/// A token that is refused.
+/// A token that is not valid.
 pub const INVALID: Refusal = refusal(
     401,
     "16",
@@ -68,7 +68,7 @@ pub const INVALID: Refusal = refusal(
     "INVALID_TOKEN",
     Some(r#"Bearer error="invalid_token""#),
 );
-/// A token without the scope.
+/// A token without the required scope.
 pub const SCOPE: Refusal = Refusal {
     needed: Some(("scope", "stock:read")),
     ..refusal(
@@ -79,7 +79,7 @@ pub const SCOPE: Refusal = Refusal {
         Some(r#"Bearer error="insufficient_scope", scope="stock:read""#),
     )
 };
-/// Nobody who may act.
+/// An actor that is not allowed.
 pub const ACTOR: Refusal = refusal(
     403,
     "7",
@@ -87,7 +87,7 @@ pub const ACTOR: Refusal = refusal(
     "ACTOR_REFUSED",
     Some(r#"Bearer error="insufficient_scope""#),
 );
-/// A service where a user is needed.
+/// A service where a user is required.
 pub const SUBJECT: Refusal = refusal(
     403,
     "7",
@@ -95,7 +95,7 @@ pub const SUBJECT: Refusal = refusal(
     "SUBJECT_REFUSED",
     Some(r#"Bearer error="insufficient_scope""#),
 );
-/// A path that nobody may call.
+/// A path without a rule.
 pub const NO_RULE: Refusal = refusal(
     403,
     "7",
@@ -114,7 +114,7 @@ pub const STEP_UP: Refusal = Refusal {
         Some(r#"Bearer error="insufficient_user_authentication", acr_values="gold""#),
     )
 };
-/// The fault of the service.
+/// A misconfigured service.
 pub const MISCONFIGURED: Refusal = refusal(500, "13", "internal error", "MISCONFIGURED", None);
 /// No keys to validate tokens with.
 pub const UNAVAILABLE: Refusal = Refusal {
@@ -128,27 +128,27 @@ pub const UNAVAILABLE: Refusal = Refusal {
     )
 };
 
-/// No answer about a token.
+/// Introspection is unavailable.
 pub const UNINTROSPECTED: Refusal = Refusal {
     reason: "INTROSPECTION_UNAVAILABLE",
     ..UNAVAILABLE
 };
 
-/// What a request got: status and headers as text, without those of the transport.
+/// What a request got: status, and headers as text without those of the transport.
 #[derive(Debug, PartialEq)]
 pub struct Got {
-    /// The status of HTTP.
+    /// The HTTP status.
     pub status: u16,
-    /// Each as `name: value`.
+    /// Each header as `name: value`.
     pub headers: BTreeSet<String>,
-    /// Bytes of body, and whether trailers followed.
+    /// The length of the body, and whether trailers followed.
     pub rest: (usize, bool),
     /// How many requests reached the inner service.
     pub reached: usize,
 }
 
 impl Refusal {
-    /// The whole response: to gRPC of this content type, or to plain HTTP.
+    /// The whole response, to gRPC of this content type or to plain HTTP.
     pub fn response(&self, grpc: Option<&str>) -> Got {
         let mut headers = BTreeSet::new();
         let mut line = |name: &str, value: Option<&str>| {
@@ -169,7 +169,7 @@ impl Refusal {
         }
     }
 
-    /// As another implementation writes them (GR-06).
+    /// The details as `tonic-types` encodes them (GR-06).
     fn details(&self) -> String {
         let needed = self.needed.iter();
         let needed: HashMap<_, _> = needed

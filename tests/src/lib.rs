@@ -1,4 +1,4 @@
-//! What several of the tests in `tests/` share: one service in three kinds of server, and what a refusal looks like.
+//! Shared by the tests in `tests/`: one service in three kinds of server, and refusal responses.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

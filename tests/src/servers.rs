@@ -1,4 +1,4 @@
-//! The same layers around the same service in three kinds of server.
+//! The same layers around the same service, in three kinds of server.
 
 use std::collections::BTreeSet;
 use std::convert::Infallible;
@@ -26,13 +26,13 @@ use crate::expected::Got;
 
 /// A method of the service.
 pub const CALL: &str = "/test.Probe/Call";
-/// Where the service asks for claims that the policy does not read.
+/// A method that reads claims which the policy does not read.
 pub const MISREAD: &str = "/test.Probe/Misread";
 
 /// The callers of the requests that reached the service.
 type Callers = Arc<Mutex<Vec<Option<Caller>>>>;
 
-/// Notes who calls and answers with nothing.
+/// Records its callers and responds with an empty body.
 struct Probe<R>(Callers, PhantomData<fn() -> R>);
 
 impl<R> Clone for Probe<R> {
@@ -58,15 +58,15 @@ impl<B, R: Default> Service<Request<B>> for Probe<R> {
         let caller = request.extensions().get::<Caller>();
         let reads = caller.is_some_and(|caller| caller.with_claims::<String>().is_some());
         if request.uri().path() == MISREAD && !reads {
-            let answer = Rejection::Misconfigured("no such claims").response();
-            return ready(Ok(answer.to_response(request.method(), request.headers())));
+            let refusal = Rejection::Misconfigured("no such claims").response();
+            return ready(Ok(refusal.to_response(request.method(), request.headers())));
         }
         self.0.lock().unwrap().push(caller.cloned());
         ready(Ok(Response::new(R::default())))
     }
 }
 
-/// The same service where tonic looks for the health checks.
+/// The same service under the name of the gRPC health service.
 #[derive(Clone)]
 struct Health<S>(S);
 
@@ -91,21 +91,21 @@ impl<S: Service<B>, B> Service<B> for Health<S> {
 /// A server around the layers.
 #[derive(Clone, Copy, Debug)]
 pub enum Kind {
-    /// No server: the layers are called.
+    /// No server: the test calls the layers.
     Plain,
-    /// An axum router, called.
+    /// An axum router, called without a socket.
     Axum,
-    /// Tonic's own, over a socket.
+    /// Tonic's server, over a socket.
     Tonic,
 }
 
 impl Kind {
-    /// Each of them.
+    /// Every kind.
     pub const ALL: [Self; 3] = [Self::Plain, Self::Axum, Self::Tonic];
 }
 
-/// The service in each of them.
-#[allow(missing_debug_implementations, reason = "it is not looked at")]
+/// The service in every kind of server.
+#[allow(missing_debug_implementations, reason = "no test prints it")]
 pub struct Servers {
     bearer: BearerAuthLayer,
     require: RequireLayer,
@@ -115,20 +115,20 @@ pub struct Servers {
 }
 
 impl Servers {
-    /// Puts these layers, the first one outside, around the service.
+    /// Wraps the service in these layers, the first one outermost.
     pub async fn start(bearer: BearerAuthLayer, require: RequireLayer) -> Self {
         let callers = Callers::default();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let tonic = listener.local_addr().unwrap();
         let probe = Probe::<tonic::body::Body>(Arc::clone(&callers), PhantomData);
         let server = Server::builder()
-            // A refusal of a huge token is to be the layer's, not the transport's.
+            // So that the layer refuses a huge token, not the transport.
             .http2_max_header_list_size(64 * 1024)
             .layer(bearer.clone())
             .layer(require.clone())
             .add_service(probe.clone())
             .add_service(Health(probe));
-        // Else each answer waits for an acknowledgement of the one before.
+        // Without it, each response waits for the acknowledgement of the previous one.
         let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
         tokio::spawn(server.serve_with_incoming(incoming));
         let mut connector = HttpConnector::new();
@@ -148,7 +148,7 @@ impl Servers {
         Probe(Arc::clone(&self.callers), PhantomData)
     }
 
-    /// Sends a request to one of the servers; it has the URI's path and query alone.
+    /// Sends a request, whose URI is a path and a query, to one of the servers.
     pub async fn send(&self, kind: Kind, mut request: Request<Full<Bytes>>) -> Got {
         let layers = ServiceBuilder::new()
             .layer(&self.bearer)
@@ -180,13 +180,13 @@ impl Servers {
         }
     }
 
-    /// Whose requests have reached the service since the last time this was asked.
+    /// Takes the callers that have reached the service since the last call.
     pub fn take_callers(&self) -> Vec<Option<Caller>> {
         std::mem::take(&mut self.callers.lock().unwrap())
     }
 }
 
-/// All of a response.
+/// The whole response.
 pub async fn got<B>(response: Response<B>) -> Got
 where
     B: http_body::Body,
@@ -203,7 +203,7 @@ where
     }
 }
 
-/// The headers one by one, each of them once, without those of the transport.
+/// The headers without those of the transport. Fails if one is repeated.
 fn lines(mut headers: HeaderMap) -> BTreeSet<String> {
     headers.remove(header::DATE);
     headers.remove(header::CONTENT_LENGTH);
@@ -213,10 +213,6 @@ fn lines(mut headers: HeaderMap) -> BTreeSet<String> {
     });
     let all: Vec<String> = lines.collect();
     let distinct = all.iter().cloned().collect();
-    assert_eq!(
-        all.len(),
-        std::collections::BTreeSet::len(&distinct),
-        "{all:?}"
-    );
+    assert_eq!(all.len(), BTreeSet::len(&distinct), "{all:?}");
     distinct
 }

@@ -1,4 +1,4 @@
-//! What the guides say besides Rust, which the examples compile as doctests: configuration files and names.
+//! Checks the guides' configuration files and names. The examples compile the guides' Rust.
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
@@ -21,7 +21,7 @@ use obo_config::{ClientConfig, DestinationsConfig, ExchangeConfig, ResourceServe
 use obo_testkit::{TestAlg, TestIdp, TestKey};
 use serde_json::{Value, json};
 
-/// What any of the guides' files may have.
+/// The tables of all configuration files in the guides.
 #[derive(serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Config {
@@ -39,7 +39,7 @@ fn guide(name: &str) -> String {
     fs::read_to_string(folder().join(name)).unwrap()
 }
 
-/// The guides whose blocks in TOML are whole files.
+/// The guides whose TOML blocks are whole files.
 const GUIDES: [&str; 6] = [
     "call-on-behalf-of-a-user.md",
     "configure-per-authorization-server.md",
@@ -71,7 +71,8 @@ fn blocks<'a>(guide: &'a str, language: &str) -> impl Iterator<Item = &'a str> {
     blocks.filter(|block| !block.starts_with("[dependencies]"))
 }
 
-/// The configuration in a block. Building a client looks for its files, which are there where the service runs.
+/// The configuration in a block. Its paths are replaced by files that exist, because building a
+/// client reads them.
 fn config(file: &str, name: &str) -> Config {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
     let (token, key) = (folder.join("platform-token"), folder.join("client-key.pem"));
@@ -84,7 +85,7 @@ fn config(file: &str, name: &str) -> Config {
     toml::from_str(&file).unwrap_or_else(|e| panic!("{name}: {e}"))
 }
 
-/// The names between backticks in a column of the table whose first column has this title.
+/// The names in backticks in a column of the table whose first column has this title.
 fn column<'a>(guide: &'a str, table: &str, column: usize) -> BTreeSet<&'a str> {
     let title = format!("| {table} |");
     let rows = guide.lines().skip_while(|line| !line.starts_with(&title));
@@ -187,7 +188,7 @@ async fn pages_accept_the_tokens_they_show() {
     }
 }
 
-/// Every relative link leads to a file, and its anchor to a heading.
+/// Every relative link has a target file, and its anchor a heading.
 #[test]
 fn links_between_guides_lead_somewhere() {
     let guides = fs::read_dir(folder()).unwrap();
@@ -197,7 +198,7 @@ fn links_between_guides_lead_somewhere() {
         let page = guide(&name);
         let links = page.split("](").skip(1);
         let links = links.map(|link| link.split(')').next().unwrap());
-        // The page of all keys of the configuration file comes on its own.
+        // The page of all configuration keys is written elsewhere.
         let is_elsewhere =
             |link: &&str| link.starts_with("http") || link.contains("configuration-file");
         for link in links.filter(|link| !is_elsewhere(link)) {
@@ -216,19 +217,19 @@ fn links_between_guides_lead_somewhere() {
     }
 }
 
-/// What a heading is called in a link, as code hosts have it.
+/// The anchors of the headings, as code hosts compute them.
 fn anchors(page: &str) -> impl Iterator<Item = String> {
     let headings = page.lines().filter(|line| line.starts_with('#'));
     headings.map(|heading| {
         let words = heading.trim_start_matches('#').trim().to_lowercase();
-        let kept = words
+        let anchor = words
             .chars()
             .filter(|c| c.is_alphanumeric() || " -_".contains(*c));
-        kept.collect::<String>().replace(' ', "-")
+        anchor.collect::<String>().replace(' ', "-")
     })
 }
 
-/// A new product is one file and one line: the guide may lack it.
+/// A new product is one file and one line, and the guide may be missing it.
 #[test]
 fn guide_names_only_known_products() {
     let guide = guide("configure-per-authorization-server.md");

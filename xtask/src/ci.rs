@@ -33,7 +33,7 @@ pub(crate) fn run() -> shell::Result {
     step("example", || done(example()))?;
     step("interop", interop::run)?;
     step("fuzz", fuzz::smoke)?;
-    step("package", || done(show(&mut cargo("package --workspace"))))?;
+    step("package", || done(package()))?;
     step("api", || done(api::run()))?;
     step("semver", semver)?;
     step("msrv", msrv)?;
@@ -65,6 +65,13 @@ fn features() -> shell::Result {
         }
     }
     Ok(())
+}
+
+/// What is published, built from what is published.
+fn package() -> shell::Result {
+    let crates = shell::crates()?.into_iter();
+    let packages: String = crates.map(|name| format!(" -p {name}")).collect();
+    show(&mut cargo(&format!("package{packages}")))
 }
 
 fn deny() -> Outcome {
@@ -110,10 +117,29 @@ fn msrv() -> Outcome {
     done(show(&mut run(check)))
 }
 
-/// The README's first command, then the other stories.
+/// The README's first command, then each file of `examples`: the last line that it prints has to be
+/// the one in its head and in the index.
 fn example() -> shell::Result {
-    for story in ["chain", "chain -- --opaque", "own_dialect"] {
+    for story in ["chain", "chain -- --opaque"] {
         show(&mut cargo(&format!("run -p obo-examples --bin {story}")))?;
+    }
+    show(&mut cargo("build --examples --all-features"))?;
+    let index = fs::read_to_string("examples/README.md")?;
+    for (path, text) in shell::files("examples", "rs")? {
+        let name = path.trim_start_matches("examples/").trim_end_matches(".rs");
+        if name.contains('/') {
+            continue;
+        }
+        let run = format!("run --quiet --all-features --example {name}");
+        let printed = shell::read(&mut cargo(&run))?;
+        println!("{name}:\n{printed}");
+        let last = printed.lines().last().unwrap_or_default();
+        let (file, end) = (format!("]({name}.rs)"), format!("| `{last}` |"));
+        let mut rows = index.lines().filter(|row| row.contains(&file));
+        let is_in_head = text.contains(&format!("//! Prints: `{last}`\n"));
+        if last.is_empty() || !is_in_head || !rows.any(|row| row.ends_with(&end)) {
+            return Err(format!("{path}: head or index lack its last line, `{last}`").into());
+        }
     }
     Ok(())
 }

@@ -4,14 +4,32 @@ use obo::{Caller, Rejection, bearer};
 
 use crate::error::Error;
 
-/// The caller of this request: a user, or a service for itself.
+/// Extracts the caller of this request: a user, or a service that calls for itself.
 ///
-/// `C` is the type of further claims that the issuer's policy reads ([`Trust::claims`](obo::Trust::claims)). As
-/// `Option<Authenticated>` it is `None` for a caller without credentials, which only a layer that
-/// [allows them](obo::BearerAuthLayer::allow_anonymous) lets pass.
+/// ```
+/// use obo_axum::Authenticated;
 ///
-/// Without a caller the request is refused as if the layer had done it; without a layer, with 500, and the log says so.
-/// What the caller may do is for an [`obo::Rule`].
+/// async fn orders(Authenticated(caller): Authenticated) -> String {
+///     format!("orders of {}", caller.subject())
+/// }
+///
+/// async fn greeting(caller: Option<Authenticated>) -> &'static str {
+///     match caller {
+///         Some(_) => "welcome back",
+///         None => "hello",
+///     }
+/// }
+/// # let _: axum::Router = axum::Router::new()
+/// #     .route("/orders", axum::routing::get(orders))
+/// #     .route("/", axum::routing::get(greeting));
+/// ```
+///
+/// `C` is the type of the typed claims of the issuer ([`Trust::claims`](obo::Trust::claims)).
+/// `Option<Authenticated>` is `None` for a request without credentials, if the layer [allows
+/// anonymous requests](obo::BearerAuthLayer::allow_anonymous).
+///
+/// Without a caller the request is refused as by the layer. Without a layer it is refused with 500,
+/// and the log names the right order. To check what the caller may do, use an [`obo::Rule`].
 #[derive(Clone, Debug)]
 pub struct Authenticated<C = ()>(pub Caller<C>);
 
@@ -42,14 +60,14 @@ where
     }
 }
 
-/// The caller, if any; an error without a layer, and if the policy does not read `C`.
+/// The caller, if there is one. An error without a layer, and if the policy does not read `C`.
 pub(crate) fn caller<C: Send + Sync + 'static>(
     parts: &Parts,
     extractor: &'static str,
 ) -> Result<Option<Caller<C>>, Error> {
     let typed = |caller: &Caller| {
         caller.with_claims().ok_or(Rejection::Misconfigured(
-            "a handler asks for claims of a type that the policy does not read; see Policy::claims",
+            "a handler extracts claims of a type that the policy does not read, see Trust::claims",
         ))
     };
     bearer::caller(&parts.extensions, extractor)

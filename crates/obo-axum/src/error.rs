@@ -9,24 +9,37 @@ use obo::error::{BoxError, causes};
 use obo::refusal::RefusalResponse;
 use obo::{CallError, ExchangeError, Rejection};
 
-/// What a handler returns when it refuses a request or fails: `?` makes it of any error, a [`BoxError`] among them, which
-/// is what stacks of tower layers such as timeout and load-shed have.
+/// The error of a handler that refuses a request or fails. `?` converts any error into it, also a
+/// [`BoxError`], the error of tower layers such as timeout and load-shed.
 ///
-/// Where the error is, or was caused by, a [`Rejection`] or an [`ExchangeError`], the response has the status and the
-/// challenge of its [`RefusalResponse`], so that a call that could not be made for a user is told to the caller by its class:
-/// through a [`CallError`] and through the status of a generated tonic client alike. A call that was made and failed is a
-/// plain 502, any other error a plain 500. The body is empty. With the feature `tracing`, on by default,
-/// each response of 5xx is logged with its cause and the causes of that (`request failed`); `Display` and
-/// [`cause`](Self::cause) have them too.
+/// ```
+/// use obo::{Caller, Rule};
 ///
-/// An extractor's error knows its request and answers gRPC as gRPC; one made by `?` knows none and answers as HTTP.
+/// async fn report(caller: &Caller) -> Result<String, obo_axum::Error> {
+///     Rule::roles(["auditor"]).check(caller)?;
+///     Ok(std::fs::read_to_string("report.txt")?)
+/// }
+/// ```
 ///
-/// As with other types that are made of any error, it is none itself.
+/// | the error, or one of its sources, is | response |
+/// | --- | --- |
+/// | a [`Rejection`] or an [`ExchangeError`] | that of its [`RefusalResponse`] |
+/// | a [`CallError`] of a call that was made and failed | 502 |
+/// | any other | 500 |
+///
+/// The sources of the status of a generated tonic client count too. The body is empty. With the
+/// feature `tracing`, which is on by default, each 5xx response is logged with its chain of causes
+/// (`request failed`). `Display` and [`cause`](Self::cause) have the cause too.
+///
+/// An error of an extractor responds to a gRPC request with a gRPC status. An error from `?` does
+/// not know the request and responds with HTTP.
+///
+/// Like other types that any error converts into, it does not implement `std::error::Error` itself.
 pub struct Error(Box<Inner>);
 
 struct Inner {
     cause: BoxError,
-    /// The method and the headers that tell a gRPC request from others.
+    /// The method and the headers that identify a gRPC request.
     method: Method,
     headers: HeaderMap,
 }
@@ -44,12 +57,12 @@ impl Error {
         }))
     }
 
-    /// The error that this was made of.
+    /// The error that this was converted from.
     pub fn cause(&self) -> &(dyn StdError + Send + Sync + 'static) {
         &*self.0.cause
     }
 
-    /// What the caller is told; `None` means a plain 500 or 502.
+    /// The response to the caller; `None` means a plain 500 or 502.
     pub fn response(&self) -> Option<RefusalResponse> {
         causes(self.cause()).find_map(|error| {
             let rejection = error.downcast_ref().map(Rejection::response);
@@ -57,7 +70,7 @@ impl Error {
         })
     }
 
-    /// Logs why a request fails, since the response does not say it.
+    /// Logs why a request fails, because the response does not contain it.
     #[cfg(feature = "tracing")]
     fn report(&self, status: StatusCode) {
         let causes: Vec<_> = causes(self.cause()).map(ToString::to_string).collect();
@@ -81,9 +94,9 @@ impl<E: Into<BoxError>> From<E> for Error {
 
 impl IntoResponse for Error {
     fn into_response(self) -> Response {
-        let answer = self.response();
-        let status = match &answer {
-            Some(answer) => answer.status(),
+        let refusal = self.response();
+        let status = match &refusal {
+            Some(refusal) => refusal.status(),
             None if causes(self.cause()).any(|error| error.is::<CallError>()) => {
                 StatusCode::BAD_GATEWAY
             }
@@ -92,8 +105,8 @@ impl IntoResponse for Error {
         if status.is_server_error() {
             self.report(status);
         }
-        match answer {
-            Some(answer) => answer.to_response::<Body>(&self.0.method, &self.0.headers),
+        match refusal {
+            Some(refusal) => refusal.to_response::<Body>(&self.0.method, &self.0.headers),
             None => status.into_response(),
         }
     }

@@ -5,9 +5,19 @@ use obo::{Caller, Rejection, Rule};
 use crate::authenticated::caller;
 use crate::error::Error;
 
-/// The caller of this request, who is a user: a service that calls for itself is refused (403).
+/// Extracts the caller of this request if it is a user. A service that calls for itself is refused
+/// with 403.
 ///
-/// A service that acts for a user passes: the subject is the user.
+/// A service that acts for a user is admitted, because the subject is the user.
+///
+/// ```
+/// use obo_axum::User;
+///
+/// async fn profile(User(user): User) -> String {
+///     format!("the profile of {}", user.subject())
+/// }
+/// # let _: axum::Router = axum::Router::new().route("/profile", axum::routing::get(profile));
+/// ```
 #[derive(Clone, Debug)]
 pub struct User<C = ()>(pub Caller<C>);
 

@@ -6,20 +6,30 @@ use serde::Deserialize;
 use crate::settings::Settings;
 use crate::setup::Setup;
 
-/// A [`Client`] as a file writes it: its identifier, and exactly one method.
+/// A [`Client`] in a file: its identifier and exactly one client authentication method.
 ///
-/// | key | meaning |
+/// | key | value |
 /// | --- | --- |
-/// | `id` | the identifier this service is registered under |
-/// | `issuer` | the authorization server where it is registered; no other server gets its credentials |
-/// | `tls_client_auth`, `self_signed_tls_client_auth` | `true`: the certificate is that of the HTTP client |
-/// | `client_assertion_file` | `file`, read at each attempt; `type`, `"jwt-bearer"` unless it is `"jwt-spiffe"`; `audience`, where the server wants another than itself; `with_client_id`, if `true` |
-/// | `private_key_jwt` | `key`, a file in PEM or JWK form, read at each attempt, or `{ env = "…" }`; `alg`; `kid`; `certificate`, a file in PEM form, read along with the key's; `plain_typ` and `danger_audience_token_endpoint`, if `true` |
-/// | `client_secret_basic`, `client_secret_post` | the secret; or `{ file = "…" }`, read at each attempt; or `{ env = "…" }` |
-/// | `client_secret_jwt` | the same, with `alg` beside `file` or `env` if it is not HS256 |
+/// | `id` | the client identifier at the authorization server |
+/// | `issuer` | the authorization server; no other server gets the credentials |
+/// | `client_secret_basic` | the secret: a [`SecretConfig`](crate::SecretConfig) |
+/// | `client_secret_post` | likewise |
+/// | `client_secret_jwt` | likewise; `file` or `env` may stand with `alg` (`"HS256"` by default) |
+/// | `private_key_jwt` | a table, see below |
+/// | `client_assertion_file` | a table, see below |
+/// | `tls_client_auth` | `true`: the HTTP client presents the certificate |
+/// | `self_signed_tls_client_auth` | `true`: likewise |
 ///
-/// The methods are described at their types in [`obo::client`]; [`Setup::client_auth`] adds more of them. Other keys are
-/// rejected. A mistake is a [`ConfigError`] that names the field by its path and quotes no value.
+/// The table `private_key_jwt` has `key` (the path of a PEM or JWK file, or `{ env = "…" }`) and
+/// `alg`. It may have `kid`, `certificate` (the path of a PEM file), and the flags `plain_typ` and
+/// `danger_audience_token_endpoint`.
+///
+/// The table `client_assertion_file` has `file`. It may have `type` (`"jwt-bearer"`, the default,
+/// or `"jwt-spiffe"`), `audience`, and the flag `with_client_id`.
+///
+/// Files are read at each attempt. The methods are described at their types in [`obo::client`].
+/// [`Setup::client_auth`] adds your own methods. Unknown keys are rejected. Errors name the field
+/// by its path and quote no value.
 ///
 /// ```no_run
 /// use obo_config::{ClientConfig, Setup};
@@ -46,11 +56,12 @@ pub struct ClientConfig {
 }
 
 impl ClientConfig {
-    /// Builds the client. Files and variables are read now, and files that are renewed later again.
+    /// Builds the client. Files and variables are read now, and files again at each attempt.
     ///
     /// # Errors
     ///
-    /// What is wrong or does not go together; the field is a path like `private_key_jwt.key`, or `client` for the whole.
+    /// Fails if a value is wrong or there is not exactly one method. The field is a path such as
+    /// `private_key_jwt.key`, or `client` for the whole table.
     pub fn build(self, setup: &Setup) -> Result<Client, ConfigError> {
         setup.check()?;
         let known = &setup.methods;
@@ -66,11 +77,14 @@ impl ClientConfig {
         }
         let mut methods = methods.into_iter();
         let Some((name, method, settings)) = methods.next() else {
-            let problem = format!("has no way to authenticate; give one of {}", known.list());
+            let problem = format!(
+                "has no client authentication method, expected one of {}",
+                known.list()
+            );
             return Err(ConfigError::new("client", problem));
         };
         if let Some((another, ..)) = methods.next() {
-            let problem = format!("there is `{name}` already; give exactly one method");
+            let problem = format!("`{name}` is set too; a client has exactly one method");
             return Err(ConfigError::new("", problem).within(&another));
         }
         method(&self.id, settings).map_err(|error| match error.field() {
@@ -79,7 +93,7 @@ impl ClientConfig {
         })
     }
 
-    /// The client of the table at `place`.
+    /// Builds the client of the table at `place`.
     fn build_at(self, place: &str, setup: &Setup) -> Result<Client, ConfigError> {
         self.build(setup).map_err(|error| match error.field() {
             "client" => error.at(place.to_owned()),
@@ -87,7 +101,7 @@ impl ClientConfig {
         })
     }
 
-    /// The client of the table at `place`, which is about the client at one authorization server.
+    /// Builds the client of the table at `place`, for `server`.
     pub(crate) fn build_for(
         self,
         server: &Issuer,
@@ -96,7 +110,7 @@ impl ClientConfig {
     ) -> Result<Client, ConfigError> {
         if let Some(other) = self.issuer.as_ref().filter(|issuer| *issuer != server) {
             let problem =
-                format!("is {other}, and this client is for {server}; leave `issuer` out");
+                format!("is {other}, but this client is for {server}; leave `issuer` out");
             return Err(ConfigError::new("issuer", problem).within(place));
         }
         self.build_at(place, setup)
@@ -104,12 +118,13 @@ impl ClientConfig {
 }
 
 impl Setup {
-    /// Adds the clients of a file: `client`, which is for the first authorization server that needs one unless it names its
-    /// issuer, and `clients`, each with its issuer.
+    /// Adds the clients of a file. Each of `clients` names its issuer. A `client` without an issuer
+    /// is for the first authorization server that needs one.
     ///
     /// # Errors
     ///
-    /// The mistake in one of them, an issuer that is missing or has two; the field is a path like `clients[1].issuer`.
+    /// Fails if a client is wrong, or an issuer is missing or has two clients. The field is a path
+    /// such as `clients[1].issuer`.
     pub fn clients(
         &mut self,
         client: Option<ClientConfig>,
@@ -127,12 +142,12 @@ impl Setup {
                 }
                 None => {
                     return wrong(
-                        "is missing; name the authorization server that this client is registered at"
+                        "is missing; write the authorization server where this client is registered"
                             .to_owned(),
                     );
                 }
                 Some(issuer) if self.has_client_at(&issuer) => {
-                    return wrong(format!("{issuer} has a client already; leave one out"));
+                    return wrong(format!("{issuer} has two clients; remove one"));
                 }
                 Some(issuer) => {
                     let client = client.build_at(&place, self)?;

@@ -1,4 +1,5 @@
-//! The client authentication methods by their names in files: a function and a line for each.
+//! The client authentication methods in files. A method is one function here and one line in
+//! [`methods`].
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -15,10 +16,11 @@ use crate::form::{True, apply, set};
 use crate::secret::SecretConfig;
 use crate::settings::Settings;
 
-/// Makes the client of this identifier; a mistake in the settings as a whole has an empty field.
+/// Makes a client of its identifier and its settings. The field of an error is empty if it is about
+/// the whole settings.
 pub(crate) type Method = dyn Fn(&str, Settings) -> Result<Client, ConfigError> + Send + Sync;
 
-/// The methods of [`obo::client`]: a line each.
+/// The methods of [`obo::client`].
 pub(crate) fn methods() -> [(&'static str, Arc<Method>); 7] {
     [
         ("client_assertion_file", method(client_assertion_file)),
@@ -34,7 +36,7 @@ pub(crate) fn methods() -> [(&'static str, Arc<Method>); 7] {
     ]
 }
 
-/// The method whose settings `build` reads.
+/// Makes a method of a function that reads its settings.
 pub(crate) fn method<A: ClientAuth>(
     build: impl Fn(Settings) -> Result<A, ConfigError> + Send + Sync + 'static,
 ) -> Arc<Method> {
@@ -82,14 +84,14 @@ fn client_assertion_file(settings: Settings) -> Result<ClientAssertion, ConfigEr
     struct Assertion {
         file: PathBuf,
         #[serde(default, rename = "type")]
-        kind: Kind,
+        kind: AssertionType,
         audience: Option<String>,
         with_client_id: Option<bool>,
     }
 
     #[derive(Clone, Copy, Default, Deserialize)]
     #[serde(rename_all = "kebab-case")]
-    enum Kind {
+    enum AssertionType {
         #[default]
         JwtBearer,
         JwtSpiffe,
@@ -98,13 +100,13 @@ fn client_assertion_file(settings: Settings) -> Result<ClientAssertion, ConfigEr
     let assertion: Assertion = settings.read()?;
     let auth = ClientAssertion::from_file(assertion.file);
     let auth = match (assertion.kind, assertion.audience) {
-        (Kind::JwtBearer, audience) => {
+        (AssertionType::JwtBearer, audience) => {
             set(auth, audience, |auth, audience| auth.audience(&audience))
         }
-        (Kind::JwtSpiffe, None) => auth.jwt_spiffe(),
-        (Kind::JwtSpiffe, Some(_)) => {
+        (AssertionType::JwtSpiffe, None) => auth.jwt_spiffe(),
+        (AssertionType::JwtSpiffe, Some(_)) => {
             let problem =
-                "goes with `jwt-bearer` alone: a JWT-SVID is addressed to the issuer identifier";
+                "requires type `jwt-bearer`: a JWT-SVID is addressed to the issuer identifier";
             return Err(ConfigError::new("audience", problem));
         }
     };
@@ -116,7 +118,7 @@ fn private_key_jwt(settings: Settings) -> Result<PrivateKeyJwt, ConfigError> {
     #[derive(Deserialize)]
     #[serde(deny_unknown_fields)]
     struct Signer {
-        /// A path, where it is a string.
+        /// A string is a path here, not the key itself.
         key: SecretConfig,
         alg: Algorithm,
         kid: Option<String>,

@@ -11,16 +11,19 @@ use crate::resource_server::ResourceServerConfig;
 use crate::rules::{Rules, RulesConfig};
 use crate::setup::Setup;
 
-/// Both sides of a service in one file.
+/// The inbound and the outbound side of a service in one file.
 ///
-/// | key | meaning |
-/// | --- | --- |
-/// | `resource_server` | whom it trusts: a [`ResourceServerConfig`] |
-/// | `client`, `clients` | who it is at authorization servers: a [`ClientConfig`], and a list of more with their issuers |
-/// | `exchange` | where tokens are exchanged: an [`ExchangeConfig`] |
-/// | `destinations` | whom it calls: a [`DestinationsConfig`] |
-/// | `rules` | who may do what: a [`RulesConfig`] |
-/// | `protected_resource` | its metadata for clients: a [`ProtectedResourceConfig`] |
+/// | key | default | meaning |
+/// | --- | --- | --- |
+/// | `resource_server` | required | the issuers that are trusted: a [`ResourceServerConfig`] |
+/// | `client` | none | the client at the authorization server: a [`ClientConfig`] |
+/// | `clients` | none | a list of further clients, each with its `issuer` |
+/// | `exchange` | none | the server that exchanges tokens: an [`ExchangeConfig`] |
+/// | `destinations` | none | the called services: a [`DestinationsConfig`]; requires `exchange` |
+/// | `rules` | none | who may do what: a [`RulesConfig`] |
+/// | `protected_resource` | none | the metadata for clients: a [`ProtectedResourceConfig`] |
+///
+/// The crate page has an example.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
@@ -34,15 +37,15 @@ pub struct Config {
     protected_resource: Option<ProtectedResourceConfig>,
 }
 
-/// What a [`Config`] builds.
+/// The handles that [`Config::build`] makes.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Built {
-    /// Validates tokens; [`ResourceServer::start`] fetches the keys of issuers that are not lazy.
+    /// Validates tokens. [`ResourceServer::start`] fetches the keys of issuers with `lazy = false`.
     pub resource_server: ResourceServer,
     /// Exchanges tokens.
     pub exchange: Option<TokenExchange>,
-    /// The services that it calls.
+    /// The services that are called.
     pub destinations: Option<Destinations>,
     /// Who may do what.
     pub rules: Option<Rules>,
@@ -51,11 +54,11 @@ pub struct Built {
 }
 
 impl Config {
-    /// Builds both sides.
+    /// Builds both sides. Nothing is fetched yet.
     ///
     /// # Errors
     ///
-    /// The first mistake; the field is a path like `resource_server.issuers[1].leeway`.
+    /// Returns the first mistake. Its field is a path such as `resource_server.issuers[1].leeway`.
     pub fn build(self, setup: &mut Setup) -> Result<Built, ConfigError> {
         setup.clients(self.client, self.clients)?;
         let within = |place: &'static str| move |error: ConfigError| error.within(place);
@@ -84,7 +87,8 @@ impl Config {
 }
 
 impl Built {
-    /// The layer that validates tokens, with the public paths of the rules and the metadata for clients.
+    /// Makes the layer that validates tokens. It knows the public paths of the rules and the
+    /// metadata for clients.
     pub fn auth_layer(&self) -> BearerAuthLayer {
         let mut layer = BearerAuthLayer::new(self.resource_server.clone());
         if let Some(resource) = &self.protected_resource {

@@ -6,7 +6,7 @@ use crate::dialect::DialectConfig;
 use crate::form::{Form, Scopes, each};
 use crate::setup::Setup;
 
-/// [`Destinations`] as a file writes them: a list of [`DestinationConfig`].
+/// [`Destinations`] in a file: a list of [`DestinationConfig`].
 ///
 /// ```
 /// use obo_config::{DestinationsConfig, Setup};
@@ -34,18 +34,19 @@ use crate::setup::Setup;
 pub struct DestinationsConfig(Vec<DestinationConfig>);
 
 impl DestinationsConfig {
-    /// Builds the destinations, to make clients with or to [replace](Destinations::replace) others.
+    /// Builds the destinations. Make clients with them, or [replace](Destinations::replace) others.
     ///
     /// # Errors
     ///
-    /// What does not go together, such as two entries for one URI; the field is a path like `destinations[1].uri`.
+    /// Fails if an entry is wrong or two entries have the same URI. The field is a path such as
+    /// `destinations[1].uri`.
     pub fn build(self, setup: &Setup) -> Result<Destinations, ConfigError> {
         setup.check()?;
         let built = each("destinations", self.0, |destination| {
             destination.build(setup)
         })?;
         Destinations::new(built.iter().cloned()).map_err(|error| {
-            // The first that does not go with those before it.
+            // Name the first entry that conflicts with an earlier one.
             let is_wrong =
                 |n: &usize| Destinations::new(built.iter().take(n + 1).cloned()).is_err();
             match (0..built.len()).find(is_wrong) {
@@ -56,21 +57,26 @@ impl DestinationsConfig {
     }
 }
 
-/// A [`Destination`] as a file writes it.
+/// A [`Destination`] in a file.
 ///
-/// | key | meaning |
-/// | --- | --- |
-/// | `uri` | where the service is, as in [`Destination::new`] or [`Destination::template`] |
-/// | `audience` or `audiences` | for whom its tokens are asked (RFC 8693) |
-/// | `resource` or `resources` | the same as URIs (RFC 8707); a destination needs a name of either kind |
-/// | `scopes` | the scope values to ask for; without it the authorization server decides |
-/// | `required_scopes` | the same, where a token that was granted less is not used: [`Destination::required_scopes`] |
-/// | `dialect` | the [dialect](Destination::dialect) to ask in, as in an [`ExchangeConfig`](crate::ExchangeConfig); that of the exchange unless set |
-/// | `danger_any_audience` | `true`: its `dialect` with [`Rfc8693::danger_any_audience`](obo::dialect::Rfc8693::danger_any_audience) |
-/// | `danger_plaintext` | `true` for `http` outside loopback, where the network encrypts: [`Destination::danger_plaintext`] |
+/// | key | default | meaning |
+/// | --- | --- | --- |
+/// | `uri` | required | the URI of the service; braces make it a [template] |
+/// | `audience`, `audiences` | none | the audience of its tokens (RFC 8693), or several |
+/// | `resource`, `resources` | none | the same as URIs (RFC 8707); one name is required |
+/// | `scopes` | the server decides | the scope values to request |
+/// | `required_scopes` | none | the same; a token with fewer scopes is [not used][scopes] |
+/// | `dialect` | that of the exchange | as in an [`ExchangeConfig`](crate::ExchangeConfig) |
+/// | `danger_any_audience` | `false` | `true` does not check the [audience][any] of issued tokens |
+/// | `danger_plaintext` | `false` | `true` allows [`http`][http] beyond loopback |
 ///
-/// Other keys are rejected. A value that is wrong by itself is an error of the file's reader, which knows the place; one
-/// that does not go with another is a [`ConfigError`] that names the field.
+/// [template]: Destination::template
+/// [scopes]: Destination::required_scopes
+/// [http]: Destination::danger_plaintext
+/// [any]: obo::dialect::Rfc8693::danger_any_audience
+///
+/// Unknown keys are rejected. The file's reader reports a wrong value with its line;
+/// [`build`](Self::build) reports values that conflict.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DestinationConfig {
@@ -89,7 +95,7 @@ pub struct DestinationConfig {
 }
 
 impl DestinationConfig {
-    /// As `danger_plaintext = true`.
+    /// Sets `danger_plaintext = true`.
     #[must_use]
     pub fn danger_plaintext(mut self) -> Self {
         self.danger_plaintext = true;
@@ -100,7 +106,7 @@ impl DestinationConfig {
     ///
     /// # Errors
     ///
-    /// What does not go together, with the field's name.
+    /// Fails if values conflict. The field is a key of the table.
     pub fn build(self, setup: &Setup) -> Result<Destination, ConfigError> {
         setup.check()?;
         let target = named(
@@ -112,7 +118,7 @@ impl DestinationConfig {
             (Some(Scopes(scope)), None) => target.with_scope(scope),
             (None, Some(Scopes(scope))) => target.with_required_scope(scope),
             (Some(_), Some(_)) => {
-                let problem = "is there beside `scopes`; write all into one of them";
+                let problem = "cannot be combined with `scopes`; write all values into one of them";
                 return Err(ConfigError::new("required_scopes", problem));
             }
         };
@@ -144,21 +150,21 @@ fn one_or_many<T>(
 ) -> Result<Vec<T>, ConfigError> {
     match (one, many) {
         (Some(_), Some(_)) => {
-            let problem = format!("is there beside `{field}s`; write all into one of them");
+            let problem =
+                format!("cannot be combined with `{field}s`; write all values into one of them");
             Err(ConfigError::new(field, problem))
         }
         (one, many) => Ok(one.into_iter().chain(many.into_iter().flatten()).collect()),
     }
 }
 
-/// The target of these names, of which there must be one at least.
+/// Makes a target of the names. At least one is required.
 fn named(audiences: Vec<Audience>, resources: Vec<Resource>) -> Result<Target, ConfigError> {
     let (mut audiences, mut resources) = (audiences.into_iter(), resources.into_iter());
     let first = audiences.next().map(Target::audience);
     let first = first.or_else(|| resources.next().map(Target::resource));
     let first = first.ok_or_else(|| {
-        let problem =
-            "is missing, and so is a resource; name the service for which tokens are asked";
+        let problem = "is missing, and `resource` too; write the service that the tokens are for";
         ConfigError::new("audience", problem)
     })?;
     let target = audiences.fold(first, Target::and_audience);

@@ -2,12 +2,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use obo::dialect::{Dialect, Rfc8693, TargetBy};
-use obo::exchange::TokenExchangeBuilder;
+use obo::ConfigError;
+use obo::dialect::{Rfc8693, TargetBy};
 use obo::token::TokenType;
-use obo::{ConfigError, Destination};
 
 use crate::form::{Form, Name, Span, True, table_over};
+use crate::named_dialect::{ApplyDialect, NamedDialect};
 use crate::secret::SecretConfig;
 use crate::setup::Setup;
 
@@ -41,37 +41,16 @@ table_over!(Rfc8693, DialectConfig {
     allow_issued_types: Vec<TokenType> => |dialect, types| types.into_iter().fold(dialect, Rfc8693::allow_issued_type),
     unstated_lifetime: Span => |dialect, lifetime| dialect.unstated_lifetime(Duration::from(lifetime)),
     user_claims: Vec<Name> => |dialect, names| dialect.user_claims(names.into_iter().map(|Name(name)| name)),
-    // Applied by `build`: it may fail.
+    // `build` applies them, because that can fail.
     extra_parameters: BTreeMap<String, SecretConfig> => |dialect, _| dialect,
 });
 
-/// A dialect that a file can name.
-#[derive(Clone)]
-pub(crate) enum Known {
-    /// One whose settings a file can change.
-    Data(Box<Rfc8693>),
-    Own(Arc<dyn Applied>),
-}
-
-/// What a [`Dialect`] is given to: both take it by value and of its own type.
-pub(crate) trait Applied: Send + Sync {
-    fn to_exchange(&self, exchange: TokenExchangeBuilder) -> TokenExchangeBuilder;
-    fn to_destination(&self, destination: Destination) -> Destination;
-}
-
-impl<D: Dialect + Clone> Applied for D {
-    fn to_exchange(&self, exchange: TokenExchangeBuilder) -> TokenExchangeBuilder {
-        exchange.dialect(self.clone())
-    }
-
-    fn to_destination(&self, destination: Destination) -> Destination {
-        destination.dialect(self.clone())
-    }
-}
-
 impl DialectConfig {
-    /// The dialect of a table's `dialect`.
-    pub(crate) fn of(form: Form<Self>, setup: &Setup) -> Result<Arc<dyn Applied>, ConfigError> {
+    /// Builds the dialect of the key `dialect`.
+    pub(crate) fn of(
+        form: Form<Self>,
+        setup: &Setup,
+    ) -> Result<Arc<dyn ApplyDialect>, ConfigError> {
         let built = form.table(Self::named).build(setup);
         built.map_err(|error| match error.field() {
             "dialect" => error,
@@ -84,11 +63,11 @@ impl DialectConfig {
         self
     }
 
-    fn build(mut self, setup: &Setup) -> Result<Arc<dyn Applied>, ConfigError> {
+    fn build(mut self, setup: &Setup) -> Result<Arc<dyn ApplyDialect>, ConfigError> {
         let base = self.base.take();
         let base = base.as_deref().unwrap_or("rfc8693");
         match setup.dialects.get("dialect", base)?.clone() {
-            Known::Data(dialect) => {
+            NamedDialect::Data(dialect) => {
                 let mut extra = self.extra_parameters.take().unwrap_or_default().into_iter();
                 let dialect = self.over(*dialect);
                 let dialect = extra.try_fold(dialect, |dialect, (name, value)| {
@@ -98,9 +77,9 @@ impl DialectConfig {
                 });
                 Ok(Arc::new(dialect?))
             }
-            Known::Own(own) if self == Self::default() => Ok(own),
-            Known::Own(_) => {
-                let problem = "is an implementation of its own, which has no settings in a file; write its name alone";
+            NamedDialect::Own(own) if self == Self::default() => Ok(own),
+            NamedDialect::Own(_) => {
+                let problem = "is registered as an implementation, which has no settings; write its name alone";
                 Err(ConfigError::new("base", problem))
             }
         }

@@ -13,24 +13,37 @@ use crate::form::{Form, Scopes, Span, apply, set};
 use crate::secret::read_file;
 use crate::setup::Setup;
 
-/// A [`TokenExchange`] as a file writes it.
+/// A [`TokenExchange`] in a file.
 ///
-/// | key | meaning |
-/// | --- | --- |
-/// | `issuer` | the authorization server |
-/// | `token_endpoint` | instead of the one that the issuer's metadata names; plain `http` also on the host of an issuer of `danger_http` |
-/// | `client` | who this service is there, a [`ClientConfig`]; without it the client of the [`Setup`] there |
-/// | `dialect` | how the server is asked: a name, one of [`dialect::names`](obo::dialect::names) or of the [`Setup`]; or a table over one, as below; RFC 8693 unless set |
-/// | `subject_issuers` | other issuers whose tokens may be sent to this one, which trusts them: [`TokenExchangeBuilder::allow_subjects_of`](obo::exchange::TokenExchangeBuilder::allow_subjects_of) |
-/// | `actor` | whose token names the acting service: `"client_credentials"`, the service's own; the same for a target, `{ audience = "…", scopes = ["…"] }`; or `{ file = "…", type = "jwt" }`, read at each exchange |
-/// | `deadline`, `concurrency`, `introspect_issued` | the methods of [`TokenExchangeBuilder`](obo::exchange::TokenExchangeBuilder) of these names |
-/// | `cache` | `bytes`, `bytes_per_subject`, `entries_per_subject`, `lifetime`, as [`CacheBounds`] |
+/// | key | default | meaning |
+/// | --- | --- | --- |
+/// | `issuer` | required | the authorization server |
+/// | `token_endpoint` | from the metadata | the URL of its token endpoint |
+/// | `client` | that of the [`Setup`] | how this service authenticates: a [`ClientConfig`] |
+/// | `dialect` | `"rfc8693"` | a [name](obo::dialect::names), also of the [`Setup`], or a table |
+/// | `subject_issuers` | none | [other issuers][subjects] whose tokens this server accepts |
+/// | `actor` | none | the token that names this service as the actor, see below |
+/// | `deadline` | `"10s"` | the time for one exchange with its retries, 1 s to 60 s |
+/// | `concurrency` | 1024 | the number of concurrent exchanges |
+/// | `introspect_issued` | `false` | `true` introspects each issued token |
+/// | `cache` | see [`CacheBounds`] | a table of the methods of [`CacheBounds`] |
 ///
-/// Other keys are rejected. A dialect over a named one is `dialect = { base = "rfc8693", allow_missing_issued_type = true }`.
-/// Each key but `base` is the method of [`Rfc8693`](obo::dialect::Rfc8693) of its name; `name` is its `with_name`,
-/// `allow_issued_types` is a list of `allow_issued_type`, and `extra_parameters` is a table whose values
-/// are written as secrets are, such as `{ env = "…" }`. A token type is written by its name in
-/// RFC 8693 section 3, such as `"access_token"`, or as a URI.
+/// [subjects]: obo::exchange::TokenExchangeBuilder::allow_subjects_of
+///
+/// Unknown keys are rejected.
+///
+/// An `actor` is one of:
+///
+/// - `"client_credentials"`: the service's own access token
+/// - `{ audience = "…", scopes = ["…"] }`: the same for this target
+/// - `{ file = "…", type = "jwt" }`: a token in a file, read at each exchange
+///
+/// A dialect that differs from a named one is a table, such as
+/// `{ base = "rfc8693", allow_missing_issued_type = true }`. Each key is the method of
+/// [`Rfc8693`](obo::dialect::Rfc8693) of the same name. Three keys differ: `name` is `with_name`,
+/// `allow_issued_types` is a list for `allow_issued_type`, and `extra_parameters` is a table with
+/// [secrets](crate::SecretConfig) as values. A token type is a name of RFC 8693 section 3, such as
+/// `"access_token"`, or a URI.
 ///
 /// ```
 /// use obo_config::{ExchangeConfig, Setup};
@@ -82,7 +95,7 @@ struct CacheConfig {
 }
 
 impl ExchangeConfig {
-    /// The authorization server.
+    /// Returns the issuer of the authorization server.
     pub fn issuer(&self) -> &Issuer {
         &self.issuer
     }
@@ -91,7 +104,8 @@ impl ExchangeConfig {
     ///
     /// # Errors
     ///
-    /// What does not go together; the field is a path like `cache.lifetime`.
+    /// Fails if a value is wrong or there is no client. The field is a path such as
+    /// `cache.lifetime`.
     pub fn build(self, setup: &mut Setup) -> Result<TokenExchange, ConfigError> {
         setup.check()?;
         let client = match self.client {
@@ -126,7 +140,7 @@ fn source(actor: Form<ActorConfig>) -> Result<ActorSource, ConfigError> {
         Form::Text(name) if name == "client_credentials" => {
             return Ok(ActorSource::client_credentials());
         }
-        Form::Text(_) => return wrong("is not \"client_credentials\", the only name"),
+        Form::Text(_) => return wrong("must be \"client_credentials\" or a table"),
         Form::Table(actor) => actor,
     };
     match (actor.audience, actor.scopes, actor.file, actor.token_type) {
@@ -145,7 +159,9 @@ fn source(actor: Form<ActorConfig>) -> Result<ActorSource, ConfigError> {
                 fetch(path.clone())
             }))
         }
-        _ => wrong("give either `audience`, with `scopes` if need be, or `file`, with `type`"),
+        _ => wrong(
+            "must have either `audience` (and perhaps `scopes`) or `file` (and perhaps `type`)",
+        ),
     }
 }
 

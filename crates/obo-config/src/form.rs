@@ -1,4 +1,4 @@
-//! The forms in which files write a value.
+//! How files write values.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -12,7 +12,7 @@ use serde::{Deserialize, Deserializer};
 
 use crate::interned::interned;
 
-/// A string, or a table of settings.
+/// A string or a table.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Form<T> {
     Text(String),
@@ -20,7 +20,7 @@ pub(crate) enum Form<T> {
 }
 
 impl<T> Form<T> {
-    /// The table, or the one that a string stands for.
+    /// Returns the table. `of_text` makes one of a string.
     pub(crate) fn table(self, of_text: impl FnOnce(String) -> T) -> T {
         match self {
             Self::Text(text) => of_text(text),
@@ -37,7 +37,7 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Form<T> {
             type Value = Form<T>;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a string, or a table")
+                f.write_str("a string or a table")
             }
 
             fn visit_str<E: Error>(self, text: &str) -> Result<Form<T>, E> {
@@ -57,7 +57,7 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Form<T> {
     }
 }
 
-/// A duration as people write it: `"90s"`, `"5m"`, `"24h"`.
+/// A duration with its unit: `"90s"`, `"5m"`, `"24h"`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Span(Duration);
 
@@ -71,13 +71,14 @@ impl<'de> Deserialize<'de> for Span {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = Cow::<str>::deserialize(deserializer)?;
         humantime::parse_duration(&text).map(Self).map_err(|_| {
-            let problem = format!("{text:?} is no duration; write one like \"90s\" or \"5m\"");
+            let problem =
+                format!("{text:?} is not a duration; write one such as \"90s\" or \"5m\"");
             D::Error::custom(problem)
         })
     }
 }
 
-/// A setting that can be set and not unset.
+/// A flag that a file can set but not clear: the named base may have set it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct True;
 
@@ -85,7 +86,9 @@ impl<'de> Deserialize<'de> for True {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         match bool::deserialize(deserializer)? {
             true => Ok(Self),
-            false => Err(D::Error::custom("is either `true` or not there")),
+            false => Err(D::Error::custom(
+                "must be `true`; leave the key out otherwise",
+            )),
         }
     }
 }
@@ -100,8 +103,8 @@ impl<'de> Deserialize<'de> for Name {
     }
 }
 
-/// A table of settings over a named base: first those that are `true` or not there, by the methods of their names; then
-/// those with a value, by their type and what applies it.
+/// Declares a table of settings that change a named base. First come the flags, each the method of
+/// its name; then the keys with a value, each with its type and a function that applies it.
 macro_rules! table_over {
     ($base:ident, $table:ident { $($(#[$attribute:meta])* $flag:ident)* } { $($key:ident: $type:ty => $apply:expr,)* }) => {
         #[derive(Clone, Debug, Default, PartialEq, Eq, serde::Deserialize)]
@@ -113,7 +116,7 @@ macro_rules! table_over {
         }
 
         impl $table {
-            /// The table that a name alone stands for.
+            /// The table with a base and no changes.
             pub(crate) fn named(base: String) -> Self {
                 Self {
                     base: Some(base),
@@ -121,7 +124,7 @@ macro_rules! table_over {
                 }
             }
 
-            /// Applies what is set.
+            /// Applies the settings to the base.
             fn over(self, built: $base) -> $base {
                 $(
                     let built = match self.$flag {
@@ -137,7 +140,7 @@ macro_rules! table_over {
 }
 pub(crate) use table_over;
 
-/// Scope values as a list of strings.
+/// Scope values, written as a list of strings.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Scopes(pub(crate) Scope);
 
@@ -148,7 +151,7 @@ impl<'de> Deserialize<'de> for Scopes {
     }
 }
 
-/// Applies a setting that the file has.
+/// Applies a setting if the file has it.
 pub(crate) fn set<T, V>(built: T, value: Option<V>, apply: impl FnOnce(T, V) -> T) -> T {
     match value {
         Some(value) => apply(built, value),
@@ -156,7 +159,7 @@ pub(crate) fn set<T, V>(built: T, value: Option<V>, apply: impl FnOnce(T, V) -> 
     }
 }
 
-/// Builds each item of the list at `place`.
+/// Builds each item of a list. An error names the item by `place` and its index.
 pub(crate) fn each<T, U>(
     place: &str,
     items: impl IntoIterator<Item = T>,
@@ -168,8 +171,8 @@ pub(crate) fn each<T, U>(
     built.collect()
 }
 
-/// Applies what a table has to a builder: keys with a value, and after the semicolon keys that are `true`, by the methods
-/// of their names.
+/// Applies the settings of a table to a builder: first keys with a value, then flags. Each key is
+/// the builder's method of the same name.
 macro_rules! apply {
     ($table:ident to $builder:expr; $($key:ident)*; $($flag:ident)*) => {{
         let built = $builder;

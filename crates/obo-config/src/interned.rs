@@ -1,4 +1,5 @@
-//! Names of claims and dialects, which live as long as the program: a file that is read again adds none twice.
+//! Names of claims and dialects that live as long as the program. Reading a file again stores no
+//! name twice.
 
 use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
@@ -7,14 +8,14 @@ static NAMES: Mutex<BTreeSet<&str>> = Mutex::new(BTreeSet::new());
 static PATHS: Mutex<BTreeSet<&[&str]>> = Mutex::new(BTreeSet::new());
 
 pub(crate) fn interned(name: String) -> &'static str {
-    kept(&NAMES, name.into())
+    stored(&NAMES, name.into())
 }
 
 pub(crate) fn interned_path(names: Vec<String>) -> &'static [&'static str] {
-    kept(&PATHS, names.into_iter().map(interned).collect())
+    stored(&PATHS, names.into_iter().map(interned).collect())
 }
 
-fn kept<T: Ord + ?Sized>(all: &Mutex<BTreeSet<&'static T>>, value: Box<T>) -> &'static T {
+fn stored<T: Ord + ?Sized>(all: &Mutex<BTreeSet<&'static T>>, value: Box<T>) -> &'static T {
     let mut all = all.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some(known) = all.get(&*value) {
         return known;

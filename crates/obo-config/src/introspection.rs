@@ -5,7 +5,7 @@ use crate::client::ClientConfig;
 use crate::form::{Span, apply, set};
 use crate::setup::Setup;
 
-/// An [`Introspection`] as a file writes it.
+/// An [`Introspection`] in a file.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct IntrospectionConfig {
@@ -35,7 +35,7 @@ enum Purpose {
 }
 
 impl IntrospectionConfig {
-    /// Introspects as the client that is named here, or else as the client at `issuer`.
+    /// Builds it with the client that is given here, or else with the client at `issuer`.
     pub(crate) fn build(
         self,
         issuer: &Issuer,
@@ -45,20 +45,20 @@ impl IntrospectionConfig {
             Some(client) => client.build_for(issuer, "client", setup)?,
             None => setup.client_of(issuer).map_err(|_| {
                 let problem = format!(
-                    "is missing: this service has no client of its own at {issuer}, and the client of another \
-                     authorization server is never used there; write `client = {{ id = \"…\", … }}` here"
+                    "is missing: this service has no client at {issuer}, and the client of another authorization server \
+                     is never used there; write `client = {{ id = \"…\", … }}` here"
                 );
                 ConfigError::new("client", problem)
             })?,
         };
-        let asked = Introspection::new(client);
-        let asked = match self.purpose {
-            Purpose::AllTokens => asked,
-            Purpose::OpaqueTokens => asked.for_opaque_tokens(),
-            Purpose::Revocation => asked.for_revocation(),
+        let built = Introspection::new(client);
+        let built = match self.purpose {
+            Purpose::AllTokens => built,
+            Purpose::OpaqueTokens => built.for_opaque_tokens(),
+            Purpose::Revocation => built.for_revocation(),
         };
-        let asked = set(asked, self.endpoint, |asked, url| asked.endpoint(&url));
-        Ok(apply!(self to asked;
+        let built = set(built, self.endpoint, |built, url| built.endpoint(&url));
+        Ok(apply!(self to built;
             max_age concurrency allow_missing_expiry;
             require_signed allow_missing_audience allow_missing_subject))
     }

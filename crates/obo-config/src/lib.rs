@@ -1,47 +1,81 @@
-//! Configuration files for [`obo`]: what code can set, a file can set, as TOML, YAML, JSON or any other format that serde
-//! reads.
+//! Configuration files for [`obo`] as TOML, YAML, JSON or any other format that serde reads.
 //!
+//! # A server
+//!
+//! The file:
+//!
+//! ```toml
+//! [resource_server]
+//! audiences = ["service-a"]
+//! issuers = [{ issuer = "https://idp.example.com/realms/corp" }]
+//!
+//! [client]
+//! id = "service-a"
+//! client_secret_basic = { file = "/run/secrets/service-a" }
+//!
+//! [exchange]
+//! issuer = "https://idp.example.com/realms/corp"
+//!
+//! [[destinations]]
+//! uri = "https://stock.corp.example"
+//! audience = "service-b"
+//!
+//! [[rules]]
+//! path = "/orders/{id}"
+//! scopes = ["orders:read"]
 //! ```
+//!
+//! The program that reads and serves it:
+//!
+//! ```no_run
+//! # #[cfg(feature = "default-client")]
+//! # mod server {
+//! use axum::{Router, routing::get};
+//! use obo::RequireLayer;
+//! use obo_axum::Authenticated;
 //! use obo_config::{Config, Settings, Setup};
 //!
-//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! let file = r#"
-//!     [resource_server]
-//!     audiences = ["service-a"]
-//!     issuers = [{ issuer = "https://idp.example.com/realms/corp" }]
+//! async fn order(Authenticated(caller): Authenticated) -> String {
+//!     format!("an order of {}", caller.subject())
+//! }
 //!
-//!     [client]
-//!     id = "service-a"
-//!     private_key_jwt = { key = { env = "SERVICE_A_KEY" }, alg = "ES256" }
-//!
-//!     [exchange]
-//!     issuer = "https://idp.example.com/realms/corp"
-//!
-//!     [[destinations]]
-//!     uri = "https://stock.corp.example"
-//!     audience = "service-b"
-//!
-//!     [[rules]]
-//!     path = "/orders"
-//!     scopes = ["orders:read"]
-//! "#;
-//! # let file = &file.replace("private_key_jwt = { key = { env = \"SERVICE_A_KEY\" }, alg = \"ES256\" }", "tls_client_auth = true");
-//! let config: Config = toml::from_str::<Settings>(file)?.read()?;
-//! let built = config.build(&mut Setup::new())?;
-//! let auth = built.auth_layer();
-//! # Ok(())
+//! #[tokio::main]
+//! async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//!     // Read the file as `Settings` first: errors then name their place and quote no secret.
+//!     let file: Settings = toml::from_str(&std::fs::read_to_string("service.toml")?)?;
+//!     let built = file.read::<Config>()?.build(&mut Setup::new())?;
+//!     let auth = built.auth_layer();
+//!     let mut app = Router::new().route("/orders/{id}", get(order));
+//!     if let Some(rules) = built.rules {
+//!         app = app.layer(RequireLayer::by_path(rules.table));
+//!     }
+//!     let listener = tokio::net::TcpListener::bind("127.0.0.1:3000").await?;
+//!     axum::serve(listener, app.layer(auth)).await?;
+//!     Ok(())
+//! }
 //! # }
 //! ```
 //!
-//! Each part is a type of its own, so that a program can have it in its own file's type: [`ResourceServerConfig`],
-//! [`ClientConfig`], [`ExchangeConfig`], [`DestinationsConfig`], [`RulesConfig`], [`ProtectedResourceConfig`]. Their pages list
-//! the keys. A [`Setup`] has what no file can say, and the names of profiles, dialects and client authentication methods of
-//! your own.
+//! `built.exchange` and `built.destinations` make the client for calls on behalf of the caller:
+//! [`TokenExchange::to_destinations`](obo::TokenExchange::to_destinations).
 //!
-//! - Unknown keys are rejected, and a mistake is a [`ConfigError`](obo::ConfigError) that names its place and quotes no secret.
-//!   Read a file as [`Settings`] first. An error of the file's own syntax quotes its line; [`unquoted`] leaves the values out.
-//! - A secret is best a file or a variable of the environment: `{ file = "…" }`, `{ env = "…" }`.
-//! - [`Live`] replaces a service while it serves, [`Destinations::replace`](obo::Destinations::replace) where it calls.
+//! # Where to go next
+//!
+//! | for | see |
+//! | --- | --- |
+//! | all keys with units and defaults | `docs/guides/configuration-file.md` in the repository |
+//! | the keys of one part | the types of the fields of [`Config`] |
+//! | one part in a file of your own | a field of that type, and its `build` method |
+//! | your own HTTP client, profiles, dialects and client authentication methods | [`Setup`] |
+//! | secrets in files and environment variables | [`SecretConfig`] |
+//! | errors without secrets | [`Settings`], [`unquoted`] |
+//! | a new file while the service runs | [`Live`] |
+//!
+//! # Features
+//!
+//! | feature | default | what |
+//! | --- | --- | --- |
+//! | `default-client` | yes | an HTTP client; without it, give one to [`Setup::with_http`] |
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod client;
@@ -54,6 +88,7 @@ mod form;
 mod interned;
 mod introspection;
 mod live;
+mod named_dialect;
 mod names;
 mod profile;
 mod protected_resource;

@@ -7,10 +7,11 @@ use tower::ServiceExt as _;
 use tower::util::Oneshot;
 use tower_service::Service;
 
-/// A service that is replaced while it serves, such as when its file has changed.
+/// A service that can be replaced while it serves, for example after its file has changed.
 ///
-/// Each request goes to the service of its moment. Clones are the same service: what one of them puts in, all of them call.
-/// Build the next service first, and a mistake in the file leaves the present one as it is:
+/// A request goes to the service that is current when it arrives. All clones share one current
+/// service. Build the new service first: if the file has a mistake, the current service continues
+/// to serve.
 ///
 /// ```
 /// use obo_config::{Live, ResourceServerConfig, Setup};
@@ -24,23 +25,24 @@ use tower_service::Service;
 ///     Ok(BearerAuthLayer::new(server).layer(()))
 /// }
 ///
-/// # let (first, next) = ("audiences = ['a']\nissuers = [{ issuer = 'https://idp.example' }]", "audiences = 7");
+/// # let first = "audiences = ['a']\nissuers = [{ issuer = 'https://idp.example' }]";
+/// # let next = "audiences = 7";
 /// let live = Live::new(app(first)?);
-/// // The file was changed.
+/// // The file has changed.
 /// if let Err(mistake) = app(next).map(|app| live.replace(app)) {
-///     println!("the configuration stays as it was: {mistake}");
+///     println!("the old configuration stays in use: {mistake}");
 /// }
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct Live<S>(Arc<ArcSwap<S>>);
 
 impl<S> Live<S> {
-    /// Starts with this service.
+    /// Starts with `service`.
     pub fn new(service: S) -> Self {
         Self(Arc::new(ArcSwap::from_pointee(service)))
     }
 
-    /// Sends requests to this service from now on; those under way end with the one before.
+    /// Sends new requests to `service`. Requests in flight finish on the previous one.
     pub fn replace(&self, service: S) {
         self.0.store(Arc::new(service));
     }
@@ -55,7 +57,7 @@ where
     type Future = Oneshot<S, R>;
 
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
-        // The service that will take the request is not known before.
+        // `call` chooses the service, so there is nothing to wait for here.
         Poll::Ready(Ok(()))
     }
 

@@ -1,6 +1,6 @@
 use obo::ConfigError;
 
-/// What a file can name: the values of `obo`, and those that a [`Setup`](crate::Setup) adds.
+/// The values that files can name: those of `obo`, and those that a [`Setup`](crate::Setup) adds.
 #[derive(Clone)]
 pub(crate) struct Names<T> {
     known: Vec<(&'static str, T)>,
@@ -16,13 +16,13 @@ impl<T> Names<T> {
         }
     }
 
-    /// Keeps a name that means something else.
+    /// Reserves names that mean something else in a file.
     pub(crate) fn reserve(mut self, names: impl IntoIterator<Item = &'static str>) -> Self {
         self.built_in.extend(names);
         self
     }
 
-    /// Adds a value; `setter` is the method of [`Setup`](crate::Setup) that registers it.
+    /// Adds a value. `setter` is the method of [`Setup`](crate::Setup) that registers it.
     pub(crate) fn add(
         &mut self,
         setter: &'static str,
@@ -49,7 +49,7 @@ impl<T> Names<T> {
             .map(|(_, value)| value)
     }
 
-    /// The value; `what` is the kind of value, and the field of the error.
+    /// Finds a value. `what` is the kind of value and the field of the error.
     pub(crate) fn get(&self, what: &'static str, name: &str) -> Result<&T, ConfigError> {
         self.find(name).ok_or_else(|| {
             let problem = format!("unknown {what} {name:?}, expected one of {}", self.list());
@@ -57,7 +57,7 @@ impl<T> Names<T> {
         })
     }
 
-    /// All names, for an error.
+    /// Lists all names, for an error.
     pub(crate) fn list(&self) -> String {
         let names: Vec<_> = self.known.iter().map(|(name, _)| *name).collect();
         names.join(", ")

@@ -3,12 +3,12 @@ use serde::Deserialize;
 
 use crate::form::{Scopes, set};
 
-/// A [`ProtectedResource`] as a file writes it.
+/// A [`ProtectedResource`] in a file (RFC 9728).
 ///
-/// | key | meaning |
-/// | --- | --- |
-/// | `resource` | the identifier that clients know this service by |
-/// | `scopes` | the scopes that are of use here (`scopes_supported`) |
+/// | key | default | meaning |
+/// | --- | --- | --- |
+/// | `resource` | required | the identifier of this service, an `https` URL |
+/// | `scopes` | none | the scopes that clients can ask for (`scopes_supported`) |
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ProtectedResourceConfig {
@@ -17,11 +17,11 @@ pub struct ProtectedResourceConfig {
 }
 
 impl ProtectedResourceConfig {
-    /// Builds the metadata of a service that accepts what `server` does.
+    /// Builds the metadata of a service that validates tokens with `server`.
     ///
     /// # Errors
     ///
-    /// If `resource` is not an identifier that clients can look up.
+    /// Fails if clients cannot derive the metadata URL from `resource`.
     pub fn build(self, server: &ResourceServer) -> Result<ProtectedResource, ConfigError> {
         let resource = ProtectedResource::new(self.resource, server)?;
         Ok(set(resource, self.scopes, |resource, Scopes(scope)| {

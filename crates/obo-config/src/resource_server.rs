@@ -9,54 +9,90 @@ use crate::introspection::IntrospectionConfig;
 use crate::profile::ProfileConfig;
 use crate::setup::Setup;
 
-/// A [`ResourceServer`] as a file writes it.
+/// A [`ResourceServer`] in a file.
 ///
-/// | key | meaning |
-/// | --- | --- |
-/// | `audiences` | the identifiers of this service, one of which a token must carry in `aud` |
-/// | `token_cache_bytes` | the room for validated tokens, as [`ResourceServerBuilder::token_cache_bytes`] |
-/// | `issuers` | whom it trusts: a list of the following |
-/// | `issuers.issuer` | the issuer identifier, exactly as tokens carry it in `iss`; plain `http` beyond loopback is written `{ danger_http = "http://…" }`, as [`Issuer::danger_http`] |
-/// | `issuers.profile` | the kind of tokens it sends: a name, one of [`Profile::names`](obo::Profile::names) or of [`Setup::profile`]; or a table over one, as below; RFC 9068 unless set |
-/// | `issuers.allow_client_as_actor`, `allow_scope_text_or_array`, `allow_actor_without_subject` | `true`: as in the table, on top of `profile` |
-/// | `issuers.audiences` | instead of the service's `audiences`, for this issuer alone |
-/// | `issuers.algorithms` | the accepted signature algorithms; without it all that this crate knows |
-/// | `issuers.leeway` | how far clocks may differ, such as `"60s"` |
-/// | `issuers.max_token_age` | how long after its `iat` a token is accepted at most, whatever its `exp` |
-/// | `issuers.jwks_uri` | where the keys are, for an issuer without a discovery document |
-/// | `issuers.lazy` | `false`: [`ResourceServer::start`] fetches its keys, and fails without; else at first need |
-/// | `issuers.cooldown`, `max_age`, `stale_if_error` | when keys are fetched, as [`KeyRefresh`] |
-/// | `issuers.introspection` | the issuer is asked about its tokens: |
-/// | `… .client` | who this service is to the issuer, a [`ClientConfig`](crate::ClientConfig); without it the client of the [`Setup`] there |
-/// | `… .for` | `"all_tokens"`, or as [`Introspection`](obo::Introspection) describes `"opaque_tokens"` and `"revocation"` |
-/// | `… .endpoint`, `max_age`, `concurrency`, `require_signed`, `allow_missing_audience`, `allow_missing_expiry`, `allow_missing_subject` | its methods of these names |
+/// | key | default | meaning |
+/// | --- | --- | --- |
+/// | `audiences` | required | the identifiers of this service; `aud` must have one of them |
+/// | `issuers` | required | the trusted issuers, a list of tables, see below |
+/// | `token_cache_bytes` | 67108864 | the memory for validated tokens, in bytes |
 ///
-/// Other keys are rejected. A value that is wrong by itself is an error of the file's reader, which knows the place; one
-/// that does not go with another is a [`ConfigError`] that names the field by its path.
+/// Each of the `issuers`:
 ///
-/// A profile over a named one is `profile = { base = "lenient", client_from = ["azp"] }`. Each key but `base` is the method
-/// of [`Profile`](obo::Profile) of its name:
+/// | key | default | meaning |
+/// | --- | --- | --- |
+/// | `issuer` | required | the issuer, exactly as in `iss`; or `{ danger_http = "http://…" }` |
+/// | `profile` | `"rfc9068"` | a [name](obo::Profile::names), also of the [`Setup`], or a table |
+/// | `allow_client_as_actor` | `false` | `true` adds the flag to `profile` |
+/// | `allow_scope_text_or_array` | `false` | likewise |
+/// | `allow_actor_without_subject` | `false` | likewise |
+/// | `audiences` | those above | the audiences for this issuer |
+/// | `algorithms` | all that are known | the accepted signature algorithms |
+/// | `leeway` | `"60s"` | the tolerated clock difference |
+/// | `max_token_age` | none | the maximum age of a token, counted from `iat` |
+/// | `jwks_uri` | from the metadata | the URL of the key set, if there is no discovery document |
+/// | `lazy` | `true` | `false`: [`ResourceServer::start`] fetches the keys and fails without them |
+/// | `cooldown` | `"30s"` | the time between two fetches of unknown keys: [`KeyRefresh`] |
+/// | `max_age` | `"5m"` | the age at which keys are fetched again |
+/// | `stale_if_error` | `"24h"` | how long keys stay in use while fetches fail |
+/// | `introspection` | none | introspects tokens (RFC 7662): a table, see below |
 ///
-/// | key | form |
+/// The table `introspection`:
+///
+/// | key | default | meaning |
+/// | --- | --- | --- |
+/// | `client` | that of the [`Setup`] | a [`ClientConfig`](crate::ClientConfig) |
+/// | `for` | `"all_tokens"` | or `"opaque_tokens"` or `"revocation"` |
+/// | `endpoint` | from the metadata | the URL of the introspection endpoint |
+/// | `max_age` | `"60s"` | how long a response is cached |
+/// | `concurrency` | 64 | the number of concurrent requests |
+/// | `require_signed` | `false` | `true` accepts signed responses only (RFC 9701) |
+/// | `allow_missing_audience` | `false` | `true` accepts a response without `aud` |
+/// | `allow_missing_expiry` | none | the lifetime of a token without `exp` |
+/// | `allow_missing_subject` | `false` | `true` accepts a response without `sub` |
+///
+/// The methods of [`Introspection`](obo::Introspection) explain when these settings are safe.
+///
+/// Unknown keys are rejected. The file's reader reports a wrong value with its line;
+/// [`build`](Self::build) reports values that conflict.
+///
+/// A profile that differs from a named one is a table, such as
+/// `{ base = "lenient", client_from = ["azp"] }`. Each key is the method of
+/// [`Profile`](obo::Profile) of the same name:
+///
+/// | key | value |
 /// | --- | --- |
 /// | `types` | a list of `"at+jwt"`, `"JWT"`, `"none"` |
 /// | `require_claims`, `client_from` | a list of claims |
-/// | `require_matches`, `reject_matches`, `service_matchers` | a list of marks: `{ is = ["claim", "value"] }`, likewise `starts_with` and `ends_with`; `{ present = "claim" }`, likewise `absent` and `in_issuer`; `"subject_is_client"` |
+/// | `require_matches`, `reject_matches`, `service_matchers` | a list of matchers |
 /// | `scope_from` | a list of `{ text = "claim" }` and `{ array = "claim" }` |
 /// | `roles_from`, `groups_from` | a path of member names, such as `["realm_access", "roles"]` |
 /// | `roles_from_keys_of` | a claim |
-/// | `require_client`, `allow_client_as_audience`, `allow_client_as_actor`, `allow_actor_without_subject`, `allow_scope_text_or_array`, `danger_id_token_claims` | `true` |
+/// | the other methods without an argument | `true` |
+///
+/// A matcher is one of `{ is = ["claim", "value"] }`, `{ starts_with = ["claim", "start"] }`,
+/// `{ ends_with = ["claim", "end"] }`, `{ present = "claim" }`, `{ absent = "claim" }`,
+/// `{ in_issuer = "claim" }` and `"subject_is_client"`.
 ///
 /// ```
 /// use obo_config::{ResourceServerConfig, Setup};
 ///
 /// let config: ResourceServerConfig = toml::from_str(r#"
 ///     audiences = ["https://api.example.com/orders"]
-///     issuers = [
-///         { issuer = "https://idp.example.com/realms/corp", lazy = false },
-///         { issuer = "https://login.example.org", profile = { base = "lenient", client_from = ["azp"] }, leeway = "30s" },
-///         { issuer = "https://opaque.example.net", introspection = { max_age = "30s", client.id = "orders", client.tls_client_auth = true } },
-///     ]
+///
+///     [[issuers]]
+///     issuer = "https://idp.example.com/realms/corp"
+///     lazy = false
+///
+///     [[issuers]]
+///     issuer = "https://login.example.org"
+///     profile = { base = "lenient", client_from = ["azp"] }
+///     leeway = "30s"
+///
+///     [[issuers]]
+///     issuer = "https://opaque.example.net"
+///     introspection.max_age = "30s"
+///     introspection.client = { id = "orders", tls_client_auth = true }
 /// "#)?;
 /// let server = config.build(&mut Setup::new())?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -92,12 +128,12 @@ struct IssuerConfig {
 }
 
 impl ResourceServerConfig {
-    /// Builds the resource server. Nothing is fetched yet, not even for issuers that are not lazy:
-    /// [`ResourceServer::start`] does it.
+    /// Builds the resource server. Nothing is fetched yet: [`ResourceServer::start`] fetches keys.
     ///
     /// # Errors
     ///
-    /// What does not go together, such as two entries of one issuer; the field is a path like `issuers[1].leeway`.
+    /// Fails if values conflict, for example two entries of one issuer. The field is a path such as
+    /// `issuers[1].leeway`.
     pub fn build(self, setup: &mut Setup) -> Result<ResourceServer, ConfigError> {
         setup.check()?;
         let mut server: Option<ResourceServerBuilder> = None;
@@ -106,7 +142,7 @@ impl ResourceServerConfig {
             server = Some(trusted.map_err(|error| error.within(&format!("issuers[{i}]")))?);
         }
         let server = server.ok_or_else(|| {
-            let problem = "there are none, so that no token could pass; name at least one";
+            let problem = "is empty, so no token could pass; write at least one issuer";
             ConfigError::new("issuers", problem)
         })?;
         let server = apply!(self to server; token_cache_bytes;);
@@ -118,7 +154,7 @@ impl ResourceServerConfig {
 }
 
 impl IssuerConfig {
-    /// The resource server that trusts this issuer, too.
+    /// Adds this issuer to `server`.
     fn trusted(
         self,
         server: Option<ResourceServerBuilder>,
@@ -127,7 +163,7 @@ impl IssuerConfig {
     ) -> Result<ResourceServerBuilder, ConfigError> {
         let audiences = self.audiences.as_deref().unwrap_or(audiences);
         let first = audiences.first().cloned().ok_or_else(|| {
-            let problem = "there are none; name what tokens for this service carry in `aud`";
+            let problem = "is empty; write what tokens for this service have in `aud`";
             ConfigError::new("audiences", problem)
         })?;
         let introspection = self.introspection.map(|introspection| {
@@ -152,6 +188,6 @@ impl IssuerConfig {
             _ => trust,
         };
         let server = server.unwrap_or_else(|| ResourceServer::builder(first));
-        Ok(server.trust(setup.changed(&self.issuer, trust)))
+        Ok(server.trust(setup.change_trust(&self.issuer, trust)))
     }
 }

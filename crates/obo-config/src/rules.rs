@@ -6,24 +6,26 @@ use serde::Deserialize;
 use crate::form::{Span, each, set};
 use crate::settings::Settings;
 
-/// A [`Rule`] as a file writes it: what a caller must be or have, all of it.
+/// A [`Rule`] in a file. A caller must satisfy every key.
 ///
-/// | key | meaning |
+/// | key | the caller must have |
 /// | --- | --- |
 /// | `scopes` | all of these scope values |
-/// | `roles`, `groups`, `entitlements` | all of these, as [`Caller::roles`](obo::Caller::roles) and its like |
-/// | `clients` | a token that was issued to one of these clients: a name within the token's own issuer, or `{ iss, sub }` |
+/// | `roles`, `groups`, `entitlements` | all of these: see [`Caller::roles`](obo::Caller::roles) |
+/// | `clients` | a token that was issued to one of these clients |
 /// | `issuers` | a token of one of these issuers |
-/// | `subjects` | one of these subjects: a name within the token's own issuer, or `{ iss, sub }` |
-/// | `actors` | of the service that acts for the subject, one of these, likewise; a token without an actor passes |
-/// | `require_actor` | `true`: a service acts for the subject, one of `actors` if they are there |
-/// | `kind` | `"user"` or `"service"` |
+/// | `subjects` | one of these subjects |
+/// | `actors` | one of these actors; a token without an actor passes |
+/// | `require_actor` | `true`: an actor; one of `actors` if that key is set |
+/// | `kind` | the kind `"user"` or `"service"` |
 /// | `acr` | one of these authentication context classes |
-/// | `max_age` | how long ago the user authenticated at most |
-/// | `any_of` | one of these rules |
+/// | `max_age` | an authentication that is no older than this |
+/// | `any_of` | what one of these rules requires |
 ///
-/// Actors of another issuer than the token's count only where the rule names the token's issuer, as [`Rule::issuers`]
-/// says. A single trusted issuer is named by itself.
+/// Clients, subjects and actors are names within the token's issuer, or `{ iss = "…", sub = "…" }`.
+///
+/// An actor of another issuer than the token's is accepted only if the rule names the token's
+/// issuer: see [`Rule::issuers`]. With a single trusted issuer, the rule names it implicitly.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct RuleConfig {
@@ -31,43 +33,44 @@ pub struct RuleConfig {
     roles: Option<Vec<String>>,
     groups: Option<Vec<String>>,
     entitlements: Option<Vec<String>>,
-    clients: Option<Vec<Party>>,
+    clients: Option<Vec<PrincipalConfig>>,
     issuers: Option<Vec<Issuer>>,
-    subjects: Option<Vec<Party>>,
-    actors: Option<Vec<Party>>,
+    subjects: Option<Vec<PrincipalConfig>>,
+    actors: Option<Vec<PrincipalConfig>>,
     require_actor: bool,
-    kind: Option<Kind>,
+    kind: Option<CallerKind>,
     acr: Option<Vec<String>>,
     max_age: Option<Span>,
     any_of: Option<Vec<RuleConfig>>,
 }
 
-/// A party of the token's own issuer by its name, or any by its full identity.
+/// A name within the token's issuer, or a full identity.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(untagged, deny_unknown_fields, expecting = "a name, or { iss, sub }")]
-enum Party {
-    Own(String),
-    Of { iss: Issuer, sub: String },
+enum PrincipalConfig {
+    Name(String),
+    Identity { iss: Issuer, sub: String },
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
-enum Kind {
+enum CallerKind {
     User,
     Service,
 }
 
 impl RuleConfig {
-    /// Whether it requires nothing but a valid token.
+    /// Whether the rule requires nothing but a valid token.
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
     }
 
-    /// Builds the rule for callers whose tokens are of one of the `trusted` issuers; `None` if any valid token is enough.
+    /// Builds the rule. `trusted` are the issuers of the resource server. Returns `None` if any
+    /// valid token is enough.
     ///
     /// # Errors
     ///
-    /// An empty list, a name that is none, or an issuer that is not trusted; the field is its key.
+    /// Fails if a list or a name is empty, or an issuer is not trusted. The field is the key.
     pub fn build(self, trusted: &[Issuer]) -> Result<Option<Rule>, ConfigError> {
         let mut listed = self.issuers.iter().flatten();
         if let Some(unknown) = listed.find(|issuer| !trusted.contains(issuer)) {
@@ -76,19 +79,19 @@ impl RuleConfig {
         }
         let actors = self.actors.map(Rule::actors);
         let actors = match (actors, self.require_actor) {
-            // The list is for those who act; a user who calls without a service in between does not concern it.
+            // The list restricts actors only: a token without an actor passes.
             (Some(listed), false) => Some(Rule::any_of([listed, Rule::no_actor()])),
             (None, true) => Some(Rule::any_actor()),
             (listed, _) => listed,
         };
-        // A single issuer is the only one that can say who acts.
+        // With a single issuer, the rule names it implicitly.
         let issuers = match self.issuers {
             None if actors.is_some() && trusted.len() == 1 => Some(trusted.to_vec()),
             listed => listed,
         };
         let any_of = self.any_of.map(|rules| {
             let rules = each("any_of", rules, |rule| {
-                let problem = "requires nothing, so that every valid token would pass";
+                let problem = "requires nothing, so every valid token would pass";
                 let rule = rule.build(trusted)?;
                 rule.ok_or_else(|| ConfigError::new("", problem))
             });
@@ -104,8 +107,8 @@ impl RuleConfig {
             self.subjects.map(Rule::subjects),
             actors,
             self.kind.map(|kind| match kind {
-                Kind::User => Rule::user(),
-                Kind::Service => Rule::service(),
+                CallerKind::User => Rule::user(),
+                CallerKind::Service => Rule::service(),
             }),
             self.acr.map(Rule::acr),
             self.max_age.map(|age| Rule::max_age(age.into())),
@@ -121,24 +124,24 @@ impl RuleConfig {
     }
 }
 
-impl From<Party> for Principal {
-    fn from(party: Party) -> Self {
-        match party {
-            Party::Own(name) => name.into(),
-            Party::Of { iss, sub } => ActorId::new(iss.as_str(), sub).into(),
+impl From<PrincipalConfig> for Principal {
+    fn from(principal: PrincipalConfig) -> Self {
+        match principal {
+            PrincipalConfig::Name(name) => name.into(),
+            PrincipalConfig::Identity { iss, sub } => ActorId::new(iss.as_str(), sub).into(),
         }
     }
 }
 
-/// A [`RuleTable`] as a file writes it: a list of paths, each with its rule. What is not listed is denied.
+/// A [`RuleTable`] in a file: a list of paths, each with its rule. Other paths are denied.
 ///
-/// | key | meaning |
-/// | --- | --- |
-/// | `path` | such as `/orders/{id}` or `/orders/{*rest}`, as [`PathPattern`](obo::path::PathPattern) says |
-/// | `methods` | the methods it is about; all unless set |
-/// | `public` | `true`: it requires nothing, not even a token |
-/// | `otherwise` | `true` instead of `path`: all paths that are not listed, as [`RuleTableBuilder::otherwise`] |
-/// | the rest | a [`RuleConfig`]; without any of its keys a valid token is enough |
+/// | key | default | meaning |
+/// | --- | --- | --- |
+/// | `path` | required | a [pattern](obo::path::PathPattern) such as `/orders/{id}` |
+/// | `methods` | all methods | the HTTP methods of the rule |
+/// | `public` | `false` | `true`: no token is required |
+/// | `otherwise` | `false` | `true`, in place of `path`: the rule of all other paths |
+/// | the keys of [`RuleConfig`] | none | the rule; without any of them, a valid token is enough |
 ///
 /// ```
 /// use obo_config::RulesConfig;
@@ -168,12 +171,12 @@ impl From<Party> for Principal {
 #[serde(transparent)]
 pub struct RulesConfig(Vec<Settings>);
 
-/// What a [`RulesConfig`] builds.
+/// The rules that [`RulesConfig::build`] makes.
 #[derive(Clone, Debug)]
 pub struct Rules {
     /// The rule of each path.
     pub table: RuleTable,
-    /// The paths that need no token; [`RuleTable::public_paths`] has them too.
+    /// The paths that require no token, as in [`RuleTable::public_paths`].
     pub public: Vec<String>,
 }
 
@@ -189,11 +192,12 @@ struct Entry {
 }
 
 impl RulesConfig {
-    /// Builds the table for callers whose tokens are of one of the `trusted` issuers.
+    /// Builds the table. `trusted` are the issuers of the resource server.
     ///
     /// # Errors
     ///
-    /// What is wrong or does not go together; the field is a path like `rules[1].scopes`.
+    /// Fails if a rule is wrong or two rules conflict. The field is a path such as
+    /// `rules[1].scopes`.
     pub fn build(self, trusted: &[Issuer]) -> Result<Rules, ConfigError> {
         let (mut entries, mut public) = (Vec::new(), Vec::new());
         for (i, entry) in self.0.into_iter().enumerate() {
@@ -228,7 +232,7 @@ impl RulesConfig {
             table.build()
         };
         let table = table(entries.len()).map_err(|error| {
-            // The first entry that does not go with those before it.
+            // Name the first entry that conflicts with an earlier one.
             let wrong = (1..).zip(&entries).find(|(most, _)| table(*most).is_err());
             let place = wrong.map_or("rules", |(_, (place, ..))| place);
             let field = error.field().replacen("rule_table", place, 1);
@@ -238,27 +242,27 @@ impl RulesConfig {
     }
 }
 
-/// An entry and its rule; `None` if it is public.
+/// Reads an entry and its rule. The rule is `None` if the entry is public.
 fn parts(mut settings: Settings, trusted: &[Issuer]) -> Result<(Entry, Option<Rule>), ConfigError> {
     let rule: RuleConfig = settings.take()?;
     let entry: Entry = settings.read()?;
     let mistake = match (&entry.path, entry.otherwise) {
-        (None, false) => Some(("path", "is missing; write the path that this rule is about")),
-        (Some(_), true) => Some(("otherwise", "is there beside `path`; leave one out")),
+        (None, false) => Some(("path", "is missing; write the path of this rule")),
+        (Some(_), true) => Some(("otherwise", "cannot be combined with `path`; remove one")),
         (Some(path), false) if path.contains(' ') => {
-            Some(("path", "has a blank in it; write methods in `methods`"))
+            Some(("path", "has a space; write methods in `methods`"))
         }
         _ if entry.otherwise && (entry.public || entry.methods.is_some()) => Some((
             "otherwise",
-            "is there beside `public` or `methods`; leave one out",
+            "cannot be combined with `public` or `methods`; remove one",
         )),
         _ if entry.public && !rule.is_empty() => Some((
             "public",
-            "is there beside what a caller must have; leave one out",
+            "cannot be combined with what a caller must have; remove one",
         )),
         _ if entry.methods.as_ref().is_some_and(Vec::is_empty) => Some((
             "methods",
-            "is empty; name those that this rule is about, or leave it out",
+            "is empty; write the methods of this rule, or remove the key",
         )),
         _ => None,
     };

@@ -8,15 +8,16 @@ use serde::Deserialize;
 
 use crate::form::Form;
 
-/// A secret: the text itself; or `{ file = "…" }`, read at each use; or `{ env = "…" }`, a variable of the environment.
+/// A secret in a file: a string, `{ file = "…" }` for a file that is read at each use, or `{ env =
+/// "…" }` for an environment variable.
 #[derive(Clone, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "Form<Place>")]
 pub enum SecretConfig {
-    /// The text itself.
+    /// The secret itself.
     Text(Secret),
-    /// The file that has it.
+    /// The path of a file with the secret.
     File(PathBuf),
-    /// The name of the variable that has it.
+    /// The name of an environment variable with the secret.
     Env(String),
 }
 
@@ -36,18 +37,19 @@ impl TryFrom<Form<Place>> for SecretConfig {
             Form::Table(place) => match (place.file, place.env) {
                 (Some(file), None) => Ok(Self::File(file)),
                 (None, Some(env)) => Ok(Self::Env(env)),
-                _ => Err("give either `file` or `env`"),
+                _ => Err("must have either `file` or `env`"),
             },
         }
     }
 }
 
 impl SecretConfig {
-    /// Builds the method that uses the secret: from the text, which may come of a variable; or from the file.
+    /// Builds a client authentication method that uses the secret: `of_text` from a string or a
+    /// variable, `of_file` from a path.
     ///
     /// # Errors
     ///
-    /// If the variable is not set, and what the method's own check refuses.
+    /// Fails if the variable is not set or not UTF-8, or [`ClientAuth::check`] fails.
     pub fn build<A: ClientAuth>(
         self,
         of_text: impl FnOnce(Secret) -> A,
@@ -62,7 +64,7 @@ impl SecretConfig {
         Ok(auth)
     }
 
-    /// Reads the secret as it is now. A file's newline at its end is left out. It blocks.
+    /// Reads the current secret, without the newline at the end of a file. This blocks.
     ///
     /// # Errors
     ///
@@ -91,8 +93,8 @@ impl SecretConfig {
     }
 }
 
-/// What a file holds, without the newline at its end; blocks. The path is not quoted: it may be the secret itself, in the
-/// wrong place.
+/// Reads a file, without the newline at its end; blocks. No error quotes the path: it may be a
+/// secret in the wrong place.
 pub(crate) fn read_file(path: &Path) -> Result<Secret, String> {
     let text = fs::read_to_string(path).map(Secret::new);
     let text = text.map_err(|error| format!("the file cannot be read: {error}"))?;
@@ -102,10 +104,10 @@ pub(crate) fn read_file(path: &Path) -> Result<Secret, String> {
     }
 }
 
-/// What a variable of the environment holds.
+/// Reads an environment variable.
 fn variable(name: &str) -> Result<Secret, ConfigError> {
     env::var(name).map(Secret::new).map_err(|error| {
-        // An unusual name may be the secret itself.
+        // A name of another form may be a secret in the wrong place.
         let is_name = |b: u8| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_';
         let name = match name.bytes().all(is_name) {
             true => format!(" {name:?}"),

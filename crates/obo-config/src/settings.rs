@@ -1,4 +1,4 @@
-//! A part of a file before it is known what is in it.
+//! A part of a file before its type is known.
 
 use std::fmt;
 
@@ -8,9 +8,11 @@ use serde::de::{DeserializeOwned, Error, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, forward_to_deserialize_any};
 use serde_json::{Map, Value};
 
-/// Any value of a file, which may hold secrets: it shows none, and wipes them when it is dropped.
+/// Any value of a file. It may hold secrets: `Debug` shows nothing, and the value is wiped when it
+/// is dropped.
 ///
-/// Read a file as `Settings` first, and mistakes are named by their path, without the value that is there:
+/// Read a file as `Settings` first. Errors then name the path of the mistake and do not quote the
+/// value:
 ///
 /// ```
 /// use obo_config::{Config, Settings};
@@ -27,18 +29,19 @@ use serde_json::{Map, Value};
 #[derive(Clone, PartialEq, Eq)]
 pub struct Settings {
     value: Value,
-    /// The fields that [`take`](Self::take) has read, and those of [`with`](Self::with).
+    /// The fields that [`take`](Self::take) has read.
     taken: Vec<&'static str>,
+    /// The fields that [`with`](Self::with) has added.
     given: Vec<&'static str>,
 }
 
 impl Settings {
-    /// Reads it as a type of your own.
+    /// Reads the value as a type of your own.
     ///
     /// # Errors
     ///
-    /// What does not fit; the field is the path inside of this value. No value is quoted, as far as serde writes the
-    /// message.
+    /// Fails if the value does not have the shape of `T`. The field is the path within this value.
+    /// Messages that serde writes do not quote values.
     pub fn read<T: DeserializeOwned>(mut self) -> Result<T, ConfigError> {
         serde_path_to_error::deserialize(self.value.take()).map_err(|error| {
             let path = error.path();
@@ -48,18 +51,19 @@ impl Settings {
                 1 if message.starts_with("unknown field ") => {
                     self.unknown(&message).at(path.to_string())
                 }
-                // The place says which field it is.
+                // The path has the field already.
                 _ => unquoted(without_field(&message)).at(path.to_string()),
             }
         })
     }
 
-    /// Reads the members that `T`, a struct, has fields for, and leaves the others: so one table is read as several types,
-    /// and the last one by [`read`](Self::read) refuses what none of them knows.
+    /// Reads the members that the struct `T` has fields for, and leaves the others. So one table
+    /// can be read as several types: read the last one with [`read`](Self::read), which rejects the
+    /// members that no type has.
     ///
     /// # Errors
     ///
-    /// As [`read`](Self::read).
+    /// Fails like [`read`](Self::read).
     pub fn take<T: DeserializeOwned>(&mut self) -> Result<T, ConfigError> {
         let mut taken = Map::new();
         if let Value::Object(members) = &mut self.value {
@@ -71,11 +75,11 @@ impl Settings {
         Self::of(taken).read()
     }
 
-    /// The same table with one more member.
+    /// Adds a member to a table.
     ///
     /// # Errors
     ///
-    /// If it is there already, or this is no table.
+    /// Fails if the table has the member already, or this is not a table.
     pub fn with(mut self, name: &'static str, text: &str) -> Result<Self, ConfigError> {
         let Value::Object(members) = &mut self.value else {
             return Err(ConfigError::new("", "is not a table"));
@@ -89,7 +93,7 @@ impl Settings {
         }
     }
 
-    /// The first member that only one of two tables has, or that differs.
+    /// Returns the name of the first member in which two tables differ.
     pub fn differs_in(&self, other: &Self) -> Option<String> {
         let (Value::Object(own), Value::Object(others)) = (&self.value, &other.value) else {
             return (self.value != other.value).then(String::new);
@@ -107,7 +111,8 @@ impl Settings {
         }
     }
 
-    /// The error of a field that none of the types has which this table is read as; `message` lists those of the last one.
+    /// The error of an unknown field. `message` is serde's: it lists the fields of the last type
+    /// that was read.
     fn unknown(&self, message: &str) -> ConfigError {
         let mut names = message.split('`').skip(1).step_by(2);
         let unknown = names.next().unwrap_or_default();
@@ -122,7 +127,7 @@ impl Settings {
     }
 }
 
-/// The message of a value's own type, which names it: `issuer: is empty`.
+/// Removes the field from the message of a value that names itself, such as `issuer: is empty`.
 fn without_field(message: &str) -> &str {
     let is_name = |name: &str| name.bytes().all(|b| b.is_ascii_lowercase() || b == b'_');
     match message.split_once(": ") {
@@ -131,7 +136,7 @@ fn without_field(message: &str) -> &str {
     }
 }
 
-/// The fields of a struct, as its implementation of [`Deserialize`] asks for them.
+/// Returns the field names that a struct's implementation of [`Deserialize`] asks for.
 fn fields<T: DeserializeOwned>() -> &'static [&'static str] {
     struct Fields<'f>(&'f mut &'static [&'static str]);
 
@@ -159,13 +164,13 @@ fn fields<T: DeserializeOwned>() -> &'static [&'static str] {
     }
 
     let mut fields: &[&str] = &[];
-    // It always stops with an error.
+    // `Fields` always stops with an error.
     let _ = T::deserialize(Fields(&mut fields));
     fields
 }
 
 impl<'de> Deserialize<'de> for Settings {
-    /// A member that is there twice is refused: the second one would replace the first.
+    /// Rejects a duplicate member: a map would silently keep the second one.
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         macro_rules! scalars {
             ($($visit:ident: $type:ty,)*) => {
@@ -237,7 +242,8 @@ impl fmt::Debug for Settings {
     }
 }
 
-/// The message of a file's reader, without the value that it quotes: that may be a secret in the wrong place.
+/// Removes the quoted value from the message of a file's reader: it may be a secret in the wrong
+/// place.
 ///
 /// ```
 /// let message = r#"invalid type: string "s3cret", expected a boolean"#;
@@ -260,7 +266,7 @@ fn without_value(message: &str) -> String {
     let Some(kind) = QUOTING.iter().find(|kind| message.starts_with(**kind)) else {
         return message.to_owned();
     };
-    // Of a type its name may stay, which comes before the value.
+    // `invalid type` has the name of the type before the value; the name stays.
     let seen = message.split(['"', '`']).next().unwrap_or_default();
     let seen = match *kind {
         "invalid type" if seen.len() < message.len() => seen.trim_end(),

@@ -8,19 +8,22 @@ use obo::{AuthorizationServer, Client, ConfigError, Issuer, Profile, Trust};
 use url::Url;
 
 use crate::client_auth::{Method, method, methods};
-use crate::dialect::Known;
+use crate::named_dialect::NamedDialect;
 use crate::names::Names;
 use crate::settings::Settings;
 
-/// What a file is built with: the HTTP client, the names that a file may use besides those of [`obo`], and what both sides
-/// share: one [`AuthorizationServer`] for each issuer, and one [`Client`] at each.
+/// Everything that building a configuration requires besides the file.
+///
+/// It has the HTTP client, the names that files can use in addition to those of [`obo`], and what
+/// both sides share: one [`AuthorizationServer`] and one [`Client`] for each issuer. A name that is
+/// built in or registered twice is an error of every `build`.
 ///
 /// ```
 /// use obo::dialect::Rfc8693;
 /// use obo::Profile;
 /// use obo_config::Setup;
 ///
-/// // `profile = "corp"` and `dialect = { base = "corp", require_scope = true }` in a file.
+/// // A file can write `profile = "corp"` and `dialect = { base = "corp", require_scope = true }`.
 /// let setup = Setup::new()
 ///     .profile("corp", Profile::LENIENT.client_from(["azp"]))
 ///     .dialect("corp", Rfc8693::new().allow_missing_issued_type());
@@ -29,29 +32,29 @@ use crate::settings::Settings;
 pub struct Setup {
     http: HttpService,
     pub(crate) profiles: Names<Profile>,
-    pub(crate) dialects: Names<Known>,
+    pub(crate) dialects: Names<NamedDialect>,
     pub(crate) methods: Names<Arc<Method>>,
     trust: Option<Arc<ChangeTrust>>,
     servers: Vec<AuthorizationServer>,
     pub(crate) clients: Vec<(Issuer, Client)>,
-    /// For the first authorization server that needs one.
+    /// The client for the first authorization server that needs one.
     pub(crate) unclaimed: Option<Client>,
-    /// The server that had none of its own.
+    /// The server that uses it.
     claimed_by: Option<Issuer>,
-    /// The first mistake in what was registered.
+    /// The first mistake in the registered names.
     mistake: Option<ConfigError>,
 }
 
 type ChangeTrust = dyn Fn(&Issuer, Trust) -> Trust + Send + Sync;
 
 impl Setup {
-    /// With the default HTTP client.
+    /// Creates a setup with the default HTTP client.
     #[cfg(feature = "default-client")]
     pub fn new() -> Self {
         Self::with_http(HttpService::default_client())
     }
 
-    /// With an HTTP client for discovery, keys, exchanges and introspection.
+    /// Creates a setup with an HTTP client for discovery, key sets, exchanges and introspection.
     pub fn with_http(http: HttpService) -> Self {
         Self {
             http,
@@ -59,7 +62,10 @@ impl Setup {
                 Profile::names().filter_map(|name| Some((name, Profile::named(name).ok()?))),
             ),
             dialects: Names::new(dialect::names().filter_map(|name| {
-                Some((name, Known::Data(Box::new(dialect::named(name).ok()?))))
+                Some((
+                    name,
+                    NamedDialect::Data(Box::new(dialect::named(name).ok()?)),
+                ))
             })),
             methods: Names::new(methods()).reserve(["id", "issuer"]),
             trust: None,
@@ -71,32 +77,35 @@ impl Setup {
         }
     }
 
-    /// Adds a profile that files may name.
+    /// Registers a profile that files can name.
     #[must_use]
     pub fn profile(mut self, name: &'static str, profile: Profile) -> Self {
         let added = self.profiles.add("profile", name, profile);
         self.note(added)
     }
 
-    /// Adds a dialect that files may name, also as the base of a table.
+    /// Registers a dialect that files can name, also as the `base` of a table.
     #[must_use]
     pub fn dialect(mut self, name: &'static str, dialect: Rfc8693) -> Self {
         let added = self
             .dialects
-            .add("dialect", name, Known::Data(Box::new(dialect)));
+            .add("dialect", name, NamedDialect::Data(Box::new(dialect)));
         self.note(added)
     }
 
-    /// Adds an implementation of [`Dialect`] that files may name.
+    /// Registers an implementation of [`Dialect`] that files can name. It has no settings in a
+    /// file.
     #[must_use]
     pub fn own_dialect(mut self, name: &'static str, dialect: impl Dialect + Clone) -> Self {
         let added = self
             .dialects
-            .add("own_dialect", name, Known::Own(Arc::new(dialect)));
+            .add("own_dialect", name, NamedDialect::Own(Arc::new(dialect)));
         self.note(added)
     }
 
-    /// Adds a client authentication method that files may name.
+    /// Registers a client authentication method that files can name. `build` reads its settings.
+    ///
+    /// [`SecretConfig`](crate::SecretConfig) reads a secret from a string, a file or a variable.
     ///
     /// ```
     /// # use obo::client::{Attempt, Authenticating, ClientAuth};
@@ -138,7 +147,8 @@ impl Setup {
         self.note(added)
     }
 
-    /// Changes how each issuer is trusted, after the file: such as by claims of a type of your own, which no file can name.
+    /// Changes how each issuer of a file is trusted. For example, it adds your own claims type,
+    /// which a file cannot name.
     ///
     /// ```
     /// use obo_config::Setup;
@@ -159,15 +169,15 @@ impl Setup {
         self
     }
 
-    /// Uses this client at the first authorization server that needs one and has none. No other server gets it: a client is
-    /// registered at one server, and its credentials are sent to no other.
+    /// Sets the client for the first authorization server that needs one and has none. A client is
+    /// registered at one server, so no other server gets its credentials.
     #[must_use]
     pub fn client(mut self, client: Client) -> Self {
         self.unclaimed = Some(client);
         self
     }
 
-    /// Uses this client at this authorization server.
+    /// Sets the client for an authorization server.
     #[must_use]
     pub fn client_at(mut self, issuer: Issuer, client: Client) -> Self {
         self.clients.push((issuer, client));
@@ -178,11 +188,11 @@ impl Setup {
         self.clients.iter().any(|(at, _)| at == issuer)
     }
 
-    /// The client at an authorization server.
+    /// Returns the client for an authorization server.
     ///
     /// # Errors
     ///
-    /// If there is none for it; the field is empty.
+    /// Fails if there is no client for it. The field is empty.
     pub fn client_of(&mut self, issuer: &Issuer) -> Result<Client, ConfigError> {
         if let Some((_, client)) = self.clients.iter().find(|(at, _)| at == issuer) {
             return Ok(client.clone());
@@ -194,11 +204,11 @@ impl Setup {
         }
         let problem = match &self.claimed_by {
             Some(owner) => format!(
-                "[client] is registered at one authorization server, and one is needed at {owner} and at {issuer}; \
+                "[client] is for one authorization server, but clients are needed at {owner} and at {issuer}; \
                  write `issuer = \"{owner}\"` into [client], and add [[clients]] with `issuer = \"{issuer}\"`"
             ),
             None if self.clients.is_empty() => {
-                format!("needs a [client]: who this service is at {issuer}")
+                format!("needs a [client]: how this service authenticates at {issuer}")
             }
             None => format!(
                 "there is no client for {issuer}, and the client of another authorization server is never used there; \
@@ -208,7 +218,7 @@ impl Setup {
         Err(ConfigError::new("", problem))
     }
 
-    /// The authorization server, one for all that name its issuer and give no places.
+    /// Returns the authorization server of an issuer. It is shared unless URLs are given.
     pub(crate) fn server(
         &mut self,
         issuer: &Issuer,
@@ -218,8 +228,8 @@ impl Setup {
         check_issuer(issuer)?;
         let builder = || AuthorizationServer::builder(issuer.clone()).with_http(self.http.clone());
         if jwks_uri.is_some() || token_endpoint.is_some() {
-            let mut places = [jwks_uri, token_endpoint].into_iter().flatten();
-            let metadata = match places.any(|place| is_on_plain_host(issuer, place)) {
+            let mut urls = [jwks_uri, token_endpoint].into_iter().flatten();
+            let metadata = match urls.any(|url| is_on_plain_host(issuer, url)) {
                 true => ServerMetadata::danger_http(jwks_uri, token_endpoint)?,
                 false => ServerMetadata::new(jwks_uri, token_endpoint)?,
             };
@@ -234,18 +244,18 @@ impl Setup {
         Ok(server)
     }
 
-    /// Fails if what was registered by code is wrong.
+    /// Fails if a registered name is wrong.
     pub(crate) fn check(&self) -> Result<(), ConfigError> {
         self.mistake.clone().map_or(Ok(()), Err)
     }
 
-    /// Keeps the first mistake.
+    /// Records the first mistake.
     fn note(mut self, outcome: Result<(), ConfigError>) -> Self {
         self.mistake = self.mistake.or(outcome.err());
         self
     }
 
-    pub(crate) fn changed(&self, issuer: &Issuer, trust: Trust) -> Trust {
+    pub(crate) fn change_trust(&self, issuer: &Issuer, trust: Trust) -> Trust {
         match &self.trust {
             Some(change) => change(issuer, trust),
             None => trust,
@@ -260,7 +270,7 @@ impl Default for Setup {
     }
 }
 
-/// Refuses the URL of a discovery document in place of the issuer that the document is about.
+/// Rejects the URL of a discovery document in place of the issuer.
 fn check_issuer(issuer: &Issuer) -> Result<(), ConfigError> {
     let url = issuer.as_str();
     for document in [
@@ -275,10 +285,10 @@ fn check_issuer(issuer: &Issuer) -> Result<(), ConfigError> {
     Ok(())
 }
 
-/// Whether a place is on the host of its issuer that is of `danger_http`, and so may be plain `http` too.
-fn is_on_plain_host(issuer: &Issuer, place: &str) -> bool {
+/// Whether a URL is on the host of a `danger_http` issuer, so that plain `http` is allowed.
+fn is_on_plain_host(issuer: &Issuer, url: &str) -> bool {
     let host = |url: &str| Url::parse(url).ok()?.host().map(|host| host.to_owned());
-    issuer.is_plain_http() && host(issuer.as_str()) == host(place)
+    issuer.is_plain_http() && host(issuer.as_str()) == host(url)
 }
 
 impl fmt::Debug for Setup {

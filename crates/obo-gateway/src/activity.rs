@@ -13,23 +13,23 @@ use tokio::time::{Instant, sleep_until};
 use super::limits::Limits;
 use super::pace::Pace;
 
-/// What happens on one connection, so that it ends when its peer makes nothing happen on one of its streams.
+/// The activity on one connection. The connection ends when its peer stalls on one of its streams.
 pub(super) struct Activity {
     state: Mutex<State>,
-    /// The connection may end earlier than [`over`](Activity::over) knows.
+    /// Wakes [`over`](Activity::over): the connection may end earlier than it waits for.
     changed: Notify,
     idle: Duration,
     slowest: u32,
 }
 
 struct State {
-    /// The requests whose responses have not ended, by number. Each waits for its peer, or for this gateway or an upstream.
+    /// The requests whose responses have not ended, by number, each with the pace of its peer.
     open: HashMap<u64, Pace>,
     next: u64,
-    /// Since when there is no request, if there is none.
+    /// The start of the time without a request, if there is no request.
     idle_since: Instant,
-    /// When [`over`](Activity::over) looks again.
-    looks_at: Option<Instant>,
+    /// When [`over`](Activity::over) checks again.
+    checks_at: Option<Instant>,
 }
 
 impl Activity {
@@ -38,7 +38,7 @@ impl Activity {
             open: HashMap::new(),
             next: 0,
             idle_since: Instant::now(),
-            looks_at: None,
+            checks_at: None,
         };
         Arc::new(Self {
             state: Mutex::new(state),
@@ -48,28 +48,29 @@ impl Activity {
         })
     }
 
-    /// A request has come.
-    pub(super) fn begin(self: &Arc<Self>) -> Open {
+    /// Records a new request.
+    pub(super) fn begin(self: &Arc<Self>) -> OpenRequest {
         let state = &mut *self.lock();
         let number = state.next;
         state.next += 1;
         let pace = Pace::new(self.idle, Some(self.slowest));
         state.open.insert(number, pace);
-        Open {
+        OpenRequest {
             activity: Arc::clone(self),
             number,
         }
     }
 
-    /// Ends when the peer has made nothing happen for too long, on any stream or without one.
+    /// Completes when the peer has stalled for too long, on any stream or without one.
     ///
-    /// A stream that its peer does not read ends with its connection alone, so no other stream keeps that alive.
+    /// A stalled stream can only end with its connection, so other streams do not keep the
+    /// connection open.
     pub(super) async fn over(&self) {
         loop {
             let until = {
                 let state = &mut *self.lock();
-                state.looks_at = self.until(state);
-                state.looks_at
+                state.checks_at = self.until(state);
+                state.checks_at
             };
             match until {
                 None => self.changed.notified().await,
@@ -82,7 +83,7 @@ impl Activity {
         }
     }
 
-    /// When the connection ends if nothing happens; `None` if no stream waits for the peer.
+    /// When the connection ends without further activity; `None` if no stream waits for the peer.
     fn until(&self, state: &State) -> Option<Instant> {
         if state.open.is_empty() {
             return Some(state.idle_since + self.idle);
@@ -90,9 +91,9 @@ impl Activity {
         state.open.values().filter_map(Pace::until).min()
     }
 
-    /// Wakes [`over`](Self::over) if it would look too late.
+    /// Wakes [`over`](Self::over) if it would check too late.
     fn may_end(&self, state: &State, at: Instant) {
-        if state.looks_at.is_none_or(|looks_at| at < looks_at) {
+        if state.checks_at.is_none_or(|checks_at| at < checks_at) {
             self.changed.notify_one();
         }
     }
@@ -102,14 +103,15 @@ impl Activity {
     }
 }
 
-/// A request until its response has ended.
-pub(super) struct Open {
+/// A request whose response has not ended.
+pub(super) struct OpenRequest {
     activity: Arc<Activity>,
     number: u64,
 }
 
-impl Open {
-    /// Whether the response waits for others than the peer, which has just taken these bytes of it.
+impl OpenRequest {
+    /// Records that the peer has taken these bytes, and whether the gateway is busy with the next
+    /// ones.
     fn set(&self, is_busy: bool, taken: usize) {
         let activity = &*self.activity;
         let state = &mut *activity.lock();
@@ -125,7 +127,7 @@ impl Open {
     }
 }
 
-impl Drop for Open {
+impl Drop for OpenRequest {
     fn drop(&mut self) {
         let activity = &*self.activity;
         let state = &mut *activity.lock();
@@ -137,20 +139,20 @@ impl Drop for Open {
     }
 }
 
-/// The body of a response: it waits for the peer after each piece, until the next is asked for.
-pub(super) struct Watched {
+/// The body of a response. After each frame it waits for the peer, until the next frame is polled.
+pub(super) struct WatchedBody {
     body: Body,
-    open: Open,
+    open: OpenRequest,
 }
 
-impl Watched {
-    pub(super) fn new(body: Body, open: Open) -> Self {
+impl WatchedBody {
+    pub(super) fn new(body: Body, open: OpenRequest) -> Self {
         open.set(false, 0);
         Self { body, open }
     }
 }
 
-impl http_body::Body for Watched {
+impl http_body::Body for WatchedBody {
     type Data = Bytes;
     type Error = axum::Error;
 
@@ -189,7 +191,7 @@ mod tests {
         Activity::new(&Limits::default())
     }
 
-    /// After how long the connection ends, of ten minutes.
+    /// The seconds until the connection ends, within ten minutes.
     async fn ends_after(activity: &Activity) -> Option<u64> {
         let started = Instant::now();
         let ended = tokio::time::timeout(600 * SECOND, activity.over()).await;
@@ -234,7 +236,7 @@ mod tests {
         advance(50 * SECOND).await;
         slow.set(true, 0);
         steady.set(false, 0);
-        // What looks at the steady one's end is woken for the earlier one.
+        // The wait for the steady stream is interrupted for the earlier end.
         let mut over = std::pin::pin!(activity.over());
         assert!(over.as_mut().now_or_never().is_none());
         slow.set(false, 500);

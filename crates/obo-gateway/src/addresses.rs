@@ -2,23 +2,23 @@ use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// Who is at the other end of a request's connection.
+/// The address of a request's client.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Peer(pub(super) SocketAddr);
 
-/// How many connections each address has.
+/// The number of connections of each address.
 #[derive(Clone, Default)]
 pub(super) struct Addresses(Arc<Mutex<HashMap<IpAddr, usize>>>);
 
-/// A connection of an address, for as long as it is open.
-pub(super) struct Counted {
+/// A counted connection. Dropping it ends the count.
+pub(super) struct CountedConnection {
     addresses: Addresses,
     address: IpAddr,
 }
 
 impl Addresses {
-    /// Counts a connection, unless the address has `most` of them.
-    pub(super) fn count(&self, address: IpAddr, most: usize) -> Option<Counted> {
+    /// Counts a connection. Returns `None` if the address has `most` connections already.
+    pub(super) fn count(&self, address: IpAddr, most: usize) -> Option<CountedConnection> {
         let address = network(address);
         let mut addresses = self.lock();
         let connections = addresses.entry(address).or_default();
@@ -26,7 +26,7 @@ impl Addresses {
             return None;
         }
         *connections += 1;
-        Some(Counted {
+        Some(CountedConnection {
             addresses: self.clone(),
             address,
         })
@@ -37,7 +37,8 @@ impl Addresses {
     }
 }
 
-/// Of IPv6 the network of a site (RFC 6177): one host has all addresses of it.
+/// Returns the network of a site for IPv6 (RFC 6177), because one host can use all of its
+/// addresses.
 fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(address) => IpAddr::from((u128::from(address) >> 64 << 64).to_be_bytes()),
@@ -45,7 +46,7 @@ fn network(address: IpAddr) -> IpAddr {
     }
 }
 
-impl Drop for Counted {
+impl Drop for CountedConnection {
     fn drop(&mut self) {
         let mut addresses = self.addresses.lock();
         if let Some(connections) = addresses.get_mut(&self.address) {

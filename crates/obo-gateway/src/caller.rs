@@ -8,15 +8,15 @@ use serde_json::{Value, json};
 use super::protocol::Protocol;
 use super::refusal::Refusal;
 
-/// Answers with what the caller's token says.
-pub(super) async fn answer(Authenticated(caller): Authenticated, protocol: Protocol) -> Response {
+/// Responds with the claims of the caller's token.
+pub(super) async fn claims(Authenticated(caller): Authenticated, protocol: Protocol) -> Response {
     match protocol.is_grpc() {
         true => Refusal::NoRoute.response(&protocol),
-        false => Json(described(&caller)).into_response(),
+        false => Json(json_of(&caller)).into_response(),
     }
 }
 
-fn described(caller: &Caller) -> Value {
+fn json_of(caller: &Caller) -> Value {
     let actor = caller.current_actor().map(|actor| {
         let id = actor.id();
         json!({ "iss": id.issuer(), "sub": id.subject() })

@@ -12,11 +12,11 @@ pub(super) struct CallerHeaders {
     forwarding: Forwarding,
     identity: Identity,
     cookies: Cookies,
-    /// Where callers reach this gateway.
+    /// The URL of this gateway as callers see it.
     origin: Option<Origin>,
 }
 
-/// The scheme and the authority of a URL.
+/// The scheme and the authority of that URL.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(try_from = "String")]
 struct Origin {
@@ -24,18 +24,18 @@ struct Origin {
     host: String,
 }
 
-/// The fields by which proxies say where a request comes from and what it asked for.
+/// What happens to fields in which proxies say where a request comes from and what it was for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum Forwarding {
-    /// By what this gateway knows itself.
+    /// They are replaced by what this gateway knows.
     #[default]
     Replace,
     Strip,
     DangerPass,
 }
 
-/// The fields in which upstreams may look for who calls.
+/// What happens to fields in which upstreams may look for the caller's identity.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum Identity {
@@ -65,17 +65,19 @@ impl TryFrom<String> for Origin {
                 scheme,
                 host: port.map_or(host.to_string(), |port| format!("{host}:{port}")),
             }),
-            _ => Err("is no origin; write one like \"https://api.example.com\", without a path"),
+            _ => Err(
+                "is not an origin; write one such as \"https://api.example.com\", without a path",
+            ),
         }
     }
 }
 
 impl CallerHeaders {
-    /// Makes a request's headers those of this gateway; `peer` is who sent it.
+    /// Replaces the claims in a request's headers. `peer` is the address that sent it.
     pub(super) fn apply(&self, headers: &mut HeaderMap, peer: Option<IpAddr>) {
         let is_unwanted = |name: &&HeaderName| match kind(name) {
-            Some(Kind::Forwarding) => self.forwarding != Forwarding::DangerPass,
-            Some(Kind::Identity) => self.identity != Identity::DangerPass,
+            Some(FieldKind::Forwarding) => self.forwarding != Forwarding::DangerPass,
+            Some(FieldKind::Identity) => self.identity != Identity::DangerPass,
             None => **name == header::COOKIE && self.cookies == Cookies::Strip,
         };
         let unwanted: Vec<_> = headers.keys().filter(is_unwanted).cloned().collect();
@@ -87,14 +89,14 @@ impl CallerHeaders {
         }
     }
 
-    /// Takes the cookies out of a response, where callers have none.
+    /// Removes the cookies of a response if callers have none.
     pub(super) fn of_response(&self, headers: &mut HeaderMap) {
         if self.cookies == Cookies::Strip {
             headers.remove(header::SET_COOKIE);
         }
     }
 
-    /// The host that a caller names is never told: nothing has checked it.
+    /// The host that a caller names is never forwarded, because it is not validated.
     fn put(&self, headers: &mut HeaderMap, peer: Option<IpAddr>) {
         let mut forwarded = Vec::new();
         let mut put = |name: HeaderName, value: String| {
@@ -126,14 +128,14 @@ const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 
-/// What a field claims.
+/// What a field is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
+enum FieldKind {
     Forwarding,
     Identity,
 }
 
-/// A name on a list, where a `*` at its end stands for any rest.
+/// Whether a name is on a list. A `*` at the end of an entry stands for any rest.
 fn is_listed(list: &[&str], name: &str) -> bool {
     list.iter().any(|listed| match listed.strip_suffix('*') {
         Some(start) => name.starts_with(start),
@@ -141,29 +143,29 @@ fn is_listed(list: &[&str], name: &str) -> bool {
     })
 }
 
-fn kind(name: &HeaderName) -> Option<Kind> {
+fn kind(name: &HeaderName) -> Option<FieldKind> {
     // Some servers read `X_User` or `X.User` as `X-User`.
     let name = name
         .as_str()
         .replace(|c: char| !c.is_ascii_alphanumeric(), "-");
     match &*name {
         "x-user-agent" => None,
-        name if FORWARDING.contains(&name) => Some(Kind::Forwarding),
-        name if is_listed(&IDENTITY, name) => Some(Kind::Identity),
-        name if is_listed(&FORWARDING, name) => Some(Kind::Forwarding),
+        name if FORWARDING.contains(&name) => Some(FieldKind::Forwarding),
+        name if is_listed(&IDENTITY, name) => Some(FieldKind::Identity),
+        name if is_listed(&FORWARDING, name) => Some(FieldKind::Forwarding),
         _ => None,
     }
 }
 
-/// Where a request comes from, and what it asked for before it was rewritten.
+/// Fields that say where a request comes from, and what it was for before a proxy rewrote it.
 static FORWARDING: LazyLock<Vec<&str>> = LazyLock::new(|| {
     include_str!("caller_headers/forwarding.txt")
         .lines()
         .collect()
 });
 
-/// Who calls, as proxies that authenticate say it to the servers behind them. One name too many fails a request; one too
-/// few admits a forged user.
+/// Fields in which authenticating proxies name the caller. One name too many fails a request; one
+/// too few admits a forged user.
 static IDENTITY: LazyLock<Vec<&str>> = LazyLock::new(|| {
     include_str!("caller_headers/identity.txt")
         .lines()

@@ -9,7 +9,7 @@ use super::limits::Limits;
 use super::probes::ProbesConfig;
 use super::route_config::RouteConfig;
 
-/// The configuration file.
+/// The configuration of a gateway, read from a TOML file.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
@@ -31,11 +31,12 @@ pub struct Config {
 }
 
 impl Config {
-    /// Reads the file's text.
+    /// Reads the text of a file.
     ///
     /// # Errors
     ///
-    /// What is wrong by itself. It names the line or the field, and quotes no value: it may be a secret.
+    /// Fails if the file or one of its values is wrong. The field is the line or the path of the
+    /// key. The message quotes no value, because it may be a secret.
     pub fn parse(text: &str) -> Result<Self, ConfigError> {
         let file: Settings = toml::from_str(text).map_err(|error| {
             let before = error.span().and_then(|span| text.get(..span.start));
@@ -52,24 +53,23 @@ impl Config {
             let route = RouteConfig::read(route).map_err(within)?;
             let path = &route.path;
             if config.read_routes.iter().any(|other| other.path == *path) {
-                let problem =
-                    format!("another route has the path \"{path}\" already; leave one out");
+                let problem = format!("another route has the path \"{path}\"; remove one");
                 return Err(within(ConfigError::new("path", problem)));
             }
             if let Some(probe) = config.probes.at(path.as_str()) {
-                let problem = format!("is the path of `probes.{probe}` too; write another one");
+                let problem = format!("is the path of `probes.{probe}` too; choose another path");
                 return Err(within(ConfigError::new("path", problem)));
             }
             config.read_routes.push(route);
         }
         if config.read_routes.is_empty() {
-            let problem = "is empty, so that nothing would be served; add at least one";
+            let problem = "is empty, so nothing would be served; add at least one route";
             return Err(ConfigError::new("routes", problem));
         }
         Ok(config)
     }
 
-    /// Where to listen.
+    /// Returns the address to listen on.
     pub fn listen(&self) -> SocketAddr {
         self.listen
     }

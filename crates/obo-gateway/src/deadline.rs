@@ -11,15 +11,15 @@ use super::refusal::Refusal;
 
 const GRPC_TIMEOUT: HeaderName = HeaderName::from_static("grpc-timeout");
 
-/// The most digits of a timeout.
+/// The maximum number of digits in a timeout.
 const DIGITS: usize = 8;
 
-/// Until when a caller waits for a gRPC call (`grpc-timeout`).
+/// The deadline of a gRPC call (`grpc-timeout`).
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Deadline(pub(super) Instant);
 
 impl Deadline {
-    /// What the caller asked for, from now on.
+    /// Reads the caller's timeout, counted from now.
     pub(super) fn of(headers: &HeaderMap) -> Result<Option<Self>, Refusal> {
         let mut values = headers.get_all(GRPC_TIMEOUT).iter();
         let timeout = match (values.next(), values.next()) {
@@ -27,11 +27,11 @@ impl Deadline {
             (Some(value), None) => parse(value.as_bytes()).ok_or(Refusal::Timeout)?,
             (Some(_), Some(_)) => return Err(Refusal::Timeout),
         };
-        // One beyond the range of the clock is none.
+        // A deadline beyond the range of the clock is no limit.
         Ok(Instant::now().checked_add(timeout).map(Self))
     }
 
-    /// Tells the next server what is left of it.
+    /// Sends the remaining time to the next server.
     pub(super) fn put(self, headers: &mut HeaderMap) {
         let left = self.0.saturating_duration_since(Instant::now());
         if let Ok(value) = HeaderValue::try_from(written(left)) {
@@ -40,8 +40,12 @@ impl Deadline {
     }
 }
 
-/// Ends a gRPC call at the deadline of its caller, whatever it waits for.
-pub(super) async fn in_time(protocol: Protocol, mut request: Request, next: Next) -> Response {
+/// Ends a gRPC call at its deadline.
+pub(super) async fn enforce_deadline(
+    protocol: Protocol,
+    mut request: Request,
+    next: Next,
+) -> Response {
     if !protocol.is_grpc() {
         return next.run(request).await;
     }
@@ -74,7 +78,7 @@ fn parse(value: &[u8]) -> Option<Duration> {
     unit.checked_mul(digits.parse().ok()?)
 }
 
-/// In the finest unit that has room for it.
+/// Writes a timeout in the finest unit that fits.
 fn written(left: Duration) -> String {
     let most = 10_u128.pow(8) - 1;
     let numbers = UNITS.map(|(name, unit)| (left.as_nanos() / unit.as_nanos(), name));

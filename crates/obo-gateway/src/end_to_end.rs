@@ -2,15 +2,15 @@ use http::header::{self, HeaderMap, HeaderName};
 
 use super::well_formed::values;
 
-/// Leaves the fields that are for whoever is at the other end, and takes out those that are about one connection
-/// (RFC 9110 section 7.6.1): what `Connection` names, and those that say how this message is sent.
+/// Removes the fields of one connection (RFC 9110 section 7.6.1): those that `Connection` names,
+/// and those that describe the transfer of this message.
 pub(super) fn end_to_end(headers: &mut HeaderMap) {
     let named = values(headers, header::CONNECTION).into_iter();
     let named: Vec<HeaderName> = named.filter_map(|name| name.parse().ok()).collect();
     for name in named {
         headers.remove(name);
     }
-    // A message that had both is read by its coding (RFC 9112 section 6.3).
+    // `Transfer-Encoding` overrides `Content-Length` (RFC 9112 section 6.3).
     if headers.contains_key(header::TRANSFER_ENCODING) {
         headers.remove(header::CONTENT_LENGTH);
     }

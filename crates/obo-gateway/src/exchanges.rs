@@ -5,10 +5,11 @@ use obo_config::{Settings, Setup};
 
 use super::route_config::CallConfig;
 
-/// One exchange for each authorization server, so that all routes share what is cached of it.
+/// The exchange of each authorization server. All routes share its cache.
 pub(super) type Exchanges = HashMap<Issuer, (Settings, TokenExchange)>;
 
-/// The exchange at the authorization server of a route. One that is configured as it was `before` keeps its cache.
+/// Returns the exchange for a route. An exchange with the same settings as `before` keeps its
+/// cache.
 pub(super) fn exchange(
     call: &CallConfig,
     exchanges: &mut Exchanges,
@@ -21,7 +22,7 @@ pub(super) fn exchange(
             return Ok(exchange.clone());
         };
         let problem = format!(
-            "is not the same as that of an earlier route for {issuer}; write the same into each of them"
+            "differs from an earlier route for {issuer}; write the same value into all of them"
         );
         return Err(ConfigError::new("", problem).at(field));
     }

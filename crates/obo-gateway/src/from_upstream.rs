@@ -11,9 +11,10 @@ use super::refusal::Refusal;
 
 const GRPC_STATUS: &str = "grpc-status";
 
-/// Makes an upstream's response one for the caller.
+/// Turns an upstream's response into one for the caller.
 ///
-/// What it says of the token is about ours, which the caller neither has nor could replace.
+/// A rejection of the token is about the exchanged one, which the caller does not have and cannot
+/// replace.
 pub(super) fn from_upstream(
     response: HttpResponse<Body>,
     claims: &CallerHeaders,
@@ -23,18 +24,18 @@ pub(super) fn from_upstream(
     if status == StatusCode::UNAUTHORIZED || is_unauthenticated(&headers) {
         return Err(Refusal::TokenRejected);
     }
-    // A switch of protocols that nobody asked for; a proxy's demand that is not for the caller.
+    // The request did not ask for another protocol, and has no proxy that could authenticate it.
     if status.is_informational() || status == StatusCode::PROXY_AUTHENTICATION_REQUIRED {
         return Err(Refusal::Unusable(status));
     }
     end_to_end(&mut headers);
     headers.remove(header::WWW_AUTHENTICATE);
     claims.of_response(&mut headers);
-    // Once, also where an upstream tells it twice.
+    // An upstream may send the length twice; the caller gets it once.
     if let Some(length) = headers.remove(header::CONTENT_LENGTH) {
         headers.insert(header::CONTENT_LENGTH, length);
     }
-    // A body of unknown length: of HEAD or 304 it is empty, which says nothing of what the length would be.
+    // The body has no known length: for HEAD and 304 it is empty, unlike `Content-Length`.
     let body = body.map_frame(|frame: Frame<_>| match frame.into_trailers() {
         Ok(trailers) => Frame::trailers(for_caller(trailers)),
         Err(frame) => frame,
@@ -49,7 +50,7 @@ fn is_unauthenticated(headers: &HeaderMap) -> bool {
     headers.get(GRPC_STATUS).is_some_and(|code| code == "16")
 }
 
-/// The trailers in which gRPC has its status.
+/// Turns an upstream's trailers, which have the status of gRPC, into those for the caller.
 fn for_caller(mut trailers: HeaderMap) -> HeaderMap {
     end_to_end(&mut trailers);
     trailers.remove(header::WWW_AUTHENTICATE);

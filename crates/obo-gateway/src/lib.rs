@@ -1,5 +1,32 @@
-//! A gateway, configured by a file: it validates the tokens of callers, checks each route's rule, and responds itself or
-//! sends the request to an upstream on behalf of the caller.
+//! A gateway that validates the bearer tokens of callers and calls upstreams on their behalf,
+//! configured by a file.
+//!
+//! For each request it checks the token and the rule of the route. Then it responds itself, or
+//! sends the request to an upstream with a token that was exchanged for the caller's.
+//!
+//! # A gateway
+//!
+//! The file:
+//!
+//! ```toml
+//! listen = "127.0.0.1:8080"
+//!
+//! [resource_server]
+//! audiences = ["https://api.example.com/orders"]
+//! issuers = [{ issuer = "https://idp.example.com/realms/corp" }]
+//!
+//! [client]
+//! id = "gateway"
+//! client_secret_basic = { file = "/run/secrets/gateway" }
+//!
+//! [[routes]]
+//! path = "/orders/{*rest}"
+//! scopes = ["orders:read"]
+//! upstream = "https://orders.corp.example"
+//! exchange = { issuer = "https://idp.example.com/realms/corp", audience = "orders" }
+//! ```
+//!
+//! The program that reads and serves it:
 //!
 //! ```no_run
 //! use obo_gateway::{Config, Gateway};
@@ -17,36 +44,55 @@
 //!
 //! # Configuration
 //!
-//! | key | meaning |
-//! | --- | --- |
-//! | `listen` | the address to listen on |
-//! | `resource_server` | whose tokens are accepted, and which audience they must name |
-//! | `client`, `clients` | who the gateway is at each authorization server |
-//! | `routes` | the paths; each with the rule that a caller must satisfy, and where the request goes |
-//! | `protected_resource` | the metadata by which clients find the authorization servers (RFC 9728) |
-//! | `limits` | connections and how long a caller may take |
-//! | `headers` | which header fields of a caller an upstream sees |
-//! | `probes` | paths for liveness and readiness |
+//! | key | default | meaning |
+//! | --- | --- | --- |
+//! | `listen` | required | the address to listen on |
+//! | `resource_server` | required | the trusted issuers and the accepted audiences |
+//! | `client`, `clients` | none | the gateway's clients at authorization servers |
+//! | `routes` | required | the paths, each with its rule and its upstream |
+//! | `protected_resource` | none | the metadata for clients (RFC 9728) |
+//! | `limits` | see the guide | the number of connections, and how long a client may stall |
+//! | `headers` | see the guide | the header fields of a caller that an upstream sees |
+//! | `probes` | none | the paths of the liveness and the readiness probe |
 //!
-//! `examples/gateway.toml` in the repository has every key with a comment. Unknown keys are rejected. A mistake is a
-//! [`ConfigError`](obo::ConfigError) that names the place, such as `routes[3].exchange.audience`, and quotes no secret.
+//! In the repository, `docs/guides/configuration-file.md` lists all keys, and
+//! `examples/gateway.toml` has each of them with a comment. Unknown keys are rejected. An error is
+//! a [`ConfigError`](obo::ConfigError) that names the place, such as `routes[3].exchange.audience`,
+//! and quotes no secret.
+//!
+//! # Where to go next
+//!
+//! | for | see |
+//! | --- | --- |
+//! | a new configuration while the gateway serves | [`Gateway::reload`] |
+//! | your own HTTP client, profiles, dialects, client methods | [`Gateway::start_with`] |
+//! | a service with its own handlers | the crates `obo` and `obo-config` |
+//!
+//! # Features
+//!
+//! | feature | default | what |
+//! | --- | --- | --- |
+//! | `default-client` | yes | an HTTP client; without it, give one to [`Gateway::start_with`] |
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
-// The way of a request, module by module:
-// 1. `serve`: HTTP/1.1, HTTP/2 or gRPC on one port, with limits on connections (`limits`, `addresses`), on how long a head
-//    may take, and on how long nothing may happen on a connection (`activity`).
-// 2. `probes` answers those who run it. `well_formed` refuses what no route could answer, such as another protocol.
-//    `deadline` ends a gRPC call when its caller waits no longer.
-// 3. `BearerAuthLayer`: who calls. Without a valid token nobody learns which routes there are,
-//    save for public ones and for preflights (`open`). An `ExpiryLayer` ends streams with their token.
-// 4. `route`: the path finds the route, and its `Rule` says whether this caller may.
-// 5. `caller` answers with what the token says, or `proxy` sends the request on: below the upstream's path and nowhere
-//    else, without what concerns one connection alone (`to_upstream`, `end_to_end`) and without what the caller claims to
-//    be (`caller_headers`), with a token of its own (`OnBehalfOf`).
-// 6. `upstream` makes the call, HTTP/2 for gRPC and HTTP/1.1 for all else, once more where the first attempt did nothing,
-//    and gives up when one side does not keep `pace` (`sending`, `receiving`).
-// 7. `from_upstream` turns the response into one for the caller, and `refusal` whatever went wrong into one that says
-//    whose fault it is.
+// The life of a request, module by module:
+// 1. `serve` accepts HTTP/1.1, HTTP/2 and gRPC on one port. It limits connections (`limits`,
+//    `addresses`), the time for a head, and the time without activity on a connection (`activity`).
+// 2. `probes` responds to probes. `well_formed` rejects what no route can serve, such as another
+//    protocol. `deadline` ends a gRPC call when its caller stops waiting.
+// 3. `BearerAuthLayer` finds the caller. Without a valid token a client does not learn which routes
+//    exist, except for public routes and preflights (`public`). An `ExpiryLayer` ends streams with
+//    their token.
+// 4. `route` finds the route by its path and checks its `Rule`.
+// 5. `caller` responds with the claims of the token, or `proxy` forwards the request below the
+//    upstream's path. The request loses the fields of its connection (`to_upstream`, `end_to_end`)
+//    and the identity that the caller claims (`caller_headers`), and gets an exchanged token
+//    (`OnBehalfOf`).
+// 6. `upstream` makes the call: HTTP/2 for gRPC, HTTP/1.1 otherwise. It retries once if the first
+//    attempt had no effect, and stops if one side does not keep the `pace` (`request_body`,
+//    `response_body`).
+// 7. `from_upstream` turns the response into one for the caller. `refusal` turns a failure into a
+//    response that says whose fault it is.
 
 mod activity;
 mod addresses;
@@ -58,22 +104,22 @@ mod end_to_end;
 mod exchanges;
 mod from_upstream;
 mod limits;
-mod open;
-mod opening;
 mod pace;
 mod probes;
 mod protocol;
 mod proxy;
-mod receiving;
+mod public;
 mod refusal;
+mod request_body;
+mod response_body;
 mod route;
 mod route_config;
-mod sending;
 mod serve;
 mod start;
 mod timeouts;
 mod to_upstream;
 mod upstream;
+mod version;
 mod well_formed;
 
 pub use config::Config;

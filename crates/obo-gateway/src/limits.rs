@@ -4,7 +4,7 @@ use std::time::Duration;
 use obo_config::Span;
 use serde::Deserialize;
 
-/// The `[limits]` of the file: how much callers may take, and for how long.
+/// The `[limits]` of the file.
 #[derive(Clone, Copy, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Limits {
@@ -16,30 +16,31 @@ pub(super) struct Limits {
 }
 
 impl Limits {
-    /// How many connections there may be at the same time; more wait to be accepted.
+    /// The number of concurrent connections. Further ones wait to be accepted.
     pub(super) fn connections(&self) -> usize {
         self.connections.map_or(10_000, NonZeroUsize::get)
     }
 
-    /// How many of them one address may have; more are closed.
+    /// The number of connections of one address. Further ones are closed.
     pub(super) fn connections_per_address(&self) -> usize {
-        // A quarter, so that no address alone keeps the others out.
+        // A quarter, so that one address cannot take all connections.
         let quarter = self.connections().div_ceil(4);
         self.connections_per_address
             .map_or(quarter, NonZeroUsize::get)
     }
 
-    /// How long a connection may take to say what it speaks, and then for the head of each HTTP/1.1 request.
+    /// The time for a connection to show its HTTP version, and for the head of each HTTP/1.1
+    /// request.
     pub(super) fn head(&self) -> Duration {
         self.head.map_or(Duration::from_secs(30), Duration::from)
     }
 
-    /// How long a connection may be without a request, or with a response that its peer does not read.
+    /// The time that a connection may have no request, or a response that its peer does not read.
     pub(super) fn idle(&self) -> Duration {
         self.idle.map_or(Duration::from_secs(60), Duration::from)
     }
 
-    /// The slowest transfer of what is no stream, in bytes per second.
+    /// The slowest transfer, in bytes per second. Streams are exempt.
     pub(super) fn slowest(&self) -> u32 {
         self.slowest.map_or(500, NonZeroU32::get)
     }
@@ -55,7 +56,7 @@ impl TryFrom<Span> for Positive {
 
     fn try_from(span: Span) -> Result<Self, &'static str> {
         match Duration::from(span) {
-            Duration::ZERO => Err("is zero; write one like \"30s\" or \"5m\""),
+            Duration::ZERO => Err("is zero; write a duration such as \"30s\" or \"5m\""),
             duration => Ok(Self(duration)),
         }
     }

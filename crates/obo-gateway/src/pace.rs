@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use tokio::time::{Instant, Sleep, sleep_until};
 
-/// How long one side of a transfer may let the other wait: at most `silence` at once, and in total so long and the time
-/// that the bytes so far take at the slowest rate.
+/// How long one side of a transfer may stall: at most `silence` at once. In total, it may stall for
+/// `silence` and the time that its bytes take at the slowest rate.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Pace {
     silence: Duration,
-    /// Bytes per second; `None` for a stream, which may be slow.
+    /// The slowest rate in bytes per second; `None` for a stream, which may be slow.
     slowest: Option<u32>,
     waited: Duration,
     bytes: u64,
@@ -27,18 +27,18 @@ impl Pace {
         }
     }
 
-    /// The other side waits from now on, unless it does already; until when it may.
+    /// Starts a wait, unless one has started. Returns when it is too long.
     pub(super) fn waits(&mut self, now: Instant) -> Instant {
         let since = *self.since.get_or_insert(now);
         since + self.patience()
     }
 
-    /// Until when the other side may let this one wait, if it does.
+    /// Returns when the current wait is too long, if there is one.
     pub(super) fn until(&self) -> Option<Instant> {
         Some(self.since? + self.patience())
     }
 
-    /// The wait is over, by these bytes.
+    /// Ends the wait: these bytes have moved.
     pub(super) fn moved(&mut self, now: Instant, bytes: usize) {
         if let Some(since) = self.since.take() {
             self.waited += now.saturating_duration_since(since);
@@ -57,12 +57,12 @@ impl Pace {
     }
 }
 
-/// A timer that is set anew at each poll.
+/// A timer that is set again at each poll.
 #[derive(Default)]
 pub(super) struct Timer(Option<Pin<Box<Sleep>>>);
 
 impl Timer {
-    /// Ready once it is `until`.
+    /// Is ready at `until`.
     pub(super) fn poll(&mut self, cx: &mut Context<'_>, until: Instant) -> Poll<()> {
         let timer = self.0.get_or_insert_with(|| Box::pin(sleep_until(until)));
         if timer.deadline() != until {
@@ -78,7 +78,7 @@ mod tests {
 
     const SECOND: Duration = Duration::from_secs(1);
 
-    /// Of pieces of so many bytes, each after `pause`: how many come in time, of a thousand.
+    /// How many of a thousand pieces arrive in time, each of `bytes` bytes and after `pause`.
     fn pieces(pause: Duration, bytes: usize, slowest: Option<u32>) -> usize {
         let mut now = Instant::now();
         let mut pace = Pace::new(10 * SECOND, slowest);

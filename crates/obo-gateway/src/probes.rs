@@ -6,7 +6,7 @@ use obo::path::PathPattern;
 use obo::{ConfigError, ResourceServer};
 use serde::Deserialize;
 
-/// The `[probes]` of the file: paths that whoever runs this gateway asks at, without a token.
+/// The `[probes]` of the file: paths that require no token.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ProbesConfig {
@@ -21,13 +21,13 @@ impl ProbesConfig {
             path.transpose().map_err(|error| error.at(field))?;
         }
         if self.live.is_some() && self.live == self.ready {
-            let problem = "is the path of `live` too; write another one";
+            let problem = "is the path of `live` too; choose another path";
             return Err(ConfigError::new("ready", problem));
         }
         Ok(())
     }
 
-    /// The probe at a path.
+    /// Returns the name of the probe at a path.
     pub(super) fn at(&self, path: &str) -> Option<&'static str> {
         let probes = [("live", &self.live), ("ready", &self.ready)];
         let mut probes = probes.into_iter();
@@ -36,7 +36,7 @@ impl ProbesConfig {
     }
 }
 
-/// Answers the probes, before anything else is asked of a request.
+/// Responds to probes, before anything else is checked.
 pub(super) async fn probes(
     State((probes, server)): State<(ProbesConfig, ResourceServer)>,
     request: Request,
@@ -45,10 +45,10 @@ pub(super) async fn probes(
     let is_read = matches!(*request.method(), Method::GET | Method::HEAD);
     match probes.at(request.uri().path()) {
         Some("live") if is_read => "live\n".into_response(),
-        // A lazy issuer never holds readiness: its first token fetches its keys.
+        // A lazy issuer does not delay readiness: its first token fetches its keys.
         Some(_) if is_read && server.is_ready() => "ready\n".into_response(),
         Some(_) if is_read => {
-            tracing::warn!("not ready: keys of an issuer that is not lazy are missing");
+            tracing::warn!("not ready: the keys of an issuer with `lazy = false` are missing");
             (StatusCode::SERVICE_UNAVAILABLE, "keys are missing\n").into_response()
         }
         _ => next.run(request).await,

@@ -6,15 +6,15 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method};
 use obo::refusal::GrpcKind;
 
-/// As what a request was sent, and so how it is answered.
+/// The parts of a request that decide the form of its response.
 pub(super) struct Protocol {
     pub(super) method: Method,
-    /// No more of them than the content type.
+    /// The content type, and no other field.
     pub(super) headers: HeaderMap,
 }
 
 impl Protocol {
-    /// A gRPC or gRPC-Web request.
+    /// Whether this is a gRPC or gRPC-Web request.
     pub(super) fn is_grpc(&self) -> bool {
         self.method == Method::POST && GrpcKind::of(&self.headers).is_some()
     }
@@ -24,7 +24,7 @@ impl Protocol {
     }
 }
 
-/// A gRPC request, which needs HTTP/2 from end to end; gRPC-Web does not.
+/// Whether a request is gRPC, which requires HTTP/2 from end to end. gRPC-Web does not.
 pub(super) fn needs_http2(method: &Method, headers: &HeaderMap) -> bool {
     method == Method::POST && GrpcKind::of(headers) == Some(GrpcKind::Grpc)
 }

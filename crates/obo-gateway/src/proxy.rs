@@ -16,25 +16,25 @@ use super::timeouts::Timeouts;
 use super::to_upstream::to_upstream;
 use super::upstream::Upstream;
 
-/// How much of a request is kept, in case that the upstream rejects its token and it is sent once more.
+/// How much of a request is kept for a retry, if the upstream rejects its token.
 const REPLAYED: usize = 64 * 1024;
 
-/// What all routes have in common.
+/// The settings that all routes share.
 #[derive(Clone, Debug)]
-pub(super) struct How {
+pub(super) struct ProxySettings {
     pub(super) claims: CallerHeaders,
     /// The slowest transfer, in bytes per second.
     pub(super) slowest: u32,
 }
 
-/// Sends the requests of one route to its upstream.
+/// Forwards the requests of one route to its upstream.
 pub(super) struct Proxy {
     path: PathPattern,
-    /// What all requests go below.
+    /// The URL that all requests go below.
     base: Uri,
     claims: CallerHeaders,
     upstream: Upstream,
-    /// `None` of a public route, whose requests have no token.
+    /// `None` for a public route, whose requests have no token.
     calls: Option<OnBehalfOf<Upstream, Replay<Body>>>,
 }
 
@@ -43,22 +43,22 @@ impl Proxy {
         path: PathPattern,
         upstream: &str,
         layer: Option<OnBehalfOfLayer>,
-        how: &How,
+        settings: &ProxySettings,
         timeouts: Timeouts,
     ) -> Result<Self, ConfigError> {
-        // In its normal form, in which the destination knows it too.
+        // In normal form, as the destination has it.
         let url = Url::parse(upstream).map(|url| Uri::try_from(url.as_str()));
         let base = url.ok().and_then(Result::ok);
         let Some((base, Some(scheme))) = base.map(|base| (base.clone(), base.scheme().cloned()))
         else {
-            return Err(ConfigError::new("upstream", "is no absolute URL"));
+            return Err(ConfigError::new("upstream", "is not an absolute URL"));
         };
         let upstream = Upstream::new(&scheme, timeouts)?;
         let replay = Replay::recorded(REPLAYED, Body::new);
         Ok(Self {
             path,
             base,
-            claims: how.claims.clone(),
+            claims: settings.claims.clone(),
             calls: layer.map(|layer| layer.replay(replay).layer(upstream.clone())),
             upstream,
         })
@@ -76,18 +76,18 @@ impl Proxy {
         let request = self.request(request)?;
         let response = calls.on_behalf_of(caller).oneshot(request).await;
         let response = response.map(|response| response.map(Body::new));
-        self.answer(response.map_err(Refusal::of))
+        self.respond(response.map_err(Refusal::of))
     }
 
     /// Sends a request without a token.
     pub(super) async fn send_open(&self, request: Request) -> Result<Response, Refusal> {
         let request = self.request(request)?;
-        self.answer(self.upstream.clone().oneshot(request).await)
+        self.respond(self.upstream.clone().oneshot(request).await)
     }
 
-    /// The request as this gateway sends it.
+    /// Makes the request that the gateway sends.
     fn request(&self, request: Request) -> Result<Request, Refusal> {
-        // It answers with the request, and so with the token in it (RFC 9110 section 9.3.8).
+        // A response to TRACE has the request with its token (RFC 9110 section 9.3.8).
         if request.method() == Method::TRACE {
             return Err(Refusal::Method);
         }
@@ -95,15 +95,15 @@ impl Proxy {
         Ok(to_upstream(uri, request, &self.claims))
     }
 
-    fn answer(&self, response: Result<Response, Refusal>) -> Result<Response, Refusal> {
-        let answer = response.and_then(|response| from_upstream(response, &self.claims));
-        if let Err(refusal) = &answer {
-            tracing::warn!(upstream = %self.base, "not answered: {refusal}");
+    fn respond(&self, response: Result<Response, Refusal>) -> Result<Response, Refusal> {
+        let outcome = response.and_then(|response| from_upstream(response, &self.claims));
+        if let Err(refusal) = &outcome {
+            tracing::warn!(upstream = %self.base, "request failed: {refusal}");
         }
-        answer
+        outcome
     }
 
-    /// The same place below the upstream's path: what comes after the fixed start of the route's path.
+    /// The request's path from the first parameter of the route on, below the upstream's path.
     fn uri(&self, requested: &Uri) -> Option<Uri> {
         let rest = requested.path().strip_prefix(self.path.fixed_start());
         let rest = rest.filter(|_| is_unambiguous(requested.path()))?;

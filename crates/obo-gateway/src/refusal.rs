@@ -8,22 +8,22 @@ use tonic::{Code, Status};
 
 use super::protocol::Protocol;
 
-/// Why a request that was let in gets no answer of its route.
+/// Why a request gets no response of its route.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Refusal {
-    #[error("there is no such route")]
+    #[error("no such route")]
     NoRoute,
-    #[error("servers read the path differently")]
+    #[error("the path is ambiguous: servers read it differently")]
     AmbiguousPath,
-    #[error("the method is about a connection, or shows a request's token to whoever sent it")]
+    #[error("the method is not allowed: CONNECT opens a tunnel, and TRACE returns the token")]
     Method,
-    #[error("the caller's request broke off: {0}")]
+    #[error("the caller's request was interrupted: {0}")]
     BrokenRequest(BoxError),
-    #[error("the caller sends no more of its request")]
+    #[error("the caller stopped sending its request")]
     SlowRequest,
-    #[error("the request does not say once which host it is for")]
+    #[error("the request does not have exactly one valid `Host`")]
     Host,
-    #[error("the request asks for another protocol, which this gateway does not switch to")]
+    #[error("the request requires another protocol, which this gateway does not support")]
     Upgrade,
     #[error("the caller's `grpc-timeout` is not up to eight digits and a unit")]
     Timeout,
@@ -31,18 +31,18 @@ pub(super) enum Refusal {
     NoToken(ExchangeError),
     #[error("the upstream rejects the token that was issued for it")]
     TokenRejected,
-    #[error("the upstream's answer is none that can be passed on: {0}")]
+    #[error("the upstream's response cannot be forwarded: status {0}")]
     Unusable(StatusCode),
-    #[error("the upstream cannot be reached, or breaks off: {0:?}")]
+    #[error("the upstream cannot be reached, or the connection failed: {0:?}")]
     Unreachable(BoxError),
-    #[error("the upstream does not answer in time")]
+    #[error("the upstream did not respond in time")]
     Deadline,
 }
 
-const UPGRADE: &str = "this gateway does not switch protocols: no WebSocket, no `Upgrade`";
+const UPGRADE: &str = "this gateway does not support WebSockets or other upgrades";
 
 impl Refusal {
-    /// Why a call on behalf of the caller failed.
+    /// The refusal for a failed call on behalf of the caller.
     pub(super) fn of(error: CallError) -> Self {
         match error {
             CallError::Exchange(error) => Self::NoToken(error),
@@ -53,24 +53,28 @@ impl Refusal {
         }
     }
 
-    /// What the caller is told: whose fault it is, and no more.
+    /// The response for the caller. It shows whose fault it is, and no more.
     pub(super) fn response(&self, protocol: &Protocol) -> Response {
         let (status, code, message) = match self {
             Self::NoToken(error) => {
-                let answer = error.response();
-                return answer.to_response::<Body>(&protocol.method, &protocol.headers);
+                let refusal = error.response();
+                return refusal.to_response::<Body>(&protocol.method, &protocol.headers);
             }
             Self::NoRoute => (404, Code::Unimplemented, "no such service"),
-            Self::Host => (400, Code::InvalidArgument, "which host?"),
+            Self::Host => (
+                400,
+                Code::InvalidArgument,
+                "exactly one valid host is required",
+            ),
             Self::AmbiguousPath => (400, Code::InvalidArgument, "ambiguous path"),
             Self::Upgrade => (501, Code::Unimplemented, UPGRADE),
             Self::Timeout => (400, Code::Internal, "malformed grpc-timeout"),
             Self::Method => (405, Code::Unimplemented, "no such method"),
-            Self::BrokenRequest(_) => (400, Code::Cancelled, "the request broke off"),
+            Self::BrokenRequest(_) => (400, Code::Cancelled, "the request was interrupted"),
             Self::SlowRequest => (408, Code::DeadlineExceeded, "the request is too slow"),
             Self::TokenRejected | Self::Unusable(_) => (502, Code::Internal, "internal error"),
             Self::Unreachable(_) => (502, Code::Unavailable, "try again later"),
-            Self::Deadline => (504, Code::DeadlineExceeded, "no answer in time"),
+            Self::Deadline => (504, Code::DeadlineExceeded, "no response in time"),
         };
         if protocol.is_grpc() {
             let mut response = Status::new(code, message).into_http();

@@ -12,28 +12,28 @@ use obo_config::Setup;
 use tower::ServiceExt as _;
 
 use super::caller;
-use super::open::{check_public, opened, preflight_first};
 use super::protocol::Protocol;
-use super::proxy::{How, Proxy};
+use super::proxy::{Proxy, ProxySettings};
+use super::public::{check_public, preflight_first, public_response};
 use super::refusal::Refusal;
 use super::route_config::RouteConfig;
 
-/// What answers a route: its rule, and where it has an upstream, the proxy in front of that.
+/// Builds the service of a route: its rule, and the proxy if it has an upstream.
 pub(super) fn route(
     config: RouteConfig,
     exchange: Option<TokenExchange>,
     trusted: &[Issuer],
     setup: &Setup,
-    how: &How,
+    settings: &ProxySettings,
 ) -> Result<MethodRouter, ConfigError> {
-    let timeouts = config.timeouts(how.slowest);
+    let timeouts = config.timeouts(settings.slowest);
     let rule = config.rule.build(trusted)?;
-    let with_rule = |answer: MethodRouter| match rule {
-        Some(rule) => Ok(answer.layer(RequireLayer::new(rule)?)),
-        None => Ok(answer),
+    let with_rule = |route: MethodRouter| match rule {
+        Some(rule) => Ok(route.layer(RequireLayer::new(rule)?)),
+        None => Ok(route),
     };
     let Some(upstream) = config.upstream else {
-        return with_rule(any(caller::answer));
+        return with_rule(any(caller::claims));
     };
     let layer = match exchange.zip(config.call) {
         Some((exchange, call)) => {
@@ -49,30 +49,30 @@ pub(super) fn route(
             None
         }
     };
-    let proxy = Proxy::new(config.path, &upstream, layer, how, timeouts)?;
+    let proxy = Proxy::new(config.path, &upstream, layer, settings, timeouts)?;
     let (proxy, public) = (Arc::new(proxy), config.public);
     let preflight = config.preflight.then(|| Arc::clone(&proxy));
-    let answer = match public {
+    let route = match public {
         true => any(async move |protocol: Protocol, request: Request| {
-            opened(proxy.send_open(request).await, &protocol)
+            public_response(proxy.send_open(request).await, &protocol)
         }),
         false => any(
             async move |Authenticated(caller): Authenticated,
                         protocol: Protocol,
                         request: Request| {
-                let answer = proxy.send(&caller, request).await;
-                answer.unwrap_or_else(|refusal| refusal.response(&protocol))
+                let response = proxy.send(&caller, request).await;
+                response.unwrap_or_else(|refusal| refusal.response(&protocol))
             },
         ),
     };
-    let answer = with_rule(answer)?;
+    let route = with_rule(route)?;
     Ok(match preflight {
-        Some(proxy) => answer.layer(from_fn_with_state(proxy, preflight_first)),
-        None => answer,
+        Some(proxy) => route.layer(from_fn_with_state(proxy, preflight_first)),
+        None => route,
     })
 }
 
-/// Finds the route of a request by its path.
+/// Builds the router, which finds the route of a request by its path.
 pub(super) fn router(routes: Vec<(PathPattern, MethodRouter)>) -> Result<Router, ConfigError> {
     let table = PathTable::new(routes).map_err(|error| error.at("routes"))?;
     let table = Arc::new(table);

@@ -32,16 +32,16 @@ pub(super) struct RouteConfig {
 /// A route's `exchange`.
 #[derive(Debug)]
 pub(super) struct CallConfig {
-    /// What routes of one issuer share, as it is written.
+    /// The settings that all routes of one issuer share.
     pub(super) shared: Settings,
-    /// Where callers' tokens are exchanged.
+    /// The server that exchanges callers' tokens.
     pub(super) exchange: ExchangeConfig,
-    /// What they are exchanged for.
+    /// The upstream that the tokens are for.
     pub(super) destination: DestinationConfig,
 }
 
 impl RouteConfig {
-    /// Reads a route, and refuses what does not go together.
+    /// Reads a route, and rejects keys that conflict.
     pub(super) fn read(mut settings: Settings) -> Result<Self, ConfigError> {
         let rule = settings.take()?;
         let mut route: Self = settings.read()?;
@@ -63,36 +63,36 @@ impl RouteConfig {
             self.danger_plaintext || self.timeout.is_some() || self.stream_timeout.is_some();
         let (field, problem) = match (&self.upstream, &self.exchange) {
             (Some(upstream), _) if upstream.contains(['{', '}']) => {
-                ("upstream", "has braces; write one exact URL")
+                ("upstream", "has braces; write an exact URL")
             }
             (Some(_), Some(_)) if self.public => (
                 "exchange",
-                "is there beside `public`, whose requests have no token to exchange; leave one out",
+                "cannot be combined with `public`: a public request has no token to exchange; remove one",
             ),
             (_, None) if self.public && !self.rule.is_empty() => (
                 "public",
-                "is there beside `scopes`, `actors` or others, which need a token; leave one out",
+                "cannot be combined with `scopes`, `actors` or another rule, which require a token; remove one",
             ),
             (Some(_), None) if !self.public => (
                 "exchange",
-                "is missing: an upstream is called on behalf of the caller alone; say at which `issuer` the token is \
-                 exchanged and for which `audience`",
+                "is missing: an upstream is called on behalf of the caller only; write the `issuer` that exchanges the \
+                 token and the `audience` of the upstream",
             ),
             (None, Some(_)) => (
                 "upstream",
-                "is missing: there is an `exchange`; say where its token is for",
+                "is missing, but there is an `exchange`; write the URL of the upstream",
             ),
             (None, None) if self.public || self.preflight => (
                 "upstream",
-                "is missing: `public` and `preflight` are about what it is asked without a token",
+                "is missing: `public` and `preflight` require an upstream",
             ),
             (None, None) if is_about_upstream => (
                 "upstream",
-                "is missing: `danger_plaintext`, `timeout` and `stream_timeout` are about one",
+                "is missing: `danger_plaintext`, `timeout` and `stream_timeout` require an upstream",
             ),
             _ if self.public && !self.path.is_exact() => (
                 "path",
-                "is a pattern, and `public` is for one path; write it out",
+                "is a pattern, but `public` requires an exact path; write one route for each path",
             ),
             _ => return Ok(()),
         };

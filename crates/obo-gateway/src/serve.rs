@@ -13,28 +13,29 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::{sleep, timeout};
 use tower::ServiceExt as _;
 
-use super::activity::{Activity, Watched};
+use super::activity::{Activity, WatchedBody};
 use super::addresses::{Addresses, Peer};
 use super::limits::Limits;
-use super::opening::opened;
 use super::start::Gateway;
+use super::version::version_shown;
 
-/// Room for the head of a request: a token of the greatest length that is accepted, and as much again for all else.
+/// The maximum size of a request head: twice the maximum size of a token.
 const HEAD_BYTES: u32 = 64 * 1024;
-/// How many requests a peer may have on one HTTP/2 connection.
+/// The number of concurrent requests on one HTTP/2 connection.
 const STREAMS: u32 = 200;
-/// How often an HTTP/2 connection is asked whether it is still there, and how long it may take to say so.
+/// How often an HTTP/2 connection is pinged, and how long the peer may take to reply.
 const PING: Duration = Duration::from_secs(20);
 const PONG: Duration = Duration::from_secs(10);
-/// How long a connection that was told to end may take for what is under way on it.
+/// How long requests in flight may take on a connection that shuts down for inactivity.
 const END: Duration = Duration::from_secs(5);
-/// How long requests under way have to end, after the gateway was told to stop.
+/// How long requests in flight may take after the gateway was stopped.
 const DRAIN: Duration = Duration::from_secs(30);
-/// After an error such as too many open files.
+/// The pause after an error such as too many open files.
 const PAUSE: Duration = Duration::from_millis(100);
 
 impl Gateway {
-    /// Serves HTTP/1.1, HTTP/2 and gRPC until `stop`, and then ends what is under way, for 30 s at most.
+    /// Serves HTTP/1.1, HTTP/2 and gRPC until `stop` completes. Then it waits up to 30 s for
+    /// requests in flight.
     pub async fn serve(self, listener: TcpListener, stop: impl Future<Output = ()>) {
         let connections = Arc::new(Semaphore::new(self.limits.connections()));
         let addresses = Addresses::default();
@@ -47,7 +48,7 @@ impl Gateway {
             };
             let most = self.limits.connections_per_address();
             let Some(counted) = addresses.count(peer.ip(), most) else {
-                tracing::debug!(%peer, "a connection is closed: the address has {most}");
+                tracing::debug!(%peer, "connection closed: its address has {most} connections already");
                 continue;
             };
             let (gateway, serving) = (self.clone(), serving.clone());
@@ -59,7 +60,7 @@ impl Gateway {
         drop((listener, serving));
         stopping.send_replace(());
         if timeout(DRAIN, stopping.closed()).await.is_err() {
-            tracing::warn!("requests were still under way after {DRAIN:?}");
+            tracing::warn!("requests were still in flight after {DRAIN:?}");
         }
     }
 
@@ -69,9 +70,9 @@ impl Gateway {
         peer: SocketAddr,
         mut serving: watch::Receiver<()>,
     ) {
-        // A peer that opens a connection and says nothing is left, and not waited for in the end.
+        // A peer that sends nothing gets no more than `limits.head`, and does not delay a shutdown.
         let stream = tokio::select! {
-            stream = timeout(self.limits.head(), opened(stream)) => stream,
+            stream = timeout(self.limits.head(), version_shown(stream)) => stream,
             _ = serving.changed() => return,
         };
         let Ok(Ok(stream)) = stream else { return };
@@ -79,10 +80,10 @@ impl Gateway {
         let (router, requests) = (self.router, Arc::clone(&activity));
         let service = hyper::service::service_fn(move |mut request: Request<Incoming>| {
             request.extensions_mut().insert(Peer(peer));
-            let (answer, open) = (router.clone().oneshot(request), requests.begin());
+            let (response, open) = (router.clone().oneshot(request), requests.begin());
             async move {
-                let response = answer.await?;
-                Ok::<_, std::convert::Infallible>(response.map(|body| Watched::new(body, open)))
+                let response = response.await?;
+                Ok::<_, std::convert::Infallible>(response.map(|body| WatchedBody::new(body, open)))
             }
         });
         let builder = builder(&self.limits);
@@ -103,7 +104,7 @@ impl Gateway {
             }
         };
         if let Err(error) = ended {
-            tracing::debug!("a connection broke: {error}");
+            tracing::debug!("connection failed: {error}");
         }
     }
 }
@@ -129,17 +130,17 @@ async fn accept(
     listener: &TcpListener,
     connections: &Arc<Semaphore>,
 ) -> (TcpStream, SocketAddr, Option<OwnedSemaphorePermit>) {
-    // It is never closed, so there is always a permit in the end.
+    // The semaphore is never closed, so this always yields a permit.
     let permit = Arc::clone(connections).acquire_owned().await.ok();
     loop {
         match listener.accept().await {
             Ok((stream, peer)) => {
-                // Small answers are not to wait for more to send.
+                // Send small responses at once.
                 let _ = stream.set_nodelay(true);
                 return (stream, peer, permit);
             }
             Err(error) => {
-                tracing::warn!("no connection can be accepted: {error}");
+                tracing::warn!("cannot accept a connection: {error}");
                 sleep(PAUSE).await;
             }
         }

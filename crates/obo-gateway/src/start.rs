@@ -7,16 +7,16 @@ use obo::{BearerAuthLayer, ConfigError, ExpiryLayer, Rejection, ResourceServer};
 use obo_config::{ClientConfig, Live, ResourceServerConfig, Setup};
 
 use super::config::Config;
-use super::deadline::in_time;
+use super::deadline::enforce_deadline;
 use super::exchanges::{Exchanges, exchange};
 use super::limits::Limits;
-use super::open::closed;
 use super::probes::probes;
-use super::proxy::How;
+use super::proxy::ProxySettings;
+use super::public::hide_routes;
 use super::route::{route, router};
 use super::well_formed::well_formed;
 
-/// A gateway that is ready to serve.
+/// A gateway that is ready to serve. Clones are the same gateway.
 #[derive(Clone, Debug)]
 pub struct Gateway {
     pub(super) router: Live<Router>,
@@ -25,7 +25,7 @@ pub struct Gateway {
     built: Arc<Mutex<Built>>,
 }
 
-/// What a configuration was built into, with its caches.
+/// The handles of a configuration, with their caches.
 #[derive(Clone, Debug)]
 struct Built {
     clients: (Option<ClientConfig>, Vec<ClientConfig>),
@@ -33,33 +33,35 @@ struct Built {
     exchanges: Exchanges,
 }
 
-/// Why a gateway does not start.
+/// An error of [`Gateway::start`] and [`Gateway::reload`].
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// The configuration does not go together.
+    /// The configuration is wrong.
     #[error(transparent)]
     Config(#[from] ConfigError),
-    /// The keys of an issuer that is not lazy cannot be had.
+    /// The keys of an issuer with `lazy = false` cannot be fetched.
     #[error(transparent)]
     Keys(#[from] Rejection),
 }
 
 impl Gateway {
-    /// Builds the gateway, and fetches the keys of the issuers that are not lazy.
+    /// Builds the gateway, and fetches the keys of issuers with `lazy = false`.
     ///
     /// # Errors
     ///
-    /// The field of the configuration that is wrong, by its path; or the issuer whose keys cannot be had.
+    /// Fails if the configuration is wrong, and names the field by its path. Fails if keys cannot
+    /// be fetched, and names the issuer.
     #[cfg(feature = "default-client")]
     pub async fn start(config: Config) -> Result<Self, StartError> {
         Self::start_with(config, Setup::new()).await
     }
 
-    /// As [`start`](Self::start), with profiles, dialects and client authentication methods of your own.
+    /// Builds the gateway with your own HTTP client, profiles, dialects and client authentication
+    /// methods.
     ///
     /// # Errors
     ///
-    /// As [`start`](Self::start).
+    /// Fails like [`start`](Self::start).
     pub async fn start_with(config: Config, setup: Setup) -> Result<Self, StartError> {
         let limits = config.limits;
         let (router, built) = build(config, setup.clone(), None).await?;
@@ -71,15 +73,17 @@ impl Gateway {
         })
     }
 
-    /// Serves by another configuration from now on: issuers, clients, routes, headers and probes. Requests under way end
-    /// with the one before. `listen` and the connections of `limits` need a restart.
+    /// Replaces the configuration while the gateway serves: issuers, clients, routes, headers and
+    /// probes. Requests in flight finish with the previous one. `listen` and the connections of
+    /// `limits` require a restart.
     ///
-    /// Keys and tokens stay cached where the configuration is the same: of `resource_server`, and of each issuer's
-    /// `exchange`, while `client` and `clients` are the same too.
+    /// A `resource_server` and an `exchange` that have not changed keep their cached keys and
+    /// tokens, as long as `client` and `clients` have not changed either.
     ///
     /// # Errors
     ///
-    /// As [`start`](Self::start); the gateway serves on as before then.
+    /// Fails like [`start`](Self::start). The gateway then continues with the previous
+    /// configuration.
     pub async fn reload(&self, config: Config) -> Result<(), StartError> {
         let before = self.built().clone();
         let (router, built) = build(config, self.setup.clone(), Some(before)).await?;
@@ -102,14 +106,14 @@ async fn build(
     let clients = (config.client, config.clients);
     setup.clients(clients.0.clone(), clients.1.clone())?;
     let before = before.filter(|before| before.clients == clients);
-    let kept = before.as_ref().map(|before| &before.exchanges);
-    // They go first: a client without an issuer is the client of the exchange.
+    let before_exchanges = before.as_ref().map(|before| &before.exchanges);
+    // Exchanges come first: a client without an issuer is the client of the first one.
     let (mut exchanges, mut called) = (Exchanges::new(), Vec::new());
     for (i, route) in config.read_routes.iter().enumerate() {
         let exchange = route
             .call
             .as_ref()
-            .map(|call| exchange(call, &mut exchanges, kept, &mut setup));
+            .map(|call| exchange(call, &mut exchanges, before_exchanges, &mut setup));
         let exchange = exchange.transpose();
         called.push(exchange.map_err(|error| error.within(&format!("routes[{i}].exchange")))?);
     }
@@ -122,7 +126,7 @@ async fn build(
     let trusted: Vec<_> = server.issuers().cloned().collect();
     let resource = config.protected_resource.map(|it| it.build(&server));
     let resource = resource.transpose().map_err(within("protected_resource"))?;
-    let how = How {
+    let settings = ProxySettings {
         claims: config.headers,
         slowest: config.limits.slowest(),
     };
@@ -135,16 +139,12 @@ async fn build(
         let within = |error: ConfigError| error.within(&format!("routes[{i}]"));
         let path = config.path.clone();
         if config.public {
-            if !path.is_exact() {
-                let problem = "is a pattern, and `public` is for one path; write it out";
-                return Err(within(ConfigError::new("path", problem)).into());
-            }
             public.push(path.as_str().to_owned());
         }
         if config.preflight {
             auth = auth.allow_preflight();
         }
-        let route = route(config, exchange, &trusted, &setup, &how);
+        let route = route(config, exchange, &trusted, &setup, &settings);
         routes.push((path, route.map_err(within)?));
     }
     let public = PublicPaths::new(public).map_err(|error| error.at("routes"))?;
@@ -156,23 +156,23 @@ async fn build(
         exchanges,
     };
     let router = router(routes)?
-        .layer(from_fn(closed))
-        // Streams end with their token.
+        .layer(from_fn(hide_routes))
+        // Streams end when their token expires.
         .layer(ExpiryLayer::new(server.clone()))
         .layer(auth);
-    // Clients read it before they have a token.
+    // Clients read the metadata before they have a token.
     let router = match resource {
         Some(resource) => router.route_service(resource.well_known_path(), resource.service()),
         None => router,
     };
     let router = router
-        .layer(from_fn(in_time))
+        .layer(from_fn(enforce_deadline))
         .layer(from_fn(well_formed))
         .layer(from_fn_with_state((config.probes, server), probes));
     Ok((router, built))
 }
 
-/// Ends at Ctrl-C, or when the system asks the process to end: for [`Gateway::serve`].
+/// Waits for Ctrl-C or SIGTERM. Give it to [`Gateway::serve`].
 pub async fn stopped() {
     #[cfg(unix)]
     {

@@ -8,14 +8,14 @@ use obo::refusal::GrpcKind;
 
 use super::pace::Pace;
 
-/// How long an upstream, and a caller who sends to it, may let the other wait.
+/// How long an upstream and its caller may stall.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Timeouts {
-    /// Without a byte, or before the head of the response.
+    /// The time without a byte, or before the head of the response.
     pub(super) silence: Duration,
-    /// Without a byte in a stream: gRPC and server-sent events.
+    /// The time without a byte in a stream: gRPC and server-sent events.
     pub(super) stream: Duration,
-    /// The slowest transfer of anything else, in bytes per second.
+    /// The slowest transfer of anything but a stream, in bytes per second.
     pub(super) slowest: u32,
 }
 
@@ -23,7 +23,7 @@ impl Timeouts {
     pub(super) const SILENCE: Duration = Duration::from_secs(30);
     pub(super) const STREAM: Duration = Duration::from_secs(300);
 
-    /// Of a caller's request.
+    /// The pace of a caller's request.
     pub(super) fn of_request(self, is_grpc: bool) -> Pace {
         match is_grpc {
             true => Pace::new(self.stream, None),
@@ -31,7 +31,7 @@ impl Timeouts {
         }
     }
 
-    /// Of an upstream's response, which may come slowly where its length is not known before.
+    /// The pace of an upstream's response. A response of unknown length may be slow.
     pub(super) fn of_response(self, response: &Response<Body>) -> Pace {
         match response.body().size_hint().exact() {
             _ if is_stream(response.headers()) => Pace::new(self.stream, None),
@@ -41,7 +41,7 @@ impl Timeouts {
     }
 }
 
-/// A response whose pieces come whenever there is something to say.
+/// Whether a response is a stream of messages, which may pause.
 fn is_stream(headers: &HeaderMap) -> bool {
     const EVENTS: &[u8] = b"text/event-stream";
     let content_type = headers.get(CONTENT_TYPE);

@@ -10,28 +10,28 @@ use super::deadline::Deadline;
 use super::end_to_end::end_to_end;
 use super::protocol::needs_http2;
 
-/// Makes a caller's request one of this gateway's own to `uri`, save for the token.
+/// Turns a caller's request into one of the gateway to `uri`, still without a token.
 pub(super) fn to_upstream(uri: Uri, request: Request, claims: &CallerHeaders) -> Request {
     let (parts, body) = request.into_parts();
     let mut headers: HeaderMap = parts.headers;
-    let tells_length = headers.contains_key(header::CONTENT_LENGTH);
+    let has_length = headers.contains_key(header::CONTENT_LENGTH);
     end_to_end(&mut headers);
-    // The caller's own token is never sent on; `OnBehalfOf` would replace it as well.
+    // The caller's token is never forwarded. `OnBehalfOf` would replace it as well.
     headers.remove(header::AUTHORIZATION);
-    // The client sets it to the host of `uri`.
+    // The HTTP client sets it to the host of `uri`.
     headers.remove(header::HOST);
     let peer = parts.extensions.get().map(|Peer(peer)| peer.ip());
     claims.apply(&mut headers, peer);
-    // Its length as it was read, not as it was told.
+    // The length of the body as it was received, not as the caller states it.
     headers.remove(header::CONTENT_LENGTH);
-    if let Some(length) = body.size_hint().exact().filter(|_| tells_length) {
+    if let Some(length) = body.size_hint().exact().filter(|_| has_length) {
         headers.insert(header::CONTENT_LENGTH, length.into());
     }
     let has_unknown_length = body.size_hint().exact().is_none() && !body.is_end_stream();
     if needs_http2(&parts.method, &headers) {
         headers.insert(header::TE, HeaderValue::from_static("trailers"));
     } else {
-        // The client would leave out the body of a GET whose length it does not know.
+        // Without it, the HTTP client drops the body of a GET of unknown length.
         if has_unknown_length {
             headers.insert(
                 header::TRANSFER_ENCODING,
@@ -57,7 +57,7 @@ pub(super) fn to_upstream(uri: Uri, request: Request, claims: &CallerHeaders) ->
     sent
 }
 
-/// HTTP/2 may have each cookie in a line of its own, which is for HTTP/2 alone (RFC 9113 section 8.2.3).
+/// Joins cookies into one line: separate lines are allowed in HTTP/2 only (RFC 9113 section 8.2.3).
 fn one_line_of_cookies(headers: &mut HeaderMap) {
     let lines = headers.get_all(header::COOKIE).into_iter();
     let lines: Vec<&[u8]> = lines.map(HeaderValue::as_bytes).collect();

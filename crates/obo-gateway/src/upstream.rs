@@ -21,21 +21,21 @@ use tower::{Service, ServiceExt as _};
 use self::failure::Failure;
 use super::deadline::Deadline;
 use super::protocol::needs_http2;
-use super::receiving::Receiving;
 use super::refusal::Refusal;
-use super::sending::{Sending, Sent, moving};
+use super::request_body::{RequestBody, RequestProgress, next_piece};
+use super::response_body::ResponseBody;
 use super::timeouts::Timeouts;
 
 type HttpClient = BoxCloneSyncService<Request<Body>, Response<Body>, BoxError>;
 
-/// How long a connection without a request is kept.
+/// How long an idle connection is kept.
 const IDLE: Duration = Duration::from_secs(30);
-/// How often the peer of an HTTP/2 connection is asked whether it is still there, and how long it may take to say so: a dead
-/// one is left after 20 s.
+/// How often an HTTP/2 connection is pinged, and how long the peer may take to reply. A dead one is
+/// closed after 20 s.
 const PING: Duration = Duration::from_secs(10);
 const PONG: Duration = Duration::from_secs(10);
 
-/// Calls an upstream: by HTTP/2 for gRPC, by HTTP/1.1 for all else.
+/// Calls an upstream: HTTP/2 for gRPC, HTTP/1.1 otherwise.
 #[derive(Clone)]
 pub(super) struct Upstream {
     http1: Clients,
@@ -43,11 +43,11 @@ pub(super) struct Upstream {
     timeouts: Timeouts,
 }
 
-/// Connections of one version of HTTP.
+/// The clients for one HTTP version.
 #[derive(Clone)]
 struct Clients {
     pooled: HttpClient,
-    /// A new connection for each request.
+    /// Opens a new connection for each request.
     fresh: HttpClient,
 }
 
@@ -76,38 +76,45 @@ impl Upstream {
         })
     }
 
-    /// The response to a request, which is sent once more where the first attempt did nothing.
-    async fn answer(self, request: Request<Body>) -> Result<Response<Body>, Refusal> {
+    /// Sends a request, and retries once if the first attempt had no effect.
+    async fn send(self, request: Request<Body>) -> Result<Response<Body>, Refusal> {
         let is_grpc = needs_http2(request.method(), request.headers());
         let clients = if is_grpc { &self.http2 } else { &self.http1 };
         let (parts, body) = request.into_parts();
         let deadline = parts.extensions.get::<Deadline>().copied();
-        let (sending, sent) = Sending::new(body, self.timeouts.of_request(is_grpc));
-        let first = Request::from_parts(parts.clone(), Body::new(sending));
-        let answer = match self.attempt(&clients.pooled, first, &sent, deadline).await {
-            Err(Failed { refusal, is_lost }) => match sent.again().filter(|_| is_lost) {
-                Some((sending, sent)) => {
-                    tracing::debug!("a request is sent once more: {refusal}");
-                    let second = Request::from_parts(parts, Body::new(sending));
-                    self.attempt(&clients.fresh, second, &sent, deadline).await
+        let (body, progress) = RequestBody::new(body, self.timeouts.of_request(is_grpc));
+        let first = Request::from_parts(parts.clone(), Body::new(body));
+        let outcome = match self
+            .attempt(&clients.pooled, first, &progress, deadline)
+            .await
+        {
+            Err(Failed {
+                refusal,
+                is_lost: true,
+            }) => match progress.again() {
+                Some((body, progress)) => {
+                    tracing::debug!("a request is retried: {refusal}");
+                    let second = Request::from_parts(parts, Body::new(body));
+                    self.attempt(&clients.fresh, second, &progress, deadline)
+                        .await
                 }
                 None => return Err(refusal),
             },
-            answer => answer,
+            outcome => outcome,
         };
-        let response = answer.map_err(|failed| failed.refusal)?;
+        let response = outcome.map_err(|failed| failed.refusal)?;
         connector::mark_used(response.extensions());
         let pace = self.timeouts.of_response(&response);
         let deadline = deadline.map(|Deadline(deadline)| deadline);
-        Ok(response.map(|body| Body::new(Receiving::new(body, pace, deadline, is_grpc))))
+        Ok(response.map(|body| Body::new(ResponseBody::new(body, pace, deadline, is_grpc))))
     }
 
-    /// The head of the response; it is waited for as long as the body of the request moves.
+    /// Sends a request and waits for the head of the response, as long as the request's body moves.
     async fn attempt(
         &self,
         client: &HttpClient,
         mut request: Request<Body>,
-        sent: &Sent,
+        progress: &RequestProgress,
         deadline: Option<Deadline>,
     ) -> Result<Response<Body>, Failed> {
         if let Some(deadline) = deadline {
@@ -115,36 +122,36 @@ impl Upstream {
         }
         let method = request.method().clone();
         let connection = capture_connection(&mut request);
-        let mut sent = sent.clone();
-        let mut answer = std::pin::pin!(client.clone().oneshot(request));
+        let mut progress = progress.clone();
+        let mut response = std::pin::pin!(client.clone().oneshot(request));
         loop {
             tokio::select! {
-                answer = &mut answer => {
-                    if answer.is_ok() {
-                        sent.is_answered();
+                response = &mut response => {
+                    if response.is_ok() {
+                        progress.response_begins();
                     }
-                    return answer.map_err(|error| {
+                    return response.map_err(|error| {
                         let was_used = connector::was_used(&connection);
                         let failure = Failure::of(&*error);
                         Failed {
-                            is_lost: sent.is_good() && failure.allows_another(&method, was_used),
-                            refusal: sent.blame(error),
+                            is_lost: progress.is_good() && failure.allows_another(&method, was_used),
+                            refusal: progress.blame(error),
                         }
                     });
                 }
-                () = moving(&mut sent) => {}
+                () = next_piece(&mut progress) => {}
                 () = tokio::time::sleep(self.timeouts.silence) => {
-                    return Err(Failed { is_lost: false, refusal: sent.blame_for_silence() });
+                    return Err(Failed { is_lost: false, refusal: progress.blame_for_silence() });
                 }
             }
         }
     }
 }
 
-/// How an attempt failed.
+/// A failed attempt.
 struct Failed {
     refusal: Refusal,
-    /// The request did nothing, or does the same when it is sent once more.
+    /// The request had no effect, or is idempotent, so it can be retried.
     is_lost: bool,
 }
 
@@ -170,9 +177,8 @@ fn clients(connector: impl Connect + Clone + Send + Sync + 'static, is_http2: bo
 }
 
 fn no_roots(error: std::io::Error) -> ConfigError {
-    let problem = format!(
-        "is https, and this system has no root certificates to check it with; install them: {error}"
-    );
+    let problem =
+        format!("is https, but this system has no root certificates; install them: {error}");
     ConfigError::new("upstream", problem)
 }
 
@@ -186,7 +192,7 @@ impl Service<Request<Body>> for Upstream {
     }
 
     fn call(&mut self, request: Request<Body>) -> Self::Future {
-        Box::pin(self.clone().answer(request))
+        Box::pin(self.clone().send(request))
     }
 }
 

@@ -8,9 +8,9 @@ use http::{HeaderMap, HeaderValue, Method, Version};
 use super::protocol::Protocol;
 use super::refusal::Refusal;
 
-/// Refuses, before anything else is looked at, what no route answers: CONNECT, whose answer opens a tunnel (RFC 9110 section
-/// 9.3.6), a switch to another protocol (section 7.8), and an HTTP/1.1 request that does not say once which host it is for
-/// (RFC 9112 section 3.2).
+/// Rejects what no route can serve: CONNECT, which opens a tunnel (RFC 9110 section 9.3.6), a
+/// switch to another protocol (section 7.8), and an HTTP/1.1 request without exactly one valid
+/// `Host` (RFC 9112 section 3.2).
 pub(super) async fn well_formed(protocol: Protocol, request: Request, next: Next) -> Response {
     if request.method() == Method::CONNECT {
         return Refusal::Method.response(&protocol);
@@ -18,14 +18,14 @@ pub(super) async fn well_formed(protocol: Protocol, request: Request, next: Next
     if request.version() == Version::HTTP_11 && !names_one_host(&request) {
         return Refusal::Host.response(&protocol);
     }
-    if request.version() == Version::HTTP_11 && asks_for_another_protocol(request.headers()) {
+    if request.version() == Version::HTTP_11 && requires_another_protocol(request.headers()) {
         return Refusal::Upgrade.response(&protocol);
     }
     next.run(request).await
 }
 
-/// Clients offer `h2c` of their own accord and continue without it; a WebSocket client has nothing else to say.
-fn asks_for_another_protocol(headers: &HeaderMap) -> bool {
+/// Whether a client requires another protocol. Clients offer `h2c` and continue without it.
+fn requires_another_protocol(headers: &HeaderMap) -> bool {
     let options = values(headers, CONNECTION);
     let is_option = options
         .iter()
@@ -37,7 +37,7 @@ fn asks_for_another_protocol(headers: &HeaderMap) -> bool {
             .any(|protocol| !protocol.eq_ignore_ascii_case("h2c"))
 }
 
-/// The values of a field that is a list.
+/// Returns the values of a list field.
 pub(super) fn values(headers: &HeaderMap, name: HeaderName) -> Vec<&str> {
     let lines = headers.get_all(name).into_iter();
     let lines = lines.map(|line| line.to_str().unwrap_or("unreadable"));
@@ -53,7 +53,7 @@ fn names_one_host(request: &Request) -> bool {
     }
 }
 
-/// A host and perhaps a port; empty where the target has no authority.
+/// Whether a value is a host with an optional port. It is empty if the target has no authority.
 fn is_host(host: &HeaderValue) -> bool {
     let host = host.as_bytes();
     host.is_empty() || !host.contains(&b'@') && Authority::try_from(host).is_ok()

@@ -1,7 +1,7 @@
-//! The server in a process of its own, for clients in other languages.
+//! The server as a process of its own, for clients in other languages.
 //!
-//! It prints one line of JSON when it listens: the issuer, clients with their secrets and keys, and tokens for
-//! `service-b` that are to be accepted or refused. It ends when its standard input does.
+//! It prints one line of JSON when it listens: the issuer, clients with their secrets and keys, and
+//! tokens for `service-b` to accept or to reject. It ends when its standard input ends.
 #![allow(clippy::unwrap_used, reason = "the example panics on misuse")]
 #![allow(clippy::print_stdout, reason = "its line of JSON")]
 
@@ -11,14 +11,14 @@ use obo_testkit::{TestAlg, TestIdp, TestKey};
 use serde_json::{Value, json};
 
 const SECRET: &str = "the secret of service-a: 100% + more/&=?";
-/// A client of this name has to be encoded in Basic credentials.
+/// A client whose identifier must be encoded in Basic credentials.
 const ODD: &str = "service:a+%";
-/// A client of the habits of old: Basic credentials as they are, assertions for the token endpoint.
+/// A client with old habits: Basic credentials not encoded, assertions for the token endpoint.
 const OLD: &str = "service-o";
 
 #[tokio::main]
 async fn main() {
-    // An issuer with a path is where clients mistake the places of discovery.
+    // With a path in the issuer, clients often compute the wrong metadata URL.
     let idp = TestIdp::builder().issuer_path("/realms/corp");
     let idp = idp.start().await;
     let key = TestKey::generate(TestAlg::Es256);
@@ -34,7 +34,7 @@ async fn main() {
         let token = idp.user("alice").audience(client);
         token.scope("b:read b:write").mint()
     };
-    let told = json!({
+    let document = json!({
         "issuer": idp.issuer(),
         "clients": {
             "service-a": { "secret": SECRET, "subject_token": subject("service-a") },
@@ -45,11 +45,11 @@ async fn main() {
         "minted": minted(&idp),
         "forged": forged(&idp),
     });
-    println!("{told}");
+    println!("{document}");
     let _ = tokio::task::spawn_blocking(|| io::copy(&mut io::stdin(), &mut io::sink())).await;
 }
 
-/// One token per algorithm, and one of before and after a rotation each.
+/// One token per algorithm, and one each from before and after a rotation.
 fn minted(idp: &TestIdp) -> Value {
     let token = || idp.user("alice").audience("service-b").scope("b:read");
     let mut minted = Vec::from(TestAlg::ALL.map(|alg| (alg.as_str(), token().alg(alg))));

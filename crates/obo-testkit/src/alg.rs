@@ -1,6 +1,6 @@
 use jsonwebtoken::Algorithm;
 
-/// A signature algorithm of RFC 7518 §3.1 or RFC 8037 that the server can sign with.
+/// A signature algorithm of RFC 7518 §3.1 or RFC 8037 that the server signs with.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum TestAlg {
     /// RSASSA-PKCS1-v1_5 with SHA-256, the default: RFC 9068 §2.1 requires its support.
@@ -25,7 +25,7 @@ pub enum TestAlg {
 }
 
 impl TestAlg {
-    /// Every algorithm, in the order the metadata names them.
+    /// Every algorithm, in the order of the metadata.
     pub const ALL: [Self; 9] = [
         Self::Rs256,
         Self::Rs384,
@@ -53,7 +53,7 @@ impl TestAlg {
         }
     }
 
-    /// The name that `jsonwebtoken` has for it.
+    /// The same algorithm as `jsonwebtoken` names it.
     pub(crate) fn jws(self) -> Algorithm {
         self.as_str().parse().expect("an algorithm of RFC 7518")
     }

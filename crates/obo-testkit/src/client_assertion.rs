@@ -34,7 +34,7 @@ pub(crate) fn verify(
 
 /// An assertion of a client about itself: `private_key_jwt` or `client_secret_jwt`.
 fn own(state: &State, subject: &str, jwt: &Jwt<'_>) -> Result<Registration, OAuthError> {
-    let client = Registration::find(state, subject, None)?;
+    let client = state.client(subject, None)?;
     let secret = client.secret.as_deref();
     if !client.keys.iter().any(|key| jwt.is_signed_by(key))
         && !secret.is_some_and(|secret| jwt.is_signed_with_secret(secret))

@@ -20,7 +20,7 @@ pub(crate) fn authenticate(
     let assertion = form.one("client_assertion");
     let client = match (header, secret, assertion) {
         (Some(header), None, None) => client_secret_basic(state, header)?,
-        (None, Some(_), None) => Registration::find(state, form.required("client_id")?, secret)?,
+        (None, Some(_), None) => state.client(form.required("client_id")?, secret)?,
         (None, None, Some(assertion)) => client_assertion::verify(state, form, assertion)?,
         (None, None, None) => {
             let text = "client authentication is required";
@@ -64,14 +64,14 @@ fn client_secret_basic(state: &State, header: &str) -> Result<Registration, OAut
     let credentials = credentials.and_then(|bytes| String::from_utf8(bytes).ok());
     let credentials = credentials.ok_or_else(refused)?;
     let (id, secret) = credentials.split_once(':').ok_or_else(refused)?;
-    let raw = Registration::find(state, id, Some(secret));
+    let raw = state.client(id, Some(secret));
     if let Some(client) = raw.ok().filter(|client| client.raw_basic) {
         return Ok(client);
     }
     // RFC 6749 §2.3.1: identifier and secret are form-encoded one by one, then joined.
     let decoded = form_decoded(id).zip(form_decoded(secret));
     let (id, secret) = decoded.ok_or_else(refused)?;
-    let client = Registration::find(state, &id, Some(&secret))?;
+    let client = state.client(&id, Some(&secret))?;
     match client.raw_basic {
         true => Err(refused()),
         false => Ok(client),
@@ -80,8 +80,9 @@ fn client_secret_basic(state: &State, header: &str) -> Result<Registration, OAut
 
 fn form_decoded(encoded: &str) -> Option<String> {
     // No encoder writes a raw `&` or `=`: the client skipped the encoding.
-    let is_encoded = !encoded.contains(['&', '=']);
-    let mut decoded = form_urlencoded::parse(encoded.as_bytes());
-    let text = |(text, _): (std::borrow::Cow<'_, str>, _)| text.into_owned();
-    is_encoded.then(|| decoded.next().map(text).unwrap_or_default())
+    if encoded.contains(['&', '=']) {
+        return None;
+    }
+    let decoded = form_urlencoded::parse(encoded.as_bytes()).next();
+    Some(decoded.unwrap_or_default().0.into_owned())
 }

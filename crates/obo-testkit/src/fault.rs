@@ -1,11 +1,11 @@
-//! Misbehaviour on request, one list per endpoint.
+//! Faults that a test sets on the endpoints.
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
 use serde_json::Value;
 
-/// An endpoint of the server, as counted and as made to misbehave.
+/// An endpoint of the server, to count its requests and to set faults on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Endpoint {
@@ -24,7 +24,7 @@ pub enum Endpoint {
 }
 
 impl Endpoint {
-    /// Whether `served`, one endpoint of one request, is meant by `self`.
+    /// Whether `self` includes `served`, the endpoint of a request.
     pub(crate) fn covers(self, served: Self) -> bool {
         self == served
             || self == Self::Discovery
@@ -32,28 +32,40 @@ impl Endpoint {
     }
 }
 
-/// A way to misbehave.
+/// A way in which an endpoint misbehaves.
 ///
-/// Faults set on one endpoint add up: [`Delay`](Self::Delay) and [`Hang`](Self::Hang) come before
-/// the answer, the first [`Status`](Self::Status), [`RetryAfter`](Self::RetryAfter) or
-/// [`Body`](Self::Body) takes its place, [`Merge`](Self::Merge) and
-/// [`WrongIssuer`](Self::WrongIssuer) edit it.
+/// Faults on one endpoint add up: [`Delay`](Self::Delay) and [`Hang`](Self::Hang) come before the
+/// response; the first [`Status`](Self::Status), [`RetryAfter`](Self::RetryAfter) or
+/// [`Body`](Self::Body) replaces it; [`Merge`](Self::Merge) and [`WrongIssuer`](Self::WrongIssuer)
+/// edit it.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// use obo_testkit::{Endpoint, Fault, TestIdp};
+///
+/// let idp = TestIdp::start().await;
+/// idp.fault(Endpoint::Token, Fault::Status(503));
+/// // … your service returns 503 to its callers …
+/// idp.heal();
+/// # }
+/// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Fault {
-    /// Waits on tokio's clock before answering.
+    /// Waits on tokio's clock before the response.
     Delay(Duration),
-    /// Answers with this status and an empty body.
+    /// Responds with this status and an empty body.
     Status(u16),
-    /// Answers 200 with this body, whatever was asked; the content type stays `application/json`.
+    /// Responds 200 with this body; the content type stays `application/json`.
     Body(String),
-    /// Answers with this status and a `Retry-After` header of this value.
+    /// Responds with this status and a `Retry-After` header of this value.
     RetryAfter(u16, String),
-    /// Names another issuer in the metadata documents.
+    /// Puts another issuer into the metadata documents.
     WrongIssuer,
-    /// Holds the request back until [`heal`](crate::TestIdp::heal), then answers as usual.
+    /// Holds the request until [`heal`](crate::TestIdp::heal), then responds as usual.
     Hang,
-    /// Overwrites members of a successful JSON answer; `null` removes the member.
+    /// Overwrites members of a successful JSON response; `null` removes the member.
     Merge(Value),
 }
 
@@ -64,7 +76,7 @@ pub(crate) struct Faults {
 }
 
 impl Faults {
-    /// What the next request to `served` suffers: the oldest one-time fault, or else the standing ones.
+    /// The faults of the next request to `served`: the oldest one-time fault, or the standing ones.
     pub(crate) fn next(&mut self, served: Endpoint) -> Vec<Fault> {
         let covers = |(endpoint, _): &(Endpoint, Fault)| endpoint.covers(served);
         let once = self.once.iter().position(covers);

@@ -1,4 +1,4 @@
-//! Issuing what was granted: an RFC 9068 access token or an opaque one, and the members of every response.
+//! Issues what was granted: an RFC 9068 access token or an opaque one, with the other members.
 
 use serde_json::{Value, json};
 

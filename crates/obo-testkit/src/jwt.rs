@@ -2,12 +2,11 @@
 //!
 //! Its provider is named instead of installed, so a test may install another one for its process.
 
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::crypto::aws_lc::DEFAULT_PROVIDER;
 use jsonwebtoken::{Algorithm, DecodingKey, Header, dangerous};
 use serde_json::{Map, Value};
 
+use crate::base64url;
 use crate::public_key::PublicKey;
 use crate::test_key::TestKey;
 
@@ -15,14 +14,10 @@ pub(crate) type Object = Map<String, Value>;
 
 /// Signs any header and any claims: the header may contradict the key.
 pub(crate) fn encode(header: &Value, claims: &Value, key: &TestKey) -> String {
-    let part = |json: &Value| base64url(json.to_string().as_bytes());
+    let part = |json: &Value| base64url::encode(json.to_string().as_bytes());
     let message = format!("{}.{}", part(header), part(claims));
-    let signature = base64url(&key.sign(message.as_bytes()));
+    let signature = base64url::encode(&key.sign(message.as_bytes()));
     format!("{message}.{signature}")
-}
-
-pub(crate) fn base64url(bytes: &[u8]) -> String {
-    URL_SAFE_NO_PAD.encode(bytes)
 }
 
 /// A parsed JWT, its signature not yet verified.
@@ -34,7 +29,7 @@ pub(crate) struct Jwt<'a> {
 }
 
 impl<'a> Jwt<'a> {
-    /// Fails on an algorithm that `jsonwebtoken` does not know, and on a critical header (RFC 7515 §4.1.11).
+    /// Fails on an algorithm unknown to `jsonwebtoken`, and on `crit` (RFC 7515 §4.1.11).
     pub(crate) fn parse(token: &'a str) -> Option<Self> {
         let (message, signature) = token.rsplit_once('.')?;
         let parts = dangerous::insecure_decode::<Object>(token).ok()?;
@@ -42,7 +37,7 @@ impl<'a> Jwt<'a> {
             header: parts.header,
             claims: Claims(parts.claims),
             message,
-            signature: URL_SAFE_NO_PAD.decode(signature).ok()?,
+            signature: base64url::decode(signature)?,
         })
     }
 
@@ -103,7 +98,7 @@ impl Claims {
         }
     }
 
-    /// The expiry of a token that is valid at `now`; `None` if it expired, lacks `exp` or is not valid yet.
+    /// The expiry of a token that is valid at `now`; `None` if it lacks `exp` or is not valid.
     pub(crate) fn expiry(&self, now: i64) -> Option<i64> {
         let exp = self.0.get("exp")?.as_i64()?;
         let started = match self.0.get("nbf") {

@@ -34,7 +34,7 @@ impl KeySet {
         keys
     }
 
-    /// The newest key of this algorithm, generated and published if there is none.
+    /// The newest key of this algorithm, generated and published if it is missing.
     pub(crate) fn current(&mut self, alg: TestAlg) -> ServerKey {
         match self.keys.iter().rev().find(|key| key.key.alg() == alg) {
             Some(key) => key.clone(),

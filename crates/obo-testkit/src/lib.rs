@@ -1,41 +1,89 @@
-//! An OAuth authorization server inside your test.
+//! An OAuth authorization server that runs inside your test.
 //!
-//! It binds a loopback port, makes its keys at start and stops when its handle is dropped. It is
-//! **never for production**: it hands out tokens for any user to whoever holds the handle, keeps
-//! everything in memory, and records secrets. Its metadata says so as well.
+//! It binds a loopback port, generates its keys at start, and stops when its handle is dropped.
+//! **Never use it in production:** it issues tokens for any user to the holder of the handle, keeps
+//! everything in memory, and records secrets. Its metadata says so too.
+//!
+//! # A test
+//!
+//! Point your service at the testkit's issuer, and send it tokens, valid ones and bad ones. This
+//! service validates tokens by itself; with `obo`, it is a `ResourceServer`.
 //!
 //! ```
-//! # #[tokio::main(flavor = "current_thread")]
-//! # async fn main() {
-//! use obo_testkit::TestIdp;
+//! use bytes::Bytes;
+//! use http_body_util::{BodyExt as _, Empty};
+//! use hyper_util::client::legacy::Client;
+//! use hyper_util::rt::TokioExecutor;
+//! use jsonwebtoken::jwk::JwkSet;
+//! use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode, decode_header};
+//! use obo_testkit::{TestAlg, TestIdp, TestKey};
 //!
-//! let idp = TestIdp::start().await;
-//! idp.client("service-a").secret("s3cret").may_exchange_to("service-b");
+//! /// The service under test: returns the subject of a valid token.
+//! async fn subject(idp: &TestIdp, token: &str) -> Option<String> {
+//!     let client = Client::builder(TokioExecutor::new()).build_http::<Empty<Bytes>>();
+//!     let response = client.get(idp.jwks_uri().parse().ok()?).await.ok()?;
+//!     let body = response.into_body().collect().await.ok()?.to_bytes();
+//!     let keys: JwkSet = serde_json::from_slice(&body).ok()?;
+//!     let key = keys.find(decode_header(token).ok()?.kid.as_deref()?)?;
 //!
-//! // What ServiceA receives, and may now exchange for a token to ServiceB.
-//! let token = idp.user("alice").audience("service-a").scope("orders:read").mint();
+//!     let mut validation = Validation::new(Algorithm::RS256);
+//!     validation.set_audience(&["service-a"]);
+//!     validation.set_issuer(&[idp.issuer()]);
+//!     let key = DecodingKey::from_jwk(key).ok()?;
+//!     let token = decode::<serde_json::Value>(token, &key, &validation).ok()?;
+//!     token.claims["sub"].as_str().map(str::to_owned)
+//! }
 //!
-//! // What nobody may accept.
-//! let expired = idp.user("alice").audience("service-a").expires_in(-1).mint();
-//! # assert_ne!(token, expired);
-//! assert_eq!(idp.token_requests(), 0);
-//! # }
+//! #[tokio::main(flavor = "current_thread")] // `#[tokio::test]` in a test
+//! async fn main() {
+//!     let idp = TestIdp::start().await;
+//!     let alice = || idp.user("alice").audience("service-a").scope("orders:read");
+//!     assert_eq!(subject(&idp, &alice().mint()).await.as_deref(), Some("alice"));
+//!
+//!     for bad in [
+//!         alice().expires_in(-100).mint(),
+//!         alice().without("exp").mint(),
+//!         alice().issuer("https://elsewhere.example").mint(),
+//!         alice().sign_with(&TestKey::generate(TestAlg::Rs256)).mint(),
+//!         idp.user("alice").audience("service-b").mint(),
+//!     ] {
+//!         assert_eq!(subject(&idp, &bad).await, None);
+//!     }
+//!     assert_eq!(idp.jwks_requests(), 6);
+//! }
 //! ```
 //!
-//! - **Endpoints:** both metadata documents (RFC 8414, OpenID Connect Discovery), the JWK Set, and a
-//!   token endpoint with client credentials and token exchange (RFC 8693), strict wherever the RFC
-//!   leaves room. Clients authenticate by `client_secret_basic`, `client_secret_post`,
-//!   `client_secret_jwt`, `private_key_jwt`, or an assertion of the platform they run on.
-//! - **Opaque tokens:** [`TokenBuilder::mint_opaque`], an introspection endpoint (RFC 7662) with signed answers where they are
-//!   asked for (RFC 9701), [`TestIdp::revoke`].
-//! - **Attacks:** [`TokenBuilder`] sets, bends or leaves out any claim and header, and signs with any
-//!   [`TestKey`].
-//! - **Faults:** [`TestIdp::fault`] makes an endpoint slow, broken or dishonest;
-//!   [`TestIdp::stop`] takes the server down.
-//! - **Evidence:** [`TestIdp::requests`] is what was asked, in order.
+//! # What it tests
 //!
-//! The kit shares no code with the crates it tests: it writes its own JSON and signs by itself, so
-//! that a bug in an encoder cannot cancel itself out.
+//! - Valid, expired and forged tokens: [`TokenBuilder`] sets or removes any claim and header, and
+//!   signs with any [`TestKey`].
+//! - Key rotation: [`TestIdp::rotate`], [`withdraw`](TestIdp::withdraw),
+//!   [`publish_extra_jwk`](TestIdp::publish_extra_jwk).
+//! - Token exchange (RFC 8693) and client credentials: [`TestIdp::client`] registers a client and
+//!   its rights.
+//! - Opaque tokens and introspection (RFC 7662, RFC 9701): [`TokenBuilder::mint_opaque`],
+//!   [`TestIdp::revoke`].
+//! - Failures of the server: [`TestIdp::fault`] with a [`Fault`], [`TestIdp::stop`].
+//! - The requests of your service: [`TestIdp::requests`].
+//! - The passage of time: [`TestIdp::set_clock_offset`].
+//!
+//! The server has both metadata documents (RFC 8414, OpenID Connect Discovery), the JWK Set, a
+//! token endpoint and an introspection endpoint. It is strict wherever an RFC leaves room. Clients
+//! authenticate by `client_secret_basic`, `client_secret_post`, `client_secret_jwt`,
+//! `private_key_jwt`, or an assertion of the platform that they run on.
+//!
+//! The testkit shares no code with the crates that it tests, so a bug in them cannot hide itself.
+//! The `jsonwebtoken` crate signs its tokens and verifies client assertions.
+//!
+//! # Features
+//!
+//! This crate has no features.
+//!
+//! # Where to go next
+//!
+//! - [`TestIdp`] is where each test starts. [`TestIdp::builder`] sets issuer path and algorithm.
+//! - `docs/guides/test-with-the-testkit.md` tests services that use `obo`.
+//! - `examples/standalone.rs` runs the server as its own process, for clients in other languages.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![forbid(unsafe_code)]
 #![allow(
@@ -43,12 +91,13 @@
     clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
-    reason = "a test kit panics on misuse: that fails the test, which is the point"
+    reason = "a testkit panics on misuse, which fails the test as it should"
 )]
 
 mod access_token;
 mod act;
 mod alg;
+mod base64url;
 mod builder;
 mod client;
 mod client_assertion;

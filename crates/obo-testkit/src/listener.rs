@@ -1,4 +1,4 @@
-//! The socket: listening, stopped and listening again on the same port.
+//! The socket, which can stop and listen again on the same port.
 
 use std::future::poll_fn;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -22,7 +22,7 @@ pub(crate) struct Listener {
 #[derive(Default)]
 struct Socket {
     listening: Option<TcpListener>,
-    /// Bound but not listening: connections are refused, and nobody else gets the port.
+    /// Bound but not listening: connections are refused, and the port stays ours.
     reserved: Option<TcpSocket>,
     tasks: Vec<AbortHandle>,
 }
@@ -44,7 +44,7 @@ impl Listener {
         self.addr
     }
 
-    /// Starts to accept; does nothing if it does already.
+    /// Starts to accept connections, unless it does already.
     pub(crate) fn start(&self, router: Router) {
         let mut socket = self.socket.lock();
         if let Some(reserved) = socket.reserved.take() {
@@ -54,7 +54,7 @@ impl Listener {
         }
     }
 
-    /// Refuses new connections and closes the open ones; does nothing if that is so already.
+    /// Refuses new connections and closes the open ones, unless it is stopped already.
     pub(crate) fn stop(&self) {
         let mut socket = self.socket.lock();
         socket.close();
@@ -78,7 +78,7 @@ impl Socket {
 }
 
 async fn accept(socket: Arc<Lock<Socket>>, router: Router) {
-    // The listener stays in the shared state instead of this task, so that `stop` closes it at once.
+    // The listener is in the shared state instead of this task, so that `stop` closes it at once.
     let next = || {
         poll_fn(|cx| match &socket.lock().listening {
             Some(listener) => listener.poll_accept(cx).map(Some),
@@ -90,7 +90,7 @@ async fn accept(socket: Arc<Lock<Socket>>, router: Router) {
         let service = TowerToHyperService::new(router.clone());
         let connection = tokio::spawn(async move {
             let http = auto::Builder::new(TokioExecutor::new());
-            // A client that goes away early is not the server's failure.
+            // A client that disconnects early is not a failure of the server.
             let _ = http.serve_connection(TokioIo::new(stream), service).await;
         });
         let mut socket = socket.lock();

@@ -7,10 +7,11 @@ use crate::client_assertion::MACS;
 use crate::state::State;
 use crate::token_endpoint::GRANT_TYPES;
 
-/// Built from the configured issuer, never from the `Host` header.
+/// The document is built from the configured issuer, never from the `Host` header.
 ///
-/// RFC 8414 section 2 requires `response_types_supported`, and section 3.2 has no empty arrays. There is no authorization
-/// endpoint, so the one value is `none`, which is registered for responses without a code or a token.
+/// RFC 8414 §2 requires `response_types_supported`, and §3.2 forbids empty arrays. There is no
+/// authorization endpoint, so the one value is `none`, which is registered for responses without a
+/// code or a token.
 pub(crate) fn document(state: &State) -> Value {
     let assertion_algs = [&TestAlg::names()[..], &MACS].concat();
     json!({

@@ -11,7 +11,7 @@ pub(crate) struct PublicKey {
     pub(crate) kid: Option<String>,
     /// The algorithm that a JWK names, if it names one.
     pub(crate) alg: Option<TestAlg>,
-    /// The key; from PEM, the same bytes as a key of each type, of which only the right one verifies.
+    /// One key; from PEM, a key of each type, of which only the right one verifies.
     pub(crate) keys: Vec<DecodingKey>,
 }
 

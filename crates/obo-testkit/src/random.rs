@@ -2,10 +2,10 @@
 
 use aws_lc_rs::rand;
 
-use crate::jwt::base64url;
+use crate::base64url;
 
 pub(crate) fn text<const OCTETS: usize>() -> String {
     let mut octets = [0; OCTETS];
     rand::fill(&mut octets).expect("the system's random source");
-    base64url(&octets)
+    base64url::encode(&octets)
 }

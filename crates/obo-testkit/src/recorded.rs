@@ -18,13 +18,13 @@ const SECRET: [&str; 7] = [
 
 const REDACTED: &str = "(redacted)";
 
-/// One request the server received, secrets and tokens included.
+/// One request that the server received, secrets and tokens included.
 ///
 /// `Debug` redacts them, so that a failing assertion does not print a token.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct Recorded {
-    /// The endpoint, or nothing for a path the server does not serve.
+    /// The endpoint; `None` for a path that the server does not serve.
     pub endpoint: Option<Endpoint>,
     /// The request method.
     pub method: Method,
@@ -36,7 +36,7 @@ pub struct Recorded {
     pub headers: HeaderMap,
     /// The decoded form pairs of the body, in order, repeats included.
     pub form: Vec<(String, String)>,
-    /// The status answered; nothing as long as no answer was given.
+    /// The status of the response; `None` until it is sent.
     pub status: Option<u16>,
 }
 
@@ -87,7 +87,7 @@ impl fmt::Debug for Recorded {
             .field("endpoint", &self.endpoint)
             .field("method", &self.method)
             .field("path", &self.path)
-            // The kit finds secrets that are sent in a URL by mistake, and must not print them either.
+            // A query may hold secrets by mistake, which a test finds here but must not print.
             .field("query", &self.query.as_ref().map(|_| REDACTED))
             .field("headers", &self.headers)
             .field("form", &form)

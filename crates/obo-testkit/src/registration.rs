@@ -1,8 +1,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::oauth_error::OAuthError;
 use crate::public_key::PublicKey;
-use crate::state::State;
 
 /// What the server knows of a client.
 #[derive(Clone, Default)]
@@ -23,14 +21,6 @@ pub(crate) struct Registration {
 }
 
 impl Registration {
-    /// The registered client, if `secret` is its secret where one is to be checked.
-    pub(crate) fn find(state: &State, id: &str, secret: Option<&str>) -> Result<Self, OAuthError> {
-        let client = state.clients.lock().get(id).cloned();
-        client
-            .filter(|client| secret.is_none() || client.secret.as_deref() == secret)
-            .ok_or_else(OAuthError::authentication_failed)
-    }
-
     pub(crate) fn may_introspect(&self, audiences: &[&str]) -> bool {
         let mut audiences = audiences.iter();
         audiences.any(|aud| *aud == self.id || self.introspection_targets.contains(*aud))

@@ -11,14 +11,25 @@ use crate::router::router;
 use crate::state::State;
 use crate::token_builder::TokenBuilder;
 
-/// A running authorization server on a loopback port; stops when the last clone is dropped.
+/// A running authorization server on a loopback port. It stops when the last clone is dropped.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// use obo_testkit::TestIdp;
+///
+/// let idp = TestIdp::start().await;
+/// let token = idp.user("alice").audience("service-a").scope("orders:read").mint();
+/// assert_eq!(token.split('.').count(), 3);
+/// # }
+/// ```
 #[derive(Clone)]
 pub struct TestIdp {
     state: Arc<State>,
     listener: Arc<Listener>,
 }
 
-/// Starting, stopping, and where things are.
+/// Addresses, start and stop, settings.
 impl TestIdp {
     pub(crate) fn serve(state: Arc<State>, listener: Listener) -> Self {
         listener.start(router(Arc::clone(&state)));
@@ -28,7 +39,7 @@ impl TestIdp {
         }
     }
 
-    /// The issuer identifier, `http://127.0.0.1:PORT` and the issuer path.
+    /// The issuer identifier: `http://127.0.0.1:PORT` and the issuer path.
     pub fn issuer(&self) -> &str {
         &self.state.issuer
     }
@@ -48,32 +59,32 @@ impl TestIdp {
         self.state.url("/jwks")
     }
 
-    /// Takes the server down: open connections are closed, new ones refused, the port stays reserved.
+    /// Stops the server: closes open connections, refuses new ones, keeps the port reserved.
     pub fn stop(&self) {
         self.listener.stop();
     }
 
-    /// Brings the server back on the same port, with the same keys and clients.
+    /// Starts a stopped server again on the same port, with the same keys and clients.
     pub async fn resume(&self) {
         self.listener.start(router(Arc::clone(&self.state)));
     }
 
-    /// Adds seconds to the wall clock that the server reads; negative ones set it back.
+    /// Moves the server's clock by this many seconds from the wall clock, back if negative.
     pub fn set_clock_offset(&self, seconds: i64) {
         self.state.settings.lock().clock_offset = seconds;
     }
 
-    /// Sets how long tokens from the token endpoint live, in seconds; the default is 300.
+    /// Sets the lifetime of tokens from the token endpoint, in seconds. The default is 300.
     pub fn set_token_lifetime(&self, seconds: i64) {
         self.state.settings.lock().lifetime = seconds;
     }
 
-    /// Issues opaque tokens from the token endpoint, instead of JWTs.
+    /// Issues opaque tokens from the token endpoint instead of JWTs.
     pub fn set_issues_opaque(&self, opaque: bool) {
         self.state.settings.lock().issues_opaque = opaque;
     }
 
-    /// Grants the allowed ones of several requested targets, instead of refusing them all.
+    /// Grants the allowed ones of several requested targets instead of refusing the request.
     ///
     /// RFC 8693 §2.1.1 leaves the choice to the server; the default is to refuse.
     pub fn set_narrows_targets(&self, narrows: bool) {
@@ -83,27 +94,27 @@ impl TestIdp {
 
 /// Tokens and clients.
 impl TestIdp {
-    /// An access token for a user, requested by the client `test-app`.
+    /// Builds an access token for a user, issued to the client `test-app`.
     pub fn user(&self, sub: &str) -> TokenBuilder {
         TokenBuilder::access_token(Arc::clone(&self.state), sub, "test-app")
     }
 
-    /// An access token a service got for itself: `sub` equals `client_id`.
+    /// Builds an access token of a service's own: `sub` equals `client_id`.
     pub fn service(&self, client_id: &str) -> TokenBuilder {
         TokenBuilder::access_token(Arc::clone(&self.state), client_id, client_id)
     }
 
-    /// An ID token of OpenID Connect, signed with the same key: no resource server may accept it.
+    /// Builds an ID token (OpenID Connect), which resource servers must reject.
     pub fn id_token(&self, sub: &str, client_id: &str) -> TokenBuilder {
         TokenBuilder::id_token(Arc::clone(&self.state), sub, client_id)
     }
 
-    /// Revokes a token, a JWT or an opaque one: it is inactive to the introspection endpoint, and cannot be exchanged.
+    /// Revokes a JWT or an opaque token: it becomes inactive, and cannot be exchanged.
     pub fn revoke(&self, token: &str) {
         self.state.tokens.lock().revoked.insert(token.to_owned());
     }
 
-    /// Registers a confidential client, or returns to one registered before.
+    /// Registers a confidential client, or returns the one that is registered by this name.
     pub fn client(&self, client_id: &str) -> TestClient {
         TestClient::register(Arc::clone(&self.state), client_id)
     }
@@ -111,19 +122,19 @@ impl TestIdp {
 
 /// Keys.
 impl TestIdp {
-    /// Makes and publishes a new key of the default algorithm and signs with it from now on; its `kid`.
+    /// Generates a new key, publishes it, signs with it from now on, and returns its `kid`.
     ///
-    /// Old keys stay published.
+    /// Its algorithm is the default one. Old keys stay published.
     pub fn rotate(&self) -> String {
         self.state.keys.lock().add(self.state.signing).kid
     }
 
-    /// The `kid` that tokens carry now.
+    /// The `kid` of new tokens.
     pub fn kid(&self) -> String {
         self.state.keys.lock().current(self.state.signing).kid
     }
 
-    /// Takes a key out of the published set; the server still accepts subject tokens it signed.
+    /// Removes a key from the published set. The server still accepts subject tokens of that key.
     pub fn withdraw(&self, kid: &str) {
         self.state.keys.lock().withdraw(|known| known == Some(kid));
     }
@@ -133,32 +144,32 @@ impl TestIdp {
         self.state.keys.lock().withdraw(|_| true);
     }
 
-    /// Publishes one more entry, however odd.
+    /// Publishes one more entry, valid or not.
     pub fn publish_extra_jwk(&self, jwk: Value) {
         self.state.keys.lock().extra.push(jwk);
     }
 
-    /// Serves this text instead of the JWK Set; `None` ends the lie.
+    /// Serves this text instead of the JWK Set; `None` serves the JWK Set again.
     pub fn replace_jwks(&self, body: Option<String>) {
         self.state.keys.lock().replacement = body;
     }
 }
 
-/// Misbehaviour.
+/// Faults.
 impl TestIdp {
-    /// Makes an endpoint misbehave until [`heal`](Self::heal); several faults add up.
+    /// Sets a fault on an endpoint until [`heal`](Self::heal). Several faults add up.
     pub fn fault(&self, endpoint: Endpoint, fault: Fault) {
         self.state.faults.lock().standing.push((endpoint, fault));
     }
 
-    /// Makes an endpoint misbehave for one request; several such faults are used up one per request.
+    /// Sets a fault on an endpoint for one request. Each request uses up one such fault.
     ///
-    /// The request that meets one does not meet the standing faults.
+    /// Standing faults do not apply to that request.
     pub fn fault_once(&self, endpoint: Endpoint, fault: Fault) {
         self.state.faults.lock().once.push_back((endpoint, fault));
     }
 
-    /// Makes every endpoint misbehave until [`heal`](Self::heal).
+    /// Sets a fault on every endpoint until [`heal`](Self::heal).
     pub fn misbehave(&self, fault: Fault) {
         for endpoint in [
             Endpoint::Token,
@@ -170,16 +181,16 @@ impl TestIdp {
         }
     }
 
-    /// Ends all faults and lets hanging requests go on.
+    /// Removes all faults; hanging requests continue.
     pub fn heal(&self) {
         *self.state.faults.lock() = Faults::default();
         self.state.healed.send_replace(());
     }
 }
 
-/// What was asked.
+/// Recorded requests.
 impl TestIdp {
-    /// Every request so far, in order of arrival.
+    /// Every request so far, in the order of arrival.
     pub fn requests(&self) -> Vec<Recorded> {
         self.state.requests.lock().clone()
     }
@@ -204,9 +215,9 @@ impl TestIdp {
         self.received(Endpoint::Discovery)
     }
 
-    /// Returns once an endpoint has received this many requests since the start, answered or not.
+    /// Waits until an endpoint has received this many requests since the start, finished or not.
     ///
-    /// For tests of what happens while a request hangs; no need to sleep.
+    /// For tests of what happens while a request hangs, without a sleep.
     pub async fn wait_for_requests(&self, endpoint: Endpoint, count: usize) {
         let mut arrived = self.state.arrived.subscribe();
         while self.received(endpoint) < count {

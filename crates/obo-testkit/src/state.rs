@@ -9,6 +9,7 @@ use crate::alg::TestAlg;
 use crate::fault::Faults;
 use crate::key_set::KeySet;
 use crate::lock::Lock;
+use crate::oauth_error::OAuthError;
 use crate::opaque::Tokens;
 use crate::recorded::Recorded;
 use crate::registration::Registration;
@@ -72,6 +73,18 @@ impl State {
 
     pub(crate) fn settings(&self) -> Settings {
         *self.settings.lock()
+    }
+
+    /// The registered client. A given `secret` must be its secret.
+    pub(crate) fn client(
+        &self,
+        id: &str,
+        secret: Option<&str>,
+    ) -> Result<Registration, OAuthError> {
+        let client = self.clients.lock().get(id).cloned();
+        client
+            .filter(|client| secret.is_none() || client.secret.as_deref() == secret)
+            .ok_or_else(OAuthError::authentication_failed)
     }
 
     /// Seconds since the epoch on the server's clock.

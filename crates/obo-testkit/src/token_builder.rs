@@ -13,8 +13,20 @@ use crate::test_key::TestKey;
 ///
 /// An access token has every claim that RFC 9068 §2.2 requires. Times are offsets in seconds from
 /// the server's clock when [`mint`](Self::mint) is called.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// let idp = obo_testkit::TestIdp::start().await;
+/// let alice = idp.user("alice").audience("service-a").scope("orders:read");
+/// let valid = alice.clone().mint();
+/// let expired = alice.clone().expires_in(-1).mint();
+/// let unsigned = alice.header("alg", "none").mint();
+/// # assert!(valid != expired && expired != unsigned);
+/// # }
+/// ```
 #[derive(Clone)]
-#[must_use = "a builder does nothing until minted"]
+#[must_use = "a builder does nothing until `mint` is called"]
 pub struct TokenBuilder {
     state: Arc<State>,
     claims: Object,
@@ -31,7 +43,6 @@ pub struct TokenBuilder {
     header_edits: Vec<(String, Option<Value>)>,
 }
 
-/// Where it starts.
 impl TokenBuilder {
     pub(crate) fn access_token(state: Arc<State>, sub: &str, client_id: &str) -> Self {
         let token = Self::new(state, sub).typ(Some("at+jwt"));
@@ -62,7 +73,9 @@ impl TokenBuilder {
 
 /// Claims.
 impl TokenBuilder {
-    /// Adds an audience; `aud` becomes an array with the second, and is the issuer without any.
+    /// Adds an audience. The default is the issuer.
+    ///
+    /// `aud` is a string for one audience, and an array for several.
     pub fn audience(mut self, audience: &str) -> Self {
         self.audiences.push(audience.to_owned());
         self
@@ -74,35 +87,35 @@ impl TokenBuilder {
         self
     }
 
-    /// Names the client the token was issued to.
+    /// Sets `client_id`, the client that the token was issued to.
     pub fn client_id(self, client_id: &str) -> Self {
         self.claim("client_id", client_id)
     }
 
-    /// Names another issuer.
+    /// Sets `iss`. The default is the server's issuer.
     pub fn issuer(self, issuer: &str) -> Self {
         self.claim("iss", issuer)
     }
 
-    /// Sets `exp`, in seconds from now; the default is 300, negative means already expired.
+    /// Sets `exp`, in seconds from now. The default is 300; a negative value has expired.
     pub fn expires_in(mut self, seconds: i64) -> Self {
         self.expires_in = seconds;
         self
     }
 
-    /// Sets `iat`, in seconds from now; the default is 0.
+    /// Sets `iat`, in seconds from now. The default is 0.
     pub fn issued_at(mut self, seconds: i64) -> Self {
         self.issued_at = seconds;
         self
     }
 
-    /// Sets `nbf`, in seconds from now; the default is no `nbf`.
+    /// Sets `nbf`, in seconds from now. The default is a token without it.
     pub fn not_before(mut self, seconds: i64) -> Self {
         self.not_before = Some(seconds);
         self
     }
 
-    /// Puts an actor outermost; the one named before becomes its prior actor (RFC 8693 §4.1).
+    /// Sets the current actor; an earlier one becomes its prior actor (RFC 8693 §4.1).
     pub fn actor(mut self, sub: &str) -> Self {
         let mut act = json!({ "sub": sub });
         if let Some(prior) = self.claims.remove("act") {
@@ -112,24 +125,24 @@ impl TokenBuilder {
         self
     }
 
-    /// Says who may act for the subject (RFC 8693 §4.4).
+    /// Sets `may_act`, the party that may act for the subject (RFC 8693 §4.4).
     pub fn may_act(self, party: Value) -> Self {
         self.claim("may_act", party)
     }
 
-    /// Sets any claim to any value, whatever it would have been.
+    /// Sets any claim to any value; the last call wins.
     pub fn claim(mut self, name: &str, value: impl Into<Value>) -> Self {
         self.edits.push((name.to_owned(), Some(value.into())));
         self
     }
 
-    /// Leaves a claim out.
+    /// Removes a claim.
     pub fn without(mut self, name: &str) -> Self {
         self.edits.push((name.to_owned(), None));
         self
     }
 
-    /// The claims as a token minted now would carry them; `jti` is new each time.
+    /// The claims of a token that is minted now. `jti` is new each time.
     pub fn claims(&self) -> Value {
         Value::Object(self.claim_set())
     }
@@ -164,17 +177,17 @@ impl TokenBuilder {
 
 /// Header and signature.
 impl TokenBuilder {
-    /// Sets the `typ` header; `None` leaves it out. The default is `at+jwt`, for an ID token `JWT`.
+    /// Sets the `typ` header; `None` removes it. The default is `at+jwt`, for an ID token `JWT`.
     pub fn typ(self, typ: Option<&str>) -> Self {
         self.edit_header("typ", typ.map(Value::from))
     }
 
-    /// Sets the `kid` header; `None` leaves it out. The default is the kid of the server's newest key.
+    /// Sets the `kid` header; `None` removes it. The default is that of the server's newest key.
     pub fn kid(self, kid: Option<&str>) -> Self {
         self.edit_header("kid", kid.map(Value::from))
     }
 
-    /// Sets any header member to any value, `alg` included: the signature does not follow it.
+    /// Sets any header member to any value. Another `alg` does not change the signature.
     pub fn header(self, name: &str, value: impl Into<Value>) -> Self {
         self.edit_header(name, Some(value.into()))
     }
@@ -184,24 +197,24 @@ impl TokenBuilder {
         self
     }
 
-    /// Signs with the server's key for this algorithm, which is made and published if there is none.
+    /// Signs with the server's key for this algorithm, which it generates and publishes if needed.
     pub fn alg(mut self, alg: TestAlg) -> Self {
         self.alg = Some(alg);
         self
     }
 
-    /// Signs with a key that is not the server's; `kid` goes on naming the server's.
+    /// Signs with a key that is not the server's. `kid` stays that of the server's key.
     pub fn sign_with(mut self, key: &TestKey) -> Self {
         self.foreign = Some(key.clone());
         self
     }
 
-    /// Issues an opaque token with these claims: a random text, of which the introspection endpoint knows them.
+    /// Issues an opaque token: a random text whose claims the introspection endpoint returns.
     pub fn mint_opaque(&self) -> String {
         self.state.tokens.lock().issue(self.claim_set())
     }
 
-    /// Signs the token: the compact form that goes after `Bearer`.
+    /// Signs the token and returns its compact form, which follows `Bearer`.
     pub fn mint(&self) -> String {
         let foreign_alg = self.foreign.as_ref().map(TestKey::alg);
         let alg = self.alg.or(foreign_alg).unwrap_or(self.state.signing);

@@ -23,7 +23,7 @@ pub(crate) fn grant(
     client: &Registration,
     form: &Form,
 ) -> Result<Value, OAuthError> {
-    // If other audiences were allowed, a service could exchange tokens that were sent to another one.
+    // Otherwise a service could exchange tokens that were sent to another service.
     let subject = token(state, form, "subject", &[&client.id])?;
     // A client credentials token without a target is addressed to the server that issued it.
     let actor = match form.one("actor_token").or(form.one("actor_token_type")) {

@@ -8,9 +8,11 @@ use tonic::{Code, Status};
 
 use crate::status::{not_called, status};
 
-/// Any error on its way to a [`Status`]: `?` makes it of any error, and a status of it.
+/// The error of functions that gRPC methods call: `?` converts any error into it, and it into a
+/// [`Status`].
 ///
-/// A method returns a [`Status`], which `?` cannot make of other crates' errors. So let a function return this one:
+/// A method returns a [`Status`], and `?` cannot convert errors of other crates into one. So return
+/// this error from a function that the method calls:
 ///
 /// ```
 /// use obo::{Rule, TokenExchange, Caller};
@@ -20,11 +22,11 @@ use crate::status::{not_called, status};
 /// # impl Stock {
 /// async fn level(&self, request: Request<()>) -> Result<Response<()>, Status> {
 ///     let caller = obo_tonic::caller(&request)?;
-///     self.ask(caller).await?;
+///     self.query(caller).await?;
 ///     Ok(Response::new(()))
 /// }
 ///
-/// async fn ask(&self, caller: &Caller) -> Result<(), obo_tonic::Error> {
+/// async fn query(&self, caller: &Caller) -> Result<(), obo_tonic::Error> {
 ///     self.rule.check(caller)?;
 ///     let token = self.exchange.token(caller, obo::Audience::new("service-b")?).await?;
 ///     # let _ = token;
@@ -33,12 +35,12 @@ use crate::status::{not_called, status};
 /// # }
 /// ```
 ///
-/// As with other types that are made of any error, it is not an error itself. [`into_status`] does the same without a
-/// function of its own.
+/// Like other types that any error converts into, it does not implement `std::error::Error` itself.
+/// [`into_status`] does the same conversion without a separate function.
 pub struct Error(BoxError);
 
 impl Error {
-    /// The error that this was made of.
+    /// The error that this was converted from.
     pub fn cause(&self) -> &(dyn StdError + Send + Sync + 'static) {
         &*self.0
     }
@@ -68,18 +70,26 @@ impl fmt::Debug for Error {
     }
 }
 
-/// Any error as a status, for `.map_err(obo_tonic::into_status)?` in a method.
+/// Converts any error into a status, for `.map_err(obo_tonic::into_status)?` in a method.
 ///
-/// Where the error is, or was caused by, a [`Rejection`], an [`ExchangeError`] or a [`Status`], the status is theirs. A call
-/// that was made and failed without a status is `UNAVAILABLE`, and any other error `INTERNAL`; neither tells the caller
-/// more. With the feature `tracing`, on by default, a failure of this service is logged with its cause and the causes of
-/// that (`request failed`).
+/// ```
+/// use tonic::Status;
+///
+/// fn report() -> Result<String, Status> {
+///     std::fs::read_to_string("report.txt").map_err(obo_tonic::into_status)
+/// }
+/// ```
+///
+/// If the error or one of its sources is a [`Rejection`], an [`ExchangeError`] or a [`Status`], the
+/// status is theirs. A call that was made and failed without a status is `UNAVAILABLE`, any other
+/// error is `INTERNAL`, both without detail. With the feature `tracing`, which is on by default, a
+/// failure of this service is logged with its chain of causes (`request failed`).
 pub fn into_status(error: impl Into<BoxError>) -> Status {
     let error = match error.into().downcast::<Status>() {
         Ok(status) => return *status,
         Err(error) => error,
     };
-    let told = causes(&*error).find_map(|cause| {
+    let found = causes(&*error).find_map(|cause| {
         if let Some(rejection) = cause.downcast_ref::<Rejection>() {
             return Some(status(&rejection.response()));
         }
@@ -88,23 +98,23 @@ pub fn into_status(error: impl Into<BoxError>) -> Status {
         }
         cause.downcast_ref::<Status>().cloned()
     });
-    let mut told = match told {
-        Some(told) => told,
+    let mut status = match found {
+        Some(status) => status,
         None if causes(&*error).any(|cause| cause.is::<CallError>()) => {
             Status::unavailable("try again later")
         }
         None => Status::internal("internal error"),
     };
-    if is_failure(told.code()) {
-        report(told.code(), &*error);
+    if is_failure(status.code()) {
+        report(status.code(), &*error);
     }
-    if told.source().is_none() {
-        told.set_source(Arc::from(error));
+    if status.source().is_none() {
+        status.set_source(Arc::from(error));
     }
-    told
+    status
 }
 
-/// Whether it is this service that failed, and not its caller.
+/// Whether this service failed, not its caller.
 fn is_failure(code: Code) -> bool {
     matches!(
         code,

@@ -1,23 +1,26 @@
-//! What an answer means that no gRPC service made, for a client alone:
+//! Statuses for HTTP responses that did not come from a gRPC service:
 //! <https://github.com/grpc/grpc/blob/master/doc/http-grpc-status-mapping.md>.
 
 use http::{HeaderMap, Response, StatusCode, header};
 use obo::refusal::GrpcKind;
 use tonic::{Code, Status};
 
-/// The response, or the status of an answer by a proxy or a load balancer (GR-07).
+/// Returns the response of a gRPC service, or the status of a response from a proxy or a load
+/// balancer.
 ///
-/// Its body is no message: read as one, it would be a fault of the protocol, whatever the status says.
-pub(crate) fn of_a_service<B>(response: Response<B>) -> Result<Response<B>, Status> {
+/// The body of the latter is not a gRPC message. To parse it would fail as a protocol error,
+/// whatever its status is.
+pub(crate) fn grpc_response<B>(response: Response<B>) -> Result<Response<B>, Status> {
     if !is_bare(response.status(), response.headers()) {
         return Ok(response);
     }
     let status = response.status();
-    let problem = format!("answered by no gRPC service: HTTP {status}");
+    let problem = format!("the response is not gRPC: HTTP {status}");
     Err(Status::new(code(status), problem))
 }
 
-/// Whether nothing in it is of gRPC. A service that is called in the same process may leave the content type out.
+/// Whether the response has no sign of gRPC. A service in the same process may omit the content
+/// type.
 fn is_bare(status: StatusCode, headers: &HeaderMap) -> bool {
     let is_grpc = match headers.contains_key(header::CONTENT_TYPE) {
         true => GrpcKind::of(headers).is_some(),

@@ -13,20 +13,23 @@ use tonic::body::Body;
 use tonic::service::Interceptor;
 use tower_service::Service;
 
-use crate::intermediary::of_a_service;
+use crate::intermediary::grpc_response;
 use crate::status::not_called;
 
-/// The longest request that is kept to be sent again, in bytes.
-const MOST_REPLAYED: usize = 64 * 1024;
+/// The maximum size of a request that is recorded to be sent again, in bytes.
+const MAX_REPLAYED: usize = 64 * 1024;
 
-/// A channel for generated clients whose calls carry tokens as `layer` says.
+/// Wraps a channel for generated clients, so that their calls have exchanged tokens as `layer`
+/// configures.
 ///
 /// ```
-/// # async fn example(exchange: obo::TokenExchange, caller: obo::Caller) -> Result<(), obo::ConfigError> {
+/// # use obo::{Caller, ConfigError, TokenExchange};
+/// # async fn example(exchange: TokenExchange, caller: Caller) -> Result<(), ConfigError> {
 /// use tonic::transport::Endpoint;
 ///
 /// let channel = Endpoint::from_static("https://stock.corp.example").connect_lazy();
-/// let stock = obo_tonic::channel(exchange.to("https://stock.corp.example", "service-b")?, channel);
+/// let layer = exchange.to("https://stock.corp.example", "service-b")?;
+/// let stock = obo_tonic::channel(layer, channel);
 /// // For each call: `StockClient::new(stock.on_behalf_of(&caller))`.
 /// # let _ = stock.on_behalf_of(&caller);
 /// # Ok(())
@@ -36,19 +39,20 @@ pub fn channel<S>(layer: OnBehalfOfLayer, inner: S) -> OnBehalfOf<S> {
     OnBehalfOf(obo::OnBehalfOf::new(inner, layer.replay(Replay::never())))
 }
 
-/// A channel for generated clients that calls on behalf of a user; [`channel`] makes it.
+/// A channel for generated clients that calls on behalf of a user, created by [`channel`].
 ///
-/// Its error is a [`Status`], so that `?` keeps the code, and [`exchange_error`](crate::exchange_error) finds why a call was
-/// not made.
+/// Its error is a [`Status`], so that `?` keeps the code. [`exchange_error`](crate::exchange_error)
+/// returns why a call was not made.
 ///
-/// An HTTP response that no gRPC service made, such as a proxy's page, is a [`Status`] too, by the HTTP status: 401 is
-/// `UNAUTHENTICATED`, 503 is `UNAVAILABLE`. Where there is a `grpc-status`, that is the code.
+/// An HTTP response that did not come from a gRPC service, such as a proxy's error page, becomes a
+/// [`Status`] by its HTTP status: 401 is `UNAUTHENTICATED`, 503 is `UNAVAILABLE`. If there is a
+/// `grpc-status`, that is the code.
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct OnBehalfOf<S>(obo::OnBehalfOf<S, Replay<Body>>);
 
 impl<S> OnBehalfOf<S> {
-    /// This channel for calls on behalf of `caller`.
+    /// Returns a channel that calls on behalf of `caller`.
     pub fn on_behalf_of<C>(&self, caller: &Caller<C>) -> Self
     where
         S: Clone,
@@ -56,15 +60,17 @@ impl<S> OnBehalfOf<S> {
         Self(self.0.on_behalf_of(caller))
     }
 
-    /// Makes a call once more, with a new token, when the called service answers `UNAUTHENTICATED` to the first.
+    /// Retries a call once with a new token if the called service responds with `UNAUTHENTICATED`.
     ///
-    /// It is for services that refuse a token before they do anything, as [`obo::BearerAuthLayer`] does. A request of up to
-    /// 64 KiB that was sent to its end is sent again, one that is still streamed is not.
+    /// Use it for services that reject a token before they do anything else, as
+    /// [`obo::BearerAuthLayer`] does. A request of up to 64 KiB that was sent completely is sent
+    /// again; a request that is still streaming is not.
     pub fn replay(self) -> Self {
-        Self(self.0.replay(Replay::recorded(MOST_REPLAYED, Body::new)))
+        Self(self.0.replay(Replay::recorded(MAX_REPLAYED, Body::new)))
     }
 
-    /// This channel with tokens that are not at hand but issued now; calls at the same time share one.
+    /// Returns a channel that ignores cached tokens and exchanges a new one. Concurrent calls share
+    /// one exchange.
     pub fn fresh(self) -> Self {
         Self(self.0.fresh())
     }
@@ -95,10 +101,10 @@ fn to_status(error: CallError) -> Status {
         CallError::Exchange(error) => not_called(error),
         CallError::Inner(error) => {
             let status = Status::from_error(error);
-            let mut told = status.clone();
-            // So that whoever looks through the causes sees that it was another service.
-            told.set_source(Arc::new(CallError::Inner(Box::new(status))));
-            told
+            let mut marked = status.clone();
+            // The chain of causes shows that another service failed.
+            marked.set_source(Arc::new(CallError::Inner(Box::new(status))));
+            marked
         }
     }
 }
@@ -119,7 +125,7 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let called = ready!(self.project().future.poll(cx)).map_err(to_status);
-        Poll::Ready(called.and_then(of_a_service))
+        Poll::Ready(called.and_then(grpc_response))
     }
 }
 
@@ -129,14 +135,14 @@ impl<F> fmt::Debug for ResponseFuture<F> {
     }
 }
 
-/// Carries a caller into the extensions of outgoing calls, where an [`OnBehalfOf`] without one of its own finds it.
-///
-/// `StockClient::with_interceptor(stock, obo_tonic::carry(&caller))`
+/// Creates an interceptor that puts a caller into the extensions of outgoing calls, for an
+/// [`OnBehalfOf`] without a fixed caller: `StockClient::with_interceptor(stock,
+/// obo_tonic::carry(&caller))`.
 pub fn carry<C>(caller: &Caller<C>) -> CallerInterceptor {
     CallerInterceptor(caller.untyped())
 }
 
-/// The interceptor that [`carry`] makes.
+/// The interceptor that [`carry`] returns.
 #[derive(Clone, Debug)]
 pub struct CallerInterceptor(Caller);
 

@@ -9,17 +9,17 @@ use tonic::Status;
 use tower_layer::Layer;
 use tower_service::Service;
 
-/// Hands rejections that methods and interceptors raise as statuses to the [`BearerAuthLayer`](obo::BearerAuthLayer)
-/// around it, which records them in its audit trail and metrics.
+/// Passes rejections that methods and interceptors return as statuses to the outer
+/// [`BearerAuthLayer`](obo::BearerAuthLayer), which records them in its audit trail and metrics.
 ///
-/// Tonic keeps such a status in the response, where only this crate can read the [`Rejection`] behind it. Without this
-/// layer the response is the same, and the refusal is not recorded.
+/// Tonic keeps such a status in the response, and only this crate can read the [`Rejection`] in it.
+/// Without this layer the response is the same, but the refusal is not recorded.
 ///
 /// ```
 /// # fn example(server: obo::ResourceServer) {
 /// use tonic::transport::Server;
 ///
-/// // In tonic, the layer that is added first runs first.
+/// // In tonic the layer that is added first runs first.
 /// let server = Server::builder()
 ///     .layer(obo::BearerAuthLayer::new(server))
 ///     .layer(obo_tonic::RejectionLayer);

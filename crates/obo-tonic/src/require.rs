@@ -6,11 +6,20 @@ use tonic::{Request, Status};
 
 use crate::status;
 
-/// Refuses calls whose caller does not satisfy a [`Rule`], as `PERMISSION_DENIED` or, without a caller,
-/// `UNAUTHENTICATED`; without a layer, as `INTERNAL`.
+/// Creates an interceptor that refuses calls whose caller does not satisfy a [`Rule`].
 ///
-/// It goes inside an [`obo::BearerAuthLayer`]: `StockServer::with_interceptor(stock, obo_tonic::require(rule)?)`. Rules by
-/// method, such as `/stock.Stock/{method}`, are for an [`obo::RuleTable`].
+/// ```
+/// use obo::Rule;
+///
+/// // For a generated service: `StockServer::with_interceptor(stock, rule)`.
+/// let rule = obo_tonic::require(Rule::scopes(["stock:read"]))?;
+/// # let _ = rule;
+/// # Ok::<(), obo::ConfigError>(())
+/// ```
+///
+/// The status is `PERMISSION_DENIED`, or `UNAUTHENTICATED` without a caller. Place it inside an
+/// [`obo::BearerAuthLayer`]; without one the status is `INTERNAL`. For rules by method, such as
+/// `/stock.Stock/{method}`, use an [`obo::RuleTable`].
 ///
 /// # Errors
 ///
@@ -19,7 +28,7 @@ pub fn require(rule: Rule) -> Result<RequireInterceptor, ConfigError> {
     Ok(RequireInterceptor(Arc::new(rule.checked()?)))
 }
 
-/// The interceptor that [`require`] makes.
+/// The interceptor that [`require`] returns.
 #[derive(Clone, Debug)]
 pub struct RequireInterceptor(Arc<Rule>);
 

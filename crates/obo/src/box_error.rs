@@ -1,10 +1,10 @@
 use std::error::Error;
 use std::iter::successors;
 
-/// An error of a service that is not this project's.
+/// An error of any inner service or client.
 pub type BoxError = Box<dyn Error + Send + Sync>;
 
-/// The error, its cause, the cause of that, and so on.
+/// Iterates over an error and its chain of [sources](Error::source), outermost first.
 pub fn causes<'e>(
     error: &'e (dyn Error + 'static),
 ) -> impl Iterator<Item = &'e (dyn Error + 'static)> {

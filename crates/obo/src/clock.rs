@@ -4,9 +4,10 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use obo_core::UnixTime;
 
-/// The wall clock that tokens are judged by: the system's, or a [`TestClock`]'s.
+/// The wall clock for the validation of tokens: the system's or a [`TestClock`].
 ///
-/// Durations (cache lifetimes, cooldowns, deadlines) are measured on tokio's monotonic clock instead.
+/// Durations (cache lifetimes, cooldowns, deadlines) are measured on tokio's monotonic clock
+/// instead.
 #[derive(Clone, Debug, Default)]
 pub struct Clock(Option<TestClock>);
 
@@ -16,10 +17,10 @@ impl Clock {
         Self(None)
     }
 
-    /// What time it is; a system clock set before 1970 reads as 1970.
+    /// The current time. A system clock that is set before 1970 reads as 1970.
     #[expect(
         clippy::disallowed_methods,
-        reason = "the one reader of the wall clock"
+        reason = "the only reader of the wall clock"
     )]
     pub fn now(&self) -> UnixTime {
         match &self.0 {
@@ -39,7 +40,19 @@ impl From<TestClock> for Clock {
     }
 }
 
-/// A wall clock that stands still until a test moves it; clones show the same time.
+/// A wall clock that stands still until a test moves it. Clones show the same time.
+///
+/// ```
+/// use std::time::Duration;
+/// use obo::ResourceServer;
+/// use obo::time::{TestClock, UnixTime};
+///
+/// let clock = TestClock::new(UnixTime::from_secs(1_700_000_000));
+/// let builder = ResourceServer::builder("service-a")
+///     .trust("https://idp.example.com")
+///     .clock(clock.clone());
+/// clock.advance(Duration::from_secs(300));
+/// ```
 #[derive(Clone, Debug)]
 pub struct TestClock(Arc<AtomicU64>);
 
@@ -49,7 +62,7 @@ impl TestClock {
         Self(Arc::new(AtomicU64::new(time.as_secs())))
     }
 
-    /// What the clock shows.
+    /// The time that the clock shows.
     pub fn now(&self) -> UnixTime {
         UnixTime::from_secs(self.0.load(Ordering::SeqCst))
     }

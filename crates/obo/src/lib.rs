@@ -1,9 +1,11 @@
-//! Tower middleware that validates bearer tokens and exchanges them, on behalf of the user, for calls to other services.
+//! Tower middleware that validates bearer tokens, and exchanges them to call other services on
+//! behalf of the user.
 //!
-//! A token is addressed to one service. A service that calls another one for a user trades the token it received for one
-//! addressed to that service (RFC 8693), which names the user and the service that calls. Both sides fail closed: a request
-//! without an acceptable token reaches no handler, a call without an exchanged token is not made, and the caller's own token
-//! is never forwarded.
+//! A token has one service as its audience. A service that calls another one for a user exchanges
+//! the token that it received for one with the other service as its audience (RFC 8693). The new
+//! token names the user and the calling service. Both sides fail closed: a request without a valid
+//! token reaches no handler, a call without an exchanged token is not made, and the caller's own
+//! token is never forwarded.
 //!
 //! # A server
 //!
@@ -52,8 +54,10 @@
 //!
 //! fn stock() -> Result<Stock, Box<dyn std::error::Error>> {
 //!     let client = Client::new("service-a", ClientSecretBasic::from_file("client-secret"));
-//!     let exchange = TokenExchange::builder("https://idp.example.com/realms/corp", client).build()?;
-//!     let https = HttpsConnectorBuilder::new().with_native_roots()?.https_only().enable_http1().build();
+//!     let issuer = "https://idp.example.com/realms/corp";
+//!     let exchange = TokenExchange::builder(issuer, client).build()?;
+//!     let https = HttpsConnectorBuilder::new().with_native_roots()?;
+//!     let https = https.https_only().enable_http1().build();
 //!     let http = HttpClient::builder(TokioExecutor::new()).build(https);
 //!     Ok(exchange.to("https://stock.corp.example", "service-b")?.layer(http))
 //! }
@@ -66,11 +70,13 @@
 //!     let response = stock.on_behalf_of(&caller).oneshot(request).await?;
 //!     Ok(format!("the stock service says {}", response.status()))
 //! }
-//! # fn router(stock: Stock) -> Router { Router::new().route("/level", get(level)).with_state(stock) }
+//! # fn router(stock: Stock) -> Router {
+//! #     Router::new().route("/level", get(level)).with_state(stock)
+//! # }
 //! # }
 //! ```
 //!
-//! Make `stock` once and clone it: clones share the cache of exchanged tokens.
+//! Create `stock` once and clone it. Clones share the cache of exchanged tokens.
 //!
 //! Both programs need a tokio runtime and these dependencies:
 //!
@@ -89,23 +95,36 @@
 //!
 //! | for | see |
 //! | --- | --- |
-//! | several issuers, typed claims, introspection | [`Trust`] |
-//! | who may do what | [`Rule`], [`RuleTable`], [`RequireLayer`] |
-//! | streams that end with their token | [`ExpiryLayer`] |
-//! | what happens to a request, step by step | [`bearer`], [`on_behalf_of`] |
+//! | several issuers, typed claims, introspection | [`Trust`], [`Introspection`] |
+//! | rules for routes and methods | [`Rule`], [`RuleTable`], [`RequireLayer`] |
+//! | paths without a token, CORS preflights | [`BearerAuthLayer`] |
+//! | streams that end when their token expires | [`ExpiryLayer`] |
+//! | the steps of a request and of a call | [`bearer`], [`on_behalf_of`] |
+//! | calls without a user, background jobs | [`AppOnly`] |
+//! | several called services | [`Destinations`] |
 //! | client authentication | [`client`] |
-//! | why a request was refused or a call not made | the events of `tracing`, once the program has a subscriber |
 //! | authorization servers that deviate from RFC 8693 | [`dialect`] |
-//! | extractors, tonic, configuration files, tests | the crates `obo-axum`, `obo-tonic`, `obo-config`, `obo-testkit` |
+//! | why a request was refused or a call not made | the `tracing` events of the target `obo` |
+//!
+//! The crates `obo-axum` and `obo-tonic` have extractors and clients, `obo-config` reads
+//! configuration files, and `obo-testkit` is an authorization server for tests.
+//!
+//! The guides are in `docs/guides` of the repository. Start with `protect-an-api` and
+//! `call-on-behalf-of-a-user`. Then see `layer-order`, `introspection`, `background-work`,
+//! `configure-per-authorization-server`, `test-with-the-testkit`, `local-development`, `operations`
+//! and `migrating`.
 //!
 //! # Features
 //!
-//! | feature | default | what |
+//! | feature | default | adds |
 //! | --- | --- | --- |
-//! | `default-client` | yes | an HTTP client for discovery, key sets and exchanges; without it, give one by [`HttpService`](authorization_server::HttpService) |
+//! | `default-client` | yes | an HTTP client for discovery, key sets, introspection and exchanges |
 //! | `tracing` | yes | events and spans |
 //! | `metrics` | no | counters, gauges and histograms |
-//! | `jsonwebtoken` | no | conversions from the key and algorithm types of the `jsonwebtoken` crate |
+//! | `jsonwebtoken` | no | conversions from the types of the `jsonwebtoken` crate |
+//!
+//! Without `default-client`, pass an HTTP client as
+//! [`HttpService`](authorization_server::HttpService).
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 #[macro_use]
@@ -142,7 +161,7 @@ pub use outbound::exchange::{self, token_exchange::TokenExchange};
 pub use outbound::on_behalf_of::{self, OnBehalfOf};
 pub use refusal::rejection::Rejection;
 
-/// What an [`AuthorizationServer`] is made of and shows: its metadata, its keys, the HTTP client to it.
+/// The parts of an [`AuthorizationServer`]: its metadata, its keys, and the HTTP client.
 pub mod authorization_server {
     pub use crate::idp::http::HttpService;
     pub use crate::idp::jwks::{KeyRefresh, KeyStatus};
@@ -151,13 +170,13 @@ pub mod authorization_server {
     pub use obo_core::metadata::ServerMetadata;
 }
 
-/// Who a [`Caller`] is.
+/// The parts of a [`Caller`]: its actors and its kind.
 pub mod caller {
     #[doc(no_inline)]
     pub use obo_core::{ActorId, CurrentActor, PrincipalKind, PriorActors, PseudonymKey};
 }
 
-/// How this service proves to the authorization server who it is: client authentication methods (RFC 6749 section 2.3).
+/// Client authentication methods (RFC 6749 section 2.3).
 pub mod client {
     pub use crate::idp::client_auth::{
         Attempt, Authenticating, ClientAssertion, ClientAuth, ClientSecretJwt, ClientSecretPost,
@@ -167,20 +186,20 @@ pub mod client {
     pub use obo_core::{MacAlgorithm, SigningKey};
 }
 
-/// Where calls go, and which audience their tokens have.
+/// The target of a [`Destination`]: the audience or resource of its tokens.
 pub mod destination {
     #[doc(no_inline)]
     pub use obo_core::Target;
 }
 
-/// How authorization servers differ: requests and responses of a token endpoint, one module per product.
+/// The differences of authorization servers at the token endpoint, with one module per product.
 pub mod dialect {
     #[doc(no_inline)]
     pub use obo_core::Grant;
     pub use obo_core::dialect::*;
 }
 
-/// What goes wrong, besides a [`ConfigError`] and an [`ExchangeError`].
+/// Errors, besides [`ConfigError`] and [`ExchangeError`].
 pub mod error {
     pub use crate::box_error::{BoxError, causes};
     pub use crate::outbound::error::ExchangeErrorKind;
@@ -188,18 +207,18 @@ pub mod error {
     pub use obo_core::TokenError;
 }
 
-/// What a [`Policy`] is made of.
+/// The parts of a [`Policy`].
 pub mod policy {
     #[doc(no_inline)]
     pub use obo_core::{Algorithm, ClaimMatcher, MAX_LEEWAY, PolicyBuilder, ScopeClaim, TokenTyp};
 }
 
-/// The metadata of a protected resource (RFC 9728).
+/// The service for the metadata of a protected resource (RFC 9728).
 pub mod protected_resource {
     pub use crate::inbound::protected_resource::ProtectedResourceService;
 }
 
-/// What makes a [`ResourceServer`].
+/// The builder of a [`ResourceServer`].
 pub mod resource_server {
     pub use crate::inbound::resource_server::ResourceServerBuilder;
 }
@@ -219,7 +238,7 @@ pub mod token {
     };
 }
 
-/// Requests to a token endpoint, and why they fail.
+/// Requests to a token endpoint and their errors.
 pub mod token_endpoint {
     #[doc(no_inline)]
     pub use obo_core::{ErrorClass, RefusedToken, TokenEndpointError, TokenRequest};

@@ -1,6 +1,6 @@
 //! Randomness from the operating system.
 
-/// A key; `None` when the system gives no randomness.
+/// A random key; `None` if the system has no randomness.
 pub(crate) fn bytes() -> Option<[u8; 32]> {
     let mut bytes = [0; 32];
     getrandom::fill(&mut bytes).ok()?;
@@ -14,7 +14,7 @@ pub(crate) fn token_id() -> Option<String> {
     Some(format!("{:032x}", u128::from_be_bytes(bytes)))
 }
 
-/// A number from 0 up to 1, for jitter alone.
+/// A number from 0 up to 1, only for jitter.
 pub(crate) fn fraction() -> f64 {
     let mut bytes = [0; 4];
     match getrandom::fill(&mut bytes) {

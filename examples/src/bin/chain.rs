@@ -1,6 +1,6 @@
-//! A user's token crosses three services, each call on behalf of the user. Then the chain refuses what it must.
+//! A user's token crosses three services, each call on behalf of the user. Then come the refusals.
 //!
-//! With `--opaque` the tokens are opaque, and each service introspects them at the authorization server.
+//! With `--opaque` the tokens are opaque, and each service introspects them.
 //!
 //! Exits with a failure if anything is not as expected.
 

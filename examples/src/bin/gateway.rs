@@ -1,7 +1,8 @@
-//! A gateway by a configuration file: `gateway --config gateway.toml`.
+//! The gateway as a program: `gateway --config gateway.toml`.
 //!
-//! It prints `listening on http://ADDRESS` when it is ready, and says on stderr what it refuses and why. Ctrl-C ends it
-//! after the requests that are under way. Its exit code is 2 where the configuration is wrong.
+//! It prints `listening on http://ADDRESS` when it is ready, and logs refusals to stderr. Ctrl-C
+//! stops it after the requests in flight. The exit code is 2 if the configuration is wrong, and 1
+//! for other errors.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -51,6 +52,8 @@ async fn run() -> Result<(), (u8, BoxError)> {
 fn path(mut arguments: impl Iterator<Item = OsString>) -> Result<PathBuf, BoxError> {
     match (arguments.next(), arguments.next(), arguments.next()) {
         (Some(flag), Some(path), None) if flag == "--config" => Ok(path.into()),
-        _ => Err("usage: gateway --config FILE; examples/gateway.toml shows what is in it".into()),
+        _ => Err(
+            "usage: gateway --config FILE; examples/gateway.toml is an example of a file".into(),
+        ),
     }
 }

@@ -1,5 +1,5 @@
-//! Three services in one process, over real sockets: A (axum) calls B (tonic), B calls C (axum), each on behalf of the
-//! user whose token it received.
+//! Three services in one process, over real sockets: A (axum) calls B (tonic), and B calls C
+//! (axum). Each calls on behalf of the user whose token it received.
 
 mod calls;
 mod hop;

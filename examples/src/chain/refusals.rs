@@ -24,7 +24,8 @@ pub fn expect(what: &str, is_met: bool, seen: &str) -> Result<(), BoxError> {
     Ok(())
 }
 
-/// A token for ServiceA cannot be used at ServiceB: neither to call it nor for ServiceB to exchange.
+/// A token for ServiceA cannot be used at ServiceB: neither to call it nor for ServiceB to
+/// exchange.
 ///
 /// # Errors
 ///
@@ -40,7 +41,8 @@ pub async fn wrong_audience(chain: &Chain) -> Result<(), BoxError> {
         &format!("{:?}: {}", status.code(), status.message()),
     )?;
 
-    // Only a validated token can be exchanged, so ServiceB's client gets one that ServiceA validated.
+    // Only a validated token can be exchanged, so ServiceB's client gets one that ServiceA
+    // validated.
     let caller = chain.server_of_a.validate(&token).await?;
     let to_c = Audience::new("service-c")?;
     let refused = chain.exchange_of_b.token(&caller, to_c).await.err();

@@ -79,7 +79,7 @@ async fn entries(
     Ok(ledger.oneshot(request).await?.status())
 }
 
-/// An error as ServiceA returns it. A header says why, for the trace; a real service would log that.
+/// An error with its reason in a header, for the trace. A real service logs the reason.
 struct ApiError(obo_axum::Error);
 
 impl<E: std::error::Error + Send + Sync + 'static> From<E> for ApiError {

@@ -51,7 +51,8 @@ pub fn service_b(
 impl Stock for StockService {
     async fn level(&self, request: Request<Sku>) -> Result<Response<Availability>, Status> {
         let caller = obo_tonic::caller(&request)?;
-        // The caller travels in the request's extensions; the client finds the destination by the URI.
+        // The caller travels in the request's extensions; the client finds the destination by the
+        // URI.
         let mut call = HttpRequest::get(&self.ledger_uri)
             .body(Empty::new())
             .map_err(|_| Status::internal("not a URI"))?;

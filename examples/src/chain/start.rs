@@ -20,29 +20,29 @@ use tower::Layer as _;
 use super::{service_a, service_b, service_c};
 use crate::BoxError;
 
-/// What access tokens are like.
+/// The kind of access tokens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Tokens {
-    /// Each service validates them by the keys of the authorization server.
+    /// JWTs. Each service validates them with the keys of the authorization server.
     Jwts,
-    /// They say nothing, so each service asks the authorization server about them (RFC 7662).
+    /// Opaque tokens. Each service introspects them at the authorization server (RFC 7662).
     Opaque,
 }
 
-/// The authorization server and the three services, running until this is dropped.
+/// The authorization server and the three services, which run until this is dropped.
 #[derive(Debug)]
 pub struct Chain {
     /// The authorization server.
     pub idp: TestIdp,
-    /// Where ServiceA listens.
+    /// The address of ServiceA.
     pub a: SocketAddr,
-    /// Where ServiceB listens.
+    /// The address of ServiceB.
     pub b: SocketAddr,
-    /// Where ServiceC listens.
+    /// The address of ServiceC.
     pub c: SocketAddr,
-    /// What ServiceA accepts.
+    /// The resource server of ServiceA.
     pub server_of_a: ResourceServer,
-    /// ServiceB's own exchange.
+    /// The token exchange of ServiceB.
     pub exchange_of_b: TokenExchange,
     tokens: Tokens,
     requests_to_c: Arc<AtomicUsize>,
@@ -50,16 +50,16 @@ pub struct Chain {
 }
 
 impl Chain {
-    /// Starts everything on ports that the system picks; tokens are JWTs.
+    /// Starts everything on free ports, with JWTs.
     ///
     /// # Errors
     ///
-    /// When a port cannot be bound, or the configuration is wrong.
+    /// If a port cannot be bound, or the configuration is wrong.
     pub async fn start() -> Result<Self, BoxError> {
         Self::start_with(Tokens::Jwts).await
     }
 
-    /// The same with tokens of this kind.
+    /// Starts everything with this kind of tokens.
     ///
     /// # Errors
     ///
@@ -120,7 +120,7 @@ impl Chain {
         })
     }
 
-    /// A token for ServiceA that a user got from the authorization server.
+    /// Issues a token for ServiceA to a user.
     pub fn token_of(&self, user: &str) -> String {
         let token = self.idp.user(user).audience("service-a");
         self.mint(&token.scope("orders:read"))
@@ -140,7 +140,7 @@ impl Chain {
     }
 }
 
-/// What a service accepts: tokens of our authorization server that are addressed to it.
+/// The resource server of a service: it accepts our authorization server's tokens for this service.
 fn accepts(idp: &TestIdp, client: &Client, tokens: Tokens) -> Result<ResourceServer, BoxError> {
     let trust = match tokens {
         Tokens::Jwts => Trust::new(idp.issuer()),
@@ -150,7 +150,8 @@ fn accepts(idp: &TestIdp, client: &Client, tokens: Tokens) -> Result<ResourceSer
     Ok(server.build()?)
 }
 
-/// Registers a service at the authorization server with a key of its own, and lets it reach one other.
+/// Registers a service at the authorization server with its own key, and lets it exchange tokens
+/// for one other service.
 fn client(idp: &TestIdp, id: &str, may_reach: Option<&str>) -> Result<Client, BoxError> {
     let key = obo_testkit::TestKey::generate(TestAlg::Es256);
     let client = idp.client(id).jwk(key.public_jwk(id));

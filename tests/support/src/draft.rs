@@ -1,4 +1,4 @@
-//! Tokens written as text, member by member, as no encoder would write them.
+//! Tokens written as text, member by member, in ways that no encoder uses.
 
 use crate::members::Members;
 use crate::signer::Signer;
@@ -13,25 +13,25 @@ pub struct Draft {
 }
 
 impl Draft {
-    /// With a claim of this value, as JSON text.
+    /// Sets a claim to this JSON text.
     pub fn claim(mut self, name: &str, text: &str) -> Self {
         self.claims.set(name, text);
         self
     }
 
-    /// Without a claim.
+    /// Removes a claim.
     pub fn without(mut self, claim: &str) -> Self {
         self.claims.remove(claim);
         self
     }
 
-    /// With a header member of this value, as JSON text.
+    /// Sets a header member to this JSON text.
     pub fn header(mut self, name: &str, text: &str) -> Self {
         self.header.set(name, text);
         self
     }
 
-    /// The compact form, signed with this ES256 key whatever the header says.
+    /// The compact form, signed with this ES256 key, whatever algorithm the header names.
     pub fn sign(&self, pem: &str) -> String {
         let signer = Signer::of_pem("", "ES256", pem);
         let (header, claims) = (self.header.json(), self.claims.json());

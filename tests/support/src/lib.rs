@@ -1,5 +1,5 @@
-//! What the tests of several crates share. It has nothing of the crates under test, so that a bug in their encoder
-//! cannot cancel itself out.
+//! Shared by the tests of several crates. It uses none of the crates under test, so a bug in them
+//! cannot hide itself.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

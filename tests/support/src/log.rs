@@ -5,16 +5,17 @@ use tracing::Dispatch;
 use tracing::dispatcher::DefaultGuard;
 use tracing_subscriber::fmt::MakeWriter;
 
-/// What was logged.
+/// Captured log output.
 #[derive(Clone, Debug, Default)]
 pub struct Log(Arc<Mutex<Vec<u8>>>);
 
 static OTHERS: Once = Once::new();
 
-/// Hands this thread's spans and events to `subscriber`.
+/// Sends this thread's spans and events to `subscriber`.
 ///
-/// While there is one subscriber in all, the thread that comes by first decides for the whole process whether an event is
-/// wanted, and other tests' threads want none; so there is always a second one, which wants all and keeps nothing.
+/// With one subscriber in the process, the first thread that reaches an event decides for all
+/// threads whether it is enabled, and threads of other tests disable it. So there is always a
+/// second subscriber, which enables every event and stores nothing.
 pub fn listen(subscriber: impl Into<Dispatch>) -> DefaultGuard {
     OTHERS.call_once(|| {
         tracing::subscriber::set_global_default(tracing_subscriber::registry()).unwrap();
@@ -23,7 +24,7 @@ pub fn listen(subscriber: impl Into<Dispatch>) -> DefaultGuard {
 }
 
 impl Log {
-    /// Takes what this thread logs from now on, of every level, while the guard lives.
+    /// Captures what this thread logs at every level, until the guard is dropped.
     pub fn capture() -> (Self, DefaultGuard) {
         let log = Self::default();
         let subscriber = tracing_subscriber::fmt()
@@ -34,17 +35,17 @@ impl Log {
         (log, listen(subscriber))
     }
 
-    /// All of it.
+    /// The whole text.
     pub fn text(&self) -> String {
         String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
     }
 
-    /// The lines that have this in them.
+    /// The lines that contain `with`.
     pub fn lines(&self, with: &str) -> Vec<String> {
         lines_of(&self.text(), with)
     }
 
-    /// The lines that have this in them, and forgets everything.
+    /// Takes the lines that contain `with`, and clears the log.
     pub fn take_lines(&self, with: &str) -> Vec<String> {
         let text = std::mem::take(&mut *self.0.lock().unwrap());
         lines_of(&String::from_utf8(text).unwrap(), with)

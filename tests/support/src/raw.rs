@@ -7,7 +7,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-/// A TCP server that reads one HTTP request per connection and then does to the connection what a test says.
+/// A TCP server that reads one HTTP request per connection and then runs a test's closure on it.
 pub struct RawServer {
     address: SocketAddr,
     requests: Arc<Mutex<Vec<String>>>,
@@ -17,8 +17,8 @@ pub struct RawServer {
 }
 
 impl RawServer {
-    /// Hands each connection over, once its request is read, with the number of the request.
-    pub async fn start<F>(answer: impl Fn(TcpStream, usize) -> F + Clone + Send + 'static) -> Self
+    /// Passes each connection to `respond` once its request is read, with the request's number.
+    pub async fn start<F>(respond: impl Fn(TcpStream, usize) -> F + Clone + Send + 'static) -> Self
     where
         F: Future<Output = ()> + Send + 'static,
     {
@@ -33,7 +33,8 @@ impl RawServer {
         accepting.spawn(async move {
             let mut connections = JoinSet::new();
             while let Ok((mut stream, _)) = listener.accept().await {
-                let (noted, signal, answer) = (Arc::clone(&noted), signal.clone(), answer.clone());
+                let (noted, signal, respond) =
+                    (Arc::clone(&noted), signal.clone(), respond.clone());
                 connections.spawn(async move {
                     let Some(request) = read_request(&mut stream).await else {
                         return;
@@ -44,7 +45,7 @@ impl RawServer {
                         noted.len() - 1
                     };
                     signal.send_modify(|count| *count += 1);
-                    answer(stream, number).await;
+                    respond(stream, number).await;
                 });
             }
         });
@@ -57,23 +58,23 @@ impl RawServer {
         }
     }
 
-    /// The URL of a path on it.
+    /// The URL of a path on this server.
     pub fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.address)
     }
 
-    /// What came, head and body.
+    /// The requests so far, head and body.
     pub fn requests(&self) -> Vec<String> {
         self.requests.lock().unwrap().clone()
     }
 
-    /// Returns once this many requests have come.
+    /// Waits until this many requests have arrived.
     pub async fn arrived(&self, count: usize) {
         let mut arrived = self.arrived.subscribe();
         arrived.wait_for(|seen| *seen >= count).await.unwrap();
     }
 
-    /// Returns once a request has come that nobody waited for yet.
+    /// Waits for the next request that no earlier call waited for.
     pub async fn request(&self) {
         let next = {
             let mut waited_for = self.waited_for.lock().unwrap();
@@ -90,7 +91,9 @@ impl fmt::Debug for RawServer {
     }
 }
 
-/// The whole request: closing a connection with unread bytes would reset it. `None` if it is cut short.
+/// Reads the whole request, because a connection that is closed with unread bytes is reset.
+///
+/// `None` if the request is cut short.
 async fn read_request(stream: &mut TcpStream) -> Option<String> {
     let mut read = Vec::new();
     loop {

@@ -11,7 +11,9 @@ use aws_lc_rs::signature::{
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 
-/// A key that signs any text, by its purpose or against it.
+/// A key that signs any text, also with an algorithm that a token does not name.
+///
+/// It shares no code with the product or the testkit, on purpose.
 pub struct Signer {
     kid: &'static str,
     pair: Pair,
@@ -24,33 +26,33 @@ enum Pair {
 }
 
 impl Signer {
-    /// A new RSA key of 2,048 bits.
+    /// Generates an RSA key of 2,048 bits.
     pub fn rsa(kid: &'static str) -> Self {
         let pair = Pair::Rsa(RsaKeyPair::generate(KeySize::Rsa2048).unwrap());
         Self { kid, pair }
     }
 
-    /// A new key on P-256.
+    /// Generates a key on P-256.
     pub fn p256(kid: &'static str) -> Self {
         let pair = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).unwrap();
         let pair = Pair::Ec(pair, "P-256");
         Self { kid, pair }
     }
 
-    /// A new key on P-384.
+    /// Generates a key on P-384.
     pub fn p384(kid: &'static str) -> Self {
         let pair = EcdsaKeyPair::generate(&ECDSA_P384_SHA384_FIXED_SIGNING).unwrap();
         let pair = Pair::Ec(pair, "P-384");
         Self { kid, pair }
     }
 
-    /// A new Ed25519 key.
+    /// Generates an Ed25519 key.
     pub fn ed25519(kid: &'static str) -> Self {
         let pair = Pair::Ed25519(Ed25519KeyPair::generate().unwrap());
         Self { kid, pair }
     }
 
-    /// The private key of a PEM file (PKCS#8), for signatures by this algorithm.
+    /// Reads a private key from PEM (PKCS#8), for signatures with this algorithm.
     pub fn of_pem(kid: &'static str, alg: &str, pem: &str) -> Self {
         let der = der_of_pem(pem);
         let ec = |curve, name| Pair::Ec(EcdsaKeyPair::from_pkcs8(curve, &der).unwrap(), name);
@@ -63,12 +65,12 @@ impl Signer {
         Self { kid, pair }
     }
 
-    /// The name of the key.
+    /// The key's `kid`.
     pub fn kid(&self) -> &'static str {
         self.kid
     }
 
-    /// The algorithms this key can sign with, by their names.
+    /// The names of the algorithms that this key can sign with.
     pub fn algorithms(&self) -> &'static [&'static str] {
         match self.pair {
             Pair::Rsa(_) => &["RS256", "RS384", "RS512", "PS256", "PS384", "PS512"],
@@ -78,7 +80,7 @@ impl Signer {
         }
     }
 
-    /// Signs; `alg` chooses among the ways of an RSA key and is ignored by the others.
+    /// Signs. `alg` selects the algorithm of an RSA key; other keys ignore it.
     pub fn sign(&self, alg: &str, message: &[u8]) -> Vec<u8> {
         let random = SystemRandom::new();
         match &self.pair {
@@ -93,12 +95,12 @@ impl Signer {
         }
     }
 
-    /// The compact form of any two texts, signed.
+    /// Signs any two texts and returns the compact form.
     pub fn compact(&self, alg: &str, header: &[u8], payload: &[u8]) -> String {
         self.compact_of_segments(alg, &base64url(header), &base64url(payload))
     }
 
-    /// The compact form of two segments as they are, signed.
+    /// Signs two segments as they are and returns the compact form.
     pub fn compact_of_segments(&self, alg: &str, header: &str, payload: &str) -> String {
         let message = format!("{header}.{payload}");
         let signature = base64url(self.sign(alg, message.as_bytes()));
@@ -115,7 +117,7 @@ impl Signer {
         format!("-----BEGIN PRIVATE KEY-----\n{der}\n-----END PRIVATE KEY-----\n")
     }
 
-    /// The members of the public JWK that are the key itself, as JSON text.
+    /// The members of the public JWK that hold the key, as JSON text.
     pub fn key_members(&self) -> String {
         match &self.pair {
             Pair::Rsa(pair) => {
@@ -137,7 +139,7 @@ impl Signer {
         }
     }
 
-    /// The public key as its own type wants it raw: what a confused verifier would take as an HMAC secret.
+    /// The raw public key, which a confused verifier could use as an HMAC secret.
     pub fn public_bytes(&self) -> &[u8] {
         match &self.pair {
             Pair::Rsa(pair) => pair.public_key().as_ref(),
@@ -174,7 +176,7 @@ fn encoding(alg: &str) -> &'static dyn RsaEncoding {
     }
 }
 
-/// An HMAC by the algorithm of that name.
+/// An HMAC with the algorithm of that name.
 pub fn mac(alg: &str, secret: &[u8], message: &[u8]) -> Vec<u8> {
     let algorithm = match alg {
         "HS384" => hmac::HMAC_SHA384,
@@ -202,7 +204,7 @@ fn der_value(der: &[u8]) -> (&[u8], &[u8]) {
     der[start..].split_at(len)
 }
 
-/// What a PEM file holds.
+/// The content of a PEM file.
 pub fn der_of_pem(pem: &str) -> Vec<u8> {
     let base64: String = pem.lines().filter(|line| !line.starts_with('-')).collect();
     STANDARD.decode(base64).unwrap()

@@ -1,4 +1,4 @@
-//! Who acts: RFC 8693 sections 4.1, 4.3 and 4.4.
+//! Actors (RFC 8693 §4.1, §4.3, §4.4).
 
 use obo_tests::expected::{ACTOR, INVALID};
 
@@ -6,7 +6,7 @@ use crate::case::Case;
 use crate::claims::of_claim;
 use crate::target::Target;
 
-/// So many actors in one another, the allowed one outermost.
+/// This many nested actors, the allowed one outermost.
 fn chain(depth: usize) -> String {
     let inner = (1..depth).fold(String::new(), |inner, _| match inner.is_empty() {
         true => r#"{"sub":"x"}"#.to_owned(),
@@ -34,7 +34,7 @@ pub(crate) fn cases(of: &Target<'_>) -> Vec<Case> {
             None,
         ),
         (
-            "with members nobody knows",
+            "with unknown members",
             r#"{"sub":"service-b","x":[1],"exp":0}"#.to_owned(),
             None,
         ),
@@ -143,8 +143,8 @@ fn not_allowed(of: &Target<'_>) -> Vec<Case> {
     ];
     let mut cases = of_claim(of, "act", &others.map(refused));
     let none: [(&str, &[(&str, &str)]); 7] = [
-        ("nobody", &[]),
-        ("whoever may act", &[("may_act", r#"{"sub":"service-b"}"#)]),
+        ("nothing else", &[]),
+        ("may_act", &[("may_act", r#"{"sub":"service-b"}"#)]),
         ("the client", &[("client_id", r#""service-b""#)]),
         ("the authorized party", &[("azp", r#""service-b""#)]),
         ("the subject", &[("sub", r#""service-b""#)]),
@@ -156,7 +156,7 @@ fn not_allowed(of: &Target<'_>) -> Vec<Case> {
             ],
         ),
         (
-            "a claim like it",
+            "a similar claim",
             &[
                 ("actor", r#"{"sub":"service-b"}"#),
                 ("actort", r#""service-b""#),

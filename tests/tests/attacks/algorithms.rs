@@ -1,4 +1,4 @@
-//! Algorithm confusion: RFC 8725 sections 2.1, 3.1 and 3.2.
+//! Algorithm confusion (RFC 8725 §2.1, §3.1, §3.2).
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -45,7 +45,7 @@ fn none(of: &Target<'_>) -> Vec<Case> {
     cases
 }
 
-/// Every form in which a server may hold a public key, taken for the secret of a MAC.
+/// Every form in which a server may hold a public key, used as the secret of a MAC.
 fn public_key_as_secret(of: &Target<'_>) -> Vec<Case> {
     let mut cases = Vec::new();
     for key in of.at.keys.all() {
@@ -83,8 +83,8 @@ fn secrets(key: &Signer) -> Vec<(&'static str, Vec<u8>)> {
         ("PEM", pem.clone().into()),
         ("PEM without the last line break", pem.trim_end().into()),
         ("PEM with CRLF", pem.replace('\n', "\r\n").into()),
-        ("PEM behind a space", format!(" {pem}").into()),
-        ("PEM behind a line break", format!("\n{pem}").into()),
+        ("PEM after a space", format!(" {pem}").into()),
+        ("PEM after a line break", format!("\n{pem}").into()),
         ("PEM in one line", one_line.into()),
         ("DER", der(&pem)),
         ("JWK", jwk.to_string().into()),
@@ -101,7 +101,7 @@ fn base64_bytes(text: &str) -> Vec<u8> {
     URL_SAFE_NO_PAD.decode(text).unwrap()
 }
 
-/// The algorithm's name in other spellings and types, under a signature that is right.
+/// The algorithm's name in other spellings and types, with a valid signature.
 fn spelt(of: &Target<'_>) -> Vec<Case> {
     let mut cases = Vec::new();
     for alg in [
@@ -166,7 +166,7 @@ const ALGORITHMS: [&str; 10] = [
     "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "EdDSA", "Ed25519",
 ];
 
-/// Each algorithm under the name of each key, signed by that key.
+/// Each algorithm with the name of each key, signed by that key.
 fn crossed(of: &Target<'_>) -> Vec<Case> {
     let mut cases = Vec::new();
     for key in of.at.keys.all() {
@@ -176,7 +176,7 @@ fn crossed(of: &Target<'_>) -> Vec<Case> {
                 if kid == key.kid && is_own {
                     continue;
                 }
-                // The second key under the name of another is published in one set.
+                // One key set publishes a second key under the name of another.
                 if (key.alg, alg, kid) == ("RS256", "RS256", "k-es") {
                     continue;
                 }

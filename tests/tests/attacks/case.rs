@@ -1,4 +1,4 @@
-//! One attack, or one control that only looks like one.
+//! One attack, or one control: a harmless case that looks like an attack.
 
 use bytes::Bytes;
 use http::{Method, Request, header};
@@ -9,10 +9,10 @@ use obo_tests::servers::CALL;
 
 use crate::target::Target;
 
-/// Makes the cases of a family.
+/// Builds the cases of a family.
 pub(crate) type Cases = fn(&Target<'_>) -> Vec<Case>;
 
-/// What is to be done with it; `None` lets it in.
+/// The expected refusal; `None` admits the request.
 pub(crate) type Expected = Option<Refusal>;
 
 #[derive(Clone)]
@@ -20,19 +20,19 @@ pub(crate) struct Case {
     pub(crate) name: String,
     pub(crate) attack: Attack,
     pub(crate) expected: Expected,
-    /// Whether the gateway can do anything for a caller that is let in.
+    /// Whether the gateway can forward an admitted request.
     pub(crate) at_gateway: bool,
-    /// Whether HTTP/1.1 leaves the request as it is.
+    /// Whether HTTP/1.1 transmits the request unchanged.
     pub(crate) over_http1: bool,
 }
 
 #[derive(Clone)]
 pub(crate) enum Attack {
-    /// A request around a token that may be good.
+    /// A request around a token that may be valid.
     Request(Sent),
-    /// A token whose form, header or signature is bent.
+    /// A token whose form, header or signature is modified.
     Token(String),
-    /// Claims, as JSON text, that are vouched for.
+    /// Claims as JSON text, to be signed or introspected.
     Claims(String),
 }
 
@@ -51,12 +51,12 @@ impl Case {
         Self::new(name, Attack::Token(token), expected)
     }
 
-    /// A token that is refused as one.
+    /// A token that is refused as invalid.
     pub(crate) fn invalid(name: impl Into<String>, token: String) -> Self {
         Self::token(name, token, Some(INVALID))
     }
 
-    /// A token that is none by the grammar of the header.
+    /// A token that the grammar of the header does not allow.
     pub(crate) fn malformed(name: impl Into<String>, token: String) -> Self {
         Self::token(name, token, Some(MALFORMED))
     }
@@ -96,7 +96,7 @@ impl Case {
     }
 }
 
-/// A request as it is sent.
+/// A request to send.
 #[derive(Clone)]
 pub(crate) struct Sent {
     method: Method,
@@ -106,7 +106,7 @@ pub(crate) struct Sent {
 }
 
 impl Sent {
-    /// Without any credentials.
+    /// A request without credentials.
     pub(crate) fn nothing() -> Self {
         Self {
             method: Method::POST,
@@ -121,12 +121,12 @@ impl Sent {
         Self::line(format!("Bearer {token}"))
     }
 
-    /// With this `Authorization` line.
+    /// A request with this `Authorization` line.
     pub(crate) fn line(line: impl AsRef<[u8]>) -> Self {
         Self::nothing().field("authorization", line)
     }
 
-    /// The token of its one `Authorization` line.
+    /// The token of the `Authorization` line.
     pub(crate) fn bearer(&self) -> Option<&str> {
         let (_, line) = self.fields.first()?;
         str::from_utf8(line).ok()?.strip_prefix("Bearer ")
@@ -142,7 +142,7 @@ impl Sent {
         self
     }
 
-    /// Whether it is gRPC where it has that content type.
+    /// Whether a gRPC content type makes it a gRPC request.
     pub(crate) fn may_be_grpc(&self) -> bool {
         self.method == Method::POST
     }
@@ -162,7 +162,7 @@ impl Sent {
         self
     }
 
-    /// As gRPC of this content type, or as plain HTTP.
+    /// The request as gRPC of this content type, or as plain HTTP.
     pub(crate) fn to_request(&self, grpc: Option<&str>) -> Request<Full<Bytes>> {
         let mut request = Request::builder()
             .method(&self.method)

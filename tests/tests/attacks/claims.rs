@@ -1,4 +1,4 @@
-//! Claims in other types, spellings and numbers: RFC 7519 section 4, RFC 9068 section 2.2, RFC 6750 section 3.1.
+//! Claims in other types, spellings and numbers (RFC 7519 §4, RFC 9068 §2.2, RFC 6750 §3.1).
 
 use obo_tests::expected::{INVALID, SCOPE};
 
@@ -7,7 +7,7 @@ use crate::forge::AUDIENCE;
 use crate::target::Target;
 use crate::world::OTHER_AUDIENCE;
 
-/// Cases of one claim: its name, and each value with what becomes of it.
+/// Cases of one claim: its name, and each value with the expected outcome.
 pub(crate) fn of_claim(of: &Target<'_>, claim: &str, rows: &[(&str, Expected)]) -> Vec<Case> {
     let case = |(text, expected): &(&str, Expected)| {
         let short: String = text.chars().take(60).collect();
@@ -17,7 +17,7 @@ pub(crate) fn of_claim(of: &Target<'_>, claim: &str, rows: &[(&str, Expected)]) 
     rows.iter().map(case).collect()
 }
 
-/// Values that are not text, or no text at all.
+/// Values that are not a string, or an empty one.
 const NO_TEXT: [&str; 11] = [
     "null",
     "true",
@@ -57,7 +57,7 @@ pub(crate) fn cases(of: &Target<'_>) -> Vec<Case> {
         ("nbf", None),
         ("scope", Some(SCOPE)),
     ] {
-        // An answer about a token may lack its issuer, who is known.
+        // An introspection response may omit the issuer, which is known.
         if claim != "iss" {
             let draft = of.at.draft().without(claim);
             cases.push(Case::claims(format!("no {claim}"), &draft, expected));
@@ -72,7 +72,7 @@ pub(crate) fn cases(of: &Target<'_>) -> Vec<Case> {
             r#""a\r\nb: c""#,
         ];
         cases.extend(of_claim(of, claim, &any.map(|text| (text, None))));
-        // Half of a pair is no character.
+        // Half of a surrogate pair is not a character.
         cases.extend(of_claim(of, claim, &[(r#""\ud800""#, Some(INVALID))]));
     }
     cases.extend(audience(of));
@@ -82,7 +82,7 @@ pub(crate) fn cases(of: &Target<'_>) -> Vec<Case> {
     cases
 }
 
-/// What is no JSON, or no number that a computer has, where nobody looks at the value and where somebody does.
+/// Values that are not JSON, or not a representable number, in claims that are read and in others.
 fn grammar(of: &Target<'_>) -> Vec<Case> {
     let mut cases = Vec::new();
     let no_json = [
@@ -348,10 +348,10 @@ fn scope(of: &Target<'_>) -> Vec<Case> {
     cases
 }
 
-/// Claims that change what a token is, or look as if they did.
+/// Claims that change the kind of token, or seem to.
 fn others(of: &Target<'_>) -> Vec<Case> {
     let mut cases = Vec::new();
-    // A token that is bound to a key is no bearer token.
+    // A token that is bound to a key is not a bearer token.
     let bound = [
         r#"{"jkt":"x"}"#,
         r#"{"x5t#S256":"x"}"#,

@@ -1,4 +1,4 @@
-//! A member that is there twice, so that two readers see two tokens: RFC 7515 section 4, RFC 7519 section 4.
+//! Duplicate members, which let two readers see two tokens (RFC 7515 §4, RFC 7519 §4).
 
 use obo_tests::expected::INVALID;
 
@@ -11,7 +11,7 @@ fn escaped(name: &str) -> String {
     format!("\\u{first:04x}{}", &name[1..])
 }
 
-/// The object with one more member, in front or behind.
+/// The object with one more member, at the start or at the end.
 fn with(json: &str, name: &str, value: &str, is_first: bool) -> String {
     match is_first {
         true => json.replacen('{', &format!("{{\"{name}\":{value},"), 1),
@@ -63,7 +63,7 @@ pub(crate) fn cases(of: &Target<'_>) -> Vec<Case> {
     cases
 }
 
-/// Once more as it is and as an attacker's, before and behind, in plain letters and with an escape.
+/// The same value and an attacker's, at the start and at the end, with and without an escape.
 fn variants(name: &str, same: &str) -> Vec<(String, bool, String)> {
     let mut variants = Vec::new();
     for value in [same, r#""mallory""#, "null"] {

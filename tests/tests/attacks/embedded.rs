@@ -1,4 +1,4 @@
-//! Keys, and where to find them, in the header: RFC 8725 section 3.10.
+//! Keys and addresses of keys in the header (RFC 8725 §3.10).
 
 use serde_json::{Value, json};
 
@@ -76,21 +76,21 @@ fn keys(of: &Target<'_>) -> Vec<Case> {
             cases.push(Case::invalid(format!("{alg}: {what}"), token));
         }
     }
-    // The same beside a signature of the issuer's own key: never looked at.
+    // The same with a valid signature of the issuer's key: the members are ignored.
     for (what, members) in [
         ("jwk", json!({ "jwk": attacker.es.jwk() })),
         ("jku", json!({ "jku": trap })),
         ("x5u and x5c", json!({ "x5u": trap, "x5c": ["MIIB"] })),
     ] {
         cases.push(Case::control(
-            format!("{what} beside the own key"),
+            format!("{what} with the own key"),
             of.at.sign_header(with(of, &members)),
         ));
     }
     cases
 }
 
-/// Names that are no name of a key, signed by the key that they might lead to and by an attacker's.
+/// Names of no key, signed by the key that they might lead to, and by an attacker's.
 fn names(of: &Target<'_>) -> Vec<Case> {
     let long = "k".repeat(10_000);
     let most = "k".repeat(256);

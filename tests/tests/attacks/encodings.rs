@@ -1,4 +1,4 @@
-//! One token in other letters: RFC 7515 sections 2 and 7, RFC 7519 section 7.2, RFC 8725 section 2.
+//! One token in other encodings (RFC 7515 §2 and §7, RFC 7519 §7.2, RFC 8725 §2).
 
 use serde_json::json;
 
@@ -15,7 +15,7 @@ pub(crate) fn cases(of: &Target<'_>) -> Vec<Case> {
     cases
 }
 
-/// How many segments there are, and empty ones.
+/// Other numbers of segments, and empty ones.
 fn segments(of: &Target<'_>) -> Vec<Case> {
     let token = of.at.good();
     let parts: Vec<&str> = token.split('.').collect();
@@ -62,10 +62,10 @@ fn segments(of: &Target<'_>) -> Vec<Case> {
         .collect()
 }
 
-/// Letters that a lenient decoder would read as the same bytes, under a signature over what is sent.
+/// Letters that a lenient decoder reads as the same bytes, signed as they are sent.
 fn letters(of: &Target<'_>) -> Vec<Case> {
     let draft = of.at.draft();
-    // With letters that the two alphabets write differently, and bits to spare at the end.
+    // With letters that differ between the two alphabets, and spare bits at the end.
     let claims = draft.clone().claim("note", r#""???>>>~~~""#).claims.json();
     let spaces = (0..3).map(|n| claims.replacen('{', &format!("{{{}", " ".repeat(n)), 1));
     let claims = spaces
@@ -86,7 +86,7 @@ fn letters(of: &Target<'_>) -> Vec<Case> {
         signed_segments(es, "ES256", &header, &claims),
     )];
     let standard = |text: &str| text.replace('-', "+").replace('_', "/");
-    // The last letter of a group of two has four bits to spare.
+    // The last letter of a group of two has four spare bits.
     let trailing = |text: &str| {
         format!(
             "{}{}",
@@ -99,7 +99,7 @@ fn letters(of: &Target<'_>) -> Vec<Case> {
         ("one =", &|text| format!("{text}=")),
         ("two =", &|text| format!("{text}==")),
         ("the standard alphabet", &standard),
-        ("bits to spare", &trailing),
+        ("spare bits", &trailing),
         ("a letter more", &|text| format!("{text}A")),
         ("two letters more", &|text| format!("{text}AA")),
         ("a letter less", &|text| text[..text.len() - 1].to_owned()),
@@ -116,7 +116,7 @@ fn letters(of: &Target<'_>) -> Vec<Case> {
             }
             let token = signed_segments(es, "ES256", &h, &p);
             let name = format!("{what} in the {part}");
-            // Padding may stand at the end alone.
+            // The header's grammar allows padding only at the end.
             cases.push(match is_padded {
                 true => Case::malformed(name, token),
                 false => Case::invalid(name, token),
@@ -151,7 +151,7 @@ fn letters(of: &Target<'_>) -> Vec<Case> {
             token.len() - 1,
         ] {
             let (start, end) = token.split_at(at);
-            // In front it is one space more between scheme and token.
+            // At the start, it is one more space between scheme and token.
             if at > 0 || letter != ' ' {
                 cases.push(Case::malformed(
                     format!("{what} at {at}"),
@@ -167,7 +167,7 @@ fn next(letter: char) -> char {
     char::from(u8::try_from(letter).unwrap() + 1)
 }
 
-/// What is no compact JWS of claims at all.
+/// Texts that are not a compact JWS of claims.
 fn other_forms(of: &Target<'_>) -> Vec<Case> {
     let token = of.at.good();
     let parts: Vec<&str> = token.split('.').collect();
@@ -245,7 +245,7 @@ fn other_forms(of: &Target<'_>) -> Vec<Case> {
     cases
 }
 
-/// The JSON in other encodings and spellings, well signed.
+/// The JSON in other encodings and spellings, with a valid signature.
 fn texts(of: &Target<'_>) -> Vec<Case> {
     let (header, claims) = (of.at.draft().header.json(), of.at.draft().claims.json());
     let mut cases = Vec::new();
@@ -266,15 +266,13 @@ fn texts(of: &Target<'_>) -> Vec<Case> {
             format!("{{\"a\":{json}}}").into()
         }),
         ("twice", |json| format!("{json}{json}").into()),
-        ("behind an empty object", |json| {
-            format!("{{}}{json}").into()
-        }),
+        ("after an empty object", |json| format!("{{}}{json}").into()),
         ("before an empty object", |json| {
             format!("{json}{{}}").into()
         }),
-        ("with a comma behind", |json| format!("{json},").into()),
-        ("with a letter behind", |json| format!("{json}x").into()),
-        ("with NUL behind", |json| format!("{json}\0").into()),
+        ("with a comma after it", |json| format!("{json},").into()),
+        ("with a letter after it", |json| format!("{json}x").into()),
+        ("with NUL after it", |json| format!("{json}\0").into()),
         ("with NUL before", |json| format!("\0{json}").into()),
         ("with a BOM", |json| format!("\u{feff}{json}").into()),
         ("with a no-break space before", |json| {
@@ -311,7 +309,7 @@ fn texts(of: &Target<'_>) -> Vec<Case> {
         ("with half of a pair", |json| {
             json.replacen('{', r#"{"a":"\udc00","#, 1).into()
         }),
-        ("with bytes that are no UTF-8", |json| {
+        ("with bytes that are not UTF-8", |json| {
             [&b"{\"a\":\"\xff\","[..], &json.as_bytes()[1..]].concat()
         }),
         ("with a longer form of a letter", |json| {

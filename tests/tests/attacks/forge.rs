@@ -1,4 +1,4 @@
-//! Tokens of one issuer, complete by default, and bent where a case says so.
+//! Tokens of one issuer, complete by default, and modified by a case.
 
 use std::sync::Arc;
 
@@ -8,20 +8,21 @@ use serde_json::json;
 
 use crate::signer::{Keys, Signer, base64url};
 
-/// What the resource server calls itself.
+/// The audience of the resource server.
 pub(crate) const AUDIENCE: &str = "service-a";
 
-/// One of the issuers that are trusted, and the power to sign anything in its name.
+/// A trusted issuer, and its keys to sign anything.
 pub(crate) struct Forge {
     pub(crate) idp: TestIdp,
     pub(crate) keys: Arc<Keys>,
     pub(crate) audience: &'static str,
-    /// Whether its tokens may say that they are of `typ` `JWT` or nothing, and lack what RFC 9068 alone requires.
+    /// Whether its profile is lenient: `typ` may be `JWT` or absent, and claims that only RFC 9068
+    /// requires may be missing.
     pub(crate) is_lenient: bool,
 }
 
 impl Forge {
-    /// A token that is let in.
+    /// A valid token before it is signed.
     pub(crate) fn draft(&self) -> Draft {
         let token = self.idp.user("alice").audience(self.audience);
         let token = token.scope("stock:read").actor("service-b");
@@ -38,7 +39,7 @@ impl Forge {
         self.idp.issuer()
     }
 
-    /// As configuration calls it.
+    /// The profile's name in a configuration file.
     pub(crate) fn profile(&self) -> &'static str {
         if self.is_lenient {
             "lenient"
@@ -52,7 +53,7 @@ impl Forge {
         self.draft().claims.text("iat").parse().unwrap()
     }
 
-    /// The token that is let in.
+    /// A valid token.
     pub(crate) fn good(&self) -> String {
         self.sign(&self.draft())
     }
@@ -61,7 +62,7 @@ impl Forge {
         self.sign_texts(&draft.header.json(), &draft.claims.json())
     }
 
-    /// Signs with ES256 whatever the header says.
+    /// Signs with ES256, whatever algorithm the header names.
     pub(crate) fn sign_texts(&self, header: &str, claims: &str) -> String {
         signed(&self.keys.es, "ES256", header.as_bytes(), claims.as_bytes())
     }
@@ -79,12 +80,12 @@ impl Forge {
     }
 }
 
-/// The compact form of any two texts.
+/// Signs any two texts and returns the compact form.
 pub(crate) fn signed(signer: &Signer, alg: &str, header: &[u8], payload: &[u8]) -> String {
     signed_segments(signer, alg, &base64url(header), &base64url(payload))
 }
 
-/// The signature is over the segments as they are.
+/// Signs two segments as they are.
 pub(crate) fn signed_segments(signer: &Signer, alg: &str, header: &str, payload: &str) -> String {
     let message = format!("{header}.{payload}");
     let signature = base64url(signer.sign(alg, &message));

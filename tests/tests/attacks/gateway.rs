@@ -1,4 +1,4 @@
-//! The gateway of the examples as a fourth server: over HTTP/1.1, and over HTTP/2 for gRPC.
+//! The gateway as a fourth server: over HTTP/1.1, and over HTTP/2 for gRPC.
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
@@ -19,10 +19,10 @@ use obo_tests::servers::got;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
-/// The token that the upstream is to be called with, and no other.
+/// The only token that the upstream may receive.
 pub(crate) const EXCHANGED: &str = "exchanged";
 
-/// The rule of the other three servers, before an upstream.
+/// A route with the rule of the other three servers, and an upstream.
 const ROUTE: &str = r#"
 listen = "127.0.0.1:0"
 
@@ -47,7 +47,7 @@ pub(crate) struct GatewayServer {
     upstream: Arc<Mutex<Vec<String>>>,
 }
 
-/// The issuers of a configuration, quoted.
+/// The issuers of a configuration, in quotes.
 fn issuers_in(resource_server: &str) -> Vec<&str> {
     let lines = resource_server.lines();
     lines
@@ -56,7 +56,7 @@ fn issuers_in(resource_server: &str) -> Vec<&str> {
 }
 
 impl GatewayServer {
-    /// Trusts the issuers of this part of the configuration, and exchanges tokens at one of them.
+    /// Trusts the issuers of this part of a configuration file, and exchanges tokens at `exchange`.
     pub(crate) async fn start(resource_server: &str, exchange: &str) -> Self {
         let upstream = Arc::default();
         let url = start_upstream(Arc::clone(&upstream)).await;
@@ -73,7 +73,7 @@ impl GatewayServer {
         connector.set_nodelay(true);
         let client = || {
             let mut client = Client::builder(TokioExecutor::new());
-            // The gateway closes connections that are idle for longer, also just when a request comes.
+            // The gateway closes idle connections later, possibly just as a request arrives.
             client.pool_idle_timeout(Duration::from_secs(5));
             client
         };
@@ -85,7 +85,7 @@ impl GatewayServer {
         }
     }
 
-    /// Sends a request; it has the URI's path and query alone.
+    /// Sends a request whose URI is a path and a query.
     pub(crate) async fn send(&self, mut request: http::Request<Full<Bytes>>, is_grpc: bool) -> Got {
         let uri = format!("http://{}{}", self.address, request.uri());
         *request.uri_mut() = uri.parse().unwrap();
@@ -93,37 +93,37 @@ impl GatewayServer {
         got(client.request(request).await.unwrap()).await
     }
 
-    /// Sends these bytes on a connection of their own; all that comes back until it is closed.
+    /// Sends these bytes on a new connection, and returns everything until it is closed.
     pub(crate) async fn raw(&self, bytes: &[u8]) -> String {
         let mut connection = TcpStream::connect(self.address).await.unwrap();
-        // It may be closed before all is sent.
+        // The gateway may close it before everything is sent.
         let _ = connection.write_all(bytes).await;
         let mut back = Vec::new();
         let _ = connection.read_to_end(&mut back).await;
         String::from_utf8_lossy(&back).into_owned()
     }
 
-    /// What the upstream was called with since the last time this was asked.
+    /// Takes the `Authorization` values that the upstream received since the last call.
     pub(crate) fn take_upstream(&self) -> Vec<String> {
         std::mem::take(&mut self.upstream.lock().unwrap())
     }
 }
 
 async fn start_upstream(seen: Arc<Mutex<Vec<String>>>) -> String {
-    let answer = move |request: Request| {
+    let respond = move |request: Request| {
         let authorization = request.headers()["authorization"].to_str().unwrap();
         seen.lock().unwrap().push(authorization.to_owned());
-        let answer = answer(&request);
-        async { answer }
+        let response = respond_to(&request);
+        async { response }
     };
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
-    let app = Router::new().fallback(answer);
+    let app = Router::new().fallback(respond);
     tokio::spawn(async move { axum::serve(listener, app).await });
     url
 }
 
-fn answer(request: &Request) -> Response {
+fn respond_to(request: &Request) -> Response {
     match request.headers().get("content-type") {
         Some(kind) if kind.as_bytes().starts_with(b"application/grpc") => {
             let fields = [("content-type", "application/grpc"), ("grpc-status", "0")];

@@ -1,10 +1,10 @@
-//! The `Authorization` header, and other places for a token: RFC 6750 section 2, RFC 9110 section 11.
+//! The `Authorization` header, and other places for a token (RFC 6750 §2, RFC 9110 §11).
 
 use obo_tests::expected::{INVALID, MALFORMED, MISSING};
 
 use crate::case::{Case, Expected, Sent};
 
-/// `token` is one that is let in, where it is looked at.
+/// `token` is valid, so only its place and form decide.
 pub(crate) fn cases(token: &str) -> Vec<Case> {
     let mut cases = lines(token);
     cases.extend(several(token));
@@ -29,7 +29,7 @@ fn lines(t: &str) -> Vec<Case> {
     ] {
         cases.push(line(format!("{good}{t}"), None));
     }
-    // Credentials of another scheme are none.
+    // Credentials of another scheme count as missing.
     for other in [
         format!("Basic {t}"),
         format!("DPoP {t}"),
@@ -120,7 +120,7 @@ fn lines(t: &str) -> Vec<Case> {
         let line = [b"Bearer ", t.as_bytes(), bytes].concat();
         cases.push(Case::request(what, Sent::line(line), Some(MALFORMED)));
     }
-    // These are tokens by their form, and none that anybody issued.
+    // These have the form of a token, and no issuer has issued them.
     for unknown in [
         "Bearer null",
         "Bearer undefined",
@@ -142,7 +142,7 @@ fn lines(t: &str) -> Vec<Case> {
     ] {
         cases.push(line(unknown.to_owned(), Some(INVALID)));
     }
-    // HTTP/1.1 takes what is around a value away, and nobody else does.
+    // Only HTTP/1.1 removes white space around a value.
     for (before, after, expected) in [
         ("", " ", MALFORMED),
         ("", "\t", MALFORMED),
@@ -193,7 +193,7 @@ fn several(t: &str) -> Vec<Case> {
         "access%5Ftoken=x".to_owned(),
         "%61ccess_token=x".to_owned(),
     ] {
-        let name = format!("beside the query {}", query.replace(t, "T"));
+        let name = format!("with the query {}", query.replace(t, "T"));
         cases.push(Case::request(
             name,
             Sent::token(t).query(&query),
@@ -207,24 +207,20 @@ fn several(t: &str) -> Vec<Case> {
         "access_token2=x",
         "a=access_token%3Dx",
     ] {
-        let name = format!("beside the harmless query {query}");
+        let name = format!("with the harmless query {query}");
         cases.push(Case::request(name, Sent::token(t).query(query), None));
     }
     let form = Sent::token(t).body(format!("access_token={t}"));
     let form = form.field("content-type", "application/x-www-form-urlencoded");
-    cases.push(Case::request(
-        "beside a form, which is not looked at",
-        form,
-        None,
-    ));
+    cases.push(Case::request("with a form, which is ignored", form, None));
     let others = Sent::token(t)
         .field("proxy-authorization", "Basic YTpi")
         .field("dpop", "x");
-    cases.push(Case::request("beside other fields", others, None));
+    cases.push(Case::request("with other fields", others, None));
     cases
 }
 
-/// Tokens that are not where a token is looked for.
+/// Tokens in other places, which are ignored.
 fn elsewhere(t: &str) -> Vec<Case> {
     let mut cases = vec![Case::request("nothing", Sent::nothing(), Some(MISSING))];
     let bearer = format!("Bearer {t}");
@@ -290,7 +286,7 @@ fn elsewhere(t: &str) -> Vec<Case> {
     cases
 }
 
-/// No method and no path is without a rule for who may, and none tells which there are.
+/// Every method and every path requires a token, and no response reveals which ones exist.
 fn methods(t: &str) -> Vec<Case> {
     let mut cases = Vec::new();
     for method in [
@@ -299,17 +295,21 @@ fn methods(t: &str) -> Vec<Case> {
     ] {
         let to = |sent: Sent| sent.method(method).body(String::new());
         for (what, sent, expected) in [
-            ("nobody", Sent::nothing(), MISSING),
+            ("no credentials", Sent::nothing(), MISSING),
             ("a bad token", Sent::token("x"), INVALID),
-            ("no token", Sent::line(format!("Bearer {t} b")), MALFORMED),
             (
-                "nobody, as another method",
+                "a malformed token",
+                Sent::line(format!("Bearer {t} b")),
+                MALFORMED,
+            ),
+            (
+                "no credentials, as another method",
                 Sent::nothing().field("x-http-method-override", "OPTIONS"),
                 MISSING,
             ),
         ] {
             cases.push(Case::request(
-                format!("{method} by {what}"),
+                format!("{method} with {what}"),
                 to(sent),
                 Some(expected),
             ));
@@ -319,7 +319,7 @@ fn methods(t: &str) -> Vec<Case> {
     let preflight = preflight.field("origin", "https://a.test");
     let preflight = preflight.field("access-control-request-method", "GET");
     cases.push(Case::request(
-        "a preflight that nobody allowed",
+        "a preflight without CORS",
         preflight,
         Some(MISSING),
     ));
@@ -345,12 +345,12 @@ fn methods(t: &str) -> Vec<Case> {
         "/%zz",
     ] {
         cases.push(Case::request(
-            format!("{path} by nobody"),
+            format!("{path} with no credentials"),
             Sent::nothing().to(path),
             Some(MISSING),
         ));
         cases.push(Case::request(
-            format!("{path} by a bad token"),
+            format!("{path} with a bad token"),
             Sent::token("x").to(path),
             Some(INVALID),
         ));

@@ -1,4 +1,4 @@
-//! Tokens that their issuer is asked about.
+//! Tokens that are introspected at their issuer.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -10,24 +10,24 @@ use serde::de::IgnoredAny;
 
 use crate::case::{Attack, Case, Expected, Sent};
 use crate::forge::{AUDIENCE, Forge};
+use crate::introspection_endpoint::{IntrospectionEndpoint, IntrospectionResponse};
 use crate::places::Places;
 use crate::score::Score;
 use crate::signer::Keys;
 use crate::target::Target;
-use crate::told::{IntrospectionEndpoint, Told};
 use crate::trap::Trap;
 use crate::validated::FAMILIES;
 use crate::world::{CLIENT, client, issuer_in};
-use crate::{answers, header_forms};
+use crate::{header_forms, introspection_responses};
 
 struct World {
     at: Forge,
-    /// Not trusted here.
+    /// An issuer that is not trusted.
     other: Forge,
     attacker: Keys,
     endpoint: IntrospectionEndpoint,
     places: Places,
-    /// How many tokens there were, each of another name.
+    /// The number of opaque tokens so far, each with its own name.
     tokens: usize,
 }
 
@@ -41,7 +41,7 @@ impl World {
         };
         let (at, other) = (forge().await, forge().await);
         let (endpoint, url) = IntrospectionEndpoint::start().await;
-        let (server, file) = (asking(&at, &url), configured(&at, &url));
+        let (server, file) = (introspecting(&at, &url), configured(&at, &url));
         let places = Places::start(server, &file, &at.idp, Trap::set().await).await;
         Self {
             at,
@@ -62,16 +62,16 @@ impl World {
         }
     }
 
-    /// A token that its issuer will tell this of.
-    fn opaque(&mut self, told: Told) -> String {
+    /// An opaque token with this introspection response.
+    fn opaque(&mut self, response: IntrospectionResponse) -> String {
         self.tokens += 1;
         let token = name(self.tokens);
-        self.endpoint.will_tell(&token, told);
+        self.endpoint.respond_to(&token, response);
         token
     }
 
-    /// The case where the claims are told, and not signed: the issuer knows of no other token.
-    fn told(&mut self, case: Case) -> (Case, Sent) {
+    /// The same case with introspected claims. The issuer does not know other tokens.
+    fn introspected(&mut self, case: Case) -> (Case, Sent) {
         match &case.attack {
             Attack::Request(sent) => (case.clone(), sent.clone()),
             Attack::Token(token) => {
@@ -80,10 +80,10 @@ impl World {
                 (case.expecting(Some(expected)), sent)
             }
             Attack::Claims(claims) => {
-                let said = claims.replacen('{', r#"{"active":true,"#, 1);
-                let sent = Sent::token(&self.opaque(Told::json(said.clone())));
-                // What is no JSON is no answer about the token.
-                let is_json = serde_json::from_str::<IgnoredAny>(&said).is_ok();
+                let document = claims.replacen('{', r#"{"active":true,"#, 1);
+                let sent = Sent::token(&self.opaque(IntrospectionResponse::json(document.clone())));
+                // A response that is not JSON does not decide about the token.
+                let is_json = serde_json::from_str::<IgnoredAny>(&document).is_ok();
                 let expected = self.without_null(&case);
                 match is_json {
                     true => (case.expecting(expected), sent),
@@ -93,7 +93,8 @@ impl World {
         }
     }
 
-    /// What is expected of a response in which a null member is absent (RFC 7662 leaves it open, and servers write so).
+    /// The expected outcome if a null member counts as absent. RFC 7662 leaves that open, and
+    /// servers write null members.
     fn without_null(&self, case: &Case) -> Expected {
         let required = match self.at.is_lenient {
             true => None,
@@ -113,37 +114,40 @@ impl World {
     }
 
     async fn run(&mut self, cases: Vec<Case>, score: &mut Score) {
-        let cases: Vec<_> = cases.into_iter().map(|case| self.told(case)).collect();
+        let cases: Vec<_> = cases
+            .into_iter()
+            .map(|case| self.introspected(case))
+            .collect();
         self.places.run(&cases, score).await;
     }
 
-    /// Nobody is asked about what is no token, or a token that names another issuer (IN-08).
-    fn check_asked(&self, score: &mut Score) {
-        let asked = self.endpoint.asked();
-        let of_others = asked.iter().filter(|token| {
+    /// Malformed tokens and tokens that name another issuer are not introspected (IN-08).
+    fn check_introspected(&self, score: &mut Score) {
+        let introspected = self.endpoint.introspected();
+        let of_others = introspected.iter().filter(|token| {
             let iss = issuer_in(token);
             iss.is_some_and(|iss| iss != self.at.issuer())
         });
         score.expect(
-            "tokens of others that were asked about",
+            "tokens of others that were introspected",
             0,
             of_others.count(),
         );
         let made: BTreeSet<_> = (1..=self.tokens).map(name).collect();
-        let missing = made.difference(&asked).count();
-        score.expect("opaque tokens that were not asked about", 0, missing);
+        let missing = made.difference(&introspected).count();
+        score.expect("opaque tokens that were not introspected", 0, missing);
         score.expect("key sets", 0, self.at.idp.jwks_requests());
     }
 }
 
-/// An opaque token, which may have dots.
+/// An opaque token, which may contain dots.
 fn name(number: usize) -> String {
     format!("opaque.{number}.token")
 }
 
-fn asking(at: &Forge, url: &str) -> ResourceServer {
-    let asked = Introspection::new(client()).endpoint(url);
-    let trust = Trust::new(at.issuer()).introspect(asked);
+fn introspecting(at: &Forge, url: &str) -> ResourceServer {
+    let introspection = Introspection::new(client()).endpoint(url);
+    let trust = Trust::new(at.issuer()).introspect(introspection);
     let trust = match at.is_lenient {
         true => trust.profile(Profile::LENIENT),
         false => trust,
@@ -152,7 +156,7 @@ fn asking(at: &Forge, url: &str) -> ResourceServer {
     server.build().unwrap()
 }
 
-/// The same as a configuration file has it.
+/// The same as a configuration file.
 fn configured(at: &Forge, url: &str) -> String {
     format!(
         "[resource_server]\naudiences = [{AUDIENCE:?}]\n[[resource_server.issuers]]\nissuer = {:?}\n\
@@ -177,21 +181,21 @@ async fn attack(name: &'static str, is_lenient: bool, families: &[&'static str])
     score.family("header forms");
     let good = world.at.draft().claims.json();
     let good = good.replacen('{', r#"{"active":true,"#, 1);
-    let good = world.opaque(Told::json(good));
+    let good = world.opaque(IntrospectionResponse::json(good));
     world.run(header_forms::cases(&good), &mut score).await;
-    score.family("answers");
-    let answers = answers::answers(&world.target());
+    score.family("responses");
+    let responses = introspection_responses::responses(&world.target());
     let mut cases = Vec::new();
-    for (name, told, expected) in answers {
-        let sent = Sent::token(&world.opaque(told));
+    for (name, response, expected) in responses {
+        let sent = Sent::token(&world.opaque(response));
         cases.push(Case::request(name, sent, expected));
     }
     world.run(cases, &mut score).await;
-    world.check_asked(&mut score);
+    world.check_introspected(&mut score);
     score.settle();
 }
 
-/// What depends on claims, and on the form of tokens that the issuer does not know.
+/// Families that depend on claims, or on the form of tokens that the issuer does not know.
 const ALL: [&str; 7] = [
     "times",
     "claims",

@@ -1,4 +1,4 @@
-//! One issuer for another, and none that is trusted: RFC 8725 section 3.8, RFC 9068 section 4.
+//! One issuer for another, and issuers that are not trusted (RFC 8725 §3.8, RFC 9068 §4).
 
 use obo_tests::expected::INVALID;
 
@@ -13,7 +13,7 @@ pub(crate) fn cases(of: &Target<'_>) -> Vec<Case> {
     cases
 }
 
-/// The claim decides: also where an answer about the token tells it.
+/// The claim decides, also in an introspection response.
 pub(crate) fn spelt(of: &Target<'_>) -> Vec<Case> {
     let (own, trap) = (of.at.issuer(), of.trap);
     let port = own.rsplit_once(':').unwrap().1;
@@ -90,7 +90,7 @@ pub(crate) fn spelt(of: &Target<'_>) -> Vec<Case> {
     cases
 }
 
-/// Keys of one, claims of another; all of them have keys of the same names.
+/// Keys of one issuer, claims of another. All of them have keys of the same names.
 fn crossed(of: &Target<'_>) -> Vec<Case> {
     let mut cases = Vec::new();
     let draft = of.at.draft();
@@ -150,12 +150,12 @@ fn crossed(of: &Target<'_>) -> Vec<Case> {
         "iss in the header alone",
         of.at.sign(&swapped),
     ));
-    let nobody = of.at.draft().without("iss");
-    cases.push(Case::invalid("no iss", of.at.sign(&nobody)));
+    let without_iss = of.at.draft().without("iss");
+    cases.push(Case::invalid("no iss", of.at.sign(&without_iss)));
     cases
 }
 
-/// The other's tokens that cannot be read here, which are its own matter where somebody is asked about tokens (IN-08).
+/// Tokens of the other issuer that cannot be read here. They are not introspected (IN-08).
 fn unreadable(of: &Target<'_>) -> Vec<Case> {
     let mut cases = Vec::new();
     for (name, value) in [

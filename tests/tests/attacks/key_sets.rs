@@ -1,4 +1,4 @@
-//! The key sets that the issuers publish. The keys that sign are in each of them, and no other entry vouches for anything.
+//! The key sets of the issuers. Each has the keys that sign; no other entry may verify a token.
 
 use serde_json::{Value, json};
 
@@ -6,11 +6,11 @@ use crate::signer::{Keys, Signer, base64url};
 
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum KeySetKind {
-    /// The keys that sign.
+    /// The keys that sign, and no others.
     Clean,
-    /// Beside them what no key should be like, or what only others know.
+    /// Also odd keys: broken ones, and types that only other servers support.
     Odd,
-    /// Beside them what an attacker has got in, whose own keys they are.
+    /// Also keys that an attacker has inserted, and owns.
     Hostile,
 }
 
@@ -20,7 +20,7 @@ impl KeySetKind {
         let [rsa, es, es384, ed] = own.clone();
         let entries = match self {
             Self::Clean => own.to_vec(),
-            // Odd entries stand before, between and behind the good ones.
+            // Odd entries are before, between and after the good ones.
             Self::Odd => [
                 vec!["null".to_owned()],
                 odd(attacker),
@@ -40,7 +40,7 @@ impl KeySetKind {
     }
 }
 
-/// A key with other members, or some left out.
+/// A key with some members changed or removed.
 fn edited(mut jwk: Value, members: Value) -> String {
     for (name, value) in members.as_object().unwrap() {
         match value {
@@ -51,7 +51,7 @@ fn edited(mut jwk: Value, members: Value) -> String {
     jwk.to_string()
 }
 
-/// Two keys of a kind with one name, of which one is good.
+/// Two keys of one type with one name, of which one is good.
 fn twice(keys: &Keys, attacker: &Keys) -> Vec<String> {
     let both = [&keys.ed, &attacker.ed];
     both.map(|key| key.jwk_as("k-twice").to_string()).to_vec()
@@ -110,7 +110,7 @@ fn odd(attacker: &Keys) -> Vec<String> {
         json!({ "kty": "oct", "kid": "k-oct", "k": base64url("secret") }).to_string(),
         json!({ "kty": "oct", "kid": "k-es", "alg": "HS256", "k": base64url([1; 32]) }).to_string(),
     ];
-    // One with two names.
+    // One key with two names.
     let twice = attacker.es.jwk_as("k-other").to_string();
     odd.push(twice.replacen('{', r#"{"kid":"k-name-twice","#, 1));
     let small = SMALL_ORDER.iter().enumerate();
@@ -149,7 +149,7 @@ fn hostile(keys: &Keys, attacker: &Keys, trap: &str) -> Vec<String> {
     };
     for key in attacker.all() {
         let name = |what: &str| format!("{}-{what}", key.kid);
-        // Under the names of the keys that sign, too.
+        // Also under the names of the keys that sign.
         of(key, key.kid, json!({ "use": "enc" }));
         of(key, &name("enc"), json!({ "use": "enc" }));
         of(key, &name("use"), json!({ "use": "SIG" }));
@@ -170,7 +170,7 @@ fn hostile(keys: &Keys, attacker: &Keys, trap: &str) -> Vec<String> {
         for alg in others.filter(|alg| *alg != key.alg) {
             of(key, &name(alg), json!({ "alg": alg }));
         }
-        // Only where the key is.
+        // Only the address of the key.
         let nothing = json!({ "n": null, "e": null, "x": null, "y": null, "crv": null, "x5u": trap, "jku": trap });
         of(key, &name("x5u"), nothing);
     }
@@ -188,7 +188,7 @@ fn hostile(keys: &Keys, attacker: &Keys, trap: &str) -> Vec<String> {
     entries
 }
 
-/// The key that signs, with what nobody may follow.
+/// The key that signs, with addresses that must not be fetched.
 fn linked(keys: &Keys, trap: &str) -> String {
     edited(
         keys.es.jwk(),

@@ -1,6 +1,9 @@
-//! The attack matrix: hostile tokens and requests against the layer in plain tower, in axum, in tonic and in the gateway
-//! of the examples, as HTTP and as gRPC, with a clean, an odd and a hostile key set, under RFC 9068 and leniently, and
-//! where the issuer is asked. Each is refused with the exact answer, each control is let in, and nobody else hears of it.
+//! The attack matrix: hostile tokens and requests against the layer in plain tower, in axum, in
+//! tonic, and in the gateway, over HTTP and gRPC.
+//!
+//! They meet a clean, an odd and a hostile key set, the RFC 9068 and the lenient profile, and an
+//! issuer with introspection. Each attack is refused with the exact response, each control is
+//! admitted, and no other server is called.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -12,23 +15,23 @@
 mod case;
 mod forge;
 mod gateway;
+mod introspection_endpoint;
 mod key_sets;
 mod places;
 mod score;
 mod signer;
 mod target;
-mod told;
 mod trap;
 mod world;
 
 mod actors;
 mod algorithms;
-mod answers;
 mod claims;
 mod duplicates;
 mod embedded;
 mod encodings;
 mod header_forms;
+mod introspection_responses;
 mod issuers;
 mod rogue_keys;
 mod signatures;

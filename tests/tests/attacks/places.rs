@@ -1,4 +1,4 @@
-//! The four servers, each in two protocols, and who may not be called by them.
+//! The four servers, each in two protocols, and the servers that they must not call.
 
 use futures_util::{StreamExt as _, stream};
 use obo::{BearerAuthLayer, RequireLayer, ResourceServer, Rule};
@@ -12,9 +12,9 @@ use crate::gateway::{EXCHANGED, GatewayServer};
 use crate::score::Score;
 use crate::trap::Trap;
 
-/// As what a request is sent: plain HTTP, and gRPC.
+/// The protocols of a request: plain HTTP and gRPC.
 const PROTOCOLS: [Option<&str>; 2] = [None, Some("application/grpc+proto")];
-/// How many requests are under way at the same time.
+/// How many requests run at the same time.
 const CONCURRENCY: usize = 24;
 
 pub(crate) struct Places {
@@ -31,7 +31,7 @@ enum Place {
 }
 
 impl Places {
-    /// Three servers around `server`, and a gateway that this part of a file makes the same resource server.
+    /// Three servers around `server`, and a gateway that this part of a file configures likewise.
     pub(crate) async fn start(
         server: ResourceServer,
         configured: &str,
@@ -48,7 +48,7 @@ impl Places {
         }
     }
 
-    /// Holds the cases against every server in both protocols, all at the same time; what went otherwise than expected.
+    /// Sends the cases to every server in both protocols, concurrently, and records the outcomes.
     pub(crate) async fn run(&self, cases: &[(Case, Sent)], score: &mut Score) {
         score.cases(cases.iter().map(|(case, _)| case));
         let mut requests = Vec::new();
@@ -61,7 +61,7 @@ impl Places {
                 let is_gateway = matches!(place, Place::Gateway);
                 if case.at_gateway || !is_gateway {
                     let over = PROTOCOLS.into_iter().filter(|grpc| {
-                        // Of the four servers, one speaks HTTP/1.1, where no gRPC is.
+                        // Only the gateway speaks HTTP/1.1, which has no gRPC.
                         case.over_http1 || !is_gateway || grpc.is_some()
                     });
                     requests.extend(over.map(|grpc| (case, sent, place, grpc)));
@@ -76,25 +76,25 @@ impl Places {
         };
         let at_layer = admitted(|place| matches!(place, Place::Layer(_)));
         let at_gateway = admitted(|place| matches!(place, Place::Gateway));
-        let answers = requests.into_iter().map(async |(case, sent, place, grpc)| {
+        let responses = requests.into_iter().map(async |(case, sent, place, grpc)| {
             let got = self.send(sent, place, grpc).await;
-            let answered_as = grpc.filter(|_| sent.may_be_grpc());
+            let protocol = grpc.filter(|_| sent.may_be_grpc());
             (
                 case,
                 format!("{place:?} {}", grpc.unwrap_or("http")),
-                answered_as,
+                protocol,
                 got,
             )
         });
-        let mut answers = stream::iter(answers).buffer_unordered(CONCURRENCY);
-        while let Some((case, place, grpc, got)) = answers.next().await {
-            score.answer(case, &place, grpc, &got);
+        let mut responses = stream::iter(responses).buffer_unordered(CONCURRENCY);
+        while let Some((case, place, grpc, got)) = responses.next().await {
+            score.response(case, &place, grpc, &got);
         }
         let reached = self.servers.take_callers();
         let reached_upstream = self.gateway.take_upstream();
         score.expect("callers that reached the service", at_layer, reached.len());
         score.expect(
-            "callers without a name",
+            "requests without a caller",
             0,
             reached.iter().filter(|c| c.is_none()).count(),
         );
@@ -110,7 +110,7 @@ impl Places {
         self.note_reasons(cases, score).await;
     }
 
-    /// Why tokens are refused, which no answer says.
+    /// Records why tokens are rejected, which no response reveals.
     async fn note_reasons(&self, cases: &[(Case, Sent)], score: &mut Score) {
         for (case, sent) in cases {
             if let (Attack::Token(_) | Attack::Claims(_), Some(token)) =
@@ -128,20 +128,20 @@ impl Places {
             Place::Layer(kind) => self.servers.send(kind, request).await,
             Place::Gateway => self.gateway.send(request, grpc.is_some()).await,
         };
-        // Requests that are let in are under way at the same time; they are counted in the end.
+        // Admitted requests run concurrently, so they are counted at the end.
         Got { reached: 0, ..got }
     }
 }
 
-/// An exchange succeeds whatever is exchanged: that is for other tests to judge.
+/// Every exchange succeeds: other tests check exchanges.
 fn exchange_at(idp: &TestIdp) {
-    let answer = json!({
+    let response = json!({
         "access_token": EXCHANGED,
         "issued_token_type": "urn:ietf:params:oauth:token-type:access_token",
         "token_type": "Bearer",
         "expires_in": 60,
     });
-    idp.fault(Endpoint::Token, Fault::Body(answer.to_string()));
+    idp.fault(Endpoint::Token, Fault::Body(response.to_string()));
 }
 
 fn rule() -> Rule {

@@ -1,18 +1,18 @@
-//! What no client would send, to the gateway over HTTP/1.1: RFC 9112.
+//! Requests that no client sends, to the gateway over HTTP/1.1 (RFC 9112).
 
 use crate::key_sets::KeySetKind;
-use crate::world::{Asked, World};
+use crate::world::{IntrospectedTokens, World};
 
 const TARGET: &str = "/test.Probe/Call";
 const BARE: &str = "www-authenticate: Bearer\r\n";
 
-/// A request whose lines are these; the last one of the connection.
+/// A request with these header lines, the last one of its connection.
 fn request(lines: &[&str], body: &str) -> String {
     let lines: String = lines.iter().map(|line| format!("{line}\r\n")).collect();
     format!("POST {TARGET} HTTP/1.1\r\nhost: a\r\nconnection: close\r\n{lines}\r\n{body}")
 }
 
-/// The statuses of the responses that came back, in their order.
+/// The statuses of the responses, in order.
 fn statuses(back: &str) -> Vec<&str> {
     let starts = back.split("HTTP/1.").skip(1);
     starts
@@ -22,10 +22,10 @@ fn statuses(back: &str) -> Vec<&str> {
 
 #[tokio::test]
 async fn bt_05_bt_10_bt_11_what_no_client_sends_reaches_nobody() {
-    let world = World::start(KeySetKind::Clean, Asked::None).await;
+    let world = World::start(KeySetKind::Clean, IntrospectedTokens::None).await;
     let (gateway, token) = (world.gateway(), world.good());
     let line = format!("authorization: Bearer {token}");
-    let refused = async |what: &str, bytes: &str, expected: &[&str]| {
+    let check = async |what: &str, bytes: &str, expected: &[&str]| {
         let back = gateway.raw(bytes.as_bytes()).await;
         assert_eq!(statuses(&back), expected, "{what}: {back}");
         let reached = gateway.take_upstream().len();
@@ -33,12 +33,12 @@ async fn bt_05_bt_10_bt_11_what_no_client_sends_reaches_nobody() {
         assert_eq!(reached, wanted, "{what}");
         back
     };
-    // Two readings of one head.
-    for (what, bent) in [
-        ("NUL behind", format!("{line}\0")),
+    // Heads that two parsers may read differently.
+    for (what, changed) in [
+        ("NUL at the end", format!("{line}\0")),
         ("NUL within", line.replace("Bearer", "Bea\0rer")),
         ("a fold", line.replace(' ', "\r\n ")),
-        ("a fold behind", format!("{line}\r\n b")),
+        ("a fold at the end", format!("{line}\r\n b")),
         ("a space before the colon", line.replacen(':', " :", 1)),
         ("a lone CR", format!("{line}\rx: 1")),
         ("no colon", line.replacen(": ", " ", 1)),
@@ -48,10 +48,15 @@ async fn bt_05_bt_10_bt_11_what_no_client_sends_reaches_nobody() {
             line.replacen('a', "\u{430}", 1),
         ),
     ] {
-        refused(what, &request(&[&bent, "content-length: 0"], ""), &["400"]).await;
+        check(
+            what,
+            &request(&[&changed, "content-length: 0"], ""),
+            &["400"],
+        )
+        .await;
     }
     for (what, same) in [
-        ("as it is", line.clone()),
+        ("unchanged", line.clone()),
         (
             "upper case",
             line.replacen("authorization", "AUTHORIZATION", 1),
@@ -60,38 +65,38 @@ async fn bt_05_bt_10_bt_11_what_no_client_sends_reaches_nobody() {
         ("a tab", line.replacen(": ", ":\t", 1)),
         ("spaces around", line.replacen(": ", ":   ", 1) + "  \t "),
     ] {
-        refused(what, &request(&[&same, "content-length: 0"], ""), &["200"]).await;
+        check(what, &request(&[&same, "content-length: 0"], ""), &["200"]).await;
     }
-    // Where a token is not looked for, though it is sent as a field.
+    // Trailers are fields too, but no place for a token.
     let chunked = "transfer-encoding: chunked";
     let trailers = format!("1\r\nx\r\n0\r\n{line}\r\n\r\n");
-    let back = refused(
+    let back = check(
         "trailers",
         &request(&[chunked, "trailer: authorization"], &trailers),
         &["401"],
     )
     .await;
     assert!(back.contains(BARE), "{back}");
-    let back = refused(
-        "a body that does not come",
+    let back = check(
+        "a body that never arrives",
         &request(&["content-length: 1000000"], ""),
         &["401"],
     )
     .await;
     assert!(back.contains(BARE), "{back}");
-    refused(
-        "a body that waits to be asked for",
+    check(
+        "a body that waits for 100",
         &request(&["content-length: 1000000", "expect: 100-continue"], ""),
         &["401"],
     )
     .await;
     let many: Vec<_> = (0..300).map(|i| format!("x-{i}: 1")).collect();
     let many: Vec<&str> = many.iter().map(String::as_str).chain([&*line]).collect();
-    refused("many fields", &request(&many, ""), &["431"]).await;
+    check("many fields", &request(&many, ""), &["431"]).await;
     for length in [70_000, 1_000_000] {
         let long = format!("{line}{}", "A".repeat(length));
         let back = gateway.raw(request(&[&long], "").as_bytes()).await;
-        // Who goes on sending may not hear the answer.
+        // A client that keeps sending may not receive the response.
         assert!(
             back.is_empty() || statuses(&back) == ["431"],
             "{length}: {back}"
@@ -102,7 +107,7 @@ async fn bt_05_bt_10_bt_11_what_no_client_sends_reaches_nobody() {
 
 #[tokio::test]
 async fn bt_10_one_request_of_a_connection_says_nothing_of_the_next() {
-    let world = World::start(KeySetKind::Clean, Asked::None).await;
+    let world = World::start(KeySetKind::Clean, IntrospectedTokens::None).await;
     let (gateway, token) = (world.gateway(), world.good());
     let with = format!("authorization: Bearer {token}\r\n");
     let head = |lines: &str| format!("POST {TARGET} HTTP/1.1\r\nhost: a\r\n{lines}");
@@ -124,7 +129,7 @@ async fn bt_10_one_request_of_a_connection_says_nothing_of_the_next() {
             1,
         ),
         (
-            "a request in the body of one that is refused",
+            "a request in the body of a refused one",
             format!(
                 "{}{good}{last}",
                 head(&format!("content-length: {}\r\n\r\n", good.len()))
@@ -157,7 +162,7 @@ async fn bt_10_one_request_of_a_connection_says_nothing_of_the_next() {
     ] {
         let back = gateway.raw(sent.as_bytes()).await;
         let statuses = statuses(&back);
-        // A connection may be closed after a refusal, and then there is no further answer.
+        // The gateway may close a connection after a refusal, without further responses.
         assert_eq!(statuses, expected[..statuses.len()], "{what}: {back}");
         assert!(!statuses.is_empty(), "{what}");
         assert_eq!(
@@ -166,7 +171,7 @@ async fn bt_10_one_request_of_a_connection_says_nothing_of_the_next() {
             "{what}"
         );
     }
-    // Two ways to tell the length: whichever is heeded, nobody is let in without a token.
+    // Contradictory lengths: whichever applies, no request without a token is admitted.
     for lengths in [
         "content-length: 0\r\ncontent-length: 5\r\n",
         "content-length: 5\r\ntransfer-encoding: chunked\r\n",
@@ -195,8 +200,8 @@ async fn bt_10_one_request_of_a_connection_says_nothing_of_the_next() {
 
 #[tokio::test]
 async fn a_token_that_ends_within_leeway_is_let_in_and_exchanged_no_more() {
-    let world = World::start(KeySetKind::Clean, Asked::None).await;
-    let line = format!("authorization: Bearer {}", world.ending(-10));
+    let world = World::start(KeySetKind::Clean, IntrospectedTokens::None).await;
+    let line = format!("authorization: Bearer {}", world.expiring_in(-10));
     let back = world
         .gateway()
         .raw(request(&[&line, "content-length: 0"], "").as_bytes())

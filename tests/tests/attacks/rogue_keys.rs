@@ -1,4 +1,4 @@
-//! Tokens that are signed by whatever else the odd and the hostile key sets name.
+//! Tokens that are signed by the other keys of the odd and the hostile key sets.
 
 use aws_lc_rs::digest::{SHA256, digest};
 
@@ -17,7 +17,7 @@ pub(crate) fn cases(of: &Target<'_>) -> Vec<Case> {
     cases
 }
 
-/// A token of the issuer by a key of the attacker.
+/// A token of the issuer, signed by a key of the attacker.
 fn by(of: &Target<'_>, key: &Signer, alg: &str, kid: &str) -> Case {
     let token = of.token(key, alg, &format!("{kid:?}"));
     Case::invalid(format!("{alg} by {} as {kid}", key.kid), token)
@@ -65,7 +65,7 @@ fn odd(of: &Target<'_>) -> Vec<Case> {
     let mut cases: Vec<_> = of_es.map(|kid| by(of, es, "ES256", kid)).into();
     cases.extend(of_rsa.map(|kid| by(of, rsa, "RS256", kid)));
     cases.extend(of_ed.map(|kid| by(of, ed, "EdDSA", kid)));
-    // By the good one of two with the same name.
+    // By the good one of two keys with the same name.
     let own = of.token(&of.at.keys.ed, "EdDSA", r#""k-twice""#);
     cases.push(Case::invalid("one of two", own));
     for (kid, alg) in [
@@ -102,7 +102,7 @@ fn hostile(of: &Target<'_>) -> Vec<Case> {
     cases
 }
 
-/// Signatures that hold under a key whose private half nobody needs.
+/// Signatures that a key verifies although no private key made them.
 fn forged(of: &Target<'_>) -> Vec<Case> {
     let mut cases = Vec::new();
     let token = |alg: &str, kid: &str, signature: &dyn Fn(&str) -> Vec<u8>| {
@@ -137,7 +137,7 @@ fn forged(of: &Target<'_>) -> Vec<Case> {
     cases
 }
 
-/// Signed with what the oct keys of the sets hold.
+/// Tokens that are signed with the secrets of the sets' `oct` keys.
 fn symmetric(of: &Target<'_>) -> Vec<Case> {
     let mut cases = Vec::new();
     for key in of.at.keys.all() {
@@ -158,7 +158,7 @@ fn symmetric(of: &Target<'_>) -> Vec<Case> {
         "by the secret of k-oct",
         format!("{message}.{signature}"),
     ));
-    // Whose key it is does not matter where the alg is none that is allowed.
+    // The key does not matter if the `alg` is not allowed.
     let (header, claims) = of.segments("HS256", r#""k-es""#);
     let by_key = signed_segments(&of.at.keys.es, "ES256", &header, &claims);
     cases.push(Case::invalid("HS256 by the key itself", by_key));

@@ -1,4 +1,4 @@
-//! What came of the cases.
+//! The outcomes of the cases.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt::{self, Write as _};
@@ -8,7 +8,7 @@ use obo_tests::expected::Got;
 
 use crate::case::Case;
 
-/// Counts of one world, and what went otherwise than expected.
+/// Counts of one world, and unexpected outcomes.
 pub(crate) struct Score {
     world: &'static str,
     family: &'static str,
@@ -24,7 +24,7 @@ struct Line {
     controls: usize,
     refused: usize,
     admitted: usize,
-    /// How many tokens are refused for each reason that the answer does not tell.
+    /// How many tokens were rejected for each reason, which the response does not reveal.
     reasons: BTreeMap<&'static str, usize>,
 }
 
@@ -39,7 +39,7 @@ impl Score {
         }
     }
 
-    /// What follows is of this family.
+    /// Starts a family.
     pub(crate) fn family(&mut self, family: &'static str) {
         self.family = family;
         self.names.clear();
@@ -61,7 +61,11 @@ impl Score {
         for case in cases {
             let times = self.names.entry(case.name.clone()).or_default();
             *times += 1;
-            assert_eq!(*times, 1, "{}: {} is there twice", self.family, case.name);
+            assert_eq!(
+                *times, 1,
+                "{}: two cases are named {}",
+                self.family, case.name
+            );
             match case.expected {
                 Some(_) => self.line().attacks += 1,
                 None => self.line().controls += 1,
@@ -69,7 +73,7 @@ impl Score {
         }
     }
 
-    pub(crate) fn answer(&mut self, case: &Case, place: &str, grpc: Option<&str>, got: &Got) {
+    pub(crate) fn response(&mut self, case: &Case, place: &str, grpc: Option<&str>, got: &Got) {
         let is_expected = match &case.expected {
             Some(refusal) => *got == refusal.response(grpc),
             None => got.status == 200 && !is_refused_call(got),
@@ -87,11 +91,11 @@ impl Score {
         }
     }
 
-    /// Why the token of a case is refused; one that only the rule refuses is a good one.
+    /// Records why the token of a case is rejected. A token that only the rule refuses is valid.
     pub(crate) fn reason(&mut self, case: &Case, code: Option<&'static str>) {
         let is_refused = case.expected.is_some_and(|refusal| refusal.status != 403);
         if is_refused != code.is_some() {
-            let failure = format!("{}: {}: refused for {code:?}", self.family, case.name);
+            let failure = format!("{}: {}: rejected for {code:?}", self.family, case.name);
             self.failures.push(failure);
         }
         if let Some(code) = code {
@@ -102,12 +106,13 @@ impl Score {
     pub(crate) fn expect(&mut self, what: &str, expected: usize, found: usize) {
         if expected != found {
             let family = self.family;
-            self.failures
-                .push(format!("{family}: {found} {what} instead of {expected}"));
+            self.failures.push(format!(
+                "{family}: {what}: expected {expected}, got {found}"
+            ));
         }
     }
 
-    /// Each of these was the reason for some refusal.
+    /// Expects each of these reasons at least once.
     pub(crate) fn expect_reasons(&mut self, reasons: &[&'static str]) {
         for reason in reasons {
             if !self
@@ -116,12 +121,12 @@ impl Score {
                 .any(|line| line.reasons.contains_key(reason))
             {
                 self.failures
-                    .push(format!("nothing was refused for {reason}"));
+                    .push(format!("no token was rejected for {reason}"));
             }
         }
     }
 
-    /// Says how it went, and fails when a case did not go as expected.
+    /// Prints the report, and fails if an outcome was unexpected.
     pub(crate) fn settle(self) {
         let world = self.world;
         let mut report = String::new();
@@ -138,12 +143,12 @@ impl Score {
             sum.controls += line.controls;
             sum.admitted += line.admitted;
         }
-        // Not by `println`, which is not shown of a test that passes.
+        // Not with `println`, whose output is hidden for a test that passes.
         let mut out = std::io::stdout();
-        let otherwise = self.failures.len();
+        let unexpected = self.failures.len();
         writeln!(
             out,
-            "{report}{world} attack cases: {sum}; {otherwise} otherwise"
+            "{report}{world} attack cases: {sum}; {unexpected} unexpected"
         )
         .unwrap();
         let failures = self.failures.join("\n");

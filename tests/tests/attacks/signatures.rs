@@ -1,4 +1,4 @@
-//! Signatures that are nearly right: RFC 7518 sections 3.3 to 3.5, RFC 8037 section 3.1.
+//! Signatures that are nearly valid (RFC 7518 §3.3 to §3.5, RFC 8037 §3.1).
 
 use crate::case::Case;
 use crate::signer::{Signer, base64url};
@@ -9,7 +9,7 @@ pub(crate) fn cases(of: &Target<'_>) -> Vec<Case> {
     for key in of.at.keys.all() {
         let (header, claims) = of.segments(key.alg, &format!("{:?}", key.kid));
         let message = format!("{header}.{claims}");
-        for (what, signature) in bent(key, &message) {
+        for (what, signature) in changed(key, &message) {
             let token = format!("{message}.{}", base64url(signature));
             cases.push(Case::invalid(format!("{}: {what}", key.alg), token));
         }
@@ -19,10 +19,10 @@ pub(crate) fn cases(of: &Target<'_>) -> Vec<Case> {
     cases
 }
 
-fn bent(key: &Signer, message: &str) -> Vec<(String, Vec<u8>)> {
+fn changed(key: &Signer, message: &str) -> Vec<(String, Vec<u8>)> {
     let good = key.sign(key.alg, message);
     let length = good.len();
-    let mut bent = vec![
+    let mut changed = vec![
         ("nothing".to_owned(), Vec::new()),
         ("one byte".to_owned(), vec![0]),
         ("zeros".to_owned(), vec![0; length]),
@@ -67,13 +67,13 @@ fn bent(key: &Signer, message: &str) -> Vec<(String, Vec<u8>)> {
         for bit in [0, 7] {
             let mut flipped = good.clone();
             flipped[at] ^= 1 << bit;
-            bent.push((format!("bit {bit} of byte {at}"), flipped));
+            changed.push((format!("bit {bit} of byte {at}"), flipped));
         }
     }
-    bent
+    changed
 }
 
-/// A signature of something else, by the right key.
+/// A signature of another text, by the right key.
 fn of_other_texts(of: &Target<'_>, key: &Signer) -> Vec<Case> {
     let kid = format!("{:?}", key.kid);
     let (header, claims) = of.segments(key.alg, &kid);
@@ -105,7 +105,7 @@ fn of_other_texts(of: &Target<'_>, key: &Signer) -> Vec<Case> {
         format!("{}: another payload under it", key.alg),
         format!("{admin}.{signature}"),
     ));
-    // Bits of header and payload flipped, so that they are still base64url.
+    // Flips bits of header and payload so that they stay base64url.
     for at in [
         3,
         header.len() / 2,
@@ -176,7 +176,7 @@ fn ecdsa(of: &Target<'_>) -> Vec<Case> {
             format!("{message}.{}", base64url(signature)),
         ));
     }
-    // Of the two values of s that fit, both are right by the standard.
+    // By the standard, both possible values of s are valid.
     let high = [r, &minus(&N, s)].concat();
     cases.push(Case::control(
         "ES256: the other s",

@@ -1,11 +1,11 @@
-//! Signatures, right and wrong ones, over any text.
+//! Valid and invalid signatures over any text.
 
 use obo_testkit::{TestAlg, TestKey};
 use serde_json::Value;
 
 pub(crate) use obo_test_support::{base64url, der_of_pem as der};
 
-/// A key of an issuer or an attacker, and what is needed to sign with it against its purpose.
+/// A key of an issuer or an attacker, which also signs with algorithms that it is not for.
 pub(crate) struct Signer {
     pub(crate) kid: &'static str,
     pub(crate) alg: &'static str,
@@ -25,7 +25,7 @@ impl Signer {
         }
     }
 
-    /// Signs by the algorithm of that name where the key can, and else by its own.
+    /// Signs with the algorithm of that name if the key can, and with its own otherwise.
     pub(crate) fn sign(&self, alg: &str, message: &str) -> Vec<u8> {
         self.signer.sign(alg, message.as_bytes())
     }
@@ -52,7 +52,7 @@ impl Signer {
     }
 }
 
-/// One key of each kind.
+/// One key of each type.
 pub(crate) struct Keys {
     pub(crate) rsa: Signer,
     pub(crate) es: Signer,
@@ -61,7 +61,7 @@ pub(crate) struct Keys {
 }
 
 impl Keys {
-    /// The names are the same at every issuer, and of an attacker.
+    /// The names are the same for every issuer and for the attacker.
     pub(crate) fn generate() -> Self {
         Self {
             rsa: Signer::new("k-rsa", TestAlg::Rs256),

@@ -1,4 +1,4 @@
-//! Too much of everything: RFC 8725 section 3.14 asks for bounds.
+//! Oversized input (RFC 8725 §3.14).
 
 use std::fmt::Write as _;
 
@@ -7,7 +7,7 @@ use obo_tests::expected::INVALID;
 use crate::case::Case;
 use crate::target::Target;
 
-/// The longest token.
+/// The maximum length of a token.
 const LIMIT: usize = 16 * 1024;
 
 pub(crate) fn cases(of: &Target<'_>) -> Vec<Case> {
@@ -17,7 +17,7 @@ pub(crate) fn cases(of: &Target<'_>) -> Vec<Case> {
     cases
 }
 
-/// A token that is so long: to the letter, where base64 has such lengths.
+/// A token of this length, exactly if base64 allows it.
 fn long(of: &Target<'_>, length: usize) -> String {
     let draft = of.at.draft();
     let mut note = length / 4 * 3 - draft.claims.json().len() - 300;

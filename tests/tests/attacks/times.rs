@@ -1,4 +1,4 @@
-//! `exp`, `nbf` and `iat`: RFC 7519 sections 2 and 4.1.4 to 4.1.6, with 60 s of leeway.
+//! `exp`, `nbf` and `iat` with 60 s of leeway (RFC 7519 §2, §4.1.4 to §4.1.6).
 
 use obo_tests::expected::INVALID;
 
@@ -6,7 +6,7 @@ use crate::case::{Case, Expected};
 use crate::claims::of_claim;
 use crate::target::Target;
 
-/// No point in time.
+/// Values that are not a point in time.
 const NONE: [&str; 23] = [
     "null",
     "true",
@@ -37,7 +37,7 @@ pub(crate) fn cases(of: &Target<'_>) -> Vec<Case> {
     let mut cases = Vec::new();
     for claim in ["exp", "nbf", "iat"] {
         cases.extend(of_claim(of, claim, &NONE.map(|text| (text, Some(INVALID)))));
-        // JSON has no such numbers.
+        // JSON does not have these numbers.
         let no_json = [
             "NaN",
             "Infinity",
@@ -67,7 +67,7 @@ pub(crate) fn cases(of: &Target<'_>) -> Vec<Case> {
     cases
 }
 
-/// A time so many seconds from now.
+/// A claim with a time this many seconds from now.
 fn at(of: &Target<'_>, claim: &str, offset: i64, expected: Expected) -> Case {
     let time = (of.at.now() + offset).to_string();
     let draft = of.at.draft().claim(claim, &time);
@@ -82,7 +82,7 @@ fn expiry(of: &Target<'_>) -> Vec<Case> {
     for future in [60, 3600, 86_400 * 365] {
         cases.push(at(of, "exp", future, None));
     }
-    // Within leeway the token is taken, and nothing is exchanged for it any more.
+    // Within the leeway the token is accepted, but no longer exchanged.
     cases.push(at(of, "exp", -10, None).not_at_gateway());
     let now = of.at.now();
     for (text, expected) in [

@@ -1,4 +1,4 @@
-//! A server that nobody may call.
+//! A server that must not be called.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

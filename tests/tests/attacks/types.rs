@@ -1,4 +1,4 @@
-//! What a header says the token is, and what must be understood: RFC 8725 section 3.11, RFC 7515 section 4.1.
+//! Types of tokens, and critical header members (RFC 8725 §3.11, RFC 7515 §4.1).
 
 use crate::case::Case;
 use crate::target::Target;
@@ -108,7 +108,7 @@ fn types(of: &Target<'_>) -> Vec<Case> {
     cases
 }
 
-/// Members that change how the rest is to be read.
+/// Members that change how the rest of the token is read.
 fn extensions(of: &Target<'_>) -> Vec<Case> {
     let mut cases = Vec::new();
     for (name, values) in [

@@ -1,9 +1,9 @@
-//! Tokens that the keys of their issuer vouch for, or do not.
+//! Tokens of an issuer with a key set.
 
 use crate::case::Cases;
 use crate::key_sets::KeySetKind;
 use crate::score::Score;
-use crate::world::{Asked, World};
+use crate::world::{IntrospectedTokens, World};
 use crate::{
     actors, algorithms, claims, duplicates, embedded, encodings, header_forms, issuers, rogue_keys,
     signatures, sizes, times, types,
@@ -26,7 +26,7 @@ pub(crate) const FAMILIES: [(&str, Cases); 13] = [
 ];
 
 async fn attack(kind: KeySetKind, name: &'static str) {
-    let mut world = World::start(kind, Asked::None).await;
+    let mut world = World::start(kind, IntrospectedTokens::None).await;
     let mut score = Score::of(name);
     for (family, cases) in FAMILIES {
         score.family(family);
@@ -44,7 +44,7 @@ async fn attack(kind: KeySetKind, name: &'static str) {
     score.settle();
 }
 
-/// What depends on both keys and profile; the others do so on one of them alone.
+/// Families that depend on both keys and profile. The others depend on one of them.
 const OF_KEYS: [&str; 6] = [
     "issuers",
     "types",
@@ -54,7 +54,7 @@ const OF_KEYS: [&str; 6] = [
     "rogue keys",
 ];
 
-/// What the answers do not tell from one another.
+/// Reasons that share a response.
 const REASONS: [&str; 19] = [
     "malformed_credentials",
     "token_too_long",
@@ -77,16 +77,20 @@ const REASONS: [&str; 19] = [
     "actor_depth",
 ];
 
-/// Where the issuer is asked as well, the same holds, whatever it says.
-async fn attack_asking(asked: Asked, name: &'static str, families: &[(&'static str, Cases)]) {
-    let mut world = World::start(KeySetKind::Hostile, asked).await;
+/// With introspection the outcomes are the same, whatever its responses.
+async fn attack_introspecting(
+    tokens: IntrospectedTokens,
+    name: &'static str,
+    families: &[(&'static str, Cases)],
+) {
+    let mut world = World::start(KeySetKind::Hostile, tokens).await;
     let mut score = Score::of(name);
     for (family, cases) in families {
         score.family(family);
         world.run(false, *cases, &mut score).await;
     }
     world.check_fetches(&mut score);
-    world.check_asked(&mut score);
+    world.check_introspected(&mut score);
     score.settle();
 }
 
@@ -108,10 +112,10 @@ async fn jw_04_jw_05_hostile_tokens_with_a_hostile_key_set() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn in_08_hostile_tokens_where_opaque_ones_are_asked_about() {
     // Times, claims and actors of a JWT do not decide whether it is one.
-    attack_asking(Asked::Opaque, "opaque asked", &FAMILIES[3..]).await;
+    attack_introspecting(IntrospectedTokens::Opaque, "opaque tokens", &FAMILIES[3..]).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn in_08_hostile_tokens_where_good_ones_are_asked_about_for_revocation() {
-    attack_asking(Asked::ForRevocation, "revocation", &FAMILIES).await;
+    attack_introspecting(IntrospectedTokens::ForRevocation, "revocation", &FAMILIES).await;
 }

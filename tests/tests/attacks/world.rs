@@ -1,4 +1,4 @@
-//! Issuers that are trusted by their keys.
+//! Trusted issuers with key sets.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -14,43 +14,43 @@ use serde_json::{Map, Value};
 use crate::case::{Attack, Case, Cases, Sent};
 use crate::forge::{AUDIENCE, Forge};
 use crate::gateway::GatewayServer;
+use crate::introspection_endpoint::{IntrospectionEndpoint, IntrospectionResponse};
 use crate::key_sets::KeySetKind;
 use crate::places::Places;
 use crate::score::Score;
 use crate::signer::Keys;
 use crate::target::Target;
-use crate::told::{IntrospectionEndpoint, Told};
 use crate::trap::Trap;
 
-/// How the second audience is called, of the issuer that has one of its own.
+/// The audience for tokens of the other issuer.
 pub(crate) const OTHER_AUDIENCE: &str = "service-a-of-the-others";
 
 pub(crate) struct World {
-    /// Under RFC 9068.
+    /// The issuer with the RFC 9068 profile.
     strict: Forge,
     lenient: Forge,
-    /// Trusted too, with keys of its own under the same names, and for another audience.
+    /// Another trusted issuer, with its own keys under the same names, and another audience.
     other: Forge,
     attacker: Keys,
     places: Places,
     endpoint: IntrospectionEndpoint,
-    /// The tokens so far that their issuer's keys vouch for.
-    vouched_for: BTreeSet<String>,
+    /// The tokens so far whose signature their issuer's keys verify.
+    validly_signed: BTreeSet<String>,
     started: Instant,
 }
 
-/// Which tokens of the strict issuer it is asked about, too.
+/// Which tokens of the strict issuer are introspected.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Asked {
+pub(crate) enum IntrospectedTokens {
     None,
-    /// Those that are no JWTs.
+    /// Tokens that are not JWTs.
     Opaque,
-    /// Those that its keys vouch for.
+    /// Tokens whose signature the keys verify.
     ForRevocation,
 }
 
 impl World {
-    pub(crate) async fn start(kind: KeySetKind, asked: Asked) -> Self {
+    pub(crate) async fn start(kind: KeySetKind, tokens: IntrospectedTokens) -> Self {
         let (keys, other_keys) = (Arc::new(Keys::generate()), Arc::new(Keys::generate()));
         let (attacker, trap) = (Keys::generate(), Trap::set().await);
         let forge = async |keys: &Arc<Keys>, audience, is_lenient| {
@@ -68,14 +68,15 @@ impl World {
         let other = forge(&other_keys, OTHER_AUDIENCE, false).await;
         let forges = [&strict, &lenient, &other];
         let (endpoint, url) = IntrospectionEndpoint::start().await;
-        if asked == Asked::ForRevocation {
-            // Whoever asks it before the keys are asked lets everything in.
-            let says = strict.draft().claims.json();
-            let says = says.replacen('{', r#"{"active":true,"#, 1);
-            endpoint.will_tell_of_all(Told::json(says));
+        if tokens == IntrospectedTokens::ForRevocation {
+            // A server that introspected before it verified would admit everything.
+            let claims = strict.draft().claims.json();
+            let active = claims.replacen('{', r#"{"active":true,"#, 1);
+            endpoint.respond_to_all(IntrospectionResponse::json(active));
         }
-        let asked = (asked, &*url);
-        let (server, file) = (trusting(&forges, asked), configured(&forges, asked));
+        let introspection = (tokens, &*url);
+        let server = trusting(&forges, introspection);
+        let file = configured(&forges, introspection);
         let places = Places::start(server, &file, &strict.idp, trap).await;
         Self {
             strict,
@@ -84,7 +85,7 @@ impl World {
             attacker,
             places,
             endpoint,
-            vouched_for: BTreeSet::new(),
+            validly_signed: BTreeSet::new(),
             started: Instant::now(),
         }
     }
@@ -93,13 +94,13 @@ impl World {
         &self.places.gateway
     }
 
-    /// A token that is let in.
+    /// A valid token.
     pub(crate) fn good(&self) -> String {
         self.strict.good()
     }
 
-    /// One that ends so many seconds from now.
-    pub(crate) fn ending(&self, seconds: i64) -> String {
+    /// A token that expires this many seconds from now.
+    pub(crate) fn expiring_in(&self, seconds: i64) -> String {
         let exp = (self.strict.now() + seconds).to_string();
         self.strict.sign(&self.strict.draft().claim("exp", &exp))
     }
@@ -134,12 +135,12 @@ impl World {
             .iter()
             .filter(|(case, _)| case.expected.is_none_or(|refusal| refusal.status == 403));
         let good = good.filter_map(|(_, sent)| sent.bearer());
-        self.vouched_for.extend(good.map(str::to_owned));
+        self.validly_signed.extend(good.map(str::to_owned));
         self.places.run(&cases, score).await;
     }
 
-    /// Keys are fetched once for each of the two resource servers, three times more for all forged names and signatures
-    /// together, and then once in a third of the cooldown at most.
+    /// Each of the two resource servers fetches the keys once, three times more for all forged
+    /// names and signatures together, and then at most once in a third of the cooldown.
     pub(crate) fn check_fetches(&self, score: &mut Score) {
         let refilled = self.started.elapsed().as_secs() / 600;
         let most = 2 * (1 + 3 + usize::try_from(refilled).unwrap());
@@ -155,21 +156,23 @@ impl World {
         score.expect("key sets of strict", fetches.max(2), fetches);
     }
 
-    /// Nobody is asked about a JWT before its issuer's keys vouch for it.
-    pub(crate) fn check_asked(&self, score: &mut Score) {
-        let asked = self.endpoint.asked();
-        let jwts = asked.iter().filter(|token| issuer_in(token).is_some());
-        let forged = jwts.filter(|token| !self.vouched_for.contains(*token));
-        score.expect("forged tokens that were asked about", 0, forged.count());
+    /// No JWT is introspected before its issuer's keys verify it.
+    pub(crate) fn check_introspected(&self, score: &mut Score) {
+        let introspected = self.endpoint.introspected();
+        let jwts = introspected
+            .iter()
+            .filter(|token| issuer_in(token).is_some());
+        let forged = jwts.filter(|token| !self.validly_signed.contains(*token));
+        score.expect("forged tokens that were introspected", 0, forged.count());
         score.expect(
-            "lack of tokens that were asked about",
+            "endpoints that introspected nothing",
             0,
-            usize::from(asked.is_empty()),
+            usize::from(introspected.is_empty()),
         );
     }
 }
 
-/// What a well-formed JWT says of its issuer; of two, the last one.
+/// The issuer in a well-formed JWT; the last one of two.
 pub(crate) fn issuer_in(token: &str) -> Option<Value> {
     let parts: Vec<_> = token
         .split('.')
@@ -183,12 +186,12 @@ pub(crate) fn issuer_in(token: &str) -> Option<Value> {
     object(claims)?.get("iss").cloned()
 }
 
-/// Who this service is to its authorization server.
+/// This service as a client of its authorization server.
 pub(crate) fn client() -> Client {
     Client::new("service-a", ClientSecretBasic::new("s3cret"))
 }
 
-fn trusting(forges: &[&Forge], (asked, url): (Asked, &str)) -> ResourceServer {
+fn trusting(forges: &[&Forge], (tokens, url): (IntrospectedTokens, &str)) -> ResourceServer {
     let hour = Duration::from_secs(3600);
     let refresh = KeyRefresh::new().max_age(hour).cooldown(hour / 2);
     let mut server = ResourceServer::builder(forges[0].audience);
@@ -200,21 +203,23 @@ fn trusting(forges: &[&Forge], (asked, url): (Asked, &str)) -> ResourceServer {
         };
         let trust = trust.key_refresh(refresh);
         let introspection = Introspection::new(client()).endpoint(url);
-        server = server.trust(match (i, asked) {
-            (0, Asked::Opaque) => trust.introspect(introspection.for_opaque_tokens()),
-            (0, Asked::ForRevocation) => trust.introspect(introspection.for_revocation()),
+        server = server.trust(match (i, tokens) {
+            (0, IntrospectedTokens::Opaque) => trust.introspect(introspection.for_opaque_tokens()),
+            (0, IntrospectedTokens::ForRevocation) => {
+                trust.introspect(introspection.for_revocation())
+            }
             _ => trust,
         });
     }
     server.build().unwrap()
 }
 
-/// The same as a configuration file has it.
-fn configured(forges: &[&Forge], (asked, url): (Asked, &str)) -> String {
-    let mut purpose = match asked {
-        Asked::None => None,
-        Asked::Opaque => Some("opaque_tokens"),
-        Asked::ForRevocation => Some("revocation"),
+/// The same as a configuration file.
+fn configured(forges: &[&Forge], (tokens, url): (IntrospectedTokens, &str)) -> String {
+    let mut purpose = match tokens {
+        IntrospectedTokens::None => None,
+        IntrospectedTokens::Opaque => Some("opaque_tokens"),
+        IntrospectedTokens::ForRevocation => Some("revocation"),
     };
     let issuers = forges.iter().map(|forge| {
         let introspection = purpose.take().map(|purpose| {

@@ -1,4 +1,4 @@
-//! Whoever refuses a request inside the layer, the audit trail has it once, with who asked for what.
+//! Each refusal inside the layer is in the audit trail once, with caller and request.
 
 use std::net::SocketAddr;
 
@@ -34,11 +34,12 @@ async fn check(Authenticated(caller): Authenticated) -> Result<(), Error> {
     Ok(())
 }
 
-async fn nobody() -> Error {
+async fn no_credentials() -> Error {
     Rejection::MissingCredentials.into()
 }
 
-/// Routes that refuse, each in its own way, behind two layers of which the outer one sees what the inner one has told.
+/// Routes that refuse in different ways, behind two layers: the outer one sees what the inner one
+/// has recorded.
 fn router(idp: &TestIdp) -> Router {
     let by_layer = get(async || ()).layer(RequireLayer::new(Rule::no_actor()).unwrap());
     let bearer = BearerAuthLayer::new(server(idp));
@@ -46,12 +47,12 @@ fn router(idp: &TestIdp) -> Router {
         .route("/layer", by_layer)
         .route("/extractor", get(async |_: User| ()))
         .route("/handler", get(check))
-        .route("/anonymous", get(nobody))
+        .route("/anonymous", get(no_credentials))
         .layer(bearer.clone().allow_anonymous())
         .layer(bearer.allow_anonymous())
 }
 
-async fn ask(router: &Router, path: &str, token: Option<&str>) -> u16 {
+async fn status(router: &Router, path: &str, token: Option<&str>) -> u16 {
     let mut request = Request::get(format!("{path}?secret=1"));
     if let Some(token) = token {
         request = request.header(header::AUTHORIZATION, format!("Bearer {token}"));
@@ -66,8 +67,8 @@ async fn ask(router: &Router, path: &str, token: Option<&str>) -> u16 {
         .as_u16()
 }
 
-/// The one refusal that was told has these fields.
-fn assert_told(log: &Log, fields: &[&str]) {
+/// Takes the one recorded refusal, which must have these fields.
+fn assert_recorded(log: &Log, fields: &[&str]) {
     let refusals = log.take_lines("request refused");
     let [refusal] = &*refusals else {
         panic!("{refusals:#?}");
@@ -87,7 +88,7 @@ async fn ob_08_a_refusal_of_layer_extractor_or_handler_is_told_once() {
     let acting = acting.client_id("the-app").mint();
     let service = idp.service("service-s").audience("service-a").mint();
     let actor = r#"code="actor_refused""#;
-    for (path, token, status, code, client) in [
+    for (path, token, expected, code, client) in [
         ("/layer", &acting, 403, actor, "the-app"),
         ("/handler", &acting, 403, actor, "the-app"),
         (
@@ -98,21 +99,21 @@ async fn ob_08_a_refusal_of_layer_extractor_or_handler_is_told_once() {
             "service-s",
         ),
     ] {
-        assert_eq!(ask(&router, path, Some(token)).await, status);
+        assert_eq!(status(&router, path, Some(token)).await, expected);
         let path = format!("path=\"{path}\"");
         let client = format!("client_id=\"{client}\"");
-        assert_told(&log, &[code, &path, &client, "GET", "subject=", "reason="]);
+        assert_recorded(&log, &[code, &path, &client, "GET", "subject=", "reason="]);
     }
     for path in ["/anonymous", "/extractor"] {
-        assert_eq!(ask(&router, path, None).await, 401);
+        assert_eq!(status(&router, path, None).await, 401);
         let path = format!("path=\"{path}\"");
-        assert_told(&log, &[r#"code="missing_credentials""#, &path]);
+        assert_recorded(&log, &[r#"code="missing_credentials""#, &path]);
     }
-    assert_eq!(ask(&router, "/extractor", Some(&acting)).await, 200);
+    assert_eq!(status(&router, "/extractor", Some(&acting)).await, 200);
     assert!(log.take_lines("request refused").is_empty());
 }
 
-/// Refuses a caller for whom somebody acts.
+/// Refuses a caller with an actor.
 struct Direct;
 
 #[tonic::async_trait]
@@ -171,7 +172,7 @@ async fn ob_08_a_status_of_interceptor_or_method_is_told_once() {
         level(address, token.map(String::as_str)).await.unwrap_err();
         let code = format!("code=\"{code}\"");
         let call = [r#"method="POST""#, r#"path="/stock.Stock/Level""#, &code];
-        assert_told(&log, &call);
+        assert_recorded(&log, &call);
     }
     level(direct, Some(&service)).await.unwrap();
     assert!(log.take_lines("request refused").is_empty());

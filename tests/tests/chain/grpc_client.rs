@@ -1,4 +1,4 @@
-//! A generated client around a channel that calls on behalf of a user.
+//! A generated gRPC client around a channel that calls on behalf of a user.
 
 use obo::error::ExchangeErrorKind;
 use obo::exchange::TokenSource;
@@ -25,7 +25,7 @@ fn exchange(chain: &Chain, client: &str) -> TokenExchange {
         .unwrap()
 }
 
-/// A channel to `uri` as `service-a` has one, with tokens for `to`.
+/// A channel of `service-a` to `uri`, with tokens for `to`.
 fn stock(chain: &Chain, client: &str, uri: &str, to: &str) -> Stock {
     let exchange = exchange(chain, client);
     let destination = Destination::new(uri, audience(to)).unwrap();
@@ -49,7 +49,7 @@ async fn alice(chain: &Chain) -> Caller {
     caller(chain, "service-a", &chain.token_of("alice")).await
 }
 
-/// What a handler does: `?` alone makes its status of the call's.
+/// A handler in which `?` turns the status of the call into its own.
 async fn level(stock: Stock, caller: &Caller) -> Result<Response<Availability>, Status> {
     let mut client = StockClient::with_interceptor(stock, carry(caller));
     let level = client.level(Sku { id: "tea".into() }).await?;
@@ -152,10 +152,10 @@ async fn gr_10_the_called_services_own_status_comes_through() {
 #[tokio::test]
 async fn gr_10_a_channel_to_nowhere_keeps_the_transports_code() {
     let chain = Chain::start().await.unwrap();
-    // Its port stays reserved, so that nobody listens there.
-    let nobody = TestIdp::start().await;
-    nobody.stop();
-    let stock = stock(&chain, "service-a", nobody.issuer(), "service-b");
+    // The port stays reserved, so nothing listens there.
+    let stopped = TestIdp::start().await;
+    stopped.stop();
+    let stock = stock(&chain, "service-a", stopped.issuer(), "service-b");
     let status = level(stock, &alice(&chain).await).await.unwrap_err();
     assert_eq!(status.code(), Code::Unavailable, "{status:?}");
     assert!(exchange_error(&status).is_none());

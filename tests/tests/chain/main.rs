@@ -1,5 +1,5 @@
-//! Three services over real sockets, each calling the next on behalf of the user: who is known where, and what is
-//! refused.
+//! Three services over real sockets, each calling the next on behalf of the user: who each knows,
+//! and what each refuses.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

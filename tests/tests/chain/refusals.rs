@@ -1,4 +1,4 @@
-//! What the services refuse, and what goes on without the authorization server.
+//! What the services refuse, and what keeps working without the authorization server.
 
 use obo::error::ExchangeErrorKind;
 use obo_examples::chain::Chain;
@@ -27,7 +27,7 @@ async fn tx_38_b_cannot_exchange_a_token_for_a() {
     assert_eq!(error.oauth_code(), Some("invalid_request"));
 }
 
-/// Sends a token for B to B and one for C to C, both of alice, and both without the actor they want.
+/// Sends a token for B to B and one for C to C, both of alice, and both without the required actor.
 async fn assert_denied(with: impl Fn(TokenBuilder) -> TokenBuilder) {
     let chain = Chain::start().await.unwrap();
     let token = |audience| with(chain.idp.user("alice").audience(audience)).mint();

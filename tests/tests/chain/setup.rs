@@ -1,4 +1,4 @@
-//! A plain HTTP client, and callers as the services of the chain know them.
+//! A plain HTTP client, and callers as the services of the chain see them.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -20,7 +20,7 @@ pub(crate) fn issuer(chain: &Chain) -> Issuer {
     Issuer::new(chain.idp.issuer()).unwrap()
 }
 
-/// The status and the headers that a service answers a token with.
+/// Status and headers of a service's response to a token.
 pub(crate) async fn get(uri: &str, token: &str) -> Response<()> {
     let client = Client::builder(TokioExecutor::new()).build_http();
     let request = Request::get(uri)
@@ -30,7 +30,7 @@ pub(crate) async fn get(uri: &str, token: &str) -> Response<()> {
     response.map(drop)
 }
 
-/// The caller of `service` whose token this is.
+/// The caller with this token at `service`.
 pub(crate) async fn caller(chain: &Chain, service: &str, token: &str) -> Caller {
     let server = ResourceServer::builder(audience(service))
         .trust(issuer(chain))
@@ -39,13 +39,13 @@ pub(crate) async fn caller(chain: &Chain, service: &str, token: &str) -> Caller 
     server.validate(token).await.unwrap()
 }
 
-/// What ServiceB knows when ServiceA calls it for alice.
+/// The caller at ServiceB when ServiceA calls it for alice.
 pub(crate) async fn alice_at_b(chain: &Chain) -> Caller {
     let token = chain.idp.user("alice").audience("service-b");
     caller(chain, "service-b", &token.actor("service-a").mint()).await
 }
 
-/// The claims of an exchanged token, read without our own code.
+/// The claims of an exchanged token, read without the crates under test.
 pub(crate) fn claims(exchanged: &Exchanged) -> Value {
     let value = exchanged.token().authorization().to_str().unwrap();
     let claims = value.split('.').nth(1).expect("a JWT");

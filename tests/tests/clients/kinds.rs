@@ -1,4 +1,4 @@
-//! `reqwest`, hyper-util's client, and clients that are no tower service.
+//! `reqwest`, hyper-util's client, and clients that are not a tower service.
 
 use bytes::Bytes;
 use http::{Request, Response};

@@ -1,4 +1,4 @@
-//! Clients people use, around and inside the service that gives their requests tokens, over sockets.
+//! Common clients, around and inside the service that adds tokens to their requests, over sockets.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

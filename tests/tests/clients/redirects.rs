@@ -1,4 +1,5 @@
-//! A redirect is an answer like others, and a client that follows one takes no token along to another origin.
+//! A redirect is returned like any response, and a client that follows it sends no token to another
+//! origin.
 
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
@@ -24,7 +25,7 @@ async fn bt_21_a_client_that_follows_no_redirects_passes_them_on() {
 #[tokio::test]
 async fn bt_21_a_redirect_to_another_origin_loses_the_token() {
     let setup = Setup::start().await;
-    // Follows redirects, as `reqwest` does unless told otherwise.
+    // Follows redirects, as `reqwest` does by default.
     let client = reqwest::Client::new();
     let client = service_fn(move |request: Request<reqwest::Body>| {
         let client = client.clone();

@@ -14,7 +14,7 @@ pub(crate) struct Setup {
     pub(crate) idp: TestIdp,
     pub(crate) caller: Caller,
     pub(crate) exchange: TokenExchange,
-    /// Where ServiceB is.
+    /// The address of ServiceB.
     pub(crate) b: String,
 }
 
@@ -52,9 +52,10 @@ impl Setup {
     }
 }
 
-/// A service on a socket that answers with the `Authorization` it was sent, or redirects to where its query says.
+/// A service on a socket that responds with the `Authorization` that it received, or redirects to
+/// the place in its query.
 pub(crate) async fn service_b() -> String {
-    async fn answer(request: Request) -> Response<String> {
+    async fn response(request: Request) -> Response<String> {
         let sent = request.headers().get(header::AUTHORIZATION);
         let sent = sent.map_or("none", |value| value.to_str().unwrap());
         let mut response = Response::new(sent.to_owned());
@@ -67,7 +68,7 @@ pub(crate) async fn service_b() -> String {
     }
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    let app = Router::new().fallback(answer);
+    let app = Router::new().fallback(response);
     tokio::spawn(async move { axum::serve(listener, app).await });
     format!("http://{address}")
 }

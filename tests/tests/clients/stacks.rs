@@ -1,4 +1,4 @@
-//! Stacks of tower: timeouts, limits and retries, outside and inside.
+//! Stacks of tower layers: timeouts, limits and retries, outside and inside.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -30,8 +30,8 @@ where
 {
     let request = Request::get(uri).body(Empty::new()).unwrap();
     let ready = service.ready().await.map_err(Into::into)?;
-    let answer = ready.call(request).await.map_err(Into::into)?;
-    Ok(answer.status())
+    let response = ready.call(request).await.map_err(Into::into)?;
+    Ok(response.status())
 }
 
 #[tokio::test]
@@ -77,7 +77,7 @@ async fn tx_44_a_timeout_outside_gives_up_the_call_and_not_the_exchange() {
     assert_eq!(setup.idp.token_requests(), 1);
 }
 
-/// Tries again while the service is not available.
+/// Retries while the service is unavailable.
 #[derive(Clone)]
 struct WhileUnavailable;
 
@@ -87,9 +87,9 @@ impl<B> Policy<Request<Empty<Bytes>>, Response<B>, BoxError> for WhileUnavailabl
     fn retry(
         &mut self,
         _: &mut Request<Empty<Bytes>>,
-        answer: &mut Result<Response<B>, BoxError>,
+        response: &mut Result<Response<B>, BoxError>,
     ) -> Option<Self::Future> {
-        let is_unavailable = matches!(answer, Ok(answer) if answer.status() == 503);
+        let is_unavailable = matches!(response, Ok(response) if response.status() == 503);
         is_unavailable.then(|| std::future::ready(()))
     }
 
@@ -108,8 +108,8 @@ async fn retries_inside_and_outside_use_the_token_at_hand() {
             0..3 => 503,
             _ => 200,
         };
-        let answer = Response::builder().status(status).body(()).unwrap();
-        async { Ok::<_, BoxError>(answer) }
+        let response = Response::builder().status(status).body(()).unwrap();
+        async { Ok::<_, BoxError>(response) }
     });
     let outside = ServiceBuilder::new()
         .retry(WhileUnavailable)

@@ -1,9 +1,9 @@
-//! `crates/obo/src/idp/flight`, with other primitives.
+//! `crates/obo/src/idp/flight`, compiled with other primitives.
 
 #[path = "../../../crates/obo/src/idp/flight/flights.rs"]
 mod flights;
 
-/// What the file takes from the standard library and from tokio otherwise.
+/// Replaces what the file imports from the standard library and tokio.
 mod primitives {
     pub(super) use shuttle::future::spawn;
     pub(super) use shuttle::sync::{Mutex, MutexGuard};

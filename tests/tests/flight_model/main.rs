@@ -1,4 +1,5 @@
-//! The single flight under many schedules (TX-44): its own file, compiled with locks and tasks that a model checker runs.
+//! The single flight under many schedules (TX-44): its source, compiled with the locks and tasks of
+//! a model checker.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

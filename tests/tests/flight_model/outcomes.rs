@@ -1,10 +1,10 @@
-//! What every schedule comes to.
+//! The outcome of every schedule.
 
 use shuttle::future::{self, block_on};
 
 use crate::world::World;
 
-/// Random schedules, and as many that change the running task at few places only, where most faults are found.
+/// Random schedules, and as many that switch tasks at few places, where most faults are found.
 fn check(scenario: impl Fn() + Send + Sync + 'static + Clone) {
     shuttle::check_random(scenario.clone(), 1000);
     shuttle::check_pct(scenario, 1000, 3);
@@ -67,7 +67,7 @@ fn tx_44_a_failure_is_given_to_those_who_wait_and_leaves_nothing_behind() {
             for caller in callers {
                 assert_eq!(caller.await.unwrap(), Err(()));
             }
-            // Who came after it failed asked again, and nobody did so for nothing.
+            // Calls after a failure requested again, and no other call did.
             assert!((1..=3).contains(&world.requests(1)));
             assert!(world.is_quiet(1));
         });

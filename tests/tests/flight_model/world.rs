@@ -1,4 +1,5 @@
-//! An exchange as the engine makes one: the cache, then a flight that looks into the cache once more and stores what it got.
+//! An exchange as the engine makes it: the cache, then a flight that checks the cache again and
+//! stores its token.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -8,7 +9,7 @@ use shuttle::sync::Mutex;
 
 use crate::flight::{Flights, Overloaded};
 
-/// A token: of which key, and the how manieth.
+/// A token: its key, and its number for that key.
 pub(crate) type Token = (u8, usize);
 
 #[derive(Clone)]
@@ -22,7 +23,7 @@ struct State {
     cache: HashMap<u8, Token>,
     /// Requests to the authorization server, by key.
     requests: HashMap<u8, usize>,
-    /// Those that are under way now.
+    /// Requests that are running, by key.
     under_way: HashMap<u8, usize>,
     fails: bool,
 }
@@ -40,37 +41,37 @@ impl World {
         self
     }
 
-    /// What a call does.
+    /// Runs one call.
     pub(crate) async fn token(&self, key: u8) -> Result<Token, ()> {
         match self.landing(key) {
             Err(token) => Ok(token),
-            Ok(landing) => landing.await.expect("no flight is lost"),
+            Ok(landing) => landing.await.expect("the flight still exists"),
         }
     }
 
-    /// A call that goes away before it has an answer.
+    /// Runs a call that is cancelled before it has a result.
     pub(crate) async fn give_up(&self, key: u8) {
         drop(self.landing(key));
         future::yield_now().await;
     }
 
     fn landing(&self, key: u8) -> Result<crate::flight::Flight<Result<Token, ()>>, Token> {
-        if let Some(token) = self.at_hand(key) {
+        if let Some(token) = self.cached(key) {
             return Err(token);
         }
         let world = self.clone();
         let joined =
             self.flights
                 .join(key, key.into(), move || async move { world.fly(key).await });
-        Ok(joined.unwrap_or_else(|Overloaded| panic!("there is room")))
+        Ok(joined.unwrap_or_else(|Overloaded| panic!("the flight map is full")))
     }
 
-    fn at_hand(&self, key: u8) -> Option<Token> {
+    fn cached(&self, key: u8) -> Option<Token> {
         self.state.lock().unwrap().cache.get(&key).copied()
     }
 
     async fn fly(&self, key: u8) -> Result<Token, ()> {
-        if let Some(token) = self.at_hand(key) {
+        if let Some(token) = self.cached(key) {
             return Ok(token);
         }
         let number = {
@@ -101,7 +102,7 @@ impl World {
         state.requests.get(&key).copied().unwrap_or_default()
     }
 
-    /// Whether nothing of a flight is left behind.
+    /// Whether all flights have been removed.
     pub(crate) fn is_quiet(&self, key: u8) -> bool {
         self.flights.under_way(&key).is_none()
     }

@@ -1,4 +1,4 @@
-//! `idpyoidc` from PyPI with the audience put right: an exchange with a policy of its own, and its other deviations.
+//! `idpyoidc` from PyPI with the audience fixed: its exchange policy, and its other deviations.
 
 mod introspection;
 
@@ -12,17 +12,17 @@ use obo::{Caller, ClientSecretBasic, Profile, Resource, Scope, TokenExchange};
 
 use crate::peer::{Peer, arrived, audience, http};
 
-/// It addresses a token to the client that asked for it, so ServiceA goes by that name.
+/// The audience of its tokens is the client that requested them, so ServiceA has that name.
 pub(crate) const A: &str = "web-app";
 
 fn peer() -> Peer {
     Peer::named("IDPYOIDC")
 }
 
-/// An access token of diana, and an ID token, by the code flow: whoever comes is she.
+/// An access token and an ID token of diana, by the code flow, which signs in every visitor as her.
 pub(crate) async fn signed_in(peer: &Peer) -> (String, String) {
     let callback = "http://127.0.0.1/callback";
-    let asked = [
+    let query = [
         ("response_type", "code"),
         ("client_id", "web-app"),
         ("redirect_uri", callback),
@@ -31,7 +31,7 @@ pub(crate) async fn signed_in(peer: &Peer) -> (String, String) {
         ("nonce", "nonce"),
     ];
     let url = format!("{}/authorization", peer.issuer());
-    let url = url::Url::parse_with_params(&url, asked).unwrap();
+    let url = url::Url::parse_with_params(&url, query).unwrap();
     let redirect = http().get(url).send().await.unwrap();
     let back = redirect.headers()["location"].to_str().unwrap();
     let back = url::Url::parse(back).unwrap();
@@ -43,8 +43,8 @@ pub(crate) async fn signed_in(peer: &Peer) -> (String, String) {
         ("redirect_uri", callback),
         ("state", "state"),
     ];
-    let answer = peer.post("/token", Some("web-app"), &form).await;
-    let token = |name: &str| answer[name].as_str().unwrap().to_owned();
+    let response = peer.post("/token", Some("web-app"), &form).await;
+    let token = |name: &str| response[name].as_str().unwrap().to_owned();
     (token("access_token"), token("id_token"))
 }
 
@@ -53,7 +53,7 @@ async fn caller(peer: &Peer) -> Caller {
     service.validate(&signed_in(peer).await.0).await.unwrap()
 }
 
-async fn ask(exchange: &TokenExchange, caller: &Caller) -> Exchanged {
+async fn for_service_b(exchange: &TokenExchange, caller: &Caller) -> Exchanged {
     let target = Target::audience(audience("service-b"));
     let target = target.with_scope(Scope::new(["read"]).unwrap());
     exchange.token(caller, target).await.unwrap()
@@ -64,7 +64,7 @@ async fn ask(exchange: &TokenExchange, caller: &Caller) -> Exchanged {
 async fn tx_01_the_exchanged_token_arrives_at_b() {
     let peer = peer();
     let caller = caller(&peer).await;
-    let exchanged = ask(&peer.exchange(peer.basic("service-a")), &caller).await;
+    let exchanged = for_service_b(&peer.exchange(peer.basic("service-a")), &caller).await;
     assert_eq!(exchanged.token().scope(), &Scope::new(["read"]).unwrap());
     let service_b = peer.service_with("service-b", Profile::LENIENT);
     let at_b = arrived(&service_b, &exchanged).await;
@@ -77,18 +77,21 @@ async fn at_14_the_minute_of_the_token_counts_and_not_the_ten_of_the_answer() {
     let peer = peer();
     let caller = caller(&peer).await;
     let exchange = peer.exchange(peer.basic("service-a"));
-    let exchanged = ask(&exchange, &caller).await;
+    let exchanged = for_service_b(&exchange, &caller).await;
     let lifetime = exchanged.token().lifetime(obo::time::Clock::system().now());
     assert!(lifetime <= Duration::from_secs(61), "{lifetime:?}");
 
-    // A clock that stands still would run ahead of the sockets, so it does only while none is in use.
+    // A paused clock runs ahead of the sockets, so it is paused only while no socket is in use.
     tokio::time::pause();
     tokio::time::advance(Duration::from_secs(25)).await;
-    assert_eq!(ask(&exchange, &caller).await.source(), TokenSource::Cache);
+    assert_eq!(
+        for_service_b(&exchange, &caller).await.source(),
+        TokenSource::Cache
+    );
     tokio::time::advance(Duration::from_secs(25)).await;
     tokio::time::resume();
     assert_eq!(
-        ask(&exchange, &caller).await.source(),
+        for_service_b(&exchange, &caller).await.source(),
         TokenSource::Exchange
     );
 }
@@ -105,7 +108,7 @@ async fn ca_06_assertions_have_to_be_for_the_token_endpoint() {
     assert_eq!(refused.oauth_code(), Some("invalid_client"));
 
     let quirk = peer.key().danger_audience_token_endpoint();
-    ask(&peer.exchange_as("service-k", quirk), &caller).await;
+    for_service_b(&peer.exchange_as("service-k", quirk), &caller).await;
 }
 
 #[tokio::test]
@@ -122,7 +125,7 @@ async fn ca_01_basic_is_not_decoded_so_an_odd_secret_goes_by_post() {
         ExchangeErrorKind::ClientMisconfigured
     );
     let post = ClientSecretPost::new(secret);
-    ask(&peer.exchange_as("service-e", post), &caller).await;
+    for_service_b(&peer.exchange_as("service-e", post), &caller).await;
 }
 
 #[tokio::test]
@@ -163,7 +166,7 @@ async fn tx_21_its_refusals_are_of_our_classes() {
         (
             peer.exchange(peer.basic("web-app")),
             to_b(),
-            // What RFC 8693 has for a bad subject token, though it is the client that may not exchange.
+            // RFC 8693 has this error for a bad subject token; here the client may not exchange.
             Kind::SubjectInvalid,
             "invalid_request",
         ),

@@ -1,4 +1,4 @@
-//! `idpyoidc` from PyPI as it is shipped: what it exchanges is addressed to nobody.
+//! `idpyoidc` from PyPI as shipped: its exchanged tokens have no audience.
 
 use obo::Profile;
 use obo::error::ExchangeErrorKind;
@@ -32,10 +32,10 @@ async fn at_14_an_exchanged_token_for_nobody_is_refused_and_the_audience_named()
         .await
         .unwrap_err();
     assert_eq!(refused.kind(), ExchangeErrorKind::AnswerUnusable);
-    let told = refused.to_string();
+    let error = refused.to_string();
     assert!(
-        told.contains("service-b") && told.contains("audience"),
-        "{told}"
+        error.contains("service-b") && error.contains("audience"),
+        "{error}"
     );
 }
 

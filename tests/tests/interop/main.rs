@@ -1,6 +1,8 @@
-//! Authorization servers of others, started by `cargo xtask interop`, which says in the environment where they are.
+//! Authorization servers of other projects, which `cargo xtask interop` starts. Their addresses are
+//! in the environment.
 //!
-//! One module per server, named as its variable: `OBO_INTEROP_OIDC_PROVIDER` is the line of JSON that it printed.
+//! One module per server, named like its variable: `OBO_INTEROP_OIDC_PROVIDER` is the line of JSON
+//! that the server printed.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

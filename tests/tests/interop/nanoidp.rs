@@ -1,4 +1,4 @@
-//! `nanoidp` from PyPI: long tokens full of lists, and keys that rotate at a call. It exchanges nothing.
+//! `nanoidp` from PyPI: long tokens full of lists, keys that rotate on request, no exchange.
 
 mod introspection;
 
@@ -63,8 +63,8 @@ async fn at_10_a_long_token_keeps_its_lists() {
 #[ignore = "needs the server: cargo xtask interop"]
 async fn jw_33_a_refresh_token_with_our_audience_is_no_access_token() {
     let peer = peer();
-    let answer = signed_in(&peer).await;
-    let refresh = answer["refresh_token"].as_str().unwrap();
+    let response = signed_in(&peer).await;
+    let refresh = response["refresh_token"].as_str().unwrap();
     assert_eq!(
         code(service(&peer).validate(refresh).await),
         "not_an_access_token"
@@ -76,8 +76,8 @@ async fn jw_33_a_refresh_token_with_our_audience_is_no_access_token() {
 async fn at_11_client_credentials_are_a_service_and_no_user() {
     let peer = peer();
     let form = [("grant_type", "client_credentials")];
-    let answer = peer.post("/token", Some("web-app"), &form).await;
-    let token = answer["access_token"].as_str().unwrap();
+    let response = peer.post("/token", Some("web-app"), &form).await;
+    let token = response["access_token"].as_str().unwrap();
     let caller = service(&peer).validate(token).await.unwrap();
     assert_eq!(caller.kind(), PrincipalKind::Service);
 }

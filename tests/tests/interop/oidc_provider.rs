@@ -1,4 +1,4 @@
-//! `oidc-provider` from npm: close to the RFCs, with an exchange and an on-behalf-of grant of the JWT bearer kind.
+//! `oidc-provider` from npm: close to the RFCs, with token exchange and a JWT bearer grant.
 
 mod introspection;
 
@@ -25,8 +25,8 @@ fn peer() -> Peer {
 async fn signed_in(peer: &Peer, user: &str) -> String {
     let grant = ("grant_type", "urn:obo:interop:sign-in");
     let form = [grant, ("sub", user), ("resource", A)];
-    let answer = peer.post("/token", Some("web-app"), &form).await;
-    answer["access_token"].as_str().unwrap().to_owned()
+    let response = peer.post("/token", Some("web-app"), &form).await;
+    response["access_token"].as_str().unwrap().to_owned()
 }
 
 async fn caller(peer: &Peer) -> Caller {
@@ -83,7 +83,7 @@ async fn tx_30_the_user_goes_on_to_c_and_each_service_is_named() {
     assert_eq!(at_b.scope(), &Scope::new(["b:read"]).unwrap());
     assert_eq!(at_b.current_actor().unwrap().subject(), "service-a");
 
-    // By `resource`, and by the key of ServiceB, whose assertion is addressed to the issuer (CA-05).
+    // With `resource`, and a key of ServiceB whose assertion is for the issuer (CA-05).
     let from_b = peer.exchange_as("service-b", peer.key());
     let to_c = Resource::new(C).unwrap();
     let exchanged = from_b.token(&at_b, to_c).await.unwrap();
@@ -180,7 +180,8 @@ async fn tx_21_its_refusals_are_of_our_classes() {
     }
 }
 
-/// It says `invalid_request` where RFC 6749 has `unauthorized_client`, which is what RFC 8693 has for a bad subject token.
+/// It returns `invalid_request`, the error of RFC 8693 for a bad subject token, where RFC 6749 has
+/// `unauthorized_client`.
 #[tokio::test]
 #[ignore = "needs the server: cargo xtask interop"]
 async fn tx_21_a_client_without_the_grant_is_told_apart_by_a_dialect() {

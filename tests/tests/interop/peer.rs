@@ -1,4 +1,5 @@
-//! A server of somebody else's: where it is, who its clients are, and this project's two sides pointed at it.
+//! An authorization server of another project: its address, its clients, and both sides of `obo`
+//! set up for it.
 
 use std::env;
 use std::time::Duration;
@@ -14,7 +15,7 @@ use obo::{
 use serde_json::Value;
 
 pub(crate) struct Peer {
-    told: Value,
+    document: Value,
     pub(crate) server: AuthorizationServer,
 }
 
@@ -22,12 +23,12 @@ impl Peer {
     /// The server that `cargo xtask interop` started under this name.
     pub(crate) fn named(name: &str) -> Self {
         let variable = format!("OBO_INTEROP_{name}");
-        let told = env::var(&variable)
+        let document = env::var(&variable)
             .unwrap_or_else(|_| panic!("{variable} is not set; run `cargo xtask interop`"));
-        let told: Value = serde_json::from_str(&told).unwrap();
-        let issuer = Issuer::new(told["issuer"].as_str().unwrap()).unwrap();
+        let document: Value = serde_json::from_str(&document).unwrap();
+        let issuer = Issuer::new(document["issuer"].as_str().unwrap()).unwrap();
         let server = AuthorizationServer::from(issuer);
-        Self { told, server }
+        Self { document, server }
     }
 
     pub(crate) fn issuer(&self) -> &Issuer {
@@ -35,7 +36,7 @@ impl Peer {
     }
 
     pub(crate) fn secret(&self, client: &str) -> &str {
-        self.told["secrets"][client].as_str().unwrap()
+        self.document["secrets"][client].as_str().unwrap()
     }
 
     pub(crate) fn basic(&self, client: &str) -> Client {
@@ -43,9 +44,9 @@ impl Peer {
         Client::new(client, secret)
     }
 
-    /// `private_key_jwt` with the key that the server knows.
+    /// `private_key_jwt` with the key that is registered at the server.
     pub(crate) fn key(&self) -> PrivateKeyJwt {
-        let jwk = Secret::new(self.told["client_key"].to_string());
+        let jwk = Secret::new(self.document["client_key"].to_string());
         PrivateKeyJwt::new(SigningKey::from_jwk(Algorithm::Es256, &jwk).unwrap())
     }
 
@@ -53,7 +54,7 @@ impl Peer {
         self.builder(client).build().unwrap()
     }
 
-    /// That exchange, to be set up otherwise.
+    /// The builder of that exchange, for other settings.
     pub(crate) fn builder(&self, client: Client) -> TokenExchangeBuilder {
         TokenExchange::builder(self.server.clone(), client)
     }
@@ -62,7 +63,7 @@ impl Peer {
         self.exchange(Client::new(client, auth))
     }
 
-    /// A service that takes the standard's access tokens.
+    /// A service that accepts RFC 9068 access tokens.
     pub(crate) fn service(&self, name: &str) -> ResourceServer {
         self.service_with(name, Profile::RFC9068)
     }
@@ -73,14 +74,14 @@ impl Peer {
         server.build().unwrap()
     }
 
-    /// A service under this name that asks the server about tokens.
-    pub(crate) fn asking(&self, name: &str, asked: Introspection) -> ResourceServer {
+    /// A service of this name that introspects tokens at the server.
+    pub(crate) fn introspecting(&self, name: &str, introspection: Introspection) -> ResourceServer {
         let trust = Trust::new(self.server.clone()).profile(Profile::LENIENT);
-        let server = ResourceServer::builder(name).trust(trust.introspect(asked));
+        let server = ResourceServer::builder(name).trust(trust.introspect(introspection));
         server.build().unwrap()
     }
 
-    /// Posts a form to a path of the server, as one of its clients where one is named; its JSON.
+    /// Posts a form to a path of the server, as a client if one is named, and returns the JSON.
     pub(crate) async fn post(
         &self,
         path: &str,
@@ -90,13 +91,13 @@ impl Peer {
         serde_json::from_str(&self.send(path, client, form, None).await).unwrap()
     }
 
-    /// Revokes a token, as the client that has it.
+    /// Revokes a token as the client that holds it.
     pub(crate) async fn revoke(&self, path: &str, client: &str, token: &str) {
         self.send(path, Some(client), &[("token", token)], None)
             .await;
     }
 
-    /// What the server says of a token, as the JWT that it is.
+    /// The signed introspection response for a token, as the JWT that the server sent.
     pub(crate) async fn signed_answer(&self, path: &str, client: &str, token: &str) -> String {
         let form = [("token", token)];
         let accept = Some("application/token-introspection+jwt");
@@ -130,7 +131,7 @@ impl Peer {
     }
 }
 
-/// Neither proxies nor redirects: what a peer answers is looked at as it is.
+/// Without proxies and redirects, so that tests see the peer's responses unchanged.
 pub(crate) fn http() -> reqwest::Client {
     let client = reqwest::Client::builder().no_proxy();
     let client = client.redirect(reqwest::redirect::Policy::none());
@@ -141,28 +142,28 @@ pub(crate) fn audience(name: &str) -> Audience {
     Audience::new(name).unwrap()
 }
 
-/// Takes the issued token where it was meant for.
+/// Validates the issued token at its audience.
 pub(crate) async fn arrived(at: &ResourceServer, exchanged: &Exchanged) -> Caller {
     at.validate(exchanged.token().expose()).await.unwrap()
 }
 
-/// Asks as this client with each request.
+/// Introspects as this client, without a cache.
 pub(crate) fn each_time(client: Client) -> Introspection {
     Introspection::new(client).max_age(Duration::ZERO)
 }
 
-/// Why a server does not say anything of a token.
+/// The problem of a failed introspection.
 pub(crate) fn unavailable(refused: Result<Caller, Rejection>) -> String {
     match refused {
         Err(Rejection::IntrospectionUnavailable { problem, .. }) => problem,
-        other => panic!("an answer: {other:?}"),
+        other => panic!("introspection did not fail: {other:?}"),
     }
 }
 
-/// Why a token is refused, as metrics have it.
+/// The error code of a rejected token, as in metrics.
 pub(crate) fn code(refused: Result<Caller, Rejection>) -> &'static str {
     match refused {
         Err(Rejection::Token(error)) => error.code(),
-        other => panic!("not a refused token: {other:?}"),
+        other => panic!("not a rejected token: {other:?}"),
     }
 }

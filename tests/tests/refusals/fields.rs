@@ -1,4 +1,4 @@
-//! Every claim and header member that decides, damaged in every way.
+//! Every claim and header member that matters, damaged in every way.
 
 use serde_json::Value;
 
@@ -6,8 +6,8 @@ use crate::world::{Sent, World};
 use obo_test_support::Draft;
 use obo_tests::expected::{ACTOR, INVALID, Refusal, SCOPE};
 
-/// `ok` is let in, under exactly the name that the token has; `401` is `invalid_token`; `scope` and `actor` are refused
-/// by the rule.
+/// `ok` is admitted, with exactly the subject of the token; `401` is `invalid_token`; the rule
+/// refuses `scope` and `actor`.
 const TABLE: &str = "
               missing  null  type  empty  prefix  suffix  case   duplicate  huge
     iss       401      401   401   401    401     401     401    401        401
@@ -28,7 +28,7 @@ const TABLE: &str = "
 const HEADER: [&str; 3] = ["typ", "alg", "kid"];
 const TIMES: [&str; 3] = ["exp", "nbf", "iat"];
 
-/// The tokens that come of damaging one member in one way.
+/// The tokens that result from one damage to one member.
 fn damaged(base: &Draft, field: &str, damage: &str) -> Vec<Draft> {
     let in_header = HEADER.contains(&field);
     let members = if in_header {
@@ -104,7 +104,7 @@ fn huge(field: &str) -> Vec<String> {
     }
 }
 
-/// The value with its last character gone, with one more, or in another case.
+/// The value without its last character, with one more, or in another case.
 fn respelled(field: &str, text: &str, damage: &str) -> String {
     let respell = |text: &str| match damage {
         "prefix" => text[..text.len() - 1].to_owned(),
@@ -114,7 +114,7 @@ fn respelled(field: &str, text: &str, damage: &str) -> String {
         "case" if TIMES.contains(&field) => format!("{text}0E-1"),
         "case" if text.chars().any(char::is_lowercase) => text.to_uppercase(),
         "case" => text.to_lowercase(),
-        _ => panic!("no such damage: {damage}"),
+        _ => panic!("unknown damage: {damage}"),
     };
     match serde_json::from_str(text).unwrap() {
         Value::String(text) => format!("{:?}", respell(&text)),
@@ -153,7 +153,7 @@ async fn bt_12_gr_02_jw_30_each_field_damaged_in_each_way() {
                 "401" => Some(INVALID),
                 "scope" => Some(SCOPE),
                 "actor" => Some(ACTOR),
-                _ => panic!("no such outcome: {outcome}"),
+                _ => panic!("unknown outcome: {outcome}"),
             };
             let base = world.draft();
             for (n, draft) in damaged(&base, field, damage).iter().enumerate() {

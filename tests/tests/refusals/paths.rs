@@ -1,4 +1,4 @@
-//! What is open and what each path requires, decided on the whole path as it was sent.
+//! Open paths and rules by path, decided on the whole path as it was sent.
 
 use obo::require::RuleTableBuilder;
 use obo::{RequireLayer, Rule, RuleTable};
@@ -11,7 +11,7 @@ const HEALTH: &str = "/grpc.health.v1.Health/Check";
 const LEVEL: &str = "/test.Probe/Level";
 const ADJUST: &str = "/test.Probe/Adjust";
 
-/// Other spellings of [`CALL`], some of which other servers would take for it.
+/// Other spellings of [`CALL`], some of which other servers treat as equal.
 const ALMOST: [&str; 12] = [
     "/test.Probe/Call/",
     "/test.Probe/Call/x",
@@ -33,7 +33,7 @@ fn table() -> RuleTableBuilder {
         .route(ADJUST, Rule::scopes(["stock:write"]))
 }
 
-/// Two paths are open, two have rules.
+/// Two open paths, and two with rules.
 async fn world() -> World {
     World::guarded(|bearer, _| {
         let open = [CALL, HEALTH];

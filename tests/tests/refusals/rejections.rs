@@ -1,4 +1,4 @@
-//! Every reason to refuse a request, each raised by a request.
+//! Every reason to refuse a request, each caused by a request.
 
 use std::collections::BTreeSet;
 
@@ -12,7 +12,7 @@ use obo_tests::expected::{
 };
 use obo_tests::servers::{CALL, MISREAD};
 
-/// The code of the rejection, the request that causes it, and the answer.
+/// The code of the rejection, the request that causes it, and the refusal response.
 type Row = (&'static str, Sent, Refusal);
 
 fn requests(world: &World) -> Vec<Row> {
@@ -56,7 +56,7 @@ fn tokens(world: &World) -> Vec<Row> {
         ("algorithm_not_allowed", header("alg", r#""HS256""#)),
         ("algorithm_not_allowed", header("alg", r#""none""#)),
         ("wrong_type", header("typ", r#""JWT""#)),
-        ("unknown_key", header("kid", r#""k-of-nobody""#)),
+        ("unknown_key", header("kid", r#""k-of-no-issuer""#)),
         ("ambiguous_key", signed(&of_one_of_two)),
         ("bad_signature", Sent::token(&foreign)),
     ];
@@ -69,7 +69,7 @@ fn tokens(world: &World) -> Vec<Row> {
     rows
 }
 
-/// What claims alone are refused for, whoever vouches for them.
+/// Rejections for claims alone, with keys and with introspection.
 fn claims(base: &Draft) -> Vec<(&'static str, Draft, Refusal)> {
     let claim = |name: &str, text: &str| base.clone().claim(name, text);
     let mut twice = base.clone();
@@ -117,7 +117,7 @@ fn claims(base: &Draft) -> Vec<(&'static str, Draft, Refusal)> {
         .collect()
 }
 
-/// The code that the token of a request is refused with, by the server or then by the rule.
+/// The code of the rejection, by the server or by the rule.
 async fn code(world: &World, sent: &Sent) -> Option<&'static str> {
     let [line] = &*sent.authorization else {
         return None;
@@ -174,34 +174,34 @@ async fn bt_18_gr_04_without_keys_every_server_is_unavailable() {
 async fn in_05_bt_09_bt_19_claims_are_refused_alike_where_the_issuer_tells_them() {
     let world = World::introspecting().await;
     for (expected, sent, refusal) in &requests(&world) {
-        // There the token is good, and has to be asked about.
+        // There the token is valid by its keys, and must be introspected.
         if *expected != "misconfigured" {
             world.refuses(sent, *refusal, expected).await;
         }
     }
     assert_eq!(world.idp.introspection_requests(), 0);
     let good = world.draft();
-    let told = |draft: &Draft| {
-        let said = draft.claims.json();
+    let introspects_to = |draft: &Draft| {
+        let claims = draft.claims.json();
         world.idp.heal();
         world.idp.fault(
             Endpoint::Introspection,
-            Fault::Body(said.replacen('{', r#"{"active":true,"#, 1)),
+            Fault::Body(claims.replacen('{', r#"{"active":true,"#, 1)),
         );
     };
-    told(&good);
+    introspects_to(&good);
     world.admits(&Sent::token("good"), "good").await;
     for (i, (expected, draft, refusal)) in claims(&good).into_iter().enumerate() {
-        told(&draft);
+        introspects_to(&draft);
         let sent = Sent::token(&format!("opaque-{i}"));
         check(&world, &(expected, sent.clone(), refusal)).await;
         assert_eq!(code(&world, &sent).await, Some(expected));
     }
     world.idp.heal();
-    let made_up = Sent::token("made-up");
-    check(&world, &("inactive", made_up.clone(), INVALID)).await;
-    assert_eq!(code(&world, &made_up).await, Some("inactive"));
-    // One call each, for all servers and protocols together.
+    let forged = Sent::token("forged");
+    check(&world, &("inactive", forged.clone(), INVALID)).await;
+    assert_eq!(code(&world, &forged).await, Some("inactive"));
+    // One introspection request for each token, for all servers and protocols together.
     assert_eq!(world.idp.introspection_requests(), 21);
 }
 

@@ -1,4 +1,4 @@
-//! An authorization server, the service that trusts it in three servers, and tokens.
+//! An authorization server, the service that trusts it in three kinds of server, and tokens.
 
 use std::time::Duration;
 
@@ -17,13 +17,13 @@ use obo_test_support::{Draft, Members};
 use obo_tests::expected::Refusal;
 use obo_tests::servers::{CALL, Kind, Servers};
 
-/// As what a request is sent: plain HTTP, and gRPC.
+/// The protocols of a request: plain HTTP and gRPC.
 const PROTOCOLS: [Option<&str>; 2] = [None, Some("application/grpc+proto")];
 
-/// How old a token may be.
+/// The maximum age of a token.
 const YEAR: Duration = Duration::from_secs(365 * 86_400);
 
-/// Claims of the service's own.
+/// The service's own claims.
 #[derive(Deserialize)]
 struct Tenancy {
     #[serde(rename = "tenant")]
@@ -39,17 +39,17 @@ pub(crate) struct World {
 }
 
 impl World {
-    /// Requires one rule of every request.
+    /// Requires one rule for every request.
     pub(crate) async fn start() -> Self {
         Self::guarded(|bearer, rule| (bearer, RequireLayer::new(rule).unwrap())).await
     }
 
-    /// The same, where the issuer is asked about its tokens.
+    /// The same with introspection.
     pub(crate) async fn introspecting() -> Self {
         let client = Client::new("service-a", ClientSecretBasic::new("s3cret"));
-        let asked = Introspection::new(client);
-        let asking = |trust: Trust| trust.introspect(asked);
-        let world = Self::of(asking, |bearer, rule| {
+        let introspection = Introspection::new(client);
+        let introspects = |trust: Trust| trust.introspect(introspection);
+        let world = Self::of(introspects, |bearer, rule| {
             (bearer, RequireLayer::new(rule).unwrap())
         })
         .await;
@@ -57,7 +57,7 @@ impl World {
         world
     }
 
-    /// With layers made of the usual ones.
+    /// The same with layers that are derived from the usual ones.
     pub(crate) async fn guarded(
         layers: impl FnOnce(BearerAuthLayer, Rule) -> (BearerAuthLayer, RequireLayer),
     ) -> Self {
@@ -70,7 +70,7 @@ impl World {
     ) -> Self {
         let idp = TestIdp::start().await;
         let key = TestKey::generate(TestAlg::Es256);
-        // One key that signs, and two of a kind between which only a `kid` could choose.
+        // One key that signs, and two of one type that only a `kid` tells apart.
         let alike =
             ["k-ed-1", "k-ed-2"].map(|kid| TestKey::generate(TestAlg::EdDsa).public_jwk(kid));
         let keys = json!({ "keys": [key.public_jwk("k-es"), alike[0], alike[1]] });
@@ -94,7 +94,7 @@ impl World {
         }
     }
 
-    /// A token that satisfies everything.
+    /// A token that meets every requirement.
     pub(crate) fn draft(&self) -> Draft {
         let token = self.idp.user("alice").audience("service-a");
         let token = token.scope("stock:read").actor("service-b");
@@ -110,7 +110,8 @@ impl World {
         draft.sign(&self.key.private_pem())
     }
 
-    /// Sends the request to each server in each protocol: the response is this one, and the service was not called.
+    /// Sends the request to each server in each protocol. Each must respond with this refusal, and
+    /// not call the service.
     pub(crate) async fn refuses(&self, sent: &Sent, refusal: Refusal, why: &str) {
         for kind in Kind::ALL {
             for grpc in PROTOCOLS {
@@ -120,7 +121,7 @@ impl World {
         }
     }
 
-    /// Sends the request to each server in each protocol, which lets it in; as whom.
+    /// Sends the request to each server in each protocol. Each must admit it. Returns the caller.
     pub(crate) async fn admits(&self, sent: &Sent, why: &str) -> Option<Caller> {
         let mut caller = None;
         for kind in Kind::ALL {
@@ -135,7 +136,7 @@ impl World {
     }
 }
 
-/// A request as it is sent.
+/// A request to send.
 #[derive(Clone)]
 pub(crate) struct Sent {
     pub(crate) uri: String,
@@ -143,7 +144,7 @@ pub(crate) struct Sent {
 }
 
 impl Sent {
-    /// With these `Authorization` lines.
+    /// A request with these `Authorization` lines.
     pub(crate) fn lines<const N: usize>(lines: [&str; N]) -> Self {
         Self {
             uri: CALL.to_owned(),

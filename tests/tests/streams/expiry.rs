@@ -1,4 +1,4 @@
-//! A stream of events that the client takes to be endless.
+//! A stream of events without an end.
 
 use axum::Router;
 use axum::body::Body;
@@ -34,9 +34,9 @@ async fn gr_08_a_stream_over_http_1_and_2_breaks_off_when_its_token_expires() {
         let mut body = response.into_body();
         let first = body.frame().await.unwrap().unwrap();
         assert_eq!(first.into_data().unwrap(), "first");
-        // An error, and not the end that a whole response has.
+        // An error, not the end of a complete response.
         body.frame().await.unwrap().unwrap_err();
-        // The token was made a moment before the clock stood still.
+        // The token was issued a moment before the clock was paused.
         let early = LIFE.saturating_sub(start.elapsed());
         assert!(early < LEEWAY / 2, "{early:?} too early");
         assert!(start.elapsed() <= LIFE);

@@ -1,4 +1,4 @@
-//! Responses that go on after the token of their request, on sockets that axum serves.
+//! Responses that last longer than the token of their request, on sockets that axum serves.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

@@ -1,4 +1,4 @@
-//! An axum server in the layers, whose clock stands still but for jumps to the next timer.
+//! An axum server inside the layers, whose paused clock jumps to the next timer.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -8,11 +8,11 @@ use obo::{BearerAuthLayer, ExpiryLayer, Issuer, ResourceServer};
 use obo_testkit::TestIdp;
 use tokio::net::TcpListener;
 
-/// The token's life and the policy's leeway.
+/// The token's lifetime and the policy's leeway.
 pub(crate) const LIFE: Duration = Duration::from_secs(300 + 60);
 pub(crate) const LEEWAY: Duration = Duration::from_secs(60);
 
-/// Serves the routes inside both layers; a token for them.
+/// Serves the routes inside both layers, and returns a token for them.
 pub(crate) async fn serve(routes: Router) -> (SocketAddr, String) {
     let idp = TestIdp::start().await;
     let issuer = Issuer::new(idp.issuer()).unwrap();
@@ -21,7 +21,7 @@ pub(crate) async fn serve(routes: Router) -> (SocketAddr, String) {
         .build()
         .unwrap();
     let token = idp.user("alice").audience("service-a").mint();
-    // With the keys at hand, no timer but the expiry's is at work.
+    // With cached keys, the only timer is that of the expiry.
     server.validate(&token).await.unwrap();
     tokio::time::pause();
     let routes = routes

@@ -1,4 +1,4 @@
-//! A connection that becomes another protocol's, as a WebSocket does.
+//! A connection that switches to another protocol, as a WebSocket does.
 
 use axum::Router;
 use axum::body::Body;
@@ -12,7 +12,7 @@ use tokio::time::advance;
 
 use crate::setup::{LIFE, serve};
 
-/// Switches protocols and then sends back what it gets.
+/// Switches protocols and then echoes what it receives.
 async fn echo(_: Authenticated, mut request: Request<Body>) -> Response<Body> {
     let upgrade = hyper::upgrade::on(&mut request);
     tokio::spawn(async move {
@@ -26,7 +26,7 @@ async fn echo(_: Authenticated, mut request: Request<Body>) -> Response<Body> {
     response.body(Body::empty()).unwrap()
 }
 
-/// Sends the opening handshake; the connection and the response's head.
+/// Sends the opening handshake, and returns the connection and the response's head.
 async fn handshake(address: std::net::SocketAddr, line: &str) -> (TcpStream, String) {
     let mut connection = TcpStream::connect(address).await.unwrap();
     let request = format!(

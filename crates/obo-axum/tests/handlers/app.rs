@@ -1,4 +1,4 @@
-//! A router behind the layer, called without a socket.
+//! A router inside the layer, called without a socket.
 
 use axum::Router;
 use axum::body::Body;
@@ -8,10 +8,10 @@ use obo::{BearerAuthLayer, ResourceServer, Trust};
 use obo_testkit::{TestIdp, TokenBuilder};
 use tower::ServiceExt as _;
 
-/// The challenge to a token that does not suffice.
+/// The challenge for insufficient rights.
 pub(crate) const INSUFFICIENT: &str = r#"Bearer error="insufficient_scope""#;
 
-/// What a request got.
+/// The response to a request.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Got {
     pub(crate) status: StatusCode,
@@ -20,7 +20,7 @@ pub(crate) struct Got {
 }
 
 impl Got {
-    /// It was refused: with this status, this challenge and nothing else.
+    /// Expects a refusal with this status, this challenge and an empty body.
     pub(crate) fn assert_refused(&self, status: u16, challenge: Option<&str>) {
         assert_eq!((self.status.as_u16(), &*self.body), (status, ""));
         let challenges = self.headers.get_all(header::WWW_AUTHENTICATE).iter();

@@ -19,7 +19,7 @@ async fn anyone(Authenticated(caller): Authenticated) -> String {
 }
 
 async fn maybe(caller: Option<Authenticated>) -> String {
-    caller.map_or("nobody".to_owned(), |Authenticated(caller)| {
+    caller.map_or("anonymous".to_owned(), |Authenticated(caller)| {
         caller.subject().to_owned()
     })
 }
@@ -33,7 +33,7 @@ async fn of_tenant(Authenticated(caller): Authenticated<Tenant>) -> String {
 }
 
 async fn maybe_of_tenant(caller: Option<Authenticated<Tenant>>) -> String {
-    caller.map_or("nobody".to_owned(), |Authenticated(caller)| {
+    caller.map_or("anonymous".to_owned(), |Authenticated(caller)| {
         caller.claims().tenant.clone()
     })
 }
@@ -75,7 +75,7 @@ async fn bt_17_an_anonymous_caller_is_nobody_or_refused_by_who_needs_one() {
     let typed = trust(&idp).claims::<Tenant>();
     let router = routes().layer(bearer(typed).allow_anonymous());
     for path in ["/maybe", "/maybe-of-tenant"] {
-        assert_eq!(call(&router, without_token(path)).await.body, "nobody");
+        assert_eq!(call(&router, without_token(path)).await.body, "anonymous");
     }
     for path in ["/anyone", "/user", "/of-tenant", "/user-of-tenant"] {
         call(&router, without_token(path))

@@ -1,4 +1,4 @@
-//! What a handler returns with `?`.
+//! Errors that a handler returns with `?`.
 
 use std::convert::Infallible;
 
@@ -20,7 +20,7 @@ use crate::app::{INSUFFICIENT, alice, bearer, call, trust, with_token};
 
 async fn nothing() {}
 
-/// A route whose layer requires the rule, and one whose handler does.
+/// A route whose layer requires the rule, and one whose handler checks it.
 fn both_ways(rule: Rule) -> Router {
     let in_handler = |State(rule): State<Rule>, Authenticated(caller): Authenticated| async move {
         rule.check(&caller)?;
@@ -82,7 +82,7 @@ async fn bt_09_every_rejection_is_answered_as_the_layer_does() {
     }
 }
 
-/// ServiceA, which asks for a token for `service-b` and calls it, each with its own kind of error.
+/// A service that exchanges a token for `service-b` and calls it, with both kinds of error.
 pub(crate) struct Calling {
     pub(crate) exchange: TokenExchange,
     pub(crate) to_b: Destination,
@@ -139,8 +139,8 @@ pub(crate) async fn validated(idp: &TestIdp) -> Caller {
     server.validate(&alice(idp).mint()).await.unwrap()
 }
 
-/// What becomes of an error that a handler returns with `?`.
-fn answer(result: Result<(), impl Into<Error>>) -> (u16, Response<axum::body::Body>) {
+/// The response to an error that a handler returns with `?`.
+fn respond(result: Result<(), impl Into<Error>>) -> (u16, Response<axum::body::Body>) {
     let error: Error = result.unwrap_err().into();
     let response = error.into_response();
     (response.status().as_u16(), response)
@@ -157,12 +157,12 @@ async fn a_failed_exchange_is_answered_by_its_kind() {
         denied.as_ref().unwrap_err().kind(),
         ExchangeErrorKind::TargetDenied
     );
-    let (status, response) = answer(denied);
+    let (status, response) = respond(denied);
     assert_eq!((status, response.headers().len()), (403, 0));
 
     idp.fault(Endpoint::Token, Fault::RetryAfter(503, "7".to_owned()));
     let down = calling.token(&caller, "service-y").await;
-    let (status, response) = answer(down);
+    let (status, response) = respond(down);
     assert_eq!(
         (status, &response.headers()["retry-after"]),
         (503, &"7".parse().unwrap())
@@ -181,11 +181,11 @@ async fn a_failed_call_is_answered_by_why_it_failed() {
     let elsewhere = calling
         .call::<Infallible>(&caller, "https://c.example/", Ok(()))
         .await;
-    let (status, response) = answer(elsewhere);
+    let (status, response) = respond(elsewhere);
     assert_eq!((status, response.headers().len()), (500, 0));
 
     let refused = || calling.call(&caller, "https://b.example/", Err(std::fmt::Error));
-    let (status, _) = answer(refused().await);
+    let (status, _) = respond(refused().await);
     assert_eq!(status, StatusCode::BAD_GATEWAY);
     let error = Error::from(refused().await.unwrap_err());
     assert_eq!(error.to_string(), "the call failed");

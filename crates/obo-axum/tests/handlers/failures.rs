@@ -1,4 +1,4 @@
-//! Failures of this service itself: any error by `?`, and what the log has of them.
+//! Failures of this service itself: any error by `?`, and the log.
 
 use std::convert::Infallible;
 use std::time::Duration;
@@ -14,14 +14,14 @@ use tower::{Layer as _, Service, ServiceBuilder, ServiceExt as _, service_fn};
 use crate::errors::{Calling, validated};
 use obo_test_support::Log;
 
-/// What a handler returns for this error, and what is logged of it.
+/// The response to this error, and the log.
 fn failed(error: impl Into<Error>) -> (u16, Vec<String>) {
     let (log, _guard) = Log::capture();
     let response = error.into().into_response();
     (response.status().as_u16(), log.lines("request failed"))
 }
 
-/// A handler's call of a stack of layers, whose error is a `BoxError`.
+/// A handler that calls a stack of layers, whose error is a `BoxError`.
 async fn handler<S, B>(stack: S, uri: &str) -> Result<(), Error>
 where
     S: Service<Request<()>, Response = Response<B>, Error = BoxError>,

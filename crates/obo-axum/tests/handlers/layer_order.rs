@@ -1,4 +1,5 @@
-//! Extractors and layers of a router without a `BearerAuthLayer` around them: missing, or added too early.
+//! Extractors and layers of a router without an outer `BearerAuthLayer`: missing, or added too
+//! early.
 
 use std::sync::{Arc, Mutex, Once};
 
@@ -12,7 +13,7 @@ use tracing::dispatcher::DefaultGuard;
 
 use crate::app::{alice, bearer, call, trust, with_token, without_token};
 
-/// What was logged.
+/// The log.
 #[derive(Clone, Default)]
 struct Log(Arc<Mutex<Vec<u8>>>);
 
@@ -28,7 +29,7 @@ impl std::io::Write for Log {
 
 impl Log {
     fn capture() -> (Self, DefaultGuard) {
-        // With a second subscriber in all, no other test's thread decides that an event is not wanted.
+        // A second subscriber, so that the thread of another test cannot disable the event.
         static SECOND: Once = Once::new();
         SECOND.call_once(|| {
             tracing::subscriber::set_global_default(tracing_subscriber::registry()).unwrap();
@@ -70,7 +71,7 @@ const EXTRACTORS: [(&str, &str); 3] = [
 async fn extractor_without_layer_is_500() {
     let idp = TestIdp::start().await;
     let token = alice(&idp).mint();
-    for (path, said) in EXTRACTORS {
+    for (path, expected) in EXTRACTORS {
         for request in [with_token(path, &token), without_token(path)] {
             let (log, _guard) = Log::capture();
             call(&routes(), request).await.assert_refused(500, None);
@@ -78,7 +79,7 @@ async fn extractor_without_layer_is_500() {
             let [error] = &*errors else {
                 panic!("{errors:?}")
             };
-            assert!(error.contains(said), "{error}");
+            assert!(error.contains(expected), "{error}");
             assert!(error.contains("the layer added last runs first"), "{error}");
         }
         let mut call_of_grpc = with_token(path, &token);
@@ -105,7 +106,7 @@ async fn layer_added_last_runs_first() {
         ExpiryLayer::new(server),
     );
     let rule = RequireLayer::new(Rule::user()).unwrap();
-    for (router, said) in [
+    for (router, expected) in [
         (
             routes().layer(bearer.clone()).layer(expiry.clone()),
             Some("ExpiryLayer"),
@@ -118,11 +119,11 @@ async fn layer_added_last_runs_first() {
     ] {
         let (log, _guard) = Log::capture();
         let got = call(&router, with_token("/anyone", &token)).await;
-        assert_eq!(got.status, if said.is_some() { 500 } else { 200 });
+        assert_eq!(got.status, if expected.is_some() { 500 } else { 200 });
         let errors = log.errors();
-        assert_eq!(errors.len(), said.iter().count(), "{errors:?}");
+        assert_eq!(errors.len(), expected.iter().count(), "{errors:?}");
         assert!(
-            errors.iter().all(|error| error.contains(said.unwrap())),
+            errors.iter().all(|error| error.contains(expected.unwrap())),
             "{errors:?}"
         );
     }

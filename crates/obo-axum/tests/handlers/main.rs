@@ -1,4 +1,4 @@
-//! Handlers behind the layer: who they see, and how what they return is answered.
+//! Handlers inside the layer: the caller, and the responses to their errors.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

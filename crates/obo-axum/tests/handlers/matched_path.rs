@@ -1,4 +1,4 @@
-//! Rules by the path of a router's own route.
+//! Rules by the matched route of a router.
 
 use axum::Router;
 use axum::extract::MatchedPath;
@@ -45,7 +45,7 @@ async fn route_has_the_rule_of_its_matched_path() {
         assert_eq!(got.status, 403, "{path}");
     }
     assert_eq!(call(&router, without_token("/docs")).await.body, "well");
-    // Without a route there is no rule, also none for all others.
+    // Without a route a request is denied, also if there is a rule for all other paths.
     let all = alice(&idp).scope("read stock any").mint();
     for path in ["/orders/7/", "/Orders/7", "/elsewhere", "/api/stock/"] {
         let got = call(&router, with_token(path, &all)).await;

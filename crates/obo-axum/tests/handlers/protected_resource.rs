@@ -1,4 +1,5 @@
-//! RFC 9728 on a router: the document outside the layer, and its name in what extractors and handlers say.
+//! RFC 9728 with a router: the document outside the layer, and its URL in the challenges of
+//! extractors and handlers.
 
 use axum::Router;
 use axum::routing::get;
@@ -13,7 +14,7 @@ const PATH: &str = "/.well-known/oauth-protected-resource/orders";
 const NAMED: &str =
     r#"resource_metadata="https://api.example/.well-known/oauth-protected-resource/orders""#;
 
-async fn whoever(Authenticated(caller): Authenticated) -> Result<(), Error> {
+async fn any_caller(Authenticated(caller): Authenticated) -> Result<(), Error> {
     Rule::service().check(&caller)?;
     Ok(())
 }
@@ -25,7 +26,7 @@ fn router(idp: &TestIdp) -> Router {
     let resource = ProtectedResource::new(identifier, &server).unwrap();
     let layer = BearerAuthLayer::new(server).allow_anonymous();
     Router::new()
-        .route("/orders", get(whoever))
+        .route("/orders", get(any_caller))
         .layer(layer.protected_resource(&resource))
         .route_service(resource.well_known_path(), resource.service())
 }

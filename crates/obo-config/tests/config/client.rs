@@ -1,4 +1,4 @@
-//! A client from a configuration file: it does what the same one built by hand does, and every mistake is found and named.
+//! A client in a file works like the same client in code, and errors name every mistake.
 
 use std::fs;
 use std::path::Path;
@@ -12,7 +12,7 @@ use serde::Deserialize;
 
 use crate::setup::{SECRET, Setup, file, methods, part, token};
 
-/// What a service has around it.
+/// A configuration of a service with a client in it.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Config {
@@ -25,11 +25,11 @@ fn read(method: &str) -> ClientConfig {
     config.client
 }
 
-/// One exchange of the client that is so configured.
-async fn asked(setup: &Setup, method: &str) -> Recorded {
+/// The request of one exchange by the configured client.
+async fn token_request(setup: &Setup, method: &str) -> Recorded {
     let client = read(method).build(&Names::new()).unwrap();
     token(setup, &client).await.unwrap();
-    setup.asked()
+    setup.token_request()
 }
 
 fn quoted(path: &Path) -> String {
@@ -55,8 +55,8 @@ async fn a_secret_is_a_text_or_in_a_file_or_a_variable() {
                 SECRET
             };
             setup.idp.client("service-a").secret(secret);
-            let asked = asked(&setup, &format!("{method} = {value}")).await;
-            assert_eq!(methods(&asked), [used]);
+            let token_request = token_request(&setup, &format!("{method} = {value}")).await;
+            assert_eq!(methods(&token_request), [used]);
         }
     }
 }
@@ -72,8 +72,8 @@ async fn ca_11_a_secret_under_a_mac_may_have_another_algorithm() {
         (format!("{{ file = {path} }}"), "HS256"),
         (format!("{{ file = {path}, alg = \"HS512\" }}"), "HS512"),
     ] {
-        let asked = asked(&setup, &format!("client_secret_jwt = {value}")).await;
-        let header = part(asked.param("client_assertion").unwrap(), 0);
+        let token_request = token_request(&setup, &format!("client_secret_jwt = {value}")).await;
+        let header = part(token_request.param("client_assertion").unwrap(), 0);
         assert_eq!(header["alg"], alg);
     }
 }
@@ -90,8 +90,8 @@ async fn ca_12_a_key_is_in_a_file_of_either_form_with_all_that_goes_with_it() {
         format!("{{ key = {pem}, alg = \"ES256\", kid = \"k1\" }}"),
         format!("{{ key = {{ file = {jwk} }}, alg = \"ES256\" }}"),
     ] {
-        let asked = asked(&setup, &format!("private_key_jwt = {value}")).await;
-        let header = part(asked.param("client_assertion").unwrap(), 0);
+        let token_request = token_request(&setup, &format!("private_key_jwt = {value}")).await;
+        let header = part(token_request.param("client_assertion").unwrap(), 0);
         assert_eq!(
             (&header["kid"], &header["x5t#S256"]),
             (&"k1".into(), &().into())
@@ -100,7 +100,7 @@ async fn ca_12_a_key_is_in_a_file_of_either_form_with_all_that_goes_with_it() {
     let certificate = key.public_pem().replace("PUBLIC KEY", "CERTIFICATE");
     let certificate = quoted(&file("configured-cert.pem", certificate.as_bytes()));
     setup.idp.client("service-a").audience_token_endpoint();
-    let asked = asked(
+    let token_request = token_request(
         &setup,
         &format!(
             "private_key_jwt = {{ key = {pem}, alg = \"ES256\", certificate = {certificate}, \
@@ -108,7 +108,7 @@ async fn ca_12_a_key_is_in_a_file_of_either_form_with_all_that_goes_with_it() {
         ),
     )
     .await;
-    let header = part(asked.param("client_assertion").unwrap(), 0);
+    let header = part(token_request.param("client_assertion").unwrap(), 0);
     assert_eq!(header["typ"], "JWT");
     assert_eq!(header["x5t#S256"].as_str().unwrap().len(), 43);
 }
@@ -137,11 +137,11 @@ async fn ca_15_sp_01_a_platforms_assertion_is_in_a_file() {
         (", type = \"jwt-spiffe\"", "jwt-spiffe", 0),
     ] {
         let method = format!("client_assertion_file = {{ file = {quoted}{more} }}");
-        let asked = asked(&setup, &method).await;
-        let assertion_type = asked.param("client_assertion_type").unwrap();
+        let token_request = token_request(&setup, &method).await;
+        let assertion_type = token_request.param("client_assertion_type").unwrap();
         let expected = format!("urn:ietf:params:oauth:client-assertion-type:{kind}");
         assert_eq!(assertion_type, expected);
-        assert_eq!(asked.params("client_id").len(), named);
+        assert_eq!(token_request.params("client_id").len(), named);
     }
 }
 
@@ -204,7 +204,7 @@ fn ca_16_a_mistake_is_named_by_its_path_and_quotes_nothing() {
         (
             "client_secret_basic = 1234567890",
             "client_secret_basic",
-            "expected a string, or a table",
+            "expected a string or a table",
         ),
         (
             "client_secret_basic = \"\"",
@@ -269,17 +269,17 @@ fn ca_16_a_mistake_is_named_by_its_path_and_quotes_nothing() {
         (
             "private_key_jwt = { key = \"-----BEGIN PRIVATE KEY----- s3cret-value\", alg = \"ES256\" }",
             "private_key_jwt.key",
-            "is the name of a file",
+            "must be the name of a file",
         ),
         (
             "private_key_jwt = { key = '{\"d\":\"s3cret-value\"}', alg = \"ES256\" }",
             "private_key_jwt.key",
-            "is the name of a file",
+            "must be the name of a file",
         ),
         (
             "client_assertion_file = { file = \"eyJhIjoxfQ.s3cret-value.eyJhIjoxfQ\" }",
             "client_assertion_file.file",
-            "is the name of a file",
+            "must be the name of a file",
         ),
         (
             "client_assertion_file = { file = \"no-such-token\" }",
@@ -289,7 +289,7 @@ fn ca_16_a_mistake_is_named_by_its_path_and_quotes_nothing() {
         (
             "client_assertion_file = { file = \"t\", type = \"jwt-spiffe\", audience = \"x\" }",
             "client_assertion_file.audience",
-            "goes with `jwt-bearer` alone",
+            "requires type `jwt-bearer`",
         ),
         (
             "private_key_jwt = { key = { file = \"no-such.pem\" }, alg = \"ES256\" }",
@@ -349,12 +349,12 @@ fn ca_16_a_mistake_is_named_by_its_path_and_quotes_nothing() {
     ] {
         let method = method.replace("PEM", &pem).replace("CERT", &cert);
         let error = error(&format!("id = \"a\"\n{method}"));
-        let told = error.to_string();
-        assert_eq!(error.field(), field, "{told}");
-        assert!(told.contains(problem), "{told}");
+        let message = error.to_string();
+        assert_eq!(error.field(), field, "{message}");
+        assert!(message.contains(problem), "{message}");
         assert!(
-            !told.contains("s3cret-value") && !told.contains("1234567890"),
-            "{told}"
+            !message.contains("s3cret-value") && !message.contains("1234567890"),
+            "{message}"
         );
     }
 }
@@ -362,9 +362,9 @@ fn ca_16_a_mistake_is_named_by_its_path_and_quotes_nothing() {
 #[test]
 fn ca_16_a_configuration_shows_no_secret() {
     let config = read("client_secret_basic = \"s3cret-value\"");
-    for told in [format!("{config:?}"), format!("{config:#?}")] {
-        assert!(told.contains("service-a") && told.contains("client_secret_basic"));
-        assert!(!told.contains("s3cret-value"), "{told}");
+    for message in [format!("{config:?}"), format!("{config:#?}")] {
+        assert!(message.contains("service-a") && message.contains("client_secret_basic"));
+        assert!(!message.contains("s3cret-value"), "{message}");
     }
 }
 
@@ -391,7 +391,7 @@ async fn replaced_jwk_file_brings_its_own_kid() {
     for n in [0, 1, 1, 0] {
         write(n);
         token(&setup, &client).await.unwrap();
-        let header = part(setup.asked().param("client_assertion").unwrap(), 0);
+        let header = part(setup.token_request().param("client_assertion").unwrap(), 0);
         assert_eq!(header["kid"], format!("k{n}"));
     }
 }
@@ -423,14 +423,14 @@ async fn key_waits_for_its_certificate() {
             _ => {}
         }
         token(&setup, &client).await.unwrap();
-        let header = part(setup.asked().param("client_assertion").unwrap(), 0);
+        let header = part(setup.token_request().param("client_assertion").unwrap(), 0);
         thumbprints.push(header["x5t#S256"].as_str().unwrap().to_owned());
     }
     assert_eq!(thumbprints[0], thumbprints[1], "the key alone is not used");
     assert_ne!(thumbprints[1], thumbprints[2]);
 }
 
-/// A method of somebody else's crate.
+/// A client authentication method of another crate.
 #[derive(Debug)]
 struct Ticket(String);
 
@@ -477,7 +477,7 @@ async fn a_method_of_an_outsider_has_a_name_in_the_file_too() {
     let client = with("ticket = { office = { number = 7 } }").unwrap();
     token(&setup, &client).await.unwrap();
     assert_eq!(
-        setup.asked().params("client_secret"),
+        setup.token_request().params("client_secret"),
         ["ticket of office 7"]
     );
 
@@ -502,4 +502,44 @@ async fn a_method_of_an_outsider_has_a_name_in_the_file_too() {
     assert_eq!(client.id(), "service-a");
     let unknown = read("ticket = { office = { number = 7 } }").build(&Names::new());
     assert_eq!(unknown.unwrap_err().field(), "ticket");
+}
+
+#[cfg(unix)]
+#[test]
+fn variable_must_be_utf8() {
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt as _;
+    use std::process::Command;
+
+    const NAME: &str = "OBO_NOT_UTF8";
+    if std::env::var_os(NAME).is_some() {
+        let config = read(&format!("client_secret_basic = {{ env = {NAME:?} }}"));
+        let error = config.build(&Names::new()).unwrap_err();
+        assert_eq!(error.field(), "client_secret_basic.env");
+        assert!(error.problem().ends_with("is not UTF-8"), "{error}");
+        return;
+    }
+    // The same test in a process that has the variable.
+    let mut child = Command::new(std::env::current_exe().unwrap());
+    child.args(["--exact", "client::variable_must_be_utf8"]);
+    child.env(NAME, OsStr::from_bytes(b"s3cret\xff"));
+    let output = child.output().unwrap();
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(
+        output.status.success() && text.contains("1 passed"),
+        "{text}"
+    );
+}
+
+#[test]
+fn issuer_has_one_client() {
+    let text = "id = 'a'\nissuer = 'https://idp.example'\ntls_client_auth = true";
+    let config = || toml::from_str::<ClientConfig>(text).unwrap();
+    let mut setup = Names::new();
+    setup.clients(Some(config()), Vec::new()).unwrap();
+    let error = setup.clients(None, vec![config()]).unwrap_err();
+    assert_eq!(error.field(), "clients[0].issuer");
+    let error = setup.clients(Some(config()), Vec::new()).unwrap_err();
+    assert_eq!(error.field(), "client.issuer");
+    assert!(error.problem().contains("has two clients"), "{error}");
 }

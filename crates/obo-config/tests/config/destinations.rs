@@ -87,8 +87,8 @@ fn by_hand() -> Destinations {
     Destinations::new(destinations.map(Result::unwrap)).unwrap()
 }
 
-/// The form that the token of a request was asked with, and what became of it.
-async fn asked(
+/// The form of the token request for a call, and the error of the call.
+async fn token_request(
     setup: &Setup,
     caller: &Caller,
     destinations: &Destinations,
@@ -109,9 +109,9 @@ async fn asked(
         _ => None,
     };
     let requests = setup.idp.requests();
-    let mut asked = requests.iter().skip(before);
-    let asked = asked.find(|request| request.endpoint == Some(Endpoint::Token));
-    (asked.map(|request| request.form.clone()), kind)
+    let mut token_request = requests.iter().skip(before);
+    let token_request = token_request.find(|request| request.endpoint == Some(Endpoint::Token));
+    (token_request.map(|request| request.form.clone()), kind)
 }
 
 /// RI-04
@@ -132,8 +132,12 @@ async fn file_builds_what_code_builds() {
         ("https://orders.svc.example.com/", true),
         ("https://orders.other.example.com/", false),
     ] {
-        let found = asked(&setup, &caller, &by_file, uri).await;
-        assert_eq!(found, asked(&setup, &caller, &by_hand, uri).await, "{uri}");
+        let found = token_request(&setup, &caller, &by_file, uri).await;
+        assert_eq!(
+            found,
+            token_request(&setup, &caller, &by_hand, uri).await,
+            "{uri}"
+        );
         assert_eq!(found.0.is_some(), is_there, "{uri}");
         let is_unknown = found.1 == Some(ExchangeErrorKind::UnknownDestination);
         assert_eq!(is_unknown, !is_there, "{uri}");
@@ -155,7 +159,7 @@ async fn required_scopes_of_a_file_are_required() {
             "[[destinations]]\nuri = 'https://b.example'\naudience = 'service-b'\n{key} = ['a', 'b']"
         );
         let built = destinations(&file).unwrap().build(&Names::new()).unwrap();
-        let (_, outcome) = asked(&setup, &caller, &built, "https://b.example/").await;
+        let (_, outcome) = token_request(&setup, &caller, &built, "https://b.example/").await;
         assert_eq!(outcome, kind, "{key}");
     }
 }

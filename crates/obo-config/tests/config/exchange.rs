@@ -18,7 +18,7 @@ fn read(file: &str) -> Result<ExchangeConfig, String> {
     toml::from_str(file).map_err(|error| error.to_string())
 }
 
-/// The exchange of a file that has these keys too.
+/// Builds the exchange of a file with these additional keys.
 fn built(setup: &Setup, keys: &str, names: &Names) -> Result<TokenExchange, ConfigError> {
     let file = format!(
         "issuer = {:?}\nclient = {{ id = 'service-a', client_secret_basic = {SECRET:?} }}\n{keys}",
@@ -66,15 +66,18 @@ async fn dialect_table_shapes_the_request() {
         extra_parameters = { tenant = "corp" }
     "#;
     assert_eq!(outcome(&setup, dialect).await, None);
-    let asked = setup.asked();
+    let token_request = setup.token_request();
     let jwt = "urn:ietf:params:oauth:token-type:jwt";
-    assert_eq!(asked.param("subject_token_type"), Some(jwt));
+    assert_eq!(token_request.param("subject_token_type"), Some(jwt));
     let access_token = "urn:ietf:params:oauth:token-type:access_token";
-    assert_eq!(asked.param("requested_token_type"), Some(access_token));
-    assert_eq!(asked.param("tenant"), Some("corp"));
+    assert_eq!(
+        token_request.param("requested_token_type"),
+        Some(access_token)
+    );
+    assert_eq!(token_request.param("tenant"), Some("corp"));
 }
 
-/// Every setting of `Rfc8693` is a key, and each key sets what the method of its name does.
+/// Every setting of `Rfc8693` has a key, and each key calls the method of its name.
 #[test]
 fn every_key_of_a_dialect_is_a_setting() {
     use obo::dialect::TargetBy;
@@ -156,7 +159,7 @@ fn every_key_of_a_dialect_is_a_setting() {
     }
 }
 
-/// A dialect of an outsider, which is not data.
+/// A dialect of another crate, implemented in code.
 #[derive(Clone, Debug)]
 struct Tenanted(Rfc8693);
 
@@ -204,7 +207,11 @@ async fn dialect_of_an_outsider_has_a_name() {
             .token(&caller, audience("service-b"))
             .await
             .unwrap();
-        assert_eq!(setup.asked().param("tenant"), Some(tenant), "{dialect}");
+        assert_eq!(
+            setup.token_request().param("tenant"),
+            Some(tenant),
+            "{dialect}"
+        );
     }
     let changed = "dialect = { base = 'tenanted', require_user = true }";
     let error = built(&setup, changed, &names).unwrap_err();
@@ -225,17 +232,17 @@ async fn actor_is_the_service_or_in_a_file() {
         let exchange = built(&setup, &format!("actor = {actor}"), &Names::new()).unwrap();
         let caller = setup.caller("alice").await;
         let _ = exchange.token(&caller, audience("service-b")).await;
-        setup.asked()
+        setup.token_request()
     };
     let quoted = path.to_str().unwrap();
-    let asked = sent(&format!("{{ file = '{quoted}' }}")).await;
-    assert_eq!(asked.param("actor_token"), Some(&*platform));
+    let token_request = sent(&format!("{{ file = '{quoted}' }}")).await;
+    assert_eq!(token_request.param("actor_token"), Some(&*platform));
     let jwt = "urn:ietf:params:oauth:token-type:jwt";
-    assert_eq!(asked.param("actor_token_type"), Some(jwt));
+    assert_eq!(token_request.param("actor_token_type"), Some(jwt));
     let typed = format!("{{ file = '{quoted}', type = 'access_token' }}");
     let access_token = "urn:ietf:params:oauth:token-type:access_token";
-    let asked = sent(&typed).await;
-    assert_eq!(asked.param("actor_token_type"), Some(access_token));
+    let token_request = sent(&typed).await;
+    assert_eq!(token_request.param("actor_token_type"), Some(access_token));
 
     sent("{ audience = 'sts' }").await;
     let requests = setup.idp.requests();
@@ -248,7 +255,7 @@ async fn actor_is_the_service_or_in_a_file() {
 
     fs::write(&path, "").unwrap();
     for (actor, field) in [
-        ("'nobody'", "actor"),
+        ("'unknown'", "actor"),
         ("{}", "actor"),
         ("{ file = 'no-such-file' }", "actor.file"),
         ("{ file = 'a', audience = 'b' }", "actor"),

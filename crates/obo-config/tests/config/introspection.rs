@@ -26,7 +26,7 @@ async fn an_issuer_may_be_asked_about_its_tokens() {
     };
     let client = r#"client = { id = "service-a", client_secret_basic = "s3cret" }"#;
     let good = || idp.user("alice").audience("service-a");
-    // For which kinds a call is made: a JWT, an opaque token.
+    // Which tokens cause a request: a JWT, an opaque token.
     for (tokens, jwt, opaque) in [
         ("", 1, 1),
         (r#", for = "all_tokens""#, 1, 1),
@@ -49,7 +49,7 @@ async fn an_issuer_may_be_asked_about_its_tokens() {
         );
     }
 
-    // The rest of the settings, and a client that the file does not name.
+    // The other settings, with a client that the file does not define.
     let known = Client::new("service-a", ClientSecretBasic::new("s3cret"));
     let thin = idp.user("alice").without("exp");
     idp.client("service-a").may_introspect(idp.issuer());

@@ -1,4 +1,4 @@
-//! What is read from a file does what the same built by hand does, and every mistake is found and named.
+//! A file builds the same as code, and errors name every mistake.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -12,6 +12,7 @@ mod setup;
 mod client;
 mod destinations;
 mod exchange;
+mod guide;
 mod introspection;
 mod names;
 mod resource_server;

@@ -7,7 +7,7 @@ use obo_config::{ClientConfig, ExchangeConfig, ResourceServerConfig, Settings, S
 
 const CLIENT: &str = "id = 'a'\ntls_client_auth = true";
 
-/// The same mistake is found by whatever is built first.
+/// The error of each kind of build.
 fn mistakes(setup: &Setup) -> [ConfigError; 3] {
     let client: ClientConfig = toml::from_str(CLIENT).unwrap();
     let exchange: ExchangeConfig = toml::from_str("issuer = 'https://idp.example'").unwrap();
@@ -66,7 +66,7 @@ fn registered_name_is_unique() {
     let setup = Setup::new()
         .dialect("corp", Rfc8693::new())
         .own_dialect("corp", Rfc8693::new().require_user())
-        // The first mistake is the one that is reported.
+        // The first mistake is reported.
         .profile("rfc9068", Profile::LENIENT);
     for mistake in mistakes(&setup) {
         assert_eq!(mistake.field(), "own_dialect", "{mistake}");

@@ -189,7 +189,7 @@ fn a_mistake_is_found_where_it_stands_in_every_format() {
         (
             format!("audiences: [a]\nissuers:\n  - {issuer}\n    leeway: 30"),
             "line 4",
-            "\"30\" is no duration",
+            "\"30\" is not a duration",
         ),
         (
             format!("audiences: [a]\nissuers:\n  - {issuer}\n    lazy: sometimes"),
@@ -346,7 +346,7 @@ fn a_value_that_is_wrong_by_itself_is_found_where_it_stands() {
         (
             format!("audiences = [\"a\"]\nissuers = [{{ {issuer}, leeway = \"soon\" }}]"),
             "line 2",
-            "\"soon\" is no duration",
+            "\"soon\" is not a duration",
         ),
         (
             format!("audiences = [\"a\"]\nissuers = [{{ {issuer}, audience = \"a\" }}]"),

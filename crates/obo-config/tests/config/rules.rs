@@ -160,7 +160,7 @@ fn mistake_in_a_rule_is_named_by_its_path() {
     for key in ["`scopes`", "`any_of`", "`path`", "`otherwise`"] {
         assert!(error.problem().contains(key), "{error}");
     }
-    // What the table as a whole refuses.
+    // Mistakes that concern several entries.
     for (rules, field) in [
         (
             "{ otherwise = true, scopes = ['a'] }, { otherwise = true }",

@@ -1,4 +1,4 @@
-//! An authorization server, its client `service-a`, and callers whose tokens `service-a` has validated.
+//! An authorization server, its client `service-a`, and callers that `service-a` has validated.
 
 use std::fs;
 use std::path::PathBuf;
@@ -40,11 +40,11 @@ impl Setup {
     }
 
     /// The last request to the token endpoint.
-    pub(crate) fn asked(&self) -> Recorded {
+    pub(crate) fn token_request(&self) -> Recorded {
         let requests = self.idp.requests();
-        let mut asked = requests.iter().rev();
-        let asked = asked.find(|request| request.endpoint == Some(Endpoint::Token));
-        asked.expect("a token request").clone()
+        let mut token_request = requests.iter().rev();
+        let token_request = token_request.find(|request| request.endpoint == Some(Endpoint::Token));
+        token_request.expect("a token request").clone()
     }
 }
 
@@ -56,7 +56,7 @@ pub(crate) fn audience(name: &str) -> Audience {
     Audience::new(name).unwrap()
 }
 
-/// One exchange as a client, with nothing at hand.
+/// One exchange by a client, without a cached token.
 pub(crate) async fn token(setup: &Setup, client: &Client) -> Result<Exchanged, ExchangeError> {
     let caller = setup.caller("alice").await;
     let exchange = TokenExchange::builder(issuer(&setup.idp), client.clone())
@@ -65,14 +65,17 @@ pub(crate) async fn token(setup: &Setup, client: &Client) -> Result<Exchanged, E
     exchange.token(&caller, audience("service-b")).await
 }
 
-/// Which of the three methods a request uses; more than one is none of them (CA-02).
-pub(crate) fn methods(asked: &Recorded) -> Vec<&'static str> {
-    assert_eq!(asked.query, None);
-    let basic = asked.headers.contains_key(header::AUTHORIZATION);
+/// The client authentication methods of a request (CA-02 allows one).
+pub(crate) fn methods(token_request: &Recorded) -> Vec<&'static str> {
+    assert_eq!(token_request.query, None);
+    let basic = token_request.headers.contains_key(header::AUTHORIZATION);
     [
         ("basic", basic),
-        ("post", asked.param("client_secret").is_some()),
-        ("assertion", asked.param("client_assertion").is_some()),
+        ("post", token_request.param("client_secret").is_some()),
+        (
+            "assertion",
+            token_request.param("client_assertion").is_some(),
+        ),
     ]
     .into_iter()
     .filter_map(|(method, used)| used.then_some(method))

@@ -114,7 +114,7 @@ async fn every_format_builds_both_sides() {
             .token(&caller, audience("service-b"))
             .await
             .unwrap();
-        // One authorization server for keys, introspection and exchange.
+        // Keys, introspection and exchange share one authorization server.
         assert_eq!(setup.idp.discovery_requests(), before + 1);
         assert!(built.destinations.is_some());
         let rules = built.rules.unwrap();
@@ -250,7 +250,7 @@ fn discovery_url_is_no_issuer() {
     }
 }
 
-/// Every setting of `Profile` is a key, and each key sets what the method of its name does.
+/// Every setting of `Profile` has a key, and each key calls the method of its name.
 #[test]
 fn every_key_of_a_profile_is_a_setting() {
     let lenient = || Profile::LENIENT;
@@ -355,10 +355,11 @@ async fn outsiders_profile_and_claims_are_hooks() {
 
 #[tokio::test]
 async fn live_service_is_replaced_while_it_serves() {
-    let says = |text: &'static str| service_fn(move |()| async move { Ok::<_, Infallible>(text) });
-    let live = Live::new(says("first"));
+    let service =
+        |text: &'static str| service_fn(move |()| async move { Ok::<_, Infallible>(text) });
+    let live = Live::new(service("first"));
     let clone = live.clone();
     assert_eq!(clone.clone().oneshot(()).await, Ok("first"));
-    live.replace(says("second"));
+    live.replace(service("second"));
     assert_eq!(clone.oneshot(()).await, Ok("second"));
 }

@@ -34,14 +34,14 @@ impl TryFrom<jsonwebtoken::Algorithm> for Algorithm {
     }
 }
 
-/// Reads one key. Fails if it cannot verify signatures, for the same reasons that skip it in a
-/// [`KeySet`].
+/// Reads one key. Fails if the key cannot verify signatures, as [`KeySet`] would skip it.
 ///
 /// ```
 /// use obo_core::{Algorithm, VerificationKey};
 ///
 /// let jwk: jsonwebtoken::jwk::Jwk = serde_json::from_str(
-///     r#"{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo","kid":"k1"}"#,
+///     r#"{"kid":"k1","kty":"OKP","crv":"Ed25519",
+///         "x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}"#,
 /// )?;
 /// let key = VerificationKey::try_from(&jwk)?;
 /// assert_eq!(key.kid(), Some("k1"));
@@ -60,15 +60,15 @@ impl TryFrom<&Jwk> for VerificationKey {
 
 /// Reads a key set, with the errors of [`KeySet::parse`].
 ///
-/// Prefer [`KeySet::parse`] where you have the document. `jsonwebtoken` drops members that it does
-/// not know, such as the private ones of a key that was published by mistake, which
-/// [`KeySet::parse`] skips.
+/// Prefer [`KeySet::parse`] if you have the document. `jsonwebtoken` drops members that it does not
+/// know, so a key that was published with its private members by mistake is not skipped here.
 ///
 /// ```
 /// use obo_core::KeySet;
 ///
 /// let set: jsonwebtoken::jwk::JwkSet = serde_json::from_str(
-///     r#"{"keys":[{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}"#,
+///     r#"{"keys":[{"kty":"OKP","crv":"Ed25519",
+///         "x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}"#,
 /// )?;
 /// assert_eq!(KeySet::try_from(&set)?.len(), 1);
 /// # Ok::<(), Box<dyn std::error::Error>>(())

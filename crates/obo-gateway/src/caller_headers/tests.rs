@@ -131,7 +131,7 @@ fn identity_headers_of_products_are_stripped() {
         "x.webauth.user",
         "x_webauth_user",
     ];
-    // None of them passes as a field about the way of the request either.
+    // These are not fields about the path of the request either.
     for forwarding in ["strip", "danger_pass"] {
         let config = format!("forwarding = \"{forwarding}\"");
         assert_eq!(applied(&config, &identity, ""), [""; 0], "{forwarding}");

@@ -1,4 +1,5 @@
-//! Connections to an upstream: made within a time, kept alive, and with a mark that tells whether they were used.
+//! Connections to an upstream, with a timeout, keep-alive, and a mark that shows whether they were
+//! used.
 
 use std::future::Future;
 use std::io::IoSlice;
@@ -18,17 +19,17 @@ use pin_project_lite::pin_project;
 use tokio::time::timeout;
 use tower::{Service, ServiceExt as _, service_fn};
 
-/// For the connection and the TLS handshake together.
+/// The time for the connection and the TLS handshake together.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-/// When the peer of a silent connection is probed, how often, and how many probes may be lost: 25 s for a dead peer.
+/// When and how often the peer of a silent connection is probed. A dead peer is found after 25 s.
 const KEEPALIVE: Duration = Duration::from_secs(10);
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(5);
 const KEEPALIVE_RETRIES: u32 = 3;
-/// How long a peer may leave what was sent without a sign that it came.
+/// How long sent data may stay unacknowledged.
 #[cfg(target_os = "linux")]
 const UNACKNOWLEDGED: Duration = Duration::from_secs(20);
 
-/// TCP to an upstream; the connector around it may add TLS.
+/// Makes the TCP connector. The connector around it may add TLS.
 pub(super) fn tcp() -> HttpConnector {
     let mut tcp = HttpConnector::new();
     tcp.enforce_http(false);
@@ -42,18 +43,18 @@ pub(super) fn tcp() -> HttpConnector {
     tcp
 }
 
-/// Whether a connection has brought a response before.
+/// Whether a connection has delivered a response before.
 #[derive(Clone, Debug, Default)]
 struct Used(Arc<AtomicBool>);
 
-/// Notes that the connection of a response was used.
+/// Records that the connection of a response was used.
 pub(super) fn mark_used(response: &Extensions) {
     if let Some(Used(used)) = response.get() {
         used.store(true, Ordering::Relaxed);
     }
 }
 
-/// Whether the connection that a request was sent on had brought a response before.
+/// Whether the connection of a request had delivered a response before.
 pub(super) fn was_used(connection: &CaptureConnection) -> bool {
     let mut extras = Extensions::new();
     if let Some(connection) = &*connection.connection_metadata() {
@@ -63,7 +64,7 @@ pub(super) fn was_used(connection: &CaptureConnection) -> bool {
     used.is_some_and(|Used(used)| used.load(Ordering::Relaxed))
 }
 
-/// The connector with a limit of time and with marked connections.
+/// Adds a timeout and the mark to a connector.
 pub(super) fn marked<C, S>(connector: C) -> impl Connect + Clone + Send + Sync + 'static
 where
     C: Service<Uri, Response = S> + Clone + Send + Sync + 'static,
@@ -148,7 +149,7 @@ mod tests {
     use super::*;
     use tokio::time::Instant;
 
-    /// As a server that accepts a connection and leaves the TLS handshake unanswered.
+    /// A server that accepts a connection and does not continue the TLS handshake.
     #[tokio::test(start_paused = true)]
     async fn handshake_that_stalls_is_given_up() {
         let stalled = service_fn(|_: Uri| {
@@ -159,8 +160,8 @@ mod tests {
             hyper_util::client::legacy::Client::builder(hyper_util::rt::TokioExecutor::new());
         let client = client.build::<_, axum::body::Body>(marked(stalled));
         let started = Instant::now();
-        let answer = client.get(Uri::from_static("https://stock.example/")).await;
-        assert!(answer.is_err_and(|error| error.is_connect()));
+        let response = client.get(Uri::from_static("https://stock.example/")).await;
+        assert!(response.is_err_and(|error| error.is_connect()));
         assert_eq!(started.elapsed(), CONNECT_TIMEOUT);
     }
 }

@@ -1,4 +1,4 @@
-//! What the failure of a call says of the request: whether it may be sent once more.
+//! Whether a failed call can be retried.
 
 use std::error::Error;
 use std::io;
@@ -9,7 +9,7 @@ use http::Method;
 /// How a call failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Failure {
-    /// The upstream says that it did not process the request (RFC 9113 section 8.7).
+    /// The upstream did not process the request, and says so (RFC 9113 section 8.7).
     Unprocessed,
     /// The connection was closed before the response.
     Closed,
@@ -32,7 +32,7 @@ impl Failure {
             if is_close(error) {
                 failure = Self::Closed;
             }
-            // An I/O error skips the one that it wraps.
+            // `source` of an I/O error skips the error that it wraps.
             let wrapped = error
                 .downcast_ref::<io::Error>()
                 .and_then(io::Error::get_ref);
@@ -44,8 +44,8 @@ impl Failure {
         failure
     }
 
-    /// Whether the request may be sent once more, on a connection of its own (RFC 9110 section 9.2.2). One that met a new
-    /// connection was not just unlucky.
+    /// Whether the request can be retried on a new connection (RFC 9110 section 9.2.2). If the
+    /// connection was new already, a retry would fail again.
     pub(super) fn allows_another(self, method: &Method, connection_was_used: bool) -> bool {
         match self {
             Self::Unprocessed => true,
@@ -55,7 +55,7 @@ impl Failure {
     }
 }
 
-/// A stream error of a GOAWAY is about a stream after the last that the upstream processed.
+/// A GOAWAY fails only streams after the last one that the upstream processed.
 fn is_unprocessed(error: &h2::Error) -> bool {
     let reason = error.reason();
     let is_refused = error.is_reset() && reason == Some(Reason::REFUSED_STREAM);
@@ -111,7 +111,7 @@ mod tests {
         assert_eq!(Failure::of(&timeout), Failure::Other);
         let calm = h2::Error::from(Reason::ENHANCE_YOUR_CALM);
         assert_eq!(Failure::of(&calm), Failure::Other);
-        // Not said by the upstream, but by this side.
+        // This side, not the upstream, is the source.
         let local = h2::Error::from(Reason::REFUSED_STREAM);
         assert_eq!(Failure::of(&local), Failure::Other);
     }

@@ -1,4 +1,4 @@
-//! How long an answer is waited for, by a clock that stands still but for jumps to the next timer.
+//! How long the gateway waits for a response, on a paused clock.
 #![allow(clippy::unwrap_used, reason = "a failed assumption fails the test")]
 
 use bytes::Bytes;
@@ -12,7 +12,7 @@ use super::*;
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// An upstream that is waited for 10 s, reads the request, and answers after `work`.
+/// An upstream with a timeout of 10 s that reads the request and responds after `work`.
 fn upstream(work: Duration) -> Upstream {
     let client = service_fn(move |request: Request<Body>| async move {
         request.into_body().collect().await?;
@@ -35,7 +35,7 @@ fn upstream(work: Duration) -> Upstream {
     }
 }
 
-/// A request whose pieces come after these pauses, fast enough for a byte a second.
+/// A request whose pieces come after these pauses, at more than one byte per second.
 fn request(pauses: Vec<Duration>) -> Request<Body> {
     pieces(pauses, b"piece of a request")
 }
@@ -53,7 +53,7 @@ fn pieces(pauses: Vec<Duration>, piece: &'static [u8]) -> Request<Body> {
 async fn caller_who_trickles_is_named() {
     let started = Instant::now();
     let refusal = upstream(SECOND)
-        .answer(pieces(vec![3 * SECOND; 1000], b"b"))
+        .send(pieces(vec![3 * SECOND; 1000], b"b"))
         .await;
     assert!(matches!(refusal, Err(Refusal::SlowRequest)));
     assert!(started.elapsed() <= 20 * SECOND);
@@ -74,7 +74,7 @@ async fn upstream_that_takes_too_slowly_is_named() {
     upstream.http1.pooled = slow;
     let started = Instant::now();
     let refusal = upstream
-        .answer(pieces(vec![Duration::ZERO; 1000], b"b"))
+        .send(pieces(vec![Duration::ZERO; 1000], b"b"))
         .await;
     assert!(matches!(refusal, Err(Refusal::Deadline)));
     assert!(started.elapsed() <= 20 * SECOND);
@@ -83,8 +83,8 @@ async fn upstream_that_takes_too_slowly_is_named() {
 #[tokio::test(start_paused = true)]
 async fn an_answer_is_waited_for_as_long_as_the_request_moves() {
     let request = request(vec![9 * SECOND; 20]);
-    let answer = upstream(9 * SECOND).answer(request).await;
-    assert_eq!(answer.unwrap().status(), 200);
+    let response = upstream(9 * SECOND).send(request).await;
+    assert_eq!(response.unwrap().status(), 200);
 }
 
 #[tokio::test(start_paused = true)]
@@ -96,7 +96,7 @@ async fn whoever_makes_nothing_move_is_named() {
         (vec![3 * SECOND, 11 * SECOND], SECOND, true, 13),
     ] {
         let started = Instant::now();
-        let refusal = upstream(work).answer(request(pauses)).await.unwrap_err();
+        let refusal = upstream(work).send(request(pauses)).await.unwrap_err();
         match refusal {
             Refusal::SlowRequest => assert!(is_the_callers),
             Refusal::Deadline => assert!(!is_the_callers),

@@ -1,4 +1,4 @@
-//! Bodies are streamed both ways.
+//! Bodies are streamed in both directions.
 
 use axum::body::Body;
 use axum::response::Response;
@@ -10,7 +10,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::world::World;
 
-/// A body of which a piece is sent when there is one.
+/// A body whose pieces come from a channel.
 fn channel() -> (mpsc::UnboundedSender<&'static str>, Body) {
     let (pieces, mut received) = mpsc::unbounded_channel::<&'static str>();
     let frames = stream::poll_fn(move |cx| received.poll_recv(cx));
@@ -31,12 +31,12 @@ async fn each_piece_arrives_before_the_next_is_sent() {
         let (pieces, body) = channel();
         let request = world.request("POST", "/orders/1").body(body).unwrap();
         pieces.send("first").unwrap();
-        let mut answer = client.request(request).await.unwrap().into_body();
-        assert_eq!(piece(&mut answer).await, "first", "{name}");
+        let mut response = client.request(request).await.unwrap().into_body();
+        assert_eq!(piece(&mut response).await, "first", "{name}");
         pieces.send("second").unwrap();
-        assert_eq!(piece(&mut answer).await, "second", "{name}");
+        assert_eq!(piece(&mut response).await, "second", "{name}");
         drop(pieces);
-        let rest = answer.collect().await.unwrap().to_bytes();
+        let rest = response.collect().await.unwrap().to_bytes();
         assert!(rest.is_empty(), "{name}: {rest:?}");
     }
 }
@@ -50,9 +50,9 @@ async fn a_large_body_goes_through_in_both_directions() {
         let frames = (0..PIECES).map(|_| Ok::<_, std::io::Error>(Frame::data(PIECE)));
         let body = Body::new(StreamBody::new(stream::iter(frames)));
         let request = world.request("PUT", "/orders/1").body(body).unwrap();
-        let mut answer = client.request(request).await.unwrap().into_body();
+        let mut response = client.request(request).await.unwrap().into_body();
         let mut length = 0;
-        while let Some(frame) = answer.frame().await {
+        while let Some(frame) = response.frame().await {
             length += frame.unwrap().into_data().unwrap().len();
         }
         assert_eq!(length, PIECE.len() * PIECES);
@@ -111,7 +111,7 @@ async fn a_length_is_told_once_and_not_beside_a_coding() {
     let world = World::start().await;
     let token = world.alice().mint();
     let chunked = "5\r\norder\r\n0\r\n\r\n";
-    for (fields, sent, told) in [
+    for (fields, sent, received) in [
         (
             "content-length: 5\r\ncontent-length: 5",
             "order",
@@ -137,7 +137,7 @@ async fn a_length_is_told_once_and_not_beside_a_coding() {
         let got = world.raw(&request).await;
         let seen = world.upstream.seen().pop().unwrap();
         let lengths: Vec<_> = seen.headers.get_all("content-length").iter().collect();
-        assert_eq!(lengths, told, "{fields}: {got}");
+        assert_eq!(lengths, received, "{fields}: {got}");
     }
     assert_eq!(world.upstream.seen().len(), 5);
 }
@@ -203,7 +203,7 @@ async fn a_body_of_unknown_length_goes_along_whatever_the_method() {
             let frames = stream::iter(["or", "der"])
                 .map(|piece| Ok::<_, std::io::Error>(Frame::data(Bytes::from(piece))));
             let request = world.request(method, "/orders/1");
-            // The client would leave it out of its own GET as well.
+            // The HTTP client drops it from its own GET too.
             let request = match std::ptr::eq(client, &world.http1) {
                 true => request.header("transfer-encoding", "chunked"),
                 false => request,

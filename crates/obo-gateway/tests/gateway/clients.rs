@@ -1,4 +1,4 @@
-//! Each authorization server is asked as the client that is registered there.
+//! Each authorization server gets the client that is registered there.
 
 use axum::body::Body;
 use http::{Request, header};
@@ -84,10 +84,10 @@ async fn token_endpoint_is_taken_without_discovery() {
         format!(
             "[[routes]]\npath = \"/{path}/{{*rest}}\"\nupstream = \"UPSTREAM\"\nexchange = {{ \
              issuer = \"{}\", token_endpoint = \"UPSTREAM/token\", subject_issuers = [\"IDP\"], audience = \"service-b\"{more} }}\n",
-            "http://127.0.0.1:9/nobody"
+            "http://127.0.0.1:9/elsewhere"
         )
     };
-    let client = "[[clients]]\nissuer = \"http://127.0.0.1:9/nobody\"\nid = \"c\"\n\
+    let client = "[[clients]]\nissuer = \"http://127.0.0.1:9/elsewhere\"\nid = \"c\"\n\
                   client_secret_basic = \"a-third\"\n";
     let any = route("any", ", danger_any_audience = true");
     let world = World::configured(&format!("{client}{}{any}", route("own", ""))).await;
@@ -106,15 +106,15 @@ async fn token_endpoint_is_taken_without_discovery() {
                 "expires_in": 300,
             }),
         );
-        // A token of its own for each request, so that none is cached.
+        // Each request has a new token, so no exchange is cached.
         let token = world.alice().mint();
         let request = world.request_with(&token, "GET", path).body(Body::empty());
         let got = world.send(request.unwrap()).await;
         assert_eq!(got.status, status, "{path} {audience}");
     }
-    let asked = world.upstream.seen();
-    let asked = asked.iter().filter(|seen| seen.uri.path() == "/token");
-    assert_eq!(asked.count(), 3);
+    let requests = world.upstream.seen();
+    let requests = requests.iter().filter(|seen| seen.uri.path() == "/token");
+    assert_eq!(requests.count(), 3);
 }
 
 #[tokio::test]
@@ -128,11 +128,11 @@ async fn one_issuer_has_one_token_endpoint() {
     let start = "listen = \"127.0.0.1:0\"\n[resource_server]\naudiences = [\"a\"]\n\
                  issuers = [{ issuer = \"http://127.0.0.1:9/a\" }]\n\
                  [client]\nid = \"c\"\nclient_secret_basic = \"top-s3cret\"\n";
-    for (first, second, said) in [
+    for (first, second, expected) in [
         (
             ", token_endpoint = \"http://127.0.0.1:9/token\"",
             "",
-            "routes[1].exchange.token_endpoint: is not the same",
+            "routes[1].exchange.token_endpoint: differs",
         ),
         (
             ", token_endpoint = \"http://idp.example/token\"",
@@ -145,7 +145,7 @@ async fn one_issuer_has_one_token_endpoint() {
             .await
             .map(drop);
         let error = error.unwrap_err().to_string();
-        assert!(error.contains(said), "{error}");
+        assert!(error.contains(expected), "{error}");
     }
 }
 

@@ -1,4 +1,4 @@
-//! Files that are wrong, and what is said of them.
+//! Files with mistakes, and their errors.
 
 use obo_gateway::{Config, Gateway, StartError};
 use obo_testkit::TestIdp;
@@ -34,7 +34,7 @@ async fn error(file: &str) -> String {
 #[tokio::test]
 async fn a_mistake_is_named_by_its_place() {
     assert!(Gateway::start(Config::parse(GOOD).unwrap()).await.is_ok());
-    for (good, bad, said) in [
+    for (good, bad, expected) in [
         ("listen = \"127.0.0.1:0\"", "listen = 80", "listen: "),
         ("listen = \"127.0.0.1:0\"", "", "missing field `listen`"),
         ("[resource_server]", "[resource_serve]", "resource_serve"),
@@ -43,7 +43,7 @@ async fn a_mistake_is_named_by_its_place() {
         (
             "[\"orders\"]",
             "[]",
-            "resource_server.issuers[0].audiences: there are none",
+            "resource_server.issuers[0].audiences: is empty",
         ),
         (
             "lenient",
@@ -74,7 +74,7 @@ async fn a_mistake_is_named_by_its_place() {
         (
             "client_secret_basic = \"top-s3cret\"",
             "",
-            "client: has no way to authenticate",
+            "client: has no client authentication method",
         ),
         (
             "\"top-s3cret\"",
@@ -156,7 +156,7 @@ async fn a_mistake_is_named_by_its_place() {
         (
             "[\"svc-a\"]",
             "[]",
-            "routes[1].actors: the list or a name in it is empty",
+            "routes[1].actors: the list is empty or has an empty name",
         ),
         (
             "[\"svc-a\"]",
@@ -198,7 +198,7 @@ async fn a_mistake_is_named_by_its_place() {
         let file = GOOD.replacen(good, bad, 1);
         assert_ne!(file, GOOD, "{good}");
         let error = error(&file).await;
-        assert!(error.contains(said), "{bad:?}: {error}");
+        assert!(error.contains(expected), "{bad:?}: {error}");
         assert!(!error.contains("s3cret"), "{error}");
     }
 }
@@ -232,7 +232,7 @@ fn route_is_checked_when_the_file_is_read() {
         (
             "listen = \"127.0.0.1:0\"",
             "listen = \"127.0.0.1:0\"\nlimits = { idle = \"0s\" }",
-            ["limits.idle: is zero; write one like", "", ""],
+            ["limits.idle: is zero; write a duration such as", "", ""],
         ),
     ] {
         let file = GOOD.replacen(good, bad, 1);
@@ -240,24 +240,24 @@ fn route_is_checked_when_the_file_is_read() {
         let error = Config::parse(&file).unwrap_err().to_string();
         assert!(error.starts_with(places[0]), "{error}");
         assert!(places.iter().all(|part| error.contains(part)), "{error}");
-        // What the gateway itself adds is no key of the file.
+        // The gateway adds this key itself; it is not a key of the file.
         assert!(!error.contains("`uri`"), "{error}");
     }
 }
 
 #[tokio::test]
 async fn a_mistake_in_an_introspection_is_named_by_its_place() {
-    let asking = |how: &str| {
+    let introspecting = |how: &str| {
         let file = GOOD.replace("leeway = \"30s\"", &format!("introspection = {{ {how} }}"));
         assert_ne!(file, GOOD);
         file
     };
     assert!(
-        Gateway::start(Config::parse(&asking("")).unwrap())
+        Gateway::start(Config::parse(&introspecting("")).unwrap())
             .await
             .is_ok()
     );
-    for (how, said) in [
+    for (how, expected) in [
         ("for = \"some\"", "for: unknown variant"),
         ("max_age = \"2h\"", "max_age: "),
         ("max_age = 60", "max_age: "),
@@ -271,7 +271,10 @@ async fn a_mistake_in_an_introspection_is_named_by_its_place() {
             "accept_missing_audience = true",
             "accept_missing_audience: unknown field",
         ),
-        ("client = { id = \"a\" }", "client: has no way to "),
+        (
+            "client = { id = \"a\" }",
+            "client: has no client authentication method",
+        ),
         (
             "client = { id = \"\", client_secret_basic = \"top-s3cret\" }",
             "client.id: ",
@@ -282,36 +285,36 @@ async fn a_mistake_in_an_introspection_is_named_by_its_place() {
         ),
         ("client = \"top-s3cret\"", "client: "),
     ] {
-        let error = error(&asking(how)).await;
-        let said = format!("resource_server.issuers[0].introspection.{said}");
-        assert!(error.contains(&said), "{how}: {error}");
+        let error = error(&introspecting(how)).await;
+        let expected = format!("resource_server.issuers[0].introspection.{expected}");
+        assert!(error.contains(&expected), "{how}: {error}");
         assert!(!error.contains("s3cret"), "{error}");
     }
 
-    // Nobody to ask as: neither of its own nor the gateway's.
+    // Neither the issuer nor the file has a client.
     let (file, _) = GOOD.split_once("[client]").unwrap();
     let file = file.replace("leeway = \"30s\"", "introspection = {}") + "[[routes]]\npath = \"/a\"";
-    let told = error(&file).await;
-    let said = "resource_server.issuers[0].introspection.client: is missing";
-    assert!(told.contains(said), "{told}");
+    let message = error(&file).await;
+    let expected = "resource_server.issuers[0].introspection.client: is missing";
+    assert!(message.contains(expected), "{message}");
 
     let two = "}, { issuer = \"http://127.0.0.1:9/b\", introspection = {} ";
-    let two = asking("").replace(
+    let two = introspecting("").replace(
         "introspection = {  } ",
         &format!("introspection = {{}} {two}"),
     );
-    // What the gateway has is for one authorization server alone.
-    let told = error(&two).await;
-    let said = "resource_server.issuers[1].introspection.client: is missing";
-    assert!(told.contains(said), "{told}");
+    // The client of the file is for one authorization server only.
+    let message = error(&two).await;
+    let expected = "resource_server.issuers[1].introspection.client: is missing";
+    assert!(message.contains(expected), "{message}");
     let own = "{ client = { id = \"b\", client_secret_basic = \"s3cret\" } } ";
     let two = two.replace(
         "9/b\", introspection = {} ",
         &format!("9/b\", introspection = {own}"),
     );
-    let told = error(&two).await;
-    let said = "resource_server.issuers[1].introspection: http://127.0.0.1:9/a is asked";
-    assert!(told.contains(said), "{told}");
+    let message = error(&two).await;
+    let expected = "resource_server.issuers[1].introspection: http://127.0.0.1:9/a is asked";
+    assert!(message.contains(expected), "{message}");
 }
 
 const AT_B: &str = r#"
@@ -323,27 +326,27 @@ exchange = { issuer = "http://127.0.0.1:9/b", audience = "service-b" }
 
 #[tokio::test]
 async fn second_issuer_without_client_is_refused() {
-    let told = error(&format!("{GOOD}{AT_B}")).await;
-    for said in [
+    let message = error(&format!("{GOOD}{AT_B}")).await;
+    for expected in [
         "routes[2].exchange.issuer: ",
         "at http://127.0.0.1:9/a and at http://127.0.0.1:9/b",
         "issuer = \"http://127.0.0.1:9/a\"",
         "[[clients]] with `issuer = \"http://127.0.0.1:9/b\"`",
     ] {
-        assert!(told.contains(said), "{told}");
+        assert!(message.contains(expected), "{message}");
     }
 
-    // A client that says where it is registered.
+    // A client with its issuer.
     let of_a = GOOD.replace("[client]", "[client]\nissuer = \"http://127.0.0.1:9/a\"");
-    let told = error(&format!("{of_a}{AT_B}")).await;
-    let said = "routes[2].exchange.issuer: there is no client for http://127.0.0.1:9/b";
-    assert!(told.contains(said), "{told}");
+    let message = error(&format!("{of_a}{AT_B}")).await;
+    let expected = "routes[2].exchange.issuer: there is no client for http://127.0.0.1:9/b";
+    assert!(message.contains(expected), "{message}");
 
-    // Of another authorization server than the one that tokens are exchanged at.
+    // A client for another authorization server than the exchange.
     let of_c = GOOD.replace("[client]", "[client]\nissuer = \"http://127.0.0.1:9/c\"");
-    let told = error(&of_c).await;
-    let said = "routes[0].exchange.issuer: there is no client for http://127.0.0.1:9/a";
-    assert!(told.contains(said), "{told}");
+    let message = error(&of_c).await;
+    let expected = "routes[0].exchange.issuer: there is no client for http://127.0.0.1:9/a";
+    assert!(message.contains(expected), "{message}");
 }
 
 #[tokio::test]
@@ -352,9 +355,9 @@ async fn routes_agree_on_subject_issuers() {
     let second = AT_B
         .replace("9/b\"", "9/a\"")
         .replace("audience = \"service-b\" }", also);
-    let told = error(&format!("{GOOD}{second}")).await;
-    let said = "routes[2].exchange.subject_issuers: is not the same as that of an earlier route";
-    assert!(told.contains(said), "{told}");
+    let message = error(&format!("{GOOD}{second}")).await;
+    let expected = "routes[2].exchange.subject_issuers: differs from an earlier route";
+    assert!(message.contains(expected), "{message}");
 }
 
 #[tokio::test]
@@ -368,10 +371,10 @@ async fn introspection_elsewhere_needs_its_own_client() {
         ),
     ] {
         assert_ne!(file, GOOD);
-        let told = error(&file).await;
-        let said = "resource_server.issuers[1].introspection.client: is missing: this service has \
-                    no client of its own at http://127.0.0.1:9/b";
-        assert!(told.contains(said), "{told}");
+        let message = error(&file).await;
+        let expected = "resource_server.issuers[1].introspection.client: is missing: this service has no client \
+                    at http://127.0.0.1:9/b";
+        assert!(message.contains(expected), "{message}");
     }
 }
 
@@ -383,14 +386,14 @@ async fn client_is_listed_once_and_with_issuer() {
     let b = client("issuer = \"http://127.0.0.1:9/b\"");
     let two = format!("{GOOD}{AT_B}{b}");
     assert!(Gateway::start(Config::parse(&two).unwrap()).await.is_ok());
-    for (file, said) in [
+    for (file, expected) in [
         (
             format!("{GOOD}{}", client("")),
             "clients[0].issuer: is missing",
         ),
         (
             format!("{two}{b}"),
-            "clients[1].issuer: http://127.0.0.1:9/b has a client already",
+            "clients[1].issuer: http://127.0.0.1:9/b has two clients",
         ),
         (
             format!("{GOOD}{}", client("issuer = \"idp\"")),
@@ -398,12 +401,12 @@ async fn client_is_listed_once_and_with_issuer() {
         ),
         (
             two.replace("client_secret_basic = \"top-s3cret\"\n", "\n"),
-            "client: has no way to authenticate",
+            "client: has no client authentication method",
         ),
     ] {
-        let told = error(&file).await;
-        assert!(told.contains(said), "{told}");
-        assert!(!told.contains("s3cret"), "{told}");
+        let message = error(&file).await;
+        assert!(message.contains(expected), "{message}");
+        assert!(!message.contains("s3cret"), "{message}");
     }
 }
 

@@ -1,4 +1,4 @@
-//! Connections: what they may speak, and how they end.
+//! Connections: their protocols, and how they end.
 
 use axum::body::Body;
 use axum::response::Response;
@@ -19,17 +19,17 @@ async fn requests_under_way_end_before_the_gateway_does() {
         Response::new("done".into())
     });
     let request = world.request("GET", "/orders/1").body(Body::empty());
-    let answer = tokio::spawn(world.http1.request(request.unwrap()));
+    let response = tokio::spawn(world.http1.request(request.unwrap()));
     arriving.await.unwrap();
     world.stop();
-    // Its port is closed before the request has ended.
+    // The port is closed before the request has ended.
     while TcpStream::connect(world.address).await.is_ok() {
         tokio::task::yield_now().await;
     }
     let served = world.served.take().unwrap();
     assert!(!served.is_finished());
     go_on.send(()).unwrap();
-    assert_eq!(answer.await.unwrap().unwrap().status(), 200);
+    assert_eq!(response.await.unwrap().unwrap().status(), 200);
     served.await.unwrap();
 }
 
@@ -37,7 +37,7 @@ async fn requests_under_way_end_before_the_gateway_does() {
 async fn a_connection_that_says_nothing_keeps_no_gateway_from_ending() {
     let mut world = World::start().await;
     let mut silent = TcpStream::connect(world.address).await.unwrap();
-    // The gateway has accepted it, since it has answered one that came later.
+    // The gateway has accepted it, because it has responded to a later one.
     assert_eq!(
         world.get(&world.alice().mint(), "/protected").await.status,
         200
@@ -56,7 +56,7 @@ async fn a_head_that_does_not_come_is_not_waited_for() {
     assert_eq!(world.get(&token, "/protected").await.status, 200);
     let whole =
         format!("GET /protected HTTP/1.1\r\nhost: a\r\nauthorization: Bearer {token}\r\n\r\n");
-    // Without anything else to do, time goes on to the next timer.
+    // The paused clock advances to the next timer.
     tokio::time::pause();
     for start in [
         "",
@@ -89,15 +89,15 @@ async fn an_upload_that_nobody_reads_is_refused_in_the_middle() {
     connection.write_all(head.as_bytes()).await.unwrap();
     let (mut from, mut to) = connection.split();
     let sent = async {
-        // Until the connection is closed.
+        // Wait until the connection is closed.
         while to.write_all(&piece).await.is_ok() {}
     };
-    let answer = async {
+    let response = async {
         let mut start = [0; 12];
         from.read_exact(&mut start).await.unwrap();
         start
     };
-    let ((), start) = tokio::join!(sent, answer);
+    let ((), start) = tokio::join!(sent, response);
     assert_eq!(&start, b"HTTP/1.1 401");
 }
 
@@ -130,7 +130,7 @@ async fn what_is_no_http_is_refused_and_the_next_is_served() {
         connection.write_all(odd.as_bytes()).await.unwrap();
         connection.shutdown().await.unwrap();
         let mut back = Vec::new();
-        // It is answered 400 or closed.
+        // The response is 400, or the connection is closed.
         let _ = connection.read_to_end(&mut back).await;
         assert!(!back.starts_with(b"HTTP/1.1 2"), "{odd:?}");
     }
@@ -194,7 +194,7 @@ async fn switch_of_protocols_is_refused() {
         ),
         ("connection: upgrade\r\nupgrade: h2c, websocket", "501"),
         ("connection: upgrade\r\nupgrade: TLS/1.3", "501"),
-        // Offers that a client makes of its own accord.
+        // Clients offer these protocols by default.
         (
             "connection: upgrade, http2-settings\r\nupgrade: h2c\r\nhttp2-settings: AAMAAABk",
             "200",
@@ -211,7 +211,7 @@ async fn switch_of_protocols_is_refused() {
         let read = connection.read(&mut back).await.unwrap();
         let back = String::from_utf8_lossy(&back[..read]);
         assert_eq!(&back[9..12], expected, "{fields}: {back}");
-        assert_eq!(back.contains("no WebSocket"), expected == "501", "{back}");
+        assert_eq!(back.contains("WebSockets"), expected == "501", "{back}");
     }
     for seen in world.upstream.seen() {
         assert!(!seen.headers.contains_key("upgrade"), "{seen:?}");

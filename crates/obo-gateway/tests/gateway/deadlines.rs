@@ -1,4 +1,4 @@
-//! How long a gRPC caller waits (`grpc-timeout`).
+//! Deadlines of gRPC calls (`grpc-timeout`).
 
 use std::time::Duration;
 
@@ -63,10 +63,10 @@ async fn upstream_is_told_the_time_that_is_left() {
     let world = World::start().await;
     call(&world, "1M", GRPC).await;
     let seen = world.upstream.only();
-    let told = seen.headers["grpc-timeout"].to_str().unwrap();
-    // In milliseconds, since seconds would be coarse and microseconds have no room.
-    let left: u64 = told.strip_suffix('u').unwrap().parse().unwrap();
-    assert!(left > 10_000_000 && left < 60_000_000, "{told}");
+    let timeout = seen.headers["grpc-timeout"].to_str().unwrap();
+    // Milliseconds are the finest unit that fits.
+    let left: u64 = timeout.strip_suffix('u').unwrap().parse().unwrap();
+    assert!(left > 10_000_000 && left < 60_000_000, "{timeout}");
 }
 
 #[tokio::test]
@@ -77,7 +77,7 @@ async fn malformed_timeout_is_refused() {
         assert_eq!(got.field("grpc-status"), "13", "{timeout:?}");
     }
     assert!(world.upstream.seen().is_empty());
-    // Of a request that is not gRPC it is a field like any other.
+    // Without gRPC, it is a field like any other.
     let request = world
         .request("GET", "/orders/1")
         .header("grpc-timeout", "x");

@@ -1,4 +1,4 @@
-//! Connections to upstreams that are dead, were just closed, or refuse what they were sent.
+//! Connections to upstreams that are dead, were just closed, or refuse a request.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -11,7 +11,7 @@ use tokio::time::Instant;
 
 use crate::world::World;
 
-/// A route to an upstream of the test's own.
+/// A route to an upstream that the test plays.
 fn route(address: std::net::SocketAddr) -> String {
     format!(
         "[[routes]]\npath = \"/own/{{*rest}}\"\nupstream = \"http://{address}\"\n\
@@ -32,7 +32,7 @@ async fn dead_http2_connection_is_left() {
     let to = world.upstream_url.replace("http://", "");
     let frozen = Arc::new(AtomicBool::new(false));
     let is_frozen = Arc::clone(&frozen);
-    // The first connection moves bytes until it is frozen; later ones always do.
+    // The first connection forwards bytes until it is frozen; later ones always do.
     tokio::spawn(async move {
         let (mut first, _) = listener.accept().await.unwrap();
         let mut upstream = TcpStream::connect(&to).await.unwrap();
@@ -43,7 +43,7 @@ async fn dead_http2_connection_is_left() {
                     read = first.read(&mut here) => {
                         let read = read.unwrap();
                         if is_frozen.load(Ordering::SeqCst) {
-                            // It stays open, and nothing moves.
+                            // It stays open without forwarding anything.
                             std::future::pending::<()>().await;
                         }
                         upstream.write_all(&here[..read]).await.unwrap();
@@ -84,7 +84,7 @@ async fn dead_http2_connection_is_left() {
     );
 }
 
-/// An upstream that answers one request on each connection, and closes it at the next.
+/// An upstream that responds to one request on each connection, and closes it at the next one.
 async fn closing(listener: TcpListener, connections: Arc<AtomicUsize>) {
     while let Ok((mut stream, _)) = listener.accept().await {
         connections.fetch_add(1, Ordering::SeqCst);
@@ -98,9 +98,9 @@ async fn closing(listener: TcpListener, connections: Arc<AtomicUsize>) {
                 true => "whole",
                 false => "empty",
             };
-            let answer = format!("HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\n{body}");
-            stream.write_all(answer.as_bytes()).await.unwrap();
-            // What it has not read makes its end a reset.
+            let response = format!("HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\n{body}");
+            stream.write_all(response.as_bytes()).await.unwrap();
+            // Unread bytes turn the close into a reset.
             let _ = stream.read(&mut [0]).await;
         });
     }
@@ -143,14 +143,15 @@ async fn other_request_is_not_sent_again_after_close() {
     };
     assert_eq!(world.send(request("POST")).await.status, 200);
     for method in ["POST", "PATCH"] {
-        // The request may have been processed, which nobody can tell.
+        // The request may have been processed, so a retry would not be safe.
         assert_eq!(world.send(request(method)).await.status, 502, "{method}");
         assert_eq!(world.send(request(method)).await.status, 200, "{method}");
     }
     assert_eq!(connections.load(Ordering::SeqCst), 3);
 }
 
-/// An HTTP/2 server that answers the first stream of its first connection with `frame`, and then passes connections on.
+/// An HTTP/2 server that responds to the first stream of its first connection with `frame`, and
+/// then passes connections on.
 async fn refusing(listener: TcpListener, frame: Vec<u8>, to: String) {
     let (mut first, _) = listener.accept().await.unwrap();
     tokio::spawn(async move {
@@ -197,7 +198,7 @@ async fn unprocessed_call_is_sent_again() {
         let to = world.upstream_url.replace("http://", "");
         tokio::spawn(refusing(listener, frame.clone(), to));
         let got = world.call(&world.alice().mint(), "/own/s.S/M").await;
-        // The upstream sends the message back.
+        // The upstream returns the message.
         let is_answered = got.body.len() == 5 && got.field("grpc-status").is_empty();
         assert_eq!(is_answered, is_sent_again, "{frame:?}: {got:?}");
         assert_eq!(world.upstream.seen().len(), usize::from(is_sent_again));

@@ -16,7 +16,8 @@ use crate::world::World;
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// Answers the next request with one event, and no end; what completes once the gateway drops that response.
+/// Responds to the next request with one event and no end. The returned future completes when the
+/// gateway drops that response.
 fn endless(world: &World, content_type: &'static str) -> oneshot::Receiver<()> {
     let (gone, dropped) = oneshot::channel::<()>();
     world.upstream.will(move |_| async move {
@@ -35,7 +36,7 @@ fn endless(world: &World, content_type: &'static str) -> oneshot::Receiver<()> {
 
 #[tokio::test]
 async fn stream_ends_when_its_token_expires() {
-    // Well before a silent stream ends.
+    // This is long before a silent stream ends.
     const LEFT: i64 = 60;
     let world = World::start().await;
     for (content_type, is_http2) in [
@@ -51,9 +52,9 @@ async fn stream_ends_when_its_token_expires() {
             .header(header::TE, "trailers")
             .body(Body::empty());
         let client = if is_http2 { &world.http2 } else { &world.http1 };
-        let answer = client.request(request.unwrap()).await.unwrap();
-        assert_eq!(answer.status(), 200, "{content_type}");
-        let mut body = answer.into_body();
+        let response = client.request(request.unwrap()).await.unwrap();
+        assert_eq!(response.status(), 200, "{content_type}");
+        let mut body = response.into_body();
         assert!(body.frame().await.unwrap().is_ok());
         tokio::time::pause();
         let started = Instant::now();
@@ -82,11 +83,11 @@ async fn public_stream_has_no_expiry() {
     let _dropped = endless(&world, "text/event-stream");
     let request = http::Request::get(format!("http://{}/news", world.address));
     let request = request.body(Body::empty()).unwrap();
-    let answer = world.http1.request(request).await.unwrap();
-    assert_eq!(answer.status(), 200);
+    let response = world.http1.request(request).await.unwrap();
+    assert_eq!(response.status(), 200);
     tokio::time::pause();
     let started = Instant::now();
-    // It ends where a silent stream does.
-    assert!(answer.into_body().collect().await.is_err());
+    // It ends when a silent stream does.
+    assert!(response.into_body().collect().await.is_err());
     assert!(started.elapsed() >= 299 * SECOND);
 }

@@ -1,4 +1,4 @@
-//! gRPC goes through over HTTP/2 in both directions.
+//! gRPC uses HTTP/2 on both sides.
 
 use axum::body::Body;
 use bytes::Bytes;
@@ -75,10 +75,16 @@ async fn messages_and_trailers_pass_as_they_come() {
         axum::response::Response::new(Body::new(StreamBody::new(frames)))
     });
     messages.send(Bytes::from_static(b"\0\0\0\0\x01a")).unwrap();
-    let answer = world.http2.request(request.unwrap()).await.unwrap();
-    let mut answer = answer.into_body();
+    let response = world.http2.request(request.unwrap()).await.unwrap();
+    let mut response = response.into_body();
     for next in [Some(&b"\0\0\0\0\x01b"[..]), None] {
-        let data = answer.frame().await.unwrap().unwrap().into_data().unwrap();
+        let data = response
+            .frame()
+            .await
+            .unwrap()
+            .unwrap()
+            .into_data()
+            .unwrap();
         assert_eq!(data.len(), 6);
         match next {
             Some(next) => messages.send(Bytes::from_static(next)).unwrap(),
@@ -86,7 +92,7 @@ async fn messages_and_trailers_pass_as_they_come() {
         }
     }
     drop(messages);
-    let trailers = answer
+    let trailers = response
         .frame()
         .await
         .unwrap()

@@ -1,5 +1,5 @@
-//! The gateway, as a black box: requests over sockets, an authorization server, and a stub for the
-//! upstream that shows what reached it.
+//! The gateway as a black box: requests over sockets, an authorization server, and a stub upstream
+//! that records its requests.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -11,7 +11,6 @@
 mod upstream;
 mod world;
 
-mod answered;
 mod bodies;
 mod clients;
 mod configuration;
@@ -23,9 +22,10 @@ mod fields;
 mod grpc;
 mod odd_upstreams;
 mod opaque;
-mod open;
 mod paths;
 mod proxied;
+mod public;
 mod rejected;
 mod reload;
+mod responses;
 mod stalls;

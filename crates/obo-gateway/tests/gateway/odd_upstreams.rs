@@ -1,4 +1,4 @@
-//! Upstreams that break off, lie or speak something else.
+//! Upstreams that fail, send wrong lengths or speak another protocol.
 
 use axum::body::Body;
 use axum::response::Response;
@@ -10,17 +10,17 @@ use tokio::sync::oneshot;
 
 use crate::world::{Got, World};
 
-/// What the caller gets when the upstream sends these bytes.
-async fn answered(world: &World, answer: &str) -> Got {
+/// The response for the caller when the upstream sends these bytes.
+async fn respond_with(world: &World, response: &str) -> Got {
     let request = world.request("GET", "/raw/x").body(Body::empty()).unwrap();
-    let (got, _) = tokio::join!(world.send(request), world.answers_raw(answer));
+    let (got, _) = tokio::join!(world.send(request), world.respond_raw(response));
     got
 }
 
 #[tokio::test]
 async fn an_answer_that_is_none_is_a_bad_gateway() {
     let world = World::start().await;
-    for answer in [
+    for response in [
         "",
         "\0\0\0",
         "HTTP/1.1 200",
@@ -29,8 +29,8 @@ async fn an_answer_that_is_none_is_a_bad_gateway() {
         "HTTP/1.1 200 OK\r\ncontent-length: x\r\n\r\nab",
         "HTTP/1.1 407 Proxy Authentication Required\r\nproxy-authenticate: Basic\r\ncontent-length: 0\r\n\r\n",
     ] {
-        let got = answered(&world, answer).await;
-        assert_eq!((got.status, got.body.len()), (502, 0), "{answer:?}");
+        let got = respond_with(&world, response).await;
+        assert_eq!((got.status, got.body.len()), (502, 0), "{response:?}");
         assert!(!got.headers.contains_key("proxy-authenticate"));
     }
 }
@@ -38,7 +38,7 @@ async fn an_answer_that_is_none_is_a_bad_gateway() {
 #[tokio::test]
 async fn an_answer_of_another_form_is_one_all_the_same() {
     let world = World::start().await;
-    for (answer, status, body) in [
+    for (response, status, body) in [
         ("HTTP/1.0 200 OK\r\n\r\nuntil the end", 200, "until the end"),
         (
             "HTTP/1.1 103 Early Hints\r\nlink: x\r\n\r\nHTTP/1.1 201 Made\r\ncontent-length: 1\r\n\r\na",
@@ -57,9 +57,9 @@ async fn an_answer_of_another_form_is_one_all_the_same() {
             "ab",
         ),
     ] {
-        let got = answered(&world, answer).await;
+        let got = respond_with(&world, response).await;
         let text = String::from_utf8_lossy(&got.body);
-        assert_eq!((got.status, &*text), (status, body), "{answer:?}");
+        assert_eq!((got.status, &*text), (status, body), "{response:?}");
         assert!(!got.headers.contains_key("link"));
     }
 }
@@ -70,10 +70,10 @@ async fn an_answer_that_breaks_off_does_so_for_the_caller() {
     let broken = "HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nab";
     let request = world.request("GET", "/raw/x").body(Body::empty());
     let call = async {
-        let answer = world.http1.request(request.unwrap()).await.unwrap();
-        answer.into_body().collect().await
+        let response = world.http1.request(request.unwrap()).await.unwrap();
+        response.into_body().collect().await
     };
-    let (collected, _) = tokio::join!(call, world.answers_raw(broken));
+    let (collected, _) = tokio::join!(call, world.respond_raw(broken));
     assert!(collected.is_err());
 
     let (break_off, breaking) = oneshot::channel::<()>();
@@ -87,8 +87,8 @@ async fn an_answer_that_breaks_off_does_so_for_the_caller() {
         Response::new(Body::new(StreamBody::new(frames)))
     });
     let request = world.request("GET", "/orders/1").body(Body::empty());
-    let answer = world.http2.request(request.unwrap()).await.unwrap();
-    let mut body = answer.into_body();
+    let response = world.http2.request(request.unwrap()).await.unwrap();
+    let mut body = response.into_body();
     let first = body.frame().await.unwrap().unwrap().into_data().unwrap();
     assert_eq!(first, "ab");
     break_off.send(()).unwrap();
@@ -99,8 +99,8 @@ async fn an_answer_that_breaks_off_does_so_for_the_caller() {
 async fn a_call_to_an_upstream_without_http2_fails_as_unavailable() {
     let world = World::start().await;
     let token = world.alice().mint();
-    let answer = "HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n";
-    let (got, _) = tokio::join!(world.call(&token, "/raw/x"), world.answers_raw(answer));
+    let response = "HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n";
+    let (got, _) = tokio::join!(world.call(&token, "/raw/x"), world.respond_raw(response));
     assert_eq!((got.status, got.field("grpc-status")), (200, "14"));
 }
 
@@ -112,9 +112,9 @@ async fn an_upstream_that_rejects_a_token_before_it_has_read_the_body_is_not_ask
         Result<Frame<Bytes>, std::io::Error>,
     >()));
     let request = world.request("POST", "/raw/x").body(body).unwrap();
-    let answer =
+    let response =
         "HTTP/1.1 401 Unauthorized\r\nwww-authenticate: Bearer\r\ncontent-length: 0\r\n\r\n";
-    let (got, head) = tokio::join!(world.send(request), world.answers_raw(answer));
+    let (got, head) = tokio::join!(world.send(request), world.respond_raw(response));
     assert_eq!((got.status, got.field("www-authenticate")), (502, ""));
     assert!(head.starts_with("POST /x HTTP/1.1\r\n"), "{head}");
 }

@@ -1,4 +1,4 @@
-//! Callers whose issuer is asked about their tokens (RFC 7662).
+//! Callers whose tokens are introspected (RFC 7662).
 
 use http::header;
 use obo_examples::stock::Sku;
@@ -11,17 +11,21 @@ use crate::world::World;
 
 const INVALID: &str = r#"Bearer error="invalid_token""#;
 
-/// The gateway asks as its own client.
-async fn asking(how: &str) -> World {
+/// The gateway introspects as its own client.
+async fn introspecting(how: &str) -> World {
     let issuer = format!(r#"{{ issuer = "IDP", introspection = {{ {how} }} }}"#);
     World::trusting(&issuer).await
 }
 
 #[tokio::test]
 async fn tx_37_the_answer_is_the_same_as_that_to_a_jwt() {
-    let (asking, reading) = (asking("").await, World::start().await);
-    let mut answers = Vec::new();
-    for (world, is_opaque) in [(&reading, false), (&asking, true), (&asking, false)] {
+    let (introspecting, reading) = (introspecting("").await, World::start().await);
+    let mut responses = Vec::new();
+    for (world, is_opaque) in [
+        (&reading, false),
+        (&introspecting, true),
+        (&introspecting, false),
+    ] {
         let token = world.alice().actor("svc-z").actor("svc-a");
         let token = token.claim("exp", 9_000_000_000_u64);
         let token = match is_opaque {
@@ -30,19 +34,19 @@ async fn tx_37_the_answer_is_the_same_as_that_to_a_jwt() {
         };
         let got = world.get(&token, "/protected").await;
         assert_eq!(got.status, 200);
-        let said = String::from_utf8(got.body.to_vec()).unwrap();
-        answers.push(said.replace(world.idp.issuer(), "IDP"));
+        let body = String::from_utf8(got.body.to_vec()).unwrap();
+        responses.push(body.replace(world.idp.issuer(), "IDP"));
     }
-    assert!(answers[0].contains(r#""sub":"alice""#), "{answers:?}");
-    assert_eq!(answers[1], answers[0]);
-    assert_eq!(answers[2], answers[0]);
-    // Over HTTP/1.1 and HTTP/2, each token asked about once.
-    assert_eq!(asking.idp.introspection_requests(), 2);
+    assert!(responses[0].contains(r#""sub":"alice""#), "{responses:?}");
+    assert_eq!(responses[1], responses[0]);
+    assert_eq!(responses[2], responses[0]);
+    // Over HTTP/1.1 and HTTP/2, each token is introspected once.
+    assert_eq!(introspecting.idp.introspection_requests(), 2);
 }
 
 #[tokio::test]
 async fn rules_see_what_the_issuer_says() {
-    let world = asking("").await;
+    let world = introspecting("").await;
     let alice = world.alice().mint_opaque();
     let wider = world.alice().scope("list:orders").mint_opaque();
     let acted = world.alice().actor("svc-c").mint_opaque();
@@ -58,15 +62,15 @@ async fn rules_see_what_the_issuer_says() {
         (&alice, "/nowhere", 404, ""),
     ] {
         let got = world.get(token, path).await;
-        let told = (got.status, got.field("www-authenticate"));
-        assert_eq!(told, (status, challenge), "{path}");
+        let refusal = (got.status, got.field("www-authenticate"));
+        assert_eq!(refusal, (status, challenge), "{path}");
     }
     assert_eq!(world.idp.introspection_requests(), 3);
 }
 
 #[tokio::test]
 async fn tx_38_what_goes_on_is_a_token_that_the_opaque_one_was_exchanged_for() {
-    let world = asking("").await;
+    let world = introspecting("").await;
     let token = world.alice().mint_opaque();
     for _ in 0..2 {
         let request = world.request_with(&token, "POST", "/orders/1");
@@ -96,16 +100,16 @@ async fn tx_38_what_goes_on_is_a_token_that_the_opaque_one_was_exchanged_for() {
 
 #[tokio::test]
 async fn in_04_what_is_not_active_or_for_others_is_401_and_goes_nowhere() {
-    let world = asking("").await;
+    let world = introspecting("").await;
     let revoked = world.alice().mint_opaque();
     world.idp.revoke(&revoked);
     let expired = world.alice().expires_in(-120).mint_opaque();
     let elsewhere = world.idp.user("alice").audience("service-b").mint_opaque();
-    for token in [&revoked, &expired, &elsewhere, "made-up"] {
+    for token in [&revoked, &expired, &elsewhere, "forged"] {
         for path in ["/protected", "/orders/1", "/nowhere"] {
             let got = world.get(token, path).await;
-            let told = (got.status, got.field("www-authenticate"));
-            assert_eq!(told, (401, INVALID), "{path}");
+            let refusal = (got.status, got.field("www-authenticate"));
+            assert_eq!(refusal, (401, INVALID), "{path}");
             assert!(got.body.is_empty());
             let call = world.call(token, path).await;
             assert_eq!((call.status, call.field("grpc-status")), (200, "16"));
@@ -114,7 +118,7 @@ async fn in_04_what_is_not_active_or_for_others_is_401_and_goes_nowhere() {
     }
     assert!(world.upstream.seen().is_empty());
     assert_eq!(world.idp.token_requests(), 0);
-    // What was refused is not asked about with each request.
+    // A rejection is cached too.
     assert_eq!(world.idp.introspection_requests(), 4);
 }
 
@@ -127,7 +131,7 @@ async fn in_02_bt_18_an_endpoint_that_does_not_answer_is_503() {
         (Fault::RetryAfter(429, "7".to_owned()), "7"),
         (Fault::Body("<html>".to_owned()), "1"),
     ] {
-        let world = asking("").await;
+        let world = introspecting("").await;
         let token = world.alice().mint_opaque();
         world.idp.fault(Endpoint::Introspection, fault);
         for path in ["/protected", "/orders/1"] {
@@ -144,7 +148,7 @@ async fn in_02_bt_18_an_endpoint_that_does_not_answer_is_503() {
 
 #[tokio::test]
 async fn bt_18_an_endpoint_at_which_nobody_listens_is_503() {
-    let world = asking(r#"endpoint = "NOBODY/introspect""#).await;
+    let world = introspecting(r#"endpoint = "CLOSED/introspect""#).await;
     let got = world.get("opaque", "/protected").await;
     assert_eq!((got.status, got.field("www-authenticate")), (503, ""));
     assert_eq!(got.field("retry-after"), "1");
@@ -153,13 +157,13 @@ async fn bt_18_an_endpoint_at_which_nobody_listens_is_503() {
 
 #[tokio::test]
 async fn in_08_each_mode_asks_about_its_own_kind_of_token() {
-    // What a JWT and an opaque token are answered with, and how often the issuer is asked about them.
+    // The responses for a JWT and an opaque token, and the number of introspection requests.
     for (mode, jwt, opaque) in [
         ("all_tokens", (200, 1), (200, 1)),
         ("opaque_tokens", (200, 0), (200, 1)),
         ("revocation", (200, 1), (401, 0)),
     ] {
-        let world = asking(&format!(r#"for = "{mode}""#)).await;
+        let world = introspecting(&format!(r#"for = "{mode}""#)).await;
         for (token, (status, calls)) in [
             (world.alice().mint(), jwt),
             (world.alice().mint_opaque(), opaque),
@@ -194,8 +198,8 @@ async fn an_issuer_may_be_asked_as_another_client_and_beside_others() {
         other.issuer()
     ))
     .await;
-    let asks = world.idp.client("gateway-a").secret("other-s3cret");
-    asks.may_introspect("service-a");
+    let client = world.idp.client("gateway-a").secret("other-s3cret");
+    client.may_introspect("service-a");
     let bob = other.user("bob").audience("service-a").mint();
     let got = world.get(&bob, "/protected").await;
     assert_eq!((got.status, &got.json()["sub"]), (200, &"bob".into()));
@@ -210,7 +214,7 @@ async fn an_issuer_may_be_asked_as_another_client_and_beside_others() {
 
 #[tokio::test]
 async fn a_generated_client_is_told_whose_fault_it_is() {
-    let world = asking("").await;
+    let world = introspecting("").await;
     let channel = Channel::from_shared(format!("http://{}", world.address)).unwrap();
     let mut client = StockClient::new(channel.connect_lazy());
     let level = |token: &str| {
@@ -231,7 +235,7 @@ async fn a_generated_client_is_told_whose_fault_it_is() {
     );
     assert_eq!(world.upstream.only().claims()["sub"], "alice");
 
-    let status = client.level(level("made-up")).await.unwrap_err();
+    let status = client.level(level("forged")).await.unwrap_err();
     assert_eq!(status.code(), Code::Unauthenticated);
     world.idp.fault(Endpoint::Introspection, Fault::Status(500));
     let unknown = world.alice().mint_opaque();

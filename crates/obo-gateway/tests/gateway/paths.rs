@@ -1,8 +1,8 @@
-//! Where a request may lead.
+//! Which upstream path a request reaches.
 
 use crate::world::World;
 
-/// The answer to a request whose target is sent as it stands.
+/// The response to a request whose target is sent unchanged.
 async fn status(world: &World, target: &str) -> String {
     let token = world.alice().mint();
     let request = format!(
@@ -118,7 +118,7 @@ async fn slash_does_not_lead_around_an_exact_route() {
     assert_eq!(world.get(&admin, "/orders/admin").await.status, 200);
 }
 
-/// A route with parameters beside the wider `/orders/{*rest}`.
+/// A route with a parameter, in addition to the wider `/orders/{*rest}`.
 const PARAMETERS: &str = r#"
 [[routes]]
 path = "/orders/{id}/notes"

@@ -1,4 +1,4 @@
-//! What reaches the upstream, and what becomes of a call that is not made.
+//! Requests that reach the upstream, and calls that are not made.
 
 use axum::body::Body;
 use axum::response::Response;
@@ -90,7 +90,7 @@ async fn a_head_is_answered_without_a_body_and_with_the_length_it_would_have() {
         world.upstream.will_say(200, fields);
         let request = world.request("HEAD", path).body(Body::empty());
         let got = world.send(request.unwrap()).await;
-        // What hyper's own server adds to the stub's answer is the stub's.
+        // The stub's HTTP server adds this field.
         assert_eq!((got.status, got.body.len()), (200, 0));
         if !length.is_empty() {
             assert_eq!(got.field("content-length"), length);
@@ -125,7 +125,7 @@ async fn a_method_that_would_show_the_token_is_refused() {
     assert!(world.upstream.seen().is_empty());
 }
 
-/// How a failed exchange is told: over HTTP, and as gRPC.
+/// The responses for a failed exchange, over HTTP and gRPC.
 async fn assert_told(world: &World, path: &str, status: u16, challenge: &str, code: &str) {
     let token = world.alice().mint();
     let got = world.get(&token, path).await;
@@ -154,7 +154,7 @@ async fn a_token_that_is_not_issued_is_told_by_its_class() {
     let world = World::start().await;
     assert_told(&world, "/denied/1", 403, "", "7").await;
 
-    // For the authorization server, alice's token has expired.
+    // The authorization server reports that alice's token has expired.
     let world = World::start().await;
     world.idp.set_clock_offset(400);
     let invalid = r#"Bearer error="invalid_token""#;
@@ -219,10 +219,10 @@ async fn a_wish_of_the_authorization_server_for_a_stronger_user_is_passed_on() {
 async fn an_upstream_that_is_not_there_is_a_bad_gateway() {
     let world = World::start().await;
     let token = world.alice().mint();
-    let got = world.get(&token, "/nobody/1").await;
+    let got = world.get(&token, "/closed/1").await;
     assert_eq!((got.status, got.body.len()), (502, 0));
     assert_eq!(
-        world.call(&token, "/nobody/1").await.field("grpc-status"),
+        world.call(&token, "/closed/1").await.field("grpc-status"),
         "14"
     );
 }

@@ -1,4 +1,4 @@
-//! What the upstream says of the token that it was sent.
+//! Upstreams that reject the exchanged token.
 
 use axum::body::Body;
 use bytes::Bytes;
@@ -49,7 +49,7 @@ async fn a_request_that_is_too_large_to_keep_is_not_sent_again() {
     assert_eq!(world.send(request.unwrap()).await.status, 502);
     assert_eq!(world.upstream.seen().len(), 1);
 
-    // One that comes in pieces is kept all the same.
+    // A body in several pieces is kept too.
     world.upstream.will_say(401, INVALID);
     let pieces = ["or", "der"]
         .map(|piece| Ok::<_, std::io::Error>(http_body::Frame::data(Bytes::from(piece))));

@@ -1,4 +1,4 @@
-//! Another configuration while the gateway serves, and names of the program's own.
+//! A new configuration while the gateway serves, and names that the program registers.
 
 use std::net::SocketAddr;
 
@@ -87,9 +87,9 @@ async fn reload_keeps_what_is_unchanged() {
     assert_eq!(fetched().await, (1, 1));
     for (secret, more, requests) in [
         ("s3cret", "", (1, 1)),
-        // Another policy needs its keys anew.
+        // Another policy fetches its keys again.
         ("s3cret", ", leeway = \"5s\"", (2, 1)),
-        // Another client gets none of the tokens of the one before.
+        // Another client does not get the cached tokens.
         ("an0ther", ", leeway = \"5s\"", (3, 2)),
         ("an0ther", ", leeway = \"5s\"", (3, 2)),
     ] {
@@ -134,13 +134,13 @@ async fn metadata_of_the_resource_needs_no_token() {
     assert!(challenge.contains(&metadata), "{challenge}");
 }
 
-/// What code can set, a route of the file can set, too.
+/// A route has every setting that code has.
 #[tokio::test]
 async fn route_has_every_setting_of_rule_and_exchange() {
     let world = World::configured(
         r#"
         [[clients]]
-        issuer = "http://127.0.0.1:9/nobody"
+        issuer = "http://127.0.0.1:9/elsewhere"
         id = "service-a"
         client_secret_basic = "a-third"
 
@@ -155,7 +155,7 @@ async fn route_has_every_setting_of_rule_and_exchange() {
         upstream = "UPSTREAM"
 
         [routes.exchange]
-        issuer = "http://127.0.0.1:9/nobody"
+        issuer = "http://127.0.0.1:9/elsewhere"
         audiences = ["service-b"]
         required_scopes = ["b.read"]
         subject_issuers = ["IDP"]

@@ -1,4 +1,4 @@
-//! Peers that are silent, trickle or stall: what they hold is let go, and others are served.
+//! Peers that are silent, trickle or stall: their connections end, and others are served.
 
 use std::time::Duration;
 
@@ -30,13 +30,13 @@ async fn idle_http2_connection_ends() {
             hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(stream))
                 .await
                 .unwrap();
-        // It answers pings.
+        // It replies to pings.
         let connection = tokio::spawn(connection);
         for _ in 0..requests {
             let request = world.request_with(&token, "GET", "/orders/1");
             let request = request.body(Empty::<Bytes>::new()).unwrap();
-            let answer = client.send_request(request).await.unwrap();
-            answer.into_body().collect().await.unwrap();
+            let response = client.send_request(request).await.unwrap();
+            response.into_body().collect().await.unwrap();
         }
         tokio::time::pause();
         let started = Instant::now();
@@ -98,7 +98,7 @@ async fn response_that_stalls_is_broken_off() {
     tokio::time::pause();
     for (content_type, least, most) in [
         ("application/json", 30, 31),
-        // Events and messages come when there are any.
+        // Events and messages may be rare.
         ("text/event-stream", 300, 301),
         ("application/grpc", 300, 301),
     ] {
@@ -113,9 +113,9 @@ async fn response_that_stalls_is_broken_off() {
             });
             let request = world.request_with(&token, "GET", "/orders/1");
             let request = request.body(Body::empty()).unwrap();
-            let answer = client.request(request).await.unwrap();
+            let response = client.request(request).await.unwrap();
             let started = Instant::now();
-            assert!(answer.into_body().collect().await.is_err());
+            assert!(response.into_body().collect().await.is_err());
             let waited = started.elapsed();
             assert!(
                 waited >= least * SECOND && waited <= most * SECOND,
@@ -136,7 +136,7 @@ async fn response_of_known_length_keeps_a_pace() {
     let (mut upstream, _) = world.raw_upstream.accept().await.unwrap();
     let head = b"HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\n";
     upstream.write_all(head).await.unwrap();
-    let answer = call.await.unwrap().unwrap();
+    let response = call.await.unwrap().unwrap();
     tokio::time::pause();
     let trickle = async {
         loop {
@@ -147,7 +147,7 @@ async fn response_of_known_length_keeps_a_pace() {
     let started = Instant::now();
     tokio::select! {
         () = trickle => unreachable!(),
-        body = answer.into_body().collect() => assert!(body.is_err()),
+        body = response.into_body().collect() => assert!(body.is_err()),
     }
     assert!(started.elapsed() <= 40 * SECOND);
 }
@@ -237,13 +237,13 @@ async fn one_address_keeps_no_other_out() {
     let mut stalled = Vec::new();
     for i in 0..4 {
         let mut connection = TcpStream::connect(world.address).await.unwrap();
-        // Some say nothing, and some stall in the middle of a request.
+        // Some send nothing, and some stall within a request.
         if i % 2 == 0 {
             connection.write_all(head.as_bytes()).await.unwrap();
         }
         stalled.push(connection);
     }
-    // The share of this address is taken, so that more are closed.
+    // This address has all its connections, so further ones are closed.
     for _ in 0..8 {
         let mut connection = TcpStream::connect(world.address).await.unwrap();
         let read = connection.read(&mut [0]).await;
@@ -259,7 +259,7 @@ async fn one_address_keeps_no_other_out() {
     let mut back = String::new();
     other.read_to_string(&mut back).await.unwrap();
     assert!(back.starts_with("HTTP/1.1 200 "), "{back}");
-    // It was served while the others stalled, none of which was closed.
+    // It was served while the others stalled, and none of those was closed.
     for connection in &stalled {
         let is_open = match connection.try_read(&mut [0]) {
             Ok(read) => read > 0,
@@ -267,7 +267,7 @@ async fn one_address_keeps_no_other_out() {
         };
         assert!(is_open);
     }
-    // A place is free again when a connection has ended.
+    // When a connection ends, another one is accepted.
     drop(stalled.pop());
     loop {
         let mut connection = TcpStream::connect(world.address).await.unwrap();

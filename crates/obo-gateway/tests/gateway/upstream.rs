@@ -1,4 +1,4 @@
-//! An upstream that shows what reached it, and answers as it is told to.
+//! An upstream that records its requests and responds as configured.
 
 use std::collections::VecDeque;
 use std::future::Future;
@@ -14,7 +14,7 @@ use http::{HeaderMap, Method, Uri, Version};
 use http_body_util::BodyExt as _;
 use tokio::net::TcpListener;
 
-/// The head of a request that reached it.
+/// The head of a recorded request.
 #[derive(Clone, Debug)]
 pub(crate) struct Seen {
     pub(crate) method: Method,
@@ -24,7 +24,7 @@ pub(crate) struct Seen {
 }
 
 impl Seen {
-    /// The claims of the token that it brought.
+    /// The claims of its token.
     pub(crate) fn claims(&self) -> serde_json::Value {
         use base64::Engine as _;
         let authorization = self.headers["authorization"].to_str().unwrap();
@@ -35,13 +35,13 @@ impl Seen {
     }
 }
 
-type Answering = Pin<Box<dyn Future<Output = Response> + Send>>;
-type Answer = Box<dyn FnOnce(Request) -> Answering + Send>;
+type Responding = Pin<Box<dyn Future<Output = Response> + Send>>;
+type Respond = Box<dyn FnOnce(Request) -> Responding + Send>;
 
 #[derive(Clone, Default)]
 pub(crate) struct Upstream {
     seen: Arc<Mutex<Vec<Seen>>>,
-    answers: Arc<Mutex<VecDeque<Answer>>>,
+    responses: Arc<Mutex<VecDeque<Respond>>>,
 }
 
 impl Upstream {
@@ -51,7 +51,7 @@ impl Upstream {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let service = upstream.clone();
-        let app = Router::new().fallback(move |request| service.clone().answer(request));
+        let app = Router::new().fallback(move |request| service.clone().respond(request));
         tokio::spawn(async move { axum::serve(listener, app).await });
         (upstream, url)
     }
@@ -61,23 +61,23 @@ impl Upstream {
         self.seen.lock().unwrap().clone()
     }
 
-    /// The one request that there was.
+    /// The only request.
     pub(crate) fn only(&self) -> Seen {
         let seen = self.seen();
         assert_eq!(seen.len(), 1, "{seen:?}");
         seen[0].clone()
     }
 
-    /// Answers the next request without an answer of its own like this; the others are sent their body back.
-    pub(crate) fn will<F>(&self, answer: impl FnOnce(Request) -> F + Send + 'static)
+    /// Responds to the next request with this. By default, a request gets its own body back.
+    pub(crate) fn will<F>(&self, respond: impl FnOnce(Request) -> F + Send + 'static)
     where
         F: Future<Output = Response> + Send + 'static,
     {
-        let answer: Answer = Box::new(move |request| Box::pin(answer(request)));
-        self.answers.lock().unwrap().push_back(answer);
+        let respond: Respond = Box::new(move |request| Box::pin(respond(request)));
+        self.responses.lock().unwrap().push_back(respond);
     }
 
-    /// Answers the next request with this status and these fields, after it has read the request.
+    /// Reads the next request, and responds with this status and these fields.
     pub(crate) fn will_say(&self, status: u16, fields: &[(&'static str, &'static str)]) {
         let mut response = http::Response::builder().status(status);
         for (name, value) in fields {
@@ -90,7 +90,7 @@ impl Upstream {
         });
     }
 
-    /// Answers the next request with this status and document.
+    /// Responds to the next request with this status and document.
     pub(crate) fn will_answer(&self, status: u16, document: serde_json::Value) {
         let response = http::Response::builder().status(status);
         let response = response.header("content-type", "application/json");
@@ -98,22 +98,22 @@ impl Upstream {
         self.will(|_| std::future::ready(response));
     }
 
-    async fn answer(self, request: Request) -> Response {
+    async fn respond(self, request: Request) -> Response {
         self.seen.lock().unwrap().push(Seen {
             method: request.method().clone(),
             uri: request.uri().clone(),
             version: request.version(),
             headers: request.headers().clone(),
         });
-        let answer = self.answers.lock().unwrap().pop_front();
-        match answer {
-            Some(answer) => answer(request).await,
+        let respond = self.responses.lock().unwrap().pop_front();
+        match respond {
+            Some(respond) => respond(request).await,
             None => Response::new(request.into_body()),
         }
     }
 }
 
-/// All of a body.
+/// Reads a whole body.
 pub(crate) async fn read(
     body: impl http_body::Body<Data = Bytes, Error: std::fmt::Debug>,
 ) -> Bytes {

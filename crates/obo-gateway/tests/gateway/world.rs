@@ -102,8 +102,8 @@ upstream = "RAW"
 exchange = { issuer = "IDP", audience = "service-b" }
 
 [[routes]]
-path = "/nobody/{*rest}"
-upstream = "NOBODY"
+path = "/closed/{*rest}"
+upstream = "CLOSED"
 exchange = { issuer = "IDP", audience = "service-b" }
 
 [[routes]]
@@ -118,16 +118,16 @@ type HttpClient = Client<HttpConnector, Body>;
 pub(crate) struct World {
     pub(crate) idp: TestIdp,
     pub(crate) upstream: Upstream,
-    /// An upstream that a test answers for, byte by byte.
+    /// An upstream whose responses a test writes byte by byte.
     pub(crate) raw_upstream: TcpListener,
-    /// One that the upstream stands for.
+    /// Another issuer, which the upstream plays.
     pub(crate) other_issuer: String,
     pub(crate) upstream_url: String,
     pub(crate) address: SocketAddr,
     pub(crate) http1: HttpClient,
     pub(crate) http2: HttpClient,
     stop: Option<oneshot::Sender<()>>,
-    _nobody: TcpSocket,
+    _closed: TcpSocket,
     pub(crate) served: Option<JoinHandle<()>>,
 }
 
@@ -136,17 +136,18 @@ impl World {
         Self::trusting(r#"{ issuer = "IDP" }"#).await
     }
 
-    /// With these issuers of its resource server, of which `IDP` is the one that there is.
+    /// Starts with these issuers in `resource_server`. `IDP` stands for the real one.
     pub(crate) async fn trusting(issuers: &str) -> Self {
         Self::with(issuers, "").await
     }
 
-    /// With more tables in its configuration, where `IDP`, `UPSTREAM` and `RAW` stand for what there is.
+    /// Starts with more tables in the configuration. `IDP`, `UPSTREAM` and `RAW` stand for real
+    /// URLs.
     pub(crate) async fn configured(more: &str) -> Self {
         Self::with(r#"{ issuer = "IDP" }"#, more).await
     }
 
-    /// With both.
+    /// Starts with both.
     pub(crate) async fn with(issuers: &str, more: &str) -> Self {
         let idp = TestIdp::start().await;
         let client = idp.client("service-a").secret("s3cret");
@@ -155,9 +156,9 @@ impl World {
             .may_exchange_to("https://service-b.example");
         let (upstream, url) = Upstream::start().await;
         let raw_upstream = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        // Bound without listening: nobody else has the port, and a connection is refused.
-        let nobody = TcpSocket::new_v4().unwrap();
-        nobody.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        // Bound without listening: no other process gets the port, and connections are refused.
+        let closed = TcpSocket::new_v4().unwrap();
+        closed.bind("127.0.0.1:0".parse().unwrap()).unwrap();
         let config = format!("{CONFIG}{more}")
             .replace("ISSUERS", issuers)
             .replace("IDP", idp.issuer())
@@ -167,8 +168,8 @@ impl World {
                 &format!("http://{}", raw_upstream.local_addr().unwrap()),
             )
             .replace(
-                "NOBODY",
-                &format!("http://{}", nobody.local_addr().unwrap()),
+                "CLOSED",
+                &format!("http://{}", closed.local_addr().unwrap()),
             );
         let gateway = Gateway::start(Config::parse(&config).unwrap());
         let gateway = gateway.await.unwrap();
@@ -187,7 +188,7 @@ impl World {
             http1: client().build_http(),
             http2: client().http2_only(true).build_http(),
             stop: Some(stop),
-            _nobody: nobody,
+            _closed: closed,
             served: Some(served),
         }
     }
@@ -197,7 +198,7 @@ impl World {
         token.scope("read:orders").client_id("alices-app")
     }
 
-    /// A request of alice's.
+    /// A request with a token of alice.
     pub(crate) fn request(&self, method: &str, path: &str) -> http::request::Builder {
         self.request_with(&self.alice().mint(), method, path)
     }
@@ -214,7 +215,7 @@ impl World {
             .header(header::AUTHORIZATION, format!("Bearer {token}"))
     }
 
-    /// Sends a request without a body over HTTP/1.1, and over HTTP/2, which answer alike.
+    /// Sends a request without a body over HTTP/1.1 and HTTP/2. Both responses must be equal.
     pub(crate) async fn get(&self, token: &str, path: &str) -> Got {
         let request = || {
             let request = self.request_with(token, "GET", path);
@@ -245,7 +246,7 @@ impl World {
         Got::of(self.http2.request(request.unwrap()).await.unwrap()).await
     }
 
-    /// Sends these bytes on a connection of their own; all that comes back until it is closed.
+    /// Sends these bytes on a new connection. Returns all bytes until the connection is closed.
     pub(crate) async fn raw(&self, bytes: &str) -> String {
         let mut connection = TcpStream::connect(self.address).await.unwrap();
         connection.write_all(bytes.as_bytes()).await.unwrap();
@@ -254,8 +255,9 @@ impl World {
         String::from_utf8_lossy(&back).into_owned()
     }
 
-    /// Answers the next request to the raw upstream with these bytes, and closes the connection; what was sent.
-    pub(crate) async fn answers_raw(&self, answer: &str) -> String {
+    /// Responds to the next request to the raw upstream with these bytes, and closes the
+    /// connection. Returns the head of the request.
+    pub(crate) async fn respond_raw(&self, response: &str) -> String {
         let (mut connection, _) = self.raw_upstream.accept().await.unwrap();
         let mut head = Vec::new();
         while !head.ends_with(b"\r\n\r\n") {
@@ -264,12 +266,12 @@ impl World {
                 Err(_) => break,
             }
         }
-        connection.write_all(answer.as_bytes()).await.unwrap();
+        connection.write_all(response.as_bytes()).await.unwrap();
         connection.shutdown().await.unwrap();
         String::from_utf8_lossy(&head).into_owned()
     }
 
-    /// Tells the gateway to stop.
+    /// Stops the gateway.
     pub(crate) fn stop(&mut self) {
         self.stop.take().unwrap().send(()).unwrap();
     }
@@ -296,7 +298,7 @@ impl Got {
         }
     }
 
-    /// A field, or nothing.
+    /// The value of a field, or an empty string.
     pub(crate) fn field(&self, name: &str) -> &str {
         let value = self.headers.get(name).map(|value| value.to_str().unwrap());
         value.unwrap_or_default()

@@ -1,4 +1,4 @@
-//! RFC 8693 §4.1 and §4.4: who acts, who acted, who may.
+//! Actors (RFC 8693 §4.1, §4.4): the current one, prior ones, allowed ones.
 
 use serde_json::{Value, json};
 
@@ -31,7 +31,7 @@ async fn tx_30_reexchange_nests_the_previous_actor() {
         (&"alice".into(), &"service-b".into())
     );
 
-    // Not addressed to A: A cannot take the token it got for B one hop further.
+    // Not addressed to A: A cannot exchange the token that it got for B.
     let refused = exchange(&idp, "service-a", &at_b, &[TO_B]).await;
     assert_eq!(refused.error(), (400, "invalid_request".to_owned()));
 }

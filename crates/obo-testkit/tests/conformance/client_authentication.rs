@@ -1,4 +1,4 @@
-//! RFC 6749 §2.3 and RFC 7523: exactly one method, each one strict.
+//! Client authentication (RFC 6749 §2.3, RFC 7523): exactly one method, each one strict.
 
 use aws_lc_rs::hmac;
 use base64::Engine;
@@ -6,7 +6,7 @@ use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use obo_testkit::{TestAlg, TestIdp, TestKey, TokenBuilder};
 use serde_json::json;
 
-use crate::wire::{Answer, FORM, basic, encode, post, post_raw, server};
+use crate::wire::{FORM, Response, basic, encode, post, post_raw, server};
 
 const GRANT: (&str, &str) = ("grant_type", "client_credentials");
 const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
@@ -15,7 +15,7 @@ fn invalid_client() -> (u16, String) {
     (401, "invalid_client".to_owned())
 }
 
-/// An assertion as a token signed with the client's key: the builder can bend every part of it.
+/// An assertion, as a token that the client's key signs: the builder can change every part of it.
 fn assertion(idp: &TestIdp, key: &TestKey) -> TokenBuilder {
     let claims = idp
         .service("service-k")
@@ -28,7 +28,7 @@ fn assertion(idp: &TestIdp, key: &TestKey) -> TokenBuilder {
         .sign_with(key)
 }
 
-async fn assert_with(idp: &TestIdp, assertion: &str) -> Answer {
+async fn assert_with(idp: &TestIdp, assertion: &str) -> Response {
     post(
         idp,
         &[
@@ -40,7 +40,7 @@ async fn assert_with(idp: &TestIdp, assertion: &str) -> Answer {
     .await
 }
 
-async fn authorized(idp: &TestIdp, authorization: &str) -> Answer {
+async fn authorized(idp: &TestIdp, authorization: &str) -> Response {
     post_raw(idp, FORM, &[authorization], encode(&[GRANT])).await
 }
 
@@ -77,16 +77,16 @@ async fn te_04_every_way_to_fail_basic_is_invalid_client() {
     for authorization in [
         basic("service-a", "wrong"),
         basic("service-a", ""),
-        basic("nobody", "s3cret"),
+        basic("unknown", "s3cret"),
         basic("keyless", ""),
         "Basic".to_owned(),
         "Basic !!!".to_owned(),
         format!("Basic {}", STANDARD.encode("no colon")),
         "Bearer s3cret".to_owned(),
     ] {
-        let answer = authorized(&idp, &authorization).await;
-        assert_eq!(answer.error(), invalid_client(), "{authorization}");
-        assert!(answer.header("www-authenticate").starts_with("Basic "));
+        let response = authorized(&idp, &authorization).await;
+        assert_eq!(response.error(), invalid_client(), "{authorization}");
+        assert!(response.header("www-authenticate").starts_with("Basic "));
     }
     assert_eq!(
         authorized(
@@ -301,7 +301,7 @@ async fn ca_08_a_typ_that_is_not_text_is_not_an_absent_one() {
     assert_eq!(assert_with(&idp, &odd).await.error(), invalid_client());
 }
 
-/// An assertion under a MAC, written by hand.
+/// An assertion with a MAC, written by hand.
 fn maced(idp: &TestIdp, alg: &str, secret: &str) -> String {
     let claims = json!({
         "iss": "service-a", "sub": "service-a", "aud": idp.issuer(),
@@ -325,14 +325,14 @@ async fn ca_11_client_secret_jwt_works_with_a_secret_that_is_long_enough() {
     for (alg, least) in [("HS256", 32), ("HS384", 48), ("HS512", 64)] {
         let (good, short) = ("s".repeat(least), "s".repeat(least - 1));
         idp.client("service-a").secret(&short);
-        let answer = assert_with(&idp, &maced(&idp, alg, &short)).await;
-        assert_eq!(answer.error(), invalid_client(), "{alg}");
+        let response = assert_with(&idp, &maced(&idp, alg, &short)).await;
+        assert_eq!(response.error(), invalid_client(), "{alg}");
         idp.client("service-a").secret(&good);
         for wrong in [maced(&idp, alg, &short), maced(&idp, "none", &good)] {
             assert_eq!(assert_with(&idp, &wrong).await.error(), invalid_client());
         }
-        let answer = assert_with(&idp, &maced(&idp, alg, &good)).await;
-        assert_eq!(answer.status, 200, "{alg}");
+        let response = assert_with(&idp, &maced(&idp, alg, &good)).await;
+        assert_eq!(response.status, 200, "{alg}");
     }
 }
 

@@ -1,4 +1,4 @@
-//! Misbehaviour on request.
+//! Faults.
 
 use std::time::Duration;
 

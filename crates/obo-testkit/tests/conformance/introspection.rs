@@ -1,15 +1,22 @@
-//! RFC 7662 and RFC 9701: who is told what of a token.
+//! Introspection (RFC 7662, RFC 9701): what the response reveals, and to which client.
 
 use http::{Request, header};
 use http_body_util::Full;
 use obo_testkit::{TestIdp, TestKey, TokenBuilder};
 use serde_json::json;
 
-use crate::wire::{Answer, FORM, basic, claims_of, encode, exchange, get, header_of, send, server};
+use crate::wire::{
+    FORM, Response, basic, claims_of, encode, exchange, get, header_of, send, server,
+};
 
 const SIGNED: &str = "application/token-introspection+jwt";
 
-async fn asked(idp: &TestIdp, authorization: Option<String>, accept: &str, token: &str) -> Answer {
+async fn introspect_as(
+    idp: &TestIdp,
+    authorization: Option<String>,
+    accept: &str,
+    token: &str,
+) -> Response {
     let mut request = Request::post(idp.introspection_endpoint())
         .header(header::CONTENT_TYPE, FORM)
         .header(header::ACCEPT, accept);
@@ -20,9 +27,9 @@ async fn asked(idp: &TestIdp, authorization: Option<String>, accept: &str, token
     send(request.body(Full::from(body)).unwrap()).await.unwrap()
 }
 
-async fn introspect(idp: &TestIdp, token: &str) -> Answer {
+async fn introspect(idp: &TestIdp, token: &str) -> Response {
     let credentials = Some(basic("service-a", "s3cret"));
-    asked(idp, credentials, "application/json", token).await
+    introspect_as(idp, credentials, "application/json", token).await
 }
 
 fn alice(idp: &TestIdp) -> TokenBuilder {
@@ -33,17 +40,17 @@ fn alice(idp: &TestIdp) -> TokenBuilder {
 async fn in_12_an_active_token_is_told_with_its_claims_be_it_opaque_or_a_jwt() {
     let idp = server().await;
     for token in [alice(&idp).mint_opaque(), alice(&idp).mint()] {
-        let answer = introspect(&idp, &token).await;
-        assert_eq!(answer.status, 200);
-        assert_eq!(answer.header("content-type"), "application/json");
-        assert_eq!(answer.header("cache-control"), "no-store");
-        let said = answer.json();
-        assert_eq!(said["active"], true);
-        assert_eq!(said["token_type"], "Bearer");
-        assert_eq!(said["sub"], "alice");
-        assert_eq!(said["aud"], "service-a");
-        assert_eq!(said["scope"], "orders:read");
-        assert_eq!(said["iss"], idp.issuer());
+        let response = introspect(&idp, &token).await;
+        assert_eq!(response.status, 200);
+        assert_eq!(response.header("content-type"), "application/json");
+        assert_eq!(response.header("cache-control"), "no-store");
+        let document = response.json();
+        assert_eq!(document["active"], true);
+        assert_eq!(document["token_type"], "Bearer");
+        assert_eq!(document["sub"], "alice");
+        assert_eq!(document["aud"], "service-a");
+        assert_eq!(document["scope"], "orders:read");
+        assert_eq!(document["iss"], idp.issuer());
     }
     assert_eq!(idp.introspection_requests(), 2);
 }
@@ -54,7 +61,7 @@ async fn in_12_of_any_other_token_nothing_is_told() {
     let revoked = [alice(&idp).mint_opaque(), alice(&idp).mint()];
     revoked.iter().for_each(|token| idp.revoke(token));
     let others = [
-        "made-up".to_owned(),
+        "forged".to_owned(),
         alice(&idp).expires_in(-1).mint_opaque(),
         alice(&idp).not_before(60).mint_opaque(),
         idp.user("alice").audience("service-b").mint_opaque(),
@@ -65,9 +72,9 @@ async fn in_12_of_any_other_token_nothing_is_told() {
         idp.id_token("alice", "service-a").mint(),
     ];
     for token in revoked.iter().chain(&others) {
-        let answer = introspect(&idp, token).await;
-        assert_eq!(answer.status, 200);
-        assert_eq!(answer.body, r#"{"active":false}"#);
+        let response = introspect(&idp, token).await;
+        assert_eq!(response.status, 200);
+        assert_eq!(response.body, r#"{"active":false}"#);
     }
     idp.client("service-a").may_introspect("service-b");
     assert_eq!(introspect(&idp, &others[3]).await.json()["active"], true);
@@ -78,8 +85,8 @@ async fn in_02_nobody_is_told_without_authentication() {
     let idp = server().await;
     let token = alice(&idp).mint_opaque();
     for credentials in [None, Some(basic("service-a", "wrong"))] {
-        let answer = asked(&idp, credentials, "application/json", &token).await;
-        assert_eq!(answer.error(), (401, "invalid_client".to_owned()));
+        let response = introspect_as(&idp, credentials, "application/json", &token).await;
+        assert_eq!(response.error(), (401, "invalid_client".to_owned()));
     }
     let read = get(&format!("{}?token={token}", idp.introspection_endpoint())).await;
     assert_eq!(read.status, 405);
@@ -90,9 +97,9 @@ async fn in_10_a_signed_answer_is_addressed_to_who_asks() {
     let idp = server().await;
     let token = alice(&idp).mint_opaque();
     let credentials = Some(basic("service-a", "s3cret"));
-    let answer = asked(&idp, credentials, SIGNED, &token).await;
-    assert_eq!(answer.header("content-type"), SIGNED);
-    let jws = String::from_utf8(answer.body.to_vec()).unwrap();
+    let response = introspect_as(&idp, credentials, SIGNED, &token).await;
+    assert_eq!(response.header("content-type"), SIGNED);
+    let jws = String::from_utf8(response.body.to_vec()).unwrap();
     assert_eq!(header_of(&jws)["typ"], "token-introspection+jwt");
     assert_eq!(header_of(&jws)["kid"], idp.kid());
     let claims = claims_of(&jws);
@@ -118,10 +125,10 @@ async fn tx_12_an_opaque_token_is_exchanged_and_may_be_issued() {
     assert!(!issued.contains('.'));
     idp.client("service-b").secret("s3cret");
     let credentials = Some(basic("service-b", "s3cret"));
-    let said = asked(&idp, credentials, "application/json", &issued)
+    let document = introspect_as(&idp, credentials, "application/json", &issued)
         .await
         .json();
-    assert_eq!(said["act"], json!({ "sub": "service-a" }));
+    assert_eq!(document["act"], json!({ "sub": "service-a" }));
 
     idp.revoke(&token);
     let refused = exchange(&idp, "service-a", &token, &[to_b]).await;

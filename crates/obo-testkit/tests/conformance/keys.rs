@@ -1,4 +1,4 @@
-//! The published key set and its life.
+//! The published key set: content, rotation, withdrawal.
 
 use jsonwebtoken::jwk::JwkSet;
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
@@ -22,7 +22,7 @@ async fn kids(idp: &TestIdp) -> Vec<String> {
         .collect()
 }
 
-/// Verifies with a library that is not ours.
+/// Verifies the token with `jsonwebtoken`, as a service would.
 async fn verifies(idp: &TestIdp, token: &str) -> bool {
     let set: JwkSet = serde_json::from_value(json!({ "keys": published(idp).await })).unwrap();
     let header = jsonwebtoken::decode_header(token).unwrap();
@@ -97,7 +97,7 @@ fn private_pem_is_read_by_another_library() {
     ] {
         let key = TestKey::generate(alg);
         let pem = key.private_pem();
-        // The private JWK is the same key: `d` and the primes are its own, the rest is the public one.
+        // The private JWK has the members of the public one, and its own.
         let (private_jwk, public_jwk) = (key.private_jwk("k"), key.public_jwk("k"));
         assert!(private_jwk["d"].as_str().unwrap().len() >= 42);
         for (name, value) in public_jwk.as_object().unwrap() {

@@ -1,4 +1,4 @@
-//! Up, down, up again; the clock.
+//! Start, stop, start again; the clock.
 
 use std::time::Duration;
 
@@ -91,8 +91,8 @@ async fn the_clock_can_be_moved() {
     let idp = server().await;
     let token = idp.user("alice").audience("service-a").mint();
     idp.set_clock_offset(301);
-    let answer = exchange(&idp, "service-a", &token, &[("audience", "service-b")]).await;
-    assert_eq!(answer.error(), (400, "invalid_request".to_owned()));
+    let response = exchange(&idp, "service-a", &token, &[("audience", "service-b")]).await;
+    assert_eq!(response.error(), (400, "invalid_request".to_owned()));
     let later = idp.user("alice").mint();
     assert!(
         claims_of(&later)["iat"].as_i64().unwrap()

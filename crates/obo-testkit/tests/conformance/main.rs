@@ -1,4 +1,4 @@
-//! The server from outside: over a socket, by the public API, against the rows of the conformance checklist.
+//! The server from outside: over a socket and by the public API, row by row of the checklist.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

@@ -1,4 +1,4 @@
-//! RFC 8414 and OpenID Connect Discovery.
+//! The metadata documents (RFC 8414, OpenID Connect Discovery).
 
 use http::Request;
 use http_body_util::Full;
@@ -33,7 +33,7 @@ async fn md_10_both_documents_are_served_and_agree() {
                 .values()
                 .all(|value| *value != Value::Array(Vec::new()))
         );
-        // Required by RFC 8414 section 2, of a server without an authorization endpoint.
+        // RFC 8414 §2 requires it, also without an authorization endpoint.
         for required in ["issuer", "token_endpoint"] {
             assert!(document[required].is_string(), "{required}");
         }

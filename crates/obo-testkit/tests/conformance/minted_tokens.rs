@@ -1,4 +1,4 @@
-//! What the builder writes.
+//! The tokens that the builder writes.
 
 use obo_testkit::{TestAlg, TestIdp, TestKey};
 use serde_json::json;

@@ -1,4 +1,4 @@
-//! The log of requests.
+//! Recorded requests.
 
 use obo_testkit::Endpoint;
 

@@ -1,4 +1,4 @@
-//! Where a token is for and what it is good for: RFC 8693 §2.1.1, RFC 8707, RFC 6749 §5.1.
+//! Targets and scopes of a token (RFC 8693 §2.1.1, RFC 8707, RFC 6749 §5.1).
 
 use serde_json::json;
 
@@ -28,7 +28,7 @@ async fn tx_20_unknown_targets_are_invalid_target() {
             .description()
             .contains("resource https://z.example")
     );
-    // No falling back to a default audience.
+    // There is no default audience.
     assert_eq!(
         exchange(&idp, "service-a", &alice, &[]).await.error(),
         invalid_target()
@@ -46,8 +46,8 @@ async fn tx_20_nothing_is_allowed_by_default() {
     let idp = server().await;
     idp.client("service-n").secret("s3cret");
     let alice = idp.user("alice").audience("service-n").mint();
-    let answer = exchange(&idp, "service-n", &alice, &[("audience", "service-b")]).await;
-    assert_eq!(answer.error(), invalid_target());
+    let response = exchange(&idp, "service-n", &alice, &[("audience", "service-b")]).await;
+    assert_eq!(response.error(), invalid_target());
 }
 
 #[tokio::test]
@@ -56,8 +56,8 @@ async fn tx_04_a_resource_is_an_absolute_uri_without_fragment() {
     let alice = idp.user("alice").audience("service-a").mint();
     for resource in ["api", "/api", "https://b.example/#x", "https://b.example/#"] {
         idp.client("service-a").may_exchange_to(resource);
-        let answer = exchange(&idp, "service-a", &alice, &[("resource", resource)]).await;
-        assert_eq!(answer.error(), invalid_target(), "{resource}");
+        let response = exchange(&idp, "service-a", &alice, &[("resource", resource)]).await;
+        assert_eq!(response.error(), invalid_target(), "{resource}");
     }
 }
 
@@ -136,9 +136,9 @@ async fn tx_08_a_scope_is_granted_only_if_allowed_at_every_target() {
         ("audience", "service-c"),
         ("scope", "read write"),
     ];
-    let answer = exchange(&idp, "service-a", &alice, &to_both).await;
-    assert_eq!(answer.json()["scope"], "read");
-    assert_eq!(claims_of(&answer.access_token())["scope"], "read");
+    let response = exchange(&idp, "service-a", &alice, &to_both).await;
+    assert_eq!(response.json()["scope"], "read");
+    assert_eq!(claims_of(&response.access_token())["scope"], "read");
 
     let refused = exchange(
         &idp,
@@ -159,7 +159,7 @@ async fn scope_is_in_the_answer_only_when_it_differs() {
         .scope("orders:read orders:write")
         .mint();
     let scope = async |scope: &str| {
-        let answer = exchange(
+        let response = exchange(
             &idp,
             "service-a",
             &alice,
@@ -167,8 +167,8 @@ async fn scope_is_in_the_answer_only_when_it_differs() {
         )
         .await;
         (
-            answer.json().get("scope").cloned(),
-            claims_of(&answer.access_token())["scope"].clone(),
+            response.json().get("scope").cloned(),
+            claims_of(&response.access_token())["scope"].clone(),
         )
     };
     assert_eq!(scope("stock:read").await, (None, "stock:read".into()));

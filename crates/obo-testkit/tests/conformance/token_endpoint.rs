@@ -1,4 +1,4 @@
-//! RFC 6749 §3.2 and §5.2: the form and its errors, whatever the grant.
+//! The form and its errors (RFC 6749 §3.2, §5.2), for any grant.
 
 use http::Request;
 use http_body_util::Full;
@@ -99,7 +99,7 @@ async fn te_02_values_survive_form_encoding() {
         .access_token();
     assert_eq!(crate::wire::claims_of(&token)["aud"], target);
     assert_eq!(crate::wire::claims_of(&token)["sub"], "älice & co");
-    // Sent raw, `+` is a space and `&` ends the value.
+    // Without encoding, `+` is a space and `&` ends the value.
     let raw = format!(
         "grant_type={EXCHANGE}&subject_token={alice}&subject_token_type=x&audience={target}"
     );
@@ -126,8 +126,8 @@ async fn bc_04_there_is_no_password_and_no_implicit_grant() {
             ("username", "alice"),
             ("password", "pw"),
         ];
-        let answer = post_as(&idp, "service-a", &pairs).await;
-        assert_eq!(answer.error(), (400, "unsupported_grant_type".to_owned()));
+        let response = post_as(&idp, "service-a", &pairs).await;
+        assert_eq!(response.error(), (400, "unsupported_grant_type".to_owned()));
     }
     let metadata = get(&format!(
         "{}/.well-known/openid-configuration",
@@ -146,11 +146,11 @@ async fn bc_04_there_is_no_password_and_no_implicit_grant() {
 async fn te_01_the_token_endpoint_takes_post_only() {
     let idp = server().await;
     let url = format!("{}?grant_type=client_credentials", idp.token_endpoint());
-    let answer = send(Request::get(url).body(Full::default()).unwrap())
+    let response = send(Request::get(url).body(Full::default()).unwrap())
         .await
         .unwrap();
     assert_eq!(
-        (answer.status.as_u16(), answer.header("allow")),
+        (response.status.as_u16(), response.header("allow")),
         (405, "POST")
     );
 }

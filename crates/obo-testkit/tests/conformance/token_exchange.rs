@@ -1,4 +1,4 @@
-//! RFC 8693: what goes in, what is refused, what comes out.
+//! Token exchange (RFC 8693): requests, refusals, issued tokens.
 
 use obo_testkit::{TestAlg, TestIdp, TestKey, TokenBuilder};
 
@@ -15,8 +15,8 @@ fn alice(idp: &TestIdp) -> TokenBuilder {
 #[tokio::test]
 async fn tx_12_success_is_complete_and_not_stored() {
     let idp = server().await;
-    let answer = exchange(&idp, "service-a", &alice(&idp).mint(), &[TO_B]).await;
-    let body = answer.json();
+    let response = exchange(&idp, "service-a", &alice(&idp).mint(), &[TO_B]).await;
+    let body = response.json();
     let mut members: Vec<_> = body
         .as_object()
         .unwrap()
@@ -25,10 +25,10 @@ async fn tx_12_success_is_complete_and_not_stored() {
         .collect();
     members.sort_unstable();
 
-    assert_eq!(answer.status, 200);
-    assert_eq!(answer.header("content-type"), "application/json");
-    assert_eq!(answer.header("cache-control"), "no-store");
-    assert_eq!(answer.header("pragma"), "no-cache");
+    assert_eq!(response.status, 200);
+    assert_eq!(response.header("content-type"), "application/json");
+    assert_eq!(response.header("cache-control"), "no-store");
+    assert_eq!(response.header("pragma"), "no-cache");
     assert_eq!(body["issued_token_type"], ACCESS_TOKEN);
     assert_eq!(body["token_type"], "Bearer");
     assert!((295..=300).contains(&body["expires_in"].as_i64().unwrap()));
@@ -77,7 +77,7 @@ async fn the_issued_token_is_a_complete_rfc_9068_token() {
     assert_ne!(claims["jti"], claims_of(&subject)["jti"]);
     assert!(
         claims.get("email").is_none(),
-        "only what is named is carried over"
+        "only listed claims are carried over"
     );
 }
 
@@ -163,10 +163,10 @@ async fn tx_09_a_subject_token_for_somebody_else_is_refused() {
             .claim("aud", json!(["service-a", 7]))
             .mint(),
     ] {
-        let answer = exchange(&idp, "service-a", &token, &[TO_B]).await;
-        assert_eq!(answer.error(), (400, "invalid_request".to_owned()));
+        let response = exchange(&idp, "service-a", &token, &[TO_B]).await;
+        assert_eq!(response.error(), (400, "invalid_request".to_owned()));
         assert_eq!(
-            answer.description(),
+            response.description(),
             "subject token is not addressed to this client"
         );
     }
@@ -234,12 +234,12 @@ async fn tx_19_malformed_requests_are_invalid_request() {
         &[TO_B, ("actor_token", &subject), ("actor_token_type", saml)],
     ];
     for more in cases {
-        let answer = exchange(&idp, "service-a", &subject, more).await;
+        let response = exchange(&idp, "service-a", &subject, more).await;
         assert_eq!(
-            answer.error(),
+            response.error(),
             (400, "invalid_request".to_owned()),
             "{}",
-            answer.description()
+            response.description()
         );
     }
 }
@@ -252,35 +252,37 @@ async fn tx_23_both_token_types_of_a_jwt_access_token_are_accepted() {
         ("subject_token_type", JWT),
         ("requested_token_type", JWT),
     ];
-    let answer = exchange(&idp, "service-a", &alice(&idp).mint(), &more).await;
-    assert_eq!(answer.json()["issued_token_type"], JWT);
+    let response = exchange(&idp, "service-a", &alice(&idp).mint(), &more).await;
+    assert_eq!(response.json()["issued_token_type"], JWT);
 
     let id_token = idp.id_token("alice", "service-a").mint();
-    let answer = exchange(
+    let response = exchange(
         &idp,
         "service-a",
         &id_token,
         &[TO_B, ("subject_token_type", JWT)],
     )
     .await;
-    assert_eq!(answer.error(), (400, "invalid_request".to_owned()));
+    assert_eq!(response.error(), (400, "invalid_request".to_owned()));
 }
 
 #[tokio::test]
 async fn tx_43_the_issued_token_does_not_outlive_the_subject_token() {
     let idp = server().await;
     let short = alice(&idp).expires_in(40).mint();
-    let answer = exchange(&idp, "service-a", &short, &[TO_B]).await;
+    let response = exchange(&idp, "service-a", &short, &[TO_B]).await;
     assert_eq!(
-        claims_of(&answer.access_token())["exp"],
+        claims_of(&response.access_token())["exp"],
         claims_of(&short)["exp"]
     );
-    assert!(answer.json()["expires_in"].as_i64().unwrap() <= 40);
+    assert!(response.json()["expires_in"].as_i64().unwrap() <= 40);
 
     idp.set_token_lifetime(20);
-    let answer = exchange(&idp, "service-a", &short, &[TO_B]).await;
-    assert!(claims_of(&answer.access_token())["exp"].as_i64() < claims_of(&short)["exp"].as_i64());
-    assert_eq!(answer.json()["expires_in"], 20);
+    let response = exchange(&idp, "service-a", &short, &[TO_B]).await;
+    assert!(
+        claims_of(&response.access_token())["exp"].as_i64() < claims_of(&short)["exp"].as_i64()
+    );
+    assert_eq!(response.json()["expires_in"], 20);
 }
 
 #[tokio::test]

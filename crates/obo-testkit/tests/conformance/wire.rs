@@ -1,4 +1,4 @@
-//! A plain HTTP client, and reading tokens without the crate's own code.
+//! A plain HTTP client, and a reader of tokens that shares no code with the crate.
 
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
@@ -16,13 +16,13 @@ pub(crate) const JWT: &str = "urn:ietf:params:oauth:token-type:jwt";
 pub(crate) const FORM: &str = "application/x-www-form-urlencoded";
 
 #[derive(Debug)]
-pub(crate) struct Answer {
+pub(crate) struct Response {
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Bytes,
 }
 
-impl Answer {
+impl Response {
     pub(crate) fn json(&self) -> Value {
         serde_json::from_slice(&self.body).expect("a JSON body")
     }
@@ -34,7 +34,7 @@ impl Answer {
             .unwrap_or_default()
     }
 
-    /// Status and `error`, for comparing in one line.
+    /// Status and `error`, to compare both at once.
     pub(crate) fn error(&self) -> (u16, String) {
         (
             self.status.as_u16(),
@@ -55,25 +55,25 @@ impl Answer {
     }
 }
 
-pub(crate) async fn send(request: Request<Full<Bytes>>) -> Result<Answer, Error> {
+pub(crate) async fn send(request: Request<Full<Bytes>>) -> Result<Response, Error> {
     let client = Client::builder(TokioExecutor::new()).build_http();
     let (parts, body) = client.request(request).await?.into_parts();
     let body = body.collect().await.expect("the whole body").to_bytes();
-    Ok(Answer {
+    Ok(Response {
         status: parts.status,
         headers: parts.headers,
         body,
     })
 }
 
-pub(crate) async fn get(url: &str) -> Answer {
+pub(crate) async fn get(url: &str) -> Response {
     send(Request::get(url).body(Full::default()).unwrap())
         .await
         .unwrap()
 }
 
-/// Posts pairs to the token endpoint, without client authentication of its own.
-pub(crate) async fn post(idp: &TestIdp, pairs: &[(&str, &str)]) -> Answer {
+/// Posts pairs to the token endpoint, without client authentication.
+pub(crate) async fn post(idp: &TestIdp, pairs: &[(&str, &str)]) -> Response {
     post_raw(idp, FORM, &[], encode(pairs)).await
 }
 
@@ -82,7 +82,7 @@ pub(crate) async fn post_raw(
     content_type: &str,
     authorization: &[&str],
     body: String,
-) -> Answer {
+) -> Response {
     let mut request =
         Request::post(idp.token_endpoint()).header(header::CONTENT_TYPE, content_type);
     for value in authorization {
@@ -92,26 +92,28 @@ pub(crate) async fn post_raw(
 }
 
 /// Posts pairs as a client whose secret is `s3cret`.
-pub(crate) async fn post_as(idp: &TestIdp, client: &str, pairs: &[(&str, &str)]) -> Answer {
+pub(crate) async fn post_as(idp: &TestIdp, client: &str, pairs: &[(&str, &str)]) -> Response {
     post_raw(idp, FORM, &[&basic(client, "s3cret")], encode(pairs)).await
 }
 
-/// Exchanges a subject token as a client whose secret is `s3cret`; `more` adds or replaces parameters.
+/// Exchanges a subject token as a client whose secret is `s3cret`.
+///
+/// `more` adds or replaces parameters.
 pub(crate) async fn exchange(
     idp: &TestIdp,
     client: &str,
     subject_token: &str,
     more: &[(&str, &str)],
-) -> Answer {
+) -> Response {
     let defaults = [
         ("grant_type", EXCHANGE),
         ("subject_token", subject_token),
         ("subject_token_type", ACCESS_TOKEN),
     ];
-    let kept = defaults
+    let defaults = defaults
         .iter()
         .filter(|(name, _)| !more.iter().any(|(other, _)| other == name));
-    let pairs: Vec<_> = kept.chain(more).copied().collect();
+    let pairs: Vec<_> = defaults.chain(more).copied().collect();
     post_as(idp, client, &pairs).await
 }
 

@@ -1,4 +1,4 @@
-//! Who calls, which rule holds, and how a refusal becomes a status; without a socket to the service.
+//! Callers, rules, and refusals as statuses, without a socket to the service.
 
 use obo::error::TokenError;
 use obo::{BearerAuthLayer, Caller, Rejection, ResourceServer, Rule, Scope, Trust};
@@ -23,7 +23,7 @@ async fn of(server: ResourceServer, token: &str) -> Request<()> {
     request
 }
 
-/// What is behind a layer that lets in requests without a token.
+/// A request that the layer has admitted without a token.
 async fn let_in_without_token(idp: &TestIdp) -> Request<()> {
     let layer = BearerAuthLayer::new(accepts(idp, "service-b")).allow_anonymous();
     let inner = service_fn(|request: http::Request<()>| async {
@@ -52,14 +52,14 @@ async fn gr_11_a_method_sees_whom_the_layer_validated() {
 #[tokio::test]
 async fn gr_02_without_a_caller_the_status_is_unauthenticated() {
     let idp = TestIdp::start().await;
-    let nobody = let_in_without_token(&idp).await;
-    let by_accessor = obo_tonic::caller(&nobody).unwrap_err();
-    let with_claims = obo_tonic::caller_with_claims::<Tenant, _>(&nobody)
+    let anonymous = let_in_without_token(&idp).await;
+    let by_accessor = obo_tonic::caller(&anonymous).unwrap_err();
+    let with_claims = obo_tonic::caller_with_claims::<Tenant, _>(&anonymous)
         .err()
         .unwrap();
     let by_rule = obo_tonic::require(Rule::user())
         .unwrap()
-        .call(nobody)
+        .call(anonymous)
         .unwrap_err();
     for status in [by_accessor, with_claims, by_rule] {
         assert_eq!(status.code(), Code::Unauthenticated);
@@ -161,7 +161,7 @@ fn gr_06_gr_04_the_details_say_why_and_what_is_needed() {
             .iter()
             .map(|&(name, value)| (name.to_owned(), value.to_owned()));
         assert_eq!(info.metadata, metadata.collect());
-        // Not even the text for logs is in them.
+        // The text for logs is not in them either.
         assert!(status.details().len() < 1400);
         assert!(!String::from_utf8_lossy(status.details()).contains("refused: x"));
     }
@@ -192,10 +192,10 @@ fn gr_04_gr_06_each_refusal_has_its_code_and_its_challenge() {
         (Rejection::Misconfigured("x"), Code::Internal),
         (unavailable, Code::Unavailable),
     ] {
-        let answer = rejection.response();
-        let status = obo_tonic::status(&answer);
-        assert_eq!((status.code(), status.message()), (code, answer.message()));
-        let expected = answer.challenge();
+        let refusal = rejection.response();
+        let status = obo_tonic::status(&refusal);
+        assert_eq!((status.code(), status.message()), (code, refusal.message()));
+        let expected = refusal.challenge();
         assert_eq!(
             challenge(&status),
             expected.as_ref().map(|value| value.to_str().unwrap())

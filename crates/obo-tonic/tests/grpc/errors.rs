@@ -1,4 +1,4 @@
-//! Any error as a status, and what the log has of it.
+//! Any error as a status, and the log.
 
 use std::error::Error as _;
 
@@ -10,14 +10,14 @@ use tonic::{Code, Status};
 use crate::whoami::{accepts, token};
 use obo_test_support::Log;
 
-/// The status of this error, and what is logged of it.
+/// The status of this error, and the log.
 fn status(error: impl Into<BoxError>) -> (Status, Vec<String>) {
     let (log, _guard) = Log::capture();
     let status = obo_tonic::into_status(error);
     (status, log.lines("request failed"))
 }
 
-/// What a method makes of the error that `?` gave to a function of its own.
+/// The status that a method returns for an error of a function.
 async fn method(outcome: Result<(), impl Into<obo_tonic::Error>>) -> Result<(), Status> {
     async fn own(outcome: Result<(), obo_tonic::Error>) -> Result<(), obo_tonic::Error> {
         outcome?;

@@ -1,4 +1,4 @@
-//! Answers that no gRPC service made: a proxy's, a load balancer's, a sign-in page.
+//! Responses that did not come from a gRPC service: of a proxy, a load balancer, a sign-in page.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -14,36 +14,36 @@ use tower::{Service as _, ServiceExt as _, service_fn};
 use crate::on_behalf_of::{caller, layer};
 use crate::whoami::{call, channel, serve, with_token};
 
-/// What a generated client makes of these answers, one for each call, through the service on behalf of a user.
-async fn told(answers: Vec<Response<Body>>) -> Vec<Status> {
+/// The statuses of a generated client for these responses, one per call, on behalf of a user.
+async fn statuses(responses: Vec<Response<Body>>) -> Vec<Status> {
     let idp = TestIdp::start().await;
     let nowhere = SocketAddr::from(([127, 0, 0, 1], 1));
     let layer = layer(&idp, nowhere, "service-b");
     let caller = caller(&idp).await;
-    let mut told = Vec::new();
-    for answer in answers {
-        let answer = Mutex::new(Some(answer));
-        let answer = Arc::new(answer);
+    let mut statuses = Vec::new();
+    for response in responses {
+        let response = Mutex::new(Some(response));
+        let response = Arc::new(response);
         let proxy = service_fn(move |_: http::Request<Body>| {
-            let answer = answer.lock().unwrap().take().expect("one call");
-            async { Ok::<_, Infallible>(answer) }
+            let response = response.lock().unwrap().take().expect("one call");
+            async { Ok::<_, Infallible>(response) }
         });
         let stock = obo_tonic::channel(layer.clone(), proxy).on_behalf_of(&caller);
-        told.push(call(stock, with_token(None)).await.unwrap_err());
+        statuses.push(call(stock, with_token(None)).await.unwrap_err());
     }
-    told
+    statuses
 }
 
-fn answer(
+fn response(
     status: u16,
     headers: &[(&'static str, &'static str)],
     body: &'static str,
 ) -> Response<Body> {
-    let mut answer = Response::builder().status(status);
+    let mut response = Response::builder().status(status);
     for (name, value) in headers {
-        answer = answer.header(*name, *value);
+        response = response.header(*name, *value);
     }
-    answer
+    response
         .body(Body::new(http_body_util::Full::from(body)))
         .unwrap()
 }
@@ -70,19 +70,19 @@ async fn gr_07_a_bare_http_answer_has_the_code_of_its_status() {
         (501, Code::Unknown),
         (505, Code::Unknown),
     ];
-    let page = "<html><body>An answer of a proxy</body></html>";
-    // What could be taken for the frame of an empty message is one of a proxy's answer still.
+    let page = "<html><body>A response of a proxy</body></html>";
+    // Bytes that look like the frame of an empty message are still a proxy's response.
     for body in ["", page, "\0\0\0\0\0"] {
-        let answers = table.map(|(status, _)| answer(status, &[HTML], body));
-        for (status, (sent, code)) in told(answers.into()).await.iter().zip(table) {
+        let responses = table.map(|(status, _)| response(status, &[HTML], body));
+        for (status, (sent, code)) in statuses(responses.into()).await.iter().zip(table) {
             assert_eq!(status.code(), code, "{sent} with {body:?}: {status}");
             assert!(!status.message().contains("proxy</body>"), "{status}");
         }
     }
     let bare = table[..8]
         .iter()
-        .map(|(status, _)| answer(*status, &[], page));
-    for (status, (sent, code)) in told(bare.collect()).await.iter().zip(table) {
+        .map(|(status, _)| response(*status, &[], page));
+    for (status, (sent, code)) in statuses(bare.collect()).await.iter().zip(table) {
         assert_eq!(status.code(), code, "{sent}: {status}");
     }
 }
@@ -90,13 +90,13 @@ async fn gr_07_a_bare_http_answer_has_the_code_of_its_status() {
 /// GR-07
 #[tokio::test]
 async fn like_grpc_is_not_grpc() {
-    let answers = [
+    let responses = [
         "application/grpcx",
         "application/grpc/x",
         "application/grpc-",
     ];
-    let answers = answers.map(|like| answer(404, &[("content-type", like)], ""));
-    for status in told(answers.into()).await {
+    let responses = responses.map(|like| response(404, &[("content-type", like)], ""));
+    for status in statuses(responses.into()).await {
         assert_eq!(status.code(), Code::Unimplemented, "{status}");
     }
 }
@@ -104,16 +104,16 @@ async fn like_grpc_is_not_grpc() {
 #[tokio::test]
 async fn gr_07_a_grpc_status_wins() {
     const GRPC: (&str, &str) = ("content-type", "application/grpc+proto");
-    let said = |status, headers: &[_]| answer(status, headers, "");
-    let answers = vec![
-        said(401, &[("grpc-status", "7"), ("grpc-message", "no")]),
-        said(503, &[HTML, ("grpc-status", "8")]),
-        said(200, &[HTML, ("grpc-status", "5")]),
-        said(404, &[GRPC, ("grpc-status", "3")]),
-        // A gRPC service that died before it said how it ended.
-        said(503, &[GRPC]),
+    let with = |status, headers: &[_]| response(status, headers, "");
+    let responses = vec![
+        with(401, &[("grpc-status", "7"), ("grpc-message", "no")]),
+        with(503, &[HTML, ("grpc-status", "8")]),
+        with(200, &[HTML, ("grpc-status", "5")]),
+        with(404, &[GRPC, ("grpc-status", "3")]),
+        // A gRPC service that died before it sent its status.
+        with(503, &[GRPC]),
     ];
-    let codes: Vec<_> = told(answers).await.iter().map(Status::code).collect();
+    let codes: Vec<_> = statuses(responses).await.iter().map(Status::code).collect();
     assert_eq!(
         codes,
         [
@@ -139,12 +139,12 @@ async fn gr_07_gr_10_a_bare_401_lets_the_token_go_and_is_replayed() {
             let (noted, mut channel) = (Arc::clone(&noted), channel.clone());
             async move {
                 let token = request.headers()["authorization"].clone();
-                // The service reads every request; of what it answers, the proxy replaces the second.
+                // The service reads every request. The proxy replaces its second response.
                 let served = channel.ready().await?.call(request).await?;
                 let mut noted = noted.lock().unwrap();
                 noted.push(token);
                 Ok::<_, tonic::transport::Error>(match noted.len() {
-                    2 => answer(401, &[HTML], "<html>"),
+                    2 => response(401, &[HTML], "<html>"),
                     _ => served,
                 })
             }
@@ -167,7 +167,7 @@ async fn gr_07_gr_10_a_bare_401_lets_the_token_go_and_is_replayed() {
     }
 }
 
-/// Over a socket, as a load balancer does it that speaks HTTP/2 and knows no backend.
+/// Over a socket, like an HTTP/2 load balancer without a backend.
 #[tokio::test]
 async fn gr_07_a_bare_answer_over_http2_has_its_code_too() {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -185,7 +185,7 @@ async fn gr_07_a_bare_answer_over_http2_has_its_code_too() {
         }
         stream.write_all(&headers).await.unwrap();
         stream.write_all(&data).await.unwrap();
-        // Until the client goes away.
+        // Until the client closes the connection.
         while stream.read_buf(&mut read).await.is_ok_and(|more| more > 0) {}
     });
     let idp = TestIdp::start().await;
@@ -195,7 +195,7 @@ async fn gr_07_a_bare_answer_over_http2_has_its_code_too() {
     assert_eq!(status.code(), Code::Unimplemented, "{status}");
 }
 
-/// Whether a client's bytes hold the end of stream 1.
+/// Whether a client's bytes contain the end of stream 1.
 fn is_whole(read: &[u8]) -> bool {
     let mut frames = read
         .strip_prefix(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")

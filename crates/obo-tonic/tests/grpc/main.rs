@@ -1,4 +1,4 @@
-//! A gRPC service behind the layer, over a socket, and a client that calls it on behalf of a user.
+//! A gRPC service inside the layer, over a socket, and a client that calls it on behalf of a user.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

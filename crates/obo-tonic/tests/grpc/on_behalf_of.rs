@@ -1,4 +1,4 @@
-//! A client that calls on behalf of the user it was called by.
+//! A client that calls on behalf of its own caller.
 
 use std::error::Error as _;
 use std::net::SocketAddr;
@@ -19,7 +19,7 @@ use tower::{Service as _, ServiceExt as _, service_fn};
 
 use crate::whoami::{accepts, call, channel, serve, token, with_token};
 
-/// ServiceA's client of ServiceB.
+/// The client of `service-b` in `service-a`.
 fn client(idp: &TestIdp, service: SocketAddr, audience: &str) -> OnBehalfOf<Channel> {
     obo_tonic::channel(layer(idp, service, audience), channel(service))
 }
@@ -39,7 +39,7 @@ pub(crate) fn layer(idp: &TestIdp, service: SocketAddr, audience: &str) -> OnBeh
         .unwrap()
 }
 
-/// The caller of ServiceA.
+/// The caller of `service-a`.
 pub(crate) async fn caller(idp: &TestIdp) -> Caller {
     let token = token(idp).claim("aud", "service-a").mint();
     accepts(idp, "service-a").validate(&token).await.unwrap()
@@ -74,8 +74,8 @@ async fn tx_32_the_called_service_sees_the_user_and_who_acts() {
 async fn tx_39_a_call_without_a_token_is_not_made_and_says_why() {
     let idp = TestIdp::start().await;
     let nowhere = SocketAddr::from(([127, 0, 0, 1], 1));
-    let nobody = call(client(&idp, nowhere, "service-b"), with_token(None)).await;
-    let status = nobody.unwrap_err();
+    let anonymous = call(client(&idp, nowhere, "service-b"), with_token(None)).await;
+    let status = anonymous.unwrap_err();
     assert_eq!(status.code(), Code::Internal);
     let error = obo_tonic::exchange_error(&status).unwrap();
     assert_eq!(error.kind(), ExchangeErrorKind::NoSubject);
@@ -115,7 +115,7 @@ async fn a_service_that_cannot_be_reached_is_unavailable() {
     let status = call(stock, with_token(None)).await.unwrap_err();
     assert_eq!(status.code(), Code::Unavailable);
     assert!(obo_tonic::exchange_error(&status).is_none());
-    // What `obo_axum::Error` answers 502 for.
+    // An error for which `obo_axum::Error` responds with 502.
     assert!(status.source().unwrap().is::<obo::CallError>());
 }
 
@@ -127,14 +127,14 @@ async fn gr_10_a_call_that_is_unauthenticated_is_made_once_more_with_a_new_token
     for (replays, expected) in [(true, Ok("alice by service-a")), (false, Err(()))] {
         let (channel, calls) = (channel(service), Arc::new(AtomicUsize::new(0)));
         let counted = Arc::clone(&calls);
-        // The service reads every request; what it answers to the first is replaced.
+        // The service reads every request. Its first response is replaced.
         let rejecting = service_fn(move |request: http::Request<Body>| {
             let (mut channel, counted) = (channel.clone(), Arc::clone(&counted));
             async move {
-                let answer = channel.ready().await?.call(request).await?;
+                let response = channel.ready().await?.call(request).await?;
                 Ok::<_, tonic::transport::Error>(match counted.fetch_add(1, Ordering::SeqCst) {
                     0 => Status::unauthenticated("of the test").into_http(),
-                    _ => answer,
+                    _ => response,
                 })
             }
         });
@@ -142,11 +142,11 @@ async fn gr_10_a_call_that_is_unauthenticated_is_made_once_more_with_a_new_token
         let stock = stock.on_behalf_of(&caller);
         let stock = if replays { stock.replay() } else { stock };
         let before = idp.token_requests();
-        let answer = call(stock, with_token(None)).await;
-        let answer = answer.as_deref().map_err(|status| {
+        let outcome = call(stock, with_token(None)).await;
+        let outcome = outcome.as_deref().map_err(|status| {
             assert_eq!(status.code(), Code::Unauthenticated);
         });
-        assert_eq!(answer, expected);
+        assert_eq!(outcome, expected);
         let made = (calls.load(Ordering::SeqCst), idp.token_requests() - before);
         assert_eq!(made, if replays { (2, 2) } else { (1, 1) });
     }
@@ -160,8 +160,8 @@ async fn gr_10_a_stream_that_is_still_sent_is_not_sent_again() {
     let counted = Arc::clone(&calls);
     let rejecting = service_fn(move |_: http::Request<Body>| {
         counted.fetch_add(1, Ordering::SeqCst);
-        let answer = Status::unauthenticated("of the test").into_http::<Body>();
-        async { Ok::<_, tonic::transport::Error>(answer) }
+        let response = Status::unauthenticated("of the test").into_http::<Body>();
+        async { Ok::<_, tonic::transport::Error>(response) }
     });
     let stock = obo_tonic::channel(layer(&idp, nowhere, "service-b"), rejecting);
     let stock = stock.replay().on_behalf_of(&caller(&idp).await);
@@ -169,14 +169,14 @@ async fn gr_10_a_stream_that_is_still_sent_is_not_sent_again() {
     let mut client = tonic::client::Grpc::new(stock);
     client.ready().await.unwrap();
     let path = http::uri::PathAndQuery::from_static(crate::whoami::PATH);
-    let answer = client
+    let outcome = client
         .client_streaming(messages, path, crate::whoami::Raw)
         .await;
-    assert_eq!(answer.unwrap_err().code(), Code::Unauthenticated);
+    assert_eq!(outcome.unwrap_err().code(), Code::Unauthenticated);
     assert_eq!((calls.load(Ordering::SeqCst), idp.token_requests()), (1, 1));
 }
 
-/// What something in between answers, which speaks no gRPC, and the status that a client of ours sees.
+/// Responses of an intermediary without gRPC, and the status that the client gets.
 const BARE: [(u16, Code); 10] = [
     (400, Code::Internal),
     (401, Code::Unauthenticated),
@@ -197,16 +197,16 @@ async fn gr_07_a_bare_http_answer_is_a_status_and_a_grpc_status_goes_before_it()
     let nowhere = SocketAddr::from(([127, 0, 0, 1], 1));
     for (bare, code) in BARE {
         for (grpc_status, code) in [(None, code), (Some("5"), Code::NotFound)] {
-            let answering = service_fn(move |_: http::Request<Body>| async move {
-                let mut answer = http::Response::new(Body::empty());
-                *answer.status_mut() = http::StatusCode::from_u16(bare).unwrap();
+            let intermediary = service_fn(move |_: http::Request<Body>| async move {
+                let mut response = http::Response::new(Body::empty());
+                *response.status_mut() = http::StatusCode::from_u16(bare).unwrap();
                 if let Some(status) = grpc_status {
                     let status = http::HeaderValue::from_static(status);
-                    answer.headers_mut().insert("grpc-status", status);
+                    response.headers_mut().insert("grpc-status", status);
                 }
-                Ok::<_, tonic::transport::Error>(answer)
+                Ok::<_, tonic::transport::Error>(response)
             });
-            let stock = obo_tonic::channel(layer(&idp, nowhere, "service-b"), answering);
+            let stock = obo_tonic::channel(layer(&idp, nowhere, "service-b"), intermediary);
             let stock = stock.on_behalf_of(&caller);
             let status = call(stock, with_token(None)).await.unwrap_err();
             assert_eq!(status.code(), code, "{bare} {grpc_status:?}");

@@ -21,7 +21,7 @@ use crate::whoami::{
 
 type Body = UnsyncBoxBody<Bytes, Infallible>;
 
-/// The whole answer in headers: status, gRPC status, challenge; there is neither a message nor a trailer.
+/// The status, gRPC status and challenge of a response that has only headers.
 async fn refused(
     address: SocketAddr,
     content_type: &str,
@@ -120,7 +120,7 @@ async fn gr_01_gr_03_gr_04_gr_06_a_client_sees_the_codes_and_reasons() {
     let another = token(&idp).actor("service-a").actor("service-x").mint();
     assert_eq!(
         code(&anyone, Some(alice.clone())).await,
-        Ok("alice by nobody".to_owned())
+        Ok("alice by no actor".to_owned())
     );
     assert_eq!(
         code(&by_a, Some(acting)).await,
@@ -182,7 +182,7 @@ async fn layer_added_first_runs_first() {
         let service = serve_expiring(accepts(&idp, "service-b"), expiry_is_first).await;
         call(channel(service), with_token(Some(&alice))).await
     };
-    assert_eq!(called(false).await.unwrap(), "alice by nobody");
+    assert_eq!(called(false).await.unwrap(), "alice by no actor");
     let refused = called(true).await.unwrap_err();
     let reason = refused.get_details_error_info().unwrap().reason;
     assert_eq!(

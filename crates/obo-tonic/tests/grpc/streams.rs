@@ -1,4 +1,4 @@
-//! Calls on tonic's own server that are under way when their token expires.
+//! Calls on tonic's own server whose token expires while they run.
 
 use std::convert::Infallible;
 use std::task::{Context, Poll};
@@ -24,11 +24,11 @@ use crate::whoami::{Raw, accepts, channel, token, with_token};
 
 const SUBSCRIBE: &str = "/test.Prices/Subscribe";
 const UPLOAD: &str = "/test.Prices/Upload";
-/// The token's life and the policy's leeway.
+/// The token's lifetime and the policy's leeway.
 const LIFE: Duration = Duration::from_secs(300 + 60);
 const LEEWAY: Duration = Duration::from_secs(60);
 
-/// Sends one price and then none; takes uploads that do not end.
+/// Sends one price, then never another one. Accepts endless uploads.
 #[derive(Clone)]
 struct Prices;
 
@@ -67,9 +67,9 @@ impl Service<http::Request<Body>> for Prices {
     }
 }
 
-/// A channel to the service behind both layers, or the first alone, and a token.
+/// A channel to the service inside both layers, or inside the first only, and a token.
 ///
-/// Time stands still but for the jumps to the next timer, of which there is none but the expiry's.
+/// Time stands still and jumps to the next timer. Only the expiry has one.
 async fn serve(ends: bool) -> (Channel, String) {
     let idp = TestIdp::start().await;
     let server = accepts(&idp, "service-b");
@@ -108,7 +108,7 @@ fn assert_expired(status: &Status, start: Instant) {
     assert_eq!(challenge, r#"Bearer error="invalid_token""#);
     let info = status.get_details_error_info().unwrap();
     assert_eq!(info.reason, "INVALID_TOKEN");
-    // The token was made a moment before the clock stood still.
+    // The token was issued a moment before the clock was paused.
     let early = LIFE.saturating_sub(start.elapsed());
     assert!(early < LEEWAY / 2, "{early:?} too early");
     assert!(start.elapsed() <= LIFE);

@@ -1,4 +1,4 @@
-//! A gRPC service that answers with who calls it, written by hand: messages are bytes.
+//! A gRPC service that responds with its caller, written by hand: messages are bytes.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -21,7 +21,7 @@ use tower::{Service, service_fn};
 
 pub(crate) const PATH: &str = "/test.Whoami/Call";
 
-/// Answers `subject by actor`.
+/// Responds with `subject by actor`.
 #[derive(Clone)]
 struct Whoami;
 
@@ -43,16 +43,17 @@ impl Service<http::Request<Body>> for Whoami {
             let caller = obo_tonic::caller(&request)?;
             let actor = caller
                 .current_actor()
-                .map_or("nobody", |actor| actor.subject());
-            let answer = format!("{} by {actor}", caller.subject());
-            Ok::<_, Status>(Response::new(Bytes::from(answer)))
+                .map_or("no actor", |actor| actor.subject());
+            let text = format!("{} by {actor}", caller.subject());
+            Ok::<_, Status>(Response::new(Bytes::from(text)))
         });
-        let answer = async move { Ok(tonic::server::Grpc::new(Raw).unary(method, request).await) };
-        answer.boxed()
+        let response =
+            async move { Ok(tonic::server::Grpc::new(Raw).unary(method, request).await) };
+        response.boxed()
     }
 }
 
-/// Messages as they are.
+/// Messages as plain bytes.
 #[derive(Clone)]
 pub(crate) struct Raw;
 
@@ -102,12 +103,12 @@ pub(crate) fn accepts(idp: &TestIdp, audience: &str) -> ResourceServer {
         .unwrap()
 }
 
-/// Serves as `service-b` on a socket, and requires the rule by an interceptor where there is one.
+/// Serves as `service-b` on a socket, with an interceptor for the rule if there is one.
 pub(crate) async fn serve(idp: &TestIdp, rule: Option<Rule>) -> SocketAddr {
     serve_behind(BearerAuthLayer::new(accepts(idp, "service-b")), rule).await
 }
 
-/// As [`serve`], behind this layer.
+/// As [`serve`], inside this layer.
 pub(crate) async fn serve_behind(layer: BearerAuthLayer, rule: Option<Rule>) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
@@ -123,7 +124,7 @@ pub(crate) async fn serve_behind(layer: BearerAuthLayer, rule: Option<Rule>) -> 
     address
 }
 
-/// Serves behind both layers, added to tonic's server in this order.
+/// Serves inside both layers, added to tonic's server in this order.
 pub(crate) async fn serve_expiring(server: ResourceServer, expiry_is_first: bool) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
@@ -164,7 +165,7 @@ where
     Ok(String::from_utf8(response.into_inner().to_vec()).unwrap())
 }
 
-/// A request with this token, or without any.
+/// A request with this token, or without a token.
 pub(crate) fn with_token(token: Option<&str>) -> Request<Bytes> {
     let mut request = Request::new(Bytes::new());
     if let Some(token) = token {

@@ -1,8 +1,10 @@
-//! Who may send a request to an endpoint of the authorization server now, and what its outcome says of others.
+//! Who may send a request to an endpoint of the authorization server now, and what the outcome
+//! means for others.
 //!
-//! Requests differ by [`Asker`]: a subject and a target. An outcome speaks of its asker first; of a target when several
-//! subjects agree, and of the endpoint when several targets do too (decision 0013). There is one [`Breaker`] for each of
-//! the three, and the [`Pauses`] that the server asked for.
+//! Requests differ by [`Asker`]: a subject and a target. An outcome concerns its asker first; it
+//! concerns a target if several subjects agree, and the endpoint if several targets agree too
+//! (decision 0013). Each of the three has a [`Breaker`]. [`Pauses`] holds the pauses that the
+//! server requested.
 
 use std::convert::Infallible;
 use std::hash::Hash;
@@ -18,32 +20,34 @@ use super::pauses::Pauses;
 use crate::idp::endpoint::AskError;
 use crate::observe;
 
-/// How many subjects, or targets, are several: two hostile accounts that take turns are not.
+/// How many subjects, or targets, are several. Two are not: two hostile accounts could take turns.
 pub(super) const SEVERAL: usize = 3;
 
 /// How many subjects without a failure pass an open breaker in each of its periods.
 const NEWCOMERS: u32 = 16;
 
-/// How many failing askers, and how many failing targets, are told apart; beyond it, those unused longest are forgotten.
+/// How many failing askers and failing targets are recorded; the least used ones are evicted beyond
+/// it.
 const MOST_FAILING: usize = 4096;
 
-/// What the server answers that is down or overloaded, whatever the request was.
+/// The statuses of a server that is down or overloaded, whatever the request is.
 const OF_THE_SERVER: [StatusCode; 3] = [
     StatusCode::BAD_GATEWAY,
     StatusCode::SERVICE_UNAVAILABLE,
     StatusCode::GATEWAY_TIMEOUT,
 ];
 
-/// For whom and for what a request is, by keyed hashes.
+/// The subject and target of a request, by keyed hashes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Asker {
     pub(crate) subject: u64,
     pub(crate) target: u64,
-    /// Whether the subject is known to be one, and not a token that may be forged: only then it may be a newcomer.
+    /// Whether the subject is known to exist. Otherwise the token may be forged, and its subject is
+    /// never a newcomer.
     pub(crate) is_vouched: bool,
 }
 
-/// The subjects and the targets of some askers; of each, no more are told apart than are several.
+/// The subjects and targets of some askers, at most [`SEVERAL`] of each.
 #[derive(Debug, Default)]
 pub(super) struct Distinct {
     subjects: Vec<u64>,
@@ -62,24 +66,24 @@ impl Distinct {
         }
     }
 
-    /// Whether there are at least so many of each.
+    /// Whether there are at least this many of each.
     pub(super) fn are(&self, subjects: usize, targets: usize) -> bool {
         self.subjects.len() >= subjects && self.targets.len() >= targets
     }
 }
 
-/// What is known of one endpoint: shared by all who send requests to it.
+/// The breakers and pauses of one endpoint, shared by all its requests.
 #[derive(Debug)]
 pub(crate) struct Admission {
     label: observe::Endpoint,
     by_asker: Cache<Asker, Arc<Breaker>>,
-    /// Apart from the endpoint's, where requests have targets.
+    /// For requests with targets, besides the breaker of the endpoint.
     by_target: Option<Cache<u64, Arc<Breaker>>>,
     endpoint: Arc<Breaker>,
     pub(super) pauses: Pauses,
 }
 
-/// The right to send one request. Dropped without a word of its outcome, it says nothing.
+/// The permission to send one request. Dropping it reports no outcome.
 #[derive(Debug)]
 struct Admitted {
     of_asker: Option<Pass>,
@@ -88,12 +92,13 @@ struct Admitted {
 }
 
 impl Admission {
-    /// For the token endpoint: requests are for subjects and targets.
+    /// For the token endpoint: requests have subjects and targets.
     pub(crate) fn of_token_endpoint(issuer: Issuer) -> Self {
         Self::new(observe::Endpoint::new(issuer, "token"), true)
     }
 
-    /// For the introspection endpoint: there is one target, and a token that no key vouches for is a subject of its own.
+    /// For the introspection endpoint: there is one target, and a token without a verified
+    /// signature is a subject of its own.
     pub(crate) fn of_introspection(issuer: Issuer) -> Self {
         Self::new(observe::Endpoint::new(issuer, "introspection"), false)
     }
@@ -114,13 +119,14 @@ impl Admission {
         }
     }
 
-    /// The error of a request that would have to be sent within a pause.
+    /// The error of a request that would be sent during a pause.
     pub(crate) fn paused(pause: Duration) -> TokenEndpointError {
-        let problem = "the authorization server asked this service to wait (`Retry-After`)";
+        let problem = "the authorization server requested a pause (`Retry-After`)";
         TokenEndpointError::new(ErrorClass::Throttled, problem).with_retry_after(Some(pause))
     }
 
-    /// Sends a request for `asker` unless a circuit breaker is open for it, and learns from how it ends.
+    /// Sends a request for `asker` unless a circuit breaker is open for it, and records the
+    /// outcome.
     pub(crate) async fn guard<T>(
         &self,
         asker: Asker,
@@ -128,7 +134,7 @@ impl Admission {
         request: impl Future<Output = Result<T, AskError>>,
     ) -> Result<T, TokenEndpointError> {
         let admitted = self.pass(asker).map_err(|left| {
-            let problem = "the authorization server kept failing: its circuit breaker is open";
+            let problem = "the authorization server failed repeatedly: its circuit breaker is open";
             TokenEndpointError::new(ErrorClass::Transient, problem).with_retry_after(Some(left))
         })?;
         let outcome = request.await;
@@ -148,7 +154,7 @@ impl Admission {
         outcome.map_err(AskError::into_error)
     }
 
-    /// The right to send a request, or when to try again.
+    /// Returns the permission to send a request, or when to try again.
     fn pass(&self, asker: Asker) -> Result<Admitted, Duration> {
         let of_asker = self.by_asker.get(&asker);
         let of_target = self.target(asker);
@@ -165,7 +171,7 @@ impl Admission {
 
     fn served(&self, admitted: Admitted, asker: Asker) {
         admitted.of_endpoint.served();
-        // It may have begun to fail while this request was under way.
+        // The target may have begun to fail while this request was under way.
         let begun = || Some(self.target(asker)?.admit(asker));
         if let Some(pass) = admitted.of_target.or_else(begun) {
             pass.served();
@@ -204,12 +210,12 @@ impl Admission {
             };
             entered(&self.by_asker, asker, rule, None).admit(asker)
         });
-        // One asker's failures need no others to confirm them.
+        // The failures of one asker need no confirmation by others.
         of_asker.failed(true);
     }
 }
 
-/// The breaker of a key, which is made at its first failure.
+/// The breaker of a key, made at its first failure.
 fn entered<K: Copy + Eq + Hash>(
     breakers: &Cache<K, Arc<Breaker>>,
     key: K,

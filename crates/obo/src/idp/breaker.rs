@@ -9,36 +9,38 @@ use crate::{observe, random};
 
 /// After how many failures in a row it opens.
 const FAILURES: u32 = 5;
-/// For how long at first; it doubles each time.
+/// For how long it opens at first; the time doubles with each opening.
 const FIRST: Duration = Duration::from_secs(1);
 const LONGEST: Duration = Duration::from_secs(30);
-/// For how long one that was served speaks against failures that may be due to what was requested.
+/// For this long after a served request, failures that may be due to the request itself do not open
+/// it.
 const GRACE: Duration = Duration::from_secs(10);
-/// How many subjects with failures, and how many targets that were served, are known.
+/// How many subjects with failures and how many served targets are recorded.
 const KNOWN: usize = 64;
 
-/// Which failures open a breaker, and who may pass an open one.
+/// Which failures open a breaker, and which requests pass an open one.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Rule {
     /// How many subjects must have failed.
     pub(super) subjects: usize,
     /// How many targets must have failed.
     pub(super) targets: usize,
-    /// How many requests of newcomers pass in each period while it is open: their subject has no failure, or their target
-    /// was served the last time.
+    /// How many requests of newcomers pass in each period while it is open: their subject has no
+    /// failure, or their target was served last time.
     pub(super) newcomers: u32,
 }
 
-/// Stops requests to what keeps failing: callers fail fast, and the server can recover.
+/// Rejects requests to what keeps failing, so that callers fail fast and the server can recover.
 ///
-/// It opens after [`FAILURES`] failures in a row that are of as many subjects and targets as its [`Rule`] demands. A failure
-/// that may be due to the request itself opens nothing for [`GRACE`] after a request was served. When its time is over, one
-/// request goes ahead, and the others follow if that one is served. Until then a few newcomers pass: if hostile subjects
-/// opened it, the first of the others closes it.
+/// It opens after [`FAILURES`] failures in a row, if they are of as many subjects and targets as
+/// its [`Rule`] requires. A failure that may be due to the request itself does not open it within
+/// [`GRACE`] after a served request. When its time has passed, one request probes the server, and
+/// the breaker closes if that request is served. Until then a few newcomers pass: if hostile
+/// subjects opened the breaker, the first of the others closes it.
 #[derive(Debug)]
 pub(super) struct Breaker {
     rule: Rule,
-    /// What is reported when it opens and closes.
+    /// The name under which openings and closings are reported.
     label: Option<observe::Endpoint>,
     state: Mutex<State>,
 }
@@ -47,9 +49,9 @@ pub(super) struct Breaker {
 struct State {
     failures: u32,
     failing: Distinct,
-    /// The subjects with failures, as far as there is room.
+    /// The subjects with failures, at most [`KNOWN`].
     failed: Vec<u64>,
-    /// The targets that were served the last time, as far as there is room; only where there are several.
+    /// The targets that were served last time, at most [`KNOWN`]; empty if there is one target.
     well: Vec<u64>,
     served_at: Option<Instant>,
     open: Option<Open>,
@@ -58,16 +60,16 @@ struct State {
 #[derive(Debug)]
 struct Open {
     until: Instant,
-    /// How often in a row.
+    /// How often it opened in a row.
     openings: u32,
     is_probing: bool,
     /// How many newcomers may still pass in this period.
     newcomers: u32,
-    /// Whose request went ahead last and failed.
+    /// The subject of the last probe that failed.
     probed_for: Option<u64>,
 }
 
-/// The right to send a request. Dropped without a word of its outcome, it says nothing.
+/// The permission to send a request. Dropping it reports no outcome.
 #[derive(Debug)]
 pub(super) struct Pass {
     breaker: Arc<Breaker>,
@@ -77,11 +79,11 @@ pub(super) struct Pass {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
-    /// It was closed.
+    /// The breaker was closed.
     Closed,
-    /// The one request that goes ahead when the time is over.
+    /// The one request that probes the server when the time has passed.
     Probe,
-    /// A request of a subject that has not failed.
+    /// A request of a subject without a failure.
     Newcomer,
 }
 
@@ -94,7 +96,7 @@ impl Breaker {
         }
     }
 
-    /// The right to send a request, or when to try again.
+    /// Returns the permission to send a request, or when to try again.
     pub(super) fn pass(self: &Arc<Self>, asker: Asker) -> Result<Pass, Duration> {
         let kind = self.state.lock().kind_of_pass(asker)?;
         let mut pass = self.admit(asker);
@@ -102,7 +104,7 @@ impl Breaker {
         Ok(pass)
     }
 
-    /// The right to report on a request that no breaker had to let pass.
+    /// Returns the permission to report on a request that the breaker did not admit.
     pub(super) fn admit(self: &Arc<Self>, asker: Asker) -> Pass {
         Pass {
             breaker: Arc::clone(self),
@@ -125,7 +127,7 @@ impl State {
         let Some(open) = &mut self.open else {
             return Ok(Kind::Closed);
         };
-        // The subject whose request went ahead and failed leaves the way to others for a while.
+        // The subject of a failed probe lets others probe for a while.
         let until = match open.probed_for == Some(asker.subject) {
             true => open.until + LONGEST,
             false => open.until,
@@ -168,11 +170,11 @@ impl State {
 }
 
 impl Pass {
-    /// The server served the request or refused it.
+    /// The server served or refused the request.
     pub(super) fn served(self) {
         let mut state = self.breaker.state.lock();
         if state.open.is_some() {
-            // A request that began before it opened says nothing about what came later.
+            // The outcome of a request from before the opening is outdated.
             if self.kind == Kind::Closed {
                 return;
             }
@@ -188,7 +190,8 @@ impl Pass {
         }
     }
 
-    /// The request failed in a way that may pass; `is_of_server` if what was requested cannot be the reason.
+    /// The request failed in a way that may pass. `is_of_server` if the request itself cannot be
+    /// the reason.
     pub(super) fn failed(self, is_of_server: bool) {
         let mut state = self.breaker.state.lock();
         state.add(self.asker);
@@ -241,7 +244,7 @@ mod tests {
 
     static NEXT: AtomicU64 = AtomicU64::new(100);
 
-    /// A subject and a target that no other request is for.
+    /// A subject and a target of no other request.
     fn newcomer() -> Asker {
         let number = NEXT.fetch_add(1, Ordering::SeqCst);
         Asker {

@@ -1,6 +1,7 @@
-//! One document of an authorization server: read without waiting, renewed in the background, kept in an outage.
+//! One document of an authorization server: read without waiting, renewed in the background, used
+//! during an outage.
 //!
-//! The [`Schedule`] says when; what the document is, and how it is fetched, is the owner's.
+//! The [`Schedule`] decides when to fetch. The owner decides what to fetch and how.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -16,13 +17,13 @@ use super::next_look::NextLook;
 use super::schedule::{Pace, Schedule};
 use crate::observe;
 
-/// A document that clones share, and the calendar of its renewal.
+/// A document and the schedule of its renewal, shared by clones.
 pub(crate) struct Cached<T, E: Clone>(Arc<Inner<T, E>>);
 
 struct Inner<T, E: Clone> {
     entry: ArcSwapOption<Entry<T>>,
     calendar: Mutex<Calendar<E>>,
-    /// When the calendar is to be asked next, for requests that have no time to lock it.
+    /// When the calendar is read next, without a lock.
     next_look: NextLook,
     flights: Arc<Flights<(), Result<(), E>>>,
 }
@@ -30,11 +31,11 @@ struct Inner<T, E: Clone> {
 /// What was tried, and what may be tried next.
 pub(crate) struct Calendar<E> {
     pub(crate) schedule: Schedule,
-    /// Why the last attempt failed; `None` when it did not.
+    /// Why the last attempt failed; `None` if it succeeded.
     pub(crate) last_error: Option<E>,
 }
 
-/// A document and its ends, on both clocks: the wall clock continues while the machine sleeps.
+/// A document and its ends on both clocks, since the wall clock continues while the machine sleeps.
 pub(crate) struct Entry<T> {
     pub(crate) value: T,
     pub(crate) at: Instant,
@@ -42,12 +43,13 @@ pub(crate) struct Entry<T> {
     outdated_at: UnixTime,
     unusable_from: Instant,
     unusable_at: UnixTime,
-    /// Whether it was noticed that the wall clock has left the other one behind.
+    /// Whether a jump of the wall clock past the other one was handled.
     is_jump_noticed: AtomicBool,
 }
 
 impl<T> Entry<T> {
-    /// A document that came `now`: it is renewed before use from `max_age` on, and not used from `usable_for` on.
+    /// A document that arrived `now`. From `max_age` on it is renewed before use; from `usable_for`
+    /// on it is not used.
     pub(crate) fn new(
         value: T,
         (now, wall): (Instant, UnixTime),
@@ -100,7 +102,7 @@ where
         entry.filter(|entry| entry.is_usable(now, wall))
     }
 
-    /// Starts a renewal that is due; false when the document must not be used before one.
+    /// Starts a renewal that is due. Returns false if the document must be renewed before use.
     pub(crate) fn tend<W>(
         &self,
         entry: &Entry<T>,
@@ -120,14 +122,14 @@ where
             (schedule.is_due(now), must_renew)
         };
         if is_due && !must_renew {
-            // It continues by itself.
+            // It continues in the background.
             let _ = self.refresh(fetch);
         }
         !must_renew
     }
 
-    /// Makes a renewal due, once, where a document is outdated by the wall clock alone: the machine slept, or the clock
-    /// was set.
+    /// Makes a renewal due, once, if a document is outdated by the wall clock alone: the machine
+    /// slept, or the clock was set.
     fn notice_jump(&self, entry: &Entry<T>, now: Instant, wall: UnixTime) {
         if wall < entry.outdated_at
             || now >= entry.outdated_from
@@ -159,7 +161,7 @@ where
         self.0.flights.under_way(&())
     }
 
-    /// How long the server must still be left alone, and the failure that says so.
+    /// How long to wait before the next request, and the failure that is the reason.
     pub(crate) fn pause(&self, now: Instant) -> Option<(Duration, E)> {
         let calendar = self.0.calendar.lock();
         let pause = calendar.schedule.pause(now)?;
@@ -170,7 +172,8 @@ where
         self.0.calendar.lock().last_error.clone()
     }
 
-    /// Reads or changes the calendar. Fetches are started under its lock, so that those who come later find them.
+    /// Reads or changes the calendar. Fetches start under its lock, so that concurrent requests
+    /// find them.
     pub(crate) fn plan<R>(&self, change: impl FnOnce(&mut Calendar<E>) -> R) -> R {
         let mut calendar = self.0.calendar.lock();
         let result = change(&mut calendar);
@@ -178,22 +181,24 @@ where
         result
     }
 
-    /// Publishes what `judge` makes of a document that came; it gives `None` for one that is not believed yet.
+    /// Publishes the entry that `accept` makes of a document; `None` if the document is not trusted
+    /// yet.
     pub(crate) fn publish(
         &self,
         max_age: Duration,
-        judge: impl FnOnce(&mut Schedule) -> Option<Entry<T>>,
+        accept: impl FnOnce(&mut Schedule) -> Option<Entry<T>>,
     ) {
         self.plan(|calendar| {
             calendar.last_error = None;
-            if let Some(entry) = judge(&mut calendar.schedule) {
+            if let Some(entry) = accept(&mut calendar.schedule) {
                 calendar.schedule.succeeded(entry.at, max_age);
                 self.0.entry.store(Some(Arc::new(entry)));
             }
         });
     }
 
-    /// Records that a fetch failed: none follows before `pause` is over. `jitter` is as for [`Schedule::failed`].
+    /// Records that a fetch failed. No other starts before `pause` has passed. `jitter` is as in
+    /// [`Schedule::failed`].
     pub(crate) fn failed(&self, error: E, pause: Duration, jitter: f64) {
         self.plan(|calendar| {
             calendar.last_error = Some(error);

@@ -1,5 +1,5 @@
-//! How an endpoint of an authorization server is asked, whether for tokens or for introspection: who may ask now, how
-//! often and how long, how the client authenticates, and what a response repeats.
+//! Requests to an endpoint of an authorization server, the token or the introspection endpoint: who
+//! may send one now, retries, deadline, client authentication.
 
 use std::time::Duration;
 
@@ -26,31 +26,31 @@ const LIMITS: Limits = Limits {
 /// The longest wait before the first retry; it doubles with the next.
 const FIRST_BACKOFF: Duration = Duration::from_millis(200);
 
-/// What a server responds where the endpoint is not.
+/// The statuses of a URL where the endpoint is not.
 const NOWHERE: [StatusCode; 3] = [
     StatusCode::NOT_FOUND,
     StatusCode::METHOD_NOT_ALLOWED,
     StatusCode::GONE,
 ];
 
-/// An endpoint of an authorization server where a client authenticates, and how it fares.
+/// An endpoint of an authorization server where clients authenticate, and its state.
 #[derive(Debug)]
 pub(crate) struct Endpoint {
     server: AuthorizationServer,
     admission: Admission,
 }
 
-/// Who asks, and how.
+/// The client that sends a request, and how.
 #[derive(Clone, Copy)]
 pub(crate) struct Sender<'a> {
     pub(crate) client: &'a Client,
     pub(crate) clock: &'a Clock,
-    /// The media type that is asked for.
+    /// The accepted media type.
     pub(crate) accept: &'static str,
     pub(crate) patience: Patience,
 }
 
-/// How long all attempts together may take, and how often a failure that may pass is tried again.
+/// How long all attempts together may take, and how often a transient failure is retried.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Patience {
     until: Instant,
@@ -61,9 +61,10 @@ pub(crate) struct Patience {
 /// Why there is no usable response.
 #[derive(Debug)]
 pub(crate) enum AskError {
-    /// The server was asked, for its metadata or for what was wanted.
+    /// The server was asked, for its metadata or for the response.
     Asked(TokenEndpointError),
-    /// It was not, or it failed over what it was asked, so that the failure says nothing of how it fares.
+    /// The server was not asked, or the request itself was the reason, so the failure does not
+    /// count against the server.
     NotAsked(TokenEndpointError),
 }
 
@@ -74,7 +75,7 @@ impl AskError {
         }
     }
 
-    /// The same error of a request that followed another one to the same server.
+    /// The same error, of a request that followed another one to the same server.
     pub(crate) fn after_another(self) -> Self {
         Self::Asked(self.into_error())
     }
@@ -99,7 +100,7 @@ impl Patience {
         self.until.saturating_duration_since(Instant::now())
     }
 
-    /// What the future gives in time.
+    /// Returns the output of the future, unless the deadline passes first.
     pub(crate) async fn limit<T>(
         self,
         future: impl Future<Output = T>,
@@ -127,12 +128,13 @@ impl Endpoint {
         &self.server
     }
 
-    /// How long the server asked this asker to wait.
+    /// How long the server requested this asker to wait.
     pub(crate) fn pause(&self, asker: Asker) -> Duration {
         self.admission.pauses.remaining(asker)
     }
 
-    /// Asks as often as `patience` allows and as the failures are ones that may pass, never against the server's wish.
+    /// Runs attempts as long as their failures may pass and `patience` allows another one. Respects
+    /// the pauses of the server.
     pub(crate) async fn call<T, F>(
         &self,
         asker: Asker,
@@ -174,7 +176,7 @@ impl Endpoint {
             };
             let left = patience.left();
             let may_pass = matches!(error.class(), ErrorClass::Throttled | ErrorClass::Transient);
-            // An attempt that hung for half of the time is not worth the other half.
+            // After an attempt that hung for half of the time, another one is not worth it.
             if !may_pass
                 || retry == patience.retries
                 || left <= patience.in_all / 2
@@ -190,7 +192,7 @@ impl Endpoint {
         }
     }
 
-    /// Waits until the server may be asked again; fails at once where that is past the deadline.
+    /// Waits until the server may be asked again; fails at once if that is after the deadline.
     async fn wait_out_pause(
         &self,
         asker: Asker,
@@ -201,15 +203,17 @@ impl Endpoint {
             return Err(Admission::paused(pause));
         }
         if !pause.is_zero() {
-            // Those who waited for the same moment do not come back at it together.
+            // Requests that waited for the same moment do not resume together.
             sleep_until((Instant::now() + pause + backoff(0)).min(patience.until)).await;
         }
         Ok(())
     }
 
-    /// One attempt: finds the place, authenticates, sends. A response that refuses repeats nothing of the request.
+    /// One attempt: finds the URL, authenticates, sends. A refusing response repeats nothing of the
+    /// request.
     ///
-    /// `place` chooses the endpoint of the metadata, of a client that authenticates by its TLS certificate or of another.
+    /// `place` chooses the endpoint from the metadata; its second argument says whether the client
+    /// authenticates by its TLS certificate.
     pub(crate) async fn post(
         &self,
         sender: Sender<'_>,
@@ -240,7 +244,7 @@ impl Endpoint {
         sent
     }
 
-    /// The same where the place is given, so that no metadata is needed.
+    /// As [`post`](Self::post), to a given URL, so that no metadata is needed.
     pub(crate) async fn post_to(
         &self,
         sender: Sender<'_>,
@@ -280,7 +284,7 @@ impl Endpoint {
         let response = sent.await?.map_err(|error| {
             let class = match error {
                 HttpError::TooLong(_) => ErrorClass::ResponseUnusable,
-                HttpError::NoAnswer(_) => ErrorClass::Transient,
+                HttpError::NoResponse(_) => ErrorClass::Transient,
             };
             TokenEndpointError::new(class, error.to_string())
         })?;
@@ -291,26 +295,26 @@ impl Endpoint {
     }
 }
 
-/// Between nothing and the longest wait, so that those who failed together do not come back together.
+/// A random part of the longest wait, so that requests that failed together do not retry together.
 fn backoff(retry: u32) -> Duration {
     (FIRST_BACKOFF * 2_u32.pow(retry)).mul_f64(random::fraction())
 }
 
-/// Whether errors may be made of the body: some servers refuse with status 200 and an `error`.
+/// Whether errors may quote the body: some servers refuse with status 200 and an `error`.
 fn is_refusal(response: &Response<Bytes>) -> bool {
     #[derive(Deserialize)]
-    struct Told {
+    struct Body {
         error: Option<IgnoredAny>,
     }
-    let told = || serde_json::from_slice(response.body());
-    response.status() != StatusCode::OK || told().is_ok_and(|told: Told| told.error.is_some())
+    let body = || serde_json::from_slice(response.body());
+    response.status() != StatusCode::OK || body().is_ok_and(|body: Body| body.error.is_some())
 }
 
 fn transient(error: &dyn ToString) -> TokenEndpointError {
     TokenEndpointError::new(ErrorClass::Transient, error.to_string())
 }
 
-/// The URL of an endpoint, or why there is none.
+/// The URL of an endpoint, or why it is missing.
 type Url<'m> = Result<&'m str, TokenEndpointError>;
 
 pub(crate) fn token_endpoint(metadata: &ServerMetadata, is_mutual_tls: bool) -> Url<'_> {
@@ -328,7 +332,7 @@ pub(crate) fn introspection_endpoint(metadata: &ServerMetadata, is_mutual_tls: b
 }
 
 fn missing(metadata: &ServerMetadata, name: &'static str) -> TokenEndpointError {
-    // A document that is wrong may be fixed; one without the member is of a server that has none.
+    // A wrong document may be fixed; a server without the member has no such endpoint.
     let class = match metadata.is_unusable(name) {
         true => ErrorClass::Transient,
         false => ErrorClass::ClientMisconfigured,

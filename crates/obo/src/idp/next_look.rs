@@ -9,7 +9,7 @@ pub(super) struct NextLook {
 }
 
 impl NextLook {
-    /// One that has come.
+    /// One that has passed.
     pub(super) fn new() -> Self {
         Self {
             start: Instant::now(),
@@ -21,7 +21,7 @@ impl NextLook {
         self.millis_until(now) >= self.millis.load(Ordering::Relaxed)
     }
 
-    /// `None` has come already.
+    /// `None` counts as passed.
     pub(super) fn set(&self, at: Option<Instant>) {
         let millis = at.map_or(0, |at| self.millis_until(at));
         self.millis.store(millis, Ordering::Relaxed);

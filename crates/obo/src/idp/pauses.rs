@@ -1,4 +1,5 @@
-//! What an authorization server asked for by 429 or `Retry-After`: whom it holds for, and how long.
+//! The pauses that an authorization server requested by 429 or `Retry-After`: for which requests,
+//! and how long.
 
 use std::time::Duration;
 
@@ -8,17 +9,18 @@ use tokio::time::Instant;
 
 use super::admission::{Asker, Distinct, SEVERAL};
 
-/// The pause of a server that throttles without saying for how long.
+/// The pause for a server that throttles without a `Retry-After`.
 const UNSTATED: Duration = Duration::from_secs(1);
-/// The longest that all wait because several were asked to.
+/// The longest pause for all requests because several were paused.
 const LONGEST_FOR_ALL: Duration = Duration::from_secs(60);
-/// How many pauses are kept; beyond it, the one that ends first is removed.
+/// How many pauses are recorded; beyond it, the one that ends first is removed.
 const MOST: usize = 1024;
 
-/// The pauses that run.
+/// The current pauses.
 ///
-/// A pause holds for the subject and target of the request that was answered with it. A target pauses for all subjects, and
-/// the endpoint for all targets, while [`SEVERAL`] of them are asked to wait and nobody has been served since.
+/// A pause applies to the subject and target of the request whose response asked for it. A target
+/// pauses for all subjects, and the endpoint for all targets, while [`SEVERAL`] of them are paused
+/// and no request has been served since.
 #[derive(Debug)]
 pub(super) struct Pauses {
     running: Mutex<Vec<Pause>>,
@@ -30,10 +32,10 @@ pub(super) struct Pauses {
 struct Pause {
     asker: Asker,
     until: Instant,
-    /// Until when it speaks for others too.
+    /// Until when it counts for others too.
     for_all_until: Instant,
-    speaks_for_target: bool,
-    speaks_for_endpoint: bool,
+    counts_for_target: bool,
+    counts_for_endpoint: bool,
 }
 
 impl Pauses {
@@ -44,7 +46,7 @@ impl Pauses {
         }
     }
 
-    /// How long this asker has to wait.
+    /// How long this asker must wait.
     pub(super) fn remaining(&self, asker: Asker) -> Duration {
         let now = Instant::now();
         let running = self.running.lock();
@@ -54,23 +56,23 @@ impl Pauses {
         let own = running.iter().find(|pause| pause.asker == asker);
         let own = own.map(|pause| pause.until);
         let of_target =
-            |pause: &&Pause| pause.speaks_for_target && pause.asker.target == asker.target;
+            |pause: &&Pause| pause.counts_for_target && pause.asker.target == asker.target;
         let of_target = agreed(running.iter().filter(of_target), 1);
-        let of_endpoint = running.iter().filter(|pause| pause.speaks_for_endpoint);
+        let of_endpoint = running.iter().filter(|pause| pause.counts_for_endpoint);
         let of_endpoint = agreed(of_endpoint, self.targets);
         let end = own.max(of_target).max(of_endpoint).unwrap_or(now);
         end.saturating_duration_since(now)
     }
 
-    /// Records the pause that a response asked for, if it asked for one.
+    /// Records the pause that a response requested, if any.
     pub(super) fn record(&self, asker: Asker, error: &TokenEndpointError) {
-        // Without a status there was no response: whatever wait it names is our own.
+        // Without a status there was no response, so the wait is one of our own.
         if error.status().is_none() {
             return;
         }
         let pause = match (error.class(), error.retry_after()) {
-            (ErrorClass::Throttled, asked) => asked.unwrap_or(UNSTATED),
-            (ErrorClass::Transient, Some(asked)) => asked,
+            (ErrorClass::Throttled, requested) => requested.unwrap_or(UNSTATED),
+            (ErrorClass::Transient, Some(requested)) => requested,
             _ => return,
         };
         let now = Instant::now();
@@ -86,24 +88,24 @@ impl Pauses {
             asker,
             until,
             for_all_until: until.min(now + LONGEST_FOR_ALL),
-            speaks_for_target: true,
-            speaks_for_endpoint: true,
+            counts_for_target: true,
+            counts_for_endpoint: true,
         });
     }
 
-    /// The server served this asker: what others were asked is theirs alone.
+    /// The server served this asker, so pauses of others apply to them alone.
     pub(super) fn served(&self, asker: Asker) {
         for pause in self.running.lock().iter_mut() {
-            pause.speaks_for_endpoint = false;
-            pause.speaks_for_target &= pause.asker.target != asker.target;
+            pause.counts_for_endpoint = false;
+            pause.counts_for_target &= pause.asker.target != asker.target;
         }
     }
 }
 
-/// Until when at least [`SEVERAL`] subjects and so many targets are asked to wait.
+/// Until when at least [`SEVERAL`] subjects and this many targets are paused.
 fn agreed<'a>(pauses: impl Iterator<Item = &'a Pause>, targets: usize) -> Option<Instant> {
     let mut pauses: Vec<_> = pauses.collect();
-    // The longest first: when one makes them enough, all before it still run.
+    // The longest first: when a pause completes the number, all before it still apply.
     pauses.sort_unstable_by_key(|pause| std::cmp::Reverse(pause.for_all_until));
     let mut agreeing = Distinct::default();
     let last = pauses.into_iter().find(|pause| {
@@ -156,7 +158,7 @@ mod tests {
             let pause = Duration::from_secs(seconds);
             pauses.record(asker(subject, 7), &throttled(pause));
         }
-        // As long as three of them are asked to wait.
+        // As long as three of them are paused.
         assert_eq!(pauses.remaining(asker(4, 7)), Duration::from_secs(10));
         assert_eq!(pauses.remaining(asker(4, 8)), Duration::ZERO);
         pauses.served(asker(4, 7));

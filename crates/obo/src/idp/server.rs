@@ -18,13 +18,13 @@ use crate::idp::http::{HttpError, HttpService, Limits};
 use crate::idp::schedule::{FIRST_BACKOFF, Pace};
 use crate::observe;
 
-/// How long a discovery document is believed before it is renewed in the background.
+/// The age at which a discovery document is renewed in the background.
 const MAX_AGE: Duration = Duration::from_secs(3600);
 
 /// A century.
 const FOREVER: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
 
-/// A document is used at any age, while one renewal after the other is tried.
+/// A document is used at any age, while renewals are tried.
 const PACE: Pace = Pace {
     renewals_per_age: 1,
     patience: Duration::from_secs(1),
@@ -33,7 +33,7 @@ const PACE: Pace = Pace {
     is_strict: false,
 };
 
-/// For all well-known places together.
+/// For all well-known URLs together.
 pub(crate) const DISCOVERY_DEADLINE: Duration = Duration::from_secs(5);
 
 const LIMITS: Limits = Limits {
@@ -41,13 +41,14 @@ const LIMITS: Limits = Limits {
     deadline: DISCOVERY_DEADLINE,
 };
 
-/// An authorization server: its issuer, and where its keys and its token endpoint are.
+/// An authorization server: its issuer, and the URLs of its keys and endpoints.
 ///
-/// The places come from the discovery document (OpenID Connect Discovery, RFC 8414), which is fetched at first need, or
-/// are given. Nothing of a document is used unless it names exactly this issuer (RFC 8414 section 3.3). A document that
-/// is an hour old is renewed beside its use, and so is one whose places fail; only who has none waits for one, 5 s at most.
+/// The URLs are given, or come from the discovery document (OpenID Connect Discovery, RFC 8414),
+/// which is fetched when it is first needed. A document is only used if it names exactly this
+/// issuer (RFC 8414 section 3.3). It is renewed in the background when it is an hour old or when
+/// its URLs fail. Only a request without a document waits for one, 5 s at most.
 ///
-/// Clones share what was discovered; give the same value to both the inbound and the outbound side.
+/// Clones share the document. Give the same value to the inbound and the outbound side.
 ///
 /// ```
 /// use obo::{AuthorizationServer, ResourceServer};
@@ -57,9 +58,7 @@ const LIMITS: Limits = Limits {
 /// # Ok::<(), obo::ConfigError>(())
 /// ```
 #[derive(Clone)]
-pub struct AuthorizationServer {
-    inner: Arc<Inner>,
-}
+pub struct AuthorizationServer(Arc<Inner>);
 
 struct Inner {
     issuer: Issuer,
@@ -68,45 +67,42 @@ struct Inner {
     discovered: Cached<Arc<ServerMetadata>, DiscoveryError>,
 }
 
-/// Why the places are not known.
+/// Why the URLs are not known.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("discovery of {issuer} failed: {problem}")]
 pub(crate) struct DiscoveryError {
     issuer: Issuer,
     problem: String,
-    /// How long the server asks to be left alone.
+    /// The pause that the server requests.
     pub(crate) retry_after: Option<Duration>,
 }
 
 impl AuthorizationServer {
     fn new(issuer: Issuer, http: HttpService, given: Option<Arc<ServerMetadata>>) -> Self {
-        let inner = Inner {
+        Self(Arc::new(Inner {
             issuer,
             http,
             given,
             discovered: Cached::new(PACE),
-        };
-        Self {
-            inner: Arc::new(inner),
-        }
+        }))
     }
 
-    /// The issuer.
+    /// Returns the issuer.
     pub fn issuer(&self) -> &Issuer {
-        &self.inner.issuer
+        &self.0.issuer
     }
 
     pub(crate) fn http(&self) -> &HttpService {
-        &self.inner.http
+        &self.0.http
     }
 
-    /// The places. Only a caller without a document waits; an outdated one is used at once, while one renewal runs in the
-    /// background.
+    /// Returns the metadata. Only a caller without a document waits. An outdated document is used
+    /// at once, while a renewal runs in the background.
     pub(crate) async fn metadata(
         &self,
         clock: &Clock,
     ) -> Result<Arc<ServerMetadata>, DiscoveryError> {
-        let inner = &self.inner;
+        let inner = &self.0;
         if let Some(given) = &inner.given {
             return Ok(Arc::clone(given));
         }
@@ -127,10 +123,10 @@ impl AuthorizationServer {
         Ok(Arc::clone(&found.value))
     }
 
-    /// Records that what these places say led nowhere: the document may be wrong, or was and is fixed, so that it is
-    /// renewed at its next use and not when it is an hour old.
+    /// Records that URLs of the metadata failed: the document may be wrong, or may have been fixed.
+    /// It is renewed at its next use instead of when it is an hour old.
     pub(crate) fn doubt(&self, metadata: &Arc<ServerMetadata>) {
-        let discovered = &self.inner.discovered;
+        let discovered = &self.0.discovered;
         let is_it = |known: &Arc<Entry<_>>| Arc::ptr_eq(&known.value, metadata);
         if discovered.load().as_ref().is_some_and(is_it) {
             discovered.plan(|calendar| calendar.schedule.doubted());
@@ -139,10 +135,10 @@ impl AuthorizationServer {
 }
 
 impl Inner {
-    /// Tries the well-known places in order, until one has a document (MD-04).
+    /// Tries the well-known URLs in order, until one has a document.
     ///
-    /// Whatever else is at a place, be it a page, a refusal or a failure, says nothing of the next. A server that does not
-    /// respond, or asks to be left alone, is not asked further.
+    /// Any other response at a URL does not affect the next one. A server that does not respond, or
+    /// requests a pause, gets no further request.
     async fn look(&self) -> Result<Arc<ServerMetadata>, DiscoveryError> {
         let mut seen = Vec::new();
         for url in self.issuer.well_known_urls() {
@@ -164,14 +160,14 @@ impl Inner {
                 status @ (StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE) => {
                     return Err(DiscoveryError {
                         retry_after: retry_after(response.headers(), Clock::system().now()),
-                        ..self.error(format_args!("{url} answered {status}"))
+                        ..self.error(format_args!("{url} responded with {status}"))
                     });
                 }
-                status => seen.push(format!("{url} answered {status}")),
+                status => seen.push(format!("{url} responded with {status}")),
             }
         }
         Err(self.error(format_args!(
-            "no discovery document at any of the well-known places ({}); correct the issuer, or give the metadata by `AuthorizationServerBuilder::with_metadata`",
+            "no discovery document at any of the well-known URLs ({}); correct the issuer, or set the metadata by `AuthorizationServerBuilder::with_metadata`",
             seen.join("; ")
         )))
     }
@@ -185,7 +181,7 @@ impl Inner {
     }
 }
 
-/// Fetches a document and keeps it; where that fails, the one that is known lives on for a while.
+/// Fetches a document and publishes it. If that fails, the known document stays in use.
 async fn discover(server: Arc<Inner>, clock: Clock) -> Result<(), DiscoveryError> {
     let found = timeout(DISCOVERY_DEADLINE, server.look()).await;
     let found = found.unwrap_or_else(|_| {
@@ -209,7 +205,7 @@ async fn discover(server: Arc<Inner>, clock: Clock) -> Result<(), DiscoveryError
     }
 }
 
-/// A server that cannot send what is named first may send anything: what comes is judged by what it is.
+/// A server that cannot send JSON may send anything: the response is read by its content.
 const DOCUMENT: &str = "application/json, */*;q=0.1";
 /// RFC 7517 section 8.5.2.
 pub(crate) const KEY_SET: &str = "application/jwk-set+json, application/json;q=0.9, */*;q=0.1";
@@ -223,6 +219,6 @@ pub(crate) fn get(url: &str, accept: &'static str) -> Result<Request<Bytes>, htt
 
 impl fmt::Debug for AuthorizationServer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "AuthorizationServer({:?})", self.inner.issuer.as_str())
+        write!(f, "AuthorizationServer({:?})", self.0.issuer.as_str())
     }
 }

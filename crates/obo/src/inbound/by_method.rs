@@ -1,10 +1,10 @@
-//! Entries such as `"/path"` and `"GET /path"`: what is listed for a path by its method.
+//! Entries such as `"/path"` and `"GET /path"`: values by path and method.
 
 use http::Method;
 use obo_core::ConfigError;
 
-/// The methods that may be listed. It is a closed list: a misspelt method would leave the method that was meant to the
-/// path's other entries.
+/// The methods that an entry may have. The list is closed: requests with the method that was meant
+/// would otherwise match another entry of the path.
 const METHODS: &str = "GET HEAD POST PUT PATCH DELETE OPTIONS TRACE CONNECT QUERY";
 
 /// The values of one path.
@@ -24,7 +24,7 @@ impl<T> Default for ByMethod<T> {
 }
 
 impl<T> ByMethod<T> {
-    /// Adds the value of a method, or of all methods without their own.
+    /// Adds the value of one method, or of all methods without an own value.
     pub(crate) fn insert(&mut self, entry: &Entry<'_>, value: T) -> Result<(), ConfigError> {
         let is_twice = match &entry.method {
             None => self.any.replace(value).is_some(),
@@ -35,13 +35,14 @@ impl<T> ByMethod<T> {
             }
         };
         if is_twice {
-            let problem = format!("{:?} is listed twice; make it one entry", entry.text);
+            let problem = format!("{:?} is listed twice; remove one entry", entry.text);
             return Err(ConfigError::new("path", problem));
         }
         Ok(())
     }
 
-    /// The method's own value, of HEAD that of GET, else the path's (RFC 9110 section 9.3.2).
+    /// The value of the method, for HEAD also that of GET, else that of all methods (RFC 9110
+    /// section 9.3.2).
     pub(crate) fn get(&self, method: &Method) -> Option<&T> {
         let of_get = || self.own(&Method::GET).filter(|_| method == Method::HEAD);
         let own = self.own(method).or_else(of_get);
@@ -55,7 +56,7 @@ impl<T> ByMethod<T> {
     }
 }
 
-/// What stands before a value: a path, or a method and a path.
+/// The text of an entry: a path, or a method and a path.
 pub(crate) struct Entry<'e> {
     text: &'e str,
     method: Option<Method>,

@@ -1,4 +1,4 @@
-//! The inbound side: who calls, and what they may do.
+//! The inbound side: who calls, and what the caller may do.
 #![deny(
     clippy::wildcard_enum_match_arm,
     clippy::match_wildcard_for_single_variants,

@@ -14,11 +14,12 @@ use crate::inbound::resource_server::ResourceServer;
 
 const WELL_KNOWN: &str = "/.well-known/oauth-protected-resource";
 
-/// The metadata that tells a client which authorization servers issue tokens for this service (RFC 9728).
+/// The metadata of this service for its clients: which authorization servers issue tokens for it
+/// (RFC 9728).
 ///
-/// It is made from the [`ResourceServer`], so that it cannot say anything else than what is accepted. It is served outside
-/// the layer that it helps clients to pass, by axum's `router.route_service(resource.well_known_path(),
-/// resource.service())` after `router.layer(layer)`, and the layer names its URL in each `Bearer` challenge:
+/// It lists the issuers that a [`ResourceServer`] trusts. Serve it without a token: in axum call
+/// `router.route_service(resource.well_known_path(), resource.service())` after
+/// `router.layer(layer)`. The layer names its URL in each `Bearer` challenge:
 ///
 /// ```
 /// use obo::{BearerAuthLayer, ProtectedResource, Resource, ResourceServer};
@@ -33,11 +34,12 @@ const WELL_KNOWN: &str = "/.well-known/oauth-protected-resource";
 /// # Ok::<(), obo::ConfigError>(())
 /// ```
 ///
-/// Whether a token's `aud` is the resource identifier is not decided here: the `ResourceServer` has its audience.
+/// The audience of tokens is a setting of the `ResourceServer`, and may differ from the resource
+/// identifier.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ProtectedResource {
     resource: Resource,
-    /// How long the origin is, which stands before the path of [`url`](Self::url).
+    /// The length of the origin of [`url`](Self::url).
     origin: usize,
     url: String,
     authorization_servers: Vec<Issuer>,
@@ -45,12 +47,14 @@ pub struct ProtectedResource {
 }
 
 impl ProtectedResource {
-    /// The service whose clients know it by this identifier, which tells them of the issuers that `server` trusts.
+    /// Creates the metadata of the service with this resource identifier, whose issuers are those
+    /// of `server`.
     ///
     /// # Errors
     ///
-    /// When the identifier is not an `https` URL (`http` for loopback only, RFC 9728 section 1.2), or is spelled
-    /// otherwise than clients and routers spell it (upper-case host, default port, `..`, characters to be escaped).
+    /// Fails if the identifier is not an `https` URL (`http` on loopback only, RFC 9728 section
+    /// 1.2), or is not in normal form: it has an upper-case host, the default port, `..`, or
+    /// characters that must be escaped.
     pub fn new(resource: Resource, server: &ResourceServer) -> Result<Self, ConfigError> {
         let identifier = resource.as_str();
         let parsed = https_or_loopback("resource", identifier)?;
@@ -72,14 +76,16 @@ impl ProtectedResource {
         })
     }
 
-    /// Tells clients which scopes are of use here (`scopes_supported`, RFC 9728 section 2); by default nothing is told.
+    /// Lists the scopes that clients may request (`scopes_supported`, RFC 9728 section 2). By
+    /// default the member is absent.
     #[must_use]
     pub fn scopes_supported(mut self, scopes: Scope) -> Self {
         self.scopes = scopes;
         self
     }
 
-    /// Where clients look for the document (RFC 9728 section 3.1): the well-known name before the resource's own path.
+    /// The URL of the document (RFC 9728 section 3.1): the well-known name comes before the
+    /// resource's own path.
     pub fn url(&self) -> &str {
         &self.url
     }
@@ -97,14 +103,15 @@ impl ProtectedResource {
             "authorization_servers": Vec::from_iter(issuers),
             "bearer_methods_supported": ["header"],
         });
-        // What has no elements is left out (RFC 9728 section 3.2).
+        // An empty array must be omitted (RFC 9728 section 3.2).
         if let (Some(members), false) = (document.as_object_mut(), self.scopes.is_empty()) {
             members.insert("scopes_supported".to_owned(), self.scopes.iter().collect());
         }
         document.to_string().into()
     }
 
-    /// A service that answers GET and HEAD with the document, to be kept for an hour, and all else with 405.
+    /// A service that serves the document to GET and HEAD, cacheable for an hour, and refuses other
+    /// methods with 405.
     pub fn service(&self) -> ProtectedResourceService {
         ProtectedResourceService {
             document: self.document(),
@@ -112,7 +119,7 @@ impl ProtectedResource {
     }
 }
 
-/// The service that [`ProtectedResource::service`] makes: it answers whatever path it is asked at.
+/// The service that [`ProtectedResource::service`] returns. It ignores the path of requests.
 #[derive(Clone, Debug)]
 pub struct ProtectedResourceService {
     document: Bytes,

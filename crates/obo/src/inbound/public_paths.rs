@@ -9,9 +9,9 @@ use crate::path::PathPattern;
 
 /// Paths that need no token: health checks, gRPC reflection, public documents.
 ///
-/// A path is compared whole, without its query and as it was sent: never as a prefix, never decoded, and inside a nested
-/// axum router without what the router has stripped. As `"GET /docs"` a path is public for that method alone, and HEAD
-/// follows GET.
+/// A path is compared whole, without its query and as it was sent: never as a prefix, never
+/// decoded, and inside a nested axum router without what the router has stripped. As `"GET /docs"`
+/// a path is public for that method alone, and HEAD follows GET.
 ///
 /// ```
 /// use obo::bearer::PublicPaths;
@@ -20,16 +20,18 @@ use crate::path::PathPattern;
 /// # Ok::<(), obo::ConfigError>(())
 /// ```
 ///
-/// A [`RuleTable`](crate::RuleTable) with public entries has [its own](crate::RuleTable::public_paths).
+/// A [`RuleTable`](crate::RuleTable) with public entries has [its
+/// own](crate::RuleTable::public_paths).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PublicPaths(Arc<HashMap<String, ByMethod<()>>>);
 
 impl PublicPaths {
-    /// Reads entries such as `"/path"` and `"METHOD /path"`.
+    /// Parses entries such as `"/path"` and `"METHOD /path"`.
     ///
     /// # Errors
     ///
-    /// If an entry is listed twice, its path is not an exact one ([`PathPattern::exact`]), or its method is unknown.
+    /// If an entry is listed twice, its path is not an exact one ([`PathPattern::exact`]), or its
+    /// method is unknown.
     pub fn new<P: AsRef<str>>(entries: impl IntoIterator<Item = P>) -> Result<Self, ConfigError> {
         let mut paths = Self::default();
         for entry in entries {

@@ -9,7 +9,8 @@ use crate::observe;
 use crate::polled::polled_after_completion;
 use crate::refusal::rejection::Rejection;
 
-/// Refuses a request, and records it; the caller is known where a rule refuses it.
+/// Builds the refusal response of a request and records it. `caller` is known if a rule refuses the
+/// request.
 pub(super) fn refuse<B, R: Default>(
     request: &Request<B>,
     rejection: &Rejection,
@@ -22,7 +23,7 @@ pub(super) fn refuse<B, R: Default>(
 }
 
 pin_project! {
-    /// The future of an inner service, or the refusal that takes its place.
+    /// The future of an inner service, or the refusal instead of it.
     #[project = Projection]
     pub(super) enum Refusable<F, R> {
         Passed {

@@ -1,6 +1,6 @@
 mod acceptance;
 mod builder;
-mod judge;
+mod verdict;
 
 use std::fmt;
 use std::sync::Arc;
@@ -8,7 +8,7 @@ use std::sync::Arc;
 use futures_util::future::join_all;
 
 pub use builder::ResourceServerBuilder;
-pub(crate) use judge::{Verdict, Wait, Waited};
+pub(crate) use verdict::{Verdict, Wait, Waited};
 
 use crate::clock::Clock;
 use crate::idp::jwks::Jwks;
@@ -18,10 +18,12 @@ use crate::inbound::trust::Parts;
 use crate::refusal::rejection::Rejection;
 use obo_core::{BearerCredentials, Caller, ConfigError, Issuer, Policy};
 
-/// Who this service is and whom it trusts: its audience, and for each issuer a policy and keys.
+/// Validates access tokens: it has the audience of this service, and a policy and keys for each
+/// trusted issuer.
 ///
-/// It is immutable; clones share keys and caches. Keys are fetched at first need and never shared between issuers; a
-/// token of an issuer that is not trusted causes no I/O (RFC 8725 section 3.8).
+/// It is immutable, and clones share keys and caches. Keys are fetched when they are needed first,
+/// and are never shared between issuers. A token of an issuer that is not trusted causes no I/O
+/// (RFC 8725 section 3.8).
 ///
 /// ```
 /// use obo::ResourceServer;
@@ -40,7 +42,7 @@ struct Inner {
 }
 
 struct Trusted {
-    /// Its index among those trusted.
+    /// The index of this issuer.
     place: u32,
     policy: Policy,
     jwks: Jwks,
@@ -49,7 +51,7 @@ struct Trusted {
 }
 
 impl Trusted {
-    fn asks_about(&self, jwts: Jwts) -> Option<&Introspector> {
+    fn introspector_for(&self, jwts: Jwts) -> Option<&Introspector> {
         let introspector = self.introspector.as_ref()?;
         (introspector.settings().jwts == jwts).then_some(introspector)
     }
@@ -61,11 +63,11 @@ impl Trusted {
 }
 
 impl Inner {
-    /// Trusts one more issuer.
+    /// Adds a trusted issuer.
     fn add(&mut self, policy: Policy, parts: Parts) -> Result<(), ConfigError> {
         let issuer = policy.issuer();
         if self.find(issuer.as_str()).is_some() {
-            let problem = format!("{issuer} is configured twice");
+            let problem = format!("{issuer} is trusted twice; remove one");
             return Err(ConfigError::new("issuer", problem));
         }
         let takes_opaque = |it: &Introspection| it.takes_opaque_tokens();
@@ -73,7 +75,8 @@ impl Inner {
             && let Some((other, _)) = self.opaque()
         {
             let problem = format!(
-                "{} is asked about opaque tokens already, which name no issuer to choose by; only one can be",
+                "opaque tokens are already introspected at {}, and they name no issuer to choose by; introspect them at \
+                 one issuer only",
                 other.issuer()
             );
             return Err(ConfigError::new("introspection", problem));
@@ -100,7 +103,7 @@ impl Inner {
         trusted.find(|trusted| trusted.policy.issuer().as_str() == issuer)
     }
 
-    /// The issuer that is asked about tokens that name none.
+    /// The issuer that introspects tokens without an issuer.
     fn opaque(&self) -> Option<(&Policy, &Introspector)> {
         self.trusted.iter().find_map(|trusted| {
             let introspector = trusted.introspector.as_ref();
@@ -110,18 +113,19 @@ impl Inner {
     }
 }
 
-/// A length or an index, of which there are no more.
+/// A length or an index, which is always in range.
 fn in_u32(number: usize) -> u32 {
     u32::try_from(number).unwrap_or(u32::MAX)
 }
 
 impl ResourceServer {
-    /// Forgets what was found about the tokens of a user, such as when they log out: an issuer that is asked about tokens
-    /// is asked again.
+    /// Evicts the cached tokens of a user, for example at logout: their next request introspects
+    /// the token again.
     ///
-    /// Whoever comes after it returned is not let in by an answer from before, also where the issuer is being asked about
-    /// the same token already. Whoever waits for such an answer has it asked for anew, twice at most: a user who is
-    /// forgotten each time is refused with [`Rejection::IntrospectionUnavailable`].
+    /// After this returns, no request is admitted by an older introspection response, even if a
+    /// request for the same token was already running. Requests that wait for such a response are
+    /// introspected again, at most twice. If the user is forgotten each time, the request is
+    /// refused with [`Rejection::IntrospectionUnavailable`].
     pub fn forget(&self, issuer: &Issuer, subject: &str) {
         let shared = &self.0.shared;
         shared.forgotten.forget(issuer, subject, || {
@@ -131,25 +135,35 @@ impl ResourceServer {
         });
     }
 
-    /// Validates a token that did not come in a header: the first message of a socket, a queue's item.
+    /// Validates a token that was not in a header, for example the first message of a WebSocket or
+    /// an item of a queue.
+    ///
+    /// ```
+    /// # async fn read(server: obo::ResourceServer, token: &str) -> Result<(), obo::Rejection> {
+    /// let caller = server.validate(token).await?;
+    /// println!("a message of {}", caller.subject());
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///
-    /// The same [`Rejection`] that the layer would answer with.
+    /// The same [`Rejection`] as that of the layer.
     pub async fn validate(&self, token: &str) -> Result<Caller, Rejection> {
         let found = BearerCredentials::of_token(token);
-        let mut verdict = self.judge(found, None);
+        let mut verdict = self.verdict(found, None);
         loop {
             verdict = match verdict {
                 Verdict::Admitted(caller) => return Ok(caller),
                 Verdict::Refused(rejection) => return Err(rejection),
-                Verdict::Wait(wait) => self.judge(found, Some(wait.await)),
+                Verdict::Wait(wait) => self.verdict(found, Some(wait.await)),
             }
         }
     }
 
-    /// Fetches the keys of all eager issuers ([`Trust::eager`](crate::Trust::eager), or `lazy = false` in a file): call it
-    /// once before serving. The keys of all others are fetched at first need.
+    /// Fetches the keys of all eager issuers ([`Trust::eager`](crate::Trust::eager), or `lazy =
+    /// false` in a file). Call it once before serving. The keys of other issuers are fetched when
+    /// they are needed first.
     ///
     /// ```no_run
     /// # async fn start(server: obo::ResourceServer) -> Result<(), obo::Rejection> {
@@ -158,24 +172,27 @@ impl ResourceServer {
     /// # }
     /// ```
     ///
-    /// It ends within 5 s.
+    /// Completes within 5 s.
     ///
     /// # Errors
     ///
-    /// [`Rejection::Unavailable`] when the keys of such an issuer cannot be had, with the issuer's name.
+    /// [`Rejection::Unavailable`] with the issuer's name if the keys of an eager issuer cannot be
+    /// fetched.
     pub async fn start(self) -> Result<Self, Rejection> {
         self.fetch(true).await?;
         Ok(self)
     }
 
-    /// Fetches the keys of every issuer unless they are at hand, whether or not this service does without them: so that
-    /// the first request need not wait, or for a probe. Without it they are fetched at first need.
+    /// Fetches the keys of every issuer, eager or lazy, unless they are cached: so that the first
+    /// request does not wait, or for a probe. Otherwise they are fetched when they are needed
+    /// first.
     ///
-    /// It ends within 5 s, and respects the pause after a failure, so it may be called again and again.
+    /// Completes within 5 s. It respects the pause after a failure, so it may be called often.
     ///
     /// # Errors
     ///
-    /// [`Rejection::Unavailable`] when the keys of an issuer cannot be had, with the issuer's name.
+    /// [`Rejection::Unavailable`] with the issuer's name if the keys of an issuer cannot be
+    /// fetched.
     pub async fn ready(&self) -> Result<(), Rejection> {
         self.fetch(false).await
     }
@@ -191,14 +208,15 @@ impl ResourceServer {
         join_all(fetched).await.into_iter().collect()
     }
 
-    /// Whether this service can take requests: for a readiness probe.
+    /// Whether this service is ready for requests, for a readiness probe.
     ///
-    /// It can as soon as it has had the keys of each [eager](crate::Trust::eager) issuer once. A lazy issuer never
-    /// holds readiness, since its first token fetches its keys. Once ready, it stays ready: an issuer that fails later
-    /// fails the requests with its tokens and no others.
+    /// It is ready once it has fetched the keys of each [eager](crate::Trust::eager) issuer. Lazy
+    /// issuers do not matter, since their first token fetches their keys. Once ready it stays
+    /// ready: if an issuer fails later, only requests with its tokens fail.
     ///
-    /// It does not wait. Where an eager issuer's keys are missing, they are fetched in the background, with a pause after
-    /// a failure; so it needs a tokio runtime to run in, and becomes true without [`start`](Self::start) too.
+    /// It does not wait. If keys of an eager issuer are missing, it fetches them in the background,
+    /// with a pause after a failure. So it needs a tokio runtime, and becomes `true` without
+    /// [`start`](Self::start) too.
     ///
     /// ```
     /// # async fn of(server: obo::ResourceServer) -> http::StatusCode {
@@ -210,12 +228,13 @@ impl ResourceServer {
     /// ```
     pub fn is_ready(&self) -> bool {
         let eager = self.keyed().filter(|trusted| trusted.is_eager);
-        // Each of them is asked, so that all fetches start.
+        // No short circuit: every missing fetch starts.
         let missing = eager.filter(|trusted| !trusted.jwks.has_started());
         missing.count() == 0
     }
 
-    /// The state of each issuer's keys, for metrics and alerts; it neither waits nor causes I/O.
+    /// Returns the state of each issuer's keys, for metrics and alerts. Neither waits nor causes
+    /// I/O.
     ///
     /// ```
     /// # fn of(server: &obo::ResourceServer) {
@@ -231,7 +250,7 @@ impl ResourceServer {
         })
     }
 
-    /// Those whose keys are used.
+    /// The issuers whose keys are used.
     fn keyed(&self) -> impl Iterator<Item = &Trusted> {
         self.0.trusted.iter().filter(|trusted| trusted.needs_keys())
     }

@@ -7,10 +7,12 @@ use crate::idp::jwks::KeyRefresh;
 use crate::idp::server::AuthorizationServer;
 use crate::inbound::introspection::Introspection;
 
-/// An issuer whose tokens a [`ResourceServer`](crate::ResourceServer) accepts, and the policy for them.
+/// An issuer whose tokens a [`ResourceServer`](crate::ResourceServer) accepts, and the policy for
+/// them.
 ///
-/// By default they are RFC 9068 access tokens for the resource server's audience, validated by the issuer's keys, which
-/// are fetched at first need. A mistake is kept, and returned by
+/// By default it accepts RFC 9068 access tokens for the resource server's audience, and validates
+/// them by the issuer's keys, which are fetched when they are needed first. The first mistake is
+/// kept, and returned by
 /// [`ResourceServerBuilder::build`](crate::resource_server::ResourceServerBuilder::build).
 ///
 /// ```
@@ -30,7 +32,7 @@ use crate::inbound::introspection::Introspection;
 #[must_use]
 pub struct Trust(Result<Parts, ConfigError>);
 
-/// What a [`Trust`] without a mistake consists of.
+/// The settings of a [`Trust`] without a mistake.
 #[derive(Clone, Debug)]
 pub(crate) struct Parts {
     policy: PolicyBuilder,
@@ -41,7 +43,8 @@ pub(crate) struct Parts {
 }
 
 impl Trust {
-    /// Trusts this authorization server: the literal of an issuer, an [`Issuer`](crate::Issuer), or an [`AuthorizationServer`].
+    /// Trusts this authorization server: the literal of an issuer, an [`Issuer`](crate::Issuer), or
+    /// an [`AuthorizationServer`].
     pub fn new<S>(server: S) -> Self
     where
         S: TryInto<AuthorizationServer, Error: Into<ConfigError>>,
@@ -56,9 +59,10 @@ impl Trust {
         }))
     }
 
-    /// Accepts tokens addressed to `audience`, a literal or an [`Audience`], instead of the resource server's audiences.
+    /// Accepts tokens with this audience, a literal or an [`Audience`], instead of the resource
+    /// server's audiences.
     ///
-    /// Each call adds an alternative; audiences are compared exactly.
+    /// Each call adds an alternative. Audiences are compared exactly.
     pub fn audience<A>(self, audience: A) -> Self
     where
         A: TryInto<Audience, Error: Into<ConfigError>>,
@@ -66,37 +70,39 @@ impl Trust {
         self.with_builder(|policy| policy.audience(audience))
     }
 
-    /// Expects another profile than RFC 9068.
+    /// Expects another profile than RFC 9068: where the claims of this issuer are, and which are
+    /// required.
     pub fn profile(self, profile: Profile) -> Self {
         self.with_builder(|policy| policy.profile(profile))
     }
 
-    /// Allows these signature algorithms alone, as [`PolicyBuilder::algorithms`].
+    /// Allows only these signature algorithms, as [`PolicyBuilder::algorithms`].
     pub fn algorithms(self, algorithms: impl IntoIterator<Item = Algorithm>) -> Self {
         self.with_builder(|policy| policy.algorithms(algorithms))
     }
 
-    /// Tolerates clocks that differ by up to `leeway`: 60 s by default, and 5 min at most.
+    /// Allows clocks to differ by `leeway`: 60 s by default, at most 5 min.
     pub fn leeway(self, leeway: Duration) -> Self {
         self.with_builder(|policy| policy.leeway(leeway))
     }
 
-    /// Rejects tokens that were issued longer ago, whatever their `exp`, as [`PolicyBuilder::max_token_age`].
+    /// Rejects tokens that were issued longer ago than `age`, whatever their `exp`, as
+    /// [`PolicyBuilder::max_token_age`].
     pub fn max_token_age(self, age: Duration) -> Self {
         self.with_builder(|policy| policy.max_token_age(age))
     }
 
-    /// Reads the payload into `C` as well; a token whose claims do not fit is rejected.
+    /// Deserializes the payload into `C` too. A token whose claims do not fit is rejected.
     pub fn claims<C: DeserializeOwned + Send + Sync + 'static>(self) -> Self {
         self.with_builder(PolicyBuilder::claims::<C>)
     }
 
-    /// Accepts tokens under this policy, its audiences included, instead of the settings so far.
+    /// Replaces the settings so far by this policy, audiences included.
     pub fn policy(self, policy: Policy) -> Self {
         self.with_builder(|_| policy.into())
     }
 
-    /// Fetches the issuer's keys by another schedule than [`KeyRefresh::new`]'s.
+    /// Sets how often the issuer's keys are fetched, instead of [`KeyRefresh::new`].
     ///
     /// ```
     /// use std::time::Duration;
@@ -115,8 +121,9 @@ impl Trust {
         })
     }
 
-    /// Requires this issuer's keys at startup: [`ResourceServer::start`](crate::ResourceServer::start) fetches them, and
-    /// fails if it cannot. By default they are fetched at first need.
+    /// Requires this issuer's keys at startup:
+    /// [`ResourceServer::start`](crate::ResourceServer::start) fetches them, and fails if it
+    /// cannot. By default they are fetched when they are needed first.
     pub fn eager(self) -> Self {
         self.and_then(|parts| {
             parts.is_eager = true;
@@ -124,12 +131,13 @@ impl Trust {
         })
     }
 
-    /// Introspects the issuer's tokens (RFC 7662): the claims of its response are validated as those of a JWT are, by the
-    /// same profile, and give the same [`Caller`](crate::Caller).
+    /// Introspects the issuer's tokens (RFC 7662). The claims of the response are validated like
+    /// those of a JWT, by the same profile, and become the same [`Caller`](crate::Caller).
     ///
-    /// An opaque token has no issuer to route by. So at most one issuer of a resource server is asked about opaque tokens,
-    /// and it is asked about every token that names no other issuer. A JWT that names an issuer goes to that one alone, and
-    /// if it is not trusted, nowhere. [`Introspection`] says which tokens are introspected.
+    /// An opaque token names no issuer. So at most one issuer of a resource server introspects
+    /// opaque tokens, and it gets every token that names no issuer. A JWT is introspected only at
+    /// the issuer that it names, and not at all if that one is not trusted. [`Introspection`]
+    /// selects which tokens are introspected.
     ///
     /// ```
     /// use obo::{Client, ClientSecretBasic, Introspection, ResourceServer, Secret, Trust};
@@ -149,7 +157,8 @@ impl Trust {
         })
     }
 
-    /// The policy and the parts, for a resource server of these audiences.
+    /// Returns the policy and the parts for a resource server with these audiences, or the first
+    /// mistake.
     pub(crate) fn checked(self, audiences: &[Audience]) -> Result<(Policy, Parts), ConfigError> {
         let parts = self.0?;
         let mut policy = parts.policy.clone();
@@ -200,7 +209,8 @@ impl From<obo_core::Issuer> for Trust {
 
 #[cfg(feature = "default-client")]
 impl From<&str> for Trust {
-    /// As [`new`](Self::new): what is not an issuer is a mistake that the resource server's builder returns.
+    /// As [`new`](Self::new). If the text is not an issuer, the resource server's builder returns
+    /// the mistake.
     fn from(issuer: &str) -> Self {
         Self::new(issuer)
     }

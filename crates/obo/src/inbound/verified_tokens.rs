@@ -1,6 +1,6 @@
-//! Tokens that were verified before, so that the same bytes need neither crypto nor JSON again.
+//! The cache of verified tokens: a cached token needs neither cryptography nor JSON parsing again.
 //!
-//! The key is the whole token, compared byte by byte: no collision of hashes can give one token's caller to another.
+//! The key is the whole token, compared byte by byte, so a hash collision cannot mix up two tokens.
 
 use std::cell::RefCell;
 use std::hash::{Hash, Hasher};
@@ -11,41 +11,43 @@ use quick_cache::sync::Cache;
 use quick_cache::{Equivalent, Lifecycle, Weighter};
 use tokio::time::Instant;
 
-/// What an entry costs beside its text.
+/// The size of an entry without its text, in bytes.
 const OVERHEAD: u64 = 768;
 
-/// The verified tokens of one [`ResourceServer`](crate::ResourceServer), under its policies alone.
+/// The verified tokens of one [`ResourceServer`](crate::ResourceServer), and of its policies only.
 ///
-/// A caller has claims of the application's own types, and what is done when they are dropped is the application's. So
-/// nothing is dropped while a lock is held: it could be wanted there again.
+/// A caller may have claims of the application's own types, whose `Drop` may use this cache again.
+/// So no entry is dropped under the lock.
 pub(crate) struct VerifiedTokens(
     Cache<Key, Verified, Entry, foldhash::quality::RandomState, Entry>,
 );
 
-/// Of many tokens each is a line of memory that is not cached: fields are no larger than they must be.
+/// With many tokens each entry is a cache miss of the processor, so the fields are small.
 #[derive(Clone)]
 pub(crate) struct Verified {
     pub(crate) caller: Caller,
-    /// How many bytes the caller was read from: of the token, or of an answer about it, which may be much longer.
+    /// The size of the JSON that the caller was read from: of the token, or of an introspection
+    /// response, which may be much longer.
     pub(crate) size: u32,
-    /// Which of the server's issuers it is of.
+    /// The index of the issuer among those of the server.
     pub(crate) issuer: u32,
-    /// The generation of the key set that vouches for it, if it was validated here.
+    /// The generation of the key set that verified the token, if keys did.
     pub(crate) generation: Option<NonZeroU64>,
-    /// Until when what its issuer said of it holds on each clock, if it was asked: the earlier end counts.
+    /// When the introspection response becomes outdated on each clock, if there was one. The
+    /// earlier end counts.
     pub(crate) until: Option<(Instant, UnixTime)>,
 }
 
 impl Verified {
-    /// Whether nothing more need be asked of the issuer.
-    pub(crate) fn holds(&self, wall: UnixTime) -> bool {
+    /// Whether the token needs no new introspection.
+    pub(crate) fn is_fresh(&self, wall: UnixTime) -> bool {
         self.until
             .is_none_or(|(until, ends_at)| wall < ends_at && Instant::now() < until)
     }
 }
 
 impl VerifiedTokens {
-    /// Room for tokens and callers, in bytes.
+    /// A cache of this many bytes.
     pub(crate) fn new(bytes: u64) -> Self {
         let hasher = foldhash::quality::RandomState::default();
         Self(Cache::with(1024, bytes, Entry, hasher, Entry))
@@ -55,7 +57,7 @@ impl VerifiedTokens {
         self.0.get(&Bytes(token))
     }
 
-    /// What has to go for it is handed over, to be dropped when no lock is held.
+    /// Inserts an entry. Returns what it evicts, to be dropped without a lock.
     pub(crate) fn insert(&self, verified: Verified) -> impl Sized + use<> {
         let key = Key(verified.caller.subject_token().clone());
         let mut evicted = Vec::new();
@@ -63,16 +65,17 @@ impl VerifiedTokens {
         evicted
     }
 
-    /// Lets go of all tokens of a user.
+    /// Evicts all tokens of a user.
     pub(crate) fn forget(&self, issuer: &Issuer, subject: &str) {
-        let gone = RefCell::new(Vec::new());
+        // Outlives the lock.
+        let evicted = RefCell::new(Vec::new());
         self.0.retain(|_, verified| {
             let caller = &verified.caller;
-            let goes = caller.issuer() == issuer && caller.subject() == subject;
-            if goes {
-                gone.borrow_mut().push(caller.clone());
+            let is_theirs = caller.issuer() == issuer && caller.subject() == subject;
+            if is_theirs {
+                evicted.borrow_mut().push(caller.clone());
             }
-            !goes
+            !is_theirs
         });
     }
 
@@ -81,7 +84,7 @@ impl VerifiedTokens {
     }
 }
 
-/// The token as the caller's own proof holds it, so that its text is in memory once.
+/// The token in the caller's own allocation, so that its text is in memory once.
 struct Key(SubjectToken);
 
 impl Hash for Key {
@@ -98,7 +101,7 @@ impl PartialEq for Key {
 
 impl Eq for Key {}
 
-/// The token as a request holds it.
+/// The token in a request's header.
 #[derive(Hash)]
 struct Bytes<'a>(&'a [u8]);
 
@@ -108,7 +111,7 @@ impl Equivalent<Key> for Bytes<'_> {
     }
 }
 
-/// What an entry weighs, and that it outlasts the lock when it is evicted or replaced.
+/// The weight of an entry. Entries that are evicted or replaced outlive the lock.
 #[derive(Clone)]
 struct Entry;
 

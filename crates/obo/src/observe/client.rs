@@ -21,7 +21,8 @@ pub(crate) fn client_call(request: &Request<Bytes>) -> Span {
     )
 }
 
-/// A response, or the code of the error; of an HTTP client, a 4xx response is a failure as well.
+/// Records a response, or the code of an error. For an HTTP client, a 4xx response is a failure
+/// too.
 pub(crate) fn client_called(span: &Span, outcome: Result<StatusCode, &'static str>) {
     match outcome {
         Ok(status) => {

@@ -12,15 +12,15 @@ use obo_core::{CurrentActor, PseudonymKey};
 use crate::random;
 use crate::refusal::rejection::Rejection;
 
-/// Where the audit trail is told.
+/// The target of the audit trail's events.
 #[cfg(feature = "tracing")]
 const AUDIT: &str = "obo::audit";
 
-/// In a response whose refusal has been recorded, so that no layer around records it again.
+/// Marks a response whose refusal is recorded, so that no outer layer records it again.
 #[derive(Clone, Copy)]
 struct Recorded;
 
-/// One event of the audit trail: its own fields, then those of the request and of the caller.
+/// Emits an event of the audit trail, with its own fields and those of the request and the caller.
 #[cfg(feature = "tracing")]
 macro_rules! audit {
     ($level:ident, $method:expr, $uri:expr, $caller:expr, $message:literal, $($own:tt)*) => {{
@@ -45,7 +45,7 @@ macro_rules! audit {
     }};
 }
 
-/// A request went on, for this caller.
+/// A request is admitted, for this caller.
 pub(crate) fn allowed<B>(request: &Request<B>, caller: &Caller) {
     count_request("allowed", "ok", Some(caller));
     #[cfg(feature = "tracing")]
@@ -59,7 +59,7 @@ pub(crate) fn allowed<B>(request: &Request<B>, caller: &Caller) {
     );
 }
 
-/// A request went on without a caller, since the layer lets it.
+/// A request is admitted without a caller, because the layer allows it.
 pub(crate) fn anonymous<B>(request: &Request<B>) {
     count_request("allowed", "anonymous", None);
     #[cfg(feature = "tracing")]
@@ -74,7 +74,7 @@ pub(crate) fn anonymous<B>(request: &Request<B>) {
     );
 }
 
-/// A request came to what needs a caller, and no layer has looked for one.
+/// A layer or extractor needs a caller, but no `BearerAuthLayer` ran before it.
 pub(crate) fn no_layer(needed_by: &'static str) {
     event!(
         ERROR,
@@ -85,7 +85,7 @@ pub(crate) fn no_layer(needed_by: &'static str) {
     );
 }
 
-/// A request was refused, with this response; the caller is known where a rule refused it.
+/// A request is refused with this response. The caller is known if a rule refused it.
 pub(crate) fn refused<B, R>(
     request: &Request<B>,
     rejection: &Rejection,
@@ -98,10 +98,10 @@ pub(crate) fn refused<B, R>(
     response.extensions_mut().insert(Recorded);
 }
 
-/// A request that the layer has let pass, should it be refused further inside.
+/// A request that the layer has admitted, in case it is refused further inside.
 pub(crate) struct Passed {
     caller: Option<Caller>,
-    /// Method and target, where anybody wants to know.
+    /// Method and target, if the event is enabled.
     #[cfg(feature = "tracing")]
     request: Option<(Method, Uri)>,
 }
@@ -116,8 +116,9 @@ impl Passed {
         }
     }
 
-    /// Tells the refusal that the response holds, if any and unless it was told where it was raised.
-    pub(crate) fn answered<R>(&self, response: &mut Response<R>) {
+    /// Records the refusal in the response's extensions, if there is one and it is not recorded
+    /// yet.
+    pub(crate) fn responded<R>(&self, response: &mut Response<R>) {
         let extensions = response.extensions();
         let (None, Some(rejection)) = (extensions.get::<Recorded>(), extensions.get::<Rejection>())
         else {
@@ -138,7 +139,7 @@ fn count_request(outcome: &'static str, code: &'static str, caller: Option<&Call
         "obo_requests_total",
         "outcome" => outcome,
         "code" => code,
-        // What an unverified token says of its issuer is no label.
+        // The `iss` of an unverified token must not become a label.
         "issuer" => caller.map_or("", |caller| caller.issuer().as_str()).to_owned(),
     );
 }
@@ -157,18 +158,18 @@ fn audit_refused(method: &Method, uri: &Uri, rejection: &Rejection, caller: Opti
     );
 }
 
-/// A response was ended, since the token of its request has expired.
+/// A response is ended because the token of its request has expired.
 pub(crate) fn stream_ended(rejection: &Rejection) {
     count!("obo_streams_ended_total", "code" => rejection.code());
     event!(INFO, code = rejection.code(), "stream ended");
 }
 
-/// Whether a token's very bytes were verified before.
-pub(crate) fn recalled(hit: bool) {
+/// A lookup in the cache of verified tokens.
+pub(crate) fn token_cache(hit: bool) {
     count!("obo_token_cache_total", "result" => if hit { "hit" } else { "miss" });
 }
 
-/// Without randomness there are no pseudonyms, rather than names.
+/// The pseudonym of the subject; `None` if there is no randomness, rather than the name.
 #[cfg(feature = "tracing")]
 fn pseudonym(caller: &Caller) -> Option<String> {
     static KEY: LazyLock<Option<PseudonymKey>> =

@@ -4,7 +4,7 @@ use obo_core::Issuer;
 
 use crate::refusal::rejection::Rejection;
 
-/// An issuer was asked about a token.
+/// A token was introspected.
 pub(crate) fn introspected(issuer: &Issuer, outcome: Result<(), &Rejection>, elapsed: Duration) {
     let code = outcome.err().map_or("ok", Rejection::code);
     count!("obo_introspections_total", "outcome" => code, "issuer" => issuer.to_string());

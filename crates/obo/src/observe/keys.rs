@@ -1,6 +1,6 @@
 use obo_core::{Issuer, KeySet};
 
-/// A key set came.
+/// A key set was fetched.
 pub(crate) fn keys_fetched(issuer: &Issuer, usable: usize, skipped: usize) {
     count!("obo_key_set_fetches_total", "outcome" => "ok", "issuer" => issuer.to_string());
     gauge!("obo_key_set_keys", usable as f64, "issuer" => issuer.to_string());
@@ -18,7 +18,7 @@ pub(crate) fn keys_fetched(issuer: &Issuer, usable: usize, skipped: usize) {
     );
 }
 
-/// A set came whose document is another one than the last, and not all of its keys are used: once for each such document.
+/// Some keys of a fetched set are not used. Emitted once for each changed document.
 pub(crate) fn keys_skipped(issuer: &Issuer, keys: &KeySet) {
     #[cfg(feature = "tracing")]
     if keys.skipped() > 0 {
@@ -37,7 +37,7 @@ pub(crate) fn keys_skipped(issuer: &Issuer, keys: &KeySet) {
     }
 }
 
-/// A key set did not come.
+/// A key set could not be fetched.
 pub(crate) fn keys_unavailable(issuer: &Issuer, code: &'static str, problem: &str) {
     count!("obo_key_set_fetches_total", "outcome" => code, "issuer" => issuer.to_string());
     event!(
@@ -49,7 +49,7 @@ pub(crate) fn keys_unavailable(issuer: &Issuer, code: &'static str, problem: &st
     );
 }
 
-/// A discovery document could not be renewed; the known one goes on being used.
+/// A discovery document could not be renewed. The cached one is still used.
 pub(crate) fn not_rediscovered(issuer: &Issuer, problem: &str) {
     event!(
         WARN,

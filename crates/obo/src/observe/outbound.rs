@@ -6,24 +6,25 @@ use obo_core::{Issuer, Target};
 
 use super::Span;
 
-/// What is recorded of a failed exchange or a call that is not made.
+/// What is recorded of a failed exchange, or of a call that is not made.
 pub(crate) struct Failure<'e> {
     pub(crate) code: &'static str,
     pub(crate) target: Option<&'e str>,
     pub(crate) reason: &'e dyn std::fmt::Display,
-    /// Whether the caller can fix it, which is no warning.
+    /// Whether the caller can fix it. Then it is not a warning.
     pub(crate) is_of_the_caller: bool,
 }
 
-/// Whether a token for a call was at hand.
-pub(crate) fn at_hand(hit: bool) {
+/// A lookup in the cache of exchanged tokens.
+pub(crate) fn exchange_cache(hit: bool) {
     count!("obo_exchange_cache_total", "result" => if hit { "hit" } else { "miss" });
 }
 
-/// An exchange with all its attempts: counted as under way while this lives, and a span of its own.
+/// An exchange with all its attempts. It has its own span, and counts as running until it is
+/// dropped.
 ///
-/// The span is no child of the one that it follows from: others may wait for the exchange too, and it goes on when whoever
-/// asked for it has gone away.
+/// The span follows from that of the first caller but is not its child: other callers may wait for
+/// the exchange too, and it continues if the first one is cancelled.
 pub(crate) struct Exchange(Span);
 
 impl Exchange {
@@ -48,7 +49,7 @@ impl Exchange {
         self.0.within(work)
     }
 
-    /// There is a token, unless it failed.
+    /// Records the outcome: a token, or the failure.
     pub(crate) fn ended(
         &self,
         target: Option<&Target>,
@@ -88,9 +89,7 @@ impl Drop for Exchange {
     }
 }
 
-/// A call was not made, and no exchange of its own has reported why.
-///
-/// What our own caller can fix is no warning.
+/// A call was not made, for a reason that no exchange has reported.
 pub(crate) fn call_not_made(error: &Failure<'_>) {
     count!("obo_calls_not_made_total", "code" => error.code);
     let Failure { code, target, .. } = error;
@@ -101,18 +100,18 @@ pub(crate) fn call_not_made(error: &Failure<'_>) {
     }
 }
 
-/// A called service wants the user to authenticate again or more strongly.
-pub(crate) fn called_service_wants_more(error: &Failure<'_>) {
+/// A called service requires the user to authenticate again or more strongly.
+pub(crate) fn step_up_required(error: &Failure<'_>) {
     event!(
         INFO,
         code = error.code,
         target_audience = error.target,
-        "called service wants more of the user"
+        "called service requires step-up authentication"
     );
 }
 
-/// Tokens or refusals at hand were let go.
-pub(crate) fn let_go(cause: &'static str, entries: usize) {
+/// Cached tokens or failures were evicted.
+pub(crate) fn evicted(cause: &'static str, entries: usize) {
     #[cfg(feature = "metrics")]
     if entries > 0 {
         metrics::counter!("obo_exchange_cache_evictions_total", "cause" => cause)
@@ -120,7 +119,7 @@ pub(crate) fn let_go(cause: &'static str, entries: usize) {
     }
 }
 
-/// What a circuit breaker is of: an endpoint of an authorization server, or one target of it.
+/// The endpoint of a circuit breaker, or one target of the endpoint.
 #[derive(Clone, Debug)]
 pub(crate) struct Endpoint {
     issuer: Issuer,
@@ -172,7 +171,7 @@ pub(crate) fn breaker(of: &Endpoint, is_open: bool) {
     );
 }
 
-/// The target as configured: as many values as there are destinations; empty where there is none.
+/// The label of a target: one value for each configured destination, empty without a target.
 #[cfg(feature = "metrics")]
 fn label(target: Option<&Target>) -> String {
     target.map(Target::description).unwrap_or_default()

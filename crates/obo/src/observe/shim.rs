@@ -1,14 +1,14 @@
-//! Macros and a span that come to nothing without their feature.
+//! Macros and a span that compile to nothing without their feature.
 
-/// An event for people who run the service.
+/// Emits an event for operators.
 macro_rules! event {
-    ($level:ident, $($told:tt)*) => {
+    ($level:ident, $($field:tt)*) => {
         #[cfg(feature = "tracing")]
-        tracing::event!(target: "obo", tracing::Level::$level, $($told)*);
+        tracing::event!(target: "obo", tracing::Level::$level, $($field)*);
     };
 }
 
-/// One more of what is counted.
+/// Increments a counter.
 macro_rules! count {
     ($name:literal $(, $label:literal => $value:expr)* $(,)?) => {
         #[cfg(feature = "metrics")]
@@ -16,7 +16,7 @@ macro_rules! count {
     };
 }
 
-/// The present value of what rises and falls.
+/// Sets a gauge.
 macro_rules! gauge {
     ($name:literal, $now:expr $(, $label:literal => $value:expr)* $(,)?) => {
         #[cfg(feature = "metrics")]
@@ -24,7 +24,7 @@ macro_rules! gauge {
     };
 }
 
-/// One more measurement, in seconds.
+/// Records a duration in seconds.
 macro_rules! measure {
     ($name:literal, $took:expr $(, $label:literal => $value:expr)* $(,)?) => {
         #[cfg(feature = "metrics")]
@@ -32,24 +32,24 @@ macro_rules! measure {
     };
 }
 
-/// A span of the service.
+/// Creates a span.
 macro_rules! span {
-    ($($told:tt)*) => {
+    ($($field:tt)*) => {
         $crate::observe::Span {
             #[cfg(feature = "tracing")]
-            inner: tracing::info_span!(target: "obo", $($told)*),
+            inner: tracing::info_span!(target: "obo", $($field)*),
         }
     };
 }
 
-/// A span, in which work may run that goes to a task of its own.
+/// A span. Work in a task of its own can run within it.
 pub(crate) struct Span {
     #[cfg(feature = "tracing")]
     pub(super) inner: tracing::Span,
 }
 
 impl Span {
-    /// The span that is entered here.
+    /// The current span.
     pub(crate) fn here() -> Self {
         Self {
             #[cfg(feature = "tracing")]

@@ -13,49 +13,49 @@ use crate::observe;
 use crate::refusal::rejection::{step_up, unauthenticated};
 use crate::refusal::response::RefusalResponse;
 
-/// Why there is no usable token for a call on behalf of a user: the call was not made, or the called service wants
-/// more of the user.
+/// Why a call on behalf of a user has no usable token: the call was not made, or the called service
+/// wants more of the user.
 ///
-/// `Display` names the target and what the authorization server said, for logs; [`response`](Self::response) is what may be
-/// told to whoever called this service.
+/// `Display` is for logs: it names the target and what the authorization server said. Send the
+/// caller only [`response`](Self::response).
 #[derive(Clone)]
 pub struct ExchangeError(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
     kind: ExchangeErrorKind,
-    /// For whom the token was to be, printable.
+    /// The audience or resource that the token is for, printable.
     target: Option<String>,
-    /// What happened, where the token endpoint does not tell, or not all of it.
+    /// What happened, if the source does not say it, or not all of it.
     problem: Cow<'static, str>,
     source: Option<TokenEndpointError>,
     /// What the called service wants of the user.
     challenge: Option<Challenge>,
-    /// It is about a token of this service's own.
+    /// Whether it is about a token of this service itself.
     is_own: bool,
 }
 
-/// What kind of failure an [`ExchangeError`] is, and so who can mend it.
+/// What kind of failure an [`ExchangeError`] is, and so who can fix it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ExchangeErrorKind {
-    /// This service does not say for whom it calls: neither the client nor the request has a validated caller.
+    /// Neither the client nor the request has a validated caller.
     NoSubject,
-    /// The request goes to a place that is no configured destination.
+    /// The request's URI is not a configured destination.
     UnknownDestination,
     /// The caller's token has expired, or the authorization server does not accept it.
     SubjectInvalid,
-    /// The authorization server issues no token for this target or scope to this service or user.
+    /// The authorization server refuses this target or scope to this service or user.
     TargetDenied,
     /// The user must authenticate again or more strongly.
     StepUp,
     /// This service's own credential or configuration is wrong.
     ClientMisconfigured,
-    /// The authorization server asks to slow down.
+    /// The authorization server asks for fewer requests.
     Throttled,
-    /// The authorization server cannot be reached or has a fault that may pass.
+    /// The authorization server cannot be reached, or has a fault that may pass.
     Transient,
-    /// The authorization server's answer cannot be used.
+    /// The authorization server's response is not usable.
     AnswerUnusable,
     /// This service has too many exchanges under way.
     Overloaded,
@@ -94,7 +94,7 @@ impl From<ErrorClass> for ExchangeErrorKind {
 
 const STRONGER: &str = "stronger user authentication needed";
 
-/// When to try again after a failure whose end nobody told.
+/// When to retry after a failure without a `Retry-After`.
 const PAUSE: Duration = Duration::from_secs(1);
 
 impl ExchangeError {
@@ -106,7 +106,7 @@ impl ExchangeError {
         Self(Arc::new(Inner::new(kind, target, problem.into())))
     }
 
-    /// The called service wants more of the user, whom our own caller can send to sign in.
+    /// The called service wants more of the user. `challenge` passes this on to our own caller.
     pub(crate) fn of_step_up(target: Option<&Target>, challenge: Challenge) -> Self {
         let problem = "the called service wants the user to authenticate again or more strongly";
         Self(Arc::new(Inner {
@@ -134,7 +134,7 @@ impl ExchangeError {
         }))
     }
 
-    /// The rejection of this service's own credential, whatever it was presented for.
+    /// The rejection of this service's own credential, for whatever it was presented.
     pub(crate) fn rejects_client(&self) -> Option<&TokenEndpointError> {
         let source = self.0.source.as_ref()?;
         let is_of_client = self.0.kind == ExchangeErrorKind::ClientMisconfigured
@@ -145,11 +145,11 @@ impl ExchangeError {
         is_of_client.then_some(source)
     }
 
-    /// Whether the server would say the same again, since the set-up is wrong.
+    /// Whether the same request would fail again, since the setup is wrong.
     pub(crate) fn is_of_the_setup(&self) -> bool {
         match self.0.kind {
             ExchangeErrorKind::AnswerUnusable => true,
-            // Without a response it was noticed here, which costs the server nothing.
+            // Without a response the mistake was found here, which costs the server nothing.
             ExchangeErrorKind::ClientMisconfigured => self
                 .0
                 .source
@@ -159,7 +159,7 @@ impl ExchangeError {
         }
     }
 
-    /// What it takes in memory, in bytes.
+    /// Its size in memory, in bytes.
     pub(crate) fn size(&self) -> usize {
         let of_source = |source: &TokenEndpointError| {
             let claims = source.claims().map_or(0, |claims| claims.as_json().len());
@@ -177,20 +177,21 @@ impl ExchangeError {
         self.0.source.as_ref()?.refused_token()
     }
 
-    /// Whether the server says that it refuses the acting service's token.
+    /// Whether the server names the acting service's token as the refused one.
     pub(crate) fn is_of_actor(&self) -> bool {
         self.refused_token() == Some(RefusedToken::Actor)
     }
 
-    /// Whether the server refuses the acting service's token, or does not say which of the two tokens it refuses.
+    /// Whether the server refuses the acting service's token, or does not name which of the two
+    /// tokens it refuses.
     pub(crate) fn may_be_of_actor(&self) -> bool {
         self.is_of_actor()
             || self.refused_token().is_none() && self.0.kind == ExchangeErrorKind::SubjectInvalid
     }
 
-    /// The same failure as one of this service, whose token the server may have refused.
+    /// The same failure, blamed on this service, whose actor token the server may have refused.
     pub(crate) fn of_actor(&self) -> Self {
-        let problem = "the acting service's own token may not be accepted".into();
+        let problem = "the server may have refused the acting service's own token".into();
         let source = self.0.source.clone();
         Self(Arc::new(Inner {
             target: self.0.target.clone(),
@@ -199,22 +200,23 @@ impl ExchangeError {
         }))
     }
 
-    /// What kind of failure it is.
+    /// Returns the kind of failure.
     pub fn kind(&self) -> ExchangeErrorKind {
         self.0.kind
     }
 
-    /// The stable, low-cardinality name of the kind, for metrics and logs.
+    /// Returns the stable, low-cardinality name of the kind, for metrics and logs.
     pub fn code(&self) -> &'static str {
         self.0.kind.code()
     }
 
-    /// The authorization server's own `error` (RFC 6749 section 5.2), printable and cut: for logs, not to decide on.
+    /// Returns the authorization server's `error` (RFC 6749 section 5.2), printable and cut: for
+    /// logs, not for decisions.
     pub fn oauth_code(&self) -> Option<&str> {
         self.0.source.as_ref()?.oauth_code()
     }
 
-    /// Whether the same call may succeed later without anybody changing anything.
+    /// Whether the same call may succeed later without any change.
     pub fn is_retryable(&self) -> bool {
         matches!(
             self.0.kind,
@@ -234,7 +236,8 @@ impl ExchangeError {
         }
     }
 
-    /// What may be told to whoever called this service.
+    /// Returns the response to our own caller. Its texts are a closed set, without words of the
+    /// server.
     pub fn response(&self) -> RefusalResponse {
         use ExchangeErrorKind as Kind;
         let code = self.code();
@@ -248,7 +251,7 @@ impl ExchangeError {
                 StatusCode::FORBIDDEN,
                 "a service behind this one may not be called for this user",
             ),
-            // A forgotten `on_behalf_of` among them: to sign in again would not help the user.
+            // A forgotten `on_behalf_of` is one of them: a new sign-in would not help the user.
             Kind::NoSubject
             | Kind::UnknownDestination
             | Kind::ClientMisconfigured
@@ -258,8 +261,8 @@ impl ExchangeError {
                 (StatusCode::SERVICE_UNAVAILABLE, "try again later")
             }
         };
-        let asked = self.0.source.as_ref().and_then(|it| it.retry_after());
-        let later = self.is_retryable().then(|| asked.unwrap_or(PAUSE));
+        let retry_after = self.0.source.as_ref().and_then(|it| it.retry_after());
+        let later = self.is_retryable().then(|| retry_after.unwrap_or(PAUSE));
         RefusalResponse::new(code, status, message).with_retry_after(later)
     }
 
@@ -320,10 +323,12 @@ impl Error for ExchangeError {
 
 /// Why a call on behalf of a user failed: before it was made, or in the inner service.
 ///
-/// The inner service's error is boxed, as in tower's own middleware, so that every stack of layers has one.
+/// The inner service's error is boxed, as in tower's own middleware, so that every stack of layers
+/// has one.
 #[derive(Debug, thiserror::Error)]
 pub enum CallError {
-    /// There was no token, so that the inner service was not called; or it was, and wants more of the user.
+    /// There was no token, so the inner service was not called; or it was called and wants more of
+    /// the user.
     #[error("token exchange failed")]
     Exchange(#[source] ExchangeError),
     /// The inner service failed.

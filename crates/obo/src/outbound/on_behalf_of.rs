@@ -1,34 +1,42 @@
-//! The outbound side: a service around a client that gives each request a token for where it goes.
+//! The outbound side: a service around a client that gives each request a token for its
+//! destination.
 //!
 //! What happens to a request, in this order:
 //!
-//! 1. The subject: the caller given to [`OnBehalfOf::on_behalf_of`], else the [`Caller`](crate::Caller) in the
-//!    request's own extensions. None: no call.
-//! 2. The destination: the one this client is for, or the one that the request's scheme, host, port and path name
-//!    exactly. None: no call, and nothing was sent anywhere.
-//! 3. A token for the destination's target: at hand, or exchanged. None: no call.
-//! 4. `Authorization` is set to it, marked sensitive, replacing whatever was there, and a `Host` header to the
-//!    destination's authority; then the ready inner service is called. It is not held while a token is awaited: a clone
-//!    of it is polled ready afterwards. The response's extensions say where the token came from ([`TokenSource`](crate::exchange::TokenSource)).
-//! 5. An answer that rejects the token (401, gRPC `UNAUTHENTICATED`) lets it go. Where the request can be
-//!    [replayed](Replay) it is sent once more, with a new token. One that wants more of the user (RFC 9470, a claims
-//!    challenge) is an error that says so to our own caller. A second rejection is passed on, as are all other answers.
-//!    A gRPC response whose status comes at its end evicts the token then, and is not replayed: its [body](ResponseBody)
-//!    is watched as it is read.
+//! 1. The subject: the caller given to [`OnBehalfOf::on_behalf_of`], else the
+//!    [`Caller`](crate::Caller) in the request's extensions. Without one, the call is not made.
+//! 2. The destination: the one that this client is for, or the one that the request's scheme, host,
+//!    port and path name exactly. Without one, the call is not made and nothing is sent.
+//! 3. A token for the destination's target, cached or exchanged. Without one, the call is not made.
+//! 4. `Authorization` is set to that token, marked as sensitive, and replaces any other value. A
+//!    `Host` header is set to the destination's authority. Then the inner service, which is ready,
+//!    is called. While the request waits for a token it does not hold that service: a clone is
+//!    polled ready afterwards. The response's extensions hold the
+//!    [`TokenSource`](crate::exchange::TokenSource).
+//! 5. A response that rejects the token (401, gRPC `UNAUTHENTICATED`) evicts it. If the request can
+//!    be [replayed](Replay), it is sent once more with a new token. A response that wants more of
+//!    the user (RFC 9470, a claims challenge) becomes an error that passes this on to our own
+//!    caller. A second rejection is passed on as it is, like all other responses. A gRPC response
+//!    may carry its status at its end: the token is evicted then, and the request is not replayed.
+//!    Its [body](ResponseBody) is watched while it is read.
 //!
-//! The caller's own token never goes out.
+//! The caller's own token is never sent.
 //!
 //! # Clients
 //!
-//! Any tower service of `http::Request` is one, with its timeouts, retries and load balancing inside or outside. A client
-//! with a request type of its own takes a line that turns one into the other, such as `reqwest`:
+//! Any tower service of `http::Request` can be the client. Timeouts, retries and load balancing can
+//! be layers inside or outside. A client with a request type of its own, such as `reqwest`, needs a
+//! line that converts one into the other:
 //!
 //! ```
 //! # #[cfg(feature = "default-client")]
-//! # fn stock(exchange: &obo::TokenExchange, stock: obo::Destination) -> Result<impl Sized, obo::ConfigError> {
+//! # fn stock(
+//! #     exchange: &obo::TokenExchange,
+//! #     stock: obo::Destination,
+//! # ) -> Result<impl Sized, obo::ConfigError> {
 //! use tower::{Layer, service_fn};
 //!
-//! // As any client that carries tokens, one that follows no redirects.
+//! // A client that carries tokens must not follow redirects.
 //! let redirects = reqwest::redirect::Policy::none();
 //! let client = reqwest::Client::builder().redirect(redirects).build().unwrap();
 //! let client = service_fn(move |request: http::Request<reqwest::Body>| {
@@ -43,8 +51,8 @@
 //! # }
 //! ```
 //!
-//! A client that is no service at all asks for the token: [`OnBehalfOfLayer::token`] for a URI,
-//! [`TokenExchange::token`](crate::TokenExchange::token) for an audience.
+//! A client that is not a tower service takes the token itself: [`OnBehalfOfLayer::token`] for a
+//! URI, [`TokenExchange::token`](crate::TokenExchange::token) for an audience.
 
 pub use super::service::{
     Outbound, OutboundLayer, RecordedBody, Replay, ResponseBody, ResponseFuture,
@@ -59,26 +67,64 @@ use super::exchange::{Exchanged, TokenExchange, Wanted};
 use super::service::Source;
 use crate::observe;
 
-/// A client whose requests carry tokens on behalf of a user; an [`OnBehalfOfLayer`] makes it.
+/// A client whose requests carry tokens on behalf of a user; made by an [`OnBehalfOfLayer`].
 ///
 /// `R` is how it [replays](Replay) requests, `()` if it does not.
+///
+/// ```
+/// use bytes::Bytes;
+/// use http_body_util::Full;
+/// use obo::{Caller, TokenExchange};
+/// use tower::{Layer, ServiceExt, service_fn};
+///
+/// # async fn example(
+/// #     exchange: TokenExchange,
+/// #     caller: Caller,
+/// # ) -> Result<(), Box<dyn std::error::Error>> {
+/// // Any client of `http::Request`; this one responds itself.
+/// let client = service_fn(|request: http::Request<Full<Bytes>>| async move {
+///     assert!(request.headers().contains_key("authorization"));
+///     Ok::<_, std::convert::Infallible>(http::Response::new(Full::<Bytes>::default()))
+/// });
+/// let stock = exchange.to("https://stock.corp.example", "service-b")?.layer(client);
+///
+/// let request = http::Request::get("https://stock.corp.example/levels").body(Full::default())?;
+/// let response = stock.on_behalf_of(&caller).oneshot(request).await?;
+/// # Ok(())
+/// # }
+/// ```
 pub type OnBehalfOf<S, R = ()> = Outbound<S, ForCaller, R>;
 
-/// Gives a client's requests tokens on behalf of their caller; [`TokenExchange::to`] makes it.
+/// Gives a client's requests tokens on behalf of their caller; made by [`TokenExchange::to`].
 ///
 /// `R` is how requests are [replayed](Replay), `()` if they are not.
+///
+/// ```
+/// use bytes::Bytes;
+/// use http_body_util::Full;
+/// use obo::on_behalf_of::{OnBehalfOfLayer, Replay};
+/// use obo::{ConfigError, Destination, TokenExchange};
+///
+/// type Body = Full<Bytes>;
+///
+/// fn stock(exchange: &TokenExchange) -> Result<OnBehalfOfLayer<Replay<Body>>, ConfigError> {
+///     let stock = Destination::new("https://stock.corp.example", "service-b")?;
+///     let stock = exchange.to_destination(stock.scopes(["stock:read"]))?;
+///     Ok(stock.replay(Replay::copied(|body: &Body| Some(body.clone()))))
+/// }
+/// ```
 pub type OnBehalfOfLayer<R = ()> = OutboundLayer<ForCaller, R>;
 
 /// The tokens are on behalf of a caller.
 #[derive(Clone, Debug, Default)]
 pub struct ForCaller {
-    /// Without one, each request's extensions say who it is.
+    /// Without one, the request's extensions name the caller.
     subject: Option<Caller>,
     is_fresh: bool,
 }
 
 impl<S, R> OnBehalfOf<S, R> {
-    /// This client for calls on behalf of `caller`, whatever the requests' extensions say.
+    /// This client for calls on behalf of `caller`, whatever the request's extensions name.
     pub fn on_behalf_of<C>(&self, caller: &Caller<C>) -> Self
     where
         S: Clone,
@@ -89,7 +135,8 @@ impl<S, R> OnBehalfOf<S, R> {
         client
     }
 
-    /// This client with tokens that are issued now, not cached; concurrent calls share one.
+    /// This client with tokens that are issued now and not taken from the cache. Concurrent calls
+    /// share one.
     pub fn fresh(mut self) -> Self {
         self.layer.source.is_fresh = true;
         self
@@ -97,13 +144,14 @@ impl<S, R> OnBehalfOf<S, R> {
 }
 
 impl<R> OnBehalfOfLayer<R> {
-    /// The token for a request of `caller` to `uri`, for a client that is no tower service.
+    /// Returns the token for a request of `caller` to `uri`, for a client that is not a tower
+    /// service.
     ///
-    /// It is denied where a request would be, and has to be sent there and nowhere else.
+    /// The destination is checked as for a request. Send the token to that URI and to no other.
     ///
     /// # Errors
     ///
-    /// Fails if there is none; the kind says why. The caller's own token is never a substitute.
+    /// Fails if there is no token; the kind says why. The caller's own token is never a substitute.
     pub async fn token<C>(
         &self,
         caller: &Caller<C>,
@@ -113,7 +161,7 @@ impl<R> OnBehalfOfLayer<R> {
             .source
             .for_subject(Some(&caller.untyped()), &self.route, uri);
         self.exchange
-            .ask(wanted.inspect_err(|error| observe::call_not_made(&error.failure()))?)
+            .request(wanted.inspect_err(|error| observe::call_not_made(&error.failure()))?)
             .await
     }
 }
@@ -130,8 +178,8 @@ impl ForCaller {
             return Err(ExchangeError::new(
                 ExchangeErrorKind::NoSubject,
                 found.as_ref().map(|found| &*found.target),
-                "neither this client nor the request says on whose behalf it calls; \
-                 use `on_behalf_of`, or put the caller into the request's extensions",
+                "neither the client nor the request names a caller; use `on_behalf_of`, or put the \
+                 `Caller` into the request's extensions",
             ));
         };
         let found = found.ok_or_else(|| route.unknown(uri))?;
@@ -162,11 +210,12 @@ impl Source for ForCaller {
 }
 
 impl TokenExchange {
-    /// A layer for a client that calls the service at `uri` on behalf of users. Its tokens are for `target`.
+    /// Returns a layer for a client that calls the service at `uri` on behalf of users. Its tokens
+    /// are for `target`.
     ///
     /// # Errors
     ///
-    /// As [`Destination::new`].
+    /// Fails as [`Destination::new`] does.
     pub fn to<T>(&self, uri: &str, target: T) -> Result<OnBehalfOfLayer, ConfigError>
     where
         T: TryInto<Target, Error: Into<ConfigError>>,
@@ -174,7 +223,7 @@ impl TokenExchange {
         self.to_destination(Destination::new(uri, target)?)
     }
 
-    /// The same for a destination with settings of its own.
+    /// As [`to`](Self::to), for a destination with settings of its own.
     ///
     /// # Errors
     ///
@@ -183,7 +232,8 @@ impl TokenExchange {
         OutboundLayer::to(self, destination, ForCaller::default())
     }
 
-    /// A layer for a client that calls several destinations. Each request's URI chooses one.
+    /// Returns a layer for a client that calls several destinations. Each request's URI chooses
+    /// one.
     pub fn to_destinations(&self, destinations: Destinations) -> OnBehalfOfLayer {
         OutboundLayer::new(self, Route::ByUri(destinations), ForCaller::default())
     }

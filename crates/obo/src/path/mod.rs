@@ -1,4 +1,4 @@
-//! Request paths, and tables that list them: compared as they were sent, never decoded.
+//! Request paths and tables of paths. Paths are compared as they were sent, never decoded.
 #![deny(
     clippy::wildcard_enum_match_arm,
     clippy::match_wildcard_for_single_variants,
@@ -17,13 +17,16 @@ use percent_encoding::percent_decode_str;
 pub use pattern::PathPattern;
 pub use table::{PathMatch, PathTable};
 
-/// Whether every server reads the path alike: no empty segment but the last, no dot segment, no path parameter, and no
-/// escape of a character that needs none or separates segments (RFC 3986 section 6.2.2). Escapes must decode to UTF-8
-/// without control characters: some servers read an overlong form as the ASCII that it stands for.
+/// Whether all servers read the path alike.
 ///
-/// Call it before you decide by the start of a path, as a gateway does that forwards all paths below `/orders`: an
-/// ambiguous path may lead elsewhere. [`PathTable`], [`RuleTable`](crate::RuleTable) and
-/// [`Destinations`](crate::Destinations) call it themselves.
+/// Such a path has no empty segment except the last, no dot segment, no path parameter, and no
+/// escape of a character that needs none or that separates segments (RFC 3986 section 6.2.2).
+/// Escapes must decode to UTF-8 without control characters: some servers decode an overlong form to
+/// ASCII.
+///
+/// Call it before you match the prefix of a path, for example in a gateway that forwards all paths
+/// below `/orders`: an ambiguous path may lead elsewhere. [`PathTable`],
+/// [`RuleTable`](crate::RuleTable) and [`Destinations`](crate::Destinations) check it themselves.
 ///
 /// ```
 /// use obo::path::is_unambiguous;
@@ -48,7 +51,7 @@ pub fn is_unambiguous(path: &str) -> bool {
     is_plain || path.split('%').skip(1).all(is_needed_escape) && is_text(path)
 }
 
-/// Whether the byte stands for itself: no part of an escape, nor of a character beyond ASCII.
+/// Whether the byte stands for itself: it is ASCII and not part of an escape.
 fn is_plain(b: u8) -> bool {
     b.is_ascii() && b != b'%'
 }
@@ -64,14 +67,14 @@ fn escaped(rest: &str) -> Option<u8> {
     u8::from_str_radix(hex, 16).ok().filter(|_| is_hex)
 }
 
-/// Whether the path decodes to UTF-8 without control characters, at which some servers would end it.
+/// Whether the path decodes to UTF-8 without control characters, where some servers cut it off.
 fn is_text(path: &str) -> bool {
     let text = percent_decode_str(path).decode_utf8();
     text.is_ok_and(|text| !text.contains(char::is_control))
 }
 
-/// The path without what some servers ignore: letter case, the slash at the end, and escapes. Two paths with the same folded
-/// path may be one path to the server behind.
+/// The path without the differences that some servers ignore: letter case, a slash at the end, and
+/// escapes. Two paths with the same folded path may be the same path to another server.
 fn folded_path(path: &str) -> Cow<'_, str> {
     let path = path.strip_suffix('/').unwrap_or(path);
     if path.bytes().fold(true, |plain, b| plain & is_plain(b)) {
@@ -81,7 +84,8 @@ fn folded_path(path: &str) -> Cow<'_, str> {
             false => Cow::Borrowed(path),
         };
     }
-    // By way of upper case, since `\u{17f}` has the upper case of `s`, and `\u{212a}` the lower case of `k`.
+    // First to upper case: `\u{17f}` has the upper case of `s`, and `\u{212a}` the lower case of
+    // `k`.
     let upper = percent_decode_str(path).decode_utf8_lossy().to_uppercase();
     Cow::Owned(upper.to_lowercase())
 }

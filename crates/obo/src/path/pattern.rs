@@ -4,12 +4,23 @@ use obo_core::ConfigError;
 
 use super::is_unambiguous;
 
-/// A path that a table lists: `/orders`, `/orders/{id}`, or `/orders/{*rest}` for all that is below `/orders`.
+/// An entry of a path table: `/orders`, `/orders/{id}`, or `/orders/{*rest}` for everything below
+/// `/orders`.
 ///
-/// A fixed segment is compared byte by byte. A parameter `{id}` stands for one whole segment that all servers read alike
-/// (see [`is_unambiguous`]): any text with the escapes it needs, in any letter case. It never holds an empty segment, a
-/// slash, `;`, a backslash, `.` or `..`, written out or escaped. `{*rest}` stands for one or more such segments, and for a
-/// slash at the end after them. Two patterns are equal if only the names of their parameters differ.
+/// Fixed segments are compared byte by byte. A parameter `{id}` matches one whole segment that all
+/// servers read alike (see [`is_unambiguous`]): any text with the escapes that it needs, in any
+/// letter case. It never matches an empty segment, a slash, `;`, a backslash, `.` or `..`, plain or
+/// escaped. `{*rest}` matches one or more such segments, and a slash at the end after them. Two
+/// patterns are equal if they differ only in the names of their parameters.
+///
+/// ```
+/// use obo::path::PathPattern;
+///
+/// let pattern = PathPattern::new("/orders/{id}")?;
+/// assert_eq!(pattern, PathPattern::new("/orders/{order}")?);
+/// assert!(PathPattern::new("/orders/:id").is_err());
+/// # Ok::<(), obo::ConfigError>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct PathPattern(String);
 
@@ -18,12 +29,12 @@ pub struct PathPattern(String);
 pub(super) enum Segment<'p> {
     Fixed(&'p str),
     Parameter,
-    /// All that is left, which is not empty.
+    /// All segments that are left, at least one.
     Rest,
 }
 
 impl<'p> Segment<'p> {
-    /// A segment of a pattern; its parameters have been checked.
+    /// Classifies a segment of a pattern that was checked.
     fn of(segment: &'p str) -> Self {
         match segment.as_bytes() {
             [b'{', b'*', ..] => Self::Rest,
@@ -33,7 +44,7 @@ impl<'p> Segment<'p> {
     }
 }
 
-/// Whether the segment looks like a parameter of some router, and is not one here.
+/// Whether the segment looks like a parameter of some router but is not one here.
 fn is_odd(segment: &str) -> bool {
     let braced = segment.strip_prefix('{').and_then(|s| s.strip_suffix('}'));
     match braced.map(|name| name.strip_prefix('*').unwrap_or(name)) {
@@ -43,12 +54,13 @@ fn is_odd(segment: &str) -> bool {
 }
 
 impl PathPattern {
-    /// Reads a pattern; a parameter is a whole segment.
+    /// Parses a pattern. A parameter is a whole segment.
     ///
     /// # Errors
     ///
-    /// If the text is not a path, or servers read it in different ways: it has an escape, a query, an empty segment, a dot
-    /// segment, or a parameter in another form such as `:id` or `{id}.json`.
+    /// Fails if the text is not a path, or if servers read it in different ways: it has an escape,
+    /// a query, an empty segment, a dot segment, or a parameter of another form such as `:id` or
+    /// `{id}.json`.
     pub fn new(text: &str) -> Result<Self, ConfigError> {
         let not_a_path = |problem: String| Err(ConfigError::new("path", problem));
         if let Some(segment) = text.split('/').find(|segment| is_odd(segment)) {
@@ -81,11 +93,11 @@ impl PathPattern {
         Ok(Self(text.to_owned()))
     }
 
-    /// Reads a path without parameters.
+    /// Parses a path without parameters.
     ///
     /// # Errors
     ///
-    /// As [`new`](Self::new), and if there is a parameter.
+    /// As [`new`](Self::new). Also fails if there is a parameter.
     pub fn exact(text: &str) -> Result<Self, ConfigError> {
         let path = Self::new(text)?;
         if path.is_exact() {
@@ -95,7 +107,7 @@ impl PathPattern {
         Err(ConfigError::new("path", format!("{text:?} {problem}")))
     }
 
-    /// Whether it has no parameter, and so stands for one path alone.
+    /// Whether it has no parameter, so that it matches a single path.
     pub fn is_exact(&self) -> bool {
         !self.0.contains('{')
     }
@@ -105,13 +117,13 @@ impl PathPattern {
         &self.0
     }
 
-    /// What comes before the first parameter, without a slash at its end: `/orders` of `/orders/{id}`. An exact path is
-    /// fixed as a whole.
+    /// The text before the first parameter, without a slash at its end: `/orders` for
+    /// `/orders/{id}`. For an exact path it is the whole path.
     pub fn fixed_start(&self) -> &str {
         self.0.split("/{").next().unwrap_or_default()
     }
 
-    /// Whether it stands for this path, which is unambiguous, compared byte by byte.
+    /// Whether it matches this path, which must be unambiguous. Compares byte by byte.
     pub(super) fn matches(&self, path: &str) -> bool {
         let mut path = path.split('/').skip(1);
         for own in self.segments() {
@@ -126,7 +138,7 @@ impl PathPattern {
         path.next().is_none()
     }
 
-    /// What comes after each slash; empty for the slash at the end.
+    /// The text after each slash; empty after a slash at the end.
     fn segments(&self) -> impl Iterator<Item = Segment<'_>> {
         self.0.split('/').skip(1).map(Segment::of)
     }
@@ -153,7 +165,7 @@ impl fmt::Display for PathPattern {
     }
 }
 
-/// What comes before the next slash, and the slash with what comes after it.
+/// Splits the path before its next slash.
 pub(super) fn first_segment(path: &str) -> (&str, &str) {
     let slash = path.bytes().position(|b| b == b'/');
     path.split_at(slash.unwrap_or(path.len()))

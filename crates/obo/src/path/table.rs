@@ -4,10 +4,11 @@ use obo_core::ConfigError;
 use super::pattern::{Segment, first_segment};
 use super::{PathPattern, folded_path, is_unambiguous};
 
-/// Values by path, such as rules or routes, that no other spelling of the path leads around.
+/// Values by path, such as rules or routes, which no other spelling of a path can bypass.
 ///
-/// An exact path goes before patterns, and of patterns the most specific one counts. A path is denied rather than found
-/// by a wider pattern if some server may read it as a path of a more specific one. [`find`](Self::find) has all cases.
+/// An exact path takes precedence over patterns, and a more specific pattern over a wider one. If
+/// some server may read a path as one of a more specific entry, no wider pattern matches it.
+/// [`find`](Self::find) returns which case it is.
 ///
 /// ```
 /// use obo::path::{PathMatch, PathPattern, PathTable};
@@ -34,27 +35,29 @@ pub struct PathTable<T> {
     folded: Node,
 }
 
-/// What a [`PathTable`] has for a path.
+/// The outcome of [`PathTable::find`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PathMatch<'t, T> {
-    /// The value of the entry that the path is listed by.
+    /// The value of the entry that matches the path.
     Listed(&'t T),
-    /// Some servers read the path as another one that is listed: it differs by letter case, a slash at the end or escapes,
-    /// or it is `/orders` or `/orders/` where `/orders/{id}` or `/orders/{*rest}` is listed.
+    /// Some servers may read the path as another one that is listed: it differs by letter case, a
+    /// slash at the end or escapes, or it is `/orders` or `/orders/` if `/orders/{id}` or
+    /// `/orders/{*rest}` is listed.
     Near,
     /// Servers read the path in different ways (see [`is_unambiguous`]).
     Ambiguous,
-    /// No entry is for the path, nor near it.
+    /// No entry matches the path or is near it.
     Unlisted,
 }
 
 impl<T> PathTable<T> {
-    /// Lists each pattern with its value.
+    /// Builds a table of patterns and their values.
     ///
     /// # Errors
     ///
-    /// If a pattern is listed twice, or two of them overlap so that neither is more specific, such as `/{a}/lines` and
-    /// `/orders/{b}`, and the path that both stand for is not listed.
+    /// Fails if a pattern is listed twice. Also fails if two patterns overlap and neither is more
+    /// specific, such as `/{a}/lines` and `/orders/{b}`, unless the path that both match is listed
+    /// too.
     pub fn new(entries: Vec<(PathPattern, T)>) -> Result<Self, ConfigError> {
         check_overlaps(&entries)?;
         let mut by_text = HashMap::with_capacity(entries.len());
@@ -63,7 +66,7 @@ impl<T> PathTable<T> {
             by_text.insert(pattern.as_str().to_owned(), i);
             let shape = pattern.shape();
             let listed = folded.at(&shape).get_or_insert_default();
-            // The exact path itself is found by its text.
+            // An exact path is found by its text.
             if !pattern.is_exact() {
                 listed.push(i);
             }
@@ -78,7 +81,7 @@ impl<T> PathTable<T> {
         })
     }
 
-    /// Finds the entry for the path of a request, as it was sent and without its query.
+    /// Finds the entry for the path of a request, as it was sent, without the query.
     pub fn find(&self, path: &str) -> PathMatch<'_, T> {
         if let Some((_, value)) = self.entry(path).filter(|(pattern, _)| pattern.is_exact()) {
             return PathMatch::Listed(value);
@@ -96,7 +99,8 @@ impl<T> PathTable<T> {
         }
     }
 
-    /// The value of the entry that is written as `text`, for a router that names the pattern of a request's route.
+    /// Returns the value of the entry with this text, for a router that names the pattern of a
+    /// request's route.
     pub fn get(&self, text: &str) -> Option<&T> {
         self.entry(text).map(|(_, value)| value)
     }
@@ -106,14 +110,15 @@ impl<T> PathTable<T> {
     }
 }
 
-/// Listed paths as servers may read them, by segment: in lower case, and without a slash at the end.
+/// A tree of the listed paths by segment, as servers may read them: in lower case, without a slash
+/// at the end.
 #[derive(Clone, Debug, Default)]
 struct Node {
     fixed: HashMap<String, Node>,
     parameter: Option<Box<Node>>,
-    /// The patterns that end here; none for an exact path, and for the root of a pattern.
+    /// The patterns that end here. Empty for an exact path and for the root of a pattern.
     ends: Option<Vec<usize>>,
-    /// The patterns for all that is below.
+    /// The patterns for everything below.
     rest: Option<Vec<usize>>,
 }
 
@@ -130,7 +135,8 @@ impl Node {
         }
     }
 
-    /// The most specific patterns. A segment has at most one node of each kind, so a search visits no node twice.
+    /// Finds the most specific patterns. A node has at most one child of each kind for a segment,
+    /// so no node is visited twice.
     fn find(&self, path: &str) -> Option<&[usize]> {
         let Some(path) = path.strip_prefix('/') else {
             return self.ends.as_deref();
@@ -144,7 +150,8 @@ impl Node {
     }
 }
 
-/// What a pattern that ends in a parameter has above it. A server may read it as the pattern with an empty parameter.
+/// The part of a pattern before its last parameter. Some servers may read it as the pattern with an
+/// empty parameter.
 fn root<'s, 'p>(shape: &'s [Segment<'p>]) -> Option<&'s [Segment<'p>]> {
     match shape {
         [root @ .., Segment::Parameter | Segment::Rest] => Some(root),
@@ -152,7 +159,7 @@ fn root<'s, 'p>(shape: &'s [Segment<'p>]) -> Option<&'s [Segment<'p>]> {
     }
 }
 
-/// Refuses two patterns of which neither is more specific for a path that both stand for.
+/// Rejects two patterns that overlap if neither is more specific.
 fn check_overlaps<T>(entries: &[(PathPattern, T)]) -> Result<(), ConfigError> {
     let listed: Vec<_> = entries.iter().map(|(p, _)| (p, p.shape())).collect();
     let roots = listed.iter().filter_map(|(p, s)| Some((*p, root(s)?)));
@@ -161,7 +168,7 @@ fn check_overlaps<T>(entries: &[(PathPattern, T)]) -> Result<(), ConfigError> {
         .map(|(p, s)| (*p, &**s))
         .chain(roots)
         .collect();
-    // Two roots that are not listed do not matter: both are denied.
+    // Two roots that are not listed do not matter, because both are denied.
     for (i, (one, shape)) in read.iter().enumerate().take(listed.len()) {
         for (other, other_shape) in read.iter().skip(i + 1) {
             let Some(both) = overlap(shape, other_shape) else {
@@ -169,7 +176,7 @@ fn check_overlaps<T>(entries: &[(PathPattern, T)]) -> Result<(), ConfigError> {
             };
             let is_both = |shape: &[Segment<'_>]| is_same(shape, &both);
             if one == other && is_same(shape, other_shape) {
-                let problem = format!("\"{other}\" is listed twice; make it one entry");
+                let problem = format!("\"{other}\" is listed twice; remove one entry");
                 return Err(ConfigError::new("path", problem));
             }
             if !is_both(shape) && !is_both(other_shape) && !read.iter().any(|(_, s)| is_both(s)) {
@@ -184,7 +191,7 @@ fn check_overlaps<T>(entries: &[(PathPattern, T)]) -> Result<(), ConfigError> {
     Ok(())
 }
 
-/// What stands for the paths that both stand for, if there are any.
+/// The pattern of the paths that both match, if there are any.
 fn overlap<'p>(one: &[Segment<'p>], other: &[Segment<'p>]) -> Option<Vec<Segment<'p>>> {
     let mut both = Vec::new();
     let (mut one, mut other) = (one, other);

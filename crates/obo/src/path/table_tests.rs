@@ -147,7 +147,7 @@ fn parameter_is_one_whole_segment() {
         ("/orders/%c0%af", "ambiguous"),
     ];
     assert_found(&listed, &expected);
-    // Nothing else is listed, so a parameter is all there is.
+    // Nothing else is listed, so only the parameter matches.
     assert_found(
         &["/{id}"],
         &[("/7", "/{id}"), ("/", "near"), ("/7/8", "none")],
@@ -157,7 +157,7 @@ fn parameter_is_one_whole_segment() {
 /// BT-22
 #[test]
 fn pattern_is_no_path_of_a_wider_one() {
-    // A request may have braces, and is compared as it was sent.
+    // The path of a request may have braces. It is compared as it was sent.
     let listed = ["/a/{*rest}", "/a/{id}"];
     assert_found(
         &listed,
@@ -180,7 +180,7 @@ fn paths_of_a_route_are_listed_once() {
         assert!(error.contains(pair[1]), "{error}");
         assert!(error.contains("twice"), "{error}");
     }
-    // Each is one path of its own, byte by byte.
+    // Each is a separate path, byte by byte.
     for pair in [["/a/", "/a"], ["/a", "/A"], ["/a/{b}", "/a/{b}/"]] {
         built(&pair).unwrap();
     }
@@ -229,7 +229,7 @@ fn overlapping_patterns_are_refused() {
     }
 }
 
-/// A server behind the table: two paths are one to it if it reads them alike.
+/// A server behind the table. It treats paths that it reads alike as the same path.
 const READINGS: [fn(&str) -> String; 4] = [
     str::to_owned,
     |path| path.trim_end_matches('/').to_owned(),
@@ -237,7 +237,7 @@ const READINGS: [fn(&str) -> String; 4] = [
     |path| path.trim_end_matches('/').to_lowercase(),
 ];
 
-/// Whether a server that reads paths so takes the path for one of the pattern. It has nothing in common with the table.
+/// Whether such a server matches the path with the pattern. Shares no code with the table.
 fn is_read_as(reading: fn(&str) -> String, pattern: &str, path: &str) -> bool {
     let (path, pattern) = (reading(path), reading(pattern));
     let mut rest = &*path;
@@ -265,7 +265,8 @@ fn is_read_as(reading: fn(&str) -> String, pattern: &str, path: &str) -> bool {
     rest.is_empty()
 }
 
-/// Whether all paths of the first pattern are paths of the second, to a server that ignores case and slashes.
+/// Whether the second pattern matches all paths of the first, for a server that ignores case and
+/// slashes.
 fn is_within(narrow: &str, wide: &str) -> bool {
     let mut narrow = narrow.trim_end_matches('/').split('/');
     let mut wide = wide.trim_end_matches('/').split('/');
@@ -296,7 +297,7 @@ fn paths(segments: &[&str]) -> Vec<String> {
     paths
 }
 
-/// Checks all paths against what servers read, and returns how many have a route that does not list them as they are.
+/// Compares all paths with the readings of servers. Returns how many match a pattern.
 fn assert_not_led_around(routes: &[&'static str], segments: &[&str]) -> usize {
     let table = built(routes).unwrap();
     let mut routed = 0;
@@ -304,7 +305,7 @@ fn assert_not_led_around(routes: &[&'static str], segments: &[&str]) -> usize {
         let route = found(&table, path);
         let by_bytes = |route: &&&str| is_read_as(str::to_owned, route, path);
         if ["near", "none"].contains(&route) {
-            // Nothing is denied without a reason: some entry is for it, or is near.
+            // A path is denied only if an entry matches it or is near.
             let is_none = routes
                 .iter()
                 .all(|r| READINGS.iter().all(|f| !is_read_as(*f, r, path)));
@@ -316,12 +317,12 @@ fn assert_not_led_around(routes: &[&'static str], segments: &[&str]) -> usize {
             continue;
         }
         routed += 1;
-        // The route is for this path, and the most specific of those that are.
+        // The route matches this path and is the most specific one.
         assert!(is_read_as(str::to_owned, route, path), "{path}: {route}");
         for other in routes.iter().filter(by_bytes) {
             assert!(is_within(route, other), "{path}: {route}, not {other}");
         }
-        // A server that reads it as a path of another route, or as its root, does not take it for a more specific one.
+        // No server reads it as a path, or as the root, of a more specific route.
         for reading in READINGS {
             for other in routes.iter().filter(|other| **other != route) {
                 let is_it = is_read_as(reading, other, path);

@@ -1,16 +1,19 @@
-//! The details of a gRPC status: a `google.rpc.Status` that holds one `google.rpc.ErrorInfo`, in protobuf's wire format.
+//! The details of a gRPC status: a `google.rpc.Status` that holds one `google.rpc.ErrorInfo`, in
+//! protobuf's wire format.
 //!
-//! <https://github.com/googleapis/googleapis/blob/master/google/rpc/error_details.proto>. All fields but one are
-//! length-delimited, so what follows is shorter than generated code and needs no compiler of protobuf.
+//! <https://github.com/googleapis/googleapis/blob/master/google/rpc/error_details.proto>. All
+//! fields but one are length-delimited, so this code is shorter than generated code and needs no
+//! protobuf compiler.
 
 const TYPE: &str = "type.googleapis.com/google.rpc.ErrorInfo";
-/// Who defines the reasons.
+/// The domain that defines the reasons.
 const DOMAIN: &str = "obo";
 
-/// The most bytes of metadata: many gRPC peers take 8 KiB of headers altogether, and the challenge says the same again.
-const MOST: usize = 1024;
+/// The maximum size of the metadata, in bytes: many gRPC peers accept only 8 KiB of headers, and
+/// the challenge repeats the metadata.
+const MAX_METADATA: usize = 1024;
 
-/// The bytes of `grpc-status-details-bin`; metadata that is too long is left out.
+/// Encodes `grpc-status-details-bin`. Metadata that is too long is omitted.
 pub(crate) fn encode(
     code: u8,
     message: &str,
@@ -21,7 +24,7 @@ pub(crate) fn encode(
     put(&mut info, 1, reason.to_ascii_uppercase().as_bytes());
     put(&mut info, 2, DOMAIN.as_bytes());
     let length: usize = metadata.iter().map(|(_, value)| value.len()).sum();
-    for (name, value) in metadata.iter().filter(|_| length <= MOST) {
+    for (name, value) in metadata.iter().filter(|_| length <= MAX_METADATA) {
         let mut entry = Vec::new();
         put(&mut entry, 1, name.as_bytes());
         put(&mut entry, 2, value.as_bytes());
@@ -30,7 +33,7 @@ pub(crate) fn encode(
     let mut any = Vec::new();
     put(&mut any, 1, TYPE.as_bytes());
     put(&mut any, 2, &info);
-    // The code is a varint; those of gRPC fit into one byte of it.
+    // The code is a varint. Those of gRPC fit into one byte.
     let mut status = vec![1 << 3, code];
     put(&mut status, 2, message.as_bytes());
     put(&mut status, 3, &any);

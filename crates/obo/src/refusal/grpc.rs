@@ -1,9 +1,9 @@
-//! The one rule for what is gRPC.
+//! The only rule for what is gRPC.
 
 use http::HeaderMap;
 use http::header::CONTENT_TYPE;
 
-/// What kind of gRPC a message is, by its content type.
+/// The kind of gRPC of a request or response, by its content type.
 ///
 /// ```
 /// use http::{HeaderMap, HeaderValue, header::CONTENT_TYPE};
@@ -17,12 +17,14 @@ use http::header::CONTENT_TYPE;
 pub enum GrpcKind {
     /// gRPC, which needs HTTP/2: `application/grpc`, alone or followed by `+` or `;`.
     Grpc,
-    /// gRPC-Web, which has its trailers in the body: `application/grpc-web` and what begins so.
+    /// gRPC-Web, which has its trailers in the body: content types that start with
+    /// `application/grpc-web`.
     GrpcWeb,
 }
 
 impl GrpcKind {
-    /// The kind of a request or a response with these headers; `None` if it is not gRPC. `application/grpcx` is not.
+    /// The kind of a request or response with these headers; `None` if it is not gRPC, such as
+    /// `application/grpcx`.
     pub fn of(headers: &HeaderMap) -> Option<Self> {
         const GRPC: &[u8] = b"application/grpc";
         let value = headers.get(CONTENT_TYPE)?.as_bytes();

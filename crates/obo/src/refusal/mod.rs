@@ -1,4 +1,4 @@
-//! Why a request is refused, and the response that says so, over HTTP and gRPC.
+//! Refusals: the reason, and the response over HTTP and gRPC.
 
 mod error_info;
 pub(crate) mod grpc;

@@ -6,54 +6,67 @@ use obo_core::{Scope, TokenError};
 
 use crate::refusal::response::RefusalResponse;
 
-/// Why a request was refused: one type, whether the layer, a rule, an extractor or a handler raises it.
+/// Why a request is refused: by the layer, a rule, an extractor or a handler.
 ///
-/// [`response`](Self::response) is what the caller is told; `Display` is for logs and says more.
+/// [`response`](Self::response) builds the response to the caller. `Display` has more detail and is
+/// for logs only.
+///
+/// ```
+/// use obo::Rejection;
+///
+/// let rejection = Rejection::MissingCredentials;
+/// assert_eq!(rejection.code(), "missing_credentials");
+/// assert_eq!(rejection.response().status(), 401);
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Rejection {
     /// No bearer credentials: 401 with a bare challenge (RFC 6750 section 3.1), gRPC 16.
     #[error("the request has no bearer credentials")]
     MissingCredentials,
-    /// Credentials of another scheme than `Bearer`, such as `Basic`: the same response as without any.
+    /// Credentials of another scheme than `Bearer`, such as `Basic`: the same response as without
+    /// credentials.
     #[error(
-        "the request has no bearer credentials but others ({0}); send `Authorization: Bearer` and the token"
+        "the request has credentials of another scheme ({0}), expected `Authorization: Bearer` and the token"
     )]
     OtherScheme(&'static str),
-    /// Credentials that are sent twice or in two ways: 400 `invalid_request` (RFC 6750 section 2), gRPC 16.
+    /// Credentials that are sent twice: 400 `invalid_request` (RFC 6750 section 2), gRPC 16.
     #[error("the request is malformed: {0}")]
     InvalidRequest(&'static str),
-    /// The token is refused: 401 `invalid_token`, or 400 `invalid_request` when it is no token at all; gRPC 16.
+    /// The token is refused: 401 `invalid_token`, or 400 `invalid_request` if it is not a token;
+    /// gRPC 16.
     #[error(transparent)]
     Token(#[from] TokenError),
-    /// The token's scope does not suffice: 403 `insufficient_scope` with the scope that is needed, gRPC 7.
-    #[error("the token lacks scope; needed: {needed}")]
+    /// The token lacks scope: 403 `insufficient_scope` with the required scope, gRPC 7.
+    #[error("the token lacks scope, required: {needed}")]
     InsufficientScope {
-        /// What is needed.
+        /// The required scope.
         needed: Scope,
     },
-    /// The current actor may not do this, or there is none where one is needed: 403 `insufficient_scope`, gRPC 7.
+    /// The current actor is not allowed, or a required actor is missing: 403 `insufficient_scope`,
+    /// gRPC 7.
     #[error("the current actor is refused: {0}")]
     Actor(&'static str),
-    /// The caller is a service where a user is needed, or the other way round, lacks a role, or is of another issuer: 403
-    /// `insufficient_scope`, gRPC 7.
+    /// The subject is not allowed: a service instead of a user, a user instead of a service, one
+    /// without a required role, or one of another issuer: 403 `insufficient_scope`, gRPC 7.
     #[error("the subject is refused: {0}")]
     Subject(&'static str),
-    /// The path has no rule for the method, so nobody may call it: 403 `insufficient_scope`, gRPC 7.
-    #[error("no rule is given for this path and method, so that nobody may call it")]
+    /// The path and method have no rule, so they are denied: 403 `insufficient_scope`, gRPC 7.
+    #[error("this path and method have no rule, so they are denied")]
     NoRule,
-    /// The user must authenticate again or more strongly: 401 `insufficient_user_authentication` (RFC 9470), gRPC 16.
+    /// The user must authenticate again or more strongly: 401 `insufficient_user_authentication`
+    /// (RFC 9470), gRPC 16.
     #[error("the user must authenticate again or more strongly")]
     StepUp {
         /// Acceptable authentication context classes, in order of preference.
         acr_values: Vec<String>,
-        /// How many seconds ago the user may have authenticated.
+        /// The maximum age of the user's authentication, in seconds.
         max_age: Option<u64>,
     },
-    /// The service asks for something that its own configuration does not provide: 500, gRPC 13.
+    /// The service needs something that its configuration does not provide: 500, gRPC 13.
     #[error("the service is misconfigured: {0}")]
     Misconfigured(&'static str),
-    /// The issuer's keys cannot be had, so that no token can be judged: 503, gRPC 14.
+    /// The issuer's keys are not available, so its tokens cannot be validated: 503, gRPC 14.
     #[error("the keys of the issuer are not available: {problem}")]
     Unavailable {
         /// What went wrong.
@@ -61,24 +74,24 @@ pub enum Rejection {
         /// When to try again.
         retry_after: Duration,
     },
-    /// The issuer could not be asked about the token, or did not say whether it is active (RFC 7662): 503, gRPC 14.
-    #[error("the issuer does not say whether the token is active: {problem}")]
+    /// Introspection gave no usable response (RFC 7662): 503, gRPC 14.
+    #[error("introspection is not available: {problem}")]
     IntrospectionUnavailable {
         /// What went wrong.
         problem: String,
         /// When to try again.
         retry_after: Duration,
     },
-    /// As many tokens are being asked about as may be at the same time: 503, gRPC 14.
-    #[error("too many introspections are under way")]
+    /// Too many introspection requests run at the same time: 503, gRPC 14.
+    #[error("too many introspection requests are running")]
     IntrospectionOverloaded,
 }
 
-/// When to try again where too much is under way.
+/// When to try again after an overload.
 const OVERLOADED: Duration = Duration::from_secs(1);
 
 impl Rejection {
-    /// The stable, low-cardinality name of this reason, for metrics and logs.
+    /// The stable name of this reason, for metrics and logs. There are few names.
     pub fn code(&self) -> &'static str {
         match self {
             Self::MissingCredentials | Self::OtherScheme(_) => "missing_credentials",
@@ -96,7 +109,7 @@ impl Rejection {
         }
     }
 
-    /// What the caller is told.
+    /// The response to the caller.
     pub fn response(&self) -> RefusalResponse {
         let code = self.code();
         let insufficient = Challenge::error(BearerError::InsufficientScope);
@@ -115,7 +128,7 @@ impl Rejection {
             Self::InvalidRequest(_) => malformed(),
             Self::Token(error) => match BearerError::from(error) {
                 BearerError::InvalidRequest => malformed(),
-                // How it is invalid is for the logs (BT-19).
+                // The reason is for logs only.
                 error => unauthenticated(error.code(), "invalid token", Challenge::error(error)),
             },
             Self::InsufficientScope { needed } => {

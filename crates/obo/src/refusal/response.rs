@@ -10,10 +10,19 @@ use crate::refusal::error_info;
 use crate::refusal::grpc::GrpcKind;
 use crate::refusal::rejection::Rejection;
 
-/// How a refusal is told to whoever called this service: as an HTTP response or as a gRPC status.
+/// The response to a caller that is refused: an HTTP response or a gRPC status.
 ///
-/// What it tells is built from a closed set of texts: nothing of a token, of a request or of an authorization server's
-/// words is in that (BT-19).
+/// It is built from a closed set of texts. It contains nothing from a token, a request or an
+/// authorization server.
+///
+/// ```
+/// use http::{HeaderMap, Method, Response};
+/// use obo::Rejection;
+///
+/// let refusal = Rejection::MissingCredentials.response();
+/// let response: Response<String> = refusal.to_response(&Method::GET, &HeaderMap::new());
+/// assert_eq!(response.headers()["www-authenticate"], "Bearer");
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RefusalResponse {
     rejection: Option<Rejection>,
@@ -51,17 +60,18 @@ impl RefusalResponse {
         self
     }
 
-    /// Why the request is refused, for logs: the response does not tell it. `None` where no [`Rejection`] was the cause.
+    /// Why the request is refused, for logs: the response does not contain it. `None` if an
+    /// exchange failed.
     pub fn rejection(&self) -> Option<&Rejection> {
         self.rejection.as_ref()
     }
 
-    /// The status of an HTTP response.
+    /// The status of the HTTP response.
     pub fn status(&self) -> StatusCode {
         self.status
     }
 
-    /// The code of a gRPC status: 7, 13, 14 or 16.
+    /// The code of the gRPC status: 7, 13, 14 or 16.
     pub fn grpc_code(&self) -> i32 {
         self.code().into()
     }
@@ -75,18 +85,20 @@ impl RefusalResponse {
         }
     }
 
-    /// The message of a gRPC status.
+    /// The message of the gRPC status.
     pub fn message(&self) -> &'static str {
         self.message
     }
 
-    /// The details of a gRPC status, `grpc-status-details-bin` before it is base64: a `google.rpc.Status` with one
-    /// `google.rpc.ErrorInfo`, so that programs of any language can tell the reasons apart.
+    /// The details of the gRPC status, `grpc-status-details-bin` before base64: a
+    /// `google.rpc.Status` with one `google.rpc.ErrorInfo`, so that clients in any language can
+    /// distinguish the reasons.
     ///
-    /// - `reason` is the [code](crate::Rejection::code) in upper case, such as `INSUFFICIENT_SCOPE`; whatever is wrong with
-    ///   a token is `INVALID_TOKEN`, as in a challenge;
-    /// - `domain` is `obo`;
-    /// - `metadata` has what is needed: `scope`, `acr_values`, `max_age`. Beyond 1 KiB it is left out.
+    /// - `reason` is the [code](crate::Rejection::code) in upper case, such as
+    ///   `INSUFFICIENT_SCOPE`. Every invalid token is `INVALID_TOKEN`, as in a challenge.
+    /// - `domain` is `obo`.
+    /// - `metadata` has the requirements: `scope`, `acr_values`, `max_age`. Beyond 1 KiB it is
+    ///   omitted.
     pub fn grpc_details(&self) -> Vec<u8> {
         let needed = self.challenge.as_ref().map(Challenge::needed);
         let needed = needed.unwrap_or_default();
@@ -104,14 +116,16 @@ impl RefusalResponse {
             .map(|pause| pause.as_secs() + u64::from(pause.subsec_nanos() > 0))
     }
 
-    /// The response to a request of this method with these headers, with an empty body.
+    /// Builds the response to a request with this method and these headers, with an empty body.
     ///
-    /// A gRPC request is answered as gRPC: status 200, `grpc-status` and the [details](Self::grpc_details) in the headers
-    /// ("trailers-only"), its own content type; any other as HTTP. Such a request is a POST: whoever asks by another method and calls that gRPC is told 401
-    /// or 403, since what stands between may go by the status alone.
+    /// A gRPC request gets a gRPC response ("trailers-only"): status 200, the request's content
+    /// type, and `grpc-status` and the [details](Self::grpc_details) in the headers. Any other
+    /// request gets an HTTP response. A gRPC request is a POST: with another method and a gRPC
+    /// content type the response is 401 or 403, because proxies may look at the status alone.
     ///
-    /// The extensions hold the [`rejection`](Self::rejection). A [`BearerAuthLayer`](crate::BearerAuthLayer) around, which
-    /// the response passes on its way out, tells it to the audit trail; so it does with any response that holds one.
+    /// The extensions of the response have the [`rejection`](Self::rejection). An outer
+    /// [`BearerAuthLayer`](crate::BearerAuthLayer) records it in the audit trail, as it does for
+    /// any response with one.
     pub fn to_response<B: Default>(&self, method: &Method, headers: &HeaderMap) -> Response<B> {
         let mut response = Protocol::of(method, headers).response(self);
         if let Some(rejection) = &self.rejection {
@@ -121,7 +135,7 @@ impl RefusalResponse {
     }
 }
 
-/// What a request speaks, and so its refusal: gRPC of some content type, or HTTP alone.
+/// The protocol of a request and its refusal: gRPC with a content type, or plain HTTP.
 #[derive(Default)]
 pub(crate) struct Protocol(Option<(GrpcKind, HeaderValue)>);
 
@@ -132,28 +146,29 @@ impl Protocol {
     }
 
     /// The whole response, with an empty body.
-    pub(crate) fn response<B: Default>(&self, answer: &RefusalResponse) -> Response<B> {
+    pub(crate) fn response<B: Default>(&self, refusal: &RefusalResponse) -> Response<B> {
         let mut response = Response::new(B::default());
         match &self.0 {
             Some((_, content_type)) => {
                 let headers = response.headers_mut();
                 headers.insert(CONTENT_TYPE, content_type.clone());
-                answer.put_grpc_status(headers);
+                refusal.put_grpc_status(headers);
             }
-            None => *response.status_mut() = answer.status,
+            None => *response.status_mut() = refusal.status,
         }
-        answer.put_challenge(response.headers_mut());
+        refusal.put_challenge(response.headers_mut());
         response
     }
 
-    /// The trailers that end a response which has begun; gRPC alone has them, gRPC-Web writes them into the body.
-    pub(crate) fn trailers(&self, answer: &RefusalResponse) -> Option<HeaderMap> {
+    /// The trailers that end a response that has started. Only gRPC has them: gRPC-Web writes them
+    /// into the body.
+    pub(crate) fn trailers(&self, refusal: &RefusalResponse) -> Option<HeaderMap> {
         let Some((GrpcKind::Grpc, _)) = self.0 else {
             return None;
         };
         let mut trailers = HeaderMap::new();
-        answer.put_grpc_status(&mut trailers);
-        answer.put_challenge(&mut trailers);
+        refusal.put_grpc_status(&mut trailers);
+        refusal.put_challenge(&mut trailers);
         Some(trailers)
     }
 }
@@ -182,7 +197,7 @@ impl RefusalResponse {
 mod tests {
     use super::*;
 
-    fn answered(method: Method, content_type: Option<&'static str>) -> Response<()> {
+    fn refused(method: Method, content_type: Option<&'static str>) -> Response<()> {
         let mut request = HeaderMap::new();
         if let Some(content_type) = content_type {
             request.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
@@ -208,7 +223,7 @@ mod tests {
             "application/grpc-web-text",
             "Application/gRPC",
         ] {
-            let response = answered(Method::POST, Some(grpc));
+            let response = refused(Method::POST, Some(grpc));
             assert_eq!(response.status(), 200, "{grpc}");
             assert_eq!(response.headers()["content-type"], grpc);
             assert_eq!(response.headers()["grpc-status"], "16");
@@ -225,7 +240,7 @@ mod tests {
             Some("application/grpcx"),
             Some("text/application/grpc"),
         ] {
-            let response = answered(Method::POST, other);
+            let response = refused(Method::POST, other);
             assert_eq!(response.status(), 401, "{other:?}");
             assert!(!response.headers().contains_key("grpc-status"));
             assert_eq!(response.headers()["www-authenticate"], "Bearer");
@@ -236,7 +251,7 @@ mod tests {
     #[test]
     fn gr_01_what_is_no_post_is_no_grpc() {
         for method in [Method::GET, Method::HEAD, Method::OPTIONS, Method::PUT] {
-            let response = answered(method, Some("application/grpc"));
+            let response = refused(method, Some("application/grpc"));
             assert_eq!(response.status(), 401);
             assert!(!response.headers().contains_key("grpc-status"));
         }

@@ -1,4 +1,4 @@
-//! Whatever bytes come as credentials: no panic, no admission, and nobody's fault but the caller's.
+//! Any bytes as credentials: no panic, no admission, and a 4xx status.
 
 use std::sync::LazyLock;
 
@@ -23,7 +23,7 @@ static RUNNING: LazyLock<Running> = LazyLock::new(|| {
     let (guarded, token) = runtime.block_on(async {
         let idp = FakeIssuer::new().await;
         let (guarded, token) = (Guarded::by(idp.known()), idp.token().mint());
-        // Here, since the tests run at the same time and count who is admitted: it is this one alone.
+        // Created here, because tests run in parallel and this one counts its admitted requests.
         assert_eq!(guarded.status(&token).await, 200);
         (guarded, token)
     });
@@ -49,7 +49,7 @@ impl Running {
     }
 }
 
-/// Every byte that a header value may have.
+/// All bytes that a header value may have.
 fn header_bytes(length: usize) -> impl Strategy<Value = Vec<u8>> {
     let byte = any::<u8>().prop_filter("no control character", |b| {
         *b == b'\t' || (*b >= 0x20 && *b != 0x7f)

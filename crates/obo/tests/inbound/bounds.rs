@@ -1,4 +1,4 @@
-//! What the layer asks of others, checked by compiling.
+//! The trait bounds of the layer, checked by compiling.
 
 use std::convert::Infallible;
 use std::future::{Ready, ready};
@@ -17,7 +17,7 @@ use tower::{Layer as _, Service, ServiceExt as _};
 use crate::guarded::service_a;
 use crate::issuer::FakeIssuer;
 
-/// A service of any body, which is `Clone`, `Send` and `Sync` where `P` is.
+/// A service for any body that is `Clone`, `Send` and `Sync` if `P` is.
 #[derive(Clone)]
 struct Any<P>(PhantomData<P>);
 

@@ -1,4 +1,4 @@
-//! What a builder takes, and which of its mistakes `build` returns.
+//! Builders: what they accept, and which mistake `build` returns.
 
 use std::time::Duration;
 
@@ -6,8 +6,8 @@ use obo::authorization_server::KeyRefresh;
 use obo::policy::MAX_LEEWAY;
 use obo::{Audience, AuthorizationServer, Issuer, Policy, ResourceServer, Trust};
 
-use crate::asked::{OPAQUE, calls, code, service_a, trust_in_process};
 use crate::guarded::builder_a;
+use crate::introspecting::{OPAQUE, calls, code, service_a, trust_in_process};
 use crate::issuer::FakeIssuer;
 
 const IDP: &str = "https://idp.example";
@@ -119,7 +119,7 @@ async fn trust_has_its_own_audiences() {
 
 #[tokio::test(start_paused = true)]
 async fn clones_share_caches_and_keys() {
-    let (idp, trust) = trust_in_process(|asked| asked.for_opaque_tokens()).await;
+    let (idp, trust) = trust_in_process(|settings| settings.for_opaque_tokens()).await;
     let server = builder_a(trust).build().unwrap();
     let clone = server.clone();
     assert_eq!(code(&server, &idp.token().mint()).await, "ok");
@@ -128,7 +128,7 @@ async fn clones_share_caches_and_keys() {
     assert_eq!(code(&server, OPAQUE).await, "ok");
     assert_eq!(code(&clone, OPAQUE).await, "ok");
     assert_eq!(calls(&idp), 1);
-    // Forgotten by one, forgotten by all.
+    // Clones share the cache.
     clone.forget(&idp.id(), "alice");
     assert_eq!(code(&server, OPAQUE).await, "ok");
     assert_eq!(calls(&idp), 2);

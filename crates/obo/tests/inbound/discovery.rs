@@ -1,4 +1,4 @@
-//! Where the keys are: discovery documents, the right one and the wrong ones.
+//! Discovery documents, valid and invalid.
 
 use std::time::Duration;
 
@@ -123,7 +123,7 @@ async fn md_04_where_there_is_nothing_at_all_the_reason_says_what_to_do() {
     idp.reply(OAUTH, Reply::Status(404));
     let refused = service_a(idp.server()).validate(&idp.token().mint()).await;
     let problem = reason(refused.unwrap_err());
-    assert!(problem.contains("give the metadata"), "{problem}");
+    assert!(problem.contains("set the metadata"), "{problem}");
     assert!(problem.contains("with_metadata"), "{problem}");
     assert_eq!(idp.requests(), [OPENID, OAUTH]);
 }
@@ -198,7 +198,8 @@ async fn a_document_that_leads_nowhere_is_renewed_before_it_is_old() {
     }
 }
 
-/// An issuer that was discovered an hour ago, and a server that will need its places at the next token.
+/// An issuer whose discovery document is an hour old, and a server that needs it for the next
+/// token.
 async fn discovered_an_hour_ago() -> (FakeIssuer, ResourceServer, String) {
     let idp = FakeIssuer::new().await;
     let server = service_a(idp.server());
@@ -221,7 +222,7 @@ async fn an_outdated_document_is_used_at_once_while_a_new_one_does_not_come() {
         let started = Instant::now();
         server.validate(&token).await.unwrap();
         assert_eq!(started.elapsed(), Duration::ZERO);
-        assert_eq!(discoveries(&idp), 2, "one renewal beside it");
+        assert_eq!(discoveries(&idp), 2, "one renewal in the background");
     }
 }
 
@@ -249,18 +250,18 @@ async fn a_renewal_that_failed_is_followed_by_a_pause() {
     ] {
         let (idp, server, _) = discovered_an_hour_ago().await;
         idp.reply(OPENID, reply);
-        let ask = async || {
-            // A set that is past its last limit is fetched whenever it is asked for.
+        let send = async || {
+            // A key set beyond its maximum age is fetched for each request.
             idp.reply(JWKS, Reply::Reset);
             let _ = server.ready().await;
             advance(Duration::from_millis(500)).await;
         };
         advance(23 * HOUR).await;
         for _ in 0..2 * pause {
-            ask().await;
+            send().await;
         }
         assert_eq!(discoveries(&idp), 2);
-        ask().await;
+        send().await;
         assert_eq!(discoveries(&idp), 3, "after {pause} seconds");
     }
 }
@@ -274,10 +275,13 @@ async fn md_01_a_new_document_of_another_issuer_is_logged_and_not_used() {
     server.validate(&token).await.unwrap();
     advance(Duration::from_secs(300)).await;
     server.validate(&token).await.unwrap();
-    let asked = idp.requests();
-    assert!(!asked.iter().any(|url| url.contains("evil")), "{asked:?}");
-    let told = log.text();
-    let line = told.lines().find(|line| line.contains("not renewed"));
+    let requested = idp.requests();
+    assert!(
+        !requested.iter().any(|url| url.contains("evil")),
+        "{requested:?}"
+    );
+    let logged = log.text();
+    let line = logged.lines().find(|line| line.contains("not renewed"));
     let line = line.expect("an event");
     assert!(
         line.contains("WARN") && line.contains("another issuer"),

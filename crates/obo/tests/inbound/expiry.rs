@@ -1,4 +1,4 @@
-//! Requests that are under way when their token expires.
+//! Requests whose token expires while they run.
 
 use std::convert::Infallible;
 use std::pin::Pin;
@@ -22,10 +22,10 @@ use tower::{ServiceBuilder, ServiceExt as _, service_fn};
 use crate::guarded::{INVALID_TOKEN, builder_a, challenges};
 use crate::issuer::FakeIssuer;
 
-/// How long the token lives from now on, and what the policy adds, in seconds.
+/// The token's remaining lifetime and the policy's leeway, in seconds.
 const LIFE: u64 = 300;
 const LEEWAY: u64 = 60;
-/// No stream of a token goes on as long as this.
+/// Longer than any stream of a token may continue.
 const LONGER: Duration = Duration::from_secs(10 * (LIFE + LEEWAY));
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -51,7 +51,7 @@ impl Setup {
             wall: clock,
             token: idp.token().claim("exp", expires_at).mint(),
         };
-        // With the keys at hand, no timer but the expiry's is at work.
+        // With cached keys, only the expiry timer runs.
         setup.server.validate(&setup.token).await.unwrap();
         setup
     }
@@ -64,15 +64,15 @@ impl Setup {
         Request::from_parts(parts, ())
     }
 
-    /// The response of a service in both layers.
+    /// Calls a service inside both layers.
     async fn send<F: Future<Output = Body>>(
         &self,
         request: Request<()>,
-        answer: impl Fn() -> F + Clone,
+        body: impl Fn() -> F + Clone,
     ) -> Response<ExpiryBody<Body>> {
         let inner = service_fn(|_: Request<()>| {
-            let answer = answer();
-            async { Ok::<_, Infallible>(Response::new(answer.await)) }
+            let body = body();
+            async { Ok::<_, Infallible>(Response::new(body.await)) }
         });
         let service = ServiceBuilder::new()
             .layer(BearerAuthLayer::new(self.server.clone()).allow_anonymous())
@@ -82,7 +82,7 @@ impl Setup {
         response.expect("an end").unwrap()
     }
 
-    /// The body of a response that has begun.
+    /// The body of a response that has started.
     async fn stream(&self, request: Request<()>, body: impl Fn() -> Body + Clone) -> Streaming {
         let response = self.send(request, || future::ready(body())).await;
         assert_eq!(response.status(), 200);
@@ -97,13 +97,13 @@ fn anonymous(content_type: &str) -> Request<()> {
     request.body(()).unwrap()
 }
 
-/// One frame, and then nothing for ever.
+/// One frame, then never another one.
 fn quiet() -> Body {
     let first = stream::iter([Ok(Frame::data(Bytes::from_static(b"first")))]);
     StreamBody::new(first.chain(stream::pending())).boxed_unsync()
 }
 
-/// Frames without end.
+/// Endless frames.
 fn busy() -> Body {
     let frame = || Ok(Frame::data(Bytes::from_static(b"more")));
     StreamBody::new(stream::repeat_with(frame)).boxed_unsync()
@@ -113,7 +113,7 @@ async fn data(body: &mut Streaming) -> Bytes {
     body.frame().await.unwrap().unwrap().into_data().unwrap()
 }
 
-/// Lets all but the last second before the end pass; the stream goes on.
+/// Advances to one second before the end, while the stream continues.
 async fn last_second(body: &mut Streaming, life: u64) {
     assert_eq!(data(body).await, "first");
     advance(Duration::from_secs(life) - SECOND).await;
@@ -254,7 +254,7 @@ async fn gr_08_a_stream_for_nobody_and_one_for_ever_go_on() {
     }
 }
 
-/// The wall clock is looked at this often.
+/// How often the wall clock is read.
 const LOOK: Duration = Duration::from_secs(5);
 
 /// GR-08

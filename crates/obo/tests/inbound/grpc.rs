@@ -1,4 +1,4 @@
-//! The same refusals to gRPC callers: HTTP 200, and the status in the headers.
+//! Refusals of gRPC requests: HTTP 200, with the status in the headers.
 
 use http::{HeaderName, HeaderValue, Request, header};
 use obo::Rule;
@@ -14,7 +14,7 @@ const GRPC: [&str; 5] = [
     "application/grpc-web-text+proto",
 ];
 
-/// Sends a request as each kind of gRPC, which is refused with this code.
+/// Sends a request of each kind of gRPC and expects this code.
 async fn refused(
     guarded: &Guarded,
     request: impl Fn() -> Request<()>,

@@ -1,4 +1,4 @@
-//! A service behind the layer, which notes who was let in.
+//! A service inside the layer that records the callers of admitted requests.
 
 use obo::resource_server::ResourceServerBuilder;
 use std::convert::Infallible;
@@ -8,14 +8,14 @@ use http::{Request, Response, header};
 use obo::{BearerAuthLayer, Caller, RequireLayer, ResourceServer, Rule, RuleTable, Trust};
 use tower::{ServiceBuilder, ServiceExt as _, service_fn};
 
-/// The challenge to a token that is refused.
+/// The challenge for an invalid token.
 pub(crate) const INVALID_TOKEN: &str = r#"Bearer error="invalid_token""#;
-/// The challenge to credentials that are none.
+/// The challenge for malformed credentials.
 pub(crate) const INVALID_REQUEST: &str = r#"Bearer error="invalid_request""#;
-/// The challenge to a token that does not suffice, without naming what would.
+/// The challenge for insufficient rights, without the required scope.
 pub(crate) const INSUFFICIENT: &str = r#"Bearer error="insufficient_scope""#;
 
-/// The layer around a service that answers everything with "inner".
+/// A service inside the layer that responds to every request with "inner".
 #[derive(Clone)]
 pub(crate) struct Guarded {
     layer: BearerAuthLayer,
@@ -32,13 +32,13 @@ impl Guarded {
         }
     }
 
-    /// Lets only callers in that satisfy this rule.
+    /// Admits only callers that satisfy this rule.
     pub(crate) fn requires(mut self, rule: Rule) -> Self {
         self.rule = Some(RequireLayer::new(rule).unwrap());
         self
     }
 
-    /// Lets only requests in that the table allows.
+    /// Admits only requests that the table allows.
     pub(crate) fn requires_by(self, table: RuleTable) -> Self {
         self.requires_layer(RequireLayer::by_path(table))
     }
@@ -48,12 +48,12 @@ impl Guarded {
         self
     }
 
-    /// Accepts tokens of one server that are addressed to `service-a`.
+    /// Accepts tokens of one server with the audience `service-a`.
     pub(crate) fn by(trust: impl Into<Trust>) -> Self {
         Self::new(BearerAuthLayer::new(service_a(trust)))
     }
 
-    /// As [`by`](Self::by) a server on a socket, through the default client.
+    /// As [`by`](Self::by), for a server on a socket, with the default client.
     pub(crate) fn over_socket(idp: &obo_testkit::TestIdp) -> Self {
         Self::by(idp.issuer())
     }
@@ -72,40 +72,40 @@ impl Guarded {
         service.oneshot(request).await.unwrap()
     }
 
-    /// Sends a request with this `Authorization` line.
+    /// Sends a request with this `Authorization` header.
     pub(crate) async fn with(&self, line: impl AsRef<[u8]>) -> Response<String> {
         self.send(with_line(line)).await
     }
 
-    /// Sends a request with this token; the status.
+    /// Sends a request with this token, and returns the status.
     pub(crate) async fn status(&self, token: &str) -> u16 {
         self.with(format!("Bearer {token}")).await.status().as_u16()
     }
 
-    /// Sends a request with this token, which is let in; as whom.
+    /// Sends a request with this token, expects admission, and returns the caller.
     pub(crate) async fn caller(&self, token: &str) -> Caller {
         assert_eq!(self.status(token).await, 200);
         self.last().unwrap()
     }
 
-    /// Sends a request with this token, which is refused as invalid.
+    /// Sends a request with this token, and expects `invalid_token`.
     pub(crate) async fn refuses(&self, token: &str, why: &str) {
-        self.answers(token, 401, INVALID_TOKEN, why).await;
+        self.expect(token, 401, INVALID_TOKEN, why).await;
     }
 
-    /// Sends a request with this token, which is refused because its scope, actor or subject does not do.
+    /// Sends a request with this token, and expects 403 for its scope, actor or subject.
     pub(crate) async fn denies(&self, token: &str, challenge: &str) {
-        self.answers(token, 403, challenge, challenge).await;
+        self.expect(token, 403, challenge, challenge).await;
     }
 
-    async fn answers(&self, token: &str, status: u16, challenge: &str, why: &str) {
+    async fn expect(&self, token: &str, status: u16, challenge: &str, why: &str) {
         let before = self.admitted();
         let response = self.with(format!("Bearer {token}")).await;
         assert_refused(&response, status, &[challenge], why);
         assert_eq!(self.admitted(), before, "{why}");
     }
 
-    /// How many requests reached the service.
+    /// The number of requests that reached the service.
     pub(crate) fn admitted(&self) -> usize {
         self.admitted.lock().unwrap().len()
     }
@@ -134,7 +134,7 @@ pub(crate) fn challenges<B>(response: &Response<B>) -> Vec<&str> {
     values.iter().map(|value| value.to_str().unwrap()).collect()
 }
 
-/// The response has this status and these challenges, and nothing else.
+/// Expects this status, these challenges and an empty body.
 pub(crate) fn assert_refused(
     response: &Response<String>,
     status: u16,
@@ -150,7 +150,7 @@ pub(crate) fn assert_refused(
     assert_eq!(response.headers().len(), challenge.len(), "{why}");
 }
 
-/// The response says that the keys are not there, and when to try again.
+/// Expects 503 with `Retry-After`.
 pub(crate) fn assert_unavailable(response: &Response<String>, retry_after: &str) {
     assert_eq!(response.status(), 503);
     assert_eq!(response.headers()[header::RETRY_AFTER], retry_after);

@@ -1,4 +1,4 @@
-//! Opaque tokens over a socket, from the request to the caller and on to the exchange.
+//! Opaque tokens over a socket, from the request to the caller and the exchange.
 
 use http::Method;
 use obo::authorization_server::ServerMetadata;
@@ -10,43 +10,43 @@ use obo::{
 };
 use obo_testkit::{Endpoint, Fault};
 
-use crate::asked::{INTROSPECT, active, code, over_socket, service_a};
 use crate::guarded;
 use crate::guarded::{Guarded, assert_unavailable};
+use crate::introspecting::{INTROSPECT, active, code, over_socket, service_a};
 use crate::issuer::{FakeIssuer, Reply};
 
 #[tokio::test]
 async fn in_01_in_02_the_server_is_asked_by_an_authenticated_form() {
-    let (idp, server) = over_socket(|asked| asked).await;
+    let (idp, server) = over_socket(|settings| settings).await;
     let token = idp.user("alice").audience("service-a").mint_opaque();
     let guarded = Guarded::new(BearerAuthLayer::new(server));
     assert_eq!(guarded.caller(&token).await.subject(), "alice");
     let requests = idp.requests();
-    let asked: Vec<_> = requests
+    let request: Vec<_> = requests
         .iter()
         .filter(|request| request.endpoint == Some(Endpoint::Introspection))
         .collect();
-    let [asked] = asked[..] else {
-        panic!("one call, not {}", asked.len());
+    let [request] = request[..] else {
+        panic!("one call, not {}", request.len());
     };
-    assert_eq!((&asked.method, &asked.query), (&Method::POST, &None));
-    assert_eq!(asked.param("token"), Some(&*token));
-    assert_eq!(asked.param("token_type_hint"), Some("access_token"));
-    assert_eq!(asked.form.len(), 2);
-    assert_eq!(asked.headers["accept"], "application/json");
+    assert_eq!((&request.method, &request.query), (&Method::POST, &None));
+    assert_eq!(request.param("token"), Some(&*token));
+    assert_eq!(request.param("token_type_hint"), Some("access_token"));
+    assert_eq!(request.form.len(), 2);
+    assert_eq!(request.headers["accept"], "application/json");
     assert!(
-        asked.headers["authorization"]
+        request.headers["authorization"]
             .to_str()
             .unwrap()
             .starts_with("Basic ")
     );
-    // The keys are of no use, and so not fetched.
+    // The keys are not used, so they are not fetched.
     assert_eq!(idp.jwks_requests(), 0);
 }
 
 #[tokio::test]
 async fn in_02_bt_18_a_client_that_is_not_accepted_is_no_fault_of_the_caller() {
-    let (idp, server) = over_socket(|asked| asked).await;
+    let (idp, server) = over_socket(|settings| settings).await;
     idp.client("service-a").secret("another");
     let token = idp.user("alice").audience("service-a").mint_opaque();
     let guarded = Guarded::new(BearerAuthLayer::new(server));
@@ -56,7 +56,7 @@ async fn in_02_bt_18_a_client_that_is_not_accepted_is_no_fault_of_the_caller() {
     assert_eq!(guarded.status(&token).await, 200);
 }
 
-/// Everything that is told of a caller, but for the token.
+/// Everything about a caller except the token.
 fn facts(caller: &Caller) -> String {
     format!(
         "{:?}",
@@ -74,13 +74,13 @@ fn facts(caller: &Caller) -> String {
 
 #[tokio::test]
 async fn tx_37_su_04_nothing_downstream_can_tell_which_way_a_token_was_checked() {
-    let (idp, server) = over_socket(|asked| asked).await;
+    let (idp, server) = over_socket(|settings| settings).await;
     let by_keys = guarded::service_a(idp.issuer());
     let draft = idp.user("alice").audience("service-a").scope("orders:read");
     let draft = draft.actor("service-d").actor("service-c");
     let draft = draft.claim("acr", "gold").claim("roles", vec!["buyer"]);
     let claims = draft.claims();
-    // The same moments and name for both.
+    // The same times and identifier for both.
     let draft = ["iat", "exp", "jti"]
         .into_iter()
         .fold(draft, |draft, name| draft.claim(name, claims[name].clone()))
@@ -88,7 +88,7 @@ async fn tx_37_su_04_nothing_downstream_can_tell_which_way_a_token_was_checked()
     let jwt = by_keys.validate(&draft.mint()).await.unwrap();
     let opaque = server.validate(&draft.mint_opaque()).await.unwrap();
     assert_eq!(facts(&opaque), facts(&jwt));
-    // A JWT that is asked about is no other caller either.
+    // An introspected JWT gives the same caller.
     let introspected = server.validate(&draft.mint()).await.unwrap();
     assert_eq!(facts(&introspected), facts(&jwt));
     assert_eq!(idp.introspection_requests(), 2);
@@ -96,7 +96,7 @@ async fn tx_37_su_04_nothing_downstream_can_tell_which_way_a_token_was_checked()
 
 #[tokio::test]
 async fn tx_38_an_opaque_token_is_exchanged_and_may_become_one() {
-    let (idp, server) = over_socket(|asked| asked).await;
+    let (idp, server) = over_socket(|settings| settings).await;
     idp.client("service-a").may_exchange_to("service-b");
     let token = idp.user("alice").audience("service-a").mint_opaque();
     let caller = server.validate(&token).await.unwrap();
@@ -112,11 +112,11 @@ async fn tx_38_an_opaque_token_is_exchanged_and_may_become_one() {
     let sent = exchanged.token().expose().to_owned();
     assert!(!sent.contains('.'));
 
-    // The next service asks about it in its turn.
+    // The next service introspects it too.
     idp.client("service-b").secret("s3cret");
     let secret = ClientSecretBasic::new(Secret::new("s3cret"));
-    let asked = Introspection::new(Client::new("service-b", secret));
-    let next = ResourceServer::builder(audience).trust(Trust::new(issuer).introspect(asked));
+    let settings = Introspection::new(Client::new("service-b", secret));
+    let next = ResourceServer::builder(audience).trust(Trust::new(issuer).introspect(settings));
     let next = next.build().unwrap();
     let caller = next.validate(&sent).await.unwrap();
     assert_eq!(caller.subject(), "alice");
@@ -125,14 +125,14 @@ async fn tx_38_an_opaque_token_is_exchanged_and_may_become_one() {
 
 #[tokio::test]
 async fn in_04_in_12_a_token_that_is_none_or_no_more_or_for_others_is_invalid() {
-    let (idp, server) = over_socket(|asked| asked).await;
+    let (idp, server) = over_socket(|settings| settings).await;
     let guarded = Guarded::new(BearerAuthLayer::new(server));
     let alice = || idp.user("alice").audience("service-a");
     let revoked = alice().mint_opaque();
     idp.revoke(&revoked);
     let elsewhere = idp.user("alice").audience("service-b").mint_opaque();
     let expired = alice().expires_in(-1).mint_opaque();
-    for token in [&revoked, &elsewhere, &expired, "made-up"] {
+    for token in [&revoked, &elsewhere, &expired, "forged"] {
         guarded.refuses(token, token).await;
     }
     assert_eq!(idp.introspection_requests(), 4);
@@ -140,7 +140,7 @@ async fn in_04_in_12_a_token_that_is_none_or_no_more_or_for_others_is_invalid() 
 
 #[tokio::test]
 async fn in_05_what_the_server_calls_active_is_judged_here() {
-    let (idp, server) = over_socket(|asked| asked).await;
+    let (idp, server) = over_socket(|settings| settings).await;
     idp.client("service-a").may_introspect("service-b");
     for (token, expected) in [
         (idp.user("alice").audience("service-b"), "wrong_audience"),
@@ -183,22 +183,22 @@ async fn in_05_what_the_server_calls_active_is_judged_here() {
 
 #[tokio::test]
 async fn in_09_in_10_signed_answers_are_asked_for_and_no_other_is_taken() {
-    let (idp, server) = over_socket(|asked| asked.require_signed()).await;
+    let (idp, server) = over_socket(|settings| settings.require_signed()).await;
     let token = idp.user("alice").audience("service-a").mint_opaque();
     let caller = server.validate(&token).await.unwrap();
     assert_eq!(caller.subject(), "alice");
     let requests = idp.requests();
-    let asked = requests
+    let request = requests
         .iter()
         .find(|request| request.endpoint == Some(Endpoint::Introspection));
     assert_eq!(
-        asked.unwrap().headers["accept"],
+        request.unwrap().headers["accept"],
         "application/token-introspection+jwt"
     );
     assert_eq!(idp.jwks_requests(), 1);
-    assert_eq!(code(&server, "made-up").await, "inactive");
+    assert_eq!(code(&server, "forged").await, "inactive");
 
-    // The same in plain JSON, and under another key.
+    // The same in plain JSON, and with another key.
     let plain = r#"{"active":true,"sub":"alice","aud":"service-a"}"#;
     idp.fault_once(Endpoint::Introspection, Fault::Body(plain.to_owned()));
     assert_eq!(code(&server, "another").await, "introspection_unavailable");
@@ -213,15 +213,15 @@ async fn in_09_in_10_signed_answers_are_asked_for_and_no_other_is_taken() {
 
 #[tokio::test]
 async fn thin_answers_pass_where_they_are_expected() {
-    let thin = |asked: Introspection| {
-        asked
+    let thin = |settings: Introspection| {
+        settings
             .allow_missing_audience()
             .allow_missing_expiry(std::time::Duration::from_secs(30))
             .allow_missing_subject()
     };
     let (idp, server) = over_socket(thin).await;
-    let said = serde_json::json!({ "aud": null, "exp": null });
-    idp.fault(Endpoint::Introspection, Fault::Merge(said));
+    let members = serde_json::json!({ "aud": null, "exp": null });
+    idp.fault(Endpoint::Introspection, Fault::Merge(members));
     let token = idp.user("alice").audience("service-a").mint_opaque();
     let caller = server.validate(&token).await.unwrap();
     assert_eq!(caller.audience().collect::<Vec<_>>(), ["service-a"]);
@@ -255,7 +255,7 @@ async fn mt_07_a_client_with_a_certificate_asks_at_the_alias() {
         "mtls_endpoint_aliases": { "introspection_endpoint": format!("{issuer}{ALIAS}") },
     });
     let by_certificate = Client::new("service-a", TlsClientAuth);
-    for (asked, path) in [
+    for (settings, path) in [
         (service_a(), INTROSPECT),
         (Introspection::new(by_certificate), ALIAS),
     ] {
@@ -265,7 +265,7 @@ async fn mt_07_a_client_with_a_certificate_asks_at_the_alias() {
             .with_http(idp.http())
             .build()
             .unwrap();
-        let server = guarded::service_a(Trust::new(known).introspect(asked));
+        let server = guarded::service_a(Trust::new(known).introspect(settings));
         assert_eq!(code(&server, "opaque").await, "ok");
         assert_eq!(idp.requests().last().unwrap(), path);
     }
@@ -273,10 +273,10 @@ async fn mt_07_a_client_with_a_certificate_asks_at_the_alias() {
 
 #[tokio::test]
 async fn ob_01_an_error_repeats_nothing_of_the_token() {
-    let (idp, server) = over_socket(|asked| asked).await;
+    let (idp, server) = over_socket(|settings| settings).await;
     let token = idp.user("alice").audience("service-a").mint_opaque();
-    let said = format!(r#"{{"active":"{token}"}}"#);
-    idp.fault_once(Endpoint::Introspection, Fault::Body(said));
+    let members = format!(r#"{{"active":"{token}"}}"#);
+    idp.fault_once(Endpoint::Introspection, Fault::Body(members));
     let refused = server.validate(&token).await.unwrap_err();
     assert!(!format!("{refused} {refused:?}").contains(&token));
     idp.revoke(&token);

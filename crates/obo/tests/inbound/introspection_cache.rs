@@ -1,4 +1,4 @@
-//! For how long it holds what the issuer said.
+//! How long introspection responses are cached.
 
 use std::time::Duration;
 
@@ -6,8 +6,8 @@ use obo::time::{Clock, TestClock, UnixTime};
 use serde_json::json;
 use tokio::time::advance;
 
-use crate::asked::{INTROSPECT, OPAQUE, active, calls, code, in_process, trust_in_process};
 use crate::guarded::builder_a;
+use crate::introspecting::{INTROSPECT, OPAQUE, active, calls, code, in_process, trust_in_process};
 use crate::issuer::Reply;
 
 fn seconds(seconds: u64) -> Duration {
@@ -16,20 +16,20 @@ fn seconds(seconds: u64) -> Duration {
 
 #[tokio::test(start_paused = true)]
 async fn in_06_an_active_token_is_asked_about_once_a_minute() {
-    let (idp, server) = in_process(|asked| asked).await;
+    let (idp, server) = in_process(|settings| settings).await;
     for (pass, expected) in [(0, 1), (59, 1), (1, 2), (59, 2)] {
         advance(seconds(pass)).await;
         assert_eq!(code(&server, OPAQUE).await, "ok");
         assert_eq!(calls(&idp), expected);
     }
-    // Another token is another question.
+    // Another token is introspected on its own.
     assert_eq!(code(&server, "opaque-tokeN").await, "ok");
     assert_eq!(calls(&idp), 3);
 }
 
 #[tokio::test(start_paused = true)]
 async fn in_06_the_ceiling_is_configured_and_revocation_bites_then() {
-    let (idp, server) = in_process(|asked| asked.max_age(seconds(10))).await;
+    let (idp, server) = in_process(|settings| settings.max_age(seconds(10))).await;
     assert_eq!(code(&server, OPAQUE).await, "ok");
     idp.reply(INTROSPECT, Reply::Body(r#"{"active":false}"#.to_owned()));
     advance(seconds(9)).await;
@@ -41,7 +41,7 @@ async fn in_06_the_ceiling_is_configured_and_revocation_bites_then() {
 
 #[tokio::test(start_paused = true)]
 async fn in_06_without_an_age_each_request_asks() {
-    let (idp, server) = in_process(|asked| asked.max_age(Duration::ZERO)).await;
+    let (idp, server) = in_process(|settings| settings.max_age(Duration::ZERO)).await;
     for expected in 1..=3 {
         assert_eq!(code(&server, OPAQUE).await, "ok");
         assert_eq!(calls(&idp), expected);
@@ -50,11 +50,11 @@ async fn in_06_without_an_age_each_request_asks() {
 
 #[tokio::test(start_paused = true)]
 async fn in_06_no_answer_outlives_the_token() {
-    let (idp, trust) = trust_in_process(|asked| asked).await;
+    let (idp, trust) = trust_in_process(|settings| settings).await;
     let now = Clock::system().now();
-    let mut said = active(&idp);
-    said["exp"] = json!(now.as_secs() + 20);
-    idp.reply(INTROSPECT, Reply::Body(said.to_string()));
+    let mut response = active(&idp);
+    response["exp"] = json!(now.as_secs() + 20);
+    idp.reply(INTROSPECT, Reply::Body(response.to_string()));
     let clock = TestClock::new(UnixTime::from_secs(now.as_secs()));
     let server = builder_a(trust).clock(clock).build().unwrap();
     for (pass, expected) in [(0, 1), (19, 1), (1, 2)] {
@@ -66,7 +66,7 @@ async fn in_06_no_answer_outlives_the_token() {
 
 #[tokio::test(start_paused = true)]
 async fn in_06_another_configuration_asks_anew() {
-    let (idp, trust) = trust_in_process(|asked| asked).await;
+    let (idp, trust) = trust_in_process(|settings| settings).await;
     let builder = builder_a(trust);
     let server = builder.clone().build().unwrap();
     assert_eq!(code(&server, OPAQUE).await, "ok");
@@ -85,7 +85,7 @@ async fn in_06_another_configuration_asks_anew() {
 
 #[tokio::test(start_paused = true)]
 async fn in_07_a_token_that_was_refused_is_refused_again_for_a_moment() {
-    let (idp, server) = in_process(|asked| asked).await;
+    let (idp, server) = in_process(|settings| settings).await;
     idp.reply(INTROSPECT, Reply::Body(r#"{"active":false}"#.to_owned()));
     assert_eq!(code(&server, OPAQUE).await, "inactive");
     idp.reply(INTROSPECT, Reply::Body(active(&idp).to_string()));
@@ -98,7 +98,7 @@ async fn in_07_a_token_that_was_refused_is_refused_again_for_a_moment() {
 
 #[tokio::test(start_paused = true)]
 async fn in_06_that_there_was_no_answer_is_not_kept() {
-    let (idp, server) = in_process(|asked| asked).await;
+    let (idp, server) = in_process(|settings| settings).await;
     for reply in [
         Reply::Body(r#"{"active":"true"}"#.to_owned()),
         Reply::Status(401),
@@ -114,7 +114,7 @@ async fn in_06_that_there_was_no_answer_is_not_kept() {
 
 #[tokio::test(start_paused = true)]
 async fn the_tokens_of_a_user_can_be_forgotten() {
-    let (idp, server) = in_process(|asked| asked).await;
+    let (idp, server) = in_process(|settings| settings).await;
     for forgotten in ["bob", "alice"] {
         for token in [OPAQUE, "another"] {
             assert_eq!(code(&server, token).await, "ok");
@@ -129,16 +129,19 @@ async fn the_tokens_of_a_user_can_be_forgotten() {
 #[tokio::test(start_paused = true)]
 async fn what_is_remembered_is_bounded_by_what_was_said() {
     const TOKENS: usize = 400;
-    let (idp, server) = in_process(|asked| asked).await;
-    let mut said = active(&idp);
-    said["filler"] = json!("x".repeat(250 * 1024));
-    idp.reply(INTROSPECT, Reply::Body(said.to_string()));
+    let (idp, server) = in_process(|settings| settings).await;
+    let mut response = active(&idp);
+    response["filler"] = json!("x".repeat(250 * 1024));
+    idp.reply(INTROSPECT, Reply::Body(response.to_string()));
     for round in 1..=2 {
         for token in 0..TOKENS {
             assert_eq!(code(&server, &format!("opaque-{token}")).await, "ok");
         }
-        // All of them would be 100 MB: those that 64 MiB have no room for are asked about again.
-        let (asked, known) = (calls(&idp), 64 * 1024 / 250);
-        assert!(asked >= TOKENS + (round - 1) * (TOKENS - known), "{asked}");
+        // All of them would take 100 MB, so those beyond 64 MiB are introspected again.
+        let (requests, known) = (calls(&idp), 64 * 1024 / 250);
+        assert!(
+            requests >= TOKENS + (round - 1) * (TOKENS - known),
+            "{requests}"
+        );
     }
 }

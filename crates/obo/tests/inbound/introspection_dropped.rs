@@ -1,4 +1,4 @@
-//! What an application does when its claims are dropped never meets a lock that is held.
+//! The `Drop` of an application's claims never runs under a lock.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{OnceLock, mpsc};
@@ -8,15 +8,15 @@ use obo::{Issuer, ResourceServer, Trust};
 use serde::Deserialize;
 use tokio::time::Duration;
 
-use crate::asked::{INTROSPECT, active, code, service_a};
 use crate::guarded;
+use crate::introspecting::{INTROSPECT, active, code, service_a};
 use crate::issuer::{FakeIssuer, Reply};
 
 static SERVER: OnceLock<ResourceServer> = OnceLock::new();
 static DROPPED: AtomicUsize = AtomicUsize::new(0);
 static STUCK: AtomicUsize = AtomicUsize::new(0);
 
-/// Claims that use the server when they are dropped.
+/// Claims whose `Drop` uses the server.
 #[derive(Deserialize)]
 struct Claims {}
 
@@ -28,8 +28,8 @@ impl Drop for Claims {
         }
         let (done, is_done) = mpsc::channel();
         thread::spawn(move || {
-            // It takes every lock, each of which would be held by who waits here.
-            server.forget(&Issuer::new("https://idp.example").unwrap(), "nobody");
+            // This takes every lock, so it would deadlock under one.
+            server.forget(&Issuer::new("https://idp.example").unwrap(), "other");
             done.send(()).unwrap();
         });
         DROPPED.fetch_add(1, Ordering::SeqCst);
@@ -47,22 +47,23 @@ fn dropped() -> usize {
 #[tokio::test(start_paused = true)]
 async fn what_is_remembered_no_more_is_dropped_without_a_lock() {
     let idp = FakeIssuer::new().await;
-    let mut said = active(&idp);
-    idp.reply(INTROSPECT, Reply::Body(said.to_string()));
-    let asked = service_a().endpoint("https://idp.example/introspect");
+    let mut response = active(&idp);
+    idp.reply(INTROSPECT, Reply::Body(response.to_string()));
+    let settings = service_a().endpoint("https://idp.example/introspect");
     let trust = Trust::new(idp.known()).claims::<Claims>();
-    let server = guarded::service_a(trust.introspect(asked));
+    let server = guarded::service_a(trust.introspect(settings));
     assert!(SERVER.set(server.clone()).is_ok());
 
-    // Two flights of one token, since somebody was forgotten between them: the second to end replaces what is there.
-    idp.reply(INTROSPECT, Reply::Held(said.to_string()));
+    // Two flights of one token, because a user was forgotten between them. The later one replaces
+    // the entry.
+    idp.reply(INTROSPECT, Reply::Held(response.to_string()));
     let first = tokio::spawn({
         let server = server.clone();
         async move { code(&server, "replaced").await }
     });
     idp.arrived(1).await;
     server.forget(&idp.id(), "bob");
-    idp.reply(INTROSPECT, Reply::Body(said.to_string()));
+    idp.reply(INTROSPECT, Reply::Body(response.to_string()));
     assert_eq!(code(&server, "replaced").await, "ok");
     let before = dropped();
     idp.release();
@@ -73,12 +74,12 @@ async fn what_is_remembered_no_more_is_dropped_without_a_lock() {
     server.forget(&idp.id(), "alice");
     assert!(dropped() > before, "the one that was forgotten");
 
-    // One large answer puts out many small ones at once.
+    // One large response evicts many small ones.
     for token in 0..300 {
         assert_eq!(code(&server, &format!("small-{token}")).await, "ok");
     }
-    said["filler"] = "x".repeat(250 * 1024).into();
-    idp.reply(INTROSPECT, Reply::Body(said.to_string()));
+    response["filler"] = "x".repeat(250 * 1024).into();
+    idp.reply(INTROSPECT, Reply::Body(response.to_string()));
     let before = dropped();
     for token in 0..400 {
         assert_eq!(code(&server, &format!("large-{token}")).await, "ok");

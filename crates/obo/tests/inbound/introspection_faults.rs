@@ -1,23 +1,23 @@
-//! An introspection endpoint whose connections go wrong, through the default client.
+//! An introspection endpoint with broken connections, with the default client.
 
 use obo::BearerAuthLayer;
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::{Duration, Instant, pause, sleep};
 
-use crate::asked::code;
 use crate::guarded::{Guarded, assert_unavailable};
-use crate::raw_endpoint::{RawEndpoint, asking, good, http, ok};
+use crate::introspecting::code;
+use crate::raw_endpoint::{RawEndpoint, good, http, introspecting_at, ok};
 
 const UNAVAILABLE: &str = "introspection_unavailable";
 
 #[tokio::test]
 async fn bt_18_nobody_listens() {
-    // Bound without listening: nobody else has the port, and a connection is refused.
-    let nobody = TcpSocket::new_v4().unwrap();
-    nobody.bind("127.0.0.1:0".parse().unwrap()).unwrap();
-    let url = format!("http://{}/introspect", nobody.local_addr().unwrap());
-    let guarded = Guarded::new(BearerAuthLayer::new(asking(&url)));
+    // Bound without listening: the port is reserved, and connections are refused.
+    let unused = TcpSocket::new_v4().unwrap();
+    unused.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let url = format!("http://{}/introspect", unused.local_addr().unwrap());
+    let guarded = Guarded::new(BearerAuthLayer::new(introspecting_at(&url)));
     let response = guarded.with("Bearer opaque").await;
     assert_unavailable(&response, "1");
     assert_eq!(guarded.admitted(), 0);
@@ -33,22 +33,22 @@ async fn bt_18_the_connection_is_reset() {
     })
     .await;
     assert_eq!(code(&endpoint.server(), "opaque").await, UNAVAILABLE);
-    // There is one attempt.
+    // There is only one attempt.
     assert_eq!(endpoint.requests().len(), 1);
 }
 
-/// Writes so much of a good answer and no more, or the rest byte by byte.
+/// Writes this many bytes of a valid response, then nothing, or the rest byte by byte.
 async fn stalls(
     mut stream: TcpStream,
     after: usize,
     then: Option<Duration>,
 ) -> std::io::Result<()> {
-    let answer = ok(&good());
-    stream.write_all(&answer.as_bytes()[..after]).await?;
+    let response = ok(&good());
+    stream.write_all(&response.as_bytes()[..after]).await?;
     let Some(pause) = then else {
         return std::future::pending().await;
     };
-    for byte in &answer.as_bytes()[after..] {
+    for byte in &response.as_bytes()[after..] {
         sleep(pause).await;
         stream.write_all(&[*byte]).await?;
     }
@@ -69,7 +69,7 @@ async fn bt_18_whatever_it_stalls_in_it_is_given_up_after_five_seconds() {
         let endpoint = RawEndpoint::doing(move |stream| stalls(stream, after, then)).await;
         let server = endpoint.server();
         let waiting = tokio::spawn(async move { code(&server, "opaque").await });
-        // A clock that stands still would run ahead of the connection, so it does only from here on.
+        // Paused only from here on: paused time would run ahead of the connection.
         endpoint.arrived(1).await;
         pause();
         let start = Instant::now();
@@ -79,7 +79,7 @@ async fn bt_18_whatever_it_stalls_in_it_is_given_up_after_five_seconds() {
             "after {after}, {then:?}"
         );
         let seconds = start.elapsed().as_secs_f64();
-        // What it took to arrive was real time.
+        // The connection took real time.
         assert!((1.0..=5.1).contains(&seconds), "{seconds} after {after}");
         tokio::time::resume();
     }
@@ -103,7 +103,7 @@ async fn in_03_a_flood_is_cut_off() {
             let (start, repeated) = (start.clone(), repeated.clone());
             async move {
                 stream.write_all(start.as_bytes()).await?;
-                // Ends when the other side no longer listens.
+                // Ends when the client closes the connection.
                 loop {
                     stream.write_all(repeated.as_bytes()).await?;
                 }
@@ -122,7 +122,7 @@ async fn in_03_an_encoded_answer_is_none_and_none_is_asked_for() {
         .encode_utf16()
         .flat_map(u16::to_le_bytes)
         .collect();
-    // As `gzip` begins.
+    // The first bytes of `gzip`.
     let gzip = vec![0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3, 0xab, 0x56];
     for (encoding, body) in [
         ("content-type: application/json; charset=utf-16", utf16),
@@ -130,7 +130,7 @@ async fn in_03_an_encoded_answer_is_none_and_none_is_asked_for() {
     ] {
         let length = body.len();
         let head = format!("HTTP/1.1 200 OK\r\n{encoding}\r\ncontent-length: {length}\r\n\r\n");
-        let endpoint = RawEndpoint::answering([head.into_bytes(), body].concat()).await;
+        let endpoint = RawEndpoint::serving([head.into_bytes(), body].concat()).await;
         assert_eq!(code(&endpoint.server(), "opaque").await, UNAVAILABLE);
         let request = endpoint.requests().remove(0).to_ascii_lowercase();
         assert!(
@@ -142,7 +142,7 @@ async fn in_03_an_encoded_answer_is_none_and_none_is_asked_for() {
 
 #[tokio::test]
 async fn in_02_a_redirect_is_not_followed_and_nobody_else_gets_the_credentials() {
-    let elsewhere = RawEndpoint::answering(ok(&good())).await;
+    let elsewhere = RawEndpoint::serving(ok(&good())).await;
     for status in [
         "301 Moved Permanently",
         "302 Found",
@@ -151,7 +151,7 @@ async fn in_02_a_redirect_is_not_followed_and_nobody_else_gets_the_credentials()
         "308 Permanent Redirect",
     ] {
         let location = format!("{status}\r\nlocation: {}", elsewhere.url);
-        let endpoint = RawEndpoint::answering(http(&location, &good())).await;
+        let endpoint = RawEndpoint::serving(http(&location, &good())).await;
         assert_eq!(code(&endpoint.server(), "opaque").await, UNAVAILABLE);
         let requests = endpoint.requests();
         assert_eq!(requests.len(), 1);
@@ -167,12 +167,12 @@ async fn bt_18_when_to_try_again_is_passed_on() {
         ("503 Service Unavailable", "7"),
         ("429 Too Many Requests", "86400"),
     ] {
-        let answer = http(&format!("{status}\r\nretry-after: {retry_after}"), "{}");
-        let endpoint = RawEndpoint::answering(answer).await;
+        let response = http(&format!("{status}\r\nretry-after: {retry_after}"), "{}");
+        let endpoint = RawEndpoint::serving(response).await;
         let guarded = Guarded::new(BearerAuthLayer::new(endpoint.server()));
         let capped = if retry_after == "7" { "7" } else { "300" };
-        // A token is not asked about within its pause, and no token within that of several.
-        for (token, asked) in [
+        // A token is not introspected during its pause, and no token during the pause of several.
+        for (token, requests) in [
             ("opaque", 1),
             ("opaque", 1),
             ("another", 2),
@@ -181,11 +181,11 @@ async fn bt_18_when_to_try_again_is_passed_on() {
         ] {
             let response = guarded.with(format!("Bearer {token}")).await;
             match (token, retry_after) {
-                // What several are asked to wait holds for the others for a minute.
+                // A pause that several tokens get applies to all others for a minute.
                 ("a-fourth", "86400") => assert_unavailable(&response, "60"),
                 _ => assert_unavailable(&response, capped),
             }
-            assert_eq!(endpoint.requests().len(), asked, "{token}");
+            assert_eq!(endpoint.requests().len(), requests, "{token}");
         }
     }
 }
@@ -198,7 +198,7 @@ async fn an_answer_nobody_asked_for_is_never_given_to_the_next_who_asks() {
         let two = two.clone();
         async move {
             stream.write_all(two.as_bytes()).await?;
-            // Kept open, so that the client may want to use it again.
+            // Kept open, so that the client may reuse it.
             std::future::pending().await
         }
     })

@@ -1,32 +1,32 @@
-//! A user who is forgotten while their issuer is asked about them.
+//! A user who is forgotten while their token is introspected.
 
 use obo::ResourceServer;
 use tokio::task::JoinHandle;
 use tokio::time::{Duration, timeout};
 
-use crate::asked::{INTROSPECT, OPAQUE, active, calls, code, in_process, trust_in_process};
 use crate::guarded::builder_a;
+use crate::introspecting::{INTROSPECT, OPAQUE, active, calls, code, in_process, trust_in_process};
 use crate::issuer::{FakeIssuer, Reply};
 
 const INACTIVE: &str = r#"{"active":false}"#;
 
-/// Somebody comes with the token, and the issuer is asked about it, but has not answered yet.
-async fn asking(idp: &FakeIssuer, server: &ResourceServer) -> JoinHandle<&'static str> {
+/// Sends a request with the token, whose introspection has not completed yet.
+async fn start_request(idp: &FakeIssuer, server: &ResourceServer) -> JoinHandle<&'static str> {
     idp.reply(INTROSPECT, Reply::Held(active(idp).to_string()));
     let server = server.clone();
-    let asked = calls(idp);
+    let earlier = calls(idp);
     let waiting = tokio::spawn(async move { code(&server, OPAQUE).await });
-    idp.arrived(asked + 1).await;
+    idp.arrived(earlier + 1).await;
     waiting
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_answer_from_before_is_asked_for_anew() {
-    let (idp, server) = in_process(|asked| asked).await;
-    let first = asking(&idp, &server).await;
+    let (idp, server) = in_process(|settings| settings).await;
+    let first = start_request(&idp, &server).await;
     server.forget(&idp.id(), "alice");
     idp.reply(INTROSPECT, Reply::Body(INACTIVE.to_owned()));
-    // Whoever comes now does not wait for the answer from before.
+    // Later requests do not wait for the older response.
     let second = timeout(Duration::from_secs(1), code(&server, OPAQUE));
     assert_eq!(second.await.unwrap(), "inactive");
     idp.release();
@@ -36,9 +36,9 @@ async fn an_answer_from_before_is_asked_for_anew() {
 
 #[tokio::test(start_paused = true)]
 async fn nor_is_it_shared_with_whoever_comes_after_though_it_is_about_another_user() {
-    let (idp, server) = in_process(|asked| asked).await;
-    let first = asking(&idp, &server).await;
-    // Whose token it is is not known before the answer.
+    let (idp, server) = in_process(|settings| settings).await;
+    let first = start_request(&idp, &server).await;
+    // The user is not known before the response.
     server.forget(&idp.id(), "bob");
     idp.reply(INTROSPECT, Reply::Body(active(&idp).to_string()));
     let second = timeout(Duration::from_secs(1), code(&server, OPAQUE));
@@ -50,8 +50,8 @@ async fn nor_is_it_shared_with_whoever_comes_after_though_it_is_about_another_us
 
 #[tokio::test(start_paused = true)]
 async fn who_waits_for_one_from_before_has_it_asked_for_anew() {
-    let (idp, server) = in_process(|asked| asked).await;
-    let first = asking(&idp, &server).await;
+    let (idp, server) = in_process(|settings| settings).await;
+    let first = start_request(&idp, &server).await;
     let second = tokio::spawn({
         let server = server.clone();
         async move { code(&server, OPAQUE).await }
@@ -67,8 +67,8 @@ async fn who_waits_for_one_from_before_has_it_asked_for_anew() {
 
 #[tokio::test(start_paused = true)]
 async fn an_answer_from_after_is_remembered() {
-    let (idp, server) = in_process(|asked| asked).await;
-    let waiting = asking(&idp, &server).await;
+    let (idp, server) = in_process(|settings| settings).await;
+    let waiting = start_request(&idp, &server).await;
     server.forget(&idp.id(), "alice");
     idp.reply(INTROSPECT, Reply::Body(active(&idp).to_string()));
     idp.release();
@@ -80,13 +80,13 @@ async fn an_answer_from_after_is_remembered() {
 #[tokio::test(start_paused = true)]
 async fn it_is_asked_for_anew_twice_however_often_the_user_is_forgotten() {
     for is_last_one_good in [true, false] {
-        let (idp, server) = in_process(|asked| asked).await;
-        let waiting = asking(&idp, &server).await;
-        for asked in 1..=2 {
+        let (idp, server) = in_process(|settings| settings).await;
+        let waiting = start_request(&idp, &server).await;
+        for count in 1..=2 {
             server.forget(&idp.id(), "alice");
             idp.release();
-            let asked_again = timeout(Duration::from_secs(60), idp.arrived(asked + 1));
-            asked_again.await.unwrap();
+            let repeated = timeout(Duration::from_secs(60), idp.arrived(count + 1));
+            repeated.await.unwrap();
         }
         if is_last_one_good {
             idp.release();
@@ -97,7 +97,7 @@ async fn it_is_asked_for_anew_twice_however_often_the_user_is_forgotten() {
             assert_eq!(waiting.await.unwrap(), "introspection_unavailable");
         }
         assert_eq!(calls(&idp), 3);
-        // That there was none is not kept.
+        // A missing response is not cached.
         idp.reply(INTROSPECT, Reply::Body(active(&idp).to_string()));
         assert_eq!(code(&server, OPAQUE).await, "ok");
     }
@@ -105,8 +105,8 @@ async fn it_is_asked_for_anew_twice_however_often_the_user_is_forgotten() {
 
 #[tokio::test(start_paused = true)]
 async fn that_others_are_forgotten_changes_nothing() {
-    let (idp, server) = in_process(|asked| asked).await;
-    let waiting = asking(&idp, &server).await;
+    let (idp, server) = in_process(|settings| settings).await;
+    let waiting = start_request(&idp, &server).await;
     server.forget(&idp.id(), "bob");
     let other = obo::Issuer::new("https://other.example").unwrap();
     server.forget(&other, "alice");
@@ -118,11 +118,11 @@ async fn that_others_are_forgotten_changes_nothing() {
 
 #[tokio::test(start_paused = true)]
 async fn nor_is_anything_from_before_used_where_nothing_is_remembered() {
-    let (idp, trust) = trust_in_process(|asked| asked.max_age(Duration::ZERO)).await;
+    let (idp, trust) = trust_in_process(|settings| settings.max_age(Duration::ZERO)).await;
     let builder = builder_a(trust);
     for server in [builder.clone(), builder.token_cache_bytes(0)] {
         let server = server.build().unwrap();
-        let waiting = asking(&idp, &server).await;
+        let waiting = start_request(&idp, &server).await;
         server.forget(&idp.id(), "alice");
         idp.reply(INTROSPECT, Reply::Body(INACTIVE.to_owned()));
         idp.release();
@@ -132,14 +132,14 @@ async fn nor_is_anything_from_before_used_where_nothing_is_remembered() {
 
 #[tokio::test(start_paused = true)]
 async fn a_jwt_that_the_keys_vouch_for_is_asked_about_anew_too() {
-    let (idp, server) = in_process(|asked| asked.for_revocation()).await;
+    let (idp, server) = in_process(|settings| settings.for_revocation()).await;
     idp.reply(INTROSPECT, Reply::Held(active(&idp).to_string()));
     let token = idp.token().mint();
     let waiting = tokio::spawn({
         let server = server.clone();
         async move { code(&server, &token).await }
     });
-    // The keys come first.
+    // The keys are fetched first.
     idp.arrived(2).await;
     server.forget(&idp.id(), "alice");
     idp.reply(INTROSPECT, Reply::Body(INACTIVE.to_owned()));

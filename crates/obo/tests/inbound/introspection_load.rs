@@ -1,4 +1,4 @@
-//! Many at once: one call for one token, and no more calls than are allowed for made-up ones.
+//! Concurrent requests: one introspection per token, and a limit for forged tokens.
 
 use std::time::Duration;
 
@@ -9,9 +9,9 @@ use obo::token_endpoint::TokenRequest;
 use obo::{BearerAuthLayer, Client, Introspection, ResourceServer, Trust};
 use tokio::time::{Instant, advance};
 
-use crate::asked::{INTROSPECT, OPAQUE, active, calls, code, in_process};
 use crate::guarded::service_a;
 use crate::guarded::{Guarded, assert_unavailable};
+use crate::introspecting::{INTROSPECT, OPAQUE, active, calls, code, in_process};
 use crate::issuer::Reply;
 
 async fn thousand(server: &ResourceServer, token: impl Fn(usize) -> String) -> Vec<&'static str> {
@@ -21,7 +21,7 @@ async fn thousand(server: &ResourceServer, token: impl Fn(usize) -> String) -> V
 
 #[tokio::test(start_paused = true)]
 async fn a_thousand_callers_with_one_new_token_cause_one_call() {
-    let (idp, server) = in_process(|asked| asked).await;
+    let (idp, server) = in_process(|settings| settings).await;
     let codes = thousand(&server, |_| OPAQUE.to_owned()).await;
     assert!(codes.iter().all(|code| *code == "ok"));
     assert_eq!(calls(&idp), 1);
@@ -35,7 +35,7 @@ async fn also_when_it_fails() {
         Reply::Slow(60, 200),
         Reply::Body("<html>".to_owned()),
     ] {
-        let (idp, server) = in_process(|asked| asked).await;
+        let (idp, server) = in_process(|settings| settings).await;
         idp.reply(INTROSPECT, reply);
         let codes = thousand(&server, |_| OPAQUE.to_owned()).await;
         let failed = |code: &&str| *code == "introspection_unavailable";
@@ -46,13 +46,13 @@ async fn also_when_it_fails() {
 
 #[tokio::test(start_paused = true)]
 async fn a_thousand_made_up_tokens_do_not_become_a_thousand_calls() {
-    let (idp, server) = in_process(|asked| asked.concurrency(10)).await;
+    let (idp, server) = in_process(|settings| settings.concurrency(10)).await;
     idp.reply(INTROSPECT, Reply::Slow(1, 200));
-    let codes = thousand(&server, |i| format!("made-up-{i}")).await;
+    let codes = thousand(&server, |i| format!("forged-{i}")).await;
     let count = |wanted: &str| codes.iter().filter(|code| **code == wanted).count();
     assert_eq!(count("introspection_overloaded"), 990);
     assert_eq!(calls(&idp), 10);
-    // What is no token at all costs no call.
+    // Text that is not a token is not introspected.
     for odd in ["a b", "a\u{e9}", "=", &"a".repeat(16 * 1024 + 1)] {
         assert!(["malformed_credentials", "token_too_long"].contains(&code(&server, odd).await));
     }
@@ -61,7 +61,7 @@ async fn a_thousand_made_up_tokens_do_not_become_a_thousand_calls() {
 
 #[tokio::test(start_paused = true)]
 async fn bt_18_an_overload_is_503() {
-    let (idp, server) = in_process(|asked| asked.concurrency(1)).await;
+    let (idp, server) = in_process(|settings| settings.concurrency(1)).await;
     idp.reply(INTROSPECT, Reply::Hang);
     let guarded = Guarded::new(BearerAuthLayer::new(server));
     let first = tokio::spawn({
@@ -77,7 +77,7 @@ async fn bt_18_an_overload_is_503() {
 
 #[tokio::test(start_paused = true)]
 async fn a_caller_who_goes_away_changes_nothing_for_the_others() {
-    let (idp, server) = in_process(|asked| asked).await;
+    let (idp, server) = in_process(|settings| settings).await;
     idp.reply(INTROSPECT, Reply::Hang);
     let (one, two) = (server.clone(), server.clone());
     let first = tokio::spawn(async move { code(&one, OPAQUE).await });
@@ -87,14 +87,14 @@ async fn a_caller_who_goes_away_changes_nothing_for_the_others() {
     first.abort();
     idp.heal();
     idp.reply(INTROSPECT, Reply::Body(active(&idp).to_string()));
-    // Whoever hung is answered by 404 of the healed issuer, which is no answer.
+    // Requests that hung get a 404 of the healed issuer, which is not a response.
     assert_eq!(second.await.unwrap(), "introspection_unavailable");
     assert_eq!(calls(&idp), 1);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_server_that_keeps_failing_is_left_alone() {
-    // What is answered by those alone that fail whatever they are asked; 500 may be due to the token, and is below.
+    // Statuses of a server that fails for every token. 500 may be due to the token; see below.
     for reply in [
         Reply::Status(502),
         Reply::Status(503),
@@ -103,7 +103,7 @@ async fn a_server_that_keeps_failing_is_left_alone() {
         Reply::Half,
         Reply::Hang,
     ] {
-        let (idp, server) = in_process(|asked| asked).await;
+        let (idp, server) = in_process(|settings| settings).await;
         idp.reply(INTROSPECT, reply);
         for number in 0..20 {
             let token = format!("opaque-{number}");
@@ -118,14 +118,14 @@ async fn a_server_that_keeps_failing_is_left_alone() {
     }
 }
 
-/// Otherwise whoever knows what a server fails over shuts out all others.
+/// Otherwise a token that makes the server fail would block all others.
 #[tokio::test(start_paused = true)]
 async fn one_that_fails_over_made_up_tokens_goes_on_to_be_asked_about_others() {
     for status in [500, 501] {
-        let (idp, server) = in_process(|asked| asked).await;
+        let (idp, server) = in_process(|settings| settings).await;
         idp.reply(INTROSPECT, Reply::Status(status));
         for number in 0..20 {
-            let token = format!("made-up-{number}");
+            let token = format!("forged-{number}");
             assert_eq!(code(&server, &token).await, "introspection_unavailable");
         }
         assert_eq!(calls(&idp), 20);
@@ -136,7 +136,7 @@ async fn one_that_fails_over_made_up_tokens_goes_on_to_be_asked_about_others() {
 
 #[tokio::test(start_paused = true)]
 async fn one_that_fails_over_tokens_that_the_keys_vouch_for_is_left_alone() {
-    let (idp, server) = in_process(|asked| asked.for_revocation()).await;
+    let (idp, server) = in_process(|settings| settings.for_revocation()).await;
     idp.reply(INTROSPECT, Reply::Status(500));
     for _ in 0..20 {
         let token = idp.token().mint();
@@ -148,10 +148,10 @@ async fn one_that_fails_over_tokens_that_the_keys_vouch_for_is_left_alone() {
 #[tokio::test(start_paused = true)]
 async fn a_pause_that_the_server_asks_for_is_kept_and_passed_on() {
     for status in [429, 503] {
-        let (idp, server) = in_process(|asked| asked).await;
+        let (idp, server) = in_process(|settings| settings).await;
         idp.reply(INTROSPECT, Reply::Header(status, header::RETRY_AFTER, "7"));
         let guarded = Guarded::new(BearerAuthLayer::new(server));
-        for (token, asked) in [
+        for (token, requests) in [
             (OPAQUE, 1),
             (OPAQUE, 1),
             ("another", 2),
@@ -160,7 +160,7 @@ async fn a_pause_that_the_server_asks_for_is_kept_and_passed_on() {
         ] {
             let response = guarded.with(format!("Bearer {token}")).await;
             assert_unavailable(&response, "7");
-            assert_eq!(calls(&idp), asked, "{token}");
+            assert_eq!(calls(&idp), requests, "{token}");
         }
         idp.reply(INTROSPECT, Reply::Body(active(&idp).to_string()));
         advance(Duration::from_secs(7)).await;
@@ -171,7 +171,7 @@ async fn a_pause_that_the_server_asks_for_is_kept_and_passed_on() {
 #[tokio::test(start_paused = true)]
 async fn bt_18_a_server_that_hangs_is_given_up_after_five_seconds() {
     for reply in [Reply::Hang, Reply::Half] {
-        let (idp, server) = in_process(|asked| asked).await;
+        let (idp, server) = in_process(|settings| settings).await;
         idp.reply(INTROSPECT, reply);
         let start = Instant::now();
         assert_eq!(code(&server, OPAQUE).await, "introspection_unavailable");
@@ -179,7 +179,7 @@ async fn bt_18_a_server_that_hangs_is_given_up_after_five_seconds() {
     }
 }
 
-/// A client whose credentials do not come.
+/// A client whose credentials never become available.
 #[derive(Debug)]
 struct Hanging;
 
@@ -191,10 +191,10 @@ impl ClientAuth for Hanging {
 
 #[tokio::test(start_paused = true)]
 async fn bt_18_so_is_a_client_authentication_that_hangs() {
-    let (idp, _) = in_process(|asked| asked).await;
-    let asked = Introspection::new(Client::new("service-a", Hanging));
-    let asked = asked.endpoint("https://idp.example/introspect");
-    let server = service_a(Trust::new(idp.known()).introspect(asked));
+    let (idp, _) = in_process(|settings| settings).await;
+    let settings = Introspection::new(Client::new("service-a", Hanging));
+    let settings = settings.endpoint("https://idp.example/introspect");
+    let server = service_a(Trust::new(idp.known()).introspect(settings));
     let start = Instant::now();
     assert_eq!(code(&server, OPAQUE).await, "introspection_unavailable");
     assert_eq!((start.elapsed().as_secs(), calls(&idp)), (5, 0));

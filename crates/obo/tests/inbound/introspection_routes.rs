@@ -1,11 +1,11 @@
-//! Which tokens are asked about: said by the configuration, never by a token's looks alone.
+//! Which tokens are introspected: the configuration decides, not the form of the token.
 
 use obo::{Audience, Issuer, Policy, Rejection, Trust};
 use obo_testkit::{TestIdp, TokenBuilder};
 use tokio::time::{Duration, advance, pause};
 
-use crate::asked::{calls, code, in_process, over_socket, service_a, trust_over_socket};
 use crate::guarded::{self, builder_a};
+use crate::introspecting::{calls, code, in_process, over_socket, service_a, trust_over_socket};
 
 fn good(idp: &TestIdp) -> TokenBuilder {
     idp.user("alice").audience("service-a")
@@ -29,7 +29,7 @@ async fn in_08_without_an_issuer_to_ask_an_opaque_token_goes_nowhere() {
 
 #[tokio::test]
 async fn in_08_a_token_that_names_another_issuer_is_not_asked_about() {
-    let (idp, trust) = trust_over_socket(|asked| asked).await;
+    let (idp, trust) = trust_over_socket(|settings| settings).await;
     let other = TestIdp::start().await;
     let server = guarded::service_a(trust.clone());
     assert_eq!(code(&server, &good(&other).mint()).await, "unknown_issuer");
@@ -39,7 +39,7 @@ async fn in_08_a_token_that_names_another_issuer_is_not_asked_about() {
         (idp.introspection_requests(), other.introspection_requests()),
         (0, 0)
     );
-    // What names no issuer, or cannot be read, is for the one that is asked.
+    // A token without an issuer, or one that cannot be parsed, is introspected.
     let unreadable = good(&idp).header("alg", "HS256").mint();
     for (token, expected) in [
         (good(&idp).mint(), "ok"),
@@ -58,11 +58,11 @@ async fn in_08_a_token_that_names_another_issuer_is_not_asked_about() {
 
 #[tokio::test]
 async fn in_08_a_token_of_another_issuer_is_not_asked_about_though_it_cannot_be_read() {
-    let (idp, trust) = trust_over_socket(|asked| asked).await;
+    let (idp, trust) = trust_over_socket(|settings| settings).await;
     let other = TestIdp::start().await;
     let server = guarded::service_a(trust.clone());
     let trusting = builder_a(trust).trust(other.issuer()).build().unwrap();
-    // Such as an algorithm that is newer than this crate.
+    // For example an algorithm that is newer than this crate.
     let of =
         |idp: &TestIdp, name: &str, value: serde_json::Value| good(idp).header(name, value).mint();
     let unreadable = [
@@ -75,17 +75,17 @@ async fn in_08_a_token_of_another_issuer_is_not_asked_about_though_it_cannot_be_
     for (name, value) in unreadable {
         let (own, foreign) = (of(&idp, name, value.clone()), of(&other, name, value));
         for server in [&server, &trusting] {
-            let asked = idp.introspection_requests();
+            let requests = idp.introspection_requests();
             assert_ne!(code(server, &foreign).await, "inactive", "{name}");
-            assert_eq!(idp.introspection_requests(), asked, "{name}");
-            // What becomes of its own is the issuer's to say.
+            assert_eq!(idp.introspection_requests(), requests, "{name}");
+            // The issuer decides about its own tokens.
             code(server, &own).await;
-            assert_eq!(idp.introspection_requests(), asked + 1, "{name}");
+            assert_eq!(idp.introspection_requests(), requests + 1, "{name}");
         }
     }
     let odd = good(&other).claim("act", "no actor").mint();
     assert_eq!(code(&server, &odd).await, "invalid_claim");
-    // One that is encrypted may tell its issuer in the header (RFC 7519 section 5.3).
+    // An encrypted token may name its issuer in the header (RFC 7519 section 5.3).
     let encrypted = good(&other)
         .header("enc", "A256GCM")
         .header("iss", other.issuer())
@@ -97,7 +97,7 @@ async fn in_08_a_token_of_another_issuer_is_not_asked_about_though_it_cannot_be_
 
 #[tokio::test]
 async fn in_08_jwts_may_be_validated_by_keys_and_opaque_tokens_asked_about() {
-    let (idp, server) = over_socket(|asked| asked.for_opaque_tokens()).await;
+    let (idp, server) = over_socket(|settings| settings.for_opaque_tokens()).await;
     assert_eq!(code(&server, &good(&idp).mint()).await, "ok");
     for (token, expected) in [
         (good(&idp).expires_in(-120).mint(), "expired"),
@@ -121,7 +121,7 @@ async fn in_08_jwts_may_be_validated_by_keys_and_opaque_tokens_asked_about() {
 
 #[tokio::test]
 async fn jwts_may_be_validated_first_and_asked_about_then() {
-    let (idp, server) = over_socket(|asked| asked.for_revocation()).await;
+    let (idp, server) = over_socket(|settings| settings.for_revocation()).await;
     let token = good(&idp).mint();
     let caller = server.validate(&token).await.unwrap();
     assert_eq!(caller.subject(), "alice");
@@ -141,7 +141,7 @@ async fn jwts_may_be_validated_first_and_asked_about_then() {
     advance(Duration::from_secs(61)).await;
     tokio::time::resume();
     assert_eq!(code(&server, &token).await, "inactive");
-    // What the issuer calls active is of no help to what the keys do not vouch for.
+    // An active response does not help a token that the keys do not verify.
     let forged = good(&idp).sign_with(&obo_testkit::TestKey::generate(obo_testkit::TestAlg::Rs256));
     assert_eq!(code(&server, &forged.mint()).await, "bad_signature");
     assert_eq!(idp.introspection_requests(), 2);
@@ -149,7 +149,7 @@ async fn jwts_may_be_validated_first_and_asked_about_then() {
 
 #[tokio::test]
 async fn in_08_nor_is_one_that_cannot_be_read_shown_to_another_than_it_names() {
-    let (idp, trust) = trust_over_socket(|asked| asked).await;
+    let (idp, trust) = trust_over_socket(|settings| settings).await;
     let other = TestIdp::start().await;
     let server = guarded::service_a(trust.clone());
     let trusted = builder_a(trust).trust(other.issuer()).build().unwrap();
@@ -163,7 +163,7 @@ async fn in_08_nor_is_one_that_cannot_be_read_shown_to_another_than_it_names() {
         ] {
             assert_eq!(code(server, &token.mint()).await, expected);
         }
-        // Of an odd form, which is for its own issuer alone all the same.
+        // A token of another form is introspected only at its own issuer too.
         let four = format!("{}.x", of_other().mint());
         assert_eq!(code(server, &four).await, "malformed_token");
     }
@@ -176,10 +176,10 @@ async fn in_08_nor_is_one_that_cannot_be_read_shown_to_another_than_it_names() {
     assert_eq!(idp.introspection_requests(), 1);
 }
 
-/// Some servers say of a refresh token what they say of an access token.
+/// Some servers describe a refresh token like an access token.
 #[tokio::test]
 async fn in_05_jw_33_a_jwt_that_calls_itself_another_kind_is_not_asked_about() {
-    let (idp, server) = over_socket(|asked| asked).await;
+    let (idp, server) = over_socket(|settings| settings).await;
     for (claim, kind) in [
         ("typ", "Refresh"),
         ("typ", "ID"),
@@ -188,8 +188,8 @@ async fn in_05_jw_33_a_jwt_that_calls_itself_another_kind_is_not_asked_about() {
     ] {
         let token = good(&idp).claim(claim, kind);
         for token in [token.clone(), token.without("iss")] {
-            let told = code(&server, &token.mint()).await;
-            assert_eq!(told, "not_an_access_token", "{kind}");
+            let code = code(&server, &token.mint()).await;
+            assert_eq!(code, "not_an_access_token", "{kind}");
         }
     }
     let event = good(&idp).claim("events", serde_json::json!({}));
@@ -201,10 +201,10 @@ async fn in_05_jw_33_a_jwt_that_calls_itself_another_kind_is_not_asked_about() {
     assert_eq!(code(&server, &access.mint()).await, "ok");
 }
 
-/// The issuer calls all of them active, and says nothing else against them.
+/// The issuer reports all of them as active, without other members.
 #[tokio::test]
 async fn in_05_jw_33_dp_25_mt_03_nor_is_one_that_is_bound_or_cannot_be_read_here() {
-    let (idp, server) = in_process(|asked| asked).await;
+    let (idp, server) = in_process(|settings| settings).await;
     let (refresh, event, bound) = (
         ("typ", "Refresh".into()),
         ("events", serde_json::json!({})),
@@ -237,7 +237,7 @@ async fn in_05_jw_33_dp_25_mt_03_nor_is_one_that_is_bound_or_cannot_be_read_here
         }
     }
     assert_eq!(calls(&idp), 0);
-    // Those that say nothing of the kind are the issuer's to judge.
+    // The issuer decides about tokens without these members.
     for token in [idp.token(), idp.token().header("alg", "HS256")] {
         assert_eq!(code(&server, &token.mint()).await, "ok");
     }
@@ -246,8 +246,8 @@ async fn in_05_jw_33_dp_25_mt_03_nor_is_one_that_is_bound_or_cannot_be_read_here
 /// JW-31
 #[tokio::test]
 async fn header_of_another_kind_is_refused_unasked() {
-    let (idp, server) = in_process(|asked| asked).await;
-    let (other, revocable) = in_process(|asked| asked.for_revocation()).await;
+    let (idp, server) = in_process(|settings| settings).await;
+    let (other, revocable) = in_process(|settings| settings.for_revocation()).await;
     let by_keys = crate::guarded::service_a(other.known());
     for typ in [
         "rt+jwt",
@@ -284,15 +284,15 @@ async fn header_of_another_kind_is_refused_unasked() {
     }
 }
 
-/// IN-08: the issuer calls all of them active, and leaves out for whom they are.
+/// IN-08: the issuer reports all of them as active, without `aud`.
 #[tokio::test]
 async fn jwt_for_others_is_not_introspected() {
-    let (idp, server) = in_process(|asked| asked.allow_missing_audience()).await;
-    let mut said = crate::asked::active(&idp);
-    said.as_object_mut().unwrap().remove("aud");
+    let (idp, server) = in_process(|settings| settings.allow_missing_audience()).await;
+    let mut response = crate::introspecting::active(&idp);
+    response.as_object_mut().unwrap().remove("aud");
     idp.reply(
-        crate::asked::INTROSPECT,
-        crate::issuer::Reply::Body(said.to_string()),
+        crate::introspecting::INTROSPECT,
+        crate::issuer::Reply::Body(response.to_string()),
     );
     let token = |aud: &serde_json::Value| idp.token().claim("aud", aud.clone());
     for other in [
@@ -322,16 +322,16 @@ async fn jwt_for_others_is_not_introspected() {
     ] {
         assert_eq!(code(&server, &token.mint()).await, "ok");
     }
-    assert_eq!(code(&server, crate::asked::OPAQUE).await, "ok");
+    assert_eq!(code(&server, crate::introspecting::OPAQUE).await, "ok");
 }
 
 #[tokio::test]
 async fn one_issuer_of_a_server_is_asked_about_opaque_tokens() {
-    let (_, trust) = trust_over_socket(|asked| asked).await;
-    let other = |asked| Trust::new("https://other.example").introspect(asked);
-    let with = |asked| builder_a(trust.clone()).trust(other(asked));
-    for asked in [service_a(), service_a().for_opaque_tokens()] {
-        let error = with(asked).build().unwrap_err();
+    let (_, trust) = trust_over_socket(|settings| settings).await;
+    let other = |settings| Trust::new("https://other.example").introspect(settings);
+    let with = |settings| builder_a(trust.clone()).trust(other(settings));
+    for settings in [service_a(), service_a().for_opaque_tokens()] {
+        let error = with(settings).build().unwrap_err();
         assert_eq!(error.field(), "trust[1].introspection");
         assert!(error.to_string().contains("opaque"), "{error}");
     }
@@ -348,10 +348,11 @@ async fn one_issuer_of_a_server_is_asked_about_opaque_tokens() {
 #[tokio::test]
 async fn settings_that_make_no_sense_are_refused() {
     let hour = Duration::from_secs(3600);
-    let build = |asked| builder_a(Trust::new("https://idp.example").introspect(asked)).build();
+    let build =
+        |settings| builder_a(Trust::new("https://idp.example").introspect(settings)).build();
     build(service_a().max_age(hour)).unwrap();
     let day = 24 * hour;
-    for (asked, field) in [
+    for (settings, field) in [
         (
             service_a().max_age(hour + Duration::from_secs(1)),
             "max_age",
@@ -369,11 +370,11 @@ async fn settings_that_make_no_sense_are_refused() {
             service_a().allow_missing_expiry(day + Duration::from_secs(1)),
             "allow_missing_expiry",
         ),
-        // The first mistake is kept.
+        // The first mistake is returned.
         (service_a().concurrency(0).max_age(day), "concurrency"),
         (service_a().concurrency(0).concurrency(1), "concurrency"),
     ] {
-        let error = build(asked).unwrap_err();
+        let error = build(settings).unwrap_err();
         assert_eq!(error.field(), format!("trust[0].introspection.{field}"));
     }
 }
@@ -394,7 +395,7 @@ async fn an_issuer_without_an_endpoint_is_unavailable() {
         panic!("{refused}");
     };
     assert!(problem.contains("introspection_endpoint"), "{problem}");
-    // Nor are keys needed, so that it is ready.
+    // It needs no keys, so it is ready.
     server.ready().await.unwrap();
     assert_eq!(server.key_status().count(), 0);
 }

@@ -1,27 +1,27 @@
-//! Signed answers (RFC 9701) as they come over HTTP: whose they are, for whom, of when, and of which kind.
+//! Signed responses (RFC 9701) over HTTP: issuer, audience, time and type.
 
 use obo_testkit::{TestAlg, TestKey, TokenBuilder};
 use serde_json::json;
 
-use crate::asked::{INTROSPECT, OPAQUE, active, code, in_process};
+use crate::introspecting::{INTROSPECT, OPAQUE, active, code, in_process};
 use crate::issuer::{FakeIssuer, Reply};
 
 const SIGNED: &str = "application/token-introspection+jwt";
 const UNAVAILABLE: &str = "introspection_unavailable";
 
-/// What the issuer says of an active token, signed for who asks.
+/// The signed introspection response for an active token.
 fn signed(idp: &FakeIssuer) -> TokenBuilder {
-    let answer = idp.token().header("typ", "token-introspection+jwt");
-    answer.claim("token_introspection", active(idp))
+    let response = idp.token().header("typ", "token-introspection+jwt");
+    response.claim("token_introspection", active(idp))
 }
 
-/// What becomes of a token of which this is said.
-async fn told(
+/// The outcome for a token with this introspection response.
+async fn outcome(
     media_type: &'static str,
-    answer: impl FnOnce(&FakeIssuer) -> String,
+    response: impl FnOnce(&FakeIssuer) -> String,
 ) -> &'static str {
-    let (idp, server) = in_process(|asked| asked.require_signed()).await;
-    idp.reply(INTROSPECT, Reply::Typed(media_type, answer(&idp)));
+    let (idp, server) = in_process(|settings| settings.require_signed()).await;
+    idp.reply(INTROSPECT, Reply::Typed(media_type, response(&idp)));
     code(&server, OPAQUE).await
 }
 
@@ -32,15 +32,15 @@ async fn in_10_a_signed_answer_is_of_its_media_type() {
         "Application/Token-Introspection+JWT",
         "application/token-introspection+jwt; charset=utf-8",
     ] {
-        assert_eq!(told(media_type, |idp| signed(idp).mint()).await, "ok");
+        assert_eq!(outcome(media_type, |idp| signed(idp).mint()).await, "ok");
     }
     for other in ["application/json", "application/jwt", "text/plain"] {
-        let told = told(other, |idp| signed(idp).mint()).await;
-        assert_eq!(told, UNAVAILABLE, "{other}");
+        let outcome = outcome(other, |idp| signed(idp).mint()).await;
+        assert_eq!(outcome, UNAVAILABLE, "{other}");
     }
     for plain in ["application/json", SIGNED] {
-        let told = told(plain, |idp| active(idp).to_string()).await;
-        assert_eq!(told, UNAVAILABLE, "{plain}");
+        let outcome = outcome(plain, |idp| active(idp).to_string()).await;
+        assert_eq!(outcome, UNAVAILABLE, "{plain}");
     }
 }
 
@@ -49,34 +49,46 @@ type Change = fn(TokenBuilder) -> TokenBuilder;
 #[tokio::test(start_paused = true)]
 async fn in_10_an_answer_of_others_or_for_others_or_of_another_time_or_kind_is_none() {
     let changes: &[(&str, Change)] = &[
-        ("another key", |answer| {
-            answer.sign_with(&TestKey::generate(TestAlg::Es256))
+        ("another key", |response| {
+            response.sign_with(&TestKey::generate(TestAlg::Es256))
         }),
-        ("a key that is not published", |answer| {
-            answer.kid(Some("k2"))
+        ("a key that is not published", |response| {
+            response.kid(Some("k2"))
         }),
-        ("a MAC", |answer| answer.header("alg", "HS256")),
-        ("no signature", |answer| answer.header("alg", "none")),
-        ("an access token", |answer| answer.header("typ", "at+jwt")),
-        ("any JWT", |answer| answer.header("typ", "JWT")),
-        ("another issuer", |answer| {
-            answer.issuer("https://other.example")
+        ("a MAC", |response| response.header("alg", "HS256")),
+        ("no signature", |response| response.header("alg", "none")),
+        ("an access token", |response| {
+            response.header("typ", "at+jwt")
         }),
-        ("another client", |answer| answer.claim("aud", "service-b")),
-        ("nobody", |answer| answer.without("aud")),
-        ("an old answer, sent again", |answer| answer.issued_at(-120)),
-        ("an answer of later", |answer| answer.issued_at(120)),
-        ("an answer of no time", |answer| answer.without("iat")),
-        ("nothing inside", |answer| {
-            answer.without("token_introspection").claim("active", true)
+        ("any JWT", |response| response.header("typ", "JWT")),
+        ("another issuer", |response| {
+            response.issuer("https://other.example")
         }),
-        ("text inside", |answer| {
-            answer.claim("token_introspection", r#"{"active":true}"#)
+        ("another client", |response| {
+            response.claim("aud", "service-b")
+        }),
+        ("no audience", |response| response.without("aud")),
+        ("an old response, sent again", |response| {
+            response.issued_at(-120)
+        }),
+        ("a response from the future", |response| {
+            response.issued_at(120)
+        }),
+        ("a response without a time", |response| {
+            response.without("iat")
+        }),
+        ("nothing inside", |response| {
+            response
+                .without("token_introspection")
+                .claim("active", true)
+        }),
+        ("text inside", |response| {
+            response.claim("token_introspection", r#"{"active":true}"#)
         }),
     ];
     for (why, change) in changes {
-        let told = told(SIGNED, |idp| change(signed(idp)).mint()).await;
-        assert_eq!(told, UNAVAILABLE, "{why}");
+        let outcome = outcome(SIGNED, |idp| change(signed(idp)).mint()).await;
+        assert_eq!(outcome, UNAVAILABLE, "{why}");
     }
 }
 
@@ -86,18 +98,18 @@ async fn in_04_in_10_what_counts_is_inside() {
         (json!({ "active": false }), "inactive"),
         (json!({ "active": true, "sub": "alice" }), "missing_claim"),
     ] {
-        let told = told(SIGNED, |idp| {
-            let answer = signed(idp).claim("active", true);
-            answer.claim("token_introspection", inside).mint()
+        let outcome = outcome(SIGNED, |idp| {
+            let response = signed(idp).claim("active", true);
+            response.claim("token_introspection", inside).mint()
         });
-        assert_eq!(told.await, expected);
+        assert_eq!(outcome.await, expected);
     }
 }
 
 /// IN-10
 #[tokio::test(start_paused = true)]
 async fn key_replaced_under_its_name_opens_responses() {
-    let (idp, server) = in_process(|asked| asked.require_signed()).await;
+    let (idp, server) = in_process(|settings| settings.require_signed()).await;
     let say = || idp.reply(INTROSPECT, Reply::Typed(SIGNED, signed(&idp).mint()));
     say();
     assert_eq!(code(&server, OPAQUE).await, "ok");

@@ -1,4 +1,4 @@
-//! An issuer whose documents are answered in the process: without sockets, paused time does not run ahead of it.
+//! An issuer in the process. Without sockets, paused time does not run ahead of it.
 
 use std::collections::HashMap;
 use std::convert::Infallible;
@@ -18,38 +18,38 @@ use serde_json::json;
 use tokio::sync::watch;
 use tower::service_fn;
 
-/// Where the documents are, from the issuer on.
+/// The paths of the documents below the issuer.
 pub(crate) const JWKS: &str = "/jwks";
 pub(crate) const OPENID: &str = "/.well-known/openid-configuration";
 pub(crate) const OAUTH: &str = "/.well-known/oauth-authorization-server";
 
-/// How a document is answered.
+/// The response to a request for a document.
 #[derive(Clone)]
 pub(crate) enum Reply {
-    /// JSON, or what is taken for it.
+    /// JSON, or any text with that media type.
     Body(String),
     Status(u16),
     /// A status with one header.
     Header(u16, header::HeaderName, &'static str),
-    /// The document as it is, with this `Cache-Control`.
+    /// The unchanged document, with this `Cache-Control`.
     Fresh(&'static str),
-    /// A document of this media type.
+    /// A document with this media type.
     Typed(&'static str, String),
     /// The connection breaks.
     Reset,
-    /// A status, after so many seconds.
+    /// A status after this many seconds.
     Slow(u64, u16),
-    /// No answer until [`FakeIssuer::heal`].
+    /// No response until [`FakeIssuer::heal`].
     Hang,
-    /// No answer until [`FakeIssuer::release`], then this document.
+    /// No response until [`FakeIssuer::release`], then this document.
     Held(String),
-    /// The answer begins and does not go on.
+    /// The body starts and never continues.
     Half,
-    /// The answer does not end.
+    /// The body never ends.
     Endless,
 }
 
-/// The issuer; clones are the same one.
+/// The issuer. Clones share its state.
 #[derive(Clone)]
 pub(crate) struct FakeIssuer {
     issuer: String,
@@ -98,7 +98,7 @@ impl FakeIssuer {
         self.state().published.push((kid.to_owned(), key.clone()));
     }
 
-    /// Publishes a key of this name no longer.
+    /// Stops publishing the key with this name.
     pub(crate) fn withdraw(&self, kid: &str) {
         self.state().published.retain(|(name, _)| name != kid);
     }
@@ -107,18 +107,18 @@ impl FakeIssuer {
         self.state().published.clear();
     }
 
-    /// Answers one document otherwise, until healed.
+    /// Replaces the response for one document, until healed.
     pub(crate) fn reply(&self, path: &str, reply: Reply) {
         self.state().replies.insert(path.to_owned(), reply);
     }
 
-    /// Answers all documents as they are, those that were asked for before included.
+    /// Serves all documents unchanged again, also to requests that wait.
     pub(crate) fn heal(&self) {
         self.state().replies.clear();
         self.release();
     }
 
-    /// Answers what was asked for and held back.
+    /// Responds to the requests that wait.
     pub(crate) fn release(&self) {
         self.healed.send_replace(());
     }
@@ -134,7 +134,7 @@ impl FakeIssuer {
             .kid(Some(&kid))
     }
 
-    /// This issuer as one to discover.
+    /// This issuer, with discovery.
     pub(crate) fn server(&self) -> AuthorizationServer {
         AuthorizationServer::builder(self.id())
             .with_http(self.http())
@@ -142,7 +142,7 @@ impl FakeIssuer {
             .unwrap()
     }
 
-    /// This issuer with its key set given.
+    /// This issuer, with the URL of its key set.
     pub(crate) fn known(&self) -> AuthorizationServer {
         let jwks_uri = format!("{}{JWKS}", self.issuer);
         let metadata = ServerMetadata::new(Some(&jwks_uri), None).unwrap();
@@ -157,24 +157,24 @@ impl FakeIssuer {
         Issuer::new(&*self.issuer).unwrap()
     }
 
-    /// How often the key set was asked for.
+    /// The number of requests for the key set.
     pub(crate) fn fetches(&self) -> usize {
         let requests = &self.state().requests;
         requests.iter().filter(|path| *path == JWKS).count()
     }
 
-    /// What was asked for, in order.
+    /// The requested paths, in order.
     pub(crate) fn requests(&self) -> Vec<String> {
         self.state().requests.clone()
     }
 
-    /// Returns once this many requests have come, answered or not.
+    /// Returns after this many requests, with or without a response.
     pub(crate) async fn arrived(&self, count: usize) {
         let mut arrived = self.arrived.subscribe();
         arrived.wait_for(|seen| *seen >= count).await.unwrap();
     }
 
-    /// The document that publishes the keys.
+    /// The key set document.
     pub(crate) fn key_set(&self) -> String {
         let state = self.state();
         let published = state.published.iter();
@@ -186,11 +186,11 @@ impl FakeIssuer {
         let fake = self.clone();
         HttpService::new(service_fn(move |request: Request<Bytes>| {
             let fake = fake.clone();
-            async move { fake.answer(&request.uri().to_string()).await }
+            async move { fake.respond(&request.uri().to_string()).await }
         }))
     }
 
-    async fn answer(&self, url: &str) -> Result<Response<Body>, std::io::Error> {
+    async fn respond(&self, url: &str) -> Result<Response<Body>, std::io::Error> {
         let path = url.strip_prefix(&self.issuer).unwrap_or(url);
         let mut healed = self.healed.subscribe();
         let reply = {
@@ -202,22 +202,22 @@ impl FakeIssuer {
         let response = match reply {
             None => self.document(path),
             Some(Reply::Body(body)) => typed("application/json", body),
-            Some(Reply::Status(status)) => answer(status),
+            Some(Reply::Status(status)) => response(status),
             Some(Reply::Header(status, name, value)) => {
-                let mut response = answer(status);
+                let mut response = response(status);
                 response.headers_mut().insert(name, value.parse().unwrap());
                 response
             }
             Some(Reply::Typed(media_type, body)) => typed(media_type, body),
-            Some(Reply::Fresh(said)) => {
+            Some(Reply::Fresh(value)) => {
                 let mut response = self.document(path);
-                let value = said.parse().unwrap();
+                let value = value.parse().unwrap();
                 response.headers_mut().insert(header::CACHE_CONTROL, value);
                 response
             }
             Some(Reply::Slow(seconds, status)) => {
                 tokio::time::sleep(Duration::from_secs(seconds)).await;
-                answer(status)
+                response(status)
             }
             Some(Reply::Reset) => return Err(std::io::ErrorKind::ConnectionReset.into()),
             Some(Reply::Hang) => {
@@ -247,7 +247,7 @@ impl FakeIssuer {
             OPENID | OAUTH => {
                 Response::new(json!({ "issuer": self.issuer, "jwks_uri": jwks_uri }).to_string())
             }
-            _ => answer(404),
+            _ => response(404),
         }
     }
 
@@ -262,7 +262,7 @@ fn chunk() -> Result<Frame<Bytes>, Infallible> {
     Ok(Frame::data(Bytes::from_static(&[b' '; 1024])))
 }
 
-fn answer(status: u16) -> Response<String> {
+fn response(status: u16) -> Response<String> {
     Response::builder()
         .status(status)
         .body(String::new())

@@ -1,4 +1,4 @@
-//! Several issuers in one resource server, and what no configuration may say.
+//! Several issuers in one resource server, and configurations that are rejected.
 
 use obo::error::TokenError;
 use obo::{Audience, BearerAuthLayer, Caller, Policy, Rejection, ResourceServer, Rule, Trust};
@@ -72,7 +72,7 @@ async fn jw_15_a_key_in_the_token_itself_is_neither_used_nor_fetched() {
         let forged = idp.token().sign_with(&own).header(member, value).mint();
         guarded.refuses(&forged, member).await;
     }
-    // The second fetch is of the issuer's own keys: `k1` might have been replaced.
+    // The second fetch gets the issuer's own keys, because `k1` may have been replaced.
     assert_eq!(idp.requests(), [JWKS, JWKS]);
 }
 

@@ -1,4 +1,4 @@
-//! How old a key set may get: as configured, and as the server says.
+//! The maximum age of a key set: by configuration and by the server's headers.
 
 use std::time::Duration;
 
@@ -14,8 +14,8 @@ const fn seconds(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
 }
 
-/// A server whose only key was withdrawn after it was fetched, and a token of that key, `age` later and without traffic
-/// in between.
+/// A server whose only key was withdrawn after it was fetched, and a token of that key, `age` later
+/// without traffic in between.
 async fn withdrawn(idp: &FakeIssuer, server: impl Into<Trust>, age: Duration) -> (Guarded, String) {
     let guarded = Guarded::by(server);
     let old = idp.token().mint();
@@ -28,7 +28,7 @@ async fn withdrawn(idp: &FakeIssuer, server: impl Into<Trust>, age: Duration) ->
 
 #[tokio::test(start_paused = true)]
 async fn jw_24_a_server_says_how_old_its_keys_may_get_between_floor_and_ceiling() {
-    for (said, age) in [
+    for (header, age) in [
         ("max-age=0", 60),
         ("no-store", 60),
         ("max-age=59", 60),
@@ -37,14 +37,14 @@ async fn jw_24_a_server_says_how_old_its_keys_may_get_between_floor_and_ceiling(
         ("public", 300),
     ] {
         let idp = FakeIssuer::new().await;
-        idp.reply(JWKS, Reply::Fresh(said));
+        idp.reply(JWKS, Reply::Fresh(header));
         let (guarded, old) = withdrawn(&idp, idp.known(), seconds(age - 1)).await;
-        assert_eq!(guarded.status(&old).await, 200, "{said}");
+        assert_eq!(guarded.status(&old).await, 200, "{header}");
 
         let idp = FakeIssuer::new().await;
-        idp.reply(JWKS, Reply::Fresh(said));
+        idp.reply(JWKS, Reply::Fresh(header));
         let (guarded, old) = withdrawn(&idp, idp.known(), seconds(age)).await;
-        guarded.refuses(&old, said).await;
+        guarded.refuses(&old, header).await;
     }
 }
 
@@ -143,7 +143,7 @@ async fn a_duration_out_of_its_bounds_is_refused_by_its_name_in_whatever_order_i
     }
 }
 
-/// The published keys and so many more entries, each with a name of its own.
+/// The published keys and this many more entries, each with its own name.
 fn with_more(idp: &FakeIssuer, more: usize) -> Reply {
     let mut set: Value = serde_json::from_str(&idp.key_set()).unwrap();
     let keys = set["keys"].as_array_mut().unwrap();

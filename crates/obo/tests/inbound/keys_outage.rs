@@ -1,4 +1,4 @@
-//! A server that is down, slow or broken after it was well.
+//! A server that is down, slow or broken after it was healthy.
 
 use std::time::Duration;
 
@@ -69,7 +69,7 @@ async fn jw_23_an_emptied_set_ends_the_outage_of_an_outdated_one() {
     idp.withdraw_all();
     advance(Duration::from_secs(24 * 3600)).await;
     guarded
-        .refuses(&token, "there is no older set to go on with")
+        .refuses(&token, "there is no older set to use")
         .await;
 }
 

@@ -1,4 +1,4 @@
-//! New keys, withdrawn keys, and names that were made up.
+//! New keys, withdrawn keys, and forged key names.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use crate::issuer::{FakeIssuer, JWKS, Reply};
 
 const COOLDOWN: Duration = Duration::from_secs(30);
 
-/// An issuer and a layer that has fetched its keys, with a token that it accepts.
+/// An issuer, a layer that has fetched its keys, and a token that it accepts.
 async fn running() -> (FakeIssuer, Guarded, String) {
     let idp = FakeIssuer::new().await;
     let guarded = Guarded::by(idp.known());
@@ -107,7 +107,7 @@ async fn endless_forging_hides_rotation_briefly() {
     forge(600).await;
     let before = idp.fetches();
     forge(60).await;
-    // Six of the budget, and one that was due at most.
+    // Six from the budget, and at most one that was due.
     assert!((6..=7).contains(&(idp.fetches() - before)));
     idp.rotate("k2");
     forge(10).await;
@@ -142,7 +142,7 @@ async fn key_replaced_under_its_name_is_found() {
     assert_eq!(guarded.status(&idp.token().mint()).await, 200);
     guarded.refuses(&old, "of the key that was replaced").await;
     assert_eq!(idp.fetches(), 2, "one fetch for one name");
-    // A key of another type under the same name.
+    // A key of another type with the same name.
     advance(COOLDOWN).await;
     idp.withdraw("k1");
     let rsa = TestKey::generate(TestAlg::Rs256);
@@ -252,7 +252,7 @@ async fn an_emptied_set_is_believed_the_second_time_and_then_every_token_is_inva
     assert_eq!(
         guarded.status(&token).await,
         200,
-        "renewed beside this request"
+        "renewed in the background"
     );
     idp.arrived(2).await;
     advance(COOLDOWN - Duration::from_millis(1)).await;
@@ -262,7 +262,7 @@ async fn an_emptied_set_is_believed_the_second_time_and_then_every_token_is_inva
     assert_eq!(
         guarded.status(&token).await,
         200,
-        "confirmed beside this request"
+        "confirmed in the background"
     );
     idp.arrived(3).await;
     guarded.refuses(&token, "every key is withdrawn").await;
@@ -277,7 +277,7 @@ async fn an_emptied_set_is_not_confirmed_by_whoever_makes_up_a_key() {
     assert_eq!(guarded.status(&token).await, 200);
     idp.arrived(2).await;
     guarded
-        .refuses(&idp.token().kid(Some("made-up")).mint(), "made up")
+        .refuses(&idp.token().kid(Some("forged")).mint(), "forged")
         .await;
     assert_eq!((idp.fetches(), guarded.status(&token).await), (3, 200));
 }

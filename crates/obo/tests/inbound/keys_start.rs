@@ -137,24 +137,24 @@ async fn a_request_during_the_next_attempt_waits_for_it() {
 
 #[tokio::test(start_paused = true)]
 async fn a_server_that_asks_for_a_pause_gets_it() {
-    for (asked, pause) in [("7", 7), ("86400", 300), ("0", 1), ("soon", 1)] {
+    for (retry_after, pause) in [("7", 7), ("86400", 300), ("0", 1), ("soon", 1)] {
         let idp = FakeIssuer::new().await;
         let guarded = Guarded::by(idp.server());
         let token = idp.token().mint();
         for path in [OPENID, JWKS] {
             idp.heal();
-            idp.reply(path, Reply::Header(429, RETRY_AFTER, asked));
+            idp.reply(path, Reply::Header(429, RETRY_AFTER, retry_after));
             let response = guarded.with(format!("Bearer {token}")).await;
             assert_unavailable(&response, &pause.to_string());
             idp.heal();
-            let asked_so_far = idp.requests().len();
+            let so_far = idp.requests().len();
             if pause > 1 {
                 advance(Duration::from_secs(pause - 1)).await;
-                assert_eq!(guarded.status(&token).await, 503, "{asked}");
-                assert_eq!(idp.requests().len(), asked_so_far, "{asked}");
+                assert_eq!(guarded.status(&token).await, 503, "{retry_after}");
+                assert_eq!(idp.requests().len(), so_far, "{retry_after}");
             }
             advance(Duration::from_secs(1)).await;
         }
-        assert_eq!(guarded.status(&token).await, 200, "{asked}");
+        assert_eq!(guarded.status(&token).await, 200, "{retry_after}");
     }
 }

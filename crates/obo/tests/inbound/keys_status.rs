@@ -1,4 +1,4 @@
-//! Keys before the first request, what a probe is told of them, and what is left when nobody wants them any more.
+//! Keys before the first request, the readiness probe, and the status of keys.
 
 use std::time::Duration;
 
@@ -51,7 +51,7 @@ async fn bt_18_a_server_that_is_ready_lets_no_first_request_wait() {
         assert_eq!(guarded.status(&token).now_or_never(), Some(200));
     }
     server.ready().await.unwrap();
-    assert_eq!((one.fetches(), other.fetches()), (1, 1), "they are at hand");
+    assert_eq!((one.fetches(), other.fetches()), (1, 1), "they are cached");
 }
 
 #[tokio::test(start_paused = true)]
@@ -85,8 +85,8 @@ async fn bt_18_to_get_ready_takes_one_fetch_and_five_seconds_at_most() {
             unavailable(refused);
         }
         assert_eq!(started.elapsed().as_secs(), 5, "{path}");
-        let asked = idp.requests().split_off(before);
-        assert_eq!(asked.iter().filter(|asked| *asked == path).count(), 1);
+        let requests = idp.requests().split_off(before);
+        assert_eq!(requests.iter().filter(|url| *url == path).count(), 1);
     }
 }
 
@@ -151,7 +151,7 @@ async fn ob_07_the_status_tells_of_keys_age_and_failure_without_asking_the_issue
     assert_eq!(idp.fetches(), 2, "the status asks for nothing");
 }
 
-/// A server with one eager issuer and a lazy one.
+/// A server with an eager and a lazy issuer.
 fn eager_and_lazy(eager: &FakeIssuer, lazy: &FakeIssuer) -> ResourceServer {
     let builder = builder_a(Trust::new(eager.known()).eager());
     builder.trust(lazy.known()).build().unwrap()
@@ -166,7 +166,7 @@ async fn lazy_issuer_does_not_hold_readiness() {
     let server = eager_and_lazy(&one, &lazy).start().await.unwrap();
     assert!(server.is_ready());
     assert!(server.key_status().all(|status| status.is_usable()));
-    assert_eq!(lazy.requests().len(), 0, "nobody asked for them");
+    assert_eq!(lazy.requests().len(), 0, "no request needs them");
     let only_lazy = service_a(lazy.known());
     assert!(only_lazy.is_ready());
     assert_eq!(lazy.requests().len(), 0);
@@ -192,7 +192,7 @@ async fn eager_issuer_holds_readiness_until_keys() {
     let server = service_a(Trust::new(idp.known()).eager());
     assert!(!server.key_status().any(|status| status.is_usable()));
     idp.reply(JWKS, Reply::Status(500));
-    // The probe itself starts the fetch, and no second one during the pause after a failure.
+    // The probe starts the fetch, but not again during the pause after a failure.
     for _ in 0..3 {
         assert!(!server.is_ready());
         idp.arrived(1).await;
@@ -218,9 +218,9 @@ async fn ob_07_each_way_to_fail_has_a_code() {
     for (path, reply, code) in [
         (OPENID, Reply::Status(503), "discovery_failed"),
         (OPENID, Reply::Hang, "discovery_failed"),
-        (JWKS, Reply::Reset, "no_answer"),
-        (JWKS, Reply::Hang, "no_answer"),
-        (JWKS, Reply::Endless, "no_answer"),
+        (JWKS, Reply::Reset, "no_response"),
+        (JWKS, Reply::Hang, "no_response"),
+        (JWKS, Reply::Endless, "no_response"),
         (JWKS, Reply::Status(503), "refused"),
         (JWKS, Reply::Body("[]".to_owned()), "unusable_key_set"),
     ] {
@@ -240,12 +240,12 @@ async fn a_fetch_under_way_ends_in_time_and_nothing_is_left_of_a_server_that_was
     let idp = FakeIssuer::new().await;
     let tasks = || Handle::current().metrics().num_alive_tasks();
     let before = tasks();
-    for (path, server, asked) in [(JWKS, idp.known(), 1), (OPENID, idp.server(), 2)] {
+    for (path, server, requests) in [(JWKS, idp.known(), 1), (OPENID, idp.server(), 2)] {
         let server = service_a(server);
         idp.reply(path, Reply::Hang);
         assert!(server.ready().now_or_never().is_none());
         drop(server);
-        idp.arrived(asked).await;
+        idp.arrived(requests).await;
         assert!(tasks() > before, "{path}");
         advance(Duration::from_secs(5)).await;
         for _ in 0..10 {
@@ -256,10 +256,10 @@ async fn a_fetch_under_way_ends_in_time_and_nothing_is_left_of_a_server_that_was
     idp.heal();
     let server = service_a(idp.server());
     server.ready().await.unwrap();
-    let asked = idp.requests().len();
+    let requests = idp.requests().len();
     drop(server);
     advance(Duration::from_secs(24 * 3600)).await;
-    assert_eq!((tasks(), idp.requests().len()), (before, asked));
+    assert_eq!((tasks(), idp.requests().len()), (before, requests));
 }
 
 /// OB-07
@@ -302,7 +302,7 @@ async fn skipped_keys_are_logged_once_per_set() {
         again.len() == 2 && again[1].contains("JSON object"),
         "{again:?}"
     );
-    // A set of which all keys are used says nothing.
+    // A set whose keys are all used logs nothing.
     idp.heal();
     advance(Duration::from_secs(301)).await;
     assert_eq!(guarded.status(&token).await, 200);
@@ -325,12 +325,13 @@ async fn keys_are_asked_for_by_their_media_type() {
     use http::header::ACCEPT;
     let idp = FakeIssuer::new().await;
     let seen: std::sync::Arc<std::sync::Mutex<Vec<(String, String)>>> = Default::default();
-    let told = seen.clone();
+    let recorded = seen.clone();
     let keys = idp.key_set();
     let http = obo::authorization_server::HttpService::new(tower::service_fn(
         move |request: http::Request<bytes::Bytes>| {
             let accept = request.headers()[ACCEPT].to_str().unwrap().to_owned();
-            told.lock()
+            recorded
+                .lock()
                 .unwrap()
                 .push((request.uri().path().to_owned(), accept));
             let body = match request.uri().path() {

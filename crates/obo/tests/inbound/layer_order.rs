@@ -1,4 +1,4 @@
-//! Layers that need a caller, without a `BearerAuthLayer` around them: missing, or in the wrong order.
+//! Layers that need a caller without an outer `BearerAuthLayer`: missing, or in the wrong order.
 
 use std::convert::Infallible;
 
@@ -30,7 +30,7 @@ fn public() -> RuleTable {
     table.public("/orders").build().unwrap()
 }
 
-/// The response and what was logged.
+/// The response and the log.
 async fn sent<S, E>(service: S, request: Request<()>) -> (Response<String>, String)
 where
     S: Service<Request<()>, Response = Response<String>, Error = E>,
@@ -45,13 +45,13 @@ fn assert_told(response: &Response<String>, log: &str, needed_by: &str) {
     assert_refused(response, 500, &[], needed_by);
     let errors: Vec<_> = log.lines().filter(|line| line.contains("ERROR")).collect();
     let [error] = &*errors else { panic!("{log}") };
-    for said in [
+    for expected in [
         "no BearerAuthLayer ran before",
         needed_by,
         "axum Router the layer added last runs first",
         "ServiceBuilder and in tonic's Server::layer the one added first",
     ] {
-        assert!(error.contains(said), "{error}");
+        assert!(error.contains(expected), "{error}");
     }
     assert!(!log.contains("no bearer credentials"), "{log}");
 }
@@ -208,7 +208,8 @@ async fn authorization_is_sensitive_behind_the_layer() {
                 Ok::<_, Infallible>(Response::new(format!("{sent}\n{shown}")))
             }));
     let bearer = format!("Bearer {}", idp.token().mint());
-    // Credentials of another scheme, with which a request is anonymous here, are for a service further inside.
+    // Credentials of another scheme are for a service further inside; the request is anonymous
+    // here.
     for line in [&*bearer, "Basic c2VjcmV0", "Digest username=\"secret\""] {
         let request = Request::get("/").header(header::AUTHORIZATION, line);
         let response = shown

@@ -1,5 +1,4 @@
-//! The inbound side from outside: the layer around a service, by the public API, against the rows of the conformance
-//! checklist.
+//! The inbound side through the public API, against the rows of the conformance checklist.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -8,24 +7,25 @@
     reason = "a failed assumption fails the test"
 )]
 
-mod asked;
 mod guarded;
+mod introspecting;
 mod issuer;
 
 mod any_bytes;
 mod bounds;
 mod builder;
+mod cached_tokens;
 mod discovery;
 mod expiry;
 mod grpc;
 mod header;
 mod introspection;
-mod introspection_answers;
 mod introspection_cache;
 mod introspection_dropped;
 mod introspection_faults;
 mod introspection_forgotten;
 mod introspection_load;
+mod introspection_responses;
 mod introspection_routes;
 mod introspection_signed;
 mod issuers;
@@ -44,7 +44,6 @@ mod readiness;
 mod redaction;
 mod refusals;
 mod refused;
-mod remembered;
 mod rules;
 mod spellings;
 mod token_cache;

@@ -16,7 +16,7 @@ fn open_to(idp: &FakeIssuer, paths: &[&str]) -> BearerAuthLayer {
     layer(idp).public_paths(PublicPaths::new(paths).unwrap())
 }
 
-/// What a browser sends before a gRPC-Web call to another origin.
+/// The preflight of a browser before a gRPC-Web call to another origin.
 fn preflight() -> Request<()> {
     Request::options("/stock.Stock/Level")
         .header(header::ORIGIN, "https://app.example")
@@ -178,14 +178,14 @@ fn bt_22_gr_09_a_path_that_is_none_or_listed_twice_is_a_configuration_error() {
 fn bt_22_a_table_is_checked_as_a_value_too() {
     let rules = RuleTable::builder().route("/a", Rule::user());
     let table = rules.clone().build().unwrap();
-    let nobody: Option<&Caller> = None;
+    let no_caller: Option<&Caller> = None;
     for path in ["/a", "/b"] {
-        let refused = table.check(&Method::GET, path, nobody);
+        let refused = table.check(&Method::GET, path, no_caller);
         assert_eq!(refused, Err(Rejection::MissingCredentials));
     }
     let table = rules.public("GET /b").build().unwrap();
-    assert_eq!(table.check(&Method::GET, "/b", nobody), Ok(()));
-    let refused = table.check(&Method::PUT, "/b", nobody);
+    assert_eq!(table.check(&Method::GET, "/b", no_caller), Ok(()));
+    let refused = table.check(&Method::PUT, "/b", no_caller);
     assert_eq!(refused, Err(Rejection::MissingCredentials));
 }
 
@@ -268,7 +268,7 @@ fn patterns_that_overlap_are_a_configuration_error() {
     assert_eq!(public.unwrap_err().field(), "rule_table");
 }
 
-/// A router's own name of a route.
+/// The route that a router has matched.
 #[derive(Clone)]
 struct Route(&'static str);
 

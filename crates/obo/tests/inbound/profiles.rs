@@ -1,4 +1,4 @@
-//! Profiles behind the layer: what one accepts is refused with 401 by another.
+//! Profiles: a token that one profile accepts is refused with 401 by another.
 
 use obo::policy::ScopeClaim;
 use obo::{Profile, Rule, Trust};
@@ -28,7 +28,7 @@ async fn tx_34_an_array_of_scope_values_is_for_profiles_that_have_it() {
     assert_eq!(guarded.status(&array).await, 200);
     let other = alice(&idp).claim("scope", json!(["orders"])).mint();
     assert_eq!(guarded.status(&other).await, 403);
-    // What another server calls its scope grants nothing.
+    // The scope claim of another server grants nothing.
     let elsewhere = alice(&idp).claim("scp", "orders:read").mint();
     let strict = under(&idp, Profile::RFC9068).requires(reads);
     assert_eq!(strict.status(&elsewhere).await, 403);

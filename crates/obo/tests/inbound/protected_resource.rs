@@ -1,4 +1,4 @@
-//! RFC 9728: the document that names the issuers, and the challenges that name the document.
+//! RFC 9728: the metadata document, and its URL in challenges.
 
 use std::convert::Infallible;
 
@@ -28,14 +28,14 @@ fn members(resource: &ProtectedResource) -> Value {
     serde_json::from_slice(&resource.document()).unwrap()
 }
 
-async fn answered(resource: &ProtectedResource, method: Method) -> Response<Bytes> {
+async fn respond(resource: &ProtectedResource, method: Method) -> Response<Bytes> {
     let request = Request::builder().method(method).body(()).unwrap();
     let response = resource.service().oneshot(request).await.unwrap();
     let (parts, body) = response.into_parts();
     Response::from_parts(parts, body.collect().await.unwrap().to_bytes())
 }
 
-/// The layer of a service that is known as `https://api.example/orders`.
+/// The layer of the service `https://api.example/orders`.
 fn naming(server: ResourceServer) -> BearerAuthLayer {
     let resource = resource("https://api.example/orders", &server);
     BearerAuthLayer::new(server).protected_resource(&resource)
@@ -85,7 +85,7 @@ async fn pr_01_pr_07_the_document_is_public_cacheable_json_at_get_and_head() {
     let server = service_a(FakeIssuer::new().await.known());
     let resource = resource("https://api.example/orders", &server);
     for method in [Method::GET, Method::HEAD] {
-        let response = answered(&resource, method.clone()).await;
+        let response = respond(&resource, method.clone()).await;
         let headers = response.headers();
         assert_eq!(response.status(), 200);
         assert_eq!(headers[CONTENT_TYPE], "application/json");
@@ -99,7 +99,7 @@ async fn pr_01_pr_07_the_document_is_public_cacheable_json_at_get_and_head() {
         assert_eq!(response.body(), &body);
     }
     for method in [Method::POST, Method::PUT, Method::DELETE, Method::OPTIONS] {
-        let response = answered(&resource, method).await;
+        let response = respond(&resource, method).await;
         assert_eq!(response.status(), 405);
         assert_eq!(response.headers()[ALLOW], "GET, HEAD");
         assert_eq!(response.body(), "");
@@ -198,12 +198,12 @@ async fn pr_04_a_refusal_after_a_wait_names_the_document_and_a_missing_key_set_d
     );
 }
 
-/// The challenges of a service that answers an admitted request like this, behind these layers.
-async fn said(idp: &FakeIssuer, layers: usize, answer: Response<String>) -> Vec<String> {
+/// The challenges of a service with this response, inside this number of layers.
+async fn challenged(idp: &FakeIssuer, layers: usize, response: Response<String>) -> Vec<String> {
     let layer = naming(service_a(idp.known()));
     let inner = service_fn(move |_: Request<()>| {
-        let answer = answer.clone();
-        async { Ok::<_, Infallible>(answer) }
+        let response = response.clone();
+        async { Ok::<_, Infallible>(response) }
     });
     let service = ServiceBuilder::new()
         .layer(layer.clone())
@@ -212,8 +212,8 @@ async fn said(idp: &FakeIssuer, layers: usize, answer: Response<String>) -> Vec<
         .service(inner);
     let request = with_line(format!("Bearer {}", idp.token().mint()));
     let response = service.oneshot(request).await.unwrap();
-    let said = challenges(&response).into_iter();
-    said.map(str::to_owned).collect()
+    let challenges = challenges(&response).into_iter();
+    challenges.map(str::to_owned).collect()
 }
 
 #[tokio::test]
@@ -221,10 +221,10 @@ async fn pr_04_bt_14_bt_16_what_a_handler_says_is_kept_and_completed_once() {
     let idp = FakeIssuer::new().await;
     let named = format!("Bearer {NAMED}");
     let of_handler = Rejection::MissingCredentials.response();
-    let answer: Response<String> =
+    let response: Response<String> =
         of_handler.to_response(&http::Method::GET, &http::HeaderMap::new());
-    assert_eq!(said(&idp, 1, answer.clone()).await, [&*named]);
-    assert_eq!(said(&idp, 2, answer).await, [&*named]);
+    assert_eq!(challenged(&idp, 1, response.clone()).await, [&*named]);
+    assert_eq!(challenged(&idp, 2, response).await, [&*named]);
 
     let mut several = Response::new(String::new());
     *several.status_mut() = http::StatusCode::UNAUTHORIZED;
@@ -234,9 +234,9 @@ async fn pr_04_bt_14_bt_16_what_a_handler_says_is_kept_and_completed_once() {
         several.headers_mut().append(WWW_AUTHENTICATE, line);
     }
     let expected = [r#"Basic realm="a, Bearer""#, &*named, own];
-    assert_eq!(said(&idp, 1, several).await, expected);
+    assert_eq!(challenged(&idp, 1, several).await, expected);
 
-    let by_rule = said(&idp, 3, Response::new(String::new())).await;
+    let by_rule = challenged(&idp, 3, Response::new(String::new())).await;
     let expected = format!(r#"{named}, error="insufficient_scope""#);
     assert_eq!(by_rule, [expected]);
 }

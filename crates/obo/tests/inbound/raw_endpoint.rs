@@ -1,4 +1,5 @@
-//! An introspection endpoint that does to each connection what a test says, byte by byte, and the server that asks it.
+//! An introspection endpoint whose connections a test controls byte by byte, and a server that uses
+//! it.
 
 use std::sync::Arc;
 
@@ -8,8 +9,8 @@ use obo_test_support::RawServer;
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
 
-use crate::asked::service_a;
 use crate::guarded;
+use crate::introspecting::service_a;
 
 pub(crate) const ISSUER: &str = "https://idp.example";
 
@@ -19,16 +20,16 @@ pub(crate) struct RawEndpoint {
 }
 
 impl RawEndpoint {
-    /// Does this after each request, of which a connection has one.
-    pub(crate) async fn doing<F>(answer: impl Fn(TcpStream) -> F + Clone + Send + 'static) -> Self
+    /// Does this after each request. A connection has one request.
+    pub(crate) async fn doing<F>(respond: impl Fn(TcpStream) -> F + Clone + Send + 'static) -> Self
     where
         F: Future<Output = std::io::Result<()>> + Send + 'static,
     {
         let server = RawServer::start(move |stream, _| {
-            let answered = answer(stream);
+            let responded = respond(stream);
             async move {
-                // The other side may have gone away already.
-                let _ = answered.await;
+                // The client may have closed the connection.
+                let _ = responded.await;
             }
         });
         let server = server.await;
@@ -39,33 +40,33 @@ impl RawEndpoint {
     }
 
     /// Writes this and closes the connection.
-    pub(crate) async fn answering(answer: impl Into<Vec<u8>>) -> Self {
-        let answer = Arc::new(answer.into());
+    pub(crate) async fn serving(response: impl Into<Vec<u8>>) -> Self {
+        let response = Arc::new(response.into());
         Self::doing(move |mut stream| {
-            let answer = Arc::clone(&answer);
-            async move { stream.write_all(&answer).await }
+            let response = Arc::clone(&response);
+            async move { stream.write_all(&response).await }
         })
         .await
     }
 
-    /// A resource server that asks it about every token.
+    /// A resource server that introspects every token there.
     pub(crate) fn server(&self) -> ResourceServer {
-        asking(&self.url)
+        introspecting_at(&self.url)
     }
 
-    /// All that was sent to it, whole.
+    /// All requests, complete.
     pub(crate) fn requests(&self) -> Vec<String> {
         self.server.requests()
     }
 
-    /// Returns once this many requests have come.
+    /// Returns after this many requests.
     pub(crate) async fn arrived(&self, count: usize) {
         self.server.arrived(count).await;
     }
 }
 
-/// A resource server that asks at this place about every token, through the default client.
-pub(crate) fn asking(url: &str) -> ResourceServer {
+/// A resource server that introspects every token at this URL, with the default client.
+pub(crate) fn introspecting_at(url: &str) -> ResourceServer {
     let metadata = ServerMetadata::new(None, None).unwrap();
     let metadata = metadata.with_introspection_endpoint(url).unwrap();
     let http = HttpService::default_client();
@@ -88,7 +89,7 @@ pub(crate) fn ok(body: &str) -> String {
     http("200 OK", body)
 }
 
-/// What is said of a token that is accepted.
+/// The introspection response for a token that is accepted.
 pub(crate) fn good() -> String {
     format!(
         r#"{{"active":true,"iss":"{ISSUER}","sub":"alice","aud":"service-a","client_id":"app","iat":1,"exp":9000000000,"jti":"t","token_type":"Bearer"}}"#

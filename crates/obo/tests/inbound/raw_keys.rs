@@ -1,4 +1,4 @@
-//! Keys from a raw TCP server that resets, stops half-way, hangs, drips and lies, through the default client.
+//! Keys from a raw TCP server that resets, stops, hangs, drips and lies, with the default client.
 
 use std::net::Ipv4Addr;
 use std::ops::Range;
@@ -16,7 +16,7 @@ use tokio::time::{Instant, sleep};
 use crate::guarded::Guarded;
 use crate::issuer::FakeIssuer;
 
-/// What the server does to a connection whose request it has read.
+/// What the server does with a connection after it has read the request.
 #[derive(Clone, Copy, Debug)]
 enum Deed {
     Close,
@@ -26,9 +26,9 @@ enum Deed {
     Hang,
     HangHalfWay,
     Drip,
-    /// Says that there is more than there is.
+    /// Announces more bytes than it sends.
     LieLong,
-    /// Says that there is less than there is.
+    /// Announces fewer bytes than it sends.
     LieShort,
     Endless,
     EndlessChunks,
@@ -41,7 +41,7 @@ enum Deed {
 struct KeyServer(RawServer);
 
 impl KeyServer {
-    /// Serves the key set, but for the fetches of these numbers, to which it does that.
+    /// Serves the key set, except for the fetches with these numbers.
     async fn start(keys: String, deed: Deed, bad: Range<usize>) -> Self {
         let server = RawServer::start(move |stream, number| {
             let deed = bad.contains(&number).then_some(deed);
@@ -70,11 +70,11 @@ impl KeyServer {
 async fn serve(mut stream: TcpStream, keys: String, deed: Option<Deed>) {
     match deed {
         None => {
-            let answer = head(keys.len(), "") + &keys;
-            let _ = stream.write_all(answer.as_bytes()).await;
+            let response = head(keys.len(), "") + &keys;
+            let _ = stream.write_all(response.as_bytes()).await;
         }
         Some(deed) => {
-            // The other side may have gone away already, as it should.
+            // The client may have closed the connection, as it should.
             let _ = misbehave(&mut stream, &keys, deed).await;
         }
     }
@@ -111,12 +111,12 @@ async fn misbehave(stream: &mut TcpStream, keys: &str, deed: Deed) -> std::io::R
             Ok(())
         }
         Deed::LieLong => {
-            let answer = head(keys.len() + 1, "") + keys;
-            stream.write_all(answer.as_bytes()).await
+            let response = head(keys.len() + 1, "") + keys;
+            stream.write_all(response.as_bytes()).await
         }
         Deed::LieShort => {
-            let answer = head(keys.len() / 2, "") + keys;
-            stream.write_all(answer.as_bytes()).await
+            let response = head(keys.len() / 2, "") + keys;
+            stream.write_all(response.as_bytes()).await
         }
         Deed::Endless => {
             let head = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n\r\n{\"keys\":[";
@@ -134,17 +134,18 @@ async fn misbehave(stream: &mut TcpStream, keys: &str, deed: Deed) -> std::io::R
         }
         Deed::ManyHeaders => {
             let many: String = (0..10_000).map(|n| format!("x-{n}: {n}\r\n")).collect();
-            let answer = head(keys.len(), &many) + keys;
-            stream.write_all(answer.as_bytes()).await
+            let response = head(keys.len(), &many) + keys;
+            stream.write_all(response.as_bytes()).await
         }
         Deed::NoHttp => stream.write_all(b"220 mail ready\r\n").await,
         Deed::Gzip => {
-            let answer = head(3, "content-encoding: gzip\r\n") + "\u{1f}\u{b}";
-            stream.write_all(answer.as_bytes()).await
+            let response = head(3, "content-encoding: gzip\r\n") + "\u{1f}\u{b}";
+            stream.write_all(response.as_bytes()).await
         }
         Deed::Redirect => {
-            let answer = "HTTP/1.1 302 Found\r\nlocation: /elsewhere\r\ncontent-length: 0\r\n\r\n";
-            stream.write_all(answer.as_bytes()).await
+            let response =
+                "HTTP/1.1 302 Found\r\nlocation: /elsewhere\r\ncontent-length: 0\r\n\r\n";
+            stream.write_all(response.as_bytes()).await
         }
     }
 }
@@ -166,13 +167,13 @@ async fn bt_18_whatever_a_server_does_instead_is_503_and_its_keys_are_taken_once
         Deed::Redirect,
     ] {
         let idp = FakeIssuer::new().await;
-        // The client itself tries a connection again that was closed before an answer.
+        // The client retries a connection that was closed before a response.
         let server = KeyServer::start(idp.key_set(), deed, 0..4).await;
         let (guarded, token) = (server.guarded(&idp), idp.token().mint());
         assert_eq!(guarded.status(&token).await, 503, "{deed:?}");
         assert!((1..=4).contains(&server.fetches()), "{deed:?}");
         for _ in 0..5 {
-            // From here on nothing waits for the server's pauses but a jump of the clock.
+            // From here on the clock jumps over the server's pauses.
             tokio::time::pause();
             tokio::time::advance(Duration::from_secs(60)).await;
             tokio::time::resume();
@@ -190,7 +191,7 @@ async fn bt_18_a_server_that_takes_its_time_is_given_up_after_five_seconds() {
         let idp = FakeIssuer::new().await;
         let server = KeyServer::start(idp.key_set(), deed, 0..1).await;
         let (guarded, token) = (server.guarded(&idp), idp.token().mint());
-        // With nothing to do but to wait, the clock jumps to the next timer.
+        // When all tasks wait, the clock jumps to the next timer.
         tokio::time::pause();
         let started = Instant::now();
         assert_eq!(guarded.status(&token).await, 503, "{deed:?}");
@@ -224,7 +225,7 @@ async fn just_closed_connection_costs_no_fetch() {
     let keys = idp.key_set();
     let requests = Arc::<AtomicUsize>::default();
     let counted = Arc::clone(&requests);
-    // One request on each connection is answered, and the next one meets its end.
+    // Each connection serves one request and is closed at the next.
     let _accepting = tokio::spawn(async move {
         while let Ok((mut stream, _)) = listener.accept().await {
             let (keys, counted) = (keys.clone(), Arc::clone(&counted));
@@ -233,8 +234,8 @@ async fn just_closed_connection_costs_no_fetch() {
                 while !read.ends_with(b"\r\n\r\n") {
                     assert_ne!(stream.read_buf(&mut read).await.unwrap(), 0);
                 }
-                let answer = head(keys.len(), "").replace("connection: close\r\n", "") + &keys;
-                stream.write_all(answer.as_bytes()).await.unwrap();
+                let response = head(keys.len(), "").replace("connection: close\r\n", "") + &keys;
+                stream.write_all(response.as_bytes()).await.unwrap();
                 if stream.read(&mut [0]).await.is_ok_and(|read| read > 0) {
                     counted.fetch_add(1, Ordering::SeqCst);
                 }

@@ -1,4 +1,4 @@
-//! The contract of tower: only a service that was polled ready is called, and a caller may go away at any time.
+//! The contract of tower: only a ready service is called, and a caller may cancel at any time.
 
 use std::cell::Cell;
 use std::convert::Infallible;
@@ -13,11 +13,11 @@ use obo::{BearerAuthLayer, ExpiryLayer, RequireLayer, Rule};
 use tower::limit::ConcurrencyLimit;
 use tower::{Layer as _, Service, ServiceExt as _};
 
-use crate::asked::{INTROSPECT, OPAQUE, in_process};
 use crate::guarded::{Guarded, service_a, with_line};
+use crate::introspecting::{INTROSPECT, OPAQUE, in_process};
 use crate::issuer::{FakeIssuer, JWKS, Reply};
 
-/// Must be polled ready before each call, and its clones anew.
+/// Must be polled ready before each call. Its clones must be polled too.
 #[derive(Default)]
 struct Strict {
     is_ready: Cell<bool>,
@@ -119,7 +119,7 @@ async fn a_fetch_goes_on_when_everyone_has_gone_away() {
     assert_eq!((idp.fetches(), guarded.admitted()), (1, 1));
 }
 
-/// A service that lets one request in at a time, in the layer of a server.
+/// A service with a concurrency limit of one, inside the layer.
 fn limited(server: obo::ResourceServer) -> obo::bearer::BearerAuth<ConcurrencyLimit<Guarding>> {
     let inner = tower::service_fn(inner as fn(Request<()>) -> _);
     BearerAuthLayer::new(server).layer(ConcurrencyLimit::new(inner, 1))
@@ -162,7 +162,7 @@ async fn a_wait_for_keys_holds_no_permit() {
 
 #[tokio::test(start_paused = true)]
 async fn a_wait_for_introspection_holds_no_permit() {
-    let (idp, server) = in_process(|asked| asked).await;
+    let (idp, server) = in_process(|settings| settings).await;
     let mut service = limited(server);
     let request = |token: &str| with_line(format!("Bearer {token}"));
     service
@@ -174,7 +174,7 @@ async fn a_wait_for_introspection_holds_no_permit() {
         .unwrap();
     idp.reply(
         INTROSPECT,
-        Reply::Held(crate::asked::active(&idp).to_string()),
+        Reply::Held(crate::introspecting::active(&idp).to_string()),
     );
     let mut waiting = service.ready().await.unwrap().call(request("another"));
     assert!((&mut waiting).now_or_never().is_none());
@@ -192,7 +192,7 @@ async fn after_a_wait_the_limit_holds() {
     let token = idp.token().mint();
     let request = || with_line(format!("Bearer {token}"));
     let mut waiting = service.ready().await.unwrap().call(request());
-    // The permit is somebody else's when the keys come.
+    // Another request has the permit when the keys arrive.
     let holder = service.ready().await.unwrap();
     tokio::time::timeout(std::time::Duration::from_secs(1), &mut waiting)
         .await
@@ -210,7 +210,7 @@ async fn a_service_that_fails_after_a_wait_is_heard() {
         type Error = &'static str;
         type Future = Ready<Result<Response<String>, &'static str>>;
         fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), &'static str>> {
-            // Ready once.
+            // Ready only once.
             Poll::Ready(match std::mem::replace(&mut self.0, true) {
                 true => Err("not ready"),
                 false => Ok(()),
@@ -227,7 +227,7 @@ async fn a_service_that_fails_after_a_wait_is_heard() {
     assert_eq!(error.unwrap_err(), "not ready");
 }
 
-/// A refusal, polled once more than there is something to give.
+/// Polls a refusal once more after it completed.
 async fn polled_twice<S: Service<Request<()>>>(mut service: S) {
     let mut refused = Box::pin(service.call(Request::new(())));
     drop(refused.as_mut().await);

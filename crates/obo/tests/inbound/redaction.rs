@@ -1,4 +1,4 @@
-//! OB-01: nothing of a token is in what this crate prints or tells its logs.
+//! OB-01: no part of a token is in any output or log of this crate.
 
 use obo::{BearerAuthLayer, RequireLayer, Rule};
 
@@ -6,7 +6,7 @@ use crate::guarded::{Guarded, service_a};
 use crate::issuer::{FakeIssuer, JWKS, Reply};
 use obo_test_support::Log;
 
-/// Whether any run of eight bytes of the token is in the text.
+/// Whether any eight consecutive bytes of the token are in the text.
 fn holds(text: &str, token: &str) -> bool {
     token.as_bytes().windows(8).any(|run| {
         let run = std::str::from_utf8(run).unwrap();
@@ -76,8 +76,8 @@ async fn audience_and_type_reach_logs_only() {
         let response = guarded.send(request.body(()).unwrap()).await;
         assert_eq!(response.status(), 401);
         let (head, body) = response.into_parts();
-        let told = format!("{:?} {body:?}", head.headers);
-        assert!(!told.contains(seen), "{told}");
+        let shown = format!("{:?} {body:?}", head.headers);
+        assert!(!shown.contains(seen), "{shown}");
     }
 }
 
@@ -111,7 +111,7 @@ async fn ob_01_ob_02_ob_05_no_log_holds_a_token() {
     for token in [&admitted, &expired, &denied, &unavailable] {
         assert!(!holds(&text, token));
     }
-    for said in [
+    for expected in [
         "request allowed",
         r#"code="expired""#,
         r#"code="subject_refused""#,
@@ -120,6 +120,6 @@ async fn ob_01_ob_02_ob_05_no_log_holds_a_token() {
         "key set fetched",
         "key set not available",
     ] {
-        assert!(text.contains(said), "{said} is not in:\n{text}");
+        assert!(text.contains(expected), "{expected} is not in:\n{text}");
     }
 }

@@ -1,4 +1,4 @@
-//! What a refusal says, and to whom.
+//! Refusals: statuses, challenges and what they reveal.
 
 use std::time::Duration;
 
@@ -152,9 +152,9 @@ async fn bt_16_challenges_of_others_stay() {
         response
     };
     let refusing = service_fn(|_: Request<()>| async {
-        let answer = Rejection::MissingCredentials.response();
+        let refusal = Rejection::MissingCredentials.response();
         Ok::<_, std::convert::Infallible>(
-            answer.to_response::<String>(&http::Method::GET, &http::HeaderMap::new()),
+            refusal.to_response::<String>(&http::Method::GET, &http::HeaderMap::new()),
         )
     });
     let inside = ServiceBuilder::new()

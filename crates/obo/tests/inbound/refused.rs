@@ -1,4 +1,4 @@
-//! How long a caller is accepted, for work that no response ends.
+//! Until when a caller is accepted, for work that outlives its response.
 
 use std::time::Duration;
 
@@ -22,7 +22,7 @@ struct Setup {
 }
 
 impl Setup {
-    /// A caller whose token lives for [`LIFE`], at a server that accepts tokens of this age at most.
+    /// A caller whose token has the lifetime [`LIFE`], at a server with this maximum age.
     async fn new(max_age: Option<u64>) -> Self {
         let idp = FakeIssuer::new().await;
         let wall = TestClock::new(Clock::system().now());

@@ -117,7 +117,7 @@ async fn foreign_actor_needs_a_named_issuer() {
         (Rule::any_actor().and(named()), 200, 200),
         (named().and(any_of([listed(), Rule::no_actor()])), 200, 403),
         (any_of([Rule::service(), named().and(listed())]), 200, 403),
-        // Named in an alternative, or another one than the token's.
+        // Named only in an alternative, or another issuer than the token's.
         (listed().and(any_of([named(), Rule::user()])), 403, 403),
         (any_of([named().and(Rule::service()), listed()]), 403, 403),
         (other().and(Rule::any_actor()), 403, 403),
@@ -188,7 +188,7 @@ async fn bt_13_bt_22_each_method_of_a_path_has_its_own_rule() {
         .route("GET /stock", scope("stock:read"))
         .route("/stock", scope("stock:write"))
         .route("/slashed/", scope("stock:write"))
-        // The rule for all others is no rule for other methods of a path that is listed.
+        // The rule for all other paths does not apply to other methods of a listed path.
         .otherwise(Rule::user());
     let guarded = Guarded::by(idp.known()).requires_by(table.build().unwrap());
     let needed = |scope: &str| format!(r#"Bearer error="insufficient_scope", scope="{scope}""#);
@@ -240,9 +240,9 @@ async fn a_handler_checks_the_same_rule_as_a_layer() {
         needed.check(&caller).unwrap_err().code(),
         "insufficient_scope"
     );
-    let nobody: Option<&Caller> = None;
+    let no_caller: Option<&Caller> = None;
     assert_eq!(
-        Rule::user().check(nobody),
+        Rule::user().check(no_caller),
         Err(Rejection::MissingCredentials)
     );
 }

@@ -1,4 +1,4 @@
-//! Spellings of a listed path, and how three kinds of servers behind the table read them.
+//! Spellings of a listed path, and how three kinds of servers read them.
 
 use http::{Method, Request, header};
 use obo::require::RuleTableBuilder;
@@ -16,7 +16,7 @@ const LISTED: [&str; 6] = [
     "/MIXED/Case",
 ];
 
-/// A server behind the table: two paths are one to it if it reads them alike.
+/// A server behind the table. It treats paths that it reads alike as the same path.
 type Reading = fn(&str) -> Vec<u8>;
 
 fn as_is(path: &str) -> Vec<u8> {
@@ -58,7 +58,7 @@ const READINGS: [(&str, Reading); 4] = [
     ("both", both),
 ];
 
-/// Other ways to write a path, and the path itself.
+/// Other spellings of a path, and the path itself.
 fn spellings(path: &str) -> Vec<String> {
     let one_other = |from: char, to: &str| path.replacen(from, to, 1);
     let cases = [

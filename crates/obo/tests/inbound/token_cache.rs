@@ -1,4 +1,4 @@
-//! What the cache of verified tokens takes, measured.
+//! The memory of the cache of verified tokens, measured.
 
 use obo::Trust;
 use obo_testkit::TokenBuilder;
@@ -10,14 +10,14 @@ use crate::issuer::FakeIssuer;
 
 const BYTES: u64 = 2 * 1024 * 1024;
 
-/// Claims of the service's own, as long as their JSON.
+/// Typed claims as large as their JSON.
 #[derive(Deserialize)]
 struct Note {
     #[serde(rename = "note")]
     _note: String,
 }
 
-/// What the cache holds after twice as many tokens as its size has room for.
+/// The memory of the cache after twice as many tokens as it has room for.
 fn held(trust: fn(Trust) -> Trust, edit: impl Fn(TokenBuilder) -> TokenBuilder) -> i64 {
     let mut runtime = tokio::runtime::Builder::new_current_thread();
     let runtime = runtime.enable_all().build().unwrap();

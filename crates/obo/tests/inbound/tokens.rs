@@ -1,5 +1,5 @@
-//! Access tokens (RFC 9068) and actors (RFC 8693 section 4) end to end: minted by a server on a socket, whose keys the
-//! layer fetches.
+//! Access tokens (RFC 9068) and actors (RFC 8693 section 4) end to end: issued by a server on a
+//! socket, whose keys the layer fetches.
 
 use std::time::Duration;
 

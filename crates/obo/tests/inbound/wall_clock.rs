@@ -1,4 +1,5 @@
-//! A wall clock that jumps: the machine slept, or the clock was set. Nothing is used past its end on either clock.
+//! A wall clock that jumps, because the machine was suspended or the clock was set. Nothing is used
+//! after its end on either clock.
 
 use std::time::Duration;
 
@@ -6,8 +7,8 @@ use obo::ResourceServer;
 use obo::time::{Clock, TestClock, UnixTime};
 use tokio::time::advance;
 
-use crate::asked::{INTROSPECT, OPAQUE, calls, code, trust_in_process};
 use crate::guarded::builder_a;
+use crate::introspecting::{INTROSPECT, OPAQUE, calls, code, trust_in_process};
 use crate::issuer::{FakeIssuer, JWKS, OPENID, Reply};
 
 const fn seconds(seconds: u64) -> Duration {
@@ -16,7 +17,7 @@ const fn seconds(seconds: u64) -> Duration {
 
 const DAY: Duration = seconds(24 * 3600);
 
-/// A server by a clock that stands still, and a token of a key that was withdrawn after it was fetched.
+/// A server with a test clock, and a token of a key that was withdrawn after it was fetched.
 async fn withdrawn(idp: &FakeIssuer) -> (ResourceServer, TestClock, String) {
     let wall = TestClock::new(Clock::system().now());
     let server = builder_a(idp.known()).clock(wall.clone()).build().unwrap();
@@ -44,7 +45,7 @@ async fn an_outage_after_a_suspend_keeps_keys() {
     let (server, wall, old) = withdrawn(&idp).await;
     idp.reply(JWKS, Reply::Status(500));
     wall.advance(seconds(3600));
-    // One attempt is waited for; while the issuer fails, the old keys are used.
+    // The request waits for one attempt. While the issuer fails, the old keys are used.
     for _ in 0..3 {
         assert_eq!(code(&server, &old).await, "ok");
     }
@@ -97,7 +98,7 @@ async fn discovery_is_renewed_after_a_suspend() {
     for (slept, expected) in [(0, 1), (3599, 1), (3600, 2)] {
         wall.advance(seconds(slept));
         assert_eq!(code(&server, &token).await, "ok");
-        // The renewal goes on in the background.
+        // The renewal continues in the background.
         tokio::task::yield_now().await;
         assert_eq!(looks(), expected, "after {slept} s more");
     }
@@ -105,17 +106,17 @@ async fn discovery_is_renewed_after_a_suspend() {
 
 #[tokio::test(start_paused = true)]
 async fn no_introspection_outlives_a_suspend() {
-    let (idp, trust) = trust_in_process(|asked| asked).await;
+    let (idp, trust) = trust_in_process(|settings| settings).await;
     let wall = TestClock::new(Clock::system().now());
     let server = builder_a(trust).clock(wall.clone()).build().unwrap();
     assert_eq!(code(&server, OPAQUE).await, "ok");
     idp.reply(INTROSPECT, Reply::Body(r#"{"active":false}"#.to_owned()));
-    for (slept, expected, asked) in [(59, "ok", 1), (1, "inactive", 2), (4, "inactive", 2)] {
+    for (slept, expected, requests) in [(59, "ok", 1), (1, "inactive", 2), (4, "inactive", 2)] {
         wall.advance(seconds(slept));
         assert_eq!(code(&server, OPAQUE).await, expected);
-        assert_eq!(calls(&idp), asked);
+        assert_eq!(calls(&idp), requests);
     }
-    // A refusal has an end too.
+    // A cached refusal expires too.
     wall.advance(seconds(1));
     assert_eq!(code(&server, OPAQUE).await, "inactive");
     assert_eq!(calls(&idp), 3);
@@ -123,7 +124,7 @@ async fn no_introspection_outlives_a_suspend() {
 
 #[tokio::test(start_paused = true)]
 async fn a_clock_set_back_prolongs_no_introspection() {
-    let (idp, trust) = trust_in_process(|asked| asked).await;
+    let (idp, trust) = trust_in_process(|settings| settings).await;
     let wall = TestClock::new(Clock::system().now());
     let server = builder_a(trust).clock(wall.clone()).build().unwrap();
     assert_eq!(code(&server, OPAQUE).await, "ok");

@@ -26,7 +26,7 @@ async fn ob_08_ob_06_ob_03_allow_and_deny_are_told_with_who_and_why() {
     assert_eq!(running.call(Some("opaque")).await, 401);
     assert_eq!(running.call(None).await, 401);
 
-    // A refusal by a rule comes after the layer has let the request pass.
+    // A rule refuses after the layer has admitted the request.
     let events = log.lines("obo::audit");
     let [allow, _, by_rule, _, of_bob, no_token, nothing] = events.as_slice() else {
         panic!("{events:#?}");
@@ -93,9 +93,9 @@ async fn ob_08_a_response_that_holds_a_rejection_is_told_by_the_innermost_layer_
     let running = Running::start().await;
     let layer = BearerAuthLayer::new(running.server);
     let inner = layer.layer(service_fn(|request: Request<()>| async move {
-        let answer = Rejection::Actor("not today").response();
+        let refusal = Rejection::Actor("not today").response();
         let (method, headers) = (request.method(), request.headers());
-        Ok::<Response<()>, Infallible>(answer.to_response(method, headers))
+        Ok::<Response<()>, Infallible>(refusal.to_response(method, headers))
     }));
     let token = running.idp.user("alice").audience("service-a").mint();
     let request = Request::put("/orders?secret=1")
@@ -104,7 +104,7 @@ async fn ob_08_a_response_that_holds_a_rejection_is_told_by_the_innermost_layer_
         .unwrap();
     let response = layer.layer(inner).oneshot(request).await.unwrap();
     assert_eq!(response.status(), 403);
-    // Layers around see it as well.
+    // Outer layers see it too.
     let held = response.extensions().get::<Rejection>();
     assert_eq!(held, Some(&Rejection::Actor("not today")));
 

@@ -5,10 +5,10 @@ use obo::Audience;
 
 use crate::running::Running;
 
-/// Name and labels of a metric, and its value, as one would read them.
-pub(crate) fn told(snapshot: Snapshot) -> Vec<(String, i64)> {
+/// The metrics with their labels and values.
+pub(crate) fn recorded(snapshot: Snapshot) -> Vec<(String, i64)> {
     let metrics = snapshot.into_vec().into_iter();
-    let mut told: Vec<_> = metrics
+    let mut recorded: Vec<_> = metrics
         .map(|(key, _, _, value)| {
             let (_, key) = key.into_parts();
             let labels: BTreeSet<_> = key
@@ -24,8 +24,8 @@ pub(crate) fn told(snapshot: Snapshot) -> Vec<(String, i64)> {
             (format!("{} {labels}", key.name()), count)
         })
         .collect();
-    told.sort();
-    told
+    recorded.sort();
+    recorded
 }
 
 #[test]
@@ -59,11 +59,11 @@ fn ob_07_requests_keys_and_exchanges_are_counted_without_labels_of_unverified_to
             running.idp.issuer().to_owned()
         })
     });
-    let told = told(snapshots.snapshot());
+    let recorded = recorded(snapshots.snapshot());
     let count = |name: &str, labels: &str| {
         let name = format!("{name} {labels}");
-        let found = told.iter().find(|(told, _)| *told == name);
-        found.unwrap_or_else(|| panic!("{name} in {told:#?}")).1
+        let found = recorded.iter().find(|(found, _)| *found == name);
+        found.unwrap_or_else(|| panic!("{name} in {recorded:#?}")).1
     };
     let of = |labels: &str| format!("{labels} issuer={issuer}");
     assert_eq!(

@@ -1,4 +1,4 @@
-//! What is logged of the files that this service's own credentials are in.
+//! Events about the files with this service's own credentials.
 
 use std::fs;
 use std::path::PathBuf;

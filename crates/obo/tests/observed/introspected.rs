@@ -2,7 +2,7 @@ use metrics_util::debugging::DebuggingRecorder;
 use obo::{Client, ClientSecretBasic, Introspection, ResourceServer, Trust};
 use obo_testkit::{Endpoint, Fault, TestIdp};
 
-use crate::counted::told;
+use crate::counted::recorded;
 
 #[test]
 fn ob_07_introspections_are_counted_by_outcome() {
@@ -12,11 +12,11 @@ fn ob_07_introspections_are_counted_by_outcome() {
         .enable_all()
         .build()
         .unwrap();
-    // The server lives on: the circuit breaker of one that is gone is not open any more.
+    // The server is kept: a dropped one would close its circuit breaker.
     let (issuer, _server) =
         metrics::with_local_recorder(&recorder, || runtime.block_on(introspections()));
-    let told = told(snapshots.snapshot());
-    let count = |name: &str| told.iter().find(|(told, _)| told == name).unwrap().1;
+    let recorded = recorded(snapshots.snapshot());
+    let count = |name: &str| recorded.iter().find(|(found, _)| found == name).unwrap().1;
     for (outcome, times) in [("ok", 1), ("inactive", 2), ("introspection_unavailable", 5)] {
         let labels = format!("issuer={issuer} outcome={outcome}");
         assert_eq!(count(&format!("obo_introspections_total {labels}")), times);
@@ -28,7 +28,7 @@ fn ob_07_introspections_are_counted_by_outcome() {
     assert_eq!(count("obo_token_cache_total result=hit"), 1);
 }
 
-/// One active token asked about twice, two made-up ones, and five calls that fail.
+/// One active token introspected twice, two forged ones, and five requests that fail.
 async fn introspections() -> (String, ResourceServer) {
     let idp = TestIdp::start().await;
     idp.client("service-a").secret("s3cret");
@@ -43,7 +43,7 @@ async fn introspections() -> (String, ResourceServer) {
     for made_up in ["one", "two"] {
         server.validate(made_up).await.unwrap_err();
     }
-    // Not 500, which may be due to a token that is made up, and opens nothing.
+    // Not 500, which a forged token may cause, and which opens no circuit breaker.
     idp.fault(Endpoint::Introspection, Fault::Status(503));
     for number in 0..5 {
         server

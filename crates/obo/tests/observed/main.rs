@@ -1,4 +1,4 @@
-//! What the people who run a service see of it: audit events and metrics.
+//! Events, audit records, spans and metrics.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

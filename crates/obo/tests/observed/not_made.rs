@@ -1,4 +1,4 @@
-//! Calls that are not made, and that no exchange reports.
+//! Calls that are not made, for reasons that no exchange reports.
 
 use std::convert::Infallible;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use obo::{Destination, Destinations, TokenExchange};
 use tower::{Layer as _, ServiceExt as _, service_fn};
 use tracing::dispatcher::DefaultGuard;
 
-use crate::outbound::{Told, counted};
+use crate::outbound::{Metrics, counted};
 use crate::stub::{Stub, audience};
 use obo_test_support::listen;
 use obo_test_support::{Log, has};
@@ -38,20 +38,20 @@ fn request(uri: &str) -> Request<()> {
     Request::get(uri).body(()).unwrap()
 }
 
-/// The one line of the log that says so.
+/// The only line of the log that reports it.
 fn only_line(log: &Log) -> String {
     let lines = log.lines(NOT_MADE);
     assert_eq!(lines.len(), 1, "{lines:?}");
     lines[0].clone()
 }
 
-fn code_total(told: &Told, code: &str) -> i64 {
-    told.total("obo_calls_not_made_total", &format!("code={code}"))
+fn code_total(metrics: &Metrics, code: &str) -> i64 {
+    metrics.total("obo_calls_not_made_total", &format!("code={code}"))
 }
 
 #[test]
 fn unknown_destination_is_logged_once() {
-    counted(async |told| {
+    counted(async |metrics| {
         let stub = Stub::start().await;
         let caller = stub.caller("alice").await;
         let (log, _guard) = capture();
@@ -59,19 +59,24 @@ fn unknown_destination_is_logged_once() {
         to_b(&stub.exchange).token(&caller, &uri).await.unwrap_err();
         let line = only_line(&log);
         let configured = "configured: https://b.example:8443/api";
-        let asked = "https://b.example:8443 with path \"/other\"";
+        let requested = "https://b.example:8443 with path \"/other\"";
         has(
             &line,
-            &["WARN", r#"code="unknown_destination""#, asked, configured],
+            &[
+                "WARN",
+                r#"code="unknown_destination""#,
+                requested,
+                configured,
+            ],
         );
         assert!(!line.contains("s3cret"), "{line}");
-        assert_eq!(code_total(&told, "unknown_destination"), 1);
+        assert_eq!(code_total(&metrics, "unknown_destination"), 1);
     });
 }
 
 #[test]
 fn app_only_call_to_nowhere_is_logged_once() {
-    counted(async |told| {
+    counted(async |metrics| {
         let stub = Stub::start().await;
         let (log, _guard) = capture();
         let known = Destination::new("https://b.example", audience("b")).unwrap();
@@ -85,13 +90,13 @@ fn app_only_call_to_nowhere_is_logged_once() {
             &only_line(&log),
             &["WARN", "https://c.example", "nothing is configured"],
         );
-        assert_eq!(code_total(&told, "unknown_destination"), 1);
+        assert_eq!(code_total(&metrics, "unknown_destination"), 1);
     });
 }
 
 #[test]
 fn forgotten_subject_is_logged_as_a_warning() {
-    counted(async |told| {
+    counted(async |metrics| {
         let stub = Stub::start().await;
         let (log, _guard) = capture();
         let inner = service_fn(|_: Request<()>| async { Ok::<_, Infallible>(Response::new(())) });
@@ -108,13 +113,13 @@ fn forgotten_subject_is_logged_as_a_warning() {
                 r#"target_audience="#,
             ],
         );
-        assert_eq!(code_total(&told, "no_subject"), 1);
+        assert_eq!(code_total(&metrics, "no_subject"), 1);
     });
 }
 
 #[test]
 fn revoked_and_expired_callers_are_logged() {
-    counted(async |told| {
+    counted(async |metrics| {
         let stub = Stub::start().await;
         let caller = stub.caller("alice").await;
         let exchange = stub.exchange.clone();
@@ -127,7 +132,7 @@ fn revoked_and_expired_callers_are_logged() {
             &only_line(&log),
             &["INFO", r#"code="subject_invalid""#, "expired"],
         );
-        // Of the second of a logout, a token is revoked that was seen before it.
+        // A token that was used in the second of the logout is revoked too.
         exchange.token(&caller, audience("a")).await.unwrap();
         exchange.revoke(&stub.issuer(), "alice", Clock::system().now());
         exchange.token(&caller, audience("b")).await.unwrap_err();
@@ -135,60 +140,60 @@ fn revoked_and_expired_callers_are_logged() {
             &log.lines(NOT_MADE)[1],
             &["INFO", r#"code="subject_invalid""#, "revoked"],
         );
-        assert_eq!(code_total(&told, "subject_invalid"), 2);
+        assert_eq!(code_total(&metrics, "subject_invalid"), 2);
     });
 }
 
 #[test]
 fn cached_refusal_is_logged_with_each_call() {
-    counted(async |told| {
+    counted(async |metrics| {
         let stub = Stub::start().await;
         let caller = stub.caller("alice").await;
-        stub.answers(DENIED);
+        stub.respond(DENIED);
         let (log, _guard) = capture();
-        let ask = || stub.exchange.token(&caller, audience("b"));
-        // Both wait for one exchange, which reports it.
-        let (one, other) = tokio::join!(ask(), ask());
+        let exchange_for = || stub.exchange.token(&caller, audience("b"));
+        // Both calls wait for one exchange, which reports it.
+        let (one, other) = tokio::join!(exchange_for(), exchange_for());
         one.unwrap_err();
         other.unwrap_err();
         assert_eq!(log.lines("token not exchanged").len(), 1);
         assert_eq!(log.lines(NOT_MADE).len(), 0);
-        ask().await.unwrap_err();
+        exchange_for().await.unwrap_err();
         assert_eq!(log.lines("token not exchanged").len(), 1);
         has(&only_line(&log), &["INFO", r#"code="target_denied""#]);
-        assert_eq!(code_total(&told, "target_denied"), 1);
+        assert_eq!(code_total(&metrics, "target_denied"), 1);
     });
 }
 
 #[test]
 fn overload_is_logged_as_a_warning() {
-    counted(async |told| {
+    counted(async |metrics| {
         let stub = Stub::start().await;
         let caller = stub.caller("alice").await;
         let exchange = stub.builder().concurrency(1).build().unwrap();
         let (log, _guard) = capture();
-        let ask = |name: &str| exchange.token(&caller, audience(name));
-        let (first, second) = tokio::join!(ask("b"), ask("c"));
+        let exchange_for = |name: &str| exchange.token(&caller, audience(name));
+        let (first, second) = tokio::join!(exchange_for("b"), exchange_for("c"));
         first.unwrap();
         second.unwrap_err();
         has(&only_line(&log), &["WARN", r#"code="overloaded""#]);
-        assert_eq!(code_total(&told, "overloaded"), 1);
+        assert_eq!(code_total(&metrics, "overloaded"), 1);
     });
 }
 
 #[test]
 fn failed_actor_is_logged_once() {
-    counted(async |told| {
+    counted(async |metrics| {
         let stub = Stub::start().await;
         let caller = stub.caller("alice").await;
         let actor = obo::exchange::ActorSource::client_credentials();
         let exchange = stub.builder().actor(actor).build().unwrap();
-        stub.answers(DENIED);
+        stub.respond(DENIED);
         let (log, _guard) = capture();
         for target in ["b", "c"] {
             exchange.token(&caller, audience(target)).await.unwrap_err();
         }
         assert_eq!(log.lines(NOT_MADE).len(), 0, "the exchanges report it");
-        assert_eq!(code_total(&told, "target_denied"), 0);
+        assert_eq!(code_total(&metrics, "target_denied"), 0);
     });
 }

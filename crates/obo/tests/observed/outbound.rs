@@ -1,4 +1,4 @@
-//! What is told of exchanges: how they ended, what was let go, and how a server that fails is left alone.
+//! Events and metrics of exchanges: outcomes, evictions and circuit breakers.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -13,39 +13,39 @@ use obo::time::Clock;
 use tokio::runtime::Builder;
 use tower::{Layer as _, ServiceExt as _, service_fn};
 
-use crate::counted::told;
+use crate::counted::recorded;
 use crate::stub::{ISSUED, Stub, audience};
 use obo_test_support::listen;
 use obo_test_support::{Log, has};
 
-/// Runs it on this thread, whose metrics are counted.
-pub(crate) fn counted<F: Future>(work: impl FnOnce(Told) -> F) -> F::Output {
+/// Runs `work` on this thread with a recorder of metrics.
+pub(crate) fn counted<F: Future>(work: impl FnOnce(Metrics) -> F) -> F::Output {
     let recorder = DebuggingRecorder::new();
-    let told = Told {
+    let metrics = Metrics {
         snapshots: recorder.snapshotter(),
         totals: RefCell::default(),
     };
     let runtime = Builder::new_current_thread().enable_all().build().unwrap();
-    metrics::with_local_recorder(&recorder, || runtime.block_on(work(told)))
+    metrics::with_local_recorder(&recorder, || runtime.block_on(work(metrics)))
 }
 
-pub(crate) struct Told {
+pub(crate) struct Metrics {
     snapshots: Snapshotter,
     totals: RefCell<HashMap<String, i64>>,
 }
 
-impl Told {
-    /// All that was added to a metric with these labels, less what was taken away. A snapshot starts each metric anew.
+impl Metrics {
+    /// The sum of a metric with these labels since the last snapshot.
     pub(crate) fn total(&self, name: &str, labels: &str) -> i64 {
         let mut totals = self.totals.borrow_mut();
-        for (name, value) in told(self.snapshots.snapshot()) {
+        for (name, value) in recorded(self.snapshots.snapshot()) {
             *totals.entry(name).or_default() += value;
         }
         let total = totals.get(&format!("{name} {labels}"));
         total.copied().unwrap_or_default()
     }
 
-    /// What a metric was set to since the last snapshot; 0 where it was not.
+    /// The value of a gauge since the last snapshot; 0 if it was not set.
     fn set(&self, name: &str, labels: &str) -> i64 {
         self.totals.borrow_mut().clear();
         self.total(name, labels)
@@ -74,16 +74,16 @@ fn circuit_breaker_is_logged_and_counted() {
         ];
         let labels = format!("endpoint=token issuer={}", stub.issuer());
         let is_open = || metrics.set("obo_breaker_open", &labels);
-        // Of three users, since one or two open nothing.
-        let ask = |target: &str| {
+        // Three users, because one or two do not open the circuit breaker.
+        let exchange_for = |target: &str| {
             let caller = &callers[usize::from(target.as_bytes()[0] % 3)];
             stub.exchange.token(caller, audience(target))
         };
         tokio::time::pause();
-        stub.answers(DOWN);
+        stub.respond(DOWN);
         for target in ["a", "b", "c", "d", "e"] {
             assert_eq!(is_open(), 0);
-            ask(target).await.unwrap_err();
+            exchange_for(target).await.unwrap_err();
         }
         assert_eq!(is_open(), 1);
         let quoted = format!("issuer=\"{}\"", stub.issuer());
@@ -91,9 +91,9 @@ fn circuit_breaker_is_logged_and_counted() {
         assert_eq!(opened.len(), 1);
         has(&opened[0], &["WARN", &quoted]);
 
-        stub.answers(ISSUED);
+        stub.respond(ISSUED);
         tokio::time::advance(Duration::from_secs(1)).await;
-        ask("a").await.unwrap();
+        exchange_for("a").await.unwrap();
         assert_eq!(is_open(), 0);
         let again = log.lines("circuit breaker closed");
         assert_eq!(again.len(), 1);
@@ -140,7 +140,7 @@ fn ob_07_exchanges_are_counted_by_class_and_while_they_are_under_way() {
         }
         tokio::task::yield_now().await;
         assert_eq!(under_way(), 2);
-        // Whoever goes away leaves the exchange under way.
+        // A cancelled caller leaves the exchange running.
         calls.truncate(2);
         assert_eq!(under_way(), 2);
         stub.gate.add_permits(100);
@@ -149,7 +149,7 @@ fn ob_07_exchanges_are_counted_by_class_and_while_they_are_under_way() {
         }
         stub.exchange.token(&alice, audience("c")).await.unwrap();
         assert_eq!(under_way(), 0);
-        stub.answers(REFUSED);
+        stub.respond(REFUSED);
         stub.exchange
             .token(&alice, audience("d"))
             .await
@@ -174,23 +174,23 @@ fn ob_07_what_is_let_go_is_counted_by_cause() {
             let cause = format!("cause={cause}");
             metrics.total("obo_exchange_cache_evictions_total", &cause)
         };
-        let ask = async |exchange: &obo::TokenExchange, caller, target: usize| {
+        let exchange_for = async |exchange: &obo::TokenExchange, caller, target: usize| {
             let target = audience(&format!("service-{target}"));
             exchange.token(caller, target).await.unwrap();
         };
         tokio::time::pause();
 
-        // Room for the entries of a subject, then for all that is at hand.
+        // First the limit of a subject, then the limit of the whole cache.
         let few = CacheBounds::new().entries_per_subject(2);
         let few = stub.builder().cache(few).build().unwrap();
         for target in 0..5 {
-            ask(&few, &alice, target).await;
+            exchange_for(&few, &alice, target).await;
         }
         assert_eq!(let_go("subject"), 3);
         let small = CacheBounds::new().bytes(2048);
         let small = stub.builder().cache(small).build().unwrap();
         for target in 0..20 {
-            ask(&small, &alice, target).await;
+            exchange_for(&small, &alice, target).await;
         }
         assert!(let_go("capacity") > 3);
 
@@ -207,14 +207,14 @@ fn ob_07_what_is_let_go_is_counted_by_cause() {
 
         let exchange = stub.exchange.clone();
         for target in 0..3 {
-            ask(&exchange, &alice, target).await;
+            exchange_for(&exchange, &alice, target).await;
         }
         exchange.revoke(&stub.issuer(), "alice", Clock::system().now());
         assert_eq!(let_go("revoked"), 3);
 
-        // Nobody asks for what bob had; that another one asks for something is enough for it to go.
-        ask(&exchange, &bob, 0).await;
-        ask(&exchange, &bob, 1).await;
+        // Bob makes no further request. A request of another user evicts bob's entries.
+        exchange_for(&exchange, &bob, 0).await;
+        exchange_for(&exchange, &bob, 1).await;
         let carol = stub.exchange.clone();
         tokio::time::advance(Duration::from_secs(299)).await;
         let own = carol.app_only_token(audience("service-0")).await;

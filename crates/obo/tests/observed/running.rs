@@ -1,4 +1,4 @@
-//! A guarded service and an exchange, at a real authorization server.
+//! A guarded service and an exchange with an authorization server on a socket.
 
 use std::convert::Infallible;
 
@@ -34,7 +34,7 @@ impl Running {
         }
     }
 
-    /// Asks for `/orders?secret`, which service-d may; the status.
+    /// Requests `/orders?secret`, which `service-d` may, and returns the status.
     pub(crate) async fn call(&self, token: Option<&str>) -> u16 {
         let mut request = Request::get("/orders?secret=1");
         if let Some(token) = token {

@@ -44,7 +44,7 @@ async fn ob_04_requests_to_the_authorization_server_are_client_spans() {
         .unwrap_err();
 
     let all = log.lines("http_client");
-    // Those of exchanges are inside theirs.
+    // The requests of exchanges are inside their spans.
     let spans: Vec<_> = all
         .iter()
         .map(|line| line[line.find("http_client").unwrap()..].to_owned())
@@ -80,7 +80,7 @@ async fn ob_04_requests_to_the_authorization_server_are_client_spans() {
     );
     let refused = ["http.response.status_code=400", r#"error.type="400""#];
     has(exchanges[1], &refused);
-    let down = [r#"error.type="no_answer""#, r#"otel.status_code="ERROR""#];
+    let down = [r#"error.type="no_response""#, r#"otel.status_code="ERROR""#];
     has(exchanges[2], &down);
 }
 
@@ -109,7 +109,7 @@ async fn key_fetches_run_in_the_span_that_caused_them() {
     }
 }
 
-/// The names of spans by what they follow from.
+/// The names of spans and of those that they follow from.
 #[derive(Clone, Default)]
 struct Followed(Arc<Mutex<Vec<(String, String)>>>);
 
@@ -136,15 +136,15 @@ async fn ob_04_an_exchange_is_a_span_of_its_own_that_follows_from_the_call() {
     let _guard = listen(subscriber);
     let stub = Stub::start().await;
     let alice = stub.caller("alice").await;
-    let ask = async |target: &str| {
+    let exchange_for = async |target: &str| {
         let call = tracing::info_span!("call_of_the_test");
-        let asked = stub.exchange.token(&alice, audience(target));
-        asked.instrument(call).await
+        let exchange = stub.exchange.token(&alice, audience(target));
+        exchange.instrument(call).await
     };
-    ask("service-b").await.unwrap();
-    ask("service-b").await.unwrap();
-    stub.answers((400, r#"{"error":"invalid_target"}"#));
-    ask("service-z").await.unwrap_err();
+    exchange_for("service-b").await.unwrap();
+    exchange_for("service-b").await.unwrap();
+    stub.respond((400, r#"{"error":"invalid_target"}"#));
+    exchange_for("service-z").await.unwrap_err();
 
     let closed = |name: &str| -> Vec<String> {
         let lines = log.lines(name).into_iter();
@@ -155,7 +155,7 @@ async fn ob_04_an_exchange_is_a_span_of_its_own_that_follows_from_the_call() {
         .filter(|line| !line.contains("http_client"))
         .collect();
     let [exchanged, denied] = exchanges.as_slice() else {
-        panic!("one for each exchange, none for what is at hand: {exchanges:#?}");
+        panic!("one for each exchange, none for a cached token: {exchanges:#?}");
     };
     let common = [r#"otel.name="token exchange""#, r#"otel.kind="internal""#];
     for (line, target) in [(exchanged, "service-b"), (denied, "service-z")] {

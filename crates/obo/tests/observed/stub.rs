@@ -1,4 +1,4 @@
-//! An exchange whose token endpoint is in the process, so that a paused clock stands still.
+//! An exchange with a token endpoint in the process, so that a paused clock stands still.
 
 use std::convert::Infallible;
 use std::sync::{Arc, Mutex};
@@ -20,9 +20,9 @@ pub(crate) struct Stub {
     server: ResourceServer,
     at: AuthorizationServer,
     pub(crate) exchange: TokenExchange,
-    /// Status and body of the next answers.
-    pub(crate) answer: Arc<Mutex<(u16, &'static str)>>,
-    /// What an answer waits for.
+    /// Status and body of the next responses.
+    pub(crate) response: Arc<Mutex<(u16, &'static str)>>,
+    /// The gate that a response waits for.
     pub(crate) gate: Arc<Semaphore>,
 }
 
@@ -38,23 +38,23 @@ fn builder(at: &AuthorizationServer) -> TokenExchangeBuilder {
 }
 
 impl Stub {
-    /// Pauses the clock, once real sockets are not needed any more.
+    /// Pauses the clock, when real sockets are no longer needed.
     pub(crate) async fn start() -> Self {
         let idp = obo_testkit::TestIdp::start().await;
         let issuer = Issuer::new(idp.issuer()).unwrap();
-        let (answer, gate) = (
+        let (response, gate) = (
             Arc::new(Mutex::new(ISSUED)),
             Arc::new(Semaphore::new(Semaphore::MAX_PERMITS)),
         );
-        let (answers, gates) = (Arc::clone(&answer), Arc::clone(&gate));
+        let (responses, gates) = (Arc::clone(&response), Arc::clone(&gate));
         let http = HttpService::new(service_fn(move |_: Request<Bytes>| {
-            let (status, body) = *answers.lock().unwrap();
+            let (status, body) = *responses.lock().unwrap();
             let gate = Arc::clone(&gates);
             async move {
                 let _pass = gate.acquire().await.unwrap();
-                let answer = Response::builder().status(status);
-                let answer = answer.header("content-type", "application/json");
-                Ok::<_, Infallible>(answer.body(Full::from(body)).unwrap())
+                let response = Response::builder().status(status);
+                let response = response.header("content-type", "application/json");
+                Ok::<_, Infallible>(response.body(Full::from(body)).unwrap())
             }
         }));
         let metadata = ServerMetadata::new(None, Some("https://idp.example/token")).unwrap();
@@ -71,17 +71,17 @@ impl Stub {
             exchange: builder(&at).build().unwrap(),
             at,
             idp,
-            answer,
+            response,
             gate,
         }
     }
 
-    /// The exchange, to be set up otherwise.
+    /// The builder of the exchange, for other settings.
     pub(crate) fn builder(&self) -> TokenExchangeBuilder {
         builder(&self.at)
     }
 
-    /// An exchange as another client.
+    /// The exchange of another client.
     pub(crate) fn exchange_as(&self, client: Client) -> TokenExchange {
         TokenExchange::builder(self.at.clone(), client)
             .build()
@@ -97,8 +97,8 @@ impl Stub {
         self.server.validate(&token.mint()).await.unwrap()
     }
 
-    pub(crate) fn answers(&self, answer: (u16, &'static str)) {
-        *self.answer.lock().unwrap() = answer;
+    pub(crate) fn respond(&self, response: (u16, &'static str)) {
+        *self.response.lock().unwrap() = response;
     }
 }
 

@@ -1,4 +1,4 @@
-//! Where the actor's token comes from: nowhere, a fixed one, one that is fetched, or the service's own (OT-02).
+//! The source of the actor's token: none, a fixed one, one that is fetched, or the service's own.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -125,7 +125,7 @@ async fn tx_39_without_its_actor_nothing_is_exchanged() {
         assert_eq!(error.code(), class.code());
         assert_answer(&error);
     }
-    // No target is allowed for the service's own token.
+    // The service's own token may have no target.
     let exchange = setup.builder();
     let exchange = exchange.actor(ActorSource::client_credentials_for(audience("service-a")));
     let exchange = exchange.build().unwrap();

@@ -1,4 +1,4 @@
-//! The authorization server does not accept the acting service's own token any more, which no user can fix.
+//! The authorization server refuses the acting service's own token, which a user cannot fix.
 
 use std::collections::HashSet;
 use std::future::ready;
@@ -12,9 +12,10 @@ use obo::{Caller, Secret, TokenExchange};
 use serde_json::{Value, json};
 
 use crate::setup::{Setup, assert_answer, audience};
-use crate::stub::{Answer, Stub, issued, json};
+use crate::stub::{Reply, Stub, issued, json};
 
-/// A server that numbers the service's own tokens `own-1`, `own-2`, … and accepts some of them and of the users.
+/// A server that numbers its client's own tokens `own-1`, `own-2`, … and accepts some of them and
+/// some users.
 #[derive(Clone)]
 struct Server(Arc<Mutex<State>>);
 
@@ -51,13 +52,13 @@ impl Server {
         self.change(|state| state.ended.extend([token]));
     }
 
-    /// How many own tokens were issued, and how many exchanges asked for.
+    /// How many own tokens and how many exchanges were requested.
     fn counts(&self) -> (usize, usize) {
         let state = self.0.lock().unwrap();
         (state.own, state.exchanges)
     }
 
-    fn answer(&self, form: &[(String, String)]) -> Answer {
+    fn reply(&self, form: &[(String, String)]) -> Reply {
         let param = |name: &str| {
             let pair = form.iter().find(|(known, _)| known == name);
             pair.map(|(_, value)| value.as_str())
@@ -77,7 +78,7 @@ impl Server {
 
     fn builder(&self, setup: &Setup) -> TokenExchangeBuilder {
         let server = self.clone();
-        let stub = Stub::by_request(setup, move |form, _| ready(server.answer(form)));
+        let stub = Stub::by_request(setup, move |form, _| ready(server.reply(form)));
         stub.builder()
     }
 }
@@ -90,7 +91,7 @@ async fn kind(exchange: &TokenExchange, user: &Caller) -> Result<(), Kind> {
     })
 }
 
-/// A server, and an exchange that sends own tokens of it and has done so for alice.
+/// A server, and an exchange that sends its own tokens and has succeeded for alice.
 async fn running(setup: &Setup) -> (Server, TokenExchange) {
     let server = Server::new();
     let exchange = server
@@ -111,7 +112,7 @@ async fn a_refused_own_token_is_replaced() {
     server.accepts(|actor| actor == "own-2");
     assert_eq!(kind(&exchange, &setup.caller("bob").await).await, Ok(()));
     assert_eq!(server.counts(), (2, 3));
-    // At once again, since the new one worked.
+    // At once again, since the new token worked.
     server.accepts(|actor| actor == "own-3");
     assert_eq!(kind(&exchange, &setup.caller("carol").await).await, Ok(()));
     assert_eq!(server.counts(), (3, 5));
@@ -151,7 +152,7 @@ async fn no_user_is_blamed_for_refused_actors() {
             let user = setup.caller(&format!("user-{number}")).await;
             assert_eq!(kind(&exchange, &user).await, Err(Kind::ClientMisconfigured));
         }
-        // One new token, and one attempt more with it.
+        // One new token, and one more attempt with it.
         assert_eq!(server.counts(), (2, 22));
     }
 }
@@ -190,7 +191,7 @@ async fn an_actor_that_works_for_others_is_not_blamed() {
     let (server, exchange) = running(&setup).await;
     let bob = setup.caller("bob").await;
     server.end(&bob);
-    // It could be either token, and a new one of ours changes nothing.
+    // It could be either token, and a new actor token changes nothing.
     assert_eq!(kind(&exchange, &bob).await, Err(Kind::ClientMisconfigured));
     assert_eq!(server.counts(), (2, 3));
     assert_eq!(kind(&exchange, &setup.caller("carol").await).await, Ok(()));
@@ -209,7 +210,7 @@ async fn ended_session_with_new_actor_is_the_users() {
     let [bob, carol] = [setup.caller("bob").await, setup.caller("carol").await];
     server.end(&bob);
     tokio::time::pause();
-    // Also if the new token has not worked yet, and if it is not replaced again so soon.
+    // Also if the new token has not worked yet and is not replaced again so soon.
     for (own, exchanges) in [(2, 3), (2, 4), (3, 6)] {
         let target = audience(&format!("service-{exchanges}"));
         let refused = exchange.token(&bob, target).await.unwrap_err();
@@ -249,7 +250,7 @@ async fn ended_session_replaces_one_actor() {
             assert_eq!(kind(&exchange, other).await, Ok(()), "{error} {number}");
             tokio::time::advance(Duration::from_millis(500)).await;
         }
-        // 50 of bob, 50 of others, alice's, and one more attempt.
+        // 50 requests of bob, 50 of others, one of alice, and one more attempt.
         assert_eq!(server.counts(), (2, 102), "{error}");
         tokio::time::resume();
     }
@@ -276,7 +277,7 @@ async fn reissued_actor_does_not_hide_ended_session() {
         ("invalid_request", Kind::ClientMisconfigured),
         ("invalid_grant", Kind::SubjectInvalid),
     ] {
-        // A server that gives out the same own token as long as it lives.
+        // A server that issues the same own token until it expires.
         let stub = Stub::by_request(&setup, move |form, _| {
             let is_exchange = form.iter().any(|(name, _)| name == "subject_token");
             ready(match is_exchange {
@@ -303,7 +304,7 @@ async fn a_fetched_actor_is_fetched_once_more() {
         (["good", "good"], Ok(()), 1),
         (["bad", "good"], Ok(()), 2),
         (["bad", "worse"], Err(Kind::ClientMisconfigured), 2),
-        // The same one would be refused again.
+        // The same token would be refused again.
         (["bad", "bad"], Err(Kind::ClientMisconfigured), 1),
     ] {
         let names = Arc::new(Mutex::new(Vec::from_iter(names.into_iter().rev())));

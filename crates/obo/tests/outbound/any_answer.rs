@@ -1,4 +1,4 @@
-//! Whatever the token endpoint answers: no panic, and a token is always a header value.
+//! Any response of the token endpoint: no panic, and a token is always a header value.
 
 use std::sync::LazyLock;
 
@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 
 use crate::setup::{Setup, audience};
-use crate::stub::{Answer, Stub};
+use crate::stub::{Reply, Stub};
 
 static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().unwrap());
 static CALLER: LazyLock<(Setup, Caller)> = LazyLock::new(|| {
@@ -41,35 +41,35 @@ fn value() -> impl Strategy<Value = Value> {
     })
 }
 
-/// An answer's members, each as it should be or anything.
+/// The members of a response, each valid or arbitrary.
 fn members() -> impl Strategy<Value = Vec<u8>> {
     let or_any = |right: &'static str| prop_oneof![3 => Just(json!(right)), 1 => value()];
     let urn = "urn:ietf:params:oauth:token-type:access_token";
-    let answer = (value(), or_any("Bearer"), or_any(urn), value(), value());
-    answer.prop_map(|(token, token_type, issued, expires_in, more)| {
-        let answer = json!({
+    let reply = (value(), or_any("Bearer"), or_any(urn), value(), value());
+    reply.prop_map(|(token, token_type, issued, expires_in, more)| {
+        let reply = json!({
             "access_token": token,
             "token_type": token_type,
             "issued_token_type": issued,
             "expires_in": expires_in,
             "error": more,
         });
-        answer.to_string().into_bytes()
+        reply.to_string().into_bytes()
     })
 }
 
-fn answers() -> impl Strategy<Value = Answer> {
+fn replies() -> impl Strategy<Value = Reply> {
     let status = prop_oneof![4 => Just(200), 1 => 100u16..1000];
     let json = HeaderValue::from_static("application/json");
     let media_type = prop_oneof![4 => Just(json), 1 => header_value()];
     let headers = prop::collection::vec((header_name(), header_value()), 0..4);
     let body = prop_oneof![3 => members(), 1 => prop::collection::vec(any::<u8>(), 0..200)];
     (status, media_type, headers, body).prop_map(|(status, media_type, headers, body)| {
-        let mut answer = Response::new(Bytes::from(body).into());
-        *answer.status_mut() = StatusCode::from_u16(status).unwrap();
-        answer.headers_mut().insert("content-type", media_type);
-        answer.headers_mut().extend(headers);
-        answer
+        let mut reply = Response::new(Bytes::from(body).into());
+        *reply.status_mut() = StatusCode::from_u16(status).unwrap();
+        reply.headers_mut().insert("content-type", media_type);
+        reply.headers_mut().extend(headers);
+        reply
     })
 }
 
@@ -87,10 +87,10 @@ fn header_value() -> impl Strategy<Value = HeaderValue> {
 
 proptest! {
     #[test]
-    fn te_06_any_answer_is_judged_without_panic(answer in answers()) {
+    fn te_06_any_answer_is_judged_without_panic(reply in replies()) {
         let (setup, caller) = &*CALLER;
         let exchanged = RUNTIME.block_on(async {
-            let stub = Stub::new(setup, move |_| std::future::ready(answer.clone()));
+            let stub = Stub::new(setup, move |_| std::future::ready(reply.clone()));
             stub.exchange().token(caller, audience("service-b")).await
         });
         match exchanged {

@@ -1,4 +1,5 @@
-//! Calls that are for no user: tokens of the service's own, from the same cache, and never in place of a user's.
+//! Calls without a user: tokens of this service itself, from the same cache, never in place of a
+//! user's.
 
 use http::Request;
 use obo::error::ExchangeErrorKind;
@@ -17,7 +18,7 @@ fn service_b() -> Destination {
 
 fn request(uri: &str) -> Request<()> {
     Request::get(uri)
-        .header("authorization", "Bearer of-somebody")
+        .header("authorization", "Bearer of-another")
         .body(())
         .unwrap()
 }
@@ -113,7 +114,7 @@ async fn a_rejected_token_of_its_own_is_replaced_and_the_request_sent_once_more(
         .app_only_to_destination(service_b())
         .unwrap();
     let to_b = to_b.replay(Replay::copied(|(): &()| Some(())));
-    downstream.answer(401, &[]);
+    downstream.reply(401, &[]);
     let called = to_b
         .layer(downstream.clone())
         .oneshot(request(URI_OF_B))
@@ -155,7 +156,7 @@ async fn a_step_up_is_passed_on_since_there_is_no_user_who_could() {
         .app_only_to_destination(service_b())
         .unwrap();
     let challenge = r#"Bearer error="insufficient_user_authentication""#;
-    downstream.answer(401, &[("www-authenticate", challenge)]);
+    downstream.reply(401, &[("www-authenticate", challenge)]);
     let called = to_b
         .layer(downstream.clone())
         .oneshot(request(URI_OF_B))

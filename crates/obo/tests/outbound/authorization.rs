@@ -1,4 +1,4 @@
-//! The header that goes out: the issued token alone, and nothing goes out without it.
+//! The `Authorization` header of a call: only the issued token, and no call without it.
 
 use std::future::ready;
 

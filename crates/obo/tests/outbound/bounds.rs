@@ -1,4 +1,4 @@
-//! What is at hand is bounded: in bytes, per subject and in time.
+//! The cache is bounded: in bytes, per subject and in time.
 
 use std::time::Duration;
 
@@ -37,7 +37,7 @@ async fn of_one_subject_those_that_end_first_make_room_for_others() {
     for service in 0..100 {
         source(&exchange, &alice, service).await;
     }
-    // Each was asked for once more; no more than ten can have been at hand.
+    // Each was requested once more; no more than ten can have been cached.
     assert!(stub.requests() - asked >= 90, "{}", stub.requests() - asked);
     assert_eq!(source(&exchange, &bob, 0).await, TokenSource::Cache);
 }
@@ -62,7 +62,7 @@ async fn all_together_they_take_no_more_bytes_than_they_may() {
                 }
             }
             let asked = stub.requests() - before;
-            // Were all kept, the second round would ask for nothing.
+            // If all were cached, the second round would send no request.
             assert!(asked >= 200 + round * 130, "{services_each}: {asked}");
         }
     }

@@ -1,4 +1,4 @@
-//! Who shares a token: calls of one caller to one target, and nobody else.
+//! Which calls share a token: those of one caller to one target, and no others.
 
 use std::future::ready;
 use std::sync::Arc;
@@ -50,11 +50,11 @@ async fn tx_41_clones_share_and_other_configurations_do_not() {
     assert_eq!(with(setup.exchange()).await, TokenSource::Exchange);
 }
 
-/// Requests that differ from each other in one thing each.
+/// Requests, each of which differs from the first in one thing.
 async fn different_requests(setup: &Setup) -> Vec<ExchangeRequest> {
     let token = setup.idp.user("alice").audience("service-a");
     let caller = setup.validated(&token.mint()).await;
-    // The same user, with another token: after a step-up, or of another session.
+    // The same user with another token: after a step-up, or of another session.
     let again = setup.validated(&token.claim("acr", "gold").mint()).await;
     let other = setup.caller("bob").await;
     let to = |name: &str| Target::audience(audience(name));
@@ -139,7 +139,7 @@ async fn mt_08_another_certificate_has_tokens_of_its_own() {
         service.clone().oneshot(Request::new(())).await.unwrap();
         assert_eq!(downstream.authorization(), &*format!("Bearer {token}"));
     }
-    // A token of this service's own is bound alike.
+    // A token of this service itself is bound in the same way.
     for (number, asked) in [(0, 4), (0, 4), (1, 5)] {
         certificate.store(number, Ordering::SeqCst);
         exchange
@@ -203,7 +203,8 @@ async fn tx_41_tx_44_many_users_and_audiences_at_once_never_share_a_token() {
     assert_eq!(setup.idp.token_requests(), USERS * AUDIENCES);
 }
 
-/// Asks for a token for each audience, each round in another order; every third asker goes away at once and comes back.
+/// Requests a token for each audience, in another order each round; every third call is dropped at
+/// once and made again.
 async fn all_audiences(exchange: TokenExchange, caller: &Caller, user: usize, round: usize) {
     for step in 0..AUDIENCES {
         let number = (step * [1, 7, 11][round] + user) % AUDIENCES;

@@ -1,4 +1,5 @@
-//! Claims that a server wants a token to have: up to our own caller, and back down into the next exchange.
+//! Claims that a server requires in a token: passed up to our own caller, and down into the next
+//! exchange.
 
 use std::convert::Infallible;
 use std::future::ready;
@@ -30,7 +31,7 @@ fn target() -> Target {
     Target::from(audience("service-b")).with_scope(scope)
 }
 
-fn more_needed(claims: &str) -> crate::stub::Answer {
+fn more_needed(claims: &str) -> crate::stub::Reply {
     let body = json!({
         "error": "interaction_required",
         "error_description": "AADSTS50076: multi-factor authentication is needed.",
@@ -58,7 +59,7 @@ async fn en_04_su_06_claims_go_up_as_a_challenge_of_our_own() {
     let challenge = format!(r#"Bearer error="insufficient_claims", claims="{encoded}""#);
     assert_eq!(error.response().challenge().unwrap(), challenge.as_str());
 
-    // Asking again with the same token would change nothing.
+    // Another request with the same token would change nothing.
     let again = exchange.token(&caller, target()).await.unwrap_err();
     assert_eq!(again.response(), error.response());
     assert_eq!(stub.requests(), 1);
@@ -88,7 +89,7 @@ async fn en_05_su_08_claims_of_a_downstream_pass_by_the_token_at_hand() {
         let request = ExchangeRequest::new(&caller, target()).with_claims(claims);
         exchange.clone().oneshot(request)
     };
-    // The server says the same claims again, which is no echo of a secret.
+    // The server repeats the claims, which is not an echo of a secret.
     let refused = asking(CLAIMS).await.unwrap_err();
     let encoded = STANDARD.encode(CLAIMS);
     let challenge = refused.response().challenge().unwrap();

@@ -1,4 +1,4 @@
-//! For whom and to where: the subject and the destination of each request.
+//! The subject and the destination of each request.
 
 use http::{Request, header};
 use obo::error::ExchangeErrorKind;
@@ -91,7 +91,7 @@ async fn bt_21_a_fixed_destination_refuses_a_request_to_another_place() {
     }
     assert!(downstream.received().is_empty());
     assert_eq!(setup.idp.token_requests(), 0);
-    // A channel's requests name no authority, or the channel's own.
+    // The requests of a channel have no authority, or that of the channel.
     for same in ["/stock", "https://service-b.example/stock"] {
         service.clone().oneshot(get(same)).await.unwrap();
     }
@@ -118,7 +118,7 @@ async fn tx_38_the_caller_given_beats_the_one_in_the_request() {
         .await
         .unwrap();
     assert_eq!(claims(&downstream.authorization())["sub"], "bob");
-    // The service they were made from is nobody's.
+    // The service that they were cloned from has no caller.
     service.oneshot(get("/")).await.unwrap_err();
 }
 
@@ -161,7 +161,7 @@ async fn host_names_the_destination() {
         let seen = downstream.received().pop().unwrap();
         let hosts: Vec<_> = seen.get_all(header::HOST).iter().collect();
         assert_eq!(hosts, [host], "{uri}");
-        // Where the request has none, its client writes it.
+        // If the request has none, the client writes it.
         service.oneshot(get(uri)).await.unwrap();
         assert!(
             !downstream
@@ -192,7 +192,7 @@ async fn own_calls_name_the_destination_too() {
     assert_eq!(downstream.received()[0][header::HOST], "b.example");
 }
 
-/// Why a request to `uri` is not made by a client for these places.
+/// Why a client for these places does not make a request to `uri`.
 async fn unmatched(places: &[&str], uri: &str) -> String {
     let setup = Setup::start().await;
     let at = |uri: &&str| match uri.contains('{') {
@@ -237,11 +237,11 @@ async fn unknown_destination_names_what_is_configured() {
         ("https://c.example/", "; nothing is configured at this host"),
         (
             "https://me:s3cret@b.example/",
-            "https://b.example with path \"/\" is not a configured destination (no URI with user information is)",
+            "https://b.example with path \"/\" is not a configured destination (user information is not allowed)",
         ),
         (
             "https://b.example:8443/c/../d",
-            "(servers read this path differently); configured: ",
+            "(servers may read this path in several ways); configured: ",
         ),
     ] {
         let error = unmatched(PLACES, uri).await;
@@ -259,7 +259,7 @@ async fn path_alone_names_with_origin() {
         "{error}"
     );
     assert!(error.contains("`with_origin`"), "{error}");
-    // A client for one destination needs no origin, but the path.
+    // A client for one destination needs no origin, but the path must match.
     let error = unmatched(&["https://b.example/api"], "/other").await;
     let configured = "; configured: https://b.example:443/api";
     assert!(error.ends_with(configured), "{error}");

@@ -1,4 +1,4 @@
-//! Where the token endpoint is: discovered, given, or nowhere.
+//! The URL of the token endpoint: discovered, configured, or missing.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -16,7 +16,7 @@ use tokio::time::{Instant, advance};
 use tower::service_fn;
 
 use crate::setup::{Setup, audience, client, issuer};
-use crate::stub::{Answer, issued, json as answer};
+use crate::stub::{Reply, issued, json as reply};
 
 fn discovering(setup: &Setup) -> TokenExchange {
     TokenExchange::builder(issuer(&setup.idp), client())
@@ -119,11 +119,11 @@ async fn md_01_no_exchange_waits_for_a_new_document_while_there_is_an_old_one() 
             if request.method() == http::Method::POST {
                 return Ok(issued("a-token-for-b", json!({ "expires_in": 0 })));
             }
-            // The first one is answered, no other.
+            // The first request gets a response, no other.
             if discoveries.fetch_add(1, Ordering::SeqCst) > 0 {
                 std::future::pending::<()>().await;
             }
-            Ok::<_, std::convert::Infallible>(answer(200, &document))
+            Ok::<_, std::convert::Infallible>(reply(200, &document))
         }
     }));
     let exchange = TokenExchange::builder(
@@ -159,10 +159,10 @@ async fn te_08_a_server_without_a_document_is_left_alone_for_as_long_as_it_asks(
     let counted = Arc::clone(&asked);
     let http = HttpService::new(service_fn(move |_: Request<Bytes>| {
         counted.fetch_add(1, Ordering::SeqCst);
-        let answer = http::Response::builder()
+        let reply = http::Response::builder()
             .status(429)
             .header("retry-after", "60");
-        std::future::ready(answer.body(http_body_util::Full::<Bytes>::default()))
+        std::future::ready(reply.body(http_body_util::Full::<Bytes>::default()))
     }));
     let server = AuthorizationServer::builder(issuer(&setup.idp))
         .with_http(http)
@@ -172,8 +172,8 @@ async fn te_08_a_server_without_a_document_is_left_alone_for_as_long_as_it_asks(
     tokio::time::pause();
     for requests in [1, 1, 2] {
         let refused = exchange.token(&caller, audience("service-b")).await;
-        let answer = refused.unwrap_err().response();
-        assert_eq!((answer.status().as_u16(), answer.grpc_code()), (503, 14));
+        let reply = refused.unwrap_err().response();
+        assert_eq!((reply.status().as_u16(), reply.grpc_code()), (503, 14));
         assert_eq!(asked.load(Ordering::SeqCst), requests);
         advance(Duration::from_secs(30)).await;
     }
@@ -192,16 +192,16 @@ async fn a_document_that_leads_nowhere_is_renewed_before_it_is_old() {
         let discoveries = Arc::new(AtomicUsize::new(0));
         let counted = Arc::clone(&discoveries);
         let http = HttpService::new(service_fn(move |request: Request<Bytes>| {
-            let answer = match (request.method(), request.uri().path()) {
+            let reply = match (request.method(), request.uri().path()) {
                 (&http::Method::POST, "/token") => issued("a-token-for-b", json!({})),
-                (&http::Method::POST, _) => answer(404, &json!({})),
-                // The first one is wrong, no other.
+                (&http::Method::POST, _) => reply(404, &json!({})),
+                // The first document is wrong, no other.
                 _ => match counted.fetch_add(1, Ordering::SeqCst) {
-                    0 => answer(200, &wrong),
-                    _ => answer(200, &right),
+                    0 => reply(200, &wrong),
+                    _ => reply(200, &right),
                 },
             };
-            std::future::ready(Ok::<_, std::convert::Infallible>(answer))
+            std::future::ready(Ok::<_, std::convert::Infallible>(reply))
         }));
         let server = AuthorizationServer::builder(issuer(&setup.idp))
             .with_http(http)
@@ -209,12 +209,12 @@ async fn a_document_that_leads_nowhere_is_renewed_before_it_is_old() {
             .unwrap();
         let exchange = TokenExchange::builder(server, client()).build().unwrap();
         let ask = || exchange.token(&caller, audience("service-b"));
-        // Nobody makes it two documents in the same second.
+        // There are not two documents in the same second.
         for _ in 0..5 {
             ask().await.unwrap_err();
         }
         assert_eq!(discoveries.load(Ordering::SeqCst), 1, "{nowhere}");
-        // This one uses it for the last time, unless its failure is kept.
+        // This call uses it for the last time, unless its failure is cached.
         advance(Duration::from_secs(90)).await;
         let _ = ask().await;
         advance(Duration::from_secs(90)).await;
@@ -223,11 +223,11 @@ async fn a_document_that_leads_nowhere_is_renewed_before_it_is_old() {
     }
 }
 
-/// An exchange at a server that lists these grants, if any, and refuses or grants as `respond` says.
+/// An exchange at a server that lists these grants, if any, and responds as `respond` says.
 fn listing(
     setup: &Setup,
     grants: serde_json::Value,
-    respond: impl Fn(&Request<Bytes>) -> Answer + Clone + Send + Sync + 'static,
+    respond: impl Fn(&Request<Bytes>) -> Reply + Clone + Send + Sync + 'static,
 ) -> TokenExchange {
     let id = issuer(&setup.idp);
     let document = json!({
@@ -236,11 +236,11 @@ fn listing(
         "grant_types_supported": grants,
     });
     let http = HttpService::new(service_fn(move |request: Request<Bytes>| {
-        let answer = match *request.method() {
+        let reply = match *request.method() {
             http::Method::POST => respond(&request),
-            _ => answer(200, &document),
+            _ => reply(200, &document),
         };
-        std::future::ready(Ok::<_, std::convert::Infallible>(answer))
+        std::future::ready(Ok::<_, std::convert::Infallible>(reply))
     }));
     TokenExchange::builder(
         AuthorizationServer::builder(id)
@@ -259,7 +259,7 @@ async fn unlisted_grant_is_named() {
     let setup = Setup::start().await;
     let caller = setup.caller("alice").await;
     let refused = |grants: &serde_json::Value, status: u16, code: &'static str| {
-        let refusal = move |_: &Request<Bytes>| answer(status, &json!({ "error": code }));
+        let refusal = move |_: &Request<Bytes>| reply(status, &json!({ "error": code }));
         let exchange = listing(&setup, grants.clone(), refusal);
         let caller = caller.clone();
         async move {
@@ -279,8 +279,8 @@ async fn unlisted_grant_is_named() {
         "unauthorized_client",
         "invalid_request",
     ] {
-        let told = refused(&without, 400, code).await;
-        assert_eq!(told, (Kind::ClientMisconfigured, code.to_owned(), true));
+        let outcome = refused(&without, 400, code).await;
+        assert_eq!(outcome, (Kind::ClientMisconfigured, code.to_owned(), true));
     }
     let exchange = json!(["urn:ietf:params:oauth:grant-type:token-exchange"]);
     for (grants, status, code, kind) in [
@@ -290,8 +290,8 @@ async fn unlisted_grant_is_named() {
         (&without, 400, "invalid_target", Kind::TargetDenied),
         (&without, 401, "invalid_client", Kind::ClientMisconfigured),
     ] {
-        let told = refused(grants, status, code).await;
-        assert_eq!(told, (kind, code.to_owned(), false));
+        let outcome = refused(grants, status, code).await;
+        assert_eq!(outcome, (kind, code.to_owned(), false));
     }
 }
 
@@ -305,7 +305,7 @@ async fn grant_that_was_granted_is_offered() {
         let form = String::from_utf8(request.body().to_vec()).unwrap();
         match form.contains(&of_alice) {
             true => issued("opaque", json!({})),
-            false => answer(400, &json!({ "error": "invalid_request" })),
+            false => reply(400, &json!({ "error": "invalid_request" })),
         }
     };
     let exchange = listing(&setup, json!(["authorization_code"]), respond);

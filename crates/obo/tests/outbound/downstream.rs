@@ -1,4 +1,4 @@
-//! What stands for the service called: it notes what reaches it and insists on being polled ready.
+//! A stand-in for the called service: records its requests and requires to be polled ready.
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
@@ -13,8 +13,8 @@ use tower::Service;
 #[derive(Default)]
 pub(crate) struct Downstream {
     received: Arc<Mutex<Vec<HeaderMap>>>,
-    /// What it answers, in this order; 200 afterwards.
-    answers: Arc<Mutex<VecDeque<Response<()>>>>,
+    /// Its responses, in this order; 200 afterwards.
+    replies: Arc<Mutex<VecDeque<Response<()>>>>,
     ready: bool,
 }
 
@@ -23,17 +23,17 @@ impl Downstream {
         self.received.lock().unwrap().clone()
     }
 
-    /// Answers the next request that none was given for yet like this.
-    pub(crate) fn answer(&self, status: u16, headers: &[(&'static str, &'static str)]) {
+    /// Sets the response to the next request that has none yet.
+    pub(crate) fn reply(&self, status: u16, headers: &[(&'static str, &'static str)]) {
         let mut response = Response::builder().status(status);
         for (name, value) in headers {
             response = response.header(*name, *value);
         }
-        let mut answers = self.answers.lock().unwrap();
-        answers.push_back(response.body(()).unwrap());
+        let mut replies = self.replies.lock().unwrap();
+        replies.push_back(response.body(()).unwrap());
     }
 
-    /// The one `Authorization` value of the last request.
+    /// The single `Authorization` value of the last request.
     pub(crate) fn authorization(&self) -> HeaderValue {
         let headers = self.received().pop().expect("a request");
         let mut values = headers.get_all(header::AUTHORIZATION).iter();
@@ -44,11 +44,11 @@ impl Downstream {
 }
 
 impl Clone for Downstream {
-    /// A clone has still to be polled ready, as with a concurrency limit.
+    /// A clone must be polled ready again, as with a concurrency limit.
     fn clone(&self) -> Self {
         Self {
             received: Arc::clone(&self.received),
-            answers: Arc::clone(&self.answers),
+            replies: Arc::clone(&self.replies),
             ready: false,
         }
     }
@@ -68,7 +68,7 @@ impl<B> Service<Request<B>> for Downstream {
         assert!(mem::take(&mut self.ready), "called without being ready");
         let mut received = self.received.lock().unwrap();
         received.push(request.headers().clone());
-        let answer = self.answers.lock().unwrap().pop_front();
-        ready(Ok(answer.unwrap_or_default()))
+        let reply = self.replies.lock().unwrap().pop_front();
+        ready(Ok(reply.unwrap_or_default()))
     }
 }

@@ -1,4 +1,4 @@
-//! An opaque token that was issued is introspected before it is used, where that is asked for.
+//! An issued opaque token is introspected before it is used, if this is configured.
 
 use std::convert::Infallible;
 use std::sync::{Arc, Mutex};
@@ -16,30 +16,30 @@ use serde_json::{Value, json};
 use tower::service_fn;
 
 use crate::setup::{Setup, audience, client, issuer};
-use crate::stub::{Answer, issued, json as answer};
+use crate::stub::{Reply, issued, json as reply};
 
 struct Introspected {
     exchange: TokenExchange,
     server: AuthorizationServer,
-    /// The paths that were asked, in order.
+    /// The requested paths, in order.
     asked: Arc<Mutex<Vec<String>>>,
 }
 
-/// An exchange at that server that introspects what it issues.
+/// An exchange at that server that introspects issued tokens.
 fn introspecting(server: &AuthorizationServer) -> TokenExchangeBuilder {
     TokenExchange::builder(server.clone(), client()).introspect_issued()
 }
 
 impl Introspected {
-    /// A server that issues this token and says this of it.
-    fn new(setup: &Setup, token: &str, said: Answer) -> Self {
+    /// A server that issues this token and responds like this to its introspection.
+    fn new(setup: &Setup, token: &str, introspection: Reply) -> Self {
         let asked = Arc::<Mutex<Vec<String>>>::default();
         let (noted, token) = (Arc::clone(&asked), token.to_owned());
         let http = HttpService::new(service_fn(move |request: Request<Bytes>| {
             let path = request.uri().path().to_owned();
             let response = match &*path {
                 "/token" => issued(&token, json!({})),
-                _ => said.clone(),
+                _ => introspection.clone(),
             };
             noted.lock().unwrap().push(path);
             std::future::ready(Ok::<_, Infallible>(response))
@@ -68,15 +68,15 @@ impl Introspected {
     }
 }
 
-fn said(members: Value) -> Answer {
-    answer(200, &members)
+fn inspected(members: Value) -> Reply {
+    reply(200, &members)
 }
 
 #[tokio::test]
 async fn opaque_token_for_target_is_used() {
     let setup = Setup::start().await;
     for aud in [json!("service-b"), json!(["x", "service-b"])] {
-        let active = said(json!({ "active": true, "aud": aud }));
+        let active = inspected(json!({ "active": true, "aud": aud }));
         let idp = Introspected::new(&setup, "opaque", active);
         let caller = setup.caller("alice").await;
         for source in [TokenSource::Exchange, TokenSource::Cache] {
@@ -107,7 +107,7 @@ async fn opaque_token_for_another_is_refused() {
         json!({ "active": true, "aud": "service-b", "cnf": { "jkt": "x" } }),
         json!({ "active": true, "aud": "service-b", "exp": 1 }),
     ] {
-        let idp = Introspected::new(&setup, "opaque", said(members.clone()));
+        let idp = Introspected::new(&setup, "opaque", inspected(members.clone()));
         let error = idp.token(&setup).await.unwrap_err();
         assert_eq!(error.kind(), Kind::AnswerUnusable, "{members}");
         let own = idp.exchange.app_only_token(audience("service-b")).await;
@@ -116,7 +116,7 @@ async fn opaque_token_for_another_is_refused() {
     let idp = Introspected::new(
         &setup,
         "opaque",
-        said(json!({ "active": true, "aud": "c" })),
+        inspected(json!({ "active": true, "aud": "c" })),
     );
     let error = idp.token(&setup).await.unwrap_err();
     assert!(error.to_string().contains(r#"`aud` is "c""#), "{error}");
@@ -130,7 +130,7 @@ async fn refused_introspection_is_no_token() {
         (403, Kind::ClientMisconfigured),
         (404, Kind::AnswerUnusable),
     ] {
-        let idp = Introspected::new(&setup, "opaque", answer(status, &json!({})));
+        let idp = Introspected::new(&setup, "opaque", reply(status, &json!({})));
         assert_eq!(
             idp.token(&setup).await.unwrap_err().kind(),
             kind,
@@ -143,7 +143,7 @@ async fn refused_introspection_is_no_token() {
 async fn issued_jwt_is_not_introspected() {
     let setup = Setup::start().await;
     let token = setup.idp.user("alice").audience("service-b").mint();
-    let idp = Introspected::new(&setup, &token, said(json!({ "active": false })));
+    let idp = Introspected::new(&setup, &token, inspected(json!({ "active": false })));
     idp.token(&setup).await.unwrap();
     assert_eq!(idp.asked(), ["/token"]);
 }
@@ -175,16 +175,16 @@ async fn introspected_sub_is_the_callers() {
         ),
     ] {
         let members = active(members);
-        let idp = Introspected::new(&setup, "opaque", said(members.clone()));
+        let idp = Introspected::new(&setup, "opaque", inspected(members.clone()));
         let outcome = idp.token(&setup).await.map_err(|error| error.kind());
         assert_eq!(outcome.is_ok(), is_used, "{members}");
         if let Err(kind) = outcome {
             assert_eq!(kind, Kind::AnswerUnusable, "{members}");
         }
     }
-    // A pairwise name, and the service's own token, are not compared.
+    // A pairwise subject, and the service's own token, are not compared.
     let members = active(json!({ "sub": "pairwise" }));
-    let idp = Introspected::new(&setup, "opaque", said(members));
+    let idp = Introspected::new(&setup, "opaque", inspected(members));
     let own = idp.exchange.app_only_token(audience("service-b")).await;
     own.unwrap();
     let pairwise = Rfc8693::new().pairwise_subject();
@@ -210,7 +210,7 @@ async fn introspection_of_issued_is_json_by_type() {
         (Some("application/token-introspection+jwt"), false),
         (None, false),
     ] {
-        let mut response = said(json!({ "active": true, "aud": "service-b" }));
+        let mut response = inspected(json!({ "active": true, "aud": "service-b" }));
         response.headers_mut().remove(header::CONTENT_TYPE);
         if let Some(value) = content_type {
             let value = HeaderValue::from_static(value);

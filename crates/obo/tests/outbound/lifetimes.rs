@@ -1,4 +1,5 @@
-//! How long a token is used, on a paused clock: the least of all limits, less a margin, and never past the caller's.
+//! How long a token is used, on a paused clock: the least of all limits, minus a margin, and never
+//! past the caller's end.
 
 use std::future::ready;
 use std::time::Duration;
@@ -13,7 +14,7 @@ use serde_json::{Value, json};
 use crate::setup::{Setup, audience};
 use crate::stub::{Stub, issued};
 
-/// A caller for an hour, an exchange, and both clocks standing still.
+/// A caller for an hour, an exchange, and both clocks paused.
 struct Clocks {
     caller: Caller,
     wall: TestClock,
@@ -30,7 +31,7 @@ impl Clocks {
         let caller = setup.validated(&subject).await;
         let token = token(&setup);
         let stub = Stub::new(&setup, move |_| ready(issued(&token, more.clone())));
-        // Only now: real sockets and a paused clock do not go together.
+        // Only now: real sockets do not work with a paused clock.
         tokio::time::pause();
         let exchange = stub.builder().clock(wall.clone()).build().unwrap();
         Self {
@@ -60,9 +61,10 @@ impl Clocks {
         exchanged.await.unwrap().source()
     }
 
-    /// Asserts that a token is used up to `kept` seconds and no longer than `gone`, which leaves room for the jitter.
+    /// Asserts that a token is used up to `kept` seconds and no longer than `gone`, which leaves
+    /// room for the jitter.
     ///
-    /// Whoever asks at `kept` may set off a renewal, so another one asks at `gone`.
+    /// A request at `kept` may start a renewal, so another caller requests at `gone`.
     async fn assert_used(&self, kept: u64, gone: u64) {
         let other = self
             .stub
@@ -203,13 +205,13 @@ async fn tx_42_the_lifetime_counts_from_when_the_request_was_sent() {
     tokio::time::pause();
     let target = || audience("service-b");
     exchange.token(&caller, target()).await.unwrap();
-    // 10 s less a margin of 2 s, of which the exchange itself took 4 s.
+    // 10 s minus a margin of 2 s, of which the exchange itself took 4 s.
     tokio::time::advance(Duration::from_millis(4100)).await;
     let exchanged = exchange.token(&caller, target()).await.unwrap();
     assert_eq!(exchanged.source(), TokenSource::Exchange);
 }
 
-/// Lifetimes that a server may state, `None` where it is silent or no number.
+/// Lifetimes that a server may state; `None` if it states none, or not a number.
 fn stated() -> impl Strategy<Value = (Value, Option<f64>)> {
     prop_oneof![
         Just((Value::Null, None)),
@@ -245,7 +247,7 @@ proptest! {
             let (mut passed, mut asked_at, mut asked) = (0.0, 0.0, 0);
             for step in steps {
                 let outcome = clocks.exchange.token(&clocks.caller, audience("service-b")).await;
-                // A renewal beside the use goes on in its own task.
+                // A renewal in the background runs in its own task.
                 tokio::task::yield_now().await;
                 match &outcome {
                     Ok(exchanged) if exchanged.source() == TokenSource::Cache => {

@@ -1,4 +1,5 @@
-//! The outbound side by its public API: what is asked of an authorization server, and what comes of its answers.
+//! The outbound side by its public API: requests to the authorization server, and the outcome of
+//! its responses.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

@@ -1,4 +1,5 @@
-//! Hostile or unlucky users and targets, and a set-up that cannot work: others get their tokens, and the server gets rest.
+//! Hostile or unlucky users and targets, and a wrong setup: others get their tokens, and the server
+//! is not flooded.
 
 use std::future::ready;
 use std::time::Duration;
@@ -16,7 +17,7 @@ use tokio::time::{advance, sleep};
 use tower::service_fn;
 
 use crate::setup::{Setup, audience, client, issuer};
-use crate::stub::{Answer, Stub, issued, json};
+use crate::stub::{Reply, Stub, issued, json};
 
 /// A token endpoint that responds by the parameters of the request.
 fn by_form<F>(
@@ -24,7 +25,7 @@ fn by_form<F>(
     respond: impl Fn(Vec<(String, String)>) -> F + Clone + Send + Sync + 'static,
 ) -> TokenExchange
 where
-    F: Future<Output = Answer> + Send + 'static,
+    F: Future<Output = Reply> + Send + 'static,
 {
     builder_by_form(setup, respond).build().unwrap()
 }
@@ -34,7 +35,7 @@ fn builder_by_form<F>(
     respond: impl Fn(Vec<(String, String)>) -> F + Clone + Send + Sync + 'static,
 ) -> TokenExchangeBuilder
 where
-    F: Future<Output = Answer> + Send + 'static,
+    F: Future<Output = Reply> + Send + 'static,
 {
     let http = HttpService::new(service_fn(move |request: Request<Bytes>| {
         let form = form_urlencoded::parse(request.body())
@@ -123,7 +124,7 @@ async fn many_tokens_of_some_evict_nobody_else() {
     for number in 0..2_000 {
         users.push(setup.caller(&format!("user-{number}")).await);
     }
-    // 3 of 16 MiB are for these, and 11 for the others.
+    // 3 of 16 MiB are for these users, 11 for the others.
     let bounds = CacheBounds::new().bytes(16 * 1024 * 1024);
     let bounds = bounds.bytes_per_subject(2 * 1024 * 1024);
     let exchange = exchange.cache(bounds).build().unwrap();
@@ -173,9 +174,9 @@ async fn a_subject_is_bounded_by_bytes() {
         let exchanged = exchange.token(&alice, target).await.unwrap();
         cached += usize::from(exchanged.source() == TokenSource::Cache);
     }
-    // Six times 10,000 bytes and what keeps them fit into 64 KiB.
+    // Six times 10,000 bytes and their bookkeeping fit into 64 KiB.
     assert!((1..=6).contains(&cached), "{cached}");
-    // What alone is too large is used once.
+    // An entry that alone is too large is used once.
     let bounds = CacheBounds::new().bytes_per_subject(1024);
     let exchange = stub.builder().cache(bounds).build().unwrap();
     for _ in 0..2 {
@@ -249,7 +250,8 @@ async fn a_rejected_client_is_remembered_for_a_second() {
             assert_eq!(error.oauth_code(), Some("invalid_client"));
         }
         exchange.app_only_token(audience("own")).await.unwrap_err();
-        // The one who was rejected last speaks for nobody else, so it may take another one.
+        // The subject that was rejected last does not count for others, so it may be rejected
+        // again.
         assert!((second..=2 * second).contains(&stub.requests()));
         advance(Duration::from_secs(1)).await;
     }
@@ -276,7 +278,7 @@ async fn one_rejected_user_holds_nobody_up_for_long() {
     exchange.token(&bob, audience("b")).await.unwrap();
 }
 
-/// Some servers say `invalid_client` of a target that they do not know.
+/// Some servers respond with `invalid_client` for an unknown target.
 #[tokio::test]
 async fn a_client_that_works_is_not_called_rejected() {
     let setup = Setup::start().await;
@@ -344,7 +346,8 @@ async fn a_token_goes_to_no_other_issuers_server() {
     allowed.token(&caller, audience("b")).await.unwrap();
 }
 
-/// A response that names a pause is kept, whatever else it says; our own waiting is not taken for the server's wish.
+/// A pause in a response is respected, whatever else the response says. A pause of our own is not
+/// attributed to the server.
 #[tokio::test]
 async fn an_open_breaker_is_not_the_servers_wish() {
     let setup = Setup::start().await;
@@ -353,12 +356,12 @@ async fn an_open_breaker_is_not_the_servers_wish() {
         users.push(setup.caller(&format!("user-{number}")).await);
     }
     let stub = Stub::new(&setup, |number| {
-        let mut answer = match number {
+        let mut reply = match number {
             0..20 => json(503, &json!({})),
             _ => issued("opaque", json!({})),
         };
-        answer.headers_mut().remove(header::RETRY_AFTER);
-        ready(answer)
+        reply.headers_mut().remove(header::RETRY_AFTER);
+        ready(reply)
     });
     let exchange = stub.exchange();
     tokio::time::pause();

@@ -1,4 +1,4 @@
-//! No token, secret or assertion is printed, be it by `Debug`, by an error or in a log.
+//! No token, secret or assertion is printed: not by `Debug`, in an error or in a log.
 
 use std::fmt::Debug;
 use std::future::ready;
@@ -21,20 +21,20 @@ use tower::ServiceExt as _;
 use tracing_subscriber::filter::LevelFilter;
 
 use crate::setup::{SECRET, Setup, audience, client, issuer, to_b};
-use crate::stub::{Stub, json as answer};
+use crate::stub::{Stub, json as reply};
 
-/// Long enough to be no accident, short enough to find a secret that was cut.
+/// Long enough not to match by accident, short enough to find a secret that was cut.
 const PIECE: usize = 16;
 
-/// Fails when any piece of a secret is in `told`.
-fn assert_without(told: &str, secrets: &[&str]) {
+/// Fails if a piece of a secret is in `text`.
+fn assert_without(text: &str, secrets: &[&str]) {
     for secret in secrets {
-        // The header of a JWT is the same for all of a server's tokens and gives nothing away.
+        // The header of a JWT is the same for all tokens of a server and reveals nothing.
         let start = secret.find('.').map_or(0, |dot| dot + 1);
         let secret = &secret.as_bytes()[start..];
         for piece in secret.chunks(PIECE).filter(|piece| piece.len() == PIECE) {
             let piece = std::str::from_utf8(piece).unwrap();
-            assert!(!told.contains(piece), "{piece} is in: {told}");
+            assert!(!text.contains(piece), "{piece} is in: {text}");
         }
     }
 }
@@ -78,7 +78,7 @@ async fn ca_16_debug_shows_no_secret() {
         obo::destination::Target::from(audience("service-b")),
     );
     let token = exchange.clone().oneshot(request.clone());
-    let told = printed(&[
+    let text = printed(&[
         &by_key,
         &client(),
         &jwt,
@@ -97,7 +97,7 @@ async fn ca_16_debug_shows_no_secret() {
         &caller,
     ]);
     let body: String = pem.lines().filter(|line| !line.starts_with('-')).collect();
-    assert_without(&told, &[&subject, issued, SECRET, &body, scalar]);
+    assert_without(&text, &[&subject, issued, SECRET, &body, scalar]);
 }
 
 #[tokio::test]
@@ -107,26 +107,26 @@ async fn te_09_the_servers_words_are_cut_and_cleaned_and_told_to_nobody() {
     let long = format!("line\r\nx-admin: 1\u{1b}[31m\"{}", "z".repeat(100_000));
     let words = long.clone();
     let stub = Stub::new(&setup, move |_| {
-        let told = json!({ "error": "invalid_target\r\nx", "error_description": words });
-        ready(answer(400, &told))
+        let body = json!({ "error": "invalid_target\r\nx", "error_description": words });
+        ready(reply(400, &body))
     });
     let error = stub.exchange().token(&caller, audience("service-b")).await;
     let error = error.unwrap_err();
-    let told = format!("{error}{error:?}{:?}", error.oauth_code());
-    assert!(!told.contains(['\r', '\n', '\u{1b}']), "{told}");
-    assert!(told.len() < 1500, "{} bytes", told.len());
+    let text = format!("{error}{error:?}{:?}", error.oauth_code());
+    assert!(!text.contains(['\r', '\n', '\u{1b}']), "{text}");
+    assert!(text.len() < 1500, "{} bytes", text.len());
     for media_type in ["application/json", "application/grpc"] {
         let headers = [(http::header::CONTENT_TYPE, media_type.parse().unwrap())];
         let headers = http::HeaderMap::from_iter(headers);
-        let answer = error.response();
-        let response = answer.to_response::<()>(&http::Method::POST, &headers);
-        let mut told = format!("{response:?}");
+        let reply = error.response();
+        let response = reply.to_response::<()>(&http::Method::POST, &headers);
+        let mut text = format!("{response:?}");
         if let Some(details) = response.headers().get("grpc-status-details-bin") {
             let details = STANDARD_NO_PAD.decode(details).unwrap();
-            told += &String::from_utf8_lossy(&details);
+            text += &String::from_utf8_lossy(&details);
         }
         let words = ["line", "x-admin", "zzz", "invalid_target"];
-        assert!(!words.iter().any(|word| told.contains(word)), "{told}");
+        assert!(!words.iter().any(|word| text.contains(word)), "{text}");
     }
 }
 
@@ -152,8 +152,8 @@ async fn ob_01_a_server_that_repeats_what_it_got_makes_no_error_tell_it() {
         for status in [400, 200] {
             let repeated = repeated.clone();
             let stub = Stub::new(&setup, move |_| {
-                let told = json!({ "error": "invalid_request", "error_description": repeated });
-                ready(answer(status, &told))
+                let body = json!({ "error": "invalid_request", "error_description": repeated });
+                ready(reply(status, &body))
             });
             let exchange = TokenExchange::builder(stub.server.clone(), client.clone())
                 .build()
@@ -162,15 +162,15 @@ async fn ob_01_a_server_that_repeats_what_it_got_makes_no_error_tell_it() {
             let error = error.unwrap_err();
             assert_eq!(error.kind(), kind);
             let source = std::error::Error::source(&error).unwrap();
-            let told = format!("{error} {error:?} {source} {source:?}");
-            assert_without(&told, &[&subject, SECRET]);
+            let text = format!("{error} {error:?} {source} {source:?}");
+            assert_without(&text, &[&subject, SECRET]);
         }
     }
 }
 
 const BADGE: &str = "badge-of-an-outsider-0123456789";
 
-/// A method of somebody else's crate, whose credential has a name that usually is not one.
+/// A method of another crate, whose credential has an unusual name.
 #[derive(Debug)]
 struct Badge(&'static str);
 
@@ -193,8 +193,8 @@ async fn credential_of_an_outsider_is_redacted() {
         for status in [400, 200] {
             let stub = Stub::new(&setup, move |_| {
                 let words = format!("unknown client {BADGE}, {name}");
-                let told = json!({ "error": "invalid_client", "error_description": words });
-                ready(answer(status, &told))
+                let body = json!({ "error": "invalid_client", "error_description": words });
+                ready(reply(status, &body))
             });
             let client = Client::new("service-a", Badge(name));
             let exchange = TokenExchange::builder(stub.server.clone(), client)
@@ -203,10 +203,10 @@ async fn credential_of_an_outsider_is_redacted() {
             let error = exchange.token(&caller, audience("service-b")).await;
             let error = error.unwrap_err();
             let source = std::error::Error::source(&error).unwrap();
-            let told = format!("{error} {error:?} {source} {source:?}");
-            assert!(!told.contains(&BADGE[..10]), "{told}");
+            let text = format!("{error} {error:?} {source} {source:?}");
+            assert!(!text.contains(&BADGE[..10]), "{text}");
             if status == 400 {
-                assert!(told.contains("unknown client [redacted]"), "{told}");
+                assert!(text.contains("unknown client [redacted]"), "{text}");
             }
         }
     }
@@ -219,7 +219,7 @@ async fn ob_01_tx_18_nothing_secret_is_logged_at_any_level() {
         .with_max_level(LevelFilter::TRACE)
         .with_writer(log.clone())
         .finish();
-    // For all threads: what other tests of this process log must hold no secret either.
+    // For all threads: logs of other tests of this process must not contain a secret either.
     tracing::subscriber::set_global_default(subscriber).unwrap();
 
     let setup = Setup::start().await;
@@ -229,7 +229,7 @@ async fn ob_01_tx_18_nothing_secret_is_logged_at_any_level() {
     setup.idp.client("service-a").jwk(key.public_jwk("k"));
     let key = SigningKey::from_pem(Algorithm::Es256, &Secret::new(key.private_pem())).unwrap();
     let by_key = Client::new("service-a", PrivateKeyJwt::new(key));
-    let refresh = "a-refresh-token-that-nobody-asked-for";
+    let refresh = "a-refresh-token-that-was-not-requested";
     let merged = json!({ "refresh_token": refresh });
     setup.idp.fault(Endpoint::Token, Fault::Merge(merged));
     let basic = STANDARD.encode(SECRET);
@@ -255,8 +255,8 @@ async fn ob_01_tx_18_nothing_secret_is_logged_at_any_level() {
         secrets.extend(basic.map(|value| value.to_str().unwrap().to_owned()));
     }
 
-    let told = log.text();
-    assert!(told.contains("token exchanged") && told.contains("token not exchanged"));
+    let text = log.text();
+    assert!(text.contains("token exchanged") && text.contains("token not exchanged"));
     let secrets: Vec<_> = secrets.iter().map(String::as_str).collect();
-    assert_without(&told, &secrets);
+    assert_without(&text, &secrets);
 }

@@ -1,5 +1,5 @@
-//! Many users and audiences at once, with calls given up, renewals, rejections, failures and logouts between: whatever
-//! comes of it, no call is made with another's token.
+//! Many users and audiences at once, with dropped calls, renewals, rejections, failures and
+//! logouts: no call is ever made with the token of another user or audience.
 
 use std::collections::HashMap;
 use std::convert::Infallible;
@@ -26,13 +26,13 @@ use tower::util::BoxCloneSyncService;
 use tower::{Layer as _, ServiceExt as _, service_fn};
 
 use crate::setup::{Setup, client, issuer, part};
-use crate::stub::{issued, json as answer};
+use crate::stub::{issued, json as reply};
 
 const USERS: usize = 1000;
 const AUDIENCES: usize = 10;
 const ROUNDS: usize = 3;
 
-/// Numbers that look random and are the same in each run.
+/// Pseudo-random numbers, the same in each run.
 #[derive(Clone)]
 struct Random(u64);
 
@@ -51,7 +51,8 @@ impl Random {
     }
 }
 
-/// An authorization server whose tokens are `user~audience~number`. Now and then it is late, fails or refuses.
+/// An authorization server whose tokens are `user~audience~number`. It is sometimes slow, fails or
+/// refuses.
 fn naming_server(setup: &Setup) -> (AuthorizationServer, Arc<AtomicUsize>) {
     let asked = Arc::new(AtomicUsize::new(0));
     let count = Arc::clone(&asked);
@@ -63,10 +64,10 @@ fn naming_server(setup: &Setup) -> (AuthorizationServer, Arc<AtomicUsize>) {
                 yield_now().await;
             }
             Ok::<Response<Full<Bytes>>, Infallible>(match random.below(40) {
-                0 => answer(400, &json!({ "error": "invalid_grant" })),
-                1 => answer(400, &json!({ "error": "invalid_target" })),
-                2 => answer(401, &json!({ "error": "invalid_client" })),
-                3 => answer(200, &json!({})),
+                0 => reply(400, &json!({ "error": "invalid_grant" })),
+                1 => reply(400, &json!({ "error": "invalid_target" })),
+                2 => reply(401, &json!({ "error": "invalid_client" })),
+                3 => reply(200, &json!({})),
                 _ => {
                     let form: HashMap<_, _> = form_urlencoded::parse(request.body()).collect();
                     let subject = part(&form["subject_token"], 1);
@@ -88,7 +89,8 @@ fn naming_server(setup: &Setup) -> (AuthorizationServer, Arc<AtomicUsize>) {
 
 type Downstream = BoxCloneSyncService<Request<String>, Response<()>, Infallible>;
 
-/// The services: each call says for whom it is, and its host says for which audience. Now and then a token is rejected.
+/// The services: each call names its user, and its host names the audience. A token is sometimes
+/// rejected.
 fn services(calls: Arc<AtomicUsize>) -> Downstream {
     BoxCloneSyncService::new(service_fn(move |request: Request<String>| {
         let number = calls.fetch_add(1, Ordering::SeqCst);
@@ -113,7 +115,7 @@ fn services(calls: Arc<AtomicUsize>) -> Downstream {
     }))
 }
 
-/// A user in all of the population's rounds.
+/// A user in all rounds of the population.
 struct User {
     name: String,
     caller: Caller,
@@ -128,7 +130,7 @@ struct Population {
 }
 
 impl Population {
-    /// A round of one user: a call to each audience, in an order of its own.
+    /// A round of one user: a call to each audience, in a random order.
     async fn round(&self, number: usize, round: usize) {
         let user = &self.users[number];
         let mut random = Random((number * ROUNDS + round) as u64 | 1 << 32);
@@ -157,7 +159,7 @@ impl Population {
         let request = Request::post(uri).body(user.name.clone()).unwrap();
         let mut call = Box::pin(service.oneshot(request));
         if random.one_in(5) {
-            // Given up, after it was polled a few times.
+            // Dropped, after it was polled a few times.
             for _ in 0..=random.below(3) {
                 if (&mut call).now_or_never().is_some() {
                     return;
@@ -189,7 +191,7 @@ impl Population {
 async fn tx_41_tx_44_of_1000_users_and_10_audiences_none_is_called_for_with_anothers_token() {
     let setup = Setup::start().await;
     let (server, asked) = naming_server(&setup);
-    // Less than all of it takes, so that room is made all the time.
+    // Less than all entries need, so that entries are evicted all the time.
     let bounds = CacheBounds::new().bytes(1024 * 1024).entries_per_subject(8);
     let exchange = TokenExchange::builder(server, client())
         .cache(bounds)
@@ -217,7 +219,7 @@ async fn tx_41_tx_44_of_1000_users_and_10_audiences_none_is_called_for_with_anot
         users,
         setup,
     });
-    // As many at once as get their answers before a deadline, on a slow machine too.
+    // As many at once as get their responses before a deadline, on a slow machine too.
     let places = Arc::new(Semaphore::new(400));
     let mut rounds = JoinSet::new();
     for number in 0..USERS {
@@ -231,7 +233,7 @@ async fn tx_41_tx_44_of_1000_users_and_10_audiences_none_is_called_for_with_anot
     }
     rounds.join_all().await;
 
-    // All of it took place.
+    // All kinds of events took place.
     let logged_out = |user: &&User| user.is_logged_out.load(Ordering::SeqCst);
     let logged_out = population.users.iter().filter(logged_out).count();
     let (asked, calls) = (asked.load(Ordering::SeqCst), calls.load(Ordering::SeqCst));

@@ -1,4 +1,5 @@
-//! An authorization server that keeps failing is left alone, for everybody's sake; one that refuses is not.
+//! An authorization server that fails repeatedly gets no requests for a while; one that refuses
+//! gets them.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -9,18 +10,18 @@ use obo::{Caller, TokenExchange};
 use serde_json::json;
 
 use crate::setup::{Setup, assert_answer, audience};
-use crate::stub::{Answer, Stub, issued, json};
+use crate::stub::{Reply, Stub, issued, json};
 
-/// A token endpoint that answers 500 while it is down.
+/// A token endpoint that responds with 500 while it is down.
 fn switched(setup: &Setup) -> (Stub, Arc<AtomicBool>) {
     let is_up = Arc::new(AtomicBool::new(false));
     let up = Arc::clone(&is_up);
     let stub = Stub::new(setup, move |_| {
-        let answer: Answer = match up.load(Ordering::SeqCst) {
+        let reply: Reply = match up.load(Ordering::SeqCst) {
             true => issued("opaque", json!({})),
             false => json(500, &json!({})),
         };
-        async move { answer }
+        async move { reply }
     });
     (stub, is_up)
 }
@@ -32,7 +33,7 @@ async fn fails(exchange: &TokenExchange, caller: &Caller, service: usize) -> Kin
     error.kind()
 }
 
-/// Three callers who take turns: two are not enough to speak of others.
+/// Three callers in turns: two are not enough to count for others.
 async fn callers(setup: &Setup) -> [Caller; 3] {
     [
         setup.caller("alice").await,
@@ -68,7 +69,7 @@ async fn after_five_failed_exchanges_nobody_asks_until_one_goes_ahead() {
 
     is_up.store(true, Ordering::SeqCst);
     tokio::time::advance(Duration::from_secs(2)).await;
-    // Whoever failed last does not go ahead.
+    // The subject of the failed probe does not probe again.
     assert_eq!(fails(&exchange, &callers[0], 0).await, Kind::Transient);
     for service in 0..5 {
         for caller in callers.iter().rev() {
@@ -113,7 +114,7 @@ async fn what_is_refused_before_the_server_is_asked_tells_nothing_of_it() {
     let asked = stub.requests();
     exchange.token(&callers[0], unsayable()).await.unwrap_err();
     fails(&exchange, &callers[1], 9).await;
-    assert_eq!(stub.requests(), asked, "it is left alone");
+    assert_eq!(stub.requests(), asked, "no request is sent");
 }
 
 #[tokio::test]
@@ -149,17 +150,17 @@ async fn refusals_leave_it_to_the_others_however_many_there_are() {
         (400, "nonsense"),
     ] {
         let stub = Stub::new(&setup, move |number| {
-            let answer = match number {
+            let reply = match number {
                 0..20 => json(status, &json!({ "error": code })),
                 _ => issued("opaque", json!({})),
             };
-            async move { answer }
+            async move { reply }
         });
         let exchange = stub.exchange();
         tokio::time::pause();
         for service in 0..20 {
             fails(&exchange, &caller, service).await;
-            // A rejected client is not presented again within a second.
+            // A rejected client credential is not sent again within a second.
             tokio::time::advance(Duration::from_secs(1)).await;
         }
         assert_eq!(stub.requests(), 20);

@@ -1,4 +1,4 @@
-//! A token endpoint that does to each connection what a test says.
+//! A token endpoint that handles each connection as a test says.
 
 use obo::authorization_server::{HttpService, ServerMetadata};
 use obo::{AuthorizationServer, TokenExchange};
@@ -12,11 +12,11 @@ pub(crate) struct RawServer {
 }
 
 impl RawServer {
-    pub(crate) async fn start<F>(answer: impl Fn(TcpStream) -> F + Clone + Send + 'static) -> Self
+    pub(crate) async fn start<F>(reply: impl Fn(TcpStream) -> F + Clone + Send + 'static) -> Self
     where
         F: Future<Output = ()> + Send + 'static,
     {
-        let server = obo_test_support::RawServer::start(move |stream, _| answer(stream)).await;
+        let server = obo_test_support::RawServer::start(move |stream, _| reply(stream)).await;
         Self {
             url: server.url("/token"),
             server,
@@ -33,12 +33,12 @@ impl RawServer {
         self.server.requests().into_iter().map(head).collect()
     }
 
-    /// Returns when a request has been read that nobody waited for yet.
+    /// Returns when the next request has been read.
     pub(crate) async fn request(&self) {
         self.server.request().await;
     }
 
-    /// An exchange whose token endpoint this is.
+    /// An exchange at this token endpoint.
     pub(crate) fn exchange(&self, setup: &Setup) -> TokenExchange {
         let metadata = ServerMetadata::new(None, Some(&self.url)).unwrap();
         let http = HttpService::default_client();

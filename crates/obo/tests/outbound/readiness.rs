@@ -1,4 +1,5 @@
-//! The contract of tower services: backpressure of the inner service is kept, its errors are passed on.
+//! The contract of tower services: backpressure of the inner service is respected, its errors are
+//! passed on.
 
 use std::future::{Ready, poll_fn, ready};
 use std::task::{Context, Poll};
@@ -22,7 +23,8 @@ async fn only_the_service_that_was_polled_ready_is_called() {
     let caller = setup.caller("alice").await;
     let (service, downstream) = setup.to_b();
     let mut service = service.on_behalf_of(&caller);
-    // The first exchanges, the second has the token at hand; `Downstream` panics when called unready.
+    // The first call exchanges, the second has a cached token. `Downstream` panics if it is called
+    // unready.
     for _ in 0..2 {
         let service = ServiceExt::<Request<()>>::ready(&mut service).await;
         service.unwrap().call(Request::new(())).await.unwrap();
@@ -167,7 +169,7 @@ async fn own_calls_wait_without_a_permit() {
 async fn polling_a_finished_call_panics() {
     let setup = Setup::start().await;
     let (mut service, _) = setup.to_b();
-    // Without a caller no call is made.
+    // Without a caller, no call is made.
     let ready = ServiceExt::<Request<()>>::ready(&mut service).await;
     let mut refused = Box::pin(ready.unwrap().call(Request::new(())));
     drop(refused.as_mut().await);

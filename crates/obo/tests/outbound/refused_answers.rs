@@ -1,4 +1,5 @@
-//! Answers of the token endpoint that give no token, each with its class: nothing is called, nothing is kept.
+//! Responses of the token endpoint without a token, each with its class: no call is made, nothing
+//! is cached.
 
 use std::future::ready;
 use std::time::Duration;
@@ -13,9 +14,9 @@ use tower::{Layer as _, ServiceExt as _};
 
 use crate::downstream::Downstream;
 use crate::setup::{Setup, URI_OF_B, assert_answer, audience, to_b};
-use crate::stub::{Answer, Stub, issued, json as json_response};
+use crate::stub::{Reply, Stub, issued, json as json_response};
 
-/// The error of a call whose exchange is answered like this.
+/// The error of a call whose exchange gets this response.
 async fn refused(setup: &Setup, stub: &Stub) -> ExchangeError {
     let caller = setup.caller("alice").await;
     let (service, downstream) = to_b(&stub.exchange());
@@ -34,7 +35,7 @@ async fn refused(setup: &Setup, stub: &Stub) -> ExchangeError {
         let requests = match error.kind() {
             Kind::SubjectInvalid | Kind::TargetDenied | Kind::StepUp => 1,
             Kind::Transient | Kind::Throttled => 3 * asked,
-            // The set-up is wrong: for a second, the server would say the same.
+            // The setup is wrong: for a second, the server would respond in the same way.
             _ => asked.max(2) - 1,
         };
         assert_eq!(stub.requests(), requests, "{error}");
@@ -48,9 +49,9 @@ async fn refused(setup: &Setup, stub: &Stub) -> ExchangeError {
 
 async fn refused_body(
     setup: &Setup,
-    answer: impl Fn() -> Answer + Clone + Send + Sync + 'static,
+    reply: impl Fn() -> Reply + Clone + Send + Sync + 'static,
 ) -> ExchangeError {
-    refused(setup, &Stub::new(setup, move |_| ready(answer()))).await
+    refused(setup, &Stub::new(setup, move |_| ready(reply()))).await
 }
 
 #[tokio::test]
@@ -73,8 +74,8 @@ async fn tx_13_tx_14_tx_15_a_token_that_is_no_bearer_access_token_is_unusable() 
         json!({ "access_token": 7 }),
         json!({ "access_token": [] }),
     ] {
-        let answer = wrong.clone();
-        let error = refused_body(&setup, move || issued("opaque", answer.clone())).await;
+        let reply = wrong.clone();
+        let error = refused_body(&setup, move || issued("opaque", reply.clone())).await;
         assert_eq!(error.kind(), Kind::AnswerUnusable, "{wrong}");
     }
 }
@@ -84,8 +85,8 @@ async fn tx_14_bearer_is_bearer_in_any_case() {
     let setup = Setup::start().await;
     let caller = setup.caller("alice").await;
     for spelled in ["bearer", "BEARER", "bEaReR"] {
-        let answer = json!({ "token_type": spelled });
-        let stub = Stub::new(&setup, move |_| ready(issued("opaque", answer.clone())));
+        let reply = json!({ "token_type": spelled });
+        let stub = Stub::new(&setup, move |_| ready(issued("opaque", reply.clone())));
         let exchanged = stub.exchange().token(&caller, audience("service-b")).await;
         let value = exchanged.unwrap().token().authorization().clone();
         assert_eq!(value, "Bearer opaque");
@@ -116,7 +117,7 @@ async fn tx_39_a_token_that_is_no_header_value_is_unusable() {
     }
 }
 
-/// A token as the server issues it, but for other claims.
+/// A token as the server issues it, except for other claims.
 fn jwt(setup: &Setup, claims: &Value) -> String {
     let token = setup.idp.user("alice").audience("service-b");
     let claims = claims.as_object().unwrap();
@@ -185,8 +186,8 @@ async fn tx_17_a_wider_scope_is_refused_and_a_narrower_one_is_told() {
         (json!(""), Some("")),
         (json!(null), Some("read write")),
     ] {
-        let answer = json!({ "scope": granted });
-        let stub = Stub::new(&setup, move |_| ready(issued("opaque", answer.clone())));
+        let reply = json!({ "scope": granted });
+        let stub = Stub::new(&setup, move |_| ready(issued("opaque", reply.clone())));
         let scope = Scope::new(["read", "write"]).unwrap();
         let target = Target::audience(audience("service-b")).with_scope(scope);
         let exchanged = stub.exchange().token(&caller, target).await;
@@ -227,12 +228,12 @@ async fn tx_17_a_destination_may_refuse_a_narrower_scope() {
     );
     assert_answer(&error);
     assert!(downstream.received().is_empty());
-    // Neither gets what the other one got.
+    // Neither gets the token of the other.
     call(lenient()).await.unwrap();
     assert_eq!(downstream.authorization(), "Bearer t1");
     assert_eq!(denied().await.kind(), Kind::TargetDenied);
     assert_eq!(stub.requests(), 2);
-    // A denial is not asked about again at once.
+    // A denied token is not requested again at once.
     tokio::time::advance(Duration::from_secs(5)).await;
     call(strict()).await.unwrap();
     assert_eq!(downstream.authorization(), "Bearer t2");
@@ -256,16 +257,16 @@ async fn te_06_what_is_no_json_object_is_unusable() {
         b"{\"error\":null}".to_vec(),
         utf16,
     ] {
-        let told = String::from_utf8_lossy(&body).into_owned();
-        let answer = move || {
-            let mut answer = issued("opaque", json!({}));
-            *answer.body_mut() = body.clone().into();
-            answer
+        let text = String::from_utf8_lossy(&body).into_owned();
+        let reply = move || {
+            let mut reply = issued("opaque", json!({}));
+            *reply.body_mut() = body.clone().into();
+            reply
         };
-        let error = refused_body(&setup, answer).await;
-        assert_eq!(error.kind(), Kind::AnswerUnusable, "{told}");
+        let error = refused_body(&setup, reply).await;
+        assert_eq!(error.kind(), Kind::AnswerUnusable, "{text}");
         assert!(
-            told.len() < 4 || !error.to_string().contains(&told),
+            text.len() < 4 || !error.to_string().contains(&text),
             "{error}"
         );
     }
@@ -281,8 +282,8 @@ async fn error_in_200_has_its_class() {
         ("invalid_client", Kind::ClientMisconfigured),
         ("who", Kind::AnswerUnusable),
     ] {
-        let answer = move || json_response(200, &json!({ "error": code }));
-        let error = refused_body(&setup, answer).await;
+        let reply = move || json_response(200, &json!({ "error": code }));
+        let error = refused_body(&setup, reply).await;
         assert_eq!(error.kind(), kind, "{code}");
         assert_eq!(error.oauth_code(), Some(code));
     }
@@ -312,13 +313,13 @@ async fn te_06_an_answer_of_another_media_type_is_unusable() {
         "application/jwt",
         "",
     ] {
-        let answer = move || {
-            let mut answer = issued("opaque", json!({}));
+        let reply = move || {
+            let mut reply = issued("opaque", json!({}));
             let value = media_type.parse().unwrap();
-            answer.headers_mut().insert("content-type", value);
-            answer
+            reply.headers_mut().insert("content-type", value);
+            reply
         };
-        let error = refused_body(&setup, answer).await;
+        let error = refused_body(&setup, reply).await;
         assert_eq!(error.kind(), Kind::AnswerUnusable, "{media_type}");
     }
 }
@@ -379,13 +380,13 @@ async fn tx_21_each_refusal_has_its_class() {
         (204, "", Kind::AnswerUnusable),
         (302, "", Kind::AnswerUnusable),
     ] {
-        let answer = move || {
-            let mut answer = issued("", json!({}));
-            *answer.status_mut() = http::StatusCode::from_u16(status).unwrap();
-            *answer.body_mut() = body.into();
-            answer
+        let reply = move || {
+            let mut reply = issued("", json!({}));
+            *reply.status_mut() = http::StatusCode::from_u16(status).unwrap();
+            *reply.body_mut() = body.into();
+            reply
         };
-        let error = refused_body(&setup, answer).await;
+        let error = refused_body(&setup, reply).await;
         assert_eq!(error.kind(), kind, "{status} {body}");
     }
 }
@@ -409,7 +410,7 @@ async fn tx_21_the_servers_own_refusals_have_their_class() {
 async fn te_08_a_pause_the_server_asks_for_is_passed_on_within_bounds() {
     let setup = Setup::start().await;
     let caller = setup.caller("alice").await;
-    for (status, asked, told, kind) in [
+    for (status, asked, expected, kind) in [
         (429, "70", 70, Kind::Throttled),
         (503, "70", 70, Kind::Transient),
         (429, "999999999", 300, Kind::Throttled),
@@ -420,7 +421,7 @@ async fn te_08_a_pause_the_server_asks_for_is_passed_on_within_bounds() {
         let refused = setup.exchange().token(&caller, audience("service-b")).await;
         let error = refused.unwrap_err();
         assert_eq!(error.kind(), kind);
-        assert_eq!(error.response().retry_after(), Some(told), "{asked}");
+        assert_eq!(error.response().retry_after(), Some(expected), "{asked}");
     }
 }
 
@@ -450,6 +451,6 @@ async fn tx_18_a_refresh_token_beside_the_token_changes_nothing() {
     let more = json!({ "refresh_token": "r3fresh", "unknown": { "member": [1] } });
     setup.idp.fault(Endpoint::Token, Fault::Merge(more));
     let exchanged = setup.exchange().token(&caller, audience("service-b")).await;
-    let told = format!("{:?}", exchanged.unwrap());
-    assert!(!told.contains("r3fresh"), "{told}");
+    let text = format!("{:?}", exchanged.unwrap());
+    assert!(!text.contains("r3fresh"), "{text}");
 }

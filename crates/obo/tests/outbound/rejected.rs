@@ -1,5 +1,5 @@
-//! The called service rejects the token it was sent: it is let go, and where the request can be had again it is sent once
-//! more with a new one.
+//! The called service rejects the token: it is evicted, and the request is sent once more with a
+//! new token if its body can be sent again.
 
 use std::sync::Arc;
 
@@ -18,7 +18,7 @@ use crate::setup::{Setup, URI_OF_B, audience};
 
 const INVALID_TOKEN: [(&str, &str); 1] = [("www-authenticate", "Bearer error=\"invalid_token\"")];
 
-/// A caller, a call to ServiceB that is replayed, and what stands for ServiceB.
+/// A caller, a call to ServiceB that is replayed, and a stand-in for ServiceB.
 async fn replayed(setup: &Setup) -> (OnBehalfOf<Downstream, Replay<&'static str>>, Downstream) {
     let service_b = Destination::new(URI_OF_B, audience("service-b")).unwrap();
     let downstream = Downstream::default();
@@ -52,7 +52,7 @@ async fn gr_10_a_rejected_token_is_exchanged_again_and_the_request_sent_once_mor
     let setup = Setup::start().await;
     let (mut to_b, downstream) = replayed(&setup).await;
     call(&mut to_b, request()).await;
-    downstream.answer(401, &INVALID_TOKEN);
+    downstream.reply(401, &INVALID_TOKEN);
     let response = call(&mut to_b, request()).await;
     assert_eq!(response.status(), 200);
     assert_eq!(source(&response), TokenSource::Exchange);
@@ -72,7 +72,7 @@ async fn gr_10_a_rejected_token_is_exchanged_again_and_the_request_sent_once_mor
 async fn gr_10_a_grpc_status_in_the_headers_rejects_a_token_too() {
     let setup = Setup::start().await;
     let (mut to_b, downstream) = replayed(&setup).await;
-    downstream.answer(200, &[("grpc-status", "16")]);
+    downstream.reply(200, &[("grpc-status", "16")]);
     let response = call(&mut to_b, request()).await;
     assert!(response.headers().is_empty());
     assert_eq!(
@@ -85,8 +85,8 @@ async fn gr_10_a_grpc_status_in_the_headers_rejects_a_token_too() {
 async fn gr_10_a_second_rejection_reaches_the_caller() {
     let setup = Setup::start().await;
     let (mut to_b, downstream) = replayed(&setup).await;
-    downstream.answer(401, &INVALID_TOKEN);
-    downstream.answer(401, &INVALID_TOKEN);
+    downstream.reply(401, &INVALID_TOKEN);
+    downstream.reply(401, &INVALID_TOKEN);
     let response = call(&mut to_b, request()).await;
     assert_eq!(response.status(), StatusCode::UNAUTHORIZED);
     assert_eq!(response.headers()["www-authenticate"], INVALID_TOKEN[0].1);
@@ -101,7 +101,7 @@ async fn gr_10_a_service_that_rejects_everything_causes_one_exchange_more_and_no
     let setup = Setup::start().await;
     let (mut to_b, downstream) = replayed(&setup).await;
     for _ in 0..100 {
-        downstream.answer(401, &INVALID_TOKEN);
+        downstream.reply(401, &INVALID_TOKEN);
     }
     for _ in 0..50 {
         assert_eq!(call(&mut to_b, request()).await.status(), 401);
@@ -117,7 +117,7 @@ async fn gr_10_without_a_replay_the_next_call_has_a_new_token() {
     let setup = Setup::start().await;
     let (to_b, downstream) = setup.to_b();
     let mut to_b = to_b.on_behalf_of(&setup.caller("alice").await);
-    downstream.answer(401, &INVALID_TOKEN);
+    downstream.reply(401, &INVALID_TOKEN);
     assert_eq!(call(&mut to_b, request()).await.status(), 401);
     assert_eq!(setup.idp.token_requests(), 1);
     let response = call(&mut to_b, request()).await;
@@ -131,7 +131,7 @@ async fn gr_10_a_body_that_cannot_be_copied_is_not_sent_again() {
     let mut to_b = to_b
         .replay(Replay::copied(|_: &&'static str| None))
         .on_behalf_of(&setup.caller("alice").await);
-    downstream.answer(401, &INVALID_TOKEN);
+    downstream.reply(401, &INVALID_TOKEN);
     assert_eq!(call(&mut to_b, request()).await.status(), 401);
     assert_eq!(
         (downstream.received().len(), setup.idp.token_requests()),
@@ -143,12 +143,12 @@ async fn gr_10_a_body_that_cannot_be_copied_is_not_sent_again() {
 async fn gr_10_a_lack_of_rights_lets_no_token_go() {
     let setup = Setup::start().await;
     let (mut to_b, downstream) = replayed(&setup).await;
-    downstream.answer(
+    downstream.reply(
         403,
         &[("www-authenticate", "Bearer error=\"insufficient_scope\"")],
     );
-    downstream.answer(200, &[("grpc-status", "7")]);
-    downstream.answer(503, &[]);
+    downstream.reply(200, &[("grpc-status", "7")]);
+    downstream.reply(503, &[]);
     for _ in 0..3 {
         call(&mut to_b, request()).await;
     }
@@ -172,7 +172,7 @@ async fn gr_10_many_who_were_rejected_together_share_the_new_token() {
         .await
         .unwrap();
     let first = first.token().authorization().clone();
-    // Nobody has an answer before all have sent the token that is rejected.
+    // No call gets its response before all have sent the token that is rejected.
     let together = Arc::new(Barrier::new(20));
     let service_b = service_fn(move |request: Request<&'static str>| {
         let (first, together) = (first.clone(), Arc::clone(&together));
@@ -204,7 +204,7 @@ async fn tx_39_when_no_new_token_can_be_had_the_failure_is_told_and_nothing_is_s
     let setup = Setup::start().await;
     let (mut to_b, downstream) = replayed(&setup).await;
     call(&mut to_b, request()).await;
-    downstream.answer(401, &INVALID_TOKEN);
+    downstream.reply(401, &INVALID_TOKEN);
     let refused = r#"{"error":"invalid_grant"}"#;
     setup.idp.fault(Endpoint::Token, Fault::Status(400));
     setup
@@ -224,7 +224,7 @@ async fn tx_39_when_no_new_token_can_be_had_the_failure_is_told_and_nothing_is_s
     assert_eq!(downstream.received().len(), 2);
 }
 
-/// A downstream challenge, and the one that our own caller gets for it.
+/// A challenge of the called service, and the one that our own caller gets for it.
 const STEP_UPS: [(&str, &str); 4] = [
     (
         r#"Bearer realm="b", error="insufficient_user_authentication", error_description="x", acr_values="gold silver", max_age="300""#,
@@ -246,7 +246,7 @@ const STEP_UPS: [(&str, &str); 4] = [
 
 #[tokio::test]
 async fn su_06_su_07_a_step_up_is_told_to_our_caller_in_our_own_words_and_not_tried_again() {
-    for (received, told) in STEP_UPS {
+    for (received, sent) in STEP_UPS {
         for headers in [vec![], vec![("grpc-status", "16")]] {
             let setup = Setup::start().await;
             let (mut to_b, downstream) = replayed(&setup).await;
@@ -255,15 +255,15 @@ async fn su_06_su_07_a_step_up_is_told_to_our_caller_in_our_own_words_and_not_tr
                 .into_iter()
                 .chain([("www-authenticate", received)])
                 .collect();
-            downstream.answer(status, &headers);
+            downstream.reply(status, &headers);
             let called = to_b.ready().await.unwrap().call(request()).await;
             let Err(obo::CallError::Exchange(error)) = called else {
                 panic!("{called:?}");
             };
             assert_eq!(error.kind(), ExchangeErrorKind::StepUp);
-            let answer = error.response();
-            assert_eq!((answer.status().as_u16(), answer.grpc_code()), (401, 16));
-            assert_eq!(answer.challenge().unwrap(), told);
+            let reply = error.response();
+            assert_eq!((reply.status().as_u16(), reply.grpc_code()), (401, 16));
+            assert_eq!(reply.challenge().unwrap(), sent);
             assert_eq!(
                 (downstream.received().len(), setup.idp.token_requests()),
                 (1, 1)
@@ -277,10 +277,10 @@ async fn su_08_only_a_new_token_of_the_caller_is_exchanged_again_after_a_step_up
     let setup = Setup::start().await;
     let (to_b, downstream) = setup.to_b();
     let before = setup.caller("alice").await;
-    downstream.answer(401, &[("www-authenticate", STEP_UPS[0].0)]);
+    downstream.reply(401, &[("www-authenticate", STEP_UPS[0].0)]);
     let called = to_b.on_behalf_of(&before).oneshot(request()).await;
     called.unwrap_err();
-    // The token is good for what needs no more of the user.
+    // The token stays usable for calls that need no more of the user.
     let called = to_b.on_behalf_of(&before).oneshot(request()).await.unwrap();
     assert_eq!(source(&called), TokenSource::Cache);
     let after = setup.caller("alice").await;
@@ -297,7 +297,7 @@ async fn pr_06_a_called_service_does_not_choose_where_the_callers_token_is_excha
     let challenge = format!(
         r#"Bearer error="invalid_token", resource_metadata="{url}", authorization_uri="{url}""#
     );
-    downstream.answer(401, &[("www-authenticate", challenge.leak())]);
+    downstream.reply(401, &[("www-authenticate", challenge.leak())]);
     assert_eq!(call(&mut to_b, request()).await.status(), 200);
     assert_eq!((setup.idp.token_requests(), hostile.requests()), (2, 0));
 }

@@ -1,4 +1,4 @@
-//! The called service says at the end of a gRPC response that it does not accept the token.
+//! The called service rejects the token at the end of a gRPC response.
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
@@ -71,7 +71,8 @@ fn text(bytes: &Bytes) -> Bytes {
         .into()
 }
 
-/// Where the token of the second of two calls comes from, the first of which gets this response; it is passed on whole.
+/// The source of the token of the second of two calls. The first gets this response, which is
+/// passed on unchanged.
 async fn second(setup: &Setup, content_type: Option<&'static str>, sent: Vec<Sent>) -> TokenSource {
     let alice = setup.caller("alice").await;
     let responses = Arc::new(Mutex::new(VecDeque::from([sent.clone()])));

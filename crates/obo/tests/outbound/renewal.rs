@@ -1,4 +1,4 @@
-//! A token that is in use is renewed before its end, beside its use.
+//! A token that is in use is renewed in the background before its end.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use obo::{Caller, TokenExchange};
 use serde_json::json;
 
 use crate::setup::{Setup, audience};
-use crate::stub::{Answer, Stub, issued};
+use crate::stub::{Reply, Stub, issued};
 
 struct InUse {
     caller: Caller,
@@ -18,15 +18,16 @@ struct InUse {
 }
 
 impl InUse {
-    /// Tokens named by the number of their request, good for 100 s, or what else `answer` makes of it.
-    async fn start(caller_lives: i64, answer: fn(usize) -> Answer) -> Self {
+    /// Tokens named by the number of their request and valid for 100 s, or what `reply` makes of
+    /// it.
+    async fn start(caller_lives: i64, reply: fn(usize) -> Reply) -> Self {
         let setup = Setup::start().await;
         let wall = TestClock::new(Clock::system().now());
         let subject = setup.idp.user("alice").audience("service-a");
         let caller = setup
             .validated(&subject.expires_in(caller_lives).mint())
             .await;
-        let stub = Stub::new(&setup, move |number| async move { answer(number) });
+        let stub = Stub::new(&setup, move |number| async move { reply(number) });
         tokio::time::pause();
         let exchange = stub.builder().clock(wall.clone()).build().unwrap();
         Self {
@@ -43,7 +44,7 @@ impl InUse {
         tokio::time::advance(seconds).await;
     }
 
-    /// The token given, and that it was at hand; then all that goes on beside has ended.
+    /// Returns the token, which must be cached; then waits for all background work.
     async fn at_hand(&self) -> String {
         let exchanged = self.exchange.token(&self.caller, audience("service-b"));
         let exchanged = exchanged.await.unwrap();
@@ -61,7 +62,7 @@ impl InUse {
     }
 }
 
-fn numbered(number: usize) -> Answer {
+fn numbered(number: usize) -> Reply {
     issued(&format!("token-{number}"), json!({ "expires_in": 100 }))
 }
 

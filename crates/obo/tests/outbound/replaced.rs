@@ -22,7 +22,7 @@ fn destinations(names: &[(&str, &str)]) -> Destinations {
 
 type Client = OnBehalfOf<Downstream>;
 
-/// Where the token for a call came from, or why there was none.
+/// The source of the token of a call, or why it was not made.
 async fn call(client: &Client, uri: &str) -> Result<TokenSource, ExchangeErrorKind> {
     let request = Request::get(uri).body(()).unwrap();
     match client.clone().oneshot(request).await {
@@ -53,7 +53,7 @@ async fn bt_21_a_replacement_reaches_every_client_and_keeps_the_tokens_that_stil
 
     known.replace(destinations(&[(B, "service-d")]));
     for client in [&first, &second] {
-        // Gone, though its token is at hand.
+        // Removed, although its token is cached.
         let denied = Err(ExchangeErrorKind::UnknownDestination);
         assert_eq!(call(client, C).await, denied);
         assert_eq!(call(client, D).await, Ok(TokenSource::Cache));
@@ -64,7 +64,7 @@ async fn bt_21_a_replacement_reaches_every_client_and_keeps_the_tokens_that_stil
     assert_eq!(call(&second, B).await, Ok(TokenSource::Cache));
     assert_eq!(claims(&downstream.authorization())["aud"], "service-d");
 
-    // Back again, with the tokens of before.
+    // Back again, with the cached tokens from before.
     known.replace(destinations(&[(B, "service-b"), (C, "service-c")]));
     for uri in [B, C] {
         assert_eq!(call(&second, uri).await, Ok(TokenSource::Cache), "{uri}");

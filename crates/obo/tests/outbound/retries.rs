@@ -1,4 +1,4 @@
-//! What is tried again, how often, and when.
+//! What is retried, how often, and when.
 
 use std::future::{pending, ready};
 use std::time::Duration;
@@ -11,20 +11,20 @@ use serde_json::json;
 use tokio::time::{Instant, advance};
 
 use crate::setup::{Setup, audience};
-use crate::stub::{Answer, Stub, issued};
+use crate::stub::{Reply, Stub, issued};
 
-fn status(code: u16) -> Answer {
-    let mut answer = crate::stub::json(code, &json!({}));
-    *answer.body_mut() = Default::default();
-    answer
+fn status(code: u16) -> Reply {
+    let mut reply = crate::stub::json(code, &json!({}));
+    *reply.body_mut() = Default::default();
+    reply
 }
 
-fn later(code: u16, seconds: &'static str) -> Answer {
-    let mut answer = status(code);
-    answer
+fn later(code: u16, seconds: &'static str) -> Reply {
+    let mut reply = status(code);
+    reply
         .headers_mut()
         .insert(RETRY_AFTER, seconds.parse().unwrap());
-    answer
+    reply
 }
 
 async fn failed(stub: &Stub, setup: &Setup) -> ExchangeError {
@@ -38,7 +38,7 @@ async fn failed(stub: &Stub, setup: &Setup) -> ExchangeError {
 #[tokio::test]
 async fn te_08_only_what_may_pass_is_tried_again() {
     let setup = Setup::start().await;
-    for (answer, requests, kind) in [
+    for (reply, requests, kind) in [
         (status(500), 3, Kind::Transient),
         (status(503), 3, Kind::Transient),
         (status(429), 3, Kind::Throttled),
@@ -57,8 +57,8 @@ async fn te_08_only_what_may_pass_is_tried_again() {
             Kind::TargetDenied,
         ),
     ] {
-        let code = answer.status();
-        let stub = Stub::new(&setup, move |_| ready(answer.clone()));
+        let code = reply.status();
+        let stub = Stub::new(&setup, move |_| ready(reply.clone()));
         let error = failed(&stub, &setup).await;
         assert_eq!((stub.requests(), error.kind()), (requests, kind), "{code}");
     }
@@ -119,10 +119,10 @@ async fn a_pause_of_one_user_holds_for_nobody_else() {
     let [alice, bob] = &callers(&setup, ["alice", "bob"]).await[..] else {
         panic!("two callers");
     };
-    for answer in [later(429, "300"), later(503, "300")] {
+    for reply in [later(429, "300"), later(503, "300")] {
         let stub = Stub::new(&setup, move |number| {
             ready(match number {
-                0 => answer.clone(),
+                0 => reply.clone(),
                 _ => issued("opaque", json!({})),
             })
         });
@@ -162,7 +162,7 @@ async fn a_pause_of_several_users_holds_for_all() {
     assert_eq!(error.kind(), Kind::Throttled);
     assert_eq!(error.response().retry_after(), Some(50));
     assert_eq!(stub.requests(), 3);
-    // All three were told over one target.
+    // All three were paused over one target.
     exchange.token(&callers[3], audience("c")).await.unwrap();
     advance(Duration::from_secs(50)).await;
     exchange.token(&callers[3], audience("b")).await.unwrap();
@@ -196,11 +196,11 @@ async fn te_08_a_pause_may_be_told_as_a_date() {
     let setup = Setup::start().await;
     let alice = setup.caller("alice").await;
     let stub = Stub::new(&setup, |number| {
-        let mut answer = later(503, "Wed, 21 Oct 2026 07:28:04 GMT");
+        let mut reply = later(503, "Wed, 21 Oct 2026 07:28:04 GMT");
         let date = "Wed, 21 Oct 2026 07:28:00 GMT".parse().unwrap();
-        answer.headers_mut().insert(DATE, date);
+        reply.headers_mut().insert(DATE, date);
         ready(match number {
-            0 => answer,
+            0 => reply,
             _ => issued("opaque", json!({})),
         })
     });
@@ -235,7 +235,7 @@ async fn te_08_an_attempt_that_hung_is_not_followed_by_another() {
     );
 }
 
-/// A refusal for as long as it is asked for within `kept`, and a question to the server after it.
+/// A refusal while it is cached within `kept`, and a request to the server after it.
 async fn kept_for(setup: &Setup, error: &'static str, kept: Duration) {
     let stub = Stub::new(setup, move |number| {
         ready(match number {
@@ -251,13 +251,17 @@ async fn kept_for(setup: &Setup, error: &'static str, kept: Duration) {
     advance(kept - Duration::from_millis(1)).await;
     let again = ask()
         .now_or_never()
-        .expect("an answer at hand")
+        .expect("a response without waiting")
         .unwrap_err();
     assert_eq!((again.kind(), stub.requests()), (first.kind(), 1));
 
     exchange.token(&bob, audience("service-b")).await.unwrap();
     exchange.token(&alice, audience("service-c")).await.unwrap();
-    assert_eq!(stub.requests(), 3, "nobody else's, and for no other target");
+    assert_eq!(
+        stub.requests(),
+        3,
+        "not of other subjects, and for no other target"
+    );
     advance(Duration::from_millis(1)).await;
     ask().await.unwrap();
     tokio::time::resume();

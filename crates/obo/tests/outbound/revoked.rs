@@ -1,4 +1,5 @@
-//! A user who logs out: what is at hand for them goes, and their tokens get no more, whoever still works with them.
+//! A user who logs out: their cached tokens are evicted, and their own tokens are not exchanged any
+//! more, not even by background work.
 
 use std::time::Duration;
 
@@ -36,7 +37,7 @@ async fn tokens_issued_after_it_are_taken() {
     let exchange = setup.exchange();
     let before = Clock::system().now().as_secs() - 10;
     exchange.revoke(&issuer(&setup.idp), "alice", UnixTime::from_secs(before));
-    // An earlier time takes nothing back.
+    // An earlier time does not undo a revocation.
     exchange.revoke(&issuer(&setup.idp), "alice", UnixTime::from_secs(1));
     let alice = setup.caller("alice").await;
     exchange.token(&alice, audience("service-b")).await.unwrap();
@@ -94,7 +95,7 @@ async fn work_beside_the_request_goes_on_until_the_callers_token_ends_and_then_s
     assert!(error.to_string().contains("expired"), "{error}");
 }
 
-/// A time that no token of a test is issued at by itself.
+/// A time at which no token of a test is issued by default.
 fn some_second() -> u64 {
     Clock::system().now().as_secs() - 100
 }
@@ -125,7 +126,7 @@ async fn a_login_in_the_second_of_a_logout_works() {
     let second = some_second();
     let before = dated(&setup, &[("iat", second)]).await;
     assert!(is_taken(&exchange, &before).await);
-    // To a fraction, as a clock says it.
+    // With a fraction of a second, as a clock shows it.
     let logout = UnixTime::from_duration(Duration::from_millis(second * 1000 + 400));
     exchange.revoke(&issuer(&setup.idp), "alice", logout);
     assert!(!is_taken(&exchange, &before).await);
@@ -134,7 +135,7 @@ async fn a_login_in_the_second_of_a_logout_works() {
         assert!(is_taken(&exchange, &after).await);
         assert!(!is_taken(&exchange, &before).await);
     }
-    // It was seen by the time of the next logout.
+    // It was seen before the next logout.
     exchange.revoke(&issuer(&setup.idp), "alice", UnixTime::from_secs(second));
     assert!(!is_taken(&exchange, &after).await);
 }

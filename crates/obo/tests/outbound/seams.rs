@@ -1,4 +1,5 @@
-//! What outsiders plug in: tower around the exchange, a dialect and a client authentication of their own.
+//! Extensions by other crates: tower layers around the exchange, a dialect and a client
+//! authentication method.
 
 use std::error::Error as _;
 use std::future::ready;
@@ -40,7 +41,7 @@ async fn an_exchange_is_a_service_that_layers_go_around() {
     }
 }
 
-/// A broker that takes an assertion and answers with the token as text.
+/// A broker that takes an assertion and responds with the token as text.
 #[derive(Debug)]
 struct Broker;
 
@@ -87,8 +88,8 @@ impl Dialect for Broker {
 }
 
 fn text(status: u16, body: &'static str) -> Response<Full<Bytes>> {
-    let answer = Response::builder().status(status);
-    answer.body(Full::from(body)).unwrap()
+    let reply = Response::builder().status(status);
+    reply.body(Full::from(body)).unwrap()
 }
 
 #[tokio::test]
@@ -106,7 +107,7 @@ async fn a_dialect_of_an_outsider_asks_and_judges_in_its_own_way() {
     let error = exchange.token(&caller, audience("service-b")).await;
     let error = error.unwrap_err();
     assert_eq!(error.kind(), ExchangeErrorKind::AnswerUnusable);
-    // The dialect says nothing of the status; the exchange knows it.
+    // The dialect does not set the status; the exchange does.
     let source = error.source().and_then(|source| source.downcast_ref());
     let status = source.and_then(TokenEndpointError::status);
     assert_eq!(status, Some(StatusCode::CONFLICT));
@@ -150,7 +151,7 @@ async fn ri_04_tx_41_a_destination_may_have_a_dialect_of_its_own() {
         .to_destinations(known.unwrap())
         .layer(downstream.clone());
     let client = client.on_behalf_of(&caller);
-    // For the same caller and audience, neither gives out what the other one got.
+    // For the same caller and audience, neither destination gets the token of the other.
     for _ in 0..2 {
         for (uri, token, grant) in [
             (
@@ -176,7 +177,7 @@ async fn ri_04_tx_41_a_destination_may_have_a_dialect_of_its_own() {
     assert_eq!(stub.requests(), 2);
 }
 
-/// Proves itself by a ticket from somewhere else, which is not always to be had.
+/// Authenticates by a ticket from another system, which is not always available.
 #[derive(Debug)]
 struct Ticket(Result<&'static str, ErrorClass>);
 

@@ -1,4 +1,4 @@
-//! A token endpoint that is down, slow, broken or sends elsewhere.
+//! A token endpoint that is down, slow, broken or redirects.
 
 use std::error::Error as _;
 use std::sync::Arc;
@@ -33,13 +33,14 @@ async fn refused(setup: &Setup, exchange: &TokenExchange) -> ExchangeError {
     error
 }
 
-/// The error when each connection ends like this after the request was read; each call asks anew.
-async fn broken<F>(answer: impl Fn(TcpStream) -> F + Clone + Send + 'static) -> ExchangeError
+/// The error if each connection ends like this after the request was read. Each call sends a
+/// request.
+async fn broken<F>(reply: impl Fn(TcpStream) -> F + Clone + Send + 'static) -> ExchangeError
 where
     F: Future<Output = ()> + Send + 'static,
 {
     let setup = Setup::start().await;
-    let server = RawServer::start(answer).await;
+    let server = RawServer::start(reply).await;
     let exchange = server.exchange(&setup);
     refused(&setup, &exchange).await;
     tokio::time::pause();
@@ -50,7 +51,7 @@ where
     error
 }
 
-/// The HTTP status that the failure is told with.
+/// The HTTP status of the response for the failure.
 fn status(error: &ExchangeError) -> Option<StatusCode> {
     let source = error.source().unwrap();
     source
@@ -60,7 +61,7 @@ fn status(error: &ExchangeError) -> Option<StatusCode> {
 }
 
 async fn write(stream: &mut TcpStream, bytes: &[u8]) {
-    // The other side may have gone away already, as it should.
+    // The peer may have closed the connection already, as it should.
     let _ = stream.write_all(bytes).await;
 }
 
@@ -96,7 +97,10 @@ async fn te_06_a_server_that_hangs_is_given_up_at_the_deadline() {
         panic!("called without a token");
     };
     assert_eq!(error.kind(), Kind::Transient);
-    assert!(error.to_string().contains("no answer within 5s"), "{error}");
+    assert!(
+        error.to_string().contains("no response within 5s"),
+        "{error}"
+    );
     assert!(downstream.received().is_empty());
 }
 
@@ -122,7 +126,10 @@ async fn te_06_a_body_that_drips_is_given_up_at_the_same_deadline() {
     let Err(CallError::Exchange(error)) = call.await.unwrap() else {
         panic!("the call was made");
     };
-    assert!(error.to_string().contains("no answer within 5s"), "{error}");
+    assert!(
+        error.to_string().contains("no response within 5s"),
+        "{error}"
+    );
     assert_eq!(status(&error), None);
     assert!(started.elapsed() <= Duration::from_secs(6));
 }
@@ -203,10 +210,10 @@ async fn te_06_bt_21_a_redirect_is_not_followed_so_that_no_secret_is_posted_else
         let error = broken(move |mut stream| {
             let location = Arc::clone(&location);
             async move {
-                let answer = format!(
+                let reply = format!(
                     "HTTP/1.1 {status} Moved\r\nlocation: {location}\r\ncontent-length: 0\r\n\r\n"
                 );
-                write(&mut stream, answer.as_bytes()).await;
+                write(&mut stream, reply.as_bytes()).await;
             }
         })
         .await;

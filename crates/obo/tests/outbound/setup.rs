@@ -1,4 +1,5 @@
-//! An authorization server, its client `service-a`, and callers whose tokens `service-a` has validated.
+//! An authorization server, its client `service-a`, and callers whose tokens `service-a` has
+//! validated.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -36,7 +37,7 @@ impl Setup {
         Self { idp, server, at_a }
     }
 
-    /// One whose callers' tokens need not say when they were issued.
+    /// A setup whose callers' tokens may lack a time of issue.
     pub(crate) async fn lenient() -> Self {
         let setup = Self::start().await;
         let trust = Trust::new(setup.server.clone()).profile(Profile::LENIENT);
@@ -49,12 +50,12 @@ impl Setup {
         self.builder().build().unwrap()
     }
 
-    /// That exchange, to be set up otherwise.
+    /// The builder of that exchange.
     pub(crate) fn builder(&self) -> TokenExchangeBuilder {
         TokenExchange::builder(self.server.clone(), client())
     }
 
-    /// A call to ServiceB, as a service around what stands for it.
+    /// A call to ServiceB, as a service around its stand-in.
     pub(crate) fn to_b(&self) -> (OnBehalfOf<Downstream>, Downstream) {
         to_b(&self.exchange())
     }
@@ -115,10 +116,10 @@ pub(crate) fn claims(authorization: &http::HeaderValue) -> Value {
     part(value.strip_prefix("Bearer ").unwrap(), 1)
 }
 
-/// What our own caller is told: HTTP status and gRPC code by the table of error classes.
+/// The response to our own caller: HTTP status and gRPC code by the table of error classes.
 pub(crate) fn assert_answer(error: &ExchangeError) {
     use ExchangeErrorKind as Kind;
-    let answer = error.response();
+    let reply = error.response();
     let expected = match error.kind() {
         Kind::SubjectInvalid | Kind::StepUp => (401, 16),
         Kind::TargetDenied => (403, 7),
@@ -127,9 +128,9 @@ pub(crate) fn assert_answer(error: &ExchangeError) {
         Kind::Throttled | Kind::Transient | Kind::Overloaded => (503, 14),
         other => panic!("a kind without a row: {other:?}"),
     };
-    let got = (answer.status().as_u16(), answer.grpc_code());
+    let got = (reply.status().as_u16(), reply.grpc_code());
     assert_eq!(got, expected, "{error}");
-    assert_eq!(answer.challenge().is_some(), got.0 == 401, "{error}");
-    assert_eq!(answer.retry_after().is_some(), got.0 == 503, "{error}");
+    assert_eq!(reply.challenge().is_some(), got.0 == 401, "{error}");
+    assert_eq!(reply.retry_after().is_some(), got.0 == 503, "{error}");
     assert_eq!(error.is_retryable(), got.0 == 503, "{error}");
 }

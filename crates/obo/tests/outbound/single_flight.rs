@@ -1,4 +1,5 @@
-//! Many who want the same token at the same time: one request, whatever becomes of it or of those who wait (TX-44).
+//! Many callers that want the same token at the same time: one request, whatever happens to it or
+//! to the waiters.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -15,11 +16,11 @@ use serde_json::json;
 use tokio::sync::Semaphore;
 
 use crate::setup::{Setup, assert_answer, audience};
-use crate::stub::{Answer, Stub, issued};
+use crate::stub::{Reply, Stub, issued};
 
 type Call<'a> = Pin<Box<dyn Future<Output = Result<Exchanged, ExchangeError>> + Send + 'a>>;
 
-/// Callers who have all asked, and none of whom has an answer yet.
+/// Callers that have all requested a token and wait for the response.
 fn asking<'a>(exchange: &'a TokenExchange, caller: &'a Caller, many: usize) -> Vec<Call<'a>> {
     let asking = (0..many).map(|_| {
         let mut call: Call<'a> = Box::pin(exchange.token(caller, audience("service-b")));
@@ -29,15 +30,15 @@ fn asking<'a>(exchange: &'a TokenExchange, caller: &'a Caller, many: usize) -> V
     asking.collect()
 }
 
-/// A token endpoint that holds each request back until the gate has a permit for it.
-fn gated(setup: &Setup, answer: fn(usize) -> Answer) -> (Stub, Arc<Semaphore>) {
+/// A token endpoint that holds each request until the gate has a permit for it.
+fn gated(setup: &Setup, reply: fn(usize) -> Reply) -> (Stub, Arc<Semaphore>) {
     let gate = Arc::new(Semaphore::new(0));
     let held = Arc::clone(&gate);
     let stub = Stub::new(setup, move |number| {
         let held = Arc::clone(&held);
         async move {
             held.acquire().await.unwrap().forget();
-            answer(number)
+            reply(number)
         }
     });
     (stub, gate)
@@ -117,7 +118,7 @@ async fn tx_44_a_token_nobody_waits_for_any_more_is_at_hand_for_the_next() {
     assert_eq!(stub.requests(), 1);
 }
 
-/// Does to its first attempt what a test wants, and lets later ones be.
+/// Handles its first attempt as a test says; later ones succeed.
 struct First(fn() -> Authenticating<'static>, AtomicUsize);
 
 impl std::fmt::Debug for First {
@@ -135,7 +136,7 @@ impl ClientAuth for First {
     }
 }
 
-/// An exchange whose first attempt to authenticate goes like this.
+/// An exchange whose first attempt to authenticate is handled like this.
 fn exchange_with(stub: &Stub, first: fn() -> Authenticating<'static>) -> TokenExchange {
     let auth = First(first, AtomicUsize::new(0));
     TokenExchange::builder(stub.server.clone(), Client::new("service-a", auth))
@@ -202,7 +203,7 @@ async fn tx_44_flights_are_capped_and_the_call_too_many_is_told_so() {
     let bob = setup.caller("bob").await;
     let mut of_bob = Box::pin(exchange.token(&bob, audience("service-b")));
     assert!((&mut of_bob).now_or_never().is_none());
-    // Whoever wants a token that is on its way takes no further place.
+    // A caller that wants a token under way takes no further place.
     let mut joined = Box::pin(exchange.token(&caller, audience("service-0")));
     assert!((&mut joined).now_or_never().is_none());
 

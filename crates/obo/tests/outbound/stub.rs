@@ -1,4 +1,5 @@
-//! A token endpoint in the process: no socket, so that a paused clock stands still, and any answer at all.
+//! A token endpoint in the process: no socket, so that a paused clock stands still, and any
+//! response is possible.
 
 use std::sync::{Arc, Mutex};
 
@@ -14,7 +15,7 @@ use tower::service_fn;
 
 use crate::setup::{Setup, client, issuer};
 
-pub(crate) type Answer = Response<Full<Bytes>>;
+pub(crate) type Reply = Response<Full<Bytes>>;
 
 pub(crate) struct Stub {
     pub(crate) server: AuthorizationServer,
@@ -22,24 +23,25 @@ pub(crate) struct Stub {
 }
 
 impl Stub {
-    /// Answers in place of the setup's own token endpoint; `answer` gets the number of the request, from 0.
+    /// Responds instead of the setup's token endpoint. `reply` gets the number of the request, from
+    /// 0.
     pub(crate) fn new<F>(
         setup: &Setup,
-        answer: impl Fn(usize) -> F + Clone + Send + Sync + 'static,
+        reply: impl Fn(usize) -> F + Clone + Send + Sync + 'static,
     ) -> Self
     where
-        F: Future<Output = Answer> + Send + 'static,
+        F: Future<Output = Reply> + Send + 'static,
     {
-        Self::by_request(setup, move |_, number| answer(number))
+        Self::by_request(setup, move |_, number| reply(number))
     }
 
-    /// The same, by the form of the request too.
+    /// The same, with the form of the request too.
     pub(crate) fn by_request<F>(
         setup: &Setup,
-        answer: impl Fn(&[(String, String)], usize) -> F + Clone + Send + Sync + 'static,
+        reply: impl Fn(&[(String, String)], usize) -> F + Clone + Send + Sync + 'static,
     ) -> Self
     where
-        F: Future<Output = Answer> + Send + 'static,
+        F: Future<Output = Reply> + Send + 'static,
     {
         let requests: Arc<Mutex<Vec<Request<Bytes>>>> = Arc::default();
         let noted = Arc::clone(&requests);
@@ -49,8 +51,8 @@ impl Stub {
                 .collect();
             let mut requests = noted.lock().unwrap();
             requests.push(request);
-            let answer = answer(&form, requests.len() - 1);
-            async move { Ok::<_, std::convert::Infallible>(answer.await) }
+            let reply = reply(&form, requests.len() - 1);
+            async move { Ok::<_, std::convert::Infallible>(reply.await) }
         }));
         let metadata = ServerMetadata::new(None, Some("https://idp.example/token")).unwrap();
         Self {
@@ -67,7 +69,7 @@ impl Stub {
         self.builder().build().unwrap()
     }
 
-    /// That exchange, to be set up otherwise.
+    /// The builder of that exchange.
     pub(crate) fn builder(&self) -> TokenExchangeBuilder {
         TokenExchange::builder(self.server.clone(), client())
     }
@@ -84,7 +86,7 @@ impl Stub {
     }
 }
 
-pub(crate) fn json(status: u16, body: &Value) -> Answer {
+pub(crate) fn json(status: u16, body: &Value) -> Reply {
     let body = Full::from(body.to_string());
     Response::builder()
         .status(status)
@@ -94,19 +96,19 @@ pub(crate) fn json(status: u16, body: &Value) -> Answer {
 }
 
 /// A success with an opaque token; `more` adds or replaces members, `null` removes them.
-pub(crate) fn issued(token: &str, more: Value) -> Answer {
-    let mut answer = json!({
+pub(crate) fn issued(token: &str, more: Value) -> Reply {
+    let mut reply = json!({
         "access_token": token,
         "token_type": "Bearer",
         "issued_token_type": "urn:ietf:params:oauth:token-type:access_token",
         "expires_in": 300,
     });
-    let members = answer.as_object_mut().unwrap();
+    let members = reply.as_object_mut().unwrap();
     for (name, value) in more.as_object().cloned().unwrap_or_default() {
         match value {
             Value::Null => members.remove(&name),
             value => members.insert(name, value),
         };
     }
-    json(200, &answer)
+    json(200, &reply)
 }

@@ -1,4 +1,5 @@
-//! A wall clock that jumps: the machine slept, or the clock was set. Nothing is used past its end on either clock.
+//! A wall clock that jumps: the machine slept, or the clock was set. Nothing is used past its end
+//! on either clock.
 
 use std::future::ready;
 use std::time::Duration;
@@ -12,7 +13,7 @@ use serde_json::{Value, json};
 use tower::service_fn;
 
 use crate::setup::{Setup, audience, client, issuer};
-use crate::stub::{Answer, Stub, issued, json};
+use crate::stub::{Reply, Stub, issued, json};
 
 const fn seconds(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
@@ -27,12 +28,12 @@ struct Jumping {
 }
 
 impl Jumping {
-    async fn start(answer: impl Fn() -> Answer + Clone + Send + Sync + 'static) -> Self {
+    async fn start(reply: impl Fn() -> Reply + Clone + Send + Sync + 'static) -> Self {
         let setup = Setup::start().await;
         let wall = TestClock::new(Clock::system().now());
         let subject = setup.idp.user("alice").audience("service-a");
         let caller = setup.validated(&subject.expires_in(36_000).mint()).await;
-        let stub = Stub::new(&setup, move |_| ready(answer()));
+        let stub = Stub::new(&setup, move |_| ready(reply()));
         tokio::time::pause();
         let exchange = stub.builder().clock(wall.clone()).build().unwrap();
         Self {
@@ -145,7 +146,7 @@ async fn a_document_is_renewed_after_a_suspend() {
     discoveries.recv().await.unwrap();
     assert!(discoveries.try_recv().is_err());
     wall.advance(seconds(3600));
-    // The caller's own token is good for that long.
+    // The caller's own token is valid for that long.
     let subject = setup.idp.user("alice").audience("service-a");
     tokio::time::resume();
     let caller = setup.validated(&subject.expires_in(7200).mint()).await;
@@ -156,7 +157,8 @@ async fn a_document_is_renewed_after_a_suspend() {
     discoveries.recv().await.unwrap();
 }
 
-/// A caller whose token is good for half a day, at a service that takes tokens of up to five minutes.
+/// A caller whose token is valid for half a day, at a service that accepts tokens of up to five
+/// minutes.
 async fn aging() -> (Setup, TestClock, Caller) {
     let setup = Setup::start().await;
     let wall = TestClock::new(Clock::system().now());
@@ -200,7 +202,7 @@ async fn no_token_is_renewed_past_the_callers_age() {
     });
     tokio::time::pause();
     let exchange = stub.builder().clock(wall.clone()).build().unwrap();
-    // Without the age it would be used for 840 s, and renewed after 630 s at most.
+    // Without the maximum age it would be used for 840 s, and renewed after 630 s at most.
     for (passed, requests) in [(0, 1), (230, 1), (20, 2)] {
         wall.advance(seconds(passed));
         tokio::time::advance(seconds(passed)).await;

@@ -1,4 +1,4 @@
-//! What the authorization server sees of an exchange.
+//! What the authorization server receives in an exchange.
 
 use std::env;
 use std::process::Command;
@@ -168,14 +168,16 @@ fn te_01_a_token_goes_to_https_or_loopback_alone() {
 #[test]
 fn te_01_plain_http_never_goes_through_a_proxy() {
     let test = "wire::tx_01_te_01_an_exchange_is_a_form_posted_to_the_token_endpoint";
-    let nobody = "http://127.0.0.1:1";
+    let unreachable = "http://127.0.0.1:1";
     let run = Command::new(env::current_exe().unwrap())
         .args(["--exact", test])
-        .envs(["HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"].map(|name| (name, nobody)))
+        .envs(
+            ["HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"].map(|name| (name, unreachable)),
+        )
         .env_remove("NO_PROXY")
         .env_remove("no_proxy")
         .output()
         .unwrap();
-    let told = String::from_utf8_lossy(&run.stdout);
-    assert!(run.status.success() && told.contains("1 passed"), "{told}");
+    let text = String::from_utf8_lossy(&run.stdout);
+    assert!(run.status.success() && text.contains("1 passed"), "{text}");
 }

@@ -1,4 +1,5 @@
-//! Answers of the token endpoint that are broken below JSON: framing, encodings, and floods that must cost no memory.
+//! Responses of the token endpoint that are broken below JSON: framing, encodings, and floods that
+//! must not cost memory.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -21,7 +22,7 @@ use tower::{ServiceExt as _, service_fn};
 use crate::raw_server::RawServer;
 use crate::setup::{Setup, assert_answer, audience, client, issuer, to_b};
 
-/// A success for this token, as it goes over the wire.
+/// A success for this token, as bytes on the wire.
 fn success(token: &str) -> String {
     let body = json!({
         "access_token": token,
@@ -36,7 +37,7 @@ fn success(token: &str) -> String {
     )
 }
 
-/// The kind of failure of a call on behalf of the caller, which reached nobody.
+/// The kind of failure of a call on behalf of the caller, which reached no service.
 async fn refused(exchange: &TokenExchange, caller: &Caller) -> Kind {
     let (service, downstream) = to_b(exchange);
     let service = service.on_behalf_of(caller);
@@ -49,9 +50,9 @@ async fn refused(exchange: &TokenExchange, caller: &Caller) -> Kind {
     error.kind()
 }
 
-async fn write(mut stream: TcpStream, answer: impl AsRef<[u8]>) {
-    // The other side may have gone away already, as it should.
-    let _ = stream.write_all(answer.as_ref()).await;
+async fn write(mut stream: TcpStream, reply: impl AsRef<[u8]>) {
+    // The peer may have closed the connection already, as it should.
+    let _ = stream.write_all(reply.as_ref()).await;
 }
 
 #[tokio::test]
@@ -77,18 +78,18 @@ async fn te_06_an_answer_whose_framing_is_broken_is_no_answer() {
     ];
     let setup = Setup::start().await;
     let caller = setup.caller("alice").await;
-    let calls = broken.into_iter().map(async |answer| {
-        let written = answer.clone();
+    let calls = broken.into_iter().map(async |reply| {
+        let written = reply.clone();
         let server = RawServer::start(move |stream| write(stream, written.clone())).await;
         let exchange = server.exchange(&setup);
         for round in 1..=2 {
             let kind = refused(&exchange, &caller).await;
-            assert_eq!(kind, Kind::Transient, "{answer}");
-            assert_eq!(server.requests(), 3 * round, "{answer}");
+            assert_eq!(kind, Kind::Transient, "{reply}");
+            assert_eq!(server.requests(), 3 * round, "{reply}");
         }
     });
     join_all(calls).await;
-    // The same unbroken is a success.
+    // The same response, unbroken, is a success.
     let server = RawServer::start(move |stream| write(stream, right.clone())).await;
     let exchanged = server.exchange(&setup);
     exchanged
@@ -104,9 +105,9 @@ async fn tx_41_te_06_an_answer_nobody_asked_for_is_never_given_to_the_next_who_a
     let server = RawServer::start(move |mut stream| {
         let number = connections.fetch_add(1, Ordering::SeqCst);
         async move {
-            let two = success(&format!("first-{number}")) + &success("of-somebody-else");
+            let two = success(&format!("first-{number}")) + &success("of-another");
             stream.write_all(two.as_bytes()).await.unwrap();
-            // Kept open, so that the client may want to use it again.
+            // Kept open, so that the client may reuse it.
             std::future::pending::<()>().await;
             drop(stream);
         }
@@ -140,7 +141,7 @@ async fn te_06_endless_interim_answers_are_given_up_at_the_deadline() {
     let call = tokio::spawn(async move { refused(&exchange, &caller).await });
     server.request().await;
     tokio::time::pause();
-    // A busy runtime moves a paused clock by no more than it is told, and timers are rounded up.
+    // A busy runtime moves a paused clock no further than requested, and timers are rounded up.
     tokio::time::advance(Duration::from_millis(5010)).await;
     assert_eq!(call.await.unwrap(), Kind::Transient);
     assert_eq!(server.requests(), 1);
@@ -176,7 +177,7 @@ async fn te_06_a_packed_answer_is_neither_asked_for_nor_unpacked() {
     );
 }
 
-/// A client of one's own may unpack what it receives: what counts is what comes out of it.
+/// A custom client may decompress what it receives: the decompressed size counts.
 #[tokio::test]
 async fn te_06_of_a_body_without_end_no_more_is_taken_than_may_be() {
     let setup = Setup::start().await;
@@ -189,9 +190,9 @@ async fn te_06_of_a_body_without_end_no_more_is_taken_than_may_be() {
             frames.fetch_add(1, Ordering::SeqCst);
             Ok::<_, Infallible>(Frame::data(Bytes::from_static(&[b' '; 65536])))
         });
-        let answer = Response::builder().header("content-type", "application/json");
-        let answer = answer.body(StreamBody::new(endless)).unwrap();
-        async { Ok::<_, Infallible>(answer) }
+        let reply = Response::builder().header("content-type", "application/json");
+        let reply = reply.body(StreamBody::new(endless)).unwrap();
+        async { Ok::<_, Infallible>(reply) }
     }));
     let metadata = ServerMetadata::new(None, Some("https://idp.example/token")).unwrap();
     let server = AuthorizationServer::builder(issuer(&setup.idp))
@@ -208,8 +209,8 @@ async fn te_06_of_a_body_without_end_no_more_is_taken_than_may_be() {
     assert_eq!(frames.load(Ordering::SeqCst), 5);
 }
 
-/// The most memory, in bytes, that a call took whose exchange is answered like this.
-fn taken<F>(kind: Kind, answer: impl Fn(TcpStream) -> F + Clone + Send + 'static) -> u64
+/// The most memory, in bytes, of a call whose exchange gets this response.
+fn taken<F>(kind: Kind, reply: impl Fn(TcpStream) -> F + Clone + Send + 'static) -> u64
 where
     F: Future<Output = ()> + Send + 'static,
 {
@@ -217,7 +218,7 @@ where
     let runtime = { runtime }.enable_all().build().unwrap();
     let (exchange, caller, server) = runtime.block_on(async {
         let setup = Setup::start().await;
-        let server = RawServer::start(answer).await;
+        let server = RawServer::start(reply).await;
         (server.exchange(&setup), setup.caller("alice").await, server)
     });
     let call = || {

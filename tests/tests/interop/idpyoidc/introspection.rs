@@ -9,11 +9,11 @@ use crate::peer::{code, each_time, unavailable};
 #[ignore = "needs the server: cargo xtask interop"]
 async fn in_01_in_04_a_token_is_good_until_it_is_revoked() {
     let peer = peer();
-    for asked in [
+    for introspection in [
         each_time(peer.basic(A)),
         each_time(peer.basic(A)).for_revocation(),
     ] {
-        let service = peer.asking(A, asked);
+        let service = peer.introspecting(A, introspection);
         let (token, _) = signed_in(&peer).await;
         let caller = service.validate(&token).await.unwrap();
         assert_eq!(caller.client_id(), Some(A));
@@ -33,12 +33,12 @@ async fn in_01_in_04_a_token_is_good_until_it_is_revoked() {
 async fn in_05_what_it_says_and_what_the_token_says_is_the_same_user() {
     let peer = peer();
     let (token, _) = signed_in(&peer).await;
-    let told = peer.asking(A, Introspection::new(peer.basic(A)));
-    let told = told.validate(&token).await.unwrap();
+    let service = peer.introspecting(A, Introspection::new(peer.basic(A)));
+    let caller = service.validate(&token).await.unwrap();
     let read = peer.service_with(A, obo::Profile::LENIENT);
     let read = read.validate(&token).await.unwrap();
     assert_eq!(
-        (told.subject(), told.kind(), told.expires_at()),
+        (caller.subject(), caller.kind(), caller.expires_at()),
         (read.subject(), read.kind(), read.expires_at())
     );
 }
@@ -49,10 +49,10 @@ async fn in_02_a_client_that_is_not_known_or_not_addressed_learns_nothing() {
     let peer = peer();
     let (token, _) = signed_in(&peer).await;
     let wrong = Client::new(A, ClientSecretBasic::new("wrong"));
-    let service = peer.asking(A, each_time(wrong));
-    let told = unavailable(service.validate(&token).await);
-    assert!(told.contains("invalid_client"), "{told}");
-    let service = peer.asking(A, each_time(peer.basic("service-a")));
+    let service = peer.introspecting(A, each_time(wrong));
+    let problem = unavailable(service.validate(&token).await);
+    assert!(problem.contains("invalid_client"), "{problem}");
+    let service = peer.introspecting(A, each_time(peer.basic("service-a")));
     assert_eq!(code(service.validate(&token).await), "inactive");
 }
 
@@ -61,7 +61,7 @@ async fn in_02_a_client_that_is_not_known_or_not_addressed_learns_nothing() {
 async fn in_04_at_13_neither_garbage_nor_an_id_token_is_active() {
     let peer = peer();
     let (_, id_token) = signed_in(&peer).await;
-    let service = peer.asking(A, each_time(peer.basic(A)));
-    assert_eq!(code(service.validate("made-up").await), "inactive");
+    let service = peer.introspecting(A, each_time(peer.basic(A)));
+    assert_eq!(code(service.validate("forged").await), "inactive");
     assert_eq!(code(service.validate(&id_token).await), "inactive");
 }

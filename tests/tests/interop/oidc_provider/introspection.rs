@@ -1,4 +1,4 @@
-//! Its opaque tokens (RFC 7662), and what it says of them signed (RFC 9701).
+//! Introspection of its opaque tokens (RFC 7662), with signed responses (RFC 9701).
 
 use obo::caller::PrincipalKind;
 use obo::{Client, ClientSecretBasic, Introspection, Profile, Scope};
@@ -8,12 +8,12 @@ use crate::peer::{Peer, audience, code, each_time, unavailable};
 
 const OPAQUE: &str = "https://opaque.example/";
 
-/// An access token that says nothing, of a user who signed in to the web application.
+/// An opaque access token of a user who signed in to the web application.
 async fn opaque(peer: &Peer, user: &str) -> String {
     let grant = ("grant_type", "urn:obo:interop:sign-in");
     let form = [grant, ("sub", user), ("resource", OPAQUE)];
-    let answer = peer.post("/token", Some("web-app"), &form).await;
-    answer["access_token"].as_str().unwrap().to_owned()
+    let response = peer.post("/token", Some("web-app"), &form).await;
+    response["access_token"].as_str().unwrap().to_owned()
 }
 
 async fn revoke(peer: &Peer, token: &str) {
@@ -24,7 +24,7 @@ async fn revoke(peer: &Peer, token: &str) {
 #[ignore = "needs the server: cargo xtask interop"]
 async fn in_01_in_04_an_opaque_token_is_good_until_it_is_revoked() {
     let peer = peer();
-    let service = peer.asking(OPAQUE, each_time(peer.basic("service-a")));
+    let service = peer.introspecting(OPAQUE, each_time(peer.basic("service-a")));
     let token = opaque(&peer, "alice").await;
     assert!(!token.contains('.'));
     let caller = service.validate(&token).await.unwrap();
@@ -37,14 +37,14 @@ async fn in_01_in_04_an_opaque_token_is_good_until_it_is_revoked() {
     assert!(caller.issued_at().is_some());
     revoke(&peer, &token).await;
     assert_eq!(code(service.validate(&token).await), "inactive");
-    assert_eq!(code(service.validate("made-up").await), "inactive");
+    assert_eq!(code(service.validate("forged").await), "inactive");
 }
 
 #[tokio::test]
 #[ignore = "needs the server: cargo xtask interop"]
 async fn in_06_an_answer_is_relied_on_until_the_user_is_forgotten() {
     let peer = peer();
-    let service = peer.asking(OPAQUE, Introspection::new(peer.basic("service-a")));
+    let service = peer.introspecting(OPAQUE, Introspection::new(peer.basic("service-a")));
     let token = opaque(&peer, "alice").await;
     service.validate(&token).await.unwrap();
     revoke(&peer, &token).await;
@@ -57,7 +57,7 @@ async fn in_06_an_answer_is_relied_on_until_the_user_is_forgotten() {
 #[ignore = "needs the server: cargo xtask interop"]
 async fn in_09_in_10_signed_answers_say_the_same() {
     let peer = peer();
-    let service = peer.asking(OPAQUE, each_time(peer.basic("service-a")).require_signed());
+    let service = peer.introspecting(OPAQUE, each_time(peer.basic("service-a")).require_signed());
     let token = opaque(&peer, "alice").await;
     let caller = service.validate(&token).await.unwrap();
     assert_eq!(caller.subject(), "alice");
@@ -65,9 +65,9 @@ async fn in_09_in_10_signed_answers_say_the_same() {
     revoke(&peer, &token).await;
     assert_eq!(code(service.validate(&token).await), "inactive");
 
-    // They are signed with the current key, which this service has not seen yet.
+    // Responses are signed with the current key, which this service has not fetched yet.
     peer.post("/interop/rotate", None, &[]).await;
-    assert_eq!(code(service.validate("made-up").await), "inactive");
+    assert_eq!(code(service.validate("forged").await), "inactive");
 }
 
 #[tokio::test]
@@ -77,7 +77,7 @@ async fn in_11_jw_31_a_signed_answer_is_no_access_token() {
     let token = opaque(&peer, "alice").await;
     let signed = peer.signed_answer("/token/introspection", "service-a", &token);
     let signed = signed.await;
-    // It is addressed to the client that asked.
+    // The audience of the response is the client that introspects.
     let service = peer.service_with("service-a", Profile::LENIENT);
     assert_eq!(code(service.validate(&signed).await), "wrong_type");
 }
@@ -86,18 +86,18 @@ async fn in_11_jw_31_a_signed_answer_is_no_access_token() {
 #[ignore = "needs the server: cargo xtask interop"]
 async fn in_05_what_is_for_another_service_is_refused() {
     let peer = peer();
-    let service = peer.asking(A, each_time(peer.basic("service-a")));
+    let service = peer.introspecting(A, each_time(peer.basic("service-a")));
     let token = opaque(&peer, "alice").await;
     assert_eq!(code(service.validate(&token).await), "wrong_audience");
 }
 
-/// Of an opaque token it does not tell the `jti`, which is the token itself.
+/// The response has no `jti`: that of an opaque token is the token itself.
 #[tokio::test]
 #[ignore = "needs the server: cargo xtask interop"]
 async fn in_05_the_strict_profile_misses_the_token_id() {
     let peer = peer();
-    let asked = each_time(peer.basic("service-a"));
-    let trust = obo::Trust::new(peer.server.clone()).introspect(asked);
+    let introspection = each_time(peer.basic("service-a"));
+    let trust = obo::Trust::new(peer.server.clone()).introspect(introspection);
     let service = obo::ResourceServer::builder(OPAQUE).trust(trust);
     let service = service.build().unwrap();
     let token = opaque(&peer, "alice").await;
@@ -110,15 +110,15 @@ async fn in_02_a_client_that_is_not_known_or_not_allowed_learns_nothing() {
     let peer = peer();
     let token = opaque(&peer, "alice").await;
     let wrong = Client::new("service-a", ClientSecretBasic::new("wrong"));
-    let service = peer.asking(OPAQUE, each_time(wrong));
-    let told = unavailable(service.validate(&token).await);
-    assert!(told.contains("invalid_client"), "{told}");
-    // It does not say why: the token is inactive to that client.
-    let service = peer.asking(OPAQUE, each_time(peer.basic("no-exchange")));
+    let service = peer.introspecting(OPAQUE, each_time(wrong));
+    let problem = unavailable(service.validate(&token).await);
+    assert!(problem.contains("invalid_client"), "{problem}");
+    // The response gives no reason: the token is inactive to that client.
+    let service = peer.introspecting(OPAQUE, each_time(peer.basic("no-exchange")));
     assert_eq!(code(service.validate(&token).await), "inactive");
 }
 
-/// It refuses to be asked about its own JWTs, so they have to be validated by its keys.
+/// It does not introspect its own JWTs, so its keys must validate them.
 #[tokio::test]
 #[ignore = "needs the server: cargo xtask interop"]
 async fn in_08_jwts_and_opaque_tokens_go_their_own_ways() {
@@ -128,27 +128,27 @@ async fn in_08_jwts_and_opaque_tokens_go_their_own_ways() {
         signed_in(&peer, "alice").await,
     );
     let client = || peer.basic("service-a");
-    let about_all = peer.asking(A, Introspection::new(client()));
-    let told = unavailable(about_all.validate(&jwt).await);
-    assert!(told.contains("unsupported_token_type"), "{told}");
-    let both = peer.asking(A, Introspection::new(client()).for_opaque_tokens());
+    let about_all = peer.introspecting(A, Introspection::new(client()));
+    let problem = unavailable(about_all.validate(&jwt).await);
+    assert!(problem.contains("unsupported_token_type"), "{problem}");
+    let both = peer.introspecting(A, Introspection::new(client()).for_opaque_tokens());
     assert_eq!(both.validate(&jwt).await.unwrap().subject(), "alice");
     assert_eq!(code(both.validate(&opaque).await), "wrong_audience");
 }
 
-/// It leaves `sub` out where no user has a part in the token.
+/// It omits `sub` where the token has no user.
 #[tokio::test]
 #[ignore = "needs the server: cargo xtask interop"]
 async fn at_11_a_clients_own_token_has_no_subject() {
     let peer = peer();
     let form = [("grant_type", "client_credentials"), ("resource", OPAQUE)];
     let form = [&form[..], &[("scope", "opaque:read")]].concat();
-    let answer = peer.post("/token", Some("service-a"), &form).await;
-    let token = answer["access_token"].as_str().unwrap();
-    let asked = || each_time(peer.basic("service-a"));
-    let service = peer.asking(OPAQUE, asked());
+    let response = peer.post("/token", Some("service-a"), &form).await;
+    let token = response["access_token"].as_str().unwrap();
+    let introspection = || each_time(peer.basic("service-a"));
+    let service = peer.introspecting(OPAQUE, introspection());
     assert_eq!(code(service.validate(token).await), "missing_claim");
-    let service = peer.asking(OPAQUE, asked().allow_missing_subject());
+    let service = peer.introspecting(OPAQUE, introspection().allow_missing_subject());
     let caller = service.validate(token).await.unwrap();
     assert_eq!(
         (caller.subject(), caller.kind(), caller.client_id()),
@@ -163,7 +163,7 @@ async fn tx_37_tx_38_the_actor_of_an_opaque_token_is_told() {
     let exchange = peer.exchange(peer.basic("service-a"));
     let target = audience(OPAQUE);
     let exchanged = exchange.token(&caller(&peer).await, target).await.unwrap();
-    let service = peer.asking(OPAQUE, each_time(peer.basic("service-a")));
+    let service = peer.introspecting(OPAQUE, each_time(peer.basic("service-a")));
     let caller = service.validate(exchanged.token().expose()).await.unwrap();
     assert_eq!(caller.subject(), "alice");
     assert_eq!(caller.current_actor().unwrap().subject(), "service-a");

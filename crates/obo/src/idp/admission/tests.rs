@@ -70,7 +70,8 @@ const FATES: [Fate; 5] = [
     Fate::Throttles,
 ];
 
-/// Hostile askers fail as they can `per_turn` times between two requests of others, who must all be served.
+/// Hostile askers fail in every way, `per_turn` times between two requests of others. All of those
+/// must be served.
 async fn others_are_served(hostile: &[Asker], others: impl Fn(u64) -> Asker, per_turn: usize) {
     for fate in FATES {
         let world = World::new();
@@ -83,7 +84,7 @@ async fn others_are_served(hostile: &[Asker], others: impl Fn(u64) -> Asker, per
             let asker = others(turn);
             assert!(
                 world.exchange(asker, Fate::Served).await,
-                "{asker:?} was kept out by {fate:?} in turn {turn}"
+                "{asker:?} was blocked by {fate:?} in turn {turn}"
             );
         }
     }
@@ -117,7 +118,7 @@ async fn two_accounts_in_turns_keep_nobody_out() {
 async fn a_broken_target_keeps_no_other_out() {
     let broken: Vec<_> = (0..60).map(|n| asker(n, n % 2)).collect();
     for per_turn in [1, 20, 200] {
-        // The same users, of whom each has failed over the broken targets.
+        // The same users, after each has failed over the broken targets.
         others_are_served(&broken, |turn| asker(turn % 60, 2 + turn % 3), per_turn).await;
     }
 }
@@ -126,7 +127,7 @@ async fn a_broken_target_keeps_no_other_out() {
 async fn broken_targets_hold_up_no_other() {
     let broken: Vec<_> = (0..240).map(|n| asker(n % 60, n / 60)).collect();
     for fate in FATES {
-        // That four targets and their users agree on a pause holds for all.
+        // If four targets and their users are paused, the pause applies to all.
         if fate == Fate::Throttles {
             continue;
         }
@@ -144,11 +145,11 @@ async fn broken_targets_hold_up_no_other() {
     }
 }
 
-/// Introspection: one target, users by their tokens where keys vouch for them.
+/// Introspection: one target, users by their tokens if the signature is verified.
 #[tokio::test(start_paused = true)]
 async fn forged_tokens_hold_up_no_user() {
     for fate in FATES {
-        // That several are asked to wait is not told from the truth.
+        // Pauses of several users cannot be told apart from a pause for all.
         if fate == Fate::Throttles {
             continue;
         }
@@ -184,7 +185,7 @@ async fn forged_tokens_hold_up_no_user() {
 async fn ten_accounts_keep_newcomers_out_of_nothing() {
     let hostile: Vec<_> = (0..200).map(|n| asker(n % 10, n / 10)).collect();
     for fate in FATES {
-        // Ten can agree that the server asked all to wait: that is not told from the truth.
+        // Pauses of ten users cannot be told apart from a pause for all.
         if fate == Fate::Throttles {
             continue;
         }
@@ -207,7 +208,8 @@ async fn few_requests_reach_a_server_that_is_down() {
         world.exchange(asker(number % 500, number % 7), down).await;
         advance(Duration::from_millis(1)).await;
     }
-    // A minute: six periods, each with a probe and four newcomers, for the endpoint and each target.
+    // A minute: six periods, each with a probe and four newcomers, for the endpoint and for each
+    // target.
     assert!(world.sent() < 200, "{} were sent", world.sent());
 }
 

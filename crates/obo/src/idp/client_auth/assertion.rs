@@ -1,4 +1,5 @@
-//! What the methods by an assertion have in common: its claims, and how it is sent (RFC 7521 section 4.2, RFC 7523).
+//! Shared by the methods with an assertion: its claims, and its form fields (RFC 7521 section 4.2,
+//! RFC 7523).
 
 use std::borrow::Cow;
 use std::time::Duration;
@@ -38,7 +39,7 @@ impl OwnAssertion {
         self
     }
 
-    /// What is to be signed for one attempt, under a header that names the key of the moment.
+    /// The text to sign for one attempt, under a header that names the current key.
     pub(super) fn signing_input(
         &self,
         header: &JwsHeader,
@@ -55,7 +56,7 @@ impl OwnAssertion {
             "aud": audience,
             "iat": attempt.now.as_secs(),
             "exp": attempt.now.saturating_add(LIFETIME).as_secs(),
-            "jti": id.ok_or_else(|| misconfigured("the system gives no randomness"))?,
+            "jti": id.ok_or_else(|| misconfigured("the operating system provides no random bytes"))?,
         });
         Ok(header.signing_input(&claims))
     }
@@ -67,7 +68,7 @@ pub(super) fn push(request: &mut TokenRequest, assertion_type: &'static str, ass
     request.push("client_assertion", assertion);
 }
 
-/// No usable credential, so that asking again would not help.
+/// The error without a usable credential: a retry would not help.
 pub(super) fn misconfigured(problem: impl Into<Cow<'static, str>>) -> TokenEndpointError {
     TokenEndpointError::new(ErrorClass::ClientMisconfigured, problem)
 }

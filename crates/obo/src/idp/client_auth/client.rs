@@ -6,9 +6,21 @@ use obo_core::ConfigError;
 
 use super::ClientAuth;
 
-/// Who this service is at the authorization server: its `client_id` and how it proves it.
+/// Who this service is at the authorization server: its `client_id` and its client authentication
+/// method.
 ///
-/// Clones are one client: a proof that is [replaced](Self::replace_auth) is replaced for all of them.
+/// ```
+/// use obo::Client;
+/// use obo::client::ClientSecretPost;
+///
+/// let client = Client::new("service-a", ClientSecretPost::from_file("/run/secrets/idp"));
+/// // The same client with another credential, for all clones.
+/// client.replace_auth(ClientSecretPost::new("s3cret"))?;
+/// # Ok::<(), obo::ConfigError>(())
+/// ```
+///
+/// Clones are one client: a credential that is [replaced](Self::replace_auth) is replaced for all
+/// of them.
 #[derive(Clone)]
 pub struct Client {
     id: Arc<str>,
@@ -16,9 +28,10 @@ pub struct Client {
 }
 
 impl Client {
-    /// The client of that identifier.
+    /// A client with this identifier and method.
     ///
-    /// What it is given to, such as a [`TokenExchange`](crate::TokenExchange), checks it when that is built.
+    /// It is checked when it is built into an exchange or server, such as a
+    /// [`TokenExchange`](crate::TokenExchange).
     pub fn new(id: impl Into<Arc<str>>, auth: impl ClientAuth) -> Self {
         let auth: Arc<dyn ClientAuth> = Arc::new(auth);
         Self {
@@ -27,38 +40,38 @@ impl Client {
         }
     }
 
-    /// Finds what is wrong with the identifier or the credentials; reads files, so it may block.
+    /// Checks the identifier and the credentials. It reads files, so it may block.
     ///
     /// # Errors
     ///
     /// Fails if the identifier is empty, or the credentials are not usable ([`ClientAuth::check`]).
     pub fn check(&self) -> Result<(), ConfigError> {
         if self.id.is_empty() {
-            let problem = "is empty; give the identifier this service is registered under";
+            let problem = "is empty; set the identifier that this service is registered under";
             return Err(ConfigError::new("client_id", problem));
         }
         self.auth().check()
     }
 
-    /// The client identifier.
+    /// Returns the client identifier.
     pub fn id(&self) -> &str {
         &self.id
     }
 
-    /// Authenticates in another way from the next attempt on, as with a new key; by the same method or another one.
+    /// Replaces the credential, of the same method or another one, from the next attempt on.
     ///
-    /// Cached tokens stay: they were issued to this client, whatever it authenticates by.
+    /// Cached tokens stay: they were issued to this client, whatever its credential was.
     ///
     /// # Errors
     ///
-    /// Fails if the new credentials are not usable; the client keeps the ones it has.
+    /// Fails if the new credential is not usable; the old one stays in use then.
     pub fn replace_auth(&self, auth: impl ClientAuth) -> Result<(), ConfigError> {
         auth.check()?;
         self.auth.store(Arc::new(Arc::new(auth)));
         Ok(())
     }
 
-    /// What one attempt authenticates by, from the choice of the endpoint on.
+    /// The credential of one attempt, from the choice of the endpoint on.
     pub(crate) fn auth(&self) -> Arc<dyn ClientAuth> {
         Arc::clone(&self.auth.load())
     }

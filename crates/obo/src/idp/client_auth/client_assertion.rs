@@ -13,17 +13,18 @@ use super::{Attempt, Authenticating, ClientAuth, Closure, Given};
 
 const JWT_SPIFFE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-spiffe";
 
-/// An assertion that the platform this service runs on signs for it, so that the service keeps no secret at all.
+/// An assertion that the platform signs for this service, so that the service has no secret.
 ///
-/// The token of a Kubernetes service account, a JWT-SVID of SPIFFE, or what a workload identity service gives. It is asked
-/// for anew at each attempt, since platforms renew it. Its grammar is checked, that it has not expired, and that it is meant
-/// for the authorization server: by default its issuer identifier or its token endpoint is in `aud`. So a platform's token
-/// for somebody else, such as the one for the cluster's own API, is not handed out. Whether it is genuine is for the
-/// authorization server to judge.
+/// This can be the token of a Kubernetes service account, a JWT-SVID of SPIFFE, or the token of a
+/// workload identity service. It is fetched for each attempt, since platforms renew it. Its
+/// grammar, its expiry and its audience are checked: by default `aud` must contain the issuer
+/// identifier or the token endpoint of the authorization server. So a token of the platform for
+/// another service, such as the cluster's API, is not sent. The authorization server verifies the
+/// signature.
 #[derive(Clone, Debug)]
 pub struct ClientAssertion {
     source: Source,
-    /// Whom it must be addressed to, where that is not the authorization server by a name of its own.
+    /// The expected audience; `None` for a name of the authorization server itself.
     audience: Option<Box<str>>,
     is_svid: bool,
     names_client: bool,
@@ -38,17 +39,18 @@ enum Source {
 type Remote = dyn Fn() -> Given<Secret> + Send + Sync;
 
 impl ClientAssertion {
-    /// Sends what the file holds at the time of each attempt, without the newline at its end; 16 KiB at most.
+    /// Sends the content of the file, read for each attempt, without the newline at its end; 16 KiB
+    /// at most.
     ///
     /// For a file that is written after this service starts, use [`from_fn`](Self::from_fn).
     ///
-    /// The file has to be there when what the client is for is built. If it cannot be read or is empty later, the exchange
-    /// fails as `ClientMisconfigured`.
+    /// The file must exist when the client is built into an exchange or server. If it is unreadable
+    /// or empty later, the exchange fails as `ClientMisconfigured`.
     ///
     /// ```
     /// # use obo::Client;
     /// # use obo::client::ClientAssertion;
-    /// // A token that Kubernetes projects into the pod, with the issuer of the authorization server as its audience.
+    /// // A token that Kubernetes projects into the pod, for the authorization server.
     /// let token = ClientAssertion::from_file("/var/run/secrets/tokens/idp");
     /// let client = Client::new("service-a", token);
     /// ```
@@ -56,10 +58,10 @@ impl ClientAssertion {
         Self::of(Source::File(CredentialFile::new(path)))
     }
 
-    /// Sends what `fetch` gives at each attempt.
+    /// Sends what `fetch` returns for each attempt.
     ///
-    /// It is waited for within the exchange's deadline and must not block. Its failure says by its class what happens next:
-    /// `Transient` is tried again, `ClientMisconfigured` is not.
+    /// It must finish within the exchange's deadline, and must not block. The class of its failure
+    /// decides what happens next: `Transient` is retried, `ClientMisconfigured` is not.
     pub fn from_fn<S, F>(fetch: S) -> Self
     where
         S: Fn() -> F + Send + Sync + 'static,
@@ -78,17 +80,19 @@ impl ClientAssertion {
         }
     }
 
-    /// Expects it to be addressed to `audience`, for servers that go by a further name where they take such assertions; one
-    /// sent as a JWT-SVID is for the issuer identifier all the same.
+    /// Expects `audience` in the assertion, for servers that use another name for such assertions.
+    /// A JWT-SVID must have the issuer identifier in any case.
     #[must_use]
     pub fn audience(mut self, audience: &str) -> Self {
         self.audience = Some(audience.into());
         self
     }
 
-    /// Sends it as a JWT-SVID (`jwt-spiffe`), which must be addressed to the authorization server's issuer identifier alone.
+    /// Sends it as a JWT-SVID (`jwt-spiffe`), whose only audience must be the authorization
+    /// server's issuer identifier.
     ///
-    /// One that is not is refused here: a JWT-SVID for several audiences lets each of them be this service at the others.
+    /// Any other JWT-SVID is not sent: one with several audiences lets each of them impersonate
+    /// this service at the others.
     #[must_use]
     pub fn jwt_spiffe(mut self) -> Self {
         self.is_svid = true;
@@ -97,8 +101,9 @@ impl ClientAssertion {
 
     /// Sends the `client_id` too, for servers that look the client up by it.
     ///
-    /// Without it the assertion itself says who the client is. RFC 7521 section 4.2 wants both to name the same client;
-    /// where the assertion's `sub` is a name of the platform's, the server has to know that they do.
+    /// Without it the assertion names the client. RFC 7521 section 4.2 requires both to name the
+    /// same client. If the assertion's `sub` is a name of the platform, the server must know that
+    /// they are the same.
     #[must_use]
     pub fn with_client_id(mut self) -> Self {
         self.names_client = true;
@@ -119,13 +124,13 @@ impl ClientAssertion {
     ) -> Result<(), &'static str> {
         let is_over = |expires_at| expires_at <= attempt.now;
         if assertion.expires_at().is_some_and(is_over) {
-            return Err("has expired; is what renews it running?");
+            return Err("has expired; check what renews it");
         }
         let server = attempt.server.as_str();
         let (is_meant, problem) = match &self.audience {
             _ if self.is_svid => (
                 assertion.audiences() == [server],
-                "is not addressed to the authorization server's issuer identifier alone",
+                "must have the authorization server's issuer identifier as its only audience",
             ),
             audience => (
                 assertion.audiences().iter().any(|name| match audience {
@@ -133,7 +138,7 @@ impl ClientAssertion {
                     None => [server, attempt.token_endpoint].contains(&name.as_str()),
                 }),
                 "is not addressed to the authorization server; have the platform issue one for it, or \
-                 name the `audience` that the server wants",
+                 set the `audience` that the server expects",
             ),
         };
         is_meant.then_some(()).ok_or(problem)

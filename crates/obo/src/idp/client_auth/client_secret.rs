@@ -1,4 +1,4 @@
-//! What the methods by a shared secret have in common: where it comes from.
+//! Shared by the methods with a secret: where it comes from.
 
 use std::borrow::Cow;
 use std::path::PathBuf;
@@ -7,7 +7,7 @@ use obo_core::{ConfigError, Secret, TokenEndpointError};
 
 use super::file::CredentialFile;
 
-/// A client secret: one for good, or whatever a file holds at the time of an attempt.
+/// A client secret: a fixed one, or the content of a file, read for each attempt.
 #[derive(Clone, Debug)]
 pub(super) enum ClientSecret {
     Fixed(Secret),
@@ -19,17 +19,17 @@ impl ClientSecret {
         Self::File(CredentialFile::new(path))
     }
 
-    /// The secret has to be there, so that a wrong path is found at the start; blocks.
+    /// Checks that there is a secret, so that a wrong path is found at startup; blocks.
     pub(super) fn check(&self) -> Result<(), ConfigError> {
         match self.read_now()?.expose().is_empty() {
             false => Ok(()),
             true => Err(wrong(
-                "is empty; was the variable or the file it comes from set?",
+                "is empty; set the variable or the file that it comes from",
             )),
         }
     }
 
-    /// The secret at this time, where nothing else is waited for; blocks.
+    /// Reads the secret; blocks.
     pub(super) fn read_now(&self) -> Result<Cow<'_, Secret>, ConfigError> {
         match self {
             Self::Fixed(secret) => Ok(Cow::Borrowed(secret)),

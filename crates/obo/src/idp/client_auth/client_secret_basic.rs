@@ -7,21 +7,29 @@ use obo_core::{ConfigError, Secret, TokenRequest};
 use super::client_secret::ClientSecret;
 use super::{Attempt, Authenticating, ClientAuth};
 
-/// `client_secret_basic`: identifier and secret, each form-encoded, in an `Authorization: Basic` header.
+/// `client_secret_basic`: identifier and secret, each form-encoded, in an `Authorization: Basic`
+/// header.
+///
+/// ```
+/// use obo::{Client, ClientSecretBasic};
+///
+/// // Read for each attempt, so a new secret needs no restart.
+/// let client = Client::new("service-a", ClientSecretBasic::from_file("/run/secrets/idp"));
+/// ```
 #[derive(Clone, Debug)]
 pub struct ClientSecretBasic(ClientSecret);
 
 impl ClientSecretBasic {
-    /// Authenticates by this secret, which must not be empty.
+    /// Authenticates with this secret, which must not be empty.
     pub fn new(secret: impl Into<Secret>) -> Self {
         Self(ClientSecret::Fixed(secret.into()))
     }
 
-    /// Authenticates by the secret that the file holds at the time of each attempt, without the newline at its end: a
-    /// secret that is replaced in the file needs no restart.
+    /// Authenticates with the content of the file, read for each attempt, without the newline at
+    /// its end: a secret that is replaced in the file needs no restart.
     ///
-    /// The file has to be there when what the client is for is built. If it cannot be read or is empty later, the exchange
-    /// fails as `ClientMisconfigured`.
+    /// The file must exist when the client is built into an exchange or server. If it is unreadable
+    /// or empty later, the exchange fails as `ClientMisconfigured`.
     pub fn from_file(path: impl Into<PathBuf>) -> Self {
         Self(ClientSecret::file(path))
     }

@@ -1,5 +1,6 @@
-//! OpenID Connect Core section 9: <https://openid.net/specs/openid-connect-core-1_0.html#ClientAuthentication>, and
-//! RFC 7523 section 2.2, as draft-ietf-oauth-rfc7523bis updates it.
+//! OpenID Connect Core section 9:
+//! <https://openid.net/specs/openid-connect-core-1_0.html#ClientAuthentication>, and RFC 7523
+//! section 2.2, as draft-ietf-oauth-rfc7523bis updates it.
 
 use std::path::PathBuf;
 
@@ -9,10 +10,19 @@ use super::assertion::{self, OwnAssertion, misconfigured};
 use super::client_secret::ClientSecret;
 use super::{Attempt, Authenticating, ClientAuth};
 
-/// `client_secret_jwt`: an assertion under a MAC by the client secret, which so is not sent itself.
+/// `client_secret_jwt`: an assertion with a MAC by the client secret, which is not sent itself.
 ///
-/// New for each attempt and good for a minute, addressed to the authorization server's issuer identifier alone. The
-/// server must store the secret as it is; prefer [`PrivateKeyJwt`](super::PrivateKeyJwt).
+/// ```
+/// use obo::Client;
+/// use obo::client::{ClientSecretJwt, MacAlgorithm};
+///
+/// let secret = ClientSecretJwt::from_file(MacAlgorithm::Hs256, "/run/secrets/idp");
+/// let client = Client::new("service-a", secret);
+/// ```
+///
+/// It is new for each attempt, valid for a minute, and addressed to the authorization server's
+/// issuer identifier alone. The server must store the secret in the clear; prefer
+/// [`PrivateKeyJwt`](super::PrivateKeyJwt).
 #[derive(Clone, Debug)]
 pub struct ClientSecretJwt {
     secret: ClientSecret,
@@ -21,17 +31,19 @@ pub struct ClientSecretJwt {
 }
 
 impl ClientSecretJwt {
-    /// Authenticates by this secret, under one algorithm.
+    /// Authenticates with this secret, under one algorithm.
     ///
-    /// It must have as many bytes as the algorithm's hash (RFC 7518 section 3.2): 32 for HS256, 48 for HS384, 64 for HS512.
+    /// It needs as many bytes as the algorithm's hash (RFC 7518 section 3.2): 32 for HS256, 48 for
+    /// HS384, 64 for HS512.
     pub fn new(algorithm: MacAlgorithm, secret: impl Into<Secret>) -> Self {
         Self::of(algorithm, ClientSecret::Fixed(secret.into()))
     }
 
-    /// Authenticates by the secret that the file holds at the time of each attempt, without the newline at its end.
+    /// Authenticates with the content of the file, read for each attempt, without the newline at
+    /// its end.
     ///
-    /// The file has to hold one that is long enough when what the client is for is built. If it does not later, the exchange
-    /// fails as `ClientMisconfigured`.
+    /// The file must hold a secret that is long enough when the client is built into an exchange or
+    /// server. If it does not later, the exchange fails as `ClientMisconfigured`.
     pub fn from_file(algorithm: MacAlgorithm, path: impl Into<PathBuf>) -> Self {
         Self::of(algorithm, ClientSecret::file(path))
     }
@@ -44,7 +56,7 @@ impl ClientSecretJwt {
         }
     }
 
-    /// Writes `typ: JWT` in the header, for servers that do not tolerate `client-authentication+jwt`.
+    /// Writes `typ: JWT` in the header, for servers that reject `client-authentication+jwt`.
     #[must_use]
     pub fn plain_typ(mut self) -> Self {
         self.assertion = self.assertion.with_plain_typ();
@@ -52,7 +64,7 @@ impl ClientSecretJwt {
     }
 
     /// Addresses assertions to the token endpoint's URL; see
-    /// [`PrivateKeyJwt::danger_audience_token_endpoint`](super::PrivateKeyJwt::danger_audience_token_endpoint).
+    /// [the method of `PrivateKeyJwt`](super::PrivateKeyJwt::danger_audience_token_endpoint).
     #[must_use]
     pub fn danger_audience_token_endpoint(mut self) -> Self {
         self.assertion = self.assertion.for_token_endpoint();
@@ -62,7 +74,9 @@ impl ClientSecretJwt {
 
 fn too_short(algorithm: MacAlgorithm) -> String {
     let (name, least) = (algorithm.name(), algorithm.min_secret_len());
-    format!("is too short for {name}, which needs {least} bytes; have the server make a longer one")
+    format!(
+        "is too short for {name}, which needs {least} bytes; have the server issue a longer one"
+    )
 }
 
 impl ClientAuth for ClientSecretJwt {

@@ -1,4 +1,4 @@
-//! Files with credentials that others renew: mounted secrets, projected tokens.
+//! Files with credentials that are renewed by others: mounted secrets, projected tokens.
 
 use std::fmt;
 use std::fs::File;
@@ -8,17 +8,17 @@ use std::sync::Arc;
 
 use obo_core::{ErrorClass, Secret, TokenEndpointError};
 
-/// The longest file, in bytes: no token and no key is longer.
+/// The longest file, in bytes: tokens and keys are shorter.
 const MAX: u64 = 64 * 1024;
 
 /// The longest name of a file, in bytes.
 const MAX_PATH: usize = 1024;
 
-/// A file that is read anew each time.
+/// A file that is read each time.
 #[derive(Clone)]
 pub(super) struct CredentialFile(Arc<Path>);
 
-/// Whether it looks like a key or a token in the place of a file's name.
+/// Whether it looks like a key or a token instead of the name of a file.
 fn is_credential(path: &Path) -> bool {
     let text = path.to_string_lossy();
     text.contains(['\n', '\r', '{'])
@@ -32,13 +32,13 @@ impl CredentialFile {
         Self(path.into().into())
     }
 
-    /// The file's text without the newline at its end; blocks.
+    /// Reads the file's text without the newline at its end; blocks.
     ///
     /// The error names the file and nothing of its content.
     pub(super) fn read_now(&self) -> Result<Secret, String> {
         if is_credential(&self.0) {
-            let problem = "is the name of a file, not the credential itself; write the credential into a file, or \
-                           into a variable of the environment";
+            let problem = "must be the name of a file, not the credential itself; write the credential into a file, or \
+                           into an environment variable";
             return Err(problem.to_owned());
         }
         let text = read(&self.0).map_err(|error| format!("{self} cannot be read: {error}"))?;
@@ -48,7 +48,7 @@ impl CredentialFile {
         Ok(text)
     }
 
-    /// The same from where waiting for a disk holds up nobody.
+    /// As [`read_now`](Self::read_now), without blocking the runtime.
     pub(super) async fn read(&self) -> Result<Secret, TokenEndpointError> {
         let file = self.clone();
         let read = tokio::task::spawn_blocking(move || file.read_now()).await;
@@ -57,11 +57,11 @@ impl CredentialFile {
     }
 }
 
-/// The file's name, unless a credential was written in its place.
+/// The file's name, unless it looks like a credential.
 impl fmt::Display for CredentialFile {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match is_credential(&self.0) {
-            true => f.write_str("what is no name of a file"),
+            true => f.write_str("(not the name of a file)"),
             false => self.0.display().fmt(f),
         }
     }
@@ -76,7 +76,7 @@ impl fmt::Debug for CredentialFile {
 fn read(path: &Path) -> io::Result<Secret> {
     let mut bytes = Vec::new();
     File::open(path)?.take(MAX + 1).read_to_end(&mut bytes)?;
-    let text = String::from_utf8(bytes).map_err(|_| io::Error::other("it is not text"))?;
+    let text = String::from_utf8(bytes).map_err(|_| io::Error::other("it is not UTF-8 text"))?;
     let text = Secret::new(text);
     if text.expose().len() as u64 > MAX {
         return Err(io::Error::other("it is longer than 64 KiB"));

@@ -1,4 +1,4 @@
-//! A private key in a file that others replace while the service runs.
+//! A private key in a file that is replaced while the service runs.
 
 use std::fmt;
 use std::sync::Arc;
@@ -11,17 +11,17 @@ use super::assertion::misconfigured;
 use super::file::CredentialFile;
 use crate::observe;
 
-/// How a key is read from a file's text.
+/// Parses a key from a file's text.
 pub(super) type ReadKey = fn(Algorithm, &Secret) -> Result<SigningKey, ConfigError>;
 
-/// A file that is read at each attempt; its key is parsed when the text has changed.
+/// A file that is read for each attempt; its key is parsed when the text has changed.
 ///
-/// A file that cannot be used for a moment, such as one that is being written, leaves the key as it was.
+/// While the file is not usable, such as when it is being written, the previous key stays in use.
 pub(super) struct KeyFile {
     source: KeySource,
     /// Empty until the file was usable once.
     loaded: ArcSwapOption<Loaded>,
-    /// Why the file could not be used the last time, so that it is reported once.
+    /// Why the file was not usable the last time, so that this is reported once.
     problem: Mutex<Option<String>>,
 }
 
@@ -31,7 +31,7 @@ pub(super) struct KeySource {
     pub(super) file: CredentialFile,
     pub(super) algorithm: Algorithm,
     pub(super) read_key: ReadKey,
-    /// The key's name, where the file does not give it.
+    /// The key's name, if the file does not hold it.
     pub(super) kid: Option<String>,
     pub(super) certificate: Option<Certificate>,
 }
@@ -66,7 +66,7 @@ impl KeyFile {
         })
     }
 
-    /// Reads the files, which have to be usable the first time, and keeps the key; blocks.
+    /// Reads the files, which must be usable the first time, and loads the key; blocks.
     pub(super) fn check(&self) -> Result<(), ConfigError> {
         if self.loaded.load().is_none() {
             let loaded = self.changed()?.map(Arc::new);
@@ -75,7 +75,7 @@ impl KeyFile {
         Ok(())
     }
 
-    /// The key of this moment.
+    /// The current key.
     pub(super) async fn current(self: &Arc<Self>) -> Result<Arc<Loaded>, TokenEndpointError> {
         let file = Arc::clone(self);
         let changed = tokio::task::spawn_blocking(move || file.changed()).await;
@@ -109,7 +109,7 @@ impl KeyFile {
         }
     }
 
-    /// What the files hold now, if it is something else than before.
+    /// What the files hold now, if it has changed.
     fn changed(&self) -> Result<Option<Loaded>, ConfigError> {
         let source = &self.source;
         let text = source.file.read_now().map_err(wrong)?;
@@ -127,7 +127,7 @@ impl KeyFile {
             None => key,
         };
         if let Some(certificate) = &certificate {
-            // A certificate of another key would name that one.
+            // A certificate of another key would name that key.
             JwsHeader::new("", "").with_certificate(certificate.expose(), Some(&key))?;
         }
         Ok(Some(Loaded {

@@ -1,13 +1,17 @@
-//! How this service proves to the authorization server who it is: one file per method, named as IANA registers it.
+//! Client authentication: how this service proves its identity to the authorization server. One
+//! file per method, named as in the IANA registry.
 //!
-//! Prefer a method without a shared secret (RFC 9700 section 2.5): what the platform gives ([`ClientAssertion`], the
-//! certificate of [`TlsClientAuth`]), or [`PrivateKeyJwt`].
+//! Prefer a method without a shared secret (RFC 9700 section 2.5): an assertion of the platform
+//! ([`ClientAssertion`]), the certificate of [`TlsClientAuth`], or [`PrivateKeyJwt`].
 //!
-//! Credentials are renewed without a restart: a file is read, and a closure called, at each attempt. A key is parsed again
-//! when its file has changed; while the file cannot be used, the key of before is.
+//! Credentials are renewed without a restart: a file is read, and a closure called, at each
+//! attempt. A key is parsed again when its file has changed. While the file is not usable, the
+//! previous key stays in use.
 //!
-//! A method of your own is an implementation of [`ClientAuth`] in your own crate; `Setup::client_auth` of `obo-config` gives
-//! it a name in configuration files. What it sets by [`TokenRequest::push`](crate::token_endpoint::TokenRequest::push) is kept out of errors and logs.
+//! For a method of your own, implement [`ClientAuth`] in your crate. `Setup::client_auth` of
+//! `obo-config` gives it a name in configuration files. What it adds by
+//! [`TokenRequest::push`](crate::token_endpoint::TokenRequest::push) never appears in errors and
+//! logs.
 
 mod assertion;
 mod client;
@@ -37,15 +41,15 @@ pub use tls_client_auth::TlsClientAuth;
 
 use obo_core::{ConfigError, Issuer, TokenEndpointError, TokenRequest, UnixTime};
 
-/// What a client authenticates for: one attempt at one authorization server.
+/// One attempt at one authorization server, which a client authenticates for.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct Attempt<'a> {
-    /// Who this service is.
+    /// The client identifier.
     pub client_id: &'a str,
     /// The authorization server.
     pub server: &'a Issuer,
-    /// The URL that the request goes to.
+    /// The URL that the request is sent to.
     pub token_endpoint: &'a str,
     /// The time of the attempt.
     pub now: UnixTime,
@@ -55,10 +59,10 @@ pub struct Attempt<'a> {
 pub type Authenticating<'a> =
     Pin<Box<dyn Future<Output = Result<(), TokenEndpointError>> + Send + 'a>>;
 
-/// What a closure of the user's gives, sooner or later.
+/// The result of a closure of the application.
 pub(crate) type Given<T> = Pin<Box<dyn Future<Output = Result<T, TokenEndpointError>> + Send>>;
 
-/// A closure of the user's; clones are the same one.
+/// A closure of the application, shared by clones.
 pub(crate) struct Closure<F: ?Sized>(pub(crate) Arc<F>);
 
 impl<F: ?Sized> Clone for Closure<F> {
@@ -74,19 +78,47 @@ impl<F: ?Sized> fmt::Debug for Closure<F> {
 }
 
 /// A client authentication method (RFC 6749 section 2.3).
+///
+/// ```
+/// use obo::Secret;
+/// use obo::client::{Attempt, Authenticating, ClientAuth};
+/// use obo::token_endpoint::TokenRequest;
+///
+/// #[derive(Debug)]
+/// struct ApiKey(Secret);
+///
+/// impl ClientAuth for ApiKey {
+///     fn authenticate<'a>(
+///         &'a self,
+///         request: &'a mut TokenRequest,
+///         attempt: Attempt<'a>,
+///     ) -> Authenticating<'a> {
+///         Box::pin(async move {
+///             request.push_public("client_id", attempt.client_id);
+///             request.push("api_key", self.0.expose());
+///             Ok(())
+///         })
+///     }
+/// }
+///
+/// let client = obo::Client::new("service-a", ApiKey("k3y".into()));
+/// ```
 pub trait ClientAuth: fmt::Debug + Send + Sync + 'static {
-    /// Adds the credentials of one attempt to `request`; called anew for each attempt, retries included (CA-09).
+    /// Adds the credentials of one attempt to `request`. It is called for each attempt, retries
+    /// included.
     ///
     /// # Errors
     ///
-    /// `ClientMisconfigured` when there is no usable credential, `Transient` when its source does not answer.
+    /// Fails as `ClientMisconfigured` without a usable credential, and as `Transient` if the source
+    /// of the credential does not respond.
     fn authenticate<'a>(
         &'a self,
         request: &'a mut TokenRequest,
         attempt: Attempt<'a>,
     ) -> Authenticating<'a>;
 
-    /// Finds a credential that cannot be used, when what the client is for is built; it may read files, and block.
+    /// Checks the credential when the client is built into an exchange or server. It may read files
+    /// and block.
     ///
     /// # Errors
     ///
@@ -95,8 +127,8 @@ pub trait ClientAuth: fmt::Debug + Send + Sync + 'static {
         Ok(())
     }
 
-    /// Whether the client authenticates by its TLS certificate, so that the request goes to the server's endpoint for
-    /// mutual TLS where it has one (RFC 8705 section 5).
+    /// Whether the client authenticates by its TLS certificate. Then requests go to the endpoints
+    /// for mutual TLS, if the server has them (RFC 8705 section 5).
     fn uses_mutual_tls(&self) -> bool {
         false
     }

@@ -1,5 +1,7 @@
-//! OpenID Connect Core section 9: <https://openid.net/specs/openid-connect-core-1_0.html#ClientAuthentication>, and
-//! RFC 7523 section 2.2: <https://www.rfc-editor.org/rfc/rfc7523#section-2.2>, as draft-ietf-oauth-rfc7523bis updates it.
+//! OpenID Connect Core section 9:
+//! <https://openid.net/specs/openid-connect-core-1_0.html#ClientAuthentication>, and RFC 7523
+//! section 2.2: <https://www.rfc-editor.org/rfc/rfc7523#section-2.2>, as updated by
+//! draft-ietf-oauth-rfc7523bis.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -13,10 +15,20 @@ use super::file::CredentialFile;
 use super::key_file::{Certificate, KeyFile, KeySource, ReadKey};
 use super::{Attempt, Authenticating, ClientAuth, Closure, Given};
 
-/// `private_key_jwt`: an assertion signed with this service's own key, new for each attempt and good for a minute.
+/// `private_key_jwt`: an assertion signed with this service's own key, new for each attempt and
+/// valid for a minute.
 ///
-/// Its audience is the authorization server's issuer identifier and nothing else, so that no other server can use it. The
-/// form has the `client_id` too, which some servers need and which is the assertion's subject.
+/// ```
+/// use obo::policy::Algorithm;
+/// use obo::{Client, PrivateKeyJwt};
+///
+/// let key = PrivateKeyJwt::from_pem_file(Algorithm::Es256, "/run/secrets/key.pem", Some("key-1"));
+/// let client = Client::new("service-a", key);
+/// ```
+///
+/// Its only audience is the authorization server's issuer identifier, so no other server can use
+/// it. The form has the `client_id` too, which some servers require and which is the assertion's
+/// subject.
 #[derive(Clone, Debug)]
 pub struct PrivateKeyJwt {
     algorithm: Algorithm,
@@ -41,19 +53,20 @@ impl PrivateKeyJwt {
         Self::of(algorithm, kid.as_deref(), Signer::Key(key))
     }
 
-    /// Authenticates with the private key in PEM form (PKCS#8) that the file holds at the time of each attempt: a key that
-    /// is replaced in the file needs no restart.
+    /// Authenticates with the private key in PEM form (PKCS#8) in the file, read for each attempt:
+    /// a key that is replaced in the file needs no restart.
     ///
-    /// The key is parsed again when the file has changed. While the file cannot be used, such as when it is half written,
-    /// the key of before is, and the log says so.
+    /// The key is parsed again when the file has changed. While the file is not usable, such as
+    /// when it is half written, the previous key stays in use, and this is logged.
     ///
-    /// When what the client is for is built, the file has to hold such a key; an error quotes nothing of its content.
+    /// The file must hold such a key when the client is built into an exchange or server. An error
+    /// quotes nothing of its content.
     pub fn from_pem_file(algorithm: Algorithm, path: impl AsRef<Path>, kid: Option<&str>) -> Self {
         Self::of_file(algorithm, path.as_ref(), SigningKey::from_pem, kid)
     }
 
-    /// As [`from_pem_file`](Self::from_pem_file), for a key in PEM or JWK form ([`SigningKey::parse`]); a JWK may have the
-    /// `kid` itself.
+    /// As [`from_pem_file`](Self::from_pem_file), for a key in PEM or JWK form
+    /// ([`SigningKey::parse`]). A JWK may contain the `kid`.
     pub fn from_file(algorithm: Algorithm, path: impl AsRef<Path>, kid: Option<&str>) -> Self {
         Self::of_file(algorithm, path.as_ref(), SigningKey::parse, kid)
     }
@@ -66,18 +79,19 @@ impl PrivateKeyJwt {
             kid: kid.map(str::to_owned),
             certificate: None,
         });
-        // The header is named by the key of each moment.
+        // The header names the current key.
         Self::of(algorithm, None, Signer::File(Arc::new(file)))
     }
 
-    /// Has somebody else sign who keeps the key, such as a KMS or an HSM.
+    /// Lets a KMS or an HSM sign, which holds the key.
     ///
-    /// `sign` gets the bytes to sign at each attempt and gives the signature as RFC 7518 section 3 has it; of ECDSA that is
-    /// the two numbers side by side, where many services give DER. Which key it signs with is its own affair, so a key can
-    /// be replaced at run time. It is waited for within the exchange's deadline, and must not block: a client that does
-    /// belongs into `tokio::task::spawn_blocking`.
+    /// `sign` gets the bytes to sign for each attempt and returns the signature in the form of RFC
+    /// 7518 section 3. For ECDSA that is the two numbers in a row, where many services return DER.
+    /// It may sign with another key at any time. It must finish within the exchange's deadline, and
+    /// must not block: use `tokio::task::spawn_blocking` for a client that blocks.
     ///
-    /// Its failure says by its class what happens next: `Transient` is tried again, `ClientMisconfigured` is not.
+    /// The class of its failure decides what happens next: `Transient` is retried,
+    /// `ClientMisconfigured` is not.
     ///
     /// ```
     /// use obo::PrivateKeyJwt;
@@ -85,7 +99,9 @@ impl PrivateKeyJwt {
     /// use obo::token_endpoint::{ErrorClass, TokenEndpointError};
     ///
     /// # #[derive(Clone)] struct Kms;
-    /// # impl Kms { async fn sign(&self, _: &str, _: &[u8]) -> Result<Vec<u8>, std::io::Error> { Ok(vec![]) } }
+    /// # impl Kms {
+    /// #     async fn sign(&self, _: &str, _: &[u8]) -> std::io::Result<Vec<u8>> { Ok(vec![]) }
+    /// # }
     /// # let kms = Kms;
     /// let auth = PrivateKeyJwt::with_signer(Algorithm::Ps256, Some("key-7"), move |input| {
     ///     let kms = kms.clone();
@@ -116,16 +132,19 @@ impl PrivateKeyJwt {
         }
     }
 
-    /// Names the key by its certificate too, in the header `x5t#S256`: the first certificate of a PEM text.
+    /// Names the key by its certificate too, in the header `x5t#S256`: the first certificate of a
+    /// PEM text.
     ///
-    /// Servers need it where certificates are registered instead of keys. The certificate has to be of this key, as far as
-    /// the key is here. A key file that is replaced later by another certificate's key is not used.
+    /// Servers require it if certificates are registered instead of keys. The certificate must
+    /// belong to the key, as far as the key is known here. A key file whose new key has another
+    /// certificate is not used.
     #[must_use]
     pub fn certificate(self, pem: &str) -> Self {
         self.certified(Certificate::Text(pem.into()))
     }
 
-    /// The same with the certificate in a file, which may change along with the file of the key.
+    /// As [`certificate`](Self::certificate), from a file, which may change along with the file of
+    /// the key.
     #[must_use]
     pub fn certificate_file(self, path: impl AsRef<Path>) -> Self {
         self.certified(Certificate::File(CredentialFile::new(path.as_ref())))
@@ -153,18 +172,20 @@ impl PrivateKeyJwt {
         self
     }
 
-    /// Writes `typ: JWT` in the header, for servers that do not tolerate `client-authentication+jwt`.
+    /// Writes `typ: JWT` in the header, for servers that reject `client-authentication+jwt`.
     #[must_use]
     pub fn plain_typ(mut self) -> Self {
         self.assertion = self.assertion.with_plain_typ();
         self
     }
 
-    /// Addresses assertions to the token endpoint's URL instead of the issuer, for servers that demand it.
+    /// Addresses assertions to the token endpoint's URL instead of the issuer, for servers that
+    /// require it.
     ///
-    /// The URL of an endpoint may come from a document that somebody else wrote. A client that is known to several servers
-    /// can so be made to sign an assertion to one of them and give it to another, who uses it. Use it for a server whose
-    /// token endpoint is given by hand, or whose discovery document is trusted as much as the server itself.
+    /// The URL of an endpoint may come from a document of another party. A client that is
+    /// registered at several servers may then sign an assertion to one server and send it to
+    /// another, which can use it. Use this only for a server whose token endpoint is set by hand,
+    /// or whose discovery document is as trusted as the server itself.
     #[must_use]
     pub fn danger_audience_token_endpoint(mut self) -> Self {
         self.assertion = self.assertion.for_token_endpoint();
@@ -201,7 +222,7 @@ impl PrivateKeyJwt {
     }
 }
 
-/// Finds a signature in another form than that of a JWS, which the server would not explain.
+/// Rejects a signature that is not in the form of a JWS, which the server would not explain.
 fn check_length(algorithm: Algorithm, signature: &[u8]) -> Result<(), TokenEndpointError> {
     let (fits, expected) = match algorithm {
         Algorithm::Es256 | Algorithm::Ed25519 => (signature.len() == 64, "64"),
@@ -212,7 +233,7 @@ fn check_length(algorithm: Algorithm, signature: &[u8]) -> Result<(), TokenEndpo
         return Ok(());
     }
     Err(misconfigured(format!(
-        "the signer gave {} bytes for {}, whose signatures in a JWS have {expected}; is it DER?",
+        "the signer returned {} bytes for {}, whose signatures have {expected} in a JWS; convert DER to the form of a JWS",
         signature.len(),
         algorithm.name(),
     )))

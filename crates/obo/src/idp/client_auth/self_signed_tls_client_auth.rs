@@ -4,9 +4,25 @@ use obo_core::TokenRequest;
 
 use super::{Attempt, Authenticating, ClientAuth, TlsClientAuth};
 
-/// `self_signed_tls_client_auth`: the certificate of the TLS connection, which is registered at the server itself.
+/// `self_signed_tls_client_auth`: the certificate of the TLS connection, which is registered at the
+/// server itself.
 ///
-/// On this side it is the same as [`TlsClientAuth`]: the form holds the `client_id` alone.
+/// It sends the same as [`TlsClientAuth`]: the `client_id` alone.
+///
+/// ```
+/// use obo::{AuthorizationServer, Client, TokenExchange};
+/// use obo::authorization_server::HttpService;
+/// use obo::client::SelfSignedTlsClientAuth;
+///
+/// # fn exchange(with_certificate: HttpService) -> Result<TokenExchange, obo::ConfigError> {
+/// let client = Client::new("service-a", SelfSignedTlsClientAuth);
+/// let idp = AuthorizationServer::builder("https://idp.example.com")
+///     .with_http(with_certificate)
+///     .build()?;
+/// let exchange = TokenExchange::builder(idp, client).build()?;
+/// # Ok(exchange)
+/// # }
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct SelfSignedTlsClientAuth;
 

@@ -6,14 +6,17 @@ use obo_core::TokenRequest;
 
 use super::{Attempt, Authenticating, ClientAuth};
 
-/// `tls_client_auth`: the certificate of the TLS connection, issued by an authority that the server trusts.
+/// `tls_client_auth`: the certificate of the TLS connection, issued by an authority that the server
+/// trusts.
 ///
-/// The form holds the `client_id` alone; the certificate and its key are those of the
-/// [`HttpService`](crate::authorization_server::HttpService) that the [`AuthorizationServer`](crate::AuthorizationServer) was given, so they are
-/// renewed there. The request goes to `mtls_endpoint_aliases.token_endpoint` where the server's metadata has it.
+/// The form has the `client_id` alone. The certificate and its key belong to the
+/// [`HttpService`](crate::authorization_server::HttpService) of the
+/// [`AuthorizationServer`](crate::AuthorizationServer), and are renewed there. Requests go to
+/// `mtls_endpoint_aliases.token_endpoint` if the server's metadata has it.
 ///
-/// With an X.509-SVID of SPIFFE the client's identifier is the SPIFFE ID, which is the URI in the certificate. Whether it
-/// is, and whether the connection has a certificate at all, is for the server to check: it cannot be seen from here.
+/// With an X.509-SVID of SPIFFE the client identifier is the SPIFFE ID, the URI in the certificate.
+/// The server checks this, and whether the connection has a certificate at all; neither can be
+/// checked here.
 ///
 /// ```
 /// use obo::{AuthorizationServer, Client, TokenExchange};

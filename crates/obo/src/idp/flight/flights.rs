@@ -1,4 +1,5 @@
-//! The map of what is under way. `tests/flight_model` compiles this file once more, with primitives that try schedules.
+//! The map of the work under way. `tests/flight_model` compiles this file again, with primitives
+//! that try schedules.
 
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -28,13 +29,14 @@ impl<T: Clone> Future for Flight<T> {
     }
 }
 
-/// One owner in this many may always have its share: a new owner gets in though others have taken all places.
+/// An owner always has a share of one part in this many, even if other owners have taken all
+/// places.
 const OWNERS: usize = 64;
 
 /// The work under way, by key.
 ///
-/// All owners together may have `most` flights. When these places are taken, an owner with less than its share (a 64th of
-/// them) may still start one, up to as many again: no owner can keep the others out.
+/// All owners together have `most` flights. When these places are taken, an owner below its share
+/// (a 64th of them) may still start flights, up to as many again: no owner can keep the others out.
 pub(crate) struct Flights<K, T: Clone> {
     under_way: Mutex<UnderWay<K, T>>,
     most: usize,
@@ -59,10 +61,10 @@ where
         })
     }
 
-    /// The flight of `key` that is under way, or a new one that counts against `owner`.
+    /// Returns the flight of `key` that is under way, or starts one that counts for `owner`.
     ///
-    /// `work` ends its effects (a stored result) before its flight leaves the map, so that whoever comes later finds
-    /// one or the other.
+    /// `work` finishes its effects, such as a stored result, before its flight leaves the map, so
+    /// that later callers find one or the other.
     pub(crate) fn join<W>(
         self: &Arc<Self>,
         key: K,
@@ -83,7 +85,8 @@ where
         let flight = Flight(flight.shared());
         under_way.insert(key.clone(), (owner, flight.clone()));
         drop(under_way);
-        // Spawning comes after the lock is released: a runtime that shuts down drops the task, and so the place, here.
+        // The task is spawned after the lock is released: a runtime that shuts down drops the task,
+        // and so the place, here.
         let place = Place {
             flights: Arc::clone(self),
             key,
@@ -92,13 +95,13 @@ where
         spawn(async move {
             let result = work.await;
             drop(place);
-            // Nobody may be waiting any more.
+            // All waiters may be gone.
             let _ = arrived.send(result);
         });
         Ok(flight)
     }
 
-    /// The flight of `key` that is under way, if there is one.
+    /// Returns the flight of `key` that is under way, if there is one.
     pub(crate) fn under_way(&self, key: &K) -> Option<Flight<T>> {
         self.lock().get(key).map(|(_, flight)| flight.clone())
     }
@@ -116,7 +119,7 @@ where
     }
 }
 
-/// Leaves the map when dropped, be it by arrival, panic or shutdown.
+/// Leaves the map when it is dropped: on arrival, panic or shutdown.
 struct Place<K, T>
 where
     K: Clone + Eq + Hash + Send + 'static,

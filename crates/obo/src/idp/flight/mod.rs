@@ -1,7 +1,7 @@
 //! Single flight: work that many wait for runs once, in a task of its own.
 //!
-//! A waiter that goes away changes nothing for the work or for the others, and failure is shared exactly among those
-//! who wait for it (TX-44).
+//! A waiter that is dropped changes nothing for the work or for the others. A failure is shared
+//! exactly among those who wait for it.
 
 mod flights;
 mod primitives;

@@ -12,21 +12,23 @@ use crate::box_error::BoxError;
 
 const USER_AGENT: &str = concat!("obo/", env!("CARGO_PKG_VERSION"));
 
-/// How long a connection without a request is kept, so that a dead one is left within this time.
+/// How long an idle connection is kept, so that a dead one is closed within this time.
 const IDLE: Duration = Duration::from_secs(25);
-/// When the peer of a silent connection is probed, how often, and how many probes may be lost: 25 s for a dead peer.
+/// When the peer of a silent connection is probed, how often, and how many probes may be lost: 25 s
+/// to detect a dead peer.
 const KEEPALIVE: Duration = Duration::from_secs(10);
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(5);
 const KEEPALIVE_RETRIES: u32 = 3;
-/// How long a peer may leave what was sent without a sign that it came.
+/// How long sent data may stay unacknowledged.
 #[cfg(target_os = "linux")]
 const UNACKNOWLEDGED: Duration = Duration::from_secs(20);
 
 pub(super) fn new() -> HttpService {
     let encrypted = client(Client::builder());
-    // `http` is for loopback (TE-01) and for what is called dangerous: a proxy would carry secrets further in the clear.
+    // `http` is for loopback and for `danger_` settings: a proxy would forward secrets in the
+    // clear.
     let plain = client(Client::builder().no_proxy().tls_certs_only([]));
-    // Without roots or a provider there is no TLS: each request says so, and none leaves.
+    // Without root certificates or a provider there is no TLS: each request fails with the reason.
     let clients = encrypted
         .and_then(|encrypted| Ok((DefaultClient::new(encrypted), DefaultClient::new(plain?))))
         .map_err(|error| format!("the HTTP client could not be set up: {error}"));
@@ -46,7 +48,7 @@ fn client(builder: ClientBuilder) -> reqwest::Result<Client> {
     let builder = builder
         .redirect(reqwest::redirect::Policy::none())
         .user_agent(USER_AGENT)
-        // Another crate may turn HTTP/2 on, where a dead connection would be kept for all requests.
+        // Another crate may enable HTTP/2, where one dead connection would serve all requests.
         .http1_only()
         .pool_idle_timeout(IDLE)
         .tcp_keepalive(KEEPALIVE)
@@ -60,7 +62,7 @@ fn client(builder: ClientBuilder) -> reqwest::Result<Client> {
 #[derive(Clone)]
 struct DefaultClient {
     client: Client,
-    /// There was a response, so that there may be a connection from before.
+    /// Whether there was a response, so that a connection may be reused.
     has_responses: Arc<AtomicBool>,
 }
 
@@ -74,13 +76,14 @@ impl DefaultClient {
 
     async fn send(self, request: Request<Bytes>) -> Result<Response<reqwest::Body>, BoxError> {
         let request = reqwest::Request::try_from(request)?;
-        // A POST may have been processed, and an assertion in it is for one use: its sender makes another one.
+        // A POST may have been processed, and its assertion is for one use: the sender makes
+        // another one.
         let second = match *request.method() {
             Method::GET if self.has_responses.load(Ordering::Relaxed) => request.try_clone(),
             _ => None,
         };
         let response = match (self.client.execute(request).await, second) {
-            // The server may have closed the connection just when it was used again (RFC 9112 section 9.3.1).
+            // The server may have closed the reused connection (RFC 9112 section 9.3.1).
             (Err(error), Some(second)) if error.is_request() && !error.is_connect() => {
                 self.client.execute(second).await
             }

@@ -2,12 +2,13 @@ use std::time::Duration;
 
 use http::{HeaderMap, header};
 
-/// How long a server says that its answer may be kept (`Cache-Control`, RFC 9111 section 5.2.2); `None` when it does not.
+/// How long a server calls its response fresh (`Cache-Control`, RFC 9111 section 5.2.2); `None` if
+/// it does not say.
 ///
-/// Of several lifetimes the shortest counts, and one that cannot be read is over at once.
+/// The shortest of several lifetimes counts. A lifetime that cannot be read is zero.
 pub(crate) fn freshness(headers: &HeaderMap) -> Option<Duration> {
     let lines = headers.get_all(header::CACHE_CONTROL).iter();
-    // A line that is no text may say anything.
+    // A line that is not text may mean anything.
     lines
         .flat_map(|line| line.to_str().unwrap_or("no-store").split(','))
         .filter_map(|directive| lifetime(directive.trim()))
@@ -27,7 +28,7 @@ fn lifetime(directive: &str) -> Option<Duration> {
     if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
         return Some(Duration::ZERO);
     }
-    // More seconds than a number holds are very many.
+    // A number that is too large stays large.
     Some(Duration::from_secs(digits.parse().unwrap_or(u64::MAX)))
 }
 
@@ -37,9 +38,9 @@ mod tests {
 
     #[test]
     fn jw_24_what_a_server_says_of_the_age_of_its_answer() {
-        let seconds = |said: &[&'static str]| {
+        let seconds = |lines: &[&'static str]| {
             let mut headers = HeaderMap::new();
-            for line in said {
+            for line in lines {
                 headers.append(header::CACHE_CONTROL, line.parse().unwrap());
             }
             freshness(&headers).map(|lifetime| lifetime.as_secs())
@@ -52,7 +53,7 @@ mod tests {
         ] {
             assert_eq!(seconds(silent), None, "{silent:?}");
         }
-        for (said, expected) in [
+        for (lines, expected) in [
             (&["max-age=120"][..], 120),
             (&["public, Max-Age = \"120\" , must-revalidate"], 120),
             (&["max-age=300, max-age=120"], 120),
@@ -64,7 +65,7 @@ mod tests {
             (&["max-age=soon"], 0),
             (&["max-age=99999999999999999999999"], u64::MAX),
         ] {
-            assert_eq!(seconds(said), Some(expected), "{said:?}");
+            assert_eq!(seconds(lines), Some(expected), "{lines:?}");
         }
     }
 }

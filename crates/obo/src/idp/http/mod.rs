@@ -1,4 +1,4 @@
-//! The HTTP seam: any tower service of requests with bytes, behind a body cap and a deadline.
+//! The HTTP client: any tower service of requests with bytes, behind a body limit and a deadline.
 
 #[cfg(feature = "default-client")]
 mod default_client;

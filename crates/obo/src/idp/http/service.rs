@@ -13,20 +13,22 @@ use tower::{Service, ServiceExt as _};
 use crate::box_error::BoxError;
 use crate::observe;
 
-/// The HTTP client behind discovery, key sets and exchanges: any tower service of `http::Request<Bytes>`.
+/// The HTTP client for discovery, key sets, tokens and introspection: any tower service of
+/// `http::Request<Bytes>`.
 ///
-/// Timeouts, retries, proxies, mutual TLS and tracing are layers of that service; on top of them this project puts a
-/// total deadline and a cap on the answer's size. The service must not follow redirects: one that does would post a
-/// client's secret to wherever it is sent (TE-06).
+/// Timeouts, retries, proxies, mutual TLS and tracing are layers of that service. On top of them
+/// comes a total deadline and a limit on the size of a response. The service must not follow
+/// redirects: it would send the client's secret to the target of the redirect.
 ///
 /// ```
-/// use bytes::{Bytes, BytesMut};
+/// use bytes::Bytes;
 /// use http_body_util::Full;
 /// use obo::authorization_server::HttpService;
 ///
-/// // Any client will do; this one answers by itself.
+/// // Any client works; this one responds itself.
 /// let client = tower::service_fn(|_request: http::Request<Bytes>| async {
-///     Ok::<_, std::convert::Infallible>(http::Response::new(Full::new(Bytes::from_static(b"{}"))))
+///     let body = Full::new(Bytes::from_static(b"{}"));
+///     Ok::<_, std::convert::Infallible>(http::Response::new(body))
 /// });
 /// let http = HttpService::new(client);
 /// ```
@@ -37,7 +39,7 @@ type Erased =
     BoxCloneSyncService<Request<Bytes>, Response<UnsyncBoxBody<Bytes, BoxError>>, BoxError>;
 
 impl HttpService {
-    /// Takes a client; a clone of it serves each request.
+    /// Wraps a client; a clone of it serves each request.
     pub fn new<S, B>(client: S) -> Self
     where
         S: Service<Request<Bytes>, Response = Response<B>> + Clone + Send + Sync + 'static,
@@ -55,14 +57,15 @@ impl HttpService {
         ))
     }
 
-    /// The client that comes with this crate: TLS by rustls, no redirects, proxies as the environment names them, though
-    /// never for `http`, which is for loopback and for issuers of [`Issuer::danger_http`](crate::Issuer::danger_http).
+    /// The client of this crate: TLS by rustls, no redirects, proxies from the environment. It
+    /// never uses a proxy for `http`, which is for loopback and for issuers of
+    /// [`Issuer::danger_http`](crate::Issuer::danger_http).
     #[cfg(feature = "default-client")]
     pub fn default_client() -> Self {
         super::default_client::new()
     }
 
-    /// Sends a request that asks for no content coding, since nothing here decodes one.
+    /// Sends a request. It accepts no content coding, since none is decoded here.
     pub(crate) async fn send(
         &self,
         mut request: Request<Bytes>,
@@ -71,18 +74,18 @@ impl HttpService {
         let identity = HeaderValue::from_static("identity");
         request.headers_mut().insert(ACCEPT_ENCODING, identity);
         let call = observe::client_call(&request);
-        let answer = call.within(self.answer(request, limits)).await;
-        let outcome = answer.as_ref().map(Response::status);
+        let response = call.within(self.respond(request, limits)).await;
+        let outcome = response.as_ref().map(Response::status);
         observe::client_called(&call, outcome.map_err(HttpError::code));
-        answer
+        response
     }
 
-    async fn answer(
+    async fn respond(
         &self,
         request: Request<Bytes>,
         limits: Limits,
     ) -> Result<Response<Bytes>, HttpError> {
-        let answer = async {
+        let response = async {
             let response = self.0.clone().oneshot(request).await;
             let (parts, body) = response.map_err(HttpError::of)?.into_parts();
             let body = collect(body, limits.body).await;
@@ -92,15 +95,15 @@ impl HttpService {
             })?;
             Ok(Response::from_parts(parts, body))
         };
-        let answer = tokio::time::timeout(limits.deadline, answer).await;
-        answer.unwrap_or_else(|_| {
-            let problem = format!("no answer within {:?}", limits.deadline);
-            Err(HttpError::NoAnswer(problem))
+        let response = tokio::time::timeout(limits.deadline, response).await;
+        response.unwrap_or_else(|_| {
+            let problem = format!("no response within {:?}", limits.deadline);
+            Err(HttpError::NoResponse(problem))
         })
     }
 }
 
-/// Into one buffer: a list of frames would cost many times their bytes when each of them is tiny.
+/// Collects into one buffer: a list of tiny frames would cost many times their bytes.
 async fn collect(body: UnsyncBoxBody<Bytes, BoxError>, most: usize) -> Result<Bytes, BoxError> {
     let mut body = Limited::new(body, most);
     let mut collected = BytesMut::new();
@@ -118,32 +121,32 @@ impl fmt::Debug for HttpService {
     }
 }
 
-/// What one request may cost.
+/// The limits of one request.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Limits {
-    /// The longest answer, in bytes after decompression.
+    /// The longest response, in bytes after decompression.
     pub(crate) body: usize,
-    /// From connecting to the last byte of the answer.
+    /// From connecting to the last byte of the response.
     pub(crate) deadline: Duration,
 }
 
-/// No answer that could be read.
+/// No response that could be read.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum HttpError {
-    /// There was one, and more of it than this many bytes: asking again gets no better one.
-    #[error("the answer is longer than {0} bytes")]
+    /// It was longer than this many bytes; another request would not help.
+    #[error("the response is longer than {0} bytes")]
     TooLong(usize),
-    /// There was none: what went wrong, cause after cause.
+    /// There was none: the errors, cause after cause.
     #[error("{0}")]
-    NoAnswer(String),
+    NoResponse(String),
 }
 
 impl HttpError {
     /// The stable, low-cardinality name of this error, for spans.
     pub(crate) fn code(&self) -> &'static str {
         match self {
-            Self::TooLong(_) => "answer_too_long",
-            Self::NoAnswer(_) => "no_answer",
+            Self::TooLong(_) => "response_too_long",
+            Self::NoResponse(_) => "no_response",
         }
     }
 
@@ -158,7 +161,7 @@ impl HttpError {
             }
             cause = error.source();
         }
-        Self::NoAnswer(text)
+        Self::NoResponse(text)
     }
 }
 
@@ -173,16 +176,16 @@ mod tests {
     };
 
     async fn send<F>(
-        answer: impl Fn() -> F + Clone + Send + Sync + 'static,
+        respond: impl Fn() -> F + Clone + Send + Sync + 'static,
     ) -> Result<Bytes, String>
     where
         F: Future<Output = Result<Response<Full<Bytes>>, BoxError>> + Send + 'static,
     {
-        let client = tower::service_fn(move |_: Request<Bytes>| answer());
-        let answer = HttpService::new(client)
+        let client = tower::service_fn(move |_: Request<Bytes>| respond());
+        let response = HttpService::new(client)
             .send(Request::new(Bytes::new()), LIMITS)
             .await;
-        answer
+        response
             .map(Response::into_body)
             .map_err(|error| error.to_string())
     }
@@ -190,10 +193,10 @@ mod tests {
     #[tokio::test]
     async fn no_content_coding_is_asked_for() {
         let seen = std::sync::Arc::new(std::sync::Mutex::new(Vec::new()));
-        let told = std::sync::Arc::clone(&seen);
+        let record = std::sync::Arc::clone(&seen);
         let client = tower::service_fn(move |request: Request<Bytes>| {
             let accepted = request.headers().get_all(ACCEPT_ENCODING);
-            told.lock().unwrap().extend(accepted.iter().cloned());
+            record.lock().unwrap().extend(accepted.iter().cloned());
             async { Ok::<_, BoxError>(Response::new(Full::new(Bytes::new()))) }
         });
         let http = HttpService::new(client);
@@ -212,13 +215,13 @@ mod tests {
         let body = |text: &'static str| move || async move { Ok(Response::new(text.into())) };
         assert_eq!(send(body("1234")).await.unwrap(), "1234");
         let error = send(body("12345")).await.unwrap_err();
-        assert_eq!(error, "the answer is longer than 4 bytes");
+        assert_eq!(error, "the response is longer than 4 bytes");
     }
 
     #[tokio::test(start_paused = true)]
     async fn te_06_an_answer_has_a_deadline() {
         let error = send(std::future::pending).await.unwrap_err();
-        assert_eq!(error, "no answer within 5s");
+        assert_eq!(error, "no response within 5s");
     }
 
     #[tokio::test]

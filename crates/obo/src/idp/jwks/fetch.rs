@@ -1,4 +1,4 @@
-//! One fetch of a key set, from the look for its place to the keys.
+//! One fetch of a key set, discovery included.
 
 use std::fmt;
 use std::time::Duration;
@@ -47,14 +47,14 @@ impl RefreshError {
         Self::new("outdated", "the key set is outdated")
     }
 
-    /// With the pause that the server asks for.
-    fn asking_for(mut self, pause: Option<Duration>) -> Self {
+    /// With the pause that the server requests.
+    fn with_pause(mut self, pause: Option<Duration>) -> Self {
         self.retry_after = pause.unwrap_or_default().max(FIRST_BACKOFF);
         self
     }
 }
 
-/// A document that can be used, and how long its server calls it fresh.
+/// A usable document, and how long its server calls it fresh.
 pub(super) struct Fetched {
     pub(super) keys: KeySet,
     pub(super) document: Bytes,
@@ -66,10 +66,10 @@ pub(super) async fn fetch(
     clock: &Clock,
 ) -> Result<Fetched, RefreshError> {
     let deadline = Instant::now() + DISCOVERY_DEADLINE;
-    // It has a deadline of its own, and what it takes is taken from the rest.
+    // Discovery has a deadline of its own; its time counts against this one too.
     let metadata = server.metadata(clock).await;
     let metadata = metadata
-        .map_err(|error| RefreshError::undiscovered(&error).asking_for(error.retry_after))?;
+        .map_err(|error| RefreshError::undiscovered(&error).with_pause(error.retry_after))?;
     let fetched = fetch_at(server, &metadata, deadline).await;
     fetched.inspect_err(|_| server.doubt(&metadata))
 }
@@ -88,20 +88,20 @@ async fn fetch_at(
         deadline: deadline.saturating_duration_since(Instant::now()),
     };
     let request = get(url, KEY_SET).map_err(|error| RefreshError::undiscovered(&error))?;
-    let answer = server.http().send(request, limits).await;
-    let answer = answer.map_err(|error| RefreshError::new("no_answer", error))?;
-    if answer.status() != StatusCode::OK {
-        let status = answer.status();
-        let problem = format_args!("{url} answered {status}");
+    let response = server.http().send(request, limits).await;
+    let response = response.map_err(|error| RefreshError::new("no_response", error))?;
+    if response.status() != StatusCode::OK {
+        let status = response.status();
+        let problem = format_args!("{url} responded with {status}");
         let error = RefreshError::new("refused", problem);
-        let later = retry_after(answer.headers(), Clock::system().now());
-        return Err(error.asking_for(later));
+        let later = retry_after(response.headers(), Clock::system().now());
+        return Err(error.with_pause(later));
     }
-    let fresh_for = freshness(answer.headers());
-    let document = answer.into_body();
+    let fresh_for = freshness(response.headers());
+    let document = response.into_body();
     let keys = KeySet::parse(&document).map_err(|error| {
         let mark = match has_byte_order_mark(&document) {
-            true => "; it starts with a byte-order mark, which JSON must not have",
+            true => "; it starts with a byte-order mark, which JSON does not allow",
             false => "",
         };
         RefreshError::new("unusable_key_set", format_args!("{url}: {error}{mark}"))

@@ -4,19 +4,19 @@ use obo_core::ConfigError;
 
 use crate::idp::schedule::{FIRST_BACKOFF, Pace};
 
-/// The shortest maximum age, whatever a configuration or a server says.
+/// The shortest maximum age, whatever the configuration or a server says.
 const LEAST_MAX_AGE: Duration = Duration::from_secs(60);
 const MOST_MAX_AGE: Duration = Duration::from_secs(24 * 3600);
 const LEAST_COOLDOWN: Duration = Duration::from_secs(1);
 const MOST_STALE_IF_ERROR: Duration = Duration::from_secs(7 * 24 * 3600);
 
-/// When the keys of an issuer are fetched anew, and how long they are used: for
+/// When the keys of an issuer are fetched, and how long they are used: for
 /// [`Trust::key_refresh`](crate::Trust::key_refresh), which checks it.
 ///
-/// Under traffic a request with a known key never waits for a fetch, whatever is set here; the first one after a time
-/// without any does, where the set is past its maximum age by then. The maximum age bounds how long a withdrawn
-/// key is still accepted, the cooldown how often forged key names and signatures make the issuer be asked, and the last limit how long
-/// an outage of the issuer is bridged.
+/// Under traffic, a request with a known key never waits for a fetch, whatever is set here. The
+/// first request after a time without traffic waits if the set is past its maximum age. The maximum
+/// age bounds how long a withdrawn key is accepted. The cooldown bounds how often forged key names
+/// and signatures cause a fetch. The last limit bounds how long an outage of the issuer is bridged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct KeyRefresh {
     pub(super) cooldown: Duration,
@@ -34,41 +34,43 @@ impl KeyRefresh {
         }
     }
 
-    /// How fast fetches for unknown keys, and for signatures that do not verify, may follow each other: three at once, then
-    /// one per third of the cooldown. It is also the longest pause after failures; from 1 s to half the maximum age.
+    /// How often keys are fetched for unknown key names and for signatures that do not verify:
+    /// three times at once, then once per third of the cooldown. It is also the longest pause after
+    /// failures. From 1 s to half the maximum age.
     ///
-    /// Forged names without end hide a new key for a third of the cooldown at most.
+    /// Endless forged names hide a new key for at most a third of the cooldown.
     #[must_use]
     pub fn cooldown(mut self, cooldown: Duration) -> Self {
         self.cooldown = cooldown;
         self
     }
 
-    /// How old a set may be before it is renewed, from 60 s to 24 h; under traffic that begins at half of it.
+    /// The age at which a set must be renewed, from 60 s to 24 h. Under traffic, the renewal starts
+    /// at half of it.
     ///
-    /// An issuer that allows less by `Cache-Control` (RFC 9111 section 5.2.2) gets less, though never below 60 s; one
-    /// that allows more does not get it.
+    /// An issuer may shorten it by `Cache-Control` (RFC 9111 section 5.2.2), to 60 s at least, but
+    /// not prolong it.
     #[must_use]
     pub fn max_age(mut self, max_age: Duration) -> Self {
         self.max_age = max_age;
         self
     }
 
-    /// How old a set that cannot be renewed may get (RFC 5861 section 4), from the maximum age to 7 days; beyond it
-    /// tokens are answered with 503.
+    /// The longest use of a set that cannot be renewed (RFC 5861 section 4), from the maximum age
+    /// to 7 days. After that, requests with tokens get 503.
     #[must_use]
     pub fn stale_if_error(mut self, stale_if_error: Duration) -> Self {
         self.stale_if_error = stale_if_error;
         self
     }
 
-    /// One look at all three, so that the order in which they are set does not matter.
+    /// Checks all three at once, so that the order of the setters does not matter.
     pub(crate) fn checked(self) -> Result<Self, ConfigError> {
         let within = |field, value: Duration, least: Duration, most: Duration| {
             if (least..=most).contains(&value) {
                 return Ok(());
             }
-            let problem = format!("{value:?} is not within {least:?} and {most:?}");
+            let problem = format!("{value:?} is not between {least:?} and {most:?}");
             Err(ConfigError::new(field, problem))
         };
         within("max_age", self.max_age, LEAST_MAX_AGE, MOST_MAX_AGE)?;
@@ -92,7 +94,7 @@ impl KeyRefresh {
         }
     }
 
-    /// The maximum age of an answer that its server says is fresh for that long (JW-24).
+    /// The maximum age of a response that its server calls fresh for that long.
     pub(super) fn max_age_of(self, fresh_for: Option<Duration>) -> Duration {
         let fresh_for = fresh_for.unwrap_or(self.max_age);
         // The checked maximum is never below the least.

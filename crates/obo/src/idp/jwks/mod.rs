@@ -1,12 +1,12 @@
-//! The keys of one issuer: read without waiting, refreshed beside the requests.
+//! The keys of one issuer: read without waiting, renewed in the background.
 //!
-//! - A known key is answered at once, whatever a fetch is doing meanwhile.
-//! - An unknown key waits for one shared fetch, and so does a signature that does not verify by a known key. Such fetches
-//!   have a budget, so that forged tokens cannot flood the issuer (JW-21).
-//! - A set beyond its maximum age is renewed before it is used (JW-22), save in an outage: then it goes on being used
-//!   without waiting, up to a hard limit (JW-23).
-//! - What a server says of the age of its answer is heeded between a floor and the configured maximum (JW-24).
-//! - A server that asks for a pause (`Retry-After`) gets it.
+//! - A known key is returned at once, whatever a fetch is doing.
+//! - An unknown key waits for one shared fetch, and so does a signature that does not verify by a
+//!   known key. Such fetches have a budget, so forged tokens cannot flood the issuer.
+//! - A set past its maximum age is renewed before it is used, except during an outage: then it
+//!   stays in use without waiting, up to a hard limit.
+//! - The freshness that a server states is respected between a minimum and the configured maximum.
+//! - A `Retry-After` of the server is respected.
 
 mod fetch;
 mod key_refresh;

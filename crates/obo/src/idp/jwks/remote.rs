@@ -14,7 +14,7 @@ use crate::idp::flight::{Flight, Interrupted};
 use crate::idp::server::AuthorizationServer;
 use crate::{observe, random};
 
-/// The key set of one issuer, and the wall clock that says beside the monotonic one how old it is.
+/// The key set of one issuer, and the wall clock by which its age is measured too.
 #[derive(Clone)]
 pub(crate) struct Jwks(Arc<Inner>, Clock);
 
@@ -22,23 +22,24 @@ struct Inner {
     server: AuthorizationServer,
     key_refresh: KeyRefresh,
     set: Cached<Published, RefreshError>,
-    /// Names of keys are a stranger's text, so what stands for them is keyed.
+    /// Names of keys are untrusted text, so their hashes are keyed.
     hasher: RandomState,
 }
 
 struct Published {
     keys: Arc<KeySet>,
     document: Bytes,
-    /// Counts documents that differ: what was verified under one is not vouched for by another.
+    /// Counts different documents: a token that was verified under one is verified again under the
+    /// next.
     generation: NonZeroU64,
 }
 
-/// What the set has for a token.
+/// The result of a lookup for a token.
 pub(crate) enum Lookup {
-    /// The key, and the generation of the set it is in.
+    /// The key, and the generation of its set.
     Key(Arc<VerificationKey>, NonZeroU64),
     Refused(TokenError),
-    /// Nothing as yet: ask again after this.
+    /// Nothing yet: look up again after this.
     Wait(Refresh),
     Unavailable(RefreshError),
 }
@@ -64,14 +65,14 @@ impl Jwks {
         Self(inner, clock)
     }
 
-    /// The key for a token that names `kid` and `algorithm`; never waits by itself.
+    /// Returns the key for a token that names `kid` and `algorithm`; never waits itself.
     pub(crate) fn lookup(&self, kid: Option<&str>, algorithm: Algorithm) -> Lookup {
         let (now, wall) = (Instant::now(), self.1.now());
         let set = self.0.set.load();
         let Some(set) = set.as_ref().filter(|set| set.is_usable(now, wall)) else {
             return self.wait_unless_paused(now);
         };
-        if !self.is_tended(set, now, wall) {
+        if !self.is_usable_now(set, now, wall) {
             return self.wait();
         }
         match set.value.select(kid, algorithm) {
@@ -80,12 +81,12 @@ impl Jwks {
         }
     }
 
-    /// Fetches the keys unless they are at hand.
+    /// Fetches the keys unless they are cached.
     pub(crate) async fn ready(&self) -> Result<(), RefreshError> {
         let (now, wall) = (Instant::now(), self.1.now());
         let lookup = match self.0.set.usable(now, wall) {
             None => self.wait_unless_paused(now),
-            Some(set) if self.is_tended(&set, now, wall) => return Ok(()),
+            Some(set) if self.is_usable_now(&set, now, wall) => return Ok(()),
             Some(_) => self.wait(),
         };
         let refreshed = match lookup {
@@ -94,13 +95,13 @@ impl Jwks {
             Lookup::Key(..) | Lookup::Refused(_) => Ok(()),
         };
         match self.0.set.usable(Instant::now(), self.1.now()) {
-            // An older set may go on being used.
+            // An older set may stay in use.
             Some(_) => Ok(()),
             None => refreshed.and(Err(RefreshError::outdated())),
         }
     }
 
-    /// How it stands with the keys; neither waits nor fetches.
+    /// The status of the keys; neither waits nor fetches.
     pub(crate) fn status(&self) -> KeyStatus {
         let (now, wall) = (Instant::now(), self.1.now());
         let set = self.0.set.load();
@@ -117,33 +118,34 @@ impl Jwks {
         }
     }
 
-    /// Whether there was a set ever; without one, fetches it in the background unless a failure is just past.
+    /// Whether there has been a set. Without one, fetches it in the background unless a fetch has
+    /// just failed.
     pub(crate) fn has_started(&self) -> bool {
         let has_started = self.0.set.load().is_some();
         if !has_started {
-            // The fetch goes on by itself.
+            // The fetch continues in the background.
             let _ = self.wait_unless_paused(Instant::now());
         }
         has_started
     }
 
-    /// Whether the set of that generation is the one that is published now.
+    /// Whether the current set is of that generation and usable.
     pub(crate) fn vouches(&self, generation: NonZeroU64, wall: UnixTime) -> bool {
         let now = Instant::now();
         let set = self.0.set.load();
         set.as_ref().is_some_and(|set| {
             set.value.generation == generation
                 && set.is_usable(now, wall)
-                && self.is_tended(set, now, wall)
+                && self.is_usable_now(set, now, wall)
         })
     }
 
-    /// Starts a renewal that is due; false when the set must not be used before one.
-    fn is_tended(&self, set: &Entry<Published>, now: Instant, wall: UnixTime) -> bool {
+    /// Starts a renewal that is due. Returns false if the set must be renewed before use.
+    fn is_usable_now(&self, set: &Entry<Published>, now: Instant, wall: UnixTime) -> bool {
         self.0.set.tend(set, (now, wall), || self.fetch())
     }
 
-    /// As [`lookup`](Self::lookup) after a wait for `refreshed`: it never asks to wait again.
+    /// As [`lookup`](Self::lookup), after a wait for `refreshed`; never asks to wait again.
     pub(crate) fn lookup_again(
         &self,
         kid: Option<&str>,
@@ -170,10 +172,11 @@ impl Jwks {
         self.lookup_again(kid, algorithm, refreshed)
     }
 
-    /// A rotation that this service has not seen yet, or a forged name: a fetch tells, as long as the budget lasts.
+    /// Either a rotation that this service has not seen, or a forged name. A fetch decides, while
+    /// the budget lasts.
     fn unknown(&self, kid: Option<&str>, algorithm: Algorithm, now: Instant) -> Lookup {
         let last_fetch = self.0.set.plan(|calendar| {
-            // Under the lock, so that whoever comes after the one who took from the budget finds the fetch.
+            // Under the lock, so that concurrent requests find the fetch.
             if let Some(refresh) = self.0.set.under_way() {
                 return Err(Lookup::Wait(refresh));
             }
@@ -191,14 +194,15 @@ impl Jwks {
             })
         });
         match last_fetch {
-            // A fetch may have landed since the set was read.
+            // A fetch may have succeeded since the set was read.
             Ok(last_fetch) => self.lookup_again(kid, algorithm, last_fetch),
             Err(lookup) => lookup,
         }
     }
 
-    /// What to wait for before a token is refused whose signature does not verify by the key it names: the key may have
-    /// been replaced under its old name. The fetch is from the same budget as those for unknown keys.
+    /// What to wait for before a token is refused because its signature does not verify: the key
+    /// may have been replaced under the same name. The fetch is taken from the budget for unknown
+    /// keys.
     pub(crate) fn doubt(&self, kid: Option<&str>) -> Option<Refresh> {
         self.0.set.plan(|calendar| {
             if let Some(refresh) = self.0.set.under_way() {
@@ -238,7 +242,7 @@ impl Jwks {
 }
 
 impl Published {
-    /// What the set has for a token; `None` for an unknown key.
+    /// The result for a token; `None` for an unknown key.
     fn select(&self, kid: Option<&str>, algorithm: Algorithm) -> Option<Lookup> {
         Some(match self.keys.select(kid, algorithm) {
             Selection::Key(key) => Lookup::Key(Arc::clone(key), self.generation),
@@ -250,7 +254,7 @@ impl Published {
 }
 
 impl Inner {
-    /// What stands for a key, for the schedule's budget.
+    /// The number of a key's name in the schedule's budget.
     fn name(&self, why: &str, kid: Option<&str>) -> u64 {
         self.hasher.hash_one((why, kid))
     }
@@ -259,16 +263,17 @@ impl Inner {
         let max_age = self.key_refresh.max_age_of(fetched.fresh_for);
         let known = self.set.load().clone();
         self.set.publish(max_age, |schedule| {
-            // A set that is suddenly empty withdraws every key; a server's hiccup looks the same, so it takes two.
+            // A suddenly empty set withdraws every key, but may be a fault of the server. It is
+            // accepted the second time.
             let withdraws_all = known.as_ref().is_some_and(|known| {
                 fetched.keys.is_empty()
                     && known.is_usable(now, wall)
                     && !known.value.keys.is_empty()
             });
-            if withdraws_all && !schedule.believes_empty(now, max_age) {
+            if withdraws_all && !schedule.accepts_empty(now, max_age) {
                 return None;
             }
-            // The same document again is the same generation.
+            // The same document is the same generation.
             let (keys, generation) = match known {
                 Some(known) if known.value.document == fetched.document => {
                     (Arc::clone(&known.value.keys), known.value.generation)

@@ -2,9 +2,9 @@ use std::time::Duration;
 
 use obo_core::Issuer;
 
-/// How it stands with the keys of one issuer, for probes and metrics.
+/// The status of the keys of one issuer, for probes and metrics.
 ///
-/// From [`ResourceServer::key_status`](crate::ResourceServer::key_status); it tells of one moment and does not change.
+/// From [`ResourceServer::key_status`](crate::ResourceServer::key_status). It is a snapshot.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeyStatus {
     pub(super) issuer: Issuer,
@@ -17,16 +17,17 @@ pub struct KeyStatus {
 }
 
 impl KeyStatus {
-    /// Whose keys.
+    /// Returns the issuer of the keys.
     pub fn issuer(&self) -> &Issuer {
         &self.issuer
     }
 
-    /// Whether tokens can be validated: there is a key set that is not past its last limit, or the issuer is lazy and its
-    /// keys are still to be fetched by its first token.
+    /// Whether tokens can be validated: there is a usable key set, or the issuer is lazy and its
+    /// first token will fetch the keys.
     ///
-    /// For metrics and alerts. A readiness probe asks [`ResourceServer::is_ready`](crate::ResourceServer::is_ready), since
-    /// a probe that waits for the keys of a lazy issuer keeps away the very token that would fetch them.
+    /// For metrics and alerts. Use [`ResourceServer::is_ready`](crate::ResourceServer::is_ready) in
+    /// a readiness probe: a probe that waits for the keys of a lazy issuer keeps away the token
+    /// that would fetch them.
     pub fn is_usable(&self) -> bool {
         self.is_usable
     }
@@ -37,22 +38,24 @@ impl KeyStatus {
         self
     }
 
-    /// How many keys of the set are usable; 0 without a set, and when the issuer has withdrawn all.
+    /// Returns how many keys of the set are usable; 0 without a set, and if the issuer has
+    /// withdrawn all keys.
     pub fn keys(&self) -> usize {
         self.keys
     }
 
-    /// How many entries of the set were skipped.
+    /// Returns how many entries of the set were skipped.
     pub fn skipped(&self) -> usize {
         self.skipped
     }
 
-    /// How long ago the set was fetched; `None` without one.
+    /// Returns how long ago the set was fetched; `None` without a set.
     pub fn age(&self) -> Option<Duration> {
         self.age
     }
 
-    /// Why the last fetch failed: `discovery_failed`, `no_answer`, `refused`, `unusable_key_set`; `None` when it did not.
+    /// Returns why the last fetch failed: `discovery_failed`, `no_response`, `refused`,
+    /// `unusable_key_set`; `None` if it succeeded.
     pub fn last_error(&self) -> Option<&'static str> {
         self.last_error
     }

@@ -6,7 +6,8 @@ use obo_core::{ConfigError, Issuer};
 use super::AuthorizationServer;
 use crate::idp::http::HttpService;
 
-/// Makes an [`AuthorizationServer`]; keeps the first mistake, which [`build`](Self::build) returns.
+/// Makes an [`AuthorizationServer`]. It keeps the first mistake, which [`build`](Self::build)
+/// returns.
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct AuthorizationServerBuilder {
@@ -16,8 +17,8 @@ pub struct AuthorizationServerBuilder {
 }
 
 impl AuthorizationServer {
-    /// Starts an authorization server of this issuer, a literal or an [`Issuer`]. By default its places are discovered at
-    /// first need, with the default client.
+    /// Starts an authorization server of this issuer, a literal or an [`Issuer`]. By default its
+    /// URLs are discovered when they are first needed, with the default client.
     pub fn builder<I>(issuer: I) -> AuthorizationServerBuilder
     where
         I: TryInto<Issuer, Error: Into<ConfigError>>,
@@ -37,17 +38,18 @@ impl AuthorizationServerBuilder {
         self
     }
 
-    /// Takes the places as given, instead of discovering them.
+    /// Uses this metadata instead of discovery.
     pub fn with_metadata(mut self, metadata: ServerMetadata) -> Self {
         self.metadata = Some(metadata);
         self
     }
 
-    /// The authorization server. Nothing is fetched yet.
+    /// Builds the authorization server. Nothing is fetched yet.
     ///
     /// # Errors
     ///
-    /// `issuer` if it is not an issuer identifier; `http` if there is no client, and no default client in this build.
+    /// Fails with `issuer` if it is not an issuer identifier, and with `http` if there is no client
+    /// and this build has no default client.
     pub fn build(self) -> Result<AuthorizationServer, ConfigError> {
         let issuer = self.issuer?;
         let http = self.http.map_or_else(default_client, Ok)?;
@@ -65,13 +67,13 @@ fn default_client() -> Result<HttpService, ConfigError> {
 fn default_client() -> Result<HttpService, ConfigError> {
     Err(ConfigError::new(
         "http",
-        "there is no HTTP client; give one by `with_http`, or enable the feature `default-client`",
+        "there is no HTTP client; set one by `with_http`, or enable the feature `default-client`",
     ))
 }
 
 #[cfg(feature = "default-client")]
 impl From<Issuer> for AuthorizationServer {
-    /// Discovers the places with the default client.
+    /// Discovers the URLs with the default client.
     fn from(issuer: Issuer) -> Self {
         Self::new(issuer, HttpService::default_client(), None)
     }
@@ -81,7 +83,7 @@ impl From<Issuer> for AuthorizationServer {
 impl TryFrom<&str> for AuthorizationServer {
     type Error = ConfigError;
 
-    /// Discovers the places with the default client.
+    /// Discovers the URLs with the default client.
     fn try_from(issuer: &str) -> Result<Self, ConfigError> {
         Issuer::new(issuer).map(Self::from)
     }

@@ -4,25 +4,35 @@ use obo_core::Caller;
 use crate::observe;
 use crate::refusal::rejection::Rejection;
 
-/// Left in a request's extensions by a layer that let it pass without a caller. Nothing else can make one.
+/// A layer puts it into the extensions of a request that it admits without a caller.
 #[derive(Clone, Copy)]
 struct WithoutCaller;
 
-/// Notes that a layer let the request pass without a caller, and removes the one of a layer further outside.
-pub(super) fn let_pass_without(extensions: &mut Extensions) {
+/// Marks a request that a layer admits without a caller, and removes the caller of an outer layer.
+pub(super) fn mark_without_caller(extensions: &mut Extensions) {
     extensions.remove::<Caller>();
     extensions.insert(WithoutCaller);
 }
 
-/// The caller that a [`BearerAuthLayer`](crate::BearerAuthLayer) left in a request's extensions; `None` if the layer let
-/// the request pass without a token.
+/// Returns the caller that a [`BearerAuthLayer`](crate::BearerAuthLayer) put into a request's
+/// extensions, or `None` if the layer admitted the request without a token.
 ///
-/// Layers, extractors and interceptors that need to know the caller call it. `needed_by` is their name, for the log.
+/// For layers, extractors and interceptors of your own that need the caller. `needed_by` is their
+/// name, for the log.
+///
+/// ```
+/// use obo::{Rejection, bearer};
+///
+/// fn user_name<B>(request: &http::Request<B>) -> Result<Option<&str>, Rejection> {
+///     let caller = bearer::caller(request.extensions(), "user_name")?;
+///     Ok(caller.map(|caller| caller.subject()))
+/// }
+/// ```
 ///
 /// # Errors
 ///
-/// [`Rejection::Misconfigured`] (500) if no such layer has seen the request: it is missing, or comes too late. The log
-/// says so, and which order is right.
+/// [`Rejection::Misconfigured`] (500) if no such layer has seen the request: the layer is missing,
+/// or it is further inside. The log names the right order.
 pub fn caller<'e>(
     extensions: &'e Extensions,
     needed_by: &'static str,
@@ -31,7 +41,7 @@ pub fn caller<'e>(
     if caller.is_none() && extensions.get::<WithoutCaller>().is_none() {
         observe::no_layer(needed_by);
         return Err(Rejection::Misconfigured(
-            "no BearerAuthLayer ran before what needs a caller",
+            "no BearerAuthLayer ran before a layer or extractor that needs the caller",
         ));
     }
     Ok(caller)

@@ -3,7 +3,8 @@ use obo_core::BearerCredentials;
 
 use crate::refusal::rejection::Rejection;
 
-/// The bearer credentials of a request; `None` when there are no credentials, or some of another scheme (BT-10).
+/// Returns the bearer credentials of a request; `None` without credentials, and with those of
+/// another scheme.
 pub(super) fn credentials<'r>(
     headers: &'r HeaderMap,
     uri: &Uri,
@@ -13,23 +14,25 @@ pub(super) fn credentials<'r>(
         return Ok(None);
     };
     if lines.next().is_some() {
-        return Err(Rejection::InvalidRequest("several `Authorization` lines"));
+        return Err(Rejection::InvalidRequest("several `Authorization` headers"));
     }
     let Some(found) = BearerCredentials::of_authorization(line.as_bytes()) else {
         return Ok(None);
     };
     if uri.query().is_some_and(has_token) {
         return Err(Rejection::InvalidRequest(
-            "a token in the query beside the one in the header",
+            "a token both in the query and in the header",
         ));
     }
     Ok(Some(found))
 }
 
-/// Schemes by their names (IANA HTTP Authentication Scheme Registry). What a request has in a scheme's place may be a token.
+/// The schemes of the IANA HTTP Authentication Scheme Registry. Only these are logged by name: any
+/// other first word of the header may be a token.
 const SCHEMES: &str = "Basic Concealed Digest DPoP GNAP HOBA Mutual Negotiate NTLM PrivateToken";
 
-/// Why a request without [`credentials`] is refused: it has none at all, or those of another scheme.
+/// Returns why a request without [`credentials`] is refused: no credentials, or those of another
+/// scheme.
 pub(super) fn absent(headers: &HeaderMap) -> Rejection {
     let line = headers.get(header::AUTHORIZATION);
     let line = line.map(|line| line.as_bytes().trim_ascii());
@@ -45,7 +48,7 @@ pub(super) fn absent(headers: &HeaderMap) -> Rejection {
     }
 }
 
-/// A token in the query is never read (RFC 9700 section 4.3.2), only noticed.
+/// Whether the query has a token. It is never used (RFC 9700 section 4.3.2).
 fn has_token(query: &str) -> bool {
     form_urlencoded::parse(query.as_bytes()).any(|(name, _)| name == "access_token")
 }

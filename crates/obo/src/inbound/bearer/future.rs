@@ -23,7 +23,7 @@ pin_project! {
     {
         #[pin]
         pub(super) state: State<S, B>,
-        // Named in the challenges of the response.
+        // Added to the challenges of the response.
         pub(super) metadata: Option<ResourceMetadata>,
     }
 }
@@ -103,7 +103,7 @@ where
             let next = match state.as_mut().project() {
                 StateProjection::Passed { future, passed } => {
                     let mut response = ready!(future.poll(cx))?;
-                    passed.answered(&mut response);
+                    passed.responded(&mut response);
                     return Poll::Ready(Ok(named(response)));
                 }
                 StateProjection::Refused { response } => {

@@ -13,8 +13,10 @@ use crate::inbound::resource_server::ResourceServer;
 /// use obo::{BearerAuthLayer, ResourceServer};
 /// use tower::ServiceBuilder;
 ///
-/// # async fn orders(_: http::Request<String>) -> Result<http::Response<String>, std::convert::Infallible> {
-/// #     Ok(http::Response::new(String::new()))
+/// # use std::convert::Infallible;
+/// # use http::{Request, Response};
+/// # async fn orders(_: Request<String>) -> Result<Response<String>, Infallible> {
+/// #     Ok(Response::new(String::new()))
 /// # }
 /// let server = ResourceServer::builder("service-a")
 ///     .trust("https://idp.example.com/realms/corp")
@@ -42,17 +44,19 @@ impl BearerAuthLayer {
         }
     }
 
-    /// Lets requests without credentials pass, without a [`Caller`](crate::Caller); bad ones are still refused.
+    /// Admits requests without credentials, without a [`Caller`](crate::Caller). Bad credentials
+    /// are still refused.
     pub fn allow_anonymous(mut self) -> Self {
         self.open.all = true;
         self
     }
 
-    /// Lets requests to these paths pass without credentials, as [`allow_anonymous`](Self::allow_anonymous) does. Bad
-    /// credentials are refused there too.
+    /// Admits requests to these paths without credentials, as
+    /// [`allow_anonymous`](Self::allow_anonymous) does for all paths. By default no path is public.
+    /// Bad credentials are refused there too.
     ///
-    /// Rules further inside still refuse a request without a caller. A [`RuleTable`](crate::RuleTable) has public entries
-    /// too, and hands them over as [`RuleTable::public_paths`](crate::RuleTable::public_paths).
+    /// Rules further inside still refuse a request without a caller. With a
+    /// [`RuleTable`](crate::RuleTable), pass its [public paths](crate::RuleTable::public_paths).
     ///
     /// ```
     /// use obo::bearer::PublicPaths;
@@ -66,19 +70,23 @@ impl BearerAuthLayer {
         self
     }
 
-    /// Lets CORS preflights pass without credentials, for a CORS layer further inside to answer; gRPC-Web needs them too.
+    /// Admits CORS preflights without credentials, for a CORS layer further inside. gRPC-Web needs
+    /// them too.
     ///
-    /// Browsers send them so: `OPTIONS` with `Origin` and `Access-Control-Request-Method`. A CORS layer around this one
-    /// answers them itself and makes this needless. Whatever else is inside answers `OPTIONS` to anybody then.
+    /// A preflight is `OPTIONS` with `Origin` and `Access-Control-Request-Method`; browsers send it
+    /// without credentials. If the CORS layer is outside of this layer, it responds itself and this
+    /// setting is not needed. With this setting, everything inside must respond to `OPTIONS` safely
+    /// without a caller.
     pub fn allow_preflight(mut self) -> Self {
         self.open.preflight = true;
         self
     }
 
-    /// Names the metadata of this service in each `Bearer` challenge, by `resource_metadata` (RFC 9728 section 5.1).
+    /// Adds the URL of this service's metadata to each `Bearer` challenge, as `resource_metadata`
+    /// (RFC 9728 section 5.1).
     ///
-    /// All responses that pass are looked at, so challenges of rules, extractors and handlers have it too, also where a
-    /// gRPC status carries them in the headers. One that has it already keeps what it says.
+    /// The layer adds it to the challenges of rules, extractors and handlers too, also to those in
+    /// the headers of a gRPC status. A challenge that has the parameter stays as it is.
     pub fn protected_resource(mut self, resource: &ProtectedResource) -> Self {
         self.metadata = Some(ResourceMetadata::of(resource));
         self

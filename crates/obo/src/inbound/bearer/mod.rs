@@ -1,37 +1,47 @@
-//! The inbound side: a layer that admits requests with a valid access token and answers all others itself.
+//! The inbound layer: it admits requests with a valid access token and refuses all others.
 //!
 //! What happens to a request, in this order:
 //!
-//! 1. No `Authorization` line, or one of another scheme: 401 with a bare challenge, or on as anonymous where the layer
-//!    allows that for [all requests](BearerAuthLayer::allow_anonymous), for [its path](BearerAuthLayer::public_paths) or
-//!    for [preflights](BearerAuthLayer::allow_preflight). Several lines, or a token in the query beside the header: 400.
-//! 2. `Bearer` 1*SP token68 and nothing else, at most 16 KiB; then a compact JWS read strictly: canonical base64url, no
-//!    member twice, no `crit`.
-//! 3. The `iss` claim chooses one of the configured issuers, compared exactly. Any other costs no I/O.
-//! 4. The `kid` chooses a key of that issuer. A known one is at hand; an unknown one waits for a shared, rationed fetch.
-//!    Without keys the answer is 503, never 401.
-//! 5. The issuer's policy judges type, issuer, audience, times, required claims and, last, the signature.
+//! 1. Without an `Authorization` header, or with one of another scheme, the request is refused with
+//!    401 and a bare challenge. The layer admits it as anonymous if that is allowed for [all
+//!    requests](BearerAuthLayer::allow_anonymous), for [its path](BearerAuthLayer::public_paths) or
+//!    for [preflights](BearerAuthLayer::allow_preflight). Several headers, or a second token in the
+//!    query: 400.
+//! 2. The header is `Bearer`, spaces, and a token of at most 16 KiB. The token is parsed strictly
+//!    as a compact JWS: canonical base64url, no duplicate members, no `crit`.
+//! 3. The `iss` claim selects one of the trusted issuers, compared exactly. A token of another
+//!    issuer causes no I/O.
+//! 4. The `kid` selects a key of that issuer. A known key is cached. An unknown one waits for a
+//!    fetch, which requests share and which has a budget. If no keys are available the response is
+//!    503, never 401.
+//! 5. The issuer's policy validates type, issuer, audience, times, required claims and, last, the
+//!    signature.
 //!
-//!    Where an issuer is [asked about its tokens](crate::Trust::introspect), that takes the place of 4 and 5, or
-//!    comes after them: what it says is judged by the same policy, and no answer is 503.
-//! 6. The [`Caller`](crate::Caller) goes into the request's extensions and the request to the inner service. Its
-//!    `Authorization` line is marked sensitive, so that no log of headers shows the token.
+//!    With [introspection](crate::Trust::introspect), a request to the issuer replaces steps 4 and
+//!    5, or follows them. The same policy validates the claims of its response. If the issuer does
+//!    not respond, the response is 503.
+//! 6. The [`Caller`](crate::Caller) goes into the request's extensions, and the request goes to the
+//!    inner service. The `Authorization` header is marked sensitive, so that logs of headers do not
+//!    show the token.
 //!
-//! What needs a caller must be inside of this layer: a rule, an [`ExpiryLayer`](crate::ExpiryLayer), an extractor. Outside
-//! of it, each request is refused with 500, and the log names the right order (see [`caller()`]).
+//! Rules, an [`ExpiryLayer`](crate::ExpiryLayer) and extractors need the caller, so they must be
+//! inside of this layer. Outside of it they refuse every request with 500, and the log names the
+//! right order (see [`caller()`]).
 //!
-//! A request that waits for keys or for the issuer leaves the readiness of the inner service, such as the permit of a
-//! concurrency limit, to others; a clone of the service is polled ready after the wait.
+//! A request that waits for keys or for introspection releases the readiness of the inner service,
+//! such as the permit of a concurrency limit. The layer polls a clone of the service ready after
+//! the wait.
 //!
-//! A refusal is a response with an empty body. A gRPC request is answered as gRPC, without needing tonic. Where the layer
-//! knows the service's [`ProtectedResource`](crate::ProtectedResource), each `Bearer` challenge names its metadata,
-//! whether this layer, a rule or a handler raised it.
+//! A refusal is a response with an empty body. A gRPC request gets a gRPC status; this does not
+//! need tonic. If the layer knows the service's [`ProtectedResource`](crate::ProtectedResource),
+//! each `Bearer` challenge names its metadata, whether this layer, a rule or a handler raised it.
 //!
-//! A proxy that asks this service for permission and goes by the status alone (forward authentication) must not pass on a
-//! POST with a content type of gRPC: its refusal has the status 200.
+//! A proxy that uses this service for forward authentication, and looks at the status alone, must
+//! not forward a POST with a gRPC content type: a gRPC refusal has the status 200.
 //!
-//! What it does not check: what the caller may do. That is for [`Rule`](crate::Rule)s. And the token is judged once, before
-//! the body is read: a stream goes on when it expires, unless an [`ExpiryLayer`](crate::ExpiryLayer) ends it.
+//! The layer does not check what the caller may do: use [`Rule`](crate::Rule)s. It validates the
+//! token once, before the body is read. To end streams when the token expires, add an
+//! [`ExpiryLayer`](crate::ExpiryLayer).
 
 mod caller;
 mod credentials;

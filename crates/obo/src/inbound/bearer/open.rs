@@ -2,7 +2,7 @@ use http::{Method, Request, header};
 
 use crate::inbound::public_paths::PublicPaths;
 
-/// The requests that need no token; a token that is sent all the same is validated.
+/// The requests that need no token. A token that they have is still validated.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Open {
     pub(super) all: bool,
@@ -18,7 +18,8 @@ impl Open {
     }
 }
 
-/// A CORS preflight, which browsers send without credentials (Fetch, section "CORS-preflight fetch").
+/// A CORS preflight, which browsers send without credentials (Fetch, section "CORS-preflight
+/// fetch").
 fn is_preflight<B>(request: &Request<B>) -> bool {
     let headers = request.headers();
     request.method() == Method::OPTIONS

@@ -5,9 +5,10 @@ use obo_core::challenge::with_resource_metadata;
 
 use crate::inbound::protected_resource::ProtectedResource;
 
-/// The metadata that each `Bearer` challenge names on its way out (RFC 9728 section 5.1), whoever raised it.
+/// The URL of the metadata that each `Bearer` challenge of a response names (RFC 9728 section 5.1).
 ///
-/// It is added to the finished response, since neither a handler's error nor a tonic status knows of the layer.
+/// It is added to the finished response, because a handler's error and a tonic status do not know
+/// the layer.
 #[derive(Clone, Debug)]
 pub(super) struct ResourceMetadata(Arc<str>);
 
@@ -16,9 +17,9 @@ impl ResourceMetadata {
         Self(resource.url().into())
     }
 
-    /// Adds the parameter where it is not yet; other schemes and other lines stay as they are (BT-14, BT-16).
+    /// Adds the parameter where it is missing. Other schemes and other headers stay as they are.
     pub(super) fn add_to(&self, headers: &mut HeaderMap) {
-        // To look costs less than an entry, which makes room first.
+        // Cheaper than `entry`, which reserves room first.
         if !headers.contains_key(WWW_AUTHENTICATE) {
             return;
         }

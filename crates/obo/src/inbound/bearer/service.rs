@@ -3,7 +3,7 @@ use std::task::{Context, Poll};
 use http::{HeaderMap, Request, Response, header};
 use tower_service::Service;
 
-use super::caller::let_pass_without;
+use super::caller::mark_without_caller;
 use super::credentials::{absent, credentials};
 use super::future::{Pending, State};
 use super::{BearerAuthLayer, ResponseFuture};
@@ -44,7 +44,7 @@ where
             Verdict::Admitted(()) => State::passed(request, &mut self.inner),
             Verdict::Refused(rejection) => State::refused(&rejection, &request),
             Verdict::Wait(wait) => {
-                // What makes this service ready, such as a permit, is left to others: a clone is polled after the wait.
+                // Releases the readiness, such as a permit. A clone is polled ready after the wait.
                 self.inner = self.inner.clone();
                 let pending = Some(Pending {
                     layer: self.layer.clone(),
@@ -62,13 +62,13 @@ where
 }
 
 impl BearerAuthLayer {
-    /// Judges a request, also after a wait: there may be one for the keys, then one for the issuer's answer.
+    /// Validates the token of a request, again after each wait: for keys, then for introspection.
     pub(super) fn admit<B>(&self, request: &mut Request<B>, waited: Option<Waited>) -> Verdict<()> {
         let verdict = match credentials(request.headers(), request.uri()) {
-            Ok(Some(found)) => self.server.judge(found, waited),
+            Ok(Some(found)) => self.server.verdict(found, waited),
             Ok(None) if self.open.covers(request) => {
-                // What another layer may have admitted is not admitted by this one.
-                let_pass_without(request.extensions_mut());
+                // The caller of an outer layer does not count here.
+                mark_without_caller(request.extensions_mut());
                 observe::anonymous(request);
                 conceal(request.headers_mut());
                 return Verdict::Admitted(());
@@ -89,7 +89,8 @@ impl BearerAuthLayer {
     }
 }
 
-/// Keeps the credentials, of whatever scheme, out of logs of headers and out of the tables of HTTP/2. There is one line.
+/// Marks the credentials sensitive, whatever their scheme: logs of headers and the tables of HTTP/2
+/// then omit them. There is only one header.
 fn conceal(headers: &mut HeaderMap) {
     if let Some(credentials) = headers.get_mut(header::AUTHORIZATION) {
         credentials.set_sensitive(true);

@@ -11,7 +11,8 @@ use crate::refusal::response::Protocol;
 pin_project! {
     /// A response body that ends when the token of its request expires.
     ///
-    /// A gRPC body ends with the trailers of a refusal, any other with that [`Rejection`](crate::Rejection) as its error.
+    /// A gRPC body then ends with the trailers of a refusal, any other body with a
+    /// [`Rejection`](crate::Rejection) as its error.
     pub struct ExpiryBody<B> {
         // `None` after the end.
         #[pin]
@@ -33,7 +34,7 @@ impl<B> ExpiryBody<B> {
     }
 }
 
-/// Without an end, as the body of a refusal.
+/// A body that does not expire, for refusals.
 impl<B: Default> Default for ExpiryBody<B> {
     fn default() -> Self {
         Self::new(B::default(), None)
@@ -59,7 +60,7 @@ where
         let Some(mut countdown) = this.countdown.as_pin_mut() else {
             return inner.poll_frame(cx).map_err(Into::into);
         };
-        // Looked at first, for a body that is never out of frames would not let the timer have its turn.
+        // Checked first: a body that always has a frame would never let the timer run.
         let rejection = match countdown.as_mut().expired() {
             Some(rejection) => rejection,
             None => match inner.poll_frame(cx) {

@@ -10,11 +10,11 @@ use crate::clock::Clock;
 use crate::observe;
 use crate::refusal::rejection::Rejection;
 
-/// How often the wall clock is read while a request is under way: a suspended machine stops timers, and a corrected clock
-/// does not move them.
-const LOOK_EVERY: Duration = Duration::from_secs(5);
+/// How often the wall clock is read while a request runs. Timers stop while the machine is
+/// suspended, and do not follow a clock that is set.
+const WALL_CLOCK_INTERVAL: Duration = Duration::from_secs(5);
 
-/// When a token expires, on both clocks; the earlier one counts.
+/// When a token expires on the monotonic and on the wall clock. The earlier one counts.
 #[derive(Clone)]
 pub(crate) struct End {
     at: Instant,
@@ -23,7 +23,7 @@ pub(crate) struct End {
 }
 
 impl End {
-    /// `None` if it is further away than the clock counts.
+    /// `None` if the end is beyond the range of the monotonic clock.
     pub(crate) fn new(wall: UnixTime, clock: &Clock) -> Option<Self> {
         let left = wall.saturating_since(clock.now());
         Some(Self {
@@ -33,13 +33,13 @@ impl End {
         })
     }
 
-    fn next_look(&self) -> Instant {
-        self.at.min(Instant::now() + LOOK_EVERY)
+    fn next_check(&self) -> Instant {
+        self.at.min(Instant::now() + WALL_CLOCK_INTERVAL)
     }
 }
 
 pin_project! {
-    /// Completes with the refusal of an expired token, which it records.
+    /// Completes when the token expires, with the rejection. Records it.
     pub(crate) struct Countdown {
         #[pin]
         timer: Sleep,
@@ -50,12 +50,13 @@ pin_project! {
 impl Countdown {
     pub(crate) fn new(end: End) -> Self {
         Self {
-            timer: sleep_until(end.next_look()),
+            timer: sleep_until(end.next_check()),
             end,
         }
     }
 
-    /// The refusal, once the end has come; it costs one comparison until it is time to read the wall clock again.
+    /// The rejection, once the token has expired. Costs one comparison until the wall clock is due
+    /// to be read again.
     pub(crate) fn expired(self: Pin<&mut Self>) -> Option<Rejection> {
         let this = self.project();
         let now = Instant::now();
@@ -63,7 +64,7 @@ impl Countdown {
             return None;
         }
         if now < this.end.at && this.end.clock.now() < this.end.wall {
-            this.timer.reset(this.end.next_look());
+            this.timer.reset(this.end.next_check());
             return None;
         }
         let rejection = Rejection::Token(TokenError::Expired);

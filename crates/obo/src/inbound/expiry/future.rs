@@ -19,7 +19,7 @@ pin_project! {
         inner: Option<Refusable<F, R>>,
         #[pin]
         countdown: Option<Countdown>,
-        // Taken when the response is there.
+        // Moved into the body of the response.
         end: Option<(End, Protocol)>,
     }
 }
@@ -64,7 +64,7 @@ where
             (Poll::Pending, None) => return Poll::Pending,
             (Poll::Pending, Some(countdown)) => {
                 let refusal = ready!(countdown.poll(cx)).response();
-                // What is under way inside is dropped before its caller is told.
+                // Drops the inner future before the refusal is sent.
                 this.inner.set(None);
                 let protocol = this.end.take().map(|(_, protocol)| protocol);
                 return Poll::Ready(Ok(protocol.unwrap_or_default().response(&refusal)));

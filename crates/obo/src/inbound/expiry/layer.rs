@@ -11,7 +11,8 @@ use crate::inbound::bearer;
 use crate::inbound::resource_server::ResourceServer;
 use crate::refusal::response::Protocol;
 
-/// Ends requests when their token expires; it goes inside a [`BearerAuthLayer`](crate::BearerAuthLayer).
+/// Ends requests when their token expires. Place it inside a
+/// [`BearerAuthLayer`](crate::BearerAuthLayer).
 ///
 /// If that layer is missing or further inside, every request is refused with 500 (gRPC 13), as by a
 /// [`RequireLayer`](crate::RequireLayer).
@@ -20,8 +21,10 @@ use crate::refusal::response::Protocol;
 /// use obo::{BearerAuthLayer, ExpiryLayer, ResourceServer};
 /// use tower::ServiceBuilder;
 ///
-/// # async fn prices(_: http::Request<String>) -> Result<http::Response<String>, std::convert::Infallible> {
-/// #     Ok(http::Response::new(String::new()))
+/// # use std::convert::Infallible;
+/// # use http::{Request, Response};
+/// # async fn prices(_: Request<String>) -> Result<Response<String>, Infallible> {
+/// #     Ok(Response::new(String::new()))
 /// # }
 /// let server = ResourceServer::builder("service-a")
 ///     .trust("https://idp.example.com/realms/corp")
@@ -39,8 +42,8 @@ pub struct ExpiryLayer {
 }
 
 impl ExpiryLayer {
-    /// Ends requests at the moment from which `server`, whose [`BearerAuthLayer`](crate::BearerAuthLayer) is around this
-    /// one, would refuse their token.
+    /// Ends requests when `server` starts to refuse their token. It must be the server of the
+    /// [`BearerAuthLayer`](crate::BearerAuthLayer) outside.
     pub fn new(server: ResourceServer) -> Self {
         Self { server }
     }

@@ -1,23 +1,28 @@
-//! Requests that end when their token does, for streams that outlive it.
+//! Ends requests and streams when their token expires.
 //!
-//! A token is validated once, when its request starts. Without this layer, a stream goes on for as long as both ends
-//! like; a server-sent event or a gRPC subscription may then be served for days after the token has expired. An
-//! [`ExpiryLayer`](crate::ExpiryLayer) inside the [`BearerAuthLayer`](crate::BearerAuthLayer) ends it at the moment from which the server
-//! would refuse the token: its `exp`, or the end of its maximum age, plus the leeway of the issuer's policy.
+//! A token is validated once, when its request starts. Without this layer a stream continues as
+//! long as both ends keep it open: server-sent events or a gRPC subscription may continue for days
+//! after the token has expired. An [`ExpiryLayer`](crate::ExpiryLayer) inside the
+//! [`BearerAuthLayer`](crate::BearerAuthLayer) ends it when the server starts to refuse the token:
+//! at its `exp` or at its maximum age, plus the leeway of the issuer's policy.
 //!
-//! - Before the response has begun, the request is refused as any expired token is: 401, or gRPC 16.
-//! - A gRPC response that has begun ends with the trailers `grpc-status: 16` and `grpc-message: invalid token`.
-//! - Any other response that has begun, gRPC-Web among them, fails: the server resets the stream or cuts the connection,
-//!   so that nobody takes what came for the whole.
+//! - Before the response has started, the request is refused like any expired token: 401, or gRPC
+//!   16.
+//! - A gRPC response that has started ends with the trailers `grpc-status: 16` and `grpc-message:
+//!   invalid token`.
+//! - Any other response that has started fails, gRPC-Web included: the server resets the stream or
+//!   closes the connection, so that clients do not take the part for the whole.
 //!
-//! The end holds by the wall clock too, which is read every 5 s while the request is under way: a token that expires while
-//! the machine sleeps ends its streams within that time after it wakes up, and so does a clock that is set forward.
+//! The layer also reads the wall clock, every 5 s while a request runs. So a token that expires
+//! while the machine is suspended ends its streams within 5 s after the machine wakes up, and the
+//! same applies if the clock is set forward.
 //!
-//! In each case what was under way inside is dropped. Requests that the layer around let pass without a token have no end.
+//! In each case the inner service's work is dropped. Requests that were admitted without a token do
+//! not expire.
 //!
-//! What it does not do: look again whether a token was revoked; end a connection that was upgraded (a WebSocket), which
-//! is no response body; stop a task that a handler has spawned. For the latter two there is
-//! [`ResourceServer::refused`](crate::ResourceServer::refused), a future to wait for beside the work.
+//! The layer does not check again whether a token was revoked. It does not end upgraded connections
+//! (WebSockets), which are not response bodies, nor tasks that a handler has spawned. For both,
+//! wait for [`ResourceServer::refused`](crate::ResourceServer::refused) in parallel with the work.
 
 mod body;
 mod countdown;

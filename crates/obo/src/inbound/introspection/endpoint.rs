@@ -12,17 +12,15 @@ use tokio::time::Instant;
 use super::Introspection;
 use crate::clock::Clock;
 use crate::idp::admission::{Admission, Asker};
-use crate::idp::endpoint::{
-    AskError, Endpoint as Asking, Patience, Sender, introspection_endpoint,
-};
+use crate::idp::endpoint::{self as idp, AskError, Patience, Sender, introspection_endpoint};
 use crate::idp::jwks::{Jwks, Lookup};
 use crate::idp::server::AuthorizationServer;
 
-/// From the look for the place to the answer, and the keys to open it with.
+/// For the whole introspection: discovery, the request, and the keys of a signed response.
 const DEADLINE: Duration = Duration::from_secs(5);
 
-/// What a server answers that is down or has too much to do, whatever it is asked.
-const OVERWHELMED: [StatusCode; 3] = [
+/// The statuses of a server that is down or overloaded, whatever the request is.
+const SERVER_DOWN: [StatusCode; 3] = [
     StatusCode::BAD_GATEWAY,
     StatusCode::SERVICE_UNAVAILABLE,
     StatusCode::GATEWAY_TIMEOUT,
@@ -30,14 +28,14 @@ const OVERWHELMED: [StatusCode; 3] = [
 
 const SIGNED: &str = "application/token-introspection+jwt";
 
-/// Where one issuer is asked, and how it fares.
+/// The introspection endpoint of one issuer.
 pub(super) struct Endpoint {
-    asking: Asking,
+    inner: idp::Endpoint,
     pub(super) settings: Introspection,
     pub(super) policy: Policy,
     jwks: Jwks,
     clock: Clock,
-    /// Tells subjects and tokens apart.
+    /// Digests of subjects and tokens.
     pub(super) hasher: RandomState,
 }
 
@@ -51,7 +49,7 @@ impl Endpoint {
     ) -> Self {
         let admission = Admission::of_introspection(server.issuer().clone());
         Self {
-            asking: Asking::new(server, admission),
+            inner: idp::Endpoint::new(server, admission),
             settings,
             policy,
             jwks,
@@ -60,11 +58,12 @@ impl Endpoint {
         }
     }
 
-    /// Asks once: whoever waits for it has a caller of their own who can ask again.
+    /// Introspects a token with a single request; the caller may try again.
     ///
-    /// A token that no key vouches for may be made up so that the server fails over it, which is not held against the
-    /// server: otherwise a few of them would shut out all others.
-    pub(super) async fn ask(
+    /// `vouched` is the caller of a token that was validated by the issuer's keys. Any other token
+    /// may be forged to make the server fail. Such a failure does not count for the circuit
+    /// breaker, or a few forged tokens would block all others.
+    pub(super) async fn introspect(
         &self,
         token: BearerToken<'_>,
         vouched: Option<&Caller>,
@@ -78,7 +77,7 @@ impl Endpoint {
             target: 0,
             is_vouched: vouched.is_some(),
         };
-        let pause = self.asking.pause(asker);
+        let pause = self.inner.pause(asker);
         if !pause.is_zero() {
             return Err(Admission::paused(pause));
         }
@@ -88,7 +87,7 @@ impl Endpoint {
             let status = response.status();
             if status != StatusCode::OK {
                 let refusal = introspection_refusal(&response, self.clock.now());
-                let is_of_token = status.is_server_error() && !OVERWHELMED.contains(&status);
+                let is_of_token = status.is_server_error() && !SERVER_DOWN.contains(&status);
                 return Err(match is_of_token && vouched.is_none() {
                     true => AskError::NotAsked(refusal),
                     false => AskError::Asked(refusal),
@@ -96,14 +95,16 @@ impl Endpoint {
             }
             let read = patience.limit(self.read(&response)).await;
             read.map_err(AskError::Asked)?.map_err(|error| {
-                AskError::Asked(match error.class() {
-                    // The keys to open it with could not be had: that is another server's response.
-                    ErrorClass::Transient => error,
-                    _ => error.with_status(status),
+                // Transient: the keys are not available, which is not a response of this endpoint.
+                let is_of_keys = error.class() == ErrorClass::Transient;
+                AskError::Asked(if is_of_keys {
+                    error
+                } else {
+                    error.with_status(status)
                 })
             })
         };
-        self.asking.call(asker, None, patience, attempt).await
+        self.inner.call(asker, None, patience, attempt).await
     }
 
     async fn send(
@@ -123,36 +124,36 @@ impl Endpoint {
         };
         let form = TokenRequest::introspection(token);
         match &settings.endpoint {
-            Some(url) => self.asking.post_to(sender, url, form).await,
-            None => self.asking.post(sender, form, introspection_endpoint).await,
+            Some(url) => self.inner.post_to(sender, url, form).await,
+            None => self.inner.post(sender, form, introspection_endpoint).await,
         }
     }
 
     async fn read(
         &self,
-        answer: &Response<Bytes>,
+        response: &Response<Bytes>,
     ) -> Result<IntrospectionResponse, TokenEndpointError> {
         if !self.settings.is_signed {
-            // A page or a document of another kind is not to be taken for one, whatever it looks like.
-            return match is_json(answer.headers()) {
-                true => IntrospectionResponse::parse(answer.body()),
-                false => Err(TokenEndpointError::unusable(not_json(answer))),
+            // An error page must not count as a response, whatever its body looks like.
+            return match is_json(response.headers()) {
+                true => IntrospectionResponse::parse(response.body()),
+                false => Err(TokenEndpointError::unusable(not_json(response))),
             };
         }
-        if !has_media_type(answer.headers(), SIGNED) {
+        if !has_media_type(response.headers(), SIGNED) {
             return Err(TokenEndpointError::unusable(
-                "the answer is not signed (`application/token-introspection+jwt`)",
+                "the response is not signed, expected `application/token-introspection+jwt`",
             ));
         }
-        let signed = SignedIntrospection::parse(answer.body())?;
+        let signed = SignedIntrospection::parse(response.body())?;
         let (kid, algorithm) = (signed.kid().map(str::to_owned), signed.algorithm());
         let kid = kid.as_deref();
         let jwks = &self.jwks;
-        let mut lookup = match jwks.lookup(kid, algorithm) {
-            Lookup::Wait(refresh) => jwks.lookup_after(kid, algorithm, refresh).await,
-            found => found,
-        };
-        // The key may have been replaced under its name, as for a token.
+        let mut lookup = jwks.lookup(kid, algorithm);
+        if let Lookup::Wait(refresh) = lookup {
+            lookup = jwks.lookup_after(kid, algorithm, refresh).await;
+        }
+        // The issuer may have replaced the key under the same `kid`, as for a token.
         if let Lookup::Key(key, _) = &lookup
             && !signed.is_signed_by(key)
             && let Some(refresh) = jwks.doubt(kid)
@@ -165,21 +166,21 @@ impl Endpoint {
                 self.policy.open(signed, &key, client, self.clock.now())
             }
             Lookup::Unavailable(error) => {
-                let problem = format!("no keys to open the answer with: {}", error.problem);
+                let problem = format!("no keys to verify the response with: {}", error.problem);
                 let error_class = ErrorClass::Transient;
                 Err(TokenEndpointError::new(error_class, problem)
                     .with_retry_after(Some(error.retry_after)))
             }
             Lookup::Refused(_) | Lookup::Wait(_) => Err(TokenEndpointError::unusable(
-                "no key of the issuer fits the answer",
+                "no key of the issuer verifies the response",
             )),
         }
     }
 }
 
-fn not_json(answer: &Response<Bytes>) -> &'static str {
-    match has_media_type(answer.headers(), SIGNED) {
-        true => "the response is signed; set `signed` to accept signed responses, and these alone",
-        false => "the response is not JSON by its content type; it must be `application/json`",
+fn not_json(response: &Response<Bytes>) -> &'static str {
+    match has_media_type(response.headers(), SIGNED) {
+        true => "the response is signed; set `signed` to accept only signed responses",
+        false => "the content type of the response is not JSON, expected `application/json`",
     }
 }

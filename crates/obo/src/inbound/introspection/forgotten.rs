@@ -5,64 +5,66 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use obo_core::{Caller, Issuer};
 
-/// Who was forgotten while an issuer is asked, so that what was asked before is not relied on after.
+/// The users that were forgotten while introspection requests run, so that an outdated response is
+/// not used.
 pub(crate) struct Forgotten {
-    questions: Mutex<Questions>,
-    /// How often somebody was forgotten.
+    attempts: Mutex<Attempts>,
+    /// How often a user was forgotten.
     epoch: AtomicU64,
     hasher: RandomState,
 }
 
 #[derive(Default)]
-struct Questions {
+struct Attempts {
     next: u64,
-    /// Those under way, each with the digests of who was forgotten since it was asked.
-    under_way: HashMap<u64, HashSet<u64>>,
+    /// Those that run, each with the digests of the users that were forgotten since it started.
+    running: HashMap<u64, HashSet<u64>>,
 }
 
-/// A question that is under way, until it is dropped.
-pub(crate) struct Question {
+/// One introspection request, until it is dropped.
+pub(crate) struct Attempt {
     forgotten: Arc<Forgotten>,
     id: u64,
 }
 
-/// The subject was forgotten after the question was asked.
-pub(crate) struct Overtaken;
+/// The user was forgotten after the attempt started.
+pub(crate) struct Outdated;
 
 impl Forgotten {
     pub(crate) fn new() -> Arc<Self> {
         Arc::new(Self {
-            questions: Mutex::default(),
+            attempts: Mutex::default(),
             epoch: AtomicU64::new(0),
             hasher: RandomState::new(),
         })
     }
 
-    /// Forgets a subject, of which `clear` lets go of what is remembered: what is being asked about it now is not relied
-    /// on from now on.
+    /// Forgets a user: outdates the attempts that run, and calls `clear` to evict the user's tokens
+    /// from the cache.
     ///
-    /// In this order: what an answer under way has stored by then is found by `clear`, and it stores nothing more. The
-    /// epoch is last, so that nothing of the new one has found what was remembered before.
+    /// The order matters. An attempt stores its outcome before `clear`, which then evicts it, or
+    /// not at all. The epoch changes last, so that a request of the new epoch never finds an older
+    /// entry.
     pub(crate) fn forget(&self, issuer: &Issuer, subject: &str, clear: impl FnOnce()) {
         let subject = self.digest(issuer, subject);
-        for forgotten in self.lock().under_way.values_mut() {
+        for forgotten in self.lock().running.values_mut() {
             forgotten.insert(subject);
         }
         clear();
         self.epoch.fetch_add(1, Ordering::AcqRel);
     }
 
-    /// Tells what began before somebody was forgotten from what came after.
+    /// A number that changes each time a user is forgotten.
     pub(crate) fn epoch(&self) -> u64 {
         self.epoch.load(Ordering::Acquire)
     }
 
-    pub(crate) fn question(self: &Arc<Self>) -> Question {
-        let mut questions = self.lock();
-        let id = questions.next;
-        questions.next += 1;
-        questions.under_way.insert(id, HashSet::new());
-        Question {
+    pub(crate) fn attempt(self: &Arc<Self>) -> Attempt {
+        let mut attempts = self.lock();
+        let id = attempts.next;
+        attempts.next += 1;
+        attempts.running.insert(id, HashSet::new());
+        Attempt {
             forgotten: Arc::clone(self),
             id,
         }
@@ -72,34 +74,34 @@ impl Forgotten {
         self.hasher.hash_one((issuer.as_str(), subject))
     }
 
-    fn lock(&self) -> MutexGuard<'_, Questions> {
-        self.questions
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Attempts> {
+        self.attempts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Question {
-    /// Does `remember`, unless the caller was forgotten since; nobody is forgotten while it is done, so that what it lets
-    /// go of is handed over.
-    pub(crate) fn unless_overtaken<T>(
+impl Attempt {
+    /// Calls `store`, unless the user was forgotten since the attempt started.
+    ///
+    /// `store` runs under the lock, so no user is forgotten meanwhile. It returns what it evicts,
+    /// to be dropped without the lock.
+    pub(crate) fn unless_outdated<T>(
         &self,
         caller: &Caller,
-        remember: impl FnOnce() -> T,
-    ) -> Result<T, Overtaken> {
+        store: impl FnOnce() -> T,
+    ) -> Result<T, Outdated> {
         let subject = self.forgotten.digest(caller.issuer(), caller.subject());
-        let questions = self.forgotten.lock();
-        let since = questions.under_way.get(&self.id);
+        let attempts = self.forgotten.lock();
+        let since = attempts.running.get(&self.id);
         if since.is_some_and(|since| since.contains(&subject)) {
-            return Err(Overtaken);
+            return Err(Outdated);
         }
-        Ok(remember())
+        Ok(store())
     }
 }
 
-impl Drop for Question {
+impl Drop for Attempt {
     fn drop(&mut self) {
-        self.forgotten.lock().under_way.remove(&self.id);
+        self.forgotten.lock().running.remove(&self.id);
     }
 }
 

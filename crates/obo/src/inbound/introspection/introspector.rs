@@ -10,7 +10,7 @@ use quick_cache::sync::Cache;
 use tokio::time::Instant;
 
 use super::endpoint::Endpoint;
-use super::forgotten::{Forgotten, Overtaken, Question};
+use super::forgotten::{Attempt, Forgotten, Outdated};
 use super::{Introspection, Jwts};
 use crate::clock::Clock;
 use crate::idp::flight::{Flight, Flights, Interrupted, Overloaded};
@@ -20,27 +20,27 @@ use crate::inbound::verified_tokens::{Verified, VerifiedTokens};
 use crate::observe;
 use crate::refusal::rejection::Rejection;
 
-/// How long a token that was refused is refused again without a call.
+/// How long a refused token is refused again without a request.
 const REFUSED_FOR: Duration = Duration::from_secs(5);
-/// How many of them are remembered, by digest.
+/// How many refused tokens are cached, by digest.
 const REFUSED: usize = 10_000;
-/// How often it is asked about a token whose user is forgotten each time.
-const QUESTIONS: usize = 3;
-/// When to try again, where the server does not say.
+/// How many requests are made for a token whose user is forgotten during each of them.
+const ATTEMPTS: usize = 3;
+/// When to try again, if the server does not say.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
 
-/// Asks one issuer about tokens, for one resource server.
+/// Introspects the tokens of one issuer, for one resource server.
 #[derive(Clone)]
 pub(crate) struct Introspector(Arc<Inner>);
 
 struct Inner {
     endpoint: Endpoint,
     shared: Shared,
-    /// Which of the resource server's issuers it is.
+    /// The index of the issuer among those of the resource server.
     place: u32,
-    /// Until when on each clock.
+    /// With the end on each clock.
     refused: Cache<TokenDigest, ((Instant, UnixTime), TokenError)>,
-    /// By epoch too: whoever comes after a user was forgotten joins no flight from before.
+    /// The key has the epoch: after a user was forgotten, no request joins an older flight.
     flights: Arc<Flights<(TokenDigest, u64), Outcome>>,
 }
 
@@ -48,15 +48,15 @@ struct Inner {
 #[derive(Clone)]
 pub(crate) struct Shared {
     pub(crate) clock: Clock,
-    /// Where tokens that were found valid are cached, if they are.
+    /// The cache of valid tokens, if there is one.
     pub(crate) verified: Option<Arc<VerifiedTokens>>,
     pub(crate) forgotten: Arc<Forgotten>,
 }
 
 pub(crate) type Outcome = Result<Caller, Rejection>;
 
-/// A response that is under way, shared by all who wait for it.
-pub(crate) type Asked = Flight<Outcome>;
+/// An introspection in progress, shared by all requests with the token.
+pub(crate) type InFlight = Flight<Outcome>;
 
 impl From<Interrupted> for Rejection {
     fn from(_: Interrupted) -> Self {
@@ -65,7 +65,7 @@ impl From<Interrupted> for Rejection {
 }
 
 impl Introspector {
-    /// Asks `server` about tokens of the issuer at this place among those of the resource server.
+    /// Introspects tokens at `server`, which is at index `place` of the resource server's issuers.
     pub(crate) fn new(
         settings: Introspection,
         policy: Policy,
@@ -87,29 +87,32 @@ impl Introspector {
         &self.0.endpoint.settings
     }
 
-    /// Whether a token that does not tell its issuer is asked about, by why it does not.
+    /// Whether a token whose issuer could not be read is introspected. `error` says why it could
+    /// not be read.
     pub(crate) fn takes(&self, error: &TokenError) -> bool {
         match self.settings().jwts {
             Jwts::Introspected => true,
-            // A JWT that cannot be read is refused, as all of its kind that cannot be validated.
+            // A JWT without an issuer is refused, as all JWTs that cannot be validated.
             Jwts::Validated => matches!(error, TokenError::Malformed(_)),
             Jwts::Confirmed => false,
         }
     }
 
-    /// Asks about a token, or joins who does; of one that was `validated` here already, whether it was revoked.
-    pub(crate) fn ask(
+    /// Introspects a token, or joins the flight that does. A token that was `validated` here is
+    /// only checked for revocation.
+    pub(crate) fn introspect(
         &self,
         token: BearerToken<'_>,
         validated: Option<Verified>,
-    ) -> Result<Asked, Rejection> {
+    ) -> Result<InFlight, Rejection> {
         let inner = &self.0;
         let digest = TokenDigest::of(token);
         if let Some(error) = inner.refused(&digest) {
             return Err(error.into());
         }
         let epoch = inner.shared.forgotten.epoch();
-        // All tokens that no key vouches for share one share of the flights: they are forged for nothing.
+        // Tokens that no key vouches for are one owner together: forging many of them gains no more
+        // flights.
         let owner = validated.as_ref().map_or(0, |verified| {
             inner.endpoint.hasher.hash_one(verified.caller.subject())
         });
@@ -127,7 +130,7 @@ impl Inner {
         (Instant::now() < until && self.shared.clock.now() < ends_at).then_some(error)
     }
 
-    /// In a task of its own; what was said is stored before the flight ends.
+    /// Runs in a task of its own. The outcome is cached before the flight ends.
     async fn fly(
         &self,
         digest: TokenDigest,
@@ -135,19 +138,20 @@ impl Inner {
         validated: Option<Verified>,
     ) -> Outcome {
         let token = BearerToken::parse(token.expose())?;
-        for _ in 0..QUESTIONS {
-            // Whoever found nothing just before another flight ended comes here after it.
-            if let Some(known) = self.known(&digest, token) {
-                return known;
+        for _ in 0..ATTEMPTS {
+            // A request that missed the cache just before another flight ended starts this flight
+            // after it.
+            if let Some(cached) = self.cached(&digest, token) {
+                return cached;
             }
             let start = (Instant::now(), self.shared.clock.now());
-            let question = self.shared.forgotten.question();
+            let attempt = self.shared.forgotten.attempt();
             let outcome = self.outcome(token, validated.clone(), start).await;
-            let told = outcome.as_ref().map(|_| ());
-            observe::introspected(self.endpoint.policy.issuer(), told, start.0.elapsed());
+            let recorded = outcome.as_ref().map(|_| ());
+            observe::introspected(self.endpoint.policy.issuer(), recorded, start.0.elapsed());
             match outcome {
-                // Whoever waits for it would be let in by what was said before.
-                Ok(verified) if self.keep(&verified, &question).is_err() => {}
+                // The user was forgotten meanwhile, so the response is outdated.
+                Ok(verified) if self.store(&verified, &attempt).is_err() => {}
                 Ok(verified) => return Ok(verified.caller),
                 Err(rejection) => {
                     if let Rejection::Token(error) = &rejection {
@@ -159,22 +163,22 @@ impl Inner {
                 }
             }
         }
-        let problem = "the user was forgotten each time that the issuer was asked";
+        let problem = "the user was forgotten during each attempt to introspect the token";
         Err(unavailable(problem, RETRY_AFTER))
     }
 
-    fn known(&self, digest: &TokenDigest, token: BearerToken<'_>) -> Option<Outcome> {
+    fn cached(&self, digest: &TokenDigest, token: BearerToken<'_>) -> Option<Outcome> {
         if let Some(error) = self.refused(digest) {
             return Some(Err(error.into()));
         }
         let verified = self.shared.verified.as_ref()?;
-        let known = verified.get(token.expose().as_bytes())?;
-        known
-            .holds(self.shared.clock.now())
-            .then(|| Ok(known.caller))
+        let cached = verified.get(token.expose().as_bytes())?;
+        cached
+            .is_fresh(self.shared.clock.now())
+            .then(|| Ok(cached.caller))
     }
 
-    /// What the issuer says, and until when that holds.
+    /// Requests the state of the token, and computes for how long it is used.
     async fn outcome(
         &self,
         token: BearerToken<'_>,
@@ -182,51 +186,52 @@ impl Inner {
         (start, started_at): (Instant, UnixTime),
     ) -> Result<Verified, Rejection> {
         let vouched = validated.as_ref().map(|verified| &verified.caller);
-        let answer = self.endpoint.ask(token, vouched).await;
-        let answer = answer.map_err(|error| no_outcome(&error))?;
+        let response = self.endpoint.introspect(token, vouched).await;
+        let response = response.map_err(|error| no_outcome(&error))?;
         let Endpoint {
             settings, policy, ..
         } = &self.endpoint;
         let now = self.shared.clock.now();
         let verified = match validated {
             Some(verified) => {
-                policy.confirm(answer)?;
-                // It may have expired meanwhile.
+                policy.confirm(response)?;
+                // The token may have expired meanwhile.
                 policy.check_expiry(&verified.caller, now)?;
                 verified
             }
             None => Verified {
-                size: u32::try_from(answer.size()).unwrap_or(u32::MAX),
-                caller: policy.validate(token, answer, settings.thin, now)?,
+                size: u32::try_from(response.size()).unwrap_or(u32::MAX),
+                caller: policy.validate(token, response, settings.thin, now)?,
                 issuer: self.place,
                 generation: None,
                 until: None,
             },
         };
         let left = verified.caller.ends_at().saturating_since(now);
-        let holds_for = settings.max_age.min(left);
+        let lifetime = settings.max_age.min(left);
         Ok(Verified {
-            until: Some((start + holds_for, started_at.saturating_add(holds_for))),
+            until: Some((start + lifetime, started_at.saturating_add(lifetime))),
             ..verified
         })
     }
 
-    fn keep(&self, verified: &Verified, question: &Question) -> Result<(), Overtaken> {
-        let let_go = question.unless_overtaken(&verified.caller, || {
+    fn store(&self, verified: &Verified, attempt: &Attempt) -> Result<(), Outdated> {
+        let evicted = attempt.unless_outdated(&verified.caller, || {
             let tokens = self.shared.verified.as_ref();
-            let tokens = tokens.filter(|_| verified.holds(self.shared.clock.now()))?;
+            let tokens = tokens.filter(|_| verified.is_fresh(self.shared.clock.now()))?;
             Some(tokens.insert(verified.clone()))
         });
-        let_go.map(drop)
+        evicted.map(drop)
     }
 }
 
 fn no_outcome(error: &TokenEndpointError) -> Rejection {
-    let retry_after = match error.class() {
-        // Nobody but an operator mends it.
-        ErrorClass::ClientMisconfigured | ErrorClass::ResponseUnusable => None,
-        _ => error.retry_after(),
-    };
+    let is_permanent = matches!(
+        error.class(),
+        ErrorClass::ClientMisconfigured | ErrorClass::ResponseUnusable
+    );
+    // Only an operator can fix a permanent error, so the server's `Retry-After` does not matter.
+    let retry_after = error.retry_after().filter(|_| !is_permanent);
     unavailable(error, retry_after.unwrap_or(RETRY_AFTER))
 }
 

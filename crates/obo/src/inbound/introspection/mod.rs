@@ -1,9 +1,10 @@
-//! Asking the authorization server of tokens (RFC 7662): for those that say nothing themselves, and so that a token that
-//! was revoked is refused before it expires.
+//! Token introspection (RFC 7662): for opaque tokens, and to refuse revoked tokens before they
+//! expire.
 //!
-//! One request serves all who present the same token at the same time. What it said is kept: that the token is active
-//! among the verified tokens, until the token's end or the configured age; that it is not, for a moment. That the server
-//! did not say is never kept. Nor is what it said of a user who was forgotten while it was asked.
+//! Concurrent requests with the same token share one introspection request. An active token is
+//! cached with the verified tokens, until it expires or reaches the configured age. An inactive
+//! token is cached for a few seconds. A missing response is never cached, and neither is a response
+//! about a user who was forgotten during the request.
 
 mod endpoint;
 mod forgotten;
@@ -11,6 +12,6 @@ mod introspector;
 mod settings;
 
 pub(crate) use forgotten::Forgotten;
-pub(crate) use introspector::{Asked, Introspector, Shared};
+pub(crate) use introspector::{InFlight, Introspector, Shared};
 pub use settings::Introspection;
 pub(crate) use settings::Jwts;

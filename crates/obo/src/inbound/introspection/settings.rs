@@ -4,20 +4,34 @@ use obo_core::{ConfigError, MissingMembers, https_or_loopback};
 
 use crate::idp::client_auth::Client;
 
-/// The longest that an answer may be relied on.
+/// The maximum age of a response.
 const MAX_AGE: Duration = Duration::from_secs(3600);
-/// The longest that a token may be taken to live of which nobody says how long.
+/// The maximum lifetime that a token without `exp` may be given.
 const MAX_LIFETIME: Duration = Duration::from_secs(86_400);
 
-/// Asks an authorization server about its tokens (RFC 7662): which of them, as which client, for how long a response holds.
+/// How the tokens of an issuer are introspected (RFC 7662): which tokens, as which client, and for
+/// how long a response is used.
 ///
-/// It is given to [`Trust::introspect`](crate::Trust::introspect), which says which issuer gets which token. By default
-/// all tokens of the issuer are introspected, whatever they look like. A mistake is kept, and returned by
+/// Pass it to [`Trust::introspect`](crate::Trust::introspect), whose page says which issuer gets
+/// which token. By default all tokens of the issuer are introspected, JWTs included. The first
+/// mistake is kept, and returned by
 /// [`ResourceServerBuilder::build`](crate::resource_server::ResourceServerBuilder::build).
 ///
-/// A token that is presented for the first time costs a call to the authorization server, and so does one whose response
-/// is older than [`max_age`](Self::max_age); others cost what a cached JWT costs. If the server does not respond,
-/// requests are rejected with 503.
+/// The first request with a token costs a request to the authorization server, and so does one
+/// whose cached response is older than [`max_age`](Self::max_age). Others cost as much as a cached
+/// JWT. If the server does not respond, requests are rejected with 503.
+///
+/// ```
+/// use std::time::Duration;
+/// use obo::{Client, ClientSecretBasic, Introspection, ResourceServer, Trust};
+///
+/// let client = Client::new("service-a", ClientSecretBasic::from_file("client-secret"));
+/// let introspection = Introspection::new(client)
+///     .for_opaque_tokens()
+///     .max_age(Duration::from_secs(30));
+/// let trust = Trust::new("https://idp.example.com").introspect(introspection);
+/// let builder = ResourceServer::builder("service-a").trust(trust);
+/// ```
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct Introspection {
@@ -31,21 +45,22 @@ pub struct Introspection {
     mistake: Option<ConfigError>,
 }
 
-/// What becomes of the issuer's JWTs.
+/// How the issuer's JWTs are handled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Jwts {
-    /// They are asked about, as opaque tokens are.
+    /// They are introspected like opaque tokens.
     Introspected,
-    /// They are validated by the issuer's keys; opaque tokens are asked about.
+    /// They are validated by the issuer's keys. Opaque tokens are introspected.
     Validated,
-    /// They are validated, then asked about; opaque tokens are not accepted.
+    /// They are validated, then introspected. Opaque tokens are refused.
     Confirmed,
 }
 
 impl Introspection {
-    /// Asks about every token of the issuer, as `client`; a response holds for 60 s at most.
+    /// Introspects every token of the issuer, as `client`. A response is used for at most 60 s by
+    /// default.
     ///
-    /// To the authorization server this service is a client like any other, by any method of client authentication.
+    /// To the authorization server this service is a client, with any client authentication method.
     pub fn new(client: Client) -> Self {
         Self {
             client,
@@ -59,80 +74,98 @@ impl Introspection {
         }
     }
 
-    /// Asks only about tokens that are not JWTs; JWTs are validated by the issuer's keys, without a call.
+    /// Introspects only tokens that are not JWTs. JWTs are validated by the issuer's keys, without
+    /// a request.
     pub fn for_opaque_tokens(mut self) -> Self {
         self.jwts = Jwts::Validated;
         self
     }
 
-    /// Validates JWTs by the issuer's keys and then asks whether they were revoked; other tokens are rejected.
+    /// Validates JWTs by the issuer's keys, then introspects them to detect revocation. Other
+    /// tokens are rejected.
     ///
-    /// So garbage and expired tokens cost no call. The claims of the token count; of the response, that it is active and not
-    /// about a bound token or one of another kind or issuer.
+    /// So malformed and expired tokens cost no request. The claims of the token are used. The
+    /// response must be active, and must not describe a bound token, or a token of another type or
+    /// issuer.
     pub fn for_revocation(mut self) -> Self {
         self.jwts = Jwts::Confirmed;
         self
     }
 
-    /// Asks at this URL instead of the one in the metadata of the authorization server: `https`, or `http` on loopback.
+    /// Sends requests to this URL instead of the one in the authorization server's metadata:
+    /// `https`, or `http` on loopback.
     pub fn endpoint(mut self, url: &str) -> Self {
         self.endpoint = Some(url.to_owned());
-        self.noting(https_or_loopback("endpoint", url).err())
+        self.with_mistake(https_or_loopback("endpoint", url).err())
     }
 
-    /// For how long a token counts as active after the response: the longest that a revoked token is still accepted.
-    /// 60 s by default, at most an hour, and never beyond the token's `exp`; with zero, each request asks.
+    /// Sets for how long a response is used: the longest time that a revoked token is still
+    /// accepted.
+    ///
+    /// 60 s by default, at most an hour, and never beyond the token's `exp`. With zero, each
+    /// request is introspected.
     pub fn max_age(mut self, age: Duration) -> Self {
         self.max_age = age;
-        let problem = || format!("{age:?} is more than {MAX_AGE:?}");
-        self.noting((age > MAX_AGE).then(|| ConfigError::new("max_age", problem())))
+        let problem = || format!("{age:?} is too long, expected at most {MAX_AGE:?}");
+        self.with_mistake((age > MAX_AGE).then(|| ConfigError::new("max_age", problem())))
     }
 
-    /// How many calls may be under way at the same time: at least 1, 64 by default. A request that needs one more is
-    /// rejected with 503, so that a flood of forged tokens does not become a flood of calls.
+    /// Limits how many requests to the authorization server run at the same time: 64 by default, at
+    /// least 1.
+    ///
+    /// A request that needs one more is rejected with 503, so that a flood of forged tokens does
+    /// not become a flood of introspection requests.
     pub fn concurrency(mut self, most: usize) -> Self {
         self.concurrency = most;
-        let problem = "is 0: nothing could be asked";
-        self.noting((most == 0).then(|| ConfigError::new("concurrency", problem)))
+        let problem = "is 0, expected at least 1";
+        self.with_mistake((most == 0).then(|| ConfigError::new("concurrency", problem)))
     }
 
-    /// Requires signed responses (RFC 9701): they are validated by the issuer's keys, and must be addressed to the
-    /// client's identifier.
+    /// Requires signed responses (RFC 9701). They are validated by the issuer's keys, and their
+    /// audience must be the client identifier.
     pub fn require_signed(mut self) -> Self {
         self.is_signed = true;
         self
     }
 
-    /// Accepts active tokens whose response has no `aud`. By default they are rejected, since such a response does not say
-    /// that the token is for this service.
+    /// Accepts active tokens whose response has no `aud`. By default they are rejected, because
+    /// such a response does not say that the token is for this service.
     ///
-    /// For a server that answers each resource server about its own tokens alone (RFC 7662 section 4). With another server,
-    /// a token for any of its services is accepted here; a JWT is rejected if its own `aud` names only others.
+    /// Use it only if the server reports each resource server's own tokens alone as active (RFC
+    /// 7662 section 4). Otherwise a token for any of its services is accepted here, except a JWT
+    /// whose own `aud` names only others.
     pub fn allow_missing_audience(mut self) -> Self {
         self.thin.audience = true;
         self
     }
 
-    /// Accepts active tokens whose response has no `exp`: such a token counts as valid for `lifetime` after the response,
-    /// for what outlives the request. By default they are rejected. The lifetime is more than zero and at most a day.
+    /// Accepts active tokens whose response has no `exp`. By default they are rejected.
+    ///
+    /// Such a token counts as valid for `lifetime` after the response, which matters for streams
+    /// and background work. The lifetime is more than zero and at most a day.
     pub fn allow_missing_expiry(mut self, lifetime: Duration) -> Self {
         self.thin.expiry = Some(lifetime);
         let is_wrong = lifetime.is_zero() || lifetime > MAX_LIFETIME;
-        let problem = || format!("{lifetime:?} is not between zero and {MAX_LIFETIME:?}");
-        self.noting(is_wrong.then(|| ConfigError::new("allow_missing_expiry", problem())))
+        let problem = || {
+            format!(
+                "{lifetime:?} is out of range, expected more than zero and at most {MAX_LIFETIME:?}"
+            )
+        };
+        self.with_mistake(is_wrong.then(|| ConfigError::new("allow_missing_expiry", problem())))
     }
 
-    /// Accepts active tokens whose response has no `sub` but a client: such a token is the client's own, a service's, with
-    /// the client as its subject. By default they are rejected.
+    /// Accepts active tokens whose response has a client but no `sub`. By default they are
+    /// rejected.
     ///
-    /// Only for a server that leaves `sub` out where no user has a part (RFC 7662 section 2.2): one that leaves it out of
-    /// users' tokens would turn users into their applications.
+    /// Such a token counts as a service's own, with the client as its subject. Use it only if the
+    /// server omits `sub` in tokens without a user (RFC 7662 section 2.2). If it omitted `sub` in
+    /// users' tokens, a user would be taken for the application.
     pub fn allow_missing_subject(mut self) -> Self {
         self.thin.subject = true;
         self
     }
 
-    /// The settings without a mistake; the client's credentials have to be usable.
+    /// Returns the first mistake; the client's credentials must be usable.
     pub(crate) fn checked(mut self) -> Result<Self, ConfigError> {
         if let Some(mistake) = self.mistake.take() {
             return Err(mistake);
@@ -142,7 +175,7 @@ impl Introspection {
     }
 
     /// Keeps the first mistake.
-    fn noting(mut self, mistake: Option<ConfigError>) -> Self {
+    fn with_mistake(mut self, mistake: Option<ConfigError>) -> Self {
         self.mistake = self.mistake.or(mistake);
         self
     }
@@ -151,7 +184,7 @@ impl Introspection {
         self.jwts != Jwts::Confirmed
     }
 
-    /// Whether anything is validated by the issuer's keys.
+    /// Whether the issuer's keys are used.
     pub(crate) fn needs_keys(&self) -> bool {
         self.is_signed || self.jwts != Jwts::Introspected
     }

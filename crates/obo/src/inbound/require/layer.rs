@@ -12,11 +12,13 @@ use super::{Rule, RuleTable};
 use crate::inbound::bearer;
 use crate::inbound::refuse::{Refusable, refuse};
 
-/// Lets requests pass whose caller satisfies a [`Rule`]; it goes inside a [`BearerAuthLayer`](crate::BearerAuthLayer).
+/// Admits requests whose caller satisfies a [`Rule`]. Place it inside a
+/// [`BearerAuthLayer`](crate::BearerAuthLayer).
 ///
-/// If that layer is missing or further inside, every request is refused with 500 (gRPC 13), and the log says why. In an
-/// axum `Router` the layer added last runs first, so add the `BearerAuthLayer` after this one; in a `ServiceBuilder` and in
-/// tonic's `Server::layer` the layer added first runs first.
+/// If that layer is missing or further inside, every request is refused with 500 (gRPC 13), and the
+/// log names the reason. In an axum `Router` the layer that is added last runs first, so add the
+/// `BearerAuthLayer` after this one. In a `ServiceBuilder` and in tonic's `Server::layer` the layer
+/// that is added first runs first.
 #[derive(Clone, Debug)]
 pub struct RequireLayer(Arc<Rules>);
 
@@ -27,7 +29,7 @@ enum Rules {
     ByRoute(RuleTable, RouteOf),
 }
 
-/// Names the pattern of the route that a router has found, from a request's extensions.
+/// Returns the pattern of the route that a router has matched, from a request's extensions.
 pub type RouteOf = fn(&Extensions) -> Option<&str>;
 
 impl RequireLayer {
@@ -47,21 +49,33 @@ impl RequireLayer {
         Ok(Self(Arc::new(Rules::One(rule.checked()?))))
     }
 
-    /// Requires of every request what `table` says of its method and path.
-    pub fn by_path(table: RuleTable) -> Self {
-        Self(Arc::new(Rules::ByPath(table)))
-    }
-
-    /// Requires of every request what `table` says of its method and of the route that a router has found for it, compared
-    /// with the text of the entries: `/orders/{id}` and not `/orders/7`.
-    ///
-    /// `route` names it from the request's extensions. Without a route a request is denied, also if the table has a rule
-    /// for all others. In axum it is the `MatchedPath`; the crate page of `obo-axum` has that example.
+    /// Requires the rule that `table` has for the method and path of each request.
     ///
     /// ```
     /// use obo::{RequireLayer, Rule, RuleTable};
     ///
-    /// /// What our router leaves in the extensions.
+    /// let table = RuleTable::builder()
+    ///     .route("GET /orders/{id}", Rule::scopes(["orders:read"]))
+    ///     .build()?;
+    /// let layer = RequireLayer::by_path(table);
+    /// # Ok::<(), obo::ConfigError>(())
+    /// ```
+    pub fn by_path(table: RuleTable) -> Self {
+        Self(Arc::new(Rules::ByPath(table)))
+    }
+
+    /// Requires the rule that `table` has for the method of each request and for the route that a
+    /// router has matched.
+    ///
+    /// `route` returns the text of the route from the request's extensions. It is compared with the
+    /// text of the entries: `/orders/{id}`, not `/orders/7`. A request without a route is denied,
+    /// also if the table has a rule for all other paths. In axum use the `MatchedPath`, as the
+    /// crate page of `obo-axum` shows.
+    ///
+    /// ```
+    /// use obo::{RequireLayer, Rule, RuleTable};
+    ///
+    /// /// Our router puts it into the extensions.
     /// #[derive(Clone)]
     /// struct MatchedRoute(&'static str);
     ///

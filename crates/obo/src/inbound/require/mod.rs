@@ -1,4 +1,5 @@
-//! Rules on who may do what: as a layer around a route, as an interceptor, or as a value that a handler checks.
+//! Rules on what a caller may do: for a layer, for an interceptor, or as a value that a handler
+//! checks.
 
 pub(crate) mod layer;
 mod principal;

@@ -1,10 +1,10 @@
 use obo_core::{ActorId, Issuer};
 
-/// An actor, a subject or a client on a list: by its name within the token's own issuer, or by its full identity (RFC 8693
-/// section 4.1).
+/// An actor, a subject or a client in the list of a rule.
 ///
-/// An actor of another issuer than the token's counts only in a rule that names the token's issuer: see
-/// [`Rule::issuers`](crate::Rule::issuers).
+/// A string names it within the token's own issuer. An [`ActorId`] has the issuer too (RFC 8693
+/// section 4.1). An actor of another issuer than the token's is accepted only by a rule that names
+/// the token's issuer: see [`Rule::issuers`](crate::Rule::issuers).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Principal {
     issuer: Option<String>,

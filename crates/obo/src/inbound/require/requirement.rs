@@ -9,10 +9,10 @@ use super::{Principal, Rule};
 use crate::clock::Clock;
 use crate::refusal::rejection::Rejection;
 
-/// How far a user's `auth_time` may lie ahead of this service's clock.
+/// How far a user's `auth_time` may be ahead of this service's clock.
 const LEEWAY: Duration = Duration::from_secs(60);
 
-/// One thing that a [`Rule`] requires. Each has an arm of its own in [`check`](Requirement::check).
+/// One requirement of a [`Rule`]. Each has its own arm in [`check`](Requirement::check).
 #[derive(Clone, Debug)]
 pub(super) enum Requirement {
     Scopes(Scope),
@@ -32,7 +32,7 @@ pub(super) enum Requirement {
     AnyOf(Vec<Rule>),
 }
 
-/// A check that is not built in, with what the log says when it fails.
+/// A check by the application, with the reason for the log if it fails.
 #[derive(Clone)]
 pub(super) struct OwnCheck {
     pub(super) reason: &'static str,
@@ -54,7 +54,8 @@ impl Requirement {
         matches!(self, Self::Issuers(named) if named.contains(issuer))
     }
 
-    /// Whether the caller meets it; `step_up` makes the refusal of a user who has authenticated otherwise.
+    /// Checks whether the caller meets the requirement. `step_up` builds the rejection of a user
+    /// who must authenticate again.
     pub(super) fn check<C>(
         &self,
         caller: &Caller<C>,
@@ -74,49 +75,49 @@ impl Requirement {
             }),
             Self::Issuers(named) => {
                 let is_named = named.contains(own);
-                subject(is_named, "its issuer is not on the list of this route")
+                subject(is_named, "its issuer is not in the list of the rule")
             }
             Self::AnyActor => acting(caller, named).map(drop),
             Self::Actors(allowed) => {
                 let actor = acting(caller, named)?;
                 let is_listed = lists(allowed, actor.id().issuer(), actor.subject());
-                self::actor(is_listed, "it is not on the list of this route")
+                self::actor(is_listed, "it is not in the list of the rule")
             }
             Self::NoActor => {
                 let has_none = caller.current_actor().is_none();
-                actor(has_none, "this may not be called by a service")
+                actor(has_none, "the rule allows no actor")
             }
             Self::Kind(kind) => subject(
                 caller.kind() == *kind,
                 match kind {
-                    PrincipalKind::User => "it is a service, and this needs a user",
-                    PrincipalKind::Service => "it is a user, and this is for services",
+                    PrincipalKind::User => "it is a service, but a user is required",
+                    PrincipalKind::Service => "it is a user, but a service is required",
                 },
             ),
             Self::Subjects(allowed) => {
                 let is_listed = lists(allowed, own.as_str(), caller.subject());
-                subject(is_listed, "it is not on the list of this route")
+                subject(is_listed, "it is not in the list of the rule")
             }
             Self::Clients(allowed) => {
                 let mut client = caller.client_id().into_iter();
                 let is_listed = client.any(|client| lists(allowed, own.as_str(), client));
-                subject(is_listed, "its client is not on the list of this route")
+                subject(is_listed, "its client is not in the list of the rule")
             }
             Self::Roles(needed) => {
                 let has_all = has_all(needed, || caller.roles());
-                subject(has_all, "it lacks a role that this needs")
+                subject(has_all, "it lacks a required role")
             }
             Self::Groups(needed) => {
                 let has_all = has_all(needed, || caller.groups());
-                subject(has_all, "it is not in a group that this needs")
+                subject(has_all, "it is not in a required group")
             }
             Self::Entitlements(needed) => {
                 let has_all = has_all(needed, || caller.entitlements());
-                subject(has_all, "it lacks an entitlement that this needs")
+                subject(has_all, "it lacks a required entitlement")
             }
             Self::Own(OwnCheck { reason, check }) => {
                 let caller = caller.untyped();
-                // A check sees the caller alone, so a panic breaks nothing that others use.
+                // The check sees only the caller, so a panic leaves no shared state broken.
                 match catch_unwind(AssertUnwindSafe(|| check(&caller))) {
                     Ok(is_met) => subject(is_met, reason),
                     Err(_) => Err(Rejection::Misconfigured("the check of a rule panicked")),
@@ -165,19 +166,20 @@ fn has_all<'c, I: Iterator<Item = &'c str>>(needed: &[String], own: impl Fn() ->
     needed.iter().all(has)
 }
 
-/// The current actor, if it counts: an issuer speaks for its own actors, and for those of another issuer only where the rule
-/// names it.
+/// Returns the current actor, if the issuer may vouch for it: for its own actors always, for those
+/// of other issuers only if the rule names the issuer.
 fn acting<C>(caller: &Caller<C>, named: IssuerIsNamed) -> Result<&CurrentActor, Rejection> {
     let actor = caller.current_actor().ok_or(Rejection::Actor(
-        "no service acts for the subject, and this needs one",
+        "no service acts for the subject, but one is required",
     ))?;
     let is_own = actor.id().issuer() == caller.issuer().as_str();
-    let reason = "it is of another issuer, and no rule names the token's issuer";
+    let reason =
+        "it has another issuer than the token, and the rule does not name the token's issuer";
     self::actor(is_own || named.0, reason)?;
     Ok(actor)
 }
 
-/// At least one name, none of them empty.
+/// Checks that there is at least one value, and that no name is empty.
 pub(super) fn names<T, V: Into<T>>(
     field: &'static str,
     values: impl IntoIterator<Item = V>,
@@ -185,7 +187,7 @@ pub(super) fn names<T, V: Into<T>>(
 ) -> Result<Vec<T>, ConfigError> {
     let values: Vec<T> = values.into_iter().map(Into::into).collect();
     if values.is_empty() || values.iter().any(|value| name(value).is_empty()) {
-        let problem = "the list or a name in it is empty; name at least one";
+        let problem = "the list is empty or has an empty name; list at least one name";
         return Err(ConfigError::new(field, problem));
     }
     Ok(values)

@@ -8,19 +8,19 @@ use super::requirement::{IssuerIsNamed, OwnCheck, Requirement, names};
 use crate::clock::Clock;
 use crate::refusal::rejection::Rejection;
 
-/// What a caller must be or have; a caller without a valid token satisfies no rule.
+/// What a request's caller must be or have. Without a valid token no rule is satisfied.
 ///
 /// ```
 /// use obo::Rule;
 ///
-/// // A user's token with this scope, brought by one of these services.
+/// // The token has this scope, and one of these services acts for the subject.
 /// let rule = Rule::scopes(["stock:read"]).and(Rule::actors(["service-a", "service-d"]));
 /// assert!(rule.mistake().is_none());
 /// ```
 ///
-/// Constructors accept anything, and a rule keeps its first [`mistake`](Self::mistake). Whoever takes a rule returns it:
-/// [`RequireLayer::new`](crate::RequireLayer::new), the builder of a [`RuleTable`](crate::RuleTable). A rule with a mistake
-/// refuses everybody with 500.
+/// Constructors do not fail. A rule keeps its first [`mistake`](Self::mistake), and
+/// [`RequireLayer::new`](crate::RequireLayer::new) and the builder of a
+/// [`RuleTable`](crate::RuleTable) return it. A rule with a mistake refuses every request with 500.
 #[derive(Clone, Debug)]
 pub struct Rule {
     requirements: Vec<Requirement>,
@@ -75,21 +75,22 @@ impl Rule {
             false => Ok(Requirement::Scopes(scope)),
             true => Err(ConfigError::new(
                 "scope",
-                "is empty, so every token would pass; name at least one value",
+                "is empty, so every token would pass; list at least one scope",
             )),
         }))
     }
 
     /// Requires a token of one of these issuers.
     ///
-    /// An issuer vouches for its own subjects and actors. A rule that names it, by this requirement itself or in a rule
-    /// [around it](Self::any_of), lets it vouch for actors of other issuers too (`act.iss`, RFC 8693 section 4.1):
+    /// An issuer vouches for its own subjects and actors. If the rule names the issuer, here or in
+    /// a rule [around it](Self::any_of), it may also vouch for actors of other issuers (`act.iss`,
+    /// RFC 8693 section 4.1):
     ///
     /// ```
     /// use obo::Rule;
     /// use obo::caller::ActorId;
     ///
-    /// // The partner's service, where our own issuer says that it acts.
+    /// // Our own issuer's tokens in which the partner's service acts.
     /// let ours = "https://idp.example.com/realms/corp";
     /// let partner = ActorId::new("https://idp.partner.example", "service-p");
     /// let rule = Rule::issuers([ours]).and(Rule::actors([partner]));
@@ -105,15 +106,16 @@ impl Rule {
         Self::parsed(match issuers {
             Ok(issuers) if issuers.is_empty() => Err(ConfigError::new(
                 "issuers",
-                "is empty, so no token could pass; name at least one issuer",
+                "is empty, so no token could pass; list at least one issuer",
             )),
             Ok(issuers) => Ok(Requirement::Issuers(issuers)),
             Err(error) => Err(error.into().at("issuers")),
         })
     }
 
-    /// Requires that a service acts for the subject: no direct call by the user's own client. It must be a service of the
-    /// token's own issuer, unless the rule [names that issuer](Self::issuers).
+    /// Requires that a service acts for the subject, so that the user's own client cannot call
+    /// directly. The service must have the token's own issuer, unless the rule [names that
+    /// issuer](Self::issuers).
     ///
     /// ```
     /// # use obo::Rule;
@@ -123,12 +125,13 @@ impl Rule {
         Self::of(Requirement::AnyActor)
     }
 
-    /// Requires that one of these services acts for the subject now; who acted before does not matter (RFC 8693 section
-    /// 4.1).
+    /// Requires that one of these services is the current actor. Prior actors are ignored (RFC 8693
+    /// section 4.1).
     ///
-    /// A name is one within the token's own issuer. An [`ActorId`](crate::caller::ActorId) of another issuer counts only in
-    /// a rule that [names the token's issuer](Self::issuers): otherwise each trusted issuer could speak for the services of
-    /// all others.
+    /// A string names a service within the token's own issuer. An
+    /// [`ActorId`](crate::caller::ActorId) of another issuer is accepted only by a rule that [names
+    /// the token's issuer](Self::issuers): otherwise each trusted issuer could vouch for the
+    /// services of all others.
     ///
     /// ```
     /// # use obo::Rule;
@@ -139,7 +142,7 @@ impl Rule {
         Self::principals("actors", actors, Requirement::Actors)
     }
 
-    /// Requires that the subject is one of these, user or service.
+    /// Requires that the subject, a user or a service, is one of these.
     ///
     /// ```
     /// # use obo::Rule;
@@ -152,8 +155,9 @@ impl Rule {
 
     /// Requires that the token was issued to one of these clients ([`Caller::client_id`]).
     ///
-    /// A name is one within the token's own issuer; an [`ActorId`](crate::caller::ActorId) names the issuer too. The client
-    /// requested the token and need not be who sends it: for services that call on behalf of a user see
+    /// A string names a client within the token's own issuer; an
+    /// [`ActorId`](crate::caller::ActorId) has the issuer too. The client requested the token, and
+    /// another service may have sent it. For services that call on behalf of a user use
     /// [`actors`](Self::actors).
     ///
     /// ```
@@ -199,8 +203,8 @@ impl Rule {
 
     /// Requires that the subject has all of these roles ([`Caller::roles`]), compared exactly.
     ///
-    /// A token without them is refused with 403 `insufficient_scope` that names no scope: a client cannot ask for a role,
-    /// an administrator of the issuer grants it.
+    /// A token without them is refused with 403 `insufficient_scope`. The challenge has no scope,
+    /// because a client cannot request a role: an administrator of the issuer grants it.
     ///
     /// ```
     /// # use obo::Rule;
@@ -211,8 +215,8 @@ impl Rule {
         Self::strings("roles", values, Requirement::Roles)
     }
 
-    /// Requires that the subject is in all of these groups ([`Caller::groups`], RFC 9068 section 2.2.3.1), compared exactly
-    /// and refused as [`roles`](Self::roles).
+    /// Requires that the subject is in all of these groups ([`Caller::groups`], RFC 9068 section
+    /// 2.2.3.1), compared exactly and refused as [`roles`](Self::roles).
     ///
     /// ```
     /// # use obo::Rule;
@@ -223,8 +227,8 @@ impl Rule {
         Self::strings("groups", values, Requirement::Groups)
     }
 
-    /// Requires that the subject has all of these entitlements ([`Caller::entitlements`], RFC 9068 section 2.2.3.1),
-    /// compared exactly and refused as [`roles`](Self::roles).
+    /// Requires that the subject has all of these entitlements ([`Caller::entitlements`], RFC 9068
+    /// section 2.2.3.1), compared exactly and refused as [`roles`](Self::roles).
     ///
     /// ```
     /// # use obo::Rule;
@@ -235,21 +239,22 @@ impl Rule {
         Self::strings("entitlements", values, Requirement::Entitlements)
     }
 
-    /// Requires that `check` returns `true` for the caller; `reason` is what the log says if it does not.
+    /// Requires that `check` returns `true` for the caller. Otherwise the log has `reason`.
     ///
-    /// The client learns no more than 403 `insufficient_scope`. A check that panics refuses the request with 500. It runs
-    /// on each request, so it must not block; a right that has to be looked up is for the handler to check.
+    /// The response is 403 `insufficient_scope` without the reason. If the check panics, the
+    /// response is 500. The check runs on each request and must not block. Check rights that need a
+    /// lookup in the handler.
     ///
     /// ```
     /// use obo::Rule;
     ///
-    /// let rule = Rule::by("it is not of our tenant", |caller| {
+    /// let rule = Rule::by("it is not in our tenant", |caller| {
     ///     caller.subject().ends_with("@corp.example")
     /// });
     ///
-    /// // By claims that the policy reads (`Policy::claims`).
+    /// // By typed claims (`Trust::claims`).
     /// struct Tenant(String);
-    /// let rule = rule.and(Rule::by("it is of another tenant", |caller| {
+    /// let rule = rule.and(Rule::by("it is in another tenant", |caller| {
     ///     let caller = caller.with_claims::<Tenant>();
     ///     caller.is_some_and(|caller| caller.claims().0 == "corp")
     /// }));
@@ -264,10 +269,11 @@ impl Rule {
         }))
     }
 
-    /// Requires that the user has authenticated by one of these context classes, given in order of preference (RFC 9470
-    /// section 3).
+    /// Requires that the user has authenticated by one of these context classes, in order of
+    /// preference (RFC 9470 section 3).
     ///
-    /// A token without `acr` does not satisfy it.
+    /// A token without `acr` does not satisfy the rule. The challenge names the classes, so that
+    /// the client can request them.
     ///
     /// ```
     /// # use obo::Rule;
@@ -280,14 +286,15 @@ impl Rule {
             false => Ok(Requirement::Acr(values)),
             true => Err(ConfigError::new(
                 "acr_values",
-                "there are none, or one is empty or has a blank, a quote or a backslash",
+                "the list is empty, or a value is empty or has a blank, a quote or a backslash",
             )),
         })
     }
 
-    /// Requires that the user has authenticated at most this long ago, to the second (RFC 9470 section 3).
+    /// Requires that the user has authenticated at most this long ago, to the second (RFC 9470
+    /// section 3).
     ///
-    /// A token without `auth_time` does not satisfy it.
+    /// A token without `auth_time` does not satisfy the rule.
     ///
     /// ```
     /// # use std::time::Duration;
@@ -298,7 +305,8 @@ impl Rule {
         Self::of(Requirement::MaxAge(age))
     }
 
-    /// Requires one of these rules; if none is satisfied, the refusal is the first one's.
+    /// Requires at least one of these rules. If no rule is satisfied, the first rule's rejection is
+    /// returned.
     ///
     /// ```
     /// # use obo::Rule;
@@ -310,7 +318,7 @@ impl Rule {
         if rules.is_empty() {
             return Self::parsed(Err(ConfigError::new(
                 "any_of",
-                "there is no alternative, so no caller could pass",
+                "is empty, so no caller could pass; list at least one rule",
             )));
         }
         let mistake = rules.iter().find_map(Self::mistake).cloned();
@@ -320,13 +328,13 @@ impl Rule {
         }
     }
 
-    /// The first mistake in this rule and the rules that it is made of: an empty list, an empty name, a scope value or an
-    /// issuer that is not one.
+    /// The first mistake in this rule and the rules that it contains: an empty list or name, an
+    /// invalid scope value or issuer.
     pub fn mistake(&self) -> Option<&ConfigError> {
         self.mistake.as_ref()
     }
 
-    /// The rule, unless it has a [mistake](Self::mistake): for a rule that a handler checks.
+    /// Returns the rule if it has no [mistake](Self::mistake), for a rule that a handler checks.
     ///
     /// # Errors
     ///
@@ -338,7 +346,7 @@ impl Rule {
         }
     }
 
-    /// Both this rule and `other`.
+    /// Requires both this rule and `other`.
     #[must_use]
     pub fn and(mut self, other: Self) -> Self {
         self.requirements.extend(other.requirements);
@@ -346,7 +354,7 @@ impl Rule {
         self
     }
 
-    /// Checks [`max_age`](Self::max_age) by another clock than the system's.
+    /// Uses another clock than the system's for [`max_age`](Self::max_age).
     #[must_use]
     pub fn clock(mut self, clock: impl Into<Clock>) -> Self {
         self.clock = clock.into();
@@ -360,7 +368,7 @@ impl Rule {
         self
     }
 
-    /// Checks a caller; a handler that has none passes `None`.
+    /// Checks a caller. Pass `None` if there is no caller.
     ///
     /// # Errors
     ///
@@ -380,7 +388,7 @@ impl Rule {
     ) -> Result<(), Rejection> {
         if self.mistake.is_some() {
             return Err(Rejection::Misconfigured(
-                "a rule has a mistake, which `Rule::mistake` names",
+                "a rule has a mistake, see `Rule::mistake`",
             ));
         }
         let mut needs = self.requirements.iter();
@@ -391,7 +399,8 @@ impl Rule {
             .try_for_each(|need| need.check(caller, named, &self.clock, || self.step_up()))
     }
 
-    /// All that this rule asks of the user's authentication, so that one new token satisfies it.
+    /// Everything that this rule requires of the user's authentication, so that one new token
+    /// satisfies it.
     fn step_up(&self) -> Rejection {
         let mut acr_values = Vec::new();
         let mut max_age: Option<u64> = None;

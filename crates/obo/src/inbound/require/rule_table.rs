@@ -7,8 +7,8 @@ use crate::inbound::public_paths::PublicPaths;
 use crate::path::{PathMatch, PathPattern, PathTable};
 use crate::refusal::rejection::Rejection;
 
-/// Which [`Rule`] each request has by its path, or by its method and path, for the whole of an HTTP or gRPC server; a
-/// request that is not listed is denied.
+/// The [`Rule`]s of an HTTP or gRPC server by path, or by method and path. Requests that are not
+/// listed are denied.
 ///
 /// ```
 /// use obo::{RequireLayer, Rule, RuleTable};
@@ -26,29 +26,31 @@ use crate::refusal::rejection::Rejection;
 /// # Ok::<(), obo::ConfigError>(())
 /// ```
 ///
-/// An entry is for `"/path"` with any method, or for `"METHOD /path"`, which goes first. HEAD takes the entry of GET
-/// unless it has its own. A path that is listed for other methods alone is denied, also where there is a rule for
-/// [all others](RuleTableBuilder::otherwise). The method is the request's own: what lets a header override it has to come
-/// before this.
+/// An entry is `"/path"` for any method, or `"METHOD /path"`, which takes precedence. HEAD uses the
+/// entry of GET unless it has its own. A path that is listed only for other methods is denied, even
+/// if there is a rule for [all other paths](RuleTableBuilder::otherwise). The method is that of the
+/// request; a layer that lets a header override it must be outside.
 ///
-/// Paths have parameters as [`PathPattern`] says: `{id}` for one segment, `{*rest}` at the end for all that is below. An
-/// exact path goes before a pattern, and a more specific pattern before a wider one. A gRPC method's path is
-/// `/package.Service/Method`; gRPC knows POST alone, so its entries need no method.
+/// Paths may have parameters (see [`PathPattern`]): `{id}` for one segment, `{*rest}` at the end
+/// for everything below. An exact path takes precedence over a pattern, and a more specific pattern
+/// over a wider one. The path of a gRPC method is `/package.Service/Method`. gRPC uses only POST,
+/// so its entries need no method.
 ///
-/// Paths are compared as they were sent, never as a prefix and never decoded. `//admin`, `/public/../admin` and `/%61dmin`
-/// are denied even where `/admin` or a `{*rest}` is listed. So is a path that a server may read as another one that is
-/// listed, by letter case, escapes or a slash at the end: `/Orders/7` and `/orders/7/` of `/orders/{id}`, and `/orders/`
-/// and `/orders` if only `/orders/{id}` is listed. To serve such a path, list it. Inside a nested axum router, paths are
-/// what the router has left of them.
+/// Paths are compared as they were sent, never as a prefix and never decoded. `//admin`,
+/// `/public/../admin` and `/%61dmin` are denied even if `/admin` or a `{*rest}` is listed. A path
+/// that some server may read as another, listed path is denied too, if they differ by letter case,
+/// escapes or a slash at the end: `/Orders/7` and `/orders/7/` are near `/orders/{id}`, and so are
+/// `/orders/` and `/orders` if only `/orders/{id}` is listed. To serve such a path, list it. Inside
+/// a nested axum router, paths are without the prefix that the router has stripped.
 #[derive(Clone, Debug)]
 pub struct RuleTable {
-    /// Nothing is required where there is no rule.
+    /// An entry without a rule is public.
     rules: PathTable<ByMethod<Option<Rule>>>,
     otherwise: Option<Rule>,
     public: PublicPaths,
 }
 
-/// Collects the entries of a [`RuleTable`], and keeps the first mistake for [`build`](Self::build).
+/// Builds a [`RuleTable`]. Keeps the first mistake, which [`build`](Self::build) returns.
 #[derive(Clone, Debug, Default)]
 #[must_use]
 pub struct RuleTableBuilder {
@@ -59,7 +61,7 @@ pub struct RuleTableBuilder {
 }
 
 impl RuleTableBuilder {
-    /// Requires `rule` of the requests of an entry: `"/path"` or `"METHOD /path"`, with parameters or without.
+    /// Requires `rule` for an entry: `"/path"` or `"METHOD /path"`, with or without parameters.
     pub fn route(mut self, entry: impl AsRef<str>, rule: Rule) -> Self {
         let entry = entry.as_ref();
         let mistake = rule.mistake().cloned();
@@ -69,35 +71,36 @@ impl RuleTableBuilder {
         self
     }
 
-    /// Requires nothing of the requests of an entry, not even a caller. It has no parameters.
+    /// Requires nothing for an entry, not even a caller. The entry has no parameters.
     ///
-    /// To serve such requests without a token, give [the table's public paths](RuleTable::public_paths) to the
-    /// [`BearerAuthLayer`](crate::BearerAuthLayer).
+    /// To admit such requests without a token, pass [the table's public
+    /// paths](RuleTable::public_paths) to the [`BearerAuthLayer`](crate::BearerAuthLayer).
     pub fn public(mut self, entry: impl AsRef<str>) -> Self {
         let listed = self.list(entry.as_ref(), PathPattern::exact, None);
         self.note(listed.err().map(|error| error.at("rule_table")));
         self
     }
 
-    /// Requires `rule` of every path that is not listed, instead of denying it.
+    /// Requires `rule` for every path that is not listed, instead of denying it.
     ///
-    /// A path that servers read in different ways, or that is near a listed one, is denied all the same.
+    /// A path that servers may read differently, or that is near a listed one, is still denied.
     pub fn otherwise(mut self, rule: Rule) -> Self {
         let mistake = rule.mistake().cloned();
         self.note(mistake.map(|error| error.within("rule_table.otherwise")));
         if self.otherwise.replace(rule).is_some() {
-            let problem = "is set twice; make it one rule";
+            let problem = "is set twice; combine both into one rule";
             self.note(Some(ConfigError::new("rule_table.otherwise", problem)));
         }
         self
     }
 
-    /// Makes the table.
+    /// Builds the table.
     ///
     /// # Errors
     ///
-    /// The first mistake: a rule's own, a path that [is not one](PathPattern::new), an unknown method such as `get`, an
-    /// entry that is listed twice, or two patterns that [overlap](PathTable::new).
+    /// Returns the first mistake: that of a rule, an [invalid path](PathPattern::new), an unknown
+    /// method such as `get`, an entry that is listed twice, or two patterns that
+    /// [overlap](PathTable::new).
     pub fn build(self) -> Result<RuleTable, ConfigError> {
         match self.mistake {
             Some(mistake) => Err(mistake),
@@ -137,12 +140,13 @@ impl RuleTableBuilder {
 }
 
 impl RuleTable {
-    /// A table without entries, which denies everything.
+    /// Starts a table without entries, which denies everything.
     pub fn builder() -> RuleTableBuilder {
         RuleTableBuilder::default()
     }
 
-    /// The public entries, for [`BearerAuthLayer::public_paths`](crate::BearerAuthLayer::public_paths).
+    /// Returns the public entries, for
+    /// [`BearerAuthLayer::public_paths`](crate::BearerAuthLayer::public_paths).
     ///
     /// ```
     /// use obo::{BearerAuthLayer, RequireLayer, ResourceServer, Rule, RuleTable};
@@ -160,11 +164,12 @@ impl RuleTable {
         self.public.clone()
     }
 
-    /// Checks the caller of a request with this method to `path`, which is the URI's path without its query.
+    /// Checks the caller of a request with this method and path, which is the URI's path without
+    /// the query.
     ///
     /// # Errors
     ///
-    /// What the entry's rule refuses; [`Rejection::NoRule`] if there is none.
+    /// Returns the rejection of the entry's rule, or [`Rejection::NoRule`] if there is no entry.
     pub fn check<'c, C: 'c>(
         &self,
         method: &Method,
@@ -174,13 +179,14 @@ impl RuleTable {
         self.check_found(self.rules.find(path), method, caller.into())
     }
 
-    /// Checks the caller of a request with this method, for which a router has found the route that is written as `route`:
-    /// the very text of an entry's path, such as `/orders/{id}`.
+    /// Checks the caller of a request with this method, for which a router has matched `route`: the
+    /// text of an entry's path, such as `/orders/{id}`.
     ///
     /// # Errors
     ///
-    /// As [`check`](Self::check). [`Rejection::NoRule`] also if there is no route, or its text is near an entry, such as
-    /// `/orders/{order}` where `/orders/{id}` is listed; a rule for all others does not change that.
+    /// As [`check`](Self::check). Also [`Rejection::NoRule`] if there is no route, or if its text
+    /// is near an entry, such as `/orders/{order}` if `/orders/{id}` is listed. A rule for all
+    /// other paths does not change that.
     pub fn check_route<'c, C: 'c>(
         &self,
         method: &Method,

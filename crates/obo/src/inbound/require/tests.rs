@@ -23,9 +23,9 @@ async fn caller(edit: impl FnOnce(TokenBuilder) -> TokenBuilder) -> Caller {
 }
 
 fn challenge(refused: Result<(), Rejection>) -> String {
-    let answer = refused.unwrap_err().response();
-    assert_eq!((answer.status().as_u16(), answer.grpc_code()), (401, 16));
-    answer.challenge().unwrap().to_str().unwrap().to_owned()
+    let refusal = refused.unwrap_err().response();
+    assert_eq!((refusal.status().as_u16(), refusal.grpc_code()), (401, 16));
+    refusal.challenge().unwrap().to_str().unwrap().to_owned()
 }
 
 #[tokio::test]
@@ -87,10 +87,10 @@ async fn one_of_several_rules_is_enough() {
         caller(|t| t.scope("a")).await,
         caller(|t| t.scope("c").actor("service-x")).await,
     ] {
-        let answer = rule.check(&bad).unwrap_err().response();
-        assert_eq!(answer.status(), 403);
+        let refusal = rule.check(&bad).unwrap_err().response();
+        assert_eq!(refusal.status(), 403);
         assert_eq!(
-            answer.challenge().unwrap(),
+            refusal.challenge().unwrap(),
             r#"Bearer error="insufficient_scope", scope="a b""#
         );
     }
@@ -117,9 +117,9 @@ async fn at_10_bt_12_all_roles_of_the_rule_are_needed_and_no_scope_is_named() {
         json!(7),
     ] {
         let refused = rule.check(&caller(|t| t.claim("roles", roles)).await);
-        let answer = refused.unwrap_err().response();
-        assert_eq!((answer.status().as_u16(), answer.grpc_code()), (403, 7));
-        let challenge = answer.challenge().unwrap();
+        let refusal = refused.unwrap_err().response();
+        assert_eq!((refusal.status().as_u16(), refusal.grpc_code()), (403, 7));
+        let challenge = refusal.challenge().unwrap();
         assert_eq!(challenge, r#"Bearer error="insufficient_scope""#);
     }
     // EN-08: neither a scope nor a group is a role.
@@ -159,8 +159,8 @@ async fn jw_38_a_listed_subject_is_one_of_its_issuer() {
         Rule::subjects(["bob", "Alice", "alic"]).check(&user),
         of("https://other.example", "alice"),
     ] {
-        let answer = refused.unwrap_err().response();
-        assert_eq!((answer.status().as_u16(), answer.grpc_code()), (403, 7));
+        let refusal = refused.unwrap_err().response();
+        assert_eq!((refusal.status().as_u16(), refusal.grpc_code()), (403, 7));
     }
     assert_eq!(Rule::subjects([""]).mistake().unwrap().field(), "subjects");
     assert_eq!(
@@ -191,7 +191,7 @@ async fn su_05_a_layer_and_a_handler_ask_for_stronger_authentication_alike() {
     assert_eq!(by_layer.status(), 401);
 }
 
-/// What the log says of a refusal that tells the client no more than 403 `insufficient_scope`.
+/// The log of a refusal whose response is only 403 `insufficient_scope`.
 fn denied(refused: Result<(), Rejection>) -> String {
     let refused = refused.unwrap_err();
     assert_eq!(refused.code(), "subject_refused");
@@ -219,7 +219,7 @@ async fn all_groups_of_the_rule_are_needed() {
         ("entitlements", json!(["staff", "sales"])),
     ] {
         let refused = rule.check(&caller(|t| t.claim(claim, names)).await);
-        let text = "the subject is refused: it is not in a group that this needs";
+        let text = "the subject is refused: it is not in a required group";
         assert_eq!(denied(refused), text);
     }
 }
@@ -238,7 +238,7 @@ async fn all_entitlements_of_the_rule_are_needed() {
         ("groups", json!(["export", "print"])),
     ] {
         let refused = rule.check(&caller(|t| t.claim(claim, names)).await);
-        let text = "the subject is refused: it lacks an entitlement that this needs";
+        let text = "the subject is refused: it lacks a required entitlement";
         assert_eq!(denied(refused), text);
     }
 }
@@ -250,7 +250,7 @@ async fn client_is_one_of_the_list_and_issuer() {
     Rule::clients(["app", "shop"]).check(&user).unwrap();
     let of = |issuer: &str| Rule::clients([obo_core::ActorId::new(issuer, "shop")]);
     of(own).check(&user).unwrap();
-    let text = "the subject is refused: its client is not on the list of this route";
+    let text = "the subject is refused: its client is not in the list of the rule";
     for rule in [
         Rule::clients(["Shop", "sho", "alice"]),
         of("https://other.example"),
@@ -291,7 +291,7 @@ async fn own_check_decides_on_the_caller() {
             }
         }
     }
-    // A policy that reads no such claims refuses.
+    // A policy without these claims refuses.
     denied(rule.check(&caller(|t| t.claim("tenant", "t1")).await));
 }
 
@@ -347,6 +347,6 @@ fn second_otherwise_is_a_mistake() {
     let error = table.build().unwrap_err();
     assert_eq!(
         error.to_string(),
-        "rule_table.otherwise: is set twice; make it one rule"
+        "rule_table.otherwise: is set twice; combine both into one rule"
     );
 }

@@ -1,4 +1,4 @@
-//! For how long a caller is accepted, for work that outlives its request.
+//! Until when a caller is accepted, for work that outlives its request.
 
 use obo_core::{Caller, UnixTime};
 
@@ -7,30 +7,32 @@ use crate::inbound::expiry::{Countdown, End};
 use crate::refusal::rejection::Rejection;
 
 impl ResourceServer {
-    /// The moment from which this server refuses the caller's token: its `exp` or the end of its maximum age, whichever
-    /// comes first, plus the leeway of the issuer's policy.
+    /// The time from which this server refuses the caller's token: its `exp` or the end of its
+    /// maximum age, whichever comes first, plus the leeway of the issuer's policy.
     ///
-    /// For work that outlives its request: see [`refused`](Self::refused).
+    /// For work that outlives its request use [`refused`](Self::refused).
     pub fn accepts_until<C>(&self, caller: &Caller<C>) -> UnixTime {
         let caller = caller.untyped();
         match self.0.find(caller.issuer().as_str()) {
             Some(trusted) => trusted.policy.accepts_until(&caller),
-            // Without a policy there is no leeway.
+            // No policy, so no leeway.
             None => caller.ends_at(),
         }
     }
 
-    /// Waits until this server refuses the caller's token ([`accepts_until`](Self::accepts_until)), and gives the refusal.
+    /// Waits until this server refuses the caller's token ([`accepts_until`](Self::accepts_until)),
+    /// and returns the rejection.
     ///
-    /// For what an [`ExpiryLayer`](crate::ExpiryLayer) cannot end: a WebSocket, which is no response body, or a task that a
-    /// handler spawns. As there, the wall clock counts too, and whether the token was revoked is not looked at again; to
-    /// find that, [`validate`](Self::validate) it from time to time.
+    /// For work that an [`ExpiryLayer`](crate::ExpiryLayer) cannot end: a WebSocket, which is not a
+    /// response body, or a task that a handler spawns. As there, the wall clock counts too, and
+    /// revocation is not checked again. To detect it, [`validate`](Self::validate) the token from
+    /// time to time.
     ///
     /// ```
     /// use obo::{ResourceServer, Caller};
     ///
     /// # async fn close(_: u16, _: &str) {}
-    /// /// Serves a socket until its client has gone or its token has expired.
+    /// /// Serves a socket until its client closes it or its token expires.
     /// async fn socket(server: ResourceServer, caller: Caller, messages: impl Future<Output = ()>) {
     ///     tokio::select! {
     ///         () = messages => {}
@@ -43,7 +45,7 @@ impl ResourceServer {
         &self,
         caller: &Caller<C>,
     ) -> impl Future<Output = Rejection> + Send + use<C> {
-        // Read now, and not when the future is polled first.
+        // The end is computed now, not when the future is polled first.
         let end = End::new(self.accepts_until(caller), self.wall_clock());
         async move {
             match end {

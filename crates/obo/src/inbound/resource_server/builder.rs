@@ -8,7 +8,7 @@ use crate::inbound::introspection::{Forgotten, Shared};
 use crate::inbound::trust::Trust;
 use crate::inbound::verified_tokens::VerifiedTokens;
 
-/// Makes a [`ResourceServer`]; keeps the first mistake, which [`build`](Self::build) returns.
+/// Builds a [`ResourceServer`]. Keeps the first mistake, which [`build`](Self::build) returns.
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct ResourceServerBuilder {
@@ -19,9 +19,10 @@ pub struct ResourceServerBuilder {
 }
 
 impl ResourceServer {
-    /// Starts a resource server that tokens are addressed to as `audience`, a literal or an [`Audience`].
+    /// Starts a resource server whose tokens have `audience` in their `aud`: a literal or an
+    /// [`Audience`].
     ///
-    /// It requires at least one issuer to [`trust`](ResourceServerBuilder::trust).
+    /// It requires at least one [trusted issuer](ResourceServerBuilder::trust).
     pub fn builder<A>(audience: A) -> ResourceServerBuilder
     where
         A: TryInto<Audience, Error: Into<ConfigError>>,
@@ -37,7 +38,7 @@ impl ResourceServer {
 }
 
 impl ResourceServerBuilder {
-    /// Accepts tokens addressed to `audience` too, as an alternative to the others.
+    /// Accepts `audience` as an alternative to the other audiences.
     pub fn audience<A>(mut self, audience: A) -> Self
     where
         A: TryInto<Audience, Error: Into<ConfigError>>,
@@ -49,35 +50,39 @@ impl ResourceServerBuilder {
         self
     }
 
-    /// Accepts tokens of this issuer: the literal of an issuer, an [`Issuer`](crate::Issuer), an
-    /// [`AuthorizationServer`](crate::AuthorizationServer), or a [`Trust`] with settings. May be called for several.
+    /// Accepts tokens of this issuer: a literal, an [`Issuer`](crate::Issuer), an
+    /// [`AuthorizationServer`](crate::AuthorizationServer), or a [`Trust`] with settings. Call it
+    /// once for each issuer.
     pub fn trust(mut self, trust: impl Into<Trust>) -> Self {
         self.trust.push(trust.into());
         self
     }
 
-    /// Reads the time from another clock than the system's.
+    /// Uses another wall clock than the system's.
     pub fn clock(mut self, clock: impl Into<Clock>) -> Self {
         self.clock = clock.into();
         self
     }
 
-    /// The memory for verified tokens, in bytes: 64 MiB by default; with zero, every token is verified each time.
+    /// Sets the size of the cache of verified tokens, in bytes: 64 MiB by default. With zero, every
+    /// token is verified each time.
     ///
-    /// A token that was verified is cached until it expires, its issuer publishes other keys, or the introspection
-    /// response about it is too old. An entry counts as 768 bytes, the token and the JSON that its claims were read from;
-    /// what claims of a type of the service's own take beyond that JSON comes on top.
+    /// A verified token is cached until it expires, its issuer publishes other keys, or its
+    /// introspection response is too old. An entry counts as 768 bytes plus the token and the JSON
+    /// that its claims were read from. The memory of typed claims beyond that JSON is not counted.
     pub fn token_cache_bytes(mut self, bytes: u64) -> Self {
         self.token_cache_bytes = bytes;
         self
     }
 
-    /// The resource server. Nothing is fetched yet: [`ResourceServer::start`] fetches the keys of eager issuers.
+    /// Builds the resource server, without I/O: [`ResourceServer::start`] fetches the keys of eager
+    /// issuers.
     ///
     /// # Errors
     ///
-    /// The first mistake: of an audience (`audience`), or of an issuer by its place, such as `trust[1].leeway`. Also if no
-    /// issuer is trusted, one is trusted twice, or two are asked about opaque tokens.
+    /// Returns the first mistake: of an audience (`audience`), or of an issuer with its index, such
+    /// as `trust[1].leeway`. Also fails if no issuer is trusted, one is trusted twice, or two
+    /// introspect opaque tokens.
     pub fn build(self) -> Result<ResourceServer, ConfigError> {
         let audiences = self.audiences?;
         let verified = match self.token_cache_bytes {
@@ -100,7 +105,7 @@ impl ResourceServerBuilder {
                 .map_err(|error| error.within(&format!("trust[{i}]")))?;
         }
         if inner.trusted.is_empty() {
-            let problem = "there is none, so that no token could pass; name at least one issuer";
+            let problem = "is empty, so no token could pass; trust at least one issuer";
             return Err(ConfigError::new("trust", problem));
         }
         Ok(ResourceServer(Arc::new(inner)))

@@ -1,14 +1,17 @@
-//! Where calls on behalf of users may go, and for whom their tokens are asked.
+//! Where calls may go, and which audience their tokens are for.
 //!
 //! How a request finds its destination, in this order:
 //!
-//! 1. Its URI names `http` or `https`, a host and a port, and no user information. Else it is denied.
-//! 2. Of the destinations at exactly that scheme, host and port, the one with the longest path that is at or above the
-//!    request's. Where there are any, templates are not asked.
-//! 3. The template for what follows the first label of the host, if that label is one that it may stand for.
-//! 4. None: denied.
+//! 1. The URI has the scheme `http` or `https`, a host and a port, and no user information.
+//!    Otherwise the call is denied.
+//! 2. Of the destinations at exactly that scheme, host and port, the one with the longest path at
+//!    or above the request's path. If there are any, templates do not apply.
+//! 3. The template for the domain after the first label of the host, if the template accepts that
+//!    label.
+//! 4. Otherwise the call is denied.
 //!
-//! Where paths tell destinations apart, a path that servers read differently is none of them.
+//! If destinations differ by path, a path that servers may read in several ways matches none of
+//! them.
 
 mod place;
 mod registry;

@@ -15,7 +15,7 @@ pub(super) struct Place<'a> {
     /// In lower case.
     pub(super) host: Cow<'a, str>,
     pub(super) port: u16,
-    /// A destination's is empty, or segments each with a slash before it.
+    /// Of a destination: empty, or segments each with a slash before it.
     pub(super) path: Cow<'a, str>,
 }
 
@@ -33,15 +33,15 @@ impl Place<'static> {
         let path = url.path().trim_end_matches('/');
         if path.contains("/:") {
             let problem = format!(
-                "{path:?} has a segment that starts with a colon, and a destination's path has no parameters: it \
-                 covers all paths at or below it; leave the segment out"
+                "{path:?} has a segment that starts with a colon, but a destination's path has no parameters: it \
+                 covers all paths at or below it; remove the segment"
             );
             return Err(ConfigError::new(FIELD, problem));
         }
         if !path.is_empty() && !is_unambiguous(path) {
             let problem = format!(
-                "no request is ever at or below {path:?}, which servers read differently; write a path without \
-                 empty segment, path parameter, and escape of what need not be escaped"
+                "servers may read the path {path:?} in several ways, so no request matches it; write a path without \
+                 empty segments, path parameters and needless escapes"
             );
             return Err(ConfigError::new(FIELD, problem));
         }
@@ -55,11 +55,11 @@ impl Place<'static> {
 }
 
 impl<'a> Place<'a> {
-    /// The place of a request, if it has one.
+    /// The place of a request, if its URI names one.
     pub(super) fn of_request(uri: &'a Uri) -> Option<Self> {
         let scheme = uri.scheme_str()?;
         let host = uri.host()?;
-        // Neither user information nor a port that is no number, which clients take for the scheme's own.
+        // Rejects user information, and a port that is not a number, which some clients ignore.
         let port: u16 = match (uri.authority()?.as_str().strip_prefix(host)?, scheme) {
             ("" | ":", "https") => 443,
             ("" | ":", "http") => 80,
@@ -83,7 +83,7 @@ impl<'a> Place<'a> {
         self.host.split_once('.')
     }
 
-    /// Whether `path` is at or below this place's, as every server reads it.
+    /// Whether `path` is at or below this place's path for every server.
     pub(super) fn covers(&self, path: &str) -> bool {
         let below = path.strip_prefix(&*self.path);
         self.path.is_empty()

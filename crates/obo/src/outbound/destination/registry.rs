@@ -11,10 +11,11 @@ use super::place::Place;
 use crate::outbound::destination::Destination;
 use crate::path::is_unambiguous;
 
-/// The services that clients may call, told apart by scheme, host, port and path prefix; all others are denied.
+/// The services that clients may call, by scheme, host, port and path prefix; all others are
+/// denied.
 ///
-/// Clones are the same registry: what [`replace`](Self::replace) puts in, every client that was made with one of them
-/// goes by. A lookup costs the same for one destination as for thousands.
+/// Clones share one registry: [`replace`](Self::replace) takes effect for all clients that use it.
+/// A lookup costs the same for one destination as for thousands.
 ///
 /// ```
 /// use obo::{Audience, Destination, Destinations};
@@ -26,19 +27,21 @@ use crate::path::is_unambiguous;
 /// # Ok::<(), obo::ConfigError>(())
 /// ```
 ///
-/// The requests of a generated gRPC client have a path alone; one made by its `with_origin` says where they go.
+/// The URI of a generated gRPC client's request has only a path. A client that is made by its
+/// `with_origin` adds the origin.
 #[derive(Clone)]
 pub struct Destinations(Arc<ArcSwap<Registry>>);
 
 impl Destinations {
-    /// These destinations and no others.
+    /// Allows these destinations and no others.
     ///
-    /// An exact one goes before a template: where a scheme, host and port has exact destinations, no template applies.
+    /// An exact destination takes precedence over a template: no template applies to a scheme, host
+    /// and port with exact destinations.
     ///
     /// # Errors
     ///
-    /// When there are none, two are at the same place, or two templates are for the same domain; when a setting of one is
-    /// wrong, with its place, such as `destinations[1].scopes`.
+    /// Fails if there are none, if two have the same place, or if two templates have the same
+    /// domain. Fails if a setting of one is wrong and names it, such as `destinations[1].scopes`.
     pub fn new(destinations: impl IntoIterator<Item = Destination>) -> Result<Self, ConfigError> {
         let mut registry = Registry::default();
         for (at, destination) in destinations.into_iter().enumerate() {
@@ -50,16 +53,18 @@ impl Destinations {
                 .map_err(|problem| ConfigError::new(FIELD, problem))?;
         }
         if registry.exact.is_empty() && registry.templates.is_empty() {
-            let problem = "there are none, so that every call would be denied; name at least one";
+            let problem =
+                "the list is empty, so every call would be denied; name at least one destination";
             return Err(ConfigError::new(FIELD, problem));
         }
         Ok(Self(Arc::new(ArcSwap::from_pointee(registry))))
     }
 
-    /// Takes what `new` has instead, for all clones, from the next call on.
+    /// Replaces the destinations by those of `new`, for all clones, from the next call on.
     ///
-    /// A call that has found its destination goes on. Tokens at hand stay: a destination that asks for the same as before
-    /// goes on with them, and one that is not there any more is denied, whatever is at hand.
+    /// A call that has found its destination continues. Cached tokens stay: a destination that asks
+    /// for the same token as before keeps using it, and a removed destination is denied although
+    /// its token is cached.
     pub fn replace(&self, new: Self) {
         self.0.store(new.0.load_full());
     }
@@ -99,7 +104,7 @@ pub(super) struct Registry {
     templates: Origins,
 }
 
-/// By host; templates by what follows its first label.
+/// By host; of templates, by the domain after its first label.
 type Origins = HashMap<Box<str>, Vec<Origin>>;
 
 /// The destinations at one scheme, host and port.
@@ -108,12 +113,12 @@ struct Origin {
     scheme: Box<str>,
     port: u16,
     by_path: HashMap<Box<str>, Destination>,
-    /// The most segments that a path of theirs has.
+    /// The most segments in a path of theirs.
     depth: usize,
 }
 
 impl Registry {
-    /// Adds a destination, or says with which one it cannot be.
+    /// Adds a destination, or returns what it conflicts with.
     pub(super) fn add(&mut self, destination: Destination) -> Result<(), String> {
         let place = destination.place().clone();
         let is_template = destination.is_template();
@@ -126,10 +131,10 @@ impl Registry {
         match known {
             None => here.push(Origin::new(&place, destination)),
             Some(_) if is_template => {
-                return Err(format!("two templates are for the domain {:?}", place.host));
+                return Err(format!("two templates have the domain {:?}", place.host));
             }
             Some(origin) if origin.by_path.contains_key(&*place.path) => {
-                return Err(format!("{place} is there twice"));
+                return Err(format!("{place} occurs twice"));
             }
             Some(origin) => origin.add(&place, destination),
         }
@@ -173,9 +178,9 @@ impl Origin {
         *self.scheme == *place.scheme && self.port == place.port
     }
 
-    /// The destination with the longest path that is at or above `path`.
+    /// The destination with the longest path at or above `path`.
     fn find(&self, path: &str) -> Option<&Destination> {
-        // Where paths tell destinations apart, a path that servers read differently is none of them.
+        // Several destinations by path: a path that servers may read in several ways matches none.
         if self.depth > 0 && !is_unambiguous(path) {
             return None;
         }

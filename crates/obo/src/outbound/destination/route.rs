@@ -19,7 +19,8 @@ impl Route {
         }
     }
 
-    /// Makes a `Host` that the request brings name the destination, so that no token reaches another virtual host there.
+    /// Sets a `Host` that the request brings to the destination, so that no token reaches another
+    /// virtual host.
     pub(crate) fn correct_host<B>(&self, request: &mut Request<B>) {
         if !request.headers().contains_key(header::HOST) {
             return;

@@ -8,7 +8,7 @@ use url::Url;
 use super::place::Place;
 use super::template::Template;
 
-/// A service that is called on behalf of users: where it is, and for whom its tokens are asked.
+/// A service that is called: where it is, and which audience its tokens have.
 ///
 /// ```
 /// use obo::Destination;
@@ -25,7 +25,7 @@ pub struct Destination(
 
 #[derive(Clone, Debug)]
 struct Parts {
-    /// A template's host is what follows the placeholder.
+    /// Of a template, the host is the domain after the placeholder.
     place: Place<'static>,
     /// Of a template, the pattern for the targets of its services.
     target: Arc<Target>,
@@ -35,23 +35,24 @@ struct Parts {
     mistake: Option<ConfigError>,
 }
 
-/// How a token for a request is asked for.
+/// How to request a token.
 #[derive(Debug)]
 pub(crate) struct Found {
     pub(crate) target: Arc<Target>,
-    /// Where it is not that of the exchange.
+    /// `None` for the dialect of the exchange.
     pub(crate) dialect: Option<Arc<dyn Dialect>>,
 }
 
 impl Destination {
-    /// The service at `uri`, whose tokens are addressed to `target`: an audience (RFC 8693) or a resource (RFC 8707).
+    /// The service at `uri`, whose tokens are addressed to `target`: an audience (RFC 8693) or a
+    /// resource (RFC 8707).
     ///
-    /// A path restricts the destination to URIs at or below it.
+    /// A path in the URI limits the destination to URIs at or below it.
     ///
     /// # Errors
     ///
-    /// When the URI is neither `https` nor on loopback, or has a query, a fragment or user information, or a path that
-    /// servers read differently.
+    /// Fails if the URI is neither `https` nor on loopback, if it has a query, a fragment or user
+    /// information, or if servers may read its path in several ways.
     pub fn new<T>(uri: &str, target: T) -> Result<Self, ConfigError>
     where
         T: TryInto<Target, Error: Into<ConfigError>>,
@@ -60,11 +61,19 @@ impl Destination {
         Self::of(Place::of(&https_or_loopback(FIELD, uri)?)?, target, None)
     }
 
-    /// As [`new`](Self::new), for a network that encrypts below HTTP: tokens go over `http` to any host.
+    /// As [`new`](Self::new), for a network that encrypts below HTTP: tokens are sent over `http`
+    /// to any host.
+    ///
+    /// ```
+    /// use obo::Destination;
+    ///
+    /// let stock = Destination::danger_plaintext("http://stock.mesh.internal", "service-b")?;
+    /// # Ok::<(), obo::ConfigError>(())
+    /// ```
     ///
     /// # Errors
     ///
-    /// As [`new`](Self::new), save for `http`.
+    /// As [`new`](Self::new), but the URI must be `http`.
     pub fn danger_plaintext<T>(uri: &str, target: T) -> Result<Self, ConfigError>
     where
         T: TryInto<Target, Error: Into<ConfigError>>,
@@ -73,32 +82,35 @@ impl Destination {
         let url = Url::parse(uri)
             .map_err(|error| ConfigError::new(FIELD, format!("not an absolute URL: {error}")))?;
         if url.scheme() != "http" || url.host().is_none() {
-            let problem = "is not `http`, so that `danger_plaintext` is out of place";
+            let problem = "is not `http`, which `danger_plaintext` is for; use `new`";
             return Err(ConfigError::new(FIELD, problem));
         }
         Self::of(Place::of(&url)?, target, None)
     }
 
-    /// Each service of a domain that you own: `{name}` in the URI stands for the first label of the host, and in the
-    /// target for the same label.
+    /// Every service of a domain that you own: `{name}` in the URI stands for the first label of
+    /// the host, and in the target for the same label.
     ///
     /// ```
     /// use obo::Destination;
     ///
-    /// // https://stock.svc.example.com is called with a token for the audience `api://stock`.
-    /// let services = Destination::template("https://{service}.svc.example.com", "api://{service}")?;
+    /// // A request to https://stock.svc.example.com has a token for the audience `api://stock`.
+    /// let uri = "https://{service}.svc.example.com";
+    /// let services = Destination::template(uri, "api://{service}")?;
     /// # Ok::<(), obo::ConfigError>(())
     /// ```
     ///
-    /// The label is a whole one of letters, digits and hyphens; none that encodes other characters, such as `xn--`. Only
-    /// requests whose URI has an authority are meant, so a channel needs an exact destination. Whoever can create
-    /// hosts in the domain decides which audience is asked for; the authorization server decides which is given.
+    /// The label consists of letters, digits and hyphens, and does not encode other characters as
+    /// `xn--` does. Only requests whose URI has an authority match, so a channel needs an exact
+    /// destination. Anyone who can create hosts in the domain decides which audience is requested;
+    /// the authorization server decides which one is granted.
     ///
     /// # Errors
     ///
-    /// As [`new`](Self::new), but loopback must be `https` too; when the URI does not start with the placeholder, or less than
-    /// two labels follow it; when an audience or resource lacks it, so that one token would be for all services. Whether
-    /// others can register names in the domain, as in `{name}.co.uk`, is not checked.
+    /// As [`new`](Self::new), but loopback must be `https` too. Fails if the URI does not start
+    /// with the placeholder or if fewer than two labels follow it. Fails if an audience or resource
+    /// lacks the placeholder, since one token would be for all services. It is not checked whether
+    /// others can register names in the domain, as in `{name}.co.uk`.
     pub fn template<T>(uri: &str, target: T) -> Result<Self, ConfigError>
     where
         T: TryInto<Target, Error: Into<ConfigError>>,
@@ -128,16 +140,18 @@ impl Destination {
         })))
     }
 
-    /// Asks for tokens with these scope values; without them the authorization server decides.
+    /// Requests tokens with these scope values; by default the authorization server decides.
     ///
-    /// It may grant less; see [`required_scopes`](Self::required_scopes). What is not a scope value is an error where the
-    /// destination is handed over, as in [`TokenExchange::to_destination`](crate::TokenExchange::to_destination).
+    /// The server may grant less; see [`required_scopes`](Self::required_scopes). A wrong scope
+    /// value is an error where the destination is used, as in
+    /// [`TokenExchange::to_destination`](crate::TokenExchange::to_destination).
     #[must_use]
     pub fn scopes<V: AsRef<str>>(self, values: impl IntoIterator<Item = V>) -> Self {
         self.with_scope("scopes", Scope::new(values), Target::with_scope)
     }
 
-    /// As [`scopes`](Self::scopes), and calls with no token that was granted less: the call is denied then.
+    /// As [`scopes`](Self::scopes), but a token that was granted less is not used: the call is
+    /// denied.
     #[must_use]
     pub fn required_scopes<V: AsRef<str>>(self, values: impl IntoIterator<Item = V>) -> Self {
         let scope = Scope::new(values);
@@ -168,9 +182,10 @@ impl Destination {
         self
     }
 
-    /// Asks for this destination's tokens in a dialect of its own, whatever that of the exchange is.
+    /// Requests this destination's tokens in a dialect of its own instead of that of the exchange.
     ///
-    /// Its [`identity`](Dialect::identity) keeps the tokens apart from those of others.
+    /// The cache separates these tokens from others by the [`identity`](Dialect::identity) of the
+    /// dialect.
     #[must_use]
     pub fn dialect(mut self, dialect: impl Dialect) -> Self {
         Arc::make_mut(&mut self.0).dialect = Some(Arc::new(dialect));
@@ -185,7 +200,7 @@ impl Destination {
         }
     }
 
-    /// What `Host` says of a request to this destination; a template has no single one.
+    /// The `Host` of a request to this destination; a template has no single one.
     pub(crate) fn host(&self) -> Option<String> {
         let Place { host, port, .. } = &self.0.place;
         (!self.is_template()).then(|| match (self.0.place.scheme.as_ref(), *port) {
@@ -202,7 +217,7 @@ impl Destination {
         self.0.template.is_some()
     }
 
-    /// How a token is asked for when a request goes to `request`, which is here.
+    /// How to request the token for `request`, which is at this destination.
     pub(super) fn at(&self, request: &Place<'_>) -> Option<Found> {
         let Parts {
             target, template, ..
@@ -227,7 +242,7 @@ impl Destination {
         host == Some(&self.0.place.host)
     }
 
-    /// This destination as it is configured, if it is at `host`; without a host, wherever it is.
+    /// This destination as it is configured, if it is at `host`. An empty host matches.
     pub(crate) fn at_host(&self, host: &str) -> Vec<String> {
         match host.is_empty() || self.is_at_host(&host.to_ascii_lowercase()) {
             true => vec![self.spelled()],
@@ -244,8 +259,9 @@ impl Destination {
         }
     }
 
-    /// How a token is asked for when a request goes to `uri`, if that is here. A request of a channel has no authority:
-    /// it goes wherever the channel does, and still at or below the path.
+    /// How to request the token for a request to `uri`, if that is at this destination. The
+    /// requests of a channel have no authority: the channel decides where they go, but the path
+    /// must match.
     pub(crate) fn find(&self, uri: &Uri) -> Option<Found> {
         let Parts { place, target, .. } = &*self.0;
         if !place.covers(uri.path()) {
@@ -262,13 +278,13 @@ impl Destination {
     }
 }
 
-/// The name by which errors call a destination.
+/// The field that errors name.
 pub(super) const FIELD: &str = "destination";
 
 fn has_no_placeholder(uri: &str) -> Result<(), ConfigError> {
     if uri.contains(['{', '}']) {
         let problem =
-            "has braces, and only a template over https may have a placeholder; write an exact URI";
+            "has braces, but only a template over https may have a placeholder; write an exact URI";
         return Err(ConfigError::new(FIELD, problem));
     }
     Ok(())

@@ -1,4 +1,5 @@
-//! One destination for each service of a domain: a placeholder that stands for the first label of the host.
+//! A destination for each service of a domain: a placeholder stands for the first label of the
+//! host.
 
 use std::sync::Arc;
 
@@ -9,17 +10,18 @@ use url::Host;
 use super::place::Place;
 use super::single::FIELD;
 
-/// How many targets are kept, which are made again otherwise.
-const KEPT: usize = 1024;
-/// What the placeholder is read as when the URI is parsed.
+/// How many targets are cached; others are made again.
+const CACHED: usize = 1024;
+/// Stands for the placeholder when the URI is parsed.
 const SAMPLE: &str = "x";
 /// The longest label of a host (RFC 1035 section 2.3.4).
 const MAX_LABEL: usize = 63;
-/// The least labels after the placeholder: with one, it would stand for domains that others can buy.
+/// The fewest labels after the placeholder: with one, it would match domains that others can buy.
 const MIN_LABELS: usize = 2;
-const NO_NAME: &str = "there is none, nor a resource; name the service for which tokens are asked";
+const NO_NAME: &str =
+    "neither an audience nor a resource is set; name the service that the tokens are for";
 
-/// A placeholder for the label, and the targets that were made for labels.
+/// The placeholder, and the targets that were made for labels.
 #[derive(Clone, Debug)]
 pub(super) struct Template {
     /// With its braces.
@@ -28,7 +30,8 @@ pub(super) struct Template {
 }
 
 impl Template {
-    /// Reads a URI such as `https://{service}.svc.example.com`. The host of its place is what follows the placeholder.
+    /// Parses a URI such as `https://{service}.svc.example.com`. The host of the place is the
+    /// domain after the placeholder.
     pub(super) fn parse(uri: &str) -> Result<(Self, Place<'static>), ConfigError> {
         let wrong = |problem: &str| {
             let problem = format!("{uri:?} {problem}; write `https://{{service}}.svc.example.com`");
@@ -38,10 +41,10 @@ impl Template {
             .strip_prefix("https://{")
             .and_then(|rest| rest.split_once("}."))
         else {
-            return wrong("does not start with https and a placeholder for one whole label");
+            return wrong("does not start with `https://` and a placeholder for one whole label");
         };
         if name.is_empty() || !name.bytes().all(|b| b.is_ascii_lowercase() || b == b'_') {
-            return wrong("has a placeholder that is no name in lower case");
+            return wrong("has a placeholder that is not a name in lower case");
         }
         if rest.contains(['{', '}']) {
             return wrong("has braces after the placeholder");
@@ -64,7 +67,7 @@ impl Template {
     }
 
     fn new(placeholder: Box<str>) -> Self {
-        let made = Arc::new(Cache::new(KEPT));
+        let made = Arc::new(Cache::new(CACHED));
         Self { placeholder, made }
     }
 
@@ -78,7 +81,7 @@ impl Template {
         &self.placeholder
     }
 
-    /// The target of the service with this label; `None` when no service may be called so.
+    /// The target of the service with this label; `None` if a service may not have it.
     pub(super) fn target(&self, pattern: &Target, label: &str) -> Option<Arc<Target>> {
         if !is_service(label) {
             return None;
@@ -91,7 +94,7 @@ impl Template {
         Some(target)
     }
 
-    /// Each name has the placeholder: one without it would be every service's, and a token for one of them good for all.
+    /// Each name has the placeholder: a token for a name without it would be valid at all services.
     pub(super) fn check(&self, pattern: &Target) -> Result<(), ConfigError> {
         let placeholder = &*self.placeholder;
         let audiences = pattern.audiences().iter().chain(pattern.other_names());
@@ -151,7 +154,7 @@ fn is_label(label: &str) -> bool {
         && !label.ends_with('-')
 }
 
-/// A label that reads as it is written: none that stands for another one, such as `xn--` (RFC 5890 section 2.3.1).
+/// A label that means what it shows, unlike `xn--` labels (RFC 5890 section 2.3.1).
 fn is_service(label: &str) -> bool {
     is_label(label) && label.get(2..4) != Some("--")
 }

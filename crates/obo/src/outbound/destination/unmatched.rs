@@ -7,14 +7,14 @@ const MOST_LISTED: usize = 8;
 /// The most characters of a path that an error quotes.
 const MOST_QUOTED: usize = 200;
 
-/// Why a request matches no destination: what it asked for, and what is configured at its host.
+/// Why a request matches no destination: its URI, and what is configured at its host.
 ///
-/// `needs_origin` says that the destination depends on the request's origin.
+/// `needs_origin` if the origin chooses the destination.
 pub(super) fn unmatched(uri: &Uri, configured: &[String], needs_origin: bool) -> String {
     let path: String = uri.path().chars().take(MOST_QUOTED).collect();
     let Some(authority) = uri.authority() else {
         let chosen = match needs_origin {
-            true => ", by which its destination is chosen; make the generated client `with_origin`",
+            true => ", which chooses its destination; make the generated client by `with_origin`",
             false => &*list(configured),
         };
         return format!("the request's URI {path:?} has no origin{chosen}");
@@ -24,12 +24,12 @@ pub(super) fn unmatched(uri: &Uri, configured: &[String], needs_origin: bool) ->
     let host_and_port = authority.rsplit_once('@').map_or(authority, |(_, it)| it);
     let scheme = uri.scheme_str().unwrap_or_default();
     let user = match host_and_port.len() < authority.len() {
-        true => " (no URI with user information is)",
+        true => " (user information is not allowed)",
         false => "",
     };
     let ambiguous = match is_unambiguous(&path) {
         true => "",
-        false => " (servers read this path differently)",
+        false => " (servers may read this path in several ways)",
     };
     format!(
         "{scheme}://{host_and_port} with path {path:?} is not a configured destination{user}{ambiguous}{}",

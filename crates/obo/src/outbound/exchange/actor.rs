@@ -4,17 +4,20 @@ use obo_core::{ActorToken, Secret, Target, TokenEndpointError, TokenType};
 
 use crate::idp::client_auth::{Closure, Given};
 
-/// Whose token names the acting service, where a server does not infer it from how the client authenticates (OT-02).
+/// The source of the `actor_token` (RFC 8693 section 2.1), which names the acting service. Needed
+/// if the server does not infer the actor from the authenticated client.
 ///
-/// Without one no `actor_token` is sent.
+/// By default no `actor_token` is sent.
 ///
-/// If the server refuses an exchange and the actor's token may be the reason, the token is fetched once more and the
-/// exchange is tried once more with it. A refusal that no new token changes causes at most one new token in 30 s.
+/// If the server refuses an exchange and the actor's token may be the reason, a new token is
+/// fetched and the exchange is tried once more. A refusal that no new token changes causes at most
+/// one new token in 30 s.
 ///
-/// A refusal that does not name the user's token is not blamed on the user: it is
+/// A refusal that does not name the user's token is blamed on this service:
 /// [`ClientMisconfigured`](crate::error::ExchangeErrorKind::ClientMisconfigured). It is
-/// [`SubjectInvalid`](crate::error::ExchangeErrorKind::SubjectInvalid) if the same actor works for others, or if the error is
-/// `invalid_grant` although the server has just issued the actor's token by client credentials.
+/// [`SubjectInvalid`](crate::error::ExchangeErrorKind::SubjectInvalid) if the same actor works for
+/// other users, or if the error is `invalid_grant` although the server has just issued the actor's
+/// token by client credentials.
 #[derive(Clone, Debug)]
 pub struct ActorSource(pub(super) Kind);
 
@@ -28,14 +31,15 @@ pub(super) enum Kind {
 type Fetch = Closure<dyn Fn() -> Given<Secret> + Send + Sync>;
 
 impl ActorSource {
-    /// This token, as long as it lives.
+    /// Always sends this token.
     pub fn fixed(token: ActorToken) -> Self {
         Self(Kind::Fixed(token))
     }
 
-    /// What `fetch` gives for each exchange, such as a token that the platform renews.
+    /// Sends the token that `fetch` returns for each exchange, such as one that the platform
+    /// renews.
     ///
-    /// A token at hand stays good while the actor's own token is renewed.
+    /// Cached tokens stay usable while the actor's own token is renewed.
     ///
     /// ```
     /// use obo::exchange::ActorSource;
@@ -60,12 +64,14 @@ impl ActorSource {
         })
     }
 
-    /// The service's own access token, by client credentials (RFC 6749 section 4.4), kept and renewed like any other.
+    /// Sends the service's own access token, which it requests by client credentials (RFC 6749
+    /// section 4.4), caches and renews.
     pub fn client_credentials() -> Self {
         Self(Kind::ClientCredentials(None))
     }
 
-    /// The same, addressed to `target`: some servers take an actor's token only if it is addressed to themselves.
+    /// As [`client_credentials`](Self::client_credentials), with a token for `target`: some servers
+    /// accept an actor token only if they are its audience.
     pub fn client_credentials_for(target: impl Into<Target>) -> Self {
         Self(Kind::ClientCredentials(Some(Arc::new(target.into()))))
     }

@@ -6,27 +6,29 @@ use parking_lot::Mutex;
 use quick_cache::sync::Cache;
 use tokio::time::Instant;
 
-/// How long no token is replaced after a replacement that did not help.
+/// For how long no token is replaced after a replacement that did not help.
 const REPLACED_EVERY: Duration = Duration::from_secs(30);
-/// How many exchanges are remembered that failed over one of two tokens.
+/// How many exchanges with an unclear refusal are recorded.
 const DOUBTS: usize = 10_000;
 
-/// How the acting service's own tokens fare at the server, so that its rejection of one is not blamed on users.
+/// Records how the acting service's own tokens fare at the server, so that its refusal of one is
+/// not blamed on users.
 ///
-/// RFC 8693 section 2.2.2 has one error for both tokens of an exchange. Which one it is about shows where the same actor
-/// token works for another user, or another actor token for the same user.
+/// RFC 8693 section 2.2.2 has one error for both tokens of an exchange. It is about the user's
+/// token if the same actor token works for another user, and about the actor's if another actor
+/// token works for the same user.
 pub(super) struct ActorHealth {
     state: Mutex<State>,
-    /// How many exchanges had succeeded when one of this key failed.
+    /// How many exchanges had succeeded when the one of this key failed.
     doubts: Cache<CacheKey, u64>,
     hasher: RandomState,
 }
 
-/// Tokens by keyed hashes.
+/// Tokens, by keyed hashes.
 #[derive(Default)]
 struct State {
     successes: u64,
-    /// The last one that something was issued with.
+    /// The last actor token that an exchange succeeded with.
     worked: Option<u64>,
     replaced: Option<Replaced>,
 }
@@ -35,16 +37,16 @@ struct State {
 struct Replaced {
     actor: u64,
     at: Instant,
-    /// An exchange that was refused with the replaced token succeeded with the next one.
+    /// Whether an exchange that was refused with the replaced token succeeded with the next one.
     helped: bool,
 }
 
-/// What follows where a token may have been rejected.
+/// What to do about a token that may have been refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Remedy {
-    /// Evict it, and take a new one.
+    /// Evict it and take a new one.
     Replace,
-    /// It was replaced already: take that one.
+    /// It was replaced already: take the new one.
     TakeNext,
     /// Keep it: the last replacement was moments ago and did not help.
     Nothing,
@@ -70,19 +72,20 @@ impl ActorHealth {
         self.state.lock().worked == Some(self.id(actor))
     }
 
-    /// Notes that an exchange failed, and that it is not known over which token.
+    /// Records that an exchange failed and that it is unclear over which token.
     pub(super) fn doubt(&self, exchange: CacheKey) {
         let successes = self.state.lock().successes;
         self.doubts.insert(exchange, successes);
     }
 
-    /// Whether the exchange failed like this before, and others have succeeded since: it is not the actor's token.
+    /// Whether the exchange failed like this before, and others have succeeded since: then the
+    /// actor's token is not the reason.
     pub(super) fn is_of_subject(&self, exchange: &CacheKey) -> bool {
         let before = self.doubts.get(exchange);
         before.is_some_and(|before| before < self.state.lock().successes)
     }
 
-    /// Notes that an exchange succeeded after this token was replaced, so that it was the token.
+    /// Records that an exchange succeeded after this token was replaced: the token was the reason.
     pub(super) fn helped(&self, replaced: &ActorToken) {
         let actor = self.id(replaced);
         let mut state = self.state.lock();
@@ -91,10 +94,11 @@ impl ActorHealth {
         }
     }
 
-    /// What to do about a token that may have been rejected.
+    /// Decides what to do about a token that may have been refused.
     ///
-    /// One of many concurrent exchanges replaces it. A refusal that no new token changes, such as of a user whose session
-    /// has ended, replaces a token once in [`REPLACED_EVERY`], also if the token works for others.
+    /// One of many concurrent exchanges replaces it. A refusal that no new token changes, such as
+    /// of a user whose session has ended, causes one replacement in [`REPLACED_EVERY`], even if the
+    /// token works for others.
     pub(super) fn remedy(&self, actor: &ActorToken) -> Remedy {
         let (actor, now) = (self.id(actor), Instant::now());
         let mut state = self.state.lock();

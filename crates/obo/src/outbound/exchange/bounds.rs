@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use obo_core::ConfigError;
 
-/// How much a [`TokenExchange`](super::TokenExchange) may have at hand, and for how long.
+/// How much a [`TokenExchange`](super::TokenExchange) may cache, and for how long.
 ///
 /// ```
 /// use std::time::Duration;
@@ -24,11 +24,11 @@ pub struct CacheBounds {
 /// Room for a dozen tokens, however small the cache is.
 const LEAST_OF_ONE_SUBJECT: u64 = 64 * 1024;
 
-/// No token is used for longer than this, whatever its server and the configuration say.
+/// No token is cached for longer, whatever its server and the configuration say.
 const MAX_LIFETIME: Duration = Duration::from_secs(24 * 3600);
 
 impl CacheBounds {
-    /// 64 MiB, of which one subject may have a sixteenth and 256 entries, and an hour.
+    /// 64 MiB in total; per subject a sixteenth of it and 256 entries; an hour per token.
     pub fn new() -> Self {
         Self {
             bytes: 64 * 1024 * 1024,
@@ -38,32 +38,35 @@ impl CacheBounds {
         }
     }
 
-    /// Room for the tokens and for what keeps them, in bytes; beyond it, what was used least is let go.
+    /// The size of the cache in bytes, tokens and their bookkeeping. When it is full, the subjects
+    /// that were used least are evicted.
     #[must_use]
     pub fn bytes(mut self, bytes: u64) -> Self {
         self.bytes = bytes;
         self
     }
 
-    /// Room for the entries of one subject, in bytes, so that no subject takes the room of all others; a sixteenth of
-    /// [`bytes`](Self::bytes) by default, and 64 KiB at least. A subject's entries that expire first are evicted for its new ones.
+    /// The size of one subject's entries in bytes, so that one subject cannot evict all others. By
+    /// default a sixteenth of [`bytes`](Self::bytes), at least 64 KiB. When it is full, the
+    /// subject's entries that expire first are evicted.
     #[must_use]
     pub fn bytes_per_subject(mut self, bytes: u64) -> Self {
         self.bytes_per_subject = Some(bytes);
         self
     }
 
-    /// How many tokens of one subject are kept, so that no subject takes the room of all others.
+    /// The number of cached tokens of one subject, so that one subject cannot evict all others.
     ///
-    /// A subject is an issuer's `sub`, whatever token it comes with: a service that calls with many tokens of its own, or a
-    /// user with many sessions, needs as many entries as it has tokens times the destinations they are exchanged for.
+    /// A subject is an issuer's `sub`, whatever its tokens are. A service that calls with many
+    /// tokens of its own, or a user with many sessions, needs as many entries as it has tokens
+    /// times the destinations that they are exchanged for.
     #[must_use]
     pub fn entries_per_subject(mut self, entries: usize) -> Self {
         self.entries_per_subject = entries;
         self
     }
 
-    /// The longest use of a token, from when it was asked for; at most a day.
+    /// The longest time that a token is cached, from when it was requested; at most a day.
     #[must_use]
     pub fn lifetime(mut self, lifetime: Duration) -> Self {
         self.lifetime = lifetime;
@@ -79,7 +82,7 @@ impl CacheBounds {
 
     pub(super) fn check(&self) -> Result<(), ConfigError> {
         if self.entries_per_subject == 0 {
-            let problem = "is 0; to keep nothing, give a lifetime of 0";
+            let problem = "is 0; to cache nothing, set `lifetime` to 0";
             return Err(ConfigError::new("entries_per_subject", problem));
         }
         if self.lifetime > MAX_LIFETIME {

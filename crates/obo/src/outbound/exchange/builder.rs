@@ -16,30 +16,31 @@ use crate::idp::server::AuthorizationServer;
 const SHORTEST_DEADLINE: Duration = Duration::from_secs(1);
 const LONGEST_DEADLINE: Duration = Duration::from_secs(60);
 
-/// Configures a [`TokenExchange`]; [`build`](Self::build) says what is wrong.
+/// Configures a [`TokenExchange`]. It keeps the first mistake, which [`build`](Self::build)
+/// returns.
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct TokenExchangeBuilder {
     server: Result<AuthorizationServer, ConfigError>,
     settings: Settings,
-    /// The first mistake besides the server's.
+    /// The first mistake, apart from that of the server.
     mistake: Option<ConfigError>,
 }
 
-/// How tokens are exchanged, whatever the server is.
+/// The settings that do not depend on the server.
 #[derive(Clone, Debug)]
 pub(super) struct Settings {
     pub(super) client: Client,
     pub(super) dialect: Arc<dyn Dialect>,
     pub(super) clock: Clock,
-    /// From the look for the endpoint to the read response, all attempts together.
+    /// From discovery to the response, all attempts together.
     pub(super) deadline: Duration,
-    /// The issuers besides the server's own whose tokens may be sent to it.
+    /// Other issuers whose tokens may be sent to the server.
     pub(super) subject_issuers: Vec<Issuer>,
     pub(super) actor: Option<ActorSource>,
-    /// Gives the thumbprint of the client's certificate at present, where tokens are bound to it.
+    /// Returns the thumbprint of the client's current certificate, if tokens are bound to it.
     pub(super) certificate: Option<Closure<dyn Fn() -> [u8; 32] + Send + Sync>>,
-    /// Whether an opaque token is introspected before it is used.
+    /// Whether an issued opaque token is introspected before it is used.
     pub(super) introspects_issued: bool,
     pub(super) cache: CacheBounds,
     /// The most exchanges under way at the same time.
@@ -53,9 +54,10 @@ impl Settings {
 }
 
 impl TokenExchange {
-    /// Exchanges at `server` as `client`, by RFC 8693 unless another [dialect](TokenExchangeBuilder::dialect) is set.
+    /// Starts an exchange at `server` as `client`, by RFC 8693 unless another
+    /// [dialect](TokenExchangeBuilder::dialect) is set.
     ///
-    /// The server is an [`AuthorizationServer`], or its issuer as an [`Issuer`] or a literal.
+    /// The server is an [`AuthorizationServer`], an [`Issuer`] or the literal of one.
     pub fn builder<S>(server: S, client: Client) -> TokenExchangeBuilder
     where
         S: TryInto<AuthorizationServer, Error: Into<ConfigError>>,
@@ -80,17 +82,18 @@ impl TokenExchange {
 }
 
 impl TokenExchangeBuilder {
-    /// Asks in another dialect than RFC 8693's, except for destinations with a
+    /// Sends requests in another dialect than RFC 8693, except for destinations with a
     /// [dialect](crate::Destination::dialect) of their own.
     pub fn dialect(mut self, dialect: impl Dialect) -> Self {
         self.settings.dialect = Arc::new(dialect);
         self
     }
 
-    /// Also exchanges the tokens of another issuer at this server, which has to trust it.
+    /// Exchanges the tokens of another issuer too, which the server must trust.
     ///
-    /// By default a caller's token goes to the server of its own issuer only: any other server would see a token that was
-    /// not issued for it. Some servers spell the issuer of their older tokens in another way than their metadata.
+    /// By default a caller's token is sent only to its own issuer's server, since another server
+    /// would see a token that was not issued for it. Some servers also spell the issuer of older
+    /// tokens differently from their metadata.
     pub fn allow_subjects_of<I>(mut self, issuer: I) -> Self
     where
         I: TryInto<Issuer, Error: Into<ConfigError>>,
@@ -105,26 +108,32 @@ impl TokenExchangeBuilder {
         self
     }
 
-    /// Names the acting service by this token in each exchange, where the server does not infer it.
+    /// Sends an `actor_token` of this source with each exchange, for servers that do not infer the
+    /// actor.
     pub fn actor(mut self, actor: ActorSource) -> Self {
         self.settings.actor = Some(actor);
         self
     }
 
-    /// Keeps tokens apart by the certificate that this client has when they are asked for, where the server binds them to
-    /// it (RFC 8705 section 3): one that was bound to another certificate is not used, and a new one is fetched.
+    /// Caches tokens per client certificate, for servers that bind tokens to it (RFC 8705 section
+    /// 3). A token that was bound to another certificate is not used; a new one is fetched.
     ///
-    /// `thumbprint` gives the SHA-256 of the present certificate's DER. Each call asks for it, so let it read a value in
-    /// memory. The connections, to the server and to the called services, have to be made with that certificate: it cannot
-    /// be seen from here. Nor is it checked that the server bound the token.
+    /// `thumbprint` returns the SHA-256 of the current certificate's DER. It is called for each
+    /// request, so it should read a value in memory. The connections to the server and to the
+    /// called services must use that certificate. Neither this nor the binding of the token is
+    /// checked.
     ///
     /// ```
     /// use std::sync::{Arc, RwLock};
     ///
-    /// # fn example(exchange: obo::exchange::TokenExchangeBuilder, first: [u8; 32]) -> obo::exchange::TokenExchangeBuilder {
-    /// // What renews the certificate of the connections writes its thumbprint here.
+    /// # use obo::exchange::TokenExchangeBuilder;
+    /// # fn example(exchange: TokenExchangeBuilder, first: [u8; 32]) -> TokenExchangeBuilder {
+    /// // The code that renews the certificate writes its thumbprint here.
     /// let present = Arc::new(RwLock::new(first));
-    /// exchange.bound_to_certificate(move || *present.read().unwrap_or_else(|poisoned| poisoned.into_inner()))
+    /// exchange.bound_to_certificate(move || match present.read() {
+    ///     Ok(thumbprint) => *thumbprint,
+    ///     Err(poisoned) => *poisoned.into_inner(),
+    /// })
     /// # }
     /// ```
     pub fn bound_to_certificate(
@@ -135,50 +144,52 @@ impl TokenExchangeBuilder {
         self
     }
 
-    /// Introspects each issued token that is not a JWT (RFC 7662), as this client, before it is used: it must be active and
-    /// name the target in `aud`. If the response has `sub`, it must be the caller's, unless the dialect's subjects are
-    /// pairwise.
+    /// Introspects each issued token that is not a JWT (RFC 7662) as this client before it is used.
+    /// The token must be active and name the target in `aud`. If the response has `sub`, it must be
+    /// the caller's, unless the dialect's subjects are pairwise.
     ///
-    /// Nothing else checks for whom an opaque token is: a server that ignores the parameter by which it was asked issues a
-    /// token for another service, which would be sent to this one. It costs one more request for each exchange, none for a
-    /// cached token. The server has to let this client introspect tokens of others, and tell it `aud`.
+    /// Nothing else checks the audience of an opaque token: a server that ignores the requested
+    /// audience issues a token for another service, and that token would be sent to the
+    /// destination. It costs one more request per exchange, none for a cached token. The server
+    /// must let this client introspect such tokens and must return `aud`.
     pub fn introspect_issued(mut self) -> Self {
         self.settings.introspects_issued = true;
         self
     }
 
-    /// Takes the time from another clock than the system's.
+    /// Uses another clock than that of the system.
     pub fn clock(mut self, clock: impl Into<Clock>) -> Self {
         self.settings.clock = clock.into();
         self
     }
 
-    /// Caches more or less, or for longer or shorter.
+    /// Sets the bounds of the cache.
     pub fn cache(mut self, bounds: CacheBounds) -> Self {
         self.settings.cache = bounds;
         self
     }
 
-    /// Gives an exchange up after this long, all its attempts together; 10 s by default, from 1 s to 60 s.
+    /// The longest time for an exchange with all its attempts. By default 10 s; from 1 s to 60 s.
     ///
-    /// Callers who wait for less, or who go away, change nothing for the others.
+    /// A caller that waits for less time or is dropped does not affect the others.
     pub fn deadline(mut self, deadline: Duration) -> Self {
         self.settings.deadline = deadline;
         self
     }
 
-    /// How many exchanges may be under way at the same time, 1,024 by default; the next one fails as `Overloaded`.
+    /// The most exchanges under way at the same time, 1,024 by default; the next one fails as
+    /// `Overloaded`.
     pub fn concurrency(mut self, most: usize) -> Self {
         self.settings.concurrency = most;
         self
     }
 
-    /// The exchange, with a cache of its own.
+    /// Builds the exchange, with a cache of its own.
     ///
     /// # Errors
     ///
-    /// Fails if a setting is wrong, and names it. The server's issuer and the client's credentials are checked too: a
-    /// file of them has to be usable now.
+    /// Fails if a setting is wrong, and names it. The server's issuer and the client's credentials
+    /// are checked too: a file of credentials must be usable now.
     pub fn build(self) -> Result<TokenExchange, ConfigError> {
         let (server, settings) = (self.server?, self.settings);
         if let Some(mistake) = self.mistake {
@@ -193,7 +204,7 @@ impl TokenExchangeBuilder {
             return Err(ConfigError::new("deadline", problem));
         }
         if settings.concurrency == 0 {
-            let problem = "is 0: nothing would be exchanged";
+            let problem = "is 0, so nothing could be exchanged";
             return Err(ConfigError::new("concurrency", problem));
         }
         Ok(TokenExchange(Engine::new(server, settings)))

@@ -1,4 +1,5 @@
-//! Outcomes at hand, by subject: tokens until shortly before they expire, refusals for a moment; bounded by bytes.
+//! Cached outcomes by subject: tokens until shortly before they expire, refusals for a moment.
+//! Bounded by bytes.
 
 use std::hash::{BuildHasher as _, Hash, RandomState};
 use std::sync::Arc;
@@ -17,27 +18,28 @@ use super::lifetime::{renewed_after, usable};
 use crate::outbound::error::{ExchangeError, ExchangeErrorKind};
 use crate::{observe, random};
 
-/// The longest that a caller is told again that its token is not accepted.
+/// The longest time for which the refusal of a subject token is cached.
 const SUBJECT_INVALID: Duration = Duration::from_secs(30);
-/// How long a caller is told again that a target is denied: a grant may come any time.
+/// How long a denied target is cached: a permission may be granted at any time.
 const TARGET_DENIED: Duration = Duration::from_secs(5);
 
-/// How long an outcome is kept that says that the set-up is wrong.
+/// How long an error of the setup is cached.
 pub(super) const SETUP: Duration = Duration::from_secs(1);
 
-/// How long after a downstream service rejected a token the next one is not let go for the same reason: the service rejects
-/// whatever it is sent.
+/// After the called service rejected a token, the next token is not evicted for this long: the
+/// service may reject every token.
 const REJECTION_HOLDS: Duration = Duration::from_secs(30);
-/// How many rejections are remembered.
+/// How many rejections are recorded.
 const REJECTIONS: usize = 10_000;
 
-/// How often what has expired is looked for.
+/// How often expired entries are evicted.
 const SWEEP_EVERY: Duration = Duration::from_secs(60);
 
 pub(super) struct TokenCache {
-    /// In one shard: shards of their own bounds would let a few large subjects evict others while there is room.
+    /// In one shard: with several, a few large subjects could evict others from a shard while the
+    /// cache has room.
     subjects: Cache<SubjectId, Arc<Entries>, Subjects, DefaultHashBuilder, Subjects>,
-    /// Held by whatever changes `subjects`: what one change takes away, no other one puts back.
+    /// Held by each change of `subjects`, so that no change undoes another one.
     changing: Mutex<()>,
     rejections: Cache<CacheKey, Instant>,
     next_sweep: Mutex<Instant>,
@@ -45,18 +47,19 @@ pub(super) struct TokenCache {
     bounds: CacheBounds,
 }
 
-/// A user or this service itself, by a keyed hash: who shares one shares the room for entries, and never an entry.
+/// A user or this service itself, by a keyed hash. Subjects with equal hashes share the room for
+/// entries, but never an entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct SubjectId(pub(super) u64);
 
-/// Where an outcome is.
+/// Where an outcome is cached.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Place {
     pub(super) subject: SubjectId,
     pub(super) key: CacheKey,
 }
 
-/// Weighs a subject's entries, and counts those that are evicted.
+/// Weighs the entries of a subject, and counts evicted ones.
 #[derive(Clone)]
 struct Subjects;
 
@@ -73,7 +76,7 @@ impl Lifecycle<SubjectId, Arc<Entries>> for Subjects {
     fn on_evict(&self, old: &mut Self::RequestState, _: SubjectId, entries: Arc<Entries>) {
         let is_old = |old: &Arc<Entries>| Arc::ptr_eq(old, &entries);
         if !old.as_ref().is_some_and(is_old) {
-            observe::let_go("capacity", entries.len());
+            observe::evicted("capacity", entries.len());
         }
     }
 }
@@ -89,7 +92,7 @@ impl TokenCache {
         let hasher = DefaultHashBuilder::default();
         let subjects = match one_shard {
             Ok(options) => Cache::with_options(options, Subjects, hasher, Subjects),
-            // The builder fails only if one of the two capacities is missing.
+            // The builder fails only if a capacity is missing.
             Err(_) => Cache::with(expected, bounds.bytes, Subjects, hasher, Subjects),
         };
         Self {
@@ -102,19 +105,21 @@ impl TokenCache {
         }
     }
 
-    /// What stands for a subject, or for anything else that can be hashed.
+    /// A number for a subject, or for any other value that can be hashed.
     pub(super) fn id(&self, of: impl Hash) -> SubjectId {
         SubjectId(self.hasher.hash_one(of))
     }
 
-    /// What is cached there and has ended on neither clock; `wall` is the time of the wall clock.
+    /// The outcome that is cached there, unless it has ended on one of both clocks. `wall` is the
+    /// time of the wall clock.
     pub(super) fn get(&self, place: &Place, wall: UnixTime) -> Option<Hit> {
         let entries = self.subjects.get(&place.subject)?;
         entries.get(&place.key, Instant::now(), wall)
     }
 
-    /// Keeps a token from when it was requested, which is given on both clocks, no longer than the caller's `session`; one
-    /// that hardly lives is not kept.
+    /// Caches a token. Its time counts from when it was requested, given on both clocks, and ends
+    /// with the caller's `session` at the latest. A token that has hardly any time left is not
+    /// cached.
     pub(super) fn insert(
         &self,
         place: Place,
@@ -125,9 +130,9 @@ impl TokenCache {
         let lifetime = token.lifetime(started_at);
         let fraction = random::fraction();
         let usable = usable(lifetime.min(session).min(self.bounds.lifetime), fraction);
-        // A new token of a session that ends first would not be used for longer.
+        // If the session ends first, a new token would not be usable for longer.
         let renewed = renewed_after(usable, fraction).filter(|_| lifetime < session);
-        self.keep(
+        self.store(
             place,
             Ok(token),
             (request_start + usable, started_at.saturating_add(usable)),
@@ -135,7 +140,8 @@ impl TokenCache {
         );
     }
 
-    /// Keeps a refusal that asking again would not change, while the caller's own token lives; others are not kept.
+    /// Caches a refusal that another request would meet again, until the caller's own token expires
+    /// at the latest. Other refusals are not cached.
     pub(super) fn insert_refusal(
         &self,
         place: Place,
@@ -147,17 +153,17 @@ impl TokenCache {
         let most = match error.kind() {
             ExchangeErrorKind::SubjectInvalid => SUBJECT_INVALID,
             ExchangeErrorKind::TargetDenied => TARGET_DENIED,
-            // Only another token of the caller's mends it.
+            // Only another token of the caller can fix it.
             ExchangeErrorKind::StepUp => self.bounds.lifetime,
             _ if error.is_of_the_setup() && !self.has_token(&place, wall) => SETUP,
             _ => return self.postpone(&place),
         };
         let most = session.min(most).min(self.bounds.lifetime);
         let end = (now + most, wall.saturating_add(most));
-        self.keep(place, Err(error.clone()), end, None);
+        self.store(place, Err(error.clone()), end, None);
     }
 
-    fn keep(
+    fn store(
         &self,
         place: Place,
         outcome: Outcome,
@@ -169,11 +175,12 @@ impl TokenCache {
         }
         self.change(place.subject, |entries| {
             let evicted = entries.insert(place.key, outcome, end, renew_at, &self.bounds);
-            observe::let_go("subject", evicted);
+            observe::evicted("subject", evicted);
         });
     }
 
-    /// Lets a token go that a downstream service rejected; whether another one may do.
+    /// Evicts a token that the called service rejected. Returns whether another token may be
+    /// accepted.
     pub(super) fn reject(&self, place: &Place, token: &IssuedToken) -> bool {
         let is_at_hand = self
             .subjects
@@ -192,16 +199,16 @@ impl TokenCache {
         true
     }
 
-    /// Evicts a token that the authorization server may not accept any more, if it is still what is cached.
+    /// Evicts a token, if it is still the cached one; returns whether it was.
     pub(super) fn evict(&self, place: &Place, token: &IssuedToken) {
         let mut was_cached = false;
         self.change(place.subject, |entries| {
             was_cached = entries.remove(&place.key, token);
         });
-        observe::let_go("rejected", usize::from(was_cached));
+        observe::evicted("rejected", usize::from(was_cached));
     }
 
-    /// Lets the tokens of those go who ask for nothing any more, once in a while: they would stay until there is no room.
+    /// Periodically evicts subjects whose entries have all expired.
     pub(super) fn sweep(&self, wall: UnixTime) {
         let now = Instant::now();
         {
@@ -218,18 +225,18 @@ impl TokenCache {
             gone.fetch_add(expired.unwrap_or_default(), Ordering::Relaxed);
             expired.is_none()
         });
-        observe::let_go("expired", gone.into_inner());
+        observe::evicted("expired", gone.into_inner());
     }
 
-    /// Lets everything of a subject go.
-    pub(super) fn forget(&self, subject: SubjectId) {
+    /// Evicts all entries of a subject.
+    pub(super) fn evict_all(&self, subject: SubjectId) {
         let _changing = self.changing.lock();
         if let Some((_, entries)) = self.subjects.remove(&subject) {
-            observe::let_go("revoked", entries.len());
+            observe::evicted("revoked", entries.len());
         }
     }
 
-    /// Puts the next renewal of a cached token off: the token stays usable.
+    /// Postpones the next renewal of a cached token, which stays usable.
     pub(super) fn postpone(&self, place: &Place) {
         let now = Instant::now();
         self.change(place.subject, |entries| entries.postpone(&place.key, now));
@@ -239,7 +246,7 @@ impl TokenCache {
         self.get(place, wall).is_some_and(|hit| hit.outcome.is_ok())
     }
 
-    /// Changes what is cached for a subject; what has grown makes room for itself.
+    /// Changes the entries of a subject. If they grow, other subjects are evicted.
     fn change(&self, subject: SubjectId, change: impl FnOnce(&mut Entries)) {
         let _changing = self.changing.lock();
         let mut old = self.subjects.get(&subject);

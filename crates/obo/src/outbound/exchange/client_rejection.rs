@@ -8,17 +8,19 @@ use tokio::time::Instant;
 use super::cache::SETUP;
 use crate::idp::client_auth::ClientAuth;
 
-/// For how long a token that was issued to this client speaks against a rejection of the client as such.
+/// For this long after the client was issued a token, a rejection is not taken as one of the
+/// client.
 const GRACE: Duration = Duration::from_secs(10);
 
-/// The server's rejection of our own credential: it holds for all exchanges for a moment, as each would be rejected.
+/// The server's rejection of our own credential. It holds for all exchanges for a moment, since
+/// each would be rejected.
 #[derive(Debug, Default)]
 pub(super) struct ClientRejection(Mutex<State>);
 
 #[derive(Debug, Default)]
 struct State {
     issued_at: Option<Instant>,
-    /// Whose request was rejected last, since a token was issued.
+    /// The subject whose request was rejected last, since a token was issued.
     rejected_for: Option<u64>,
     rejected: Option<Rejected>,
 }
@@ -26,7 +28,7 @@ struct State {
 #[derive(Debug)]
 struct Rejected {
     until: Instant,
-    /// Another credential may be accepted.
+    /// The rejection holds for this credential alone.
     credential: Arc<dyn ClientAuth>,
     error: TokenEndpointError,
 }
@@ -39,8 +41,9 @@ impl ClientRejection {
         state.rejected = None;
     }
 
-    /// Records a rejection. Whether it is of the client: it is of this one request if the client was issued a token just
-    /// before, or if the same subject was rejected last, who must not hold up all others again and again.
+    /// Records a rejection; returns whether it is of the client. It is of this one request if the
+    /// client was issued a token just before, or if the same subject was rejected last: one subject
+    /// must not block all others again and again.
     pub(super) fn record(
         &self,
         credential: Arc<dyn ClientAuth>,

@@ -1,4 +1,4 @@
-//! What a token exchange does: give what is at hand, or let one flight fetch it for all.
+//! The engine of a token exchange: returns a cached outcome, or joins one shared request.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -34,11 +34,11 @@ pub(super) struct Engine {
     pub(super) actors: ActorHealth,
     pub(super) tokens: TokenCache,
     flights: Arc<Flights<CacheKey, Outcome>>,
-    /// Apart, since an exchange that is under way may wait for the actor's own token.
+    /// Separate, since an exchange under way may wait for the token of the actor.
     own_flights: Arc<Flights<CacheKey, Outcome>>,
     revocations: Revocations,
     client_rejection: ClientRejection,
-    /// Without one, nothing can be kept apart safely, so nothing is exchanged.
+    /// Without keys, cached tokens could not be told apart safely, so nothing is exchanged.
     keys: Option<CacheKeys>,
 }
 
@@ -58,19 +58,20 @@ impl Engine {
         })
     }
 
-    /// The token at hand, or a future of it.
-    pub(super) fn ask(self: &Arc<Self>, wanted: Wanted) -> ResponseFuture {
-        self.try_ask(wanted).unwrap_or_else(ResponseFuture::failed)
+    /// The cached token, or a future of it.
+    pub(super) fn request(self: &Arc<Self>, wanted: Wanted) -> ResponseFuture {
+        self.try_request(wanted)
+            .unwrap_or_else(ResponseFuture::failed)
     }
 
-    fn try_ask(self: &Arc<Self>, wanted: Wanted) -> Result<ResponseFuture, ExchangeError> {
+    fn try_request(self: &Arc<Self>, wanted: Wanted) -> Result<ResponseFuture, ExchangeError> {
         let wall = self.settings.clock.now();
         let place = self.place(&wanted, wall)?;
         let is_fresh = wanted.grant.is_fresh();
-        let at_hand = self.tokens.get(&place, wall);
-        let at_hand = at_hand.filter(|hit| !is_fresh || hit.is_of_the_setup());
-        observe::at_hand(at_hand.is_some());
-        if let Some(hit) = at_hand {
+        let cached = self.tokens.get(&place, wall);
+        let cached = cached.filter(|hit| !is_fresh || hit.is_of_the_setup());
+        observe::exchange_cache(cached.is_some());
+        if let Some(hit) = cached {
             if hit.is_due && self.rejected(&wanted).is_none() {
                 // Refresh-ahead is best effort: ignore `Overloaded`.
                 let _ = self.join(place, wanted, true);
@@ -103,14 +104,14 @@ impl Engine {
         }
     }
 
-    /// Where the outcome is kept; an error when it is for nobody.
+    /// Where the outcome is cached; fails if nothing may be exchanged for the caller.
     fn place(&self, wanted: &Wanted, wall: UnixTime) -> Result<Place, ExchangeError> {
         let target = wanted.grant.target().map(|target| &**target);
         let subject = wanted.grant.subject();
         let subject = subject.map(|caller| self.check_caller(caller, target, wall));
         let subject = subject.transpose()?;
         let key = self.key(wanted).ok_or_else(|| {
-            let problem = "the system gives no randomness to key the cache with";
+            let problem = "the operating system provides no random bytes for the keys of the cache";
             ExchangeError::new(ExchangeErrorKind::ClientMisconfigured, target, problem)
         })?;
         let subject = subject.unwrap_or_else(|| self.tokens.id(key));
@@ -141,7 +142,7 @@ impl Engine {
         })
     }
 
-    /// One request in a task of its own; a success is stored before the flight ends.
+    /// Runs one request in a task of its own; a success is cached before the flight ends.
     async fn fly(
         self: Arc<Self>,
         place: Place,
@@ -149,7 +150,8 @@ impl Engine {
         is_renewal: bool,
         cause: &observe::Span,
     ) -> Outcome {
-        // A call that missed the cache just before another flight ended starts this one after it.
+        // A call that missed the cache just before another flight ended starts this flight after
+        // it.
         if !is_renewal && let Some(hit) = self.tokens.get(&place, self.settings.clock.now()) {
             if let Err(error) = &hit.outcome {
                 observe::call_not_made(&error.failure());
@@ -161,14 +163,15 @@ impl Engine {
         let (start, started_at) = (Instant::now(), self.settings.clock.now());
         let credential = self.settings.client.auth();
         let outcome = under_way.within(self.fetch(&wanted, &place, start)).await;
-        // Neither the server's word, nor the token's own, nor the caller's session is outlived (TX-42).
+        // A token outlives neither what the server stated, nor its own expiry, nor the caller.
         let session = wanted.grant.subject().map_or(Duration::MAX, |caller| {
             caller.ends_at().saturating_since(started_at)
         });
         match &outcome {
             Ok(token) => {
                 self.client_rejection.issued();
-                // Renewed meanwhile: to which certificate the token is bound is not known.
+                // If the certificate was renewed meanwhile, it is unknown which one the token is
+                // bound to.
                 let is_unbound = self.settings.certificate.is_none();
                 if is_unbound || self.key(&wanted) == Some(place.key) {
                     let (token, start) = (token.clone(), (start, started_at));
@@ -197,15 +200,17 @@ impl Engine {
 
     async fn fetch(self: &Arc<Self>, wanted: &Wanted, place: &Place, start: Instant) -> Outcome {
         let deadline = start + self.settings.deadline;
-        let (asked, sent) = self.with_actor(wanted.clone(), deadline).await?;
+        let (request, sent) = self.with_actor(wanted.clone(), deadline).await?;
         let asker = self.asker(wanted, place);
-        let asking = self.endpoint.ask(&asked, &self.settings, asker, deadline);
-        let mut issued = asking.await;
+        let outcome = self
+            .endpoint
+            .fetch(&request, &self.settings, asker, deadline);
+        let mut issued = outcome.await;
         if let Some(sent) = sent {
             issued = self.over_actor(wanted, place, sent, issued, deadline).await;
         }
         let issued = issued?;
-        // The answer may have taken longer than the caller's token lived, or than it was not revoked.
+        // The caller's token may have expired or been revoked while the request was under way.
         if let Some(caller) = wanted.grant.subject() {
             let target = wanted.grant.target().map(|target| &**target);
             self.check_caller(caller, target, self.settings.clock.now())?;
@@ -213,7 +218,7 @@ impl Engine {
         Ok(issued)
     }
 
-    /// The same with the acting service's token, where one is to be sent and the request brings none.
+    /// Adds the token of the acting service, if one is configured and the request has none.
     pub(super) async fn with_actor(
         self: &Arc<Self>,
         wanted: Wanted,
@@ -225,14 +230,14 @@ impl Engine {
             }
             _ => return Ok((wanted, None)),
         };
-        // One store has one actor, whose token may be renewed without what is at hand getting worse.
+        // An exchange has one actor, so a renewal of the actor's token keeps the cached tokens.
         let identity = "the actor of the exchange";
         let (actor, source) = match kind {
             Kind::Fixed(token) => (token.clone(), Renewal::None),
             Kind::Fetched { token_type, fetch } => {
                 let fetched = timeout_at(deadline, fetch.0()).await;
                 let fetched = fetched.unwrap_or_else(|_| {
-                    let problem = "the actor's own token did not come in time";
+                    let problem = "the token of the actor was not fetched before the deadline";
                     Err(TokenEndpointError::new(ErrorClass::Transient, problem))
                 });
                 let token = fetched.map_err(|error| {
@@ -243,8 +248,8 @@ impl Engine {
                 (token, Renewal::Fetched)
             }
             Kind::ClientCredentials(target) => {
-                let own = self.ask(Grant::client_credentials(target.clone()).into());
-                // Boxed, since a flight may wait for another one.
+                let own = self.request(Grant::client_credentials(target.clone()).into());
+                // Boxed, since a flight may wait for another flight.
                 let own: Pin<Box<dyn Future<Output = _> + Send>> = Box::pin(own);
                 let own = own
                     .await
@@ -254,7 +259,7 @@ impl Engine {
                 (token, Renewal::Own(Box::new(own)))
             }
         };
-        let asked = Wanted {
+        let with_actor = Wanted {
             grant: request.clone().with_actor(actor.clone()).into(),
             dialect: wanted.dialect.clone(),
         };
@@ -262,10 +267,10 @@ impl Engine {
             token: actor,
             source,
         };
-        Ok((asked, Some(sent)))
+        Ok((with_actor, Some(sent)))
     }
 
-    /// For whom and for what a request is, as circuit breakers and pauses tell them apart.
+    /// The subject and target of a request, by which circuit breakers and pauses differ.
     pub(super) fn asker(&self, wanted: &Wanted, place: &Place) -> Asker {
         let target = wanted.grant.target().map(ToString::to_string);
         Asker {
@@ -275,13 +280,13 @@ impl Engine {
         }
     }
 
-    /// The rejection of our own credential, for as long as asking again would change nothing.
+    /// The rejection of our own credential, while another request would not change it.
     fn rejected(&self, wanted: &Wanted) -> Option<ExchangeError> {
         let error = self.client_rejection.of(&self.settings.client.auth())?;
         Some(ExchangeError::of_grant(&wanted.grant, error))
     }
 
-    /// Nothing is done for a caller whose own token has expired or was revoked, whatever is at hand.
+    /// Rejects a caller whose own token has expired or was revoked, even if a token is cached.
     fn check_caller(
         &self,
         caller: &Caller,
@@ -293,7 +298,7 @@ impl Engine {
         if issuer != server && !self.settings.subject_issuers.contains(issuer) {
             let kind = ExchangeErrorKind::ClientMisconfigured;
             let problem = format!(
-                "the caller's token is of issuer \"{issuer}\", and tokens are exchanged at \"{server}\": exchange it \
+                "the caller's token is of issuer \"{issuer}\", but tokens are exchanged at \"{server}\": exchange it \
                  at its own issuer, or allow it with `allow_subjects_of`"
             );
             return Err(ExchangeError::new(kind, target, problem));
@@ -312,10 +317,10 @@ impl Engine {
 
     pub(super) fn revoke(&self, issuer: &Issuer, subject: &str, issued_until: UnixTime) {
         let subject = self.tokens.id((issuer.as_str(), subject));
-        // In this order: what comes between is refused, and what was kept before goes.
+        // In this order: later calls are refused first, then the tokens from before are evicted.
         self.revocations
             .insert(subject, issued_until, self.settings.clock.now());
-        self.tokens.forget(subject);
+        self.tokens.evict_all(subject);
     }
 
     pub(super) fn reject(&self, exchanged: &Exchanged) -> bool {
@@ -323,7 +328,7 @@ impl Engine {
     }
 }
 
-/// That this service gets no token of its own is nothing its caller could mend.
+/// A missing token of this service is not a mistake that its caller can fix.
 fn without_actor(target: &Target, error: &ExchangeError) -> ExchangeError {
     let kind = match error.is_retryable() {
         true => error.kind(),
@@ -332,7 +337,7 @@ fn without_actor(target: &Target, error: &ExchangeError) -> ExchangeError {
     ExchangeError::new(kind, Some(target), format!("for the actor, {error}"))
 }
 
-/// The error of a flight that panicked or met the end of the runtime.
+/// The error of a flight that panicked or that the end of the runtime interrupted.
 pub(super) fn interrupted(target: Option<&Target>) -> ExchangeError {
     let kind = ExchangeErrorKind::Transient;
     ExchangeError::new(kind, target, "the exchange was interrupted")

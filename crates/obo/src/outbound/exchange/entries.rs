@@ -1,4 +1,4 @@
-//! What is at hand for one subject.
+//! The cached outcomes of one subject.
 
 use obo_core::{CacheKey, IssuedToken, UnixTime};
 use tokio::time::Instant;
@@ -6,12 +6,12 @@ use tokio::time::Instant;
 use super::bounds::CacheBounds;
 use crate::outbound::error::ExchangeError;
 
-/// What an entry takes besides its outcome, in bytes.
+/// The size of an entry without its outcome, in bytes.
 const ENTRY: usize = 240;
-/// What a subject takes besides its entries, in bytes.
+/// The size of a subject without its entries, in bytes.
 const SUBJECT: usize = 160;
 
-/// What an exchange gave.
+/// What an exchange resulted in.
 pub(super) type Outcome = Result<IssuedToken, ExchangeError>;
 
 /// Tokens and refusals of one subject, sorted by key.
@@ -21,31 +21,31 @@ pub(super) struct Entries(Vec<(CacheKey, Entry)>);
 #[derive(Clone)]
 struct Entry {
     outcome: Outcome,
-    /// What it takes in memory, in bytes.
+    /// In memory, in bytes.
     size: usize,
     usable_until: Instant,
-    /// The same end on the wall clock, which a suspended machine or a corrected clock does not put off.
+    /// The same end on the wall clock, which continues while the machine is suspended.
     ends_at: UnixTime,
-    /// When it is fetched anew beside its use.
+    /// When it is renewed in the background.
     renew_at: Option<Instant>,
 }
 
 impl Entry {
-    /// The earlier of both ends counts.
+    /// The earlier end counts.
     fn is_usable(&self, now: Instant, wall: UnixTime) -> bool {
         now < self.usable_until && wall < self.ends_at
     }
 }
 
-/// What is at hand.
+/// A cached outcome.
 pub(super) struct Hit {
     pub(super) outcome: Outcome,
-    /// Whether it is time to fetch the next one.
+    /// Whether a renewal is due.
     pub(super) is_due: bool,
 }
 
 impl Hit {
-    /// Whether it says that the set-up is wrong, so that not even a fresh token can be had for a moment.
+    /// Whether it is an error of the setup, which a fresh request would meet again.
     pub(super) fn is_of_the_setup(&self) -> bool {
         let error = self.outcome.as_ref().err();
         error.is_some_and(ExchangeError::is_of_the_setup)
@@ -68,7 +68,8 @@ impl Entries {
         })
     }
 
-    /// Keeps an outcome; of more than fit into the room of one subject, those that end first are evicted. How many that were.
+    /// Caches an outcome. If the subject has no room left, the entries that end first are evicted.
+    /// Returns how many were evicted.
     pub(super) fn insert(
         &mut self,
         key: CacheKey,
@@ -104,13 +105,13 @@ impl Entries {
         evicted
     }
 
-    /// How many there are, where none of them can be used any more.
+    /// How many entries there are, if all of them have expired.
     pub(super) fn all_expired(&self, now: Instant, wall: UnixTime) -> Option<usize> {
         let is_over = |(_, entry): &(_, Entry)| !entry.is_usable(now, wall);
         self.0.iter().all(is_over).then_some(self.0.len())
     }
 
-    /// Puts the next renewal off.
+    /// Postpones the next renewal.
     pub(super) fn postpone(&mut self, key: &CacheKey, now: Instant) {
         let position = self.position(key).ok();
         if let Some((_, entry)) = position.and_then(|at| self.0.get_mut(at)) {
@@ -119,20 +120,20 @@ impl Entries {
         }
     }
 
-    /// Whether this is the token at hand.
+    /// Whether this is the cached token.
     pub(super) fn has(&self, key: &CacheKey, token: &IssuedToken) -> bool {
         self.find(key)
             .and_then(|entry| entry.outcome.as_ref().ok())
             .is_some_and(|known| known.authorization() == token.authorization())
     }
 
-    /// Removes `token`, if it is what is cached; whether it was.
+    /// Removes `token` if it is the cached one; returns whether it was.
     pub(super) fn remove(&mut self, key: &CacheKey, token: &IssuedToken) -> bool {
         let position = self.position(key).ok().filter(|_| self.has(key, token));
         position.map(|at| self.0.remove(at)).is_some()
     }
 
-    /// What all of it takes in memory, in bytes.
+    /// The size of all entries in memory, in bytes.
     pub(super) fn size(&self) -> usize {
         let entries = self.0.iter().map(|(_, entry)| entry.size);
         SUBJECT + entries.sum::<usize>()

@@ -14,7 +14,8 @@ use crate::observe;
 use crate::outbound::error::ExchangeError;
 use crate::polled::polled_after_completion;
 
-/// The future of [`TokenExchange`](super::TokenExchange); dropping it leaves the exchange to those who still wait.
+/// The future of [`TokenExchange`](super::TokenExchange). Dropping it does not cancel the exchange,
+/// which others may wait for.
 pub struct ResponseFuture(pub(super) State);
 
 pub(super) enum State {
@@ -27,7 +28,7 @@ pub(super) enum State {
 }
 
 impl ResponseFuture {
-    /// Reports a call that is not made, unless there is an exchange to report it.
+    /// Reports a call that is not made, unless an exchange of its own reports it.
     pub(in crate::outbound) fn reported(self) -> Self {
         if let State::Known(Some(Err(error))) = &self.0 {
             observe::call_not_made(&error.failure());

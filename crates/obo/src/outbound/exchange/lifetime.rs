@@ -1,26 +1,28 @@
-//! How long a token is used, and when the next one is fetched beside its use.
+//! How long a token is used, and when it is renewed in the background.
 
 use std::time::Duration;
 
-/// How long before its end a token is let go at the latest.
+/// How long before its expiry a token is evicted at the latest.
 const MAX_MARGIN: Duration = Duration::from_secs(60);
-/// The part of a short lifetime that is left unused.
+/// The part of a short lifetime that is not used.
 const MARGIN_PART: f64 = 0.2;
-/// The part of the margin by which entries differ, so that they do not all end at once.
+/// The part of the margin that is random, so that entries do not all end at once.
 const JITTER_PART: f64 = 0.1;
-/// The part of its use after which a token that is still asked for is renewed.
+/// The part of the usable time after which a token is renewed, if it is still requested.
 const RENEW_PART: f64 = 0.75;
-/// What is used for less than this is not worth a request ahead of need.
+/// A token that is usable for less is not renewed ahead.
 const MIN_RENEWED: Duration = Duration::from_secs(10);
 
-/// The lifetime less a margin of 20 %, at most a minute, less up to a tenth of the margin; `fraction` is random.
+/// The lifetime minus a margin of 20 %, at most a minute, minus up to a tenth of the margin.
+/// `fraction` is random.
 pub(super) fn usable(lifetime: Duration, fraction: f64) -> Duration {
     let margin = lifetime.mul_f64(MARGIN_PART).min(MAX_MARGIN);
     let jitter = margin.mul_f64(JITTER_PART * fraction.clamp(0.0, 1.0));
     lifetime.saturating_sub(margin).saturating_sub(jitter)
 }
 
-/// After how much of `usable` a token is renewed beside its use: three quarters, less up to a tenth of that.
+/// When a token is renewed in the background: after three quarters of `usable`, minus up to a tenth
+/// of that.
 pub(super) fn renewed_after(usable: Duration, fraction: f64) -> Option<Duration> {
     let part = RENEW_PART * (1.0 - JITTER_PART * fraction.clamp(0.0, 1.0));
     (usable >= MIN_RENEWED).then(|| usable.mul_f64(part))

@@ -1,7 +1,8 @@
-//! The exchange engine: a validated caller and a target in, a token for that target out.
+//! Token exchange: turns a validated caller and a target into a token for that target.
 //!
-//! A token at hand is given at once. Otherwise one request to the authorization server serves all who ask for the same
-//! token at the same time; it runs in a task of its own, so that a caller that goes away changes nothing for the others.
+//! A cached token is returned at once. Otherwise one request to the authorization server serves all
+//! callers who want the same token at the same time. It runs in a task of its own, so a caller that
+//! is dropped does not affect the others.
 
 mod actor;
 mod actor_health;

@@ -1,4 +1,4 @@
-//! What a refusal means where the acting service's own token was sent along.
+//! Refusals of exchanges that carry the acting service's own token.
 
 use std::sync::Arc;
 
@@ -13,36 +13,37 @@ use super::entries::Outcome;
 use super::wanted::Wanted;
 use crate::outbound::error::ExchangeError;
 
-/// The acting service's own token, which an exchange was asked for with.
+/// The acting service's own token that an exchange was sent with.
 pub(super) struct SentActor {
     pub(super) token: ActorToken,
-    /// Where it can be had anew.
+    /// Where a new one comes from.
     pub(super) source: Renewal,
 }
 
 pub(super) enum Renewal {
-    /// Nowhere.
+    /// Nowhere: the token is fixed.
     None,
     /// From the application.
     Fetched,
-    /// From the server; until then it is cached.
+    /// From the server; cached.
     Own(Box<Exchanged>),
 }
 
-/// What an exchange is tried once more with.
+/// How an exchange is tried once more.
 enum Next {
     Actor(Box<(Wanted, SentActor)>),
-    /// Nothing: the token is one that cannot be replaced, or the source gave the same one.
+    /// Not at all: the token cannot be replaced, or the source returned the same one.
     Same,
-    /// Nothing: a token was replaced moments ago.
+    /// Not at all: a token was replaced moments ago.
     TooSoon,
 }
 
 impl Engine {
-    /// The outcome, or that of one more attempt with another actor token, where the server may have rejected that one.
+    /// Returns the outcome, or that of one more attempt with another actor token if the server may
+    /// have refused this one.
     ///
-    /// What is still unclear after that is not blamed on the user, who would be sent to sign in for nothing, unless
-    /// something speaks for the actor's token.
+    /// A refusal that is still unclear is blamed on this service, not on the user, who would have
+    /// to sign in for nothing. It is blamed on the user if the actor token is known to work.
     pub(super) async fn over_actor(
         self: &Arc<Self>,
         wanted: &Wanted,
@@ -62,9 +63,11 @@ impl Engine {
             Next::Same => (error, false),
             Next::TooSoon => (error, self.actors.has_worked(&sent.token)),
             Next::Actor(next) => {
-                let (asked, next) = *next;
+                let (request, next) = *next;
                 let asker = self.asker(wanted, place);
-                let outcome = self.endpoint.ask(&asked, &self.settings, asker, deadline);
+                let outcome = self
+                    .endpoint
+                    .fetch(&request, &self.settings, asker, deadline);
                 match self.unclear(&next, outcome.await) {
                     Ok(clear) => {
                         return clear.inspect(|_| self.actors.helped(&sent.token));
@@ -74,7 +77,7 @@ impl Engine {
             }
         };
         self.actors.doubt(place.key);
-        // The server issued an own token moments ago: it has no reason to call that one invalid.
+        // The server issued this token moments ago, so it has no reason to call it invalid.
         let is_new = matches!(sent.source, Renewal::Own(_));
         let is_grant = error.oauth_code() == Some("invalid_grant");
         match !error.is_of_actor() && (works || is_new && is_grant) {
@@ -83,7 +86,7 @@ impl Engine {
         }
     }
 
-    /// An outcome that says nothing against the actor's token, or the error that may do so.
+    /// Returns a clear outcome, or as an error the one that may be about the actor's token.
     fn unclear(&self, sent: &SentActor, outcome: Outcome) -> Result<Outcome, ExchangeError> {
         match outcome.inspect(|_| self.actors.worked(&sent.token)) {
             Err(error) if error.may_be_of_actor() => Err(error),
@@ -91,7 +94,7 @@ impl Engine {
         }
     }
 
-    /// The same with another actor token, if one can be had.
+    /// Fetches another actor token for the exchange, if there is one.
     async fn next_actor(
         self: &Arc<Self>,
         wanted: &Wanted,
@@ -108,8 +111,8 @@ impl Engine {
             }
             (Remedy::Replace | Remedy::TakeNext, _) => {}
         }
-        let (asked, next) = self.with_actor(wanted.clone(), deadline).await?;
+        let (request, next) = self.with_actor(wanted.clone(), deadline).await?;
         let next = next.filter(|next| next.token.expose() != sent.token.expose());
-        Ok(next.map_or(Next::Same, |next| Next::Actor(Box::new((asked, next)))))
+        Ok(next.map_or(Next::Same, |next| Next::Actor(Box::new((request, next)))))
     }
 }

@@ -8,23 +8,24 @@ use quick_cache::sync::Cache;
 
 use super::cache::SubjectId;
 
-/// How many subjects are remembered; beyond it, those that nobody asked for are forgotten first.
+/// How many subjects are recorded; the least used ones are evicted beyond it.
 const SUBJECTS: usize = 65_536;
-/// How many tokens are remembered to have been seen.
+/// How many seen tokens are recorded.
 const TOKENS: usize = 65_536;
-/// For how long a token is refused that does not say when it was issued: longer than access tokens live.
+/// How long a token without a time of issue is refused: longer than access tokens live.
 const UNDATED: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// Whose tokens were revoked, and when.
+/// The subjects whose tokens were revoked, and when.
 ///
-/// Times of tokens are in whole seconds. A token of the very second of a logout may be of before or, after a quick login,
-/// of later; what tells them apart is whether it was seen before the logout was reported.
+/// Tokens state times in whole seconds. A token of the very second of a logout may be from before
+/// it or, after a quick login, from after it. It is from before if it was seen before the logout
+/// was reported.
 pub(super) struct Revocations {
     changing: Mutex<()>,
     marks: Cache<SubjectId, Mark>,
-    /// Tokens by a keyed hash, with how many revocations there had been when they were first seen.
+    /// Tokens by a keyed hash, with the number of revocations when they were first seen.
     seen: Cache<u64, u64>,
-    /// How many revocations there were.
+    /// The number of revocations.
     count: AtomicU64,
     hasher: RandomState,
 }
@@ -32,7 +33,7 @@ pub(super) struct Revocations {
 #[derive(Clone, Copy)]
 struct Mark {
     until: UnixTime,
-    /// Which revocation it was, from 0.
+    /// The number of the revocation, from 0.
     number: u64,
     set_at: UnixTime,
 }
@@ -48,9 +49,9 @@ impl Revocations {
         }
     }
 
-    /// Revokes what the subject's issuer issued until then.
+    /// Revokes the tokens of a subject that were issued until then.
     pub(super) fn insert(&self, subject: SubjectId, until: UnixTime, now: UnixTime) {
-        // The later time stays, also of two that come at once.
+        // The later time stays, even if two come at once.
         let _changing = self.changing.lock();
         let mark = Mark {
             until,
@@ -63,18 +64,18 @@ impl Revocations {
         }
     }
 
-    /// Notes that a token is there, before something is exchanged for it.
+    /// Records that a token was seen, before it is exchanged.
     pub(super) fn saw(&self, caller: &Caller) {
         let count = self.count.load(Ordering::Acquire);
         let key = self.key(caller);
-        // The first sight stays.
+        // The first time counts.
         let _ = self.seen.get_or_insert_with(&key, || Ok::<_, ()>(count));
     }
 
     /// Whether a token is revoked.
     ///
-    /// One that does not say when it was issued is not older than the login that it names. One that names none is revoked
-    /// for a day, once anything of its subject was.
+    /// A token without `iat` is dated by its `auth_time`. A token without both is refused for a day
+    /// after a revocation of its subject.
     pub(super) fn cover(&self, subject: SubjectId, caller: &Caller, now: UnixTime) -> bool {
         if self.count.load(Ordering::Acquire) == 0 {
             return false;

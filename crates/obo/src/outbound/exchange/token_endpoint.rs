@@ -1,4 +1,5 @@
-//! One attempt at a grant over HTTP: ask in the server's dialect, authenticate, send, read the response.
+//! One attempt at a grant over HTTP: writes the request in the dialect of the server,
+//! authenticates, sends, reads the response.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -21,14 +22,14 @@ use crate::idp::endpoint::{
 use crate::idp::server::AuthorizationServer;
 use crate::outbound::error::ExchangeError;
 
-/// How often a failure that may pass is tried again.
+/// How often a transient failure is retried.
 const RETRIES: u32 = 2;
 
-/// Where the grants of one client are asked for.
+/// The token endpoint, for one client.
 #[derive(Debug)]
 pub(super) struct TokenEndpoint {
     endpoint: Endpoint,
-    /// Whether it was seen to grant what its metadata does not list.
+    /// Whether it has granted what its metadata does not list.
     offers_unlisted: AtomicBool,
 }
 
@@ -45,8 +46,9 @@ impl TokenEndpoint {
         self.endpoint.server()
     }
 
-    /// Asks, with retries; discovery and a client authentication that hangs are in its deadline too.
-    pub(super) async fn ask(
+    /// Requests a token, with retries. The deadline includes discovery and a client authentication
+    /// that hangs.
+    pub(super) async fn fetch(
         &self,
         wanted: &Wanted,
         settings: &Settings,
@@ -110,7 +112,7 @@ impl TokenEndpoint {
         }
     }
 
-    /// The token, if the server says that it is for the target and, with a caller, not of another one.
+    /// Returns the token if introspection confirms its target and, with a caller, its subject.
     async fn introspected(
         &self,
         sender: Sender<'_>,
@@ -123,18 +125,19 @@ impl TokenEndpoint {
             TokenEndpointError::new(class, error.to_string())
         })?;
         let form = TokenRequest::introspection(token);
-        let asked = self.endpoint.post(sender, form, introspection_endpoint);
-        let response = asked.await?;
+        let sent = self.endpoint.post(sender, form, introspection_endpoint);
+        let response = sent.await?;
         let now = sender.clock.now();
         if response.status() != StatusCode::OK {
             return Err(introspection_refusal(&response, now).into());
         }
         read_json(&response)
-            .and_then(|said| said.confirm_issued(issued, target, caller, now))
+            .and_then(|read| read.confirm_issued(issued, target, caller, now))
             .map_err(|error| error.with_status(response.status()).into())
     }
 
-    /// Whether a server may refuse so a grant that it does not offer at all; some have no code for it.
+    /// Whether the error may mean that the server does not offer the grant; some servers have no
+    /// code for it.
     fn lacks_grant(&self, error: &TokenEndpointError) -> bool {
         let is_of_grant = matches!(
             error.oauth_code(),
@@ -148,19 +151,18 @@ impl TokenEndpoint {
     }
 }
 
-/// A page or a document of another kind is not a response, whatever it looks like.
-fn read_json(answer: &Response<Bytes>) -> Result<IntrospectionResponse, TokenEndpointError> {
-    match is_json(answer.headers()) {
-        true => IntrospectionResponse::parse(answer.body()),
+/// Only JSON is a response, whatever else the body looks like.
+fn read_json(response: &Response<Bytes>) -> Result<IntrospectionResponse, TokenEndpointError> {
+    match is_json(response.headers()) {
+        true => IntrospectionResponse::parse(response.body()),
         false => Err(TokenEndpointError::new(
             ErrorClass::ResponseUnusable,
-            "the introspection of the issued token: the response is not JSON by its content type; it must be \
-             `application/json`",
+            "introspection of the issued token: the response's content type is not `application/json`",
         )),
     }
 }
 
-/// The user can do nothing about it, and a new sign-in would be refused in the same way.
+/// The user cannot fix it, and a new sign-in would be refused in the same way.
 fn without_grant(error: TokenEndpointError, grant: &str) -> TokenEndpointError {
     error.of_setup(&format!(
         "the server's metadata does not list the grant {grant} in `grant_types_supported`: it may \
@@ -172,7 +174,8 @@ fn without_grant(error: TokenEndpointError, grant: &str) -> TokenEndpointError {
     ))
 }
 
-/// To grant a part of the scope is to deny what needs all of it, as `invalid_scope` does (RFC 6749 section 5.2).
+/// A server that grants part of a required scope denies the target, as by `invalid_scope` (RFC 6749
+/// section 5.2).
 fn check_scope(target: &Target, issued: &IssuedToken) -> Result<(), TokenEndpointError> {
     let granted = issued.scope();
     let missing = target.scope().iter().find(|value| !granted.contains(value));
@@ -180,7 +183,7 @@ fn check_scope(target: &Target, issued: &IssuedToken) -> Result<(), TokenEndpoin
         None => Ok(()),
         Some(value) => Err(TokenEndpointError::new(
             ErrorClass::TargetDenied,
-            format!("the server granted less scope than is required: {value:?} is missing"),
+            format!("the server granted less scope than required: {value:?} is missing"),
         )),
     }
 }

@@ -12,10 +12,11 @@ use super::wanted::Wanted;
 use crate::observe;
 use crate::outbound::error::ExchangeError;
 
-/// Exchanges tokens at one authorization server, as one client: a service of [`ExchangeRequest`]s with a cache.
+/// Exchanges tokens at one authorization server, as one client: a service of [`ExchangeRequest`]s
+/// with a cache.
 ///
-/// [`builder`](Self::builder) configures one. Clones share its cache; make one per process and authorization server. It
-/// needs a tokio runtime to run in.
+/// [`builder`](Self::builder) configures one. Clones share its cache: make one per process and
+/// authorization server. It requires a tokio runtime.
 ///
 /// ```
 /// use obo::{Client, PrivateKeyJwt, TokenExchange};
@@ -27,7 +28,7 @@ use crate::outbound::error::ExchangeError;
 /// let client = Client::new("service-a", key);
 /// let exchange = TokenExchange::builder("https://idp.example.com/realms/corp", client).build()?;
 ///
-/// // One service per destination, made once and cloned freely.
+/// // One client per destination: made once, cloned freely.
 /// let stock = exchange.to("https://stock.corp.example", "service-b")?;
 /// let stock = ServiceBuilder::new().layer(stock).service(channel);
 /// # Ok(())
@@ -36,7 +37,7 @@ use crate::outbound::error::ExchangeError;
 #[derive(Clone)]
 pub struct TokenExchange(pub(super) Arc<Engine>);
 
-/// A token, and where it came from.
+/// A token and its source.
 #[derive(Clone, Debug)]
 pub struct Exchanged {
     pub(super) token: IssuedToken,
@@ -45,32 +46,34 @@ pub struct Exchanged {
 }
 
 impl Exchanged {
-    /// The token.
+    /// Returns the token.
     pub fn token(&self) -> &IssuedToken {
         &self.token
     }
 
-    /// Where it came from.
+    /// Returns the source of the token.
     pub fn source(&self) -> TokenSource {
         self.source
     }
 }
 
-/// Where a token came from; a call's response has it in its extensions.
+/// Where a token came from. The response of a call has it in its extensions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum TokenSource {
-    /// It was at hand.
+    /// It was cached.
     Cache,
-    /// The authorization server issued it for this call, or for another one that wanted the same token.
+    /// The authorization server issued it for this call, or for a concurrent call that wanted the
+    /// same token.
     Exchange,
 }
 
 impl TokenExchange {
-    /// A token for `target` on behalf of `caller`, for clients that are not a tower service.
+    /// Returns a token for `target` on behalf of `caller`, for clients that are not a tower
+    /// service.
     ///
     /// # Errors
     ///
-    /// Fails if there is none; the kind says why. The caller's own token is never a substitute.
+    /// Fails if there is no token; the kind says why. The caller's own token is never a substitute.
     pub async fn token<C, T>(
         &self,
         caller: &Caller<C>,
@@ -80,37 +83,38 @@ impl TokenExchange {
         T: TryInto<Target, Error: Into<ConfigError>>,
     {
         let target = named(target)?;
-        self.ask(ExchangeRequest::new(&caller.untyped(), target))
+        self.request(ExchangeRequest::new(&caller.untyped(), target))
             .await
     }
 
-    /// Evicts all cached tokens of a user, and refuses their own tokens that were issued until `issued_until` from now on,
-    /// also to background work.
+    /// Evicts all cached tokens of a user. From now on refuses the user's own tokens that were
+    /// issued until `issued_until`, for background work too.
     ///
-    /// Call it when the user logs out, such as on a logout token (OpenID Connect Back-Channel Logout), whose `iat` is the
-    /// time. The last 65,536 users are remembered. It concerns this exchange alone: the inbound side accepts those tokens
-    /// until they expire.
+    /// Call it when the user logs out, for example on a logout token (OpenID Connect Back-Channel
+    /// Logout) with its `iat` as the time. The last 65,536 users are recorded. It affects this
+    /// exchange only: the inbound side accepts those tokens until they expire.
     ///
-    /// Tokens say when they were issued in whole seconds. One of the very second of `issued_until` is refused if this
-    /// exchange has seen it before; otherwise it is accepted, since the token of a user who logs in again at once looks the
-    /// same, and would be refused for as long as it lives. A token without `iat` is judged by its `auth_time`; one without
-    /// both is refused for a day.
+    /// Tokens state their time of issue in whole seconds. A token of the very second of
+    /// `issued_until` is refused if this exchange has seen it before. Otherwise it is accepted,
+    /// since the token of a user who logs in again at once looks the same. A token without `iat` is
+    /// dated by its `auth_time`. A token without both is refused for a day.
     pub fn revoke(&self, issuer: &Issuer, subject: &str, issued_until: UnixTime) {
         self.0.revoke(issuer, subject, issued_until);
     }
 
-    /// The token at hand, or a future of it.
-    pub(crate) fn ask(&self, wanted: impl Into<Wanted>) -> ResponseFuture {
-        self.0.ask(wanted.into()).reported()
+    /// The cached token, or a future of it.
+    pub(crate) fn request(&self, wanted: impl Into<Wanted>) -> ResponseFuture {
+        self.0.request(wanted.into()).reported()
     }
 
-    /// Lets a token go that the downstream service rejected; whether another one may do.
+    /// Evicts a token that the called service rejected. Returns whether another token may be
+    /// accepted.
     pub(crate) fn reject(&self, exchanged: &Exchanged) -> bool {
         self.0.reject(exchanged)
     }
 }
 
-/// The target, unless its name is not one.
+/// Converts a target; reports a mistake in its name as a call that is not made.
 pub(in crate::outbound) fn named<T>(target: T) -> Result<Target, ExchangeError>
 where
     T: TryInto<Target, Error: Into<ConfigError>>,
@@ -133,7 +137,7 @@ impl Service<ExchangeRequest> for TokenExchange {
     }
 
     fn call(&mut self, request: ExchangeRequest) -> ResponseFuture {
-        self.ask(request)
+        self.request(request)
     }
 }
 

@@ -3,7 +3,7 @@ use std::sync::Arc;
 use obo_core::Grant;
 use obo_core::dialect::Dialect;
 
-/// What the token endpoint is asked for, and how.
+/// The token that is requested, and the dialect of the request.
 #[derive(Clone, Debug)]
 pub(crate) struct Wanted {
     pub(crate) grant: Grant,

@@ -11,14 +11,14 @@ use super::downstream::is_unauthenticated;
 use super::web_frames::WebFrames;
 use crate::outbound::exchange::{Exchanged, TokenExchange};
 
-/// How many pieces of one data frame are looked at.
+/// How many pieces of one data frame are read.
 const PIECES: usize = 16;
 
 pin_project! {
-    /// The body of a response to a call with a token, which it passes on as it is.
+    /// The body of a response to a call with a token, passed on unchanged.
     ///
-    /// A gRPC response says at its end how the call went, in its trailers or, for gRPC-Web, in a last frame of the body. If
-    /// it says that the token is not accepted (`UNAUTHENTICATED`), the token is evicted.
+    /// A gRPC response carries its status at its end: in its trailers or, for gRPC-Web, in the last
+    /// frame of the body. If the status is `UNAUTHENTICATED`, the token is evicted.
     pub struct ResponseBody<B> {
         #[pin]
         inner: B,
@@ -26,7 +26,7 @@ pin_project! {
     }
 }
 
-/// The end that is awaited, and the token that it is about.
+/// The token that the status at the end is about.
 struct Watch {
     exchange: TokenExchange,
     exchanged: Exchanged,
@@ -34,23 +34,23 @@ struct Watch {
 }
 
 impl<B> ResponseBody<B> {
-    /// The inner client's body.
+    /// Returns the inner client's body.
     pub fn get_ref(&self) -> &B {
         &self.inner
     }
 
-    /// The inner client's body, mutable.
+    /// Returns the inner client's body, mutable.
     pub fn get_mut(&mut self) -> &mut B {
         &mut self.inner
     }
 
-    /// The inner client's body; what is in its trailers is not seen any more.
+    /// Returns the inner client's body, whose trailers are not watched any more.
     pub fn into_inner(self) -> B {
         self.inner
     }
 }
 
-/// The response with a body that is watched, where it is of gRPC and its status is still to come.
+/// Watches the body of a gRPC response whose status is still to come.
 pub(super) fn watched<B>(
     response: Response<B>,
     exchange: &TokenExchange,
@@ -64,8 +64,9 @@ pub(super) fn watched<B>(
     response.map(|inner| ResponseBody { inner, watch })
 }
 
-/// Where the status of a gRPC response comes: in the last frame of a gRPC-Web body, else in the trailers. `None` for what
-/// is not of gRPC or has its status already. A service that is called in the same process may leave the content type out.
+/// Where the status of a gRPC response comes: in the last frame of a gRPC-Web body, else in the
+/// trailers. `None` for a response that is not of gRPC or has its status already. A service that is
+/// called in the same process may omit the content type.
 fn awaited(status: StatusCode, headers: &HeaderMap) -> Option<Option<WebFrames>> {
     if headers.contains_key("grpc-status") {
         return None;
@@ -96,7 +97,7 @@ impl Watch {
                 let mut pieces = [IoSlice::new(&[]); PIECES];
                 let count = data.chunks_vectored(&mut pieces);
                 let mut pieces = pieces.iter().take(count);
-                pieces.any(|piece| web.says_unauthenticated(piece))
+                pieces.any(|piece| web.is_unauthenticated(piece))
             }
             _ => frame.trailers_ref().is_some_and(is_unauthenticated),
         }

@@ -3,10 +3,13 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
+use futures_util::future::Either;
 use http::request::Parts;
 use http::{Request, Response, header};
 use obo_core::Target;
 use pin_project_lite::pin_project;
+use tower::ServiceExt as _;
+use tower::util::Oneshot;
 use tower_service::Service;
 
 use super::body::{ResponseBody, watched};
@@ -29,9 +32,10 @@ pin_project! {
         #[pin]
         state: State<S, B>,
         exchange: TokenExchange,
-        // For whom the token of a user is; `None` without a user, or where nothing was asked for.
+        // The target, if the token is a user's. `None` without a user, or if no token was
+        // requested.
         of_user: Option<Arc<Target>>,
-        // Taken when the token of the first attempt is rejected.
+        // Taken when the first token is rejected.
         second: Option<Second<S, B>>,
     }
 }
@@ -44,24 +48,19 @@ pin_project! {
     {
         Exchanging {
             exchanging: Exchanging,
-            // Taken when the token is there.
-            pending: Option<Pending<S, B>>,
-        },
-        Readying {
-            exchanged: Exchanged,
-            // Taken when the inner service is ready.
+            // Taken when the token arrives.
             pending: Option<Pending<S, B>>,
         },
         Calling {
             #[pin]
-            future: S::Future,
-            // Taken when the response is there.
+            future: Either<S::Future, Oneshot<S, Request<B>>>,
+            // Taken when the response arrives.
             exchanged: Option<Exchanged>,
         },
     }
 }
 
-/// A request that has still to be sent, and the service for it.
+/// A request that is not sent yet, and the service for it.
 struct Pending<S, B> {
     request: Request<B>,
     inner: S,
@@ -69,7 +68,7 @@ struct Pending<S, B> {
 }
 
 impl<S: Clone, B> Pending<S, B> {
-    /// Leaves the service's readiness, such as a permit, to others while there is no token.
+    /// Releases the service's readiness, such as a permit, while there is no token.
     fn release(&mut self) {
         if self.is_ready {
             self.inner = self.inner.clone();
@@ -78,7 +77,7 @@ impl<S: Clone, B> Pending<S, B> {
     }
 }
 
-/// What a second attempt takes, where there may be one.
+/// The data of a second attempt, if there may be one.
 struct Second<S, B> {
     wanted: Wanted,
     parts: Parts,
@@ -87,7 +86,7 @@ struct Second<S, B> {
 }
 
 impl<S, B> Second<S, B> {
-    /// The request once more, if its body can be had.
+    /// The request once more, if its body can be replayed.
     fn pending(self) -> Option<(Wanted, Pending<S, B>)> {
         let body = (self.body)()?;
         let pending = Pending {
@@ -103,8 +102,8 @@ impl<S, B> ResponseFuture<S, B>
 where
     S: Service<Request<B>>,
 {
-    /// Calls the inner service, which is ready, when the token is there, and as `replay` says once more if the token is
-    /// rejected.
+    /// Calls the inner service, which is ready, when the token arrives. If the token is rejected,
+    /// calls it once more as `replay` says.
     pub(super) fn new(
         exchange: TokenExchange,
         wanted: Result<Wanted, ExchangeError>,
@@ -126,7 +125,8 @@ where
             body,
             inner: inner.clone(),
         });
-        // The service that was polled ready goes along; its clone has still to be.
+        // The service that was polled ready moves into the future; its clone must be polled ready
+        // again.
         let clone = inner.clone();
         let pending = Pending {
             request,
@@ -161,7 +161,7 @@ where
 {
     fn exchanging(exchange: &TokenExchange, wanted: Wanted, pending: Pending<S, B>) -> Self {
         Self::Exchanging {
-            exchanging: exchange.ask(wanted),
+            exchanging: exchange.request(wanted),
             pending: Some(pending),
         }
     }
@@ -170,14 +170,17 @@ where
         let Pending {
             mut request,
             mut inner,
-            ..
+            is_ready,
         } = pending;
         let authorization = exchanged.token().authorization().clone();
         request
             .headers_mut()
             .insert(header::AUTHORIZATION, authorization);
         Self::Calling {
-            future: inner.call(request),
+            future: match is_ready {
+                true => Either::Left(inner.call(request)),
+                false => Either::Right(inner.oneshot(request)),
+            },
             exchanged: Some(exchanged),
         }
     }
@@ -206,22 +209,13 @@ where
                     };
                     let exchanged = exchanged.map_err(CallError::Exchange)?;
                     match pending.take() {
-                        Some(pending) if pending.is_ready => State::calling(exchanged, pending),
-                        pending => State::Readying { exchanged, pending },
-                    }
-                }
-                StateProjection::Readying { exchanged, pending } => {
-                    if let Some(waiting) = pending {
-                        ready!(waiting.inner.poll_ready(cx)).map_err(CallError::inner)?;
-                    }
-                    match pending.take() {
-                        Some(pending) => State::calling(exchanged.clone(), pending),
+                        Some(pending) => State::calling(exchanged, pending),
                         None => polled_after_completion(POLLED),
                     }
                 }
                 StateProjection::Calling { future, exchanged } => {
                     let called = ready!(future.poll(cx));
-                    // Dropped below unless it is used: what is still sent of the body is not recorded any more.
+                    // Dropped below unless it is used, which ends the recording of the body.
                     let second = this.second.take();
                     let mut response = called.map_err(CallError::inner)?;
                     let Some(exchanged) = exchanged.take() else {
@@ -230,12 +224,12 @@ where
                     let may_try_again = match refusal(&response) {
                         None => false,
                         Some(Refusal::Token) => this.exchange.reject(&exchanged),
-                        // Without a user, there is nobody who could do more.
+                        // Without a user, the response is passed on.
                         Some(Refusal::StepUp(needed)) => match this.of_user.as_deref() {
                             None => false,
                             target => {
                                 let error = ExchangeError::of_step_up(target, needed);
-                                observe::called_service_wants_more(&error.failure());
+                                observe::step_up_required(&error.failure());
                                 return Poll::Ready(Err(CallError::Exchange(error)));
                             }
                         },

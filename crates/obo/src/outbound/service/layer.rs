@@ -5,10 +5,11 @@ use super::{Outbound, Replay};
 use crate::outbound::destination::{Destination, Route};
 use crate::outbound::exchange::TokenExchange;
 
-/// Gives a client's requests tokens; [`OnBehalfOfLayer`](crate::on_behalf_of::OnBehalfOfLayer) and
-/// [`AppOnlyLayer`](crate::app_only::AppOnlyLayer) are the two of its kind.
+/// Gives a client's requests tokens. Its two kinds are
+/// [`OnBehalfOfLayer`](crate::on_behalf_of::OnBehalfOfLayer) and
+/// [`AppOnlyLayer`](crate::app_only::AppOnlyLayer).
 ///
-/// `U` says whose tokens they are. `R` says how requests are [replayed](Replay), `()` if they are not.
+/// `U` is whose tokens they are. `R` is how requests are [replayed](Replay), `()` if they are not.
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct OutboundLayer<U, R = ()> {
@@ -40,9 +41,9 @@ impl<U> OutboundLayer<U> {
 }
 
 impl<U, R> OutboundLayer<U, R> {
-    /// Sends a request once more, with a new token, if the called service rejects the first token.
+    /// Sends a request once more with a new token if the called service rejects the first token.
     ///
-    /// Without it such a token is evicted too, so that the next request has a new one.
+    /// A rejected token is evicted in any case, so the next request has a new one.
     pub fn replay<B>(self, replay: Replay<B>) -> OutboundLayer<U, Replay<B>> {
         OutboundLayer {
             exchange: self.exchange,

@@ -1,7 +1,7 @@
-//! One service for all calls out: it gives each request a token for where it goes.
+//! The one service for all calls out: it gives each request a token for its destination.
 //!
-//! [`on_behalf_of`](crate::on_behalf_of) has the list of what happens to a request. Whose token it carries is its
-//! [`Source`]: there is one for callers, and one for this service itself.
+//! [`on_behalf_of`](crate::on_behalf_of) lists the steps of a request. A [`Source`] decides whose
+//! token it carries: the caller's, or that of this service itself.
 
 mod body;
 mod downstream;
@@ -11,7 +11,7 @@ mod recorded;
 mod replay;
 #[expect(
     clippy::module_inception,
-    reason = "the service beside its layer and its future"
+    reason = "the service next to its layer and its future"
 )]
 mod service;
 mod web_frames;
@@ -29,12 +29,12 @@ use crate::outbound::destination::Route;
 use crate::outbound::error::ExchangeError;
 use crate::outbound::exchange::Wanted;
 
-/// Whose tokens a client's requests carry.
+/// Decides whose tokens a client's requests carry.
 pub(crate) trait Source {
     /// The name of the client in its `Debug` form.
     const NAME: &'static str;
 
-    /// What a request to `uri` needs, if it may go there.
+    /// What to request for a call to `uri`, if it is a destination.
     fn wanted(
         &self,
         route: &Route,

@@ -8,11 +8,11 @@ use http_body::{Body, Frame, SizeHint};
 use parking_lot::Mutex;
 use pin_project_lite::pin_project;
 
-/// What a trailer takes besides its text, in bytes.
+/// The size of a trailer without its text, in bytes.
 const TRAILER: usize = 64;
 
 pin_project! {
-    /// A body that keeps what was sent of it, or one that is sent again.
+    /// A body that records what is sent of it, or one that is sent again.
     ///
     /// What is sent again has the same bytes and trailers, in fewer frames.
     pub struct RecordedBody<B> {
@@ -27,7 +27,7 @@ pin_project! {
         First {
             #[pin]
             body: B,
-            record: Arc<Mutex<Option<Kept>>>,
+            record: Arc<Mutex<Option<Recording>>>,
         },
         Again {
             data: Option<Bytes>,
@@ -36,21 +36,22 @@ pin_project! {
     }
 }
 
-/// What was sent; `None` when too much was. Once it is dropped, nothing more is kept.
-pub(super) struct Record(Arc<Mutex<Option<Kept>>>);
+/// What was sent; `None` if it was too much. Dropping it ends the recording.
+pub(super) struct Record(Arc<Mutex<Option<Recording>>>);
 
-/// One buffer, so that neither the number of frames nor the buffers they are cut from count for more than their bytes.
-struct Kept {
+/// One buffer, so that its size depends neither on the number of frames nor on the buffers they are
+/// slices of.
+struct Recording {
     data: Vec<u8>,
     trailers: Option<HeaderMap>,
-    /// The most bytes that may be kept.
+    /// The most bytes that are recorded.
     most: usize,
     is_whole: bool,
 }
 
 impl<B: Body<Data = Bytes>> RecordedBody<B> {
     pub(super) fn new(body: B, most: usize) -> (Self, Record) {
-        let record = Arc::new(Mutex::new(Some(Kept {
+        let record = Arc::new(Mutex::new(Some(Recording {
             data: Vec::new(),
             trailers: None,
             most,
@@ -65,13 +66,17 @@ impl<B: Body<Data = Bytes>> RecordedBody<B> {
 }
 
 impl Record {
-    /// The same body again, if all of it was sent and kept.
+    /// The same body again, if all of it was sent and recorded.
     pub(super) fn replayed<B>(self) -> Option<RecordedBody<B>> {
-        let kept = self.0.lock().take().filter(|kept| kept.is_whole)?;
+        let recording = self
+            .0
+            .lock()
+            .take()
+            .filter(|recording| recording.is_whole)?;
         Some(RecordedBody {
             source: Source::Again {
-                data: (!kept.data.is_empty()).then(|| kept.data.into()),
-                trailers: kept.trailers,
+                data: (!recording.data.is_empty()).then(|| recording.data.into()),
+                trailers: recording.trailers,
             },
         })
     }
@@ -83,20 +88,20 @@ impl Drop for Record {
     }
 }
 
-impl Kept {
-    /// Whether the frame could be kept.
-    fn keep(&mut self, frame: &Frame<Bytes>, is_last: bool) -> bool {
+impl Recording {
+    /// Records a frame; returns whether there was room.
+    fn record(&mut self, frame: &Frame<Bytes>, is_last: bool) -> bool {
         self.is_whole = is_last;
         let room = self.most - self.data.len();
         match (frame.data_ref(), frame.trailers_ref()) {
-            // Too long, or in an order that no body has.
+            // Too long, or in an order that bodies do not have.
             (Some(data), _) if data.len() > room || self.trailers.is_some() => false,
             (None, Some(trailers)) if size(trailers) > room || self.trailers.is_some() => false,
             (Some(data), _) => {
                 self.append(data);
                 true
             }
-            // A kind of frame that means nothing here has no trailers.
+            // Frames of other kinds are not recorded.
             (None, trailers) => {
                 self.trailers = trailers.cloned().or(self.trailers.take());
                 true
@@ -104,7 +109,7 @@ impl Kept {
         }
     }
 
-    /// Grows to twice the size at a time, and never beyond the most.
+    /// Doubles the buffer when it is full, up to the limit.
     fn append(&mut self, data: &[u8]) {
         let needed = self.data.len() + data.len();
         if needed > self.data.capacity() {
@@ -134,11 +139,13 @@ impl<B: Body<Data = Bytes>> Body for RecordedBody<B> {
             SourceProjection::First { mut body, record } => {
                 let frame = ready!(body.as_mut().poll_frame(cx)).transpose()?;
                 let mut record = record.lock();
-                if let Some(kept) = &mut *record {
+                if let Some(recording) = &mut *record {
                     match &frame {
-                        Some(frame) if !kept.keep(frame, body.is_end_stream()) => *record = None,
+                        Some(frame) if !recording.record(frame, body.is_end_stream()) => {
+                            *record = None
+                        }
                         Some(_) => {}
-                        None => kept.is_whole = true,
+                        None => recording.is_whole = true,
                     }
                 }
                 Poll::Ready(frame.map(Ok))
@@ -221,15 +228,15 @@ mod tests {
         assert_eq!(text(again).await, "ab");
     }
 
-    /// The bytes of memory that a record of at most `most` holds after these frames.
+    /// The bytes of memory of a record of at most `most` after these frames.
     async fn held(most: usize, frames: Vec<Frame<Bytes>>) -> usize {
         let frames = frames.into_iter().map(Ok::<_, std::io::Error>);
         let body = StreamBody::new(futures_util::stream::iter(frames));
         let (mut first, record) = RecordedBody::new(body, most);
         while first.frame().await.is_some() {}
-        let kept = record.0.lock();
-        kept.as_ref().map_or(0, |kept| {
-            kept.data.capacity() + kept.trailers.as_ref().map_or(0, size)
+        let recording = record.0.lock();
+        recording.as_ref().map_or(0, |recording| {
+            recording.data.capacity() + recording.trailers.as_ref().map_or(0, size)
         })
     }
 
@@ -278,10 +285,10 @@ mod tests {
     async fn a_dropped_record_keeps_nothing() {
         let (mut first, record) = RecordedBody::new(pieces(&["ab", "cd"]), 100);
         first.frame().await.unwrap().unwrap();
-        let kept = Arc::clone(&record.0);
+        let recording = Arc::clone(&record.0);
         drop(record);
         first.frame().await.unwrap().unwrap();
-        assert!(kept.lock().is_none());
+        assert!(recording.lock().is_none());
     }
 
     #[tokio::test]

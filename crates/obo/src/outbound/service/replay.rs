@@ -8,17 +8,18 @@ use http_body::Body;
 
 use super::RecordedBody;
 
-/// How a request is sent a second time, after the called service rejected the token of the first.
+/// How a request is sent a second time, after the called service rejected the first token.
 ///
-/// A service that refuses a token has not read the request, so that sending it again does nothing twice. It is done once,
-/// with a token that was issued since, and only where the body can be had again.
+/// A service that rejects a token has not processed the request, so the second request repeats no
+/// effect. There is one replay at most, with a token that was issued since, and only if the body
+/// can be sent again.
 ///
 /// ```
 /// use bytes::Bytes;
 /// use http_body_util::{Empty, Full};
 /// use obo::on_behalf_of::Replay;
 ///
-/// let bodies_at_hand = Replay::<Full<Bytes>>::copied(|body| Some(body.clone()));
+/// let whole_bodies = Replay::<Full<Bytes>>::copied(|body| Some(body.clone()));
 /// let no_bodies = Replay::<Empty<Bytes>>::copied(|body| Some(*body));
 /// ```
 pub struct Replay<B> {
@@ -26,19 +27,19 @@ pub struct Replay<B> {
     prepare: Arc<Prepare<B>>,
 }
 
-/// Gives the body to send, and what gives it again.
+/// Returns the body to send, and what returns it again.
 type Prepare<B> = dyn Fn(B) -> (B, Option<Again<B>>) + Send + Sync;
 
-/// The body for the second time, if it can be had.
+/// The body for the second request, if there is one.
 pub(super) type Again<B> = Box<dyn FnOnce() -> Option<B> + Send>;
 
 impl<B: Send + 'static> Replay<B> {
-    /// Sends nothing twice.
+    /// Replays nothing.
     pub fn never() -> Self {
         Self::of("Replay::never", |body| (body, None))
     }
 
-    /// Takes a copy before the body is sent; `None` for a body that cannot be copied.
+    /// Copies the body before it is sent; `None` for a body that cannot be copied.
     pub fn copied(copy: fn(&B) -> Option<B>) -> Self {
         Self::of("Replay::copied", move |body| {
             let again = copy(&body);
@@ -46,9 +47,9 @@ impl<B: Send + 'static> Replay<B> {
         })
     }
 
-    /// Keeps what is sent of a body until the response begins, at most `most` bytes of memory, whatever its frames are; a
-    /// body that is longer, or that was not sent to its end, is not sent again, such as the messages of a stream. `wrap`
-    /// makes a body of one that is recorded.
+    /// Records what is sent of a body until the response begins, in at most `most` bytes of memory,
+    /// whatever its frames are. A body that is longer or not sent to its end, such as the messages
+    /// of a stream, is not replayed. `wrap` makes a body of a recorded one.
     pub fn recorded(most: usize, wrap: fn(RecordedBody<B>) -> B) -> Self
     where
         B: Body<Data = Bytes>,
@@ -69,9 +70,9 @@ impl<B: Send + 'static> Replay<B> {
     }
 }
 
-/// How the requests of a client are sent a second time, if at all.
+/// How the requests of a client are replayed, if at all.
 pub(crate) trait Resend<B> {
-    /// The request to send, and what it takes to send it again.
+    /// The request to send, and the data of a second one.
     fn prepare(&self, request: Request<B>) -> (Request<B>, Option<(Parts, Again<B>)>);
 }
 

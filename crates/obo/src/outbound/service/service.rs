@@ -9,10 +9,10 @@ use super::{OutboundLayer, Replay, ResponseBody, ResponseFuture, Source};
 use crate::box_error::BoxError;
 use crate::outbound::error::CallError;
 
-/// A client whose requests carry tokens; [`OnBehalfOf`](crate::OnBehalfOf) and [`AppOnly`](crate::AppOnly) are the two of
-/// its kind.
+/// A client whose requests carry tokens. Its two kinds are [`OnBehalfOf`](crate::OnBehalfOf) and
+/// [`AppOnly`](crate::AppOnly).
 ///
-/// `U` says whose tokens they are. `R` says how requests are [replayed](Replay), `()` if they are not.
+/// `U` is whose tokens they are. `R` is how requests are [replayed](Replay), `()` if they are not.
 #[derive(Clone)]
 #[must_use]
 pub struct Outbound<S, U, R = ()> {
@@ -21,12 +21,12 @@ pub struct Outbound<S, U, R = ()> {
 }
 
 impl<S, U, R> Outbound<S, U, R> {
-    /// Gives the requests of `inner` tokens as `layer` says.
+    /// Wraps `inner`, whose requests get tokens as `layer` says.
     pub fn new(inner: S, layer: OutboundLayer<U, R>) -> Self {
         Self { inner, layer }
     }
 
-    /// The same client with requests replayed, as by [`OutboundLayer::replay`].
+    /// Replays requests, as [`OutboundLayer::replay`] does.
     pub fn replay<B>(self, replay: Replay<B>) -> Outbound<S, U, Replay<B>> {
         Outbound {
             inner: self.inner,

@@ -1,21 +1,21 @@
-//! The frames in the body of a gRPC-Web response, read as they pass by:
+//! The frames in the body of a gRPC-Web response, read while they pass:
 //! <https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-WEB.md>.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-/// How much of the trailers is kept until they are complete.
+/// How many bytes of the trailers are buffered until they are complete.
 const MOST: usize = 8 * 1024;
 
-/// Looks for the trailers, which are the last frame; messages are skipped.
+/// Finds the trailers, which are the last frame; messages are skipped.
 pub(super) struct WebFrames {
-    /// Of a text, the characters of a group that is not complete.
+    /// Of base64 text, the characters of an incomplete group.
     group: Option<Vec<u8>>,
     frames: Frames,
 }
 
 enum Frames {
-    /// A flag and the length, of which so many bytes were read.
+    /// A flag and the length, of which `read` bytes were read.
     Head {
         bytes: [u8; 5],
         read: usize,
@@ -43,12 +43,12 @@ impl WebFrames {
         }
     }
 
-    /// Reads on; whether the status is `UNAUTHENTICATED`.
-    pub(super) fn says_unauthenticated(&mut self, bytes: &[u8]) -> bool {
+    /// Reads more bytes; returns whether the status is `UNAUTHENTICATED`.
+    pub(super) fn is_unauthenticated(&mut self, bytes: &[u8]) -> bool {
         let Some(group) = &mut self.group else {
             return self.frames.read(bytes);
         };
-        // One body is several texts, one after the other, each of which may be padded.
+        // A body may be several base64 texts in a row, each of which may be padded.
         let characters = bytes.iter().filter(|b| !matches!(b, b'\r' | b'\n'));
         for character in characters {
             group.push(*character);
@@ -121,7 +121,7 @@ impl Frames {
     }
 }
 
-/// Trailers in the body are lines as HTTP/1.1 writes them.
+/// Trailers in the body are lines as in HTTP/1.1.
 fn is_unauthenticated(trailers: &[u8]) -> bool {
     trailers.split(|b| *b == b'\n').any(|line| {
         let colon = line.iter().position(|b| *b == b':');
@@ -152,12 +152,12 @@ mod tests {
         .concat()
     }
 
-    /// Whether it is found in pieces of any size.
+    /// Whether the status is found in pieces of any size.
     fn is_found(body: &[u8], is_text: bool) -> bool {
         let found = [1, 2, 3, 5, 7, 64, usize::MAX].map(|size| {
             let mut frames = WebFrames::new(is_text);
             body.chunks(size.min(body.len()))
-                .any(|piece| frames.says_unauthenticated(piece))
+                .any(|piece| frames.is_unauthenticated(piece))
         });
         assert!(found.iter().all(|it| *it == found[0]), "{found:?}");
         found[0]
@@ -195,9 +195,9 @@ mod tests {
     #[test]
     fn endless_trailers_take_little_memory() {
         let mut frames = WebFrames::new(false);
-        assert!(!frames.says_unauthenticated(&[0x80, 0xff, 0xff, 0xff, 0xff]));
+        assert!(!frames.is_unauthenticated(&[0x80, 0xff, 0xff, 0xff, 0xff]));
         for _ in 0..1000 {
-            assert!(!frames.says_unauthenticated(&[b'x'; 1024]));
+            assert!(!frames.is_unauthenticated(&[b'x'; 1024]));
         }
         let Frames::Trailers { text, .. } = &frames.frames else {
             panic!("not in the trailers");

@@ -101,7 +101,10 @@ async fn sp_01_a_jwt_svid_for_anybody_else_as_well_is_not_sent() {
         let client = Client::new("service-a", auth);
         let error = token(&setup, &client).await.unwrap_err();
         assert_eq!(error.kind(), ExchangeErrorKind::ClientMisconfigured);
-        assert!(error.to_string().contains("is not addressed to"), "{error}");
+        assert!(
+            error.to_string().contains("as its only audience"),
+            "{error}"
+        );
     }
     assert_eq!(setup.idp.token_requests(), 0);
 }
@@ -152,15 +155,15 @@ async fn ca_15_what_is_no_usable_assertion_is_told_and_not_sent() {
         }
         let error = fresh(&setup, &exchange).await.unwrap_err();
         assert_eq!(error.kind(), ExchangeErrorKind::ClientMisconfigured);
-        let told = error.to_string();
+        let text = error.to_string();
         assert!(
-            told.contains(problem) && told.contains("odd-token"),
-            "{told}"
+            text.contains(problem) && text.contains("odd-token"),
+            "{text}"
         );
         let quoted = content.filter(|content| content.len() > 8);
         assert!(
-            quoted.is_none_or(|content| !told.contains(&content[..8])),
-            "{told}"
+            quoted.is_none_or(|content| !text.contains(&content[..8])),
+            "{text}"
         );
     }
     assert_eq!(setup.idp.token_requests(), 0);
@@ -234,7 +237,10 @@ async fn ca_15_a_platforms_token_for_somebody_else_is_not_handed_out() {
             assert!(error.to_string().contains("is not addressed to"), "{error}");
         }
     }
-    let none = file("token-for-nobody", issue().without("aud").mint().as_bytes());
+    let none = file(
+        "token-without-audience",
+        issue().without("aud").mint().as_bytes(),
+    );
     let auth = ClientAssertion::from_file(none);
     let client = Client::new("service-a", auth);
     token(&setup, &client).await.unwrap_err();

@@ -105,9 +105,9 @@ fn ca_16_a_file_without_a_secret_is_found_when_built() {
         ] {
             let error = error.unwrap_err();
             assert_eq!(error.field(), "client_secret");
-            let told = error.to_string();
-            assert!(told.contains(&*path.to_string_lossy()), "{told}");
-            assert!(!told.contains("s3cret"), "{told}");
+            let text = error.to_string();
+            assert!(text.contains(&*path.to_string_lossy()), "{text}");
+            assert!(!text.contains("s3cret"), "{text}");
         }
     }
 }

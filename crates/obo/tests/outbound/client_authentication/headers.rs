@@ -9,11 +9,11 @@ use serde_json::json;
 
 use super::exchanged;
 use crate::setup::{SECRET, Setup, audience};
-use crate::stub::{Stub, json as answer};
+use crate::stub::{Stub, json as reply};
 
 const BADGE: &str = "badge-of-service-a-0815";
 
-/// Sends a badge beside the secret, in this header.
+/// Sends a badge in this header, in addition to the secret.
 #[derive(Debug)]
 struct Badge(&'static str);
 
@@ -63,7 +63,7 @@ async fn echoed_header_is_redacted() {
     let stub = Stub::new(&setup, |_| {
         let refusal =
             json!({ "error": "invalid_client", "error_description": format!("got {BADGE}") });
-        ready(answer(401, &refusal))
+        ready(reply(401, &refusal))
     });
     let client = Client::new("service-a", Badge("X-Badge"));
     let exchange = TokenExchange::builder(stub.server.clone(), client).build();

@@ -1,4 +1,4 @@
-//! How `service-a` proves who it is, as the authorization server sees it.
+//! Client authentication of `service-a`, as the authorization server receives it.
 
 mod client_assertion;
 mod client_secret;
@@ -22,7 +22,7 @@ use tower::ServiceExt as _;
 
 use crate::setup::{Setup, audience, issuer};
 
-/// The request of one exchange to a new target as a client of this identifier.
+/// The request of one exchange for a new target, as a client with this identifier.
 pub(crate) async fn exchanged(setup: &Setup, id: &str, auth: impl ClientAuth) -> Recorded {
     setup.idp.client(id).may_exchange_to("service-b");
     let token = setup.idp.user("alice").audience("service-a").audience(id);
@@ -35,7 +35,7 @@ pub(crate) async fn exchanged(setup: &Setup, id: &str, auth: impl ClientAuth) ->
     setup.asked()
 }
 
-/// One exchange as a client, with nothing at hand.
+/// One exchange as a client, with an empty cache.
 pub(crate) async fn token(setup: &Setup, client: &Client) -> Result<Exchanged, ExchangeError> {
     fresh(setup, &exchange(setup, client)).await
 }
@@ -47,7 +47,7 @@ pub(crate) fn exchange(setup: &Setup, client: &Client) -> TokenExchange {
         .unwrap()
 }
 
-/// A token that is not a cached one.
+/// A token that is not cached.
 pub(crate) async fn fresh(
     setup: &Setup,
     exchange: &TokenExchange,
@@ -57,7 +57,7 @@ pub(crate) async fn fresh(
     exchange.clone().oneshot(request.fresh()).await
 }
 
-/// Which of the three methods a request uses; more than one is none of them (CA-02).
+/// Which of the three methods a request uses; it must be exactly one.
 pub(crate) fn methods(asked: &Recorded) -> Vec<&'static str> {
     assert_eq!(asked.query, None);
     let basic = asked.headers.contains_key(header::AUTHORIZATION);

@@ -13,9 +13,9 @@ use serde_json::{Value, json};
 use tower::service_fn;
 
 use crate::setup::{Setup, audience, issuer};
-use crate::stub::{issued, json as answer};
+use crate::stub::{issued, json as reply};
 
-/// Exchanges once at a server of that metadata: the request to the token endpoint.
+/// Exchanges once at a server with that metadata; returns the request to the token endpoint.
 async fn asked(id: &str, auth: impl ClientAuth, more: Value) -> Request<Bytes> {
     let setup = Setup::start().await;
     let caller = setup.caller("alice").await;
@@ -33,7 +33,7 @@ async fn asked(id: &str, auth: impl ClientAuth, more: Value) -> Request<Bytes> {
                 *noted.lock().unwrap() = Some(request);
                 issued("token-for-b", json!({}))
             }
-            _ => answer(200, &document),
+            _ => reply(200, &document),
         };
         ready(Ok::<_, Infallible>(reply))
     }));

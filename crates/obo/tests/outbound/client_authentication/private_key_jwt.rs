@@ -151,9 +151,9 @@ fn ca_16_a_key_file_that_will_not_do_is_named_and_not_quoted() {
             .check()
             .unwrap_err();
         assert_eq!(error.field(), "private_key");
-        let told = format!("{error} {error:?}");
-        assert!(told.contains(path.to_str().unwrap()), "{told}");
-        assert!(!told.contains(inside) && !told.contains("secret"), "{told}");
+        let text = format!("{error} {error:?}");
+        assert!(text.contains(path.to_str().unwrap()), "{text}");
+        assert!(!text.contains(inside) && !text.contains("secret"), "{text}");
     }
 }
 
@@ -246,8 +246,8 @@ fn ca_12_ca_16_a_jwk_that_does_not_fit_is_refused_and_not_quoted() {
         let text = Secret::new(jwk.to_string());
         let error = SigningKey::from_jwk(Algorithm::Es256, &text).unwrap_err();
         assert_eq!(error.field(), "private_key");
-        let told = format!("{error} {error:?}");
-        assert!(!told.contains(&d[..8]), "{told}");
+        let text = format!("{error} {error:?}");
+        assert!(!text.contains(&d[..8]), "{text}");
     }
     let without_alg = Secret::new(with("alg", json!(null)).to_string());
     SigningKey::from_jwk(Algorithm::Es256, &without_alg).unwrap();
@@ -273,7 +273,7 @@ async fn ca_07_typ_can_be_plain_for_servers_that_tolerate_no_other() {
     assert_eq!(header, json!({ "alg": "ES256", "typ": "JWT" }));
 }
 
-/// What stands for a certificate of the key: DER that holds its public half.
+/// A stand-in for a certificate of the key: DER that contains its public half.
 fn certificate(key: &obo_testkit::TestKey) -> String {
     key.public_pem().replace("PUBLIC KEY", "CERTIFICATE")
 }
@@ -289,7 +289,7 @@ async fn en_01_a_certificate_is_named_by_its_thumbprint() {
         let body: String = pem.lines().filter(|line| !line.starts_with('-')).collect();
         let der = STANDARD.decode(body).unwrap();
         let thumbprint = URL_SAFE_NO_PAD.encode(digest(&SHA256, &der));
-        // As files have it: the key, its certificate, and that of who issued it.
+        // As in files: the key, its certificate, and that of the issuer.
         let issuer = certificate(&obo_testkit::TestKey::generate(alg));
         let file = format!("{}{pem}{issuer}", key.private_pem());
         let key = SigningKey::from_pem(algorithm, &Secret::new(file.as_str())).unwrap();

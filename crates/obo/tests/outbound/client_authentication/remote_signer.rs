@@ -1,4 +1,4 @@
-//! `private_key_jwt` with a key that is somewhere else.
+//! `private_key_jwt` with a remote key.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -13,12 +13,12 @@ use obo_testkit::TestAlg;
 use super::{exchanged, token};
 use crate::setup::{Setup, part};
 
-/// A key service: it has one key at a time, and takes its time.
+/// A key service with one key at a time, which is slow.
 #[derive(Clone)]
 struct Kms(Arc<Mutex<SigningKey>>);
 
 impl Kms {
-    /// Makes a key, which from now on is the only one that the server knows and that signs.
+    /// Makes a key. From now on it alone signs, and the server knows it alone.
     fn rotate(&self, setup: &Setup) {
         let (theirs, ours) = key();
         let client = setup.idp.client("service-a").without_keys();
@@ -108,8 +108,8 @@ async fn ca_12_a_signature_in_another_form_is_not_sent() {
         let client = Client::new("service-a", auth);
         let error = token(&setup, &client).await.unwrap_err();
         assert_eq!(error.kind(), ExchangeErrorKind::ClientMisconfigured);
-        let told = error.to_string();
-        assert!(told.contains(&format!("gave {len} bytes")), "{told}");
+        let text = error.to_string();
+        assert!(text.contains(&format!("returned {len} bytes")), "{text}");
     }
     assert_eq!(setup.idp.token_requests(), 0);
 }

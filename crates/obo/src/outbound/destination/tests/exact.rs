@@ -1,4 +1,4 @@
-//! A destination at one place: nothing but that place is meant.
+//! A destination at one place matches nothing but that place.
 
 use obo_core::Audience;
 
@@ -10,7 +10,7 @@ fn covers(uri: &str, request: &str) -> bool {
     let known = Destinations::new([only.clone()]).unwrap();
     let request = request.parse().unwrap();
     let is_known = known.find(&request).is_some();
-    // The client of this one destination is as strict, save for a channel's requests.
+    // The client of this one destination is as strict, except for a channel's requests.
     if request.authority().is_some() {
         assert_eq!(only.find(&request).is_some(), is_known, "{request}");
     }

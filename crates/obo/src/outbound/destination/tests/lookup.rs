@@ -1,4 +1,4 @@
-//! What a lookup costs, and what it sees.
+//! The cost of a lookup, and its result after a replacement.
 
 use http::Uri;
 
@@ -59,7 +59,7 @@ fn every_clone_sees_the_replacement_and_keeps_what_it_looked_up() {
     assert_eq!(audience_at(&clone, old), None);
     assert_eq!(audience_at(&clone, new).as_deref(), Some("b"));
     assert_eq!(looked_up.target.audiences(), [audience("b")]);
-    // The two are not one registry from then on.
+    // The two registries are separate from then on.
     known.replace(of(old));
     assert_eq!(audience_at(&other, old), None);
     assert_eq!(audience_at(&clone, old).as_deref(), Some("b"));

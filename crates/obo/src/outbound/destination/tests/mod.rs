@@ -14,7 +14,7 @@ fn destination(uri: &str) -> Result<Destination, ConfigError> {
     Destination::new(uri, audience("b"))
 }
 
-/// The audience of the tokens for a request to `uri`; `None` when it may not be made.
+/// The audience of the tokens for a request to `uri`; `None` if it is denied.
 fn audience_at(known: &Destinations, uri: &str) -> Option<String> {
     let target = known.find(&uri.parse().ok()?)?.target;
     Some(target.audiences()[0].to_string())

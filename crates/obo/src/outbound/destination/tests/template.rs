@@ -1,4 +1,4 @@
-//! A template stands for one label of a domain, and for nothing else.
+//! A template matches one label of a domain, and nothing else.
 
 use std::sync::Arc;
 
@@ -166,7 +166,7 @@ fn ri_01_ri_04_every_name_of_the_target_has_the_label() {
     );
     assert_eq!(target.scope().to_string(), "api://stock/.default read");
     assert!(!target.requires_scope());
-    // The same one is given again.
+    // The same target is returned again.
     assert!(Arc::ptr_eq(&target, &known.find(&uri).unwrap().target));
 }
 
@@ -190,7 +190,7 @@ fn ri_01_a_label_that_makes_no_name_is_denied() {
         known.find(&uri).map(|found| found.target.to_string())
     };
     assert_eq!(at("stock").as_deref(), Some("\"https://stock/\""));
-    // As a whole host it would be an address, and not even one.
+    // As a whole host it would be an address, and an invalid one.
     assert_eq!(at("4294967296"), None);
 }
 
@@ -210,7 +210,7 @@ fn an_exact_destination_goes_before_a_template_and_two_templates_never_overlap()
     for (uri, name) in [
         ("https://stock.svc.example.com/", Some("exact")),
         ("https://ledger.svc.example.com/v2/x", Some("exact")),
-        // What is exact is all there is at that host.
+        // At a host with exact destinations, no template applies.
         ("https://ledger.svc.example.com/v1", None),
         ("https://ledger.svc.example.com/v1/../v2", None),
         ("https://orders.svc.example.com/v1", Some("orders")),
@@ -267,7 +267,7 @@ proptest! {
     fn bt_21_whatever_is_outside_the_domain_is_denied(host in hosts(), path in "(/[a-z.;%/]{0,12})?") {
         let uri = format!("https://{host}{path}");
         if let Some(name) = audience_at(&svc(), &uri) {
-            // Another reader of URLs sees the same host.
+            // Another URL parser sees the same host.
             let url = url::Url::parse(&uri).unwrap();
             let host = url.host_str().unwrap();
             let label = host.strip_suffix(".svc.example.com").unwrap();

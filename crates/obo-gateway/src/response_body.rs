@@ -11,8 +11,9 @@ use tonic::Code;
 
 use super::pace::{Pace, Timer};
 
-/// The body of an upstream's response, which ends when the upstream no longer keeps pace, or at the caller's deadline.
-pub(super) struct Receiving {
+/// The body of an upstream's response. It ends if the upstream does not keep the pace, or at the
+/// caller's deadline.
+pub(super) struct ResponseBody {
     /// `None` after the end.
     body: Option<Body>,
     pace: Pace,
@@ -21,7 +22,7 @@ pub(super) struct Receiving {
     timer: Timer,
 }
 
-impl Receiving {
+impl ResponseBody {
     pub(super) fn new(body: Body, pace: Pace, deadline: Option<Instant>, is_grpc: bool) -> Self {
         Self {
             body: Some(body),
@@ -32,7 +33,7 @@ impl Receiving {
         }
     }
 
-    /// Ends the response: gRPC by a status, all else by breaking off.
+    /// Ends the response: gRPC with a status, otherwise with an error.
     fn end(&mut self, message: &'static str) -> Result<Frame<Bytes>, BoxError> {
         self.body = None;
         if !self.is_grpc {
@@ -45,7 +46,7 @@ impl Receiving {
     }
 }
 
-impl http_body::Body for Receiving {
+impl http_body::Body for ResponseBody {
     type Data = Bytes;
     type Error = BoxError;
 
@@ -72,10 +73,10 @@ impl http_body::Body for Receiving {
             .map_or(silent, |deadline| deadline.min(silent));
         ready!(this.timer.poll(cx, until));
         let message = match until == silent {
-            true => "the upstream sends no more",
+            true => "the upstream stopped sending",
             false => "the deadline has passed",
         };
-        tracing::warn!("a response broke off: {message}");
+        tracing::warn!("response aborted: {message}");
         Poll::Ready(Some(this.end(message)))
     }
 

@@ -1,4 +1,4 @@
-//! Tokens whose very bytes were verified before.
+//! The cache of verified tokens.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -18,7 +18,7 @@ thread_local! {
     static READ: Arc<AtomicUsize> = Arc::default();
 }
 
-/// Claims that count how often they are read.
+/// Claims that count how often they are deserialized.
 struct Counted;
 
 impl<'de> Deserialize<'de> for Counted {
@@ -28,7 +28,7 @@ impl<'de> Deserialize<'de> for Counted {
     }
 }
 
-/// How often claims were read since the last time this was asked.
+/// How often claims were deserialized since the last call.
 fn reads() -> usize {
     READ.with(|read| read.swap(0, Ordering::SeqCst))
 }
@@ -46,7 +46,7 @@ async fn running() -> (FakeIssuer, ResourceServer, String) {
     (idp, server, token)
 }
 
-/// Some seconds under traffic, in which a fetch beside the requests can end.
+/// Some seconds with traffic, in which a background fetch can complete.
 async fn pass(server: &ResourceServer, token: &str, seconds: u64) {
     for _ in 0..seconds {
         advance(Duration::from_secs(1)).await;
@@ -117,7 +117,7 @@ async fn what_one_server_has_accepted_another_one_judges_itself() {
 async fn at_06_a_remembered_token_expires() {
     let idp = FakeIssuer::new().await;
     let clock = TestClock::new(Clock::system().now());
-    // Keys that do not get too old before the token does.
+    // The keys stay fresh longer than the token is valid.
     let refresh = KeyRefresh::new().max_age(Duration::from_secs(600));
     let server = builder_a(trust(&idp).key_refresh(refresh)).clock(clock.clone());
     let server = server.build().unwrap();

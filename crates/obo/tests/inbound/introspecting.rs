@@ -1,4 +1,4 @@
-//! A resource server that asks its issuer about tokens.
+//! A resource server that introspects tokens.
 
 use obo::{Client, ClientSecretBasic, Introspection, Rejection, ResourceServer, Secret, Trust};
 use serde_json::{Value, json};
@@ -14,7 +14,7 @@ pub(crate) fn service_a() -> Introspection {
     Introspection::new(Client::new("service-a", secret))
 }
 
-/// An issuer on a socket that knows `service-a` as a client, and a server that asks it.
+/// An issuer on a socket with the client `service-a`, and a server that introspects there.
 pub(crate) async fn over_socket(
     how: impl FnOnce(Introspection) -> Introspection,
 ) -> (obo_testkit::TestIdp, ResourceServer) {
@@ -31,7 +31,8 @@ pub(crate) async fn trust_over_socket(
     (idp, trust)
 }
 
-/// An issuer in the process, which calls every token active, and a server that asks it.
+/// An issuer in the process that reports every token as active, and a server that introspects
+/// there.
 pub(crate) async fn in_process(
     how: impl FnOnce(Introspection) -> Introspection,
 ) -> (FakeIssuer, ResourceServer) {
@@ -44,16 +45,16 @@ pub(crate) async fn trust_in_process(
 ) -> (FakeIssuer, Trust) {
     let idp = FakeIssuer::new().await;
     idp.reply(INTROSPECT, Reply::Body(active(&idp).to_string()));
-    let asked = service_a().endpoint("https://idp.example/introspect");
-    let trust = Trust::new(idp.known()).introspect(how(asked));
+    let settings = service_a().endpoint("https://idp.example/introspect");
+    let trust = Trust::new(idp.known()).introspect(how(settings));
     (idp, trust)
 }
 
-/// What the issuer says of a token that is good for five minutes.
+/// The introspection response for a token that expires in five minutes.
 pub(crate) fn active(idp: &FakeIssuer) -> Value {
-    let mut said = idp.token().claims();
-    said["active"] = json!(true);
-    said
+    let mut response = idp.token().claims();
+    response["active"] = json!(true);
+    response
 }
 
 pub(crate) fn calls(idp: &FakeIssuer) -> usize {

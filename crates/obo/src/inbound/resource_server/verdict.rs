@@ -1,4 +1,4 @@
-//! How a token is judged: remembered, or routed to its issuer's keys or to the issuer itself.
+//! Validation of a token: from the cache, by its issuer's keys, or by introspection.
 
 use std::num::NonZeroU64;
 use std::pin::Pin;
@@ -8,26 +8,26 @@ use obo_core::{BearerCredentials, BearerToken, Caller, Issuer, TokenError, Unver
 
 use super::{ResourceServer, Trusted, in_u32};
 use crate::idp::jwks::{Lookup, Refresh, RefreshError};
-use crate::inbound::introspection::{Asked, Jwts};
+use crate::inbound::introspection::{InFlight, Jwts};
 use crate::inbound::verified_tokens::Verified;
 use crate::observe;
 use crate::refusal::rejection::Rejection;
 
-/// What is known of a token now.
+/// The state of a token's validation.
 pub(crate) enum Verdict<T = Caller> {
     Admitted(T),
     Refused(Rejection),
-    /// Judge again when this is over.
+    /// Call again when the wait has completed.
     Wait(Wait),
 }
 
-/// What a judgement waits for.
+/// What a validation waits for.
 pub(crate) enum Wait {
     Keys(Refresh),
-    Introspection(Asked),
+    Introspection(InFlight),
 }
 
-/// How that ended.
+/// The outcome of a [`Wait`].
 pub(crate) enum Waited {
     Keys(Result<(), RefreshError>),
     Introspection(Result<Caller, Rejection>),
@@ -41,9 +41,9 @@ impl Future for Wait {
             Self::Keys(refresh) => Pin::new(refresh).poll(cx).map(|fetched| {
                 Waited::Keys(fetched.unwrap_or_else(|interrupted| Err(interrupted.into())))
             }),
-            Self::Introspection(asked) => Pin::new(asked)
+            Self::Introspection(flight) => Pin::new(flight)
                 .poll(cx)
-                .map(|answered| Waited::Introspection(answered.unwrap_or_else(|i| Err(i.into())))),
+                .map(|outcome| Waited::Introspection(outcome.unwrap_or_else(|i| Err(i.into())))),
         }
     }
 }
@@ -63,19 +63,25 @@ impl From<TokenError> for Verdict {
     }
 }
 
-impl From<Result<Asked, Rejection>> for Verdict {
-    fn from(asked: Result<Asked, Rejection>) -> Self {
-        match asked {
-            Ok(asked) => Self::Wait(Wait::Introspection(asked)),
+impl From<Result<InFlight, Rejection>> for Verdict {
+    fn from(flight: Result<InFlight, Rejection>) -> Self {
+        match flight {
+            Ok(flight) => Self::Wait(Wait::Introspection(flight)),
             Err(rejection) => Self::Refused(rejection),
         }
     }
 }
 
-/// Refuses a token, unless the key that it names may have been replaced under that name and nobody looked just now.
-fn doubted(trusted: &Trusted, kid: Option<&str>, error: TokenError, is_first: bool) -> Verdict {
-    let speaks_of_key = matches!(error, TokenError::Signature | TokenError::Algorithm);
-    let refresh = (is_first && speaks_of_key)
+/// Refuses a token, or waits for a fetch if the issuer may have replaced the key under the same
+/// `kid`.
+fn refuse_or_refresh(
+    trusted: &Trusted,
+    kid: Option<&str>,
+    error: TokenError,
+    is_first: bool,
+) -> Verdict {
+    let is_about_key = matches!(error, TokenError::Signature | TokenError::Algorithm);
+    let refresh = (is_first && is_about_key)
         .then(|| trusted.jwks.doubt(kid))
         .flatten();
     match refresh {
@@ -85,8 +91,8 @@ fn doubted(trusted: &Trusted, kid: Option<&str>, error: TokenError, is_first: bo
 }
 
 impl ResourceServer {
-    /// Judges a token without waiting, also after the wait that was asked for.
-    pub(crate) fn judge(&self, found: BearerCredentials<'_>, waited: Option<Waited>) -> Verdict {
+    /// Validates a token without waiting. After a [`Wait`], call it again with the outcome.
+    pub(crate) fn verdict(&self, found: BearerCredentials<'_>, waited: Option<Waited>) -> Verdict {
         let refreshed = match waited {
             Some(Waited::Introspection(Ok(caller))) => return Verdict::Admitted(caller),
             Some(Waited::Introspection(Err(rejection))) => return Verdict::Refused(rejection),
@@ -94,33 +100,33 @@ impl ResourceServer {
             None => None,
         };
         if refreshed.is_none() && self.0.shared.verified.is_some() {
-            let known = self.recall(found);
-            observe::recalled(known.is_some());
-            if let Some(caller) = known {
+            let cached = self.cached(found);
+            observe::token_cache(cached.is_some());
+            if let Some(caller) = cached {
                 return Verdict::Admitted(caller);
             }
         }
-        self.decide(found, refreshed)
+        self.validate_now(found, refreshed)
     }
 
-    /// The caller of a token whose very bytes were verified before, while its keys are published and it has not expired.
-    fn recall(&self, found: BearerCredentials<'_>) -> Option<Caller> {
+    /// The caller of a cached token, while its keys are published and it has not expired.
+    fn cached(&self, found: BearerCredentials<'_>) -> Option<Caller> {
         let tokens = self.0.shared.verified.as_ref()?;
-        let known = tokens.get(found.as_bytes())?;
-        let trusted = self.0.trusted.get(known.issuer as usize)?;
+        let cached = tokens.get(found.as_bytes())?;
+        let trusted = self.0.trusted.get(cached.issuer as usize)?;
         let now = self.wall_clock().now();
         let is_vouched_for = |generation| trusted.jwks.vouches(generation, now);
-        let holds = known.generation.is_none_or(is_vouched_for)
-            && known.holds(now)
-            && trusted.policy.check_expiry(&known.caller, now).is_ok();
-        if !holds {
+        let is_valid = cached.generation.is_none_or(is_vouched_for)
+            && cached.is_fresh(now)
+            && trusted.policy.check_expiry(&cached.caller, now).is_ok();
+        if !is_valid {
             tokens.remove(found.as_bytes());
             return None;
         }
-        Some(known.caller)
+        Some(cached.caller)
     }
 
-    fn decide(
+    fn validate_now(
         &self,
         found: BearerCredentials<'_>,
         refreshed: Option<Result<(), RefreshError>>,
@@ -133,23 +139,23 @@ impl ResourceServer {
         let (jwks, kid, algorithm) = (&trusted.jwks, jwt.kid(), jwt.algorithm());
         let lookup = match refreshed {
             None => jwks.lookup(kid, algorithm),
-            // It never asks to wait, but the issuer may have to be asked next.
+            // It never waits again for keys; introspection may follow.
             Some(refreshed) => jwks.lookup_again(kid, algorithm, refreshed),
         };
         match lookup {
             Lookup::Key(key, generation) => {
                 match trusted.policy.verify(jwt, &key, self.wall_clock().now()) {
                     Ok(caller) => self.verified(caller, generation, trusted),
-                    Err(error) => doubted(trusted, key.kid(), error, is_first),
+                    Err(error) => refuse_or_refresh(trusted, key.kid(), error, is_first),
                 }
             }
-            Lookup::Refused(error) => doubted(trusted, jwt.kid(), error, is_first),
+            Lookup::Refused(error) => refuse_or_refresh(trusted, jwt.kid(), error, is_first),
             Lookup::Wait(refresh) => Verdict::Wait(Wait::Keys(refresh)),
             Lookup::Unavailable(error) => Verdict::Refused(error.into()),
         }
     }
 
-    /// What follows when the keys vouch for a token.
+    /// Caches a token that the keys have verified, or introspects it.
     fn verified(&self, caller: Caller, generation: NonZeroU64, trusted: &Trusted) -> Verdict {
         let verified = Verified {
             caller: caller.clone(),
@@ -158,9 +164,9 @@ impl ResourceServer {
             generation: Some(generation),
             until: None,
         };
-        if let Some(introspector) = trusted.asks_about(Jwts::Confirmed) {
+        if let Some(introspector) = trusted.introspector_for(Jwts::Confirmed) {
             return match BearerToken::parse(caller.subject_token().expose()) {
-                Ok(token) => introspector.ask(token, Some(verified)).into(),
+                Ok(token) => introspector.introspect(token, Some(verified)).into(),
                 Err(error) => error.into(),
             };
         }
@@ -170,8 +176,10 @@ impl ResourceServer {
         Verdict::Admitted(caller)
     }
 
-    /// How a token is judged; neither an unknown issuer nor an algorithm that is not allowed gets as far as the keys
-    /// (JW-01, JW-18), and nothing that names another issuer is asked about (IN-08).
+    /// Selects the issuer of a token, and introspects it if that is configured.
+    ///
+    /// A token of an unknown issuer or with a forbidden algorithm never reaches the keys, and a
+    /// token that names another issuer is never introspected.
     fn route<'t>(
         &self,
         found: BearerCredentials<'t>,
@@ -181,7 +189,7 @@ impl ResourceServer {
             Some((policy, introspector)) if introspector.takes(&unread) => {
                 let checked = UnverifiedJwt::check_unread(token, policy.issuer(), unread);
                 match checked.and_then(|()| policy.check_own_audience(token)) {
-                    Ok(()) => introspector.ask(token, None).into(),
+                    Ok(()) => introspector.introspect(token, None).into(),
                     Err(error) => Verdict::from(error),
                 }
             }
@@ -194,11 +202,12 @@ impl ResourceServer {
             let trusted = Vec::from_iter(self.issuers().map(Issuer::as_str)).join(", ");
             TokenError::UnknownIssuer { trusted }
         })?;
-        if let Some(introspector) = trusted.asks_about(Jwts::Introspected) {
-            // Some servers say of a refresh token what they say of an access token, and leave out that one is bound.
+        if let Some(introspector) = trusted.introspector_for(Jwts::Introspected) {
+            // Some servers describe a refresh token like an access token, and omit that a token is
+            // bound.
             jwt.check_bearer()?;
             trusted.policy.check_own_audience(token)?;
-            return Err(introspector.ask(token, None).into());
+            return Err(introspector.introspect(token, None).into());
         }
         if !trusted.policy.allows(jwt.algorithm()) {
             return Err(TokenError::Algorithm.into());

@@ -1,4 +1,4 @@
-//! Routes that the gateway answers itself, and their rules.
+//! Routes without an upstream, and their rules.
 
 use serde_json::json;
 
@@ -12,12 +12,12 @@ async fn the_answer_is_what_the_token_says() {
     let got = world.get(&token.mint(), "/protected").await;
     assert_eq!(got.status, 200);
     assert_eq!(got.field("content-type"), "application/json");
-    let mut answer = got.json();
-    let expires = answer["exp"].take().as_i64().unwrap();
+    let mut claims = got.json();
+    let expires = claims["exp"].take().as_i64().unwrap();
     assert!((expires - exp.as_i64().unwrap()).abs() <= 1);
     let issuer = world.idp.issuer();
     assert_eq!(
-        answer,
+        claims,
         json!({
             "iss": issuer,
             "sub": "alice",
@@ -31,9 +31,9 @@ async fn the_answer_is_what_the_token_says() {
         })
     );
     let service = world.idp.service("batch").audience("service-a").mint();
-    let answer = world.get(&service, "/protected").await.json();
+    let claims = world.get(&service, "/protected").await.json();
     assert_eq!(
-        (&answer["kind"], &answer["actor"]),
+        (&claims["kind"], &claims["actor"]),
         (&json!("service"), &json!(null))
     );
 }
@@ -65,7 +65,7 @@ async fn a_rule_of_actors_is_about_those_who_act() {
         (acted_by(Some("svc-a")), 200, 200, 200),
         (acted_by(Some("svc-b")), 200, 403, 200),
         (acted_by(Some("svc-c")), 403, 403, 200),
-        // Prior actors count for nothing.
+        // Prior actors have no effect.
         (
             world.alice().actor("svc-a").actor("svc-c").mint(),
             403,

@@ -1,4 +1,4 @@
-//! What is answered without a token: public routes, preflights and probes.
+//! Requests without a token: public routes, preflights and probes.
 
 use axum::body::Body;
 use http::Request;
@@ -41,7 +41,7 @@ async fn public_route_needs_no_token() {
     let seen = world.upstream.only();
     assert_eq!(seen.uri.path(), "/base");
     assert!(!seen.headers.contains_key("authorization"));
-    // A token that comes all the same is not sent on, and a bad one is refused.
+    // A token is not forwarded, and an invalid token is rejected.
     let token = world.alice().mint();
     assert_eq!(world.get(&token, "/docs").await.status, 200);
     for seen in world.upstream.seen() {
@@ -74,7 +74,7 @@ async fn preflight_passes_where_configured() {
         ("OPTIONS", "/browser/1", &PREFLIGHT[..1]),
         ("OPTIONS", "/browser/1", &PREFLIGHT[1..]),
         ("PUT", "/browser/1", &PREFLIGHT),
-        // Neither a route without it nor the lack of a route is told.
+        // The response does not show whether a route exists.
         ("OPTIONS", "/orders/1", &PREFLIGHT),
         ("OPTIONS", "/none", &PREFLIGHT),
     ] {
@@ -94,14 +94,14 @@ async fn probes_need_no_token() {
         }
         assert_eq!(ask(&world, "POST", path, &[]).await.status, 401, "{path}");
     }
-    // Without them there is nothing at these paths.
+    // Without the configuration, there are no probes at these paths.
     let world = World::start().await;
     assert_eq!(ask(&world, "GET", "/healthz", &[]).await.status, 401);
 }
 
 #[tokio::test]
 async fn dead_lazy_issuer_holds_no_readiness() {
-    for dead in ["NOBODY", "NOBODY\", jwks_uri = \"NOBODY/keys"] {
+    for dead in ["CLOSED", "CLOSED\", jwks_uri = \"CLOSED/keys"] {
         let issuers = format!(r#"{{ issuer = "IDP" }}, {{ issuer = "{dead}", lazy = true }}"#);
         let world = World::with(&issuers, OPEN).await;
         assert_eq!(
@@ -121,7 +121,7 @@ audiences = ["orders"]
 issuers = [{ issuer = "http://127.0.0.1:9/a" }]
 "#;
     const ROUTE: &str = "[[routes]]\npath = \"/a\"\nupstream = \"http://127.0.0.1:9\"\n";
-    for (file, said) in [
+    for (file, expected) in [
         (
             format!("{ROUTE}public = true\nscopes = [\"a\"]"),
             "routes[0].public: ",
@@ -130,7 +130,7 @@ issuers = [{ issuer = "http://127.0.0.1:9/a" }]
             format!(
                 "{ROUTE}public = true\nexchange = {{ issuer = \"http://127.0.0.1:9/a\", audience = \"b\" }}"
             ),
-            "routes[0].exchange: is there beside `public`",
+            "routes[0].exchange: cannot be combined with `public`",
         ),
         (
             format!("{ROUTE}preflight = true"),
@@ -182,6 +182,6 @@ issuers = [{ issuer = "http://127.0.0.1:9/a" }]
                 .unwrap_err()
                 .to_string(),
         };
-        assert!(error.contains(said), "{file}: {error}");
+        assert!(error.contains(expected), "{file}: {error}");
     }
 }

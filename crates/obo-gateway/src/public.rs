@@ -10,18 +10,22 @@ use super::protocol::Protocol;
 use super::proxy::Proxy;
 use super::refusal::Refusal;
 
-/// A response that is for callers without a token too.
+/// Marks a response that clients without a token may see.
 #[derive(Clone, Copy, Debug)]
-struct Open;
+struct Public;
 
-/// The response of a route to a request that needs no token.
-pub(super) fn opened(answer: Result<Response, Refusal>, protocol: &Protocol) -> Response {
-    let mut response = answer.unwrap_or_else(|refusal| refusal.response(protocol));
-    response.extensions_mut().insert(Open);
+/// Makes a response of a request that requires no token.
+pub(super) fn public_response(
+    response: Result<Response, Refusal>,
+    protocol: &Protocol,
+) -> Response {
+    let mut response = response.unwrap_or_else(|refusal| refusal.response(protocol));
+    response.extensions_mut().insert(Public);
     response
 }
 
-/// Lets an upstream answer CORS preflights, which browsers send without a token (Fetch, section "CORS-preflight fetch").
+/// Forwards CORS preflights to the upstream. Browsers send them without a token (Fetch,
+/// "CORS-preflight fetch").
 pub(super) async fn preflight_first(
     State(proxy): State<Arc<Proxy>>,
     protocol: Protocol,
@@ -33,23 +37,24 @@ pub(super) async fn preflight_first(
         && headers.contains_key(header::ORIGIN)
         && headers.contains_key(header::ACCESS_CONTROL_REQUEST_METHOD);
     match is_preflight && request.extensions().get::<Caller>().is_none() {
-        true => opened(proxy.send_open(request).await, &protocol),
+        true => public_response(proxy.send_open(request).await, &protocol),
         false => next.run(request).await,
     }
 }
 
-/// Keeps to itself, from requests without a token, what is not open: also which routes there are.
-pub(super) async fn closed(protocol: Protocol, request: Request, next: Next) -> Response {
+/// Replaces the response of a request without a token, unless it is [`Public`]. So it does not show
+/// which routes exist.
+pub(super) async fn hide_routes(protocol: Protocol, request: Request, next: Next) -> Response {
     let is_known = request.extensions().get::<Caller>().is_some();
     let mut response = next.run(request).await;
-    if response.extensions_mut().remove::<Open>().is_some() || is_known {
+    if response.extensions_mut().remove::<Public>().is_some() || is_known {
         return response;
     }
-    let answer = Rejection::MissingCredentials.response();
-    answer.to_response(&protocol.method, &protocol.headers)
+    let refusal = Rejection::MissingCredentials.response();
+    refusal.to_response(&protocol.method, &protocol.headers)
 }
 
-/// Refuses an upstream that no token may be sent to either.
+/// Rejects an upstream that a token could not be sent to either.
 pub(super) fn check_public(upstream: &str, danger_plaintext: bool) -> Result<(), ConfigError> {
     let target = Audience::new("public")?;
     let checked = match danger_plaintext {

@@ -12,30 +12,31 @@ use tokio::time::Instant;
 use super::pace::{Pace, Timer};
 use super::refusal::Refusal;
 
-/// How much of a request is kept until its response begins, in case that the upstream did not process it.
-const KEPT: usize = 64 * 1024;
+/// How much of a request is recorded for a retry, until its response begins.
+const RETRY_BYTES: usize = 64 * 1024;
 
-/// The body of a request on its way to an upstream, which tells how far it is.
+/// The body of a request to an upstream. It reports its progress.
 ///
-/// Trailers stay behind: a server that takes them for headers would take a caller's `Authorization` for ours.
-pub(super) struct Sending {
-    /// What the first attempt sent.
+/// Trailers are dropped: a server that merges them into the headers would mistake a caller's
+/// `Authorization` for ours.
+pub(super) struct RequestBody {
+    /// The bytes that the first attempt sent.
     again: Bytes,
     attempt: u32,
     shared: Arc<Mutex<Shared>>,
     progress: watch::Sender<Progress>,
-    /// How the caller keeps up, and how the upstream does.
+    /// The pace of the caller, and that of the upstream.
     caller: Pace,
     upstream: Pace,
     timer: Timer,
 }
 
-/// What the attempts of one request share.
+/// The state that the attempts of one request share.
 struct Shared {
     body: Body,
-    /// What was sent so far, if all of it fits.
-    kept: Option<BytesMut>,
-    /// Which attempt the rest of the body is for.
+    /// The bytes that were sent so far, if they fit.
+    recorded: Option<BytesMut>,
+    /// The number of the attempt that sends the rest of the body.
     attempt: u32,
 }
 
@@ -44,40 +45,40 @@ struct Shared {
 enum Progress {
     #[default]
     AwaitsUpstream,
-    /// The next piece is the caller's to send.
+    /// The caller has to send the next piece.
     AwaitsCaller,
-    /// The caller's body broke off.
+    /// The caller's body failed.
     Broken,
     /// The caller was too slow.
     Slow,
-    /// The upstream has taken what there was too slowly.
+    /// The upstream was too slow.
     Stuck,
 }
 
-type Failed = Poll<Option<Result<Frame<Bytes>, BoxError>>>;
+type Polled = Poll<Option<Result<Frame<Bytes>, BoxError>>>;
 
-/// How far a request was sent.
+/// The progress of a [`RequestBody`], and the way to a retry.
 #[derive(Clone)]
-pub(super) struct Sent {
+pub(super) struct RequestProgress {
     progress: watch::Receiver<Progress>,
     shared: Arc<Mutex<Shared>>,
     pace: Pace,
 }
 
-impl Sending {
-    /// Sends a body whose caller, and whose upstream, keep this pace.
-    pub(super) fn new(body: Body, pace: Pace) -> (Self, Sent) {
+impl RequestBody {
+    /// Sends a body. The caller and the upstream must both keep `pace`.
+    pub(super) fn new(body: Body, pace: Pace) -> (Self, RequestProgress) {
         let shared = Shared {
             body,
-            kept: Some(BytesMut::new()),
+            recorded: Some(BytesMut::new()),
             attempt: 0,
         };
         Self::of(Arc::new(Mutex::new(shared)), Bytes::new(), pace)
     }
 
-    fn of(shared: Arc<Mutex<Shared>>, again: Bytes, pace: Pace) -> (Self, Sent) {
-        let (sender, progress) = watch::channel(Progress::default());
-        let sending = Self {
+    fn of(shared: Arc<Mutex<Shared>>, again: Bytes, pace: Pace) -> (Self, RequestProgress) {
+        let (sender, receiver) = watch::channel(Progress::default());
+        let body = Self {
             again,
             attempt: lock(&shared).attempt,
             shared: Arc::clone(&shared),
@@ -86,12 +87,12 @@ impl Sending {
             upstream: pace,
             timer: Timer::default(),
         };
-        let sent = Sent {
-            progress,
+        let progress = RequestProgress {
+            progress: receiver,
             shared,
             pace,
         };
-        (sending, sent)
+        (body, progress)
     }
 
     fn moved(&mut self, bytes: usize) {
@@ -101,21 +102,21 @@ impl Sending {
         self.progress.send_replace(Progress::AwaitsUpstream);
     }
 
-    fn failed(&self, progress: Progress, error: BoxError) -> Failed {
+    fn failed(&self, progress: Progress, error: BoxError) -> Polled {
         self.progress.send_replace(progress);
         Poll::Ready(Some(Err(error)))
     }
 }
 
-/// Ends when a piece was sent; never after the last.
-pub(super) async fn moving(sent: &mut Sent) {
-    if sent.progress.changed().await.is_err() {
+/// Completes when a piece was sent. It never completes after the last one.
+pub(super) async fn next_piece(request: &mut RequestProgress) {
+    if request.progress.changed().await.is_err() {
         std::future::pending().await
     }
 }
 
-impl Sent {
-    /// Whose fault it is that the call failed.
+impl RequestProgress {
+    /// The refusal for a failed call, by whose fault it is.
     pub(super) fn blame(&self, error: BoxError) -> Refusal {
         match *self.progress.borrow() {
             Progress::Slow => Refusal::SlowRequest,
@@ -125,7 +126,7 @@ impl Sent {
         }
     }
 
-    /// Whose fault it is that nothing moves.
+    /// The refusal for a stalled call, by whose fault it is.
     pub(super) fn blame_for_silence(&self) -> Refusal {
         match *self.progress.borrow() {
             Progress::AwaitsCaller => Refusal::SlowRequest,
@@ -133,62 +134,69 @@ impl Sent {
         }
     }
 
-    /// The response has begun, so that nothing is sent again.
-    pub(super) fn is_answered(&self) {
-        lock(&self.shared).kept = None;
+    /// Records that the response has begun, so there is no retry.
+    pub(super) fn response_begins(&self) {
+        lock(&self.shared).recorded = None;
     }
 
-    /// Whether the body is what the caller sends, so far.
+    /// Whether the body has not failed so far.
     pub(super) fn is_good(&self) -> bool {
         let progress = *self.progress.borrow();
         matches!(progress, Progress::AwaitsUpstream | Progress::AwaitsCaller)
     }
 
-    /// The same body once more, if what was sent of it was kept.
-    pub(super) fn again(self) -> Option<(Sending, Sent)> {
-        let kept = {
+    /// Returns the same body for a retry, if the bytes that were sent were recorded.
+    pub(super) fn again(self) -> Option<(RequestBody, RequestProgress)> {
+        let recorded = {
             let mut shared = lock(&self.shared);
             shared.attempt += 1;
-            shared.kept.take()?.freeze()
+            shared.recorded.take()?.freeze()
         };
-        Some(Sending::of(Arc::clone(&self.shared), kept, self.pace))
+        Some(RequestBody::of(
+            Arc::clone(&self.shared),
+            recorded,
+            self.pace,
+        ))
     }
 }
 
 impl Shared {
-    /// The next data of the caller's body, for this attempt.
+    /// Polls the caller's body for this attempt.
     ///
-    /// It is kept in the same step, so that a later attempt lacks nothing of what an earlier one took.
+    /// The data is recorded in the same step, so a later attempt has every byte that an earlier one
+    /// took.
     fn poll(
         &mut self,
         attempt: u32,
         cx: &mut Context<'_>,
     ) -> Poll<Result<Option<Bytes>, BoxError>> {
-        // A connection may still hold the body of an attempt that has failed.
+        // A connection may still hold the body of a failed attempt.
         if self.attempt != attempt {
-            return Poll::Ready(Err("the request is sent once more".into()));
+            return Poll::Ready(Err("the request is retried".into()));
         }
         let frame = ready!(http_body::Body::poll_frame(Pin::new(&mut self.body), cx));
         Poll::Ready(match frame.transpose() {
             Ok(frame) => {
                 let data = frame.and_then(|frame| frame.into_data().ok());
                 if let Some(data) = &data {
-                    self.keep(data);
+                    self.record(data);
                 }
                 Ok(data)
             }
             Err(error) => {
-                // A broken body would end early in a second attempt, as if it were whole.
-                self.kept = None;
+                // A retry would send a failed body as if it were complete.
+                self.recorded = None;
                 Err(error.into())
             }
         })
     }
 
-    fn keep(&mut self, data: &[u8]) {
-        match &mut self.kept {
-            Some(kept) if kept.len() + data.len() <= KEPT => kept.extend_from_slice(data),
-            kept => *kept = None,
+    fn record(&mut self, data: &[u8]) {
+        match &mut self.recorded {
+            Some(recorded) if recorded.len() + data.len() <= RETRY_BYTES => {
+                recorded.extend_from_slice(data)
+            }
+            recorded => *recorded = None,
         }
     }
 }
@@ -197,14 +205,11 @@ fn lock(shared: &Mutex<Shared>) -> MutexGuard<'_, Shared> {
     shared.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-impl http_body::Body for Sending {
+impl http_body::Body for RequestBody {
     type Data = Bytes;
     type Error = BoxError;
 
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Polled {
         let now = Instant::now();
         if now > self.upstream.waits(now) {
             let error = "the upstream takes the request too slowly";
@@ -219,7 +224,7 @@ impl http_body::Body for Sending {
         let polled = lock(&self.shared).poll(self.attempt, cx);
         let Poll::Ready(polled) = polled else {
             let until = self.caller.waits(now);
-            // It is a piece that was sent which is reported, not the wait for one.
+            // Only a sent piece notifies `next_piece`, not the wait for one.
             self.progress.send_if_modified(|progress| {
                 *progress = Progress::AwaitsCaller;
                 false
@@ -264,7 +269,7 @@ mod tests {
     use std::sync::Barrier;
     use std::time::Duration;
 
-    /// How often two threads meet in a race test.
+    /// The number of races in a test.
     const RACES: usize = 2000;
 
     fn pieces(pieces: &[usize]) -> Body {
@@ -275,8 +280,8 @@ mod tests {
         Body::new(StreamBody::new(stream::iter(frames)))
     }
 
-    fn sending(body: Body) -> (Sending, Sent) {
-        Sending::new(body, Pace::new(Duration::from_secs(1), None))
+    fn sending(body: Body) -> (RequestBody, RequestProgress) {
+        RequestBody::new(body, Pace::new(Duration::from_secs(1), None))
     }
 
     #[tokio::test]
@@ -287,7 +292,7 @@ mod tests {
                 first.frame().await.unwrap().unwrap();
             }
             let (second, _) = sent.again().unwrap();
-            // The first takes nothing of the rest.
+            // The first attempt takes nothing of the rest.
             assert!(first.frame().await.unwrap().is_err());
             assert_eq!(second.collect().await.unwrap().to_bytes().len(), 6);
         }
@@ -322,16 +327,16 @@ mod tests {
 
     #[tokio::test]
     async fn long_or_answered_request_is_not_kept() {
-        let (mut first, sent) = sending(pieces(&[KEPT, 1, 1]));
+        let (mut first, sent) = sending(pieces(&[RETRY_BYTES, 1, 1]));
         first.frame().await.unwrap().unwrap();
         assert!(sent.clone().again().is_some());
-        let (mut first, sent) = sending(pieces(&[KEPT, 1, 1]));
+        let (mut first, sent) = sending(pieces(&[RETRY_BYTES, 1, 1]));
         for _ in 0..2 {
             first.frame().await.unwrap().unwrap();
         }
         assert!(sent.again().is_none());
         let (_first, sent) = sending(pieces(&[1]));
-        sent.is_answered();
+        sent.response_begins();
         assert!(sent.again().is_none());
     }
 }

@@ -1,15 +1,16 @@
-//! Introspection at a raw TCP server that answers wrongly, half or not at all, through the default client.
+//! Introspection at a raw TCP server with invalid, partial or missing responses, with the default
+//! client.
 
 use obo::BearerAuthLayer;
 
-use crate::asked::code;
 use crate::guarded::{Guarded, INVALID_TOKEN, challenges};
+use crate::introspecting::code;
 use crate::raw_endpoint::{RawEndpoint, good, http, ok};
 
 #[tokio::test]
 async fn in_02_in_03_bt_18_what_is_no_answer_is_503_and_lets_nobody_in() {
     let good = good();
-    for (answer, why) in [
+    for (response, why) in [
         ("220 mail ready\r\n".to_owned(), "no HTTP"),
         (
             ok(&good).replace("content-length: ", "content-length: 9"),
@@ -25,7 +26,7 @@ async fn in_02_in_03_bt_18_what_is_no_answer_is_503_and_lets_nobody_in() {
         (ok(&good.replace("true", "null")), "`active` is null"),
         (
             ok(&good.replace(r#""active":true,"#, "")),
-            "`active` is not told",
+            "`active` is missing",
         ),
         (ok(&good.replace("true", r#""true""#)), "a string"),
         (ok(&good.replace("true", "1")), "a number"),
@@ -51,7 +52,7 @@ async fn in_02_in_03_bt_18_what_is_no_answer_is_503_and_lets_nobody_in() {
         (http("500 Internal Server Error", &good), "500"),
         (http("502 Bad Gateway", "<html>"), "502"),
     ] {
-        let endpoint = RawEndpoint::answering(answer).await;
+        let endpoint = RawEndpoint::serving(response).await;
         let guarded = Guarded::new(BearerAuthLayer::new(endpoint.server()));
         let response = guarded.with("Bearer opaque").await;
         assert_eq!(response.status(), 503, "{why}");
@@ -77,16 +78,18 @@ async fn response_must_be_json_by_its_content_type() {
             "introspection_unavailable",
         ),
     ] {
-        let answer = ok(&good()).replace(JSON, content_type);
-        let endpoint = RawEndpoint::answering(answer).await;
+        let response = ok(&good()).replace(JSON, content_type);
+        let endpoint = RawEndpoint::serving(response).await;
         let outcome = code(&endpoint.server(), "opaque").await;
         assert_eq!(outcome, expected, "{content_type}");
     }
     let page = ok(r#"{"active":false}"#).replace(JSON, "content-type: text/html");
-    let endpoint = RawEndpoint::answering(page).await;
+    let endpoint = RawEndpoint::serving(page).await;
     let refused = endpoint.server().validate("opaque").await.unwrap_err();
     assert!(
-        refused.to_string().contains("not JSON by its content type"),
+        refused
+            .to_string()
+            .contains("the content type of the response is not JSON"),
         "{refused}"
     );
 }
@@ -94,7 +97,7 @@ async fn response_must_be_json_by_its_content_type() {
 #[tokio::test]
 async fn in_04_in_05_what_is_an_answer_against_the_token_is_401() {
     let good = good();
-    for (answer, why) in [
+    for (response, why) in [
         (r#"{"active":false}"#.to_owned(), "inactive"),
         (good.replace("true", "false"), "inactive"),
         (good.replace("service-a", "service-b"), "wrong_audience"),
@@ -141,9 +144,9 @@ async fn in_04_in_05_what_is_an_answer_against_the_token_is_401() {
             "duplicate_member",
         ),
     ] {
-        let endpoint = RawEndpoint::answering(ok(&answer)).await;
+        let endpoint = RawEndpoint::serving(ok(&response)).await;
         let server = endpoint.server();
-        assert_eq!(code(&server, "opaque").await, why, "{answer}");
+        assert_eq!(code(&server, "opaque").await, why, "{response}");
         let guarded = Guarded::new(BearerAuthLayer::new(server));
         guarded.refuses("opaque", INVALID_TOKEN).await;
     }
@@ -151,6 +154,6 @@ async fn in_04_in_05_what_is_an_answer_against_the_token_is_401() {
 
 #[tokio::test]
 async fn the_answer_that_the_others_are_made_of_is_good() {
-    let endpoint = RawEndpoint::answering(ok(&good())).await;
+    let endpoint = RawEndpoint::serving(ok(&good())).await;
     assert_eq!(code(&endpoint.server(), "opaque").await, "ok");
 }

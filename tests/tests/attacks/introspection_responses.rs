@@ -1,32 +1,32 @@
-//! What an introspection endpoint may say beside claims: RFC 7662 section 2.2.
+//! Introspection responses that are odd in other ways than their claims (RFC 7662 §2.2).
 
 use obo_tests::expected::{INVALID, Refusal, UNINTROSPECTED};
 
 use crate::case::Expected;
+use crate::introspection_endpoint::IntrospectionResponse;
 use crate::target::Target;
-use crate::told::Told;
 
-/// An answer by its name, and what becomes of the token.
-pub(crate) type Answer = (String, Told, Expected);
+/// A response by its name, and the expected outcome.
+pub(crate) type ResponseCase = (String, IntrospectionResponse, Expected);
 
-/// No answer about the token, which is not the token's fault.
+/// The response does not decide about the token, so introspection is unavailable.
 const NONE: Option<Refusal> = Some(UNINTROSPECTED);
 
-pub(crate) fn answers(of: &Target<'_>) -> Vec<Answer> {
+pub(crate) fn responses(of: &Target<'_>) -> Vec<ResponseCase> {
     let good = of.at.draft().claims.json();
     let with = |members: &str| good.replacen('{', &format!("{{{members},"), 1);
-    let mut answers = Vec::new();
-    let mut says = |name: &str, json: String, expected| {
-        answers.push((name.to_owned(), Told::json(json), expected));
+    let mut responses = Vec::new();
+    let mut add = |name: &str, json: String, expected| {
+        responses.push((name.to_owned(), IntrospectionResponse::json(json), expected));
     };
-    says("active", with(r#""active":true"#), None);
-    says("inactive", r#"{"active":false}"#.to_owned(), Some(INVALID));
-    says(
+    add("active", with(r#""active":true"#), None);
+    add("inactive", r#"{"active":false}"#.to_owned(), Some(INVALID));
+    add(
         "inactive, with claims",
         with(r#""active":false"#),
         Some(INVALID),
     );
-    says(
+    add(
         "inactive, wrong types",
         r#"{"active":false,"exp":"x","sub":1}"#.to_owned(),
         Some(INVALID),
@@ -53,7 +53,7 @@ pub(crate) fn answers(of: &Target<'_>) -> Vec<Answer> {
         r#""active":yes"#,
         r#""active":true,,"x":1"#,
     ] {
-        says(odd, with(odd), NONE);
+        add(odd, with(odd), NONE);
     }
     let active = with(r#""active":true"#);
     for (name, body) in [
@@ -72,14 +72,14 @@ pub(crate) fn answers(of: &Target<'_>) -> Vec<Answer> {
         ("with a BOM", format!("\u{feff}{active}")),
         ("with a prefix", format!(")]}}'\n{active}")),
         ("a JWT", of.at.good()),
-        ("with NUL behind", format!("{active}\0")),
+        ("with NUL after it", format!("{active}\0")),
         (
             "within another",
             format!(r#"{{"token_introspection":{active}}}"#),
         ),
         ("300 kB", format!("{active}{}", " ".repeat(300_000))),
     ] {
-        says(name, body, NONE);
+        add(name, body, NONE);
     }
     let kinds = [
         (r#""Bearer""#, None),
@@ -103,7 +103,7 @@ pub(crate) fn answers(of: &Target<'_>) -> Vec<Answer> {
         (r#"["Bearer"]"#, Some(INVALID)),
     ];
     for (kind, expected) in kinds {
-        says(
+        add(
             &format!("token_type {kind}"),
             with(&format!(r#""active":true,"token_type":{kind}"#)),
             expected,
@@ -117,13 +117,13 @@ pub(crate) fn answers(of: &Target<'_>) -> Vec<Answer> {
         (r#""x""#, Some(INVALID)),
         ("1", Some(INVALID)),
     ] {
-        says(
+        add(
             &format!("token_use {kind}"),
             with(&format!(r#""active":true,"token_use":{kind}"#)),
             expected,
         );
     }
-    says(
+    add(
         "no issuer",
         of.at
             .draft()
@@ -133,17 +133,17 @@ pub(crate) fn answers(of: &Target<'_>) -> Vec<Answer> {
             .replacen('{', r#"{"active":true,"#, 1),
         None,
     );
-    says(
+    add(
         "a user's name",
         with(r#""active":true,"username":"admin""#),
         None,
     );
-    says(
+    add(
         "pretty",
         with(r#""active":true"#).replace(',', " ,\r\n "),
         None,
     );
-    says(
+    add(
         "deep",
         with(&format!(
             r#""active":true,"deep":{}{}"#,
@@ -152,20 +152,22 @@ pub(crate) fn answers(of: &Target<'_>) -> Vec<Answer> {
         )),
         Some(INVALID),
     );
-    answers.extend(statuses(&active, of.trap));
-    answers
+    responses.extend(statuses(&active, of.trap));
+    responses
 }
 
-/// Answers that no body makes good ones.
-fn statuses(active: &str, trap: &str) -> Vec<Answer> {
-    let mut answers = Vec::new();
+/// Statuses that make any body unusable.
+fn statuses(active: &str, trap: &str) -> Vec<ResponseCase> {
+    let mut responses = Vec::new();
     for status in [
         201, 202, 204, 206, 301, 302, 303, 307, 308, 400, 401, 403, 404, 405, 410, 418,
     ] {
-        let mut told = Told::json(if status == 204 { "" } else { active });
-        told.status = status;
-        told.fields.push(("location", format!("{trap}/introspect")));
-        answers.push((format!("status {status}"), told, NONE));
+        let mut response = IntrospectionResponse::json(if status == 204 { "" } else { active });
+        response.status = status;
+        response
+            .fields
+            .push(("location", format!("{trap}/introspect")));
+        responses.push((format!("status {status}"), response, NONE));
     }
-    answers
+    responses
 }
