@@ -119,7 +119,7 @@ async fn opaque_token_for_another_is_refused() {
         inspected(json!({ "active": true, "aud": "c" })),
     );
     let error = idp.token(&setup).await.unwrap_err();
-    assert!(error.to_string().contains(r#"`aud` names "c""#), "{error}");
+    assert!(error.to_string().contains(r#"`aud` is "c""#), "{error}");
 }
 
 #[tokio::test]
