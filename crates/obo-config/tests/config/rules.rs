@@ -76,7 +76,7 @@ async fn callers(setup: &Setup) -> [Caller; 3] {
 }
 
 #[tokio::test]
-async fn file_says_who_may_do_what() {
+async fn file_configures_access_rules() {
     let setup = Setup::start().await;
     let rules = read(FILE).build(&[issuer(&setup.idp)]).unwrap();
     assert_eq!(rules.public_paths(), PublicPaths::new(["/docs"]).unwrap());
@@ -107,7 +107,7 @@ async fn file_says_who_may_do_what() {
 }
 
 #[tokio::test]
-async fn otherwise_is_the_rule_of_all_other_paths() {
+async fn otherwise_covers_all_other_paths() {
     let setup = Setup::start().await;
     let file = "[[rules]]\npath = '/orders'\n[[rules]]\notherwise = true\nscopes = ['a']";
     let rules = read(file).build(&[issuer(&setup.idp)]).unwrap();
@@ -121,7 +121,7 @@ async fn otherwise_is_the_rule_of_all_other_paths() {
 }
 
 #[test]
-fn mistake_in_a_rule_is_named_by_its_path() {
+fn rule_mistake_names_path() {
     let trusted = [Issuer::new("https://idp.example").unwrap()];
     for (rule, field) in [
         ("", "path"),
