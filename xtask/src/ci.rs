@@ -22,6 +22,7 @@ pub(crate) fn run() -> shell::Result {
     };
     step("fmt", || done(show(&mut cargo("fmt --all -- --check"))))?;
     step("arrows", || done(arrows::run()))?;
+    step("words", || done(words::run()))?;
     step("coverage", || done(coverage::check()))?;
     step("clippy", || done(show(&mut cargo(CLIPPY))))?;
     step("test", || done(crate::test()))?;

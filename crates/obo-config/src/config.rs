@@ -1,5 +1,6 @@
 use obo::{
-    BearerAuthLayer, ConfigError, Destinations, ProtectedResource, ResourceServer, TokenExchange,
+    BearerAuthLayer, ConfigError, Destinations, ProtectedResource, ResourceServer, RuleTable,
+    TokenExchange,
 };
 use serde::Deserialize;
 
@@ -8,7 +9,7 @@ use crate::destination::DestinationsConfig;
 use crate::exchange::ExchangeConfig;
 use crate::protected_resource::ProtectedResourceConfig;
 use crate::resource_server::ResourceServerConfig;
-use crate::rules::{Rules, RulesConfig};
+use crate::rules::RulesConfig;
 use crate::setup::Setup;
 
 /// The inbound and the outbound side of a service in one file.
@@ -48,7 +49,7 @@ pub struct Built {
     /// The services that are called.
     pub destinations: Option<Destinations>,
     /// Who may do what.
-    pub rules: Option<Rules>,
+    pub rules: Option<RuleTable>,
     /// The metadata for clients.
     pub protected_resource: Option<ProtectedResource>,
 }
@@ -95,7 +96,7 @@ impl Built {
             layer = layer.protected_resource(resource);
         }
         match &self.rules {
-            Some(rules) => layer.public_paths(rules.table.public_paths()),
+            Some(rules) => layer.public_paths(rules.public_paths()),
             None => layer,
         }
     }

@@ -30,7 +30,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn equal_names_are_one() {
+    fn equal_names_are_interned_once() {
         let name = || interned("obo-interned".to_owned());
         assert!(std::ptr::eq(name(), name()));
         let path = || interned_path(vec!["obo".to_owned(), "interned".to_owned()]);

@@ -47,7 +47,7 @@
 //!     let auth = built.auth_layer();
 //!     let mut app = Router::new().route("/orders/{id}", get(order));
 //!     if let Some(rules) = built.rules {
-//!         app = app.layer(RequireLayer::by_path(rules.table));
+//!         app = app.layer(RequireLayer::by_path(rules));
 //!     }
 //!     let listener = tokio::net::TcpListener::bind("127.0.0.1:3000").await?;
 //!     axum::serve(listener, app.layer(auth)).await?;
@@ -106,7 +106,7 @@ pub use form::Span;
 pub use live::Live;
 pub use protected_resource::ProtectedResourceConfig;
 pub use resource_server::ResourceServerConfig;
-pub use rules::{RuleConfig, Rules, RulesConfig};
+pub use rules::{RuleConfig, RulesConfig};
 pub use secret::SecretConfig;
 pub use settings::{Settings, unquoted};
 pub use setup::Setup;

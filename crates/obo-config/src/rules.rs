@@ -164,21 +164,12 @@ impl From<PrincipalConfig> for Principal {
 /// "#)?;
 /// let issuers = [obo::Issuer::new("https://idp.example.com/realms/corp")?];
 /// let rules = config.rules.build(&issuers)?;
-/// assert_eq!(rules.public, ["/docs"]);
+/// assert_eq!(rules.public_paths(), obo::bearer::PublicPaths::new(["/docs"])?);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug, Deserialize)]
 #[serde(transparent)]
 pub struct RulesConfig(Vec<Settings>);
-
-/// The rules that [`RulesConfig::build`] makes.
-#[derive(Clone, Debug)]
-pub struct Rules {
-    /// The rule of each path.
-    pub table: RuleTable,
-    /// The paths that require no token, as in [`RuleTable::public_paths`].
-    pub public: Vec<String>,
-}
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -198,8 +189,8 @@ impl RulesConfig {
     ///
     /// Fails if a rule is wrong or two rules conflict. The field is a path such as
     /// `rules[1].scopes`.
-    pub fn build(self, trusted: &[Issuer]) -> Result<Rules, ConfigError> {
-        let (mut entries, mut public) = (Vec::new(), Vec::new());
+    pub fn build(self, trusted: &[Issuer]) -> Result<RuleTable, ConfigError> {
+        let mut entries = Vec::new();
         for (i, entry) in self.0.into_iter().enumerate() {
             let place = format!("rules[{i}]");
             let (entry, rule) = parts(entry, trusted).map_err(|error| error.within(&place))?;
@@ -214,9 +205,6 @@ impl RulesConfig {
                 }
             };
             for path in listed {
-                if rule.is_none() {
-                    public.extend(path.clone());
-                }
                 entries.push((place.clone(), path, rule.clone()));
             }
         }
@@ -231,14 +219,13 @@ impl RulesConfig {
             });
             table.build()
         };
-        let table = table(entries.len()).map_err(|error| {
+        table(entries.len()).map_err(|error| {
             // Name the first entry that conflicts with an earlier one.
             let wrong = (1..).zip(&entries).find(|(most, _)| table(*most).is_err());
             let place = wrong.map_or("rules", |(_, (place, ..))| place);
             let field = error.field().replacen("rule_table", place, 1);
             error.at(field)
-        })?;
-        Ok(Rules { table, public })
+        })
     }
 }
 

@@ -285,7 +285,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn message_of_a_reader_loses_its_value() {
+    fn reader_error_hides_value() {
         for (message, expected) in [
             (
                 r#"invalid type: string "s3cret", expected a map"#,
@@ -353,7 +353,7 @@ mod tests {
     }
 
     #[test]
-    fn duplicate_member_is_refused() {
+    fn duplicate_member_is_rejected() {
         let file = r#"{"rules": [{"scopes": ["a"], "scopes": []}]}"#;
         let error = serde_json::from_str::<Settings>(file).unwrap_err();
         assert!(
@@ -367,7 +367,7 @@ mod tests {
     }
 
     #[test]
-    fn settings_show_nothing() {
+    fn settings_debug_is_redacted() {
         let settings: Settings = serde_json::from_str(r#"{"secret": "s3cret"}"#).unwrap();
         assert_eq!(format!("{settings:?}"), "Settings([redacted])");
     }

@@ -48,7 +48,7 @@
 //!     let target = Target::audience(Audience::new("service-b")?);
 //!     let grant = Grant::from(ExchangeRequest::new(&caller, target));
 //!     let request = Rfc8693::new().request(&grant, Registration::new(&issuer, "service-a"))?;
-//!     // Send `request.body()` to the token endpoint, and give the response to `Rfc8693::response`.
+//!     // Send `request.body()` to the token endpoint. `Rfc8693::response` reads the response.
 //!     assert!(request.pairs().any(|pair| pair == ("subject_token", TOKEN)));
 //!     assert!(request.pairs().any(|pair| pair == ("audience", "service-b")));
 //!     Ok(())
@@ -63,7 +63,7 @@
 //!
 //! | feature | default | adds |
 //! | --- | --- | --- |
-//! | `jsonwebtoken` | no | conversions from the key and algorithm types of the `jsonwebtoken` crate |
+//! | `jsonwebtoken` | no | conversions from keys and algorithms of the `jsonwebtoken` crate |
 //!
 //! # Where to go next
 //!

@@ -221,8 +221,9 @@ fn other_issuer(expected: &Issuer, seen: &str) -> ConfigError {
 mod tests {
     use super::*;
 
+    /// MD-01
     #[test]
-    fn md_01_a_document_of_another_issuer_is_not_used() {
+    fn foreign_document_is_rejected() {
         let issuer = Issuer::new("https://h/t").unwrap();
         for other in ["https://h/t/", "https://H/t", "https://h"] {
             let document = format!(r#"{{"issuer":"{other}","jwks_uri":"https://h/jwks"}}"#);
@@ -231,8 +232,9 @@ mod tests {
         }
     }
 
+    /// MD-07, TE-01
     #[test]
-    fn md_07_te_01_endpoints_are_https_or_loopback() {
+    fn endpoints_are_https_or_loopback() {
         let issuer = Issuer::new("https://h").unwrap();
         for (member, bad) in [
             ("jwks_uri", "http://h/jwks"),
@@ -323,7 +325,7 @@ mod tests {
 
     /// MD-09
     #[test]
-    fn plain_http_by_hand_needs_danger() {
+    fn plain_http_endpoints_need_danger() {
         let (keys, token) = ("http://idp:8080/keys", "http://idp:8080/token");
         ServerMetadata::new(Some(keys), None).unwrap_err();
         let plain = ServerMetadata::danger_http(Some(keys), Some(token)).unwrap();
@@ -337,16 +339,18 @@ mod tests {
         ServerMetadata::danger_http(Some("ftp://idp/keys"), None).unwrap_err();
     }
 
+    /// MD-08
     #[test]
-    fn md_08_a_document_need_not_list_the_exchange_grant() {
+    fn exchange_grant_need_not_be_listed() {
         let issuer = Issuer::new("https://h").unwrap();
         let document = br#"{"issuer":"https://h","token_endpoint":"https://h/token","grant_types_supported":["authorization_code"]}"#;
         let metadata = ServerMetadata::parse(&issuer, document).unwrap();
         assert_eq!(metadata.token_endpoint.as_deref(), Some("https://h/token"));
     }
 
+    /// MT-07
     #[test]
-    fn mt_07_the_alias_for_mutual_tls_is_read_and_held_to_the_same_rule() {
+    fn mtls_alias_follows_same_rule() {
         let issuer = Issuer::new("https://h").unwrap();
         let parse = |aliases: &str| {
             let document =
@@ -368,8 +372,9 @@ mod tests {
         assert_eq!(field, "mtls_endpoint_aliases.token_endpoint");
     }
 
+    /// IN-01, MT-07
     #[test]
-    fn in_01_mt_07_a_place_to_introspect_at_is_read_where_it_may_be_used() {
+    fn introspection_endpoint_is_read() {
         let issuer = Issuer::new("https://h").unwrap();
         for (url, is_read) in [
             ("https://h/introspect", true),

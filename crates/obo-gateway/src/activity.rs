@@ -213,7 +213,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn moving_stream_shields_no_stalled_one() {
+    async fn moving_stream_hides_no_stalled_one() {
         let activity = activity();
         let (moving, stalled) = (activity.begin(), activity.begin());
         stalled.set(false, 1000);
@@ -229,7 +229,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn stream_that_stalls_again_ends_sooner() {
+    async fn stalling_again_ends_sooner() {
         let activity = activity();
         let (steady, slow) = (activity.begin(), activity.begin());
         slow.set(false, 0);

@@ -63,7 +63,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_address_has_its_share_alone() {
+    fn each_address_has_its_share() {
         let addresses = Addresses::default();
         let count = |address: &str| addresses.count(address.parse().ok()?, 1);
         let first = count("2001:db8::1");
@@ -77,7 +77,7 @@ mod tests {
     }
 
     #[test]
-    fn address_without_connections_takes_no_memory() {
+    fn idle_address_takes_no_memory() {
         let addresses = Addresses::default();
         drop(addresses.count(IpAddr::from([127, 0, 0, 1]), 7));
         assert!(addresses.lock().is_empty());

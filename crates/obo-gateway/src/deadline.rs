@@ -92,7 +92,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn timeout_has_eight_digits_and_a_unit() {
+    fn timeout_is_digits_and_unit() {
         for (value, expected) in [
             ("1S", Some(Duration::from_secs(1))),
             ("250m", Some(Duration::from_millis(250))),
@@ -115,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn remaining_time_is_never_written_longer() {
+    fn remaining_time_is_never_extended() {
         for (left, expected) in [
             (Duration::ZERO, "0n"),
             (Duration::from_millis(99), "99000000n"),

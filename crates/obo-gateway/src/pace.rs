@@ -93,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn trickle_ends_and_steady_transfer_continues() {
+    fn only_trickling_transfer_ends() {
         assert_eq!(pieces(SECOND, 1, Some(500)), 10);
         assert_eq!(pieces(SECOND, 499, Some(500)), 1000);
         assert_eq!(pieces(SECOND, 250, Some(500)), 19);

@@ -299,7 +299,7 @@ mod tests {
     }
 
     #[test]
-    fn second_attempt_lacks_no_piece() {
+    fn second_attempt_sends_every_piece() {
         for _ in 0..RACES {
             let (mut first, sent) = sending(pieces(&[1; 64]));
             let start = Arc::new(Barrier::new(2));
@@ -326,7 +326,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn long_or_answered_request_is_not_kept() {
+    async fn long_or_finished_request_is_dropped() {
         let (mut first, sent) = sending(pieces(&[RETRY_BYTES, 1, 1]));
         first.frame().await.unwrap().unwrap();
         assert!(sent.clone().again().is_some());

@@ -22,8 +22,8 @@ macro_rules! inner_accessors {
 
 /// A `Debug` that shows the name of the type alone, whatever its parameters are.
 macro_rules! opaque_debug {
-    ($name:ident<$($parameter:ident),+> $(where $($bounds:tt)+)?) => {
-        impl<$($parameter),+> std::fmt::Debug for $name<$($parameter),+>
+    ($name:ident $(<$($parameter:ident),+>)? $(where $($bounds:tt)+)?) => {
+        impl $(<$($parameter),+>)? std::fmt::Debug for $name $(<$($parameter),+>)?
         $(where $($bounds)+)?
         {
             fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

@@ -50,7 +50,8 @@ async fn run() -> Result<(), (u8, BoxError)> {
     let listening = listener.and_then(|listener| Ok((listener.local_addr()?, listener)));
     let (address, listener) =
         listening.map_err(|error| (FAILED, format!("listen: {address}: {error}").into()))?;
+    let stopped = obo_gateway::stopped();
     println!("listening on http://{address}");
-    gateway.serve(listener, obo_gateway::stopped()).await;
+    gateway.serve(listener, stopped).await;
     Ok(())
 }

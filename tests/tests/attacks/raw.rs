@@ -20,8 +20,9 @@ fn statuses(back: &str) -> Vec<&str> {
         .collect()
 }
 
+/// BT-05, BT-10, BT-11
 #[tokio::test]
-async fn bt_05_bt_10_bt_11_what_no_client_sends_reaches_nobody() {
+async fn malformed_raw_requests_are_rejected() {
     let world = World::start(KeySetKind::Clean, IntrospectedTokens::None).await;
     let (gateway, token) = (world.gateway(), world.good());
     let line = format!("authorization: Bearer {token}");
@@ -105,8 +106,9 @@ async fn bt_05_bt_10_bt_11_what_no_client_sends_reaches_nobody() {
     assert_eq!(gateway.take_upstream().len(), 0);
 }
 
+/// BT-10
 #[tokio::test]
-async fn bt_10_one_request_of_a_connection_says_nothing_of_the_next() {
+async fn connection_carries_no_state() {
     let world = World::start(KeySetKind::Clean, IntrospectedTokens::None).await;
     let (gateway, token) = (world.gateway(), world.good());
     let with = format!("authorization: Bearer {token}\r\n");
@@ -199,7 +201,7 @@ async fn bt_10_one_request_of_a_connection_says_nothing_of_the_next() {
 }
 
 #[tokio::test]
-async fn a_token_that_ends_within_leeway_is_let_in_and_exchanged_no_more() {
+async fn leeway_token_is_not_exchanged() {
     let world = World::start(KeySetKind::Clean, IntrospectedTokens::None).await;
     let line = format!("authorization: Bearer {}", world.expiring_in(-10));
     let back = world

@@ -94,28 +94,33 @@ async fn attack_introspecting(
     score.settle();
 }
 
+/// JW-11, JW-12, JW-15, JW-16
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn jw_11_jw_12_jw_15_jw_16_hostile_tokens_with_a_clean_key_set() {
+async fn hostile_tokens_fail_with_clean_keys() {
     attack(KeySetKind::Clean, "clean").await;
 }
 
+/// JW-19, JW-20
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn jw_19_jw_20_hostile_tokens_with_an_odd_key_set() {
+async fn hostile_tokens_fail_with_odd_keys() {
     attack(KeySetKind::Odd, "odd").await;
 }
 
+/// JW-04, JW-05
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn jw_04_jw_05_hostile_tokens_with_a_hostile_key_set() {
+async fn hostile_tokens_fail_with_bad_keys() {
     attack(KeySetKind::Hostile, "hostile").await;
 }
 
+/// IN-08
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn in_08_hostile_tokens_where_opaque_ones_are_asked_about() {
+async fn hostile_tokens_fail_in_opaque_mode() {
     // Times, claims and actors of a JWT do not decide whether it is one.
     attack_introspecting(IntrospectedTokens::Opaque, "opaque tokens", &FAMILIES[3..]).await;
 }
 
+/// IN-08
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn in_08_hostile_tokens_where_good_ones_are_asked_about_for_revocation() {
+async fn hostile_tokens_fail_in_revocation() {
     attack_introspecting(IntrospectedTokens::ForRevocation, "revocation", &FAMILIES).await;
 }

@@ -79,8 +79,9 @@ fn assert_recorded(log: &Log, fields: &[&str]) {
     assert!(!refusal.contains("secret") && !refusal.contains("alice"));
 }
 
+/// OB-08
 #[tokio::test]
-async fn ob_08_a_refusal_of_layer_extractor_or_handler_is_told_once() {
+async fn each_refusal_is_logged_once() {
     let (log, _guard) = Log::capture();
     let idp = TestIdp::start().await;
     let router = router(&idp);
@@ -154,8 +155,9 @@ async fn level(address: SocketAddr, token: Option<&str>) -> Result<(), Status> {
     client.level(request).await.map(drop)
 }
 
+/// OB-08
 #[tokio::test]
-async fn ob_08_a_status_of_interceptor_or_method_is_told_once() {
+async fn each_grpc_status_is_logged_once() {
     let (log, _guard) = Log::capture();
     let idp = TestIdp::start().await;
     let direct = serve(&idp, None).await;

@@ -56,8 +56,9 @@ async fn level(stock: Stock, caller: &Caller) -> Result<Response<Availability>, 
     Ok(level)
 }
 
+/// GR-10
 #[tokio::test]
-async fn gr_10_an_interceptor_carries_the_caller_into_each_call() {
+async fn interceptor_carries_the_caller() {
     let chain = Chain::start().await.unwrap();
     let (stock, caller) = (stock_of_b(&chain), alice(&chain).await);
     for expected in [TokenSource::Exchange, TokenSource::Cache] {
@@ -69,8 +70,9 @@ async fn gr_10_an_interceptor_carries_the_caller_into_each_call() {
     }
 }
 
+/// GR-10
 #[tokio::test]
-async fn gr_10_a_client_may_be_of_one_caller_and_beats_the_interceptor() {
+async fn bound_client_beats_interceptor() {
     let chain = Chain::start().await.unwrap();
     let bob = caller(&chain, "service-a", &chain.token_of("bob")).await;
     let stock = stock_of_b(&chain).on_behalf_of(&alice(&chain).await);
@@ -78,8 +80,9 @@ async fn gr_10_a_client_may_be_of_one_caller_and_beats_the_interceptor() {
     assert_eq!(response.get_ref().hops[0].subject, "alice");
 }
 
+/// GR-10, BT-21
 #[tokio::test]
-async fn gr_10_bt_21_a_client_with_an_origin_finds_its_destination_among_many() {
+async fn origin_selects_the_destination() {
     let chain = Chain::start().await.unwrap();
     let (exchange, uri) = (exchange(&chain, "service-a"), format!("http://{}", chain.b));
     let to = |uri: &str| Destination::new(uri, audience("service-b")).unwrap();
@@ -113,8 +116,9 @@ async fn call_without_subject_is_not_made() {
     assert_eq!(chain.idp.token_requests(), 0);
 }
 
+/// TX-39, GR-03
 #[tokio::test]
-async fn tx_39_gr_03_a_refused_exchange_keeps_its_code_and_its_cause() {
+async fn failed_exchange_keeps_its_cause() {
     let chain = Chain::start().await.unwrap();
     let uri = format!("http://{}", chain.b);
     let stock = stock(&chain, "service-a", &uri, "service-z");
@@ -125,8 +129,9 @@ async fn tx_39_gr_03_a_refused_exchange_keeps_its_code_and_its_cause() {
     assert!(!status.message().contains("service-z"), "{status}");
 }
 
+/// GR-04
 #[tokio::test]
-async fn gr_04_without_the_authorization_server_a_call_is_unavailable() {
+async fn unreachable_issuer_is_unavailable() {
     let chain = Chain::start().await.unwrap();
     let (stock, caller) = (stock_of_b(&chain), alice(&chain).await);
     chain.idp.stop();
@@ -137,8 +142,9 @@ async fn gr_04_without_the_authorization_server_a_call_is_unavailable() {
     assert_eq!(error.kind(), ExchangeErrorKind::Transient);
 }
 
+/// GR-10
 #[tokio::test]
-async fn gr_10_the_called_services_own_status_comes_through() {
+async fn called_status_comes_through() {
     let chain = Chain::start().await.unwrap();
     let uri = format!("http://{}", chain.b);
     let stock = stock(&chain, "service-x", &uri, "service-b");
@@ -149,8 +155,9 @@ async fn gr_10_the_called_services_own_status_comes_through() {
     assert!(exchange_error(&status).is_none());
 }
 
+/// GR-10
 #[tokio::test]
-async fn gr_10_a_channel_to_nowhere_keeps_the_transports_code() {
+async fn dead_channel_keeps_transport_code() {
     let chain = Chain::start().await.unwrap();
     // The port stays reserved, so nothing listens there.
     let stopped = TestIdp::start().await;

@@ -7,8 +7,9 @@ use tonic::Code;
 
 use crate::setup::{alice_at_b, audience, caller, get};
 
+/// BT-12, GR-02
 #[tokio::test]
-async fn bt_12_gr_02_a_token_for_a_is_refused_by_b() {
+async fn b_rejects_token_for_a() {
     let chain = Chain::start().await.unwrap();
     let status = chain.level_from_b(&chain.token_of("alice")).await.unwrap();
     assert_eq!(status.code(), Code::Unauthenticated);
@@ -17,8 +18,9 @@ async fn bt_12_gr_02_a_token_for_a_is_refused_by_b() {
     assert_eq!(chain.requests_to_c(), 0);
 }
 
+/// TX-38
 #[tokio::test]
-async fn tx_38_b_cannot_exchange_a_token_for_a() {
+async fn b_cannot_exchange_token_for_a() {
     let chain = Chain::start().await.unwrap();
     let at_a = caller(&chain, "service-a", &chain.token_of("alice")).await;
     let to_c = audience("service-c");
@@ -41,18 +43,21 @@ async fn assert_denied(with: impl Fn(TokenBuilder) -> TokenBuilder) {
     assert_eq!(challenge, r#"Bearer error="insufficient_scope""#);
 }
 
+/// TX-32, GR-03
 #[tokio::test]
-async fn tx_32_gr_03_a_user_herself_is_no_service() {
+async fn user_alone_is_not_a_service() {
     assert_denied(|token| token).await;
 }
 
+/// TX-32, KC-07, GR-03
 #[tokio::test]
-async fn tx_32_kc_07_gr_03_a_service_that_is_not_listed_is_denied() {
+async fn unlisted_service_is_denied() {
     assert_denied(|token| token.actor("service-x")).await;
 }
 
+/// TX-24
 #[tokio::test]
-async fn tx_24_a_listed_service_that_acted_before_opens_nothing() {
+async fn earlier_actor_permits_nothing() {
     assert_denied(|token| {
         let token = token.actor("service-a").actor("service-b");
         token.actor("service-x")
@@ -60,8 +65,9 @@ async fn tx_24_a_listed_service_that_acted_before_opens_nothing() {
     .await;
 }
 
+/// TX-39
 #[tokio::test]
-async fn tx_39_a_service_that_may_not_reach_c_does_not_call_it() {
+async fn denied_service_does_not_call_c() {
     let chain = Chain::start().await.unwrap();
     let ledger_of_a = format!("http://{}/ledger", chain.a);
     let response = get(&ledger_of_a, &chain.token_of("alice")).await;
@@ -77,8 +83,9 @@ async fn tx_39_a_service_that_may_not_reach_c_does_not_call_it() {
     assert!(error.to_string().contains("\"service-z\""), "{error}");
 }
 
+/// TX-39, BT-18
 #[tokio::test]
-async fn tx_39_bt_18_without_the_server_what_is_at_hand_goes_on_and_the_rest_is_503() {
+async fn cached_tokens_outlast_the_server() {
     let chain = Chain::start().await.unwrap();
     let (alice, bob) = (chain.token_of("alice"), chain.token_of("bob"));
     assert_eq!(chain.orders(&alice).await.unwrap().0, 200);

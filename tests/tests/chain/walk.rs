@@ -10,13 +10,15 @@ fn seen(hop: &Hop) -> (&str, &str, Vec<&str>) {
     (&hop.audience, &hop.subject, actors)
 }
 
+/// TX-30
 #[tokio::test]
-async fn tx_30_every_service_knows_the_user_and_who_calls_for_her() {
+async fn services_know_user_and_caller() {
     walks(&Chain::start().await.unwrap()).await;
 }
 
+/// TX-37
 #[tokio::test]
-async fn tx_37_so_they_do_with_opaque_tokens_that_each_asks_about_once() {
+async fn opaque_chain_introspects_once_each() {
     let chain = Chain::start_with(Tokens::Opaque).await.unwrap();
     let token = walks(&chain).await;
     assert_eq!(chain.idp.introspection_requests(), 3);
@@ -42,8 +44,9 @@ async fn walks(chain: &Chain) -> String {
     token
 }
 
+/// TX-30
 #[tokio::test]
-async fn tx_30_the_token_for_c_names_b_as_the_actor_and_a_as_the_one_before() {
+async fn token_for_c_lists_both_actors() {
     let chain = Chain::start().await.unwrap();
     let caller = alice_at_b(&chain).await;
     let to_c = audience("service-c");
@@ -56,8 +59,9 @@ async fn tx_30_the_token_for_c_names_b_as_the_actor_and_a_as_the_one_before() {
     assert_eq!(claims["act"]["act"]["sub"], "service-a");
 }
 
+/// TX-41
 #[tokio::test]
-async fn tx_41_the_second_call_asks_for_no_token_and_another_user_gets_her_own() {
+async fn second_call_uses_cached_tokens() {
     let chain = Chain::start().await.unwrap();
     let alice = chain.token_of("alice");
     chain.orders(&alice).await.unwrap();

@@ -11,8 +11,9 @@ use tower::{Layer as _, Service as _, ServiceExt as _, service_fn};
 
 use crate::setup::{Setup, audience_of};
 
+/// BT-20
 #[tokio::test]
-async fn bt_20_reqwest_sends_the_exchanged_token() {
+async fn reqwest_sends_exchanged_token() {
     let setup = Setup::start().await;
     let client = reqwest::Client::new();
     let client = service_fn(move |request: Request<reqwest::Body>| {
@@ -37,8 +38,9 @@ async fn bt_20_reqwest_sends_the_exchanged_token() {
     assert_eq!(setup.idp.token_requests(), 1);
 }
 
+/// BT-20
 #[tokio::test]
-async fn bt_20_hyper_util_sends_the_exchanged_token_in_place_of_any_other() {
+async fn hyper_util_sends_exchanged_token() {
     let setup = Setup::start().await;
     let client = Client::builder(TokioExecutor::new()).build_http::<Empty<Bytes>>();
     let mut to_b = setup.to_b().layer(client).on_behalf_of(&setup.caller);
@@ -54,8 +56,9 @@ async fn bt_20_hyper_util_sends_the_exchanged_token_in_place_of_any_other() {
     );
 }
 
+/// BT-21
 #[tokio::test]
-async fn bt_21_a_client_that_is_no_service_gets_a_token_for_where_it_goes_and_nowhere_else() {
+async fn plain_client_gets_destination_token() {
     let setup = Setup::start().await;
     let audience = obo::Audience::new("service-b").unwrap();
     let b = obo::Destination::new(&setup.b, audience).unwrap();

@@ -10,8 +10,9 @@ use tower::{Layer as _, Service as _, ServiceExt as _, service_fn};
 
 use crate::setup::{Setup, service_b};
 
+/// BT-21
 #[tokio::test]
-async fn bt_21_a_client_that_follows_no_redirects_passes_them_on() {
+async fn unfollowed_redirect_is_passed_on() {
     let setup = Setup::start().await;
     let client = Client::builder(TokioExecutor::new()).build_http::<Empty<Bytes>>();
     let mut to_b = setup.to_b().layer(client).on_behalf_of(&setup.caller);
@@ -22,8 +23,9 @@ async fn bt_21_a_client_that_follows_no_redirects_passes_them_on() {
     assert_eq!(response.status(), StatusCode::TEMPORARY_REDIRECT);
 }
 
+/// BT-21
 #[tokio::test]
-async fn bt_21_a_redirect_to_another_origin_loses_the_token() {
+async fn cross_origin_redirect_drops_token() {
     let setup = Setup::start().await;
     // Follows redirects, as `reqwest` does by default.
     let client = reqwest::Client::new();
@@ -44,8 +46,9 @@ async fn bt_21_a_redirect_to_another_origin_loses_the_token() {
     assert_eq!(sent, "none");
 }
 
+/// BT-21
 #[tokio::test]
-async fn bt_21_a_redirect_that_is_followed_outside_is_denied_where_it_goes_to_another_origin() {
+async fn outside_redirect_is_denied() {
     let setup = Setup::start().await;
     let client = Client::builder(TokioExecutor::new()).build_http::<Empty<Bytes>>();
     let mut to_b = setup.to_b().layer(client).on_behalf_of(&setup.caller);

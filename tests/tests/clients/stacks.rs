@@ -35,7 +35,7 @@ where
 }
 
 #[tokio::test]
-async fn limits_and_timeouts_go_inside_and_outside() {
+async fn limits_and_timeouts_compose() {
     let setup = Setup::start().await;
     let mut request_of_alice = ServiceBuilder::new()
         .concurrency_limit(1)
@@ -61,8 +61,9 @@ async fn limits_and_timeouts_go_inside_and_outside() {
     assert_eq!(setup.idp.token_requests(), 1);
 }
 
+/// TX-44
 #[tokio::test]
-async fn tx_44_a_timeout_outside_gives_up_the_call_and_not_the_exchange() {
+async fn outer_timeout_keeps_the_exchange() {
     let setup = Setup::start().await;
     setup.idp.fault(Endpoint::Token, Fault::Hang);
     let to_b = tower::Layer::layer(&setup.to_b(), plain()).on_behalf_of(&setup.caller);
@@ -99,7 +100,7 @@ impl<B> Policy<Request<Empty<Bytes>>, Response<B>, BoxError> for WhileUnavailabl
 }
 
 #[tokio::test]
-async fn retries_inside_and_outside_use_the_token_at_hand() {
+async fn retries_use_the_cached_token() {
     let setup = Setup::start().await;
     let calls = Arc::new(AtomicUsize::new(0));
     let counted = Arc::clone(&calls);

@@ -10,8 +10,9 @@ fn check(scenario: impl Fn() + Send + Sync + 'static + Clone) {
     shuttle::check_pct(scenario, 1000, 3);
 }
 
+/// TX-44
 #[test]
-fn tx_44_many_make_one_request_and_all_have_its_token() {
+fn callers_share_one_request() {
     check(|| {
         block_on(async {
             let world = World::new(8);
@@ -25,8 +26,9 @@ fn tx_44_many_make_one_request_and_all_have_its_token() {
     });
 }
 
+/// TX-44
 #[test]
-fn tx_44_whoever_goes_away_changes_nothing_for_the_others() {
+fn leaving_caller_changes_nothing() {
     check(|| {
         block_on(async {
             let world = World::new(8);
@@ -44,8 +46,9 @@ fn tx_44_whoever_goes_away_changes_nothing_for_the_others() {
     });
 }
 
+/// TX-44
 #[test]
-fn tx_44_keys_do_not_mix() {
+fn keys_do_not_mix() {
     check(|| {
         block_on(async {
             let world = World::new(8);
@@ -58,8 +61,9 @@ fn tx_44_keys_do_not_mix() {
     });
 }
 
+/// TX-44
 #[test]
-fn tx_44_a_failure_is_given_to_those_who_wait_and_leaves_nothing_behind() {
+fn failure_is_shared_and_not_kept() {
     check(|| {
         block_on(async {
             let world = World::new(8).failing();
@@ -74,8 +78,9 @@ fn tx_44_a_failure_is_given_to_those_who_wait_and_leaves_nothing_behind() {
     });
 }
 
+/// TX-44
 #[test]
-fn tx_44_a_token_that_is_let_go_meanwhile_is_fetched_at_most_once_more() {
+fn evicted_token_is_fetched_once_more() {
     check(|| {
         block_on(async {
             let world = World::new(8);

@@ -59,9 +59,10 @@ async fn for_service_b(exchange: &TokenExchange, caller: &Caller) -> Exchanged {
     exchange.token(caller, target).await.unwrap()
 }
 
+/// TX-01
 #[tokio::test]
 #[ignore = "needs the server: cargo xtask interop"]
-async fn tx_01_the_exchanged_token_arrives_at_b() {
+async fn exchanged_token_is_accepted_by_b() {
     let peer = peer();
     let caller = caller(&peer).await;
     let exchanged = for_service_b(&peer.exchange(peer.basic("service-a")), &caller).await;
@@ -71,9 +72,10 @@ async fn tx_01_the_exchanged_token_arrives_at_b() {
     assert_eq!(at_b.subject(), caller.subject());
 }
 
+/// AT-14
 #[tokio::test]
 #[ignore = "needs the server: cargo xtask interop"]
-async fn at_14_the_minute_of_the_token_counts_and_not_the_ten_of_the_answer() {
+async fn token_expiry_beats_expires_in() {
     let peer = peer();
     let caller = caller(&peer).await;
     let exchange = peer.exchange(peer.basic("service-a"));
@@ -96,9 +98,10 @@ async fn at_14_the_minute_of_the_token_counts_and_not_the_ten_of_the_answer() {
     );
 }
 
+/// CA-06
 #[tokio::test]
 #[ignore = "needs the server: cargo xtask interop"]
-async fn ca_06_assertions_have_to_be_for_the_token_endpoint() {
+async fn assertion_aud_is_token_endpoint() {
     let peer = peer();
     let caller = caller(&peer).await;
     let by_the_book = peer.exchange_as("service-k", peer.key());
@@ -111,9 +114,10 @@ async fn ca_06_assertions_have_to_be_for_the_token_endpoint() {
     for_service_b(&peer.exchange_as("service-k", quirk), &caller).await;
 }
 
+/// CA-01
 #[tokio::test]
 #[ignore = "needs the server: cargo xtask interop"]
-async fn ca_01_basic_is_not_decoded_so_an_odd_secret_goes_by_post() {
+async fn odd_secret_needs_post() {
     let peer = peer();
     let caller = caller(&peer).await;
     let secret = peer.secret("service-e");
@@ -128,9 +132,10 @@ async fn ca_01_basic_is_not_decoded_so_an_odd_secret_goes_by_post() {
     for_service_b(&peer.exchange_as("service-e", post), &caller).await;
 }
 
+/// TX-15
 #[tokio::test]
 #[ignore = "needs the server: cargo xtask interop"]
-async fn tx_15_a_token_of_type_access_token_is_no_bearer_token() {
+async fn non_bearer_type_is_rejected() {
     let peer = peer();
     let exchange = peer.exchange(peer.basic("service-a"));
     let refused = exchange
@@ -141,9 +146,10 @@ async fn tx_15_a_token_of_type_access_token_is_no_bearer_token() {
     assert!(refused.to_string().contains("`token_type`"), "{refused}");
 }
 
+/// TX-21
 #[tokio::test]
 #[ignore = "needs the server: cargo xtask interop"]
-async fn tx_21_its_refusals_are_of_our_classes() {
+async fn refusals_have_our_classes() {
     use ExchangeErrorKind as Kind;
     let peer = peer();
     let caller = caller(&peer).await;
@@ -180,9 +186,10 @@ async fn tx_21_its_refusals_are_of_our_classes() {
     }
 }
 
+/// TX-21
 #[tokio::test]
 #[ignore = "needs the server: cargo xtask interop"]
-async fn tx_21_a_token_of_another_issuer_is_the_subjects_fault() {
+async fn foreign_token_is_subjects_fault() {
     let peer = peer();
     let other = obo_testkit::TestIdp::start().await;
     let token = other.user("mallory").audience(A).mint();

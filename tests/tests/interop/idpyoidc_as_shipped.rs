@@ -10,9 +10,10 @@ fn peer() -> Peer {
     Peer::named("IDPYOIDC_AS_SHIPPED")
 }
 
+/// AT-01
 #[tokio::test]
 #[ignore = "needs the server: cargo xtask interop"]
-async fn at_01_its_tokens_have_no_type_and_pass_the_lenient_profile_alone() {
+async fn untyped_tokens_need_lenient_profile() {
     let peer = peer();
     let (token, _) = signed_in(&peer).await;
     assert_eq!(code(peer.service(A).validate(&token).await), "wrong_type");
@@ -20,9 +21,10 @@ async fn at_01_its_tokens_have_no_type_and_pass_the_lenient_profile_alone() {
     assert!(!lenient.validate(&token).await.unwrap().subject().is_empty());
 }
 
+/// AT-14
 #[tokio::test]
 #[ignore = "needs the server: cargo xtask interop"]
-async fn at_14_an_exchanged_token_for_nobody_is_refused_and_the_audience_named() {
+async fn token_without_audience_is_rejected() {
     let peer = peer();
     let service = peer.service_with(A, Profile::LENIENT);
     let caller = service.validate(&signed_in(&peer).await.0).await.unwrap();
@@ -39,9 +41,10 @@ async fn at_14_an_exchanged_token_for_nobody_is_refused_and_the_audience_named()
     );
 }
 
+/// AT-13
 #[tokio::test]
 #[ignore = "needs the server: cargo xtask interop"]
-async fn at_13_its_id_token_names_the_same_audience_and_is_refused() {
+async fn id_token_is_rejected() {
     let peer = peer();
     let (_, id_token) = signed_in(&peer).await;
     let lenient = peer.service_with(A, Profile::LENIENT);

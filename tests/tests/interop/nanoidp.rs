@@ -33,9 +33,10 @@ async fn access_token(peer: &Peer) -> String {
         .to_owned()
 }
 
+/// AT-10
 #[tokio::test]
 #[ignore = "needs the server: cargo xtask interop"]
-async fn at_10_a_long_token_keeps_its_lists() {
+async fn long_token_keeps_its_lists() {
     let peer = peer();
     let token = access_token(&peer).await;
     assert!(token.len() > 6000, "{}", token.len());
@@ -59,9 +60,10 @@ async fn at_10_a_long_token_keeps_its_lists() {
     );
 }
 
+/// JW-33
 #[tokio::test]
 #[ignore = "needs the server: cargo xtask interop"]
-async fn jw_33_a_refresh_token_with_our_audience_is_no_access_token() {
+async fn refresh_token_is_rejected() {
     let peer = peer();
     let response = signed_in(&peer).await;
     let refresh = response["refresh_token"].as_str().unwrap();
@@ -71,9 +73,10 @@ async fn jw_33_a_refresh_token_with_our_audience_is_no_access_token() {
     );
 }
 
+/// AT-11
 #[tokio::test]
 #[ignore = "needs the server: cargo xtask interop"]
-async fn at_11_client_credentials_are_a_service_and_no_user() {
+async fn client_credentials_are_a_service() {
     let peer = peer();
     let form = [("grant_type", "client_credentials")];
     let response = peer.post("/token", Some("web-app"), &form).await;
@@ -82,9 +85,10 @@ async fn at_11_client_credentials_are_a_service_and_no_user() {
     assert_eq!(caller.kind(), PrincipalKind::Service);
 }
 
+/// JW-22
 #[tokio::test]
 #[ignore = "needs the server: cargo xtask interop"]
-async fn jw_22_keys_rotate_while_both_run() {
+async fn keys_rotate_while_running() {
     let peer = peer();
     let service = service(&peer);
     let before = access_token(&peer).await;
@@ -95,9 +99,10 @@ async fn jw_22_keys_rotate_while_both_run() {
     service.validate(&before).await.unwrap();
 }
 
+/// TX-21
 #[tokio::test]
 #[ignore = "needs the server: cargo xtask interop"]
-async fn tx_21_a_server_without_exchange_is_our_misconfiguration() {
+async fn missing_exchange_is_our_fault() {
     let peer = peer();
     let token = access_token(&peer).await;
     let caller = service(&peer).validate(&token).await.unwrap();

@@ -34,9 +34,10 @@ async fn caller(peer: &Peer) -> Caller {
     peer.service(A).validate(&token).await.unwrap()
 }
 
+/// AT-01
 #[tokio::test]
 #[ignore = "needs the server: cargo xtask interop"]
-async fn at_01_access_tokens_pass_the_strict_profile() {
+async fn tokens_pass_the_strict_profile() {
     let peer = peer();
     let caller = caller(&peer).await;
     assert_eq!(caller.subject(), "alice");
@@ -51,9 +52,10 @@ async fn at_01_access_tokens_pass_the_strict_profile() {
     );
 }
 
+/// CA-01
 #[tokio::test]
 #[ignore = "needs the server: cargo xtask interop"]
-async fn ca_01_a_secret_that_has_to_be_encoded_authenticates_by_basic_and_by_post() {
+async fn encoded_secret_works_both_ways() {
     let peer = peer();
     let caller = caller(&peer).await;
     let client = "service:a+%";
@@ -67,9 +69,10 @@ async fn ca_01_a_secret_that_has_to_be_encoded_authenticates_by_basic_and_by_pos
     }
 }
 
+/// TX-30
 #[tokio::test]
 #[ignore = "needs the server: cargo xtask interop"]
-async fn tx_30_the_user_goes_on_to_c_and_each_service_is_named() {
+async fn chain_to_c_names_each_service() {
     let peer = peer();
     let from_a = peer.exchange(peer.basic("service-a"));
     let to_b = Target::audience(audience(B)).with_scope(Scope::new(["b:read"]).unwrap());
@@ -97,9 +100,10 @@ async fn tx_30_the_user_goes_on_to_c_and_each_service_is_named() {
     );
 }
 
+/// CA-06
 #[tokio::test]
 #[ignore = "needs the server: cargo xtask interop"]
-async fn ca_06_an_assertion_for_the_token_endpoint_is_taken_too() {
+async fn endpoint_audience_is_accepted_too() {
     let peer = peer();
     let auth = peer.key().danger_audience_token_endpoint().plain_typ();
     let exchange = peer.exchange_as("service-b", auth);
@@ -110,9 +114,10 @@ async fn ca_06_an_assertion_for_the_token_endpoint_is_taken_too() {
     );
 }
 
+/// EN-01
 #[tokio::test]
 #[ignore = "needs the server: cargo xtask interop"]
-async fn en_01_on_behalf_of_by_the_jwt_bearer_grant() {
+async fn jwt_bearer_grant_works() {
     let peer = peer();
     let caller = caller(&peer).await;
     let exchange = peer.builder(peer.basic("service-a"));
@@ -125,9 +130,10 @@ async fn en_01_on_behalf_of_by_the_jwt_bearer_grant() {
     assert_eq!(at_b.current_actor().unwrap().subject(), "service-a");
 }
 
+/// AT-11
 #[tokio::test]
 #[ignore = "needs the server: cargo xtask interop"]
-async fn at_11_client_credentials_are_a_service_and_no_user() {
+async fn client_credentials_are_a_service() {
     let peer = peer();
     let exchange = peer.exchange(peer.basic("service-a"));
     let target = Target::resource(Resource::new(B).unwrap());
@@ -139,9 +145,10 @@ async fn at_11_client_credentials_are_a_service_and_no_user() {
     assert_eq!(at_b.scope(), &Scope::new(["b:write"]).unwrap());
 }
 
+/// AT-14
 #[tokio::test]
 #[ignore = "needs the server: cargo xtask interop"]
-async fn at_14_an_opaque_token_is_taken_as_it_is() {
+async fn opaque_token_is_accepted() {
     let peer = peer();
     let exchange = peer.exchange(peer.basic("service-a"));
     let target = audience("https://opaque.example/");
@@ -150,9 +157,10 @@ async fn at_14_an_opaque_token_is_taken_as_it_is() {
     assert!(exchanged.token().scope().contains("opaque:read"));
 }
 
+/// TX-21
 #[tokio::test]
 #[ignore = "needs the server: cargo xtask interop"]
-async fn tx_21_its_refusals_are_of_our_classes() {
+async fn refusals_have_our_classes() {
     use ExchangeErrorKind as Kind;
     let peer = peer();
     let caller = caller(&peer).await;
@@ -180,11 +188,12 @@ async fn tx_21_its_refusals_are_of_our_classes() {
     }
 }
 
+/// TX-21
 /// It returns `invalid_request`, the error of RFC 8693 for a bad subject token, where RFC 6749 has
 /// `unauthorized_client`.
 #[tokio::test]
 #[ignore = "needs the server: cargo xtask interop"]
-async fn tx_21_a_client_without_the_grant_is_told_apart_by_a_dialect() {
+async fn dialect_detects_missing_grant() {
     let peer = peer();
     let caller = caller(&peer).await;
     let exchange = peer.exchange(peer.basic("no-exchange"));
@@ -208,9 +217,10 @@ async fn tx_21_a_client_without_the_grant_is_told_apart_by_a_dialect() {
     );
 }
 
+/// TX-21
 #[tokio::test]
 #[ignore = "needs the server: cargo xtask interop"]
-async fn tx_21_a_token_of_another_issuer_is_the_subjects_fault() {
+async fn foreign_token_is_subjects_fault() {
     let peer = peer();
     let other = obo_testkit::TestIdp::start().await;
     let token = other.user("mallory").audience(A).mint();
@@ -228,9 +238,10 @@ async fn tx_21_a_token_of_another_issuer_is_the_subjects_fault() {
     assert_eq!(refused.oauth_code(), Some("invalid_grant"));
 }
 
+/// JW-22
 #[tokio::test]
 #[ignore = "needs the server: cargo xtask interop"]
-async fn jw_22_keys_rotate_while_both_run() {
+async fn keys_rotate_while_running() {
     let peer = peer();
     let service = peer.service(A);
     let before = signed_in(&peer, "alice").await;

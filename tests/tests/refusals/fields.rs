@@ -136,8 +136,9 @@ async fn check(world: &World, draft: &Draft, expected: Option<Refusal>, why: &st
     world.refuses(&sent, refusal, why).await;
 }
 
+/// BT-12, GR-02, JW-30
 #[tokio::test]
-async fn bt_12_gr_02_jw_30_each_field_damaged_in_each_way() {
+async fn damaged_fields_match_the_table() {
     let world = World::start().await;
     let mut rows = TABLE.lines().filter(|line| !line.is_empty());
     let damages: Vec<&str> = rows.next().unwrap().split_whitespace().collect();
@@ -166,8 +167,9 @@ async fn bt_12_gr_02_jw_30_each_field_damaged_in_each_way() {
     assert_eq!(cells, 13 * 9);
 }
 
+/// BT-01, JW-35
 #[tokio::test]
-async fn bt_01_jw_35_a_whole_token_is_let_in_in_every_spelling_that_means_the_same() {
+async fn equivalent_tokens_are_accepted() {
     let world = World::start().await;
     for (why, draft) in [
         ("whole", world.draft()),

@@ -45,8 +45,9 @@ async fn world() -> World {
     .await
 }
 
+/// BT-22, GR-09
 #[tokio::test]
-async fn bt_22_gr_09_an_open_path_needs_no_token_and_takes_no_bad_one() {
+async fn open_path_accepts_no_bad_token() {
     let world = world().await;
     let good = world.sign(&world.draft());
     for open in [CALL, HEALTH, "/test.Probe/Call?x=/admin"] {
@@ -59,8 +60,9 @@ async fn bt_22_gr_09_an_open_path_needs_no_token_and_takes_no_bad_one() {
     }
 }
 
+/// BT-22
 #[tokio::test]
-async fn bt_22_no_other_spelling_of_an_open_path_is_open() {
+async fn other_spellings_are_not_open() {
     let world = world().await;
     let good = world.sign(&world.draft());
     for almost in ALMOST {
@@ -71,8 +73,9 @@ async fn bt_22_no_other_spelling_of_an_open_path_is_open() {
     }
 }
 
+/// GR-09
 #[tokio::test]
-async fn gr_09_a_health_check_is_closed_unless_it_is_listed() {
+async fn unlisted_health_check_is_closed() {
     let world = World::start().await;
     let anonymous = Sent::lines([]).to(HEALTH);
     world.refuses(&anonymous, MISSING, "closed").await;
@@ -80,8 +83,9 @@ async fn gr_09_a_health_check_is_closed_unless_it_is_listed() {
     world.admits(&with_a_token, "closed").await.unwrap();
 }
 
+/// BT-13, BT-22, GR-03
 #[tokio::test]
-async fn bt_13_bt_22_gr_03_each_path_has_its_own_rule_and_no_other_is_allowed() {
+async fn each_path_has_only_its_rule() {
     const WRITE: Refusal = Refusal {
         needed: Some(("scope", "stock:write")),
         challenge: Some(r#"Bearer error="insufficient_scope", scope="stock:write""#),
@@ -107,8 +111,9 @@ async fn bt_13_bt_22_gr_03_each_path_has_its_own_rule_and_no_other_is_allowed() 
     }
 }
 
+/// BT-22
 #[tokio::test]
-async fn bt_22_a_rule_for_all_others_does_not_cover_what_may_be_another_path() {
+async fn otherwise_skips_ambiguous_paths() {
     let world = World::guarded(|bearer, _| {
         let table = RuleTable::builder().route(CALL, Rule::service());
         let table = table.otherwise(Rule::user()).build().unwrap();
@@ -127,7 +132,7 @@ async fn bt_22_a_rule_for_all_others_does_not_cover_what_may_be_another_path() {
 
 /// BT-22, GR-03
 #[tokio::test]
-async fn parameter_stands_for_one_grpc_method() {
+async fn parameter_is_one_grpc_method() {
     let world = World::guarded(|bearer, _| {
         let table = RuleTable::builder()
             .route("/test.Probe/{method}", Rule::scopes(["stock:read"]))

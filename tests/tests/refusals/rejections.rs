@@ -138,16 +138,18 @@ async fn check(world: &World, (expected, sent, refusal): &Row) {
     world.refuses(sent, *refusal, expected).await;
 }
 
+/// BT-09, BT-10, BT-11, GR-01, GR-05
 #[tokio::test]
-async fn bt_09_bt_10_bt_11_gr_01_gr_05_requests_without_usable_credentials() {
+async fn bad_credentials_are_rejected() {
     let world = World::start().await;
     for row in &requests(&world) {
         check(&world, row).await;
     }
 }
 
+/// BT-09, BT-12, BT-13, BT-19, GR-02, GR-03
 #[tokio::test]
-async fn bt_09_bt_12_bt_13_bt_19_gr_02_gr_03_each_reason_to_refuse_a_token() {
+async fn each_token_error_has_its_refusal() {
     let world = World::start().await;
     let rows = tokens(&world);
     for row in &rows {
@@ -158,8 +160,9 @@ async fn bt_09_bt_12_bt_13_bt_19_gr_02_gr_03_each_reason_to_refuse_a_token() {
     assert_eq!(codes.len(), 25);
 }
 
+/// BT-18, GR-04
 #[tokio::test]
-async fn bt_18_gr_04_without_keys_every_server_is_unavailable() {
+async fn missing_keys_are_unavailable() {
     let world = World::start().await;
     world.idp.fault(Endpoint::Jwks, Fault::Status(500));
     let sent = Sent::token(&world.sign(&world.draft()));
@@ -170,8 +173,9 @@ async fn bt_18_gr_04_without_keys_every_server_is_unavailable() {
     check(&world, &("unknown_issuer", sent, INVALID)).await;
 }
 
+/// IN-05, BT-09, BT-19
 #[tokio::test]
-async fn in_05_bt_09_bt_19_claims_are_refused_alike_where_the_issuer_tells_them() {
+async fn introspected_claims_fail_alike() {
     let world = World::introspecting().await;
     for (expected, sent, refusal) in &requests(&world) {
         // There the token is valid by its keys, and must be introspected.
@@ -205,8 +209,9 @@ async fn in_05_bt_09_bt_19_claims_are_refused_alike_where_the_issuer_tells_them(
     assert_eq!(world.idp.introspection_requests(), 21);
 }
 
+/// BT-18, GR-04
 #[tokio::test]
-async fn bt_18_gr_04_without_an_answer_every_server_is_unavailable() {
+async fn failed_introspection_is_unavailable() {
     let world = World::introspecting().await;
     world
         .idp

@@ -18,8 +18,9 @@ async fn events() -> Body {
     Body::from_stream(first.chain(stream::pending()))
 }
 
+/// GR-08
 #[tokio::test]
-async fn gr_08_a_stream_over_http_1_and_2_breaks_off_when_its_token_expires() {
+async fn stream_ends_at_token_expiry() {
     for http2 in [false, true] {
         let (address, token) = serve(Router::new().route("/events", get(events))).await;
         let client = Client::builder(TokioExecutor::new())

@@ -48,8 +48,9 @@ async fn echoed(connection: &mut TcpStream) -> [u8; 4] {
     back
 }
 
+/// GR-08
 #[tokio::test]
-async fn gr_08_a_valid_token_opens_a_connection_that_outlives_it() {
+async fn upgraded_connection_outlives_token() {
     let (address, token) = serve(Router::new().route("/echo", get(echo))).await;
     let line = format!("authorization: Bearer {token}\r\n");
     let (mut connection, head) = handshake(address, &line).await;
@@ -59,8 +60,9 @@ async fn gr_08_a_valid_token_opens_a_connection_that_outlives_it() {
     assert_eq!(&echoed(&mut connection).await, b"ping");
 }
 
+/// BT-08, BT-09
 #[tokio::test]
-async fn bt_08_bt_09_an_upgrade_is_refused_as_any_other_request() {
+async fn upgrade_needs_a_token() {
     let (address, _) = serve(Router::new().route("/echo", get(echo))).await;
     for (line, challenge) in [
         ("", "www-authenticate: Bearer\r\n"),

@@ -52,8 +52,9 @@ fn routes() -> Router {
         .route("/user-of-tenant", get(user_of_tenant))
 }
 
+/// GR-11
 #[tokio::test]
-async fn gr_11_a_handler_sees_whom_the_layer_validated() {
+async fn handler_sees_validated_caller() {
     let idp = TestIdp::start().await;
     let router = routes().layer(bearer(trust(&idp)));
     let token = alice(&idp).mint();
@@ -69,8 +70,9 @@ async fn gr_11_a_handler_sees_whom_the_layer_validated() {
     }
 }
 
+/// BT-17
 #[tokio::test]
-async fn bt_17_an_anonymous_caller_is_nobody_or_refused_by_who_needs_one() {
+async fn anonymous_caller_is_none_or_401() {
     let idp = TestIdp::start().await;
     let typed = trust(&idp).claims::<Tenant>();
     let router = routes().layer(bearer(typed).allow_anonymous());
@@ -87,8 +89,9 @@ async fn bt_17_an_anonymous_caller_is_nobody_or_refused_by_who_needs_one() {
     got.assert_refused(401, Some(r#"Bearer error="invalid_token""#));
 }
 
+/// AT-11
 #[tokio::test]
-async fn at_11_a_service_for_itself_is_no_user_and_one_that_acts_for_a_user_is() {
+async fn service_alone_is_not_a_user() {
     let idp = TestIdp::start().await;
     let router = routes().layer(bearer(trust(&idp).claims::<Tenant>()));
     let service = idp
@@ -112,7 +115,7 @@ async fn at_11_a_service_for_itself_is_no_user_and_one_that_acts_for_a_user_is()
 }
 
 #[tokio::test]
-async fn claims_of_a_type_of_ones_own_are_there_when_the_policy_reads_them() {
+async fn typed_claims_are_extracted() {
     let idp = TestIdp::start().await;
     let router = routes().layer(bearer(trust(&idp).claims::<Tenant>()));
     let token = alice(&idp).claim("tenant", "t1").mint();
@@ -130,7 +133,7 @@ async fn claims_of_a_type_of_ones_own_are_there_when_the_policy_reads_them() {
 }
 
 #[tokio::test]
-async fn claims_that_the_policy_does_not_read_are_the_services_fault() {
+async fn unconfigured_claims_are_500() {
     let idp = TestIdp::start().await;
     let router = routes().layer(bearer(trust(&idp)));
     let token = alice(&idp).claim("tenant", "t1").mint();
@@ -141,8 +144,9 @@ async fn claims_that_the_policy_does_not_read_are_the_services_fault() {
     }
 }
 
+/// GR-01
 #[tokio::test]
-async fn gr_01_an_extractor_refuses_grpc_callers_as_grpc() {
+async fn extractor_rejects_grpc_as_grpc() {
     let idp = TestIdp::start().await;
     let router = routes().layer(bearer(trust(&idp)).allow_anonymous());
     let service = idp.service("service-x").audience("service-a").mint();

@@ -32,8 +32,9 @@ fn both_ways(rule: Rule) -> Router {
         .route("/handler", get(in_handler).with_state(rule))
 }
 
+/// BT-13
 #[tokio::test]
-async fn bt_13_a_handler_and_a_layer_give_the_same_answer() {
+async fn handler_and_layer_respond_alike() {
     let idp = TestIdp::start().await;
     let scope = Some(r#"Bearer error="insufficient_scope", scope="orders:read orders:write""#);
     for (rule, challenge) in [
@@ -58,8 +59,9 @@ async fn bt_13_a_handler_and_a_layer_give_the_same_answer() {
     }
 }
 
+/// BT-09
 #[tokio::test]
-async fn bt_09_every_rejection_is_answered_as_the_layer_does() {
+async fn rejections_match_layer_responses() {
     let step_up = Rejection::StepUp {
         acr_values: vec!["gold".to_owned()],
         max_age: None,
@@ -147,7 +149,7 @@ fn respond(result: Result<(), impl Into<Error>>) -> (u16, Response<axum::body::B
 }
 
 #[tokio::test]
-async fn a_failed_exchange_is_answered_by_its_kind() {
+async fn failed_exchange_maps_to_status() {
     let idp = TestIdp::start().await;
     let (calling, caller) = (Calling::new(&idp), validated(&idp).await);
     calling.token(&caller, "service-b").await.unwrap();
@@ -170,7 +172,7 @@ async fn a_failed_exchange_is_answered_by_its_kind() {
 }
 
 #[tokio::test]
-async fn a_failed_call_is_answered_by_why_it_failed() {
+async fn failed_call_maps_to_status() {
     let idp = TestIdp::start().await;
     let (calling, caller) = (Calling::new(&idp), validated(&idp).await);
     let called = calling
@@ -193,8 +195,9 @@ async fn a_failed_call_is_answered_by_why_it_failed() {
     assert!(source.is::<std::fmt::Error>());
 }
 
+/// OB-01
 #[tokio::test]
-async fn ob_01_an_error_says_for_the_logs_what_the_answer_does_not() {
+async fn error_details_go_to_logs_only() {
     let idp = TestIdp::start().await;
     let (calling, caller) = (Calling::new(&idp), validated(&idp).await);
     let error = Error::from(calling.token(&caller, "service-z").await.unwrap_err());

@@ -31,7 +31,7 @@ where
 }
 
 #[tokio::test]
-async fn box_error_of_a_stack_keeps_its_answer() {
+async fn box_error_of_stack_keeps_response() {
     let idp = TestIdp::start().await;
     let (calling, caller) = (Calling::new(&idp), validated(&idp).await);
     let to_b = calling
@@ -61,7 +61,7 @@ async fn box_error_of_a_stack_keeps_its_answer() {
 }
 
 #[tokio::test]
-async fn box_error_of_a_layer_is_a_plain_failure() {
+async fn other_box_error_is_plain_failure() {
     let never =
         service_fn(|_: Request<()>| std::future::pending::<Result<Response<()>, Infallible>>());
     let slow = ServiceBuilder::new().timeout(Duration::from_millis(1));
@@ -80,7 +80,7 @@ async fn box_error_of_a_layer_is_a_plain_failure() {
 }
 
 #[test]
-fn cause_of_a_failure_is_logged() {
+fn cause_of_failure_is_logged() {
     let (status, logged) = failed("x".parse::<u32>().unwrap_err());
     assert_eq!((status, logged.len()), (500, 1));
     assert!(logged[0].contains("invalid digit"), "{logged:?}");

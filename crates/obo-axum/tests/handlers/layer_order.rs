@@ -130,7 +130,7 @@ async fn layer_added_last_runs_first() {
 }
 
 #[tokio::test]
-async fn layer_on_some_routes_leaves_others_closed() {
+async fn routes_without_layer_stay_closed() {
     let idp = TestIdp::start().await;
     let token = alice(&idp).mint();
     let inside = Router::new().route("/inside", get(anyone));

@@ -10,7 +10,7 @@ use crate::app::{INSUFFICIENT, alice, bearer, call, trust, with_token, without_t
 
 /// BT-22
 #[tokio::test]
-async fn route_has_the_rule_of_its_matched_path() {
+async fn rule_follows_matched_path() {
     let idp = TestIdp::start().await;
     let table = RuleTable::builder()
         .route("GET /orders/{id}", Rule::scopes(["read"]))

@@ -31,8 +31,9 @@ fn router(idp: &TestIdp) -> Router {
         .route_service(resource.well_known_path(), resource.service())
 }
 
+/// PR-07
 #[tokio::test]
-async fn pr_07_the_document_is_served_to_whoever_asks() {
+async fn metadata_document_is_public() {
     let idp = TestIdp::start().await;
     let router = router(&idp);
     let got = call(&router, without_token(PATH)).await;
@@ -49,8 +50,9 @@ async fn pr_07_the_document_is_served_to_whoever_asks() {
     assert!(idp.requests().is_empty());
 }
 
+/// PR-04
 #[tokio::test]
-async fn pr_04_challenges_of_extractors_and_handlers_name_the_document() {
+async fn challenges_name_metadata_document() {
     let idp = TestIdp::start().await;
     let router = router(&idp);
     let by_extractor = call(&router, without_token("/orders")).await;

@@ -37,7 +37,7 @@ fn quoted(path: &Path) -> String {
 }
 
 #[tokio::test]
-async fn a_secret_is_a_text_or_in_a_file_or_a_variable() {
+async fn secret_is_text_file_or_variable() {
     let setup = Setup::start().await;
     let path = file("configured-secret", SECRET.as_bytes());
     for (method, used) in [
@@ -61,8 +61,9 @@ async fn a_secret_is_a_text_or_in_a_file_or_a_variable() {
     }
 }
 
+/// CA-11
 #[tokio::test]
-async fn ca_11_a_secret_under_a_mac_may_have_another_algorithm() {
+async fn mac_secret_may_set_algorithm() {
     let setup = Setup::start().await;
     let secret = "s".repeat(64);
     setup.idp.client("service-a").secret(&secret);
@@ -78,8 +79,9 @@ async fn ca_11_a_secret_under_a_mac_may_have_another_algorithm() {
     }
 }
 
+/// CA-12
 #[tokio::test]
-async fn ca_12_a_key_is_in_a_file_of_either_form_with_all_that_goes_with_it() {
+async fn key_file_is_pem_or_jwk() {
     let setup = Setup::start().await;
     let key = TestKey::generate(TestAlg::Es256);
     setup.idp.client("service-a").jwk(key.public_jwk("k1"));
@@ -113,8 +115,9 @@ async fn ca_12_a_key_is_in_a_file_of_either_form_with_all_that_goes_with_it() {
     assert_eq!(header["x5t#S256"].as_str().unwrap().len(), 43);
 }
 
+/// CA-15, SP-01
 #[tokio::test]
-async fn ca_15_sp_01_a_platforms_assertion_is_in_a_file() {
+async fn platform_assertion_comes_from_file() {
     let setup = Setup::start().await;
     let key = TestKey::generate(TestAlg::Es256);
     let id = "spiffe://corp.example/a";
@@ -145,8 +148,9 @@ async fn ca_15_sp_01_a_platforms_assertion_is_in_a_file() {
     }
 }
 
+/// MT-06
 #[test]
-fn mt_06_the_methods_of_mutual_tls_have_nothing_to_set() {
+fn mtls_methods_have_no_settings() {
     for method in ["tls_client_auth", "self_signed_tls_client_auth"] {
         let client = read(&format!("{method} = true"))
             .build(&Names::new())
@@ -166,8 +170,9 @@ fn error(config: &str) -> ConfigError {
     config.build(&Names::new()).unwrap_err()
 }
 
+/// CA-02
 #[test]
-fn ca_02_a_client_has_exactly_one_method() {
+fn client_has_exactly_one_method() {
     let none = error("id = \"a\"");
     assert_eq!(none.field(), "client");
     assert!(none.to_string().contains("private_key_jwt"), "{none}");
@@ -189,8 +194,9 @@ fn ca_02_a_client_has_exactly_one_method() {
     );
 }
 
+/// CA-16
 #[test]
-fn ca_16_a_mistake_is_named_by_its_path_and_quotes_nothing() {
+fn mistake_names_path_without_value() {
     let pem = quoted(&file(
         "error.pem",
         TestKey::generate(TestAlg::Es256).private_pem().as_bytes(),
@@ -359,8 +365,9 @@ fn ca_16_a_mistake_is_named_by_its_path_and_quotes_nothing() {
     }
 }
 
+/// CA-16
 #[test]
-fn ca_16_a_configuration_shows_no_secret() {
+fn config_debug_hides_secret() {
     let config = read("client_secret_basic = \"s3cret-value\"");
     for message in [format!("{config:?}"), format!("{config:#?}")] {
         assert!(message.contains("service-a") && message.contains("client_secret_basic"));
@@ -369,7 +376,7 @@ fn ca_16_a_configuration_shows_no_secret() {
 }
 
 #[tokio::test]
-async fn replaced_jwk_file_brings_its_own_kid() {
+async fn replaced_jwk_file_brings_new_kid() {
     let setup = Setup::start().await;
     let keys = [
         TestKey::generate(TestAlg::Es256),
@@ -469,7 +476,7 @@ impl ClientAuth for Ticket {
 }
 
 #[tokio::test]
-async fn a_method_of_an_outsider_has_a_name_in_the_file_too() {
+async fn custom_method_is_named_in_file() {
     let setup = Setup::start().await;
     setup.idp.client("service-a").secret("ticket of office 7");
     let names = Names::new().client_auth("ticket", Ticket::of_config);

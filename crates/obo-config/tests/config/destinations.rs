@@ -146,7 +146,7 @@ async fn file_builds_what_code_builds() {
 
 /// RI-04
 #[tokio::test]
-async fn required_scopes_of_a_file_are_required() {
+async fn file_scopes_are_required() {
     let setup = Setup::start().await;
     let caller = setup.caller("alice").await;
     let less = serde_json::json!({ "scope": "a" });
@@ -166,7 +166,7 @@ async fn required_scopes_of_a_file_are_required() {
 
 /// RI-04
 #[test]
-fn unknown_dialect_is_named_by_its_path() {
+fn unknown_dialect_is_named_by_path() {
     let file = |dialect: &str| {
         let entry = format!("uri = 'https://b.example'\naudience = 'b'\ndialect = {dialect}");
         let read = destinations(&format!("[[destinations]]\n{entry}")).unwrap();
@@ -202,8 +202,9 @@ fn destinations(toml: &str) -> Result<DestinationsConfig, String> {
     config.map(|config| config.destinations)
 }
 
+/// BC-01
 #[test]
-fn bc_01_a_destination_that_is_wrong_by_itself_is_found_where_it_stands() {
+fn invalid_destination_is_located() {
     let uri = r#"uri = "https://b.example""#;
     for (line, problem) in [
         (
@@ -235,8 +236,9 @@ fn bc_01_a_destination_that_is_wrong_by_itself_is_found_where_it_stands() {
     }
 }
 
+/// GR-10, BT-21
 #[test]
-fn gr_10_bt_21_destinations_that_do_not_go_together_are_named_by_their_path() {
+fn conflicting_destinations_name_paths() {
     let first = r#"{ uri = "https://{x}.svc.example.com", audience = "{x}" }"#;
     for (second, field) in [
         (r#"uri = "https://b.example""#, "destinations[1].audience"),

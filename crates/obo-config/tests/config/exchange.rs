@@ -35,7 +35,7 @@ async fn outcome(setup: &Setup, keys: &str) -> Option<ExchangeErrorKind> {
 }
 
 #[tokio::test]
-async fn dialect_is_a_name_or_a_table() {
+async fn dialect_is_name_or_table() {
     let setup = Setup::start().await;
     let unsaid = serde_json::json!({ "issued_token_type": null });
     setup.idp.fault(Endpoint::Token, Fault::Merge(unsaid));
@@ -55,7 +55,7 @@ async fn dialect_is_a_name_or_a_table() {
 }
 
 #[tokio::test]
-async fn dialect_table_shapes_the_request() {
+async fn dialect_table_shapes_request() {
     let setup = Setup::start().await;
     let dialect = r#"
         [dialect]
@@ -79,7 +79,7 @@ async fn dialect_table_shapes_the_request() {
 
 /// Every setting of `Rfc8693` has a key, and each key calls the method of its name.
 #[test]
-fn every_key_of_a_dialect_is_a_setting() {
+fn every_dialect_key_is_a_setting() {
     use obo::dialect::TargetBy;
     use obo::token::TokenType;
     use std::time::Duration;
@@ -189,7 +189,7 @@ impl Dialect for Tenanted {
 }
 
 #[tokio::test]
-async fn dialect_of_an_outsider_has_a_name() {
+async fn custom_dialect_is_named_in_file() {
     let setup = Setup::start().await;
     let named = Rfc8693::new().extra_parameter("tenant", "t0").unwrap();
     let names = Names::new()
@@ -222,7 +222,7 @@ async fn dialect_of_an_outsider_has_a_name() {
 }
 
 #[tokio::test]
-async fn actor_is_the_service_or_in_a_file() {
+async fn actor_is_service_or_file() {
     let setup = Setup::start().await;
     let client = setup.idp.client("service-a");
     client.may_request("sts").may_request(setup.idp.issuer());
@@ -267,7 +267,7 @@ async fn actor_is_the_service_or_in_a_file() {
 }
 
 #[test]
-fn extra_parameter_may_be_a_secret() {
+fn extra_parameter_may_be_secret() {
     let file = "issuer = 'https://idp.example'\nclient = { id = 'a', tls_client_auth = true }\n\
                 dialect = { extra_parameters = { key = 's3cret', name = { env = 'CARGO_PKG_NAME' } } }";
     let config = read(file).unwrap();
@@ -280,7 +280,7 @@ fn extra_parameter_may_be_a_secret() {
 }
 
 #[test]
-fn mistake_in_an_exchange_is_named_by_its_path() {
+fn exchange_mistake_names_path() {
     let of = |keys: &str| {
         let file = format!("issuer = 'https://idp.example'\n{keys}");
         read(&file).unwrap().build(&mut Names::new())

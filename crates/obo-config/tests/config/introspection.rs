@@ -9,7 +9,7 @@ fn read(toml: &str) -> Result<ResourceServerConfig, String> {
 }
 
 #[tokio::test]
-async fn an_issuer_may_be_asked_about_its_tokens() {
+async fn issuer_may_be_introspected() {
     let idp = TestIdp::start().await;
     idp.client("service-a").secret("s3cret");
     let of = |introspection: &str| {
@@ -84,7 +84,7 @@ async fn an_issuer_may_be_asked_about_its_tokens() {
 }
 
 #[test]
-fn a_mistake_in_an_introspection_is_named_by_its_path() {
+fn introspection_mistake_names_path() {
     let of = |introspection: &str| {
         read(&format!(
             r#"
@@ -147,7 +147,7 @@ fn a_mistake_in_an_introspection_is_named_by_its_path() {
 }
 
 #[test]
-fn the_client_of_the_file_is_for_one_issuer_alone() {
+fn file_client_belongs_to_one_issuer() {
     let of = |second: &str| {
         let file = read(&format!(
             r#"

@@ -22,7 +22,7 @@ fn mistakes(setup: &Setup) -> [ConfigError; 3] {
 }
 
 #[test]
-fn registered_name_shadows_no_built_in_one() {
+fn built_in_name_cannot_be_shadowed() {
     let tls = |_: Settings| Ok(TlsClientAuth);
     let post = |_: Settings| Ok(ClientSecretPost::new(Secret::new("s3cret")));
     for (setup, setter, name) in [

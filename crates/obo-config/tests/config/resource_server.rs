@@ -10,7 +10,7 @@ fn read(toml: &str) -> Result<ResourceServerConfig, String> {
 }
 
 #[tokio::test]
-async fn a_file_says_all_that_decides() {
+async fn file_sets_every_policy_setting() {
     let (strict, lenient) = tokio::join!(TestIdp::start(), TestIdp::start());
     let server = read(&format!(
         r#"
@@ -79,7 +79,7 @@ async fn a_file_says_all_that_decides() {
 }
 
 #[tokio::test]
-async fn the_same_server_comes_of_every_format() {
+async fn every_format_builds_same_server() {
     let idp = TestIdp::start().await;
     let (issuer, jwks_uri) = (idp.issuer(), idp.jwks_uri());
     let yaml = format!(
@@ -171,7 +171,7 @@ async fn file_sets_profile_settings() {
 }
 
 #[test]
-fn a_mistake_is_found_where_it_stands_in_every_format() {
+fn mistake_is_located_in_every_format() {
     let yaml = |text: &str| serde_saphyr::from_str::<ResourceServerConfig>(text).map(drop);
     let json = |text: &str| serde_json::from_str::<ResourceServerConfig>(text).map(drop);
     let issuer = "issuer: https://idp.example";
@@ -228,7 +228,7 @@ fn a_mistake_is_found_where_it_stands_in_every_format() {
 }
 
 #[tokio::test]
-async fn start_waits_for_the_issuers_that_are_not_lazy_alone() {
+async fn start_waits_for_eager_issuers_only() {
     let (up, down) = tokio::join!(TestIdp::start(), TestIdp::start());
     down.stop();
     let build = |of_up: &str, of_down: &str| {
@@ -277,7 +277,7 @@ async fn start_waits_for_the_issuers_that_are_not_lazy_alone() {
 
 /// MD-05
 #[test]
-fn plain_http_issuer_needs_danger_in_files() {
+fn plain_http_in_file_needs_danger() {
     let file = |keys: &str| format!("audiences = [\"a\"]\nissuers = [{{ {keys} }}]");
     let danger = r#"issuer = { danger_http = "http://idp:8080/t" }"#;
     for keys in [
@@ -324,7 +324,7 @@ fn plain_http_issuer_needs_danger_in_files() {
 }
 
 #[test]
-fn a_value_that_is_wrong_by_itself_is_found_where_it_stands() {
+fn invalid_value_is_located() {
     let issuer = r#"issuer = "https://idp.example""#;
     for (file, place, problem) in [
         (
@@ -371,7 +371,7 @@ fn a_value_that_is_wrong_by_itself_is_found_where_it_stands() {
 }
 
 #[test]
-fn unknown_profile_is_named_by_its_path() {
+fn unknown_profile_is_named_by_path() {
     for profile in ["\"strict\"", "{ base = \"strict\" }"] {
         let file = format!(
             "audiences = [\"a\"]\nissuers = [{{ issuer = \"https://idp.example\", profile = {profile} }}]"
@@ -384,7 +384,7 @@ fn unknown_profile_is_named_by_its_path() {
 }
 
 #[test]
-fn values_that_do_not_go_together_are_named_by_their_path() {
+fn conflicting_values_name_their_path() {
     let idp = r#"issuer = "https://idp.example""#;
     let other = r#"issuer = "https://other.example""#;
     for (audiences, issuers, field) in [

@@ -1,6 +1,7 @@
 //! Rules from a file.
 
 use http::Method;
+use obo::bearer::PublicPaths;
 use obo::{Caller, Issuer, Rejection};
 use obo_config::{RulesConfig, Settings};
 
@@ -75,10 +76,10 @@ async fn callers(setup: &Setup) -> [Caller; 3] {
 }
 
 #[tokio::test]
-async fn file_says_who_may_do_what() {
+async fn file_configures_access_rules() {
     let setup = Setup::start().await;
     let rules = read(FILE).build(&[issuer(&setup.idp)]).unwrap();
-    assert_eq!(rules.public, ["/docs"]);
+    assert_eq!(rules.public_paths(), PublicPaths::new(["/docs"]).unwrap());
     let [alice, acting, service] = callers(&setup).await;
     for (method, path, may) in [
         (Method::GET, "/orders", [true, true, false]),
@@ -94,25 +95,25 @@ async fn file_says_who_may_do_what() {
         (Method::GET, "/unlisted", [false; 3]),
     ] {
         for (caller, may) in [&alice, &acting, &service].into_iter().zip(may) {
-            let checked = rules.table.check(&method, path, caller);
+            let checked = rules.check(&method, path, caller);
             assert_eq!(checked.is_ok(), may, "{path} {}", caller.subject());
         }
         let none: Option<&Caller> = None;
-        let checked = rules.table.check(&method, path, none);
+        let checked = rules.check(&method, path, none);
         assert_eq!(checked.unwrap_err(), Rejection::MissingCredentials);
     }
     let none: Option<&Caller> = None;
-    rules.table.check(&Method::GET, "/docs", none).unwrap();
+    rules.check(&Method::GET, "/docs", none).unwrap();
 }
 
 #[tokio::test]
-async fn otherwise_is_the_rule_of_all_other_paths() {
+async fn otherwise_covers_all_other_paths() {
     let setup = Setup::start().await;
     let file = "[[rules]]\npath = '/orders'\n[[rules]]\notherwise = true\nscopes = ['a']";
     let rules = read(file).build(&[issuer(&setup.idp)]).unwrap();
     let [alice, _, service] = callers(&setup).await;
-    rules.table.check(&Method::GET, "/else", &alice).unwrap();
-    let rejection = rules.table.check(&Method::GET, "/else", &service);
+    rules.check(&Method::GET, "/else", &alice).unwrap();
+    let rejection = rules.check(&Method::GET, "/else", &service);
     assert!(matches!(
         rejection,
         Err(Rejection::InsufficientScope { .. })
@@ -120,7 +121,7 @@ async fn otherwise_is_the_rule_of_all_other_paths() {
 }
 
 #[test]
-fn mistake_in_a_rule_is_named_by_its_path() {
+fn rule_mistake_names_path() {
     let trusted = [Issuer::new("https://idp.example").unwrap()];
     for (rule, field) in [
         ("", "path"),

@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 
+use obo::bearer::PublicPaths;
 use obo::policy::{ClaimMatcher, ScopeClaim, TokenTyp};
 use obo::{Caller, ConfigError, Profile};
 use obo_config::{Config, ExchangeConfig, Live, ResourceServerConfig, Settings, Setup as Names};
@@ -118,11 +119,8 @@ async fn every_format_builds_both_sides() {
         assert_eq!(setup.idp.discovery_requests(), before + 1);
         assert!(built.destinations.is_some());
         let rules = built.rules.unwrap();
-        assert_eq!(rules.public, ["/docs"]);
-        rules
-            .table
-            .check(&http::Method::GET, "/orders", &caller)
-            .unwrap();
+        assert_eq!(rules.public_paths(), PublicPaths::new(["/docs"]).unwrap());
+        rules.check(&http::Method::GET, "/orders", &caller).unwrap();
         let document = built.protected_resource.unwrap().document();
         let document: serde_json::Value = serde_json::from_slice(&document).unwrap();
         assert_eq!(document["scopes_supported"], serde_json::json!(["a"]));
@@ -130,7 +128,7 @@ async fn every_format_builds_both_sides() {
 }
 
 #[test]
-fn mistake_is_named_by_its_place_and_quotes_no_secret() {
+fn mistake_names_place_without_secret() {
     let good = toml("https://idp.example");
     let error = |file: &str| -> ConfigError {
         let file: Settings = toml::from_str(file).unwrap();
@@ -252,7 +250,7 @@ fn discovery_url_is_no_issuer() {
 
 /// Every setting of `Profile` has a key, and each key calls the method of its name.
 #[test]
-fn every_key_of_a_profile_is_a_setting() {
+fn every_profile_key_is_a_setting() {
     let lenient = || Profile::LENIENT;
     for (keys, by_hand) in [
         ("types = ['JWT']", lenient().types([TokenTyp::Jwt])),
@@ -329,7 +327,7 @@ struct Tenant {
 }
 
 #[tokio::test]
-async fn outsiders_profile_and_claims_are_hooks() {
+async fn custom_profile_and_claims_are_hooks() {
     let idp = TestIdp::start().await;
     let file = format!(
         "audiences = ['a']\nissuers = [{{ issuer = '{}', profile = 'corp' }}]",
@@ -354,7 +352,7 @@ async fn outsiders_profile_and_claims_are_hooks() {
 }
 
 #[tokio::test]
-async fn live_service_is_replaced_while_it_serves() {
+async fn service_is_replaced_while_serving() {
     let service =
         |text: &'static str| service_fn(move |()| async move { Ok::<_, Infallible>(text) });
     let live = Live::new(service("first"));

@@ -162,8 +162,9 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    /// BT-10, BT-13, SU-01
     #[test]
-    fn bt_10_bt_13_su_01_golden_challenges() {
+    fn challenges_match_golden_text() {
         let text = |challenge: Challenge| challenge.to_header_value().to_str().unwrap().to_owned();
         assert_eq!(text(Challenge::bare()), "Bearer");
         assert_eq!(
@@ -187,8 +188,9 @@ mod tests {
         );
     }
 
+    /// EN-04
     #[test]
-    fn en_04_claims_are_in_base64_of_the_standard_alphabet() {
+    fn claims_use_standard_base64() {
         let claims = ClaimsRequest::parse(r#"{"access_token": {"acrs": {"value": "c1?>"}}}"#);
         let challenge = Challenge::error(BearerError::InsufficientClaims).claims(&claims.unwrap());
         assert_eq!(
@@ -198,8 +200,9 @@ mod tests {
     }
 
     proptest! {
+        /// BT-14, BT-15
         #[test]
-        fn bt_14_bt_15_every_challenge_has_each_parameter_once_and_no_escape(
+        fn challenge_parameters_occur_once(
             values in proptest::collection::vec(".{0,12}", 0..4),
             scope in ".{0,20}",
         ) {

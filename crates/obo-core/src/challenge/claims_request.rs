@@ -77,8 +77,9 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    /// EN-04
     #[test]
-    fn en_04_the_text_is_an_object_without_white_space() {
+    fn claims_request_is_minified_object() {
         let spaced = " { \"access_token\" :\n{\"nbf\":{ \"essential\":true } } } ";
         let minified = r#"{"access_token":{"nbf":{"essential":true}}}"#;
         assert_eq!(ClaimsRequest::parse(spaced).unwrap().as_json(), minified);
@@ -109,14 +110,14 @@ mod tests {
     }
 
     #[test]
-    fn strings_keep_their_escapes_and_spaces() {
+    fn strings_keep_escapes_and_spaces() {
         let json = r#"{ "a \"\\" : "\u0041 \t \/", "\\\"" : [ "x\\", " " ] }"#;
         let kept = r#"{"a \"\\":"\u0041 \t \/","\\\"":["x\\"," "]}"#;
         assert_eq!(ClaimsRequest::parse(json).unwrap().as_json(), kept);
     }
 
     #[test]
-    fn ambiguous_claims_requests_are_rejected() {
+    fn ambiguous_claims_are_rejected() {
         for bad in [
             r#"{"a":1,"a":1}"#,
             r#"{"a":{"b":1,"\u0062":2}}"#,
@@ -128,8 +129,9 @@ mod tests {
         }
     }
 
+    /// EN-04
     #[test]
-    fn en_04_it_is_bounded() {
+    fn claims_request_is_bounded() {
         let of = |length: usize| format!(r#"{{"a":"{}"}}"#, "x".repeat(length - 8));
         assert!(ClaimsRequest::parse(&of(MAX)).is_some());
         assert!(ClaimsRequest::parse(&of(MAX + 1)).is_none());
@@ -139,8 +141,9 @@ mod tests {
         assert!(ClaimsRequest::parse(&"{\"a\":".repeat(300)).is_none());
     }
 
+    /// EN-04
     #[test]
-    fn en_04_base64_of_either_alphabet_is_read_and_the_standard_one_written() {
+    fn both_base64_alphabets_are_read() {
         // `?` and `>` produce the characters that differ.
         let claims = ClaimsRequest::parse(r#"{"a":"??>>~~"}"#).unwrap();
         let standard = claims.to_base64();
@@ -156,8 +159,9 @@ mod tests {
     }
 
     proptest! {
+        /// EN-04
         #[test]
-        fn en_04_any_text_is_read_or_not_and_what_is_read_comes_back(text in ".{0,60}", key in ".{0,9}") {
+        fn claims_of_any_text_round_trip(text in ".{0,60}", key in ".{0,9}") {
             let _ = ClaimsRequest::parse(&text);
             let _ = ClaimsRequest::from_base64(&text);
             let json = serde_json::json!({ key: text }).to_string();

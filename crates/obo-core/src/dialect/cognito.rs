@@ -1,7 +1,7 @@
 //! Amazon Cognito user pools.
 //!
-//! The shapes come from the vendor's pages on the [access token][access] and the [ID token][id].
-//! Not tested against the service.
+//! The shapes come from the [vendor's guide][guide], from its pages on the access token and the ID
+//! token. Not tested against the service.
 //!
 //! - Access tokens have no `aud` unless the client asked for one (resource binding). Without it,
 //!   `client_id` is compared with the audience of the policy: configure the app client whose tokens
@@ -12,8 +12,7 @@
 //!   client.
 //! - Users have `username`. Tokens of a client that acts for itself do not.
 //!
-//! [access]: https://docs.aws.amazon.com/cognito/latest/developerguide/amazon-cognito-user-pools-using-the-access-token.html
-//! [id]: https://docs.aws.amazon.com/cognito/latest/developerguide/amazon-cognito-user-pools-using-the-id-token.html
+//! [guide]: https://docs.aws.amazon.com/cognito/latest/developerguide/
 
 use crate::error::ConfigError;
 use crate::token::issuer::Issuer;

@@ -48,7 +48,7 @@
 //!
 //! [flow]: https://learn.microsoft.com/en-us/entra/identity-platform/v2-oauth2-on-behalf-of-flow
 //! [errors]: https://learn.microsoft.com/en-us/entra/identity-platform/reference-error-codes
-//! [claims]: https://learn.microsoft.com/en-us/entra/identity-platform/access-token-claims-reference
+//! [claims]: https://learn.microsoft.com/entra/identity-platform/access-token-claims-reference
 
 mod refusals;
 

@@ -13,7 +13,7 @@
 //!   response with it. If the server wants it for the caller's token too, set
 //!   [`Rfc8693::subject_type`].
 //!
-//! [exchange]: https://docs.pingidentity.com/pingfederate/latest/introduction_to_pingfederate/pf_token_exchange_grant.html
+//! [exchange]: https://docs.pingidentity.com/pingfederate/latest/
 
 use super::Rfc8693;
 use crate::token::token_type::TokenType;

@@ -75,8 +75,9 @@ mod tests {
         without_echo(request.secrets(), body)
     }
 
+    /// OB-01
     #[test]
-    fn ob_01_a_token_or_a_piece_of_it_is_taken_out() {
+    fn token_and_its_parts_are_redacted() {
         for (body_text, shown) in [
             ("eyJhbGciOi.eyJzdWIiOi.c2lnbmF0dXJl", "[redacted]"),
             (
@@ -90,8 +91,9 @@ mod tests {
         }
     }
 
+    /// OB-01
     #[test]
-    fn ob_01_a_secret_of_any_characters_is_taken_out() {
+    fn any_secret_is_redacted() {
         let secret = Secret::new("abc!def&ghi jkl");
         let mut by_post = TokenRequest::new("g");
         by_post.push("client_secret", secret.expose());
@@ -111,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn short_secret_is_taken_out_as_a_whole_word() {
+    fn short_secret_is_redacted_as_word() {
         let mut request = TokenRequest::new("g");
         request.push("badge", "s3cret");
         request.set_basic("a", &Secret::new("hunter2"));
@@ -121,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn parameter_of_any_name_is_taken_out() {
+    fn parameter_of_any_name_is_redacted() {
         for name in ["client_id", "claims", "audience", "api_key"] {
             let mut request = TokenRequest::new("g");
             request.push(name, "a-key-of-an-outsider");
@@ -132,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn everything_else_stays() {
+    fn other_text_is_kept() {
         for same in [
             "",
             "...",

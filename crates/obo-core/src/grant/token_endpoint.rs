@@ -242,8 +242,9 @@ impl std::error::Error for TokenEndpointError {}
 mod tests {
     use super::*;
 
+    /// TE-09
     #[test]
-    fn te_09_the_servers_words_are_cut_and_cleaned() {
+    fn server_text_is_cut_and_cleaned() {
         let error = TokenEndpointError::new(ErrorClass::TargetDenied, "refused")
             .with_oauth("invalid_target\r\nx", Some(&"a\r\nb".repeat(1000)));
         let text = error.to_string();

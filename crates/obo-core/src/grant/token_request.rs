@@ -185,8 +185,9 @@ fn sensitive(value: &Secret) -> Option<HeaderValue> {
 mod tests {
     use super::*;
 
+    /// TE-02, TX-05
     #[test]
-    fn te_02_tx_05_values_round_trip_and_keep_their_order() {
+    fn form_values_keep_order() {
         let mut request = TokenRequest::new("g");
         for value in ["a+b&c=d e", "é", "a+b&c=d e"] {
             request.push("audience", value);
@@ -200,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn whatever_is_not_public_is_secret() {
+    fn nonpublic_parameters_are_secret() {
         let mut request = TokenRequest::new("g");
         request.push("badge", "7");
         request.push("audience", "said-by-an-outsider");
@@ -210,8 +211,9 @@ mod tests {
         assert_eq!(secrets, ["7", "said-by-an-outsider", "s", "YTpz"]);
     }
 
+    /// CA-01
     #[test]
-    fn ca_01_basic_encodes_id_and_secret_apart_and_only_what_must_be() {
+    fn basic_encodes_id_and_secret() {
         let mut request = TokenRequest::new("g");
         request.set_basic("a-b_c.d", &Secret::new("s:%+ é"));
         let header = request.authorization().unwrap();
@@ -224,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn pushed_header_is_sensitive_and_secret() {
+    fn pushed_header_is_sensitive() {
         let mut request = TokenRequest::new("g");
         request.push_header("X-Badge", Secret::new("b 7")).unwrap();
         assert!(request.headers()["x-badge"].is_sensitive());

@@ -233,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn key_set_without_usable_keys_is_an_error() {
+    fn empty_key_set_is_an_error() {
         let keys = vec![jwk(r#"{"kty":"oct","k":"c2VjcmV0"}"#)];
         let error = KeySet::try_from(&JwkSet { keys }).unwrap_err();
         assert_eq!(error, KeySetError::NoUsableKey(1));
@@ -261,7 +261,7 @@ mod tests {
     }
 
     #[test]
-    fn encoding_key_of_another_type_is_rejected() {
+    fn encoding_key_of_other_type_fails() {
         let pem = Signer::p256("p256").private_pem();
         let ec = EncodingKey::from_ec_pem(pem.as_bytes()).unwrap();
         let secret = EncodingKey::from_secret(b"0123456789abcdef0123456789abcdef");

@@ -252,7 +252,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn pem_error_says_what_was_found() {
+    fn pem_error_names_what_was_found() {
         let block =
             |label: &str| format!("-----BEGIN {label}-----\nc2VjcmV0\n-----END {label}-----\n");
         let two = block("EC PARAMETERS") + &block("EC PRIVATE KEY");
@@ -284,8 +284,9 @@ mod tests {
         assert!(error.to_string().contains("found `PRIVATE KEY`"), "{error}");
     }
 
+    /// CA-11
     #[test]
-    fn ca_11_the_example_of_rfc_7515_has_the_mac_that_is_printed() {
+    fn rfc_7515_example_has_printed_mac() {
         let key = "AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T-1qS0gZH75aKtMN3Yj0iPS4hcgUuTwjAzZr1Z9CAow";
         let key = URL_SAFE_NO_PAD.decode(key).unwrap();
         let input = "eyJ0eXAiOiJKV1QiLA0KICJhbGciOiJIUzI1NiJ9.eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlfQ";
@@ -296,8 +297,9 @@ mod tests {
         assert_eq!(signature, "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk");
     }
 
+    /// CA-11
     #[test]
-    fn ca_11_a_secret_shorter_than_the_hash_makes_no_mac() {
+    fn short_mac_secret_is_rejected() {
         for algorithm in MacAlgorithm::ALL {
             let long = Secret::new("x".repeat(algorithm.min_secret_len()));
             let short = Secret::new("x".repeat(algorithm.min_secret_len() - 1));
@@ -307,8 +309,9 @@ mod tests {
         }
     }
 
+    /// CA-07
     #[test]
-    fn ca_07_a_header_byte_by_byte() {
+    fn header_has_exact_bytes() {
         let header = JwsHeader::new("ES256", "client-authentication+jwt");
         let claims = serde_json::json!({});
         let text = |header: JwsHeader| {

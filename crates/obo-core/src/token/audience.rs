@@ -104,15 +104,17 @@ impl fmt::Debug for Resource {
 mod tests {
     use super::*;
 
+    /// BC-01
     #[test]
-    fn bc_01_an_empty_audience_is_a_configuration_error() {
+    fn empty_audience_is_rejected() {
         for bad in ["", " a", "a\n"] {
             assert_eq!(Audience::new(bad).unwrap_err().field(), "audience");
         }
     }
 
+    /// TX-04, RI-01
     #[test]
-    fn tx_04_ri_01_a_resource_is_an_absolute_uri_without_fragment_or_query() {
+    fn resource_is_absolute_uri() {
         for bad in ["api", "https://a/#x", "https://a/?q=1", ""] {
             assert_eq!(Resource::new(bad).unwrap_err().field(), "resource");
         }

@@ -7,8 +7,7 @@ use zeroize::Zeroizing;
 
 use crate::error::TokenError;
 use crate::jose::crypto::digest;
-use crate::secret::Secret;
-use crate::secret::redacted;
+use crate::secret::{Secret, redacted};
 use crate::token::token_type::TokenType;
 
 /// The longest accepted token, in bytes.

@@ -92,8 +92,9 @@ mod tests {
         ForeignAssertion::parse(Secret::new(text))
     }
 
+    /// SP-01
     #[test]
-    fn sp_01_what_it_says_of_itself_is_read() {
+    fn assertion_claims_are_read() {
         let one = parse(&jwt(r#"{"aud":"https://idp","exp":1700000000}"#)).unwrap();
         assert_eq!(one.audiences(), ["https://idp"]);
         assert_eq!(one.expires_at(), Some(UnixTime::from_secs(1_700_000_000)));
@@ -104,8 +105,9 @@ mod tests {
         assert!(none.audiences().is_empty() && none.expires_at().is_none());
     }
 
+    /// CA-15
     #[test]
-    fn ca_15_what_is_no_jwt_is_not_sent() {
+    fn non_jwt_assertion_is_not_sent() {
         let long = format!("{}{}", jwt("{}"), "x".repeat(MAX_TOKEN));
         let good = jwt("{}");
         for bad in [

@@ -215,8 +215,9 @@ mod tests {
         }
     }
 
+    /// MD-02, MD-03
     #[test]
-    fn md_02_md_03_well_known_urls() {
+    fn well_known_urls_follow_issuer_path() {
         let urls = |issuer: &str| Issuer::new(issuer).unwrap().well_known_urls();
         for issuer in ["https://h", "https://h/"] {
             assert_eq!(
@@ -239,8 +240,9 @@ mod tests {
         }
     }
 
+    /// MD-05, TE-01
     #[test]
-    fn md_05_te_01_bad_issuers_are_refused_with_the_field_named() {
+    fn invalid_issuer_names_field() {
         for bad in [
             "",
             "idp",
@@ -272,7 +274,7 @@ mod tests {
 
     /// MD-05
     #[test]
-    fn plain_http_beyond_loopback_needs_danger() {
+    fn plain_http_issuer_needs_danger() {
         for host in [
             "idp:8080",
             "10.0.0.7",
@@ -300,7 +302,7 @@ mod tests {
 
     /// MD-07
     #[test]
-    fn plain_http_is_for_the_issuers_own_host() {
+    fn plain_http_stays_on_issuer_host() {
         let plain = Issuer::danger_http("http://idp:8080/t").unwrap();
         let secure = Issuer::new("https://idp:8080/t").unwrap();
         let on_loopback = Issuer::new("http://127.0.0.1:8080").unwrap();
@@ -325,8 +327,9 @@ mod tests {
         }
     }
 
+    /// AT-03, MD-06
     #[test]
-    fn at_03_md_06_issuers_are_equal_only_code_point_by_code_point() {
+    fn issuers_compare_by_code_point() {
         let issuer = Issuer::new("https://h.example/t").unwrap();
         for other in [
             "https://h.example/t/",

@@ -107,8 +107,9 @@ impl fmt::Debug for Scope {
 mod tests {
     use super::*;
 
+    /// TX-34
     #[test]
-    fn tx_34_scope_is_a_case_sensitive_set_of_whole_values() {
+    fn scope_is_a_case_sensitive_set() {
         let scope = Scope::parse("orders:read  b a").unwrap();
         assert!(scope.contains("orders:read"));
         assert!(!scope.contains("orders") && !scope.contains("Orders:read") && !scope.contains(""));
@@ -125,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn empty_and_compound_values_are_configuration_errors() {
+    fn invalid_scope_values_are_rejected() {
         for bad in ["", "a b", "a\"", "ü", "a\n"] {
             assert_eq!(Scope::new([bad]).unwrap_err().field(), "scope");
         }

@@ -24,7 +24,7 @@ pub(crate) type Typed = Arc<dyn Any + Send + Sync>;
 
 pub(crate) struct Facts {
     pub(crate) issuer: Issuer,
-    pub(crate) names: Names,
+    pub(crate) texts: Texts,
     pub(crate) kind: PrincipalKind,
     pub(crate) audience: Option<OneOrMany>,
     pub(crate) scope: Scope,
@@ -42,13 +42,13 @@ pub(crate) struct Facts {
 }
 
 /// The subject, the client, `jti` and `acr` in one allocation.
-pub(crate) struct Names {
+pub(crate) struct Texts {
     text: Box<str>,
     /// Where each of them ends, if present.
     ends: [Option<u32>; 4],
 }
 
-impl Names {
+impl Texts {
     pub(crate) fn of(names: [Option<&str>; 4]) -> Self {
         let mut text = String::with_capacity(names.iter().flatten().map(|name| name.len()).sum());
         let ends = names.map(|name| {
@@ -130,7 +130,7 @@ impl<C> Caller<C> {
 
     /// The subject within the issuer. A principal is the pair of both, never the subject alone.
     pub fn subject(&self) -> &str {
-        self.facts.names.subject()
+        self.facts.texts.subject()
     }
 
     /// Whether the subject is a user or a service.
@@ -150,7 +150,7 @@ impl<C> Caller<C> {
 
     /// The client that requested the token. It is not the actor (RFC 8693 section 4.3).
     pub fn client_id(&self) -> Option<&str> {
-        self.facts.names.client_id()
+        self.facts.texts.client_id()
     }
 
     /// The granted scope.
@@ -162,7 +162,7 @@ impl<C> Caller<C> {
     /// profile names.
     ///
     /// Servers write strings, or objects with the name in `value` (RFC 7643 section 4.1.2).
-    /// Anything else is left out and does not reject the token. Names are compared exactly.
+    /// Anything else is left out and does not reject the token. Texts are compared exactly.
     pub fn roles(&self) -> impl Iterator<Item = &str> {
         self.facts.roles.iter()
     }
@@ -202,12 +202,12 @@ impl<C> Caller<C> {
 
     /// The token's identifier (`jti`).
     pub fn token_id(&self) -> Option<&str> {
-        self.facts.names.get(2)
+        self.facts.texts.get(2)
     }
 
     /// The authentication context class (`acr`, RFC 9068 section 2.2.1).
     pub fn acr(&self) -> Option<&str> {
-        self.facts.names.get(3)
+        self.facts.texts.get(3)
     }
 
     /// When the user last authenticated (`auth_time`, RFC 9068 section 2.2.1).

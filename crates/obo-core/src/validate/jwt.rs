@@ -259,8 +259,9 @@ mod tests {
 
     use super::*;
 
+    /// JW-07
     #[test]
-    fn jw_07_there_is_room_for_the_signature_of_the_longest_rsa_key() {
+    fn longest_rsa_signature_fits() {
         let mut room = [0; MAX_SIGNATURE];
         let signature = URL_SAFE_NO_PAD.encode([7; 8192 / 8]);
         let decoded = base64url::decode_into(&signature, &mut room);

@@ -159,7 +159,7 @@ mod tests {
 
     /// JW-31, AT-13
     #[test]
-    fn other_kinds_are_known_by_any_name() {
+    fn other_kinds_match_any_spelling() {
         for other in [
             "ID",
             "id_token",
@@ -202,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn access_tokens_are_known_by_any_name() {
+    fn access_tokens_match_any_spelling() {
         for access in [
             "Bearer",
             "bearer",
@@ -223,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn unknown_kind_passes_as_typ_alone() {
+    fn unknown_kind_passes_as_typ_only() {
         for unknown in [
             "",
             "x",

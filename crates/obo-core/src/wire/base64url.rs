@@ -53,8 +53,9 @@ mod tests {
 
     use super::*;
 
+    /// JW-09
     #[test]
-    fn jw_09_the_fastest_engine_accepts_what_the_plain_one_accepts() {
+    fn fast_decoder_matches_plain_one() {
         let bytes: Vec<u8> = (0..150_u8).map(|i| i.wrapping_mul(151)).collect();
         for length in 0..=bytes.len() {
             let bytes = &bytes[..length];

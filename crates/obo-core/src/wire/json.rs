@@ -476,7 +476,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn scanner_accepts_what_serde_json_accepts(
+        fn scanner_agrees_with_serde_json(
             value in any_json(),
             is_pretty in any::<bool>(),
             place in any::<proptest::sample::Index>(),
@@ -501,7 +501,7 @@ mod tests {
     }
 
     #[test]
-    fn many_short_names_take_little_more_room_than_their_json() {
+    fn short_names_take_little_memory() {
         let names = vec!["a"; 1_000];
         let json = serde_json::to_string(&names).unwrap();
         let read = OneOrMany::parse(&json).unwrap();

@@ -35,7 +35,7 @@ mod tests {
     }
 
     #[test]
-    fn json_is_told_by_its_content_type() {
+    fn content_type_decides_json() {
         for good in [
             "application/json",
             "application/json;charset=UTF-8",

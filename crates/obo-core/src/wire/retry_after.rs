@@ -46,8 +46,9 @@ mod tests {
         retry_after(&headers, NOW).map(|pause| pause.as_secs())
     }
 
+    /// TE-08
     #[test]
-    fn te_08_a_pause_is_seconds_within_bounds() {
+    fn retry_after_seconds_are_bounded() {
         assert_eq!(pause_of("0", None), Some(0));
         assert_eq!(pause_of(" 7 ", None), Some(7));
         for huge in ["301", "99999999999999999999999999"] {
@@ -58,8 +59,9 @@ mod tests {
         }
     }
 
+    /// TE-08
     #[test]
-    fn te_08_a_date_is_a_pause_from_the_answers_own_date_or_from_now() {
+    fn retry_after_date_becomes_pause() {
         for ten_seconds_later in [
             "Wed, 21 Oct 2026 07:28:10 GMT",
             " Wed, 21 Oct 2026 07:28:10 GMT ",

@@ -14,8 +14,9 @@ use crate::validate::{
     validate, verdict,
 };
 
+/// AT-02
 #[test]
-fn at_02_the_strict_profile_requires_seven_claims() {
+fn strict_requires_seven_claims() {
     verdict(&Token::new().mint()).unwrap();
     for claim in ["aud", "sub", "exp", "client_id", "iat", "jti"] {
         let token = Token::new().without_claim(claim).mint();
@@ -25,8 +26,9 @@ fn at_02_the_strict_profile_requires_seven_claims() {
     assert!(matches!(refusal(&token), TokenError::UnknownIssuer { .. }));
 }
 
+/// AT-02
 #[test]
-fn at_02_the_lenient_profile_requires_four_and_checks_the_others_when_present() {
+fn lenient_requires_four_claims() {
     for claim in ["client_id", "iat", "jti"] {
         let token = Token::new().without_claim(claim);
         lenient_verdict(&token.mint()).expect(claim);
@@ -43,8 +45,9 @@ fn at_02_the_lenient_profile_requires_four_and_checks_the_others_when_present() 
     }
 }
 
+/// AT-03
 #[test]
-fn at_03_the_issuer_is_equal_code_point_by_code_point() {
+fn issuer_compares_by_code_point() {
     for iss in [
         "https://idp.example/t/",
         "https://idp.example/T",
@@ -69,8 +72,9 @@ fn at_03_the_issuer_is_equal_code_point_by_code_point() {
     verdict(&token).unwrap();
 }
 
+/// JW-17
 #[test]
-fn jw_17_a_key_of_one_issuer_never_verifies_a_token_of_another() {
+fn key_of_other_issuer_never_verifies() {
     let other = "https://other.example";
     let theirs = Policy::new(
         Audience::new(AUDIENCE).unwrap(),
@@ -95,8 +99,9 @@ fn jw_17_a_key_of_one_issuer_never_verifies_a_token_of_another() {
     }
 }
 
+/// JW-18
 #[test]
-fn jw_18_the_issuer_is_shown_unverified_to_route_by_and_trusted_by_nobody() {
+fn unverified_issuer_is_not_trusted() {
     let issuer_of = |token: &str| {
         let jwt = UnverifiedJwt::parse(BearerToken::parse(token).unwrap()).unwrap();
         jwt.issuer().map(str::to_owned)
@@ -113,8 +118,9 @@ fn jw_18_the_issuer_is_shown_unverified_to_route_by_and_trusted_by_nobody() {
     assert_eq!(issuer_of(&Token::new().without_claim("iss").mint()), None);
 }
 
+/// AT-05
 #[test]
-fn at_05_a_signature_of_a_key_that_is_not_published_is_refused() {
+fn unpublished_signing_key_is_rejected() {
     let token = Token::new().signed_by(&FORGER, "ES256").mint();
     assert_eq!(refusal(&token), TokenError::Signature);
     assert_eq!(lenient_verdict(&token).unwrap_err(), TokenError::Signature);
@@ -126,8 +132,9 @@ fn at_05_a_signature_of_a_key_that_is_not_published_is_refused() {
     );
 }
 
+/// AT-04
 #[test]
-fn at_04_aud_must_name_this_service() {
+fn aud_must_name_this_service() {
     for aud in [
         r#""service-a""#,
         r#"["service-a"]"#,
@@ -161,8 +168,9 @@ fn at_04_aud_must_name_this_service() {
     }
 }
 
+/// RI-03, AT-04
 #[test]
-fn ri_03_at_04_configured_audiences_are_alternatives_compared_exactly() {
+fn audiences_are_exact_alternatives() {
     let with_slash = Audience::new("https://a.example/").unwrap();
     let policy = builder().audience(with_slash).build().unwrap();
     let validate = |aud: &str| {
@@ -175,8 +183,9 @@ fn ri_03_at_04_configured_audiences_are_alternatives_compared_exactly() {
     assert!(matches!(refused, TokenError::Audience { .. }));
 }
 
+/// AT-06, JW-25
 #[test]
-fn at_06_jw_25_a_token_ends_at_exp_plus_leeway() {
+fn token_expires_at_exp_plus_leeway() {
     let at = |now: u64, leeway: u64| {
         let policy = builder()
             .leeway(Duration::from_secs(leeway))
@@ -212,8 +221,9 @@ fn at_06_jw_25_a_token_ends_at_exp_plus_leeway() {
     assert!(default(1059) && !default(1060), "60 s by default");
 }
 
+/// AT-06
 #[test]
-fn at_06_leeway_is_minutes_at_most() {
+fn leeway_is_minutes_at_most() {
     builder().leeway(MAX_LEEWAY).build().unwrap();
     let error = builder()
         .leeway(MAX_LEEWAY + Duration::from_nanos(1))
@@ -222,8 +232,9 @@ fn at_06_leeway_is_minutes_at_most() {
     assert_eq!(error.field(), "leeway");
 }
 
+/// AT-11
 #[test]
-fn at_11_a_client_for_itself_is_a_service_and_never_a_user() {
+fn client_token_is_a_service() {
     let kind = |token: Token| verdict(&token.mint()).unwrap().kind();
     assert_eq!(kind(Token::new()), PrincipalKind::User);
     let own = Token::new().claim("sub", "\"spa\"");
@@ -232,8 +243,9 @@ fn at_11_a_client_for_itself_is_a_service_and_never_a_user() {
     assert_eq!(kind(other_case), PrincipalKind::User);
 }
 
+/// AT-13, JW-33
 #[test]
-fn at_13_jw_33_an_id_token_of_the_same_server_is_refused() {
+fn id_token_is_rejected() {
     let id_token = || {
         Token::new()
             .header("typ", "\"JWT\"")
@@ -280,15 +292,17 @@ fn at_13_jw_33_an_id_token_of_the_same_server_is_refused() {
     }
 }
 
+/// AT-13
 #[test]
-fn at_13_an_id_token_is_refused_by_the_strict_profile_even_under_the_right_typ() {
+fn disguised_id_token_is_rejected() {
     let token = Token::new().claim("nonce", "\"n\"").mint();
     let error = refusal(&token);
     assert!(matches!(error, TokenError::NotAnAccessToken(_)));
 }
 
+/// MT-03
 #[test]
-fn mt_03_a_sender_constrained_token_is_refused_where_nobody_checks_the_binding() {
+fn bound_token_is_rejected() {
     for cnf in [r#"{"jkt":"x"}"#, r#"{"x5t#S256":"x"}"#, "{}", "null"] {
         let token = Token::new().claim("cnf", cnf).mint();
         assert_eq!(refusal(&token), TokenError::Binding, "{cnf}");
@@ -297,8 +311,9 @@ fn mt_03_a_sender_constrained_token_is_refused_where_nobody_checks_the_binding()
     }
 }
 
+/// JW-38
 #[test]
-fn jw_38_a_principal_is_issuer_and_subject() {
+fn principal_is_issuer_and_subject() {
     let other = "https://other.example";
     let theirs = Policy::new(
         Audience::new(AUDIENCE).unwrap(),
@@ -314,8 +329,9 @@ fn jw_38_a_principal_is_issuer_and_subject() {
     assert_eq!(ours.issuer(), &issuer());
 }
 
+/// JW-36
 #[test]
-fn jw_36_typed_claims_are_read_from_the_verified_payload_or_refuse_the_token() {
+fn typed_claims_are_read_or_rejected() {
     #[derive(serde::Deserialize)]
     struct Tenant {
         tenant: u32,

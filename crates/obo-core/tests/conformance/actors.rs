@@ -26,8 +26,9 @@ fn allows(trusted: &str, validated: &Caller) -> bool {
         .is_some_and(|actor| *actor.id() == ActorId::new(ISSUER, trusted))
 }
 
+/// TX-24
 #[test]
-fn tx_24_only_the_outermost_actor_is_the_current_one() {
+fn only_outermost_actor_is_current() {
     let trusted_inside = with_act(r#"{"sub":"evil","act":{"sub":"trusted"}}"#).unwrap();
     assert!(!allows("trusted", &trusted_inside));
     let trusted_outside = with_act(r#"{"sub":"trusted","act":{"sub":"evil"}}"#).unwrap();
@@ -38,8 +39,9 @@ fn tx_24_only_the_outermost_actor_is_the_current_one() {
     assert_eq!(reordered.prior_actors().len(), 1);
 }
 
+/// TX-25
 #[test]
-fn tx_25_prior_actors_are_text_for_an_audit_record() {
+fn prior_actors_are_audit_text() {
     let validated = with_act(&chain(3)).unwrap();
     let prior: Vec<&str> = validated.prior_actors().audit().collect();
     assert_eq!(prior, ["s1", "s2"]);
@@ -54,8 +56,9 @@ fn tx_25_prior_actors_are_text_for_an_audit_record() {
     assert!(direct.current_actor().is_none() && direct.prior_actors().is_empty());
 }
 
+/// TX-26
 #[test]
-fn tx_26_a_malformed_act_is_not_an_absent_one() {
+fn malformed_act_is_not_absent() {
     for bad in [
         "null",
         "\"service-b\"",
@@ -94,8 +97,9 @@ fn tx_26_a_malformed_act_is_not_an_absent_one() {
     }
 }
 
+/// TX-27
 #[test]
-fn tx_27_sixteen_actors_and_no_more() {
+fn actors_are_limited_to_sixteen() {
     assert_eq!(with_act(&chain(16)).unwrap().prior_actors().len(), 15);
     for depth in [17, 18, 100, 400] {
         let error = with_act(&chain(depth)).unwrap_err();
@@ -109,8 +113,9 @@ fn tx_27_sixteen_actors_and_no_more() {
     );
 }
 
+/// TX-28
 #[test]
-fn tx_28_an_actor_is_its_subject_within_an_issuer() {
+fn actor_is_subject_within_issuer() {
     let id = |act: &str| {
         let validated = with_act(act).unwrap();
         validated.current_actor().unwrap().id().clone()
@@ -127,8 +132,9 @@ fn tx_28_an_actor_is_its_subject_within_an_issuer() {
     }
 }
 
+/// TX-29
 #[test]
-fn tx_29_exp_nbf_and_aud_inside_act_mean_nothing() {
+fn times_inside_act_are_ignored() {
     for more in [
         r#""exp":1"#,
         r#""nbf":9000000000"#,
@@ -145,8 +151,9 @@ fn tx_29_exp_nbf_and_aud_inside_act_mean_nothing() {
     assert_eq!(refusal(&token.mint()), TokenError::MissingClaim("exp"));
 }
 
+/// TX-33
 #[test]
-fn tx_33_the_client_is_not_the_actor() {
+fn client_is_not_the_actor() {
     let token = Token::new()
         .claim("client_id", "\"service-b\"")
         .claim("azp", "\"service-b\"");
@@ -160,8 +167,9 @@ fn tx_33_the_client_is_not_the_actor() {
     assert_eq!(named.current_actor().unwrap().client_id(), Some("cc"));
 }
 
+/// TX-36
 #[test]
-fn tx_36_may_act_is_no_actor() {
+fn may_act_is_not_an_actor() {
     for may_act in [r#"{"sub":"b"}"#, r#"{"sub":"b","iss":"x"}"#, "\"b\"", "[]"] {
         let validated = verdict(&Token::new().claim("may_act", may_act).mint()).expect(may_act);
         assert!(validated.current_actor().is_none());
@@ -174,7 +182,7 @@ fn tx_36_may_act_is_no_actor() {
 
 /// TX-28
 #[test]
-fn actor_by_client_is_a_setting() {
+fn actor_without_subject_is_a_setting() {
     let policy = builder()
         .profile(Profile::LENIENT.allow_actor_without_subject())
         .build()

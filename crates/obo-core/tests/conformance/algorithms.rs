@@ -9,8 +9,9 @@ use crate::validate::{NOW, builder, key_set, published, refusal, strict, validat
 
 static SIGNERS: [&std::sync::LazyLock<Signer>; 4] = [&RSA, &P256, &P384, &ED25519];
 
+/// AT-07, JW-01
 #[test]
-fn at_07_jw_01_every_default_algorithm_verifies_and_its_absence_from_the_list_refuses_it() {
+fn default_algorithms_verify() {
     for signer in SIGNERS {
         for alg in signer.algorithms() {
             let token = Token::new().signed_by(signer, alg).mint();
@@ -28,9 +29,9 @@ fn at_07_jw_01_every_default_algorithm_verifies_and_its_absence_from_the_list_re
     assert_eq!(error.field(), "algorithms");
 }
 
-/// The policy itself rejects the algorithm, even if the key was looked up before.
+/// JW-01: the policy itself rejects the algorithm, even if the key was looked up before.
 #[test]
-fn jw_01_a_disallowed_algorithm_is_refused_by_the_policy_alone() {
+fn policy_rejects_disallowed_algorithm() {
     let policy = builder().algorithms([Algorithm::Rs256]).build().unwrap();
     let token = Token::new().mint();
     let keys = published();
@@ -42,8 +43,9 @@ fn jw_01_a_disallowed_algorithm_is_refused_by_the_policy_alone() {
     );
 }
 
+/// JW-01
 #[test]
-fn jw_01_each_algorithm_has_one_name_that_is_written_for_it() {
+fn each_algorithm_has_one_name() {
     for algorithm in Algorithm::ALL {
         assert_eq!(Algorithm::from_name(algorithm.name()), Some(algorithm));
     }
@@ -63,8 +65,9 @@ fn key_of<'s>(keys: &'s KeySet, kid: &str, algorithm: Algorithm) -> &'s Verifica
     }
 }
 
+/// JW-02, AT-05
 #[test]
-fn jw_02_at_05_none_and_every_other_spelling_are_refused() {
+fn none_and_unknown_algs_are_rejected() {
     for alg in [
         "none",
         "None",
@@ -106,8 +109,9 @@ fn jw_02_at_05_none_and_every_other_spelling_are_refused() {
     assert_eq!(refusal(&format!("{message}.")), TokenError::Algorithm);
 }
 
+/// JW-03
 #[test]
-fn jw_03_the_algorithm_must_fit_the_type_and_curve_of_the_key() {
+fn algorithm_must_fit_key() {
     let keys = published();
     for signer in SIGNERS {
         for other in SIGNERS {
@@ -132,8 +136,9 @@ fn jw_03_the_algorithm_must_fit_the_type_and_curve_of_the_key() {
     }
 }
 
+/// JW-03, JW-04
 #[test]
-fn jw_03_jw_04_a_public_key_is_no_hmac_secret() {
+fn public_key_is_not_hmac_secret() {
     for signer in SIGNERS {
         for secret in [
             signer.public_bytes().to_vec(),
@@ -153,8 +158,9 @@ fn jw_03_jw_04_a_public_key_is_no_hmac_secret() {
     }
 }
 
+/// JW-05, JW-06
 #[test]
-fn jw_05_jw_06_the_two_names_of_ed25519_are_one_and_bind_the_curve() {
+fn eddsa_and_ed25519_are_one() {
     for jwk_alg in ["", r#""alg":"EdDSA""#, r#""alg":"Ed25519""#] {
         let keys = key_set(&[ED25519.jwk(jwk_alg), P256.jwk("")]);
         for alg in ["EdDSA", "Ed25519"] {
@@ -186,8 +192,9 @@ fn der(signature: &[u8]) -> Vec<u8> {
     [vec![0x30, body.len() as u8], body].concat()
 }
 
+/// JW-08
 #[test]
-fn jw_08_an_ecdsa_signature_is_r_and_s_of_fixed_length() {
+fn ecdsa_signature_has_fixed_length() {
     for (signer, alg) in [(&P256, "ES256"), (&P384, "ES384")] {
         let token = Token::new().signed_by(signer, alg).mint();
         verdict(&token).unwrap();
@@ -216,8 +223,9 @@ fn jw_08_an_ecdsa_signature_is_r_and_s_of_fixed_length() {
     }
 }
 
+/// JW-08
 #[test]
-fn jw_08_an_rsa_or_ed25519_signature_has_one_length() {
+fn rsa_and_ed25519_have_one_length() {
     for (signer, alg) in [(&RSA, "RS256"), (&RSA, "PS256"), (&ED25519, "EdDSA")] {
         let token = Token::new().signed_by(signer, alg).mint();
         verdict(&token).unwrap();

@@ -16,8 +16,9 @@ fn is_malformed(line: &[u8]) -> bool {
     matches!(token_of(line), Some(Err(TokenError::Credentials(_))))
 }
 
+/// BT-02
 #[test]
-fn bt_02_the_scheme_has_no_case() {
+fn scheme_is_case_insensitive() {
     for scheme in ["Bearer", "bearer", "BEARER", "BeArEr"] {
         let line = format!("{scheme} abc");
         assert_eq!(
@@ -32,8 +33,9 @@ fn bt_02_the_scheme_has_no_case() {
     }
 }
 
+/// BT-03
 #[test]
-fn bt_03_spaces_before_the_token_and_nothing_after_it() {
+fn spaces_are_only_before_token() {
     for good in ["Bearer abc", "Bearer   abc"] {
         assert_eq!(token_of(good.as_bytes()), Some(Ok("abc".into())), "{good}");
     }
@@ -51,15 +53,17 @@ fn bt_03_spaces_before_the_token_and_nothing_after_it() {
     }
 }
 
+/// BT-03
 #[test]
-fn bt_03_only_a_space_ends_the_scheme() {
+fn only_space_ends_the_scheme() {
     for other in ["Bearer\tabc", " Bearer abc", "Bearer=abc", "Bearer:abc", ""] {
         assert_eq!(token_of(other.as_bytes()), None, "{other:?}");
     }
 }
 
+/// BT-04
 #[test]
-fn bt_04_the_token_is_token68_byte_by_byte() {
+fn token_is_token68() {
     for byte in 0..=u8::MAX {
         let line = [b"Bearer a", &[byte][..], b"b"].concat();
         let allowed = byte.is_ascii_alphanumeric() || b"-._~+/".contains(&byte);
@@ -68,8 +72,9 @@ fn bt_04_the_token_is_token68_byte_by_byte() {
     }
 }
 
+/// BT-04
 #[test]
-fn bt_04_padding_only_at_the_end_and_never_alone() {
+fn padding_is_only_at_the_end() {
     for good in ["Bearer a=", "Bearer a=="] {
         assert!(matches!(token_of(good.as_bytes()), Some(Ok(_))), "{good}");
     }
@@ -78,8 +83,9 @@ fn bt_04_padding_only_at_the_end_and_never_alone() {
     }
 }
 
+/// JW-35
 #[test]
-fn jw_35_a_header_longer_than_16_kib_is_refused() {
+fn header_over_16_kib_is_rejected() {
     let line = |length: usize| format!("Bearer {}", "a".repeat(length));
     assert!(matches!(token_of(line(16 * 1024).as_bytes()), Some(Ok(_))));
     for length in [16 * 1024 + 1, 1 << 20] {
@@ -111,8 +117,9 @@ fn lines() -> impl Strategy<Value = Vec<u8>> {
 }
 
 proptest! {
+    /// JW-09, BT-04
     #[test]
-    fn jw_09_bt_04_no_noise_in_a_header_panics_or_passes(line in lines()) {
+    fn random_headers_never_panic(line in lines()) {
         if let Some(Ok(token)) = token_of(&line) {
             prop_assert!(verdict(&token).is_err(), "{token}");
         }

@@ -144,8 +144,9 @@ impl Inputs {
     }
 }
 
+/// TX-41, MT-08
 #[test]
-fn tx_41_mt_08_changing_any_one_input_changes_the_key() {
+fn any_changed_input_changes_key() {
     let change = |change: fn(&mut Inputs)| {
         let mut inputs = Inputs::new();
         change(&mut inputs);
@@ -186,9 +187,9 @@ fn tx_41_mt_08_changing_any_one_input_changes_the_key() {
     assert!(elsewhere != Inputs::new().key(), "the key is keyed");
 }
 
-/// Only what shapes it: there is no user.
+/// TX-41: only what shapes it: there is no user.
 #[test]
-fn tx_41_the_key_of_a_token_for_the_client_itself_is_none_of_an_exchange() {
+fn own_token_shares_no_exchange_key() {
     let change = |change: fn(&mut Inputs)| {
         let mut inputs = Inputs::new();
         change(&mut inputs);
@@ -216,8 +217,9 @@ fn tx_41_the_key_of_a_token_for_the_client_itself_is_none_of_an_exchange() {
     assert!(other_user.client_key() == Inputs::new().client_key());
 }
 
+/// TX-41
 #[test]
-fn tx_41_a_renewed_actor_token_keeps_the_entry() {
+fn renewed_actor_token_keeps_entry() {
     let with = |token: &str| {
         let actor = ActorToken::new(Secret::new(token), TokenType::JWT, "a#1");
         let request = Inputs::new().request().with_actor(actor);
@@ -227,16 +229,17 @@ fn tx_41_a_renewed_actor_token_keeps_the_entry() {
     assert!(with("one") == with("two"));
 }
 
+/// TX-41
 #[test]
-fn tx_41_a_token_that_is_asked_for_anew_takes_the_place_of_the_old_one() {
+fn fresh_request_replaces_entry() {
     let keys = Inputs::new().keys(RANDOM);
     let fresh = keys.key("rfc8693", &Inputs::new().request().fresh().into());
     assert!(fresh == Inputs::new().key());
 }
 
-/// More names than a byte can count: no field may run into the next.
+/// TX-41: more names than a byte can count: no field may run into the next.
 #[test]
-fn tx_41_256_audiences_are_not_256_resources() {
+fn audiences_are_not_resources() {
     let names: Vec<_> = (0..512).map(|i| format!("urn:x:{i:03}")).collect();
     let split = |at: usize| {
         let mut inputs = Inputs::new();
@@ -248,8 +251,9 @@ fn tx_41_256_audiences_are_not_256_resources() {
     assert_eq!(keys.len(), 7);
 }
 
+/// TX-41
 #[test]
-fn tx_41_the_parameters_of_a_dialect_are_part_of_its_identity() {
+fn dialect_identity_has_parameters() {
     let plain = Rfc8693::new();
     let with = |name: &str, value: &str| Rfc8693::new().extra_parameter(name, value).unwrap();
     let dialects = [
@@ -272,8 +276,9 @@ fn tx_41_the_parameters_of_a_dialect_are_part_of_its_identity() {
     assert_eq!(one.identity(), other.identity());
 }
 
+/// TX-41
 #[test]
-fn tx_41_every_setting_of_a_dialect_is_part_of_its_identity() {
+fn dialect_identity_has_all_settings() {
     let new = Rfc8693::new;
     let minute = std::time::Duration::from_secs(60);
     let dialects = [
@@ -377,8 +382,9 @@ fn cuts() -> impl Strategy<Value = Vec<proptest::sample::Index>> {
 }
 
 proptest! {
+    /// TX-41
     #[test]
-    fn tx_41_two_exchanges_share_a_key_exactly_when_they_mean_the_same(
+    fn only_equal_exchanges_share_keys(
         population in proptest::collection::vec(inputs(), 2..40),
     ) {
         let meanings: HashSet<_> = population.iter().map(Inputs::meaning).collect();
@@ -389,8 +395,9 @@ proptest! {
         }
     }
 
+    /// TX-41
     #[test]
-    fn tx_41_moving_a_boundary_between_fields_never_collides(
+    fn moved_field_boundary_changes_key(
         base in inputs(),
         text in "[ab]{2,6}",
         at in any::<proptest::sample::Index>(),
@@ -409,10 +416,11 @@ proptest! {
         prop_assert_eq!(one.key() == swapped.key(), one == swapped);
     }
 
+    /// TX-41
     /// All fields of variable length, in the order of the digest, so that each is a neighbour of
     /// each.
     #[test]
-    fn tx_41_however_a_text_is_spread_over_the_fields_the_key_tells(
+    fn text_spread_over_fields_changes_key(
         text in "[ab]{6,12}",
         one in cuts(),
         two in cuts(),
@@ -438,9 +446,9 @@ proptest! {
         prop_assert_eq!(one.key() == two.key(), one.meaning() == two.meaning());
     }
 
-    /// The same texts in one parameter are not those of another.
+    /// TX-41: the same texts in one parameter are not those of another.
     #[test]
-    fn tx_41_what_is_absent_lends_its_place_to_nobody(
+    fn absent_parameter_shifts_no_other(
         texts in proptest::collection::vec(proptest::sample::select(vec!["", r#"{"a":null}"#]), 3),
         one in any::<[bool; 3]>(),
         two in any::<[bool; 3]>(),

@@ -25,8 +25,9 @@ fn not_for_us(seen: impl Into<String>) -> TokenError {
 /// A value of each wrong type.
 const WRONG_FOR_TEXT: [&str; 5] = ["1", "true", "{}", "[]", "[\"alice\"]"];
 
+/// JW-30
 #[test]
-fn jw_30_missing_null_wrong_type_and_empty_text() {
+fn malformed_claims_are_rejected() {
     for claim in ["iss", "sub", "jti", "client_id", "acr"] {
         for bad in WRONG_FOR_TEXT.iter().chain(&["null", "\"\""]) {
             let token = Token::new().claim(claim, *bad).mint();
@@ -43,8 +44,9 @@ fn jw_30_missing_null_wrong_type_and_empty_text() {
     assert_eq!(refusal(&token), invalid("iss"));
 }
 
+/// JW-29
 #[test]
-fn jw_29_aud_is_text_or_an_array_of_text() {
+fn aud_is_text_or_array() {
     for bad in [
         "null",
         "1",
@@ -65,8 +67,9 @@ fn jw_29_aud_is_text_or_an_array_of_text() {
     assert_eq!(refusal(&token), not_for_us("none"));
 }
 
+/// AT-03, AT-04, JW-16
 #[test]
-fn at_03_at_04_jw_16_prefix_suffix_and_case_are_other_values() {
+fn claim_values_match_exactly() {
     for (claim, own) in [("iss", ISSUER), ("aud", AUDIENCE)] {
         for other in [
             own[..own.len() - 1].to_owned(),
@@ -89,9 +92,9 @@ fn at_03_at_04_jw_16_prefix_suffix_and_case_are_other_values() {
     }
 }
 
-/// A long value is no error below the token's length limit, and it never matches.
+/// JW-35: a long value is no error below the token's length limit, and it never matches.
 #[test]
-fn jw_35_huge_values() {
+fn huge_values_never_match() {
     let huge = format!("\"{}\"", "x".repeat(10_000));
     let seen = format!("\"{}\"", "x".repeat(48));
     for (claim, error) in [("iss", issuer_unknown()), ("aud", not_for_us(seen))] {
@@ -112,8 +115,9 @@ fn jw_35_huge_values() {
     assert_eq!(refusal(&token.mint()), not_for_us(seen));
 }
 
+/// JW-12
 #[test]
-fn jw_12_a_claim_occurs_once() {
+fn claim_occurs_once() {
     let duplicate = TokenError::DuplicateMember("payload");
     for (claim, same, other) in [
         ("iss", "\"https://idp.example/t\"", "\"https://x.example\""),
@@ -141,16 +145,18 @@ fn jw_12_a_claim_occurs_once() {
     }
 }
 
+/// JW-12
 #[test]
-fn jw_12_two_spellings_of_a_name_are_one_name() {
+fn escaped_name_is_the_same_name() {
     for escaped in ["s\\u0075b", "\\u0073\\u0075\\u0062"] {
         let token = Token::new().second_claim(escaped, "\"root\"").mint();
         assert_eq!(refusal(&token), TokenError::DuplicateMember("payload"));
     }
 }
 
+/// JW-12
 #[test]
-fn jw_12_names_that_differ_in_their_beginning_are_different() {
+fn similar_names_are_different() {
     let three = || {
         Token::new()
             .claim("1_organization", "1")
@@ -166,7 +172,7 @@ fn jw_12_names_that_differ_in_their_beginning_are_different() {
 }
 
 #[test]
-fn a_claim_is_found_by_its_whole_name() {
+fn claim_is_found_by_whole_name() {
     let token = Token::new()
         .claim("scope", "\"a\"")
         .claim("a_client_id", "\"mallory\"")
@@ -182,8 +188,9 @@ fn a_claim_is_found_by_its_whole_name() {
     assert_eq!(caller.scope(), &Scope::parse("b").unwrap());
 }
 
+/// JW-12
 #[test]
-fn jw_12_one_name_twice_is_found_among_hundreds() {
+fn duplicate_is_found_among_hundreds() {
     let mut token = Token::new().claim("scope", "\"a\"");
     for i in 0..500 {
         token = token.claim(&format!("c{i}"), "0");
@@ -198,8 +205,9 @@ fn jw_12_one_name_twice_is_found_among_hundreds() {
     }
 }
 
+/// JW-12
 #[test]
-fn jw_12_a_member_occurs_once_at_any_depth() {
+fn nested_member_occurs_once() {
     for (claim, json) in [
         ("act", r#"{"sub":"a","sub":"b"}"#),
         ("act", r#"{"sub":"a","iss":"x","iss":"x"}"#),
@@ -218,8 +226,9 @@ fn jw_12_a_member_occurs_once_at_any_depth() {
     verdict(&siblings).unwrap();
 }
 
+/// TX-34
 #[test]
-fn tx_34_scope_is_one_string() {
+fn scope_is_one_string() {
     let scope = |json: &str| verdict(&Token::new().claim("scope", json).mint());
     for (json, values) in [
         ("\"\"", &[][..]),
@@ -254,8 +263,9 @@ fn tx_34_scope_is_one_string() {
     }
 }
 
+/// AT-02, SU-04
 #[test]
-fn at_02_su_04_what_a_token_says_is_what_is_told_of_its_caller() {
+fn caller_reports_token_claims() {
     let token = Token::new()
         .claim("jti", r#""t-\u0031""#)
         .claim("acr", r#""gold""#)
@@ -272,8 +282,9 @@ fn at_02_su_04_what_a_token_says_is_what_is_told_of_its_caller() {
     );
 }
 
+/// JW-20
 #[test]
-fn jw_20_unknown_claims_of_any_shape_are_no_fault() {
+fn unknown_claims_are_ignored() {
     for json in [
         "null",
         "-1",

@@ -17,8 +17,9 @@ fn sealed(header: &str, payload: &str) -> String {
     seal(&P256, "ES256", header.as_bytes(), payload.as_bytes())
 }
 
+/// JW-09
 #[test]
-fn jw_09_exactly_three_segments() {
+fn token_has_three_segments() {
     let token = Token::new().mint();
     verdict(&token).unwrap();
     let [header, payload, signature] = parts(&token);
@@ -44,8 +45,9 @@ fn jw_09_exactly_three_segments() {
     );
 }
 
+/// AT-08, JW-34
 #[test]
-fn at_08_jw_34_an_encrypted_token_is_refused_cleanly() {
+fn encrypted_token_is_rejected() {
     let header = b64(r#"{"alg":"RSA-OAEP-256","enc":"A256GCM","kid":"rsa"}"#);
     for jwe in [
         format!("{header}.a2V5.aXY.dGV4dA.dGFn"),
@@ -57,8 +59,9 @@ fn at_08_jw_34_an_encrypted_token_is_refused_cleanly() {
     assert_eq!(refusal(&enc), TokenError::Header("enc"));
 }
 
+/// JW-09
 #[test]
-fn jw_09_padding_whitespace_and_the_other_alphabet_are_refused() {
+fn non_base64url_is_rejected() {
     let token = Token::new().mint();
     let [header, payload, signature] = parts(&token);
     for (i, part) in [&header, &payload, &signature].into_iter().enumerate() {
@@ -78,9 +81,9 @@ fn jw_09_padding_whitespace_and_the_other_alphabet_are_refused() {
     }
 }
 
-/// The signature covers the text, so even the signer's own spelling must be rejected.
+/// JW-09: the signature covers the text, so even the signer's own spelling must be rejected.
 #[test]
-fn jw_09_a_signed_segment_in_another_spelling_is_refused() {
+fn other_base64_spelling_is_rejected() {
     let signed = |header: &str, claims: &str| {
         let message = format!("{header}.{claims}");
         let signature = b64(P256.sign("", message.as_bytes()));
@@ -127,8 +130,9 @@ fn next(part: &str) -> char {
     char::from(last + 1)
 }
 
+/// JW-09
 #[test]
-fn jw_09_bits_behind_the_last_byte_must_be_zero() {
+fn trailing_bits_must_be_zero() {
     const ALPHABET: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
     let token = Token::new().mint();
     let [header, payload, signature] = parts(&token);
@@ -145,8 +149,9 @@ fn jw_09_bits_behind_the_last_byte_must_be_zero() {
     }
 }
 
+/// JW-10
 #[test]
-fn jw_10_other_serialisations_are_no_token() {
+fn json_serialization_is_rejected() {
     let token = Token::new().mint();
     let [header, payload, signature] = parts(&token);
     for json in [
@@ -160,8 +165,9 @@ fn jw_10_other_serialisations_are_no_token() {
     }
 }
 
+/// JW-09
 #[test]
-fn jw_09_header_and_payload_are_json_objects_and_nothing_behind_them() {
+fn header_and_payload_are_json_objects() {
     let token = Token::new();
     let (header, claims) = (token.header_json(), token.claims_json());
     verdict(&sealed(&header, &claims)).unwrap();
@@ -197,8 +203,9 @@ fn jw_09_header_and_payload_are_json_objects_and_nothing_behind_them() {
     }
 }
 
+/// JW-09
 #[test]
-fn jw_09_text_must_be_utf_8() {
+fn text_must_be_utf8() {
     for bytes in [&b"\xff"[..], b"\xc3", b"\xed\xa0\x80", b"\xfe\xff"] {
         let payload = [b"{\"x\":\"", bytes, b"\"}"].concat();
         let token = Token::new().payload(payload).mint();
@@ -208,8 +215,9 @@ fn jw_09_text_must_be_utf_8() {
     assert_eq!(refusal(&surrogate), TokenError::Malformed("payload"));
 }
 
+/// JW-35
 #[test]
-fn jw_35_a_token_of_8_kb_is_read_and_one_of_a_megabyte_is_not() {
+fn token_size_is_limited() {
     let sized = |length: usize| {
         let text = format!("\"{}\"", "x".repeat(length));
         Token::new().claim("x", text).mint()
@@ -225,8 +233,9 @@ fn jw_35_a_token_of_8_kb_is_read_and_one_of_a_megabyte_is_not() {
     }
 }
 
+/// JW-35
 #[test]
-fn jw_35_a_header_longer_than_4_kib_is_refused() {
+fn header_over_4_kib_is_rejected() {
     let sized = |length: usize| {
         let text = format!("\"{}\"", "x".repeat(length));
         Token::new().header("x", &text).mint()
@@ -239,8 +248,9 @@ fn jw_35_a_header_longer_than_4_kib_is_refused() {
     assert_eq!(refusal(&sized(longest + 1)), TokenError::TooLong { limit });
 }
 
+/// TX-27
 #[test]
-fn tx_27_deep_json_is_refused_without_overflowing_the_stack() {
+fn deep_json_does_not_overflow_stack() {
     for (open, close) in [("[", "]"), (r#"{"a":"#, "}")] {
         for depth in [200, 2_000] {
             let deep = format!("{}1{}", open.repeat(depth), close.repeat(depth));

@@ -72,8 +72,9 @@ fn jwt(claims: &str) -> String {
     issued(&format!("{}.{}.c2ln", b64("{}"), b64(claims)))
 }
 
+/// RI-04
 #[test]
-fn ri_04_the_target_is_named_by_the_servers_parameters_alone() {
+fn target_uses_server_parameters() {
     let both = audience("b").and_resource(Resource::new("urn:r").unwrap());
     let two = audience("b").and_audience(Audience::new("c").unwrap());
     let by = |parameters| new().target_by(parameters);
@@ -110,8 +111,9 @@ fn ri_04_the_target_is_named_by_the_servers_parameters_alone() {
     unsayable(&wants_scope, &to(two), "scope");
 }
 
+/// TX-02, TX-23
 #[test]
-fn tx_02_tx_23_the_type_of_the_subject_may_be_fixed() {
+fn subject_type_may_be_fixed() {
     let custom = new().subject_type(TokenType::new("https://corp.example/legacy"));
     let rest = rest(&custom, &for_service_b(&[]));
     assert_eq!(
@@ -120,8 +122,9 @@ fn tx_02_tx_23_the_type_of_the_subject_may_be_fixed() {
     );
 }
 
+/// TX-07
 #[test]
-fn tx_07_the_type_to_ask_for_may_be_given_omitted_or_limited() {
+fn requested_type_is_configurable() {
     let plain = for_service_b(&[]);
     let asking = |t: TokenType| plain.clone().with_requested_type(t);
     let asked = |dialect: &Rfc8693, request: &ExchangeRequest| {
@@ -154,8 +157,9 @@ fn tx_07_the_type_to_ask_for_may_be_given_omitted_or_limited() {
     );
 }
 
+/// TX-07
 #[test]
-fn tx_07_what_the_dialect_asked_for_is_what_must_be_issued() {
+fn issued_type_must_match_request() {
     let of_type = |urn: &str| with("issued_token_type", &format!("\"{urn}\""));
     let given = new().requested_type(TokenType::JWT);
     assert!(accepts(&given, &of_type(JWT)));
@@ -169,8 +173,9 @@ fn tx_07_what_the_dialect_asked_for_is_what_must_be_issued() {
     assert!(!accepts(&tolerant, &of_type(ACCESS_TOKEN)));
 }
 
+/// OT-02, TX-03
 #[test]
-fn ot_02_tx_03_an_actor_is_taken_refused_or_wanted() {
+fn actor_support_is_configurable() {
     let plain = for_service_b(&[]);
     let acting = |t| {
         plain
@@ -189,8 +194,9 @@ fn ot_02_tx_03_an_actor_is_taken_refused_or_wanted() {
     unsayable(&typed, &with_jwt, "actor_token_type");
 }
 
+/// EN-02
 #[test]
-fn en_02_a_service_may_be_no_subject() {
+fn service_may_be_rejected_as_subject() {
     let service = Token::new().claim("sub", "\"spa\"").mint();
     let service = ExchangeRequest::new(&verdict(&service).unwrap(), audience("b"));
     rest(&new(), &service);
@@ -199,7 +205,7 @@ fn en_02_a_service_may_be_no_subject() {
 }
 
 #[test]
-fn a_chain_that_cannot_grow_is_not_offered() {
+fn full_actor_chain_is_not_sent() {
     let with_actors = |count: usize| {
         let act = (0..count).fold(String::new(), |inner, i| match &*inner {
             "" => format!(r#"{{"sub":"s{i}"}}"#),
@@ -221,8 +227,9 @@ fn a_chain_that_cannot_grow_is_not_offered() {
     }
 }
 
+/// EN-05
 #[test]
-fn en_05_claims_are_asked_for_where_the_server_knows_how() {
+fn claims_are_sent_where_supported() {
     let claims = ClaimsRequest::parse(r#"{ "a": null }"#).unwrap();
     let request = for_service_b(&[]).with_claims(claims);
     unsayable(&new(), &request, "claims");
@@ -230,8 +237,9 @@ fn en_05_claims_are_asked_for_where_the_server_knows_how() {
     assert!(rest(&knows, &request).ends_with("&claims=%7B%22a%22%3Anull%7D"));
 }
 
+/// TX-13
 #[test]
-fn tx_13_a_missing_token_type_is_for_a_server_known_to_omit_it() {
+fn missing_token_type_may_be_allowed() {
     let missing = with("token_type", "");
     assert!(!accepts(&new(), &missing));
     let lenient = new().allow_missing_token_type();
@@ -241,8 +249,9 @@ fn tx_13_a_missing_token_type_is_for_a_server_known_to_omit_it() {
     }
 }
 
+/// TE-07
 #[test]
-fn te_07_expires_in_as_text_is_read_where_the_server_writes_it_so() {
+fn text_expires_in_may_be_allowed() {
     let lifetime = |dialect: &Rfc8693, json: &str| {
         let body = with("expires_in", json);
         let token = dialect.response(&grant(&for_service_b(&[])), &http_response(200, body), NOW);
@@ -264,8 +273,9 @@ fn te_07_expires_in_as_text_is_read_where_the_server_writes_it_so() {
     }
 }
 
+/// TX-16
 #[test]
-fn tx_16_a_lifetime_that_nobody_states_is_the_configured_one() {
+fn default_lifetime_is_configurable() {
     let lifetime = |dialect: &Rfc8693, json: &str| {
         let body = with("expires_in", json);
         let token = dialect.response(&grant(&for_service_b(&[])), &http_response(200, body), NOW);
@@ -279,8 +289,9 @@ fn tx_16_a_lifetime_that_nobody_states_is_the_configured_one() {
     assert_eq!(lifetime(&new(), ""), Duration::from_secs(60));
 }
 
+/// TX-17
 #[test]
-fn tx_17_more_scope_is_taken_where_the_server_always_adds_some() {
+fn wider_scope_may_be_allowed() {
     let request = for_service_b(&["a"]);
     let wider = with("scope", "\"a profile\"");
     assert!(!accepts_for(&new(), &request, &wider));
@@ -296,8 +307,9 @@ fn tx_17_more_scope_is_taken_where_the_server_always_adds_some() {
     ));
 }
 
+/// EN-09, AT-14
 #[test]
-fn en_09_at_14_another_name_for_the_user_is_taken_where_names_are_pairwise() {
+fn pairwise_subject_may_be_allowed() {
     let other = jwt(&format!(
         r#"{{"iss":"{ISSUER}","aud":"service-b","sub":"x"}}"#
     ));
@@ -305,8 +317,9 @@ fn en_09_at_14_another_name_for_the_user_is_taken_where_names_are_pairwise() {
     assert!(accepts(&new().pairwise_subject(), &other));
 }
 
+/// AT-14, RI-03
 #[test]
-fn at_14_ri_03_the_name_in_aud_may_be_another_or_unknown() {
+fn other_audience_may_be_allowed() {
     let named = |aud: &str| {
         jwt(&format!(
             r#"{{"iss":"{ISSUER}","aud":"{aud}","sub":"alice"}}"#
@@ -327,8 +340,9 @@ fn at_14_ri_03_the_name_in_aud_may_be_another_or_unknown() {
     assert!(!accepts(&new().danger_any_audience(), &bob));
 }
 
+/// TX-21
 #[test]
-fn tx_21_a_dialect_decides_what_a_refusal_means_before_the_standard() {
+fn dialect_classifies_before_standard() {
     let dialect = new().classify(|refusal| match refusal.error() {
         "invalid_grant" if refusal.description() == "no such target" => {
             Some(ErrorClass::TargetDenied)
@@ -397,8 +411,9 @@ fn tx_21_a_dialect_decides_what_a_refusal_means_before_the_standard() {
     }
 }
 
+/// OB-01
 #[test]
-fn ob_01_a_refusal_shows_no_text_of_the_server() {
+fn refusal_shows_no_server_text() {
     let shown = new().classify(|refusal| {
         let shown = format!("{refusal:?}");
         assert!(shown.contains("400") && !shown.contains("t0ken"), "{shown}");
@@ -409,9 +424,9 @@ fn ob_01_a_refusal_shows_no_text_of_the_server() {
     refused.unwrap_err();
 }
 
-/// Only the class decides whether the claims of a refusal are kept.
+/// EN-04, SU-06: only the class decides whether the claims of a refusal are kept.
 #[test]
-fn en_04_su_06_claims_are_kept_of_a_step_up_alone() {
+fn only_step_up_keeps_claims() {
     let claims = |code: &str| {
         let body = format!(r#"{{"error":"{code}","claims":"{{\"a\": 1}}"}}"#);
         let refused = new().response(&grant(&for_service_b(&[])), &http_response(400, body), NOW);
@@ -429,8 +444,9 @@ fn en_04_su_06_claims_are_kept_of_a_step_up_alone() {
     }
 }
 
+/// OT-02
 #[test]
-fn ot_02_a_token_of_the_client_itself() {
+fn own_token_uses_client_credentials() {
     let server = issuer();
     let by = Registration::new(&server, "service-a");
     let dialect = new().extra_parameter("tenant", "t").unwrap();
@@ -464,8 +480,9 @@ fn ot_02_a_token_of_the_client_itself() {
     body(&strict, Some(&scoped));
 }
 
+/// OT-02, AT-14, TX-14
 #[test]
-fn ot_02_at_14_tx_14_its_answer_is_checked_like_any_other() {
+fn own_token_response_is_checked() {
     let target = audience("service-b").with_scope(Scope::new(["b"]).unwrap());
     let read = |target: Option<&Target>, body: &str| {
         let read = new().response(&own(target), &http_response(200, body), NOW);
@@ -494,8 +511,9 @@ fn ot_02_at_14_tx_14_its_answer_is_checked_like_any_other() {
     }
 }
 
+/// OT-02, TX-21
 #[test]
-fn ot_02_tx_21_its_refusals_speak_of_no_user() {
+fn own_token_refusal_blames_no_user() {
     let class = |status: u16, code: &str| {
         let body = format!(r#"{{"error":"{code}","acr_values":"gold","claims":"{{\"a\":1}}"}}"#);
         let refused = new().response(&own(None), &http_response(status, body), NOW);

@@ -15,16 +15,18 @@ fn lifetime(body: &str) -> Duration {
     accept(body).expect(body).lifetime(NOW)
 }
 
+/// TX-16
 #[test]
-fn tx_16_a_token_of_unstated_lifetime_is_used_for_a_minute() {
+fn unstated_lifetime_is_one_minute() {
     for missing in ["", "null"] {
         let body = with("expires_in", missing);
         assert_eq!(lifetime(&body), Duration::from_secs(60));
     }
 }
 
+/// TX-16
 #[test]
-fn tx_16_zero_and_negative_lifetimes_are_used_once_and_never_kept() {
+fn zero_lifetime_is_used_once() {
     for none in ["0", "0.0", "-0", "-1", "-3600", "-1e20", "-1e400", "-0.5"] {
         assert_eq!(
             lifetime(&with("expires_in", none)),
@@ -34,8 +36,9 @@ fn tx_16_zero_and_negative_lifetimes_are_used_once_and_never_kept() {
     }
 }
 
+/// TE-07
 #[test]
-fn te_07_a_number_of_seconds_is_capped_at_a_day() {
+fn lifetime_is_capped_at_one_day() {
     for (stated, seconds) in [
         ("1", 1),
         ("300", 300),
@@ -60,8 +63,9 @@ fn te_07_a_number_of_seconds_is_capped_at_a_day() {
     assert_eq!(fraction, Duration::from_secs(1));
 }
 
+/// TE-07
 #[test]
-fn te_07_what_is_no_number_counts_as_missing() {
+fn non_number_counts_as_missing() {
     for odd in [
         "\"300\"",
         "\"\"",
@@ -96,8 +100,9 @@ fn jwt(exp: &str, expires_in: &str) -> String {
     }
 }
 
+/// AT-14
 #[test]
-fn at_14_the_expiry_of_a_jwt_only_shortens() {
+fn jwt_expiry_only_shortens() {
     let at = |seconds: u64| (NOW.as_secs() + seconds).to_string();
     for (exp, expires_in, seconds) in [
         (at(100), "300", 100),
@@ -120,8 +125,9 @@ fn at_14_the_expiry_of_a_jwt_only_shortens() {
     }
 }
 
+/// TX-16
 #[test]
-fn tx_16_the_lifetime_counts_from_the_start_of_the_request() {
+fn lifetime_counts_from_request_start() {
     let token = IssuedToken::bearer("opaque")
         .unwrap()
         .with_expires_in(Some(Duration::from_secs(300)))
@@ -165,8 +171,9 @@ fn model(stated: Option<i128>, own: Option<i128>, cap: i128) -> i128 {
 }
 
 proptest! {
+    /// TX-16, TE-07, AT-14
     #[test]
-    fn tx_16_te_07_at_14_a_lifetime_follows_an_exact_model(
+    fn lifetime_follows_exact_model(
         stated in proptest::option::of(seconds()),
         own in proptest::option::of(prop_oneof![1..90_000_i128, Just((1 << 53) - 1_800_000_000)]),
     ) {
@@ -180,8 +187,9 @@ proptest! {
         prop_assert_eq!(lifetime(&body).subsec_nanos(), 0);
     }
 
+    /// TX-16, AT-14
     #[test]
-    fn tx_16_at_14_an_issued_token_lives_as_an_exact_model_says(
+    fn issued_token_follows_exact_model(
         stated in proptest::option::of(prop_oneof![0..100_000_u64, Just(u64::MAX)]),
         expires_at in proptest::option::of(prop_oneof![0..100_000_u64, Just(u64::MAX)]),
         start in prop_oneof![0..100_000_u64, Just(u64::MAX)],

@@ -27,8 +27,9 @@ fn error(code: &str) -> String {
     format!(r#"{{"error":"{code}"}}"#)
 }
 
+/// TX-21, TX-20
 #[test]
-fn tx_21_tx_20_every_error_code_has_its_class() {
+fn each_error_code_has_its_class() {
     for (code, expected) in [
         ("invalid_request", ErrorClass::SubjectInvalid),
         ("invalid_grant", ErrorClass::SubjectInvalid),
@@ -65,7 +66,7 @@ fn tx_21_tx_20_every_error_code_has_its_class() {
 }
 
 #[test]
-fn refusal_keeps_the_status() {
+fn refusal_keeps_status() {
     for status in [400, 401, 403, 429, 500, 503, 599] {
         for body in ["", &error("server_error"), &error("invalid_grant")] {
             let told = refusal(status, body).status();
@@ -76,7 +77,7 @@ fn refusal_keeps_the_status() {
 
 /// TX-21
 #[test]
-fn only_invalid_client_is_our_credential() {
+fn only_invalid_client_is_our_fault() {
     for code in [
         "token_revoked",
         "token_expired",
@@ -128,7 +129,7 @@ fn unknown_403_error_denies_target() {
 
 /// TX-21
 #[test]
-fn error_in_200_is_that_error() {
+fn error_in_200_is_an_error() {
     for (code, expected) in [
         ("invalid_grant", ErrorClass::SubjectInvalid),
         ("invalid_target", ErrorClass::TargetDenied),
@@ -153,8 +154,9 @@ fn error_in_200_is_that_error() {
     }
 }
 
+/// TX-21
 #[test]
-fn tx_21_the_status_decides_where_the_code_does_not() {
+fn status_decides_without_code() {
     let html = "<html>busy</html>";
     for (status, body, expected) in [
         (429, "", ErrorClass::Throttled),
@@ -201,9 +203,9 @@ fn tx_21_the_status_decides_where_the_code_does_not() {
     }
 }
 
-/// One malformed member must not turn an expired user token into a broken server.
+/// TX-21: one malformed member must not turn an expired user token into a broken server.
 #[test]
-fn tx_21_odd_details_do_not_hide_the_error() {
+fn odd_details_do_not_hide_error() {
     for details in [
         r#""error_description":null"#,
         r#""error_description":7"#,
@@ -224,8 +226,9 @@ fn tx_21_odd_details_do_not_hide_the_error() {
     }
 }
 
+/// TX-21
 #[test]
-fn tx_21_a_step_up_says_what_it_asks_for() {
+fn step_up_keeps_requirements() {
     let code = "insufficient_user_authentication";
     let with = |details: &str| refusal(400, &format!(r#"{{"error":"{code}",{details}}}"#));
     let asked = with(r#""acr_values":"gold silver","max_age":300"#);
@@ -254,9 +257,9 @@ fn tx_21_a_step_up_says_what_it_asks_for() {
     assert!(with(&long).acr_values().is_empty());
 }
 
-/// Only a step-up asks the caller to authenticate differently.
+/// TX-21: only a step-up asks the caller to authenticate differently.
 #[test]
-fn tx_21_hints_of_other_errors_are_not_kept() {
+fn other_errors_keep_no_hints() {
     for code in ["invalid_grant", "invalid_target", "x"] {
         let body = format!(r#"{{"error":"{code}","acr_values":"gold","max_age":1}}"#);
         let refusal = refusal(400, &body);
@@ -265,8 +268,9 @@ fn tx_21_hints_of_other_errors_are_not_kept() {
     }
 }
 
+/// TE-09
 #[test]
-fn te_09_the_words_of_the_server_are_cut_and_cannot_break_a_log_line() {
+fn server_text_is_cut_and_cleaned() {
     for evil in [
         "a\\r\\nb",
         "a\\u0000b",
@@ -294,17 +298,18 @@ fn te_09_the_words_of_the_server_are_cut_and_cannot_break_a_log_line() {
     assert!(format!("{refusal:?}").len() < 800);
 }
 
+/// TE-09
 #[test]
-fn te_09_a_readable_description_stays_readable() {
+fn readable_description_is_kept() {
     let body = r#"{"error":"invalid_grant","error_description":"Gültigkeit: 5 min (AS-17)"}"#;
     let text = refusal(400, body).to_string();
     assert!(text.contains("Gültigkeit: 5 min (AS-17)"), "{text}");
     assert!(text.contains("invalid_grant") && text.contains("400"));
 }
 
-/// Some servers quote what they refuse.
+/// TE-09, OB-01: some servers quote what they refuse.
 #[test]
-fn te_09_ob_01_a_token_that_the_server_echoes_is_not_repeated() {
+fn echoed_token_is_redacted() {
     let actor = ActorToken::new(Secret::new("actor-t0ken"), TokenType::JWT, "a#1");
     let request = for_service_b(&[]).with_actor(actor);
     let token = request.subject().subject_token().expose().to_owned();
@@ -323,8 +328,9 @@ fn te_09_ob_01_a_token_that_the_server_echoes_is_not_repeated() {
     }
 }
 
+/// TE-08
 #[test]
-fn te_08_the_pause_asked_for_is_capped() {
+fn requested_pause_is_capped() {
     let after = |value: &str| {
         let mut response = http_response(429, "");
         let value = HeaderValue::from_str(value).unwrap();
@@ -356,7 +362,7 @@ fn te_08_the_pause_asked_for_is_capped() {
 }
 
 #[test]
-fn refused_token_is_named_by_whole_words() {
+fn rejected_token_is_found_by_word() {
     let (actor, subject) = (Some(RefusedToken::Actor), Some(RefusedToken::Subject));
     for (code, description, expected) in [
         ("invalid_actor_token", "", actor),

@@ -42,8 +42,9 @@ fn opening(request: &ExchangeRequest) -> String {
     )
 }
 
+/// TX-01, TE-02
 #[test]
-fn tx_01_te_02_the_least_request_byte_by_byte() {
+fn minimal_request_has_exact_bytes() {
     let request = for_service_b(&[]);
     let form = form(&Rfc8693::new(), &request).unwrap();
     assert_eq!(
@@ -53,8 +54,9 @@ fn tx_01_te_02_the_least_request_byte_by_byte() {
     assert!(form.authorization().is_none());
 }
 
+/// TX-02, TX-23
 #[test]
-fn tx_02_tx_23_the_subject_type_says_whose_token_it_is() {
+fn subject_type_names_token_origin() {
     let request = for_service_b(&[]);
     assert_eq!(
         request.subject_token_type(&issuer()),
@@ -72,8 +74,9 @@ fn tx_02_tx_23_the_subject_type_says_whose_token_it_is() {
     }
 }
 
+/// TX-03
 #[test]
-fn tx_03_an_actor_token_goes_with_its_type_and_neither_without_the_other() {
+fn actor_token_needs_its_type() {
     let request = for_service_b(&[]);
     assert!(!body(&request).contains("actor"));
     let actor = ActorToken::new(Secret::new("own"), TokenType::JWT, "service-a#1");
@@ -92,8 +95,9 @@ fn tx_03_an_actor_token_goes_with_its_type_and_neither_without_the_other() {
     }
 }
 
+/// TX-04, TX-05
 #[test]
-fn tx_04_tx_05_every_audience_and_resource_is_a_pair_of_its_own_in_order() {
+fn targets_are_ordered_pairs() {
     let target = Target::audience(audience("b"))
         .and_audience(audience("a"))
         .and_resource(resource("https://r.example/2"))
@@ -111,8 +115,9 @@ fn tx_04_tx_05_every_audience_and_resource_is_a_pair_of_its_own_in_order() {
     assert!(body(&request).ends_with("&resource=urn%3Ar&resource=urn%3Ar"));
 }
 
+/// TX-04, RI-01
 #[test]
-fn tx_04_ri_01_what_is_no_absolute_uri_is_no_resource() {
+fn resource_must_be_absolute_uri() {
     for bad in [
         "",
         "api",
@@ -132,8 +137,9 @@ fn tx_04_ri_01_what_is_no_absolute_uri_is_no_resource() {
     }
 }
 
+/// TX-06
 #[test]
-fn tx_06_scope_is_one_value_with_its_case_and_absent_when_empty() {
+fn scope_is_one_parameter_or_absent() {
     assert!(!body(&for_service_b(&[])).contains("scope"));
     let request = for_service_b(&["b:Read", "a/.default"]);
     assert!(body(&request).ends_with("&audience=service-b&scope=a%2F.default+b%3ARead"));
@@ -142,8 +148,9 @@ fn tx_06_scope_is_one_value_with_its_case_and_absent_when_empty() {
     }
 }
 
+/// TX-07
 #[test]
-fn tx_07_a_requested_type_is_sent_when_asked_for() {
+fn requested_type_is_sent() {
     let request = for_service_b(&[]);
     assert!(!body(&request).contains("requested_token_type"));
     let request = request.with_requested_type(TokenType::ACCESS_TOKEN);
@@ -156,14 +163,16 @@ fn tx_07_a_requested_type_is_sent_when_asked_for() {
     );
 }
 
+/// TX-18
 #[test]
-fn tx_18_a_refresh_token_is_never_asked_for() {
+fn refresh_token_is_never_requested() {
     let request = for_service_b(&[]).with_requested_type(TokenType::REFRESH_TOKEN);
     unsayable(&request, "`requested_token_type`");
 }
 
+/// TX-22
 #[test]
-fn tx_22_token_type_identifiers_round_trip() {
+fn token_type_identifiers_round_trip() {
     for (constant, name) in [
         (TokenType::ACCESS_TOKEN, "access_token"),
         (TokenType::REFRESH_TOKEN, "refresh_token"),
@@ -183,8 +192,9 @@ fn tx_22_token_type_identifiers_round_trip() {
     );
 }
 
+/// TX-05
 #[test]
-fn tx_05_extra_parameters_come_last_and_never_override() {
+fn extra_parameters_never_override() {
     let dialect = Rfc8693::new()
         .extra_parameter("organization", "a&b=c")
         .unwrap();
@@ -221,8 +231,9 @@ fn tx_05_extra_parameters_come_last_and_never_override() {
     }
 }
 
+/// CA-01
 #[test]
-fn ca_01_basic_credentials_byte_by_byte() {
+fn basic_credentials_have_exact_bytes() {
     // base64 of "s%3A6BhdRkqt3:gX1f%25Bat3bV+%2B%C3%A9" and of the simplest pair.
     for (id, secret, header) in [
         (

@@ -26,8 +26,9 @@ fn text(token: &IssuedToken) -> &str {
     token.authorization().to_str().unwrap()
 }
 
+/// TX-13
 #[test]
-fn tx_13_the_answer_has_token_type_and_issued_type() {
+fn response_names_both_types() {
     assert_eq!(text(&accept(&issued("opaque")).unwrap()), "Bearer opaque");
     for member in ["access_token", "token_type", "issued_token_type"] {
         for odd in ["", "null", "1", "[]", "{}", "\"\"", "true"] {
@@ -36,8 +37,9 @@ fn tx_13_the_answer_has_token_type_and_issued_type() {
     }
 }
 
+/// TX-13
 #[test]
-fn tx_13_a_missing_issued_type_is_for_a_server_known_to_omit_it() {
+fn missing_issued_type_may_be_allowed() {
     let lenient = Rfc8693::new().allow_missing_issued_type();
     let request = for_service_b(&[]);
     let read = |body: String| lenient.response(&grant(&request), &http_response(200, body), NOW);
@@ -52,8 +54,9 @@ fn tx_13_a_missing_issued_type_is_for_a_server_known_to_omit_it() {
     read(with("token_type", "")).unwrap_err();
 }
 
+/// TX-14, TX-15
 #[test]
-fn tx_14_tx_15_only_a_bearer_token_is_presented() {
+fn only_bearer_token_is_usable() {
     for bearer in ["Bearer", "bearer", "BEARER"] {
         accept(&with("token_type", &format!("\"{bearer}\""))).expect(bearer);
     }
@@ -62,8 +65,9 @@ fn tx_14_tx_15_only_a_bearer_token_is_presented() {
     }
 }
 
+/// TX-07
 #[test]
-fn tx_07_the_issued_type_is_the_requested_one() {
+fn issued_type_is_requested_type() {
     let of_type = |urn: &str| with("issued_token_type", &format!("\"{urn}\""));
     let asked = |t| for_service_b(&[]).with_requested_type(t);
     read(&asked(TokenType::ACCESS_TOKEN), &of_type(ACCESS_TOKEN)).unwrap();
@@ -87,8 +91,9 @@ fn tx_07_the_issued_type_is_the_requested_one() {
     }
 }
 
+/// TX-17
 #[test]
-fn tx_17_scope_is_what_was_granted_and_never_wider_than_asked() {
+fn scope_is_never_wider_than_requested() {
     let request = for_service_b(&["a", "b"]);
     let granted = |json: &str| read(&request, &with("scope", json));
     let scope = |values: &[&str]| Scope::new(values).unwrap();
@@ -138,7 +143,7 @@ fn scope_form_is_a_setting() {
 
 /// TX-13
 #[test]
-fn error_names_the_member_at_fault() {
+fn error_names_faulty_member() {
     for (member, odd, seen) in [
         ("access_token", "1", "`access_token`"),
         ("token_type", "[]", "`token_type`"),
@@ -177,7 +182,7 @@ fn error_redacts_repeated_tokens() {
 
 /// TX-13
 #[test]
-fn response_for_another_target_is_refused() {
+fn response_for_other_target_fails() {
     for member in ["audience", "resource"] {
         for own in [
             r#""service-b""#,
@@ -226,8 +231,9 @@ fn response_for_another_target_is_refused() {
     issued.unwrap();
 }
 
+/// TE-05, TX-18
 #[test]
-fn te_05_tx_18_unknown_members_are_ignored_and_a_refresh_token_is_not_kept() {
+fn unknown_members_are_ignored() {
     for (name, json) in [
         ("refresh_token", "\"r3fr3sh\""),
         ("refresh_token", "null"),
@@ -242,8 +248,9 @@ fn te_05_tx_18_unknown_members_are_ignored_and_a_refresh_token_is_not_kept() {
     }
 }
 
+/// TE-06
 #[test]
-fn te_06_the_answer_is_json_and_says_so() {
+fn response_is_json_by_content_type() {
     let request = for_service_b(&[]);
     let of = |content_type: Option<&str>, body: &[u8]| {
         let mut response = Response::new(Bytes::copy_from_slice(body));
@@ -282,8 +289,9 @@ fn te_06_the_answer_is_json_and_says_so() {
     }
 }
 
+/// TE-06
 #[test]
-fn te_06_broken_documents_are_unusable() {
+fn broken_documents_are_unusable() {
     for body in ["null", "[]", "\"opaque\"", "{", "{}"] {
         unusable(body);
     }
@@ -304,7 +312,7 @@ fn te_06_broken_documents_are_unusable() {
 }
 
 #[test]
-fn the_token_obeys_the_bearer_grammar() {
+fn token_obeys_bearer_grammar() {
     for good in ["a", "A-._~+/0==", &"x".repeat(16 * 1024)] {
         let token = accept(&issued(good)).unwrap();
         assert_eq!(text(&token), format!("Bearer {good}"));
@@ -333,7 +341,7 @@ fn the_token_obeys_the_bearer_grammar() {
 }
 
 #[test]
-fn the_subject_token_handed_back_is_refused() {
+fn returned_subject_token_is_rejected() {
     let request = for_service_b(&[]);
     let own = request.subject().subject_token().expose();
     let error = read(&request, &issued(own)).unwrap_err();
@@ -342,8 +350,9 @@ fn the_subject_token_handed_back_is_refused() {
     assert!(!format!("{error:?} {error}").contains(own));
 }
 
+/// AT-14
 #[test]
-fn at_14_a_jwt_for_another_audience_is_refused() {
+fn jwt_for_other_audience_is_rejected() {
     let claims = |aud: &str| {
         issued(&jwt(&format!(
             r#"{{"iss":"{ISSUER}","sub":"alice","aud":{aud}}}"#
@@ -373,8 +382,9 @@ fn at_14_a_jwt_for_another_audience_is_refused() {
     read(&request, &claims(r#""https://b.example""#)).unwrap_err();
 }
 
+/// AT-14, JW-38
 #[test]
-fn at_14_jw_38_a_jwt_of_another_subject_is_refused() {
+fn jwt_of_other_subject_is_rejected() {
     let claims = |rest: &str| issued(&jwt(&format!(r#"{{"aud":"service-b"{rest}}}"#)));
     let own = format!(r#","iss":"{ISSUER}""#);
     accept(&claims(&format!(r#"{own},"sub":"alice""#))).unwrap();
@@ -400,7 +410,7 @@ fn at_14_jw_38_a_jwt_of_another_subject_is_refused() {
 
 /// AT-14
 #[test]
-fn odd_number_does_not_hide_the_other_claims() {
+fn odd_number_hides_no_other_claims() {
     let claims = |rest: &str| {
         let token = jwt(&format!(r#"{{"big":1e999,"iss":"{ISSUER}"{rest}}}"#));
         issued(&token)
@@ -435,8 +445,9 @@ fn byte_order_mark_is_named() {
     assert!(error.to_string().contains("byte-order mark"), "{error}");
 }
 
+/// AT-14
 #[test]
-fn at_14_a_token_that_is_no_jwt_is_taken_as_it_is() {
+fn non_jwt_token_is_accepted() {
     for opaque in [
         "opaque",
         "a.b",
@@ -449,8 +460,9 @@ fn at_14_a_token_that_is_no_jwt_is_taken_as_it_is() {
     }
 }
 
+/// AT-14
 #[test]
-fn at_14_a_jwt_that_has_expired_is_refused() {
+fn expired_jwt_is_rejected() {
     let claims = |exp: &str| {
         issued(&jwt(&format!(
             r#"{{"iss":"{ISSUER}","sub":"alice","aud":"service-b","exp":{exp}}}"#

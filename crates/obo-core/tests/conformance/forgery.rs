@@ -95,8 +95,9 @@ fn json() -> impl Strategy<Value = serde_json::Value> {
 }
 
 proptest! {
+    /// JW-36
     #[test]
-    fn jw_36_any_single_bit_flip_is_refused(token in valid(), at in any::<Index>(), bit in 0..8_u8) {
+    fn any_bit_flip_is_rejected(token in valid(), at in any::<Index>(), bit in 0..8_u8) {
         let mut bytes = token.clone().into_bytes();
         let at = at.index(bytes.len());
         bytes[at] ^= 1 << bit;
@@ -107,8 +108,9 @@ proptest! {
         }
     }
 
+    /// JW-36
     #[test]
-    fn jw_36_any_flip_below_the_base64_is_refused(
+    fn any_flip_below_base64_is_rejected(
         token in valid(),
         part in 0..3_usize,
         at in any::<Index>(),
@@ -123,8 +125,9 @@ proptest! {
         prop_assert!(verdict(&flipped.join(".")).is_err());
     }
 
+    /// AT-05, JW-36
     #[test]
-    fn at_05_jw_36_an_edit_signed_by_another_key_is_refused(
+    fn edit_by_other_signer_is_rejected(
         edits in proptest::collection::vec(edits(), 0..4),
         kid in proptest::sample::select(vec!["\"p256\"", "\"rsa\"", "\"ed25519\"", "\"new\""]),
         named in any::<bool>(),
@@ -140,8 +143,9 @@ proptest! {
         prop_assert!(lenient_verdict(&token.mint()).is_err());
     }
 
+    /// AT-05, JW-36
     #[test]
-    fn at_05_jw_36_no_claims_of_a_second_signer_pass(
+    fn second_signer_claims_never_pass(
         second in 0..5_usize,
         edits in proptest::collection::vec((member(), json()), 0..5),
         dropped in proptest::option::of(member()),
@@ -165,8 +169,9 @@ proptest! {
         prop_assert!(lenient_verdict(&sealed).is_err());
     }
 
+    /// JW-36
     #[test]
-    fn jw_36_the_same_claims_of_a_second_signer_fail_by_their_signature(second in 0..5_usize) {
+    fn second_signer_fails_by_signature(second in 0..5_usize) {
         let (signer, alg) = &SECOND[second];
         let kid = format!("\"{}\"", signer.kid());
         let token = Token::new().header("alg", &format!("\"{alg}\"")).header("kid", &kid);
@@ -175,8 +180,9 @@ proptest! {
         prop_assert_eq!(verdict(&sealed).map(drop), Err(TokenError::Signature));
     }
 
+    /// JW-36
     #[test]
-    fn jw_36_a_signature_goes_with_its_own_header_and_payload(
+    fn signature_binds_header_and_payload(
         edit in edits(),
         of_header in any::<bool>(),
     ) {
@@ -194,15 +200,17 @@ proptest! {
         prop_assert_eq!(verdict(&spliced).map(drop), Err(TokenError::Signature));
     }
 
+    /// JW-36
     #[test]
-    fn jw_36_any_signed_payload_is_judged_without_panic(payload in proptest::collection::vec(any::<u8>(), 0..200)) {
+    fn any_signed_payload_never_panics(payload in proptest::collection::vec(any::<u8>(), 0..200)) {
         let header = Token::new().header_json();
         let token = seal(&P256, "ES256", header.as_bytes(), &payload);
         prop_assert!(verdict(&token).is_err());
     }
 
+    /// JW-11
     #[test]
-    fn jw_11_any_signed_header_is_judged_without_panic(header in proptest::collection::vec(any::<u8>(), 0..200)) {
+    fn any_signed_header_never_panics(header in proptest::collection::vec(any::<u8>(), 0..200)) {
         let claims = Token::new().claims_json();
         let token = seal(&P256, "ES256", &header, claims.as_bytes());
         prop_assert!(verdict(&token).is_err());

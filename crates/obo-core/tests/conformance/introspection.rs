@@ -56,8 +56,9 @@ pub(crate) fn facts(caller: &Caller) -> String {
     )
 }
 
+/// TX-37, SU-04
 #[test]
-fn tx_37_su_04_the_same_claims_give_the_same_caller_either_way() {
+fn jwt_and_response_give_same_caller() {
     let user = Token::new()
         .claim("scope", r#""orders:read stock:read""#)
         .claim("acr", r#""gold""#)
@@ -79,8 +80,9 @@ fn tx_37_su_04_the_same_claims_give_the_same_caller_either_way() {
     }
 }
 
+/// TX-37
 #[test]
-fn tx_37_custom_claims_are_read_from_an_answer_too() {
+fn custom_claims_come_from_response() {
     #[derive(serde::Deserialize)]
     struct Tenant {
         tenant: String,
@@ -101,8 +103,9 @@ fn tx_37_custom_claims_are_read_from_an_answer_too() {
     assert_eq!(without.unwrap_err(), TokenError::CustomClaims { problem });
 }
 
+/// IN-01
 #[test]
-fn in_01_the_request_is_a_form_with_the_token_and_the_hint() {
+fn request_is_form_with_hint() {
     let request = TokenRequest::introspection(BearerToken::parse("a.b+c/d=").unwrap());
     assert_eq!(
         request.body(),
@@ -110,8 +113,9 @@ fn in_01_the_request_is_a_form_with_the_token_and_the_hint() {
     );
 }
 
+/// IN-03
 #[test]
-fn in_03_only_a_boolean_counts() {
+fn active_must_be_boolean() {
     for odd in [
         r#"{"sub":"alice"}"#,
         r#"{"active":"true"}"#,
@@ -140,8 +144,9 @@ fn in_03_only_a_boolean_counts() {
     );
 }
 
+/// IN-04
 #[test]
-fn in_04_nothing_else_is_read_of_an_inactive_token() {
+fn inactive_response_is_not_read_on() {
     let thin = MissingMembers::default();
     for members in [
         String::new(),
@@ -156,8 +161,9 @@ fn in_04_nothing_else_is_read_of_an_inactive_token() {
     }
 }
 
+/// IN-05
 #[test]
-fn in_05_an_active_token_is_held_to_the_rules_of_a_jwt() {
+fn active_token_follows_jwt_rules() {
     let now = NOW.as_secs();
     let deep = (0..17).fold(r#"{"sub":"z"}"#.to_owned(), |inner, _| {
         format!(r#"{{"sub":"s","act":{inner}}}"#)
@@ -203,8 +209,9 @@ fn in_05_an_active_token_is_held_to_the_rules_of_a_jwt() {
     assert_eq!(refused, TokenError::TooOld);
 }
 
+/// IN-05
 #[test]
-fn in_05_the_kind_of_token_is_looked_at() {
+fn token_kind_is_checked() {
     for (claim, json, refused) in [
         ("token_type", r#""Bearer""#, None),
         ("token_type", r#""bearer""#, None),
@@ -243,7 +250,7 @@ fn in_05_the_kind_of_token_is_looked_at() {
 
 /// AT-13, IN-05, JW-31
 #[test]
-fn kinds_are_judged_by_one_rule_on_both_ways() {
+fn both_ways_check_kind_alike() {
     let issuer = Issuer::new("https://idp.example").unwrap();
     let header = b64(br#"{"alg":"HS256","typ":"JWT"}"#);
     let ways = |claim: &str, value: &str| {
@@ -285,9 +292,9 @@ fn kinds_are_judged_by_one_rule_on_both_ways() {
     assert_eq!(ways("token_type", "DPoP"), bound);
 }
 
-/// This service does not check bindings, so it accepts no bound token.
+/// DP-25, MT-03: this service does not check bindings, so it accepts no bound token.
 #[test]
-fn dp_25_mt_03_a_bound_token_is_refused_either_way() {
+fn bound_token_is_rejected_both_ways() {
     for cnf in [
         r#"{"jkt":"0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I"}"#,
         r#"{"x5t#S256":"bwcK0esc3ACC3DB2Y5_lESsXE8o9ltc05O89jdN-dg2"}"#,
@@ -392,7 +399,7 @@ fn null_in_act_is_absent() {
 
 /// IN-05
 #[test]
-fn scope_setting_holds_for_responses() {
+fn scope_setting_applies_to_responses() {
     let token = |json: &str| response_about(&Token::new().claim("scope", json));
     let none = MissingMembers::default();
     let either = builder()
@@ -416,7 +423,7 @@ fn scope_setting_holds_for_responses() {
 
 /// IN-08
 #[test]
-fn own_audience_of_others_is_refused() {
+fn foreign_own_audience_is_rejected() {
     let thin = MissingMembers {
         audience: true,
         ..MissingMembers::default()
@@ -485,14 +492,16 @@ fn error_in_200_is_named() {
     parse(r#"{"active":false,"error":"invalid_token"}"#).unwrap();
 }
 
+/// IN-05
 #[test]
-fn in_05_the_issuer_may_go_without_saying() {
+fn issuer_may_be_absent() {
     let caller = validated(&Token::new().without_claim("iss")).unwrap();
     assert_eq!(caller.issuer().as_str(), ISSUER);
 }
 
+/// IN-05
 #[test]
-fn in_05_thin_answers_are_refused_unless_they_are_expected() {
+fn thin_responses_need_permission() {
     let none = MissingMembers::default();
     for claim in ["aud", "exp", "sub", "iat", "jti", "client_id"] {
         let told = response_about(&Token::new().without_claim(claim));
@@ -530,8 +539,9 @@ fn in_05_thin_answers_are_refused_unless_they_are_expected() {
     assert_eq!(refused.code(), "wrong_audience");
 }
 
+/// IN-05, AT-11
 #[test]
-fn in_05_at_11_without_a_subject_a_token_is_the_clients_own_where_that_is_expected() {
+fn missing_subject_means_client_token() {
     let none = MissingMembers::default();
     let thin = MissingMembers {
         subject: true,
@@ -565,8 +575,9 @@ fn in_05_at_11_without_a_subject_a_token_is_the_clients_own_where_that_is_expect
     }
 }
 
+/// IN-05
 #[test]
-fn in_05_a_profile_that_reads_no_client_or_scope_reads_none_of_an_answer_either() {
+fn unread_client_and_scope_are_ignored() {
     let none = builder()
         .profile(Profile::LENIENT.client_from([]).scope_from([]))
         .build()
@@ -597,8 +608,9 @@ fn in_05_a_profile_that_reads_no_client_or_scope_reads_none_of_an_answer_either(
     assert!(caller.client_id().is_some());
 }
 
+/// IN-05
 #[test]
-fn in_05_a_confirmation_is_of_the_same_issuer() {
+fn confirmation_is_of_same_issuer() {
     let confirm = |json: &str| strict().confirm(parse(json).unwrap());
     confirm(r#"{"active":true}"#).unwrap();
     confirm(&response_about(&Token::new())).unwrap();
@@ -608,9 +620,9 @@ fn in_05_a_confirmation_is_of_the_same_issuer() {
     confirm(r#"{"active":true,"token_type":"refresh_token"}"#).unwrap_err();
 }
 
-/// They were checked in the token itself.
+/// IN-05: they were checked in the token itself.
 #[test]
-fn in_05_other_members_say_nothing_against_a_token_that_was_verified() {
+fn confirmation_ignores_other_members() {
     let confirm = |member: &str| {
         let told = format!(r#"{{"active":true,{member}}}"#);
         strict().confirm(parse(&told).unwrap())
@@ -652,8 +664,9 @@ fn in_05_other_members_say_nothing_against_a_token_that_was_verified() {
     }
 }
 
+/// IN-02, IN-03
 #[test]
-fn in_02_in_03_what_is_not_200_says_nothing_of_the_token() {
+fn non_200_proves_nothing() {
     for (status, body, class, oauth) in [
         (
             400,
@@ -707,8 +720,9 @@ fn unread(token: &str, issuer: &Issuer) -> Result<(), TokenError> {
     UnverifiedJwt::check_unread(token, issuer, TokenError::Algorithm)
 }
 
+/// IN-05, JW-33, MT-03
 #[test]
-fn in_05_jw_33_mt_03_what_a_token_says_itself_counts_though_it_cannot_be_read() {
+fn unreadable_token_claims_still_count() {
     let issuer = Issuer::new("https://idp.example").unwrap();
     let header = b64(br#"{"alg":"HS256","typ":"JWT"}"#);
     for (payload, code) in [
@@ -759,8 +773,9 @@ fn in_05_jw_33_mt_03_what_a_token_says_itself_counts_though_it_cannot_be_read() 
     }
 }
 
+/// IN-08
 #[test]
-fn in_08_a_token_may_be_of_an_issuer_unless_it_names_another() {
+fn other_named_issuer_is_rejected() {
     let issuer = Issuer::new("https://idp.example").unwrap();
     let may_be = |token: &str| match unread(token, &issuer) {
         Ok(()) => true,
@@ -808,7 +823,7 @@ fn in_08_a_token_may_be_of_an_issuer_unless_it_names_another() {
 }
 
 #[test]
-fn an_answer_prints_nothing_of_the_caller() {
+fn response_debug_hides_caller() {
     let response = parse(&response_about(&Token::new())).unwrap();
     assert!(!format!("{response:?}").contains("alice"));
 }

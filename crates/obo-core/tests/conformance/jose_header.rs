@@ -6,8 +6,9 @@ use crate::signer::FORGER;
 use crate::token::Token;
 use crate::validate::{lenient_verdict, refusal, verdict};
 
+/// JW-11
 #[test]
-fn jw_11_a_header_member_occurs_once() {
+fn header_member_occurs_once() {
     let twice = |name, json| Token::new().second_header(name, json).mint();
     for (name, json) in [
         ("alg", "\"none\""),
@@ -28,8 +29,9 @@ fn jw_11_a_header_member_occurs_once() {
     assert_eq!(refusal(&nested), TokenError::DuplicateMember("header"));
 }
 
+/// JW-13
 #[test]
-fn jw_13_any_crit_is_refused() {
+fn crit_header_is_rejected() {
     for crit in [
         r#"["exp"]"#,
         r#"["b64"]"#,
@@ -46,8 +48,9 @@ fn jw_13_any_crit_is_refused() {
     }
 }
 
+/// JW-14
 #[test]
-fn jw_14_b64_is_refused_with_and_without_crit() {
+fn b64_header_is_rejected() {
     for value in ["false", "true", "null"] {
         let token = Token::new().header("b64", value);
         assert_eq!(refusal(&token.mint()), TokenError::Header("b64"));
@@ -56,8 +59,9 @@ fn jw_14_b64_is_refused_with_and_without_crit() {
     }
 }
 
+/// JW-34
 #[test]
-fn jw_34_compressed_and_nested_content_are_refused() {
+fn zip_and_nested_jwt_are_rejected() {
     for (member, value) in [("zip", "\"DEF\""), ("cty", "\"JWT\""), ("cty", "\"jwt\"")] {
         let token = Token::new().header(member, value).mint();
         assert_eq!(refusal(&token), TokenError::Header(member));
@@ -67,8 +71,9 @@ fn jw_34_compressed_and_nested_content_are_refused() {
     assert_eq!(refusal(&nested), TokenError::Malformed("payload"));
 }
 
+/// JW-15
 #[test]
-fn jw_15_key_material_in_the_header_selects_no_key() {
+fn header_key_material_is_ignored() {
     let jwk = FORGER.jwk("");
     for (member, value) in [
         ("jwk", jwk.as_str()),
@@ -88,8 +93,9 @@ fn jw_15_key_material_in_the_header_selects_no_key() {
     }
 }
 
+/// JW-16
 #[test]
-fn jw_16_a_kid_is_short_exact_text() {
+fn kid_is_short_exact_text() {
     for (kid, error) in [
         ("\"\"", TokenError::UnknownKey),
         ("1", TokenError::Header("kid")),
@@ -117,8 +123,9 @@ fn jw_16_a_kid_is_short_exact_text() {
     }
 }
 
+/// JW-32, AT-01
 #[test]
-fn jw_32_at_01_typ_compares_without_case_and_application() {
+fn typ_is_case_insensitive() {
     for typ in [
         "at+jwt",
         "AT+JWT",
@@ -131,8 +138,9 @@ fn jw_32_at_01_typ_compares_without_case_and_application() {
     }
 }
 
+/// JW-31, JW-33, AT-01, IN-11
 #[test]
-fn jw_31_jw_33_at_01_in_11_a_jwt_of_another_kind_is_refused() {
+fn jwt_of_other_kind_is_rejected() {
     for typ in [
         "JWT",
         "id_token+jwt",
@@ -163,8 +171,9 @@ fn jw_31_jw_33_at_01_in_11_a_jwt_of_another_kind_is_refused() {
     }
 }
 
+/// AT-01, JW-31
 #[test]
-fn at_01_jw_31_plain_jwt_and_no_typ_are_for_the_lenient_profile() {
+fn plain_typ_needs_lenient_profile() {
     let absent = Token::new().without_header("typ");
     let plain = Token::new().header("typ", "\"application/JWT\"");
     for token in [absent.mint(), plain.mint()] {

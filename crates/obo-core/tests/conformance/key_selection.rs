@@ -10,8 +10,9 @@ use crate::validate::{NOW, key_set, strict, validate};
 
 static SECOND: LazyLock<Signer> = LazyLock::new(|| Signer::p256("second"));
 
+/// JW-19
 #[test]
-fn jw_19_without_a_kid_exactly_one_key_must_fit() {
+fn one_key_must_fit_without_kid() {
     let token = Token::new().without_header("kid").mint();
     let validate = |keys: &KeySet| validate(&strict(), keys, &token, NOW).map(drop);
     let none = key_set(&[RSA.jwk("")]);
@@ -24,8 +25,9 @@ fn jw_19_without_a_kid_exactly_one_key_must_fit() {
     assert_eq!(validate(&other_use), Ok(()));
 }
 
+/// JW-19
 #[test]
-fn jw_19_the_alg_of_the_keys_may_leave_one() {
+fn key_alg_may_single_out_one() {
     let token = Token::new().signed_by(&RSA, "PS256").without_header("kid");
     let keys = key_set(&[RSA.jwk(r#""alg":"PS256""#), RSA.jwk(r#""alg":"RS256""#)]);
     validate(&strict(), &keys, &token.mint(), NOW).unwrap();
@@ -39,8 +41,9 @@ fn jw_19_the_alg_of_the_keys_may_leave_one() {
     );
 }
 
+/// JW-16
 #[test]
-fn jw_16_a_kid_means_its_key_and_no_other() {
+fn kid_selects_its_key_only() {
     let keys = key_set(&[P256.jwk(""), SECOND.jwk(""), RSA.jwk("")]);
     validate(&strict(), &keys, &Token::new().mint(), NOW).unwrap();
     for (kid, error) in [
@@ -54,9 +57,10 @@ fn jw_16_a_kid_means_its_key_and_no_other() {
     }
 }
 
+/// JW-16
 /// For an unknown name, fetching the set may help; for a name that does not fit, it does not.
 #[test]
-fn jw_16_unknown_and_misfit_are_told_apart() {
+fn unknown_and_misfit_kids_differ() {
     let keys = key_set(&[P256.jwk(""), RSA.jwk("")]);
     let select = |kid| keys.select(kid, Algorithm::Es256);
     let Selection::Key(key) = select(Some("p256")) else {
@@ -76,8 +80,9 @@ fn jw_16_unknown_and_misfit_are_told_apart() {
     ));
 }
 
+/// JW-19
 #[test]
-fn jw_19_two_keys_of_one_name_are_told_apart_by_type_alone() {
+fn key_type_resolves_equal_kids() {
     // Same kid, two types: the algorithm decides.
     let rsa_as_p256 = format!(r#"{{{},"kid":"p256"}}"#, RSA.key_members());
     let keys = key_set(&[rsa_as_p256, P256.jwk("")]);
@@ -125,8 +130,9 @@ fn empty_kid_names_a_key() {
     assert_eq!(error, TokenError::AmbiguousKey);
 }
 
+/// JW-20
 #[test]
-fn jw_20_an_empty_set_is_a_withdrawal_and_a_set_without_usable_keys_a_fault() {
+fn only_empty_set_is_a_withdrawal() {
     for empty in [r#"{"keys":[]}"#, r#" {"x":{"keys":[1]},"keys":[ ]} "#] {
         let keys = KeySet::parse(empty.as_bytes()).unwrap();
         assert!(keys.is_empty() && keys.skipped() == 0);
@@ -142,8 +148,9 @@ fn jw_20_an_empty_set_is_a_withdrawal_and_a_set_without_usable_keys_a_fault() {
     );
 }
 
+/// JW-20
 #[test]
-fn jw_20_what_is_no_key_set_is_a_fault_and_never_a_withdrawal() {
+fn non_key_set_is_an_error() {
     for document in [
         "",
         "null",

@@ -8,16 +8,18 @@ use proptest::prelude::*;
 use crate::token::Token;
 use crate::validate::{NOW, builder, published, refusal, strict, validate, verdict};
 
+/// JW-25
 #[test]
-fn jw_25_exp_is_required() {
+fn exp_is_required() {
     let missing = Token::new().without_claim("exp").mint();
     assert_eq!(refusal(&missing), TokenError::MissingClaim("exp"));
     let null = Token::new().claim("exp", "null").mint();
     assert_eq!(refusal(&null), TokenError::InvalidClaim("exp"));
 }
 
+/// JW-26, JW-27
 #[test]
-fn jw_26_jw_27_nbf_and_iat_are_not_in_the_future_beyond_leeway() {
+fn nbf_and_iat_allow_leeway_only() {
     for (claim, error) in [
         ("nbf", TokenError::NotYetValid),
         ("iat", TokenError::IssuedInFuture),
@@ -35,8 +37,9 @@ fn jw_26_jw_27_nbf_and_iat_are_not_in_the_future_beyond_leeway() {
     }
 }
 
+/// JW-28
 #[test]
-fn jw_28_a_numeric_date_is_a_number_from_zero_to_two_to_the_53() {
+fn numeric_date_range_is_limited() {
     for good in [
         "1800000100",
         "1800000100.0",
@@ -86,8 +89,9 @@ fn jw_28_a_numeric_date_is_a_number_from_zero_to_two_to_the_53() {
     }
 }
 
+/// JW-28
 #[test]
-fn jw_28_a_wrongly_typed_time_is_not_an_absent_one() {
+fn mistyped_time_is_not_absent() {
     for claim in ["nbf", "iat", "auth_time"] {
         verdict(&Token::new().claim(claim, "1").mint()).expect(claim);
         let token = Token::new().claim(claim, "\"1\"").mint();
@@ -95,8 +99,9 @@ fn jw_28_a_wrongly_typed_time_is_not_an_absent_one() {
     }
 }
 
+/// JW-27
 #[test]
-fn jw_27_a_token_may_be_no_older_than_the_policy_says() {
+fn max_token_age_is_enforced() {
     let policy = |age: u64| {
         builder()
             .max_token_age(Duration::from_secs(age))
@@ -144,8 +149,9 @@ fn jw_27_a_token_may_be_no_older_than_the_policy_says() {
     assert_eq!(none.field(), "max_token_age");
 }
 
+/// JW-28
 #[test]
-fn jw_28_time_arithmetic_saturates() {
+fn time_arithmetic_saturates() {
     let end = UnixTime::from_duration(Duration::MAX);
     assert_eq!(end.saturating_add(Duration::from_secs(1)), end);
     let start = UnixTime::from_secs(0);
@@ -191,8 +197,9 @@ fn json(ms: i128) -> String {
 }
 
 proptest! {
+    /// JW-28, JW-25, JW-26, JW-27
     #[test]
-    fn jw_28_jw_25_jw_26_jw_27_times_follow_an_exact_model(
+    fn times_follow_exact_model(
         exp in millis(),
         nbf in proptest::option::of(millis()),
         iat in millis(),
@@ -212,9 +219,10 @@ proptest! {
         prop_assert_eq!(result.is_ok(), valid, "{:?}", result.map(drop));
     }
 
+    /// JW-25, JW-27
     /// A token ends at one moment: for `verify`, for `check_expiry` and for `accepts_until`.
     #[test]
-    fn jw_25_jw_27_a_token_ends_when_an_exact_model_says(
+    fn token_end_follows_exact_model(
         exp in 1..4000_i64,
         age in 0..4000_i64,
         max_age in proptest::option::of(prop_oneof![1_u64..4000, Just(u64::MAX)]),

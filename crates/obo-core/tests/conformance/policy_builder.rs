@@ -33,7 +33,7 @@ fn first_policy_mistake_is_kept() {
 }
 
 #[test]
-fn builder_without_settings_makes_the_default_policy() {
+fn unset_builder_makes_default_policy() {
     let built = builder().build().unwrap();
     assert_eq!(
         format!("{built:?}"),

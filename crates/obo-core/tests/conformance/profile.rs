@@ -29,8 +29,9 @@ fn profiles_have_names() {
     }
 }
 
+/// TX-34
 #[test]
-fn tx_34_an_array_is_a_scope_only_where_the_profile_says_so() {
+fn scope_array_needs_the_profile() {
     let array = Token::new().claim("scope", r#"["b","a"]"#);
     assert_eq!(refusal(&array.mint()), TokenError::InvalidClaim("scope"));
     let lenient = lenient_verdict(&array.mint()).unwrap_err();
@@ -49,8 +50,9 @@ fn tx_34_an_array_is_a_scope_only_where_the_profile_says_so() {
     }
 }
 
+/// TX-34, OT-01
 #[test]
-fn tx_34_ot_01_the_first_claim_that_is_there_is_the_scope() {
+fn first_present_claim_is_scope() {
     let profile =
         Profile::LENIENT.scope_from([ScopeClaim::text("scope"), ScopeClaim::array("scp")]);
     let both = Token::new()
@@ -71,9 +73,9 @@ fn tx_34_ot_01_the_first_claim_that_is_there_is_the_scope() {
     assert_eq!(granted(&odd), Err(TokenError::InvalidClaim("scp")));
 }
 
-/// A claim that the profile does not read may have any form and grants nothing.
+/// OT-01: a claim that the profile does not read may have any form and grants nothing.
 #[test]
-fn ot_01_claims_of_other_products_mean_nothing() {
+fn other_product_claims_are_ignored() {
     let token = Token::new()
         .claim("scp", r#"["admin"]"#)
         .claim("azp", "7")
@@ -87,8 +89,9 @@ fn ot_01_claims_of_other_products_mean_nothing() {
     assert_eq!(caller.kind(), PrincipalKind::User);
 }
 
+/// OT-01
 #[test]
-fn ot_01_the_first_claim_that_is_there_is_the_client() {
+fn first_present_claim_is_client() {
     let profile = Profile::LENIENT.client_from(["azp", "cid"]);
     let client = |token: &Token| {
         let caller = under(profile.clone(), token)?;
@@ -112,8 +115,9 @@ fn ot_01_the_first_claim_that_is_there_is_the_client() {
     assert_eq!(required.unwrap_err(), TokenError::MissingClaim("azp"));
 }
 
+/// AT-02
 #[test]
-fn at_02_a_profile_requires_claims_and_values() {
+fn profile_requires_claims_and_values() {
     let profile = Profile::LENIENT
         .require_claim("uti")
         .require_match(ClaimMatcher::is("tenant", "corp".to_owned()));
@@ -133,8 +137,9 @@ fn at_02_a_profile_requires_claims_and_values() {
     }
 }
 
+/// JW-12
 #[test]
-fn jw_12_the_claims_a_profile_picks_occur_once() {
+fn profile_claims_occur_once() {
     let profile = Profile::LENIENT.client_from(["azp"]);
     for (claim, first, second) in [
         ("azp", "\"a\"", "\"b\""),
@@ -160,8 +165,9 @@ fn jw_12_the_claims_a_profile_picks_occur_once() {
     assert_eq!(caller.client_id(), Some("a"));
 }
 
+/// AT-10
 #[test]
-fn at_10_roles_groups_and_entitlements_are_strings_or_scim_values() {
+fn roles_are_strings_or_scim_values() {
     let token = Token::new()
         .claim("roles", r#"["buyer",{"value":"auditor","primary":true}]"#)
         .claim(
@@ -185,8 +191,9 @@ fn at_10_roles_groups_and_entitlements_are_strings_or_scim_values() {
     );
 }
 
+/// AT-10
 #[test]
-fn at_10_a_rich_group_fails_no_token() {
+fn odd_group_does_not_fail_token() {
     for rich in [
         "null",
         "7",
@@ -249,8 +256,9 @@ fn one_setting_reads_either_scope() {
     }
 }
 
+/// AT-11
 #[test]
-fn at_11_a_profile_says_what_a_service_is() {
+fn profile_defines_a_service() {
     let kind = |profile: &Profile, token: &Token| under(profile.clone(), token).unwrap().kind();
     let by_client = Profile::LENIENT.client_from(["cid"]);
     let own = Token::new().claim("cid", "\"alice\"");
@@ -275,8 +283,9 @@ fn at_11_a_profile_says_what_a_service_is() {
     assert_eq!(kind(&by_name, &suffixed), PrincipalKind::Service);
 }
 
+/// TX-33
 #[test]
-fn tx_33_with_the_mapping_the_client_is_the_actor_unless_there_is_one() {
+fn act_precedes_client_as_actor() {
     let mapped = Profile::RFC9068.allow_client_as_actor();
     let caller = under(mapped.clone(), &Token::new()).unwrap();
     let actor = caller.current_actor().unwrap();
@@ -299,8 +308,9 @@ fn tx_33_with_the_mapping_the_client_is_the_actor_unless_there_is_one() {
     assert!(unmapped.current_actor().is_none());
 }
 
+/// AT-04
 #[test]
-fn at_04_a_client_is_an_audience_only_where_the_profile_says_so_and_aud_is_absent() {
+fn client_replaces_missing_aud_only() {
     let token = Token::new().claim("client_id", "\"service-a\"");
     let without = token.clone().without_claim("aud");
     assert_eq!(refusal(&without.mint()), TokenError::MissingClaim("aud"));
@@ -315,8 +325,9 @@ fn at_04_a_client_is_an_audience_only_where_the_profile_says_so_and_aud_is_absen
     assert!(matches!(refused, Err(TokenError::Audience { .. })));
 }
 
+/// AT-13
 #[test]
-fn at_13_another_sign_of_an_id_token_may_replace_the_usual_ones() {
+fn id_token_marks_can_be_replaced() {
     let nonce = Token::new().claim("nonce", "\"n\"");
     let profile = Profile::RFC9068
         .danger_id_token_claims()
@@ -334,9 +345,9 @@ fn at_13_another_sign_of_an_id_token_may_replace_the_usual_ones() {
     }
 }
 
-/// Tokens and a profile of a special kind.
+/// JW-31: tokens and a profile of a special kind.
 #[test]
-fn jw_31_every_kind_of_jwt_but_the_profiles_is_refused() {
+fn other_jwt_kinds_are_rejected() {
     const OTHERS: [&str; 12] = [
         "dpop+jwt",
         "client-authentication+jwt",
@@ -387,7 +398,7 @@ fn jw_31_every_kind_of_jwt_but_the_profiles_is_refused() {
 
 /// Everything that is kept as text was completely read as JSON.
 #[test]
-fn a_claim_that_no_profile_reads_is_json_all_the_same() {
+fn unread_claim_must_be_valid_json() {
     for bad in [
         r#""\ud800""#,
         r#""\x""#,

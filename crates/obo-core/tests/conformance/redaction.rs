@@ -27,8 +27,9 @@ fn debug(value: &dyn Debug) -> String {
     format!("{value:?} {value:#?}")
 }
 
+/// CA-16, OB-01
 #[test]
-fn ca_16_ob_01_the_debug_form_of_an_inbound_token_holds_nothing_of_it() {
+fn inbound_token_debug_is_redacted() {
     let token = Token::new().mint();
     let validated = verdict(&token).unwrap();
     let bearer = BearerToken::parse(&token).unwrap();
@@ -48,8 +49,9 @@ fn ca_16_ob_01_the_debug_form_of_an_inbound_token_holds_nothing_of_it() {
     }
 }
 
+/// CA-16, OB-01
 #[test]
-fn ca_16_ob_01_the_debug_form_of_an_outbound_request_holds_no_secret() {
+fn outbound_request_debug_is_redacted() {
     let secret = "s3cr3t-value";
     let actor = ActorToken::new(Secret::new("act0r-token"), TokenType::JWT, "service-a#1");
     let request = for_service_b(&[]).with_actor(actor.clone());
@@ -88,16 +90,18 @@ fn ca_16_ob_01_the_debug_form_of_an_outbound_request_holds_no_secret() {
     }
 }
 
+/// CA-16, OB-01
 #[test]
-fn ca_16_ob_01_the_debug_form_of_an_issued_token_holds_nothing_of_it() {
+fn issued_token_debug_is_redacted() {
     let token = IssuedToken::bearer("issu3d-token").unwrap();
     for text in [debug(&token), debug(token.authorization())] {
         assert_absent("issu3d-token", &text);
     }
 }
 
+/// CA-16
 #[test]
-fn ca_16_a_signing_key_shows_its_algorithm_and_no_more() {
+fn signing_key_shows_algorithm_only() {
     let pem = P256.private_pem();
     let key = SigningKey::from_pem(Algorithm::Es256, &Secret::new(pem.as_str()))
         .unwrap()
@@ -117,16 +121,18 @@ fn ca_16_a_signing_key_shows_its_algorithm_and_no_more() {
     }
 }
 
+/// CA-16
 #[test]
-fn ca_16_policies_and_keys_can_be_printed() {
+fn policies_and_keys_can_be_printed() {
     for text in [debug(&strict()), debug(&lenient()), debug(&published())] {
         assert!(!text.trim().is_empty());
         assert_absent(alice().subject_token().expose(), &text);
     }
 }
 
+/// OB-01, BT-19
 #[test]
-fn ob_01_bt_19_no_refusal_repeats_bytes_of_the_token() {
+fn refusal_never_repeats_token_bytes() {
     let marker = "m4rker-of-the-attacker";
     let quoted = format!("\"{marker}\"");
     let tokens = [

@@ -44,8 +44,9 @@ fn is_unusable(token: &Token, why: &str) {
     assert_eq!(error.class(), ErrorClass::ResponseUnusable, "{why}");
 }
 
+/// IN-10
 #[test]
-fn in_10_a_signed_answer_is_opened_and_judged() {
+fn signed_response_is_validated() {
     assert_eq!(validated(&signed().mint()).unwrap().subject(), "alice");
     let long = signed().header("typ", r#""application/Token-Introspection+JWT""#);
     validated(&long.mint()).unwrap();
@@ -56,8 +57,9 @@ fn in_10_a_signed_answer_is_opened_and_judged() {
     );
 }
 
+/// IN-10
 #[test]
-fn in_10_it_must_be_a_signed_answer_of_the_issuer_for_this_client() {
+fn signed_response_is_for_this_client() {
     for typ in [r#""JWT""#, r#""at+jwt""#, r#""jwt""#] {
         is_unusable(&signed().header("typ", typ), typ);
     }
@@ -82,8 +84,9 @@ fn in_10_it_must_be_a_signed_answer_of_the_issuer_for_this_client() {
     is_unusable(&twice, "twice");
 }
 
+/// IN-10
 #[test]
-fn in_10_what_is_beside_the_answer_says_nothing() {
+fn outer_members_are_ignored() {
     let other_claims = signed()
         .claim("active", "true")
         .claim("sub", r#""mallory""#)
@@ -98,8 +101,9 @@ fn in_10_what_is_beside_the_answer_says_nothing() {
     is_unusable(&top_level, "top level");
 }
 
+/// IN-10
 #[test]
-fn in_10_the_signature_is_of_the_issuers_key_and_algorithm() {
+fn signature_needs_issuer_key_and_alg() {
     let jws = signed().mint();
     let (message, _) = jws.rsplit_once('.').unwrap();
     let (_, other) = signed()
@@ -126,8 +130,9 @@ fn in_10_the_signature_is_of_the_issuers_key_and_algorithm() {
     }
 }
 
+/// IN-11, JW-31
 #[test]
-fn in_11_jw_31_a_signed_answer_is_no_access_token() {
+fn signed_response_is_no_access_token() {
     let full = Token::new()
         .header("typ", r#""token-introspection+jwt""#)
         .claim("token_introspection", response_about(&Token::new()));
@@ -138,7 +143,7 @@ fn in_11_jw_31_a_signed_answer_is_no_access_token() {
 }
 
 #[test]
-fn a_signed_answer_prints_nothing_of_the_caller() {
+fn signed_response_debug_is_redacted() {
     let jws = signed().mint();
     let signed = SignedIntrospection::parse(jws.as_bytes()).unwrap();
     assert_eq!(format!("{signed:?}"), "SignedIntrospection([redacted])");

@@ -58,7 +58,7 @@ const CLAIMS: [&str; 36] = [
 ];
 
 #[test]
-fn claims_of_callers_are_stripped_by_default() {
+fn caller_claims_are_stripped() {
     let lines = applied("", &CLAIMS, "192.0.2.7");
     assert_eq!(
         lines,
@@ -72,7 +72,7 @@ fn claims_of_callers_are_stripped_by_default() {
 }
 
 #[test]
-fn identity_headers_of_products_are_stripped() {
+fn identity_headers_are_stripped() {
     let identity = [
         "cf-access-authenticated-user-email",
         "cf-access-jwt-assertion",
@@ -198,7 +198,7 @@ fn headers_that_claim_nothing_pass() {
 }
 
 #[test]
-fn each_kind_passes_by_its_own_setting() {
+fn each_kind_has_its_own_setting() {
     let sent = ["x-forwarded-for", "x-user"];
     assert_eq!(
         applied("forwarding = \"danger_pass\"", &sent, "192.0.2.7"),
@@ -212,7 +212,7 @@ fn each_kind_passes_by_its_own_setting() {
 }
 
 #[test]
-fn origin_says_what_callers_asked_for() {
+fn origin_is_sent_as_requested_host() {
     let origin = "origin = \"https://api.example.com:8443\"";
     assert_eq!(
         applied(origin, &["x-forwarded-host"], "::ffff:192.0.2.7"),

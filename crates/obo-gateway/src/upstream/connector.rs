@@ -151,7 +151,7 @@ mod tests {
 
     /// A server that accepts a connection and does not continue the TLS handshake.
     #[tokio::test(start_paused = true)]
-    async fn handshake_that_stalls_is_given_up() {
+    async fn stalled_handshake_times_out() {
         let stalled = service_fn(|_: Uri| {
             std::future::pending::<Result<hyper_util::rt::TokioIo<tokio::net::TcpStream>, BoxError>>(
             )

@@ -50,7 +50,7 @@ fn pieces(pauses: Vec<Duration>, piece: &'static [u8]) -> Request<Body> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn caller_who_trickles_is_named() {
+async fn slow_caller_is_named() {
     let started = Instant::now();
     let refusal = upstream(SECOND)
         .send(pieces(vec![3 * SECOND; 1000], b"b"))
@@ -60,7 +60,7 @@ async fn caller_who_trickles_is_named() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn upstream_that_takes_too_slowly_is_named() {
+async fn slow_upstream_is_named() {
     let client = service_fn(|request: Request<Body>| async move {
         let mut body = request.into_body();
         while let Some(frame) = body.frame().await {
@@ -81,14 +81,14 @@ async fn upstream_that_takes_too_slowly_is_named() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_answer_is_waited_for_as_long_as_the_request_moves() {
+async fn response_waits_for_moving_request() {
     let request = request(vec![9 * SECOND; 20]);
     let response = upstream(9 * SECOND).send(request).await;
     assert_eq!(response.unwrap().status(), 200);
 }
 
 #[tokio::test(start_paused = true)]
-async fn whoever_makes_nothing_move_is_named() {
+async fn stalled_side_is_named() {
     for (pauses, work, is_the_callers, after) in [
         (vec![], 11 * SECOND, false, 10),
         (vec![3 * SECOND], 11 * SECOND, false, 13),

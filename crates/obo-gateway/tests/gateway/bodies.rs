@@ -25,7 +25,7 @@ async fn piece(
 }
 
 #[tokio::test]
-async fn each_piece_arrives_before_the_next_is_sent() {
+async fn pieces_are_streamed_at_once() {
     let world = World::start().await;
     for (client, name) in [(&world.http1, "HTTP/1.1"), (&world.http2, "HTTP/2")] {
         let (pieces, body) = channel();
@@ -42,7 +42,7 @@ async fn each_piece_arrives_before_the_next_is_sent() {
 }
 
 #[tokio::test]
-async fn a_large_body_goes_through_in_both_directions() {
+async fn large_body_passes_both_ways() {
     const PIECE: Bytes = Bytes::from_static(&[7; 64 * 1024]);
     const PIECES: usize = 512;
     let world = World::start().await;
@@ -60,7 +60,7 @@ async fn a_large_body_goes_through_in_both_directions() {
 }
 
 #[tokio::test]
-async fn a_caller_who_waits_for_permission_gets_it_and_sends() {
+async fn expect_continue_is_honored() {
     let world = World::start().await;
     let token = world.alice().mint();
     let request = format!(
@@ -75,7 +75,7 @@ async fn a_caller_who_waits_for_permission_gets_it_and_sends() {
 }
 
 #[tokio::test]
-async fn a_request_that_breaks_off_is_the_callers_fault() {
+async fn broken_request_is_callers_fault() {
     let world = World::start().await;
     let token = world.alice().mint();
     let request = format!(
@@ -91,7 +91,7 @@ async fn a_request_that_breaks_off_is_the_callers_fault() {
 }
 
 #[tokio::test]
-async fn a_caller_who_sends_no_more_is_not_waited_for() {
+async fn stalled_request_is_not_awaited() {
     let world = World::start().await;
     let token = world.alice().mint();
     let request = format!(
@@ -107,7 +107,7 @@ async fn a_caller_who_sends_no_more_is_not_waited_for() {
 }
 
 #[tokio::test]
-async fn a_length_is_told_once_and_not_beside_a_coding() {
+async fn length_is_sent_once_without_coding() {
     let world = World::start().await;
     let token = world.alice().mint();
     let chunked = "5\r\norder\r\n0\r\n\r\n";
@@ -143,7 +143,7 @@ async fn a_length_is_told_once_and_not_beside_a_coding() {
 }
 
 #[tokio::test]
-async fn a_request_that_can_be_read_in_two_ways_is_refused() {
+async fn ambiguous_request_is_rejected() {
     let world = World::start().await;
     let token = world.alice().mint();
     for fields in [
@@ -166,7 +166,7 @@ async fn a_request_that_can_be_read_in_two_ways_is_refused() {
 }
 
 #[tokio::test]
-async fn trailers_of_a_request_stay_behind() {
+async fn request_trailers_are_dropped() {
     let world = World::start().await;
     let mut trailers = http::HeaderMap::new();
     trailers.insert("authorization", "Bearer of-the-caller".parse().unwrap());
@@ -190,7 +190,7 @@ async fn trailers_of_a_request_stay_behind() {
 }
 
 #[tokio::test]
-async fn a_body_of_unknown_length_goes_along_whatever_the_method() {
+async fn body_of_unknown_length_is_forwarded() {
     let world = World::start().await;
     for client in [&world.http1, &world.http2] {
         for method in ["GET", "DELETE", "OPTIONS", "POST"] {

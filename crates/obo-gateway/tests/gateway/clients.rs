@@ -79,7 +79,7 @@ async fn each_server_gets_its_own_secret() {
 }
 
 #[tokio::test]
-async fn token_endpoint_is_taken_without_discovery() {
+async fn token_endpoint_skips_discovery() {
     let route = |path: &str, more: &str| {
         format!(
             "[[routes]]\npath = \"/{path}/{{*rest}}\"\nupstream = \"UPSTREAM\"\nexchange = {{ \
@@ -150,7 +150,7 @@ async fn one_issuer_has_one_token_endpoint() {
 }
 
 #[tokio::test]
-async fn plain_endpoint_needs_danger_on_its_host() {
+async fn plain_endpoint_needs_danger() {
     let file = |issuer: &str, endpoint: &str| {
         format!(
             r#"

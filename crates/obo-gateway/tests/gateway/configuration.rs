@@ -32,7 +32,7 @@ async fn error(file: &str) -> String {
 }
 
 #[tokio::test]
-async fn a_mistake_is_named_by_its_place() {
+async fn mistake_names_its_place() {
     assert!(Gateway::start(Config::parse(GOOD).unwrap()).await.is_ok());
     for (good, bad, expected) in [
         ("listen = \"127.0.0.1:0\"", "listen = 80", "listen: "),
@@ -204,7 +204,7 @@ async fn a_mistake_is_named_by_its_place() {
 }
 
 #[test]
-fn route_is_checked_when_the_file_is_read() {
+fn route_is_checked_at_parse() {
     for (good, bad, places) in [
         (
             "path = \"/protected\"",
@@ -246,7 +246,7 @@ fn route_is_checked_when_the_file_is_read() {
 }
 
 #[tokio::test]
-async fn a_mistake_in_an_introspection_is_named_by_its_place() {
+async fn introspection_mistake_names_place() {
     let introspecting = |how: &str| {
         let file = GOOD.replace("leeway = \"30s\"", &format!("introspection = {{ {how} }}"));
         assert_ne!(file, GOOD);
@@ -325,7 +325,7 @@ exchange = { issuer = "http://127.0.0.1:9/b", audience = "service-b" }
 "#;
 
 #[tokio::test]
-async fn second_issuer_without_client_is_refused() {
+async fn second_issuer_requires_a_client() {
     let message = error(&format!("{GOOD}{AT_B}")).await;
     for expected in [
         "routes[2].exchange.issuer: ",
@@ -361,7 +361,7 @@ async fn routes_agree_on_subject_issuers() {
 }
 
 #[tokio::test]
-async fn introspection_elsewhere_needs_its_own_client() {
+async fn foreign_introspection_needs_client() {
     let of_b = "}, { issuer = \"http://127.0.0.1:9/b\", introspection = {} }]";
     for file in [
         GOOD.replace(" }]\n[client]", &format!("{of_b}\n[client]")),
@@ -379,7 +379,7 @@ async fn introspection_elsewhere_needs_its_own_client() {
 }
 
 #[tokio::test]
-async fn client_is_listed_once_and_with_issuer() {
+async fn client_has_issuer_and_is_unique() {
     let client = |issuer: &str| {
         format!("[[clients]]\n{issuer}\nid = \"b\"\nclient_secret_basic = \"top-s3cret\"\n")
     };
@@ -411,7 +411,7 @@ async fn client_is_listed_once_and_with_issuer() {
 }
 
 #[tokio::test]
-async fn a_secret_at_the_wrong_place_is_not_quoted() {
+async fn misplaced_secret_is_not_quoted() {
     for bad in [
         GOOD.replace(
             "[client]\nid = \"service-a\"\nclient_secret_basic =",
@@ -439,7 +439,7 @@ async fn a_secret_at_the_wrong_place_is_not_quoted() {
 }
 
 #[tokio::test]
-async fn only_an_issuer_that_is_not_lazy_keeps_the_gateway_from_starting() {
+async fn only_eager_issuer_prevents_startup() {
     let idp = TestIdp::start().await;
     let eager = GOOD.replace("profile = \"lenient\"", "lazy = false");
     let start = |file: &str| Gateway::start(Config::parse(file).unwrap());
@@ -455,7 +455,7 @@ async fn only_an_issuer_that_is_not_lazy_keeps_the_gateway_from_starting() {
 }
 
 #[tokio::test]
-async fn the_example_of_a_file_is_one() {
+async fn example_file_is_valid() {
     let file = include_str!("../../../../examples/gateway.toml");
     let config = Config::parse(file).unwrap();
     Gateway::start(config).await.unwrap();

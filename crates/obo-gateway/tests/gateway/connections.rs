@@ -9,7 +9,7 @@ use tokio::sync::oneshot;
 use crate::world::World;
 
 #[tokio::test]
-async fn requests_under_way_end_before_the_gateway_does() {
+async fn shutdown_waits_for_open_requests() {
     let mut world = World::start().await;
     let (go_on, waiting) = oneshot::channel::<()>();
     let (arrived, arriving) = oneshot::channel::<()>();
@@ -34,7 +34,7 @@ async fn requests_under_way_end_before_the_gateway_does() {
 }
 
 #[tokio::test]
-async fn a_connection_that_says_nothing_keeps_no_gateway_from_ending() {
+async fn silent_connection_ends_at_shutdown() {
     let mut world = World::start().await;
     let mut silent = TcpStream::connect(world.address).await.unwrap();
     // The gateway has accepted it, because it has responded to a later one.
@@ -50,7 +50,7 @@ async fn a_connection_that_says_nothing_keeps_no_gateway_from_ending() {
 }
 
 #[tokio::test]
-async fn a_head_that_does_not_come_is_not_waited_for() {
+async fn missing_head_times_out() {
     let world = World::start().await;
     let token = world.alice().mint();
     assert_eq!(world.get(&token, "/protected").await.status, 200);
@@ -81,7 +81,7 @@ async fn a_head_that_does_not_come_is_not_waited_for() {
 }
 
 #[tokio::test]
-async fn an_upload_that_nobody_reads_is_refused_in_the_middle() {
+async fn unread_upload_is_rejected_midway() {
     let world = World::start().await;
     let piece = [b'x'; 64 * 1024];
     let mut connection = TcpStream::connect(world.address).await.unwrap();
@@ -102,7 +102,7 @@ async fn an_upload_that_nobody_reads_is_refused_in_the_middle() {
 }
 
 #[tokio::test]
-async fn a_request_in_pieces_is_one_request() {
+async fn split_request_is_one_request() {
     let world = World::start().await;
     let token = world.alice().mint();
     let request = format!("PUT /protected HTTP/1.0\r\nauthorization: Bearer {token}\r\n\r\n");
@@ -118,7 +118,7 @@ async fn a_request_in_pieces_is_one_request() {
 }
 
 #[tokio::test]
-async fn what_is_no_http_is_refused_and_the_next_is_served() {
+async fn non_http_is_rejected() {
     let world = World::start().await;
     for odd in [
         "\0\0\0\0",
@@ -141,7 +141,7 @@ async fn what_is_no_http_is_refused_and_the_next_is_served() {
 }
 
 #[tokio::test]
-async fn a_head_has_room_for_the_longest_token_and_an_end() {
+async fn longest_token_fits_the_head() {
     let world = World::start().await;
     let token = world.alice().claim("padding", "x".repeat(9_000)).mint();
     assert!(token.len() > 12_000 && token.len() < 16 * 1024);
@@ -154,7 +154,7 @@ async fn a_head_has_room_for_the_longest_token_and_an_end() {
 }
 
 #[tokio::test]
-async fn what_no_route_could_answer_is_refused_before_all_else() {
+async fn unroutable_request_fails_first() {
     let world = World::start().await;
     let token = world.alice().mint();
     let status = async |head: &str| {
@@ -183,7 +183,7 @@ async fn what_no_route_could_answer_is_refused_before_all_else() {
 }
 
 #[tokio::test]
-async fn switch_of_protocols_is_refused() {
+async fn protocol_switch_is_rejected() {
     let world = World::start().await;
     let token = world.alice().mint();
     for (fields, expected) in [

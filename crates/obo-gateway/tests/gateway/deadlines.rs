@@ -24,7 +24,7 @@ async fn call(world: &World, timeout: &str, kind: &str) -> Got {
 const GRPC: &str = "application/grpc";
 
 #[tokio::test]
-async fn call_ends_at_the_deadline_of_its_caller() {
+async fn call_ends_at_caller_deadline() {
     let world = World::start().await;
     assert_eq!(call(&world, "9S", GRPC).await.status, 200);
     tokio::time::pause();
@@ -39,7 +39,7 @@ async fn call_ends_at_the_deadline_of_its_caller() {
 }
 
 #[tokio::test]
-async fn response_ends_at_the_deadline_too() {
+async fn response_ends_at_deadline_too() {
     let world = World::start().await;
     assert_eq!(call(&world, "9S", GRPC).await.status, 200);
     tokio::time::pause();
@@ -59,7 +59,7 @@ async fn response_ends_at_the_deadline_too() {
 }
 
 #[tokio::test]
-async fn upstream_is_told_the_time_that_is_left() {
+async fn upstream_gets_remaining_time() {
     let world = World::start().await;
     call(&world, "1M", GRPC).await;
     let seen = world.upstream.only();
@@ -70,7 +70,7 @@ async fn upstream_is_told_the_time_that_is_left() {
 }
 
 #[tokio::test]
-async fn malformed_timeout_is_refused() {
+async fn malformed_timeout_is_rejected() {
     let world = World::start().await;
     for timeout in ["", "1", "1s", "S", "-1S", "1.5S", "123456789S"] {
         let got = call(&world, timeout, GRPC).await;

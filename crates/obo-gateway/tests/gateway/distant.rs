@@ -26,7 +26,7 @@ async fn listener() -> (TcpListener, std::net::SocketAddr) {
 }
 
 #[tokio::test]
-async fn dead_http2_connection_is_left() {
+async fn dead_http2_connection_is_dropped() {
     let (listener, address) = listener().await;
     let world = World::configured(&route(address)).await;
     let to = world.upstream_url.replace("http://", "");
@@ -107,7 +107,7 @@ async fn closing(listener: TcpListener, connections: Arc<AtomicUsize>) {
 }
 
 #[tokio::test]
-async fn idempotent_request_is_sent_again_after_close() {
+async fn idempotent_request_retries_on_close() {
     let (listener, address) = listener().await;
     let world = World::configured(&route(address)).await;
     let connections = Arc::new(AtomicUsize::new(0));
@@ -130,7 +130,7 @@ async fn idempotent_request_is_sent_again_after_close() {
 }
 
 #[tokio::test]
-async fn other_request_is_not_sent_again_after_close() {
+async fn other_request_is_not_retried() {
     let (listener, address) = listener().await;
     let world = World::configured(&route(address)).await;
     let connections = Arc::new(AtomicUsize::new(0));
@@ -179,7 +179,7 @@ async fn refusing(listener: TcpListener, frame: Vec<u8>, to: String) {
 }
 
 #[tokio::test]
-async fn unprocessed_call_is_sent_again() {
+async fn unprocessed_call_is_retried() {
     let go_away = |code| [0, 0, 8, 7, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, code].to_vec();
     let reset = |code| [0, 0, 4, 3, 0, 0, 0, 0, 1, 0, 0, 0, code].to_vec();
     const REFUSED_STREAM: u8 = 7;

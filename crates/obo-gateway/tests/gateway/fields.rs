@@ -5,7 +5,7 @@ use axum::body::Body;
 use crate::world::World;
 
 #[tokio::test]
-async fn hop_by_hop_fields_go_no_further_in_either_direction() {
+async fn hop_by_hop_fields_are_dropped() {
     let world = World::start().await;
     let request = world
         .request("GET", "/orders/1")
@@ -61,7 +61,7 @@ async fn hop_by_hop_fields_go_no_further_in_either_direction() {
 }
 
 #[tokio::test]
-async fn the_callers_token_is_not_sent_on_in_any_line() {
+async fn caller_token_is_never_forwarded() {
     let world = World::start().await;
     let token = world.alice().mint();
     let got = world.get(&token, "/orders/1").await;
@@ -75,14 +75,14 @@ async fn the_callers_token_is_not_sent_on_in_any_line() {
 }
 
 #[tokio::test]
-async fn te_trailers_is_for_calls_alone() {
+async fn te_trailers_is_for_calls_only() {
     let world = World::start().await;
     world.call(&world.alice().mint(), "/orders/1").await;
     assert_eq!(world.upstream.only().headers["te"], "trailers");
 }
 
 #[tokio::test]
-async fn cookies_are_one_line_outside_of_http2() {
+async fn cookies_are_joined_for_http1() {
     let world = World::start().await;
     let request = world
         .request("GET", "/orders/1")
@@ -96,7 +96,7 @@ async fn cookies_are_one_line_outside_of_http2() {
 }
 
 #[tokio::test]
-async fn upstream_sees_no_claim_of_the_caller() {
+async fn caller_claims_never_reach_upstream() {
     let world = World::start().await;
     for client in [&world.http1, &world.http2] {
         let mut request = world.request("GET", "/orders/1");
@@ -130,7 +130,7 @@ async fn upstream_sees_no_claim_of_the_caller() {
 }
 
 #[tokio::test]
-async fn host_is_that_of_the_upstream() {
+async fn upstream_gets_its_own_host() {
     let world = World::start().await;
     let token = world.alice().mint();
     let got = world
@@ -156,7 +156,7 @@ async fn host_is_that_of_the_upstream() {
 }
 
 #[tokio::test]
-async fn cookies_are_stripped_where_configured() {
+async fn cookies_can_be_stripped() {
     let world = World::configured("[headers]\ncookies = \"strip\"\n").await;
     world.upstream.will_say(200, &[("set-cookie", "a=1")]);
     let request = world.request("GET", "/orders/1").header("cookie", "a=1");

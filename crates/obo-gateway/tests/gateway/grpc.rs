@@ -22,7 +22,7 @@ fn bearer<T>(message: T, token: &str) -> Request<T> {
 }
 
 #[tokio::test]
-async fn a_generated_client_sees_the_status_of_the_upstream() {
+async fn generated_client_sees_its_status() {
     let world = World::start().await;
     let channel = Channel::from_shared(format!("http://{}", world.address)).unwrap();
     let mut client = StockClient::new(channel.connect_lazy());
@@ -55,7 +55,7 @@ async fn a_generated_client_sees_the_status_of_the_upstream() {
 }
 
 #[tokio::test]
-async fn messages_and_trailers_pass_as_they_come() {
+async fn messages_and_trailers_pass_through() {
     let world = World::start().await;
     let (messages, mut received) = mpsc::unbounded_channel::<Bytes>();
     let frames = stream::poll_fn(move |cx| received.poll_recv(cx));
@@ -106,7 +106,7 @@ async fn messages_and_trailers_pass_as_they_come() {
 }
 
 #[tokio::test]
-async fn grpc_web_is_refused_as_grpc_and_sent_on_as_http() {
+async fn grpc_web_is_rejected_as_grpc() {
     let world = World::start().await;
     let request = |token: &str| {
         let request = world.request_with(token, "POST", "/stock.Stock/Level");

@@ -18,7 +18,7 @@ async fn respond_with(world: &World, response: &str) -> Got {
 }
 
 #[tokio::test]
-async fn an_answer_that_is_none_is_a_bad_gateway() {
+async fn malformed_response_is_502() {
     let world = World::start().await;
     for response in [
         "",
@@ -36,7 +36,7 @@ async fn an_answer_that_is_none_is_a_bad_gateway() {
 }
 
 #[tokio::test]
-async fn an_answer_of_another_form_is_one_all_the_same() {
+async fn unusual_response_passes() {
     let world = World::start().await;
     for (response, status, body) in [
         ("HTTP/1.0 200 OK\r\n\r\nuntil the end", 200, "until the end"),
@@ -65,7 +65,7 @@ async fn an_answer_of_another_form_is_one_all_the_same() {
 }
 
 #[tokio::test]
-async fn an_answer_that_breaks_off_does_so_for_the_caller() {
+async fn broken_response_breaks_for_caller() {
     let world = World::start().await;
     let broken = "HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nab";
     let request = world.request("GET", "/raw/x").body(Body::empty());
@@ -96,7 +96,7 @@ async fn an_answer_that_breaks_off_does_so_for_the_caller() {
 }
 
 #[tokio::test]
-async fn a_call_to_an_upstream_without_http2_fails_as_unavailable() {
+async fn call_without_http2_is_unavailable() {
     let world = World::start().await;
     let token = world.alice().mint();
     let response = "HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n";
@@ -105,7 +105,7 @@ async fn a_call_to_an_upstream_without_http2_fails_as_unavailable() {
 }
 
 #[tokio::test]
-async fn an_upstream_that_rejects_a_token_before_it_has_read_the_body_is_not_asked_again() {
+async fn early_401_is_not_retried() {
     let world = World::start().await;
     // A body that never ends.
     let body = Body::new(StreamBody::new(stream::pending::<
@@ -120,7 +120,7 @@ async fn an_upstream_that_rejects_a_token_before_it_has_read_the_body_is_not_ask
 }
 
 #[tokio::test]
-async fn a_caller_who_leaves_takes_the_call_along() {
+async fn leaving_caller_cancels_the_call() {
     let world = World::start().await;
     let (gone, noticed) = oneshot::channel::<()>();
     let (arrived, arriving) = oneshot::channel();

@@ -17,8 +17,9 @@ async fn introspecting(how: &str) -> World {
     World::trusting(&issuer).await
 }
 
+/// TX-37
 #[tokio::test]
-async fn tx_37_the_answer_is_the_same_as_that_to_a_jwt() {
+async fn opaque_token_responds_like_jwt() {
     let (introspecting, reading) = (introspecting("").await, World::start().await);
     let mut responses = Vec::new();
     for (world, is_opaque) in [
@@ -45,7 +46,7 @@ async fn tx_37_the_answer_is_the_same_as_that_to_a_jwt() {
 }
 
 #[tokio::test]
-async fn rules_see_what_the_issuer_says() {
+async fn rules_use_introspected_claims() {
     let world = introspecting("").await;
     let alice = world.alice().mint_opaque();
     let wider = world.alice().scope("list:orders").mint_opaque();
@@ -68,8 +69,9 @@ async fn rules_see_what_the_issuer_says() {
     assert_eq!(world.idp.introspection_requests(), 3);
 }
 
+/// TX-38
 #[tokio::test]
-async fn tx_38_what_goes_on_is_a_token_that_the_opaque_one_was_exchanged_for() {
+async fn opaque_token_is_exchanged() {
     let world = introspecting("").await;
     let token = world.alice().mint_opaque();
     for _ in 0..2 {
@@ -98,8 +100,9 @@ async fn tx_38_what_goes_on_is_a_token_that_the_opaque_one_was_exchanged_for() {
     assert_eq!(world.idp.introspection_requests(), 1);
 }
 
+/// IN-04
 #[tokio::test]
-async fn in_04_what_is_not_active_or_for_others_is_401_and_goes_nowhere() {
+async fn inactive_token_is_401() {
     let world = introspecting("").await;
     let revoked = world.alice().mint_opaque();
     world.idp.revoke(&revoked);
@@ -122,8 +125,9 @@ async fn in_04_what_is_not_active_or_for_others_is_401_and_goes_nowhere() {
     assert_eq!(world.idp.introspection_requests(), 4);
 }
 
+/// IN-02, BT-18
 #[tokio::test]
-async fn in_02_bt_18_an_endpoint_that_does_not_answer_is_503() {
+async fn failing_introspection_is_503() {
     for (fault, retry_after) in [
         (Fault::Status(500), "1"),
         (Fault::Status(401), "1"),
@@ -146,8 +150,9 @@ async fn in_02_bt_18_an_endpoint_that_does_not_answer_is_503() {
     }
 }
 
+/// BT-18
 #[tokio::test]
-async fn bt_18_an_endpoint_at_which_nobody_listens_is_503() {
+async fn unreachable_introspection_is_503() {
     let world = introspecting(r#"endpoint = "CLOSED/introspect""#).await;
     let got = world.get("opaque", "/protected").await;
     assert_eq!((got.status, got.field("www-authenticate")), (503, ""));
@@ -155,8 +160,9 @@ async fn bt_18_an_endpoint_at_which_nobody_listens_is_503() {
     assert_eq!(world.idp.requests().len(), 0);
 }
 
+/// IN-08
 #[tokio::test]
-async fn in_08_each_mode_asks_about_its_own_kind_of_token() {
+async fn each_mode_introspects_its_kind() {
     // The responses for a JWT and an opaque token, and the number of introspection requests.
     for (mode, jwt, opaque) in [
         ("all_tokens", (200, 1), (200, 1)),
@@ -190,7 +196,7 @@ async fn in_08_each_mode_asks_about_its_own_kind_of_token() {
 }
 
 #[tokio::test]
-async fn an_issuer_may_be_asked_as_another_client_and_beside_others() {
+async fn issuer_may_have_own_client() {
     let other = obo_testkit::TestIdp::start().await;
     let client = r#"client = { id = "gateway-a", client_secret_post = "other-s3cret" }"#;
     let world = World::trusting(&format!(
@@ -213,7 +219,7 @@ async fn an_issuer_may_be_asked_as_another_client_and_beside_others() {
 }
 
 #[tokio::test]
-async fn a_generated_client_is_told_whose_fault_it_is() {
+async fn generated_client_sees_the_code() {
     let world = introspecting("").await;
     let channel = Channel::from_shared(format!("http://{}", world.address)).unwrap();
     let mut client = StockClient::new(channel.connect_lazy());

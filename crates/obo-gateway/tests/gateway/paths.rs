@@ -12,8 +12,9 @@ async fn status(world: &World, target: &str) -> String {
     got.split(' ').nth(1).unwrap_or_default().to_owned()
 }
 
+/// BT-22
 #[tokio::test]
-async fn bt_22_a_path_that_servers_read_differently_leads_nowhere() {
+async fn ambiguous_path_is_rejected() {
     let world = World::start().await;
     for route in ["/orders", "/plain"] {
         for odd in [
@@ -77,7 +78,7 @@ async fn bt_22_a_path_that_servers_read_differently_leads_nowhere() {
 }
 
 #[tokio::test]
-async fn a_plain_path_is_appended_as_it_was_sent() {
+async fn plain_path_is_appended_unchanged() {
     let world = World::start().await;
     for (sent, arrived) in [
         ("/orders/1", "/base/1"),
@@ -101,7 +102,7 @@ async fn a_plain_path_is_appended_as_it_was_sent() {
 
 /// BT-22
 #[tokio::test]
-async fn slash_does_not_lead_around_an_exact_route() {
+async fn slash_does_not_bypass_exact_route() {
     let world = World::start().await;
     for near in [
         "/orders/admin/",
@@ -133,7 +134,7 @@ exchange = { issuer = "IDP", audience = "service-b" }
 "#;
 
 #[tokio::test]
-async fn path_from_the_first_parameter_on_is_appended() {
+async fn path_is_appended_from_parameter() {
     let world = World::configured(PARAMETERS).await;
     for (sent, arrived) in [
         ("/tenants/corp/stock/7?x", "/of/corp/stock/7?x"),
@@ -150,7 +151,7 @@ async fn path_from_the_first_parameter_on_is_appended() {
 
 /// BT-22
 #[tokio::test]
-async fn wider_route_takes_no_path_near_a_parameter() {
+async fn wider_route_takes_no_near_path() {
     let world = World::configured(PARAMETERS).await;
     for (near, expected) in [
         ("/orders/7/notes", "403"),

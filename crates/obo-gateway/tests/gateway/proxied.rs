@@ -10,7 +10,7 @@ use crate::upstream::read;
 use crate::world::World;
 
 #[tokio::test]
-async fn a_request_goes_along_on_behalf_of_its_caller() {
+async fn request_goes_on_behalf_of_caller() {
     let world = World::start().await;
     let request = world
         .request("PATCH", "/orders/7/lines?b=2&a=%20x")
@@ -48,7 +48,7 @@ async fn a_request_goes_along_on_behalf_of_its_caller() {
 }
 
 #[tokio::test]
-async fn one_token_is_for_many_requests_of_its_caller_alone() {
+async fn token_is_reused_per_caller() {
     let world = World::start().await;
     let (alice, bob) = (
         world.alice().mint(),
@@ -68,7 +68,7 @@ async fn one_token_is_for_many_requests_of_its_caller_alone() {
 }
 
 #[tokio::test]
-async fn the_rule_of_a_route_is_asked_before_anything_goes_out() {
+async fn rule_is_checked_before_sending() {
     let world = World::start().await;
     let bob = world.idp.user("bob").audience("service-a").mint();
     assert_eq!(world.get(&bob, "/orders/1").await.status, 403);
@@ -81,7 +81,7 @@ async fn the_rule_of_a_route_is_asked_before_anything_goes_out() {
 }
 
 #[tokio::test]
-async fn a_head_is_answered_without_a_body_and_with_the_length_it_would_have() {
+async fn head_response_keeps_length() {
     let world = World::start().await;
     for (path, fields, length) in [
         ("/orders/a", &[("content-length", "1234")][..], "1234"),
@@ -109,7 +109,7 @@ async fn a_head_is_answered_without_a_body_and_with_the_length_it_would_have() {
 }
 
 #[tokio::test]
-async fn a_method_that_would_show_the_token_is_refused() {
+async fn token_echoing_method_is_rejected() {
     let world = World::start().await;
     for method in ["TRACE", "CONNECT"] {
         let authorization = format!("authorization: Bearer {}", world.alice().mint());
@@ -150,7 +150,7 @@ async fn assert_told(world: &World, path: &str, status: u16, challenge: &str, co
 }
 
 #[tokio::test]
-async fn a_token_that_is_not_issued_is_told_by_its_class() {
+async fn failed_exchange_maps_by_class() {
     let world = World::start().await;
     assert_told(&world, "/denied/1", 403, "", "7").await;
 
@@ -181,7 +181,7 @@ async fn a_token_that_is_not_issued_is_told_by_its_class() {
 }
 
 #[tokio::test]
-async fn a_wish_of_the_authorization_server_for_a_stronger_user_is_passed_on() {
+async fn issuer_step_up_is_passed_on() {
     let world = World::start().await;
     let issuer = world.other_issuer.clone();
     world.upstream.will_answer(
@@ -216,7 +216,7 @@ async fn a_wish_of_the_authorization_server_for_a_stronger_user_is_passed_on() {
 }
 
 #[tokio::test]
-async fn an_upstream_that_is_not_there_is_a_bad_gateway() {
+async fn unreachable_upstream_is_502() {
     let world = World::start().await;
     let token = world.alice().mint();
     let got = world.get(&token, "/closed/1").await;
@@ -228,7 +228,7 @@ async fn an_upstream_that_is_not_there_is_a_bad_gateway() {
 }
 
 #[tokio::test]
-async fn an_upstream_that_does_not_answer_is_a_gateway_timeout() {
+async fn silent_upstream_is_504() {
     let world = World::start().await;
     let token = world.alice().mint();
     for _ in 0..3 {
@@ -245,7 +245,7 @@ async fn an_upstream_that_does_not_answer_is_a_gateway_timeout() {
 }
 
 #[tokio::test]
-async fn an_upstream_that_switches_protocols_is_a_bad_gateway() {
+async fn protocol_switch_by_upstream_is_502() {
     let world = World::start().await;
     world
         .upstream

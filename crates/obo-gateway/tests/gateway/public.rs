@@ -113,7 +113,7 @@ async fn dead_lazy_issuer_holds_no_readiness() {
 }
 
 #[tokio::test]
-async fn mistake_in_what_is_open_is_named() {
+async fn mistake_in_open_paths_is_named() {
     const START: &str = r#"
 listen = "127.0.0.1:0"
 [resource_server]

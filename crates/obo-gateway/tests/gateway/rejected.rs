@@ -14,7 +14,7 @@ fn order(world: &World) -> http::Request<Body> {
 }
 
 #[tokio::test]
-async fn a_token_that_is_rejected_once_is_replaced_and_nobody_notices() {
+async fn rejected_token_is_replaced() {
     let world = World::start().await;
     world.upstream.will_say(401, INVALID);
     let got = world.send(order(&world)).await;
@@ -30,7 +30,7 @@ async fn a_token_that_is_rejected_once_is_replaced_and_nobody_notices() {
 }
 
 #[tokio::test]
-async fn a_token_that_is_rejected_twice_is_this_gateways_fault() {
+async fn second_rejection_is_502() {
     let world = World::start().await;
     for _ in 0..2 {
         world.upstream.will_say(401, INVALID);
@@ -41,7 +41,7 @@ async fn a_token_that_is_rejected_twice_is_this_gateways_fault() {
 }
 
 #[tokio::test]
-async fn a_request_that_is_too_large_to_keep_is_not_sent_again() {
+async fn large_request_is_not_replayed() {
     let world = World::start().await;
     world.upstream.will_say(401, INVALID);
     let request = world.request("POST", "/orders/1");
@@ -60,7 +60,7 @@ async fn a_request_that_is_too_large_to_keep_is_not_sent_again() {
 }
 
 #[tokio::test]
-async fn a_wish_for_a_stronger_user_is_the_gateways_own() {
+async fn upstream_step_up_is_passed_on() {
     let world = World::start().await;
     let step_up = r#"Bearer realm="b", error="insufficient_user_authentication", acr_values="gold", max_age="60""#;
     world
@@ -79,7 +79,7 @@ async fn a_wish_for_a_stronger_user_is_the_gateways_own() {
 }
 
 #[tokio::test]
-async fn a_lack_of_rights_is_passed_on_without_what_it_says_of_the_token() {
+async fn insufficient_scope_hides_challenge() {
     let world = World::start().await;
     let needed = r#"Bearer error="insufficient_scope", scope="b.write""#;
     world
@@ -92,7 +92,7 @@ async fn a_lack_of_rights_is_passed_on_without_what_it_says_of_the_token() {
 }
 
 #[tokio::test]
-async fn a_call_whose_token_is_rejected_fails_as_the_gateways_own() {
+async fn rejected_call_is_internal_error() {
     let world = World::start().await;
     let unauthenticated = [("content-type", "application/grpc"), ("grpc-status", "16")];
     for _ in 0..2 {

@@ -114,7 +114,7 @@ async fn named_dialect_needs_its_setup() {
 }
 
 #[tokio::test]
-async fn metadata_of_the_resource_needs_no_token() {
+async fn resource_metadata_needs_no_token() {
     let world = World::configured(
         "[protected_resource]\nresource = \"https://api.example/orders\"\nscopes = [\"read\"]",
     )
@@ -136,7 +136,7 @@ async fn metadata_of_the_resource_needs_no_token() {
 
 /// A route has every setting that code has.
 #[tokio::test]
-async fn route_has_every_setting_of_rule_and_exchange() {
+async fn route_has_every_rule_setting() {
     let world = World::configured(
         r#"
         [[clients]]

@@ -5,7 +5,7 @@ use serde_json::json;
 use crate::world::World;
 
 #[tokio::test]
-async fn the_answer_is_what_the_token_says() {
+async fn response_reports_token_claims() {
     let world = World::start().await;
     let token = world.alice().actor("svc-z").actor("svc-a");
     let exp = token.claims()["exp"].clone();
@@ -39,7 +39,7 @@ async fn the_answer_is_what_the_token_says() {
 }
 
 #[tokio::test]
-async fn any_method_is_answered() {
+async fn every_method_gets_a_response() {
     let world = World::start().await;
     for method in ["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH"] {
         let request = world.request(method, "/protected");
@@ -50,7 +50,7 @@ async fn any_method_is_answered() {
 }
 
 #[tokio::test]
-async fn a_rule_of_actors_is_about_those_who_act() {
+async fn actor_rule_needs_a_listed_actor() {
     let world = World::start().await;
     let acted_by = |actor: Option<&str>| match actor {
         None => world.alice().mint(),
@@ -94,7 +94,7 @@ async fn a_rule_of_actors_is_about_those_who_act() {
 
 /// TX-28
 #[tokio::test]
-async fn of_several_issuers_one_is_named_for_others() {
+async fn foreign_actor_needs_named_issuer() {
     let one = World::start().await;
     let two = r#"{ issuer = "IDP" }, { issuer = "UPSTREAM/idp" }"#;
     let two = World::trusting(two).await;
@@ -115,7 +115,7 @@ async fn of_several_issuers_one_is_named_for_others() {
 }
 
 #[tokio::test]
-async fn a_rule_of_scopes_needs_them_all_and_names_them() {
+async fn scope_rule_requires_and_names_all() {
     let world = World::start().await;
     let got = world.get(&world.alice().mint(), "/scoped").await;
     assert_eq!(got.status, 403);
@@ -126,7 +126,7 @@ async fn a_rule_of_scopes_needs_them_all_and_names_them() {
 }
 
 #[tokio::test]
-async fn without_a_valid_token_nobody_learns_which_routes_there_are() {
+async fn routes_are_hidden_without_token() {
     let world = World::start().await;
     let other = world.idp.user("alice").audience("another-service").mint();
     for path in ["/protected", "/orders/1", "/nowhere"] {
@@ -150,7 +150,7 @@ async fn without_a_valid_token_nobody_learns_which_routes_there_are() {
 }
 
 #[tokio::test]
-async fn calls_find_no_service_here_and_their_refusals_are_statuses() {
+async fn grpc_calls_get_grpc_status() {
     let world = World::start().await;
     let alice = world.alice().mint();
     let refused = world.alice().actor("svc-c").mint();

@@ -49,7 +49,7 @@ async fn idle_http2_connection_ends() {
 }
 
 #[tokio::test]
-async fn request_that_trickles_is_refused() {
+async fn trickling_request_is_rejected() {
     let world = World::start().await;
     let token = world.alice().mint();
     assert_eq!(world.get(&token, "/orders/1").await.status, 200);
@@ -91,7 +91,7 @@ async fn request_that_trickles_is_refused() {
 }
 
 #[tokio::test]
-async fn response_that_stalls_is_broken_off() {
+async fn stalled_response_is_cut() {
     let world = World::start().await;
     let token = world.alice().mint();
     assert_eq!(world.get(&token, "/orders/1").await.status, 200);
@@ -126,7 +126,7 @@ async fn response_that_stalls_is_broken_off() {
 }
 
 #[tokio::test]
-async fn response_of_known_length_keeps_a_pace() {
+async fn response_of_known_length_is_paced() {
     let world = World::start().await;
     let token = world.alice().mint();
     assert_eq!(world.get(&token, "/orders/1").await.status, 200);
@@ -153,7 +153,7 @@ async fn response_of_known_length_keeps_a_pace() {
 }
 
 #[tokio::test]
-async fn response_that_is_not_read_is_let_go() {
+async fn unread_response_is_dropped() {
     let world = World::start().await;
     let token = world.alice().mint();
     assert_eq!(world.get(&token, "/orders/1").await.status, 200);
@@ -227,7 +227,7 @@ async fn busy_stream_shields_no_unread_one() {
 
 #[cfg(target_os = "linux")]
 #[tokio::test]
-async fn one_address_keeps_no_other_out() {
+async fn one_address_blocks_no_other() {
     let limits = "[limits]\nconnections = 8\nconnections_per_address = 4\n";
     let world = World::configured(limits).await;
     let token = world.alice().mint();

@@ -6,8 +6,9 @@ use crate::wire::{ACCESS_TOKEN, claims_of, exchange, server};
 
 const TO_B: (&str, &str) = ("audience", "service-b");
 
+/// TX-30
 #[tokio::test]
-async fn tx_30_reexchange_nests_the_previous_actor() {
+async fn second_exchange_nests_first_actor() {
     let idp = server().await;
     idp.client("service-b")
         .secret("s3cret")
@@ -36,8 +37,9 @@ async fn tx_30_reexchange_nests_the_previous_actor() {
     assert_eq!(refused.error(), (400, "invalid_request".to_owned()));
 }
 
+/// TX-29
 #[tokio::test]
-async fn tx_29_no_times_or_audience_inside_act() {
+async fn act_has_no_times_or_audience() {
     let idp = server().await;
     let act = json!({ "sub": "x", "exp": 1, "act": { "sub": "y", "iss": "https://z", "nbf": 1, "aud": "q" } });
     let subject = idp
@@ -52,8 +54,9 @@ async fn tx_29_no_times_or_audience_inside_act() {
     assert_eq!(claims_of(&token)["act"], expected);
 }
 
+/// TX-31
 #[tokio::test]
-async fn tx_31_impersonation_is_a_choice_and_has_no_act() {
+async fn impersonation_has_no_act() {
     let idp = server().await;
     let alice = idp
         .user("alice")
@@ -73,8 +76,9 @@ async fn tx_31_impersonation_is_a_choice_and_has_no_act() {
     assert_eq!(claims_of(&impersonated)["sub"], "alice");
 }
 
+/// TX-30
 #[tokio::test]
-async fn tx_30_the_actor_token_names_the_actor() {
+async fn actor_token_names_the_actor() {
     let idp = server().await;
     let alice = idp.user("alice").audience("service-a").actor("edge").mint();
     let actor = idp.service("workload-7").audience("service-a").mint();
@@ -106,8 +110,9 @@ async fn tx_30_the_actor_token_names_the_actor() {
     );
 }
 
+/// TX-35
 #[tokio::test]
-async fn tx_35_may_act_must_name_the_acting_party() {
+async fn may_act_must_name_acting_party() {
     let idp = server().await;
     let status = async |may_act: Value| {
         let subject = idp
@@ -142,8 +147,9 @@ async fn tx_35_may_act_must_name_the_acting_party() {
     }
 }
 
+/// TX-35
 #[tokio::test]
-async fn tx_35_may_act_binds_the_actor_token_and_impersonation_too() {
+async fn may_act_binds_actor_token_too() {
     let idp = server().await;
     let subject = idp
         .user("alice")

@@ -44,8 +44,9 @@ async fn authorized(idp: &TestIdp, authorization: &str) -> Response {
     post_raw(idp, FORM, &[authorization], encode(&[GRANT])).await
 }
 
+/// CA-01
 #[tokio::test]
-async fn ca_01_basic_credentials_are_form_encoded_one_by_one() {
+async fn basic_parts_are_form_encoded() {
     let idp = server().await;
     let (id, secret) = ("häuser:& co", "p:%41+ é&=");
     idp.client(id).secret(secret);
@@ -57,8 +58,9 @@ async fn ca_01_basic_credentials_are_form_encoded_one_by_one() {
     assert_eq!(authorized(&idp, &raw).await.error(), invalid_client());
 }
 
+/// CA-01
 #[tokio::test]
-async fn ca_01_a_client_with_the_raw_quirk_is_not_decoded() {
+async fn raw_quirk_skips_decoding() {
     let idp = server().await;
     let (id, secret) = ("raw client", "p:%41+ é&=");
     idp.client(id).secret(secret).raw_basic();
@@ -70,8 +72,9 @@ async fn ca_01_a_client_with_the_raw_quirk_is_not_decoded() {
     );
 }
 
+/// TE-04
 #[tokio::test]
-async fn te_04_every_way_to_fail_basic_is_invalid_client() {
+async fn failed_basic_is_invalid_client() {
     let idp = server().await;
     idp.client("keyless");
     for authorization in [
@@ -120,8 +123,9 @@ async fn client_secret_post_is_accepted() {
     );
 }
 
+/// CA-02
 #[tokio::test]
-async fn ca_02_more_than_one_method_is_refused() {
+async fn second_method_is_rejected() {
     let idp = server().await;
     let authorization = basic("service-a", "s3cret");
     let both = encode(&[
@@ -157,7 +161,7 @@ async fn ca_02_more_than_one_method_is_refused() {
 }
 
 #[tokio::test]
-async fn private_key_jwt_works_with_every_algorithm_by_jwk_and_by_pem() {
+async fn private_key_jwt_takes_both_forms() {
     for alg in [
         TestAlg::Rs256,
         TestAlg::Ps512,
@@ -187,8 +191,9 @@ async fn private_key_jwt_works_with_every_algorithm_by_jwk_and_by_pem() {
     }
 }
 
+/// CA-08
 #[tokio::test]
-async fn ca_08_the_assertion_is_addressed_to_exactly_the_issuer() {
+async fn assertion_aud_is_exactly_the_issuer() {
     let idp = server().await;
     let key = TestKey::generate(TestAlg::Es256);
     idp.client("service-k").jwk(key.public_jwk("k1"));
@@ -211,8 +216,9 @@ async fn ca_08_the_assertion_is_addressed_to_exactly_the_issuer() {
     }
 }
 
+/// CA-08
 #[tokio::test]
-async fn ca_08_typ_may_be_absent_but_not_another() {
+async fn assertion_typ_may_be_absent() {
     let idp = server().await;
     let key = TestKey::generate(TestAlg::Es256);
     idp.client("service-k").jwk(key.public_jwk("k1"));
@@ -234,8 +240,9 @@ async fn ca_08_typ_may_be_absent_but_not_another() {
     }
 }
 
+/// CA-10
 #[tokio::test]
-async fn ca_10_an_assertion_is_accepted_once() {
+async fn assertion_is_accepted_once() {
     let idp = server().await;
     let key = TestKey::generate(TestAlg::Es256);
     idp.client("service-k").jwk(key.public_jwk("k1"));
@@ -246,8 +253,9 @@ async fn ca_10_an_assertion_is_accepted_once() {
     assert_eq!(assert_with(&idp, &next).await.status, 200);
 }
 
+/// CA-04
 #[tokio::test]
-async fn ca_04_each_claim_of_the_assertion_is_needed() {
+async fn each_assertion_claim_is_required() {
     let idp = server().await;
     let key = TestKey::generate(TestAlg::Es256);
     idp.client("service-k").jwk(key.public_jwk("k1"));
@@ -279,8 +287,9 @@ async fn ca_04_each_claim_of_the_assertion_is_needed() {
     assert_eq!(assert_with(&idp, &good().mint()).await.status, 200);
 }
 
+/// JW-03
 #[tokio::test]
-async fn jw_03_the_alg_of_a_registered_jwk_binds() {
+async fn alg_of_registered_jwk_is_enforced() {
     let idp = server().await;
     let key = TestKey::generate(TestAlg::Rs256);
     let mut jwk = key.public_jwk("k1");
@@ -292,8 +301,9 @@ async fn jw_03_the_alg_of_a_registered_jwk_binds() {
     assert_eq!(assert_with(&idp, &signed).await.status, 200);
 }
 
+/// CA-08
 #[tokio::test]
-async fn ca_08_a_typ_that_is_not_text_is_not_an_absent_one() {
+async fn non_text_typ_is_rejected() {
     let idp = server().await;
     let key = TestKey::generate(TestAlg::Es256);
     idp.client("service-k").jwk(key.public_jwk("k1"));
@@ -319,8 +329,9 @@ fn maced(idp: &TestIdp, alg: &str, secret: &str) -> String {
     format!("{message}.{}", URL_SAFE_NO_PAD.encode(mac))
 }
 
+/// CA-11
 #[tokio::test]
-async fn ca_11_client_secret_jwt_works_with_a_secret_that_is_long_enough() {
+async fn client_secret_jwt_needs_long_secret() {
     let idp = server().await;
     for (alg, least) in [("HS256", 32), ("HS384", 48), ("HS512", 64)] {
         let (good, short) = ("s".repeat(least), "s".repeat(least - 1));
@@ -336,8 +347,9 @@ async fn ca_11_client_secret_jwt_works_with_a_secret_that_is_long_enough() {
     }
 }
 
+/// CA-06
 #[tokio::test]
-async fn ca_06_a_client_with_the_quirk_addresses_the_endpoint_and_nothing_else() {
+async fn quirk_makes_endpoint_the_audience() {
     let idp = server().await;
     let key = TestKey::generate(TestAlg::Es256);
     let client = idp.client("service-k").jwk(key.public_jwk("k1"));
@@ -352,8 +364,9 @@ async fn ca_06_a_client_with_the_quirk_addresses_the_endpoint_and_nothing_else()
     }
 }
 
+/// SP-01, SP-04
 #[tokio::test]
-async fn sp_01_sp_04_a_platform_speaks_for_its_workload_and_for_no_other() {
+async fn platform_acts_for_own_workload_only() {
     const SPIFFE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-spiffe";
     let idp = server().await;
     let (spire, cluster) = (

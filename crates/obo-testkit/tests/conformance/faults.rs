@@ -11,7 +11,7 @@ use crate::wire::{exchange, get, post_as, server};
 const GRANT: (&str, &str) = ("grant_type", "client_credentials");
 
 #[tokio::test]
-async fn a_status_lasts_until_healed() {
+async fn status_fault_lasts_until_healed() {
     let idp = server().await;
     idp.fault(Endpoint::Token, Fault::Status(503));
     for _ in 0..2 {
@@ -27,7 +27,7 @@ async fn a_status_lasts_until_healed() {
 }
 
 #[tokio::test]
-async fn one_time_faults_are_used_up_in_order() {
+async fn one_time_faults_apply_in_order() {
     let idp = server().await;
     idp.fault_once(Endpoint::Token, Fault::RetryAfter(429, "7".to_owned()));
     idp.fault_once(Endpoint::Token, Fault::Body("<html>".to_owned()));
@@ -45,7 +45,7 @@ async fn one_time_faults_are_used_up_in_order() {
 }
 
 #[tokio::test]
-async fn merge_overwrites_and_removes_members_of_a_success() {
+async fn merge_fault_edits_success() {
     let idp = server().await;
     let edit = json!({ "token_type": "N_A", "issued_token_type": null, "refresh_token": "r" });
     idp.fault(Endpoint::Token, Fault::Merge(edit));
@@ -77,7 +77,7 @@ async fn discovery_can_name_another_issuer() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn delay_is_on_the_clock_of_the_test() {
+async fn delay_uses_the_test_clock() {
     let idp = server().await;
     idp.fault(Endpoint::Jwks, Fault::Delay(Duration::from_secs(3600)));
     let start = Instant::now();
@@ -86,7 +86,7 @@ async fn delay_is_on_the_clock_of_the_test() {
 }
 
 #[tokio::test]
-async fn a_hanging_request_is_recorded_and_goes_on_when_healed() {
+async fn healed_request_continues() {
     let idp = server().await;
     idp.fault(Endpoint::Token, Fault::Hang);
     let hanging = tokio::spawn({

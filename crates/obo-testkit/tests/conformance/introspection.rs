@@ -36,8 +36,9 @@ fn alice(idp: &TestIdp) -> TokenBuilder {
     idp.user("alice").audience("service-a").scope("orders:read")
 }
 
+/// IN-12
 #[tokio::test]
-async fn in_12_an_active_token_is_told_with_its_claims_be_it_opaque_or_a_jwt() {
+async fn active_token_returns_its_claims() {
     let idp = server().await;
     for token in [alice(&idp).mint_opaque(), alice(&idp).mint()] {
         let response = introspect(&idp, &token).await;
@@ -55,8 +56,9 @@ async fn in_12_an_active_token_is_told_with_its_claims_be_it_opaque_or_a_jwt() {
     assert_eq!(idp.introspection_requests(), 2);
 }
 
+/// IN-12
 #[tokio::test]
-async fn in_12_of_any_other_token_nothing_is_told() {
+async fn inactive_token_returns_no_claims() {
     let idp = server().await;
     let revoked = [alice(&idp).mint_opaque(), alice(&idp).mint()];
     revoked.iter().for_each(|token| idp.revoke(token));
@@ -80,8 +82,9 @@ async fn in_12_of_any_other_token_nothing_is_told() {
     assert_eq!(introspect(&idp, &others[3]).await.json()["active"], true);
 }
 
+/// IN-02
 #[tokio::test]
-async fn in_02_nobody_is_told_without_authentication() {
+async fn introspection_needs_authentication() {
     let idp = server().await;
     let token = alice(&idp).mint_opaque();
     for credentials in [None, Some(basic("service-a", "wrong"))] {
@@ -92,8 +95,9 @@ async fn in_02_nobody_is_told_without_authentication() {
     assert_eq!(read.status, 405);
 }
 
+/// IN-10
 #[tokio::test]
-async fn in_10_a_signed_answer_is_addressed_to_who_asks() {
+async fn signed_response_names_the_client() {
     let idp = server().await;
     let token = alice(&idp).mint_opaque();
     let credentials = Some(basic("service-a", "s3cret"));
@@ -110,8 +114,9 @@ async fn in_10_a_signed_answer_is_addressed_to_who_asks() {
     assert_eq!(claims.as_object().unwrap().len(), 4);
 }
 
+/// TX-12
 #[tokio::test]
-async fn tx_12_an_opaque_token_is_exchanged_and_may_be_issued() {
+async fn opaque_token_is_exchanged_or_issued() {
     let idp = server().await;
     let token = alice(&idp).mint_opaque();
     let to_b = ("audience", "service-b");
@@ -136,8 +141,9 @@ async fn tx_12_an_opaque_token_is_exchanged_and_may_be_issued() {
     assert!(refused.description().contains("revoked"));
 }
 
+/// TX-10
 #[tokio::test]
-async fn tx_10_an_issued_token_outlives_the_one_it_was_had_for() {
+async fn issued_token_outlives_subject_token() {
     let idp = server().await;
     idp.client("service-a").may_introspect("service-b");
     for issues_opaque in [false, true] {
@@ -155,8 +161,9 @@ async fn tx_10_an_issued_token_outlives_the_one_it_was_had_for() {
     }
 }
 
+/// MD-10
 #[tokio::test]
-async fn md_10_the_endpoint_is_in_the_metadata() {
+async fn endpoint_is_in_the_metadata() {
     let idp = server().await;
     let url = format!("{}/.well-known/openid-configuration", idp.issuer());
     let document = get(&url).await.json();
@@ -166,8 +173,9 @@ async fn md_10_the_endpoint_is_in_the_metadata() {
     );
 }
 
+/// OB-01
 #[tokio::test]
-async fn ob_01_a_recorded_request_prints_no_token() {
+async fn recorded_request_hides_token() {
     let idp = server().await;
     let token = alice(&idp).mint_opaque();
     introspect(&idp, &token).await;

@@ -34,8 +34,9 @@ async fn verifies(idp: &TestIdp, token: &str) -> bool {
     jsonwebtoken::decode::<Value>(token, &DecodingKey::from_jwk(jwk).unwrap(), &validation).is_ok()
 }
 
+/// JW-39
 #[tokio::test]
-async fn jw_39_the_key_set_names_every_key_and_holds_no_private_member() {
+async fn every_key_is_named_and_public() {
     let idp = server().await;
     let keys = published(&idp).await;
     let types: Vec<_> = keys
@@ -55,8 +56,9 @@ async fn jw_39_the_key_set_names_every_key_and_holds_no_private_member() {
     );
 }
 
+/// AT-07
 #[tokio::test]
-async fn at_07_every_algorithm_verifies_with_the_published_key() {
+async fn every_algorithm_verifies() {
     let idp = server().await;
     for alg in TestAlg::ALL {
         let token = idp.user("alice").audience("service-a").alg(alg).mint();
@@ -73,8 +75,9 @@ async fn at_07_every_algorithm_verifies_with_the_published_key() {
     assert_eq!(header_of(&default)["alg"], "RS256");
 }
 
+/// AT-07
 #[tokio::test]
-async fn at_07_the_default_algorithm_can_be_chosen() {
+async fn default_algorithm_can_be_chosen() {
     let idp = TestIdp::builder().signing(TestAlg::Es384).start().await;
     let token = idp.user("alice").audience("service-a").mint();
     assert_eq!(
@@ -88,7 +91,7 @@ async fn at_07_the_default_algorithm_can_be_chosen() {
 }
 
 #[test]
-fn private_pem_is_read_by_another_library() {
+fn other_library_reads_private_pem() {
     for (alg, theirs) in [
         (TestAlg::Rs256, Algorithm::RS256),
         (TestAlg::Es256, Algorithm::ES256),
@@ -122,7 +125,7 @@ fn private_pem_is_read_by_another_library() {
 }
 
 #[tokio::test]
-async fn rotation_signs_with_a_new_key_and_keeps_the_old_one_published() {
+async fn rotation_keeps_old_key_published() {
     let idp = server().await;
     let (old, before) = (idp.kid(), idp.user("alice").audience("service-a").mint());
     let new = idp.rotate();
@@ -139,7 +142,7 @@ async fn rotation_signs_with_a_new_key_and_keeps_the_old_one_published() {
 }
 
 #[tokio::test]
-async fn a_withdrawn_key_is_gone_for_others_but_known_to_the_server() {
+async fn server_still_knows_withdrawn_key() {
     let idp = server().await;
     let token = idp.user("alice").audience("service-a").mint();
     idp.rotate();
@@ -156,7 +159,7 @@ async fn a_withdrawn_key_is_gone_for_others_but_known_to_the_server() {
 }
 
 #[tokio::test]
-async fn the_key_set_can_hold_odd_entries_and_lie() {
+async fn key_set_can_hold_odd_entries() {
     let idp = server().await;
     idp.publish_extra_jwk(json!({ "kty": "AKP", "alg": "ML-DSA-44", "kid": "odd" }));
     idp.publish_extra_jwk(Value::Null);
@@ -175,7 +178,7 @@ async fn the_key_set_can_hold_odd_entries_and_lie() {
 }
 
 #[tokio::test]
-async fn two_servers_share_neither_key_nor_kid() {
+async fn servers_share_no_keys() {
     let (one, two) = (server().await, server().await);
     let mine = kids(&one).await;
     assert!(kids(&two).await.iter().all(|kid| !mine.contains(kid)));

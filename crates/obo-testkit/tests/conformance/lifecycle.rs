@@ -15,7 +15,7 @@ fn address(idp: &TestIdp) -> String {
 }
 
 #[tokio::test]
-async fn a_stopped_server_refuses_connections_and_comes_back_on_its_port() {
+async fn stopped_server_resumes_on_its_port() {
     let idp = server().await;
     let (kid, url) = (idp.kid(), idp.jwks_uri());
     idp.stop();
@@ -44,7 +44,7 @@ async fn a_stopped_server_refuses_connections_and_comes_back_on_its_port() {
 }
 
 #[tokio::test]
-async fn stopping_closes_connections_that_are_open() {
+async fn stopping_closes_open_connections() {
     let idp = server().await;
     let mut stream = TcpStream::connect(address(&idp)).await.unwrap();
     get(&idp.jwks_uri()).await;
@@ -58,7 +58,7 @@ async fn stopping_closes_connections_that_are_open() {
 }
 
 #[tokio::test]
-async fn the_server_stops_with_its_last_handle() {
+async fn server_stops_with_last_handle() {
     let idp = server().await;
     let address = address(&idp);
     let clone = idp.clone();
@@ -69,7 +69,7 @@ async fn the_server_stops_with_its_last_handle() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn it_runs_on_a_multi_threaded_runtime() {
+async fn server_runs_multi_threaded() {
     let idp = server().await;
     let url = idp.jwks_uri();
     let requests: Vec<_> = (0..20)
@@ -87,7 +87,7 @@ async fn it_runs_on_a_multi_threaded_runtime() {
 }
 
 #[tokio::test]
-async fn the_clock_can_be_moved() {
+async fn clock_can_be_moved() {
     let idp = server().await;
     let token = idp.user("alice").audience("service-a").mint();
     idp.set_clock_offset(301);

@@ -7,8 +7,9 @@ use serde_json::{Value, json};
 
 use crate::wire::{get, send};
 
+/// MD-10
 #[tokio::test]
-async fn md_10_both_documents_are_served_and_agree() {
+async fn both_documents_agree() {
     for path in ["", "/realms/corp"] {
         let idp = TestIdp::builder().issuer_path(path).start().await;
         let origin = idp.issuer().strip_suffix(path).unwrap();
@@ -42,8 +43,9 @@ async fn md_10_both_documents_are_served_and_agree() {
     }
 }
 
+/// MD-10
 #[tokio::test]
-async fn md_10_the_well_known_part_is_inserted_for_one_and_appended_for_the_other() {
+async fn well_known_paths_follow_their_rfcs() {
     let idp = TestIdp::builder().issuer_path("/realms/corp").start().await;
     let origin = idp.issuer().strip_suffix("/realms/corp").unwrap();
     for wrong in [
@@ -61,8 +63,9 @@ async fn md_10_the_well_known_part_is_inserted_for_one_and_appended_for_the_othe
     }
 }
 
+/// MD-10
 #[tokio::test]
-async fn md_10_the_issuer_does_not_come_from_the_host_header() {
+async fn issuer_ignores_host_header() {
     let idp = TestIdp::start().await;
     let url = format!("{}/.well-known/openid-configuration", idp.issuer());
     let request = Request::get(url)
@@ -72,8 +75,9 @@ async fn md_10_the_issuer_does_not_come_from_the_host_header() {
     assert_eq!(send(request).await.unwrap().json()["issuer"], idp.issuer());
 }
 
+/// BC-05
 #[tokio::test]
-async fn bc_05_the_server_says_that_it_is_for_tests_and_stays_on_loopback() {
+async fn server_is_for_tests_on_loopback() {
     let idp = TestIdp::start().await;
     assert!(idp.issuer().starts_with("http://127.0.0.1:"));
     let document = get(&format!(

@@ -5,8 +5,9 @@ use serde_json::json;
 
 use crate::wire::{claims_of, header_of};
 
+/// AT-02
 #[tokio::test]
-async fn at_02_a_minted_token_has_every_required_claim() {
+async fn minted_token_has_required_claims() {
     let idp = TestIdp::start().await;
     let token = idp
         .user("alice")
@@ -32,8 +33,9 @@ async fn at_02_a_minted_token_has_every_required_claim() {
     );
 }
 
+/// AT-13
 #[tokio::test]
-async fn at_13_an_id_token_is_no_access_token() {
+async fn id_token_lacks_access_claims() {
     let idp = TestIdp::start().await;
     let token = idp.id_token("alice", "app").mint();
     let claims = claims_of(&token);
@@ -49,7 +51,7 @@ async fn at_13_an_id_token_is_no_access_token() {
 }
 
 #[tokio::test]
-async fn anything_can_be_bent() {
+async fn any_token_part_can_be_changed() {
     let idp = TestIdp::start().await;
     let token = idp
         .user("alice")
@@ -84,7 +86,7 @@ async fn anything_can_be_bent() {
 }
 
 #[tokio::test]
-async fn a_foreign_key_keeps_the_servers_kid() {
+async fn foreign_key_keeps_server_kid() {
     let idp = TestIdp::start().await;
     let token = idp
         .user("alice")

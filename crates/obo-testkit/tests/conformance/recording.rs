@@ -5,7 +5,7 @@ use obo_testkit::Endpoint;
 use crate::wire::{basic, exchange, get, post, server};
 
 #[tokio::test]
-async fn requests_are_recorded_in_order_with_every_pair() {
+async fn requests_are_recorded_in_order() {
     let idp = server().await;
     let alice = idp.user("alice").audience("service-a").mint();
     get(&format!(
@@ -56,7 +56,7 @@ async fn requests_are_recorded_in_order_with_every_pair() {
 }
 
 #[tokio::test]
-async fn debug_shows_no_token_and_no_secret() {
+async fn debug_hides_tokens_and_secrets() {
     let idp = server().await;
     let alice = idp.user("alice").audience("service-a").mint();
     let secrets = ["tok-1", "tok-2", "tok-3", "tok-4"];

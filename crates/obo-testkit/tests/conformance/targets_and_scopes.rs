@@ -8,8 +8,9 @@ fn invalid_target() -> (u16, String) {
     (400, "invalid_target".to_owned())
 }
 
+/// TX-20
 #[tokio::test]
-async fn tx_20_unknown_targets_are_invalid_target() {
+async fn unknown_target_is_invalid_target() {
     let idp = server().await;
     let alice = idp.user("alice").audience("service-a").mint();
     let unknown = exchange(&idp, "service-a", &alice, &[("audience", "service-z")]).await;
@@ -41,8 +42,9 @@ async fn tx_20_unknown_targets_are_invalid_target() {
     );
 }
 
+/// TX-20
 #[tokio::test]
-async fn tx_20_nothing_is_allowed_by_default() {
+async fn no_target_is_allowed_by_default() {
     let idp = server().await;
     idp.client("service-n").secret("s3cret");
     let alice = idp.user("alice").audience("service-n").mint();
@@ -50,8 +52,9 @@ async fn tx_20_nothing_is_allowed_by_default() {
     assert_eq!(response.error(), invalid_target());
 }
 
+/// TX-04
 #[tokio::test]
-async fn tx_04_a_resource_is_an_absolute_uri_without_fragment() {
+async fn resource_is_absolute_uri() {
     let idp = server().await;
     let alice = idp.user("alice").audience("service-a").mint();
     for resource in ["api", "/api", "https://b.example/#x", "https://b.example/#"] {
@@ -61,8 +64,9 @@ async fn tx_04_a_resource_is_an_absolute_uri_without_fragment() {
     }
 }
 
+/// RI-02
 #[tokio::test]
-async fn ri_02_aud_is_what_was_asked_for_and_nothing_else() {
+async fn aud_is_exactly_the_requested_one() {
     let idp = server().await;
     idp.client("service-a")
         .may_exchange_to("https://b.example")
@@ -89,8 +93,9 @@ async fn ri_02_aud_is_what_was_asked_for_and_nothing_else() {
     assert_eq!(aud(&both).await, json!(["service-c", "https://b.example"]));
 }
 
+/// TX-08
 #[tokio::test]
-async fn tx_08_one_target_not_allowed_refuses_them_all() {
+async fn one_denied_target_rejects_all() {
     let idp = server().await;
     let alice = idp.user("alice").audience("service-a").mint();
     let more = [("audience", "service-b"), ("audience", "service-z")];
@@ -100,8 +105,9 @@ async fn tx_08_one_target_not_allowed_refuses_them_all() {
     );
 }
 
+/// TX-08
 #[tokio::test]
-async fn tx_08_a_narrowing_server_grants_the_allowed_targets() {
+async fn narrowing_grants_allowed_targets() {
     let idp = server().await;
     idp.set_narrows_targets(true);
     let alice = idp.user("alice").audience("service-a").mint();
@@ -122,8 +128,9 @@ async fn tx_08_a_narrowing_server_grants_the_allowed_targets() {
     );
 }
 
+/// TX-08
 #[tokio::test]
-async fn tx_08_a_scope_is_granted_only_if_allowed_at_every_target() {
+async fn scope_must_be_allowed_everywhere() {
     let idp = server().await;
     idp.client("service-a")
         .may_exchange_to("service-c")
@@ -151,7 +158,7 @@ async fn tx_08_a_scope_is_granted_only_if_allowed_at_every_target() {
 }
 
 #[tokio::test]
-async fn scope_is_in_the_answer_only_when_it_differs() {
+async fn scope_is_returned_only_if_changed() {
     let idp = server().await;
     let alice = idp
         .user("alice")
@@ -182,8 +189,9 @@ async fn scope_is_in_the_answer_only_when_it_differs() {
     );
 }
 
+/// AT-12
 #[tokio::test]
-async fn at_12_client_credentials_reach_registered_audiences_only() {
+async fn unregistered_audience_is_denied() {
     let idp = server().await;
     idp.client("service-a").may_request("service-b");
     let token = async |more: &[(&str, &str)]| {

@@ -9,8 +9,9 @@ fn invalid_request() -> (u16, String) {
     (400, "invalid_request".to_owned())
 }
 
+/// TE-03
 #[tokio::test]
-async fn te_03_a_repeated_parameter_is_refused() {
+async fn repeated_parameter_is_rejected() {
     let idp = server().await;
     let credentials = ("grant_type", "client_credentials");
     let twice = post_as(&idp, "service-a", &[credentials, credentials]).await;
@@ -20,8 +21,9 @@ async fn te_03_a_repeated_parameter_is_refused() {
     assert_eq!(post_as(&idp, "service-a", &[credentials]).await.status, 200);
 }
 
+/// TE-03
 #[tokio::test]
-async fn te_03_an_empty_parameter_counts_as_absent() {
+async fn empty_parameter_counts_as_absent() {
     let idp = server().await;
     let alice = idp.user("alice").audience("service-a").mint();
     let more = [
@@ -47,8 +49,9 @@ async fn te_03_an_empty_parameter_counts_as_absent() {
     );
 }
 
+/// TE-04
 #[tokio::test]
-async fn te_04_errors_are_json_and_failed_authentication_is_challenged() {
+async fn errors_are_json_with_challenge() {
     let idp = server().await;
     let body = encode(&[("grant_type", "client_credentials")]);
     let wrong = post_raw(&idp, FORM, &[&basic("service-a", "wrong")], body.clone()).await;
@@ -63,8 +66,9 @@ async fn te_04_errors_are_json_and_failed_authentication_is_challenged() {
     );
 }
 
+/// TE-02
 #[tokio::test]
-async fn te_02_only_a_form_body_is_read() {
+async fn only_form_body_is_read() {
     let idp = server().await;
     let secret = basic("service-a", "s3cret");
     let body = encode(&[("grant_type", "client_credentials")]);
@@ -88,8 +92,9 @@ async fn te_02_only_a_form_body_is_read() {
     );
 }
 
+/// TE-02
 #[tokio::test]
-async fn te_02_values_survive_form_encoding() {
+async fn values_survive_form_encoding() {
     let idp = server().await;
     let target = "é b+c&d=e %";
     idp.client("service-a").may_exchange_to(target);
@@ -111,8 +116,9 @@ async fn te_02_values_survive_form_encoding() {
     );
 }
 
+/// BC-04
 #[tokio::test]
-async fn bc_04_there_is_no_password_and_no_implicit_grant() {
+async fn unsupported_grants_are_rejected() {
     let idp = server().await;
     for grant_type in [
         "password",
@@ -142,8 +148,9 @@ async fn bc_04_there_is_no_password_and_no_implicit_grant() {
     assert_eq!(metadata.get("authorization_endpoint"), None);
 }
 
+/// TE-01
 #[tokio::test]
-async fn te_01_the_token_endpoint_takes_post_only() {
+async fn token_endpoint_takes_post_only() {
     let idp = server().await;
     let url = format!("{}?grant_type=client_credentials", idp.token_endpoint());
     let response = send(Request::get(url).body(Full::default()).unwrap())

@@ -12,8 +12,9 @@ fn alice(idp: &TestIdp) -> TokenBuilder {
     idp.user("alice").audience("service-a").scope("orders:read")
 }
 
+/// TX-12
 #[tokio::test]
-async fn tx_12_success_is_complete_and_not_stored() {
+async fn success_is_complete_and_not_stored() {
     let idp = server().await;
     let response = exchange(&idp, "service-a", &alice(&idp).mint(), &[TO_B]).await;
     let body = response.json();
@@ -49,7 +50,7 @@ async fn tx_12_success_is_complete_and_not_stored() {
 }
 
 #[tokio::test]
-async fn the_issued_token_is_a_complete_rfc_9068_token() {
+async fn issued_token_follows_rfc_9068() {
     let idp = server().await;
     let subject = alice(&idp)
         .claim("acr", "mfa")
@@ -81,8 +82,9 @@ async fn the_issued_token_is_a_complete_rfc_9068_token() {
     );
 }
 
+/// TX-09
 #[tokio::test]
-async fn tx_09_subject_and_actor_tokens_are_verified_in_full() {
+async fn subject_and_actor_are_verified() {
     let idp = server().await;
     let other = TestIdp::start().await;
     let foreign = TestKey::generate(TestAlg::Rs256);
@@ -152,8 +154,9 @@ async fn tx_09_subject_and_actor_tokens_are_verified_in_full() {
     );
 }
 
+/// TX-09
 #[tokio::test]
-async fn tx_09_a_subject_token_for_somebody_else_is_refused() {
+async fn subject_token_must_name_client() {
     let idp = server().await;
     for token in [
         idp.user("alice").audience("service-x").mint(),
@@ -183,8 +186,9 @@ async fn tx_09_a_subject_token_for_somebody_else_is_refused() {
     );
 }
 
+/// TX-10
 #[tokio::test]
-async fn tx_10_a_subject_token_can_be_exchanged_twice() {
+async fn subject_token_can_be_reused() {
     let idp = server().await;
     let subject = alice(&idp).mint();
     let first = exchange(&idp, "service-a", &subject, &[TO_B])
@@ -196,8 +200,9 @@ async fn tx_10_a_subject_token_can_be_exchanged_twice() {
     assert_ne!(claims_of(&first)["jti"], claims_of(&second)["jti"]);
 }
 
+/// TX-11
 #[tokio::test]
-async fn tx_11_client_authentication_is_required() {
+async fn client_authentication_is_required() {
     let idp = server().await;
     let subject = alice(&idp).mint();
     let pairs = [
@@ -218,8 +223,9 @@ async fn tx_11_client_authentication_is_required() {
     assert_eq!(post_as(&idp, "service-a", &pairs).await.status, 200);
 }
 
+/// TX-19
 #[tokio::test]
-async fn tx_19_malformed_requests_are_invalid_request() {
+async fn malformed_requests_are_rejected() {
     let idp = server().await;
     let subject = alice(&idp).mint();
     let saml = "urn:ietf:params:oauth:token-type:saml2";
@@ -244,8 +250,9 @@ async fn tx_19_malformed_requests_are_invalid_request() {
     }
 }
 
+/// TX-23
 #[tokio::test]
-async fn tx_23_both_token_types_of_a_jwt_access_token_are_accepted() {
+async fn both_jwt_token_types_are_accepted() {
     let idp = server().await;
     let more = [
         TO_B,
@@ -266,8 +273,9 @@ async fn tx_23_both_token_types_of_a_jwt_access_token_are_accepted() {
     assert_eq!(response.error(), (400, "invalid_request".to_owned()));
 }
 
+/// TX-43
 #[tokio::test]
-async fn tx_43_the_issued_token_does_not_outlive_the_subject_token() {
+async fn issued_token_ends_with_subject() {
     let idp = server().await;
     let short = alice(&idp).expires_in(40).mint();
     let response = exchange(&idp, "service-a", &short, &[TO_B]).await;
@@ -285,8 +293,9 @@ async fn tx_43_the_issued_token_does_not_outlive_the_subject_token() {
     assert_eq!(response.json()["expires_in"], 20);
 }
 
+/// TX-43
 #[tokio::test]
-async fn tx_43_the_issued_token_does_not_outlive_the_actor_token_either() {
+async fn issued_token_ends_with_actor() {
     let idp = server().await;
     let actor = idp.service("service-a").expires_in(30).mint();
     let more = [

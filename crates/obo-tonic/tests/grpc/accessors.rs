@@ -42,15 +42,17 @@ fn challenge(status: &Status) -> Option<&str> {
     Some(value.to_str().unwrap())
 }
 
+/// GR-11
 #[tokio::test]
-async fn gr_11_a_method_sees_whom_the_layer_validated() {
+async fn method_sees_validated_caller() {
     let idp = TestIdp::start().await;
     let request = of(accepts(&idp, "service-b"), &token(&idp).mint()).await;
     assert_eq!(obo_tonic::caller(&request).unwrap().subject(), "alice");
 }
 
+/// GR-02
 #[tokio::test]
-async fn gr_02_without_a_caller_the_status_is_unauthenticated() {
+async fn missing_caller_is_unauthenticated() {
     let idp = TestIdp::start().await;
     let anonymous = let_in_without_token(&idp).await;
     let by_accessor = obo_tonic::caller(&anonymous).unwrap_err();
@@ -69,7 +71,7 @@ async fn gr_02_without_a_caller_the_status_is_unauthenticated() {
 
 /// GR-02
 #[test]
-fn without_a_layer_the_status_is_internal() {
+fn missing_layer_is_internal() {
     let request = || Request::new(());
     let by_accessor = obo_tonic::caller(&request()).unwrap_err();
     let with_claims = obo_tonic::caller_with_claims::<Tenant, _>(&request());
@@ -84,7 +86,7 @@ fn without_a_layer_the_status_is_internal() {
 }
 
 #[tokio::test]
-async fn claims_of_a_type_of_ones_own_are_there_when_the_policy_reads_them() {
+async fn typed_claims_are_extracted() {
     let idp = TestIdp::start().await;
     let trust = Trust::new(idp.issuer()).claims::<Tenant>();
     let reads = ResourceServer::builder("service-b").trust(trust);
@@ -101,8 +103,9 @@ async fn claims_of_a_type_of_ones_own_are_there_when_the_policy_reads_them() {
     assert!(obo_tonic::caller_with_claims::<(), _>(&unread).is_ok());
 }
 
+/// GR-03
 #[tokio::test]
-async fn gr_03_a_caller_that_the_rule_does_not_let_in_is_denied() {
+async fn rule_denies_unlisted_caller() {
     let idp = TestIdp::start().await;
     let request = || async { of(accepts(&idp, "service-b"), &token(&idp).mint()).await };
     let insufficient = r#"Bearer error="insufficient_scope""#;
@@ -124,8 +127,9 @@ async fn gr_03_a_caller_that_the_rule_does_not_let_in_is_denied() {
     }
 }
 
+/// GR-06, GR-04
 #[test]
-fn gr_06_gr_04_the_details_say_why_and_what_is_needed() {
+fn details_name_reason_and_need() {
     let step_up = |acr_values: &[&str], max_age| Rejection::StepUp {
         acr_values: acr_values.iter().map(|&value| value.to_owned()).collect(),
         max_age,
@@ -167,8 +171,9 @@ fn gr_06_gr_04_the_details_say_why_and_what_is_needed() {
     }
 }
 
+/// GR-04, GR-06
 #[test]
-fn gr_04_gr_06_each_refusal_has_its_code_and_its_challenge() {
+fn each_refusal_has_code_and_challenge() {
     let step_up = Rejection::StepUp {
         acr_values: vec!["gold".to_owned()],
         max_age: None,

@@ -28,7 +28,7 @@ async fn method(outcome: Result<(), impl Into<obo_tonic::Error>>) -> Result<(), 
 }
 
 #[tokio::test]
-async fn every_error_of_the_library_becomes_a_status() {
+async fn every_error_becomes_a_status() {
     let idp = TestIdp::start().await;
     idp.client("service-b").secret("s3cret");
     let caller = accepts(&idp, "service-b")
@@ -106,7 +106,7 @@ fn failed_method_logs_its_cause() {
 }
 
 #[test]
-fn status_of_a_called_service_is_kept() {
+fn status_of_called_service_is_kept() {
     let called = Status::not_found("no tea");
     let (kept, logged) = status(CallError::Inner(Box::new(called)));
     assert_eq!((kept.code(), kept.message()), (Code::NotFound, "no tea"));

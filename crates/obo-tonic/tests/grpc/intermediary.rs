@@ -50,8 +50,9 @@ fn response(
 
 const HTML: (&str, &str) = ("content-type", "text/html");
 
+/// GR-07
 #[tokio::test]
-async fn gr_07_a_bare_http_answer_has_the_code_of_its_status() {
+async fn http_status_maps_to_grpc_code() {
     let table = [
         (400, Code::Internal),
         (401, Code::Unauthenticated),
@@ -89,7 +90,7 @@ async fn gr_07_a_bare_http_answer_has_the_code_of_its_status() {
 
 /// GR-07
 #[tokio::test]
-async fn like_grpc_is_not_grpc() {
+async fn similar_content_type_is_not_grpc() {
     let responses = [
         "application/grpcx",
         "application/grpc/x",
@@ -101,8 +102,9 @@ async fn like_grpc_is_not_grpc() {
     }
 }
 
+/// GR-07
 #[tokio::test]
-async fn gr_07_a_grpc_status_wins() {
+async fn grpc_status_wins() {
     const GRPC: (&str, &str) = ("content-type", "application/grpc+proto");
     let with = |status, headers: &[_]| response(status, headers, "");
     let responses = vec![
@@ -126,8 +128,9 @@ async fn gr_07_a_grpc_status_wins() {
     );
 }
 
+/// GR-07, GR-10
 #[tokio::test]
-async fn gr_07_gr_10_a_bare_401_lets_the_token_go_and_is_replayed() {
+async fn bare_401_evicts_token_and_replays() {
     let idp = TestIdp::start().await;
     let service = serve(&idp, None).await;
     let caller = caller(&idp).await;
@@ -167,9 +170,9 @@ async fn gr_07_gr_10_a_bare_401_lets_the_token_go_and_is_replayed() {
     }
 }
 
-/// Over a socket, like an HTTP/2 load balancer without a backend.
+/// GR-07: over a socket, like an HTTP/2 load balancer without a backend.
 #[tokio::test]
-async fn gr_07_a_bare_answer_over_http2_has_its_code_too() {
+async fn bare_http2_response_has_its_code() {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     tokio::spawn(async move {

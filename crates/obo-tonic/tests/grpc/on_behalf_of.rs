@@ -49,8 +49,9 @@ fn reason(status: &Status) -> String {
     status.get_details_error_info().unwrap().reason
 }
 
+/// TX-32
 #[tokio::test]
-async fn tx_32_the_called_service_sees_the_user_and_who_acts() {
+async fn called_service_sees_user_and_actor() {
     let idp = TestIdp::start().await;
     let service = serve(&idp, Some(Rule::actors(["service-a"]))).await;
     let (stock, caller) = (client(&idp, service, "service-b"), caller(&idp).await);
@@ -70,8 +71,9 @@ async fn tx_32_the_called_service_sees_the_user_and_who_acts() {
     assert_eq!(call(stock, request).await.unwrap(), "alice by service-a");
 }
 
+/// TX-39
 #[tokio::test]
-async fn tx_39_a_call_without_a_token_is_not_made_and_says_why() {
+async fn call_without_token_is_not_made() {
     let idp = TestIdp::start().await;
     let nowhere = SocketAddr::from(([127, 0, 0, 1], 1));
     let anonymous = call(client(&idp, nowhere, "service-b"), with_token(None)).await;
@@ -98,7 +100,7 @@ async fn tx_39_a_call_without_a_token_is_not_made_and_says_why() {
 }
 
 #[tokio::test]
-async fn a_status_of_the_called_service_is_not_taken_for_a_failed_exchange() {
+async fn called_status_is_not_exchange_error() {
     let idp = TestIdp::start().await;
     let service = serve(&idp, Some(Rule::actors(["service-z"]))).await;
     let stock = client(&idp, service, "service-b").on_behalf_of(&caller(&idp).await);
@@ -108,7 +110,7 @@ async fn a_status_of_the_called_service_is_not_taken_for_a_failed_exchange() {
 }
 
 #[tokio::test]
-async fn a_service_that_cannot_be_reached_is_unavailable() {
+async fn unreachable_service_is_unavailable() {
     let idp = TestIdp::start().await;
     let nowhere = SocketAddr::from(([127, 0, 0, 1], 1));
     let stock = client(&idp, nowhere, "service-b").on_behalf_of(&caller(&idp).await);
@@ -119,8 +121,9 @@ async fn a_service_that_cannot_be_reached_is_unavailable() {
     assert!(status.source().unwrap().is::<obo::CallError>());
 }
 
+/// GR-10
 #[tokio::test]
-async fn gr_10_a_call_that_is_unauthenticated_is_made_once_more_with_a_new_token() {
+async fn unauthenticated_call_is_replayed() {
     let idp = TestIdp::start().await;
     let service = serve(&idp, None).await;
     let caller = caller(&idp).await;
@@ -152,8 +155,9 @@ async fn gr_10_a_call_that_is_unauthenticated_is_made_once_more_with_a_new_token
     }
 }
 
+/// GR-10
 #[tokio::test]
-async fn gr_10_a_stream_that_is_still_sent_is_not_sent_again() {
+async fn open_stream_is_not_replayed() {
     let idp = TestIdp::start().await;
     let nowhere = SocketAddr::from(([127, 0, 0, 1], 1));
     let calls = Arc::new(AtomicUsize::new(0));
@@ -190,8 +194,9 @@ const BARE: [(u16, Code); 10] = [
     (500, Code::Unknown),
 ];
 
+/// GR-07
 #[tokio::test]
-async fn gr_07_a_bare_http_answer_is_a_status_and_a_grpc_status_goes_before_it() {
+async fn grpc_status_precedes_http_status() {
     let idp = TestIdp::start().await;
     let caller = caller(&idp).await;
     let nowhere = SocketAddr::from(([127, 0, 0, 1], 1));

@@ -59,8 +59,9 @@ fn message() -> Body {
     Full::new(Bytes::from_static(&[0; 5])).boxed_unsync()
 }
 
+/// GR-01, GR-02
 #[tokio::test]
-async fn gr_01_gr_02_a_refusal_is_http_200_with_the_status_in_the_headers() {
+async fn refusal_is_200_with_grpc_status() {
     let idp = TestIdp::start().await;
     let service = serve(&idp, None).await;
     let invalid = || Some(r#"Bearer error="invalid_token""#.to_owned());
@@ -81,8 +82,9 @@ async fn gr_01_gr_02_a_refusal_is_http_200_with_the_status_in_the_headers() {
     }
 }
 
+/// GR-03
 #[tokio::test]
-async fn gr_03_a_rule_of_an_interceptor_is_answered_alike() {
+async fn interceptor_rule_responds_alike() {
     let idp = TestIdp::start().await;
     let service = serve(&idp, Some(Rule::actors(["service-a"]))).await;
     let direct = format!("Bearer {}", token(&idp).mint());
@@ -92,8 +94,9 @@ async fn gr_03_a_rule_of_an_interceptor_is_answered_alike() {
     assert_eq!(challenge.unwrap(), r#"Bearer error="insufficient_scope""#);
 }
 
+/// GR-08
 #[tokio::test]
-async fn gr_08_a_refusal_does_not_wait_for_the_body() {
+async fn refusal_does_not_wait_for_body() {
     let idp = TestIdp::start().await;
     let service = serve(&idp, None).await;
     let endless = || StreamBody::new(stream::pending()).boxed_unsync();
@@ -101,8 +104,9 @@ async fn gr_08_a_refusal_does_not_wait_for_the_body() {
     assert_eq!(code, "16");
 }
 
+/// GR-01, GR-03, GR-04, GR-06
 #[tokio::test]
-async fn gr_01_gr_03_gr_04_gr_06_a_client_sees_the_codes_and_reasons() {
+async fn client_sees_codes_and_reasons() {
     let idp = TestIdp::start().await;
     let anyone = channel(serve(&idp, None).await);
     let by_a = channel(serve(&idp, Some(Rule::actors(["service-a"]))).await);
@@ -140,8 +144,9 @@ async fn gr_01_gr_03_gr_04_gr_06_a_client_sees_the_codes_and_reasons() {
     assert_eq!(status.metadata().get("retry-after").unwrap(), "1");
 }
 
+/// PR-04
 #[tokio::test]
-async fn pr_04_statuses_of_accessors_and_interceptors_name_the_metadata_of_the_service() {
+async fn every_status_names_metadata() {
     let idp = TestIdp::start().await;
     let server = accepts(&idp, "service-b");
     let identifier = Resource::new("https://stock.example").unwrap();

@@ -114,16 +114,18 @@ fn assert_expired(status: &Status, start: Instant) {
     assert!(start.elapsed() <= LIFE);
 }
 
+/// GR-08
 #[tokio::test]
-async fn gr_08_a_subscription_ends_when_its_token_expires() {
+async fn subscription_ends_with_its_token() {
     let (channel, token) = serve(true).await;
     let start = Instant::now();
     let mut prices = subscribe(channel, &token).await;
     assert_expired(&prices.message().await.unwrap_err(), start);
 }
 
+/// GR-08
 #[tokio::test]
-async fn gr_08_an_upload_ends_when_its_token_expires() {
+async fn upload_ends_with_its_token() {
     let (channel, token) = serve(true).await;
     let start = Instant::now();
     let mut client = tonic::client::Grpc::new(channel);
@@ -134,8 +136,9 @@ async fn gr_08_an_upload_ends_when_its_token_expires() {
     assert_expired(&refused.map(|_: Response<Bytes>| ()).unwrap_err(), start);
 }
 
+/// GR-08
 #[tokio::test]
-async fn gr_08_without_the_layer_a_token_is_judged_at_the_start_alone() {
+async fn stream_without_layer_outlives_token() {
     let (channel, token) = serve(false).await;
     let mut prices = subscribe(channel, &token).await;
     let longer = timeout(LIFE * 10, prices.message()).await;

@@ -287,7 +287,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_served_request_keeps_it_closed() {
+    async fn success_keeps_breaker_closed() {
         let breaker = closed(0);
         for _ in 0..3 {
             for _ in 1..FAILURES {
@@ -299,7 +299,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn one_request_goes_ahead_and_closes_it() {
+    async fn one_probe_closes_the_breaker() {
         let breaker = opened(0);
         let left = breaker.pass(newcomer()).unwrap_err();
         assert!(left <= FIRST && left >= FIRST.mul_f64(0.8), "{left:?}");
@@ -313,7 +313,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_failed_probe_doubles_the_time() {
+    async fn failed_probe_doubles_the_time() {
         let breaker = opened(0);
         let mut longest = FIRST;
         for _ in 0..8 {
@@ -327,7 +327,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_dropped_probe_lets_another_go() {
+    async fn dropped_probe_allows_another() {
         let breaker = opened(0);
         advance(FIRST).await;
         drop(breaker.pass(newcomer()).unwrap());
@@ -335,7 +335,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn earlier_requests_change_nothing_when_open() {
+    async fn earlier_requests_do_not_affect_open() {
         let breaker = closed(0);
         let early = [(); 2].map(|()| breaker.pass(newcomer()).unwrap());
         for _ in 0..FAILURES {
@@ -349,7 +349,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn two_subjects_open_nothing() {
+    async fn two_subjects_do_not_open() {
         let breaker = closed(0);
         for turn in 0..100 {
             breaker.pass(of_subject(turn % 2)).unwrap().failed(true);
@@ -360,7 +360,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn two_targets_open_nothing() {
+    async fn two_targets_do_not_open() {
         let breaker = closed(0);
         for turn in 0..100 {
             let asker = Asker {
@@ -373,7 +373,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn the_failed_probe_leaves_the_way_to_others() {
+    async fn failed_probe_lets_others_probe() {
         let breaker = opened(0);
         advance(FIRST).await;
         breaker.pass(of_subject(1)).unwrap().failed(true);
@@ -390,7 +390,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_newcomer_closes_what_others_opened() {
+    async fn newcomer_closes_the_breaker() {
         let breaker = closed(2);
         for turn in 0..9 {
             if let Ok(pass) = breaker.pass(of_subject(turn % 3)) {
@@ -403,7 +403,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn few_newcomers_pass_in_a_period() {
+    async fn few_newcomers_pass_per_period() {
         let breaker = opened(2);
         for _ in 0..2 {
             fail(&breaker);
@@ -418,7 +418,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn served_requests_speak_against_failures() {
+    async fn successes_outweigh_failures() {
         let breaker = closed(0);
         breaker.pass(newcomer()).unwrap().served();
         for _ in 0..50 {

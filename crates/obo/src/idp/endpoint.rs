@@ -224,7 +224,8 @@ impl Endpoint {
         let metadata = sender.patience.limit(metadata).await;
         let metadata = metadata.map_err(AskError::NotAsked)?.map_err(|error| {
             let retry_after = error.retry_after;
-            transient(&error).with_retry_after(retry_after)
+            TokenEndpointError::new(ErrorClass::Transient, error.to_string())
+                .with_retry_after(retry_after)
         })?;
         let auth = sender.client.auth();
         let url = place(&metadata, auth.uses_mutual_tls()).map_err(|error| {
@@ -308,10 +309,6 @@ fn is_refusal(response: &Response<Bytes>) -> bool {
     }
     let body = || serde_json::from_slice(response.body());
     response.status() != StatusCode::OK || body().is_ok_and(|body: Body| body.error.is_some())
-}
-
-fn transient(error: &dyn ToString) -> TokenEndpointError {
-    TokenEndpointError::new(ErrorClass::Transient, error.to_string())
 }
 
 /// The URL of an endpoint, or why it is missing.

@@ -140,7 +140,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_pause_holds_for_its_asker_alone() {
+    async fn pause_holds_for_its_caller_only() {
         let pauses = Pauses::new(SEVERAL);
         for target in 0..10 {
             pauses.record(asker(1, target), &throttled(MINUTE));
@@ -167,7 +167,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn several_subjects_and_targets_pause_all() {
+    async fn several_targets_pause_everything() {
         let pauses = Pauses::new(SEVERAL);
         for number in 1..=3 {
             assert_eq!(pauses.remaining(asker(9, 9)), Duration::ZERO);
@@ -183,7 +183,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn only_a_response_asks_for_a_pause() {
+    async fn only_a_response_requests_a_pause() {
         let pauses = Pauses::new(1);
         for subject in 0..5 {
             pauses.record(asker(subject, 0), &Admission::paused(MINUTE));

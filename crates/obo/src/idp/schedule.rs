@@ -166,7 +166,7 @@ mod tests {
     use crate::idp::jwks::KeyRefresh;
 
     #[test]
-    fn pauses_double_up_to_the_cooldown_and_jitter_takes_up_to_a_quarter() {
+    fn pauses_double_up_to_the_cooldown() {
         let now = Instant::now();
         for (jitter, part) in [(0.0, 1.0), (0.5, 0.875), (1.0, 0.75)] {
             let mut schedule = Schedule::new(KeyRefresh::new().pace());

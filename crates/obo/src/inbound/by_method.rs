@@ -112,8 +112,9 @@ mod tests {
         Ok(table)
     }
 
+    /// BT-22
     #[test]
-    fn bt_22_a_method_has_its_own_entry_and_then_the_paths() {
+    fn method_entry_precedes_path_entry() {
         let table = table(&["GET /a", "/a", "GET /b", "POST /b", "GET /c", "HEAD /c"]).unwrap();
         let found = |method: Method, path: &str| match table.get(path) {
             Some(listed) => listed.get(&method).copied().unwrap_or("other methods"),
@@ -136,8 +137,9 @@ mod tests {
         }
     }
 
+    /// BT-22
     #[test]
-    fn bt_22_a_method_is_written_as_requests_have_it() {
+    fn method_spelling_is_checked() {
         for (keys, problem) in [
             (&["get /a"][..], "write `GET`"),
             (&["Delete /a"], "write `DELETE`"),

@@ -94,8 +94,9 @@ fn folded_path(path: &str) -> Cow<'_, str> {
 mod tests {
     use super::*;
 
+    /// BT-22
     #[test]
-    fn bt_22_what_another_server_may_read_differently_is_ambiguous() {
+    fn differently_read_path_is_ambiguous() {
         for plain in [
             "/",
             "/a/b",
@@ -142,7 +143,7 @@ mod tests {
 
     /// BT-22
     #[test]
-    fn escapes_that_are_not_utf8_are_ambiguous() {
+    fn non_utf8_escapes_are_ambiguous() {
         for overlong in [
             "/a/%e0%80%ae%e0%80%ae/b",
             "/a/..%e0%80%afb",

@@ -280,7 +280,7 @@ mod tests {
     }
 
     #[test]
-    fn names_of_parameters_do_not_matter() {
+    fn parameter_names_do_not_matter() {
         let pattern = |text| PathPattern::new(text).unwrap();
         assert_eq!(pattern("/a/{b}"), pattern("/a/{c}"));
         assert_eq!(pattern("/a/{*b}"), pattern("/a/{*c}"));

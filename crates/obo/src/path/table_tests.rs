@@ -82,7 +82,7 @@ fn only_listed_spellings_have_a_route() {
 
 /// BT-22
 #[test]
-fn root_of_a_route_is_listed_by_itself() {
+fn root_of_route_is_listed_separately() {
     let listed = ["/{*rest}", "/", "/a/{*rest}", "/a", "/b/{*rest}", "/b/"];
     let expected = [
         ("/", "/"),
@@ -156,7 +156,7 @@ fn parameter_is_one_whole_segment() {
 
 /// BT-22
 #[test]
-fn pattern_is_no_path_of_a_wider_one() {
+fn pattern_is_not_a_path() {
     // The path of a request may have braces. It is compared as it was sent.
     let listed = ["/a/{*rest}", "/a/{id}"];
     assert_found(
@@ -169,7 +169,7 @@ fn pattern_is_no_path_of_a_wider_one() {
 }
 
 #[test]
-fn paths_of_a_route_are_listed_once() {
+fn route_path_is_listed_once() {
     for pair in [
         ["/a", "/a"],
         ["/a/{*rest}", "/a/{*all}"],
@@ -188,7 +188,7 @@ fn paths_of_a_route_are_listed_once() {
 
 /// BT-22
 #[test]
-fn overlapping_patterns_are_refused() {
+fn overlapping_patterns_are_rejected() {
     for (one, other, both) in [
         ("/{a}/lines", "/orders/{b}", "/orders/lines"),
         ("/{a}/Lines/{x}", "/Orders/{b}/{y}", "/Orders/Lines/{id}"),
@@ -344,7 +344,7 @@ fn assert_not_led_around(routes: &[&'static str], segments: &[&str]) -> usize {
 
 /// BT-22
 #[test]
-fn no_reading_leads_around_a_route() {
+fn no_reading_bypasses_a_route() {
     let routes = [
         "/{*rest}",
         "/a/{*rest}",
@@ -363,7 +363,7 @@ fn no_reading_leads_around_a_route() {
 
 /// BT-22
 #[test]
-fn no_reading_leads_around_a_parameter() {
+fn no_reading_bypasses_a_parameter() {
     for routes in [
         &[
             "/{*rest}",

@@ -212,8 +212,9 @@ mod tests {
         .to_response(&method, &request)
     }
 
+    /// GR-01
     #[test]
-    fn gr_01_grpc_requests_are_answered_as_grpc() {
+    fn grpc_request_gets_grpc_response() {
         for grpc in [
             "application/grpc",
             "application/grpc+proto",
@@ -232,8 +233,9 @@ mod tests {
         }
     }
 
+    /// GR-01
     #[test]
-    fn gr_01_other_requests_are_answered_as_http() {
+    fn other_request_gets_http_response() {
         for other in [
             None,
             Some("application/json"),
@@ -248,8 +250,9 @@ mod tests {
         }
     }
 
+    /// GR-01
     #[test]
-    fn gr_01_what_is_no_post_is_no_grpc() {
+    fn only_post_is_grpc() {
         for method in [Method::GET, Method::HEAD, Method::OPTIONS, Method::PUT] {
             let response = refused(method, Some("application/grpc"));
             assert_eq!(response.status(), 401);

@@ -61,24 +61,24 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn any_header_is_refused(line in header_bytes(200)) {
+    fn any_header_is_rejected(line in header_bytes(200)) {
         RUNNING.refuses(&line)?;
     }
 
     #[test]
-    fn any_token_is_refused(token in header_bytes(400)) {
+    fn any_token_is_rejected(token in header_bytes(400)) {
         RUNNING.refuses(&[b"Bearer ".as_slice(), &token].concat())?;
     }
 
     #[test]
-    fn any_three_segments_are_refused(header in any::<Vec<u8>>(), payload in any::<Vec<u8>>()) {
+    fn any_three_segments_are_rejected(header in any::<Vec<u8>>(), payload in any::<Vec<u8>>()) {
         let header = base64url(&header);
         let payload = base64url(&payload);
         RUNNING.refuses(format!("Bearer {header}.{payload}.AAAA").as_bytes())?;
     }
 
     #[test]
-    fn a_valid_token_with_one_byte_changed_is_refused(
+    fn token_with_changed_byte_is_rejected(
         position in any::<prop::sample::Index>(),
         byte in 0x21_u8..0x7f,
     ) {
@@ -90,14 +90,14 @@ proptest! {
     }
 
     #[test]
-    fn a_part_of_a_valid_token_is_refused(cut in any::<prop::sample::Index>()) {
+    fn part_of_a_token_is_rejected(cut in any::<prop::sample::Index>()) {
         let token = RUNNING.token.as_bytes();
         RUNNING.refuses(&[b"Bearer ".as_slice(), &token[..cut.index(token.len())]].concat())?;
     }
 }
 
 #[test]
-fn the_token_that_is_changed_is_valid() {
+fn unchanged_token_is_valid() {
     assert_eq!(RUNNING.guarded.admitted(), 1);
 }
 

@@ -36,7 +36,7 @@ impl<B, P> Service<Request<B>> for Any<P> {
 }
 
 #[test]
-fn layers_and_services_can_be_shared_between_threads() {
+fn layers_and_services_are_shareable() {
     fn shared<T: Clone + Send + Sync + 'static>() {}
     shared::<BearerAuthLayer>();
     shared::<BearerAuth<Any<()>>>();
@@ -56,7 +56,7 @@ fn layers_and_services_can_be_shared_between_threads() {
 }
 
 #[tokio::test]
-async fn a_body_need_neither_be_owned_nor_leave_its_thread() {
+async fn body_may_borrow_and_stay_local() {
     let idp = FakeIssuer::new().await;
     let rule = RequireLayer::new(Rule::user()).unwrap();
     let layer = BearerAuthLayer::new(service_a(idp.known()));

@@ -45,7 +45,7 @@ fn mistake_names_trust_entry_and_field() {
 }
 
 #[test]
-fn resource_server_requires_audience_and_issuer() {
+fn audience_and_issuer_are_required() {
     for (builder, field) in [
         (ResourceServer::builder("").trust(IDP), "audience"),
         (builder_a(IDP).audience(" a"), "audience"),
@@ -73,7 +73,7 @@ fn first_mistake_of_trust_is_kept() {
 }
 
 #[test]
-fn authorization_server_requires_issuer() {
+fn authorization_server_needs_issuer() {
     let error = AuthorizationServer::builder("idp").build().unwrap_err();
     assert_eq!(error.field(), "issuer");
 }

@@ -56,7 +56,7 @@ async fn pass(server: &ResourceServer, token: &str, seconds: u64) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_same_bytes_are_read_once() {
+async fn same_bytes_are_read_once() {
     let (idp, server, token) = running().await;
     let first = server.validate(&token).await.unwrap();
     let clone = server.clone().validate(&token).await.unwrap();
@@ -67,7 +67,7 @@ async fn the_same_bytes_are_read_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn it_can_be_turned_off() {
+async fn cache_can_be_turned_off() {
     let idp = FakeIssuer::new().await;
     let server = builder_a(trust(&idp)).token_cache_bytes(0);
     let (server, token) = (server.build().unwrap(), idp.token().mint());
@@ -78,8 +78,9 @@ async fn it_can_be_turned_off() {
     assert_eq!(idp.fetches(), 1);
 }
 
+/// JW-09
 #[tokio::test(start_paused = true)]
-async fn jw_09_an_altered_token_is_not_the_one_that_was_remembered() {
+async fn altered_token_misses_the_cache() {
     let (_, server, token) = running().await;
     for at in [0, token.len() / 2, token.len() - 1] {
         let mut other = token.clone().into_bytes();
@@ -97,7 +98,7 @@ async fn jw_09_an_altered_token_is_not_the_one_that_was_remembered() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_one_server_has_accepted_another_one_judges_itself() {
+async fn servers_share_no_cached_token() {
     let (idp, _, token) = running().await;
     let elsewhere = ResourceServer::builder("service-z").trust(idp.known());
     let elsewhere = elsewhere.build().unwrap();
@@ -113,8 +114,9 @@ async fn what_one_server_has_accepted_another_one_judges_itself() {
     assert_eq!(reads(), 1);
 }
 
+/// AT-06
 #[tokio::test(start_paused = true)]
-async fn at_06_a_remembered_token_expires() {
+async fn cached_token_expires() {
     let idp = FakeIssuer::new().await;
     let clock = TestClock::new(Clock::system().now());
     // The keys stay fresh longer than the token is valid.
@@ -136,8 +138,9 @@ async fn at_06_a_remembered_token_expires() {
     assert_eq!(refused, TokenError::Expired.into());
 }
 
+/// JW-27
 #[tokio::test(start_paused = true)]
-async fn jw_27_a_remembered_token_gets_too_old() {
+async fn cached_token_reaches_max_age() {
     let idp = FakeIssuer::new().await;
     let clock = TestClock::new(Clock::system().now());
     let trust = trust(&idp).max_token_age(Duration::from_secs(120));
@@ -155,8 +158,9 @@ async fn jw_27_a_remembered_token_gets_too_old() {
     assert_eq!(refused, TokenError::TooOld.into());
 }
 
+/// JW-22
 #[tokio::test(start_paused = true)]
-async fn jw_22_other_published_keys_make_it_be_verified_again() {
+async fn new_key_set_causes_revalidation() {
     let (idp, server, token) = running().await;
     pass(&server, &token, 151).await;
     assert_eq!(idp.fetches(), 2);
@@ -172,8 +176,9 @@ async fn jw_22_other_published_keys_make_it_be_verified_again() {
     assert_eq!(refused, TokenError::UnknownKey.into());
 }
 
+/// JW-23
 #[tokio::test(start_paused = true)]
-async fn jw_23_it_is_not_remembered_longer_than_its_keys() {
+async fn cached_token_ends_with_its_keys() {
     let (idp, server, token) = running().await;
     idp.reply(JWKS, Reply::Reset);
     for _ in 0..24 {

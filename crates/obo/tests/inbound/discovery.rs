@@ -20,8 +20,9 @@ fn reason(rejection: Rejection) -> String {
     }
 }
 
+/// MD-01
 #[tokio::test]
-async fn md_01_a_document_of_another_issuer_is_not_used() {
+async fn foreign_document_is_rejected() {
     let idp = TestIdp::start().await;
     idp.fault(Endpoint::Discovery, Fault::WrongIssuer);
     let server = service_a(obo::Issuer::new(idp.issuer()).unwrap());
@@ -36,7 +37,7 @@ async fn md_01_a_document_of_another_issuer_is_not_used() {
 
 /// MD-04
 #[tokio::test(start_paused = true)]
-async fn other_responses_lead_to_the_next_place() {
+async fn other_responses_try_next_place() {
     for nothing in [
         Reply::Status(404),
         Reply::Status(405),
@@ -66,7 +67,7 @@ async fn other_responses_lead_to_the_next_place() {
 
 /// MD-04
 #[tokio::test(start_paused = true)]
-async fn issuer_with_a_path_has_three_places() {
+async fn path_issuer_has_three_places() {
     let idp = FakeIssuer::named("https://idp.example/t").await;
     let [appended, inserted, last] = [
         "https://idp.example/t/.well-known/openid-configuration",
@@ -86,8 +87,9 @@ async fn issuer_with_a_path_has_three_places() {
     }
 }
 
+/// MD-04
 #[tokio::test(start_paused = true)]
-async fn md_04_any_other_failure_stops_there() {
+async fn other_failures_stop_discovery() {
     for failure in [
         Reply::Status(503),
         Reply::Header(429, RETRY_AFTER, "7"),
@@ -105,8 +107,9 @@ async fn md_04_any_other_failure_stops_there() {
     }
 }
 
+/// MD-04
 #[tokio::test(start_paused = true)]
-async fn md_04_all_well_known_places_have_one_deadline_together() {
+async fn all_places_share_one_deadline() {
     let idp = FakeIssuer::new().await;
     idp.reply(OPENID, Reply::Slow(3, 404));
     idp.reply(OAUTH, Reply::Hang);
@@ -116,8 +119,9 @@ async fn md_04_all_well_known_places_have_one_deadline_together() {
     assert_eq!(idp.requests(), [OPENID, OAUTH]);
 }
 
+/// MD-04
 #[tokio::test(start_paused = true)]
-async fn md_04_where_there_is_nothing_at_all_the_reason_says_what_to_do() {
+async fn missing_document_names_the_fix() {
     let idp = FakeIssuer::new().await;
     idp.reply(OPENID, Reply::Status(404));
     idp.reply(OAUTH, Reply::Status(404));
@@ -128,8 +132,9 @@ async fn md_04_where_there_is_nothing_at_all_the_reason_says_what_to_do() {
     assert_eq!(idp.requests(), [OPENID, OAUTH]);
 }
 
+/// MD-07
 #[tokio::test(start_paused = true)]
-async fn md_07_a_key_set_that_is_missing_or_anywhere_but_at_https_is_not_fetched() {
+async fn invalid_jwks_uri_is_not_fetched() {
     let idp = FakeIssuer::new().await;
     for (jwks_uri, why) in [
         ("", "jwks_uri"),
@@ -146,8 +151,9 @@ async fn md_07_a_key_set_that_is_missing_or_anywhere_but_at_https_is_not_fetched
     assert_eq!(idp.fetches(), 0);
 }
 
+/// MD-07
 #[tokio::test(start_paused = true)]
-async fn md_07_a_key_set_may_be_where_the_document_says() {
+async fn keys_may_be_on_another_host() {
     let idp = FakeIssuer::new().await;
     let elsewhere = "https://keys.example/set";
     let document = format!(r#"{{"issuer":"https://idp.example","jwks_uri":"{elsewhere}"}}"#);
@@ -161,7 +167,7 @@ async fn md_07_a_key_set_may_be_where_the_document_says() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_was_discovered_is_believed_for_an_hour_and_beyond_it_while_the_document_is_gone() {
+async fn document_is_cached_for_an_hour() {
     let idp = FakeIssuer::new().await;
     let guarded = Guarded::by(idp.server());
     let discoveries = || idp.requests().iter().filter(|path| *path == OPENID).count();
@@ -179,7 +185,7 @@ async fn what_was_discovered_is_believed_for_an_hour_and_beyond_it_while_the_doc
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_document_that_leads_nowhere_is_renewed_before_it_is_old() {
+async fn useless_document_is_renewed_early() {
     for nowhere in ["", r#","jwks_uri":"https://idp.example/gone""#] {
         let idp = FakeIssuer::new().await;
         let document = format!(r#"{{"issuer":"https://idp.example"{nowhere}}}"#);
@@ -215,7 +221,7 @@ fn discoveries(idp: &FakeIssuer) -> usize {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_outdated_document_is_used_at_once_while_a_new_one_does_not_come() {
+async fn stale_document_is_used_meanwhile() {
     for failure in [Reply::Hang, Reply::Half, Reply::Status(500), Reply::Reset] {
         let (idp, server, token) = discovered_an_hour_ago().await;
         idp.reply(OPENID, failure);
@@ -227,7 +233,7 @@ async fn an_outdated_document_is_used_at_once_while_a_new_one_does_not_come() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_outdated_document_is_renewed_beside_its_use() {
+async fn stale_document_renews_in_background() {
     let (idp, server, token) = discovered_an_hour_ago().await;
     let moved = "https://keys.example/set";
     let document = format!(r#"{{"issuer":"https://idp.example","jwks_uri":"{moved}"}}"#);
@@ -242,7 +248,7 @@ async fn an_outdated_document_is_renewed_beside_its_use() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_renewal_that_failed_is_followed_by_a_pause() {
+async fn failed_renewal_causes_a_pause() {
     for (reply, pause) in [
         (Reply::Status(503), 60),
         (Reply::Header(429, RETRY_AFTER, "1"), 60),
@@ -266,8 +272,9 @@ async fn a_renewal_that_failed_is_followed_by_a_pause() {
     }
 }
 
+/// MD-01
 #[tokio::test(start_paused = true)]
-async fn md_01_a_new_document_of_another_issuer_is_logged_and_not_used() {
+async fn new_foreign_document_is_logged() {
     let (idp, server, token) = discovered_an_hour_ago().await;
     let evil = r#"{"issuer":"https://evil.example","jwks_uri":"https://evil.example/jwks"}"#;
     idp.reply(OPENID, Reply::Body(evil.to_owned()));
@@ -292,7 +299,7 @@ async fn md_01_a_new_document_of_another_issuer_is_logged_and_not_used() {
 
 /// MD-05
 #[tokio::test(start_paused = true)]
-async fn plain_http_issuer_serves_its_own_host_alone() {
+async fn plain_http_stays_on_issuer_host() {
     let issuer = "http://idp:8080/t";
     let idp = FakeIssuer::named(issuer).await;
     let discover = || {
@@ -315,7 +322,7 @@ async fn plain_http_issuer_serves_its_own_host_alone() {
 
 /// MD-01
 #[tokio::test(start_paused = true)]
-async fn foreign_document_shows_both_spellings() {
+async fn foreign_document_shows_spellings() {
     let idp = FakeIssuer::new().await;
     idp.reply(
         OPENID,
@@ -333,7 +340,7 @@ async fn foreign_document_shows_both_spellings() {
 
 /// MD-08
 #[tokio::test(start_paused = true)]
-async fn keys_are_had_without_a_usable_token_endpoint() {
+async fn keys_need_no_token_endpoint() {
     let idp = FakeIssuer::new().await;
     let document = r#"{"issuer":"https://idp.example","jwks_uri":"https://idp.example/jwks","token_endpoint":"http://inside.example/token","introspection_endpoint":7,"mtls_endpoint_aliases":[]}"#;
     idp.reply(OPENID, Reply::Body(document.to_owned()));

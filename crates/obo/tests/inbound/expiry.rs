@@ -134,8 +134,9 @@ fn assert_expired(body: Option<Result<Frame<Bytes>, obo::error::BoxError>>) {
     assert_eq!(rejection, &obo::Rejection::Token(TokenError::Expired));
 }
 
+/// GR-08
 #[tokio::test(start_paused = true)]
-async fn gr_08_a_grpc_stream_ends_with_trailers_when_its_token_expires() {
+async fn grpc_stream_ends_with_trailers() {
     for leeway in [0, LEEWAY] {
         let setup = Setup::new(leeway, None).await;
         let mut body = setup.stream(setup.request(GRPC), quiet).await;
@@ -148,8 +149,9 @@ async fn gr_08_a_grpc_stream_ends_with_trailers_when_its_token_expires() {
     }
 }
 
+/// GR-08
 #[tokio::test(start_paused = true)]
-async fn gr_08_any_other_stream_breaks_off_when_its_token_expires() {
+async fn other_stream_breaks_off_at_expiry() {
     let setup = Setup::new(LEEWAY, None).await;
     for other in ["", "text/event-stream", "application/grpc-web-text+proto"] {
         let mut body = setup.stream(setup.request(other), quiet).await;
@@ -160,8 +162,9 @@ async fn gr_08_any_other_stream_breaks_off_when_its_token_expires() {
     }
 }
 
+/// GR-08
 #[tokio::test(start_paused = true)]
-async fn gr_08_who_waits_for_a_stream_is_woken_at_its_end() {
+async fn waiting_reader_is_woken_at_expiry() {
     let setup = Setup::new(LEEWAY, None).await;
     let mut body = setup.stream(setup.request(GRPC), quiet).await;
     let start = Instant::now();
@@ -171,8 +174,9 @@ async fn gr_08_who_waits_for_a_stream_is_woken_at_its_end() {
     assert_eq!(start.elapsed().as_secs(), LIFE + LEEWAY);
 }
 
+/// GR-08
 #[tokio::test(start_paused = true)]
-async fn gr_08_a_stream_that_never_pauses_ends_too() {
+async fn busy_stream_ends_at_expiry() {
     let setup = Setup::new(LEEWAY, None).await;
     let mut body = setup.stream(setup.request(""), busy).await;
     for _ in 0..LIFE + LEEWAY {
@@ -182,8 +186,9 @@ async fn gr_08_a_stream_that_never_pauses_ends_too() {
     assert_expired(body.frame().await);
 }
 
+/// GR-08
 #[tokio::test(start_paused = true)]
-async fn gr_08_what_is_under_way_is_dropped_at_the_end() {
+async fn pending_work_is_dropped_at_expiry() {
     let setup = Setup::new(LEEWAY, None).await;
     let held = Arc::new(());
     let holding = || {
@@ -200,8 +205,9 @@ async fn gr_08_what_is_under_way_is_dropped_at_the_end() {
     assert_eq!(Arc::strong_count(&held), 1);
 }
 
+/// GR-02, GR-08
 #[tokio::test(start_paused = true)]
-async fn gr_02_gr_08_a_request_that_is_not_answered_in_time_is_refused() {
+async fn late_response_is_rejected() {
     let setup = Setup::new(LEEWAY, None).await;
     let start = Instant::now();
     let response = setup.send(setup.request(""), future::pending::<Body>).await;
@@ -218,8 +224,9 @@ async fn gr_02_gr_08_a_request_that_is_not_answered_in_time_is_refused() {
     assert!(response.into_body().is_end_stream());
 }
 
+/// GR-08
 #[tokio::test(start_paused = true)]
-async fn gr_08_what_ends_by_itself_is_left_as_it_is() {
+async fn finished_stream_is_unchanged() {
     let setup = Setup::new(LEEWAY, None).await;
     let mut trailers = HeaderMap::new();
     trailers.insert("grpc-status", "0".parse().unwrap());
@@ -242,8 +249,9 @@ async fn gr_08_what_ends_by_itself_is_left_as_it_is() {
     assert!(body.is_end_stream());
 }
 
+/// GR-08
 #[tokio::test(start_paused = true)]
-async fn gr_08_a_stream_for_nobody_and_one_for_ever_go_on() {
+async fn stream_without_expiry_continues() {
     let setup = Setup::new(LEEWAY, Some(1 << 53)).await;
     let year = Duration::from_secs(365 * 24 * 60 * 60);
     for request in [anonymous(GRPC), setup.request(GRPC)] {
@@ -259,7 +267,7 @@ const LOOK: Duration = Duration::from_secs(5);
 
 /// GR-08
 #[tokio::test(start_paused = true)]
-async fn a_stream_ends_after_a_suspend() {
+async fn stream_ends_after_suspend() {
     for body in [quiet, busy] {
         let setup = Setup::new(LEEWAY, None).await;
         let mut body = setup.stream(setup.request(GRPC), body).await;
@@ -274,7 +282,7 @@ async fn a_stream_ends_after_a_suspend() {
 
 /// GR-08
 #[tokio::test(start_paused = true)]
-async fn who_waits_is_woken_after_a_suspend() {
+async fn waiting_reader_wakes_after_suspend() {
     let setup = Setup::new(LEEWAY, None).await;
     let mut body = setup.stream(setup.request(""), quiet).await;
     data(&mut body).await;
@@ -285,7 +293,7 @@ async fn who_waits_is_woken_after_a_suspend() {
 
 /// GR-02
 #[tokio::test(start_paused = true)]
-async fn a_pending_request_ends_after_a_suspend() {
+async fn pending_request_ends_after_suspend() {
     let setup = Setup::new(LEEWAY, None).await;
     let wall = setup.wall.clone();
     let sleeping = || {
@@ -303,7 +311,7 @@ async fn a_pending_request_ends_after_a_suspend() {
 
 /// GR-08
 #[tokio::test(start_paused = true)]
-async fn a_clock_set_back_prolongs_no_stream() {
+async fn clock_set_back_prolongs_no_stream() {
     let setup = Setup::new(LEEWAY, None).await;
     let mut body = setup.stream(setup.request(""), quiet).await;
     data(&mut body).await;

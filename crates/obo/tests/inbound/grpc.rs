@@ -40,8 +40,9 @@ async fn refused(
     assert_eq!(guarded.admitted(), 0);
 }
 
+/// GR-01, GR-02, GR-05
 #[tokio::test]
-async fn gr_01_gr_02_gr_05_missing_or_bad_credentials_are_unauthenticated() {
+async fn bad_credentials_are_unauthenticated() {
     let idp = FakeIssuer::new().await;
     let guarded = Guarded::by(idp.known());
     let expired = format!("Bearer {}", idp.token().expires_in(-61).mint());
@@ -73,8 +74,9 @@ async fn gr_01_gr_02_gr_05_missing_or_bad_credentials_are_unauthenticated() {
     .await;
 }
 
+/// GR-03
 #[tokio::test]
-async fn gr_03_a_caller_without_the_right_is_denied() {
+async fn caller_without_permission_is_denied() {
     let idp = FakeIssuer::new().await;
     let token = format!("Bearer {}", idp.token().mint());
     let scope = Rule::scopes(["a"]);
@@ -88,16 +90,18 @@ async fn gr_03_a_caller_without_the_right_is_denied() {
     }
 }
 
+/// GR-04
 #[tokio::test]
-async fn gr_04_without_keys_the_service_is_unavailable() {
+async fn missing_keys_are_unavailable() {
     let idp = FakeIssuer::new().await;
     idp.reply(JWKS, Reply::Status(500));
     let token = format!("Bearer {}", idp.token().mint());
     refused(&Guarded::by(idp.known()), || with_line(&token), 14, &[]).await;
 }
 
+/// GR-01
 #[tokio::test]
-async fn gr_01_other_content_types_are_answered_as_http() {
+async fn other_content_types_get_http() {
     let idp = FakeIssuer::new().await;
     let guarded = Guarded::by(idp.known());
     for other in [

@@ -11,8 +11,9 @@ async fn guarded() -> (Guarded, String) {
     (Guarded::by(idp.known()), idp.token().mint())
 }
 
+/// BT-01, BT-02, BT-03
 #[tokio::test]
-async fn bt_01_bt_02_bt_03_a_bearer_token_is_accepted_however_its_scheme_is_spelt() {
+async fn scheme_spelling_does_not_matter() {
     let (guarded, token) = guarded().await;
     for scheme in ["Bearer ", "bearer ", "BEARER ", "BeArEr ", "Bearer   "] {
         let response = guarded.with(format!("{scheme}{token}")).await;
@@ -22,8 +23,9 @@ async fn bt_01_bt_02_bt_03_a_bearer_token_is_accepted_however_its_scheme_is_spel
     }
 }
 
+/// BT-03, BT-11
 #[tokio::test]
-async fn bt_03_bt_11_nothing_may_follow_the_token() {
+async fn nothing_may_follow_the_token() {
     let (guarded, token) = guarded().await;
     for line in [
         format!("Bearer {token} b"),
@@ -42,8 +44,9 @@ async fn bt_03_bt_11_nothing_may_follow_the_token() {
     assert_eq!(guarded.admitted(), 0);
 }
 
+/// BT-04, BT-11
 #[tokio::test]
-async fn bt_04_bt_11_a_token_is_of_token68_alone() {
+async fn token_is_token68_only() {
     let (guarded, _) = guarded().await;
     for malformed in ["Bearer", "Bearer ", "Bearer   ", "Bearer =", "Bearer a=b"] {
         let response = guarded.with(malformed).await;
@@ -63,8 +66,9 @@ async fn bt_04_bt_11_a_token_is_of_token68_alone() {
     assert_eq!(guarded.admitted(), 0);
 }
 
+/// BT-05
 #[tokio::test]
-async fn bt_05_two_authorization_lines_are_refused() {
+async fn second_authorization_is_rejected() {
     let (guarded, token) = guarded().await;
     let bearer = format!("Bearer {token}");
     for (first, second) in [
@@ -82,8 +86,9 @@ async fn bt_05_two_authorization_lines_are_refused() {
     assert_eq!(guarded.admitted(), 0);
 }
 
+/// BT-06
 #[tokio::test]
-async fn bt_06_a_token_in_the_query_beside_the_header_is_refused() {
+async fn query_token_with_header_is_rejected() {
     let (guarded, token) = guarded().await;
     for query in [
         "access_token=x",
@@ -103,8 +108,9 @@ async fn bt_06_a_token_in_the_query_beside_the_header_is_refused() {
     assert_eq!(guarded.send(request).await.status(), 200);
 }
 
+/// BT-08, BT-10
 #[tokio::test]
-async fn bt_08_bt_10_a_token_in_the_query_alone_counts_as_none() {
+async fn query_token_alone_is_ignored() {
     let (guarded, token) = guarded().await;
     let request = Request::get(format!("/orders?access_token={token}"));
     let response = guarded.send(request.body(()).unwrap()).await;
@@ -112,8 +118,9 @@ async fn bt_08_bt_10_a_token_in_the_query_alone_counts_as_none() {
     assert_eq!(guarded.admitted(), 0);
 }
 
+/// BT-10
 #[tokio::test]
-async fn bt_10_without_bearer_credentials_the_challenge_says_no_error() {
+async fn bare_challenge_has_no_error() {
     let (guarded, token) = guarded().await;
     let none = Request::get("/orders").body(()).unwrap();
     assert_refused(&guarded.send(none).await, 401, &["Bearer"], "no header");
@@ -134,7 +141,7 @@ async fn bt_10_without_bearer_credentials_the_challenge_says_no_error() {
 }
 
 #[tokio::test]
-async fn another_scheme_is_named_in_the_log() {
+async fn other_scheme_is_logged() {
     let (guarded, token) = guarded().await;
     for (line, named) in [
         ("Basic YTpi", "(Basic)"),

@@ -15,8 +15,9 @@ use crate::guarded::{Guarded, assert_unavailable};
 use crate::introspecting::{INTROSPECT, active, code, over_socket, service_a};
 use crate::issuer::{FakeIssuer, Reply};
 
+/// IN-01, IN-02
 #[tokio::test]
-async fn in_01_in_02_the_server_is_asked_by_an_authenticated_form() {
+async fn introspection_is_authenticated_form() {
     let (idp, server) = over_socket(|settings| settings).await;
     let token = idp.user("alice").audience("service-a").mint_opaque();
     let guarded = Guarded::new(BearerAuthLayer::new(server));
@@ -44,8 +45,9 @@ async fn in_01_in_02_the_server_is_asked_by_an_authenticated_form() {
     assert_eq!(idp.jwks_requests(), 0);
 }
 
+/// IN-02, BT-18
 #[tokio::test]
-async fn in_02_bt_18_a_client_that_is_not_accepted_is_no_fault_of_the_caller() {
+async fn rejected_client_is_our_fault() {
     let (idp, server) = over_socket(|settings| settings).await;
     idp.client("service-a").secret("another");
     let token = idp.user("alice").audience("service-a").mint_opaque();
@@ -72,8 +74,9 @@ fn facts(caller: &Caller) -> String {
     )
 }
 
+/// TX-37, SU-04
 #[tokio::test]
-async fn tx_37_su_04_nothing_downstream_can_tell_which_way_a_token_was_checked() {
+async fn both_ways_give_same_caller() {
     let (idp, server) = over_socket(|settings| settings).await;
     let by_keys = guarded::service_a(idp.issuer());
     let draft = idp.user("alice").audience("service-a").scope("orders:read");
@@ -94,8 +97,9 @@ async fn tx_37_su_04_nothing_downstream_can_tell_which_way_a_token_was_checked()
     assert_eq!(idp.introspection_requests(), 2);
 }
 
+/// TX-38
 #[tokio::test]
-async fn tx_38_an_opaque_token_is_exchanged_and_may_become_one() {
+async fn opaque_token_is_exchanged_or_issued() {
     let (idp, server) = over_socket(|settings| settings).await;
     idp.client("service-a").may_exchange_to("service-b");
     let token = idp.user("alice").audience("service-a").mint_opaque();
@@ -123,8 +127,9 @@ async fn tx_38_an_opaque_token_is_exchanged_and_may_become_one() {
     assert_eq!(caller.current_actor().unwrap().subject(), "service-a");
 }
 
+/// IN-04, IN-12
 #[tokio::test]
-async fn in_04_in_12_a_token_that_is_none_or_no_more_or_for_others_is_invalid() {
+async fn inactive_token_is_invalid() {
     let (idp, server) = over_socket(|settings| settings).await;
     let guarded = Guarded::new(BearerAuthLayer::new(server));
     let alice = || idp.user("alice").audience("service-a");
@@ -138,8 +143,9 @@ async fn in_04_in_12_a_token_that_is_none_or_no_more_or_for_others_is_invalid() 
     assert_eq!(idp.introspection_requests(), 4);
 }
 
+/// IN-05
 #[tokio::test]
-async fn in_05_what_the_server_calls_active_is_judged_here() {
+async fn active_token_is_still_validated() {
     let (idp, server) = over_socket(|settings| settings).await;
     idp.client("service-a").may_introspect("service-b");
     for (token, expected) in [
@@ -181,8 +187,9 @@ async fn in_05_what_the_server_calls_active_is_judged_here() {
     }
 }
 
+/// IN-09, IN-10
 #[tokio::test]
-async fn in_09_in_10_signed_answers_are_asked_for_and_no_other_is_taken() {
+async fn signed_responses_can_be_required() {
     let (idp, server) = over_socket(|settings| settings.require_signed()).await;
     let token = idp.user("alice").audience("service-a").mint_opaque();
     let caller = server.validate(&token).await.unwrap();
@@ -212,7 +219,7 @@ async fn in_09_in_10_signed_answers_are_asked_for_and_no_other_is_taken() {
 }
 
 #[tokio::test]
-async fn thin_answers_pass_where_they_are_expected() {
+async fn thin_responses_need_permission() {
     let thin = |settings: Introspection| {
         settings
             .allow_missing_audience()
@@ -241,8 +248,9 @@ async fn thin_answers_pass_where_they_are_expected() {
     assert_eq!(code(&strict, &token).await, "missing_claim");
 }
 
+/// MT-07
 #[tokio::test]
-async fn mt_07_a_client_with_a_certificate_asks_at_the_alias() {
+async fn mtls_client_uses_the_alias() {
     const ALIAS: &str = "/mtls/introspect";
     let idp = FakeIssuer::new().await;
     for path in [INTROSPECT, ALIAS] {
@@ -271,8 +279,9 @@ async fn mt_07_a_client_with_a_certificate_asks_at_the_alias() {
     }
 }
 
+/// OB-01
 #[tokio::test]
-async fn ob_01_an_error_repeats_nothing_of_the_token() {
+async fn error_hides_the_token() {
     let (idp, server) = over_socket(|settings| settings).await;
     let token = idp.user("alice").audience("service-a").mint_opaque();
     let members = format!(r#"{{"active":"{token}"}}"#);

@@ -14,8 +14,9 @@ fn seconds(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
 }
 
+/// IN-06
 #[tokio::test(start_paused = true)]
-async fn in_06_an_active_token_is_asked_about_once_a_minute() {
+async fn active_token_is_cached_one_minute() {
     let (idp, server) = in_process(|settings| settings).await;
     for (pass, expected) in [(0, 1), (59, 1), (1, 2), (59, 2)] {
         advance(seconds(pass)).await;
@@ -27,8 +28,9 @@ async fn in_06_an_active_token_is_asked_about_once_a_minute() {
     assert_eq!(calls(&idp), 3);
 }
 
+/// IN-06
 #[tokio::test(start_paused = true)]
-async fn in_06_the_ceiling_is_configured_and_revocation_bites_then() {
+async fn revocation_applies_after_max_age() {
     let (idp, server) = in_process(|settings| settings.max_age(seconds(10))).await;
     assert_eq!(code(&server, OPAQUE).await, "ok");
     idp.reply(INTROSPECT, Reply::Body(r#"{"active":false}"#.to_owned()));
@@ -39,8 +41,9 @@ async fn in_06_the_ceiling_is_configured_and_revocation_bites_then() {
     assert_eq!(calls(&idp), 2);
 }
 
+/// IN-06
 #[tokio::test(start_paused = true)]
-async fn in_06_without_an_age_each_request_asks() {
+async fn zero_max_age_caches_nothing() {
     let (idp, server) = in_process(|settings| settings.max_age(Duration::ZERO)).await;
     for expected in 1..=3 {
         assert_eq!(code(&server, OPAQUE).await, "ok");
@@ -48,8 +51,9 @@ async fn in_06_without_an_age_each_request_asks() {
     }
 }
 
+/// IN-06
 #[tokio::test(start_paused = true)]
-async fn in_06_no_answer_outlives_the_token() {
+async fn response_never_outlives_token() {
     let (idp, trust) = trust_in_process(|settings| settings).await;
     let now = Clock::system().now();
     let mut response = active(&idp);
@@ -64,8 +68,9 @@ async fn in_06_no_answer_outlives_the_token() {
     }
 }
 
+/// IN-06
 #[tokio::test(start_paused = true)]
-async fn in_06_another_configuration_asks_anew() {
+async fn configurations_share_no_cache() {
     let (idp, trust) = trust_in_process(|settings| settings).await;
     let builder = builder_a(trust);
     let server = builder.clone().build().unwrap();
@@ -83,8 +88,9 @@ async fn in_06_another_configuration_asks_anew() {
     assert_eq!(calls(&idp), 4);
 }
 
+/// IN-07
 #[tokio::test(start_paused = true)]
-async fn in_07_a_token_that_was_refused_is_refused_again_for_a_moment() {
+async fn inactive_response_is_cached_briefly() {
     let (idp, server) = in_process(|settings| settings).await;
     idp.reply(INTROSPECT, Reply::Body(r#"{"active":false}"#.to_owned()));
     assert_eq!(code(&server, OPAQUE).await, "inactive");
@@ -96,8 +102,9 @@ async fn in_07_a_token_that_was_refused_is_refused_again_for_a_moment() {
     assert_eq!(code(&server, OPAQUE).await, "ok");
 }
 
+/// IN-06
 #[tokio::test(start_paused = true)]
-async fn in_06_that_there_was_no_answer_is_not_kept() {
+async fn failed_introspection_is_not_cached() {
     let (idp, server) = in_process(|settings| settings).await;
     for reply in [
         Reply::Body(r#"{"active":"true"}"#.to_owned()),
@@ -113,7 +120,7 @@ async fn in_06_that_there_was_no_answer_is_not_kept() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_tokens_of_a_user_can_be_forgotten() {
+async fn user_tokens_can_be_evicted() {
     let (idp, server) = in_process(|settings| settings).await;
     for forgotten in ["bob", "alice"] {
         for token in [OPAQUE, "another"] {
@@ -127,7 +134,7 @@ async fn the_tokens_of_a_user_can_be_forgotten() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_remembered_is_bounded_by_what_was_said() {
+async fn cache_is_bounded_by_response_size() {
     const TOKENS: usize = 400;
     let (idp, server) = in_process(|settings| settings).await;
     let mut response = active(&idp);

@@ -45,7 +45,7 @@ fn dropped() -> usize {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_remembered_no_more_is_dropped_without_a_lock() {
+async fn evicted_entry_drops_outside_lock() {
     let idp = FakeIssuer::new().await;
     let mut response = active(&idp);
     idp.reply(INTROSPECT, Reply::Body(response.to_string()));

@@ -11,8 +11,9 @@ use crate::raw_endpoint::{RawEndpoint, good, http, introspecting_at, ok};
 
 const UNAVAILABLE: &str = "introspection_unavailable";
 
+/// BT-18
 #[tokio::test]
-async fn bt_18_nobody_listens() {
+async fn unreachable_endpoint_is_unavailable() {
     // Bound without listening: the port is reserved, and connections are refused.
     let unused = TcpSocket::new_v4().unwrap();
     unused.bind("127.0.0.1:0".parse().unwrap()).unwrap();
@@ -23,8 +24,9 @@ async fn bt_18_nobody_listens() {
     assert_eq!(guarded.admitted(), 0);
 }
 
+/// BT-18
 #[tokio::test]
-async fn bt_18_the_connection_is_reset() {
+async fn connection_reset_is_unavailable() {
     let endpoint = RawEndpoint::doing(|stream| async move { stream.set_zero_linger() }).await;
     assert_eq!(code(&endpoint.server(), "opaque").await, UNAVAILABLE);
     let endpoint = RawEndpoint::doing(|mut stream| async move {
@@ -55,8 +57,9 @@ async fn stalls(
     Ok(())
 }
 
+/// BT-18
 #[tokio::test]
-async fn bt_18_whatever_it_stalls_in_it_is_given_up_after_five_seconds() {
+async fn stalled_endpoint_times_out() {
     let body = ok(&good()).find('{').unwrap();
     for (after, then) in [
         (0, None),
@@ -85,8 +88,9 @@ async fn bt_18_whatever_it_stalls_in_it_is_given_up_after_five_seconds() {
     }
 }
 
+/// IN-03
 #[tokio::test]
-async fn in_03_a_flood_is_cut_off() {
+async fn flood_is_cut_off() {
     let head = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n";
     let fields = "x-filler: filler\r\n".repeat(10_000);
     let chunk = format!("10000\r\n{}\r\n", " ".repeat(0x10000));
@@ -116,8 +120,9 @@ async fn in_03_a_flood_is_cut_off() {
     }
 }
 
+/// IN-03
 #[tokio::test]
-async fn in_03_an_encoded_answer_is_none_and_none_is_asked_for() {
+async fn encoded_response_is_unusable() {
     let utf16: Vec<u8> = "\u{feff}{\"active\":true}"
         .encode_utf16()
         .flat_map(u16::to_le_bytes)
@@ -140,8 +145,9 @@ async fn in_03_an_encoded_answer_is_none_and_none_is_asked_for() {
     }
 }
 
+/// IN-02
 #[tokio::test]
-async fn in_02_a_redirect_is_not_followed_and_nobody_else_gets_the_credentials() {
+async fn redirect_is_not_followed() {
     let elsewhere = RawEndpoint::serving(ok(&good())).await;
     for status in [
         "301 Moved Permanently",
@@ -160,8 +166,9 @@ async fn in_02_a_redirect_is_not_followed_and_nobody_else_gets_the_credentials()
     }
 }
 
+/// BT-18
 #[tokio::test]
-async fn bt_18_when_to_try_again_is_passed_on() {
+async fn retry_after_is_passed_on() {
     for (status, retry_after) in [
         ("429 Too Many Requests", "7"),
         ("503 Service Unavailable", "7"),
@@ -191,7 +198,7 @@ async fn bt_18_when_to_try_again_is_passed_on() {
 }
 
 #[tokio::test]
-async fn an_answer_nobody_asked_for_is_never_given_to_the_next_who_asks() {
+async fn unsolicited_response_is_never_used() {
     let keep = |body: &str| ok(body).replace("connection: close\r\n", "");
     let two = keep(r#"{"active":false}"#) + &keep(&good().replace("alice", "mallory"));
     let endpoint = RawEndpoint::doing(move |mut stream| {

@@ -21,7 +21,7 @@ async fn start_request(idp: &FakeIssuer, server: &ResourceServer) -> JoinHandle<
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_answer_from_before_is_asked_for_anew() {
+async fn older_response_is_refetched() {
     let (idp, server) = in_process(|settings| settings).await;
     let first = start_request(&idp, &server).await;
     server.forget(&idp.id(), "alice");
@@ -35,7 +35,7 @@ async fn an_answer_from_before_is_asked_for_anew() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn nor_is_it_shared_with_whoever_comes_after_though_it_is_about_another_user() {
+async fn later_caller_gets_a_new_response() {
     let (idp, server) = in_process(|settings| settings).await;
     let first = start_request(&idp, &server).await;
     // The user is not known before the response.
@@ -49,7 +49,7 @@ async fn nor_is_it_shared_with_whoever_comes_after_though_it_is_about_another_us
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_waits_for_one_from_before_has_it_asked_for_anew() {
+async fn waiting_caller_gets_a_new_response() {
     let (idp, server) = in_process(|settings| settings).await;
     let first = start_request(&idp, &server).await;
     let second = tokio::spawn({
@@ -66,7 +66,7 @@ async fn who_waits_for_one_from_before_has_it_asked_for_anew() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_answer_from_after_is_remembered() {
+async fn later_response_is_cached() {
     let (idp, server) = in_process(|settings| settings).await;
     let waiting = start_request(&idp, &server).await;
     server.forget(&idp.id(), "alice");
@@ -78,7 +78,7 @@ async fn an_answer_from_after_is_remembered() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn it_is_asked_for_anew_twice_however_often_the_user_is_forgotten() {
+async fn introspection_repeats_at_most_twice() {
     for is_last_one_good in [true, false] {
         let (idp, server) = in_process(|settings| settings).await;
         let waiting = start_request(&idp, &server).await;
@@ -104,7 +104,7 @@ async fn it_is_asked_for_anew_twice_however_often_the_user_is_forgotten() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn that_others_are_forgotten_changes_nothing() {
+async fn forgetting_others_changes_nothing() {
     let (idp, server) = in_process(|settings| settings).await;
     let waiting = start_request(&idp, &server).await;
     server.forget(&idp.id(), "bob");
@@ -117,7 +117,7 @@ async fn that_others_are_forgotten_changes_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn nor_is_anything_from_before_used_where_nothing_is_remembered() {
+async fn uncached_older_response_is_not_used() {
     let (idp, trust) = trust_in_process(|settings| settings.max_age(Duration::ZERO)).await;
     let builder = builder_a(trust);
     for server in [builder.clone(), builder.token_cache_bytes(0)] {
@@ -131,7 +131,7 @@ async fn nor_is_anything_from_before_used_where_nothing_is_remembered() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_jwt_that_the_keys_vouch_for_is_asked_about_anew_too() {
+async fn verified_jwt_is_introspected_again() {
     let (idp, server) = in_process(|settings| settings.for_revocation()).await;
     idp.reply(INTROSPECT, Reply::Held(active(&idp).to_string()));
     let token = idp.token().mint();

@@ -20,7 +20,7 @@ async fn thousand(server: &ResourceServer, token: impl Fn(usize) -> String) -> V
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_thousand_callers_with_one_new_token_cause_one_call() {
+async fn thousand_callers_share_one_call() {
     let (idp, server) = in_process(|settings| settings).await;
     let codes = thousand(&server, |_| OPAQUE.to_owned()).await;
     assert!(codes.iter().all(|code| *code == "ok"));
@@ -28,7 +28,7 @@ async fn a_thousand_callers_with_one_new_token_cause_one_call() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn also_when_it_fails() {
+async fn thousand_callers_share_one_failure() {
     for reply in [
         Reply::Status(500),
         Reply::Reset,
@@ -45,7 +45,7 @@ async fn also_when_it_fails() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_thousand_made_up_tokens_do_not_become_a_thousand_calls() {
+async fn thousand_forged_tokens_are_capped() {
     let (idp, server) = in_process(|settings| settings.concurrency(10)).await;
     idp.reply(INTROSPECT, Reply::Slow(1, 200));
     let codes = thousand(&server, |i| format!("forged-{i}")).await;
@@ -59,8 +59,9 @@ async fn a_thousand_made_up_tokens_do_not_become_a_thousand_calls() {
     assert_eq!(calls(&idp), 10);
 }
 
+/// BT-18
 #[tokio::test(start_paused = true)]
-async fn bt_18_an_overload_is_503() {
+async fn overload_is_503() {
     let (idp, server) = in_process(|settings| settings.concurrency(1)).await;
     idp.reply(INTROSPECT, Reply::Hang);
     let guarded = Guarded::new(BearerAuthLayer::new(server));
@@ -76,7 +77,7 @@ async fn bt_18_an_overload_is_503() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_caller_who_goes_away_changes_nothing_for_the_others() {
+async fn leaving_caller_affects_no_other() {
     let (idp, server) = in_process(|settings| settings).await;
     idp.reply(INTROSPECT, Reply::Hang);
     let (one, two) = (server.clone(), server.clone());
@@ -93,7 +94,7 @@ async fn a_caller_who_goes_away_changes_nothing_for_the_others() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_server_that_keeps_failing_is_left_alone() {
+async fn failing_server_opens_the_breaker() {
     // Statuses of a server that fails for every token. 500 may be due to the token; see below.
     for reply in [
         Reply::Status(502),
@@ -120,7 +121,7 @@ async fn a_server_that_keeps_failing_is_left_alone() {
 
 /// Otherwise a token that makes the server fail would block all others.
 #[tokio::test(start_paused = true)]
-async fn one_that_fails_over_made_up_tokens_goes_on_to_be_asked_about_others() {
+async fn forged_tokens_do_not_open_breaker() {
     for status in [500, 501] {
         let (idp, server) = in_process(|settings| settings).await;
         idp.reply(INTROSPECT, Reply::Status(status));
@@ -135,7 +136,7 @@ async fn one_that_fails_over_made_up_tokens_goes_on_to_be_asked_about_others() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_that_fails_over_tokens_that_the_keys_vouch_for_is_left_alone() {
+async fn verified_tokens_open_the_breaker() {
     let (idp, server) = in_process(|settings| settings.for_revocation()).await;
     idp.reply(INTROSPECT, Reply::Status(500));
     for _ in 0..20 {
@@ -146,7 +147,7 @@ async fn one_that_fails_over_tokens_that_the_keys_vouch_for_is_left_alone() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_pause_that_the_server_asks_for_is_kept_and_passed_on() {
+async fn requested_pause_is_passed_on() {
     for status in [429, 503] {
         let (idp, server) = in_process(|settings| settings).await;
         idp.reply(INTROSPECT, Reply::Header(status, header::RETRY_AFTER, "7"));
@@ -168,8 +169,9 @@ async fn a_pause_that_the_server_asks_for_is_kept_and_passed_on() {
     }
 }
 
+/// BT-18
 #[tokio::test(start_paused = true)]
-async fn bt_18_a_server_that_hangs_is_given_up_after_five_seconds() {
+async fn hanging_server_times_out() {
     for reply in [Reply::Hang, Reply::Half] {
         let (idp, server) = in_process(|settings| settings).await;
         idp.reply(INTROSPECT, reply);
@@ -189,8 +191,9 @@ impl ClientAuth for Hanging {
     }
 }
 
+/// BT-18
 #[tokio::test(start_paused = true)]
-async fn bt_18_so_is_a_client_authentication_that_hangs() {
+async fn hanging_authentication_times_out() {
     let (idp, _) = in_process(|settings| settings).await;
     let settings = Introspection::new(Client::new("service-a", Hanging));
     let settings = settings.endpoint("https://idp.example/introspect");

@@ -7,8 +7,9 @@ use crate::guarded::{Guarded, INVALID_TOKEN, challenges};
 use crate::introspecting::code;
 use crate::raw_endpoint::{RawEndpoint, good, http, ok};
 
+/// IN-02, IN-03, BT-18
 #[tokio::test]
-async fn in_02_in_03_bt_18_what_is_no_answer_is_503_and_lets_nobody_in() {
+async fn unusable_response_is_503() {
     let good = good();
     for (response, why) in [
         ("220 mail ready\r\n".to_owned(), "no HTTP"),
@@ -63,7 +64,7 @@ async fn in_02_in_03_bt_18_what_is_no_answer_is_503_and_lets_nobody_in() {
 
 /// IN-03
 #[tokio::test]
-async fn response_must_be_json_by_its_content_type() {
+async fn response_must_be_json() {
     const JSON: &str = "content-type: application/json";
     for (content_type, expected) in [
         (JSON, "ok"),
@@ -94,8 +95,9 @@ async fn response_must_be_json_by_its_content_type() {
     );
 }
 
+/// IN-04, IN-05
 #[tokio::test]
-async fn in_04_in_05_what_is_an_answer_against_the_token_is_401() {
+async fn negative_response_is_401() {
     let good = good();
     for (response, why) in [
         (r#"{"active":false}"#.to_owned(), "inactive"),
@@ -153,7 +155,7 @@ async fn in_04_in_05_what_is_an_answer_against_the_token_is_401() {
 }
 
 #[tokio::test]
-async fn the_answer_that_the_others_are_made_of_is_good() {
+async fn unchanged_response_is_valid() {
     let endpoint = RawEndpoint::serving(ok(&good())).await;
     assert_eq!(code(&endpoint.server(), "opaque").await, "ok");
 }

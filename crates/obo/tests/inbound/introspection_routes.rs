@@ -15,8 +15,9 @@ fn issuer(idp: &TestIdp) -> Issuer {
     Issuer::new(idp.issuer()).unwrap()
 }
 
+/// IN-08
 #[tokio::test]
-async fn in_08_without_an_issuer_to_ask_an_opaque_token_goes_nowhere() {
+async fn opaque_token_needs_introspection() {
     let (one, two) = (TestIdp::start().await, TestIdp::start().await);
     let server = builder_a(one.issuer()).trust(two.issuer()).build().unwrap();
     assert_eq!(code(&server, "opaque").await, "malformed_token");
@@ -27,8 +28,9 @@ async fn in_08_without_an_issuer_to_ask_an_opaque_token_goes_nowhere() {
     assert_eq!((one.requests().len(), two.requests().len()), (0, 0));
 }
 
+/// IN-08
 #[tokio::test]
-async fn in_08_a_token_that_names_another_issuer_is_not_asked_about() {
+async fn foreign_token_is_not_introspected() {
     let (idp, trust) = trust_over_socket(|settings| settings).await;
     let other = TestIdp::start().await;
     let server = guarded::service_a(trust.clone());
@@ -56,8 +58,9 @@ async fn in_08_a_token_that_names_another_issuer_is_not_asked_about() {
     );
 }
 
+/// IN-08
 #[tokio::test]
-async fn in_08_a_token_of_another_issuer_is_not_asked_about_though_it_cannot_be_read() {
+async fn unreadable_foreign_jwt_is_not_sent() {
     let (idp, trust) = trust_over_socket(|settings| settings).await;
     let other = TestIdp::start().await;
     let server = guarded::service_a(trust.clone());
@@ -95,8 +98,9 @@ async fn in_08_a_token_of_another_issuer_is_not_asked_about_though_it_cannot_be_
     assert_eq!(code(&server, &encrypted).await, "malformed_token");
 }
 
+/// IN-08
 #[tokio::test]
-async fn in_08_jwts_may_be_validated_by_keys_and_opaque_tokens_asked_about() {
+async fn only_opaque_tokens_are_introspected() {
     let (idp, server) = over_socket(|settings| settings.for_opaque_tokens()).await;
     assert_eq!(code(&server, &good(&idp).mint()).await, "ok");
     for (token, expected) in [
@@ -120,7 +124,7 @@ async fn in_08_jwts_may_be_validated_by_keys_and_opaque_tokens_asked_about() {
 }
 
 #[tokio::test]
-async fn jwts_may_be_validated_first_and_asked_about_then() {
+async fn verified_jwt_can_be_introspected() {
     let (idp, server) = over_socket(|settings| settings.for_revocation()).await;
     let token = good(&idp).mint();
     let caller = server.validate(&token).await.unwrap();
@@ -147,8 +151,9 @@ async fn jwts_may_be_validated_first_and_asked_about_then() {
     assert_eq!(idp.introspection_requests(), 2);
 }
 
+/// IN-08
 #[tokio::test]
-async fn in_08_nor_is_one_that_cannot_be_read_shown_to_another_than_it_names() {
+async fn unreadable_token_goes_to_own_issuer() {
     let (idp, trust) = trust_over_socket(|settings| settings).await;
     let other = TestIdp::start().await;
     let server = guarded::service_a(trust.clone());
@@ -176,9 +181,9 @@ async fn in_08_nor_is_one_that_cannot_be_read_shown_to_another_than_it_names() {
     assert_eq!(idp.introspection_requests(), 1);
 }
 
-/// Some servers describe a refresh token like an access token.
+/// IN-05, JW-33: some servers describe a refresh token like an access token.
 #[tokio::test]
-async fn in_05_jw_33_a_jwt_that_calls_itself_another_kind_is_not_asked_about() {
+async fn other_kind_is_not_introspected() {
     let (idp, server) = over_socket(|settings| settings).await;
     for (claim, kind) in [
         ("typ", "Refresh"),
@@ -201,9 +206,9 @@ async fn in_05_jw_33_a_jwt_that_calls_itself_another_kind_is_not_asked_about() {
     assert_eq!(code(&server, &access.mint()).await, "ok");
 }
 
-/// The issuer reports all of them as active, without other members.
+/// IN-05, JW-33, DP-25, MT-03: the issuer reports all of them as active, without other members.
 #[tokio::test]
-async fn in_05_jw_33_dp_25_mt_03_nor_is_one_that_is_bound_or_cannot_be_read_here() {
+async fn bound_token_is_not_introspected() {
     let (idp, server) = in_process(|settings| settings).await;
     let (refresh, event, bound) = (
         ("typ", "Refresh".into()),
@@ -245,7 +250,7 @@ async fn in_05_jw_33_dp_25_mt_03_nor_is_one_that_is_bound_or_cannot_be_read_here
 
 /// JW-31
 #[tokio::test]
-async fn header_of_another_kind_is_refused_unasked() {
+async fn header_of_other_kind_is_rejected() {
     let (idp, server) = in_process(|settings| settings).await;
     let (other, revocable) = in_process(|settings| settings.for_revocation()).await;
     let by_keys = crate::guarded::service_a(other.known());
@@ -326,7 +331,7 @@ async fn jwt_for_others_is_not_introspected() {
 }
 
 #[tokio::test]
-async fn one_issuer_of_a_server_is_asked_about_opaque_tokens() {
+async fn only_one_issuer_takes_opaque_tokens() {
     let (_, trust) = trust_over_socket(|settings| settings).await;
     let other = |settings| Trust::new("https://other.example").introspect(settings);
     let with = |settings| builder_a(trust.clone()).trust(other(settings));
@@ -346,7 +351,7 @@ async fn one_issuer_of_a_server_is_asked_about_opaque_tokens() {
 }
 
 #[tokio::test]
-async fn settings_that_make_no_sense_are_refused() {
+async fn invalid_settings_are_rejected() {
     let hour = Duration::from_secs(3600);
     let build =
         |settings| builder_a(Trust::new("https://idp.example").introspect(settings)).build();
@@ -380,7 +385,7 @@ async fn settings_that_make_no_sense_are_refused() {
 }
 
 #[tokio::test]
-async fn an_issuer_without_an_endpoint_is_unavailable() {
+async fn issuer_without_endpoint_is_503() {
     let idp = TestIdp::start().await;
     let metadata = obo::authorization_server::ServerMetadata::new(None, None).unwrap();
     let http = obo::authorization_server::HttpService::default_client();

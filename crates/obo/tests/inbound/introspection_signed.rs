@@ -25,8 +25,9 @@ async fn outcome(
     code(&server, OPAQUE).await
 }
 
+/// IN-10
 #[tokio::test(start_paused = true)]
-async fn in_10_a_signed_answer_is_of_its_media_type() {
+async fn signed_response_needs_media_type() {
     for media_type in [
         SIGNED,
         "Application/Token-Introspection+JWT",
@@ -46,8 +47,9 @@ async fn in_10_a_signed_answer_is_of_its_media_type() {
 
 type Change = fn(TokenBuilder) -> TokenBuilder;
 
+/// IN-10
 #[tokio::test(start_paused = true)]
-async fn in_10_an_answer_of_others_or_for_others_or_of_another_time_or_kind_is_none() {
+async fn invalid_signed_response_is_unusable() {
     let changes: &[(&str, Change)] = &[
         ("another key", |response| {
             response.sign_with(&TestKey::generate(TestAlg::Es256))
@@ -92,8 +94,9 @@ async fn in_10_an_answer_of_others_or_for_others_or_of_another_time_or_kind_is_n
     }
 }
 
+/// IN-04, IN-10
 #[tokio::test(start_paused = true)]
-async fn in_04_in_10_what_counts_is_inside() {
+async fn only_inner_members_count() {
     for (inside, expected) in [
         (json!({ "active": false }), "inactive"),
         (json!({ "active": true, "sub": "alice" }), "missing_claim"),
@@ -108,7 +111,7 @@ async fn in_04_in_10_what_counts_is_inside() {
 
 /// IN-10
 #[tokio::test(start_paused = true)]
-async fn key_replaced_under_its_name_opens_responses() {
+async fn replaced_key_opens_responses() {
     let (idp, server) = in_process(|settings| settings.require_signed()).await;
     let say = || idp.reply(INTROSPECT, Reply::Typed(SIGNED, signed(&idp).mint()));
     say();

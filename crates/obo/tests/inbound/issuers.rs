@@ -16,8 +16,9 @@ async fn both() -> (FakeIssuer, FakeIssuer, ResourceServer) {
     (a, b, server)
 }
 
+/// JW-17, JW-38
 #[tokio::test]
-async fn jw_17_jw_38_keys_of_one_issuer_never_verify_a_token_of_another() {
+async fn key_of_other_issuer_never_verifies() {
     let (a, b, server) = both().await;
     let guarded = Guarded::new(BearerAuthLayer::new(server));
     for (own, other) in [(&a, &b), (&b, &a)] {
@@ -33,8 +34,9 @@ async fn jw_17_jw_38_keys_of_one_issuer_never_verify_a_token_of_another() {
     }
 }
 
+/// JW-17
 #[tokio::test]
-async fn jw_17_each_issuer_has_its_own_audience() {
+async fn each_issuer_has_its_own_audience() {
     let (a, b, _) = both().await;
     let at_b = Trust::new(b.server()).audience("service-a-at-b");
     let server = builder_a(a.server()).trust(at_b).build().unwrap();
@@ -46,8 +48,9 @@ async fn jw_17_each_issuer_has_its_own_audience() {
     assert_eq!(guarded.status(&token).await, 200);
 }
 
+/// JW-18
 #[tokio::test]
-async fn jw_18_an_unknown_issuer_causes_no_request() {
+async fn unknown_issuer_causes_no_request() {
     let trusted = TestIdp::start().await;
     let unknown = TestIdp::start().await;
     let guarded = Guarded::over_socket(&trusted);
@@ -56,8 +59,9 @@ async fn jw_18_an_unknown_issuer_causes_no_request() {
     assert!(unknown.requests().is_empty() && trusted.requests().is_empty());
 }
 
+/// JW-15
 #[tokio::test]
-async fn jw_15_a_key_in_the_token_itself_is_neither_used_nor_fetched() {
+async fn key_in_token_is_not_used() {
     let idp = FakeIssuer::new().await;
     let guarded = Guarded::by(idp.known());
     assert_eq!(guarded.status(&idp.token().mint()).await, 200);
@@ -76,8 +80,9 @@ async fn jw_15_a_key_in_the_token_itself_is_neither_used_nor_fetched() {
     assert_eq!(idp.requests(), [JWKS, JWKS]);
 }
 
+/// JW-01
 #[tokio::test]
-async fn jw_01_an_algorithm_that_is_not_allowed_causes_no_request() {
+async fn disallowed_algorithm_sends_nothing() {
     let idp = FakeIssuer::new().await;
     let rsa_alone = [obo::policy::Algorithm::Rs256];
     let server = service_a(Trust::new(idp.server()).algorithms(rsa_alone));
@@ -87,7 +92,7 @@ async fn jw_01_an_algorithm_that_is_not_allowed_causes_no_request() {
 }
 
 #[tokio::test]
-async fn a_token_that_did_not_come_in_a_header_is_judged_alike() {
+async fn token_outside_header_is_validated() {
     let idp = FakeIssuer::new().await;
     let server = service_a(idp.server());
     let alice = server.validate(&idp.token().mint()).await.unwrap();
@@ -114,7 +119,7 @@ struct Tenant {
 }
 
 #[tokio::test]
-async fn claims_of_a_type_of_ones_own_are_read_once_and_found_later() {
+async fn typed_claims_are_read_once() {
     let idp = FakeIssuer::new().await;
     let server = service_a(Trust::new(idp.server()).claims::<Tenant>());
     let guarded = Guarded::new(BearerAuthLayer::new(server));
@@ -132,7 +137,7 @@ async fn claims_of_a_type_of_ones_own_are_read_once_and_found_later() {
 }
 
 #[tokio::test]
-async fn a_service_that_asks_for_no_claims_finds_none() {
+async fn caller_has_no_unrequested_claims() {
     let idp = FakeIssuer::new().await;
     let guarded = Guarded::by(idp.server());
     let caller = guarded
@@ -143,7 +148,7 @@ async fn a_service_that_asks_for_no_claims_finds_none() {
 }
 
 #[tokio::test]
-async fn a_configuration_that_trusts_in_two_ways_is_refused() {
+async fn duplicate_trust_is_rejected() {
     let (a, b, _) = both().await;
     let twice = builder_a(a.server()).trust(b.server()).trust(b.server());
     let twice = twice.build().unwrap_err();
@@ -160,7 +165,7 @@ async fn a_configuration_that_trusts_in_two_ways_is_refused() {
 }
 
 #[test]
-fn a_rule_that_requires_nothing_is_refused() {
+fn empty_rule_is_rejected() {
     assert_eq!(Rule::scopes::<&str>([]).mistake().unwrap().field(), "scope");
     for bad in ["", "a b", "a\"b", "ä"] {
         assert_eq!(

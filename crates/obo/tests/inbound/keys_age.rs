@@ -26,8 +26,9 @@ async fn withdrawn(idp: &FakeIssuer, server: impl Into<Trust>, age: Duration) ->
     (guarded, old)
 }
 
+/// JW-24
 #[tokio::test(start_paused = true)]
-async fn jw_24_a_server_says_how_old_its_keys_may_get_between_floor_and_ceiling() {
+async fn server_max_age_is_bounded() {
     for (header, age) in [
         ("max-age=0", 60),
         ("no-store", 60),
@@ -48,8 +49,9 @@ async fn jw_24_a_server_says_how_old_its_keys_may_get_between_floor_and_ceiling(
     }
 }
 
+/// JW-24
 #[tokio::test(start_paused = true)]
-async fn jw_24_a_server_that_forbids_to_keep_its_keys_is_not_asked_at_each_request() {
+async fn no_store_causes_no_fetch_storm() {
     let idp = FakeIssuer::new().await;
     idp.reply(JWKS, Reply::Fresh("no-store, max-age=0"));
     let guarded = Guarded::by(idp.known());
@@ -62,8 +64,9 @@ async fn jw_24_a_server_that_forbids_to_keep_its_keys_is_not_asked_at_each_reque
     assert_eq!(idp.fetches(), 2, "within a minute");
 }
 
+/// JW-22
 #[tokio::test(start_paused = true)]
-async fn jw_22_a_configured_maximum_age_is_kept_whatever_the_server_allows() {
+async fn configured_max_age_wins() {
     let refresh = KeyRefresh::new().max_age(seconds(600));
     for (age, status) in [(599, 200), (600, 401)] {
         let idp = FakeIssuer::new().await;
@@ -74,8 +77,9 @@ async fn jw_22_a_configured_maximum_age_is_kept_whatever_the_server_allows() {
     }
 }
 
+/// JW-21
 #[tokio::test(start_paused = true)]
-async fn jw_21_a_configured_cooldown_rations_the_fetches_for_unknown_keys() {
+async fn cooldown_limits_unknown_key_fetches() {
     let idp = FakeIssuer::new().await;
     let refresh = KeyRefresh::new().cooldown(seconds(6));
     let guarded = Guarded::by(Trust::new(idp.known()).key_refresh(refresh));
@@ -92,8 +96,9 @@ async fn jw_21_a_configured_cooldown_rations_the_fetches_for_unknown_keys() {
     assert_eq!(guarded.status(&new).await, 200);
 }
 
+/// JW-23
 #[tokio::test(start_paused = true)]
-async fn jw_23_a_configured_limit_ends_the_use_of_a_set_that_cannot_be_renewed() {
+async fn stale_if_error_limits_old_keys() {
     let idp = FakeIssuer::new().await;
     let refresh = KeyRefresh::new().stale_if_error(seconds(600));
     let guarded = Guarded::by(Trust::new(idp.known()).key_refresh(refresh));
@@ -107,7 +112,7 @@ async fn jw_23_a_configured_limit_ends_the_use_of_a_set_that_cannot_be_renewed()
 }
 
 #[tokio::test]
-async fn a_duration_out_of_its_bounds_is_refused_by_its_name_in_whatever_order_it_is_set() {
+async fn duration_out_of_bounds_is_named() {
     let idp = FakeIssuer::new().await;
     let field = |refresh: KeyRefresh| {
         let checked = builder_a(Trust::new(idp.known()).key_refresh(refresh)).build();
@@ -156,8 +161,9 @@ fn with_more(idp: &FakeIssuer, more: usize) -> Reply {
     Reply::Body(set.to_string())
 }
 
+/// JW-24
 #[tokio::test(start_paused = true)]
-async fn jw_24_a_set_of_too_many_keys_is_refused_and_the_old_one_kept() {
+async fn oversized_set_keeps_the_old_one() {
     let idp = FakeIssuer::new().await;
     let guarded = Guarded::by(idp.known());
     idp.reply(JWKS, with_more(&idp, 999));

@@ -18,7 +18,7 @@ async fn running() -> (FakeIssuer, Guarded, String) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn known_keys_are_answered_at_once_while_the_server_hangs() {
+async fn known_keys_work_while_server_hangs() {
     for hanging in [Reply::Hang, Reply::Half] {
         let (idp, guarded, token) = running().await;
         idp.reply(JWKS, hanging);
@@ -33,7 +33,7 @@ async fn known_keys_are_answered_at_once_while_the_server_hangs() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_unknown_key_does_not_delay_known_ones() {
+async fn unknown_key_does_not_delay_known() {
     let (idp, guarded, token) = running().await;
     idp.reply(JWKS, Reply::Hang);
     let unknown = idp.token().kid(Some("k9")).mint();
@@ -46,8 +46,9 @@ async fn an_unknown_key_does_not_delay_known_ones() {
     assert_eq!((status, started.elapsed().as_secs()), (503, 5));
 }
 
+/// JW-23
 #[tokio::test(start_paused = true)]
-async fn jw_23_a_set_that_cannot_be_renewed_is_used_for_a_day_and_no_longer() {
+async fn stale_set_lasts_one_day() {
     let (idp, guarded, token) = running().await;
     idp.reply(JWKS, Reply::Reset);
     for hour in 1..24 {
@@ -63,8 +64,9 @@ async fn jw_23_a_set_that_cannot_be_renewed_is_used_for_a_day_and_no_longer() {
     assert_eq!(guarded.status(&token).await, 200);
 }
 
+/// JW-23
 #[tokio::test(start_paused = true)]
-async fn jw_23_an_emptied_set_ends_the_outage_of_an_outdated_one() {
+async fn empty_set_ends_an_outage() {
     let (idp, guarded, token) = running().await;
     idp.withdraw_all();
     advance(Duration::from_secs(24 * 3600)).await;
@@ -73,8 +75,9 @@ async fn jw_23_an_emptied_set_ends_the_outage_of_an_outdated_one() {
         .await;
 }
 
+/// JW-23
 #[tokio::test(start_paused = true)]
-async fn jw_23_broken_documents_keep_the_set_and_are_asked_for_ever_less_often() {
+async fn broken_documents_keep_the_set() {
     for broken in [
         Reply::Endless,
         Reply::Status(500),
@@ -108,7 +111,7 @@ async fn jw_23_broken_documents_keep_the_set_and_are_asked_for_ever_less_often()
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_pause_that_the_server_asks_for_holds_for_renewals_and_for_unknown_keys() {
+async fn requested_pause_stops_all_fetches() {
     let (idp, guarded, token) = running().await;
     idp.reply(JWKS, Reply::Header(429, RETRY_AFTER, "120"));
     advance(Duration::from_secs(150)).await;
@@ -128,8 +131,9 @@ async fn a_pause_that_the_server_asks_for_holds_for_renewals_and_for_unknown_key
     assert_eq!(idp.fetches(), 3);
 }
 
+/// JW-20
 #[tokio::test(start_paused = true)]
-async fn jw_20_odd_keys_do_not_spoil_the_others() {
+async fn odd_keys_do_not_spoil_others() {
     let (idp, _, token) = running().await;
     let sound = idp.key_set();
     let keys = sound.strip_prefix(r#"{"keys":["#).unwrap();

@@ -20,8 +20,9 @@ async fn running() -> (FakeIssuer, Guarded, String) {
     (idp, guarded, token)
 }
 
+/// JW-22
 #[tokio::test(start_paused = true)]
-async fn jw_22_a_new_key_is_accepted_at_the_first_try() {
+async fn new_key_is_accepted_at_once() {
     let (idp, guarded, old) = running().await;
     idp.rotate("k2");
     assert_eq!(guarded.status(&idp.token().mint()).await, 200);
@@ -29,8 +30,9 @@ async fn jw_22_a_new_key_is_accepted_at_the_first_try() {
     assert_eq!(idp.fetches(), 2);
 }
 
+/// JW-21
 #[tokio::test(start_paused = true)]
-async fn jw_21_many_requests_with_the_new_key_share_one_fetch() {
+async fn requests_with_new_key_share_fetch() {
     let (idp, guarded, _) = running().await;
     idp.rotate("k2");
     idp.reply(JWKS, Reply::Hang);
@@ -47,7 +49,7 @@ async fn jw_21_many_requests_with_the_new_key_share_one_fetch() {
 
 /// JW-21
 #[tokio::test(start_paused = true)]
-async fn thousand_forged_kids_cause_three_fetches() {
+async fn forged_kids_cause_three_fetches() {
     let (idp, guarded, token) = running().await;
     for round in 1..=3 {
         for i in 0..1000 {
@@ -75,7 +77,7 @@ async fn forged_kid_hides_no_rotation() {
 
 /// JW-21
 #[tokio::test(start_paused = true)]
-async fn one_bad_token_repeated_costs_one_fetch() {
+async fn repeated_bad_token_costs_one_fetch() {
     let (idp, guarded, _) = running().await;
     let own = TestKey::generate(TestAlg::Es256);
     let unknown = idp.token().kid(Some("forged")).mint();
@@ -93,7 +95,7 @@ async fn one_bad_token_repeated_costs_one_fetch() {
 
 /// JW-21
 #[tokio::test(start_paused = true)]
-async fn endless_forging_hides_rotation_briefly() {
+async fn forging_hides_rotation_briefly() {
     let (idp, guarded, _) = running().await;
     let mut count = 0;
     let mut forge = async |seconds: u64| {
@@ -135,7 +137,7 @@ async fn empty_budget_refills_by_thirds() {
 
 /// JW-22
 #[tokio::test(start_paused = true)]
-async fn key_replaced_under_its_name_is_found() {
+async fn replaced_key_is_found() {
     let (idp, guarded, old) = running().await;
     idp.withdraw("k1");
     idp.rotate("k1");
@@ -154,7 +156,7 @@ async fn key_replaced_under_its_name_is_found() {
 
 /// JW-21
 #[tokio::test(start_paused = true)]
-async fn bad_signatures_stay_within_the_budget() {
+async fn bad_signatures_keep_the_budget() {
     let (idp, guarded, token) = running().await;
     let own = TestKey::generate(TestAlg::Es256);
     for kid in ["k2", "k3", "k4", "k5"] {
@@ -174,7 +176,7 @@ async fn bad_signatures_stay_within_the_budget() {
 
 /// JW-21
 #[tokio::test(start_paused = true)]
-async fn bad_signature_is_401_in_a_key_outage() {
+async fn bad_signature_is_401_in_outage() {
     let (idp, guarded, token) = running().await;
     idp.reply(JWKS, Reply::Status(500));
     let own = TestKey::generate(TestAlg::Es256);
@@ -186,8 +188,9 @@ async fn bad_signature_is_401_in_a_key_outage() {
     assert_eq!(idp.fetches(), 2);
 }
 
+/// JW-21
 #[tokio::test(start_paused = true)]
-async fn jw_21_an_unknown_key_cannot_be_judged_while_the_server_is_down() {
+async fn unknown_key_is_503_during_outage() {
     let (idp, guarded, token) = running().await;
     idp.reply(JWKS, Reply::Status(500));
     idp.rotate("k2");
@@ -201,8 +204,9 @@ async fn jw_21_an_unknown_key_cannot_be_judged_while_the_server_is_down() {
     assert_eq!(guarded.status(&new).await, 200);
 }
 
+/// JW-22
 #[tokio::test(start_paused = true)]
-async fn jw_22_a_withdrawn_key_is_refused_within_the_maximum_age() {
+async fn withdrawn_key_expires_at_max_age() {
     let (idp, guarded, old) = running().await;
     idp.rotate("k2");
     idp.withdraw("k1");
@@ -215,8 +219,9 @@ async fn jw_22_a_withdrawn_key_is_refused_within_the_maximum_age() {
     assert_eq!(guarded.status(&idp.token().mint()).await, 200);
 }
 
+/// JW-22
 #[tokio::test(start_paused = true)]
-async fn jw_22_a_service_without_traffic_accepts_no_withdrawn_key_afterwards() {
+async fn idle_service_drops_withdrawn_key() {
     let (idp, guarded, old) = running().await;
     idp.rotate("k2");
     idp.withdraw("k1");
@@ -230,8 +235,9 @@ async fn jw_22_a_service_without_traffic_accepts_no_withdrawn_key_afterwards() {
     tokio::join!(guarded.refuses(&old, "the first after the pause"), healed);
 }
 
+/// JW-22
 #[tokio::test(start_paused = true)]
-async fn jw_22_an_outage_long_ago_does_not_prolong_the_life_of_a_withdrawn_key() {
+async fn past_outage_extends_no_old_key() {
     let (idp, guarded, old) = running().await;
     idp.reply(JWKS, Reply::Status(500));
     advance(Duration::from_secs(160)).await;
@@ -245,7 +251,7 @@ async fn jw_22_an_outage_long_ago_does_not_prolong_the_life_of_a_withdrawn_key()
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_emptied_set_is_believed_the_second_time_and_then_every_token_is_invalid() {
+async fn empty_set_counts_the_second_time() {
     let (idp, guarded, token) = running().await;
     idp.withdraw_all();
     advance(Duration::from_secs(150)).await;
@@ -270,7 +276,7 @@ async fn an_emptied_set_is_believed_the_second_time_and_then_every_token_is_inva
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_emptied_set_is_not_confirmed_by_whoever_makes_up_a_key() {
+async fn forged_kid_confirms_no_empty_set() {
     let (idp, guarded, token) = running().await;
     idp.withdraw_all();
     advance(Duration::from_secs(150)).await;
@@ -283,7 +289,7 @@ async fn an_emptied_set_is_not_confirmed_by_whoever_makes_up_a_key() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_emptied_set_that_was_a_hiccup_withdraws_nothing() {
+async fn transient_empty_set_is_ignored() {
     let (idp, guarded, token) = running().await;
     idp.reply(JWKS, Reply::Body(r#"{"keys":[]}"#.to_owned()));
     advance(Duration::from_secs(150)).await;
@@ -301,7 +307,7 @@ async fn an_emptied_set_that_was_a_hiccup_withdraws_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_server_without_keys_at_the_start_makes_every_token_invalid() {
+async fn initial_empty_set_rejects_tokens() {
     let idp = FakeIssuer::new().await;
     idp.withdraw_all();
     let guarded = Guarded::by(idp.known());

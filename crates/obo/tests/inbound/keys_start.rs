@@ -11,7 +11,7 @@ use crate::guarded::{Guarded, assert_unavailable};
 use crate::issuer::{FakeIssuer, JWKS, OPENID, Reply};
 
 #[tokio::test]
-async fn nothing_is_fetched_before_the_first_token() {
+async fn nothing_is_fetched_before_a_token() {
     let idp = TestIdp::start().await;
     let guarded = Guarded::over_socket(&idp);
     assert_eq!(guarded.with("Basic YTpi").await.status(), 401);
@@ -23,7 +23,7 @@ async fn nothing_is_fetched_before_the_first_token() {
 }
 
 #[tokio::test]
-async fn the_first_requests_share_one_discovery_and_one_fetch() {
+async fn first_requests_share_one_fetch() {
     let idp = TestIdp::start().await;
     idp.fault(Endpoint::Jwks, Fault::Hang);
     let guarded = Guarded::over_socket(&idp);
@@ -40,8 +40,9 @@ async fn the_first_requests_share_one_discovery_and_one_fetch() {
     assert_eq!((idp.discovery_requests(), idp.jwks_requests()), (1, 1));
 }
 
+/// BT-18
 #[tokio::test]
-async fn bt_18_without_keys_the_answer_is_503_and_after_the_return_of_the_server_200() {
+async fn missing_keys_are_503_until_fetched() {
     let idp = TestIdp::start().await;
     let guarded = Guarded::over_socket(&idp);
     let token = idp.user("alice").audience("service-a").mint();
@@ -55,8 +56,9 @@ async fn bt_18_without_keys_the_answer_is_503_and_after_the_return_of_the_server
     assert_eq!(guarded.status(&token).await, 200);
 }
 
+/// BT-18
 #[tokio::test(start_paused = true)]
-async fn bt_18_each_way_to_fail_is_503_and_retried_within_a_second() {
+async fn each_failure_is_503_and_retried() {
     let idp = FakeIssuer::new().await;
     for reply in [
         Reply::Status(500),
@@ -89,8 +91,9 @@ async fn bt_18_each_way_to_fail_is_503_and_retried_within_a_second() {
     );
 }
 
+/// BT-18
 #[tokio::test(start_paused = true)]
-async fn bt_18_a_server_that_hangs_is_given_up_after_five_seconds() {
+async fn hanging_server_times_out() {
     let idp = FakeIssuer::new().await;
     for (path, server) in [(JWKS, idp.known()), (OPENID, idp.server())] {
         idp.reply(path, Reply::Hang);
@@ -104,7 +107,7 @@ async fn bt_18_a_server_that_hangs_is_given_up_after_five_seconds() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn while_the_server_is_down_requests_do_not_become_fetches() {
+async fn failing_server_is_not_flooded() {
     let idp = FakeIssuer::new().await;
     let guarded = Guarded::by(idp.known());
     idp.reply(JWKS, Reply::Status(503));
@@ -117,7 +120,7 @@ async fn while_the_server_is_down_requests_do_not_become_fetches() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_request_during_the_next_attempt_waits_for_it() {
+async fn request_waits_for_the_next_attempt() {
     let idp = FakeIssuer::new().await;
     let guarded = Guarded::by(idp.known());
     let token = idp.token().mint();
@@ -136,7 +139,7 @@ async fn a_request_during_the_next_attempt_waits_for_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_server_that_asks_for_a_pause_gets_it() {
+async fn requested_pause_is_kept() {
     for (retry_after, pause) in [("7", 7), ("86400", 300), ("0", 1), ("soon", 1)] {
         let idp = FakeIssuer::new().await;
         let guarded = Guarded::by(idp.server());

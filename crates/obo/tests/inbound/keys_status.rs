@@ -36,8 +36,9 @@ fn unavailable(refused: Result<(), Rejection>) -> (String, Duration) {
     }
 }
 
+/// BT-18
 #[tokio::test(start_paused = true)]
-async fn bt_18_a_server_that_is_ready_lets_no_first_request_wait() {
+async fn ready_server_delays_no_request() {
     let (one, other) = (
         FakeIssuer::new().await,
         FakeIssuer::named("https://other.example").await,
@@ -54,8 +55,9 @@ async fn bt_18_a_server_that_is_ready_lets_no_first_request_wait() {
     assert_eq!((one.fetches(), other.fetches()), (1, 1), "they are cached");
 }
 
+/// BT-18
 #[tokio::test(start_paused = true)]
-async fn bt_18_a_server_that_is_not_ready_says_whose_keys_it_lacks() {
+async fn unready_server_names_its_issuer() {
     let (one, other) = (
         FakeIssuer::new().await,
         FakeIssuer::named("https://other.example").await,
@@ -73,8 +75,9 @@ async fn bt_18_a_server_that_is_not_ready_says_whose_keys_it_lacks() {
     assert_eq!((one.fetches(), other.fetches()), (1, 2));
 }
 
+/// BT-18
 #[tokio::test(start_paused = true)]
-async fn bt_18_to_get_ready_takes_one_fetch_and_five_seconds_at_most() {
+async fn readiness_is_bounded_in_time() {
     let idp = FakeIssuer::new().await;
     for path in [OPENID, JWKS] {
         let server = service_a(idp.server());
@@ -90,8 +93,9 @@ async fn bt_18_to_get_ready_takes_one_fetch_and_five_seconds_at_most() {
     }
 }
 
+/// JW-24
 #[tokio::test(start_paused = true)]
-async fn jw_24_a_slow_discovery_and_a_slow_key_set_have_one_deadline_together() {
+async fn discovery_and_keys_share_deadline() {
     let idp = FakeIssuer::new().await;
     let server = service_a(idp.server());
     idp.reply(OPENID, Reply::Hang);
@@ -107,8 +111,9 @@ async fn jw_24_a_slow_discovery_and_a_slow_key_set_have_one_deadline_together() 
     assert_eq!((started.elapsed().as_secs(), idp.fetches()), (5, 1));
 }
 
+/// JW-23
 #[tokio::test(start_paused = true)]
-async fn jw_23_an_outdated_set_is_ready_while_it_may_be_used() {
+async fn stale_set_is_ready_while_usable() {
     let idp = FakeIssuer::new().await;
     let server = service_a(idp.known());
     server.ready().await.unwrap();
@@ -120,8 +125,9 @@ async fn jw_23_an_outdated_set_is_ready_while_it_may_be_used() {
     unavailable(server.ready().await);
 }
 
+/// OB-07
 #[tokio::test(start_paused = true)]
-async fn ob_07_the_status_tells_of_keys_age_and_failure_without_asking_the_issuer() {
+async fn status_reports_age_without_fetching() {
     let idp = FakeIssuer::new().await;
     let server = service_a(idp.known());
     let nothing = status(&server);
@@ -173,7 +179,7 @@ async fn lazy_issuer_does_not_hold_readiness() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn failed_lazy_issuer_does_not_hold_readiness() {
+async fn lazy_failure_keeps_readiness() {
     let (one, lazy) = (
         FakeIssuer::new().await,
         FakeIssuer::named("https://lazy.example").await,
@@ -187,7 +193,7 @@ async fn failed_lazy_issuer_does_not_hold_readiness() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn eager_issuer_holds_readiness_until_keys() {
+async fn eager_issuer_holds_readiness() {
     let idp = FakeIssuer::new().await;
     let server = service_a(Trust::new(idp.known()).eager());
     assert!(!server.key_status().any(|status| status.is_usable()));
@@ -212,8 +218,9 @@ async fn eager_issuer_holds_readiness_until_keys() {
     assert!(server.is_ready(), "an outage fails its tokens alone");
 }
 
+/// OB-07
 #[tokio::test(start_paused = true)]
-async fn ob_07_each_way_to_fail_has_a_code() {
+async fn each_failure_has_a_code() {
     let idp = FakeIssuer::new().await;
     for (path, reply, code) in [
         (OPENID, Reply::Status(503), "discovery_failed"),
@@ -236,7 +243,7 @@ async fn ob_07_each_way_to_fail_has_a_code() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_fetch_under_way_ends_in_time_and_nothing_is_left_of_a_server_that_was_dropped() {
+async fn dropped_server_leaves_no_task() {
     let idp = FakeIssuer::new().await;
     let tasks = || Handle::current().metrics().num_alive_tasks();
     let before = tasks();
@@ -264,7 +271,7 @@ async fn a_fetch_under_way_ends_in_time_and_nothing_is_left_of_a_server_that_was
 
 /// OB-07
 #[tokio::test(start_paused = true)]
-async fn skipped_keys_are_logged_once_per_set() {
+async fn skipped_keys_are_logged_once() {
     let idp = FakeIssuer::new().await;
     let guarded = Guarded::by(idp.known());
     let token = idp.token().mint();
@@ -311,7 +318,7 @@ async fn skipped_keys_are_logged_once_per_set() {
 
 /// JW-20
 #[tokio::test(start_paused = true)]
-async fn byte_order_mark_before_keys_is_named() {
+async fn byte_order_mark_is_named() {
     let idp = FakeIssuer::new().await;
     let marked = format!("\u{feff}{}", idp.key_set());
     idp.reply(JWKS, Reply::Body(marked));
@@ -321,7 +328,7 @@ async fn byte_order_mark_before_keys_is_named() {
 
 /// JW-20
 #[tokio::test(start_paused = true)]
-async fn keys_are_asked_for_by_their_media_type() {
+async fn keys_are_requested_by_media_type() {
     use http::header::ACCEPT;
     let idp = FakeIssuer::new().await;
     let seen: std::sync::Arc<std::sync::Mutex<Vec<(String, String)>>> = Default::default();

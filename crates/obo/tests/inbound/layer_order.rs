@@ -103,7 +103,7 @@ async fn expiry_without_bearer_layer_is_500() {
 
 /// GR-01
 #[tokio::test]
-async fn call_without_bearer_layer_is_internal() {
+async fn call_without_layer_is_internal() {
     let idp = FakeIssuer::new().await;
     let grpc = || {
         let mut request = with_token(&idp);
@@ -131,7 +131,7 @@ async fn call_without_bearer_layer_is_internal() {
 }
 
 #[tokio::test]
-async fn request_let_in_without_token_is_not_500() {
+async fn request_without_token_is_not_500() {
     let idp = FakeIssuer::new().await;
     let layer = || BearerAuthLayer::new(server(&idp));
     let preflight = Request::options("/orders")
@@ -166,7 +166,7 @@ async fn request_let_in_without_token_is_not_500() {
 }
 
 #[tokio::test]
-async fn only_a_layer_says_there_is_no_caller() {
+async fn only_a_layer_declares_no_caller() {
     let idp = FakeIssuer::new().await;
     let mut request = with_token(&idp);
     request.extensions_mut().insert(None::<obo::Caller>);
@@ -196,7 +196,7 @@ async fn only_a_layer_says_there_is_no_caller() {
 }
 
 #[tokio::test]
-async fn authorization_is_sensitive_behind_the_layer() {
+async fn authorization_header_is_sensitive() {
     let idp = FakeIssuer::new().await;
     let layer = BearerAuthLayer::new(server(&idp)).allow_anonymous();
     let shown =

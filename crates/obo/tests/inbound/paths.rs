@@ -29,8 +29,9 @@ fn preflight() -> Request<()> {
         .unwrap()
 }
 
+/// BT-22, GR-09
 #[tokio::test]
-async fn bt_22_gr_09_a_preflight_passes_where_the_layer_allows_it() {
+async fn preflight_passes_where_allowed() {
     let idp = FakeIssuer::new().await;
     let closed = Guarded::new(layer(&idp));
     assert_refused(&closed.send(preflight()).await, 401, &["Bearer"], "closed");
@@ -40,8 +41,9 @@ async fn bt_22_gr_09_a_preflight_passes_where_the_layer_allows_it() {
     assert!(open.last().is_none());
 }
 
+/// BT-22, GR-09
 #[tokio::test]
-async fn bt_22_gr_09_what_is_no_preflight_needs_a_token() {
+async fn non_preflight_needs_a_token() {
     let idp = FakeIssuer::new().await;
     let open = Guarded::new(layer(&idp).allow_preflight());
     for name in [header::ORIGIN, header::ACCESS_CONTROL_REQUEST_METHOD] {
@@ -67,8 +69,9 @@ async fn bt_22_gr_09_what_is_no_preflight_needs_a_token() {
     assert_eq!(open.admitted(), 0);
 }
 
+/// BT-22
 #[tokio::test]
-async fn bt_22_only_the_whole_path_is_open() {
+async fn only_the_whole_path_is_open() {
     let idp = FakeIssuer::new().await;
     let open = Guarded::new(open_to(&idp, &["/public", "/a/b"]));
     let get = |path: &str| Request::get(path).body(()).unwrap();
@@ -102,8 +105,9 @@ async fn bt_22_only_the_whole_path_is_open() {
     assert_eq!(open.admitted(), admitted);
 }
 
+/// BT-22
 #[tokio::test]
-async fn bt_22_a_path_may_be_open_to_one_method_alone() {
+async fn path_may_open_one_method() {
     let idp = FakeIssuer::new().await;
     let open = Guarded::new(open_to(&idp, &["GET /docs"]));
     let to = |method: Method| Request::builder().method(method).uri("/docs");
@@ -118,8 +122,9 @@ async fn bt_22_a_path_may_be_open_to_one_method_alone() {
     assert_eq!(open.admitted(), 2);
 }
 
+/// BT-22
 #[tokio::test]
-async fn bt_22_an_open_path_has_no_caller_of_another_layer() {
+async fn open_path_has_no_caller() {
     let idp = FakeIssuer::new().await;
     let caller: Caller = Guarded::by(idp.known()).caller(&idp.token().mint()).await;
     let open = Guarded::new(open_to(&idp, &["/healthz"]));
@@ -131,7 +136,7 @@ async fn bt_22_an_open_path_has_no_caller_of_another_layer() {
 
 /// BT-22
 #[test]
-fn rule_table_hands_over_its_public_paths() {
+fn rule_table_returns_public_paths() {
     let table = RuleTable::builder()
         .route("POST /docs", Rule::user())
         .public("GET /docs")
@@ -141,8 +146,9 @@ fn rule_table_hands_over_its_public_paths() {
     assert_eq!(table.unwrap().public_paths(), expected);
 }
 
+/// BT-22, GR-09
 #[test]
-fn bt_22_gr_09_a_path_that_is_none_or_listed_twice_is_a_configuration_error() {
+fn invalid_path_entry_is_rejected() {
     let public = |paths: &[&str]| PublicPaths::new(paths).map(drop);
     let rules = |paths: &[&str]| {
         let empty = RuleTable::builder();
@@ -174,8 +180,9 @@ fn bt_22_gr_09_a_path_that_is_none_or_listed_twice_is_a_configuration_error() {
     assert_eq!(field(open(&["/a"])), "rule_table");
 }
 
+/// BT-22
 #[test]
-fn bt_22_a_table_is_checked_as_a_value_too() {
+fn table_can_be_checked_directly() {
     let rules = RuleTable::builder().route("/a", Rule::user());
     let table = rules.clone().build().unwrap();
     let no_caller: Option<&Caller> = None;
@@ -247,7 +254,7 @@ async fn parameters_have_rules_by_method() {
 
 /// BT-22
 #[test]
-fn patterns_that_overlap_are_a_configuration_error() {
+fn overlapping_patterns_are_rejected() {
     let table = |entries: &[&str]| {
         let route = |t: RuleTableBuilder, entry: &&str| t.route(entry, Rule::user());
         entries.iter().fold(RuleTable::builder(), route).build()
@@ -274,7 +281,7 @@ struct Route(&'static str);
 
 /// BT-22
 #[tokio::test]
-async fn route_of_a_router_has_the_rule_of_its_text() {
+async fn rule_follows_router_route() {
     let idp = FakeIssuer::new().await;
     let table = RuleTable::builder()
         .route("GET /orders/{id}", Rule::scopes(["read"]))

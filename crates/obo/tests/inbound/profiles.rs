@@ -15,8 +15,9 @@ fn alice(idp: &TestIdp) -> TokenBuilder {
     idp.user("alice").audience("service-a")
 }
 
+/// TX-34
 #[tokio::test]
-async fn tx_34_an_array_of_scope_values_is_for_profiles_that_have_it() {
+async fn scope_array_needs_the_profile() {
     let idp = TestIdp::start().await;
     let reads = Rule::scopes(["orders:read"]);
     let array = alice(&idp).claim("scope", json!(["orders:read"])).mint();
@@ -34,8 +35,9 @@ async fn tx_34_an_array_of_scope_values_is_for_profiles_that_have_it() {
     assert_eq!(strict.status(&elsewhere).await, 403);
 }
 
+/// TX-33
 #[tokio::test]
-async fn tx_33_a_rule_on_actors_sees_the_client_only_where_it_is_the_actor() {
+async fn actor_rule_sees_mapped_client_only() {
     let idp = TestIdp::start().await;
     let by_b = || Rule::actors(["service-b"]);
     let token = alice(&idp).claim("client_id", "service-b").mint();

@@ -41,8 +41,9 @@ fn naming(server: ResourceServer) -> BearerAuthLayer {
     BearerAuthLayer::new(server).protected_resource(&resource)
 }
 
+/// PR-01
 #[tokio::test]
-async fn pr_01_the_well_known_name_is_inserted_before_the_resources_path() {
+async fn well_known_name_precedes_path() {
     let server = service_a(FakeIssuer::new().await.known());
     let name = "/.well-known/oauth-protected-resource";
     for (identifier, origin, path) in [
@@ -59,8 +60,9 @@ async fn pr_01_the_well_known_name_is_inserted_before_the_resources_path() {
     }
 }
 
+/// PR-01
 #[tokio::test]
-async fn pr_01_an_identifier_that_clients_would_spell_otherwise_is_a_configuration_error() {
+async fn ambiguous_identifier_is_rejected() {
     let server = service_a(FakeIssuer::new().await.known());
     for identifier in [
         "http://h",
@@ -80,8 +82,9 @@ async fn pr_01_an_identifier_that_clients_would_spell_otherwise_is_a_configurati
     }
 }
 
+/// PR-01, PR-07
 #[tokio::test]
-async fn pr_01_pr_07_the_document_is_public_cacheable_json_at_get_and_head() {
+async fn document_is_public_cacheable_json() {
     let server = service_a(FakeIssuer::new().await.known());
     let resource = resource("https://api.example/orders", &server);
     for method in [Method::GET, Method::HEAD] {
@@ -106,8 +109,9 @@ async fn pr_01_pr_07_the_document_is_public_cacheable_json_at_get_and_head() {
     }
 }
 
+/// PR-02, PR-03
 #[tokio::test]
-async fn pr_02_pr_03_the_document_says_what_is_configured_and_changes_with_it() {
+async fn document_follows_configuration() {
     let (one, other) = (
         FakeIssuer::new().await,
         FakeIssuer::named("https://other.example").await,
@@ -137,8 +141,9 @@ async fn pr_02_pr_03_the_document_says_what_is_configured_and_changes_with_it() 
     assert_eq!(members(&none), members(&both), "no empty array");
 }
 
+/// PR-04
 #[tokio::test]
-async fn pr_04_each_refusal_of_layer_and_rules_names_the_document_once() {
+async fn each_refusal_names_document_once() {
     let idp = FakeIssuer::new().await;
     let server = service_a(idp.known());
     let rule = Rule::scopes(["a"]);
@@ -176,8 +181,9 @@ async fn pr_04_each_refusal_of_layer_and_rules_names_the_document_once() {
     }
 }
 
+/// PR-04
 #[tokio::test(start_paused = true)]
-async fn pr_04_a_refusal_after_a_wait_names_the_document_and_a_missing_key_set_does_not() {
+async fn refusal_after_wait_names_document() {
     let idp = FakeIssuer::new().await;
     let guarded = Guarded::new(naming(service_a(idp.known())));
     idp.reply(JWKS, Reply::Status(500));
@@ -216,8 +222,9 @@ async fn challenged(idp: &FakeIssuer, layers: usize, response: Response<String>)
     challenges.map(str::to_owned).collect()
 }
 
+/// PR-04, BT-14, BT-16
 #[tokio::test]
-async fn pr_04_bt_14_bt_16_what_a_handler_says_is_kept_and_completed_once() {
+async fn handler_challenge_is_completed_once() {
     let idp = FakeIssuer::new().await;
     let named = format!("Bearer {NAMED}");
     let of_handler = Rejection::MissingCredentials.response();
@@ -241,8 +248,9 @@ async fn pr_04_bt_14_bt_16_what_a_handler_says_is_kept_and_completed_once() {
     assert_eq!(by_rule, [expected]);
 }
 
+/// PR-04
 #[tokio::test]
-async fn pr_04_a_layer_that_knows_no_document_names_none() {
+async fn layer_without_document_names_none() {
     let idp = FakeIssuer::new().await;
     let guarded = Guarded::by(idp.known());
     assert_eq!(challenges(&guarded.with("Basic YTpi").await), ["Bearer"]);

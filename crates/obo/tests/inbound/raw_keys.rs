@@ -150,8 +150,9 @@ async fn misbehave(stream: &mut TcpStream, keys: &str, deed: Deed) -> std::io::R
     }
 }
 
+/// BT-18
 #[tokio::test]
-async fn bt_18_whatever_a_server_does_instead_is_503_and_its_keys_are_taken_once_it_is_well() {
+async fn misbehaving_server_is_503() {
     for deed in [
         Deed::Close,
         Deed::Reset,
@@ -185,8 +186,9 @@ async fn bt_18_whatever_a_server_does_instead_is_503_and_its_keys_are_taken_once
     }
 }
 
+/// BT-18
 #[tokio::test]
-async fn bt_18_a_server_that_takes_its_time_is_given_up_after_five_seconds() {
+async fn slow_server_times_out() {
     for deed in [Deed::Hang, Deed::HangHalfWay, Deed::Drip] {
         let idp = FakeIssuer::new().await;
         let server = KeyServer::start(idp.key_set(), deed, 0..1).await;
@@ -200,8 +202,9 @@ async fn bt_18_a_server_that_takes_its_time_is_given_up_after_five_seconds() {
     }
 }
 
+/// JW-23
 #[tokio::test]
-async fn jw_23_known_keys_are_used_on_while_the_server_misbehaves() {
+async fn known_keys_outlast_misbehavior() {
     for deed in [Deed::Reset, Deed::Endless, Deed::NoHttp] {
         let idp = FakeIssuer::new().await;
         let server = KeyServer::start(idp.key_set(), deed, 1..usize::MAX).await;
@@ -218,7 +221,7 @@ async fn jw_23_known_keys_are_used_on_while_the_server_misbehaves() {
 }
 
 #[tokio::test]
-async fn just_closed_connection_costs_no_fetch() {
+async fn closed_connection_costs_no_fetch() {
     let idp = FakeIssuer::new().await;
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
     let url = format!("http://{}/keys", listener.local_addr().unwrap());

@@ -46,7 +46,7 @@ impl Service<Request<()>> for Strict {
 }
 
 #[tokio::test(start_paused = true)]
-async fn only_the_instance_that_was_polled_ready_is_called() {
+async fn only_the_ready_instance_is_called() {
     let idp = FakeIssuer::new().await;
     let rule = RequireLayer::new(Rule::user()).unwrap();
     let layer = BearerAuthLayer::new(service_a(idp.known()));
@@ -68,7 +68,7 @@ async fn only_the_instance_that_was_polled_ready_is_called() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_service_that_is_not_ready_makes_the_layer_not_ready() {
+async fn unready_service_makes_layer_unready() {
     #[derive(Clone)]
     struct Busy;
     impl Service<Request<()>> for Busy {
@@ -90,7 +90,7 @@ async fn a_service_that_is_not_ready_makes_the_layer_not_ready() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_caller_that_goes_away_does_not_end_the_fetch_for_others() {
+async fn leaving_caller_keeps_fetch_alive() {
     let idp = FakeIssuer::new().await;
     idp.reply(JWKS, Reply::Hang);
     let guarded = Guarded::by(idp.known());
@@ -107,7 +107,7 @@ async fn a_caller_that_goes_away_does_not_end_the_fetch_for_others() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_fetch_goes_on_when_everyone_has_gone_away() {
+async fn fetch_continues_without_callers() {
     let idp = FakeIssuer::new().await;
     idp.reply(JWKS, Reply::Hang);
     let guarded = Guarded::by(idp.known());
@@ -133,7 +133,7 @@ fn inner(_: Request<()>) -> Ready<Result<Response<String>, Infallible>> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_wait_for_keys_holds_no_permit() {
+async fn waiting_for_keys_holds_no_permit() {
     let idp = FakeIssuer::new().await;
     let mut service = limited(service_a(idp.known()));
     let request = |token: &str| with_line(format!("Bearer {token}"));
@@ -161,7 +161,7 @@ async fn a_wait_for_keys_holds_no_permit() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_wait_for_introspection_holds_no_permit() {
+async fn introspection_wait_holds_no_permit() {
     let (idp, server) = in_process(|settings| settings).await;
     let mut service = limited(server);
     let request = |token: &str| with_line(format!("Bearer {token}"));
@@ -186,7 +186,7 @@ async fn a_wait_for_introspection_holds_no_permit() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn after_a_wait_the_limit_holds() {
+async fn limit_holds_after_a_wait() {
     let idp = FakeIssuer::new().await;
     let mut service = limited(service_a(idp.known()));
     let token = idp.token().mint();
@@ -202,7 +202,7 @@ async fn after_a_wait_the_limit_holds() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_service_that_fails_after_a_wait_is_heard() {
+async fn failure_after_a_wait_is_returned() {
     #[derive(Clone)]
     struct Failing(bool);
     impl Service<Request<()>> for Failing {
@@ -236,14 +236,14 @@ async fn polled_twice<S: Service<Request<()>>>(mut service: S) {
 
 #[tokio::test]
 #[should_panic(expected = "polled after it completed")]
-async fn polling_a_finished_bearer_future_panics() {
+async fn finished_bearer_future_panics() {
     let layer = BearerAuthLayer::new(service_a("https://idp.example"));
     polled_twice(BearerAuth::new(Strict::default(), layer)).await;
 }
 
 #[tokio::test]
 #[should_panic(expected = "polled after it completed")]
-async fn polling_a_finished_expiry_future_panics() {
+async fn finished_expiry_future_panics() {
     let layer = ExpiryLayer::new(service_a("https://idp.example"));
     polled_twice(Expiry::new(Strict::default(), layer)).await;
 }

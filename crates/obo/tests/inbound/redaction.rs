@@ -14,8 +14,9 @@ fn holds(text: &str, token: &str) -> bool {
     })
 }
 
+/// OB-01
 #[tokio::test]
-async fn ob_01_nothing_that_can_be_printed_holds_a_token() {
+async fn debug_output_holds_no_token() {
     let idp = FakeIssuer::new().await;
     let server = service_a(idp.known());
     let layer = BearerAuthLayer::new(server.clone());
@@ -53,7 +54,7 @@ async fn ob_01_nothing_that_can_be_printed_holds_a_token() {
 
 /// OB-01, BT-19
 #[tokio::test]
-async fn audience_and_type_reach_logs_only() {
+async fn audience_and_typ_are_only_logged() {
     let idp = FakeIssuer::new().await;
     let guarded = Guarded::by(idp.known());
     for (bad, seen) in [
@@ -81,8 +82,9 @@ async fn audience_and_type_reach_logs_only() {
     }
 }
 
+/// OB-01, OB-02, OB-05
 #[tokio::test]
-async fn ob_01_ob_02_ob_05_no_log_holds_a_token() {
+async fn logs_hold_no_token() {
     let (log, _guard) = Log::capture();
     let idp = obo_testkit::TestIdp::start().await;
     let over_socket = Guarded::over_socket(&idp).requires(Rule::user());

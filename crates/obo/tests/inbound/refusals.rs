@@ -41,8 +41,9 @@ const FAILURES: [(&str, Edit); 14] = [
     }),
 ];
 
+/// BT-12, BT-19
 #[tokio::test]
-async fn bt_12_bt_19_every_bad_token_gets_the_same_challenge() {
+async fn bad_tokens_get_the_same_challenge() {
     let idp = FakeIssuer::new().await;
     let guarded = Guarded::by(idp.known());
     for (why, edit) in FAILURES {
@@ -64,8 +65,9 @@ async fn bt_12_bt_19_every_bad_token_gets_the_same_challenge() {
     assert_eq!(guarded.status(&good).await, 200);
 }
 
+/// BT-12
 #[tokio::test]
-async fn bt_12_claims_that_do_not_fit_the_services_own_type_are_the_tokens_fault() {
+async fn misfit_typed_claims_are_401() {
     #[derive(Deserialize)]
     struct Tenant {
         #[serde(rename = "tenant")]
@@ -83,8 +85,9 @@ async fn bt_12_claims_that_do_not_fit_the_services_own_type_are_the_tokens_fault
     );
 }
 
+/// BT-09
 #[test]
-fn bt_09_every_rejection_has_the_challenge_of_its_status() {
+fn each_rejection_has_its_challenge() {
     let step_up = Rejection::StepUp {
         acr_values: vec!["gold".to_owned()],
         max_age: Some(60),
@@ -141,8 +144,9 @@ fn bt_09_every_rejection_has_the_challenge_of_its_status() {
     }
 }
 
+/// BT-16
 #[tokio::test]
-async fn bt_16_challenges_of_others_stay() {
+async fn foreign_challenges_are_kept() {
     let idp = FakeIssuer::new().await;
     let basic = |mut response: Response<String>| {
         let challenge = HeaderValue::from_static("Basic realm=\"a\"");
@@ -173,8 +177,9 @@ async fn bt_16_challenges_of_others_stay() {
     assert_eq!(challenges(&response), [INVALID_TOKEN, "Basic realm=\"a\""]);
 }
 
+/// BT-17
 #[tokio::test]
-async fn bt_17_where_anonymous_callers_are_allowed_a_bad_token_is_still_refused() {
+async fn bad_token_is_rejected_if_anonymous() {
     let idp = FakeIssuer::new().await;
     let layer = BearerAuthLayer::new(service_a(idp.known())).allow_anonymous();
     let guarded = Guarded::new(layer);
@@ -197,8 +202,9 @@ async fn bt_17_where_anonymous_callers_are_allowed_a_bad_token_is_still_refused(
     assert_eq!(guarded.admitted(), 3);
 }
 
+/// BT-17
 #[tokio::test]
-async fn bt_17_an_anonymous_request_carries_nobody_whom_another_layer_let_in() {
+async fn anonymous_request_has_no_caller() {
     let idp = FakeIssuer::new().await;
     let alice = service_a(idp.known())
         .validate(&idp.token().mint())

@@ -49,7 +49,7 @@ impl Setup {
 }
 
 #[tokio::test(start_paused = true)]
-async fn caller_is_accepted_until_exp_or_max_age() {
+async fn caller_expires_at_exp_or_age() {
     for (max_age, expected) in [
         (None, LIFE + LEEWAY),
         (Some(AGE), AGE + LEEWAY),
@@ -65,7 +65,7 @@ async fn caller_is_accepted_until_exp_or_max_age() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn refusal_comes_after_a_suspend_too() {
+async fn refusal_comes_after_suspend_too() {
     let setup = Setup::new(None).await;
     let refused = setup.server.refused(&setup.caller);
     let refused = tokio::spawn(refused);
@@ -79,7 +79,7 @@ async fn refusal_comes_after_a_suspend_too() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn caller_of_an_unknown_issuer_has_no_leeway() {
+async fn unknown_issuer_has_no_leeway() {
     let setup = Setup::new(None).await;
     let other = FakeIssuer::named("https://other.example").await;
     let server = service_a(other.known());

@@ -15,8 +15,9 @@ async fn requiring(rule: Rule) -> (FakeIssuer, Guarded) {
     (idp, guarded)
 }
 
+/// BT-13
 #[tokio::test]
-async fn bt_13_a_token_without_the_scope_is_told_which_one_is_needed() {
+async fn missing_scope_is_named() {
     let rule = Rule::scopes(["orders:write", "orders:read"]);
     let (idp, guarded) = requiring(rule).await;
     let needed = r#"Bearer error="insufficient_scope", scope="orders:read orders:write""#;
@@ -40,8 +41,9 @@ async fn bt_13_a_token_without_the_scope_is_told_which_one_is_needed() {
     }
 }
 
+/// TX-28
 #[tokio::test]
-async fn tx_28_an_actor_is_its_issuer_and_its_subject() {
+async fn actor_is_issuer_and_subject() {
     let (idp, _) = requiring(Rule::user()).await;
     let of = |issuer: Option<&str>| {
         let act = match issuer {
@@ -74,8 +76,9 @@ async fn tx_28_an_actor_is_its_issuer_and_its_subject() {
     guarded.denies(&of(None), INSUFFICIENT).await;
 }
 
+/// TX-32
 #[tokio::test]
-async fn tx_32_actors_of_several_issuers_stand_on_one_list() {
+async fn actors_may_be_of_several_issuers() {
     let partner = Principal::from(ActorId::new("https://partner.example", "service-p"));
     let rule = Rule::actors([Principal::from("service-b"), partner]);
     let idp = FakeIssuer::new().await;
@@ -162,7 +165,7 @@ async fn rule_may_require_the_issuer() {
 }
 
 #[tokio::test]
-async fn both_halves_of_a_rule_must_hold_and_the_first_that_does_not_answers() {
+async fn both_rule_halves_must_hold() {
     let rule = Rule::scopes(["orders:read"]).and(Rule::any_actor());
     let (idp, guarded) = requiring(rule.and(Rule::user())).await;
     let scope = r#"Bearer error="insufficient_scope", scope="orders:read""#;
@@ -177,8 +180,9 @@ async fn both_halves_of_a_rule_must_hold_and_the_first_that_does_not_answers() {
     guarded.denies(&a_service.mint(), INSUFFICIENT).await;
 }
 
+/// BT-13, BT-22
 #[tokio::test]
-async fn bt_13_bt_22_each_method_of_a_path_has_its_own_rule() {
+async fn each_method_has_its_own_rule() {
     let idp = FakeIssuer::new().await;
     let scope = |scope: &str| Rule::scopes([scope]);
     let table = RuleTable::builder()
@@ -223,7 +227,7 @@ async fn bt_13_bt_22_each_method_of_a_path_has_its_own_rule() {
 }
 
 #[tokio::test]
-async fn a_handler_checks_the_same_rule_as_a_layer() {
+async fn handler_and_layer_check_alike() {
     let (idp, guarded) = requiring(Rule::user()).await;
     let caller = guarded.caller(&idp.token().mint()).await;
     assert_eq!(Rule::user().check(&caller), Ok(()));

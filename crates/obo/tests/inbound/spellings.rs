@@ -103,7 +103,7 @@ fn table() -> RuleTable {
 
 /// BT-22
 #[tokio::test]
-async fn no_spelling_passes_by_a_weaker_rule() {
+async fn no_spelling_bypasses_a_rule() {
     let idp = FakeIssuer::new().await;
     let (reader, both_scopes) = (
         with_scope(&idp, "read").await,

@@ -38,7 +38,7 @@ fn held(trust: fn(Trust) -> Trust, edit: impl Fn(TokenBuilder) -> TokenBuilder) 
 }
 
 #[test]
-fn token_cache_takes_what_its_size_says() {
+fn token_cache_memory_matches_size() {
     let same = |trust| trust;
     let small = |token: TokenBuilder| token;
     let roles = |token: TokenBuilder| {

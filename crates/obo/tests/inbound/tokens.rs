@@ -25,8 +25,9 @@ fn lenient(idp: &TestIdp) -> ResourceServer {
     service_a(Trust::new(idp.issuer()).profile(Profile::LENIENT))
 }
 
+/// AT-01
 #[tokio::test]
-async fn at_01_only_an_access_token_type_is_accepted() {
+async fn only_access_token_typ_is_accepted() {
     let (idp, guarded) = start().await;
     for typ in [
         "at+jwt",
@@ -53,8 +54,9 @@ async fn at_01_only_an_access_token_type_is_accepted() {
     }
 }
 
+/// AT-02
 #[tokio::test]
-async fn at_02_every_claim_of_the_profile_is_required() {
+async fn every_profile_claim_is_required() {
     let (idp, strict) = start().await;
     let lenient = lenient(&idp);
     let lenient = Guarded::new(BearerAuthLayer::new(lenient));
@@ -77,8 +79,9 @@ async fn at_02_every_claim_of_the_profile_is_required() {
     }
 }
 
+/// AT-03
 #[tokio::test]
-async fn at_03_the_issuer_is_compared_code_point_by_code_point() {
+async fn issuer_compares_by_code_point() {
     let idp = TestIdp::builder().issuer_path("/realms/corp").start().await;
     let guarded = Guarded::over_socket(&idp);
     let own = idp.issuer();
@@ -101,8 +104,9 @@ async fn at_03_the_issuer_is_compared_code_point_by_code_point() {
     assert_eq!(guarded.status(&alice(&idp).mint()).await, 200);
 }
 
+/// AT-04
 #[tokio::test]
-async fn at_04_the_token_must_be_addressed_to_this_service() {
+async fn aud_must_name_this_service() {
     let (idp, guarded) = start().await;
     for good in [
         json!("service-a"),
@@ -132,8 +136,9 @@ async fn at_04_the_token_must_be_addressed_to_this_service() {
     }
 }
 
+/// AT-05
 #[tokio::test]
-async fn at_05_every_algorithm_is_verified_with_the_issuers_key() {
+async fn every_algorithm_is_verified() {
     let (idp, guarded) = start().await;
     let tokens: Vec<_> = TestAlg::ALL.map(|alg| alice(&idp).alg(alg).mint()).into();
     for token in &tokens {
@@ -153,8 +158,9 @@ async fn at_05_every_algorithm_is_verified_with_the_issuers_key() {
         .await;
 }
 
+/// AT-06
 #[tokio::test]
-async fn at_06_a_token_ends_at_its_expiry_plus_leeway() {
+async fn token_expires_at_exp_plus_leeway() {
     const EXP: u64 = 2_000_000_000;
     let idp = TestIdp::start().await;
     let clock = TestClock::new(UnixTime::from_secs(EXP - 1));
@@ -178,8 +184,9 @@ async fn at_06_a_token_ends_at_its_expiry_plus_leeway() {
     }
 }
 
+/// AT-11
 #[tokio::test]
-async fn at_11_a_client_for_itself_is_a_service_and_no_user() {
+async fn client_for_itself_is_a_service() {
     let (idp, guarded) = start().await;
     let users = guarded.clone().requires(Rule::user());
     let services = guarded.clone().requires(Rule::service());
@@ -196,8 +203,9 @@ async fn at_11_a_client_for_itself_is_a_service_and_no_user() {
     services.denies(&user, INSUFFICIENT).await;
 }
 
+/// AT-13
 #[tokio::test]
-async fn at_13_an_id_token_of_the_same_server_is_no_access_token() {
+async fn id_token_is_rejected() {
     let idp = TestIdp::start().await;
     let lenient = lenient(&idp);
     let guarded = [
@@ -214,8 +222,9 @@ async fn at_13_an_id_token_of_the_same_server_is_no_access_token() {
     }
 }
 
+/// TX-24, TX-32
 #[tokio::test]
-async fn tx_24_tx_32_only_the_outermost_actor_counts() {
+async fn only_outermost_actor_counts() {
     let (idp, guarded) = start().await;
     let guarded = guarded.requires(Rule::actors(["service-b"]));
     let outer_forbidden = alice(&idp).actor("service-b").actor("service-x");
@@ -226,8 +235,9 @@ async fn tx_24_tx_32_only_the_outermost_actor_counts() {
     assert_eq!(Vec::from_iter(caller.prior_actors().audit()), ["service-x"]);
 }
 
+/// TX-26
 #[tokio::test]
-async fn tx_26_a_malformed_actor_is_refused_and_never_taken_for_none() {
+async fn malformed_actor_is_rejected() {
     let (idp, guarded) = start().await;
     for bad in [
         json!("service-b"),
@@ -254,8 +264,9 @@ async fn tx_26_a_malformed_actor_is_refused_and_never_taken_for_none() {
     }
 }
 
+/// TX-32
 #[tokio::test]
-async fn tx_32_a_route_for_actors_alone_refuses_the_user_itself() {
+async fn actor_rule_rejects_the_user_alone() {
     let (idp, guarded) = start().await;
     let direct = alice(&idp).mint();
     let by_a_service = alice(&idp).actor("service-x").mint();
@@ -269,8 +280,9 @@ async fn tx_32_a_route_for_actors_alone_refuses_the_user_itself() {
     assert_eq!(users_alone.status(&direct).await, 200);
 }
 
+/// TX-33
 #[tokio::test]
-async fn tx_33_the_client_is_not_the_actor() {
+async fn client_is_not_the_actor() {
     let (idp, guarded) = start().await;
     let token = alice(&idp)
         .client_id("service-b")
@@ -285,8 +297,9 @@ async fn tx_33_the_client_is_not_the_actor() {
     for_service_b.denies(&token, INSUFFICIENT).await;
 }
 
+/// TX-36
 #[tokio::test]
-async fn tx_36_who_may_act_does_not_act() {
+async fn may_act_is_not_an_actor() {
     let (idp, guarded) = start().await;
     let token = alice(&idp).may_act(json!({ "sub": "service-b" })).mint();
     assert_eq!(guarded.caller(&token).await.current_actor(), None);

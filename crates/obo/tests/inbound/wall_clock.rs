@@ -29,7 +29,7 @@ async fn withdrawn(idp: &FakeIssuer) -> (ResourceServer, TestClock, String) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn keys_are_renewed_after_a_suspend() {
+async fn keys_are_renewed_after_suspend() {
     for (slept, expected, fetches) in [(299, "ok", 1), (300, "unknown_key", 2)] {
         let idp = FakeIssuer::new().await;
         let (server, wall, old) = withdrawn(&idp).await;
@@ -40,7 +40,7 @@ async fn keys_are_renewed_after_a_suspend() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_outage_after_a_suspend_keeps_keys() {
+async fn outage_after_suspend_keeps_keys() {
     let idp = FakeIssuer::new().await;
     let (server, wall, old) = withdrawn(&idp).await;
     idp.reply(JWKS, Reply::Status(500));
@@ -53,7 +53,7 @@ async fn an_outage_after_a_suspend_keeps_keys() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn no_outage_keeps_keys_longer_than_a_day() {
+async fn outage_keeps_keys_one_day() {
     let idp = FakeIssuer::new().await;
     let (server, wall, old) = withdrawn(&idp).await;
     idp.reply(JWKS, Reply::Status(500));
@@ -64,7 +64,7 @@ async fn no_outage_keeps_keys_longer_than_a_day() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_clock_set_back_prolongs_no_keys() {
+async fn clock_set_back_prolongs_no_keys() {
     let idp = FakeIssuer::new().await;
     let (server, wall, old) = withdrawn(&idp).await;
     wall.set(UnixTime::from_secs(wall.now().as_secs() - 50));
@@ -73,7 +73,7 @@ async fn a_clock_set_back_prolongs_no_keys() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_jump_causes_one_fetch() {
+async fn clock_jump_causes_one_fetch() {
     let idp = FakeIssuer::new().await;
     let wall = TestClock::new(Clock::system().now());
     let server = builder_a(idp.known()).clock(wall.clone()).build().unwrap();
@@ -89,7 +89,7 @@ async fn a_jump_causes_one_fetch() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn discovery_is_renewed_after_a_suspend() {
+async fn discovery_is_renewed_after_suspend() {
     let idp = FakeIssuer::new().await;
     let wall = TestClock::new(Clock::system().now());
     let server = builder_a(idp.server()).clock(wall.clone()).build().unwrap();
@@ -105,7 +105,7 @@ async fn discovery_is_renewed_after_a_suspend() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn no_introspection_outlives_a_suspend() {
+async fn no_introspection_outlives_suspend() {
     let (idp, trust) = trust_in_process(|settings| settings).await;
     let wall = TestClock::new(Clock::system().now());
     let server = builder_a(trust).clock(wall.clone()).build().unwrap();
@@ -123,7 +123,7 @@ async fn no_introspection_outlives_a_suspend() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_clock_set_back_prolongs_no_introspection() {
+async fn clock_set_back_prolongs_no_response() {
     let (idp, trust) = trust_in_process(|settings| settings).await;
     let wall = TestClock::new(Clock::system().now());
     let server = builder_a(trust).clock(wall.clone()).build().unwrap();

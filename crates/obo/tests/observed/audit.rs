@@ -8,8 +8,9 @@ use crate::running::Running;
 use obo_test_support::listen;
 use obo_test_support::{Log, has};
 
+/// OB-08, OB-06, OB-03
 #[tokio::test]
-async fn ob_08_ob_06_ob_03_allow_and_deny_are_told_with_who_and_why() {
+async fn allow_and_deny_are_logged() {
     let log = Log::default();
     let subscriber = tracing_subscriber::fmt()
         .with_ansi(false)
@@ -62,8 +63,9 @@ async fn ob_08_ob_06_ob_03_allow_and_deny_are_told_with_who_and_why() {
     assert_ne!(pseudonym(allow), pseudonym(of_bob));
 }
 
+/// OB-08
 #[tokio::test]
-async fn ob_08_who_passes_without_a_caller_is_told_as_well() {
+async fn request_without_caller_is_logged() {
     let log = Log::default();
     let subscriber = tracing_subscriber::fmt()
         .with_ansi(false)
@@ -82,8 +84,9 @@ async fn ob_08_who_passes_without_a_caller_is_told_as_well() {
     has(&events[0], &[r#"decision="allow""#, r#"code="anonymous""#]);
 }
 
+/// OB-08
 #[tokio::test]
-async fn ob_08_a_response_that_holds_a_rejection_is_told_by_the_innermost_layer_alone() {
+async fn innermost_layer_logs_a_rejection() {
     let log = Log::default();
     let subscriber = tracing_subscriber::fmt()
         .with_ansi(false)

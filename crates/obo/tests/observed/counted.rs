@@ -28,8 +28,9 @@ pub(crate) fn recorded(snapshot: Snapshot) -> Vec<(String, i64)> {
     recorded
 }
 
+/// OB-07
 #[test]
-fn ob_07_requests_keys_and_exchanges_are_counted_without_labels_of_unverified_tokens() {
+fn metrics_have_no_unverified_labels() {
     let recorder = DebuggingRecorder::new();
     let snapshots = recorder.snapshotter();
     let runtime = tokio::runtime::Builder::new_current_thread()

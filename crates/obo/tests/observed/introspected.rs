@@ -4,8 +4,9 @@ use obo_testkit::{Endpoint, Fault, TestIdp};
 
 use crate::counted::recorded;
 
+/// OB-07
 #[test]
-fn ob_07_introspections_are_counted_by_outcome() {
+fn introspections_are_counted() {
     let recorder = DebuggingRecorder::new();
     let snapshots = recorder.snapshotter();
     let runtime = tokio::runtime::Builder::new_current_thread()

@@ -75,7 +75,7 @@ fn unknown_destination_is_logged_once() {
 }
 
 #[test]
-fn app_only_call_to_nowhere_is_logged_once() {
+fn unknown_app_target_is_logged_once() {
     counted(async |metrics| {
         let stub = Stub::start().await;
         let (log, _guard) = capture();
@@ -95,7 +95,7 @@ fn app_only_call_to_nowhere_is_logged_once() {
 }
 
 #[test]
-fn forgotten_subject_is_logged_as_a_warning() {
+fn missing_subject_is_a_warning() {
     counted(async |metrics| {
         let stub = Stub::start().await;
         let (log, _guard) = capture();
@@ -118,7 +118,7 @@ fn forgotten_subject_is_logged_as_a_warning() {
 }
 
 #[test]
-fn revoked_and_expired_callers_are_logged() {
+fn rejected_callers_are_logged() {
     counted(async |metrics| {
         let stub = Stub::start().await;
         let caller = stub.caller("alice").await;
@@ -145,7 +145,7 @@ fn revoked_and_expired_callers_are_logged() {
 }
 
 #[test]
-fn cached_refusal_is_logged_with_each_call() {
+fn cached_refusal_is_logged_each_time() {
     counted(async |metrics| {
         let stub = Stub::start().await;
         let caller = stub.caller("alice").await;

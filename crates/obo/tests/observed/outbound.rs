@@ -57,7 +57,7 @@ const REFUSED: (u16, &str) = (401, r#"{"error":"invalid_client"}"#);
 
 /// OB-07
 #[test]
-fn circuit_breaker_is_logged_and_counted() {
+fn breaker_is_logged_and_counted() {
     counted(async |metrics| {
         let log = Log::default();
         let subscriber = tracing_subscriber::fmt()
@@ -124,8 +124,9 @@ fn circuit_breaker_is_logged_and_counted() {
     });
 }
 
+/// OB-07
 #[test]
-fn ob_07_exchanges_are_counted_by_class_and_while_they_are_under_way() {
+fn exchanges_are_counted_by_class() {
     counted(async |metrics| {
         let stub = Stub::start().await;
         let alice = stub.caller("alice").await;
@@ -165,8 +166,9 @@ fn ob_07_exchanges_are_counted_by_class_and_while_they_are_under_way() {
     });
 }
 
+/// OB-07
 #[test]
-fn ob_07_what_is_let_go_is_counted_by_cause() {
+fn evictions_are_counted_by_cause() {
     counted(async |metrics| {
         let stub = Stub::start().await;
         let (alice, bob) = (stub.caller("alice").await, stub.caller("bob").await);

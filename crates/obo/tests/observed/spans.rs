@@ -13,8 +13,9 @@ use crate::stub::{Stub, audience};
 use obo_test_support::listen;
 use obo_test_support::{Log, has};
 
+/// OB-04
 #[tokio::test]
-async fn ob_04_requests_to_the_authorization_server_are_client_spans() {
+async fn server_requests_are_client_spans() {
     let log = Log::default();
     let subscriber = tracing_subscriber::fmt()
         .with_ansi(false)
@@ -86,7 +87,7 @@ async fn ob_04_requests_to_the_authorization_server_are_client_spans() {
 
 /// OB-04
 #[tokio::test]
-async fn key_fetches_run_in_the_span_that_caused_them() {
+async fn key_fetch_runs_in_callers_span() {
     let log = Log::default();
     let subscriber = tracing_subscriber::fmt()
         .with_ansi(false)
@@ -124,8 +125,9 @@ where
     }
 }
 
+/// OB-04
 #[tokio::test]
-async fn ob_04_an_exchange_is_a_span_of_its_own_that_follows_from_the_call() {
+async fn exchange_span_follows_from_the_call() {
     let (log, followed) = (Log::default(), Followed::default());
     let spans = tracing_subscriber::fmt::layer()
         .with_ansi(false)

@@ -25,8 +25,9 @@ fn exchanges(setup: &Setup) -> Vec<Recorded> {
     exchanges.collect()
 }
 
+/// OT-02
 #[tokio::test]
-async fn ot_02_by_default_no_actor_is_sent_and_the_server_derives_it() {
+async fn no_actor_is_sent_by_default() {
     let setup = Setup::start().await;
     let caller = setup.caller("alice").await;
     let exchanged = setup.exchange().token(&caller, audience("service-b")).await;
@@ -39,8 +40,9 @@ async fn ot_02_by_default_no_actor_is_sent_and_the_server_derives_it() {
     );
 }
 
+/// OT-02, TX-03
 #[tokio::test]
-async fn ot_02_tx_03_a_fixed_actor_goes_with_its_type() {
+async fn fixed_actor_is_sent_with_type() {
     let setup = Setup::start().await;
     let caller = setup.caller("alice").await;
     let token = setup.idp.service("service-a").audience("service-a").mint();
@@ -59,8 +61,9 @@ async fn ot_02_tx_03_a_fixed_actor_goes_with_its_type() {
     assert_eq!(asked.param("actor_token_type"), Some(ACCESS_TOKEN));
 }
 
+/// OT-02
 #[tokio::test]
-async fn ot_02_the_services_own_token_is_fetched_once_and_serves_all_users() {
+async fn own_token_serves_all_users() {
     let setup = Setup::start().await;
     setup.idp.client("service-a").may_request("service-a");
     let actor = ActorSource::client_credentials_for(audience("service-a"));
@@ -86,8 +89,9 @@ async fn ot_02_the_services_own_token_is_fetched_once_and_serves_all_users() {
     assert!(exchanges[0].param("actor_token").is_some());
 }
 
+/// OT-02
 #[tokio::test]
-async fn ot_02_an_actor_that_is_fetched_may_be_renewed_and_what_is_at_hand_stays() {
+async fn fetched_actor_can_be_renewed() {
     let setup = Setup::start().await;
     let caller = setup.caller("alice").await;
     let fetched = Arc::new(AtomicUsize::new(0));
@@ -111,8 +115,9 @@ async fn ot_02_an_actor_that_is_fetched_may_be_renewed_and_what_is_at_hand_stays
     assert!(asked.contains(&("actor_token".to_owned(), "actor-1".to_owned())));
 }
 
+/// TX-39
 #[tokio::test]
-async fn tx_39_without_its_actor_nothing_is_exchanged() {
+async fn exchange_needs_its_actor() {
     let setup = Setup::start().await;
     let caller = setup.caller("alice").await;
     for class in [ErrorClass::Transient, ErrorClass::ClientMisconfigured] {
@@ -138,7 +143,7 @@ async fn tx_39_without_its_actor_nothing_is_exchanged() {
 }
 
 #[tokio::test]
-async fn an_actor_that_hangs_is_given_up_within_the_deadline() {
+async fn hanging_actor_times_out() {
     let setup = Setup::start().await;
     let caller = setup.caller("alice").await;
     let actor = ActorSource::fetched(TokenType::JWT, std::future::pending);
@@ -149,7 +154,7 @@ async fn an_actor_that_hangs_is_given_up_within_the_deadline() {
 }
 
 #[tokio::test]
-async fn the_actors_own_token_takes_no_place_of_those_who_wait_for_it() {
+async fn own_token_takes_no_concurrency_slot() {
     let setup = Setup::start().await;
     setup.idp.client("service-a").may_request("service-a");
     let actor = ActorSource::client_credentials_for(audience("service-a"));
@@ -162,7 +167,7 @@ async fn the_actors_own_token_takes_no_place_of_those_who_wait_for_it() {
 }
 
 #[tokio::test]
-async fn what_a_source_says_of_a_user_is_told_to_none() {
+async fn actor_failure_blames_no_user() {
     let setup = Setup::start().await;
     let caller = setup.caller("alice").await;
     for class in [

@@ -106,7 +106,7 @@ async fn running(setup: &Setup) -> (Server, TokenExchange) {
 
 /// OT-02
 #[tokio::test]
-async fn a_refused_own_token_is_replaced() {
+async fn rejected_own_token_is_replaced() {
     let setup = Setup::start().await;
     let (server, exchange) = running(&setup).await;
     server.accepts(|actor| actor == "own-2");
@@ -121,7 +121,7 @@ async fn a_refused_own_token_is_replaced() {
 }
 
 #[tokio::test]
-async fn many_share_the_new_own_token() {
+async fn callers_share_the_new_own_token() {
     let setup = Setup::start().await;
     let (server, exchange) = running(&setup).await;
     server.accepts(|actor| actor == "own-2");
@@ -136,7 +136,7 @@ async fn many_share_the_new_own_token() {
 }
 
 #[tokio::test]
-async fn no_user_is_blamed_for_refused_actors() {
+async fn rejected_actor_blames_no_user() {
     for error in [
         json!({ "error": "invalid_request" }),
         json!({ "error": "invalid_token" }),
@@ -158,7 +158,7 @@ async fn no_user_is_blamed_for_refused_actors() {
 }
 
 #[tokio::test]
-async fn refused_actors_are_replaced_again_later() {
+async fn rejected_actor_is_replaced_later() {
     let setup = Setup::start().await;
     let (server, exchange) = running(&setup).await;
     let bob = setup.caller("bob").await;
@@ -172,7 +172,7 @@ async fn refused_actors_are_replaced_again_later() {
 }
 
 #[tokio::test]
-async fn a_refused_subject_is_the_users() {
+async fn rejected_subject_is_users_fault() {
     for description in ["Invalid subject_token", "The subject token has expired"] {
         let setup = Setup::start().await;
         let (server, exchange) = running(&setup).await;
@@ -186,7 +186,7 @@ async fn a_refused_subject_is_the_users() {
 }
 
 #[tokio::test]
-async fn an_actor_that_works_for_others_is_not_blamed() {
+async fn working_actor_is_not_blamed() {
     let setup = Setup::start().await;
     let (server, exchange) = running(&setup).await;
     let bob = setup.caller("bob").await;
@@ -202,7 +202,7 @@ async fn an_actor_that_works_for_others_is_not_blamed() {
 }
 
 #[tokio::test]
-async fn ended_session_with_new_actor_is_the_users() {
+async fn ended_session_blames_the_user() {
     let setup = Setup::start().await;
     let (server, exchange) = running(&setup).await;
     let error = json!({ "error": "invalid_grant", "error_description": "Token is not active" });
@@ -257,7 +257,7 @@ async fn ended_session_replaces_one_actor() {
 }
 
 #[tokio::test]
-async fn ended_session_at_once_replaces_one_actor() {
+async fn parallel_calls_replace_one_actor() {
     let setup = Setup::start().await;
     let (server, exchange) = running(&setup).await;
     let bob = setup.caller("bob").await;
@@ -270,7 +270,7 @@ async fn ended_session_at_once_replaces_one_actor() {
 }
 
 #[tokio::test]
-async fn reissued_actor_does_not_hide_ended_session() {
+async fn reissued_actor_hides_no_session_end() {
     let setup = Setup::start().await;
     let bob = setup.caller("bob").await;
     for (error, expected) in [
@@ -297,7 +297,7 @@ async fn reissued_actor_does_not_hide_ended_session() {
 
 /// OT-02
 #[tokio::test]
-async fn a_fetched_actor_is_fetched_once_more() {
+async fn fetched_actor_is_fetched_once_more() {
     let setup = Setup::start().await;
     let bob = setup.caller("bob").await;
     for (names, expected, exchanges) in [
@@ -321,7 +321,7 @@ async fn a_fetched_actor_is_fetched_once_more() {
 }
 
 #[tokio::test]
-async fn a_fixed_actor_is_not_blamed_on_users() {
+async fn fixed_actor_blames_no_user() {
     let setup = Setup::start().await;
     let server = Server::new();
     server.accepts(|_| false);

@@ -86,8 +86,9 @@ fn header_value() -> impl Strategy<Value = HeaderValue> {
 }
 
 proptest! {
+    /// TE-06
     #[test]
-    fn te_06_any_answer_is_judged_without_panic(reply in replies()) {
+    fn any_response_never_panics(reply in replies()) {
         let (setup, caller) = &*CALLER;
         let exchanged = RUNTIME.block_on(async {
             let stub = Stub::new(setup, move |_| std::future::ready(reply.clone()));

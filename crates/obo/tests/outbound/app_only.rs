@@ -24,7 +24,7 @@ fn request(uri: &str) -> Request<()> {
 }
 
 #[tokio::test]
-async fn the_service_calls_as_itself_and_its_token_is_kept() {
+async fn own_token_is_used_and_cached() {
     let setup = Setup::start().await;
     setup.idp.client("service-a").may_request("service-b");
     let downstream = Downstream::default();
@@ -54,8 +54,9 @@ async fn the_service_calls_as_itself_and_its_token_is_kept() {
     assert_eq!(setup.idp.token_requests(), 1);
 }
 
+/// TX-41
 #[tokio::test]
-async fn tx_41_a_users_token_and_the_services_own_are_never_taken_for_each_other() {
+async fn user_and_own_tokens_never_mix() {
     let setup = Setup::start().await;
     setup.idp.client("service-a").may_request("service-b");
     let exchange = setup.exchange();
@@ -70,8 +71,9 @@ async fn tx_41_a_users_token_and_the_services_own_are_never_taken_for_each_other
     assert_ne!(own.token().authorization(), alices.token().authorization());
 }
 
+/// TX-38
 #[tokio::test]
-async fn tx_38_a_client_on_behalf_of_users_is_no_app_only_client_without_one() {
+async fn missing_user_is_not_app_only() {
     let setup = Setup::start().await;
     setup.idp.client("service-a").may_request("service-b");
     let (to_b, downstream) = setup.to_b();
@@ -84,8 +86,9 @@ async fn tx_38_a_client_on_behalf_of_users_is_no_app_only_client_without_one() {
     assert_eq!(setup.idp.token_requests(), 0);
 }
 
+/// BT-21
 #[tokio::test]
-async fn bt_21_other_destinations_are_denied_before_anything_is_sent() {
+async fn other_destinations_are_denied() {
     let setup = Setup::start().await;
     setup.idp.client("service-a").may_request("service-b");
     let downstream = Downstream::default();
@@ -105,7 +108,7 @@ async fn bt_21_other_destinations_are_denied_before_anything_is_sent() {
 }
 
 #[tokio::test]
-async fn a_rejected_token_of_its_own_is_replaced_and_the_request_sent_once_more() {
+async fn rejected_own_token_is_replaced() {
     let setup = Setup::start().await;
     setup.idp.client("service-a").may_request("service-b");
     let downstream = Downstream::default();
@@ -127,7 +130,7 @@ async fn a_rejected_token_of_its_own_is_replaced_and_the_request_sent_once_more(
 }
 
 #[tokio::test]
-async fn a_failure_is_never_told_as_the_fault_of_a_caller() {
+async fn failure_is_never_callers_fault() {
     let setup = Setup::start().await;
     let exchange = setup.exchange();
     let denied = exchange
@@ -147,7 +150,7 @@ async fn a_failure_is_never_told_as_the_fault_of_a_caller() {
 }
 
 #[tokio::test]
-async fn a_step_up_is_passed_on_since_there_is_no_user_who_could() {
+async fn step_up_is_passed_through() {
     let setup = Setup::start().await;
     setup.idp.client("service-a").may_request("service-b");
     let downstream = Downstream::default();
@@ -169,7 +172,7 @@ async fn a_step_up_is_passed_on_since_there_is_no_user_who_could() {
 }
 
 #[tokio::test]
-async fn names_of_targets_may_be_literals() {
+async fn target_names_may_be_literals() {
     let setup = Setup::start().await;
     setup.idp.client("service-a").may_request("service-b");
     let (exchange, caller) = (setup.exchange(), setup.caller("alice").await);

@@ -12,8 +12,9 @@ use tower::ServiceExt as _;
 use crate::setup::{Setup, assert_answer, claims, to_b};
 use crate::stub::{Stub, issued};
 
+/// BT-20, BC-03
 #[tokio::test]
-async fn bt_20_bc_03_the_issued_token_replaces_every_authorization_header() {
+async fn issued_token_replaces_authorization() {
     let setup = Setup::start().await;
     let inbound = setup.idp.user("alice").audience("service-a").mint();
     let caller = setup.validated(&inbound).await;
@@ -41,8 +42,9 @@ async fn bt_20_bc_03_the_issued_token_replaces_every_authorization_header() {
     assert_eq!(leaks.next(), None);
 }
 
+/// TX-38
 #[tokio::test]
-async fn tx_38_without_a_validated_caller_nothing_is_asked_or_called() {
+async fn missing_caller_sends_nothing() {
     let setup = Setup::start().await;
     let (service, downstream) = setup.to_b();
     let token = setup.idp.user("alice").audience("service-a").mint();
@@ -57,8 +59,9 @@ async fn tx_38_without_a_validated_caller_nothing_is_asked_or_called() {
     assert_eq!(setup.idp.requests().len(), 0);
 }
 
+/// TX-39
 #[tokio::test]
-async fn tx_39_a_failed_exchange_calls_nobody_and_the_next_call_asks_again() {
+async fn failed_exchange_makes_no_call() {
     let setup = Setup::start().await;
     let caller = setup.caller("alice").await;
     let (service, downstream) = setup.to_b();
@@ -75,8 +78,9 @@ async fn tx_39_a_failed_exchange_calls_nobody_and_the_next_call_asks_again() {
     assert_eq!(downstream.received().len(), 1);
 }
 
+/// TX-42
 #[tokio::test]
-async fn tx_42_a_caller_whose_token_ran_out_during_the_exchange_is_not_called_for() {
+async fn expiry_during_exchange_stops_call() {
     let setup = Setup::start().await;
     let caller = setup.caller("alice").await;
     let clock = obo::time::TestClock::new(obo::time::Clock::system().now());

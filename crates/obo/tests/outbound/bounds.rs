@@ -23,7 +23,7 @@ async fn stub(setup: &Setup) -> Stub {
 }
 
 #[tokio::test]
-async fn of_one_subject_those_that_end_first_make_room_for_others() {
+async fn earliest_expiry_is_evicted_first() {
     let setup = Setup::start().await;
     let stub = stub(&setup).await;
     let bounds = CacheBounds::new().entries_per_subject(10);
@@ -43,7 +43,7 @@ async fn of_one_subject_those_that_end_first_make_room_for_others() {
 }
 
 #[tokio::test]
-async fn all_together_they_take_no_more_bytes_than_they_may() {
+async fn cache_is_bounded_in_total_bytes() {
     let setup = Setup::start().await;
     let stub = stub(&setup).await;
     // Room for some 50 tokens of 1,000 bytes, however they are spread over users.
@@ -69,7 +69,7 @@ async fn all_together_they_take_no_more_bytes_than_they_may() {
 }
 
 #[tokio::test]
-async fn a_lifetime_of_nothing_keeps_nothing() {
+async fn zero_lifetime_caches_nothing() {
     let setup = Setup::start().await;
     let stub = stub(&setup).await;
     let bounds = CacheBounds::new().lifetime(Duration::ZERO);
@@ -81,7 +81,7 @@ async fn a_lifetime_of_nothing_keeps_nothing() {
 }
 
 #[tokio::test]
-async fn bounds_that_are_none_are_refused() {
+async fn invalid_bounds_are_rejected() {
     let setup = Setup::start().await;
     let exchange = || setup.builder();
     let field = |builder: TokenExchangeBuilder| builder.build().unwrap_err().field().to_owned();

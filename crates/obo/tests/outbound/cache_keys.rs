@@ -17,8 +17,9 @@ use tower::ServiceExt as _;
 use crate::setup::{Setup, audience, claims, to_b};
 use crate::stub::{Stub, issued};
 
+/// TX-41
 #[tokio::test]
-async fn tx_41_the_second_call_has_the_token_at_hand() {
+async fn second_call_uses_cached_token() {
     let setup = Setup::start().await;
     let caller = setup.caller("alice").await;
     let (service, downstream) = setup.to_b();
@@ -32,8 +33,9 @@ async fn tx_41_the_second_call_has_the_token_at_hand() {
     assert_eq!(received[0]["authorization"], received[1]["authorization"]);
 }
 
+/// TX-41
 #[tokio::test]
-async fn tx_41_clones_share_and_other_configurations_do_not() {
+async fn only_clones_share_a_cache() {
     let setup = Setup::start().await;
     let caller = setup.caller("alice").await;
     let exchange = setup.exchange();
@@ -82,8 +84,9 @@ async fn different_requests(setup: &Setup) -> Vec<ExchangeRequest> {
     ]
 }
 
+/// TX-41
 #[tokio::test]
-async fn tx_41_whatever_differs_in_one_thing_has_a_token_of_its_own() {
+async fn any_difference_gets_its_own_token() {
     let setup = Setup::start().await;
     let stub = Stub::new(&setup, |number| {
         ready(issued(&format!("t{number}"), json!({})))
@@ -100,8 +103,9 @@ async fn tx_41_whatever_differs_in_one_thing_has_a_token_of_its_own() {
     assert_eq!(stub.requests(), requests.len());
 }
 
+/// TX-41
 #[tokio::test]
-async fn tx_41_the_order_of_audiences_and_a_renewed_actor_token_change_nothing() {
+async fn order_and_renewed_actor_share_entry() {
     let setup = Setup::start().await;
     let stub = Stub::new(&setup, |_| ready(issued("t", json!({}))));
     let (exchange, caller) = (stub.exchange(), setup.caller("alice").await);
@@ -114,8 +118,9 @@ async fn tx_41_the_order_of_audiences_and_a_renewed_actor_token_change_nothing()
     assert_eq!(stub.requests(), 1);
 }
 
+/// MT-08
 #[tokio::test]
-async fn mt_08_another_certificate_has_tokens_of_its_own() {
+async fn each_certificate_has_its_tokens() {
     let setup = Setup::start().await;
     let stub = Stub::new(&setup, |number| {
         ready(issued(&format!("t{number}"), json!({})))
@@ -150,8 +155,9 @@ async fn mt_08_another_certificate_has_tokens_of_its_own() {
     }
 }
 
+/// MT-08
 #[tokio::test]
-async fn mt_08_a_token_whose_certificate_was_renewed_meanwhile_is_not_kept() {
+async fn old_certificate_token_is_not_cached() {
     let setup = Setup::start().await;
     let caller = setup.caller("alice").await;
     let certificate = Arc::new(AtomicU8::new(0));
@@ -183,8 +189,9 @@ async fn mt_08_a_token_whose_certificate_was_renewed_meanwhile_is_not_kept() {
 const USERS: usize = 100;
 const AUDIENCES: usize = 20;
 
+/// TX-41, TX-44
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn tx_41_tx_44_many_users_and_audiences_at_once_never_share_a_token() {
+async fn parallel_users_never_share_a_token() {
     let setup = Setup::start().await;
     for number in 0..AUDIENCES {
         let client = setup.idp.client("service-a");

@@ -41,8 +41,9 @@ fn more_needed(claims: &str) -> crate::stub::Reply {
     json(400, &body)
 }
 
+/// EN-04, SU-06
 #[tokio::test]
-async fn en_04_su_06_claims_go_up_as_a_challenge_of_our_own() {
+async fn claims_become_our_own_challenge() {
     let setup = Setup::start().await;
     let caller = setup.caller("alice").await;
     let spaced = r#"{ "access_token": {"acrs": {"essential": true, "value": "c1"}} }"#;
@@ -65,8 +66,9 @@ async fn en_04_su_06_claims_go_up_as_a_challenge_of_our_own() {
     assert_eq!(stub.requests(), 1);
 }
 
+/// EN-05, SU-08
 #[tokio::test]
-async fn en_05_su_08_claims_of_a_downstream_pass_by_the_token_at_hand() {
+async fn downstream_claims_bypass_the_cache() {
     let setup = Setup::start().await;
     let caller = setup.caller("alice").await;
     let stub = Stub::new(&setup, |number| {
@@ -108,8 +110,9 @@ async fn en_05_su_08_claims_of_a_downstream_pass_by_the_token_at_hand() {
     assert_eq!(usual.token().authorization(), "Bearer usual");
 }
 
+/// EN-02, RI-04
 #[tokio::test]
-async fn en_02_ri_04_what_cannot_be_asked_is_refused_before_any_request() {
+async fn unsupported_request_is_not_sent() {
     let setup = Setup::start().await;
     let caller = setup.caller("alice").await;
     let requests = Arc::new(AtomicUsize::new(0));

@@ -24,8 +24,9 @@ fn to_b_or_c(setup: &Setup) -> (OnBehalfOf<Downstream>, Downstream) {
     (layer.layer(downstream.clone()), downstream)
 }
 
+/// BT-21
 #[tokio::test]
-async fn bt_21_each_request_gets_the_token_of_where_it_goes() {
+async fn request_gets_its_destinations_token() {
     let setup = Setup::start().await;
     let caller = setup.caller("alice").await;
     let (service, downstream) = to_b_or_c(&setup);
@@ -41,8 +42,9 @@ async fn bt_21_each_request_gets_the_token_of_where_it_goes() {
     assert_eq!(setup.idp.token_requests(), 2);
 }
 
+/// BT-21
 #[tokio::test]
-async fn bt_21_any_other_place_is_refused_before_anything_is_asked() {
+async fn unknown_destination_sends_nothing() {
     let setup = Setup::start().await;
     let caller = setup.caller("alice").await;
     let before = setup.idp.requests().len();
@@ -72,8 +74,9 @@ async fn bt_21_any_other_place_is_refused_before_anything_is_asked() {
     assert_eq!(setup.idp.requests().len(), before);
 }
 
+/// BT-21
 #[tokio::test]
-async fn bt_21_a_fixed_destination_refuses_a_request_to_another_place() {
+async fn fixed_destination_rejects_others() {
     let setup = Setup::start().await;
     let caller = setup.caller("alice").await;
     let (service, downstream) = setup.to_b();
@@ -97,8 +100,9 @@ async fn bt_21_a_fixed_destination_refuses_a_request_to_another_place() {
     }
 }
 
+/// TX-38
 #[tokio::test]
-async fn tx_38_the_caller_given_beats_the_one_in_the_request() {
+async fn explicit_caller_wins() {
     let setup = Setup::start().await;
     let (alice, bob) = (setup.caller("alice").await, setup.caller("bob").await);
     let (service, downstream) = setup.to_b();
@@ -214,7 +218,7 @@ async fn unmatched(places: &[&str], uri: &str) -> String {
 }
 
 #[tokio::test]
-async fn unknown_destination_names_what_is_configured() {
+async fn unknown_destination_lists_known() {
     const PLACES: &[&str] = &[
         "https://b.example",
         "https://b.example:8443/c",
@@ -251,7 +255,7 @@ async fn unknown_destination_names_what_is_configured() {
 }
 
 #[tokio::test]
-async fn path_alone_names_with_origin() {
+async fn path_without_origin_names_the_fix() {
     let several = &["https://b.example", "https://c.example"];
     let error = unmatched(several, "/stock.Stock/Level").await;
     assert!(
@@ -268,7 +272,7 @@ async fn path_alone_names_with_origin() {
 }
 
 #[test]
-fn colon_parameter_in_destination_is_refused() {
+fn colon_parameter_is_rejected() {
     for uri in [
         "https://b.example/orders/:id",
         "https://b.example/:tenant/x",

@@ -24,8 +24,9 @@ fn discovering(setup: &Setup) -> TokenExchange {
         .unwrap()
 }
 
+/// MD-08
 #[tokio::test]
-async fn md_08_the_token_endpoint_is_discovered_once() {
+async fn token_endpoint_is_discovered_once() {
     let setup = Setup::start().await;
     let caller = setup.caller("alice").await;
     let before = setup.idp.discovery_requests();
@@ -48,8 +49,9 @@ fn given(setup: &Setup, token_endpoint: Option<&str>) -> TokenExchange {
     TokenExchange::builder(server, client()).build().unwrap()
 }
 
+/// MD-09
 #[tokio::test]
-async fn md_09_with_the_places_given_nothing_is_discovered() {
+async fn given_metadata_needs_no_discovery() {
     let setup = Setup::start().await;
     let caller = setup.caller("alice").await;
     let before = setup.idp.discovery_requests();
@@ -62,7 +64,7 @@ async fn md_09_with_the_places_given_nothing_is_discovered() {
 }
 
 #[tokio::test]
-async fn a_server_without_token_endpoint_is_a_mistake_of_ours() {
+async fn missing_token_endpoint_is_our_fault() {
     let setup = Setup::start().await;
     let caller = setup.caller("alice").await;
     let refused = given(&setup, None)
@@ -78,8 +80,9 @@ async fn a_server_without_token_endpoint_is_a_mistake_of_ours() {
     assert_eq!(refused.unwrap_err().kind(), Kind::ClientMisconfigured);
 }
 
+/// MD-01
 #[tokio::test]
-async fn md_01_nothing_is_sent_anywhere_when_discovery_fails_and_the_next_call_tries_again() {
+async fn failed_discovery_sends_nothing() {
     let setup = Setup::start().await;
     let caller = setup.caller("alice").await;
     for fault in [
@@ -104,8 +107,9 @@ async fn md_01_nothing_is_sent_anywhere_when_discovery_fails_and_the_next_call_t
         .unwrap();
 }
 
+/// MD-01
 #[tokio::test]
-async fn md_01_no_exchange_waits_for_a_new_document_while_there_is_an_old_one() {
+async fn exchange_uses_stale_document() {
     let setup = Setup::start().await;
     let caller = setup.caller("alice").await;
     tokio::time::pause();
@@ -151,8 +155,9 @@ async fn md_01_no_exchange_waits_for_a_new_document_while_there_is_an_old_one() 
     assert_eq!(discoveries.load(Ordering::SeqCst), 2);
 }
 
+/// TE-08
 #[tokio::test]
-async fn te_08_a_server_without_a_document_is_left_alone_for_as_long_as_it_asks() {
+async fn discovery_keeps_requested_pause() {
     let setup = Setup::start().await;
     let caller = setup.caller("alice").await;
     let asked = Arc::new(AtomicUsize::new(0));
@@ -180,7 +185,7 @@ async fn te_08_a_server_without_a_document_is_left_alone_for_as_long_as_it_asks(
 }
 
 #[tokio::test]
-async fn a_document_that_leads_nowhere_is_renewed_before_it_is_old() {
+async fn useless_document_is_renewed_early() {
     let setup = Setup::start().await;
     let caller = setup.caller("alice").await;
     tokio::time::pause();
@@ -297,7 +302,7 @@ async fn unlisted_grant_is_named() {
 
 /// MD-08
 #[tokio::test]
-async fn grant_that_was_granted_is_offered() {
+async fn working_unlisted_grant_is_used() {
     let setup = Setup::start().await;
     let (alice, bob) = (setup.caller("alice").await, setup.caller("bob").await);
     let of_alice = alice.subject_token().expose().to_owned();

@@ -93,7 +93,7 @@ async fn opaque_token_for_target_is_used() {
 }
 
 #[tokio::test]
-async fn opaque_token_for_another_is_refused() {
+async fn opaque_token_for_other_is_rejected() {
     let setup = Setup::start().await;
     for members in [
         json!({ "active": true, "aud": "ServiceA" }),
@@ -119,11 +119,11 @@ async fn opaque_token_for_another_is_refused() {
         inspected(json!({ "active": true, "aud": "c" })),
     );
     let error = idp.token(&setup).await.unwrap_err();
-    assert!(error.to_string().contains(r#"`aud` names "c""#), "{error}");
+    assert!(error.to_string().contains(r#"`aud` is "c""#), "{error}");
 }
 
 #[tokio::test]
-async fn refused_introspection_is_no_token() {
+async fn failed_introspection_gives_no_token() {
     let setup = Setup::start().await;
     for (status, kind) in [
         (401, Kind::ClientMisconfigured),
@@ -149,7 +149,7 @@ async fn issued_jwt_is_not_introspected() {
 }
 
 #[tokio::test]
-async fn introspected_sub_is_the_callers() {
+async fn introspected_sub_must_match_caller() {
     let setup = Setup::start().await;
     let iss = issuer(&setup.idp);
     let iss = iss.as_str();
@@ -199,7 +199,7 @@ async fn introspected_sub_is_the_callers() {
 }
 
 #[tokio::test]
-async fn introspection_of_issued_is_json_by_type() {
+async fn introspection_must_be_json() {
     let setup = Setup::start().await;
     for (content_type, is_used) in [
         (Some("application/json"), true),

@@ -82,34 +82,39 @@ impl Clocks {
     }
 }
 
+/// TX-42
 #[tokio::test]
-async fn tx_42_a_fifth_of_the_lifetime_is_left_unused_and_a_minute_at_most() {
+async fn fifth_of_lifetime_is_unused() {
     let short = Clocks::opaque(json!({ "expires_in": 100 })).await;
     short.assert_used(77, 80).await;
 }
 
+/// TX-42
 #[tokio::test]
-async fn tx_42_of_a_long_lifetime_a_minute_is_left_unused() {
+async fn long_lifetime_leaves_a_minute() {
     let long = Clocks::opaque(json!({ "expires_in": 1000 })).await;
     long.assert_used(933, 940).await;
 }
 
+/// TX-16
 #[tokio::test]
-async fn tx_16_a_missing_lifetime_is_a_minute() {
+async fn missing_lifetime_is_a_minute() {
     let clocks = Clocks::opaque(json!({ "expires_in": null })).await;
     clocks.assert_used(46, 48).await;
 }
 
+/// TE-07
 #[tokio::test]
-async fn te_07_a_lifetime_that_is_no_number_counts_as_missing() {
+async fn non_number_counts_as_missing() {
     for odd in [json!("3600"), json!([]), json!({}), json!(true), json!("x")] {
         let clocks = Clocks::opaque(json!({ "expires_in": odd })).await;
         clocks.assert_used(46, 48).await;
     }
 }
 
+/// TX-16
 #[tokio::test]
-async fn tx_16_a_zero_or_negative_lifetime_is_used_once() {
+async fn zero_lifetime_is_used_once() {
     for none in [json!(0), json!(-1), json!(-1e300), json!(0.0)] {
         let clocks = Clocks::opaque(json!({ "expires_in": none })).await;
         for asked in 1..=3 {
@@ -119,8 +124,9 @@ async fn tx_16_a_zero_or_negative_lifetime_is_used_once() {
     }
 }
 
+/// TE-07
 #[tokio::test]
-async fn te_07_a_huge_lifetime_is_an_hour() {
+async fn huge_lifetime_is_one_hour() {
     for huge in [
         json!(1e20),
         json!(u64::MAX),
@@ -132,14 +138,16 @@ async fn te_07_a_huge_lifetime_is_an_hour() {
     }
 }
 
+/// TX-42
 #[tokio::test]
-async fn tx_42_the_callers_own_expiry_caps_it() {
+async fn caller_expiry_caps_the_lifetime() {
     let clocks = Clocks::start(200, |_| "opaque".to_owned(), json!({})).await;
     clocks.assert_used(150, 161).await;
 }
 
+/// TX-42
 #[tokio::test]
-async fn tx_42_an_expired_caller_is_refused_without_asking_even_when_a_token_is_at_hand() {
+async fn expired_caller_is_rejected() {
     let clocks = Clocks::start(300, |_| "opaque".to_owned(), json!({})).await;
     clocks.source().await;
     // The wall clock alone.
@@ -163,27 +171,31 @@ fn jwt_for(seconds: i64) -> impl FnOnce(&Setup) -> String {
     }
 }
 
+/// AT-14
 #[tokio::test]
-async fn at_14_a_tokens_own_expiry_shortens_what_was_stated() {
+async fn token_expiry_shortens_the_lifetime() {
     let stated = json!({ "expires_in": 3000 });
     let clocks = Clocks::start(36_000, jwt_for(100), stated).await;
     clocks.assert_used(75, 81).await;
 }
 
+/// AT-14
 #[tokio::test]
-async fn at_14_a_tokens_own_expiry_lengthens_nothing() {
+async fn token_expiry_lengthens_nothing() {
     let clocks = Clocks::start(36_000, jwt_for(3000), json!({ "expires_in": 100 })).await;
     clocks.assert_used(77, 80).await;
 }
 
+/// AT-14
 #[tokio::test]
-async fn at_14_a_tokens_own_expiry_is_not_taken_for_a_lifetime_nobody_stated() {
+async fn token_expiry_is_not_a_lifetime() {
     let clocks = Clocks::start(36_000, jwt_for(3000), json!({ "expires_in": null })).await;
     clocks.assert_used(46, 48).await;
 }
 
+/// TX-43
 #[tokio::test]
-async fn tx_43_what_the_server_issues_is_not_used_past_the_callers_token() {
+async fn issued_token_ends_with_callers() {
     let setup = Setup::start().await;
     setup.idp.set_token_lifetime(36_000);
     let token = setup.idp.user("alice").audience("service-a").expires_in(90);
@@ -193,8 +205,9 @@ async fn tx_43_what_the_server_issues_is_not_used_past_the_callers_token() {
     assert!(issued["exp"].as_u64().unwrap() <= caller.expires_at().as_secs());
 }
 
+/// TX-42
 #[tokio::test]
-async fn tx_42_the_lifetime_counts_from_when_the_request_was_sent() {
+async fn lifetime_counts_from_the_request() {
     let setup = Setup::start().await;
     let caller = setup.caller("alice").await;
     let stub = Stub::new(&setup, |_| async {
@@ -228,8 +241,9 @@ proptest! {
     // Each starts an authorization server.
     #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() })]
 
+    /// TX-42, TX-16
     #[test]
-    fn tx_42_tx_16_no_answer_makes_a_token_outlive_its_bounds(
+    fn no_token_outlives_its_bounds(
         (expires_in, stated) in stated(),
         own in proptest::option::of(2..4000_i64),
         caller_lives in 30..4000_i64,

@@ -58,7 +58,7 @@ fn is(form: &[(String, String)], name: &str, value: &str) -> bool {
 }
 
 #[tokio::test]
-async fn a_broken_target_keeps_no_other_waiting() {
+async fn broken_target_delays_no_other() {
     let setup = Setup::start().await;
     let mut users = Vec::new();
     for number in 0..40 {
@@ -111,7 +111,7 @@ async fn one_user_leaves_room_for_others() {
 
 /// 10,000 users with one token each, and 32 with as many large ones as one user may have.
 #[tokio::test]
-async fn many_tokens_of_some_evict_nobody_else() {
+async fn many_tokens_evict_no_other_user() {
     let setup = Setup::start().await;
     let exchange = builder_by_form(&setup, |form| {
         let size = match is(&form, "audience", "t-") {
@@ -156,7 +156,7 @@ async fn many_tokens_of_some_evict_nobody_else() {
 }
 
 #[tokio::test]
-async fn a_subject_is_bounded_by_bytes() {
+async fn subject_is_bounded_by_bytes() {
     let setup = Setup::start().await;
     let stub = Stub::new(&setup, |_| {
         ready(issued(&"x".repeat(10_000), json!({ "expires_in": 3600 })))
@@ -186,7 +186,7 @@ async fn a_subject_is_bounded_by_bytes() {
 }
 
 #[tokio::test]
-async fn refusals_have_their_weight() {
+async fn cached_refusals_count_as_bytes() {
     let setup = Setup::start().await;
     let stub = Stub::new(&setup, |_| {
         let refusal = json!({ "error": "invalid_grant", "error_description": "x".repeat(190) });
@@ -211,7 +211,7 @@ async fn refusals_have_their_weight() {
 }
 
 #[tokio::test]
-async fn unusable_response_is_remembered() {
+async fn unusable_response_is_cached() {
     let setup = Setup::start().await;
     let [alice, bob] = [setup.caller("alice").await, setup.caller("bob").await];
     let stub = Stub::new(&setup, |_| ready(json(200, &json!({}))));
@@ -231,7 +231,7 @@ async fn unusable_response_is_remembered() {
 }
 
 #[tokio::test]
-async fn a_rejected_client_is_remembered_for_a_second() {
+async fn rejected_client_is_cached_briefly() {
     let setup = Setup::start().await;
     let stub = Stub::new(&setup, |_| {
         ready(json(401, &json!({ "error": "invalid_client" })))
@@ -258,7 +258,7 @@ async fn a_rejected_client_is_remembered_for_a_second() {
 }
 
 #[tokio::test]
-async fn one_rejected_user_holds_nobody_up_for_long() {
+async fn one_rejected_user_delays_no_other() {
     let setup = Setup::start().await;
     let [mallory, bob] = [setup.caller("mallory").await, setup.caller("bob").await];
     let exchange = by_form(&setup, |form| {
@@ -280,7 +280,7 @@ async fn one_rejected_user_holds_nobody_up_for_long() {
 
 /// Some servers respond with `invalid_client` for an unknown target.
 #[tokio::test]
-async fn a_client_that_works_is_not_called_rejected() {
+async fn working_client_is_not_rejected() {
     let setup = Setup::start().await;
     let exchange = by_form(&setup, |form| {
         ready(match is(&form, "audience", "unknown") {
@@ -299,7 +299,7 @@ async fn a_client_that_works_is_not_called_rejected() {
 }
 
 #[tokio::test]
-async fn a_good_token_outlives_a_failed_renewal() {
+async fn good_token_outlives_failed_renewal() {
     let setup = Setup::start().await;
     let stub = Stub::new(&setup, |number| {
         ready(match number {
@@ -321,7 +321,7 @@ async fn a_good_token_outlives_a_failed_renewal() {
 }
 
 #[tokio::test]
-async fn a_token_goes_to_no_other_issuers_server() {
+async fn token_goes_to_no_other_issuer() {
     let (setup, foreign) = (Setup::start().await, Setup::start().await);
     let caller = foreign.caller("alice").await;
     let stub = Stub::new(&setup, |_| ready(issued("opaque", json!({}))));
@@ -349,7 +349,7 @@ async fn a_token_goes_to_no_other_issuers_server() {
 /// A pause in a response is respected, whatever else the response says. A pause of our own is not
 /// attributed to the server.
 #[tokio::test]
-async fn an_open_breaker_is_not_the_servers_wish() {
+async fn open_breaker_is_no_server_pause() {
     let setup = Setup::start().await;
     let mut users = Vec::new();
     for number in 0..6 {

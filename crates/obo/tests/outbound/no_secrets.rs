@@ -46,8 +46,9 @@ fn printed(values: &[&dyn Debug]) -> String {
     lines.collect()
 }
 
+/// CA-16
 #[tokio::test]
-async fn ca_16_debug_shows_no_secret() {
+async fn debug_shows_no_secret() {
     let setup = Setup::start().await;
     let subject = setup.idp.user("alice").audience("service-a").mint();
     let caller = setup.validated(&subject).await;
@@ -100,8 +101,9 @@ async fn ca_16_debug_shows_no_secret() {
     assert_without(&text, &[&subject, issued, SECRET, &body, scalar]);
 }
 
+/// TE-09
 #[tokio::test]
-async fn te_09_the_servers_words_are_cut_and_cleaned_and_told_to_nobody() {
+async fn server_text_is_cut_and_cleaned() {
     let setup = Setup::start().await;
     let caller = setup.caller("alice").await;
     let long = format!("line\r\nx-admin: 1\u{1b}[31m\"{}", "z".repeat(100_000));
@@ -130,8 +132,9 @@ async fn te_09_the_servers_words_are_cut_and_cleaned_and_told_to_nobody() {
     }
 }
 
+/// OB-01
 #[tokio::test]
-async fn ob_01_a_server_that_repeats_what_it_got_makes_no_error_tell_it() {
+async fn echoed_secret_is_redacted() {
     let setup = Setup::start().await;
     let subject = setup.idp.user("alice").audience("service-a").mint();
     let caller = setup.validated(&subject).await;
@@ -186,7 +189,7 @@ impl ClientAuth for Badge {
 }
 
 #[tokio::test]
-async fn credential_of_an_outsider_is_redacted() {
+async fn custom_credential_is_redacted() {
     let setup = Setup::start().await;
     let caller = setup.caller("alice").await;
     for name in ["badge", "client_id", "claims", "audience", "scope"] {
@@ -212,8 +215,9 @@ async fn credential_of_an_outsider_is_redacted() {
     }
 }
 
+/// OB-01, TX-18
 #[tokio::test]
-async fn ob_01_tx_18_nothing_secret_is_logged_at_any_level() {
+async fn logs_hold_no_secret() {
     let log = Log::default();
     let subscriber = tracing_subscriber::fmt()
         .with_max_level(LevelFilter::TRACE)

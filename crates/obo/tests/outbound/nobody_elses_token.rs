@@ -187,8 +187,9 @@ impl Population {
     }
 }
 
+/// TX-41, TX-44
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn tx_41_tx_44_of_1000_users_and_10_audiences_none_is_called_for_with_anothers_token() {
+async fn thousand_users_never_share_a_token() {
     let setup = Setup::start().await;
     let (server, asked) = naming_server(&setup);
     // Less than all entries need, so that entries are evicted all the time.

@@ -43,7 +43,7 @@ async fn callers(setup: &Setup) -> [Caller; 3] {
 }
 
 #[tokio::test]
-async fn after_five_failed_exchanges_nobody_asks_until_one_goes_ahead() {
+async fn five_failures_open_the_breaker() {
     let setup = Setup::start().await;
     let callers = callers(&setup).await;
     let (stub, is_up) = switched(&setup);
@@ -80,7 +80,7 @@ async fn after_five_failed_exchanges_nobody_asks_until_one_goes_ahead() {
 }
 
 #[tokio::test]
-async fn what_fails_for_one_user_alone_keeps_it_from_nobody_else() {
+async fn failing_user_blocks_no_other() {
     let setup = Setup::start().await;
     let [alice, bob, _] = callers(&setup).await;
     let (stub, is_up) = switched(&setup);
@@ -94,7 +94,7 @@ async fn what_fails_for_one_user_alone_keeps_it_from_nobody_else() {
 }
 
 #[tokio::test]
-async fn what_is_refused_before_the_server_is_asked_tells_nothing_of_it() {
+async fn local_rejection_opens_no_breaker() {
     let setup = Setup::start().await;
     let callers = callers(&setup).await;
     let (stub, _) = switched(&setup);
@@ -118,7 +118,7 @@ async fn what_is_refused_before_the_server_is_asked_tells_nothing_of_it() {
 }
 
 #[tokio::test]
-async fn a_token_at_hand_is_given_while_the_server_is_left_alone() {
+async fn cached_token_outlasts_open_breaker() {
     let setup = Setup::start().await;
     let [caller, other, third] = callers(&setup).await;
     let (stub, is_up) = switched(&setup);
@@ -138,7 +138,7 @@ async fn a_token_at_hand_is_given_while_the_server_is_left_alone() {
 }
 
 #[tokio::test]
-async fn refusals_leave_it_to_the_others_however_many_there_are() {
+async fn rejections_open_no_breaker() {
     let setup = Setup::start().await;
     let caller = setup.caller("alice").await;
     for (status, code) in [

@@ -18,7 +18,7 @@ use crate::downstream::Downstream;
 use crate::setup::{Setup, URI_OF_B, audience};
 
 #[tokio::test]
-async fn only_the_service_that_was_polled_ready_is_called() {
+async fn only_the_ready_service_is_called() {
     let setup = Setup::start().await;
     let caller = setup.caller("alice").await;
     let (service, downstream) = setup.to_b();
@@ -33,7 +33,7 @@ async fn only_the_service_that_was_polled_ready_is_called() {
 }
 
 #[tokio::test]
-async fn calls_under_way_do_not_use_each_others_readiness() {
+async fn calls_do_not_share_readiness() {
     let setup = Setup::start().await;
     let caller = setup.caller("alice").await;
     let (service, downstream) = setup.to_b();
@@ -77,7 +77,7 @@ impl Service<Request<()>> for Broken {
 }
 
 #[tokio::test]
-async fn errors_of_the_inner_service_are_told_apart() {
+async fn inner_errors_are_distinguished() {
     let setup = Setup::start().await;
     let caller = setup.caller("alice").await;
     let destination = obo::Destination::new(URI_OF_B, audience("service-b")).unwrap();
@@ -94,7 +94,7 @@ async fn errors_of_the_inner_service_are_told_apart() {
 }
 
 #[test]
-fn services_can_be_cloned_and_sent_whatever_the_body_is() {
+fn services_can_be_cloned_and_sent() {
     fn anywhere<T: Clone + Send + Sync + 'static>() {}
     fn sent<T: Send>(_: impl FnOnce(OnBehalfOf<Downstream>, Request<Box<dyn Send>>) -> T) {}
     anywhere::<OnBehalfOf<Downstream>>();
@@ -105,7 +105,7 @@ fn services_can_be_cloned_and_sent_whatever_the_body_is() {
 }
 
 #[tokio::test]
-async fn a_wait_for_a_token_holds_no_permit() {
+async fn token_wait_holds_no_permit() {
     let setup = Setup::start().await;
     let (alice, bob) = (setup.caller("alice").await, setup.caller("bob").await);
     let destination = obo::Destination::new(URI_OF_B, audience("service-b")).unwrap();

@@ -54,8 +54,9 @@ async fn refused_body(
     refused(setup, &Stub::new(setup, move |_| ready(reply()))).await
 }
 
+/// TX-13, TX-14, TX-15
 #[tokio::test]
-async fn tx_13_tx_14_tx_15_a_token_that_is_no_bearer_access_token_is_unusable() {
+async fn non_bearer_token_is_unusable() {
     let setup = Setup::start().await;
     let urn = |kind: &str| format!("urn:ietf:params:oauth:token-type:{kind}");
     for wrong in [
@@ -80,8 +81,9 @@ async fn tx_13_tx_14_tx_15_a_token_that_is_no_bearer_access_token_is_unusable() 
     }
 }
 
+/// TX-14
 #[tokio::test]
-async fn tx_14_bearer_is_bearer_in_any_case() {
+async fn bearer_is_case_insensitive() {
     let setup = Setup::start().await;
     let caller = setup.caller("alice").await;
     for spelled in ["bearer", "BEARER", "bEaReR"] {
@@ -93,8 +95,9 @@ async fn tx_14_bearer_is_bearer_in_any_case() {
     }
 }
 
+/// TX-39
 #[tokio::test]
-async fn tx_39_a_token_that_is_no_header_value_is_unusable() {
+async fn non_header_value_is_unusable() {
     let setup = Setup::start().await;
     for token in [
         "",
@@ -130,8 +133,9 @@ fn jwt(setup: &Setup, claims: &Value) -> String {
     token.mint()
 }
 
+/// AT-14
 #[tokio::test]
-async fn at_14_what_a_token_says_of_itself_may_refuse_it() {
+async fn wrong_jwt_claims_are_rejected() {
     let setup = Setup::start().await;
     let now = obo::time::Clock::system().now().as_secs();
     for wrong in [
@@ -158,8 +162,9 @@ async fn at_14_what_a_token_says_of_itself_may_refuse_it() {
     }
 }
 
+/// TX-39
 #[tokio::test]
-async fn tx_39_the_subject_token_handed_back_is_unusable() {
+async fn returned_subject_token_is_unusable() {
     let setup = Setup::start().await;
     let token = setup
         .idp
@@ -173,8 +178,9 @@ async fn tx_39_the_subject_token_handed_back_is_unusable() {
     assert_eq!(exchanged.unwrap_err().kind(), Kind::ResponseUnusable);
 }
 
+/// TX-17
 #[tokio::test]
-async fn tx_17_a_wider_scope_is_refused_and_a_narrower_one_is_told() {
+async fn wider_scope_is_rejected() {
     let setup = Setup::start().await;
     let caller = setup.caller("alice").await;
     for (granted, expected) in [
@@ -198,8 +204,9 @@ async fn tx_17_a_wider_scope_is_refused_and_a_narrower_one_is_told() {
     }
 }
 
+/// TX-17
 #[tokio::test]
-async fn tx_17_a_destination_may_refuse_a_narrower_scope() {
+async fn narrower_scope_may_be_rejected() {
     let setup = Setup::start().await;
     let caller = setup.caller("alice").await;
     let stub = Stub::new(&setup, |number| {
@@ -239,8 +246,9 @@ async fn tx_17_a_destination_may_refuse_a_narrower_scope() {
     assert_eq!(downstream.authorization(), "Bearer t2");
 }
 
+/// TE-06
 #[tokio::test]
-async fn te_06_what_is_no_json_object_is_unusable() {
+async fn non_json_object_is_unusable() {
     let setup = Setup::start().await;
     let utf16 = "{\"access_token\":\"a\"}"
         .encode_utf16()
@@ -291,7 +299,7 @@ async fn error_in_200_has_its_class() {
 
 /// TX-13
 #[tokio::test]
-async fn token_for_another_target_is_unusable() {
+async fn token_for_other_target_is_unusable() {
     let setup = Setup::start().await;
     for member in ["audience", "resource"] {
         for other in [json!("ServiceA"), json!(["ServiceA"])] {
@@ -303,8 +311,9 @@ async fn token_for_another_target_is_unusable() {
     }
 }
 
+/// TE-06
 #[tokio::test]
-async fn te_06_an_answer_of_another_media_type_is_unusable() {
+async fn other_media_type_is_unusable() {
     let setup = Setup::start().await;
     for media_type in [
         "text/html",
@@ -324,8 +333,9 @@ async fn te_06_an_answer_of_another_media_type_is_unusable() {
     }
 }
 
+/// TX-21
 #[tokio::test]
-async fn tx_21_each_refusal_has_its_class() {
+async fn each_refusal_has_its_class() {
     let setup = Setup::start().await;
     for (status, body, kind) in [
         (400, r#"{"error":"invalid_request"}"#, Kind::SubjectInvalid),
@@ -391,8 +401,9 @@ async fn tx_21_each_refusal_has_its_class() {
     }
 }
 
+/// TX-21
 #[tokio::test]
-async fn tx_21_the_servers_own_refusals_have_their_class() {
+async fn real_refusals_have_their_class() {
     let setup = Setup::start().await;
     let caller = setup.caller("alice").await;
     let denied = setup.exchange().token(&caller, audience("service-z")).await;
@@ -406,8 +417,9 @@ async fn tx_21_the_servers_own_refusals_have_their_class() {
     assert_eq!(denied.unwrap_err().kind(), Kind::ClientMisconfigured);
 }
 
+/// TE-08
 #[tokio::test]
-async fn te_08_a_pause_the_server_asks_for_is_passed_on_within_bounds() {
+async fn requested_pause_is_bounded() {
     let setup = Setup::start().await;
     let caller = setup.caller("alice").await;
     for (status, asked, expected, kind) in [
@@ -425,8 +437,9 @@ async fn te_08_a_pause_the_server_asks_for_is_passed_on_within_bounds() {
     }
 }
 
+/// TX-21
 #[tokio::test]
-async fn tx_21_a_step_up_tells_our_caller_what_is_missing() {
+async fn step_up_names_what_is_missing() {
     let setup = Setup::start().await;
     let error = refused_body(&setup, || {
         let body = json!({
@@ -444,8 +457,9 @@ async fn tx_21_a_step_up_tells_our_caller_what_is_missing() {
     assert!(!challenge.contains("silver"), "{challenge}");
 }
 
+/// TX-18
 #[tokio::test]
-async fn tx_18_a_refresh_token_beside_the_token_changes_nothing() {
+async fn refresh_token_changes_nothing() {
     let setup = Setup::start().await;
     let caller = setup.caller("alice").await;
     let more = json!({ "refresh_token": "r3fresh", "unknown": { "member": [1] } });

@@ -47,8 +47,9 @@ fn source<R>(response: &Response<R>) -> TokenSource {
     *response.extensions().get().unwrap()
 }
 
+/// GR-10
 #[tokio::test]
-async fn gr_10_a_rejected_token_is_exchanged_again_and_the_request_sent_once_more() {
+async fn rejected_token_is_replaced() {
     let setup = Setup::start().await;
     let (mut to_b, downstream) = replayed(&setup).await;
     call(&mut to_b, request()).await;
@@ -68,8 +69,9 @@ async fn gr_10_a_rejected_token_is_exchanged_again_and_the_request_sent_once_mor
     );
 }
 
+/// GR-10
 #[tokio::test]
-async fn gr_10_a_grpc_status_in_the_headers_rejects_a_token_too() {
+async fn grpc_status_rejects_a_token_too() {
     let setup = Setup::start().await;
     let (mut to_b, downstream) = replayed(&setup).await;
     downstream.reply(200, &[("grpc-status", "16")]);
@@ -81,8 +83,9 @@ async fn gr_10_a_grpc_status_in_the_headers_rejects_a_token_too() {
     );
 }
 
+/// GR-10
 #[tokio::test]
-async fn gr_10_a_second_rejection_reaches_the_caller() {
+async fn second_rejection_reaches_the_caller() {
     let setup = Setup::start().await;
     let (mut to_b, downstream) = replayed(&setup).await;
     downstream.reply(401, &INVALID_TOKEN);
@@ -96,8 +99,9 @@ async fn gr_10_a_second_rejection_reaches_the_caller() {
     );
 }
 
+/// GR-10
 #[tokio::test]
-async fn gr_10_a_service_that_rejects_everything_causes_one_exchange_more_and_no_storm() {
+async fn rejections_cause_no_storm() {
     let setup = Setup::start().await;
     let (mut to_b, downstream) = replayed(&setup).await;
     for _ in 0..100 {
@@ -112,8 +116,9 @@ async fn gr_10_a_service_that_rejects_everything_causes_one_exchange_more_and_no
     );
 }
 
+/// GR-10
 #[tokio::test]
-async fn gr_10_without_a_replay_the_next_call_has_a_new_token() {
+async fn next_call_has_a_new_token() {
     let setup = Setup::start().await;
     let (to_b, downstream) = setup.to_b();
     let mut to_b = to_b.on_behalf_of(&setup.caller("alice").await);
@@ -124,8 +129,9 @@ async fn gr_10_without_a_replay_the_next_call_has_a_new_token() {
     assert_eq!(source(&response), TokenSource::Exchange);
 }
 
+/// GR-10
 #[tokio::test]
-async fn gr_10_a_body_that_cannot_be_copied_is_not_sent_again() {
+async fn uncopied_body_is_not_replayed() {
     let setup = Setup::start().await;
     let (to_b, downstream) = setup.to_b();
     let mut to_b = to_b
@@ -139,8 +145,9 @@ async fn gr_10_a_body_that_cannot_be_copied_is_not_sent_again() {
     );
 }
 
+/// GR-10
 #[tokio::test]
-async fn gr_10_a_lack_of_rights_lets_no_token_go() {
+async fn insufficient_scope_evicts_nothing() {
     let setup = Setup::start().await;
     let (mut to_b, downstream) = replayed(&setup).await;
     downstream.reply(
@@ -162,8 +169,9 @@ async fn gr_10_a_lack_of_rights_lets_no_token_go() {
     );
 }
 
+/// GR-10
 #[tokio::test]
-async fn gr_10_many_who_were_rejected_together_share_the_new_token() {
+async fn rejected_callers_share_new_token() {
     let setup = Setup::start().await;
     let caller = setup.caller("alice").await;
     let exchange = setup.exchange();
@@ -199,8 +207,9 @@ async fn gr_10_many_who_were_rejected_together_share_the_new_token() {
     assert_eq!(setup.idp.token_requests(), 2);
 }
 
+/// TX-39
 #[tokio::test]
-async fn tx_39_when_no_new_token_can_be_had_the_failure_is_told_and_nothing_is_sent() {
+async fn failed_renewal_sends_nothing() {
     let setup = Setup::start().await;
     let (mut to_b, downstream) = replayed(&setup).await;
     call(&mut to_b, request()).await;
@@ -244,8 +253,9 @@ const STEP_UPS: [(&str, &str); 4] = [
     ),
 ];
 
+/// SU-06, SU-07
 #[tokio::test]
-async fn su_06_su_07_a_step_up_is_told_to_our_caller_in_our_own_words_and_not_tried_again() {
+async fn step_up_becomes_our_challenge() {
     for (received, sent) in STEP_UPS {
         for headers in [vec![], vec![("grpc-status", "16")]] {
             let setup = Setup::start().await;
@@ -272,8 +282,9 @@ async fn su_06_su_07_a_step_up_is_told_to_our_caller_in_our_own_words_and_not_tr
     }
 }
 
+/// SU-08
 #[tokio::test]
-async fn su_08_only_a_new_token_of_the_caller_is_exchanged_again_after_a_step_up() {
+async fn only_new_caller_token_is_exchanged() {
     let setup = Setup::start().await;
     let (to_b, downstream) = setup.to_b();
     let before = setup.caller("alice").await;
@@ -288,8 +299,9 @@ async fn su_08_only_a_new_token_of_the_caller_is_exchanged_again_after_a_step_up
     assert_eq!(source(&called), TokenSource::Exchange);
 }
 
+/// PR-06
 #[tokio::test]
-async fn pr_06_a_called_service_does_not_choose_where_the_callers_token_is_exchanged() {
+async fn downstream_chooses_no_issuer() {
     let setup = Setup::start().await;
     let (mut to_b, downstream) = replayed(&setup).await;
     let hostile = RawServer::start(|_| async {}).await;
@@ -303,7 +315,7 @@ async fn pr_06_a_called_service_does_not_choose_where_the_callers_token_is_excha
 }
 
 #[tokio::test]
-async fn a_response_frees_what_was_kept() {
+async fn response_frees_the_kept_request() {
     let setup = Setup::start().await;
     let alice = setup.caller("alice").await;
     let service_b = Destination::new(URI_OF_B, audience("service-b")).unwrap();

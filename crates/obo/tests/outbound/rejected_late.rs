@@ -205,7 +205,7 @@ async fn web_frames_reject_a_token() {
 }
 
 #[tokio::test]
-async fn rejections_in_trailers_cause_no_storm() {
+async fn trailer_rejections_cause_no_storm() {
     let setup = Setup::start().await;
     let alice = setup.caller("alice").await;
     let inner = service_fn(|_: Request<()>| async {

@@ -67,7 +67,7 @@ fn numbered(number: usize) -> Reply {
 }
 
 #[tokio::test]
-async fn a_token_in_use_is_renewed_while_it_is_still_given() {
+async fn token_in_use_is_renewed() {
     let used = InUse::start(36_000, numbered).await;
     used.fetch().await;
     used.pass(50).await;
@@ -86,15 +86,16 @@ async fn a_token_in_use_is_renewed_while_it_is_still_given() {
 }
 
 #[tokio::test]
-async fn a_token_nobody_uses_is_not_renewed() {
+async fn unused_token_is_not_renewed() {
     let used = InUse::start(36_000, numbered).await;
     used.fetch().await;
     used.pass(1000).await;
     assert_eq!(used.stub.requests(), 1);
 }
 
+/// TX-42
 #[tokio::test]
-async fn tx_42_nothing_is_renewed_that_the_callers_own_token_ends() {
+async fn renewal_stops_with_callers_token() {
     let used = InUse::start(100, numbered).await;
     used.fetch().await;
     used.pass(75).await;
@@ -103,7 +104,7 @@ async fn tx_42_nothing_is_renewed_that_the_callers_own_token_ends() {
 }
 
 #[tokio::test]
-async fn a_renewal_that_fails_leaves_the_token_and_is_tried_again_later() {
+async fn failed_renewal_keeps_the_token() {
     let used = InUse::start(36_000, |number| match number {
         1..=3 => crate::stub::json(400, &json!({ "error": "invalid_client" })),
         _ => numbered(number),
@@ -121,7 +122,7 @@ async fn a_renewal_that_fails_leaves_the_token_and_is_tried_again_later() {
 }
 
 #[tokio::test]
-async fn a_renewal_that_is_refused_takes_the_token_away() {
+async fn rejected_renewal_evicts_the_token() {
     let used = InUse::start(36_000, |number| match number {
         0 => numbered(number),
         _ => crate::stub::json(400, &json!({ "error": "invalid_grant" })),
@@ -136,7 +137,7 @@ async fn a_renewal_that_is_refused_takes_the_token_away() {
 }
 
 #[tokio::test]
-async fn whoever_wants_a_fresh_token_gets_one_and_so_do_the_others_then() {
+async fn fresh_token_is_shared() {
     let used = InUse::start(36_000, numbered).await;
     used.fetch().await;
     let wanted = obo::token::ExchangeRequest::new(

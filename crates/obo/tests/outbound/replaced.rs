@@ -32,8 +32,9 @@ async fn call(client: &Client, uri: &str) -> Result<TokenSource, ExchangeErrorKi
     }
 }
 
+/// BT-21
 #[tokio::test]
-async fn bt_21_a_replacement_reaches_every_client_and_keeps_the_tokens_that_still_apply() {
+async fn replacement_reaches_every_client() {
     let setup = Setup::start().await;
     for name in ["service-c", "service-d", "stock"] {
         setup.idp.client("service-a").may_exchange_to(name);
@@ -73,7 +74,7 @@ async fn bt_21_a_replacement_reaches_every_client_and_keeps_the_tokens_that_stil
 }
 
 #[tokio::test]
-async fn a_call_under_way_goes_on_with_what_it_looked_up() {
+async fn running_call_keeps_its_destination() {
     let setup = Setup::start().await;
     let caller = setup.caller("alice").await;
     let known = destinations(&[(B, "service-b")]);

@@ -35,8 +35,9 @@ async fn failed(stub: &Stub, setup: &Setup) -> ExchangeError {
     exchanged.unwrap_err()
 }
 
+/// TE-08
 #[tokio::test]
-async fn te_08_only_what_may_pass_is_tried_again() {
+async fn only_transient_failures_are_retried() {
     let setup = Setup::start().await;
     for (reply, requests, kind) in [
         (status(500), 3, Kind::Transient),
@@ -64,8 +65,9 @@ async fn te_08_only_what_may_pass_is_tried_again() {
     }
 }
 
+/// TE-08
 #[tokio::test]
-async fn te_08_a_failure_that_passes_is_not_seen_by_the_caller() {
+async fn transient_failure_is_hidden() {
     let setup = Setup::start().await;
     let caller = setup.caller("alice").await;
     for failures in 1..=2 {
@@ -95,7 +97,7 @@ async fn callers<const N: usize>(setup: &Setup, names: [&str; N]) -> Vec<Caller>
 
 /// TE-08
 #[tokio::test]
-async fn a_short_pause_is_waited_out() {
+async fn short_pause_is_waited_out() {
     let setup = Setup::start().await;
     let alice = setup.caller("alice").await;
     let stub = Stub::new(&setup, |number| {
@@ -114,7 +116,7 @@ async fn a_short_pause_is_waited_out() {
 
 /// TE-08
 #[tokio::test]
-async fn a_pause_of_one_user_holds_for_nobody_else() {
+async fn user_pause_stops_no_other() {
     let setup = Setup::start().await;
     let [alice, bob] = &callers(&setup, ["alice", "bob"]).await[..] else {
         panic!("two callers");
@@ -141,7 +143,7 @@ async fn a_pause_of_one_user_holds_for_nobody_else() {
 
 /// TE-08
 #[tokio::test]
-async fn a_pause_of_several_users_holds_for_all() {
+async fn pause_of_several_users_stops_all() {
     let setup = Setup::start().await;
     let callers = callers(&setup, ["alice", "bob", "carol", "dave"]).await;
     let stub = Stub::new(&setup, |number| {
@@ -170,7 +172,7 @@ async fn a_pause_of_several_users_holds_for_all() {
 
 /// TE-08
 #[tokio::test]
-async fn several_targets_pause_the_whole_endpoint() {
+async fn several_targets_pause_the_endpoint() {
     let setup = Setup::start().await;
     let callers = callers(&setup, ["alice", "bob", "carol", "dave"]).await;
     let stub = Stub::new(&setup, |number| {
@@ -191,8 +193,9 @@ async fn several_targets_pause_the_whole_endpoint() {
     exchange.token(&callers[3], audience("d")).await.unwrap();
 }
 
+/// TE-08
 #[tokio::test]
-async fn te_08_a_pause_may_be_told_as_a_date() {
+async fn pause_may_be_a_date() {
     let setup = Setup::start().await;
     let alice = setup.caller("alice").await;
     let stub = Stub::new(&setup, |number| {
@@ -216,8 +219,9 @@ async fn te_08_a_pause_may_be_told_as_a_date() {
     assert_eq!(stub.requests(), 2);
 }
 
+/// TE-08
 #[tokio::test]
-async fn te_08_an_attempt_that_hung_is_not_followed_by_another() {
+async fn hung_attempt_is_not_retried() {
     let setup = Setup::start().await;
     let stub = Stub::new(&setup, |_| pending());
     let caller = setup.caller("alice").await;
@@ -267,15 +271,17 @@ async fn kept_for(setup: &Setup, error: &'static str, kept: Duration) {
     tokio::time::resume();
 }
 
+/// TX-21
 #[tokio::test]
-async fn tx_21_a_refusal_is_kept_by_its_class_and_for_its_caller_and_target_alone() {
+async fn refusal_is_cached_by_class() {
     let setup = Setup::start().await;
     kept_for(&setup, "invalid_grant", Duration::from_secs(30)).await;
     kept_for(&setup, "invalid_target", Duration::from_secs(5)).await;
 }
 
+/// SU-08
 #[tokio::test]
-async fn su_08_a_step_up_is_asked_for_until_another_token_comes() {
+async fn step_up_holds_until_new_token() {
     let setup = Setup::start().await;
     let stub = Stub::new(&setup, |number| {
         ready(match number {
@@ -298,7 +304,7 @@ async fn su_08_a_step_up_is_asked_for_until_another_token_comes() {
 
 /// TE-08
 #[tokio::test]
-async fn the_last_attempts_pause_holds_next_time() {
+async fn last_pause_holds_next_time() {
     let setup = Setup::start().await;
     let alice = setup.caller("alice").await;
     let stub = Stub::new(&setup, |number| {

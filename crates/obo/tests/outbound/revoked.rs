@@ -12,7 +12,7 @@ use crate::setup::{Setup, assert_answer, audience, issuer};
 use crate::stub::{Stub, issued};
 
 #[tokio::test]
-async fn tokens_issued_until_then_are_refused_whatever_is_at_hand() {
+async fn earlier_tokens_are_rejected() {
     let setup = Setup::start().await;
     let exchange = setup.exchange();
     let (alice, bob) = (setup.caller("alice").await, setup.caller("bob").await);
@@ -32,7 +32,7 @@ async fn tokens_issued_until_then_are_refused_whatever_is_at_hand() {
 }
 
 #[tokio::test]
-async fn tokens_issued_after_it_are_taken() {
+async fn later_tokens_are_accepted() {
     let setup = Setup::start().await;
     let exchange = setup.exchange();
     let before = Clock::system().now().as_secs() - 10;
@@ -50,7 +50,7 @@ async fn tokens_issued_after_it_are_taken() {
 }
 
 #[tokio::test]
-async fn another_issuers_user_of_the_same_name_is_another_user() {
+async fn revocation_is_per_issuer() {
     let setup = Setup::start().await;
     let exchange = setup.exchange();
     let other = obo::Issuer::new("https://other.example").unwrap();
@@ -60,7 +60,7 @@ async fn another_issuers_user_of_the_same_name_is_another_user() {
 }
 
 #[tokio::test]
-async fn an_exchange_that_was_under_way_gives_no_token_any_more() {
+async fn running_exchange_gives_no_token() {
     let setup = Setup::start().await;
     let alice = setup.caller("alice").await;
     let stub = Stub::new(&setup, |_| async {
@@ -80,7 +80,7 @@ async fn an_exchange_that_was_under_way_gives_no_token_any_more() {
 }
 
 #[tokio::test]
-async fn work_beside_the_request_goes_on_until_the_callers_token_ends_and_then_says_so() {
+async fn background_work_stops_when_token_expires() {
     let setup = Setup::start().await;
     let wall = obo::time::TestClock::new(Clock::system().now());
     let exchange = setup.builder().clock(wall.clone()).build().unwrap();
@@ -120,7 +120,7 @@ async fn is_taken(exchange: &obo::TokenExchange, caller: &obo::Caller) -> bool {
 }
 
 #[tokio::test]
-async fn a_login_in_the_second_of_a_logout_works() {
+async fn login_at_logout_second_works() {
     let setup = Setup::start().await;
     let exchange = setup.exchange();
     let second = some_second();
@@ -141,7 +141,7 @@ async fn a_login_in_the_second_of_a_logout_works() {
 }
 
 #[tokio::test]
-async fn a_refused_token_was_seen_too() {
+async fn rejected_token_counts_as_seen() {
     let setup = Setup::start().await;
     let second = some_second();
     let caller = dated(&setup, &[("iat", second)]).await;
@@ -158,7 +158,7 @@ async fn a_refused_token_was_seen_too() {
 }
 
 #[tokio::test]
-async fn the_second_before_a_logout_is_refused() {
+async fn second_before_logout_is_rejected() {
     let setup = Setup::start().await;
     let exchange = setup.exchange();
     let second = some_second();
@@ -170,7 +170,7 @@ async fn the_second_before_a_logout_is_refused() {
 }
 
 #[tokio::test]
-async fn an_undated_token_goes_by_its_login() {
+async fn undated_token_uses_its_login_time() {
     let setup = Setup::lenient().await;
     let wall = obo::time::TestClock::new(Clock::system().now());
     let stub = Stub::new(&setup, |_| async { issued("opaque", json!({})) });

@@ -24,7 +24,7 @@ use crate::setup::{Setup, audience, client};
 use crate::stub::{Stub, issued};
 
 #[tokio::test]
-async fn an_exchange_is_a_service_that_layers_go_around() {
+async fn exchange_is_a_layered_service() {
     let setup = Setup::start().await;
     let caller = setup.caller("alice").await;
     let request = ExchangeRequest::new(
@@ -93,7 +93,7 @@ fn text(status: u16, body: &'static str) -> Response<Full<Bytes>> {
 }
 
 #[tokio::test]
-async fn a_dialect_of_an_outsider_asks_and_judges_in_its_own_way() {
+async fn custom_dialect_is_used() {
     let setup = Setup::start().await;
     let token = setup.idp.user("alice").audience("service-a").mint();
     let caller = setup.validated(&token).await;
@@ -130,8 +130,9 @@ async fn a_dialect_of_an_outsider_asks_and_judges_in_its_own_way() {
     assert_eq!(stub.requests(), 2);
 }
 
+/// RI-04, TX-41
 #[tokio::test]
-async fn ri_04_tx_41_a_destination_may_have_a_dialect_of_its_own() {
+async fn destination_may_have_own_dialect() {
     let setup = Setup::start().await;
     let caller = setup.caller("alice").await;
     let stub = Stub::new(&setup, |number| {
@@ -200,7 +201,7 @@ impl ClientAuth for Ticket {
 }
 
 #[tokio::test]
-async fn a_client_authentication_of_an_outsider_adds_what_it_wants() {
+async fn custom_authentication_is_used() {
     let setup = Setup::start().await;
     let caller = setup.caller("alice").await;
     let stub = Stub::new(&setup, |_| ready(issued("opaque", json!({}))));
@@ -230,7 +231,7 @@ async fn a_client_authentication_of_an_outsider_adds_what_it_wants() {
 }
 
 #[tokio::test]
-async fn extra_parameters_are_sent_and_reserved_ones_refused() {
+async fn reserved_parameters_are_rejected() {
     let setup = Setup::start().await;
     let caller = setup.caller("alice").await;
     let dialect = obo::dialect::Rfc8693::new().extra_parameter("tenant", "t 1");

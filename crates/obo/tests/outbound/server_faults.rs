@@ -65,8 +65,9 @@ async fn write(stream: &mut TcpStream, bytes: &[u8]) {
     let _ = stream.write_all(bytes).await;
 }
 
+/// TX-39
 #[tokio::test]
-async fn tx_39_a_server_that_is_down_is_transient() {
+async fn unreachable_server_is_transient() {
     let setup = Setup::start().await;
     let caller = setup.caller("alice").await;
     let (service, downstream) = setup.to_b();
@@ -82,8 +83,9 @@ async fn tx_39_a_server_that_is_down_is_transient() {
     service.oneshot(Request::new(())).await.unwrap();
 }
 
+/// TE-06
 #[tokio::test]
-async fn te_06_a_server_that_hangs_is_given_up_at_the_deadline() {
+async fn hanging_server_times_out() {
     let setup = Setup::start().await;
     let caller = setup.caller("alice").await;
     setup.idp.fault(Endpoint::Token, Fault::Hang);
@@ -104,8 +106,9 @@ async fn te_06_a_server_that_hangs_is_given_up_at_the_deadline() {
     assert!(downstream.received().is_empty());
 }
 
+/// TE-06
 #[tokio::test]
-async fn te_06_a_body_that_drips_is_given_up_at_the_same_deadline() {
+async fn dripping_body_times_out() {
     let setup = Setup::start().await;
     let server = RawServer::start(|mut stream| async move {
         write(&mut stream, HEAD).await;
@@ -134,8 +137,9 @@ async fn te_06_a_body_that_drips_is_given_up_at_the_same_deadline() {
     assert!(started.elapsed() <= Duration::from_secs(6));
 }
 
+/// TE-06
 #[tokio::test]
-async fn te_06_a_connection_that_ends_early_is_transient() {
+async fn early_close_is_transient() {
     let closed = broken(|stream| async move { drop(stream) }).await;
     assert_eq!(closed.kind(), Kind::Transient, "{closed}");
     let reset = broken(|stream| async move { stream.set_zero_linger().unwrap() }).await;
@@ -171,8 +175,9 @@ async fn server_failure_keeps_its_status() {
     }
 }
 
+/// TE-06
 #[tokio::test]
-async fn te_06_an_endless_body_is_cut_off() {
+async fn endless_body_is_cut_off() {
     let error = broken(|mut stream| async move {
         write(&mut stream, HEAD).await;
         write(&mut stream, b"\r\n").await;
@@ -186,8 +191,9 @@ async fn te_06_an_endless_body_is_cut_off() {
     );
 }
 
+/// TE-06
 #[tokio::test]
-async fn te_06_a_flood_of_headers_is_cut_off() {
+async fn header_flood_is_cut_off() {
     let many = broken(|mut stream| async move {
         write(&mut stream, HEAD).await;
         let headers: String = (0..10_000).map(|i| format!("x-{i}: y\r\n")).collect();
@@ -202,8 +208,9 @@ async fn te_06_a_flood_of_headers_is_cut_off() {
     assert_eq!(endless.await.kind(), Kind::Transient);
 }
 
+/// TE-06, BT-21
 #[tokio::test]
-async fn te_06_bt_21_a_redirect_is_not_followed_so_that_no_secret_is_posted_elsewhere() {
+async fn redirect_is_not_followed() {
     for status in ["301", "302", "303", "307", "308"] {
         let elsewhere = RawServer::start(|stream| async move { drop(stream) }).await;
         let location: Arc<str> = elsewhere.url.as_str().into();
@@ -222,8 +229,9 @@ async fn te_06_bt_21_a_redirect_is_not_followed_so_that_no_secret_is_posted_else
     }
 }
 
+/// TE-06
 #[tokio::test]
-async fn te_06_a_slow_answer_within_the_deadline_is_used() {
+async fn slow_response_in_time_is_used() {
     let setup = Setup::start().await;
     let delay = Fault::Delay(Duration::from_millis(50));
     setup.idp.fault(Endpoint::Token, delay);

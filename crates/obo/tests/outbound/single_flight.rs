@@ -44,8 +44,9 @@ fn gated(setup: &Setup, reply: fn(usize) -> Reply) -> (Stub, Arc<Semaphore>) {
     (stub, gate)
 }
 
+/// TX-44
 #[tokio::test]
-async fn tx_44_a_thousand_callers_make_one_request() {
+async fn thousand_callers_make_one_request() {
     let setup = Setup::start().await;
     let caller = setup.caller("alice").await;
     let (stub, gate) = gated(&setup, |_| issued("opaque", json!({})));
@@ -64,7 +65,7 @@ async fn tx_44_a_thousand_callers_make_one_request() {
 
 /// TX-44
 #[tokio::test]
-async fn a_failure_is_shared_by_its_waiters() {
+async fn failure_is_shared_by_waiters() {
     let setup = Setup::start().await;
     let caller = setup.caller("alice").await;
     let (stub, gate) = gated(&setup, |number| match number {
@@ -86,8 +87,9 @@ async fn a_failure_is_shared_by_its_waiters() {
     assert_eq!(stub.requests(), 2);
 }
 
+/// TX-44
 #[tokio::test]
-async fn tx_44_a_leader_that_goes_away_leaves_the_others_their_token() {
+async fn leaving_leader_fails_no_waiter() {
     let setup = Setup::start().await;
     let caller = setup.caller("alice").await;
     let (stub, gate) = gated(&setup, |_| issued("opaque", json!({})));
@@ -101,8 +103,9 @@ async fn tx_44_a_leader_that_goes_away_leaves_the_others_their_token() {
     assert_eq!(stub.requests(), 1);
 }
 
+/// TX-44
 #[tokio::test]
-async fn tx_44_a_token_nobody_waits_for_any_more_is_at_hand_for_the_next() {
+async fn abandoned_token_is_cached() {
     let setup = Setup::start().await;
     let caller = setup.caller("alice").await;
     let (stub, gate) = gated(&setup, |_| issued("opaque", json!({})));
@@ -144,8 +147,9 @@ fn exchange_with(stub: &Stub, first: fn() -> Authenticating<'static>) -> TokenEx
         .unwrap()
 }
 
+/// TX-44
 #[tokio::test]
-async fn tx_44_a_panic_fails_those_who_wait_and_no_later_call() {
+async fn panic_fails_only_its_waiters() {
     let setup = Setup::start().await;
     let caller = setup.caller("alice").await;
     let stub = Stub::new(&setup, |_| std::future::ready(issued("opaque", json!({}))));
@@ -166,8 +170,9 @@ async fn tx_44_a_panic_fails_those_who_wait_and_no_later_call() {
     }
 }
 
+/// TX-44
 #[tokio::test]
-async fn tx_44_a_client_authentication_that_hangs_is_given_up_too() {
+async fn hanging_authentication_times_out() {
     let setup = Setup::start().await;
     let caller = setup.caller("alice").await;
     let stub = Stub::new(&setup, |_| std::future::ready(issued("opaque", json!({}))));
@@ -183,8 +188,9 @@ async fn tx_44_a_client_authentication_that_hangs_is_given_up_too() {
         .unwrap();
 }
 
+/// TX-44
 #[tokio::test]
-async fn tx_44_flights_are_capped_and_the_call_too_many_is_told_so() {
+async fn flights_are_capped() {
     let setup = Setup::start().await;
     let caller = setup.caller("alice").await;
     let (stub, gate) = gated(&setup, |_| issued("opaque", json!({})));

@@ -64,7 +64,7 @@ async fn no_token_outlives_a_suspend() {
 }
 
 #[tokio::test]
-async fn a_short_suspend_keeps_tokens() {
+async fn short_suspend_keeps_tokens() {
     let jumping = Jumping::start(|| issued("opaque", json!({}))).await;
     jumping.source().await;
     jumping.wall.advance(seconds(200));
@@ -72,7 +72,7 @@ async fn a_short_suspend_keeps_tokens() {
 }
 
 #[tokio::test]
-async fn a_clock_set_back_prolongs_no_token() {
+async fn clock_set_back_prolongs_no_token() {
     let jumping = Jumping::start(|| issued("opaque", json!({}))).await;
     jumping.source().await;
     let early = jumping.wall.now().as_secs() - 3600;
@@ -98,7 +98,7 @@ async fn no_refusal_outlives_a_suspend() {
 }
 
 #[tokio::test]
-async fn own_tokens_end_by_the_wall_clock() {
+async fn own_tokens_follow_wall_clock() {
     let jumping = Jumping::start(|| issued("own", json!({}))).await;
     for (slept, source) in [
         (0, TokenSource::Exchange),
@@ -112,7 +112,7 @@ async fn own_tokens_end_by_the_wall_clock() {
 }
 
 #[tokio::test]
-async fn a_document_is_renewed_after_a_suspend() {
+async fn document_is_renewed_after_suspend() {
     let setup = Setup::start().await;
     let caller = setup.caller("alice").await;
     let wall = TestClock::new(Clock::system().now());
@@ -173,7 +173,7 @@ async fn aging() -> (Setup, TestClock, Caller) {
 
 /// JW-27
 #[tokio::test]
-async fn an_aged_caller_gets_no_token() {
+async fn aged_caller_gets_no_token() {
     let (setup, wall, caller) = aging().await;
     assert_eq!(
         caller.ends_at(),
@@ -195,7 +195,7 @@ async fn an_aged_caller_gets_no_token() {
 
 /// JW-27
 #[tokio::test]
-async fn no_token_is_renewed_past_the_callers_age() {
+async fn renewal_stops_at_callers_age() {
     let (setup, wall, caller) = aging().await;
     let stub = Stub::new(&setup, |_| {
         ready(issued("opaque", json!({ "expires_in": 900 })))

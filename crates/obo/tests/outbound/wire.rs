@@ -16,8 +16,9 @@ const GRANT: &str = "urn:ietf:params:oauth:grant-type:token-exchange";
 const ACCESS_TOKEN: &str = "urn:ietf:params:oauth:token-type:access_token";
 const JWT: &str = "urn:ietf:params:oauth:token-type:jwt";
 
+/// TX-01, TE-01
 #[tokio::test]
-async fn tx_01_te_01_an_exchange_is_a_form_posted_to_the_token_endpoint() {
+async fn exchange_is_a_form_post() {
     let setup = Setup::start().await;
     let caller = setup.caller("alice").await;
     let exchange = setup.exchange();
@@ -34,8 +35,9 @@ async fn tx_01_te_01_an_exchange_is_a_form_posted_to_the_token_endpoint() {
     assert_eq!(asked.params("grant_type"), [GRANT]);
 }
 
+/// TX-02, TX-23
 #[tokio::test]
-async fn tx_02_tx_23_an_access_token_of_the_same_server_is_called_one() {
+async fn own_servers_token_is_access_token() {
     let setup = Setup::start().await;
     let token = setup.idp.user("alice").audience("service-a").mint();
     let caller = setup.validated(&token).await;
@@ -50,8 +52,9 @@ async fn tx_02_tx_23_an_access_token_of_the_same_server_is_called_one() {
     assert!(asked.params("actor_token_type").is_empty());
 }
 
+/// TX-23
 #[tokio::test]
-async fn tx_23_a_token_of_another_server_is_a_jwt() {
+async fn other_servers_token_is_jwt() {
     let (setup, foreign) = (Setup::start().await, Setup::start().await);
     let caller = foreign.caller("alice").await;
     let exchange = setup
@@ -64,8 +67,9 @@ async fn tx_23_a_token_of_another_server_is_a_jwt() {
     assert_eq!(setup.asked().params("subject_token_type"), [JWT]);
 }
 
+/// TX-05
 #[tokio::test]
-async fn tx_05_several_audiences_and_resources_arrive_as_pairs_in_order() {
+async fn targets_arrive_as_ordered_pairs() {
     let setup = Setup::start().await;
     let caller = setup.caller("alice").await;
     let resource = |uri: &str| Resource::new(uri).unwrap();
@@ -94,8 +98,9 @@ async fn tx_05_several_audiences_and_resources_arrive_as_pairs_in_order() {
     assert_eq!(targets, expected);
 }
 
+/// TX-06
 #[tokio::test]
-async fn tx_06_scopes_are_separated_by_spaces_and_none_is_no_parameter() {
+async fn scopes_are_separated_by_spaces() {
     let setup = Setup::start().await;
     let token = setup.idp.user("alice").audience("service-a");
     let caller = setup.validated(&token.scope("Write read").mint()).await;
@@ -113,8 +118,9 @@ async fn tx_06_scopes_are_separated_by_spaces_and_none_is_no_parameter() {
     assert_eq!(*exchanged.token().scope(), scope);
 }
 
+/// TX-40
 #[tokio::test]
-async fn tx_40_a_destination_asks_for_one_target_and_its_scopes_alone() {
+async fn only_one_target_is_requested() {
     let setup = Setup::start().await;
     let token = setup.idp.user("alice").audience("service-a");
     let caller = setup.validated(&token.scope("read write").mint()).await;
@@ -135,8 +141,9 @@ async fn tx_40_a_destination_asks_for_one_target_and_its_scopes_alone() {
     assert_eq!(asked.params("scope"), ["read"]);
 }
 
+/// TE-02
 #[tokio::test]
-async fn te_02_any_value_arrives_as_it_was() {
+async fn any_value_arrives_unchanged() {
     let setup = Setup::start().await;
     let caller = setup.caller("alice").await;
     let odd = "a+b&c=d%20é/ü?#";
@@ -149,8 +156,9 @@ async fn te_02_any_value_arrives_as_it_was() {
     assert_eq!(setup.asked().params("audience"), [odd]);
 }
 
+/// TE-01
 #[test]
-fn te_01_a_token_goes_to_https_or_loopback_alone() {
+fn tokens_need_https_or_loopback() {
     for plain in ["http://idp.example", "http://127.0.0.1.idp.example"] {
         assert_eq!(Issuer::new(plain).unwrap_err().field(), "issuer");
         let error = ServerMetadata::new(None, Some(plain)).unwrap_err();
@@ -164,10 +172,10 @@ fn te_01_a_token_goes_to_https_or_loopback_alone() {
     }
 }
 
-/// In a process of its own, since the client reads the environment.
+/// TE-01: in a process of its own, since the client reads the environment.
 #[test]
-fn te_01_plain_http_never_goes_through_a_proxy() {
-    let test = "wire::tx_01_te_01_an_exchange_is_a_form_posted_to_the_token_endpoint";
+fn plain_http_bypasses_the_proxy() {
+    let test = "wire::exchange_is_a_form_post";
     let unreachable = "http://127.0.0.1:1";
     let run = Command::new(env::current_exe().unwrap())
         .args(["--exact", test])

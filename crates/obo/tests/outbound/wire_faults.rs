@@ -55,8 +55,9 @@ async fn write(mut stream: TcpStream, reply: impl AsRef<[u8]>) {
     let _ = stream.write_all(reply.as_ref()).await;
 }
 
+/// TE-06
 #[tokio::test]
-async fn te_06_an_answer_whose_framing_is_broken_is_no_answer() {
+async fn broken_framing_is_no_response() {
     let right = success("token");
     let body = &right[right.find('{').unwrap()..];
     let json = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n";
@@ -98,8 +99,9 @@ async fn te_06_an_answer_whose_framing_is_broken_is_no_answer() {
         .unwrap();
 }
 
+/// TX-41, TE-06
 #[tokio::test]
-async fn tx_41_te_06_an_answer_nobody_asked_for_is_never_given_to_the_next_who_asks() {
+async fn unsolicited_response_is_never_used() {
     let setup = Setup::start().await;
     let connections = Arc::new(AtomicUsize::new(0));
     let server = RawServer::start(move |mut stream| {
@@ -123,8 +125,9 @@ async fn tx_41_te_06_an_answer_nobody_asked_for_is_never_given_to_the_next_who_a
     assert_eq!(server.requests(), 3);
 }
 
+/// TE-06
 #[tokio::test]
-async fn te_06_endless_interim_answers_are_given_up_at_the_deadline() {
+async fn endless_interim_responses_time_out() {
     let setup = Setup::start().await;
     let caller = setup.caller("alice").await;
     let server = RawServer::start(|mut stream| async move {
@@ -147,8 +150,9 @@ async fn te_06_endless_interim_answers_are_given_up_at_the_deadline() {
     assert_eq!(server.requests(), 1);
 }
 
+/// TE-06
 #[tokio::test]
-async fn te_06_a_packed_answer_is_neither_asked_for_nor_unpacked() {
+async fn compressed_response_is_not_unpacked() {
     let setup = Setup::start().await;
     let caller = setup.caller("alice").await;
     // The magic number and method of gzip, and what deflate makes of a long run of one byte.
@@ -177,9 +181,9 @@ async fn te_06_a_packed_answer_is_neither_asked_for_nor_unpacked() {
     );
 }
 
-/// A custom client may decompress what it receives: the decompressed size counts.
+/// TE-06: a custom client may decompress what it receives: the decompressed size counts.
 #[tokio::test]
-async fn te_06_of_a_body_without_end_no_more_is_taken_than_may_be() {
+async fn endless_body_is_bounded() {
     let setup = Setup::start().await;
     let caller = setup.caller("alice").await;
     let frames = Arc::new(AtomicUsize::new(0));
@@ -230,8 +234,9 @@ where
     taken
 }
 
+/// TE-06
 #[test]
-fn te_06_memory_stays_flat_whatever_is_sent() {
+fn memory_stays_flat() {
     const HEAD: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n";
     static BLOCK: [u8; 65536] = [b'a'; 65536];
     let body = taken(Kind::ResponseUnusable, |mut stream| async move {

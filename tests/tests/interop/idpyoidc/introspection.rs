@@ -5,9 +5,10 @@ use obo::{Client, ClientSecretBasic, Introspection};
 use super::{A, peer, signed_in};
 use crate::peer::{code, each_time, unavailable};
 
+/// IN-01, IN-04
 #[tokio::test]
 #[ignore = "needs the server: cargo xtask interop"]
-async fn in_01_in_04_a_token_is_good_until_it_is_revoked() {
+async fn token_is_valid_until_revoked() {
     let peer = peer();
     for introspection in [
         each_time(peer.basic(A)),
@@ -28,9 +29,10 @@ async fn in_01_in_04_a_token_is_good_until_it_is_revoked() {
     by_keys.validate(&token).await.unwrap();
 }
 
+/// IN-05
 #[tokio::test]
 #[ignore = "needs the server: cargo xtask interop"]
-async fn in_05_what_it_says_and_what_the_token_says_is_the_same_user() {
+async fn both_ways_give_same_user() {
     let peer = peer();
     let (token, _) = signed_in(&peer).await;
     let service = peer.introspecting(A, Introspection::new(peer.basic(A)));
@@ -43,9 +45,10 @@ async fn in_05_what_it_says_and_what_the_token_says_is_the_same_user() {
     );
 }
 
+/// IN-02
 #[tokio::test]
 #[ignore = "needs the server: cargo xtask interop"]
-async fn in_02_a_client_that_is_not_known_or_not_addressed_learns_nothing() {
+async fn unauthorized_client_learns_nothing() {
     let peer = peer();
     let (token, _) = signed_in(&peer).await;
     let wrong = Client::new(A, ClientSecretBasic::new("wrong"));
@@ -56,9 +59,10 @@ async fn in_02_a_client_that_is_not_known_or_not_addressed_learns_nothing() {
     assert_eq!(code(service.validate(&token).await), "inactive");
 }
 
+/// IN-04, AT-13
 #[tokio::test]
 #[ignore = "needs the server: cargo xtask interop"]
-async fn in_04_at_13_neither_garbage_nor_an_id_token_is_active() {
+async fn garbage_and_id_token_are_inactive() {
     let peer = peer();
     let (_, id_token) = signed_in(&peer).await;
     let service = peer.introspecting(A, each_time(peer.basic(A)));

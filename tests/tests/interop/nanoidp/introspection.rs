@@ -5,9 +5,10 @@ use obo::{Client, ClientSecretBasic};
 use super::{access_token, peer, service, signed_in};
 use crate::peer::{code, each_time, unavailable};
 
+/// IN-01, IN-04
 #[tokio::test]
 #[ignore = "needs the server: cargo xtask interop"]
-async fn in_01_in_04_a_token_is_good_until_it_is_revoked() {
+async fn token_is_valid_until_revoked() {
     let peer = peer();
     for introspection in [
         each_time(peer.basic("web-app")),
@@ -27,9 +28,10 @@ async fn in_01_in_04_a_token_is_good_until_it_is_revoked() {
     }
 }
 
+/// IN-04
 #[tokio::test]
 #[ignore = "needs the server: cargo xtask interop"]
-async fn in_04_garbage_is_not_active_and_another_service_is_not_addressed() {
+async fn garbage_and_foreign_are_rejected() {
     let peer = peer();
     let introspecting = peer.introspecting("service-a", each_time(peer.basic("web-app")));
     assert_eq!(code(introspecting.validate("forged").await), "inactive");
@@ -38,9 +40,10 @@ async fn in_04_garbage_is_not_active_and_another_service_is_not_addressed() {
     assert_eq!(code(other.validate(&token).await), "wrong_audience");
 }
 
+/// IN-02
 #[tokio::test]
 #[ignore = "needs the server: cargo xtask interop"]
-async fn in_02_a_client_with_a_wrong_secret_is_our_misconfiguration() {
+async fn wrong_secret_is_our_fault() {
     let peer = peer();
     let wrong = Client::new("web-app", ClientSecretBasic::new("wrong"));
     let introspecting = peer.introspecting("service-a", each_time(wrong));
@@ -48,11 +51,12 @@ async fn in_02_a_client_with_a_wrong_secret_is_our_misconfiguration() {
     assert!(problem.contains("invalid_client"), "{problem}");
 }
 
+/// IN-05, JW-33
 /// It returns a refresh token as an active `Bearer` token for the audience of the access token. The
 /// token's own claims show what it is.
 #[tokio::test]
 #[ignore = "needs the server: cargo xtask interop"]
-async fn in_05_jw_33_a_refresh_token_that_it_calls_a_bearer_token_is_refused() {
+async fn disguised_refresh_token_is_rejected() {
     let peer = peer();
     let response = signed_in(&peer).await;
     let refresh = response["refresh_token"].as_str().unwrap();

@@ -20,9 +20,10 @@ async fn revoke(peer: &Peer, token: &str) {
     peer.revoke("/token/revocation", "web-app", token).await;
 }
 
+/// IN-01, IN-04
 #[tokio::test]
 #[ignore = "needs the server: cargo xtask interop"]
-async fn in_01_in_04_an_opaque_token_is_good_until_it_is_revoked() {
+async fn opaque_token_is_valid_until_revoked() {
     let peer = peer();
     let service = peer.introspecting(OPAQUE, each_time(peer.basic("service-a")));
     let token = opaque(&peer, "alice").await;
@@ -40,9 +41,10 @@ async fn in_01_in_04_an_opaque_token_is_good_until_it_is_revoked() {
     assert_eq!(code(service.validate("forged").await), "inactive");
 }
 
+/// IN-06
 #[tokio::test]
 #[ignore = "needs the server: cargo xtask interop"]
-async fn in_06_an_answer_is_relied_on_until_the_user_is_forgotten() {
+async fn response_is_cached_until_forgotten() {
     let peer = peer();
     let service = peer.introspecting(OPAQUE, Introspection::new(peer.basic("service-a")));
     let token = opaque(&peer, "alice").await;
@@ -53,9 +55,10 @@ async fn in_06_an_answer_is_relied_on_until_the_user_is_forgotten() {
     assert_eq!(code(service.validate(&token).await), "inactive");
 }
 
+/// IN-09, IN-10
 #[tokio::test]
 #[ignore = "needs the server: cargo xtask interop"]
-async fn in_09_in_10_signed_answers_say_the_same() {
+async fn signed_responses_agree() {
     let peer = peer();
     let service = peer.introspecting(OPAQUE, each_time(peer.basic("service-a")).require_signed());
     let token = opaque(&peer, "alice").await;
@@ -70,9 +73,10 @@ async fn in_09_in_10_signed_answers_say_the_same() {
     assert_eq!(code(service.validate("forged").await), "inactive");
 }
 
+/// IN-11, JW-31
 #[tokio::test]
 #[ignore = "needs the server: cargo xtask interop"]
-async fn in_11_jw_31_a_signed_answer_is_no_access_token() {
+async fn signed_response_is_no_access_token() {
     let peer = peer();
     let token = opaque(&peer, "alice").await;
     let signed = peer.signed_answer("/token/introspection", "service-a", &token);
@@ -82,19 +86,20 @@ async fn in_11_jw_31_a_signed_answer_is_no_access_token() {
     assert_eq!(code(service.validate(&signed).await), "wrong_type");
 }
 
+/// IN-05
 #[tokio::test]
 #[ignore = "needs the server: cargo xtask interop"]
-async fn in_05_what_is_for_another_service_is_refused() {
+async fn token_for_other_service_is_rejected() {
     let peer = peer();
     let service = peer.introspecting(A, each_time(peer.basic("service-a")));
     let token = opaque(&peer, "alice").await;
     assert_eq!(code(service.validate(&token).await), "wrong_audience");
 }
 
-/// The response has no `jti`: that of an opaque token is the token itself.
+/// IN-05: the response has no `jti`: that of an opaque token is the token itself.
 #[tokio::test]
 #[ignore = "needs the server: cargo xtask interop"]
-async fn in_05_the_strict_profile_misses_the_token_id() {
+async fn strict_profile_misses_the_jti() {
     let peer = peer();
     let introspection = each_time(peer.basic("service-a"));
     let trust = obo::Trust::new(peer.server.clone()).introspect(introspection);
@@ -104,9 +109,10 @@ async fn in_05_the_strict_profile_misses_the_token_id() {
     assert_eq!(code(service.validate(&token).await), "missing_claim");
 }
 
+/// IN-02
 #[tokio::test]
 #[ignore = "needs the server: cargo xtask interop"]
-async fn in_02_a_client_that_is_not_known_or_not_allowed_learns_nothing() {
+async fn unauthorized_client_learns_nothing() {
     let peer = peer();
     let token = opaque(&peer, "alice").await;
     let wrong = Client::new("service-a", ClientSecretBasic::new("wrong"));
@@ -118,10 +124,10 @@ async fn in_02_a_client_that_is_not_known_or_not_allowed_learns_nothing() {
     assert_eq!(code(service.validate(&token).await), "inactive");
 }
 
-/// It does not introspect its own JWTs, so its keys must validate them.
+/// IN-08: it does not introspect its own JWTs, so its keys must validate them.
 #[tokio::test]
 #[ignore = "needs the server: cargo xtask interop"]
-async fn in_08_jwts_and_opaque_tokens_go_their_own_ways() {
+async fn only_opaque_tokens_are_introspected() {
     let peer = peer();
     let (opaque, jwt) = (
         opaque(&peer, "alice").await,
@@ -136,10 +142,10 @@ async fn in_08_jwts_and_opaque_tokens_go_their_own_ways() {
     assert_eq!(code(both.validate(&opaque).await), "wrong_audience");
 }
 
-/// It omits `sub` where the token has no user.
+/// AT-11: it omits `sub` where the token has no user.
 #[tokio::test]
 #[ignore = "needs the server: cargo xtask interop"]
-async fn at_11_a_clients_own_token_has_no_subject() {
+async fn own_token_has_no_subject() {
     let peer = peer();
     let form = [("grant_type", "client_credentials"), ("resource", OPAQUE)];
     let form = [&form[..], &[("scope", "opaque:read")]].concat();
@@ -156,9 +162,10 @@ async fn at_11_a_clients_own_token_has_no_subject() {
     );
 }
 
+/// TX-37, TX-38
 #[tokio::test]
 #[ignore = "needs the server: cargo xtask interop"]
-async fn tx_37_tx_38_the_actor_of_an_opaque_token_is_told() {
+async fn opaque_token_names_its_actor() {
     let peer = peer();
     let exchange = peer.exchange(peer.basic("service-a"));
     let target = audience(OPAQUE);

@@ -165,8 +165,9 @@ fn rsa(pair: RsaKeyPair, encoding: &'static dyn RsaEncoding) -> Pair {
 mod tests {
     use super::*;
 
+    /// CA-12
     #[test]
-    fn ca_12_the_example_of_rfc_8037_signs_as_it_is_printed() {
+    fn rfc_8037_example_signs_as_printed() {
         let jwk = r#"{"kty":"OKP","crv":"Ed25519",
             "d":"nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A",
             "x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}"#;
@@ -181,8 +182,9 @@ mod tests {
         }
     }
 
+    /// CA-12
     #[test]
-    fn ca_12_a_public_half_of_another_key_is_found() {
+    fn mismatched_public_half_is_rejected() {
         let jwk = r#"{"kty":"OKP","crv":"Ed25519",
             "d":"nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A",
             "x":"21qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}"#;

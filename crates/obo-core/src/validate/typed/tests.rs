@@ -58,7 +58,7 @@ struct Address {
 }
 
 #[test]
-fn a_struct_reads_what_it_would_from_the_json() {
+fn struct_matches_serde_json() {
     let wide = read::<Wide>(JSON).unwrap();
     assert_eq!((&*wide.renamed, wide.level), ("alice", 3));
     assert!(read::<Wide>(&JSON.replace("level", "rank")).is_some());
@@ -105,7 +105,7 @@ enum Either {
 }
 
 #[test]
-fn every_other_type_is_read_from_the_json() {
+fn other_types_match_serde_json() {
     let claims = Claims::parse(JSON.into()).unwrap();
     let ours = super::read::<Flat>(&claims.payload).unwrap();
     let theirs: Flat = serde_json::from_str(JSON).unwrap();
@@ -126,7 +126,7 @@ fn every_other_type_is_read_from_the_json() {
 }
 
 #[test]
-fn a_number_is_read_to_its_end() {
+fn number_is_read_to_its_end() {
     #[derive(Debug, Deserialize)]
     #[expect(dead_code, reason = "shown by `Debug` alone")]
     struct Limits<N> {

@@ -13,8 +13,9 @@ use crate::wire::{grant, own, text};
 
 const API: &str = "https://b.example";
 
+/// TX-02, TX-07
 #[test]
-fn tx_02_tx_07_the_request_byte_by_byte() {
+fn request_has_exact_bytes() {
     assert_eq!(
         body(&auth0::on_behalf_of(), &to(scoped(audience(API), "read:b"))),
         format!(
@@ -25,16 +26,18 @@ fn tx_02_tx_07_the_request_byte_by_byte() {
     );
 }
 
+/// TX-23
 #[test]
-fn tx_23_a_token_of_another_tenant_is_declared_an_access_token_too() {
+fn other_tenant_token_is_access_token() {
     let elsewhere = Issuer::new("https://other.auth0.example/").unwrap();
     let by = Registration::new(&elsewhere, "service-a");
     let form = auth0::on_behalf_of().request(&grant(&to(audience(API))), by);
     assert!(text(&form.unwrap()).contains(&format!("&subject_token_type={ACCESS_TOKEN}&")));
 }
 
+/// RI-04, OT-02
 #[test]
-fn ri_04_ot_02_what_cannot_be_said_is_not_asked() {
+fn unsupported_request_is_not_sent() {
     let dialect = auth0::on_behalf_of();
     unsayable(&dialect, &to(resource(API)), "resource");
     let two = audience(API).and_audience(Audience::new("c").unwrap());
@@ -47,7 +50,7 @@ fn ri_04_ot_02_what_cannot_be_said_is_not_asked() {
 }
 
 #[test]
-fn a_chain_of_five_actors_is_not_offered() {
+fn five_actor_chain_is_not_sent() {
     let with_actors = |count: usize| {
         let act = (1..count).fold(r#"{"sub":"a"}"#.to_owned(), |inner, _| {
             format!(r#"{{"sub":"a","act":{inner}}}"#)
@@ -61,8 +64,9 @@ fn a_chain_of_five_actors_is_not_offered() {
     assert!(error.to_string().contains("5 actors"), "{error}");
 }
 
+/// TX-17
 #[test]
-fn tx_17_the_answer_says_scope_where_it_is_narrower() {
+fn response_names_narrower_scope() {
     let token = jwt(&format!(
         r#"{{"iss":"{ISSUER}","sub":"alice","aud":"{API}","exp":1800086400,"azp":"service-a","act":{{"sub":"service-a"}}}}"#
     ));
@@ -85,8 +89,9 @@ fn tx_17_the_answer_says_scope_where_it_is_narrower() {
     );
 }
 
+/// TX-21
 #[test]
-fn tx_21_every_refusal_has_its_class() {
+fn each_refusal_has_its_class() {
     let refusals = [
         (
             400,
@@ -146,8 +151,9 @@ fn tx_21_every_refusal_has_its_class() {
     }
 }
 
+/// TX-02
 #[test]
-fn tx_02_a_custom_exchange_has_a_type_of_its_own_and_asks_for_none() {
+fn custom_exchange_has_its_own_type() {
     let custom = auth0::custom_exchange("https://acme.example/legacy-token").unwrap();
     let custom = custom.extra_parameter("organization", "org_1").unwrap();
     assert_eq!(
@@ -174,8 +180,9 @@ fn tx_02_a_custom_exchange_has_a_type_of_its_own_and_asks_for_none() {
     }
 }
 
+/// OT-02
 #[test]
-fn ot_02_this_service_asks_for_itself_by_audience() {
+fn own_token_is_requested_by_audience() {
     let server = issuer();
     let by = Registration::new(&server, "service-a");
     let form = auth0::on_behalf_of().request(&own(Some(&audience(API))), by);

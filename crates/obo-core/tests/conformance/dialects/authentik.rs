@@ -9,8 +9,9 @@ use super::{
 use crate::validate::ISSUER;
 use crate::wire::{grant, own, text};
 
+/// TX-02, TX-23
 #[test]
-fn tx_02_tx_23_the_request_byte_by_byte() {
+fn request_has_exact_bytes() {
     let request = to(audience("service-b"));
     assert_eq!(
         body(&authentik::exchange(), &request),
@@ -27,8 +28,9 @@ fn tx_02_tx_23_the_request_byte_by_byte() {
     assert!(text(&form).contains(&format!("&subject_token_type={JWT}&")));
 }
 
+/// OT-02
 #[test]
-fn ot_02_an_actor_token_makes_it_a_delegation() {
+fn actor_token_makes_delegation() {
     let acting = to(audience("service-b")).with_actor(actor(TokenType::ACCESS_TOKEN));
     assert_eq!(
         body(&authentik::exchange(), &acting),
@@ -41,8 +43,9 @@ fn ot_02_an_actor_token_makes_it_a_delegation() {
     );
 }
 
+/// RI-04
 #[test]
-fn ri_04_what_cannot_be_said_is_not_asked() {
+fn unsupported_request_is_not_sent() {
     let dialect = authentik::exchange();
     unsayable(&dialect, &to(resource("https://b.example")), "resource");
     let two = audience("b").and_audience(Audience::new("c").unwrap());
@@ -51,8 +54,9 @@ fn ri_04_what_cannot_be_said_is_not_asked() {
     unsayable(&dialect, &jwt, "requested_token_type");
 }
 
+/// RI-03
 #[test]
-fn ri_03_an_application_has_another_name_in_aud() {
+fn application_has_other_aud_name() {
     let token = jwt(&format!(
         r#"{{"iss":"{ISSUER}","sub":"alice","aud":"client-of-b","exp":1800000300,"uid":"u","azp":"service-a"}}"#
     ));
@@ -66,8 +70,9 @@ fn ri_03_an_application_has_another_name_in_aud() {
     read(&authentik::exchange(), &to(named), &body).unwrap();
 }
 
+/// TX-21
 #[test]
-fn tx_21_every_refusal_has_its_class() {
+fn each_refusal_has_its_class() {
     let refusals = [
         (
             400,
@@ -97,8 +102,9 @@ fn tx_21_every_refusal_has_its_class() {
     );
 }
 
+/// OT-02
 #[test]
-fn ot_02_this_service_asks_for_itself_by_scope() {
+fn own_token_is_requested_by_scope() {
     let server = crate::validate::issuer();
     let by = Registration::new(&server, "service-a");
     let target = scoped(audience("service-b"), "b.read");

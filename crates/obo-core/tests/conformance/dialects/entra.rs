@@ -20,8 +20,9 @@ fn orders() -> Target {
     scoped(audience(ORDERS), "api://orders/.default")
 }
 
+/// EN-01
 #[test]
-fn en_01_the_request_byte_by_byte() {
+fn request_has_exact_bytes() {
     assert_eq!(
         body(&entra::on_behalf_of(), &to(orders())),
         "grant_type=urn%3Aietf%3Aparams%3Aoauth%3Agrant-type%3Ajwt-bearer\
@@ -29,8 +30,9 @@ fn en_01_the_request_byte_by_byte() {
     );
 }
 
+/// EN-01, RI-04
 #[test]
-fn en_01_ri_04_what_cannot_be_said_is_not_asked() {
+fn unsupported_request_is_not_sent() {
     let dialect = entra::on_behalf_of();
     unsayable(&dialect, &to(audience(ORDERS)), "scope");
     let by_uri = scoped(resource("https://orders.example"), "api://orders/.default");
@@ -44,8 +46,9 @@ fn en_01_ri_04_what_cannot_be_said_is_not_asked() {
     assert_eq!(body(&dialect, &same), body(&dialect, &to(orders())));
 }
 
+/// EN-02
 #[test]
-fn en_02_an_application_by_itself_is_not_acted_for() {
+fn application_is_not_a_subject() {
     let app = Token::new().claim("sub", r#""spa""#);
     let app = verdict(&app.mint()).unwrap();
     assert_eq!(app.kind(), PrincipalKind::Service);
@@ -57,8 +60,9 @@ fn en_02_an_application_by_itself_is_not_acted_for() {
     assert!(error.to_string().contains("application"), "{error}");
 }
 
+/// EN-03, EN-09
 #[test]
-fn en_03_en_09_the_answer_is_a_plain_token_response() {
+fn response_is_plain_token_response() {
     // Another `sub` for the same user, and the scopes of `.default`.
     let token = jwt(&format!(
         r#"{{"aud":"{ORDERS}","iss":"{ISSUER}","exp":1800003599,"sub":"pairwise","oid":"690222be"}}"#
@@ -84,7 +88,7 @@ fn en_03_en_09_the_answer_is_a_plain_token_response() {
 
 /// EN-09
 #[test]
-fn token_of_another_object_id_is_rejected() {
+fn foreign_object_id_is_rejected() {
     let caller = Token::new().claim("oid", r#""a""#).claim("tid", r#""t""#);
     let app_of = |claims: &str| {
         let token = jwt(&format!(
@@ -112,8 +116,9 @@ fn token_of_another_object_id_is_rejected() {
     }
 }
 
+/// EN-04
 #[test]
-fn en_04_a_refusal_with_claims_asks_for_a_step_up_and_keeps_them() {
+fn step_up_refusal_keeps_claims() {
     let body = r#"{
         "error":"interaction_required",
         "error_description":"AADSTS50079: Due to a configuration change made by your administrator, or because you moved to a new location, you must enroll in multifactor authentication to access '00001111-aaaa-2222-bbbb-3333cccc4444'.\r\nTrace ID: 0000aaaa-11bb-cccc-dd22-eeeeee333333",
@@ -132,8 +137,9 @@ fn en_04_a_refusal_with_claims_asks_for_a_step_up_and_keeps_them() {
     }
 }
 
+/// EN-04
 #[test]
-fn en_04_what_is_no_claims_request_is_not_kept() {
+fn invalid_claims_are_not_kept() {
     let long = format!(r#"{{\"a\":\"{}\"}}"#, "x".repeat(3000));
     for claims in [
         r#""""#,
@@ -155,8 +161,9 @@ fn en_04_what_is_no_claims_request_is_not_kept() {
     assert!(refused.claims().is_none());
 }
 
+/// EN-05
 #[test]
-fn en_05_the_claims_of_a_challenge_go_into_the_next_request() {
+fn challenge_claims_join_next_request() {
     let claims = ClaimsRequest::parse(r#"{"access_token": {"nbf": {"essential": true}}}"#).unwrap();
     let request = to(orders()).with_claims(claims);
     assert_eq!(
@@ -168,8 +175,9 @@ fn en_05_the_claims_of_a_challenge_go_into_the_next_request() {
     unsayable(&obo_core::dialect::Rfc8693::new(), &request, "claims");
 }
 
+/// TX-21
 #[test]
-fn tx_21_every_refusal_has_its_class() {
+fn each_refusal_has_its_class() {
     let refusals = [
         (
             400,
@@ -367,8 +375,9 @@ fn description_decides_without_number() {
     assert_eq!(class(401, odd), ErrorClass::ClientMisconfigured);
 }
 
+/// EN-01
 #[test]
-fn en_01_this_service_asks_for_itself_by_scope_too() {
+fn own_token_is_requested_by_scope() {
     let server = issuer();
     let by = Registration::new(&server, "service-a");
     let dialect = entra::on_behalf_of();

@@ -12,8 +12,9 @@ use crate::token::Token;
 use crate::validate::{ISSUER, NOW, builder, issuer, published, validate};
 use crate::wire::{grant, own, text};
 
+/// KC-01, KC-02, KC-03, TX-02
 #[test]
-fn kc_01_kc_02_kc_03_tx_02_the_request_byte_by_byte() {
+fn request_has_exact_bytes() {
     let target = audience("service-b").and_audience(Audience::new("service-c").unwrap());
     assert_eq!(
         body(&keycloak::exchange(), &to(scoped(target, "b.read c.read"))),
@@ -28,8 +29,9 @@ fn kc_01_kc_02_kc_03_tx_02_the_request_byte_by_byte() {
     unsayable(&keycloak::exchange(), &by_uri, "resource");
 }
 
+/// KC-01
 #[test]
-fn kc_01_the_subject_is_an_access_token_whoever_issued_it() {
+fn subject_is_always_an_access_token() {
     let elsewhere = obo_core::Issuer::new("https://sso.example/realms/other").unwrap();
     let by = Registration::new(&elsewhere, "service-a");
     let form = keycloak::exchange().request(&grant(&to(audience("service-b"))), by);
@@ -41,8 +43,9 @@ fn kc_01_the_subject_is_an_access_token_whoever_issued_it() {
     );
 }
 
+/// KC-01
 #[test]
-fn kc_01_other_types_are_not_asked_for() {
+fn other_types_are_not_requested() {
     let request = to(audience("service-b"));
     for other in [TokenType::JWT, TokenType::ID_TOKEN, TokenType::SAML2] {
         let request = request.clone().with_requested_type(other);
@@ -62,8 +65,9 @@ fn of_audience(token: &Token) -> ExchangeRequest {
     ExchangeRequest::new(&caller, audience("service-b"))
 }
 
+/// KC-04
 #[test]
-fn kc_04_a_token_that_does_not_name_this_client_is_not_offered() {
+fn aud_must_name_this_client() {
     let dialect = keycloak::exchange();
     let by_uri = Token::new().claim("aud", r#""https://a.example""#);
     let error = not_asked(&dialect, &of_audience(&by_uri));
@@ -82,8 +86,9 @@ fn kc_04_a_token_that_does_not_name_this_client_is_not_offered() {
     body(&dialect, &of_audience(&issued_to_it));
 }
 
+/// KC-06, OT-02
 #[test]
-fn kc_06_ot_02_delegation_is_by_an_access_token_of_the_actor() {
+fn delegation_uses_actor_access_token() {
     let request = to(audience("service-b"));
     let dialect = keycloak::delegation();
     unsayable(&dialect, &request, "actor_token");
@@ -102,8 +107,9 @@ fn kc_06_ot_02_delegation_is_by_an_access_token_of_the_actor() {
     unsayable(&keycloak::exchange(), &acting, "actor_token");
 }
 
+/// KC-06
 #[test]
-fn kc_06_the_token_of_the_actor_is_its_own_by_client_credentials() {
+fn actor_uses_client_credentials() {
     let server = issuer();
     let by = Registration::new(&server, "service-a");
     let form = keycloak::delegation().request(&own(None), by).unwrap();
@@ -117,9 +123,9 @@ fn kc_06_the_token_of_the_actor_is_its_own_by_client_credentials() {
     );
 }
 
-/// A realm adds the client's default scopes and its own members.
+/// KC-02, TX-17: a realm adds the client's default scopes and its own members.
 #[test]
-fn kc_02_tx_17_an_answer_with_the_default_scopes_is_taken() {
+fn default_scopes_are_accepted() {
     let token = jwt(&format!(
         r#"{{"exp":1800000300,"iss":"{ISSUER}","aud":"service-b","sub":"alice","typ":"Bearer","azp":"service-a","scope":"email profile b.read"}}"#
     ));
@@ -143,8 +149,9 @@ fn kc_02_tx_17_an_answer_with_the_default_scopes_is_taken() {
     read(&keycloak::exchange(), &request, &id_token).unwrap_err();
 }
 
+/// TX-21
 #[test]
-fn tx_21_every_refusal_has_its_class() {
+fn each_refusal_has_its_class() {
     let refusals = [
         (
             400,

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use obo_core::dialect::{self, Dialect as _};
 
 #[test]
-fn dialects_have_names_which_are_their_own() {
+fn dialect_names_are_unique() {
     let names: Vec<_> = dialect::names().collect();
     for name in &names {
         let dialect = dialect::named(name).unwrap();
@@ -22,7 +22,7 @@ fn dialects_have_names_which_are_their_own() {
 }
 
 #[test]
-fn a_name_that_nobody_has_is_answered_with_those_there_are() {
+fn unknown_name_lists_known_ones() {
     for unknown in ["", "Keycloak", "keycloak ", "azure"] {
         let error = dialect::named(unknown).unwrap_err();
         assert_eq!(error.field(), "dialect");

@@ -11,8 +11,9 @@ use crate::wire::{form, grant, own, text};
 
 const B: &str = "api://b";
 
+/// TX-02
 #[test]
-fn tx_02_the_request_byte_by_byte() {
+fn request_has_exact_bytes() {
     assert_eq!(
         body(&okta::exchange(), &to(scoped(audience(B), "b:read"))),
         format!(
@@ -23,9 +24,9 @@ fn tx_02_the_request_byte_by_byte() {
     );
 }
 
-/// The authorization server is not the issuer of the caller's token.
+/// TX-23: the authorization server is not the issuer of the caller's token.
 #[test]
-fn tx_23_a_token_of_another_server_of_the_organization_is_an_access_token() {
+fn other_server_token_is_access_token() {
     let target = Issuer::new("https://corp.example/oauth2/b").unwrap();
     let request = to(scoped(audience(B), "b:read"));
     let by = Registration::new(&target, "service-a");
@@ -45,8 +46,9 @@ fn tx_23_a_token_of_another_server_of_the_organization_is_an_access_token() {
     read(&okta::exchange(), &request, &body).unwrap();
 }
 
+/// RI-04, OT-02
 #[test]
-fn ri_04_ot_02_what_cannot_be_said_is_not_asked() {
+fn unsupported_request_is_not_sent() {
     let dialect = okta::exchange();
     unsayable(&dialect, &to(audience(B)), "scope");
     unsayable(
@@ -62,8 +64,9 @@ fn ri_04_ot_02_what_cannot_be_said_is_not_asked() {
     unsayable(&dialect, &jwt, "requested_token_type");
 }
 
+/// TX-21
 #[test]
-fn tx_21_every_refusal_has_its_class() {
+fn each_refusal_has_its_class() {
     let refusals = [
         (
             400,
@@ -103,8 +106,9 @@ fn tx_21_every_refusal_has_its_class() {
     );
 }
 
+/// OT-02
 #[test]
-fn ot_02_this_service_asks_for_itself_by_scope() {
+fn own_token_is_requested_by_scope() {
     let server = issuer();
     let by = Registration::new(&server, "service-a");
     let dialect = okta::exchange();

@@ -17,8 +17,9 @@ mod google_sts {
         "//iam.googleapis.com/projects/1/locations/global/workloadIdentityPools/p/providers/idp";
     const CLOUD: &str = "https://www.googleapis.com/auth/cloud-platform";
 
+    /// TX-02
     #[test]
-    fn tx_02_the_request_byte_by_byte() {
+    fn request_has_exact_bytes() {
         let dialect = google::exchange()
             .extra_parameter("options", r#"{"userProject":"1"}"#)
             .unwrap();
@@ -41,8 +42,9 @@ mod google_sts {
         unsayable(&google::exchange(), &jwt, "requested_token_type");
     }
 
+    /// TX-13
     #[test]
-    fn tx_13_the_answer_is_an_opaque_access_token() {
+    fn response_is_opaque_access_token() {
         let body = r#"{"access_token":"ya29.d.b0Aaekm1K","issued_token_type":"urn:ietf:params:oauth:token-type:access_token",
             "token_type":"Bearer","expires_in":3599}"#;
         let request = to(scoped(audience(POOL), CLOUD));
@@ -50,8 +52,9 @@ mod google_sts {
         assert_eq!(issued.authorization(), "Bearer ya29.d.b0Aaekm1K");
     }
 
+    /// TX-21
     #[test]
-    fn tx_21_every_refusal_has_its_class() {
+    fn each_refusal_has_its_class() {
         let refusals = [
             (
                 400,
@@ -83,12 +86,13 @@ mod google_sts {
     }
 }
 
-/// <https://docs.pingidentity.com/pingfederate/latest/introduction_to_pingfederate/pf_token_exchange_grant.html>
+/// <https://docs.pingidentity.com/pingfederate/latest/>, the page on the token exchange grant.
 mod ping {
     use super::*;
 
+    /// RI-04
     #[test]
-    fn ri_04_the_request_byte_by_byte() {
+    fn request_has_exact_bytes() {
         let target = audience("client-of-b")
             .and_resource(obo_core::Resource::new("https://b.example").unwrap());
         let acting = to(scoped(target, "b")).with_actor(actor(TokenType::ACCESS_TOKEN));
@@ -103,8 +107,9 @@ mod ping {
         );
     }
 
+    /// TX-07, RI-03
     #[test]
-    fn tx_07_ri_03_the_type_and_the_audience_are_in_the_servers_words() {
+    fn server_type_and_audience_are_read() {
         let token = jwt(&format!(
             r#"{{"iss":"{ISSUER}","sub":"alice","aud":"atm-b"}}"#
         ));
@@ -119,8 +124,9 @@ mod ping {
         read(&strict, &to(named), &body).unwrap_err();
     }
 
+    /// TX-21
     #[test]
-    fn tx_21_refusals_are_the_standards() {
+    fn refusals_follow_the_standard() {
         let refusals = [
             (
                 400,
@@ -146,8 +152,9 @@ mod ping {
 mod asgardeo {
     use super::*;
 
+    /// RI-04, OT-02
     #[test]
-    fn ri_04_ot_02_the_request_byte_by_byte() {
+    fn request_has_exact_bytes() {
         let target = scoped(audience("service-b"), "b_read");
         let acting = to(target.clone()).with_actor(actor(TokenType::JWT));
         assert_eq!(
@@ -171,8 +178,9 @@ mod asgardeo {
         unsayable(&wso2::exchange(), &id_token, "requested_token_type");
     }
 
+    /// AT-14
     #[test]
-    fn at_14_the_audience_is_among_those_that_the_application_adds() {
+    fn aud_lists_application_audiences() {
         let response = |aud: &str| {
             let token = jwt(&format!(
                 r#"{{"iss":"{ISSUER}","sub":"alice","aud":{aud}}}"#
@@ -189,8 +197,9 @@ mod asgardeo {
         read(&wso2::exchange(), &request, &response(r#"["service-a"]"#)).unwrap_err();
     }
 
+    /// TX-21
     #[test]
-    fn tx_21_refusals_are_the_standards() {
+    fn refusals_follow_the_standard() {
         let refusals = [
             (
                 400,
@@ -227,8 +236,9 @@ mod nais {
 
     const APP: &str = "prod-gcp:team:service-b";
 
+    /// TX-02
     #[test]
-    fn tx_02_the_request_byte_by_byte() {
+    fn request_has_exact_bytes() {
         let request = to(audience(APP));
         assert_eq!(
             body(&tokendings::exchange(), &request),
@@ -246,8 +256,9 @@ mod nais {
         unsayable(&tokendings::exchange(), &jwt, "requested_token_type");
     }
 
+    /// TX-13
     #[test]
-    fn tx_13_the_answer_is_a_token_of_its_own_issuer() {
+    fn response_is_of_its_own_issuer() {
         let token = jwt(&format!(
             r#"{{"iss":"https://tokendings.example","idp":"{ISSUER}","sub":"alice","aud":"{APP}","client_id":"prod-gcp:team:service-a","exp":1800000300}}"#
         ));
@@ -257,8 +268,9 @@ mod nais {
         read(&tokendings::exchange(), &to(audience(APP)), &body).unwrap();
     }
 
+    /// TX-21
     #[test]
-    fn tx_21_every_refusal_has_its_class() {
+    fn each_refusal_has_its_class() {
         let refusals = [
             (
                 400,
@@ -300,8 +312,9 @@ mod nais {
     }
 }
 
+/// OT-02
 #[test]
-fn ot_02_these_services_ask_for_themselves_as_their_exchange_names_targets() {
+fn own_token_names_target_as_exchange() {
     let server = issuer();
     let by = Registration::new(&server, "service-a");
     let target = scoped(audience("service-b"), "b_read");

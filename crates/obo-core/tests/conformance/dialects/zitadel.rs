@@ -12,8 +12,9 @@ use crate::wire::{grant, own, text};
 
 const PROJECT: &str = "259242039378444290";
 
+/// TX-02, TX-05
 #[test]
-fn tx_02_tx_05_the_request_byte_by_byte() {
+fn request_has_exact_bytes() {
     let two = audience(PROJECT).and_audience(Audience::new("service-b").unwrap());
     assert_eq!(
         body(&zitadel::exchange(), &to(scoped(two, "openid"))),
@@ -25,8 +26,9 @@ fn tx_02_tx_05_the_request_byte_by_byte() {
     );
 }
 
+/// OT-02
 #[test]
-fn ot_02_an_actor_is_named_by_an_access_or_id_token() {
+fn actor_is_access_or_id_token() {
     let request = to(audience(PROJECT));
     let acting = request.clone().with_actor(actor(TokenType::ACCESS_TOKEN));
     assert_eq!(
@@ -46,9 +48,9 @@ fn ot_02_an_actor_is_named_by_an_access_or_id_token() {
     unsayable(&zitadel::exchange(), &by_jwt, "actor_token_type");
 }
 
-/// There, `jwt` is an assertion of the client.
+/// TX-23: there, `jwt` is an assertion of the client.
 #[test]
-fn tx_23_the_subject_is_an_access_token_whoever_issued_it() {
+fn subject_is_always_an_access_token() {
     let elsewhere = Issuer::new("https://other.zitadel.example").unwrap();
     let by = Registration::new(&elsewhere, "service-a");
     let form = zitadel::exchange()
@@ -57,16 +59,18 @@ fn tx_23_the_subject_is_an_access_token_whoever_issued_it() {
     assert!(text(&form).contains(&format!("&subject_token_type={ACCESS_TOKEN}&")));
 }
 
+/// RI-04
 #[test]
-fn ri_04_what_cannot_be_said_is_not_asked() {
+fn unsupported_request_is_not_sent() {
     let dialect = zitadel::exchange();
     unsayable(&dialect, &to(resource("https://b.example")), "resource");
     let id_token = to(audience(PROJECT)).with_requested_type(TokenType::ID_TOKEN);
     unsayable(&dialect, &id_token, "requested_token_type");
 }
 
+/// TX-07, TX-14
 #[test]
-fn tx_07_tx_14_the_answer_is_the_jwt_that_was_asked_for() {
+fn response_is_requested_jwt() {
     let token = jwt(&format!(
         r#"{{"iss":"{ISSUER}","sub":"alice","aud":["{PROJECT}"],"exp":1800043199,"act":{{"iss":"{ISSUER}","sub":"service-a"}}}}"#
     ));
@@ -94,8 +98,9 @@ fn tx_07_tx_14_the_answer_is_the_jwt_that_was_asked_for() {
     .unwrap();
 }
 
+/// TX-21
 #[test]
-fn tx_21_every_refusal_has_its_class() {
+fn each_refusal_has_its_class() {
     let refusals = [
         (
             400,
@@ -142,8 +147,9 @@ fn tx_21_every_refusal_has_its_class() {
     classes(&zitadel::exchange(), &to(audience(PROJECT)), &refusals);
 }
 
+/// OT-02
 #[test]
-fn ot_02_this_service_asks_for_itself_by_scope() {
+fn own_token_is_requested_by_scope() {
     let server = issuer();
     let by = Registration::new(&server, "service-a");
     let scope = format!("urn:zitadel:iam:org:project:id:{PROJECT}:aud");

@@ -33,8 +33,9 @@ fn rfc9068_profile() -> Recorded {
         .with("jti", "73WakrfVbNJBaAmhQtEeDv")
 }
 
+/// OT-01
 #[test]
-fn ot_01_a_user_under_either_of_the_vendors_profiles() {
+fn both_auth0_profiles_give_a_user() {
     for token in [own_profile(), rfc9068_profile()] {
         let caller = token.under(&api(auth0::profile())).unwrap();
         assert_eq!(caller.subject(), "auth0|123456");
@@ -49,8 +50,9 @@ fn ot_01_a_user_under_either_of_the_vendors_profiles() {
     assert_eq!(roles(&caller), ["read:patients"]);
 }
 
+/// AT-11
 #[test]
-fn at_11_a_client_for_itself_is_a_service() {
+fn client_for_itself_is_a_service() {
     let machine = own_profile().with("sub", "my_client_id@clients");
     let marked = own_profile().with("gty", "client-credentials");
     for token in [machine, marked] {
@@ -59,8 +61,9 @@ fn at_11_a_client_for_itself_is_a_service() {
     }
 }
 
+/// AT-13
 #[test]
-fn at_13_an_id_token_is_refused() {
+fn id_token_is_rejected() {
     let id_token = Recorded::new(
         Some("JWT"),
         r#"{
@@ -79,8 +82,9 @@ fn at_13_an_id_token_is_refused() {
     ));
 }
 
+/// TX-34
 #[test]
-fn tx_34_an_array_of_scope_values_is_refused() {
+fn scope_array_is_rejected() {
     let array = own_profile().with("scope", json!(["openid"]));
     let refused = array.refusal(&api(auth0::profile()));
     assert_eq!(refused, TokenError::InvalidClaim("scope"));

@@ -29,8 +29,9 @@ fn user() -> Recorded {
     )
 }
 
+/// OT-01
 #[test]
-fn ot_01_a_user_by_an_access_token_that_has_a_nonce() {
+fn user_token_may_have_a_nonce() {
     let caller = user().under(&application()).unwrap();
     assert_eq!(caller.client_id(), Some("GPLEw5f9mWf0qF3GKRaU"));
     assert_eq!(caller.kind(), PrincipalKind::User);
@@ -38,8 +39,9 @@ fn ot_01_a_user_by_an_access_token_that_has_a_nonce() {
     assert!(caller.current_actor().is_none());
 }
 
+/// AT-13
 #[test]
-fn at_13_an_id_token_is_refused() {
+fn id_token_is_rejected() {
     let id_token = user().without("azp").without("uid");
     for token in [id_token.clone(), id_token.with("at_hash", "x")] {
         let refused = token.refusal(&application());
@@ -51,15 +53,16 @@ fn at_13_an_id_token_is_refused() {
     assert!(matches!(refused, TokenError::NotAnAccessToken(_)));
 }
 
+/// AT-11
 #[test]
-fn at_11_the_user_made_for_a_client_is_a_service() {
+fn client_credentials_are_a_service() {
     let token = user().with("preferred_username", "ak-orders-client_credentials");
     let caller = token.under(&application()).unwrap();
     assert_eq!(caller.kind(), PrincipalKind::Service);
 }
 
 #[test]
-fn an_issuer_is_one_application() {
+fn issuer_is_one_application() {
     for bad in ["", "orders/", "a/b"] {
         let error = authentik::issuer("https://auth.example.com", bad).unwrap_err();
         assert_eq!(error.field(), "slug");

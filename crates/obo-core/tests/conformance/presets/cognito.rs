@@ -1,4 +1,4 @@
-//! <https://docs.aws.amazon.com/cognito/latest/developerguide/amazon-cognito-user-pools-using-the-access-token.html>
+//! <https://docs.aws.amazon.com/cognito/latest/developerguide/>, the page on the access token.
 
 use obo_core::dialect::cognito;
 use obo_core::{Policy, PolicyBuilder, PrincipalKind, TokenError};
@@ -41,8 +41,9 @@ fn not_for_us(seen: &str) -> TokenError {
     }
 }
 
+/// AT-04, OT-01
 #[test]
-fn at_04_ot_01_without_aud_the_client_is_the_configured_one() {
+fn client_id_replaces_missing_aud() {
     let caller = user().under(&pool()).unwrap();
     assert_eq!(caller.subject(), "aaaaaaaa-bbbb-cccc-dddd-eeeeeeeeeeee");
     assert_eq!(caller.client_id(), Some(CLIENT));
@@ -73,8 +74,9 @@ fn at_04_ot_01_without_aud_the_client_is_the_configured_one() {
     assert_eq!(refused, TokenError::MissingClaim("client_id"));
 }
 
+/// AT-04
 #[test]
-fn at_04_an_aud_that_is_there_decides_alone() {
+fn present_aud_decides_alone() {
     let api = "https://orders.example.com";
     let bound = user().with("aud", api);
     assert_eq!(bound.refusal(&pool()), not_for_us(&format!("{api:?}")));
@@ -86,8 +88,9 @@ fn at_04_an_aud_that_is_there_decides_alone() {
     bound.with("client_id", "2other").under(&with_api).unwrap();
 }
 
+/// AT-13
 #[test]
-fn at_13_an_id_token_is_refused_though_its_aud_is_the_client() {
+fn id_token_is_rejected() {
     let id_token = Recorded::new(
         None,
         r#"{
@@ -109,8 +112,9 @@ fn at_13_an_id_token_is_refused_though_its_aud_is_the_client() {
     assert_eq!(refused, TokenError::MissingClaim("token_use"));
 }
 
+/// AT-11
 #[test]
-fn at_11_a_client_for_itself_is_a_service() {
+fn client_for_itself_is_a_service() {
     let token = user().without("username").with("sub", CLIENT);
     for token in [token.clone(), token.with("sub", "x")] {
         let caller = token.under(&pool()).unwrap();
@@ -119,7 +123,7 @@ fn at_11_a_client_for_itself_is_a_service() {
 }
 
 #[test]
-fn a_pool_is_named_with_its_region() {
+fn pool_includes_its_region() {
     let issuer = cognito::issuer("eu-central-1_AbC").unwrap();
     let expected = "https://cognito-idp.eu-central-1.amazonaws.com/eu-central-1_AbC";
     assert_eq!(issuer.as_str(), expected);

@@ -71,8 +71,9 @@ fn app_only() -> Recorded {
     user.with("sub", oid).with("azpacr", "1")
 }
 
+/// EN-07, EN-08, OT-01
 #[test]
-fn en_07_en_08_ot_01_a_user_by_a_token_of_either_version() {
+fn both_versions_give_a_user() {
     let caller = v2().under(&v2_policy(TENANT)).unwrap();
     assert_eq!(
         caller.subject(),
@@ -91,8 +92,9 @@ fn en_07_en_08_ot_01_a_user_by_a_token_of_either_version() {
     assert_eq!(caller.kind(), PrincipalKind::User);
 }
 
+/// EN-07
 #[test]
-fn en_07_a_token_of_one_version_is_none_of_the_other() {
+fn versions_do_not_mix() {
     let issuer = format!("https://login.microsoftonline.com/{TENANT}/v2.0");
     assert!(matches!(
         v1().refusal(&v2_policy(TENANT)),
@@ -109,8 +111,9 @@ fn en_07_a_token_of_one_version_is_none_of_the_other() {
     );
 }
 
+/// EN-06
 #[test]
-fn en_06_the_tenant_is_the_issuers() {
+fn tid_must_match_the_issuer() {
     let policy = v2_policy(TENANT);
     assert_eq!(
         v2().without("tid").refusal(&policy),
@@ -141,8 +144,9 @@ fn en_06_the_tenant_is_the_issuers() {
     theirs.with("tid", OTHER).under(&v2_policy(OTHER)).unwrap();
 }
 
+/// EN-06
 #[test]
-fn en_06_no_issuer_stands_for_several_tenants() {
+fn multi_tenant_issuer_is_rejected() {
     for tenant in [
         "common",
         "organizations",
@@ -159,8 +163,9 @@ fn en_06_no_issuer_stands_for_several_tenants() {
     }
 }
 
+/// AT-11, EN-08
 #[test]
-fn at_11_en_08_a_token_without_a_user_is_a_services_and_has_no_scope() {
+fn token_without_user_is_a_service() {
     for token in [
         app_only(),
         app_only().with("idtyp", "app"),
@@ -174,8 +179,9 @@ fn at_11_en_08_a_token_without_a_user_is_a_services_and_has_no_scope() {
     assert!(caller.scope().is_empty());
 }
 
+/// AT-13
 #[test]
-fn at_13_an_id_token_is_refused() {
+fn id_token_is_rejected() {
     let id_token = v2().without("azp").without("azpacr").without("scp");
     let policy = v2_policy(TENANT);
     assert_eq!(id_token.refusal(&policy), TokenError::MissingClaim("azp"));
@@ -191,8 +197,9 @@ fn at_13_an_id_token_is_refused() {
     );
 }
 
+/// TX-33, EN-09
 #[test]
-fn tx_33_en_09_the_caller_is_the_actor_where_the_policy_says_so() {
+fn client_is_actor_where_configured() {
     let issuer = entra::issuer(TENANT).unwrap();
     let mapped = Policy::builder(issuer.clone())
         .audience(API)
@@ -210,8 +217,9 @@ fn tx_33_en_09_the_caller_is_the_actor_where_the_policy_says_so() {
     assert!(alone.current_actor().is_none());
 }
 
+/// TX-34
 #[test]
-fn tx_34_scope_in_another_form_or_claim_is_not_this_products() {
+fn only_scp_text_is_scope() {
     let policy = v2_policy(TENANT);
     let array = v2().with("scp", json!(["access_as_user"]));
     assert_eq!(array.refusal(&policy), TokenError::InvalidClaim("scp"));
@@ -219,8 +227,9 @@ fn tx_34_scope_in_another_form_or_claim_is_not_this_products() {
     assert!(!elsewhere.scope().contains("admin"));
 }
 
+/// JW-31
 #[test]
-fn jw_31_the_header_says_jwt() {
+fn typ_must_be_jwt() {
     for (typ, seen) in [
         (None, "none"),
         (Some("at+jwt"), "at+jwt"),

@@ -25,8 +25,9 @@ fn service_account() -> Recorded {
     )
 }
 
+/// AT-11
 #[test]
-fn at_11_a_service_account_is_a_service_without_scope() {
+fn service_account_has_no_scope() {
     let caller = service_account().with("scope", "admin").under(&service());
     let caller = caller.unwrap();
     assert_eq!(caller.subject(), "112010400000000710080");
@@ -34,8 +35,9 @@ fn at_11_a_service_account_is_a_service_without_scope() {
     assert!(caller.scope().is_empty());
 }
 
+/// AT-13
 #[test]
-fn at_13_an_id_token_of_a_person_is_refused() {
+fn personal_id_token_is_rejected() {
     let sign_in = service_account().with("azp", "1234987819200.apps.googleusercontent.com");
     let refused = sign_in.with("hd", "example.com").refusal(&service());
     assert_eq!(refused, TokenError::UnexpectedClaim("sub"));

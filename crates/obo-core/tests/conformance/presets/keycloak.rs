@@ -45,8 +45,9 @@ fn service_account() -> Recorded {
     )
 }
 
+/// KC-08, OT-01
 #[test]
-fn kc_08_ot_01_a_user_by_an_access_token_under_either_header() {
+fn both_typ_headers_give_a_user() {
     for typ in ["JWT", "at+jwt"] {
         let caller = user().typ(Some(typ)).under(&under(keycloak::profile()));
         let caller = caller.unwrap();
@@ -63,8 +64,9 @@ fn kc_08_ot_01_a_user_by_an_access_token_under_either_header() {
     );
 }
 
+/// KC-08, AT-13
 #[test]
-fn kc_08_at_13_other_kinds_of_token_are_refused() {
+fn other_token_kinds_are_rejected() {
     let policy = under(keycloak::profile());
     for kind in ["ID", "Refresh", "Offline", "Logout"] {
         let refused = user().with("typ", kind).refusal(&policy);
@@ -82,8 +84,9 @@ fn kc_08_at_13_other_kinds_of_token_are_refused() {
     assert!(matches!(hashed, TokenError::NotAnAccessToken(_)));
 }
 
+/// AT-11
 #[test]
-fn at_11_a_service_account_is_a_service_by_any_of_its_marks() {
+fn any_mark_makes_a_service() {
     let policy = under(keycloak::profile());
     let by_name_alone = service_account().without("client_id");
     let by_name_alone = by_name_alone.without("clientHost").without("clientAddress");
@@ -106,8 +109,9 @@ fn at_11_a_service_account_is_a_service_by_any_of_its_marks() {
     }
 }
 
+/// AT-11, IN-05
 #[test]
-fn at_11_in_05_the_client_of_an_answer_makes_nobody_a_service() {
+fn response_client_makes_no_service() {
     let policy = under(keycloak::profile());
     let told = |token: Recorded| {
         let client = token.payload["azp"].clone();
@@ -122,8 +126,9 @@ fn at_11_in_05_the_client_of_an_answer_makes_nobody_a_service() {
     }
 }
 
+/// KC-05, TX-33
 #[test]
-fn kc_05_tx_33_the_client_is_the_actor_where_the_policy_says_so() {
+fn client_is_actor_where_configured() {
     let plain = user().under(&under(keycloak::profile())).unwrap();
     assert!(plain.current_actor().is_none());
     let mapped = under(keycloak::profile().allow_client_as_actor());
@@ -136,15 +141,16 @@ fn kc_05_tx_33_the_client_is_the_actor_where_the_policy_says_so() {
     assert!(alone.current_actor().is_none());
 }
 
+/// TX-34
 #[test]
-fn tx_34_an_array_of_scope_values_is_refused() {
+fn scope_array_is_rejected() {
     let array = user().with("scope", json!(["openid"]));
     let refused = array.refusal(&under(keycloak::profile()));
     assert_eq!(refused, TokenError::InvalidClaim("scope"));
 }
 
 #[test]
-fn an_issuer_is_one_realm() {
+fn issuer_is_one_realm() {
     let realm = keycloak::issuer("https://sso.example.com", "corp").unwrap();
     assert_eq!(realm, Issuer::new(REALM).unwrap());
     for bad in ["", "corp/", "a/b"] {

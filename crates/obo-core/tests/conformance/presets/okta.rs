@@ -31,8 +31,9 @@ fn client_for_itself() -> Recorded {
         .with("scp", json!(["orders:read"]))
 }
 
+/// OT-01, TX-34
 #[test]
-fn ot_01_tx_34_a_user_with_scope_in_an_array() {
+fn scope_array_gives_a_user() {
     let caller = user().under(&custom_server()).unwrap();
     assert_eq!(caller.subject(), "john.doe@example.com");
     assert_eq!(caller.client_id(), Some("nmdP1fcyvdVO11AL7ECm"));
@@ -51,8 +52,9 @@ fn ot_01_tx_34_a_user_with_scope_in_an_array() {
     assert!(told.scope().is_empty());
 }
 
+/// AT-11
 #[test]
-fn at_11_a_client_for_itself_is_a_service() {
+fn client_for_itself_is_a_service() {
     for token in [
         client_for_itself(),
         client_for_itself().with("sub", "renamed"),
@@ -76,8 +78,9 @@ fn told_of_user() -> Recorded {
     )
 }
 
+/// OT-01, IN-05
 #[test]
-fn ot_01_in_05_an_answer_has_scope_and_client_by_the_names_of_rfc_7662() {
+fn response_uses_rfc_7662_names() {
     let told = told_of_user().told(&custom_server()).unwrap();
     let read = user().without("auth_time").without("groups");
     let read = read.under(&custom_server()).unwrap();
@@ -101,8 +104,9 @@ fn ot_01_in_05_an_answer_has_scope_and_client_by_the_names_of_rfc_7662() {
     assert_eq!(no_client.unwrap_err(), TokenError::MissingClaim("cid"));
 }
 
+/// AT-13
 #[test]
-fn at_13_an_id_token_is_refused() {
+fn id_token_is_rejected() {
     let id_token = Recorded::new(
         None,
         r#"{

@@ -27,8 +27,9 @@ fn user() -> Recorded {
     )
 }
 
+/// OT-01
 #[test]
-fn ot_01_a_user_whose_roles_are_names_of_members() {
+fn role_names_are_object_members() {
     let caller = user().under(&instance()).unwrap();
     assert_eq!(caller.subject(), "259242039378444290");
     assert_eq!(caller.client_id(), Some("259254020357488642@orders"));
@@ -44,8 +45,9 @@ fn ot_01_a_user_whose_roles_are_names_of_members() {
     assert!(roles(&named.under(&instance()).unwrap()).is_empty());
 }
 
+/// TX-24
 #[test]
-fn tx_24_an_actor_of_an_exchange_is_the_current_one() {
+fn exchange_actor_is_current() {
     let act = json!({"iss": "https://corp-a1b2c3.zitadel.cloud", "sub": "259241944654282754"});
     let caller = user().with("act", act).under(&instance()).unwrap();
     assert_eq!(
@@ -54,8 +56,9 @@ fn tx_24_an_actor_of_an_exchange_is_the_current_one() {
     );
 }
 
+/// AT-13
 #[test]
-fn at_13_an_id_token_is_refused() {
+fn id_token_is_rejected() {
     for (claim, value) in [
         ("auth_time", json!(1710491400)),
         ("amr", json!(["pwd"])),

@@ -99,7 +99,7 @@ fn asker(subject: u64, target: u64) -> Asker {
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_account_keeps_nobody_out() {
+async fn one_account_blocks_no_other() {
     let hostile: Vec<_> = (0..50).map(|target| asker(1, target)).collect();
     for per_turn in [1, 20, 200] {
         others_are_served(&hostile, |turn| asker(WELL + turn, turn % 50), per_turn).await;
@@ -107,7 +107,7 @@ async fn one_account_keeps_nobody_out() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn two_accounts_in_turns_keep_nobody_out() {
+async fn two_accounts_block_no_other() {
     let turns: Vec<_> = (0..100).map(|n| asker(1 + n % 2, n / 2 % 20)).collect();
     for per_turn in [1, 20, 200] {
         others_are_served(&turns, |turn| asker(WELL + turn % 7, turn % 20), per_turn).await;
@@ -115,7 +115,7 @@ async fn two_accounts_in_turns_keep_nobody_out() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_broken_target_keeps_no_other_out() {
+async fn broken_target_blocks_no_other() {
     let broken: Vec<_> = (0..60).map(|n| asker(n, n % 2)).collect();
     for per_turn in [1, 20, 200] {
         // The same users, after each has failed over the broken targets.
@@ -124,7 +124,7 @@ async fn a_broken_target_keeps_no_other_out() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn broken_targets_hold_up_no_other() {
+async fn broken_targets_delay_no_other() {
     let broken: Vec<_> = (0..240).map(|n| asker(n % 60, n / 60)).collect();
     for fate in FATES {
         // If four targets and their users are paused, the pause applies to all.
@@ -147,7 +147,7 @@ async fn broken_targets_hold_up_no_other() {
 
 /// Introspection: one target, users by their tokens if the signature is verified.
 #[tokio::test(start_paused = true)]
-async fn forged_tokens_hold_up_no_user() {
+async fn forged_tokens_delay_no_user() {
     for fate in FATES {
         // Pauses of several users cannot be told apart from a pause for all.
         if fate == Fate::Throttles {
@@ -182,7 +182,7 @@ async fn forged_tokens_hold_up_no_user() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn ten_accounts_keep_newcomers_out_of_nothing() {
+async fn ten_accounts_block_no_newcomer() {
     let hostile: Vec<_> = (0..200).map(|n| asker(n % 10, n / 10)).collect();
     for fate in FATES {
         // Pauses of ten users cannot be told apart from a pause for all.
@@ -201,7 +201,7 @@ async fn ten_accounts_keep_newcomers_out_of_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn few_requests_reach_a_server_that_is_down() {
+async fn few_requests_reach_failing_server() {
     let world = World::new();
     let down = Fate::Fails(StatusCode::BAD_GATEWAY);
     for number in 0..60_000 {
@@ -214,7 +214,7 @@ async fn few_requests_reach_a_server_that_is_down() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_asker_sends_ever_less_while_it_fails() {
+async fn failing_caller_slows_down() {
     let world = World::new();
     let broken = Fate::Fails(StatusCode::INTERNAL_SERVER_ERROR);
     for _ in 0..60_000 {
@@ -225,7 +225,7 @@ async fn one_asker_sends_ever_less_while_it_fails() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_refusal_of_its_own_prolongs_nothing() {
+async fn own_rejection_extends_no_pause() {
     let world = World::new();
     for number in 0..5 {
         let down = Fate::Fails(StatusCode::SERVICE_UNAVAILABLE);

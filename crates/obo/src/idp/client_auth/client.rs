@@ -1,4 +1,3 @@
-use std::fmt;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
@@ -21,7 +20,7 @@ use super::ClientAuth;
 ///
 /// Clones are one client: a credential that is [replaced](Self::replace_auth) is replaced for all
 /// of them.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct Client {
     id: Arc<str>,
     auth: Arc<ArcSwap<Arc<dyn ClientAuth>>>,
@@ -74,14 +73,5 @@ impl Client {
     /// The credential of one attempt, from the choice of the endpoint on.
     pub(crate) fn auth(&self) -> Arc<dyn ClientAuth> {
         Arc::clone(&self.auth.load())
-    }
-}
-
-impl fmt::Debug for Client {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Client")
-            .field("id", &self.id)
-            .field("auth", &self.auth())
-            .finish()
     }
 }

@@ -1,6 +1,5 @@
 //! A private key in a file that is replaced while the service runs.
 
-use std::fmt;
 use std::sync::Arc;
 
 use arc_swap::ArcSwapOption;
@@ -17,6 +16,7 @@ pub(super) type ReadKey = fn(Algorithm, &Secret) -> Result<SigningKey, ConfigErr
 /// A file that is read for each attempt; its key is parsed when the text has changed.
 ///
 /// While the file is not usable, such as when it is being written, the previous key stays in use.
+#[derive(Debug)]
 pub(super) struct KeyFile {
     source: KeySource,
     /// Empty until the file was usable once.
@@ -26,7 +26,7 @@ pub(super) struct KeyFile {
 }
 
 /// Where a key is read from, and how.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub(super) struct KeySource {
     pub(super) file: CredentialFile,
     pub(super) algorithm: Algorithm,
@@ -37,12 +37,13 @@ pub(super) struct KeySource {
 }
 
 /// Where the certificate of the key is.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub(super) enum Certificate {
     Text(Arc<str>),
     File(CredentialFile),
 }
 
+#[derive(Debug)]
 pub(super) struct Loaded {
     text: Secret,
     certificate: Option<Secret>,
@@ -163,14 +164,4 @@ impl Certificate {
 
 fn wrong(problem: impl Into<String>) -> ConfigError {
     ConfigError::new("private_key", problem)
-}
-
-impl fmt::Debug for KeyFile {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "KeyFile({}, {:?})",
-            self.source.file, self.source.algorithm
-        )
-    }
 }

@@ -29,8 +29,9 @@ impl Counted {
     }
 }
 
+/// TX-44
 #[tokio::test]
-async fn tx_44_many_share_one_flight_and_a_dropped_waiter_changes_nothing() {
+async fn dropped_waiter_keeps_flight_alive() {
     let flights = Flights::new(8);
     let counted = Counted::new();
     let first = flights.join((), 0, || counted.work()).unwrap();
@@ -49,7 +50,7 @@ async fn tx_44_many_share_one_flight_and_a_dropped_waiter_changes_nothing() {
 }
 
 #[tokio::test]
-async fn a_panicking_flight_is_lost_and_leaves_the_map() {
+async fn panicking_flight_leaves_the_map() {
     let flights: Arc<Flights<u8, ()>> = Flights::new(1);
     let lost = flights
         .join(1, 0, || async { panic!("of the test") })
@@ -109,7 +110,7 @@ async fn one_owner_leaves_room_for_others() {
 }
 
 #[test]
-fn a_runtime_that_shuts_down_leaves_no_waiter_hanging() {
+fn shutdown_leaves_no_waiter_hanging() {
     let flights = Flights::new(1);
     let counted = Counted::new();
     let runtime = tokio::runtime::Builder::new_current_thread()

@@ -36,8 +36,9 @@ fn lifetime(directive: &str) -> Option<Duration> {
 mod tests {
     use super::*;
 
+    /// JW-24
     #[test]
-    fn jw_24_what_a_server_says_of_the_age_of_its_answer() {
+    fn cache_control_sets_freshness() {
         let seconds = |lines: &[&'static str]| {
             let mut headers = HeaderMap::new();
             for line in lines {

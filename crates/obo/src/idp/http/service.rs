@@ -1,4 +1,3 @@
-use std::fmt;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -115,11 +114,7 @@ async fn collect(body: UnsyncBoxBody<Bytes, BoxError>, most: usize) -> Result<By
     Ok(collected.freeze())
 }
 
-impl fmt::Debug for HttpService {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("HttpService(..)")
-    }
-}
+opaque_debug!(HttpService);
 
 /// The limits of one request.
 #[derive(Clone, Copy, Debug)]
@@ -191,7 +186,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn no_content_coding_is_asked_for() {
+    async fn no_content_coding_is_requested() {
         let seen = std::sync::Arc::new(std::sync::Mutex::new(Vec::new()));
         let record = std::sync::Arc::clone(&seen);
         let client = tower::service_fn(move |request: Request<Bytes>| {
@@ -210,22 +205,24 @@ mod tests {
         assert_eq!(*seen.lock().unwrap(), ["identity", "identity"]);
     }
 
+    /// TE-06
     #[tokio::test]
-    async fn te_06_an_answer_is_capped() {
+    async fn response_size_is_capped() {
         let body = |text: &'static str| move || async move { Ok(Response::new(text.into())) };
         assert_eq!(send(body("1234")).await.unwrap(), "1234");
         let error = send(body("12345")).await.unwrap_err();
         assert_eq!(error, "the response is longer than 4 bytes");
     }
 
+    /// TE-06
     #[tokio::test(start_paused = true)]
-    async fn te_06_an_answer_has_a_deadline() {
+    async fn response_has_a_deadline() {
         let error = send(std::future::pending).await.unwrap_err();
         assert_eq!(error, "no response within 5s");
     }
 
     #[tokio::test]
-    async fn an_error_names_its_causes_once() {
+    async fn error_names_its_causes_once() {
         let error = send(|| async {
             let inner = std::io::Error::other("refused");
             Err(std::io::Error::other(std::io::Error::other(inner)).into())

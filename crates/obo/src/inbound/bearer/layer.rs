@@ -61,7 +61,8 @@ impl BearerAuthLayer {
     /// ```
     /// use obo::bearer::PublicPaths;
     /// # use obo::{BearerAuthLayer, ResourceServer};
-    /// # let server = ResourceServer::builder("service-a").trust("https://idp.example.com").build()?;
+    /// # let issuer = "https://idp.example.com";
+    /// # let server = ResourceServer::builder("service-a").trust(issuer).build()?;
     /// let layer = BearerAuthLayer::new(server).public_paths(PublicPaths::new(["/healthz"])?);
     /// # Ok::<(), obo::ConfigError>(())
     /// ```

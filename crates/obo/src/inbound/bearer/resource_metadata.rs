@@ -38,8 +38,9 @@ impl ResourceMetadata {
 mod tests {
     use super::*;
 
+    /// PR-04, BT-14, BT-16
     #[test]
-    fn pr_04_bt_14_bt_16_each_bearer_challenge_has_it_once_and_no_other_has() {
+    fn challenge_names_metadata_once() {
         let within = |line: &str| {
             let named = with_resource_metadata(line.as_bytes(), "U")?;
             Some(String::from_utf8(named).unwrap())

@@ -110,7 +110,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nothing_of_an_epoch_finds_what_was_remembered_before_it() {
+    fn eviction_precedes_the_new_epoch() {
         let forgotten = Forgotten::new();
         let issuer = Issuer::new("https://idp.example").unwrap();
         let before = forgotten.epoch();

@@ -151,7 +151,8 @@ impl RuleTable {
     /// ```
     /// use obo::{BearerAuthLayer, RequireLayer, ResourceServer, Rule, RuleTable};
     ///
-    /// # let server = ResourceServer::builder("service-a").trust("https://idp.example.com").build()?;
+    /// # let issuer = "https://idp.example.com";
+    /// # let server = ResourceServer::builder("service-a").trust(issuer).build()?;
     /// let table = RuleTable::builder()
     ///     .route("GET /orders", Rule::scopes(["orders:read"]))
     ///     .public("/healthz")

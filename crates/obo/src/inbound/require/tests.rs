@@ -28,8 +28,9 @@ fn challenge(refused: Result<(), Rejection>) -> String {
     refusal.challenge().unwrap().to_str().unwrap().to_owned()
 }
 
+/// SU-01, SU-02
 #[tokio::test]
-async fn su_01_su_02_acr_is_one_of_those_in_the_rule() {
+async fn acr_must_be_in_the_rule() {
     let rule = Rule::acr(["gold", "silver"]);
     for good in ["gold", "silver"] {
         rule.check(&caller(|t| t.claim("acr", good)).await).unwrap();
@@ -44,8 +45,9 @@ async fn su_01_su_02_acr_is_one_of_those_in_the_rule() {
     assert!(rule.check(&caller(|t| t).await).is_err());
 }
 
+/// SU-03, AT-09
 #[tokio::test]
-async fn su_03_at_09_auth_time_is_neither_too_old_nor_absent_nor_in_the_future() {
+async fn auth_time_must_be_recent() {
     let now = Clock::system().now();
     let clock = TestClock::new(now);
     let rule = Rule::max_age(Duration::from_secs(300)).clock(clock.clone());
@@ -65,8 +67,9 @@ async fn su_03_at_09_auth_time_is_neither_too_old_nor_absent_nor_in_the_future()
     assert!(rule.check(&caller(|t| t).await).is_err());
 }
 
+/// SU-01
 #[tokio::test]
-async fn su_01_one_challenge_says_all_that_the_rule_asks_for() {
+async fn challenge_names_all_requirements() {
     let rule = Rule::acr(["gold"]).and(Rule::max_age(Duration::from_secs(60)));
     let strong = |t: TokenBuilder| t.claim("acr", "gold");
     assert_eq!(
@@ -97,8 +100,9 @@ async fn one_of_several_rules_is_enough() {
     assert_eq!(Rule::any_of([]).mistake().unwrap().field(), "any_of");
 }
 
+/// AT-10, BT-12
 #[tokio::test]
-async fn at_10_bt_12_all_roles_of_the_rule_are_needed_and_no_scope_is_named() {
+async fn all_roles_of_rule_are_required() {
     let rule = Rule::roles(["buyer", "auditor"]);
     for roles in [
         json!(["auditor", "buyer", "x"]),
@@ -131,7 +135,7 @@ async fn at_10_bt_12_all_roles_of_the_rule_are_needed_and_no_scope_is_named() {
 }
 
 #[test]
-fn a_rule_without_roles_is_a_configuration_error() {
+fn rule_without_roles_is_a_mistake() {
     for bad in [&[][..], &[""], &["buyer", ""]] {
         let roles = bad.iter().copied();
         assert_eq!(Rule::roles(roles).mistake().unwrap().field(), "roles");
@@ -139,15 +143,16 @@ fn a_rule_without_roles_is_a_configuration_error() {
 }
 
 #[test]
-fn an_acr_that_cannot_stand_in_a_challenge_is_a_configuration_error() {
+fn invalid_acr_is_a_mistake() {
     for bad in [&[][..], &[""], &["a b"], &["a\""]] {
         let values = bad.iter().copied();
         assert_eq!(Rule::acr(values).mistake().unwrap().field(), "acr_values");
     }
 }
 
+/// JW-38
 #[tokio::test]
-async fn jw_38_a_listed_subject_is_one_of_its_issuer() {
+async fn listed_subject_is_of_its_issuer() {
     let user = caller(|t| t).await;
     let of = |issuer: &str, subject: &str| {
         let party = obo_core::ActorId::new(issuer, subject);
@@ -169,8 +174,9 @@ async fn jw_38_a_listed_subject_is_one_of_its_issuer() {
     );
 }
 
+/// SU-05
 #[tokio::test]
-async fn su_05_a_layer_and_a_handler_ask_for_stronger_authentication_alike() {
+async fn layer_and_handler_step_up_alike() {
     let user = caller(|t| t.claim("acr", "bronze")).await;
     let rule = Rule::acr(["gold"]);
     let raised = rule.check(&user).unwrap_err().response();
@@ -204,7 +210,7 @@ fn denied(refused: Result<(), Rejection>) -> String {
 
 /// AT-10, EN-08
 #[tokio::test]
-async fn all_groups_of_the_rule_are_needed() {
+async fn all_groups_of_rule_are_required() {
     let rule = Rule::groups(["staff", "sales"]);
     let scim = json!([{"value": "sales", "display": "Sales"}, "staff"]);
     for groups in [json!(["sales", "staff", "x"]), scim] {
@@ -226,7 +232,7 @@ async fn all_groups_of_the_rule_are_needed() {
 
 /// AT-10, EN-08
 #[tokio::test]
-async fn all_entitlements_of_the_rule_are_needed() {
+async fn all_entitlements_are_required() {
     let rule = Rule::entitlements(["export", "print"]);
     let both = ["print", "export"];
     rule.check(&caller(|t| t.claim("entitlements", both)).await)
@@ -244,7 +250,7 @@ async fn all_entitlements_of_the_rule_are_needed() {
 }
 
 #[tokio::test]
-async fn client_is_one_of_the_list_and_issuer() {
+async fn client_is_listed_and_of_issuer() {
     let user = caller(|t| t.client_id("shop")).await;
     let own = user.issuer().as_str();
     Rule::clients(["app", "shop"]).check(&user).unwrap();
@@ -263,7 +269,7 @@ async fn client_is_one_of_the_list_and_issuer() {
 }
 
 #[tokio::test]
-async fn own_check_decides_on_the_caller() {
+async fn custom_check_decides_on_caller() {
     #[derive(serde::Deserialize)]
     struct Tenant {
         tenant: String,
@@ -296,7 +302,7 @@ async fn own_check_decides_on_the_caller() {
 }
 
 #[tokio::test]
-async fn panic_in_a_check_refuses() {
+async fn panic_in_check_rejects() {
     let user = caller(|t| t).await;
     let rule = Rule::by("it panics", |_| panic!("a mistake in the check"));
     for rule in [rule.clone(), Rule::user().and(rule)] {
@@ -307,7 +313,7 @@ async fn panic_in_a_check_refuses() {
 }
 
 #[tokio::test]
-async fn rule_with_a_mistake_refuses() {
+async fn rule_with_mistake_rejects() {
     let user = caller(|t| t.scope("a")).await;
     for rule in [
         Rule::scopes(["a b"]),

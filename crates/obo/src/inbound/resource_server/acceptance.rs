@@ -33,9 +33,9 @@ impl ResourceServer {
     ///
     /// # async fn close(_: u16, _: &str) {}
     /// /// Serves a socket until its client closes it or its token expires.
-    /// async fn socket(server: ResourceServer, caller: Caller, messages: impl Future<Output = ()>) {
+    /// async fn socket<M: Future>(server: ResourceServer, caller: Caller, messages: M) {
     ///     tokio::select! {
-    ///         () = messages => {}
+    ///         _ = messages => {}
     ///         // 1008 is "policy violation" (RFC 6455 section 7.4.1).
     ///         _ = server.refused(&caller) => close(1008, "token expired").await,
     ///     }

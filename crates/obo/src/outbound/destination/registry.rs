@@ -1,5 +1,4 @@
 use std::collections::HashMap;
-use std::fmt;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
@@ -29,7 +28,7 @@ use crate::path::is_unambiguous;
 ///
 /// The URI of a generated gRPC client's request has only a path. A client that is made by its
 /// `with_origin` adds the origin.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct Destinations(Arc<ArcSwap<Registry>>);
 
 impl Destinations {
@@ -40,7 +39,7 @@ impl Destinations {
     ///
     /// # Errors
     ///
-    /// Fails if there are none, if two have the same place, or if two templates have the same
+    /// Fails if the list is empty, if two have the same place, or if two templates have the same
     /// domain. Fails if a setting of one is wrong and names it, such as `destinations[1].scopes`.
     pub fn new(destinations: impl IntoIterator<Item = Destination>) -> Result<Self, ConfigError> {
         let mut registry = Registry::default();
@@ -91,12 +90,6 @@ impl Destinations {
 }
 
 const FIELD: &str = "destinations";
-
-impl fmt::Debug for Destinations {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Destinations").field(&self.0.load()).finish()
-    }
-}
 
 #[derive(Debug, Default)]
 pub(super) struct Registry {

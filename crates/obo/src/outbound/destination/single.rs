@@ -244,10 +244,8 @@ impl Destination {
 
     /// This destination as it is configured, if it is at `host`. An empty host matches.
     pub(crate) fn at_host(&self, host: &str) -> Vec<String> {
-        match host.is_empty() || self.is_at_host(&host.to_ascii_lowercase()) {
-            true => vec![self.spelled()],
-            false => Vec::new(),
-        }
+        let is_here = host.is_empty() || self.is_at_host(&host.to_ascii_lowercase());
+        Vec::from_iter(is_here.then(|| self.spelled()))
     }
 
     /// Where it is, with the placeholder of a template.

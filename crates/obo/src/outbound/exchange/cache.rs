@@ -182,11 +182,11 @@ impl TokenCache {
     /// Evicts a token that the called service rejected. Returns whether another token may be
     /// accepted.
     pub(super) fn reject(&self, place: &Place, token: &IssuedToken) -> bool {
-        let is_at_hand = self
+        let is_cached = self
             .subjects
             .get(&place.subject)
             .is_some_and(|entries| entries.has(&place.key, token));
-        if !is_at_hand {
+        if !is_cached {
             return true;
         }
         let now = Instant::now();

@@ -15,7 +15,7 @@ use super::actor_health::ActorHealth;
 use super::builder::Settings;
 use super::cache::{Place, SubjectId, TokenCache};
 use super::client_rejection::ClientRejection;
-use super::entries::Outcome;
+use super::entries::{Hit, Outcome};
 use super::future::{ResponseFuture, State};
 use super::own_actor::{Renewal, SentActor};
 use super::revocations::Revocations;
@@ -69,7 +69,9 @@ impl Engine {
         let place = self.place(&wanted, wall)?;
         let is_fresh = wanted.grant.is_fresh();
         let cached = self.tokens.get(&place, wall);
-        let cached = cached.filter(|hit| !is_fresh || hit.is_of_the_setup());
+        // An error of the setup would be met again by a fresh request too.
+        let of_setup = |hit: &Hit| matches!(&hit.outcome, Err(error) if error.is_of_the_setup());
+        let cached = cached.filter(|hit| !is_fresh || of_setup(hit));
         observe::exchange_cache(cached.is_some());
         if let Some(hit) = cached {
             if hit.is_due && self.rejected(&wanted).is_none() {
@@ -322,10 +324,6 @@ impl Engine {
             .insert(subject, issued_until, self.settings.clock.now());
         self.tokens.evict_all(subject);
     }
-
-    pub(super) fn reject(&self, exchanged: &Exchanged) -> bool {
-        self.tokens.reject(&exchanged.place, &exchanged.token)
-    }
 }
 
 /// A missing token of this service is not a mistake that its caller can fix.
@@ -335,10 +333,4 @@ fn without_actor(target: &Target, error: &ExchangeError) -> ExchangeError {
         false => ExchangeErrorKind::ClientMisconfigured,
     };
     ExchangeError::new(kind, Some(target), format!("for the actor, {error}"))
-}
-
-/// The error of a flight that panicked or that the end of the runtime interrupted.
-pub(super) fn interrupted(target: Option<&Target>) -> ExchangeError {
-    let kind = ExchangeErrorKind::Transient;
-    ExchangeError::new(kind, target, "the exchange was interrupted")
 }

@@ -44,14 +44,6 @@ pub(super) struct Hit {
     pub(super) is_due: bool,
 }
 
-impl Hit {
-    /// Whether it is an error of the setup, which a fresh request would meet again.
-    pub(super) fn is_of_the_setup(&self) -> bool {
-        let error = self.outcome.as_ref().err();
-        error.is_some_and(ExchangeError::is_of_the_setup)
-    }
-}
-
 fn size(outcome: &Outcome) -> usize {
     match outcome {
         Ok(token) => token.authorization().len(),

@@ -1,4 +1,3 @@
-use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -6,12 +5,11 @@ use std::task::{Context, Poll, ready};
 use obo_core::Target;
 
 use super::cache::Place;
-use super::engine::interrupted;
 use super::entries::Outcome;
 use super::{Exchanged, TokenSource};
 use crate::idp::flight::{Flight, Interrupted};
 use crate::observe;
-use crate::outbound::error::ExchangeError;
+use crate::outbound::error::{ExchangeError, ExchangeErrorKind};
 use crate::polled::polled_after_completion;
 
 /// The future of [`TokenExchange`](super::TokenExchange). Dropping it does not cancel the exchange,
@@ -57,7 +55,9 @@ impl Future for ResponseFuture {
             } => {
                 let landed = ready!(Pin::new(flight).poll(cx));
                 let issued = landed.unwrap_or_else(|Interrupted| {
-                    let error = interrupted(target.as_deref());
+                    let problem = "the exchange was interrupted";
+                    let kind = ExchangeErrorKind::Transient;
+                    let error = ExchangeError::new(kind, target.as_deref(), problem);
                     observe::call_not_made(&error.failure());
                     Err(error)
                 });
@@ -73,8 +73,4 @@ impl Future for ResponseFuture {
     }
 }
 
-impl fmt::Debug for ResponseFuture {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("ResponseFuture(..)")
-    }
-}
+opaque_debug!(ResponseFuture);

@@ -32,8 +32,9 @@ pub(super) fn renewed_after(usable: Duration, fraction: f64) -> Option<Duration>
 mod tests {
     use super::*;
 
+    /// TX-42
     #[test]
-    fn tx_42_a_margin_is_left_unused() {
+    fn margin_of_lifetime_is_unused() {
         let seconds =
             |lifetime, fraction| usable(Duration::from_secs(lifetime), fraction).as_secs_f64();
         assert_eq!(seconds(100, 0.0), 80.0);
@@ -44,7 +45,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_is_renewed_before_its_end_unless_that_is_near_anyway() {
+    fn token_is_renewed_before_its_end() {
         let seconds = |usable, fraction| {
             renewed_after(Duration::from_secs(usable), fraction).map(|after| after.as_secs_f64())
         };

@@ -110,7 +110,7 @@ impl TokenExchange {
     /// Evicts a token that the called service rejected. Returns whether another token may be
     /// accepted.
     pub(crate) fn reject(&self, exchanged: &Exchanged) -> bool {
-        self.0.reject(exchanged)
+        self.0.tokens.reject(&exchanged.place, &exchanged.token)
     }
 }
 

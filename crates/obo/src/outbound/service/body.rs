@@ -19,6 +19,7 @@ pin_project! {
     ///
     /// A gRPC response carries its status at its end: in its trailers or, for gRPC-Web, in the last
     /// frame of the body. If the status is `UNAUTHENTICATED`, the token is evicted.
+    #[derive(Default)]
     pub struct ResponseBody<B> {
         #[pin]
         inner: B,
@@ -100,15 +101,6 @@ impl Watch {
                 pieces.any(|piece| web.is_unauthenticated(piece))
             }
             _ => frame.trailers_ref().is_some_and(is_unauthenticated),
-        }
-    }
-}
-
-impl<B: Default> Default for ResponseBody<B> {
-    fn default() -> Self {
-        Self {
-            inner: B::default(),
-            watch: None,
         }
     }
 }

@@ -199,7 +199,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_body_that_was_sent_to_its_end_can_be_sent_again() {
+    async fn finished_body_can_be_replayed() {
         for body in [&["ab", "cde"][..], &[], &["a"]] {
             let (first, record) = RecordedBody::new(pieces(body), 5);
             let sent = text(first).await;
@@ -210,7 +210,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_body_that_is_too_long_or_unfinished_cannot() {
+    async fn incomplete_record_is_not_replayed() {
         let (first, record) = RecordedBody::new(pieces(&["ab", "cdef"]), 5);
         text(first).await;
         assert!(record.replayed::<Full<Bytes>>().is_none());
@@ -221,7 +221,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_body_whose_end_is_known_with_its_last_piece_is_whole_then() {
+    async fn last_piece_completes_the_body() {
         let (mut first, record) = RecordedBody::new(Full::new(Bytes::from_static(b"ab")), 5);
         first.frame().now_or_never().unwrap().unwrap().unwrap();
         let again: RecordedBody<Full<Bytes>> = record.replayed().unwrap();
@@ -241,7 +241,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn no_frames_hold_more_than_was_configured() {
+    async fn recorded_frames_are_bounded() {
         let byte = || Frame::data(Bytes::from_static(b"x"));
         let large = || Frame::data(Bytes::from(vec![0; 60_000]));
         let empty = || Frame::data(Bytes::new());
@@ -282,7 +282,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_dropped_record_keeps_nothing() {
+    async fn dropped_record_keeps_nothing() {
         let (mut first, record) = RecordedBody::new(pieces(&["ab", "cd"]), 100);
         first.frame().await.unwrap().unwrap();
         let recording = Arc::clone(&record.0);
@@ -292,7 +292,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn trailers_are_sent_again() {
+    async fn trailers_are_replayed() {
         let trailers: HeaderMap = [("t".parse().unwrap(), "1".parse().unwrap())]
             .into_iter()
             .collect();

@@ -164,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn a_status_is_found_in_trailers_alone() {
+    fn status_is_found_in_trailers_only() {
         for (trailers, expected) in [
             ("grpc-status: 16\r\n", true),
             ("grpc-status:16", true),
@@ -206,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_base64_is_not_read() {
+    fn non_base64_is_not_read() {
         let text = STANDARD.encode(frame(0x80, b"grpc-status: 16"));
         for broken in [
             format!("!{text}"),

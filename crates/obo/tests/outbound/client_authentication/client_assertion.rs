@@ -28,8 +28,9 @@ fn platform(setup: &Setup, sub: &str) -> impl Fn() -> TokenBuilder {
     move || token.clone()
 }
 
+/// CA-15
 #[tokio::test]
-async fn ca_15_a_file_is_read_anew_for_each_exchange() {
+async fn file_is_read_for_each_exchange() {
     let setup = Setup::start().await;
     let issue = platform(&setup, ACCOUNT);
     let path = file("projected-token", b"");
@@ -45,8 +46,9 @@ async fn ca_15_a_file_is_read_anew_for_each_exchange() {
     }
 }
 
+/// CA-15, SP-05
 #[tokio::test]
-async fn ca_15_sp_05_a_token_that_was_renewed_during_an_exchange_is_used_by_its_next_attempt() {
+async fn next_attempt_uses_renewed_token() {
     let setup = Setup::start().await;
     let issue = platform(&setup, SPIFFE_ID);
     let calls = Arc::new(AtomicUsize::new(0));
@@ -74,8 +76,9 @@ async fn ca_15_sp_05_a_token_that_was_renewed_during_an_exchange_is_used_by_its_
     assert_eq!(sent, tokens);
 }
 
+/// SP-01
 #[tokio::test]
-async fn sp_01_a_jwt_svid_goes_under_its_own_type_and_by_itself() {
+async fn jwt_svid_has_its_own_type() {
     let setup = Setup::start().await;
     let svid = platform(&setup, SPIFFE_ID)().mint();
     let path = file("svid", svid.as_bytes());
@@ -87,8 +90,9 @@ async fn sp_01_a_jwt_svid_goes_under_its_own_type_and_by_itself() {
     assert_eq!(asked.param("client_id"), None);
 }
 
+/// SP-01
 #[tokio::test]
-async fn sp_01_a_jwt_svid_for_anybody_else_as_well_is_not_sent() {
+async fn foreign_jwt_svid_is_not_sent() {
     let setup = Setup::start().await;
     let issue = platform(&setup, SPIFFE_ID);
     for wrong in [
@@ -109,8 +113,9 @@ async fn sp_01_a_jwt_svid_for_anybody_else_as_well_is_not_sent() {
     assert_eq!(setup.idp.token_requests(), 0);
 }
 
+/// CA-13
 #[tokio::test]
-async fn ca_13_the_client_is_named_beside_a_platforms_assertion_only_when_asked_for() {
+async fn client_id_is_sent_if_set() {
     let setup = Setup::start().await;
     let path = file(
         "token-of-account",
@@ -123,8 +128,9 @@ async fn ca_13_the_client_is_named_beside_a_platforms_assertion_only_when_asked_
     assert_eq!(asked.params("client_id"), ["service-a"]);
 }
 
+/// CA-15
 #[tokio::test]
-async fn ca_15_what_is_no_usable_assertion_is_told_and_not_sent() {
+async fn unusable_assertion_is_not_sent() {
     let setup = Setup::start().await;
     let issue = platform(&setup, ACCOUNT);
     let expired = issue().expires_in(-1).mint();
@@ -170,7 +176,7 @@ async fn ca_15_what_is_no_usable_assertion_is_told_and_not_sent() {
 }
 
 #[test]
-fn missing_assertion_file_is_found_at_the_start() {
+fn missing_file_fails_at_start() {
     let folder = std::path::PathBuf::from(env!("CARGO_TARGET_TMPDIR"));
     for (path, problem) in [
         (folder.join("no-such-token"), "no-such-token cannot be read"),
@@ -183,8 +189,9 @@ fn missing_assertion_file_is_found_at_the_start() {
     }
 }
 
+/// CA-12, CA-15
 #[tokio::test]
-async fn ca_12_ca_15_a_source_says_by_the_class_of_its_failure_what_happens_next() {
+async fn failure_class_decides_the_retry() {
     let setup = Setup::start().await;
     for (class, kind, calls) in [
         (ErrorClass::Transient, ExchangeErrorKind::Transient, 3),
@@ -209,8 +216,9 @@ async fn ca_12_ca_15_a_source_says_by_the_class_of_its_failure_what_happens_next
     assert_eq!(setup.idp.token_requests(), 0);
 }
 
+/// CA-15
 #[tokio::test]
-async fn ca_15_a_platforms_token_for_somebody_else_is_not_handed_out() {
+async fn foreign_platform_token_is_not_sent() {
     let setup = Setup::start().await;
     let issue = platform(&setup, ACCOUNT);
     let of_the_cluster = "https://kubernetes.default.svc";
@@ -246,8 +254,9 @@ async fn ca_15_a_platforms_token_for_somebody_else_is_not_handed_out() {
     token(&setup, &client).await.unwrap_err();
 }
 
+/// CA-12
 #[tokio::test]
-async fn ca_12_a_proof_is_replaced_for_all_clones_and_what_is_at_hand_stays() {
+async fn replaced_proof_reaches_all_clones() {
     let setup = Setup::start().await;
     let client = Client::new("service-a", ClientSecretBasic::new("outdated"));
     let exchange = obo::TokenExchange::builder(

@@ -11,8 +11,9 @@ use crate::setup::{SECRET, Setup};
 
 const ODD_SECRETS: [&str; 5] = ["with:colon", "50%25", "a+b", "two words", "é=&ü"];
 
+/// CA-01
 #[tokio::test]
-async fn ca_01_basic_sends_any_identifier_and_secret_to_a_strict_server() {
+async fn basic_sends_any_id_and_secret() {
     let setup = Setup::start().await;
     for odd in ODD_SECRETS {
         let id = format!("service {odd}");
@@ -21,8 +22,9 @@ async fn ca_01_basic_sends_any_identifier_and_secret_to_a_strict_server() {
     }
 }
 
+/// CA-01
 #[tokio::test]
-async fn ca_01_basic_suits_a_server_that_does_not_decode_when_nothing_needs_it() {
+async fn plain_basic_suits_raw_servers() {
     let setup = Setup::start().await;
     let plain = "Plain-s3cret_of.a";
     setup.idp.client("service-a").secret(plain).raw_basic();
@@ -30,16 +32,18 @@ async fn ca_01_basic_suits_a_server_that_does_not_decode_when_nothing_needs_it()
     exchanged(&setup, "service-a", auth).await;
 }
 
+/// CA-02
 #[tokio::test]
-async fn ca_02_basic_is_in_the_header_alone() {
+async fn basic_is_in_the_header_only() {
     let setup = Setup::start().await;
     let auth = ClientSecretBasic::new(SECRET);
     let asked = exchanged(&setup, "service-a", auth).await;
     assert_eq!(methods(&asked), ["basic"]);
 }
 
+/// CA-02
 #[tokio::test]
-async fn ca_02_post_is_in_the_body_alone_whatever_the_secret() {
+async fn post_is_in_the_body_only() {
     let setup = Setup::start().await;
     for odd in ODD_SECRETS {
         setup.idp.client("service-a").secret(odd);
@@ -51,8 +55,9 @@ async fn ca_02_post_is_in_the_body_alone_whatever_the_secret() {
     }
 }
 
+/// CA-16
 #[test]
-fn ca_16_an_empty_identifier_or_secret_is_found_when_built() {
+fn empty_id_or_secret_is_rejected() {
     let basic = ClientSecretBasic::new("").check().unwrap_err();
     assert_eq!(basic.field(), "client_secret");
     let post = ClientSecretPost::new("").check().unwrap_err();
@@ -65,8 +70,9 @@ fn ca_16_an_empty_identifier_or_secret_is_found_when_built() {
     assert_eq!(exchange.build().unwrap_err().field(), "client_secret");
 }
 
+/// CA-15
 #[tokio::test]
-async fn ca_15_a_secret_that_is_replaced_in_its_file_needs_no_restart() {
+async fn replaced_secret_needs_no_restart() {
     let setup = Setup::start().await;
     let path = file("rotated-secret", b"first\n");
     let basic = Client::new("service-a", ClientSecretBasic::from_file(&path));
@@ -90,8 +96,9 @@ async fn ca_15_a_secret_that_is_replaced_in_its_file_needs_no_restart() {
     }
 }
 
+/// CA-16
 #[test]
-fn ca_16_a_file_without_a_secret_is_found_when_built() {
+fn file_without_secret_is_rejected() {
     let too_long = vec![b'x'; 64 * 1024 + 1];
     for path in [
         std::path::PathBuf::from("no-such-file"),

@@ -9,8 +9,9 @@ use obo::error::ExchangeErrorKind;
 use super::{exchange, exchanged, file, fresh, methods};
 use crate::setup::{Setup, part};
 
+/// CA-11
 #[tokio::test]
-async fn ca_11_the_secret_makes_the_assertion_and_stays_at_home() {
+async fn assertion_never_sends_the_secret() {
     let setup = Setup::start().await;
     for algorithm in MacAlgorithm::ALL {
         let secret = "é".repeat(algorithm.min_secret_len() / 2);
@@ -34,8 +35,9 @@ async fn ca_11_the_secret_makes_the_assertion_and_stays_at_home() {
     }
 }
 
+/// CA-06, CA-07
 #[tokio::test]
-async fn ca_06_ca_07_the_quirks_are_those_of_a_key() {
+async fn mac_assertion_has_the_key_quirks() {
     let setup = Setup::start().await;
     let secret = "s".repeat(32);
     let client = setup.idp.client("service-a").secret(&secret);
@@ -48,8 +50,9 @@ async fn ca_06_ca_07_the_quirks_are_those_of_a_key() {
     assert_eq!(part(assertion, 1)["aud"], setup.idp.token_endpoint());
 }
 
+/// CA-11
 #[test]
-fn ca_11_a_secret_shorter_than_the_hash_is_refused_when_built() {
+fn short_secret_is_rejected() {
     for algorithm in MacAlgorithm::ALL {
         let least = algorithm.min_secret_len();
         for short in [String::new(), "x".repeat(20), "x".repeat(least - 1)] {
@@ -68,8 +71,9 @@ fn ca_11_a_secret_shorter_than_the_hash_is_refused_when_built() {
     }
 }
 
+/// CA-11, CA-15
 #[tokio::test]
-async fn ca_11_ca_15_a_secret_in_a_file_is_read_and_measured_each_time() {
+async fn secret_file_is_read_each_time() {
     let setup = Setup::start().await;
     let path = file("rotated-mac-secret", "a".repeat(32).as_bytes());
     let auth = ClientSecretJwt::from_file(MacAlgorithm::Hs256, &path);

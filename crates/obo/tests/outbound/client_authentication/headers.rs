@@ -39,7 +39,7 @@ async fn method_may_add_a_header() {
 }
 
 #[tokio::test]
-async fn header_of_the_client_is_not_replaced() {
+async fn client_header_is_not_replaced() {
     let setup = Setup::start().await;
     let caller = setup.caller("alice").await;
     let asked = setup.idp.token_requests();

@@ -61,8 +61,9 @@ fn alias() -> Value {
     json!({ "mtls_endpoint_aliases": { "token_endpoint": "https://mtls.idp.example/token" } })
 }
 
+/// MT-06, CA-02
 #[tokio::test]
-async fn mt_06_ca_02_the_form_names_the_client_and_holds_no_credential() {
+async fn form_names_client_without_secret() {
     let ca = asked("service a", TlsClientAuth, json!({})).await;
     let own = asked("service a", SelfSignedTlsClientAuth, json!({})).await;
     for asked in [ca, own] {
@@ -73,8 +74,9 @@ async fn mt_06_ca_02_the_form_names_the_client_and_holds_no_credential() {
     }
 }
 
+/// MT-07
 #[tokio::test]
-async fn mt_07_the_endpoint_for_mutual_tls_is_preferred_by_who_uses_it() {
+async fn mtls_endpoint_is_preferred() {
     let plain = "https://idp.example/token";
     let with_alias = "https://mtls.idp.example/token";
     assert_eq!(asked("a", TlsClientAuth, alias()).await.uri(), with_alias);
@@ -85,8 +87,9 @@ async fn mt_07_the_endpoint_for_mutual_tls_is_preferred_by_who_uses_it() {
     assert_eq!(asked("a", secret, alias()).await.uri(), plain);
 }
 
+/// SP-02
 #[tokio::test]
-async fn sp_02_the_client_of_an_x509_svid_is_its_spiffe_id() {
+async fn x509_svid_uses_spiffe_id() {
     let id = "spiffe://corp.example/ns/shop/sa/service-a";
     let asked = asked(id, TlsClientAuth, alias()).await;
     assert_eq!(

@@ -22,8 +22,9 @@ fn private_key(setup: &Setup) -> SigningKey {
     SigningKey::from_pem(Algorithm::Es256, &pem).unwrap()
 }
 
+/// CA-03, CA-04, CA-05, CA-07
 #[tokio::test]
-async fn ca_03_ca_04_ca_05_ca_07_an_assertion_names_the_client_and_the_issuer_alone() {
+async fn assertion_names_client_and_issuer() {
     let setup = Setup::start().await;
     let auth = PrivateKeyJwt::new(private_key(&setup).with_kid("k1"));
     let asked = exchanged(&setup, "service-a", auth).await;
@@ -46,8 +47,9 @@ async fn ca_03_ca_04_ca_05_ca_07_an_assertion_names_the_client_and_the_issuer_al
     assert_eq!(seconds("exp") - seconds("iat"), 60);
 }
 
+/// CA-13
 #[tokio::test]
-async fn ca_13_a_client_id_beside_an_assertion_is_its_subject() {
+async fn client_id_equals_the_subject() {
     let setup = Setup::start().await;
     let auth = PrivateKeyJwt::new(private_key(&setup));
     let asked = exchanged(&setup, "service-a", auth).await;
@@ -56,8 +58,9 @@ async fn ca_13_a_client_id_beside_an_assertion_is_its_subject() {
     assert_eq!(claims["sub"], "service-a");
 }
 
+/// CA-09, CA-10
 #[tokio::test]
-async fn ca_09_ca_10_each_attempt_signs_anew_after_a_failure_too() {
+async fn each_attempt_signs_anew() {
     let setup = Setup::start().await;
     let auth = PrivateKeyJwt::new(private_key(&setup));
     let client = Client::new("service-a", auth);
@@ -81,8 +84,9 @@ async fn ca_09_ca_10_each_attempt_signs_anew_after_a_failure_too() {
     assert!(ids[0].len() >= 16 && ids[0] != ids[1], "{ids:?}");
 }
 
+/// CA-12
 #[tokio::test]
-async fn ca_12_a_key_is_read_from_a_pem_file() {
+async fn key_is_read_from_pem_file() {
     let setup = Setup::start().await;
     let key = obo_testkit::TestKey::generate(TestAlg::EdDsa);
     setup.idp.client("service-a").jwk(key.public_jwk("k2"));
@@ -94,7 +98,7 @@ async fn ca_12_a_key_is_read_from_a_pem_file() {
 }
 
 #[tokio::test]
-async fn replaced_key_file_is_used_without_restart() {
+async fn replaced_key_needs_no_restart() {
     let setup = Setup::start().await;
     let keys = [TestAlg::Es256, TestAlg::Es256].map(obo_testkit::TestKey::generate);
     let only = |key: &obo_testkit::TestKey| {
@@ -115,7 +119,7 @@ async fn replaced_key_file_is_used_without_restart() {
 }
 
 #[tokio::test]
-async fn broken_key_file_keeps_the_old_key() {
+async fn broken_key_file_keeps_old_key() {
     let setup = Setup::start().await;
     let key = obo_testkit::TestKey::generate(TestAlg::Es256);
     setup.idp.client("service-a").jwk(key.public_jwk("k1"));
@@ -133,8 +137,9 @@ async fn broken_key_file_keeps_the_old_key() {
     token(&setup, &client).await.unwrap();
 }
 
+/// CA-16
 #[test]
-fn ca_16_a_key_file_that_will_not_do_is_named_and_not_quoted() {
+fn unusable_key_file_is_not_quoted() {
     let es256 = obo_testkit::TestKey::generate(TestAlg::Es256).private_pem();
     let inside = &es256[40..80];
     let cut = &es256[..es256.len() / 2];
@@ -169,8 +174,9 @@ const ALGORITHMS: [(Algorithm, TestAlg); 9] = [
     (Algorithm::Ed25519, TestAlg::EdDsa),
 ];
 
+/// CA-12
 #[tokio::test]
-async fn ca_12_a_key_of_each_algorithm_signs_be_it_pem_or_jwk() {
+async fn each_algorithm_signs_in_both_forms() {
     let setup = Setup::start().await;
     for (algorithm, alg) in ALGORITHMS {
         let key = obo_testkit::TestKey::generate(alg);
@@ -192,7 +198,7 @@ async fn ca_12_a_key_of_each_algorithm_signs_be_it_pem_or_jwk() {
 
 /// CA-12
 #[test]
-fn zeros_before_private_integers_are_ignored() {
+fn leading_zeros_are_ignored() {
     for (algorithm, alg) in ALGORITHMS {
         if alg == TestAlg::EdDsa {
             continue;
@@ -219,8 +225,9 @@ fn zeros_before_private_integers_are_ignored() {
     SigningKey::from_jwk(Algorithm::Ed25519, &seed).unwrap_err();
 }
 
+/// CA-12, CA-16
 #[test]
-fn ca_12_ca_16_a_jwk_that_does_not_fit_is_refused_and_not_quoted() {
+fn unfit_jwk_is_rejected_unquoted() {
     let good = obo_testkit::TestKey::generate(TestAlg::Es256).private_jwk("k");
     let other = obo_testkit::TestKey::generate(TestAlg::Es256).private_jwk("k");
     let rsa = obo_testkit::TestKey::generate(TestAlg::Rs256).private_jwk("k");
@@ -253,8 +260,9 @@ fn ca_12_ca_16_a_jwk_that_does_not_fit_is_refused_and_not_quoted() {
     SigningKey::from_jwk(Algorithm::Es256, &without_alg).unwrap();
 }
 
+/// CA-06
 #[tokio::test]
-async fn ca_06_the_token_endpoint_is_the_audience_only_of_who_says_so() {
+async fn endpoint_audience_needs_a_setting() {
     let setup = Setup::start().await;
     let auth = PrivateKeyJwt::new(private_key(&setup));
     setup.idp.client("service-a").audience_token_endpoint();
@@ -264,8 +272,9 @@ async fn ca_06_the_token_endpoint_is_the_audience_only_of_who_says_so() {
     assert_eq!(claims["aud"], setup.idp.token_endpoint());
 }
 
+/// CA-07
 #[tokio::test]
-async fn ca_07_typ_can_be_plain_for_servers_that_tolerate_no_other() {
+async fn typ_can_be_plain_jwt() {
     let setup = Setup::start().await;
     let auth = PrivateKeyJwt::new(private_key(&setup)).plain_typ();
     let asked = exchanged(&setup, "service-a", auth).await;
@@ -278,8 +287,9 @@ fn certificate(key: &obo_testkit::TestKey) -> String {
     key.public_pem().replace("PUBLIC KEY", "CERTIFICATE")
 }
 
+/// EN-01
 #[tokio::test]
-async fn en_01_a_certificate_is_named_by_its_thumbprint() {
+async fn certificate_thumbprint_is_sent() {
     let setup = Setup::start().await;
     for (algorithm, alg) in ALGORITHMS {
         let key = obo_testkit::TestKey::generate(alg);
@@ -300,8 +310,9 @@ async fn en_01_a_certificate_is_named_by_its_thumbprint() {
     }
 }
 
+/// EN-01
 #[test]
-fn en_01_a_certificate_of_another_key_is_found_when_built() {
+fn foreign_certificate_is_rejected() {
     for (algorithm, alg) in ALGORITHMS {
         let (own, other) = (
             obo_testkit::TestKey::generate(alg),

@@ -41,8 +41,9 @@ fn key() -> (obo_testkit::TestKey, SigningKey) {
     (key, ours)
 }
 
+/// CA-12
 #[tokio::test]
-async fn ca_12_a_key_elsewhere_signs_and_is_replaced_at_run_time() {
+async fn remote_signer_can_replace_its_key() {
     let setup = Setup::start().await;
     let kms = Kms(Arc::new(Mutex::new(key().1)));
     let of_kms = kms.clone();
@@ -63,8 +64,9 @@ async fn ca_12_a_key_elsewhere_signs_and_is_replaced_at_run_time() {
     );
 }
 
+/// CA-12
 #[tokio::test]
-async fn ca_12_a_signer_that_fails_says_whether_to_try_again() {
+async fn signer_failure_decides_the_retry() {
     let setup = Setup::start().await;
     for (class, kind, calls) in [
         (ErrorClass::Transient, ExchangeErrorKind::Transient, 3),
@@ -89,8 +91,9 @@ async fn ca_12_a_signer_that_fails_says_whether_to_try_again() {
     assert_eq!(setup.idp.token_requests(), 0);
 }
 
+/// CA-12
 #[tokio::test]
-async fn ca_12_a_signature_in_another_form_is_not_sent() {
+async fn malformed_signature_is_not_sent() {
     let setup = Setup::start().await;
     for (algorithm, len) in [
         (Algorithm::Es256, 70),
@@ -114,8 +117,9 @@ async fn ca_12_a_signature_in_another_form_is_not_sent() {
     assert_eq!(setup.idp.token_requests(), 0);
 }
 
+/// CA-12
 #[tokio::test(start_paused = true)]
-async fn ca_12_a_signer_that_hangs_is_given_up_at_the_deadline() {
+async fn hanging_signer_times_out() {
     let setup = Setup::start().await;
     let auth = PrivateKeyJwt::with_signer(Algorithm::Es256, None, |_| std::future::pending());
     let client = Client::new("service-a", auth);

@@ -17,8 +17,9 @@ fn covers(uri: &str, request: &str) -> bool {
     is_known
 }
 
+/// GR-10, TE-01
 #[test]
-fn gr_10_te_01_a_destination_is_https_or_loopback() {
+fn destination_is_https_or_loopback() {
     for bad in [
         "http://stock.example",
         "",
@@ -36,8 +37,9 @@ fn gr_10_te_01_a_destination_is_https_or_loopback() {
     Destination::danger_plaintext("https://stock.mesh", audience).unwrap_err();
 }
 
+/// BT-21
 #[test]
-fn bt_21_only_the_exact_origin_is_meant() {
+fn only_exact_origin_matches() {
     for same in [
         "https://h.example/",
         "https://h.example/x?q",
@@ -63,8 +65,9 @@ fn bt_21_only_the_exact_origin_is_meant() {
     assert!(covers("https://[::1]:8443", "https://[::1]:8443/x"));
 }
 
+/// BT-21
 #[test]
-fn bt_21_a_path_covers_whole_segments_and_nothing_ambiguous() {
+fn path_covers_whole_segments() {
     for same in ["https://h/a/b", "https://h/a/b/", "https://h/a/b/c"] {
         assert!(covers("https://h/a/b/", same), "{same}");
     }
@@ -82,7 +85,7 @@ fn bt_21_a_path_covers_whole_segments_and_nothing_ambiguous() {
 }
 
 #[test]
-fn the_most_specific_destination_wins_and_none_is_there_twice() {
+fn most_specific_destination_wins() {
     let at = |uri: &str, name: &str| Destination::new(uri, audience(name)).unwrap();
     let known = [
         at("https://h", "all"),
@@ -121,8 +124,9 @@ fn the_most_specific_destination_wins_and_none_is_there_twice() {
     Destinations::new([]).unwrap_err();
 }
 
+/// BT-21
 #[test]
-fn bt_21_a_path_that_no_request_can_be_at_is_a_mistake() {
+fn impossible_path_is_a_mistake() {
     for bad in [
         "https://h//a",
         "https://h/a;v=1",
@@ -138,8 +142,9 @@ fn bt_21_a_path_that_no_request_can_be_at_is_a_mistake() {
     destination("https://h/a%20b/").unwrap();
 }
 
+/// BT-21
 #[test]
-fn bt_21_a_request_without_authority_keeps_to_the_path() {
+fn request_without_authority_uses_path() {
     let stock = destination("https://h/stock.Stock").unwrap();
     let meant = |uri: &str| stock.find(&uri.parse().unwrap()).is_some();
     assert!(meant("/stock.Stock/Level"));
@@ -159,8 +164,9 @@ fn bt_21_a_request_without_authority_keeps_to_the_path() {
     );
 }
 
+/// BT-21
 #[test]
-fn bt_21_a_path_that_servers_read_differently_is_not_the_broader_destinations() {
+fn ambiguous_path_has_no_destination() {
     let known = [
         destination("https://h").unwrap(),
         destination("https://h/a").unwrap(),

@@ -20,7 +20,7 @@ fn many() -> Destinations {
 }
 
 #[test]
-fn a_lookup_among_hundreds_allocates_nothing() {
+fn lookup_allocates_nothing() {
     let (known, clone) = (many(), many().clone());
     for (uri, name) in [
         (
@@ -47,7 +47,7 @@ fn a_lookup_among_hundreds_allocates_nothing() {
 }
 
 #[test]
-fn every_clone_sees_the_replacement_and_keeps_what_it_looked_up() {
+fn clones_see_the_replacement() {
     let of =
         |uri: &str| Destinations::new([Destination::new(uri, audience("b")).unwrap()]).unwrap();
     let (old, new) = ("https://old.example/", "https://new.example/");

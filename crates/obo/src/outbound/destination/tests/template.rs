@@ -18,8 +18,9 @@ fn svc() -> Destinations {
     Destinations::new([template(SVC, "api://{service}").unwrap()]).unwrap()
 }
 
+/// BT-21
 #[test]
-fn bt_21_the_label_of_the_host_is_the_name_in_the_audience() {
+fn host_label_names_the_audience() {
     for (uri, name) in [
         ("https://stock.svc.example.com", "api://stock"),
         ("https://stock.svc.example.com:443/a?q", "api://stock"),
@@ -35,8 +36,9 @@ fn bt_21_the_label_of_the_host_is_the_name_in_the_audience() {
     assert_eq!(name, Some(format!("api://{longest}")));
 }
 
+/// BT-21
 #[test]
-fn bt_21_a_template_means_no_other_host() {
+fn template_matches_no_other_host() {
     let too_long = format!("https://{}.svc.example.com/", "a".repeat(64));
     for other in [
         "http://stock.svc.example.com/",
@@ -77,8 +79,9 @@ fn bt_21_a_template_means_no_other_host() {
     assert_eq!(target.unwrap().target.audiences(), [audience("a")]);
 }
 
+/// BT-21
 #[test]
-fn bt_21_a_template_is_of_one_label_in_a_domain_of_ones_own() {
+fn template_needs_one_label_and_domain() {
     for bad in [
         "",
         "https://stock.svc.example.com",
@@ -121,8 +124,9 @@ fn bt_21_a_template_is_of_one_label_in_a_domain_of_ones_own() {
     template("https://{a_b}.corp.internal:8443/v1", "{a_b}").unwrap();
 }
 
+/// TX-40
 #[test]
-fn tx_40_a_token_is_for_one_service_of_the_domain() {
+fn token_is_for_one_service() {
     for (name, field) in [
         ("service-b", "audience"),
         ("{srvice}", "audience"),
@@ -146,8 +150,9 @@ fn tx_40_a_token_is_for_one_service_of_the_domain() {
     assert_eq!(error.field(), "destinations[1].required_scopes");
 }
 
+/// RI-01, RI-04
 #[test]
-fn ri_01_ri_04_every_name_of_the_target_has_the_label() {
+fn every_target_name_has_the_label() {
     let target = Target::audience(audience("api://{service}"))
         .and_audience(audience("{service}"))
         .and_resource(Resource::new("https://{service}.svc.example.com/v1").unwrap());
@@ -170,8 +175,9 @@ fn ri_01_ri_04_every_name_of_the_target_has_the_label() {
     assert!(Arc::ptr_eq(&target, &known.find(&uri).unwrap().target));
 }
 
+/// TX-17
 #[test]
-fn tx_17_the_scope_of_a_template_may_be_required() {
+fn template_scope_may_be_required() {
     let destination = template(SVC, "{service}").unwrap();
     let destination = destination.required_scopes(["{service}:read"]);
     let known = Destinations::new([destination]).unwrap();
@@ -181,8 +187,9 @@ fn tx_17_the_scope_of_a_template_may_be_required() {
     assert!(target.requires_scope());
 }
 
+/// RI-01
 #[test]
-fn ri_01_a_label_that_makes_no_name_is_denied() {
+fn label_of_invalid_name_is_denied() {
     let resource = Resource::new("https://{service}/").unwrap();
     let known = Destinations::new([Destination::template(SVC, resource).unwrap()]).unwrap();
     let at = |label: &str| {
@@ -195,7 +202,7 @@ fn ri_01_a_label_that_makes_no_name_is_denied() {
 }
 
 #[test]
-fn an_exact_destination_goes_before_a_template_and_two_templates_never_overlap() {
+fn exact_destination_precedes_template() {
     let exact = |uri: &str| Destination::new(uri, audience("exact")).unwrap();
     let template = |uri: &str, name: &str| template(uri, name).unwrap();
     let known = Destinations::new([
@@ -238,7 +245,7 @@ fn an_exact_destination_goes_before_a_template_and_two_templates_never_overlap()
 }
 
 #[test]
-fn what_is_remembered_of_a_template_is_bounded() {
+fn template_cache_is_bounded() {
     let known = svc();
     let call = |n: u32| {
         let name = audience_at(&known, &format!("https://s{n}.svc.example.com/"));
@@ -263,8 +270,9 @@ fn hosts() -> impl Strategy<Value = String> {
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, cases: 4096, ..ProptestConfig::default() })]
 
+    /// BT-21
     #[test]
-    fn bt_21_whatever_is_outside_the_domain_is_denied(host in hosts(), path in "(/[a-z.;%/]{0,12})?") {
+    fn host_outside_domain_is_denied(host in hosts(), path in "(/[a-z.;%/]{0,12})?") {
         let uri = format!("https://{host}{path}");
         if let Some(name) = audience_at(&svc(), &uri) {
             // Another URL parser sees the same host.
@@ -279,16 +287,18 @@ proptest! {
         }
     }
 
+    /// BT-21
     #[test]
-    fn bt_21_every_service_of_the_domain_is_meant(label in "[a-z0-9]([a-z0-9-]{0,20}[a-z0-9])?") {
+    fn every_service_of_domain_matches(label in "[a-z0-9]([a-z0-9-]{0,20}[a-z0-9])?") {
         prop_assume!(label.get(2..4) != Some("--"));
         let name = audience_at(&svc(), &format!("https://{label}.svc.example.com/x"));
         prop_assert_eq!(name, Some(format!("api://{label}")));
     }
 }
 
+/// RI-03
 #[test]
-fn ri_03_a_further_name_of_a_service_has_its_label_too() {
+fn other_name_has_the_label_too() {
     let named = Target::from(Resource::new("https://{service}.svc.example.com/").unwrap());
     let known = |other| Destination::template(SVC, named.clone().or_named(audience(other)));
     let known = Destinations::new([known("api://{service}").unwrap()]).unwrap();
