@@ -255,7 +255,7 @@ fn mistake_names_path_without_value() {
         (
             "client_secret_jwt = { env = \"HOME\", alg = \"RS256\" }",
             "client_secret_jwt.alg",
-            "none of HS256",
+            "unknown algorithm \"RS256\"; known: HS256",
         ),
         (
             "private_key_jwt = \"s3cret-value\"",
@@ -320,7 +320,7 @@ fn mistake_names_path_without_value() {
         (
             "private_key_jwt = { key = PEM, alg = \"HS256\" }",
             "private_key_jwt.alg",
-            "none of RS256",
+            "unknown algorithm \"HS256\"; known: RS256",
         ),
         (
             "private_key_jwt = { key = PEM, alg = \"ES256\", certificate = PEM }",
