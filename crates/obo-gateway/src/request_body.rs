@@ -129,7 +129,8 @@ impl RequestProgress {
     /// The refusal for a stalled call, by whose fault it is.
     pub(super) fn blame_for_silence(&self) -> Refusal {
         match *self.progress.borrow() {
-            Progress::AwaitsCaller => Refusal::SlowRequest,
+            // Both timers may fire at once.
+            Progress::AwaitsCaller | Progress::Slow => Refusal::SlowRequest,
             _ => Refusal::Deadline,
         }
     }

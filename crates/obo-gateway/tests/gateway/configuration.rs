@@ -313,7 +313,7 @@ async fn introspection_mistake_names_place() {
         &format!("9/b\", introspection = {own}"),
     );
     let message = error(&two).await;
-    let expected = "resource_server.issuers[1].introspection: http://127.0.0.1:9/a is asked";
+    let expected = "resource_server.issuers[1].introspection: opaque tokens are already introspected at http://127.0.0.1:9/a";
     assert!(message.contains(expected), "{message}");
 }
 
