@@ -85,9 +85,7 @@ mod tests {
     fn product_is_found_in_names() {
         let products = [super::PRODUCTS];
         let count = |text: &str| super::found(&products, &("a.rs".into(), text.into())).len();
-        for text in ["Okta", "OktaPolicy", "okta_policy", "auth0", "ForENTRA"] {
-            assert_eq!(count(text), 1, "{text}");
-        }
+        assert_eq!(count("Okta\nOktaPolicy\nokta_policy\nauth0\nForENTRA"), 5);
         assert_eq!(count("central ENTRANCE incognito oktal"), 0);
     }
 }
