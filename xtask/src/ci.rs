@@ -105,17 +105,14 @@ fn semver() -> Outcome {
 /// Builds with the oldest supported Rust. Without it, only clippy's `incompatible_msrv` checks.
 fn msrv() -> Outcome {
     let toolchain = env!("CARGO_PKG_RUST_VERSION");
-    let run = |arguments: &str| {
-        let mut command = Command::new("rustup");
-        command.args(["run", toolchain]).args(arguments.split(' '));
-        command
-    };
-    if !works(&mut run("cargo --version")) {
+    let mut run = Command::new("rustup");
+    run.args(["run", toolchain, "cargo", "check", "--workspace"]);
+    let toolchains = read(Command::new("rustup").args(["toolchain", "list"])).unwrap_or_default();
+    if !toolchains.contains(toolchain) {
         println!("msrv: Rust {toolchain} is not installed; clippy has checked incompatible_msrv");
         return Ok(None);
     }
-    let check = "cargo check --workspace --target-dir target/msrv";
-    done(show(&mut run(check)))
+    done(show(run.args(["--target-dir", "target/msrv"])))
 }
 
 /// The README's first command, then each file of `examples`: the last line that it prints has to be

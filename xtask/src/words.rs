@@ -46,10 +46,8 @@ fn found(words: &[(&str, &str)], (path, text): &(String, String)) -> Vec<String>
         for (left_out, instead) in words {
             let is_there = |phrase: &&str| text.contains(&format!("_{phrase}_"));
             let phrase = left_out.split(' ').find(is_there);
-            findings.extend(phrase.map(|phrase| {
-                let phrase = phrase.replace('_', " ");
-                format!("{path}:{line}: `{phrase}`; write: {instead}")
-            }));
+            let phrase = phrase.map(|phrase| phrase.replace('_', " "));
+            findings.extend(phrase.map(|it| format!("{path}:{line}: `{it}`; write: {instead}")));
         }
     }
     findings
