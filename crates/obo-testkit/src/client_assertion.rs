@@ -1,10 +1,10 @@
 //! Client assertions of RFC 7523 as draft-ietf-oauth-rfc7523bis updates it, and assertions of a
 //! platform about its workloads.
 
-use crate::client::Registration;
 use crate::form::Form;
 use crate::jwt::{Claims, Jwt};
 use crate::oauth_error::OAuthError;
+use crate::registration::Registration;
 use crate::state::State;
 
 const JWT_BEARER: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";

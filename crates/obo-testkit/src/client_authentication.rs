@@ -3,10 +3,10 @@
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use http::{HeaderMap, header};
 
-use crate::client::Registration;
 use crate::client_assertion;
 use crate::form::Form;
 use crate::oauth_error::{OAuthError, require};
+use crate::registration::Registration;
 use crate::state::State;
 
 pub(crate) fn authenticate(

@@ -7,10 +7,10 @@ use http::header;
 use http::request::Parts;
 use serde_json::{Value, json};
 
-use crate::client::Registration;
 use crate::form::Form;
 use crate::jwt;
 use crate::oauth_error::OAuthError;
+use crate::registration::Registration;
 use crate::state::State;
 use crate::{access_token, client_authentication};
 

@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use crate::client::Registration;
 use crate::oauth_error::{OAuthError, require};
+use crate::registration::Registration;
 use crate::state::State;
 use crate::token_builder::TokenBuilder;
 

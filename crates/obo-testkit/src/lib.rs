@@ -113,6 +113,7 @@ mod oauth_error;
 mod public_key;
 mod random;
 mod recorded;
+mod registration;
 mod router;
 mod server;
 mod state;

@@ -7,12 +7,12 @@ use serde_json::Value;
 use tokio::sync::watch;
 
 use crate::alg::TestAlg;
-use crate::client::Registration;
 use crate::fault::Faults;
 use crate::key_set::KeySet;
 use crate::lock::Lock;
 use crate::oauth_error::OAuthError;
 use crate::recorded::Recorded;
+use crate::registration::Registration;
 
 #[derive(Default)]
 pub(crate) struct State {

@@ -6,9 +6,9 @@ use axum::response::{IntoResponse, Response};
 use http::request::Parts;
 use serde_json::Value;
 
-use crate::client::Registration;
 use crate::form::Form;
 use crate::oauth_error::OAuthError;
+use crate::registration::Registration;
 use crate::state::State;
 use crate::token_builder::TokenBuilder;
 use crate::{client_authentication, issue, target, token_exchange};

@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use crate::client::Registration;
 use crate::form::Form;
 use crate::jwt::Claims;
 use crate::oauth_error::{OAuthError, require};
+use crate::registration::Registration;
 use crate::state::State;
 use crate::token_builder::TokenBuilder;
 use crate::{access_token, act, issue, target};
