@@ -69,8 +69,8 @@ fn each_error_code_has_its_class() {
 fn refusal_keeps_status() {
     for status in [400, 401, 403, 429, 500, 503, 599] {
         for body in ["", &error("server_error"), &error("invalid_grant")] {
-            let told = refusal(status, body).status();
-            assert_eq!(told.map(|told| told.as_u16()), Some(status), "{body}");
+            let seen = refusal(status, body).status();
+            assert_eq!(seen.map(|seen| seen.as_u16()), Some(status), "{body}");
         }
     }
 }
@@ -284,12 +284,12 @@ fn server_text_is_cut_and_cleaned() {
     ] {
         let body = format!(r#"{{"error":"invalid_target{evil}","error_description":"{evil}"}}"#);
         let refusal = refusal(400, &body);
-        let told = format!("{refusal} {refusal:?} {:?}", refusal.oauth_code());
+        let message = format!("{refusal} {refusal:?} {:?}", refusal.oauth_code());
         assert!(
-            told.chars().all(|c| (' '..='~').contains(&c)),
-            "{evil}: {told:?}"
+            message.chars().all(|c| (' '..='~').contains(&c)),
+            "{evil}: {message:?}"
         );
-        assert!(!told.contains("\\u"), "{told}");
+        assert!(!message.contains("\\u"), "{message}");
     }
     let long = "x".repeat(100_000);
     let body = format!(r#"{{"error":"{long}","error_description":"{long}"}}"#);
@@ -322,9 +322,9 @@ fn echoed_token_is_redacted() {
         let error = Rfc8693::new()
             .response(&grant(&request), &http_response(400, body), NOW)
             .unwrap_err();
-        let told = format!("{error} {error:?} {:?}", error.oauth_code());
-        assert!(!told.contains(&token[..20]), "{told}");
-        assert!(!told.contains("actor-t0ken"), "{told}");
+        let message = format!("{error} {error:?} {:?}", error.oauth_code());
+        assert!(!message.contains(&token[..20]), "{message}");
+        assert!(!message.contains("actor-t0ken"), "{message}");
     }
 }
 

@@ -206,12 +206,12 @@ fn response_for_other_target_fails() {
     }
     let by_uri = |target: Target| obo_core::ExchangeRequest::new(&alice(), target);
     let uri = Target::resource(Resource::new("https://b.example/").unwrap());
-    let told = with("resource", r#""https://b.example/""#);
-    read(&by_uri(uri.clone()), &told).unwrap();
-    let told = with("resource", r#""https://c.example/""#);
-    read(&by_uri(uri.clone()), &told).unwrap_err();
+    let described = with("resource", r#""https://b.example/""#);
+    read(&by_uri(uri.clone()), &described).unwrap();
+    let described = with("resource", r#""https://c.example/""#);
+    read(&by_uri(uri.clone()), &described).unwrap_err();
     let either = uri.or_named(obo_core::Audience::new("https://c.example/").unwrap());
-    read(&by_uri(either.clone()), &told).unwrap();
+    read(&by_uri(either.clone()), &described).unwrap();
     // A token of the service itself is for its target too. Without a target, any name is accepted.
     let own = |target: Option<&Target>| {
         Rfc8693::new().response(

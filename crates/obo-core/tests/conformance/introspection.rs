@@ -88,8 +88,8 @@ fn custom_claims_come_from_response() {
         tenant: String,
     }
     let policy = builder().claims::<Tenant>().build().unwrap();
-    let told = response_about(&Token::new().claim("tenant", r#""corp""#));
-    let caller = validated_by(&policy, MissingMembers::default(), &told).unwrap();
+    let described = response_about(&Token::new().claim("tenant", r#""corp""#));
+    let caller = validated_by(&policy, MissingMembers::default(), &described).unwrap();
     assert_eq!(
         caller.with_claims::<Tenant>().unwrap().claims().tenant,
         "corp"
@@ -153,10 +153,10 @@ fn inactive_response_is_not_read_on() {
         format!(r#","sub":"alice","iss":"{ISSUER}","aud":"service-a""#),
         r#","sub":1,"sub":2"#.to_owned(),
     ] {
-        let told = format!(r#"{{"active":false{members}}}"#);
-        let refused = validated_by(&strict(), thin, &told).unwrap_err();
-        assert_eq!(refused, TokenError::Inactive, "{told}");
-        let confirmed = strict().confirm(parse(&told).unwrap());
+        let described = format!(r#"{{"active":false{members}}}"#);
+        let refused = validated_by(&strict(), thin, &described).unwrap_err();
+        assert_eq!(refused, TokenError::Inactive, "{described}");
+        let confirmed = strict().confirm(parse(&described).unwrap());
         assert_eq!(confirmed.unwrap_err(), TokenError::Inactive);
     }
 }
@@ -302,9 +302,9 @@ fn bound_token_is_rejected_both_ways() {
         "{}",
     ] {
         let bound = Token::new().claim("cnf", cnf);
-        let (read, told) = (verdict(&bound.mint()), validated(&bound));
+        let (read, described) = (verdict(&bound.mint()), validated(&bound));
         assert_eq!(read.unwrap_err(), TokenError::Binding, "{cnf}");
-        assert_eq!(told.unwrap_err(), TokenError::Binding, "{cnf}");
+        assert_eq!(described.unwrap_err(), TokenError::Binding, "{cnf}");
         // Even if the token itself does not say so.
         let confirmed = strict().confirm(parse(&response_about(&bound)).unwrap());
         assert_eq!(confirmed.unwrap_err(), TokenError::Binding, "{cnf}");
@@ -364,11 +364,11 @@ fn null_member_is_absent() {
         expiry: Some(Duration::from_secs(30)),
         subject: true,
     };
-    let told = Token::new()
+    let described = Token::new()
         .claim("aud", "null")
         .claim("exp", "null")
         .claim("sub", "null");
-    let caller = validated_by(&lenient(), thin, &response_about(&told)).unwrap();
+    let caller = validated_by(&lenient(), thin, &response_about(&described)).unwrap();
     assert_eq!(caller.kind(), PrincipalKind::Service);
     // A duplicate member is rejected, and a member of a token may not be null.
     let twice = Token::new()
@@ -429,9 +429,9 @@ fn foreign_own_audience_is_rejected() {
         ..MissingMembers::default()
     };
     let header = b64(br#"{"alg":"HS256"}"#);
-    let validate = |token: &str, told: &Token| {
+    let validate = |token: &str, described: &Token| {
         let token = BearerToken::parse(token).unwrap();
-        strict().validate(token, parse(&response_about(told)).unwrap(), thin, NOW)
+        strict().validate(token, parse(&response_about(described)).unwrap(), thin, NOW)
     };
     let silent = Token::new().without_claim("aud");
     for (payload, code) in [
@@ -455,8 +455,8 @@ fn foreign_own_audience_is_rejected() {
             format!("{header}.{segment}.AA"),
             format!("{segment}.AA.AA.AA.AA"),
         ] {
-            for told in [&silent, &Token::new()] {
-                let refused = validate(&token, told).err().map(|error| error.code());
+            for described in [&silent, &Token::new()] {
+                let refused = validate(&token, described).err().map(|error| error.code());
                 assert_eq!(refused, code, "{payload}");
             }
         }
@@ -504,21 +504,21 @@ fn issuer_may_be_absent() {
 fn thin_responses_need_permission() {
     let none = MissingMembers::default();
     for claim in ["aud", "exp", "sub", "iat", "jti", "client_id"] {
-        let told = response_about(&Token::new().without_claim(claim));
-        let refused = validated_by(&strict(), none, &told).unwrap_err();
+        let described = response_about(&Token::new().without_claim(claim));
+        let refused = validated_by(&strict(), none, &described).unwrap_err();
         assert_eq!(refused, TokenError::MissingClaim(claim));
     }
     for claim in ["iat", "jti", "client_id"] {
-        let told = response_about(&Token::new().without_claim(claim));
-        validated_by(&lenient(), none, &told).expect(claim);
+        let described = response_about(&Token::new().without_claim(claim));
+        validated_by(&lenient(), none, &described).expect(claim);
     }
     let thin = MissingMembers {
         audience: true,
         expiry: Some(Duration::from_secs(30)),
         ..none
     };
-    let told = response_about(&Token::new().without_claim("aud").without_claim("exp"));
-    let caller = validated_by(&strict(), thin, &told).unwrap();
+    let described = response_about(&Token::new().without_claim("aud").without_claim("exp"));
+    let caller = validated_by(&strict(), thin, &described).unwrap();
     assert_eq!(caller.audience().collect::<Vec<_>>(), ["service-a"]);
     assert_eq!(caller.expires_at(), UnixTime::from_secs(NOW.as_secs() + 30));
     // Members that are present are checked.
@@ -534,8 +534,8 @@ fn thin_responses_need_permission() {
         .profile(Profile::LENIENT.allow_client_as_audience())
         .build()
         .unwrap();
-    let told = response_about(&Token::new().without_claim("aud"));
-    let refused = validated_by(&by_client, thin, &told).unwrap_err();
+    let described = response_about(&Token::new().without_claim("aud"));
+    let refused = validated_by(&by_client, thin, &described).unwrap_err();
     assert_eq!(refused.code(), "wrong_audience");
 }
 
@@ -582,8 +582,8 @@ fn unread_client_and_scope_are_ignored() {
         .profile(Profile::LENIENT.client_from([]).scope_from([]))
         .build()
         .unwrap();
-    let told = response_about(&Token::new().claim("scope", r#""orders:read""#));
-    let caller = validated_by(&none, MissingMembers::default(), &told).unwrap();
+    let described = response_about(&Token::new().claim("scope", r#""orders:read""#));
+    let caller = validated_by(&none, MissingMembers::default(), &described).unwrap();
     assert_eq!(caller.client_id(), None);
     assert_eq!(caller.scope(), &Scope::default());
     // Nor does the client replace the subject.
@@ -591,8 +591,8 @@ fn unread_client_and_scope_are_ignored() {
         subject: true,
         ..MissingMembers::default()
     };
-    let told = response_about(&Token::new().without_claim("sub"));
-    let refused = validated_by(&none, thin, &told).unwrap_err();
+    let described = response_about(&Token::new().without_claim("sub"));
+    let refused = validated_by(&none, thin, &described).unwrap_err();
     assert_eq!(refused, TokenError::MissingClaim("sub"));
     // A profile with other claims also reads those of RFC 7662.
     let other = builder()
@@ -624,8 +624,8 @@ fn confirmation_is_of_same_issuer() {
 #[test]
 fn confirmation_ignores_other_members() {
     let confirm = |member: &str| {
-        let told = format!(r#"{{"active":true,{member}}}"#);
-        strict().confirm(parse(&told).unwrap())
+        let described = format!(r#"{{"active":true,{member}}}"#);
+        strict().confirm(parse(&described).unwrap())
     };
     for odd in [
         r#""aud":1"#,
@@ -711,7 +711,10 @@ fn non_200_proves_nothing() {
             "{status}"
         );
         assert_eq!(error.retry_after(), Some(Duration::from_secs(7)));
-        assert_eq!(error.status().map(|told| told.as_u16()), Some(status));
+        assert_eq!(
+            error.status().map(|described| described.as_u16()),
+            Some(status)
+        );
     }
 }
 

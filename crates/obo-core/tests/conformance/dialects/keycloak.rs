@@ -72,10 +72,10 @@ fn aud_must_name_this_client() {
     let by_uri = Token::new().claim("aud", r#""https://a.example""#);
     let error = not_asked(&dialect, &of_audience(&by_uri));
     assert_eq!(error.class(), ErrorClass::TargetDenied);
-    let told = error.to_string();
+    let message = error.to_string();
     assert!(
-        told.contains("\"service-a\"") && told.contains("`aud`"),
-        "{told}"
+        message.contains("\"service-a\"") && message.contains("`aud`"),
+        "{message}"
     );
 
     let both = by_uri

@@ -26,7 +26,10 @@ fn unknown_name_lists_known_ones() {
     for unknown in ["", "Keycloak", "keycloak ", "azure"] {
         let error = dialect::named(unknown).unwrap_err();
         assert_eq!(error.field(), "dialect");
-        let told = error.to_string();
-        assert!(dialect::names().all(|name| told.contains(name)), "{told}");
+        let message = error.to_string();
+        assert!(
+            dialect::names().all(|name| message.contains(name)),
+            "{message}"
+        );
     }
 }

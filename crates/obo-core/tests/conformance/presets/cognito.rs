@@ -70,7 +70,7 @@ fn client_id_replaces_missing_aud() {
     let null = user().with("client_id", json!(null));
     let refused = null.read(&pool()).unwrap_err();
     assert_eq!(refused, TokenError::InvalidClaim("client_id"));
-    let refused = null.told(&pool()).unwrap_err();
+    let refused = null.introspected(&pool()).unwrap_err();
     assert_eq!(refused, TokenError::MissingClaim("client_id"));
 }
 

@@ -113,16 +113,16 @@ fn any_mark_makes_a_service() {
 #[test]
 fn response_client_makes_no_service() {
     let policy = under(keycloak::profile());
-    let told = |token: Recorded| {
+    let kind_of = |token: Recorded| {
         let client = token.payload["azp"].clone();
         let token = token.with("username", "someone").with("client_id", client);
-        token.told(&policy).unwrap().kind()
+        token.introspected(&policy).unwrap().kind()
     };
-    assert_eq!(told(user()), PrincipalKind::User);
-    assert_eq!(told(service_account()), PrincipalKind::Service);
+    assert_eq!(kind_of(user()), PrincipalKind::User);
+    assert_eq!(kind_of(service_account()), PrincipalKind::Service);
     for mark in ["clientHost", "clientAddress"] {
         let by_one_mark = service_account().without(mark);
-        assert_eq!(told(by_one_mark), PrincipalKind::Service, "{mark}");
+        assert_eq!(kind_of(by_one_mark), PrincipalKind::Service, "{mark}");
     }
 }
 

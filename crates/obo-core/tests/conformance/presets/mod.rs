@@ -83,11 +83,11 @@ impl Recorded {
                 token = token.with("username", "alice");
             }
         }
-        match (token.told(policy), read) {
-            (Ok(told), Ok(read)) => assert_eq!(facts(&told), facts(read)),
+        match (token.introspected(policy), read) {
+            (Ok(introspected), Ok(read)) => assert_eq!(facts(&introspected), facts(read)),
             // The kind of token is checked first there.
             (Err(TokenError::NotAnAccessToken(_)), Err(_)) => {}
-            (told, read) => assert_eq!(told.as_ref().err(), read.as_ref().err()),
+            (introspected, read) => assert_eq!(introspected.as_ref().err(), read.as_ref().err()),
         }
     }
 
@@ -104,12 +104,12 @@ impl Recorded {
     }
 
     /// The result for an opaque token with the same claims in the response.
-    fn told(&self, policy: &Policy) -> Result<Caller, TokenError> {
-        let told = self
+    fn introspected(&self, policy: &Policy) -> Result<Caller, TokenError> {
+        let introspected = self
             .clone()
             .with("active", true)
             .with("token_type", "Bearer");
-        let response = serde_json::to_vec(&told.payload).unwrap();
+        let response = serde_json::to_vec(&introspected.payload).unwrap();
         let response = IntrospectionResponse::parse(&response).unwrap();
         let token = BearerToken::parse("opaque").unwrap();
         policy.validate(token, response, MissingMembers::default(), self.now())

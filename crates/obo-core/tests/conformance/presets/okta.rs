@@ -48,8 +48,8 @@ fn scope_array_gives_a_user() {
     let null = user().with("scp", json!(null));
     let refused = null.read(&custom_server()).unwrap_err();
     assert_eq!(refused, TokenError::InvalidClaim("scp"));
-    let told = null.told(&custom_server()).unwrap();
-    assert!(told.scope().is_empty());
+    let introspected = null.introspected(&custom_server()).unwrap();
+    assert!(introspected.scope().is_empty());
 }
 
 /// AT-11
@@ -65,7 +65,7 @@ fn client_for_itself_is_a_service() {
 }
 
 /// As in the vendor's reference of the introspection endpoint.
-fn told_of_user() -> Recorded {
+fn introspected_user() -> Recorded {
     Recorded::new(
         None,
         r#"{
@@ -81,26 +81,30 @@ fn told_of_user() -> Recorded {
 /// OT-01, IN-05
 #[test]
 fn response_uses_rfc_7662_names() {
-    let told = told_of_user().told(&custom_server()).unwrap();
+    let introspected = introspected_user().introspected(&custom_server()).unwrap();
     let read = user().without("auth_time").without("groups");
     let read = read.under(&custom_server()).unwrap();
-    assert_eq!(facts(&told), facts(&read));
-    let service = told_of_user().without("uid").without("username");
+    assert_eq!(facts(&introspected), facts(&read));
+    let service = introspected_user().without("uid").without("username");
     let service = service.with("sub", "nmdP1fcyvdVO11AL7ECm");
-    let service = service.told(&custom_server()).unwrap();
+    let service = service.introspected(&custom_server()).unwrap();
     assert_eq!(service.kind(), PrincipalKind::Service);
     // The token's own claims come first, and a JWT has no others.
     let both = user().with("scope", "admin").with("client_id", "other");
-    let both = both.told(&custom_server()).unwrap();
+    let both = both.introspected(&custom_server()).unwrap();
     assert_eq!(both.client_id(), Some("nmdP1fcyvdVO11AL7ECm"));
     assert!(!both.scope().contains("admin"));
-    let refused = told_of_user().read(&custom_server()).unwrap_err();
+    let refused = introspected_user().read(&custom_server()).unwrap_err();
     assert_eq!(refused, TokenError::MissingClaim("cid"));
     for (member, bad) in [("scope", json!(["openid"])), ("client_id", json!(1))] {
-        let refused = told_of_user().with(member, bad).told(&custom_server());
+        let refused = introspected_user()
+            .with(member, bad)
+            .introspected(&custom_server());
         assert_eq!(refused.unwrap_err(), TokenError::InvalidClaim(member));
     }
-    let no_client = told_of_user().without("client_id").told(&custom_server());
+    let no_client = introspected_user()
+        .without("client_id")
+        .introspected(&custom_server());
     assert_eq!(no_client.unwrap_err(), TokenError::MissingClaim("cid"));
 }
 

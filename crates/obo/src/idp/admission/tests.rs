@@ -149,7 +149,7 @@ async fn broken_targets_delay_no_other() {
 #[tokio::test(start_paused = true)]
 async fn forged_tokens_delay_no_user() {
     for fate in FATES {
-        // Pauses of several users cannot be told apart from a pause for all.
+        // Pauses of several users look the same as a pause for all.
         if fate == Fate::Throttles {
             continue;
         }
@@ -185,7 +185,7 @@ async fn forged_tokens_delay_no_user() {
 async fn ten_accounts_block_no_newcomer() {
     let hostile: Vec<_> = (0..200).map(|n| asker(n % 10, n / 10)).collect();
     for fate in FATES {
-        // Pauses of ten users cannot be told apart from a pause for all.
+        // Pauses of ten users look the same as a pause for all.
         if fate == Fate::Throttles {
             continue;
         }
